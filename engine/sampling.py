@@ -1,0 +1,94 @@
+"""Logits to tokens: temperature, top-k, top-p and the draw (MusicGen's rules).
+
+Shapes: K codebooks, card entries per codebook. Every codebook is drawn independently. Nothing here reads a
+tensor back to Python, so the same code runs in a GPU loop without a hidden synchronisation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+_TINY = 1e-30  # smallest noise value: keeps p / noise finite
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How tokens are drawn: greedy when `use_sampling` is off or `temperature` is 0.
+
+    `top_p` above 0 wins over `top_k`; `top_k` 0 keeps every entry.  Raises ValueError when out of range.  [any]
+    """
+
+    use_sampling: bool = True
+    temperature: float = 1.0
+    top_k: int = 250
+    top_p: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.temperature < float("inf"):
+            raise ValueError(f"temperature is {self.temperature}, must be a finite number from 0")
+        if self.top_k < 0:
+            raise ValueError(f"top_k is {self.top_k}, must be 0 (off) or more")
+        if not 0.0 <= self.top_p <= 1.0:
+            raise ValueError(f"top_p is {self.top_p}, must be 0 (off) to 1")
+
+    @property
+    def greedy(self) -> bool:
+        """True when the largest logit is taken and no random number is used.  [any]"""
+        return not self.use_sampling or self.temperature <= 0.0
+
+    def check(self, card: int) -> None:
+        """Raise ValueError when `top_k` asks for more entries than a codebook of `card` has.  [any]"""
+        if not self.greedy and self.top_p <= 0.0 and self.top_k > card:
+            raise ValueError(f"top_k is {self.top_k}, this model's codebooks have {card} entries (0 = all)")
+
+
+def probabilities(logits: Tensor, sampling: Sampling) -> Tensor:
+    """Distribution over the last axis after temperature and top-p or top-k, renormalised.
+
+    logits float [..., card] -> float32 [..., card].  Ties with the k-th largest entry are kept.  [generate]
+    """
+    probs = torch.softmax(logits.float() / sampling.temperature, dim=-1)
+    if sampling.top_p > 0.0:
+        return _keep_top_p(probs, sampling.top_p)
+    if sampling.top_k > 0:
+        return _keep_top_k(probs, sampling.top_k)
+    return probs
+
+
+def _keep_top_k(probs: Tensor, top_k: int) -> Tensor:
+    smallest = torch.topk(probs, top_k, dim=-1).values[..., -1:]
+    kept = torch.where(probs >= smallest, probs, torch.zeros_like(probs))
+    return kept / kept.sum(dim=-1, keepdim=True)
+
+
+def _keep_top_p(probs: Tensor, top_p: float) -> Tensor:
+    """Drop entries whose cumulative probability BEFORE them (descending order) exceeds `top_p`."""
+    ordered, order = torch.sort(probs, dim=-1, descending=True)
+    before = torch.cumsum(ordered, dim=-1) - ordered
+    ordered = torch.where(before > top_p, torch.zeros_like(ordered), ordered)
+    ordered = ordered / ordered.sum(dim=-1, keepdim=True)
+    return torch.zeros_like(probs).scatter_(-1, order, ordered)
+
+
+def draw(logits: Tensor, sampling: Sampling, generator: torch.Generator) -> Tensor:
+    """One token per leading index: logits float [K, card] -> int64 [K].
+
+    Uses exactly K * card random numbers of `generator` per call (none when greedy), so a lane's draws do not
+    depend on what runs beside it.  `argmax(p / e)` with e exponential draws from p without a round trip to the
+    CPU (torch.multinomial would make one).  [generate]
+    """
+    if sampling.greedy:
+        return logits.argmax(dim=-1)
+    probs = probabilities(logits, sampling)
+    noise = torch.empty_like(probs).exponential_(1.0, generator=generator).clamp_(min=_TINY)
+    return (probs / noise).argmax(dim=-1)
+
+
+def seeded_generator(seed: int, device: torch.device | str = "cpu") -> torch.Generator:
+    """A generator of one lane's own, started from `seed`.  [any]"""
+    generator = torch.Generator(device=device)
+    generator.manual_seed(seed)
+    return generator
