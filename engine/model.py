@@ -1,0 +1,90 @@
+"""What a loaded model is: language model, codec and conditioner, and what one stream asks of it.
+
+    Ask (text, references, grid) --conditioner--> Conditions of one window --lm--> codes --codec--> audio
+
+References and the grid are given on the stream's own time axis (frame 0 = its first frame), so a conditioner can
+read them at any window's offset. `engine.checkpoints` and `engine.embedded` return a `LoadedModel`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from torch import Tensor
+
+from engine.codec.base import Codec
+from engine.guidance import Guidance
+from engine.lm import Conditions, LanguageModel
+
+TEXT, MELODY, STYLE, TEMPO, CONTINUE = "text", "melody", "style", "tempo", "continue"
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The host's beats under a stream: frame t lies at `start_beats + t / 50 * bpm / 60` quarter notes.
+
+    `beats_per_bar` is in quarter notes (3.5 for 7/8).  [any]
+    """
+
+    bpm: float
+    start_beats: float = 0.0
+    beats_per_bar: float = 4.0
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Music to listen to: mono float32 `audio` [1, N] at the model's sample rate, read periodically.
+
+    `start_samples` is the sample that belongs to the stream's frame 0; `speed` is reference seconds per stream
+    second (host tempo over the reference's own), for conditioners that can follow it.  [any]
+    """
+
+    audio: Tensor
+    start_samples: int = 0
+    speed: float = 1.0
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What one stream asks for; None = not asked (its null condition is used).  [any]"""
+
+    text: str | None = None
+    melody: Reference | None = None
+    style: Reference | None = None
+    grid: Grid | None = None
+
+
+class Conditioner(Protocol):
+    """Turns what streams ask for into the conditions of one window."""
+
+    takes: frozenset[str]  # of TEXT, MELODY, STYLE, TEMPO
+
+    def __call__(
+        self, asks: Sequence[Ask], guidance: Guidance, offset_frames: int, window_frames: int
+    ) -> list[tuple[Conditions, ...]]:
+        """Conditions of each ask's guidance rows for the window that starts at `offset_frames`.
+
+        One `Conditions` of `guidance.rows` rows per ask, or two of one row each (conditional, null) when
+        `guidance.two_step`.  Asks given together are padded together, as the reference does.  [generate]
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A hot model; windows see `window_frames` and roll by `stride_frames`.  [generate]"""
+
+    name: str
+    lm: LanguageModel
+    codec: Codec
+    conditioner: Conditioner
+    window_frames: int = 1500
+    stride_frames: int = 900
+    cfg_coef: float = 3.0
+
+    @property
+    def takes(self) -> frozenset[str]:
+        """Names of the references this model can follow, CONTINUE included.  [any]"""
+        return self.conditioner.takes | {CONTINUE}
