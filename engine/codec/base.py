@@ -1,0 +1,43 @@
+"""What every codec offers: audio to codes and back, whole and as a stream.
+
+Two implementations: EnCodec 32 kHz (`encodec.py`) and the embedded model's own (`spectral.py`). B batch, C channels,
+N samples, K codebooks, T frames.
+"""
+
+from typing import Any, Protocol
+
+from torch import Tensor
+
+
+class Codec(Protocol):
+    """Codes at `sample_rate / frame_samples` frames a second. All methods [generate]."""
+
+    sample_rate: int
+    channels: int
+    frame_samples: int
+    n_codebooks: int
+    card: int
+    lookahead_frames: int
+
+    def encode(self, audio: Tensor) -> Tensor:
+        """Audio [B, C, N] to codes [B, K, ceil(N / frame_samples)]."""
+        ...
+
+    def decode(self, codes: Tensor) -> Tensor:
+        """Codes [B, K, T] to audio [B, C, frame_samples * T]."""
+        ...
+
+    def init_decoder(self, prompt_audio: Tensor | None = None, prompt_codes: Tensor | None = None) -> Any:
+        """State of a streamed decode of one stream (B = 1), as if it followed the prompt.
+
+        prompt_audio [1, C, N] is what was heard before, prompt_codes [1, K, Tp] its codes; both end where the stream
+        begins. With neither the stream begins from silence, as `decode` does.
+        """
+        ...
+
+    def decode_step(self, codes: Tensor, state: Any, last: bool = False) -> tuple[Tensor, Any]:
+        """Next codes [1, K, t] to the audio [1, C, n] that is final now; n is all that is left when `last`.
+
+        However the codes are cut, the audio put together equals `decode` of the whole (after `init_decoder()`).
+        """
+        ...

@@ -1,0 +1,7 @@
+"""The token language model and what goes into it."""
+
+from engine.lm.conditions import Conditions
+from engine.lm.model import LanguageModel
+from engine.lm.state import LMState
+
+__all__ = ["Conditions", "LMState", "LanguageModel"]

@@ -1,0 +1,84 @@
+"""Layers of the decoder transformer; parameter names are those of the published checkpoints.
+
+Source: MusicGen (Copet et al. 2023): pre-norm layers, sinusoidal positions, no biases but in LayerNorm.
+"""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from engine.config import LMConfig
+
+
+def sinusoidal(positions: Tensor, dim: int, max_period: float) -> Tensor:
+    """Position vectors [S, dim] for positions [S]: cosines first, then sines; exponent i / (dim/2 - 1).  [any]"""
+    half = dim // 2
+    exponent = torch.arange(half, device=positions.device, dtype=torch.float32) / max(1, half - 1)
+    angle = positions.to(torch.float32).unsqueeze(-1) / (max_period**exponent)
+    return torch.cat([angle.cos(), angle.sin()], dim=-1)
+
+
+class Attention(nn.Module):
+    """Multi-head attention with one fused [3D, D] input matrix and no biases."""
+
+    def __init__(self, dim: int, n_heads: int) -> None:
+        super().__init__()
+        self.n_heads = n_heads
+        self.head_dim = dim // n_heads
+        self.in_proj_weight = nn.Parameter(torch.empty(3 * dim, dim))
+        self.out_proj = nn.Linear(dim, dim, bias=False)
+        nn.init.normal_(self.in_proj_weight, std=1.0 / math.sqrt(dim))
+
+    def split(self, x: Tensor) -> Tensor:
+        """[R, S, D] to [R, H, S, D/H]."""
+        return x.view(*x.shape[:2], self.n_heads, self.head_dim).transpose(1, 2)
+
+    def query_key_value(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Self-attention's three projections of x [R, S, D], split into heads."""
+        q, k, v = F.linear(x, self.in_proj_weight).chunk(3, dim=-1)
+        return self.split(q), self.split(k), self.split(v)
+
+    def query(self, x: Tensor) -> Tensor:
+        """Only the query of x [R, S, D] (cross-attention)."""
+        dim = x.shape[-1]
+        return self.split(F.linear(x, self.in_proj_weight[:dim]))
+
+    def key_value(self, memory: Tensor) -> tuple[Tensor, Tensor]:
+        """Keys and values of a memory [R, M, D]; constant over a window, so computed once."""
+        dim = memory.shape[-1]
+        k, v = F.linear(memory, self.in_proj_weight[dim:]).chunk(2, dim=-1)
+        return self.split(k), self.split(v)
+
+    def merge(self, heads: Tensor) -> Tensor:
+        """[R, H, S, D/H] back to [R, S, D], and the output matrix."""
+        rows, _, steps, _ = heads.shape
+        return self.out_proj(heads.transpose(1, 2).reshape(rows, steps, -1))
+
+
+class DecoderLayer(nn.Module):
+    """Self-attention, cross-attention where configured, feed-forward; each with its LayerNorm in front."""
+
+    def __init__(self, config: LMConfig) -> None:
+        super().__init__()
+        dim = config.dim
+        self.self_attn = Attention(dim, config.n_heads)
+        self.norm1 = nn.LayerNorm(dim)
+        self.cross_attention = Attention(dim, config.n_heads) if config.cross_attention else None
+        self.norm_cross = nn.LayerNorm(dim) if config.cross_attention else None
+        self.linear1 = nn.Linear(dim, config.ffn_mult * dim, bias=False)
+        self.linear2 = nn.Linear(config.ffn_mult * dim, dim, bias=False)
+        self.norm2 = nn.LayerNorm(dim)
+
+    def cross(self, x: Tensor, cross_kv: tuple[Tensor, Tensor] | None) -> Tensor:
+        """Add cross-attention; a layer without a memory leaves x as it is. No mask, as the reference."""
+        if self.cross_attention is None or self.norm_cross is None or cross_kv is None:
+            return x
+        query = self.cross_attention.query(self.norm_cross(x))
+        heads = F.scaled_dot_product_attention(query, *cross_kv)
+        return x + self.cross_attention.merge(heads)
+
+    def feed_forward(self, x: Tensor) -> Tensor:
+        """Add the feed-forward part (exact GELU)."""
+        return x + self.linear2(F.gelu(self.linear1(self.norm2(x))))

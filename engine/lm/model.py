@@ -1,0 +1,147 @@
+"""The token language model: one class for every size, trained and published checkpoints alike.
+
+    input of step s  =  sum over codebooks of emb_k(token[k, s])  +  frame features of frame s  +  position
+    output of step s ->  logits of step s + 1, that is of code (k, s - delay[k])
+
+Source: MusicGen (Copet et al. 2023). Positions count from the first prefix vector.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from engine.config import LMConfig
+from engine.lm.conditions import Conditions
+from engine.lm.layers import DecoderLayer, sinusoidal
+from engine.lm.state import LMState
+
+
+class Transformer(nn.Module):
+    """Holder of the layers, so that parameter names equal the published ones."""
+
+    def __init__(self, config: LMConfig) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(DecoderLayer(config) for _ in range(config.n_layers))
+
+
+class LanguageModel(nn.Module):
+    """Decoder transformer over K delayed codebooks; `forward` whole, `prefill` and `step` streamed."""
+
+    def __init__(self, config: LMConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.emb = nn.ModuleList(nn.Embedding(config.card + 1, config.dim) for _ in range(config.n_codebooks))
+        self.frame_proj = nn.Linear(config.frame_features, config.dim) if config.frame_features else None
+        self.transformer = Transformer(config)
+        self.out_norm = nn.LayerNorm(config.dim)
+        self.linears = nn.ModuleList(
+            nn.Linear(config.dim, config.card, bias=False) for _ in range(config.n_codebooks)
+        )
+
+    def embed(self, tokens: Tensor, frames: Tensor | None) -> Tensor:
+        """Tokens [R, K, S] and features of the same steps [R, <=S, F] to inputs [R, S, D], without positions."""
+        x = self.emb[0](tokens[:, 0])
+        for k in range(1, self.config.n_codebooks):
+            x = x + self.emb[k](tokens[:, k])
+        if self.frame_proj is not None and frames is not None and frames.shape[1]:
+            known = self.frame_proj(frames)
+            x = x + F.pad(known, (0, 0, 0, tokens.shape[-1] - frames.shape[1]))
+        return x
+
+    def positions(self, start: int, count: int, like: Tensor) -> Tensor:
+        """Position vectors [count, D] from position `start`."""
+        at = torch.arange(start, start + count, device=like.device)
+        return sinusoidal(at, self.config.dim, self.config.max_period).to(like.dtype)
+
+    def logits(self, x: Tensor) -> Tensor:
+        """Hidden [R, S, D] to logits [R, K, S, card]."""
+        x = self.out_norm(x)
+        return torch.stack([head(x) for head in self.linears], dim=1)
+
+    def forward(self, tokens: Tensor, conditions: Conditions) -> Tensor:
+        """Logits [R, K, S, card] of a whole delayed sequence [R, K, S]; no cache (training, checks).  [generate]"""
+        frames = conditions.frames
+        x = self.embed(tokens, None if frames is None else frames[:, : tokens.shape[-1]])
+        prefix_steps = conditions.prefix_steps
+        if conditions.prefix is not None:
+            x = torch.cat([conditions.prefix, x], dim=1)
+        x = x + self.positions(0, x.shape[1], x)
+        for layer in self.transformer.layers:
+            q, k, v = layer.self_attn.query_key_value(layer.norm1(x))
+            x = x + layer.self_attn.merge(F.scaled_dot_product_attention(q, k, v, is_causal=True))
+            memory = conditions.memory
+            if layer.cross_attention is not None and memory is not None:
+                x = layer.cross(x, layer.cross_attention.key_value(memory))
+            x = layer.feed_forward(x)
+        return self.logits(x[:, prefix_steps:])
+
+    @torch.no_grad()
+    def init_state(self, rows: int, capacity_steps: int, conditions: Conditions) -> LMState:
+        """An empty cache for `capacity_steps` audio steps and the prefix; cross keys computed once.  [generate]"""
+        config = self.config
+        weight = self.out_norm.weight
+        shape = (
+            config.n_layers,
+            rows,
+            config.n_heads,
+            capacity_steps + conditions.prefix_steps,
+            config.head_dim,
+        )
+        cross = None
+        if conditions.memory is not None and config.cross_attention:
+            cross = [layer.cross_attention.key_value(conditions.memory) for layer in self.transformer.layers]
+        keys, values = (torch.zeros(shape, dtype=weight.dtype, device=weight.device) for _ in range(2))
+        return LMState(keys, values, cross)
+
+    @torch.no_grad()
+    def prefill(self, tokens: Tensor, conditions: Conditions, state: LMState) -> Tensor:
+        """Run known steps [R, K, S] (and, first, the prefix); logits [R, K, card] of the last one.  [generate]
+
+        May be called again with later steps; frames are read at the state's own step.
+        """
+        n_steps = tokens.shape[-1]
+        frames = conditions.frames
+        if frames is not None:
+            frames = frames[:, state.step : state.step + n_steps]
+        x = self.embed(tokens, frames)
+        if state.length == 0 and conditions.prefix is not None:
+            x = torch.cat([conditions.prefix, x], dim=1)
+        state.step += n_steps
+        return self._advance(x, state)
+
+    @torch.no_grad()
+    def step(self, tokens: Tensor, state: LMState, frames: Tensor | None = None) -> Tensor:
+        """One step: tokens [R, K], features of this step [R, F] or None; logits [R, K, card].  [generate]"""
+        x = self.embed(tokens.unsqueeze(-1), None if frames is None else frames.unsqueeze(1))
+        state.step += 1
+        return self._advance(x, state)
+
+    def _advance(self, x: Tensor, state: LMState) -> Tensor:
+        """Inputs [R, S, D] through the layers with the cache; logits [R, K, card] of the last position."""
+        count, start = x.shape[1], state.length
+        end = start + count
+        if end > state.capacity:
+            raise ValueError(f"cache holds {state.capacity} positions, {end} needed")
+        x = x + self.positions(start, count, x)
+        mask = self._causal(count, start, x.device)
+        for index, layer in enumerate(self.transformer.layers):
+            q, k, v = layer.self_attn.query_key_value(layer.norm1(x))
+            keys, values = state.keys[index], state.values[index]
+            keys[:, :, start:end] = k
+            values[:, :, start:end] = v
+            heads = F.scaled_dot_product_attention(
+                q, keys[:, :, :end], values[:, :, :end], attn_mask=mask, is_causal=mask is None and count > 1
+            )
+            x = x + layer.self_attn.merge(heads)
+            x = layer.cross(x, None if state.cross_kv is None else state.cross_kv[index])
+            x = layer.feed_forward(x)
+        state.length = end
+        return self.logits(x[:, -1:])[:, :, 0]
+
+    @staticmethod
+    def _causal(count: int, start: int, device: torch.device) -> Tensor | None:
+        """Mask [count, start + count] when both old and several new positions are there, else None."""
+        if count == 1 or start == 0:
+            return None
+        ones = torch.ones(count, start + count, dtype=torch.bool, device=device)
+        return ones.tril(diagonal=start)
