@@ -1,0 +1,7 @@
+"""Token streams with rolling windows, lanes, and the resampler; reading order: window, tokens, lanes, resample."""
+
+from engine.stream.lanes import LaneBatch
+from engine.stream.tokens import StreamSettings, TokenStream
+from engine.stream.window import Window, WindowSize
+
+__all__ = ["LaneBatch", "StreamSettings", "TokenStream", "Window", "WindowSize"]

@@ -1,0 +1,105 @@
+"""The model's sample rate to the host's, streaming: any cut of the input gives what the whole gives.
+
+Windowed sinc with a Hann window (torchaudio's `sinc_interp_hann` kernel), zero phase: output sample 0 lies on input
+sample 0. Output n is a weighted sum of the `2 * reach + 1` inputs around n * orig / new:
+
+    input    . . . . . . . . . . . .        orig per second
+                 [---- taps ----]
+    output     .    .    .    .    .        new per second
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+ZEROS = 24  # zero crossings of the sinc on each side
+ROLLOFF = 0.945  # cut-off as a share of the smaller Nyquist frequency
+MAX_RATE_HZ = 384_000
+_PHASE_ROWS_AT_ONCE = 1 << 16  # outputs computed per gather, bounds memory
+
+
+@dataclass(frozen=True)
+class ResampleState:
+    """Carried context: `tail` [C, m], the stream index of its first sample, and the next output index.  [any]"""
+
+    tail: Tensor
+    tail_start_samples: int
+    next_output_samples: int
+
+
+class StreamResampler:
+    """Resamples [C, n] float32 from `orig_hz` to `new_hz` (any whole numbers); holds no stream state itself.
+
+    Raises ValueError for rates outside 1 to 384,000 Hz.  [generate]
+    """
+
+    def __init__(self, orig_hz: int, new_hz: int, zeros: int = ZEROS, rolloff: float = ROLLOFF) -> None:
+        for name, rate in (("orig_hz", orig_hz), ("new_hz", new_hz)):
+            if not 1 <= rate <= MAX_RATE_HZ:
+                raise ValueError(f"{name} is {rate}, must be 1 to {MAX_RATE_HZ}")
+        divisor = math.gcd(orig_hz, new_hz)
+        self.orig, self.new = orig_hz // divisor, new_hz // divisor
+        cutoff = min(self.orig, self.new) * rolloff
+        self.reach = math.ceil(zeros * self.orig / cutoff)
+        self._kernel = _phase_kernels(self.orig, self.new, self.reach, zeros, cutoff)
+
+    @property
+    def lookahead_samples(self) -> int:
+        """How many input samples after its own place an output needs.  [any]"""
+        return 0 if self.orig == self.new else self.reach
+
+    def init(self, channels: int = 1) -> ResampleState:
+        """State before the first sample; silence is assumed to the left of it.  [generate]"""
+        reach = self.lookahead_samples
+        return ResampleState(torch.zeros(channels, reach), -reach, 0)
+
+    def step(self, audio: Tensor, state: ResampleState, last: bool = False) -> tuple[Tensor, ResampleState]:
+        """Take [C, n] more input; return the outputs that are final and the next state.
+
+        With `last` the tail comes out too: ceil(total * new / orig) outputs in all, and the state is spent.
+        Raises ValueError when the channel count differs from the state's.  [generate]
+        """
+        if audio.dim() != 2 or audio.shape[0] != state.tail.shape[0]:
+            raise ValueError(f"audio has shape {tuple(audio.shape)}, must be [{state.tail.shape[0]}, n]")
+        if self.orig == self.new:
+            return audio, ResampleState(state.tail, 0, state.next_output_samples + audio.shape[1])
+        known = torch.cat([state.tail, audio.float()], dim=1)
+        end = state.tail_start_samples + known.shape[1]  # stream index after the last input sample
+        if last:
+            stop = -(-end * self.new // self.orig)
+            known = torch.cat([known, known.new_zeros(known.shape[0], self.reach + 1)], dim=1)
+        else:
+            # the last output whose rightmost tap, floor(n * orig / new) + reach, is known
+            stop = max(state.next_output_samples, -(-(end - self.reach) * self.new // self.orig))
+        out = self._outputs(known, state.tail_start_samples, state.next_output_samples, stop)
+        keep_from = stop * self.orig // self.new - self.reach
+        tail = known[:, max(keep_from - state.tail_start_samples, 0) :].clone()
+        return out, ResampleState(tail, max(keep_from, state.tail_start_samples), stop)
+
+    def whole(self, audio: Tensor) -> Tensor:
+        """[C, n] in one go -> [C, ceil(n * new / orig)].  [any]"""
+        return self.step(audio, self.init(audio.shape[0]), last=True)[0]
+
+    def _outputs(self, known: Tensor, known_start: int, start: int, stop: int) -> Tensor:
+        if stop <= start:
+            return known.new_zeros(known.shape[0], 0)
+        parts = []
+        for first in range(start, stop, _PHASE_ROWS_AT_ONCE):
+            n = torch.arange(first, min(first + _PHASE_ROWS_AT_ONCE, stop), dtype=torch.int64)
+            left = n * self.orig // self.new - self.reach - known_start
+            taps = known.unfold(1, 2 * self.reach + 1, 1)[:, left]  # [C, outputs, taps]
+            parts.append((taps * self._kernel[n % self.new]).sum(dim=-1))
+        return torch.cat(parts, dim=1)
+
+
+def _phase_kernels(orig: int, new: int, reach: int, zeros: int, cutoff: float) -> Tensor:
+    """Weights [new, 2 * reach + 1] of every output phase; output n uses row n mod new."""
+    phase = torch.arange(new, dtype=torch.int64) * orig % new  # place after the left input, in 1/new
+    offset = torch.arange(-reach, reach + 1, dtype=torch.float64)[None] - phase[:, None].double() / new
+    t = (offset * cutoff / orig).clamp(-zeros, zeros)
+    window = torch.cos(t * math.pi / zeros / 2) ** 2
+    return (torch.sinc(t) * window * cutoff / orig).float()

@@ -1,0 +1,199 @@
+"""A stream of codes without an end: windows that roll, each a fresh run from the tokens kept before it.
+
+    window 0   [prompt|----------- new -----------]
+    window 1              [---- kept ----|--- new ---]      begins `stride_frames` later, conditions read there
+    window 2                      [---- kept ----|--- new ---]
+
+The tokens are the truth: the state of a stream is its codes, where its window began, and the random generator.
+All counts are whole frames (the reference computes them in floating-point seconds and sometimes loses one).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import Tensor
+
+from engine.guidance import Guidance, combine
+from engine.lm import Conditions, LanguageModel
+from engine.sampling import Sampling, draw, seeded_generator
+from engine.stream.window import Window, WindowSize
+
+WindowConditions = Callable[[int, int], tuple[Conditions, ...]]  # (offset_frames, window_frames)
+
+
+@dataclass(frozen=True)
+class StreamSettings:
+    """How a stream samples, is guided and rolls; `total_frames` None = endless (prompt counted in).  [any]"""
+
+    sampling: Sampling = field(default_factory=Sampling)
+    guidance: Guidance = field(default_factory=Guidance)
+    size: WindowSize = field(default_factory=WindowSize)
+    total_frames: int | None = None
+
+
+@dataclass(frozen=True)
+class StreamSnapshot:
+    """All that is needed to go on exactly: codes, the running window, and the generator's state.  [any]"""
+
+    codes: Tensor  # [K, n] int16, everything so far, prompt included
+    window_offset: int
+    window_frames: int
+    window_prompt_frames: int
+    sequence: Tensor  # [K, S] of the running window
+    next_step: int
+    generator_state: Tensor
+    settings: StreamSettings
+
+
+class TokenStream:
+    """Yields completed frames of one lane; make it with `begin`, take frames with `advance`."""
+
+    def __init__(
+        self, lm: LanguageModel, conditions: WindowConditions, settings: StreamSettings, generator: torch.Generator
+    ) -> None:
+        settings.sampling.check(lm.config.card)
+        self.lm = lm
+        self.conditions = conditions
+        self.settings = settings
+        self.generator = generator
+        self.window: Window | None = None
+        self.window_offset = 0  # stream frame at which the window begins
+        self._codes = torch.zeros(lm.config.n_codebooks, 1024, dtype=torch.int16)
+        self.n_frames = 0  # completed frames, prompt included
+
+    @classmethod
+    def begin(
+        cls,
+        lm: LanguageModel,
+        conditions: WindowConditions,
+        prompt: Tensor | None = None,
+        settings: StreamSettings | None = None,
+        seed: int = 0,
+    ) -> TokenStream:
+        """A stream whose first frames are the prompt codes [K, P] (None = none); nothing is computed yet.
+
+        Raises ValueError when the prompt fills the window or the total, or `top_k` exceeds the codebook.  [generate]
+        """
+        settings = settings or StreamSettings()
+        device = lm.out_norm.weight.device
+        stream = cls(lm, conditions, settings, seeded_generator(seed, device))
+        if prompt is not None:
+            _check_prompt(prompt, lm, settings)
+            stream._append(prompt)
+        return stream
+
+    @property
+    def finished(self) -> bool:
+        """True when `total_frames` are complete.  [generate]"""
+        total = self.settings.total_frames
+        return total is not None and self.n_frames >= total
+
+    def codes(self, start: int = 0, stop: int | None = None) -> Tensor:
+        """Codes [K, n] int64 of completed frames from `start` to `stop`, prompt included (CPU).  [generate]"""
+        return self._codes[:, start : self.n_frames if stop is None else min(stop, self.n_frames)].long()
+
+    def advance(self, n_frames: int) -> Tensor:
+        """Complete up to `n_frames` more; codes [K, n] int64, fewer only at the stream's end.  [generate]"""
+        start = self.n_frames
+        while self.n_frames < start + n_frames and not self.finished:
+            self.write(self.open_window().logits())
+        return self.codes(start, start + n_frames)
+
+    def open_window(self) -> Window:
+        """The window that takes the next step; rolls when the last one is full.  [generate]"""
+        if self.window is not None and self.window.done:
+            self._open(self.window_offset + self.settings.size.stride_frames)
+        elif self.window is None:
+            self._open(self.window_offset)
+        assert self.window is not None
+        return self.window
+
+    def write(self, logits: Tensor) -> None:
+        """Draw the open window's next step from its logits [R, K, card] and keep what is complete.  [generate]"""
+        window = self.window
+        assert window is not None
+        guided = combine(logits, self.settings.guidance)
+        window.write(draw(guided, self.settings.sampling, self.generator))
+        known = self.n_frames - self.window_offset
+        if window.complete_frames > known:
+            self._append(window.codes(known, window.complete_frames))
+
+    def roll(self, conditions: WindowConditions | None = None, settings: StreamSettings | None = None) -> None:
+        """Begin a new window at the next step, from the frames complete now; half-known frames are dropped.
+
+        New conditions and settings are heard from there on. The window starts `keep_frames` back, or where the
+        stream did.  Raises ValueError for settings that this model cannot take, and then changes nothing.  [generate]
+        """
+        settings = settings or self.settings
+        settings.sampling.check(self.lm.config.card)
+        self.settings = settings
+        self.conditions = conditions or self.conditions
+        self.window_offset = max(0, self.n_frames - settings.size.keep_frames)
+        self.window = None
+
+    def snapshot(self) -> StreamSnapshot:
+        """Everything needed to go on from here, now or later.  [generate]"""
+        window = self.open_window()
+        return StreamSnapshot(
+            codes=self._codes[:, : self.n_frames].clone(),
+            window_offset=self.window_offset,
+            window_frames=window.n_frames,
+            window_prompt_frames=window.prompt_frames,
+            sequence=window.sequence.clone(),
+            next_step=window.next_step,
+            generator_state=self.generator.get_state(),
+            settings=self.settings,
+        )
+
+    @classmethod
+    def resume(cls, lm: LanguageModel, conditions: WindowConditions, snapshot: StreamSnapshot) -> TokenStream:
+        """Go on from a snapshot with exactly the tokens the original would have had.
+
+        The running window is replayed step by step, so its cache is the same to the last bit.  [generate]
+        """
+        stream = cls(lm, conditions, snapshot.settings, torch.Generator(device=lm.out_norm.weight.device))
+        stream._append(snapshot.codes.long())
+        stream.window_offset = snapshot.window_offset
+        prompt = snapshot.codes[:, snapshot.window_offset :][:, : snapshot.window_prompt_frames].long()
+        window = Window(lm, conditions(snapshot.window_offset, snapshot.window_frames), prompt, snapshot.window_frames)
+        window.sequence = snapshot.sequence.clone()
+        while window.next_step < snapshot.next_step:
+            window.logits()
+            window.next_step += 1
+        stream.window = window
+        stream.generator.set_state(snapshot.generator_state)
+        return stream
+
+    def with_total(self, total_frames: int | None) -> None:
+        """Change where the stream ends; takes effect when the next window opens.  [generate]"""
+        self.settings = replace(self.settings, total_frames=total_frames)
+
+    def _open(self, offset: int) -> None:
+        """A window at stream frame `offset`, its prompt the frames already complete there."""
+        size, total = self.settings.size, self.settings.total_frames
+        n_frames = size.window_frames if total is None else min(size.window_frames, total - offset)
+        prompt = self.codes(offset).to(self.lm.out_norm.weight.device)
+        self.window = Window(self.lm, self.conditions(offset, n_frames), prompt, n_frames)
+        self.window_offset = offset
+
+    def _append(self, codes: Tensor) -> None:
+        needed = self.n_frames + codes.shape[-1]
+        if needed > self._codes.shape[1]:
+            grown = torch.zeros(self._codes.shape[0], max(needed, 2 * self._codes.shape[1]), dtype=torch.int16)
+            grown[:, : self.n_frames] = self._codes[:, : self.n_frames]
+            self._codes = grown
+        self._codes[:, self.n_frames : needed] = codes.to("cpu", torch.int16)
+        self.n_frames = needed
+
+
+def _check_prompt(prompt: Tensor, lm: LanguageModel, settings: StreamSettings) -> None:
+    if prompt.dim() != 2 or prompt.shape[0] != lm.config.n_codebooks:
+        raise ValueError(f"prompt has shape {tuple(prompt.shape)}, must be [{lm.config.n_codebooks}, P]")
+    limit = settings.size.window_frames
+    if settings.total_frames is not None:
+        limit = min(limit, settings.total_frames)
+    if prompt.shape[1] >= limit:
+        raise ValueError(f"prompt has {prompt.shape[1]} frames, must be shorter than {limit} (window and total)")

@@ -1,0 +1,128 @@
+"""One window of one stream: a fresh cache, a prompt, and the steps that fill the rest.
+
+    step          0   1   2   3   4   5   6   7   8          T = 5 frames, prompt P = 2, delays 0 1 2 3
+    codebook 0    .   p   p   ?   ?   ?   .   .   .          `.` special, `p` prompt, `?` to be drawn
+    codebook 1    .   .   p   p   ?   ?   ?   .   .
+    codebook 2    .   .   .   p   p   ?   ?   ?   .
+    codebook 3    .   .   .   .   p   p   ?   ?   ?
+                  |-- prefill --|                            first call: steps 0..P, logits of step P + 1
+
+Prompt codes that lie after step P because of the delay are kept; frame t is complete after step t + 1 + max(delays).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from engine.delay import delay
+from engine.lm import Conditions, LanguageModel, LMState
+
+_UNKNOWN = -1
+
+
+@dataclass(frozen=True)
+class WindowSize:
+    """How many frames a window sees and by how many it rolls (the reference: 1500 and 900).  [any]"""
+
+    window_frames: int = 1500
+    stride_frames: int = 900
+
+    def __post_init__(self) -> None:
+        if not 0 < self.stride_frames < self.window_frames:
+            raise ValueError(
+                f"stride_frames is {self.stride_frames}, must be 1 to {self.window_frames - 1} "
+                f"(window_frames - 1)"
+            )
+
+    @property
+    def keep_frames(self) -> int:
+        """Frames a rolled window begins with, taken from the one before.  [any]"""
+        return self.window_frames - self.stride_frames
+
+
+class Window:
+    """Fills one delayed sequence step by step; `logits` and `write` alternate until `done`."""
+
+    def __init__(
+        self, lm: LanguageModel, conditions: Sequence[Conditions], prompt: Tensor, n_frames: int
+    ) -> None:
+        """Prompt codes [K, P] int64, P < `n_frames`; one `Conditions` per pass (two for two-step guidance).
+
+        Raises ValueError when the prompt does not leave a frame to fill.  [generate]
+        """
+        prompt_frames = prompt.shape[-1]
+        if not prompt_frames < n_frames:
+            raise ValueError(f"prompt has {prompt_frames} frames, the window only {n_frames}")
+        config = lm.config
+        codes = prompt.new_full((config.n_codebooks, n_frames), _UNKNOWN)
+        codes[:, :prompt_frames] = prompt
+        self.lm = lm
+        self.n_frames = n_frames
+        self.prompt_frames = prompt_frames
+        self.sequence = delay(codes, config.delays, config.special)  # [K, S]
+        self.conditions = tuple(conditions)
+        self.states: tuple[LMState, ...] = ()
+        self.next_step = 0  # the step that the next `write` fills; 0 = nothing prefilled yet
+
+    @property
+    def n_steps(self) -> int:
+        """S, steps of the whole sequence.  [generate]"""
+        return self.sequence.shape[-1]
+
+    @property
+    def done(self) -> bool:
+        """True when every step is written.  [generate]"""
+        return self.next_step >= self.n_steps
+
+    @property
+    def complete_frames(self) -> int:
+        """Frames from the window's start, prompt included, whose K codes are all known.  [generate]"""
+        return max(self.prompt_frames, self.next_step - 1 - self.lm.config.max_delay)
+
+    def codes(self, start: int, stop: int) -> Tensor:
+        """Codes [K, stop - start] of complete frames, counted from the window's start.  [generate]"""
+        rows = [self.sequence[k, 1 + lag + start : 1 + lag + stop] for k, lag in enumerate(self.lm.config.delays)]
+        return torch.stack(rows)
+
+    def logits(self) -> Tensor:
+        """Logits [R, K, card] of the next step to be written; the first call prefills prefix and prompt.
+
+        Advances the cache by the step before it: call `write` once after each call.  [generate]
+        """
+        if self.next_step == 0:
+            return self._prefill()
+        column = self.sequence[:, self.next_step - 1]
+        parts = []
+        for conditions, state in zip(self.conditions, self.states, strict=True):
+            frames = step_frames(conditions, state.step)
+            parts.append(self.lm.step(column.expand(state.rows, -1), state, frames))
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+    def _prefill(self) -> Tensor:
+        steps = self.sequence[:, : self.prompt_frames + 1]
+        parts, states = [], []
+        for conditions in self.conditions:
+            rows = conditions.rows or 1
+            state = self.lm.init_state(rows, self.n_steps, conditions)
+            parts.append(self.lm.prefill(steps.expand(rows, -1, -1), conditions, state))
+            states.append(state)
+        self.states = tuple(states)
+        self.next_step = self.prompt_frames + 1
+        return torch.cat(parts)
+
+    def write(self, tokens: Tensor) -> None:
+        """Fill the unknown cells of the next step from tokens [K]; known and special cells stay.  [generate]"""
+        column = self.sequence[:, self.next_step]
+        torch.where(column == _UNKNOWN, tokens, column, out=column)
+        self.next_step += 1
+
+
+def step_frames(conditions: Conditions, step: int) -> Tensor | None:
+    """Per-frame features [R, F] of one step, None where there are none.  [generate]"""
+    if conditions.frames is None or step >= conditions.frames.shape[1]:
+        return None
+    return conditions.frames[:, step]
