@@ -1,0 +1,56 @@
+"""Audio from outside to what a model hears: its sample rate, its channels, nothing broken in it.
+
+The kernel is the reference's (windowed sinc, 24 zero crossings, roll-off 0.945, edges replicated, output length
+floor(n * new / old)); channels are mixed after resampling, as the reference does.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+from engine.errors import AudioError
+from engine.stream.resample import MAX_RATE_HZ, ResampleState, StreamResampler
+
+MAX_CHANNELS = 2
+
+
+@lru_cache(maxsize=16)
+def _resampler(orig_hz: int, new_hz: int) -> StreamResampler:
+    return StreamResampler(orig_hz, new_hz)
+
+
+def resample(audio: Tensor, orig_hz: int, new_hz: int) -> Tensor:
+    """[C, n] at `orig_hz` -> [C, floor(n * new_hz / orig_hz)], edges replicated.  [any]"""
+    if orig_hz == new_hz or audio.shape[-1] == 0:
+        return audio
+    resampler = _resampler(orig_hz, new_hz)
+    reach = resampler.lookahead_samples
+    state = ResampleState(audio[:, :1].expand(-1, reach).contiguous(), -reach, 0)
+    right = audio[:, -1:].expand(-1, reach + resampler.orig + 1)
+    out, _ = resampler.step(torch.cat([audio, right], dim=1), state)
+    return out[:, : audio.shape[-1] * resampler.new // resampler.orig]
+
+
+def as_heard(audio: Tensor, rate_hz: int, model_hz: int, channels: int = 1) -> Tensor:
+    """Audio [n] or [C, n], C 1 or 2, at `rate_hz` -> float32 [channels, m] at `model_hz`.
+
+    Raises AudioError for other shapes, nothing in it, NaN or infinity, and rates outside 1 to 384,000 Hz.  [any]
+    """
+    if audio.dim() == 1:
+        audio = audio[None]
+    if audio.dim() != 2 or not 1 <= audio.shape[0] <= MAX_CHANNELS:
+        raise AudioError(f"audio has shape {tuple(audio.shape)}, must be [n] or [C, n] with 1 or 2 channels")
+    if audio.shape[1] == 0:
+        raise AudioError("audio is empty")
+    if not 1 <= rate_hz <= MAX_RATE_HZ:
+        raise AudioError(f"sample rate is {rate_hz} Hz, must be 1 to {MAX_RATE_HZ}")
+    audio = audio.detach().to("cpu", torch.float32)
+    if not torch.isfinite(audio).all():
+        raise AudioError("audio holds NaN or infinity")
+    heard = resample(audio, rate_hz, model_hz)
+    if channels == 1:
+        return heard.mean(dim=0, keepdim=True)
+    return heard.expand(channels, -1) if heard.shape[0] == 1 else heard
