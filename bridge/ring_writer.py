@@ -1,0 +1,169 @@
+"""The engine's side of a ring: make it, write blocks, say what is planned, see what the host does."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from bridge import layout, ring_form
+from bridge.layout import ENGINE_CLOSED, ENGINE_READY
+from bridge.ring_form import (
+    GENERATION_32,
+    N_SAMPLES_32,
+    POSITION_64,
+    SLOT_BASE_32,
+    SLOT_BASE_64,
+    SLOT_WORDS_32,
+    SLOT_WORDS_64,
+    TIMELINE_32,
+    Audio,
+    Plan,
+    RingForm,
+)
+from bridge.shm import Segment, pid_alive, segment_name
+from bridge.transport import Transport
+from bridge.transport_block import read_transport
+from bridge.units import nearest, seconds_to_samples
+from bridge.words import Words, i64, u32, u64
+
+_BLOCKS_WRITTEN, _BLOCKS_READ = u64("blocks_written"), u64("blocks_read")
+_HEARTBEAT, _HOST_HEARTBEAT = u64("engine_heartbeat_ns"), u64("host_heartbeat_ns")
+_WRITTEN_END, _STATE, _HOST_PID = i64("written_end_samples"), u32("engine_state"), u32("host_pid")
+
+
+def capacity_for(seconds: float, sample_rate_hz: int, block_samples: int = 256) -> int:
+    """Blocks, a power of two, that hold at least `seconds`.  [any]"""
+    blocks = -(-nearest(seconds_to_samples(seconds, sample_rate_hz)) // block_samples)
+    return max(layout.MIN_CAPACITY_BLOCKS, 1 << (blocks - 1).bit_length())
+
+
+class RingWriter:
+    """One lane's ring, made and written by the engine. One thread calls `write` and `set_plan`.
+
+    The segment's name goes to the host in the answer to "open lane"; `close` takes it away.
+    """
+
+    def __init__(self, segment: Segment, form: RingForm) -> None:
+        self.form = form
+        self.segment = segment
+        self.plan = Plan()
+        self._words = Words(segment)
+        self._payload = ring_form.payload(segment, form)
+        self._written = 0
+        ring_form.publish_form(segment, self._words, form, os.getpid(), time.monotonic_ns())
+        self.beat()
+        self._words.u32[_STATE] = ENGINE_READY
+
+    @classmethod
+    def create(
+        cls, lane: int, sample_rate_hz: int, channels: int = 2, seconds: float = 8.0, block_samples: int = 256
+    ) -> RingWriter:
+        """Make the segment of a lane with room for at least `seconds`.
+
+        Raises ValueError for sizes out of range and SharedMemoryError where the system gives no memory.  [control]
+        """
+        capacity_blocks = capacity_for(seconds, sample_rate_hz, block_samples)
+        form = RingForm(sample_rate_hz, channels, block_samples, capacity_blocks, lane)
+        return cls(Segment.create(segment_name(lane), form.n_bytes), form)
+
+    @property
+    def name(self) -> str:
+        """Name by which a host attaches.  [any]"""
+        return self.segment.name
+
+    @property
+    def space_samples(self) -> int:
+        """Samples that `write` takes now if they come in whole blocks.  [generate]"""
+        return self._space_blocks() * self.form.block_samples
+
+    @property
+    def written_end_samples(self) -> int:
+        """Host position right behind the last sample written.  [generate]"""
+        return int(self._words.i64[_WRITTEN_END])
+
+    def write(self, position_samples: int, audio: Audio, generation: int, timeline: int = 0) -> int:
+        """Publish `audio` float32 [n, channels], whose first sample belongs at `position_samples`.
+
+        Returns how many samples went in: fewer than n when the ring is full (an overrun of the caller's
+        making; write the rest later, at its own position). A last part shorter than a block takes a slot
+        too. ValueError for another shape or dtype.  [generate]
+        """
+        if audio.ndim != 2 or audio.shape[1] != self.form.channels or audio.dtype.str != "<f4":
+            raise ValueError(
+                f"audio must be float32 [n, {self.form.channels}], got {audio.dtype} {audio.shape}"
+            )
+        block_samples = self.form.block_samples
+        n_blocks = min(-(-len(audio) // block_samples), self._space_blocks())
+        taken = min(len(audio), n_blocks * block_samples)
+        for begin in range(0, taken, block_samples):
+            end = min(begin + block_samples, taken)
+            self._put(position_samples + begin, audio[begin:end], generation, timeline)
+        if taken:
+            words = self._words
+            words.i64[_WRITTEN_END] = position_samples + taken
+            words.fence()
+            words.u64[_BLOCKS_WRITTEN] = self._written
+        return taken
+
+    def _put(self, position_samples: int, block: Audio, generation: int, timeline: int) -> None:
+        words = self._words
+        slot = self._written & (self.form.capacity_blocks - 1)
+        base32 = SLOT_BASE_32 + slot * SLOT_WORDS_32
+        base64 = SLOT_BASE_64 + slot * SLOT_WORDS_64
+        self._payload[slot, : len(block)] = block
+        words.i64[base64 + POSITION_64] = position_samples
+        words.u32[base32 + GENERATION_32] = generation
+        words.u32[base32 + TIMELINE_32] = timeline
+        words.u32[base32 + N_SAMPLES_32] = len(block)
+        words.u64[base64] = self._written
+        self._written += 1
+
+    def _space_blocks(self) -> int:
+        unread = self._written - int(self._words.u64[_BLOCKS_READ])
+        return min(max(self.form.capacity_blocks - unread, 0), self.form.capacity_blocks)
+
+    def set_plan(self, plan: Plan) -> None:
+        """Tell the host what is due and from where on older blocks do not count.  [generate]"""
+        self.plan = plan
+        ring_form.write_plan(self._words, plan)
+
+    def beat(self) -> None:
+        """Sign of life; due at least every 100 ms, also while nothing plays.  [any]"""
+        self._words.u64[_HEARTBEAT] = time.monotonic_ns()
+
+    def transport(self) -> Transport | None:
+        """The host's newest snapshot, None when it has not written one (or is just writing).  [generate]"""
+        found = read_transport(self._words, self.form.sample_rate_hz)
+        return None if found is None else found[0]
+
+    @property
+    def host_pid(self) -> int:
+        """Process that reads this ring, 0 for none.  [any]"""
+        return int(self._words.u32[_HOST_PID])
+
+    def host_gone(self) -> bool:
+        """Whether a host had attached and its process has ended: the lane can be freed.  [control]"""
+        pid = self.host_pid
+        return pid != 0 and not pid_alive(pid)
+
+    def host_silent_seconds(self) -> float:
+        """Seconds since the host last played a block; infinity when it never has.  [any]"""
+        last_ns = int(self._words.u64[_HOST_HEARTBEAT])
+        return (time.monotonic_ns() - last_ns) / 1e9 if last_ns else float("inf")
+
+    def host_counters(self) -> dict[str, int]:
+        """What the host counted: underruns, underrun_samples, late_blocks, stale_blocks.  [any]"""
+        names = ("underruns", "underrun_samples", "late_blocks", "stale_blocks")
+        return {name: int(self._words.get(name)) for name in names}
+
+    def close(self) -> None:
+        """Say goodbye to the host, unlink and unmap. Twice is allowed.  [any]"""
+        if self.segment.n_bytes and not self._closed:
+            self._closed = True
+            self._words.u32[_STATE] = ENGINE_CLOSED
+            self.segment.unlink()
+            self._words.release()
+            self._payload = self._payload[:0].copy()
+            self.segment.close()
+
+    _closed = False
