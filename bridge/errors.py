@@ -1,0 +1,256 @@
+"""The error tree of the contract, and the code words that an error answer carries over the wire.
+
+    SegueError                  internal
+    ├── WireError               bad_message        a datagram or message is at fault
+    │   ├── PacketError         bad_packet         not OSC by our rules
+    │   ├── UnknownAddress      unknown_address    nobody answers there; close matches are named
+    │   ├── WrongCount          wrong_count        an argument is missing or left over
+    │   ├── WrongType           wrong_type         a word where a number belongs, or the reverse
+    │   ├── OutOfRange          out_of_range       beyond what the table allows, too long, not finite
+    │   ├── NotAllowed          not_allowed        no or wrong secret; only this machine may ask that
+    │   └── Busy                busy               more clients, lanes or transfers than there is room for
+    ├── LaneError               bad_lane           the lane cannot do that now
+    │   ├── NoSuchLane          no_such_lane
+    │   └── LaneInUse           lane_in_use
+    ├── RegionError             bad_region         music handed over cannot be used
+    │   ├── RegionMissing       region_missing     no such file, or not a file
+    │   ├── RegionUnreadable    region_unreadable  no permission, cut short, damaged
+    │   ├── RegionNotAudio      region_not_audio
+    │   ├── RegionTooShort      region_too_short   empty included
+    │   ├── RegionTooLong       region_too_long
+    │   ├── RegionFormat        region_format      channels or sample rate not taken
+    │   ├── RegionNotFinite     region_not_finite  NaN or infinity among the samples
+    │   ├── RegionSilent        region_silent
+    │   └── RegionTransfer      region_transfer    chunks that do not fit together
+    ├── Unsupported             unsupported        the loaded model cannot do what was asked, named
+    ├── NotReady                not_ready          the model is still loading
+    ├── SharedMemoryError       shared_memory      a segment of another version or size, or gone
+    │   ├── SegmentMissing      segment_missing
+    │   └── SegmentForeign      segment_foreign
+    ├── EndpointError           endpoint           the engine's door cannot be opened
+    │   ├── PortInUse           port_in_use
+    │   └── UnsafeBind          unsafe_bind
+    ├── NoAnswer                no_answer          the engine did not answer in time
+    ├── PresetError             bad_preset
+    └── EngineFault             internal           the engine failed inside; not the caller's fault
+
+A code word keeps its meaning for ever; the text beside it is for people and may change.
+"""
+
+from __future__ import annotations
+
+
+class SegueError(Exception):
+    """Base of every error that the contract names; `code` is the word on the wire.  [any]"""
+
+    code = "internal"
+
+    @property
+    def text(self) -> str:
+        """The message for people.  [any]"""
+        return str(self)
+
+
+class WireError(SegueError):
+    """A datagram or message is at fault.  [any]"""
+
+    code = "bad_message"
+
+
+class PacketError(WireError):
+    """Bytes that are not OSC by our rules.  [any]"""
+
+    code = "bad_packet"
+
+
+class UnknownAddress(WireError):
+    """Nobody answers at this address.  [any]"""
+
+    code = "unknown_address"
+
+
+class WrongCount(WireError):
+    """An argument is missing or left over.  [any]"""
+
+    code = "wrong_count"
+
+
+class WrongType(WireError):
+    """An argument is of another type than the table says.  [any]"""
+
+    code = "wrong_type"
+
+
+class OutOfRange(WireError):
+    """An argument is beyond what the table allows.  [any]"""
+
+    code = "out_of_range"
+
+
+class NotAllowed(WireError):
+    """The sender may not ask that.  [any]"""
+
+    code = "not_allowed"
+
+
+class Busy(WireError):
+    """There is no room for more; the message says of what and how many there may be.  [any]"""
+
+    code = "busy"
+
+
+class LaneError(SegueError):
+    """The lane cannot do that now.  [any]"""
+
+    code = "bad_lane"
+
+
+class NoSuchLane(LaneError):
+    """The lane is not open.  [any]"""
+
+    code = "no_such_lane"
+
+
+class LaneInUse(LaneError):
+    """The lane is open already, for somebody else or in another format.  [any]"""
+
+    code = "lane_in_use"
+
+
+class RegionError(SegueError):
+    """Music handed over cannot be used.  [any]"""
+
+    code = "bad_region"
+
+
+class RegionMissing(RegionError):
+    """There is no such file, or it is a folder, pipe or device.  [any]"""
+
+    code = "region_missing"
+
+
+class RegionUnreadable(RegionError):
+    """The file is there and cannot be read: permission, cut short, damaged.  [any]"""
+
+    code = "region_unreadable"
+
+
+class RegionNotAudio(RegionError):
+    """The file holds no audio that can be read.  [any]"""
+
+    code = "region_not_audio"
+
+
+class RegionTooShort(RegionError):
+    """Empty, or shorter than a model can use.  [any]"""
+
+    code = "region_too_short"
+
+
+class RegionTooLong(RegionError):
+    """Longer than is read.  [any]"""
+
+    code = "region_too_long"
+
+
+class RegionFormat(RegionError):
+    """A number of channels or a sample rate that is not taken.  [any]"""
+
+    code = "region_format"
+
+
+class RegionNotFinite(RegionError):
+    """NaN or infinity among the samples; the message says where first.  [any]"""
+
+    code = "region_not_finite"
+
+
+class RegionSilent(RegionError):
+    """Nothing to hear in it.  [any]"""
+
+    code = "region_silent"
+
+
+class RegionTransfer(RegionError):
+    """Chunks that do not fit together: unknown transfer, wrong size, wrong checksum.  [any]"""
+
+    code = "region_transfer"
+
+
+class Unsupported(SegueError):
+    """The loaded model cannot do what was asked; the message names it.  [any]"""
+
+    code = "unsupported"
+
+
+class NotReady(SegueError):
+    """The model is still loading or warming up; ask again.  [any]"""
+
+    code = "not_ready"
+
+
+class SharedMemoryError(SegueError):
+    """A shared-memory segment cannot be used.  [any]"""
+
+    code = "shared_memory"
+
+
+class SegmentMissing(SharedMemoryError):
+    """There is no segment of that name, or it has vanished.  [any]"""
+
+    code = "segment_missing"
+
+
+class SegmentForeign(SharedMemoryError):
+    """A segment of another kind, version or size than this program knows.  [any]"""
+
+    code = "segment_foreign"
+
+
+class EndpointError(SegueError):
+    """The network door cannot be opened.  [any]"""
+
+    code = "endpoint"
+
+
+class PortInUse(EndpointError):
+    """Another program has the UDP port.  [any]"""
+
+    code = "port_in_use"
+
+
+class UnsafeBind(EndpointError):
+    """Opening to a network without the flag or the secret that it takes.  [any]"""
+
+    code = "unsafe_bind"
+
+
+class NoAnswer(SegueError):
+    """The engine did not answer in time.  [any]"""
+
+    code = "no_answer"
+
+
+class PresetError(SegueError):
+    """There is no such preset, or its file is at fault.  [any]"""
+
+    code = "bad_preset"
+
+
+class EngineFault(SegueError):
+    """The engine failed inside; not the caller's fault.  [any]"""
+
+    code = "internal"
+
+
+def _leaves(kind: type[SegueError]) -> list[type[SegueError]]:
+    return [kind, *(leaf for child in kind.__subclasses__() for leaf in _leaves(child))]
+
+
+BY_CODE: dict[str, type[SegueError]] = {kind.code: kind for kind in _leaves(SegueError)}
+
+
+def from_wire(code: str, text: str) -> SegueError:
+    """The error that an error answer stands for; an unknown code keeps its word in the text.  [any]"""
+    kind = BY_CODE.get(code)
+    return kind(text) if kind else SegueError(f"{code}: {text}")
