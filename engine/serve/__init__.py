@@ -1,0 +1,1 @@
+"""The engine as a process: OSC in, lanes of music out; reading order: options, lane, chain, player, studio, server."""

@@ -1,0 +1,128 @@
+"""From a stream's codes to the host's samples: codec, level, resampler, channels.
+
+Sample 0 of what comes out lies on the first sample of frame 0, whatever the rates; frames are counted from where the
+stream's own music begins (its prompt comes before, at negative times, and is only used as context).
+
+    codes --decode_step--> 32 kHz --seam--> history --level--> resample --> channels --> [n, C] for the ring
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from engine.codec.base import Codec
+from engine.stream.resample import ResampleState, StreamResampler
+
+CONTEXT_FRAMES = 64  # of codes and audio that a decoder is primed with
+HISTORY_FRAMES = 600  # how far back a stream can be taken up again
+SEAM_SECONDS = 0.006  # within which a step at the joint fades
+
+
+class SoundChain:
+    """One stream's codec and resampler state; `push` codes, get samples at the host's rate."""
+
+    def __init__(
+        self,
+        codec: Codec,
+        resampler: StreamResampler,
+        channels: int,
+        before_audio: Tensor | None = None,
+        before_codes: Tensor | None = None,
+        first_frame: int = 0,
+        level: float = 1.0,
+    ) -> None:
+        """Begin at `first_frame`, following on from audio [C, n] at the codec's rate and its codes [K, P].
+
+        Both end where the stream begins; without them it begins from silence.  [generate]
+        """
+        self.codec = codec
+        self.resampler = resampler
+        self.channels = channels
+        self.level = self._level_now = level
+        self.audio_end = first_frame * codec.frame_samples  # codec-rate samples from frame 0, put out so far
+        self.history = torch.zeros(codec.channels, 0)  # at the codec's rate, ends at `audio_end`
+        self._seam_from: Tensor | None = None
+        context: Tensor | None = None
+        codes = None if before_codes is None else before_codes[None, :, -CONTEXT_FRAMES:]
+        if before_audio is not None and before_audio.shape[-1]:
+            self.history = _tail(before_audio, HISTORY_FRAMES * codec.frame_samples)
+            context = _tail(before_audio, CONTEXT_FRAMES * codec.frame_samples)[None]
+            self._seam_from = context[0, :, -1:]
+        self._decoder: Any = codec.init_decoder(context, codes if context is not None else None)
+        self._resample = self._begin_resampling()
+
+    def _begin_resampling(self) -> ResampleState:
+        reach = self.resampler.lookahead_samples
+        tail = _tail(self.history, reach) * self.level
+        tail = torch.nn.functional.pad(tail, (reach - tail.shape[1], 0))
+        first = -(-self.audio_end * self.resampler.new // self.resampler.orig)
+        return ResampleState(tail, self.audio_end - reach, first)
+
+    @property
+    def end_samples(self) -> int:
+        """Host-rate samples put out so far, counted from frame 0.  [generate]"""
+        return self._resample.next_output_samples
+
+    def push(self, codes: Tensor, last: bool = False) -> Tensor:
+        """Codes [K, t] to float32 [n, channels], all that is final; the rest of the stream with `last`.  [generate]"""
+        audio, self._decoder = self.codec.decode_step(codes[None], self._decoder, last)
+        audio = self._smooth_seam(audio[0].float().cpu())
+        self.audio_end += audio.shape[1]
+        self.history = _tail(torch.cat([self.history, audio], dim=1), HISTORY_FRAMES * self.codec.frame_samples)
+        out, self._resample = self.resampler.step(self._levelled(audio), self._resample, last)
+        return _to_channels(out, self.channels).T.contiguous()
+
+    def again_from(self, frame: int, codes: Tensor) -> SoundChain:
+        """A chain that goes on at `frame`, in phase with what this one put out before; codes [K, P] end there.
+
+        Raises ValueError when that lies before the kept history or was not decoded yet.  [generate]
+        """
+        end = frame * self.codec.frame_samples
+        start = self.audio_end - self.history.shape[1]
+        if not start <= end <= self.audio_end:
+            raise ValueError(f"frame {frame} is not within the kept audio")
+        before = self.history[:, : end - start]
+        return SoundChain(
+            self.codec, self.resampler, self.channels, before, codes, frame, level=self._level_now
+        ).with_level(self.level)
+
+    def with_level(self, level: float) -> SoundChain:
+        """This chain, gliding to another gain factor over its next push.  [generate]"""
+        self.level = level
+        return self
+
+    def _smooth_seam(self, audio: Tensor) -> Tensor:
+        """Let the step between the music before and the first sample fade in a few milliseconds."""
+        if self._seam_from is None or audio.shape[1] == 0:
+            return audio
+        count = min(audio.shape[1], int(SEAM_SECONDS * self.codec.sample_rate))
+        fade = 0.5 + 0.5 * torch.cos(torch.linspace(0, math.pi, count))
+        audio = audio.clone()
+        audio[:, :count] += (self._seam_from - audio[:, :1]) * fade
+        self._seam_from = None
+        return audio
+
+    def _levelled(self, audio: Tensor) -> Tensor:
+        """Multiply by the level, gliding over one push when it has changed."""
+        before, self._level_now = self._level_now, self.level if audio.shape[1] else self._level_now
+        if before == self.level:
+            return audio if before == 1.0 else audio * before
+        return audio * torch.linspace(before, self.level, audio.shape[1])
+
+
+def _tail(audio: Tensor, n_samples: int) -> Tensor:
+    """The last `n_samples` of audio [C, n] (fewer where it is shorter), float32 on the CPU."""
+    return audio[:, max(audio.shape[1] - n_samples, 0) :].float().cpu()
+
+
+def _to_channels(audio: Tensor, channels: int) -> Tensor:
+    """[C, n] to [channels, n]: mono is doubled, stereo averaged to mono."""
+    if audio.shape[0] == channels:
+        return audio
+    if channels == 1:
+        return audio.mean(dim=0, keepdim=True)
+    return audio[:1].expand(channels, -1)
