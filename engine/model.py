@@ -38,12 +38,15 @@ class Reference:
     """Music to listen to: mono float32 `audio` [1, N] at the model's sample rate, read periodically.
 
     `start_samples` is the sample that belongs to the stream's frame 0; `speed` is reference seconds per stream
-    second (host tempo over the reference's own), for conditioners that can follow it.  [any]
+    second (host tempo over the reference's own), for conditioners that can follow it.  `whole`: the conditions
+    are made of all the audio and then repeated, whatever the window (audiocraft's rule when one window is enough).
+    [any]
     """
 
     audio: Tensor
     start_samples: int = 0
     speed: float = 1.0
+    whole: bool = False
 
 
 @dataclass(frozen=True)

@@ -246,7 +246,11 @@ class MusicGen:
             raise ValueError(f"{len(wavs)} {name} wavs for {count} descriptions")
         if any(wav is not None for wav in wavs):
             self._must_take(name)
-        return [None if wav is None else Reference(as_heard(wav, sample_rate, self.sample_rate)) for wav in wavs]
+        whole = self._frames(self.duration) <= self.model.window_frames
+        return [
+            None if wav is None else Reference(as_heard(wav, sample_rate, self.sample_rate), whole=whole)
+            for wav in wavs
+        ]
 
     def _must_take(self, name: str) -> None:
         if name not in self.model.takes:
