@@ -13,11 +13,11 @@ from fractions import Fraction
 from typing import Literal
 
 from bridge.errors import OutOfRange, WrongCount, WrongType
+from bridge.packet import Wire, encode
 from bridge.transport import Grid
 from bridge.units import exact, shortest_float32
 
 Kind = Literal["i", "f", "s", "at"]
-Raw = int | float | str | bytes
 WHOLE_MAX = 2**24 - 1  # clients with 32-bit float atoms (Pd) keep whole numbers exact up to here
 TEXT_MAX = 1000  # characters of a string, unless its row says otherwise
 AT_WORDS = ("now", "beat", "bar")
@@ -27,7 +27,7 @@ _SHOWN = 60  # characters of a wrong value that an error repeats
 
 @dataclass(frozen=True, slots=True)
 class At:
-    """When a command takes effect: a word of AT_WORDS, with the bar number for 'bar 12'; else beat `beats`."""
+    """When a command takes effect: a word of AT_WORDS, with the bar number for 'bar 12'; else a beat."""
 
     word: str = ""
     beats: float = 0.0
@@ -71,7 +71,7 @@ Value = int | float | str | At
 
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """One argument of a message: `low`..`high` for numbers, `max_length` characters or `choices` for text.
+    """One argument of a message: `low`..`high` for numbers, `max_length` characters for text, or `choices`.
 
     An argument with a `default` may be left out when none after it is given.
     """
@@ -100,12 +100,17 @@ class Argument:
         return f"{self.low:.10g} to {self.high:.10g}"
 
     def check(self, raw: object) -> Value:
-        """`raw` as the table wants it; WrongType or OutOfRange say what was got and what is allowed.  [any]"""
+        """`raw` as the table wants it; WrongType or OutOfRange say what was got and allowed.  [any]"""
         if self.kind == "s":
             return self._check_text(raw)
         if self.kind == "at":
             return self._check_at(raw)
         return self._check_number(raw)
+
+    def wire(self, value: object) -> Wire:
+        """`value`, checked, as it is sent; numpy's numbers are taken too.  [any]"""
+        checked = self.check(value.item() if hasattr(value, "item") else value)
+        return checked.wire() if isinstance(checked, At) else checked
 
     def _check_text(self, raw: object) -> str:
         if not isinstance(raw, str):
@@ -135,7 +140,7 @@ class Argument:
             raise OutOfRange(f"{self.name} is {raw}, must be {self.range}")
         if self.kind == "i" and raw != int(raw):
             raise WrongType(f"{self.name} is {raw:.6g}, must be a whole number ({self.range})")
-        if not self.low <= raw <= self.high:
+        if not self.low <= raw <= self.high or (self.choices and str(int(raw)) not in self.choices):
             raise OutOfRange(f"{self.name} is {raw:.10g}, must be {self.range}")
         return int(raw) if self.kind == "i" else tidy(float(raw))
 
@@ -164,14 +169,27 @@ class Message:
         return sum(argument.default is None for argument in self.arguments)
 
     def check(self, raw: Sequence[object]) -> dict[str, Value]:
-        """Arguments by name, defaults filled in; WrongCount, WrongType or OutOfRange name the fault.  [any]"""
+        """Arguments by name, defaults filled in; WrongCount, WrongType, OutOfRange name the fault.  [any]"""
         if not self.required <= len(raw) <= len(self.arguments):
             raise WrongCount(self._count_text(len(raw)))
-        given = {argument.name: argument.check(value) for argument, value in zip(self.arguments, raw)}
+        given = {row.name: row.check(value) for row, value in zip(self.arguments, raw, strict=False)}
         for argument in self.arguments[len(raw) :]:
             if argument.default is not None:
                 given[argument.name] = argument.default
         return given
+
+    def pack(self, *values: object, rest: Sequence[Wire] = ()) -> bytes:
+        """The datagram of this message with these arguments, checked; inverse of `check`.  [any]"""
+        if not self.required <= len(values) <= len(self.arguments):
+            raise WrongCount(self._count_text(len(values)))
+        checked = [argument.wire(value) for argument, value in zip(self.arguments, values, strict=False)]
+        return encode(self.address, [*checked, *rest])
+
+    def reply_values(self, values: Sequence[object]) -> list[Wire]:
+        """Values for an ok answer to this message, checked against its `reply` columns.  [any]"""
+        if len(values) != len(self.reply):
+            raise WrongCount(f"{self.address} answers with {len(self.reply)} values, got {len(values)}")
+        return [column.wire(value) for column, value in zip(self.reply, values, strict=True)]
 
     def _count_text(self, got: int) -> str:
         names = " ".join(a.name if a.default is None else f"[{a.name}]" for a in self.arguments) or "none"

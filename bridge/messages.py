@@ -16,6 +16,7 @@ CHUNK_BYTES = 960  # of a region, before base64: the datagram stays under REQUES
 CHUNKS_MAX = 65536
 ROLES = ("melody", "style", "continue")
 ENCODINGS = ("s16", "f32")
+DENOMINATORS = ("1", "2", "4", "8", "16", "32", "64")
 
 _ID = Argument("id", "i", "counted up by the client, repeated in the answer; 0: not counted", low=0)
 _LANE = Argument("lane", "i", "which stream of music", low=0, high=LANES_MAX - 1)
@@ -74,8 +75,8 @@ def _bounded(
 
 HELLO = _request(
     "hello",
-    _bounded("reply_port", "i", "UDP port for answers and events, 1024 and up; 0: the port this came from", 0, 65535,
-             default=0),
+    _bounded("reply_port", "i", "UDP port for answers and events, from 1024; 0: the port this came from",
+             0, 65535, default=0),
     Argument("name", "s", "the client's name, for logs", default="", max_length=64),
     Argument("secret", "s", "the shared secret, where the engine asks for one", default="", max_length=256),
     reply=(
@@ -92,7 +93,7 @@ PING = _request(
     reply=(_figure("uptime_seconds", "since the engine started", "s"),),
     meaning="Answers at once. Any message keeps a client registered; this one does nothing else.",
 )
-SYNC = _request("sync", meaning="Answers when all earlier slow requests of this client are answered.", slow=True)
+SYNC = _request("sync", meaning="Answers when all earlier requests of this client are answered.", slow=True)
 STATUS = _request(
     "status",
     reply=(
@@ -212,15 +213,16 @@ TRANSPORT = _request(
     _figure("position_beats", "where the host is", "beats"),
     _BPM,
     _bounded("numerator", "i", "of the time signature", 1, 64, default=4),
-    _bounded("denominator", "i", "of the time signature: 1, 2, 4, 8, 16, 32 or 64", 1, 64, default=4),
-    meaning="Where the host's timeline is, for hosts that have no shared transport block. Send it at each change "
-    "and about four times a second.",
+    Argument("denominator", "i", "of the time signature", low=1, choices=DENOMINATORS, default=4),
+    meaning="Where the host's timeline is, for hosts that have no shared transport block. Send it at each "
+    "change and about four times a second.",
 )
 
 # -- regions ------------------------------------------------------------------------------------------
 
 REGION_FILE = _request(
-    "region/file", _LANE, _ROLE, _text("path", "of a WAV, FLAC, AIFF, OGG or MP3 file; absolute"), _BPM, _START, _AT,
+    "region/file", _LANE, _ROLE, _text("path", "of a WAV, FLAC, AIFF, OGG or MP3 file; absolute"),
+    _BPM, _START, _AT,
     reply=_UNDERSTOOD,
     meaning="Hands over music by path. Taken only from this machine.", slow=True, local=True,
 )
@@ -248,14 +250,14 @@ REGION_CHUNK = _request(
 REGION_END = _request(
     "region/end",
     _bounded("transfer", "i", "number of the transfer", 1, WHOLE_MAX),
-    Argument("crc32", "s", "of all bytes, 8 hexadecimal digits; empty: not checked", default="", max_length=8),
+    Argument("crc32", "s", "of all bytes, 8 hexadecimal digits; or empty", default="", max_length=8),
     _AT,
     reply=(
         _count("missing", "chunks that have not come; 0: the music is in place"),
         _text("list", "numbers of the first of them: '3 17 20-25'"),
         *_UNDERSTOOD,
     ),
-    meaning="Ends a transfer, or names the chunks to send again (then end it again, with a new id).", slow=True,
+    meaning="Ends a transfer, or names the chunks to send again; end it again with a new id.", slow=True,
 )
 REGION_CLEAR = _request("region/clear", _LANE, _ROLE, _AT, meaning="Takes a region off a lane.")
 

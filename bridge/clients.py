@@ -1,0 +1,131 @@
+"""Who is there: clients that said hello, and where an answer to a datagram goes.
+
+Answers go to the machine that asked, never elsewhere; a client chooses only the port, from 1024 up.
+
+    source known by hello                     ->  the reply port it gave
+    source unknown, its machine gave a port   ->  the last one so given (oscsend: a new source port each time)
+    otherwise                                 ->  the source port
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from bridge.errors import Busy, OutOfRange
+
+CLIENTS_MAX = 64
+PORT_MIN = 1024
+TIMEOUT_SECONDS = 30.0
+Source = tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Somebody to answer: host and UDP port, and whether it said hello. Equal ones are the same client."""
+
+    host: str
+    port: int
+    registered: bool = False
+    name: str = field(default="", compare=False)
+
+    @property
+    def address(self) -> Source:
+        """Where datagrams for it go.  [any]"""
+        return self.host, self.port
+
+    @property
+    def local(self) -> bool:
+        """True when it is on this machine.  [any]"""
+        return is_loopback(self.host)
+
+
+@dataclass(slots=True)
+class _Entry:
+    client: Client
+    source: Source
+    heard_at_seconds: float
+    chose_port: bool
+
+
+class Clients:
+    """The register. Written on [control]; `all` may be read from anywhere.
+
+    With `strict` only a source that said hello itself counts as registered.
+    """
+
+    def __init__(self, on_gone: Callable[[Client], None] | None = None, strict: bool = False) -> None:
+        self._entries: dict[Source, _Entry] = {}  # by the address that answers go to; the last hello is last
+        self._by_source: dict[Source, _Entry] = {}
+        self._on_gone = on_gone
+        self._strict = strict
+        self._lock = threading.Lock()
+
+    def hello(self, source: Source, reply_port: int, name: str, now_seconds: float) -> Client:
+        """Register a sender; port 0: it listens where it sends. OutOfRange below 1024, Busy when full.
+
+        A source that changes its port is a new client and the old one is gone.  [control]
+        """
+        where = (source[0], reply_port or source[1])
+        if where[1] < PORT_MIN:
+            raise OutOfRange(f"reply_port is {where[1]}, must be {PORT_MIN} to 65535, or 0")
+        before = self._by_source.get(source)
+        if before and before.client.address != where:
+            self.remove(before.client)
+        if where not in self._entries and len(self._entries) >= CLIENTS_MAX:
+            raise Busy(f"{CLIENTS_MAX} clients are registered and there is room for no more")
+        entry = _Entry(Client(*where, True, name), source, now_seconds, reply_port != 0)
+        with self._lock:
+            self._take_out(where)
+            self._entries[where] = self._by_source[source] = entry
+        return entry.client
+
+    def of(self, source: Source, now_seconds: float) -> Client:
+        """The client behind a source; a stranger at its own port where nobody is registered.  [control]"""
+        entry = self._by_source.get(source)
+        if entry is None and not self._strict:
+            chosen = [e for e in self._entries.values() if e.chose_port and e.client.host == source[0]]
+            entry = chosen[-1] if chosen else None
+        if entry is None:
+            return Client(*source)
+        entry.heard_at_seconds = now_seconds
+        return entry.client
+
+    def remove(self, client: Client) -> None:
+        """Forget a client and tell `on_gone`; nothing where it is not registered.  [control]"""
+        with self._lock:
+            gone = self._take_out(client.address)
+        if gone and self._on_gone:
+            self._on_gone(gone.client)
+
+    def expire(self, now_seconds: float) -> list[Client]:
+        """Forget those that said nothing for TIMEOUT_SECONDS; returns them.  [control]"""
+        late = [
+            e.client for e in self._entries.values() if now_seconds - e.heard_at_seconds > TIMEOUT_SECONDS
+        ]
+        for client in late:
+            self.remove(client)
+        return late
+
+    def all(self) -> list[Client]:
+        """Everybody registered.  [any]"""
+        with self._lock:
+            return [entry.client for entry in self._entries.values()]
+
+    def _take_out(self, where: Source) -> _Entry | None:
+        entry = self._entries.pop(where, None)
+        if entry:
+            self._by_source.pop(entry.source, None)
+        return entry
+
+
+def is_loopback(host: str) -> bool:
+    """True for addresses of this machine only.  [any]"""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
