@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from engine.errors import CheckpointError
 from engine.model import LoadedModel
 
 EMBEDDED = "embedded"
@@ -20,11 +19,6 @@ def load_model(name: str = EMBEDDED, device: str = "cpu", t5: str | Path | None 
         from engine.embedded import load
 
         return load(device)
-    folder = Path(name).expanduser()
-    if not folder.is_dir():
-        raise CheckpointError(
-            f"no model {name!r}: give {EMBEDDED!r} or the folder of a checkpoint (nothing is downloaded)"
-        )
-    from engine.checkpoints.load import load_checkpoint
+    from engine.checkpoints.load import load_model as load_checkpoint
 
-    return load_checkpoint(folder, device=device, t5=t5)
+    return load_checkpoint(name, device, t5=t5)

@@ -22,7 +22,7 @@ def step_windows(windows: Sequence[Window]) -> list[Tensor | Exception]:
     for window in windows:
         try:
             results.append(window.logits())
-        except Exception as error:  # one lane's fault must not stop the others
+        except Exception as error:  # noqa: BLE001 - one lane's fault must not stop the others
             results.append(error)
     return results
 
@@ -82,13 +82,13 @@ def _step(lanes: Sequence[tuple[Hashable, TokenStream]]) -> dict[Hashable, Excep
     for name, stream in lanes:
         try:
             ready.append((name, stream, stream.open_window()))
-        except Exception as error:  # conditions of this lane's next window
+        except Exception as error:  # noqa: BLE001 - conditions of this lane's next window
             errors[name] = error
     for (name, stream, _), result in zip(ready, step_windows([window for *_, window in ready]), strict=True):
         try:
             if isinstance(result, Exception):
                 raise result
             stream.write(result)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001
             errors[name] = error
     return errors

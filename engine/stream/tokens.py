@@ -134,6 +134,16 @@ class TokenStream:
         self.window_offset = max(0, self.n_frames - settings.size.keep_frames)
         self.window = None
 
+    def rewind(self, n_frames: int) -> None:
+        """Forget the frames after the first `n_frames`, prompt counted in, and begin a new window there.
+
+        Raises ValueError when there are fewer.  [generate]
+        """
+        if not 0 <= n_frames <= self.n_frames:
+            raise ValueError(f"cannot go back to frame {n_frames}: there are {self.n_frames}")
+        self.n_frames = n_frames
+        self.roll()
+
     def snapshot(self) -> StreamSnapshot:
         """Everything needed to go on from here, now or later.  [generate]"""
         window = self.open_window()

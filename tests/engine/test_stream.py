@@ -61,7 +61,7 @@ def test_windows_are_fresh_runs_from_the_kept_tokens(lm):
     whole = TokenStream.begin(lm, conditions_of(3), None, greedy).advance(60)
     for offset in (12, 24, 36):
         kept = whole[:, offset : offset + SIZE.keep_frames]
-        shifted = lambda at, n, offset=offset: conditions_of(3)(at + offset, n)  # noqa: E731
+        shifted = lambda at, n, offset=offset: conditions_of(3)(at + offset, n)
         one = TokenStream.begin(lm, shifted, kept, StreamSettings(greedy.sampling, greedy.guidance, SIZE, 20))
         assert torch.equal(one.advance(12), whole[:, offset + 8 : offset + 20])
 
@@ -128,6 +128,18 @@ def test_roll_takes_new_conditions_at_once(lm):
     assert rolled.window_offset == 15 - SIZE.keep_frames
     assert torch.equal(rolled.codes(0, 15), before) and after.shape == (4, 10)
     assert not torch.equal(after, stream(lm, total=None).advance(25)[:, 15:])
+
+
+def test_rewind_forgets_and_goes_on_from_there(lm):
+    greedy = StreamSettings(Sampling(use_sampling=False), Guidance(), SIZE)
+    rewound = TokenStream.begin(lm, conditions_of(1), None, greedy)
+    first = rewound.advance(18)
+    rewound.rewind(12)
+    assert rewound.n_frames == 12 and torch.equal(rewound.codes(), first[:, :12])
+    assert torch.equal(rewound.advance(3), rewound.codes(12))  # a window from frame 4 on
+    assert rewound.window_offset == 4
+    with pytest.raises(ValueError, match="frame 99"):
+        rewound.rewind(99)
 
 
 def test_long_streams_roll_for_hours_without_losing_a_frame(lm):
