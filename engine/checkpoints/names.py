@@ -4,7 +4,7 @@
     audiocraft  LM and conditioners from state_dict.bin, codec from compression_state_dict.bin
     transformers everything in one state dict: decoder, codec, text encoder
 
-Our groups:  lm.*  codec.*  text.* (T5 encoder)  project.text.*  project.melody.*   and `None` for what is not used.
+Our groups:  lm.*  codec.*  text.* (T5 encoder)  project.text.*  project.melody.*  chroma.window; `None` = not used.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ AUDIOCRAFT_LM: Table = (
     ("condition_provider.conditioners.description.output_proj.bias", "project.text.bias"),
     ("condition_provider.conditioners.self_wav.output_proj.weight", "project.melody.weight"),
     ("condition_provider.conditioners.self_wav.output_proj.bias", "project.melody.bias"),
-    ("condition_provider.conditioners.self_wav.chroma.spec.window", None),  # a Hann window, rounded to float16
+    ("condition_provider.conditioners.self_wav.chroma.spec.window", "chroma.window"),
 )
 
 _LSTM = tuple(f"{part}_{way}_l#" for part in ("weight", "bias") for way in ("ih", "hh"))

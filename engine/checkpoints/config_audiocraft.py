@@ -1,0 +1,93 @@
+"""audiocraft's configuration: the whole training configuration, of which only what decides the computation is read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from engine.checkpoints.config import (
+    N_CHROMA,
+    ModelConfig,
+    chroma_frames,
+    count,
+    counts,
+    encodec,
+    expect,
+    look_up,
+    number,
+    window,
+)
+from engine.codec.encodec import EncodecConfig
+from engine.config import LMConfig
+from engine.errors import UnsupportedError
+
+
+def lm_from_audiocraft(config: Any) -> ModelConfig:
+    """From the `xp.cfg` of a state_dict.bin.  [any]"""
+    expect(config, "codebooks_pattern.modeling", ("delay",))
+    expect(config, "transformer_lm.activation", ("gelu",))
+    expect(config, "transformer_lm.positional_embedding", ("sin",))
+    expect(config, "transformer_lm.norm_first", (True,))
+    if look_up(config, "interleave_stereo_codebooks.use"):
+        raise UnsupportedError("this is a stereo model; this version runs the mono ones")
+    conditioners = look_up(config, "conditioners")
+    unknown = set(conditioners) - {"self_wav", "description"}
+    if unknown or "description" not in conditioners:
+        raise UnsupportedError(f"conditioners are {sorted(conditioners)}; this version runs description and self_wav")
+    expect(config, "conditioners.description.model", ("t5",))
+    melody = "self_wav" in conditioners
+    if melody:
+        expect(config, "conditioners.self_wav.model", ("chroma_stem",))
+        expect(config, "conditioners.self_wav.chroma_stem.n_chroma", (N_CHROMA,))
+        expect(config, "conditioners.self_wav.chroma_stem.radix2_exp", (14,))
+        expect(config, "conditioners.self_wav.chroma_stem.argmax", (True,))
+    cross = look_up(config, "fuser.cross")
+    if cross not in ([], ["description"]) or look_up(config, "fuser.sum") or (cross and melody):
+        raise UnsupportedError(f"conditions enter by {look_up(config, 'fuser')}, which this version does not run")
+    seconds = number(config, "dataset.segment_duration", 1, 600)
+    sample_rate = int(expect(config, "sample_rate", (32000,)))
+    lm = LMConfig(
+        dim=count(config, "transformer_lm.dim"),
+        n_heads=count(config, "transformer_lm.num_heads"),
+        n_layers=count(config, "transformer_lm.num_layers", 1000),
+        n_codebooks=count(config, "transformer_lm.n_q", 64),
+        card=count(config, "transformer_lm.card"),
+        delays=counts(config, "codebooks_pattern.delay.delays", 0, 64),
+        cross_attention=bool(cross),
+        ffn_mult=count(config, "transformer_lm.hidden_scale", 64),
+    )
+    return ModelConfig(
+        lm=lm,
+        text_prefix=not cross,
+        chroma_frames=chroma_frames(seconds, sample_rate) if melody else 0,
+        **window(seconds),
+        cfg_coef=float(number(config, "classifier_free_guidance.inference_coef", -1000, 1000)),
+        sample_rate=sample_rate,
+        t5=str(look_up(config, "conditioners.description.t5.name")),
+    )
+
+
+def codec_from_audiocraft(config: Any) -> EncodecConfig:
+    """From the `xp.cfg` of a compression_state_dict.bin.  [any]"""
+    for name in ("encodec.causal", "encodec.renormalize"):
+        expect(config, name, (False,))
+    expect(config, "seanet.norm", ("weight_norm",))
+    expect(config, "seanet.activation", ("ELU",))
+    expect(config, "seanet.n_residual_layers", (1,))
+    expect(config, "seanet.true_skip", (True,))
+    expect(config, "seanet.decoder.trim_right_ratio", (1.0,))
+    expect(config, "seanet.decoder.final_activation", (None,))
+    return encodec(
+        sample_rate=int(expect(config, "sample_rate", (32000,))),
+        channels=count(config, "seanet.channels", 1),
+        n_filters=count(config, "seanet.n_filters"),
+        dim=count(config, "seanet.dimension"),
+        ratios=counts(config, "seanet.ratios", 2, 64),
+        n_codebooks=count(config, "rvq.n_q", 64),
+        card=count(config, "rvq.bins"),
+        kernel=count(config, "seanet.kernel_size", 64),
+        last_kernel=count(config, "seanet.last_kernel_size", 64),
+        residual_kernel=count(config, "seanet.residual_kernel_size", 64),
+        compress=count(config, "seanet.compress", 64),
+        lstm_layers=count(config, "seanet.lstm", 16),
+        pad_mode=str(look_up(config, "seanet.pad_mode")),
+    )

@@ -1,0 +1,195 @@
+"""Text to vectors: a T5 version 1 encoder, its tokenizer, and the projection to the language model's width.
+
+Source: T5 (Raffel et al. 2020): pre-norm layers without biases, RMS norm, relu, one table of relative positions
+shared by all layers, no scaling of the scores. L text tokens, H heads, D width.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from engine.errors import CheckpointError, UnsupportedError
+
+EOS = 1
+MAX_TOKENS = 1024
+MAX_TOKENIZER_BYTES = 64 << 20
+CACHED_TEXTS = 64
+
+
+@dataclass(frozen=True)
+class T5Config:
+    """Sizes of a T5 encoder, version 1 (relu, one relative position table).  [any]"""
+
+    dim: int
+    n_heads: int
+    head_dim: int
+    ffn_dim: int
+    n_layers: int
+    vocabulary: int
+    n_buckets: int = 32
+    max_distance: int = 128
+    eps: float = 1e-6
+
+
+class RMSNorm(nn.Module):
+    """x / sqrt(mean(x^2) + eps) * weight."""
+
+    def __init__(self, dim: int, eps: float) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(dim))
+        self.eps = eps
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[..., D] to the same shape."""
+        return self.weight * (x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + self.eps))
+
+
+class SelfAttention(nn.Module):
+    """Attention whose scores get a bias for the distance instead of positions in the input."""
+
+    def __init__(self, config: T5Config) -> None:
+        super().__init__()
+        inner = config.n_heads * config.head_dim
+        self.n_heads = config.n_heads
+        self.q, self.k, self.v = (nn.Linear(config.dim, inner, bias=False) for _ in range(3))
+        self.o = nn.Linear(inner, config.dim, bias=False)
+
+    def forward(self, x: Tensor, bias: Tensor) -> Tensor:
+        """x [1, L, D], bias [1, H, L, L] to [1, L, D]."""
+        q, k, v = (part(x).unflatten(-1, (self.n_heads, -1)).transpose(1, 2) for part in (self.q, self.k, self.v))
+        heads = F.scaled_dot_product_attention(q, k, v, attn_mask=bias, scale=1.0)
+        return self.o(heads.transpose(1, 2).flatten(2))
+
+
+class EncoderLayer(nn.Module):
+    """Attention and feed-forward, each behind its norm, each added to what came in."""
+
+    def __init__(self, config: T5Config) -> None:
+        super().__init__()
+        self.attention = SelfAttention(config)
+        self.attention_norm = RMSNorm(config.dim, config.eps)
+        self.wi = nn.Linear(config.dim, config.ffn_dim, bias=False)
+        self.wo = nn.Linear(config.ffn_dim, config.dim, bias=False)
+        self.ffn_norm = RMSNorm(config.dim, config.eps)
+
+    def forward(self, x: Tensor, bias: Tensor) -> Tensor:
+        """[1, L, D] to the same shape."""
+        x = x + self.attention(self.attention_norm(x), bias)
+        return x + self.wo(F.relu(self.wi(self.ffn_norm(x))))
+
+
+class T5Encoder(nn.Module):
+    """Token ids to vectors, one text at a time (padding would change nothing but the cost)."""
+
+    def __init__(self, config: T5Config) -> None:
+        super().__init__()
+        self.config = config
+        self.embed = nn.Embedding(config.vocabulary, config.dim)
+        self.position_bias = nn.Embedding(config.n_buckets, config.n_heads)
+        self.layers = nn.ModuleList(EncoderLayer(config) for _ in range(config.n_layers))
+        self.final_norm = RMSNorm(config.dim, config.eps)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        """Ids [1, L] to vectors [1, L, D].  [generate]"""
+        x = self.embed(ids)
+        bias = self.position_bias(self.buckets(ids.shape[1], ids.device)).permute(2, 0, 1).unsqueeze(0)
+        for layer in self.layers:
+            x = layer(x, bias)
+        return self.final_norm(x)
+
+    def buckets(self, length: int, device: torch.device) -> Tensor:
+        """Bucket [L, L] of the distance from query to key: half for each sign, exact when near, then by logarithm."""
+        at = torch.arange(length, device=device)
+        distance = at.unsqueeze(0) - at.unsqueeze(1)
+        per_sign = self.config.n_buckets // 2
+        exact = per_sign // 2
+        far = distance.abs().clamp(min=1).float() / exact
+        steps = torch.log(far) / math.log(self.config.max_distance / exact) * (per_sign - exact)
+        bucket = torch.where(distance.abs() < exact, distance.abs(), exact + steps.long())
+        return bucket.clamp(max=per_sign - 1) + per_sign * (distance > 0)
+
+
+Tokenize = Callable[[str], list[int]]
+
+
+def load_tokenizer(folder: Path) -> Tokenize:
+    """Text to ids, `</s>` appended, from tokenizer.json or spiece.model; CheckpointError when neither is usable.  [any]"""
+    fast, pieces = folder / "tokenizer.json", folder / "spiece.model"
+    source = fast if fast.exists() else pieces
+    try:
+        if source.stat().st_size > MAX_TOKENIZER_BYTES:
+            raise CheckpointError(f"{source} has {source.stat().st_size} bytes, the limit is {MAX_TOKENIZER_BYTES}")
+        return _fast_tokenizer(source) if source is fast else _sentencepiece(source)
+    except OSError as fault:
+        raise CheckpointError(f"{folder} has neither tokenizer.json nor spiece.model") from fault
+
+
+def _fast_tokenizer(path: Path) -> Tokenize:
+    from tokenizers import Tokenizer
+
+    try:
+        tokenizer = Tokenizer.from_file(str(path))
+    except Exception as fault:  # the library raises plain Exception
+        raise CheckpointError(f"{path} is not a tokenizer: {fault}") from fault
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    return lambda text: list(tokenizer.encode(text).ids)
+
+
+def _sentencepiece(path: Path) -> Tokenize:
+    from sentencepiece import SentencePieceProcessor
+
+    try:
+        processor = SentencePieceProcessor(model_file=str(path))
+    except (RuntimeError, OSError, ValueError) as fault:
+        raise CheckpointError(f"{path} is not a sentencepiece model: {fault}") from fault
+    return lambda text: [*processor.encode(text), EOS]
+
+
+class TextConditioner:
+    """Texts to projected vectors, padded with zero vectors that the language model does attend to (as the reference).
+
+    Empty and None are all zeros. Texts met lately are kept.
+    """
+
+    def __init__(self, encoder: T5Encoder, tokenize: Tokenize, projection: nn.Linear) -> None:
+        self.encoder = encoder
+        self.tokenize = tokenize
+        self.projection = projection
+        self._known: OrderedDict[str, Tensor] = OrderedDict()
+
+    @torch.no_grad()
+    def __call__(self, texts: Sequence[str | None]) -> Tensor:
+        """Texts to [N, L, D], L the longest in tokens, 1 when all are empty.
+
+        Raises UnsupportedError for a text of more than 1024 tokens.  [generate]
+        """
+        rows = [self._vectors(text) if text else self.projection.bias.new_zeros(1, len(self.projection.bias)) for text in texts]
+        longest = max(len(row) for row in rows)
+        return torch.stack([F.pad(row, (0, 0, 0, longest - len(row))) for row in rows])
+
+    def _vectors(self, text: str) -> Tensor:
+        """[L, D] of one text, from those met lately where it is one of them."""
+        if text in self._known:
+            self._known.move_to_end(text)
+            return self._known[text]
+        ids = self.tokenize(text)
+        vocabulary = self.encoder.config.vocabulary
+        if len(ids) > MAX_TOKENS:
+            raise UnsupportedError(f"the text has {len(ids)} tokens, the limit is {MAX_TOKENS}")
+        if max(ids, default=0) >= vocabulary:
+            raise CheckpointError(f"the tokenizer gives id {max(ids)}, the text encoder knows {vocabulary}: not a pair")
+        device = self.projection.weight.device
+        row = self.projection(self.encoder(torch.tensor([ids], device=device)))[0]
+        self._known[text] = row
+        if len(self._known) > CACHED_TEXTS:
+            self._known.popitem(last=False)
+        return row
