@@ -1,0 +1,52 @@
+"""The table of lane parameters: what can be turned while music plays. Presets are rows of these columns."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+
+from bridge.arguments import WHOLE_MAX, Argument
+from bridge.errors import OutOfRange
+
+# fmt: off
+_ROWS = (
+    Argument("temperature", "f", "how adventurous: 0 always the likeliest, 1 as the model learned, above wilder",
+             "", 0, 4, default=1.0),
+    Argument("top_k", "i", "draw among so many likeliest sounds; 0: among all",
+             "", 0, 4096, default=250),
+    Argument("top_p", "f", "draw among the likeliest of this share; 0: off; above 0 it replaces top_k",
+             "", 0, 1, default=0.0),
+    Argument("cfg", "f", "how closely to follow prompt and references: 1 not pushed, 3 usual, above 6 harsh",
+             "", 0, 20, default=3.0),
+    Argument("cfg_beta", "f", "a second push, for the prompt over the style excerpt; 0: off",
+             "", 0, 20, default=0.0),
+    Argument("seed", "i", "number of the dice: same seed and inputs, same music; -1: a new one at each play",
+             "", -1, WHOLE_MAX, default=-1),
+    Argument("bars", "i", "how many bars a play without a number makes; 0: until stopped",
+             "bars", 0, 100_000, default=0),
+    Argument("lead_seconds", "f", "how far ahead of the host music is made: less is quicker, more is safer",
+             "s", 0.2, 20, default=2.0),
+    Argument("level_db", "f", "loudness of the lane",
+             "dB", -60, 12, default=0.0),
+)
+# fmt: on
+
+PARAMETERS: dict[str, Argument] = {row.name: row for row in _ROWS}
+
+
+def parameter(name: str) -> Argument:
+    """The row of a parameter; OutOfRange names close ones when there is none.  [any]"""
+    row = PARAMETERS.get(name)
+    if row is None:
+        near = get_close_matches(name, PARAMETERS, n=2) or sorted(PARAMETERS)
+        raise OutOfRange(f"there is no parameter {name[:32]!r}; there is {', '.join(near)}")
+    return row
+
+
+def check_parameter(name: str, value: object) -> float:
+    """A value for a parameter, whole ones too as float; WrongType or OutOfRange otherwise.  [any]"""
+    return float(parameter(name).wire(value))
+
+
+def defaults() -> dict[str, float]:
+    """Every parameter at its default.  [any]"""
+    return {name: float(str(row.default)) for name, row in PARAMETERS.items()}
