@@ -1,0 +1,128 @@
+"""Where a stream lies on the host's timeline, and what it asks of the model there.
+
+    stream frame    0 ... P-1 | P          P+1        ...       P is the prompt: the music right before
+    own frame              -1 | 0          1          ...       frame f = stream frame P + f
+    own sample                | 0 ....     at the host's rate
+    host position             | zero_samples + own sample
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from types import MappingProxyType
+
+from torch import Tensor
+
+from bridge import units
+from bridge.ring import ENDLESS_SAMPLES
+from bridge.transport import Grid as HostGrid
+from engine.model import CONTINUE, MELODY, STYLE, Ask, Grid, Reference
+
+WHOLE_BEAT_SECONDS = 0.02  # a region that ends this near to a whole beat was cut there
+
+
+@dataclass(frozen=True)
+class HeardRegion:
+    """A region as the model hears it: mono float32 [1, n] at the model's rate, its tempo and place.  [any]"""
+
+    audio: Tensor
+    bpm: float
+    start_beats: float
+    rate_hz: int = 32_000
+
+    @property
+    def beats(self) -> Fraction:
+        """Its length in beats; snapped to a whole beat where it was evidently cut on one.  [any]"""
+        seconds = units.samples_to_seconds(self.audio.shape[-1], self.rate_hz)
+        length = units.seconds_to_beats(seconds, self.bpm)
+        whole = Fraction(max(1, units.nearest(length)))
+        off = abs(units.beats_to_seconds(whole - length, self.bpm))
+        return whole if off <= WHOLE_BEAT_SECONDS else length
+
+
+@dataclass(frozen=True)
+class LaneSettings:
+    """What a lane was told: prompt, parameter values by name, regions by role. Replaced, never changed.  [any]"""
+
+    prompt: str = ""
+    values: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    regions: Mapping[str, HeardRegion] = field(default_factory=lambda: MappingProxyType({}))
+
+    def with_prompt(self, prompt: str) -> LaneSettings:
+        """These settings with another prompt.  [any]"""
+        return replace(self, prompt=prompt)
+
+    def with_value(self, name: str, value: float) -> LaneSettings:
+        """These settings with one parameter at another value.  [any]"""
+        return replace(self, values=MappingProxyType({**self.values, name: value}))
+
+    def with_region(self, role: str, region: HeardRegion | None) -> LaneSettings:
+        """These settings with another region in a role; None takes it away.  [any]"""
+        regions = {other: heard for other, heard in self.regions.items() if other != role}
+        if region is not None:
+            regions[role] = region
+        return replace(self, regions=MappingProxyType(regions))
+
+    def heard(self) -> tuple[object, ...]:
+        """What the language model hears of them: a running stream rolls when this changes.  [any]"""
+        loudness_and_later = ("level_db", "lead_seconds", "bars", "seed")
+        values = tuple(sorted((k, v) for k, v in self.values.items() if k not in loudness_and_later))
+        return self.prompt, values, tuple(id(self.regions.get(role)) for role in (MELODY, STYLE))
+
+    @property
+    def continued(self) -> HeardRegion | None:
+        """The region to go on from.  [any]"""
+        return self.regions.get(CONTINUE)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A stream's line on the host's timeline; `end_samples` is where its music ends.  [any]"""
+
+    grid: HostGrid
+    zero_samples: int
+    end_samples: int = ENDLESS_SAMPLES
+    timeline: int = 0
+
+    def beats_at_frame(self, frame: int) -> Fraction:
+        """Beat of the grid at the start of an own frame (negative: the prompt).  [any]"""
+        return self.grid.beats_at(self.zero_samples) + units.frames_to_beats(frame, self.grid.tempo_bpm)
+
+    def frame_at(self, position_samples: int) -> int:
+        """First own frame that begins at a host position or after it.  [any]"""
+        seconds = units.samples_to_seconds(position_samples - self.zero_samples, self.grid.sample_rate_hz)
+        frames = units.seconds_to_frames(seconds)
+        return -(-frames.numerator // frames.denominator)
+
+    def frames_to_end(self) -> int | None:
+        """Own frames that cover the music up to its end; None when it has none.  [any]"""
+        return None if self.end_samples == ENDLESS_SAMPLES else max(0, self.frame_at(self.end_samples))
+
+
+def ask_at(settings: LaneSettings, place: Place, prompt_frames: int, offset_frames: int, takes: frozenset[str]) -> Ask:
+    """What a lane asks for in the window at stream frame `offset_frames`, on the model's own time axis.
+
+    References are placed so that they are exact at that window: a looped region is in phase after hours.  [generate]
+    """
+    beats = place.beats_at_frame(-prompt_frames) - units.exact(place.grid.bar_origin_beats)
+    bar = place.grid.signature.beats_per_bar
+    grid = Grid(place.grid.tempo_bpm, float(beats), float(bar)) if "tempo" in takes else None
+    melody, style = settings.regions.get(MELODY), settings.regions.get(STYLE)
+    return Ask(
+        text=settings.prompt or None,
+        melody=None if melody is None else _placed(melody, place, prompt_frames, offset_frames),
+        style=None if style is None else Reference(style.audio),
+        grid=grid,
+    )
+
+
+def _placed(region: HeardRegion, place: Place, prompt_frames: int, offset_frames: int) -> Reference:
+    """A region as a reference whose phase is exact at the window's first frame."""
+    beat = place.beats_at_frame(offset_frames - prompt_frames)
+    phase = (beat - units.exact(region.start_beats)) % region.beats
+    phase_samples = units.beats_to_samples(phase, region.bpm, region.rate_hz)
+    speed = place.grid.tempo_bpm / region.bpm
+    heard_before = offset_frames * units.SAMPLES_PER_FRAME * speed
+    return Reference(region.audio, units.nearest(phase_samples - units.exact(heard_before)), speed)
