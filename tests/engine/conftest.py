@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from engine.checkpoints.load import load_model
+from engine.model import LoadedModel
+
 PACKED = Path(__file__).parent.parent / "data" / "golden"
 
 
@@ -34,3 +37,34 @@ def golden(tmp_path_factory: pytest.TempPathFactory) -> Path:
     target = tmp_path_factory.mktemp("golden")
     unpack(PACKED, target)
     return target
+
+
+class StandInSeparator:
+    """What the vectors were made with instead of a real separator; memoryless, 44.1 kHz stereo."""
+
+    def __call__(self, mix: torch.Tensor) -> torch.Tensor:
+        swapped = mix.flip(1)
+        stems = [0.5 * mix, 0.25 * swapped, 0.6 * mix + 0.2 * mix**2, 0.3 * torch.tanh(2 * swapped)]
+        return torch.stack(stems, dim=1)
+
+
+@pytest.fixture(scope="session")
+def golden_models(golden: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, LoadedModel]:
+    """The golden checkpoints by their folder, loaded: "audiocraft/text", "transformers/musicgen_melody", ..."""
+    cache = tmp_path_factory.mktemp("checkpoint_cache")
+    folders = {
+        "audiocraft/text": "ckpt",
+        "audiocraft/melody": "ckpt",
+        "transformers/musicgen_mono": "ckpt",
+        "transformers/musicgen_mono_legacy": "ckpt_legacy_sharded",
+        "transformers/musicgen_melody": "ckpt",
+    }
+    return {
+        name: load_model(
+            golden / name.removesuffix("_legacy") / folder,
+            t5=golden / "t5_tiny",
+            separator=StandInSeparator(),
+            cache_dir=cache,
+        )
+        for name, folder in folders.items()
+    }
