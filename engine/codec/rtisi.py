@@ -1,0 +1,121 @@
+"""Streaming phase reconstruction: magnitudes in, audio out, one hop at a time.
+
+Each frame's phase is found from what has already been put out and one frame of look-ahead, by a few iterations of
+real-time iterative spectrogram inversion with look-ahead (Zhu, Beauregard and Wyse 2007). Given real audio to follow
+on from, the phases continue those of that audio.
+
+    frame j covers samples [320 (j + 1) - 1280, 320 (j + 1)): it ends where its hop ends
+    audio of a hop is final once the three later frames that overlap it and one of look-ahead are in
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+WINDOW_SAMPLES = 1280
+HOP_SAMPLES = 320
+OVERLAP_SAMPLES = WINDOW_SAMPLES - HOP_SAMPLES
+N_BINS = WINDOW_SAMPLES // 2 + 1
+ITERATIONS = 4
+LOOKAHEAD_HOPS = 1
+WINDOW = np.hanning(WINDOW_SAMPLES + 1)[:-1].astype(np.float32)
+WINDOW_SUM = np.float32(1.5)  # of the squared window over its four overlapping copies
+RANDOM_PHASE = np.exp(2j * np.pi * np.random.default_rng(5).random(N_BINS)).astype(np.complex64)
+
+Array = NDArray[np.float32]
+
+
+@dataclass
+class PhaseState:
+    """`committed` [1280 + 320] is the overlap-add so far, from the start of the next frame to commit; `pending` the
+    magnitudes [641] that wait as look-ahead, with their phase estimate; `skip_samples` of leading output are not
+    the stream's but the prompt's or silence, and dropped."""
+
+    committed: Array
+    pending: Array | None = None
+    phase: NDArray[np.complex64] | None = None
+    skip_samples: int = OVERLAP_SAMPLES
+
+
+def frame_audio(audio: Array) -> Array:
+    """Audio [N] to windowed frames [N / 320, 1280], silence before it; the frames of this module.  [any]"""
+    padded = np.concatenate([np.zeros(OVERLAP_SAMPLES, np.float32), audio.astype(np.float32)])
+    return np.lib.stride_tricks.sliding_window_view(padded, WINDOW_SAMPLES)[::HOP_SAMPLES] * WINDOW
+
+
+def magnitudes(audio: Array) -> Array:
+    """Magnitudes [N / 320, 641] of audio [N], N a multiple of 320.  [any]"""
+    return np.abs(np.fft.rfft(frame_audio(audio), axis=-1)).astype(np.float32)
+
+
+def init_phase(prompt: Array | None = None) -> PhaseState:
+    """State to begin from silence, or in phase with the end of `prompt` [N].  [generate]"""
+    committed = np.zeros(WINDOW_SAMPLES + HOP_SAMPLES, np.float32)
+    if prompt is not None and len(prompt):
+        tail = np.zeros(2 * OVERLAP_SAMPLES + HOP_SAMPLES, np.float32)
+        count = min(len(tail), len(prompt))
+        tail[len(tail) - count :] = prompt[len(prompt) - count :]
+        frames = np.lib.stride_tricks.sliding_window_view(tail, WINDOW_SAMPLES)[::HOP_SAMPLES] * (WINDOW * WINDOW)
+        total = np.zeros(len(tail), np.float32)
+        for index, frame in enumerate(frames):
+            total[index * HOP_SAMPLES : index * HOP_SAMPLES + WINDOW_SAMPLES] += frame
+        committed[:OVERLAP_SAMPLES] = total[-OVERLAP_SAMPLES:] / WINDOW_SUM
+    return PhaseState(committed)
+
+
+def _spectra(signal: Array, count: int) -> NDArray[np.complex64]:
+    """Spectra [count, 641] of the first frames of `signal`."""
+    frames = np.lib.stride_tricks.sliding_window_view(signal, WINDOW_SAMPLES)[::HOP_SAMPLES][:count]
+    return np.fft.rfft(frames * WINDOW, axis=-1)
+
+
+def _unit(spectra: NDArray[np.complex64]) -> NDArray[np.complex64]:
+    """Phase factors of spectra; where there is nothing to go by, fixed random ones (equal ones would be a click)."""
+    size = np.abs(spectra)
+    return np.where(size > 1e-7, spectra / np.maximum(size, 1e-7), RANDOM_PHASE)
+
+
+def _commit(state: PhaseState, mags: Array) -> Array:
+    """Settle the phase of the first of `mags` [1 or 2, 641]; the hop of audio [320] that is final."""
+    count = len(mags)
+    phase = np.zeros((count, N_BINS), np.complex64)
+    first = state.phase if state.phase is not None else _unit(_spectra(state.committed, 1))[0]
+    phase[0] = first
+    base = state.committed
+    signal = base
+    for iteration in range(ITERATIONS):
+        signal = base.copy()
+        frames = np.fft.irfft(mags * phase, axis=-1).astype(np.float32) * (WINDOW / WINDOW_SUM)
+        for index in range(count if iteration else 1):
+            at = index * HOP_SAMPLES
+            signal[at : at + WINDOW_SAMPLES] += frames[index]
+        phase = _unit(_spectra(signal, count)).astype(np.complex64)
+    settled = np.fft.irfft(mags[0] * phase[0]).astype(np.float32) * (WINDOW / WINDOW_SUM)
+    committed = base.copy()
+    committed[:WINDOW_SAMPLES] += settled
+    out = committed[:HOP_SAMPLES].copy()
+    state.committed = np.concatenate([committed[HOP_SAMPLES:], np.zeros(HOP_SAMPLES, np.float32)])
+    state.phase = phase[1] if count > 1 else None
+    return out
+
+
+def push(state: PhaseState, mags: Array, last: bool = False) -> Array:
+    """Take magnitudes [n, 641]; the audio that is final now. `last` empties everything.  [generate]
+
+    Changes `state` in place; the audio does not depend on how the frames are cut.
+    """
+    hops = []
+    for mag in mags:
+        if state.pending is not None:
+            hops.append(_commit(state, np.stack([state.pending, mag])))
+        state.pending = mag
+    if last:
+        if state.pending is not None:
+            hops.append(_commit(state, state.pending[None]))
+            state.pending = None
+        hops.append(state.committed[:OVERLAP_SAMPLES].copy())
+    audio = np.concatenate(hops) if hops else np.zeros(0, np.float32)
+    dropped = min(state.skip_samples, len(audio))
+    state.skip_samples -= dropped
+    return audio[dropped:]

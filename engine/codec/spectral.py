@@ -1,0 +1,97 @@
+"""The embedded model's codec: 32 kHz mono, 50 frames a second, four codebooks of 1024.
+
+A neural codec of magnitudes (`spectral_net`) and a streaming phase reconstruction (`rtisi`). It keeps no phase, so
+its audio is never the original's waveform; what it keeps is pitch, rhythm and timbre.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from engine.codec import rtisi
+from engine.codec.spectral_net import SpectralNet, from_log, to_log
+
+
+def log_spectra(audio: Tensor, subframes: int = 2) -> Tensor:
+    """Mono audio [B, N] to log-magnitudes [B, T, subframes * 641], N a multiple of 640.  [any]"""
+    padded = F.pad(audio, (rtisi.OVERLAP_SAMPLES, 0))
+    window = torch.from_numpy(rtisi.WINDOW).to(audio.device)
+    spectrum = torch.stft(
+        padded, rtisi.WINDOW_SAMPLES, rtisi.HOP_SAMPLES, window=window, center=False, return_complex=True
+    )
+    mags = spectrum.abs().transpose(1, 2)
+    return to_log(mags).reshape(mags.shape[0], -1, subframes * mags.shape[2])
+
+
+@dataclass
+class SpectralDecoderState:
+    """The phase state and the past of the decoder's convolutions."""
+
+    phase: rtisi.PhaseState
+    past: list[Tensor] | None = None
+
+
+class SpectralCodec:
+    """Implements `engine.codec.base.Codec`; all methods [generate]."""
+
+    sample_rate = 32000
+    channels = 1
+    frame_samples = 640
+    lookahead_frames = 2
+
+    def __init__(self, net: SpectralNet) -> None:
+        self.net = net.eval()
+        self.n_codebooks = net.config.n_codebooks
+        self.card = net.config.card
+
+    @torch.no_grad()
+    def latents(self, audio: Tensor) -> Tensor:
+        """Unquantised latents [B, T, latent] of audio [B, 1, N]: what style is read from."""
+        return self.net.latents(log_spectra(self._whole_frames(audio)[:, 0]))
+
+    @torch.no_grad()
+    def encode(self, audio: Tensor) -> Tensor:
+        """Audio [B, 1, N] to codes [B, 4, ceil(N / 640)]."""
+        return self.net.quantise(self.latents(audio))
+
+    def decode(self, codes: Tensor) -> Tensor:
+        """Codes [B, 4, T] to audio [B, 1, 640 T]."""
+        return torch.cat([self.decode_step(row[None], self.init_decoder(), last=True)[0] for row in codes])
+
+    @torch.no_grad()
+    def init_decoder(
+        self, prompt_audio: Tensor | None = None, prompt_codes: Tensor | None = None
+    ) -> SpectralDecoderState:
+        """A stream's beginning: from silence, or in phase with `prompt_audio` [1, 1, N], knowing its codes."""
+        if prompt_audio is None or not prompt_audio.numel():
+            return SpectralDecoderState(rtisi.init_phase())
+        prompt = prompt_audio[0].mean(dim=0).float().cpu().numpy()
+        state = SpectralDecoderState(rtisi.init_phase(prompt))
+        codes = self.encode(prompt_audio) if prompt_codes is None else prompt_codes
+        for frame in range(max(0, codes.shape[-1] - 24), codes.shape[-1]):
+            _, state.past = self.net.spectra(self.net.dequantise(codes[..., frame : frame + 1]), state.past)
+        return state
+
+    @torch.no_grad()
+    def decode_step(
+        self, codes: Tensor, state: SpectralDecoderState, last: bool = False
+    ) -> tuple[Tensor, SpectralDecoderState]:
+        """Next codes [1, 4, t] to the audio [1, 1, n] that is final; see the protocol.
+
+        Frames pass through the network one by one, so that no cut changes a bit of the result.
+        """
+        pieces = []
+        bins = self.net.config.n_bins
+        for frame in range(codes.shape[-1]):
+            latent = self.net.dequantise(codes[..., frame : frame + 1])
+            spectrum, state.past = self.net.spectra(latent, state.past)
+            pieces.append(from_log(spectrum).reshape(-1, bins).cpu().numpy())
+        mags = np.concatenate(pieces) if pieces else np.zeros((0, bins), np.float32)
+        return torch.from_numpy(rtisi.push(state.phase, mags, last))[None, None], state
+
+    def _whole_frames(self, audio: Tensor) -> Tensor:
+        """Silence appended up to a whole frame."""
+        return F.pad(audio, (0, -audio.shape[-1] % self.frame_samples))

@@ -1,0 +1,128 @@
+"""Conditions of the embedded model: text and style as memory, melody and the host's tempo frame by frame.
+
+    rows   conditional, (without text,) null         memory = 16 text vectors, then 8 style vectors, zeros if not given
+
+References are read at the window's offset on the stream's own time, so a looped region stays in phase.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from engine.codec.spectral import SpectralCodec
+from engine.conditions.encoders import STYLE_VECTORS, StyleEncoder, TextEncoder
+from engine.conditions.frames import (
+    FRAME_SAMPLES,
+    MELODY_COLUMNS,
+    N_FEATURES,
+    TEMPO_COLUMNS,
+    beats_of_frames,
+    chroma_frames,
+    melody_features,
+    tempo_features,
+)
+from engine.conditions.words import MAX_WORDS, encode_texts
+from engine.guidance import Guidance
+from engine.lm import Conditions
+from engine.model import MELODY, STYLE, TEMPO, TEXT, Ask, Grid, Reference
+
+STYLE_FRAMES = 150
+TRAINED_RMS = 0.09
+QUIETEST_RMS = 1e-4
+
+
+def at_trained_level(audio: Tensor) -> Tensor:
+    """Audio scaled to the loudness that the model was trained at; silence is left alone.  [any]"""
+    rms = float(audio.pow(2).mean().sqrt())
+    return audio if rms < QUIETEST_RMS else audio * (TRAINED_RMS / rms)
+
+
+def style_excerpt(reference: Reference) -> Tensor:
+    """Three seconds [1, N] from the middle of a reference, repeated if it is shorter.  [any]"""
+    wanted = STYLE_FRAMES * FRAME_SAMPLES
+    audio = reference.audio
+    if audio.shape[-1] < wanted:
+        audio = audio.repeat(1, -(-wanted // audio.shape[-1]))
+    start = (audio.shape[-1] - wanted) // 2
+    return at_trained_level(audio[:, start : start + wanted])
+
+
+class EmbeddedConditioner:
+    """Implements `engine.model.Conditioner` for the model that ships with Segue; all methods [generate]."""
+
+    takes = frozenset({TEXT, MELODY, STYLE, TEMPO})
+
+    def __init__(self, text: TextEncoder, style: StyleEncoder, codec: SpectralCodec) -> None:
+        self.text = text.eval()
+        self.style = style.eval()
+        self.codec = codec
+        self._cache: dict[tuple[str, int], tuple[Tensor, Tensor]] = {}
+
+    @torch.no_grad()
+    def __call__(
+        self, asks: Sequence[Ask], guidance: Guidance, offset_frames: int, window_frames: int
+    ) -> list[tuple[Conditions, ...]]:
+        """See `engine.model.Conditioner`; nothing here depends on what else is asked for."""
+        return [self._of(ask, guidance, offset_frames, window_frames) for ask in asks]
+
+    def _of(self, ask: Ask, guidance: Guidance, offset: int, count: int) -> tuple[Conditions, ...]:
+        kinds = [ask, Ask()]
+        if guidance.rows == 3:
+            kinds.insert(1, replace(ask, text=None))
+        parts = [(self._memory(kind), self._frames(kind, offset, count)) for kind in kinds]
+        if guidance.two_step and guidance.rows == 2:
+            return tuple(Conditions(memory=memory[None], frames=frames[None]) for memory, frames in parts)
+        memory, frames = (torch.stack(part) for part in zip(*parts, strict=True))
+        return (Conditions(memory=memory, frames=frames),)
+
+    def _memory(self, ask: Ask) -> Tensor:
+        """Memory [24, D] of one row."""
+        weight = self.text.widen.weight
+        text = self.text(encode_texts([ask.text]).to(weight.device))[0]
+        if ask.style is None:
+            style = weight.new_zeros(STYLE_VECTORS, self.text.dim)
+        else:
+            style = self._cached("style", ask.style, self._style_vectors)
+        assert text.shape[0] == MAX_WORDS
+        return torch.cat([text, style])
+
+    def _style_vectors(self, reference: Reference) -> Tensor:
+        """Style vectors [8, D] of a reference."""
+        device = self.text.widen.weight.device
+        codes = self.codec.encode(style_excerpt(reference)[None].to(device))
+        return self.style(self.codec.net.dequantise(codes))[0]
+
+    def _frames(self, ask: Ask, offset: int, count: int) -> Tensor:
+        """Frame features [count, F] of one row."""
+        frames = torch.zeros(count, N_FEATURES)
+        if ask.melody is not None:
+            frames[:, MELODY_COLUMNS] = self._melody(ask.melody, offset, count)
+        if ask.grid is not None:
+            frames[:, TEMPO_COLUMNS] = self._tempo(ask.grid, offset, count)
+        return frames.to(self.text.widen.weight.device)
+
+    def _melody(self, reference: Reference, offset: int, count: int) -> Tensor:
+        """Melody columns [count, 25], the reference read round and round at its speed."""
+        chroma = self._cached("melody", reference, lambda given: chroma_frames(at_trained_level(given.audio)[0].cpu()))
+        at = torch.arange(offset, offset + count, dtype=torch.float64) + 0.5
+        samples = (reference.start_samples + at * FRAME_SAMPLES * reference.speed) % reference.audio.shape[-1]
+        return melody_features(chroma[(samples // FRAME_SAMPLES).long().clamp(max=len(chroma) - 1)])
+
+    @staticmethod
+    def _tempo(grid: Grid, offset: int, count: int) -> Tensor:
+        """Tempo columns [count, 11] of a steady grid."""
+        beats = beats_of_frames(grid.start_beats, grid.bpm, offset, count)
+        return tempo_features(beats, grid.bpm, grid.beats_per_bar)
+
+    def _cached(self, kind: str, reference: Reference, compute) -> Tensor:  # type: ignore[no-untyped-def]
+        """What was computed for this very audio before, or now; a few are kept, the oldest goes first."""
+        key = (kind, id(reference.audio))
+        if key not in self._cache or self._cache[key][0] is not reference.audio:
+            while len(self._cache) >= 16:
+                self._cache.pop(next(iter(self._cache)))
+            self._cache[key] = (reference.audio, compute(reference))
+        return self._cache[key][1]

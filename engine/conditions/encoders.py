@@ -1,0 +1,64 @@
+"""The embedded model's two encoders: words to memory vectors, a style excerpt to memory vectors.
+
+Both are trained together with the language model. Cross-attention reads 16 text vectors, then 8 style vectors; what
+is not given is zeros, as in the reference.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from engine.conditions.words import BUCKETS, MAX_WORDS
+from engine.lm.layers import sinusoidal
+
+STYLE_VECTORS = 8
+BOTTLENECK = 32
+
+
+class TextEncoder(nn.Module):
+    """Mean of a word's hashed parts, then one transformer layer over the words."""
+
+    def __init__(self, dim: int, part_dim: int = 128) -> None:
+        super().__init__()
+        self.parts = nn.Embedding(BUCKETS, part_dim, padding_idx=0)
+        nn.init.zeros_(self.parts.weight)
+        self.widen = nn.Linear(part_dim, dim)
+        self.layer = nn.TransformerEncoderLayer(
+            dim, 4, 2 * dim, dropout=0.0, activation="gelu", batch_first=True, norm_first=True
+        )
+        self.dim = dim
+
+    def forward(self, parts: Tensor) -> Tensor:
+        """Part numbers [B, 16, 24] to memory [B, 16, D]; zero vectors where there is no word."""
+        there = (parts > 0).sum(dim=2)
+        word = there > 0
+        mean = self.parts(parts).sum(dim=2) / there.clamp(min=1).unsqueeze(-1)
+        x = self.widen(mean) + sinusoidal(torch.arange(MAX_WORDS, device=parts.device), self.dim, 10000.0)
+        hidden = ~word
+        hidden[:, 0] &= word.any(dim=1)  # a row without words would attend to nothing: NaN
+        return self.layer(x, src_key_padding_mask=hidden) * word.unsqueeze(-1)
+
+
+class StyleEncoder(nn.Module):
+    """Codec latents of an excerpt to 8 vectors through a narrow bottleneck, so that it cannot copy the notes."""
+
+    latent_scale: Tensor
+
+    def __init__(self, dim: int, latent: int) -> None:
+        super().__init__()
+        self.register_buffer("latent_scale", torch.ones(latent))
+        self.widen = nn.Linear(latent, dim)
+        self.first = nn.Conv1d(dim, dim, 5, stride=2, padding=2)
+        self.second = nn.Conv1d(dim, dim, 5, stride=2, padding=2)
+        self.queries = nn.Parameter(torch.randn(STYLE_VECTORS, dim) * 0.1)
+        self.pool = nn.MultiheadAttention(dim, 4, batch_first=True)
+        self.narrow = nn.Linear(dim, BOTTLENECK)
+        self.out = nn.Linear(BOTTLENECK, dim)
+
+    def forward(self, latents: Tensor) -> Tensor:
+        """Latents [B, T, latent] (T at least 25) to memory [B, 8, D]."""
+        x = F.gelu(self.widen(latents / self.latent_scale)).transpose(1, 2)
+        x = F.gelu(self.second(F.gelu(self.first(x)))).transpose(1, 2)
+        queries = self.queries.expand(x.shape[0], -1, -1)
+        pooled, _ = self.pool(queries, x, x, need_weights=False)
+        return self.out(torch.tanh(self.narrow(pooled)))

@@ -1,0 +1,83 @@
+"""Per-frame features of the embedded model: melody chroma, and the host's tempo and beat phase.
+
+    columns 0..11   chroma, loudest = 1          12..23  one-hot of the loudest      24  melody known
+            25..32  beat and bar phase as sines and cosines, once and twice as fast
+            33      log2(bpm / 120)              34      quarter notes a bar / 4     35  tempo known
+
+Unknown melody or tempo is all zeros, flag included. Chroma follows MusicGen-Melody's idea (Copet et al. 2023) at the
+codec's own frame rate, so that alignment is free.
+"""
+
+import math
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+SAMPLE_RATE_HZ = 32000
+FRAME_SAMPLES = 640
+FRAMES_PER_SECOND = SAMPLE_RATE_HZ // FRAME_SAMPLES
+N_FFT = 4096
+N_CHROMA = 12
+MELODY_COLUMNS = slice(0, 2 * N_CHROMA + 1)
+TEMPO_COLUMNS = slice(2 * N_CHROMA + 1, 36)
+N_FEATURES = 36
+LOW_HZ, HIGH_HZ = 80.0, 2000.0
+SILENCE_DB = -50.0
+
+
+@lru_cache(maxsize=1)
+def _filter_bank() -> Tensor:
+    """[12, bins]: each bin's power shared among the pitch classes near it, low and high bins left out."""
+    hz = torch.arange(1, N_FFT // 2 + 1) * (SAMPLE_RATE_HZ / N_FFT)
+    semitone = 12.0 * torch.log2(hz / 440.0) + 9.0  # C = 0
+    distance = (semitone.unsqueeze(0) - torch.arange(N_CHROMA).unsqueeze(1) + 6.0) % 12.0 - 6.0
+    width = torch.clamp(12.0 * torch.log2(1.0 + (SAMPLE_RATE_HZ / N_FFT) / hz), min=0.6)
+    bank = torch.exp(-0.5 * (distance / (0.5 * width)) ** 2)
+    bank = bank / bank.sum(dim=0, keepdim=True)
+    bank[:, (hz < LOW_HZ) | (hz > HIGH_HZ)] = 0.0
+    return F.pad(bank, (1, 0))
+
+
+def chroma_frames(audio: Tensor) -> Tensor:
+    """Chroma [T, 12] of mono audio [N] at 32 kHz, T = ceil(N / 640), each frame's loudest class 1.
+
+    Frames more than 50 dB under the loudest are zero. Windows are centred on their frame.  [any]
+    """
+    n_frames = -(-audio.shape[-1] // FRAME_SAMPLES)
+    left = (N_FFT - FRAME_SAMPLES) // 2
+    padded = F.pad(audio, (left, n_frames * FRAME_SAMPLES - audio.shape[-1] + N_FFT - FRAME_SAMPLES - left))
+    spectrum = torch.stft(
+        padded, N_FFT, hop_length=FRAME_SAMPLES, window=torch.hann_window(N_FFT), center=False, return_complex=True
+    )
+    power = spectrum.abs() ** 2
+    chroma = _filter_bank() @ power
+    energy = chroma.sum(dim=0)
+    audible = energy > energy.max() * 10 ** (SILENCE_DB / 10) + 1e-9
+    chroma = chroma.sqrt()
+    chroma = chroma / chroma.amax(dim=0, keepdim=True).clamp(min=1e-9)
+    return (chroma * audible).T.contiguous()
+
+
+def melody_features(chroma: Tensor) -> Tensor:
+    """Chroma [T, 12] to the melody columns [T, 25].  [any]"""
+    sounding = chroma.amax(dim=1, keepdim=True) > 0
+    top = F.one_hot(chroma.argmax(dim=1), N_CHROMA).to(chroma.dtype) * sounding
+    return torch.cat([chroma, top, torch.ones(chroma.shape[0], 1)], dim=1)
+
+
+def tempo_features(beats: Tensor, bpm: Tensor | float, beats_per_bar: float) -> Tensor:
+    """Host beats at the middle of each frame [T] (float64) to the tempo columns [T, 11].  [any]"""
+    beat = (beats % 1.0).to(torch.float32) * (2 * math.pi)
+    bar = ((beats % beats_per_bar) / beats_per_bar).to(torch.float32) * (2 * math.pi)
+    waves = [f(n * phase) for phase in (beat, bar) for n in (1, 2) for f in (torch.sin, torch.cos)]
+    tempo = torch.log2(torch.as_tensor(bpm, dtype=torch.float32) / 120.0).expand(len(beats))
+    ones = torch.ones(len(beats))
+    return torch.stack([*waves, tempo, ones * (beats_per_bar / 4.0), ones], dim=1)
+
+
+def beats_of_frames(start_beats: float, bpm: float, first_frame: int, n_frames: int) -> Tensor:
+    """Host beat at the middle of frames first..first+n, float64 [n].  [any]"""
+    seconds = (torch.arange(first_frame, first_frame + n_frames, dtype=torch.float64) + 0.5) / FRAMES_PER_SECOND
+    return start_beats + seconds * (bpm / 60.0)

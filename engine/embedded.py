@@ -1,0 +1,75 @@
+"""The model that ships with Segue: read its shards, put its parts together.
+
+`engine/models/embedded/` holds `config.json`, one or more `*.safetensors` shards and `MODEL_CARD.md`. Weights are
+stored in half precision and run in float32. Nothing is downloaded and nothing is executed from the files.
+"""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from engine.codec.spectral import SpectralCodec
+from engine.codec.spectral_net import SpectralConfig, SpectralNet
+from engine.conditions.embedded import EmbeddedConditioner
+from engine.conditions.encoders import StyleEncoder, TextEncoder
+from engine.config import LMConfig
+from engine.errors import CheckpointError
+from engine.lm import LanguageModel
+from engine.model import LoadedModel
+
+FOLDER = Path(str(files("engine"))) / "models" / "embedded"
+
+
+def read_shards(folder: Path) -> dict[str, Tensor]:
+    """All tensors of a folder's shards, float32.  Raises CheckpointError for a shard that cannot be read."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    tensors: dict[str, Tensor] = {}
+    for shard in sorted(folder.glob("*.safetensors")):
+        try:
+            tensors |= {name: tensor.float() for name, tensor in load_file(str(shard)).items()}
+        except (SafetensorError, OSError) as error:
+            raise CheckpointError(f"{shard.name} of the embedded model cannot be read: {error}") from error
+    return tensors
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """`config.json` of a folder.  Raises CheckpointError when it is not there or not what it should be."""
+    try:
+        config: dict[str, Any] = json.loads((folder / "config.json").read_text())
+        return config
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"the embedded model's config.json cannot be read in {folder}: {error}") from error
+
+
+def fill(module: nn.Module, tensors: dict[str, Tensor], prefix: str) -> None:
+    """Load what stands under `prefix`, every name and shape as it must be.  Raises CheckpointError."""
+    own = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+    try:
+        module.load_state_dict(own, strict=True)
+    except RuntimeError as error:
+        raise CheckpointError(f"the embedded model's weights do not fit: {error}") from error
+
+
+def load(device: str = "cpu", folder: Path = FOLDER) -> LoadedModel:
+    """The embedded model, hot on `device`.  Raises CheckpointError.  [generate]"""
+    config, tensors = read_config(folder), read_shards(folder)
+    settings = {**config["lm"], "delays": tuple(config["lm"]["delays"])}
+    lm = LanguageModel(LMConfig(**settings))
+    net = SpectralNet(SpectralConfig(**config["codec"]))
+    text = TextEncoder(lm.config.dim)
+    style = StyleEncoder(lm.config.dim, net.config.latent)
+    for module, prefix in ((lm, "lm."), (net, "codec."), (text, "text."), (style, "style.")):
+        fill(module, tensors, prefix)
+        module.to(device).eval().requires_grad_(False)
+    codec = SpectralCodec(net)
+    conditioner = EmbeddedConditioner(text, style, codec)
+    torch.set_flush_denormal(True)
+    return LoadedModel("embedded", lm, codec, conditioner, **config["windows"])

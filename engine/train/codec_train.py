@@ -1,0 +1,165 @@
+"""Stage 2 of the codec: refine encoder, codebooks and decoder together by gradient; resumable.
+
+    python -m engine.train.codec_train --data DATA --start codec0.pt --out codec.pt --minutes 12
+    ... --decoder-only     later: better sound from the same codes, the language model untouched
+
+Loss: weighted L1 of log-magnitudes, of their changes in time, of log-mel energy, and commitment.
+"""
+
+import argparse
+import random
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from torchaudio.functional import melscale_fbanks
+
+from engine.codec.spectral import log_spectra
+from engine.codec.spectral_net import SpectralConfig, SpectralNet, from_log
+from engine.train.codec_fit import bin_weights, load_audio
+
+SEGMENT_SAMPLES = 3 * 32000
+COMMIT = 0.01
+
+
+@dataclass
+class Batches:
+    """Random three-second segments; a pool of pieces in memory is slowly replaced."""
+
+    paths: list[Path]
+    rng: random.Random
+    pool: list[Tensor]
+
+    def next(self, size: int) -> Tensor:
+        """Audio [size, SEGMENT_SAMPLES]."""
+        for _ in range(2 if len(self.pool) >= 96 else 12):
+            self.pool.append(load_audio(self.rng.choice(self.paths)))
+        self.pool = self.pool[-96:]
+        rows = []
+        for piece in self.rng.choices(self.pool, k=size):
+            start = self.rng.randrange(len(piece) - SEGMENT_SAMPLES)
+            rows.append(piece[start : start + SEGMENT_SAMPLES])
+        gains = torch.tensor([10 ** (self.rng.uniform(-9, 3) / 20) for _ in rows])
+        return torch.stack(rows) * gains.unsqueeze(1)
+
+
+def quantise_straight_through(net: SpectralNet, latents: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Quantised latents with the gradient passed through, the commitment loss, and the codes [B, K, T]."""
+    codes = net.quantise(latents.detach())
+    total = net.dequantise(codes).detach()
+    return latents + (total - latents).detach(), F.mse_loss(latents, total), codes
+
+
+class MovingCodebooks:
+    """Codebooks as moving averages of what is assigned to them; entries nobody uses restart at a residual."""
+
+    DECAY, LEAST = 0.99, 0.05
+
+    def __init__(self, net: SpectralNet) -> None:
+        self.net = net
+        self.counts = torch.full(net.codebooks.shape[:2], 2.0)
+        self.sums = net.codebooks.detach() * 2.0
+
+    @torch.no_grad()
+    def update(self, latents: Tensor, codes: Tensor) -> int:
+        """Follow one batch: latents [B, T, latent], codes [B, K, T]; returns how many entries restarted."""
+        rest, moved = latents.reshape(-1, latents.shape[-1]), 0
+        for k in range(len(self.counts)):
+            nearest = codes[:, k].reshape(-1)
+            count = torch.bincount(nearest, minlength=self.counts.shape[1]).float()
+            total = torch.zeros_like(self.sums[k]).index_add_(0, nearest, rest)
+            before = rest - self.net.codebooks[k][nearest]
+            self.counts[k].mul_(self.DECAY).add_(count, alpha=1 - self.DECAY)
+            self.sums[k].mul_(self.DECAY).add_(total, alpha=1 - self.DECAY)
+            dead = (self.counts[k] < self.LEAST).nonzero()[:, 0]
+            self.sums[k, dead] = rest[torch.randint(len(rest), (len(dead),))]
+            self.counts[k, dead] = 1.0
+            self.net.codebooks.data[k] = self.sums[k] / self.counts[k].unsqueeze(1)
+            moved += len(dead)
+            rest = before
+        return moved
+
+
+class SpectralLoss:
+    """The reconstruction loss, with its weights worked out once."""
+
+    def __init__(self, config: SpectralConfig) -> None:
+        self.weights = bin_weights(config) ** 2
+        self.weights = self.weights / self.weights.mean()
+        self.mel = melscale_fbanks(config.n_bins, 30.0, 16000.0, 80, 32000)
+        self.n_bins = config.n_bins
+
+    def __call__(self, predicted: Tensor, target: Tensor) -> Tensor:
+        """Scalar loss of log-magnitudes [B, T, spectrum]."""
+        error = ((predicted - target).abs() * self.weights).mean()
+        flat = [x.reshape(x.shape[0], -1, self.n_bins) for x in (predicted, target)]
+        change = [x[:, 1:] - x[:, :-1] for x in flat]
+        error = error + 0.3 * ((change[0] - change[1]).abs() * self.weights[: self.n_bins]).mean()
+        mel = [torch.log(from_log(x) ** 2 @ self.mel + 1e-3) for x in flat]
+        return error + 0.3 * (mel[0] - mel[1]).abs().mean()
+
+
+def train(net: SpectralNet, batches: Batches, args: argparse.Namespace) -> None:
+    """Train for `args.minutes`; the learning rate falls to nothing over that time."""
+    loss_of = SpectralLoss(net.config)
+    if args.decoder_only:
+        for name, parameter in net.named_parameters():
+            parameter.requires_grad = name.startswith(("synthesis", "decoder"))
+    net.codebooks.requires_grad = False
+    books = MovingCodebooks(net)
+    trained = [p for p in net.parameters() if p.requires_grad]
+    optimiser = torch.optim.AdamW(trained, lr=args.rate, betas=(0.9, 0.95), weight_decay=0.01)
+    used = torch.zeros(net.config.n_codebooks, net.config.card)
+    began, step, mean = time.time(), 0, 0.0
+    while (share := (time.time() - began) / (60 * args.minutes)) < 1.0:
+        rate = args.rate * min(1.0, (step + 1) / 50) * min(1.0, (1.0 - share) / 0.6 + 0.02)
+        for group in optimiser.param_groups:
+            group["lr"] = rate
+        target = log_spectra(batches.next(args.batch))
+        with torch.autocast("cpu", torch.bfloat16):
+            latents = net.latents(target)
+        latents = latents.float()
+        quantised, commit, codes = quantise_straight_through(net, latents)
+        with torch.autocast("cpu", torch.bfloat16):
+            predicted, _ = net.spectra(quantised)
+        loss = loss_of(predicted.float(), target)
+        optimiser.zero_grad()
+        (loss + (0.0 if args.decoder_only else COMMIT) * commit).backward()
+        torch.nn.utils.clip_grad_norm_(trained, 1.0)
+        optimiser.step()
+        moved = 0 if args.decoder_only else books.update(latents.detach(), codes)
+        for k in range(len(used)):
+            used[k] += torch.bincount(codes[:, k].reshape(-1), minlength=used.shape[1])
+        mean = loss.item() if step == 0 else 0.98 * mean + 0.02 * loss.item()
+        step += 1
+        if step % 50 == 0:
+            use = [round(share, 3) for share in (used > 0).float().mean(dim=1).tolist()]
+            print(f"{step} {time.time() - began:.0f} s loss {mean:.4f} commit {commit.item():.3f} use {use} moved {moved}", flush=True)
+            used.zero_()
+        if step % 200 == 0:
+            torch.save(net.state_dict(), args.out)
+    torch.save(net.state_dict(), args.out)
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--start", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--minutes", type=float, default=12.0)
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--rate", type=float, default=8e-4)
+    parser.add_argument("--decoder-only", action="store_true")
+    args = parser.parse_args()
+    torch.manual_seed(0)
+    net = SpectralNet(SpectralConfig())
+    net.load_state_dict(torch.load(args.start, weights_only=True))
+    train(net, Batches(sorted(args.data.glob("*.npz")), random.Random(0), []), args)
+
+
+if __name__ == "__main__":
+    main()

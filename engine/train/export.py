@@ -1,0 +1,62 @@
+"""Write the shipped files: half-precision shards under 15 MB and a config, from the two training checkpoints.
+
+    python -m engine.train.export --lm lm.pt --codec codec.pt --out engine/models/embedded
+"""
+
+import argparse
+import dataclasses
+import json
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from engine.codec.spectral_net import SpectralConfig
+from engine.train.lm_train import EMBEDDED_S
+
+SHARD_BYTES = 14_000_000
+WINDOWS = {"window_frames": 500, "stride_frames": 200, "cfg_coef": 2.5}
+
+
+def shards(tensors: dict[str, Tensor]) -> list[dict[str, Tensor]]:
+    """Tensors in order, split so that no shard is over the limit."""
+    out: list[dict[str, Tensor]] = [{}]
+    size = 0
+    for name, tensor in tensors.items():
+        nbytes = tensor.numel() * tensor.element_size()
+        if size + nbytes > SHARD_BYTES and out[-1]:
+            out.append({})
+            size = 0
+        out[-1][name] = tensor
+        size += nbytes
+    return out
+
+
+def export(lm: Path, codec: Path, out: Path) -> None:
+    """Write everything; old shards go."""
+    tensors = dict(torch.load(lm, weights_only=True)["model"])
+    tensors |= {f"codec.{name}": t for name, t in torch.load(codec, weights_only=True).items()}
+    half = {name: tensor.to(torch.float16).contiguous() for name, tensor in tensors.items()}
+    out.mkdir(parents=True, exist_ok=True)
+    for old in out.glob("*.safetensors"):
+        old.unlink()
+    parts = shards(half)
+    for index, part in enumerate(parts):
+        save_file(part, str(out / f"embedded-{index + 1:02d}-of-{len(parts):02d}.safetensors"))
+    config = {"lm": dataclasses.asdict(EMBEDDED_S), "codec": dataclasses.asdict(SpectralConfig()), "windows": WINDOWS}
+    (out / "config.json").write_text(json.dumps(config, indent=2) + "\n")
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--lm", type=Path, required=True)
+    parser.add_argument("--codec", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    args = parser.parse_args()
+    export(args.lm, args.codec, args.out)
+
+
+if __name__ == "__main__":
+    main()
