@@ -29,8 +29,8 @@ _ADDRESS = Argument("address", "s", "address of the request")
 _NAME = Argument("name", "s", "name of a lane parameter, see the table of parameters", max_length=32)
 _UNDERSTOOD = (
     Argument("seconds", "f", "length of the music", "s", 0),
-    Argument("channels", "i", "channels kept", low=1, high=2),
-    Argument("rate_hz", "i", "its sample rate", "Hz", 1),
+    Argument("channels", "i", "channels kept", low=0, high=2),
+    Argument("rate_hz", "i", "its sample rate", "Hz", 0),
     Argument("bars", "f", "its length at that tempo, in bars of the lane's signature", "bars", 0),
     Argument("note", "s", "what was changed on the way in, or empty"),
 )

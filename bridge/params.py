@@ -9,7 +9,7 @@ from bridge.errors import OutOfRange
 
 # fmt: off
 _ROWS = (
-    Argument("temperature", "f", "how adventurous: 0 always the likeliest, 1 as the model learned, above wilder",
+    Argument("temperature", "f", "how adventurous: 0 always the likeliest, 1 as learned, above wilder",
              "", 0, 4, default=1.0),
     Argument("top_k", "i", "draw among so many likeliest sounds; 0: among all",
              "", 0, 4096, default=250),

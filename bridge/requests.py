@@ -3,8 +3,8 @@
 A handler returns the values of the ok answer (nothing: no values), raises a SegueError, or returns LATER and
 keeps `request.responder`, whose `ok`, `error` and `progress` may then be called from any thread.
 
-A request that comes twice (same client, id and content within REMEMBERED_SECONDS) is done once: the second
-gets the first one's answer again. The same id with other content is a new request.
+A request that comes again (same client, id and content, no later than REMEMBERED_SECONDS) is done once: the
+repeat gets the first one's answer, and none while that is not known. The same id with other content is new.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Final
 
@@ -123,6 +124,14 @@ class Responder:
             datagram = messages.PROGRESS.pack(self.id, self.message.address, done, total, _clipped(text))
             self._send(datagram, self.client.address)
 
+    def answer_from(self, pool: Executor, job: Callable[[], tuple[object, ...]]) -> Later:
+        """Have `job` done by a thread of `pool` and answer with what it returns or raises.
+
+        For handlers: `return request.responder.answer_from(pool, lambda: ...)`.  [control]
+        """
+        pool.submit(self._answer_by, job)
+        return LATER
+
     def again(self) -> None:
         """Send the answer once more, when there is one.  [any]"""
         if self._answer:
@@ -135,6 +144,15 @@ class Responder:
                 self._then.append(then)
                 return
         then()
+
+    def _answer_by(self, job: Callable[[], tuple[object, ...]]) -> None:
+        try:
+            self.ok(*job())
+        except SegueError as fault:
+            self.error(fault)
+        except Exception as fault:  # ours: told as such, with the inside in the log only
+            _log.exception("%s failed", self.message.address)
+            self.error(fault)
 
     def _finish(self, datagram: bytes, quiet: bool = False) -> bool:
         with self._lock:
@@ -155,12 +173,17 @@ class Memory:
         self._requests: OrderedDict[tuple[Source, int], tuple[float, Packet, Responder]] = OrderedDict()
 
     def repeated(self, client: Client, packet: Packet, id: int, now_seconds: float) -> Responder | None:
-        """The responder of the same request, when it came before.  [control]"""
-        known = self._requests.get((client.address, id))
-        if known is None or now_seconds - known[0] > REMEMBERED_SECONDS:
+        """The responder of the same request, when it came before and was not answered long ago.  [control]"""
+        key = (client.address, id)
+        at, known, responder = self._requests.get(key, (0.0, None, None))
+        if known is None or responder is None:
             return None
-        same = (known[1].address, known[1].values) == (packet.address, packet.values)
-        return known[2] if same else None
+        stale = responder.answered and now_seconds - at > REMEMBERED_SECONDS
+        if stale or (known.address, known.values) != (packet.address, packet.values):
+            return None
+        self._requests[key] = (now_seconds, known, responder)
+        self._requests.move_to_end(key)
+        return responder
 
     def keep(self, packet: Packet, responder: Responder, now_seconds: float) -> None:
         """Remember a request; the oldest go.  [control]"""

@@ -1,0 +1,103 @@
+"""What calls to the engine return: one named tuple per row of the message table that answers with values.
+
+The fields are the `reply` columns of the row, in their order; a test compares them.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Hello(NamedTuple):
+    """Who answers."""
+
+    protocol: int
+    engine: str
+    timeout_seconds: float
+
+
+class Status(NamedTuple):
+    """How the engine is."""
+
+    state: str
+    model: str
+    device: str
+    lanes_open: int
+    lanes_max: int
+    text: str
+
+
+class Model(NamedTuple):
+    """What the loaded model is and can do; `abilities` are words separated by spaces."""
+
+    model: str
+    rate_hz: int
+    channels: int
+    window_seconds: float
+    abilities: str
+    license: str
+
+
+class Stats(NamedTuple):
+    """What the engine measured."""
+
+    uptime_seconds: float
+    memory_mb: float
+    step_ms: float
+    decode_ms: float
+    realtime_ratio: float
+    messages: float
+    refused: float
+
+
+class OpenLane(NamedTuple):
+    """The lane that was opened, and the name of its ring."""
+
+    lane: int
+    ring: str
+
+
+class Parameter(NamedTuple):
+    """A parameter as it is now."""
+
+    name: str
+    value: float
+
+
+class Play(NamedTuple):
+    """Where and how a stream starts."""
+
+    start_beats: float
+    generation: int
+    seed: int
+
+
+class LaneStatus(NamedTuple):
+    """How a lane is; `references` are roles separated by spaces."""
+
+    state: str
+    written_beats: float
+    generation: int
+    seed: int
+    references: str
+
+
+class LaneStats(NamedTuple):
+    """What was measured on a lane."""
+
+    fill_seconds: float
+    fill_low_seconds: float
+    first_sound_seconds: float
+    realtime_ratio: float
+    late_blocks: int
+    rolls: int
+
+
+class Understood(NamedTuple):
+    """What the engine made of a region; `note` says what was changed on the way in, or is empty."""
+
+    seconds: float
+    channels: int
+    rate_hz: int
+    bars: float
+    note: str
