@@ -99,7 +99,7 @@ class RingReader:
         dropped and counted; blocks for later stay. Never waits.  [audio]
         """
         words, last = self._words, position_samples + len(out)
-        self.plan, self._plan_sequence = ring_form.read_plan(words, self.plan, self._plan_sequence)
+        self.look()
         written = self._written()
         begin, cursor, drops = -1, position_samples, 0
         number = self._next
@@ -175,10 +175,30 @@ class RingReader:
             return 0
         return min(max(self._words.i64[_WRITTEN_END] - position_samples, 0), self.form.capacity_samples)
 
-    def publish(self, transport: Transport, block_samples: int, underruns: int, missed_samples: int) -> None:
-        """Tell the engine where the host is, that it lives, and what it has counted.  [audio]"""
+    def look(self) -> Plan:
+        """The engine's newest plan; `read` looks too.  [audio]"""
+        self.plan, self._plan_sequence = ring_form.read_plan(self._words, self.plan, self._plan_sequence)
+        return self.plan
+
+    @property
+    def planned(self) -> bool:
+        """Whether the engine has published a plan that was seen.  [audio]"""
+        return self._plan_sequence != 0
+
+    def publish(
+        self,
+        transport: Transport,
+        timeline: int,
+        block_samples: int,
+        underruns: int = 0,
+        missed_samples: int = 0,
+    ) -> None:
+        """Tell the engine where the host is, that it lives, and what it has counted.
+
+        `timeline` numbers the host's stretches of time, see `Transport`.  [audio]
+        """
         words, now_ns = self._words, time.monotonic_ns()
-        write_transport(words, transport, block_samples, now_ns)
+        write_transport(words, transport, timeline, block_samples, now_ns)
         words.u64[_HOST_HEARTBEAT] = now_ns
         words.u64[_UNDERRUNS], words.u64[_UNDERRUN_SAMPLES] = underruns, missed_samples
         words.u64[_LATE], words.u64[_STALE] = self.counters.late_blocks, self.counters.stale_blocks

@@ -101,8 +101,8 @@ class Transport:
     """Where the host is, valid for the block whose first sample is `position_samples`.
 
     `loop_beats` is (start, end) when the host loops, else None. `timeline` numbers the stretches of host
-    time between jumps: it grows by one at each jump and each loop pass, so that one position in two passes
-    of a loop can be told apart. It is 0 for hosts that never say.
+    time between jumps: the host's processor adds one at each jump and each loop pass, so that one position
+    in two passes of a loop can be told apart. It is 0 where nobody counts.
     """
 
     playing: bool

@@ -23,8 +23,13 @@ _NUMERATOR, _DENOMINATOR = u32("signature_numerator"), u32("signature_denominato
 _ORIGIN, _LOOP_START, _LOOP_END = f64("bar_origin_beats"), f64("loop_start_beats"), f64("loop_end_beats")
 
 
-def write_transport(words: Words, transport: Transport, block_samples: int, now_ns: int) -> None:
-    """Publish a snapshot for the block of `block_samples` that begins at its position.  [audio]"""
+def write_transport(
+    words: Words, transport: Transport, timeline: int, block_samples: int, now_ns: int
+) -> None:
+    """Publish a snapshot for the block of `block_samples` that begins at its position.
+
+    `timeline` is what counts; the snapshot's own number may be older.  [audio]
+    """
     u32_, f64_ = words.u32, words.f64
     sequence = u32_[_SEQUENCE] | 1
     u32_[_SEQUENCE] = sequence
@@ -32,7 +37,7 @@ def write_transport(words: Words, transport: Transport, block_samples: int, now_
     grid = transport.grid
     loop = transport.loop_beats
     u32_[_FLAGS] = (TRANSPORT_PLAYING if transport.playing else 0) | (TRANSPORT_LOOPING if loop else 0)
-    u32_[_TIMELINE] = transport.timeline & 0xFFFFFFFF
+    u32_[_TIMELINE] = timeline & 0xFFFFFFFF
     u32_[_BLOCK] = block_samples
     words.i64[_POSITION] = transport.position_samples
     words.u64[_WRITTEN] = now_ns

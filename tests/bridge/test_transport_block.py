@@ -54,7 +54,7 @@ snapshots = st.builds(
 @given(snapshots)
 def test_a_snapshot_comes_back_equal(snapshot: Transport) -> None:
     words = Words(_Plain())  # type: ignore[arg-type]
-    write_transport(words, snapshot, 256, 12345)
+    write_transport(words, snapshot, snapshot.timeline, 256, 12345)
     assert read_transport(words, 48000) == (snapshot, 12345)
 
 
@@ -63,7 +63,7 @@ def test_nothing_written_reads_as_none(words: Words) -> None:
 
 
 def test_half_written_reads_as_none(words: Words) -> None:
-    write_transport(words, Transport(True, 1, Grid(48000)), 256, 1)
+    write_transport(words, Transport(True, 1, Grid(48000)), 0, 256, 1)
     words.put("transport_sequence", int(words.get("transport_sequence")) | 1)
     assert read_transport(words, 48000) is None
 
@@ -81,7 +81,7 @@ def test_half_written_reads_as_none(words: Words) -> None:
     ],
 )
 def test_nonsense_reads_as_none(words: Words, name: str, value: float) -> None:
-    write_transport(words, Transport(True, 1, Grid(48000)), 256, 1)
+    write_transport(words, Transport(True, 1, Grid(48000)), 0, 256, 1)
     words.put(name, value)
     assert read_transport(words, 48000) is None
 
@@ -98,7 +98,7 @@ def test_never_torn_while_it_is_being_written() -> None:
         while not stop.is_set():
             count += 1
             grid = Grid(48000, 20.0 + count % 900, anchor_samples=count, anchor_beats=float(count))
-            reader.publish(replace(base, position_samples=count, grid=grid, timeline=count), 256, 0, 0)
+            reader.publish(replace(base, position_samples=count, grid=grid), count, 256)
 
     thread = threading.Thread(target=host)
     thread.start()

@@ -1,0 +1,274 @@
+"""process(out, transport): what runs on the audio thread; with held_bar.py and fade.py all of it.
+
+    ring --read by position--> [real]--+--> out --> loop store (one bar, by phase)
+    loop store --in phase--> [held]----+             ^ what was heard last at each place of the bar
+    silence ---------------------------+
+
+    IDLE ----first sound----> PLAYING --too little, a bar is stored--> HOLDING
+      ^                         ^  |                                     |
+      |                         |  +--too little, nothing stored--> MUTED
+      +---end of the plan---    +------------at a bar line--------------+
+
+No lock, no allocation of arrays, no log, no wait. Counting replaces reporting: others read `counters`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+from bridge.ring import Audio, RingCounters, RingReader
+from bridge.transport import Grid, Transport
+from bridge.units import nearest, seconds_to_samples
+from plugin_host.fade import Fade
+from plugin_host.held_bar import HeldBar
+
+FADE_SECONDS = 0.005
+REJOIN_SECONDS = 0.1  # so much must be ready before the hold is left, or it would come back at once
+FAR_SAMPLES = 1 << 40
+
+
+class State(IntEnum):
+    """What the last block was made of."""
+
+    IDLE = 0
+    PLAYING = 1
+    HOLDING = 2
+    MUTED = 3
+
+
+@dataclass(slots=True)
+class Counters:
+    """What happened on the audio thread since the start; only grows. Samples are per channel."""
+
+    blocks: int = 0
+    samples: int = 0
+    played_samples: int = 0
+    underruns: int = 0
+    missed_samples: int = 0
+    held_samples: int = 0
+    muted_samples: int = 0
+    skipped_samples: int = 0
+    rejoins: int = 0
+    jumps: int = 0
+    tempo_changes: int = 0
+
+
+class Processor:
+    """One lane as a DAW hears it. `process` belongs to the audio thread, `offer` to the main thread.
+
+    `state`, `fill_samples` and `counters` may be read from any thread. Audio is float32 [n, channels].
+    """
+
+    def __init__(self, sample_rate_hz: int, channels: int = 2, fade_seconds: float = FADE_SECONDS) -> None:
+        self.sample_rate_hz = sample_rate_hz
+        self.channels = channels
+        self.counters = Counters()
+        self.drops = RingCounters()  # of all rings, one after the other
+        self.state = State.IDLE
+        self.fill_samples = 0
+        self.timeline = 0
+        self._reader: RingReader | None = None
+        self._offered: RingReader | None = None
+        self._rejoin_samples = nearest(seconds_to_samples(REJOIN_SECONDS, sample_rate_hz))
+        self._grid: Grid | None = None
+        self._expected = 0  # position the next block must have, or it is a jump
+        self._bar_start = self._bar_end = 0
+        fade = max(nearest(seconds_to_samples(fade_seconds, sample_rate_hz)), 1)
+        self._fade = Fade(fade, channels)
+        self._held = HeldBar(sample_rate_hz, channels, self._fade.fall)
+
+    # -- main thread ----------------------------------------------------------------------------------
+
+    def offer(self, reader: RingReader | None) -> None:
+        """Hand over another ring, or none; the next block takes it.
+
+        The old one is in use until `in_use` says otherwise: close it only then. ValueError for a ring of
+        another rate or number of channels.  [main]
+        """
+        if reader is not None and (reader.form.sample_rate_hz, reader.form.channels) != (
+            self.sample_rate_hz,
+            self.channels,
+        ):
+            raise ValueError(
+                f"the ring has {reader.form.channels} channels at {reader.form.sample_rate_hz} Hz, "
+                f"this host {self.channels} at {self.sample_rate_hz}"
+            )
+        self._offered = reader
+
+    def in_use(self, reader: RingReader | None) -> bool:
+        """Whether the audio thread may still touch that ring.  [main]"""
+        return reader is not None and (self._reader is reader or self._offered is reader)
+
+    # -- audio thread ---------------------------------------------------------------------------------
+
+    def process(self, out: Audio, transport: Transport) -> None:
+        """Fill all of `out` with what belongs at the transport's position.
+
+        Ring audio where there is some; else the last bar in phase, until a bar line on which there is some
+        again; else silence. Every change of source is faded, but for the first sample of a phrase, which
+        comes exactly as it is at its place.  [audio]
+        """
+        n_samples, position = len(out), transport.position_samples
+        reader = self._take_offered()
+        self._follow(transport, n_samples)
+        counters = self.counters
+        counters.blocks += 1
+        counters.samples += n_samples
+        if reader is not None:
+            reader.publish(transport, self.timeline, n_samples, counters.underruns, counters.missed_samples)
+            reader.look()
+        if transport.playing:
+            done = 0
+            while done < n_samples:
+                here = position + done
+                if not self._bar_start <= here < self._bar_end:
+                    self._find_bar(here)
+                end = min(n_samples, done + self._bar_end - here, done + self._until_plan_end(here))
+                self._part(out[done:end], here)
+                done = end
+        else:
+            self._rest(out)
+        if reader is not None:
+            self.fill_samples = reader.ahead_samples(position + n_samples)
+        else:
+            self.fill_samples = 0
+
+    def _take_offered(self) -> RingReader | None:
+        reader = self._offered
+        if reader is not None and reader is not self._reader:
+            reader.counters = self.drops
+        self._reader = reader
+        return reader
+
+    def _follow(self, transport: Transport, n_samples: int) -> None:
+        """Notice jumps and changes of tempo or signature."""
+        grid, known = transport.grid, self._grid
+        if grid is not known:
+            if known is not None and (grid.tempo_bpm, grid.signature) != (known.tempo_bpm, known.signature):
+                self.counters.tempo_changes += 1
+                if self.state == State.HOLDING:
+                    self._fade.join()
+                self._held.retime(known, grid)
+            self._grid = grid
+            self._bar_end = self._bar_start  # to be found anew
+        if transport.position_samples != self._expected and known is not None:
+            self.counters.jumps += 1
+            self.timeline += 1
+            if self.state in (State.PLAYING, State.HOLDING):
+                self._fade.join()
+            self._held.forget_part()
+        self._expected = transport.position_samples + (n_samples if transport.playing else 0)
+
+    def _find_bar(self, position: int) -> None:
+        """Bounds of the bar around a position; exact fractions, so at most once a bar."""
+        if self._grid is not None:
+            bar = self._grid.bar_at(position)
+            self._bar_start, self._bar_end = self._grid.bar_start(bar), self._grid.bar_start(bar + 1)
+            self._held.measure(self._bar_end - self._bar_start)
+
+    def _until_plan_end(self, position: int) -> int:
+        """Samples until the plan ends, if that is still to come."""
+        reader = self._reader
+        if reader is None or reader.plan.timeline != self.timeline or reader.plan.end_samples <= position:
+            return FAR_SAMPLES
+        return reader.plan.end_samples - position
+
+    def _part(self, out: Audio, position: int) -> None:
+        """Fill a part of the block that lies in one bar and on one side of the plan's end."""
+        reader = self._reader
+        while len(out):
+            begin, end = (0, 0) if reader is None else reader.read(position, out, self.timeline)
+            if end and reader is not None and self._over(reader, position):
+                begin = end = 0
+            if end == 0:
+                self._missing(out, position)
+                return
+            if begin:
+                self._missing(out[:begin], position)
+            self._real(out[begin:end], position + begin)
+            out, position = out[end:], position + end
+
+    def _over(self, reader: RingReader, position: int) -> bool:
+        plan = reader.plan
+        return plan.timeline == self.timeline and reader.planned and position >= plan.end_samples
+
+    def _due(self, position: int) -> bool:
+        """Whether sound belongs here; before the engine has planned for this timeline: whether there was some."""
+        reader = self._reader
+        if reader is None or not reader.planned or reader.plan.timeline != self.timeline:
+            return self.state != State.IDLE
+        plan = reader.plan
+        return plan.sounding and plan.start_samples <= position < plan.end_samples
+
+    def _real(self, out: Audio, position: int) -> None:
+        """`out` holds ring audio: let it through, or hold on until a bar line."""
+        if self.state == State.IDLE:
+            exact = self._reader is not None and position == self._reader.plan.start_samples
+            if not exact:
+                self._fade.across()[:] = 0
+            self.state = State.PLAYING
+        elif self.state != State.PLAYING:
+            if position != self._bar_start or not self._enough(position):
+                self.counters.skipped_samples += len(out)
+                self._fill(out, position)
+                return
+            leaving = self._fade.across()
+            if self.state == State.HOLDING:
+                self._held.play(leaving, 0)
+            else:
+                leaving[:] = 0
+            self.state = State.PLAYING
+            self.counters.rejoins += 1
+        self.counters.played_samples += len(out)
+        self._finish(out, position)
+
+    def _enough(self, position: int) -> bool:
+        """Whether what is ready lasts a while, or to the end."""
+        reader = self._reader
+        if reader is None:
+            return False
+        wanted = min(self._rejoin_samples, reader.plan.end_samples - position)
+        return reader.ahead_samples(position) >= wanted
+
+    def _missing(self, out: Audio, position: int) -> None:
+        """Nothing real for `out`: hold, mute, or rest where nothing is due."""
+        if not self._due(position):
+            self._rest(out)
+            return
+        self.counters.missed_samples += len(out)
+        if self.state in (State.IDLE, State.PLAYING):
+            self.counters.underruns += 1
+            if self._held.whole:
+                self._fade.join()
+                self.state = State.HOLDING
+            else:
+                self._fade.let_go()
+                self.state = State.MUTED
+        self._fill(out, position)
+
+    def _fill(self, out: Audio, position: int) -> None:
+        """Held or muted samples."""
+        if self.state == State.HOLDING:
+            self._held.play(out, position - self._bar_start)
+            self.counters.held_samples += len(out)
+        else:
+            out[:] = 0
+            self.counters.muted_samples += len(out)
+        self._finish(out, position)
+
+    def _rest(self, out: Audio) -> None:
+        """Nothing is due: silence, after what sounded has faded."""
+        if self.state in (State.PLAYING, State.HOLDING):
+            self._fade.let_go()
+        self.state = State.IDLE
+        self._held.forget()
+        out[:] = 0
+        self._finish(out, 0)
+
+    def _finish(self, out: Audio, position: int) -> None:
+        """Mix in what fades out, keep the newest samples, and store what belongs to the music."""
+        fading = self._fade.running
+        self._fade.apply(out)
+        if self.state == State.PLAYING or (fading and self.state == State.HOLDING):
+            self._held.keep(out, position - self._bar_start)
