@@ -108,6 +108,36 @@ def test_phrase_begins_and_ends_to_the_sample(rig: Rig) -> None:
     assert counters.played_samples == end - start and counters.samples == len(out)
 
 
+def test_plan_may_end_within_a_bar(rig: Rig) -> None:
+    end = rig.grid.bar_start(2) + 1234
+    rig.plan(0, end)
+    rig.write(0, end + 2000)
+    out = rig.run(end + 1000)
+    assert np.array_equal(out[:end], music(0, end)) and not out[end + FADE :].any()
+    assert rig.processor.counters.played_samples == end and rig.processor.counters.underruns == 0
+
+
+def test_a_phrase_that_is_over_is_not_held_when_the_next_one_is_late(plain: Rig) -> None:
+    bar = plain.grid.bar_start
+    plain.plan(0, bar(3))
+    plain.write(0, bar(3))
+    plain.run(bar(4))
+    plain.plan(bar(5), bar(9), generation=2)
+    assert not plain.run(bar(6)).any()
+    assert plain.processor.state == State.MUTED
+
+
+def test_parts_of_a_bar_from_before_and_after_a_jump_are_not_held(plain: Rig) -> None:
+    bar = plain.grid.bar_start
+    plain.plan(0, bar(40))
+    plain.write(0, 9000)
+    plain.write(bar(5) + 100, bar(5) + 9100, timeline=1)
+    plain.run(9000)
+    plain.position = bar(5) + 100
+    out = plain.run(bar(5) + 12000)
+    assert plain.processor.state == State.MUTED and not out[-2000:].any()
+
+
 def test_underrun_holds_the_last_bar_in_phase_and_rejoins_on_a_bar_line(rig: Rig) -> None:
     bar = rig.grid.bar_start
     rig.plan(0, bar(12))
