@@ -30,7 +30,7 @@ from bridge.transport_block import write_transport
 from bridge.words import Words, i64, u32, u64
 
 HEARTBEAT_LIMIT_SECONDS = 0.5
-MAX_DROPS_PER_READ = 256
+MAX_DROPS_PER_READ = 1024  # about 2 ms; a change of prompt overtakes up to a whole lead of blocks
 _LOUDEST_ENERGY = 1e30
 
 _BLOCKS_WRITTEN, _BLOCKS_READ = u64("blocks_written"), u64("blocks_read")
