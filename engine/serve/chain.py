@@ -90,6 +90,22 @@ class SoundChain:
             self.codec, self.resampler, self.channels, before, codes, frame, level=self._level_now
         ).with_level(self.level)
 
+    def replay(self, frame: int, n_samples: int) -> Tensor:
+        """What was put out from an own frame on, once more: float32 [n, channels], at most what is known.
+
+        Raises ValueError when that lies outside the kept history.  [generate]
+        """
+        end = frame * self.codec.frame_samples
+        start = self.audio_end - self.history.shape[1]
+        if not start <= end <= self.audio_end:
+            raise ValueError(f"frame {frame} is not within the kept audio")
+        reach = self.resampler.lookahead_samples
+        tail = _tail(self.history[:, : end - start], reach)
+        tail = torch.nn.functional.pad(tail, (reach - tail.shape[1], 0))
+        first = -(-end * self.resampler.new // self.resampler.orig)
+        audio, _ = self.resampler.step(self.history[:, end - start :], ResampleState(tail, end - reach, first))
+        return (_to_channels(audio[:, :n_samples], self.channels) * self._level_now).T.contiguous()
+
     def with_level(self, level: float) -> SoundChain:
         """This chain, gliding to another gain factor over its next push.  [generate]"""
         self.level = level

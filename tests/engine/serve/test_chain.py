@@ -88,3 +88,10 @@ def test_level_glides(codec):
     a, b = plain.push(codes[:, 20:40]), loud.push(codes[:, 20:40])
     assert abs(float(b[0, 0] - a[0, 0])) < 1e-4 and abs(float(b[-1, 0] - 0.5 * a[-1, 0])) < 1e-4
     torch.testing.assert_close(loud.push(codes[:, 40:]), plain.push(codes[:, 40:]) * 0.5)
+
+
+def test_replay_is_what_was_put_out(codec):
+    chain = SoundChain(codec, StreamResampler(32_000, 44_100), 2)
+    first = chain.push(random_codes(60))
+    start = -(-20 * 640 * 441 // 320)
+    torch.testing.assert_close(chain.replay(20, 5000), first[start : start + 5000], atol=1e-6, rtol=0)

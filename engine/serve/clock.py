@@ -1,0 +1,71 @@
+"""Where the host is: from the shared transport block where the host writes one, else from OSC messages."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from bridge import units
+from bridge.ring import RingWriter
+from bridge.transport import Grid, Transport
+from bridge.units import Signature
+
+SAME_PLACE_BEATS = 0.25  # an OSC position this near to the expected one is the same stretch of time
+
+
+class HostClock:
+    """The newest transport of one lane's host; the shared block wins over messages."""
+
+    def __init__(self, ring: RingWriter, now_seconds: Callable[[], float] = time.monotonic) -> None:
+        self._ring = ring
+        self._now_seconds = now_seconds
+        self._told: tuple[Transport, float] | None = None
+        self._lock = threading.Lock()
+        self._last: Transport | None = None
+
+    def tell(self, playing: bool, position_beats: float, bpm: float, signature: Signature) -> None:
+        """A host without a shared block says where it is.  [control]"""
+        now = self._now_seconds()
+        with self._lock:
+            self._told = self._follow(playing, position_beats, bpm, signature, now), now
+
+    def _follow(
+        self, playing: bool, beats: float, bpm: float, signature: Signature, now_seconds: float
+    ) -> Transport:
+        """The new snapshot; it goes on from the old one where that is plausible, else the timeline grows."""
+        rate = self._ring.form.sample_rate_hz
+        if self._told is None:
+            grid = Grid(rate, bpm, signature)
+            return Transport(playing, grid.sample_at(beats), grid)
+        before = self._extrapolated(*self._told, now_seconds)
+        jumped = abs(before.position_beats - beats) > SAME_PLACE_BEATS
+        grid = before.grid
+        position = grid.sample_at(beats) if jumped or not playing else before.position_samples
+        if bpm != grid.tempo_bpm:
+            grid = grid.retuned(position, bpm)
+        if signature != grid.signature:
+            grid = grid.resigned(grid.bar_start(grid.bar_at(position)), signature)
+        return Transport(playing, position, grid, None, before.timeline + jumped)
+
+    def _extrapolated(self, told: Transport, told_seconds: float, now_seconds: float) -> Transport:
+        passed = units.seconds_to_samples(max(0.0, now_seconds - told_seconds), told.sample_rate_hz)
+        return told.advanced(int(passed))
+
+    def now(self) -> Transport | None:
+        """Where the host is, None when it never said.  [generate]"""
+        shared = self._ring.transport()
+        if shared is not None:
+            self._last = shared
+            return shared
+        if self._last is not None:  # the host was just writing
+            return self._last
+        with self._lock:
+            told = self._told
+        return None if told is None else self._extrapolated(*told, self._now_seconds())
+
+    def or_standing(self) -> Transport:
+        """Where the host is, or a host that stands at beat 0 of 120 bpm.  [generate]"""
+        return self.now() or Transport(False, 0, Grid(self._ring.form.sample_rate_hz))
+
+

@@ -1,0 +1,70 @@
+"""How fast a lane is: what it needs before its first block, and how its ring fills."""
+
+from __future__ import annotations
+
+from collections import deque
+from statistics import median
+
+START_MARGIN_SECONDS = 0.4  # before anything is measured
+MARGIN_RANGE_SECONDS = (0.08, 4.0)
+
+
+class Pace:
+    """Measured times of one lane; all [generate]."""
+
+    def __init__(self) -> None:
+        self._ready: deque[float] = deque(maxlen=8)
+        self.first_sound_seconds = 0.0
+        self.fill_low_seconds = 0.0
+        self._filled = False
+        self._made_seconds = self._worked_seconds = 0.0
+
+    @property
+    def margin_seconds(self) -> float:
+        """How far ahead of the host a stream can begin or change and still be in time."""
+        if not self._ready:
+            return START_MARGIN_SECONDS
+        low, high = MARGIN_RANGE_SECONDS
+        return min(max(1.3 * max(self._ready) + 0.03, low), high)
+
+    def ready_after(self, seconds: float) -> None:
+        """A stream needed so long from the command to its first block."""
+        self._ready.append(seconds)
+
+    def restart(self) -> None:
+        """A new stream: the low-water mark counts from here."""
+        self._filled = False
+        self.fill_low_seconds = 0.0
+
+    def saw_fill(self, seconds: float, sounding: bool) -> None:
+        """The ring held so much; counted from when the stream sounds."""
+        if sounding:
+            self.fill_low_seconds = min(self.fill_low_seconds, seconds) if self._filled else seconds
+            self._filled = True
+
+    def worked(self, made_seconds: float, worked_seconds: float) -> None:
+        """So much audio was made in so much time."""
+        self._made_seconds = 0.98 * self._made_seconds + made_seconds
+        self._worked_seconds = 0.98 * self._worked_seconds + worked_seconds
+
+    @property
+    def realtime_ratio(self) -> float:
+        """Seconds of audio per second of work, lately."""
+        return self._made_seconds / self._worked_seconds if self._worked_seconds else 0.0
+
+
+class Figures:
+    """Medians of the last measurements, by name."""
+
+    def __init__(self, keep: int = 256) -> None:
+        self._keep = keep
+        self._figures: dict[str, deque[float]] = {}
+
+    def add(self, name: str, value: float) -> None:
+        """One more measurement.  [generate]"""
+        self._figures.setdefault(name, deque(maxlen=self._keep)).append(value)
+
+    def median(self, name: str) -> float:
+        """The median of the last ones, 0 where there is none.  [any]"""
+        values = list(self._figures.get(name, ()))
+        return median(values) if values else 0.0

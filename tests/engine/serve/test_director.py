@@ -1,0 +1,339 @@
+"""One lane end to end on one thread: real ring, real (tiny, random) model, a hand-moved host."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from bridge.arguments import At
+from bridge.clients import Client
+from bridge.ring import RingReader, RingWriter
+from bridge.transport import Grid, Transport
+from engine.codec.encodec import Encodec, EncodecConfig
+from engine.config import LMConfig
+from engine.lm import Conditions, LanguageModel
+from engine.model import CONTINUE, LoadedModel
+from engine.serve.lane import Lane
+from engine.serve.place import HeardRegion
+from engine.serve.studio import Studio
+
+RATE, BLOCK = 48_000, 256
+_numbers = iter(range(100, 10_000))
+
+
+class PlainConditioner:
+    """Conditions that depend on text and tempo, so that a change is heard."""
+
+    takes = frozenset({"text", "tempo"})
+
+    def __init__(self, dim: int) -> None:
+        self.dim = dim
+        self.asked: list[tuple] = []
+
+    def __call__(self, asks, guidance, offset_frames, window_frames):
+        self.asked.append((asks[0], offset_frames, window_frames))
+        ask = asks[0]
+        if ask.text == "break":
+            raise RuntimeError("this prompt breaks the model")
+        seed = hash((ask.text, ask.grid and ask.grid.bpm)) % 2**31
+        memory = torch.randn(guidance.rows, 3, self.dim, generator=torch.Generator().manual_seed(seed))
+        return [(Conditions(memory=memory),)]
+
+
+def make_model() -> LoadedModel:
+    torch.manual_seed(11)
+    lm = LanguageModel(LMConfig(dim=16, n_heads=2, n_layers=1, card=32)).eval()
+    codec = Encodec(EncodecConfig(n_filters=2, dim=8, card=32)).eval()
+    torch.nn.init.normal_(codec.quantizer.get_buffer("tables"))
+    return LoadedModel("toy", lm, codec, PlainConditioner(16), window_frames=60, stride_frames=30)
+
+
+class Host:
+    """A host of one lane: moves its timeline by hand and reads the ring."""
+
+    def __init__(self, model: LoadedModel | None = None) -> None:
+        torch.set_num_threads(1)
+        self.events: list[tuple[str, float, str]] = []
+        self.studio = Studio(model or make_model(), lambda lane, *event: self.events.append(event))
+        number = next(_numbers) % 64
+        ring = RingWriter.create(number, RATE, 2, seconds=12)
+        self.lane = Lane(number, Client("127.0.0.1", 5000), ring, 3.0)
+        self.studio.open(self.lane)
+        self.reader = RingReader.attach(ring.name)
+        self.transport = Transport(False, 0, Grid(RATE, 120.0))
+        self.answers: list = []
+
+    def close(self) -> None:
+        self.reader.close()
+        self.studio.close(self.lane)
+
+    def publish(self) -> None:
+        self.reader.publish(self.transport, self.transport.timeline, BLOCK)
+
+    def play(self, at=At("now"), bars: int = 0) -> None:
+        self.lane.director.play(at, bars, lambda *a: self.answers.append(a), self.answers.append)
+
+    def settle(self) -> None:
+        """Let the engine work until it wants no more."""
+        self.publish()
+        for _ in range(2000):
+            if not self.studio.turn():
+                return
+        raise AssertionError("the engine never rests")
+
+    def listen(self, n_samples: int) -> np.ndarray:
+        """Play on: NaN where nothing was ready."""
+        parts = []
+        for _ in range(-(-n_samples // BLOCK)):
+            out = np.full((BLOCK, 2), np.nan, np.float32)
+            position = self.transport.position_samples
+            self.publish()
+            self.reader.read(position, out, self.transport.timeline)
+            parts.append(out)
+            self.transport = self.transport.advanced(BLOCK)
+            if len(parts) % 20 == 0:
+                self.settle()
+        self.publish()
+        return np.concatenate(parts)[:n_samples]
+
+    def start(self) -> None:
+        self.transport = Transport(True, self.transport.position_samples, self.transport.grid)
+        self.publish()
+
+    @property
+    def states(self) -> list[str]:
+        return [state for state, _, _ in self.events]
+
+
+@pytest.fixture
+def host():
+    made = Host()
+    made.publish()
+    yield made
+    made.close()
+
+
+def same(got: np.ndarray, want: torch.Tensor, atol: float = 1e-5) -> None:
+    assert np.isfinite(got).all()
+    np.testing.assert_allclose(got[:, 0], want.numpy()[: len(got)], atol=atol)
+
+
+def whole_sound(host: Host, frames: int) -> torch.Tensor:
+    """All own frames decoded and resampled in one go, as the truth to compare the ring with."""
+    player = host.lane.director.player
+    codes = player.stream.codes()[:, player.prompt_frames :][:, :frames]
+    with torch.no_grad():
+        return player.resampler.whole(host.studio.model.codec.decode(codes[None])[0])[0]
+
+
+def test_first_sample_on_the_beat_and_the_lead_is_kept(host):
+    host.lane.update(lambda s: s.with_value("lead_seconds", 1.0))
+    host.play(At(beats=4.0))  # 2 s at 120 bpm
+    host.settle()
+    assert host.answers[0][0] == 4.0 and host.states == ["preparing", "playing"]
+    written = host.lane.ring.written_end_samples
+    assert 3 * RATE <= written < 3 * RATE + RATE // 2  # start + lead, and at most a hop more
+    host.start()
+    sound = host.listen(5 * RATE)
+    assert np.isnan(sound[: 2 * RATE]).all()  # not a sample before its beat
+    same(sound[2 * RATE :], whole_sound(host, 250))
+    assert host.reader.counters.late_blocks == 0
+
+
+def test_exactly_the_asked_bars_and_then_nothing(host):
+    host.play(At(beats=0.0), bars=2)  # 4 s
+    host.start()
+    host.settle()
+    sound = host.listen(6 * RATE)
+    assert np.isfinite(sound[: 4 * RATE]).all() and np.isnan(sound[4 * RATE :]).all()
+    assert abs(sound[4 * RATE - 1]).max() < 0.05 * abs(sound[: 4 * RATE]).max()  # faded, no click
+    assert host.states == ["preparing", "playing", "ended"]
+    assert not host.lane.ring.plan.sounding
+
+
+def test_same_seed_same_music_and_a_drawn_seed_is_told(host):
+    host.lane.update(lambda s: s.with_value("seed", 7))
+    sounds = []
+    for _ in range(2):
+        host.play(At(beats=0.0), bars=1)
+        host.settle()
+        sounds.append(host.lane.director.player.stream.codes())
+    assert torch.equal(sounds[0], sounds[1]) and host.answers[0][2] == 7
+    host.lane.update(lambda s: s.with_value("seed", -1))
+    host.play(At(beats=0.0), bars=1)
+    host.settle()
+    assert host.answers[2][2] != -1 and host.answers[2][1] > host.answers[1][1] > host.answers[0][1]
+
+
+def test_continue_places_the_first_sample_after_the_region(host):
+    region = HeardRegion(0.3 * torch.sin(torch.arange(40_321) / 9.0)[None], 120.0, 0.0)
+    host.lane.update(lambda s: s.with_region(CONTINUE, region))
+    host.play(At(beats=3.0))
+    host.settle()
+    player = host.lane.director.player
+    assert player.prompt_frames == 30  # 63 whole frames, cut to what a window keeps
+    assert torch.equal(player.prompt.audio, region.audio[:, -30 * 640 :])  # counted back from its end
+    assert player.place.zero_samples == Grid(RATE).sample_at(3)
+    ask, offset, _ = host.studio.model.conditioner.asked[0]
+    assert offset == 0 and ask.grid.start_beats == pytest.approx(3.0 - 30 * 0.02 * 2)
+    host.start()
+    sound = host.listen(2 * RATE)
+    begin = Grid(RATE).sample_at(3)
+    assert np.isnan(sound[:begin]).all() and np.isfinite(sound[begin:]).all()
+    assert abs(float(sound[begin, 0]) - float(region.audio[0, -1])) < 0.05
+
+
+def test_a_new_prompt_takes_over_without_a_hole(host):
+    host.play(At(beats=0.0))
+    host.start()
+    host.settle()
+    before = host.listen(RATE)
+    generation = host.lane.ring.plan.generation
+    host.lane.update(lambda s: s.with_prompt("something else"))
+    host.settle()
+    plan = host.lane.ring.plan
+    assert plan.generation == generation + 1
+    margin = host.lane.director.pace.margin_seconds
+    now = host.transport.position_samples
+    assert now < plan.from_samples <= now + (margin + 0.1) * RATE  # soon, not after the whole lead
+    assert host.studio.model.conditioner.asked[-1][0].text == "something else"
+    after = host.listen(2 * RATE)
+    assert np.isfinite(before).all() and np.isfinite(after).all()
+    steps = abs(np.diff(np.concatenate([before, after])[:, 0]))
+    at = plan.from_samples
+    assert steps[at - 2 : at + 2].max() <= np.delete(steps, np.arange(at - 3, at + 3)).max()  # no click
+
+
+def test_prompt_at_a_beat_waits_for_it(host):
+    host.play(At(beats=0.0))
+    host.start()
+    host.settle()
+    host.lane.director.schedule(At(beats=8.0), lambda s: s.with_prompt("later"))
+    host.listen(2 * RATE)
+    assert host.lane.settings.prompt == ""
+    assert np.isfinite(host.listen(3 * RATE)).all()
+    assert host.lane.settings.prompt == "later"
+    assert abs(host.lane.ring.plan.from_samples - 4 * RATE) <= 0.03 * RATE
+
+
+def test_stop_ends_with_a_fade(host):
+    host.play(At(beats=0.0))
+    host.start()
+    host.settle()
+    host.listen(RATE)
+    left = 3 * RATE - host.transport.position_samples
+    assert host.lane.director.stop(At(beats=6.0)) == 6.0  # 3 s
+    sound = host.listen(4 * RATE)
+    assert np.isfinite(sound[:left]).all() and np.isnan(sound[left:]).all()
+    assert abs(sound[left - 1]).max() < 0.02 * abs(sound[:left]).max()
+    assert host.states[-1] == "ended"
+
+
+def test_stop_now_is_soon(host):
+    host.play(At(beats=0.0))
+    host.start()
+    host.settle()
+    host.listen(RATE)
+    host.lane.director.stop(At("now"))
+    sound = host.listen(RATE)
+    heard = np.isfinite(sound[:, 0]).sum() / RATE
+    assert 0.03 < heard < 0.1
+    last = int(np.isfinite(sound[:, 0]).sum()) - 1
+    assert abs(sound[last]).max() < 0.1 * np.nanmax(abs(sound))
+
+
+def test_tempo_change_makes_what_is_ahead_anew(host):
+    host.play(At(beats=0.0), bars=4)
+    host.start()
+    host.settle()
+    host.listen(RATE)
+    position = host.transport.position_samples
+    grid = host.transport.grid.retuned(position, 90.0)
+    host.transport = Transport(True, position, grid)
+    host.settle()
+    player = host.lane.director.player
+    assert player.place.grid.tempo_bpm == 90.0
+    assert player.place.end_samples == grid.sample_at(16)  # the asked bars, at the new tempo
+    assert host.studio.model.conditioner.asked[-1][0].grid.bpm == 90.0
+    assert np.isfinite(host.listen(3 * RATE)).all()
+
+
+def test_jump_goes_on_from_there(host):
+    host.play(At(beats=2.0))
+    host.start()
+    host.settle()
+    host.listen(3 * RATE)
+    host.transport = Transport(True, 20 * RATE, host.transport.grid, timeline=1)
+    host.settle()
+    sound = host.listen(2 * RATE)
+    hole = np.isnan(sound[:, 0]).sum() / RATE
+    assert hole <= host.lane.director.pace.margin_seconds + 0.5
+    assert np.isfinite(sound[-RATE // 2 :]).all()
+
+
+def test_jump_back_before_the_start_plays_the_same_again(host):
+    host.lane.update(lambda s: s.with_value("seed", 3))
+    host.play(At(beats=2.0), bars=2)
+    host.start()
+    host.settle()
+    first = host.listen(4 * RATE)
+    host.transport = Transport(True, 0, host.transport.grid, timeline=1)
+    host.settle()
+    np.testing.assert_array_equal(host.listen(4 * RATE), first)
+
+
+def test_play_while_playing_takes_over_on_its_beat(host):
+    host.play(At(beats=0.0))
+    host.start()
+    host.settle()
+    host.listen(RATE)
+    host.lane.update(lambda s: s.with_prompt("second"))
+    host.play(At(beats=16.0), bars=1)  # 8 s: beyond what is made
+    sound = host.listen(8 * RATE)
+    assert np.isfinite(sound).all()
+    assert host.lane.director.player.place.zero_samples == 8 * RATE
+    assert len(host.answers) == 2 and host.answers[1][0] == 16.0
+
+
+def test_a_lane_that_fails_says_so_and_plays_out_what_it_has(host):
+    host.play(At(beats=0.0))
+    host.start()
+    host.settle()
+    host.lane.update(lambda s: s.with_prompt("break"))
+    host.settle()
+    assert host.events[-1][0] == "failed" and "breaks the model" in host.events[-1][2]
+    host.lane.update(lambda s: s.with_prompt("good again"))
+    host.play(At("bar"))
+    host.settle()
+    assert host.states[-1] == "playing"
+
+
+def test_a_failing_play_is_answered(host):
+    host.lane.update(lambda s: s.with_prompt("break"))
+    host.play(At(beats=0.0))
+    host.settle()
+    assert isinstance(host.answers[0], RuntimeError) and host.states[-1] == "failed"
+
+
+def test_play_now_while_running_begins_when_it_can(host):
+    host.transport = Transport(True, 10 * RATE, host.transport.grid)
+    host.settle()
+    host.play(At("now"))
+    host.settle()
+    start = host.lane.director.player.place.zero_samples
+    assert 0 < start - 10 * RATE < RATE
+    host.play(At("bar"))
+    host.settle()
+    assert host.answers[1][0] % 4 == 0
+
+
+def test_level_needs_no_new_tokens(host):
+    host.play(At(beats=0.0))
+    host.start()
+    host.settle()
+    generation = host.lane.ring.plan.generation
+    host.lane.update(lambda s: s.with_value("level_db", -60.0))
+    sound = host.listen(4 * RATE)
+    assert host.lane.ring.plan.generation == generation
+    assert np.abs(sound[-RATE:]).max() < 0.01 * np.abs(sound[:RATE]).max()
