@@ -1,0 +1,113 @@
+"""The prose of docs/osc.md around the tables; `$HELLO` stands for the address of messages.HELLO, and so on."""
+
+INTRO = """\
+# OSC messages
+
+<!-- made by `python -m bridge.docs` from bridge/messages.py; a test compares. Do not edit. -->
+
+Segue's engine is played by [OSC](https://opensoundcontrol.stanford.edu/spec-1_0.html) over UDP, on port
+$PORT of this machine. Everything a client needs is on this page.
+
+- **Say `$HELLO` first.** It registers you for events and says where answers go: to `reply_port` of your own
+  machine or, with 0, to the port you send from. Max needs a reply port; Pd and SuperCollider do not. A client
+  that sends nothing for $TIMEOUT seconds is forgotten and its lanes are closed; `$PING` now and then is enough.
+- **Every request begins with an id**, a whole number that you count up from 1. Its answer repeats the id:
+  `$OK id address values...` or `$ERROR id address code text`. Requests marked *slow* may send
+  `$PROGRESS` before. No answer? Send the same request again with the same id: it is done once
+  and answered again. With id 0 every message is done, however often it comes.
+- **Types are `i`, `f` and `s`.** Either number type is taken for a number, a whole float for a whole number;
+  yes and no are 1 and 0. Whole numbers stay under 2^24. Text is UTF-8 and one string, spaces included.
+- **Arguments in [brackets] may be left out** from the right; the default is then taken.
+- **`at` says when**: $AT.
+  Timetags of bundles are kept too, up to $AHEAD s ahead.
+- **Beats are quarter notes** from the start of the song, whatever the time signature; bars count from 0.
+- A datagram we send has at most $BYTES bytes. Received are up to $DATAGRAM bytes, bundles nested to $DEPTH,
+  $RATE messages a second from one sender.
+- **Other machines:** the engine listens on this machine only, unless it was told otherwise and given a secret;
+  then the secret goes into `$HELLO`. It travels unencrypted: use networks that you trust.
+"""
+
+SHELL = """\
+### Shell (liblo-tools)
+
+```sh
+oscdump $REPLY_PORT &
+oscsend 127.0.0.1 $PORT $HELLO iis 1 $REPLY_PORT shell
+oscsend 127.0.0.1 $PORT $LANE_OPEN iiii 2 0 48000 2
+oscsend 127.0.0.1 $PORT $REGION_FILE iissfi 3 0 continue "$$PWD/riff.wav" 120 0
+oscsend 127.0.0.1 $PORT $LANE_PROMPT iis 4 0 "lo-fi piano"
+oscsend 127.0.0.1 $PORT $LANE_PLAY iisi 5 0 bar 16
+```
+
+`oscsend` sends from another port each time; it is answered at the reply port that its machine gave last.
+"""
+
+PD = """\
+### Pure Data (vanilla, 0.53)
+
+Save as `segue.pd`. `oscformat` joins the words to an address; a space inside a text is written `\\ `.
+
+```pd
+#N canvas 0 0 640 360 10;
+#X obj 20 20 loadbang;
+#X obj 20 45 t b b b;
+#X msg 320 70 connect 127.0.0.1 $PORT;
+#X msg 170 70 1 0 patch;
+#X msg 20 70 2 0 lo-fi\\ piano;
+#X obj 170 95 oscformat $HELLO_WORDS;
+#X obj 20 95 oscformat $LANE_PROMPT_WORDS;
+#X obj 20 130 list prepend send;
+#X obj 20 155 list trim;
+#X obj 20 180 netsend -u -b;
+#X obj 20 210 oscparse;
+#X obj 20 235 list trim;
+#X obj 20 260 print;
+#X connect 0 0 1 0;
+#X connect 1 2 2 0;
+#X connect 1 1 3 0;
+#X connect 1 0 4 0;
+#X connect 2 0 9 0;
+#X connect 3 0 5 0;
+#X connect 4 0 6 0;
+#X connect 5 0 7 0;
+#X connect 6 0 7 0;
+#X connect 7 0 8 0;
+#X connect 8 0 9 0;
+#X connect 9 1 10 0;
+#X connect 10 0 11 0;
+#X connect 11 0 12 0;
+```
+
+It prints `$OK_WORDS 1 $HELLO ...` when the engine answers.
+"""
+
+SUPERCOLLIDER = """\
+### SuperCollider
+
+```supercollider
+~segue = NetAddr("127.0.0.1", $PORT);
+OSCdef(\\segueOk, { |message| message.postln }, "$OK");
+OSCdef(\\segueError, { |message| message.postln }, "$ERROR");
+~segue.sendMsg("$HELLO", 1, 0, "sclang");
+~segue.sendMsg("$LANE_PROMPT", 2, 0, "lo-fi piano");
+~segue.sendMsg("$LANE_SET", 3, 0, "temperature", 1.1);
+~segue.sendMsg("$LANE_PLAY", 4, 0, "bar", 16);
+```
+"""
+
+MAX = """\
+### Max
+
+`udpsend 127.0.0.1 $PORT` sends, `udpreceive $REPLY_PORT` receives. Message boxes, each into `udpsend`:
+
+```
+$HELLO 1 $REPLY_PORT max
+$LANE_OPEN 2 0 48000 2
+$LANE_PROMPT 3 0 "lo-fi piano"
+$LANE_SET 4 0 temperature 1.1
+$LANE_PLAY 5 0 bar 16
+```
+
+Quote a text that has spaces (from a `textedit` use `tosymbol`). Answers: `udpreceive` into
+`route $OK $ERROR $EVENT_LANE`.
+"""
