@@ -1,7 +1,7 @@
 """What a checkpoint's own configuration says, in both formats, as one frozen value.
 
-audiocraft stores the whole training configuration with `${...}` references; only what decides the computation is
-read. What this version cannot run is refused by name.
+audiocraft stores the whole training configuration with `${...}` references; only what decides the
+computation is read. What this version cannot run is refused by name.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ _REFERENCE = re.compile(r"\$\{([A-Za-z0-9_.]+)\}")
 class ModelConfig:
     """One model: language model, how text and melody enter, window, guidance.
 
-    `text_prefix` True: text stands in front of the audio steps, False: it is read by cross-attention. `chroma_frames`
-    is the length of the melody prefix, 0 for models without melody. `t5` names the text encoder.  [any]
+    `text_prefix` True: text stands in front of the audio steps, False: it is read by cross-attention.
+    `chroma_frames` is the length of the melody prefix, 0 for models without melody. `t5` names the text
+    encoder.  [any]
     """
 
     lm: LMConfig
@@ -62,7 +63,9 @@ def number(config: Any, path: str, low: float, high: float) -> float:
     """The number at `path`, CheckpointError when it is none or out of range.  [any]"""
     value = look_up(config, path)
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
-        raise CheckpointError(f"the configuration's '{path}' is {value!r}, must be a number from {low} to {high}")
+        raise CheckpointError(
+            f"the configuration's '{path}' is {value!r}, must be a number from {low} to {high}"
+        )
     return value
 
 
@@ -80,7 +83,9 @@ def counts(config: Any, path: str, low: int, high: int) -> tuple[int, ...]:
     if not isinstance(values, list) or not 1 <= len(values) <= 64:
         raise CheckpointError(f"the configuration's '{path}' is {values!r}, must be a list of numbers")
     if any(type(value) is not int or not low <= value <= high for value in values):
-        raise CheckpointError(f"the configuration's '{path}' is {values!r}, must hold numbers from {low} to {high}")
+        raise CheckpointError(
+            f"the configuration's '{path}' is {values!r}, must hold numbers from {low} to {high}"
+        )
     return tuple(values)
 
 
@@ -97,13 +102,10 @@ def chroma_frames(seconds: float, sample_rate: int) -> int:
     return int(sample_rate * seconds) // CHROMA_HOP_SAMPLES + 1
 
 
-def window(seconds: float) -> dict[str, int]:
-    """Window and stride in frames: the reference rolls a 30 s window by 18 s; shorter windows in proportion.  [any]"""
+def window(seconds: float) -> tuple[int, int]:
+    """Window and stride in frames: a 30 s window rolls by 18 s, shorter ones in proportion.  [any]"""
     stride = min(STRIDE_SECONDS, seconds * STRIDE_SECONDS / WINDOW_SECONDS)
-    return {
-        "window_frames": int(seconds * FRAMES_PER_SECOND),
-        "stride_frames": max(1, int(stride * FRAMES_PER_SECOND)),
-    }
+    return int(seconds * FRAMES_PER_SECOND), max(1, int(stride * FRAMES_PER_SECOND))
 
 
 def encodec(**sizes: Any) -> EncodecConfig:

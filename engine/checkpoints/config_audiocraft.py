@@ -1,4 +1,4 @@
-"""audiocraft's configuration: the whole training configuration, of which only what decides the computation is read."""
+"""audiocraft's configuration: of all that was set for training, what decides the computation."""
 
 from __future__ import annotations
 
@@ -32,7 +32,9 @@ def lm_from_audiocraft(config: Any) -> ModelConfig:
     conditioners = look_up(config, "conditioners")
     unknown = set(conditioners) - {"self_wav", "description"}
     if unknown or "description" not in conditioners:
-        raise UnsupportedError(f"conditioners are {sorted(conditioners)}; this version runs description and self_wav")
+        raise UnsupportedError(
+            f"conditioners are {sorted(conditioners)}; this version runs description and self_wav"
+        )
     expect(config, "conditioners.description.model", ("t5",))
     melody = "self_wav" in conditioners
     if melody:
@@ -42,8 +44,11 @@ def lm_from_audiocraft(config: Any) -> ModelConfig:
         expect(config, "conditioners.self_wav.chroma_stem.argmax", (True,))
     cross = look_up(config, "fuser.cross")
     if cross not in ([], ["description"]) or look_up(config, "fuser.sum") or (cross and melody):
-        raise UnsupportedError(f"conditions enter by {look_up(config, 'fuser')}, which this version does not run")
+        raise UnsupportedError(
+            f"conditions enter by {look_up(config, 'fuser')}, which this version does not run"
+        )
     seconds = number(config, "dataset.segment_duration", 1, 600)
+    window_frames, stride_frames = window(seconds)
     sample_rate = int(expect(config, "sample_rate", (32000,)))
     lm = LMConfig(
         dim=count(config, "transformer_lm.dim"),
@@ -59,7 +64,8 @@ def lm_from_audiocraft(config: Any) -> ModelConfig:
         lm=lm,
         text_prefix=not cross,
         chroma_frames=chroma_frames(seconds, sample_rate) if melody else 0,
-        **window(seconds),
+        window_frames=window_frames,
+        stride_frames=stride_frames,
         cfg_coef=float(number(config, "classifier_free_guidance.inference_coef", -1000, 1000)),
         sample_rate=sample_rate,
         t5=str(look_up(config, "conditioners.description.t5.name")),

@@ -55,11 +55,13 @@ def lm_from_transformers(config: Any, generation: Any, chunk_seconds: float | No
         cross_attention=not melody,
         ffn_mult=ffn // dim,
     )
+    window_frames, stride_frames = window(chunk_seconds or WINDOW_SECONDS)
     return ModelConfig(
         lm=lm,
         text_prefix=melody,
         chroma_frames=count(config, "chroma_length") if melody else 0,
-        **window(chunk_seconds or WINDOW_SECONDS),
+        window_frames=window_frames,
+        stride_frames=stride_frames,
         cfg_coef=float(number({"guidance_scale": 3.0} | generation, "guidance_scale", -1000, 1000)),
     )
 

@@ -2,8 +2,8 @@
 
     python -m engine.checkpoints.convert SOURCE TARGET
 
-Runs with limits on memory, time and file size, imports no torch and calls nothing that the file names. Prints one
-line of JSON: {"sha256": ...} or {"error": ...}.
+Runs with limits on memory, time and file size, imports no torch and calls nothing that the file names.
+Prints one line of JSON: {"sha256": ...} or {"error": ...}.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import yaml
 
@@ -28,7 +29,7 @@ CPU_SECONDS = 1200
 
 
 def limit_this_process(target_bytes: int) -> None:
-    """Bound memory, processor time and what may be written; where the system has no such limits, do nothing.  [any]"""
+    """Bound memory, processor time and what may be written, where the system can.  [any]"""
     try:
         import resource
     except ImportError:  # Windows: the parent's time limit remains
@@ -44,7 +45,7 @@ def limit_this_process(target_bytes: int) -> None:
             continue
 
 
-def sha256_of(file: BinaryIO) -> str:
+def sha256_of(file: BufferedReader) -> str:
     """SHA-256 of an open file, from its beginning; leaves it at its beginning.  [any]"""
     file.seek(0)
     digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -56,7 +57,9 @@ def _configuration(value: Any) -> Any:
     """The training configuration as plain data, from YAML text or OmegaConf nodes."""
     if isinstance(value, str):
         if len(value) > MAX_CONFIG_BYTES:
-            raise CheckpointError(f"the configuration has {len(value)} letters, the limit is {MAX_CONFIG_BYTES}")
+            raise CheckpointError(
+                f"the configuration has {len(value)} letters, the limit is {MAX_CONFIG_BYTES}"
+            )
         try:
             value = yaml.safe_load(value)
         except yaml.YAMLError as fault:
@@ -75,7 +78,9 @@ def describe(value: dict[str, Any]) -> tuple[dict[str, TensorEntry], dict[str, A
     if CONFIG in value:
         other[CONFIG] = _configuration(value[CONFIG])
     if not state and "pretrained" not in other:
-        raise CheckpointError(f"the file has neither '{STATE}' nor 'pretrained'; is it an audiocraft checkpoint?")
+        raise CheckpointError(
+            f"the file has neither '{STATE}' nor 'pretrained'; is it an audiocraft checkpoint?"
+        )
     return dict(tensors_of(state)), other
 
 

@@ -1,7 +1,7 @@
 """Where a checkpoint lies on this machine. Nothing is ever downloaded.
 
-    a folder                       itself
-    'small', 'facebook/...'        SEGUE_MODELS/<name>, then the Hugging Face cache
+a folder                       itself
+'small', 'facebook/...'        SEGUE_MODELS/<name>, then the Hugging Face cache
 """
 
 from __future__ import annotations
@@ -44,15 +44,14 @@ def find(name: str | os.PathLike[str]) -> Path:
 
     Raises CheckpointError that says where was looked.  [any]
     """
-    folder = Path(name)
-    if folder.is_dir():
-        return folder
+    if os.path.isdir(name):  # False, not an error, for names no file system takes
+        return Path(name)
     looked = places(str(name))
     for place in looked:
         if place.is_dir():
             return place
     where = ", ".join(str(place) for place in looked) or "SEGUE_MODELS and the Hugging Face cache"
     raise CheckpointError(
-        f"no checkpoint '{name}': not a folder, and not found in {where}. Segue downloads nothing: put the files "
-        f"in a folder and give its path, or set SEGUE_MODELS to the folder that holds it"
+        f"no checkpoint '{name}': not a folder, and not found in {where}. Segue downloads nothing: put the "
+        f"files in a folder and give its path, or set SEGUE_MODELS to the folder that holds it"
     )

@@ -1,6 +1,6 @@
 """A published checkpoint, found, read, checked and hot: `load_model`.
 
-    folder -> which format -> tensors under our names + configuration -> modules, filled strictly -> LoadedModel
+folder -> which format -> tensors under our names + configuration -> modules, filled strictly -> LoadedModel
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ POINTER_FILES = {"facebook/encodec_32khz"}
 
 @dataclass(frozen=True)
 class Stored:
-    """What a folder holds, under our names: tensors (`lm.`, `codec.`, `project.`, `text.`) and sizes.  [any]"""
+    """What a folder holds: sizes, and tensors under our names (see `names.py`).  [any]"""
 
     model: ModelConfig
     codec: EncodecConfig
@@ -85,10 +85,10 @@ def load_model(
 ) -> LoadedModel:
     """A MusicGen checkpoint in audiocraft's or transformers' format, ready to play, in float32.
 
-    `t5` is the folder of the text encoder and its tokenizer, for checkpoints that do not bring them (default: found
-    by the name in the checkpoint). `separator` takes melodies apart; without one they are heard whole.
-    Raises CheckpointError when anything is missing, left over, damaged or of another shape, UnsupportedError for
-    models of another kind.  [main]
+    `t5` is the folder of the text encoder and its tokenizer, for checkpoints that do not bring them
+    (default: found by the name in the checkpoint). `separator` takes melodies apart; without one they are
+    heard whole. Raises CheckpointError when anything is missing, left over, damaged or of another shape,
+    UnsupportedError for models of another kind.  [main]
     """
     folder = find(path_or_name)
     stored = read(folder, t5, cache_dir)
@@ -96,7 +96,7 @@ def load_model(
 
 
 def read(folder: Path, t5: str | os.PathLike[str] | None = None, cache_dir: Path | None = None) -> Stored:
-    """Everything a folder holds, whichever format it has; transformers' is preferred where both are there.  [main]"""
+    """Everything a folder holds; transformers' format is preferred where both are there.  [main]"""
     if (folder / "config.json").exists() and any(folder.glob("model*.safetensors*")):
         return _read_transformers(folder, t5)
     if (folder / LM_FILE).exists():
@@ -170,16 +170,11 @@ def _read_t5(folder: Path) -> tuple[T5Config, dict[str, Tensor]]:
 
 
 def build(stored: Stored, folder: Path, device: torch.device, separator: Separator | None) -> LoadedModel:
-    """Modules for what was read, each tensor in its place, none missing and none left over.  [main]"""
-    model = stored.model
-    modules = skeleton(stored)
-    groups = modules.groups()
-    for name, module in groups.items():
-        fill(module, part(stored.tensors, f"{name}."), f"{folder} ({name})")
+    """A hot model of what was read.  [main]"""
+    modules = assemble(stored, folder)
+    for module in modules.groups().values():
         module.to(device)
-    left = [name for name in stored.tensors if not name.startswith(tuple(f"{known}." for known in groups))]
-    if left:
-        raise CheckpointError(f"{folder}: tensors that this kind of model does not have: {', '.join(sorted(left)[:4])}")
+    model = stored.model
     return LoadedModel(
         name=folder.name,
         lm=modules.lm,
@@ -189,6 +184,20 @@ def build(stored: Stored, folder: Path, device: torch.device, separator: Separat
         stride_frames=model.stride_frames,
         cfg_coef=model.cfg_coef,
     )
+
+
+def assemble(stored: Stored, where: Path | str) -> Modules:
+    """Modules with each tensor in its place, none missing and none left over, or CheckpointError.  [main]"""
+    modules = skeleton(stored)
+    groups = modules.groups()
+    for name, module in groups.items():
+        fill(module, part(stored.tensors, f"{name}."), f"{where} ({name})")
+    left = [name for name in stored.tensors if not name.startswith(tuple(f"{known}." for known in groups))]
+    if left:
+        raise CheckpointError(
+            f"{where}: tensors that this kind of model does not have: {', '.join(sorted(left)[:4])}"
+        )
+    return modules
 
 
 def skeleton(stored: Stored) -> Modules:

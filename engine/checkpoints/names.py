@@ -4,7 +4,8 @@
     audiocraft  LM and conditioners from state_dict.bin, codec from compression_state_dict.bin
     transformers everything in one state dict: decoder, codec, text encoder
 
-Our groups:  lm.*  codec.*  text.* (T5 encoder)  project.text.*  project.melody.*  chroma.window; `None` = not used.
+Our groups:  lm.*  codec.*  text.* (T5 encoder)  project.text.*  project.melody.*  chroma.window; `None` =
+not used.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What the pickle reader makes of the names it knows: plain data, never a call.
 
-    OrderedDict, dict, defaultdict  ->  dict          tensors  ->  TensorEntry (name of a storage, shape, strides)
-    list                            ->  list          OmegaConf's nodes  ->  Node (class name and state)
+OrderedDict, dict, defaultdict  ->  dict          tensors  ->  TensorEntry (name of a storage, shape, strides)
+list                            ->  list          OmegaConf's nodes  ->  Node (class name and state)
 """
 
 from __future__ import annotations
@@ -23,7 +23,18 @@ STORAGES = {
     "ByteStorage": "U8",
     "BoolStorage": "BOOL",
 }
-ITEM_BYTES = {"F16": 2, "BF16": 2, "F32": 4, "F64": 8, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
+ITEM_BYTES = {
+    "F16": 2,
+    "BF16": 2,
+    "F32": 4,
+    "F64": 8,
+    "I64": 8,
+    "I32": 4,
+    "I16": 2,
+    "I8": 1,
+    "U8": 1,
+    "BOOL": 1,
+}
 
 _PLAIN = {
     ("collections", "OrderedDict"),
@@ -39,7 +50,15 @@ _OMEGACONF = {
     ("omegaconf.base", "Metadata"),
     *(
         ("omegaconf.nodes", name)
-        for name in ("AnyNode", "StringNode", "IntegerNode", "FloatNode", "BooleanNode", "PathNode", "BytesNode")
+        for name in (
+            "AnyNode",
+            "StringNode",
+            "IntegerNode",
+            "FloatNode",
+            "BooleanNode",
+            "PathNode",
+            "BytesNode",
+        )
     ),
 }
 _TENSOR = {
@@ -64,8 +83,8 @@ class Name:
         """The name, or CheckpointError when it is not on the list.  [any]"""
         if not isinstance(module, str) or not isinstance(name, str) or (module, name) not in NAMES:
             raise CheckpointError(
-                f"the file asks for '{module}.{name}', which is not on the list of harmless names: it may hold "
-                f"hidden code and was not run"
+                f"the file asks for '{module}.{name}', which is not on the list of harmless names: it may "
+                f"hold hidden code and was not run"
             )
         return Name(module, name)
 
@@ -81,7 +100,7 @@ class StorageEntry:
 
 @dataclass(frozen=True)
 class TensorEntry:
-    """A tensor as a view of a storage; shape, strides and offset in elements, all checked against it.  [any]"""
+    """A tensor as a view of a storage, checked against it; everything in elements.  [any]"""
 
     storage: StorageEntry
     offset: int
@@ -99,7 +118,12 @@ class Node:
 
 def tensor_storage(ident: Any) -> StorageEntry:
     """The storage that a persistent id `('storage', type, key, device, count)` names.  [any]"""
-    if not isinstance(ident, tuple) or len(ident) != 5 or ident[0] != "storage" or not isinstance(ident[1], Name):
+    if (
+        not isinstance(ident, tuple)
+        or len(ident) != 5
+        or ident[0] != "storage"
+        or not isinstance(ident[1], Name)
+    ):
         raise CheckpointError("pickle refers to something that is not a tensor storage")
     kind, key, count = ident[1].name, ident[2], ident[4]
     if kind not in STORAGES or not isinstance(key, str) or not key.isascii() or not key.isdigit():
@@ -134,7 +158,9 @@ def _tensor(arguments: tuple[Any, ...]) -> TensorEntry:
     if any(type(number) is not int or not 0 <= number < 1 << 40 for number in sizes):
         raise CheckpointError(f"tensor in storage {storage.key} has impossible sizes")
     if len(shape) != len(strides) or len(shape) > MAX_DIMENSIONS:
-        raise CheckpointError(f"tensor in storage {storage.key} has {len(shape)} sizes and {len(strides)} strides")
+        raise CheckpointError(
+            f"tensor in storage {storage.key} has {len(shape)} sizes and {len(strides)} strides"
+        )
     if 0 not in shape:
         last = offset + sum((size - 1) * stride for size, stride in zip(shape, strides, strict=True))
         if last >= storage.count:
@@ -167,8 +193,8 @@ def build(target: Any, state: Any) -> Any:
 def plain(value: Any) -> Any:
     """OmegaConf nodes as dicts, lists and scalars; `${...}` references stay text.
 
-    Raises CheckpointError for tensors, for nesting beyond 64 levels and for more than 100,000 values (a small file
-    can describe a huge or endless one).  [any]
+    Raises CheckpointError for tensors, for nesting beyond 64 levels and for more than 100,000 values (a
+    small file can describe a huge or endless one).  [any]
     """
     budget = [MAX_VALUES]
     return _plain(value, 64, budget)
@@ -177,7 +203,9 @@ def plain(value: Any) -> Any:
 def _plain(value: Any, depth: int, budget: list[int]) -> Any:
     budget[0] -= 1
     if depth == 0 or budget[0] < 0:
-        raise CheckpointError(f"the configuration is deeper than 64 levels or has more than {MAX_VALUES} values")
+        raise CheckpointError(
+            f"the configuration is deeper than 64 levels or has more than {MAX_VALUES} values"
+        )
     if isinstance(value, Node):
         state = value.state
         return _plain(state["_val"] if "_val" in state else state.get("_content"), depth - 1, budget)

@@ -1,8 +1,8 @@
 """Reads a pickle as data: a small machine that knows few opcodes and few names, and calls nothing.
 
-A pickle is a program. Python's own reader imports whatever names the file gives and calls them; this one never
-imports or calls. A name must be in `NAMES` and only becomes a `Name`; building an object from a name only makes
-plain data (see `nodes.py`). Everything else is refused with what stood in the file and where.
+A pickle is a program. Python's own reader imports whatever names the file gives and calls them; this one
+never imports or calls. A name must be in `NAMES` and only becomes a `Name`; building an object from a name
+only makes plain data (see `nodes.py`). Everything else is refused with what stood in the file and where.
 """
 
 from __future__ import annotations
@@ -212,8 +212,8 @@ _OPCODES: dict[int, _Step] = {
 def read_pickle(data: bytes) -> Any:
     """The value a pickle describes, as plain data with tensors as `TensorEntry`.
 
-    Raises CheckpointError for an opcode or name that is not on the list, for cut-short data and for data beyond the
-    limits.  [any]
+    Raises CheckpointError for an opcode or name that is not on the list, for cut-short data and for data
+    beyond the limits.  [any]
     """
     machine = _Machine(data)
     for _ in range(MAX_OPCODES):

@@ -1,7 +1,7 @@
 """A torch.save archive as tensors and plain data, checked before anything is believed.
 
-    NAME/data.pkl       the pickle: names of tensors, where they lie, the configuration
-    NAME/data/0 ...     raw storages, never compressed
+NAME/data.pkl       the pickle: names of tensors, where they lie, the configuration
+NAME/data/0 ...     raw storages, never compressed
 """
 
 from __future__ import annotations
@@ -48,7 +48,9 @@ class TorchZip:
             raise CheckpointError("the archive has two entries of one name")
         for info in infos:
             if info.compress_type != zipfile.ZIP_STORED or info.flag_bits & 1:
-                raise CheckpointError(f"entry '{info.filename}' is compressed or encrypted; torch never does that")
+                raise CheckpointError(
+                    f"entry '{info.filename}' is compressed or encrypted; torch never does that"
+                )
         if sum(info.file_size for info in infos) > size:
             raise CheckpointError("the archive claims more bytes than the file has")
         return entries
@@ -61,7 +63,14 @@ class TorchZip:
             raise CheckpointError(f"'{name}' has {info.file_size} bytes, the limit is {limit}")
         try:
             return self.archive.read(info)
-        except (zipfile.BadZipFile, EOFError, OSError, ValueError, RuntimeError, NotImplementedError) as fault:
+        except (
+            zipfile.BadZipFile,
+            EOFError,
+            OSError,
+            ValueError,
+            RuntimeError,
+            NotImplementedError,
+        ) as fault:
             raise CheckpointError(f"'{name}' in the archive is damaged: {fault}") from fault
 
     def value(self) -> dict[str, Any]:
@@ -80,7 +89,9 @@ class TorchZip:
         item = ITEM_BYTES[storage.dtype]
         data = self._read(f"{self.prefix}data/{storage.key}", MAX_STORAGE_BYTES)
         if len(data) != storage.count * item:
-            raise CheckpointError(f"storage {storage.key} has {len(data)} bytes, must have {storage.count * item}")
+            raise CheckpointError(
+                f"storage {storage.key} has {len(data)} bytes, must have {storage.count * item}"
+            )
         flat = np.frombuffer(data, dtype=f"<u{item}")[tensor.offset :]
         if 0 in tensor.shape:
             return b""

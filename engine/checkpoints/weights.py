@@ -1,4 +1,4 @@
-"""Tensors in and out of state dicts: safetensors files read with care, names put on ours, modules filled strictly."""
+"""State dicts: safetensors files read with care, names put on ours, modules filled strictly."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 
 def read_folder(folder: Path) -> dict[str, Tensor]:
-    """The tensors of model.safetensors, or of all shards its index names, none missing or left over.  [any]"""
+    """Tensors of model.safetensors, or of all shards of its index, none missing or left over.  [any]"""
     single, index = folder / "model.safetensors", folder / "model.safetensors.index.json"
     if single.exists() or not index.exists():
         return read_safetensors(single)[0]

@@ -1,10 +1,10 @@
-"""EnCodec: the published 32 kHz codec of the MusicGen family, whole signals; `encodec_stream.py` streams the decoder.
+"""EnCodec, the 32 kHz codec of the MusicGen family: whole signals. `encodec_stream.py` streams the decoder.
 
     encode   conv, 4 x (residual, ELU, conv stride r), LSTM, ELU, conv  ->  residual quantiser
     decode   sum of table rows  ->  conv, LSTM, 4 x (ELU, transposed conv stride r, residual), ELU, conv
 
-Source: EnCodec (Defossez et al. 2022). Layer numbers are those of the published checkpoints; weight norm is folded
-when a checkpoint is loaded, so a layer here has plain weights. Convolutions are not causal.
+Source: EnCodec (Defossez et al. 2022). Layer numbers are those of the published checkpoints; weight norm is
+folded when a checkpoint is loaded, so a layer here has plain weights. Convolutions are not causal.
 B batch, C channels, N samples, D latent width, K codebooks, T frames.
 """
 
@@ -55,7 +55,7 @@ class EncodecConfig:
 
 
 def pad_edges(x: Tensor, left: int, right: int, mode: str) -> Tensor:
-    """Pad [B, C, N] at its ends; 'reflect' on a signal not longer than the pad adds zeros first, then cuts.  [any]"""
+    """Pad the ends of [B, C, N]; 'reflect' fills a signal that is too short with zeros first.  [any]"""
     if mode != "reflect":
         return F.pad(x, (left, right), mode=mode)
     extra = max(0, max(left, right) - x.shape[-1] + 1)
@@ -119,11 +119,11 @@ class SkipLSTM(nn.LSTM):
     def advance(self, x: Tensor, state: tuple[Tensor, Tensor] | None) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """[B, C, N] and the state after the samples before it, to [B, C, N] and the new state."""
         steps = x.permute(2, 0, 1)
-        y, new_state = super().forward(steps, state)
+        y, new_state = self(steps, state)
         return (y + steps).permute(1, 2, 0), new_state
 
 
-def encoder_layers(config: EncodecConfig) -> nn.ModuleList:
+def encoder_layers(config: EncodecConfig) -> list[nn.Module]:
     """Encoder layers by their published numbers.  [any]"""
     mode, width = config.pad_mode, config.n_filters
     layers: list[nn.Module] = [PaddedConv(config.channels, width, config.kernel, mode)]
@@ -131,10 +131,10 @@ def encoder_layers(config: EncodecConfig) -> nn.ModuleList:
         layers += [Residual(width, config), nn.ELU(), PaddedConv(width, 2 * width, 2 * ratio, mode, ratio)]
         width *= 2
     layers += [SkipLSTM(width, config.lstm_layers), nn.ELU()]
-    return nn.ModuleList([*layers, PaddedConv(width, config.dim, config.last_kernel, mode)])
+    return [*layers, PaddedConv(width, config.dim, config.last_kernel, mode)]
 
 
-def decoder_layers(config: EncodecConfig) -> nn.ModuleList:
+def decoder_layers(config: EncodecConfig) -> list[nn.Module]:
     """Decoder layers by their published numbers.  [any]"""
     mode, width = config.pad_mode, config.n_filters * 2 ** len(config.ratios)
     layers: list[nn.Module] = [PaddedConv(config.dim, width, config.kernel, mode)]
@@ -142,14 +142,21 @@ def decoder_layers(config: EncodecConfig) -> nn.ModuleList:
     for ratio in config.ratios:
         layers += [nn.ELU(), CutConvTranspose(width, width // 2, ratio), Residual(width // 2, config)]
         width //= 2
-    return nn.ModuleList([*layers, nn.ELU(), PaddedConv(width, config.channels, config.last_kernel, mode)])
+    return [*layers, nn.ELU(), PaddedConv(width, config.channels, config.last_kernel, mode)]
 
 
-def run_layers(layers: nn.ModuleList, x: Tensor) -> Tensor:
-    """[B, C, N] through layers one after the other, LSTMs from a zero state.  [any]"""
-    for layer in layers:
-        x = layer.advance(x, None)[0] if isinstance(layer, SkipLSTM) else layer(x)
-    return x
+class Stack(nn.Module):
+    """Layers one after the other, LSTMs from a zero state."""
+
+    def __init__(self, layers: list[nn.Module]) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(layers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, C, N] through all layers."""
+        for layer in self.layers:
+            x = layer.advance(x, None)[0] if isinstance(layer, SkipLSTM) else layer(x)
+        return x
 
 
 class Quantizer(nn.Module):
@@ -183,9 +190,13 @@ class Encodec(nn.Module):
         super().__init__()
         self.config = config
         self.sample_rate, self.channels = config.sample_rate, config.channels
-        self.frame_samples, self.n_codebooks, self.card = config.frame_samples, config.n_codebooks, config.card
-        self.encoder = nn.ModuleDict({"layers": encoder_layers(config)})
-        self.decoder = nn.ModuleDict({"layers": decoder_layers(config)})
+        self.frame_samples, self.n_codebooks, self.card = (
+            config.frame_samples,
+            config.n_codebooks,
+            config.card,
+        )
+        self.encoder = Stack(encoder_layers(config))
+        self.decoder = Stack(decoder_layers(config))
         self.quantizer = Quantizer(config)
         self.reach_left_frames, self.reach_right_frames = reach_frames(self)
         self.lookahead_frames = (config.kernel - 1) // 2 + self.reach_right_frames
@@ -197,31 +208,35 @@ class Encodec(nn.Module):
         Raises AudioError for no samples or another number of channels.  [generate]
         """
         if audio.dim() != 3 or audio.shape[1] != self.channels or audio.shape[2] == 0:
-            raise AudioError(f"codec got audio of shape {tuple(audio.shape)}, needs [batch, {self.channels}, samples]")
+            raise AudioError(
+                f"codec got audio of shape {tuple(audio.shape)}, needs [batch, {self.channels}, samples]"
+            )
         return self.quantizer.encode(self.latent(audio))
 
     @torch.no_grad()
     def latent(self, audio: Tensor) -> Tensor:
         """Audio [B, C, N] to the encoder's output [B, D, T], before the quantiser.  [generate]"""
-        return run_layers(self.encoder["layers"], audio)
+        return self.encoder(audio)
 
     @torch.no_grad()
     def decode(self, codes: Tensor) -> Tensor:
         """Codes [B, K, T] to audio [B, C, frame_samples T], not clipped.  [generate]"""
         if codes.shape[-1] == 0:
             return torch.zeros(codes.shape[0], self.channels, 0, device=codes.device)
-        return run_layers(self.decoder["layers"], self.quantizer.decode(codes))
+        return self.decoder(self.quantizer.decode(codes))
 
     @torch.no_grad()
     def init_decoder(
         self, prompt_audio: Tensor | None = None, prompt_codes: Tensor | None = None
     ) -> DecoderState:
-        """State of a streamed decode as if it followed the prompt [1, C, N] or its codes [1, K, Tp].  [generate]"""
+        """State of a streamed decode that follows a prompt [1, C, N] or its codes [1, K, Tp].  [generate]"""
         if prompt_codes is None and prompt_audio is not None:
             prompt_codes = self.encode(prompt_audio)
         return init_state(self, prompt_codes)
 
     @torch.no_grad()
-    def decode_step(self, codes: Tensor, state: DecoderState, last: bool = False) -> tuple[Tensor, DecoderState]:
-        """Next codes [1, K, t] to the audio [1, C, n] that is final now; all the rest when `last`.  [generate]"""
+    def decode_step(
+        self, codes: Tensor, state: DecoderState, last: bool = False
+    ) -> tuple[Tensor, DecoderState]:
+        """Next codes [1, K, t] to the audio [1, C, n] that is final now, all when `last`.  [generate]"""
         return decode_step(self, codes, state, last)

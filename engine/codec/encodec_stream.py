@@ -1,6 +1,7 @@
 """EnCodec's decoder as a stream, equal to the whole decode however the codes are cut.
 
-The decoder is not causal and has an LSTM. Its memory to the left never ends, so it is carried, not recomputed:
+The decoder is not causal and has an LSTM. Its memory to the left never ends, so it is carried, not
+recomputed:
 
     codes     . . . . . . . . . . . .        first conv: sees 3 frames to each side
     conv      . . . . . . . . . +--3--+
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
 class DecoderState:
     """Where one streamed decode stands; frames are counted from the first one of the prompt.
 
-    latents [1, D, .] of frames from `latent_start`, hidden [1, C, .] of frames from `hidden_start`; `n_latents` and
-    `n_hidden` are the frames known of each, `n_out` the frames whose audio was given out.
+    latents [1, D, .] of frames from `latent_start`, hidden [1, C, .] of frames from `hidden_start`;
+    `n_latents` and `n_hidden` are the frames known of each, `n_out` the frames whose audio was given out.
     """
 
     latents: Tensor
@@ -52,12 +53,12 @@ class DecoderState:
 
 
 def reach_frames(codec: Encodec) -> tuple[int, int]:
-    """Frames of the LSTM's output to each side that a frame's audio depends on (1 and 1 for the published sizes).
+    """Frames of h to each side that a frame's audio depends on (1 and 1 for the published sizes).
 
     Follows the first and last sample of frame 0 backwards through the layers.  [any]
     """
     first, last = 0, codec.frame_samples - 1
-    for layer in reversed(list(codec.decoder["layers"])[2:]):
+    for layer in reversed(list(codec.decoder.layers)[2:]):
         for part in reversed(list(getattr(layer, "block", [layer]))):
             if hasattr(part, "cut_left"):
                 ratio = part.stride[0]
@@ -80,8 +81,10 @@ def init_state(codec: Encodec, prompt_codes: Tensor | None) -> DecoderState:
     return _forget(codec, replace(state, n_out=prompt_codes.shape[-1]))
 
 
-def decode_step(codec: Encodec, codes: Tensor, state: DecoderState, last: bool) -> tuple[Tensor, DecoderState]:
-    """See `Codec.decode_step`. Raises ValueError after the last step or for more than one stream.  [generate]"""
+def decode_step(
+    codec: Encodec, codes: Tensor, state: DecoderState, last: bool
+) -> tuple[Tensor, DecoderState]:
+    """See `Codec.decode_step`. ValueError after the last step or for more than one stream.  [generate]"""
     if state.finished:
         raise ValueError("this stream's last codes were already decoded; begin again with init_decoder()")
     if codes.dim() != 3 or codes.shape[0] != 1:
@@ -99,8 +102,8 @@ def _take_codes(codec: Encodec, codes: Tensor, state: DecoderState, last: bool) 
     """Codes in, through the first convolution and the LSTM as far as their right context is known."""
     latents = torch.cat([state.latents, codec.quantizer.decode(codes)], dim=-1)
     state = replace(state, latents=latents)
-    conv: Any = codec.decoder["layers"][0]
-    lstm: Any = codec.decoder["layers"][1]
+    conv: Any = codec.decoder.layers[0]
+    lstm: Any = codec.decoder.layers[1]
     ready = state.n_latents if last else state.n_latents - conv.pad_right
     if ready <= state.n_hidden:
         return state
@@ -111,10 +114,10 @@ def _take_codes(codec: Encodec, codes: Tensor, state: DecoderState, last: bool) 
 
 
 def _upsample(codec: Encodec, state: DecoderState, ready: int) -> Tensor:
-    """Audio of frames n_out..ready from h with its context; padding at inner cuts stays inside that context."""
+    """Audio of frames n_out..ready from h and its context, inside which padding at inner cuts stays."""
     start = max(state.n_out - codec.reach_left_frames, 0)
     x = state.hidden[..., start - state.hidden_start :]
-    for layer in list(codec.decoder["layers"])[2:]:
+    for layer in list(codec.decoder.layers)[2:]:
         x = layer(x)
     frame = codec.frame_samples
     return x[..., (state.n_out - start) * frame : (ready - start) * frame]
@@ -122,7 +125,7 @@ def _upsample(codec: Encodec, state: DecoderState, ready: int) -> Tensor:
 
 def _forget(codec: Encodec, state: DecoderState) -> DecoderState:
     """Drop latents and h that no later frame looks at."""
-    conv: Any = codec.decoder["layers"][0]
+    conv: Any = codec.decoder.layers[0]
     latent_start = max(state.latent_start, state.n_hidden - conv.pad_left, 0)
     hidden_start = max(state.hidden_start, min(state.n_hidden, state.n_out - codec.reach_left_frames), 0)
     return replace(

@@ -36,7 +36,7 @@ def filter_bank(sample_rate: int = 32000) -> Tensor:
 
 
 class Chroma(nn.Module):
-    """Audio at 32 kHz to one-hot chroma; `window` is stored in audiocraft's checkpoints, rounded to float16."""
+    """Audio at 32 kHz to one-hot chroma; audiocraft's checkpoints bring `window`, rounded to float16."""
 
     def __init__(self, sample_rate: int = 32000) -> None:
         super().__init__()
@@ -44,12 +44,18 @@ class Chroma(nn.Module):
         self.register_buffer("bank", filter_bank(sample_rate), persistent=False)
 
     def power(self, audio: Tensor) -> Tensor:
-        """Audio [B, N] to power [B, 8193, F], F = max(N, 16384) // 4096 + 1; short audio is centred in zeros."""
+        """Audio [B, N] to power [B, 8193, F], F = max(N, 16384) // 4096 + 1; zeros around short audio."""
         short = max(0, WINDOW_SAMPLES - audio.shape[-1])
         audio = F.pad(audio, (short // 2, short - short // 2))
         window = self.get_buffer("window")
         spectrum = torch.stft(
-            audio, WINDOW_SAMPLES, HOP_SAMPLES, window=window, center=True, pad_mode="reflect", return_complex=True
+            audio,
+            WINDOW_SAMPLES,
+            HOP_SAMPLES,
+            window=window,
+            center=True,
+            pad_mode="reflect",
+            return_complex=True,
         )
         return (spectrum / window.pow(2).sum().sqrt()).abs().pow(2)
 

@@ -1,8 +1,10 @@
 """Melody to vectors: what the mix sings without its drums and bass, as chroma, projected.
 
-    window of the reference -> separator (vocals + other) -> one-hot chroma -> repeated to the prefix's length -> Linear
+    window of the reference -> separator (vocals + other) -> one-hot chroma -> repeated to the prefix's
+    length -> Linear
 
-Source: MusicGen-Melody (Copet et al. 2023). A separator is a plug: without one the chroma is that of the whole mix.
+Source: MusicGen-Melody (Copet et al. 2023). A separator is a plug: without one the chroma is that of the
+whole mix.
 """
 
 from __future__ import annotations
@@ -38,10 +40,15 @@ def without_drums_and_bass(audio: Tensor, sample_rate: int, separator: Separator
 
 
 class MelodyConditioner:
-    """Melodies of a batch to prefix vectors; shorter ones are padded with silence to the longest (as the reference)."""
+    """Melodies of a batch to prefix vectors; shorter ones get silence up to the longest (the reference's rule)."""
 
     def __init__(
-        self, chroma: Chroma, projection: nn.Linear, n_frames: int, sample_rate: int, separator: Separator | None
+        self,
+        chroma: Chroma,
+        projection: nn.Linear,
+        n_frames: int,
+        sample_rate: int,
+        separator: Separator | None,
     ) -> None:
         self.chroma = chroma
         self.projection = projection
@@ -53,8 +60,8 @@ class MelodyConditioner:
     def __call__(self, melodies: Sequence[Tensor | None], speeds: Sequence[float] | None = None) -> Tensor:
         """Mono melodies [1, N] at the model's rate, None = none, to vectors [B, n_frames, D].
 
-        No melody is what silence gives: pitch class 0 throughout.  A speed of 2 skips every other chroma frame.
-        [generate]
+        No melody is what silence gives: pitch class 0 throughout.  A speed of 2 skips every other chroma
+        frame. [generate]
         """
         speeds = speeds or [1.0] * len(melodies)
         return self.projection(self.one_hot(melodies, speeds).to(self.projection.weight))

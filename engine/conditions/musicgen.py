@@ -1,7 +1,8 @@
 """Conditions of the MusicGen family: text and melody, in the reference's order, padding and guidance rows.
 
     prefix models   [melody][text][audio steps]          cross-attention models   text is the memory
-    rows            conditional, (wav only,) null        of one ask; all asks given together are padded together
+    rows            conditional, (wav only,) null        of one ask; all asks given together are padded
+    together
 
 Source: MusicGen (Copet et al. 2023); what padding does to a batch is the reference's own rule.
 """
@@ -41,8 +42,8 @@ def excerpt(reference: Reference, offset_frames: int, n_samples: int) -> Tensor:
 class MusicGenConditioner:
     """Text and, where the model has it, melody; implements `engine.model.Conditioner`.
 
-    `window_samples` is what a melody window spans, whatever is generated of it.  A grid is not heard by these models
-    and is left alone; melody or style that the model lacks is refused.
+    `window_samples` is what a melody window spans, whatever is generated of it.  A grid is not heard by
+    these models and is left alone; melody or style that the model lacks is refused.
     """
 
     def __init__(
@@ -57,7 +58,7 @@ class MusicGenConditioner:
     def __call__(
         self, asks: Sequence[Ask], guidance: Guidance, offset_frames: int, window_frames: int
     ) -> list[tuple[Conditions, ...]]:
-        """See `engine.model.Conditioner`.  Raises UnsupportedError for references the model cannot follow.  [generate]"""
+        """See `engine.model.Conditioner`.  UnsupportedError for what the model cannot follow.  [generate]"""
         self._refuse(asks)
         full: list[_Row] = [(ask.text, ask.melody) for ask in asks]
         null: list[_Row] = [(None, None)] * len(asks)
@@ -75,7 +76,9 @@ class MusicGenConditioner:
         for ask in asks:
             if ask.style is not None or (ask.melody is not None and self.melody is None):
                 lacking = STYLE if ask.style is not None else MELODY
-                raise UnsupportedError(f"the model cannot follow {lacking}; it can follow: {', '.join(sorted(self.takes))}")
+                raise UnsupportedError(
+                    f"the model cannot follow {lacking}; it can follow: {', '.join(sorted(self.takes))}"
+                )
 
     def _rows(self, rows: Sequence[_Row], offset_frames: int) -> Conditions:
         """Conditions of rows that are padded together."""

@@ -1,7 +1,7 @@
 """Text to vectors: a T5 version 1 encoder, its tokenizer, and the projection to the language model's width.
 
-Source: T5 (Raffel et al. 2020): pre-norm layers without biases, RMS norm, relu, one table of relative positions
-shared by all layers, no scaling of the scores. L text tokens, H heads, D width.
+Source: T5 (Raffel et al. 2020): pre-norm layers without biases, RMS norm, relu, one table of relative
+positions shared by all layers, no scaling of the scores. L text tokens, H heads, D width.
 """
 
 from __future__ import annotations
@@ -64,7 +64,9 @@ class SelfAttention(nn.Module):
 
     def forward(self, x: Tensor, bias: Tensor) -> Tensor:
         """x [1, L, D], bias [1, H, L, L] to [1, L, D]."""
-        q, k, v = (part(x).unflatten(-1, (self.n_heads, -1)).transpose(1, 2) for part in (self.q, self.k, self.v))
+        q, k, v = (
+            part(x).unflatten(-1, (self.n_heads, -1)).transpose(1, 2) for part in (self.q, self.k, self.v)
+        )
         heads = F.scaled_dot_product_attention(q, k, v, attn_mask=bias, scale=1.0)
         return self.o(heads.transpose(1, 2).flatten(2))
 
@@ -106,7 +108,7 @@ class T5Encoder(nn.Module):
         return self.final_norm(x)
 
     def buckets(self, length: int, device: torch.device) -> Tensor:
-        """Bucket [L, L] of the distance from query to key: half for each sign, exact when near, then by logarithm."""
+        """Bucket [L, L] of each distance query to key: half per sign, exact when near, then by logarithm."""
         at = torch.arange(length, device=device)
         distance = at.unsqueeze(0) - at.unsqueeze(1)
         per_sign = self.config.n_buckets // 2
@@ -121,12 +123,14 @@ Tokenize = Callable[[str], list[int]]
 
 
 def load_tokenizer(folder: Path) -> Tokenize:
-    """Text to ids, `</s>` appended, from tokenizer.json or spiece.model; CheckpointError when neither is usable.  [any]"""
+    """Text to ids with `</s>`, by tokenizer.json or spiece.model, or CheckpointError.  [any]"""
     fast, pieces = folder / "tokenizer.json", folder / "spiece.model"
     source = fast if fast.exists() else pieces
     try:
         if source.stat().st_size > MAX_TOKENIZER_BYTES:
-            raise CheckpointError(f"{source} has {source.stat().st_size} bytes, the limit is {MAX_TOKENIZER_BYTES}")
+            raise CheckpointError(
+                f"{source} has {source.stat().st_size} bytes, the limit is {MAX_TOKENIZER_BYTES}"
+            )
         return _fast_tokenizer(source) if source is fast else _sentencepiece(source)
     except OSError as fault:
         raise CheckpointError(f"{folder} has neither tokenizer.json nor spiece.model") from fault
@@ -155,7 +159,7 @@ def _sentencepiece(path: Path) -> Tokenize:
 
 
 class TextConditioner:
-    """Texts to projected vectors, padded with zero vectors that the language model does attend to (as the reference).
+    """Texts to projected vectors, padded with zero vectors, which the language model does attend to.
 
     Empty and None are all zeros. Texts met lately are kept.
     """
@@ -172,7 +176,10 @@ class TextConditioner:
 
         Raises UnsupportedError for a text of more than 1024 tokens.  [generate]
         """
-        rows = [self._vectors(text) if text else self.projection.bias.new_zeros(1, len(self.projection.bias)) for text in texts]
+        rows = [
+            self._vectors(text) if text else self.projection.bias.new_zeros(1, len(self.projection.bias))
+            for text in texts
+        ]
         longest = max(len(row) for row in rows)
         return torch.stack([F.pad(row, (0, 0, 0, longest - len(row))) for row in rows])
 
@@ -186,7 +193,9 @@ class TextConditioner:
         if len(ids) > MAX_TOKENS:
             raise UnsupportedError(f"the text has {len(ids)} tokens, the limit is {MAX_TOKENS}")
         if max(ids, default=0) >= vocabulary:
-            raise CheckpointError(f"the tokenizer gives id {max(ids)}, the text encoder knows {vocabulary}: not a pair")
+            raise CheckpointError(
+                f"the tokenizer gives id {max(ids)}, the text encoder knows {vocabulary}: not a pair"
+            )
         device = self.projection.weight.device
         row = self.projection(self.encoder(torch.tensor([ids], device=device)))[0]
         self._known[text] = row

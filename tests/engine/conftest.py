@@ -27,7 +27,9 @@ def unpack(packed: Path, target: Path) -> None:
             place.with_suffix("").write_bytes(lzma.decompress(source.read_bytes()))
         else:
             shutil.copyfile(source, place)
-    shutil.copyfile(target / "t5_tiny" / "tokenizer.json", target / "transformers/musicgen_melody/ckpt/tokenizer.json")
+    shutil.copyfile(
+        target / "t5_tiny" / "tokenizer.json", target / "transformers/musicgen_melody/ckpt/tokenizer.json"
+    )
 
 
 @pytest.fixture(scope="session")
@@ -50,7 +52,7 @@ class StandInSeparator:
 
 @pytest.fixture(scope="session")
 def golden_models(golden: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, LoadedModel]:
-    """The golden checkpoints by their folder, loaded: "audiocraft/text", "transformers/musicgen_melody", ..."""
+    """The golden checkpoints, loaded, by their folder: "audiocraft/text", ..."""
     cache = tmp_path_factory.mktemp("checkpoint_cache")
     folders = {
         "audiocraft/text": "ckpt",

@@ -33,7 +33,9 @@ def texts_of(data) -> list[str | None]:
 
 def test_the_vectors_hold_hard_texts(data):
     texts = texts_of(data)
-    assert "" in texts and None in texts and any("  " in text for text in texts if text)
+    assert "" in texts
+    assert None in texts
+    assert any("  " in text for text in texts if text)
 
 
 @pytest.mark.parametrize("source", ["tokenizer.json", "spiece.model"])
@@ -54,7 +56,8 @@ def test_vectors(conditioner, data):
 
 def test_empty_and_none_are_zero_vectors(conditioner):
     got = conditioner(["", None, "sad jazz"])
-    assert not got[:2].any() and got[2].any()
+    assert not got[:2].any()
+    assert got[2].any()
     assert conditioner([None, ""]).shape == (2, 1, 16)
     assert conditioner(["  "]).any()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -62,7 +63,9 @@ def test_encodes_as_the_reference(golden, codecs, name):
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("n_samples", [1, 2, 3, 7, 639, 640, 641])
 def test_short_audio_has_frames(codecs, name, n_samples):
-    codes = codecs[name].encode(torch.rand(1, 1, n_samples, generator=torch.Generator().manual_seed(n_samples)))
+    codes = codecs[name].encode(
+        torch.rand(1, 1, n_samples, generator=torch.Generator().manual_seed(n_samples))
+    )
     assert codes.shape == (1, 4, -(-n_samples // 640))
 
 
@@ -76,7 +79,7 @@ def stream(codec: Codec, codes: torch.Tensor, cuts: list[int], state) -> torch.T
     """Decode `codes` in pieces that end at `cuts`."""
     edges = sorted({min(cut, codes.shape[-1]) for cut in cuts} | {0, codes.shape[-1]})
     pieces = []
-    for start, end in zip(edges[:-1], edges[1:], strict=True):
+    for start, end in itertools.pairwise(edges):
         audio, state = codec.decode_step(codes[..., start:end], state)
         pieces.append(audio)
     audio, _ = codec.decode_step(codes[..., :0], state, last=True)
@@ -136,7 +139,8 @@ def test_the_stream_keeps_little(codecs):
     codec, state = codecs["text"], codecs["text"].init_decoder()
     for _ in range(50):
         _, state = codec.decode_step(torch.zeros(1, 4, 3, dtype=torch.long), state)
-    assert state.latents.shape[-1] <= 6 and state.hidden.shape[-1] <= 2
+    assert state.latents.shape[-1] <= 6
+    assert state.hidden.shape[-1] <= 2
 
 
 def test_published_sizes_reach_one_frame_to_each_side():
@@ -149,7 +153,9 @@ def test_published_sizes_reach_one_frame_to_each_side():
 def test_other_ratios_know_their_reach():
     """A residual that looks far reaches more frames; the stream must follow."""
     torch.manual_seed(0)
-    codec = Encodec(EncodecConfig(n_filters=2, dim=4, ratios=(2, 2), card=8, residual_kernel=9, kernel=5)).eval()
+    codec = Encodec(
+        EncodecConfig(n_filters=2, dim=4, ratios=(2, 2), card=8, residual_kernel=9, kernel=5)
+    ).eval()
     codec.quantizer.get_buffer("tables").normal_()
     assert codec.reach_right_frames > 1
     codes = torch.randint(8, (1, 4, 40))
@@ -159,9 +165,13 @@ def test_other_ratios_know_their_reach():
 
 @pytest.mark.parametrize(
     ("signal", "padded"),
-    [([1, 2, 3, 4], [4, 3, 2, 1, 2, 3, 4, 3, 2, 1]), ([1, 2], [0, 0, 2, 1, 2, 0, 0, 0]), ([5], [0, 0, 0, 5, 0, 0, 0])],
+    [
+        ([1, 2, 3, 4], [4, 3, 2, 1, 2, 3, 4, 3, 2, 1]),
+        ([1, 2], [0, 0, 2, 1, 2, 0, 0, 0]),
+        ([5], [0, 0, 0, 5, 0, 0, 0]),
+    ],
 )
 def test_reflection_fills_short_signals_with_zeros_first(signal, padded):
-    """A signal not longer than the pad gets zeros to length pad + 1, is mirrored, and the zeros are cut again."""
+    """A signal not longer than the pad gets zeros to pad + 1, is mirrored, and the zeros are cut again."""
     x = torch.tensor([[signal]], dtype=torch.float32)
     assert pad_edges(x, 3, 3, "reflect").tolist() == [[padded]]
