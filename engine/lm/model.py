@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from engine.config import LMConfig
 from engine.lm.conditions import Conditions
-from engine.lm.layers import DecoderLayer, sinusoidal
+from engine.lm.layers import DecoderLayer, attend, sinusoidal
 from engine.lm.state import LMState
 
 
@@ -68,7 +68,7 @@ class LanguageModel(nn.Module):
         x = x + self.positions(0, x.shape[1], x)
         for layer in self.transformer.layers:
             q, k, v = layer.self_attn.query_key_value(layer.norm1(x))
-            x = x + layer.self_attn.merge(F.scaled_dot_product_attention(q, k, v, is_causal=True))
+            x = x + layer.self_attn.merge(attend(q, k, v, causal=True))
             memory = conditions.memory
             if layer.cross_attention is not None and memory is not None:
                 x = layer.cross(x, layer.cross_attention.key_value(memory))
