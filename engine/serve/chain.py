@@ -34,11 +34,14 @@ class SoundChain:
         before_codes: Tensor | None = None,
         first_frame: int = 0,
         level: float = 1.0,
+        device: torch.device | str = "cpu",
     ) -> None:
         """Begin at `first_frame`, following on from audio [C, n] at the codec's rate and its codes [K, P].
 
-        Both end where the stream begins; without them it begins from silence.  [generate]
+        Both end where the stream begins; without them it begins from silence. The codec lives on `device`.
+        [generate]
         """
+        self.device = device
         self.codec = codec
         self.resampler = resampler
         self.channels = channels
@@ -47,11 +50,11 @@ class SoundChain:
         self.history = torch.zeros(codec.channels, 0)  # at the codec's rate, ends at `audio_end`
         self._seam_from: Tensor | None = None
         context: Tensor | None = None
-        codes = None if before_codes is None else before_codes[None, :, -CONTEXT_FRAMES:]
+        codes = None if before_codes is None else before_codes[None, :, -CONTEXT_FRAMES:].to(device)
         if before_audio is not None and before_audio.shape[-1]:
             self.history = _tail(before_audio, HISTORY_FRAMES * codec.frame_samples)
-            context = _tail(before_audio, CONTEXT_FRAMES * codec.frame_samples)[None]
-            self._seam_from = context[0, :, -1:]
+            context = _tail(before_audio, CONTEXT_FRAMES * codec.frame_samples)[None].to(device)
+            self._seam_from = self.history[:, -1:]
         self._decoder: Any = codec.init_decoder(context, codes if context is not None else None)
         self._resample = self._begin_resampling()
 
@@ -69,7 +72,7 @@ class SoundChain:
 
     def push(self, codes: Tensor, last: bool = False) -> Tensor:
         """Codes [K, t] to float32 [n, channels], all that is final; the rest of the stream with `last`.  [generate]"""
-        audio, self._decoder = self.codec.decode_step(codes[None], self._decoder, last)
+        audio, self._decoder = self.codec.decode_step(codes[None].to(self.device), self._decoder, last)
         audio = self._smooth_seam(audio[0].float().cpu())
         self.audio_end += audio.shape[1]
         self.history = _tail(torch.cat([self.history, audio], dim=1), HISTORY_FRAMES * self.codec.frame_samples)
@@ -86,9 +89,10 @@ class SoundChain:
         if not start <= end <= self.audio_end:
             raise ValueError(f"frame {frame} is not within the kept audio")
         before = self.history[:, : end - start]
-        return SoundChain(
-            self.codec, self.resampler, self.channels, before, codes, frame, level=self._level_now
-        ).with_level(self.level)
+        again = SoundChain(
+            self.codec, self.resampler, self.channels, before, codes, frame, self._level_now, self.device
+        )
+        return again.with_level(self.level)
 
     def replay(self, frame: int, n_samples: int) -> Tensor:
         """What was put out from an own frame on, once more: float32 [n, channels], at most what is known.

@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -21,12 +20,12 @@ from bridge.ring import ENDLESS_SAMPLES, Plan
 from bridge.transport import Grid, Transport
 from bridge.units import SAMPLES_PER_FRAME
 from engine.model import LoadedModel
-from engine.serve.lane import ENDED, FAILED, IDLE, PLAYING, PREPARING, Lane, LaneView, Update
-from engine.serve.place import HeardRegion, LaneSettings, Place
-from engine.serve.player import Player, Prompt, lead_limit_seconds
+from engine.serve.lane import ENDED, FAILED, IDLE, PLAYING, PREPARING, Lane, LaneView, Overtaken, Update
 from engine.serve.pace import Pace
+from engine.serve.place import Place
+from engine.serve.player import Player, Prompt, lead_limit_seconds
+from engine.serve.settings import HeardRegion
 
-NO_SEED = 2**24  # seeds are below: whole numbers that every client can send
 STOP_SECONDS = 0.06  # a stop "now" is heard after so much
 RETAKE_SECONDS = 0.25  # changes that come faster are taken together
 Report = Callable[[Lane, str, float, str], None]
@@ -81,15 +80,15 @@ class Director:
         bars = int(values["bars"]) if bars < 0 else bars
         start = self._start_beats(at, transport)
         end = start + bars * transport.signature.beats_per_bar if bars else None
-        seed = int(values["seed"])
-        seed = secrets.randbelow(NO_SEED) if seed < 0 else seed
-        order = Order(start, end, seed, time.monotonic(), begun, failed)
+        order = Order(start, end, self.lane.take_seed(), time.monotonic(), begun, failed)
         if self.player is not None and self._state == PLAYING:
             start_samples = self.player.place.grid.sample_at(start)
             if self.player.place.zero_samples < start_samples < self.player.place.end_samples:
                 if start_samples > self.player.made_end_samples:
-                    self.player.place = replace(self.player.place, end_samples=start_samples)
+                    self._drop(self._next)
                     self._next = order
+                    self.player.place = replace(self.player.place, end_samples=start_samples)
+                    order.begin(self._generation + 1)  # it may be long until it sounds
                     return
         self._begin(order, transport)
 
@@ -324,10 +323,6 @@ class Director:
         if state != self._state or text:
             self._state = state
             self._report(self.lane, state, beats, text)
-
-
-class Overtaken(Exception):
-    """A command whose place another one took."""
 
 
 def _far_behind(player: Player, transport: Transport) -> bool:

@@ -6,6 +6,7 @@ Both are whole frozen values, so neither side ever sees half of one.
 
 from __future__ import annotations
 
+import secrets
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,13 +17,18 @@ from bridge import params
 from bridge.clients import Client
 from bridge.ring import RingWriter
 from engine.serve.clock import HostClock
-from engine.serve.place import LaneSettings
+from engine.serve.settings import LaneSettings
 
 if TYPE_CHECKING:
     from engine.serve.director import Director
 
+SEEDS = 2**24  # seeds lie below: whole numbers that every client can send
 IDLE, PREPARING, PLAYING, ENDED, FAILED = "idle", "preparing", "playing", "ended", "failed"
 Update = Callable[[LaneSettings], LaneSettings]
+
+
+class Overtaken(Exception):
+    """A command whose place another one took."""
 
 
 @dataclass(frozen=True)
@@ -52,13 +58,35 @@ class Lane:
         self.settings = LaneSettings(values=MappingProxyType(values))
         self.view = LaneView()
         self.director: Director | None = None  # [generate]
+        self.freeing = False  # its host has ended and it is on its way out
         self._lock = threading.Lock()
+        self._drawn: int | None = None  # the next play's seed, told in advance
 
     def update(self, change: Update) -> LaneSettings:
         """Replace the settings by what `change` makes of them; it may run on any thread but [audio].  [any]"""
         with self._lock:
             self.settings = change(self.settings)
             return self.settings
+
+    def draw_seed(self) -> int:
+        """A new seed for the next play.  [control]"""
+        self._drawn = secrets.randbelow(SEEDS)
+        return self._drawn
+
+    def take_seed(self) -> int:
+        """The seed of a play that begins: the one set, or the one drawn in advance, or a new one.  [generate]"""
+        seed, drawn = int(self.settings.values["seed"]), self._drawn
+        self._drawn = None
+        if seed >= 0:
+            return seed
+        return secrets.randbelow(SEEDS) if drawn is None else drawn
+
+    def value(self, name: str) -> float:
+        """A parameter as it is now; a seed of -1 is the one drawn.  [control]"""
+        value = self.settings.values[name]
+        if name == "seed" and value < 0:
+            return float(self.view.seed if self._drawn is None else self._drawn)
+        return value
 
     def late_blocks(self) -> int:
         """Blocks that the host got too late to play.  [any]"""

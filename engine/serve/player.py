@@ -21,7 +21,8 @@ from engine.lm import Conditions
 from engine.model import LoadedModel
 from engine.sampling import Sampling
 from engine.serve.chain import SoundChain
-from engine.serve.place import LaneSettings, Place, ask_at
+from engine.serve.place import Place, ask_at
+from engine.serve.settings import LaneSettings
 from engine.stream import StreamSettings, TokenStream, WindowSize
 from engine.stream.resample import StreamResampler
 
@@ -61,7 +62,13 @@ class Player:
         self.stream = TokenStream.begin(self.model.lm, self._conditions, codes, self._stream_settings(), self.seed)
         audio = None if self.prompt is None else self.prompt.audio
         self.chain = SoundChain(
-            self.model.codec, self.resampler, self.ring.form.channels, audio, codes, level=self._level()
+            self.model.codec,
+            self.resampler,
+            self.ring.form.channels,
+            audio,
+            codes,
+            level=self._level(),
+            device=self.model.lm.out_norm.weight.device,
         )
         self._pending = torch.zeros(0, self.ring.form.channels)
         self._windows = 0

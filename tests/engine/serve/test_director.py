@@ -15,7 +15,7 @@ from engine.config import LMConfig
 from engine.lm import Conditions, LanguageModel
 from engine.model import CONTINUE, LoadedModel
 from engine.serve.lane import Lane
-from engine.serve.place import HeardRegion
+from engine.serve.settings import HeardRegion
 from engine.serve.studio import Studio
 
 RATE, BLOCK = 48_000, 256

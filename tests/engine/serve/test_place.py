@@ -10,7 +10,8 @@ import torch
 
 from bridge.transport import Grid
 from bridge.units import Signature
-from engine.serve.place import HeardRegion, LaneSettings, Place, ask_at
+from engine.serve.place import Place, ask_at
+from engine.serve.settings import HeardRegion, LaneSettings
 
 TAKES = frozenset({"text", "melody", "style", "tempo"})
 

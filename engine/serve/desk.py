@@ -1,0 +1,309 @@
+"""The handlers of engine and lane messages, [control]: check, answer, or post to [generate] and answer later."""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bridge import messages, presets
+from bridge.arguments import NOW, At
+from bridge.clients import Client
+from bridge.errors import Busy, LaneInUse, NoSuchLane, NotReady, OutOfRange, Unsupported
+from bridge.params import check_parameter, parameter
+from bridge.region import Region
+from bridge.requests import LATER, Answer, Handler, Request
+from bridge.ring import RingWriter
+from bridge.units import Signature
+from engine.serve.faults import wire_fault
+from engine.serve.lane import Lane, Update
+from engine.serve.options import Options
+from engine.serve.regions import RegionDesk
+from engine.serve.settings import CONTINUE, HeardRegion, LaneSettings
+
+if TYPE_CHECKING:
+    from engine.serve.studio import Studio
+
+RING_SECONDS = 12.0  # at least; a power of two of blocks
+LOADING, READY, STOPPING, FAILED = "loading", "ready", "stopping", "failed"
+
+
+@dataclass
+class EngineState:
+    """How the engine is; [main] and [generate] change it, [control] answers with it."""
+
+    name: str = LOADING
+    text: str = ""
+    device: str = ""
+    studio: Studio | None = None
+    license: str = ""
+    started_seconds: float = field(default_factory=time.monotonic)
+
+
+class Desk:
+    """Holds the table of lanes; its methods are the handlers of the message table."""
+
+    def __init__(self, options: Options, state: EngineState, quit_engine: Callable[[], None]) -> None:
+        self._options, self._state, self._quit = options, state, quit_engine
+        self.lanes: dict[int, Lane] = {}  # replaced as a whole, so that any thread may look
+        self.counts: Callable[[], tuple[int, int]] = lambda: (0, 0)
+        self.regions = RegionDesk(self.lane_of, self.must_take, self._model_rate_hz, self._put_region)
+
+    def handlers(self) -> dict[str, Handler]:
+        """Every request of the table that is ours, by address.  [main]"""
+        m, regions = messages, self.regions
+        rows = {
+            m.STATUS: self.status, m.MODEL: self.model, m.STATS: self.stats, m.PRESETS: self.presets,
+            m.QUIT: self.quit, m.LANE_OPEN: self.open, m.LANE_CLOSE: self.close, m.LANE_SET: self.set,
+            m.LANE_GET: self.get, m.LANE_PROMPT: self.prompt, m.LANE_PRESET: self.preset,
+            m.LANE_PLAY: self.play, m.LANE_STOP: self.stop, m.LANE_STATUS: self.lane_status,
+            m.LANE_STATS: self.lane_stats, m.TRANSPORT: self.transport, m.REGION_FILE: regions.file,
+            m.REGION_BEGIN: regions.begin, m.REGION_CHUNK: regions.chunk, m.REGION_END: regions.end,
+            m.REGION_CLEAR: self.clear_region,
+        }  # fmt: skip
+        return {row.address: handler for row, handler in rows.items()}
+
+    # -- what handlers lean on ------------------------------------------------------------------------
+
+    def studio(self) -> Studio:
+        """The running studio; NotReady while the model loads.  [control]"""
+        if self._state.studio is None or self._state.name != READY:
+            raise NotReady(f"the engine is {self._state.name}: {self._state.text or 'ask again'}")
+        return self._state.studio
+
+    def lane_of(self, number: int) -> Lane:
+        """An open lane; NoSuchLane names those that are.  [control]"""
+        lane = self.lanes.get(number)
+        if lane is None:
+            known = ", ".join(map(str, sorted(self.lanes))) or "none"
+            raise NoSuchLane(f"lane {number} is not open; open are: {known}")
+        return lane
+
+    def must_take(self, role: str) -> None:
+        """Raise Unsupported, by name, for a reference that the loaded model cannot follow.  [control]"""
+        model = self.studio().model
+        if role not in model.takes:
+            able = ", ".join(sorted(model.takes))
+            raise Unsupported(f"model {model.name} cannot follow {role}; it can follow: {able}")
+
+    def _model_rate_hz(self) -> int:
+        return self.studio().model.codec.sample_rate
+
+    def _change(self, lane: Lane, at: At, update: Update) -> None:
+        """Change a lane's settings now, or when its host gets there."""
+        if at == NOW:
+            lane.update(update)
+            return
+        director = lane.director
+        self.studio().post(lambda: director.schedule(at, update) if director else None)
+
+    def _put_region(self, lane: Lane, region: Region, heard: HeardRegion, at: At) -> None:
+        self._change(lane, at, lambda settings: settings.with_region(region.role, heard))
+
+    # -- the engine -----------------------------------------------------------------------------------
+
+    def status(self, request: Request) -> Answer:
+        """status.  [control]"""
+        state, options = self._state, self._options
+        return state.name, options.model, state.device, len(self.lanes), options.lanes, state.text
+
+    def model(self, request: Request) -> Answer:
+        """model.  [control]"""
+        model = self.studio().model
+        codec = model.codec
+        seconds = model.window_frames * codec.frame_samples / codec.sample_rate
+        abilities = " ".join(sorted(model.takes))
+        return model.name, codec.sample_rate, codec.channels, seconds, abilities, self._state.license
+
+    def stats(self, request: Request) -> Answer:
+        """stats.  [control]"""
+        uptime = time.monotonic() - self._state.started_seconds
+        studio = self._state.studio
+        received, refused = self.counts()
+        if studio is None:
+            return uptime, resident_mb(), 0.0, 0.0, 0.0, received, refused
+        f = studio.figures()
+        return uptime, resident_mb(), f.step_ms, f.decode_ms, f.realtime_ratio, received, refused
+
+    def presets(self, request: Request) -> Answer:
+        """presets.  [control]"""
+        return (" ".join(presets.preset_names()),)
+
+    def quit(self, request: Request) -> Answer:
+        """quit.  [control]"""
+        request.responder.ok()
+        self._quit()
+        return LATER
+
+    # -- lanes ----------------------------------------------------------------------------------------
+
+    def open(self, request: Request) -> Answer:
+        """lane/open.  [control]"""
+        studio, number = self.studio(), request.whole("lane")
+        rate_hz, channels = request.whole("rate_hz"), request.whole("channels")
+        known = self.lanes.get(number)
+        if known is not None:
+            form = known.ring.form
+            if known.client == request.client and (form.sample_rate_hz, form.channels) == (rate_hz, channels):
+                return number, known.ring.name
+            who = "you" if known.client == request.client else known.client.name or "another client"
+            raise LaneInUse(f"lane {number} is open for {who}, {form.sample_rate_hz} Hz, {form.channels} channels")
+        if len(self.lanes) >= self._options.lanes:
+            raise Busy(f"{self._options.lanes} lanes are open and there is room for no more")
+        if number < 0:
+            number = next(free for free in range(messages.LANES_MAX) if free not in self.lanes)
+        ring = RingWriter.create(number, rate_hz, channels, RING_SECONDS)
+        lane = Lane(number, request.client, ring, studio.model.cfg_coef)
+        self.lanes = {**self.lanes, number: lane}
+        studio.post(lambda: studio.open(lane))
+        return number, ring.name
+
+    def close(self, request: Request) -> Answer:
+        """lane/close.  [control]"""
+        self.free(self.lane_of(request.whole("lane")), request.responder.ok)
+        return LATER
+
+    def free(self, lane: Lane, then: Callable[[], object] = lambda: None) -> None:
+        """Stop a lane and free its ring and number; `then` is called when that is done.  [any]"""
+        studio = self._state.studio
+
+        def work() -> None:
+            if studio is not None:
+                studio.close(lane)
+            if self.lanes.get(lane.number) is lane:
+                self.lanes = {number: other for number, other in self.lanes.items() if other is not lane}
+            then()
+
+        if studio is not None:
+            studio.post(work)
+
+    def gone(self, client: Client) -> None:
+        """A client left or fell silent: its lanes are freed.  [control]"""
+        self.regions.forget(client)
+        for lane in self.lanes.values():
+            if lane.client == client:
+                self.free(lane)
+
+    def set(self, request: Request) -> Answer:
+        """lane/set.  [control]"""
+        lane, name = self.lane_of(request.whole("lane")), request.text("name")
+        value = check_parameter(name, request.number("value"))
+        self._check_card(name, value)
+        self._change(lane, request.at(), lambda settings: settings.with_value(name, value))
+        if name == "seed" and value < 0:
+            return name, float(lane.draw_seed())
+        return name, value
+
+    def _check_card(self, name: str, value: float) -> None:
+        card = self.studio().model.lm.config.card
+        if name == "top_k" and value > card:
+            raise OutOfRange(f"top_k is {value:.0f}, this model draws among {card} (0: all of them)")
+
+    def get(self, request: Request) -> Answer:
+        """lane/get.  [control]"""
+        lane, name = self.lane_of(request.whole("lane")), request.text("name")
+        parameter(name)
+        return name, lane.value(name)
+
+    def prompt(self, request: Request) -> Answer:
+        """lane/prompt.  [control]"""
+        lane, text = self.lane_of(request.whole("lane")), request.text("text")
+        if text:
+            self.must_take("text")
+        self._change(lane, request.at(), lambda settings: settings.with_prompt(text))
+        return ()
+
+    def preset(self, request: Request) -> Answer:
+        """lane/preset.  [control]"""
+        lane = self.lane_of(request.whole("lane"))
+        preset = presets.load_preset(request.text("preset"))
+        if preset.prompt:
+            self.must_take("text")
+        for name, value in preset.parameters.items():
+            self._check_card(name, value)
+
+        def update(settings: LaneSettings) -> LaneSettings:
+            for name, value in preset.parameters.items():
+                settings = settings.with_value(name, value)
+            return settings if preset.prompt is None else settings.with_prompt(preset.prompt)
+
+        self._change(lane, request.at(), update)
+        return (lane.settings.prompt if preset.prompt is None else preset.prompt,)
+
+    def play(self, request: Request) -> Answer:
+        """lane/play.  [control]"""
+        lane, responder = self.lane_of(request.whole("lane")), request.responder
+        at, bars, studio = request.at(), request.whole("bars"), self.studio()
+        if CONTINUE in lane.settings.regions:
+            self.must_take(CONTINUE)
+
+        def work() -> None:
+            if lane.director is None:
+                responder.error(NoSuchLane(f"lane {lane.number} was closed"))
+                return
+            lane.director.play(at, bars, responder.ok, lambda fault: responder.error(wire_fault(fault)))
+
+        studio.post(work)
+        return LATER
+
+    def stop(self, request: Request) -> Answer:
+        """lane/stop.  [control]"""
+        lane, responder, at = self.lane_of(request.whole("lane")), request.responder, request.at()
+
+        def work() -> None:
+            try:
+                responder.ok(lane.director.stop(at) if lane.director else 0.0)
+            except Exception as fault:
+                responder.error(wire_fault(fault))
+
+        self.studio().post(work)
+        return LATER
+
+    def lane_status(self, request: Request) -> Answer:
+        """lane/status.  [control]"""
+        lane = self.lane_of(request.whole("lane"))
+        view = lane.view
+        references = " ".join(sorted(lane.settings.regions))
+        return view.state, view.written_beats, view.generation, view.seed, references
+
+    def lane_stats(self, request: Request) -> Answer:
+        """lane/stats.  [control]"""
+        lane = self.lane_of(request.whole("lane"))
+        view = lane.view
+        return (
+            view.fill_seconds, view.fill_low_seconds, view.first_sound_seconds, view.realtime_ratio,
+            lane.late_blocks(), view.rolls,
+        )  # fmt: skip
+
+    def transport(self, request: Request) -> Answer:
+        """transport.  [control]"""
+        lane = self.lane_of(request.whole("lane"))
+        try:
+            signature = Signature(request.whole("numerator"), request.whole("denominator"))
+        except ValueError as fault:
+            raise OutOfRange(str(fault)) from None
+        playing = request.whole("playing") == 1
+        lane.clock.tell(playing, request.number("position_beats"), request.number("bpm"), signature)
+        return ()
+
+    def clear_region(self, request: Request) -> Answer:
+        """region/clear.  [control]"""
+        lane, role = self.lane_of(request.whole("lane")), request.text("role")
+        self._change(lane, request.at(), lambda settings: settings.with_region(role, None))
+        return ()
+
+
+def resident_mb() -> float:
+    """Resident memory of this process in MB.  [any]"""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+    except (OSError, ValueError, IndexError):
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak / 1e6 if sys.platform == "darwin" else peak / 1e3
+

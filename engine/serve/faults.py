@@ -1,0 +1,22 @@
+"""The engine's own faults as the contract's, so that every answer carries one of its code words."""
+
+from __future__ import annotations
+
+from bridge.errors import EngineFault, LaneError, OutOfRange, RegionError, SegueError, Unsupported
+from engine.errors import AudioError, EngineError, UnsupportedError
+from engine.serve.lane import Overtaken
+
+
+def wire_fault(error: Exception) -> SegueError:
+    """The error to answer with; what we did not foresee is `internal`, with its kind and text.  [any]"""
+    if isinstance(error, SegueError):
+        return error
+    if isinstance(error, UnsupportedError):
+        return Unsupported(str(error))
+    if isinstance(error, AudioError):
+        return RegionError(str(error))
+    if isinstance(error, Overtaken):
+        return LaneError(str(error))
+    if isinstance(error, (ValueError, EngineError)):
+        return OutOfRange(str(error))
+    return EngineFault(f"the engine failed inside ({type(error).__name__}): {error}")

@@ -1,0 +1,96 @@
+"""The engine's command line; nothing here loads torch, so a wrong option is answered at once."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bridge.messages import DEFAULT_PORT, LANES_MAX
+
+EXIT_OK, EXIT_OPTION, EXIT_PORT, EXIT_MODEL = 0, 2, 3, 4
+LANES = 8
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the engine was told on its command line.  [main]"""
+
+    port: int = DEFAULT_PORT
+    model: str = "embedded"
+    device: str = "cpu"
+    t5: str | None = None
+    threads: int = 0
+    lanes: int = LANES
+    host: str = "127.0.0.1"
+    allow_network: bool = False
+    secret: str = ""
+
+
+def default_threads() -> int:
+    """Threads for the model: two, but on a machine of two cores one, because the host needs the other.  [any]"""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(2, cores - 1))
+
+
+def parse(arguments: Sequence[str] | None = None) -> Options:
+    """Options from the command line; prints help or what is wrong and exits with EXIT_OPTION.  [main]"""
+    parser = _parser()
+    given = parser.parse_args(arguments)
+    secret = ""
+    if given.secret_file is not None:
+        try:
+            secret = given.secret_file.read_text("utf-8").strip()
+        except (OSError, UnicodeDecodeError) as fault:
+            parser.error(f"--secret-file: {fault}")
+        if not secret:
+            parser.error(f"--secret-file: {given.secret_file} is empty")
+    return Options(
+        port=given.port,
+        model=given.model,
+        device=given.device,
+        t5=given.t5,
+        threads=given.threads or default_threads(),
+        lanes=given.lanes,
+        host=given.host,
+        allow_network=given.allow_network,
+        secret=secret,
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m engine",
+        description="Segue's engine: keeps a model hot and streams music into shared memory, told by OSC.",
+        epilog="Ctrl-C ends it cleanly. Exit codes: 0 ended, 2 wrong option, 3 port or address, 4 model.",
+    )
+    add = parser.add_argument
+    add("--port", type=_whole(0, 65535), default=DEFAULT_PORT, metavar="N", help="UDP port for OSC (0: a free one)")
+    add("--model", default="embedded", help="embedded (comes with Segue), or a checkpoint's folder or name")
+    add("--device", default="cpu", help="cpu, cuda, cuda:1, mps; auto: the GPU if there is one")
+    add("--t5", metavar="FOLDER", help="text encoder for checkpoints that do not bring theirs")
+    add("--threads", type=_whole(0, 256), default=0, metavar="N", help="CPU threads of the model (0: chosen)")
+    add("--lanes", type=_whole(1, LANES_MAX), default=LANES, metavar="N", help="most lanes open at once")
+    add("--host", default="127.0.0.1", metavar="ADDRESS", help="address to listen on (default: only this machine)")
+    add("--allow-network", action="store_true", help="allow --host to be reached from other machines")
+    add("--secret-file", type=Path, metavar="FILE", help="file with the secret that clients must say")
+    return parser
+
+
+class _whole:  # noqa: N801 - reads like a type in the table above
+    """A whole number in a range, for argparse."""
+
+    def __init__(self, low: int, high: int) -> None:
+        self._low, self._high = low, high
+
+    def __call__(self, text: str) -> int:
+        """The number; argparse.ArgumentTypeError says what is allowed."""
+        try:
+            value = int(text)
+        except ValueError:
+            value = self._low - 1
+        if not self._low <= value <= self._high:
+            raise argparse.ArgumentTypeError(f"{text!r} must be a whole number, {self._low} to {self._high}")
+        return value

@@ -1,0 +1,127 @@
+"""Regions on their way in: read, checked and made ready on a thread of their own, [regions].
+
+A long file takes seconds to read and convert; neither the answers to other messages nor the music wait for it.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable
+
+from bridge.arguments import At
+from bridge.clients import Client
+from bridge.errors import Busy
+from bridge.messages import CHUNK_BYTES
+from bridge.region import Region
+from bridge.region_file import read_region
+from bridge.requests import LATER, Answer, Request, Responder
+from bridge.transfer import Form, Transfers, format_numbers
+from engine.serve.faults import wire_fault
+from engine.serve.lane import Lane
+from engine.serve.settings import HeardRegion
+
+WAITING_MAX = 32
+_log = logging.getLogger("segue.engine")
+Put = Callable[[Lane, Region, HeardRegion, At], None]
+
+
+class RegionDesk:
+    """Handlers of the region messages and the thread behind them."""
+
+    def __init__(
+        self, lane_of: Callable[[int], Lane], must_take: Callable[[str], None], model_rate_hz: Callable[[], int], put: Put
+    ) -> None:
+        self._lane_of, self._must_take, self._model_rate_hz, self._put = lane_of, must_take, model_rate_hz, put
+        self._transfers = Transfers()
+        self._jobs: queue.Queue[Callable[[], None] | None] = queue.Queue(WAITING_MAX)
+        self._thread = threading.Thread(target=self._work, name="segue-regions", daemon=True)
+
+    def start(self) -> None:
+        """Begin to read.  [main]"""
+        self._thread.start()
+
+    def file(self, request: Request) -> Answer:
+        """region/file.  [control]"""
+        lane, role = self._lane_of(request.whole("lane")), request.text("role")
+        self._must_take(role)
+        path, at = request.text("path"), request.at()
+        bpm, start_beats = request.number("bpm"), request.number("start_beats")
+        return self._later(
+            request.responder, lambda: self._take(lane, read_region(path, role, bpm, start_beats), at)
+        )
+
+    def begin(self, request: Request) -> Answer:
+        """region/begin.  [control]"""
+        self._lane_of(request.whole("lane"))
+        self._must_take(request.text("role"))
+        form = Form(
+            request.whole("lane"),
+            request.text("role"),
+            request.whole("samples"),
+            request.whole("channels"),
+            request.whole("rate_hz"),
+            request.text("encoding"),
+            request.number("bpm"),
+            request.number("start_beats"),
+        )
+        transfer = self._transfers.begin(request.client, request.whole("transfer"), form, time.monotonic())
+        return len(transfer.came), min(CHUNK_BYTES, form.size_bytes)
+
+    def chunk(self, request: Request) -> Answer:
+        """region/chunk.  [control]"""
+        number, chunk = request.whole("transfer"), request.whole("chunk")
+        self._transfers.chunk(request.client, number, chunk, request.text("data"), time.monotonic())
+        return None
+
+    def end(self, request: Request) -> Answer:
+        """region/end.  [control]"""
+        transfer = self._transfers.finish(request.client, request.whole("transfer"), request.text("crc32"))
+        missing = transfer.missing()
+        if missing:
+            return len(missing), format_numbers(missing), 0.0, 1, 1, 0.0, ""
+        lane, at = self._lane_of(transfer.form.lane), request.at()
+        return self._later(request.responder, lambda: (0, "", *self._take(lane, transfer.region(), at)))
+
+    def forget(self, client: Client) -> None:
+        """Drop what a client that is gone had begun.  [control]"""
+        self._transfers.forget(client)
+
+    # -- the thread ---------------------------------------------------------------------------------------
+
+    def _later(self, responder: Responder, job: Callable[[], tuple[object, ...]]) -> Answer:
+        def work() -> None:
+            try:
+                responder.ok(*job())
+            except Exception as fault:  # noqa: BLE001 - whatever is in a file, it is answered and the next one read
+                responder.error(wire_fault(fault))
+
+        try:
+            self._jobs.put_nowait(work)
+        except queue.Full:
+            raise Busy(f"{WAITING_MAX} regions wait to be read and there is room for no more") from None
+        return LATER
+
+    def _take(self, lane: Lane, region: Region, at: At) -> tuple[object, ...]:
+        """Make a region ready for the model, give it to its lane, and say what was understood."""
+        import torch
+
+        from engine.audio import as_heard
+
+        rate_hz = self._model_rate_hz()
+        heard = as_heard(torch.from_numpy(region.audio.T.copy()), region.rate_hz, rate_hz)
+        self._put(lane, region, HeardRegion(heard, region.bpm, region.start_beats, rate_hz), at)
+        return region.understood(lane.clock.or_standing().signature)
+
+    def _work(self) -> None:
+        while True:
+            job = self._jobs.get()
+            if job is None:
+                return
+            job()
+
+    def close(self) -> None:
+        """Stop after the region that is being read.  [main]"""
+        self._jobs.put(None)

@@ -1,0 +1,72 @@
+"""What a lane was told. Torch is only named here, not loaded: [control] uses these before the model is there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from bridge import units
+from bridge.messages import ROLES
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+MELODY, STYLE, CONTINUE = ROLES
+WHOLE_BEAT_SECONDS = 0.02  # a region that ends this near to a whole beat was cut there
+
+
+@dataclass(frozen=True)
+class HeardRegion:
+    """A region as the model hears it: mono float32 [1, n] at the model's rate, its tempo and place.  [any]"""
+
+    audio: Tensor
+    bpm: float
+    start_beats: float
+    rate_hz: int = 32_000
+
+    @property
+    def beats(self) -> Fraction:
+        """Its length in beats; snapped to a whole beat where it was evidently cut on one.  [any]"""
+        seconds = units.samples_to_seconds(self.audio.shape[-1], self.rate_hz)
+        length = units.seconds_to_beats(seconds, self.bpm)
+        whole = Fraction(max(1, units.nearest(length)))
+        off = abs(units.beats_to_seconds(whole - length, self.bpm))
+        return whole if off <= WHOLE_BEAT_SECONDS else length
+
+
+@dataclass(frozen=True)
+class LaneSettings:
+    """What a lane was told: prompt, parameter values by name, regions by role. Replaced, never changed.  [any]"""
+
+    prompt: str = ""
+    values: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    regions: Mapping[str, HeardRegion] = field(default_factory=lambda: MappingProxyType({}))
+
+    def with_prompt(self, prompt: str) -> LaneSettings:
+        """These settings with another prompt.  [any]"""
+        return replace(self, prompt=prompt)
+
+    def with_value(self, name: str, value: float) -> LaneSettings:
+        """These settings with one parameter at another value.  [any]"""
+        return replace(self, values=MappingProxyType({**self.values, name: value}))
+
+    def with_region(self, role: str, region: HeardRegion | None) -> LaneSettings:
+        """These settings with another region in a role; None takes it away.  [any]"""
+        regions = {other: heard for other, heard in self.regions.items() if other != role}
+        if region is not None:
+            regions[role] = region
+        return replace(self, regions=MappingProxyType(regions))
+
+    def heard(self) -> tuple[object, ...]:
+        """What the language model hears of them: a running stream rolls when this changes.  [any]"""
+        loudness_and_later = ("level_db", "lead_seconds", "bars", "seed")
+        values = tuple(sorted((k, v) for k, v in self.values.items() if k not in loudness_and_later))
+        return self.prompt, values, tuple(id(self.regions.get(role)) for role in (MELODY, STYLE))
+
+    @property
+    def continued(self) -> HeardRegion | None:
+        """The region to go on from.  [any]"""
+        return self.regions.get(CONTINUE)
