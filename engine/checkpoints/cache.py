@@ -1,9 +1,9 @@
 """Pickled checkpoints, converted once: the cache of safetensors files, each named by its original's SHA-256.
 
     <cache>/checkpoints/<sha256>.v1.safetensors     converted file; its metadata repeats the SHA-256
-    <cache>/checkpoints/<sha256>.v1.json            {"source": name, "source_sha256": ..., "bytes": ...}
+    <cache>/checkpoints/<sha256>.v1.json            source name, source_sha256, sha256 of the converted file
 
-A changed original has another hash, so it is converted anew; a file of another size than noted is not used.
+A changed original has another hash, so it is converted anew, and so is a converted file that changed.
 """
 
 from __future__ import annotations
@@ -54,7 +54,8 @@ def converted(source: Path, cache_dir: Path | None = None) -> Path:
 def _is_whole(target: Path, sha256: str) -> bool:
     try:
         note = json.loads(target.with_suffix(".json").read_text())
-        return note["source_sha256"] == sha256 and note["bytes"] == target.stat().st_size
+        with target.open("rb") as file:
+            return note["source_sha256"] == sha256 and note["sha256"] == sha256_of(file)
     except (OSError, ValueError, KeyError, TypeError):
         return False
 
@@ -67,7 +68,8 @@ def _convert(source: Path, target: Path, sha256: str) -> None:
     try:
         if _run_child(source, part) != sha256:
             raise CheckpointError(f"{source} changed while it was read")
-        note = {"source": source.name, "source_sha256": sha256, "bytes": part.stat().st_size}
+        with part.open("rb") as file:
+            note = {"source": source.name, "source_sha256": sha256, "sha256": sha256_of(file)}
         os.replace(part, target)
         part.write_text(json.dumps(note))
         os.replace(part, target.with_suffix(".json"))

@@ -114,3 +114,11 @@ def encodec(**sizes: Any) -> EncodecConfig:
         return EncodecConfig(**sizes)
     except ValueError as fault:
         raise CheckpointError(f"the codec's configuration: {fault}") from fault
+
+
+def lm_config(**sizes: Any) -> LMConfig:
+    """The language model's sizes; CheckpointError for sizes it cannot have.  [any]"""
+    try:
+        return LMConfig(**sizes)
+    except ValueError as fault:
+        raise CheckpointError(f"the language model's configuration: {fault}") from fault

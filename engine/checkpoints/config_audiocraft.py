@@ -12,6 +12,7 @@ from engine.checkpoints.config import (
     counts,
     encodec,
     expect,
+    lm_config,
     look_up,
     number,
     window,
@@ -19,6 +20,28 @@ from engine.checkpoints.config import (
 from engine.codec.encodec import EncodecConfig
 from engine.config import LMConfig
 from engine.errors import UnsupportedError
+
+
+def _conditioners(config: Any) -> tuple[bool, bool]:
+    """Whether there is a melody conditioner, and whether text is read by cross-attention."""
+    conditioners = look_up(config, "conditioners")
+    if "description" not in conditioners or set(conditioners) - {"self_wav", "description"}:
+        known = "description and self_wav"
+        raise UnsupportedError(f"conditioners are {sorted(conditioners)}; this version runs {known}")
+    expect(config, "conditioners.description.model", ("t5",))
+    melody = "self_wav" in conditioners
+    if melody:
+        expect(config, "conditioners.self_wav.model", ("chroma_stem",))
+        expect(config, "conditioners.self_wav.chroma_stem.n_chroma", (N_CHROMA,))
+        expect(config, "conditioners.self_wav.chroma_stem.radix2_exp", (14,))
+        expect(config, "conditioners.self_wav.chroma_stem.argmax", (True,))
+    cross = expect(config, "fuser.cross", ([], ["description"]))
+    expect(config, "fuser.sum", ([],))
+    if cross and melody:
+        raise UnsupportedError(
+            "text by cross-attention beside a melody prefix: this version runs either"
+        )
+    return melody, bool(cross)
 
 
 def lm_from_audiocraft(config: Any) -> ModelConfig:
@@ -29,39 +52,12 @@ def lm_from_audiocraft(config: Any) -> ModelConfig:
     expect(config, "transformer_lm.norm_first", (True,))
     if look_up(config, "interleave_stereo_codebooks.use"):
         raise UnsupportedError("this is a stereo model; this version runs the mono ones")
-    conditioners = look_up(config, "conditioners")
-    unknown = set(conditioners) - {"self_wav", "description"}
-    if unknown or "description" not in conditioners:
-        raise UnsupportedError(
-            f"conditioners are {sorted(conditioners)}; this version runs description and self_wav"
-        )
-    expect(config, "conditioners.description.model", ("t5",))
-    melody = "self_wav" in conditioners
-    if melody:
-        expect(config, "conditioners.self_wav.model", ("chroma_stem",))
-        expect(config, "conditioners.self_wav.chroma_stem.n_chroma", (N_CHROMA,))
-        expect(config, "conditioners.self_wav.chroma_stem.radix2_exp", (14,))
-        expect(config, "conditioners.self_wav.chroma_stem.argmax", (True,))
-    cross = look_up(config, "fuser.cross")
-    if cross not in ([], ["description"]) or look_up(config, "fuser.sum") or (cross and melody):
-        raise UnsupportedError(
-            f"conditions enter by {look_up(config, 'fuser')}, which this version does not run"
-        )
+    melody, cross = _conditioners(config)
     seconds = number(config, "dataset.segment_duration", 1, 600)
     window_frames, stride_frames = window(seconds)
     sample_rate = int(expect(config, "sample_rate", (32000,)))
-    lm = LMConfig(
-        dim=count(config, "transformer_lm.dim"),
-        n_heads=count(config, "transformer_lm.num_heads"),
-        n_layers=count(config, "transformer_lm.num_layers", 1000),
-        n_codebooks=count(config, "transformer_lm.n_q", 64),
-        card=count(config, "transformer_lm.card"),
-        delays=counts(config, "codebooks_pattern.delay.delays", 0, 64),
-        cross_attention=bool(cross),
-        ffn_mult=count(config, "transformer_lm.hidden_scale", 64),
-    )
     return ModelConfig(
-        lm=lm,
+        lm=_language_model(config, cross),
         text_prefix=not cross,
         chroma_frames=chroma_frames(seconds, sample_rate) if melody else 0,
         window_frames=window_frames,
@@ -69,6 +65,19 @@ def lm_from_audiocraft(config: Any) -> ModelConfig:
         cfg_coef=float(number(config, "classifier_free_guidance.inference_coef", -1000, 1000)),
         sample_rate=sample_rate,
         t5=str(look_up(config, "conditioners.description.t5.name")),
+    )
+
+
+def _language_model(config: Any, cross: bool) -> LMConfig:
+    return lm_config(
+        dim=count(config, "transformer_lm.dim"),
+        n_heads=count(config, "transformer_lm.num_heads"),
+        n_layers=count(config, "transformer_lm.num_layers", 1000),
+        n_codebooks=count(config, "transformer_lm.n_q", 64),
+        card=count(config, "transformer_lm.card"),
+        delays=counts(config, "codebooks_pattern.delay.delays", 0, 64),
+        cross_attention=cross,
+        ffn_mult=count(config, "transformer_lm.hidden_scale", 64),
     )
 
 

@@ -13,13 +13,13 @@ from engine.checkpoints.config import (
     counts,
     encodec,
     expect,
+    lm_config,
     look_up,
     number,
     window,
 )
 from engine.codec.encodec import EncodecConfig
 from engine.conditions.text_t5 import T5Config
-from engine.config import LMConfig
 from engine.errors import UnsupportedError
 
 DELAYS = (0, 1, 2, 3)
@@ -45,7 +45,7 @@ def lm_from_transformers(config: Any, generation: Any, chunk_seconds: float | No
     dim, ffn = count(decoder, "hidden_size"), count(decoder, "ffn_dim")
     if ffn % dim:
         raise UnsupportedError(f"ffn_dim {ffn} is not a multiple of hidden_size {dim}")
-    lm = LMConfig(
+    lm = lm_config(
         dim=dim,
         n_heads=count(decoder, "num_attention_heads"),
         n_layers=count(decoder, "num_hidden_layers", 1000),

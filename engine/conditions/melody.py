@@ -40,7 +40,7 @@ def without_drums_and_bass(audio: Tensor, sample_rate: int, separator: Separator
 
 
 class MelodyConditioner:
-    """Melodies of a batch to prefix vectors; shorter ones get silence up to the longest (the reference's rule)."""
+    """Melodies of a batch to prefix vectors; the reference pads shorter ones with silence to the longest."""
 
     def __init__(
         self,

@@ -110,6 +110,7 @@ LAYER = "transformer.layers.1.linear1.weight"
             lambda v: v.update({"xp.cfg": v["xp.cfg"].replace("dim: 64", "dim: ${transformer_lm.dim}")}),
             "circle",
         ),
+        (lambda v: v.update({"xp.cfg": v["xp.cfg"].replace("dim: 64", "dim: 65")}), "must be even"),
         (
             lambda v: v.update({"xp.cfg": v["xp.cfg"].replace("card: 128", "card: many")}),
             "'transformer_lm.card'",
@@ -220,7 +221,8 @@ def test_converted_once(golden, folder, tmp_path, monkeypatch):
     load(golden, folder, tmp_path / "cache")
     assert calls == ["state_dict.bin"]
     for path in (tmp_path / "cache").glob("*.safetensors"):
-        path.write_bytes(path.read_bytes()[:-10])
+        data = path.read_bytes()
+        path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
     load(golden, folder, tmp_path / "cache")
     assert sorted(calls[1:]) == ["compression_state_dict.bin", "state_dict.bin"]
 
