@@ -107,6 +107,11 @@ def seconds_to_beats(seconds: Exact, tempo_bpm: Exact) -> Fraction:
     return exact(seconds) * positive(tempo_bpm, "tempo_bpm") / SECONDS_PER_MINUTE
 
 
+def fitting_tempo(beats: Exact, seconds: Exact) -> Fraction:
+    """Tempo in bpm at which `beats` last `seconds`.  [any]"""
+    return exact(beats) * SECONDS_PER_MINUTE / positive(seconds, "seconds")
+
+
 def seconds_to_samples(seconds: Exact, sample_rate_hz: int) -> Fraction:
     """Samples that pass in `seconds`, not rounded.  [any]"""
     return exact(seconds) * positive(sample_rate_hz, "sample_rate_hz")

@@ -39,7 +39,7 @@ class Fade:
         self.across()[:] = self._last[::-1]
 
     def join(self) -> None:
-        """Go on with other music at full strength, attacks too: only the step between the two fades.  [audio]"""
+        """Go on with other music at full strength, only the step between the two fades.  [audio]"""
         self._rise, self._done = self._ones, 0
 
     def apply(self, out: Audio) -> None:

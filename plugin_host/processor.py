@@ -194,12 +194,27 @@ class Processor:
         return plan.timeline == self.timeline and reader.planned and position >= plan.end_samples
 
     def _due(self, position: int) -> bool:
-        """Whether sound belongs here; before the engine has planned for this timeline: whether there was some."""
+        """Whether sound belongs here; before the engine has planned for this time: whether there was some."""
         reader = self._reader
         if reader is None or not reader.planned or reader.plan.timeline != self.timeline:
             return self.state != State.IDLE
         plan = reader.plan
-        return plan.sounding and plan.start_samples <= position < plan.end_samples
+        if not plan.sounding or position >= plan.end_samples:
+            return False
+        return position >= plan.start_samples or self.state == State.HOLDING  # holds over to a new start
+
+    def ready(self, n_samples: int) -> bool:
+        """Whether the next block can be all it should be: for hosts that wait for the engine.  [audio]"""
+        reader = self._offered
+        if reader is None:
+            return True
+        plan, position = reader.look(), self._expected
+        if not reader.planned or plan.timeline != self.timeline:
+            return self.state == State.IDLE
+        end = min(position + n_samples, plan.end_samples)
+        if not plan.sounding or end <= max(position, plan.start_samples):
+            return True
+        return reader.ahead_samples(position) >= end - position
 
     def _real(self, out: Audio, position: int) -> None:
         """`out` holds ring audio: let it through, or hold on until a bar line."""

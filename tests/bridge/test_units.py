@@ -25,6 +25,7 @@ signatures = st.builds(Signature, st.integers(1, 32), st.sampled_from([1, 2, 4, 
 @given(amounts, tempos, rates)
 def test_pairs_are_inverse(amount: Fraction, bpm: units.Exact, rate: int) -> None:
     assert units.seconds_to_beats(units.beats_to_seconds(amount, bpm), bpm) == amount
+    assert units.fitting_tempo(units.seconds_to_beats(3, bpm), 3) == units.exact(bpm)
     assert units.samples_to_seconds(units.seconds_to_samples(amount, rate), rate) == amount
     assert units.samples_to_beats(units.beats_to_samples(amount, bpm, rate), bpm, rate) == amount
     assert units.seconds_to_frames(units.frames_to_seconds(amount)) == amount

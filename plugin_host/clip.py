@@ -1,0 +1,110 @@
+"""A clip: the user's own music on the host's timeline, at the host's rate and tempo.
+
+Read by the bridge's reader, so it passes the same checks as what the engine is given. Another tempo is met
+as a record player meets it, pitch and all: a host of a few hundred lines has no time-stretch.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from bridge.ring import Audio
+from bridge.transport import Grid
+from bridge.units import exact, fitting_tempo, nearest, seconds_to_samples
+
+_TEMPO_IN_NAME = re.compile(r"(?<![\d.])(\d{2,3}(?:\.\d+)?)[ _-]?bpm", re.IGNORECASE)
+_TAPS = 32
+_FADE_SECONDS = 0.005
+
+
+@dataclass(frozen=True)
+class Clip:
+    """Audio float32 [n, channels] whose first sample belongs at `start_samples` of the host."""
+
+    audio: Audio
+    start_samples: int
+
+    @property
+    def end_samples(self) -> int:
+        """Position right behind its last sample.  [any]"""
+        return self.start_samples + len(self.audio)
+
+    def add_to(self, out: Audio, position_samples: int) -> None:
+        """Add what belongs into the block at that position.  [audio]"""
+        begin = max(self.start_samples, position_samples)
+        end = min(self.end_samples, position_samples + len(out))
+        if begin < end:
+            source = self.audio[begin - self.start_samples : end - self.start_samples]
+            out[begin - position_samples : end - position_samples] += source
+
+
+def tempo_of(path: Path, seconds: float, beats_per_bar: float = 4.0) -> tuple[float, str]:
+    """Tempo of a file in bpm, and how it was found: from a name like `riff-92bpm.wav`, else from its length.
+
+    By length it is the tempo between 80 and 160 at which the file is 1, 2, 4, 8.. bars long.  [main]
+    """
+    named = _TEMPO_IN_NAME.search(path.stem)
+    if named and 20 <= float(named[1]) <= 999:
+        return float(named[1]), "from its name"
+    one_bar_bpm = float(fitting_tempo(beats_per_bar, seconds))
+    bars = 2 ** max(0, math.ceil(math.log2(80 / one_bar_bpm)))
+    return round(one_bar_bpm * bars, 3), f"its length, {bars} bars"
+
+
+def resample(audio: Audio, ratio: float) -> Audio:
+    """Audio [n, channels] with `ratio` output samples for each input sample: Kaiser-windowed sinc, 32 taps.
+
+    The cutoff is the lower of the two Nyquists. Whole, not streamed: for clips, before they play.  [main]
+    """
+    if ratio == 1.0:
+        return audio
+    cutoff = min(1.0, ratio) * 0.95
+    reach = math.ceil(_TAPS / 2 / min(1.0, ratio))
+    n_out = math.ceil(len(audio) * ratio - 1e-9)
+    padded = np.pad(audio.astype(np.float64), ((reach, reach), (0, 0)))
+    out = np.empty((n_out, audio.shape[1]), np.float32)
+    offsets = np.arange(-reach + 1, reach + 1)
+    for begin in range(0, n_out, 16384):
+        at = np.arange(begin, min(begin + 16384, n_out)) / ratio
+        whole = np.floor(at).astype(np.int64)
+        distance = offsets[None, :] - (at - whole)[:, None]
+        window = np.i0(9.0 * np.sqrt(np.maximum(1 - (distance / reach) ** 2, 0))) / np.i0(9.0)
+        kernel = cutoff * np.sinc(cutoff * distance) * window
+        taken = padded[whole[:, None] + offsets[None, :] + reach]
+        out[begin : begin + len(at)] = np.einsum("tk,tkc->tc", kernel, taken)
+    return out
+
+
+def fit(audio: Audio, rate_hz: int, bpm: float, grid: Grid, channels: int) -> Audio:
+    """Audio at the host's rate, tempo and channels; the same array when nothing has to change.  [main]"""
+    if audio.shape[1] == 1 and channels == 2:
+        audio = np.repeat(audio, 2, axis=1)
+    elif audio.shape[1] > channels:
+        audio = audio.mean(axis=1, keepdims=True, dtype=np.float32)
+    ratio = exact(grid.sample_rate_hz) / rate_hz * exact(bpm) / exact(grid.tempo_bpm)
+    return np.ascontiguousarray(resample(audio, float(ratio)), np.float32)
+
+
+def place_before_bar(audio: Audio, grid: Grid, fade_out: bool = False) -> tuple[Clip, int]:
+    """The clip so placed that it ends on the first bar line it fits before, and that bar.
+
+    A tail shorter than 20 ms past a bar line is cut off: a cut, or an encoder, was not exact. `fade_out` for
+    when nothing goes on from its last sample.  [main]
+    """
+    slack = nearest(seconds_to_samples(0.02, grid.sample_rate_hz))
+    bar = max(grid.next_bar(max(len(audio) - slack, 1)), 1)
+    end = grid.bar_start(bar)
+    audio = audio[:end].copy()
+    start = end - len(audio)
+    if start <= slack:  # it fills its bars: its first sample is beat 0, and it may lack a few at the end
+        start = 0
+        audio = np.pad(audio, ((0, end - len(audio)), (0, 0)))
+    if fade_out:
+        n = min(nearest(seconds_to_samples(_FADE_SECONDS, grid.sample_rate_hz)), len(audio))
+        audio[len(audio) - n :] *= np.cos(np.linspace(0, np.pi / 2, n, dtype=np.float32))[:, None]
+    return Clip(audio, start), bar

@@ -1,0 +1,55 @@
+"""What `segue doctor` runs in child processes: each prints one line of JSON. A crash is a finding, not an end."""
+
+TORCH_PROBE = """
+import json, torch, torchaudio
+devices = ["cpu"]
+if torch.cuda.is_available():
+    for number in range(torch.cuda.device_count()):
+        (torch.ones(8, device=f"cuda:{number}") * 2).sum().item()
+        devices.append(f"cuda:{number} ({torch.cuda.get_device_name(number)})")
+if torch.backends.mps.is_available():
+    (torch.ones(8, device="mps") * 2).sum().item()
+    devices.append("mps")
+print(json.dumps({"version": torch.__version__, "devices": devices}))
+"""
+
+# A model of one Identity node, written by hand so that the onnx package is not needed: ModelProto {ir_version 8,
+# graph {node {input x, output y, op_type Identity}, name g, input x float[1], output y float[1]}, opset 17}.
+ONNX_PROBE = """
+import json, numpy, onnxruntime
+def field(number, data):
+    data = data.encode() if isinstance(data, str) else data
+    return bytes([number << 3 | 2, len(data)]) + data
+def whole(number, value):
+    return bytes([number << 3, value])
+tensor = field(1, whole(1, 1) + field(2, field(1, whole(1, 1))))
+node = field(1, "x") + field(2, "y") + field(4, "Identity")
+graph = field(1, node) + field(2, "g") + field(11, field(1, "x") + field(2, tensor))
+graph += field(12, field(1, "y") + field(2, tensor))
+model = whole(1, 8) + field(7, graph) + field(8, whole(2, 17))
+options = onnxruntime.SessionOptions()
+options.log_severity_level = 4
+found = {}
+for name in onnxruntime.get_available_providers():
+    try:
+        session = onnxruntime.InferenceSession(model, options, providers=[name])
+        used = session.get_providers()
+        x = numpy.ones(1, numpy.float32)
+        assert session.run(None, {"x": x})[0][0] == 1.0
+        found[name] = "" if name in used else "falls back to " + ", ".join(used)
+    except Exception as error:
+        found[name] = str(error).splitlines()[0][:160]
+print(json.dumps({"version": onnxruntime.__version__, "providers": found}))
+"""
+
+MIDI_PROBE = """
+import json, mido
+found = {}
+for name in ("rtmidi", "portmidi", "pygame"):
+    try:
+        found[name] = mido.Backend("mido.backends." + name, load=True).get_output_names()
+    except BaseException as error:
+        missing = isinstance(error, ImportError)
+        found[name] = "not installed" if missing else (str(error).splitlines() or [type(error).__name__])[0][:160]
+print(json.dumps({"backends": found}))
+"""

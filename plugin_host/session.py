@@ -1,0 +1,194 @@
+"""One lane from the host's side: set up, play, notice when the engine dies, take up again when it is back.
+
+    open --> playing --silent for half a second, or its memory is gone--> lost --asked again each second--+
+               ^                                                                                          |
+               +--------- lane opened, set up, plays on from the next bar to the same end ----------------+
+
+The processor holds its last bar meanwhile; nothing here runs on the audio thread.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bridge import messages
+from bridge.errors import NoAnswer, SegmentMissing, SegueError
+from bridge.ring import RingReader
+from bridge.transport import Grid
+from plugin_host import replies
+from plugin_host.client import Client
+from plugin_host.processor import Processor
+
+RETRY_SECONDS = 1.0
+PING_SECONDS = 0.3
+REATTACH_MARGIN_SECONDS = 0.5  # a bar line nearer than this is left for the next one
+
+
+@dataclass(frozen=True)
+class RegionFile:
+    """A region to hand over by path."""
+
+    role: str
+    path: Path
+    bpm: float
+    start_beats: float
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What a lane is told before it plays; `seed` -1 draws one."""
+
+    prompt: str = ""
+    preset: str = ""
+    seed: int = -1
+    values: Mapping[str, float] = field(default_factory=dict)
+    regions: tuple[RegionFile, ...] = ()
+
+
+class LaneSession:
+    """Keeps one lane open. `say` gets a line for people when something changes. All methods are [main]."""
+
+    def __init__(
+        self, client: Client, processor: Processor, setup: Setup, say: Callable[[str], None], lane: int = -1
+    ) -> None:
+        self.client = client
+        self.setup = setup
+        self.lane = lane
+        self.lost = False
+        self.losses = 0
+        self.seed = setup.seed
+        self.understood: list[replies.Understood] = []
+        self._processor = processor
+        self._say = say
+        self._reader: RingReader | None = None
+        self._retired: list[tuple[RingReader, float]] = []
+        self._end_beats: float | None = None  # of what was last played; None for endless
+        self._played = False
+        self._retry_at_seconds = 0.0
+        self._lost_at_seconds = 0.0
+
+    def open(self) -> None:
+        """Open the lane, attach its ring, tell it everything; raises what the engine or the ring says."""
+        opened = self.client.open_lane(self.lane, self._processor.sample_rate_hz, self._processor.channels)
+        self.lane = opened.lane
+        reader = RingReader.attach(opened.ring)
+        self._processor.offer(reader)
+        self._retire(self._reader)
+        self._reader = reader
+        self._tell()
+
+    def _tell(self) -> None:
+        setup = self.setup
+        if setup.preset:
+            self.client.preset(self.lane, setup.preset)
+        if setup.prompt:
+            self.client.prompt(self.lane, setup.prompt)
+        if self.seed >= 0:
+            self.client.set(self.lane, "seed", self.seed)
+        for name, value in setup.values.items():
+            self.client.set(self.lane, name, value)
+        files = setup.regions
+        self.understood = [
+            self.client.region_file(self.lane, each.role, each.path, each.bpm, each.start_beats)
+            for each in files
+        ]
+
+    def play(self, at_beats: float | str, bars: int, beats_per_bar: float) -> replies.Play:
+        """Start the stream at a beat (or "bar"); 0 bars is endless. Returns when its first block is ready."""
+        answer = self.client.play(self.lane, at_beats, bars)
+        self.seed = answer.seed
+        self._played = True
+        self._end_beats = answer.start_beats + bars * beats_per_bar if bars else None
+        return answer
+
+    def look(self, grid: Grid, position_samples: int) -> None:
+        """Notice that the engine has gone, or take up again; call it ten times a second."""
+        self._close_retired()
+        if self._reader is None:
+            return
+        if not self.lost:
+            reason = self._reason_lost(self._reader)
+            if reason:
+                self._lose(reason)
+        elif time.monotonic() >= self._retry_at_seconds:
+            self._retry_at_seconds = time.monotonic() + RETRY_SECONDS
+            self._try_again(grid, position_samples)
+
+    def _reason_lost(self, reader: RingReader) -> str:
+        try:
+            reader.check()
+        except SegmentMissing as error:
+            if "cut" in str(error):  # touching it would end this process
+                self._processor.offer(None)
+                self._retire(reader)
+                self._reader = reader
+            return str(error)
+        if not reader.engine_alive():
+            return f"no sign of life from the engine for {reader.engine_silent_seconds():.1f} s"
+        return ""
+
+    def _lose(self, reason: str) -> None:
+        self.lost = True
+        self.losses += 1
+        self._lost_at_seconds = time.monotonic()
+        self._retry_at_seconds = time.monotonic() + PING_SECONDS
+        self._say(f"engine lost ({reason}); holding the last bar until it is back")
+
+    def _try_again(self, grid: Grid, position_samples: int) -> None:
+        try:
+            self.client.ping(timeout_seconds=PING_SECONDS)
+            self.client.call(messages.HELLO, 0, "segue host", "")
+            if self.client.status().state != "ready":
+                return
+            self.open()
+            if self._played:
+                self._play_on(grid, position_samples)
+        except NoAnswer:
+            return
+        except SegueError as error:
+            self._say(f"engine not ready: {error}")
+            return
+        self.lost = False
+        away = time.monotonic() - self._lost_at_seconds
+        self._say(f"engine back after {away:.1f} s; playing on")
+
+    def _play_on(self, grid: Grid, position_samples: int) -> None:
+        """From the next bar that can be met to where the music was to end."""
+        margin = int(REATTACH_MARGIN_SECONDS * grid.sample_rate_hz)
+        bar = grid.next_bar(position_samples + margin)
+        start = float(grid.bar_start_beats(bar))
+        beats_per_bar = float(grid.signature.beats_per_bar)
+        bars = 0 if self._end_beats is None else round((self._end_beats - start) / beats_per_bar)
+        if self._end_beats is None or bars > 0:
+            end = self._end_beats
+            self.play(start, bars, beats_per_bar)
+            self._end_beats = end
+
+    def _retire(self, reader: RingReader | None) -> None:
+        if reader is not None and all(reader is not old for old, _ in self._retired):
+            self._retired.append((reader, time.monotonic()))
+
+    def _close_retired(self) -> None:
+        """Unmap rings that the audio thread has surely left: a second after it took another."""
+        keep = []
+        for reader, since_seconds in self._retired:
+            if self._processor.in_use(reader) or time.monotonic() - since_seconds < 1.0:
+                keep.append((reader, since_seconds))
+            else:
+                reader.close()
+        self._retired = keep
+
+    def close(self) -> None:
+        """Close the lane and let go of every ring; the audio thread must have stopped. Twice is allowed."""
+        self._processor.offer(None)
+        if self._reader is not None and not self.lost:
+            try:
+                self.client.close_lane(self.lane)
+            except SegueError as error:
+                self._say(f"the lane did not close: {error}")
+        for reader, _ in [*self._retired, *([(self._reader, 0.0)] if self._reader else [])]:
+            reader.close()
+        self._reader, self._retired = None, []
