@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from engine.audio import as_heard
+from engine.conditions.melody import without_drums_and_bass
 from engine.conditions.musicgen import excerpt
 from engine.errors import UnsupportedError
 from engine.guidance import Guidance
@@ -159,3 +160,14 @@ def test_without_a_separator_the_mix_is_heard(golden_models):
         assert melody.one_hot([tone], [1.0])[0, 2:12].argmax(-1).eq(9).all()
     finally:
         melody.separator = separator
+
+
+def test_vocals_and_other_are_what_is_heard(golden, golden_models):
+    """The audio before and after separation, at 32 kHz mono, as the reference had it."""
+    case, data = load(golden, "melody", "gen_melody_a")
+    loaded = golden_models["audiocraft/melody"]
+    [ask] = asks_of(golden, case, loaded.window_frames)
+    before, after = (torch.from_numpy(data[f"sep_{name}_32k_first4000"])[0] for name in ("input", "mix"))
+    torch.testing.assert_close(ask.melody.audio[:, :4000], before, atol=1e-5, rtol=0)
+    heard = without_drums_and_bass(ask.melody.audio, 32000, loaded.conditioner.melody.separator)
+    torch.testing.assert_close(heard[:, :4000], after, atol=2e-5, rtol=0)
