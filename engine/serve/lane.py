@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -49,12 +49,13 @@ class LaneView:
 class Lane:
     """One open lane."""
 
-    def __init__(self, number: int, client: Client, ring: RingWriter, cfg_coef: float) -> None:
+    def __init__(self, number: int, client: Client, ring: RingWriter, own: Mapping[str, float]) -> None:
+        """`own` are the model's own values of some parameters, in place of the table's defaults.  [control]"""
         self.number = number
         self.client = client
         self.ring = ring
         self.clock = HostClock(ring)
-        values = {**params.defaults(), "cfg": cfg_coef}
+        values = {**params.defaults(), **own}
         self.settings = LaneSettings(values=MappingProxyType(values))
         self.view = LaneView()
         self.director: Director | None = None  # [generate]

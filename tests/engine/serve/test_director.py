@@ -58,7 +58,7 @@ class Host:
         self.studio = Studio(model or make_model(), lambda lane, *event: self.events.append(event))
         number = next(_numbers) % 64
         ring = RingWriter.create(number, RATE, 2, seconds=12)
-        self.lane = Lane(number, Client("127.0.0.1", 5000), ring, 3.0)
+        self.lane = Lane(number, Client("127.0.0.1", 5000), ring, {"cfg": 3.0})
         self.studio.open(self.lane)
         self.reader = RingReader.attach(ring.name)
         self.transport = Transport(False, 0, Grid(RATE, 120.0))

@@ -1,0 +1,37 @@
+"""Fixtures: a tiny real model, an engine that runs on it, a client of that engine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from engine_rig import GOLDEN, Engine, unpack
+
+from bridge import shm
+from plugin_host.client import Client
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory) -> list[str]:
+    """Options that make the engine load a tiny text model whose window is 3 seconds."""
+    folder = tmp_path_factory.mktemp("models")
+    os.environ["SEGUE_CACHE"] = str(folder / "cache")  # where converted checkpoints go
+    model = unpack(GOLDEN / "audiocraft" / "text" / "ckpt", folder / "tiny")
+    t5 = unpack(GOLDEN / "t5_tiny", folder / "t5")
+    return ["--model", str(model), "--t5", str(t5), "--threads", "1"]
+
+
+@pytest.fixture(scope="module")
+def engine(tiny_model) -> Iterator[Engine]:
+    running = Engine(tiny_model).wait_ready()
+    yield running
+    running.process.kill()
+    running.process.wait()
+    shm.remove_stale()
+
+
+@pytest.fixture
+def client(engine) -> Iterator[Client]:
+    with Client(engine.port) as made:
+        yield made

@@ -1,0 +1,259 @@
+"""From a region to audio on the beat: two processes, real UDP, real shared memory, a tiny real model."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import textwrap
+import threading
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from engine_rig import BLOCK, RATE, Engine, Listener, wait_for
+
+from bridge import shm
+from bridge.errors import NoAnswer, SegueError
+from bridge.ring import RingReader
+from plugin_host.client import Client
+
+BPM = 240.0  # a bar of 4/4 lasts a second
+
+
+@pytest.fixture(scope="session")
+def region_path(tmp_path_factory):
+    path = tmp_path_factory.mktemp("regions") / "region.wav"
+    t = np.arange(2 * RATE) / RATE
+    audio = 0.3 * np.stack([np.sin(2 * np.pi * 220 * t), np.sin(2 * np.pi * 331 * t)], axis=1)
+    soundfile.write(path, audio, RATE, subtype="FLOAT")
+    return path
+
+
+def expected_sound(options: list[str], region_path, seed: int, n_samples: int) -> np.ndarray:
+    """The same continuation, made in this process in one go."""
+    from engine.audio import as_heard
+    from engine.load import load_model
+    from engine.model import Ask
+    from engine.sampling import Sampling
+    from engine.serve.chain import SoundChain
+    from engine.serve.director import make_prompt
+    from engine.serve.settings import HeardRegion
+    from engine.stream import StreamSettings, TokenStream, WindowSize
+    from engine.stream.resample import StreamResampler
+
+    torch.set_num_threads(1)
+    model = load_model(options[1], "cpu", t5=options[3])
+    audio, rate = soundfile.read(region_path, dtype="float32")
+    heard = as_heard(torch.from_numpy(audio.T.copy()), rate, 32_000)
+    prompt = make_prompt(model, HeardRegion(heard, BPM, 0.0))
+    frames = -(-n_samples * 50 // RATE)
+    settings = StreamSettings(
+        Sampling(top_k=min(250, model.lm.config.card)),
+        size=WindowSize(model.window_frames, model.stride_frames),
+        total_frames=prompt.codes.shape[1] + frames,
+    )
+
+    def conditions(offset, count):
+        with torch.no_grad():
+            return model.conditioner([Ask(text="sad jazz")], settings.guidance, offset, count)[0]
+
+    stream = TokenStream.begin(model.lm, conditions, prompt.codes, settings, seed)
+    codes = stream.advance(frames)
+    chain = SoundChain(model.codec, StreamResampler(32_000, RATE), 2, prompt.audio, prompt.codes)
+    return chain.push(codes, last=True).numpy()[:n_samples]
+
+
+def test_a_region_is_continued_on_the_bar_line(client, engine, tiny_model, region_path):
+    lane, ring = client.open_lane(-1, RATE)
+    assert ring in shm.existing()
+    host = Listener(ring, BPM)
+    understood = client.region_file(lane, "continue", region_path, BPM, 0.0)
+    assert understood[:4] == (2.0, 2, RATE, 2.0)
+    client.prompt(lane, "sad jazz")
+    client.set(lane, "seed", 11)
+    played = client.play(lane, 8.0, bars=4)  # from 2 s to 6 s: longer than the model's window of 3 s
+    assert (played.start_beats, played.seed) == (8.0, 11)
+    sound = host.listen(7 * RATE)
+    begin, end = 2 * RATE, 6 * RATE
+    assert np.isnan(sound[:begin]).all()
+    assert np.isfinite(sound[begin:end]).all()
+    assert np.isnan(sound[end:]).all()
+    want = expected_sound(tiny_model, region_path, 11, end - begin)
+    fade = RATE // 50
+    np.testing.assert_allclose(sound[begin : end - fade], want[:-fade], atol=2e-5)
+    assert host.reader.counters.late_blocks == 0
+    wait_for(lambda: client.lane_status(lane).state == "ended")
+    assert client.lane_stats(lane).rolls >= 1
+    host.close()
+    client.close_lane(lane)
+    assert ring not in shm.existing()
+
+
+def test_regions_in_chunks_are_the_same_as_by_file(client, region_path):
+    audio, _ = soundfile.read(region_path, dtype="float32")
+    lane, _ = client.open_lane(-1, RATE)
+    by_file = client.region_file(lane, "continue", region_path, BPM, 0.0)
+    by_chunks = client.region_audio(lane, "continue", audio[: RATE // 2 + 7], RATE, BPM, 0.0)
+    assert by_chunks.seconds == pytest.approx(0.5, abs=1e-3)
+    assert by_chunks[1:3] == by_file[1:3]
+    client.close_lane(lane)
+
+
+def bad_files(folder):
+    t = np.arange(RATE) / RATE
+    tone = 0.3 * np.sin(2 * np.pi * 220 * t)
+    soundfile.write(folder / "short.wav", tone[:100], RATE)
+    soundfile.write(folder / "silence.wav", 0 * tone, RATE)
+    soundfile.write(folder / "nan.wav", np.where(t > 0.5, np.nan, tone), RATE, subtype="FLOAT")
+    soundfile.write(folder / "long.wav", np.zeros(30 * 60 * 8000), 8000, subtype="PCM_U8")
+    (folder / "text.wav").write_text("this is not audio" * 100)
+    (folder / "empty.wav").touch()
+    os.mkfifo(folder / "pipe.wav")
+    return {
+        "short": "region_too_short",
+        "silence": "region_silent",
+        "nan": "region_not_finite",
+        "long": "region_too_long",
+        "text": "region_not_audio",
+        "empty": "region_too_short",
+        "pipe": "region_missing",
+        "nowhere": "region_missing",
+    }
+
+
+def test_bad_input_is_answered_and_disturbs_nobody(client, engine, tmp_path, region_path):
+    lane, ring = client.open_lane(-1, RATE)
+    host = Listener(ring, BPM)
+    client.play(lane, 0.0)
+    sounds = []
+    listening = threading.Thread(target=lambda: sounds.append(host.listen(4 * RATE)))
+    listening.start()
+    refused: dict[str, str] = {}
+
+    def refuse(name, call, *arguments):
+        with pytest.raises(SegueError) as fault:
+            call(*arguments)
+        refused[name] = fault.value.code
+
+    wanted = bad_files(tmp_path)
+    for name in wanted:
+        refuse(name, client.region_file, lane, "continue", tmp_path / f"{name}.wav", BPM, 0.0)
+    refuse("melody", client.region_file, lane, "melody", region_path, BPM, 0.0)
+    refuse("lane", client.play, 63)
+    refuse("parameter", client.set, lane, "loudness", 1.0)
+    refuse("range", client.set, lane, "temperature", 99.0)
+    refuse("card", client.set, lane, "top_k", 4000)
+    refuse("preset", client.preset, lane, "no-such-preset")
+    random_bytes = np.random.default_rng(1)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+        for size in random_bytes.integers(0, 300, 300):
+            stranger.sendto(random_bytes.bytes(int(size)), ("127.0.0.1", engine.port))
+    listening.join()
+    assert refused == {
+        **wanted,
+        "melody": "unsupported",
+        "lane": "no_such_lane",
+        "parameter": "out_of_range",
+        "range": "out_of_range",
+        "card": "out_of_range",
+        "preset": "bad_preset",
+    }
+    assert np.isfinite(sounds[0]).all()  # not a sample was missed meanwhile
+    assert client.status().state == "ready"
+    host.close()
+    client.close_lane(lane)
+
+
+HOST = """
+    import sys, time
+    from bridge.ring import RingReader
+    from bridge.transport import Grid, Transport
+    from plugin_host.client import Client
+    client = Client(int(sys.argv[1]))
+    client.connect()
+    opened = client.open_lane(-1, 48000)
+    reader = RingReader.attach(opened.ring)
+    reader.publish(Transport(False, 0, Grid(48000)), 0, 256)
+    client.play(opened.lane, 0.0)
+    print(opened.ring, flush=True)
+    time.sleep(600)
+"""
+
+
+def test_a_killed_host_frees_its_lane(client, engine):
+    command = [sys.executable, "-c", textwrap.dedent(HOST), str(engine.port)]
+    host = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    ring = host.stdout.readline().strip()
+    assert ring in engine.segments()
+    before = client.status().lanes_open
+    host.send_signal(signal.SIGKILL)
+    host.wait()
+    wait_for(lambda: client.status().lanes_open == before - 1)
+    assert ring not in shm.existing()
+    lane, ring = client.open_lane(-1, RATE)  # there is room again, and the engine plays on
+    host = Listener(ring, BPM)
+    client.play(lane, 0.0)
+    assert np.isfinite(host.listen(RATE)).all()
+    host.close()
+    client.close_lane(lane)
+
+
+def test_a_port_in_use_is_said_at_once(engine):
+    second = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "engine", "--port", str(engine.port)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert second.returncode == 3
+    assert str(engine.port) in second.stderr
+    assert "| torch" not in second.stderr  # nothing slow was loaded for it
+
+
+def test_a_cut_checkpoint_ends_the_engine_with_a_reason(tiny_model, tmp_path):
+    from pathlib import Path
+
+    cut = tmp_path / "cut"
+    cut.mkdir()
+    for source in Path(tiny_model[1]).iterdir():
+        data = source.read_bytes()
+        (cut / source.name).write_bytes(data[: len(data) // 2] if source.name == "state_dict.bin" else data)
+    engine = Engine([*tiny_model, "--model", str(cut)])
+    assert engine.process.wait(110) == 4
+    wait_for(lambda: "cannot be used" in engine.log)
+    assert "state_dict.bin" in engine.log
+
+
+def test_a_killed_engine_is_noticed_and_a_new_one_taken_up(tiny_model):
+    first = Engine(tiny_model).wait_ready()
+    with Client(first.port, timeout_seconds=0.5) as client:
+        lane, ring = client.open_lane(0, RATE)
+        host = Listener(ring, BPM)
+        client.play(lane, 0.0)
+        assert np.isfinite(host.listen(3 * RATE)).all()  # a while: its age must be known to see another's
+        assert host.reader.engine_alive()
+        first.process.kill()
+        first.process.wait()
+        wait_for(lambda: not host.reader.engine_alive())
+        with pytest.raises(NoAnswer):
+            client.status()
+        second = Engine(tiny_model, first.port).wait_ready()
+        assert not first.segments()  # what the dead one left is cleared away
+        wait_for(lambda: client.restarts == 1)
+        again = client.open_lane(0, RATE)
+        assert again.ring != ring
+        reader = RingReader.attach(again.ring)
+        client.play(0, 0.0)
+        out = np.full((BLOCK, 2), np.nan, np.float32)
+        assert reader.read(0, out) == (0, BLOCK)
+        reader.close()
+        host.close()
+        assert second.segments()
+        assert second.end(signal.SIGTERM) == 0
+        assert not second.segments()
+        assert "ended" in second.log
