@@ -63,7 +63,7 @@ class Line:
         self._pending: dict[int, _Pending] = {}
         self._ids = itertools.count(random.randrange(WHOLE_MAX))
         self._heard_at_seconds = self._pinged_at_seconds = time.monotonic()
-        self._uptime_seconds = 0.0
+        self._born_seconds: float | None = None  # of the engine, on our clock
         self._restarts = 0
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="segue-client", daemon=True)
@@ -199,11 +199,12 @@ class Line:
                 pending.on_progress(done, total, str(values["text"]))
 
     def _check_uptime(self, uptime_seconds: float) -> None:
-        """A younger engine than the last one is another: it does not know us yet."""
-        if uptime_seconds < self._uptime_seconds - 1.0:
+        """An engine that was born later than the last one is another: it does not know us yet."""
+        born_seconds = time.monotonic() - uptime_seconds
+        if self._born_seconds is not None and born_seconds > self._born_seconds + 1.0:
             self._restarts += 1
             self.send(messages.HELLO, *self._hello)
-        self._uptime_seconds = uptime_seconds
+        self._born_seconds = born_seconds
 
     def _tell(self, event: Event) -> None:
         if self._on_event:
