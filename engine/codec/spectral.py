@@ -14,6 +14,9 @@ from torch.nn import functional as F
 from engine.codec import rtisi
 from engine.codec.spectral_net import SpectralNet, from_log, to_log
 
+TOGETHER = 2
+CONTEXT_FRAMES = 24
+
 
 def log_spectra(audio: Tensor, subframes: int = 2) -> Tensor:
     """Mono audio [B, N] to log-magnitudes [B, T, subframes * 641], N a multiple of 640.  [any]"""
@@ -28,9 +31,10 @@ def log_spectra(audio: Tensor, subframes: int = 2) -> Tensor:
 
 @dataclass
 class SpectralDecoderState:
-    """The phase state and the past of the decoder's convolutions."""
+    """The phase state, codes [1, 4, <2] that wait for their pair, and the past of the decoder's convolutions."""
 
     phase: rtisi.PhaseState
+    waiting: Tensor
     past: list[Tensor] | None = None
 
 
@@ -40,7 +44,7 @@ class SpectralCodec:
     sample_rate = 32000
     channels = 1
     frame_samples = 640
-    lookahead_frames = 2
+    lookahead_frames = 3
 
     def __init__(self, net: SpectralNet) -> None:
         self.net = net.eval()
@@ -66,13 +70,13 @@ class SpectralCodec:
         self, prompt_audio: Tensor | None = None, prompt_codes: Tensor | None = None
     ) -> SpectralDecoderState:
         """A stream's beginning: from silence, or in phase with `prompt_audio` [1, 1, N], knowing its codes."""
+        none = torch.zeros(1, self.n_codebooks, 0, dtype=torch.long)
         if prompt_audio is None or not prompt_audio.numel():
-            return SpectralDecoderState(rtisi.init_phase())
+            return SpectralDecoderState(rtisi.init_phase(), none)
         prompt = prompt_audio[0].mean(dim=0).float().cpu().numpy()
-        state = SpectralDecoderState(rtisi.init_phase(prompt))
+        state = SpectralDecoderState(rtisi.init_phase(prompt), none)
         codes = self.encode(prompt_audio) if prompt_codes is None else prompt_codes
-        for frame in range(max(0, codes.shape[-1] - 24), codes.shape[-1]):
-            _, state.past = self.net.spectra(self.net.dequantise(codes[..., frame : frame + 1]), state.past)
+        _, state.past = self.net.spectra(self.net.dequantise(codes[..., -CONTEXT_FRAMES:]))
         return state
 
     @torch.no_grad()
@@ -81,15 +85,18 @@ class SpectralCodec:
     ) -> tuple[Tensor, SpectralDecoderState]:
         """Next codes [1, 4, t] to the audio [1, 1, n] that is final; see the protocol.
 
-        Frames pass through the network one by one, so that no cut changes a bit of the result.
+        Frames pass through the network two by two, counted from the stream's first, so that no cut changes a bit:
+        phase reconstruction would make another wave of the smallest difference.
         """
-        pieces = []
         bins = self.net.config.n_bins
-        for frame in range(codes.shape[-1]):
-            latent = self.net.dequantise(codes[..., frame : frame + 1])
-            spectrum, state.past = self.net.spectra(latent, state.past)
-            pieces.append(from_log(spectrum).reshape(-1, bins).cpu().numpy())
-        mags = np.concatenate(pieces) if pieces else np.zeros((0, bins), np.float32)
+        state.waiting = torch.cat([state.waiting, codes.cpu()], dim=-1)
+        pieces = [np.zeros((0, bins), np.float32)]
+        while (count := min(TOGETHER, state.waiting.shape[-1])) == TOGETHER or (last and count):
+            group = F.pad(state.waiting[..., :count], (0, TOGETHER - count)).to(self.net.mean.device)
+            spectrum, state.past = self.net.spectra(self.net.dequantise(group), state.past)
+            pieces.append(from_log(spectrum[:, :count]).reshape(-1, bins).cpu().numpy())
+            state.waiting = state.waiting[..., count:]
+        mags = np.concatenate(pieces)
         return torch.from_numpy(rtisi.push(state.phase, mags, last))[None, None], state
 
     def _whole_frames(self, audio: Tensor) -> Tensor:

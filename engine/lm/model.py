@@ -15,6 +15,8 @@ from engine.lm.conditions import Conditions
 from engine.lm.layers import DecoderLayer, attend, sinusoidal
 from engine.lm.state import LMState
 
+POSITIONS_AT_LEAST = 2048
+
 
 class Transformer(nn.Module):
     """Holder of the layers, so that parameter names equal the published ones."""
@@ -30,6 +32,7 @@ class LanguageModel(nn.Module):
     def __init__(self, config: LMConfig) -> None:
         super().__init__()
         self.config = config
+        self._positions: Tensor | None = None
         self.emb = nn.ModuleList(nn.Embedding(config.card + 1, config.dim) for _ in range(config.n_codebooks))
         self.frame_proj = nn.Linear(config.frame_features, config.dim) if config.frame_features else None
         self.transformer = Transformer(config)
@@ -50,8 +53,11 @@ class LanguageModel(nn.Module):
 
     def positions(self, start: int, count: int, like: Tensor) -> Tensor:
         """Position vectors [count, D] from position `start`."""
-        at = torch.arange(start, start + count, device=like.device)
-        return sinusoidal(at, self.config.dim, self.config.max_period).to(like.dtype)
+        table = self._positions
+        if table is None or len(table) < start + count or table.device != like.device:
+            at = torch.arange(max(POSITIONS_AT_LEAST, 2 * (start + count)), device=like.device)
+            table = self._positions = sinusoidal(at, self.config.dim, self.config.max_period)
+        return table[start : start + count].to(like.dtype)
 
     def logits(self, x: Tensor) -> Tensor:
         """Hidden [R, S, D] to logits [R, K, S, card]."""
@@ -75,7 +81,7 @@ class LanguageModel(nn.Module):
             x = layer.feed_forward(x)
         return self.logits(x[:, prefix_steps:])
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def init_state(self, rows: int, capacity_steps: int, conditions: Conditions) -> LMState:
         """An empty cache for `capacity_steps` audio steps and the prefix; cross keys computed once.  [generate]"""
         config = self.config
@@ -93,7 +99,7 @@ class LanguageModel(nn.Module):
         keys, values = (torch.zeros(shape, dtype=weight.dtype, device=weight.device) for _ in range(2))
         return LMState(keys, values, cross)
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def prefill(self, tokens: Tensor, conditions: Conditions, state: LMState) -> Tensor:
         """Run known steps [R, K, S] (and, first, the prefix); logits [R, K, card] of the last one.  [generate]
 
@@ -109,7 +115,7 @@ class LanguageModel(nn.Module):
         state.step += n_steps
         return self._advance(x, state)
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def step(self, tokens: Tensor, state: LMState, frames: Tensor | None = None) -> Tensor:
         """One step: tokens [R, K], features of this step [R, F] or None; logits [R, K, card].  [generate]"""
         x = self.embed(tokens.unsqueeze(-1), None if frames is None else frames.unsqueeze(1))

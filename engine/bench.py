@@ -1,0 +1,155 @@
+"""Speed of the model alone, and of transformers' MusicGen with the same sizes, alternating in one run.
+
+    python -m engine.bench [--seconds 6] [--rounds 3] [--threads 2] [--json FILE]
+
+`segue bench` runs this beside its measurements of the whole system. Figures are medians over the rounds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from engine.config import LMConfig
+from engine.guidance import Guidance
+from engine.load import load_model
+from engine.model import Ask, Grid, LoadedModel
+from engine.sampling import Sampling
+from engine.stream import StreamSettings, TokenStream, WindowSize
+
+FRAMES_PER_SECOND = 50
+PREFILL_FRAMES = 300
+TOP_K = 250
+
+
+def seconds_of(work: Callable[[], Any]) -> float:
+    """Wall-clock seconds of one call."""
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def stream(model: LoadedModel, n_frames: int, seed: int) -> torch.Tensor:
+    """Codes [K, n] of one guided lane, windows rolling as in the engine."""
+    guidance = Guidance(model.cfg_coef)
+    settings = StreamSettings(
+        Sampling(True, 1.0, min(TOP_K, model.lm.config.card), 0.0),
+        guidance,
+        WindowSize(model.window_frames, model.stride_frames),
+    )
+    ask = Ask(text="rock", grid=Grid(120.0) if "tempo" in model.takes else None)
+
+    def conditions(offset: int, count: int) -> Any:
+        return model.conditioner([ask], guidance, offset, count)[0]
+
+    return TokenStream.begin(model.lm, conditions, None, settings, seed).advance(n_frames)
+
+
+def prefill(model: LoadedModel) -> None:
+    """What a window roll costs before its first new step: conditions, and the kept frames in one pass."""
+    guidance = Guidance(model.cfg_coef)
+    conditions = model.conditioner([Ask(text="rock")], guidance, 0, model.window_frames)[0][0]
+    state = model.lm.init_state(guidance.rows, model.window_frames + 4, conditions)
+    tokens = torch.randint(0, model.lm.config.card, (guidance.rows, model.lm.config.n_codebooks, PREFILL_FRAMES))
+    model.lm.prefill(tokens, conditions, state)
+
+
+def reference_model(config: LMConfig) -> Any:
+    """transformers' MusicGen with this language model's sizes, random weights and a codec too small to matter."""
+    from transformers import (
+        EncodecConfig,
+        MusicgenConfig,
+        MusicgenDecoderConfig,
+        MusicgenForConditionalGeneration,
+        T5Config,
+    )
+
+    text = T5Config(vocab_size=64, d_model=32, d_kv=8, d_ff=64, num_layers=1, num_heads=4)
+    audio = EncodecConfig(
+        sampling_rate=32000, audio_channels=1, num_filters=2, hidden_size=8, codebook_size=config.card,
+        codebook_dim=8, upsampling_ratios=[8, 5, 4, 4], num_lstm_layers=1, target_bandwidths=[2.0],
+        normalize=False, chunk_length_s=None,
+    )  # fmt: skip
+    decoder = MusicgenDecoderConfig(
+        vocab_size=config.card, hidden_size=config.dim, num_hidden_layers=config.n_layers,
+        num_attention_heads=config.n_heads, ffn_dim=config.ffn_mult * config.dim, num_codebooks=config.n_codebooks,
+        pad_token_id=config.card, bos_token_id=config.card, max_position_embeddings=2048,
+    )  # fmt: skip
+    whole = MusicgenConfig(text_encoder=text.to_dict(), audio_encoder=audio.to_dict(), decoder=decoder.to_dict())
+    return MusicgenForConditionalGeneration(whole).eval()
+
+
+def reference_generate(reference: Any, n_frames: int, cfg_coef: float) -> None:
+    """The same number of frames from transformers' `generate`, guided and sampled alike."""
+    inputs = torch.arange(2, 10)[None]
+    special = reference.config.decoder.pad_token_id
+    reference.generate(
+        input_ids=inputs, attention_mask=torch.ones_like(inputs), do_sample=True, guidance_scale=cfg_coef,
+        top_k=TOP_K, max_new_tokens=n_frames + 3, decoder_start_token_id=special, pad_token_id=special,
+    )  # fmt: skip
+
+
+def measure(model: LoadedModel, seconds: float, rounds: int) -> dict[str, float]:
+    """All figures; theirs and ours take turns, so that a busy machine is busy for both."""
+    n_frames = int(seconds * FRAMES_PER_SECOND)
+    codes = stream(model, n_frames, 0)
+    audio = model.codec.decode(codes[None])
+    runs: dict[str, Callable[[], Any]] = {
+        "language model": lambda: stream(model, n_frames, 1),
+        "codec decode": lambda: model.codec.decode(codes[None]),
+        "codec encode": lambda: model.codec.encode(audio),
+        "prefill": lambda: prefill(model),
+    }
+    try:
+        reference = reference_model(model.lm.config)
+        runs["transformers"] = lambda: reference_generate(reference, n_frames, model.cfg_coef)
+    except ImportError:
+        print("transformers is not installed (pip install '.[bench]'): no comparison", file=sys.stderr)
+    taken: dict[str, list[float]] = {name: [] for name in runs}
+    for _ in range(rounds):
+        for name, work in runs.items():
+            taken[name].append(seconds_of(work))
+    median = {name: statistics.median(times) for name, times in taken.items()}
+    figures = {
+        "language model, x real time": seconds / median["language model"],
+        "language model, ms a step": 1000.0 * median["language model"] / n_frames,
+        "codec decode, x real time": seconds / median["codec decode"],
+        "codec encode, x real time": seconds / median["codec encode"],
+        f"prefill of {PREFILL_FRAMES} frames, ms": 1000.0 * median["prefill"],
+    }
+    if "transformers" in median:
+        figures["transformers, x real time"] = seconds / median["transformers"]
+        figures["language model against transformers, times as fast"] = (
+            median["transformers"] / median["language model"]
+        )
+    return figures
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--model", default="embedded")
+    parser.add_argument("--seconds", type=float, default=6.0)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--json", type=Path, default=None)
+    args = parser.parse_args()
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    figures = measure(load_model(args.model), args.seconds, args.rounds)
+    for name, value in figures.items():
+        print(f"{name:<52} {value:8.2f}")
+    if args.json:
+        args.json.write_text(json.dumps({"threads": torch.get_num_threads(), "figures": figures}, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
