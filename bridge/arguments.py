@@ -201,7 +201,9 @@ class Message:
 
 def tidy(value: float) -> float:
     """A number that came as a 32-bit float, as the decimal that was meant: 120.1, not 120.09999847.  [any]"""
-    return value if value == int(value) or abs(value) > 3e38 else shortest_float32(value)
+    if not math.isfinite(value) or value.is_integer():
+        return value
+    return shortest_float32(value)
 
 
 def shown(value: object) -> str:

@@ -1,4 +1,4 @@
-"""The prose of docs/osc.md around the tables; `$HELLO` stands for the address of messages.HELLO, and so on."""
+"""The prose of docs/osc.md around the tables; `$HELLO` stands for the address of messages.HELLO and so on."""
 
 INTRO = """\
 # OSC messages
@@ -10,7 +10,7 @@ $PORT of this machine. Everything a client needs is on this page.
 
 - **Say `$HELLO` first.** It registers you for events and says where answers go: to `reply_port` of your own
   machine or, with 0, to the port you send from. Max needs a reply port; Pd and SuperCollider do not. A client
-  that sends nothing for $TIMEOUT seconds is forgotten and its lanes are closed; `$PING` now and then is enough.
+  that sends nothing for $TIMEOUT seconds is forgotten and its lanes are closed; a `$PING` is enough.
 - **Every request begins with an id**, a whole number that you count up from 1. Its answer repeats the id:
   `$OK id address values...` or `$ERROR id address code text`. Requests marked *slow* may send
   `$PROGRESS` before. No answer? Send the same request again with the same id: it is done once
@@ -23,8 +23,8 @@ $PORT of this machine. Everything a client needs is on this page.
 - **Beats are quarter notes** from the start of the song, whatever the time signature; bars count from 0.
 - A datagram we send has at most $BYTES bytes. Received are up to $DATAGRAM bytes, bundles nested to $DEPTH,
   $RATE messages a second from one sender.
-- **Other machines:** the engine listens on this machine only, unless it was told otherwise and given a secret;
-  then the secret goes into `$HELLO`. It travels unencrypted: use networks that you trust.
+- **Other machines:** the engine listens on this machine only, unless told otherwise and given a secret; then
+  the secret goes into `$HELLO`. It travels unencrypted: use networks that you trust.
 """
 
 SHELL = """\

@@ -157,7 +157,8 @@ class Endpoint:
             self._when_due(packet, source, now)
 
     def _when_due(self, packet: Packet, source: Source, now: float) -> None:
-        ahead = packet.due_seconds - time.time() if packet.due_seconds else 0.0
+        due = packet.due_seconds or 0.0
+        ahead = due - time.time()
         if ahead <= 0:
             self._dispatcher.dispatch(packet, source, now)
         elif ahead > AHEAD_SECONDS_MAX:
@@ -167,7 +168,7 @@ class Endpoint:
             text = f"{SCHEDULED_MAX} messages wait for their timetags and there is room for no more"
             self._dispatcher.complain(packet, Busy(text), source, now)
         else:
-            heapq.heappush(self._scheduled, (ahead + time.time(), next(self._order), packet, source))
+            heapq.heappush(self._scheduled, (due, next(self._order), packet, source))
 
     def _send(self, datagram: bytes, where: Source) -> None:
         if where[1] < PORT_MIN:

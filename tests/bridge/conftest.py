@@ -1,0 +1,85 @@
+"""Fixtures of the bridge's tests: a raw UDP peer, and endpoints that are closed at the end."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator, Mapping
+
+import pytest
+
+from bridge import messages
+from bridge.endpoint import Endpoint
+from bridge.packet import Packet, parse
+from bridge.requests import Handler
+
+PATIENCE_SECONDS = 10.0
+
+
+class Peer:
+    """A bare UDP socket that talks to an endpoint, as any OSC program does."""
+
+    def __init__(self, port: int) -> None:
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind(("127.0.0.1", 0))
+        self.socket.settimeout(PATIENCE_SECONDS)
+        self.socket.connect(("127.0.0.1", port))
+
+    @property
+    def port(self) -> int:
+        return int(self.socket.getsockname()[1])
+
+    def send(self, datagram: bytes) -> None:
+        self.socket.send(datagram)
+
+    def receive(self) -> Packet:
+        (packet,) = parse(self.socket.recv(65535))
+        return packet
+
+    def ask(self, datagram: bytes) -> Packet:
+        """Send and wait for the next thing that comes back."""
+        self.send(datagram)
+        return self.receive()
+
+    def alive(self, id: int = 999) -> bool:
+        """True when a ping is answered; what waited before it is thrown away."""
+        self.send(messages.PING.pack(id))
+        while True:
+            packet = self.receive()
+            if packet.values[:2] == (id, messages.PING.address):
+                return packet.address == messages.OK.address
+
+    def alive_again(self, id: int = 998) -> bool:
+        """True when a ping is answered that is sent again and again, as a client does when the system drops it."""
+        self.socket.settimeout(0.1)
+        for _ in range(int(10 * PATIENCE_SECONDS)):
+            try:
+                if self.alive(id):
+                    return True
+            except TimeoutError:
+                continue
+            finally:
+                self.socket.settimeout(0.1)
+        return False
+
+
+def code_of(packet: Packet) -> str:
+    """The code word of an error answer."""
+    assert packet.address == messages.ERROR.address, packet
+    return str(packet.values[2])
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., tuple[Endpoint, Peer]]]:
+    """Starts an endpoint on a free port with handlers and gives it with a peer that talks to it."""
+    opened: list[tuple[Endpoint, Peer]] = []
+
+    def start(handlers: Mapping[str, Handler] | None = None, **options: object) -> tuple[Endpoint, Peer]:
+        endpoint = Endpoint(0, handlers or {}, **options)  # type: ignore[arg-type]
+        endpoint.start()
+        opened.append((endpoint, Peer(endpoint.port)))
+        return opened[-1]
+
+    yield start
+    for endpoint, peer in opened:
+        endpoint.close()
+        peer.socket.close()
