@@ -213,7 +213,7 @@ def _try_segment(text: str) -> Finding:
 
 
 def _regions() -> list[Finding]:
-    from plugin_host.demo import shipped_regions
+    from plugin_host.plot import shipped_regions
 
     missing = [
         name for name in ("numpy", "soundfile", "matplotlib") if importlib.util.find_spec(name) is None

@@ -1,4 +1,4 @@
-"""What `segue doctor` runs in child processes: each prints one line of JSON. A crash is a finding, not an end."""
+"""What `segue doctor` runs in child processes; each prints one line of JSON, and a crash is a finding."""
 
 TORCH_PROBE = """
 import json, torch, torchaudio
@@ -13,8 +13,8 @@ if torch.backends.mps.is_available():
 print(json.dumps({"version": torch.__version__, "devices": devices}))
 """
 
-# A model of one Identity node, written by hand so that the onnx package is not needed: ModelProto {ir_version 8,
-# graph {node {input x, output y, op_type Identity}, name g, input x float[1], output y float[1]}, opset 17}.
+# A model of one Identity node, written by hand so that the onnx package is not needed: ModelProto
+# {ir_version 8, graph {node {x -> y, Identity}, name g, input x float[1], output y float[1]}, opset 17}.
 ONNX_PROBE = """
 import json, numpy, onnxruntime
 def field(number, data):
@@ -49,7 +49,7 @@ for name in ("rtmidi", "portmidi", "pygame"):
     try:
         found[name] = mido.Backend("mido.backends." + name, load=True).get_output_names()
     except BaseException as error:
-        missing = isinstance(error, ImportError)
-        found[name] = "not installed" if missing else (str(error).splitlines() or [type(error).__name__])[0][:160]
+        said = (str(error).splitlines() or [type(error).__name__])[0][:160]
+        found[name] = "not installed" if isinstance(error, ImportError) else said
 print(json.dumps({"backends": found}))
 """

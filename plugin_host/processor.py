@@ -129,10 +129,13 @@ class Processor:
                 done = end
         else:
             self._rest(out)
-        if reader is not None:
-            self.fill_samples = reader.ahead_samples(position + n_samples)
-        else:
-            self.fill_samples = 0
+        self.fill_samples = 0 if reader is None else self._fill_at(reader, position + n_samples)
+
+    def _fill_at(self, reader: RingReader, position: int) -> int:
+        """Samples that wait from a position on, or from where the music begins if that is later."""
+        plan = reader.plan
+        ahead = plan.sounding and plan.timeline == self.timeline and plan.start_samples > position
+        return reader.ahead_samples(plan.start_samples if ahead else position)
 
     def _take_offered(self) -> RingReader | None:
         reader = self._offered

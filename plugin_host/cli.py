@@ -1,0 +1,251 @@
+"""The command line, `segue`. Only typer is imported here; each command imports what it needs when it runs.
+
+Exit codes: 0 done, 1 a fault of Segue's or (doctor) something the demo needs is missing, 2 wrong option,
+3 no engine or it failed, 4 the region cannot be used, 5 no sound card, 6 the result cannot be written,
+130 Ctrl-C, 143 SIGTERM.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import signal
+import sys
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+EXIT_FAULT, EXIT_ENGINE, EXIT_REGION, EXIT_SOUND_CARD, EXIT_OUTPUT = 1, 3, 4, 5, 6
+EXIT_INTERRUPTED, EXIT_TERMINATED = 130, 143
+EPILOG = (
+    "Exit codes: 0 done; 1 fault, or doctor found the demo cannot run; 2 wrong option; 3 no engine, or it "
+    "failed; 4 region unusable; 5 no sound card; 6 result not writable; 130 Ctrl-C; 143 SIGTERM."
+)
+
+app = typer.Typer(
+    name="segue",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Plays on with you: give it some bars of your music, and it goes on in time, from your bar line.",
+    epilog=EPILOG,
+)
+
+
+class Role(StrEnum):
+    """What a region is for."""
+
+    CONTINUE = "continue"
+    MELODY = "melody"
+    STYLE = "style"
+
+
+class _Terminated(SystemExit):
+    """SIGTERM, as an exception that unwinds and cleans up."""
+
+
+def _on_sigterm(number: int, frame: FrameType | None) -> NoReturn:
+    raise _Terminated(EXIT_TERMINATED)
+
+
+def _guarded(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Errors in one line and an exit code instead of a traceback; Ctrl-C and SIGTERM unwind."""
+
+    @functools.wraps(command)
+    def run(*arguments: Any, **options: Any) -> Any:
+        from bridge.errors import SegueError
+
+        signal.signal(signal.SIGTERM, _on_sigterm)
+        try:
+            return command(*arguments, **options)
+        except KeyboardInterrupt:
+            typer.echo("\nstopped", err=True)
+            raise typer.Exit(EXIT_INTERRUPTED) from None
+        except SegueError as error:
+            typer.echo(f"segue: {error}", err=True)
+            raise typer.Exit(_exit_code(error)) from None
+
+    return run
+
+
+def _exit_code(error: Exception) -> int:
+    from bridge.errors import RegionError
+    from plugin_host.plot import OutputError
+    from plugin_host.soundcard import SoundCardError
+
+    kinds = ((RegionError, EXIT_REGION), (SoundCardError, EXIT_SOUND_CARD), (OutputError, EXIT_OUTPUT))
+    return next((code for kind, code in kinds if isinstance(error, kind)), EXIT_ENGINE)
+
+
+Bpm = Annotated[
+    float | None, typer.Option(min=20, max=999, help="Tempo in beats a minute; without it the region's own.")
+]
+Bars = Annotated[int, typer.Option(min=1, max=10_000, help="How many bars Segue plays.")]
+Prompt = Annotated[str, typer.Option(help="What it should sound like, in words: 'warm lofi piano'.")]
+Seed = Annotated[int, typer.Option(min=-1, max=2**24, help="Same seed, same music; -1 draws one.")]
+Region = Annotated[
+    Path | None,
+    typer.Option(help="Your music: a WAV, FLAC, AIFF, OGG or MP3 file; or a region of the package by name."),
+]
+Reference = Annotated[
+    Role, typer.Option(help="Go on from the region, or follow its melody, or sound like it.")
+]
+Device = Annotated[str, typer.Option(help="What the model runs on: cpu, cuda, cuda:1, mps, auto.")]
+SoundDevice = Annotated[str, typer.Option(help="Sound card, by name or number as `segue doctor` lists them.")]
+
+
+def _sound_device(text: str) -> str | int | None:
+    return int(text) if text.isdigit() else text or None
+
+
+@app.command(short_help="Hear it: Segue goes on with a region of music.")
+@_guarded
+def demo(
+    bpm: Bpm = None,
+    bars: Bars = 16,
+    prompt: Prompt = "",
+    seed: Seed = -1,
+    region: Region = None,
+    reference: Reference = Role.CONTINUE,
+    out: Annotated[Path, typer.Option(help="Folder for demo.wav, demo.png and the engine's log.")] = Path(
+        "segue-demo"
+    ),
+    play: Annotated[bool, typer.Option("--play", help="Play it on the sound card while it is made.")] = False,
+    sound_device: SoundDevice = "",
+    device: Device = "cpu",
+    model: Annotated[
+        str, typer.Option(help="The model that comes with Segue, or a checkpoint.")
+    ] = "embedded",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="UDP port for the engine; 0: a free one.")] = 0,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="As fast as the computer can, not in real time.")
+    ] = False,
+) -> None:
+    """Hear it: a region is played, and Segue goes on with it from the next bar line.
+
+    Starts an engine of its own, plays in real time, and leaves demo.wav (your region, then exactly so many
+    bars of Segue), demo.png (what was heard, bar by bar, and how well the engine kept ahead) and a report.
+    """
+    from plugin_host.demo import DemoOptions, run_demo
+    from plugin_host.performance import Means
+    from plugin_host.plot import Wish
+    from plugin_host.screen import Screen
+
+    if play and offline:
+        raise typer.BadParameter("--play is in real time, --offline is not: choose one")
+    wish = Wish(role=reference.value, region=region, bpm=bpm, bars=bars)
+    means = Means(play=play, sound_device=_sound_device(sound_device), offline=offline)
+    run_demo(DemoOptions(wish, means, prompt, seed, model, device, port, out), Screen())
+
+
+@app.command(
+    short_help="Run the engine for your DAW, until Ctrl-C.",
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    add_help_option=False,
+)
+def engine(context: typer.Context) -> None:
+    """Run the engine until Ctrl-C, the model hot for your DAW. `segue engine --help` lists its options."""
+    command = [sys.executable, "-m", "engine", *context.args]
+    sys.stdout.flush()
+    if os.name == "posix":
+        os.execv(sys.executable, command)  # noqa: S606 - the engine takes this process over, signals and all
+    import subprocess
+
+    raise typer.Exit(subprocess.call(command))  # noqa: S603
+
+
+@app.command(short_help="Play with a running engine, to sound card or file.")
+@_guarded
+def host(
+    bpm: Bpm = None,
+    signature: Annotated[str, typer.Option(help="Time signature, like 4/4 or 7/8.")] = "4/4",
+    bars: Annotated[int, typer.Option(min=0, help="How many bars Segue plays; 0: until Ctrl-C.")] = 0,
+    prompt: Prompt = "",
+    preset: Annotated[str, typer.Option(help="A named set of values, see presets/README.md.")] = "",
+    seed: Seed = -1,
+    region: Region = None,
+    reference: Reference = Role.CONTINUE,
+    out: Annotated[
+        Path | None, typer.Option(help="WAV file to write instead of using the sound card; needs --bars.")
+    ] = None,
+    sound_device: SoundDevice = "",
+    rate: Annotated[int, typer.Option(min=8000, max=192_000, help="Sample rate in Hz.")] = 48_000,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="UDP port of the engine.")] = 9600,
+    secret_file: Annotated[Path | None, typer.Option(help="File with the engine's secret.")] = None,
+    offline: Annotated[bool, typer.Option("--offline", help="With --out: as fast as it can.")] = False,
+) -> None:
+    """Play with an engine that runs already (`segue engine`), on a sound card or into a file."""
+    from bridge.units import Signature
+    from plugin_host.host_command import HostOptions, run_host
+    from plugin_host.performance import Means
+    from plugin_host.plot import Wish
+    from plugin_host.screen import Screen
+
+    if out is not None and bars == 0:
+        raise typer.BadParameter("--out needs --bars: a file must end")
+    try:
+        meter = Signature(*(int(part) for part in signature.split("/")))
+        secret = secret_file.read_text("utf-8").strip() if secret_file else ""
+    except (ValueError, TypeError) as error:
+        raise typer.BadParameter(f"--signature {signature}: {error}") from None
+    except OSError as error:
+        raise typer.BadParameter(f"--secret-file: {error}") from None
+    wish = Wish(reference.value, region, bpm, bars, rate, meter)
+    means = Means(play=out is None, sound_device=_sound_device(sound_device), offline=offline)
+    run_host(HostOptions(wish, means, prompt, preset, seed, {}, port, secret, out), Screen())
+
+
+@app.command(short_help="What this computer has, and what is missing.")
+@_guarded
+def doctor(
+    port: Annotated[int, typer.Option(min=1, max=65535, help="UDP port to look at.")] = 9600,
+) -> None:
+    """Say what this computer has, and what to install for what is missing. 0 when `segue demo` can run."""
+    from plugin_host.doctor import BAD, examine
+
+    bad = 0
+    for finding in examine(port):
+        typer.echo(f"  {finding.mark}  {finding.what:<14} {finding.text}")
+        if finding.advice:
+            typer.echo(f"      {'':<14} -> {finding.advice}")
+        bad += finding.mark == BAD
+    typer.echo("")
+    typer.echo("segue demo cannot run yet: see the lines marked !!" if bad else "segue demo can run.")
+    raise typer.Exit(EXIT_FAULT if bad else 0)
+
+
+@app.command(short_help="Measure this computer.")
+@_guarded
+def bench(
+    out: Annotated[Path, typer.Option(help="JSON file with all figures.")] = Path("segue-bench.json"),
+    device: Device = "cpu",
+    quick: Annotated[bool, typer.Option("--quick", help="Ring and host only, no model.")] = False,
+) -> None:
+    """Measure this computer: hand-over through the ring, the model's speed, time to first sound."""
+    from plugin_host.bench import run_bench
+    from plugin_host.screen import Screen
+
+    run_bench(out, device, quick, Screen())
+
+
+@app.command()
+def version() -> None:
+    """Say which Segue this is."""
+    from plugin_host.doctor import version as installed
+
+    typer.echo(f"segue {installed()}")
+
+
+def main() -> None:
+    """Entry point of the `segue` command.  [main]"""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,58 @@
+"""`segue host`: the plugin host against an engine that runs already, on a sound card or into a file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bridge.messages import DEFAULT_PORT
+from plugin_host import report
+from plugin_host.client import Client
+from plugin_host.performance import Means, Performance
+from plugin_host.plot import Plot, Wish, plot_nothing, plot_region, ready_folder, save_wav
+from plugin_host.screen import Screen
+from plugin_host.session import LaneSession, Setup
+
+
+@dataclass(frozen=True)
+class HostOptions:
+    """What `segue host` was asked for; `out` None plays on the sound card and keeps nothing."""
+
+    wish: Wish = field(default_factory=Wish)
+    means: Means = field(default_factory=Means)
+    prompt: str = ""
+    preset: str = ""
+    seed: int = -1
+    values: Mapping[str, float] = field(default_factory=dict)
+    port: int = DEFAULT_PORT
+    secret: str = ""
+    out: Path | None = None
+
+
+def run_host(options: HostOptions, screen: Screen) -> None:
+    """Play until the last bar or an interrupt; raises the SegueError that says what went wrong.  [main]"""
+    folder = ready_folder(options.out.parent if options.out else Path.cwd())
+    plot = plot_region(options.wish, folder) if options.wish.region else plot_nothing(options.wish)
+    screen.say(f"region: {plot.words}")
+    with Client(options.port, name="segue host", secret=options.secret) as client:
+        model = client.model()
+        screen.say(f"engine: {model.model}, takes {model.abilities}")
+        _play(options, plot, client, screen)
+
+
+def _play(options: HostOptions, plot: Plot, client: Client, screen: Screen) -> None:
+    regions = (plot.region,) if plot.region else ()
+    setup = Setup(options.prompt, options.preset, options.seed, options.values, regions)
+    performance = Performance(plot, options.means, screen.say, screen.show, record=options.out is not None)
+    session = LaneSession(client, performance.processor, setup, screen.say)
+    try:
+        session.open()
+        found = performance.run(session, lambda: None)
+    finally:
+        session.close()
+        if options.out is not None and len(performance.take.audio):
+            save_wav(options.out, performance.take.audio, options.wish.rate_hz)
+            screen.say(f"  {options.out}")
+    for line in report.lines(found, plot.stretch.grid):
+        screen.say(line)

@@ -1,0 +1,128 @@
+"""Where a region lies on the host's timeline, and what the engine is given of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from bridge.errors import SegueError
+from bridge.region_file import read_region
+from bridge.ring import ENDLESS_SAMPLES, Audio
+from bridge.transport import Grid
+from bridge.units import Signature
+from plugin_host.clip import Clip, fit, place_before_bar, tempo_of
+from plugin_host.report import Stretch
+from plugin_host.session import RegionFile
+
+CHANNELS = 2
+
+
+class OutputError(SegueError):
+    """A result cannot be written; the message says where and why."""
+
+    code = "output"
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What was asked for; `bpm` None takes the region's own tempo, `bars` 0 is endless."""
+
+    role: str = "continue"
+    region: Path | None = None
+    bpm: float | None = None
+    bars: int = 16
+    rate_hz: int = 48_000
+    signature: Signature = Signature(4, 4)  # noqa: RUF009 - frozen
+
+
+@dataclass(frozen=True)
+class Plot:
+    """The region on the host's timeline, and the file that the engine reads."""
+
+    clip: Clip | None
+    stretch: Stretch
+    region: RegionFile | None
+    words: str
+
+
+def shipped_regions() -> dict[str, Path]:
+    """The regions in the package, by name.  [main]"""
+    folder = Path(str(resources.files("presets"))) / "regions"
+    return {path.stem: path for path in sorted(folder.glob("*.*")) if path.suffix in (".flac", ".wav")}
+
+
+def find_region(wish: Wish) -> Path:
+    """The file asked for, a shipped one by name, or the shipped one nearest to the tempo.
+
+    OutputError when the package has none.  [main]
+    """
+    shipped = shipped_regions()
+    if wish.region is not None:
+        return shipped.get(str(wish.region), wish.region.expanduser().absolute())
+    if not shipped:
+        raise OutputError(
+            "the package has no regions: is it installed whole? Give one of yours: --region FILE"
+        )
+    wanted = 120.0 if wish.bpm is None else wish.bpm
+    return min(shipped.values(), key=lambda path: abs(tempo_of(path, 8.0)[0] - wanted))
+
+
+def plot_region(wish: Wish, copies: Path) -> Plot:
+    """Read the region and lay it on the timeline, so that it ends on the bar line where the music goes on.
+
+    One at another tempo than the host's is changed and written to `copies`. Raises the RegionError that fits,
+    OutputError when the copy cannot be written.  [main]
+    """
+    path = find_region(wish)
+    region = read_region(str(path), wish.role, 120.0, 0.0)
+    own_bpm, how = tempo_of(path, region.seconds, float(wish.signature.beats_per_bar))
+    if wish.bpm is not None and path not in shipped_regions().values():
+        own_bpm, how = wish.bpm, "as given"
+    bpm = own_bpm if wish.bpm is None else wish.bpm
+    grid = Grid(wish.rate_hz, bpm, wish.signature)
+    words = [f"{path.name}, {region.seconds:.1f} s at {own_bpm:g} bpm ({how})"]
+    if own_bpm != bpm:
+        words.append(f"played at {bpm:g} bpm like a record, pitch and all")
+    if region.note:
+        words.append(region.note)
+    audio = fit(region.audio, region.rate_hz, own_bpm, grid, CHANNELS)
+    clip, bar = place_before_bar(audio, grid, fade_out=wish.role != "continue")
+    if own_bpm != bpm:
+        path = copies / "region.wav"
+        save_wav(path, clip.audio, wish.rate_hz)
+    start_beats = float(grid.beats_at(clip.start_samples))
+    handed = RegionFile(wish.role, path, bpm, start_beats)
+    return Plot(clip, _stretch(grid, bar, wish.bars), handed, "; ".join(words))
+
+
+def plot_nothing(wish: Wish) -> Plot:
+    """No region: the music begins with the timeline.  [main]"""
+    grid = Grid(wish.rate_hz, 120.0 if wish.bpm is None else wish.bpm, wish.signature)
+    return Plot(None, _stretch(grid, 0, wish.bars), None, "none: Segue begins by itself")
+
+
+def _stretch(grid: Grid, bar: int, bars: int) -> Stretch:
+    return Stretch(grid, grid.bar_start(bar), grid.bar_start(bar + bars) if bars else ENDLESS_SAMPLES)
+
+
+def save_wav(path: Path, audio: Audio, rate_hz: int) -> None:
+    """Write 24-bit WAV; what is above full scale is clipped. OutputError.  [main]"""
+    import soundfile
+
+    try:
+        soundfile.write(path, audio, rate_hz, subtype="PCM_24")
+    except (OSError, RuntimeError) as error:
+        raise OutputError(f"{path} cannot be written: {error}") from None
+
+
+def ready_folder(folder: Path) -> Path:
+    """The folder, made and writable, as an absolute path; OutputError when it cannot be.  [main]"""
+    probe = folder / ".segue-probe"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise OutputError(f"{folder} cannot be written to: {error.strerror}") from None
+    return folder.absolute()
