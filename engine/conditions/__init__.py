@@ -1,0 +1,1 @@
+"""What goes into the language model besides tokens: text, melody, style, tempo."""
