@@ -1,8 +1,11 @@
-"""`segue bench`: figures of this computer, as a table and as JSON. The engine measures itself in a process.
+"""`segue bench`: figures of this computer, as a table and as JSON.
+
+Ring and host are measured here; the whole system as it is played, with an engine in its own process and a
+paced host beside it; the model alone, and transformers beside it, by `python -m engine.bench`.
+"""
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import platform
 import statistics
@@ -10,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -18,10 +22,16 @@ import numpy as np
 from bridge.errors import SegueError
 from bridge.ring import Plan, RingReader, RingWriter
 from bridge.transport import Grid, Transport
+from bridge.units import samples_to_seconds
+from plugin_host.client import Client
 from plugin_host.doctor import version
-from plugin_host.plot import OutputError
+from plugin_host.engine_process import EngineProcess, free_port
+from plugin_host.performance import Means, Performance
+from plugin_host.plot import OutputError, Plot, Wish, plot_region
 from plugin_host.processor import Processor
+from plugin_host.report import Figures
 from plugin_host.screen import Screen
+from plugin_host.session import LaneSession, RegionFile, Setup
 
 BLOCKS = 20_000
 BLOCK_SAMPLES = 256
@@ -96,31 +106,94 @@ def _process(writer: RingWriter, reader: RingReader, processor: Processor) -> li
     ]
 
 
-def measure_engine(device: str) -> list[Row]:
-    """Figures of `python -m engine.bench`, which prints one JSON list of rows last; BenchError.  [main]"""
+def measure_system(device: str, screen: Screen) -> list[Row]:
+    """Time to first sound of a hot engine, then sixteen bars in real time; the errors of a demo.  [main]"""
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder)
+        plot = plot_region(Wish(), out)
+        engine = EngineProcess(free_port(), out / "engine.log", ["--device", device])
+        try:
+            engine.start()
+            with closing(
+                engine.connect(lambda: Client(engine.port, name="segue bench"), screen.say)
+            ) as client:
+                first = _first_sounds(plot, client, screen)
+                found = _perform(plot, client, screen)
+        finally:
+            engine.stop()
+    low_ms = 1000 * float(samples_to_seconds(found.fill_low_samples or 0, RATE_HZ))
+    return [
+        Row("go to first sound, hot, median of 5", 1000 * statistics.median(first), "ms", "< 500"),
+        Row("go to first sound, hot, slowest of 5", 1000 * max(first), "ms"),
+        Row("real-time factor, host beside it", found.realtime_ratio, "x", "> 3"),
+        Row("ring fill, lowest in 16 bars", low_ms, "ms"),
+        Row("underruns in 16 bars", found.underruns, "", "0"),
+        Row("late blocks in 16 bars", found.late_blocks, "", "0"),
+        Row("engine memory", found.engine_memory_mb, "MB", "< 1500"),
+    ]
+
+
+def _first_sounds(plot: Plot, client: Client, screen: Screen) -> list[float]:
+    """Seconds from play to the first block in the ring, five times, the host standing."""
+    grid, took = plot.stretch.grid, []
+    processor = Processor(RATE_HZ)
+    session = LaneSession(client, processor, Setup(seed=1, regions=_regions(plot)), screen.say)
+    try:
+        session.open()
+        processor.process(np.zeros((BLOCK_SAMPLES, 2), np.float32), Transport(False, 0, grid))
+        for number in range(6):
+            began = time.monotonic()
+            session.play(float(grid.beats_at(plot.stretch.start_samples)), 4, 4.0)
+            if number:  # the first one warms up what the engine has not met
+                took.append(time.monotonic() - began)
+            client.stop(session.lane)
+    finally:
+        session.close()
+    return took
+
+
+def _perform(plot: Plot, client: Client, screen: Screen) -> Figures:
+    performance = Performance(plot, Means(), screen.say, screen.show, record=True)
+    setup = Setup(seed=1, regions=_regions(plot))
+    session = LaneSession(client, performance.processor, setup, screen.say)
+    try:
+        session.open()
+        return performance.run(session, lambda: None)
+    finally:
+        session.close()
+
+
+def _regions(plot: Plot) -> tuple[RegionFile, ...]:
+    return (plot.region,) if plot.region else ()
+
+
+def measure_model(screen: Screen) -> list[Row]:
+    """The figures of `python -m engine.bench`; BenchError when it fails.  [main]"""
+    screen.say("measuring the model alone")
     with tempfile.TemporaryDirectory() as folder:
         found = Path(folder) / "engine.json"
-        command = [sys.executable, "-m", "engine.bench", "--device", device, "--json", str(found)]
+        command = [sys.executable, "-m", "engine.bench", "--json", str(found)]
         try:
-            done = subprocess.run(command, timeout=ENGINE_SECONDS, check=False)  # noqa: S603
+            done = subprocess.run(  # noqa: S603 - our own command
+                command, timeout=ENGINE_SECONDS, stdout=subprocess.DEVNULL, check=False
+            )
         except (OSError, subprocess.TimeoutExpired) as error:
-            raise BenchError(f"the engine's bench does not run: {error}") from None
+            raise BenchError(f"the model's bench does not run: {error}") from None
         if done.returncode != 0:
-            raise BenchError(f"the engine's bench ended with code {done.returncode}")
-        return [Row(**row) for row in json.loads(found.read_text())]
+            raise BenchError(f"the model's bench ended with code {done.returncode}")
+        figures: dict[str, float] = json.loads(found.read_text())["figures"]
+    return [Row(name, value, "") for name, value in figures.items()]
 
 
 def run_bench(out: Path, device: str, quick: bool, screen: Screen) -> list[Row]:
-    """Measure, print the table, write the JSON; raises OutputError, BenchError.  [main]"""
+    """Measure, print the table, write the JSON; OutputError, BenchError, and what a demo raises.  [main]"""
     rows = measure_ring()
     _show(rows, screen)
     if not quick:
-        if importlib.util.find_spec("engine.bench") is None:
-            raise BenchError("engine.bench is not in the package: is it installed whole?")
-        screen.say("measuring the engine; this takes a few minutes")
-        engine = measure_engine(device)
-        _show(engine, screen)
-        rows += engine
+        for measure in (lambda: measure_system(device, screen), lambda: measure_model(screen)):
+            measured = measure()
+            _show(measured, screen)
+            rows += measured
     head = {"segue": version(), "machine": platform.platform(), "python": platform.python_version()}
     try:
         out.write_text(json.dumps({**head, "rows": [asdict(row) for row in rows]}, indent=1) + "\n")
@@ -132,4 +205,4 @@ def run_bench(out: Path, device: str, quick: bool, screen: Screen) -> list[Row]:
 
 def _show(rows: list[Row], screen: Screen) -> None:
     for row in rows:
-        screen.say(f"  {row.name:<44} {row.value:>10.1f} {row.unit:<6} {row.goal and f'goal {row.goal}'}")
+        screen.say(f"  {row.name:<50} {row.value:>10.2f} {row.unit:<6} {row.goal and f'goal {row.goal}'}")

@@ -98,8 +98,8 @@ class Performance:
             attend()
             now = self.host.timeline.now
             session.look(now.grid, now.position_samples)
-            self._show(self._progress())
             time.sleep(LOOK_SECONDS)
+            self._show(self._progress())
         self._show("")
 
     def _progress(self) -> str:
