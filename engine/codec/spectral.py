@@ -16,6 +16,7 @@ from engine.codec.spectral_net import SpectralNet, from_log, to_log
 
 TOGETHER = 2
 CONTEXT_FRAMES = 24
+ROUND_FROM = 0.7
 
 
 def log_spectra(audio: Tensor, subframes: int = 2) -> Tensor:
@@ -27,6 +28,12 @@ def log_spectra(audio: Tensor, subframes: int = 2) -> Tensor:
     )
     mags = spectrum.abs().transpose(1, 2)
     return to_log(mags).reshape(mags.shape[0], -1, subframes * mags.shape[2])
+
+
+def round_off(audio: Tensor) -> Tensor:
+    """Peaks above 0.7 rounded off below 1, as in everything the codec was trained on.  [any]"""
+    over = (audio.abs() - ROUND_FROM).clamp(min=0.0)
+    return torch.where(over > 0, audio.sign() * (ROUND_FROM + (1 - ROUND_FROM) * (over / (1 - ROUND_FROM)).tanh()), audio)
 
 
 @dataclass
@@ -97,7 +104,7 @@ class SpectralCodec:
             pieces.append(from_log(spectrum[:, :count]).reshape(-1, bins).cpu().numpy())
             state.waiting = state.waiting[..., count:]
         mags = np.concatenate(pieces)
-        return torch.from_numpy(rtisi.push(state.phase, mags, last))[None, None], state
+        return round_off(torch.from_numpy(rtisi.push(state.phase, mags, last)))[None, None], state
 
     def _whole_frames(self, audio: Tensor) -> Tensor:
         """Silence appended up to a whole frame."""

@@ -77,12 +77,14 @@ class SpectralNet(nn.Module):
     """Encoder, codebooks and decoder."""
 
     mean: Tensor
+    ceiling: Tensor
 
     def __init__(self, config: SpectralConfig) -> None:
         super().__init__()
         self.config = config
         width, wide = config.encoder_width, config.decoder_width
         self.register_buffer("mean", torch.zeros(config.spectrum))
+        self.register_buffer("ceiling", torch.full((config.spectrum,), 6.0))  # loudest log-magnitude ever trained on
         self.analysis = nn.Linear(config.spectrum, config.latent, bias=False)
         self.encoder_in = nn.Linear(config.latent, width)
         self.encoder = nn.ModuleList(CausalBlock(width, config.kernel) for _ in range(config.encoder_blocks))
@@ -126,4 +128,5 @@ class SpectralNet(nn.Module):
         for index, block in enumerate(self.decoder):
             x, after = block(x, None if past is None else past[index])
             kept.append(after)
-        return self.synthesis(latents) + self.mean + self.decoder_out(x), kept
+        out = self.synthesis(latents) + self.mean + self.decoder_out(x)
+        return torch.minimum(out, self.ceiling), kept

@@ -16,6 +16,7 @@ from engine.codec.spectral_net import SpectralConfig, SpectralNet
 
 BIN_HZ = 25.0
 HALF_WEIGHT_HZ = 1500.0
+CEILING_MARGIN = 0.1
 
 
 def bin_weights(config: SpectralConfig) -> Tensor:
@@ -67,6 +68,7 @@ def fit(spectra: Tensor, config: SpectralConfig) -> SpectralNet:
     net = SpectralNet(config)
     weights = bin_weights(config)
     net.mean.copy_(spectra.mean(dim=0))
+    net.ceiling.copy_(spectra.amax(dim=0) + CEILING_MARGIN)
     centred = (spectra - net.mean) * weights
     _, vectors = torch.linalg.eigh(centred.T @ centred / len(centred))
     components = vectors[:, -config.latent :].flip(1).T.contiguous()
