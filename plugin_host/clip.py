@@ -46,14 +46,14 @@ class Clip:
 def tempo_of(path: Path, seconds: float, beats_per_bar: float = 4.0) -> tuple[float, str]:
     """Tempo of a file in bpm, and how it was found: from a name like `riff-92bpm.wav`, else from its length.
 
-    By length it is the tempo between 80 and 160 at which the file is 1, 2, 4, 8.. bars long.  [main]
+    By length it is the tempo between 80 and 160 at which the file is .. 1/2, 1, 2, 4, 8 .. bars long.  [main]
     """
     named = _TEMPO_IN_NAME.search(path.stem)
     if named and 20 <= float(named[1]) <= 999:
         return float(named[1]), "from its name"
     one_bar_bpm = float(fitting_tempo(beats_per_bar, seconds))
-    bars = 2 ** max(0, math.ceil(math.log2(80 / one_bar_bpm)))
-    return round(one_bar_bpm * bars, 3), f"its length, {bars} bars"
+    bars = 2.0 ** math.ceil(math.log2(80 / one_bar_bpm))
+    return round(one_bar_bpm * bars, 3), f"its length, {bars:g} bars"
 
 
 def resample(audio: Audio, ratio: float) -> Audio:

@@ -40,7 +40,8 @@ def test_the_header_is_the_generated_one() -> None:
 def test_sections_fill_whole_lines_and_do_not_overlap() -> None:
     end = 0
     for section in layout.SECTIONS:
-        assert section.start == end and section.start % 64 == 0
+        assert section.start == end
+        assert section.start % 64 == 0
         end = section.start + section.n_bytes
     assert end <= layout.HEADER_BYTES
     sides = {section.start // 64: section.writer for section in layout.SECTIONS}
@@ -59,7 +60,8 @@ def test_slot_words_are_where_the_table_says() -> None:
 @pytest.mark.parametrize("capacity", [4, 64, 2048, 65536])
 def test_payload_is_page_aligned_behind_the_slots(capacity: int) -> None:
     begin = layout.payload_offset(capacity)
-    assert begin % 4096 == 0 and 0 <= begin - 512 - 32 * capacity < 4096
+    assert begin % 4096 == 0
+    assert 0 <= begin - 512 - 32 * capacity < 4096
     assert layout.segment_bytes(2, 256, capacity) == begin + capacity * 256 * 8
 
 

@@ -50,7 +50,8 @@ Pair = tuple[RingWriter, RingReader]
 def fetch(reader: RingReader, position: int, n: int, timeline: int = 0) -> tuple[int, int, Audio]:
     out = np.full((n, reader.form.channels), -1, np.float32)
     begin, end = reader.read(position, out, timeline)
-    assert (out[:begin] == -1).all() and (out[end:] == -1).all()
+    assert (out[:begin] == -1).all()
+    assert (out[end:] == -1).all()
     return begin, end, out[begin:end]
 
 
@@ -80,7 +81,8 @@ def test_any_cut_of_writes_and_reads_equals_whole(pair: Pair, seed: int) -> None
 
 def test_full_takes_no_more_and_loses_nothing(pair: Pair) -> None:
     writer, reader = pair
-    assert writer.write(0, ramp(0, 100), 1) == 64 and writer.space_samples == 0
+    assert writer.write(0, ramp(0, 100), 1) == 64
+    assert writer.space_samples == 0
     assert writer.write(64, ramp(64, 1), 1) == 0
     assert reader.ahead_samples(10) == 54
     assert np.array_equal(fetch(reader, 0, 16)[2], ramp(0, 16))
@@ -101,17 +103,20 @@ def test_gap_is_told_and_what_follows_stays(pair: Pair) -> None:
     writer.write(12, ramp(12, 8), 1)
     assert fetch(reader, 0, 32)[:2] == (0, 8)
     begin, end, got = fetch(reader, 8, 24)
-    assert (begin, end) == (4, 12) and np.array_equal(got, ramp(12, 8))
+    assert (begin, end) == (4, 12)
+    assert np.array_equal(got, ramp(12, 8))
 
 
 def test_late_blocks_are_dropped_and_counted(pair: Pair) -> None:
     writer, reader = pair
     writer.write(0, ramp(0, 48), 1)
     assert np.array_equal(fetch(reader, 40, 16)[2], ramp(40, 8))
-    assert reader.counters.late_blocks == 2 and reader.counters.blocks == 1
+    assert reader.counters.late_blocks == 2
+    assert reader.counters.blocks == 1
     writer.write(48, ramp(48, 16), 1)
     assert fetch(reader, 200, 16)[:2] == (0, 0)
-    assert reader.counters.late_blocks == 3 and writer.space_samples == 64
+    assert reader.counters.late_blocks == 3
+    assert writer.space_samples == 64
 
 
 def test_block_that_ends_where_the_reader_begins_is_late(pair: Pair) -> None:
@@ -129,10 +134,12 @@ def test_newer_plan_overtakes_from_its_position(pair: Pair) -> None:
     out = np.zeros((36, 2), np.float32)
     assert reader.read(0, out) == (0, 36)
     assert np.array_equal(out, np.concatenate([ramp(0, 20), ramp(1020, 16)]))
-    assert reader.plan.generation == 2 and reader.plan.sounding
+    assert reader.plan.generation == 2
+    assert reader.plan.sounding
     writer.set_plan(Plan(generation=3, from_samples=0))
     writer.write(36, ramp(0, 16), 2)
-    assert fetch(reader, 36, 16)[:2] == (0, 0) and reader.counters.stale_blocks == 1
+    assert fetch(reader, 36, 16)[:2] == (0, 0)
+    assert reader.counters.stale_blocks == 1
 
 
 def test_jump_drops_the_old_timeline_and_waits_for_the_next(pair: Pair) -> None:
@@ -141,7 +148,8 @@ def test_jump_drops_the_old_timeline_and_waits_for_the_next(pair: Pair) -> None:
     writer.write(50, ramp(500, 16), 1, timeline=1)
     assert fetch(reader, 50, 16, timeline=0)[:2] == (0, 0)  # of the next pass: stays, and 100 waits before it
     assert np.array_equal(fetch(reader, 50, 16, timeline=1)[2], ramp(500, 16))
-    assert reader.counters.stale_blocks == 1 and reader.counters.late_blocks == 0
+    assert reader.counters.stale_blocks == 1
+    assert reader.counters.late_blocks == 0
 
 
 def test_block_of_the_next_loop_pass_is_kept_for_it(pair: Pair) -> None:
@@ -174,7 +182,8 @@ def test_wrong_audio_is_refused(pair: Pair) -> None:
 def test_capacity_holds_the_seconds() -> None:
     for rate in (8000, 44100, 48000, 192000):
         blocks = capacity_for(4.0, rate)
-        assert blocks & (blocks - 1) == 0 and blocks * 256 >= 4 * rate > blocks * 64
+        assert blocks & (blocks - 1) == 0
+        assert blocks * 256 >= 4 * rate > blocks * 64
     for bad in ({"channels": 9}, {"capacity_blocks": 12}, {"block_samples": 8}, {"sample_rate_hz": 1}):
         with pytest.raises(ValueError, match=next(iter(bad))):
             RingForm(**{"sample_rate_hz": 48000, **bad})
@@ -190,14 +199,16 @@ def test_listeners_hear_all_and_move_nothing(pair: Pair) -> None:
     for listener in listeners:
         heard = []
         while (found := listener.hear(out)) is not None:
-            assert found[0] == 7 + 16 * len(heard) and found[2] == 5
+            assert found[0] == 7 + 16 * len(heard)
+            assert found[2] == 5
             heard.append(out[: found[1]].copy())
         assert np.array_equal(np.concatenate(heard), ramp(7, 40))
     assert before != after_write == bytes(writer.segment.memory[:256])
     for turn in range(20):
         writer.write(100 + 16 * turn, ramp(0, 16), 5)
         reader.read(100 + 16 * turn, out)
-    assert listeners[0].hear(out) == (100 + 16 * 17, 16, 5) and listeners[0].lost_blocks == 17
+    assert listeners[0].hear(out) == (100 + 16 * 17, 16, 5)
+    assert listeners[0].lost_blocks == 17
     for listener in listeners:
         listener.close()
 
@@ -253,8 +264,10 @@ def test_what_a_killed_engine_left_is_cleared_and_the_living_stays() -> None:
     process.wait()
     assert name in shm.existing()
     removed = shm.remove_stale()
-    assert name in removed and living.name not in removed
-    assert name not in shm.existing() and living.name in shm.existing()
+    assert name in removed
+    assert living.name not in removed
+    assert name not in shm.existing()
+    assert living.name in shm.existing()
     with pytest.raises(SegmentMissing, match=name):
         RingReader.attach(name)
     with pytest.raises(SegmentMissing, match="removed"):
@@ -290,7 +303,7 @@ def test_second_reader_is_refused_while_the_first_lives() -> None:
 
 
 @pytest.mark.parametrize(
-    "name, value, said",
+    ("name", "value", "said"),
     [
         ("magic", 0, "not a Segue ring"),
         ("version", layout.VERSION + 1, "layout version 2, this host reads 1"),
@@ -378,7 +391,8 @@ def test_hostile_words_never_crash_the_reader_nor_get_out() -> None:
         word = noise.choice(edges) if noise.random() < 0.5 else noise.getrandbits(64)
         memory[at : at + 8] = word.to_bytes(8, "little")
         begin, end = reader.read(noise.randrange(200), out, noise.choice((0, 0, 0, 1)))
-        assert 0 <= begin <= end <= 64 and np.isfinite(out[begin:end]).all()
+        assert 0 <= begin <= end <= 64
+        assert np.isfinite(out[begin:end]).all()
         assert 0 <= reader.ahead_samples(0) <= writer.form.capacity_samples
         reader.engine_alive()
         writer.transport(), writer.host_gone(), writer.host_counters()

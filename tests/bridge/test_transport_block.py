@@ -69,7 +69,7 @@ def test_half_written_reads_as_none(words: Words) -> None:
 
 
 @pytest.mark.parametrize(
-    "name, value",
+    ("name", "value"),
     [
         ("tempo_bpm", float("nan")),
         ("tempo_bpm", -1.0),
@@ -104,7 +104,7 @@ def test_never_torn_while_it_is_being_written() -> None:
     thread.start()
     seen = set()
     try:
-        while len(seen) < 300:
+        while len(seen) < 100:
             found = writer.transport()
             if found is None:
                 continue

@@ -42,7 +42,8 @@ def test_frames_cover_samples(n: int) -> None:
 @given(st.fractions(max_denominator=10**6))
 def test_nearest_is_within_a_half(value: Fraction) -> None:
     assert -Fraction(1, 2) < units.nearest(value) - value <= Fraction(1, 2)
-    assert units.nearest(Fraction(5, 2)) == 3 and units.nearest(Fraction(-5, 2)) == -2
+    assert units.nearest(Fraction(5, 2)) == 3
+    assert units.nearest(Fraction(-5, 2)) == -2
 
 
 @given(st.integers(-(10**6), 10**6), signatures)
@@ -57,15 +58,17 @@ def test_bar_starts_and_bars(bar: int, signature: Signature) -> None:
 def test_grid_bar_owns_its_samples(bpm: float, rate: int, sign: Signature, bar: int, anchor: int) -> None:
     grid = Grid(rate, bpm, sign, anchor_samples=anchor, anchor_beats=17.25)
     start, after = grid.bar_start(bar), grid.bar_start(bar + 1)
-    assert grid.bar_at(start) == bar and grid.bar_at(after - 1) == bar
-    assert grid.next_bar(start) == bar and grid.next_bar(start + 1) == bar + 1
+    assert grid.bar_at(start) == bar
+    assert grid.bar_at(after - 1) == bar
+    assert grid.next_bar(start) == bar
+    assert grid.next_bar(start + 1) == bar + 1
     assert abs(grid.beats_at(start) - grid.bar_start_beats(bar)) <= units.samples_to_beats(1, bpm, rate) / 2
     beat = grid.next_beat_start(start + 1)
     assert start < beat <= start + units.beats_to_samples(1, bpm, rate) + 1
 
 
 @pytest.mark.parametrize(
-    "bpm, signature", [(128, Signature(4, 4)), (128, Signature(7, 8)), (97.3, Signature(5, 4))]
+    ("bpm", "signature"), [(128, Signature(4, 4)), (128, Signature(7, 8)), (97.3, Signature(5, 4))]
 )
 @pytest.mark.parametrize("rate", [44100, 48000])
 def test_no_drift_in_ten_hours(bpm: float, signature: Signature, rate: int) -> None:
@@ -105,7 +108,8 @@ def test_tempo_change_keeps_the_beat(first: float, second: float, rate: int, pos
 
 def test_signature_change_begins_a_bar() -> None:
     grid = Grid(48000, 120.0).resigned(48000 * 4, Signature(3, 4))
-    assert grid.bar_at(48000 * 4) == 0 and grid.bar_start(0) == 48000 * 4
+    assert grid.bar_at(48000 * 4) == 0
+    assert grid.bar_start(0) == 48000 * 4
     assert grid.bar_start(1) - grid.bar_start(0) == 3 * 24000
 
 

@@ -1,0 +1,195 @@
+"""The command line: quick, understandable, with the exit codes it promises. No engine runs here."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from plugin_host import bench, cli, doctor
+from plugin_host.screen import Screen
+
+ROOT = Path(__file__).parents[2]
+
+
+def segue(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "100"}
+    command = [sys.executable, "-m", "plugin_host.cli", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=cwd, timeout=110)
+
+
+def test_help_names_every_command_and_its_exit_codes() -> None:
+    done = segue("--help")
+    assert done.returncode == 0
+    for word in ("demo", "engine", "host", "doctor", "bench", "version", "Exit codes", "130", "143"):
+        assert word in done.stdout
+    assert "..." not in done.stdout.split("Commands:")[1], "a command's help is cut off"
+    for code in ("0 done", "2 wrong option", "4 region unusable", "5 no sound card", "6 result not writable"):
+        assert code in " ".join(done.stdout.split())
+
+
+def test_help_loads_nothing_heavy() -> None:
+    """What makes `--help` quick: none of these is imported to show it."""
+    code = (
+        "import sys; sys.argv = ['segue', '--help']\n"
+        "from plugin_host import cli\n"
+        "try: cli.main()\n"
+        "except SystemExit: pass\n"
+        "heavy = {'torch', 'numpy', 'scipy', 'matplotlib', 'soundfile', 'sounddevice', 'engine', 'rich'}\n"
+        "print('heavy:', sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=60)
+    assert "heavy: []" in done.stdout, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("command", ["demo", "host", "doctor", "bench", "version", "engine"])
+def test_every_command_has_help(command: str) -> None:
+    done = segue(command, "--help")
+    assert done.returncode == 0
+    assert "sage" in done.stdout
+
+
+def test_demo_offers_what_the_readme_says() -> None:
+    text = segue("demo", "--help").stdout
+    for option in ("--bpm", "--bars", "--prompt", "--seed", "--region", "--reference", "--out", "--play",
+                   "--device", "--port", "--offline"):  # fmt: skip
+        assert option in text
+    assert "continue|melody|style" in text
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("demo", "--bars", "0"),
+        ("demo", "--bpm", "nan"),
+        ("demo", "--bpm", "5"),
+        ("demo", "--reference", "solo"),
+        ("demo", "--play", "--offline"),
+        ("host", "--signature", "7/9", "--bars", "1"),
+        ("host", "--signature", "waltz", "--bars", "1"),
+        ("host", "--out", "x.wav"),
+        ("no-such-command",),
+    ],
+)
+def test_wrong_options_are_code_2(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    done = segue(*arguments, cwd=tmp_path)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "Error" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def write(path: Path, audio: np.ndarray, rate: int = 48_000) -> Path:
+    soundfile.write(path, audio, rate)
+    return path
+
+
+def test_regions_that_cannot_be_used_are_code_4(tmp_path: Path) -> None:
+    noise = np.random.default_rng(1).uniform(-0.5, 0.5, (48_000, 1)).astype(np.float32)
+    broken = noise.copy()
+    broken[500] = np.nan
+    text = tmp_path / "text.wav"
+    text.write_text("not audio at all")
+    soundfile.write(tmp_path / "nan.wav", broken, 48_000, subtype="FLOAT")
+    cases = {
+        tmp_path / "missing.wav": "cannot be opened",
+        text: "no audio",
+        tmp_path: "folder",
+        write(tmp_path / "silent.wav", 0 * noise): "silent",
+        write(tmp_path / "short.wav", noise[:100]): "lasts",
+        tmp_path / "nan.wav": "NaN",
+    }
+    for path, said in cases.items():
+        done = segue("demo", "--region", str(path), "--out", str(tmp_path / "out"))
+        assert done.returncode == 4, (path, done.stderr)
+        assert said in done.stderr
+        assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_results_that_cannot_be_written_are_code_6(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    done = segue("demo", "--out", str(tmp_path / "file" / "out"))
+    assert done.returncode == 6
+    assert "cannot be written" in done.stderr
+
+
+def test_no_engine_is_code_3() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))  # bound, so that nobody answers there
+        port = str(taken.getsockname()[1])
+        done = segue("host", "--port", port, "--out", "x.wav", "--bars", "1")
+        assert done.returncode == 3
+        assert "is it running? (segue engine)" in done.stderr
+        assert "in use" in next(f.text for f in doctor._ports(int(port)))
+
+
+def test_engine_options_go_through() -> None:
+    done = segue("engine", "--port", "99999")
+    assert done.returncode == 2
+    assert "0 to 65535" in done.stderr
+
+
+def test_version() -> None:
+    assert segue("version").stdout.startswith("segue ")
+
+
+# -- doctor -------------------------------------------------------------------------------------------
+
+
+def test_doctor_says_what_is_there_and_its_code_follows(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = doctor.examine(0)
+    shown = {finding.what for finding in found}
+    assert shown >= {"computer", "torch", "GPU", "ONNX Runtime", "model", "sound card", "MIDI"}
+    assert shown >= {"UDP port", "shared memory", "regions"}
+    assert all(f.mark in (doctor.GOOD, doctor.NOTE, doctor.BAD) for f in found)
+    assert all(f.advice for f in found if f.mark == doctor.BAD)
+    from typer.testing import CliRunner
+
+    for marks, code in ((("ok", "--"), 0), (("ok", "!!"), 1)):
+        made = [doctor.Finding(mark, "thing", "text", "advice") for mark in marks]
+        monkeypatch.setattr(doctor, "examine", lambda port, made=made: made)
+        result = CliRunner().invoke(cli.app, ["doctor"])
+        assert result.exit_code == code
+        assert "-> advice" in result.stdout
+
+
+def test_doctor_survives_libraries_that_crash(monkeypatch: pytest.MonkeyPatch) -> None:
+    for probe, said in (
+        ("import os; os.abort()", "code -6"),
+        ("raise RuntimeError('broken')", "broken"),
+        ("", "no answer"),
+    ):
+        monkeypatch.setattr(doctor, "TORCH_PROBE", probe)
+        finding = doctor._torch()[0]
+        assert finding.mark == doctor.BAD
+        assert said in finding.text
+        assert "pip install" in finding.advice
+
+
+def test_doctor_tells_little_shared_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor.shm, "available_bytes", lambda: 2**20)
+    finding = doctor._shared_memory()[0]
+    assert finding.mark == doctor.BAD
+    assert "1.0 MB" in finding.text
+    assert "--shm-size" in finding.advice
+
+
+# -- bench --------------------------------------------------------------------------------------------
+
+
+def test_quick_bench_writes_what_it_shows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(bench, "BLOCKS", 50)
+    rows = bench.run_bench(tmp_path / "b.json", "cpu", True, Screen())
+    written = json.loads((tmp_path / "b.json").read_text())
+    shown = capsys.readouterr().out
+    assert [row["name"] for row in written["rows"]] == [row.name for row in rows]
+    assert all(row.name in shown and row.value > 0 for row in rows)
