@@ -95,7 +95,7 @@ class Argument:
             return ", ".join(self.choices)
         if self.kind == "s":
             return f"up to {self.max_length} characters"
-        if (self.low, self.high) == (-WHOLE_MAX, WHOLE_MAX):
+        if self.low <= -WHOLE_MAX and self.high >= WHOLE_MAX:
             return "a whole number" if self.kind == "i" else "a number"
         return f"{self.low:.10g} to {self.high:.10g}"
 
@@ -119,7 +119,7 @@ class Argument:
             raise OutOfRange(f"{self.name} has {len(raw)} characters, may have {self.max_length}")
         if self.choices and raw not in self.choices:
             raise OutOfRange(f"{self.name} is {shown(raw)}, must be one of {self.range}")
-        if any(ord(char) < 32 and char not in "\t\n\r" or ord(char) == 127 for char in raw):
+        if any((ord(char) < 32 and char not in "\t\n\r") or ord(char) == 127 for char in raw):
             raise OutOfRange(f"{self.name} has control characters in it: {shown(raw)}")
         return raw
 

@@ -14,6 +14,7 @@ LANES_MAX = 64
 REQUEST_BYTES_MAX = 1400  # what we send; also what any sound program of the field takes
 CHUNK_BYTES = 960  # of a region, before base64: the datagram stays under REQUEST_BYTES_MAX
 CHUNKS_MAX = 65536
+FIGURE_MAX = 2.0**40  # of measured values in answers
 ROLES = ("melody", "style", "continue")
 ENCODINGS = ("s16", "f32")
 DENOMINATORS = ("1", "2", "4", "8", "16", "32", "64")
@@ -41,7 +42,7 @@ def _count(name: str, meaning: str, unit: str = "") -> Argument:
 
 
 def _figure(name: str, meaning: str, unit: str = "") -> Argument:
-    return Argument(name, "f", meaning, unit)
+    return Argument(name, "f", meaning, unit, -FIGURE_MAX, FIGURE_MAX)
 
 
 def _text(name: str, meaning: str, limit: int = 1000) -> Argument:
@@ -150,7 +151,7 @@ LANE_OPEN = _request(
 )
 LANE_CLOSE = _request("lane/close", _LANE, meaning="Stops a lane at once and frees its ring.")
 LANE_SET = _request(
-    "lane/set", _LANE, _NAME, _figure("value", "see the table of parameters"), _AT,
+    "lane/set", _LANE, _NAME, Argument("value", "f", "see the table of parameters"), _AT,
     reply=(_NAME, _figure("value", "as it is now; a seed of -1 is answered with the one drawn")),
     meaning="Sets one parameter of a lane.",
 )
@@ -210,7 +211,7 @@ LANE_STATS = _request(
 TRANSPORT = _request(
     "transport", _LANE,
     _bounded("playing", "i", "1: the host runs, 0: it stands", 0, 1),
-    _figure("position_beats", "where the host is", "beats"),
+    Argument("position_beats", "f", "where the host is", "beats"),
     _BPM,
     _bounded("numerator", "i", "of the time signature", 1, 64, default=4),
     Argument("denominator", "i", "of the time signature", low=1, choices=DENOMINATORS, default=4),

@@ -12,6 +12,7 @@ and `on_progress`, which run on the receiving thread and must not wait.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import time
@@ -114,10 +115,8 @@ class Client:
     def close(self) -> None:
         """Say bye, when the engine is there, and stop listening. Twice does no harm.  [main]"""
         if not self._line.closed:
-            try:
+            with contextlib.suppress(NoAnswer, WireError):
                 self.call(messages.BYE, timeout_seconds=0.5)
-            except (NoAnswer, WireError):
-                pass
         self._line.close()
 
     def ping(self, timeout_seconds: float | None = None) -> float:

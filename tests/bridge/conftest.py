@@ -49,7 +49,7 @@ class Peer:
                 return packet.address == messages.OK.address
 
     def alive_again(self, id: int = 998) -> bool:
-        """True when a ping is answered that is sent again and again, as a client does when the system drops it."""
+        """True when a ping is answered that is sent again and again, as clients do when it is dropped."""
         self.socket.settimeout(0.1)
         for _ in range(int(10 * PATIENCE_SECONDS)):
             try:

@@ -50,7 +50,8 @@ def test_a_client_is_forgotten_when_it_falls_silent_and_kept_by_any_message() ->
     clients.of(HERE, 20.0)
     assert clients.expire(20.0 + TIMEOUT_SECONDS) == []
     assert clients.expire(20.1 + TIMEOUT_SECONDS) == [client] == gone
-    assert clients.all() == [] and not clients.of(HERE, 60.0).registered
+    assert clients.all() == []
+    assert not clients.of(HERE, 60.0).registered
 
 
 def test_a_source_that_changes_its_reply_port_is_a_new_client() -> None:
@@ -58,7 +59,8 @@ def test_a_source_that_changes_its_reply_port_is_a_new_client() -> None:
     clients = Clients(gone.append)
     old = clients.hello(HERE, 9001, "max", 0.0)
     new = clients.hello(HERE, 9002, "max", 1.0)
-    assert gone == [old] and clients.all() == [new]
+    assert gone == [old]
+    assert clients.all() == [new]
 
 
 def test_a_restarted_client_at_the_same_reply_port_is_the_same() -> None:
@@ -66,7 +68,9 @@ def test_a_restarted_client_at_the_same_reply_port_is_the_same() -> None:
     clients = Clients(gone.append)
     first = clients.hello(HERE, 9001, "max", 0.0)
     second = clients.hello(("127.0.0.1", 6000), 9001, "max again", 1.0)
-    assert first == second and gone == [] and len(clients.all()) == 1
+    assert first == second
+    assert gone == []
+    assert len(clients.all()) == 1
     assert clients.of(HERE, 2.0).address == ("127.0.0.1", 9001)
 
 
@@ -100,7 +104,8 @@ def test_repeats_are_known_for_a_while() -> None:
     desk.say(messages.LANE_SET, 7, 0, "cfg", 1)
     desk.now_seconds += REMEMBERED_SECONDS
     desk.say(messages.LANE_SET, 7, 0, "cfg", 1)
-    assert len(desk.done) == 1 and desk.dispatcher.counts.repeated == 1
+    assert len(desk.done) == 1
+    assert desk.dispatcher.counts.repeated == 1
     desk.now_seconds += REMEMBERED_SECONDS + 0.1
     desk.say(messages.LANE_SET, 7, 0, "cfg", 1)
     assert len(desk.done) == 2
@@ -146,9 +151,12 @@ def test_only_this_machine_may_end_the_engine_or_name_files() -> None:
 def test_a_limiter_lets_through_its_rate_and_forgets_old_senders() -> None:
     limiter = Limiter(10, 5)
     assert [limiter.admit("a", 0.0) for _ in range(6)] == [True] * 5 + [False]
-    assert limiter.admit("a", 0.1) and not limiter.admit("a", 0.1)
+    assert limiter.admit("a", 0.1)
+    assert not limiter.admit("a", 0.1)
     assert limiter.admit("b", 0.1)
-    assert sum(limiter.admit("a", 100 + step / 100) for step in range(1000)) == 104  # 5 at once, then 10 a second
+    assert (
+        sum(limiter.admit("a", 100 + step / 100) for step in range(1000)) == 104
+    )  # 5 at once, then 10 a second
     wide = Limiter(1, 1, all_factor=1e9)
     for sender in range(SENDERS_MAX + 1):
         assert wide.admit(sender, 200.0)
@@ -163,14 +171,20 @@ def test_all_senders_together_have_a_limit() -> None:
 
 
 def test_loopback() -> None:
-    assert is_loopback("127.0.0.1") and is_loopback("127.9.9.9") and is_loopback("localhost")
-    assert not is_loopback("0.0.0.0") and not is_loopback("192.168.0.1") and not is_loopback("example.org")
+    assert is_loopback("127.0.0.1")
+    assert is_loopback("127.9.9.9")
+    assert is_loopback("localhost")
+    assert not is_loopback("0.0.0.0")
+    assert not is_loopback("192.168.0.1")
+    assert not is_loopback("example.org")
 
 
 def test_every_code_word_means_one_error_and_comes_back_from_the_wire() -> None:
     assert len(BY_CODE) > 25
     for code, kind in BY_CODE.items():
         fault = from_wire(code, "text")
-        assert type(fault) is kind and fault.code == code and fault.text == "text"
+        assert type(fault) is kind
+        assert fault.code == code
+        assert fault.text == "text"
     assert type(from_wire("of_the_future", "text")) is SegueError
     assert "of_the_future" in str(from_wire("of_the_future", "text"))

@@ -35,7 +35,8 @@ def test_a_request_is_answered_with_its_id(serve: Serve) -> None:
     answer = peer.ask(messages.LANE_SET.pack(5, 0, "cfg", 2.5))
     assert answer == Packet(messages.OK.address, (5, messages.LANE_SET.address, "cfg", 2.5))
     assert peer.alive()
-    assert endpoint.counts.received == 2 and endpoint.counts.refused == 0
+    assert endpoint.counts.received == 2
+    assert endpoint.counts.refused == 0
 
 
 def test_defaults_and_either_number_type_reach_the_handler(serve: Serve) -> None:
@@ -55,7 +56,8 @@ def test_every_request_without_a_handler_says_so(serve: Serve) -> None:
         if row in (messages.HELLO, messages.BYE, messages.PING, messages.SYNC):
             continue
         answer = peer.ask(encode(row.address, [id, *_plain(row)]))
-        assert code_of(answer) == "unsupported" and row.address in str(answer.values[3])
+        assert code_of(answer) == "unsupported"
+        assert row.address in str(answer.values[3])
 
 
 def _plain(row: messages.Message) -> list[int | str]:
@@ -100,7 +102,8 @@ def test_bad_input_is_answered_and_survived(serve: Serve, name: str) -> None:
     endpoint, peer = serve(SET)
     answer = peer.ask(datagram)
     assert code_of(answer) == code
-    assert len(answer.values) == 4 and answer.values[3]
+    assert len(answer.values) == 4
+    assert answer.values[3]
     assert endpoint.counts.refused == 1
     assert peer.alive()
 
@@ -200,7 +203,8 @@ def test_a_repeat_is_done_once_and_answered_again(serve: Serve) -> None:
     endpoint, peer = serve({messages.LANE_SET.address: lambda r: done.append(r) or lane_set(r)})
     for _ in range(3):
         assert peer.ask(messages.LANE_SET.pack(8, 0, "cfg", 2)).values[0] == 8
-    assert len(done) == 1 and endpoint.counts.repeated == 2
+    assert len(done) == 1
+    assert endpoint.counts.repeated == 2
     peer.ask(messages.LANE_SET.pack(8, 0, "cfg", 3))  # same id, other content: new
     assert len(done) == 2
     peer.ask(messages.LANE_SET.pack(0, 0, "cfg", 2))
@@ -220,7 +224,8 @@ def test_an_error_is_repeated_too(serve: Serve) -> None:
 
     _, peer = serve({messages.LANE_OPEN.address: refuse})
     answers = [peer.ask(messages.LANE_OPEN.pack(8, 3)) for _ in range(2)]
-    assert answers[0] == answers[1] and code_of(answers[0]) == "lane_in_use"
+    assert answers[0] == answers[1]
+    assert code_of(answers[0]) == "lane_in_use"
     assert len(done) == 1
 
 
@@ -243,7 +248,8 @@ def test_slow_requests_are_answered_from_another_thread(serve: Serve) -> None:
         thread.join()
     assert peer.receive().values == (1, messages.LANE_OPEN.address, 1, 3, "loading")
     assert peer.receive().values == (1, messages.LANE_OPEN.address, 0, "ring")
-    assert not responder.ok(0, "ring") and not responder.error(RegionMissing("late"))
+    assert not responder.ok(0, "ring")
+    assert not responder.error(RegionMissing("late"))
     responder.progress(2, 3)
     assert peer.alive(3)  # nothing of these three was sent
 
@@ -257,11 +263,15 @@ def test_a_pool_answers_with_what_the_job_returns_or_raises(serve: Serve) -> Non
     with ThreadPoolExecutor(1) as pool:
         path = {messages.REGION_FILE.address: lambda r: r.responder.answer_from(pool, lambda: job(r))}
         _, peer = serve(path)
-        asks = [messages.REGION_FILE.pack(n, 0, "style", p, 120, 0) for n, p in ((1, "2"), (2, "missing"), (3, "0"))]
+        asks = [
+            messages.REGION_FILE.pack(n, 0, "style", p, 120, 0)
+            for n, p in ((1, "2"), (2, "missing"), (3, "0"))
+        ]
         answers = [peer.ask(ask) for ask in asks]
     assert answers[0].values[2:] == (0.5, 2, 48000, 1.0, "")
     assert code_of(answers[1]) == "region_missing"
-    assert code_of(answers[2]) == "internal" and "ZeroDivisionError" in str(answers[2].values[3])
+    assert code_of(answers[2]) == "internal"
+    assert "ZeroDivisionError" in str(answers[2].values[3])
 
 
 def test_sync_waits_for_what_came_before(serve: Serve) -> None:
@@ -285,9 +295,11 @@ def test_a_fault_in_a_handler_is_ours_and_does_not_stop_anything(serve: Serve) -
     handlers = {messages.LANE_SET.address: broken, messages.LANE_GET.address: lambda r: ("cfg",)}
     _, peer = serve(handlers)
     answer = peer.ask(messages.LANE_SET.pack(1, 0, "cfg", 1))
-    assert code_of(answer) == "internal" and "/home/me" not in str(answer.values[3])
+    assert code_of(answer) == "internal"
+    assert "/home/me" not in str(answer.values[3])
     answer = peer.ask(messages.LANE_GET.pack(2, 0, "cfg"))
-    assert code_of(answer) == "internal" and "table" in str(answer.values[3])
+    assert code_of(answer) == "internal"
+    assert "table" in str(answer.values[3])
     assert peer.alive()
 
 
@@ -362,7 +374,8 @@ def test_a_timetag_too_far_ahead_is_refused(serve: Serve) -> None:
     _, peer = serve(SET)
     for ahead in (3600, 10**8):
         answer = peer.ask(at(time.time() + ahead, messages.LANE_SET.pack(1, 0, "cfg", 1)))
-        assert code_of(answer) == "out_of_range" and "timetag" in str(answer.values[3])
+        assert code_of(answer) == "out_of_range"
+        assert "timetag" in str(answer.values[3])
     assert peer.alive()
 
 
@@ -408,7 +421,8 @@ def test_without_the_secret_nothing_is_done(serve: Serve) -> None:
     assert code_of(peer.ask(messages.LANE_SET.pack(1, 0, "cfg", 1))) == "not_allowed"
     assert code_of(peer.ask(messages.HELLO.pack(2, 0, "x"))) == "not_allowed"
     assert code_of(peer.ask(messages.HELLO.pack(3, 0, "x", "open sesamf"))) == "not_allowed"
-    assert not done and endpoint.clients == []
+    assert not done
+    assert endpoint.clients == []
     assert peer.ask(messages.HELLO.pack(4, 0, "x", "open sesame")).address == messages.OK.address
     assert peer.ask(messages.LANE_SET.pack(5, 0, "cfg", 1)).address == messages.OK.address
     assert code_of(Peer(endpoint.port).ask(messages.LANE_SET.pack(6, 0, "cfg", 1))) == "not_allowed"

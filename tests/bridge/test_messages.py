@@ -72,7 +72,9 @@ def test_optional_arguments_come_last_and_have_defaults_that_fit(row: Message) -
         assert argument.check(argument.default) == argument.default
 
 
-@pytest.mark.parametrize(("row", "place"), ARGUMENTS, ids=lambda x: x.address if isinstance(x, Message) else str(x))
+@pytest.mark.parametrize(
+    ("row", "place"), ARGUMENTS, ids=lambda x: x.address if isinstance(x, Message) else str(x)
+)
 def test_every_argument_refuses_what_it_must(row: Message, place: int) -> None:
     argument = row.arguments[place]
     values = good(row)
@@ -98,7 +100,9 @@ def test_every_argument_refuses_what_it_must(row: Message, place: int) -> None:
             refused(argument.low + 0.5, WrongType)
 
 
-@pytest.mark.parametrize(("row", "place"), ARGUMENTS, ids=lambda x: x.address if isinstance(x, Message) else str(x))
+@pytest.mark.parametrize(
+    ("row", "place"), ARGUMENTS, ids=lambda x: x.address if isinstance(x, Message) else str(x)
+)
 def test_either_number_type_is_taken(row: Message, place: int) -> None:
     argument = row.arguments[place]
     if argument.kind in ("i", "f"):
@@ -139,7 +143,8 @@ def test_floats_mean_the_decimal_that_was_meant() -> None:
     (packet,) = parse(messages.TRANSPORT.pack(1, 0, 1, 0, 120.1))
     assert packet.values[4] != 120.1
     assert messages.TRANSPORT.check(packet.values)["bpm"] == 120.1
-    assert tidy(0.0) == 0.0 and tidy(-3.5) == -3.5
+    assert tidy(0.0) == 0.0
+    assert tidy(-3.5) == -3.5
 
 
 def test_numpy_numbers_can_be_sent() -> None:

@@ -40,8 +40,11 @@ def test_presets_load_and_the_readme_knows_them_all() -> None:
     assert 6 <= len(names) <= 8
     for name in names:
         preset = load_preset(name)
-        assert preset.description and preset.parameters
-        assert f"| `{name}` | {preset.description[0].lower()}{preset.description[1:]} |" in README.read_text("utf-8")
+        assert preset.description
+        assert preset.parameters
+        assert f"| `{name}` | {preset.description[0].lower()}{preset.description[1:]} |" in README.read_text(
+            "utf-8"
+        )
 
 
 def test_presets_differ() -> None:
@@ -49,7 +52,9 @@ def test_presets_differ() -> None:
     assert len({(p.prompt, *sorted(p.parameters.items())) for p in presets}) == len(presets)
 
 
-@pytest.mark.parametrize("name", ["night-buss", "", "../presets/night-bus", "__init__", "x" * 5000, "night-bus\n"])
+@pytest.mark.parametrize(
+    "name", ["night-buss", "", "../presets/night-bus", "__init__", "x" * 5000, "night-bus\n"]
+)
 def test_no_such_preset(name: str) -> None:
     with pytest.raises(PresetError, match="there is"):
         load_preset(name)

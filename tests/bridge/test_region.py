@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import socket
@@ -138,7 +139,12 @@ def test_files_are_read(tmp_path: Path, kind: str) -> None:
     path = tmp_path / f"a.{kind}"
     soundfile.write(path, music(), 48000)
     region = read_region(str(path), "melody", 120.0, 8.0)
-    assert (region.audio.shape, region.rate_hz, region.role, region.start_beats) == ((48000, 2), 48000, "melody", 8.0)
+    assert (region.audio.shape, region.rate_hz, region.role, region.start_beats) == (
+        (48000, 2),
+        48000,
+        "melody",
+        8.0,
+    )
     if kind in ("wav", "flac", "aiff"):
         np.testing.assert_allclose(region.audio, music(), atol=2 / 32768)
 
@@ -229,10 +235,8 @@ def test_damaged_files_are_refused_or_read_and_leave_nothing_open(tmp_path: Path
         for _ in range(dice.randrange(1, 5)):
             damaged[dice.randrange(min(len(damaged), 60))] = dice.randrange(256)
         path.write_bytes(damaged)
-        try:
+        with contextlib.suppress(RegionError):  # anything else fails the test
             read(path)
-        except RegionError as fault:
-            assert str(fault)
     if before:
         assert len(os.listdir("/proc/self/fd")) == before
 
@@ -279,7 +283,8 @@ def test_the_region_that_comes_out_is_the_one_that_went_in(encoding: str, tolera
     for number, chunk in enumerate(chunks_of(data)):
         transfers.chunk(CLIENT, 1, number, chunk, 0.0)
     region = transfers.finish(CLIENT, 1, checksum(data).upper()).region()
-    assert region.rate_hz == 44100 and region.role == "style"
+    assert region.rate_hz == 44100
+    assert region.role == "style"
     assert np.abs(region.audio - audio).max() <= tolerance
 
 
@@ -373,7 +378,8 @@ def test_long_lists_are_cut_between_numbers(numbers: set[int]) -> None:
     text = format_numbers(sorted(numbers))
     assert len(text) <= 800
     some = parse_numbers(text)
-    assert some and some == sorted(numbers)[: len(some)]
+    assert some
+    assert some == sorted(numbers)[: len(some)]
 
 
 @pytest.mark.parametrize("text", ["x", "5-3", "-3", "1-99999", "1--2", "1,2", "70000"])
