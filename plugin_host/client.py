@@ -106,6 +106,10 @@ class Client:
         NoAnswer after `timeout_seconds`; WireError when it speaks another version of the table.  [main]
         """
         self._line.start()
+        return self.hello(timeout_seconds)
+
+    def hello(self, timeout_seconds: float | None = None) -> replies.Hello:
+        """Say hello once more, to an engine that may be another one now; errors as `connect`.  [main]"""
         hello = replies.Hello(*self.call(messages.HELLO, *self._hello, timeout_seconds=timeout_seconds))
         if hello.protocol != messages.PROTOCOL:
             versions = f"{hello.engine} speaks version {hello.protocol}, this host {messages.PROTOCOL}"

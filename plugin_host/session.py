@@ -14,7 +14,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bridge import messages
 from bridge.errors import NoAnswer, SegmentMissing, SegueError
 from bridge.ring import RingReader
 from bridge.transport import Grid
@@ -139,8 +138,7 @@ class LaneSession:
 
     def _try_again(self, grid: Grid, position_samples: int) -> None:
         try:
-            self.client.ping(timeout_seconds=PING_SECONDS)
-            self.client.call(messages.HELLO, 0, "segue host", "")
+            self.client.hello(timeout_seconds=PING_SECONDS)
             if self.client.status().state != "ready":
                 return
             self.open()
