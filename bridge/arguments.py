@@ -7,6 +7,7 @@ Either number type is taken for a number; a whole float is a whole number. `at` 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -22,6 +23,7 @@ WHOLE_MAX = 2**24 - 1  # clients with 32-bit float atoms (Pd) keep whole numbers
 TEXT_MAX = 1000  # characters of a string, unless its row says otherwise
 AT_WORDS = ("now", "beat", "bar")
 AT_HELP = "a beat from 0, -1 or 'now', 'beat' (the next), 'bar' (the next) or 'bar 12' (that one, from 0)"
+_CONTROL = re.compile(r"[\0-\x08\x0b\x0c\x0e-\x1f\x7f]")  # tab and line ends are taken
 _SHOWN = 60  # characters of a wrong value that an error repeats
 
 
@@ -119,7 +121,7 @@ class Argument:
             raise OutOfRange(f"{self.name} has {len(raw)} characters, may have {self.max_length}")
         if self.choices and raw not in self.choices:
             raise OutOfRange(f"{self.name} is {shown(raw)}, must be one of {self.range}")
-        if any((ord(char) < 32 and char not in "\t\n\r") or ord(char) == 127 for char in raw):
+        if _CONTROL.search(raw):
             raise OutOfRange(f"{self.name} has control characters in it: {shown(raw)}")
         return raw
 

@@ -63,6 +63,7 @@ class Endpoint:
         self._expired_seconds = 0.0
         self._socket = open_socket(host, port)
         self._port = int(self._socket.getsockname()[1])
+        self._wake_address = ("127.0.0.1" if host == "0.0.0.0" else host, self._port)  # noqa: S104 - not a bind
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="segue-control", daemon=True)
 
@@ -89,6 +90,7 @@ class Endpoint:
         """Stop answering and free the port; waits for the handler that runs. Twice does no harm.  [main]"""
         self._closing.set()
         if self._thread.is_alive() and threading.current_thread() is not self._thread:
+            self._send(b"", self._wake_address)  # or it would notice only after WAIT_SECONDS
             self._thread.join()
         self._socket.close()
 

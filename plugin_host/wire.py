@@ -6,6 +6,7 @@ does nothing twice. One thread receives; calls may come from any thread but the 
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import logging
 import random
@@ -91,6 +92,8 @@ class Line:
         """Stop receiving; calls that wait get NoAnswer. Twice does no harm.  [main]"""
         self._closing.set()
         if self._thread.is_alive() and threading.current_thread() is not self._thread:
+            with contextlib.suppress(OSError):
+                self._socket.shutdown(socket.SHUT_RDWR)  # wakes the thread where the system can
             self._thread.join()
         self._socket.close()
 
@@ -153,7 +156,8 @@ class Line:
             self._pinged_at_seconds = time.monotonic()
             self.send(messages.PING)
         try:
-            packets = parse(self._socket.recv(65535))
+            datagram = self._socket.recv(65535)
+            packets = parse(datagram) if not self._closing.is_set() else []
         except (TimeoutError, ConnectionError):  # nothing came; or nobody listens there
             return
         except PacketError as fault:

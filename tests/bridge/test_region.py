@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.clients import Client
@@ -373,6 +373,7 @@ def test_lists_of_numbers_there_and_back(numbers: set[int]) -> None:
     assert parse_numbers(format_numbers(sorted(numbers))) == sorted(numbers)
 
 
+@settings(max_examples=15)
 @given(st.sets(st.integers(0, CHUNKS_MAX - 1), min_size=300, max_size=400))
 def test_long_lists_are_cut_between_numbers(numbers: set[int]) -> None:
     text = format_numbers(sorted(numbers))
