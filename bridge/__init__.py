@@ -6,7 +6,7 @@ Reading order:
     units.py        beats, seconds, samples, codec frames, bars: exact, in inverse pairs
     transport.py    where the host is: the grid of samples and beats, and the snapshot a block carries
 
-    control, over OSC (docs/osc.md is made from the table by docs.py)
+    control, over OSC (docs/osc.md is made from the table by docs.py, its prose is in docs_text.py)
     messages.py     THE table of messages; arguments.py is what its rows are made of, and the one check
     params.py       the table of lane parameters; presets.py reads presets, which are rows of it
     packet.py       bytes to messages and back; strict
