@@ -336,6 +336,53 @@ def test_engine_gone_holds_and_another_engine_takes_over(plain: Rig) -> None:
     other.close()
 
 
+def test_hold_lasts_over_to_a_new_start(plain: Rig) -> None:
+    """An engine that is back plans from a later bar: no silence before it, and no rest of the old plan."""
+    bar = plain.grid.bar_start
+    plain.plan(0, bar(40))
+    plain.write(0, bar(2))
+    plain.run(bar(2) + 500)
+    plain.plan(bar(4), bar(6), generation=2)
+    plain.write(bar(4), bar(6), generation=2, pitch=1)
+    out = plain.run(bar(7))
+    held = out[bar(3) - bar(2) - 500 : bar(4) - bar(2) - 500]
+    assert np.abs(held[FADE + 600 :] - music(bar(1) + FADE + 600, bar(2))).max() < 1e-6
+    played = out[bar(4) - bar(2) - 500 : bar(6) - bar(2) - 500]
+    assert np.array_equal(played[FADE:], music(bar(4) + FADE, bar(6), 1))
+    assert plain.processor.state == State.IDLE
+    assert not out[-8000:].any()
+    assert (plain.processor.counters.underruns, plain.processor.counters.rejoins) == (1, 1)
+
+
+def test_ready_says_when_a_block_can_be_all_it_should_be(plain: Rig) -> None:
+    ready = plain.processor.ready
+    assert ready(256)  # nothing planned: nothing to wait for
+    plain.plan(1000, 5000)
+    plain.run(700)
+    assert ready(300)
+    assert not ready(301)
+    plain.write(1000, 1200)
+    plain.run(1000)
+    assert ready(200)
+    assert not ready(201)
+    plain.write(1200, 5000)
+    plain.run(4900)
+    assert ready(4000)  # only up to the end
+    plain.run(5000)
+    assert ready(256)
+    plain.processor.offer(None)
+    assert ready(256)
+
+
+def test_fill_counts_what_waits_not_the_way_to_it(plain: Rig) -> None:
+    plain.plan(6000, 20000)
+    plain.write(6000, 7000)
+    plain.run(500)
+    assert plain.processor.fill_samples == 1000
+    plain.run(6400)
+    assert plain.processor.fill_samples == 600
+
+
 def test_ring_of_another_format_is_refused() -> None:
     form = RingForm(44100, 2, 64, 16, 932)
     writer = RingWriter(Segment.create(shm.segment_name(932), form.n_bytes), form)
