@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
@@ -84,6 +84,37 @@ def test_nonsense_reads_as_none(words: Words, name: str, value: float) -> None:
     write_transport(words, Transport(True, 1, Grid(48000)), 0, 256, 1)
     words.put(name, value)
     assert read_transport(words, 48000) is None
+
+
+class _Meddled:
+    """A view during whose `nth` load the host writes another snapshot, as it may at any moment."""
+
+    def __init__(self, view: memoryview, nth: int, write: Callable[[], None]) -> None:
+        self._view, self._left, self._write = view, nth, write
+
+    def __getitem__(self, index: int) -> object:
+        self._left -= 1
+        if self._left == 0:
+            self._write()
+        return self._view[index]
+
+
+@pytest.mark.parametrize("view", ["u32", "i64", "f64"])
+@pytest.mark.parametrize("nth", range(1, 7))
+def test_write_in_the_middle_of_a_read_is_noticed(words: Words, view: str, nth: int) -> None:
+    old = Transport(True, 1000, Grid(48000, 100.0, anchor_samples=1, anchor_beats=1.0), (0.0, 1.0), 1)
+    new = Transport(False, 2000, Grid(48000, 200.0, Signature(3, 8), 2, 2.0, 3.0), (2.0, 4.0), 2)
+    write_transport(words, old, 1, 256, 11)
+    plain = getattr(words, view)
+
+    def meddle() -> None:
+        setattr(words, view, plain)
+        write_transport(words, new, 2, 256, 22)
+
+    setattr(words, view, _Meddled(plain, nth, meddle))
+    found = read_transport(words, 48000)
+    setattr(words, view, plain)
+    assert found in ((old, 11), (new, 22))
 
 
 def test_never_torn_while_it_is_being_written() -> None:
