@@ -84,22 +84,31 @@ class Host:
 
     def listen(self, n_samples: int) -> np.ndarray:
         """Play on: NaN where nothing was ready."""
-        parts = []
-        for _ in range(-(-n_samples // BLOCK)):
-            out = np.full((BLOCK, 2), np.nan, np.float32)
-            position = self.transport.position_samples
+        sound = np.full((n_samples, 2), np.nan, np.float32)
+        for start in range(0, n_samples, BLOCK):
+            out = sound[start : start + BLOCK]
             self.publish()
-            self.reader.read(position, out, self.transport.timeline)
-            parts.append(out)
-            self.transport = self.transport.advanced(BLOCK)
-            if len(parts) % 20 == 0:
+            self.reader.read(self.transport.position_samples, out, self.transport.timeline)
+            self.transport = self.transport.advanced(len(out))
+            if start % (20 * BLOCK) == 0:
                 self.settle()
         self.publish()
-        return np.concatenate(parts)[:n_samples]
+        return sound
 
-    def start(self) -> None:
-        self.transport = Transport(True, self.transport.position_samples, self.transport.grid)
+    def start(self, loop_beats: tuple[float, float] | None = None) -> None:
+        now = self.transport
+        self.transport = Transport(True, now.position_samples, now.grid, loop_beats, now.timeline)
         self.publish()
+
+    def listen_looped(self, passes: int) -> list[np.ndarray]:
+        """Play whole passes of the loop, each from its start to its end; NaN where nothing was ready."""
+        grid, sounds = self.transport.grid, []
+        begin, end = (grid.sample_at(beats) for beats in self.transport.loop_beats)
+        for _ in range(passes):
+            sounds.append(self.listen(end - self.transport.position_samples))
+            self.transport = Transport(True, begin, grid, self.transport.loop_beats, self.transport.timeline + 1)
+            self.publish()
+        return sounds
 
     @property
     def states(self) -> list[str]:
@@ -337,3 +346,70 @@ def test_level_needs_no_new_tokens(host):
     sound = host.listen(4 * RATE)
     assert host.lane.ring.plan.generation == generation
     assert np.abs(sound[-RATE:]).max() < 0.01 * np.abs(sound[:RATE]).max()
+
+
+def test_a_loop_is_played_through_without_a_hole(host):
+    host.play(At(beats=0.0))
+    host.start(loop_beats=(0.0, 4.0))  # 2 s; the lead is as long
+    host.settle()
+    generation = host.lane.ring.plan.generation
+    sounds = host.listen_looped(4)
+    assert all(np.isfinite(sound).all() for sound in sounds)
+    assert host.lane.ring.plan.generation == generation  # nothing was made anew
+    same(np.concatenate(sounds), whole_sound(host, 450))  # one stream, though positions begin again
+    assert host.reader.counters.stale_blocks == host.reader.counters.late_blocks == 0
+
+
+def test_a_new_prompt_takes_over_in_a_loop(host):
+    host.play(At(beats=0.0))
+    host.start(loop_beats=(0.0, 4.0))
+    host.settle()
+    host.listen_looped(1)
+    host.listen(RATE // 2)
+    host.lane.update(lambda s: s.with_prompt("new"))
+    sounds = host.listen_looped(3)
+    assert all(np.isfinite(sound).all() for sound in sounds)
+    assert host.studio.model.conditioner.asked[-1][0].text == "new"
+
+
+def test_loop_switched_on_and_off_while_playing(host):
+    host.play(At(beats=0.0))
+    host.start()
+    host.settle()
+    host.listen(RATE)
+    host.start(loop_beats=(0.0, 4.0))
+    assert all(np.isfinite(sound).all() for sound in host.listen_looped(2))
+    host.start(loop_beats=None)
+    assert np.isfinite(host.listen(4 * RATE)).all()
+
+
+def test_a_late_stream_comes_in_again_on_a_bar_line(host):
+    host.play(At(beats=0.0))
+    host.start()
+    host.settle()
+    host.listen(3 * RATE)
+    made = host.lane.director.player.made_own
+    far = host.transport.position_samples + 6 * RATE  # the engine stood still for six seconds
+    host.transport = Transport(True, far, host.transport.grid)
+    host.lane.director._follower._changed_seconds = 0.0
+    host.settle()
+    plan, grid = host.lane.ring.plan, host.transport.grid
+    bar = grid.next_bar(plan.from_samples)
+    assert 0 <= grid.bar_start(bar) - plan.from_samples < RATE // 50  # the frame that holds the bar line
+    assert grid.bar_start(bar) > far
+    player = host.lane.director.player
+    own = grid.bar_start(bar) - player.place.zero_samples
+    assert own <= made and own % (2 * RATE) == 0  # goes on from a bar line of the music made before
+    host.listen(grid.bar_start(bar) - host.transport.position_samples)
+    assert np.isfinite(host.listen(2 * RATE)).all()
+
+
+def test_a_jump_keeps_the_place_in_the_bar(host):
+    host.play(At(beats=0.0))
+    host.start()
+    host.settle()
+    host.listen(5 * RATE)
+    host.transport = Transport(True, 20 * RATE + 7000, host.transport.grid, timeline=1)
+    host.settle()
+    player = host.lane.director.player
+    assert player.place.zero_samples % (2 * RATE) == 0  # whole bars further: what was on the beat still is
