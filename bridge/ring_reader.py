@@ -142,12 +142,13 @@ class RingReader:
             self.counters.broken_blocks += 1
             return 0
         of_timeline: int = u32_[base + TIMELINE_32]
-        if of_timeline > timeline:
-            return -1
         plan = self.plan
         overtaken = u32_[base + GENERATION_32] < plan.generation and plan.timeline == timeline
-        if overtaken:
-            n_samples = min(n_samples, max(plan.from_samples - start, 0))
+        if of_timeline > timeline and not overtaken:
+            return -1
+        if overtaken:  # a plan for this stretch of time overtakes what was made for later ones too
+            here = of_timeline == timeline
+            n_samples = min(n_samples, max(plan.from_samples - start, 0)) if here else 0
         if of_timeline < timeline or n_samples == 0:
             self.counters.stale_blocks += 1
             return 0

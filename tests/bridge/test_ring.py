@@ -162,6 +162,17 @@ def test_block_of_the_next_loop_pass_is_kept_for_it(pair: Pair) -> None:
     assert (reader.counters.stale_blocks, reader.counters.late_blocks) == (0, 0)
 
 
+def test_newer_plan_overtakes_the_next_loop_pass_too(pair: Pair) -> None:
+    writer, reader = pair
+    writer.write(84, ramp(84, 16), 1, timeline=0)
+    writer.write(0, ramp(0, 16), 1, timeline=1)
+    writer.set_plan(Plan(generation=2, sounding=True, from_samples=92, timeline=0))
+    writer.write(92, ramp(500, 8), 2, timeline=0)  # made anew, behind the old pass in the ring
+    writer.write(0, ramp(900, 16), 2, timeline=1)
+    assert np.array_equal(fetch(reader, 84, 16)[2], np.concatenate([ramp(84, 8), ramp(500, 8)]))
+    assert np.array_equal(fetch(reader, 0, 16, timeline=1)[2], ramp(900, 16))
+
+
 def test_not_finite_never_comes_out(pair: Pair) -> None:
     writer, reader = pair
     spoiled = ramp(0, 16)
