@@ -143,7 +143,7 @@ def _first_sounds(plot: Plot, client: Client, screen: Screen) -> list[float]:
         processor.process(np.zeros((BLOCK_SAMPLES, 2), np.float32), Transport(False, 0, grid))
         for number in range(6):
             began = time.monotonic()
-            session.play(float(grid.beats_at(plot.stretch.start_samples)), 4, 4.0)
+            session.play(plot.stretch.start_beats, 4, 4.0)
             if number:  # the first one warms up what the engine has not met
                 took.append(time.monotonic() - began)
             client.stop(session.lane)

@@ -95,8 +95,7 @@ def _write(
     save_wav(wav, take.audio, stretch.grid.sample_rate_hz)
     what = f"{options.wish.role}, {options.wish.bars} bars at {stretch.grid.tempo_bpm:g} bpm"
     title = f"Segue: {plot.words} - {what}"
-    save_picture(png, take, stretch, title)
-    bars = stretch.grid.bar_at(stretch.start_samples)
+    save_picture(png, take, stretch, title, found.fill_low_samples)
     screen.say("")
-    screen.say(f"  {wav}  ({bars} bars of region, then {options.wish.bars} bars of Segue)")
+    screen.say(f"  {wav}  ({stretch.start_bar} bars of region, then {options.wish.bars} bars of Segue)")
     screen.say(f"  {png}")

@@ -64,7 +64,7 @@ class EngineProcess:
         """Start the process; EngineProcessError when Python itself does not start.  [main]"""
         own_group = {"process_group": 0} if os.name == "posix" else {}
         try:
-            with self.log.open("ab") as log:
+            with self.log.open("ab" if self.restarts else "wb") as log:
                 self._process = subprocess.Popen(  # noqa: S603 - our own command
                     self._command,
                     stdin=subprocess.DEVNULL,

@@ -5,9 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from bridge.ring import ENDLESS_SAMPLES
 from plugin_host import report
 from plugin_host.clock import OfflineClock, PacedClock
 from plugin_host.headless import HeadlessHost, Host, Take
@@ -44,7 +43,7 @@ class Performance:
         self._means = means
         self._say = say
         self._show = show
-        self._endless = plot.stretch.end_samples == ENDLESS_SAMPLES
+        self._endless = plot.stretch.bars == 0
         kept = 0 if self._endless or not record else plot.stretch.end_samples
         self.host = Host(self.processor, Timeline(plot.stretch.grid), plot.clip, record_samples=kept)
 
@@ -52,21 +51,20 @@ class Performance:
         """Play it, the lane being open, up to its last bar; an endless one goes on for ever.  [main]"""
         stretch = self.plot.stretch
         grid = stretch.grid
-        bars = 0 if self._endless else grid.bar_at(stretch.end_samples) - grid.bar_at(stretch.start_samples)
         with self._running() as runner:
             went = time.monotonic()
-            start_beats = float(grid.beats_at(stretch.start_samples))
-            session.play(round(start_beats, 6), bars, float(grid.signature.beats_per_bar))
+            session.play(stretch.start_beats, stretch.bars, float(grid.signature.beats_per_bar))
             first_sound_seconds = time.monotonic() - went
             self._say(f"first sound ready {1000 * first_sound_seconds:.0f} ms after go (seed {session.seed})")
             self.host.timeline.play()
             self._watch(runner, session, attend)
         engine, lane = session.client.stats(), session.client.lane_stats(session.lane)
         late = runner.clock.late if isinstance(runner, HeadlessHost) else runner.flagged
-        return report.figures(
+        found = report.figures(
             self.host.take(), stretch, self.processor, first_sound_seconds, lane.realtime_ratio,
             engine.memory_mb, late, session.losses,
         )  # fmt: skip
+        return replace(found, fill_low_samples=None) if self._means.offline else found
 
     @property
     def take(self) -> Take:

@@ -10,14 +10,14 @@ import numpy as np
 from bridge.units import quick_beats, samples_to_seconds
 from plugin_host.headless import Column, Take
 from plugin_host.processor import State
-from plugin_host.report import Stretch, envelope, fill_low, fill_text
+from plugin_host.report import Stretch, envelope, fill_text
 
 _REGION, _CONTINUED, _HELD, _FILL = "#8a8f98", "#d9822b", "#c23b4b", "#2b7bb9"
 _COLUMNS = 2400
 
 
-def save_picture(path: Path, take: Take, stretch: Stretch, title: str) -> None:
-    """Write the picture as PNG, 1600 x 800. Needs matplotlib; opens no window.  [main]"""
+def save_picture(path: Path, take: Take, stretch: Stretch, title: str, lowest: int | None) -> None:
+    """Write the picture as PNG, 1600 x 800, with the ring's `lowest` fill in samples marked.  [main]"""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -28,7 +28,7 @@ def save_picture(path: Path, take: Take, stretch: Stretch, title: str) -> None:
     rate_hz = stretch.grid.sample_rate_hz
     seconds = len(take.audio) / rate_hz
     _draw_wave(wave, take, stretch, seconds)
-    _draw_fill(fill, take, stretch)
+    _draw_fill(fill, take, stretch, lowest)
     for axes in (wave, fill):
         _draw_bars(axes, stretch, len(take.audio))
         axes.set_xlim(0, seconds)
@@ -69,13 +69,12 @@ def _held_spans(take: Take, rate_hz: int) -> list[tuple[float, float]]:
     return spans
 
 
-def _draw_fill(axes: Any, take: Take, stretch: Stretch) -> None:
+def _draw_fill(axes: Any, take: Take, stretch: Stretch, lowest: int | None) -> None:
     grid, log = stretch.grid, take.blocks
     at = (log[:, Column.RECORDED] + log[:, Column.N_SAMPLES]) / grid.sample_rate_hz
     ms = 1000 * log[:, Column.FILL] / grid.sample_rate_hz
     axes.fill_between(at, 0, ms, color=_FILL, alpha=0.25, linewidth=0)
     axes.plot(at, ms, color=_FILL, linewidth=1.0)
-    lowest = fill_low(take, stretch)
     if lowest is not None:
         low_ms = 1000 * lowest / grid.sample_rate_hz
         axes.axhline(low_ms, color=_HELD, linewidth=1.0, linestyle="--")

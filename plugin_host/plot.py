@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bridge.errors import SegueError
 from bridge.region_file import read_region
-from bridge.ring import ENDLESS_SAMPLES, Audio
+from bridge.ring import Audio
 from bridge.transport import Grid
 from bridge.units import Signature
 from plugin_host.clip import Clip, fit, place_before_bar, tempo_of
@@ -93,17 +93,13 @@ def plot_region(wish: Wish, copies: Path) -> Plot:
         save_wav(path, clip.audio, wish.rate_hz)
     start_beats = float(grid.beats_at(clip.start_samples))
     handed = RegionFile(wish.role, path, bpm, start_beats)
-    return Plot(clip, _stretch(grid, bar, wish.bars), handed, "; ".join(words))
+    return Plot(clip, Stretch(grid, bar, wish.bars), handed, "; ".join(words))
 
 
 def plot_nothing(wish: Wish) -> Plot:
     """No region: the music begins with the timeline.  [main]"""
     grid = Grid(wish.rate_hz, 120.0 if wish.bpm is None else wish.bpm, wish.signature)
-    return Plot(None, _stretch(grid, 0, wish.bars), None, "none: Segue begins by itself")
-
-
-def _stretch(grid: Grid, bar: int, bars: int) -> Stretch:
-    return Stretch(grid, grid.bar_start(bar), grid.bar_start(bar + bars) if bars else ENDLESS_SAMPLES)
+    return Plot(None, Stretch(grid, 0, wish.bars), None, "none: Segue begins by itself")
 
 
 def save_wav(path: Path, audio: Audio, rate_hz: int) -> None:

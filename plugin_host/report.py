@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bridge.ring import ENDLESS_SAMPLES
 from bridge.transport import Grid
 from bridge.units import quick_beats, samples_to_seconds
 from plugin_host.headless import Column, Take
@@ -14,16 +15,31 @@ from plugin_host.processor import Processor
 
 @dataclass(frozen=True)
 class Stretch:
-    """Where the music lies on the timeline: the region up to `start`, the continuation up to `end`."""
+    """Where the music lies on the timeline: the region up to `start_bar`, then `bars` bars, 0 for endless."""
 
     grid: Grid
-    start_samples: int
-    end_samples: int
+    start_bar: int
+    bars: int
+
+    @property
+    def start_beats(self) -> float:
+        """Beat on which the music begins, exactly: not the beat of its first sample, which was rounded."""
+        return float(self.grid.bar_start_beats(self.start_bar))
+
+    @property
+    def start_samples(self) -> int:
+        """First sample of the music."""
+        return self.grid.bar_start(self.start_bar)
+
+    @property
+    def end_samples(self) -> int:
+        """Right behind its last sample."""
+        return self.grid.bar_start(self.start_bar + self.bars) if self.bars else ENDLESS_SAMPLES
 
 
 @dataclass(frozen=True)
 class Figures:
-    """What is shown after a run. `fill_low_samples` is None when nothing was played from the ring."""
+    """What is shown after a run. `fill_low_samples` is None when nothing was played, or not in real time."""
 
     first_sound_seconds: float
     realtime_ratio: float
@@ -84,7 +100,7 @@ def figures(
 def fill_text(samples: int | None, grid: Grid) -> str:
     """Ring fill in milliseconds and beats."""
     if samples is None:
-        return "-"
+        return "- (only in real time)"
     ms = 1000 * float(samples_to_seconds(samples, grid.sample_rate_hz))
     return f"{ms:.0f} ms ({quick_beats(samples, grid.tempo_bpm, grid.sample_rate_hz):.2f} beats)"
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bridge.ring import ENDLESS_SAMPLES
 from bridge.transport import Grid
 from plugin_host import report
 from plugin_host.headless import Column, Take
@@ -37,7 +38,7 @@ def made_take(stretch: report.Stretch, low: int) -> Take:
 @pytest.fixture
 def stretch() -> report.Stretch:
     grid = Grid(RATE, 120.0)
-    return report.Stretch(grid, grid.bar_start(2), grid.bar_start(6))
+    return report.Stretch(grid, 2, 4)
 
 
 def test_lowest_fill_is_the_one_that_mattered(stretch: report.Stretch) -> None:
@@ -45,6 +46,14 @@ def test_lowest_fill_is_the_one_that_mattered(stretch: report.Stretch) -> None:
     assert report.fill_low(made_take(stretch, 1600), stretch) == 1600
     empty = Take(np.zeros((0, 2), np.float32), np.zeros((0, len(Column)), np.int64))
     assert report.fill_low(empty, stretch) is None
+
+
+def test_music_is_asked_for_at_the_bar_not_at_its_rounded_sample() -> None:
+    """At 146 bpm bar 4 begins 0.44 samples after a sample; from there eight beats would end one sample early."""
+    made = report.Stretch(Grid(48_000, 146.0), 4, 2)
+    assert made.start_beats == 16.0
+    assert (made.start_samples, made.end_samples) == (315_616, 473_425)
+    assert report.Stretch(Grid(48_000, 146.0), 4, 0).end_samples == ENDLESS_SAMPLES
 
 
 def test_report_names_every_figure(stretch: report.Stretch) -> None:
@@ -82,7 +91,7 @@ def test_picture_shows_region_continuation_and_held_apart(stretch: report.Stretc
     from matplotlib import image
 
     path = tmp_path / "demo.png"
-    save_picture(path, made_take(stretch, 400), stretch, "a run")
+    save_picture(path, made_take(stretch, 400), stretch, "a run", 400)
     pixels = image.imread(path)[:, :, :3]
     assert pixels.shape[:2] == (800, 1600)
     upper = pixels[100:400]
