@@ -15,6 +15,7 @@ from engine.errors import AudioError
 from engine.stream.resample import MAX_RATE_HZ, ResampleState, StreamResampler
 
 MAX_CHANNELS = 2
+_PIECE_SAMPLES = 1 << 20  # converted at a time: a long file takes no more memory than itself
 
 
 @lru_cache(maxsize=16)
@@ -30,8 +31,11 @@ def resample(audio: Tensor, orig_hz: int, new_hz: int) -> Tensor:
     reach = resampler.lookahead_samples
     state = ResampleState(audio[:, :1].expand(-1, reach).contiguous(), -reach, 0)
     right = audio[:, -1:].expand(-1, reach + resampler.orig + 1)
-    out, _ = resampler.step(torch.cat([audio, right], dim=1), state)
-    return out[:, : audio.shape[-1] * resampler.new // resampler.orig]
+    parts = []
+    for piece in torch.cat([audio, right], dim=1).split(_PIECE_SAMPLES, dim=1):
+        out, state = resampler.step(piece, state)
+        parts.append(out)
+    return torch.cat(parts, dim=1)[:, : audio.shape[-1] * resampler.new // resampler.orig]
 
 
 def as_heard(audio: Tensor, rate_hz: int, model_hz: int, channels: int = 1) -> Tensor:

@@ -19,7 +19,8 @@ from torch import Tensor
 ZEROS = 24  # zero crossings of the sinc on each side
 ROLLOFF = 0.945  # cut-off as a share of the smaller Nyquist frequency
 MAX_RATE_HZ = 384_000
-_PHASE_ROWS_AT_ONCE = 1 << 16  # outputs computed per gather, bounds memory
+_OUTPUTS_AT_ONCE = 1 << 16  # computed per gather, bounds memory
+_GROUP_MAX = 1 << 18  # of orig * new, reduced: above it outputs are gathered one by one
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ class StreamResampler:
         cutoff = min(self.orig, self.new) * rolloff
         self.reach = math.ceil(zeros * self.orig / cutoff)
         self._kernel = _phase_kernels(self.orig, self.new, self.reach, zeros, cutoff)
+        self._groups = _group_kernel(self._kernel, self.orig, self.new)
 
     @property
     def lookahead_samples(self) -> int:
@@ -85,15 +87,41 @@ class StreamResampler:
         return self.step(audio, self.init(audio.shape[0]), last=True)[0]
 
     def _outputs(self, known: Tensor, known_start: int, start: int, stop: int) -> Tensor:
+        """Outputs start..stop from inputs `known` [C, m], whose first has stream index `known_start`."""
         if stop <= start:
             return known.new_zeros(known.shape[0], 0)
+        if self._groups is None:
+            return self._gathered(known, known_start, start, stop)
+        first, last = start // self.new, -(-stop // self.new)  # groups of `new` outputs on `orig` inputs
+        left = first * self.orig - self.reach - known_start
+        needed = (last - first - 1) * self.orig + self._groups.shape[2]
+        right = left + needed - known.shape[1]
+        window = torch.nn.functional.pad(known[:, max(left, 0) :], (max(-left, 0), right))
+        out = torch.nn.functional.conv1d(window[:, None], self._groups, stride=self.orig)  # [C, new, groups]
+        begin = start - first * self.new
+        return out.transpose(1, 2).reshape(known.shape[0], -1)[:, begin : begin + stop - start]
+
+    def _gathered(self, known: Tensor, known_start: int, start: int, stop: int) -> Tensor:
+        """The same for odd rates, whose group would be huge: taps gathered per output."""
         parts = []
-        for first in range(start, stop, _PHASE_ROWS_AT_ONCE):
-            n = torch.arange(first, min(first + _PHASE_ROWS_AT_ONCE, stop), dtype=torch.int64)
+        for first in range(start, stop, _OUTPUTS_AT_ONCE):
+            n = torch.arange(first, min(first + _OUTPUTS_AT_ONCE, stop), dtype=torch.int64)
             left = n * self.orig // self.new - self.reach - known_start
             taps = known.unfold(1, 2 * self.reach + 1, 1)[:, left]  # [C, outputs, taps]
             parts.append((taps * self._kernel[n % self.new]).sum(dim=-1))
         return torch.cat(parts, dim=1)
+
+
+def _group_kernel(kernel: Tensor, orig: int, new: int) -> Tensor | None:
+    """Phase kernels [new, taps] as one convolution [new, 1, taps + shift] of stride `orig`; None where too big."""
+    if new * orig > _GROUP_MAX:
+        return None
+    n_taps = kernel.shape[1]
+    shifts = [n * orig // new for n in range(new)]
+    groups = torch.zeros(new, 1, n_taps + shifts[-1])
+    for n, shift in enumerate(shifts):
+        groups[n, 0, shift : shift + n_taps] = kernel[n]
+    return groups
 
 
 def _phase_kernels(orig: int, new: int, reach: int, zeros: int, cutoff: float) -> Tensor:
