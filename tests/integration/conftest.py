@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from engine_rig import GOLDEN, Engine, unpack
@@ -22,13 +22,25 @@ def tiny_model(tmp_path_factory) -> list[str]:
     return ["--model", str(model), "--t5", str(t5), "--threads", "1"]
 
 
-@pytest.fixture(scope="module")
-def engine(tiny_model) -> Iterator[Engine]:
-    running = Engine(tiny_model).wait_ready()
-    yield running
-    running.process.kill()
-    running.process.wait()
+@pytest.fixture(scope="session")
+def start_engine(tiny_model) -> Iterator[Callable[..., Engine]]:
+    """Starts engines on the tiny model; all that still run are ended with the tests."""
+    started: list[Engine] = []
+
+    def start(*options: str, port: int | None = None) -> Engine:
+        started.append(Engine([*tiny_model, *options], port))
+        return started[-1]
+
+    yield start
+    for engine in started:
+        engine.process.kill()
+        engine.process.wait()
     shm.remove_stale()
+
+
+@pytest.fixture(scope="module")
+def engine(start_engine) -> Engine:
+    return start_engine().wait_ready()
 
 
 @pytest.fixture

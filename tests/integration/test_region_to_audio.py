@@ -9,12 +9,13 @@ import subprocess
 import sys
 import textwrap
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 import torch
-from engine_rig import BLOCK, RATE, Engine, Listener, wait_for
+from engine_rig import BLOCK, RATE, Listener, wait_for
 
 from bridge import shm
 from bridge.errors import NoAnswer, SegueError
@@ -215,22 +216,20 @@ def test_a_port_in_use_is_said_at_once(engine):
     assert "| torch" not in second.stderr  # nothing slow was loaded for it
 
 
-def test_a_cut_checkpoint_ends_the_engine_with_a_reason(tiny_model, tmp_path):
-    from pathlib import Path
-
+def test_a_cut_checkpoint_ends_the_engine_with_a_reason(start_engine, tiny_model, tmp_path):
     cut = tmp_path / "cut"
     cut.mkdir()
     for source in Path(tiny_model[1]).iterdir():
         data = source.read_bytes()
         (cut / source.name).write_bytes(data[: len(data) // 2] if source.name == "state_dict.bin" else data)
-    engine = Engine([*tiny_model, "--model", str(cut)])
+    engine = start_engine("--model", str(cut))
     assert engine.process.wait(110) == 4
     wait_for(lambda: "cannot be used" in engine.log)
     assert "state_dict.bin" in engine.log
 
 
-def test_a_killed_engine_is_noticed_and_a_new_one_taken_up(tiny_model):
-    first = Engine(tiny_model).wait_ready()
+def test_a_killed_engine_is_noticed_and_a_new_one_taken_up(start_engine):
+    first = start_engine().wait_ready()
     with Client(first.port, timeout_seconds=0.5) as client:
         lane, ring = client.open_lane(0, RATE)
         host = Listener(ring, BPM)
@@ -242,7 +241,7 @@ def test_a_killed_engine_is_noticed_and_a_new_one_taken_up(tiny_model):
         wait_for(lambda: not host.reader.engine_alive())
         with pytest.raises(NoAnswer):
             client.status()
-        second = Engine(tiny_model, first.port).wait_ready()
+        second = start_engine(port=first.port).wait_ready()
         assert not first.segments()  # what the dead one left is cleared away
         wait_for(lambda: client.restarts == 1)
         again = client.open_lane(0, RATE)
