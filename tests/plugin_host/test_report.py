@@ -49,7 +49,7 @@ def test_lowest_fill_is_the_one_that_mattered(stretch: report.Stretch) -> None:
 
 
 def test_music_is_asked_for_at_the_bar_not_at_its_rounded_sample() -> None:
-    """At 146 bpm bar 4 begins 0.44 samples after a sample; from there eight beats would end one sample early."""
+    """At 146 bpm bar 4 begins 0.44 after a sample; eight beats from that sample would end one early."""
     made = report.Stretch(Grid(48_000, 146.0), 4, 2)
     assert made.start_beats == 16.0
     assert (made.start_samples, made.end_samples) == (315_616, 473_425)
