@@ -25,7 +25,7 @@ from engine.conditions.frames import (
     melody_features,
     tempo_features,
 )
-from engine.conditions.words import MAX_WORDS, encode_texts
+from engine.conditions.words import MAX_WORDS, encode_texts, words_of
 from engine.guidance import Guidance
 from engine.lm import Conditions
 from engine.model import MELODY, STYLE, TEMPO, TEXT, Ask, Grid, Reference
@@ -73,10 +73,12 @@ class EmbeddedConditioner:
         kinds = [ask, Ask()]
         if guidance.rows == 3:
             kinds.insert(1, replace(ask, text=None))
-        parts = [(self._memory(kind), self._frames(kind, offset, count)) for kind in kinds]
+        frames = torch.stack([self._frames(kind, offset, count) for kind in kinds])
+        memory = None  # of zero vectors would add nothing but work
+        if ask.style is not None or words_of(ask.text or ""):
+            memory = torch.stack([self._memory(kind) for kind in kinds])
         if guidance.two_step and guidance.rows == 2:
-            return tuple(Conditions(memory=memory[None], frames=frames[None]) for memory, frames in parts)
-        memory, frames = (torch.stack(part) for part in zip(*parts, strict=True))
+            return tuple(Conditions(memory=None if memory is None else memory[i : i + 1], frames=frames[i : i + 1]) for i in (0, 1))
         return (Conditions(memory=memory, frames=frames),)
 
     def _memory(self, ask: Ask) -> Tensor:

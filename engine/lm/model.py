@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from engine.config import LMConfig
+from engine.lm import fused
 from engine.lm.conditions import Conditions
 from engine.lm.layers import DecoderLayer, attend, sinusoidal
 from engine.lm.state import LMState
@@ -84,20 +85,14 @@ class LanguageModel(nn.Module):
     @torch.inference_mode()
     def init_state(self, rows: int, capacity_steps: int, conditions: Conditions) -> LMState:
         """An empty cache for `capacity_steps` audio steps and the prefix; cross keys computed once.  [generate]"""
-        config = self.config
-        weight = self.out_norm.weight
-        shape = (
-            config.n_layers,
-            rows,
-            config.n_heads,
-            capacity_steps + conditions.prefix_steps,
-            config.head_dim,
-        )
+        config, weight = self.config, self.out_norm.weight
+        capacity = capacity_steps + conditions.prefix_steps
+        shape = (config.n_layers, rows, 2, config.n_heads, capacity, config.head_dim)
         cross = None
         if conditions.memory is not None and config.cross_attention:
             cross = [layer.cross_attention.key_value(conditions.memory) for layer in self.transformer.layers]
-        keys, values = (torch.zeros(shape, dtype=weight.dtype, device=weight.device) for _ in range(2))
-        return LMState(keys, values, cross)
+        cache = torch.zeros(shape, dtype=weight.dtype, device=weight.device)
+        return LMState(cache, cross, fused.fuse(self, cross))
 
     @torch.inference_mode()
     def prefill(self, tokens: Tensor, conditions: Conditions, state: LMState) -> Tensor:
@@ -118,9 +113,13 @@ class LanguageModel(nn.Module):
     @torch.inference_mode()
     def step(self, tokens: Tensor, state: LMState, frames: Tensor | None = None) -> Tensor:
         """One step: tokens [R, K], features of this step [R, F] or None; logits [R, K, card].  [generate]"""
-        x = self.embed(tokens.unsqueeze(-1), None if frames is None else frames.unsqueeze(1))
+        if state.length >= state.capacity:
+            raise ValueError(f"cache holds {state.capacity} positions, {state.length + 1} needed")
+        x = fused.embed(state.fused, tokens)
+        if self.frame_proj is not None and frames is not None:
+            x = x + self.frame_proj(frames)
         state.step += 1
-        return self._advance(x, state)
+        return fused.advance(self, x + self.positions(state.length, 1, x), state)
 
     def _advance(self, x: Tensor, state: LMState) -> Tensor:
         """Inputs [R, S, D] through the layers with the cache; logits [R, K, card] of the last position."""
@@ -132,7 +131,7 @@ class LanguageModel(nn.Module):
         mask = self._causal(count, start, x.device)
         for index, layer in enumerate(self.transformer.layers):
             q, k, v = layer.self_attn.query_key_value(layer.norm1(x))
-            keys, values = state.keys[index], state.values[index]
+            keys, values = state.cache[index].unbind(dim=1)
             keys[:, :, start:end] = k
             values[:, :, start:end] = v
             heads = F.scaled_dot_product_attention(

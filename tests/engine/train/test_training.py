@@ -105,8 +105,7 @@ def test_export_loads_as_the_embedded_model(made: Path, monkeypatch: pytest.Monk
     assert full[0].memory is not None
     assert full[0].memory.shape == (2, 24, 32)
     assert full[0].memory[1].abs().max() == 0, "the null row hears nothing"
-    assert none[0].memory is not None
-    assert none[0].memory.abs().max() == 0
+    assert none[0].memory is None
 
 
 def test_damaged_shard_is_refused(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,133 @@
+"""One step with as few operations as torch allows: on a CPU a small model's time goes into calling them.
+
+What `LanguageModel.forward` computes, regrouped: one table for all codebooks, one matrix for all heads, residual
+sums inside the matrix products, and cross-attention with its query and output matrices multiplied into the memory
+once a window (where that is small). Equal to the plain layers up to rounding.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from engine.lm.layers import DecoderLayer
+
+if TYPE_CHECKING:
+    from engine.lm.model import LanguageModel
+    from engine.lm.state import LMState
+
+ABSORBED_BYTES = 64 * 2**20
+
+
+@dataclass(frozen=True)
+class FusedLayer:
+    """A layer's weights, transposed views; `absorb` [R, D, H*M] and `release` [R, H*M, D] stand for cross-attention."""
+
+    layer: DecoderLayer
+    qkv: Tensor
+    out: Tensor
+    widen: Tensor
+    narrow: Tensor
+    absorb: Tensor | None = None
+    release: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class FusedStep:
+    """Everything one window's steps use."""
+
+    table: Tensor  # [K * (card + 1), D]
+    offsets: Tensor  # [K]
+    heads: Tensor  # [D, K * card]
+    layers: tuple[FusedLayer, ...]
+
+
+def fuse(model: LanguageModel, cross_kv: list[tuple[Tensor, Tensor]] | None) -> FusedStep:
+    """Regroup the weights for one window's memory.  [generate]"""
+    config = model.config
+    table = torch.cat([table.weight for table in model.emb])
+    offsets = torch.arange(config.n_codebooks, device=table.device) * (config.card + 1)
+    heads = torch.cat([head.weight for head in model.linears]).t()
+    kept = cross_kv if cross_kv is not None and _absorbed_bytes(model, cross_kv) <= ABSORBED_BYTES else None
+    layers = tuple(
+        _fuse_layer(layer, None if kept is None else kept[index])
+        for index, layer in enumerate(model.transformer.layers)
+    )
+    return FusedStep(table, offsets, heads, layers)
+
+
+def _absorbed_bytes(model: LanguageModel, cross_kv: list[tuple[Tensor, Tensor]]) -> int:
+    rows, heads, vectors, _ = cross_kv[0][0].shape
+    return 2 * model.config.n_layers * rows * heads * vectors * model.config.dim * cross_kv[0][0].element_size()
+
+
+def _fuse_layer(layer: DecoderLayer, cross_kv: tuple[Tensor, Tensor] | None) -> FusedLayer:
+    absorb = release = None
+    cross = layer.cross_attention
+    if cross is not None and cross_kv is not None:
+        keys, values = cross_kv
+        rows, heads, vectors, width = keys.shape
+        dim = heads * width
+        query = cross.in_proj_weight[:dim].view(heads, width, dim)
+        out = cross.out_proj.weight.t().reshape(heads, width, dim)
+        scores = torch.einsum("hwd,rhmw->rdhm", query, keys) * width**-0.5
+        absorb = scores.reshape(rows, dim, heads * vectors).contiguous()
+        release = torch.einsum("rhmw,hwd->rhmd", values, out).reshape(rows, heads * vectors, dim).contiguous()
+    attention = layer.self_attn
+    return FusedLayer(
+        layer,
+        attention.in_proj_weight.t(),
+        attention.out_proj.weight.t(),
+        layer.linear1.weight.t(),
+        layer.linear2.weight.t(),
+        absorb,
+        release,
+    )
+
+
+def embed(fused: FusedStep, tokens: Tensor) -> Tensor:
+    """Tokens [R, K] to the sum of their embeddings [R, D]."""
+    return F.embedding_bag(tokens + fused.offsets, fused.table, mode="sum")
+
+
+def advance(model: LanguageModel, x: Tensor, state: LMState) -> Tensor:
+    """Inputs [R, D] of one position, positions added, through all layers; logits [R, K, card].  [generate]"""
+    fused, at = state.fused, state.length
+    for index, part in enumerate(fused.layers):
+        x = _layer(part, x, state, index, at)
+    state.length = at + 1
+    hidden = F.layer_norm(x, x.shape[-1:], model.out_norm.weight, model.out_norm.bias)
+    return (hidden @ fused.heads).view(x.shape[0], model.config.n_codebooks, model.config.card)
+
+
+def _layer(part: FusedLayer, x: Tensor, state: LMState, index: int, at: int) -> Tensor:
+    layer, cache = part.layer, state.cache[index]
+    rows, dim = x.shape
+    heads, width = cache.shape[2], cache.shape[4]
+    normed = F.layer_norm(x, (dim,), layer.norm1.weight, layer.norm1.bias)
+    qkv = (normed @ part.qkv).view(rows, 3, heads, width)
+    cache[:, :, :, at] = qkv[:, 1:]
+    past = cache[:, :, :, : at + 1]
+    seen = F.scaled_dot_product_attention(qkv[:, 0].unsqueeze(2), past[:, 0], past[:, 1])
+    x = torch.addmm(x, seen.reshape(rows, dim), part.out)
+    x = _cross(part, x, None if state.cross_kv is None else state.cross_kv[index])
+    normed = F.layer_norm(x, (dim,), layer.norm2.weight, layer.norm2.bias)
+    return torch.addmm(x, F.gelu(normed @ part.widen), part.narrow)
+
+
+def _cross(part: FusedLayer, x: Tensor, cross_kv: tuple[Tensor, Tensor] | None) -> Tensor:
+    """Add cross-attention: from the absorbed matrices where there are some, else from keys and values."""
+    if cross_kv is None or part.layer.norm_cross is None:
+        return x
+    if part.absorb is None or part.release is None:
+        return part.layer.cross(x.unsqueeze(1), cross_kv)[:, 0]
+    rows, heads, vectors, _ = cross_kv[0].shape
+    norm = part.layer.norm_cross
+    normed = F.layer_norm(x, x.shape[-1:], norm.weight, norm.bias)
+    scores = torch.bmm(normed.unsqueeze(1), part.absorb).view(rows, heads, vectors)
+    weights = scores.softmax(dim=-1).view(rows, 1, heads * vectors)
+    return torch.baddbmm(x.unsqueeze(1), weights, part.release)[:, 0]
