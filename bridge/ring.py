@@ -3,7 +3,7 @@
     RingWriter     the engine makes it and writes                 ring_writer.py
     RingReader     the one host that plays it reads by position   ring_reader.py
     RingListener   anyone who listens in, moving no counter       ring_listener.py
-    RingForm, Plan what they share                                ring_form.py
+    RingForm, Plan what they share                                ring_form.py, ring_slots.py
 
 Counters only grow, each on the cache line of the side that writes it. Bytes: docs/shared_memory.md.
 """

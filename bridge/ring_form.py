@@ -14,18 +14,11 @@ from numpy.typing import NDArray
 
 from bridge import layout
 from bridge.errors import SegmentForeign, SegmentMissing
-from bridge.layout import ENDLESS_SAMPLES, HEADER_BYTES, PLAN_SOUNDING, SLOT_BYTES
+from bridge.layout import ENDLESS_SAMPLES, HEADER_BYTES, PLAN_SOUNDING
 from bridge.shm import Segment
 from bridge.words import SEQUENCE_TRIES, Words, i64, u32
 
 Audio = NDArray[np.float32]
-
-SLOT_WORDS_64 = SLOT_BYTES // 8
-SLOT_WORDS_32 = SLOT_BYTES // 4
-SLOT_BASE_64 = HEADER_BYTES // 8
-SLOT_BASE_32 = HEADER_BYTES // 4
-# Inside a slot header, in words of their size (compared with the layout by a test):
-POSITION_64, GENERATION_32, TIMELINE_32, N_SAMPLES_32 = 1, 4, 5, 6
 
 _SEQUENCE, _GENERATION = u32("plan_sequence"), u32("plan_generation")
 _TIMELINE, _FLAGS = u32("plan_timeline"), u32("plan_flags")
@@ -46,9 +39,7 @@ class RingForm:
         _within("sample_rate_hz", self.sample_rate_hz, layout.MIN_RATE_HZ, layout.MAX_RATE_HZ)
         _within("channels", self.channels, 1, layout.MAX_CHANNELS)
         _within("block_samples", self.block_samples, layout.MIN_BLOCK_SAMPLES, layout.MAX_BLOCK_SAMPLES)
-        _within(
-            "capacity_blocks", self.capacity_blocks, layout.MIN_CAPACITY_BLOCKS, layout.MAX_CAPACITY_BLOCKS
-        )
+        _within("capacity_blocks", self.capacity_blocks, layout.MIN_CAPACITY_BLOCKS, layout.MAX_CAPACITY_BLOCKS)
         if self.capacity_blocks & (self.capacity_blocks - 1):
             raise ValueError(f"capacity_blocks must be a power of two, got {self.capacity_blocks}")
 
@@ -171,10 +162,3 @@ def header_words(segment: Segment) -> Words:
     if segment.n_bytes < HEADER_BYTES:
         raise SegmentForeign(f"{segment.name} has {segment.n_bytes} bytes, less than a header")
     return Words(segment)
-
-
-def payload(segment: Segment, form: RingForm) -> Audio:
-    """The payload as float32 [capacity_blocks, block_samples, channels], sharing the memory.  [any]"""
-    begin = layout.payload_offset(form.capacity_blocks)
-    flat = np.frombuffer(segment.memory[begin : form.n_bytes], dtype="<f4")
-    return flat.reshape(form.capacity_blocks, form.block_samples, form.channels)

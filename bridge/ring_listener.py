@@ -3,17 +3,8 @@
 from __future__ import annotations
 
 from bridge import ring_form
-from bridge.ring_form import (
-    GENERATION_32,
-    N_SAMPLES_32,
-    POSITION_64,
-    SLOT_BASE_32,
-    SLOT_BASE_64,
-    SLOT_WORDS_32,
-    SLOT_WORDS_64,
-    Audio,
-    RingForm,
-)
+from bridge.ring_form import Audio, RingForm
+from bridge.ring_slots import Slots
 from bridge.shm import Segment
 from bridge.words import Words, u64
 
@@ -31,7 +22,7 @@ class RingListener:
         self.lost_blocks = 0
         self._segment = segment
         self._words = words
-        self._payload = ring_form.payload(segment, form)
+        self._slots = Slots(segment, words, form)
         self._next = int(words.u64[_BLOCKS_WRITTEN])
 
     @classmethod
@@ -73,17 +64,15 @@ class RingListener:
             self.lost_blocks += 1
 
     def _copy(self, number: int, out: Audio) -> tuple[int, int, int] | None:
-        words, slot = self._words, number & (self.form.capacity_blocks - 1)
-        base32 = SLOT_BASE_32 + slot * SLOT_WORDS_32
-        base64 = SLOT_BASE_64 + slot * SLOT_WORDS_64
-        n_samples = words.u32[base32 + N_SAMPLES_32]
-        if words.u64[base64] != number or not 0 < n_samples <= self.form.block_samples:
+        header = self._slots.header(number)
+        if header is None:
             return None
-        out[:n_samples] = self._payload[slot, :n_samples]
-        return words.i64[base64 + POSITION_64], n_samples, words.u32[base32 + GENERATION_32]
+        position_samples, generation, _, n_samples = header
+        out[:n_samples] = self._slots.audio(number)[:n_samples]
+        return position_samples, n_samples, generation
 
     def close(self) -> None:
         """Unmap. Twice is allowed.  [any]"""
         self._words.release()
-        self._payload = self._payload[:0].copy()
+        self._slots.release()
         self._segment.close()

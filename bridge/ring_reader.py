@@ -11,19 +11,8 @@ import numpy as np
 from bridge import ring_form
 from bridge.errors import SharedMemoryError
 from bridge.layout import ENGINE_CLOSED
-from bridge.ring_form import (
-    GENERATION_32,
-    N_SAMPLES_32,
-    POSITION_64,
-    SLOT_BASE_32,
-    SLOT_BASE_64,
-    SLOT_WORDS_32,
-    SLOT_WORDS_64,
-    TIMELINE_32,
-    Audio,
-    Plan,
-    RingForm,
-)
+from bridge.ring_form import Audio, Plan, RingForm
+from bridge.ring_slots import Header, Slots
 from bridge.shm import Segment, pid_alive
 from bridge.transport import Transport
 from bridge.transport_block import write_transport
@@ -63,7 +52,7 @@ class RingReader:
         self.plan = Plan()
         self._plan_sequence = 0
         self._words = words
-        self._payload = ring_form.payload(segment, form)
+        self._slots = Slots(segment, words, form)
         self._next = int(words.u64[_BLOCKS_READ])
         self._begun = False  # part of the block `_next` has been used
         self._closed = False
@@ -98,15 +87,15 @@ class RingReader:
         untouched. After a gap ask again from `end`. Blocks that are too late, overtaken or broken are
         dropped and counted; blocks for later stay. Never waits.  [audio]
         """
-        words, last = self._words, position_samples + len(out)
+        last = position_samples + len(out)
         self.look()
         written = self._written()
         begin, cursor, drops = -1, position_samples, 0
         number = self._next
         while number < written and drops < MAX_DROPS_PER_READ:
-            slot = number & (self.form.capacity_blocks - 1)
-            start = words.i64[SLOT_BASE_64 + slot * SLOT_WORDS_64 + POSITION_64]
-            usable = self._usable(number, slot, start, timeline)
+            header = self._slots.header(number)
+            start, usable = (0, 0) if header is None else (header[0], self._usable(header, timeline))
+            self.counters.broken_blocks += header is None
             if usable < 0:
                 break
             if usable == 0 or start + usable <= cursor:
@@ -117,7 +106,7 @@ class RingReader:
                 first, end = max(start, cursor), min(start + usable, last)
                 if start >= last or (begin >= 0 and first > cursor):
                     break
-                block = self._payload[slot, first - start : end - start]
+                block = self._slots.audio(number)[first - start : end - start]
                 if _sound(block):
                     out[first - position_samples : end - position_samples] = block
                     begin = first if begin < 0 else begin
@@ -133,17 +122,11 @@ class RingReader:
         self._give_back(number)
         return (begin - position_samples, cursor - position_samples) if begin >= 0 else (0, 0)
 
-    def _usable(self, number: int, slot: int, start: int, timeline: int) -> int:
+    def _usable(self, header: Header, timeline: int) -> int:
         """Samples of a block that count: 0 drops it, -1 leaves it for a later timeline."""
-        u32_, base = self._words.u32, SLOT_BASE_32 + slot * SLOT_WORDS_32
-        n_samples: int = u32_[base + N_SAMPLES_32]
-        same = self._words.u64[SLOT_BASE_64 + slot * SLOT_WORDS_64] == number
-        if not same or not 0 < n_samples <= self.form.block_samples:
-            self.counters.broken_blocks += 1
-            return 0
-        of_timeline: int = u32_[base + TIMELINE_32]
+        start, generation, of_timeline, n_samples = header
         plan = self.plan
-        overtaken = u32_[base + GENERATION_32] < plan.generation and plan.timeline == timeline
+        overtaken = generation < plan.generation and plan.timeline == timeline
         if of_timeline > timeline and not overtaken:
             return -1
         if overtaken:  # a plan for this stretch of time overtakes what was made for later ones too
@@ -229,7 +212,7 @@ class RingReader:
             if int(self._words.u32[_HOST_PID]) == os.getpid():
                 self._words.u32[_HOST_PID] = 0
             self._words.release()
-            self._payload = self._payload[:0].copy()
+            self._slots.release()
             self.segment.close()
 
 

@@ -7,19 +7,8 @@ import time
 
 from bridge import layout, ring_form
 from bridge.layout import ENGINE_CLOSED, ENGINE_READY
-from bridge.ring_form import (
-    GENERATION_32,
-    N_SAMPLES_32,
-    POSITION_64,
-    SLOT_BASE_32,
-    SLOT_BASE_64,
-    SLOT_WORDS_32,
-    SLOT_WORDS_64,
-    TIMELINE_32,
-    Audio,
-    Plan,
-    RingForm,
-)
+from bridge.ring_form import Audio, Plan, RingForm
+from bridge.ring_slots import Slots
 from bridge.shm import Segment, pid_alive, segment_name
 from bridge.transport import Transport
 from bridge.transport_block import read_transport
@@ -48,7 +37,7 @@ class RingWriter:
         self.segment = segment
         self.plan = Plan()
         self._words = Words(segment)
-        self._payload = ring_form.payload(segment, form)
+        self._slots = Slots(segment, self._words, form)
         self._written = 0
         ring_form.publish_form(segment, self._words, form, os.getpid(), time.monotonic_ns())
         self.beat()
@@ -89,34 +78,20 @@ class RingWriter:
         too. ValueError for another shape or dtype.  [generate]
         """
         if audio.ndim != 2 or audio.shape[1] != self.form.channels or audio.dtype.str != "<f4":
-            raise ValueError(
-                f"audio must be float32 [n, {self.form.channels}], got {audio.dtype} {audio.shape}"
-            )
+            raise ValueError(f"audio must be float32 [n, {self.form.channels}], got {audio.dtype} {audio.shape}")
         block_samples = self.form.block_samples
         n_blocks = min(-(-len(audio) // block_samples), self._space_blocks())
         taken = min(len(audio), n_blocks * block_samples)
         for begin in range(0, taken, block_samples):
             end = min(begin + block_samples, taken)
-            self._put(position_samples + begin, audio[begin:end], generation, timeline)
+            self._slots.put(self._written, position_samples + begin, generation, timeline, audio[begin:end])
+            self._written += 1
         if taken:
             words = self._words
             words.i64[_WRITTEN_END] = position_samples + taken
             words.fence()
             words.u64[_BLOCKS_WRITTEN] = self._written
         return taken
-
-    def _put(self, position_samples: int, block: Audio, generation: int, timeline: int) -> None:
-        words = self._words
-        slot = self._written & (self.form.capacity_blocks - 1)
-        base32 = SLOT_BASE_32 + slot * SLOT_WORDS_32
-        base64 = SLOT_BASE_64 + slot * SLOT_WORDS_64
-        self._payload[slot, : len(block)] = block
-        words.i64[base64 + POSITION_64] = position_samples
-        words.u32[base32 + GENERATION_32] = generation
-        words.u32[base32 + TIMELINE_32] = timeline
-        words.u32[base32 + N_SAMPLES_32] = len(block)
-        words.u64[base64] = self._written
-        self._written += 1
 
     def _space_blocks(self) -> int:
         unread = self._written - int(self._words.u64[_BLOCKS_READ])
@@ -163,7 +138,7 @@ class RingWriter:
             self._words.u32[_STATE] = ENGINE_CLOSED
             self.segment.unlink()
             self._words.release()
-            self._payload = self._payload[:0].copy()
+            self._slots.release()
             self.segment.close()
 
     _closed = False

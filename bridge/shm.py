@@ -19,7 +19,7 @@ from bridge.layout import HEADER_BYTES
 
 PREFIX = "segue"
 _NAME = re.compile(r"segue-(\d{1,10})-(\d{1,6})")
-_DIRECTORY = Path("/dev/shm")
+_DIRECTORY = Path("/dev/shm")  # noqa: S108 - where Linux shows shared memory
 
 if sys.platform != "win32":
     import _posixshmem  # type: ignore[import-not-found]  # CPython's own shm_open; the standard library offers it under no public name

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 import shutil
+import struct
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from bridge import layout, ring_form
+from bridge import layout
+from bridge.ring import RingWriter
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs/shared_memory.md"
@@ -48,13 +51,29 @@ def test_sections_fill_whole_lines_and_do_not_overlap() -> None:
     assert len(sides) == len(layout.SECTIONS), "two sections on one cache line"
 
 
-def test_slot_words_are_where_the_table_says() -> None:
-    places = {f.name: f.offset for f in layout.SLOT.fields}
-    assert places["slot_number"] == 0
-    assert places["slot_position_samples"] == ring_form.POSITION_64 * 8
-    assert places["slot_generation"] == ring_form.GENERATION_32 * 4
-    assert places["slot_timeline"] == ring_form.TIMELINE_32 * 4
-    assert places["slot_n_samples"] == ring_form.N_SAMPLES_32 * 4
+def test_a_written_block_lies_where_the_page_says() -> None:
+    """Bytes are picked out of the segment by the page's numbers alone."""
+    writer = RingWriter.create(926, 48_000)
+    try:
+        writer.write(-5, np.full((256, 2), 0.5, np.float32), 1)
+        writer.write(251, np.full((3, 2), 0.25, np.float32), 7, timeline=9)
+        raw, page = bytes(writer.segment.memory), documented()
+        slot = raw[512 + 32 : 512 + 64]
+        found = {
+            name: struct.unpack_from({"uint64_t": "<Q", "int64_t": "<q", "uint32_t": "<I"}[kind], slot, at)[0]
+            for name, (at, kind) in page.items()
+            if name.startswith("slot_")
+        }
+        assert found == {
+            "slot_number": 1, "slot_position_samples": 251, "slot_generation": 7, "slot_timeline": 9,
+            "slot_n_samples": 3,
+        }  # fmt: skip
+        assert struct.unpack_from("<Q", raw, page["blocks_written"][0]) == (2,)
+        assert struct.unpack_from("<q", raw, page["written_end_samples"][0]) == (254,)
+        begin = struct.unpack_from("<I", raw, page["payload_offset"][0])[0] + 256 * 2 * 4
+        assert np.array_equal(np.frombuffer(raw[begin : begin + 24], "<f4"), np.full(6, 0.25))
+    finally:
+        writer.close()
 
 
 @pytest.mark.parametrize("capacity", [4, 64, 2048, 65536])
@@ -65,9 +84,7 @@ def test_payload_is_page_aligned_behind_the_slots(capacity: int) -> None:
     assert layout.segment_bytes(2, 256, capacity) == begin + capacity * 256 * 8
 
 
-@pytest.mark.skipif(
-    shutil.which("gcc") is None, reason="gcc is not installed: the C header cannot be compiled"
-)
+@pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc is not installed: the C header cannot be compiled")
 def test_the_compiler_puts_every_word_where_the_page_says(tmp_path: Path) -> None:
     lines = [f'#include "{HEADER}"', "#include <stddef.h>", "#include <stdio.h>", "int main(void) {"]
     for section in (*layout.SECTIONS, layout.SLOT):
@@ -76,9 +93,7 @@ def test_the_compiler_puts_every_word_where_the_page_says(tmp_path: Path) -> Non
             place = f"{base} + offsetof(segue_{section.name}, {field.name})"
             lines.append(f'printf("{field.name} %zu\\n", {place});')
     lines += ['printf("header %zu\\n", sizeof(segue_header));', 'printf("slot %zu\\n", sizeof(segue_slot));']
-    lines += [
-        f'printf("constants %d\\n", SEGUE_MAGIC == 0x{layout.MAGIC:x}u && SEGUE_VERSION == {layout.VERSION});'
-    ]
+    lines += [f'printf("constants %d\\n", SEGUE_MAGIC == 0x{layout.MAGIC:x}u && SEGUE_VERSION == {layout.VERSION});']
     source, program = tmp_path / "offsets.c", tmp_path / "offsets"
     source.write_text("\n".join([*lines, "return 0; }"]))
     flags = ["-std=c11", "-Wall", "-Wextra", "-Wpadded", "-Werror"]
