@@ -67,7 +67,7 @@ def init_phase(prompt: Array | None = None) -> PhaseState:
 def _spectra(signal: Array, count: int) -> NDArray[np.complex64]:
     """Spectra [count, 641] of the first frames of `signal`."""
     frames = np.lib.stride_tricks.sliding_window_view(signal, WINDOW_SAMPLES)[::HOP_SAMPLES][:count]
-    return np.fft.rfft(frames * WINDOW, axis=-1)
+    return np.fft.rfft(frames * WINDOW, axis=-1).astype(np.complex64)
 
 
 def _unit(spectra: NDArray[np.complex64]) -> NDArray[np.complex64]:

@@ -32,8 +32,9 @@ def log_spectra(audio: Tensor, subframes: int = 2) -> Tensor:
 
 def round_off(audio: Tensor) -> Tensor:
     """Peaks above 0.7 rounded off below 1, as in everything the codec was trained on.  [any]"""
+    room = 1.0 - ROUND_FROM
     over = (audio.abs() - ROUND_FROM).clamp(min=0.0)
-    return torch.where(over > 0, audio.sign() * (ROUND_FROM + (1 - ROUND_FROM) * (over / (1 - ROUND_FROM)).tanh()), audio)
+    return torch.where(over > 0, audio.sign() * (ROUND_FROM + room * (over / room).tanh()), audio)
 
 
 @dataclass

@@ -78,7 +78,8 @@ class EmbeddedConditioner:
         if ask.style is not None or words_of(ask.text or ""):
             memory = torch.stack([self._memory(kind) for kind in kinds])
         if guidance.two_step and guidance.rows == 2:
-            return tuple(Conditions(memory=None if memory is None else memory[i : i + 1], frames=frames[i : i + 1]) for i in (0, 1))
+            rows = [None, None] if memory is None else list(memory.split(1))
+            return tuple(Conditions(memory=rows[i], frames=frames[i : i + 1]) for i in (0, 1))
         return (Conditions(memory=memory, frames=frames),)
 
     def _memory(self, ask: Ask) -> Tensor:

@@ -14,7 +14,8 @@ MAX_WORDS = 16
 MAX_PARTS = 24
 BUCKETS = 4096
 _WORD = re.compile(r"[a-z0-9]+")
-_SKIP = frozenset("a an the of and with in on for to music track song piece style featuring played".split())
+_SKIP = frozenset({"a", "an", "the", "of", "and", "with", "in", "on", "for", "to", "music", "track", "song", "piece",
+                   "style", "featuring", "played"})  # fmt: skip
 
 
 def words_of(text: str) -> list[str]:

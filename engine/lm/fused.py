@@ -8,7 +8,7 @@ once a window (where that is small). Equal to the plain layers up to rounding.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import Tensor
@@ -49,13 +49,12 @@ class FusedStep:
 def fuse(model: LanguageModel, cross_kv: list[tuple[Tensor, Tensor]] | None) -> FusedStep:
     """Regroup the weights for one window's memory.  [generate]"""
     config = model.config
-    table = torch.cat([table.weight for table in model.emb])
+    table = torch.cat([cast(Tensor, table.weight) for table in model.emb])
     offsets = torch.arange(config.n_codebooks, device=table.device) * (config.card + 1)
-    heads = torch.cat([head.weight for head in model.linears]).t()
+    heads = torch.cat([cast(Tensor, head.weight) for head in model.linears]).t()
     kept = cross_kv if cross_kv is not None and _absorbed_bytes(model, cross_kv) <= ABSORBED_BYTES else None
     layers = tuple(
-        _fuse_layer(layer, None if kept is None else kept[index])
-        for index, layer in enumerate(model.transformer.layers)
+        _fuse_layer(layer, None if kept is None else kept[index]) for index, layer in enumerate(model.layers)
     )
     return FusedStep(table, offsets, heads, layers)
 

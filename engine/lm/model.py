@@ -6,6 +6,8 @@
 Source: MusicGen (Copet et al. 2023). Positions count from the first prefix vector.
 """
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -38,9 +40,12 @@ class LanguageModel(nn.Module):
         self.frame_proj = nn.Linear(config.frame_features, config.dim) if config.frame_features else None
         self.transformer = Transformer(config)
         self.out_norm = nn.LayerNorm(config.dim)
-        self.linears = nn.ModuleList(
-            nn.Linear(config.dim, config.card, bias=False) for _ in range(config.n_codebooks)
-        )
+        self.linears = nn.ModuleList(nn.Linear(config.dim, config.card, bias=False) for _ in range(config.n_codebooks))
+
+    @property
+    def layers(self) -> list[DecoderLayer]:
+        """The decoder layers, typed."""
+        return cast(list[DecoderLayer], list(self.transformer.layers))
 
     def embed(self, tokens: Tensor, frames: Tensor | None) -> Tensor:
         """Tokens [R, K, S] and features of the same steps [R, <=S, F] to inputs [R, S, D], without positions."""
@@ -73,7 +78,7 @@ class LanguageModel(nn.Module):
         if conditions.prefix is not None:
             x = torch.cat([conditions.prefix, x], dim=1)
         x = x + self.positions(0, x.shape[1], x)
-        for layer in self.transformer.layers:
+        for layer in self.layers:
             q, k, v = layer.self_attn.query_key_value(layer.norm1(x))
             x = x + layer.self_attn.merge(attend(q, k, v, causal=True))
             memory = conditions.memory
@@ -90,7 +95,8 @@ class LanguageModel(nn.Module):
         shape = (config.n_layers, rows, 2, config.n_heads, capacity, config.head_dim)
         cross = None
         if conditions.memory is not None and config.cross_attention:
-            cross = [layer.cross_attention.key_value(conditions.memory) for layer in self.transformer.layers]
+            memory = conditions.memory
+            cross = [layer.cross_attention.key_value(memory) for layer in self.layers if layer.cross_attention]
         cache = torch.zeros(shape, dtype=weight.dtype, device=weight.device)
         return LMState(cache, cross, fused.fuse(self, cross))
 
@@ -129,7 +135,7 @@ class LanguageModel(nn.Module):
             raise ValueError(f"cache holds {state.capacity} positions, {end} needed")
         x = x + self.positions(start, count, x)
         mask = self._causal(count, start, x.device)
-        for index, layer in enumerate(self.transformer.layers):
+        for index, layer in enumerate(self.layers):
             q, k, v = layer.self_attn.query_key_value(layer.norm1(x))
             keys, values = state.cache[index].unbind(dim=1)
             keys[:, :, start:end] = k

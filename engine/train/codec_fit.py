@@ -1,6 +1,6 @@
 """Stage 1 of the codec: principal components and k-means codebooks, no gradient; under two minutes on a core.
 
-    python -m engine.train.codec_fit --data DATA --out codec.pt
+python -m engine.train.codec_fit --data DATA --out codec.pt
 """
 
 import argparse

@@ -137,7 +137,8 @@ def train(net: SpectralNet, batches: Batches, args: argparse.Namespace) -> None:
         step += 1
         if step % 50 == 0:
             use = [round(share, 3) for share in (used > 0).float().mean(dim=1).tolist()]
-            print(f"{step} {time.time() - began:.0f} s loss {mean:.4f} commit {commit.item():.3f} use {use} moved {moved}", flush=True)
+            took = f"{step} {time.time() - began:.0f} s"
+            print(f"{took} loss {mean:.4f} commit {commit.item():.3f} use {use} moved {moved}", flush=True)
             used.zero_()
         if step % 200 == 0:
             torch.save(net.state_dict(), args.out)

@@ -178,8 +178,14 @@ class Composer:
                 return [(0.0, 1.8, root), (2.0, 1.8, line[self.rng.randrange(1, 3)])]
             return [(float(b), 0.9, line[b % 4]) for b in beats]
         if style == "funk":
-            return [(0.0, 0.4, root), (0.75, 0.2, root), (1.5, 0.3, root + 12), (2.25, 0.2, fifth), (2.5, 0.4, root),
-                    (3.5, 0.3, root - 2 if root > 30 else root)]
+            return [
+                (0.0, 0.4, root),
+                (0.75, 0.2, root),
+                (1.5, 0.3, root + 12),
+                (2.25, 0.2, fifth),
+                (2.5, 0.4, root),
+                (3.5, 0.3, root - 2 if root > 30 else root),
+            ]
         if style == "bossa":
             return [(0.0, 1.4, root), (1.5, 0.45, fifth), (2.0, 1.4, fifth), (3.5, 0.45, root)]
         if style == "reggae":

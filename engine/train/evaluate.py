@@ -198,14 +198,20 @@ def style_and_text(report: Report, player: Player, pieces: list[HeldOut], timbre
     crossed = [timbres.distance(out, pieces[other[i]].audio.mix) for i, out in enumerate(outs)]
     report.add("style: timbre distance to its own excerpt", own)
     report.add("style: timbre distance to another piece's excerpt", crossed)
+    report.add("style: another's minus own (above 0)", [b - a for a, b in zip(own, crossed, strict=True)])
     report.add("style: own is nearer", [float(a < b) for a, b in zip(own, crossed, strict=True)])
     texts = [f"{held.piece.genre.name} music" for held in pieces]
     outs = player.play([Ask(text=text, grid=h.grid) for text, h in zip(texts, pieces, strict=True)], seed=4)
     genres = [held.piece.genre.name for held in pieces]
-    report.add("text: genre named right on real renders", [timbres.right(h.audio.mix, h.piece.genre.name) for h in pieces])
-    report.add("text: genre named right on output (chance 0.06)", [timbres.right(o, g) for o, g in zip(outs, genres, strict=True)])
-    report.add("text: log-probability of the asked genre", [timbres.log_probability(o, g) for o, g in zip(outs, genres, strict=True)])
-    report.add("text: log-probability of another asked genre", [timbres.log_probability(o, genres[other[i]]) for i, o in enumerate(outs)])
+    real = [timbres.right(held.audio.mix, genre) for held, genre in zip(pieces, genres, strict=True)]
+    right = [timbres.right(out, genre) for out, genre in zip(outs, genres, strict=True)]
+    asked = [timbres.log_probability(out, genre) for out, genre in zip(outs, genres, strict=True)]
+    crossed = [timbres.log_probability(out, genres[other[i]]) for i, out in enumerate(outs)]
+    report.add("text: genre named right on real renders", real)
+    report.add("text: genre named right on output (chance 0.06)", right)
+    report.add("text: log-probability of the asked genre", asked)
+    report.add("text: log-probability of another asked genre", crossed)
+    report.add("text: asked minus another (above 0)", [a - b for a, b in zip(asked, crossed, strict=True)])
 
 
 def stability(report: Report, player: Player, seconds: float) -> None:
@@ -214,7 +220,8 @@ def stability(report: Report, player: Player, seconds: float) -> None:
     blocks = audio[: len(audio) // 320000 * 320000].reshape(-1, 320000)
     levels = 10 * np.log10((blocks**2).mean(axis=1) + 1e-12)
     report.add(f"{seconds:.0f} s: longest silence, seconds (under 2)", [metrics.longest_silence_seconds(audio)])
-    report.add(f"{seconds:.0f} s: level of ten-second blocks against the first, dB", [float(x) for x in levels - levels[0]])
+    against_first = [float(level) for level in levels - levels[0]]
+    report.add(f"{seconds:.0f} s: level of ten-second blocks against the first, dB", against_first)
     report.add(f"{seconds:.0f} s: beat score", [metrics.beat_score(audio, 105.0)])
 
 
@@ -243,7 +250,8 @@ def main() -> None:
     stability(report, player, args.long)
     print(f"took {time.time() - began:.0f} s")
     if args.out:
-        args.out.write_text(json.dumps({"settings": {**vars(args), "out": str(args.out)}, "rows": report.rows}, indent=2))
+        settings = {**vars(args), "out": str(args.out)}
+        args.out.write_text(json.dumps({"settings": settings, "rows": report.rows}, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -10,12 +10,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine.conditions.frames import MELODY_COLUMNS, N_FEATURES, TEMPO_COLUMNS
-from engine.conditions.frames import beats_of_frames, melody_features, tempo_features
+from engine.conditions.frames import (
+    MELODY_COLUMNS,
+    N_FEATURES,
+    TEMPO_COLUMNS,
+    beats_of_frames,
+    melody_features,
+    tempo_features,
+)
 from engine.train.captions import caption
 
 STYLE_FRAMES = 150
-KEEP = {"text": 0.6, "style": 0.5, "melody": 0.65, "tempo": 0.85}
+KEEP = {"text": 0.7, "style": 0.55, "melody": 0.55, "tempo": 0.85}
 NOTHING = 0.1
 
 

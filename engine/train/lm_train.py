@@ -24,12 +24,10 @@ from engine.lm import Conditions, LanguageModel
 from engine.train.lm_data import Batch, Pieces, batch
 from engine.train.tokenise import load_codec
 
-EMBEDDED_S = LMConfig(
-    dim=256, n_heads=4, n_layers=8, card=1024, cross_attention=True, frame_features=N_FEATURES
-)
+EMBEDDED_S = LMConfig(dim=256, n_heads=4, n_layers=8, card=1024, cross_attention=True, frame_features=N_FEATURES)
 CODEBOOK_WEIGHTS = (1.5, 1.0, 0.8, 0.7)
 WARM_UP_STEPS = 100
-MEMORY_STD = 0.02
+SHORT_EVERY = 4
 
 
 class TrainedModel(nn.Module):
@@ -45,10 +43,12 @@ class TrainedModel(nn.Module):
 def start_small(model: TrainedModel) -> None:
     """Initial weights: small embeddings, and residual branches scaled down by depth."""
     depth = (2 * model.lm.config.n_layers) ** -0.5
-    for table in model.lm.emb:
-        nn.init.normal_(table.weight, std=0.3)
-    for layer in model.lm.transformer.layers:
-        for out in (layer.self_attn.out_proj, layer.cross_attention.out_proj, layer.linear2):
+    for table in model.lm.emb.parameters():
+        nn.init.normal_(table, std=0.3)
+    for layer in model.lm.layers:
+        outs = [layer.self_attn.out_proj, layer.linear2]
+        outs += [layer.cross_attention.out_proj] if layer.cross_attention else []
+        for out in outs:
             out.weight.data.mul_(depth)
 
 
@@ -79,6 +79,17 @@ def losses(model: TrainedModel, rows: Batch, books: Tensor) -> Tensor:
 def rate_at(share: float, step: int, top: float) -> float:
     """Learning rate: warm up, hold for half of the time, then down to a fiftieth in a straight line."""
     return top * min(1.0, (step + 1) / WARM_UP_STEPS) * min(1.0, 2.0 * (1.0 - share) + 0.02)
+
+
+def batch_shape(size: int, n_frames: int, rng: random.Random) -> tuple[int, int]:
+    """Rows and frames of a batch: half of them many short windows of about as many frames.
+
+    Late in a window the model knows the sound from what it has played; only beginnings teach it to listen to words
+    and to a style.
+    """
+    if rng.random() < 0.5:
+        return size, n_frames
+    return size * SHORT_EVERY, n_frames // SHORT_EVERY
 
 
 def latent_scale(pieces: Pieces, books: Tensor) -> Tensor:
@@ -119,7 +130,7 @@ def train(args: argparse.Namespace) -> None:
     while (share := (time.time() - began) / (60.0 * args.minutes)) < 1.0:
         for group in optimiser.param_groups:
             group["lr"] = rate_at(share, step, args.rate)
-        rows = batch(pieces.pieces, args.batch, args.frames, rng)
+        rows = batch(pieces.pieces, *batch_shape(args.batch, args.frames, rng), rng)
         per_book = losses(model, rows, books)
         optimiser.zero_grad()
         (per_book * weights).sum().backward()
@@ -127,10 +138,10 @@ def train(args: argparse.Namespace) -> None:
         optimiser.step()
         now = per_book.detach()
         mean = now if mean is None else 0.98 * mean + 0.02 * now
-        step, seen = step + 1, seen + args.batch * args.frames
+        step, seen = step + 1, seen + rows.codes.shape[0] * rows.codes.shape[-1]
         if step % 25 == 0:
-            line = f"{step} {(time.time() - began) / 60:.1f} min {seen / 1e6:.2f}M {[round(x, 3) for x in mean.tolist()]}"
-            print(line, flush=True)
+            per_book_now = [round(loss, 3) for loss in mean.tolist()]
+            print(f"{step} {(time.time() - began) / 60:.1f} min {seen / 1e6:.2f}M {per_book_now}", flush=True)
         if step % 100 == 0:
             pieces.refresh()
         if time.time() - saved_at > 240:

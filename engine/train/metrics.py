@@ -5,9 +5,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engine.conditions.frames import chroma_frames
 from engine.codec.rtisi import HOP_SAMPLES, magnitudes
-from engine.conditions.frames import SAMPLE_RATE_HZ
+from engine.conditions.frames import SAMPLE_RATE_HZ, chroma_frames
 
 HOPS_PER_SECOND = SAMPLE_RATE_HZ // HOP_SAMPLES
 N_BANDS = 40

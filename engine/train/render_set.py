@@ -53,8 +53,10 @@ def save(path: Path, piece: Piece, audio: Rendered, seed: int) -> None:
         np.savez(
             out,
             audio=np.round(np.clip(audio.mix, -1, 1) * 32767).astype(np.int16),
-            facts=json.dumps(facts(piece, seed)),
-            **{f"chroma_{name}": value for name, value in chroma.items()},
+            facts=np.array(json.dumps(facts(piece, seed))),
+            chroma_mix=chroma["mix"],
+            chroma_melody=chroma["melody"],
+            chroma_harmony=chroma["harmony"],
         )
     part.rename(path)
 

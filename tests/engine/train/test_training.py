@@ -12,11 +12,11 @@ from engine import embedded
 from engine.codec.spectral_net import SpectralConfig
 from engine.conditions.frames import chroma_frames
 from engine.config import LMConfig
-from engine.model import Ask, Grid, Reference
 from engine.guidance import Guidance
+from engine.model import Ask, Grid, Reference
 from engine.train import codec_fit, codec_train, export, lm_train, tokenise
-from engine.train.render_set import facts
 from engine.train.compose import compose
+from engine.train.render_set import facts
 
 TINY = LMConfig(dim=32, n_heads=2, n_layers=1, card=1024, frame_features=36)
 
@@ -25,7 +25,8 @@ def write_piece(path: Path, seed: int) -> None:
     """A stand-in for a rendered piece: plain tones, so that no soundfont is needed."""
     rng = np.random.default_rng(seed)
     at = np.arange(32000 * 8) / 32000
-    audio = sum(0.1 * np.sin(2 * np.pi * hz * at) * (np.sin(2 * np.pi * at * 2) > 0) for hz in rng.uniform(100, 2000, 4))
+    gate = np.sin(2 * np.pi * at * 2) > 0
+    audio = sum(0.1 * np.sin(2 * np.pi * hz * at) * gate for hz in rng.uniform(100, 2000, 4))
     audio = (audio + 0.01 * rng.standard_normal(len(at))).astype(np.float32)
     chroma = (chroma_frames(torch.from_numpy(audio)) * 255).to(torch.uint8).numpy()
     np.savez(
