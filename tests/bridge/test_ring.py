@@ -173,6 +173,27 @@ def test_newer_plan_overtakes_the_next_loop_pass_too(pair: Pair) -> None:
     assert np.array_equal(fetch(reader, 0, 16, timeline=1)[2], ramp(900, 16))
 
 
+@pytest.mark.parametrize(("name", "value"), [("slot_number", 99), ("slot_n_samples", 0), ("slot_n_samples", 17)])
+def test_slot_that_makes_no_sense_is_dropped_and_counted(pair: Pair, name: str, value: int) -> None:
+    writer, reader = pair
+    writer.write(0, ramp(0, 48), 1)
+    field = next(field for field in layout.SLOT.fields if field.name == name)
+    at = layout.HEADER_BYTES + layout.SLOT_BYTES + field.offset  # of the second block
+    writer.segment.memory[at : at + layout.SIZES[field.code]] = value.to_bytes(layout.SIZES[field.code], "little")
+    assert fetch(reader, 0, 48)[:2] == (0, 16)
+    assert fetch(reader, 16, 32)[:2] == (16, 32)
+    assert reader.counters.broken_blocks == 1
+
+
+def test_plan_overtakes_the_next_pass_wherever_that_lies(pair: Pair) -> None:
+    writer, reader = pair
+    writer.write(0, ramp(0, 16), 1, timeline=1)  # before the plan's position, but in a later stretch of time
+    writer.set_plan(Plan(generation=2, sounding=True, from_samples=100))
+    writer.write(100, ramp(100, 16), 2)
+    assert np.array_equal(fetch(reader, 100, 16)[2], ramp(100, 16))
+    assert reader.counters.stale_blocks == 1
+
+
 def test_not_finite_never_comes_out(pair: Pair) -> None:
     writer, reader = pair
     spoiled = ramp(0, 16)
@@ -396,9 +417,7 @@ def test_hostile_words_never_crash_the_reader_nor_get_out() -> None:
             memory[:] = whole
             writer.write(noise.randrange(100), ramp(0, 100), 1)
         # the reader's own identity words were checked once and are never read again: they may change too
-        at = (
-            noise.randrange(0, len(memory) // 8) * 8 if noise.random() < 0.3 else 64 + noise.randrange(86) * 8
-        )
+        at = noise.randrange(0, len(memory) // 8) * 8 if noise.random() < 0.3 else 64 + noise.randrange(86) * 8
         word = noise.choice(edges) if noise.random() < 0.5 else noise.getrandbits(64)
         memory[at : at + 8] = word.to_bytes(8, "little")
         begin, end = reader.read(noise.randrange(200), out, noise.choice((0, 0, 0, 1)))
