@@ -1,7 +1,7 @@
 """Audio from outside to what a model hears: its sample rate, its channels, nothing broken in it.
 
-The kernel is the reference's (windowed sinc, 24 zero crossings, roll-off 0.945, edges replicated, output length
-floor(n * new / old)); channels are mixed after resampling, as the reference does.
+The kernel is the reference's (windowed sinc, 24 zero crossings, roll-off 0.945, edges replicated, output
+length floor(n * new / old)); channels are mixed after resampling, as the reference does.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def resample(audio: Tensor, orig_hz: int, new_hz: int) -> Tensor:
 def as_heard(audio: Tensor, rate_hz: int, model_hz: int, channels: int = 1) -> Tensor:
     """Audio [n] or [C, n], C 1 or 2, at `rate_hz` -> float32 [channels, m] at `model_hz`.
 
-    Raises AudioError for other shapes, nothing in it, NaN or infinity, and rates outside 1 to 384,000 Hz.  [any]
+    Raises AudioError for other shapes, nothing in it, NaN or infinity, rates outside 1 to 384,000 Hz.  [any]
     """
     if audio.dim() == 1:
         audio = audio[None]

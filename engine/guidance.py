@@ -14,8 +14,8 @@ from torch import Tensor
 class Guidance:
     """Coefficients of guidance; `cfg_coef_beta` None = single, a number = double (text against the wav).
 
-    `two_step` asks for two passes with caches of their own, whose conditions may differ in length; double guidance
-    takes precedence over it.  Raises ValueError for numbers that are not finite.  [any]
+    `two_step` asks for two passes with caches of their own, whose conditions may differ in length; double
+    guidance     takes precedence over it.  Raises ValueError for numbers that are not finite.  [any]
     """
 
     cfg_coef: float = 3.0

@@ -2,8 +2,8 @@
 
     Ask (text, references, grid) --conditioner--> Conditions of one window --lm--> codes --codec--> audio
 
-References and the grid are given on the stream's own time axis (frame 0 = its first frame), so a conditioner can
-read them at any window's offset. `engine.checkpoints` and `engine.embedded` return a `LoadedModel`.
+References and the grid are given on the stream's own time axis (frame 0 = its first frame), so a conditioner
+can read them at any window's offset. `engine.checkpoints` and `engine.embedded` return a `LoadedModel`.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ class Grid:
 class Reference:
     """Music to listen to: mono float32 `audio` [1, N] at the model's sample rate, read periodically.
 
-    `start_samples` is the sample that belongs to the stream's frame 0; `speed` is reference seconds per stream
-    second (host tempo over the reference's own), for conditioners that can follow it.  `whole`: the conditions
-    are made of all the audio and then repeated, whatever the window (audiocraft's rule when one window is enough).
-    [any]
+    `start_samples` is the sample that belongs to the stream's frame 0; `speed` is reference seconds per
+    stream second (host tempo over the reference's own), for conditioners that can follow it.  `whole`: the
+    conditions are made of all the audio and then repeated, whatever the window (audiocraft's rule when one
+    window is enough). [any]
     """
 
     audio: Tensor

@@ -2,16 +2,15 @@
 
     model = MusicGen.get_pretrained("embedded")
     model.set_generation_params(duration=8, bpm=96)
-    audio = model.generate(["slow dub with a warm bass"], seed=1)        # [1, C, 640 * frames] at model.sample_rate
+    audio = model.generate(["slow dub with a warm bass"], seed=1)  # [1, C, 640 * frames] at model.sample_rate
 
-Differences, all deliberate: every call takes `seed`; lengths are whole frames, never a lost one; two-step guidance
-uses the caller's `cfg_coef`; what the loaded model cannot do is refused by name.
+Differences, all deliberate: every call takes `seed`; lengths are whole frames, never a lost one; two-step
+guidance uses the caller's `cfg_coef`; what the loaded model cannot do is refused by name.
 """
 
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -19,10 +18,10 @@ import torch
 from torch import Tensor
 
 from engine.audio import as_heard
-from engine.model import MELODY, STYLE, TEMPO, TEXT, Ask, Grid, LoadedModel, Reference
 from engine.errors import AudioError, UnsupportedError
 from engine.guidance import Guidance
-from engine.offline import run_together
+from engine.model import MELODY, STYLE, TEMPO, TEXT, Ask, Grid, LoadedModel, Reference
+from engine.offline import print_progress, run_together
 from engine.sampling import Sampling
 from engine.stream import StreamSettings, WindowSize
 
@@ -56,7 +55,8 @@ class MusicGen:
     def get_pretrained(name: str = "embedded", device: str = "cpu") -> MusicGen:
         """The model that ships with Segue ("embedded"), or a folder with a checkpoint.
 
-        Nothing is downloaded: give the folder of a published checkpoint that you have.  Raises CheckpointError.
+        Nothing is downloaded: give the folder of a published checkpoint that you have.  Raises
+        CheckpointError.
         """
         from engine.load import load_model
 
@@ -122,9 +122,7 @@ class MusicGen:
         stride = model.stride_frames if extend_stride is None else self._frames(extend_stride)
         WindowSize(model.window_frames, stride)  # refuses a stride that does not fit
         guidance = Guidance(model.cfg_coef if cfg_coef is None else cfg_coef, cfg_coef_beta, two_step_cfg)
-        self.params = GenerationParams(
-            sampling, guidance, duration, stride, bpm, start_beats, beats_per_bar
-        )
+        self.params = GenerationParams(sampling, guidance, duration, stride, bpm, start_beats, beats_per_bar)
 
     def set_custom_progress_callback(self, progress_callback: Callable[[int, int], None] | None = None) -> None:
         """Call `progress_callback(frames done, frames in all)` while generating; None = none."""
@@ -142,7 +140,12 @@ class MusicGen:
         return self._run(self._asks(descriptions), None, progress, return_tokens, seed)
 
     def generate_unconditional(
-        self, num_samples: int, progress: bool = False, return_tokens: bool = False, *, seed: int | None = None
+        self,
+        num_samples: int,
+        progress: bool = False,
+        return_tokens: bool = False,
+        *,
+        seed: int | None = None,
     ) -> Generated:
         """`num_samples` pieces that follow nothing."""
         if num_samples < 1:
@@ -159,7 +162,7 @@ class MusicGen:
         *,
         seed: int | None = None,
     ) -> Generated:
-        """Music for each text that follows a melody: wavs [C, n] (None = no melody), or one tensor [B, C, n]."""
+        """Music for each text that follows a melody: wavs [C, n] or None, or one tensor [B, C, n]."""
         asks = self._asks(descriptions, melody=melody_wavs, sample_rate=melody_sample_rate)
         return self._run(asks, None, progress, return_tokens, seed)
 
@@ -197,8 +200,9 @@ class MusicGen:
     ) -> Generated:
         """Any mix of text, melody, style and audio to continue, as far as the model takes them.
 
-        All audio at `sample_rate`.  Raises UnsupportedError naming what the model cannot follow, AudioError for
-        audio it cannot use, ValueError when counts differ or the prompt is too long for window or duration.
+        All audio at `sample_rate`.  Raises UnsupportedError naming what the model cannot follow, AudioError
+        for audio it cannot use, ValueError when counts differ or the prompt is too long for window or
+        duration.
         """
         counts = [len(given) for given in (descriptions, melody_wavs, style_wavs) if given is not None]
         batch = None if prompt is None else (prompt[None] if prompt.dim() == 2 else prompt)
@@ -283,15 +287,10 @@ class MusicGen:
         )
         if seed is None:
             seed = torch.seed() % 2**31
-        report = self.progress_callback or (_print_progress if progress else None)
+        report = self.progress_callback or (print_progress if progress else None)
         tokens = run_together(self.model, asks, prompt, settings, seed, report)
         audio = self.generate_audio(tokens)
         return (audio, tokens) if return_tokens else audio
 
     def _frames(self, seconds: float) -> int:
         return math.floor(seconds * self.frame_rate + _EPSILON)
-
-
-def _print_progress(done: int, total: int) -> None:
-    sys.stderr.write(f"\r{done:6d} / {total:6d}" + ("\n" if done >= total else ""))
-    sys.stderr.flush()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 
 import torch
@@ -30,9 +31,7 @@ class TogetherConditions:
         def at(offset_frames: int, window_frames: int) -> tuple[Conditions, ...]:
             if self._window != (offset_frames, window_frames):
                 with torch.no_grad():
-                    self._conditions = self._model.conditioner(
-                        self._asks, self._guidance, offset_frames, window_frames
-                    )
+                    self._conditions = self._model.conditioner(self._asks, self._guidance, offset_frames, window_frames)
                 self._window = (offset_frames, window_frames)
             return self._conditions[index]
 
@@ -65,3 +64,9 @@ def run_together(
         if report is not None:
             report(streams[0].n_frames, total)
     return torch.stack([stream.codes() for stream in streams]).to(model.lm.out_norm.weight.device)
+
+
+def print_progress(done: int, total: int) -> None:
+    """Frames done and in all, on one line of the screen.  [any]"""
+    sys.stderr.write(f"\r{done:6d} / {total:6d}" + ("\n" if done >= total else ""))
+    sys.stderr.flush()

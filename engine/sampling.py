@@ -18,7 +18,7 @@ _TINY = 1e-30  # smallest noise value: keeps p / noise finite
 class Sampling:
     """How tokens are drawn: greedy when `use_sampling` is off or `temperature` is 0.
 
-    `top_p` above 0 wins over `top_k`; `top_k` 0 keeps every entry.  Raises ValueError when out of range.  [any]
+    `top_p` above 0 wins over `top_k`; `top_k` 0 keeps every entry.  Raises ValueError out of range.  [any]
     """
 
     use_sampling: bool = True
@@ -77,8 +77,8 @@ def draw(logits: Tensor, sampling: Sampling, generator: torch.Generator) -> Tens
     """One token per leading index: logits float [K, card] -> int64 [K].
 
     Uses exactly K * card random numbers of `generator` per call (none when greedy), so a lane's draws do not
-    depend on what runs beside it.  `argmax(p / e)` with e exponential draws from p without a round trip to the
-    CPU (torch.multinomial would make one).  [generate]
+    depend on what runs beside it.  `argmax(p / e)` with e exponential draws from p without a round trip to
+    the CPU (torch.multinomial would make one).  [generate]
     """
     if sampling.greedy:
         return logits.argmax(dim=-1)

@@ -1,1 +1,4 @@
-"""The engine as a process: OSC in, lanes of music out; reading order: options, lane, chain, player, studio, server."""
+"""The engine as a process: OSC in, lanes of music out.
+
+Reading order: options, server, desk, settings, lane, studio, director, follow, player, place, chain.
+"""

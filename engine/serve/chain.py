@@ -1,7 +1,7 @@
 """From a stream's codes to the host's samples: codec, level, resampler, channels.
 
-Sample 0 of what comes out lies on the first sample of frame 0, whatever the rates; frames are counted from where the
-stream's own music begins (its prompt comes before, at negative times, and is only used as context).
+Sample 0 of what comes out lies on the first sample of frame 0, whatever the rates; frames are counted from
+where the stream's own music begins (its prompt comes before, at negative times, and is only used as context).
 
     codes --decode_step--> 32 kHz --seam--> history --level--> resample --> channels --> [n, C] for the ring
 """
@@ -71,7 +71,7 @@ class SoundChain:
         return self._resample.next_output_samples
 
     def push(self, codes: Tensor, last: bool = False) -> Tensor:
-        """Codes [K, t] to float32 [n, channels], all that is final; the rest of the stream with `last`.  [generate]"""
+        """Codes [K, t] to float32 [n, channels], what is final; with `last` all that is left.  [generate]"""
         audio, self._decoder = self.codec.decode_step(codes[None].to(self.device), self._decoder, last)
         audio = self._smooth_seam(audio[0].float().cpu())
         self.audio_end += audio.shape[1]
@@ -80,7 +80,7 @@ class SoundChain:
         return _to_channels(out, self.channels).T.contiguous()
 
     def again_from(self, frame: int, codes: Tensor) -> SoundChain:
-        """A chain that goes on at `frame`, in phase with what this one put out before; codes [K, P] end there.
+        """A chain that goes on at `frame`, in phase with what this one put out; codes [K, P] end there.
 
         Raises ValueError when that lies before the kept history or was not decoded yet.  [generate]
         """

@@ -30,9 +30,7 @@ class HostClock:
         with self._lock:
             self._told = self._follow(playing, position_beats, bpm, signature, now), now
 
-    def _follow(
-        self, playing: bool, beats: float, bpm: float, signature: Signature, now_seconds: float
-    ) -> Transport:
+    def _follow(self, playing: bool, beats: float, bpm: float, signature: Signature, now_seconds: float) -> Transport:
         """The new snapshot; it goes on from the old one where that is plausible, else the timeline grows."""
         rate = self._ring.form.sample_rate_hz
         if self._told is None:
@@ -67,5 +65,3 @@ class HostClock:
     def or_standing(self) -> Transport:
         """Where the host is, or a host that stands at beat 0 of 120 bpm.  [generate]"""
         return self.now() or Transport(False, 0, Grid(self._ring.form.sample_rate_hz))
-
-

@@ -1,14 +1,10 @@
-"""The handlers of engine and lane messages, [control]: check, answer, or post to [generate] and answer later."""
+"""The handlers of engine and lane messages, [control]: check and answer, or post to [generate]."""
 
 from __future__ import annotations
 
-import os
-import resource
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bridge import messages, presets
@@ -23,6 +19,7 @@ from bridge.units import Signature
 from engine.serve.faults import wire_fault
 from engine.serve.lane import Lane, Update
 from engine.serve.options import Options
+from engine.serve.pace import resident_mb
 from engine.serve.regions import RegionDesk
 from engine.serve.settings import CONTINUE, HeardRegion, LaneSettings
 
@@ -298,14 +295,3 @@ class Desk:
         lane, role = self.lane_of(request.whole("lane")), request.text("role")
         self._change(lane, request.at(), lambda settings: settings.with_region(role, None))
         return ()
-
-
-def resident_mb() -> float:
-    """Resident memory of this process in MB.  [any]"""
-    try:
-        pages = int(Path("/proc/self/statm").read_text().split()[1])
-        return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
-    except (OSError, ValueError, IndexError):
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return peak / 1e6 if sys.platform == "darwin" else peak / 1e3
-

@@ -1,8 +1,8 @@
 """What one lane's stream does next: begin, go on, end. All of it [generate].
 
-    play ---> preparing --first block in the ring---> playing --end reached---> ended
-                 |                                       |
-                 +---- a fault: failed, this lane alone  +-- follows host and settings, see follow.py
+play ---> preparing --first block in the ring---> playing --end reached---> ended
+             |                                       |
+             +---- a fault: failed, this lane alone  +-- follows host and settings, see follow.py
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from fractions import Fraction
 import torch
 
 from bridge.arguments import At
-from bridge.errors import RegionTooShort
 from bridge.ring import ENDLESS_SAMPLES, Plan
 from bridge.transport import Transport
-from bridge.units import SAMPLES_PER_FRAME
 from engine.model import LoadedModel
 from engine.serve.follow import Follower, loop_samples
 from engine.serve.lane import ENDED, FAILED, IDLE, PLAYING, PREPARING, Lane, LaneView, Overtaken, Update
 from engine.serve.pace import Pace
 from engine.serve.place import Place
-from engine.serve.player import Player, Prompt, lead_limit_seconds
-from engine.serve.settings import HeardRegion
+from engine.serve.player import Player, lead_limit_seconds
+from engine.serve.tuning import make_prompt
 
 STOP_SECONDS = 0.06  # a stop "now" is heard after so much
 Report = Callable[[Lane, str, float, str], None]
+Begun = Callable[[float, int, int], object]  # start_beats, generation, seed
+Failed = Callable[[Exception], object]
 
 
 @dataclass
@@ -42,8 +42,8 @@ class Order:
     end_beats: Fraction | None
     seed: int
     ordered_seconds: float
-    begun: Callable[[float, int, int], None]
-    failed: Callable[[Exception], None]
+    begun: Begun
+    failed: Failed
     answered: bool = False
 
     def begin(self, generation: int) -> None:
@@ -60,7 +60,7 @@ class Order:
 
 
 class Director:
-    """Drives one lane; the studio calls `tick` often and hands the frames of the player's stream to `take`."""
+    """Drives one lane; the studio calls `tick` often and hands the frames of its stream to `take`."""
 
     def __init__(self, lane: Lane, model: LoadedModel, report: Report) -> None:
         self.lane, self.model, self._report = lane, model, report
@@ -75,9 +75,7 @@ class Director:
 
     # -- commands -----------------------------------------------------------------------------------------
 
-    def play(
-        self, at: At, bars: int, begun: Callable[[float, int, int], None], failed: Callable[[Exception], None]
-    ) -> None:
+    def play(self, at: At, bars: int, begun: Begun, failed: Failed) -> None:
         """Begin a stream; a running one goes on up to the new one's start."""
         transport = self.lane.clock.or_standing()
         bars = int(self.lane.settings.values["bars"]) if bars < 0 else bars
@@ -215,11 +213,12 @@ class Director:
         return self._generation
 
     def _place_on(self, transport: Transport) -> Place:
-        """Where the order's music lies on the host's grid; without an end where a loop keeps the host from it."""
+        """Where the order's music lies on the host's grid; endless where a loop hides its end."""
         order, grid = self._order, transport.grid
         assert order is not None
         start = grid.sample_at(order.start_beats)
-        ends = [beats for beats in (order.end_beats, self._next and self._next.start_beats) if beats is not None]
+        following = None if self._next is None else self._next.start_beats
+        ends = [beats for beats in (order.end_beats, following) if beats is not None]
         end = grid.sample_at(min(ends)) if ends else ENDLESS_SAMPLES
         loop = loop_samples(transport)
         if loop is not None and start < loop[1] < end and transport.position_samples < loop[1]:
@@ -260,7 +259,7 @@ class Director:
         if order is not None:
             order.fail(Overtaken("another command took its place"))
 
-    # -- how it is --------------------------------------------------------------------------------------------
+    # -- how it is --------------------------------------------------------------------------------------
 
     def _look(self, transport: Transport) -> None:
         player, pace, before = self.player, self.pace, self.lane.view
@@ -281,21 +280,3 @@ class Director:
         if state != self._state or text:
             self._state = state
             self._report(self.lane, state, beats, text)
-
-
-def make_prompt(model: LoadedModel, region: HeardRegion | None) -> Prompt | None:
-    """The end of a region as codes, in whole frames counted back from its end; None for none.
-
-    Raises RegionTooShort when it holds less than a frame.  [generate]
-    """
-    if region is None:
-        return None
-    most = model.window_frames - model.stride_frames
-    frames = min(region.audio.shape[-1] // SAMPLES_PER_FRAME, most)
-    if frames < 1:
-        raise RegionTooShort("the region to go on from is shorter than 20 ms")
-    audio = region.audio[:, -frames * SAMPLES_PER_FRAME :]
-    audio = audio.expand(model.codec.channels, -1)
-    with torch.no_grad():
-        codes = model.codec.encode(audio[None].to(model.lm.out_norm.weight.device))[0]
-    return Prompt(codes, audio)

@@ -1,9 +1,9 @@
 """Following the host: when a stream is made anew, moved or begun again. All of it [generate].
 
-    other grid, prompt, reference, parameter     retake: from as near to the host as can be done in time
-    jump inside the music, or behind the host    move: the newest music whose place in the bar fits goes there
-    jump to before its start                     the same music from its start
-    the loop's end, expected                     nothing: the next pass is in the ring already
+other grid, prompt, reference, parameter     retake: from as near to the host as can be done in time
+jump inside the music, or behind the host    move: the newest music whose place in the bar fits goes there
+jump to before its start                     the same music from its start
+the loop's end, expected                     nothing: the next pass is in the ring already
 """
 
 from __future__ import annotations
@@ -29,7 +29,11 @@ class Follower:
     """Keeps one lane's stream where its host is; `place_on` gives a stream's place on a host's grid."""
 
     def __init__(
-        self, lane: Lane, pace: Pace, place_on: Callable[[Transport], Place], next_generation: Callable[[], int]
+        self,
+        lane: Lane,
+        pace: Pace,
+        place_on: Callable[[Transport], Place],
+        next_generation: Callable[[], int],
     ) -> None:
         self._lane, self._pace = lane, pace
         self._place_on, self._next_generation = place_on, next_generation
@@ -136,7 +140,7 @@ def fitting_own(player: Player, to_samples: int, grid: Grid) -> int:
     back = units.beats_to_samples((newest - wanted) % bar, old.tempo_bpm, old.sample_rate_hz)
     own = made - units.nearest(back)
     kept = player.chain.history.shape[1] * player.resampler.new // player.resampler.orig
-    return own if 0 < own and made - own < kept - old.sample_rate_hz // 10 else made
+    return own if own > 0 and made - own < kept - old.sample_rate_hz // 10 else made
 
 
 def loop_samples(transport: Transport) -> tuple[int, int] | None:

@@ -1,7 +1,7 @@
 """A lane as both threads see it: what it was told, and how it is.
 
-[control] replaces `settings` and tells the clock; [generate] owns everything in `Director` and replaces `view`.
-Both are whole frozen values, so neither side ever sees half of one.
+[control] replaces `settings` and tells the clock; [generate] owns everything in `Director` and replaces
+`view`. Both are whole frozen values, so neither side ever sees half of one.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Lane:
     """One open lane."""
 
     def __init__(self, number: int, client: Client, ring: RingWriter, own: Mapping[str, float]) -> None:
-        """`own` are the model's own values of some parameters, in place of the table's defaults.  [control]"""
+        """`own` are the model's values of some parameters, in place of the table's.  [control]"""
         self.number = number
         self.client = client
         self.ring = ring
@@ -64,7 +64,7 @@ class Lane:
         self._drawn: int | None = None  # the next play's seed, told in advance
 
     def update(self, change: Update) -> LaneSettings:
-        """Replace the settings by what `change` makes of them; it may run on any thread but [audio].  [any]"""
+        """Replace the settings by what `change` makes of them.  [any]"""
         with self._lock:
             self.settings = change(self.settings)
             return self.settings
@@ -75,7 +75,7 @@ class Lane:
         return self._drawn
 
     def take_seed(self) -> int:
-        """The seed of a play that begins: the one set, or the one drawn in advance, or a new one.  [generate]"""
+        """The seed of a play that begins: the one set, the one drawn in advance, or a new one.  [generate]"""
         seed, drawn = int(self.settings.values["seed"]), self._drawn
         self._drawn = None
         if seed >= 0:

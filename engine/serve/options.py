@@ -30,7 +30,7 @@ class Options:
 
 
 def default_threads() -> int:
-    """Threads for the model: two, but on a machine of two cores one, because the host needs the other.  [any]"""
+    """Threads for the model: two; on a machine of two cores one, the host needs the other.  [any]"""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min(2, cores - 1))
 
@@ -67,19 +67,30 @@ def _parser() -> argparse.ArgumentParser:
         epilog="Ctrl-C ends it cleanly. Exit codes: 0 ended, 2 wrong option, 3 port or address, 4 model.",
     )
     add = parser.add_argument
-    add("--port", type=_whole(0, 65535), default=DEFAULT_PORT, metavar="N", help="UDP port for OSC (0: a free one)")
+    add(
+        "--port",
+        type=_whole(0, 65535),
+        default=DEFAULT_PORT,
+        metavar="N",
+        help="UDP port for OSC (0: a free one)",
+    )
     add("--model", default="embedded", help="embedded (comes with Segue), or a checkpoint's folder or name")
     add("--device", default="cpu", help="cpu, cuda, cuda:1, mps; auto: the GPU if there is one")
     add("--t5", metavar="FOLDER", help="text encoder for checkpoints that do not bring theirs")
     add("--threads", type=_whole(0, 256), default=0, metavar="N", help="CPU threads of the model (0: chosen)")
     add("--lanes", type=_whole(1, LANES_MAX), default=LANES, metavar="N", help="most lanes open at once")
-    add("--host", default="127.0.0.1", metavar="ADDRESS", help="address to listen on (default: only this machine)")
+    add(
+        "--host",
+        default="127.0.0.1",
+        metavar="ADDRESS",
+        help="address to listen on (default: only this machine)",
+    )
     add("--allow-network", action="store_true", help="allow --host to be reached from other machines")
     add("--secret-file", type=Path, metavar="FILE", help="file with the secret that clients must say")
     return parser
 
 
-class _whole:  # noqa: N801 - reads like a type in the table above
+class _whole:
     """A whole number in a range, for argparse."""
 
     def __init__(self, low: int, high: int) -> None:

@@ -1,8 +1,12 @@
-"""How fast a lane is: what it needs before its first block, and how its ring fills."""
+"""How fast a lane is: what it needs before its first block, how its ring fills; and the process's memory."""
 
 from __future__ import annotations
 
+import os
+import resource
+import sys
 from collections import deque
+from pathlib import Path
 from statistics import median
 
 START_MARGIN_SECONDS = 0.4  # before anything is measured
@@ -68,3 +72,13 @@ class Figures:
         """The median of the last ones, 0 where there is none.  [any]"""
         values = list(self._figures.get(name, ()))
         return median(values) if values else 0.0
+
+
+def resident_mb() -> float:
+    """Resident memory of this process in MB.  [any]"""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+    except (OSError, ValueError, IndexError):
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak / 1e6 if sys.platform == "darwin" else peak / 1e3

@@ -1,9 +1,9 @@
 """Where a stream lies on the host's timeline, and what it asks of the model there.
 
-    stream frame    0 ... P-1 | P          P+1        ...       P is the prompt: the music right before
-    own frame              -1 | 0          1          ...       frame f = stream frame P + f
-    own sample                | 0 ....     at the host's rate
-    host position             | zero_samples + own sample
+stream frame    0 ... P-1 | P          P+1        ...       P is the prompt: the music right before
+own frame              -1 | 0          1          ...       frame f = stream frame P + f
+own sample                | 0 ....     at the host's rate
+host position             | zero_samples + own sample
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Place:
 def ask_at(settings: LaneSettings, place: Place, prompt_frames: int, offset_frames: int, takes: frozenset[str]) -> Ask:
     """What a lane asks for in the window at stream frame `offset_frames`, on the model's own time axis.
 
-    References are placed so that they are exact at that window: a looped region is in phase after hours.  [generate]
+    References are exact at that window: a looped region is in phase after hours.  [generate]
     """
     beats = place.beats_at_frame(-prompt_frames) - units.exact(place.grid.bar_origin_beats)
     bar = place.grid.signature.beats_per_bar

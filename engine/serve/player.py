@@ -3,16 +3,17 @@
     host position   now ........ margin ..... written               lead
                      |-- plays --|-- may be taken back --|-- to be made --|
 
-A change that is to be heard (prompt, references, parameters, tempo) takes the stream back to a frame that the host
-has not reached, and goes on from the tokens played before it: what is already in the ring up to there still sounds.
+A change that is to be heard (prompt, references, parameters, tempo) takes the stream back to a frame that the
+host has not reached, and goes on from the tokens played before it: what is already in the ring up to there
+still sounds.
 
-Where the host loops, the stream goes on while positions start again: what lies behind the loop's end is written for
-the next pass, that is for the next number of the timeline, before the host gets there.
+Where the host loops, the stream goes on while positions start again: what lies behind the loop's end is
+written for the next pass, that is for the next number of the timeline, before the host gets there.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -25,7 +26,7 @@ from engine.model import LoadedModel
 from engine.serve.chain import SoundChain
 from engine.serve.place import Place, ask_at
 from engine.serve.settings import LaneSettings
-from engine.serve.tuning import stream_settings
+from engine.serve.tuning import Prompt, stream_settings
 from engine.stream import TokenStream
 from engine.stream.resample import StreamResampler
 
@@ -33,19 +34,11 @@ FADE_SECONDS = 0.01  # at the end of the music
 PASS_SECONDS = 0.5  # a loop pass is seen this long after it at the latest
 
 
-@dataclass(frozen=True)
-class Prompt:
-    """The music right before a stream: codes [K, P] and audio [C, n] at the model's rate, ending where it begins."""
-
-    codes: Tensor
-    audio: Tensor
-
-
 class Player:
     """Makes one stream and writes it to a lane's ring; all methods [generate].
 
-    "Own" samples and frames are counted from where the stream's music begins; `place` says where they lie in the
-    host's present pass of the timeline, `writing` where they lie at the end of what is written.
+    "Own" samples and frames are counted from where the stream's music begins; `place` says where they lie in
+    the host's present pass of the timeline, `writing` where they lie at the end of what is written.
     """
 
     def __init__(
@@ -73,7 +66,13 @@ class Player:
         self.stream = TokenStream.begin(model.lm, self._conditions, codes, tuned, self.seed)
         device = model.lm.out_norm.weight.device
         self.chain = SoundChain(
-            model.codec, self.resampler, self.ring.form.channels, audio, codes, level=self._level(), device=device
+            model.codec,
+            self.resampler,
+            self.ring.form.channels,
+            audio,
+            codes,
+            level=self._level(),
+            device=device,
         )
         self._pending = torch.zeros(0, self.ring.form.channels)
         self.writing = self.place
@@ -101,7 +100,7 @@ class Player:
         return self.written_own >= self.end_own
 
     def ahead_samples(self, position_samples: int) -> int:
-        """How far what is written reaches beyond a position of the host's present pass; negative: behind it."""
+        """How far what is written reaches beyond a position of the present pass; negative: behind it."""
         return self.written_own - (position_samples - self.place.zero_samples)
 
     def wants(self, position_samples: int, lead_seconds: float) -> bool:
@@ -146,7 +145,7 @@ class Player:
         return total
 
     def _wrap(self, from_samples: int) -> None:
-        """Where writing has come from `from_samples` to the loop's end, it goes on at its start, in the next pass."""
+        """Where writing came from `from_samples` to the loop's end, it goes on at its start, a pass later."""
         if self.loop is None:
             return
         start, end = self.loop
@@ -171,9 +170,7 @@ class Player:
     def announce(self, from_samples: int, generation: int, place: Place | None = None) -> None:
         """Tell the host the plan: older blocks count up to `from_samples`."""
         place = place or self.place
-        self.ring.set_plan(
-            Plan(generation, True, from_samples, place.zero_samples, place.end_samples, place.timeline)
-        )
+        self.ring.set_plan(Plan(generation, True, from_samples, place.zero_samples, place.end_samples, place.timeline))
 
     # -- changing its mind ------------------------------------------------------------------------------
 
@@ -194,8 +191,8 @@ class Player:
     def move(self, host: int, own_samples: int, to_samples: int, place: Place, generation: int) -> None:
         """After a jump, or far behind the host: own sample `own_samples` comes to lie on `to_samples`.
 
-        What follows is made anew, from the frame that holds that sample; `place` is that of the present pass, its
-        zero is set here.
+        What follows is made anew, from the frame that holds that sample; `place` is that of the present pass,
+        its zero is set here.
         """
         seconds = units.samples_to_seconds(max(own_samples, 0), self.ring.form.sample_rate_hz)
         frame = int(units.seconds_to_frames(seconds))
@@ -208,7 +205,7 @@ class Player:
         self.announce(self.writing.zero_samples + self.chain.end_samples, generation, self.writing)
 
     def _cut(self, frame: int, settings: LaneSettings, place: Place) -> None:
-        """Forget own frames from `frame` on, or from the last that is made, and go on elsewhere or otherwise."""
+        """Forget own frames from `frame` on (or the last made), and go on elsewhere or otherwise."""
         frame = min(frame, self.chain.audio_end // self.model.codec.frame_samples)
         self.settings, self.place = settings, place
         if frame <= 0:
@@ -223,7 +220,7 @@ class Player:
         self.writing = place
 
     def end_at(self, end_samples: int, generation: int) -> None:
-        """End the music at a host position; what is made beyond it is taken back, with a short fade before it."""
+        """End the music at a host position, with a short fade; what is made beyond it is taken back."""
         made = self.made_own
         self.place = replace(self.place, end_samples=max(end_samples, self.place.zero_samples))
         self.stream.with_total(self.prompt_frames + max(1, self.place.frames_to_end() or 0))

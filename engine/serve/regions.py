@@ -1,6 +1,6 @@
 """Regions on their way in: read, checked and made ready on a thread of their own, [regions].
 
-A long file takes seconds to read and convert; neither the answers to other messages nor the music wait for it.
+A long file takes seconds to read and convert; neither other answers nor the music wait for it.
 """
 
 from __future__ import annotations
@@ -32,9 +32,18 @@ class RegionDesk:
     """Handlers of the region messages and the thread behind them."""
 
     def __init__(
-        self, lane_of: Callable[[int], Lane], must_take: Callable[[str], None], model_rate_hz: Callable[[], int], put: Put
+        self,
+        lane_of: Callable[[int], Lane],
+        must_take: Callable[[str], None],
+        model_rate_hz: Callable[[], int],
+        put: Put,
     ) -> None:
-        self._lane_of, self._must_take, self._model_rate_hz, self._put = lane_of, must_take, model_rate_hz, put
+        self._lane_of, self._must_take, self._model_rate_hz, self._put = (
+            lane_of,
+            must_take,
+            model_rate_hz,
+            put,
+        )
         self._transfers = Transfers()
         self._jobs: queue.Queue[Callable[[], None] | None] = queue.Queue(WAITING_MAX)
         self._thread = threading.Thread(target=self._work, name="segue-regions", daemon=True)
@@ -49,9 +58,7 @@ class RegionDesk:
         self._must_take(role)
         path, at = request.text("path"), request.at()
         bpm, start_beats = request.number("bpm"), request.number("start_beats")
-        return self._later(
-            request.responder, lambda: self._take(lane, read_region(path, role, bpm, start_beats), at)
-        )
+        return self._later(request.responder, lambda: self._take(lane, read_region(path, role, bpm, start_beats), at))
 
     def begin(self, request: Request) -> Answer:
         """region/begin.  [control]"""
@@ -95,7 +102,7 @@ class RegionDesk:
         def work() -> None:
             try:
                 responder.ok(*job())
-            except Exception as fault:  # noqa: BLE001 - whatever is in a file, it is answered and the next one read
+            except Exception as fault:
                 responder.error(wire_fault(fault))
 
         try:

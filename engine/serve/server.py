@@ -1,8 +1,8 @@
 """The engine as a program: bind, load, warm up, play until told to stop, leave nothing behind.
 
-    [main]      options, signals, waiting               [generate]  loads the model, then runs the studio
-    [control]   the endpoint's thread: handlers         [regions]   reads files
-    [pulse]     a sign of life in every ring; frees lanes whose host has died; tells of late blocks
+[main]      options, signals, waiting               [generate]  loads the model, then runs the studio
+[control]   the endpoint's thread: handlers         [regions]   reads files
+[pulse]     a sign of life in every ring; frees lanes whose host has died; tells of late blocks
 """
 
 from __future__ import annotations
@@ -16,14 +16,19 @@ import time
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from bridge import messages, shm
 from bridge.endpoint import Endpoint
 from bridge.errors import EndpointError, SegueError
 from engine.errors import EngineError
-from engine.serve.desk import FAILED, READY, STOPPING, Desk, EngineState, resident_mb
+from engine.serve.desk import FAILED, READY, STOPPING, Desk, EngineState
 from engine.serve.lane import Lane
 from engine.serve.options import EXIT_MODEL, EXIT_OK, EXIT_PORT, Options, parse
+from engine.serve.pace import resident_mb
+
+if TYPE_CHECKING:
+    from engine.serve.studio import Studio
 
 PULSE_SECONDS = 0.05
 LOOK_SECONDS = 0.25  # between looks whether hosts are alive
@@ -41,7 +46,7 @@ class Server:
     """One engine; `run` returns its exit code."""
 
     def __init__(self, options: Options) -> None:
-        """Bind the port. Raises EndpointError (port in use, unsafe address) before anything slow happens.  [main]"""
+        """Bind the port; raises EndpointError before anything slow happens.  [main]"""
         self.options = options
         self.state = EngineState(text="loading the model", device=options.device)
         self._quit = threading.Event()
@@ -116,7 +121,7 @@ class Server:
         say("ready")
         studio.run()
 
-    def _load(self):  # type: ignore[no-untyped-def]
+    def _load(self) -> Studio:
         began = time.monotonic()
         say(f"loading model {self.options.model}")
         import torch
@@ -130,11 +135,9 @@ class Server:
         self.state.device = device
         model = load_model(self.options.model, device, t5=self.options.t5)
         millions = sum(parameter.numel() for parameter in model.lm.parameters()) / 1e6
-        threads = f"{self.options.threads} threads"
-        say(
-            f"loaded in {time.monotonic() - began:.1f} s: language model of {millions:.1f} M parameters on {device}, "
-            f"{threads}, follows {', '.join(sorted(model.takes))}"
-        )
+        took = time.monotonic() - began
+        say(f"loaded in {took:.1f} s: {millions:.1f} M parameters on {device}, {self.options.threads} threads")
+        say(f"follows {', '.join(sorted(model.takes))}")
         studio = Studio(model, self._report)
         warm_from = time.monotonic()
         studio.warm_up()
@@ -196,7 +199,7 @@ class Server:
 
 
 def pick_device(name: str) -> str:
-    """A device that is there; `auto` takes the GPU if there is one. EngineError names what there is.  [generate]"""
+    """A device that is there; `auto` takes a GPU. EngineError names what there is.  [generate]"""
     import torch
 
     if name == "auto":

@@ -1,4 +1,4 @@
-"""What a lane was told. Torch is only named here, not loaded: [control] uses these before the model is there."""
+"""What a lane was told. Torch is only named here, not loaded: [control] comes before the model."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class HeardRegion:
 
 @dataclass(frozen=True)
 class LaneSettings:
-    """What a lane was told: prompt, parameter values by name, regions by role. Replaced, never changed.  [any]"""
+    """Prompt, parameter values by name, regions by role; replaced, never changed.  [any]"""
 
     prompt: str = ""
     values: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))

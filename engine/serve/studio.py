@@ -17,7 +17,9 @@ from dataclasses import dataclass
 
 import torch
 
-from engine.model import Ask, LoadedModel
+from engine.lm import Conditions
+from engine.model import TEXT, Ask, LoadedModel
+from engine.sampling import Sampling
 from engine.serve.director import Director, Report
 from engine.serve.lane import Lane
 from engine.serve.pace import Figures
@@ -73,24 +75,20 @@ class Studio:
 
     def warm_up(self, frames: int = 6) -> None:
         """Run every stage once, so that the first stream meets nothing cold.  [generate]"""
-        model = self.model
-        size = WindowSize(model.window_frames, model.stride_frames)
-        settings = StreamSettings(size=size)
+        model, device = self.model, self.model.lm.out_norm.weight.device
+        sampling = Sampling(top_k=min(250, model.lm.config.card))
+        settings = StreamSettings(sampling, size=WindowSize(model.window_frames, model.stride_frames))
 
-        def conditions(offset: int, count: int) -> tuple[object, ...]:
-            with torch.no_grad():
-                return model.conditioner([Ask(text="warm up")], settings.guidance, offset, count)[0]
+        def conditions(offset_frames: int, window_frames: int) -> tuple[Conditions, ...]:
+            ask = Ask(text="warm up" if TEXT in model.takes else None)
+            return model.conditioner([ask], settings.guidance, offset_frames, window_frames)[0]
 
-        settings = StreamSettings(size=size, total_frames=None)
-        sampling = settings.sampling
-        if sampling.top_k > model.lm.config.card:
-            settings = StreamSettings(type(sampling)(top_k=0), size=size)
-        audio = torch.zeros(1, model.codec.channels, 8 * model.codec.frame_samples)
+        audio = torch.zeros(1, model.codec.channels, 8 * model.codec.frame_samples, device=device)
         with torch.no_grad():
-            prompt = model.codec.encode(audio.to(model.lm.out_norm.weight.device))[0]
-            stream = TokenStream.begin(model.lm, conditions, prompt, settings)  # type: ignore[arg-type]
+            prompt = model.codec.encode(audio)[0]
+            stream = TokenStream.begin(model.lm, conditions, prompt, settings)
             state = model.codec.init_decoder(audio, prompt[None])
-            model.codec.decode_step(stream.advance(frames)[None], state, True)
+            model.codec.decode_step(stream.advance(frames)[None].to(device), state, True)
 
     def open(self, lane: Lane) -> None:
         """Take a lane in.  [generate]"""
@@ -109,7 +107,7 @@ class Studio:
             try:
                 if not self.turn():
                     self._idle()
-            except Exception:  # noqa: BLE001 - no single fault may stop all lanes
+            except Exception:
                 _log.exception("a turn of the engine failed")
                 time.sleep(IDLE_SECONDS)
         for director in list(self._directors.values()):
@@ -125,11 +123,11 @@ class Studio:
     def _obey(self, command: Callable[[], None]) -> None:
         try:
             command()
-        except Exception:  # noqa: BLE001 - commands answer their own faults; this one did not
+        except Exception:
             _log.exception("a command failed")
 
     def turn(self) -> bool:
-        """Obey commands, follow the hosts, advance who wants it by one hop; False when nobody did.  [generate]"""
+        """Obey commands, follow hosts, advance who wants it by a hop; False when nobody did.  [generate]"""
         while True:
             try:
                 self._obey(self._commands.get_nowait())
@@ -142,7 +140,7 @@ class Studio:
                 director.tick()
                 if director.wants_frames():
                     waiting.append(director)
-            except Exception as error:  # noqa: BLE001 - this lane's fault, not the others'
+            except Exception as error:
                 self._fail(director, error)
         if waiting:
             self._advance(waiting)
@@ -165,7 +163,7 @@ class Studio:
                 director.take(frames.codes)
                 if frames.error is not None:
                     raise frames.error
-            except Exception as error:  # noqa: BLE001 - this lane's fault, not the others'
+            except Exception as error:
                 self._fail(director, error)
         self._measure(waiting, n_frames, stepped - began, time.perf_counter() - stepped)
 

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from bridge.errors import RegionTooShort
+from bridge.units import SAMPLES_PER_FRAME
 from engine.guidance import Guidance
 from engine.model import LoadedModel
 from engine.sampling import Sampling
 from engine.serve.place import Place
-from engine.serve.settings import LaneSettings
+from engine.serve.settings import HeardRegion, LaneSettings
 from engine.stream import StreamSettings, WindowSize
 
 
-def stream_settings(
-    model: LoadedModel, settings: LaneSettings, place: Place, prompt_frames: int
-) -> StreamSettings:
+@dataclass(frozen=True)
+class Prompt:
+    """The music right before a stream: codes [K, P], audio [C, n] at the model's rate; both end there."""
+
+    codes: Tensor
+    audio: Tensor
+
+
+def stream_settings(model: LoadedModel, settings: LaneSettings, place: Place, prompt_frames: int) -> StreamSettings:
     """How a stream at `place` samples, is guided and ends; values not set are the model's own.  [generate]"""
     values = settings.values
     beta = values.get("cfg_beta", 0.0)
@@ -27,3 +40,21 @@ def stream_settings(
         WindowSize(model.window_frames, model.stride_frames),
         None if frames is None else prompt_frames + max(1, frames),
     )
+
+
+def make_prompt(model: LoadedModel, region: HeardRegion | None) -> Prompt | None:
+    """The end of a region as codes, in whole frames counted back from its end; None for none.
+
+    Raises RegionTooShort when it holds less than a frame.  [generate]
+    """
+    if region is None:
+        return None
+    most = model.window_frames - model.stride_frames
+    frames = min(region.audio.shape[-1] // SAMPLES_PER_FRAME, most)
+    if frames < 1:
+        raise RegionTooShort("the region to go on from is shorter than 20 ms")
+    audio = region.audio[:, -frames * SAMPLES_PER_FRAME :]
+    audio = audio.expand(model.codec.channels, -1)
+    with torch.no_grad():
+        codes = model.codec.encode(audio[None].to(model.lm.out_norm.weight.device))[0]
+    return Prompt(codes, audio)

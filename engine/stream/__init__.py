@@ -1,4 +1,4 @@
-"""Token streams with rolling windows, lanes, and the resampler; reading order: window, tokens, lanes, resample."""
+"""Token streams with rolling windows, lanes, the resampler; read window, tokens, lanes, resample."""
 
 from engine.stream.lanes import LaneBatch
 from engine.stream.tokens import StreamSettings, TokenStream

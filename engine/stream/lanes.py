@@ -1,8 +1,8 @@
 """Lanes: streams that begin and end at different times and advance together.
 
-`step_windows` is the one place where lanes meet the language model, and so the one place where their rows may share
-a pass. On the CPU every lane runs its own 2 or 3 rows: kernels then see the shapes they would see alone, and a lane's
-tokens are the same to the last bit whatever plays beside it.
+`step_windows` is the one place where lanes meet the language model, and so the one place where their rows may
+share a pass. On the CPU every lane runs its own 2 or 3 rows: kernels then see the shapes they would see
+alone, and a lane's tokens are the same to the last bit whatever plays beside it.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from engine.stream.window import Window
 
 
 def step_windows(windows: Sequence[Window]) -> list[Tensor | Exception]:
-    """Logits [R, K, card] of each window's next step; an exception in place of the lane that failed.  [generate]"""
+    """Logits [R, K, card] of each window's next step; an exception for a lane that failed.  [generate]"""
     results: list[Tensor | Exception] = []
     for window in windows:
         try:
             results.append(window.logits())
-        except Exception as error:  # noqa: BLE001 - one lane's fault must not stop the others
+        except Exception as error:
             results.append(error)
     return results
 
 
 @dataclass(frozen=True)
 class LaneFrames:
-    """What one lane gained: codes [K, n] int64, whether its stream is at its end, and what went wrong.  [generate]"""
+    """What a lane gained: codes [K, n] int64, whether it is at its end, what went wrong.  [generate]"""
 
     codes: Tensor
     finished: bool
@@ -53,7 +53,7 @@ class LaneBatch:
     def advance(self, n_frames: int, names: Iterable[Hashable] | None = None) -> dict[Hashable, LaneFrames]:
         """Complete up to `n_frames` more of each named lane (None = all); finished lanes yield what is left.
 
-        A lane that raises is removed, and its exception returned with the frames it still completed.  [generate]
+        A lane that raises is removed; its exception comes with the frames it still completed.  [generate]
         """
         chosen = {name: self.streams[name] for name in (self.streams if names is None else names)}
         start = {name: stream.n_frames for name, stream in chosen.items()}
@@ -82,13 +82,13 @@ def _step(lanes: Sequence[tuple[Hashable, TokenStream]]) -> dict[Hashable, Excep
     for name, stream in lanes:
         try:
             ready.append((name, stream, stream.open_window()))
-        except Exception as error:  # noqa: BLE001 - conditions of this lane's next window
+        except Exception as error:
             errors[name] = error
     for (name, stream, _), result in zip(ready, step_windows([window for *_, window in ready]), strict=True):
         try:
             if isinstance(result, Exception):
                 raise result
             stream.write(result)
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:
             errors[name] = error
     return errors

@@ -1,7 +1,7 @@
 """The model's sample rate to the host's, streaming: any cut of the input gives what the whole gives.
 
-Windowed sinc with a Hann window (torchaudio's `sinc_interp_hann` kernel), zero phase: output sample 0 lies on input
-sample 0. Output n is a weighted sum of the `2 * reach + 1` inputs around n * orig / new:
+Windowed sinc with a Hann window (torchaudio's `sinc_interp_hann` kernel), zero phase: output sample 0 lies on
+input sample 0. Output n is a weighted sum of the `2 * reach + 1` inputs around n * orig / new:
 
     input    . . . . . . . . . . . .        orig per second
                  [---- taps ----]
@@ -25,7 +25,7 @@ _GROUP_MAX = 1 << 18  # of orig * new, reduced: above it outputs are gathered on
 
 @dataclass(frozen=True)
 class ResampleState:
-    """Carried context: `tail` [C, m], the stream index of its first sample, and the next output index.  [any]"""
+    """Carried context: `tail` [C, m], the index of its first sample, the next output's index.  [any]"""
 
     tail: Tensor
     tail_start_samples: int
@@ -113,7 +113,7 @@ class StreamResampler:
 
 
 def _group_kernel(kernel: Tensor, orig: int, new: int) -> Tensor | None:
-    """Phase kernels [new, taps] as one convolution [new, 1, taps + shift] of stride `orig`; None where too big."""
+    """Phase kernels as one convolution [new, 1, taps + shift] of stride `orig`; None where too big."""
     if new * orig > _GROUP_MAX:
         return None
     n_taps = kernel.shape[1]

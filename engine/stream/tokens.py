@@ -1,11 +1,12 @@
 """A stream of codes without an end: windows that roll, each a fresh run from the tokens kept before it.
 
     window 0   [prompt|----------- new -----------]
-    window 1              [---- kept ----|--- new ---]      begins `stride_frames` later, conditions read there
+    window 1              [---- kept ----|--- new ---]      `stride_frames` later, conditions read there
     window 2                      [---- kept ----|--- new ---]
 
-The tokens are the truth: the state of a stream is its codes, where its window began, and the random generator.
-All counts are whole frames (the reference computes them in floating-point seconds and sometimes loses one).
+The tokens are the truth: the state of a stream is its codes, where its window began, and the random
+generator. All counts are whole frames (the reference computes them in floating-point seconds and sometimes
+loses one).
 """
 
 from __future__ import annotations
@@ -52,7 +53,11 @@ class TokenStream:
     """Yields completed frames of one lane; make it with `begin`, take frames with `advance`."""
 
     def __init__(
-        self, lm: LanguageModel, conditions: WindowConditions, settings: StreamSettings, generator: torch.Generator
+        self,
+        lm: LanguageModel,
+        conditions: WindowConditions,
+        settings: StreamSettings,
+        generator: torch.Generator,
     ) -> None:
         settings.sampling.check(lm.config.card)
         self.lm = lm
@@ -75,7 +80,7 @@ class TokenStream:
     ) -> TokenStream:
         """A stream whose first frames are the prompt codes [K, P] (None = none); nothing is computed yet.
 
-        Raises ValueError when the prompt fills the window or the total, or `top_k` exceeds the codebook.  [generate]
+        Raises ValueError when the prompt fills window or total, or `top_k` exceeds the codebook.  [generate]
         """
         settings = settings or StreamSettings()
         device = lm.out_norm.weight.device
@@ -92,7 +97,7 @@ class TokenStream:
         return total is not None and self.n_frames >= total
 
     def codes(self, start: int = 0, stop: int | None = None) -> Tensor:
-        """Codes [K, n] int64 of completed frames from `start` to `stop`, prompt included (CPU).  [generate]"""
+        """Codes [K, n] int64 (CPU) of completed frames `start` to `stop`, prompt included.  [generate]"""
         return self._codes[:, start : self.n_frames if stop is None else min(stop, self.n_frames)].long()
 
     def advance(self, n_frames: int) -> Tensor:
@@ -112,7 +117,7 @@ class TokenStream:
         return self.window
 
     def write(self, logits: Tensor) -> None:
-        """Draw the open window's next step from its logits [R, K, card] and keep what is complete.  [generate]"""
+        """Draw the open window's next step from logits [R, K, card]; keep what is complete.  [generate]"""
         window = self.window
         assert window is not None
         guided = combine(logits, self.settings.guidance)
@@ -124,8 +129,9 @@ class TokenStream:
     def roll(self, conditions: WindowConditions | None = None, settings: StreamSettings | None = None) -> None:
         """Begin a new window at the next step, from the frames complete now; half-known frames are dropped.
 
-        New conditions and settings are heard from there on. The window starts `keep_frames` back, or where the
-        stream did.  Raises ValueError for settings that this model cannot take, and then changes nothing.  [generate]
+        New conditions and settings are heard from there on. The window starts `keep_frames` back, or where
+        the stream did.  Raises ValueError for settings that this model cannot take, and then changes
+        nothing.  [generate]
         """
         settings = settings or self.settings
         settings.sampling.check(self.lm.config.card)

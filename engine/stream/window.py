@@ -7,7 +7,8 @@
     codebook 3    .   .   .   .   p   p   ?   ?   ?
                   |-- prefill --|                            first call: steps 0..P, logits of step P + 1
 
-Prompt codes that lie after step P because of the delay are kept; frame t is complete after step t + 1 + max(delays).
+Prompt codes that lie after step P because of the delay are kept; frame t is complete after step t + 1 +
+max(delays).
 """
 
 from __future__ import annotations
@@ -34,8 +35,7 @@ class WindowSize:
     def __post_init__(self) -> None:
         if not 0 < self.stride_frames < self.window_frames:
             raise ValueError(
-                f"stride_frames is {self.stride_frames}, must be 1 to {self.window_frames - 1} "
-                f"(window_frames - 1)"
+                f"stride_frames is {self.stride_frames}, must be 1 to {self.window_frames - 1} (window_frames - 1)"
             )
 
     @property
@@ -47,9 +47,7 @@ class WindowSize:
 class Window:
     """Fills one delayed sequence step by step; `logits` and `write` alternate until `done`."""
 
-    def __init__(
-        self, lm: LanguageModel, conditions: Sequence[Conditions], prompt: Tensor, n_frames: int
-    ) -> None:
+    def __init__(self, lm: LanguageModel, conditions: Sequence[Conditions], prompt: Tensor, n_frames: int) -> None:
         """Prompt codes [K, P] int64, P < `n_frames`; one `Conditions` per pass (two for two-step guidance).
 
         Raises ValueError when the prompt does not leave a frame to fill.  [generate]
@@ -115,7 +113,7 @@ class Window:
         return torch.cat(parts)
 
     def write(self, tokens: Tensor) -> None:
-        """Fill the unknown cells of the next step from tokens [K]; known and special cells stay.  [generate]"""
+        """Fill the next step's unknown cells from tokens [K]; known and special ones stay.  [generate]"""
         column = self.sequence[:, self.next_step]
         torch.where(column == _UNKNOWN, tokens, column, out=column)
         self.next_step += 1

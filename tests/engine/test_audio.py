@@ -16,12 +16,12 @@ def data(golden):
         return {name: torch.from_numpy(stored[name]) for name in stored.files}
 
 
-@pytest.mark.parametrize("rates", ["44100_to_32000", "32000_to_44100", "32000_to_24000", "48000_to_32000", "22050_to_32000"])
+@pytest.mark.parametrize(
+    "rates", ["44100_to_32000", "32000_to_44100", "32000_to_24000", "48000_to_32000", "22050_to_32000"]
+)
 def test_resample_matches_reference(data, rates):
     old, new = (int(rate) for rate in rates.split("_to_"))
-    torch.testing.assert_close(
-        resample(data["in_44k_stereo"], old, new), data[f"out_{rates}"], atol=1e-5, rtol=0
-    )
+    torch.testing.assert_close(resample(data["in_44k_stereo"], old, new), data[f"out_{rates}"], atol=1e-5, rtol=0)
 
 
 def test_conversion_matches_reference(data):

@@ -19,7 +19,9 @@ CASES = [(model, case) for model in ("text", "melody") for case in META[model]["
 
 
 def separate(mix: torch.Tensor) -> torch.Tensor:
-    """The memoryless stand-in for a separator that the vectors were made with: stems [B, 4, 2, n] at 44.1 kHz."""
+    """The memoryless stand-in for a separator that the vectors were made with: stems [B, 4, 2, n] at 44.1
+    kHz.
+    """
     swapped = mix.flip(-2)
     stems = (0.5 * mix, 0.25 * swapped, 0.6 * mix + 0.2 * mix**2, 0.3 * torch.tanh(2 * swapped))
     return torch.stack(stems, dim=-3)
@@ -30,9 +32,7 @@ def generators(golden, tmp_path_factory) -> dict[str, MusicGen]:
     cache = tmp_path_factory.mktemp("converted")
     folder = golden / "audiocraft"
     return {
-        name: MusicGen(
-            load_model(folder / name / "ckpt", t5=golden / "t5_tiny", separator=separate, cache_dir=cache)
-        )
+        name: MusicGen(load_model(folder / name / "ckpt", t5=golden / "t5_tiny", separator=separate, cache_dir=cache))
         for name in ("text", "melody")
     }
 
@@ -99,8 +99,10 @@ def test_same_seed_same_music_and_progress(generators):
     _, again = model.generate(["sad jazz", None], return_tokens=True, seed=4)
     _, other = model.generate(["sad jazz", None], return_tokens=True, seed=5)
     model.set_custom_progress_callback(None)
-    assert torch.equal(first, again) and not torch.equal(first, other)
-    assert seen[-1] == (15, 15) and seen[0][0] < 15
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+    assert seen[-1] == (15, 15)
+    assert seen[0][0] < 15
 
 
 def test_whole_frames_from_seconds(generators):

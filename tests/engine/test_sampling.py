@@ -69,16 +69,14 @@ def test_same_seed_same_tokens_and_other_seed_others():
     assert not torch.equal(first, draw(logits, Sampling(), seeded_generator(4)))
 
 
-@pytest.mark.parametrize(
-    "wrong", [{"temperature": float("nan")}, {"temperature": -1.0}, {"top_k": -1}, {"top_p": 1.5}]
-)
+@pytest.mark.parametrize("wrong", [{"temperature": float("nan")}, {"temperature": -1.0}, {"top_k": -1}, {"top_p": 1.5}])
 def test_out_of_range_is_refused(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         Sampling(**wrong)
 
 
 def test_top_k_above_the_codebook_is_refused():
-    with pytest.raises(ValueError, match="250.*64"):
+    with pytest.raises(ValueError, match=r"250.*64"):
         Sampling(top_k=250).check(64)
     Sampling(top_k=250, use_sampling=False).check(64)
 

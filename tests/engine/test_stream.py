@@ -61,7 +61,10 @@ def test_windows_are_fresh_runs_from_the_kept_tokens(lm):
     whole = TokenStream.begin(lm, conditions_of(3), None, greedy).advance(60)
     for offset in (12, 24, 36):
         kept = whole[:, offset : offset + SIZE.keep_frames]
-        shifted = lambda at, n, offset=offset: conditions_of(3)(at + offset, n)
+
+        def shifted(at, n, offset=offset):
+            return conditions_of(3)(at + offset, n)
+
         one = TokenStream.begin(lm, shifted, kept, StreamSettings(greedy.sampling, greedy.guidance, SIZE, 20))
         assert torch.equal(one.advance(12), whole[:, offset + 8 : offset + 20])
 
@@ -104,7 +107,8 @@ def test_a_lane_that_fails_is_dropped_alone(lm):
 
     lanes.add("bad", TokenStream.begin(lm, broken, None, settings(40), seed=2))
     result = lanes.advance(40)
-    assert str(result["bad"].error) == "no reference" and result["bad"].codes.shape[1] == SIZE.window_frames
+    assert str(result["bad"].error) == "no reference"
+    assert result["bad"].codes.shape[1] == SIZE.window_frames
     assert torch.equal(result["good"].codes, stream(lm, 1, total=40).advance(40))
     assert list(lanes.streams) == ["good"]
 
@@ -126,7 +130,8 @@ def test_roll_takes_new_conditions_at_once(lm):
     rolled.roll(conditions_of(99))
     after = rolled.advance(10)
     assert rolled.window_offset == 15 - SIZE.keep_frames
-    assert torch.equal(rolled.codes(0, 15), before) and after.shape == (4, 10)
+    assert torch.equal(rolled.codes(0, 15), before)
+    assert after.shape == (4, 10)
     assert not torch.equal(after, stream(lm, total=None).advance(25)[:, 15:])
 
 
@@ -135,7 +140,8 @@ def test_rewind_forgets_and_goes_on_from_there(lm):
     rewound = TokenStream.begin(lm, conditions_of(1), None, greedy)
     first = rewound.advance(18)
     rewound.rewind(12)
-    assert rewound.n_frames == 12 and torch.equal(rewound.codes(), first[:, :12])
+    assert rewound.n_frames == 12
+    assert torch.equal(rewound.codes(), first[:, :12])
     assert torch.equal(rewound.advance(3), rewound.codes(12))  # a window from frame 4 on
     assert rewound.window_offset == 4
     with pytest.raises(ValueError, match="frame 99"):
@@ -152,8 +158,14 @@ def test_long_streams_roll_for_hours_without_losing_a_frame(lm):
 @pytest.mark.parametrize(
     ("call", "text"),
     [
-        (lambda lm: TokenStream.begin(lm, conditions_of(1), torch.zeros(4, 20).long(), settings(None)), "20 frames"),
-        (lambda lm: TokenStream.begin(lm, conditions_of(1), torch.zeros(3, 5).long(), settings(None)), "must be"),
+        (
+            lambda lm: TokenStream.begin(lm, conditions_of(1), torch.zeros(4, 20).long(), settings(None)),
+            "20 frames",
+        ),
+        (
+            lambda lm: TokenStream.begin(lm, conditions_of(1), torch.zeros(3, 5).long(), settings(None)),
+            "must be",
+        ),
         (lambda lm: TokenStream.begin(lm, conditions_of(1), None, StreamSettings(Sampling(top_k=41))), "41"),
         (lambda lm: WindowSize(20, 20), "stride_frames is 20"),
     ],

@@ -1,7 +1,7 @@
 """The language model and the token stream against what the reference computed, token for token.
 
-Conditions come from the vectors themselves, so a failure here lies in the model, the pattern, the guidance or the
-windows; `test_musicgen_golden.py` goes the whole way from text and audio.
+Conditions come from the vectors themselves, so a failure here lies in the model, the pattern, the guidance or
+the windows; `test_musicgen_golden.py` goes the whole way from text and audio.
 """
 
 from __future__ import annotations
@@ -109,7 +109,8 @@ def test_greedy_tokens(golden, models, model, case):
         lanes.add(sample, TokenStream.begin(models[model], lambda *_, c=conditions: c, prompt, settings))
     done = lanes.advance(meta["out_frames"])
     for sample, frames in done.items():
-        assert frames.error is None and frames.finished
+        assert frames.error is None
+        assert frames.finished
         assert np.array_equal(lanes.streams[sample].codes().numpy(), data["tokens"][sample])
 
 

@@ -41,8 +41,8 @@ def expected_sound(options: list[str], region_path, seed: int, n_samples: int) -
     from engine.model import Ask
     from engine.sampling import Sampling
     from engine.serve.chain import SoundChain
-    from engine.serve.director import make_prompt
     from engine.serve.settings import HeardRegion
+    from engine.serve.tuning import make_prompt
     from engine.stream import StreamSettings, TokenStream, WindowSize
     from engine.stream.resample import StreamResampler
 

@@ -1,4 +1,4 @@
-"""Codes to host samples: any cut equals the whole, joints do not click, and a stream can be taken up again."""
+"""Codes to host samples: any cut equals the whole, joints do not click, streams can be taken up again."""
 
 from __future__ import annotations
 
@@ -42,7 +42,8 @@ def test_any_cut_equals_the_whole(codec, rate):
             parts.append(chain.push(codes[:, at : at + step], last=at + step == 40))
             at += step
         got = torch.cat(parts)
-        assert got.shape == (-(-40 * 640 * rate // 32_000), 2) and chain.end_samples == len(got)
+        assert got.shape == (-(-40 * 640 * rate // 32_000), 2)
+        assert chain.end_samples == len(got)
         torch.testing.assert_close(got[:, 0], whole[0], atol=1e-5, rtol=0)
         assert torch.equal(got[:, 0], got[:, 1])
 
@@ -86,7 +87,8 @@ def test_level_glides(codec):
     loud.push(codes[:, :20])
     loud.with_level(0.5)
     a, b = plain.push(codes[:, 20:40]), loud.push(codes[:, 20:40])
-    assert abs(float(b[0, 0] - a[0, 0])) < 1e-4 and abs(float(b[-1, 0] - 0.5 * a[-1, 0])) < 1e-4
+    assert abs(float(b[0, 0] - a[0, 0])) < 1e-4
+    assert abs(float(b[-1, 0] - 0.5 * a[-1, 0])) < 1e-4
     torch.testing.assert_close(loud.push(codes[:, 40:]), plain.push(codes[:, 40:]) * 0.5)
 
 

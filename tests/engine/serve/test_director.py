@@ -19,6 +19,7 @@ from engine.serve.settings import HeardRegion
 from engine.serve.studio import Studio
 
 RATE, BLOCK = 48_000, 256
+NOW = At("now")
 _numbers = iter(range(100, 10_000))
 
 
@@ -71,7 +72,7 @@ class Host:
     def publish(self) -> None:
         self.reader.publish(self.transport, self.transport.timeline, BLOCK)
 
-    def play(self, at=At("now"), bars: int = 0) -> None:
+    def play(self, at=NOW, bars: int = 0) -> None:
         self.lane.director.play(at, bars, lambda *a: self.answers.append(a), self.answers.append)
 
     def settle(self) -> None:
@@ -140,7 +141,8 @@ def test_first_sample_on_the_beat_and_the_lead_is_kept(host):
     host.lane.update(lambda s: s.with_value("lead_seconds", 1.0))
     host.play(At(beats=4.0))  # 2 s at 120 bpm
     host.settle()
-    assert host.answers[0][0] == 4.0 and host.states == ["preparing", "playing"]
+    assert host.answers[0][0] == 4.0
+    assert host.states == ["preparing", "playing"]
     written = host.lane.ring.written_end_samples
     assert 3 * RATE <= written < 3 * RATE + RATE // 2  # start + lead, and at most a hop more
     host.start()
@@ -155,7 +157,8 @@ def test_exactly_the_asked_bars_and_then_nothing(host):
     host.start()
     host.settle()
     sound = host.listen(6 * RATE)
-    assert np.isfinite(sound[: 4 * RATE]).all() and np.isnan(sound[4 * RATE :]).all()
+    assert np.isfinite(sound[: 4 * RATE]).all()
+    assert np.isnan(sound[4 * RATE :]).all()
     assert abs(sound[4 * RATE - 1]).max() < 0.05 * abs(sound[: 4 * RATE]).max()  # faded, no click
     assert host.states == ["preparing", "playing", "ended"]
     assert not host.lane.ring.plan.sounding
@@ -168,11 +171,13 @@ def test_same_seed_same_music_and_a_drawn_seed_is_told(host):
         host.play(At(beats=0.0), bars=1)
         host.settle()
         sounds.append(host.lane.director.player.stream.codes())
-    assert torch.equal(sounds[0], sounds[1]) and host.answers[0][2] == 7
+    assert torch.equal(sounds[0], sounds[1])
+    assert host.answers[0][2] == 7
     host.lane.update(lambda s: s.with_value("seed", -1))
     host.play(At(beats=0.0), bars=1)
     host.settle()
-    assert host.answers[2][2] != -1 and host.answers[2][1] > host.answers[1][1] > host.answers[0][1]
+    assert host.answers[2][2] != -1
+    assert host.answers[2][1] > host.answers[1][1] > host.answers[0][1]
 
 
 def test_continue_places_the_first_sample_after_the_region(host):
@@ -185,11 +190,13 @@ def test_continue_places_the_first_sample_after_the_region(host):
     assert torch.equal(player.prompt.audio, region.audio[:, -30 * 640 :])  # counted back from its end
     assert player.place.zero_samples == Grid(RATE).sample_at(3)
     ask, offset, _ = host.studio.model.conditioner.asked[0]
-    assert offset == 0 and ask.grid.start_beats == pytest.approx(3.0 - 30 * 0.02 * 2)
+    assert offset == 0
+    assert ask.grid.start_beats == pytest.approx(3.0 - 30 * 0.02 * 2)
     host.start()
     sound = host.listen(2 * RATE)
     begin = Grid(RATE).sample_at(3)
-    assert np.isnan(sound[:begin]).all() and np.isfinite(sound[begin:]).all()
+    assert np.isnan(sound[:begin]).all()
+    assert np.isfinite(sound[begin:]).all()
     assert abs(float(sound[begin, 0]) - float(region.audio[0, -1])) < 0.05
 
 
@@ -208,7 +215,8 @@ def test_a_new_prompt_takes_over_without_a_hole(host):
     assert now < plan.from_samples <= now + (margin + 0.1) * RATE  # soon, not after the whole lead
     assert host.studio.model.conditioner.asked[-1][0].text == "something else"
     after = host.listen(2 * RATE)
-    assert np.isfinite(before).all() and np.isfinite(after).all()
+    assert np.isfinite(before).all()
+    assert np.isfinite(after).all()
     steps = abs(np.diff(np.concatenate([before, after])[:, 0]))
     at = plan.from_samples
     assert steps[at - 2 : at + 2].max() <= np.delete(steps, np.arange(at - 3, at + 3)).max()  # no click
@@ -234,7 +242,8 @@ def test_stop_ends_with_a_fade(host):
     left = 3 * RATE - host.transport.position_samples
     assert host.lane.director.stop(At(beats=6.0)) == 6.0  # 3 s
     sound = host.listen(4 * RATE)
-    assert np.isfinite(sound[:left]).all() and np.isnan(sound[left:]).all()
+    assert np.isfinite(sound[:left]).all()
+    assert np.isnan(sound[left:]).all()
     assert abs(sound[left - 1]).max() < 0.02 * abs(sound[:left]).max()
     assert host.states[-1] == "ended"
 
@@ -302,7 +311,8 @@ def test_play_while_playing_takes_over_on_its_beat(host):
     sound = host.listen(8 * RATE)
     assert np.isfinite(sound).all()
     assert host.lane.director.player.place.zero_samples == 8 * RATE
-    assert len(host.answers) == 2 and host.answers[1][0] == 16.0
+    assert len(host.answers) == 2
+    assert host.answers[1][0] == 16.0
 
 
 def test_a_lane_that_fails_says_so_and_plays_out_what_it_has(host):
@@ -311,7 +321,8 @@ def test_a_lane_that_fails_says_so_and_plays_out_what_it_has(host):
     host.settle()
     host.lane.update(lambda s: s.with_prompt("break"))
     host.settle()
-    assert host.events[-1][0] == "failed" and "breaks the model" in host.events[-1][2]
+    assert host.events[-1][0] == "failed"
+    assert "breaks the model" in host.events[-1][2]
     host.lane.update(lambda s: s.with_prompt("good again"))
     host.play(At("bar"))
     host.settle()
@@ -322,7 +333,8 @@ def test_a_failing_play_is_answered(host):
     host.lane.update(lambda s: s.with_prompt("break"))
     host.play(At(beats=0.0))
     host.settle()
-    assert isinstance(host.answers[0], RuntimeError) and host.states[-1] == "failed"
+    assert isinstance(host.answers[0], RuntimeError)
+    assert host.states[-1] == "failed"
 
 
 def test_play_now_while_running_begins_when_it_can(host):
@@ -399,7 +411,8 @@ def test_a_late_stream_comes_in_again_on_a_bar_line(host):
     assert grid.bar_start(bar) > far
     player = host.lane.director.player
     own = grid.bar_start(bar) - player.place.zero_samples
-    assert own <= made and own % (2 * RATE) == 0  # goes on from a bar line of the music made before
+    assert own <= made
+    assert own % (2 * RATE) == 0
     host.listen(grid.bar_start(bar) - host.transport.position_samples)
     assert np.isfinite(host.listen(2 * RATE)).all()
 

@@ -22,7 +22,8 @@ def region(seconds: float, bpm: float, start_beats: float = 0.0, extra_samples: 
 
 def test_frames_and_positions():
     place = Place(Grid(48_000), zero_samples=96_000, end_samples=96_000 + 48_000)
-    assert place.frame_at(96_000) == 0 and place.frame_at(96_001) == 1
+    assert place.frame_at(96_000) == 0
+    assert place.frame_at(96_001) == 1
     assert place.frame_at(96_000 + 960) == 1  # 20 ms at 48 kHz
     assert place.frames_to_end() == 50
     assert replace(place, end_samples=96_000 + 48_001).frames_to_end() == 51
@@ -31,7 +32,8 @@ def test_frames_and_positions():
 
 def test_beats_of_frames_before_and_after_the_start():
     place = Place(Grid(44_100, 120.0), zero_samples=44_100)  # beat 2
-    assert place.beats_at_frame(0) == 2 and place.beats_at_frame(-50) == 0
+    assert place.beats_at_frame(0) == 2
+    assert place.beats_at_frame(-50) == 0
     assert place.beats_at_frame(25) == 3
 
 
@@ -44,9 +46,12 @@ def test_ask_holds_what_the_lane_was_told():
     settings = LaneSettings("slow dub").with_region("melody", region(2, 120)).with_region("style", region(3, 120))
     place = Place(Grid(48_000, 90.0, Signature(7, 8), bar_origin_beats=1.0), zero_samples=0)
     ask = ask_at(settings, place, 0, 0, TAKES)
-    assert ask.text == "slow dub" and ask.grid.bpm == 90.0 and ask.grid.beats_per_bar == 3.5
+    assert ask.text == "slow dub"
+    assert ask.grid.bpm == 90.0
+    assert ask.grid.beats_per_bar == 3.5
     assert ask.grid.start_beats == -1.0  # counted from a bar line, so that the bar's phase is right
-    assert ask.melody.speed == 0.75 and ask.style.audio.shape == (1, 96_000)
+    assert ask.melody.speed == 0.75
+    assert ask.style.audio.shape == (1, 96_000)
     assert ask_at(LaneSettings(), place, 0, 0, frozenset({"text"})) == ask_at(
         LaneSettings(), place, 0, 900, frozenset({"text"})
     )
