@@ -67,6 +67,9 @@ def _guarded(command: Callable[..., Any]) -> Callable[..., Any]:
         except KeyboardInterrupt:
             typer.echo("\nstopped", err=True)
             raise typer.Exit(EXIT_INTERRUPTED) from None
+        except BrokenPipeError:  # nobody reads any more: `segue demo | head`
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(EXIT_FAULT) from None
         except SegueError as error:
             typer.echo(f"segue: {error}", err=True)
             raise typer.Exit(_exit_code(error)) from None
@@ -86,16 +89,14 @@ def _exit_code(error: Exception) -> int:
 Bpm = Annotated[
     float | None, typer.Option(min=20, max=999, help="Tempo in beats a minute; without it the region's own.")
 ]
-Bars = Annotated[int, typer.Option(min=1, max=10_000, help="How many bars Segue plays.")]
+Bars = Annotated[int, typer.Option(min=1, max=1000, help="How many bars Segue plays.")]
 Prompt = Annotated[str, typer.Option(help="What it should sound like, in words: 'warm lofi piano'.")]
 Seed = Annotated[int, typer.Option(min=-1, max=2**24, help="Same seed, same music; -1 draws one.")]
 Region = Annotated[
     Path | None,
     typer.Option(help="Your music: a WAV, FLAC, AIFF, OGG or MP3 file; or a region of the package by name."),
 ]
-Reference = Annotated[
-    Role, typer.Option(help="Go on from the region, or follow its melody, or sound like it.")
-]
+Reference = Annotated[Role, typer.Option(help="Go on from the region, or follow its melody, or sound like it.")]
 Device = Annotated[str, typer.Option(help="What the model runs on: cpu, cuda, cuda:1, mps, auto.")]
 SoundDevice = Annotated[str, typer.Option(help="Sound card, by name or number as `segue doctor` lists them.")]
 
@@ -113,19 +114,13 @@ def demo(
     seed: Seed = -1,
     region: Region = None,
     reference: Reference = Role.CONTINUE,
-    out: Annotated[Path, typer.Option(help="Folder for demo.wav, demo.png and the engine's log.")] = Path(
-        "segue-demo"
-    ),
+    out: Annotated[Path, typer.Option(help="Folder for demo.wav, demo.png and the engine's log.")] = Path("segue-demo"),
     play: Annotated[bool, typer.Option("--play", help="Play it on the sound card while it is made.")] = False,
     sound_device: SoundDevice = "",
     device: Device = "cpu",
-    model: Annotated[
-        str, typer.Option(help="The model that comes with Segue, or a checkpoint.")
-    ] = "embedded",
+    model: Annotated[str, typer.Option(help="The model that comes with Segue, or a checkpoint.")] = "embedded",
     port: Annotated[int, typer.Option(min=0, max=65535, help="UDP port for the engine; 0: a free one.")] = 0,
-    offline: Annotated[
-        bool, typer.Option("--offline", help="As fast as the computer can, not in real time.")
-    ] = False,
+    offline: Annotated[bool, typer.Option("--offline", help="As fast as the computer can, not in real time.")] = False,
 ) -> None:
     """Hear it: a region is played, and Segue goes on with it from the next bar line.
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bridge.errors import NoAnswer
 from plugin_host import report
 from plugin_host.client import Client
 from plugin_host.engine_process import EngineProcess, free_port
@@ -50,6 +51,8 @@ def run_demo(options: DemoOptions, screen: Screen) -> report.Figures:
         screen.say(f"engine: hot after {time.monotonic() - began:.1f} s")
         try:
             found, performance = _perform(options, plot, client, engine, screen)
+        except NoAnswer as error:
+            raise error if engine.running else engine.died() from None
         finally:
             client.close()
     finally:
@@ -81,9 +84,7 @@ def attend_to(engine: EngineProcess, say: Callable[[str], None]) -> Callable[[],
     return lambda: engine.revive(say)
 
 
-def _write(
-    out: Path, options: DemoOptions, performance: Performance, found: report.Figures, screen: Screen
-) -> None:
+def _write(out: Path, options: DemoOptions, performance: Performance, found: report.Figures, screen: Screen) -> None:
     from plugin_host.picture import save_picture
 
     take, plot = performance.take, performance.plot

@@ -47,7 +47,8 @@ class EngineProcess:
         self.port = port
         self.log = log
         self.restarts = 0
-        self._command = [sys.executable, "-m", "engine", "--port", str(port), *arguments]
+        ours = ["--port", str(port), "--parent", str(os.getpid())]
+        self._command = [sys.executable, "-m", "engine", *ours, *arguments]
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -118,6 +119,11 @@ class EngineProcess:
         if time.monotonic() > deadline:
             raise EngineProcessError(f"the engine was not ready in {START_SECONDS:.0f} s:\n{self.log_end()}")
 
+    def died(self) -> EngineProcessError:
+        """The error for an engine that has ended, with the end of its log.  [main]"""
+        code = self._process.poll() if self._process else None
+        return EngineProcessError(f"the engine ended with code {code}:\n{self.log_end()}")
+
     def revive(self, say: Callable[[str], None]) -> None:
         """Start it again when it has died; EngineProcessError after three times.  [main]"""
         if self.running or self._process is None:
@@ -149,7 +155,9 @@ class EngineProcess:
             process.send_signal(signal.SIGTERM)
             try:
                 process.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
+            except BaseException as error:  # a second Ctrl-C among them: it must not outlive us
                 process.kill()
                 process.wait()
+                if not isinstance(error, subprocess.TimeoutExpired):
+                    raise
         shm.remove_stale()

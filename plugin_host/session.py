@@ -91,8 +91,7 @@ class LaneSession:
             self.client.set(self.lane, name, value)
         files = setup.regions
         self.understood = [
-            self.client.region_file(self.lane, each.role, each.path, each.bpm, each.start_beats)
-            for each in files
+            self.client.region_file(self.lane, each.role, each.path, each.bpm, each.start_beats) for each in files
         ]
 
     def play(self, at_beats: float | str, bars: int, beats_per_bar: float) -> replies.Play:
@@ -112,6 +111,8 @@ class LaneSession:
             reason = self._reason_lost(self._reader)
             if reason:
                 self._lose(reason)
+        elif not self._reason_lost(self._reader):
+            self._found("it was only slow")
         elif time.monotonic() >= self._retry_at_seconds:
             self._retry_at_seconds = time.monotonic() + RETRY_SECONDS
             self._try_again(grid, position_samples)
@@ -149,9 +150,11 @@ class LaneSession:
         except SegueError as error:
             self._say(f"engine not ready: {error}")
             return
+        self._found("playing on")
+
+    def _found(self, how: str) -> None:
         self.lost = False
-        away = time.monotonic() - self._lost_at_seconds
-        self._say(f"engine back after {away:.1f} s; playing on")
+        self._say(f"engine back after {time.monotonic() - self._lost_at_seconds:.1f} s; {how}")
 
     def _play_on(self, grid: Grid, position_samples: int) -> None:
         """From the next bar that can be met to where the music was to end."""

@@ -27,6 +27,7 @@ class Options:
     host: str = "127.0.0.1"
     allow_network: bool = False
     secret: str = ""
+    parent: int = 0
 
 
 def default_threads() -> int:
@@ -57,6 +58,7 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
         host=given.host,
         allow_network=given.allow_network,
         secret=secret,
+        parent=given.parent,
     )
 
 
@@ -87,6 +89,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--allow-network", action="store_true", help="allow --host to be reached from other machines")
     add("--secret-file", type=Path, metavar="FILE", help="file with the secret that clients must say")
+    add("--parent", type=_whole(0, 2**31 - 1), default=0, metavar="PID", help="end when that process has ended")
     return parser
 
 

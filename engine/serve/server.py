@@ -77,8 +77,11 @@ class Server:
         self._generate.start()
         self._pulse.start()
         say(f"listening on {self.options.host}:{self.endpoint.port}, pid {os.getpid()}")
+        parent = self.options.parent
         while not self._quit.wait(0.5):
-            pass
+            if parent and not shm.pid_alive(parent):
+                say(f"process {parent}, which started it, has ended")
+                break
         return self._stop()
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
