@@ -78,9 +78,7 @@ def check_wav(path: Path, bars: int) -> np.ndarray:
     n = min(start, len(region))
     assert np.abs(audio[:n, 0] - region[:n]).max() < 2e-6  # 24-bit
     for bar in range(REGION_BARS, REGION_BARS + bars):
-        assert np.abs(audio[grid.bar_start(bar) : grid.bar_start(bar + 1)]).max() > 0.01, (
-            f"bar {bar} is silent"
-        )
+        assert np.abs(audio[grid.bar_start(bar) : grid.bar_start(bar + 1)]).max() > 0.01, f"bar {bar} is silent"
     return audio
 
 
@@ -126,6 +124,16 @@ def test_stopped_demo_takes_its_engine_with_it(folder: Path, number: int, code: 
     assert not shm.pid_alive(engine)
     assert not [name for name in shm.existing() if name.startswith(f"segue-{engine}-")]
     assert "Traceback" not in demo.text
+
+
+def test_killed_demo_takes_its_engine_with_it(folder: Path) -> None:
+    demo = Demo("demo", "--region", REGION, "--out", "out", cwd=folder)
+    demo.read_until("first sound ready")
+    engine = demo.engine_pid()
+    demo.process.kill()
+    demo.process.wait()
+    wait_for(lambda: not shm.pid_alive(engine))
+    wait_for(lambda: not [name for name in shm.existing() if name.startswith(f"segue-{engine}-")])
 
 
 def test_killed_engine_is_started_again_and_the_music_goes_on(folder: Path) -> None:
