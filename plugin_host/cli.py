@@ -1,4 +1,5 @@
 """The command line, `segue`. Only typer is imported here; each command imports what it needs when it runs.
+A command's docstring is its help; all of them are [main].
 
 Exit codes: 0 done, 1 a fault of Segue's or (doctor) something the demo needs is missing, 2 wrong option,
 3 no engine or it failed, 4 the region cannot be used, 5 no sound card, 6 the result cannot be written,

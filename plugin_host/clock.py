@@ -17,7 +17,9 @@ class Clock(Protocol):
     late: int
     worst_seconds: float
 
-    def wait(self, n_samples: int) -> bool: ...
+    def wait(self, n_samples: int) -> bool:
+        """Wait for one block.  [audio]"""
+        ...
 
 
 class Ready(Protocol):

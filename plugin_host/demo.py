@@ -80,7 +80,7 @@ def _perform(
 
 
 def attend_to(engine: EngineProcess, say: Callable[[str], None]) -> Callable[[], None]:
-    """What is done often while it plays: start the engine again when it has died."""
+    """What is done often while it plays: start the engine again when it has died.  [main]"""
     return lambda: engine.revive(say)
 
 

@@ -11,6 +11,7 @@ import importlib.util
 import json
 import os
 import platform
+import re
 import shutil
 import socket
 import subprocess
@@ -48,13 +49,9 @@ def examine(port: int = DEFAULT_PORT) -> list[Finding]:
 
 def _machine() -> list[Finding]:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    system = (
-        f"{platform.system()} {platform.machine()}, Python {platform.python_version()}, {cores} CPU cores"
-    )
+    system = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}, {cores} CPU cores"
     if cores < 2:
-        return [
-            Finding(NOTE, "computer", system, "two cores are the least for playing live; --offline works")
-        ]
+        return [Finding(NOTE, "computer", system, "two cores are the least for playing live; --offline works")]
     return [Finding(GOOD, "computer", system)]
 
 
@@ -87,21 +84,16 @@ def _torch() -> list[Finding]:
 def _gpu() -> list[Finding]:
     tool = shutil.which("nvidia-smi")
     if tool is None:
-        return [
-            Finding(NOTE, "GPU", "no NVIDIA driver (nvidia-smi)", "not needed: the model runs on the CPU")
-        ]
+        return [Finding(NOTE, "GPU", "no NVIDIA driver (nvidia-smi)", "not needed: the model runs on the CPU")]
     query = [tool, "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"]
     try:
         done = subprocess.run(query, capture_output=True, text=True, timeout=20)  # noqa: S603
     except (OSError, subprocess.TimeoutExpired) as error:
         return [Finding(NOTE, "GPU", f"nvidia-smi does not answer: {error}")]
     if done.returncode != 0:
-        return [Finding(NOTE, "GPU", (done.stderr or done.stdout).strip().splitlines()[0])]
-    return [
-        Finding(GOOD, "GPU", f"{line}; use it with --device cuda")
-        for line in done.stdout.splitlines()
-        if line
-    ]
+        said = (done.stderr or done.stdout).strip().splitlines()
+        return [Finding(NOTE, "GPU", said[0] if said else f"nvidia-smi ended with code {done.returncode}")]
+    return [Finding(GOOD, "GPU", f"{line}; use it with --device cuda") for line in done.stdout.splitlines() if line]
 
 
 def _onnx() -> list[Finding]:
@@ -110,18 +102,12 @@ def _onnx() -> list[Finding]:
         return [Finding(NOTE, "ONNX Runtime", "not installed", advice)]
     found, why = _probe(ONNX_PROBE)
     if found is None:
-        return [
-            Finding(
-                NOTE, "ONNX Runtime", f"does not work: {why}", "pip install --force-reinstall onnxruntime"
-            )
-        ]
+        return [Finding(NOTE, "ONNX Runtime", f"does not work: {why}", "pip install --force-reinstall onnxruntime")]
     providers = found["providers"]
     results = []
     for name, fault in providers.items() if isinstance(providers, dict) else ():
         tried = "runs" if not fault else f"listed, does not run: {fault}"
-        results.append(
-            Finding(NOTE if fault else GOOD, "ONNX Runtime", f"{found['version']} {name}: {tried}")
-        )
+        results.append(Finding(NOTE if fault else GOOD, "ONNX Runtime", f"{found['version']} {name}: {tried}"))
     return results
 
 
@@ -130,11 +116,13 @@ def _models() -> list[Finding]:
     folder = Path(spec.submodule_search_locations[0]) if spec and spec.submodule_search_locations else None
     shipped = sorted((folder / "models" / "embedded").glob("*.safetensors")) if folder else []
     if not shipped:
-        return [
-            Finding(BAD, "model", "the embedded model is not in the package", "install Segue again, whole")
-        ]
+        return [Finding(BAD, "model", "the embedded model is not in the package", "install Segue again, whole")]
     size = sum(path.stat().st_size for path in shipped) / 2**20
-    return [Finding(GOOD, "model", f"embedded, {size:.0f} MB ({', '.join(path.name for path in shipped)})")]
+    parts = re.search(r"-of-(\d+)$", shipped[0].stem)
+    if parts and int(parts[1]) != len(shipped):
+        text = f"{len(shipped)} of {int(parts[1])} files of the embedded model are there"
+        return [Finding(BAD, "model", text, "install Segue again, whole")]
+    return [Finding(GOOD, "model", f"embedded, {size:.0f} MB in {len(shipped)} files")]
 
 
 def _audio() -> list[Finding]:
@@ -154,9 +142,7 @@ def _audio() -> list[Finding]:
 
 def _midi() -> list[Finding]:
     if importlib.util.find_spec("mido") is None:
-        return [
-            Finding(NOTE, "MIDI", "mido is not installed", "for MIDI control: pip install mido python-rtmidi")
-        ]
+        return [Finding(NOTE, "MIDI", "mido is not installed", "for MIDI control: pip install mido python-rtmidi")]
     found, why = _probe(MIDI_PROBE)
     if found is None:
         return [Finding(NOTE, "MIDI", why, "for MIDI control: pip install python-rtmidi")]
@@ -215,19 +201,13 @@ def _try_segment(text: str) -> Finding:
 def _regions() -> list[Finding]:
     from plugin_host.plot import shipped_regions
 
-    missing = [
-        name for name in ("numpy", "soundfile", "matplotlib") if importlib.util.find_spec(name) is None
-    ]
-    results = [
-        Finding(BAD, "libraries", f"{name} is not installed", f"pip install {name}") for name in missing
-    ]
+    missing = [name for name in ("numpy", "soundfile", "matplotlib") if importlib.util.find_spec(name) is None]
+    results = [Finding(BAD, "libraries", f"{name} is not installed", f"pip install {name}") for name in missing]
     found = [] if missing else list(shipped_regions())
     if found:
         results.append(Finding(GOOD, "regions", ", ".join(found)))
     elif not missing:
-        results.append(
-            Finding(NOTE, "regions", "none in the package", "segue demo --region FILE takes yours")
-        )
+        results.append(Finding(NOTE, "regions", "none in the package", "segue demo --region FILE takes yours"))
     return results
 
 

@@ -23,17 +23,17 @@ class Stretch:
 
     @property
     def start_beats(self) -> float:
-        """Beat on which the music begins, exactly: not the beat of its first sample, which was rounded."""
+        """Beat on which the music begins, exactly: not the beat of its first sample, which was rounded.  [any]"""
         return float(self.grid.bar_start_beats(self.start_bar))
 
     @property
     def start_samples(self) -> int:
-        """First sample of the music."""
+        """First sample of the music.  [any]"""
         return self.grid.bar_start(self.start_bar)
 
     @property
     def end_samples(self) -> int:
-        """Right behind its last sample."""
+        """Right behind its last sample.  [any]"""
         return self.grid.bar_start(self.start_bar + self.bars) if self.bars else ENDLESS_SAMPLES
 
 
@@ -57,7 +57,7 @@ class Figures:
 def fill_low(take: Take, stretch: Stretch) -> int | None:
     """Least that waited in the ring while music was due, in samples.
 
-    Blocks for which everything up to the end was ready already do not count: there the ring runs dry rightly.
+    Blocks for which everything up to the end was ready already do not count: there the ring runs dry rightly.  [any]
     """
     log = take.blocks
     after = log[:, Column.POSITION] + log[:, Column.N_SAMPLES]
@@ -76,7 +76,7 @@ def figures(
     host_late: int,
     engine_losses: int,
 ) -> Figures:
-    """Collect the figures of a run that is over."""
+    """Collect the figures of a run that is over.  [main]"""
     counters = processor.counters
 
     def seconds(samples: int) -> float:
@@ -98,7 +98,7 @@ def figures(
 
 
 def fill_text(samples: int | None, grid: Grid) -> str:
-    """Ring fill in milliseconds and beats."""
+    """Ring fill in milliseconds and beats.  [any]"""
     if samples is None:
         return "- (only in real time)"
     ms = 1000 * float(samples_to_seconds(samples, grid.sample_rate_hz))
@@ -106,7 +106,7 @@ def fill_text(samples: int | None, grid: Grid) -> str:
 
 
 def lines(found: Figures, grid: Grid) -> list[str]:
-    """The report on screen, a line a figure."""
+    """The report on screen, a line a figure.  [any]"""
     rows = [
         ("time to first sound", f"{1000 * found.first_sound_seconds:.0f} ms after go, engine hot"),
         ("real-time factor", f"{found.realtime_ratio:.1f} x"),
@@ -126,7 +126,7 @@ def lines(found: Figures, grid: Grid) -> list[str]:
 
 
 def envelope(audio: np.ndarray, columns: int) -> np.ndarray:
-    """Lowest and highest sample of each column, [columns, 2], all channels together."""
+    """Lowest and highest sample of each column, [columns, 2], all channels together.  [any]"""
     edges = np.linspace(0, len(audio), columns + 1).astype(int)
     flat = audio.reshape(len(audio), -1)
     found = np.zeros((columns, 2), np.float32)

@@ -20,13 +20,13 @@ class Screen:
         self._shown_at_seconds = 0.0
 
     def say(self, text: str) -> None:
-        """A line that stays."""
+        """A line that stays.  [main]"""
         self._clear()
         self._stream.write(text + "\n")
         self._stream.flush()
 
     def show(self, text: str) -> None:
-        """The line of progress; empty takes it away."""
+        """The line of progress; empty takes it away.  [main]"""
         if self._terminal:
             self._clear()
             if text:

@@ -48,7 +48,7 @@ class Setup:
 
 
 class LaneSession:
-    """Keeps one lane open. `say` gets a line for people when something changes. All methods are [main]."""
+    """Keeps one lane open. `say` gets a line for people when something changes."""
 
     def __init__(
         self, client: Client, processor: Processor, setup: Setup, say: Callable[[str], None], lane: int = -1
@@ -70,7 +70,7 @@ class LaneSession:
         self._lost_at_seconds = 0.0
 
     def open(self) -> None:
-        """Open the lane, attach its ring, tell it everything; raises what the engine or the ring says."""
+        """Open the lane, attach its ring, tell it everything; raises what they say.  [main]"""
         opened = self.client.open_lane(self.lane, self._processor.sample_rate_hz, self._processor.channels)
         self.lane = opened.lane
         reader = RingReader.attach(opened.ring)
@@ -95,7 +95,7 @@ class LaneSession:
         ]
 
     def play(self, at_beats: float | str, bars: int, beats_per_bar: float) -> replies.Play:
-        """Start the stream at a beat (or "bar"); 0 bars is endless. Returns when its first block is ready."""
+        """Start the stream at a beat (or "bar"); 0 bars is endless. Returns when its first block is ready.  [main]"""
         answer = self.client.play(self.lane, at_beats, bars)
         self.seed = answer.seed
         self._played = True
@@ -103,7 +103,7 @@ class LaneSession:
         return answer
 
     def look(self, grid: Grid, position_samples: int) -> None:
-        """Notice that the engine has gone, or take up again; call it ten times a second."""
+        """Notice that the engine has gone, or take up again; call it ten times a second.  [main]"""
         self._close_retired()
         if self._reader is None:
             return
@@ -183,7 +183,7 @@ class LaneSession:
         self._retired = keep
 
     def close(self) -> None:
-        """Close the lane and let go of every ring; the audio thread must have stopped. Twice is allowed."""
+        """Close the lane and let go of every ring; the audio thread must have stopped. Twice is allowed.  [main]"""
         self._processor.offer(None)
         if self._reader is not None and not self.lost:
             try:

@@ -173,6 +173,21 @@ def test_doctor_survives_libraries_that_crash(monkeypatch: pytest.MonkeyPatch) -
         assert "pip install" in finding.advice
 
 
+def test_doctor_reads_what_nvidia_smi_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tool = tmp_path / "nvidia-smi"
+    monkeypatch.setattr(doctor.shutil, "which", lambda name: str(tool))
+    for script, mark, said in (
+        ("echo 'NVIDIA H200, 143771 MiB, 570.1'", doctor.GOOD, "H200, 143771 MiB, 570.1; use it with --device cuda"),
+        ("echo 'NVIDIA-SMI has failed' >&2; exit 9", doctor.NOTE, "has failed"),
+        ("exit 1", doctor.NOTE, "nvidia-smi ended with code 1"),
+    ):
+        tool.write_text(f"#!/bin/sh\n{script}\n")
+        tool.chmod(0o755)
+        finding = doctor._gpu()[0]
+        assert finding.mark == mark
+        assert said in finding.text
+
+
 def test_doctor_tells_little_shared_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor.shm, "available_bytes", lambda: 2**20)
     finding = doctor._shared_memory()[0]
