@@ -7,6 +7,7 @@ paced host beside it; the model alone, and transformers beside it, by `python -m
 from __future__ import annotations
 
 import json
+import os
 import platform
 import statistics
 import subprocess
@@ -114,9 +115,7 @@ def measure_system(device: str, screen: Screen) -> list[Row]:
         engine = EngineProcess(free_port(), out / "engine.log", ["--device", device])
         try:
             engine.start()
-            with closing(
-                engine.connect(lambda: Client(engine.port, name="segue bench"), screen.say)
-            ) as client:
+            with closing(engine.connect(lambda: Client(engine.port, name="segue bench"), screen.say)) as client:
                 first = _first_sounds(plot, client, screen)
                 found = _perform(plot, client, screen)
         finally:
@@ -194,7 +193,13 @@ def run_bench(out: Path, device: str, quick: bool, screen: Screen) -> list[Row]:
             measured = measure()
             _show(measured, screen)
             rows += measured
-    head = {"segue": version(), "machine": platform.platform(), "python": platform.python_version()}
+    head = {
+        "segue": version(),
+        "machine": platform.platform(),
+        "python": platform.python_version(),
+        "cores": os.cpu_count(),
+        "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,  # what else ran on them
+    }
     try:
         out.write_text(json.dumps({**head, "rows": [asdict(row) for row in rows]}, indent=1) + "\n")
     except OSError as error:
