@@ -70,9 +70,13 @@ class RingWriter:
         """Host position right behind the last sample written.  [generate]"""
         return int(self._words.i64[_WRITTEN_END])
 
-    def write(self, position_samples: int, audio: Audio, generation: int, timeline: int = 0) -> int:
+    def write(
+        self, position_samples: int, audio: Audio, generation: int, timeline: int = 0, shift_samples: int = 0
+    ) -> int:
         """Publish `audio` float32 [n, channels], whose first sample belongs at `position_samples`.
 
+        `shift_samples` is how much later that is for a host that counts on from its present pass, where the
+        audio is for a later pass of its loop; it goes into what `written_end_samples` says alone.
         Returns how many samples went in: fewer than n when the ring is full (an overrun of the caller's
         making; write the rest later, at its own position). A last part shorter than a block takes a slot
         too. ValueError for another shape or dtype.  [generate]
@@ -88,10 +92,17 @@ class RingWriter:
             self._written += 1
         if taken:
             words = self._words
-            words.i64[_WRITTEN_END] = position_samples + taken
+            words.i64[_WRITTEN_END] = position_samples + taken + shift_samples
             words.fence()
             words.u64[_BLOCKS_WRITTEN] = self._written
         return taken
+
+    def set_reach(self, end_samples: int) -> None:
+        """Say anew how far what counts reaches, counted on from the host's present pass.
+
+        Due when the host has passed its loop's end, and when a newer plan overtakes what is written.  [generate]
+        """
+        self._words.i64[_WRITTEN_END] = end_samples
 
     def _space_blocks(self) -> int:
         unread = self._written - int(self._words.u64[_BLOCKS_READ])

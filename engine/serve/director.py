@@ -26,6 +26,7 @@ from engine.serve.player import Player, lead_limit_seconds
 from engine.serve.tuning import make_prompt
 
 STOP_SECONDS = 0.06  # a stop "now" is heard after so much
+EARLY_SECONDS = 0.15  # before its time that a change for a beat is taken up
 Report = Callable[[Lane, str, float, str], None]
 Begun = Callable[[float, int, int], object]  # start_beats, generation, seed
 Failed = Callable[[Exception], object]
@@ -155,14 +156,13 @@ class Director:
         self._look(transport)
 
     def _apply_scheduled(self, transport: Transport) -> None:
-        """Settings whose beat has come; those of a running stream as soon as it is about to be made."""
-        margin = int(self.pace.margin_seconds * transport.sample_rate_hz) if self.player is not None else 0
-        while self._scheduled:
-            beats, update = self._scheduled[0]
-            if transport.grid.sample_at(beats) > transport.position_samples + margin:
-                return
-            self._scheduled.pop(0)
+        """Settings whose beat comes; for a running stream early enough to have them heard on that beat."""
+        early = 0.0 if self.player is None else self.pace.margin_seconds + EARLY_SECONDS
+        soon = transport.position_samples + int(early * transport.sample_rate_hz)
+        while self._scheduled and transport.grid.sample_at(self._scheduled[0][0]) <= soon:
+            beats, update = self._scheduled.pop(0)
             self.lane.update(update)
+            self._follower.heard_from = transport.grid.sample_at(beats)
 
     def wants_frames(self) -> bool:
         """Whether the stream is to be advanced now."""

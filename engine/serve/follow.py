@@ -38,6 +38,7 @@ class Follower:
         self._lane, self._pace = lane, pace
         self._place_on, self._next_generation = place_on, next_generation
         self._changed_seconds = 0.0
+        self.heard_from = 0  # no change of settings is heard before this host position
 
     def follow(self, player: Player, transport: Transport) -> bool:
         """Do what the host's newest snapshot asks for; True when the stream is made anew.
@@ -79,7 +80,7 @@ class Follower:
         """Make the stream anew from as near to the host as can be done in time."""
         self._changed_seconds = time.monotonic()
         generation, place = self._next_generation(), self._place_on(transport)
-        cut = self._ready_samples(transport)
+        cut, self.heard_from = max(self._ready_samples(transport), self.heard_from), 0
         if not player.made_own or cut <= place.zero_samples:
             player.loop = loop_samples(transport)
             player.restart(self._lane.settings, place, generation)

@@ -11,6 +11,8 @@ from statistics import median
 
 START_MARGIN_SECONDS = 0.4  # before anything is measured
 MARGIN_RANGE_SECONDS = (0.08, 4.0)
+START_RATIO = 2.0  # realtime ratio before one is measured
+MOST_CUSHION_SECONDS = 1.5
 
 
 class Pace:
@@ -25,11 +27,20 @@ class Pace:
 
     @property
     def margin_seconds(self) -> float:
-        """How far ahead of the host a stream can begin or change and still be in time."""
+        """How far ahead of the host a stream can begin or change and stay in time from there on."""
         if not self._ready:
             return START_MARGIN_SECONDS
         low, high = MARGIN_RANGE_SECONDS
-        return min(max(1.3 * max(self._ready) + 0.03, low), high)
+        return min(max(1.3 * max(self._ready) + self.cushion_seconds, low), high)
+
+    @property
+    def cushion_seconds(self) -> float:
+        """What should be left in the ring when something new begins: the slower the engine, the more.
+
+        An engine that hardly keeps up cannot win back what it throws away.
+        """
+        spare = (self.realtime_ratio or START_RATIO) - 0.7
+        return min(MOST_CUSHION_SECONDS, 0.4 / spare) if spare > 0 else MOST_CUSHION_SECONDS
 
     def ready_after(self, seconds: float) -> None:
         """A stream needed so long from the command to its first block."""

@@ -136,7 +136,8 @@ class Player:
             if self.loop is not None and begin < self.loop[1]:
                 count = min(count, self.loop[1] - begin)
             part = self._pending[:count].numpy()
-            taken = self.ring.write(begin, part, self.ring.plan.generation, self.writing.timeline)
+            shift = self.place.zero_samples - self.writing.zero_samples
+            taken = self.ring.write(begin, part, self.ring.plan.generation, self.writing.timeline, shift)
             self._pending = self._pending[taken:]
             total += taken
             self._wrap(begin)
@@ -165,6 +166,7 @@ class Player:
         zero = self.place.zero_samples - passes * (end - start)
         self.place = replace(self.place, zero_samples=zero, timeline=transport.timeline)
         self.announce(start, self.ring.plan.generation)
+        self.ring.set_reach(zero + self.written_own)
         return True
 
     def announce(self, from_samples: int, generation: int, place: Place | None = None) -> None:
@@ -203,6 +205,7 @@ class Player:
         """After a cut: where writing goes on, maybe behind the loop's end, and the plan that says so."""
         self._wrap(host)
         self.announce(self.writing.zero_samples + self.chain.end_samples, generation, self.writing)
+        self.ring.set_reach(self.place.zero_samples + self.written_own)
 
     def _cut(self, frame: int, settings: LaneSettings, place: Place) -> None:
         """Forget own frames from `frame` on (or the last made), and go on elsewhere or otherwise."""

@@ -231,7 +231,7 @@ def test_prompt_at_a_beat_waits_for_it(host):
     assert host.lane.settings.prompt == ""
     assert np.isfinite(host.listen(3 * RATE)).all()
     assert host.lane.settings.prompt == "later"
-    assert abs(host.lane.ring.plan.from_samples - 4 * RATE) <= 0.03 * RATE
+    assert 0 <= host.lane.ring.plan.from_samples - 4 * RATE < RATE // 50  # the first frame from there on
 
 
 def test_stop_ends_with_a_fade(host):
@@ -365,7 +365,11 @@ def test_a_loop_is_played_through_without_a_hole(host):
     host.start(loop_beats=(0.0, 4.0))  # 2 s; the lead is as long
     host.settle()
     generation = host.lane.ring.plan.generation
-    sounds = host.listen_looped(4)
+    sounds = []
+    for _ in range(4):
+        sounds.append(host.listen(RATE))
+        assert host.reader.ahead_samples(host.transport.position_samples) >= 1.8 * RATE  # all of the lead
+        sounds += host.listen_looped(1)
     assert all(np.isfinite(sound).all() for sound in sounds)
     assert host.lane.ring.plan.generation == generation  # nothing was made anew
     same(np.concatenate(sounds), whole_sound(host, 450))  # one stream, though positions begin again
