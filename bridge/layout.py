@@ -92,7 +92,7 @@ SECTIONS: tuple[Section, ...] = (
         "writer", 64, 64, "engine",
         ("blocks_written", "Q", "slots published since the start; only grows; slot = number mod capacity"),
         ("engine_heartbeat_ns", "Q", "monotonic clock, at least every 100 ms; older than 500 ms means dead"),
-        ("written_end_samples", "q", "host position right behind the last published sample, counted on through the ends of loops"),
+        ("written_end_samples", "q", "host position behind the last published sample, counted on through loop ends"),
         ("engine_state", "I", "0 starting, 1 ready, 2 closed on purpose"),
     ),
     _section(
