@@ -66,13 +66,13 @@ def _absorbed_bytes(model: LanguageModel, cross_kv: list[tuple[Tensor, Tensor]])
 
 def _fuse_layer(layer: DecoderLayer, cross_kv: tuple[Tensor, Tensor] | None) -> FusedLayer:
     absorb = release = None
-    cross = layer.cross_attention
-    if cross is not None and cross_kv is not None:
+    attended = layer.cross_attention
+    if attended is not None and cross_kv is not None:
         keys, values = cross_kv
         rows, heads, vectors, width = keys.shape
         dim = heads * width
-        query = cross.in_proj_weight[:dim].view(heads, width, dim)
-        out = cross.out_proj.weight.t().reshape(heads, width, dim)
+        query = attended.in_proj_weight[:dim].view(heads, width, dim)
+        out = attended.out_proj.weight.t().reshape(heads, width, dim)
         scores = torch.einsum("hwd,rhmw->rdhm", query, keys) * width**-0.5
         absorb = scores.reshape(rows, dim, heads * vectors).contiguous()
         release = torch.einsum("rhmw,hwd->rhmd", values, out).reshape(rows, heads * vectors, dim).contiguous()
@@ -113,13 +113,13 @@ def _layer(part: FusedLayer, x: Tensor, state: LMState, index: int, at: int) -> 
     past = cache[:, :, :, : at + 1]
     seen = F.scaled_dot_product_attention(qkv[:, 0].unsqueeze(2), past[:, 0], past[:, 1])
     x = torch.addmm(x, seen.reshape(rows, dim), part.out)
-    x = _cross(part, x, None if state.cross_kv is None else state.cross_kv[index])
+    x = cross(part, x, None if state.cross_kv is None else state.cross_kv[index])
     normed = F.layer_norm(x, (dim,), layer.norm2.weight, layer.norm2.bias)
     return torch.addmm(x, F.gelu(normed @ part.widen), part.narrow)
 
 
-def _cross(part: FusedLayer, x: Tensor, cross_kv: tuple[Tensor, Tensor] | None) -> Tensor:
-    """Add cross-attention: from the absorbed matrices where there are some, else from keys and values."""
+def cross(part: FusedLayer, x: Tensor, cross_kv: tuple[Tensor, Tensor] | None) -> Tensor:
+    """Add cross-attention: from the absorbed matrices where there are some, else from keys and values.  [generate]"""
     if cross_kv is None or part.layer.norm_cross is None:
         return x
     if part.absorb is None or part.release is None:

@@ -12,19 +12,31 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from engine.stream.together import can_join, step_together
 from engine.stream.tokens import TokenStream
 from engine.stream.window import Window
 
 
 def step_windows(windows: Sequence[Window]) -> list[Tensor | Exception]:
     """Logits [R, K, card] of each window's next step; an exception for a lane that failed.  [generate]"""
+    joint = _joint([window for window in windows if window.on_gpu and can_join(window)])
     results: list[Tensor | Exception] = []
     for window in windows:
         try:
-            results.append(window.logits())
+            results.append(joint[id(window)] if id(window) in joint else window.logits())
         except Exception as error:
             results.append(error)
     return results
+
+
+def _joint(windows: Sequence[Window]) -> dict[int, Tensor]:
+    """Logits by window where rows share a pass; empty, and every lane alone, where that fails."""
+    if len(windows) < 2:
+        return {}
+    try:
+        return dict(zip(map(id, windows), step_together(windows), strict=True))
+    except (RuntimeError, ValueError):  # no state has moved on: the lane whose fault it is shows alone
+        return {}
 
 
 @dataclass(frozen=True)

@@ -67,6 +67,7 @@ class TokenStream:
         self.window: Window | None = None
         self.window_offset = 0  # stream frame at which the window begins
         self._codes = torch.zeros(lm.config.n_codebooks, 1024, dtype=torch.int16)
+        self._fresh: list[Tensor] = []
         self.n_frames = 0  # completed frames, prompt included
 
     @classmethod
@@ -98,7 +99,8 @@ class TokenStream:
 
     def codes(self, start: int = 0, stop: int | None = None) -> Tensor:
         """Codes [K, n] int64 (CPU) of completed frames `start` to `stop`, prompt included.  [generate]"""
-        return self._codes[:, start : self.n_frames if stop is None else min(stop, self.n_frames)].long()
+        stop = self.n_frames if stop is None else min(stop, self.n_frames)
+        return self._settled()[:, start:stop].long()
 
     def advance(self, n_frames: int) -> Tensor:
         """Complete up to `n_frames` more; codes [K, n] int64, fewer only at the stream's end.  [generate]"""
@@ -147,6 +149,7 @@ class TokenStream:
         """
         if not 0 <= n_frames <= self.n_frames:
             raise ValueError(f"cannot go back to frame {n_frames}: there are {self.n_frames}")
+        self._settled()
         self.n_frames = n_frames
         self.roll()
 
@@ -154,7 +157,7 @@ class TokenStream:
         """Everything needed to go on from here, now or later.  [generate]"""
         window = self.open_window()
         return StreamSnapshot(
-            codes=self._codes[:, : self.n_frames].clone(),
+            codes=self._settled()[:, : self.n_frames].clone(),
             window_offset=self.window_offset,
             window_frames=window.n_frames,
             window_prompt_frames=window.prompt_frames,
@@ -196,13 +199,24 @@ class TokenStream:
         self.window_offset = offset
 
     def _append(self, codes: Tensor) -> None:
-        needed = self.n_frames + codes.shape[-1]
-        if needed > self._codes.shape[1]:
-            grown = torch.zeros(self._codes.shape[0], max(needed, 2 * self._codes.shape[1]), dtype=torch.int16)
-            grown[:, : self.n_frames] = self._codes[:, : self.n_frames]
-            self._codes = grown
-        self._codes[:, self.n_frames : needed] = codes.to("cpu", torch.int16)
-        self.n_frames = needed
+        """More frames [K, n]; they stay on their device until somebody looks, so that no step waits for a copy."""
+        self._fresh.append(codes)
+        self.n_frames += codes.shape[-1]
+
+    def _settled(self) -> Tensor:
+        """All frames [K, >= n_frames] int16 on the CPU."""
+        if self._fresh:
+            fresh = torch.cat(self._fresh, dim=1).to("cpu", torch.int16)
+            self._fresh.clear()
+            start = self.n_frames - fresh.shape[1]
+            if self.n_frames > self._codes.shape[1]:
+                grown = torch.zeros(
+                    self._codes.shape[0], max(self.n_frames, 2 * self._codes.shape[1]), dtype=torch.int16
+                )
+                grown[:, :start] = self._codes[:, :start]
+                self._codes = grown
+            self._codes[:, start : self.n_frames] = fresh
+        return self._codes
 
 
 def _check_prompt(prompt: Tensor, lm: LanguageModel, settings: StreamSettings) -> None:

@@ -93,12 +93,21 @@ class Window:
         """
         if self.next_step == 0:
             return self._prefill()
-        column = self.sequence[:, self.next_step - 1]
+        column = self.last_column()
         parts = []
         for conditions, state in zip(self.conditions, self.states, strict=True):
             frames = step_frames(conditions, state.step)
             parts.append(self.lm.step(column.expand(state.rows, -1), state, frames))
         return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether its model runs elsewhere than on the CPU.  [generate]"""
+        return self.lm.out_norm.weight.device.type != "cpu"
+
+    def last_column(self) -> Tensor:
+        """Tokens [K] of the newest step that is written, the input of the next.  [generate]"""
+        return self.sequence[:, self.next_step - 1]
 
     def _prefill(self) -> Tensor:
         steps = self.sequence[:, : self.prompt_frames + 1]
