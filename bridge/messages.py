@@ -205,6 +205,7 @@ LANE_STATS = _request(
         _figure("realtime_ratio", "seconds of audio made per second of work"),
         _count("late_blocks", "made too late to be heard"),
         _count("rolls", "times that the model's window moved on"),
+        _figure("change_seconds", "from the last change of prompt, reference or parameter to its sound", "s"),
     ),
     meaning="What was measured on a lane.",
 )

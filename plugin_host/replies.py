@@ -91,6 +91,7 @@ class LaneStats(NamedTuple):
     realtime_ratio: float
     late_blocks: int
     rolls: int
+    change_seconds: float
 
 
 class Understood(NamedTuple):

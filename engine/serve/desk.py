@@ -147,6 +147,7 @@ class Desk:
         if known is not None:
             form = known.ring.form
             if known.client == request.client and (form.sample_rate_hz, form.channels) == (rate_hz, channels):
+                known.orphaned = False
                 return number, known.ring.name
             who = "you" if known.client == request.client else known.client.name or "another client"
             raise LaneInUse(f"lane {number} is open for {who}, {form.sample_rate_hz} Hz, {form.channels} channels")
@@ -182,11 +183,13 @@ class Desk:
             studio.post(work)
 
     def gone(self, client: Client) -> None:
-        """A client left or fell silent: its lanes are freed.  [control]"""
+        """A client left or fell silent: its lanes are freed, those that a host still plays when it ends.  [control]"""
         self.regions.forget(client)
         for lane in self.lanes.values():
             if lane.client == client:
-                self.free(lane)
+                lane.orphaned = True
+                if not lane.host_plays():
+                    self.free(lane)
 
     def set(self, request: Request) -> Answer:
         """lane/set.  [control]"""
@@ -276,7 +279,7 @@ class Desk:
         view = lane.view
         return (
             view.fill_seconds, view.fill_low_seconds, view.first_sound_seconds, view.realtime_ratio,
-            lane.late_blocks(), view.rolls,
+            lane.late_blocks(), view.rolls, view.change_seconds,
         )  # fmt: skip
 
     def transport(self, request: Request) -> Answer:

@@ -274,6 +274,7 @@ class Director:
         self.lane.view = LaneView(
             self._state, written, self._generation, self._seed, fill,
             pace.fill_low_seconds, pace.first_sound_seconds, pace.realtime_ratio, rolls,
+            pace.change_seconds,
         )  # fmt: skip
 
     def _change_state(self, state: str, beats: float, text: str = "") -> None:

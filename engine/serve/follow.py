@@ -74,6 +74,9 @@ class Follower:
         if time.monotonic() - self._changed_seconds < RETAKE_SECONDS:
             return False
         self._retake(player, transport)
+        ahead = player.place.zero_samples + player.chain.end_samples - transport.position_samples
+        told = time.monotonic() - self._lane.changed_seconds
+        self._pace.change_seconds = told + max(0, ahead) / transport.sample_rate_hz
         return True
 
     def _retake(self, player: Player, transport: Transport) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -22,6 +23,7 @@ from engine.serve.settings import LaneSettings
 if TYPE_CHECKING:
     from engine.serve.director import Director
 
+SILENT_SECONDS = 5.0  # a host that played no block for so long is not playing
 SEEDS = 2**24  # seeds lie below: whole numbers that every client can send
 IDLE, PREPARING, PLAYING, ENDED, FAILED = "idle", "preparing", "playing", "ended", "failed"
 Update = Callable[[LaneSettings], LaneSettings]
@@ -44,6 +46,7 @@ class LaneView:
     first_sound_seconds: float = 0.0
     realtime_ratio: float = 0.0
     rolls: int = 0
+    change_seconds: float = 0.0
 
 
 class Lane:
@@ -60,6 +63,8 @@ class Lane:
         self.view = LaneView()
         self.director: Director | None = None  # [generate]
         self.freeing = False  # its host has ended and it is on its way out
+        self.orphaned = False  # its client has left, but its host still plays
+        self.changed_seconds = 0.0  # when the settings were last replaced, on the monotonic clock
         self._lock = threading.Lock()
         self._drawn: int | None = None  # the next play's seed, told in advance
 
@@ -67,6 +72,7 @@ class Lane:
         """Replace the settings by what `change` makes of them.  [any]"""
         with self._lock:
             self.settings = change(self.settings)
+            self.changed_seconds = time.monotonic()
             return self.settings
 
     def draw_seed(self) -> int:
@@ -88,6 +94,11 @@ class Lane:
         if name == "seed" and value < 0:
             return float(self.view.seed if self._drawn is None else self._drawn)
         return value
+
+    def host_plays(self) -> bool:
+        """Whether a host is attached, lives, and has played a block lately.  [any]"""
+        ring = self.ring
+        return ring.host_pid != 0 and not ring.host_gone() and ring.host_silent_seconds() < SILENT_SECONDS
 
     def late_blocks(self) -> int:
         """Blocks that the host got too late to play.  [any]"""

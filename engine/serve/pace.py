@@ -21,6 +21,7 @@ class Pace:
     def __init__(self) -> None:
         self._ready: deque[float] = deque(maxlen=8)
         self.first_sound_seconds = 0.0
+        self.change_seconds = 0.0  # from a change of settings to its sound
         self.fill_low_seconds = 0.0
         self._filled = False
         self._made_seconds = self._worked_seconds = 0.0

@@ -178,7 +178,7 @@ class Server:
             for lane in self.desk.lanes.values():
                 try:
                     lane.ring.beat()
-                    if look and lane.ring.host_gone():
+                    if look and (lane.ring.host_gone() or (lane.orphaned and not lane.host_plays())):
                         self._free(lane)
                     if tell:
                         self._tell_late(lane, late)

@@ -203,6 +203,34 @@ def test_a_killed_host_frees_its_lane(client, engine):
     client.close_lane(lane)
 
 
+def test_a_host_plays_on_when_its_client_has_left(client, engine):
+    with Client(engine.port) as other:
+        lane, ring = other.open_lane(-1, RATE)
+        host = Listener(ring, BPM)
+        other.play(lane, 0.0)
+        host.listen(RATE // 4)
+    assert np.isfinite(host.listen(RATE)).all()  # said bye, but the host still plays
+    host.close()
+    wait_for(lambda: ring not in shm.existing())
+    assert client.status().lanes_open == 0
+
+
+def test_a_change_is_heard_soon_and_measured(client):
+    lane, ring = client.open_lane(-1, RATE)
+    host = Listener(ring, BPM)
+    client.play(lane, 0.0)
+    host.listen(RATE)
+    before = client.lane_status(lane).generation
+    client.prompt(lane, "slow ambient drone")
+    sound = host.listen(2 * RATE)
+    assert np.isfinite(sound).all()
+    assert client.lane_status(lane).generation == before + 1
+    lead = client.get(lane, "lead_seconds").value
+    assert 0 < client.lane_stats(lane).change_seconds <= lead + 0.5
+    host.close()
+    client.close_lane(lane)
+
+
 def test_a_port_in_use_is_said_at_once(engine):
     second = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", "engine", "--port", str(engine.port)],
