@@ -1,0 +1,73 @@
+"""MusicGen's methods on the model that ships with Segue: everything it can follow, from one call."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from engine.embedded import FOLDER
+from engine.errors import AudioError
+from engine.musicgen import MusicGen
+
+pytestmark = pytest.mark.skipif(not any(FOLDER.glob("*.safetensors")), reason="no embedded model in this checkout")
+
+
+@pytest.fixture(scope="module")
+def model() -> MusicGen:
+    torch.set_num_threads(1)
+    return MusicGen.get_pretrained("embedded")
+
+
+def tone(seconds: float, hz: float) -> torch.Tensor:
+    return 0.3 * torch.sin(torch.arange(int(seconds * 32_000)) * (2 * torch.pi * hz / 32_000))[None]
+
+
+def test_it_can_follow_everything(model):
+    assert model.model.takes == {"text", "melody", "style", "continue", "tempo"}
+    assert (model.sample_rate, model.frame_rate, model.audio_channels) == (32_000, 50.0, 1)
+
+
+def test_tempo_changes_the_music_and_the_seed_repeats_it(model):
+    def made(bpm, seed):
+        model.set_generation_params(duration=1.0, bpm=bpm)
+        return model.generate(["techno"], return_tokens=True, seed=seed)
+
+    audio, tokens = made(120, 3)
+    assert audio.shape == (1, 1, 32_000)
+    assert torch.isfinite(audio).all()
+    assert torch.equal(tokens, made(120, 3)[1])
+    assert not torch.equal(tokens, made(90, 3)[1])
+    assert not torch.equal(tokens, made(120, 4)[1])
+
+
+def test_references_combine_and_each_matters(model):
+    model.set_generation_params(duration=1.0, bpm=120)
+    wav, prompt = tone(2.0, 440.0), tone(0.5, 220.0)
+
+    def made(**changes):
+        asked = {"melody_wavs": [wav], "style_wavs": [wav], "prompt": prompt[None], **changes}
+        return model.generate_with_references(["folk guitar"], **asked, return_tokens=True, seed=1)[1]
+
+    everything = made()
+    assert everything.shape == (1, 4, 50)
+    assert torch.equal(everything, made())
+    for left_out in ("melody_wavs", "style_wavs", "prompt"):
+        assert not torch.equal(everything, made(**{left_out: None}))
+
+
+def test_the_window_rolls(model):
+    frames = model.model.window_frames + 30
+    model.set_generation_params(duration=frames / 50, bpm=100)
+    audio, tokens = model.generate([None], return_tokens=True, seed=1)
+    assert tokens.shape == (1, 4, frames)
+    assert audio.shape == (1, 1, 640 * frames)
+
+
+def test_what_does_not_fit_is_refused(model):
+    model.set_generation_params(duration=1.0)
+    with pytest.raises(AudioError, match="shorter"):
+        model.generate_continuation(tone(2.0, 220.0)[None], 32_000)
+    with pytest.raises(ValueError, match="bpm"):
+        model.set_generation_params(bpm=-3)
+    with pytest.raises(ValueError, match="top_k"):
+        model.set_generation_params(top_k=5000)
