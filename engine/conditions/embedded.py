@@ -19,13 +19,15 @@ from engine.conditions.frames import (
     FRAME_SAMPLES,
     MELODY_COLUMNS,
     N_FEATURES,
+    STYLE_COLUMNS,
     TEMPO_COLUMNS,
+    TEXT_COLUMNS,
     beats_of_frames,
     chroma_frames,
     melody_features,
     tempo_features,
 )
-from engine.conditions.words import MAX_WORDS, encode_texts, words_of
+from engine.conditions.words import encode_texts, words_of
 from engine.guidance import Guidance
 from engine.lm import Conditions
 from engine.model import MELODY, STYLE, TEMPO, TEXT, Ask, Grid, Reference
@@ -76,28 +78,30 @@ class EmbeddedConditioner:
         frames = torch.stack([self._frames(kind, offset, count) for kind in kinds])
         memory = None  # of zero vectors would add nothing but work
         if ask.style is not None or words_of(ask.text or ""):
-            memory = torch.stack([self._memory(kind) for kind in kinds])
+            memories = [self._told(kind, part) for kind, part in zip(kinds, frames, strict=True)]
+            memory = torch.stack(memories)
         if guidance.two_step and guidance.rows == 2:
             rows = [None, None] if memory is None else list(memory.split(1))
             return tuple(Conditions(memory=rows[i], frames=frames[i : i + 1]) for i in (0, 1))
         return (Conditions(memory=memory, frames=frames),)
 
-    def _memory(self, ask: Ask) -> Tensor:
-        """Memory [24, D] of one row."""
+    def _told(self, ask: Ask, frames: Tensor) -> Tensor:
+        """Memory [24, D] of one row; its summaries are written into its frame features [count, F]."""
         weight = self.text.widen.weight
-        text = self.text(encode_texts([ask.text]).to(weight.device))[0]
-        if ask.style is None:
-            style = weight.new_zeros(STYLE_VECTORS, self.text.dim)
-        else:
-            style = self._cached("style", ask.style, self._style_vectors)
-        assert text.shape[0] == MAX_WORDS
-        return torch.cat([text, style])
+        text, words = self.text(encode_texts([ask.text]).to(weight.device))
+        frames[:, TEXT_COLUMNS] = words
+        style = weight.new_zeros(STYLE_VECTORS, self.text.dim)
+        if ask.style is not None:
+            style, sound = self._cached("style", ask.style, self._style_vectors)
+            frames[:, STYLE_COLUMNS] = sound
+        return torch.cat([text[0], style])
 
-    def _style_vectors(self, reference: Reference) -> Tensor:
-        """Style vectors [8, D] of a reference."""
+    def _style_vectors(self, reference: Reference) -> tuple[Tensor, Tensor]:
+        """Style vectors [8, D] and summary [32] of a reference."""
         device = self.text.widen.weight.device
         codes = self.codec.encode(style_excerpt(reference)[None].to(device))
-        return self.style(self.codec.net.dequantise(codes))[0]
+        memory, summary = self.style(self.codec.net.dequantise(codes))
+        return memory[0], summary[0]
 
     def _frames(self, ask: Ask, offset: int, count: int) -> Tensor:
         """Frame features [count, F] of one row."""

@@ -3,8 +3,9 @@
     columns 0..11   chroma, loudest = 1          12..23  one-hot of the loudest      24  melody known
             25..32  beat and bar phase as sines and cosines, once and twice as fast
             33      log2(bpm / 120)              34      quarter notes a bar / 4     35  tempo known
+            36..67  summary of the words         68..99  summary of the style (the same in every frame)
 
-Unknown melody or tempo is all zeros, flag included. Chroma follows MusicGen-Melody's idea (Copet et al. 2023) at the
+What is not given is all zeros, flag included. Chroma follows MusicGen-Melody's idea (Copet et al. 2023) at the
 codec's own frame rate, so that alignment is free.
 """
 
@@ -22,7 +23,10 @@ N_FFT = 4096
 N_CHROMA = 12
 MELODY_COLUMNS = slice(0, 2 * N_CHROMA + 1)
 TEMPO_COLUMNS = slice(2 * N_CHROMA + 1, 36)
-N_FEATURES = 36
+SUMMARY = 32
+TEXT_COLUMNS = slice(36, 36 + SUMMARY)
+STYLE_COLUMNS = slice(36 + SUMMARY, 36 + 2 * SUMMARY)
+N_FEATURES = STYLE_COLUMNS.stop
 LOW_HZ, HIGH_HZ = 80.0, 2000.0
 SILENCE_DB = -50.0
 

@@ -64,9 +64,7 @@ class SelfAttention(nn.Module):
 
     def forward(self, x: Tensor, bias: Tensor) -> Tensor:
         """x [1, L, D], bias [1, H, L, L] to [1, L, D]."""
-        q, k, v = (
-            part(x).unflatten(-1, (self.n_heads, -1)).transpose(1, 2) for part in (self.q, self.k, self.v)
-        )
+        q, k, v = (part(x).unflatten(-1, (self.n_heads, -1)).transpose(1, 2) for part in (self.q, self.k, self.v))
         heads = F.scaled_dot_product_attention(q, k, v, attn_mask=bias, scale=1.0)
         return self.o(heads.transpose(1, 2).flatten(2))
 
@@ -128,9 +126,7 @@ def load_tokenizer(folder: Path) -> Tokenize:
     source = fast if fast.exists() else pieces
     try:
         if source.stat().st_size > MAX_TOKENIZER_BYTES:
-            raise CheckpointError(
-                f"{source} has {source.stat().st_size} bytes, the limit is {MAX_TOKENIZER_BYTES}"
-            )
+            raise CheckpointError(f"{source} has {source.stat().st_size} bytes, the limit is {MAX_TOKENIZER_BYTES}")
         return _fast_tokenizer(source) if source is fast else _sentencepiece(source)
     except OSError as fault:
         raise CheckpointError(f"{folder} has neither tokenizer.json nor spiece.model") from fault
@@ -193,9 +189,7 @@ class TextConditioner:
         if len(ids) > MAX_TOKENS:
             raise UnsupportedError(f"the text has {len(ids)} tokens, the limit is {MAX_TOKENS}")
         if max(ids, default=0) >= vocabulary:
-            raise CheckpointError(
-                f"the tokenizer gives id {max(ids)}, the text encoder knows {vocabulary}: not a pair"
-            )
+            raise CheckpointError(f"the tokenizer gives id {max(ids)}, the text encoder knows {vocabulary}: not a pair")
         device = self.projection.weight.device
         row = self.projection(self.encoder(torch.tensor([ids], device=device)))[0]
         self._known[text] = row

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from engine.conditions.encoders import StyleEncoder, TextEncoder
-from engine.conditions.frames import N_FEATURES
+from engine.conditions.frames import N_FEATURES, TEXT_COLUMNS
 from engine.conditions.words import encode_texts
 from engine.config import LMConfig
 from engine.delay import delay, valid_mask
@@ -54,10 +54,13 @@ def start_small(model: TrainedModel) -> None:
 
 def conditions(model: TrainedModel, rows: Batch, books: Tensor) -> Conditions:
     """Memory and frame features of a batch; rows without a style get zero vectors."""
-    text = model.text(encode_texts(rows.texts))
+    text, words = model.text(encode_texts(rows.texts))
     latents = torch.stack([book[rows.style_codes[:, k]] for k, book in enumerate(books)]).sum(dim=0)
-    style = model.style(latents) * rows.has_style[:, None, None]
-    return Conditions(memory=torch.cat([text, style], dim=1), frames=rows.frames)
+    style, sound = model.style(latents)
+    given = rows.has_style.unsqueeze(1)
+    summaries = torch.cat([words, sound * given], dim=1).unsqueeze(1).expand(-1, rows.frames.shape[1], -1)
+    frames = torch.cat([rows.frames[..., : TEXT_COLUMNS.start], summaries], dim=2)
+    return Conditions(memory=torch.cat([text, style * given.unsqueeze(2)], dim=1), frames=frames)
 
 
 def losses(model: TrainedModel, rows: Batch, books: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ import torch
 
 from engine import embedded
 from engine.codec.spectral_net import SpectralConfig
-from engine.conditions.frames import chroma_frames
+from engine.conditions.frames import N_FEATURES, TEXT_COLUMNS, chroma_frames
 from engine.config import LMConfig
 from engine.guidance import Guidance
 from engine.model import Ask, Grid, Reference
@@ -18,7 +18,7 @@ from engine.train import codec_fit, codec_train, export, lm_train, tokenise
 from engine.train.compose import compose
 from engine.train.render_set import facts
 
-TINY = LMConfig(dim=32, n_heads=2, n_layers=1, card=1024, frame_features=36)
+TINY = LMConfig(dim=32, n_heads=2, n_layers=1, card=1024, frame_features=N_FEATURES)
 
 
 def write_piece(path: Path, seed: int) -> None:
@@ -102,7 +102,9 @@ def test_export_loads_as_the_embedded_model(made: Path, monkeypatch: pytest.Monk
     ask = Ask("calm piano", Reference(audio), Reference(audio), Grid(100.0))
     full, none = model.conditioner([ask, Ask()], Guidance(2.0), 0, 40)
     assert full[0].frames is not None
-    assert full[0].frames.shape == (2, 40, 36)
+    assert full[0].frames.shape == (2, 40, N_FEATURES)
+    assert full[0].frames[0, :, TEXT_COLUMNS.start :].abs().sum() > 0, "every frame is told the summaries"
+    assert full[0].frames[1].abs().sum() == 0
     assert full[0].memory is not None
     assert full[0].memory.shape == (2, 24, 32)
     assert full[0].memory[1].abs().max() == 0, "the null row hears nothing"
