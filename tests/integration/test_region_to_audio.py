@@ -169,6 +169,37 @@ def test_bad_input_is_answered_and_disturbs_nobody(client, engine, tmp_path, reg
     client.close_lane(lane)
 
 
+FLOOD = """
+    import socket, struct, sys, time
+    def text(word): return word + bytes(4 - len(word) % 4)
+    ping = text(b"/segue/ping") + text(b",i") + struct.pack(">i", 0)
+    turn = text(b"/segue/lane/set") + text(b",iisf") + struct.pack(">ii", 0, 0) + text(b"cfg") + struct.pack(">f", 3)
+    endless = b"#bundle" + bytes(9) + struct.pack(">i", -4)
+    stranger = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    began, sent = time.time(), 0
+    while sent < 20000:
+        for message in (ping, turn, endless, b"/nope") * 25:
+            stranger.sendto(message, ("127.0.0.1", int(sys.argv[1])))
+        sent += 100
+        time.sleep(max(0.0, sent / 10000 - (time.time() - began)))
+"""
+
+
+def test_ten_thousand_messages_a_second_disturb_nobody(client, engine):
+    lane, ring = client.open_lane(-1, RATE)
+    host = Listener(ring, BPM)
+    client.play(lane, 0.0)
+    host.listen(RATE // 2)
+    flood = subprocess.Popen([sys.executable, "-c", textwrap.dedent(FLOOD), str(engine.port)])
+    sound = host.listen(3 * RATE)
+    assert flood.wait(30) == 0
+    assert np.isfinite(sound).all()
+    assert client.status().state == "ready"
+    assert client.stats().messages >= 10_000
+    host.close()
+    client.close_lane(lane)
+
+
 HOST = """
     import sys, time
     from bridge.ring import RingReader
