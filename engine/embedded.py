@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from engine.codec.spectral import SpectralCodec
 from engine.codec.spectral_net import SpectralConfig, SpectralNet
-from engine.conditions.embedded import EmbeddedConditioner
+from engine.conditions.embedded import TRAINED_RMS, EmbeddedConditioner
 from engine.conditions.encoders import StyleEncoder, TextEncoder
 from engine.config import LMConfig
 from engine.errors import CheckpointError
@@ -72,4 +72,4 @@ def load(device: str = "cpu", folder: Path = FOLDER) -> LoadedModel:
     codec = SpectralCodec(net)
     conditioner = EmbeddedConditioner(text, style, codec)
     torch.set_flush_denormal(True)
-    return LoadedModel("embedded", lm, codec, conditioner, **config["windows"])
+    return LoadedModel("embedded", lm, codec, conditioner, trained_rms=TRAINED_RMS, **config["windows"])

@@ -259,7 +259,8 @@ class Player:
             return model.conditioner([ask], self.stream.settings.guidance, offset_frames, window_frames)[0]
 
     def _level(self) -> float:
-        return float(10.0 ** (self.settings.values.get("level_db", 0.0) / 20.0))
+        gain = 1.0 if self.prompt is None else self.prompt.gain
+        return float(10.0 ** (self.settings.values.get("level_db", 0.0) / 20.0)) / gain
 
 
 def lead_limit_seconds(ring: RingWriter) -> float:

@@ -16,13 +16,19 @@ from engine.serve.place import Place
 from engine.serve.settings import HeardRegion, LaneSettings
 from engine.stream import StreamSettings, WindowSize
 
+GAIN_MOST = 16.0
+
 
 @dataclass(frozen=True)
 class Prompt:
-    """The music right before a stream: codes [K, P], audio [C, n] at the model's rate; both end there."""
+    """The music right before a stream: codes [K, P], audio [C, n] at the model's rate; both end there.
+
+    The audio is `gain` times as loud as the user's; what follows is to be divided by it, to go on as loud as they play.
+    """
 
     codes: Tensor
     audio: Tensor
+    gain: float = 1.0
 
 
 def stream_settings(model: LoadedModel, settings: LaneSettings, place: Place, prompt_frames: int) -> StreamSettings:
@@ -54,7 +60,16 @@ def make_prompt(model: LoadedModel, region: HeardRegion | None) -> Prompt | None
     if frames < 1:
         raise RegionTooShort("the region to go on from is shorter than 20 ms")
     audio = region.audio[:, -frames * SAMPLES_PER_FRAME :]
-    audio = audio.expand(model.codec.channels, -1)
+    gain = _gain(model, audio)
+    audio = audio.expand(model.codec.channels, -1) * gain
     with torch.no_grad():
         codes = model.codec.encode(audio[None].to(model.lm.out_norm.weight.device))[0]
-    return Prompt(codes, audio)
+    return Prompt(codes, audio, gain)
+
+
+def _gain(model: LoadedModel, audio: Tensor) -> float:
+    """What brings audio to the loudness the model was trained at, within reason; 1 for models that do not care."""
+    rms = float(audio.pow(2).mean().sqrt())
+    if model.trained_rms is None or rms <= 0.0:
+        return 1.0
+    return min(max(model.trained_rms / rms, 1.0 / GAIN_MOST), GAIN_MOST)
