@@ -96,8 +96,12 @@ class Desk:
         if at == NOW:
             lane.update(update)
             return
-        director = lane.director
-        self.studio().post(lambda: director.schedule(at, update) if director else None)
+
+        def work() -> None:  # behind the lane's opening
+            if lane.director is not None:
+                lane.director.schedule(at, update)
+
+        self.studio().post(work)
 
     def _put_region(self, lane: Lane, region: Region, heard: HeardRegion, at: At) -> None:
         self._change(lane, at, lambda settings: settings.with_region(region.role, heard))

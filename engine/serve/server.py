@@ -73,10 +73,10 @@ class Server:
         for name in shm.remove_stale():
             say(f"removed {name}, left by an engine that died")
         self.endpoint.start()
+        say(f"listening on {self.options.host}:{self.endpoint.port}, pid {os.getpid()}")
         self.desk.regions.start()
         self._generate.start()
         self._pulse.start()
-        say(f"listening on {self.options.host}:{self.endpoint.port}, pid {os.getpid()}")
         parent = self.options.parent
         while not self._quit.wait(0.5):
             if parent and not shm.pid_alive(parent):

@@ -44,10 +44,9 @@ class StudioFigures:
 class Studio:
     """Runs lanes on a loaded model until stopped; `post` is how other threads reach it."""
 
-    def __init__(self, model: LoadedModel, report: Report, on_turn: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, model: LoadedModel, report: Report) -> None:
         self.model = model
         self._report = report
-        self._on_turn = on_turn
         self._commands: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._directors: dict[int, Director] = {}
         self._batch = LaneBatch()
@@ -133,7 +132,6 @@ class Studio:
                 self._obey(self._commands.get_nowait())
             except queue.Empty:
                 break
-        self._on_turn()
         waiting: list[Director] = []
         for director in list(self._directors.values()):
             try:
