@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from bridge import messages, presets
@@ -22,24 +21,12 @@ from engine.serve.options import Options
 from engine.serve.pace import resident_mb
 from engine.serve.regions import RegionDesk
 from engine.serve.settings import CONTINUE, HeardRegion, LaneSettings
+from engine.serve.state import READY, EngineState
 
 if TYPE_CHECKING:
     from engine.serve.studio import Studio
 
 RING_SECONDS = 12.0  # at least; a power of two of blocks
-LOADING, READY, STOPPING, FAILED = "loading", "ready", "stopping", "failed"
-
-
-@dataclass
-class EngineState:
-    """How the engine is; [main] and [generate] change it, [control] answers with it."""
-
-    name: str = LOADING
-    text: str = ""
-    device: str = ""
-    studio: Studio | None = None
-    license: str = ""
-    started_seconds: float = field(default_factory=time.monotonic)
 
 
 class Desk:

@@ -22,10 +22,11 @@ from bridge import messages, shm
 from bridge.endpoint import Endpoint
 from bridge.errors import EndpointError, SegueError
 from engine.errors import EngineError
-from engine.serve.desk import FAILED, READY, STOPPING, Desk, EngineState
+from engine.serve.desk import Desk
 from engine.serve.lane import Lane
 from engine.serve.options import EXIT_MODEL, EXIT_OK, EXIT_PORT, Options, parse
 from engine.serve.pace import resident_mb
+from engine.serve.state import FAILED, READY, STOPPING, EngineState
 
 if TYPE_CHECKING:
     from engine.serve.studio import Studio
