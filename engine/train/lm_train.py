@@ -27,7 +27,7 @@ from engine.train.tokenise import load_codec
 EMBEDDED_S = LMConfig(dim=256, n_heads=4, n_layers=8, card=1024, cross_attention=True, frame_features=N_FEATURES)
 CODEBOOK_WEIGHTS = (1.5, 1.0, 0.8, 0.7)
 WARM_UP_STEPS = 100
-SHORT_EVERY = 4
+SHORTER = {1: 0.4, 4: 0.2, 12: 0.4}  # how many parts a window is cut into, and how often
 
 
 class TrainedModel(nn.Module):
@@ -85,14 +85,13 @@ def rate_at(share: float, step: int, top: float) -> float:
 
 
 def batch_shape(size: int, n_frames: int, rng: random.Random) -> tuple[int, int]:
-    """Rows and frames of a batch: half of them many short windows of about as many frames.
+    """Rows and frames of a batch: long windows, or many short ones of about as many frames in all.
 
     Late in a window the model knows the sound from what it has played; only beginnings teach it to listen to words
     and to a style.
     """
-    if rng.random() < 0.5:
-        return size, n_frames
-    return size * SHORT_EVERY, n_frames // SHORT_EVERY
+    parts = rng.choices(tuple(SHORTER), weights=tuple(SHORTER.values()))[0]
+    return size * parts, max(n_frames // parts, 1)
 
 
 def latent_scale(pieces: Pieces, books: Tensor) -> Tensor:
