@@ -17,10 +17,12 @@ WINDOW_SAMPLES = 1280
 HOP_SAMPLES = 320
 OVERLAP_SAMPLES = WINDOW_SAMPLES - HOP_SAMPLES
 N_BINS = WINDOW_SAMPLES // 2 + 1
-ITERATIONS = 4
+ITERATIONS = 3
 LOOKAHEAD_HOPS = 1
 WINDOW = np.hanning(WINDOW_SAMPLES + 1)[:-1].astype(np.float32)
 WINDOW_SUM = np.float32(1.5)  # of the squared window over its four overlapping copies
+SYNTHESIS = WINDOW / WINDOW_SUM
+SILENT_POWER = np.float32(1e-14)
 RANDOM_PHASE = np.exp(2j * np.pi * np.random.default_rng(5).random(N_BINS)).astype(np.complex64)
 
 Array = NDArray[np.float32]
@@ -65,39 +67,42 @@ def init_phase(prompt: Array | None = None) -> PhaseState:
 
 
 def _spectra(signal: Array, count: int) -> NDArray[np.complex64]:
-    """Spectra [count, 641] of the first frames of `signal`."""
-    frames = np.lib.stride_tricks.sliding_window_view(signal, WINDOW_SAMPLES)[::HOP_SAMPLES][:count]
-    return np.fft.rfft(frames * WINDOW, axis=-1).astype(np.complex64)
+    """Spectra [count, 641] of the first frames of `signal`, count 1 or 2."""
+    frames = np.empty((count, WINDOW_SAMPLES), np.float32)
+    for index in range(count):
+        at = index * HOP_SAMPLES
+        np.multiply(signal[at : at + WINDOW_SAMPLES], WINDOW, out=frames[index])
+    return np.fft.rfft(frames, axis=-1).astype(np.complex64, copy=False)
 
 
 def _unit(spectra: NDArray[np.complex64]) -> NDArray[np.complex64]:
     """Phase factors of spectra; where there is nothing to go by, fixed random ones (equal ones would be a click)."""
-    size = np.abs(spectra)
-    return np.where(size > 1e-7, spectra / np.maximum(size, 1e-7), RANDOM_PHASE)
+    power = spectra.real**2 + spectra.imag**2
+    unit = spectra * (np.float32(1.0) / np.sqrt(np.maximum(power, SILENT_POWER)))
+    silent = power <= SILENT_POWER
+    if silent.any():
+        unit = np.where(silent, RANDOM_PHASE, unit)
+    return unit.astype(np.complex64, copy=False)
 
 
 def _commit(state: PhaseState, mags: Array) -> Array:
     """Settle the phase of the first of `mags` [1 or 2, 641]; the hop of audio [320] that is final."""
-    count = len(mags)
+    count, base = len(mags), state.committed
     phase = np.zeros((count, N_BINS), np.complex64)
-    first = state.phase if state.phase is not None else _unit(_spectra(state.committed, 1))[0]
-    phase[0] = first
-    base = state.committed
-    signal = base
+    phase[0] = state.phase if state.phase is not None else _unit(_spectra(base, 1))[0]
     for iteration in range(ITERATIONS):
+        frames = np.fft.irfft(mags * phase, axis=-1).astype(np.float32, copy=False) * SYNTHESIS
         signal = base.copy()
-        frames = np.fft.irfft(mags * phase, axis=-1).astype(np.float32) * (WINDOW / WINDOW_SUM)
-        for index in range(count if iteration else 1):
-            at = index * HOP_SAMPLES
-            signal[at : at + WINDOW_SAMPLES] += frames[index]
-        phase = _unit(_spectra(signal, count)).astype(np.complex64)
-    settled = np.fft.irfft(mags[0] * phase[0]).astype(np.float32) * (WINDOW / WINDOW_SUM)
+        signal[:WINDOW_SAMPLES] += frames[0]
+        if count > 1 and iteration:
+            signal[HOP_SAMPLES:] += frames[1]
+        phase = _unit(_spectra(signal, count))
+    settled = np.fft.irfft(mags[0] * phase[0]).astype(np.float32, copy=False) * SYNTHESIS
     committed = base.copy()
     committed[:WINDOW_SAMPLES] += settled
-    out = committed[:HOP_SAMPLES].copy()
     state.committed = np.concatenate([committed[HOP_SAMPLES:], np.zeros(HOP_SAMPLES, np.float32)])
     state.phase = phase[1] if count > 1 else None
-    return out
+    return committed[:HOP_SAMPLES].copy()
 
 
 def push(state: PhaseState, mags: Array, last: bool = False) -> Array:

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from engine.codec import rtisi
 from engine.codec.spectral_net import SpectralNet, from_log, to_log
 
-TOGETHER = 2
+TOGETHER = 4
 CONTEXT_FRAMES = 24
 ROUND_FROM = 0.7
 
@@ -39,7 +39,7 @@ def round_off(audio: Tensor) -> Tensor:
 
 @dataclass
 class SpectralDecoderState:
-    """The phase state, codes [1, 4, <2] that wait for their pair, and the past of the decoder's convolutions."""
+    """The phase state, codes [1, 4, <4] that wait for company, and the past of the decoder's convolutions."""
 
     phase: rtisi.PhaseState
     waiting: Tensor
@@ -52,7 +52,7 @@ class SpectralCodec:
     sample_rate = 32000
     channels = 1
     frame_samples = 640
-    lookahead_frames = 3
+    lookahead_frames = 5
 
     def __init__(self, net: SpectralNet) -> None:
         self.net = net.eval()
@@ -93,7 +93,7 @@ class SpectralCodec:
     ) -> tuple[Tensor, SpectralDecoderState]:
         """Next codes [1, 4, t] to the audio [1, 1, n] that is final; see the protocol.
 
-        Frames pass through the network two by two, counted from the stream's first, so that no cut changes a bit:
+        Frames pass through the network four by four, counted from the stream's first, so that no cut changes a bit:
         phase reconstruction would make another wave of the smallest difference.
         """
         bins = self.net.config.n_bins

@@ -111,8 +111,8 @@ def _layer(part: FusedLayer, x: Tensor, state: LMState, index: int, at: int) -> 
     qkv = (normed @ part.qkv).view(rows, 3, heads, width)
     cache[:, :, :, at] = qkv[:, 1:]
     past = cache[:, :, :, : at + 1]
-    seen = F.scaled_dot_product_attention(qkv[:, 0].unsqueeze(2), past[:, 0], past[:, 1])
-    x = torch.addmm(x, seen.reshape(rows, dim), part.out)
+    seen = F.scaled_dot_product_attention(qkv[:, 0].unsqueeze(2).to(cache.dtype), past[:, 0], past[:, 1])
+    x = torch.addmm(x, seen.reshape(rows, dim).to(x.dtype), part.out)
     x = cross(part, x, None if state.cross_kv is None else state.cross_kv[index])
     normed = F.layer_norm(x, (dim,), layer.norm2.weight, layer.norm2.bias)
     return torch.addmm(x, F.gelu(normed @ part.widen), part.narrow)

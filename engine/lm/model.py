@@ -36,6 +36,7 @@ class LanguageModel(nn.Module):
         super().__init__()
         self.config = config
         self._positions: Tensor | None = None
+        self.cache_dtype: torch.dtype | None = None  # of keys and values; None = that of the weights
         self.emb = nn.ModuleList(nn.Embedding(config.card + 1, config.dim) for _ in range(config.n_codebooks))
         self.frame_proj = nn.Linear(config.frame_features, config.dim) if config.frame_features else None
         self.transformer = Transformer(config)
@@ -97,7 +98,7 @@ class LanguageModel(nn.Module):
         if conditions.memory is not None and config.cross_attention:
             memory = conditions.memory
             cross = [layer.cross_attention.key_value(memory) for layer in self.layers if layer.cross_attention]
-        cache = torch.zeros(shape, dtype=weight.dtype, device=weight.device)
+        cache = torch.zeros(shape, dtype=self.cache_dtype or weight.dtype, device=weight.device)
         return LMState(cache, cross, fused.fuse(self, cross))
 
     @torch.inference_mode()
@@ -138,12 +139,15 @@ class LanguageModel(nn.Module):
         for index, layer in enumerate(self.layers):
             q, k, v = layer.self_attn.query_key_value(layer.norm1(x))
             keys, values = state.cache[index].unbind(dim=1)
-            keys[:, :, start:end] = k
-            values[:, :, start:end] = v
+            keys[:, :, start:end], values[:, :, start:end] = k, v
             heads = F.scaled_dot_product_attention(
-                q, keys[:, :, :end], values[:, :, :end], attn_mask=mask, is_causal=mask is None and count > 1
+                q.to(keys.dtype),
+                keys[:, :, :end],
+                values[:, :, :end],
+                attn_mask=mask,
+                is_causal=mask is None and count > 1,
             )
-            x = x + layer.self_attn.merge(heads)
+            x = x + layer.self_attn.merge(heads.to(x.dtype))
             x = layer.cross(x, None if state.cross_kv is None else state.cross_kv[index])
             x = layer.feed_forward(x)
         state.length = end
