@@ -46,7 +46,10 @@ class TextEncoder(nn.Module):
 
 
 class StyleEncoder(nn.Module):
-    """Codec latents of an excerpt to 8 vectors through a narrow bottleneck, so that it cannot copy the notes."""
+    """Codec latents of an excerpt to 8 vectors through a narrow bottleneck, so that it cannot copy the notes.
+
+    The summary is one matrix on the latents' mean and spread over time: timbre, learnt in minutes.
+    """
 
     latent_scale: Tensor
 
@@ -61,13 +64,14 @@ class StyleEncoder(nn.Module):
         self.narrow = nn.Linear(dim, BOTTLENECK)
         self.out = nn.Linear(BOTTLENECK, dim)
         self.norm = nn.LayerNorm(dim)
-        self.summary = nn.Linear(2 * dim, SUMMARY, bias=False)
+        self.summary = nn.Linear(2 * latent, SUMMARY, bias=False)
 
     def forward(self, latents: Tensor) -> tuple[Tensor, Tensor]:
         """Latents [B, T, latent] (T at least 25) to memory [B, 8, D] and summary [B, 32]."""
-        x = F.gelu(self.widen(latents / self.latent_scale)).transpose(1, 2)
+        scaled = latents / self.latent_scale
+        x = F.gelu(self.widen(scaled)).transpose(1, 2)
         x = F.gelu(self.second(F.gelu(self.first(x)))).transpose(1, 2)
         queries = self.queries.expand(x.shape[0], -1, -1)
         pooled, _ = self.pool(queries, x, x, need_weights=False)
-        spread = torch.cat([x.mean(dim=1), x.std(dim=1)], dim=1)
+        spread = torch.cat([scaled.mean(dim=1), scaled.std(dim=1)], dim=1)
         return self.norm(self.out(self.narrow(pooled))), self.summary(spread)
