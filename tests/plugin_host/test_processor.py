@@ -410,8 +410,12 @@ def test_any_block_sizes_give_the_same() -> None:
 
 
 def test_no_array_is_allocated_block_by_block(plain: Rig) -> None:
-    """A block is 32 kB here; no call may need a quarter of one beyond what it gives back, nor keep any."""
-    n, most, states = 4096, 0, set()
+    """A block is 32 kB here; no call may need a quarter of one beyond what it gives back, nor keep any.
+
+    Memory is counted for all threads, and another test's may still be ending: two strays are let pass, while an array
+    a block would show in half of the calls.
+    """
+    n, needed, states = 4096, [], set()
     plain.plan(0, 10**7)
     plain.write(0, 9 * n)
     out, grid = np.zeros((n, 2), np.float32), plain.grid
@@ -424,13 +428,13 @@ def test_no_array_is_allocated_block_by_block(plain: Rig) -> None:
             tracemalloc.reset_peak()
             before = tracemalloc.get_traced_memory()[0]
             plain.processor.process(out, transport)
-            most = max(most, tracemalloc.get_traced_memory()[1] - before)
+            needed.append(tracemalloc.get_traced_memory()[1] - before)
             states.add(plain.processor.state)
     finally:
         tracemalloc.stop()
     assert states == {State.PLAYING, State.HOLDING}
     assert plain.processor.counters.rejoins == 1
-    assert most < n * 2, f"{most} bytes"
+    assert sorted(needed)[-3] < n * 2, f"{needed} bytes"
 
 
 def test_source_keeps_off_what_the_audio_thread_must_not_do() -> None:
