@@ -41,7 +41,7 @@ def stream(model: LoadedModel, n_frames: int, seed: int) -> torch.Tensor:
     """Codes [K, n] of one guided lane, windows rolling as in the engine."""
     guidance = Guidance(model.cfg_coef)
     settings = StreamSettings(
-        Sampling(True, 1.0, min(TOP_K, model.lm.config.card), 0.0),
+        Sampling(True, model.temperature, min(TOP_K, model.lm.config.card), 0.0),
         guidance,
         WindowSize(model.window_frames, model.stride_frames),
     )

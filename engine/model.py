@@ -86,6 +86,7 @@ class LoadedModel:
     window_frames: int = 1500
     stride_frames: int = 900
     cfg_coef: float = 3.0
+    temperature: float = 1.0  # the two that sound best, unless the user says otherwise
     trained_rms: float | None = None  # loudness of what the model was trained on; None = any
 
     @property

@@ -92,7 +92,7 @@ class MusicGen:
         use_sampling: bool = True,
         top_k: int | None = None,
         top_p: float = 0.0,
-        temperature: float = 1.0,
+        temperature: float | None = None,
         duration: float = 30.0,
         cfg_coef: float | None = None,
         cfg_coef_beta: float | None = None,
@@ -103,7 +103,8 @@ class MusicGen:
         start_beats: float = 0.0,
         beats_per_bar: float = 4.0,
     ) -> None:
-        """Set everything anew; None takes the model's own default (top_k 250 or its whole codebook).
+        """Set everything anew; None takes the model's own default (top_k 250 or its whole codebook; temperature 1
+        for the published models, 0.9 for the embedded one).
 
         `duration` and `extend_stride` in seconds; `bpm`, `start_beats` (host beat of the first sample) and
         `beats_per_bar` (quarter notes) are for models that hear the tempo.  Raises ValueError out of range,
@@ -111,6 +112,7 @@ class MusicGen:
         """
         model = self.model
         top_k = min(250, model.lm.config.card) if top_k is None else top_k
+        temperature = model.temperature if temperature is None else temperature
         sampling = Sampling(use_sampling, temperature, top_k, top_p)
         sampling.check(model.lm.config.card)
         if bpm is not None:

@@ -148,7 +148,11 @@ class Desk:
             number = next(free for free in range(messages.LANES_MAX) if free not in self.lanes)
         ring = RingWriter.create(number, rate_hz, channels, RING_SECONDS)
         model = studio.model
-        own = {"cfg": model.cfg_coef, "top_k": float(min(250, model.lm.config.card))}
+        own = {
+            "cfg": model.cfg_coef,
+            "temperature": model.temperature,
+            "top_k": float(min(250, model.lm.config.card)),
+        }
         lane = Lane(number, request.client, ring, own)
         self.lanes = {**self.lanes, number: lane}
         studio.post(lambda: studio.open(lane))

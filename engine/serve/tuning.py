@@ -38,7 +38,7 @@ def stream_settings(model: LoadedModel, settings: LaneSettings, place: Place, pr
     frames = place.frames_to_end()
     return StreamSettings(
         Sampling(
-            temperature=values.get("temperature", 1.0),
+            temperature=values.get("temperature", model.temperature),
             top_k=min(int(values.get("top_k", 250)), model.lm.config.card),
             top_p=values.get("top_p", 0.0),
         ),

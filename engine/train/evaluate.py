@@ -233,14 +233,15 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--long", type=float, default=120.0)
     parser.add_argument("--cfg", type=float, default=None)
-    parser.add_argument("--temperature", type=float, default=1.0)
+    parser.add_argument("--temperature", type=float, default=None)
     parser.add_argument("--top-k", type=int, default=250)
     parser.add_argument("--out", type=Path, default=None)
     args = parser.parse_args()
     began = time.time()
     model = load_model(args.model)
     cfg = model.cfg_coef if args.cfg is None else args.cfg
-    player = Player(model, args.seconds, cfg, args.temperature, args.top_k)
+    temperature = model.temperature if args.temperature is None else args.temperature
+    player = Player(model, args.seconds, cfg, temperature, args.top_k)
     pieces = held_out(args.pieces, max(14.0, args.seconds + 2.0))
     report = Report()
     codec_figures(report, model, pieces, int(args.seconds * 32000))

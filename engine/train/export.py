@@ -16,7 +16,7 @@ from engine.codec.spectral_net import SpectralConfig
 from engine.train.lm_train import EMBEDDED_S
 
 SHARD_BYTES = 14_000_000
-WINDOWS = {"window_frames": 500, "stride_frames": 200, "cfg_coef": 2.5}
+WINDOWS = {"window_frames": 500, "stride_frames": 200, "cfg_coef": 2.5, "temperature": 0.9}
 
 
 def shards(tensors: dict[str, Tensor]) -> list[dict[str, Tensor]]:
