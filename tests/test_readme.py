@@ -12,7 +12,8 @@ from tests.readme_commands import README, blocks
 
 ROOT = README.parent
 TEXT = README.read_text()
-COMMANDS = sorted({line.strip() for body in re.findall(r"```sh\n(.*?)```", TEXT, re.DOTALL) for line in body.splitlines()})
+BLOCKS = re.findall(r"```sh\n(.*?)```", TEXT, re.DOTALL)
+COMMANDS = sorted({line.strip() for body in BLOCKS for line in body.splitlines()})
 SEGUE = sorted({part.strip() for line in COMMANDS for part in line.split("&&") if part.strip().startswith("segue ")})
 
 
