@@ -21,7 +21,6 @@ SOUNDFONTS = (
     Path("/usr/share/sounds/sf3/MuseScore_General_Lite.sf3"),
 )
 DRUM_BANK = 128
-TAIL_SECONDS = 0.0
 TARGET_RMS = 0.09
 
 Audio = NDArray[np.float32]
