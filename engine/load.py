@@ -1,24 +1,67 @@
-"""A model by name or folder: the one that ships with Segue, or a checkpoint on this machine."""
+"""A model by name, folder or "embedded": the one call that gives a hot model.
+
+    embedded                        the model that ships with Segue
+    melody, style, small, ...       a published MusicGen model: on this machine, or from the hub
+    facebook/musicgen-melody        the same by its full name
+    a path                          a folder in audiocraft's or transformers' format
+"""
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
+from engine.errors import UnsupportedError
 from engine.model import LoadedModel
 
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from engine.conditions.melody import Separator
+
 EMBEDDED = "embedded"
+Report = Callable[[str, float, float], None]
 
 
-def load_model(name: str = EMBEDDED, device: str = "cpu", t5: str | Path | None = None) -> LoadedModel:
-    """Load "embedded" or the checkpoint in folder `name` (audiocraft's or transformers' format) to `device`.
+def load_model(
+    name: str | os.PathLike[str] = EMBEDDED,
+    device: str = "cpu",
+    *,
+    dtype: torch.dtype | None = None,
+    t5: str | os.PathLike[str] | Callable[[list[str]], Tensor] | None = None,
+    separator: Separator | None = None,
+    style_features: str | os.PathLike[str] | Callable[[Tensor], Tensor] | None = None,
+    on_progress: Report | None = None,
+) -> LoadedModel:
+    """The model `name`, hot on `device`.
 
-    `t5` is the folder of the text encoder that audiocraft checkpoints leave out.  Raises CheckpointError when
-    there is no such folder or something in it is not what it should be; nothing is downloaded.  [generate]
+    `dtype` is that of the language model's matrices: None is float32 on a CPU and float16 on a GPU.  `t5`,
+    `separator` and `style_features` stand in for the text encoder, the stem separator
+    ([B, 2, N] at 44.1 kHz -> [B, 4, 2, N]) and the style features ([B, N] at 24 kHz -> [B, F, D]).
+    `on_progress(stage, done, total)` hears "downloading", "converting", "reading" and "moving", in bytes.
+    Raises CheckpointError when the model is not there, not whole or not what it should be, UnsupportedError
+    for what this version cannot run.  [generate]
     """
     if name == EMBEDDED:
-        from engine.embedded import load
-
-        return load(device)
+        return _embedded(device, dtype)
     from engine.checkpoints.load import load_model as load_checkpoint
 
-    return load_checkpoint(name, device, t5=t5)
+    return load_checkpoint(
+        name,
+        device,
+        dtype=dtype,
+        t5=t5,
+        separator=separator,
+        style_features=style_features,
+        on_progress=on_progress,
+    )
+
+
+def _embedded(device: str, dtype: torch.dtype | None) -> LoadedModel:
+    from engine.embedded import load
+
+    if dtype is not None and str(dtype) != "torch.float32":
+        raise UnsupportedError(f"the embedded model runs in torch.float32, not in {dtype}")
+    return load(device)
