@@ -50,8 +50,6 @@ def lm_from_audiocraft(config: Any) -> ModelConfig:
     expect(config, "transformer_lm.activation", ("gelu",))
     expect(config, "transformer_lm.positional_embedding", ("sin",))
     expect(config, "transformer_lm.norm_first", (True,))
-    if look_up(config, "interleave_stereo_codebooks.use"):
-        raise UnsupportedError("this is a stereo model; this version runs the mono ones")
     melody, cross = _conditioners(config)
     seconds = number(config, "dataset.segment_duration", 1, 600)
     window_frames, stride_frames = window(seconds)
@@ -64,8 +62,17 @@ def lm_from_audiocraft(config: Any) -> ModelConfig:
         stride_frames=stride_frames,
         cfg_coef=float(number(config, "classifier_free_guidance.inference_coef", -1000, 1000)),
         sample_rate=sample_rate,
+        channels=_channels(config),
         t5=str(look_up(config, "conditioners.description.t5.name")),
     )
+
+
+def _channels(config: Any) -> int:
+    """2 where the codes of left and right are interleaved (old configurations do not speak of it: 1)."""
+    if "interleave_stereo_codebooks" not in config or not look_up(config, "interleave_stereo_codebooks.use"):
+        return 1
+    expect(config, "interleave_stereo_codebooks.per_timestep", (False,))
+    return int(expect(config, "channels", (2,)))
 
 
 def _language_model(config: Any, cross: bool) -> LMConfig:

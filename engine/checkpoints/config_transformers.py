@@ -22,7 +22,7 @@ from engine.codec.encodec import EncodecConfig
 from engine.conditions.text_t5 import T5Config
 from engine.errors import UnsupportedError
 
-DELAYS = (0, 1, 2, 3)
+DELAYS = {1: (0, 1, 2, 3), 2: (0, 0, 1, 1, 2, 2, 3, 3)}  # by channels
 _T5_DEFAULTS = {
     "feed_forward_proj": "relu",
     "relative_attention_num_buckets": 32,
@@ -35,8 +35,7 @@ def lm_from_transformers(config: Any, generation: Any, chunk_seconds: float | No
     """From config.json, generation_config.json and the feature extractor's chunk length.  [any]"""
     kind = expect(config, "model_type", ("musicgen", "musicgen_melody"))
     decoder = look_up(config, "decoder")
-    if count(decoder, "audio_channels", 2) == 2:
-        raise UnsupportedError("this is a stereo model; this version runs the mono ones")
+    channels = count({"audio_channels": 1} | decoder, "audio_channels", 2)
     expect(decoder, "activation_function", ("gelu",))
     expect(decoder, "scale_embedding", (False,))
     melody = kind == "musicgen_melody"
@@ -49,9 +48,9 @@ def lm_from_transformers(config: Any, generation: Any, chunk_seconds: float | No
         dim=dim,
         n_heads=count(decoder, "num_attention_heads"),
         n_layers=count(decoder, "num_hidden_layers", 1000),
-        n_codebooks=int(expect(decoder, "num_codebooks", (len(DELAYS),))),
+        n_codebooks=int(expect(decoder, "num_codebooks", (len(DELAYS[channels]),))),
         card=count(decoder, "vocab_size"),
-        delays=DELAYS,
+        delays=DELAYS[channels],
         cross_attention=not melody,
         ffn_mult=ffn // dim,
     )
@@ -63,6 +62,7 @@ def lm_from_transformers(config: Any, generation: Any, chunk_seconds: float | No
         window_frames=window_frames,
         stride_frames=stride_frames,
         cfg_coef=float(number({"guidance_scale": 3.0} | generation, "guidance_scale", -1000, 1000)),
+        channels=channels,
     )
 
 

@@ -28,6 +28,7 @@ from engine.checkpoints.convert import CONFIG
 from engine.checkpoints.find import find
 from engine.checkpoints.weights import fill, part, read_folder, read_json, read_safetensors, translate
 from engine.codec.encodec import Encodec, EncodecConfig
+from engine.codec.stereo import StereoCodec
 from engine.conditions.chroma import WINDOW_SAMPLES, Chroma
 from engine.conditions.melody import MelodyConditioner, Separator
 from engine.conditions.musicgen import MusicGenConditioner
@@ -178,7 +179,7 @@ def build(stored: Stored, folder: Path, device: torch.device, separator: Separat
     return LoadedModel(
         name=folder.name,
         lm=modules.lm,
-        codec=modules.codec,
+        codec=modules.codec if model.channels == 1 else StereoCodec(modules.codec),
         conditioner=_conditioner(stored, modules, separator),
         window_frames=model.window_frames,
         stride_frames=model.stride_frames,
@@ -206,10 +207,11 @@ def skeleton(stored: Stored) -> Modules:
     Raises CheckpointError when language model and codec do not speak the same codes.  [any]
     """
     model, codec = stored.model, stored.codec
-    if (model.lm.card, model.lm.n_codebooks) != (codec.card, codec.n_codebooks):
+    heard = model.channels * codec.n_codebooks
+    if (model.lm.card, model.lm.n_codebooks) != (codec.card, heard):
         raise CheckpointError(
             f"the language model has {model.lm.n_codebooks} codebooks of {model.lm.card}, the codec "
-            f"{codec.n_codebooks} of {codec.card}"
+            f"{heard} of {codec.card}"
         )
     melody = model.chroma_frames > 0
     with torch.device("meta"):

@@ -57,9 +57,11 @@ def golden_models(golden: Path, tmp_path_factory: pytest.TempPathFactory) -> dic
     folders = {
         "audiocraft/text": "ckpt",
         "audiocraft/melody": "ckpt",
+        "audiocraft/stereo": "ckpt",
         "transformers/musicgen_mono": "ckpt",
         "transformers/musicgen_mono_legacy": "ckpt_legacy_sharded",
         "transformers/musicgen_melody": "ckpt",
+        "transformers/musicgen_stereo": "ckpt",
     }
     return {
         name: load_model(

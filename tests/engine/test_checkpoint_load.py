@@ -130,7 +130,7 @@ def test_spoiled_language_models_are_refused(golden, folder, shared_cache, edit,
         ("modeling: delay", "modeling: parallel", "codebooks_pattern.modeling"),
         ("activation: gelu", "activation: relu", "transformer_lm.activation"),
         ("positional_embedding: sin", "positional_embedding: rope", "positional_embedding"),
-        ("interleave_stereo_codebooks:\n  use: false", "interleave_stereo_codebooks:\n  use: true", "stereo"),
+        ("interleave_stereo_codebooks:\n  use: false", "interleave_stereo_codebooks:\n  use: true", "'channels' is 1"),
     ],
 )
 @pytest.mark.usefixtures("in_process")

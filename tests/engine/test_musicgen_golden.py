@@ -15,7 +15,7 @@ from engine.errors import AudioError, CheckpointError, UnsupportedError
 from engine.musicgen import MusicGen
 
 META = json.loads((Path(__file__).parent.parent / "data" / "golden" / "audiocraft" / "meta.json").read_text())
-CASES = [(model, case) for model in ("text", "melody") for case in META[model]["cases"]]
+CASES = [(model, case) for model in ("text", "melody", "stereo") for case in META[model]["cases"]]
 
 
 def separate(mix: torch.Tensor) -> torch.Tensor:
@@ -33,7 +33,7 @@ def generators(golden, tmp_path_factory) -> dict[str, MusicGen]:
     folder = golden / "audiocraft"
     return {
         name: MusicGen(load_model(folder / name / "ckpt", t5=golden / "t5_tiny", separator=separate, cache_dir=cache))
-        for name in ("text", "melody")
+        for name in ("text", "melody", "stereo")
     }
 
 
@@ -79,14 +79,14 @@ def test_greedy_tokens_and_sound(golden, generators, signals, model, name):
     audio, tokens = call(generator, case, signals)
     with np.load(golden / "audiocraft" / model / f"{name}.npz") as want:
         assert np.array_equal(tokens.numpy(), want["tokens"])
-        assert audio.shape == (tokens.shape[0], 1, 640 * tokens.shape[-1])
+        assert audio.shape == (tokens.shape[0], generator.audio_channels, 640 * tokens.shape[-1])
         if "wav_i16" in want:
             got = np.round(np.clip(audio.numpy(), -1, 1) * 32767)
             assert np.abs(got - want["wav_i16"]).max() <= 1
 
 
 def test_every_case_of_both_models_is_run():
-    assert len(CASES) == 16
+    assert len(CASES) == 20
     assert {"gen_long", "gen_long_melody", "gen_long_continuation"} <= {case for _, case in CASES}
 
 

@@ -121,14 +121,14 @@ def sample_conditions(model, data, sample, n_samples, two_step):
     return (rows_of(stacked_conditions(model, data), [sample, n_samples + sample]),)
 
 
-@pytest.mark.parametrize("layout", ["mono"])
-def test_delay_pattern(golden, layout):
+@pytest.mark.parametrize(("layout", "delays"), [("mono", (0, 1, 2, 3)), ("stereo", (0, 0, 1, 1, 2, 2, 3, 3))])
+def test_delay_pattern(golden, layout, delays):
     data = dict(np.load(golden / "misc" / "patterns.npz"))
     lengths = sorted(int(name.split("_")[1][1:]) for name in data if name.startswith(layout) and name.endswith("mask"))
     assert lengths == [1, 2, 5, 9]
     for n_frames in lengths:
-        mask = valid_mask(n_frames, (0, 1, 2, 3)).numpy()
+        mask = valid_mask(n_frames, delays).numpy()
         assert np.array_equal(mask, data[f"{layout}_T{n_frames}_mask"].astype(bool))
         sequence = data[f"{layout}_T{n_frames}_seq"]
-        codes = undelay(torch.from_numpy(sequence), (0, 1, 2, 3))
-        assert np.array_equal(delay(codes, (0, 1, 2, 3), 9999).numpy(), sequence)
+        codes = undelay(torch.from_numpy(sequence), delays)
+        assert np.array_equal(delay(codes, delays, 9999).numpy(), sequence)

@@ -26,6 +26,8 @@ TEXT_CASES = [
     ("musicgen_mono", "gen_text2_plus4", [SAD, DRONE], [1]),
     ("musicgen_mono_legacy", "gen_text1", [SAD], [0]),
     ("musicgen_mono_legacy", "gen_text2_plus4", [SAD, DRONE], [1]),
+    ("musicgen_stereo", "gen_text2", [HAPPY, SAD], [0]),
+    ("musicgen_stereo", "gen_text2_plus4", [HAPPY, SAD], [0]),
     ("musicgen_melody", "gen_text1", [HAPPY], [0]),
     ("musicgen_melody", "gen_text2", [HAPPY, DRONE], [0, 1]),
 ]
@@ -59,17 +61,19 @@ def test_text(golden, golden_models, model, case, texts, rows):
     assert np.array_equal(tokens[rows].numpy(), data["tokens"][rows])
 
 
-@pytest.mark.parametrize("model", ["musicgen_mono", "musicgen_melody"])
-def test_continuation(golden, golden_models, model):
+@pytest.mark.parametrize(
+    ("model", "text"), [("musicgen_mono", HAPPY), ("musicgen_melody", HAPPY), ("musicgen_stereo", DRONE)]
+)
+def test_continuation(golden, golden_models, model, text):
     data = vectors(golden, model, "gen_continuation")
     music = generator(golden_models, model, data)
     prompt, rate = signal(golden, "prompt_48k_stereo")
-    _, tokens = music.generate_continuation(prompt, rate, [HAPPY], return_tokens=True)
+    _, tokens = music.generate_continuation(prompt, rate, [text], return_tokens=True)
     assert np.array_equal(tokens[0, :, :52].numpy(), data["in_decoder_input_ids"])
     assert np.array_equal(tokens.numpy(), data["tokens"])
 
 
-@pytest.mark.parametrize("model", ["musicgen_mono", "musicgen_melody"])
+@pytest.mark.parametrize("model", ["musicgen_mono", "musicgen_melody", "musicgen_stereo"])
 def test_unconditional(golden, golden_models, model):
     data = vectors(golden, model, "gen_uncond")
     music = generator(golden_models, model, data)
