@@ -19,6 +19,7 @@ from engine.guidance import Guidance
 from engine.lm import Conditions, LanguageModel
 
 TEXT, MELODY, STYLE, TEMPO, CONTINUE = "text", "melody", "style", "tempo", "continue"
+MIN_EXCERPT_SECONDS = 0.02  # shorter ones give the feature model nothing
 
 
 @dataclass(frozen=True)
@@ -50,13 +51,60 @@ class Reference:
 
 
 @dataclass(frozen=True)
+class StyleExcerpt:
+    """How a style is listened to: an excerpt of `seconds` (trained on 1.5 to 4.5), coded by `eval_q` quantisers.
+
+    `start_samples` says where excerpts begin, one per window, the last for all later ones, in samples of what the
+    window hears at the model's rate; None: drawn by the ask's seed.  `ds_factor`: one of how many feature frames is
+    kept, None = the model's own.  Windows are counted in steps of `stride_frames`, None = the model's own: a window
+    that begins in the same stretch of the stream hears the same excerpt, however often it is made anew.  Raises
+    ValueError out of range.  [any]
+    """
+
+    seconds: float = 3.0
+    eval_q: int = 3
+    ds_factor: int | None = None
+    start_samples: tuple[int, ...] | None = None
+    stride_frames: int | None = None
+
+    def __post_init__(self) -> None:
+        if not MIN_EXCERPT_SECONDS <= self.seconds < float("inf"):
+            raise ValueError(f"the style excerpt is {self.seconds} s long, must be {MIN_EXCERPT_SECONDS} s or more")
+        for name in ("eval_q", "ds_factor", "stride_frames"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name} is {value}, must be 1 or more")
+        if self.start_samples is not None and (not self.start_samples or min(self.start_samples) < 0):
+            raise ValueError(f"start_samples is {self.start_samples}, must be one or more numbers from 0")
+
+
+@dataclass(frozen=True)
+class HeardExcerpt:
+    """The part of a style reference that a window hears: its first sample and how many, at the model's rate.
+
+    Counted in what the window hears: the reference itself where it is `whole`, else from the sample that belongs to
+    the window's first frame.  [any]
+    """
+
+    start_samples: int
+    count_samples: int
+
+
+@dataclass(frozen=True)
 class Ask:
-    """What one stream asks for; None = not asked (its null condition is used).  [any]"""
+    """What one stream asks for; None = not asked (its null condition is used).
+
+    `seed` draws what is random in the conditions (where style excerpts begin). `exact`: audiocraft's own rules where
+    Segue has better ones, see docs/conditions.md.  [any]
+    """
 
     text: str | None = None
     melody: Reference | None = None
     style: Reference | None = None
     grid: Grid | None = None
+    excerpt: StyleExcerpt = StyleExcerpt()
+    seed: int = 0
+    exact: bool = False
 
 
 class Conditioner(Protocol):
@@ -74,6 +122,13 @@ class Conditioner(Protocol):
         """
         ...
 
+    def excerpts(self, asks: Sequence[Ask], offset_frames: int) -> list[HeardExcerpt | None]:
+        """Which part of its style each ask hears in the window at `offset_frames`; None where there is no style.
+
+        The same asks and offset give the same answer, before and after the conditions were made.  [any]
+        """
+        ...
+
 
 @dataclass(frozen=True)
 class LoadedModel:
@@ -88,6 +143,7 @@ class LoadedModel:
     cfg_coef: float = 3.0
     temperature: float = 1.0  # the two that sound best, unless the user says otherwise
     trained_rms: float | None = None  # loudness of what the model was trained on; None = any
+    notes: tuple[str, ...] = ()  # plain sentences that a user should see: what is missing, and what to do about it
 
     @property
     def takes(self) -> frozenset[str]:

@@ -30,7 +30,7 @@ from engine.conditions.frames import (
 from engine.conditions.words import encode_texts, words_of
 from engine.guidance import Guidance
 from engine.lm import Conditions
-from engine.model import MELODY, STYLE, TEMPO, TEXT, Ask, Grid, Reference
+from engine.model import MELODY, STYLE, TEMPO, TEXT, Ask, Grid, HeardExcerpt, Reference
 
 STYLE_FRAMES = 150
 TRAINED_RMS = 0.09
@@ -43,14 +43,18 @@ def at_trained_level(audio: Tensor) -> Tensor:
     return audio if rms < QUIETEST_RMS else audio * (TRAINED_RMS / rms)
 
 
+def heard_excerpt(reference: Reference) -> HeardExcerpt:
+    """Three seconds from the middle of a reference, read round and round where it is shorter.  [any]"""
+    wanted, length = STYLE_FRAMES * FRAME_SAMPLES, reference.audio.shape[-1]
+    there = length * max(1, -(-wanted // length))
+    return HeardExcerpt((there - wanted) // 2, wanted)
+
+
 def style_excerpt(reference: Reference) -> Tensor:
-    """Three seconds [1, N] from the middle of a reference, repeated if it is shorter.  [any]"""
-    wanted = STYLE_FRAMES * FRAME_SAMPLES
-    audio = reference.audio
-    if audio.shape[-1] < wanted:
-        audio = audio.repeat(1, -(-wanted // audio.shape[-1]))
-    start = (audio.shape[-1] - wanted) // 2
-    return at_trained_level(audio[:, start : start + wanted])
+    """The samples [1, N] of `heard_excerpt`.  [any]"""
+    heard = heard_excerpt(reference)
+    audio = reference.audio.repeat(1, max(1, -(-heard.count_samples // reference.audio.shape[-1])))
+    return at_trained_level(audio[:, heard.start_samples : heard.start_samples + heard.count_samples])
 
 
 class EmbeddedConditioner:
@@ -70,6 +74,10 @@ class EmbeddedConditioner:
     ) -> list[tuple[Conditions, ...]]:
         """See `engine.model.Conditioner`; nothing here depends on what else is asked for."""
         return [self._of(ask, guidance, offset_frames, window_frames) for ask in asks]
+
+    def excerpts(self, asks: Sequence[Ask], offset_frames: int) -> list[HeardExcerpt | None]:
+        """See `engine.model.Conditioner`; always the middle, whatever the window."""
+        return [None if ask.style is None else heard_excerpt(ask.style) for ask in asks]
 
     def _of(self, ask: Ask, guidance: Guidance, offset: int, count: int) -> tuple[Conditions, ...]:
         kinds = [ask, Ask()]
