@@ -82,6 +82,7 @@ def reference_model(config: LMConfig) -> Any:
         vocab_size=config.card, hidden_size=config.dim, num_hidden_layers=config.n_layers,
         num_attention_heads=config.n_heads, ffn_dim=config.ffn_mult * config.dim, num_codebooks=config.n_codebooks,
         pad_token_id=config.card, bos_token_id=config.card, max_position_embeddings=2048,
+        audio_channels=config.n_codebooks // (config.max_delay + 1),
     )  # fmt: skip
     whole = MusicgenConfig(text_encoder=text.to_dict(), audio_encoder=audio.to_dict(), decoder=decoder.to_dict())
     return MusicgenForConditionalGeneration(whole).eval()

@@ -68,7 +68,5 @@ class StereoCodec:
     def decode_step(self, codes: Tensor, state: Any, last: bool = False) -> tuple[Tensor, Any]:
         """Next codes [1, K, t] to the audio [1, 2, n] that is final now, all when `last`.  [generate]"""
         states = cast(tuple[Any, Any], state)
-        parts = [
-            self.mono.decode_step(side, known, last) for side, known in zip(sides_of(codes), states, strict=True)
-        ]
+        parts = [self.mono.decode_step(side, known, last) for side, known in zip(sides_of(codes), states, strict=True)]
         return torch.cat([audio for audio, _ in parts], dim=1), tuple(after for _, after in parts)
