@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.codec.encodec import EncodecConfig
+from engine.conditions.style_net import StyleConfig
 from engine.config import LMConfig
 from engine.errors import CheckpointError, UnsupportedError
 
@@ -23,11 +24,11 @@ _REFERENCE = re.compile(r"\$\{([A-Za-z0-9_.]+)\}")
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """One model: language model, how text and melody enter, window, guidance.
+    """One model: language model, how text, melody and style enter, window, guidance.
 
     `text_prefix` True: text stands in front of the audio steps, False: it is read by cross-attention.
-    `chroma_frames` is the length of the melody prefix, 0 for models without melody. `t5` names the text
-    encoder.  [any]
+    `chroma_frames` is the length of the melody prefix, 0 for models without melody; `style` the sizes of the
+    style network, None for models without style. `t5` names the text encoder.  [any]
     """
 
     lm: LMConfig
@@ -39,6 +40,7 @@ class ModelConfig:
     sample_rate: int = 32000
     channels: int = 1
     t5: str = "t5-base"
+    style: StyleConfig | None = None
 
 
 def look_up(config: Any, path: str, seen: int = 0) -> Any:
@@ -122,3 +124,13 @@ def lm_config(**sizes: Any) -> LMConfig:
         return LMConfig(**sizes)
     except ValueError as fault:
         raise CheckpointError(f"the language model's configuration: {fault}") from fault
+
+
+def style_config(**sizes: Any) -> StyleConfig:
+    """The style network's sizes; CheckpointError for sizes it cannot have.  [any]"""
+    try:
+        style = StyleConfig(**sizes)
+        style.layers()
+    except ValueError as fault:
+        raise CheckpointError(f"the style network's configuration: {fault}") from fault
+    return style

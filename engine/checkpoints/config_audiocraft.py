@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from engine.checkpoints.config import (
@@ -15,33 +16,59 @@ from engine.checkpoints.config import (
     lm_config,
     look_up,
     number,
+    style_config,
     window,
 )
 from engine.codec.encodec import EncodecConfig
+from engine.conditions.style_net import StyleConfig
 from engine.config import LMConfig
 from engine.errors import UnsupportedError
 
+CHROMA, STYLE = "chroma_stem", "style"
+STYLE_SCALES = {"xsmall": (256, 8, 4), "default": (512, 8, 8), "large": (1024, 16, 24)}  # width, heads, layers
 
-def _conditioners(config: Any) -> tuple[bool, bool]:
-    """Whether there is a melody conditioner, and whether text is read by cross-attention."""
+def _conditioners(config: Any) -> tuple[str | None, bool]:
+    """The kind of the conditioner that hears music, and whether text is read by cross-attention."""
     conditioners = look_up(config, "conditioners")
     if "description" not in conditioners or set(conditioners) - {"self_wav", "description"}:
         known = "description and self_wav"
         raise UnsupportedError(f"conditioners are {sorted(conditioners)}; this version runs {known}")
     expect(config, "conditioners.description.model", ("t5",))
-    melody = "self_wav" in conditioners
-    if melody:
-        expect(config, "conditioners.self_wav.model", ("chroma_stem",))
-        expect(config, "conditioners.self_wav.chroma_stem.n_chroma", (N_CHROMA,))
-        expect(config, "conditioners.self_wav.chroma_stem.radix2_exp", (14,))
-        expect(config, "conditioners.self_wav.chroma_stem.argmax", (True,))
+    music = None
+    if "self_wav" in conditioners:
+        music = expect(config, "conditioners.self_wav.model", (CHROMA, STYLE))
     cross = expect(config, "fuser.cross", ([], ["description"]))
     expect(config, "fuser.sum", ([],))
-    if cross and melody:
-        raise UnsupportedError(
-            "text by cross-attention beside a melody prefix: this version runs either"
-        )
-    return melody, bool(cross)
+    if cross and music:
+        raise UnsupportedError("text by cross-attention beside a prefix of music: this version runs either")
+    return music, bool(cross)
+
+
+def _chroma_frames(config: Any, seconds: float, sample_rate: int) -> int:
+    expect(config, "conditioners.self_wav.chroma_stem.n_chroma", (N_CHROMA,))
+    expect(config, "conditioners.self_wav.chroma_stem.radix2_exp", (14,))
+    expect(config, "conditioners.self_wav.chroma_stem.argmax", (True,))
+    return chroma_frames(seconds, sample_rate)
+
+
+def _style(config: Any) -> StyleConfig:
+    """The style network; its transformer is named by size, or by width, heads and layers ("tiny-64-8-2")."""
+    style = "conditioners.self_wav.style."
+    for name, only in (("model_name", "mert"), ("batch_norm", True), ("use_middle_of_segment", False)):
+        expect(config, style + name, (only,))
+    scale = str(look_up(config, style + "transformer_scale"))
+    own = re.fullmatch(r"[a-z]+-([0-9]{1,5})-([0-9]{1,3})-([0-9]{1,3})", scale)
+    if own is None and scale not in STYLE_SCALES:
+        raise UnsupportedError(f"the style transformer's scale is '{scale}'; this version runs {sorted(STYLE_SCALES)}")
+    dim, n_heads, n_layers = STYLE_SCALES[scale] if own is None else (int(number) for number in own.groups())
+    return style_config(
+        dim=dim,
+        n_heads=n_heads,
+        n_layers=n_layers,
+        n_codebooks=count(config, style + "n_q_out", 64),
+        card=count(config, style + "bins"),
+        ds_factor=count(config, style + "ds_factor", 1000),
+    )
 
 
 def lm_from_audiocraft(config: Any) -> ModelConfig:
@@ -50,20 +77,21 @@ def lm_from_audiocraft(config: Any) -> ModelConfig:
     expect(config, "transformer_lm.activation", ("gelu",))
     expect(config, "transformer_lm.positional_embedding", ("sin",))
     expect(config, "transformer_lm.norm_first", (True,))
-    melody, cross = _conditioners(config)
+    music, cross = _conditioners(config)
     seconds = number(config, "dataset.segment_duration", 1, 600)
     window_frames, stride_frames = window(seconds)
     sample_rate = int(expect(config, "sample_rate", (32000,)))
     return ModelConfig(
         lm=_language_model(config, cross),
         text_prefix=not cross,
-        chroma_frames=chroma_frames(seconds, sample_rate) if melody else 0,
+        chroma_frames=_chroma_frames(config, seconds, sample_rate) if music == CHROMA else 0,
         window_frames=window_frames,
         stride_frames=stride_frames,
         cfg_coef=float(number(config, "classifier_free_guidance.inference_coef", -1000, 1000)),
         sample_rate=sample_rate,
         channels=_channels(config),
         t5=str(look_up(config, "conditioners.description.t5.name")),
+        style=_style(config) if music == STYLE else None,
     )
 
 

@@ -4,8 +4,8 @@
     audiocraft  LM and conditioners from state_dict.bin, codec from compression_state_dict.bin
     transformers everything in one state dict: decoder, codec, text encoder
 
-Our groups:  lm.*  codec.*  text.* (T5 encoder)  project.text.*  project.melody.*  chroma.window; `None` =
-not used.
+Our groups:  lm.*  codec.*  text.* (T5 encoder)  project.{text,melody,style}.*  chroma.window  style.* (the style
+network)  hubert.* (its features); `None` = not used.
 """
 
 from __future__ import annotations
@@ -38,6 +38,27 @@ AUDIOCRAFT_LM: Table = (
     ("condition_provider.conditioners.self_wav.output_proj.weight", "project.melody.weight"),
     ("condition_provider.conditioners.self_wav.output_proj.bias", "project.melody.bias"),
     ("condition_provider.conditioners.self_wav.chroma.spec.window", "chroma.window"),
+)
+
+_WAV = "condition_provider.conditioners.self_wav."
+# a style model's own rows; they come before AUDIOCRAFT_LM, whose output_proj is the melody's
+AUDIOCRAFT_STYLE: Table = (
+    *((f"{_WAV}output_proj.{part}", f"project.style.{part}") for part in ("weight", "bias")),
+    *((f"{_WAV}embed.{part}", f"style.embed.{part}") for part in ("weight", "bias")),
+    *(
+        (f"{_WAV}transformer.layers.#.{name}", f"style.transformer.layers.#.{name}")
+        for name in (
+            "self_attn.in_proj_weight",
+            "self_attn.out_proj.weight",
+            "linear1.weight",
+            "linear2.weight",
+            *(f"{norm}.{part}" for norm in ("norm1", "norm2") for part in ("weight", "bias")),
+        )
+    ),
+    *((f"{_WAV}batch_norm.running_{name}", f"style.batch_norm.running_{name}") for name in ("mean", "var")),
+    (f"{_WAV}batch_norm.num_batches_tracked", None),
+    (f"{_WAV}rvq.vq.layers.#._codebook.embed", "style.tables.#"),
+    *((f"{_WAV}rvq.vq.layers.#._codebook.{name}", None) for name in ("embed_avg", "cluster_size", "inited")),
 )
 
 _LSTM = tuple(f"{part}_{way}_l#" for part in ("weight", "bias") for way in ("ih", "hh"))
