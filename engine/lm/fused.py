@@ -96,6 +96,7 @@ def embed(fused: FusedStep, tokens: Tensor) -> Tensor:
 def advance(model: LanguageModel, x: Tensor, state: LMState) -> Tensor:
     """Inputs [R, D] of one position, positions added, through all layers; logits [R, K, card].  [generate]"""
     fused, at = state.fused, state.length
+    assert fused is not None
     for index, part in enumerate(fused.layers):
         x = _layer(part, x, state, index, at)
     state.length = at + 1
@@ -109,9 +110,9 @@ def _layer(part: FusedLayer, x: Tensor, state: LMState, index: int, at: int) -> 
     heads, width = cache.shape[2], cache.shape[4]
     normed = F.layer_norm(x, (dim,), layer.norm1.weight, layer.norm1.bias)
     qkv = (normed @ part.qkv).view(rows, 3, heads, width)
-    cache[:, :, :, at] = qkv[:, 1:]
-    past = cache[:, :, :, : at + 1]
-    seen = F.scaled_dot_product_attention(qkv[:, 0].unsqueeze(2).to(cache.dtype), past[:, 0], past[:, 1])
+    cache[:, :, :, at] = qkv[:, 1:].transpose(0, 1)
+    keys, values = cache[:, :, :, : at + 1]
+    seen = F.scaled_dot_product_attention(qkv[:, 0].unsqueeze(2).to(cache.dtype), keys, values)
     x = torch.addmm(x, seen.reshape(rows, dim).to(x.dtype), part.out)
     x = cross(part, x, None if state.cross_kv is None else state.cross_kv[index])
     normed = F.layer_norm(x, (dim,), layer.norm2.weight, layer.norm2.bias)

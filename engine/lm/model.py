@@ -16,6 +16,7 @@ from engine.config import LMConfig
 from engine.lm import fused
 from engine.lm.conditions import Conditions
 from engine.lm.layers import DecoderLayer, attend, sinusoidal
+from engine.lm.onnx_step import OnnxStepper
 from engine.lm.state import LMState
 
 POSITIONS_AT_LEAST = 2048
@@ -37,6 +38,7 @@ class LanguageModel(nn.Module):
         self.config = config
         self._positions: Tensor | None = None
         self.cache_dtype: torch.dtype | None = None  # of keys and values; None = that of the weights
+        self.stepper: OnnxStepper | None = None  # takes the steps in place of the layers here (processors)
         self.emb = nn.ModuleList(nn.Embedding(config.card + 1, config.dim) for _ in range(config.n_codebooks))
         self.frame_proj = nn.Linear(config.frame_features, config.dim) if config.frame_features else None
         self.transformer = Transformer(config)
@@ -93,13 +95,28 @@ class LanguageModel(nn.Module):
         """An empty cache for `capacity_steps` audio steps and the prefix; cross keys computed once.  [generate]"""
         config, weight = self.config, self.out_norm.weight
         capacity = capacity_steps + conditions.prefix_steps
-        shape = (config.n_layers, rows, 2, config.n_heads, capacity, config.head_dim)
+        shape = (config.n_layers, 2, rows, config.n_heads, capacity, config.head_dim)
         cross = None
         if conditions.memory is not None and config.cross_attention:
             memory = conditions.memory
             cross = [layer.cross_attention.key_value(memory) for layer in self.layers if layer.cross_attention]
         cache = torch.zeros(shape, dtype=self.cache_dtype or weight.dtype, device=weight.device)
-        return LMState(cache, cross, fused.fuse(self, cross))
+        if self.stepper is None:
+            return LMState(cache, cross, fused.fuse(self, cross))
+        if cross is not None:
+            cross = [(keys.contiguous(), values.contiguous()) for keys, values in cross]
+        state = LMState(cache, cross, None)
+        state.bound = self.stepper.bind(state, conditions, capacity_steps)
+        return state
+
+    def known_inputs(self, conditions: Conditions, n_steps: int, rows: int) -> Tensor:
+        """What is added to the embeddings of every step [R, S, D]: position and frame features."""
+        weight = self.out_norm.weight
+        known = self.positions(conditions.prefix_steps, n_steps, weight).expand(rows, -1, -1).clone()
+        if self.frame_proj is not None and conditions.frames is not None:
+            frames = conditions.frames[:, :n_steps]
+            known[:, : frames.shape[1]] += self.frame_proj(frames)
+        return known
 
     @torch.inference_mode()
     def prefill(self, tokens: Tensor, conditions: Conditions, state: LMState) -> Tensor:
@@ -122,6 +139,11 @@ class LanguageModel(nn.Module):
         """One step: tokens [R, K], features of this step [R, F] or None; logits [R, K, card].  [generate]"""
         if state.length >= state.capacity:
             raise ValueError(f"cache holds {state.capacity} positions, {state.length + 1} needed")
+        if state.bound is not None:
+            logits = state.bound.run(tokens, state.step, state.length)
+            state.step, state.length = state.step + 1, state.length + 1
+            return logits.view(-1, self.config.n_codebooks, self.config.card)
+        assert state.fused is not None
         x = fused.embed(state.fused, tokens)
         if self.frame_proj is not None and frames is not None:
             x = x + self.frame_proj(frames)
@@ -138,7 +160,7 @@ class LanguageModel(nn.Module):
         mask = self._causal(count, start, x.device)
         for index, layer in enumerate(self.layers):
             q, k, v = layer.self_attn.query_key_value(layer.norm1(x))
-            keys, values = state.cache[index].unbind(dim=1)
+            keys, values = state.cache[index]
             keys[:, :, start:end], values[:, :, start:end] = k, v
             heads = F.scaled_dot_product_attention(
                 q.to(keys.dtype),

@@ -71,7 +71,7 @@ def _attend(qkv: Tensor, state: LMState, index: int) -> Tensor:
     cache, at = state.cache[index], state.length
     heads, width = cache.shape[2], cache.shape[4]
     split = qkv.view(state.rows, 3, heads, width)
-    cache[:, :, :, at] = split[:, 1:]
-    past = cache[:, :, :, : at + 1]
-    seen = F.scaled_dot_product_attention(split[:, 0].unsqueeze(2), past[:, 0], past[:, 1])
+    cache[:, :, :, at] = split[:, 1:].transpose(0, 1)
+    keys, values = cache[:, :, :, : at + 1]
+    seen = F.scaled_dot_product_attention(split[:, 0].unsqueeze(2), keys, values)
     return seen.reshape(state.rows, heads * width)

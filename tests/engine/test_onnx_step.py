@@ -1,0 +1,87 @@
+"""Steps on ONNX Runtime compute what the layers do: exactly with float32 weights, closely with 8-bit ones."""
+
+import numpy as np
+import pytest
+import torch
+
+from engine.config import LMConfig
+from engine.lm import Conditions, LanguageModel
+from engine.lm.onnx_graph import quantise
+from engine.lm.onnx_step import OnnxStepper
+
+ROWS, STEPS, PREFILLED = 3, 12, 4
+
+
+def model(cross: bool) -> LanguageModel:
+    torch.manual_seed(0)
+    features = 5 if cross else 0
+    config = LMConfig(dim=64, n_heads=4, n_layers=3, card=32, cross_attention=cross, frame_features=features)
+    return LanguageModel(config).eval()
+
+
+def conditions(cross: bool) -> Conditions:
+    if not cross:
+        return Conditions(prefix=torch.randn(ROWS, 5, 64))
+    return Conditions(memory=torch.randn(ROWS, 7, 64), frames=torch.randn(ROWS, 9, 5))
+
+
+def streamed(lm: LanguageModel, tokens: torch.Tensor, given: Conditions) -> torch.Tensor:
+    state = lm.init_state(ROWS, STEPS, given)
+    logits = [lm.prefill(tokens[..., :PREFILLED], given, state)]
+    for step in range(PREFILLED, STEPS):
+        frames = None if given.frames is None or step >= 9 else given.frames[:, step]
+        logits.append(lm.step(tokens[..., step], state, frames))
+    with pytest.raises(ValueError, match="cache holds"):
+        lm.step(tokens[..., 0], state)
+    return torch.stack(logits, dim=2)
+
+
+@pytest.mark.parametrize("cross", [True, False])
+@pytest.mark.parametrize(("bits", "tolerance"), [(None, 1e-5), (8, 0.03), (4, 0.4)])
+def test_steps_equal_the_layers(cross: bool, bits: int | None, tolerance: float) -> None:
+    lm, given = model(cross), conditions(cross)
+    tokens = torch.randint(0, 33, (ROWS, 4, STEPS))  # rows differ: each has its own
+    with torch.no_grad():
+        whole = lm(tokens, given)[:, :, PREFILLED - 1 :]
+    lm.stepper = OnnxStepper(lm, bits)
+    error = (streamed(lm, tokens, given) - whole).abs().max()
+    assert error < tolerance
+    assert bits is None or error > 1e-4, "these weights are not quantised"
+
+
+def test_memory_or_none_by_one_model() -> None:
+    """A cross-attention model without a memory leaves cross-attention out, as the layers do."""
+    lm, given = model(True), Conditions(frames=torch.randn(ROWS, 9, 5))
+    tokens = torch.randint(0, 33, (ROWS, 4, STEPS))
+    with torch.no_grad():
+        whole = lm(tokens, given)[:, :, PREFILLED - 1 :]
+    lm.stepper = OnnxStepper(lm, None)
+    torch.testing.assert_close(streamed(lm, tokens, given), whole, atol=1e-5, rtol=0)
+    streamed(lm, tokens, conditions(True))
+
+
+def test_states_do_not_disturb_each_other() -> None:
+    lm, given = model(True), conditions(True)
+    lm.stepper = OnnxStepper(lm, 8)
+    tokens = torch.randint(0, 33, (ROWS, 4, STEPS))
+    alone = streamed(lm, tokens, given)
+    one, two = (lm.init_state(ROWS, STEPS, given) for _ in range(2))
+    lm.prefill(tokens[..., :PREFILLED], given, one)
+    lm.prefill(tokens[..., 1 : PREFILLED + 1], given, two)
+    for step in range(PREFILLED, STEPS):
+        kept = lm.step(tokens[..., step], one)
+        lm.step(tokens[..., STEPS - step], two)
+        assert torch.equal(kept, alone[:, :, step - PREFILLED + 1])
+
+
+@pytest.mark.parametrize(("bits", "block"), [(8, 64), (4, 32)])
+def test_quantised_weights_are_near(bits: int, block: int) -> None:
+    weight = np.random.default_rng(0).standard_normal((6, 128)).astype(np.float32)
+    weight[0] = 0.0
+    codes, scales = quantise(weight, bits, block)
+    assert codes.shape == (6, 128 // block, block * bits // 8)
+    if bits == 4:
+        codes = np.stack([codes & 15, codes >> 4], axis=-1).reshape(6, -1, block)
+    back = (codes.astype(np.float32) - 2 ** (bits - 1)) * scales.reshape(6, -1, 1)
+    assert np.abs(back.reshape(weight.shape) - weight).max() <= scales.max() / 2 + 1e-6
+    assert not back[0].any()
