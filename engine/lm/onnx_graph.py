@@ -68,7 +68,7 @@ class _Builder:
         """Add a node; the name of its first output."""
         from onnx import helper
 
-        self.nodes.append(helper.make_node(kind, list(inputs), list(outputs), domain=domain, **more))
+        self.nodes.append(helper.make_node(kind, list(inputs), list(outputs), domain=domain, **attributes))
         return outputs[0]
 
     def constant(self, name: str, value: NDArray[Any]) -> str:
@@ -174,10 +174,7 @@ def _serialise(builder: _Builder, n_layers: int, n_heads: int, head_dim: int, cr
     from onnx import TensorProto, helper, numpy_helper
 
     info: Callable[..., Any] = helper.make_tensor_value_info
-    dim, kinds = (
-        n_heads * head_dim,
-        {"float32": TensorProto.FLOAT, "uint8": TensorProto.UINT8, "int64": TensorProto.INT64},
-    )
+    kinds = {"float32": TensorProto.FLOAT, "uint8": TensorProto.UINT8, "int64": TensorProto.INT64}
     inputs = [
         info("tokens", TensorProto.INT64, ["rows", 1, "codebooks"]),
         info("added", TensorProto.FLOAT, ["rows", 1, n_heads * head_dim]),
