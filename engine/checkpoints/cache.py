@@ -2,18 +2,24 @@
 
     <cache>/checkpoints/<sha256>.v1.safetensors     converted file; its metadata repeats the SHA-256
     <cache>/checkpoints/<sha256>.v1.json            source name, source_sha256, sha256 of the converted file
+    <cache>/checkpoints/sources/<path's hash>.json  size, times and SHA-256 of an original, so that it is hashed once
 
-A changed original has another hash, so it is converted anew, and so is a converted file that changed.
+A changed original has another hash, so it is converted anew, and so is a converted file that changed: that one is
+hashed at every loading.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import platformdirs
@@ -24,6 +30,8 @@ from engine.errors import CheckpointError
 VERSION = "v1"
 SECONDS_PER_GIGABYTE = 60
 BASE_SECONDS = 60
+POLL_SECONDS = 0.1
+Report = Callable[[str, float, float], None]
 _ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -33,22 +41,39 @@ def default_cache_dir() -> Path:
     return (Path(chosen) if chosen else Path(platformdirs.user_cache_dir("segue"))) / "checkpoints"
 
 
-def converted(source: Path, cache_dir: Path | None = None) -> Path:
+def converted(source: Path, cache_dir: Path | None = None, report: Report | None = None) -> Path:
     """The safetensors file that stands for a pickled checkpoint; converts it when the cache has none.
 
-    Raises CheckpointError when the file cannot be read or holds what it must not.  [main]
+    `report("converting", done, total)` in bytes.  Raises CheckpointError when the file cannot be read, holds what
+    it must not, or the disk has no room.  [main]
     """
     folder = cache_dir or default_cache_dir()
     try:
-        with source.open("rb") as file:
-            sha256 = sha256_of(file)
+        sha256 = _source_sha256(source, folder)
+        target = folder / f"{sha256}.{VERSION}.safetensors"
+        if not _is_whole(target, sha256):
+            folder.mkdir(parents=True, exist_ok=True)
+            _convert(source, target, sha256, report or (lambda stage, done, total: None))
     except OSError as fault:
-        raise CheckpointError(f"cannot read {source}: {fault.strerror}") from fault
-    target = folder / f"{sha256}.{VERSION}.safetensors"
-    if not _is_whole(target, sha256):
-        folder.mkdir(parents=True, exist_ok=True)
-        _convert(source, target, sha256)
+        raise CheckpointError(f"cannot read {source}: {fault.strerror or fault}") from fault
     return target
+
+
+def _source_sha256(source: Path, folder: Path) -> str:
+    """SHA-256 of the original, from the note of an earlier time when nothing about the file changed since."""
+    stat = source.stat()
+    told = [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
+    note = folder / "sources" / f"{hashlib.sha256(os.fsencode(source.absolute())).hexdigest()[:32]}.json"
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        known = json.loads(note.read_text())
+        if known["stat"] == told and len(known["sha256"]) == 64 and known["sha256"].isalnum():
+            return str(known["sha256"])
+    with source.open("rb") as file:
+        sha256 = sha256_of(file)
+    with contextlib.suppress(OSError):
+        note.parent.mkdir(parents=True, exist_ok=True)
+        note.write_text(json.dumps({"stat": told, "sha256": sha256}))
+    return sha256
 
 
 def _is_whole(target: Path, sha256: str) -> bool:
@@ -60,13 +85,18 @@ def _is_whole(target: Path, sha256: str) -> bool:
         return False
 
 
-def _convert(source: Path, target: Path, sha256: str) -> None:
+def _convert(source: Path, target: Path, sha256: str, report: Report) -> None:
     """Run the child, then move its file and the note beside it into place, each in one step."""
+    need, free = source.stat().st_size, shutil.disk_usage(target.parent).free
+    if free < need:
+        raise CheckpointError(
+            f"converting {source} needs {need / 1e9:.1f} GB in {target.parent}, which has {free / 1e9:.1f} GB left"
+        )
     handle, name = tempfile.mkstemp(dir=target.parent, prefix="part-", suffix=".safetensors")
     os.close(handle)
     part = Path(name)
     try:
-        if _run_child(source, part) != sha256:
+        if _run_child(source, part, report) != sha256:
             raise CheckpointError(f"{source} changed while it was read")
         with part.open("rb") as file:
             note = {"source": source.name, "source_sha256": sha256, "sha256": sha256_of(file)}
@@ -78,26 +108,40 @@ def _convert(source: Path, target: Path, sha256: str) -> None:
             part.unlink()
 
 
-def _run_child(source: Path, part: Path) -> str:
+def _run_child(source: Path, part: Path, report: Report) -> str:
+    """SHA-256 of what the child read; CheckpointError with its reason when it did not get through."""
     command = [sys.executable, "-m", "engine.checkpoints.convert", str(source.resolve()), str(part.resolve())]
-    seconds = BASE_SECONDS + SECONDS_PER_GIGABYTE * source.stat().st_size / 1e9
+    size = source.stat().st_size
+    seconds = BASE_SECONDS + SECONDS_PER_GIGABYTE * size / 1e9
     environment = {key: os.environ[key] for key in ("PATH", "SYSTEMROOT", "TMPDIR") if key in os.environ}
     environment["OPENBLAS_NUM_THREADS"] = "1"
+    child = subprocess.Popen(  # noqa: S603 - our own module, no shell
+        command, cwd=_ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
     try:
-        child = subprocess.run(  # noqa: S603 - our own module, no shell
-            command, cwd=_ROOT, env=environment, capture_output=True, timeout=seconds, check=False
-        )
-    except subprocess.TimeoutExpired as fault:
+        out = _wait(child, seconds, lambda: report("converting", min(part.stat().st_size, size), size))
+    except TimeoutError as fault:
         raise CheckpointError(f"{source}: reading took longer than {seconds:.0f} s and was ended") from fault
-    lines = child.stdout.decode(errors="replace").splitlines()
+    finally:
+        if child.poll() is None:
+            child.kill()
+            child.wait()
+    lines = out.decode(errors="replace").splitlines()
     try:
         answer = json.loads(lines[-1]) if lines else {}
     except ValueError:
         answer = {}
     if "sha256" in answer:
         return str(answer["sha256"])
-    reason = (
-        answer.get("error")
-        or f"the reading process ended with {child.returncode} (limits on memory and time?)"
-    )
-    raise CheckpointError(f"{source}: {reason}")
+    ended = f"the reading process ended with {child.returncode} (limits on memory and time?)"
+    raise CheckpointError(f"{source}: {answer.get('error') or ended}")
+
+
+def _wait(child: subprocess.Popen[bytes], seconds: float, look: Callable[[], None]) -> bytes:
+    """What the child printed, looking now and then; TimeoutError when it is not done in `seconds`."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return child.communicate(timeout=POLL_SECONDS)[0]
+        look()
+    raise TimeoutError

@@ -13,7 +13,7 @@ import json
 import sys
 from io import BufferedReader
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import yaml
 
@@ -24,7 +24,7 @@ from engine.errors import CheckpointError
 STATE = "best_state"
 CONFIG = "xp.cfg"
 MAX_CONFIG_BYTES = 1 << 20
-MEMORY_BYTES = 4 << 30
+MEMORY_BYTES = 2 << 30
 CPU_SECONDS = 1200
 
 
@@ -69,7 +69,9 @@ def _configuration(value: Any) -> Any:
 
 
 def describe(value: dict[str, Any]) -> tuple[dict[str, TensorEntry], dict[str, Any]]:
-    """Tensors of `best_state`, and everything else as plain data.  [any]"""
+    """Tensors of `best_state`, and everything else as plain data; or a dict of tensors as it is.  [any]"""
+    if value and all(isinstance(item, TensorEntry) for item in value.values()):
+        return dict(tensors_of(value)), {}
     state = value.get(STATE, {})
     if not isinstance(state, dict):
         raise CheckpointError(f"'{STATE}' is a {type(state).__name__}, must be a dict of tensors")
@@ -79,7 +81,7 @@ def describe(value: dict[str, Any]) -> tuple[dict[str, TensorEntry], dict[str, A
         other[CONFIG] = _configuration(value[CONFIG])
     if not state and "pretrained" not in other:
         raise CheckpointError(
-            f"the file has neither '{STATE}' nor 'pretrained'; is it an audiocraft checkpoint?"
+            f"the file has neither '{STATE}' nor 'pretrained', and is not a dict of tensors; is it a checkpoint?"
         )
     return dict(tensors_of(state)), other
 
@@ -107,9 +109,17 @@ def convert(source: Path, target: Path) -> str:
         tensors, other = describe(archive.value())
         with target.open("wb") as out:
             out.write(header_of(tensors, other, sha256))
-            for tensor in tensors.values():
-                out.write(archive.raw(tensor))
+            for name, tensor in tensors.items():
+                _write(out, archive, name, tensor)
     return sha256
+
+
+def _write(out: BinaryIO, archive: TorchZip, name: str, tensor: TensorEntry) -> None:
+    try:
+        for piece in archive.pieces(tensor):
+            out.write(piece)
+    except CheckpointError as fault:
+        raise CheckpointError(f"tensor '{name[:200]}': {fault}") from fault
 
 
 def main(arguments: list[str]) -> int:

@@ -20,7 +20,9 @@ from engine.errors import CheckpointError
 MAX_ENTRIES = 20_000
 MAX_TENSORS = 20_000
 MAX_PICKLE_BYTES = 32 << 20
-MAX_STORAGE_BYTES = 1 << 30
+MAX_STORAGE_BYTES = 1 << 29  # of a storage of which a tensor is only a part
+PIECE_BYTES = 4 << 20
+_DAMAGE = (zipfile.BadZipFile, EOFError, OSError, ValueError, RuntimeError, NotImplementedError)
 
 
 class TorchZip:
@@ -63,14 +65,7 @@ class TorchZip:
             raise CheckpointError(f"'{name}' has {info.file_size} bytes, the limit is {limit}")
         try:
             return self.archive.read(info)
-        except (
-            zipfile.BadZipFile,
-            EOFError,
-            OSError,
-            ValueError,
-            RuntimeError,
-            NotImplementedError,
-        ) as fault:
+        except _DAMAGE as fault:
             raise CheckpointError(f"'{name}' in the archive is damaged: {fault}") from fault
 
     def value(self) -> dict[str, Any]:
@@ -83,20 +78,55 @@ class TorchZip:
             raise CheckpointError(f"the file holds a {type(value).__name__}, must be a dict")
         return value
 
-    def raw(self, tensor: TensorEntry) -> bytes:
-        """The tensor's elements in row-major order, little-endian.  [any]"""
+    def pieces(self, tensor: TensorEntry) -> Iterator[bytes]:
+        """The tensor's elements in row-major order, little-endian, piece by piece.
+
+        A tensor that is its whole storage is never held at once.  CheckpointError when the storage has another
+        size or is damaged, which may show only after some pieces.  [any]
+        """
         storage = tensor.storage
         item = ITEM_BYTES[storage.dtype]
-        data = self._read(f"{self.prefix}data/{storage.key}", MAX_STORAGE_BYTES)
-        if len(data) != storage.count * item:
-            raise CheckpointError(
-                f"storage {storage.key} has {len(data)} bytes, must have {storage.count * item}"
-            )
-        flat = np.frombuffer(data, dtype=f"<u{item}")[tensor.offset :]
+        name, size = f"{self.prefix}data/{storage.key}", storage.count * item
+        info = self.entries.get(name)
+        if info is None:
+            raise CheckpointError(f"the archive has no '{name}'")
+        if info.file_size != size:
+            raise CheckpointError(f"storage {storage.key} has {info.file_size} bytes, must have {size}")
         if 0 in tensor.shape:
-            return b""
+            return
+        if _is_whole(tensor):
+            yield from self._stream(info)
+            return
+        flat = np.frombuffer(self._read(name, MAX_STORAGE_BYTES), dtype=f"<u{item}")[tensor.offset :]
         strides = [stride * item for stride in tensor.strides]
-        return np.lib.stride_tricks.as_strided(flat, tensor.shape, strides).tobytes()
+        yield np.lib.stride_tricks.as_strided(flat, tensor.shape, strides).tobytes()
+
+    def _stream(self, info: zipfile.ZipInfo) -> Iterator[bytes]:
+        """An entry's bytes; the checksum is compared at its end."""
+        left = info.file_size
+        try:
+            with self.archive.open(info) as file:
+                while piece := file.read(PIECE_BYTES):
+                    left -= len(piece)
+                    yield piece
+        except _DAMAGE as fault:
+            raise CheckpointError(f"'{info.filename}' in the archive is damaged: {fault}") from fault
+        if left:
+            raise CheckpointError(f"'{info.filename}' in the archive is damaged: {left} bytes are missing")
+
+    def raw(self, tensor: TensorEntry) -> bytes:
+        """All of `pieces` as one.  [any]"""
+        return b"".join(self.pieces(tensor))
+
+
+def _is_whole(tensor: TensorEntry) -> bool:
+    """Whether a tensor is all of its storage, row by row."""
+    expected = 1
+    for size, stride in zip(reversed(tensor.shape), reversed(tensor.strides), strict=True):
+        if size != 1 and stride != expected:
+            return False
+        expected *= size
+    return tensor.offset == 0 and expected == tensor.storage.count
 
 
 def tensors_of(value: dict[str, Any]) -> Iterator[tuple[str, TensorEntry]]:

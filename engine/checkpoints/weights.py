@@ -1,88 +1,78 @@
-"""State dicts: safetensors files read with care, names put on ours, modules filled strictly."""
+"""State dicts: stored names put on ours, modules filled strictly, each tensor moved and converted once."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from engine.checkpoints.names import Names
 from engine.errors import CheckpointError
 
-MAX_HEADER_BYTES = 16 << 20
-MAX_TENSORS = 20_000
-MAX_JSON_BYTES = 16 << 20
+
+@dataclass(frozen=True)
+class Joined:
+    """Tensors of one shape that stand one below the other in ours; copied only when they are placed.  [any]"""
+
+    parts: tuple[Tensor, ...]
+
+    @property
+    def shape(self) -> torch.Size:
+        """Rows of all parts together; the other sizes as they are."""
+        return torch.Size([sum(len(part) for part in self.parts), *self.parts[0].shape[1:]])
+
+    def is_floating_point(self) -> bool:
+        """As a tensor's."""
+        return all(part.is_floating_point() for part in self.parts)
+
+    def to(self, device: torch.device | None, dtype: torch.dtype) -> Tensor:
+        """One tensor on `device`, each part copied once."""
+        whole = torch.empty(self.shape, dtype=dtype, device=device or self.parts[0].device)
+        at = 0
+        for part in self.parts:
+            whole[at : at + len(part)].copy_(part)
+            at += len(part)
+        return whole
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object from a small file, or CheckpointError.  [any]"""
-    try:
-        if path.stat().st_size > MAX_JSON_BYTES:
-            raise CheckpointError(f"{path} has {path.stat().st_size} bytes, the limit is {MAX_JSON_BYTES}")
-        value = json.loads(path.read_bytes())
-    except OSError as fault:
-        raise CheckpointError(f"cannot read {path}: {fault.strerror}") from fault
-    except (ValueError, RecursionError) as fault:
-        raise CheckpointError(f"{path} is not JSON: {fault}") from fault
-    if not isinstance(value, dict):
-        raise CheckpointError(f"{path} holds a {type(value).__name__}, must be an object")
-    return value
+Stored = Tensor | Joined
 
 
-def _check_header(path: Path) -> None:
-    """Bound what the header may hold, before the library reads it."""
-    try:
-        size = path.stat().st_size
-        with path.open("rb") as file:
-            length = int.from_bytes(file.read(8), "little")
-            if size < 8 or not 2 <= length <= min(MAX_HEADER_BYTES, size - 8):
-                raise CheckpointError(f"{path}: a safetensors header of {length} bytes in a file of {size}")
-            entries = json.loads(file.read(length))
-    except OSError as fault:
-        raise CheckpointError(f"cannot read {path}: {fault.strerror}") from fault
-    except (ValueError, RecursionError) as fault:
-        raise CheckpointError(f"{path}: the safetensors header is not JSON: {fault}") from fault
-    if not isinstance(entries, dict) or len(entries) > MAX_TENSORS:
-        raise CheckpointError(f"{path}: {len(entries)} tensors in the header, the limit is {MAX_TENSORS}")
+def _float32(name: str) -> torch.dtype:
+    return torch.float32
 
 
-def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """All tensors of one file, and its metadata. Raises CheckpointError for a damaged file.  [any]"""
-    _check_header(path)
-    try:
-        with safe_open(path, framework="pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
-    except (SafetensorError, OSError, ValueError, KeyError, RuntimeError) as fault:
-        raise CheckpointError(f"{path} is damaged or cut short: {fault}") from fault
+def _nothing(n_bytes: int) -> None:
+    return None
 
 
-def read_folder(folder: Path) -> dict[str, Tensor]:
-    """Tensors of model.safetensors, or of all shards of its index, none missing or left over.  [any]"""
-    single, index = folder / "model.safetensors", folder / "model.safetensors.index.json"
-    if single.exists() or not index.exists():
-        return read_safetensors(single)[0]
-    where = read_json(index).get("weight_map")
-    if not isinstance(where, dict) or not all(isinstance(name, str) for name in where.values()):
-        raise CheckpointError(f"{index} has no 'weight_map' from tensor to file name")
-    tensors: dict[str, Tensor] = {}
-    for name in sorted(set(where.values())):
-        if Path(name).name != name or not name.endswith(".safetensors"):
-            raise CheckpointError(f"{index} names the file '{name}', must be a safetensors file beside it")
-        shard = read_safetensors(folder / name)[0]
-        strange = [tensor for tensor in shard if where.get(tensor) != name]
-        _refuse(folder / name, left_over=strange)
-        tensors.update(shard)
-    _refuse(index, missing=[tensor for tensor in where if tensor not in tensors])
-    return tensors
+@dataclass(frozen=True)
+class Place:
+    """Where tensors go: device (None: where they are), type by our name, and who hears how many bytes were placed."""
+
+    device: torch.device | None = None
+    dtype_of: Callable[[str], torch.dtype] = _float32
+    placed: Callable[[int], None] = _nothing
+
+    def put(self, name: str, tensor: Stored) -> Tensor:
+        """The tensor in its place; the same one when nothing changes.  [any]"""
+        dtype = self.dtype_of(name)
+        if isinstance(tensor, Joined):
+            put = tensor.to(self.device, dtype)
+        else:
+            put = tensor.to(device=self.device, dtype=dtype)
+        self.placed(put.nbytes)
+        return put
 
 
-def _refuse(where: Path | str, **faults: Iterable[str]) -> None:
-    """Raise CheckpointError when any list has entries, naming the first few."""
+ANYWHERE = Place()
+
+
+def refuse(where: Path | str, **faults: Iterable[str]) -> None:
+    """Raise CheckpointError when any list has entries, naming the first few.  [any]"""
     parts = []
     for fault, names in faults.items():
         found = sorted(names)
@@ -93,7 +83,7 @@ def _refuse(where: Path | str, **faults: Iterable[str]) -> None:
         raise CheckpointError(f"{where}: tensors " + "; ".join(parts))
 
 
-def translate(stored: Mapping[str, Tensor], names: Names, where: Path | str) -> dict[str, Tensor]:
+def translate(stored: Mapping[str, Tensor], names: Names, where: Path | str) -> dict[str, Stored]:
     """Stored tensors under our names: known but unused ones dropped, tied ones checked, parts put together.
 
     Raises CheckpointError for unknown names and for two tensors of one name that differ.  [any]
@@ -111,7 +101,7 @@ def translate(stored: Mapping[str, Tensor], names: Names, where: Path | str) -> 
         if target in ours and not _same(ours[target], tensor):
             raise CheckpointError(f"{where}: '{name}' and another tensor both mean '{target}' and differ")
         ours[target] = tensor
-    _refuse(where, left_over=unknown)
+    refuse(where, left_over=unknown)
     return _put_together(ours, where)
 
 
@@ -119,13 +109,13 @@ def _same(a: Tensor, b: Tensor) -> bool:
     return a.shape == b.shape and (a.is_meta or torch.equal(a, b))
 
 
-def _put_together(parts: dict[str, Tensor], where: Path | str) -> dict[str, Tensor]:
+def _put_together(parts: dict[str, Tensor], where: Path | str) -> dict[str, Stored]:
     """Fold weight norm, stack codebook tables, join q, k and v."""
-    whole: dict[str, Tensor] = {}
+    whole: dict[str, Stored] = {}
     groups: dict[str, dict[str, Tensor]] = {}
     for name, tensor in parts.items():
         stem, _, last = name.rpartition(".")
-        grouped = stem.endswith((".weight", ".in_proj_weight")) or stem == "codec.quantizer.tables"
+        grouped = stem.endswith((".weight", ".in_proj_weight", ".tables"))
         if grouped:
             groups.setdefault(stem, {})[last] = tensor
         else:
@@ -138,28 +128,29 @@ def _put_together(parts: dict[str, Tensor], where: Path | str) -> dict[str, Tens
     return whole
 
 
-def _join(group: dict[str, Tensor]) -> Tensor:
+def _join(group: dict[str, Tensor]) -> Stored:
     if set(group) == {"g", "v"}:
         g, v = group["g"].float(), group["v"].float()
         if g.shape != (v.shape[0],) + (1,) * (v.dim() - 1):
             raise RuntimeError("weight norm's g has another shape")
         return v * (g / v.flatten(1).norm(dim=1).view_as(g))
     if set(group) == {"q", "k", "v"}:
-        if len({tensor.shape for tensor in group.values()}) != 1:
+        if len({tensor.shape for tensor in group.values()}) != 1 or group["q"].dim() != 2:
             raise RuntimeError("q, k and v differ in shape")
-        return torch.cat([group["q"], group["k"], group["v"]])
+        return Joined((group["q"], group["k"], group["v"]))
     return torch.stack([group[str(number)] for number in range(len(group))])
 
 
-def part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+def part(tensors: Mapping[str, Stored], prefix: str) -> dict[str, Stored]:
     """The tensors whose names begin with `prefix`, without it.  [any]"""
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
-def fill(module: nn.Module, tensors: Mapping[str, Tensor], where: Path | str) -> None:
-    """Put tensors into a module (made on the meta device), as float32: every one, each of the right shape.
+def fill(module: nn.Module, tensors: Mapping[str, Stored], where: Path | str, place: Place = ANYWHERE) -> None:
+    """Put tensors into a module (made on the meta device): every one, each of the right shape, float32 by default.
 
-    Raises CheckpointError that names what is missing, left over or of another shape.  [any]
+    A tensor that needs neither another type nor another device is not copied: the module then uses the mapped
+    file.  Raises CheckpointError that names what is missing, left over or of another shape.  [any]
     """
     wanted = module.state_dict()
     wrong = [
@@ -168,9 +159,9 @@ def fill(module: nn.Module, tensors: Mapping[str, Tensor], where: Path | str) ->
         if name in tensors and tensors[name].shape != tensor.shape
     ]
     missing = [name for name in wanted if name not in tensors]
-    _refuse(where, missing=missing, left_over=set(tensors) - set(wanted), of_another_shape=wrong)
+    refuse(where, missing=missing, left_over=set(tensors) - set(wanted), of_another_shape=wrong)
     kinds = [name for name in wanted if not tensors[name].is_floating_point()]
-    _refuse(where, that_are_not_numbers_with_a_point=kinds)
-    module.load_state_dict({name: tensors[name].float() for name in wanted}, strict=True, assign=True)
+    refuse(where, that_are_not_numbers_with_a_point=kinds)
+    module.load_state_dict({name: place.put(name, tensors[name]) for name in wanted}, strict=True, assign=True)
     module.requires_grad_(False)
     module.eval()

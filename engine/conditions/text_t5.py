@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -154,15 +155,58 @@ def _sentencepiece(path: Path) -> Tokenize:
     return lambda text: [*processor.encode(text), EOS]
 
 
+class TextEncoder(Protocol):
+    """What turns one text into vectors, before the projection."""
+
+    def __call__(self, text: str, device: torch.device) -> Tensor:
+        """A text that is not empty to [1, L, D] on `device`.  [generate]"""
+        ...
+
+
+class T5Texts:
+    """Texts through a tokenizer and a T5 encoder."""
+
+    def __init__(self, encoder: T5Encoder, tokenize: Tokenize) -> None:
+        self.encoder = encoder
+        self.tokenize = tokenize
+
+    def __call__(self, text: str, device: torch.device) -> Tensor:
+        """See `TextEncoder`.  UnsupportedError for a text of more than 1024 tokens.  [generate]"""
+        ids = self.tokenize(text)
+        vocabulary = self.encoder.config.vocabulary
+        if len(ids) > MAX_TOKENS:
+            raise UnsupportedError(f"the text has {len(ids)} tokens, the limit is {MAX_TOKENS}")
+        if max(ids, default=0) >= vocabulary:
+            raise CheckpointError(f"the tokenizer gives id {max(ids)}, the text encoder knows {vocabulary}: not a pair")
+        return self.encoder(torch.tensor([ids], device=device))
+
+
+TextStandIn = Callable[[list[str]], Tensor]
+
+
+class StandInTexts:
+    """A caller's function in place of T5: a list of one text to [1, L, D], D as the projection was trained on."""
+
+    def __init__(self, stand_in: TextStandIn, dim: int) -> None:
+        self.stand_in = stand_in
+        self.dim = dim
+
+    def __call__(self, text: str, device: torch.device) -> Tensor:
+        """See `TextEncoder`.  ValueError when the function returns another shape.  [generate]"""
+        vectors = self.stand_in([text])
+        if vectors.dim() != 3 or vectors.shape[0] != 1 or vectors.shape[1] < 1 or vectors.shape[2] != self.dim:
+            raise ValueError(f"the given t5 returned {list(vectors.shape)}, must be [1, tokens, {self.dim}]")
+        return vectors.to(device=device, dtype=torch.float32)
+
+
 class TextConditioner:
     """Texts to projected vectors, padded with zero vectors, which the language model does attend to.
 
     Empty and None are all zeros. Texts met lately are kept.
     """
 
-    def __init__(self, encoder: T5Encoder, tokenize: Tokenize, projection: nn.Linear) -> None:
-        self.encoder = encoder
-        self.tokenize = tokenize
+    def __init__(self, encode: TextEncoder, projection: nn.Linear) -> None:
+        self.encode = encode
         self.projection = projection
         self._known: OrderedDict[str, Tensor] = OrderedDict()
 
@@ -170,7 +214,7 @@ class TextConditioner:
     def __call__(self, texts: Sequence[str | None]) -> Tensor:
         """Texts to [N, L, D], L the longest in tokens, 1 when all are empty.
 
-        Raises UnsupportedError for a text of more than 1024 tokens.  [generate]
+        Raises UnsupportedError for a text that is too long.  [generate]
         """
         rows = [
             self._vectors(text) if text else self.projection.bias.new_zeros(1, len(self.projection.bias))
@@ -184,14 +228,7 @@ class TextConditioner:
         if text in self._known:
             self._known.move_to_end(text)
             return self._known[text]
-        ids = self.tokenize(text)
-        vocabulary = self.encoder.config.vocabulary
-        if len(ids) > MAX_TOKENS:
-            raise UnsupportedError(f"the text has {len(ids)} tokens, the limit is {MAX_TOKENS}")
-        if max(ids, default=0) >= vocabulary:
-            raise CheckpointError(f"the tokenizer gives id {max(ids)}, the text encoder knows {vocabulary}: not a pair")
-        device = self.projection.weight.device
-        row = self.projection(self.encoder(torch.tensor([ids], device=device)))[0]
+        row = self.projection(self.encode(text, self.projection.weight.device))[0]
         self._known[text] = row
         if len(self._known) > CACHED_TEXTS:
             self._known.popitem(last=False)

@@ -10,9 +10,10 @@ import pytest
 import torch
 
 from engine.checkpoints import names
+from engine.checkpoints.build import assemble
 from engine.checkpoints.config import ModelConfig
-from engine.checkpoints.load import Stored, assemble
 from engine.checkpoints.names import Names
+from engine.checkpoints.read import Stored
 from engine.checkpoints.weights import fill, part, translate
 from engine.codec.encodec import Encodec, EncodecConfig
 from engine.conditions.chroma import WINDOW_SAMPLES

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from engine.conditions.text_t5 import TextConditioner, load_tokenizer
+from engine.conditions.text_t5 import T5Texts, TextConditioner, load_tokenizer
 from engine.errors import CheckpointError, UnsupportedError
 
 
@@ -23,8 +23,8 @@ def conditioner(golden, golden_models, data) -> TextConditioner:
     with torch.no_grad():
         projection.weight.copy_(torch.from_numpy(data["proj_w"]))
         projection.bias.copy_(torch.from_numpy(data["proj_b"]))
-    encoder = golden_models["audiocraft/text"].conditioner.text.encoder
-    return TextConditioner(encoder, load_tokenizer(golden / "t5_tiny"), projection)
+    encoder = golden_models["audiocraft/text"].conditioner.text.encode.encoder
+    return TextConditioner(T5Texts(encoder, load_tokenizer(golden / "t5_tiny")), projection)
 
 
 def texts_of(data) -> list[str | None]:

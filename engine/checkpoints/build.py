@@ -1,0 +1,174 @@
+"""Modules of what was read: made without memory, each tensor put in its place once, then a `LoadedModel`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from engine.checkpoints.config import N_CHROMA
+from engine.checkpoints.opened import Opened
+from engine.checkpoints.read import Plugs, Stored
+from engine.checkpoints.weights import Place, fill, part
+from engine.checkpoints.weights import Stored as StoredTensor
+from engine.codec.encodec import Encodec
+from engine.codec.stereo import StereoCodec
+from engine.conditions.chroma import Chroma
+from engine.conditions.melody import MelodyConditioner
+from engine.conditions.musicgen import MusicGenConditioner
+from engine.conditions.text_t5 import StandInTexts, T5Encoder, T5Texts, TextConditioner, load_tokenizer
+from engine.errors import CheckpointError
+from engine.lm import LanguageModel
+from engine.lm.precision import place_dtype
+from engine.model import LoadedModel
+
+
+@dataclass(frozen=True)
+class Modules:
+    """The parts of a model that have weights; None where a model has none.  [any]"""
+
+    lm: LanguageModel
+    codec: Encodec
+    text: T5Encoder | None
+    project_text: nn.Linear
+    project_melody: nn.Linear | None
+    chroma: Chroma | None
+
+    def groups(self) -> dict[str, nn.Module]:
+        """Each part by the prefix that its tensors have.  [any]"""
+        groups: dict[str, nn.Module | None] = {
+            "lm": self.lm,
+            "codec": self.codec,
+            "text": self.text,
+            "project.text": self.project_text,
+            "project.melody": self.project_melody,
+            "chroma": self.chroma,
+        }
+        return {name: module for name, module in groups.items() if module is not None}
+
+
+def build(
+    stored: Stored, folder: Path, device: torch.device, dtype: torch.dtype, plugs: Plugs, opened: Opened
+) -> LoadedModel:
+    """A hot model of what was read, the language model's matrices in `dtype`.  [main]"""
+    modules = assemble(stored, folder, device, dtype, opened)
+    for module in modules.groups().values():
+        module.to(device)  # what is computed, not stored
+    if dtype != torch.float32:
+        modules.lm.cache_dtype = dtype
+    model = stored.model
+    return LoadedModel(
+        name=folder.name,
+        lm=modules.lm,
+        codec=modules.codec if model.channels == 1 else StereoCodec(modules.codec),
+        conditioner=_conditioner(stored, modules, plugs),
+        window_frames=model.window_frames,
+        stride_frames=model.stride_frames,
+        cfg_coef=model.cfg_coef,
+    )
+
+
+def assemble(
+    stored: Stored,
+    where: Path | str,
+    device: torch.device | None = None,
+    dtype: torch.dtype = torch.float32,
+    opened: Opened | None = None,
+) -> Modules:
+    """Modules with each tensor in its place, none missing and none left over, or CheckpointError.  [main]"""
+    modules = skeleton(stored)
+    groups = modules.groups()
+    left = [name for name in stored.tensors if not name.startswith(tuple(f"{known}." for known in groups))]
+    if left:
+        raise CheckpointError(
+            f"{where}: tensors that this kind of model does not have: {', '.join(sorted(left)[:4])}"
+        )
+    placed = _counter(stored, device, dtype, opened)
+    for name, module in groups.items():
+        place = Place(device, place_dtype(dtype), placed) if name == "lm" else Place(device, placed=placed)
+        fill(module, part(stored.tensors, f"{name}."), f"{where} ({name})", place)
+    if opened is not None:
+        opened.release()
+    return modules
+
+
+def _counter(
+    stored: Stored, device: torch.device | None, dtype: torch.dtype, opened: Opened | None
+) -> Callable[[int], None]:
+    """Hears how many bytes were placed: tells the progress and gives pages back that were copied."""
+    if opened is None:
+        return lambda n_bytes: None
+    stage = "moving" if device is not None and device.type != "cpu" else "reading"
+    total = float(sum(weight_bytes(stored.tensors, dtype).values()))
+    done = 0.0
+
+    def placed(n_bytes: int) -> None:
+        nonlocal done
+        done += n_bytes
+        opened.used(n_bytes)
+        opened.report(stage, done, total)
+
+    return placed
+
+
+def weight_bytes(tensors: Mapping[str, StoredTensor], dtype: torch.dtype) -> dict[str, int]:
+    """Bytes that each tensor takes once it is in its place.  [any]"""
+    in_lm = place_dtype(dtype)
+
+    def dtype_of(name: str) -> torch.dtype:
+        return in_lm(name.removeprefix("lm.")) if name.startswith("lm.") else torch.float32
+
+    return {name: tensor.shape.numel() * dtype_of(name).itemsize for name, tensor in tensors.items()}
+
+
+def skeleton(stored: Stored) -> Modules:
+    """The modules of a checkpoint, without memory for the weights.
+
+    Raises CheckpointError when language model and codec do not speak the same codes.  [any]
+    """
+    model, codec = stored.model, stored.codec
+    heard = model.channels * codec.n_codebooks
+    if (model.lm.card, model.lm.n_codebooks) != (codec.card, heard):
+        raise CheckpointError(
+            f"the language model has {model.lm.n_codebooks} codebooks of {model.lm.card}, the codec "
+            f"{heard} of {codec.card}"
+        )
+    melody = model.chroma_frames > 0
+    with torch.device("meta"):
+        lm, encodec = LanguageModel(model.lm), Encodec(codec)
+        text = None if stored.text is None else T5Encoder(stored.text)
+        project_text = nn.Linear(_text_width(stored), model.lm.dim)
+        project_melody = nn.Linear(N_CHROMA, model.lm.dim) if melody else None
+    chroma = Chroma(model.sample_rate) if melody else None
+    return Modules(lm, encodec, text, project_text, project_melody, chroma)
+
+
+def _text_width(stored: Stored) -> int:
+    """Width of the text vectors: the encoder's, or what the projection was trained on."""
+    if stored.text is not None:
+        return stored.text.dim
+    weight = stored.tensors.get("project.text.weight")
+    return weight.shape[-1] if weight is not None and len(weight.shape) == 2 else 1
+
+
+def _conditioner(stored: Stored, modules: Modules, plugs: Plugs) -> MusicGenConditioner:
+    model, codec = stored.model, stored.codec
+    text = _text_conditioner(stored, modules, plugs)
+    melody = None
+    if modules.chroma is not None and modules.project_melody is not None:
+        melody = MelodyConditioner(
+            modules.chroma, modules.project_melody, model.chroma_frames, model.sample_rate, plugs.separator
+        )
+    window_samples = model.window_frames * codec.frame_samples
+    return MusicGenConditioner(text, model.text_prefix, melody, window_samples)
+
+
+def _text_conditioner(stored: Stored, modules: Modules, plugs: Plugs) -> TextConditioner:
+    if modules.text is not None and stored.tokenizer is not None:
+        encode = T5Texts(modules.text, load_tokenizer(stored.tokenizer))
+        return TextConditioner(encode, modules.project_text)
+    assert callable(plugs.t5)
+    return TextConditioner(StandInTexts(plugs.t5, _text_width(stored)), modules.project_text)

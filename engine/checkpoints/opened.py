@@ -1,0 +1,107 @@
+"""Files of one loading: state dicts of a folder in any published form, their memory given back, progress told.
+
+    model.safetensors                      one file
+    model.safetensors.index.json           shards, none missing or left over
+    pytorch_model.bin (or its shards)      pickles, only where nothing else is there: converted once (`cache.py`)
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from engine.checkpoints.cache import converted
+from engine.checkpoints.safetensors_file import MappedFile
+from engine.checkpoints.weights import refuse
+from engine.errors import CheckpointError
+
+MAX_JSON_BYTES = 16 << 20
+RELEASE_BYTES = 128 << 20
+Report = Callable[[str, float, float], None]
+
+
+class Opened:
+    """What one loading has open. `cache_dir` keeps converted pickles; `report(stage, done, total)` in bytes."""
+
+    def __init__(self, cache_dir: Path | None = None, report: Report | None = None) -> None:
+        self.cache_dir = cache_dir
+        self.report: Report = report or (lambda stage, done, total: None)
+        self._files: list[MappedFile] = []
+        self._since_release = 0
+
+    def safetensors(self, path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+        """Tensors of one file (read when they are used), and its metadata; CheckpointError when damaged.  [any]"""
+        file = MappedFile(path)
+        self._files.append(file)
+        return file.tensors, file.metadata
+
+    def pickled(self, path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Tensors and plain data of a torch.save file, by way of the cache; CheckpointError.  [any]"""
+        tensors, metadata = self.safetensors(converted(path, self.cache_dir, self.report))
+        return tensors, json.loads(metadata["other"])
+
+    def folder(self, folder: Path) -> dict[str, Tensor]:
+        """Tensors of a folder in transformers' layout, safetensors before pickles; CheckpointError.  [any]"""
+        for stem, ending in (("model", ".safetensors"), ("pytorch_model", ".bin")):
+            single, index = folder / f"{stem}{ending}", folder / f"{stem}{ending}.index.json"
+            if single.exists():
+                return self._tensors(single)
+            if index.exists():
+                return _shards(index, ending, self._tensors)
+        raise CheckpointError(f"{folder} has neither model.safetensors nor pytorch_model.bin, whole or in shards")
+
+    def _tensors(self, path: Path) -> dict[str, Tensor]:
+        return (self.pickled(path) if path.suffix == ".bin" else self.safetensors(path))[0]
+
+    def used(self, n_bytes: int) -> None:
+        """So much was read and copied: now and then its pages are given back.  [any]"""
+        self._since_release += n_bytes
+        if self._since_release >= RELEASE_BYTES:
+            self.release()
+
+    def release(self) -> None:
+        """Give back all pages that were read from the files.  [any]"""
+        self._since_release = 0
+        for file in self._files:
+            file.release()
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object from a small file, or CheckpointError.  [any]"""
+    try:
+        if path.stat().st_size > MAX_JSON_BYTES:
+            raise CheckpointError(f"{path} has {path.stat().st_size} bytes, the limit is {MAX_JSON_BYTES}")
+        value = json.loads(path.read_bytes())
+    except OSError as fault:
+        raise CheckpointError(f"cannot read {path}: {fault.strerror}") from fault
+    except (ValueError, RecursionError) as fault:
+        raise CheckpointError(f"{path} is not JSON: {fault}") from fault
+    if not isinstance(value, dict):
+        raise CheckpointError(f"{path} holds a {type(value).__name__}, must be an object")
+    return value
+
+
+def shard_names(index: Path, ending: str) -> Mapping[str, str]:
+    """From tensor to file name, as an index says; CheckpointError for names that are not files beside it.  [any]"""
+    where = read_json(index).get("weight_map")
+    if not isinstance(where, dict) or not all(isinstance(name, str) for name in where.values()):
+        raise CheckpointError(f"{index} has no 'weight_map' from tensor to file name")
+    for name in set(where.values()):
+        if Path(name).name != name or "\\" in name or ":" in name or "\0" in name or not name.endswith(ending):
+            raise CheckpointError(f"{index} names the file '{name}', must be a {ending} file beside it")
+    return where
+
+
+def _shards(index: Path, ending: str, read: Callable[[Path], dict[str, Tensor]]) -> dict[str, Tensor]:
+    where = shard_names(index, ending)
+    tensors: dict[str, Tensor] = {}
+    for name in sorted(set(where.values())):
+        shard = read(index.parent / name)
+        refuse(index.parent / name, left_over=[tensor for tensor in shard if where.get(tensor) != name])
+        tensors.update(shard)
+    refuse(index, missing=[tensor for tensor in where if tensor not in tensors])
+    return tensors

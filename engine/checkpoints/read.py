@@ -1,0 +1,139 @@
+"""A folder as `Stored`: which format it is, its configuration, its tensors under our names, its companions.
+
+    transformers   config.json, model.safetensors (or shards, or pytorch_model.bin): all in one
+    audiocraft     state_dict.bin, compression_state_dict.bin; the text encoder lies elsewhere, a codec may
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from engine.checkpoints import names
+from engine.checkpoints.config import ModelConfig
+from engine.checkpoints.config_audiocraft import codec_from_audiocraft, lm_from_audiocraft
+from engine.checkpoints.config_transformers import codec_from_transformers, lm_from_transformers, t5_from_transformers
+from engine.checkpoints.convert import CONFIG
+from engine.checkpoints.find import find
+from engine.checkpoints.opened import Opened, read_json
+from engine.checkpoints.weights import Stored as StoredTensor
+from engine.checkpoints.weights import translate
+from engine.codec.encodec import EncodecConfig
+from engine.conditions.chroma import WINDOW_SAMPLES
+from engine.conditions.melody import Separator
+from engine.conditions.text_t5 import T5Config, TextStandIn
+from engine.errors import CheckpointError
+
+LM_FILE, CODEC_FILE = "state_dict.bin", "compression_state_dict.bin"
+POINTER_FILES = {"facebook/encodec_32khz"}
+PathName = str | os.PathLike[str]
+
+
+@dataclass(frozen=True)
+class Plugs:
+    """What stands in for parts that a checkpoint leaves out; see `load_model`.  [any]"""
+
+    t5: PathName | TextStandIn | None = None
+    separator: Separator | None = None
+    style_features: PathName | Callable[[Tensor], Tensor] | None = None
+
+    @property
+    def t5_folder(self) -> PathName | None:
+        """The text encoder's folder or name, None where there is none or a function stands in."""
+        return None if callable(self.t5) else self.t5
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What a folder holds: sizes, and tensors under our names (see `names.py`).
+
+    `text` and `tokenizer` are None where a function stands in for the text encoder.  [any]
+    """
+
+    model: ModelConfig
+    codec: EncodecConfig
+    tensors: Mapping[str, StoredTensor]
+    text: T5Config | None
+    tokenizer: Path | None
+
+
+def read(folder: Path, plugs: Plugs, opened: Opened) -> Stored:
+    """Everything a folder holds; transformers' format is preferred where both are there.
+
+    Raises CheckpointError, UnsupportedError.  [main]
+    """
+    known = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
+    if (folder / "config.json").exists() and any((folder / name).exists() for name in known):
+        return _read_transformers(folder, plugs, opened)
+    if (folder / LM_FILE).exists():
+        return _read_audiocraft(folder, plugs, opened)
+    raise CheckpointError(
+        f"{folder} has neither config.json with model.safetensors (transformers) nor {LM_FILE} (audiocraft)"
+    )
+
+
+def _read_transformers(folder: Path, plugs: Plugs, opened: Opened) -> Stored:
+    config = read_json(folder / "config.json")
+    generation, processor, extractor = (
+        read_json(folder / name) if (folder / name).exists() else {}
+        for name in ("generation_config.json", "processor_config.json", "preprocessor_config.json")
+    )
+    chunk = processor.get("feature_extractor", extractor).get("chunk_length")
+    tensors = translate(opened.folder(folder), names.Names(names.TRANSFORMERS), folder)
+    model = lm_from_transformers(config, generation, chunk)
+    if model.chroma_frames:
+        tensors["chroma.window"] = torch.hann_window(WINDOW_SAMPLES)
+    codec = codec_from_transformers(_section(config, "audio_encoder", folder))
+    if callable(plugs.t5):
+        own = {name: tensor for name, tensor in tensors.items() if not name.startswith("text.")}
+        return Stored(model, codec, own, None, None)
+    text = t5_from_transformers(_section(config, "text_encoder", folder))
+    brings = any((folder / name).exists() for name in ("tokenizer.json", "spiece.model"))
+    tokenizer = folder if brings and plugs.t5 is None else find(plugs.t5 or model.t5)
+    return Stored(model, codec, tensors, text, tokenizer)
+
+
+def _section(config: dict[str, Any], name: str, folder: Path) -> dict[str, Any]:
+    section = config.get(name)
+    if not isinstance(section, dict):
+        raise CheckpointError(f"{folder / 'config.json'} has no '{name}'")
+    return section
+
+
+def _read_audiocraft(folder: Path, plugs: Plugs, opened: Opened) -> Stored:
+    stored, other = opened.pickled(folder / LM_FILE)
+    model = lm_from_audiocraft(_section(other, CONFIG, folder))
+    tensors = translate(stored, names.Names(names.AUDIOCRAFT_LM), folder / LM_FILE)
+    codec, codec_tensors = _read_codec(folder, opened)
+    if callable(plugs.t5):
+        return Stored(model, codec, tensors | codec_tensors, None, None)
+    text_folder = find(plugs.t5 or model.t5)
+    text, text_tensors = _read_t5(text_folder, opened)
+    return Stored(model, codec, tensors | codec_tensors | text_tensors, text, text_folder)
+
+
+def _read_codec(folder: Path, opened: Opened) -> tuple[EncodecConfig, dict[str, StoredTensor]]:
+    """The codec of an audiocraft folder: its own weights, or the repository its file points to."""
+    path = folder / CODEC_FILE
+    stored, other = opened.pickled(path)
+    if "pretrained" not in other:
+        config = codec_from_audiocraft(_section(other, CONFIG, folder))
+        return config, translate(stored, names.Names(names.AUDIOCRAFT_CODEC), path)
+    pointer = other["pretrained"]
+    if pointer not in POINTER_FILES:
+        raise CheckpointError(f"{path} points to the codec '{pointer}'; known are {sorted(POINTER_FILES)}")
+    target = find(pointer)
+    config = codec_from_transformers(read_json(target / "config.json"))
+    return config, translate(opened.folder(target), names.Names(names.TRANSFORMERS_CODEC), target)
+
+
+def _read_t5(folder: Path, opened: Opened) -> tuple[T5Config, dict[str, StoredTensor]]:
+    """Sizes and weights of a T5 folder (its decoder, if any, is left out)."""
+    config = t5_from_transformers(read_json(folder / "config.json"))
+    return config, translate(opened.folder(folder), names.Names(names.T5, names.T5_UNUSED), folder)
