@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from engine.lm.layers import DecoderLayer
+from engine.lm.layers import DecoderLayer, plus_times, times
 
 if TYPE_CHECKING:
     from engine.lm.model import LanguageModel
@@ -52,16 +52,19 @@ def fuse(model: LanguageModel, cross_kv: list[tuple[Tensor, Tensor]] | None) -> 
     table = torch.cat([cast(Tensor, table.weight) for table in model.emb])
     offsets = torch.arange(config.n_codebooks, device=table.device) * (config.card + 1)
     heads = torch.cat([cast(Tensor, head.weight) for head in model.linears]).t()
-    kept = cross_kv if cross_kv is not None and _absorbed_bytes(model, cross_kv) <= ABSORBED_BYTES else None
+    kept = cross_kv if cross_kv is not None and _can_absorb(model, cross_kv) else None
     layers = tuple(
         _fuse_layer(layer, None if kept is None else kept[index]) for index, layer in enumerate(model.layers)
     )
     return FusedStep(table, offsets, heads, layers)
 
 
-def _absorbed_bytes(model: LanguageModel, cross_kv: list[tuple[Tensor, Tensor]]) -> int:
-    rows, heads, vectors, _ = cross_kv[0][0].shape
-    return 2 * model.config.n_layers * rows * heads * vectors * model.config.dim * cross_kv[0][0].element_size()
+def _can_absorb(model: LanguageModel, cross_kv: list[tuple[Tensor, Tensor]]) -> bool:
+    """Where it is small, and only in float32: a product of halves would be rounded once more."""
+    keys = cross_kv[0][0]
+    rows, heads, vectors, _ = keys.shape
+    n_bytes = 2 * model.config.n_layers * rows * heads * vectors * model.config.dim * keys.element_size()
+    return keys.dtype == torch.float32 and n_bytes <= ABSORBED_BYTES
 
 
 def _fuse_layer(layer: DecoderLayer, cross_kv: tuple[Tensor, Tensor] | None) -> FusedLayer:
@@ -101,7 +104,7 @@ def advance(model: LanguageModel, x: Tensor, state: LMState) -> Tensor:
         x = _layer(part, x, state, index, at)
     state.length = at + 1
     hidden = F.layer_norm(x, x.shape[-1:], model.out_norm.weight, model.out_norm.bias)
-    return (hidden @ fused.heads).view(x.shape[0], model.config.n_codebooks, model.config.card)
+    return times(hidden, fused.heads).float().view(x.shape[0], model.config.n_codebooks, model.config.card)
 
 
 def _layer(part: FusedLayer, x: Tensor, state: LMState, index: int, at: int) -> Tensor:
@@ -109,14 +112,14 @@ def _layer(part: FusedLayer, x: Tensor, state: LMState, index: int, at: int) -> 
     rows, dim = x.shape
     heads, width = cache.shape[2], cache.shape[4]
     normed = F.layer_norm(x, (dim,), layer.norm1.weight, layer.norm1.bias)
-    qkv = (normed @ part.qkv).view(rows, 3, heads, width)
+    qkv = times(normed, part.qkv).view(rows, 3, heads, width)
     cache[:, :, :, at] = qkv[:, 1:].transpose(0, 1)
     keys, values = cache[:, :, :, : at + 1]
     seen = F.scaled_dot_product_attention(qkv[:, 0].unsqueeze(2).to(cache.dtype), keys, values)
-    x = torch.addmm(x, seen.reshape(rows, dim).to(x.dtype), part.out)
+    x = plus_times(x, seen.reshape(rows, dim).to(part.out.dtype), part.out)
     x = cross(part, x, None if state.cross_kv is None else state.cross_kv[index])
     normed = F.layer_norm(x, (dim,), layer.norm2.weight, layer.norm2.bias)
-    return torch.addmm(x, F.gelu(normed @ part.widen), part.narrow)
+    return plus_times(x, F.gelu(times(normed, part.widen)), part.narrow)
 
 
 def cross(part: FusedLayer, x: Tensor, cross_kv: tuple[Tensor, Tensor] | None) -> Tensor:

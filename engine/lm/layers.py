@@ -41,6 +41,29 @@ def attend(q: Tensor, k: Tensor, v: Tensor, causal: bool = False) -> Tensor:
     return torch.bmm(scores.softmax(dim=-1), flat_v).view(rows, heads, steps, width)
 
 
+def times(x: Tensor, matrix: Tensor) -> Tensor:
+    """x @ matrix, in the matrix's precision.  [generate]"""
+    return x.to(matrix.dtype) @ matrix
+
+
+def plus_times(base: Tensor, x: Tensor, matrix: Tensor) -> Tensor:
+    """base + x @ matrix for [R, D]: the product in the matrix's precision, the sum in the base's.  [generate]"""
+    if matrix.dtype == base.dtype:
+        return torch.addmm(base, x, matrix)
+    return base + times(x, matrix)
+
+
+class Matrix(nn.Linear):
+    """A linear layer without bias that takes its input in any precision and computes in its own."""
+
+    def __init__(self, n_in: int, n_out: int) -> None:
+        super().__init__(n_in, n_out, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[..., n_in] to [..., n_out] in the weight's precision."""
+        return F.linear(x.to(self.weight.dtype), self.weight)
+
+
 class Attention(nn.Module):
     """Multi-head attention with one fused [3D, D] input matrix and no biases."""
 
@@ -49,7 +72,7 @@ class Attention(nn.Module):
         self.n_heads = n_heads
         self.head_dim = dim // n_heads
         self.in_proj_weight = nn.Parameter(torch.empty(3 * dim, dim))
-        self.out_proj = nn.Linear(dim, dim, bias=False)
+        self.out_proj = Matrix(dim, dim)
         nn.init.normal_(self.in_proj_weight, std=1.0 / math.sqrt(dim))
 
     def split(self, x: Tensor) -> Tensor:
@@ -58,18 +81,21 @@ class Attention(nn.Module):
 
     def query_key_value(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Self-attention's three projections of x [R, S, D], split into heads."""
-        q, k, v = F.linear(x, self.in_proj_weight).chunk(3, dim=-1)
+        weight = self.in_proj_weight
+        q, k, v = F.linear(x.to(weight.dtype), weight).chunk(3, dim=-1)
         return self.split(q), self.split(k), self.split(v)
 
     def query(self, x: Tensor) -> Tensor:
         """Only the query of x [R, S, D] (cross-attention)."""
         dim = x.shape[-1]
-        return self.split(F.linear(x, self.in_proj_weight[:dim]))
+        weight = self.in_proj_weight[:dim]
+        return self.split(F.linear(x.to(weight.dtype), weight))
 
     def key_value(self, memory: Tensor) -> tuple[Tensor, Tensor]:
         """Keys and values of a memory [R, M, D]; constant over a window, so computed once."""
         dim = memory.shape[-1]
-        k, v = F.linear(memory, self.in_proj_weight[dim:]).chunk(2, dim=-1)
+        weight = self.in_proj_weight[dim:]
+        k, v = F.linear(memory.to(weight.dtype), weight).chunk(2, dim=-1)
         return self.split(k), self.split(v)
 
     def merge(self, heads: Tensor) -> Tensor:
@@ -88,8 +114,8 @@ class DecoderLayer(nn.Module):
         self.norm1 = nn.LayerNorm(dim)
         self.cross_attention = Attention(dim, config.n_heads) if config.cross_attention else None
         self.norm_cross = nn.LayerNorm(dim) if config.cross_attention else None
-        self.linear1 = nn.Linear(dim, config.ffn_mult * dim, bias=False)
-        self.linear2 = nn.Linear(config.ffn_mult * dim, dim, bias=False)
+        self.linear1 = Matrix(dim, config.ffn_mult * dim)
+        self.linear2 = Matrix(config.ffn_mult * dim, dim)
         self.norm2 = nn.LayerNorm(dim)
 
     def cross(self, x: Tensor, cross_kv: tuple[Tensor, Tensor] | None) -> Tensor:

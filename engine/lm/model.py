@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from engine.config import LMConfig
 from engine.lm import fused
 from engine.lm.conditions import Conditions
-from engine.lm.layers import DecoderLayer, attend, sinusoidal
+from engine.lm.layers import DecoderLayer, Matrix, attend, sinusoidal
 from engine.lm.onnx_step import OnnxStepper
 from engine.lm.state import LMState
 
@@ -43,7 +43,7 @@ class LanguageModel(nn.Module):
         self.frame_proj = nn.Linear(config.frame_features, config.dim) if config.frame_features else None
         self.transformer = Transformer(config)
         self.out_norm = nn.LayerNorm(config.dim)
-        self.linears = nn.ModuleList(nn.Linear(config.dim, config.card, bias=False) for _ in range(config.n_codebooks))
+        self.linears = nn.ModuleList(Matrix(config.dim, config.card) for _ in range(config.n_codebooks))
 
     @property
     def layers(self) -> list[DecoderLayer]:
@@ -69,9 +69,9 @@ class LanguageModel(nn.Module):
         return table[start : start + count].to(like.dtype)
 
     def logits(self, x: Tensor) -> Tensor:
-        """Hidden [R, S, D] to logits [R, K, S, card]."""
+        """Hidden [R, S, D] to logits [R, K, S, card], float32."""
         x = self.out_norm(x)
-        return torch.stack([head(x) for head in self.linears], dim=1)
+        return torch.stack([head(x) for head in self.linears], dim=1).float()
 
     def forward(self, tokens: Tensor, conditions: Conditions) -> Tensor:
         """Logits [R, K, S, card] of a whole delayed sequence [R, K, S]; no cache (training, checks).  [generate]"""

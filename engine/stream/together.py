@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from engine.lm import LanguageModel, LMState, fused
+from engine.lm.layers import plus_times, times
 from engine.stream.window import Window, step_frames
 
 
@@ -37,7 +38,7 @@ def step_together(windows: Sequence[Window]) -> list[Tensor]:
         state.length += 1
         state.step += 1
     hidden = F.layer_norm(x, x.shape[-1:], lm.out_norm.weight, lm.out_norm.bias)
-    logits = (hidden @ states[0].fused.heads).view(-1, lm.config.n_codebooks, lm.config.card)
+    logits = times(hidden, states[0].fused.heads).float().view(-1, lm.config.n_codebooks, lm.config.card)
     return list(logits.split(rows))
 
 
@@ -55,15 +56,15 @@ def _inputs(lm: LanguageModel, window: Window, state: LMState) -> Tensor:
 def _layer(x: Tensor, index: int, states: Sequence[LMState], rows: list[int]) -> Tensor:
     parts = [state.fused.layers[index] for state in states]
     part, layer, dim = parts[0], parts[0].layer, x.shape[-1]
-    qkv = F.layer_norm(x, (dim,), layer.norm1.weight, layer.norm1.bias) @ part.qkv
+    qkv = times(F.layer_norm(x, (dim,), layer.norm1.weight, layer.norm1.bias), part.qkv)
     seen = [_attend(own, state, index) for own, state in zip(qkv.split(rows), states, strict=True)]
-    x = torch.addmm(x, torch.cat(seen), part.out)
+    x = plus_times(x, torch.cat(seen).to(part.out.dtype), part.out)
     if layer.cross_attention is not None:
         memories = [None if state.cross_kv is None else state.cross_kv[index] for state in states]
         lanes = zip(parts, x.split(rows), memories, strict=True)
         x = torch.cat([fused.cross(own, own_x, memory) for own, own_x, memory in lanes])
     normed = F.layer_norm(x, (dim,), layer.norm2.weight, layer.norm2.bias)
-    return torch.addmm(x, F.gelu(normed @ part.widen), part.narrow)
+    return plus_times(x, F.gelu(times(normed, part.widen)), part.narrow)
 
 
 def _attend(qkv: Tensor, state: LMState, index: int) -> Tensor:
@@ -73,5 +74,5 @@ def _attend(qkv: Tensor, state: LMState, index: int) -> Tensor:
     split = qkv.view(state.rows, 3, heads, width)
     cache[:, :, :, at] = split[:, 1:].transpose(0, 1)
     keys, values = cache[:, :, :, : at + 1]
-    seen = F.scaled_dot_product_attention(split[:, 0].unsqueeze(2), keys, values)
+    seen = F.scaled_dot_product_attention(split[:, 0].unsqueeze(2).to(cache.dtype), keys, values)
     return seen.reshape(state.rows, heads * width)
