@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from engine.checkpoints.conditioner import Maker
 from engine.checkpoints.config import N_CHROMA
 from engine.checkpoints.opened import Opened
 from engine.checkpoints.read import Plugs, Stored
@@ -17,9 +18,8 @@ from engine.checkpoints.weights import Stored as StoredTensor
 from engine.codec.encodec import Encodec
 from engine.codec.stereo import StereoCodec
 from engine.conditions.chroma import Chroma
-from engine.conditions.melody import MelodyConditioner
-from engine.conditions.musicgen import MusicGenConditioner
-from engine.conditions.text_t5 import StandInTexts, T5Encoder, T5Texts, TextConditioner, load_tokenizer
+from engine.conditions.style_net import StyleNet
+from engine.conditions.text_t5 import T5Encoder
 from engine.errors import CheckpointError
 from engine.lm import LanguageModel
 from engine.lm.precision import place_dtype
@@ -36,6 +36,8 @@ class Modules:
     project_text: nn.Linear
     project_melody: nn.Linear | None
     chroma: Chroma | None
+    style: StyleNet | None = None
+    project_style: nn.Linear | None = None
 
     def groups(self) -> dict[str, nn.Module]:
         """Each part by the prefix that its tensors have.  [any]"""
@@ -46,6 +48,8 @@ class Modules:
             "project.text": self.project_text,
             "project.melody": self.project_melody,
             "chroma": self.chroma,
+            "style": self.style,
+            "project.style": self.project_style,
         }
         return {name: module for name, module in groups.items() if module is not None}
 
@@ -59,15 +63,17 @@ def build(
         module.to(device)  # what is computed, not stored
     if dtype != torch.float32:
         modules.lm.cache_dtype = dtype
-    model = stored.model
+    model, notes = stored.model, list[str]()
+    conditioner = Maker(stored, modules, plugs, device, opened, notes).conditioner()
     return LoadedModel(
         name=folder.name,
         lm=modules.lm,
         codec=modules.codec if model.channels == 1 else StereoCodec(modules.codec),
-        conditioner=_conditioner(stored, modules, plugs),
+        conditioner=conditioner,
         window_frames=model.window_frames,
         stride_frames=model.stride_frames,
         cfg_coef=model.cfg_coef,
+        notes=tuple(notes),
     )
 
 
@@ -142,8 +148,10 @@ def skeleton(stored: Stored) -> Modules:
         text = None if stored.text is None else T5Encoder(stored.text)
         project_text = nn.Linear(_text_width(stored), model.lm.dim)
         project_melody = nn.Linear(N_CHROMA, model.lm.dim) if melody else None
+        style = StyleNet(model.style) if model.style else None
+        project_style = nn.Linear(model.style.dim, model.lm.dim) if model.style else None
     chroma = Chroma(model.sample_rate) if melody else None
-    return Modules(lm, encodec, text, project_text, project_melody, chroma)
+    return Modules(lm, encodec, text, project_text, project_melody, chroma, style, project_style)
 
 
 def _text_width(stored: Stored) -> int:
@@ -152,23 +160,3 @@ def _text_width(stored: Stored) -> int:
         return stored.text.dim
     weight = stored.tensors.get("project.text.weight")
     return weight.shape[-1] if weight is not None and len(weight.shape) == 2 else 1
-
-
-def _conditioner(stored: Stored, modules: Modules, plugs: Plugs) -> MusicGenConditioner:
-    model, codec = stored.model, stored.codec
-    text = _text_conditioner(stored, modules, plugs)
-    melody = None
-    if modules.chroma is not None and modules.project_melody is not None:
-        melody = MelodyConditioner(
-            modules.chroma, modules.project_melody, model.chroma_frames, model.sample_rate, plugs.separator
-        )
-    window_samples = model.window_frames * codec.frame_samples
-    return MusicGenConditioner(text, model.text_prefix, melody, window_samples)
-
-
-def _text_conditioner(stored: Stored, modules: Modules, plugs: Plugs) -> TextConditioner:
-    if modules.text is not None and stored.tokenizer is not None:
-        encode = T5Texts(modules.text, load_tokenizer(stored.tokenizer))
-        return TextConditioner(encode, modules.project_text)
-    assert callable(plugs.t5)
-    return TextConditioner(StandInTexts(plugs.t5, _text_width(stored)), modules.project_text)

@@ -109,7 +109,8 @@ def _section(config: dict[str, Any], name: str, folder: Path) -> dict[str, Any]:
 def _read_audiocraft(folder: Path, plugs: Plugs, opened: Opened) -> Stored:
     stored, other = opened.pickled(folder / LM_FILE)
     model = lm_from_audiocraft(_section(other, CONFIG, folder))
-    tensors = translate(stored, names.Names(names.AUDIOCRAFT_LM), folder / LM_FILE)
+    music = names.AUDIOCRAFT_STYLE if model.style else ()
+    tensors = translate(stored, names.Names(music, names.AUDIOCRAFT_LM), folder / LM_FILE)
     codec, codec_tensors = _read_codec(folder, opened)
     if callable(plugs.t5):
         return Stored(model, codec, tensors | codec_tensors, None, None)

@@ -1,7 +1,7 @@
 """Melody to vectors: what the mix sings without its drums and bass, as chroma, projected.
 
-    window of the reference -> separator (vocals + other) -> one-hot chroma -> repeated to the prefix's
-    length -> Linear
+    reference -> separator (vocals + other) -> what the window hears -> one-hot chroma -> repeated to the
+    prefix's length -> Linear
 
 Source: MusicGen-Melody (Copet et al. 2023). A separator is a plug: without one the chroma is that of the
 whole mix.
@@ -10,16 +10,24 @@ whole mix.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from engine.audio import resample
-from engine.conditions.chroma import N_CHROMA, Chroma
+from engine.conditions.chroma import HOP_SAMPLES, N_CHROMA, Chroma
+from engine.conditions.kept import Kept
+from engine.model import Ask, Reference
 
 SEPARATOR_RATE_HZ = 44100
 OTHER, VOCALS = 2, 3
+FRAME_SAMPLES = 640
+LONG_SECONDS = 60.0  # longer references are separated window by window, so that none waits for all of a song
+MARGIN_SECONDS = 8.0  # of music behind what is needed, for the separator to judge by
+KEPT_BYTES = 64 << 20  # of separated audio: 8 minutes
 
 
 class Separator(Protocol):
@@ -39,8 +47,25 @@ def without_drums_and_bass(audio: Tensor, sample_rate: int, separator: Separator
     return resample(kept.mean(dim=1), SEPARATOR_RATE_HZ, sample_rate)
 
 
+def excerpt(reference: Reference, offset_frames: int, n_samples: int) -> Tensor:
+    """What a window that starts at `offset_frames` hears of a reference: [1, n], read round and round.  [any]
+
+    `whole` references are given as they are; at `speed` other than 1 the excerpt is longer or shorter.
+    """
+    if reference.whole:
+        return reference.audio
+    length = reference.audio.shape[-1]
+    start = reference.start_samples + round(offset_frames * FRAME_SAMPLES * reference.speed)
+    count = max(1, round(n_samples * reference.speed))
+    index = (torch.arange(count, device=reference.audio.device) + start) % length
+    return reference.audio[:, index]
+
+
 class MelodyConditioner:
-    """Melodies of a batch to prefix vectors; the reference pads shorter ones with silence to the longest."""
+    """Melodies of asks to prefix vectors; shorter ones of those given together are followed by silence.
+
+    `window_samples` is what a window spans, whatever is generated of it. What was separated lately is kept.
+    """
 
     def __init__(
         self,
@@ -49,44 +74,62 @@ class MelodyConditioner:
         n_frames: int,
         sample_rate: int,
         separator: Separator | None,
+        window_samples: int,
     ) -> None:
         self.chroma = chroma
         self.projection = projection
         self.n_frames = n_frames
         self.sample_rate = sample_rate
         self.separator = separator
+        self.window_samples = window_samples
+        self._kept = Kept(self._separate, KEPT_BYTES)
 
     @torch.no_grad()
-    def __call__(self, melodies: Sequence[Tensor | None], speeds: Sequence[float] | None = None) -> Tensor:
-        """Mono melodies [1, N] at the model's rate, None = none, to vectors [B, n_frames, D].
+    def __call__(self, asks: Sequence[Ask], offset_frames: int) -> Tensor:
+        """Vectors [N, n_frames, D] of the window at `offset_frames`; no melody is what silence gives.  [generate]"""
+        return self.projection(self.one_hot(asks, offset_frames).to(self.projection.weight))
 
-        No melody is what silence gives: pitch class 0 throughout.  A speed of 2 skips every other chroma
-        frame. [generate]
+    @torch.no_grad()
+    def one_hot(self, asks: Sequence[Ask], offset_frames: int) -> Tensor:
+        """The prefix before the projection, [N, n_frames, 12]: pitch class 0 throughout where there is no melody.
+
+        A speed of 2 skips every other chroma frame.  [generate]
         """
-        speeds = speeds or [1.0] * len(melodies)
-        return self.projection(self.one_hot(melodies, speeds).to(self.projection.weight))
-
-    def one_hot(self, melodies: Sequence[Tensor | None], speeds: Sequence[float]) -> Tensor:
-        """The prefix before the projection, [B, n_frames, 12].  [generate]"""
-        rows = torch.zeros(len(melodies), self.n_frames, N_CHROMA)
+        rows = torch.zeros(len(asks), self.n_frames, N_CHROMA)
         rows[..., 0] = 1.0
-        given = [index for index, melody in enumerate(melodies) if melody is not None]
+        given = [(row, ask, ask.melody) for row, ask in zip(rows, asks, strict=True) if ask.melody is not None]
         if not given:
             return rows
-        heard = self._heard([melody for melody in melodies if melody is not None])
-        frames = self.chroma(heard).cpu()
-        for index, chroma in zip(given, frames, strict=True):
-            at = (torch.arange(self.n_frames) * speeds[index]).long() % len(chroma)
-            rows[index] = chroma[at]
+        heard = self._together([self._heard(ask, melody, offset_frames) for _, ask, melody in given])
+        if given[0][1].exact and self.separator is not None:
+            heard = without_drums_and_bass(heard, self.sample_rate, self.separator)
+        for (row, _, melody), chroma in zip(given, self.chroma(heard).cpu(), strict=True):
+            speed = 1.0 if melody.whole else melody.speed
+            row[:] = chroma[(torch.arange(self.n_frames) * speed).long() % len(chroma)]
         return rows
 
-    def _heard(self, melodies: Sequence[Tensor]) -> Tensor:
-        """[B, N], the longest's length, without drums and bass where a separator is there."""
+    def _heard(self, ask: Ask, melody: Reference, offset_frames: int) -> Tensor:
+        """What the window hears, [1, n]; without drums and bass unless the ask is `exact`."""
+        if ask.exact or self.separator is None:
+            return excerpt(melody, offset_frames, self.window_samples)
+        audio = melody.audio
+        if melody.whole:  # of a long song only the beginning is heard
+            audio = audio[:, : (self.n_frames + 2) * HOP_SAMPLES + int(MARGIN_SECONDS * self.sample_rate)]
+        if audio.shape[-1] <= LONG_SECONDS * self.sample_rate:
+            return excerpt(replace(melody, audio=self._kept(audio)), offset_frames, self.window_samples)
+        return self._kept(excerpt(melody, offset_frames, self.window_samples))
+
+    def _separate(self, audio: Tensor) -> Tensor:
+        """Mono [1, N] without drums and bass, as long as it was."""
+        assert self.separator is not None
+        stems = without_drums_and_bass(audio.to(self.projection.weight.device), self.sample_rate, self.separator)
+        short = audio.shape[-1] - stems.shape[-1]  # a sample is lost on the way to 44.1 kHz and back
+        return F.pad(stems, (0, short)).cpu()
+
+    def _together(self, melodies: Sequence[Tensor]) -> Tensor:
+        """[N, n], the longest's length."""
         longest = max(melody.shape[-1] for melody in melodies)
-        device = self.projection.weight.device
-        audio = torch.zeros(len(melodies), longest, device=device)
+        audio = torch.zeros(len(melodies), longest, device=self.projection.weight.device)
         for row, melody in zip(audio, melodies, strict=True):
             row[: melody.shape[-1]] = melody[0]
-        if self.separator is None:
-            return audio
-        return without_drums_and_bass(audio, self.sample_rate, self.separator)
+        return audio

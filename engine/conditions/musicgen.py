@@ -1,10 +1,10 @@
-"""Conditions of the MusicGen family: text and melody, in the reference's order, padding and guidance rows.
+"""Conditions of the MusicGen family: text, melody or style, in the reference's order, padding and guidance rows.
 
-    prefix models   [melody][text][audio steps]          cross-attention models   text is the memory
-    rows            conditional, (wav only,) null        of one ask; all asks given together are padded
-    together
+    prefix models   [melody or style][text][audio steps]     cross-attention models   text is the memory
+    rows            conditional, (wav only,) null            of one ask; asks given together are padded together
 
-Source: MusicGen (Copet et al. 2023); what padding does to a batch is the reference's own rule.
+Source: MusicGen (Copet et al. 2023), MusicGen-Style (Rouard et al. 2024); what padding does to a batch is the
+reference's own rule, and so is only met by asks that are given together.
 """
 
 from __future__ import annotations
@@ -15,81 +15,91 @@ import torch
 from torch import Tensor
 
 from engine.conditions.melody import MelodyConditioner
+from engine.conditions.style import StyleConditioner
 from engine.conditions.text_t5 import TextConditioner
 from engine.errors import UnsupportedError
 from engine.guidance import Guidance
 from engine.lm import Conditions
-from engine.model import MELODY, STYLE, TEXT, Ask, Reference
+from engine.model import MELODY, STYLE, TEXT, Ask, HeardExcerpt
 
-FRAME_SAMPLES = 640
-_Row = tuple[str | None, Reference | None]
-
-
-def excerpt(reference: Reference, offset_frames: int, n_samples: int) -> Tensor:
-    """What a window that starts at `offset_frames` hears of a reference: [1, n], read round and round.  [any]
-
-    `whole` references are given as they are; at `speed` other than 1 the excerpt is longer or shorter.
-    """
-    if reference.whole:
-        return reference.audio
-    length = reference.audio.shape[-1]
-    start = reference.start_samples + round(offset_frames * FRAME_SAMPLES * reference.speed)
-    count = max(1, round(n_samples * reference.speed))
-    index = (torch.arange(count, device=reference.audio.device) + start) % length
-    return reference.audio[:, index]
+_NOTHING = Ask()
 
 
 class MusicGenConditioner:
-    """Text and, where the model has it, melody; implements `engine.model.Conditioner`.
+    """Text and, where the model has it, melody or style; implements `engine.model.Conditioner`.
 
-    `window_samples` is what a melody window spans, whatever is generated of it.  A grid is not heard by
-    these models and is left alone; melody or style that the model lacks is refused.
+    A grid is not heard by these models and is left alone; music that the model cannot follow is refused, with
+    `why_not` saying what is missing where something is.
     """
 
     def __init__(
-        self, text: TextConditioner, text_prefix: bool, melody: MelodyConditioner | None, window_samples: int
+        self,
+        text: TextConditioner,
+        text_prefix: bool,
+        melody: MelodyConditioner | None = None,
+        style: StyleConditioner | None = None,
+        why_not: str = "",
     ) -> None:
         self.text = text
         self.text_prefix = text_prefix
         self.melody = melody
-        self.window_samples = window_samples
-        self.takes = frozenset({TEXT, MELODY} if melody else {TEXT})
+        self.style = style
+        self.why_not = why_not
+        able = {TEXT: True, MELODY: melody is not None, STYLE: style is not None and style.features is not None}
+        self.takes = frozenset(name for name, there in able.items() if there)
 
     def __call__(
         self, asks: Sequence[Ask], guidance: Guidance, offset_frames: int, window_frames: int
     ) -> list[tuple[Conditions, ...]]:
         """See `engine.model.Conditioner`.  UnsupportedError for what the model cannot follow.  [generate]"""
         self._refuse(asks)
-        full: list[_Row] = [(ask.text, ask.melody) for ask in asks]
-        null: list[_Row] = [(None, None)] * len(asks)
-        if guidance.two_step and guidance.cfg_coef_beta is None:
-            pair = (self._rows(full, offset_frames), self._rows(null, offset_frames))
-            return [tuple(_take(part, [index]) for part in pair) for index in range(len(asks))]
-        kinds = [full, null]
-        if guidance.rows == 3:
-            kinds.insert(1, [(None, wav) for _, wav in full])
-        together = self._rows([row for kind in kinds for row in kind], offset_frames)
         count = len(asks)
+        texts: list[str | None] = [ask.text for ask in asks]
+        music = self._music(asks, offset_frames)
+        none: list[str | None] = [None] * count
+        if guidance.two_step and guidance.cfg_coef_beta is None:
+            pair = (self._rows(texts, music), self._rows(none, self._silence(count)))
+            return [tuple(_take(part, [index]) for part in pair) for index in range(count)]
+        silence = self._silence(count, like=music)
+        kinds = [(texts, music), (none, silence)]
+        if guidance.rows == 3:
+            kinds.insert(1, (none, music))
+        wavs = None if music is None else torch.cat([wav for _, wav in kinds if wav is not None])
+        together = self._rows([text for told, _ in kinds for text in told], wavs)
         return [(_take(together, [index + count * k for k in range(len(kinds))]),) for index in range(count)]
 
-    def _refuse(self, asks: Sequence[Ask]) -> None:
-        for ask in asks:
-            if ask.style is not None or (ask.melody is not None and self.melody is None):
-                lacking = STYLE if ask.style is not None else MELODY
-                raise UnsupportedError(
-                    f"the model cannot follow {lacking}; it can follow: {', '.join(sorted(self.takes))}"
-                )
+    def excerpts(self, asks: Sequence[Ask], offset_frames: int) -> list[HeardExcerpt | None]:
+        """See `engine.model.Conditioner`.  [any]"""
+        return [None] * len(asks) if self.style is None else self.style.excerpts(asks, offset_frames)
 
-    def _rows(self, rows: Sequence[_Row], offset_frames: int) -> Conditions:
+    def _refuse(self, asks: Sequence[Ask]) -> None:
+        for name in (MELODY, STYLE):
+            if name not in self.takes and any(getattr(ask, name) is not None for ask in asks):
+                able = ", ".join(sorted(self.takes))
+                why = f" ({self.why_not})" if self.why_not else ""
+                raise UnsupportedError(f"the model cannot follow {name}; it can follow: {able}{why}")
+
+    def _music(self, asks: Sequence[Ask], offset_frames: int) -> Tensor | None:
+        """Prefix vectors [N, V, D] of what the asks are to follow; None where text is all there is."""
+        if self.melody is not None:
+            return self.melody(asks, offset_frames)
+        return None if self.style is None else self.style(asks, offset_frames)
+
+    def _silence(self, count: int, like: Tensor | None = None) -> Tensor | None:
+        """Prefix vectors [N, V, D] of no music, as long as `like`."""
+        null = self._music([_NOTHING], 0)
+        if null is None:
+            return None
+        if like is not None and null.shape[1] != like.shape[1]:
+            null = null.expand(-1, like.shape[1], -1)  # a style's null is zeros, as long as the style
+        return null.expand(count, -1, -1)
+
+    def _rows(self, texts: Sequence[str | None], music: Tensor | None) -> Conditions:
         """Conditions of rows that are padded together."""
-        text = self.text([text for text, _ in rows])
+        text = self.text(texts)
         if not self.text_prefix:
             return Conditions(memory=text)
-        if self.melody is None:
-            return Conditions(prefix=text)
-        wavs = [None if wav is None else excerpt(wav, offset_frames, self.window_samples) for _, wav in rows]
-        speeds = [1.0 if wav is None or wav.whole else wav.speed for _, wav in rows]
-        return Conditions(prefix=torch.cat([self.melody(wavs, speeds), text], dim=1))
+        return Conditions(prefix=text if music is None else torch.cat([music, text], dim=1))
 
 
 def _take(conditions: Conditions, rows: list[int]) -> Conditions:

@@ -30,13 +30,16 @@ FeatureModel = Callable[[Tensor], Tensor]  # wav [B, T] at 24 kHz -> features [B
 
 
 class StyleConditioner:
-    """Styles of asks to prefix vectors; `window_samples` is what a window hears of a reference that is not whole."""
+    """Styles of asks to prefix vectors; `window_samples` is what a window hears of a reference that is not whole.
+
+    `features` None: no style can be heard, only its absence.
+    """
 
     def __init__(
         self,
         net: StyleNet,
         projection: nn.Linear,
-        features: FeatureModel,
+        features: FeatureModel | None,
         sample_rate: int,
         window_samples: int,
         stride_frames: int,
@@ -134,6 +137,7 @@ class StyleConditioner:
 
     def _of_excerpt(self, audio: Tensor) -> Tensor:
         """Features [1, F, 768] of an excerpt [1, n] at the model's rate."""
+        assert self.features is not None
         weight = self.projection.weight
         features = self.features(resample(audio, self.sample_rate, FEATURE_RATE_HZ).to(weight.device))
         if features.dim() != 3 or features.shape[0] != 1 or features.shape[2] != self.net.config.features:

@@ -1,0 +1,42 @@
+"""Music features by HuBERT's architecture, in transformers' own classes, which are imported when first needed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from engine.errors import UnsupportedError
+
+HOW_TO_INSTALL = "pip install 'segue[style]'"
+
+
+def hubert(settings: Mapping[str, Any]) -> nn.Module:
+    """A HuBERT of these sizes with weights at random; ValueError for sizes that do not fit together.
+
+    Raises UnsupportedError where transformers is not installed.  [main]
+    """
+    try:
+        from transformers import HubertConfig, HubertModel
+    except ImportError as fault:
+        raise UnsupportedError(f"style features need the package transformers: {HOW_TO_INSTALL}") from fault
+    try:
+        # no masking: it belongs to training, and would want a tensor of its own
+        return HubertModel(HubertConfig(**settings, apply_spec_augment=False, mask_time_prob=0.0, layerdrop=0.0))
+    except Exception as fault:  # the library checks sizes with errors of its own
+        raise ValueError(f"no model of these sizes: {fault}") from fault
+
+
+class HubertFeatures:
+    """What the last layer makes of a waveform, as it is: not normalised, no mask."""
+
+    def __init__(self, module: nn.Module) -> None:
+        self.module = module.eval()
+
+    @torch.no_grad()
+    def __call__(self, wav: Tensor) -> Tensor:
+        """Wav [B, T] at 24 kHz to features [B, (T - 400) // 320 + 1, D].  [generate]"""
+        features: Tensor = self.module(wav).last_hidden_state
+        return features
