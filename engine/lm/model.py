@@ -100,14 +100,10 @@ class LanguageModel(nn.Module):
         if conditions.memory is not None and config.cross_attention:
             memory = conditions.memory
             cross = [layer.cross_attention.key_value(memory) for layer in self.layers if layer.cross_attention]
+        if self.stepper is not None:
+            return self.stepper.begin(shape, cross, conditions, capacity_steps)
         cache = torch.zeros(shape, dtype=self.cache_dtype or weight.dtype, device=weight.device)
-        if self.stepper is None:
-            return LMState(cache, cross, fused.fuse(self, cross))
-        if cross is not None:
-            cross = [(keys.contiguous(), values.contiguous()) for keys, values in cross]
-        state = LMState(cache, cross, None)
-        state.bound = self.stepper.bind(state, conditions, capacity_steps)
-        return state
+        return LMState(cache, cross, fused.fuse(self, cross))
 
     def known_inputs(self, conditions: Conditions, n_steps: int, rows: int) -> Tensor:
         """What is added to the embeddings of every step [R, S, D]: position and frame features."""
@@ -160,14 +156,9 @@ class LanguageModel(nn.Module):
         mask = self._causal(count, start, x.device)
         for index, layer in enumerate(self.layers):
             q, k, v = layer.self_attn.query_key_value(layer.norm1(x))
-            keys, values = state.cache[index]
-            keys[:, :, start:end], values[:, :, start:end] = k, v
+            keys, values = state.extend(index, k, v)
             heads = F.scaled_dot_product_attention(
-                q.to(keys.dtype),
-                keys[:, :, :end],
-                values[:, :, :end],
-                attn_mask=mask,
-                is_causal=mask is None and count > 1,
+                q.to(keys.dtype), keys, values, attn_mask=mask, is_causal=mask is None and count > 1
             )
             x = x + layer.self_attn.merge(heads.to(x.dtype))
             x = layer.cross(x, None if state.cross_kv is None else state.cross_kv[index])

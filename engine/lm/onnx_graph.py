@@ -4,7 +4,7 @@
 
 The layers are those of `engine.lm.layers`; each matrix product is ONNX Runtime's blockwise quantised one, each
 self-attention its in-place cached one, each residual sum part of the LayerNorm that follows it. LayerNorm, softmax,
-residuals, embeddings and the cache stay in float32.
+residuals and embeddings stay in float32; keys and values are kept in 8 bits where scales for them are given.
 """
 
 from __future__ import annotations
@@ -59,6 +59,7 @@ class _Builder:
     """Nodes and weights as they are put together."""
 
     bits: int | None
+    scales: NDArray[np.float32] | None  # [L, 2, D] of keys and values, None = float32
     nodes: list[Any] = field(default_factory=list)
     weights: Weights = field(default_factory=dict)
 
@@ -107,9 +108,12 @@ class _Builder:
         ]
 
 
-def build(model: LanguageModel, cross: bool, bits: int | None) -> StepGraph:
-    """The graph of one step; `cross`: with a memory to attend to; `bits` 8, 4, or None for float32.  [generate]"""
-    config, builder = model.config, _Builder(bits)
+def build(model: LanguageModel, cross: bool, bits: int | None, scales: NDArray[np.float32] | None) -> StepGraph:
+    """The graph of one step; `cross`: with a memory to attend to; `bits` 8, 4, or None for float32.
+
+    `scales` [L, 2, D] are those of an 8-bit cache, None for a float32 one.  [generate]
+    """
+    config, builder = model.config, _Builder(bits, scales)
     x = _embed(builder, model)
     layers = model.layers
     normed = builder.norm(x, layers[0].norm1, "layer0.norm1")
@@ -135,6 +139,22 @@ def _embed(builder: _Builder, model: LanguageModel) -> str:
     return builder.node("Add", ["added", summed], ["x"])
 
 
+def _attend(builder: _Builder, qkv: str, index: int, heads: int) -> str:
+    """Self-attention over the cache, which takes the new key and value in place."""
+    name = f"layer{index}"
+    cache = [f"{name}.keys", f"{name}.values"]
+    inputs, more = [qkv, "", "", *cache, "lengths", "total"], {"num_heads": heads, "kv_num_heads": heads}
+    if builder.scales is not None:
+        each = [
+            builder.constant(f"{part}.scale", scale) for part, scale in zip(cache, builder.scales[index], strict=True)
+        ]
+        inputs += ["", "", "", "", "", *each]
+        kind = {"k_quant_type": "PER_CHANNEL", "v_quant_type": "PER_CHANNEL", "kv_cache_bit_width": 8}
+        more |= kind  # type: ignore[arg-type]
+    outputs = [f"{name}.seen", *(f"{part}.now" for part in cache)]
+    return builder.node("GroupQueryAttention", inputs, outputs, CONTRIB, **more)
+
+
 def _layer(
     builder: _Builder, layer: DecoderLayer, index: int, normed: str, x: str, following: Any, cross: bool
 ) -> tuple[str, str]:
@@ -142,15 +162,7 @@ def _layer(
     name = f"layer{index}"
     qkv = builder.product(normed, layer.self_attn.in_proj_weight, f"{name}.qkv")
     heads = layer.self_attn.n_heads
-    cache = [f"{name}.keys", f"{name}.values"]
-    seen = builder.node(
-        "GroupQueryAttention",
-        [qkv, "", "", *cache, "lengths", "total"],
-        [f"{name}.seen", *(f"{part}.now" for part in cache)],
-        CONTRIB,
-        num_heads=heads,
-        kv_num_heads=heads,
-    )
+    seen = _attend(builder, qkv, index, heads)
     branch = builder.product(seen, layer.self_attn.out_proj.weight, f"{name}.out")
     if cross and layer.cross_attention is not None:
         attended = layer.cross_attention
@@ -174,6 +186,7 @@ def _serialise(builder: _Builder, n_layers: int, n_heads: int, head_dim: int, cr
     from onnx import TensorProto, helper, numpy_helper
 
     info: Callable[..., Any] = helper.make_tensor_value_info
+    kept = TensorProto.FLOAT if builder.scales is None else TensorProto.INT8
     kinds = {"float32": TensorProto.FLOAT, "uint8": TensorProto.UINT8, "int64": TensorProto.INT64}
     inputs = [
         info("tokens", TensorProto.INT64, ["rows", 1, "codebooks"]),
@@ -185,8 +198,8 @@ def _serialise(builder: _Builder, n_layers: int, n_heads: int, head_dim: int, cr
     for index in range(n_layers):
         for part in ("keys", "values"):
             shape = ["rows", n_heads, "capacity", head_dim]
-            inputs.append(info(f"layer{index}.{part}", TensorProto.FLOAT, shape))
-            outputs.append(info(f"layer{index}.{part}.now", TensorProto.FLOAT, shape))
+            inputs.append(info(f"layer{index}.{part}", kept, shape))
+            outputs.append(info(f"layer{index}.{part}.now", kept, shape))
             if cross:
                 shape = ["rows", n_heads, "memory", head_dim]
                 inputs.append(info(f"layer{index}.memory_{part}", TensorProto.FLOAT, shape))

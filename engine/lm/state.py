@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import torch
 from torch import Tensor
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ class LMState:
     """Keys and values [L, 2, R, H, C, D/H] written in place up to `length`, and each layer's cross keys and values.
 
     A state belongs to one window of one lane; `prefill` and `step` advance it. To go back, begin again from the
-    tokens: they are the truth, the cache is only their echo.
+    tokens: they are the truth, the cache is only their echo. An 8-bit cache has `scales` [L, 2, H, 1, D/H].
     """
 
     cache: Tensor
@@ -25,6 +26,7 @@ class LMState:
     fused: FusedStep | None
     length: int = 0
     step: int = 0
+    scales: Tensor | None = None
     bound: BoundStep | None = None  # where ONNX Runtime takes the steps, in place of `fused`
 
     @property
@@ -36,3 +38,18 @@ class LMState:
     def capacity(self) -> int:
         """Positions the cache can hold, prefix included."""
         return self.cache.shape[4]
+
+    def extend(self, index: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        """Write a layer's new keys and values [R, H, S, D/H] behind `length`; all there are then.  [generate]
+
+        From an 8-bit cache the old ones come back rounded, the new ones as they are.
+        """
+        start, end = self.length, self.length + keys.shape[2]
+        cache, new = self.cache[index], torch.stack([keys, values])
+        if self.scales is None:
+            cache[..., start:end, :] = new
+            return cache[0, ..., :end, :], cache[1, ..., :end, :]
+        scale = self.scales[index].unsqueeze(1)
+        cache[..., start:end, :] = (new / scale).round().clamp(-127, 127).to(torch.int8)
+        every = torch.cat([cache[..., :start, :].to(new.dtype) * scale, new], dim=-2)
+        return every[0], every[1]
