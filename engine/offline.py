@@ -1,41 +1,67 @@
-"""Pieces of one length, made together: what `MusicGen.generate` does behind its method names."""
+"""Pieces of one length, made together: what `MusicGen.generate` does behind its method names.
+
+asks --conditions, each piece alone--> lanes in lock step --> codes, a few frames at a time --> audio
+"""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from engine.codec.base import Codec
 from engine.guidance import Guidance
 from engine.lm import Conditions
 from engine.model import Ask, LoadedModel
 from engine.stream import LaneBatch, StreamSettings, TokenStream
 from engine.stream.tokens import WindowConditions
 
-_FRAMES_PER_REPORT = 10
+FRAMES_AT_A_TIME = 10
+Report = Callable[[int, int], None]
 
 
-class TogetherConditions:
-    """Conditions of pieces that are padded together, computed once per window for all of them."""
+def conditions_of(model: LoadedModel, ask: Ask, guidance: Guidance) -> WindowConditions:
+    """The conditions of one piece, whatever is made beside it.  [generate]"""
 
-    def __init__(self, model: LoadedModel, asks: Sequence[Ask], guidance: Guidance) -> None:
-        self._model, self._asks, self._guidance = model, list(asks), guidance
-        self._window: tuple[int, int] | None = None
-        self._conditions: list[tuple[Conditions, ...]] = []
+    def at(offset_frames: int, window_frames: int) -> tuple[Conditions, ...]:
+        with torch.no_grad():
+            return model.conditioner([ask], guidance, offset_frames, window_frames)[0]
 
-    def of(self, index: int) -> WindowConditions:
-        """The conditions of one piece, as its stream asks for them.  [generate]"""
+    return at
 
-        def at(offset_frames: int, window_frames: int) -> tuple[Conditions, ...]:
-            if self._window != (offset_frames, window_frames):
-                with torch.no_grad():
-                    self._conditions = self._model.conditioner(self._asks, self._guidance, offset_frames, window_frames)
-                self._window = (offset_frames, window_frames)
-            return self._conditions[index]
 
-        return at
+def frames_together(
+    model: LoadedModel,
+    asks: Sequence[Ask],
+    prompt: Tensor | None,
+    settings: StreamSettings,
+    seed: int,
+    report: Report | None = None,
+) -> Iterator[Tensor]:
+    """Codes [B, K, n] of one piece per ask as they are complete, prompt codes [B, K, P] first.
+
+    Piece b draws from `seed` + b, so it is what it would be alone.  `settings.total_frames` must be given; `report`
+    gets (frames done, frames in all).  [generate]
+    """
+    device, lanes = model.lm.out_norm.weight.device, LaneBatch()
+    for index, ask in enumerate(asks):
+        codes = None if prompt is None else prompt[index]
+        conditions = conditions_of(model, ask, settings.guidance)
+        lanes.add(index, TokenStream.begin(model.lm, conditions, codes, settings, seed + index))
+    streams = [lanes.streams[index] for index in range(len(asks))]
+    if prompt is not None:
+        yield prompt
+    while not all(stream.finished for stream in streams):
+        new = lanes.advance(FRAMES_AT_A_TIME)
+        for frames in new.values():
+            if frames.error is not None:
+                raise frames.error
+        if report is not None:
+            report(streams[0].n_frames, settings.total_frames or 0)
+        yield torch.stack([new[index].codes for index in range(len(asks))]).to(device)
 
 
 def run_together(
@@ -44,26 +70,36 @@ def run_together(
     prompt: Tensor | None,
     settings: StreamSettings,
     seed: int,
-    report: Callable[[int, int], None] | None = None,
+    report: Report | None = None,
 ) -> Tensor:
-    """Codes [B, K, T] of one piece per ask, prompt codes [B, K, P] included; piece b draws from `seed` + b.
+    """All of `frames_together`: codes [B, K, T].  [generate]"""
+    return torch.cat(list(frames_together(model, asks, prompt, settings, seed, report)), dim=-1)
 
-    `settings.total_frames` must be given.  `report` gets (frames done, frames in all).  [generate]
+
+def heard_as_made(codec: Codec, frames: Iterator[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
+    """Codes [B, K, n] piece by piece to (audio [B, C, m], the same codes).
+
+    Audio follows four frames (of EnCodec) behind its codes; what is left comes last, with no codes.  Put together
+    it is the audio of `codec.decode`.  [generate]
     """
-    conditions = TogetherConditions(model, asks, settings.guidance)
-    lanes = LaneBatch()
-    for index in range(len(asks)):
-        codes = None if prompt is None else prompt[index]
-        lanes.add(index, TokenStream.begin(model.lm, conditions.of(index), codes, settings, seed + index))
-    streams = list(lanes.streams.values())
-    total = settings.total_frames or 0
-    while not all(stream.finished for stream in streams):
-        for frames in lanes.advance(_FRAMES_PER_REPORT).values():
-            if frames.error is not None:
-                raise frames.error
-        if report is not None:
-            report(streams[0].n_frames, total)
-    return torch.stack([stream.codes() for stream in streams]).to(model.lm.out_norm.weight.device)
+    states: list[Any] = []
+    codes: Tensor | None = None
+    for codes in frames:
+        states = states or [codec.init_decoder() for _ in codes]
+        yield _decode(codec, codes, states, last=False), codes
+    if codes is not None:
+        none = codes[..., :0]
+        yield _decode(codec, none, states, last=True), none
+
+
+def _decode(codec: Codec, codes: Tensor, states: list[Any], last: bool) -> Tensor:
+    """Audio [B, C, m] that is final now; `states` move on."""
+    parts = []
+    with torch.no_grad():
+        for row in range(len(states)):
+            audio, states[row] = codec.decode_step(codes[row : row + 1], states[row], last)
+            parts.append(audio)
+    return torch.cat(parts)
 
 
 def print_progress(done: int, total: int) -> None:

@@ -1,0 +1,120 @@
+"""What a call of `MusicGen` was given, as the asks of its pieces: checked, at the model's rate, refused by name."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from engine.audio import as_heard
+from engine.errors import AudioError
+from engine.generation import GenerationParams, frame_rate, frames_of, must_take
+from engine.model import MELODY, STYLE, TEXT, Ask, LoadedModel, Reference, StyleExcerpt
+
+Wavs = Tensor | Sequence[Tensor | None] | None
+Texts = Sequence[str | None]
+
+
+@dataclass(frozen=True)
+class Given:
+    """Texts, wavs [C, n] or one tensor [B, C, n], excerpt starts, and a prompt [B, C, n] to continue.  [any]"""
+
+    texts: Texts | None
+    melody: Wavs = None
+    style: Wavs = None
+    rate_hz: int = 32_000
+    starts: Sequence[int] | None = None
+    prompt: Tensor | None = None
+    prompt_rate_hz: int = 32_000
+
+    def following(self, prompt: Tensor | None, rate_hz: int) -> Given:
+        """The same, after a prompt [B, C, n] or [C, n].  Raises ValueError for another shape.  [any]"""
+        if prompt is None:
+            return self
+        prompt = prompt[None] if prompt.dim() == 2 else prompt
+        if prompt.dim() != 3:
+            raise ValueError(f"prompt has shape {tuple(prompt.shape)}, must be [B, C, n] or [C, n]")
+        return replace(self, prompt=prompt, prompt_rate_hz=rate_hz)
+
+    @property
+    def count(self) -> int:
+        """How many pieces; ValueError when what was given disagrees.  [any]"""
+        lists = (self.texts, _listed(self.melody), _listed(self.style), self.prompt)
+        counts = [len(given) for given in lists if given is not None]
+        if not counts or min(counts) != max(counts) or counts[0] < 1:
+            raise ValueError(f"references for {counts} pieces were given, need one count, 1 or more")
+        return counts[0]
+
+
+def _listed(wavs: Wavs) -> Sequence[Tensor | None] | None:
+    """Wavs as a list of [C, n]; one tensor [C, n] is one wav."""
+    if isinstance(wavs, Tensor):
+        return list(wavs[None] if wavs.dim() == 2 else wavs)
+    return wavs
+
+
+def asks_for(
+    model: LoadedModel, given: Given, params: GenerationParams, excerpt: StyleExcerpt, reference: bool, seed: int
+) -> list[Ask]:
+    """One ask per piece; piece b's seed is `seed` + b.
+
+    Raises UnsupportedError naming what the model cannot follow, AudioError, ValueError.  [generate]
+    """
+    count = given.count
+    texts = [None] * count if given.texts is None else given.texts
+    if any(texts):
+        must_take(model, TEXT)
+    whole = frames_of(params.duration_seconds, model) <= model.window_frames
+    melodies = _references(model, MELODY, given, count, whole or reference)
+    styles = _references(model, STYLE, given, count, whole or reference)
+    excerpt = replace(excerpt, stride_frames=frames_of(params.stride_seconds, model))
+    if given.starts is not None:
+        excerpt = replace(excerpt, start_samples=tuple(given.starts))
+    return [
+        Ask(texts[row], melodies[row], styles[row], params.grid, excerpt, seed + row, reference) for row in range(count)
+    ]
+
+
+def _references(model: LoadedModel, name: str, given: Given, count: int, whole: bool) -> list[Reference | None]:
+    """A reference per piece; pieces given the same samples share one, so that it is listened to once."""
+    wavs = _listed(given.melody if name == MELODY else given.style)
+    if wavs is None:
+        return [None] * count
+    if any(wav is not None for wav in wavs):
+        must_take(model, name)
+    met: dict[tuple[object, ...], Reference] = {}
+    references: list[Reference | None] = []
+    for wav in wavs:
+        if wav is None:
+            references.append(None)
+            continue
+        key = (wav.data_ptr(), wav.shape, wav.stride())
+        if key not in met:
+            met[key] = Reference(as_heard(wav, given.rate_hz, model.codec.sample_rate), whole=whole)
+        references.append(met[key])
+    return references
+
+
+def encode_prompt(model: LoadedModel, prompt: Tensor, rate_hz: int, duration: float, reference: bool) -> Tensor:
+    """Prompt [B, C, n] to codes [B, K, P], each piece alone.
+
+    Raises AudioError for a prompt that leaves nothing to generate, or does not fit a window.  [generate]
+    """
+    codec, device, rate = model.codec, model.lm.out_norm.weight.device, frame_rate(model)
+    wavs = [as_heard(wav, rate_hz, codec.sample_rate, codec.channels) for wav in prompt]
+    frames = math.ceil(wavs[0].shape[1] / codec.frame_samples)
+    window_seconds = model.window_frames / rate
+    if reference:  # as audiocraft counts, and it lets a prompt fill its window
+        limit = int(min(duration, window_seconds) * rate) + 1
+    else:
+        limit = min(frames_of(duration, model), model.window_frames)
+    if frames >= limit:
+        raise AudioError(
+            f"the prompt is {frames / rate:.2f} s long, must be shorter than the duration ({duration} s) and the "
+            f"model's window ({window_seconds} s)"
+        )
+    with torch.no_grad():
+        return torch.cat([codec.encode(wav[None].to(device)) for wav in wavs])
