@@ -1,4 +1,4 @@
-"""EnCodec, the 32 kHz codec of the MusicGen family: whole signals. `encodec_stream.py` streams the decoder.
+"""EnCodec, the 32 kHz codec of the MusicGen family. `encodec_stream.py` streams the decoder.
 
     encode   conv, 4 x (residual, ELU, conv stride r), LSTM, ELU, conv  ->  residual quantiser
     decode   sum of table rows  ->  conv, LSTM, 4 x (ELU, transposed conv stride r, residual), ELU, conv
@@ -17,7 +17,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from engine.codec.encodec_stream import DecoderState, decode_step, init_state, reach_frames
+from engine.codec.encodec_stream import DecoderState, Reach, decode_step, decode_whole, init_state
+from engine.codec.encodec_whole import encoder_reach_frames, latent_of
+from engine.codec.layers import CutConvTranspose, PaddedConv, Residual, SkipLSTM, Stack
+from engine.codec.runtime import Runtime, TorchRuntime
 from engine.errors import AudioError
 
 
@@ -54,81 +57,13 @@ class EncodecConfig:
         return math.prod(self.ratios)
 
 
-def pad_edges(x: Tensor, left: int, right: int, mode: str) -> Tensor:
-    """Pad the ends of [B, C, N]; 'reflect' fills a signal that is too short with zeros first.  [any]"""
-    if mode != "reflect":
-        return F.pad(x, (left, right), mode=mode)
-    extra = max(0, max(left, right) - x.shape[-1] + 1)
-    padded = F.pad(F.pad(x, (0, extra)), (left, right), mode="reflect")
-    return padded[..., : padded.shape[-1] - extra]
-
-
-class PaddedConv(nn.Conv1d):
-    """Convolution that keeps N / stride samples; the larger half of the padding stands left."""
-
-    def __init__(self, n_in: int, n_out: int, kernel: int, pad_mode: str, stride: int = 1) -> None:
-        super().__init__(n_in, n_out, kernel, stride=stride)
-        self.pad_right = (kernel - stride) // 2
-        self.pad_left = kernel - stride - self.pad_right
-        self.edge_mode = pad_mode
-
-    def forward(self, x: Tensor) -> Tensor:
-        """[B, C, N] to [B, C', ceil(N / stride)]; the last window is filled up on the right."""
-        extra = -x.shape[-1] % self.stride[0]
-        return super().forward(pad_edges(x, self.pad_left, self.pad_right + extra, self.edge_mode))
-
-
-class CutConvTranspose(nn.ConvTranspose1d):
-    """Transposed convolution, kernel 2 r and stride r, cut to exactly r N samples."""
-
-    def __init__(self, n_in: int, n_out: int, ratio: int) -> None:
-        super().__init__(n_in, n_out, 2 * ratio, stride=ratio)
-        self.cut_right = ratio // 2
-        self.cut_left = ratio - self.cut_right
-
-    def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
-        """[B, C, N] to [B, C', r N]."""
-        y = super().forward(x)
-        return y[..., self.cut_left : y.shape[-1] - self.cut_right]
-
-
-class Residual(nn.Module):
-    """x + conv1(ELU(conv3(ELU(x)))), inner width divided by `compress`."""
-
-    def __init__(self, width: int, config: EncodecConfig) -> None:
-        super().__init__()
-        inner, mode = width // config.compress, config.pad_mode
-        self.block = nn.Sequential(
-            nn.ELU(),
-            PaddedConv(width, inner, config.residual_kernel, mode),
-            nn.ELU(),
-            PaddedConv(inner, width, 1, mode),
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        """[B, C, N] to the same shape."""
-        return x + self.block(x)
-
-
-class SkipLSTM(nn.LSTM):
-    """LSTM over time with a skip connection; `advance` carries its state."""
-
-    def __init__(self, width: int, n_layers: int) -> None:
-        super().__init__(width, width, n_layers)
-
-    def advance(self, x: Tensor, state: tuple[Tensor, Tensor] | None) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        """[B, C, N] and the state after the samples before it, to [B, C, N] and the new state."""
-        steps = x.permute(2, 0, 1)
-        y, new_state = self(steps, state)
-        return (y + steps).permute(1, 2, 0), new_state
-
-
 def encoder_layers(config: EncodecConfig) -> list[nn.Module]:
     """Encoder layers by their published numbers.  [any]"""
     mode, width = config.pad_mode, config.n_filters
     layers: list[nn.Module] = [PaddedConv(config.channels, width, config.kernel, mode)]
     for ratio in reversed(config.ratios):
-        layers += [Residual(width, config), nn.ELU(), PaddedConv(width, 2 * width, 2 * ratio, mode, ratio)]
+        layers.append(Residual(width, config.residual_kernel, config.compress, mode))
+        layers += [nn.ELU(), PaddedConv(width, 2 * width, 2 * ratio, mode, ratio)]
         width *= 2
     layers += [SkipLSTM(width, config.lstm_layers), nn.ELU()]
     return [*layers, PaddedConv(width, config.dim, config.last_kernel, mode)]
@@ -140,23 +75,10 @@ def decoder_layers(config: EncodecConfig) -> list[nn.Module]:
     layers: list[nn.Module] = [PaddedConv(config.dim, width, config.kernel, mode)]
     layers.append(SkipLSTM(width, config.lstm_layers))
     for ratio in config.ratios:
-        layers += [nn.ELU(), CutConvTranspose(width, width // 2, ratio), Residual(width // 2, config)]
+        layers += [nn.ELU(), CutConvTranspose(width, width // 2, ratio)]
         width //= 2
+        layers.append(Residual(width, config.residual_kernel, config.compress, mode))
     return [*layers, nn.ELU(), PaddedConv(width, config.channels, config.last_kernel, mode)]
-
-
-class Stack(nn.Module):
-    """Layers one after the other, LSTMs from a zero state."""
-
-    def __init__(self, layers: list[nn.Module]) -> None:
-        super().__init__()
-        self.layers = nn.ModuleList(layers)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """[B, C, N] through all layers."""
-        for layer in self.layers:
-            x = layer.advance(x, None)[0] if isinstance(layer, SkipLSTM) else layer(x)
-        return x
 
 
 class Quantizer(nn.Module):
@@ -184,7 +106,7 @@ class Quantizer(nn.Module):
 
 
 class Encodec(nn.Module):
-    """The codec; implements `engine.codec.base.Codec`."""
+    """The codec; implements `engine.codec.base.Codec`. `runtime` is what does the bulk of the work."""
 
     def __init__(self, config: EncodecConfig) -> None:
         super().__init__()
@@ -198,8 +120,10 @@ class Encodec(nn.Module):
         self.encoder = Stack(encoder_layers(config))
         self.decoder = Stack(decoder_layers(config))
         self.quantizer = Quantizer(config)
-        self.reach_left_frames, self.reach_right_frames = reach_frames(self)
-        self.lookahead_frames = (config.kernel - 1) // 2 + self.reach_right_frames
+        self.reach = Reach.of(list(self.decoder.layers), config.frame_samples)
+        self.encoder_reach_frames = encoder_reach_frames(list(self.encoder.layers), config.frame_samples)
+        self.lookahead_frames = self.reach.lookahead_frames
+        self.runtime: Runtime = TorchRuntime(self)
 
     @torch.no_grad()
     def encode(self, audio: Tensor) -> Tensor:
@@ -216,20 +140,18 @@ class Encodec(nn.Module):
     @torch.no_grad()
     def latent(self, audio: Tensor) -> Tensor:
         """Audio [B, C, N] to the encoder's output [B, D, T], before the quantiser.  [generate]"""
-        return self.encoder(audio)
+        return latent_of(self, audio)
 
     @torch.no_grad()
     def decode(self, codes: Tensor) -> Tensor:
         """Codes [B, K, T] to audio [B, C, frame_samples T], not clipped.  [generate]"""
-        if codes.shape[-1] == 0:
-            return torch.zeros(codes.shape[0], self.channels, 0, device=codes.device)
-        return self.decoder(self.quantizer.decode(codes))
+        return decode_whole(self, codes)
 
     @torch.no_grad()
     def init_decoder(
         self, prompt_audio: Tensor | None = None, prompt_codes: Tensor | None = None
     ) -> DecoderState:
-        """State of a streamed decode that follows a prompt [1, C, N] or its codes [1, K, Tp].  [generate]"""
+        """State of a streamed decode that follows a prompt [B, C, N] or its codes [B, K, Tp].  [generate]"""
         if prompt_codes is None and prompt_audio is not None:
             prompt_codes = self.encode(prompt_audio)
         return init_state(self, prompt_codes)
@@ -238,5 +160,8 @@ class Encodec(nn.Module):
     def decode_step(
         self, codes: Tensor, state: DecoderState, last: bool = False
     ) -> tuple[Tensor, DecoderState]:
-        """Next codes [1, K, t] to the audio [1, C, n] that is final now, all when `last`.  [generate]"""
+        """Next codes [B, K, t] to the audio [B, C, n] that is final now, all when `last`.
+
+        B streams that began together may go on together; which B is settled by the first codes.  [generate]
+        """
         return decode_step(self, codes, state, last)

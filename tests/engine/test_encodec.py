@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 
 from engine.audio import as_heard
 from engine.codec.base import Codec
-from engine.codec.encodec import Encodec, EncodecConfig, pad_edges
+from engine.codec.encodec import Encodec, EncodecConfig
+from engine.codec.encodec_stream import Reach, reach_frames
+from engine.codec.layers import pad_edges
 from engine.errors import AudioError
 
 MODELS = ("text", "melody")  # padded by reflection, and with zeros
@@ -139,15 +141,18 @@ def test_the_stream_keeps_little(codecs):
     codec, state = codecs["text"], codecs["text"].init_decoder()
     for _ in range(50):
         _, state = codec.decode_step(torch.zeros(1, 4, 3, dtype=torch.long), state)
-    assert state.latents.shape[-1] <= 6
-    assert state.hidden.shape[-1] <= 2
+    assert state.waiting.shape[-1] == 0
+    assert state.ready.shape[-1] < 640
+    assert {past.shape[-1] for past in state.past} <= {1, 2, 6, codec.decoder.layers[1].hidden_size}
+    assert all(past.untyped_storage().nbytes() == past.nbytes for past in state.past)
 
 
 def test_published_sizes_reach_one_frame_to_each_side():
     with torch.device("meta"):
         codec = Encodec(EncodecConfig())
-    assert (codec.reach_left_frames, codec.reach_right_frames, codec.lookahead_frames) == (1, 1, 4)
-    assert codec.frame_samples == 640
+    assert reach_frames(list(codec.decoder.layers), 640) == (1, 1)
+    assert codec.reach == Reach(4, 1, 2402, 2, 640)
+    assert (codec.lookahead_frames, codec.encoder_reach_frames, codec.frame_samples) == (4, 1, 640)
 
 
 def test_other_ratios_know_their_reach():
@@ -157,7 +162,7 @@ def test_other_ratios_know_their_reach():
         EncodecConfig(n_filters=2, dim=4, ratios=(2, 2), card=8, residual_kernel=9, kernel=5)
     ).eval()
     codec.quantizer.get_buffer("tables").normal_()
-    assert codec.reach_right_frames > 1
+    assert sum(reach_frames(list(codec.decoder.layers), 4)) > 2
     codes = torch.randint(8, (1, 4, 40))
     got = stream(codec, codes, list(range(0, 40, 3)), codec.init_decoder())
     torch.testing.assert_close(got, codec.decode(codes), atol=1e-5, rtol=0)
