@@ -43,7 +43,7 @@ def load_mert(folder: Path, device: torch.device, opened: Opened) -> HubertFeatu
     Raises CheckpointError for what is missing, left over or of another shape, UnsupportedError for another kind of
     model and where transformers is not installed.  [main]
     """
-    settings = _settings(read_json(folder / "config.json"))
+    settings = settings_of(read_json(folder / "config.json"))
     try:
         with torch.device("meta"):
             module = hubert(settings)
@@ -68,8 +68,8 @@ def renamed(stored: Mapping[str, Stored], where: Path) -> dict[str, Stored]:
     return ours
 
 
-def _settings(config: dict[str, Any]) -> dict[str, Any]:
-    """What HuBERT's configuration is made of, checked."""
+def settings_of(config: dict[str, Any]) -> dict[str, Any]:
+    """What HuBERT's configuration is made of; CheckpointError, UnsupportedError for what cannot be run.  [any]"""
     config = _DEFAULTS | config
     for name, allowed in _ONLY.items():
         expect(config, name, allowed)

@@ -6,6 +6,7 @@ import lzma
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -50,6 +51,17 @@ class StandInSeparator:
         return torch.stack(stems, dim=1)
 
 
+class StandInFeatures:
+    """What the vectors were made with instead of MERT: overlapping frames through two matrices."""
+
+    def __init__(self, stored: Path) -> None:
+        with np.load(stored) as parts:
+            self.down, self.up, self.offset = (torch.from_numpy(parts[name]) for name in ("A", "B", "c"))
+
+    def __call__(self, wav: torch.Tensor) -> torch.Tensor:
+        return torch.tanh(wav.unfold(-1, 400, 320) @ self.down) @ self.up + self.offset
+
+
 @pytest.fixture(scope="session")
 def golden_models(golden: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, LoadedModel]:
     """The golden checkpoints, loaded, by their folder: "audiocraft/text", ..."""
@@ -58,6 +70,7 @@ def golden_models(golden: Path, tmp_path_factory: pytest.TempPathFactory) -> dic
         "audiocraft/text": "ckpt",
         "audiocraft/melody": "ckpt",
         "audiocraft/stereo": "ckpt",
+        "audiocraft/style": "ckpt",
         "transformers/musicgen_mono": "ckpt",
         "transformers/musicgen_mono_legacy": "ckpt_legacy_sharded",
         "transformers/musicgen_melody": "ckpt",
@@ -68,6 +81,7 @@ def golden_models(golden: Path, tmp_path_factory: pytest.TempPathFactory) -> dic
             golden / name.removesuffix("_legacy") / folder,
             t5=golden / "t5_tiny",
             separator=StandInSeparator(),
+            style_features=StandInFeatures(golden / "audiocraft/style/mert_standin.npz"),
             cache_dir=cache,
         )
         for name, folder in folders.items()

@@ -17,13 +17,14 @@ from engine.checkpoints.read import Stored
 from engine.checkpoints.weights import fill, part, translate
 from engine.codec.encodec import Encodec, EncodecConfig
 from engine.conditions.chroma import WINDOW_SAMPLES
+from engine.conditions.style_net import StyleConfig
 from engine.conditions.text_t5 import T5Config
 from engine.config import LMConfig
 from engine.errors import CheckpointError
 
 MANIFESTS = Path(__file__).parent.parent / "data" / "golden" / "manifests"
 SIZES = {"small": (1024, 16, 24), "medium": (1536, 24, 48), "large": (2048, 32, 48)}
-SIZES |= {"melody": SIZES["medium"], "melody-large": SIZES["large"]}
+SIZES |= {"melody": SIZES["medium"], "melody-large": SIZES["large"], "style": SIZES["medium"]}
 T5_BASE = T5Config(dim=768, n_heads=12, head_dim=64, ffn_dim=3072, n_layers=12, vocabulary=32128)
 
 
@@ -41,10 +42,11 @@ def manifests() -> dict[str, dict[str, torch.Tensor]]:
 
 def config_of(size: str) -> ModelConfig:
     dim, heads, layers = SIZES[size.removeprefix("stereo-")]
-    melody, stereo = "melody" in size, size.startswith("stereo")
+    melody, stereo, style = "melody" in size, size.startswith("stereo"), StyleConfig() if size == "style" else None
     delays = (0, 0, 1, 1, 2, 2, 3, 3) if stereo else (0, 1, 2, 3)
-    lm = LMConfig(dim, heads, layers, len(delays), delays=delays, cross_attention=not melody)
-    return ModelConfig(lm, melody, 235 if melody else 0, 1500, 900, 3.0, channels=2 if stereo else 1)
+    lm = LMConfig(dim, heads, layers, len(delays), delays=delays, cross_attention=not (melody or style))
+    channels, prefix = 2 if stereo else 1, melody or style is not None
+    return ModelConfig(lm, prefix, 235 if melody else 0, 1500, 900, 3.0, channels=channels, style=style)
 
 
 def with_window(tensors: dict[str, torch.Tensor], melody: bool) -> dict[str, torch.Tensor]:
@@ -62,7 +64,8 @@ def codec_and_text(manifests) -> dict[str, torch.Tensor]:
 @pytest.mark.parametrize("size", [*SIZES, "stereo-small", "stereo-medium", "stereo-melody"])
 def test_audiocraft(manifests, codec_and_text, size):
     model = config_of(size)
-    own = translate(manifests[f"audiocraft__musicgen-{size}"], Names(names.AUDIOCRAFT_LM), size)
+    music = names.AUDIOCRAFT_STYLE if model.style else ()
+    own = translate(manifests[f"audiocraft__musicgen-{size}"], Names(music, names.AUDIOCRAFT_LM), size)
     modules = assemble(Stored(model, EncodecConfig(), own | codec_and_text, T5_BASE, Path()), size)
     counts = json.loads((MANIFESTS / "param_counts.json").read_text())[f"musicgen-{size}"]
     n_parameters = sum(parameter.numel() for parameter in modules.lm.parameters())
@@ -75,6 +78,19 @@ def test_transformers(manifests, size):
     model = config_of(size)
     tensors = with_window(tensors, model.chroma_frames > 0)
     assemble(Stored(model, EncodecConfig(), tensors, T5_BASE, Path()), size)
+
+
+@pytest.mark.parametrize(("size", "other"), [("style", "melody"), ("melody", "style")])
+def test_a_melody_is_no_style_and_a_style_no_melody(manifests, codec_and_text, size, other):
+    """The two kinds share names: what belongs to the other is left over, not taken for one's own."""
+
+    def load_as_other() -> None:
+        music = names.AUDIOCRAFT_STYLE if other == "style" else ()
+        own = translate(manifests[f"audiocraft__musicgen-{size}"], Names(music, names.AUDIOCRAFT_LM), size)
+        assemble(Stored(config_of(other), EncodecConfig(), own | codec_and_text, T5_BASE, Path()), size)
+
+    with pytest.raises(CheckpointError, match=r"left over|does not have"):
+        load_as_other()
 
 
 def test_the_codec_has_the_published_number_of_elements(manifests):
@@ -143,6 +159,6 @@ def test_unknown_names(name):
 
 
 def test_no_two_rows_of_a_table_mean_one_pattern():
-    for table in (names.AUDIOCRAFT_LM, names.AUDIOCRAFT_CODEC, names.TRANSFORMERS, names.T5):
+    for table in (names.AUDIOCRAFT_LM, names.AUDIOCRAFT_STYLE, names.AUDIOCRAFT_CODEC, names.TRANSFORMERS, names.T5):
         stored = [row[0] for row in table]
         assert len(stored) == len(set(stored))

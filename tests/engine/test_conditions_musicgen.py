@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from pathlib import Path
 
@@ -10,8 +11,7 @@ import pytest
 import torch
 
 from engine.audio import as_heard
-from engine.conditions.melody import without_drums_and_bass
-from engine.conditions.musicgen import excerpt
+from engine.conditions.melody import MelodyConditioner, excerpt, without_drums_and_bass
 from engine.errors import UnsupportedError
 from engine.guidance import Guidance
 from engine.model import Ask, Reference
@@ -43,11 +43,13 @@ def reference(golden: Path, name: str | None, whole: bool) -> Reference | None:
         return Reference(as_heard(wav, int(signals[f"{name}__sr"]), 32000), whole=whole)
 
 
-def asks_of(golden: Path, case: dict, window_frames: int) -> list[Ask]:
+def asks_of(golden: Path, case: dict, window_frames: int, exact: bool = False) -> list[Ask]:
     texts = case.get("descriptions", [None] * case.get("num_samples", 1))
     melodies = case.get("melody", [None] * len(texts))
     whole = case["out_frames"] <= window_frames
-    return [Ask(text, reference(golden, melody, whole)) for text, melody in zip(texts, melodies, strict=True)]
+    return [
+        Ask(text, reference(golden, melody, whole), exact=exact) for text, melody in zip(texts, melodies, strict=True)
+    ]
 
 
 def expected(data: dict[str, np.ndarray], model: str, call: str = "") -> np.ndarray:
@@ -62,12 +64,14 @@ def stacked(answers, part: int = 0) -> np.ndarray:
     return torch.stack(values).transpose(0, 1).flatten(0, 1).numpy()
 
 
+@pytest.mark.parametrize("exact", [False, True])
 @pytest.mark.parametrize(("model", "name"), CASES)
-def test_conditions(golden, golden_models, model, name):
+def test_conditions(golden, golden_models, model, name, exact):
     case, data = load(golden, model, name)
     loaded = golden_models[f"audiocraft/{model}"]
     guidance = Guidance(two_step="two_step" in name)
-    answers = loaded.conditioner(asks_of(golden, case, loaded.window_frames), guidance, 0, case["out_frames"])
+    asks = asks_of(golden, case, loaded.window_frames, exact)
+    answers = loaded.conditioner(asks, guidance, 0, case["out_frames"])
     if "cond_description" in data:
         np.testing.assert_allclose(stacked(answers), expected(data, model), atol=2e-5)
     if guidance.two_step:
@@ -75,25 +79,24 @@ def test_conditions(golden, golden_models, model, name):
     assert "cond_description" in data or name == "gen_long_melody"
 
 
-def test_chroma_of_melodies_in_a_batch(golden, golden_models):
+@pytest.mark.parametrize("exact", [False, True])
+def test_chroma_of_melodies_in_a_batch(golden, golden_models, exact):
     case, data = load(golden, "melody", "gen_melody_mixed")
     loaded = golden_models["audiocraft/melody"]
     melody = loaded.conditioner.melody
-    wavs = [ask.melody.audio if ask.melody else None for ask in asks_of(golden, case, loaded.window_frames)]
-    got = melody.one_hot(wavs, [1.0] * 3)
+    got = melody.one_hot(asks_of(golden, case, loaded.window_frames, exact), 0)
     whole = torch.from_numpy(data["chroma_extracted"])[:3]  # 39 frames, of which the prefix takes 32
     assert torch.equal(got.argmax(-1), whole[:, : melody.n_frames].argmax(-1))
 
 
+@pytest.mark.parametrize("exact", [False, True])
 @pytest.mark.parametrize("call", range(4))
-def test_chroma_of_later_windows(golden, golden_models, call):
+def test_chroma_of_later_windows(golden, golden_models, call, exact):
     """Long pieces hear the melody round and round, each window from its own offset."""
     case, data = load(golden, "melody", "gen_long_melody")
     loaded = golden_models["audiocraft/melody"]
     offset_frames = call * round(case["params"]["extend_stride"] * 50)
-    [ask] = asks_of(golden, case, loaded.window_frames)
-    heard = excerpt(ask.melody, offset_frames, loaded.window_frames * 640)
-    got = loaded.conditioner.melody.one_hot([heard], [1.0])
+    got = loaded.conditioner.melody.one_hot(asks_of(golden, case, loaded.window_frames, exact), offset_frames)
     key = "chroma_extracted" + (f"__call{call}" if call else "")
     assert torch.equal(got.argmax(-1), torch.from_numpy(data[key])[:1].argmax(-1))
 
@@ -145,21 +148,56 @@ def last_c(classes: torch.Tensor) -> int:
 def test_a_faster_host_hears_the_melody_faster(golden_models):
     """Two seconds of C, then A: at speed 2 the change comes in half as many frames of the prefix."""
     melody = golden_models["audiocraft/melody"].conditioner.melody
-    hz = torch.where(torch.arange(32000 * 8) < 64000, 261.63, 440.0)
+    hz = torch.where(torch.arange(32000 * 16) < 64000, 261.63, 440.0)
     tune = torch.sin(2 * torch.pi * torch.cumsum(hz, 0) / 32000)[None]
-    slow, fast = (last_c(melody.one_hot([tune], [speed])[0].argmax(-1)) for speed in (1.0, 2.0))
+    asks = [Ask(melody=Reference(tune, speed=speed)) for speed in (1.0, 2.0)]
+    slow, fast = (last_c(melody.one_hot([ask], 0)[0].argmax(-1)) for ask in asks)
     assert 13 <= slow <= 17
     assert 6 <= fast <= 8
 
 
 def test_without_a_separator_the_mix_is_heard(golden_models):
-    melody = golden_models["audiocraft/melody"].conditioner.melody
+    melody = copy.copy(golden_models["audiocraft/melody"].conditioner.melody)
+    melody.separator = None
     tone = torch.sin(2 * torch.pi * 440 * torch.arange(64000) / 32000)[None]
-    separator, melody.separator = melody.separator, None
-    try:
-        assert melody.one_hot([tone], [1.0])[0, 2:12].argmax(-1).eq(9).all()
-    finally:
-        melody.separator = separator
+    assert melody.one_hot([Ask(melody=Reference(tone, whole=True))], 0)[0, 2:12].argmax(-1).eq(9).all()
+
+
+class Counting:
+    """A separator that gives back the mix as its voice, and keeps the lengths of what it was given."""
+
+    def __init__(self) -> None:
+        self.lengths: list[int] = []
+
+    def __call__(self, mix: torch.Tensor) -> torch.Tensor:
+        self.lengths.append(mix.shape[-1])
+        return torch.stack([0 * mix, 0 * mix, 0 * mix, mix], dim=1)
+
+
+def with_separator(golden_models, separator) -> MelodyConditioner:
+    m = golden_models["audiocraft/melody"].conditioner.melody
+    return MelodyConditioner(m.chroma, m.projection, m.n_frames, m.sample_rate, separator, m.window_samples)
+
+
+def test_a_region_is_separated_once_whatever_windows_hear_of_it(golden_models):
+    counting = Counting()
+    melody = with_separator(golden_models, counting)
+    region = torch.randn(1, 32000 * 2, generator=torch.Generator().manual_seed(1))
+    for offset in (0, 77, 500):
+        melody.one_hot([Ask(melody=Reference(region.clone(), start_samples=5 * offset))], offset)
+    assert counting.lengths == [88200]
+    melody.one_hot([Ask(melody=Reference(region * 0.5))], 0)
+    assert counting.lengths == [88200] * 2
+
+
+def test_long_music_is_separated_only_as_far_as_it_is_heard(golden_models):
+    counting = Counting()
+    melody = with_separator(golden_models, counting)
+    song = torch.zeros(1, 32000 * 61)
+    melody.one_hot([Ask(melody=Reference(song, whole=True))], 0)
+    melody.one_hot([Ask(melody=Reference(song))], 100)
+    needed, window = (melody.n_frames + 2) * 4096 + 8 * 32000, melody.window_samples
+    assert counting.lengths == [needed * 441 // 320, window * 441 // 320]
 
 
 def test_vocals_and_other_are_what_is_heard(golden, golden_models):
@@ -167,6 +205,7 @@ def test_vocals_and_other_are_what_is_heard(golden, golden_models):
     case, data = load(golden, "melody", "gen_melody_a")
     loaded = golden_models["audiocraft/melody"]
     [ask] = asks_of(golden, case, loaded.window_frames)
+    assert ask.melody is not None
     before, after = (torch.from_numpy(data[f"sep_{name}_32k_first4000"])[0] for name in ("input", "mix"))
     torch.testing.assert_close(ask.melody.audio[:, :4000], before, atol=1e-5, rtol=0)
     heard = without_drums_and_bass(ask.melody.audio, 32000, loaded.conditioner.melody.separator)
