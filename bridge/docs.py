@@ -21,6 +21,7 @@ PAGE = Path(__file__).parent.parent / "docs" / "osc.md"
 REPLY_PORT = 9601  # of the examples
 _GROUPS = (
     ("The engine", "", "Requests about the engine as a whole."),
+    ("Models", "model", "Load, change and unload the model while the engine runs; models.md tells more."),
     ("Lanes", "lane", "A lane is one stream of music: its references, prompt, parameters, seed and ring."),
     ("Regions", "region", "Music handed to a lane. Roles combine, as far as the loaded model can hear them."),
 )

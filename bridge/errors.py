@@ -23,7 +23,9 @@
     │   ├── RegionSilent        region_silent
     │   └── RegionTransfer      region_transfer    chunks that do not fit together
     ├── Unsupported             unsupported        the loaded model cannot do what was asked, named
-    ├── NotReady                not_ready          the model is still loading
+    ├── NotReady                not_ready          no model is loaded (yet)
+    ├── ModelError              bad_model          a model cannot be loaded: not there, damaged, no room
+    │   └── LoadOvertaken       load_overtaken     a later load, an unload or a cancel took its place
     ├── SharedMemoryError       shared_memory      a segment of another version or size, or gone
     │   ├── SegmentMissing      segment_missing
     │   └── SegmentForeign      segment_foreign
@@ -184,9 +186,21 @@ class Unsupported(SegueError):
 
 
 class NotReady(SegueError):
-    """The model is still loading or warming up; ask again.  [any]"""
+    """No model is loaded, or it is still being loaded or warmed up; ask again.  [any]"""
 
     code = "not_ready"
+
+
+class ModelError(SegueError):
+    """A model cannot be loaded: not there, damaged, of a kind that is not known, or without room.  [any]"""
+
+    code = "bad_model"
+
+
+class LoadOvertaken(ModelError):
+    """A load that was given up: a later load, an unload or a cancel took its place.  [any]"""
+
+    code = "load_overtaken"
 
 
 class SharedMemoryError(SegueError):

@@ -135,10 +135,6 @@ class Client:
         """How the engine is.  [main]"""
         return replies.Status(*self.call(messages.STATUS))
 
-    def model(self) -> replies.Model:
-        """What the loaded model is and can do.  [main]"""
-        return replies.Model(*self.call(messages.MODEL))
-
     def stats(self) -> replies.Stats:
         """What the engine measured.  [main]"""
         return replies.Stats(*self.call(messages.STATS))
@@ -150,6 +146,31 @@ class Client:
     def quit(self) -> None:
         """End the engine; only from its own machine.  [main]"""
         self.call(messages.QUIT)
+
+    # -- models ---------------------------------------------------------------------------------------
+
+    def model(self) -> replies.Model:
+        """What the loaded model is and can do.  [main]"""
+        return replies.Model(*self.call(messages.MODEL))
+
+    def models(self) -> replies.ModelNames:
+        """Which models can be loaded.  [main]"""
+        return replies.ModelNames(*self.call(messages.MODEL_LIST))
+
+    def load_model(
+        self, name: str, device: str = "", precision: str = "auto", on_progress: OnProgress | None = None
+    ) -> replies.LoadedModel:
+        """Load a model; the one before plays until it is hot. Takes as long as it goes on.  [main]"""
+        values = (name, device, precision)
+        return replies.LoadedModel(*self.call(messages.MODEL_LOAD, *values, on_progress=on_progress))
+
+    def cancel_load(self) -> None:
+        """Give up a load that is under way.  [main]"""
+        self.call(messages.MODEL_CANCEL)
+
+    def unload_model(self) -> float:
+        """End all streams and free the model; resident memory afterwards in MB.  [main]"""
+        return float(self.call(messages.MODEL_UNLOAD)[0])
 
     # -- lanes ----------------------------------------------------------------------------------------
 

@@ -36,6 +36,23 @@ class Model(NamedTuple):
     window_seconds: float
     abilities: str
     license: str
+    precision: str
+    notes: str
+
+
+class ModelNames(NamedTuple):
+    """Names of models separated by spaces: on the engine's machine, and to be had."""
+
+    here: str
+    known: str
+
+
+class LoadedModel(NamedTuple):
+    """A model that was loaded; `notes` are what its user should know, or empty."""
+
+    model: str
+    seconds: float
+    notes: str
 
 
 class Stats(NamedTuple):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import sys
 from io import BufferedReader
 from pathlib import Path
@@ -125,6 +126,8 @@ def _write(out: BinaryIO, archive: TorchZip, name: str, tensor: TensorEntry) -> 
 def main(arguments: list[str]) -> int:
     """Convert and say what came of it; any fault becomes a line of JSON.  [main]"""
     source, target = Path(arguments[0]), Path(arguments[1])
+    if hasattr(os, "nice"):
+        os.nice(10)  # an engine may be playing meanwhile
     try:
         limit_this_process(2 * source.stat().st_size + (64 << 20))
         print(json.dumps({"sha256": convert(source, target)}))

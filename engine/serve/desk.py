@@ -1,8 +1,7 @@
-"""The handlers of engine and lane messages, [control]: check and answer, or post to [generate]."""
+"""The handlers of lane messages, [control]: check and answer, or post to [generate]."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -16,14 +15,15 @@ from bridge.requests import LATER, Answer, Handler, Request
 from bridge.ring import RingWriter
 from bridge.units import Signature
 from engine.serve.faults import wire_fault
+from engine.serve.front import FrontDesk
 from engine.serve.lane import Lane, Update
 from engine.serve.options import Options
-from engine.serve.pace import resident_mb
 from engine.serve.regions import RegionDesk
 from engine.serve.settings import CONTINUE, HeardRegion, LaneSettings
-from engine.serve.state import READY, EngineState
+from engine.serve.state import EMPTY, LOADING, READY, EngineState
 
 if TYPE_CHECKING:
+    from engine.model import LoadedModel
     from engine.serve.studio import Studio
 
 RING_SECONDS = 12.0  # at least; a power of two of blocks
@@ -32,33 +32,36 @@ RING_SECONDS = 12.0  # at least; a power of two of blocks
 class Desk:
     """Holds the table of lanes; its methods are the handlers of the message table."""
 
-    def __init__(self, options: Options, state: EngineState, quit_engine: Callable[[], None]) -> None:
-        self._options, self._state, self._quit = options, state, quit_engine
+    def __init__(self, options: Options, state: EngineState, front: FrontDesk) -> None:
+        self._options, self._state, self.front = options, state, front
         self.lanes: dict[int, Lane] = {}  # replaced as a whole, so that any thread may look
-        self.counts: Callable[[], tuple[int, int]] = lambda: (0, 0)
+        self.on_excerpt: Callable[[Lane, float, float], None] = lambda lane, start, length: None
         self.regions = RegionDesk(self.lane_of, self.must_take, self._model_rate_hz, self._put_region)
 
     def handlers(self) -> dict[str, Handler]:
         """Every request of the table that is ours, by address.  [main]"""
         m, regions = messages, self.regions
         rows = {
-            m.STATUS: self.status, m.MODEL: self.model, m.STATS: self.stats, m.PRESETS: self.presets,
-            m.QUIT: self.quit, m.LANE_OPEN: self.open, m.LANE_CLOSE: self.close, m.LANE_SET: self.set,
+            m.LANE_OPEN: self.open, m.LANE_CLOSE: self.close, m.LANE_SET: self.set,
             m.LANE_GET: self.get, m.LANE_PROMPT: self.prompt, m.LANE_PRESET: self.preset,
             m.LANE_PLAY: self.play, m.LANE_STOP: self.stop, m.LANE_STATUS: self.lane_status,
             m.LANE_STATS: self.lane_stats, m.TRANSPORT: self.transport, m.REGION_FILE: regions.file,
             m.REGION_BEGIN: regions.begin, m.REGION_CHUNK: regions.chunk, m.REGION_END: regions.end,
             m.REGION_CLEAR: self.clear_region,
         }  # fmt: skip
-        return {row.address: handler for row, handler in rows.items()}
+        return {row.address: handler for row, handler in rows.items()} | self.front.handlers()
 
     # -- what handlers lean on ------------------------------------------------------------------------
 
     def studio(self) -> Studio:
-        """The running studio; NotReady while the model loads.  [control]"""
-        if self._state.studio is None or self._state.name != READY:
+        """The running studio; NotReady before it runs.  [control]"""
+        if self._state.studio is None or self._state.name not in (READY, EMPTY, LOADING):
             raise NotReady(f"the engine is {self._state.name}: {self._state.text or 'ask again'}")
         return self._state.studio
+
+    def model(self) -> LoadedModel:
+        """The model that plays; NotReady while none is loaded.  [control]"""
+        return self.front.hot().model
 
     def lane_of(self, number: int) -> Lane:
         """An open lane; NoSuchLane names those that are.  [control]"""
@@ -70,13 +73,13 @@ class Desk:
 
     def must_take(self, role: str) -> None:
         """Raise Unsupported, by name, for a reference that the loaded model cannot follow.  [control]"""
-        model = self.studio().model
+        model = self.model()
         if role not in model.takes:
             able = ", ".join(sorted(model.takes))
             raise Unsupported(f"model {model.name} cannot follow {role}; it can follow: {able}")
 
     def _model_rate_hz(self) -> int:
-        return self.studio().model.codec.sample_rate
+        return self.model().codec.sample_rate
 
     def _change(self, lane: Lane, at: At, update: Update) -> None:
         """Change a lane's settings now, or when its host gets there."""
@@ -93,46 +96,13 @@ class Desk:
     def _put_region(self, lane: Lane, region: Region, heard: HeardRegion, at: At) -> None:
         self._change(lane, at, lambda settings: settings.with_region(region.role, heard))
 
-    # -- the engine -----------------------------------------------------------------------------------
-
-    def status(self, request: Request) -> Answer:
-        """status.  [control]"""
-        state, options = self._state, self._options
-        return state.name, options.model, state.device, len(self.lanes), options.lanes, state.text
-
-    def model(self, request: Request) -> Answer:
-        """model.  [control]"""
-        model = self.studio().model
-        codec = model.codec
-        seconds = model.window_frames * codec.frame_samples / codec.sample_rate
-        abilities = " ".join(sorted(model.takes))
-        return model.name, codec.sample_rate, codec.channels, seconds, abilities, self._state.license
-
-    def stats(self, request: Request) -> Answer:
-        """stats.  [control]"""
-        uptime = time.monotonic() - self._state.started_seconds
-        studio = self._state.studio
-        received, refused = self.counts()
-        if studio is None:
-            return uptime, resident_mb(), 0.0, 0.0, 0.0, received, refused
-        f = studio.figures()
-        return uptime, resident_mb(), f.step_ms, f.decode_ms, f.realtime_ratio, received, refused
-
-    def presets(self, request: Request) -> Answer:
-        """presets.  [control]"""
-        return (" ".join(presets.preset_names()),)
-
-    def quit(self, request: Request) -> Answer:
-        """quit.  [control]"""
-        request.responder.ok()
-        self._quit()
-        return LATER
-
     # -- lanes ----------------------------------------------------------------------------------------
 
     def open(self, request: Request) -> Answer:
         """lane/open.  [control]"""
-        studio, number = self.studio(), request.whole("lane")
+        from engine.serve.tuning import own_values
+
+        model, studio, number = self.model(), self.studio(), request.whole("lane")
         rate_hz, channels = request.whole("rate_hz"), request.whole("channels")
         known = self.lanes.get(number)
         if known is not None:
@@ -147,13 +117,8 @@ class Desk:
         if number < 0:
             number = next(free for free in range(messages.LANES_MAX) if free not in self.lanes)
         ring = RingWriter.create(number, rate_hz, channels, RING_SECONDS)
-        model = studio.model
-        own = {
-            "cfg": model.cfg_coef,
-            "temperature": model.temperature,
-            "top_k": float(min(250, model.lm.config.card)),
-        }
-        lane = Lane(number, request.client, ring, own)
+        lane = Lane(number, request.client, ring, own_values(model))
+        lane.on_excerpt = self.on_excerpt
         self.lanes = {**self.lanes, number: lane}
         studio.post(lambda: studio.open(lane))
         return number, ring.name
@@ -197,7 +162,7 @@ class Desk:
         return name, value
 
     def _check_card(self, name: str, value: float) -> None:
-        card = self.studio().model.lm.config.card
+        card = self.model().lm.config.card
         if name == "top_k" and value > card:
             raise OutOfRange(f"top_k is {value:.0f}, this model draws among {card} (0: all of them)")
 
@@ -236,6 +201,7 @@ class Desk:
         """lane/play.  [control]"""
         lane, responder = self.lane_of(request.whole("lane")), request.responder
         at, bars, studio = request.at(), request.whole("bars"), self.studio()
+        self.model()
         if CONTINUE in lane.settings.regions:
             self.must_take(CONTINUE)
 

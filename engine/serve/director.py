@@ -15,15 +15,16 @@ from fractions import Fraction
 import torch
 
 from bridge.arguments import At
+from bridge.errors import NotReady
 from bridge.ring import ENDLESS_SAMPLES, Plan
 from bridge.transport import Transport
 from engine.model import LoadedModel
 from engine.serve.follow import Follower, loop_samples
 from engine.serve.lane import ENDED, FAILED, IDLE, PLAYING, PREPARING, Lane, LaneView, Overtaken, Update
-from engine.serve.pace import Pace
+from engine.serve.pace import Pace, lead_limit_seconds
 from engine.serve.place import Place
-from engine.serve.player import Player, lead_limit_seconds
-from engine.serve.tuning import make_prompt
+from engine.serve.player import Player
+from engine.serve.tuning import own_values
 
 STOP_SECONDS = 0.06  # a stop "now" is heard after so much
 EARLY_SECONDS = 0.15  # before its time that a change for a beat is taken up
@@ -63,9 +64,10 @@ class Order:
 class Director:
     """Drives one lane; the studio calls `tick` often and hands the frames of its stream to `take`."""
 
-    def __init__(self, lane: Lane, model: LoadedModel, report: Report) -> None:
+    def __init__(self, lane: Lane, model: LoadedModel | None, report: Report) -> None:
         self.lane, self.model, self._report = lane, model, report
         self.player: Player | None = None
+        self.lead_at_least_seconds = 0.0  # while another model gets ready to take over
         self.pace = Pace()
         self._follower = Follower(lane, self.pace, self._place_on, self._next_generation)
         self._order: Order | None = None  # of the player
@@ -140,6 +142,14 @@ class Director:
         self.player = None
         self.lane.ring.close()
 
+    def take_over(self, player: Player, model: LoadedModel, text: str) -> None:
+        """Another model's player goes on where this lane's one is; see `heir`."""
+        transport = self.lane.clock.or_standing()
+        self.model, self.player = model, player
+        player.take_turn(transport.position_samples, self._next_generation())
+        grid, written = player.place.grid, player.place.zero_samples + player.written_own
+        self._report(self.lane, self._state, float(grid.beats_at(written)), text)
+
     # -- every turn ---------------------------------------------------------------------------------------
 
     def tick(self) -> None:
@@ -169,7 +179,8 @@ class Director:
         player = self.player
         if player is None:
             return False
-        lead = min(self.lane.settings.values["lead_seconds"], lead_limit_seconds(self.lane.ring))
+        wanted = max(self.lane.settings.values["lead_seconds"], self.lead_at_least_seconds)
+        lead = min(wanted, lead_limit_seconds(self.lane.ring))
         return player.wants(self.lane.clock.or_standing().position_samples, lead)
 
     def take(self, codes: torch.Tensor) -> None:
@@ -195,9 +206,10 @@ class Director:
         self._drop(self._order)
         self._order, self._next = order, None
         try:
-            prompt = make_prompt(self.model, self.lane.settings.continued)
-            place = self._place_on(transport)
-            player = Player(self.model, self.lane.ring, self.lane.settings, place, order.seed, prompt)
+            if self.model is None:
+                raise NotReady("no model is loaded")
+            settings, place = self.lane.adopt(own_values(self.model)), self._place_on(transport)
+            player = Player(self.model, self.lane.ring, settings, place, order.seed, settings.continued)
         except Exception as error:  # whatever it is, it is answered and this lane alone fails
             self.fail(error)
             return
@@ -269,6 +281,7 @@ class Director:
             fill = max(0, player.ahead_samples(position)) / transport.sample_rate_hz
             written = float(player.place.grid.beats_at(player.place.zero_samples + player.written_own))
             rolls = max(0, player.windows - 1)
+            self.lane.heard_excerpt(player.excerpt, player.model.codec.sample_rate)
             if self._state == PLAYING and not player.finished and transport.playing:
                 pace.saw_fill(fill, transport.position_samples >= player.place.zero_samples)
         self.lane.view = LaneView(

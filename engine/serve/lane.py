@@ -21,6 +21,7 @@ from engine.serve.clock import HostClock
 from engine.serve.settings import LaneSettings
 
 if TYPE_CHECKING:
+    from engine.model import HeardExcerpt
     from engine.serve.director import Director
 
 SILENT_SECONDS = 5.0  # a host that played no block for so long is not playing
@@ -64,6 +65,8 @@ class Lane:
         self.director: Director | None = None  # [generate]
         self.freeing = False  # its host has ended and it is on its way out
         self.orphaned = False  # its client has left, but its host still plays
+        self.excerpt_seconds: tuple[float, float] | None = None  # of the style region: where it begins, how long
+        self.on_excerpt: Callable[[Lane, float, float], None] = lambda lane, start, length: None
         self.changed_seconds = 0.0  # when the settings were last replaced, on the monotonic clock
         self._lock = threading.Lock()
         self._drawn: int | None = None  # the next play's seed, told in advance
@@ -74,6 +77,20 @@ class Lane:
             self.settings = change(self.settings)
             self.changed_seconds = time.monotonic()
             return self.settings
+
+    def adopt(self, own: Mapping[str, float]) -> LaneSettings:
+        """The settings with another model's own values where nobody asked for others.  [generate]"""
+        with self._lock:
+            self.settings = self.settings.with_own(own)
+            return self.settings
+
+    def heard_excerpt(self, heard: HeardExcerpt | None, rate_hz: int) -> None:
+        """A window listens to this part of the style region; told once.  [generate]"""
+        place = None if heard is None else (heard.start_samples / rate_hz, heard.count_samples / rate_hz)
+        if place != self.excerpt_seconds:
+            self.excerpt_seconds = place
+            if place is not None:
+                self.on_excerpt(self, *place)
 
     def draw_seed(self) -> int:
         """A new seed for the next play.  [control]"""
@@ -89,8 +106,10 @@ class Lane:
         return secrets.randbelow(SEEDS) if drawn is None else drawn
 
     def value(self, name: str) -> float:
-        """A parameter as it is now; a seed of -1 is the one drawn.  [control]"""
+        """A parameter as it is now; a seed or an excerpt's start of -1 is the one drawn.  [control]"""
         value = self.settings.values[name]
+        if name == "excerpt_start" and value < 0 and self.excerpt_seconds is not None:
+            return self.excerpt_seconds[0]
         if name == "seed" and value < 0:
             return float(self.view.seed if self._drawn is None else self._drawn)
         return value

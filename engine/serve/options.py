@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bridge.messages import DEFAULT_PORT, LANES_MAX
+from bridge.messages import DEFAULT_PORT, LANES_MAX, PRECISIONS
 
 EXIT_OK, EXIT_OPTION, EXIT_PORT, EXIT_MODEL = 0, 2, 3, 4
 LANES = 8
+NO_MODEL = "none"
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,8 @@ class Options:
     port: int = DEFAULT_PORT
     model: str = "embedded"
     device: str = "cpu"
+    precision: str = "auto"
+    memory_mb: int = 0
     t5: str | None = None
     threads: int = 0
     lanes: int = LANES
@@ -52,6 +55,8 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
         port=given.port,
         model=given.model,
         device=given.device,
+        precision=given.precision,
+        memory_mb=given.memory_mb,
         t5=given.t5,
         threads=given.threads or default_threads(),
         lanes=given.lanes,
@@ -76,10 +81,23 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="UDP port for OSC (0: a free one)",
     )
-    add("--model", default="embedded", help="embedded (comes with Segue), or a checkpoint's folder or name")
+    add(
+        "--model",
+        default="embedded",
+        metavar="NAME",
+        help="embedded (comes with Segue), melody, style, small, ... or a checkpoint's folder; none: load one by OSC",
+    )
+    add("--precision", choices=PRECISIONS, default="auto", help="of the weights (auto: what suits the device)")
     add("--device", default="cpu", help="cpu, cuda, cuda:1, mps; auto: the GPU if there is one")
     add("--t5", metavar="FOLDER", help="text encoder for checkpoints that do not bring theirs")
     add("--threads", type=_whole(0, 256), default=0, metavar="N", help="CPU threads of the model (0: chosen)")
+    add(
+        "--memory-mb",
+        type=_whole(0, 1 << 24),
+        default=0,
+        metavar="N",
+        help="most memory of the process with its model (0: what the machine has free)",
+    )
     add("--lanes", type=_whole(1, LANES_MAX), default=LANES, metavar="N", help="most lanes open at once")
     add(
         "--host",

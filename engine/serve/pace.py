@@ -9,6 +9,9 @@ from collections import deque
 from pathlib import Path
 from statistics import median
 
+from bridge import units
+from bridge.ring import RingWriter
+
 START_MARGIN_SECONDS = 0.4  # before anything is measured
 MARGIN_RANGE_SECONDS = (0.08, 4.0)
 START_RATIO = 2.0  # realtime ratio before one is measured
@@ -94,3 +97,9 @@ def resident_mb() -> float:
     except (OSError, ValueError, IndexError):
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return peak / 1e6 if sys.platform == "darwin" else peak / 1e3
+
+
+def lead_limit_seconds(ring: RingWriter) -> float:
+    """The longest lead of a ring: half of it, so that music made anew fits beside what it replaces.  [any]"""
+    capacity = units.samples_to_seconds(ring.form.capacity_samples, ring.form.sample_rate_hz)
+    return float(capacity) / 2 - 1.0

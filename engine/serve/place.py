@@ -14,7 +14,7 @@ from fractions import Fraction
 from bridge import units
 from bridge.ring import ENDLESS_SAMPLES
 from bridge.transport import Grid as HostGrid
-from engine.model import TEMPO, Ask, Grid, Reference
+from engine.model import TEMPO, TEXT, Ask, Grid, Reference, StyleExcerpt
 from engine.serve.settings import MELODY, STYLE, HeardRegion, LaneSettings
 
 
@@ -42,21 +42,37 @@ class Place:
         return None if self.end_samples == ENDLESS_SAMPLES else max(0, self.frame_at(self.end_samples))
 
 
-def ask_at(settings: LaneSettings, place: Place, prompt_frames: int, offset_frames: int, takes: frozenset[str]) -> Ask:
+def ask_at(
+    settings: LaneSettings, place: Place, prompt_frames: int, offset_frames: int, takes: frozenset[str], seed: int = 0
+) -> Ask:
     """What a lane asks for in the window at stream frame `offset_frames`, on the model's own time axis.
 
-    References are exact at that window: a looped region is in phase after hours.  [generate]
+    References are exact at that window: a looped region is in phase after hours. What the model does not take is
+    left out: it was refused when it came, or it came for another model.  [generate]
     """
     beats = place.beats_at_frame(-prompt_frames) - units.exact(place.grid.bar_origin_beats)
     bar = place.grid.signature.beats_per_bar
     grid = Grid(place.grid.tempo_bpm, float(beats), float(bar)) if TEMPO in takes else None
-    melody, style = settings.regions.get(MELODY), settings.regions.get(STYLE)
+    regions = {role: region for role, region in settings.regions.items() if role in takes}
+    melody, style = regions.get(MELODY), regions.get(STYLE)
     return Ask(
-        text=settings.prompt or None,
+        text=(settings.prompt if TEXT in takes else "") or None,
         melody=None if melody is None else _placed(melody, place, prompt_frames, offset_frames),
-        style=None if style is None else Reference(style.audio),
+        style=None if style is None else Reference(style.audio, whole=True),
         grid=grid,
+        excerpt=_excerpt(settings, style),
+        seed=seed,
     )
+
+
+def _excerpt(settings: LaneSettings, style: HeardRegion | None) -> StyleExcerpt:
+    """How the style region is listened to; a start behind its end is taken round and round."""
+    values = settings.values
+    start = values.get("excerpt_start", -1.0)
+    starts = None
+    if style is not None and start >= 0:
+        starts = (units.nearest(units.exact(start) * style.rate_hz) % style.audio.shape[-1],)
+    return StyleExcerpt(values.get("excerpt_seconds", 3.0), int(values.get("eval_q", 3)), start_samples=starts)
 
 
 def _placed(region: HeardRegion, place: Place, prompt_frames: int, offset_frames: int) -> Reference:

@@ -22,11 +22,11 @@ from bridge import units
 from bridge.ring import ENDLESS_SAMPLES, Plan, RingWriter
 from bridge.transport import Transport
 from engine.lm import Conditions
-from engine.model import LoadedModel
+from engine.model import HeardExcerpt, LoadedModel
 from engine.serve.chain import SoundChain
 from engine.serve.place import Place, ask_at
-from engine.serve.settings import LaneSettings
-from engine.serve.tuning import Prompt, stream_settings
+from engine.serve.settings import HeardRegion, LaneSettings
+from engine.serve.tuning import Prompt, TakenOver, make_prompt, stream_settings
 from engine.stream import TokenStream
 from engine.stream.resample import StreamResampler
 
@@ -48,34 +48,50 @@ class Player:
         settings: LaneSettings,
         place: Place,
         seed: int,
-        prompt: Prompt | None = None,
+        region: HeardRegion | None = None,
+        taken_over: TakenOver | None = None,
     ) -> None:
+        """Begin after the end of `region`, or with `taken_over` in the middle of another model's music."""
         self.model, self.ring, self.settings, self.place, self.seed = model, ring, settings, place, seed
-        self.prompt = prompt
-        self.prompt_frames = 0 if prompt is None else prompt.codes.shape[1]
+        self.region = region
+        self.prompt: Prompt | None = None
+        self.prompt_frames = 0
         self.loop: tuple[int, int] | None = None  # first sample and the one behind the last
         self.windows = 0
+        self.version = 0  # counts what was taken back or made anew
+        self.excerpt: HeardExcerpt | None = None  # of the style region, that the newest window hears
         self.resampler = StreamResampler(model.codec.sample_rate, ring.form.sample_rate_hz)
-        self.begin()
+        if taken_over is None:
+            self.begin()
+        else:
+            self._take_over(taken_over)
 
     def begin(self) -> None:
         """(Re)start from the first frame: same seed and inputs, same music."""
-        codes = None if self.prompt is None else self.prompt.codes
-        audio = None if self.prompt is None else self.prompt.audio
+        if self.prompt is None and self.region is not None:
+            self.prompt = make_prompt(self.model, self.region)
+        self.prompt_frames = 0 if self.prompt is None else self.prompt.codes.shape[1]
+        self.gain = 1.0 if self.prompt is None else self.prompt.gain
+        self._start(self.prompt, 0, 0)
+
+    def _take_over(self, before: TakenOver) -> None:
+        """Start at an own frame in the middle of what another model has played."""
+        self.prompt_frames = before.prompt_frames
+        self.gain = before.heard.gain
+        known = before.prompt_frames + before.frame
+        self._start(before.heard, before.frame, known - before.heard.codes.shape[1])
+
+    def _start(self, before: Prompt | None, frame: int, first_frame: int) -> None:
+        """Stream and sound from an own frame on; `before` is what sounds right before it."""
+        codes, audio = (None, None) if before is None else (before.codes, before.audio)
         model, tuned = self.model, stream_settings(self.model, self.settings, self.place, self.prompt_frames)
-        self.stream = TokenStream.begin(model.lm, self._conditions, codes, tuned, self.seed)
-        device = model.lm.out_norm.weight.device
-        self.chain = SoundChain(
-            model.codec,
-            self.resampler,
-            self.ring.form.channels,
-            audio,
-            codes,
-            level=self._level(),
-            device=device,
-        )
-        self._pending = torch.zeros(0, self.ring.form.channels)
+        self.stream = TokenStream.begin(model.lm, self._conditions, codes, tuned, self.seed, first_frame)
+        device, channels = model.lm.out_norm.weight.device, self.ring.form.channels
+        level = self._level()
+        self.chain = SoundChain(model.codec, self.resampler, channels, audio, codes, frame, level, device)
+        self._pending = torch.zeros(0, channels)
         self.writing = self.place
+        self.version += 1
 
     # -- what it is and wants -------------------------------------------------------------------------
 
@@ -113,11 +129,15 @@ class Player:
 
     def take(self, codes: Tensor) -> None:
         """New frames [K, n] of the stream: decode, resample, write."""
+        self.keep(codes)
+        self.write()
+
+    def keep(self, codes: Tensor) -> None:
+        """New frames [K, n] of the stream: decode and resample; `write` later."""
         audio = self.chain.push(codes, last=self.stream.finished)
         begin = self.chain.end_samples - len(audio)
         audio = self._faded(audio[: max(0, self.end_own - begin)], begin)
         self._pending = torch.cat([self._pending, audio])
-        self.write()
 
     def _faded(self, audio: Tensor, begin_own: int) -> Tensor:
         """A short fade right before the end of the music."""
@@ -201,10 +221,21 @@ class Player:
         self._cut(frame, self.settings, replace(place, zero_samples=to_samples - own_samples))
         self._go_on(host, generation)
 
+    def join(self, place: Place, loop: tuple[int, int] | None, host: int) -> None:
+        """Lie on another player's line: the same own samples at the same positions, for a host at `host`."""
+        self.place = self.writing = place
+        self.loop = loop
+        self._wrap(host)
+
+    def take_turn(self, host: int, generation: int) -> None:
+        """What is made and not written yet takes over from what the ring holds."""
+        self._go_on(host, generation)
+        self.write()
+
     def _go_on(self, host: int, generation: int) -> None:
         """After a cut: where writing goes on, maybe behind the loop's end, and the plan that says so."""
         self._wrap(host)
-        self.announce(self.writing.zero_samples + self.chain.end_samples, generation, self.writing)
+        self.announce(self.writing.zero_samples + self.written_own, generation, self.writing)
         self.ring.set_reach(self.place.zero_samples + self.written_own)
 
     def _cut(self, frame: int, settings: LaneSettings, place: Place) -> None:
@@ -221,10 +252,12 @@ class Player:
         self._pending = self._pending[:0]
         self.chain.with_level(self._level())
         self.writing = place
+        self.version += 1
 
     def end_at(self, end_samples: int, generation: int) -> None:
         """End the music at a host position, with a short fade; what is made beyond it is taken back."""
         made = self.made_own
+        self.version += 1
         self.place = replace(self.place, end_samples=max(end_samples, self.place.zero_samples))
         self.stream.with_total(self.prompt_frames + max(1, self.place.frames_to_end() or 0))
         if self.end_own >= made:
@@ -241,6 +274,7 @@ class Player:
 
     def end_before(self, end_samples: int) -> None:
         """Let the music end at a position that is not made yet, where another stream takes over."""
+        self.version += 1
         self.place = replace(self.place, end_samples=end_samples)
 
     def quiet_change(self, settings: LaneSettings) -> None:
@@ -254,16 +288,10 @@ class Player:
         """What the stream's next window hears."""
         self.windows += 1
         model = self.model
-        ask = ask_at(self.settings, self.writing, self.prompt_frames, offset_frames, model.takes)
+        ask = ask_at(self.settings, self.writing, self.prompt_frames, offset_frames, model.takes, self.seed)
+        self.excerpt = model.conditioner.excerpts([ask], offset_frames)[0] if ask.style is not None else None
         with torch.no_grad():
             return model.conditioner([ask], self.stream.settings.guidance, offset_frames, window_frames)[0]
 
     def _level(self) -> float:
-        gain = 1.0 if self.prompt is None else self.prompt.gain
-        return float(10.0 ** (self.settings.values.get("level_db", 0.0) / 20.0)) / gain
-
-
-def lead_limit_seconds(ring: RingWriter) -> float:
-    """The longest lead of a ring: half of it, so that music made anew fits beside what it replaces.  [any]"""
-    capacity = units.samples_to_seconds(ring.form.capacity_samples, ring.form.sample_rate_hz)
-    return float(capacity) / 2 - 1.0
+        return float(10.0 ** (self.settings.values.get("level_db", 0.0) / 20.0)) / self.gain

@@ -21,7 +21,7 @@ from bridge.requests import LATER, Answer, Request, Responder
 from bridge.transfer import Form, Transfers, format_numbers
 from engine.serve.faults import wire_fault
 from engine.serve.lane import Lane
-from engine.serve.settings import HeardRegion
+from engine.serve.settings import CONTINUE, HeardRegion
 
 WAITING_MAX = 32
 _log = logging.getLogger("segue.engine")
@@ -118,7 +118,9 @@ class RegionDesk:
         from engine.audio import as_heard
 
         rate_hz = self._model_rate_hz()
-        heard = as_heard(torch.from_numpy(region.audio.T.copy()), region.rate_hz, rate_hz)
+        audio = torch.from_numpy(region.audio.T.copy())
+        channels = audio.shape[0] if region.role == CONTINUE else 1
+        heard = as_heard(audio, region.rate_hz, rate_hz, channels)
         self._put(lane, region, HeardRegion(heard, region.bpm, region.start_beats, rate_hz), at)
         return region.understood(lane.clock.or_standing().signature)
 

@@ -1,7 +1,8 @@
 """The engine as a program: bind, load, warm up, play until told to stop, leave nothing behind.
 
-[main]      options, signals, waiting               [generate]  loads the model, then runs the studio
-[control]   the endpoint's thread: handlers         [regions]   reads files
+[main]      options, signals, waiting               [generate]  runs the studio
+[control]   the endpoint's thread: handlers         [load]      loads models, also while lanes play
+[regions]   reads files
 [pulse]     a sign of life in every ring; frees lanes whose host has died; tells of late blocks
 """
 
@@ -16,31 +17,22 @@ import time
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from types import FrameType
-from typing import TYPE_CHECKING
 
 from bridge import messages, shm
 from bridge.endpoint import Endpoint
-from bridge.errors import EndpointError, SegueError
-from engine.errors import EngineError
+from bridge.errors import EndpointError
 from engine.serve.desk import Desk
+from engine.serve.front import FrontDesk
 from engine.serve.lane import Lane
-from engine.serve.options import EXIT_MODEL, EXIT_OK, EXIT_PORT, Options, parse
-from engine.serve.pace import resident_mb
-from engine.serve.state import FAILED, READY, STOPPING, EngineState
-
-if TYPE_CHECKING:
-    from engine.serve.studio import Studio
+from engine.serve.loader import Job, Loader
+from engine.serve.options import EXIT_MODEL, EXIT_OK, EXIT_PORT, NO_MODEL, Options, parse
+from engine.serve.screen import say
+from engine.serve.state import EMPTY, FAILED, LOADING, STOPPING, EngineState, Wanted
 
 PULSE_SECONDS = 0.05
 LOOK_SECONDS = 0.25  # between looks whether hosts are alive
 STOP_SECONDS = 10.0  # to let a running hop end
 _log = logging.getLogger("segue.engine")
-
-
-def say(text: str) -> None:
-    """One line of progress on the screen.  [any]"""
-    sys.stdout.write(f"segue engine: {text}\n")
-    sys.stdout.flush()
 
 
 class Server:
@@ -49,10 +41,13 @@ class Server:
     def __init__(self, options: Options) -> None:
         """Bind the port; raises EndpointError before anything slow happens.  [main]"""
         self.options = options
-        self.state = EngineState(text="loading the model", device=options.device)
+        self.state = EngineState(text="starting", device=options.device)
         self._quit = threading.Event()
         self._exit_code = EXIT_OK
-        self.desk = Desk(options, self.state, self._quit.set)
+        self.loader = Loader(self.state, options.threads, options.t5, options.memory_mb, self._tell_model)
+        self.loader.on_state, self.loader.on_failed_start = self._change, self._fail
+        front = FrontDesk(options, self.state, self.loader, self._quit.set)
+        self.desk = Desk(options, self.state, front)
         self.endpoint = Endpoint(
             options.port,
             self.desk.handlers(),
@@ -62,8 +57,9 @@ class Server:
             allow_network=options.allow_network,
             on_gone=self.desk.gone,
         )
-        self.desk.counts = self._counts
-        self._generate = threading.Thread(target=self._load_and_play, name="segue-generate", daemon=True)
+        front.counts, front.lanes_open = self._counts, lambda: len(self.desk.lanes)
+        self.desk.on_excerpt = self._tell_excerpt
+        self._generate = threading.Thread(target=self._play, name="segue-generate", daemon=True)
         self._pulse = threading.Thread(target=self._beat, name="segue-pulse", daemon=True)
 
     def run(self) -> int:
@@ -78,6 +74,8 @@ class Server:
         self.desk.regions.start()
         self._generate.start()
         self._pulse.start()
+        self.loader.thread.start()
+        self._begin()
         parent = self.options.parent
         while not self._quit.wait(0.5):
             if parent and not shm.pid_alive(parent):
@@ -93,6 +91,7 @@ class Server:
         failed = self.state.name == FAILED
         if not failed:
             self._change(STOPPING, "the engine ends")
+        self.loader.close()
         studio = self.state.studio
         if studio is not None:
             studio.stop()
@@ -102,51 +101,50 @@ class Server:
         for lane in self.desk.lanes.values():  # those that a hanging hop has left
             lane.ring.segment.unlink()
         say("ended")
-        if self._generate.is_alive():  # inside a load or a hop: the interpreter would wait or crash
+        self.loader.thread.join(STOP_SECONDS / 5)
+        if self._generate.is_alive() or self.loader.thread.is_alive():
+            # inside a hop or a load: the interpreter would wait or crash
             sys.stderr.flush()
             os._exit(self._exit_code)
         return self._exit_code
 
+    def _begin(self) -> None:
+        """Have the start model loaded, or say that there is none."""
+        options = self.options
+        if options.model == NO_MODEL:
+            self._change(EMPTY, "no model is loaded")
+            say("ready, no model: load one")
+            return
+        say(f"loading model {options.model}")
+        self._change(LOADING, f"loading {options.model}")
+        self.loader.put(Job(Wanted(options.model, options.device, options.precision)))
+
     # -- [generate] -------------------------------------------------------------------------------------
 
-    def _load_and_play(self) -> None:
-        """Load and warm up; then the studio runs until it is stopped."""
+    def _play(self) -> None:
+        """Run the studio until it is stopped."""
         try:
-            studio = self._load()
-        except (EngineError, SegueError) as fault:
-            self._fail(f"{fault}")
-            return
-        except Exception as fault:
-            _log.exception("the model cannot be loaded")
+            import torch
+
+            from engine.serve.studio import Studio
+
+            torch.set_num_threads(self.options.threads)
+            torch.set_flush_denormal(True)
+            studio = Studio(None, self._report)
+        except Exception as fault:  # a broken installation
+            _log.exception("the engine cannot start")
             self._fail(f"{type(fault).__name__}: {fault}")
             return
         self.state.studio = studio
-        self._change(READY, "")
-        say("ready")
         studio.run()
 
-    def _load(self) -> Studio:
-        began = time.monotonic()
-        say(f"loading model {self.options.model}")
-        import torch
+    # -- [load] -------------------------------------------------------------------------------------------
 
-        from engine.load import load_model
-        from engine.serve.studio import Studio
-
-        torch.set_num_threads(self.options.threads)
-        torch.set_flush_denormal(True)
-        device = pick_device(self.options.device)
-        self.state.device = device
-        model = load_model(self.options.model, device, t5=self.options.t5)
-        millions = sum(parameter.numel() for parameter in model.lm.parameters()) / 1e6
-        took = time.monotonic() - began
-        say(f"loaded in {took:.1f} s: {millions:.1f} M parameters on {device}, {self.options.threads} threads")
-        say(f"follows {', '.join(sorted(model.takes))}")
-        studio = Studio(model, self._report)
-        warm_from = time.monotonic()
-        studio.warm_up()
-        say(f"warm in {time.monotonic() - warm_from:.1f} s, {resident_mb():.0f} MB resident")
-        return studio
+    def _tell_model(self, state: str, model: str, text: str) -> None:
+        """To every client; what is not progress also to the screen."""
+        self.endpoint.notify(messages.EVENT_MODEL, state, model[:300], text[:400])
+        if state != "loading":
+            say(f"model {model}: {state}{', ' if text else ''}{text}")
 
     def _fail(self, text: str) -> None:
         self._exit_code = EXIT_MODEL
@@ -160,6 +158,9 @@ class Server:
     def _change(self, state: str, text: str) -> None:
         self.state.name, self.state.text = state, text
         self.endpoint.notify(messages.EVENT_ENGINE, state, text[:400])
+
+    def _tell_excerpt(self, lane: Lane, start_seconds: float, seconds: float) -> None:
+        self.endpoint.notify(messages.EVENT_EXCERPT, lane.number, start_seconds, seconds)
 
     def _counts(self) -> tuple[int, int]:
         counts = self.endpoint.counts
@@ -200,20 +201,6 @@ class Server:
         if new > 0:
             text = "the engine falls behind; less load or a longer lead_seconds helps"
             self.endpoint.notify(messages.EVENT_LATE, lane.number, new, text)
-
-
-def pick_device(name: str) -> str:
-    """A device that is there; `auto` takes a GPU. EngineError names what there is.  [generate]"""
-    import torch
-
-    if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    there = ["cpu"] + [f"cuda:{n}" for n in range(torch.cuda.device_count())]
-    if torch.backends.mps.is_available():
-        there.append("mps")
-    if name not in there and not (name == "cuda" and len(there) > 1):
-        raise EngineError(f"there is no device {name!r}; there is: {', '.join(there)}")
-    return name
 
 
 def program_version() -> str:

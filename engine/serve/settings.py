@@ -20,7 +20,10 @@ WHOLE_BEAT_SECONDS = 0.02  # a region that ends this near to a whole beat was cu
 
 @dataclass(frozen=True)
 class HeardRegion:
-    """A region as the model hears it: mono float32 [1, n] at the model's rate, its tempo and place.  [any]"""
+    """A region as models hear it: float32 [C, n] at their rate, its tempo and place.
+
+    Stereo is kept for the models that know it, where it is to be gone on from; else it is mono.  [any]
+    """
 
     audio: Tensor
     bpm: float
@@ -44,6 +47,7 @@ class LaneSettings:
     prompt: str = ""
     values: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     regions: Mapping[str, HeardRegion] = field(default_factory=lambda: MappingProxyType({}))
+    told: frozenset[str] = frozenset()  # names of the values that somebody asked for
 
     def with_prompt(self, prompt: str) -> LaneSettings:
         """These settings with another prompt.  [any]"""
@@ -51,7 +55,12 @@ class LaneSettings:
 
     def with_value(self, name: str, value: float) -> LaneSettings:
         """These settings with one parameter at another value.  [any]"""
-        return replace(self, values=MappingProxyType({**self.values, name: value}))
+        return replace(self, values=MappingProxyType({**self.values, name: value}), told=self.told | {name})
+
+    def with_own(self, own: Mapping[str, float]) -> LaneSettings:
+        """These settings with a model's own values where nobody asked for others.  [any]"""
+        untold = {name: value for name, value in own.items() if name not in self.told}
+        return replace(self, values=MappingProxyType({**self.values, **untold}))
 
     def with_region(self, role: str, region: HeardRegion | None) -> LaneSettings:
         """These settings with another region in a role; None takes it away.  [any]"""

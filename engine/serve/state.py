@@ -7,18 +7,48 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from engine.model import LoadedModel
     from engine.serve.studio import Studio
 
-LOADING, READY, STOPPING, FAILED = "loading", "ready", "stopping", "failed"
+LOADING, READY, EMPTY, STOPPING, FAILED = "loading", "ready", "empty", "stopping", "failed"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A model as somebody asks for it; `device` "auto" takes a GPU if there is one.  [any]"""
+
+    name: str
+    device: str = "cpu"
+    precision: str = "auto"
+
+
+@dataclass(frozen=True)
+class Hot:
+    """A model that is loaded and warmed up: what was asked for, what came of it.  [any]"""
+
+    wanted: Wanted
+    model: LoadedModel
+    device: str
+    precision: str
+    context_frames: int  # of what was heard that a lane takes along when it changes to this model
+    change_seconds: float  # that one lane's change takes, measured
+    realtime_ratio: float  # of one lane, measured alone
+    notes: tuple[str, ...] = ()
+    license: str = ""
+
+    @property
+    def notes_text(self) -> str:
+        """The notes as one text.  [any]"""
+        return " ".join(note if note.endswith(".") else f"{note}." for note in self.notes)
 
 
 @dataclass
 class EngineState:
-    """How the engine is; [main] and [generate] change it, [control] answers with it."""
+    """How the engine is; [main], [load] and [generate] change it, [control] answers with it."""
 
     name: str = LOADING
     text: str = ""
     device: str = ""
     studio: Studio | None = None
-    license: str = ""
+    hot: Hot | None = None
     started_seconds: float = field(default_factory=time.monotonic)

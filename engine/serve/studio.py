@@ -13,22 +13,21 @@ import queue
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
+from typing import TypeVar
 
-import torch
-
-from engine.lm import Conditions
-from engine.model import TEXT, Ask, LoadedModel
-from engine.sampling import Sampling
+from engine.model import LoadedModel
 from engine.serve.director import Director, Report
-from engine.serve.lane import Lane
+from engine.serve.lane import PLAYING, Lane
 from engine.serve.pace import Figures
-from engine.stream import LaneBatch, StreamSettings, TokenStream, WindowSize
+from engine.stream import LaneBatch
 
 HOP_FRAMES = 10  # advanced at a time while rings are well filled
 SHORT_HOP_FRAMES = 4  # while one is nearly empty: the first sound is not kept waiting for more
 WELL_FILLED_SECONDS = 0.5
 IDLE_SECONDS = 0.005  # between looks at the hosts when there is nothing to do
+Answer = TypeVar("Answer")
 _log = logging.getLogger("segue.engine")
 
 
@@ -44,7 +43,7 @@ class StudioFigures:
 class Studio:
     """Runs lanes on a loaded model until stopped; `post` is how other threads reach it."""
 
-    def __init__(self, model: LoadedModel, report: Report) -> None:
+    def __init__(self, model: LoadedModel | None, report: Report) -> None:
         self.model = model
         self._report = report
         self._commands: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
@@ -65,6 +64,36 @@ class Studio:
         self._stopping.set()
         self._commands.put(lambda: None)
 
+    def ask(self, question: Callable[[], Answer]) -> Answer:
+        """What a question says on [generate], between two hops; raises what it raises.
+
+        RuntimeError when the studio has stopped.  [load]
+        """
+        future: Future[Answer] = Future()
+
+        def work() -> None:
+            try:
+                future.set_result(question())
+            except Exception as error:
+                future.set_exception(error)
+
+        self.post(work)
+        while True:
+            try:
+                return future.result(timeout=0.5)
+            except TimeoutError:
+                if future.done() or self._stopping.is_set():
+                    raise RuntimeError("the engine ends") from None
+
+    def fill_low_seconds(self) -> float:
+        """The least that waits in a ring whose host plays what is still being made; else infinity.  [any]"""
+        fills = [director.lane.view.fill_seconds for director in self.directors() if _hungry(director)]
+        return min(fills, default=float("inf"))
+
+    def directors(self) -> list[Director]:
+        """One for each open lane.  [any]"""
+        return list(self._directors.values())
+
     def figures(self) -> StudioFigures:
         """What was measured lately.  [any]"""
         ratio = self._made_seconds / self._worked_seconds if self._worked_seconds else 0.0
@@ -72,26 +101,22 @@ class Studio:
 
     # -- on [generate] ------------------------------------------------------------------------------------
 
-    def warm_up(self, frames: int = 6) -> None:
-        """Run every stage once, so that the first stream meets nothing cold.  [generate]"""
-        model, device = self.model, self.model.lm.out_norm.weight.device
-        sampling = Sampling(top_k=min(250, model.lm.config.card))
-        settings = StreamSettings(sampling, size=WindowSize(model.window_frames, model.stride_frames))
-
-        def conditions(offset_frames: int, window_frames: int) -> tuple[Conditions, ...]:
-            ask = Ask(text="warm up" if TEXT in model.takes else None)
-            return model.conditioner([ask], settings.guidance, offset_frames, window_frames)[0]
-
-        audio = torch.zeros(1, model.codec.channels, 8 * model.codec.frame_samples, device=device)
-        with torch.no_grad():
-            prompt = model.codec.encode(audio)[0]
-            stream = TokenStream.begin(model.lm, conditions, prompt, settings)
-            state = model.codec.init_decoder(audio, prompt[None])
-            model.codec.decode_step(stream.advance(frames)[None].to(device), state, True)
-
     def open(self, lane: Lane) -> None:
         """Take a lane in.  [generate]"""
         lane.director = self._directors[lane.number] = Director(lane, self.model, self._report)
+
+    def use(self, model: LoadedModel | None) -> None:
+        """Let another model play what begins from now on; None: there is none.  [generate]"""
+        self.model = model
+        self._figures = Figures()
+        self._made_seconds = self._worked_seconds = 0.0
+        for director in self.directors():
+            director.model = model
+            director.lead_at_least_seconds = 0.0
+
+    def forget(self, director: Director) -> None:
+        """Let go of a lane's stream; one that it plays on with is taken in again.  [generate]"""
+        self._batch.remove(director.lane.number)
 
     def close(self, lane: Lane) -> None:
         """Let a lane go and free its ring.  [generate]"""
@@ -168,7 +193,9 @@ class Studio:
     def _measure(self, waiting: list[Director], n_frames: int, step_seconds: float, decode_seconds: float) -> None:
         if not n_frames:
             return
-        codec = self.model.codec
+        codec = waiting[0].player.model.codec if waiting[0].player else None
+        if codec is None:
+            return
         made = n_frames * codec.frame_samples / codec.sample_rate
         worked = step_seconds + decode_seconds
         self._figures.add("step_ms", 1000 * step_seconds / n_frames)
@@ -183,3 +210,10 @@ class Studio:
             _log.exception("lane %d failed", director.lane.number, exc_info=error)
         self._batch.remove(director.lane.number)
         director.fail(error)
+
+
+def _hungry(director: Director) -> bool:
+    player, lane = director.player, director.lane
+    if player is None or player.stream.finished or lane.view.state != PLAYING:
+        return False
+    return lane.clock.or_standing().playing

@@ -31,6 +31,24 @@ class Prompt:
     gain: float = 1.0
 
 
+@dataclass(frozen=True)
+class TakenOver:
+    """Another model's music up to own frame `frame`, as this one hears it: what a player goes on from.  [any]"""
+
+    heard: Prompt
+    frame: int
+    prompt_frames: int  # of the stream that is taken over: both count frames alike
+
+
+def own_values(model: LoadedModel) -> dict[str, float]:
+    """A model's own values of some parameters, in place of the table's defaults.  [any]"""
+    return {
+        "cfg": model.cfg_coef,
+        "temperature": model.temperature,
+        "top_k": float(min(250, model.lm.config.card)),
+    }
+
+
 def stream_settings(model: LoadedModel, settings: LaneSettings, place: Place, prompt_frames: int) -> StreamSettings:
     """How a stream at `place` samples, is guided and ends; values not set are the model's own.  [generate]"""
     values = settings.values
@@ -42,7 +60,7 @@ def stream_settings(model: LoadedModel, settings: LaneSettings, place: Place, pr
             top_k=min(int(values.get("top_k", 250)), model.lm.config.card),
             top_p=values.get("top_p", 0.0),
         ),
-        Guidance(values.get("cfg", model.cfg_coef), beta if beta > 0 else None),
+        Guidance(values.get("cfg", model.cfg_coef), beta if beta > 0 else None, values.get("two_step", 0.0) > 0),
         WindowSize(model.window_frames, model.stride_frames),
         None if frames is None else prompt_frames + max(1, frames),
     )
@@ -55,16 +73,26 @@ def make_prompt(model: LoadedModel, region: HeardRegion | None) -> Prompt | None
     """
     if region is None:
         return None
-    most = model.window_frames - model.stride_frames
-    frames = min(region.audio.shape[-1] // SAMPLES_PER_FRAME, most)
+    frames = min(region.audio.shape[-1] // SAMPLES_PER_FRAME, model.window_frames - model.stride_frames)
     if frames < 1:
         raise RegionTooShort("the region to go on from is shorter than 20 ms")
-    audio = region.audio[:, -frames * SAMPLES_PER_FRAME :]
+    return as_prompt(model, region.audio[:, -frames * SAMPLES_PER_FRAME :])
+
+
+def as_prompt(model: LoadedModel, audio: Tensor) -> Prompt:
+    """Audio [C, n] of whole frames, as loud as the user plays, as a model hears it.  [generate]"""
     gain = _gain(model, audio)
-    audio = audio.expand(model.codec.channels, -1) * gain
+    audio = in_channels(audio, model.codec.channels) * gain
     with torch.no_grad():
         codes = model.codec.encode(audio[None].to(model.lm.out_norm.weight.device))[0]
     return Prompt(codes, audio, gain)
+
+
+def in_channels(audio: Tensor, channels: int) -> Tensor:
+    """[C, n] as [channels, n]: mono is doubled, stereo averaged to mono.  [any]"""
+    if audio.shape[0] == channels:
+        return audio
+    return audio.mean(dim=0, keepdim=True).expand(channels, -1)
 
 
 def _gain(model: LoadedModel, audio: Tensor) -> float:

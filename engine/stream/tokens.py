@@ -58,6 +58,7 @@ class TokenStream:
         conditions: WindowConditions,
         settings: StreamSettings,
         generator: torch.Generator,
+        first_frame: int = 0,
     ) -> None:
         settings.sampling.check(lm.config.card)
         self.lm = lm
@@ -65,10 +66,11 @@ class TokenStream:
         self.settings = settings
         self.generator = generator
         self.window: Window | None = None
-        self.window_offset = 0  # stream frame at which the window begins
-        self._codes = torch.zeros(lm.config.n_codebooks, 1024, dtype=torch.int16)
+        self.first_frame = first_frame  # codes before are not known: what was played there was another model's
+        self.window_offset = first_frame  # stream frame at which the window begins
+        self._codes = torch.zeros(lm.config.n_codebooks, max(1024, 2 * first_frame), dtype=torch.int16)
         self._fresh: list[Tensor] = []
-        self.n_frames = 0  # completed frames, prompt included
+        self.n_frames = first_frame  # completed frames, prompt included
 
     @classmethod
     def begin(
@@ -78,16 +80,19 @@ class TokenStream:
         prompt: Tensor | None = None,
         settings: StreamSettings | None = None,
         seed: int = 0,
+        first_frame: int = 0,
     ) -> TokenStream:
         """A stream whose first frames are the prompt codes [K, P] (None = none); nothing is computed yet.
 
-        Raises ValueError when the prompt fills window or total, or `top_k` exceeds the codebook.  [generate]
+        With `first_frame` frames are counted from there: the stream takes over from another model's, of which it
+        knows the prompt alone.  Raises ValueError when the prompt fills window or total, or `top_k` exceeds the
+        codebook.  [generate]
         """
         settings = settings or StreamSettings()
         device = lm.out_norm.weight.device
-        stream = cls(lm, conditions, settings, seeded_generator(seed, device))
+        stream = cls(lm, conditions, settings, seeded_generator(seed, device), first_frame)
         if prompt is not None:
-            _check_prompt(prompt, lm, settings)
+            _check_prompt(prompt, lm, settings, first_frame)
             stream._append(prompt)
         return stream
 
@@ -139,16 +144,16 @@ class TokenStream:
         settings.sampling.check(self.lm.config.card)
         self.settings = settings
         self.conditions = conditions or self.conditions
-        self.window_offset = max(0, self.n_frames - settings.size.keep_frames)
+        self.window_offset = max(self.first_frame, self.n_frames - settings.size.keep_frames)
         self.window = None
 
     def rewind(self, n_frames: int) -> None:
         """Forget the frames after the first `n_frames`, prompt counted in, and begin a new window there.
 
-        Raises ValueError when there are fewer.  [generate]
+        Raises ValueError when there are fewer, or it lies before the first one known.  [generate]
         """
-        if not 0 <= n_frames <= self.n_frames:
-            raise ValueError(f"cannot go back to frame {n_frames}: there are {self.n_frames}")
+        if not self.first_frame <= n_frames <= self.n_frames:
+            raise ValueError(f"cannot go back to frame {n_frames}: there are {self.first_frame} to {self.n_frames}")
         self._settled()
         self.n_frames = n_frames
         self.roll()
@@ -219,11 +224,11 @@ class TokenStream:
         return self._codes
 
 
-def _check_prompt(prompt: Tensor, lm: LanguageModel, settings: StreamSettings) -> None:
+def _check_prompt(prompt: Tensor, lm: LanguageModel, settings: StreamSettings, first_frame: int) -> None:
     if prompt.dim() != 2 or prompt.shape[0] != lm.config.n_codebooks:
         raise ValueError(f"prompt has shape {tuple(prompt.shape)}, must be [{lm.config.n_codebooks}, P]")
     limit = settings.size.window_frames
     if settings.total_frames is not None:
-        limit = min(limit, settings.total_frames)
+        limit = min(limit, settings.total_frames - first_frame)
     if prompt.shape[1] >= limit:
         raise ValueError(f"prompt has {prompt.shape[1]} frames, must be shorter than {limit} (window and total)")

@@ -50,7 +50,11 @@ class Band:
         self.pool = ThreadPoolExecutor(1)
         own: dict[messages.Message, Callable[[Request], Answer]] = {
             messages.STATUS: lambda r: ("ready", "embedded", "cpu", 1, 8, ""),
-            messages.MODEL: lambda r: ("embedded", 32000, 1, 10.0, "text melody tempo", "MIT"),
+            messages.MODEL: lambda r: ("embedded", 32000, 1, 10.0, "text melody tempo", "MIT", "float32", ""),
+            messages.MODEL_LIST: lambda r: ("embedded small", "embedded small melody"),
+            messages.MODEL_LOAD: self._load,
+            messages.MODEL_CANCEL: lambda r: None,
+            messages.MODEL_UNLOAD: lambda r: (120.5,),
             messages.STATS: lambda r: (1.0, 300.0, 5.0, 0.5, 3.5, 1e9, 2.0),
             messages.PRESETS: lambda r: ("night-bus porch",),
             messages.QUIT: lambda r: None,
@@ -90,6 +94,10 @@ class Band:
         if request.whole("lane") == 3:
             raise LaneInUse("lane 3 is open for another host")
         return max(0, request.whole("lane")), "segue-1-0"
+
+    def _load(self, request: Request) -> Answer:
+        request.responder.progress(500, 1000, "reading 1 of 2 MB")
+        return request.text("name"), 1.5, request.text("precision")
 
     def _place(self, request: Request, region: Region) -> tuple[object, ...]:
         self.regions[request.whole("lane"), region.role] = region
@@ -222,6 +230,8 @@ REPLIES = {
     replies.Hello: messages.HELLO,
     replies.Status: messages.STATUS,
     replies.Model: messages.MODEL,
+    replies.ModelNames: messages.MODEL_LIST,
+    replies.LoadedModel: messages.MODEL_LOAD,
     replies.Stats: messages.STATS,
     replies.OpenLane: messages.LANE_OPEN,
     replies.Parameter: messages.LANE_SET,
@@ -245,6 +255,13 @@ def test_every_call(band: tuple[Band, Endpoint], client: Client) -> None:
     client.sync()
     assert client.status() == replies.Status("ready", "embedded", "cpu", 1, 8, "")
     assert client.model().abilities.split() == ["text", "melody", "tempo"]
+    assert client.models().here.split() == ["embedded", "small"]
+    told: list[tuple[int, int, str]] = []
+    loaded = client.load_model("small", "cuda", "float16", on_progress=lambda *step: told.append(step))
+    assert loaded == replies.LoadedModel("small", 1.5, "float16")
+    assert told == [(500, 1000, "reading 1 of 2 MB")]
+    client.cancel_load()
+    assert client.unload_model() == 120.5
     assert client.stats().realtime_ratio == 3.5
     assert client.presets() == ["night-bus", "porch"]
     assert client.open_lane(-1, 44100) == replies.OpenLane(0, "segue-1-0")

@@ -1,0 +1,108 @@
+"""The handlers of messages about the engine and its model, [control]: answer, or hand over to [load]."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from bridge import messages, presets
+from bridge.errors import NotReady
+from bridge.requests import LATER, Answer, Handler, Request
+from engine.serve.loader import Job, Loader
+from engine.serve.options import Options
+from engine.serve.pace import resident_mb
+from engine.serve.state import READY, EngineState, Hot, Wanted
+
+NOTES_MAX = 500  # characters of notes in an answer: name, licence and they fit one datagram
+
+
+class FrontDesk:
+    """Answers for the engine as a whole; `lanes_open` and `counts` are set by who knows them."""
+
+    def __init__(
+        self, options: Options, state: EngineState, loader: Loader, quit_engine: Callable[[], None]
+    ) -> None:
+        self._options, self._state, self._loader, self._quit = options, state, loader, quit_engine
+        self.lanes_open: Callable[[], int] = lambda: 0
+        self.counts: Callable[[], tuple[int, int]] = lambda: (0, 0)
+
+    def handlers(self) -> dict[str, Handler]:
+        """Every request of the table that is ours, by address.  [main]"""
+        m = messages
+        rows = {
+            m.STATUS: self.status, m.STATS: self.stats, m.PRESETS: self.presets, m.QUIT: self.quit,
+            m.MODEL: self.model, m.MODEL_LIST: self.model_list, m.MODEL_LOAD: self.model_load,
+            m.MODEL_CANCEL: self.model_cancel, m.MODEL_UNLOAD: self.model_unload,
+        }  # fmt: skip
+        return {row.address: handler for row, handler in rows.items()}
+
+    def hot(self) -> Hot:
+        """The model that plays; NotReady while there is none.  [control]"""
+        hot, state = self._state.hot, self._state
+        if hot is None or state.name != READY:
+            raise NotReady(f"the engine is {state.name}: {state.text or 'ask again'}")
+        return hot
+
+    # -- the engine -----------------------------------------------------------------------------------
+
+    def status(self, request: Request) -> Answer:
+        """status.  [control]"""
+        state, options = self._state, self._options
+        name = state.hot.wanted.name if state.hot else ""
+        return state.name, name, state.device, self.lanes_open(), options.lanes, state.text
+
+    def stats(self, request: Request) -> Answer:
+        """stats.  [control]"""
+        uptime = time.monotonic() - self._state.started_seconds
+        studio = self._state.studio
+        received, refused = self.counts()
+        if studio is None:
+            return uptime, resident_mb(), 0.0, 0.0, 0.0, received, refused
+        f = studio.figures()
+        return uptime, resident_mb(), f.step_ms, f.decode_ms, f.realtime_ratio, received, refused
+
+    def presets(self, request: Request) -> Answer:
+        """presets.  [control]"""
+        return (" ".join(presets.preset_names()),)
+
+    def quit(self, request: Request) -> Answer:
+        """quit.  [control]"""
+        request.responder.ok()
+        self._quit()
+        return LATER
+
+    # -- models ---------------------------------------------------------------------------------------
+
+    def model(self, request: Request) -> Answer:
+        """model.  [control]"""
+        hot = self.hot()
+        codec, model = hot.model.codec, hot.model
+        seconds = model.window_frames * codec.frame_samples / codec.sample_rate
+        abilities = " ".join(sorted(model.takes))
+        return (
+            hot.wanted.name, codec.sample_rate, codec.channels, seconds, abilities, hot.license, hot.precision,
+            hot.notes_text[:NOTES_MAX],
+        )  # fmt: skip
+
+    def model_list(self, request: Request) -> Answer:
+        """model/list.  [control]"""
+        from engine.serve.names import known_names, names_here
+
+        return " ".join(names_here()), " ".join(known_names())
+
+    def model_load(self, request: Request) -> Answer:
+        """model/load.  [control]"""
+        device = request.text("device") or self._options.device
+        wanted = Wanted(request.text("name"), device, request.text("precision"))
+        self._loader.put(Job(wanted, request.responder))
+        return LATER
+
+    def model_cancel(self, request: Request) -> Answer:
+        """model/cancel.  [control]"""
+        self._loader.cancel()
+        return ()
+
+    def model_unload(self, request: Request) -> Answer:
+        """model/unload.  [control]"""
+        self._loader.put(Job(None, request.responder))
+        return LATER

@@ -1,0 +1,93 @@
+"""A model from its name to hot: device, precision, memory, reading, warm-up. All of it [load]."""
+
+from __future__ import annotations
+
+import time
+
+import torch
+
+from engine.errors import EngineError, UnsupportedError
+from engine.load import load_model
+from engine.model import LoadedModel
+from engine.serve.loader import WARMING_UP, Progress
+from engine.serve.names import license_of
+from engine.serve.room import need_mb
+from engine.serve.screen import say
+from engine.serve.state import Hot, Wanted
+from engine.serve.warm import warm_up
+
+FRAME_SAMPLES, RATE_HZ = 640, 32_000  # of every model that is served: the timeline counts in such frames
+PRECISIONS = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+SLOW_RATIO = 1.1
+
+
+def load_hot(wanted: Wanted, t5: str | None, threads: int, progress: Progress) -> Hot:
+    """The model that is wanted, loaded, checked and warmed up.
+
+    Raises EngineError for what it cannot be, LoadOvertaken out of `progress`.  [load]
+    """
+    began = time.monotonic()
+    torch.set_num_threads(threads)
+    torch.set_flush_denormal(True)
+    device = pick_device(wanted.device)
+    dtype = PRECISIONS.get(wanted.precision)
+    size = 4 if (dtype or default_dtype(device)) is torch.float32 else 2
+    progress.room_for(need_mb(wanted.name, size, t5))
+
+    def on_progress(stage: str, done: float, total: float) -> None:
+        if stage != "downloading":  # what was downloaded can be measured now
+            progress.room_for(need_mb(wanted.name, size, t5))
+        progress(stage, done, total)
+
+    progress("reading", 0, 0)
+    with torch.no_grad():
+        model = load_model(wanted.name, device, dtype=dtype, t5=t5, on_progress=on_progress)
+    _check(model)
+    loaded_seconds = time.monotonic() - began
+    frames, seconds, ratio = warm_up(model, lambda done, total: progress(WARMING_UP, done, total))
+    notes = (*model.notes, *_own_notes(device, ratio))
+    precision = str(next(model.lm.parameters()).dtype).removeprefix("torch.")
+    hot = Hot(wanted, model, device, precision, frames, seconds, ratio, notes, license_of(wanted.name))
+    _log_sizes(hot, loaded_seconds)
+    return hot
+
+
+def _check(model: LoadedModel) -> None:
+    codec = model.codec
+    if (codec.frame_samples, codec.sample_rate) != (FRAME_SAMPLES, RATE_HZ):
+        raise UnsupportedError(
+            f"{model.name} has frames of {codec.frame_samples} samples at {codec.sample_rate} Hz; the engine plays "
+            f"models with {FRAME_SAMPLES} at {RATE_HZ}"
+        )
+
+
+def _own_notes(device: str, ratio: float) -> list[str]:
+    if ratio >= SLOW_RATIO:
+        return []
+    return [
+        f"while it was measured it made {ratio:.2f} seconds of music a second on {device}: too slow to play on without "
+        "holes, if that stays so; a smaller model or a GPU helps"
+    ]
+
+
+def _log_sizes(hot: Hot, seconds: float) -> None:
+    millions = sum(parameter.numel() for parameter in hot.model.lm.parameters()) / 1e6
+    say(f"loaded {hot.wanted.name} in {seconds:.1f} s: {millions:.1f} M parameters on {hot.device}, {hot.precision}")
+
+
+def default_dtype(device: str) -> torch.dtype:
+    """Precision where none is asked for: half on a GPU, else single.  [any]"""
+    return torch.float16 if device.startswith("cuda") else torch.float32
+
+
+def pick_device(name: str) -> str:
+    """A device that is there; `auto` takes a GPU. EngineError names what there is.  [load]"""
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    there = ["cpu"] + [f"cuda:{n}" for n in range(torch.cuda.device_count())]
+    if torch.backends.mps.is_available():
+        there.append("mps")
+    if name not in there and not (name == "cuda" and len(there) > 1):
+        raise EngineError(f"there is no device {name!r}; there is: {', '.join(there)}")
+    return name
+
