@@ -48,6 +48,11 @@ class MusicGenConditioner:
         able = {TEXT: True, MELODY: melody is not None, STYLE: style is not None and style.features is not None}
         self.takes = frozenset(name for name, there in able.items() if there)
 
+    @property
+    def style_quantizers(self) -> int:
+        """How many quantisers a style can be heard through; 0 for models without style.  [any]"""
+        return 0 if self.style is None else self.style.net.config.n_codebooks
+
     def __call__(
         self, asks: Sequence[Ask], guidance: Guidance, offset_frames: int, window_frames: int
     ) -> list[tuple[Conditions, ...]]:

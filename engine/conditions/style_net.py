@@ -9,13 +9,14 @@ Source: MusicGen-Style (Rouard et al. 2024). F feature frames, 75 a second; Q qu
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from engine.config import LMConfig
-from engine.lm.layers import attend, sinusoidal
+from engine.lm.layers import DecoderLayer, attend, sinusoidal
 from engine.lm.model import Transformer
 
 BATCH_NORM_EPS = 1e-5
@@ -70,7 +71,7 @@ class StyleNet(nn.Module):
         """Features [B, F, 768] to what is quantised, [B, F, D]; every frame sees every other.  [generate]"""
         x = self.embed(features)
         x = x + sinusoidal(torch.arange(x.shape[1], device=x.device), self.config.dim, self.config.layers().max_period)
-        for layer in self.transformer.layers:
+        for layer in cast(list[DecoderLayer], list(self.transformer.layers)):
             q, k, v = layer.self_attn.query_key_value(layer.norm1(x))
             x = layer.feed_forward(x + layer.self_attn.merge(attend(q, k, v)))
         return self.batch_norm(x)
