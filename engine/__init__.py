@@ -6,18 +6,20 @@ Reading order: config, delay, lm/, sampling, guidance, stream/, codec/, conditio
 Importing this package loads no torch; `from engine import MusicGen` does.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from engine.audio_file import audio_read, audio_write
     from engine.musicgen import MusicGen
 
-__all__ = ["MusicGen"]
+__all__ = ["MusicGen", "audio_read", "audio_write"]
+
+_HOMES = {"MusicGen": "musicgen", "audio_read": "audio_file", "audio_write": "audio_file"}
 
 
 def __getattr__(name: str) -> Any:
-    """Load `MusicGen`, and torch with it, when it is first asked for.  [any]"""
-    if name == "MusicGen":
-        from engine.musicgen import MusicGen
-
-        return MusicGen
+    """Load a public name, and torch with it, when it is first asked for.  [any]"""
+    if name in _HOMES:
+        return getattr(import_module(f"engine.{_HOMES[name]}"), name)
     raise AttributeError(f"module 'engine' has no attribute {name!r}")

@@ -119,7 +119,8 @@ class ReferenceRun:
         guidance, known = self._guidance(), prompt.shape[-1]
         if known >= n_frames:
             raise ValueError(
-                f"audiocraft fails at {self.params.duration_seconds} s: a window of {n_frames} frames begins with {known}"
+                f"audiocraft fails at {self.params.duration_seconds} s: a window of {n_frames} frames "
+                f"begins with {known}"
             )
         with torch.no_grad():
             conditions = self.model.conditioner(asks, guidance, 0, n_frames)

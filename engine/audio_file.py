@@ -1,0 +1,129 @@
+"""Audio files in and out, with audiocraft's `audio_read` and `audio_write`, and a `load` like torchaudio's.
+
+Files go through libsndfile (WAV, FLAC, OGG, MP3, AIFF ...), so neither ffmpeg nor torchcodec is needed; torchaudio's
+own `load` needs the latter. `from engine import audio_file as torchaudio` makes `torchaudio.load(path)` work anyway.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from engine.errors import AudioError, UnsupportedError
+from engine.loudness import normalize_audio
+
+FORMATS = {"wav": ("WAV", "PCM_16"), "flac": ("FLAC", "PCM_24"), "ogg": ("OGG", "VORBIS"), "mp3": ("MP3", None)}
+MP3_KBIT = (32, 320)  # lowest and highest at 32 kHz and above
+MP3_LOW_RATE_KBIT = (8, 160)  # below
+_BLOCK_SAMPLES = 1 << 16
+
+
+def load(path: str | os.PathLike[str], frame_offset: int = 0, num_frames: int = -1) -> tuple[Tensor, int]:
+    """An audio file as (float32 [C, n], its sample rate), from sample `frame_offset`, all or `num_frames` samples.
+
+    Raises AudioError, naming the file, where it is not audio.  [any]
+    """
+    import soundfile
+
+    try:
+        with soundfile.SoundFile(os.fspath(path)) as sound:
+            if frame_offset:
+                sound.seek(min(frame_offset, sound.frames))
+            audio = sound.read(num_frames, dtype="float32", always_2d=True)
+            return torch.from_numpy(np.ascontiguousarray(audio.T)), int(sound.samplerate)
+    except (soundfile.LibsndfileError, OSError, TypeError) as fault:
+        raise AudioError(f"{os.fspath(path)} cannot be read as audio: {fault}") from fault
+
+
+def audio_read(
+    filepath: str | os.PathLike[str], seek_time: float = 0.0, duration: float = -1.0, pad: bool = False
+) -> tuple[Tensor, int]:
+    """An audio file as (float32 [C, n], its sample rate), from second `seek_time`, `duration` seconds or all of it.
+
+    `pad`: with silence to the full `duration`.  Raises AudioError.  [any]
+    """
+    _, rate = load(filepath, num_frames=0)
+    n_samples = round(duration * rate) if duration > 0 else -1
+    audio, rate = load(filepath, round(max(seek_time, 0.0) * rate), n_samples)
+    if pad and audio.shape[1] < n_samples:
+        audio = torch.nn.functional.pad(audio, (0, n_samples - audio.shape[1]))
+    return audio, rate
+
+
+def audio_write(
+    stem_name: str | os.PathLike[str],
+    wav: Tensor,
+    sample_rate: int,
+    format: str = "wav",
+    mp3_rate: int = 320,
+    ogg_rate: int | None = None,
+    normalize: bool = True,
+    strategy: str = "peak",
+    peak_clip_headroom_db: float = 1.0,
+    rms_headroom_db: float = 18.0,
+    loudness_headroom_db: float = 14.0,
+    loudness_compressor: bool = False,
+    log_clipping: bool = True,
+    make_parent_dir: bool = True,
+    add_suffix: bool = True,
+) -> Path:
+    """Write [C, n] or [n] to `stem_name`.wav (mp3, ogg, flac), as loud as `strategy` says; the path written.
+
+    Arguments and defaults are audiocraft's: see `normalize_audio` for the strategies; "loudness" brings it to -14
+    LUFS. WAV is 16 bit, MP3 of constant `mp3_rate` kbit/s. Raises ValueError for other formats or shapes,
+    AudioError for audio that cannot be written, UnsupportedError for what libsndfile cannot do.  [any]
+    """
+    if format not in FORMATS:
+        raise ValueError(f"format is {format!r}, must be one of {', '.join(FORMATS)}")
+    if not wav.dtype.is_floating_point or not 1 <= wav.dim() <= 2:
+        raise ValueError(f"wav is {wav.dtype} of shape {tuple(wav.shape)}, must be floats [n] or [C, n]")
+    if ogg_rate is not None:
+        raise UnsupportedError("ogg_rate: libsndfile writes Vorbis by quality, not by bit rate; leave it None")
+    wav = wav.detach().to("cpu", torch.float32)
+    ready = normalize_audio(
+        wav[None] if wav.dim() == 1 else wav,
+        normalize,
+        strategy,
+        peak_clip_headroom_db,
+        rms_headroom_db,
+        loudness_headroom_db,
+        loudness_compressor,
+        log_clipping,
+        sample_rate,
+        os.fspath(stem_name),
+    )
+    path = Path(os.fspath(stem_name) + (f".{format}" if add_suffix else ""))
+    if make_parent_dir:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    _write(path, ready, sample_rate, format, mp3_rate)
+    return path
+
+
+def _write(path: Path, wav: Tensor, sample_rate: int, format: str, mp3_rate: int) -> None:
+    """Samples [C, n] within +-1 to a file; what could not be written whole is removed."""
+    import soundfile
+
+    kind, subtype = FORMATS[format]
+    if kind not in soundfile.available_formats():
+        raise UnsupportedError(f"this libsndfile ({soundfile.__libsndfile_version__}) cannot write {kind}")
+    how: dict[str, Any] = {}
+    if format == "mp3":
+        if not MP3_KBIT[0] <= mp3_rate <= MP3_KBIT[1]:
+            raise ValueError(f"mp3_rate is {mp3_rate} kbit/s, must be {MP3_KBIT[0]} to {MP3_KBIT[1]}")
+        low, high = MP3_KBIT if sample_rate >= 32_000 else MP3_LOW_RATE_KBIT
+        how = {"bitrate_mode": "CONSTANT", "compression_level": (high - min(mp3_rate, high)) / (high - low)}
+    samples = wav.T.numpy()
+    if format == "wav":
+        samples = np.clip(np.rint(samples * 32768.0), -32768, 32767).astype(np.int16)
+    try:
+        with soundfile.SoundFile(path, "w", sample_rate, samples.shape[1], subtype, format=kind, **how) as file:
+            for start in range(0, len(samples), _BLOCK_SAMPLES):  # long writes at once break some encoders
+                file.write(samples[start : start + _BLOCK_SAMPLES])
+    except (soundfile.LibsndfileError, OSError, ValueError, TypeError) as fault:
+        path.unlink(missing_ok=True)
+        raise AudioError(f"{path} cannot be written: {fault}") from fault
