@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from engine.errors import AudioError
 from engine.generation import GenerationParams, frame_rate
 from engine.guidance import Guidance, combine
 from engine.model import Ask, LoadedModel, Reference
@@ -106,7 +107,7 @@ class ReferenceRun:
         excerpt = asks[0].excerpt
         n_samples = int(excerpt.seconds * self.model.codec.sample_rate)
         if max(styles) < n_samples:
-            raise ValueError(f"the style excerpt is {n_samples} samples long, the longest wav only {max(styles)}")
+            raise AudioError(f"the style excerpt is {n_samples} samples long, the longest wav only {max(styles)}")
         if excerpt.start_samples is None:
             start = self._chance.randint(0, max(styles) - n_samples)
         else:

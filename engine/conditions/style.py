@@ -96,7 +96,8 @@ class StyleConditioner:
         return HeardExcerpt(start, count)
 
     def _count(self, ask: Ask) -> int:
-        return int(ask.excerpt.seconds * self.sample_rate + 1e-6)
+        lost = 0.0 if ask.exact else 1e-6  # of 1.005 s audiocraft hears a sample less
+        return int(ask.excerpt.seconds * self.sample_rate + lost)
 
     def _length(self, reference: Reference) -> int:
         return reference.audio.shape[-1] if reference.whole else self.window_samples

@@ -18,12 +18,13 @@ from engine.musicgen import MusicGen
 from engine.stream.window import Window
 
 META = json.loads((Path(__file__).parent.parent / "data" / "golden" / "audiocraft" / "meta.json").read_text())
-CASES = [(model, case) for model in ("text", "melody", "stereo") for case in META[model]["cases"]]
+MODELS = ("text", "melody", "stereo", "style")
+CASES = [(model, case) for model in MODELS for case in META[model]["cases"] if case.startswith("gen_")]
 
 
 @pytest.fixture(scope="session")
 def models(golden_models) -> dict[str, LoadedModel]:
-    return {name: golden_models[f"audiocraft/{name}"] for name in ("text", "melody", "stereo")}
+    return {name: golden_models[f"audiocraft/{name}"] for name in MODELS}
 
 
 @pytest.fixture(scope="session")
@@ -33,7 +34,10 @@ def signals(golden) -> dict[str, tuple[torch.Tensor, int]]:
         return {n: (torch.from_numpy(stored[n].astype(np.float32) / 32768), int(stored[f"{n}__sr"])) for n in names}
 
 
-def call(model: MusicGen, case: dict, signals: dict) -> tuple[torch.Tensor, torch.Tensor]:
+def call(model: MusicGen, case: dict, signals: dict, want: dict) -> tuple[torch.Tensor, torch.Tensor]:
+    model.set_generation_params(**case["params"])
+    if "style_params" in case:
+        model.set_style_conditioner_params(**case["style_params"])
     if case["call"] == "generate_unconditional":
         return model.generate_unconditional(case["num_samples"], return_tokens=True)
     if case["call"] == "generate_continuation":
@@ -49,7 +53,10 @@ def call(model: MusicGen, case: dict, signals: dict) -> tuple[torch.Tensor, torc
             else:
                 wav, rate = signals[name]
                 wavs.append(wav)
-        return model.generate_with_chroma(case["descriptions"], wavs, rate, return_tokens=True)
+        drawn = want.get("style_excerpt_starts")
+        starts = None if drawn is None else drawn[:, 0].tolist()
+        texts = case["descriptions"]
+        return model.generate_with_chroma(texts, wavs, rate, return_tokens=True, style_starts=starts)
     return model.generate(case["descriptions"], return_tokens=True)
 
 
@@ -83,6 +90,11 @@ class Witness:
         return torch.stack(read, dim=1).flatten(0, 1).numpy()
 
 
+def vectors(golden: Path, model: str, name: str) -> dict[str, np.ndarray]:
+    with np.load(golden / "audiocraft" / model / f"{name}.npz") as stored:
+        return dict(stored)
+
+
 def wanted_conditions(want: dict, call: str = "") -> np.ndarray:
     parts = [want[name] for name in (f"cond_self_wav{call}", f"cond_description{call}") if name in want]
     return np.concatenate(parts, axis=1)
@@ -90,14 +102,11 @@ def wanted_conditions(want: dict, call: str = "") -> np.ndarray:
 
 @pytest.mark.parametrize(("model", "name"), CASES)
 def test_computes_what_the_reference_does(golden, models, signals, monkeypatch, model, name):
-    case = META[model]["cases"][name]
+    case, want = META[model]["cases"][name], vectors(golden, model, name)
     generator = MusicGen(models[model], reference=True)
-    generator.set_generation_params(**case["params"])
     witness = Witness(monkeypatch)
-    audio, tokens = call(generator, case, signals)
+    audio, tokens = call(generator, case, signals, want)
     n_pieces = len(tokens)
-    with np.load(golden / "audiocraft" / model / f"{name}.npz") as stored:
-        want = dict(stored)
     if "cond_description" in want:
         two_step = "cond_description__call1" in want
         np.testing.assert_allclose(witness.stacked(n_pieces, 0), wanted_conditions(want), atol=2e-5)
@@ -123,14 +132,11 @@ ALONE = [(model, name) for model, name in CASES if flawless(META[model]["cases"]
 @pytest.mark.parametrize(("model", "name"), ALONE)
 def test_a_piece_alone_is_the_same_either_way(golden, models, signals, model, name):
     """Where the reference has no flaw to show, our own rules give its tokens too."""
-    case = META[model]["cases"][name]
-    with np.load(golden / "audiocraft" / model / f"{name}.npz") as want:
-        tokens = want["tokens"]
-    generator = MusicGen(models[model])
-    generator.set_generation_params(**case["params"])
-    assert np.array_equal(call(generator, case, signals)[1].numpy(), tokens)
+    case, want = META[model]["cases"][name], vectors(golden, model, name)
+    tokens = call(MusicGen(models[model]), case, signals, want)[1]
+    assert np.array_equal(tokens.numpy(), want["tokens"])
 
 
 def test_every_case_of_the_models_is_run():
-    assert len(CASES) == 20
-    assert {"gen_long", "gen_long_melody", "gen_long_continuation"} <= {case for _, case in CASES}
+    assert len(CASES) == 27
+    assert {"gen_long", "gen_long_melody", "gen_long_continuation", "gen_long_double"} <= {case for _, case in CASES}
