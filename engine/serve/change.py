@@ -74,6 +74,7 @@ def _look(
     studio: Studio, per_lane: float, context_frames: int, at_once: bool
 ) -> list[tuple[Director, Player | None, Left]]:
     """One look at all lanes; those with too little music made ahead are told to make more.  [generate]"""
+    studio.follow()
     directors = studio.directors()
     need = 1.2 * per_lane * sum(director.player is not None for director in directors) + SPARE_SECONDS
     found: list[tuple[Director, Player | None, Left]] = []
@@ -96,6 +97,7 @@ def _succession(director: Director, player: Player | None, left: Left, model: Lo
 
 def _install(studio: Studio, model: LoadedModel, successions: list[Succession], late_too: bool) -> bool:
     """All lanes change over, or none: False when one could not in time.  [generate]"""
+    studio.follow()
     known = {id(each.director): each for each in successions}
     for director in studio.directors():
         each = known.get(id(director), Succession(director, None))

@@ -185,7 +185,10 @@ class Player:
             return False
         zero = self.place.zero_samples - passes * (end - start)
         self.place = replace(self.place, zero_samples=zero, timeline=transport.timeline)
-        self.announce(start, self.ring.plan.generation)
+        plan = self.ring.plan
+        if plan.timeline <= transport.timeline:  # else it is for a pass still to come, as it stands
+            begin = plan.from_samples if plan.timeline == transport.timeline else start
+            self.announce(begin, plan.generation)
         self.ring.set_reach(zero + self.written_own)
         return True
 

@@ -157,17 +157,19 @@ class Studio:
                 self._obey(self._commands.get_nowait())
             except queue.Empty:
                 break
-        waiting: list[Director] = []
-        for director in list(self._directors.values()):
-            try:
-                director.tick()
-                if director.wants_frames():
-                    waiting.append(director)
-            except Exception as error:
-                self._fail(director, error)
+        self.follow()
+        waiting = [director for director in self.directors() if director.wants_frames()]
         if waiting:
             self._advance(waiting)
         return bool(waiting)
+
+    def follow(self) -> None:
+        """Let every lane see where its host is and what it was told.  [generate]"""
+        for director in self.directors():
+            try:
+                director.tick()
+            except Exception as error:
+                self._fail(director, error)
 
     def _advance(self, waiting: list[Director]) -> None:
         short = any(director.lane.view.fill_seconds < WELL_FILLED_SECONDS for director in waiting)

@@ -5,123 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from lane_rig import RATE, Host
 
 from bridge.arguments import At
-from bridge.clients import Client
-from bridge.ring import RingReader, RingWriter
 from bridge.transport import Grid, Transport
-from engine.codec.encodec import Encodec, EncodecConfig
-from engine.config import LMConfig
-from engine.lm import Conditions, LanguageModel
-from engine.model import CONTINUE, LoadedModel
-from engine.serve.lane import Lane
+from engine.model import CONTINUE
 from engine.serve.settings import HeardRegion
-from engine.serve.studio import Studio
-
-RATE, BLOCK = 48_000, 256
-NOW = At("now")
-_numbers = iter(range(100, 10_000))
-
-
-class PlainConditioner:
-    """Conditions that depend on text and tempo, so that a change is heard."""
-
-    takes = frozenset({"text", "tempo"})
-
-    def __init__(self, dim: int) -> None:
-        self.dim = dim
-        self.asked: list[tuple] = []
-
-    def __call__(self, asks, guidance, offset_frames, window_frames):
-        self.asked.append((asks[0], offset_frames, window_frames))
-        ask = asks[0]
-        if ask.text == "break":
-            raise RuntimeError("this prompt breaks the model")
-        seed = hash((ask.text, ask.grid and ask.grid.bpm)) % 2**31
-        memory = torch.randn(guidance.rows, 3, self.dim, generator=torch.Generator().manual_seed(seed))
-        return [(Conditions(memory=memory),)]
-
-
-def make_model() -> LoadedModel:
-    torch.manual_seed(11)
-    lm = LanguageModel(LMConfig(dim=16, n_heads=2, n_layers=1, card=32)).eval()
-    codec = Encodec(EncodecConfig(n_filters=2, dim=8, card=32)).eval()
-    torch.nn.init.normal_(codec.quantizer.get_buffer("tables"))
-    return LoadedModel("toy", lm, codec, PlainConditioner(16), window_frames=60, stride_frames=30)
-
-
-class Host:
-    """A host of one lane: moves its timeline by hand and reads the ring."""
-
-    def __init__(self, studio: Studio | None = None) -> None:
-        torch.set_num_threads(1)
-        self.events: list[tuple[str, float, str]] = []
-        self.studio = studio or Studio(make_model(), lambda lane, *event: self.events.append(event))
-        number = next(_numbers) % 64
-        ring = RingWriter.create(number, RATE, 2, seconds=12)
-        self.lane = Lane(number, Client("127.0.0.1", 5000), ring, {"cfg": 3.0})
-        self.studio.open(self.lane)
-        self.reader = RingReader.attach(ring.name)
-        self.transport = Transport(False, 0, Grid(RATE, 120.0))
-        self.answers: list = []
-
-    def close(self) -> None:
-        self.reader.close()
-        self.studio.close(self.lane)
-
-    def publish(self) -> None:
-        self.reader.publish(self.transport, self.transport.timeline, BLOCK)
-
-    def play(self, at=NOW, bars: int = 0) -> None:
-        self.lane.director.play(at, bars, lambda *a: self.answers.append(a), self.answers.append)
-
-    def settle(self) -> None:
-        """Let the engine work until it wants no more."""
-        self.publish()
-        for _ in range(2000):
-            if not self.studio.turn():
-                return
-        raise AssertionError("the engine never rests")
-
-    def listen(self, n_samples: int) -> np.ndarray:
-        """Play on: NaN where nothing was ready."""
-        sound = np.full((n_samples, 2), np.nan, np.float32)
-        for start in range(0, n_samples, BLOCK):
-            out = sound[start : start + BLOCK]
-            self.publish()
-            self.reader.read(self.transport.position_samples, out, self.transport.timeline)
-            self.transport = self.transport.advanced(len(out))
-            if start % (20 * BLOCK) == 0:
-                self.settle()
-        self.publish()
-        return sound
-
-    def start(self, loop_beats: tuple[float, float] | None = None) -> None:
-        now = self.transport
-        self.transport = Transport(True, now.position_samples, now.grid, loop_beats, now.timeline)
-        self.publish()
-
-    def listen_looped(self, passes: int) -> list[np.ndarray]:
-        """Play whole passes of the loop, each from its start to its end; NaN where nothing was ready."""
-        grid, sounds = self.transport.grid, []
-        begin, end = (grid.sample_at(beats) for beats in self.transport.loop_beats)
-        for _ in range(passes):
-            sounds.append(self.listen(end - self.transport.position_samples))
-            self.transport = Transport(True, begin, grid, self.transport.loop_beats, self.transport.timeline + 1)
-            self.publish()
-        return sounds
-
-    @property
-    def states(self) -> list[str]:
-        return [state for state, _, _ in self.events]
-
-
-@pytest.fixture
-def host():
-    made = Host()
-    made.publish()
-    yield made
-    made.close()
 
 
 def same(got: np.ndarray, want: torch.Tensor, atol: float = 1e-5) -> None:
@@ -386,6 +275,18 @@ def test_a_new_prompt_takes_over_in_a_loop(host):
     sounds = host.listen_looped(3)
     assert all(np.isfinite(sound).all() for sound in sounds)
     assert host.studio.model.conditioner.asked[-1][0].text == "new"
+
+
+def test_a_new_prompt_just_before_the_loops_end_is_heard_in_the_next_pass(host):
+    host.play(At(beats=0.0))
+    host.start(loop_beats=(0.0, 4.0))
+    host.settle()
+    host.listen(2 * RATE - RATE // 50)
+    host.lane.update(lambda s: s.with_prompt("new"))
+    host.settle()
+    assert host.lane.ring.plan.timeline == 1
+    assert host.lane.ring.plan.from_samples > 0  # up to there the next pass is what was made before
+    assert all(np.isfinite(sound).all() for sound in host.listen_looped(3))
 
 
 def test_loop_switched_on_and_off_while_playing(host):

@@ -1,0 +1,16 @@
+"""Fixture: a host of one lane, moved by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from lane_rig import Host
+
+
+@pytest.fixture
+def host() -> Iterator[Host]:
+    made = Host()
+    made.publish()
+    yield made
+    made.close()

@@ -1,0 +1,118 @@
+"""One lane end to end on one thread: a real ring, a real (tiny, random) model, a host moved by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from bridge.arguments import At
+from bridge.clients import Client
+from bridge.ring import RingReader, RingWriter
+from bridge.transport import Grid, Transport
+from engine.codec.encodec import Encodec, EncodecConfig
+from engine.codec.stereo import StereoCodec
+from engine.config import LMConfig
+from engine.lm import Conditions, LanguageModel
+from engine.model import LoadedModel
+from engine.serve.lane import Lane
+from engine.serve.studio import Studio
+
+RATE, BLOCK = 48_000, 256
+NOW = At("now")
+_numbers = iter(range(100, 10_000))
+
+
+class PlainConditioner:
+    """Conditions that depend on text and tempo, so that a change is heard."""
+
+    takes = frozenset({"text", "tempo"})
+
+    def __init__(self, dim: int) -> None:
+        self.dim = dim
+        self.asked: list[tuple] = []
+
+    def __call__(self, asks, guidance, offset_frames, window_frames):
+        self.asked.append((asks[0], offset_frames, window_frames))
+        ask = asks[0]
+        if ask.text == "break":
+            raise RuntimeError("this prompt breaks the model")
+        seed = hash((ask.text, ask.grid and ask.grid.bpm)) % 2**31
+        memory = torch.randn(guidance.rows, 3, self.dim, generator=torch.Generator().manual_seed(seed))
+        return [(Conditions(memory=memory),)]
+
+
+def make_model(name: str = "toy", seed: int = 11, card: int = 32, stereo: bool = False) -> LoadedModel:
+    torch.manual_seed(seed)
+    delays = (0, 0, 1, 1, 2, 2, 3, 3) if stereo else (0, 1, 2, 3)
+    config = LMConfig(dim=16, n_heads=2, n_layers=1, card=card, n_codebooks=len(delays), delays=delays)
+    lm = LanguageModel(config).eval()
+    codec = Encodec(EncodecConfig(n_filters=2, dim=8, card=card)).eval()
+    torch.nn.init.normal_(codec.quantizer.get_buffer("tables"))
+    heard = StereoCodec(codec) if stereo else codec
+    return LoadedModel(name, lm, heard, PlainConditioner(16), window_frames=60, stride_frames=30)
+
+
+class Host:
+    """A host of one lane: moves its timeline by hand and reads the ring."""
+
+    def __init__(self, studio: Studio | None = None) -> None:
+        torch.set_num_threads(1)
+        self.events: list[tuple[str, float, str]] = []
+        self.studio = studio or Studio(make_model(), lambda lane, *event: self.events.append(event))
+        number = next(_numbers) % 64
+        ring = RingWriter.create(number, RATE, 2, seconds=12)
+        self.lane = Lane(number, Client("127.0.0.1", 5000), ring, {"cfg": 3.0})
+        self.studio.open(self.lane)
+        self.reader = RingReader.attach(ring.name)
+        self.transport = Transport(False, 0, Grid(RATE, 120.0))
+        self.answers: list = []
+
+    def close(self) -> None:
+        self.reader.close()
+        self.studio.close(self.lane)
+
+    def publish(self) -> None:
+        self.reader.publish(self.transport, self.transport.timeline, BLOCK)
+
+    def play(self, at=NOW, bars: int = 0) -> None:
+        self.lane.director.play(at, bars, lambda *a: self.answers.append(a), self.answers.append)
+
+    def settle(self) -> None:
+        """Let the engine work until it wants no more."""
+        self.publish()
+        for _ in range(2000):
+            if not self.studio.turn():
+                return
+        raise AssertionError("the engine never rests")
+
+    def listen(self, n_samples: int) -> np.ndarray:
+        """Play on: NaN where nothing was ready."""
+        sound = np.full((n_samples, 2), np.nan, np.float32)
+        for start in range(0, n_samples, BLOCK):
+            out = sound[start : start + BLOCK]
+            self.publish()
+            self.reader.read(self.transport.position_samples, out, self.transport.timeline)
+            self.transport = self.transport.advanced(len(out))
+            if start % (20 * BLOCK) == 0:
+                self.settle()
+        self.publish()
+        return sound
+
+    def start(self, loop_beats: tuple[float, float] | None = None) -> None:
+        now = self.transport
+        self.transport = Transport(True, now.position_samples, now.grid, loop_beats, now.timeline)
+        self.publish()
+
+    def listen_looped(self, passes: int) -> list[np.ndarray]:
+        """Play whole passes of the loop, each from its start to its end; NaN where nothing was ready."""
+        grid, sounds = self.transport.grid, []
+        begin, end = (grid.sample_at(beats) for beats in self.transport.loop_beats)
+        for _ in range(passes):
+            sounds.append(self.listen(end - self.transport.position_samples))
+            self.transport = Transport(True, begin, grid, self.transport.loop_beats, self.transport.timeline + 1)
+            self.publish()
+        return sounds
+
+    @property
+    def states(self) -> list[str]:
+        return [state for state, _, _ in self.events]
