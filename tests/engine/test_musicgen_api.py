@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import random
 
 import pytest
 import torch
@@ -255,3 +256,58 @@ def test_prompts_that_do_not_fit_are_refused(models):
 def test_no_such_model():
     with pytest.raises(CheckpointError, match="musicgen-gigantic"):
         MusicGen.get_pretrained("facebook/musicgen-gigantic")
+
+
+@pytest.fixture
+def style(golden_models) -> MusicGen:
+    model = MusicGen(golden_models["audiocraft/style"])
+    model.set_generation_params(use_sampling=False, duration=0.4)
+    model.set_style_conditioner_params(eval_q=2, excerpt_length=1.5)
+    return model
+
+
+def tune(seconds: float) -> torch.Tensor:
+    """A glide, so that every excerpt of it differs."""
+    at = torch.arange(int(seconds * 32_000)) / 32_000
+    return 0.3 * torch.sin(2 * torch.pi * (110 * at + 60 * at**2))[None]
+
+
+def test_style_by_seed_or_by_start(style):
+    def made(**given):
+        return style.generate_with_chroma([None], [tune(4.0)], 32_000, return_tokens=True, **given)[1]
+
+    assert torch.equal(made(seed=1), made(seed=1))
+    assert len({made(seed=seed).numpy().tobytes() for seed in range(6)}) > 1
+    assert torch.equal(made(seed=1, style_starts=[64_000]), made(seed=2, style_starts=[64_000]))
+    assert not torch.equal(made(style_starts=[0]), made(style_starts=[64_000]))
+    with pytest.raises(ValueError, match="start_samples"):
+        made(style_starts=[-1])
+
+
+def test_style_settings(style):
+    for wrong in ({"eval_q": 0}, {"eval_q": 7}, {"excerpt_length": 0.0}, {"ds_factor": 0}):
+        with pytest.raises(ValueError, match=r"must be"):
+            style.set_style_conditioner_params(**wrong)
+    with pytest.raises(UnsupportedError, match="EnCodec"):
+        style.set_style_conditioner_params(encodec_n_q=2)
+    assert (style.style_excerpt.seconds, style.style_excerpt.eval_q) == (1.5, 2)
+    style.set_style_conditioner_params()
+    assert (style.style_excerpt.seconds, style.style_excerpt.eval_q) == (3.0, 3)
+
+
+def test_style_of_the_reference_is_drawn_once_for_all(style):
+    theirs = MusicGen(style.model, reference=True)
+    theirs.params, theirs.style_excerpt = style.params, style.style_excerpt
+
+    def made(model, **given):
+        wavs = [tune(4.0), tune(2.0)]
+        return model.generate_with_chroma([None, None], wavs, 32_000, return_tokens=True, **given)[1]
+
+    random.seed(5)
+    drawn = random.Random(5).randint(0, 128_000 - 48_000)
+    assert torch.equal(made(theirs), made(theirs, style_starts=[drawn]))
+    random.seed(5)
+    assert torch.equal(made(theirs, seed=5), made(theirs))
+    with pytest.raises(AudioError, match="48000 samples long"):
+        theirs.generate_with_chroma([None], [tune(1.0)], 32_000)
+    assert style.generate_with_chroma([None], [tune(1.0)], 32_000).shape == (1, 1, 12_800)  # read round and round
