@@ -39,6 +39,7 @@ class LanguageModel(nn.Module):
         self._positions: Tensor | None = None
         self.cache_dtype: torch.dtype | None = None  # of keys and values; None = that of the weights
         self.stepper: OnnxStepper | None = None  # takes the steps in place of the layers here (processors)
+        self.prefill_half = False  # whether prefill computes its products in bfloat16
         self.emb = nn.ModuleList(nn.Embedding(config.card + 1, config.dim) for _ in range(config.n_codebooks))
         self.frame_proj = nn.Linear(config.frame_features, config.dim) if config.frame_features else None
         self.transformer = Transformer(config)
@@ -128,7 +129,8 @@ class LanguageModel(nn.Module):
         if state.length == 0 and conditions.prefix is not None:
             x = torch.cat([conditions.prefix, x], dim=1)
         state.step += n_steps
-        return self._advance(x, state)
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.prefill_half):
+            return self._advance(x, state).float()
 
     @torch.inference_mode()
     def step(self, tokens: Tensor, state: LMState, frames: Tensor | None = None) -> Tensor:
