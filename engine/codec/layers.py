@@ -11,6 +11,7 @@ Source: EnCodec (Defossez et al. 2022).  B batch, C channels, N samples.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import cast
 
 import torch
@@ -18,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 Past = tuple[Tensor, ...]
+FEW_STREAMS = 4
 
 
 def pad_edges(x: Tensor, left: int, right: int, mode: str) -> Tensor:
@@ -148,30 +150,37 @@ class SkipLSTM(nn.LSTM):
         steps = x.permute(2, 0, 1)
         if past is None:
             past = (x.new_zeros(self.num_layers, x.shape[0], self.hidden_size),) * 2
-        if x.device.type == "cpu" and x.shape[0] == 1 and not torch.is_grad_enabled():
+        if x.device.type == "cpu" and x.shape[0] <= FEW_STREAMS and not torch.is_grad_enabled():
             y, after = self._by_hand(steps, past)
         else:
             y, after = self(steps, (past[0], past[1]))
         return (y + steps).permute(1, 2, 0), after
 
     def _by_hand(self, steps: Tensor, past: Past) -> tuple[Tensor, Past]:
-        """One stream [N, 1, C] on the CPU: the library's LSTM would rearrange all its weights at every call."""
-        x, width = steps[:, 0], self.hidden_size
+        """Few streams [N, B, C] on the CPU: the library's LSTM would rearrange all its weights at every call."""
+        x, width = steps, self.hidden_size
         after: list[tuple[Tensor, Tensor]] = []
         for layer in range(self.num_layers):
             into, back, bias_in, bias_back = self.all_weights[layer]
-            gates = torch.addmm(bias_in + bias_back, x, into.t())
-            h, c = past[0][layer, 0], past[1][layer, 0]
-            out = x.new_empty(x.shape[0], width)
+            gates = F.linear(x, into, bias_in + bias_back)
+            h, c = past[0][layer], past[1][layer]
+            out = torch.empty_like(x)
             for index in range(x.shape[0]):
-                four = torch.addmv(gates[index], back, h)
-                opened = four[: 2 * width].sigmoid_()
-                c = torch.addcmul(opened[width:] * c, opened[:width], four[2 * width : 3 * width].tanh_())
-                h = torch.mul(four[3 * width :].sigmoid_(), c.tanh(), out=out[index])
+                four = _plus_product(gates[index], h, back)
+                opened = four[:, : 2 * width].sigmoid_()
+                c = torch.addcmul(opened[:, width:] * c, opened[:, :width], four[:, 2 * width : 3 * width].tanh_())
+                h = torch.mul(four[:, 3 * width :].sigmoid_(), c.tanh(), out=out[index])
             x = out
             after.append((h, c))
-        h, c = (torch.stack(part)[:, None] for part in zip(*after, strict=True))
-        return x[:, None], (h, c)
+        h, c = (torch.stack(part) for part in zip(*after, strict=True))
+        return x, (h, c)
+
+
+def _plus_product(gates: Tensor, h: Tensor, back: Tensor) -> Tensor:
+    """gates [B, 4 C] + h [B, C] through the weights `back`; for one stream by the quicker routine."""
+    if h.shape[0] == 1:
+        return torch.addmv(gates[0], back, h[0])[None]
+    return torch.addmm(gates, h, back.t())
 
 
 def n_past(layer: nn.Module) -> int:
@@ -193,14 +202,14 @@ class Stack(nn.Module):
         return through(list(self.layers), x)
 
 
-def through(layers: list[nn.Module], x: Tensor) -> Tensor:
+def through(layers: Sequence[nn.Module], x: Tensor) -> Tensor:
     """A whole signal [B, C, N] through some layers, LSTMs from a zero state.  [generate]"""
     for layer in layers:
         x = layer.advance(x, None)[0] if isinstance(layer, SkipLSTM) else layer(x)
     return x
 
 
-def advance(layers: list[nn.Module], x: Tensor, past: Past | None, last: bool = False) -> tuple[Tensor, Past]:
+def advance(layers: Sequence[nn.Module], x: Tensor, past: Past | None, last: bool = False) -> tuple[Tensor, Past]:
     """The next samples [B, C, N] through some layers; see the head of this file.  [generate]"""
     after: list[Tensor] = []
     for layer in layers:

@@ -1,0 +1,168 @@
+"""Which runtime a codec gets: measured once on the machine it runs on, then remembered.
+
+    <cache>/codec_runtime.json     {key: {"runtime": "onnx", "ms_per_frame": {"torch": 9.1, "onnx": 5.2}}}
+
+The key is a hash of all that speed depends on: the codec's sizes, device, machine, threads, versions. Both runtimes
+give the same audio, which is checked at every start on the loaded weights; where they do not, PyTorch is taken.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import platform
+import statistics
+import time
+from dataclasses import asdict
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from engine.checkpoints.cache import default_cache_dir
+from engine.codec.base import Codec
+from engine.codec.encodec import Encodec
+from engine.codec.encodec_stream import DecoderState
+from engine.codec.onnx_runtime import OnnxRuntime
+from engine.codec.runtime import Runtime, TorchRuntime
+from engine.codec.stereo import StereoCodec
+from engine.errors import UnsupportedError
+
+RUNTIMES = ("auto", "torch", "onnx")
+HOPS_FRAMES = (4, 10)  # what the engine decodes at once, when it has to be quick and when it has time
+BUDGET_SECONDS = 0.7
+LEAST_ROUNDS = 2
+WORTH_MEASURING = 1_000_000  # weights; a smaller codec costs next to nothing
+EQUAL_TO = 1e-5
+_log = logging.getLogger(__name__)
+
+
+def set_runtime(codec: Codec, runtime: str = "auto", cache_dir: Path | None = None) -> str:
+    """Have `codec` run by "torch", "onnx" or what is faster ("auto"); the name of what runs it now.
+
+    "auto" measures for less than a second on the codec's device, unless the cache knows. The embedded model's codec
+    is always PyTorch's. Raises UnsupportedError when "onnx" is asked for and cannot be had.  [main]
+    """
+    if runtime not in RUNTIMES:
+        raise UnsupportedError(f"codec_runtime is '{runtime}', known are {', '.join(RUNTIMES)}")
+    inner = codec.mono if isinstance(codec, StereoCodec) else codec
+    if not isinstance(inner, Encodec):
+        if runtime == "onnx":
+            raise UnsupportedError("the embedded model's codec runs in PyTorch only")
+        return "torch"
+    inner.runtime = opened(inner) if runtime == "onnx" else TorchRuntime(inner)
+    if runtime == "auto":
+        inner.runtime = _faster(inner, (cache_dir or default_cache_dir()) / "codec_runtime.json")
+    return inner.runtime.name
+
+
+def opened(codec: Encodec) -> OnnxRuntime:
+    """ONNX Runtime, open and seen to compute what PyTorch computes; UnsupportedError when it is not.  [main]"""
+    onnx, hop = OnnxRuntime(codec), max(HOPS_FRAMES)
+    state = under_way(codec, 1)
+    wanted, got = (_step(codec, runtime, hop, state) for runtime in (TorchRuntime(codec), onnx))
+    error, most = float((got - wanted).abs().max()), EQUAL_TO * max(1.0, float(wanted.abs().max()))
+    if not error <= most:
+        raise UnsupportedError(f"ONNX Runtime differs from PyTorch by {error:.1e} on {onnx.device}, allowed {most:.1e}")
+    return onnx
+
+
+def _faster(codec: Encodec, memory: Path) -> Runtime:
+    """What the memory says, or a measurement does."""
+    plain = TorchRuntime(codec)
+    if sum(weight.numel() for weight in codec.parameters()) < WORTH_MEASURING:
+        return plain
+    key = _key(codec)
+    known = _read(memory)
+    if known.get(key, {}).get("runtime") == plain.name:
+        return plain
+    try:
+        onnx = opened(codec)
+    except UnsupportedError as fault:
+        _log.info("the codec runs in PyTorch: %s", fault)
+        return plain
+    if known.get(key, {}).get("runtime") == onnx.name:
+        return onnx
+    spent = measure(codec, [plain, onnx])
+    fastest: Runtime = plain if spent[plain.name] <= spent[onnx.name] else onnx
+    _remember(memory, known | {key: {"runtime": fastest.name, "ms_per_frame": spent}})
+    return fastest
+
+
+def measure(codec: Encodec, runtimes: list[Runtime], budget_seconds: float = BUDGET_SECONDS) -> dict[str, float]:
+    """Milliseconds a frame, the mean over the hops of medians; the runtimes take turns until time is up.  [main]"""
+    state = under_way(codec, 1)
+    took: dict[tuple[str, int], list[float]] = {}
+    began = time.perf_counter()
+    rounds = 0
+    while rounds < LEAST_ROUNDS or time.perf_counter() - began < budget_seconds:
+        for hop in HOPS_FRAMES:
+            for runtime in runtimes:
+                start = time.perf_counter()
+                _step(codec, runtime, hop, state)
+                took.setdefault((runtime.name, hop), []).append((time.perf_counter() - start) * 1000.0 / hop)
+        rounds += 1
+    return {
+        runtime.name: round(statistics.mean(statistics.median(took[runtime.name, hop]) for hop in HOPS_FRAMES), 3)
+        for runtime in runtimes
+    }
+
+
+def some_codes(codec: Encodec, n_streams: int, n_frames: int) -> Tensor:
+    """Codes [B, K, T] that repeat late, the same every time, on the codec's device.  [any]"""
+    numbers = torch.arange(n_streams * codec.n_codebooks * n_frames, device=codec.quantizer.get_buffer("tables").device)
+    return (numbers * 7919 % codec.card).view(n_streams, codec.n_codebooks, n_frames)
+
+
+def under_way(codec: Encodec, n_streams: int) -> DecoderState:
+    """A state inside a stream, as nearly all steps find it.  [generate]"""
+    return codec.init_decoder(prompt_codes=some_codes(codec, n_streams, codec.reach.first_frames + 4))
+
+
+def _step(codec: Encodec, runtime: Runtime, hop: int, state: DecoderState) -> Tensor:
+    """One hop of decoding, finished when it returns."""
+    assert state.past is not None
+    with torch.no_grad():
+        latents = codec.quantizer.decode(some_codes(codec, 1, hop))
+        audio, _ = runtime.decode(latents, state.past)
+    return audio.cpu()
+
+
+def _key(codec: Encodec) -> str:
+    """What the speed depends on, hashed."""
+    device = codec.quantizer.get_buffer("tables").device
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
+    versions = {name: metadata.version(name) for name in ("torch", "numpy")}
+    told = [asdict(codec.config), str(device), name, platform.node(), os.cpu_count(), torch.get_num_threads()]
+    return hashlib.sha256(json.dumps([told, versions, _onnx_version()]).encode()).hexdigest()[:32]
+
+
+def _onnx_version() -> str:
+    for name in ("onnxruntime-gpu", "onnxruntime"):
+        try:
+            return f"{name} {metadata.version(name)}"
+        except metadata.PackageNotFoundError:
+            continue
+    return ""
+
+
+def _read(memory: Path) -> dict[str, Any]:
+    try:
+        known = json.loads(memory.read_text())
+    except (OSError, ValueError):
+        return {}
+    return {key: value for key, value in known.items() if isinstance(value, dict)} if isinstance(known, dict) else {}
+
+
+def _remember(memory: Path, known: dict[str, Any]) -> None:
+    part = memory.with_suffix(f".{os.getpid()}.part")
+    try:
+        memory.parent.mkdir(parents=True, exist_ok=True)
+        part.write_text(json.dumps(known, indent=1) + "\n")
+        os.replace(part, memory)
+    except OSError as fault:
+        _log.info("could not remember which codec runtime is faster: %s", fault)
