@@ -31,9 +31,10 @@ def load_model(
     *,
     dtype: torch.dtype | None = None,
     t5: str | os.PathLike[str] | Callable[[list[str]], Tensor] | None = None,
-    separator: Separator | None = None,
+    separator: Separator | str | os.PathLike[str] | None = None,
     style_features: str | os.PathLike[str] | Callable[[Tensor], Tensor] | None = None,
     on_progress: Report | None = None,
+    codec_runtime: str = "auto",
 ) -> LoadedModel:
     """The model `name`, hot on `device`.
 
@@ -41,14 +42,16 @@ def load_model(
     `separator` and `style_features` stand in for the text encoder, the stem separator
     ([B, 2, N] at 44.1 kHz -> [B, 4, 2, N]) and the style features ([B, N] at 24 kHz -> [B, F, D]).
     `on_progress(stage, done, total)` hears "downloading", "converting", "reading" and "moving", in bytes.
+    `codec_runtime` runs EnCodec: "torch", "onnx", or "auto", the one that is measured faster here (once).
     Raises CheckpointError when the model is not there, not whole or not what it should be, UnsupportedError
     for what this version cannot run.  [generate]
     """
     if name == EMBEDDED:
         return _embedded(device, dtype)
     from engine.checkpoints.load import load_model as load_checkpoint
+    from engine.codec.choice import set_runtime
 
-    return load_checkpoint(
+    model = load_checkpoint(
         name,
         device,
         dtype=dtype,
@@ -57,6 +60,8 @@ def load_model(
         style_features=style_features,
         on_progress=on_progress,
     )
+    set_runtime(model.codec, codec_runtime)
+    return model
 
 
 def _embedded(device: str, dtype: torch.dtype | None) -> LoadedModel:
