@@ -4,7 +4,7 @@
 
 The layers are those of `engine.lm.layers`; each matrix product is ONNX Runtime's blockwise quantised one, each
 self-attention its in-place cached one, each residual sum part of the LayerNorm that follows it. LayerNorm, softmax,
-residuals and embeddings stay in float32; keys and values are kept in 8 bits where scales for them are given.
+residuals and embeddings stay in float32; keys and values are kept in 8 bits if asked.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class _Builder:
     """Nodes and weights as they are put together."""
 
     bits: int | None
-    scales: NDArray[np.float32] | None  # [L, 2, D] of keys and values, None = float32
+    small_cache: bool  # keys and values in 8 bits
     nodes: list[Any] = field(default_factory=list)
     weights: Weights = field(default_factory=dict)
 
@@ -108,12 +108,12 @@ class _Builder:
         ]
 
 
-def build(model: LanguageModel, cross: bool, bits: int | None, scales: NDArray[np.float32] | None) -> StepGraph:
+def build(model: LanguageModel, cross: bool, bits: int | None, small_cache: bool) -> StepGraph:
     """The graph of one step; `cross`: with a memory to attend to; `bits` 8, 4, or None for float32.
 
-    `scales` [L, 2, D] are those of an 8-bit cache, None for a float32 one.  [generate]
+    `small_cache`: keys and values in 8 bits, with scales [D] of each as further inputs.  [generate]
     """
-    config, builder = model.config, _Builder(bits, scales)
+    config, builder = model.config, _Builder(bits, small_cache)
     x = _embed(builder, model)
     layers = model.layers
     normed = builder.norm(x, layers[0].norm1, "layer0.norm1")
@@ -144,11 +144,8 @@ def _attend(builder: _Builder, qkv: str, index: int, heads: int) -> str:
     name = f"layer{index}"
     cache = [f"{name}.keys", f"{name}.values"]
     inputs, more = [qkv, "", "", *cache, "lengths", "total"], {"num_heads": heads, "kv_num_heads": heads}
-    if builder.scales is not None:
-        each = [
-            builder.constant(f"{part}.scale", scale) for part, scale in zip(cache, builder.scales[index], strict=True)
-        ]
-        inputs += ["", "", "", "", "", *each]
+    if builder.small_cache:
+        inputs += ["", "", "", "", "", *(f"{part}.scale" for part in cache)]
         kind = {"k_quant_type": "PER_CHANNEL", "v_quant_type": "PER_CHANNEL", "kv_cache_bit_width": 8}
         more |= kind  # type: ignore[arg-type]
     outputs = [f"{name}.seen", *(f"{part}.now" for part in cache)]
@@ -186,7 +183,7 @@ def _serialise(builder: _Builder, n_layers: int, n_heads: int, head_dim: int, cr
     from onnx import TensorProto, helper, numpy_helper
 
     info: Callable[..., Any] = helper.make_tensor_value_info
-    kept = TensorProto.FLOAT if builder.scales is None else TensorProto.INT8
+    kept = TensorProto.INT8 if builder.small_cache else TensorProto.FLOAT
     kinds = {"float32": TensorProto.FLOAT, "uint8": TensorProto.UINT8, "int64": TensorProto.INT64}
     inputs = [
         info("tokens", TensorProto.INT64, ["rows", 1, "codebooks"]),
@@ -200,6 +197,8 @@ def _serialise(builder: _Builder, n_layers: int, n_heads: int, head_dim: int, cr
             shape = ["rows", n_heads, "capacity", head_dim]
             inputs.append(info(f"layer{index}.{part}", kept, shape))
             outputs.append(info(f"layer{index}.{part}.now", kept, shape))
+            if builder.small_cache:
+                inputs.append(info(f"layer{index}.{part}.scale", TensorProto.FLOAT, [n_heads * head_dim]))
             if cross:
                 shape = ["rows", n_heads, "memory", head_dim]
                 inputs.append(info(f"layer{index}.memory_{part}", TensorProto.FLOAT, shape))

@@ -59,8 +59,8 @@ class OnnxStepper:
     def session(self, cross: bool) -> Any:
         """The session for steps with or without a memory.  [generate]"""
         if cross not in self._sessions:
-            flat = None if self.scales is None else self.scales.flatten(2).numpy()
-            self._sessions[cross] = _open(onnx_graph.build(self.model, cross, self.bits, flat), self.threads)
+            graph = onnx_graph.build(self.model, cross, self.bits, small_cache=self.scales is not None)
+            self._sessions[cross] = _open(graph, self.threads)
         return self._sessions[cross]
 
     def begin(
@@ -74,7 +74,7 @@ class OnnxStepper:
         cache = torch.zeros(shape, dtype=torch.float32 if self.scales is None else torch.int8)
         if cross_kv is not None:
             cross_kv = [(keys.contiguous(), values.contiguous()) for keys, values in cross_kv]
-        state = LMState(cache, cross_kv, None, scales=self.scales)
+        state = LMState(cache, cross_kv, None, scales=None if self.scales is None else self.scales.clone())
         state.bound = self._bound(state, conditions, capacity_steps)
         return state
 
@@ -99,6 +99,9 @@ class OnnxStepper:
             for part, cache in zip(("keys", "values"), state.cache[index], strict=True):
                 _bind(binding.bind_input, f"layer{index}.{part}", cache)
                 _bind(binding.bind_output, f"layer{index}.{part}.now", cache)
+            if state.scales is not None:
+                for part, scale in zip(("keys", "values"), state.scales[index].flatten(1), strict=True):
+                    _bind(binding.bind_input, f"layer{index}.{part}.scale", scale)
             if state.cross_kv is not None:
                 for part, memory in zip(("keys", "values"), state.cross_kv[index], strict=True):
                     _bind(binding.bind_input, f"layer{index}.memory_{part}", memory)

@@ -42,13 +42,17 @@ class LMState:
     def extend(self, index: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         """Write a layer's new keys and values [R, H, S, D/H] behind `length`; all there are then.  [generate]
 
-        From an 8-bit cache the old ones come back rounded, the new ones as they are.
+        From an 8-bit cache the old ones come back rounded, the new ones as they are; its scales grow to fit the first
+        ones that it takes (a prefix may reach further than music does).
         """
         start, end = self.length, self.length + keys.shape[2]
         cache, new = self.cache[index], torch.stack([keys, values])
         if self.scales is None:
             cache[..., start:end, :] = new
             return cache[0, ..., :end, :], cache[1, ..., :end, :]
+        if start == 0:
+            reach = new.abs().amax(dim=(1, 3)).unsqueeze(2) / 127.0  # [2, H, 1, D/H]
+            torch.maximum(self.scales[index], reach.to(self.scales.dtype), out=self.scales[index])
         scale = self.scales[index].unsqueeze(1)
         cache[..., start:end, :] = (new / scale).round().clamp(-127, 127).to(torch.int8)
         every = torch.cat([cache[..., :start, :].to(new.dtype) * scale, new], dim=-2)

@@ -8,6 +8,7 @@ from engine.config import LMConfig
 from engine.lm import Conditions, LanguageModel
 from engine.lm.onnx_graph import quantise
 from engine.lm.onnx_step import OnnxStepper
+from engine.lm.state import LMState
 
 ROWS, STEPS, PREFILLED = 3, 12, 4
 
@@ -72,6 +73,21 @@ def test_states_do_not_disturb_each_other() -> None:
         kept = lm.step(tokens[..., step], one)
         lm.step(tokens[..., STEPS - step], two)
         assert torch.equal(kept, alone[:, :, step - PREFILLED + 1])
+
+
+def test_cache_scales_grow_to_fit_what_comes_first() -> None:
+    """A prefix may reach further than the music that calibration saw: nothing of it is cut off."""
+    scales = torch.full((1, 2, 4, 1, 8), 1 / 127)
+    state = LMState(torch.zeros(1, 2, ROWS, 4, 6, 8, dtype=torch.int8), None, None, scales=scales)
+    keys, values = torch.randn(ROWS, 4, 3, 8), torch.randn(ROWS, 4, 3, 8) * 9.0
+    state.extend(0, keys, values)
+    state.length = 3
+    assert state.scales is not None
+    assert bool((state.scales >= 1 / 127).all())
+    old_keys, old_values = state.extend(0, keys[:, :, :1], values[:, :, :1])
+    for now, was, scale in ((old_keys, keys, state.scales[0, 0]), (old_values, values, state.scales[0, 1])):
+        assert bool(((now[:, :, :3] - was).abs() <= scale * 0.5001).all())
+        assert torch.equal(now[:, :, 3:], was[:, :, :1])
 
 
 @pytest.mark.parametrize(("bits", "block"), [(8, 64), (4, 32)])
