@@ -129,6 +129,10 @@ class Conditioner(Protocol):
         """
         ...
 
+    def prepare(self, ask: Ask) -> None:
+        """Do beforehand what takes seconds (to separate a melody's stems), so that no window waits for it.  [any]"""
+        ...
+
 
 @dataclass(frozen=True)
 class LoadedModel:

@@ -79,6 +79,9 @@ class EmbeddedConditioner:
         """See `engine.model.Conditioner`; always the middle, whatever the window."""
         return [None if ask.style is None else heard_excerpt(ask.style) for ask in asks]
 
+    def prepare(self, ask: Ask) -> None:
+        """See `engine.model.Conditioner`; nothing here takes long."""
+
     def _of(self, ask: Ask, guidance: Guidance, offset: int, count: int) -> tuple[Conditions, ...]:
         kinds = [ask, Ask()]
         if guidance.rows == 3:

@@ -108,16 +108,28 @@ class MelodyConditioner:
             row[:] = chroma[(torch.arange(self.n_frames) * speed).long() % len(chroma)]
         return rows
 
+    @torch.no_grad()
+    def prepare(self, melody: Reference) -> None:
+        """Separate a reference now, so that no window has to wait for it; nothing where it cannot be kept.  [any]"""
+        if self.separator is not None and not self._is_long(melody):
+            self._kept(self._needed(melody))
+
+    def _needed(self, melody: Reference) -> Tensor:
+        """The audio [1, n] that is heard of a reference: of a long song that is whole only the beginning."""
+        end = (self.n_frames + 2) * HOP_SAMPLES + int(MARGIN_SECONDS * self.sample_rate)
+        return melody.audio[:, :end] if melody.whole else melody.audio
+
+    def _is_long(self, melody: Reference) -> bool:
+        return self._needed(melody).shape[-1] > LONG_SECONDS * self.sample_rate
+
     def _heard(self, ask: Ask, melody: Reference, offset_frames: int) -> Tensor:
         """What the window hears, [1, n]; without drums and bass unless the ask is `exact`."""
         if ask.exact or self.separator is None:
             return excerpt(melody, offset_frames, self.window_samples)
-        audio = melody.audio
-        if melody.whole:  # of a long song only the beginning is heard
-            audio = audio[:, : (self.n_frames + 2) * HOP_SAMPLES + int(MARGIN_SECONDS * self.sample_rate)]
-        if audio.shape[-1] <= LONG_SECONDS * self.sample_rate:
-            return excerpt(replace(melody, audio=self._kept(audio)), offset_frames, self.window_samples)
-        return self._kept(excerpt(melody, offset_frames, self.window_samples))
+        if self._is_long(melody):
+            return self._kept(excerpt(melody, offset_frames, self.window_samples))
+        separated = replace(melody, audio=self._kept(self._needed(melody)))
+        return excerpt(separated, offset_frames, self.window_samples)
 
     def _separate(self, audio: Tensor) -> Tensor:
         """Mono [1, N] without drums and bass, as long as it was."""

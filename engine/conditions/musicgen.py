@@ -77,6 +77,11 @@ class MusicGenConditioner:
         """See `engine.model.Conditioner`.  [any]"""
         return [None] * len(asks) if self.style is None else self.style.excerpts(asks, offset_frames)
 
+    def prepare(self, ask: Ask) -> None:
+        """See `engine.model.Conditioner`: separates the melody.  [any]"""
+        if self.melody is not None and ask.melody is not None:
+            self.melody.prepare(ask.melody)
+
     def _refuse(self, asks: Sequence[Ask]) -> None:
         for name in (MELODY, STYLE):
             if name not in self.takes and any(getattr(ask, name) is not None for ask in asks):
