@@ -36,7 +36,7 @@ class Desk:
         self._options, self._state, self.front = options, state, front
         self.lanes: dict[int, Lane] = {}  # replaced as a whole, so that any thread may look
         self.on_excerpt: Callable[[Lane, float, float], None] = lambda lane, start, length: None
-        self.regions = RegionDesk(self.lane_of, self.must_take, self._model_rate_hz, self._put_region)
+        self.regions = RegionDesk(self.lane_of, self.must_take, self._put_region)
 
     def handlers(self) -> dict[str, Handler]:
         """Every request of the table that is ours, by address.  [main]"""
@@ -72,14 +72,14 @@ class Desk:
         return lane
 
     def must_take(self, role: str) -> None:
-        """Raise Unsupported, by name, for a reference that the loaded model cannot follow.  [control]"""
-        model = self.model()
-        if role not in model.takes:
-            able = ", ".join(sorted(model.takes))
-            raise Unsupported(f"model {model.name} cannot follow {role}; it can follow: {able}")
+        """Raise Unsupported, by name, for a reference that the loaded model cannot follow.
 
-    def _model_rate_hz(self) -> int:
-        return self.model().codec.sample_rate
+        Where no model is loaded everything is taken, for the one to come.  [control]
+        """
+        hot = self._state.hot
+        if hot is not None and role not in hot.model.takes:
+            able = ", ".join(sorted(hot.model.takes))
+            raise Unsupported(f"model {hot.wanted.name} cannot follow {role}; it can follow: {able}")
 
     def _change(self, lane: Lane, at: At, update: Update) -> None:
         """Change a lane's settings now, or when its host gets there."""
@@ -162,8 +162,9 @@ class Desk:
         return name, value
 
     def _check_card(self, name: str, value: float) -> None:
-        card = self.model().lm.config.card
-        if name == "top_k" and value > card:
+        hot = self._state.hot
+        if name == "top_k" and hot is not None and value > hot.model.lm.config.card:
+            card = hot.model.lm.config.card
             raise OutOfRange(f"top_k is {value:.0f}, this model draws among {card} (0: all of them)")
 
     def get(self, request: Request) -> Answer:

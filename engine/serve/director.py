@@ -24,7 +24,7 @@ from engine.serve.lane import ENDED, FAILED, IDLE, PLAYING, PREPARING, Lane, Lan
 from engine.serve.pace import Pace, lead_limit_seconds
 from engine.serve.place import Place
 from engine.serve.player import Player
-from engine.serve.tuning import own_values
+from engine.serve.tuning import left_aside, own_values
 
 STOP_SECONDS = 0.06  # a stop "now" is heard after so much
 EARLY_SECONDS = 0.15  # before its time that a change for a beat is taken up
@@ -217,7 +217,7 @@ class Director:
         player.loop = loop_samples(transport)
         self.player = player
         player.announce(place.zero_samples, self._next_generation())
-        self._change_state(PREPARING, float(order.start_beats))
+        self._change_state(PREPARING, float(order.start_beats), left_aside(player.model, settings))
         self._waiting_from = time.monotonic()
 
     def _next_generation(self) -> int:

@@ -22,7 +22,7 @@ from engine.serve.director import Director
 from engine.serve.lane import Lane
 from engine.serve.player import Player
 from engine.serve.settings import LaneSettings
-from engine.serve.tuning import TakenOver, as_prompt, own_values
+from engine.serve.tuning import TakenOver, as_prompt, left_aside, own_values
 
 READY_FRAMES = 25  # made by the heir before it takes over
 HURRY_SECONDS = 0.04  # an heir whose place is nearer than this is too late
@@ -147,13 +147,5 @@ def take_over(heir: Heir, director: Director) -> None:
     settings = lane.adopt(own_values(player.model))
     player.quiet_change(settings)
     player.join(old.place, old.loop, lane.clock.or_standing().position_samples)
-    director.take_over(player, player.model, told(player.model, settings))
-
-
-def told(model: LoadedModel, settings: LaneSettings) -> str:
-    """What a lane's listener should know of the model that now plays.  [any]"""
-    wishes = [*sorted(settings.regions), *(["text"] if settings.prompt else [])]
-    lacking = [wish for wish in wishes if wish not in model.takes]
-    left = f"; it cannot follow {' and '.join(lacking)}, which is kept for a model that can" if lacking else ""
-    return f"goes on with {model.name}{left}"
-
+    lacking = left_aside(player.model, settings)
+    director.take_over(player, player.model, f"goes on with {player.model.name}{'; ' if lacking else ''}{lacking}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import torch
 
@@ -43,6 +44,8 @@ def load_hot(wanted: Wanted, t5: str | None, threads: int, progress: Progress) -
     with torch.no_grad():
         model = load_model(wanted.name, device, dtype=dtype, t5=t5, on_progress=on_progress)
     _check(model)
+    if license_of(wanted.name):  # a published name says more than the folder that it was found in
+        model = replace(model, name=wanted.name)
     loaded_seconds = time.monotonic() - began
     frames, seconds, ratio = warm_up(model, lambda done, total: progress(WARMING_UP, done, total))
     notes = (*model.notes, *_own_notes(device, ratio))

@@ -2,34 +2,25 @@
 
 from __future__ import annotations
 
-from engine.checkpoints.find import SIZES, find, full_name
-from engine.errors import EngineError
+from engine.checkpoints.catalog import MODELS, MUSICGEN_LICENCE, short_name
+from engine.checkpoints.find import find_here
 
 EMBEDDED = "embedded"
-EMBEDDED_LICENSE = "CC0 1.0"
-PUBLISHED_LICENSE = "CC-BY-NC 4.0"
+EMBEDDED_LICENCE = "CC0-1.0"
 
 
 def known_names() -> list[str]:
     """Every name that stands for a model of the family, and the one that ships.  [any]"""
-    return [EMBEDDED, *SIZES]
+    return [EMBEDDED, *MODELS]
 
 
 def names_here() -> list[str]:
     """Those whose files are on this machine.  [any]"""
-    return [name for name in known_names() if name == EMBEDDED or _is_here(name)]
-
-
-def _is_here(name: str) -> bool:
-    try:
-        find(name)
-    except EngineError:
-        return False
-    return True
+    return [name for name in known_names() if name == EMBEDDED or find_here(name)]
 
 
 def license_of(name: str) -> str:
     """The licence of a model's weights, as far as its name tells; empty for folders.  [any]"""
     if name == EMBEDDED:
-        return EMBEDDED_LICENSE
-    return PUBLISHED_LICENSE if full_name(name).startswith("facebook/musicgen-") else ""
+        return EMBEDDED_LICENCE
+    return MUSICGEN_LICENCE if short_name(name) else ""

@@ -19,6 +19,7 @@ from bridge.region import Region
 from bridge.region_file import read_region
 from bridge.requests import LATER, Answer, Request, Responder
 from bridge.transfer import Form, Transfers, format_numbers
+from bridge.units import CODEC_RATE_HZ
 from engine.serve.faults import wire_fault
 from engine.serve.lane import Lane
 from engine.serve.settings import CONTINUE, HeardRegion
@@ -35,15 +36,9 @@ class RegionDesk:
         self,
         lane_of: Callable[[int], Lane],
         must_take: Callable[[str], None],
-        model_rate_hz: Callable[[], int],
         put: Put,
     ) -> None:
-        self._lane_of, self._must_take, self._model_rate_hz, self._put = (
-            lane_of,
-            must_take,
-            model_rate_hz,
-            put,
-        )
+        self._lane_of, self._must_take, self._put = lane_of, must_take, put
         self._transfers = Transfers()
         self._jobs: queue.Queue[Callable[[], None] | None] = queue.Queue(WAITING_MAX)
         self._thread = threading.Thread(target=self._work, name="segue-regions", daemon=True)
@@ -117,11 +112,10 @@ class RegionDesk:
 
         from engine.audio import as_heard
 
-        rate_hz = self._model_rate_hz()
         audio = torch.from_numpy(region.audio.T.copy())
         channels = audio.shape[0] if region.role == CONTINUE else 1
-        heard = as_heard(audio, region.rate_hz, rate_hz, channels)
-        self._put(lane, region, HeardRegion(heard, region.bpm, region.start_beats, rate_hz), at)
+        heard = as_heard(audio, region.rate_hz, CODEC_RATE_HZ, channels)
+        self._put(lane, region, HeardRegion(heard, region.bpm, region.start_beats, CODEC_RATE_HZ), at)
         return region.understood(lane.clock.or_standing().signature)
 
     def _work(self) -> None:

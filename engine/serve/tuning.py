@@ -49,6 +49,13 @@ def own_values(model: LoadedModel) -> dict[str, float]:
     }
 
 
+def left_aside(model: LoadedModel, settings: LaneSettings) -> str:
+    """What a lane was told and a model cannot follow, in words; empty when there is nothing.  [any]"""
+    wishes = [*sorted(settings.regions), *(["text"] if settings.prompt else [])]
+    lacking = [wish for wish in wishes if wish not in model.takes]
+    return f"{model.name} cannot follow {' and '.join(lacking)}, which waits for a model that can" if lacking else ""
+
+
 def stream_settings(model: LoadedModel, settings: LaneSettings, place: Place, prompt_frames: int) -> StreamSettings:
     """How a stream at `place` samples, is guided and ends; values not set are the model's own.  [generate]"""
     values = settings.values

@@ -241,7 +241,7 @@ def test_what_the_new_model_cannot_follow_is_told_and_kept(host: Host) -> None:
     host.settle()
     host.listen(RATE)
     change(host, make_model(**OTHER))
-    assert "it cannot follow melody" in host.events[-1][2]
+    assert "other cannot follow melody" in host.events[-1][2]
     assert MELODY in host.lane.settings.regions
     assert host.studio.model.conditioner.asked[-1][0].melody is None
     assert np.isfinite(host.listen(2 * RATE)).all()
