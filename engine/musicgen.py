@@ -11,6 +11,7 @@ that hears one. Right where audiocraft is not, unless loaded with `reference=Tru
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -42,7 +43,7 @@ class MusicGen(ModelSettings):
         device: str | torch.device | None = None,
         dtype: torch.dtype | None = None,
         t5: Any = None,
-        separator: Separator | None = None,
+        separator: Separator | str | os.PathLike[str] | None = None,
         style_features: Any = None,
         reference: bool = False,
     ) -> MusicGen:
@@ -51,13 +52,16 @@ class MusicGen(ModelSettings):
         `device` None takes a GPU where there is one; `dtype` None float16 on a GPU, float32 on a CPU. `t5`,
         `separator` and `style_features` are a path or a callable that stands in for T5, for the stem separator
         (wav [B, 2, N] at 44.1 kHz -> [B, 4, 2, N]) and for the style's features (wav [B, N] at 24 kHz -> [B, F, D]).
-        `reference` computes exactly as audiocraft does, flaws included, for comparisons. Raises CheckpointError.
+        `reference` computes exactly as audiocraft does, flaws included, for comparisons. What a user should know
+        (no stem separator, say) is given as a warning.  Raises CheckpointError.
         """
         from engine.load import load_model
 
         device = device or ("cuda" if torch.cuda.is_available() else "cpu")
         parts = {"t5": t5, "separator": separator, "style_features": style_features}
         model = load_model(name_or_path, str(device), dtype=dtype, **parts)
+        for note in model.notes:
+            warnings.warn(note, stacklevel=2)
         return MusicGen(model, str(name_or_path), reference)
 
     def generate(
