@@ -47,7 +47,7 @@ def load_model(
     for what this version cannot run.  [generate]
     """
     if name == EMBEDDED:
-        return _embedded(device, dtype)
+        return _embedded(device, dtype, codec_runtime)
     from engine.checkpoints.load import load_model as load_checkpoint
     from engine.codec.choice import set_runtime
 
@@ -64,9 +64,11 @@ def load_model(
     return model
 
 
-def _embedded(device: str, dtype: torch.dtype | None) -> LoadedModel:
+def _embedded(device: str, dtype: torch.dtype | None, codec_runtime: str) -> LoadedModel:
     from engine.embedded import load
 
+    if codec_runtime not in ("auto", "torch"):
+        raise UnsupportedError(f"the embedded model's codec runs in PyTorch, not in '{codec_runtime}'")
     if dtype is not None and str(dtype) != "torch.float32":
         raise UnsupportedError(f"the embedded model runs in torch.float32, not in {dtype}")
     return load(device)

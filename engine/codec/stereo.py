@@ -2,18 +2,17 @@
 
     codebooks   1L 1R 2L 2R 3L 3R 4L 4R        left = every even row, right = every odd one
 
-Source: the stereo models of MusicGen (Copet et al. 2023). Wraps any codec of one channel; a mono prompt is heard on
-both sides.
+Source: the stereo models of MusicGen (Copet et al. 2023). Left and right go through the mono codec together, as two
+rows; a mono prompt is heard on both sides.
 """
 
 from __future__ import annotations
 
-from typing import Any, cast
-
 import torch
 from torch import Tensor
 
-from engine.codec.base import Codec
+from engine.codec.encodec import Encodec
+from engine.codec.encodec_stream import DecoderState
 from engine.errors import AudioError
 
 SIDES = 2
@@ -32,7 +31,7 @@ def sides_of(codes: Tensor) -> tuple[Tensor, Tensor]:
 class StereoCodec:
     """Implements `engine.codec.base.Codec` with two channels and twice the codebooks of `mono`."""
 
-    def __init__(self, mono: Codec) -> None:
+    def __init__(self, mono: Encodec) -> None:
         if mono.channels != 1:
             raise ValueError(f"a stereo codec is made of a mono one; this has {mono.channels} channels")
         self.mono = mono
@@ -48,25 +47,25 @@ class StereoCodec:
         """
         if audio.dim() != 3 or not 1 <= audio.shape[1] <= SIDES:
             raise AudioError(f"codec got audio of shape {tuple(audio.shape)}, needs [batch, 1 or 2, samples]")
-        sides = [self.mono.encode(audio[:, side : side + 1]) for side in range(audio.shape[1])]
+        sides = self.mono.encode(torch.cat(audio.split(1, dim=1))).chunk(audio.shape[1])
         return interleave(sides[0], sides[-1])
 
     def decode(self, codes: Tensor) -> Tensor:
         """Codes [B, K, T] to audio [B, 2, frame_samples * T], not clipped.  [generate]"""
-        return torch.cat([self.mono.decode(side) for side in sides_of(codes)], dim=1)
+        return _side_by_side(self.mono.decode(torch.cat(sides_of(codes))))
 
-    def init_decoder(self, prompt_audio: Tensor | None = None, prompt_codes: Tensor | None = None) -> Any:
-        """State of a streamed decode: one of the mono codec's for each side.  [generate]"""
-        audio: tuple[Tensor | None, ...] = (None, None)
-        codes: tuple[Tensor | None, ...] = (None, None)
-        if prompt_audio is not None:
-            audio = prompt_audio.expand(-1, SIDES, -1).split(1, dim=1)
-        if prompt_codes is not None:
-            codes = sides_of(prompt_codes)
-        return tuple(self.mono.init_decoder(heard, known) for heard, known in zip(audio, codes, strict=True))
+    def init_decoder(self, prompt_audio: Tensor | None = None, prompt_codes: Tensor | None = None) -> DecoderState:
+        """State of a streamed decode: two streams of the mono codec that go together.  [generate]"""
+        if prompt_codes is None and prompt_audio is not None:
+            prompt_codes = self.encode(prompt_audio)
+        return self.mono.init_decoder(prompt_codes=None if prompt_codes is None else torch.cat(sides_of(prompt_codes)))
 
-    def decode_step(self, codes: Tensor, state: Any, last: bool = False) -> tuple[Tensor, Any]:
+    def decode_step(self, codes: Tensor, state: DecoderState, last: bool = False) -> tuple[Tensor, DecoderState]:
         """Next codes [1, K, t] to the audio [1, 2, n] that is final now, all when `last`.  [generate]"""
-        states = cast(tuple[Any, Any], state)
-        parts = [self.mono.decode_step(side, known, last) for side, known in zip(sides_of(codes), states, strict=True)]
-        return torch.cat([audio for audio, _ in parts], dim=1), tuple(after for _, after in parts)
+        audio, state = self.mono.decode_step(torch.cat(sides_of(codes)), state, last)
+        return _side_by_side(audio), state
+
+
+def _side_by_side(audio: Tensor) -> Tensor:
+    """Left and right one after the other [2 B, 1, N] to [B, 2, N]."""
+    return torch.cat(audio.chunk(SIDES), dim=1)
