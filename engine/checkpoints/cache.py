@@ -63,7 +63,7 @@ def _source_sha256(source: Path, folder: Path) -> str:
     """SHA-256 of the original, from the note of an earlier time when nothing about the file changed since."""
     stat = source.stat()
     told = [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
-    note = folder / "sources" / f"{hashlib.sha256(os.fsencode(source.absolute())).hexdigest()[:32]}.json"
+    note = _source_note(source, folder)
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         known = json.loads(note.read_text())
         if known["stat"] == told and len(known["sha256"]) == 64 and known["sha256"].isalnum():
@@ -74,6 +74,24 @@ def _source_sha256(source: Path, folder: Path) -> str:
         note.parent.mkdir(parents=True, exist_ok=True)
         note.write_text(json.dumps({"stat": told, "sha256": sha256}))
     return sha256
+
+
+def _source_note(source: Path, folder: Path) -> Path:
+    return folder / "sources" / f"{hashlib.sha256(os.fsencode(source.absolute())).hexdigest()[:32]}.json"
+
+
+def conversions_of(source: Path, cache_dir: Path | None = None) -> list[Path]:
+    """Files in the cache that were made of `source`, for deleting.  [any]"""
+    folder = cache_dir or default_cache_dir()
+    note = _source_note(source, folder)
+    try:
+        sha256 = str(json.loads(note.read_text())["sha256"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+    if len(sha256) != 64 or not sha256.isalnum():
+        return []
+    made = [folder / f"{sha256}.{VERSION}.safetensors", folder / f"{sha256}.{VERSION}.json"]
+    return [*(path for path in made if path.exists()), note]
 
 
 def _is_whole(target: Path, sha256: str) -> bool:

@@ -1,57 +1,114 @@
-"""Where a checkpoint lies on this machine. Nothing is ever downloaded.
+"""Where a checkpoint lies: on this machine first (`find`), else fetched from the hub (`obtain`).
 
 a folder                       itself
-'small', 'facebook/...'        SEGUE_MODELS/<name>, then the Hugging Face cache
+'small', 'facebook/...'        SEGUE_MODELS/<name>, then the Hugging Face cache, then the hub
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 
+from engine.checkpoints.catalog import COMPANIONS, MODELS, OTHER_NAMES, full_name, short_name
 from engine.errors import CheckpointError
 
-SIZES = ("small", "medium", "large", "melody", "melody-large")
+SIZES = tuple(MODELS)
+Report = Callable[[str, float, float], None]
 _NAME = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]{0,99}/)?[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
-def full_name(name: str) -> str:
-    """'small' -> 'facebook/musicgen-small'; other names as they are.  [any]"""
-    name = name.removeprefix("musicgen-")
-    return f"facebook/musicgen-{name}" if name in SIZES else name
+def hub_cache() -> Path:
+    """Hugging Face's own cache, which other programs share.  [any]"""
+    for name in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"):
+        if os.environ.get(name):
+            return Path(os.environ[name]).expanduser()
+    home, caches = os.environ.get("HF_HOME"), os.environ.get("XDG_CACHE_HOME")
+    base = Path(caches) if caches else Path.home() / ".cache"
+    return (Path(home).expanduser() if home else base / "huggingface") / "hub"
 
 
-def places(name: str) -> list[Path]:
-    """Folders where a named checkpoint may lie, best first.  [any]"""
-    name = full_name(name)
+def own_places(name: str) -> list[Path]:
+    """Folders of the user's own where a named checkpoint may lie, best first.  [any]"""
+    models = os.environ.get("SEGUE_MODELS")
+    if not models or not _NAME.fullmatch(name):
+        return []
+    full = full_name(name)
+    inside = [full, full.rpartition("/")[2], name]
+    return [Path(models) / part for part in dict.fromkeys(inside)]
+
+
+def snapshots(name: str) -> list[Path]:
+    """What the Hugging Face cache has of a named checkpoint, whole or not, newest first.  [any]"""
     if not _NAME.fullmatch(name):
         return []
+    repos = [full_name(name), *(old for old, new in OTHER_NAMES.items() if new == full_name(name))]
     found: list[Path] = []
-    models = os.environ.get("SEGUE_MODELS")
-    if models:
-        found += [Path(models) / name, Path(models) / name.rpartition("/")[2]]
-    home = os.environ.get("HF_HOME")
-    hub = (Path(home) if home else Path.home() / ".cache" / "huggingface") / "hub"
-    snapshots = hub / ("models--" + name.replace("/", "--")) / "snapshots"
-    if snapshots.is_dir():
-        found += sorted(snapshots.iterdir(), key=lambda folder: folder.stat().st_mtime, reverse=True)
+    for repo in repos:
+        folder = hub_cache() / ("models--" + repo.replace("/", "--")) / "snapshots"
+        if folder.is_dir():
+            found += sorted(folder.iterdir(), key=lambda one: one.stat().st_mtime, reverse=True)
     return found
 
 
+def is_whole(folder: Path) -> bool:
+    """Whether all the files are there that a loading begins with: one format, every shard.  [any]"""
+    if (folder / "state_dict.bin").exists():
+        return (folder / "compression_state_dict.bin").exists()
+    if (folder / "htdemucs.yaml").exists():
+        return any(folder.glob("*.safetensors"))
+    if not (folder / "config.json").exists():
+        return False
+    for single in ("model.safetensors", "pytorch_model.bin"):
+        index = folder / f"{single}.index.json"
+        if (folder / single).exists():
+            return True
+        if index.exists():
+            try:
+                named = set(json.loads(index.read_bytes())["weight_map"].values())
+            except (OSError, ValueError, KeyError, TypeError, AttributeError):
+                return False
+            return all(isinstance(name, str) and (folder / name).exists() for name in named)
+    return False
+
+
+def find_here(name: str | os.PathLike[str]) -> Path | None:
+    """The folder of a checkpoint that is on this machine, None when it is not.  [any]"""
+    if os.path.isdir(name):  # False, not an error, for names no file system takes
+        return Path(name)
+    for place in own_places(str(name)):
+        if place.is_dir():
+            return place
+    return next((place for place in snapshots(str(name)) if is_whole(place)), None)
+
+
 def find(name: str | os.PathLike[str]) -> Path:
-    """The folder of a checkpoint given by path or name.
+    """The folder of a checkpoint on this machine, given by path or name.
 
     Raises CheckpointError that says where was looked.  [any]
     """
-    if os.path.isdir(name):  # False, not an error, for names no file system takes
-        return Path(name)
-    looked = places(str(name))
-    for place in looked:
-        if place.is_dir():
-            return place
-    where = ", ".join(str(place) for place in looked) or "SEGUE_MODELS and the Hugging Face cache"
+    here = find_here(name)
+    if here is not None:
+        return here
+    text = str(name)[:300]
+    looked = [*own_places(str(name)), hub_cache()] if _NAME.fullmatch(str(name)) else []
+    where = f"not in {', '.join(map(str, looked))}" if looked else "no such folder"
     raise CheckpointError(
-        f"no checkpoint '{name}': not a folder, and not found in {where}. Segue downloads nothing: put the "
-        f"files in a folder and give its path, or set SEGUE_MODELS to the folder that holds it"
+        f"no checkpoint '{text}' on this machine: {where}. `segue models` shows what can be had; or put the files in a "
+        f"folder and give its path, or set SEGUE_MODELS to the folder that holds it"
     )
+
+
+def obtain(name: str | os.PathLike[str], report: Report | None = None) -> Path:
+    """As `find`, but published models and their companions that are not here are fetched from the hub.
+
+    `report("downloading", done, total)` in bytes.  Raises CheckpointError that says what to do.  [main]
+    """
+    here = find_here(name)
+    if here is None and (short_name(str(name)) or full_name(str(name)) in COMPANIONS):
+        from engine.checkpoints.hub import fetch
+
+        return fetch(str(name), report)
+    return here or find(name)

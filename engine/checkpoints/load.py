@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from engine.checkpoints.build import build
-from engine.checkpoints.find import find
+from engine.checkpoints.find import obtain
 from engine.checkpoints.opened import Opened, Report
 from engine.checkpoints.read import Plugs, read
 from engine.conditions.melody import Separator
@@ -28,7 +28,7 @@ def load_model(
     *,
     dtype: torch.dtype | None = None,
     t5: str | os.PathLike[str] | TextStandIn | None = None,
-    separator: Separator | None = None,
+    separator: Separator | str | os.PathLike[str] | None = None,
     style_features: str | os.PathLike[str] | Callable[[Tensor], Tensor] | None = None,
     on_progress: Report | None = None,
     cache_dir: Path | None = None,
@@ -42,5 +42,5 @@ def load_model(
     place = torch.device(device)
     precision = chosen_dtype(dtype, place)
     plugs, opened = Plugs(t5, separator, style_features), Opened(cache_dir, on_progress)
-    folder = find(path_or_name)
+    folder = obtain(path_or_name, opened.report)
     return build(read(folder, plugs, opened), folder, place, precision, plugs, opened)

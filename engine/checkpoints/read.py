@@ -20,7 +20,7 @@ from engine.checkpoints.config import ModelConfig
 from engine.checkpoints.config_audiocraft import codec_from_audiocraft, lm_from_audiocraft
 from engine.checkpoints.config_transformers import codec_from_transformers, lm_from_transformers, t5_from_transformers
 from engine.checkpoints.convert import CONFIG
-from engine.checkpoints.find import find
+from engine.checkpoints.find import obtain
 from engine.checkpoints.opened import Opened, read_json
 from engine.checkpoints.weights import Stored as StoredTensor
 from engine.checkpoints.weights import translate
@@ -40,7 +40,7 @@ class Plugs:
     """What stands in for parts that a checkpoint leaves out; see `load_model`.  [any]"""
 
     t5: PathName | TextStandIn | None = None
-    separator: Separator | None = None
+    separator: Separator | PathName | None = None
     style_features: PathName | Callable[[Tensor], Tensor] | None = None
 
     @property
@@ -95,7 +95,7 @@ def _read_transformers(folder: Path, plugs: Plugs, opened: Opened) -> Stored:
         return Stored(model, codec, own, None, None)
     text = t5_from_transformers(_section(config, "text_encoder", folder))
     brings = any((folder / name).exists() for name in ("tokenizer.json", "spiece.model"))
-    tokenizer = folder if brings and plugs.t5 is None else find(plugs.t5 or model.t5)
+    tokenizer = folder if brings and plugs.t5 is None else obtain(plugs.t5 or model.t5, opened.report)
     return Stored(model, codec, tensors, text, tokenizer)
 
 
@@ -114,7 +114,7 @@ def _read_audiocraft(folder: Path, plugs: Plugs, opened: Opened) -> Stored:
     codec, codec_tensors = _read_codec(folder, opened)
     if callable(plugs.t5):
         return Stored(model, codec, tensors | codec_tensors, None, None)
-    text_folder = find(plugs.t5 or model.t5)
+    text_folder = obtain(plugs.t5 or model.t5, opened.report)
     text, text_tensors = _read_t5(text_folder, opened)
     return Stored(model, codec, tensors | codec_tensors | text_tensors, text, text_folder)
 
@@ -129,7 +129,7 @@ def _read_codec(folder: Path, opened: Opened) -> tuple[EncodecConfig, dict[str, 
     pointer = other["pretrained"]
     if pointer not in POINTER_FILES:
         raise CheckpointError(f"{path} points to the codec '{pointer}'; known are {sorted(POINTER_FILES)}")
-    target = find(pointer)
+    target = obtain(pointer, opened.report)
     config = codec_from_transformers(read_json(target / "config.json"))
     return config, translate(opened.folder(target), names.Names(names.TRANSFORMERS_CODEC), target)
 

@@ -385,7 +385,7 @@ def test_a_codec_by_pointer(golden, golden_models, folder, tmp_path, monkeypatch
 def test_a_text_encoder_must_be_told_or_found(golden, folder, tmp_path, monkeypatch):
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
     monkeypatch.setenv("SEGUE_MODELS", str(tmp_path / "models"))
-    with pytest.raises(CheckpointError, match="no checkpoint 't5-base'"):
+    with pytest.raises(CheckpointError, match="'t5-base' is not on this machine, and HF_HUB_OFFLINE"):
         load_model(folder, cache_dir=tmp_path / "cache")
     shutil.copytree(golden / "t5_tiny", tmp_path / "models" / "t5-base")
     assert load_model(folder, cache_dir=tmp_path / "cache").takes == {"text", "continue"}
@@ -395,7 +395,7 @@ def test_names_are_looked_up(golden, folder, tmp_path, monkeypatch):
     monkeypatch.setenv("SEGUE_MODELS", str(tmp_path / "models"))
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
     for name in ("small", "facebook/musicgen-small", "../model", "a" * 500, "x\x00y", ""):
-        with pytest.raises(CheckpointError, match=r"Segue downloads nothing|neither"):
+        with pytest.raises(CheckpointError, match=r"on this machine|neither"):
             load_model(name)
     assert find.full_name("musicgen-small") == find.full_name("small") == "facebook/musicgen-small"
     shutil.copytree(folder, tmp_path / "models" / "musicgen-small")

@@ -1,0 +1,144 @@
+"""The models on this machine and on the hub: `segue models`, or `python -m engine.checkpoints`.
+
+    list                  what can be had, what is here, how large it is, under what licence
+    get NAME              download it, with all that it needs
+    remove NAME           delete what was downloaded, and what was converted from it
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import shutil
+import sys
+import time
+from pathlib import Path
+
+from engine.checkpoints import licence
+from engine.checkpoints.cache import conversions_of
+from engine.checkpoints.catalog import COMPANIONS, LICENCE_TEXT, MODELS, full_name, short_name
+from engine.checkpoints.find import find_here, hub_cache, own_places, snapshots
+from engine.errors import CheckpointError
+
+EXIT_ERROR = 3
+_BAR = 30
+
+
+def folder_bytes(folder: Path) -> int:
+    """Bytes of a folder's files, links followed.  [any]"""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def show() -> int:
+    """Every published model, and what is here of it.  [main]"""
+    print(f"{'model':<23} {'here':>9}  {'follows':<14} {'licence':<13} folder")
+    for name in [*MODELS, *COMPANIONS]:
+        folder = find_here(name)
+        begun = folder is None and bool(snapshots(name))
+        size = f"{folder_bytes(folder) / 1e9:.2f} GB" if folder else "begun" if begun else "-"
+        kind = {"text": "text", "melody": "text, melody", "style": "text, style"}
+        follows = kind[MODELS[name].kind] if name in MODELS else ""
+        print(f"{name:<23} {size:>9}  {follows:<14} {licence.licence_of(name):<13} {folder or ''}".rstrip())
+    print("\nThe embedded model comes with Segue and needs none of these. `segue models get NAME` downloads one.")
+    return 0
+
+
+def get(name: str, accept: bool, form: str | None) -> int:
+    """Download a model; asks for the licence on a terminal.  [main]"""
+    if not short_name(name) and full_name(name) not in COMPANIONS:
+        raise CheckpointError(f"'{name}' is not a published model; there are: {', '.join(MODELS)}")
+    here = find_here(name)
+    if here is not None:
+        print(f"{name} is here: {here}")
+        return 0
+    terms = licence.licence_of(name)
+    if not licence.accepted(terms):
+        if not accept and sys.stdin.isatty():
+            print(LICENCE_TEXT.get(terms, terms))
+            accept = input("Accept? [y/N] ").strip().lower() in ("y", "yes")
+        if accept:
+            licence.accept(terms)
+    licence.require(name)
+    from engine.checkpoints.hub import fetch
+
+    print(f"{name}: {fetch(name, _Bar(), form)}")
+    return 0
+
+
+class _Bar:
+    """Progress on one line of a terminal; elsewhere a line for every tenth."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+        self._told = -1.0
+
+    def __call__(self, stage: str, done: float, total: float) -> None:
+        """Hears bytes.  [main]"""
+        share = done / total if total else 1.0
+        terminal = sys.stderr.isatty()
+        if share < 1 and share - self._told < (0.002 if terminal else 0.1):
+            return
+        self._told = share
+        speed = done / max(1e-3, time.monotonic() - self._began) / 1e6
+        bar = "#" * round(_BAR * share)
+        sizes = f"{done / 1e9:.2f} of {total / 1e9:.2f} GB  {speed:.1f} MB/s"
+        text = f"{stage} [{bar:<{_BAR}}] {100 * share:5.1f} %  {sizes}"
+        sys.stderr.write(f"\r{text}" if terminal else f"{text}\n")
+        if terminal and share >= 1:
+            sys.stderr.write("\n")
+        sys.stderr.flush()
+
+
+def remove(name: str) -> int:
+    """Delete a downloaded model and what was converted from its files.  [main]"""
+    if not short_name(name) and full_name(name) not in COMPANIONS:
+        raise CheckpointError(f"'{name}' is not a published model; there are: {', '.join(MODELS)}")
+    freed = 0
+    repos = {place.parents[1] for place in snapshots(name)}
+    for repo in repos:
+        if repo.parent != hub_cache():
+            raise CheckpointError(f"{repo} is not where downloads go; nothing was deleted")
+        for pickled in repo.glob("snapshots/*/*.bin"):
+            for path in conversions_of(pickled):
+                freed += path.stat().st_size
+                path.unlink()
+        freed += sum(path.lstat().st_size for path in repo.rglob("*") if path.is_file() and not path.is_symlink())
+        shutil.rmtree(repo)
+    own = [place for place in own_places(name) if place.is_dir()]
+    if own:
+        print(f"{own[0]} is in a folder of your own and stays")
+    print(f"{name}: {freed / 1e9:.2f} GB deleted" if repos else f"{name}: nothing was downloaded")
+    return 0
+
+
+def main(arguments: list[str]) -> int:
+    """The command; 3 for an error, which is printed in one line.  [main]"""
+    parser = argparse.ArgumentParser(prog="segue models", description="Models of the MusicGen family.")
+    commands = parser.add_subparsers(dest="command", metavar="list | get | remove")
+    commands.add_parser("list", help="what can be had, and what is here (default)")
+    getting = commands.add_parser("get", help="download a model with all that it needs")
+    getting.add_argument("name")
+    getting.add_argument("--accept-license", "--accept-licence", action="store_true", dest="accept")
+    getting.add_argument("--format", choices=("transformers", "audiocraft"), help="instead of the usual one")
+    removing = commands.add_parser("remove", help="delete what was downloaded")
+    removing.add_argument("name")
+    given = parser.parse_args(arguments)
+    try:
+        if given.command == "get":
+            return get(given.name, given.accept, given.format)
+        return remove(given.name) if given.command == "remove" else show()
+    except CheckpointError as fault:
+        sys.stderr.write(f"segue models: {fault}\n")
+        return EXIT_ERROR
+    except KeyboardInterrupt:
+        sys.stderr.write("\nstopped; the same command goes on from there\n")
+        return 130
+    except BrokenPipeError:
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,245 @@
+"""Published models from the Hugging Face hub: one format, only the files that are used, checked, resumed.
+
+    plan      which files of which repositories, with the sizes the hub tells; what is here already is left out
+    fetch     licence, disk space, then file by file into Hugging Face's cache; a cut download goes on where it was
+
+HF_ENDPOINT, HF_HUB_CACHE, HF_HOME, HF_TOKEN and HF_HUB_OFFLINE are obeyed. huggingface_hub is imported on first use.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from engine.checkpoints import licence
+from engine.checkpoints.cache import default_cache_dir
+from engine.checkpoints.catalog import CODEC, MERT, MODELS, T5, full_name, short_name
+from engine.checkpoints.convert import sha256_of
+from engine.checkpoints.find import find_here, hub_cache
+from engine.errors import CheckpointError
+
+Report = Callable[[str, float, float], None]
+SPARE_BYTES = 200 << 20
+POINTER_BYTES = 1 << 20  # a codec file smaller than this only names its repository
+_SHARD = re.compile(r"model-\d{5}-of-\d{5}\.safetensors")
+_BESIDE = ("config.json", "generation_config.json", "preprocessor_config.json", "processor_config.json")
+_TOKENIZER = ("tokenizer.json", "spiece.model")
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """A file on the hub: `sha256` only for large ones.  [any]"""
+
+    repo: str
+    name: str
+    n_bytes: int
+    sha256: str | None
+    revision: str
+
+
+def offline() -> bool:
+    """Whether the user wants no network.  [any]"""
+    wanted = os.environ.get("HF_HUB_OFFLINE") or os.environ.get("TRANSFORMERS_OFFLINE") or ""
+    return wanted.upper() in ("1", "ON", "YES", "TRUE")
+
+
+def listing(repo: str) -> dict[str, RemoteFile]:
+    """The files of a repository by name; CheckpointError when the hub does not answer or has no such thing.  [main]"""
+    from huggingface_hub import HfApi
+
+    with _plainly(repo):
+        info = HfApi(endpoint=_endpoint()).model_info(repo, files_metadata=True, timeout=20)
+    files: dict[str, RemoteFile] = {}
+    for sibling in info.siblings or []:
+        large = sibling.lfs
+        sha256 = large.sha256 if large else None
+        files[sibling.rfilename] = RemoteFile(
+            repo, sibling.rfilename, int(sibling.size or 0), sha256, str(info.sha or "main")
+        )
+    return files
+
+
+def choose(repo: str, files: dict[str, RemoteFile], form: str | None = None) -> list[RemoteFile]:
+    """The files of one format: safetensors where there are some, else audiocraft's pickles, else pytorch_model.bin.
+
+    `form` "audiocraft" or "transformers" asks for that one.  CheckpointError when it is not there.  [any]
+    """
+    if "htdemucs.yaml" in files:  # demucs has a layout of its own
+        return [files[name] for name in sorted(files) if name == "htdemucs.yaml" or name.endswith(".safetensors")]
+    shards = sorted(name for name in files if _SHARD.fullmatch(name))
+    index = "model.safetensors.index.json"
+    sets = {
+        "transformers": ["model.safetensors"] if "model.safetensors" in files else [index, *shards] if shards else [],
+        "audiocraft": ["state_dict.bin", "compression_state_dict.bin"] if "state_dict.bin" in files else [],
+        "pickle": ["pytorch_model.bin"] if "pytorch_model.bin" in files else [],
+    }
+    wanted = next((sets[one] for one in ([form] if form else sets) if sets[one]), None)
+    if wanted is None:
+        raise CheckpointError(f"{repo} on the hub has no weights {f'in the format {form}' if form else 'known here'}")
+    if "state_dict.bin" not in wanted:
+        tokenizer = next(([name] for name in _TOKENIZER if name in files), [])
+        wanted = [*(name for name in _BESIDE if name in files), *tokenizer, *wanted]
+    missing = [name for name in wanted if name not in files]
+    if missing:
+        raise CheckpointError(f"{repo} on the hub lacks {', '.join(missing)}")
+    return [files[name] for name in wanted]
+
+
+def plan(name: str, form: str | None = None) -> list[RemoteFile]:
+    """Every file that a model needs and that is not on this machine, its companions' included.  [main]"""
+    repo, short = full_name(name), short_name(name)
+    own = choose(repo, listing(repo), form)
+    companions: list[str] = []
+    if short:
+        held = {file.name: file for file in own}
+        pickled = "state_dict.bin" in held
+        if pickled or not any(one in held for one in _TOKENIZER):
+            companions.append(T5)
+        if pickled and held["compression_state_dict.bin"].n_bytes < POINTER_BYTES:
+            companions.append(CODEC)
+        if MODELS[short].kind == "style":
+            companions.append(MERT)
+    for companion in companions:
+        if find_here(companion) is None:
+            own += choose(companion, listing(companion))
+    return own
+
+
+def fetch(name: str, report: Report | None = None, form: str | None = None) -> Path:
+    """Download a published model and what it needs; returns its folder.
+
+    Raises CheckpointError when its licence was not accepted, the network is off or fails, or the disk is too
+    small.  [main]
+    """
+    short = short_name(name) or name
+    if offline():
+        raise CheckpointError(
+            f"'{short}' is not on this machine, and HF_HUB_OFFLINE forbids to download it: unset that, or put the "
+            f"files into a folder and give its path (or set SEGUE_MODELS to the folder that holds it)"
+        )
+    licence.require(name)
+    files = plan(name, form)
+    _check_room(files)
+    total, done = float(sum(file.n_bytes for file in files)), 0.0
+    tell = report or (lambda stage, done, total: None)
+    folder: Path | None = None
+    for file in files:
+        tell("downloading", done, total)
+        path = _download(file, partial(_shifted, tell, done, total))
+        done += file.n_bytes
+        if file.repo == full_name(name):
+            folder = path.parent
+    tell("downloading", total, total)
+    assert folder is not None
+    return folder
+
+
+def _shifted(tell: Report, before: float, total: float, n_bytes: float) -> None:
+    tell("downloading", before + n_bytes, total)
+
+
+def _check_room(files: list[RemoteFile]) -> None:
+    """CheckpointError when the files, and what pickles are converted to, do not fit on the disk."""
+    new = sum(file.n_bytes for file in files if not _blob(file).exists())
+    converted = sum(file.n_bytes for file in files if file.name.endswith(".bin"))
+    places = [(hub_cache(), new), (default_cache_dir(), converted)]
+    if _device(places[0][0]) == _device(places[1][0]):
+        places = [(places[0][0], new + converted)]
+    for folder, need in places:
+        free = shutil.disk_usage(_existing(folder)).free
+        if need and free < need + SPARE_BYTES:
+            raise CheckpointError(
+                f"{(need + SPARE_BYTES) / 1e9:.1f} GB are needed in {folder}, {free / 1e9:.1f} GB are free; "
+                f"HF_HOME and SEGUE_CACHE choose other places"
+            )
+
+
+def _existing(folder: Path) -> Path:
+    return next(place for place in (folder, *folder.parents) if place.exists())
+
+
+def _device(folder: Path) -> int:
+    return _existing(folder).stat().st_dev
+
+
+def _blob(file: RemoteFile) -> Path:
+    return hub_cache() / ("models--" + file.repo.replace("/", "--")) / "blobs" / (file.sha256 or "-")
+
+
+def _download(file: RemoteFile, heard: Callable[[float], None]) -> Path:
+    """One file into the cache, its hash compared with the hub's; returns where it lies."""
+    from huggingface_hub import hf_hub_download
+
+    with _plainly(f"{file.repo}/{file.name}"):
+        path = Path(
+            hf_hub_download(
+                file.repo,
+                file.name,
+                revision=file.revision,
+                cache_dir=hub_cache(),
+                endpoint=_endpoint(),
+                tqdm_class=_progress(heard),
+            )
+        )
+    with path.open("rb") as content:
+        damaged = path.stat().st_size != file.n_bytes or (file.sha256 and sha256_of(content) != file.sha256)
+    if damaged:
+        path.resolve().unlink()
+        raise CheckpointError(f"{file.repo}/{file.name} arrived damaged and was deleted: try again")
+    return path
+
+
+def _progress(heard: Callable[[float], None]) -> Any:
+    """A class in tqdm's place that prints nothing and tells the bytes that are there."""
+    from tqdm import tqdm
+
+    class Silent(tqdm):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            self.there = float(options.get("initial") or 0)
+            super().__init__(*arguments, **{**options, "disable": True})
+            heard(self.there)
+
+        def update(self, n: float | None = 1) -> bool | None:
+            self.there += n or 0
+            heard(self.there)
+            return None
+
+    return Silent
+
+
+def _endpoint() -> str | None:
+    return os.environ.get("HF_ENDPOINT") or None
+
+
+@contextlib.contextmanager
+def _plainly(what: str) -> Iterator[None]:
+    """The library's many errors as CheckpointError that says what to do."""
+    from huggingface_hub import errors
+
+    try:
+        yield
+    except (errors.RepositoryNotFoundError, errors.RevisionNotFoundError, errors.EntryNotFoundError) as fault:
+        if isinstance(fault, errors.LocalEntryNotFoundError):
+            raise CheckpointError(_unreachable(what, fault)) from fault
+        raise CheckpointError(f"the hub has no {what}, or wants to know who asks (`hf auth login`)") from fault
+    except (OSError, ValueError, RuntimeError) as fault:
+        raise CheckpointError(_unreachable(what, fault)) from fault
+    except Exception as fault:  # the HTTP library's own, which changes from version to version
+        if type(fault).__module__.partition(".")[0] not in ("httpx", "httpx2", "httpcore", "requests", "urllib3"):
+            raise
+        raise CheckpointError(_unreachable(what, fault)) from fault
+
+
+def _unreachable(what: str, fault: Exception) -> str:
+    said = str(fault).splitlines()[0][:200] if str(fault) else type(fault).__name__
+    return (
+        f"downloading {what} failed ({said}). What arrived is kept: the same command goes on from there. Without a "
+        f"network, put the files into a folder and give its path"
+    )
