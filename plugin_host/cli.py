@@ -101,6 +101,16 @@ Reference = Annotated[Role, typer.Option(help="Go on from the region, or follow 
 Device = Annotated[str, typer.Option(help="What the model runs on: cpu, cuda, cuda:1, mps, auto.")]
 SoundDevice = Annotated[str, typer.Option(help="Sound card, by name or number as `segue doctor` lists them.")]
 
+EnginePort = Annotated[int, typer.Option(min=1, max=65535, help="UDP port of the engine.")]
+SecretFile = Annotated[Path | None, typer.Option(help="File with the engine's secret.")]
+
+
+def _secret(file: Path | None) -> str:
+    try:
+        return file.read_text("utf-8").strip() if file else ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise typer.BadParameter(f"--secret-file: {error}") from None
+
 
 def _sound_device(text: str) -> str | int | None:
     return int(text) if text.isdigit() else text or None
@@ -147,10 +157,25 @@ def demo(
 )
 def engine(context: typer.Context) -> None:
     """Run the engine until Ctrl-C, the model hot for your DAW. `segue engine --help` lists its options."""
-    command = [sys.executable, "-m", "engine", *context.args]
+    _become("engine", context.args)
+
+
+@app.command(
+    short_help="Models of the MusicGen family: list, get NAME, remove NAME.",
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    add_help_option=False,
+)
+def models(context: typer.Context) -> None:
+    """Show the models that can be had and are here; `get NAME` downloads one, `remove NAME` deletes it."""
+    _become("engine.checkpoints", context.args)
+
+
+def _become(module: str, arguments: list[str]) -> NoReturn:
+    """Run a module of the engine in this process' place, signals and exit code and all."""
+    command = [sys.executable, "-m", module, *arguments]
     sys.stdout.flush()
     if os.name == "posix":
-        os.execv(sys.executable, command)  # noqa: S606 - the engine takes this process over, signals and all
+        os.execv(sys.executable, command)  # noqa: S606 - our own module
     import subprocess
 
     raise typer.Exit(subprocess.call(command))  # noqa: S603
@@ -172,8 +197,8 @@ def host(
     ] = None,
     sound_device: SoundDevice = "",
     rate: Annotated[int, typer.Option(min=8000, max=192_000, help="Sample rate in Hz.")] = 48_000,
-    port: Annotated[int, typer.Option(min=1, max=65535, help="UDP port of the engine.")] = 9600,
-    secret_file: Annotated[Path | None, typer.Option(help="File with the engine's secret.")] = None,
+    port: EnginePort = 9600,
+    secret_file: SecretFile = None,
     offline: Annotated[bool, typer.Option("--offline", help="With --out: as fast as it can.")] = False,
 ) -> None:
     """Play with an engine that runs already (`segue engine`), on a sound card or into a file."""
@@ -187,14 +212,47 @@ def host(
         raise typer.BadParameter("--out needs --bars: a file must end")
     try:
         meter = Signature(*(int(part) for part in signature.split("/")))
-        secret = secret_file.read_text("utf-8").strip() if secret_file else ""
     except (ValueError, TypeError) as error:
         raise typer.BadParameter(f"--signature {signature}: {error}") from None
-    except OSError as error:
-        raise typer.BadParameter(f"--secret-file: {error}") from None
+    secret = _secret(secret_file)
     wish = Wish(reference.value, region, bpm, bars, rate, meter)
     means = Means(play=out is None, sound_device=_sound_device(sound_device), offline=offline)
     run_host(HostOptions(wish, means, prompt, preset, seed, {}, port, secret, out), Screen())
+
+
+@app.command(short_help="Load another model into a running engine.")
+@_guarded
+def load(
+    name: Annotated[str, typer.Argument(help="embedded, melody, style, small, ... or a folder; none: list them.")] = "",
+    device: Annotated[str, typer.Option(help="Where it is to run; as the engine was started if left out.")] = "",
+    precision: Annotated[str, typer.Option(help="auto, float32, float16 or bfloat16.")] = "auto",
+    port: EnginePort = 9600,
+    secret_file: SecretFile = None,
+) -> None:
+    """Load a model into an engine that runs; the one before plays until the new one is hot.
+
+    Lanes that play change over on a bar line. Without NAME: what plays, and what can be loaded.
+    """
+    from plugin_host.client import Client
+    from plugin_host.load_command import run_load
+    from plugin_host.screen import Screen
+
+    path = Path(name).expanduser()
+    wanted = str(path.absolute()) if name and path.is_dir() else name  # the engine stands in another folder
+    with Client(port, name="segue load", secret=_secret(secret_file)) as client:
+        run_load(client, wanted, device, precision, Screen())
+
+
+@app.command(short_help="Free the model of a running engine.")
+@_guarded
+def unload(port: EnginePort = 9600, secret_file: SecretFile = None) -> None:
+    """Let every stream fade out and free the model's memory; the engine runs on without one."""
+    from plugin_host.client import Client
+    from plugin_host.load_command import run_unload
+    from plugin_host.screen import Screen
+
+    with Client(port, name="segue unload", secret=_secret(secret_file)) as client:
+        run_unload(client, Screen())
 
 
 @app.command(short_help="What this computer has, and what is missing.")
