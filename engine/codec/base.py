@@ -1,11 +1,12 @@
 """What every codec offers: audio to codes and back, whole and as a stream.
 
-Two implementations: EnCodec 32 kHz (`encodec.py`) and the embedded model's own (`spectral.py`). B batch, C channels,
-N samples, K codebooks, T frames.
+Implementations: EnCodec 32 kHz (`encodec.py`), two of it for stereo (`stereo.py`), and the embedded model's own
+(`spectral.py`). B batch, C channels, N samples, K codebooks, T frames.
 """
 
 from typing import Any, Protocol
 
+import torch
 from torch import Tensor
 
 
@@ -28,7 +29,7 @@ class Codec(Protocol):
         ...
 
     def init_decoder(self, prompt_audio: Tensor | None = None, prompt_codes: Tensor | None = None) -> Any:
-        """State of a streamed decode of one stream (B = 1), as if it followed the prompt.
+        """State of a streamed decode of one stream (B = 1; EnCodec takes more), as if it followed the prompt.
 
         prompt_audio [1, C, N] is what was heard before, prompt_codes [1, K, Tp] its codes; both end where the stream
         begins. With neither the stream begins from silence, as `decode` does.
@@ -41,3 +42,21 @@ class Codec(Protocol):
         However the codes are cut, the audio put together equals `decode` of the whole (after `init_decoder()`).
         """
         ...
+
+
+def encode_within(codec: Codec, audio: Tensor, before: Tensor | None = None, after: Tensor | None = None) -> Tensor:
+    """Codes [B, K, ceil(N / frame_samples)] of `audio` [B, C, N], cut out of longer music.
+
+    `before` [B, C, .] ends where `audio` begins, `after` begins where it ends: heard, so that the edges of `audio`
+    are not taken for those of the music. Whole frames of `before` are heard, counted back from its end. With all
+    that came before and `codec.lookahead_frames + 1` frames after, the codes are those of the whole, cut.  [generate]
+    """
+    heard = [audio]
+    n_before = 0
+    if before is not None:
+        n_before = before.shape[-1] // codec.frame_samples
+        heard.insert(0, before[..., before.shape[-1] - n_before * codec.frame_samples :])
+    if after is not None:
+        heard.append(after)
+    n_frames = -(-audio.shape[-1] // codec.frame_samples)
+    return codec.encode(torch.cat(heard, dim=-1))[..., n_before : n_before + n_frames]

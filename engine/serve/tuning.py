@@ -9,6 +9,7 @@ from torch import Tensor
 
 from bridge.errors import RegionTooShort
 from bridge.units import SAMPLES_PER_FRAME
+from engine.codec.base import encode_within
 from engine.guidance import Guidance
 from engine.model import LoadedModel
 from engine.sampling import Sampling
@@ -17,6 +18,7 @@ from engine.serve.settings import HeardRegion, LaneSettings
 from engine.stream import StreamSettings, WindowSize
 
 GAIN_MOST = 16.0
+BEFORE_FRAMES = 50  # of the region before the prompt that the codec hears
 
 
 @dataclass(frozen=True)
@@ -83,15 +85,18 @@ def make_prompt(model: LoadedModel, region: HeardRegion | None) -> Prompt | None
     frames = min(region.audio.shape[-1] // SAMPLES_PER_FRAME, model.window_frames - model.stride_frames)
     if frames < 1:
         raise RegionTooShort("the region to go on from is shorter than 20 ms")
-    return as_prompt(model, region.audio[:, -frames * SAMPLES_PER_FRAME :])
+    first = region.audio.shape[-1] - frames * SAMPLES_PER_FRAME
+    before = region.audio[:, max(0, first - BEFORE_FRAMES * SAMPLES_PER_FRAME) : first]
+    return as_prompt(model, region.audio[:, first:], before)
 
 
-def as_prompt(model: LoadedModel, audio: Tensor) -> Prompt:
-    """Audio [C, n] of whole frames, as loud as the user plays, as a model hears it.  [generate]"""
-    gain = _gain(model, audio)
+def as_prompt(model: LoadedModel, audio: Tensor, before: Tensor | None = None) -> Prompt:
+    """Audio [C, n] of whole frames, as loud as the user plays, as a model hears it after `before`.  [generate]"""
+    gain, device = _gain(model, audio), model.lm.out_norm.weight.device
     audio = in_channels(audio, model.codec.channels) * gain
+    led = None if before is None else (in_channels(before, model.codec.channels) * gain)[None].to(device)
     with torch.no_grad():
-        codes = model.codec.encode(audio[None].to(model.lm.out_norm.weight.device))[0]
+        codes = encode_within(model.codec, audio[None].to(device), led)[0]
     return Prompt(codes, audio, gain)
 
 

@@ -13,7 +13,7 @@ from engine.serve.tuning import GAIN_MOST, make_prompt
 
 
 def model(trained_rms: float | None) -> LoadedModel:
-    codec = SimpleNamespace(channels=1, encode=lambda audio: torch.zeros(1, 4, audio.shape[-1] // 640))
+    codec = SimpleNamespace(channels=1, frame_samples=640, encode=lambda audio: audio[:, :, ::640].expand(-1, 4, -1))
     lm = SimpleNamespace(out_norm=SimpleNamespace(weight=torch.zeros(1)))
     conditioner: Any = None
     return LoadedModel("test", cast(Any, lm), cast(Any, codec), conditioner, 500, 200, trained_rms=trained_rms)
@@ -41,5 +41,17 @@ def test_prompt_keeps_whole_frames_at_the_end() -> None:
     prompt = make_prompt(model(None), region(0.1, 640 * 400 + 100))
     assert prompt is not None
     assert prompt.audio.shape[-1] == 640 * 300
+    assert prompt.codes.shape == (4, 300)
     with pytest.raises(RegionTooShort):
         make_prompt(model(None), region(0.1, 600))
+
+
+def test_prompt_is_coded_as_what_follows_the_region_before_it() -> None:
+    long = HeardRegion(torch.arange(640.0 * 400)[None], 120.0, 0.0)
+    heard: list[torch.Tensor] = []
+    listening = model(None)
+    listening.codec.encode = lambda audio: heard.append(audio) or audio[:, :, ::640]  # type: ignore
+    prompt = make_prompt(listening, long)
+    assert prompt is not None
+    assert heard[0].shape[-1] == 640 * 350
+    assert prompt.codes[0].tolist() == [640.0 * frame for frame in range(100, 400)]
