@@ -42,6 +42,8 @@ class Given:
     @property
     def count(self) -> int:
         """How many pieces; ValueError when what was given disagrees.  [any]"""
+        if isinstance(self.texts, str):
+            raise ValueError(f"descriptions is the one text {self.texts[:40]!r}, must be a list of texts")
         lists = (self.texts, _listed(self.melody), _listed(self.style), self.prompt)
         counts = [len(given) for given in lists if given is not None]
         if not counts or min(counts) != max(counts) or counts[0] < 1:
@@ -52,6 +54,8 @@ class Given:
 def _listed(wavs: Wavs) -> Sequence[Tensor | None] | None:
     """Wavs as a list of [C, n]; one tensor [C, n] is one wav."""
     if isinstance(wavs, Tensor):
+        if not 2 <= wavs.dim() <= 3:
+            raise ValueError(f"wavs have shape {tuple(wavs.shape)}, must be [B, C, n], or a list of [C, n] and None")
         return list(wavs[None] if wavs.dim() == 2 else wavs)
     return wavs
 

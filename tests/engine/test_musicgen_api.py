@@ -253,6 +253,16 @@ def test_prompts_that_do_not_fit_are_refused(models):
         model.generate_continuation(torch.zeros(3000), 32_000)
 
 
+def test_lists_are_asked_for(models):
+    model = MusicGen(models["melody"])
+    with pytest.raises(ValueError, match="'sad jazz', must be a list"):
+        model.generate(SHORT)
+    with pytest.raises(ValueError, match=r"\(3000,\), must be \[B, C, n\]"):
+        model.generate_with_chroma([SHORT], torch.zeros(3000), 32_000)
+    with pytest.raises(ValueError, match="num_samples"):
+        model.generate_unconditional(0)
+
+
 def test_no_such_model():
     with pytest.raises(CheckpointError, match="musicgen-gigantic"):
         MusicGen.get_pretrained("facebook/musicgen-gigantic")

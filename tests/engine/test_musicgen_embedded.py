@@ -71,3 +71,12 @@ def test_what_does_not_fit_is_refused(model):
         model.set_generation_params(bpm=-3)
     with pytest.raises(ValueError, match="top_k"):
         model.set_generation_params(top_k=-1)
+
+
+def test_a_stream_put_together_is_the_whole(model):
+    model.set_generation_params(duration=1.0, bpm=120)
+    given = {"prompt": tone(0.3, 220.0), "descriptions": ["rock"], "seed": 3}
+    audio, tokens = model.generate_with_references(**given, return_tokens=True)
+    pieces = list(model.generate_with_references(**given, return_tokens=True, stream=True))
+    assert torch.equal(torch.cat([codes for _, codes in pieces], dim=-1), tokens)
+    torch.testing.assert_close(torch.cat([heard for heard, _ in pieces], dim=-1), audio, atol=1e-4, rtol=0)

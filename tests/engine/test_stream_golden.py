@@ -19,6 +19,7 @@ from engine.guidance import Guidance
 from engine.lm import Conditions, LanguageModel
 from engine.sampling import Sampling
 from engine.stream import LaneBatch, StreamSettings, TokenStream, WindowSize
+from engine.stream.window import Window
 
 GREEDY = Sampling(use_sampling=False)
 WITH_CONDITIONS = {
@@ -132,3 +133,16 @@ def test_delay_pattern(golden, layout, delays):
         sequence = data[f"{layout}_T{n_frames}_seq"]
         codes = undelay(torch.from_numpy(sequence), delays)
         assert np.array_equal(delay(codes, delays, 9999).numpy(), sequence)
+
+
+@pytest.mark.parametrize(("layout", "delays"), [("mono", (0, 1, 2, 3)), ("stereo", (0, 0, 1, 1, 2, 2, 3, 3))])
+def test_a_window_begins_with_its_prompt(golden, layout, delays):
+    """Prompt codes behind the first new step stay; what is unknown is to be drawn, what is outside is special."""
+    data = dict(np.load(golden / "misc" / "patterns.npz"))
+    want = np.where(data[f"{layout}_T5_prompt2_seq"][0] == 9999, 64, data[f"{layout}_T5_prompt2_seq"][0])
+    prompt = undelay(torch.from_numpy(data[f"{layout}_T5_seq"][0]), delays)[:, :2].long()
+    with torch.device("meta"):
+        lm = LanguageModel(LMConfig(16, 2, 1, len(delays), 64, delays))
+    window = Window(lm, (), prompt, 5)
+    assert np.array_equal(window.sequence.numpy(), want)
+    assert data[f"{layout}_T5_first_step_of_t"].tolist() == [1 + frame for frame in range(5)]
