@@ -16,6 +16,7 @@ from bridge.errors import NotReady
 from engine.model import LoadedModel
 from engine.serve.director import Director
 from engine.serve.heir import Estate, Heir, Wait, estate, fits, raise_heir, take_over
+from engine.serve.place import prepare
 from engine.serve.player import Player
 from engine.serve.state import Hot
 from engine.serve.studio import Studio
@@ -41,6 +42,8 @@ class Succession:
 
 def change_over(studio: Studio, hot: Hot, check: Callable[[], None]) -> None:
     """Let a hot model take over; `check` is asked before each try and raises when it is not wanted any more.  [load]"""
+    for settings in studio.ask(lambda: [director.lane.settings for director in studio.directors()]):
+        prepare(hot.model, settings)
     per_lane = hot.change_seconds
     for attempt in range(TRIES):
         check()

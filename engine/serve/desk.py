@@ -94,6 +94,11 @@ class Desk:
         self.studio().post(work)
 
     def _put_region(self, lane: Lane, region: Region, heard: HeardRegion, at: At) -> None:
+        from engine.serve.place import prepare
+
+        hot = self._state.hot
+        if hot is not None:  # on [regions], where nobody waits for it
+            prepare(hot.model, LaneSettings().with_region(region.role, heard))
         self._change(lane, at, lambda settings: settings.with_region(region.role, heard))
 
     # -- lanes ----------------------------------------------------------------------------------------

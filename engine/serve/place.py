@@ -14,7 +14,7 @@ from fractions import Fraction
 from bridge import units
 from bridge.ring import ENDLESS_SAMPLES
 from bridge.transport import Grid as HostGrid
-from engine.model import TEMPO, TEXT, Ask, Grid, Reference, StyleExcerpt
+from engine.model import TEMPO, TEXT, Ask, Grid, LoadedModel, Reference, StyleExcerpt
 from engine.serve.settings import MELODY, STYLE, HeardRegion, LaneSettings
 
 
@@ -63,6 +63,13 @@ def ask_at(
         excerpt=_excerpt(settings, style),
         seed=seed,
     )
+
+
+def prepare(model: LoadedModel, settings: LaneSettings) -> None:
+    """Let a model do beforehand what takes seconds: take a melody region's stems apart.  [any]"""
+    region = settings.regions.get(MELODY)
+    if region is not None and MELODY in model.takes:
+        model.conditioner.prepare(Ask(melody=Reference(region.audio)))
 
 
 def _excerpt(settings: LaneSettings, style: HeardRegion | None) -> StyleExcerpt:
