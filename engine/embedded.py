@@ -21,7 +21,7 @@ from engine.codec.spectral_net import SpectralConfig, SpectralNet
 from engine.conditions.embedded import TRAINED_RMS, EmbeddedConditioner
 from engine.conditions.encoders import StyleEncoder, TextEncoder
 from engine.config import LMConfig
-from engine.errors import CheckpointError
+from engine.errors import CheckpointError, UnsupportedError
 from engine.lm import LanguageModel
 from engine.lm.onnx_step import OnnxStepper
 from engine.model import LoadedModel
@@ -64,11 +64,11 @@ def fill(module: nn.Module, tensors: dict[str, Tensor], prefix: str) -> None:
 
 def quantised_steps(lm: LanguageModel) -> OnnxStepper | None:
     """8-bit steps, tried once; None, and a line in the log, where ONNX Runtime cannot run them.  [generate]"""
-    stepper = OnnxStepper(lm, threads=torch.get_num_threads())
+    stepper = OnnxStepper(lm)
     try:
         stepper.session(cross=True)
         stepper.session(cross=False)
-    except Exception as error:  # ONNX Runtime raises classes of its own, and many kinds
+    except UnsupportedError as error:
         _log.warning("8-bit steps are not available, playing on float32 weights: %s", error)
         return None
     return stepper

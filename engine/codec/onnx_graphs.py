@@ -15,15 +15,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from engine.codec.layers import CutConvTranspose, PaddedConv, Residual, SkipLSTM
-from engine.codec.onnx_wire import Graph
+from engine.ort.graph import Graph
+from engine.ort.quantised import array_of
 
 TIME = 3  # the axis of samples in [B, C, 1, N]
 END = 1 << 40
-
-
-def array_of(tensor: Tensor) -> NDArray[np.float32]:
-    """A weight where it is, without a copy when it lies on the CPU.  [any]"""
-    return tensor.detach().cpu().numpy()
 
 
 def decoder_graph(layers: Sequence[nn.Module], n_latent: int) -> Graph:

@@ -9,13 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from engine.lm import onnx_graph
 from engine.lm.conditions import Conditions
 from engine.lm.state import LMState
+from engine.ort.session import Session
 
 if TYPE_CHECKING:
     from engine.lm.model import LanguageModel
@@ -28,7 +28,7 @@ HEADROOM = 2.0  # of the 8-bit cache over what calibration saw
 class BoundStep:
     """One state's buffers, bound to a session once; `run` moves them on by a step."""
 
-    session: Any
+    session: Session
     binding: Any
     tokens: Tensor  # [R, 1, K] int64
     added: Tensor  # [R, 1, D]
@@ -43,24 +43,24 @@ class BoundStep:
         self.added.copy_(self.known[:, step : step + 1])
         self.lengths.fill_(length)
         self.total.fill_(length + 1)
-        self.session.run_with_iobinding(self.binding)
+        self.session.run(self.binding)
         return self.logits[:, 0].clone()
 
 
 class OnnxStepper:
     """Makes states whose steps ONNX Runtime takes, for one model; sessions are built when first needed."""
 
-    def __init__(self, model: LanguageModel, bits: int | None = 8, threads: int = 1) -> None:
+    def __init__(self, model: LanguageModel, bits: int | None = 8) -> None:
         """Weights in `bits` 8 or 4 and the cache in 8; None = both in float32.  [generate]"""
-        self.model, self.bits, self.threads = model, bits, threads
+        self.model, self.bits = model, bits
         self.scales = None if bits is None else cache_scales(model)  # [L, 2, H, 1, D/H]
-        self._sessions: dict[bool, Any] = {}
+        self._sessions: dict[bool, Session] = {}
 
-    def session(self, cross: bool) -> Any:
+    def session(self, cross: bool) -> Session:
         """The session for steps with or without a memory.  [generate]"""
         if cross not in self._sessions:
             graph = onnx_graph.build(self.model, cross, self.bits, small_cache=self.scales is not None)
-            self._sessions[cross] = _open(graph, self.threads)
+            self._sessions[cross] = Session(graph, what="a step of the language model")
         return self._sessions[cross]
 
     def begin(
@@ -81,7 +81,7 @@ class OnnxStepper:
     def _bound(self, state: LMState, conditions: Conditions, capacity_steps: int) -> BoundStep:
         model, config, rows = self.model, self.model.config, state.rows
         session = self.session(state.cross_kv is not None)
-        binding = session.io_binding()
+        binding = session.binding()
         bound = BoundStep(
             session,
             binding,
@@ -93,18 +93,18 @@ class OnnxStepper:
             known=model.known_inputs(conditions, capacity_steps, rows),
         )
         for name in ("tokens", "added", "lengths", "total"):
-            _bind(binding.bind_input, name, getattr(bound, name))
-        _bind(binding.bind_output, "logits", bound.logits)
+            session.bind_input(binding, name, getattr(bound, name))
+        session.bind_output(binding, "logits", bound.logits)
         for index in range(config.n_layers):
-            for part, cache in zip(("keys", "values"), state.cache[index], strict=True):
-                _bind(binding.bind_input, f"layer{index}.{part}", cache)
-                _bind(binding.bind_output, f"layer{index}.{part}.now", cache)
+            for part, cache in zip(onnx_graph.PARTS, state.cache[index], strict=True):
+                session.bind_input(binding, f"layer{index}.{part}", cache)
+                session.bind_output(binding, f"layer{index}.{part}.after", cache)
             if state.scales is not None:
-                for part, scale in zip(("keys", "values"), state.scales[index].flatten(1), strict=True):
-                    _bind(binding.bind_input, f"layer{index}.{part}.scale", scale)
+                for part, scale in zip(onnx_graph.PARTS, state.scales[index].flatten(1), strict=True):
+                    session.bind_input(binding, f"layer{index}.{part}.scale", scale)
             if state.cross_kv is not None:
-                for part, memory in zip(("keys", "values"), state.cross_kv[index], strict=True):
-                    _bind(binding.bind_input, f"layer{index}.memory_{part}", memory)
+                for part, memory in zip(onnx_graph.PARTS, state.cross_kv[index], strict=True):
+                    session.bind_input(binding, f"layer{index}.memory_{part}", memory)
         return bound
 
 
@@ -125,23 +125,3 @@ def cache_scales(model: LanguageModel) -> Tensor:
         model.stepper = stepper
     largest = state.cache.float().abs().amax(dim=(2, 4)).unsqueeze(3)
     return largest.clamp(min=1e-6) * (HEADROOM / 127.0)
-
-
-def _bind(bind: Any, name: str, tensor: Tensor) -> None:
-    kinds = {torch.float32: np.float32, torch.int32: np.int32, torch.int64: np.int64, torch.int8: np.int8}
-    if not tensor.is_contiguous():
-        raise ValueError(f"'{name}' is not contiguous")
-    bind(name, "cpu", 0, kinds[tensor.dtype], tuple(tensor.shape), tensor.data_ptr())
-
-
-def _open(graph: onnx_graph.StepGraph, threads: int) -> Any:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    values = [onnxruntime.OrtValue.ortvalue_from_numpy(value) for value in graph.weights.values()]
-    options.add_external_initializers(list(graph.weights), values)
-    return onnxruntime.InferenceSession(graph.model, options, providers=["CPUExecutionProvider"])

@@ -6,9 +6,9 @@ import torch
 
 from engine.config import LMConfig
 from engine.lm import Conditions, LanguageModel
-from engine.lm.onnx_graph import quantise
 from engine.lm.onnx_step import OnnxStepper
 from engine.lm.state import LMState
+from engine.ort.quantised import quantise
 
 ROWS, STEPS, PREFILLED = 3, 12, 4
 

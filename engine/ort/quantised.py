@@ -1,0 +1,51 @@
+"""Matrix products on 8-bit or 4-bit weights, as ONNX Runtime's MatMulNBits takes them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from engine.ort.graph import CONTRIB, Graph
+
+BLOCKS = (128, 64, 32, 16)  # how many weights of a row share a scale; the largest that divides the row
+INT8_PRODUCTS = 4  # MatMulNBits' accuracy level at which inputs are rounded to 8 bits, block by block
+
+
+def array_of(tensor: Tensor) -> NDArray[np.float32]:
+    """A weight in float32 on the CPU, without a copy where it is that already.  [any]"""
+    return tensor.detach().float().cpu().numpy()
+
+
+def quantise(weight: NDArray[np.float32], bits: int, block: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """Weight [N, K] to codes [N, K / block, block * bits / 8] and scales [N * K / block], symmetric.  [any]
+
+    The zero is 2^(bits - 1), as ONNX Runtime takes it without zero points; the code 0 is not used, so that a weight
+    and its negative are treated alike.
+    """
+    rows, width = weight.shape
+    blocks = weight.reshape(rows, width // block, block)
+    zero = 1 << (bits - 1)
+    scales = np.maximum(np.abs(blocks).max(axis=-1) / (zero - 1), np.float32(1e-12))
+    codes = (np.rint(blocks / scales[..., None]) + zero).astype(np.uint8)
+    if bits == 4:
+        codes = codes[..., 0::2] | (codes[..., 1::2] << 4)
+    return codes, scales.astype(np.float32).reshape(-1)
+
+
+def product(graph: Graph, x: str, weight: Tensor, name: str, bits: int | None, bias: Tensor | None = None) -> str:
+    """x [..., K] times weight [N, K] transposed, and a bias: quantised if asked and where a block divides K.  [any]"""
+    matrix = array_of(weight)
+    rows, width = matrix.shape
+    block = next((size for size in BLOCKS if width % size == 0), None)
+    added = [] if bias is None else [graph.weight(f"{name}.bias", array_of(bias))]
+    if block is None or bits is None:
+        made = graph.one("MatMul", x, graph.weight(f"{name}.weight", matrix.T))
+        return graph.one("Add", made, *added) if added else made
+    codes, scales = quantise(matrix, bits, block)
+    inputs = [x, graph.weight(f"{name}.codes", codes), graph.weight(f"{name}.scales", scales)]
+    sizes: dict[str, Any] = {"K": width, "N": rows, "bits": bits, "block_size": block}
+    more = ["", "", *added] if added else []
+    return graph.one("MatMulNBits", *inputs, *more, domain=CONTRIB, accuracy_level=INT8_PRODUCTS, **sizes)
