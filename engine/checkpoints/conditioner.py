@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from engine.checkpoints.find import find
-from engine.checkpoints.mert import MERT, load_mert
+from engine.checkpoints.catalog import HTDEMUCS, MERT
+from engine.checkpoints.find import obtain
+from engine.checkpoints.htdemucs import load_htdemucs
+from engine.checkpoints.mert import load_mert
 from engine.checkpoints.opened import Opened
 from engine.checkpoints.read import Plugs, Stored
-from engine.conditions.melody import MelodyConditioner
+from engine.conditions.melody import MelodyConditioner, Separator
 from engine.conditions.musicgen import MusicGenConditioner
+from engine.conditions.separation import HOW_TO_INSTALL, installed
 from engine.conditions.style import FeatureModel, StyleConditioner
 from engine.conditions.text_t5 import StandInTexts, T5Texts, TextConditioner, load_tokenizer
 from engine.errors import CheckpointError, UnsupportedError
@@ -24,7 +27,8 @@ from engine.errors import CheckpointError, UnsupportedError
 if TYPE_CHECKING:
     from engine.checkpoints.build import Modules
 
-NO_SEPARATOR = "stem separation is not installed: the chroma is of the whole mix; pip install 'segue[separation]'"
+WHOLE_MIX = "the chroma is of the whole mix"
+NO_DEMUCS = f"stem separation is not installed: {WHOLE_MIX}; {HOW_TO_INSTALL}"
 
 
 @dataclass(frozen=True)
@@ -59,19 +63,33 @@ class Maker:
         chroma, projection, model = self.modules.chroma, self.modules.project_melody, self.stored.model
         if chroma is None or projection is None:
             return None
-        separator = self.plugs.separator
-        if separator is None:
-            self.notes.append(NO_SEPARATOR)
         return MelodyConditioner(
-            chroma, projection, model.chroma_frames, model.sample_rate, separator, self.window_samples
+            chroma, projection, model.chroma_frames, model.sample_rate, self._separator(), self.window_samples
         )
+
+    def _separator(self) -> Separator | None:
+        """The stem separator; asked for by path it must be there, else a note is as good."""
+        given = self.plugs.separator
+        if callable(given):
+            return given
+        if given is not None:
+            return load_htdemucs(obtain(given, self.opened.report), self.device, self.opened)
+        if not installed():
+            self.notes.append(NO_DEMUCS)
+            return None
+        try:
+            folder = obtain(HTDEMUCS, self.opened.report)
+        except CheckpointError as fault:
+            self.notes.append(f"stem separation has no weights: {WHOLE_MIX}; {fault}")
+            return None
+        return load_htdemucs(folder, self.device, self.opened)
 
     def _style(self) -> tuple[StyleConditioner | None, str]:
         """The style conditioner, and what it lacks to hear a style."""
         net, projection, model = self.modules.style, self.modules.project_style, self.stored.model
         if net is None or projection is None:
             return None, ""
-        features, why_not = self._features()
+        features, why_not = self._features(net.config.features)
         if why_not:
             self.notes.append(f"this model cannot follow a style here: {why_not}")
         style = StyleConditioner(
@@ -79,18 +97,18 @@ class Maker:
         )
         return style, why_not
 
-    def _features(self) -> tuple[FeatureModel | None, str]:
+    def _features(self, width: int) -> tuple[FeatureModel | None, str]:
         """The feature model; asked for by path it must be there, else a reason is as good."""
         given = self.plugs.style_features
         if callable(given):
             return given, ""
         if given is not None:
-            return load_mert(find(given), self.device, self.opened), ""
+            return load_mert(obtain(given, self.opened.report), self.device, self.opened, width), ""
         try:
-            folder = find(MERT)
+            folder = obtain(MERT, self.opened.report)
         except CheckpointError as fault:
             return None, str(fault)
         try:
-            return load_mert(folder, self.device, self.opened), ""
+            return load_mert(folder, self.device, self.opened, width), ""
         except UnsupportedError as fault:  # transformers is not installed
             return None, str(fault)

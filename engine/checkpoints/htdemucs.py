@@ -24,7 +24,6 @@ from engine.checkpoints.weights import Place, fill
 from engine.conditions.separation import RATE_HZ, SOURCES, DemucsSeparator, htdemucs
 from engine.errors import CheckpointError, UnsupportedError
 
-HTDEMUCS = "adefossez/HTDemucs"
 CLASS = "demucs.htdemucs.HTDemucs"
 MAX_YAML_BYTES = 1 << 16
 MAX_NUMBER = 1 << 16

@@ -19,7 +19,6 @@ from engine.checkpoints.weights import Place, Stored, fill
 from engine.conditions.features import HubertFeatures, hubert
 from engine.errors import CheckpointError
 
-MERT = "m-a-p/MERT-v1-95M"
 _ONLY: dict[str, tuple[Any, ...]] = {
     "hidden_act": ("gelu",),
     "feat_extract_activation": ("gelu",),
@@ -37,13 +36,15 @@ _OLD_NORM = {"weight_g": "parametrizations.weight.original0", "weight_v": "param
 _TRAINING = "masked_spec_embed"  # stands for what is hidden in training
 
 
-def load_mert(folder: Path, device: torch.device, opened: Opened) -> HubertFeatures:
-    """The feature model of a folder, in float32.
+def load_mert(folder: Path, device: torch.device, opened: Opened, width: int | None = None) -> HubertFeatures:
+    """The feature model of a folder, in float32; `width` is what its features must have (None: any).
 
     Raises CheckpointError for what is missing, left over or of another shape, UnsupportedError for another kind of
     model and where transformers is not installed.  [main]
     """
     settings = settings_of(read_json(folder / "config.json"))
+    if width not in (None, settings["hidden_size"]):
+        raise CheckpointError(f"{folder}: the features are {settings['hidden_size']} wide, must be {width}")
     try:
         with torch.device("meta"):
             module = hubert(settings)
