@@ -70,6 +70,8 @@ def test_style_without_features(golden, cache):
 def test_style_where_transformers_is_not_installed(golden, cache, monkeypatch, tmp_path):
     place = tmp_path / "models" / "m-a-p" / "MERT-v1-95M"
     shutil.copytree(golden / "misc/hubert_tiny", place)
+    config = place / "config.json"
+    config.write_text(config.read_text().replace('"hidden_size": 32', '"hidden_size": 768'))
     monkeypatch.setitem(sys.modules, "transformers", None)  # as if it were not there
     [note] = load(golden, cache, "style").notes
     assert "pip install 'segue[style]'" in note
