@@ -62,8 +62,11 @@ def set_runtime(codec: Codec, runtime: str = "auto", cache_dir: Path | None = No
 
 def opened(codec: Encodec) -> OnnxRuntime:
     """ONNX Runtime, open and seen to compute what PyTorch computes; UnsupportedError when it is not.  [main]"""
-    onnx, hop = OnnxRuntime(codec), max(HOPS_FRAMES)
-    state = under_way(codec, 1)
+    try:
+        onnx = OnnxRuntime(codec)
+    except ImportError as fault:
+        raise UnsupportedError(f"ONNX Runtime needs a package that is not installed: {fault}") from fault
+    hop, state = max(HOPS_FRAMES), under_way(codec, 1)
     wanted, got = (_step(codec, runtime, hop, state) for runtime in (TorchRuntime(codec), onnx))
     error, most = float((got - wanted).abs().max()), EQUAL_TO * max(1.0, float(wanted.abs().max()))
     if not error <= most:
@@ -136,9 +139,9 @@ def _key(codec: Encodec) -> str:
     """What the speed depends on, hashed."""
     device = codec.quantizer.get_buffer("tables").device
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
-    versions = {name: metadata.version(name) for name in ("torch", "numpy")}
-    told = [asdict(codec.config), str(device), name, platform.node(), os.cpu_count(), torch.get_num_threads()]
-    return hashlib.sha256(json.dumps([told, versions, _onnx_version()]).encode()).hexdigest()[:32]
+    machine = [str(device), name, platform.node(), os.cpu_count(), torch.get_num_threads()]
+    told = [asdict(codec.config), machine, torch.__version__, _onnx_version()]
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:32]
 
 
 def _onnx_version() -> str:
