@@ -129,7 +129,7 @@ def demo(
     play: Annotated[bool, typer.Option("--play", help="Play it on the sound card while it is made.")] = False,
     sound_device: SoundDevice = "",
     device: Device = "cpu",
-    model: Annotated[str, typer.Option(help="The model that comes with Segue, or a checkpoint.")] = "embedded",
+    model: Annotated[str, typer.Option(help="embedded, melody, style, small, ... or a folder.")] = "embedded",
     port: Annotated[int, typer.Option(min=0, max=65535, help="UDP port for the engine; 0: a free one.")] = 0,
     offline: Annotated[bool, typer.Option("--offline", help="As fast as the computer can, not in real time.")] = False,
 ) -> None:
@@ -233,26 +233,18 @@ def load(
 
     Lanes that play change over on a bar line. Without NAME: what plays, and what can be loaded.
     """
-    from plugin_host.client import Client
     from plugin_host.load_command import run_load
-    from plugin_host.screen import Screen
 
-    path = Path(name).expanduser()
-    wanted = str(path.absolute()) if name and path.is_dir() else name  # the engine stands in another folder
-    with Client(port, name="segue load", secret=_secret(secret_file)) as client:
-        run_load(client, wanted, device, precision, Screen())
+    run_load(port, _secret(secret_file), name, device, precision)
 
 
 @app.command(short_help="Free the model of a running engine.")
 @_guarded
 def unload(port: EnginePort = 9600, secret_file: SecretFile = None) -> None:
     """Let every stream fade out and free the model's memory; the engine runs on without one."""
-    from plugin_host.client import Client
     from plugin_host.load_command import run_unload
-    from plugin_host.screen import Screen
 
-    with Client(port, name="segue unload", secret=_secret(secret_file)) as client:
-        run_unload(client, Screen())
+    run_unload(port, _secret(secret_file))
 
 
 @app.command(short_help="What this computer has, and what is missing.")

@@ -25,7 +25,7 @@ from bridge.errors import NoAnswer, RegionTransfer, WireError
 from bridge.region import Samples
 from bridge.transfer import bytes_of, checksum, chunks_of, parse_numbers
 from plugin_host import replies
-from plugin_host.wire import Line, OnEvent, OnProgress
+from plugin_host.wire import Event, Line, OnEvent, OnProgress
 
 CALL_SECONDS = 2.0
 SLOW_CALL_SECONDS = 30.0  # for requests that the table marks slow
@@ -53,10 +53,18 @@ class Client:
         slow_timeout_seconds: float = SLOW_CALL_SECONDS,
     ) -> None:
         self._hello = (0, name, secret)
-        self._line = Line(host, port, self._hello, on_event)
+        self.latest_model = ""  # that the engine told of as ready; empty when it was none since we listen
+        self._on_event = on_event
+        self._line = Line(host, port, self._hello, self._heard)
         self._timeout_seconds = timeout_seconds
         self._slow_timeout_seconds = slow_timeout_seconds
         self._transfers = itertools.count(1)
+
+    def _heard(self, event: Event) -> None:
+        if event.message is messages.EVENT_MODEL and event.values["state"] == "ready":
+            self.latest_model = str(event.values["model"])
+        if self._on_event:
+            self._on_event(event)
 
     def __enter__(self) -> Client:
         try:
@@ -163,6 +171,10 @@ class Client:
         """Load a model; the one before plays until it is hot. Takes as long as it goes on.  [main]"""
         values = (name, device, precision)
         return replies.LoadedModel(*self.call(messages.MODEL_LOAD, *values, on_progress=on_progress))
+
+    def start_loading(self, name: str) -> None:
+        """Ask for a model and wait for nothing; `status` tells when it is there.  [any]"""
+        self._line.send(messages.MODEL_LOAD, name)
 
     def cancel_load(self) -> None:
         """Give up a load that is under way.  [main]"""

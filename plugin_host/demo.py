@@ -49,6 +49,8 @@ def run_demo(options: DemoOptions, screen: Screen) -> report.Figures:
         engine.start()
         client = engine.connect(lambda: Client(port, name="segue demo"), screen.say)
         screen.say(f"engine: hot after {time.monotonic() - began:.1f} s")
+        for line in described(client):
+            screen.say(line)
         try:
             found, performance = _perform(options, plot, client, engine, screen)
         except NoAnswer as error:
@@ -77,6 +79,14 @@ def _perform(
         return performance.run(session, attend_to(engine, screen.say)), performance
     finally:
         session.close()
+
+
+def described(client: Client) -> list[str]:
+    """What the engine's model can follow, and what its user should know.  [main]"""
+    model = client.model()
+    sides = "stereo" if model.channels == 2 else "mono"
+    lines = [f"model: {model.model}, {sides}, {model.precision}; follows {model.abilities}"]
+    return [*lines, f"note: {model.notes}"] if model.notes else lines
 
 
 def attend_to(engine: EngineProcess, say: Callable[[str], None]) -> Callable[[], None]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from bridge.messages import DEFAULT_PORT
 from plugin_host import report
 from plugin_host.client import Client
+from plugin_host.demo import described
 from plugin_host.performance import Means, Performance
 from plugin_host.plot import Plot, Wish, plot_nothing, plot_region, ready_folder, save_wav
 from plugin_host.screen import Screen
@@ -36,8 +37,8 @@ def run_host(options: HostOptions, screen: Screen) -> None:
     plot = plot_region(options.wish, folder) if options.wish.region else plot_nothing(options.wish)
     screen.say(f"region: {plot.words}")
     with Client(options.port, name="segue host", secret=options.secret) as client:
-        model = client.model()
-        screen.say(f"engine: {model.model}, takes {model.abilities}")
+        for line in described(client):
+            screen.say(line)
         _play(options, plot, client, screen)
 
 

@@ -22,6 +22,7 @@ from plugin_host.client import Client
 from plugin_host.processor import Processor
 
 RETRY_SECONDS = 1.0
+LOADING = "loading "  # begins what a status says while a model is loaded
 PING_SECONDS = 0.3
 REATTACH_MARGIN_SECONDS = 0.5  # a bar line nearer than this is left for the next one
 
@@ -60,6 +61,7 @@ class LaneSession:
         self.losses = 0
         self.seed = setup.seed
         self.understood: list[replies.Understood] = []
+        self.model = ""  # that the lane was opened with or has changed to; asked for again after a loss
         self._processor = processor
         self._say = say
         self._reader: RingReader | None = None
@@ -68,6 +70,7 @@ class LaneSession:
         self._played = False
         self._retry_at_seconds = 0.0
         self._lost_at_seconds = 0.0
+        self._wants_load = False
 
     def open(self) -> None:
         """Open the lane, attach its ring, tell it everything; raises what they say.  [main]"""
@@ -78,6 +81,7 @@ class LaneSession:
         self._retire(self._reader)
         self._reader = reader
         self._tell()
+        self.model = self.client.status().model
 
     def _tell(self) -> None:
         setup = self.setup
@@ -134,13 +138,15 @@ class LaneSession:
         self.lost = True
         self.losses += 1
         self._lost_at_seconds = time.monotonic()
+        self.model = self.client.latest_model or self.model
+        self._wants_load = bool(self.model)
         self._retry_at_seconds = time.monotonic() + PING_SECONDS
         self._say(f"engine lost ({reason}); holding the last bar until it is back")
 
     def _try_again(self, grid: Grid, position_samples: int) -> None:
         try:
             self.client.hello(timeout_seconds=PING_SECONDS)
-            if self.client.status().state != "ready":
+            if not self._has_our_model():
                 return
             self.open()
             if self._played:
@@ -151,6 +157,16 @@ class LaneSession:
             self._say(f"engine not ready: {error}")
             return
         self._found("playing on")
+
+    def _has_our_model(self) -> bool:
+        """Whether the engine plays what it played before; another engine is asked to load it, which takes its time."""
+        status = self.client.status()
+        if self._wants_load and status.state in ("ready", "empty") and status.model != self.model:
+            self._wants_load = False
+            self._say(f"the engine is asked for {self.model} again, which was playing")
+            self.client.start_loading(self.model)
+            return False
+        return status.state == "ready" and not status.text.startswith(LOADING)
 
     def _found(self, how: str) -> None:
         self.lost = False

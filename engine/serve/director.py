@@ -146,9 +146,9 @@ class Director:
         """Another model's player goes on where this lane's one is; see `heir`."""
         transport = self.lane.clock.or_standing()
         self.model, self.player = model, player
+        grid, begins = player.place.grid, player.place.zero_samples + player.written_own
         player.take_turn(transport.position_samples, self._next_generation())
-        grid, written = player.place.grid, player.place.zero_samples + player.written_own
-        self._report(self.lane, self._state, float(grid.beats_at(written)), text)
+        self._report(self.lane, self._state, float(grid.beats_at(begins)), text)
 
     # -- every turn ---------------------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ from plugin_host import bench, cli, doctor
 from plugin_host.screen import Screen
 
 ROOT = Path(__file__).parents[2]
+COMMANDS = ("demo", "host", "load", "unload", "doctor", "bench", "version", "engine", "models")
 
 
 def segue(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
@@ -28,7 +29,7 @@ def segue(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]
 def test_help_names_every_command_and_its_exit_codes() -> None:
     done = segue("--help")
     assert done.returncode == 0
-    for word in ("demo", "engine", "host", "doctor", "bench", "version", "Exit codes", "130", "143"):
+    for word in (*COMMANDS, "Exit codes", "130", "143"):
         assert word in done.stdout
     assert "..." not in done.stdout.split("Commands:")[1], "a command's help is cut off"
     for code in ("0 done", "2 wrong option", "4 region unusable", "5 no sound card", "6 result not writable"):
@@ -49,7 +50,7 @@ def test_help_loads_nothing_heavy() -> None:
     assert "heavy: []" in done.stdout, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("command", ["demo", "host", "doctor", "bench", "version", "engine"])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help(command: str) -> None:
     done = segue(command, "--help")
     assert done.returncode == 0
