@@ -1,7 +1,7 @@
 """The model that ships with Segue: read its shards, put its parts together.
 
 `engine/models/embedded/` holds `config.json`, one or more `*.safetensors` shards and `MODEL_CARD.md`. Weights are
-stored in half precision and run in float32; on a processor the steps run in 8 bits (`engine.lm.onnx_step`). Nothing
+stored in half precision and run in float32; on a processor steps and decoding run in 8 bits (`engine.ort`). Nothing
 is downloaded and nothing is executed from the files.
 """
 
@@ -16,7 +16,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from engine.codec.spectral import SpectralCodec
+from engine.codec.onnx_spectral import OnnxSpectra
+from engine.codec.spectral import TOGETHER, SpectralCodec
 from engine.codec.spectral_net import SpectralConfig, SpectralNet
 from engine.conditions.embedded import TRAINED_RMS, EmbeddedConditioner
 from engine.conditions.encoders import StyleEncoder, TextEncoder
@@ -62,16 +63,16 @@ def fill(module: nn.Module, tensors: dict[str, Tensor], prefix: str) -> None:
         raise CheckpointError(f"the embedded model's weights do not fit: {error}") from error
 
 
-def quantised_steps(lm: LanguageModel) -> OnnxStepper | None:
-    """8-bit steps, tried once; None, and a line in the log, where ONNX Runtime cannot run them.  [generate]"""
-    stepper = OnnxStepper(lm)
+def quantise(lm: LanguageModel, codec: SpectralCodec) -> None:
+    """Have steps and decoding done on 8-bit weights; a line in the log where ONNX Runtime cannot.  [generate]"""
     try:
+        stepper = OnnxStepper(lm)
         stepper.session(cross=True)
         stepper.session(cross=False)
+        lm.stepper = stepper
+        codec.spectra = OnnxSpectra(codec.net, TOGETHER)
     except UnsupportedError as error:
-        _log.warning("8-bit steps are not available, playing on float32 weights: %s", error)
-        return None
-    return stepper
+        _log.warning("8-bit weights are not available, playing on float32 ones: %s", error)
 
 
 def half_is_faster() -> bool:
@@ -94,12 +95,12 @@ def load(device: str = "cpu", folder: Path = FOLDER) -> LoadedModel:
     for module, prefix in ((lm, "lm."), (net, "codec."), (text, "text."), (style, "style.")):
         fill(module, tensors, prefix)
         module.to(device).eval().requires_grad_(False)
+    codec = SpectralCodec(net)
     if torch.device(device).type == "cpu":
-        lm.stepper = quantised_steps(lm)
+        quantise(lm, codec)
         lm.prefill_half = half_is_faster()
     if lm.stepper is None:
         lm.cache_dtype = torch.bfloat16  # attention reads half as much: a tenth off every step
-    codec = SpectralCodec(net)
     conditioner = EmbeddedConditioner(text, style, codec)
     torch.set_flush_denormal(True)
     return LoadedModel("embedded", lm, codec, conditioner, trained_rms=TRAINED_RMS, **config["windows"])

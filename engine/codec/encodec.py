@@ -132,9 +132,7 @@ class Encodec(nn.Module):
         Raises AudioError for no samples or another number of channels.  [generate]
         """
         if audio.dim() != 3 or audio.shape[1] != self.channels or audio.shape[2] == 0:
-            raise AudioError(
-                f"codec got audio of shape {tuple(audio.shape)}, needs [batch, {self.channels}, samples]"
-            )
+            raise AudioError(f"codec got audio of shape {tuple(audio.shape)}, needs [batch, {self.channels}, samples]")
         return self.quantizer.encode(self.latent(audio))
 
     @torch.no_grad()
@@ -148,18 +146,14 @@ class Encodec(nn.Module):
         return decode_whole(self, codes)
 
     @torch.no_grad()
-    def init_decoder(
-        self, prompt_audio: Tensor | None = None, prompt_codes: Tensor | None = None
-    ) -> DecoderState:
+    def init_decoder(self, prompt_audio: Tensor | None = None, prompt_codes: Tensor | None = None) -> DecoderState:
         """State of a streamed decode that follows a prompt [B, C, N] or its codes [B, K, Tp].  [generate]"""
         if prompt_codes is None and prompt_audio is not None:
             prompt_codes = self.encode(prompt_audio)
         return init_state(self, prompt_codes)
 
     @torch.no_grad()
-    def decode_step(
-        self, codes: Tensor, state: DecoderState, last: bool = False
-    ) -> tuple[Tensor, DecoderState]:
+    def decode_step(self, codes: Tensor, state: DecoderState, last: bool = False) -> tuple[Tensor, DecoderState]:
         """Next codes [B, K, t] to the audio [B, C, n] that is final now, all when `last`.
 
         B streams that began together may go on together; which B is settled by the first codes.  [generate]

@@ -116,9 +116,7 @@ def init_state(codec: Encodec, prompt_codes: Tensor | None) -> DecoderState:
     return replace(state, past=front + rest, skip_samples=reach.delay_samples)
 
 
-def decode_step(
-    codec: Encodec, codes: Tensor, state: DecoderState, last: bool
-) -> tuple[Tensor, DecoderState]:
+def decode_step(codec: Encodec, codes: Tensor, state: DecoderState, last: bool) -> tuple[Tensor, DecoderState]:
     """See `Encodec.decode_step`. ValueError after the last step or for another number of streams.  [generate]"""
     if state.finished:
         raise ValueError("this stream's last codes were already decoded; begin again with init_decoder()")
@@ -131,9 +129,7 @@ def decode_step(
     dropped = min(state.skip_samples, audio.shape[-1])
     count = audio.shape[-1] - dropped
     whole = dropped + (count if last else count - count % codec.frame_samples)
-    state = replace(
-        state, ready=audio[..., whole:].clone(), skip_samples=state.skip_samples - dropped, finished=last
-    )
+    state = replace(state, ready=audio[..., whole:].clone(), skip_samples=state.skip_samples - dropped, finished=last)
     return audio[..., dropped:whole], state
 
 

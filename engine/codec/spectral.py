@@ -4,6 +4,7 @@ A neural codec of magnitudes (`spectral_net`) and a streaming phase reconstructi
 its audio is never the original's waveform; what it keeps is pitch, rhythm and timbre.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,7 @@ from torch.nn import functional as F
 from engine.codec import rtisi
 from engine.codec.spectral_net import SpectralNet, from_log, to_log
 
+Spectra = Callable[[Tensor, list[Tensor] | None], tuple[Tensor, list[Tensor]]]
 TOGETHER = 4
 CONTEXT_FRAMES = 24
 ROUND_FROM = 0.7
@@ -56,6 +58,7 @@ class SpectralCodec:
 
     def __init__(self, net: SpectralNet) -> None:
         self.net = net.eval()
+        self.spectra: Spectra = net.spectra  # of TOGETHER frames of a stream; another may stand in for it
         self.n_codebooks = net.config.n_codebooks
         self.card = net.config.card
 
@@ -101,7 +104,7 @@ class SpectralCodec:
         pieces = [np.zeros((0, bins), np.float32)]
         while (count := min(TOGETHER, state.waiting.shape[-1])) == TOGETHER or (last and count):
             group = F.pad(state.waiting[..., :count], (0, TOGETHER - count)).to(self.net.mean.device)
-            spectrum, state.past = self.net.spectra(self.net.dequantise(group), state.past)
+            spectrum, state.past = self.spectra(self.net.dequantise(group), state.past)
             pieces.append(from_log(spectrum[:, :count]).reshape(-1, bins).cpu().numpy())
             state.waiting = state.waiting[..., count:]
         mags = np.concatenate(pieces)

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.codec import rtisi
+from engine.codec.onnx_spectral import OnnxSpectra
 from engine.codec.spectral import SpectralCodec
 from engine.codec.spectral_net import SpectralConfig, SpectralNet
 
@@ -46,6 +47,27 @@ def test_any_cut_equals_whole(codec: SpectralCodec, cuts: list[int]) -> None:
         at = min(24, at + cut)
     audio, state = codec.decode_step(codes[..., at:], state, last=True)
     torch.testing.assert_close(torch.cat([*pieces, audio], dim=-1), codec.decode(codes), atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize(("bits", "tolerance"), [(None, 1e-5), (8, 0.05)])
+def test_decoder_on_onnx_runtime_equals_the_network(bits: int | None, tolerance: float) -> None:
+    """Group after group, each from the past that the one before left."""
+    torch.manual_seed(3)
+    net = SpectralNet(SpectralConfig(latent=32, card=32, decoder_width=64, decoder_blocks=3)).eval()
+    with torch.no_grad():
+        for parameter in net.decoder_out.parameters():
+            parameter.normal_(std=0.1)
+    fast = OnnxSpectra(net, 4, bits)
+    past = fast_past = None
+    worst = 0.0
+    for _ in range(5):
+        latents = torch.randn(1, 4, 32)
+        with torch.no_grad():
+            whole, past = net.spectra(latents, past)
+        spectra, fast_past = fast(latents, fast_past)
+        worst = max(worst, float((spectra - whole).abs().max()))
+    assert worst < tolerance
+    assert bits is None or worst > 1e-4, "these weights are not quantised"
 
 
 def test_lookahead_is_what_it_says(codec: SpectralCodec) -> None:
