@@ -33,6 +33,7 @@ from engine.lm import Conditions
 from engine.model import MELODY, STYLE, TEMPO, TEXT, Ask, Grid, HeardExcerpt, Reference
 
 STYLE_FRAMES = 150
+STRIDE_FRAMES = 200
 TRAINED_RMS = 0.09
 QUIETEST_RMS = 1e-4
 
@@ -43,18 +44,21 @@ def at_trained_level(audio: Tensor) -> Tensor:
     return audio if rms < QUIETEST_RMS else audio * (TRAINED_RMS / rms)
 
 
-def heard_excerpt(reference: Reference) -> HeardExcerpt:
-    """Three seconds from the middle of a reference, read round and round where it is shorter.  [any]"""
-    wanted, length = STYLE_FRAMES * FRAME_SAMPLES, reference.audio.shape[-1]
-    there = length * max(1, -(-wanted // length))
-    return HeardExcerpt((there - wanted) // 2, wanted)
+def heard_excerpt(ask: Ask, offset_frames: int) -> HeardExcerpt | None:
+    """Three seconds of an ask's style: from where it says, else the middle, or all of it where it is shorter.  [any]"""
+    if ask.style is None:
+        return None
+    wanted, length, given = STYLE_FRAMES * FRAME_SAMPLES, ask.style.audio.shape[-1], ask.excerpt.start_samples
+    if given is None:
+        return HeardExcerpt(max(0, length - wanted) // 2, wanted)
+    window = offset_frames // (ask.excerpt.stride_frames or STRIDE_FRAMES)
+    return HeardExcerpt(given[min(window, len(given) - 1)] % length, wanted)
 
 
-def style_excerpt(reference: Reference) -> Tensor:
-    """The samples [1, N] of `heard_excerpt`.  [any]"""
-    heard = heard_excerpt(reference)
-    audio = reference.audio.repeat(1, max(1, -(-heard.count_samples // reference.audio.shape[-1])))
-    return at_trained_level(audio[:, heard.start_samples : heard.start_samples + heard.count_samples])
+def style_excerpt(reference: Reference, start_samples: int = 0) -> Tensor:
+    """Three seconds [1, N] of a reference, read round and round.  [any]"""
+    at = torch.arange(start_samples, start_samples + STYLE_FRAMES * FRAME_SAMPLES, device=reference.audio.device)
+    return at_trained_level(reference.audio[:, at % reference.audio.shape[-1]])
 
 
 class EmbeddedConditioner:
@@ -76,8 +80,8 @@ class EmbeddedConditioner:
         return [self._of(ask, guidance, offset_frames, window_frames) for ask in asks]
 
     def excerpts(self, asks: Sequence[Ask], offset_frames: int) -> list[HeardExcerpt | None]:
-        """See `engine.model.Conditioner`; always the middle, whatever the window."""
-        return [None if ask.style is None else heard_excerpt(ask.style) for ask in asks]
+        """See `engine.model.Conditioner`; a seed draws nothing here."""
+        return [heard_excerpt(ask, offset_frames) for ask in asks]
 
     def prepare(self, ask: Ask) -> None:
         """See `engine.model.Conditioner`; nothing here takes long."""
@@ -89,28 +93,30 @@ class EmbeddedConditioner:
         frames = torch.stack([self._frames(kind, offset, count) for kind in kinds])
         memory = None  # of zero vectors would add nothing but work
         if ask.style is not None or words_of(ask.text or ""):
-            memories = [self._told(kind, part) for kind, part in zip(kinds, frames, strict=True)]
+            memories = [self._told(kind, part, offset) for kind, part in zip(kinds, frames, strict=True)]
             memory = torch.stack(memories)
         if guidance.two_step and guidance.rows == 2:
             rows = [None, None] if memory is None else list(memory.split(1))
             return tuple(Conditions(memory=rows[i], frames=frames[i : i + 1]) for i in (0, 1))
         return (Conditions(memory=memory, frames=frames),)
 
-    def _told(self, ask: Ask, frames: Tensor) -> Tensor:
+    def _told(self, ask: Ask, frames: Tensor, offset: int) -> Tensor:
         """Memory [24, D] of one row; its summaries are written into its frame features [count, F]."""
         weight = self.text.widen.weight
         text, words = self.text(encode_texts([ask.text]).to(weight.device))
         frames[:, TEXT_COLUMNS] = words
         style = weight.new_zeros(STYLE_VECTORS, self.text.dim)
-        if ask.style is not None:
-            style, sound = self._cached("style", ask.style, self._style_vectors)
+        heard = heard_excerpt(ask, offset)
+        if ask.style is not None and heard is not None:
+            start = heard.start_samples
+            style, sound = self._cached(f"style {start}", ask.style, lambda given: self._style_vectors(given, start))
             frames[:, STYLE_COLUMNS] = sound
         return torch.cat([text[0], style])
 
-    def _style_vectors(self, reference: Reference) -> tuple[Tensor, Tensor]:
+    def _style_vectors(self, reference: Reference, start: int) -> tuple[Tensor, Tensor]:
         """Style vectors [8, D] and summary [32] of a reference."""
         device = self.text.widen.weight.device
-        codes = self.codec.encode(style_excerpt(reference)[None].to(device))
+        codes = self.codec.encode(style_excerpt(reference, start)[None].to(device))
         memory, summary = self.style(self.codec.net.dequantise(codes))
         return memory[0], summary[0]
 

@@ -25,7 +25,7 @@ from engine.model import Ask, HeardExcerpt, Reference
 FEATURE_RATE_HZ = 24000
 FEATURES_PER_SECOND = 75
 FRAME_SAMPLES = 640
-KEPT_BYTES = 32 << 20  # of features: about 40 excerpts of 3 s
+KEPT_BYTES = 16 << 20  # of latents: about 35 excerpts of 3 s
 FeatureModel = Callable[[Tensor], Tensor]  # wav [B, T] at 24 kHz -> features [B, F, 768]
 
 
@@ -119,7 +119,7 @@ class StyleConditioner:
         assert ask.style is not None
         ds_factor = ask.excerpt.ds_factor or self.net.config.ds_factor
         audio = self._audio(ask.style, part, offset_frames, ask.exact)
-        vectors = self.projection(self.net(self._kept(audio), eval_q, ds_factor)[0])
+        vectors = self.projection(self.net.vectors(self._kept(audio), eval_q, ds_factor)[0])
         if ask.exact:  # vectors that begin behind the end of the reference are nothing
             there = self._length(ask.style) / (self.sample_rate / FEATURES_PER_SECOND * ds_factor)
             vectors = vectors * (torch.arange(len(vectors), device=vectors.device) < there)[:, None]
@@ -137,11 +137,11 @@ class StyleConditioner:
         return audio[:, index]
 
     def _of_excerpt(self, audio: Tensor) -> Tensor:
-        """Features [1, F, 768] of an excerpt [1, n] at the model's rate."""
+        """Latent [1, F, D] of an excerpt [1, n] at the model's rate: all that takes long."""
         assert self.features is not None
         weight = self.projection.weight
         features = self.features(resample(audio, self.sample_rate, FEATURE_RATE_HZ).to(weight.device))
         if features.dim() != 3 or features.shape[0] != 1 or features.shape[2] != self.net.config.features:
             wanted = self.net.config.features
             raise ValueError(f"the style features have shape {list(features.shape)}, must be [1, F, {wanted}]")
-        return features.to(weight)
+        return self.net.latent(features.to(weight))

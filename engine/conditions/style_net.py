@@ -90,6 +90,6 @@ class StyleNet(nn.Module):
         tables = self.get_buffer("tables")
         return torch.stack([F.embedding(codes[:, q], tables[q]) for q in range(codes.shape[1])]).sum(0)
 
-    def forward(self, features: Tensor, eval_q: int, ds_factor: int) -> Tensor:
-        """Features [B, F, 768] to style vectors [B, ceil(F / ds_factor), D].  [generate]"""
-        return self.coarse(self.codes(self.latent(features), eval_q))[:, ::ds_factor]
+    def vectors(self, latent: Tensor, eval_q: int, ds_factor: int) -> Tensor:
+        """Latent [B, F, D] to style vectors [B, ceil(F / ds_factor), D]; frames are quantised alone.  [generate]"""
+        return self.coarse(self.codes(latent[:, ::ds_factor], eval_q))

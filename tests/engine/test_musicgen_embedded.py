@@ -7,6 +7,8 @@ import torch
 
 from engine.embedded import FOLDER
 from engine.errors import AudioError
+from engine.guidance import Guidance
+from engine.model import Ask, HeardExcerpt, Reference, StyleExcerpt
 from engine.musicgen import MusicGen
 
 pytestmark = pytest.mark.skipif(not any(FOLDER.glob("*.safetensors")), reason="no embedded model in this checkout")
@@ -80,3 +82,17 @@ def test_a_stream_put_together_is_the_whole(model):
     pieces = list(model.generate_with_references(**given, return_tokens=True, stream=True))
     assert torch.equal(torch.cat([codes for _, codes in pieces], dim=-1), tokens)
     torch.testing.assert_close(torch.cat([heard for heard, _ in pieces], dim=-1), audio, atol=1e-4, rtol=0)
+
+
+def test_a_style_is_heard_where_it_is_said(model):
+    """Half a tone, half another: the excerpt's start decides which, one start for each stretch of the stream."""
+    conditioner = model.model.conditioner
+    style = Reference(torch.cat([tone(4.0, 110.0), tone(4.0, 2000.0)], dim=1))
+    asks = [Ask(style=style, excerpt=StyleExcerpt(start_samples=starts)) for starts in ((0,), (0, 130_000), (130_000,))]
+    early, late = ([heard.start_samples for heard in conditioner.excerpts(asks, offset)] for offset in (199, 200))
+    assert (early, late) == ([0, 0, 130_000], [0, 130_000, 130_000])
+    first, both, second = (conditioner([ask], Guidance(), 200, 50)[0][0].frames for ask in asks)
+    assert torch.equal(both, second)
+    assert (first - second).abs().max() > 0.1
+    assert conditioner.excerpts([Ask(style=style), Ask()], 0) == [HeardExcerpt(80_000, 96_000), None]
+    assert conditioner.excerpts([Ask(style=Reference(tone(1.0, 110.0)))], 0) == [HeardExcerpt(0, 96_000)]
