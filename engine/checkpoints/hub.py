@@ -8,21 +8,18 @@ HF_ENDPOINT, HF_HUB_CACHE, HF_HOME, HF_TOKEN and HF_HUB_OFFLINE are obeyed. hugg
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from engine.checkpoints import licence
 from engine.checkpoints.cache import default_cache_dir
 from engine.checkpoints.catalog import CODEC, MERT, MODELS, T5, full_name, short_name
-from engine.checkpoints.convert import sha256_of
 from engine.checkpoints.find import find_here, hub_cache
+from engine.checkpoints.transfer import RemoteFile, download, endpoint, here_bytes, plainly
 from engine.errors import CheckpointError
 
 Report = Callable[[str, float, float], None]
@@ -31,17 +28,6 @@ POINTER_BYTES = 1 << 20  # a codec file smaller than this only names its reposit
 _SHARD = re.compile(r"model-\d{5}-of-\d{5}\.safetensors")
 _BESIDE = ("config.json", "generation_config.json", "preprocessor_config.json", "processor_config.json")
 _TOKENIZER = ("tokenizer.json", "spiece.model")
-
-
-@dataclass(frozen=True)
-class RemoteFile:
-    """A file on the hub: `sha256` only for large ones.  [any]"""
-
-    repo: str
-    name: str
-    n_bytes: int
-    sha256: str | None
-    revision: str
 
 
 def offline() -> bool:
@@ -54,8 +40,8 @@ def listing(repo: str) -> dict[str, RemoteFile]:
     """The files of a repository by name; CheckpointError when the hub does not answer or has no such thing.  [main]"""
     from huggingface_hub import HfApi
 
-    with _plainly(repo):
-        info = HfApi(endpoint=_endpoint()).model_info(repo, files_metadata=True, timeout=20)
+    with plainly(repo):
+        info = HfApi(endpoint=endpoint()).model_info(repo, files_metadata=True, timeout=20)
     files: dict[str, RemoteFile] = {}
     for sibling in info.siblings or []:
         large = sibling.lfs
@@ -132,7 +118,7 @@ def fetch(name: str, report: Report | None = None, form: str | None = None) -> P
     folder: Path | None = None
     for file in files:
         tell("downloading", done, total)
-        path = _download(file, partial(_shifted, tell, done, total))
+        path = download(file, partial(_shifted, tell, done, total))
         done += file.n_bytes
         if file.repo == full_name(name):
             folder = path.parent
@@ -147,7 +133,7 @@ def _shifted(tell: Report, before: float, total: float, n_bytes: float) -> None:
 
 def _check_room(files: list[RemoteFile]) -> None:
     """CheckpointError when the files, and what pickles are converted to, do not fit on the disk."""
-    new = sum(file.n_bytes for file in files if not _blob(file).exists())
+    new = sum(max(0, file.n_bytes - here_bytes(file)) for file in files)
     converted = sum(file.n_bytes for file in files if file.name.endswith(".bin"))
     places = [(hub_cache(), new), (default_cache_dir(), converted)]
     if _device(places[0][0]) == _device(places[1][0]):
@@ -167,79 +153,3 @@ def _existing(folder: Path) -> Path:
 
 def _device(folder: Path) -> int:
     return _existing(folder).stat().st_dev
-
-
-def _blob(file: RemoteFile) -> Path:
-    return hub_cache() / ("models--" + file.repo.replace("/", "--")) / "blobs" / (file.sha256 or "-")
-
-
-def _download(file: RemoteFile, heard: Callable[[float], None]) -> Path:
-    """One file into the cache, its hash compared with the hub's; returns where it lies."""
-    from huggingface_hub import hf_hub_download
-
-    with _plainly(f"{file.repo}/{file.name}"):
-        path = Path(
-            hf_hub_download(
-                file.repo,
-                file.name,
-                revision=file.revision,
-                cache_dir=hub_cache(),
-                endpoint=_endpoint(),
-                tqdm_class=_progress(heard),
-            )
-        )
-    with path.open("rb") as content:
-        damaged = path.stat().st_size != file.n_bytes or (file.sha256 and sha256_of(content) != file.sha256)
-    if damaged:
-        path.resolve().unlink()
-        raise CheckpointError(f"{file.repo}/{file.name} arrived damaged and was deleted: try again")
-    return path
-
-
-def _progress(heard: Callable[[float], None]) -> Any:
-    """A class in tqdm's place that prints nothing and tells the bytes that are there."""
-    from tqdm import tqdm
-
-    class Silent(tqdm):
-        def __init__(self, *arguments: Any, **options: Any) -> None:
-            self.there = float(options.get("initial") or 0)
-            super().__init__(*arguments, **{**options, "disable": True})
-            heard(self.there)
-
-        def update(self, n: float | None = 1) -> bool | None:
-            self.there += n or 0
-            heard(self.there)
-            return None
-
-    return Silent
-
-
-def _endpoint() -> str | None:
-    return os.environ.get("HF_ENDPOINT") or None
-
-
-@contextlib.contextmanager
-def _plainly(what: str) -> Iterator[None]:
-    """The library's many errors as CheckpointError that says what to do."""
-    from huggingface_hub import errors
-
-    try:
-        yield
-    except (errors.RepositoryNotFoundError, errors.RevisionNotFoundError, errors.EntryNotFoundError) as fault:
-        if isinstance(fault, errors.LocalEntryNotFoundError):
-            raise CheckpointError(_unreachable(what, fault)) from fault
-        raise CheckpointError(f"the hub has no {what}, or wants to know who asks (`hf auth login`)") from fault
-    except (OSError, ValueError, RuntimeError) as fault:
-        raise CheckpointError(_unreachable(what, fault)) from fault
-    except Exception as fault:  # the HTTP library's own, which changes from version to version
-        if type(fault).__module__.partition(".")[0] not in ("httpx", "httpx2", "httpcore", "requests", "urllib3"):
-            raise
-        raise CheckpointError(_unreachable(what, fault)) from fault
-
-
-def _unreachable(what: str, fault: Exception) -> str:
-    said = str(fault).splitlines()[0][:200] if str(fault) else type(fault).__name__
-    return (
-        f"downloading {what} failed ({said}). What arrived is kept: the same command goes on from there. Without a "
-        f"network, put the files into a folder and give its path"
-    )

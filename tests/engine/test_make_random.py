@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from tiny import TINY
 
 from engine.checkpoints import cache, layout_transformers
 from engine.checkpoints.catalog import MODELS
@@ -28,21 +29,11 @@ from engine.checkpoints.make_random import (
     write_transformers,
 )
 from engine.codec.encodec import EncodecConfig
-from engine.conditions.style_net import StyleConfig
-from engine.conditions.text_t5 import T5Config
-from engine.config import LMConfig
 from engine.model import LoadedModel
 from engine.musicgen import MusicGen
 
 MANIFESTS = Path(__file__).parent.parent / "data" / "golden" / "manifests" / "checkpoint_keys.json.gz"
 FILES = json.loads(gzip.decompress(MANIFESTS.read_bytes()))
-TINY = Sizes(
-    LMConfig(dim=64, n_heads=2, n_layers=2, card=32),
-    codec=EncodecConfig(n_filters=2, dim=8, card=32),
-    t5=T5Config(dim=32, n_heads=2, head_dim=16, ffn_dim=64, n_layers=2, vocabulary=64),
-    style=StyleConfig(dim=32, n_heads=2, n_layers=1, n_codebooks=2, card=16, features=768),
-    seconds=2,
-)
 PREFIX = replace(TINY.lm, cross_attention=False)
 
 

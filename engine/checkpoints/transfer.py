@@ -1,0 +1,161 @@
+"""One file from the hub into Hugging Face's cache, taken up again where an earlier try broke off, its hash compared.
+
+huggingface_hub keeps no half file from one call to the next, and ours have gigabytes: large files are written here,
+to blobs/<sha256>.segue-part, and handed to it whole. Small ones it fetches itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from engine.checkpoints.convert import sha256_of
+from engine.checkpoints.find import hub_cache
+from engine.errors import CheckpointError
+
+_HTTP_LIBRARIES = ("httpx", "httpx2", "httpcore", "httpcore2", "requests", "urllib3")
+Heard = Callable[[float], None]
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """A file on the hub: `sha256` only for large ones.  [any]"""
+
+    repo: str
+    name: str
+    n_bytes: int
+    sha256: str | None
+    revision: str
+
+    @property
+    def blob(self) -> Path:
+        """Where the cache keeps a large file's content."""
+        return hub_cache() / ("models--" + self.repo.replace("/", "--")) / "blobs" / (self.sha256 or "-")
+
+
+def here_bytes(file: RemoteFile) -> int:
+    """How much of a large file is on this machine already.  [any]"""
+    for path in (file.blob, _part(file)):
+        if file.sha256 and path.exists():
+            return path.stat().st_size
+    return 0
+
+
+def _part(file: RemoteFile) -> Path:
+    return file.blob.with_suffix(".segue-part")
+
+
+def endpoint() -> str | None:
+    """The hub's address where the user chose another.  [any]"""
+    return os.environ.get("HF_ENDPOINT") or None
+
+
+def download(file: RemoteFile, heard: Heard) -> Path:
+    """Fetch a file, unless it is here; returns where it lies. `heard` gets the bytes that are there.
+
+    Raises CheckpointError that says what to do when it breaks off or arrives damaged.  [main]
+    """
+    from huggingface_hub import hf_hub_download
+
+    with plainly(f"{file.repo}/{file.name}"):
+        if file.sha256 and len(file.sha256) == 64 and file.sha256.isalnum() and not file.blob.exists():
+            _fetch_blob(file, heard)
+        path = hf_hub_download(
+            file.repo,
+            file.name,
+            revision=file.revision,
+            cache_dir=hub_cache(),
+            endpoint=endpoint(),
+            tqdm_class=_progress(heard),
+        )
+    if Path(path).stat().st_size != file.n_bytes:
+        Path(path).resolve().unlink()
+        raise CheckpointError(f"{file.repo}/{file.name} arrived damaged and was deleted: try again")
+    return Path(path)
+
+
+def _fetch_blob(file: RemoteFile, heard: Heard) -> None:
+    """A large file's content to its place in the cache, by way of a part that outlives a broken try."""
+    from huggingface_hub import get_hf_file_metadata, hf_hub_url
+    from huggingface_hub.file_download import http_get
+    from huggingface_hub.utils import WeakFileLock, build_hf_headers
+
+    part = _part(file)
+    part.parent.mkdir(parents=True, exist_ok=True)
+    with WeakFileLock(str(part) + ".lock"):
+        if file.blob.exists():  # another process was quicker
+            return
+        headers = build_hf_headers()
+        url = hf_hub_url(file.repo, file.name, revision=file.revision, endpoint=endpoint())
+        place = get_hf_file_metadata(url, endpoint=endpoint()).location
+        if urlsplit(place).netloc != urlsplit(url).netloc:
+            headers.pop("authorization", None)
+        with part.open("ab") as out:
+            there = out.tell()
+            if there < file.n_bytes:
+                http_get(
+                    place,
+                    out,
+                    resume_size=there,
+                    headers=headers,
+                    expected_size=file.n_bytes,
+                    tqdm_class=_progress(heard),
+                )
+        with part.open("rb") as content:
+            whole = sha256_of(content) == file.sha256
+        if not whole:
+            part.unlink()
+            raise CheckpointError(f"{file.repo}/{file.name} arrived damaged and was deleted: try again")
+        os.replace(part, file.blob)
+
+
+def _progress(heard: Heard) -> Any:
+    """A class in tqdm's place that prints nothing and tells the bytes that are there."""
+    from tqdm import tqdm
+
+    class Silent(tqdm):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            self.there = float(options.get("initial") or 0)
+            super().__init__(*arguments, **{**options, "disable": True})
+            heard(self.there)
+
+        def update(self, n: float | None = 1) -> bool | None:
+            self.there += n or 0
+            heard(self.there)
+            return None
+
+    return Silent
+
+
+@contextlib.contextmanager
+def plainly(what: str) -> Iterator[None]:
+    """The library's many errors as CheckpointError that says what to do.  [any]"""
+    from huggingface_hub import errors
+
+    try:
+        yield
+    except CheckpointError:
+        raise
+    except (errors.RepositoryNotFoundError, errors.RevisionNotFoundError, errors.EntryNotFoundError) as fault:
+        if isinstance(fault, errors.LocalEntryNotFoundError):
+            raise CheckpointError(_broken_off(what, fault)) from fault
+        raise CheckpointError(f"the hub has no {what}, or wants to know who asks (`hf auth login`)") from fault
+    except (OSError, ValueError, RuntimeError) as fault:
+        raise CheckpointError(_broken_off(what, fault)) from fault
+    except Exception as fault:  # the HTTP library's own, which changes from version to version
+        if type(fault).__module__.partition(".")[0] not in _HTTP_LIBRARIES:
+            raise
+        raise CheckpointError(_broken_off(what, fault)) from fault
+
+
+def _broken_off(what: str, fault: Exception) -> str:
+    said = str(fault).splitlines()[0][:200] if str(fault) else type(fault).__name__
+    return (
+        f"downloading {what} failed ({said}). What arrived is kept: the same command goes on from there. Without a "
+        f"network, put the files into a folder and give its path"
+    )
