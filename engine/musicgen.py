@@ -180,7 +180,8 @@ class MusicGen(ModelSettings):
             prompt = encode_prompt(self.model, given.prompt, given.prompt_rate_hz, self.duration, self.reference)
         report = self.progress_callback or (print_progress if progress else None)
         if self.reference:
-            frames = ReferenceRun(self.model, asks, self.params, seed, report).frames(prompt)
+            run = ReferenceRun(self.model, asks, self.params, seed, report)
+            frames, self.style_heard = run.frames(prompt), run.heard
         else:
             frames = self._frames(asks, prompt, own_seed, report)
         if stream:
@@ -196,4 +197,6 @@ class MusicGen(ModelSettings):
         size = WindowSize(model.window_frames, frames_of(params.stride_seconds, model))
         total = frames_of(params.duration_seconds, model)
         settings = StreamSettings(params.sampling, params.guidance, size, total)
+        later = range(size.stride_frames, total - size.keep_frames, size.stride_frames)
+        self.style_heard = [model.conditioner.excerpts(asks, offset) for offset in (0, *later)]
         return frames_together(model, asks, prompt, settings, seed, report)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -18,7 +18,7 @@ from torch import Tensor
 from engine.errors import AudioError
 from engine.generation import GenerationParams, frame_rate
 from engine.guidance import Guidance, combine
-from engine.model import Ask, LoadedModel, Reference
+from engine.model import Ask, HeardExcerpt, LoadedModel, Reference
 from engine.offline import FRAMES_AT_A_TIME, Report
 from engine.sampling import Sampling, probabilities
 from engine.stream.lanes import step_windows
@@ -45,7 +45,7 @@ def _multinomial(probs: Tensor, generator: torch.Generator | None) -> Tensor:
 
 @dataclass
 class ReferenceRun:
-    """One call of `generate`; `frames` yields its codes.
+    """One call of `generate`; `frames` yields its codes, `heard` grows by each window's style excerpts.
 
     `seed` None draws from torch's and Python's global generators, as audiocraft does.
     """
@@ -55,6 +55,7 @@ class ReferenceRun:
     params: GenerationParams
     seed: int | None = None
     report: Report | None = None
+    heard: list[list[HeardExcerpt | None]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         device = self.model.lm.out_norm.weight.device
@@ -125,6 +126,7 @@ class ReferenceRun:
             )
         with torch.no_grad():
             conditions = self.model.conditioner(asks, guidance, 0, n_frames)
+        self.heard.append(self.model.conditioner.excerpts(asks, 0))
         windows = [Window(self.model.lm, own, prompt[row], n_frames) for row, own in enumerate(conditions)]
         while not windows[0].done:
             self._step(windows, guidance)

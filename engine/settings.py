@@ -11,7 +11,7 @@ from engine.codec.familiar import CompressionModel
 from engine.errors import UnsupportedError
 from engine.generation import GenerationParams, frame_rate, grid_for, sampling_for, stride_for
 from engine.guidance import Guidance
-from engine.model import LoadedModel, StyleExcerpt
+from engine.model import HeardExcerpt, LoadedModel, StyleExcerpt
 
 if TYPE_CHECKING:
     from engine.lm import LanguageModel
@@ -27,6 +27,7 @@ class ModelSettings:
         self.compression_model = CompressionModel(model.codec)
         self.progress_callback: Callable[[int, int], None] | None = None
         self.style_excerpt = StyleExcerpt()
+        self.style_heard: list[list[HeardExcerpt | None]] = []  # of the last call, by window and piece
         self.set_generation_params(duration=15.0)
 
     @property

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from engine.errors import AudioError, CheckpointError, UnsupportedError
-from engine.model import LoadedModel
+from engine.model import HeardExcerpt, LoadedModel
 from engine.musicgen import MusicGen
 from engine.reference import draw_batch
 from engine.sampling import Sampling
@@ -294,6 +294,25 @@ def test_style_by_seed_or_by_start(style):
         made(style_starts=[-1])
 
 
+@pytest.mark.parametrize(("seconds", "windows"), [(5.0, 1), (7.0, 2), (7.02, 3)])
+def test_which_part_of_a_style_was_heard_is_told(style, seconds, windows):
+    """Windows of 5 s by 2 s; a window begins only where there is something left to make."""
+    style.set_generation_params(duration=seconds, extend_stride=2.0)
+    made = style.generate_with_chroma([None, None], [tune(4.0), None], 32_000, seed=3, stream=True)
+    heard = style.style_heard
+    assert [len(pieces) for pieces in heard] == [2] * windows
+    assert {pieces[0].count_samples for pieces in heard} == {48_000}
+    assert all(pieces[1] is None for pieces in heard)
+    next(iter(made))
+    if windows == 3:  # the starts that were told make the same music again
+        starts = [pieces[0].start_samples for pieces in heard]
+        assert len(set(starts)) == windows
+        style.set_generation_params(use_sampling=False, duration=seconds, extend_stride=2.0)
+        given = {"melody_wavs": [tune(4.0)], "melody_sample_rate": 32_000, "return_tokens": True}
+        drawn = style.generate_with_chroma([None], seed=3, **given)[1]
+        assert torch.equal(style.generate_with_chroma([None], seed=9, style_starts=starts, **given)[1], drawn)
+
+
 def test_style_settings(style):
     for wrong in ({"eval_q": 0}, {"eval_q": 7}, {"excerpt_length": 0.0}, {"ds_factor": 0}):
         with pytest.raises(ValueError, match=r"must be"):
@@ -316,6 +335,7 @@ def test_style_of_the_reference_is_drawn_once_for_all(style):
     random.seed(5)
     drawn = random.Random(5).randint(0, 128_000 - 48_000)
     assert torch.equal(made(theirs), made(theirs, style_starts=[drawn]))
+    assert theirs.style_heard == [[HeardExcerpt(drawn, 48_000)] * 2]
     random.seed(5)
     assert torch.equal(made(theirs, seed=5), made(theirs))
     with pytest.raises(AudioError, match="48000 samples long"):
