@@ -39,12 +39,14 @@ class Separator(Protocol):
 
 
 def without_drums_and_bass(audio: Tensor, sample_rate: int, separator: Separator) -> Tensor:
-    """Mono audio [B, N] to its vocals and other instruments, mono [B, N'] at the same rate.  [generate]"""
-    count = audio.shape[0]
-    stereo = audio.unsqueeze(1).expand(-1, 2, -1).flatten(0, 1)
-    stems = separator(resample(stereo, sample_rate, SEPARATOR_RATE_HZ).unflatten(0, (count, 2)))
-    kept = stems[:, VOCALS] + stems[:, OTHER]
-    return resample(kept.mean(dim=1), SEPARATOR_RATE_HZ, sample_rate)
+    """Mono audio [B, N] to its vocals and other instruments, mono [B, N'] at the same rate and on the same device.
+
+    Rates are converted on the CPU; the separator is given the mix on the audio's device.  [generate]
+    """
+    mono = resample(audio.cpu(), sample_rate, SEPARATOR_RATE_HZ)
+    stems = separator(mono.to(audio.device).unsqueeze(1).repeat(1, 2, 1))
+    kept = (stems[:, VOCALS] + stems[:, OTHER]).mean(dim=1)
+    return resample(kept.cpu(), SEPARATOR_RATE_HZ, sample_rate).to(audio.device)
 
 
 def excerpt(reference: Reference, offset_frames: int, n_samples: int) -> Tensor:
