@@ -95,7 +95,7 @@ def assemble(
     placed = _counter(stored, device, dtype, opened)
     for name, module in groups.items():
         place = Place(device, place_dtype(dtype), placed) if name == "lm" else Place(device, placed=placed)
-        fill(module, part(stored.tensors, f"{name}."), f"{where} ({name})", place)
+        fill(module, part(stored.tensors, f"{name}."), f"{stored.file_of(name) or where} ({name})", place)
     if opened is not None:
         opened.release()
     return modules

@@ -19,7 +19,7 @@ from engine.checkpoints.safetensors_file import MappedFile
 from engine.checkpoints.weights import refuse
 from engine.errors import CheckpointError
 
-MAX_JSON_BYTES = 16 << 20
+MAX_JSON_BYTES = 4 << 20
 RELEASE_BYTES = 128 << 20
 Report = Callable[[str, float, float], None]
 
@@ -35,24 +35,25 @@ class Opened:
 
     def safetensors(self, path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         """Tensors of one file (read when they are used), and its metadata; CheckpointError when damaged.  [any]"""
+        must_be_a_file(path)
         file = MappedFile(path)
         self._files.append(file)
         return file.tensors, file.metadata
 
     def pickled(self, path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Tensors and plain data of a torch.save file, by way of the cache; CheckpointError.  [any]"""
+        must_be_a_file(path)
         tensors, metadata = self.safetensors(converted(path, self.cache_dir, self.report))
         return tensors, json.loads(metadata["other"])
 
     def folder(self, folder: Path) -> dict[str, Tensor]:
         """Tensors of a folder in transformers' layout, safetensors before pickles; CheckpointError.  [any]"""
-        for stem, ending in (("model", ".safetensors"), ("pytorch_model", ".bin")):
-            single, index = folder / f"{stem}{ending}", folder / f"{stem}{ending}.index.json"
-            if single.exists():
-                return self._tensors(single)
-            if index.exists():
-                return _shards(index, ending, self._tensors)
-        raise CheckpointError(f"{folder} has neither model.safetensors nor pytorch_model.bin, whole or in shards")
+        file = weights_file(folder)
+        if not file.exists():
+            raise CheckpointError(f"{folder} has neither model.safetensors nor pytorch_model.bin, whole or in shards")
+        if file.suffix == ".json":
+            return _shards(file, Path(file.name.removesuffix(".index.json")).suffix, self._tensors)
+        return self._tensors(file)
 
     def _tensors(self, path: Path) -> dict[str, Tensor]:
         return (self.pickled(path) if path.suffix == ".bin" else self.safetensors(path))[0]
@@ -70,8 +71,21 @@ class Opened:
             file.release()
 
 
+def weights_file(folder: Path) -> Path:
+    """The file that a folder in transformers' layout is read from; model.safetensors where there is none.  [any]"""
+    names = [f"{single}{end}" for single in ("model.safetensors", "pytorch_model.bin") for end in ("", ".index.json")]
+    return next((folder / name for name in names if (folder / name).exists()), folder / names[0])
+
+
+def must_be_a_file(path: Path) -> None:
+    """CheckpointError for what is there and no plain file: reading a pipe or a device would never end.  [any]"""
+    if path.exists() and not path.is_file():
+        raise CheckpointError(f"{path} is not a file")
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """A JSON object from a small file, or CheckpointError.  [any]"""
+    must_be_a_file(path)
     try:
         if path.stat().st_size > MAX_JSON_BYTES:
             raise CheckpointError(f"{path} has {path.stat().st_size} bytes, the limit is {MAX_JSON_BYTES}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from engine.checkpoints.config_audiocraft import codec_from_audiocraft, lm_from_
 from engine.checkpoints.config_transformers import codec_from_transformers, lm_from_transformers, t5_from_transformers
 from engine.checkpoints.convert import CONFIG
 from engine.checkpoints.find import obtain
-from engine.checkpoints.opened import Opened, read_json
+from engine.checkpoints.opened import Opened, read_json, weights_file
 from engine.checkpoints.weights import Stored as StoredTensor
 from engine.checkpoints.weights import translate
 from engine.codec.encodec import EncodecConfig
@@ -53,7 +53,8 @@ class Plugs:
 class Stored:
     """What a folder holds: sizes, and tensors under our names (see `names.py`).
 
-    `text` and `tokenizer` are None where a function stands in for the text encoder.  [any]
+    `text` and `tokenizer` are None where a function stands in for the text encoder. `files` says, for errors, which
+    file a group of tensors ("lm", "codec", ...) came from; "" is for all others.  [any]
     """
 
     model: ModelConfig
@@ -61,6 +62,11 @@ class Stored:
     tensors: Mapping[str, StoredTensor]
     text: T5Config | None
     tokenizer: Path | None
+    files: Mapping[str, Path] = field(default_factory=dict)
+
+    def file_of(self, group: str) -> Path | None:
+        """The file that a group's tensors came from, where it is known.  [any]"""
+        return self.files.get(group) or self.files.get("")
 
 
 def read(folder: Path, plugs: Plugs, opened: Opened) -> Stored:
@@ -68,8 +74,7 @@ def read(folder: Path, plugs: Plugs, opened: Opened) -> Stored:
 
     Raises CheckpointError, UnsupportedError.  [main]
     """
-    known = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
-    if (folder / "config.json").exists() and any((folder / name).exists() for name in known):
+    if (folder / "config.json").exists() and weights_file(folder).exists():
         return _read_transformers(folder, plugs, opened)
     if (folder / LM_FILE).exists():
         return _read_audiocraft(folder, plugs, opened)
@@ -85,18 +90,19 @@ def _read_transformers(folder: Path, plugs: Plugs, opened: Opened) -> Stored:
         for name in ("generation_config.json", "processor_config.json", "preprocessor_config.json")
     )
     chunk = processor.get("feature_extractor", extractor).get("chunk_length")
-    tensors = translate(opened.folder(folder), names.Names(names.TRANSFORMERS), folder)
+    tensors = translate(opened.folder(folder), names.Names(names.TRANSFORMERS), weights_file(folder))
     model = lm_from_transformers(config, generation, chunk)
     if model.chroma_frames:
         tensors["chroma.window"] = torch.hann_window(WINDOW_SAMPLES)
     codec = codec_from_transformers(_section(config, "audio_encoder", folder))
+    files = {"": weights_file(folder)}
     if callable(plugs.t5):
         own = {name: tensor for name, tensor in tensors.items() if not name.startswith("text.")}
-        return Stored(model, codec, own, None, None)
+        return Stored(model, codec, own, None, None, files)
     text = t5_from_transformers(_section(config, "text_encoder", folder))
     brings = any((folder / name).exists() for name in ("tokenizer.json", "spiece.model"))
     tokenizer = folder if brings and plugs.t5 is None else obtain(plugs.t5 or model.t5, opened.report)
-    return Stored(model, codec, tensors, text, tokenizer)
+    return Stored(model, codec, tensors, text, tokenizer, files)
 
 
 def _section(config: dict[str, Any], name: str, folder: Path) -> dict[str, Any]:
@@ -111,30 +117,33 @@ def _read_audiocraft(folder: Path, plugs: Plugs, opened: Opened) -> Stored:
     model = lm_from_audiocraft(_section(other, CONFIG, folder))
     music = names.AUDIOCRAFT_STYLE if model.style else ()
     tensors = translate(stored, names.Names(music, names.AUDIOCRAFT_LM), folder / LM_FILE)
-    codec, codec_tensors = _read_codec(folder, opened)
+    codec, codec_tensors, codec_file = _read_codec(folder, opened)
+    files = {"": folder / LM_FILE, "codec": codec_file}
     if callable(plugs.t5):
-        return Stored(model, codec, tensors | codec_tensors, None, None)
+        return Stored(model, codec, tensors | codec_tensors, None, None, files)
     text_folder = obtain(plugs.t5 or model.t5, opened.report)
     text, text_tensors = _read_t5(text_folder, opened)
-    return Stored(model, codec, tensors | codec_tensors | text_tensors, text, text_folder)
+    files["text"] = weights_file(text_folder)
+    return Stored(model, codec, tensors | codec_tensors | text_tensors, text, text_folder, files)
 
 
-def _read_codec(folder: Path, opened: Opened) -> tuple[EncodecConfig, dict[str, StoredTensor]]:
-    """The codec of an audiocraft folder: its own weights, or the repository its file points to."""
+def _read_codec(folder: Path, opened: Opened) -> tuple[EncodecConfig, dict[str, StoredTensor], Path]:
+    """The codec of an audiocraft folder and its file: its own weights, or the repository its file points to."""
     path = folder / CODEC_FILE
     stored, other = opened.pickled(path)
     if "pretrained" not in other:
         config = codec_from_audiocraft(_section(other, CONFIG, folder))
-        return config, translate(stored, names.Names(names.AUDIOCRAFT_CODEC), path)
+        return config, translate(stored, names.Names(names.AUDIOCRAFT_CODEC), path), path
     pointer = other["pretrained"]
     if pointer not in POINTER_FILES:
         raise CheckpointError(f"{path} points to the codec '{pointer}'; known are {sorted(POINTER_FILES)}")
     target = obtain(pointer, opened.report)
     config = codec_from_transformers(read_json(target / "config.json"))
-    return config, translate(opened.folder(target), names.Names(names.TRANSFORMERS_CODEC), target)
+    file = weights_file(target)
+    return config, translate(opened.folder(target), names.Names(names.TRANSFORMERS_CODEC), file), file
 
 
 def _read_t5(folder: Path, opened: Opened) -> tuple[T5Config, dict[str, StoredTensor]]:
     """Sizes and weights of a T5 folder (its decoder, if any, is left out)."""
     config = t5_from_transformers(read_json(folder / "config.json"))
-    return config, translate(opened.folder(folder), names.Names(names.T5, names.T5_UNUSED), folder)
+    return config, translate(opened.folder(folder), names.Names(names.T5, names.T5_UNUSED), weights_file(folder))
