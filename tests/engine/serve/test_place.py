@@ -10,7 +10,10 @@ import torch
 
 from bridge.transport import Grid
 from bridge.units import Signature
-from engine.serve.place import Place, ask_at
+from engine.conditions.melody import MelodyConditioner
+from engine.conditions.musicgen import MusicGenConditioner
+from engine.guidance import Guidance
+from engine.serve.place import Place, ask_at, prepare
 from engine.serve.settings import HeardRegion, LaneSettings
 
 TAKES = frozenset({"text", "melody", "style", "tempo"})
@@ -77,3 +80,25 @@ def test_what_rolls_a_stream_and_what_does_not():
     assert settings.heard() != settings.with_region("melody", region(1, 100)).heard()
     assert settings.heard() == settings.with_value("level_db", -6.0).heard()
     assert settings.heard() == settings.with_region("continue", region(1, 100)).heard()
+
+
+def test_stems_of_a_region_are_taken_apart_before_a_window_asks(golden_models):
+    """What is prepared is what windows hear, wherever they begin and at whatever tempo."""
+    loaded, lengths = golden_models["audiocraft/melody"], []
+
+    def separate(mix: torch.Tensor) -> torch.Tensor:
+        lengths.append(mix.shape[-1])
+        return torch.stack([mix, mix, mix, mix], dim=1)
+
+    own = loaded.conditioner.melody
+    melody = MelodyConditioner(own.chroma, own.projection, own.n_frames, 32_000, separate, own.window_samples)
+    model = replace(loaded, conditioner=MusicGenConditioner(loaded.conditioner.text, True, melody))
+    settings = LaneSettings().with_region("melody", HeardRegion(torch.ones(1, 64_000), 120.0, 0.0))
+    prepare(golden_models["audiocraft/text"], settings)  # follows no melody: nothing to prepare
+    assert not lengths
+    prepare(model, settings)
+    assert lengths == [88_200]
+    for offset in (0, 333):
+        ask = ask_at(settings, Place(Grid(48_000, 90.0), zero_samples=0), 0, offset, model.takes)
+        model.conditioner([ask], Guidance(), offset, 100)
+    assert lengths == [88_200]
