@@ -1,0 +1,224 @@
+"""safetensors headers: what is read, and that anything else is refused with the tensor's name, quickly and small."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from engine.checkpoints.safetensors_file import MAX_HEADER_BYTES, MappedFile
+from engine.errors import CheckpointError
+
+ROOT = Path(__file__).parents[2]
+F32 = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
+
+
+def write(path: Path, header: object, data: bytes = bytes(8)) -> Path:
+    text = header if isinstance(header, bytes) else json.dumps(header).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text + data)
+    return path
+
+
+def test_every_type_is_a_view_and_equal(tmp_path: Path) -> None:
+    kinds = [torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.int64, torch.int32]
+    kinds += [torch.int16, torch.int8, torch.uint8, torch.bool]
+    stored = {str(kind): torch.arange(24).view(2, 3, 4).to(kind) for kind in kinds}
+    stored |= {"none": torch.zeros(0, 5), "number": torch.tensor(2.5)}
+    save_file(stored, tmp_path / "a.safetensors", metadata={"what": "é"})
+    file = MappedFile(tmp_path / "a.safetensors")
+    assert file.metadata == {"what": "é"}
+    assert file.tensors.keys() == stored.keys()
+    for name, tensor in stored.items():
+        assert file.tensors[name].dtype == tensor.dtype
+        assert torch.equal(file.tensors[name], tensor), name
+
+
+def test_tensors_outlive_the_file_and_what_is_released_comes_back(tmp_path: Path) -> None:
+    save_file({"a": torch.arange(100_000.0)}, tmp_path / "a.safetensors")
+    file = MappedFile(tmp_path / "a.safetensors")
+    tensor = file.tensors["a"]
+    before = tensor.sum()
+    file.release()
+    (tmp_path / "a.safetensors").unlink()
+    del file
+    assert tensor.sum() == before
+
+
+def test_writing_to_a_tensor_leaves_the_file_alone(tmp_path: Path) -> None:
+    save_file({"a": torch.zeros(8)}, tmp_path / "a.safetensors")
+    whole = (tmp_path / "a.safetensors").read_bytes()
+    MappedFile(tmp_path / "a.safetensors").tensors["a"].fill_(1)
+    assert (tmp_path / "a.safetensors").read_bytes() == whole
+
+
+def test_odd_places_are_copied(tmp_path: Path) -> None:
+    header = {"a": {"dtype": "U8", "shape": [1], "data_offsets": [0, 1]}}
+    header["b"] = {"dtype": "F32", "shape": [2], "data_offsets": [1, 9]}
+    data = b"\x07" + torch.tensor([1.5, -2.0]).numpy().tobytes()
+    file = MappedFile(write(tmp_path / "a.safetensors", header, data))
+    assert file.tensors["b"].tolist() == [1.5, -2.0]
+
+
+BAD = [
+    ({"a": {**F32, "dtype": "F31"}}, "tensor 'a' is of type 'F31'"),
+    ({"a": {**F32, "dtype": 5}}, "tensor 'a' is of type"),
+    ({"a": {**F32, "shape": [3]}}, r"tensor 'a' has 8 bytes, its shape \[3\] needs 12"),
+    ({"a": {**F32, "shape": [-2]}}, "shape that no tensor has"),
+    ({"a": {**F32, "shape": [2.0]}}, "shape that no tensor has"),
+    ({"a": {**F32, "shape": [True, 2]}}, "shape that no tensor has"),
+    ({"a": {**F32, "shape": "2"}}, "shape that no tensor has"),
+    ({"a": {**F32, "shape": [1] * 9}}, "shape that no tensor has"),
+    ({"a": {**F32, "shape": [1 << 40, 1 << 40]}}, "tensor 'a' has 8 bytes"),
+    ({"a": {**F32, "shape": [1 << 62, 4]}}, "shape that no tensor has"),
+    ({"a": {**F32, "data_offsets": [0, 8, 9]}}, "two whole numbers"),
+    ({"a": {**F32, "data_offsets": [8, 0]}}, "has -8 bytes"),
+    ({"a": {**F32, "data_offsets": [-8, 0]}}, "two whole numbers"),
+    ({"a": {**F32, "data_offsets": [4, 12]}}, "leaves a gap before it"),
+    ({"a": F32, "b": F32}, "tensor 'b' overlaps the tensor before it"),
+    ({"a": F32, "b": {**F32, "data_offsets": [4, 12]}}, "tensor 'b' overlaps"),
+    ({"a": F32, "b": {**F32, "data_offsets": [8, 16]}}, "cut short: 8 bytes of tensors, the header has 16"),
+    ({}, "cut short: 8 bytes of tensors, the header has 0"),
+    ({"a": {**F32, "more": 1}}, "nothing else"),
+    ({"a": {"dtype": "F32", "shape": [2]}}, "must have dtype, shape and data_offsets"),
+    ({"a": [1, 2]}, "must have dtype, shape"),
+    ({"a": F32, "__metadata__": {"x": 1}}, "text only"),
+    ({"a": F32, "__metadata__": []}, "text only"),
+    (b'{"a": {"dtype":"F32","shape":[2],"data_offsets":[0,8]}, "a": {}}', "has 'a' twice"),
+    (b'{"a": {"dtype":"F32","dtype":"F16","shape":[2],"data_offsets":[0,8]}}', "has 'dtype' twice"),
+    (b'{"a": NaN}', "must have dtype"),
+    (b'{"a": {"dtype":"F32","shape":[1e999],"data_offsets":[0,8]}}', "shape that no tensor has"),
+    (b"\xff\xfe{}", "not JSON"),
+    (b"[" * 3000, "not JSON"),
+    (b"{" + b'"a":[' * 100_000, "more than 20000 tensors"),
+    (b'"text"', "header is a str"),
+    (b" " * 10, "not JSON"),
+]
+
+
+@pytest.mark.parametrize(("header", "reason"), BAD, ids=range(len(BAD)))
+def test_bad_headers_are_refused(tmp_path: Path, header: object, reason: str) -> None:
+    path = write(tmp_path / "bad.safetensors", header)
+    with pytest.raises(CheckpointError, match=reason) as caught:
+        MappedFile(path)
+    assert "bad.safetensors" in str(caught.value)
+
+
+def test_lengths_that_lie(tmp_path: Path) -> None:
+    path = tmp_path / "a.safetensors"
+    for length in (0, 1, 3, 100, MAX_HEADER_BYTES + 1, 1 << 40, (1 << 64) - 1):
+        path.write_bytes(length.to_bytes(8, "little") + b"{}")
+        with pytest.raises(CheckpointError, match="header of"):
+            MappedFile(path)
+    for data in (b"", b"1234567"):
+        path.write_bytes(data)
+        with pytest.raises(CheckpointError, match="header of"):
+            MappedFile(path)
+
+
+def test_a_file_cut_anywhere_is_refused(tmp_path: Path) -> None:
+    save_file({"a": torch.arange(50.0), "b": torch.ones(3, 3).half()}, tmp_path / "whole.safetensors")
+    whole = (tmp_path / "whole.safetensors").read_bytes()
+    for length in range(len(whole)):
+        (tmp_path / "cut.safetensors").write_bytes(whole[:length])
+        with pytest.raises(CheckpointError):
+            MappedFile(tmp_path / "cut.safetensors")
+
+
+def test_a_huge_header_costs_little(tmp_path: Path) -> None:
+    """4 MB of the costliest JSON, in a process of its own: refused with less than 300 MB, and nothing left."""
+    header = b"{" + b",".join(b'"%d":{}' % index for index in range(330_000)) + b"}"
+    assert MAX_HEADER_BYTES * 0.8 < len(header) <= MAX_HEADER_BYTES
+    write(tmp_path / "huge.safetensors", header)
+    code = (
+        "import resource, sys; from pathlib import Path\n"
+        "from engine.checkpoints.safetensors_file import MappedFile; from engine.errors import CheckpointError\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "try: MappedFile(Path(sys.argv[1]))\n"
+        "except CheckpointError as fault: print(fault)\n"
+        "print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "huge.safetensors")]
+    told, grown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert "330000 tensors in the header" in told
+    assert int(grown) < 300
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes")
+def test_pipes_and_folders_are_no_files(tmp_path: Path) -> None:
+    from engine.checkpoints.opened import Opened, read_json
+
+    os.mkfifo(tmp_path / "model.safetensors")
+    os.mkfifo(tmp_path / "config.json")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    for path in (tmp_path / "model.safetensors", Path("/dev/zero"), tmp_path):
+        with pytest.raises(CheckpointError, match="is not a file"):
+            Opened().safetensors(path)
+        with pytest.raises(CheckpointError, match="is not a file"):
+            Opened(tmp_path).pickled(path)
+    with pytest.raises(CheckpointError, match="is not a file"):
+        Opened().folder(tmp_path)
+    with pytest.raises(CheckpointError, match="is not a file"):
+        read_json(tmp_path / "config.json")
+    with pytest.raises(CheckpointError, match="cannot read"):
+        Opened().safetensors(tmp_path / "loop")
+
+
+@pytest.fixture(scope="module")
+def seed_file(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, bytes]:
+    folder = tmp_path_factory.mktemp("seed")
+    save_file({"a": torch.arange(6.0).view(2, 3), "b": torch.ones(4).half()}, folder / "seed.safetensors")
+    return folder, (folder / "seed.safetensors").read_bytes()
+
+
+def agrees_with_the_library(path: Path, data: bytes) -> bool:
+    """Ours reads nothing that the library refuses, and reads it equal; only CheckpointError comes out."""
+    path.write_bytes(data)
+    try:
+        ours = MappedFile(path).tensors
+    except CheckpointError:
+        return False
+    try:
+        with safe_open(path, framework="pt") as file:
+            theirs = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except SafetensorError as fault:
+        raise AssertionError(f"the library refuses what was read: {fault}") from fault
+    assert ours.keys() == theirs.keys()
+    for name, tensor in theirs.items():
+        assert ours[name].dtype == tensor.dtype
+        assert ours[name].shape == tensor.shape
+    return True
+
+
+@settings(max_examples=150, deadline=None)
+@given(at=st.integers(0, 300), piece=st.binary(max_size=6), drop=st.integers(0, 6))
+@example(at=0, piece=b"", drop=0)
+def test_mutated_files_are_read_or_refused(
+    seed_file: tuple[Path, bytes], at: int, piece: bytes, drop: int
+) -> None:
+    folder, data = seed_file
+    agrees_with_the_library(folder / "mutated.safetensors", data[:at] + piece + data[at + drop :])
+
+
+def test_thousands_of_mutations(seed_file: tuple[Path, bytes]) -> None:
+    """Digits and signs changed, where a header's mistakes matter most; 3,000 of them, always the same."""
+    folder, data = seed_file
+    length = int.from_bytes(data[:8], "little")
+    source, read = random.Random(1), 0
+    for _ in range(3000):
+        bad = bytearray(data)
+        for _ in range(source.randint(1, 3)):
+            bad[8 + source.randrange(length)] = source.choice(b'0123456789-+.eE[]{},:"FIBU ')
+        read += agrees_with_the_library(folder / "mutated.safetensors", bytes(bad))
+    assert 0 < read < 600  # a changed letter of a name is still a file
+
+
