@@ -18,6 +18,8 @@ from engine.errors import AudioError, UnsupportedError
 from engine.guidance import Guidance
 from engine.lm import Conditions
 from engine.model import Ask, HeardExcerpt, LoadedModel, Reference, StyleExcerpt
+from engine.sampling import Sampling
+from engine.stream import StreamSettings, TokenStream, WindowSize
 
 ALONE = [f"conditioner_{number}" for number in range(4)]
 GENERATED = ("gen_text", "gen_style_only", "gen_double_cfg", "gen_single_cfg", "gen_double_cfg_batch")
@@ -258,3 +260,29 @@ def test_kept_results_stay_within_their_bound():
     assert kept(a) is first
     assert torch.equal(kept(torch.ones(1, 500)), torch.ones(1, 1000))  # the newest is held, whatever its size
     assert kept.held_bytes == 4000
+
+
+def test_a_stream_hears_the_same_excerpts_however_it_is_cut(model):
+    """Three windows, each with its own drawn excerpt: in one go, in pieces, and resumed from a snapshot."""
+    wav = Reference(torch.randn(1, 200_000, generator=torch.Generator().manual_seed(8)), whole=True)
+    ask = Ask("sad jazz", style=wav, excerpt=StyleExcerpt(1.5), seed=11)
+    asked: list[HeardExcerpt | None] = []
+
+    def conditions(offset_frames: int, window_frames: int) -> tuple[Conditions, ...]:
+        asked.extend(model.conditioner.excerpts([ask], offset_frames))
+        return model.conditioner([ask], settings.guidance, offset_frames, window_frames)[0]
+
+    size = WindowSize(model.window_frames, model.stride_frames)
+    settings = StreamSettings(Sampling(top_k=50), Guidance(cfg_coef_beta=5.0), size)
+    whole = TokenStream.begin(model.lm, conditions, None, settings, seed=11).advance(420)
+    assert len(set(asked)) == len(asked) == 3
+    pieces = TokenStream.begin(model.lm, conditions, None, settings, seed=11)
+    parts = [pieces.advance(n) for n in (1, 97, 170)]
+    resumed = TokenStream.resume(model.lm, conditions, pieces.snapshot())
+    parts.append(resumed.advance(152))
+    assert torch.equal(torch.cat(parts, dim=1), whole)
+    assert asked[3:6] == [asked[0], asked[1], asked[1]]
+    resumed.roll()  # as when a word of the prompt changes
+    resumed.advance(1)
+    assert resumed.window_offset == 320
+    assert asked[-1] == asked[2]
