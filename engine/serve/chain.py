@@ -70,6 +70,12 @@ class SoundChain:
         """Host-rate samples put out so far, counted from frame 0.  [generate]"""
         return self._resample.next_output_samples
 
+    @property
+    def first_kept_frame(self) -> int:
+        """The first own frame whose sound is kept; 0 or more.  [generate]"""
+        kept_from = max(0, self.audio_end - self.history.shape[1])
+        return -(-kept_from // self.codec.frame_samples)
+
     def push(self, codes: Tensor, last: bool = False) -> Tensor:
         """Codes [K, t] to float32 [n, channels], what is final; with `last` all that is left.  [generate]"""
         audio, self._decoder = self.codec.decode_step(codes[None].to(self.device), self._decoder, last)

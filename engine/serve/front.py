@@ -8,9 +8,10 @@ from collections.abc import Callable
 from bridge import messages, presets
 from bridge.errors import NotReady
 from bridge.requests import LATER, Answer, Handler, Request
-from engine.serve.loader import Job, Loader
+from engine.serve.loader import Loader
 from engine.serve.options import Options
 from engine.serve.pace import resident_mb
+from engine.serve.progress import Job
 from engine.serve.state import READY, EngineState, Hot, Wanted
 
 NOTES_MAX = 500  # characters of notes in an answer: name, licence and they fit one datagram

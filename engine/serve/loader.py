@@ -14,42 +14,19 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from bridge.errors import LoadOvertaken, ModelError, NotReady, SegueError
-from bridge.requests import Responder
 from engine.errors import EngineError
+from engine.serve.progress import STEPS, Job, Progress, progress_text
 from engine.serve.state import EMPTY, LOADING, READY, EngineState, Hot, Wanted
 
 if TYPE_CHECKING:
     from engine.serve.studio import Studio
 
-LOW_FILL_SECONDS = 0.8  # in the least filled ring: below, loading pauses
-PAUSE_SECONDS = 0.02
-PAUSE_SECONDS_MAX = 1.0  # at one sign of progress: a lane that never recovers does not stop a load for ever
-TELL_SECONDS = 0.1
 SWITCH_SECONDS = 0.0005  # between Python's threads while a model is loaded, so that [generate] waits less
-WARMING_UP = "warming up"  # in steps; all other stages count bytes
-STEPS = 1000  # of a stage, on the wire: bytes are more than a client can count
 _log = logging.getLogger("segue.engine")
-Done = Callable[[Hot], object]
-Failed = Callable[[SegueError], object]
-
-
-@dataclass
-class Job:
-    """A request to load `wanted`, or with None to unload; answered once."""
-
-    wanted: Wanted | None
-    responder: Responder | None = None
-    began_seconds: float = field(default_factory=time.monotonic)
-    given_up: str = ""
-
-    def check(self) -> None:
-        """Raise LoadOvertaken when it was given up.  [load]"""
-        if self.given_up:
-            raise LoadOvertaken(self.given_up)
+Tell = Callable[[str, str, str], None]
 
 
 class Loader:
@@ -128,6 +105,7 @@ class Loader:
         if hot is not None and hot.wanted == wanted:
             self._answer(job, hot)
             return
+        del hot  # nothing here may keep it: it may have to go first
         from engine.serve.loading import load_hot
 
         self._say_state(f"loading {wanted.name}")
@@ -150,26 +128,23 @@ class Loader:
         self.on_state(READY, "")
         self._free()
 
-    def make_room(self, wanted: Wanted, need_mb: float, free_mb: float) -> None:
+    def make_room(self, wanted: Wanted, need_mb: float) -> None:
         """Let the old model go first where both do not fit; ModelError where the new one alone does not.  [load]"""
-        from engine.serve.room import free_mb as look
+        from engine.serve import room
 
+        free_mb, hot = room.free_mb(wanted.device, self._limit_mb), self._state.hot
         if need_mb <= free_mb:
             return
-        if self._state.hot is not None:
-            old = self._state.hot
-            text = f"{wanted.name} needs {need_mb:.0f} MB, {free_mb:.0f} MB are free: {old.wanted.name} goes first"
+        if hot is not None and need_mb <= free_mb + room.need_mb(hot.wanted.name, hot.bytes_per_weight, self._t5):
+            name = hot.wanted.name
+            text = f"{wanted.name} needs {need_mb:.0f} MB, {max(free_mb, 0):.0f} MB are free: {name} goes first"
             self._tell("note", wanted.name, text)
+            del hot
             self._drop(LOADING, text)
-            free_mb = look(wanted.device, self._limit_mb)
+            self._tell("unloaded", name, "")
+            free_mb = room.free_mb(wanted.device, self._limit_mb)
         if need_mb > free_mb:
             raise ModelError(f"{wanted.name} needs {need_mb:.0f} MB of memory, {max(free_mb, 0):.0f} MB are free")
-
-    def free_mb(self, device: str) -> float:
-        """Memory that a model may take now.  [load]"""
-        from engine.serve.room import free_mb as look
-
-        return look(device, self._limit_mb)
 
     def _unload(self, job: Job) -> None:
         from engine.serve.pace import resident_mb
@@ -241,51 +216,15 @@ class Loader:
         """A sign of progress: told to who asked and, in words, to who looks.  [load]"""
         text = progress_text(stage, done, total)
         self._state.text = f"loading {wanted.name}: {text}"
-        if job.responder is not None:
-            job.responder.progress(round(STEPS * min(done / total, 1.0)) if total else 0, STEPS if total else 0, text)
+        job.step = (round(STEPS * min(done / total, 1.0)) if total else 0, STEPS if total else 0, text)
+        job.say_step()
         self._tell("loading", wanted.name, text)
 
-
-Tell = Callable[[str, str, str], None]
-
-
-class Progress:
-    """What a load reports to: passes it on, not too often; stops it when it was given up; lets the music go first."""
-
-    def __init__(self, loader: Loader, job: Job, wanted: Wanted) -> None:
-        self._loader, self._job, self._wanted = loader, job, wanted
-        self._told_seconds, self._stage, self.room_known = 0.0, "", False
-
-    def __call__(self, stage: str, done: float, total: float) -> None:
-        """So much of a stage is done; raises LoadOvertaken.  [load]"""
-        self._job.check()
-        now = time.monotonic()
-        if stage != self._stage or done >= total or now - self._told_seconds >= TELL_SECONDS:
-            self._told_seconds, self._stage = now, stage
-            self._loader.heard(self._job, self._wanted, stage, done, total)
-        self._let_music_go_first()
-
-    def room_for(self, need_mb: float) -> None:
-        """Make room for so much; once is enough.  [load]"""
-        if need_mb and not self.room_known:
-            self.room_known = True
-            self._loader.make_room(self._wanted, need_mb, self._loader.free_mb(self._wanted.device))
-
-    def _let_music_go_first(self) -> None:
-        studio = self._loader.studio()
-        until = time.monotonic() + PAUSE_SECONDS_MAX
-        while studio.fill_low_seconds() < LOW_FILL_SECONDS and time.monotonic() < until:
-            self._job.check()
-            time.sleep(PAUSE_SECONDS)
-
-
-def progress_text(stage: str, done: float, total: float) -> str:
-    """A stage in words: 'reading 412 of 2764 MB'.  [any]"""
-    if not total:
-        return stage
-    if stage == WARMING_UP:
-        return f"{stage} {done:.0f} of {total:.0f}"
-    return f"{stage} {done / 1e6:.{0 if total > 1e7 else 1}f} of {total / 1e6:.{0 if total > 1e7 else 1}f} MB"
+    def beat(self) -> None:
+        """Say once more how far it is: a step that takes long must not look like silence.  [pulse]"""
+        job = self._running
+        if job is not None:
+            job.say_step()
 
 
 def _as_model_error(error: Exception) -> SegueError:

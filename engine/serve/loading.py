@@ -10,8 +10,8 @@ import torch
 from engine.errors import EngineError, UnsupportedError
 from engine.load import load_model
 from engine.model import LoadedModel
-from engine.serve.loader import WARMING_UP, Progress
 from engine.serve.names import license_of
+from engine.serve.progress import WARMING_UP, Progress
 from engine.serve.room import need_mb
 from engine.serve.screen import say
 from engine.serve.state import Hot, Wanted

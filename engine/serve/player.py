@@ -268,7 +268,7 @@ class Player:
             return
         seconds = FADE_SECONDS + units.SAMPLES_PER_FRAME / units.CODEC_RATE_HZ
         begin = end_samples - int(seconds * self.ring.form.sample_rate_hz)
-        frame = max(0, self.place.frame_at(begin))
+        frame = max(self.chain.first_kept_frame, self.place.frame_at(begin))
         own = -(-frame * self.model.codec.frame_samples * self.resampler.new // self.resampler.orig)
         self.announce(self.place.zero_samples + own, generation)
         audio = self._faded(self.chain.replay(frame, max(0, self.end_own - own)), own)

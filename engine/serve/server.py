@@ -24,8 +24,9 @@ from bridge.errors import EndpointError
 from engine.serve.desk import Desk
 from engine.serve.front import FrontDesk
 from engine.serve.lane import Lane
-from engine.serve.loader import Job, Loader
+from engine.serve.loader import Loader
 from engine.serve.options import EXIT_MODEL, EXIT_OK, EXIT_PORT, NO_MODEL, Options, parse
+from engine.serve.progress import Job
 from engine.serve.screen import say
 from engine.serve.state import EMPTY, FAILED, LOADING, STOPPING, EngineState, Wanted
 
@@ -177,6 +178,8 @@ class Server:
             now = time.monotonic()
             look, tell = now - looked >= LOOK_SECONDS, now - told >= 1.0
             looked, told = now if look else looked, now if tell else told
+            if tell:
+                self.loader.beat()
             for lane in self.desk.lanes.values():
                 try:
                     lane.ring.beat()

@@ -37,6 +37,11 @@ class Hot:
     license: str = ""
 
     @property
+    def bytes_per_weight(self) -> int:
+        """Of its precision.  [any]"""
+        return 4 if self.precision == "float32" else 2
+
+    @property
     def notes_text(self) -> str:
         """The notes as one text.  [any]"""
         return " ".join(note if note.endswith(".") else f"{note}." for note in self.notes)

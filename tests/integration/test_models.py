@@ -53,22 +53,38 @@ class Guest:
         self.client.connect(30)
         self.lane, ring = self.client.open_lane(-1, RATE)
         self.host = Listener(ring, BPM)
-        self.sound = np.zeros((0, 2), np.float32)
 
     def play(self) -> None:
         self.client.play(self.lane, 0.0)
 
-    def during(self, seconds: float, work: Callable[[], object]) -> np.ndarray:
-        """What is heard in so many seconds while something is done; all of that is waited for."""
+    def during(self, work: Callable[[], object], seconds: float = 0.5) -> np.ndarray:
+        """What is heard while something is done, and for so many seconds after it."""
         heard: list[np.ndarray] = []
-        listening = threading.Thread(target=lambda: heard.append(self.host.listen(int(seconds * RATE))))
+        done = threading.Event()
+
+        def listen() -> None:
+            while not done.is_set():
+                heard.append(self.host.listen(RATE // 8))
+            heard.append(self.host.listen(int(seconds * RATE)))
+
+        listening = threading.Thread(target=listen)
         listening.start()
         try:
             work()
         finally:
+            done.set()
             listening.join()
-        self.sound = np.concatenate([self.sound, heard[0]])
-        return heard[0]
+        return np.concatenate(heard)
+
+    def hear(self, seconds: float) -> np.ndarray:
+        """What is heard in so many seconds."""
+        return self.host.listen(int(seconds * RATE))
+
+    def play_from_the_bar(self) -> np.ndarray:
+        """Play from the next bar line: the first quarter of a second from there."""
+        start = self.host.transport.grid.sample_at(self.client.play(self.lane, "bar").start_beats)
+        self.host.listen(start - self.host.transport.position_samples)
+        return self.hear(0.25)
 
     def told(self, row: messages.Message) -> list[tuple[object, ...]]:
         return [tuple(event.values.values()) for event in self.events if event.message is row]
@@ -103,7 +119,7 @@ def test_a_model_takes_over_on_a_bar_line_without_a_hole(guest: Guest) -> None:
     guest.play()
     loaded = []
     heard = guest.during(
-        8.0, lambda: loaded.append(client.load_model("melody", on_progress=lambda *step: progress.append(step)))
+        lambda: loaded.append(client.load_model("melody", on_progress=lambda *step: progress.append(step))), 2.0
     )
     assert np.isfinite(heard).all()  # not a sample was missed
     assert guest.host.reader.counters.late_blocks == 0
@@ -118,8 +134,6 @@ def test_a_model_takes_over_on_a_bar_line_without_a_hole(guest: Guest) -> None:
     assert -0.021 * BPM / 60 <= (written + 2) % 4 - 2 <= 0  # the frame that holds a bar line
     assert client.lane_status(guest.lane).generation == 2
     assert ("ready", "melody") in [row[:2] for row in guest.told(messages.EVENT_MODEL)]
-    heard = guest.during(2.0, lambda: None)
-    assert np.isfinite(heard).all()
 
 
 def test_a_model_in_stereo_goes_on_from_a_region_in_stereo(guest: Guest, models: Path, tmp_path: Path) -> None:
@@ -129,18 +143,16 @@ def test_a_model_in_stereo_goes_on_from_a_region_in_stereo(guest: Guest, models:
     client = guest.client
     assert client.region_file(guest.lane, "continue", tmp_path / "region.wav", BPM, 0.0).channels == 2
     guest.play()
-    mono = guest.during(1.0, lambda: None)
+    mono = guest.hear(0.5)
     assert np.array_equal(mono[:, 0], mono[:, 1])
-    heard = guest.during(7.0, lambda: client.load_model(str(models / "stereo")))
+    heard = guest.during(lambda: client.load_model(str(models / "stereo")))
     assert np.isfinite(heard).all()
     assert client.model().channels == 2
-    wide = guest.during(1.0, lambda: None)
+    wide = guest.hear(0.5)
     assert abs(wide[:, 0] - wide[:, 1]).max() > 1e-3
     client.stop(guest.lane)
-    guest.during(0.3, lambda: None)
-    client.play(guest.lane, "bar")  # and from its beginning: the two channels of the region are its prompt
-    wait_for(lambda: client.lane_status(guest.lane).state == "playing")
-    wide = guest.during(1.5, lambda: None)[-RATE // 4 :]
+    guest.hear(0.3)
+    wide = guest.play_from_the_bar()  # the two channels of the region are its beginning
     assert abs(wide[:, 0] - wide[:, 1]).max() > 1e-3
 
 
@@ -164,7 +176,7 @@ def test_a_load_that_fails_leaves_everything_as_it_was(guest: Guest, models: Pat
             refused[name] = fault.value
 
     guest.play()
-    heard = guest.during(6.0, refuse)
+    heard = guest.during(refuse)
     assert np.isfinite(heard).all()
     assert {type(fault) for fault in refused.values()} == {ModelError}
     assert "state_dict.bin" in str(refused["cut"])
@@ -222,10 +234,10 @@ def engine_cancel(engine: Engine) -> None:
 def test_unloading_fades_and_frees_and_a_model_can_be_loaded_again(guest: Guest) -> None:
     client = guest.client
     guest.play()
-    guest.during(1.0, lambda: None)
-    heard = guest.during(2.0, client.unload_model)
+    guest.hear(0.5)
+    heard = guest.during(client.unload_model)
     sounding = int(np.isfinite(heard[:, 0]).sum())
-    assert 0 < sounding < 1.5 * RATE
+    assert 0 < sounding < len(heard)
     assert np.isnan(heard[sounding:]).all()
     assert abs(heard[sounding - 1]).max() <= 0.1 * np.nanmax(abs(heard))
     assert client.status().state == "empty"
@@ -235,9 +247,7 @@ def test_unloading_fades_and_frees_and_a_model_can_be_loaded_again(guest: Guest)
     client.set(guest.lane, "temperature", 0.9)  # what a lane is told stays
     assert client.load_model("small").model == "small"
     assert client.get(guest.lane, "temperature").value == pytest.approx(0.9)
-    client.play(guest.lane, "bar")
-    wait_for(lambda: client.lane_status(guest.lane).state == "playing")
-    assert np.isfinite(guest.during(2.0, lambda: None)[-RATE // 2 :]).all()
+    assert np.isfinite(guest.play_from_the_bar()).all()
 
 
 def test_what_the_new_model_cannot_follow_is_told_by_name(guest: Guest, models: Path, tmp_path: Path) -> None:
@@ -249,7 +259,7 @@ def test_what_the_new_model_cannot_follow_is_told_by_name(guest: Guest, models: 
     with pytest.raises(Unsupported, match="style"):
         client.region_file(guest.lane, "style", tmp_path / "tune.wav", BPM, 0.0)
     guest.play()
-    heard = guest.during(5.0, lambda: client.load_model("small"))
+    heard = guest.during(lambda: client.load_model("small"))
     assert np.isfinite(heard).all()
     assert any("cannot follow melody" in str(row[3]) for row in guest.told(messages.EVENT_LANE))
     assert client.lane_status(guest.lane).references == "melody"
