@@ -66,10 +66,7 @@ def fill(module: nn.Module, tensors: dict[str, Tensor], prefix: str) -> None:
 def quantise(lm: LanguageModel, codec: SpectralCodec) -> None:
     """Have steps and decoding done on 8-bit weights; a line in the log where ONNX Runtime cannot.  [generate]"""
     try:
-        stepper = OnnxStepper(lm)
-        stepper.session(cross=True)
-        stepper.session(cross=False)
-        lm.stepper = stepper
+        lm.stepper = OnnxStepper(lm).ready(True, False)
         codec.spectra = OnnxSpectra(codec.net, TOGETHER)
     except UnsupportedError as error:
         _log.warning("8-bit weights are not available, playing on float32 ones: %s", error)
@@ -84,8 +81,11 @@ def half_is_faster() -> bool:
     return bool(asked is not None and asked())
 
 
-def load(device: str = "cpu", folder: Path = FOLDER) -> LoadedModel:
-    """The embedded model, hot on `device`.  Raises CheckpointError.  [generate]"""
+def load(device: str = "cpu", folder: Path = FOLDER, small: bool = True) -> LoadedModel:
+    """The embedded model, hot on `device`; `small`: in 8 bits where that is a CPU.
+
+    Raises CheckpointError.  [generate]
+    """
     config, tensors = read_config(folder), read_shards(folder)
     settings = {**config["lm"], "delays": tuple(config["lm"]["delays"])}
     lm = LanguageModel(LMConfig(**settings))
@@ -96,7 +96,7 @@ def load(device: str = "cpu", folder: Path = FOLDER) -> LoadedModel:
         fill(module, tensors, prefix)
         module.to(device).eval().requires_grad_(False)
     codec = SpectralCodec(net)
-    if torch.device(device).type == "cpu":
+    if small and torch.device(device).type == "cpu":
         quantise(lm, codec)
         lm.prefill_half = half_is_faster()
     if lm.stepper is None:

@@ -47,6 +47,13 @@ class LanguageModel(nn.Module):
         self.linears = nn.ModuleList(Matrix(config.dim, config.card) for _ in range(config.n_codebooks))
 
     @property
+    def precision(self) -> str:
+        """Of the weights that a step reads: float32, float16, bfloat16, int8 or int4."""
+        if self.stepper is not None and self.stepper.bits is not None:
+            return f"int{self.stepper.bits}"
+        return str(self.linears[0].weight.dtype).removeprefix("torch.")
+
+    @property
     def layers(self) -> list[DecoderLayer]:
         """The decoder layers, typed."""
         return cast(list[DecoderLayer], list(self.transformer.layers))

@@ -63,6 +63,15 @@ class OnnxStepper:
             self._sessions[cross] = Session(graph, what="a step of the language model")
         return self._sessions[cross]
 
+    def ready(self, *crosses: bool) -> OnnxStepper:
+        """Itself, its sessions open for steps with (True) or without (False) a memory.
+
+        Raises UnsupportedError where ONNX Runtime cannot run them.  [generate]
+        """
+        for cross in crosses:
+            self.session(cross)
+        return self
+
     def begin(
         self,
         shape: tuple[int, ...],

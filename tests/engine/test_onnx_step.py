@@ -1,13 +1,19 @@
 """Steps on ONNX Runtime compute what the layers do: exactly with float32 weights, closely with 8-bit ones."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
 from engine.config import LMConfig
+from engine.errors import UnsupportedError
+from engine.guidance import Guidance
 from engine.lm import Conditions, LanguageModel
 from engine.lm.onnx_step import OnnxStepper
 from engine.lm.state import LMState
+from engine.load import load_model
+from engine.model import Ask
 from engine.ort.quantised import quantise
 
 ROWS, STEPS, PREFILLED = 3, 12, 4
@@ -101,3 +107,30 @@ def test_quantised_weights_are_near(bits: int, block: int) -> None:
     back = (codes.astype(np.float32) - 2 ** (bits - 1)) * scales.reshape(6, -1, 1)
     assert np.abs(back.reshape(weight.shape) - weight).max() <= scales.max() / 2 + 1e-6
     assert not back[0].any()
+
+
+@pytest.mark.parametrize("name", ["text", "melody", "stereo"])
+def test_a_checkpoint_in_8_bits(golden: Path, name: str) -> None:
+    """The same conditions, the same prompt: logits stay near those of float32, step by step."""
+    made = {}
+    for dtype in (torch.float32, torch.int8):
+        model = load_model(golden / "audiocraft" / name / "ckpt", dtype=dtype, t5=golden / "t5_tiny")
+        assert model.lm.precision == str(dtype).removeprefix("torch.")
+        conditions = model.conditioner([Ask("a slow song")], Guidance(), 0, 40)[0][0]
+        state = model.lm.init_state(2, 44, conditions)
+        config = model.lm.config
+        tokens = torch.randint(0, config.card, (config.n_codebooks, 20), generator=torch.Generator().manual_seed(5))
+        rows = tokens.expand(2, -1, -1)
+        logits = [model.lm.prefill(rows[..., :8], conditions, state)]
+        made[dtype] = torch.stack(logits + [model.lm.step(rows[..., step], state) for step in range(8, 20)])
+    spread = made[torch.float32].std()
+    error = (made[torch.int8] - made[torch.float32]).abs()
+    assert 0 < error.max() < 0.25 * spread
+    assert error.mean() < 0.03 * spread
+
+
+def test_8_bits_are_for_the_cpu(golden: Path) -> None:
+    with pytest.raises(UnsupportedError, match="for the CPU, the device is cuda"):
+        load_model(golden / "audiocraft/text/ckpt", "cuda", dtype=torch.int8)
+    assert load_model("embedded").lm.precision == "int8"
+    assert load_model("embedded", dtype=torch.float32).lm.precision == "float32"
