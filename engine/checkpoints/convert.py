@@ -63,9 +63,9 @@ def _configuration(value: Any) -> Any:
             )
         try:
             value = yaml.safe_load(value)
-        except yaml.YAMLError as fault:
-            raise CheckpointError(f"the configuration is not YAML: {fault}") from fault
-        return json.loads(json.dumps(plain(value), allow_nan=False))
+            return json.loads(json.dumps(plain(value), allow_nan=False))
+        except (yaml.YAMLError, RecursionError, ValueError, TypeError) as fault:
+            raise CheckpointError(f"the configuration is not YAML of plain data: {fault}") from fault
     return plain(value)
 
 

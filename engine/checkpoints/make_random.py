@@ -40,7 +40,8 @@ class Noise(Pieces):
     """Normal numbers, spread so that a signal keeps its size from layer to layer; the same for the same seed."""
 
     def __init__(self, seed: int = 0) -> None:
-        self._pool = np.random.default_rng(seed).standard_normal(POOL, dtype=np.float32)
+        pool = np.random.default_rng(seed).standard_normal(POOL, dtype=np.float32)
+        self._pool = np.concatenate([pool, pool])
         self._seed = seed
 
     def __call__(self, spec: Spec) -> Iterator[bytes]:
@@ -52,7 +53,7 @@ class Noise(Pieces):
             return
         tied = spec.name.replace("encoder.embed_tokens.weight", "shared.weight")
         start = zlib.crc32(tied.encode(), self._seed) % POOL
-        block = np.roll(self._pool, -start) * np.float32(_spread(spec))
+        block = self._pool[start : start + min(left, POOL)] * np.float32(_spread(spec))
         data = block.astype(_NUMPY[spec.dtype]).tobytes()
         item = ITEM_BYTES[spec.dtype]
         while left > 0:
