@@ -10,6 +10,7 @@ So memory does not grow with what the convolutions make of the signal, and nothi
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 import torch
@@ -20,7 +21,8 @@ from engine.codec.layers import PaddedConv, Past, Residual, SkipLSTM, advance, t
 if TYPE_CHECKING:
     from engine.codec.encodec import Encodec
 
-PIECE_FRAMES = {"cpu": 100, "cuda": 500}
+PIECE_FRAMES = {"cpu": 50, "cuda": 500}
+FEW_FRAMES = 12  # not worth cutting
 
 
 def piece_frames(device: torch.device) -> int:
@@ -42,22 +44,31 @@ def encoder_reach_frames(layers: list[nn.Module], frame_samples: int) -> int:
     return max(-(first // frame_samples), last // frame_samples)
 
 
+def cuts(n_frames: int, n_whole: int, reach: int, piece: int) -> list[int]:
+    """Where pieces begin and end: a short one at each true edge, the bulk between them.  [any]
+
+    `n_whole` frames are filled by the signal; the bulk sees `reach` of them to both sides.
+    """
+    first, end = min(reach + 1, n_frames), n_whole - reach
+    inside = range(first + piece, end, piece)
+    return sorted({0, first, *inside, max(first, end), n_frames})
+
+
 def latent_of(codec: Encodec, audio: Tensor) -> Tensor:
     """See `Encodec.latent`.  [generate]"""
     layers = list(codec.encoder.layers)
-    frame, reach, piece = codec.frame_samples, codec.encoder_reach_frames, piece_frames(audio.device)
-    n_frames = -(-audio.shape[-1] // frame)
-    if n_frames <= piece + 2 * reach:
+    frame, reach = codec.frame_samples, codec.encoder_reach_frames
+    n_frames, n_whole = -(-audio.shape[-1] // frame), audio.shape[-1] // frame
+    if n_frames <= FEW_FRAMES:
         return through(layers, audio)
     convs = [layer for layer in layers[:-2] if not isinstance(layer, SkipLSTM)]
     lstm = [layer for layer in layers if isinstance(layer, SkipLSTM)]
     features: list[Tensor] = []
     past: Past | None = None
-    for start in range(0, n_frames, piece):
-        end = min(start + piece, n_frames)
-        before, after = max(start - reach, 0), (end + reach) * frame
-        heard = audio[..., before * frame : after]
-        if past is not None and after <= audio.shape[-1]:
+    for start, end in itertools.pairwise(cuts(n_frames, n_whole, reach, piece_frames(audio.device))):
+        before = max(start - reach, 0)
+        heard = audio[..., before * frame : (end + reach) * frame]
+        if past is not None and end + reach <= n_whole:
             y, past = codec.runtime.encode(heard, past)
         else:
             y, past = advance(lstm, through(convs, heard)[..., start - before : end - before], past)

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from engine.codec import choice, onnx_runtime
 from engine.codec.base import encode_within
 from engine.codec.encodec import Encodec, EncodecConfig
+from engine.codec.encodec_whole import cuts
 from engine.codec.onnx_runtime import OnnxRuntime
 from engine.codec.runtime import TorchRuntime
 from engine.codec.stereo import StereoCodec
@@ -83,9 +84,20 @@ def test_the_encoder_in_pieces_equals_the_whole(codecs, monkeypatch, name, runti
     codec.runtime = codec.runtime if runtime == "onnx" else TorchRuntime(codec)
     monkeypatch.setattr("engine.codec.encodec_whole.PIECE_FRAMES", {"cpu": 7})
     audio = 0.3 * torch.randn(2, 1, 640 * 31 + 77, generator=torch.Generator().manual_seed(1))
-    with torch.no_grad():
-        wanted = codec.encoder(audio)
-    torch.testing.assert_close(codec.latent(audio), wanted, atol=1e-5, rtol=0)
+    for n_samples in (640 * 13, 640 * 13 + 1, 640 * 16, 640 * 17 - 1, 640 * 31 + 77):
+        with torch.no_grad():
+            wanted = codec.encoder(audio[..., :n_samples])
+        torch.testing.assert_close(codec.latent(audio[..., :n_samples]), wanted, atol=1e-5, rtol=0)
+
+
+@given(n_whole=st.integers(1, 60), rest=st.booleans(), reach=st.integers(1, 3), piece=st.integers(1, 20))
+def test_pieces_cover_a_signal_and_see_what_they_need(n_whole, rest, reach, piece):
+    edges = cuts(n_whole + rest, n_whole, reach, piece)
+    assert edges == sorted(set(edges))
+    assert (edges[0], edges[-1]) == (0, n_whole + rest)
+    bulk = [(start, end) for start, end in itertools.pairwise(edges) if start >= reach and end + reach <= n_whole]
+    assert sum(end - start for start, end in bulk) >= n_whole - 2 * reach - 1
+    assert all(end - start <= piece for start, end in bulk)
 
 
 @pytest.mark.parametrize("name", MODELS)
