@@ -23,7 +23,7 @@ from engine.serve.studio import Studio
 from engine.serve.tuning import own_values
 
 TRIES = 4
-SPARE_SECONDS = 0.15
+SPARE_SECONDS = 0.3
 WAIT_SECONDS = 15.0  # for a bar line that is made and far enough ahead
 LOOK_SECONDS = 0.05
 FADE_SECONDS = 1.0  # within which every stream has faded out

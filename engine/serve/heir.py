@@ -1,7 +1,7 @@
 """Another model takes over a lane that plays: on a bar line of its host, without a hole.
 
     [generate]  estate   what is heard up to a bar line that is far enough ahead and made already
-    [load]      raise_   the new model hears it, begins there and makes the first half second
+    [load]      raise_   the new model hears it, begins there and makes the first second
     [generate]  fits, then Director.take_over: the ring's plan says from where on the new one's blocks count
 
 The old model plays on meanwhile, beyond the bar line too: where the heir comes too late nothing is lost.
@@ -24,7 +24,7 @@ from engine.serve.player import Player
 from engine.serve.settings import LaneSettings
 from engine.serve.tuning import TakenOver, as_prompt, left_aside, own_values
 
-READY_FRAMES = 25  # made by the heir before it takes over
+READY_FRAMES = 50  # made by the heir before it takes over
 HURRY_SECONDS = 0.04  # an heir whose place is nearer than this is too late
 
 
