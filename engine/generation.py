@@ -92,7 +92,8 @@ def grid_for(model: LoadedModel, bpm: float | None, start_beats: float, beats_pe
 
 
 def must_take(model: LoadedModel, name: str) -> None:
-    """Raise UnsupportedError where the model cannot follow `name`.  [any]"""
+    """Raise UnsupportedError where the model cannot follow `name`, with what is missing if anything is.  [any]"""
     if name not in model.takes:
-        able = ", ".join(sorted(model.takes))
-        raise UnsupportedError(f"model {model.name} cannot follow {name}; it can follow: {able}")
+        able, why = ", ".join(sorted(model.takes)), getattr(model.conditioner, "why_not", "")
+        missing = f" ({why})" if why else ""
+        raise UnsupportedError(f"model {model.name} cannot follow {name}; it can follow: {able}{missing}")

@@ -168,7 +168,9 @@ class MusicGen(ModelSettings):
         self, texts: Sequence[str | None] | None, wavs: Wavs, rate_hz: int, starts: Sequence[int] | None
     ) -> Given:
         """Wavs as what this model's one listener takes: a melody, or a style where there is only that."""
-        if wavs is not None and STYLE in self.model.takes and MELODY not in self.model.takes:
+        takes = self.model.takes
+        has_style = STYLE in takes or getattr(self.model.conditioner, "style_quantizers", 0) > 0
+        if MELODY not in takes and has_style:
             return Given(texts, None, wavs, rate_hz, starts=starts)
         return Given(texts, wavs, None, rate_hz, starts=starts)
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import random
+from dataclasses import replace
 
 import pytest
 import torch
 
+from engine.conditions.musicgen import MusicGenConditioner
 from engine.errors import AudioError, CheckpointError, UnsupportedError
 from engine.model import HeardExcerpt, LoadedModel
 from engine.musicgen import MusicGen
@@ -333,3 +336,15 @@ def test_style_of_the_reference_is_drawn_once_for_all(style):
     with pytest.raises(AudioError, match="48000 samples long"):
         theirs.generate_with_chroma([None], [tune(1.0)], 32_000)
     assert style.generate_with_chroma([None], [tune(1.0)], 32_000).shape == (1, 1, 12_800)  # read round and round
+
+
+def test_a_style_model_without_its_feature_model_says_what_is_missing(style):
+    whole = style.model.conditioner
+    deaf = copy.copy(whole.style)
+    deaf.features = None
+    conditioner = MusicGenConditioner(whole.text, True, None, deaf, "MERT is not here")
+    model = MusicGen(replace(style.model, conditioner=conditioner))
+    with pytest.raises(UnsupportedError, match=r"cannot follow style.*\(MERT is not here\)"):
+        model.generate_with_chroma([None], [tune(2.0)], 32_000)
+    model.set_generation_params(duration=0.1)
+    assert model.generate([SHORT]).shape == (1, 1, 3200)
