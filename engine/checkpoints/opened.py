@@ -20,7 +20,7 @@ from engine.checkpoints.weights import refuse
 from engine.errors import CheckpointError
 
 MAX_JSON_BYTES = 4 << 20
-RELEASE_BYTES = 128 << 20
+RELEASE_BYTES = 32 << 20
 Report = Callable[[str, float, float], None]
 
 
