@@ -8,6 +8,7 @@ from dataclasses import replace
 import torch
 
 from engine.errors import EngineError, UnsupportedError
+from engine.lm.precision import precision_of
 from engine.load import load_model
 from engine.model import LoadedModel
 from engine.serve.names import license_of
@@ -49,7 +50,7 @@ def load_hot(wanted: Wanted, t5: str | None, threads: int, progress: Progress) -
     loaded_seconds = time.monotonic() - began
     frames, seconds, ratio = warm_up(model, lambda done, total: progress(WARMING_UP, done, total))
     notes = (*model.notes, *_own_notes(device, ratio))
-    precision = str(next(model.lm.parameters()).dtype).removeprefix("torch.")
+    precision = str(precision_of(model.lm)).removeprefix("torch.")
     hot = Hot(wanted, model, device, precision, frames, seconds, ratio, notes, license_of(wanted.name))
     _log_sizes(hot, loaded_seconds)
     return hot
