@@ -5,7 +5,10 @@ from __future__ import annotations
 import copy
 import inspect
 import random
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -28,6 +31,16 @@ def models(golden_models) -> dict[str, LoadedModel]:
 def tone(seconds: float, hz: float, channels: int = 1) -> torch.Tensor:
     wav = 0.3 * torch.sin(torch.arange(int(seconds * 32_000)) * (2 * torch.pi * hz / 32_000))
     return wav.expand(channels, -1)
+
+
+def test_importing_the_package_is_cheap():
+    """No torch before it is needed; names stay what they are after the modules that hold them were imported."""
+    code = (
+        "import sys, engine; assert 'torch' not in sys.modules; import engine.audio_file, engine.musicgen; "
+        "from engine import MusicGen, audio_read, audio_write; assert callable(audio_write) and callable(audio_read); "
+        "assert MusicGen is engine.musicgen.MusicGen"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])
 
 
 def test_what_audiocrafts_users_look_for(models):
