@@ -17,13 +17,20 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from engine.lm import LanguageModel, LMState, fused
+from engine.lm.fused import FusedStep
 from engine.lm.layers import plus_times, times
 from engine.stream.window import Window, step_frames
 
 
 def can_join(window: Window) -> bool:
-    """Whether a window's next step is one step of one pass: no prefill, no two-step guidance.  [generate]"""
-    return window.next_step > 0 and len(window.states) == 1
+    """Whether a window's next step is one step of torch's in one pass: no prefill, no two-step guidance.  [generate]"""
+    return window.next_step > 0 and len(window.states) == 1 and window.states[0].fused is not None
+
+
+def _fused(state: LMState) -> FusedStep:
+    """A joining state's weights; `can_join` has seen that it has them."""
+    assert state.fused is not None
+    return state.fused
 
 
 @torch.inference_mode()
@@ -46,7 +53,7 @@ def _inputs(lm: LanguageModel, window: Window, state: LMState) -> Tensor:
     """A lane's rows [R, D]: embeddings, frame features, position."""
     if state.length >= state.capacity:
         raise ValueError(f"cache holds {state.capacity} positions, {state.length + 1} needed")
-    x = fused.embed(state.fused, window.last_column().expand(state.rows, -1))
+    x = fused.embed(_fused(state), window.last_column().expand(state.rows, -1))
     frames = step_frames(window.conditions[0], state.step)
     if lm.frame_proj is not None and frames is not None:
         x = x + lm.frame_proj(frames)
@@ -54,7 +61,7 @@ def _inputs(lm: LanguageModel, window: Window, state: LMState) -> Tensor:
 
 
 def _layer(x: Tensor, index: int, states: Sequence[LMState], rows: list[int]) -> Tensor:
-    parts = [state.fused.layers[index] for state in states]
+    parts = [_fused(state).layers[index] for state in states]
     part, layer, dim = parts[0], parts[0].layer, x.shape[-1]
     qkv = times(F.layer_norm(x, (dim,), layer.norm1.weight, layer.norm1.bias), part.qkv)
     seen = [_attend(own, state, index) for own, state in zip(qkv.split(rows), states, strict=True)]
