@@ -45,7 +45,7 @@ def step_together(windows: Sequence[Window]) -> list[Tensor]:
         state.length += 1
         state.step += 1
     hidden = F.layer_norm(x, x.shape[-1:], lm.out_norm.weight, lm.out_norm.bias)
-    logits = times(hidden, states[0].fused.heads).float().view(-1, lm.config.n_codebooks, lm.config.card)
+    logits = times(hidden, _fused(states[0]).heads).float().view(-1, lm.config.n_codebooks, lm.config.card)
     return list(logits.split(rows))
 
 
