@@ -79,7 +79,8 @@ class Desk:
         hot = self._state.hot
         if hot is not None and role not in hot.model.takes:
             able = ", ".join(sorted(hot.model.takes))
-            raise Unsupported(f"model {hot.wanted.name} cannot follow {role}; it can follow: {able}")
+            why = f". {hot.notes_text[:400]}" if hot.notes else ""
+            raise Unsupported(f"model {hot.wanted.name} cannot follow {role}; it can follow: {able}{why}")
 
     def _change(self, lane: Lane, at: At, update: Update) -> None:
         """Change a lane's settings now, or when its host gets there."""

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import soundfile
 from engine_rig import GOLDEN, RATE, Engine, Listener, unpack, wait_for
+from session_rig import Rig
 
 from bridge import messages
 from bridge.errors import LoadOvertaken, ModelError, NotReady, SegueError, Unsupported
@@ -264,6 +265,25 @@ def test_what_the_new_model_cannot_follow_is_told_by_name(guest: Guest, models: 
     assert any("cannot follow melody" in str(row[3]) for row in guest.told(messages.EVENT_LANE))
     assert client.lane_status(guest.lane).references == "melody"
     assert client.lane_status(guest.lane).state == "playing"
+
+
+def test_a_new_engine_is_asked_for_the_model_that_played(start_engine: Callable[..., Engine], models: Path) -> None:
+    first = start_engine("--model", "small").wait_ready()
+    rig = Rig(first)
+    try:
+        rig.play(0)
+        rig.client.load_model("melody")
+        first.process.kill()
+        first.process.wait()
+        rig.look_until(lambda: rig.session.lost)
+        held = rig.processor.counters.played_samples
+        start_engine("--model", "small", port=first.port)
+        rig.look_until(lambda: rig.said("engine back after"), 110)
+        assert rig.said("asked for melody again")
+        assert rig.client.status().model == "melody"
+        rig.look_until(lambda: rig.processor.counters.played_samples > held + RATE // 2)
+    finally:
+        rig.close()
 
 
 def test_an_engine_without_a_model_waits_for_one_and_quits_in_the_middle_of_a_load(
