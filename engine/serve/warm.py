@@ -26,14 +26,17 @@ def warm_up(model: LoadedModel, progress: Progress) -> tuple[int, float, float]:
     Returns how many frames of what was heard a lane should take along, the seconds that its change takes, and the
     real-time ratio.  [load]
     """
-    progress(0, 2)
+    progress(0, 3)
     _run(model, FEW_FRAMES, FEW_FRAMES)
-    progress(1, 2)
+    progress(1, 3)
     keep = model.window_frames - model.stride_frames
-    few_seconds, _ = _run(model, min(keep, LEAST_FRAMES), FEW_FRAMES)
+    few_seconds, ratio = _run(model, min(keep, LEAST_FRAMES), FEW_FRAMES)
+    progress(2, 3)
+    if few_seconds > PATIENCE_SECONDS:  # more would only take longer
+        return min(keep, LEAST_FRAMES), few_seconds + READY_FRAMES * 0.02 / ratio, ratio
     frames = min(keep, max(LEAST_FRAMES, int(keep * PATIENCE_SECONDS / max(few_seconds * keep / LEAST_FRAMES, 1e-6))))
     seconds, ratio = _run(model, frames, READY_FRAMES)
-    progress(2, 2)
+    progress(3, 3)
     return frames, seconds, ratio
 
 
