@@ -92,6 +92,8 @@ def assemble(
         raise CheckpointError(
             f"{where}: tensors that this kind of model does not have: {', '.join(sorted(left)[:4])}"
         )
+    if opened is not None:
+        opened.release()  # what was read to compare and to fold
     placed = _counter(stored, device, dtype, opened)
     for name, module in groups.items():
         place = Place(device, place_dtype(dtype), placed) if name == "lm" else Place(device, placed=placed)
