@@ -54,6 +54,8 @@ def set_runtime(codec: Codec, runtime: str = "auto", cache_dir: Path | None = No
         if runtime == "onnx":
             raise UnsupportedError("the embedded model's codec runs in PyTorch only")
         return "torch"
+    if inner.quantizer.get_buffer("tables").device.type == "cuda":
+        torch.backends.cudnn.allow_tf32 = False  # or PyTorch's convolutions and LSTMs round to 10 bits: 1e-3, not 1e-5
     inner.runtime = opened(inner) if runtime == "onnx" else TorchRuntime(inner)
     if runtime == "auto":
         inner.runtime = _faster(inner, (cache_dir or default_cache_dir()) / "codec_runtime.json")

@@ -213,3 +213,15 @@ def test_half_precision_and_unknown_devices_stay_with_pytorch(golden_models, tmp
     assert choice.set_runtime(half, "auto", tmp_path) == "torch"
     with pytest.raises(UnsupportedError, match="nothing for mps"):
         session._providers(torch.device("mps"))
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("runtime", ["torch", "onnx"])
+def test_a_gpu_computes_what_the_processor_does(golden_models, runtime):
+    codec = copy.deepcopy(golden_models["audiocraft/melody"].codec)
+    codes, audio = codes_of(codec, 60, 8, 2), 0.3 * torch.randn(2, 1, 640 * 70)
+    wanted, latent = plainly(codec, codes), codec.latent(audio)
+    assert choice.set_runtime(codec.cuda(), runtime) == runtime
+    torch.testing.assert_close(codec.decode(codes.cuda()).cpu(), wanted, atol=1e-5, rtol=0)
+    torch.testing.assert_close(codec.latent(audio.cuda()).cpu(), latent, atol=5e-5, rtol=0)
