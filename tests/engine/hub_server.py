@@ -1,6 +1,7 @@
 """A stand-in for the Hugging Face hub: a real HTTP server that speaks what huggingface_hub asks of it.
 
-Serves folders as repositories, with ranges; can cut a connection after so many bytes and count what was asked.
+Serves folders as repositories, with ranges; large files, as there, by way of a redirect to another host. Can cut a
+connection after so many bytes; keeps what was asked.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ class Hub:
         self.cuts: list[int] = []
         self.asked: list[tuple[str, str, str]] = []  # method, path, range
         self.wrong_content = False
+        self.tokens: dict[str, str] = {}  # by path: what came with it as authorization
         hub = self
 
         class Handler(_Handler):
@@ -66,12 +68,27 @@ class _Handler(BaseHTTPRequestHandler):
         if path.startswith("/api/models/"):
             self._listing(path.removeprefix("/api/models/").partition("/revision/")[0])
             return
-        repo, _, rest = path.lstrip("/").partition("/resolve/")
+        hub.tokens[path] = self.headers.get("Authorization", "")
+        stored = path.startswith("/stored/")
+        repo, _, rest = path.removeprefix("/stored").lstrip("/").partition("/resolve/")
         folder, name = hub.repos.get(repo), rest.partition("/")[2]
         if folder is None or not (folder / name).is_file():
             self._missing("RepoNotFound" if folder is None else "EntryNotFound")
             return
+        if not stored and (folder / name).stat().st_size >= LARGE:
+            self._elsewhere(folder / name, path)
+            return
         self._file(folder / name, content)
+
+    def _elsewhere(self, path: Path, asked: str) -> None:
+        """Where the content lies: the same server under another name, as a store of files has another host."""
+        self.send_response(302)
+        self.send_header("Location", f"http://localhost:{self.server.server_port}/stored{asked}")  # type: ignore[attr-defined]
+        self.send_header("X-Linked-ETag", f'"{hashlib.sha256(path.read_bytes()).hexdigest()}"')
+        self.send_header("X-Linked-Size", str(path.stat().st_size))
+        self.send_header("X-Repo-Commit", COMMIT)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
 
     def _listing(self, repo: str) -> None:
         folder = self.server_hub.repos.get(repo)

@@ -155,6 +155,14 @@ def test_damaged_content_is_not_kept(server: Hub) -> None:
     assert is_whole(hub.fetch("t5-base"))
 
 
+def test_a_token_goes_to_the_hub_only(server: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Large files lie elsewhere: the place is asked for with the token, and visited without."""
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    hub.fetch("t5-base")
+    sent = {path: token for path, token in server.tokens.items() if path.endswith("model.safetensors")}
+    assert {path.startswith("/stored/"): token for path, token in sent.items()} == {False: "Bearer hf_secret", True: ""}
+
+
 def test_room_is_looked_at_first(server: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     licence.accept("CC-BY-NC-4.0")
     monkeypatch.setattr(hub.shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10**9, 10**9, 10**6))
