@@ -112,7 +112,7 @@ def meaning(code: str) -> list[str]:
     return [ast.dump(part) for part in script if not isinstance(part, ast.Import | ast.ImportFrom)]
 
 
-@pytest.mark.parametrize("page", ["docs/python.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/python.md"])
 def test_the_documentation_shows_this_very_example(page):
     text = (Path(__file__).parents[2] / page).read_text()
     [shown] = [block for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL) if "with_chroma" in block]
