@@ -76,8 +76,8 @@ def is_whole(folder: Path) -> bool:
 
 def find_here(name: str | os.PathLike[str]) -> Path | None:
     """The folder of a checkpoint that is on this machine, None when it is not.  [any]"""
-    if os.path.isdir(name):  # False, not an error, for names no file system takes
-        return Path(name)
+    if os.path.isdir(name) and (short_name(str(name)) is None or is_whole(Path(name))):
+        return Path(name)  # a folder that only happens to be called 'melody' is none of ours
     for place in own_places(str(name)):
         if place.is_dir():
             return place

@@ -399,7 +399,11 @@ def test_names_are_looked_up(golden, folder, tmp_path, monkeypatch):
             load_model(name)
     assert find.full_name("musicgen-small") == find.full_name("small") == "facebook/musicgen-small"
     shutil.copytree(folder, tmp_path / "models" / "musicgen-small")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "small").mkdir()  # a folder that only happens to be called so
     assert find.find("small") == tmp_path / "models" / "musicgen-small"
+    shutil.copytree(folder, tmp_path / "small", dirs_exist_ok=True)
+    assert find.find("small") == Path("small")
 
 
 @pytest.mark.usefixtures("in_process")
