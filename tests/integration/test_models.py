@@ -48,12 +48,12 @@ def engine(models: Path, start_engine: Callable[..., Engine]) -> Engine:
 class Guest:
     """A client that plays one lane and keeps what it heard and was told."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, bpm: float = BPM) -> None:
         self.events: list[Event] = []
         self.client = Client(engine.port, on_event=self.events.append)
         self.client.connect(30)
         self.lane, ring = self.client.open_lane(-1, RATE)
-        self.host = Listener(ring, BPM)
+        self.host = Listener(ring, bpm)
 
     def play(self) -> None:
         self.client.play(self.lane, 0.0)
@@ -135,6 +135,27 @@ def test_a_model_takes_over_on_a_bar_line_without_a_hole(guest: Guest) -> None:
     assert -0.021 * BPM / 60 <= (written + 2) % 4 - 2 <= 0  # the frame that holds a bar line
     assert client.lane_status(guest.lane).generation == 2
     assert ("ready", "melody") in [row[:2] for row in guest.told(messages.EVENT_MODEL)]
+
+
+def test_lanes_change_over_together_each_on_its_own_bar_line(guest: Guest, engine: Engine) -> None:
+    other = Guest(engine, bpm=190.0)
+    try:
+        guest.play()
+        other.play()
+        heard: list[np.ndarray] = []
+        beside = threading.Thread(target=lambda: heard.append(other.during(done.wait, 1.5)))
+        done = threading.Event()
+        beside.start()
+        heard.append(guest.during(lambda: guest.client.load_model("melody"), 1.5))
+        done.set()
+        beside.join()
+        assert all(np.isfinite(sound).all() for sound in heard)
+        rows = [row for row in guest.told(messages.EVENT_LANE) if "goes on with melody" in str(row[3])]
+        assert {row[0] for row in rows} == {guest.lane, other.lane}
+        for row, bpm in ((row, BPM if row[0] == guest.lane else 190.0) for row in rows):
+            assert -0.021 * bpm / 60 <= (float(str(row[2])) + 2) % 4 - 2 <= 1e-6
+    finally:
+        other.close()
 
 
 def test_a_model_in_stereo_goes_on_from_a_region_in_stereo(guest: Guest, models: Path, tmp_path: Path) -> None:
