@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from bridge.ring import Audio
+from bridge.tempo_map import SignaturePoint, TempoMap, TempoPoint
+from bridge.timeline import Course
 from bridge.transport import Grid, Transport
 from bridge.units import Signature
 from plugin_host.clip import Clip, fit, place_before_bar, resample, tempo_of
@@ -85,6 +87,34 @@ def test_tempo_and_signature_change_at_the_next_block() -> None:
         timeline.set_tempo(0)
     with pytest.raises(ValueError, match="loop"):
         timeline.set_loop((4.0, 2.0))
+
+
+def test_timeline_follows_a_tempo_map() -> None:
+    """A ramp of 4 beats, then a step to 7/8: cut to the sample, each block on the map's beat, bars counted on."""
+    tempi = [TempoPoint(0, 120), TempoPoint(4, 120, True), TempoPoint(8, 90), TempoPoint(16, 140)]
+    signatures = [SignaturePoint(0, Signature()), SignaturePoint(3, Signature(7, 8))]
+    course = Course(TempoMap(tempi, signatures), RATE, (8.0, 19.0))
+    timeline = Timeline(Grid(RATE), playing=True, course=course)
+    tempos, steps = [], set()
+    for _ in range(3000):
+        timeline.take_changes()
+        now, n = timeline.block(256)
+        assert abs(now.grid.beats_at(now.position_samples) - course.beats_at(now.position_samples)) < 1e-9
+        assert n == 256 or now.position_samples + n in {course.sample_at(b) for b in (4, 8, 12, 16, 19)}
+        steps.add(now.position_samples + n)
+        tempos.append(now.tempo_bpm)
+        timeline.advance(n)
+    assert steps >= {course.sample_at(beats) for beats in (4, 8, 12, 16, 19)}
+    ramp = [tempo for tempo in tempos if 90 < tempo < 120]
+    assert len(ramp) > 400
+    assert ramp == sorted(ramp, reverse=True)
+    assert timeline.now.position_samples < course.sample_at(19)
+    assert course.grid_at(course.sample_at(16)).bar_start(4) == course.sample_at(15.5)
+    timeline.set_tempo(100.0)
+    walk(timeline, [RATE])
+    assert timeline.now.tempo_bpm == 100.0
+    with pytest.raises(ValueError, match="44100"):
+        Timeline(Grid(44_100), course=course)
 
 
 # -- clips --------------------------------------------------------------------------------------------
