@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from bridge.arguments import NOW
 from bridge.errors import NotReady
+from engine.errors import EngineError
 from engine.model import LoadedModel
 from engine.serve.director import Director
 from engine.serve.heir import Estate, Heir, Wait, estate, fits, raise_heir, take_over
@@ -43,7 +45,8 @@ class Succession:
 def change_over(studio: Studio, hot: Hot, check: Callable[[], None]) -> None:
     """Let a hot model take over; `check` is asked before each try and raises when it is not wanted any more.  [load]"""
     for settings in studio.ask(lambda: [director.lane.settings for director in studio.directors()]):
-        prepare(hot.model, settings)
+        with suppress(EngineError):  # that lane alone fails, and says why, when its heir is raised
+            prepare(hot.model, settings)
     per_lane = hot.change_seconds
     for attempt in range(TRIES):
         check()
