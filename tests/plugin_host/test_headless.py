@@ -109,7 +109,7 @@ def test_timeline_follows_a_tempo_map() -> None:
     assert len(ramp) > 400
     assert ramp == sorted(ramp, reverse=True)
     assert timeline.now.position_samples < course.sample_at(19)
-    assert course.grid_at(course.sample_at(16)).bar_start(4) == course.sample_at(15.5)
+    assert course.grid_at(course.sample_at(16)).bar_start(5) == course.sample_at(19)
     timeline.set_tempo(100.0)
     walk(timeline, [RATE])
     assert timeline.now.tempo_bpm == 100.0
