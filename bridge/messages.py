@@ -20,7 +20,7 @@ CHUNKS_MAX = 65536
 ENCODINGS = ("s16", "f32")
 DENOMINATORS = ("1", "2", "4", "8", "16", "32", "64")
 STATES = ("loading", "ready", "empty", "stopping", "failed")
-PRECISIONS = ("auto", "float32", "float16", "bfloat16")
+PRECISIONS = ("auto", "float32", "float16", "bfloat16", "int8")
 
 # fmt: off
 # -- the engine ---------------------------------------------------------------------------------------

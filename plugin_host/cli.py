@@ -225,7 +225,7 @@ def host(
 def load(
     name: Annotated[str, typer.Argument(help="embedded, melody, style, small, ... or a folder; none: list them.")] = "",
     device: Annotated[str, typer.Option(help="Where it is to run; as the engine was started if left out.")] = "",
-    precision: Annotated[str, typer.Option(help="auto, float32, float16 or bfloat16.")] = "auto",
+    precision: Annotated[str, typer.Option(help="auto, float32, float16, bfloat16 or int8.")] = "auto",
     port: EnginePort = 9600,
     secret_file: SecretFile = None,
 ) -> None:

@@ -14,7 +14,6 @@ import re
 from collections.abc import Callable
 
 import torch
-from torch import nn
 
 from engine.errors import UnsupportedError
 
@@ -39,8 +38,3 @@ def chosen_dtype(dtype: torch.dtype | None, device: torch.device) -> torch.dtype
 def place_dtype(dtype: torch.dtype) -> Callable[[str], torch.dtype]:
     """From the name of a language model's tensor to the type it is kept in.  [any]"""
     return lambda name: dtype if _MATRIX.fullmatch(name) else torch.float32
-
-
-def precision_of(lm: nn.Module) -> torch.dtype:
-    """The type of a language model's matrices.  [any]"""
-    return next(parameter.dtype for name, parameter in lm.named_parameters() if _MATRIX.fullmatch(name))

@@ -8,8 +8,7 @@ from dataclasses import replace
 import torch
 
 from engine.errors import EngineError, UnsupportedError
-from engine.lm.precision import precision_of
-from engine.load import load_model
+from engine.load import EMBEDDED, load_model
 from engine.model import LoadedModel
 from engine.serve.names import license_of
 from engine.serve.progress import WARMING_UP, Progress
@@ -19,7 +18,13 @@ from engine.serve.state import Hot, Wanted
 from engine.serve.warm import warm_up
 
 FRAME_SAMPLES, RATE_HZ = 640, 32_000  # of every model that is served: the timeline counts in such frames
-PRECISIONS = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+PRECISIONS = {
+    "float32": torch.float32,
+    "float16": torch.float16,
+    "bfloat16": torch.bfloat16,
+    "int8": torch.int8,
+}
+WEIGHT_BYTES = {torch.float32: 4, torch.float16: 2, torch.bfloat16: 2, torch.int8: 4 + 1}  # prefill stays in float32
 SLOW_RATIO = 1.1
 
 
@@ -32,8 +37,10 @@ def load_hot(wanted: Wanted, t5: str | None, threads: int, progress: Progress) -
     torch.set_num_threads(threads)
     torch.set_flush_denormal(True)
     device = pick_device(wanted.device)
-    dtype = PRECISIONS.get(wanted.precision)
-    size = 4 if (dtype or default_dtype(device)) is torch.float32 else 2
+    dtype: torch.dtype | None = PRECISIONS.get(wanted.precision, default_dtype(device))
+    if wanted.name == EMBEDDED and wanted.precision == "auto":
+        dtype = None  # it knows itself
+    size = WEIGHT_BYTES[dtype or default_dtype(device)]
     progress.room_for(need_mb(wanted.name, size, t5))
 
     def on_progress(stage: str, done: float, total: float) -> None:
@@ -50,8 +57,7 @@ def load_hot(wanted: Wanted, t5: str | None, threads: int, progress: Progress) -
     loaded_seconds = time.monotonic() - began
     frames, seconds, ratio = warm_up(model, lambda done, total: progress(WARMING_UP, done, total))
     notes = (*model.notes, *_own_notes(device, ratio))
-    precision = str(precision_of(model.lm)).removeprefix("torch.")
-    hot = Hot(wanted, model, device, precision, frames, seconds, ratio, notes, license_of(wanted.name))
+    hot = Hot(wanted, model, device, model.lm.precision, frames, seconds, ratio, notes, license_of(wanted.name))
     _log_sizes(hot, loaded_seconds)
     return hot
 
@@ -80,8 +86,10 @@ def _log_sizes(hot: Hot, seconds: float) -> None:
 
 
 def default_dtype(device: str) -> torch.dtype:
-    """Precision where none is asked for: half on a GPU, else single.  [any]"""
-    return torch.float16 if device.startswith("cuda") else torch.float32
+    """Precision where none is asked for: half on a GPU, 8 bits on a processor, else single.  [any]"""
+    if device.startswith("cuda"):
+        return torch.float16
+    return torch.int8 if device == "cpu" else torch.float32
 
 
 def pick_device(name: str) -> str:

@@ -39,7 +39,7 @@ class Hot:
     @property
     def bytes_per_weight(self) -> int:
         """Of its precision.  [any]"""
-        return 4 if self.precision == "float32" else 2
+        return {"float32": 4, "int8": 5}.get(self.precision, 2)
 
     @property
     def notes_text(self) -> str:

@@ -18,7 +18,6 @@ from engine.checkpoints.convert import convert
 from engine.checkpoints.make_random import Noise, write_audiocraft, write_t5, write_transformers
 from engine.config import LMConfig
 from engine.errors import CheckpointError, UnsupportedError
-from engine.lm.precision import precision_of
 from engine.load import load_model
 from engine.model import LoadedModel
 from engine.musicgen import MusicGen
@@ -106,7 +105,7 @@ def test_half_files_in_transformers_layout(made: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_precision_is_the_callers(made: Path, name: str, dtype: torch.dtype) -> None:
     model = load_model(name, dtype=dtype)
-    assert precision_of(model.lm) == dtype
+    assert f"torch.{model.lm.precision}" == str(dtype)
     halved = {key for key, tensor in model.lm.state_dict().items() if tensor.dtype == dtype}
     assert {key.rpartition(".")[0].rpartition(".")[2] for key in halved} >= {"linear1", "linear2", "out_proj"}
     assert not [key for key in halved if "norm" in key or key.startswith("emb")]

@@ -110,7 +110,7 @@ def test_models_are_listed_and_described(guest: Guest) -> None:
     assert "medium" not in names.here.split()
     assert {"embedded", "medium", "large"} <= set(names.known.split())
     model = guest.client.model()
-    assert (model.model, model.precision, model.license) == ("small", "float32", "CC-BY-NC-4.0")
+    assert (model.model, model.precision, model.license) == ("small", "int8", "CC-BY-NC-4.0")
     assert guest.client.status().model == "small"
 
 
