@@ -35,15 +35,21 @@ class Timeline:
     """
 
     def __init__(
-        self, grid: Grid, position_samples: int = 0, playing: bool = False, course: Course | None = None
+        self,
+        grid: Grid,
+        position_samples: int = 0,
+        playing: bool = False,
+        course: Course | None = None,
+        now_seconds: Callable[[], float] = time.monotonic,
     ) -> None:
         if course is not None and course.sample_rate_hz != grid.sample_rate_hz:
             raise ValueError(f"the course is at {course.sample_rate_hz} Hz, the grid at {grid.sample_rate_hz}")
         self._now = Transport(playing, position_samples, grid, course.loop_beats if course else None)
         self._course = course
+        self._now_seconds = now_seconds
         self._grid_span = (0, 0)  # positions for which the present grid is the course's
         self._rendered_samples = 0
-        self._stamp = Stamp(time.monotonic(), 0, self._now)
+        self._stamp = Stamp(self._now_seconds(), 0, self._now)
         self._changes: queue.SimpleQueue[TimedChange] = queue.SimpleQueue()
         self._steer()
 
@@ -98,7 +104,7 @@ class Timeline:
             if self._now.grid is not before.grid:
                 self._course = None
         self._steer()
-        self._stamp = Stamp(time.monotonic(), self._rendered_samples, self._now)
+        self._stamp = Stamp(self._now_seconds(), self._rendered_samples, self._now)
 
     def block(self, n_samples: int) -> tuple[Transport, int]:
         """The next block's snapshot and how long it may be: none crosses the loop's end or a step.  [audio]"""

@@ -22,6 +22,7 @@ TWIN_SECONDS = 0.003  # while the tempo is not known
 GAPS = 8  # that together can say another tempo
 OTHER_TEMPO = 0.3  # by so much
 EVEN = 1.8  # how much longer than the shortest the longest may be, leaving out one on either side
+SETTLED = 0.005  # of the tempo
 FIRST_GAPS = 4  # whose mean begins the line
 LOST_SECONDS = 0.6  # without a tick
 _SHORTEST = 0.8 * SECONDS_PER_MINUTE / (TEMPO_MAX_BPM * TICKS_PER_BEAT)
@@ -34,6 +35,7 @@ class ClockTicks:
     def __init__(self) -> None:
         self.ticks = 0  # counted, lost ones too, since the first
         self.doubled = self.lost = self.restarts = 0
+        self._settled = False
         self._line: LineFilter | None = None
         self._recent: deque[tuple[float, int]] = deque(maxlen=GAPS + 1)  # when, and the count with it
 
@@ -49,8 +51,8 @@ class ClockTicks:
 
     @property
     def settled(self) -> bool:
-        """Whether the tempo is known to half a per cent.  [any]"""
-        return self._line is not None and self._line.step_error < 0.005
+        """Whether the tempo was once known to half a per cent.  [any]"""
+        return self._settled
 
     def lost_at(self, now_seconds: float) -> bool:
         """Whether the clock has gone: no tick for more than half a second.  [any]"""
@@ -76,6 +78,7 @@ class ClockTicks:
                 self._line.see(seconds, steps)
             else:
                 self.doubled += 1
+        self._settled = self._settled or (self._line is not None and self._line.step_error < SETTLED)
         self._recent.append((seconds, self.ticks))
         if len(self._recent) > GAPS and self._line is not None:
             self._look_for_other_tempo(self._line.step_seconds)
