@@ -30,6 +30,7 @@ from plugin_host.engine_process import EngineProcess, free_port
 from plugin_host.performance import Means, Performance
 from plugin_host.plot import OutputError, Plot, Wish, plot_region
 from plugin_host.processor import Processor
+from plugin_host.processor_time import ProcessorTime
 from plugin_host.report import Figures
 from plugin_host.screen import Screen
 from plugin_host.session import LaneSession, RegionFile, Setup
@@ -109,6 +110,7 @@ def _process(writer: RingWriter, reader: RingReader, processor: Processor) -> li
 
 def measure_system(device: str, screen: Screen) -> list[Row]:
     """Time to first sound of a hot engine, then sixteen bars in real time; the errors of a demo.  [main]"""
+    processors = ProcessorTime()
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder)
         plot = plot_region(Wish(), out)
@@ -129,6 +131,18 @@ def measure_system(device: str, screen: Screen) -> list[Row]:
         Row("underruns in 16 bars", found.underruns, "", "0"),
         Row("late blocks in 16 bars", found.late_blocks, "", "0"),
         Row("engine memory", found.engine_memory_mb, "MB", "< 1500"),
+        *_taken(processors),
+    ]
+
+
+def _taken(processors: ProcessorTime) -> list[Row]:
+    """What else had the processors meanwhile; nothing where the system does not say."""
+    taken = processors.taken()
+    if taken is None:
+        return []
+    return [
+        Row("meanwhile: processor time that other programs had", 100 * taken.by_others, "%"),
+        Row("meanwhile: taken away by the hypervisor", 100 * taken.by_hypervisor, "%"),
     ]
 
 
