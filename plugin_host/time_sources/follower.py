@@ -24,8 +24,9 @@ BEND_FROM_SECONDS, BEND_TO_SECONDS = 0.003, 0.0007
 PULL_SECONDS = 1.0  # over which an error is made good
 BEND_MAX = 0.04
 OTHER_TEMPO = 0.005
-STEADY_TEMPO = 0.0003  # nearer than this is the same tempo
-AVERAGE_SECONDS = 3.0
+STEADY_TEMPO = 0.0005  # nearer than this is the same tempo
+LEAST_CHANGE = 0.0001
+AVERAGE_SECONDS = 8.0
 CHANGES_APART_SECONDS = 0.25
 STANDING_BEATS = 1e-3
 
@@ -38,7 +39,7 @@ class Follower:
         self.jumps = self.tempo_changes = 0
         self._timeline = timeline
         self._tempo_bpm: float | None = None  # followed, without bend
-        self._average_bpm = 0.0
+        self._average_bpm, self._average_since = 0.0, 0.0
         self._bending = False
         self._looked_at = self._changed_at = -math.inf
         self._after_samples = -1  # blocks up to here have not got the last change yet
@@ -68,8 +69,10 @@ class Follower:
         self._looked_at = now_seconds
         if self._tempo_bpm is None or abs(tempo_bpm / self._average_bpm - 1) > OTHER_TEMPO:
             self._average_bpm = self._tempo_bpm = tempo_bpm
+            self._average_since = now_seconds
             return
-        self._average_bpm += (tempo_bpm - self._average_bpm) * min(1.0, passed / AVERAGE_SECONDS)
+        age = now_seconds - self._average_since + passed
+        self._average_bpm += (tempo_bpm - self._average_bpm) * min(1.0, max(passed / AVERAGE_SECONDS, 2 * passed / age))
         if abs(self._average_bpm / self._tempo_bpm - 1) > STEADY_TEMPO:
             self._tempo_bpm = round(self._average_bpm, 2)
 
@@ -85,10 +88,11 @@ class Follower:
     def _set_tempo(self, now_seconds: float, host: HostTime, bend: float) -> None:
         if self._tempo_bpm is None:
             return
-        wanted = min(max(round(self._tempo_bpm * (1 + bend), 2), TEMPO_MIN_BPM), TEMPO_MAX_BPM)
+        wanted = round(self._tempo_bpm * (1 + bend) * host.slowness, 3)
+        wanted = min(max(wanted, TEMPO_MIN_BPM), TEMPO_MAX_BPM)
         off = abs(wanted / host.transport.tempo_bpm - 1)
         soon = now_seconds - self._changed_at < CHANGES_APART_SECONDS and off < OTHER_TEMPO
-        if off < (STEADY_TEMPO if bend else 1e-6) or soon:
+        if off < (STEADY_TEMPO if bend else LEAST_CHANGE) or soon:
             return
         self._changed_at = now_seconds
         self._after_samples = host.rendered_samples
@@ -108,7 +112,7 @@ class Follower:
         if self._bending and self._tempo_bpm is not None:
             self._bending = False
             self._after_samples = host.rendered_samples
-            self._timeline.set_tempo(self._tempo_bpm)
+            self._timeline.set_tempo(round(self._tempo_bpm * host.slowness, 3))
 
 
 def _placed(reading: Reading, host: HostTime, now: Transport, rendered_samples: int) -> Transport:

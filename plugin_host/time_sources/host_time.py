@@ -32,6 +32,11 @@ class HostTime:
         per_sample = self.transport.tempo_bpm / (SECONDS_PER_MINUTE * self.transport.sample_rate_hz)
         return per_sample / self.seconds_per_sample
 
+    @property
+    def slowness(self) -> float:
+        """How much longer a second of the card's lasts than one of the computer's: about 1.  [any]"""
+        return self.seconds_per_sample * self.transport.sample_rate_hz
+
     def beats_at(self, seconds: float) -> float:
         """Beat that is heard at an instant.  [any]"""
         passed = seconds - self.seconds if self.transport.playing else 0.0

@@ -21,10 +21,10 @@ class MidiClock:
 
     name = "MIDI clock"
 
-    def __init__(self, on_note: Callable[[int, float], None] | None = None, close: Callable[[], None] | None = None):
+    def __init__(self, on_note: Callable[[int, float], None] | None = None) -> None:
         self.ticks = ClockTicks()
         self._on_note = on_note
-        self._close = close
+        self._close: Callable[[], None] | None = None
         self._lock = threading.Lock()
         self._playing = False
         self._begins = False  # with the next tick
@@ -68,6 +68,10 @@ class MidiClock:
                 return None
             beats = self._place(self.ticks.ticks_at(now_seconds)) if self._playing else self._beats
             return Reading(now_seconds, self._playing, beats, tempo)
+
+    def on_close(self, close: Callable[[], None]) -> None:
+        """Have `close` called when this is closed.  [main]"""
+        self._close = close
 
     def close(self) -> None:
         """Close the port.  [main]"""

@@ -156,7 +156,8 @@ def test_start_stop_continue_and_song_position() -> None:
 
 def test_notes_are_handed_on_and_closing_twice_is_allowed() -> None:
     heard, closed = [], []
-    clock = MidiClock(lambda note, seconds: heard.append((note, seconds)), lambda: closed.append(1))
+    clock = MidiClock(lambda note, seconds: heard.append((note, seconds)))
+    clock.on_close(lambda: closed.append(1))
     clock.hear("note_on", 37, 1.5)
     assert heard == [(37, 1.5)]
     assert clock.reading(2.0) is None
