@@ -71,7 +71,7 @@ def _group(title: str, prefix: str, text: str) -> list[str]:
 
 def _family(row: Message, known: Sequence[str]) -> str:
     word = row.address.split("/")[2]
-    return "lane" if row is messages.TRANSPORT else word if word in known else ""
+    return "lane" if row in (messages.TRANSPORT, messages.TAP) else word if word in known else ""
 
 
 def _message(row: Message) -> str:

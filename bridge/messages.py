@@ -11,6 +11,9 @@ from bridge.arguments import WHOLE_MAX, Argument, Message
 from bridge.rows import ADDRESS, AT, BPM, ID, LANE, NAME, ROLE, START, TEXT, UNDERSTOOD
 from bridge.rows import LANES_MAX as LANES_MAX
 from bridge.rows import ROLES as ROLES
+from bridge.time_rows import EVENT_TIME as EVENT_TIME
+from bridge.time_rows import TAP as TAP
+from bridge.time_rows import TRANSPORT as TRANSPORT
 
 PROTOCOL = 2
 DEFAULT_PORT = 9600
@@ -18,7 +21,6 @@ REQUEST_BYTES_MAX = 1400  # what we send; also what any sound program of the fie
 CHUNK_BYTES = 960  # of a region, before base64: the datagram stays under REQUEST_BYTES_MAX
 CHUNKS_MAX = 65536
 ENCODINGS = ("s16", "f32")
-DENOMINATORS = ("1", "2", "4", "8", "16", "32", "64")
 STATES = ("loading", "ready", "empty", "stopping", "failed")
 PRECISIONS = ("auto", "float32", "float16", "bfloat16", "int8")
 
@@ -197,16 +199,6 @@ LANE_STATS = rows.request(
     ),
     meaning="What was measured on a lane.",
 )
-TRANSPORT = rows.request(
-    "transport", LANE,
-    rows.bounded("playing", "i", "1: the host runs, 0: it stands", 0, 1),
-    Argument("position_beats", "f", "where the host is", "beats"),
-    BPM,
-    rows.bounded("numerator", "i", "of the time signature", 1, 64, default=4),
-    Argument("denominator", "i", "of the time signature", low=1, choices=DENOMINATORS, default=4),
-    meaning="Where the host's timeline is, for hosts that have no shared transport block. Send it at each "
-    "change and about four times a second.",
-)
 
 # -- regions ------------------------------------------------------------------------------------------
 
@@ -293,8 +285,8 @@ REQUESTS: tuple[Message, ...] = (
     HELLO, BYE, PING, SYNC, STATUS, STATS, PRESETS, QUIT,
     MODEL, MODEL_LIST, MODEL_LOAD, MODEL_CANCEL, MODEL_UNLOAD,
     LANE_OPEN, LANE_CLOSE, LANE_SET, LANE_GET, LANE_PROMPT, LANE_PRESET, LANE_PLAY, LANE_STOP, LANE_STATUS,
-    LANE_STATS, TRANSPORT, REGION_FILE, REGION_BEGIN, REGION_CHUNK, REGION_END, REGION_CLEAR,
+    LANE_STATS, TRANSPORT, TAP, REGION_FILE, REGION_BEGIN, REGION_CHUNK, REGION_END, REGION_CLEAR,
 )  # fmt: skip
 ANSWERS: tuple[Message, ...] = (OK, ERROR, PROGRESS)
-EVENTS: tuple[Message, ...] = (EVENT_ENGINE, EVENT_MODEL, EVENT_LANE, EVENT_EXCERPT, EVENT_LATE)
+EVENTS: tuple[Message, ...] = (EVENT_ENGINE, EVENT_MODEL, EVENT_LANE, EVENT_EXCERPT, EVENT_LATE, EVENT_TIME)
 TABLE: dict[str, Message] = {row.address: row for row in (*REQUESTS, *ANSWERS, *EVENTS)}

@@ -227,16 +227,14 @@ class Client:
         return replies.LaneStats(*self.call(messages.LANE_STATS, lane))
 
     def transport(
-        self,
-        lane: int,
-        playing: bool,
-        position_beats: float,
-        bpm: float,
-        numerator: int = 4,
-        denominator: int = 4,
+        self, lane: int, playing: bool, position_beats: float, bpm: float, numerator: int = 4, denominator: int = 4
     ) -> None:
         """Say where the host is, when there is no shared transport block. Waits for nothing.  [any]"""
         self._line.send(messages.TRANSPORT, lane, int(playing), position_beats, bpm, numerator, denominator)
+
+    def tap(self, lane: int, downbeat: bool = False) -> replies.Tap:
+        """A beat of a lane is now; the tempo that the taps so far say.  [any]"""
+        return replies.Tap(*self.call(messages.TAP, lane, int(downbeat)))
 
     # -- regions --------------------------------------------------------------------------------------
 

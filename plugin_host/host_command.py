@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
+from bridge import messages
 from bridge.messages import DEFAULT_PORT
+from bridge.units import Signature
 from plugin_host import report
 from plugin_host.client import Client
 from plugin_host.demo import described
@@ -14,6 +18,9 @@ from plugin_host.performance import Means, Performance
 from plugin_host.plot import Plot, Wish, plot_nothing, plot_region, ready_folder, save_wav
 from plugin_host.screen import Screen
 from plugin_host.session import LaneSession, Setup
+from plugin_host.time_sources.reading import Reading
+from plugin_host.time_sources.sync import SyncWish
+from plugin_host.wire import Event
 
 
 @dataclass(frozen=True)
@@ -36,10 +43,20 @@ def run_host(options: HostOptions, screen: Screen) -> None:
     folder = ready_folder(options.out.parent if options.out else Path.cwd())
     plot = plot_region(options.wish, folder) if options.wish.region else plot_nothing(options.wish)
     screen.say(f"region: {plot.words}")
-    with Client(options.port, name="segue host", secret=options.secret) as client:
+    hear = partial(_hear_time, options.means.sync)
+    with Client(options.port, name="segue host", secret=options.secret, on_event=hear) as client:
         for line in described(client):
             screen.say(line)
         _play(options, plot, client, screen)
+
+
+def _hear_time(wish: SyncWish, event: Event) -> None:
+    """What others told the engine of our lane's time goes to the sync.  [any]"""
+    if event.message is messages.EVENT_TIME:
+        said = event.values
+        playing, meter = int(said["playing"]), Signature(int(said["numerator"]), int(said["denominator"]))
+        beats = float(said["beats"]) if playing >= 0 else None
+        wish.told.tell(Reading(time.monotonic(), playing != 0, beats, float(said["bpm"]), meter))
 
 
 def _play(options: HostOptions, plot: Plot, client: Client, screen: Screen) -> None:

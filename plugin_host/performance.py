@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from plugin_host import report
 from plugin_host.clock import OfflineClock, PacedClock
@@ -14,6 +14,7 @@ from plugin_host.plot import CHANNELS, Plot
 from plugin_host.processor import Processor
 from plugin_host.session import LaneSession
 from plugin_host.soundcard import SoundCardHost
+from plugin_host.time_sources.sync import Sync, SyncWish
 from plugin_host.timeline import Timeline
 
 LOOK_SECONDS = 0.05
@@ -27,6 +28,7 @@ class Means:
     play: bool = False
     sound_device: str | int | None = None
     offline: bool = False
+    sync: SyncWish = field(default_factory=SyncWish)
 
 
 class Performance:
@@ -51,12 +53,13 @@ class Performance:
         """Play it, the lane being open, up to its last bar; an endless one goes on for ever.  [main]"""
         stretch = self.plot.stretch
         grid = stretch.grid
-        with self._running() as runner:
+        with self._running() as runner, self._synced(runner) as leader_plays:
             went = time.monotonic()
             session.play(stretch.start_beats, stretch.bars, float(grid.signature.beats_per_bar))
             first_sound_seconds = time.monotonic() - went
             self._say(f"first sound ready {1000 * first_sound_seconds:.0f} ms after go (seed {session.seed})")
-            self.host.timeline.play()
+            if not leader_plays:
+                self.host.timeline.play()
             self._watch(runner, session, attend)
         engine, lane = session.client.stats(), session.client.lane_stats(session.lane)
         late = runner.clock.late if isinstance(runner, HeadlessHost) else runner.flagged
@@ -89,6 +92,20 @@ class Performance:
             yield runner
         finally:
             runner.stop()
+
+    @contextmanager
+    def _synced(self, runner: Runner) -> Iterator[bool]:
+        """In time with others, if that is wished: whether a leader decides when the host plays."""
+        wish = self._means.sync
+        if wish.idle:
+            yield False
+            return
+        latency = runner.latency_seconds if isinstance(runner, SoundCardHost) else 0.0
+        sync = Sync(self.host.timeline, wish, self._say, latency)
+        try:
+            yield sync.start()
+        finally:
+            sync.stop()
 
     def _watch(self, runner: Runner, session: LaneSession, attend: Callable[[], None]) -> None:
         end = self.plot.stretch.end_samples

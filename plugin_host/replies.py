@@ -111,6 +111,13 @@ class LaneStats(NamedTuple):
     change_seconds: float
 
 
+class Tap(NamedTuple):
+    """The tempo tapped, 0 before the second tap, and the beats since the downbeat."""
+
+    bpm: float
+    beats: int
+
+
 class Understood(NamedTuple):
     """What the engine made of a region; `note` says what was changed on the way in, or is empty."""
 

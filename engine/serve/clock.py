@@ -5,11 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from bridge import units
 from bridge.ring import RingWriter
+from bridge.tap import Tapped, TapTempo
 from bridge.transport import Grid, Transport
-from bridge.units import Signature
+from bridge.units import Signature, shortest_float32
 
 SAME_PLACE_BEATS = 0.25  # an OSC position this near to the expected one is the same stretch of time
 
@@ -23,6 +25,7 @@ class HostClock:
         self._told: tuple[Transport, float] | None = None
         self._lock = threading.Lock()
         self._last: Transport | None = None
+        self._taps = TapTempo()
 
     def tell(self, playing: bool, position_beats: float, bpm: float, signature: Signature) -> None:
         """A host without a shared block says where it is.  [control]"""
@@ -45,6 +48,35 @@ class HostClock:
         if signature != grid.signature:
             grid = grid.resigned(grid.bar_start(grid.bar_at(position)), signature)
         return Transport(playing, position, grid, None, before.timeline + jumped)
+
+    def tap(self, downbeat: bool) -> Tapped | None:
+        """A beat was tapped now, the first of a bar if `downbeat`; None while that is no tempo yet.
+
+        A host that tells its time by messages, or not at all, goes on at that tempo with the nearest beat (or bar
+        line) where the tap was; one that has a shared block is only told of it.  [control]
+        """
+        now = self._now_seconds()
+        found = self._taps.tap(now, downbeat)
+        if found is None:
+            return None
+        bpm, late_seconds = shortest_float32(found.tempo_bpm), now - found.beat_seconds
+        with self._lock:
+            before = Transport(False, 0, Grid(self._ring.form.sample_rate_hz, bpm))
+            if self._told is not None:
+                before = self._extrapolated(*self._told, now)
+            beats = before.position_beats - late_seconds * bpm / units.SECONDS_PER_MINUTE
+            unit = float(before.signature.beats_per_bar) if downbeat else 1.0
+            moved = round(beats / unit) * unit - beats if before.playing else 0.0
+            grid = before.grid.retuned(before.position_samples, bpm)
+            grid = grid.moved(before.position_samples, float(grid.beats_at(before.position_samples)) + moved)
+            jumped = abs(moved) > SAME_PLACE_BEATS
+            self._told = replace(before, grid=grid, timeline=before.timeline + jumped), now
+        return found
+
+    @property
+    def shared(self) -> bool:
+        """Whether the host writes the shared block, so that messages are not what counts.  [any]"""
+        return self._ring.transport() is not None or self._last is not None
 
     def _extrapolated(self, told: Transport, told_seconds: float, now_seconds: float) -> Transport:
         passed = units.seconds_to_samples(max(0.0, now_seconds - told_seconds), told.sample_rate_hz)

@@ -13,7 +13,6 @@ from bridge.params import check_parameter, parameter
 from bridge.region import Region
 from bridge.requests import LATER, Answer, Handler, Request
 from bridge.ring import RingWriter
-from bridge.units import Signature
 from engine.serve.faults import wire_fault
 from engine.serve.front import FrontDesk
 from engine.serve.lane import Lane, Update
@@ -21,6 +20,7 @@ from engine.serve.options import Options
 from engine.serve.regions import RegionDesk
 from engine.serve.settings import CONTINUE, HeardRegion, LaneSettings
 from engine.serve.state import EMPTY, LOADING, READY, EngineState
+from engine.serve.time_desk import TimeDesk
 
 if TYPE_CHECKING:
     from engine.model import LoadedModel
@@ -36,6 +36,7 @@ class Desk:
         self._options, self._state, self.front = options, state, front
         self.lanes: dict[int, Lane] = {}  # replaced as a whole, so that any thread may look
         self.on_excerpt: Callable[[Lane, float, float], None] = lambda lane, start, length: None
+        self.time = TimeDesk(self.lane_of)
         self.regions = RegionDesk(self.lane_of, self.must_take, self._put_region)
 
     def handlers(self) -> dict[str, Handler]:
@@ -45,11 +46,12 @@ class Desk:
             m.LANE_OPEN: self.open, m.LANE_CLOSE: self.close, m.LANE_SET: self.set,
             m.LANE_GET: self.get, m.LANE_PROMPT: self.prompt, m.LANE_PRESET: self.preset,
             m.LANE_PLAY: self.play, m.LANE_STOP: self.stop, m.LANE_STATUS: self.lane_status,
-            m.LANE_STATS: self.lane_stats, m.TRANSPORT: self.transport, m.REGION_FILE: regions.file,
+            m.LANE_STATS: self.lane_stats, m.REGION_FILE: regions.file,
             m.REGION_BEGIN: regions.begin, m.REGION_CHUNK: regions.chunk, m.REGION_END: regions.end,
             m.REGION_CLEAR: self.clear_region,
         }  # fmt: skip
-        return {row.address: handler for row, handler in rows.items()} | self.front.handlers()
+        ours = {row.address: handler for row, handler in rows.items()}
+        return ours | self.time.handlers() | self.front.handlers()
 
     # -- what handlers lean on ------------------------------------------------------------------------
 
@@ -249,17 +251,6 @@ class Desk:
             view.fill_seconds, view.fill_low_seconds, view.first_sound_seconds, view.realtime_ratio,
             lane.late_blocks(), view.rolls, view.change_seconds,
         )  # fmt: skip
-
-    def transport(self, request: Request) -> Answer:
-        """transport.  [control]"""
-        lane = self.lane_of(request.whole("lane"))
-        try:
-            signature = Signature(request.whole("numerator"), request.whole("denominator"))
-        except ValueError as fault:
-            raise OutOfRange(str(fault)) from None
-        playing = request.whole("playing") == 1
-        lane.clock.tell(playing, request.number("position_beats"), request.number("bpm"), signature)
-        return ()
 
     def clear_region(self, request: Request) -> Answer:
         """region/clear.  [control]"""

@@ -21,6 +21,7 @@ from types import FrameType
 from bridge import messages, shm
 from bridge.endpoint import Endpoint
 from bridge.errors import EndpointError
+from bridge.units import Signature
 from engine.serve.desk import Desk
 from engine.serve.front import FrontDesk
 from engine.serve.lane import Lane
@@ -60,6 +61,7 @@ class Server:
         )
         front.counts, front.lanes_open = self._counts, lambda: len(self.desk.lanes)
         self.desk.on_excerpt = self._tell_excerpt
+        self.desk.time.pass_on = self._tell_time
         self._generate = threading.Thread(target=self._play, name="segue-generate", daemon=True)
         self._pulse = threading.Thread(target=self._beat, name="segue-pulse", daemon=True)
 
@@ -162,6 +164,10 @@ class Server:
 
     def _tell_excerpt(self, lane: Lane, start_seconds: float, seconds: float) -> None:
         self.endpoint.notify(messages.EVENT_EXCERPT, lane.number, start_seconds, seconds)
+
+    def _tell_time(self, lane: Lane, playing: int, beats: float, bpm: float, signature: Signature) -> None:
+        meter = signature.numerator, signature.denominator
+        self.endpoint.notify(messages.EVENT_TIME, lane.number, playing, beats, bpm, *meter)
 
     def _counts(self) -> tuple[int, int]:
         counts = self.endpoint.counts

@@ -69,6 +69,7 @@ class Band:
             messages.LANE_STATUS: lambda r: ("playing", 20.0, 3, 77, "melody"),
             messages.LANE_STATS: lambda r: (2.0, 1.5, 0.3, 3.5, 0, 2, 0.4),
             messages.TRANSPORT: lambda r: None,
+            messages.TAP: lambda r: (120.0, 3),
             messages.REGION_CLEAR: lambda r: None,
             messages.REGION_FILE: self._file,
             messages.REGION_BEGIN: self._begin,
@@ -238,6 +239,7 @@ REPLIES = {
     replies.Play: messages.LANE_PLAY,
     replies.LaneStatus: messages.LANE_STATUS,
     replies.LaneStats: messages.LANE_STATS,
+    replies.Tap: messages.TAP,
     replies.Understood: messages.REGION_FILE,
 }
 
@@ -276,6 +278,7 @@ def test_every_call(band: tuple[Band, Endpoint], client: Client) -> None:
     assert client.lane_status(0).references == "melody"
     assert client.lane_stats(0).rolls == 2
     client.transport(0, True, 3.25, 120.1, 7, 8)
+    assert client.tap(0, downbeat=True) == replies.Tap(120.0, 3)
     client.clear_region(0, "melody")
     client.close_lane(0)
     client.quit()
