@@ -13,12 +13,31 @@ import os
 import signal
 import sys
 from collections.abc import Callable
-from enum import StrEnum
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any, NoReturn
 
 import typer
+
+from plugin_host.cli_options import (
+    Bars,
+    Bpm,
+    Device,
+    EnginePort,
+    LinkOut,
+    MidiClockOut,
+    MidiIn,
+    Prompt,
+    Reference,
+    Region,
+    Role,
+    SecretFile,
+    Seed,
+    SoundDevice,
+    SyncMode,
+    TapNote,
+    Who,
+)  # fmt: skip
 
 EXIT_FAULT, EXIT_ENGINE, EXIT_REGION, EXIT_SOUND_CARD, EXIT_OUTPUT = 1, 3, 4, 5, 6
 EXIT_INTERRUPTED, EXIT_TERMINATED = 130, 143
@@ -37,14 +56,6 @@ app = typer.Typer(
     help="Plays on with you: give it some bars of your music, and it goes on in time, from your bar line.",
     epilog=EPILOG,
 )
-
-
-class Role(StrEnum):
-    """What a region is for."""
-
-    CONTINUE = "continue"
-    MELODY = "melody"
-    STYLE = "style"
 
 
 class _Terminated(SystemExit):
@@ -85,24 +96,6 @@ def _exit_code(error: Exception) -> int:
 
     kinds = ((RegionError, EXIT_REGION), (SoundCardError, EXIT_SOUND_CARD), (OutputError, EXIT_OUTPUT))
     return next((code for kind, code in kinds if isinstance(error, kind)), EXIT_ENGINE)
-
-
-Bpm = Annotated[
-    float | None, typer.Option(min=20, max=999, help="Tempo in beats a minute; without it the region's own.")
-]
-Bars = Annotated[int, typer.Option(min=1, max=1000, help="How many bars Segue plays.")]
-Prompt = Annotated[str, typer.Option(help="What it should sound like, in words: 'warm lofi piano'.")]
-Seed = Annotated[int, typer.Option(min=-1, max=2**24, help="Same seed, same music; -1 draws one.")]
-Region = Annotated[
-    Path | None,
-    typer.Option(help="Your music: a WAV, FLAC, AIFF, OGG or MP3 file; or a region of the package by name."),
-]
-Reference = Annotated[Role, typer.Option(help="Go on from the region, or follow its melody, or sound like it.")]
-Device = Annotated[str, typer.Option(help="What the model runs on: cpu, cuda, cuda:1, mps, auto.")]
-SoundDevice = Annotated[str, typer.Option(help="Sound card, by name or number as `segue doctor` lists them.")]
-
-EnginePort = Annotated[int, typer.Option(min=1, max=65535, help="UDP port of the engine.")]
-SecretFile = Annotated[Path | None, typer.Option(help="File with the engine's secret.")]
 
 
 def _secret(file: Path | None) -> str:
@@ -200,6 +193,11 @@ def host(
     port: EnginePort = 9600,
     secret_file: SecretFile = None,
     offline: Annotated[bool, typer.Option("--offline", help="With --out: as fast as it can.")] = False,
+    sync: SyncMode = Who.OWN,
+    midi_in: MidiIn = "",
+    midi_clock_out: MidiClockOut = "",
+    tap_note: TapNote = -1,
+    link_out: LinkOut = False,
 ) -> None:
     """Play with an engine that runs already (`segue engine`), on a sound card or into a file."""
     from bridge.units import Signature
@@ -207,7 +205,11 @@ def host(
     from plugin_host.performance import Means
     from plugin_host.plot import Wish
     from plugin_host.screen import Screen
+    from plugin_host.time_sources.sync import SyncWish
 
+    synced = SyncWish(sync.value, midi_in, midi_clock_out, tap_note, link_out)
+    if offline and not synced.idle:
+        raise typer.BadParameter("--offline is not in real time: no --sync, --midi-clock-out or --link-out with it")
     if out is not None and bars == 0:
         raise typer.BadParameter("--out needs --bars: a file must end")
     try:
@@ -216,7 +218,7 @@ def host(
         raise typer.BadParameter(f"--signature {signature}: {error}") from None
     secret = _secret(secret_file)
     wish = Wish(reference.value, region, bpm, bars, rate, meter)
-    means = Means(play=out is None, sound_device=_sound_device(sound_device), offline=offline)
+    means = Means(out is None, _sound_device(sound_device), offline, synced)
     run_host(HostOptions(wish, means, prompt, preset, seed, {}, port, secret, out), Screen())
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from bridge import messages
 from bridge.messages import DEFAULT_PORT
@@ -52,8 +53,8 @@ def run_host(options: HostOptions, screen: Screen) -> None:
 
 def _hear_time(wish: SyncWish, event: Event) -> None:
     """What others told the engine of our lane's time goes to the sync.  [any]"""
-    if event.message is messages.EVENT_TIME:
-        said = event.values
+    said: dict[str, Any] = dict(event.values)
+    if event.message is messages.EVENT_TIME and said["lane"] == wish.told.lane:
         playing, meter = int(said["playing"]), Signature(int(said["numerator"]), int(said["denominator"]))
         beats = float(said["beats"]) if playing >= 0 else None
         wish.told.tell(Reading(time.monotonic(), playing != 0, beats, float(said["bpm"]), meter))
@@ -66,6 +67,7 @@ def _play(options: HostOptions, plot: Plot, client: Client, screen: Screen) -> N
     session = LaneSession(client, performance.processor, setup, screen.say)
     try:
         session.open()
+        options.means.sync.told.lane = session.lane
         found = performance.run(session, lambda: None)
     finally:
         session.close()

@@ -16,6 +16,7 @@ class ToldTime:
     name = "OSC"
 
     def __init__(self) -> None:
+        self.lane = -1  # whose time it is
         self._told: Reading | None = None
 
     def tell(self, reading: Reading) -> None:

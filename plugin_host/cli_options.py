@@ -1,0 +1,55 @@
+"""Options that commands of `segue` share, and what they may be."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class Role(StrEnum):
+    """What a region is for."""
+
+    CONTINUE = "continue"
+    MELODY = "melody"
+    STYLE = "style"
+
+
+class Who(StrEnum):
+    """Whose time a host follows."""
+
+    AUTO = "auto"
+    OWN = "own"
+    MIDI = "midi"
+    JACK = "jack"
+    LINK = "link"
+    OSC = "osc"
+
+
+Bpm = Annotated[
+    float | None, typer.Option(min=20, max=999, help="Tempo in beats a minute; without it the region's own.")
+]
+Bars = Annotated[int, typer.Option(min=1, max=1000, help="How many bars Segue plays.")]
+Prompt = Annotated[str, typer.Option(help="What it should sound like, in words: 'warm lofi piano'.")]
+Seed = Annotated[int, typer.Option(min=-1, max=2**24, help="Same seed, same music; -1 draws one.")]
+Region = Annotated[
+    Path | None,
+    typer.Option(help="Your music: a WAV, FLAC, AIFF, OGG or MP3 file; or a region of the package by name."),
+]
+Reference = Annotated[Role, typer.Option(help="Go on from the region, or follow its melody, or sound like it.")]
+Device = Annotated[str, typer.Option(help="What the model runs on: cpu, cuda, cuda:1, mps, auto.")]
+SoundDevice = Annotated[str, typer.Option(help="Sound card, by name or number as `segue doctor` lists them.")]
+
+EnginePort = Annotated[int, typer.Option(min=1, max=65535, help="UDP port of the engine.")]
+SecretFile = Annotated[Path | None, typer.Option(help="File with the engine's secret.")]
+
+SyncMode = Annotated[
+    Who,
+    typer.Option(help="Whose time it keeps; auto: JACK's, else MIDI clock's, else what OSC says, else its own."),
+]
+MidiIn = Annotated[str, typer.Option(help="MIDI port for clock and taps, by part of its name; virtual:NAME makes one.")]
+MidiClockOut = Annotated[str, typer.Option(help="MIDI port that gets our clock; virtual:NAME makes one.")]
+TapNote = Annotated[int, typer.Option(min=-1, max=127, help="Number of the note on --midi-in that taps the tempo.")]
+LinkOut = Annotated[bool, typer.Option("--link-out", help="Lead an Ableton Link session; speaks to the local network.")]
