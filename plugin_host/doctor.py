@@ -22,7 +22,7 @@ from pathlib import Path
 
 from bridge import shm
 from bridge.messages import DEFAULT_PORT
-from plugin_host.probes import MIDI_PROBE, ONNX_PROBE, TORCH_PROBE
+from plugin_host.probes import MIDI_PROBE, ONNX_PROBE, SYNC_PROBE, TORCH_PROBE
 
 PROBE_SECONDS = 60
 NEEDED_SHM_BYTES = 16 * 2**20
@@ -42,7 +42,7 @@ class Finding:
 def examine(port: int = DEFAULT_PORT) -> list[Finding]:
     """Everything, in the order it is shown; takes some seconds.  [main]"""
     checks: tuple[Callable[[], list[Finding]], ...] = (
-        _machine, _torch, _gpu, _onnx, _models, _audio, _midi, lambda: _ports(port), _shared_memory, _regions,
+        _machine, _torch, _gpu, _onnx, _models, _audio, _midi, _sync, lambda: _ports(port), _shared_memory, _regions,
     )  # fmt: skip
     return [finding for check in checks for finding in check()]
 
@@ -158,6 +158,19 @@ def _midi() -> list[Finding]:
             Finding(NOTE, "MIDI", results[-1].text if results else "no back end", "pip install python-rtmidi")
         ]
     return results
+
+
+def _sync() -> list[Finding]:
+    """Whose time `segue host --sync` can follow here."""
+    found, why = _probe(SYNC_PROBE)
+    if found is None:
+        return [Finding(NOTE, "sync", why)]
+    results = []
+    for mode, state in found.items():
+        works, text = state if isinstance(state, list) else (False, str(state))
+        advice = f"pip install 'segue[{mode}]'" if text == "not installed" else ""
+        results.append(Finding(GOOD if works else NOTE, "sync", f"--sync {mode}: {text}", advice))
+    return [*results, Finding(GOOD, "sync", "--sync osc, own: always there")]
 
 
 def _ports(port: int) -> list[Finding]:

@@ -53,3 +53,41 @@ for name in ("rtmidi", "portmidi", "pygame"):
         found[name] = "not installed" if isinstance(error, ImportError) else said
 print(json.dumps({"backends": found}))
 """
+
+SYNC_PROBE = """
+import importlib.util, json
+found = {}
+def midi():
+    import mido, rtmidi
+    said = []
+    for name in ("mido.backends.rtmidi", "mido.backends.rtmidi/UNIX_JACK"):
+        try:
+            backend = mido.Backend(name, load=True)
+            return "in: " + (", ".join(backend.get_input_names()) or "none; virtual:NAME makes one")
+        except Exception as error:
+            said.append((str(error).splitlines() or [type(error).__name__])[0][:80])
+    raise OSError("no MIDI system answers: " + "; ".join(said))
+def jack_transport():
+    import jack
+    jack.set_error_function(lambda text: None)
+    jack.set_info_function(lambda text: None)
+    try:
+        client = jack.Client("segue-doctor", no_start_server=True)
+    except jack.JackOpenError:
+        raise OSError("no JACK server runs") from None
+    tempo = client.transport_query()[1].get("beats_per_minute")
+    client.close()
+    return f"a timebase master gives {tempo:g} bpm" if tempo else "a server runs, no program gives it a tempo"
+def link():
+    if importlib.util.find_spec("link") is None:
+        raise ImportError("not installed")
+    return "installed; joins the network only with --sync link"
+for name, ask in (("midi", midi), ("jack", jack_transport), ("link", link)):
+    try:
+        found[name] = [True, ask()]
+    except ImportError:
+        found[name] = [False, "not installed"]
+    except BaseException as error:
+        found[name] = [False, (str(error).splitlines() or [type(error).__name__])[0][:160]]
+print(json.dumps(found))
+"""
