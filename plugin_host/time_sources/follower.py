@@ -25,7 +25,7 @@ PULL_SECONDS = 1.0  # over which an error is made good
 BEND_MAX = 0.04
 OTHER_TEMPO = 0.005
 STEADY_TEMPO = 0.0005  # nearer than this is the same tempo
-LEAST_CHANGE = 0.0001
+LEAST_CHANGE, LEAST_BEND = 0.0001, 0.002
 AVERAGE_SECONDS = 8.0
 CHANGES_APART_SECONDS = 0.25
 STANDING_BEATS = 1e-3
@@ -92,7 +92,7 @@ class Follower:
         wanted = min(max(wanted, TEMPO_MIN_BPM), TEMPO_MAX_BPM)
         off = abs(wanted / host.transport.tempo_bpm - 1)
         soon = now_seconds - self._changed_at < CHANGES_APART_SECONDS and off < OTHER_TEMPO
-        if off < (STEADY_TEMPO if bend else LEAST_CHANGE) or soon:
+        if off < (LEAST_BEND if bend else LEAST_CHANGE) or soon:
             return
         self._changed_at = now_seconds
         self._after_samples = host.rendered_samples
