@@ -31,9 +31,11 @@ class Given:
     prompt_rate_hz: int = 32_000
 
     def following(self, prompt: Tensor | None, rate_hz: int) -> Given:
-        """The same, after a prompt [B, C, n] or [C, n].  Raises ValueError for another shape.  [any]"""
+        """The same, after a prompt [B, C, n] or [C, n].  ValueError for other shapes, AudioError for no tensor.  [any]"""
         if prompt is None:
             return self
+        if not isinstance(prompt, Tensor):
+            raise AudioError(f"prompt is a {type(prompt).__name__}, must be one torch tensor [B, C, n] or [C, n]")
         prompt = prompt[None] if prompt.dim() == 2 else prompt
         if prompt.dim() != 3:
             raise ValueError(f"prompt has shape {tuple(prompt.shape)}, must be [B, C, n] or [C, n]")
@@ -95,6 +97,8 @@ def _references(model: LoadedModel, name: str, given: Given, count: int, whole: 
         if wav is None:
             references.append(None)
             continue
+        if not isinstance(wav, Tensor):
+            raise AudioError(f"a {name} is a {type(wav).__name__}, must be a torch tensor [C, n], or None")
         key = (wav.data_ptr(), wav.shape, wav.stride())
         if key not in met:
             met[key] = Reference(as_heard(wav, given.rate_hz, model.codec.sample_rate), whole=whole)

@@ -38,19 +38,34 @@ def resample(audio: Tensor, orig_hz: int, new_hz: int) -> Tensor:
     return torch.cat(parts, dim=1)[:, : audio.shape[-1] * resampler.new // resampler.orig]
 
 
+def whole_rate(rate_hz: object, highest: int = MAX_RATE_HZ) -> int:
+    """A sample rate as an int, whole floats and numpy's numbers too; AudioError for others or out of range.  [any]"""
+    try:
+        rate = int(rate_hz)  # type: ignore[call-overload]
+    except (TypeError, ValueError, OverflowError):
+        rate = 0
+    if rate != rate_hz or not 1 <= rate <= highest:
+        raise AudioError(f"sample rate is {rate_hz!r} Hz, must be a whole number, 1 to {highest}")
+    return rate
+
+
 def as_heard(audio: Tensor, rate_hz: int, model_hz: int, channels: int = 1) -> Tensor:
     """Audio [n] or [C, n], C 1 or 2, at `rate_hz` -> float32 [channels, m] at `model_hz`.
 
-    Raises AudioError for other shapes, nothing in it, NaN or infinity, rates outside 1 to 384,000 Hz.  [any]
+    Raises AudioError for what is no tensor of floats (whole numbers would be heard thousands of times too loud),
+    other shapes, nothing in it, NaN or infinity, rates other than whole Hz from 1 to 384,000.  [any]
     """
+    if not isinstance(audio, Tensor):
+        raise AudioError(f"audio is a {type(audio).__name__}, must be a torch tensor (torch.from_numpy makes one)")
+    if not audio.dtype.is_floating_point:
+        raise AudioError(f"audio is {audio.dtype}, must be floats from -1 to 1 (torch.int16: audio / 32768)")
     if audio.dim() == 1:
         audio = audio[None]
     if audio.dim() != 2 or not 1 <= audio.shape[0] <= MAX_CHANNELS:
         raise AudioError(f"audio has shape {tuple(audio.shape)}, must be [n] or [C, n] with 1 or 2 channels")
     if audio.shape[1] == 0:
         raise AudioError("audio is empty")
-    if not 1 <= rate_hz <= MAX_RATE_HZ:
-        raise AudioError(f"sample rate is {rate_hz} Hz, must be 1 to {MAX_RATE_HZ}")
+    rate_hz = whole_rate(rate_hz)
     audio = audio.detach().to("cpu", torch.float32)
     if not torch.isfinite(audio).all():
         raise AudioError("audio holds NaN or infinity")

@@ -14,12 +14,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from engine.audio import whole_rate
 from engine.errors import AudioError, UnsupportedError
 from engine.loudness import normalize_audio
+from engine.stream.resample import MAX_RATE_HZ
 
 FORMATS = {"wav": ("WAV", "PCM_16"), "flac": ("FLAC", "PCM_24"), "ogg": ("OGG", "VORBIS"), "mp3": ("MP3", None)}
 MP3_KBIT = (32, 320)  # lowest and highest at 32 kHz and above
 MP3_LOW_RATE_KBIT = (8, 160)  # below
+OGG_MAX_RATE_HZ = 200_000  # of Vorbis; beyond, and at 0, libsndfile ends the process
 _BLOCK_SAMPLES = 1 << 16
 
 
@@ -80,10 +83,13 @@ def audio_write(
     """
     if format not in FORMATS:
         raise ValueError(f"format is {format!r}, must be one of {', '.join(FORMATS)}")
+    if not isinstance(wav, Tensor):
+        raise ValueError(f"wav is a {type(wav).__name__}, must be a torch tensor (torch.from_numpy makes one)")
     if not wav.dtype.is_floating_point or not 1 <= wav.dim() <= 2:
         raise ValueError(f"wav is {wav.dtype} of shape {tuple(wav.shape)}, must be floats [n] or [C, n]")
     if ogg_rate is not None:
         raise UnsupportedError("ogg_rate: libsndfile writes Vorbis by quality, not by bit rate; leave it None")
+    sample_rate = whole_rate(sample_rate, OGG_MAX_RATE_HZ if format == "ogg" else MAX_RATE_HZ)
     wav = wav.detach().to("cpu", torch.float32)
     ready = normalize_audio(
         wav[None] if wav.dim() == 1 else wav,

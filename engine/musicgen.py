@@ -23,6 +23,7 @@ from engine.generation import frames_of
 from engine.model import MELODY, STYLE, Ask
 from engine.offline import Report, frames_together, heard_as_made, print_progress
 from engine.reference import ReferenceRun
+from engine.sampling import checked_seed
 from engine.settings import ModelSettings
 from engine.stream import StreamSettings, WindowSize
 
@@ -175,6 +176,7 @@ class MusicGen(ModelSettings):
         return Given(texts, wavs, None, rate_hz, starts=starts)
 
     def _run(self, given: Given, progress: bool, return_tokens: bool, seed: int | None, stream: bool) -> Result:
+        seed = None if seed is None else checked_seed(seed)
         own_seed = int(torch.randint(_SEEDS, (1,))) if seed is None and not self.reference else seed or 0
         asks = asks_for(self.model, given, self.params, self.style_excerpt, self.reference, own_seed)
         prompt = None

@@ -7,6 +7,7 @@ tensor back to Python, so the same code runs in a GPU loop without a hidden sync
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import index
 
 import torch
 from torch import Tensor
@@ -86,6 +87,17 @@ def draw(logits: Tensor, sampling: Sampling, generator: torch.Generator) -> Tens
     probs = probabilities(logits, sampling)
     noise = torch.empty_like(probs).uniform_(generator=generator).log_().neg_().clamp_(min=_TINY)
     return (probs / noise).argmax(dim=-1)
+
+
+def checked_seed(seed: object) -> int:
+    """A seed as an int, numpy's whole numbers too.  Raises ValueError for others, or outside +-2**62.  [any]"""
+    try:
+        whole = index(seed)  # type: ignore[arg-type]
+    except TypeError:
+        whole = 1 << 62
+    if abs(whole) >= 1 << 62:
+        raise ValueError(f"seed is {seed!r}, must be a whole number between -2**62 and 2**62")
+    return whole
 
 
 def seeded_generator(seed: int, device: torch.device | str = "cpu") -> torch.Generator:

@@ -38,8 +38,19 @@ def test_conversion_matches_reference(data):
         (torch.zeros(8, 100), 32_000, r"\(8, 100\)"),
         (torch.full((1, 100), float("nan")), 32_000, "NaN"),
         (torch.zeros(1, 100), 0, "sample rate"),
+        (torch.zeros(1, 100), 44_100.5, "44100.5 Hz, must be a whole number"),
+        (torch.zeros(1, 100), "44100", "'44100' Hz, must be a whole number"),
+        (torch.zeros(1, 100), None, "None Hz, must be a whole number"),
+        (torch.full((1, 100), 9_000, dtype=torch.int16), 32_000, "int16, must be floats"),
+        ([0.0] * 100, 32_000, "a list, must be a torch tensor"),
     ],
 )
 def test_broken_audio_is_refused(audio, rate, text):
     with pytest.raises(AudioError, match=text):
         as_heard(audio, rate, 32_000)
+
+
+def test_a_whole_rate_may_come_as_another_type():
+    audio = torch.linspace(-1, 1, 441)
+    for rate in (44_100.0, np.int64(44_100)):
+        assert torch.equal(as_heard(audio, rate, 32_000), as_heard(audio, 44_100, 32_000))

@@ -158,3 +158,22 @@ def test_what_is_not_audio_is_refused(tmp_path):
     for name in ("x.wav", "none.wav"):
         with pytest.raises(AudioError, match=name):
             audio_read(tmp_path / name)
+
+
+@pytest.mark.parametrize("format", ["wav", "flac", "ogg", "mp3"])
+@pytest.mark.parametrize("rate", [0, -1, 44_100.5, "44100", 1_000_000])
+def test_rates_that_end_libsndfile_are_refused_before(tmp_path, format, rate):
+    with pytest.raises(AudioError, match="sample rate"):
+        audio_write(tmp_path / "x", torch.zeros(1, 640), rate, format=format)
+    assert not list(tmp_path.iterdir())
+
+
+def test_vorbis_goes_to_its_own_highest_rate(tmp_path):
+    assert audio_read(audio_write(tmp_path / "x", torch.zeros(1, 640), 200_000.0, format="ogg"))[1] == 200_000
+    with pytest.raises(AudioError, match="200000"):
+        audio_write(tmp_path / "y", torch.zeros(1, 640), 384_000, format="ogg")
+
+
+def test_what_is_no_tensor_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"ndarray.*from_numpy"):
+        audio_write(tmp_path / "x", np.zeros((1, 640), np.float32), 32_000)

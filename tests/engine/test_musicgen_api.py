@@ -10,6 +10,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -265,6 +266,24 @@ def test_prompts_that_do_not_fit_are_refused(models):
         model.generate_continuation(torch.zeros(2, 1, 3000), 32_000, ["only one"])
     with pytest.raises(ValueError, match=r"\[B, C, n\]"):
         model.generate_continuation(torch.zeros(3000), 32_000)
+
+
+def test_what_is_no_audio_is_refused_by_kind(models):
+    text, melody = MusicGen(models["text"]), MusicGen(models["melody"])
+    with pytest.raises(AudioError, match="prompt is a ndarray"):
+        text.generate_continuation(np.zeros((1, 1, 6400), np.float32), 32_000)
+    for wavs in (["bach.mp3"], np.zeros((1, 1, 6400), np.float32)):
+        with pytest.raises(AudioError, match=r"a melody is a (str|ndarray), must be a torch tensor"):
+            melody.generate_with_chroma(["x"], wavs, 32_000)
+
+
+def test_seeds_of_numpy_and_seeds_that_are_none(models):
+    model = MusicGen(models["text"])
+    model.set_generation_params(duration=0.1)
+    assert torch.equal(model.generate([SHORT], seed=np.int64(4)), model.generate([SHORT], seed=4))
+    for wrong in (2**70, -(2**62), 1.5, "4"):
+        with pytest.raises(ValueError, match="seed is"):
+            model.generate([SHORT], seed=wrong)
 
 
 def test_lists_are_asked_for(models):
