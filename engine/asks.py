@@ -31,7 +31,7 @@ class Given:
     prompt_rate_hz: int = 32_000
 
     def following(self, prompt: Tensor | None, rate_hz: int) -> Given:
-        """The same, after a prompt [B, C, n] or [C, n].  ValueError for other shapes, AudioError for no tensor.  [any]"""
+        """After a prompt [B, C, n] or [C, n]; ValueError for other shapes, AudioError for no tensor.  [any]"""
         if prompt is None:
             return self
         if not isinstance(prompt, Tensor):
