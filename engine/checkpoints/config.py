@@ -7,7 +7,10 @@ computation is read. What this version cannot run is refused by name.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from engine.codec.encodec import EncodecConfig
@@ -41,6 +44,15 @@ class ModelConfig:
     channels: int = 1
     t5: str = "t5-base"
     style: StyleConfig | None = None
+
+
+@contextmanager
+def naming(file: Path) -> Iterator[None]:
+    """What is wrong with a configuration, said with the file that it came from.  [any]"""
+    try:
+        yield
+    except (CheckpointError, UnsupportedError) as error:
+        raise type(error)(f"{file}: {error}") from error
 
 
 def look_up(config: Any, path: str, seen: int = 0) -> Any:

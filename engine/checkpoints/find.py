@@ -93,6 +93,8 @@ def find(name: str | os.PathLike[str]) -> Path:
     if here is not None:
         return here
     text = str(name)[:300]
+    if os.path.exists(name) and not os.path.isdir(name):
+        raise CheckpointError(f"'{text}' is a file: give the folder that holds the checkpoint's files")
     looked = [*own_places(str(name)), hub_cache()] if _NAME.fullmatch(str(name)) else []
     where = f"not in {', '.join(map(str, looked))}" if looked else "no such folder"
     raise CheckpointError(

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from engine.checkpoints import names
-from engine.checkpoints.config import ModelConfig
+from engine.checkpoints.config import ModelConfig, naming
 from engine.checkpoints.config_audiocraft import codec_from_audiocraft, lm_from_audiocraft
 from engine.checkpoints.config_transformers import codec_from_transformers, lm_from_transformers, t5_from_transformers
 from engine.checkpoints.convert import CONFIG
@@ -84,37 +84,40 @@ def read(folder: Path, plugs: Plugs, opened: Opened) -> Stored:
 
 
 def _read_transformers(folder: Path, plugs: Plugs, opened: Opened) -> Stored:
-    config = read_json(folder / "config.json")
+    config_file = folder / "config.json"
+    config = read_json(config_file)
     generation, processor, extractor = (
         read_json(folder / name) if (folder / name).exists() else {}
         for name in ("generation_config.json", "processor_config.json", "preprocessor_config.json")
     )
     chunk = processor.get("feature_extractor", extractor).get("chunk_length")
     tensors = translate(opened.folder(folder), names.Names(names.TRANSFORMERS), weights_file(folder))
-    model = lm_from_transformers(config, generation, chunk)
+    with naming(config_file):
+        model = lm_from_transformers(config, generation, chunk)
     if model.chroma_frames:
         tensors["chroma.window"] = torch.hann_window(WINDOW_SAMPLES)
-    codec = codec_from_transformers(_section(config, "audio_encoder", folder))
+    codec = codec_from_transformers(_section(config, "audio_encoder", config_file))
     files = {"": weights_file(folder)}
     if callable(plugs.t5):
         own = {name: tensor for name, tensor in tensors.items() if not name.startswith("text.")}
         return Stored(model, codec, own, None, None, files)
-    text = t5_from_transformers(_section(config, "text_encoder", folder))
+    text = t5_from_transformers(_section(config, "text_encoder", config_file))
     brings = any((folder / name).exists() for name in ("tokenizer.json", "spiece.model"))
     tokenizer = folder if brings and plugs.t5 is None else obtain(plugs.t5 or model.t5, opened.report)
     return Stored(model, codec, tensors, text, tokenizer, files)
 
 
-def _section(config: dict[str, Any], name: str, folder: Path) -> dict[str, Any]:
+def _section(config: Mapping[str, Any], name: str, file: Path) -> dict[str, Any]:
     section = config.get(name)
     if not isinstance(section, dict):
-        raise CheckpointError(f"{folder / 'config.json'} has no '{name}'")
+        raise CheckpointError(f"{file} has no '{name}'")
     return section
 
 
 def _read_audiocraft(folder: Path, plugs: Plugs, opened: Opened) -> Stored:
     stored, other = opened.pickled(folder / LM_FILE)
-    model = lm_from_audiocraft(_section(other, CONFIG, folder))
+    with naming(folder / LM_FILE):
+        model = lm_from_audiocraft(_section(other, CONFIG, folder / LM_FILE))
     music = names.AUDIOCRAFT_STYLE if model.style else ()
     tensors = translate(stored, names.Names(music, names.AUDIOCRAFT_LM), folder / LM_FILE)
     codec, codec_tensors, codec_file = _read_codec(folder, opened)
@@ -132,7 +135,8 @@ def _read_codec(folder: Path, opened: Opened) -> tuple[EncodecConfig, dict[str, 
     path = folder / CODEC_FILE
     stored, other = opened.pickled(path)
     if "pretrained" not in other:
-        config = codec_from_audiocraft(_section(other, CONFIG, folder))
+        with naming(path):
+            config = codec_from_audiocraft(_section(other, CONFIG, path))
         return config, translate(stored, names.Names(names.AUDIOCRAFT_CODEC), path), path
     pointer = other["pretrained"]
     if pointer not in POINTER_FILES:

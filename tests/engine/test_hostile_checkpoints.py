@@ -242,6 +242,19 @@ def test_the_child_says_what_is_wrong_in_one_line(folder: Path, monkeypatch: pyt
     assert "\n" not in told
 
 
+def test_configurations_are_refused_with_their_file(folder: Path) -> None:
+    """Files that were mistaken for one another, and a file in the place of its folder."""
+    write_audiocraft(folder, TINY, Noise())
+    language, codec = folder / "state_dict.bin", folder / "compression_state_dict.bin"
+    assert f"'{language}' is a file: give the folder" in refusal(lambda: load(language))
+    kept = codec.read_bytes()
+    codec.write_bytes(language.read_bytes())
+    assert refusal(lambda: load(folder)).startswith(f"{codec}")
+    codec.write_bytes(kept)
+    language.write_bytes(kept)
+    assert refusal(lambda: load(folder)).startswith(f"{language}")
+
+
 def test_changed_bytes_are_refused_or_harmless(folder: Path) -> None:
     """100 spoiled copies of a whole checkpoint: CheckpointError with the file's name, or a model of the right shape."""
     path = folder / "state_dict.bin"
