@@ -87,5 +87,5 @@ def _embedded(device: str, dtype: torch.dtype | None, codec_runtime: str) -> Loa
     if codec_runtime not in ("auto", "torch"):
         raise UnsupportedError(f"the embedded model's codec runs in PyTorch, not in '{codec_runtime}'")
     if str(dtype) not in ("None", "torch.int8", "torch.float32"):
-        raise UnsupportedError(f"the embedded model runs in torch.int8 or torch.float32, not in {dtype}")
+        raise UnsupportedError(f"the embedded model runs in float32 or int8, not in {str(dtype).split('.')[-1]}")
     return load(device, small=str(dtype) != "torch.float32")
