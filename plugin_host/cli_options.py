@@ -33,7 +33,7 @@ Bpm = Annotated[
 ]
 Bars = Annotated[int, typer.Option(min=1, max=1000, help="How many bars Segue plays.")]
 Prompt = Annotated[str, typer.Option(help="What it should sound like, in words: 'warm lofi piano'.")]
-Seed = Annotated[int, typer.Option(min=-1, max=2**24, help="Same seed, same music; -1 draws one.")]
+Seed = Annotated[int, typer.Option(min=-1, max=2**24 - 1, help="Same seed, same music; -1 draws one.")]
 Region = Annotated[
     Path | None,
     typer.Option(help="Your music: a WAV, FLAC, AIFF, OGG or MP3 file; or a region of the package by name."),

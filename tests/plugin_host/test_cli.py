@@ -71,6 +71,7 @@ def test_demo_offers_what_the_readme_says() -> None:
         ("demo", "--bars", "0"),
         ("demo", "--bpm", "nan"),
         ("demo", "--bpm", "5"),
+        ("demo", "--seed", "16777216"),
         ("demo", "--reference", "solo"),
         ("demo", "--play", "--offline"),
         ("host", "--signature", "7/9", "--bars", "1"),
