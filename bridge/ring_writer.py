@@ -92,9 +92,10 @@ class RingWriter:
             self._written += 1
         if taken:
             words = self._words
-            words.i64[_WRITTEN_END] = position_samples + taken + shift_samples
             words.fence()
             words.u64[_BLOCKS_WRITTEN] = self._written
+            words.fence()  # a host that sees how far it reaches must find the blocks
+            words.i64[_WRITTEN_END] = position_samples + taken + shift_samples
         return taken
 
     def set_reach(self, end_samples: int) -> None:

@@ -79,6 +79,24 @@ def test_any_cut_of_writes_and_reads_equals_whole(pair: Pair, seed: int) -> None
     )
 
 
+def test_reach_never_promises_a_block_that_is_not_published(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever is stopped between two stores of the writer's: a host that waits for its block finds it."""
+    writer, reader = pair
+    writer.write(0, ramp(0, 16), 1)
+    fence, seen = Words.fence, []
+
+    def look(words: Words) -> None:
+        fence(words)
+        promised = reader.ahead_samples(0)
+        seen.append(promised)
+        assert promised <= 16 * int(words.get("blocks_written"))
+
+    monkeypatch.setattr(Words, "fence", look)
+    writer.write(16, ramp(16, 32), 1)
+    assert len(seen) >= 2
+    assert reader.ahead_samples(0) == 48
+
+
 def test_full_takes_no_more_and_loses_nothing(pair: Pair) -> None:
     writer, reader = pair
     assert writer.write(0, ramp(0, 100), 1) == 64
