@@ -70,9 +70,10 @@ class Course:
         return bar if self.bar_start(bar) == position_samples else bar + 1
 
     def grid_at(self, position_samples: int) -> Grid:
-        """The straight line through a sample: exact until `grid_ends`, on a ramp the tangent.
+        """The straight line through a sample: holds until `grid_ends`, on a ramp it is the tangent.
 
-        Two samples of one straight stretch get equal grids. Bars have the map's numbers.  [any]
+        Exact, but for half a sample's worth where the stretch begins between two samples. Two samples of one
+        straight stretch get equal grids. Bars have the map's numbers.  [any]
         """
         place, tempi = self.beats_at(position_samples), self.tempo_map
         beats = self._settled(place, position_samples)
