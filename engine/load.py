@@ -45,11 +45,14 @@ def load_model(
     `on_progress(stage, done, total)` hears "downloading", "converting", "reading" and "moving", in bytes.
     `codec_runtime` runs EnCodec: "torch", "onnx", or "auto", the one that is measured faster here (once).
     Raises CheckpointError when the model is not there, not whole or not what it should be, UnsupportedError
-    for what this version cannot run.  [generate]
+    for what this version cannot run, EngineError for a device that is not there.  [generate]
     """
+    from engine.device import pick_device
+
     if name == EMBEDDED:
-        return _embedded(device, dtype, codec_runtime)
+        return _embedded(pick_device(device), dtype, codec_runtime)
     small = wants_8_bits(dtype, device)
+    device = pick_device(device)
     from engine.checkpoints.load import load_model as load_checkpoint
     from engine.codec.choice import set_runtime
 
@@ -76,7 +79,7 @@ def wants_8_bits(dtype: torch.dtype | None, device: str) -> bool:
 
     if dtype is not torch.int8:
         return False
-    if torch.device(device).type != "cpu":
+    if device.partition(":")[0] != "cpu":
         raise UnsupportedError(f"precision torch.int8 is for the CPU, the device is {device}; use torch.float16")
     return True
 

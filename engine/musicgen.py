@@ -54,13 +54,15 @@ class MusicGen(ModelSettings):
         `separator` and `style_features` are a path or a callable that stands in for T5, for the stem separator
         (wav [B, 2, N] at 44.1 kHz -> [B, 4, 2, N]) and for the style's features (wav [B, N] at 24 kHz -> [B, F, D]).
         `reference` computes exactly as audiocraft does, flaws included, for comparisons. What a user should know
-        (no stem separator, say) is given as a warning.  Raises CheckpointError.
+        (no stem separator, say) is given as a warning.
+        Raises CheckpointError, EngineError for a device that is not there.
         """
+        from engine.device import pick_device
         from engine.load import load_model
 
-        device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+        there = pick_device(str(device or "auto"))
         parts = {"t5": t5, "separator": separator, "style_features": style_features}
-        model = load_model(name_or_path, str(device), dtype=dtype, **parts)
+        model = load_model(name_or_path, there, dtype=dtype, **parts)
         for note in model.notes:
             warnings.warn(note, stacklevel=2)
         return MusicGen(model, str(name_or_path), reference)

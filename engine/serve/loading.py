@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import torch
 
-from engine.errors import EngineError, UnsupportedError
+from engine.device import pick_device
+from engine.errors import UnsupportedError
 from engine.load import EMBEDDED, load_model
 from engine.model import LoadedModel
 from engine.serve.names import license_of
@@ -90,16 +91,3 @@ def default_dtype(device: str) -> torch.dtype:
     if device.startswith("cuda"):
         return torch.float16
     return torch.int8 if device == "cpu" else torch.float32
-
-
-def pick_device(name: str) -> str:
-    """A device that is there; `auto` takes a GPU. EngineError names what there is.  [load]"""
-    if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    there = ["cpu"] + [f"cuda:{n}" for n in range(torch.cuda.device_count())]
-    if torch.backends.mps.is_available():
-        there.append("mps")
-    if name not in there and not (name == "cuda" and len(there) > 1):
-        raise EngineError(f"there is no device {name!r}; there is: {', '.join(there)}")
-    return name
-

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
+from engine.device import pick_device
 from engine.embedded import FOLDER
-from engine.errors import AudioError
+from engine.errors import AudioError, EngineError
 from engine.guidance import Guidance
 from engine.model import Ask, HeardExcerpt, Reference, StyleExcerpt
 from engine.musicgen import MusicGen
@@ -96,3 +97,14 @@ def test_a_style_is_heard_where_it_is_said(model):
     assert (first - second).abs().max() > 0.1
     assert conditioner.excerpts([Ask(style=style), Ask()], 0) == [HeardExcerpt(80_000, 96_000), None]
     assert conditioner.excerpts([Ask(style=Reference(tone(1.0, 110.0)))], 0) == [HeardExcerpt(0, 96_000)]
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda:99", "CPU"])
+def test_a_device_that_is_not_there_is_told_with_those_that_are(device):
+    with pytest.raises(EngineError, match=f"there is no device '{device}'; there is: cpu"):
+        MusicGen.get_pretrained("embedded", device=device)
+
+
+def test_devices_by_torchs_names():
+    assert pick_device(str(torch.device("cpu", 0))) == "cpu:0"
+    assert pick_device("auto") == ("cuda" if torch.cuda.is_available() else "cpu")

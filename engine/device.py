@@ -1,0 +1,19 @@
+"""The device that a model runs on: by name, checked to be there."""
+
+from __future__ import annotations
+
+import torch
+
+from engine.errors import EngineError
+
+
+def pick_device(name: str) -> str:
+    """A device that is there; `auto` takes a GPU. EngineError names what there is.  [any]"""
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    there = ["cpu"] + [f"cuda:{n}" for n in range(torch.cuda.device_count())]
+    if torch.backends.mps.is_available():
+        there.append("mps")
+    if name in there or name.removesuffix(":0") in there or f"{name}:0" in there:  # as torch names them
+        return name
+    raise EngineError(f"there is no device '{name[:100]}'; there is: {', '.join(there)}")
