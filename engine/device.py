@@ -14,6 +14,7 @@ def pick_device(name: str) -> str:
     there = ["cpu"] + [f"cuda:{n}" for n in range(torch.cuda.device_count())]
     if torch.backends.mps.is_available():
         there.append("mps")
-    if name in there or name.removesuffix(":0") in there or f"{name}:0" in there:  # as torch names them
+    also = ["cpu:0", *(f"{one}:0" for one in there if one == "mps"), *(["cuda"] if "cuda:0" in there else [])]
+    if name in (*there, *also):  # as torch names them
         return name
     raise EngineError(f"there is no device '{name[:100]}'; there is: {', '.join(there)}")
