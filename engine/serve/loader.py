@@ -144,7 +144,8 @@ class Loader:
             self._tell("unloaded", name, "")
             free_mb = room.free_mb(wanted.device, self._limit_mb)
         if need_mb > free_mb:
-            raise ModelError(f"{wanted.name} needs {need_mb:.0f} MB of memory, {max(free_mb, 0):.0f} MB are free")
+            free = room.free_text(free_mb, self._limit_mb, wanted.device)
+            raise ModelError(f"{wanted.name} needs {need_mb:.0f} MB of memory, {free}")
 
     def _unload(self, job: Job) -> None:
         from engine.serve.pace import resident_mb

@@ -81,6 +81,14 @@ def free_mb(device: str, limit_mb: float = 0.0) -> float:
     return min(free, limit_mb - resident_mb()) if limit_mb else free
 
 
+def free_text(free_mb: float, limit_mb: float, device: str = "cpu") -> str:
+    """How much is free, for errors; with the user's limit where one is set and counts.  [load]"""
+    text = f"{max(free_mb, 0):.0f} MB are free"
+    if not limit_mb or device.startswith("cuda"):
+        return text
+    return f"{text} (--memory-mb allows {limit_mb:.0f} MB, the process has {resident_mb():.0f} MB already)"
+
+
 def _system_free_mb() -> float:
     try:
         lines = Path("/proc/meminfo").read_text().splitlines()

@@ -145,6 +145,15 @@ def test_what_does_not_fit_alone_is_refused_and_what_plays_stays(rig: Rig, monke
     assert rig.state.name == READY
 
 
+def test_a_refusal_for_memory_tells_of_the_users_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "resident_mb", lambda: 240.0)
+    loader = Loader(EngineState(), 1, None, 100.0, lambda *event: None)
+    limit = r"152 MB of memory, 0 MB are free \(--memory-mb allows 100 MB, the process has 240 MB already\)"
+    with pytest.raises(ModelError, match=limit):
+        loader.make_room(Wanted("embedded"), 152.0)
+    assert room.free_text(-3.0, 0.0) == "0 MB are free"
+
+
 def test_the_model_that_plays_is_answered_at_once(rig: Rig) -> None:
     def never(name: str) -> LoadedModel:
         raise AssertionError("it is there already")
