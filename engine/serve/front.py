@@ -12,7 +12,7 @@ from engine.serve.loader import Loader
 from engine.serve.options import Options
 from engine.serve.pace import resident_mb
 from engine.serve.progress import Job
-from engine.serve.state import READY, EngineState, Hot, Wanted
+from engine.serve.state import EMPTY, READY, EngineState, Hot, Wanted
 
 NOTES_MAX = 500  # characters of notes in an answer: name, licence and they fit one datagram
 
@@ -41,7 +41,8 @@ class FrontDesk:
         """The model that plays; NotReady while there is none.  [control]"""
         hot, state = self._state.hot, self._state
         if hot is None or state.name != READY:
-            raise NotReady(f"the engine is {state.name}: {state.text or 'ask again'}")
+            how = "; load one: `segue load NAME`, or /segue/model/load" if state.name == EMPTY else ""
+            raise NotReady(f"the engine is {state.name}: {state.text or 'ask again'}{how}")
         return hot
 
     # -- the engine -----------------------------------------------------------------------------------
