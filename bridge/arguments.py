@@ -20,6 +20,7 @@ from bridge.units import exact, shortest_float32
 
 Kind = Literal["i", "f", "s", "at"]
 WHOLE_MAX = 2**24 - 1  # clients with 32-bit float atoms (Pd) keep whole numbers exact up to here
+ANY_MAX = 2.0**52  # for numbers whose range another table has
 TEXT_MAX = 1000  # characters of a string, unless its row says otherwise
 AT_WORDS = ("now", "beat", "bar")
 AT_HELP = "a beat from 0, -1 or 'now', 'beat' (the next), 'bar' (the next) or 'bar 12' (that one, from 0)"
@@ -143,7 +144,8 @@ class Argument:
         if self.kind == "i" and raw != int(raw):
             raise WrongType(f"{self.name} is {raw:.6g}, must be a whole number ({self.range})")
         if not self.low <= raw <= self.high or (self.choices and str(int(raw)) not in self.choices):
-            raise OutOfRange(f"{self.name} is {raw:.10g}, must be {self.range}")
+            allowed = self.range if self.choices else f"{self.low:.10g} to {self.high:.10g}"
+            raise OutOfRange(f"{self.name} is {raw:.10g}, must be {allowed}")
         return int(raw) if self.kind == "i" else tidy(float(raw))
 
 

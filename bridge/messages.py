@@ -7,7 +7,7 @@ number that the client counts up; its answer repeats it. Id 0 is answered and ne
 from __future__ import annotations
 
 from bridge import rows
-from bridge.arguments import WHOLE_MAX, Argument, Message
+from bridge.arguments import ANY_MAX, WHOLE_MAX, Argument, Message
 from bridge.rows import ADDRESS, AT, BPM, ID, LANE, NAME, ROLE, START, TEXT, UNDERSTOOD
 from bridge.rows import LANES_MAX as LANES_MAX
 from bridge.rows import ROLES as ROLES
@@ -141,7 +141,7 @@ LANE_OPEN = rows.request(
 )
 LANE_CLOSE = rows.request("lane/close", LANE, meaning="Stops a lane at once and frees its ring.")
 LANE_SET = rows.request(
-    "lane/set", LANE, NAME, Argument("value", "f", "see the table of parameters"), AT,
+    "lane/set", LANE, NAME, Argument("value", "f", "see the table of parameters", "", -ANY_MAX, ANY_MAX), AT,
     reply=(NAME, rows.figure("value", "as it is now; a seed of -1 is answered with the one drawn")),
     meaning="Sets one parameter of a lane.",
 )

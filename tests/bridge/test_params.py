@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from bridge.errors import OutOfRange, PresetError, WrongType
+from bridge.messages import LANE_SET
+from bridge.packet import encode, parse
 from bridge.params import PARAMETERS, check_parameter, defaults, parameter
 from bridge.presets import load_preset, parse_preset, preset_names
 
@@ -28,6 +30,14 @@ def test_edges_are_taken_and_what_lies_beyond_is_not(name: str) -> None:
             check_parameter(name, wrong)
     with pytest.raises(WrongType):
         check_parameter(name, "1")
+
+
+@pytest.mark.parametrize("wrong", [2**24, 2**31 - 1, -(2**24), 1e9])
+def test_a_value_that_is_too_large_is_answered_with_its_parameters_range(wrong: float) -> None:
+    (packet,) = parse(encode(LANE_SET.address, [1, 0, "seed", wrong]))
+    value = LANE_SET.check(packet.values)["value"]
+    with pytest.raises(OutOfRange, match=r"^seed is \S+, must be -1 to 16777215$"):
+        check_parameter("seed", value)
 
 
 def test_a_misspelt_name_is_answered_with_close_ones() -> None:
