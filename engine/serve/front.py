@@ -41,7 +41,7 @@ class FrontDesk:
         """The model that plays; NotReady while there is none.  [control]"""
         hot, state = self._state.hot, self._state
         if hot is None or state.name != READY:
-            how = "; load one: `segue load NAME`, or /segue/model/load" if state.name == EMPTY else ""
+            how = f"; load one: `segue load NAME`, or {messages.MODEL_LOAD.address}" if state.name == EMPTY else ""
             raise NotReady(f"the engine is {state.name}: {state.text or 'ask again'}{how}")
         return hot
 
