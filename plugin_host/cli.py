@@ -20,6 +20,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from plugin_host.cli_options import (
+    EPILOG,
     Bars,
     Bpm,
     Device,
@@ -27,6 +28,7 @@ from plugin_host.cli_options import (
     LinkOut,
     MidiClockOut,
     MidiIn,
+    Precision,
     Prompt,
     Reference,
     Region,
@@ -36,15 +38,12 @@ from plugin_host.cli_options import (
     SoundDevice,
     SyncMode,
     TapNote,
+    Weights,
     Who,
 )  # fmt: skip
 
 EXIT_FAULT, EXIT_ENGINE, EXIT_REGION, EXIT_SOUND_CARD, EXIT_OUTPUT = 1, 3, 4, 5, 6
 EXIT_INTERRUPTED, EXIT_TERMINATED = 130, 143
-EPILOG = (
-    "Exit codes: 0 done; 1 fault, or doctor found the demo cannot run; 2 wrong option; 3 no engine, or it "
-    "failed; 4 region unusable; 5 no sound card; 6 result not writable; 130 Ctrl-C; 143 SIGTERM."
-)
 
 app = typer.Typer(
     name="segue",
@@ -122,6 +121,7 @@ def demo(
     play: Annotated[bool, typer.Option("--play", help="Play it on the sound card while it is made.")] = False,
     sound_device: SoundDevice = "",
     device: Device = "cpu",
+    precision: Precision = Weights.AUTO,
     model: Annotated[str, typer.Option(help="embedded, melody, style, small, ... or a folder.")] = "embedded",
     port: Annotated[int, typer.Option(min=0, max=65535, help="UDP port for the engine; 0: a free one.")] = 0,
     offline: Annotated[bool, typer.Option("--offline", help="As fast as the computer can, not in real time.")] = False,
@@ -140,7 +140,7 @@ def demo(
         raise typer.BadParameter("--play is in real time, --offline is not: choose one")
     wish = Wish(role=reference.value, region=region, bpm=bpm, bars=bars)
     means = Means(play=play, sound_device=_sound_device(sound_device), offline=offline)
-    run_demo(DemoOptions(wish, means, prompt, seed, model, device, port, out), Screen())
+    run_demo(DemoOptions(wish, means, prompt, seed, model, device, port, out, precision.value), Screen())
 
 
 @app.command(
@@ -227,7 +227,7 @@ def host(
 def load(
     name: Annotated[str, typer.Argument(help="embedded, melody, style, small, ... or a folder; none: list them.")] = "",
     device: Annotated[str, typer.Option(help="Where it is to run; as the engine was started if left out.")] = "",
-    precision: Annotated[str, typer.Option(help="auto, float32, float16, bfloat16 or int8.")] = "auto",
+    precision: Precision = Weights.AUTO,
     port: EnginePort = 9600,
     secret_file: SecretFile = None,
 ) -> None:
@@ -237,7 +237,7 @@ def load(
     """
     from plugin_host.load_command import run_load
 
-    run_load(port, _secret(secret_file), name, device, precision)
+    run_load(port, _secret(secret_file), name, device, precision.value)
 
 
 @app.command(short_help="Free the model of a running engine.")

@@ -8,6 +8,11 @@ from typing import Annotated
 
 import typer
 
+EPILOG = (
+    "Exit codes: 0 done; 1 fault, or doctor found the demo cannot run; 2 wrong option; 3 no engine, or it "
+    "failed; 4 region unusable; 5 no sound card; 6 result not writable; 130 Ctrl-C; 143 SIGTERM."
+)
+
 
 class Role(StrEnum):
     """What a region is for."""
@@ -15,6 +20,16 @@ class Role(StrEnum):
     CONTINUE = "continue"
     MELODY = "melody"
     STYLE = "style"
+
+
+class Weights(StrEnum):
+    """What a model's weights are kept as."""
+
+    AUTO = "auto"
+    FLOAT32 = "float32"
+    FLOAT16 = "float16"
+    BFLOAT16 = "bfloat16"
+    INT8 = "int8"
 
 
 class Who(StrEnum):
@@ -40,6 +55,7 @@ Region = Annotated[
 ]
 Reference = Annotated[Role, typer.Option(help="Go on from the region, or follow its melody, or sound like it.")]
 Device = Annotated[str, typer.Option(help="What the model runs on: cpu, cuda, cuda:1, mps, auto.")]
+Precision = Annotated[Weights, typer.Option(help="Of the weights; auto: what suits the device.")]
 SoundDevice = Annotated[str, typer.Option(help="Sound card, by name or number as `segue doctor` lists them.")]
 
 EnginePort = Annotated[int, typer.Option(min=1, max=65535, help="UDP port of the engine.")]

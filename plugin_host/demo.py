@@ -34,6 +34,12 @@ class DemoOptions:
     device: str = "cpu"
     port: int = 0
     out: Path = Path("segue-demo")
+    precision: str = "auto"
+
+    @property
+    def engine_arguments(self) -> list[str]:
+        """What its engine is started with.  [main]"""
+        return ["--model", self.model, "--device", self.device, "--precision", self.precision]
 
 
 def run_demo(options: DemoOptions, screen: Screen) -> report.Figures:
@@ -43,7 +49,7 @@ def run_demo(options: DemoOptions, screen: Screen) -> report.Figures:
     plot = plot_region(options.wish, out)
     screen.say(f"region: {plot.words}")
     port = options.port or free_port()
-    engine = EngineProcess(port, out / "engine.log", ["--model", options.model, "--device", options.device])
+    engine = EngineProcess(port, out / "engine.log", options.engine_arguments)
     screen.say(f"engine: starting, model {options.model} on {options.device} (log: {engine.log})")
     try:
         engine.start()

@@ -13,7 +13,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from plugin_host import bench, cli, doctor
+from bridge.messages import PRECISIONS
+from engine.serve import options
+from plugin_host import bench, cli, demo, doctor
+from plugin_host.cli_options import Weights
 from plugin_host.screen import Screen
 
 ROOT = Path(__file__).parents[2]
@@ -60,9 +63,21 @@ def test_every_command_has_help(command: str) -> None:
 def test_demo_offers_what_the_readme_says() -> None:
     text = segue("demo", "--help").stdout
     for option in ("--bpm", "--bars", "--prompt", "--seed", "--region", "--reference", "--out", "--play",
-                   "--device", "--port", "--offline"):  # fmt: skip
+                   "--device", "--precision", "--port", "--offline"):  # fmt: skip
         assert option in text
     assert "continue|melody|style" in text
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_demo_hands_its_precision_to_its_engine(precision: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[demo.DemoOptions] = []
+    monkeypatch.setattr(demo, "run_demo", lambda wanted, screen: asked.append(wanted))
+    monkeypatch.setattr(sys, "argv", ["segue", "demo", "--precision", precision])
+    monkeypatch.setattr(cli.signal, "signal", lambda *_: None)
+    with pytest.raises(SystemExit, match=r"^0$"):
+        cli.main()
+    assert options.parse(asked[0].engine_arguments).precision == precision
+    assert tuple(Weights) == PRECISIONS
 
 
 @pytest.mark.parametrize(
@@ -73,6 +88,7 @@ def test_demo_offers_what_the_readme_says() -> None:
         ("demo", "--bpm", "5"),
         ("demo", "--seed", "16777216"),
         ("demo", "--reference", "solo"),
+        ("demo", "--precision", "float8"),
         ("demo", "--play", "--offline"),
         ("host", "--signature", "7/9", "--bars", "1"),
         ("host", "--signature", "waltz", "--bars", "1"),
