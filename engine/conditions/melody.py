@@ -41,12 +41,27 @@ class Separator(Protocol):
 def without_drums_and_bass(audio: Tensor, sample_rate: int, separator: Separator) -> Tensor:
     """Mono audio [B, N] to its vocals and other instruments, mono [B, N'] at the same rate and on the same device.
 
-    Rates are converted on the CPU; the separator is given the mix on the audio's device.  [generate]
+    Rates are converted on the CPU; the separator is given the mix on the audio's device.
+    ValueError when the separator returns something else than stems.  [generate]
     """
     mono = resample(audio.cpu(), sample_rate, SEPARATOR_RATE_HZ)
-    stems = separator(mono.to(audio.device).unsqueeze(1).repeat(1, 2, 1))
+    mix = mono.to(audio.device).unsqueeze(1).repeat(1, 2, 1)
+    stems = _checked_stems(separator(mix), mix)
     kept = (stems[:, VOCALS] + stems[:, OTHER]).mean(dim=1)
     return resample(kept.cpu(), SEPARATOR_RATE_HZ, sample_rate).to(audio.device)
+
+
+def _checked_stems(stems: object, mix: Tensor) -> Tensor:
+    """Stems of a mix [B, 2, N]; ValueError says what came where that is not [B, 4, 2, N]."""
+    needed = [len(mix), 4, *mix.shape[1:]]
+    if not isinstance(stems, Tensor):
+        raise ValueError(f"the given separator returned a {type(stems).__name__}, must be a torch tensor {needed}")
+    if list(stems.shape) != needed:
+        raise ValueError(
+            f"the given separator returned {list(stems.shape)}, must be {needed}: of each mix the stems drums, bass, "
+            "other, vocals, in stereo, as long as the mix"
+        )
+    return stems
 
 
 def excerpt(reference: Reference, offset_frames: int, n_samples: int) -> Tensor:

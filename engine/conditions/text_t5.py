@@ -192,8 +192,11 @@ class StandInTexts:
         self.dim = dim
 
     def __call__(self, text: str, device: torch.device) -> Tensor:
-        """See `TextEncoder`.  ValueError when the function returns another shape.  [generate]"""
-        vectors = self.stand_in([text])
+        """See `TextEncoder`.  ValueError when the function returns something else.  [generate]"""
+        vectors: object = self.stand_in([text])
+        if not isinstance(vectors, Tensor):
+            kind = type(vectors).__name__
+            raise ValueError(f"the given t5 returned a {kind}, must be a torch tensor [1, tokens, {self.dim}]")
         if vectors.dim() != 3 or vectors.shape[0] != 1 or vectors.shape[1] < 1 or vectors.shape[2] != self.dim:
             raise ValueError(f"the given t5 returned {list(vectors.shape)}, must be [1, tokens, {self.dim}]")
         return vectors.to(device=device, dtype=torch.float32)
