@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from engine.audio import as_heard
+from engine.checked import must_be_list, must_be_whole
 from engine.errors import AudioError
 from engine.generation import GenerationParams, frame_rate, frames_of, must_take
 from engine.model import MELODY, STYLE, TEXT, Ask, LoadedModel, Reference, StyleExcerpt
@@ -46,6 +47,8 @@ class Given:
         """How many pieces; ValueError when what was given disagrees.  [any]"""
         if isinstance(self.texts, str):
             raise ValueError(f"descriptions is the one text {self.texts[:40]!r}, must be a list of texts")
+        if self.texts is not None:
+            must_be_list("descriptions", self.texts, str, "texts and None")
         lists = (self.texts, _listed(self.melody), _listed(self.style), self.prompt)
         counts = [len(given) for given in lists if given is not None]
         if not counts or min(counts) != max(counts) or counts[0] < 1:
@@ -78,6 +81,10 @@ def asks_for(
     styles = _references(model, STYLE, given, count, whole or reference)
     excerpt = replace(excerpt, stride_frames=frames_of(params.stride_seconds, model))
     if given.starts is not None:
+        if not hasattr(given.starts, "__len__"):
+            raise TypeError(f"style_starts is {given.starts!r}, must be a list of whole numbers, one per window")
+        for start in given.starts:
+            must_be_whole(style_starts=start)
         excerpt = replace(excerpt, start_samples=tuple(given.starts))
     return [
         Ask(texts[row], melodies[row], styles[row], params.grid, excerpt, seed + row, reference) for row in range(count)

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from engine.asks import Given, Wavs, asks_for, encode_prompt
+from engine.checked import must_be_whole
 from engine.generation import frames_of
 from engine.model import MELODY, STYLE, Ask
 from engine.offline import Report, frames_together, heard_as_made, print_progress
@@ -93,6 +94,7 @@ class MusicGen(ModelSettings):
         stream: bool = False,
     ) -> Result:
         """`num_samples` pieces that follow nothing."""
+        must_be_whole(num_samples=num_samples)
         if num_samples < 1:
             raise ValueError(f"num_samples is {num_samples}, must be 1 or more")
         return self._run(Given([None] * num_samples), progress, return_tokens, seed, stream)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from engine.checked import must_be_number, must_be_whole
 from engine.codec.familiar import CompressionModel
 from engine.errors import UnsupportedError
 from engine.generation import GenerationParams, frame_rate, grid_for, sampling_for, stride_for
@@ -95,9 +96,13 @@ class ModelSettings:
         for the published models.
 
         `duration` and `extend_stride` in seconds; `bpm`, `start_beats` (host beat of the first sample) and
-        `beats_per_bar` (quarter notes) are for models that hear the tempo.  Raises ValueError out of range,
-        UnsupportedError for a tempo given to a model that cannot take one.
+        `beats_per_bar` (quarter notes) are for models that hear the tempo.  Raises TypeError for what is no number,
+        ValueError out of range, UnsupportedError for a tempo given to a model that cannot take one.
         """
+        must_be_whole(top_k=top_k)
+        must_be_number(top_p=top_p, temperature=temperature, duration=duration, extend_stride=extend_stride)
+        must_be_number(cfg_coef=cfg_coef, cfg_coef_beta=cfg_coef_beta)
+        must_be_number(bpm=bpm, start_beats=start_beats, beats_per_bar=beats_per_bar)
         model = self.model
         sampling = sampling_for(model, use_sampling, top_k, top_p, temperature, self.reference)
         grid = grid_for(model, bpm, start_beats, beats_per_bar)
@@ -122,6 +127,8 @@ class ModelSettings:
             raise UnsupportedError(f"model {self.name} has no style conditioner to set (musicgen-style has)")
         if encodec_n_q is not None:
             raise UnsupportedError("encodec_n_q: this model's style features do not come from EnCodec")
+        must_be_whole(eval_q=eval_q, ds_factor=ds_factor)
+        must_be_number(excerpt_length=excerpt_length)
         if not 1 <= eval_q <= n_quantizers:
             raise ValueError(f"eval_q is {eval_q}, must be 1 to {n_quantizers}")
         self.style_excerpt = StyleExcerpt(excerpt_length, eval_q, ds_factor)

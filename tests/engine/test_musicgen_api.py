@@ -380,3 +380,34 @@ def test_a_style_model_without_its_feature_model_says_what_is_missing(style):
         model.generate_with_chroma([None], [tune(2.0)], 32_000)
     model.set_generation_params(duration=0.1)
     assert model.generate([SHORT]).shape == (1, 1, 3200)
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda m: m.generate([3]), r"descriptions has 3 in it, must be a list of texts and None"),
+        (lambda m: m.generate(3), r"descriptions is 3, must be a list of texts"),
+        (lambda m: m.generate_unconditional("2"), r"num_samples is '2', must be a whole number"),
+        (lambda m: m.generate_unconditional(1.5), r"num_samples is 1\.5, must be a whole number"),
+        (lambda m: m.set_generation_params(duration="3"), r"duration is '3', must be a number"),
+        (lambda m: m.set_generation_params(cfg_coef="3"), r"cfg_coef is '3', must be a number"),
+        (lambda m: m.set_generation_params(top_k=1.5), r"top_k is 1\.5, must be a whole number"),
+        (lambda m: m.set_generation_params(temperature=[1]), r"temperature is \[1\], must be a number"),
+        (lambda m: m.set_style_conditioner_params(eval_q=2.5), r"eval_q is 2\.5, must be a whole number"),
+        (lambda m: m.set_style_conditioner_params(excerpt_length="3"), r"excerpt_length is '3', must be a number"),
+        (lambda m: m.generate_with_references(["a"], style_starts=5), r"style_starts is 5, must be a list of whole"),
+        (lambda m: m.generate_with_references(["a"], style_starts=[0.5]), r"style_starts is 0\.5, must be a whole"),
+    ],
+)
+def test_arguments_of_a_wrong_type_are_told_with_what_is_allowed(golden_models, call, said):
+    model = MusicGen(golden_models["audiocraft/style"])
+    before = model.params
+    with pytest.raises(TypeError, match=said):
+        call(model)
+    assert model.params is before
+
+
+def test_numpys_and_torchs_numbers_are_numbers(models):
+    model = MusicGen(models["text"])
+    model.set_generation_params(duration=np.float32(0.5), top_k=np.int64(5), cfg_coef=torch.tensor(2.0), top_p=0)
+    assert (model.duration, model.params.sampling.top_k) == (0.5, 5)
