@@ -17,7 +17,7 @@ from pathlib import Path
 
 from engine.checkpoints import licence
 from engine.checkpoints.cache import conversions_of
-from engine.checkpoints.catalog import COMPANIONS, LICENCE_TEXT, MODELS, full_name, short_name
+from engine.checkpoints.catalog import COMPANIONS, LICENCE_TEXT, MODELS, full_name, near_name, short_name
 from engine.checkpoints.find import find_here, hub_cache, own_places, snapshots
 from engine.errors import CheckpointError
 
@@ -46,8 +46,7 @@ def show() -> int:
 
 def get(name: str, accept: bool, form: str | None) -> int:
     """Download a model; asks for the licence on a terminal.  [main]"""
-    if not short_name(name) and full_name(name) not in COMPANIONS:
-        raise CheckpointError(f"'{name}' is not a published model; there are: {', '.join(MODELS)}")
+    _must_be_published(name)
     here = find_here(name)
     if here is not None:
         print(f"{name} is here: {here}")
@@ -64,6 +63,14 @@ def get(name: str, accept: bool, form: str | None) -> int:
 
     print(f"{name}: {fetch(name, _Bar(), form)}")
     return 0
+
+
+def _must_be_published(name: str) -> None:
+    if name == "embedded":
+        raise CheckpointError("the embedded model comes with Segue: it is here, and not among what is downloaded")
+    if not short_name(name) and full_name(name) not in COMPANIONS:
+        there = ", ".join(MODELS)
+        raise CheckpointError(f"'{name}' is not a published model{near_name(name)}; there are: {there}")
 
 
 class _Bar:
@@ -92,8 +99,7 @@ class _Bar:
 
 def remove(name: str) -> int:
     """Delete a downloaded model and what was converted from its files.  [main]"""
-    if not short_name(name) and full_name(name) not in COMPANIONS:
-        raise CheckpointError(f"'{name}' is not a published model; there are: {', '.join(MODELS)}")
+    _must_be_published(name)
     freed = 0
     repos = {place.parents[1] for place in snapshots(name)}
     for repo in repos:

@@ -7,6 +7,7 @@ they exist: they bring codec, text encoder and tokenizer, and no pickle has to b
 from __future__ import annotations
 
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 MUSICGEN_LICENCE = "CC-BY-NC-4.0"
 CODEC, T5, MERT = "facebook/encodec_32khz", "google-t5/t5-base", "m-a-p/MERT-v1-95M"
@@ -79,3 +80,10 @@ def full_name(name: str) -> str:
     """Name on the hub: 'small' -> 'facebook/musicgen-small', 't5-base' -> its new place; others as they are.  [any]"""
     short = short_name(name)
     return MODELS[short].repo if short else OTHER_NAMES.get(name, name)
+
+
+def near_name(name: str) -> str:
+    """'; did you mean small?' for 'smal', nothing where no known name is near.  [any]"""
+    short = name.removeprefix("facebook/").removeprefix("musicgen-")
+    near = get_close_matches(short[:100], ["embedded", *MODELS], n=1, cutoff=0.7)
+    return f"; did you mean {near[0]}?" if near else ""

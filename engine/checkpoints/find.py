@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from engine.checkpoints.catalog import COMPANIONS, MODELS, OTHER_NAMES, full_name, short_name
+from engine.checkpoints.catalog import COMPANIONS, MODELS, OTHER_NAMES, full_name, near_name, short_name
 from engine.errors import CheckpointError
 
 SIZES = tuple(MODELS)
@@ -97,8 +97,9 @@ def find(name: str | os.PathLike[str]) -> Path:
         raise CheckpointError(f"'{text}' is a file: give the folder that holds the checkpoint's files")
     looked = [*own_places(str(name)), hub_cache()] if _NAME.fullmatch(str(name)) else []
     where = f"not in {', '.join(map(str, looked))}" if looked else "no such folder"
+    where += "." if short_name(text) else near_name(text) or "."
     raise CheckpointError(
-        f"no checkpoint '{text}' on this machine: {where}. `segue models` shows what can be had; or put the files in a "
+        f"no checkpoint '{text}' on this machine: {where} `segue models` shows what can be had; or put the files in a "
         f"folder and give its path, or set SEGUE_MODELS to the folder that holds it"
     )
 
