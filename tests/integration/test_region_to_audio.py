@@ -47,7 +47,7 @@ def expected_sound(options: list[str], region_path, seed: int, n_samples: int) -
     from engine.stream.resample import StreamResampler
 
     torch.set_num_threads(1)
-    model = load_model(options[1], "cpu", t5=options[3])
+    model = load_model(options[1], "cpu", t5=options[3], dtype=torch.int8)  # as the engine takes it
     audio, rate = soundfile.read(region_path, dtype="float32")
     heard = as_heard(torch.from_numpy(audio.T.copy()), rate, 32_000)
     prompt = make_prompt(model, HeardRegion(heard, BPM, 0.0))
