@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from engine.conditions.melody import Separator
+    from engine.lm import LanguageModel
 
 EMBEDDED = "embedded"
 Report = Callable[[str, float, float], None]
@@ -67,10 +68,18 @@ def load_model(
     )
     set_runtime(model.codec, codec_runtime)
     if small:
-        from engine.lm.onnx_step import OnnxStepper
-
-        model.lm.stepper = OnnxStepper(model.lm).ready(model.lm.config.cross_attention)
+        use_8_bits(model.lm)
     return model
+
+
+def use_8_bits(lm: LanguageModel) -> None:
+    """Have a checkpoint's steps run on 8-bit weights, on a CPU.
+
+    Raises UnsupportedError, and leaves the model as it is, where ONNX Runtime cannot run them.  [generate]
+    """
+    from engine.lm.onnx_step import OnnxStepper
+
+    lm.stepper = OnnxStepper(lm).ready(lm.config.cross_attention)
 
 
 def wants_8_bits(dtype: torch.dtype | None, device: str) -> bool:

@@ -9,23 +9,16 @@ import torch
 
 from engine.device import pick_device
 from engine.errors import UnsupportedError
-from engine.load import EMBEDDED, load_model
+from engine.load import EMBEDDED, load_model, use_8_bits
 from engine.model import LoadedModel
 from engine.serve.names import license_of
 from engine.serve.progress import WARMING_UP, Progress
 from engine.serve.room import need_mb
 from engine.serve.screen import say
-from engine.serve.state import Hot, Wanted
+from engine.serve.state import WEIGHT_BYTES, Hot, Wanted
 from engine.serve.warm import warm_up
 
 FRAME_SAMPLES, RATE_HZ = 640, 32_000  # of every model that is served: the timeline counts in such frames
-PRECISIONS = {
-    "float32": torch.float32,
-    "float16": torch.float16,
-    "bfloat16": torch.bfloat16,
-    "int8": torch.int8,
-}
-WEIGHT_BYTES = {torch.float32: 4, torch.float16: 2, torch.bfloat16: 2, torch.int8: 4 + 1}  # prefill stays in float32
 SLOW_RATIO = 1.1
 
 
@@ -38,10 +31,8 @@ def load_hot(wanted: Wanted, t5: str | None, threads: int, progress: Progress) -
     torch.set_num_threads(threads)
     torch.set_flush_denormal(True)
     device = pick_device(wanted.device)
-    dtype: torch.dtype | None = PRECISIONS.get(wanted.precision, default_dtype(device))
-    if wanted.name == EMBEDDED and wanted.precision == "auto":
-        dtype = None  # it knows itself
-    size = WEIGHT_BYTES[dtype or default_dtype(device)]
+    precision = default_precision(device) if wanted.precision == "auto" else wanted.precision
+    size = WEIGHT_BYTES[precision]
     progress.room_for(need_mb(wanted.name, size, t5))
 
     def on_progress(stage: str, done: float, total: float) -> None:
@@ -51,7 +42,9 @@ def load_hot(wanted: Wanted, t5: str | None, threads: int, progress: Progress) -
 
     progress("reading", 0, 0)
     with torch.no_grad():
-        model = load_model(wanted.name, device, dtype=dtype, t5=t5, on_progress=on_progress)
+        model = load_model(wanted.name, device, dtype=_dtype(wanted, precision), t5=t5, on_progress=on_progress)
+    if wanted.precision == "auto" and precision == "int8" and wanted.name != EMBEDDED:
+        model = _tried_in_8_bits(model)
     _check(model)
     if license_of(wanted.name):  # a published name says more than the folder that it was found in
         model = replace(model, name=wanted.name)
@@ -86,8 +79,25 @@ def _log_sizes(hot: Hot, seconds: float) -> None:
     say(f"loaded {hot.wanted.name} in {seconds:.1f} s: {millions:.1f} M parameters on {hot.device}, {hot.precision}")
 
 
-def default_dtype(device: str) -> torch.dtype:
+def _dtype(wanted: Wanted, precision: str) -> torch.dtype | None:
+    """What the loader is to be told; None where it knows itself, or where 8 bits are tried afterwards."""
+    if wanted.precision == "auto" and (wanted.name == EMBEDDED or precision == "int8"):
+        return None
+    chosen: torch.dtype = getattr(torch, precision)
+    return chosen
+
+
+def _tried_in_8_bits(model: LoadedModel) -> LoadedModel:
+    """The model in 8 bits, or as it is and a note of why: nobody asked for them by name."""
+    try:
+        use_8_bits(model.lm)
+    except UnsupportedError as error:
+        return replace(model, notes=(*model.notes, f"it plays in float32, which is slower: {error}"))
+    return model
+
+
+def default_precision(device: str) -> str:
     """Precision where none is asked for: half on a GPU, 8 bits on a processor, else single.  [any]"""
     if device.startswith("cuda"):
-        return torch.float16
-    return torch.int8 if device == "cpu" else torch.float32
+        return "float16"
+    return "int8" if device == "cpu" else "float32"

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from engine.model import LoadedModel
     from engine.serve.studio import Studio
 
+WEIGHT_BYTES = {"float32": 4, "float16": 2, "bfloat16": 2, "int8": 4 + 1}  # by precision; prefill stays in float32
 LOADING, READY, EMPTY, STOPPING, FAILED = "loading", "ready", "empty", "stopping", "failed"
 
 
@@ -39,7 +40,7 @@ class Hot:
     @property
     def bytes_per_weight(self) -> int:
         """Of its precision.  [any]"""
-        return {"float32": 4, "int8": 5}.get(self.precision, 2)
+        return WEIGHT_BYTES[self.precision]
 
     @property
     def notes_text(self) -> str:

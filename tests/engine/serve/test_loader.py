@@ -14,6 +14,7 @@ import pytest
 from lane_rig import Host, make_model
 
 from bridge.errors import LoadOvertaken, ModelError, SegueError
+from engine.errors import UnsupportedError
 from engine.model import LoadedModel
 from engine.serve import loading, room
 from engine.serve.loader import Loader
@@ -106,6 +107,20 @@ def test_the_old_model_is_freed_when_another_has_taken_over(rig: Rig) -> None:
     assert rig.state.hot.model is rig.host.studio.model
     gc.collect()
     assert old() is None
+
+
+def test_a_processor_without_8_bit_steps_plays_in_float32_and_says_so(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_steps(lm: object) -> None:
+        raise UnsupportedError("ONNX Runtime does not open a step")
+
+    assert wait(rig.ask(Wanted("small"))).fault is None
+    assert rig.state.hot.precision == "int8"
+    monkeypatch.setattr(loading, "use_8_bits", no_steps)
+    assert wait(rig.ask(Wanted("second"))).fault is None
+    assert rig.state.hot.precision == "float32"
+    assert "plays in float32, which is slower: ONNX Runtime does not open a step" in rig.state.hot.notes_text
 
 
 def test_where_both_fit_the_old_one_plays_until_the_new_one_does(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
