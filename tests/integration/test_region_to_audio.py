@@ -242,8 +242,8 @@ def test_a_host_plays_on_when_its_client_has_left(client, engine):
         host.listen(RATE // 4)
     assert np.isfinite(host.listen(RATE)).all()  # said bye, but the host still plays
     host.close()
-    wait_for(lambda: ring not in shm.existing())
-    assert client.status().lanes_open == 0
+    wait_for(lambda: client.status().lanes_open == 0)
+    assert ring not in shm.existing()
 
 
 def test_a_change_is_heard_soon_and_measured(client):
