@@ -23,18 +23,25 @@ WHOLE_MAX = 2**24 - 1  # clients with 32-bit float atoms (Pd) keep whole numbers
 ANY_MAX = 2.0**52  # for numbers whose range another table has
 TEXT_MAX = 1000  # characters of a string, unless its row says otherwise
 AT_WORDS = ("now", "beat", "bar")
-AT_HELP = "a beat from 0, -1 or 'now', 'beat' (the next), 'bar' (the next) or 'bar 12' (that one, from 0)"
+AT_HELP = (
+    "a beat from 0, -1 or 'now', 'beat' (the next), 'bar' (the next), 'bars 4' (the next bar whose number is a "
+    "multiple of 4) or 'bar 12' (that one, from 0)"
+)
 _CONTROL = re.compile(r"[\0-\x08\x0b\x0c\x0e-\x1f\x7f]")  # tab and line ends are taken
 _SHOWN = 60  # characters of a wrong value that an error repeats
 
 
 @dataclass(frozen=True, slots=True)
 class At:
-    """When a command takes effect: a word of AT_WORDS, with the bar number for 'bar 12'; else a beat."""
+    """When a command takes effect: a word of AT_WORDS or 'bars', or a beat where there is none.
+
+    `bar` is the number of 'bar 12', from 0; `every_bars` that of 'bars 4', from 1.
+    """
 
     word: str = ""
     beats: float = 0.0
     bar: int | None = None
+    every_bars: int = 0
 
     def resolve(self, grid: Grid, position_samples: int) -> Fraction:
         """The beat meant, for a host that is at `position_samples` of `grid`; may lie in the past.  [any]"""
@@ -44,12 +51,16 @@ class At:
             return Fraction(math.ceil(grid.beats_at(position_samples)))
         if self.word == "bar":
             return grid.bar_start_beats(grid.next_bar(position_samples) if self.bar is None else self.bar)
+        if self.word == "bars":
+            return grid.bar_start_beats(-(-grid.next_bar(position_samples) // self.every_bars) * self.every_bars)
         return exact(self.beats)
 
     def wire(self) -> float | str:
         """The value that stands for this on the wire; inverse of `At.read`.  [any]"""
         if not self.word:
             return self.beats
+        if self.every_bars:
+            return f"{self.word} {self.every_bars}"
         return self.word if self.bar is None else f"{self.word} {self.bar}"
 
     @staticmethod
@@ -59,8 +70,11 @@ class At:
             word, _, number = raw.strip().lower().partition(" ")
             if word in AT_WORDS and not number:
                 return At(word)
-            if word == "bar" and number.isascii() and number.isdigit() and int(number) <= WHOLE_MAX:
-                return At(word, bar=int(number))
+            if number.isascii() and number.isdigit() and int(number) <= WHOLE_MAX:
+                if word == "bar":
+                    return At(word, bar=int(number))
+                if word == "bars" and int(number):
+                    return At(word, every_bars=int(number))
         elif raw == -1:
             return At("now")
         elif 0 <= raw <= WHOLE_MAX:

@@ -15,7 +15,7 @@ from bridge.time_rows import EVENT_TIME as EVENT_TIME
 from bridge.time_rows import TAP as TAP
 from bridge.time_rows import TRANSPORT as TRANSPORT
 
-PROTOCOL = 2
+PROTOCOL = 3
 DEFAULT_PORT = 9600
 REQUEST_BYTES_MAX = 1400  # what we send; also what any sound program of the field takes
 CHUNK_BYTES = 960  # of a region, before base64: the datagram stays under REQUEST_BYTES_MAX

@@ -23,7 +23,7 @@ ROOT = Path(__file__).parent.parent.parent
 def samples_of(argument: Argument) -> list[object]:
     """Values that the table allows, at the edges."""
     if argument.kind == "at":
-        return ["now", "beat", "bar", "bar 12", 0.0, 7, -1]
+        return ["now", "beat", "bar", "bars 4", "bar 12", 0.0, 7, -1]
     if argument.choices:
         return [int(word) if argument.kind == "i" else word for word in argument.choices]
     if argument.kind == "s":
@@ -90,7 +90,7 @@ def test_every_argument_refuses_what_it_must(row: Message, place: int) -> None:
         refused("x" * (argument.max_length + 1), OutOfRange)
         refused("a\x00b" if not argument.choices else "no such word", OutOfRange)
     elif argument.kind == "at":
-        for wrong in (-2, -0.5, "yesterday", "bar -1", "bar x", "now 3", float("nan"), float("inf")):
+        for wrong in (-2, -0.5, "yesterday", "bar -1", "bar x", "bars", "bars 0", "bars x", "now 3", float("nan"), float("inf")):
             refused(wrong, OutOfRange)
     else:
         refused("7", WrongType)
@@ -161,7 +161,7 @@ def test_a_reply_must_fit_its_columns() -> None:
         messages.LANE_STOP.reply_values(["four"])
 
 
-@pytest.mark.parametrize("raw", ["now", "beat", "bar", "bar 12", 0.0, 17.5, 16777215.0])
+@pytest.mark.parametrize("raw", ["now", "beat", "bar", "bars 8", "bar 12", 0.0, 17.5, 16777215.0])
 def test_at_there_and_back(raw: float | str) -> None:
     assert At.read(raw).wire() == raw
 
@@ -176,4 +176,9 @@ def test_at_means_a_beat_of_the_hosts_timeline() -> None:
     assert At("bar").resolve(grid, late) == Fraction(7, 2)
     assert At("bar").resolve(grid, 84000) == Fraction(7, 2)
     assert At("bar", bar=12).resolve(grid, late) == 42
+    assert At("bars", every_bars=4).resolve(grid, late) == 14
+    assert At("bars", every_bars=1).resolve(grid, 84000) == Fraction(7, 2)
+    assert At("bars", every_bars=4).resolve(grid, 14 * 24000) == 14
+    assert At("bars", every_bars=4).resolve(grid, 14 * 24000 + 1) == 28
+    assert At("bars", every_bars=4).resolve(grid, -5 * 84000) == -14
     assert At(beats=5.25).resolve(grid, late) == Fraction(21, 4)
