@@ -8,17 +8,14 @@ Exit codes: 0 done, 1 a fault of Segue's or (doctor) something the demo needs is
 
 from __future__ import annotations
 
-import functools
 import os
-import signal
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
+from plugin_host.cli_guard import EXIT_FAULT, guarded
 from plugin_host.cli_options import (
     EPILOG,
     Bars,
@@ -42,9 +39,6 @@ from plugin_host.cli_options import (
     Who,
 )  # fmt: skip
 
-EXIT_FAULT, EXIT_ENGINE, EXIT_REGION, EXIT_SOUND_CARD, EXIT_OUTPUT = 1, 3, 4, 5, 6
-EXIT_INTERRUPTED, EXIT_TERMINATED = 130, 143
-
 app = typer.Typer(
     name="segue",
     no_args_is_help=True,
@@ -55,46 +49,6 @@ app = typer.Typer(
     help="Plays on with you: give it some bars of your music, and it goes on in time, from your bar line.",
     epilog=EPILOG,
 )
-
-
-class _Terminated(SystemExit):
-    """SIGTERM, as an exception that unwinds and cleans up."""
-
-
-def _on_sigterm(number: int, frame: FrameType | None) -> NoReturn:
-    raise _Terminated(EXIT_TERMINATED)
-
-
-def _guarded(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Errors in one line and an exit code instead of a traceback; Ctrl-C and SIGTERM unwind."""
-
-    @functools.wraps(command)
-    def run(*arguments: Any, **options: Any) -> Any:
-        from bridge.errors import SegueError
-
-        signal.signal(signal.SIGTERM, _on_sigterm)
-        try:
-            return command(*arguments, **options)
-        except KeyboardInterrupt:
-            typer.echo("\nstopped", err=True)
-            raise typer.Exit(EXIT_INTERRUPTED) from None
-        except BrokenPipeError:  # nobody reads any more: `segue demo | head`
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise typer.Exit(EXIT_FAULT) from None
-        except SegueError as error:
-            typer.echo(f"segue: {error}", err=True)
-            raise typer.Exit(_exit_code(error)) from None
-
-    return run
-
-
-def _exit_code(error: Exception) -> int:
-    from bridge.errors import RegionError
-    from plugin_host.plot import OutputError
-    from plugin_host.soundcard import SoundCardError
-
-    kinds = ((RegionError, EXIT_REGION), (SoundCardError, EXIT_SOUND_CARD), (OutputError, EXIT_OUTPUT))
-    return next((code for kind, code in kinds if isinstance(error, kind)), EXIT_ENGINE)
 
 
 def _secret(file: Path | None) -> str:
@@ -109,7 +63,7 @@ def _sound_device(text: str) -> str | int | None:
 
 
 @app.command(short_help="Hear it: Segue goes on with a region of music.")
-@_guarded
+@guarded
 def demo(
     bpm: Bpm = None,
     bars: Bars = 16,
@@ -175,7 +129,7 @@ def _become(module: str, arguments: list[str]) -> NoReturn:
 
 
 @app.command(short_help="Play with a running engine, to sound card or file.")
-@_guarded
+@guarded
 def host(
     bpm: Bpm = None,
     signature: Annotated[str, typer.Option(help="Time signature, like 4/4 or 7/8.")] = "4/4",
@@ -223,7 +177,7 @@ def host(
 
 
 @app.command(short_help="Load another model into a running engine.")
-@_guarded
+@guarded
 def load(
     name: Annotated[str, typer.Argument(help="embedded, melody, style, small, ... or a folder; none: list them.")] = "",
     device: Annotated[str, typer.Option(help="Where it is to run; as the engine was started if left out.")] = "",
@@ -241,7 +195,7 @@ def load(
 
 
 @app.command(short_help="Free the model of a running engine.")
-@_guarded
+@guarded
 def unload(port: EnginePort = 9600, secret_file: SecretFile = None) -> None:
     """Let every stream fade out and free the model's memory; the engine runs on without one."""
     from plugin_host.load_command import run_unload
@@ -250,7 +204,7 @@ def unload(port: EnginePort = 9600, secret_file: SecretFile = None) -> None:
 
 
 @app.command(short_help="What this computer has, and what is missing.")
-@_guarded
+@guarded
 def doctor(
     port: Annotated[int, typer.Option(min=1, max=65535, help="UDP port to look at.")] = 9600,
 ) -> None:
@@ -269,7 +223,7 @@ def doctor(
 
 
 @app.command(short_help="Measure this computer.")
-@_guarded
+@guarded
 def bench(
     out: Annotated[Path, typer.Option(help="JSON file with all figures.")] = Path("segue-bench.json"),
     device: Device = "cpu",

@@ -15,7 +15,7 @@ import soundfile
 
 from bridge.messages import PRECISIONS
 from engine.serve import options
-from plugin_host import bench, cli, demo, doctor
+from plugin_host import bench, cli, cli_guard, demo, doctor
 from plugin_host.cli_options import Weights
 from plugin_host.screen import Screen
 
@@ -73,7 +73,7 @@ def test_demo_hands_its_precision_to_its_engine(precision: str, monkeypatch: pyt
     asked: list[demo.DemoOptions] = []
     monkeypatch.setattr(demo, "run_demo", lambda wanted, screen: asked.append(wanted))
     monkeypatch.setattr(sys, "argv", ["segue", "demo", "--precision", precision])
-    monkeypatch.setattr(cli.signal, "signal", lambda *_: None)
+    monkeypatch.setattr(cli_guard.signal, "signal", lambda *_: None)
     with pytest.raises(SystemExit, match=r"^0$"):
         cli.main()
     assert options.parse(asked[0].engine_arguments).precision == precision
