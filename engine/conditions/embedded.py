@@ -1,6 +1,7 @@
 """Conditions of the embedded model: text and style as memory, melody and the host's tempo frame by frame.
 
-    rows   conditional, (without text,) null         memory = 16 text vectors, then 8 style vectors, zeros if not given
+    rows     conditional, (without text,) null: nothing but a faint grid that lies between the beats
+    memory   16 text vectors, then 8 style vectors, zeros if not given
 
 References are read at the window's offset on the stream's own time, so a looped region stays in phase.
 """
@@ -19,10 +20,11 @@ from engine.conditions.frames import (
     FRAME_SAMPLES,
     MELODY_COLUMNS,
     N_FEATURES,
+    SAMPLE_RATE_HZ,
     STYLE_COLUMNS,
     TEMPO_COLUMNS,
     TEXT_COLUMNS,
-    beats_of_frames,
+    beats_on,
     chroma_frames,
     melody_features,
     tempo_features,
@@ -36,6 +38,8 @@ STYLE_FRAMES = 150
 STRIDE_FRAMES = 200
 TRAINED_RMS = 0.09
 QUIETEST_RMS = 1e-4
+OFF_BEATS = 0.25  # the null row's grid: between two eighths
+OFF_SHARE = 0.3  # its strength; measured: onsets as clearly on the eighths as in the training set, 1 is stiffer
 
 
 def at_trained_level(audio: Tensor) -> Tensor:
@@ -59,6 +63,15 @@ def style_excerpt(reference: Reference, start_samples: int = 0) -> Tensor:
     """Three seconds [1, N] of a reference, read round and round.  [any]"""
     at = torch.arange(start_samples, start_samples + STYLE_FRAMES * FRAME_SAMPLES, device=reference.audio.device)
     return at_trained_level(reference.audio[:, at % reference.audio.shape[-1]])
+
+
+def between_beats(grid: Grid) -> Ask:
+    """An ask for a grid that lies a quarter of a beat off: what guidance pushes away from.
+
+    A null row without any grid hears the beat in what was played before, and agrees with the other row about it, so
+    that nothing pushes towards the beat.  [generate]
+    """
+    return Ask(grid=replace(grid, start_beats=grid.start_beats + OFF_BEATS))
 
 
 class EmbeddedConditioner:
@@ -91,6 +104,9 @@ class EmbeddedConditioner:
         if guidance.rows == 3:
             kinds.insert(1, replace(ask, text=None))
         frames = torch.stack([self._frames(kind, offset, count) for kind in kinds])
+        if ask.grid is not None:
+            off = self._frames(between_beats(ask.grid), offset, count)
+            frames[-1, :, TEMPO_COLUMNS] = OFF_SHARE * off[:, TEMPO_COLUMNS]
         memory = None  # of zero vectors would add nothing but work
         if ask.style is not None or words_of(ask.text or ""):
             memories = [self._told(kind, part, offset) for kind, part in zip(kinds, frames, strict=True)]
@@ -124,23 +140,45 @@ class EmbeddedConditioner:
         """Frame features [count, F] of one row."""
         frames = torch.zeros(count, N_FEATURES)
         if ask.melody is not None:
-            frames[:, MELODY_COLUMNS] = self._melody(ask.melody, offset, count)
+            frames[:, MELODY_COLUMNS] = self._melody(ask.melody, ask.grid, offset, count)
         if ask.grid is not None:
             frames[:, TEMPO_COLUMNS] = self._tempo(ask.grid, offset, count)
         return frames.to(self.text.widen.weight.device)
 
-    def _melody(self, reference: Reference, offset: int, count: int) -> Tensor:
-        """Melody columns [count, 25], the reference read round and round at its speed."""
+    def retime(self, conditions: tuple[Conditions, ...], ask: Ask, offset_frames: int, first_row: int) -> None:
+        """See `engine.model.FollowsGrid`: tempo and melody of the rows that hear them; the last one is the null.
+
+        A row of two-step guidance stands alone in its `Conditions`.  [generate]
+        """
+        last = conditions[-1].frames
+        if last is None or first_row >= last.shape[1] or ask.grid is None:
+            return
+        new = self._frames(replace(ask, text=None, style=None), offset_frames + first_row, last.shape[1] - first_row)
+        columns = [TEMPO_COLUMNS, *([MELODY_COLUMNS] if ask.melody is not None else [])]
+        for part in conditions[:1]:
+            frames = part.frames
+            assert frames is not None
+            rows = slice(0, 1) if len(conditions) > 1 else slice(0, frames.shape[0] - 1)
+            for each in columns:
+                frames[rows, first_row:, each] = new[:, each]
+
+    def _melody(self, reference: Reference, grid: Grid | None, offset: int, count: int) -> Tensor:
+        """Melody columns [count, 25], the reference read round and round, along the grid or at its speed."""
         chroma = self._cached("melody", reference, lambda given: chroma_frames(at_trained_level(given.audio)[0].cpu()))
-        at = torch.arange(offset, offset + count, dtype=torch.float64) + 0.5
-        samples = (reference.start_samples + at * FRAME_SAMPLES * reference.speed) % reference.audio.shape[-1]
+        lies = reference.on_grid
+        if grid is None or lies is None:
+            at = torch.arange(offset, offset + count, dtype=torch.float64) + 0.5
+            samples = (reference.start_samples + at * FRAME_SAMPLES * reference.speed) % reference.audio.shape[-1]
+        else:
+            phase = (beats_on(grid, offset, count).beats - lies.start_beats) % lies.beats
+            samples = phase * (60.0 * SAMPLE_RATE_HZ / lies.bpm)
         return melody_features(chroma[(samples // FRAME_SAMPLES).long().clamp(max=len(chroma) - 1)])
 
     @staticmethod
     def _tempo(grid: Grid, offset: int, count: int) -> Tensor:
-        """Tempo columns [count, 11] of a steady grid."""
-        beats = beats_of_frames(grid.start_beats, grid.bpm, offset, count)
-        return tempo_features(beats, grid.bpm, grid.beats_per_bar)
+        """Tempo columns [count, 11] of a grid."""
+        lies = beats_on(grid, offset, count)
+        return tempo_features(lies.from_bar, lies.bpm, lies.beats_per_bar)
 
     def _cached(self, kind: str, reference: Reference, compute) -> Tensor:  # type: ignore[no-untyped-def]
         """What was computed for this very audio before, or now; a few are kept, the oldest goes first."""

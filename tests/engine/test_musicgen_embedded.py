@@ -5,12 +5,14 @@ from __future__ import annotations
 import pytest
 import torch
 
+from engine.conditions import embedded
 from engine.device import pick_device
 from engine.embedded import FOLDER
 from engine.errors import AudioError, EngineError
 from engine.guidance import Guidance
 from engine.model import Ask, HeardExcerpt, Reference, StyleExcerpt
 from engine.musicgen import MusicGen
+from engine.train.metrics import beat_score
 
 pytestmark = pytest.mark.skipif(not any(FOLDER.glob("*.safetensors")), reason="no embedded model in this checkout")
 
@@ -97,6 +99,17 @@ def test_a_style_is_heard_where_it_is_said(model):
     assert (first - second).abs().max() > 0.1
     assert conditioner.excerpts([Ask(style=style), Ask()], 0) == [HeardExcerpt(80_000, 96_000), None]
     assert conditioner.excerpts([Ask(style=Reference(tone(1.0, 110.0)))], 0) == [HeardExcerpt(0, 96_000)]
+
+
+def test_guidance_pushes_onsets_onto_the_beat(model, monkeypatch):
+    model.set_generation_params(duration=3.0, bpm=126)
+
+    def clearness(share):
+        monkeypatch.setattr(embedded, "OFF_SHARE", share)
+        audio = model.generate(["techno", "rock"], seed=1)
+        return sum(beat_score(one[0].numpy(), 126.0) for one in audio) / 2
+
+    assert clearness(0.3) > clearness(0.0) + 0.05
 
 
 @pytest.mark.parametrize("device", ["gpu", "cuda:99", "CPU"])
