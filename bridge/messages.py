@@ -7,8 +7,19 @@ number that the client counts up; its answer repeats it. Id 0 is answered and ne
 from __future__ import annotations
 
 from bridge import rows
-from bridge.arguments import ANY_MAX, WHOLE_MAX, Argument, Message
-from bridge.rows import ADDRESS, AT, BPM, ID, LANE, NAME, ROLE, START, TEXT, UNDERSTOOD
+from bridge.arguments import WHOLE_MAX, Argument, Message
+from bridge.command_rows import EVENT_HEARD as EVENT_HEARD
+from bridge.command_rows import LANE_CANCEL as LANE_CANCEL
+from bridge.command_rows import LANE_MUTE as LANE_MUTE
+from bridge.command_rows import LANE_PLAY as LANE_PLAY
+from bridge.command_rows import LANE_PRESET as LANE_PRESET
+from bridge.command_rows import LANE_PROMPT as LANE_PROMPT
+from bridge.command_rows import LANE_RESEED as LANE_RESEED
+from bridge.command_rows import LANE_SCHEDULED as LANE_SCHEDULED
+from bridge.command_rows import LANE_SET as LANE_SET
+from bridge.command_rows import LANE_STOP as LANE_STOP
+from bridge.command_rows import REGION_CLEAR as REGION_CLEAR
+from bridge.rows import ADDRESS, AT, BPM, ID, LANE, NAME, PLACED, ROLE, START, TEXT, UNDERSTOOD
 from bridge.rows import LANES_MAX as LANES_MAX
 from bridge.rows import ROLES as ROLES
 from bridge.time_rows import EVENT_TIME as EVENT_TIME
@@ -140,40 +151,10 @@ LANE_OPEN = rows.request(
     slow=True,
 )
 LANE_CLOSE = rows.request("lane/close", LANE, meaning="Stops a lane at once and frees its ring.")
-LANE_SET = rows.request(
-    "lane/set", LANE, NAME, Argument("value", "f", "see the table of parameters", "", -ANY_MAX, ANY_MAX), AT,
-    reply=(NAME, rows.figure("value", "as it is now; a seed of -1 is answered with the one drawn")),
-    meaning="Sets one parameter of a lane.",
-)
 LANE_GET = rows.request(
     "lane/get", LANE, NAME,
     reply=(NAME, rows.figure("value", "as it is now")),
     meaning="Reads one parameter of a lane.",
-)
-LANE_PROMPT = rows.request(
-    "lane/prompt", LANE, rows.text("text", "what the music should be like, in words; empty: no prompt"), AT,
-    meaning="Sets the prompt of a lane.", slow=True,
-)
-LANE_PRESET = rows.request(
-    "lane/preset", LANE, rows.text("preset", "its name", 64), AT,
-    reply=(rows.text("prompt", "the lane's prompt now"),),
-    meaning="Sets all parameters that a preset names, and its prompt if it has one.", slow=True,
-)
-LANE_PLAY = rows.request(
-    "lane/play", LANE, AT,
-    rows.bounded("bars", "i", "how many bars; 0: until stopped; -1: as the parameter `bars` says", -1, 100_000,
-             "bars", -1),
-    reply=(
-        rows.figure("start_beats", "beat on which the first sample sounds", "beats"),
-        rows.count("generation", "of the plan: audio of an older one is no longer heard"),
-        rows.count("seed", "of the random numbers: the same seed and inputs give the same music"),
-    ),
-    meaning="Starts the stream. In continue mode the first sample follows the region's last one.", slow=True,
-)
-LANE_STOP = rows.request(
-    "lane/stop", LANE, AT,
-    reply=(rows.figure("stop_beats", "beat on which it ends", "beats"),),
-    meaning="Ends the stream of a lane; the lane stays open.",
 )
 LANE_STATUS = rows.request(
     "lane/status", LANE,
@@ -196,6 +177,7 @@ LANE_STATS = rows.request(
         rows.count("late_blocks", "made too late to be heard"),
         rows.count("rolls", "times that the model's window moved on"),
         rows.figure("change_seconds", "from the last change of prompt, reference or parameter to its sound", "s"),
+        rows.text("heard", "from command to sound: `command median latest times` in seconds, separated by commas"),
     ),
     meaning="What was measured on a lane.",
 )
@@ -205,7 +187,7 @@ LANE_STATS = rows.request(
 REGION_FILE = rows.request(
     "region/file", LANE, ROLE, rows.text("path", "of a WAV, FLAC, AIFF, OGG or MP3 file; absolute"),
     BPM, START, AT,
-    reply=UNDERSTOOD,
+    reply=(*UNDERSTOOD, *PLACED),
     meaning="Hands over music by path. Taken only from this machine.", slow=True, local=True,
 )
 REGION_BEGIN = rows.request(
@@ -237,11 +219,10 @@ REGION_END = rows.request(
     reply=(
         rows.count("missing", "chunks that have not come; 0: the music is in place"),
         rows.text("list", "numbers of the first of them: '3 17 20-25'"),
-        *UNDERSTOOD,
+        *UNDERSTOOD, *PLACED,
     ),
     meaning="Ends a transfer, or names the chunks to send again; end it again with a new id.", slow=True,
 )
-REGION_CLEAR = rows.request("region/clear", LANE, ROLE, AT, meaning="Takes a region off a lane.")
 
 # -- answers and events, engine to client ----------------------------------------------------------------
 
@@ -284,9 +265,12 @@ EVENT_LATE = rows.answer(
 REQUESTS: tuple[Message, ...] = (
     HELLO, BYE, PING, SYNC, STATUS, STATS, PRESETS, QUIT,
     MODEL, MODEL_LIST, MODEL_LOAD, MODEL_CANCEL, MODEL_UNLOAD,
-    LANE_OPEN, LANE_CLOSE, LANE_SET, LANE_GET, LANE_PROMPT, LANE_PRESET, LANE_PLAY, LANE_STOP, LANE_STATUS,
-    LANE_STATS, TRANSPORT, TAP, REGION_FILE, REGION_BEGIN, REGION_CHUNK, REGION_END, REGION_CLEAR,
+    LANE_OPEN, LANE_CLOSE, LANE_SET, LANE_GET, LANE_PROMPT, LANE_PRESET, LANE_PLAY, LANE_STOP, LANE_MUTE,
+    LANE_RESEED, LANE_CANCEL, LANE_SCHEDULED, LANE_STATUS, LANE_STATS,
+    TRANSPORT, TAP, REGION_FILE, REGION_BEGIN, REGION_CHUNK, REGION_END, REGION_CLEAR,
 )  # fmt: skip
 ANSWERS: tuple[Message, ...] = (OK, ERROR, PROGRESS)
-EVENTS: tuple[Message, ...] = (EVENT_ENGINE, EVENT_MODEL, EVENT_LANE, EVENT_EXCERPT, EVENT_LATE, EVENT_TIME)
+EVENTS: tuple[Message, ...] = (
+    EVENT_ENGINE, EVENT_MODEL, EVENT_LANE, EVENT_EXCERPT, EVENT_LATE, EVENT_TIME, EVENT_HEARD,
+)  # fmt: skip
 TABLE: dict[str, Message] = {row.address: row for row in (*REQUESTS, *ANSWERS, *EVENTS)}

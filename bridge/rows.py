@@ -18,6 +18,11 @@ START = Argument("start_beats", "f", "beat of the host's timeline on which the m
 TEXT = Argument("text", "s", "for people")
 ADDRESS = Argument("address", "s", "address of the request")
 NAME = Argument("name", "s", "name of a lane parameter, see the table of parameters", max_length=32)
+PLACED = (  # of the answer to a command that says when
+    Argument("beats", "f", "beat from which it is heard; of 'now' about where that will be", "beats",
+             -FIGURE_MAX, FIGURE_MAX),
+    Argument("late", "i", "1: too late for the place it was meant for, this is the next such one", low=0, high=1),
+)  # fmt: skip
 UNDERSTOOD = (
     Argument("seconds", "f", "length of the music", "s", 0),
     Argument("channels", "i", "channels kept", low=0, high=2),

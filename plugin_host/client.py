@@ -6,8 +6,8 @@
         engine.play(lane, at="bar", bars=16)
 
 Every call raises what the engine answers with (bridge.errors), WireError for arguments that do not fit the
-table, and NoAnswer when the engine is silent. Calls may come from any thread except from inside `on_event`
-and `on_progress`, which run on the receiving thread and must not wait.
+table, and NoAnswer when the engine is silent. Calls may come from any thread except from inside `on_event`,
+`on_heard` and `on_progress`, which run on the receiving thread and must not wait.
 """
 
 from __future__ import annotations
@@ -20,11 +20,12 @@ from types import TracebackType
 from typing import Any
 
 from bridge import messages
-from bridge.arguments import At, Message
+from bridge.arguments import Message
 from bridge.errors import NoAnswer, RegionTransfer, WireError
 from bridge.region import Samples
 from bridge.transfer import bytes_of, checksum, chunks_of, parse_numbers
 from plugin_host import replies
+from plugin_host.lane_calls import LaneCalls, OnHeard, When
 from plugin_host.wire import Event, Line, OnEvent, OnProgress
 
 CALL_SECONDS = 2.0
@@ -32,13 +33,12 @@ SLOW_CALL_SECONDS = 30.0  # for requests that the table marks slow
 CHUNKS_PER_BURST = 20
 CHUNKS_PER_SECOND = 2500  # under what an endpoint takes from one sender
 ROUNDS_WITHOUT_PROGRESS_MAX = 5
-When = At | float | str
 
 
-class Client:
+class Client(LaneCalls):
     """The engine as seen from a host; also a context manager that says hello and bye.
 
-    `on_event` gets what the engine tells unasked.
+    `on_event` gets what the engine tells unasked, `on_heard` each command of anybody that has become audible.
     """
 
     def __init__(
@@ -49,12 +49,13 @@ class Client:
         name: str = "segue host",
         secret: str = "",
         on_event: OnEvent | None = None,
+        on_heard: OnHeard | None = None,
         timeout_seconds: float = CALL_SECONDS,
         slow_timeout_seconds: float = SLOW_CALL_SECONDS,
     ) -> None:
         self._hello = (0, name, secret)
         self.latest_model = ""  # that the engine told of as ready; empty when it was none since we listen
-        self._on_event = on_event
+        self._on_event, self._on_heard = on_event, on_heard
         self._line = Line(host, port, self._hello, self._heard)
         self._timeout_seconds = timeout_seconds
         self._slow_timeout_seconds = slow_timeout_seconds
@@ -63,6 +64,8 @@ class Client:
     def _heard(self, event: Event) -> None:
         if event.message is messages.EVENT_MODEL and event.values["state"] == "ready":
             self.latest_model = str(event.values["model"])
+        if event.message is messages.EVENT_HEARD and self._on_heard:
+            self._on_heard(replies.heard(event.values))
         if self._on_event:
             self._on_event(event)
 
@@ -95,11 +98,16 @@ class Client:
         *values: object,
         timeout_seconds: float | None = None,
         on_progress: OnProgress | None = None,
+        on_heard: OnHeard | None = None,
     ) -> tuple[Any, ...]:
-        """Any request of the table: its arguments without the id, the values of its answer.  [main]"""
+        """Any request of the table: its arguments without the id, the values of its answer.
+
+        `on_heard` is called, on the receiving thread, when the host has come to where the change is heard.  [main]
+        """
         usual = self._slow_timeout_seconds if message.slow else self._timeout_seconds
         wait = usual if timeout_seconds is None else timeout_seconds
-        answer = self._line.call(message, *values, timeout_seconds=wait, on_progress=on_progress)
+        then = None if on_heard is None else lambda event: on_heard(replies.heard(event.values))
+        answer = self._line.call(message, *values, timeout_seconds=wait, on_progress=on_progress, on_heard=then)
         if len(answer) != len(message.reply):
             raise WireError(
                 f"{message.address} was answered with {len(answer)} values, not {len(message.reply)}"
@@ -194,47 +202,11 @@ class Client:
         """Stop a lane at once and free its ring.  [main]"""
         self.call(messages.LANE_CLOSE, lane)
 
-    def set(self, lane: int, name: str, value: float, at: When = "now") -> replies.Parameter:
-        """Set a parameter; what it is now.  [main]"""
-        return replies.Parameter(*self.call(messages.LANE_SET, lane, name, value, at))
-
-    def get(self, lane: int, name: str) -> replies.Parameter:
-        """Read a parameter.  [main]"""
-        return replies.Parameter(*self.call(messages.LANE_GET, lane, name))
-
-    def prompt(self, lane: int, text: str, at: When = "now") -> None:
-        """Set the prompt of a lane; empty for none.  [main]"""
-        self.call(messages.LANE_PROMPT, lane, text, at)
-
-    def preset(self, lane: int, name: str, at: When = "now") -> str:
-        """Lay a preset over a lane; the lane's prompt now.  [main]"""
-        return str(self.call(messages.LANE_PRESET, lane, name, at)[0])
-
-    def play(self, lane: int, at: When = "now", bars: int = -1) -> replies.Play:
-        """Start the stream; bars 0: until stopped, -1: as the parameter says.  [main]"""
-        return replies.Play(*self.call(messages.LANE_PLAY, lane, at, bars))
-
-    def stop(self, lane: int, at: When = "now") -> float:
-        """End the stream; the beat on which it ends.  [main]"""
-        return float(self.call(messages.LANE_STOP, lane, at)[0])
-
-    def lane_status(self, lane: int) -> replies.LaneStatus:
-        """How a lane is.  [main]"""
-        return replies.LaneStatus(*self.call(messages.LANE_STATUS, lane))
-
-    def lane_stats(self, lane: int) -> replies.LaneStats:
-        """What was measured on a lane.  [main]"""
-        return replies.LaneStats(*self.call(messages.LANE_STATS, lane))
-
     def transport(
         self, lane: int, playing: bool, position_beats: float, bpm: float, numerator: int = 4, denominator: int = 4
     ) -> None:
         """Say where the host is, when there is no shared transport block. Waits for nothing.  [any]"""
         self._line.send(messages.TRANSPORT, lane, int(playing), position_beats, bpm, numerator, denominator)
-
-    def tap(self, lane: int, downbeat: bool = False) -> replies.Tap:
-        """A beat of a lane is now; the tempo that the taps so far say.  [any]"""
-        return replies.Tap(*self.call(messages.TAP, lane, int(downbeat)))
 
     # -- regions --------------------------------------------------------------------------------------
 
@@ -291,7 +263,3 @@ class Client:
             if sent and sent % CHUNKS_PER_BURST == 0:
                 time.sleep(max(0.0, begun + sent / CHUNKS_PER_SECOND - time.monotonic()))
             self._line.send(messages.REGION_CHUNK, number, chunk, chunks[chunk])
-
-    def clear_region(self, lane: int, role: str, at: When = "now") -> None:
-        """Take a region off a lane.  [main]"""
-        self.call(messages.REGION_CLEAR, lane, role, at)

@@ -5,7 +5,8 @@ The fields are the `reply` columns of the row, in their order; a test compares t
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 
 class Hello(NamedTuple):
@@ -81,6 +82,60 @@ class Parameter(NamedTuple):
     value: float
 
 
+class Placed(NamedTuple):
+    """From which beat a change is heard; `late`: 1 when it missed the place it was meant for."""
+
+    beats: float
+    late: int
+
+
+class Set(NamedTuple):
+    """A parameter as it is from `beats` on."""
+
+    name: str
+    value: float
+    beats: float
+    late: int
+
+
+class Preset(NamedTuple):
+    """The lane's prompt from `beats` on."""
+
+    prompt: str
+    beats: float
+    late: int
+
+
+class Reseed(NamedTuple):
+    """The seed that is used from `beats` on."""
+
+    seed: int
+    beats: float
+    late: int
+
+
+class Scheduled(NamedTuple):
+    """How many commands wait for their beat, and the first of them: '7 prompt 16, 8 mute 24'."""
+
+    waiting: int
+    list: str
+
+
+class Heard(NamedTuple):
+    """A command is heard now: id and address of its request, the beat, seconds from its arrival to its sound."""
+
+    lane: int
+    id: int
+    address: str
+    beats: float
+    seconds: float
+
+
+def heard(values: Mapping[str, Any]) -> Heard:
+    """What an `event/heard` says.  [any]"""
+    return Heard(values["lane"], values["id"], values["address"], values["beats"], values["seconds"])
+
+
 class Play(NamedTuple):
     """Where and how a stream starts."""
 
@@ -109,6 +164,7 @@ class LaneStats(NamedTuple):
     late_blocks: int
     rolls: int
     change_seconds: float
+    heard: str
 
 
 class Tap(NamedTuple):
@@ -126,3 +182,5 @@ class Understood(NamedTuple):
     rate_hz: int
     bars: float
     note: str
+    beats: float
+    late: int

@@ -24,6 +24,7 @@ from bridge.packet import Packet, Wire, parse
 FIRST_REPEAT_SECONDS = 0.1
 LAST_REPEAT_SECONDS = 2.0  # well under the time for which the engine remembers
 KEEPALIVE_SECONDS = 2.0
+UNHEARD_MAX = 256  # commands whose sound somebody waits for; the oldest go
 WAIT_SECONDS = 0.2
 _log = logging.getLogger("segue.host")
 
@@ -36,7 +37,7 @@ class Event:
     values: Mapping[str, Value]
 
 
-OnEvent = Callable[[Event], None]
+OnEvent = Callable[[Event], None]  # also of one command that is heard
 OnProgress = Callable[[int, int, str], None]
 
 
@@ -62,6 +63,7 @@ class Line:
         self._socket.connect((host, port))  # from now on the system drops what others send
         self._socket.settimeout(WAIT_SECONDS)
         self._pending: dict[int, _Pending] = {}
+        self._unheard: dict[int, tuple[str, OnEvent]] = {}  # by id: address, who waits
         self._ids = itertools.count(random.randrange(WHOLE_MAX))
         self._heard_at_seconds = self._pinged_at_seconds = time.monotonic()
         self._born_seconds: float | None = None  # of the engine, on our clock
@@ -102,9 +104,14 @@ class Line:
         self._send(message.pack(0, *values))
 
     def call(
-        self, message: Message, *values: object, timeout_seconds: float, on_progress: OnProgress | None = None
+        self,
+        message: Message,
+        *values: object,
+        timeout_seconds: float,
+        on_progress: OnProgress | None = None,
+        on_heard: OnEvent | None = None,
     ) -> tuple[Wire, ...]:
-        """Send a request until it is answered; the values of the ok answer.
+        """Send a request until it is answered; the values of the ok answer. `on_heard` gets its `event/heard`.
 
         Raises what the engine answers with, WireError for arguments that do not fit the table, NoAnswer when
         nothing was heard about it for `timeout_seconds` (progress counts as heard).  [main]
@@ -113,13 +120,21 @@ class Line:
         datagram = message.pack(id, *values)
         pending = _Pending(message, on_progress, heard_at_seconds=time.monotonic())
         self._pending[id] = pending
+        if on_heard is not None:
+            self._await_sound(id, message, on_heard)
         try:
             self._send_until_done(datagram, pending, timeout_seconds)
         finally:
             del self._pending[id]
         if pending.fault is not None:
+            self._unheard.pop(id, None)
             raise pending.fault
         return pending.values
+
+    def _await_sound(self, id: int, message: Message, on_heard: OnEvent) -> None:
+        while len(self._unheard) >= UNHEARD_MAX:
+            self._unheard.pop(next(iter(self._unheard)), None)
+        self._unheard[id] = (message.address, on_heard)
 
     def _send_until_done(self, datagram: bytes, pending: _Pending, timeout_seconds: float) -> None:
         pause = FIRST_REPEAT_SECONDS
@@ -211,5 +226,10 @@ class Line:
         self._born_seconds = born_seconds
 
     def _tell(self, event: Event) -> None:
+        if event.message is messages.EVENT_HEARD:
+            address, on_heard = self._unheard.get(int(str(event.values["id"])), ("", None))
+            if on_heard is not None and address == event.values["address"]:
+                del self._unheard[int(str(event.values["id"]))]
+                on_heard(event)
         if self._on_event:
             self._on_event(event)

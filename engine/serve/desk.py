@@ -166,8 +166,8 @@ class Desk:
         self._check_card(name, value)
         self._change(lane, request.at(), lambda settings: settings.with_value(name, value))
         if name == "seed" and value < 0:
-            return name, float(lane.draw_seed())
-        return name, value
+            return name, float(lane.draw_seed()), 0.0, 0
+        return name, value, 0.0, 0
 
     def _check_card(self, name: str, value: float) -> None:
         hot = self._state.hot
@@ -187,7 +187,7 @@ class Desk:
         if text:
             self.must_take("text")
         self._change(lane, request.at(), lambda settings: settings.with_prompt(text))
-        return ()
+        return 0.0, 0
 
     def preset(self, request: Request) -> Answer:
         """lane/preset.  [control]"""
@@ -204,7 +204,7 @@ class Desk:
             return settings if preset.prompt is None else settings.with_prompt(preset.prompt)
 
         self._change(lane, request.at(), update)
-        return (lane.settings.prompt if preset.prompt is None else preset.prompt,)
+        return (lane.settings.prompt if preset.prompt is None else preset.prompt, 0.0, 0)
 
     def play(self, request: Request) -> Answer:
         """lane/play.  [control]"""
@@ -249,11 +249,11 @@ class Desk:
         view = lane.view
         return (
             view.fill_seconds, view.fill_low_seconds, view.first_sound_seconds, view.realtime_ratio,
-            lane.late_blocks(), view.rolls, view.change_seconds,
+            lane.late_blocks(), view.rolls, view.change_seconds, "",
         )  # fmt: skip
 
     def clear_region(self, request: Request) -> Answer:
         """region/clear.  [control]"""
         lane, role = self.lane_of(request.whole("lane")), request.text("role")
         self._change(lane, request.at(), lambda settings: settings.with_region(role, None))
-        return ()
+        return 0.0, 0

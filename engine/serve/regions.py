@@ -83,7 +83,7 @@ class RegionDesk:
         transfer = self._transfers.finish(request.client, request.whole("transfer"), request.text("crc32"))
         missing = transfer.missing()
         if missing:
-            return len(missing), format_numbers(missing), 0.0, 1, 1, 0.0, ""
+            return len(missing), format_numbers(missing), 0.0, 1, 1, 0.0, "", 0.0, 0
         lane, at = self._lane_of(transfer.form.lane), request.at()
         return self._later(request.responder, lambda: (0, "", *self._take(lane, transfer.region(), at)))
 
@@ -116,7 +116,7 @@ class RegionDesk:
         channels = audio.shape[0] if region.role == CONTINUE else 1
         heard = as_heard(audio, region.rate_hz, CODEC_RATE_HZ, channels)
         self._put(lane, region, HeardRegion(heard, region.bpm, region.start_beats, CODEC_RATE_HZ), at)
-        return region.understood(lane.clock.or_standing().signature)
+        return *region.understood(lane.clock.or_standing().signature), 0.0, 0
 
     def _work(self) -> None:
         while True:

@@ -30,7 +30,7 @@ class Desk:
 
     def _set(self, request: Request) -> Answer:
         self.done.append(request)
-        return request.text("name"), request.number("value")
+        return request.text("name"), request.number("value"), 0.0, 0
 
     def say(self, row: messages.Message, *values: object, source: tuple[str, int] = HERE) -> Packet:
         """What the message is answered with last."""

@@ -68,10 +68,10 @@ def band(serve: Serve) -> Iterator[tuple[Endpoint, dict[str, Request], threading
 
     handlers = {
         messages.LANE_OPEN.address: take(0, "segue-1-0"),
-        messages.LANE_SET.address: take("temperature", 1.1),
-        messages.LANE_PROMPT.address: take(),
+        messages.LANE_SET.address: take("temperature", 1.1, 0.0, 0),
+        messages.LANE_PROMPT.address: take(0.0, 0),
         messages.LANE_PLAY.address: take(4.0, 1, 7),
-        messages.REGION_FILE.address: take(4.0, 2, 48000, 2.0, ""),
+        messages.REGION_FILE.address: take(4.0, 2, 48000, 2.0, "", 0.0, 0),
     }
     endpoint, _ = serve(handlers)
     return endpoint, came, prompted

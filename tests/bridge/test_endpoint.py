@@ -24,7 +24,7 @@ NTP_TO_UNIX_SECONDS = 2_208_988_800
 
 
 def lane_set(request: Request) -> Answer:
-    return request.text("name"), request.number("value")
+    return request.text("name"), request.number("value"), 0.0, 0
 
 
 SET = {messages.LANE_SET.address: lane_set}
@@ -33,7 +33,7 @@ SET = {messages.LANE_SET.address: lane_set}
 def test_a_request_is_answered_with_its_id(serve: Serve) -> None:
     endpoint, peer = serve(SET)
     answer = peer.ask(messages.LANE_SET.pack(5, 0, "cfg", 2.5))
-    assert answer == Packet(messages.OK.address, (5, messages.LANE_SET.address, "cfg", 2.5))
+    assert answer == Packet(messages.OK.address, (5, messages.LANE_SET.address, "cfg", 2.5, 0.0, 0))
     assert peer.alive()
     assert endpoint.counts.received == 2
     assert endpoint.counts.refused == 0
@@ -258,7 +258,7 @@ def test_a_pool_answers_with_what_the_job_returns_or_raises(serve: Serve) -> Non
     def job(request: Request) -> tuple[object, ...]:
         if request.text("path") == "missing":
             raise RegionMissing("no such file")
-        return (1 / int(request.text("path")), 2, 48000, 1.0, "")
+        return (1 / int(request.text("path")), 2, 48000, 1.0, "", 0.0, 0)
 
     with ThreadPoolExecutor(1) as pool:
         path = {messages.REGION_FILE.address: lambda r: r.responder.answer_from(pool, lambda: job(r))}
@@ -268,7 +268,7 @@ def test_a_pool_answers_with_what_the_job_returns_or_raises(serve: Serve) -> Non
             for n, p in ((1, "2"), (2, "missing"), (3, "0"))
         ]
         answers = [peer.ask(ask) for ask in asks]
-    assert answers[0].values[2:] == (0.5, 2, 48000, 1.0, "")
+    assert answers[0].values[2:] == (0.5, 2, 48000, 1.0, "", 0.0, 0)
     assert code_of(answers[1]) == "region_missing"
     assert code_of(answers[2]) == "internal"
     assert "ZeroDivisionError" in str(answers[2].values[3])

@@ -60,17 +60,21 @@ class Band:
             messages.QUIT: lambda r: None,
             messages.LANE_OPEN: self._open,
             messages.LANE_CLOSE: lambda r: None,
-            messages.LANE_SET: lambda r: (r.text("name"), r.number("value")),
+            messages.LANE_SET: lambda r: (r.text("name"), r.number("value"), 8.0, 0),
             messages.LANE_GET: lambda r: (r.text("name"), 2.5),
-            messages.LANE_PROMPT: lambda r: None,
-            messages.LANE_PRESET: lambda r: ("a prompt",),
+            messages.LANE_PROMPT: lambda r: (16.0, 1),
+            messages.LANE_PRESET: lambda r: ("a prompt", 0.5, 0),
             messages.LANE_PLAY: lambda r: (16.0, 3, 77),
             messages.LANE_STOP: lambda r: (32.0,),
             messages.LANE_STATUS: lambda r: ("playing", 20.0, 3, 77, "melody"),
-            messages.LANE_STATS: lambda r: (2.0, 1.5, 0.3, 3.5, 0, 2, 0.4),
+            messages.LANE_STATS: lambda r: (2.0, 1.5, 0.3, 3.5, 0, 2, 0.4, "prompt 0.4 0.5 3"),
             messages.TRANSPORT: lambda r: None,
             messages.TAP: lambda r: (120.0, 3),
-            messages.REGION_CLEAR: lambda r: None,
+            messages.REGION_CLEAR: lambda r: (4.0, 0),
+            messages.LANE_MUTE: lambda r: (float(r.whole("on")), 0),
+            messages.LANE_RESEED: lambda r: (max(r.whole("seed"), 0), 4.0, 0),
+            messages.LANE_CANCEL: lambda r: (r.whole("which"),),
+            messages.LANE_SCHEDULED: lambda r: (1, "7 prompt 16"),
             messages.REGION_FILE: self._file,
             messages.REGION_BEGIN: self._begin,
             messages.REGION_CHUNK: self._chunk,
@@ -102,7 +106,7 @@ class Band:
 
     def _place(self, request: Request, region: Region) -> tuple[object, ...]:
         self.regions[request.whole("lane"), region.role] = region
-        return region.understood(Signature())
+        return *region.understood(Signature()), 4.0, 0
 
     def _file(self, request: Request) -> Answer:
         def job() -> tuple[object, ...]:
@@ -133,12 +137,12 @@ class Band:
         transfer = self.transfers.finish(request.client, request.whole("transfer"), request.text("crc32"))
         missing = transfer.missing()
         if missing:
-            return len(missing), format_numbers(missing), 0.0, 0, 0, 0.0, ""
+            return len(missing), format_numbers(missing), 0.0, 0, 0, 0.0, "", 0.0, 0
 
         def job() -> tuple[object, ...]:
             region = transfer.region()
             self.regions[transfer.form.lane, region.role] = region
-            return 0, "", *region.understood(Signature())
+            return 0, "", *region.understood(Signature()), 4.0, 0
 
         return request.responder.answer_from(self.pool, job)
 
@@ -235,7 +239,12 @@ REPLIES = {
     replies.LoadedModel: messages.MODEL_LOAD,
     replies.Stats: messages.STATS,
     replies.OpenLane: messages.LANE_OPEN,
-    replies.Parameter: messages.LANE_SET,
+    replies.Parameter: messages.LANE_GET,
+    replies.Set: messages.LANE_SET,
+    replies.Preset: messages.LANE_PRESET,
+    replies.Placed: messages.LANE_PROMPT,
+    replies.Reseed: messages.LANE_RESEED,
+    replies.Scheduled: messages.LANE_SCHEDULED,
     replies.Play: messages.LANE_PLAY,
     replies.LaneStatus: messages.LANE_STATUS,
     replies.LaneStats: messages.LANE_STATS,
@@ -267,19 +276,25 @@ def test_every_call(band: tuple[Band, Endpoint], client: Client) -> None:
     assert client.stats().realtime_ratio == 3.5
     assert client.presets() == ["night-bus", "porch"]
     assert client.open_lane(-1, 44100) == replies.OpenLane(0, "segue-1-0")
-    assert client.set(0, "cfg", 3.3, at="bar") == replies.Parameter("cfg", 3.3)
+    assert client.set(0, "cfg", 3.3, at="bar") == replies.Set("cfg", 3.3, 8.0, 0)
     assert players.last(messages.LANE_SET).at().word == "bar"
     assert client.get(0, "cfg").value == 2.5
-    client.prompt(0, "warm lo-fi", at=16)
+    assert client.prompt(0, "warm lo-fi", at=16) == replies.Placed(16.0, 1)
     assert players.last(messages.LANE_PROMPT).at().beats == 16
-    assert client.preset(0, "porch") == "a prompt"
+    assert client.preset(0, "porch").prompt == "a prompt"
     assert client.play(0, at="bar 4", bars=16) == replies.Play(16.0, 3, 77)
     assert client.stop(0) == 32.0
     assert client.lane_status(0).references == "melody"
     assert client.lane_stats(0).rolls == 2
     client.transport(0, True, 3.25, 120.1, 7, 8)
     assert client.tap(0, downbeat=True) == replies.Tap(120.0, 3)
-    client.clear_region(0, "melody")
+    assert client.clear_region(0, "melody") == replies.Placed(4.0, 0)
+    assert client.mute(0, at="beat").beats == 1.0
+    assert client.mute(0, on=False).beats == 0.0
+    assert client.reseed(0, "bars 4", 9) == replies.Reseed(9, 4.0, 0)
+    assert players.last(messages.LANE_RESEED).at().every_bars == 4
+    assert client.cancel(0, 5) == 5
+    assert client.scheduled(0) == replies.Scheduled(1, "7 prompt 16")
     client.close_lane(0)
     client.quit()
     transport = players.last(messages.TRANSPORT)
@@ -363,6 +378,28 @@ def test_events_arrive(band: tuple[Band, Endpoint]) -> None:
     assert heard[1].message is messages.EVENT_ENGINE
 
 
+def test_a_command_that_is_heard_is_told_to_who_waits_for_it(band: tuple[Band, Endpoint]) -> None:
+    players, endpoint = band
+    mine: list[replies.Heard] = []
+    all_of_them: list[replies.Heard] = []
+    two = threading.Event()
+
+    def on_heard(heard: replies.Heard) -> None:
+        all_of_them.append(heard)
+        if len(all_of_them) == 3:
+            two.set()
+
+    with Client(endpoint.port, on_heard=on_heard) as client:
+        client.prompt(0, "warm", at="bar", on_heard=mine.append)
+        id, address = players.last(messages.LANE_PROMPT).id, messages.LANE_PROMPT.address
+        endpoint.notify(messages.EVENT_HEARD, 0, id, messages.LANE_MUTE.address, 8.0, 0.5)
+        for _ in range(2):
+            endpoint.notify(messages.EVENT_HEARD, 0, id, address, 16.0, 1.25)
+        assert two.wait(30)
+    assert mine == [replies.Heard(0, id, address, 16.0, 1.25)]
+    assert [heard.beats for heard in all_of_them] == [8.0, 16.0, 16.0]
+
+
 def test_leaving_takes_the_client_off_the_list(band: tuple[Band, Endpoint]) -> None:
     with Client(band[1].port, name="reaper"):
         assert [c.name for c in band[1].clients] == ["reaper"]
@@ -433,7 +470,7 @@ def test_a_region_by_path(band: tuple[Band, Endpoint], client: Client, tmp_path:
     monkeypatch.chdir(tmp_path)
     seen: list[tuple[int, int, str]] = []
     told = client.region_file(1, "continue", "riff.wav", 120, 8, on_progress=lambda *p: seen.append(p))
-    assert told == replies.Understood(2.0, 2, 16000, 1.0, "")
+    assert told == replies.Understood(2.0, 2, 16000, 1.0, "", 4.0, 0)
     assert band[0].regions[1, "continue"].start_beats == 8
     assert seen == [(1, 2, "reading")]
     with pytest.raises(RegionMissing):
@@ -444,7 +481,7 @@ def test_a_region_by_path(band: tuple[Band, Endpoint], client: Client, tmp_path:
 def test_a_region_in_chunks(band: tuple[Band, Endpoint], client: Client, encoding: str) -> None:
     audio = music()
     told = client.region_audio(0, "melody", audio, 16000, 90.0, 4.0, encoding=encoding)
-    assert told == replies.Understood(1.0, 2, 16000, 0.375, "")
+    assert told == replies.Understood(1.0, 2, 16000, 0.375, "", 4.0, 0)
     assert np.abs(band[0].regions[0, "melody"].audio - audio).max() <= (
         0.6 / 32768 if encoding == "s16" else 0
     )
