@@ -1,0 +1,142 @@
+// Fades and the held bar: see held_bar.hpp. MIT.
+#include "held_bar.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <new>
+#include <sys/mman.h>
+
+namespace segue {
+
+namespace {
+
+constexpr int longest_bar_seconds = 16;
+
+int64_t beat_start(const Grid& grid, long double beats) { return nearest(grid.samples_of(beats)); }
+
+}  // namespace
+
+Fade::Fade(int n_fade, int channels)
+    : n_(n_fade), channels_(channels), done_(n_fade), fall_(n_fade), rise_(n_fade), tail_(n_fade * channels),
+      last_(n_fade * channels) {
+    const float step = static_cast<float>(M_PI / 2 / n_fade);
+    for (int i = 0; i < n_fade; ++i) {
+        fall_[i] = std::cos(static_cast<float>(i) * step);
+        rise_[i] = std::sin(static_cast<float>(i) * step);
+    }
+}
+
+float* Fade::across() {
+    equal_power_ = true;
+    done_ = 0;
+    return tail_.data();
+}
+
+void Fade::let_go() {
+    across();
+    for (int i = 0; i < n_; ++i)
+        for (int c = 0; c < channels_; ++c) tail_[i * channels_ + c] = last_[(n_ - 1 - i) * channels_ + c];
+}
+
+void Fade::join() {
+    equal_power_ = false;
+    done_ = 0;
+}
+
+void Fade::apply(float* out, int n) {
+    if (running() && n > 0) {
+        if (done_ == 0 && !equal_power_)
+            for (int i = 0; i < n_; ++i)
+                for (int c = 0; c < channels_; ++c)
+                    tail_[i * channels_ + c] = last_[(n_ - 1) * channels_ + c] - out[c];
+        const int count = std::min(n, n_ - done_);
+        for (int i = 0; i < count; ++i)
+            for (int c = 0; c < channels_; ++c) {
+                const float fading = tail_[(done_ + i) * channels_ + c] * fall_[done_ + i];
+                float& sample = out[i * channels_ + c];
+                if (equal_power_) sample *= rise_[done_ + i];
+                sample += fading;
+            }
+        done_ += count;
+    }
+    const int kept = n_ - n;
+    if (kept > 0) {
+        std::memmove(last_.data(), last_.data() + n * channels_, sizeof(float) * kept * channels_);
+        std::memcpy(last_.data() + kept * channels_, out, sizeof(float) * n * channels_);
+    } else {
+        std::memcpy(last_.data(), out - kept * channels_, sizeof(float) * n_ * channels_);
+    }
+}
+
+HeldBar::HeldBar(int sample_rate_hz, int channels, const std::vector<float>& fall)
+    : length_(int64_t(longest_bar_seconds) * sample_rate_hz + 1), channels_(channels), fall_(fall) {
+    const size_t bytes = 2 * length_ * channels_ * sizeof(float);
+    void* mapped = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (mapped == MAP_FAILED) throw std::bad_alloc();
+    mapped_ = store_ = static_cast<float*>(mapped);
+    spare_ = store_ + length_ * channels_;
+}
+
+HeldBar::~HeldBar() { munmap(mapped_, 2 * length_ * channels_ * sizeof(float)); }
+
+void HeldBar::populate(int64_t bar_samples) {
+#if defined(__linux__) && defined(MADV_POPULATE_WRITE)
+    const int64_t wanted = std::min(bar_samples + 1, length_);
+    if (wanted <= populated_) return;
+    populated_ = wanted;
+    constexpr uintptr_t page = 4096;
+    for (float* base : {mapped_, mapped_ + length_ * channels_}) {
+        const uintptr_t begin = reinterpret_cast<uintptr_t>(base) / page * page;
+        const uintptr_t end = reinterpret_cast<uintptr_t>(base + wanted * channels_);
+        madvise(reinterpret_cast<void*>(begin), (end - begin + page - 1) / page * page, MADV_POPULATE_WRITE);
+    }
+#else
+    populated_ = bar_samples;
+#endif
+}
+
+void HeldBar::keep(const float* out, int n, int64_t phase) {
+    const int64_t after = phase + n;
+    if (after >= length_) {
+        stored_ = 0;
+        return;
+    }
+    std::memcpy(store_ + phase * channels_, out, sizeof(float) * n * channels_);
+    if (after == bar_samples_)  // a bar that is one sample longer finds its last one too
+        std::memcpy(store_ + after * channels_, out + (n - 1) * channels_, sizeof(float) * channels_);
+    stored_ = std::min(stored_ + n, bar_samples_);
+}
+
+void HeldBar::play(float* out, int n, int64_t phase) const {
+    if (phase < 0 || phase + n > length_) {  // a bar that has just become longer than is kept
+        std::memset(out, 0, sizeof(float) * n * channels_);
+        return;
+    }
+    std::memcpy(out, store_ + phase * channels_, sizeof(float) * n * channels_);
+}
+
+void HeldBar::retime(const Grid& old, const Grid& now) {
+    const int64_t old_bar = beat_start(old, old.beats_per_bar()), new_bar = beat_start(now, now.beats_per_bar());
+    if (stored_ < old_bar - 1 || new_bar >= length_) {
+        stored_ = 0;
+        return;
+    }
+    const int64_t fade = static_cast<int64_t>(fall_.size()), beat_samples = beat_start(old, 1);
+    std::memset(spare_, 0, sizeof(float) * (new_bar + 1) * channels_);
+    const int old_beats = static_cast<int>(std::ceil(old.beats_per_bar()));
+    const int new_beats = static_cast<int>(std::ceil(now.beats_per_bar()));
+    for (int beat = 0; beat < new_beats; ++beat) {
+        const int64_t source = beat_start(old, beat % old_beats), target = beat_start(now, beat);
+        const int64_t after = std::min(beat_start(now, beat + 1), new_bar);
+        const int64_t n = std::min({beat_samples, after - target, old_bar - source});
+        if (n <= 0) continue;
+        std::memcpy(spare_ + target * channels_, store_ + source * channels_, sizeof(float) * n * channels_);
+        for (int64_t i = 0; n > fade && i < fade; ++i)
+            for (int c = 0; c < channels_; ++c) spare_[(target + n - fade + i) * channels_ + c] *= fall_[i];
+    }
+    std::swap(store_, spare_);
+    stored_ = bar_samples_ = new_bar;
+}
+
+}  // namespace segue

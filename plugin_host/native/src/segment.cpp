@@ -1,0 +1,94 @@
+// Named shared memory: see segment.hpp. POSIX (Linux, macOS). MIT.
+#include "segment.hpp"
+
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <csignal>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace segue {
+
+bool pid_alive(int64_t pid) {
+    return pid > 0 && pid < INT32_MAX && (kill(static_cast<pid_t>(pid), 0) == 0 || errno == EPERM);
+}
+
+std::string segment_name(int pid, int number) {
+    return "segue-" + std::to_string(pid) + "-" + std::to_string(number);
+}
+
+bool valid_name(const std::string& name) {
+    size_t dash = name.find('-', 6);
+    if (name.compare(0, 6, "segue-") != 0 || dash == std::string::npos) return false;
+    std::string pid = name.substr(6, dash - 6), number = name.substr(dash + 1);
+    bool digits = (pid + number).find_first_not_of("0123456789") == std::string::npos;
+    return digits && !pid.empty() && pid.size() <= 10 && !number.empty() && number.size() <= 6;
+}
+
+std::unique_ptr<Segment> Segment::attach(const std::string& name, size_t least_bytes, std::string& why) {
+    if (!valid_name(name)) {
+        why = "the engine named a ring that is none";
+        return nullptr;
+    }
+    int file = shm_open(("/" + name).c_str(), O_RDWR | O_CLOEXEC, 0600);
+    if (file < 0) {
+        why = "no shared memory named " + name + ": " + std::strerror(errno);
+        return nullptr;
+    }
+    struct stat about {};
+    if (fstat(file, &about) != 0 || about.st_uid != geteuid() || about.st_size < static_cast<off_t>(least_bytes)) {
+        why = "shared memory " + name + " is another user's or too small";
+        close(file);
+        return nullptr;
+    }
+    size_t bytes = static_cast<size_t>(about.st_size);
+    void* data = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+    if (data == MAP_FAILED) {
+        why = "shared memory " + name + " cannot be mapped: " + std::strerror(errno);
+        close(file);
+        return nullptr;
+    }
+    return std::unique_ptr<Segment>(new Segment(name, file, static_cast<uint8_t*>(data), bytes, false));
+}
+
+std::unique_ptr<Segment> Segment::create(const std::string& name, size_t bytes, std::string& why) {
+    std::string path = "/" + name;
+    shm_unlink(path.c_str());  // the number of our own process is in it: what is there, a dead one left
+    int file = shm_open(path.c_str(), O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
+    int failed = file < 0 ? errno : (ftruncate(file, static_cast<off_t>(bytes)) != 0 ? errno : 0);
+#ifdef __linux__
+    if (failed == 0) failed = posix_fallocate(file, 0, static_cast<off_t>(bytes));
+#endif
+    void* data = failed ? MAP_FAILED : mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+    if (data == MAP_FAILED) {
+        why = "no shared memory of " + std::to_string(bytes) + " bytes: " + std::strerror(failed ? failed : errno);
+        if (file >= 0) {
+            close(file);
+            shm_unlink(path.c_str());
+        }
+        return nullptr;
+    }
+    return std::unique_ptr<Segment>(new Segment(name, file, static_cast<uint8_t*>(data), bytes, true));
+}
+
+bool Segment::cut() const {
+    struct stat about {};
+    return fstat(file_, &about) != 0 || about.st_size < static_cast<off_t>(bytes_);
+}
+
+std::string Segment::fault() const {
+    struct stat about {};
+    if (cut()) return "the engine's shared memory was cut short";
+    if (fstat(file_, &about) == 0 && about.st_nlink == 0) return "the engine has gone";
+    return "";
+}
+
+Segment::~Segment() {
+    munmap(data_, bytes_);
+    close(file_);
+    if (own_) shm_unlink(("/" + name_).c_str());
+}
+
+}  // namespace segue

@@ -1,0 +1,40 @@
+// Whole words of shared memory: one load or store each, ordered as docs/shared_memory.md asks. MIT.
+#pragma once
+#include <cstdint>
+#include <ctime>
+
+namespace segue {
+
+template <class T> inline T acquired(const T& word) {
+    T value;
+    __atomic_load(const_cast<T*>(&word), &value, __ATOMIC_ACQUIRE);
+    return value;
+}
+
+template <class T> inline T relaxed(const T& word) {
+    T value;
+    __atomic_load(const_cast<T*>(&word), &value, __ATOMIC_RELAXED);
+    return value;
+}
+
+template <class T, class V> inline void release(T& word, V value) {
+    T stored = static_cast<T>(value);
+    __atomic_store(&word, &stored, __ATOMIC_RELEASE);
+}
+
+template <class T, class V> inline void put(T& word, V value) {
+    T stored = static_cast<T>(value);
+    __atomic_store(&word, &stored, __ATOMIC_RELAXED);
+}
+
+// Orders what comes before against what comes after. ThreadSanitizer does not know fences: there every word is ordered.
+inline void fence() { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
+
+// The machine's monotonic clock, as the other side reads it. No system call on Linux and macOS.  [any]
+inline uint64_t monotonic_ns() {
+    timespec now{};
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return static_cast<uint64_t>(now.tv_sec) * 1000000000u + static_cast<uint64_t>(now.tv_nsec);
+}
+
+}  // namespace segue
