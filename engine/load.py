@@ -52,7 +52,7 @@ def load_model(
 
     if name == EMBEDDED:
         return _embedded(pick_device(device), dtype, codec_runtime)
-    small = wants_8_bits(dtype, device)
+    small = wants_8_bits(dtype, pick_device(device) if device == "auto" else device)
     device = pick_device(device)
     from engine.checkpoints.load import load_model as load_checkpoint
     from engine.codec.choice import set_runtime

@@ -132,5 +132,7 @@ def test_a_checkpoint_in_8_bits(golden: Path, name: str) -> None:
 def test_8_bits_are_for_the_cpu(golden: Path) -> None:
     with pytest.raises(UnsupportedError, match="for the CPU, the device is cuda"):
         load_model(golden / "audiocraft/text/ckpt", "cuda", dtype=torch.int8)
+    if not torch.cuda.is_available():
+        assert load_model(golden / "audiocraft/text/ckpt", "auto", dtype=torch.int8).lm.precision == "int8"
     assert load_model("embedded").lm.precision == "int8"
     assert load_model("embedded", dtype=torch.float32).lm.precision == "float32"
