@@ -38,6 +38,7 @@ from plugin_host.cli_options import (
     Weights,
     Who,
 )  # fmt: skip
+from plugin_host.takes.commands import add_to as add_takes
 
 app = typer.Typer(
     name="segue",
@@ -242,6 +243,9 @@ def version() -> None:
     from plugin_host.doctor import version as installed
 
     typer.echo(f"segue {installed()}")
+
+
+add_takes(app)
 
 
 def main() -> None:

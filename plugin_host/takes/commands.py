@@ -1,0 +1,188 @@
+"""`segue take`, `open`, `export`, `watch` and `scripts`. A command's docstring is its help; all of them are [main]."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from plugin_host.cli_guard import guarded
+from plugin_host.cli_options import Bpm, Device, Precision, Prompt, Reference, Region, Role, SecretFile, Seed, Weights
+
+OUT = Path("segue-takes")
+
+
+class Format(StrEnum):
+    """Kinds of files."""
+
+    WAV = "wav"
+    FLAC = "flac"
+
+
+class Bits(StrEnum):
+    """Sizes of samples."""
+
+    B16 = "16"
+    B24 = "24"
+    B32 = "32"
+
+
+Port = Annotated[int, typer.Option(min=0, max=65535, help="UDP port of a running engine; 0: one of its own.")]
+Model = Annotated[str, typer.Option(help="Of its own engine: embedded, melody, style, ... or a folder.")]
+Out = Annotated[Path, typer.Option(help="Folder for the takes.")]
+Takes = Annotated[int, typer.Option(min=1, max=100, help="How many takes, each with a seed of its own.")]
+Meter = Annotated[str, typer.Option(help="Time signature, like 4/4 or 7/8.")]
+TakeBars = Annotated[int, typer.Option(min=0, max=1000, help="How many bars; 0: as many as the region, or 8.")]
+Rate = Annotated[int, typer.Option(min=8000, max=192_000, help="Sample rate in Hz.")]
+Kind = Annotated[Format, typer.Option("--format", help="wav or flac.")]
+BitsWish = Annotated[Bits, typer.Option(help="16, 24 or 32 (float).")]
+Loop = Annotated[bool, typer.Option("--loop", help="Its end leads back to its beginning.")]
+Loud = Annotated[str, typer.Option(help="off, peak (-1 dB), or a loudness like -16 (LUFS).")]
+Preset = Annotated[str, typer.Option(help="A named set of values, see presets/README.md.")]
+Values = Annotated[list[str] | None, typer.Option("--set", help="A lane's parameter: --set temperature=1.2")]
+
+
+def _meter(text: str) -> Any:
+    from bridge.units import Signature
+
+    try:
+        return Signature(*(int(part) for part in text.split("/")))
+    except (ValueError, TypeError) as error:
+        raise typer.BadParameter(f"--signature {text}: {error}") from None
+
+
+def _values(pairs: list[str] | None) -> dict[str, float]:
+    from bridge.errors import SegueError
+    from bridge.params import check_parameter
+
+    found = {}
+    for pair in pairs or []:
+        name, _, text = pair.partition("=")
+        try:
+            found[name] = check_parameter(name, float(text))
+        except (ValueError, SegueError) as error:
+            raise typer.BadParameter(f"--set {pair}: {error}") from None
+    return found
+
+
+def _loudness(text: str) -> str:
+    from plugin_host.takes.loudness import check_wish
+
+    try:
+        return check_wish(text)
+    except ValueError:
+        raise typer.BadParameter(f"--loudness {text}: off, peak, or -60 to 0 (LUFS)") from None
+
+
+def _engine(port: int, secret_file: Path | None, model: str, device: str, precision: Weights) -> Any:
+    from plugin_host.takes.engines import EngineWish
+
+    try:
+        secret = secret_file.read_text("utf-8").strip() if secret_file else ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise typer.BadParameter(f"--secret-file: {error}") from None
+    return EngineWish(port, secret, model, device, precision.value)
+
+
+@guarded
+def take(
+    region: Region = None,
+    reference: Reference = Role.CONTINUE,
+    prompt: Prompt = "",
+    bpm: Bpm = None,
+    signature: Meter = "4/4",
+    bars: TakeBars = 0,
+    at: Annotated[int, typer.Option(min=0, help="Bar on which the region begins, from 1; 0: anywhere.")] = 0,
+    takes: Takes = 1,
+    seed: Seed = -1,
+    preset: Preset = "",
+    values: Values = None,
+    out: Out = OUT,
+    name: Annotated[str, typer.Option(help="File name, instead of prompt, tempo, key and seed.")] = "",
+    format: Kind = Format.WAV,
+    bits: BitsWish = Bits.B24,
+    rate: Rate = 48_000,
+    loop: Loop = False,
+    loudness: Loud = "off",
+    key: Annotated[str, typer.Option(help="Key to note in the file, like Am.")] = "",
+    dawproject: Annotated[Path | None, typer.Option(help="All takes as one project for a DAW, too.")] = None,
+    port: Port = 0,
+    secret_file: SecretFile = None,
+    model: Model = "embedded",
+    device: Device = "cpu",
+    precision: Precision = Weights.AUTO,
+) -> None:
+    """Make takes: files of exactly so many bars, with tempo, place and recipe inside, as fast as the computer can."""
+    from plugin_host.screen import Screen
+    from plugin_host.takes.engines import hot_engine
+    from plugin_host.takes.names import words
+    from plugin_host.takes.order import Order, fill
+    from plugin_host.takes.place import RegionWish
+
+    meter = _meter(signature)
+    start_beats = float((at - 1) * meter.beats_per_bar) if at else None
+    order = Order(
+        region=RegionWish(region, reference.value, None, start_beats) if region else None, bpm=bpm, signature=meter,
+        bars=bars, start_bar=at - 1 if at and not region else None, takes=takes, prompt=prompt, preset=preset,
+        seed=seed, values=_values(values), rate_hz=rate, bits=int(bits.value), kind=format.value, loop=loop,
+        loudness=_loudness(loudness), key=key, name=words(name) if name else "",
+    )  # fmt: skip
+    screen = Screen()
+    with hot_engine(_engine(port, secret_file, model, device, precision), screen.say) as engine:
+        made = fill(order, engine, out, screen.say, screen.show)
+    if dawproject is not None:
+        from plugin_host.takes.dawproject import export
+
+        export(made, dawproject, screen.say)
+
+
+@guarded
+def reopen(
+    file: Annotated[Path, typer.Argument(help="A take: WAV or FLAC.")],
+    out: Annotated[Path | None, typer.Option(help="Folder for what is made; beside the file if left out.")] = None,
+    show: Annotated[bool, typer.Option("--show", help="Only say what it was made by.")] = False,
+    seed: Annotated[int | None, typer.Option(min=-1, max=2**24 - 1, help="Other dice than the take's.")] = None,
+    bars: Annotated[int | None, typer.Option(min=1, max=1000, help="Another length.")] = None,
+    prompt: Annotated[str | None, typer.Option(help="Another prompt.")] = None,
+    format: Annotated[Format | None, typer.Option("--format", help="Another kind of file.")] = None,
+    port: Port = 0,
+    secret_file: SecretFile = None,
+    device: Device = "cpu",
+    precision: Annotated[Weights | None, typer.Option(help="Of the weights; as it was, if left out.")] = None,
+) -> None:
+    """Make a take again from the recipe inside it, and say whether it came out the same; or vary it."""
+    from plugin_host.screen import Screen
+    from plugin_host.takes.reopen import Variation, describe, make_again
+    from plugin_host.takes.take import read_take
+
+    found, screen = read_take(file), Screen()
+    for line in describe(found.recipe):
+        screen.say(line)
+    if show:
+        return
+    varied = Variation(seed, bars, prompt)
+    kind = format.value if format else file.suffix.lstrip(".").lower()
+    weights = precision or Weights(found.recipe.model.precision)
+    wish = _engine(port, secret_file, found.recipe.model.name, device, weights)
+    make_again(found, varied, wish, out or file.absolute().parent, kind, screen)
+
+
+@guarded
+def export(
+    takes: Annotated[list[Path], typer.Argument(help="Takes: WAV or FLAC files that Segue made.")],
+    out: Annotated[Path, typer.Option(help="The project to write.")] = Path("segue.dawproject"),
+) -> None:
+    """Put takes into one DAWproject: a track for each, clips on their bars, tempo and markers, audio inside."""
+    from plugin_host.screen import Screen
+    from plugin_host.takes.dawproject import export as write
+
+    write(takes, out, Screen().say)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Give these commands to the command line.  [main]"""
+    app.command(short_help="Make takes: files for your DAW, exactly so many bars.")(take)
+    app.command("open", short_help="Make a take again from the recipe inside it.")(reopen)
+    app.command(short_help="Takes as one DAWproject.")(export)

@@ -1,0 +1,91 @@
+"""The engine that makes takes: one that runs, or one of our own that ends with us."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from plugin_host.client import Client
+from plugin_host.engine_process import EngineProcess, free_port
+from plugin_host.takes.errors import TakeFailed
+
+HASHED_BYTES_MAX = 2**29
+CALL_SECONDS = 10.0  # a loaded machine may take so long to answer
+
+
+@dataclass(frozen=True)
+class EngineWish:
+    """`port` 0: an engine of our own, with this model; else the one that runs there, with what it has loaded."""
+
+    port: int = 0
+    secret: str = ""
+    model: str = "embedded"
+    device: str = "cpu"
+    precision: str = "auto"
+
+
+@dataclass(frozen=True)
+class HotEngine:
+    """A connected engine with a hot model; `sha256` of its weights where it is ours; `alive` says if it still runs."""
+
+    client: Client
+    model: str
+    precision: str
+    sha256: str
+    alive: Callable[[], bool]
+
+
+@contextmanager
+def hot_engine(wish: EngineWish, say: Callable[[str], None]) -> Iterator[HotEngine]:
+    """The engine asked for, hot; ours ends with the block. Raises what it says.  [main]"""
+    if wish.port:
+        with _client(wish.port, wish.secret) as client:
+            yield _described(client, "", lambda: True)
+        return
+    with tempfile.TemporaryDirectory(prefix="segue-") as folder:
+        arguments = ["--model", wish.model, "--device", wish.device, "--precision", wish.precision]
+        engine = EngineProcess(free_port(), Path(folder) / "engine.log", arguments)
+        say(f"engine: starting, model {wish.model} on {wish.device}")
+        try:
+            engine.start()
+            client = engine.connect(lambda: _client(engine.port, ""), say)
+            try:
+                yield _described(client, weights_sha256(wish.model), lambda: engine.running)
+            finally:
+                client.close()
+        finally:
+            engine.stop()
+
+
+def _client(port: int, secret: str) -> Client:
+    return Client(port, name="segue take", secret=secret, timeout_seconds=CALL_SECONDS)
+
+
+def _described(client: Client, sha256: str, alive: Callable[[], bool]) -> HotEngine:
+    status = client.status()
+    if status.state != "ready":
+        raise TakeFailed(f"the engine is {status.state}{', ' if status.text else ''}{status.text}: load a model first")
+    return HotEngine(client, status.model, client.model().precision, sha256, alive)
+
+
+def weights_sha256(model: str) -> str:
+    """Checksum of a model's weights on this machine; empty where they are elsewhere, or large.  [any]"""
+    files = sorted(_folder(model).glob("*.safetensors")) if _folder(model).is_dir() else []
+    if not files or sum(file.stat().st_size for file in files) > HASHED_BYTES_MAX:
+        return ""
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def _folder(model: str) -> Path:
+    """Where a model's files are: those that come with Segue, else the folder named."""
+    engine = importlib.util.find_spec("engine") if model == "embedded" else None
+    places = list(engine.submodule_search_locations or ()) if engine else []
+    return Path(places[0]) / "models" / "embedded" if places else Path(model).expanduser()

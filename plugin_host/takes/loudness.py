@@ -1,0 +1,85 @@
+"""How loud a take is (ITU-R BS.1770 and EBU R128, by libebur128), and by how much it is to be changed."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from bridge.ring import Audio
+from bridge.units import nearest, seconds_to_samples
+
+OFF, PEAK = "off", "peak"
+CEILING_DB = -1.0  # true peak that no change of level goes over
+LUFS_MIN, LUFS_MAX = -60.0, 0.0
+_HOP_SECONDS = 0.1
+_SILENCE_DB = -99.0
+
+
+@dataclass(frozen=True)
+class Loudness:
+    """Whole in LUFS, range in LU, true peak in dBTP, loudest 0.4 s and 3 s in LUFS; -99 and less is silence."""
+
+    lufs: float
+    range_lu: float
+    true_peak_db: float
+    momentary: float
+    short_term: float
+
+
+def measure(audio: Audio, rate_hz: int) -> Loudness:
+    """Loudness of float32 [n, channels].  [any]"""
+    import pyebur128 as ebu
+
+    mode = ebu.MeasurementMode
+    state = ebu.R128State(
+        audio.shape[1], rate_hz,
+        mode.MODE_I | mode.MODE_LRA | mode.MODE_TRUE_PEAK | mode.MODE_M | mode.MODE_S,
+    )  # fmt: skip
+    hop = nearest(seconds_to_samples(_HOP_SECONDS, rate_hz))
+    momentary = short_term = -math.inf
+    for begin in range(0, len(audio), hop):
+        block = np.ascontiguousarray(audio[begin : begin + hop], np.float32)
+        state.add_frames(block.reshape(-1), len(block))
+        done = begin + len(block)
+        if done >= 4 * hop:
+            momentary = max(momentary, ebu.get_loudness_momentary(state))
+        if done >= 30 * hop:
+            short_term = max(short_term, ebu.get_loudness_shortterm(state))
+    peak = max(ebu.get_true_peak(state, channel) for channel in range(audio.shape[1]))
+    found = ebu.get_loudness_global(state), ebu.get_loudness_range(state), _db(peak), momentary, short_term
+    return Loudness(*(value if math.isfinite(value) else _SILENCE_DB for value in found))
+
+
+def _db(amplitude: float) -> float:
+    return 20 * math.log10(amplitude) if amplitude > 0 else -math.inf
+
+
+def gain_db(wish: str, found: Loudness) -> tuple[float, str]:
+    """Change of level in dB for "off", "peak" or a number of LUFS, and a word where it is less than wished.
+
+    Never so much that the true peak goes over -1 dB, nor anything for silence. ValueError for another wish.  [any]
+    """
+    if wish == OFF:
+        return 0.0, ""
+    room = CEILING_DB - found.true_peak_db
+    if found.true_peak_db <= _SILENCE_DB:
+        return 0.0, "it is silent: its level is left alone"
+    if wish == PEAK:
+        return room, ""
+    target = float(wish)
+    if not LUFS_MIN <= target <= LUFS_MAX:
+        raise ValueError(f"loudness is {wish}, must be off, peak or {LUFS_MIN:.0f} to {LUFS_MAX:.0f} (LUFS)")
+    if found.lufs <= _SILENCE_DB:
+        return 0.0, "too short or too quiet for a loudness: its level is left alone"
+    wanted = target - found.lufs
+    if wanted > room:
+        return room, f"{target:g} LUFS would go over {CEILING_DB:g} dB peak: it has {found.lufs + room:.1f} LUFS"
+    return wanted, ""
+
+
+def check_wish(wish: str) -> str:
+    """A wish for a loudness that `gain_db` takes; ValueError otherwise.  [any]"""
+    gain_db(wish, Loudness(-20, 0, -10, -20, -20))
+    return wish

@@ -1,0 +1,104 @@
+"""One take from a recipe: the host's parts without a sound card, as fast as the engine delivers.
+
+recipe --regions, prompt, values--> lane --ring--> processor --block by block--> exactly its bars (and a loop's tail)
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from bridge.params import PARAMETERS
+from bridge.ring import Audio
+from plugin_host.clock import OfflineClock
+from plugin_host.headless import HeadlessHost, Host
+from plugin_host.plot import CHANNELS
+from plugin_host.processor import Processor
+from plugin_host.session import LaneSession, RegionFile, Setup
+from plugin_host.takes.engines import HotEngine
+from plugin_host.takes.errors import TakeFailed
+from plugin_host.takes.finish import tail_samples
+from plugin_host.takes.recipe import NOT_KEPT, ModelUsed, Recipe, region_bytes
+from plugin_host.takes.take import grid_of, span_of
+from plugin_host.timeline import Timeline
+
+PATIENCE_SECONDS = 120.0  # without a new block, before the engine counts as stuck
+LOOK_SECONDS = 0.02
+
+
+def make(
+    engine: HotEngine, recipe: Recipe, say: Callable[[str], None], show: Callable[[float], None]
+) -> tuple[Recipe, Audio]:
+    """The recipe as it was made (seed drawn, values and model named), and its audio float32 [n, 2].
+
+    A loop has `tail_samples` more than its bars. `show` gets the share that is done. Raises TakeFailed where the
+    engine left a gap or died, and what the engine refuses.  [main]
+    """
+    start, end = span_of(recipe)
+    length = end - start + (tail_samples(recipe.rate_hz) if recipe.loop else 0)
+    processor = Processor(recipe.rate_hz, CHANNELS)
+    host = Host(processor, Timeline(grid_of(recipe), start), record_samples=length)
+    with tempfile.TemporaryDirectory(prefix="segue-") as folder:
+        setup = Setup(
+            prompt=recipe.prompt, seed=recipe.seed, values=recipe.values, regions=_regions(recipe, Path(folder))
+        )
+        session = LaneSession(engine.client, processor, setup, say)
+        runner = HeadlessHost(host, OfflineClock(processor.ready, PATIENCE_SECONDS))
+        try:
+            session.open()
+            values = values_of(session)
+            runner.start()
+            _run(engine, recipe, session, runner, lambda: show(host.recorded_samples / length))
+        finally:
+            runner.stop()
+            session.close()
+    _check_whole(processor, host, length)
+    model = ModelUsed(engine.model, engine.precision, engine.sha256)
+    return replace(recipe, seed=session.seed, values=values, model=model), host.take().audio
+
+
+def _regions(recipe: Recipe, folder: Path) -> tuple[RegionFile, ...]:
+    """The regions as files that the engine reads: the bytes of the recipe, nothing else."""
+    files = []
+    for number, region in enumerate(recipe.regions):
+        path = folder / f"region-{number}.flac"
+        path.write_bytes(region_bytes(region))
+        files.append(RegionFile(region.role, path, region.bpm, region.start_beats))
+    return tuple(files)
+
+
+def values_of(session: LaneSession) -> dict[str, float]:
+    """What every parameter of the lane is, a model's own values among them.  [main]"""
+    names = [name for name in PARAMETERS if name not in NOT_KEPT]
+    return {name: session.client.get(session.lane, name).value for name in names}
+
+
+def _run(
+    engine: HotEngine, recipe: Recipe, session: LaneSession, runner: HeadlessHost, show: Callable[[], None]
+) -> None:
+    host, bar = runner.host, recipe.signature.beats_per_bar
+    while host.processor.counters.blocks == 0 and runner.running:  # the engine hears of the tempo
+        time.sleep(LOOK_SECONDS / 10)
+    bars = recipe.bars + (1 if recipe.loop else 0)  # a loop's tail belongs to the bar behind it
+    session.play(float(recipe.start_bar * bar), bars, float(bar))
+    host.timeline.play()
+    while runner.running:
+        time.sleep(LOOK_SECONDS)
+        show()
+        now = host.timeline.now
+        session.look(now.grid, now.position_samples)
+        if session.lost or not engine.alive():
+            raise TakeFailed("the engine was lost while it made the take")
+
+
+def _check_whole(processor: Processor, host: Host, length: int) -> None:
+    """A take has no holes: nothing missed, held or muted, and all of it there."""
+    counters = processor.counters
+    if host.recorded_samples < length:
+        raise TakeFailed(f"only {host.recorded_samples} of {length} samples came")
+    if counters.missed_samples or counters.held_samples or counters.muted_samples:
+        missing = counters.missed_samples + counters.held_samples + counters.muted_samples
+        raise TakeFailed(f"the engine left {missing} samples out; is it stuck, or the machine out of memory?")

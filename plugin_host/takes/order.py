@@ -1,0 +1,124 @@
+"""An order of takes, from the command line, a DAW or a folder: what is made, and the files that come of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from bridge.presets import load_preset
+from bridge.ring import Audio
+from bridge.units import Signature
+from plugin_host.plot import ready_folder
+from plugin_host.takes.engines import HotEngine
+from plugin_host.takes.finish import Finished, finish, looped
+from plugin_host.takes.make import make
+from plugin_host.takes.place import CONTINUED_BARS, RegionWish, place
+from plugin_host.takes.recipe import REGION_BYTES_MAX, Recipe, UsedRegion
+from plugin_host.takes.take import grid_of, save_take, span_of
+from plugin_host.takes.wave import put
+
+SEED_STEP = 1  # between the takes of one order, where the first seed was given
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is wanted; None and -1 leave it to the region or to chance. Bars count from 0."""
+
+    region: RegionWish | None = None
+    bpm: float | None = None
+    signature: Signature = Signature(4, 4)  # noqa: RUF009 - frozen
+    bars: int = 0  # as many as the region has; 8 after it or without one
+    start_bar: int | None = None
+    takes: int = 1
+    prompt: str = ""
+    preset: str = ""
+    seed: int = -1
+    values: Mapping[str, float] = field(default_factory=dict)
+    rate_hz: int = 48_000
+    bits: int = 24
+    kind: str = "wav"
+    loop: bool = False
+    loudness: str = "off"
+    key: str = ""
+    name: str = ""
+
+
+Say = Callable[[str], None]
+
+
+def recipe_of(order: Order, say: Say, folder: Path) -> Recipe:
+    """The recipe of an order's first take; reads the region, which may raise a RegionError.  [main]"""
+    prompt, values = order.prompt, dict(order.values)
+    if order.preset:
+        preset = load_preset(order.preset)
+        prompt, values = prompt or preset.prompt or "", {**preset.parameters, **values}
+    bpm, start, bars = order.bpm or 120.0, 0, order.bars or CONTINUED_BARS
+    regions: tuple[UsedRegion, ...] = ()
+    if order.region is not None:
+        placed = place(order.region, order.bpm, order.signature, order.rate_hz)
+        say(f"region: {placed.words}")
+        regions = (kept(placed.region, folder),)
+        bpm, start, bars = placed.bpm, placed.start_bar, order.bars or placed.bars
+    start = start if order.start_bar is None else order.start_bar
+    return Recipe(
+        bpm, bars, start, order.signature, order.rate_hz, prompt, order.seed, values, regions,
+        loop=order.loop, loudness=order.loudness, bits=order.bits, key=order.key,
+    )  # fmt: skip
+
+
+def kept(region: UsedRegion, folder: Path) -> UsedRegion:
+    """The region inside the recipe; one that is too large for that is put beside the takes.  [main]"""
+    if len(region.flac) <= REGION_BYTES_MAX:
+        return region
+    path = ready_folder(folder) / f"region-{region.sha256[:12]}.flac"
+    put(path, region.flac)
+    return replace(region, flac=b"", path=str(path))
+
+
+def fill(order: Order, engine: HotEngine, folder: Path, say: Say, show: Say) -> list[Path]:
+    """Make all takes of an order; each file is there as soon as it is made. Raises what goes wrong.  [main]"""
+    folder = ready_folder(folder)
+    recipe, made = recipe_of(order, say, folder), []
+    for number in range(order.takes):
+        seed = order.seed if order.seed < 0 else order.seed + number * SEED_STEP
+        label = f"take {number + 1} of {order.takes}"
+        path = one(replace(recipe, seed=seed), engine, folder, order.kind, order.name, label, say, show)[0]
+        made.append(path)
+    return made
+
+
+def one(
+    recipe: Recipe, engine: HotEngine, folder: Path, kind: str, name: str, label: str, say: Say, show: Say
+) -> tuple[Path, Recipe, Audio]:
+    """One take: made, finished, written; its path, recipe, and audio as it was before it became a file.  [main]"""
+    began = time.monotonic()
+    made, audio = make(engine, recipe, say, lambda share: show(f"{label}: {100 * share:3.0f} %"))
+    show("")
+    start, end = span_of(made)
+    done = finished(made, audio)
+    path = save_take(folder, made, done, kind, name)
+    took, lasts = time.monotonic() - began, (end - start) / made.rate_hz
+    level = f"{done.loudness.lufs:.1f} LUFS, peak {done.loudness.true_peak_db:.1f} dB"
+    say(f"  {path}")
+    bar = f"bar {made.start_bar + 1}"
+    say(f"      {bar}, {made.bars} bars, {lasts:.2f} s in {took:.1f} s ({lasts / took:.1f} times real time); {level}")
+    clipped = f"{done.clipped} samples were cut at full scale: --loudness peak helps" if done.clipped else ""
+    for note in filter(None, (done.note, clipped)):
+        say(f"      {note}")
+    return path, made, done.audio
+
+
+def finished(recipe: Recipe, audio: Audio) -> Finished:
+    """Audio as it was made, looped and levelled as the recipe says.  [main]"""
+    start, end = span_of(recipe)
+    whole = looped(audio, end - start) if recipe.loop else audio[: end - start]
+    return finish(whole, recipe.rate_hz, recipe.loudness, recipe.bits)
+
+
+def grid_words(recipe: Recipe) -> str:
+    """Tempo, signature and bars of a take in words.  [main]"""
+    grid = grid_of(recipe)
+    meter = f"{grid.signature.numerator}/{grid.signature.denominator}"
+    return f"{recipe.bpm:g} bpm, {meter}, bars {recipe.start_bar + 1} to {recipe.start_bar + recipe.bars}"

@@ -1,0 +1,231 @@
+"""Everything that it takes to make a take again, as JSON that travels inside the file.
+
+    {"segue_take": 1, "model": {...}, "prompt": ..., "seed": ..., "values": {...}, "bpm": ..., "regions": [...]}
+
+A recipe may come from a stranger: sizes, types and ranges are checked before anything is done with it, a region
+named by a path is taken only when its content is the one that was heard, and no file is named after what it says.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, NoReturn
+
+from bridge.arguments import WHOLE_MAX, Argument
+from bridge.errors import SegueError
+from bridge.messages import PRECISIONS, ROLES
+from bridge.params import PARAMETERS
+from bridge.rows import BPM, START
+from bridge.time_rows import DENOMINATORS
+from bridge.units import Signature
+from plugin_host.takes.errors import TakeError
+from plugin_host.takes.loudness import check_wish
+
+VERSION = 1
+JSON_BYTES_MAX = 16 * 2**20
+REGION_BYTES_MAX = 6 * 2**20  # embedded; what is larger is named by its path
+REGIONS_MAX = 3
+BARS_MAX = 1000
+NOT_KEPT = ("seed", "bars", "lead_seconds")  # of the lane's values: said elsewhere, or of no influence
+
+
+@dataclass(frozen=True)
+class UsedRegion:
+    """Music that the engine was given: its file's bytes, or for a large one where it lies."""
+
+    role: str
+    bpm: float
+    start_beats: float
+    sha256: str
+    flac: bytes = b""
+    path: str = ""
+    name: str = ""  # what its file was called, for people
+
+
+@dataclass(frozen=True)
+class ModelUsed:
+    """The model; `sha256` of its weights where the engine was our own, else empty."""
+
+    name: str = "embedded"
+    precision: str = "auto"
+    sha256: str = ""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a take is made: bars count from 0, `loudness` is "off", "peak" or LUFS, `bits` those of the file."""
+
+    bpm: float
+    bars: int
+    start_bar: int = 0
+    signature: Signature = Signature(4, 4)  # noqa: RUF009 - frozen
+    rate_hz: int = 48_000
+    prompt: str = ""
+    seed: int = -1
+    values: Mapping[str, float] = field(default_factory=dict)
+    regions: tuple[UsedRegion, ...] = ()
+    model: ModelUsed = ModelUsed()
+    loop: bool = False
+    loudness: str = "off"
+    bits: int = 24
+    key: str = ""
+    note: str = ""  # what reading it left out
+
+    def with_seed(self, seed: int) -> Recipe:
+        """The same with other dice.  [any]"""
+        return replace(self, seed=seed)
+
+
+# -- writing ------------------------------------------------------------------------------------------
+
+
+def to_json(recipe: Recipe, with_audio: bool = True) -> str:
+    """The recipe as JSON text, with or without the embedded regions' audio.  [any]"""
+    bar = recipe.signature.beats_per_bar
+    table = {
+        "segue_take": VERSION,
+        "model": vars(recipe.model),
+        "prompt": recipe.prompt, "seed": recipe.seed, "values": dict(recipe.values),
+        "bpm": recipe.bpm, "numerator": recipe.signature.numerator, "denominator": recipe.signature.denominator,
+        "start_bar": recipe.start_bar, "start_beats": float(recipe.start_bar * bar), "bars": recipe.bars,
+        "rate_hz": recipe.rate_hz, "bits": recipe.bits, "loop": int(recipe.loop), "loudness": recipe.loudness,
+        "key": recipe.key,
+        "regions": [_region_table(region, with_audio) for region in recipe.regions],
+    }  # fmt: skip
+    return json.dumps(table, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
+
+
+def _region_table(region: UsedRegion, with_audio: bool) -> dict[str, object]:
+    table: dict[str, object] = {
+        "role": region.role, "bpm": region.bpm, "start_beats": region.start_beats, "sha256": region.sha256,
+        "name": region.name,
+    }  # fmt: skip
+    if region.path:
+        table["path"] = region.path
+    if region.flac and with_audio:
+        table["flac"] = base64.b64encode(region.flac).decode()
+    return table
+
+
+# -- reading ------------------------------------------------------------------------------------------
+
+# fmt: off
+_COLUMNS = (
+    Argument("prompt", "s", "", default=""), Argument("seed", "i", "", low=0, high=WHOLE_MAX), BPM,
+    Argument("numerator", "i", "", low=1, high=64), Argument("denominator", "i", "", low=1, choices=DENOMINATORS),
+    Argument("start_bar", "i", "", low=0, high=100_000), Argument("bars", "i", "", low=1, high=BARS_MAX),
+    Argument("rate_hz", "i", "", low=8000, high=192_000), Argument("bits", "i", "", low=16, high=32),
+    Argument("loop", "i", "", low=0, high=1), Argument("loudness", "s", "", max_length=16),
+    Argument("key", "s", "", default="", max_length=16),
+)
+_MODEL = (
+    Argument("name", "s", "", max_length=500), Argument("precision", "s", "", choices=PRECISIONS),
+    Argument("sha256", "s", "", default="", max_length=64),
+)
+_REGION = (
+    Argument("role", "s", "", choices=ROLES), BPM, START, Argument("sha256", "s", "", max_length=64),
+    Argument("path", "s", "", default="", max_length=1000), Argument("name", "s", "", default="", max_length=100),
+)
+# fmt: on
+
+
+def from_json(text: str | bytes) -> Recipe:
+    """The recipe that a text holds; TakeError says what is wrong with it.  [any]"""
+    if len(text) > JSON_BYTES_MAX:
+        raise TakeError(f"the recipe has {len(text) / 2**20:.0f} MB, at most {JSON_BYTES_MAX / 2**20:.0f} are read")
+    try:
+        table = json.loads(text, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as fault:
+        raise TakeError(f"the recipe cannot be read: {fault}") from None
+    if not isinstance(table, dict) or "segue_take" not in table:
+        raise TakeError("the recipe is none of Segue's")
+    if table["segue_take"] != VERSION:
+        raise TakeError(f"the recipe is of version {table['segue_take']!r:.20}, this Segue reads {VERSION}; update it")
+    got = _checked(table, _COLUMNS)
+    if got["bits"] not in (16, 24, 32):
+        raise TakeError(f"recipe: bits are {got['bits']}, must be 16, 24 or 32")
+    try:
+        check_wish(got["loudness"])
+    except ValueError as fault:
+        raise TakeError(f"recipe: {fault}") from None
+    signature = Signature(got.pop("numerator"), got.pop("denominator"))
+    values, note = _values(table.get("values", {}))
+    model = ModelUsed(**_checked(_table(table.get("model")), _MODEL))
+    regions = _regions(table.get("regions", []))
+    got["loop"] = bool(got["loop"])
+    return Recipe(**got, signature=signature, values=values, model=model, regions=regions, note=note)
+
+
+def _no_constant(word: str) -> NoReturn:
+    raise ValueError(f"{word} stands where a number belongs")
+
+
+def _table(value: object) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise TakeError(f"recipe: a table is needed, got {str(value)[:40]!r}")
+    return value
+
+
+def _checked(table: Mapping[str, Any], columns: tuple[Argument, ...]) -> dict[str, Any]:
+    got: dict[str, Any] = {}
+    for column in columns:
+        if column.name not in table and column.default is None:
+            raise TakeError(f"recipe: {column.name} is missing")
+        raw = table.get(column.name, column.default)
+        try:
+            got[column.name] = column.check(raw)
+        except (SegueError, OverflowError) as fault:
+            raise TakeError(f"recipe: {fault}") from None
+    return got
+
+
+def _values(table: object) -> tuple[dict[str, float], str]:
+    """Known parameters, checked; the names of others."""
+    given = _table(table)
+    known = {name: PARAMETERS[name] for name in given if name in PARAMETERS and name not in NOT_KEPT}
+    strange = sorted(str(name)[:32] for name in given if name not in PARAMETERS)
+    note = f"parameters that this Segue does not have: {', '.join(strange[:8])}" if strange else ""
+    return {name: float(value) for name, value in _checked(given, tuple(known.values())).items()}, note
+
+
+def _regions(rows: object) -> tuple[UsedRegion, ...]:
+    if not isinstance(rows, list) or len(rows) > REGIONS_MAX:
+        raise TakeError(f"recipe: regions must be a list of at most {REGIONS_MAX}")
+    regions = []
+    for row in map(_table, rows):
+        got, coded = _checked(row, _REGION), row.get("flac", "")
+        if not isinstance(coded, str) or len(coded) > 4 * REGION_BYTES_MAX // 3 + 4:
+            raise TakeError(f"recipe: a region's audio must be base64 text of at most {REGION_BYTES_MAX} bytes")
+        try:
+            flac = base64.b64decode(coded, validate=True)
+        except (binascii.Error, ValueError):
+            raise TakeError("recipe: a region's audio is not base64") from None
+        if flac and hashlib.sha256(flac).hexdigest() != got["sha256"]:
+            raise TakeError("recipe: a region's audio is not the one that was heard (its checksum differs)")
+        regions.append(UsedRegion(**got, flac=flac))
+    return tuple(regions)
+
+
+def region_bytes(region: UsedRegion) -> bytes:
+    """The region's file: embedded, or read from where it lay; TakeError when that is not there or another.  [any]"""
+    if region.flac:
+        return region.flac
+    path = Path(region.path)
+    if not region.path or not os.path.isabs(region.path) or ".." in path.parts:
+        raise TakeError(f"the recipe's region for {region.role} is neither inside the file nor at a plain full path")
+    try:
+        if not path.is_file() or path.stat().st_size > 2**30:
+            raise TakeError(f"the recipe's region for {region.role} is not there any more: {region.path}")
+        data = path.read_bytes()
+    except (OSError, ValueError) as fault:
+        raise TakeError(f"the recipe's region for {region.role} cannot be read: {fault}") from None
+    if hashlib.sha256(data).hexdigest() != region.sha256:
+        raise TakeError(f"{region.path} is not what the take was made from: its content has changed")
+    return data

@@ -1,0 +1,100 @@
+"""A take made again from the recipe inside it, and how near it comes to the file."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from bridge.ring import Audio
+from plugin_host.plot import ready_folder
+from plugin_host.screen import Screen
+from plugin_host.takes.engines import EngineWish, HotEngine, hot_engine
+from plugin_host.takes.finish import decoded, encoded
+from plugin_host.takes.order import one
+from plugin_host.takes.recipe import Recipe, region_bytes
+from plugin_host.takes.take import Take, grid_of
+
+
+@dataclass(frozen=True)
+class Variation:
+    """What is to be other than in the recipe; None leaves it."""
+
+    seed: int | None = None
+    bars: int | None = None
+    prompt: str | None = None
+
+    def of(self, recipe: Recipe) -> Recipe:
+        """The recipe with this in it.  [any]"""
+        changed = {name: value for name, value in vars(self).items() if value is not None}
+        return replace(recipe, **changed)
+
+
+def describe(recipe: Recipe) -> Iterator[str]:
+    """What a take was made by, in lines for people.  [any]"""
+    grid, bars = grid_of(recipe), f"bars {recipe.start_bar + 1} to {recipe.start_bar + recipe.bars}"
+    meter = f"{grid.signature.numerator}/{grid.signature.denominator}"
+    yield f"take: {recipe.bpm:g} bpm, {meter}, {bars}, seed {recipe.seed}, {recipe.rate_hz} Hz, {recipe.bits} bits"
+    yield f"model: {recipe.model.name}, {recipe.model.precision}, weights {recipe.model.sha256[:12] or 'not known'}"
+    if recipe.prompt:
+        yield f"prompt: {recipe.prompt}"
+    for region in recipe.regions:
+        where = region.path if region.path else f"inside the file, {len(region.flac) / 1000:.0f} kB"
+        yield f"region: {region.role}, {region.bpm:g} bpm, from beat {region.start_beats:g}, {where}"
+    yield "values: " + ", ".join(f"{name} {value:g}" for name, value in sorted(recipe.values.items()))
+    if recipe.note:
+        yield f"note: {recipe.note}"
+
+
+def make_again(
+    found: Take, varied: Variation, wish: EngineWish, folder: Path, kind: str, screen: Screen
+) -> float | None:
+    """Make it, write it beside, compare; the largest difference (0: the same), None for a variation.  [main]
+
+    Raises TakeError where a region of the recipe cannot be had any more, and what the engine refuses.
+    """
+    recipe = varied.of(found.recipe)
+    for region in recipe.regions:
+        region_bytes(region)  # before an engine is started for nothing
+    with hot_engine(wish, screen.say) as engine:
+        for note in _notes(found.recipe, engine):
+            screen.say(note)
+        name = f"{found.path.stem}-again" if varied == Variation() else ""
+        path, _, audio = one(recipe, engine, ready_folder(folder), kind, name, "take", screen.say, screen.show)
+    if varied != Variation():
+        return None
+    difference = largest_difference(found, audio)
+    screen.say(f"{path.name}: {told(difference)}")
+    return difference
+
+
+def _notes(recipe: Recipe, engine: HotEngine) -> Iterator[str]:
+    """Why it may come out otherwise."""
+    used = recipe.model
+    if engine.model != used.name:
+        yield f"note: it was made with {used.name}, this engine has {engine.model}: it will be other music"
+    elif used.sha256 and engine.sha256 and used.sha256 != engine.sha256:
+        yield "note: the model's weights have changed since it was made: it will be other music"
+    elif engine.precision != used.precision:
+        yield f"note: it was made in {used.precision}, this engine plays in {engine.precision}: it may differ"
+
+
+def largest_difference(found: Take, audio: Audio) -> float:
+    """Between a file and audio as that file would hold it; infinite where lengths differ.  [any]"""
+    bits = min(found.recipe.bits, 24) if found.path.suffix.lower() == ".flac" else found.recipe.bits
+    again = decoded(encoded(audio, bits), bits, audio.shape[1])
+    if again.shape != found.audio.shape:
+        return math.inf
+    return float(np.abs(again - found.audio).max())
+
+
+def told(difference: float) -> str:
+    """A difference in words.  [any]"""
+    if difference == 0.0:
+        return "the same as the file, to the last bit"
+    if not math.isfinite(difference):
+        return "another length or number of channels than the file's"
+    return f"not the same as the file: it differs by up to {20 * math.log10(difference):.0f} dB"

@@ -1,0 +1,184 @@
+"""A take on disk: samples, place, tempo, loop, loudness, and the recipe it was made by.
+
+    WAV    fmt  bext  iXML(recipe without its audio)  data  cue  LIST  [smpl]  acid  segu(whole recipe)
+    FLAC   the samples, title and the whole recipe as a comment
+
+A DAW that writes the file anew drops chunks it does not know, `segu` first; iXML mostly stays.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from bridge.ring import Audio
+from bridge.transport import Grid
+from plugin_host.doctor import version
+from plugin_host.plot import OutputError
+from plugin_host.takes import chunks
+from plugin_host.takes.errors import TakeError
+from plugin_host.takes.finish import Finished, decoded, encoded
+from plugin_host.takes.names import free_path, take_name
+from plugin_host.takes.recipe import JSON_BYTES_MAX, Recipe, from_json, to_json
+from plugin_host.takes.wave import format_chunk, put, read_chunks, wave_bytes, wave_form
+
+FORMATS = ("wav", "flac")
+RECIPE_CHUNK, RECIPE_FIELD = b"segu", "SEGUE_RECIPE"
+DATA_BYTES_MAX = 2**30
+_FLAC_COMMENT_MAX = 8 * 2**20  # a FLAC block holds 16 MB; what is above goes by checksum and path alone
+
+
+@dataclass(frozen=True)
+class Take:
+    """A take that was read: its recipe, and audio float32 [n, channels] as the file holds it."""
+
+    path: Path
+    recipe: Recipe
+    audio: Audio
+
+
+def grid_of(recipe: Recipe) -> Grid:
+    """The time line of a take: beat 0 on sample 0.  [any]"""
+    return Grid(recipe.rate_hz, recipe.bpm, recipe.signature)
+
+
+def span_of(recipe: Recipe) -> tuple[int, int]:
+    """First sample of a take on that time line, and the first behind it: exactly its bars.  [any]"""
+    grid = grid_of(recipe)
+    return grid.bar_start(recipe.start_bar), grid.bar_start(recipe.start_bar + recipe.bars)
+
+
+def title_of(recipe: Recipe) -> str:
+    """What a take is called where people read it.  [any]"""
+    told = [f"{region.role} {region.name}" for region in recipe.regions[:1]]
+    return recipe.prompt or (told[0].strip() if told else "Segue")
+
+
+def save_take(folder: Path, recipe: Recipe, done: Finished, kind: str = "wav", name: str = "") -> Path:
+    """Write a take into the folder under a name of its own; where it is. OutputError.  [any]
+
+    `done.audio` must be exactly the recipe's bars long; ValueError otherwise.
+    """
+    start, end = span_of(recipe)
+    if len(done.audio) != end - start:
+        raise ValueError(f"the take has {len(done.audio)} samples, its bars {end - start}")
+    stem = name or take_name(title_of(recipe), recipe.bpm, recipe.key, recipe.seed)
+    path = free_path(folder, stem, kind)
+    try:
+        put(path, flac_file(recipe, done) if kind == "flac" else wav_file(recipe, done, path.name))
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    return path
+
+
+def wav_file(recipe: Recipe, done: Finished, name: str) -> bytes:
+    """The bytes of a take as WAV; `name` goes into its metadata.  [any]"""
+    grid, (start, end), channels = grid_of(recipe), span_of(recipe), done.audio.shape[1]
+    size = (recipe.rate_hz, channels, recipe.bits)
+    form = f"A=PCM,F={recipe.rate_hz},W={recipe.bits},M={'stereo' if channels == 2 else 'mono'}"
+    maker = f"Segue {version()}"
+    stamp = chunks.Stamp(title_of(recipe), maker, f"seed {recipe.seed}", datetime.now(), start)
+    bars = [grid.bar_start(recipe.start_bar + bar) - start for bar in range(recipe.bars)]
+    beats = recipe.bars * recipe.signature.numerator
+    parts = [
+        (b"fmt ", format_chunk(recipe.rate_hz, channels, recipe.bits)),
+        (b"bext", chunks.bext(stamp, done.loudness, form)),
+        (b"iXML", chunks.ixml(_fields(recipe, name), _ours(recipe), size, start)),
+        (b"data", encoded(done.audio, recipe.bits)),
+        *chunks.cues(bars, recipe.start_bar + 1),
+        (b"acid", chunks.acid(recipe.bpm, beats, recipe.signature, recipe.key, recipe.loop)),
+    ]
+    if recipe.loop:
+        parts.append((b"smpl", chunks.smpl(recipe.rate_hz, end - start, recipe.key)))
+    return wave_bytes([*parts, (RECIPE_CHUNK, to_json(recipe).encode())])
+
+
+def _fields(recipe: Recipe, name: str) -> Mapping[str, str]:
+    note = f"{recipe.bpm:g} bpm, bar {recipe.start_bar + 1}, {recipe.bars} bars"
+    title, take = title_of(recipe), str(recipe.seed)
+    return {"PROJECT": "Segue", "SCENE": title, "TAKE": take, "TAPE": "Segue", "FILE_UID": name, "NOTE": note}
+
+
+def _ours(recipe: Recipe) -> Mapping[str, str]:
+    return {"BPM": f"{recipe.bpm:g}", "KEY": recipe.key, RECIPE_FIELD: to_json(recipe, with_audio=False)}
+
+
+def flac_file(recipe: Recipe, done: Finished) -> bytes:
+    """The bytes of a take as FLAC of 16 or 24 bits; 32-bit floats become 24.  [any]"""
+    import soundfile
+
+    bits = min(recipe.bits, 24)
+    whole = to_json(recipe)
+    comment = whole if len(whole) <= _FLAC_COMMENT_MAX else to_json(recipe, with_audio=False)
+    memory = io.BytesIO()
+    samples = decoded(encoded(done.audio, bits), bits, done.audio.shape[1])
+    try:
+        with soundfile.SoundFile(
+            memory, "w", recipe.rate_hz, samples.shape[1], f"PCM_{'16' if bits == 16 else '24'}", format="FLAC"
+        ) as file:
+            file.title, file.software, file.comment = title_of(recipe), f"Segue {version()}", comment
+            file.write(samples)
+    except (soundfile.LibsndfileError, OSError) as error:
+        raise OutputError(f"the take cannot be written as FLAC: {error}") from None
+    return memory.getvalue()
+
+
+def read_take(path: Path) -> Take:
+    """The take in a file; TakeError where there is none in it or its recipe is at fault.  [any]"""
+    if not path.is_file():
+        raise TakeError(f"{path} is not a file")
+    return _read_flac(path) if path.suffix.lower() == ".flac" else _read_wav(path)
+
+
+def read_recipe(path: Path) -> Recipe:
+    """The recipe in a file, without its samples; TakeError as `read_take`.  [any]"""
+    if path.suffix.lower() == ".flac":
+        return _read_flac(path).recipe
+    return _recipe_of(path, read_chunks(path, frozenset((RECIPE_CHUNK, b"iXML"))))
+
+
+def _recipe_of(path: Path, found: Mapping[bytes, bytes]) -> Recipe:
+    if RECIPE_CHUNK in found:
+        return from_json(found[RECIPE_CHUNK])
+    text = chunks.ixml_user(found.get(b"iXML", b""), RECIPE_FIELD)
+    if text is None:
+        raise TakeError(f"{path.name} holds no recipe of Segue's: it was not made by it, or was written anew since")
+    return from_json(text)
+
+
+def _read_wav(path: Path) -> Take:
+    found = read_chunks(path, frozenset((b"fmt ", RECIPE_CHUNK, b"iXML")))
+    recipe = _recipe_of(path, found)
+    rate_hz, _, _ = wave_form(found.get(b"fmt ", b""))
+    if rate_hz != recipe.rate_hz:
+        raise TakeError(f"{path.name} is at {rate_hz} Hz, its recipe at {recipe.rate_hz}: it was changed since")
+    return Take(path, recipe, _samples(path))
+
+
+def _samples(path: Path) -> Audio:
+    import soundfile
+
+    try:
+        with soundfile.SoundFile(path) as file:
+            if file.frames * file.channels * 4 > DATA_BYTES_MAX:
+                raise TakeError(f"{path.name} has {file.frames} samples, that is more than a take may have")
+            return file.read(dtype="float32", always_2d=True)
+    except (soundfile.LibsndfileError, OSError) as error:
+        raise TakeError(f"{path.name} cannot be read: {error}") from None
+
+
+def _read_flac(path: Path) -> Take:
+    import soundfile
+
+    try:
+        with soundfile.SoundFile(path) as file:
+            text = file.comment
+    except (soundfile.LibsndfileError, OSError) as error:
+        raise TakeError(f"{path.name} cannot be read: {error}") from None
+    if not text or len(text) > JSON_BYTES_MAX:
+        raise TakeError(f"{path.name} holds no recipe of Segue's")
+    return Take(path, from_json(text), _samples(path))
