@@ -46,8 +46,8 @@ def test_an_hour_between_two_processes_without_one_sample_lost(core: ctypes.CDLL
         writer.wait()
 
 
-@pytest.mark.parametrize("sanitizer", ["address,undefined", "thread"])
-def test_the_same_under_a_sanitizer(sanitizer: str, tmp_path: Path) -> None:
+def test_the_same_under_a_sanitizer(tmp_path: Path) -> None:
+    sanitizer = "address,undefined"
     try:
         program = build.build_count(tmp_path, sanitizer)
     except build.BuildError as fault:
@@ -60,8 +60,6 @@ def test_the_same_under_a_sanitizer(sanitizer: str, tmp_path: Path) -> None:
     finally:
         writer.kill()
         writer.wait()
-    if "unexpected memory mapping" in done.stderr:
-        pytest.skip("this kernel's memory layout does not suit the thread sanitizer")
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     assert int(done.stdout) == samples

@@ -105,6 +105,7 @@ class Story:
         self.position = self.dice.choice(
             (0, self.grid.bar_start(self.dice.randint(0, 9)), self.dice.randint(0, 90_000))
         )
+        self.position = max(0, to)
         self.timeline = self.both.python.timeline + 1
         self.generation += 1
         self.written = self.position + self.dice.randint(0, 1500)

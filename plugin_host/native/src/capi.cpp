@@ -55,34 +55,6 @@ void segue_lane_counters(Lane* lane, uint64_t* out) {
     std::memcpy(reinterpret_cast<char*>(out) + sizeof(Counters), &lane->processor.drops, sizeof(RingCounters));
 }
 
-// Samples of one channel that count up modulo 2^24, read in blocks of changing size as fast as they come: returns how
-// many came one after the other; stops at the first that is lost, doubled or wrong.
-int64_t segue_count(const char* name, int64_t n_samples, uint32_t seed) {
-    std::string why;
-    auto reader = RingReader::attach(name, why);
-    if (!reader || reader->channels() != 1) return -1;
-    std::vector<float> out(8192);
-    int64_t position = 0;
-    uint64_t waits = 0;
-    while (position < n_samples && waits < 20000) {
-        seed = seed * 1664525u + 1013904223u;
-        const int n = 1 + static_cast<int>(std::min<int64_t>((seed >> 8) % 8192, n_samples - position - 1));
-        const Stretch got = reader->read(position, out.data(), n, 0);
-        if (got.begin) return position;
-        for (int i = 0; i < got.end; ++i)
-            if (out[i] != static_cast<float>((position + i) & ((1 << 24) - 1))) return position + i;
-        position += got.end;
-        if (got.end) {
-            waits = 0;
-        } else {
-            ++waits;
-            timespec pause{0, 500000};
-            nanosleep(&pause, nullptr);
-        }
-    }
-    return position;
-}
-
 int64_t segue_sample_at(Lane* lane, double beats) { return lane->transport.grid.sample_at(shortest(beats)); }
 int64_t segue_bar_at(Lane* lane, int64_t position) { return lane->transport.grid.bar_at(position); }
 int64_t segue_bar_start(Lane* lane, int64_t bar) { return lane->transport.grid.bar_start(bar); }

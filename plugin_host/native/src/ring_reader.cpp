@@ -35,6 +35,10 @@ std::string form_fault(const segue_header& head, size_t bytes) {
     return "";
 }
 
+// Positions from outside, kept so near that sums of them stay whole numbers; "endless" is among the far ones.
+constexpr int64_t far = int64_t(1) << 61;
+int64_t near(int64_t position) { return std::min(std::max(position, -far), far); }
+
 bool sound(const float* block, size_t count) {
     float energy = 0;
     for (size_t i = 0; i < count; ++i) energy += block[i] * block[i];
@@ -83,7 +87,7 @@ bool RingReader::slot(uint64_t number, Slot& found) const {
     const segue_slot& at = slots[number & (capacity_ - 1)];
     uint32_t n = relaxed(at.slot_n_samples);
     if (relaxed(at.slot_number) != number || n == 0 || n > block_samples_) return false;
-    found = {relaxed(at.slot_position_samples), relaxed(at.slot_generation), relaxed(at.slot_timeline),
+    found = {near(relaxed(at.slot_position_samples)), relaxed(at.slot_generation), relaxed(at.slot_timeline),
              static_cast<int>(n)};
     return true;
 }
@@ -167,7 +171,7 @@ void RingReader::give_back(uint64_t number) {
 
 int64_t RingReader::ahead(int64_t position) const {
     if (next_ >= acquired(header()->writer.blocks_written)) return 0;
-    const int64_t reach = acquired(header()->writer.written_end_samples) - position;
+    const int64_t reach = near(acquired(header()->writer.written_end_samples)) - position;
     return std::min<int64_t>(std::max<int64_t>(reach, 0), int64_t(block_samples_) * capacity_);
 }
 
@@ -177,8 +181,9 @@ const Plan& RingReader::look() {
         const uint32_t before = acquired(plan.plan_sequence);
         if (before == plan_sequence_) break;
         if (before & 1) continue;
-        Plan found{relaxed(plan.plan_generation), (relaxed(plan.plan_flags) & 1) != 0, relaxed(plan.plan_from_samples),
-                   relaxed(plan.plan_start_samples), relaxed(plan.plan_end_samples), relaxed(plan.plan_timeline)};
+        Plan found{relaxed(plan.plan_generation), (relaxed(plan.plan_flags) & 1) != 0, near(relaxed(plan.plan_from_samples)),
+                   near(relaxed(plan.plan_start_samples)), near(relaxed(plan.plan_end_samples)),
+                   relaxed(plan.plan_timeline)};
         fence();
         if (relaxed(plan.plan_sequence) != before) continue;
         plan_ = found;
