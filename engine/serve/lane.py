@@ -22,6 +22,7 @@ from engine.serve.settings import LaneSettings
 
 if TYPE_CHECKING:
     from engine.model import HeardExcerpt
+    from engine.serve.commands import Command
     from engine.serve.director import Director
 
 SILENT_SECONDS = 5.0  # a host that played no block for so long is not playing
@@ -48,6 +49,7 @@ class LaneView:
     realtime_ratio: float = 0.0
     rolls: int = 0
     change_seconds: float = 0.0
+    heard: str = ""
 
 
 class Lane:
@@ -67,8 +69,10 @@ class Lane:
         self.orphaned = False  # its client has left, but its host still plays
         self.excerpt_seconds: tuple[float, float] | None = None  # of the style region: where it begins, how long
         self.on_excerpt: Callable[[Lane, float, float], None] = lambda lane, start, length: None
+        self.on_heard: Callable[[Lane, int, str, float, float], None] = lambda lane, *heard: None
         self.changed_seconds = 0.0  # when the settings were last replaced, on the monotonic clock
         self._lock = threading.Lock()
+        self._news: list[Command] = []  # in the settings, for the director to tell of
         self._drawn: int | None = None  # the next play's seed, told in advance
 
     def update(self, change: Update) -> LaneSettings:
@@ -77,6 +81,23 @@ class Lane:
             self.settings = change(self.settings)
             self.changed_seconds = time.monotonic()
             return self.settings
+
+    def tell(self, command: Command) -> LaneSettings:
+        """Do a command "now": the settings have it at once, the director makes it heard.  [any]"""
+        assert command.update is not None
+        with self._lock:
+            before, self.settings = self.settings, command.update(self.settings)
+            self.changed_seconds = time.monotonic()
+            command.settled, command.slow = True, before.heard() != self.settings.heard()
+            if command.slow or before.gain != self.settings.gain:
+                self._news.append(command)
+            return self.settings
+
+    def look(self) -> tuple[LaneSettings, list[Command]]:
+        """The settings, and the commands in them that were not looked at before.  [generate]"""
+        with self._lock:
+            news, self._news = self._news, []
+            return self.settings, news
 
     def adopt(self, own: Mapping[str, float]) -> LaneSettings:
         """The settings with another model's own values where nobody asked for others.  [generate]"""

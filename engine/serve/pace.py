@@ -16,6 +16,8 @@ START_MARGIN_SECONDS = 0.4  # before anything is measured
 MARGIN_RANGE_SECONDS = (0.08, 4.0)
 START_RATIO = 2.0  # realtime ratio before one is measured
 MOST_CUSHION_SECONDS = 1.5
+QUICK_SECONDS = 0.1
+HOP_SECONDS = 0.2  # of music, that a turn makes at most
 
 
 class Pace:
@@ -45,6 +47,11 @@ class Pace:
         """
         spare = (self.realtime_ratio or START_RATIO) - 0.7
         return min(MOST_CUSHION_SECONDS, 0.4 / spare) if spare > 0 else MOST_CUSHION_SECONDS
+
+    @property
+    def quick_seconds(self) -> float:
+        """How far ahead of the host what is made can be written anew in time: a turn of the engine lies between."""
+        return QUICK_SECONDS + HOP_SECONDS / max(self.realtime_ratio or START_RATIO, 1.0)
 
     def ready_after(self, seconds: float) -> None:
         """A stream needed so long from the command to its first block."""

@@ -48,6 +48,8 @@ class LaneSettings:
     values: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     regions: Mapping[str, HeardRegion] = field(default_factory=lambda: MappingProxyType({}))
     told: frozenset[str] = frozenset()  # names of the values that somebody asked for
+    muted: bool = False
+    dice: tuple[int, int] = (0, -1)  # how often another seed was taken while it played, and the last one
 
     def with_prompt(self, prompt: str) -> LaneSettings:
         """These settings with another prompt.  [any]"""
@@ -69,11 +71,24 @@ class LaneSettings:
             regions[role] = region
         return replace(self, regions=MappingProxyType(regions))
 
+    def with_mute(self, muted: bool) -> LaneSettings:
+        """These settings, silent or not.  [any]"""
+        return replace(self, muted=muted)
+
+    def with_dice(self, seed: int) -> LaneSettings:
+        """These settings with a seed for what follows.  [any]"""
+        return replace(self, dice=(self.dice[0] + 1, seed))
+
+    @property
+    def gain(self) -> float:
+        """Of the fader.  [any]"""
+        return 0.0 if self.muted else float(10.0 ** (self.values.get("level_db", 0.0) / 20.0))
+
     def heard(self) -> tuple[object, ...]:
         """What the language model hears of them: a running stream rolls when this changes.  [any]"""
         loudness_and_later = ("level_db", "lead_seconds", "bars", "seed")
         values = tuple(sorted((k, v) for k, v in self.values.items() if k not in loudness_and_later))
-        return self.prompt, values, tuple(id(self.regions.get(role)) for role in (MELODY, STYLE))
+        return self.prompt, values, self.dice, tuple(id(self.regions.get(role)) for role in (MELODY, STYLE))
 
     @property
     def continued(self) -> HeardRegion | None:

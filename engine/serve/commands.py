@@ -1,0 +1,210 @@
+"""A command to a lane on its way from its arrival to its sound, and the list of those that are on it.
+
+    arrives ---> waits for its place ---> made: heard from an own sample on ---> heard: told, and part of the settings
+                     ^-- a jump, a cut before it --|
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from fractions import Fraction
+from statistics import median
+
+from bridge.arguments import NOW, At
+from bridge.transport import Transport
+from engine.serve.due import Due, ahead_samples, due_at
+from engine.serve.lane import Update
+from engine.serve.settings import LaneSettings
+
+Begun = Callable[[float, int, int], object]  # start_beats, generation, seed
+Failed = Callable[[Exception], object]
+LIST_MAX = 40  # commands that are listed by name
+TIMES_KEPT = 64  # of each kind of command
+
+
+@dataclass
+class Order:
+    """A play command with its place in beats.
+
+    Answered once: `begun` with its first block in the ring, or `failed`.
+    """
+
+    start_beats: Fraction
+    end_beats: Fraction | None
+    seed: int
+    ordered_seconds: float
+    begun: Begun
+    failed: Failed
+    answered: bool = False
+
+    def begin(self, generation: int) -> None:
+        """Answer that it sounds."""
+        if not self.answered:
+            self.answered = True
+            self.begun(float(self.start_beats), generation, self.seed)
+
+    def fail(self, error: Exception) -> None:
+        """Answer that it does not; nothing where it was answered."""
+        if not self.answered:
+            self.answered = True
+            self.failed(error)
+
+    def moved(self, start_beats: Fraction) -> None:
+        """Begin elsewhere, as long as before."""
+        if self.end_beats is not None:
+            self.end_beats += start_beats - self.start_beats
+        self.start_beats = start_beats
+
+
+@dataclass(eq=False)
+class Command:
+    """What somebody wants, and when: a change of settings (`update`), a play (`order`), or with neither a stop.
+
+    `own` is the stream's sample from which it is heard, None while it waits; `ahead` the samples from the host to its
+    place at the last look. `settled`: the lane's settings have it already; `slow`: music is made anew for it.
+    [generate]
+    """
+
+    at: At = NOW
+    id: int = 0
+    address: str = ""
+    update: Update | None = None
+    order: Order | None = None
+    arrived_seconds: float = field(default_factory=time.monotonic)
+    due: Due = field(default_factory=lambda: Due(Fraction(0)))
+    own: int | None = None
+    ahead: int | None = None
+    settled: bool = False
+    slow: bool = False
+
+    @property
+    def explicit(self) -> bool:
+        """Whether it names its place; else it is the next one of its kind, wherever the host goes."""
+        return not self.at.word or self.at.bar is not None
+
+    @property
+    def kind(self) -> str:
+        """In a word: prompt, region, play, ..."""
+        parts = self.address.strip("/").split("/")
+        word = parts[-1] if parts else ""
+        return "region" if parts[1:2] == ["region"] and word != "clear" else word or "change"
+
+    def aim(self, transport: Transport, margin_samples: int) -> Due:
+        """Find its place, for a host that is there."""
+        due = due_at(self.at, transport, margin_samples)
+        self.due = Due(due.beats, due.late or self.due.late, due.timeline)
+        if self.order is not None:
+            self.order.moved(due.beats)
+        self.ahead = ahead_samples(self.due, transport)
+        return self.due
+
+    def applied(self, settings: LaneSettings) -> LaneSettings:
+        """Settings with what it changes."""
+        return settings if self.update is None or self.settled else self.update(settings)
+
+
+class Commands:
+    """The commands of one lane; all [generate]."""
+
+    def __init__(self) -> None:
+        self.waiting: list[Command] = []  # in order of arrival
+        self.made: list[Command] = []  # in order of their sound
+
+    def settings(self, base: LaneSettings) -> LaneSettings:
+        """What is heard at the end of what is made."""
+        for command in self.made:
+            base = command.applied(base)
+        return base
+
+    def make(self, commands: Iterable[Command], own: int) -> None:
+        """They are heard from an own sample on."""
+        for command in commands:
+            command.own = own
+            if command in self.waiting:
+                self.waiting.remove(command)
+            self.made.append(command)
+        self.made.sort(key=lambda each: each.own or 0)
+
+    def unmake(self, own: int) -> None:
+        """The stream is made anew from an own sample: what was to be heard later waits again."""
+        for command in [each for each in self.made if each.own is not None and each.own > own]:
+            if command.settled:
+                command.own = own
+            elif command.update is not None:
+                self.made.remove(command)
+                command.own = None
+                self.waiting.append(command)
+        self.waiting.sort(key=lambda each: each.arrived_seconds)
+        self.made.sort(key=lambda each: each.own or 0)
+
+    def jumped(self, transport: Transport, margin_samples: int) -> None:
+        """The host is elsewhere: places named wait for it, 'the next one' is another one now."""
+        for command in [each for each in self.made if each.update is not None and not each.settled]:
+            self.made.remove(command)
+            command.own = None
+            self.waiting.append(command)
+        self.waiting.sort(key=lambda each: each.arrived_seconds)
+        for command in self.waiting:
+            command.due = Due(command.due.beats, command.due.late)
+            if command.explicit:
+                command.ahead = ahead_samples(command.due, transport)
+            else:
+                command.aim(transport, margin_samples)
+
+    def passed(self, advanced_samples: int, transport: Transport) -> list[Command]:
+        """Those that wait and whose place the host has gone past since the last look."""
+        gone = [each for each in self.waiting if each.ahead is not None and 0 < advanced_samples >= each.ahead]
+        for command in self.waiting:
+            if command not in gone:
+                command.ahead = ahead_samples(command.due, transport)
+        return gone
+
+    def heard(self, own: int) -> list[Command]:
+        """Those that are heard by now; they are on the list no longer."""
+        now = [each for each in self.made if each.own is not None and each.own <= own]
+        self.made = [each for each in self.made if each not in now]
+        return now
+
+    def shift(self, samples: int) -> None:
+        """Own samples are counted from elsewhere."""
+        for command in self.made:
+            if command.own is not None:
+                command.own += samples
+
+    def take_back(self, commands: Iterable[Command], error: Exception) -> int:
+        """Forget commands that wait; how many there were."""
+        gone = [each for each in commands if each in self.waiting]
+        for command in gone:
+            self.waiting.remove(command)
+            if command.order is not None:
+                command.order.fail(error)
+        return len(gone)
+
+    def listed(self) -> tuple[int, str]:
+        """How many are not heard yet, and the first ones: 'id kind beat'."""
+        ahead = sorted(self.waiting, key=lambda each: (each.ahead is None, each.ahead or 0))
+        scheduled = [each for each in self.made if each.at != NOW] + ahead
+        names = [f"{each.id} {each.kind} {float(each.due.beats):.6g}" for each in scheduled[:LIST_MAX]]
+        return len(scheduled), ", ".join(names)
+
+
+class Times:
+    """How long commands took from their arrival to their sound, by kind.  [generate]"""
+
+    def __init__(self) -> None:
+        self._seconds: dict[str, deque[float]] = {}
+        self._counts: dict[str, int] = {}
+
+    def add(self, kind: str, seconds: float) -> None:
+        """One more."""
+        self._seconds.setdefault(kind, deque(maxlen=TIMES_KEPT)).append(seconds)
+        self._counts[kind] = self._counts.get(kind, 0) + 1
+
+    @property
+    def text(self) -> str:
+        """'kind median latest times, ...', in seconds."""
+        counts = self._counts
+        return ", ".join(f"{kind} {median(s):.3f} {s[-1]:.3f} {counts[kind]}" for kind, s in self._seconds.items())
