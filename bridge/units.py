@@ -132,7 +132,7 @@ def samples_to_beats(samples: Exact, tempo_bpm: Exact, sample_rate_hz: int) -> F
     return seconds_to_beats(samples_to_seconds(samples, sample_rate_hz), tempo_bpm)
 
 
-def quick_beats(samples: int, tempo_bpm: float, sample_rate_hz: int) -> float:
+def quick_beats(samples: float, tempo_bpm: float, sample_rate_hz: int) -> float:
     """`samples_to_beats` in floats, for display and for the audio thread; never for a position.  [audio]"""
     return samples * tempo_bpm / (SECONDS_PER_MINUTE * sample_rate_hz)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from torch import Tensor
 
@@ -23,15 +23,44 @@ MIN_EXCERPT_SECONDS = 0.02  # shorter ones give the feature model nothing
 
 
 @dataclass(frozen=True)
+class GridLeg:
+    """From stream frame `frame` on: beat and tempo there, and by how much a beat moves the tempo (`slope`, bpm).
+
+    A bar begins at `bar_beats`; all beats are counted like `Grid.start_beats`.  [any]
+    """
+
+    frame: float
+    beats: float
+    bpm: float
+    slope: float = 0.0
+    beats_per_bar: float = 4.0
+    bar_beats: float = 0.0
+
+
+@dataclass(frozen=True)
 class Grid:
     """The host's beats under a stream: frame t lies at `start_beats + t / 50 * bpm / 60` quarter notes.
 
-    `beats_per_bar` is in quarter notes (3.5 for 7/8).  [any]
+    `beats_per_bar` is in quarter notes (3.5 for 7/8), a bar begins at beat 0. Where tempo or bars change under the
+    stream, `legs` say so, in the order of their frames; the first then also holds for what is before it.  [any]
     """
 
     bpm: float
     start_beats: float = 0.0
     beats_per_bar: float = 4.0
+    legs: tuple[GridLeg, ...] = ()
+
+
+@dataclass(frozen=True)
+class OnGrid:
+    """Where a reference lies on an ask's grid: its first sample on `start_beats`, again every `beats`.
+
+    `bpm` is its own tempo.  [any]
+    """
+
+    start_beats: float
+    beats: float
+    bpm: float
 
 
 @dataclass(frozen=True)
@@ -41,13 +70,15 @@ class Reference:
     `start_samples` is the sample that belongs to the stream's frame 0; `speed` is reference seconds per
     stream second (host tempo over the reference's own), for conditioners that can follow it.  `whole`: the
     conditions are made of all the audio and then repeated, whatever the window (audiocraft's rule when one
-    window is enough). [any]
+    window is enough).  `on_grid` says the same as `start_samples` and `speed` where the ask has a grid, and goes
+    along when its tempo changes. [any]
     """
 
     audio: Tensor
     start_samples: int = 0
     speed: float = 1.0
     whole: bool = False
+    on_grid: OnGrid | None = None
 
 
 @dataclass(frozen=True)
@@ -131,6 +162,15 @@ class Conditioner(Protocol):
 
     def prepare(self, ask: Ask) -> None:
         """Do beforehand what takes seconds (to separate a melody's stems), so that no window waits for it.  [any]"""
+        ...
+
+
+@runtime_checkable
+class FollowsGrid(Protocol):
+    """A conditioner whose conditions can be changed while a window runs, for the frames that are not drawn yet."""
+
+    def retime(self, conditions: tuple[Conditions, ...], ask: Ask, offset_frames: int, first_row: int) -> None:
+        """Write what an ask's new grid changes into a running window's frames, from row `first_row` on.  [generate]"""
         ...
 
 

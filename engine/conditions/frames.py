@@ -10,11 +10,14 @@ codec's own frame rate, so that alignment is free.
 """
 
 import math
+from dataclasses import dataclass
 from functools import lru_cache
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+from engine.model import Grid
 
 SAMPLE_RATE_HZ = 32000
 FRAME_SAMPLES = 640
@@ -71,17 +74,47 @@ def melody_features(chroma: Tensor) -> Tensor:
     return torch.cat([chroma, top, torch.ones(chroma.shape[0], 1)], dim=1)
 
 
-def tempo_features(beats: Tensor, bpm: Tensor | float, beats_per_bar: float) -> Tensor:
-    """Host beats at the middle of each frame [T] (float64) to the tempo columns [T, 11].  [any]"""
+def tempo_features(beats: Tensor, bpm: Tensor | float, beats_per_bar: Tensor | float) -> Tensor:
+    """Host beats at the middle of each frame [T] (float64), from a bar line, to the tempo columns [T, 11].
+
+    Tempo and length of the bar may differ from frame to frame, float64 [T].  [any]
+    """
     beat = (beats % 1.0).to(torch.float32) * (2 * math.pi)
     bar = ((beats % beats_per_bar) / beats_per_bar).to(torch.float32) * (2 * math.pi)
     waves = [f(n * phase) for phase in (beat, bar) for n in (1, 2) for f in (torch.sin, torch.cos)]
     tempo = torch.log2(torch.as_tensor(bpm, dtype=torch.float32) / 120.0).expand(len(beats))
     ones = torch.ones(len(beats))
-    return torch.stack([*waves, tempo, ones * (beats_per_bar / 4.0), ones], dim=1)
+    return torch.stack([*waves, tempo, (ones * (beats_per_bar / 4.0)).to(torch.float32), ones], dim=1)
 
 
 def beats_of_frames(start_beats: float, bpm: float, first_frame: int, n_frames: int) -> Tensor:
     """Host beat at the middle of frames first..first+n, float64 [n].  [any]"""
     seconds = (torch.arange(first_frame, first_frame + n_frames, dtype=torch.float64) + 0.5) / FRAMES_PER_SECOND
     return start_beats + seconds * (bpm / 60.0)
+
+
+@dataclass(frozen=True)
+class FrameBeats:
+    """Of each frame's middle, float64 [T]: the beat as the grid counts, since a bar line, tempo, length of the bar."""
+
+    beats: Tensor
+    from_bar: Tensor
+    bpm: Tensor | float
+    beats_per_bar: Tensor | float
+
+
+def beats_on(grid: Grid, first_frame: int, n_frames: int) -> FrameBeats:
+    """Where a grid, its legs included, puts frames first..first+n.  [any]"""
+    if not grid.legs:
+        beats = beats_of_frames(grid.start_beats, grid.bpm, first_frame, n_frames)
+        return FrameBeats(beats, beats, grid.bpm, grid.beats_per_bar)
+    middle = torch.arange(first_frame, first_frame + n_frames, dtype=torch.float64) + 0.5
+    found = torch.empty(4, n_frames, dtype=torch.float64)
+    for index, leg in enumerate(grid.legs):
+        here = middle >= leg.frame if index else torch.ones(n_frames, dtype=torch.bool)
+        minutes = (middle[here] - leg.frame) / (60.0 * FRAMES_PER_SECOND)
+        passed = leg.bpm / leg.slope * torch.expm1(leg.slope * minutes) if leg.slope else leg.bpm * minutes
+        bars = torch.full_like(passed, leg.beats_per_bar)
+        beats = leg.beats + passed
+        found[:, here] = torch.stack([beats, beats - leg.bar_beats, leg.bpm + leg.slope * passed, bars])
+    return FrameBeats(*found)

@@ -123,6 +123,13 @@ class LanguageModel(nn.Module):
         return known
 
     @torch.inference_mode()
+    def hear_anew(self, conditions: Conditions, state: LMState, first_row: int) -> None:
+        """Frame features have changed from a row on that no step has read: what was worked out of them follows."""
+        if state.bound is not None and conditions.frames is not None:
+            known = state.bound.known
+            known[:, first_row:] = self.known_inputs(conditions, known.shape[1], state.rows)[:, first_row:]
+
+    @torch.inference_mode()
     def prefill(self, tokens: Tensor, conditions: Conditions, state: LMState) -> Tensor:
         """Run known steps [R, K, S] (and, first, the prefix); logits [R, K, card] of the last one.  [generate]
 

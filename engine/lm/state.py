@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 class LMState:
     """Keys and values [L, 2, R, H, C, D/H] written in place up to `length`, and each layer's cross keys and values.
 
-    A state belongs to one window of one lane; `prefill` and `step` advance it. To go back, begin again from the
-    tokens: they are the truth, the cache is only their echo. An 8-bit cache has `scales` [L, 2, H, 1, D/H].
+    A state belongs to one window of one lane; `prefill` and `step` advance it. The tokens are the truth, the cache
+    is only their echo: to go back is to let it be written again. An 8-bit cache has `scales` [L, 2, H, 1, D/H].
     """
 
     cache: Tensor
@@ -38,6 +38,13 @@ class LMState:
     def capacity(self) -> int:
         """Positions the cache can hold, prefix included."""
         return self.cache.shape[4]
+
+    def back_to(self, step: int) -> None:
+        """Let the steps from `step` on be taken again; ValueError where they were not taken yet.  [generate]"""
+        if not 0 <= step <= self.step:
+            raise ValueError(f"cannot go back to step {step}, {self.step} were taken")
+        self.length -= self.step - step
+        self.step = step
 
     def extend(self, index: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         """Write a layer's new keys and values [R, H, S, D/H] behind `length`; all there are then.  [generate]

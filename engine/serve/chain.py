@@ -19,6 +19,7 @@ from engine.stream.resample import ResampleState, StreamResampler
 
 CONTEXT_FRAMES = 64  # of codes and audio that a decoder is primed with
 HISTORY_FRAMES = 600  # how far back a stream can be taken up again
+CROSSFADE_SECONDS = 0.02  # from what was made before a change to what is made after it
 SEAM_SECONDS = 0.006  # within which a step at the joint fades
 
 
@@ -35,11 +36,12 @@ class SoundChain:
         first_frame: int = 0,
         level: float = 1.0,
         device: torch.device | str = "cpu",
+        leaving: Tensor | None = None,
     ) -> None:
         """Begin at `first_frame`, following on from audio [C, n] at the codec's rate and its codes [K, P].
 
-        Both end where the stream begins; without them it begins from silence. The codec lives on `device`.
-        [generate]
+        Both end where the stream begins; without them it begins from silence. `leaving` [C, n] is what would have
+        followed, and fades out. The codec lives on `device`.  [generate]
         """
         self.device = device
         self.codec = codec
@@ -55,6 +57,10 @@ class SoundChain:
             self.history = _tail(before_audio, HISTORY_FRAMES * codec.frame_samples)
             context = _tail(before_audio, CONTEXT_FRAMES * codec.frame_samples)[None].to(device)
             self._seam_from = self.history[:, -1:]
+        self._leaving = torch.zeros(codec.channels, 0) if leaving is None else leaving
+        self._crossed_whole = self._leaving.shape[1]
+        if self._leaving.shape[1]:
+            self._seam_from = None
         self._decoder: Any = codec.init_decoder(context, codes if context is not None else None)
         self._resample = self._begin_resampling()
 
@@ -79,7 +85,7 @@ class SoundChain:
     def push(self, codes: Tensor, last: bool = False) -> Tensor:
         """Codes [K, t] to float32 [n, channels], what is final; with `last` all that is left.  [generate]"""
         audio, self._decoder = self.codec.decode_step(codes[None].to(self.device), self._decoder, last)
-        audio = self._smooth_seam(audio[0].float().cpu())
+        audio = self._crossed(self._smooth_seam(audio[0].float().cpu()))
         self.audio_end += audio.shape[1]
         self.history = _tail(torch.cat([self.history, audio], dim=1), HISTORY_FRAMES * self.codec.frame_samples)
         out, self._resample = self.resampler.step(self._levelled(audio), self._resample, last)
@@ -94,9 +100,10 @@ class SoundChain:
         start = self.audio_end - self.history.shape[1]
         if not start <= end <= self.audio_end:
             raise ValueError(f"frame {frame} is not within the kept audio")
-        before = self.history[:, : end - start]
+        before, after = self.history[:, : end - start], self.history[:, end - start :]
+        leaving = after[:, : int(CROSSFADE_SECONDS * self.codec.sample_rate)].clone()
         again = SoundChain(
-            self.codec, self.resampler, self.channels, before, codes, frame, self._level_now, self.device
+            self.codec, self.resampler, self.channels, before, codes, frame, self._level_now, self.device, leaving
         )
         return again.with_level(self.level)
 
@@ -130,6 +137,20 @@ class SoundChain:
         audio = audio.clone()
         audio[:, :count] += (self._seam_from - audio[:, :1]) * fade
         self._seam_from = None
+        return audio
+
+    def _crossed(self, audio: Tensor) -> Tensor:
+        """Fade from what would have followed to what does."""
+        count = min(audio.shape[1], self._leaving.shape[1])
+        if not count:
+            return audio
+        whole = self._crossed_whole
+        begin = whole - self._leaving.shape[1]
+        turn = (torch.arange(begin, begin + count) + 0.5) * (math.pi / whole)
+        leaves = 0.5 + 0.5 * torch.cos(turn)
+        audio = audio.clone()
+        audio[:, :count] += (self._leaving[:, :count] - audio[:, :count]) * leaves
+        self._leaving = self._leaving[:, count:]
         return audio
 
     def _levelled(self, audio: Tensor) -> Tensor:

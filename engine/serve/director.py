@@ -87,7 +87,7 @@ class Director:
         order = Order(start, end, self.lane.take_seed(), time.monotonic(), begun, failed)
         player = self.player
         if player is not None and self._state == PLAYING and player.loop is None:
-            own = player.place.grid.sample_at(start) - player.place.zero_samples
+            own = player.place.line.sample_at(start) - player.place.zero_samples
             if player.made_own < own < player.end_own:
                 self._drop(self._next)
                 self._next = order
@@ -120,9 +120,9 @@ class Director:
         player, order = self.player, self._order
         if player is None or order is None:
             return float(beats)
-        if end <= player.place.zero_samples:
+        if end <= player.place.start_samples:
             self._drop(order)
-            self._end(IDLE, player.place.zero_samples)
+            self._end(IDLE, player.place.start_samples)
         elif end < player.place.end_samples:
             order.end_beats = grid.beats_at(end)
             player.end_at(end, self._next_generation())
@@ -146,9 +146,9 @@ class Director:
         """Another model's player goes on where this lane's one is; see `heir`."""
         transport = self.lane.clock.or_standing()
         self.model, self.player = model, player
-        grid, begins = player.place.grid, player.place.zero_samples + player.written_own
+        begins = player.score.beats_at(player.written_own)
         player.take_turn(transport.position_samples, self._next_generation())
-        self._report(self.lane, self._state, float(grid.beats_at(begins)), text)
+        self._report(self.lane, self._state, begins, text)
 
     # -- every turn ---------------------------------------------------------------------------------------
 
@@ -226,7 +226,7 @@ class Director:
 
     def _place_on(self, transport: Transport) -> Place:
         """Where the order's music lies on the host's grid; endless where a loop hides its end."""
-        order, grid = self._order, transport.grid
+        order, grid = self._order, self._follower.line(transport)
         assert order is not None
         start = grid.sample_at(order.start_beats)
         following = None if self._next is None else self._next.start_beats
@@ -277,13 +277,13 @@ class Director:
         player, pace, before = self.player, self.pace, self.lane.view
         fill, written, rolls = 0.0, before.written_beats, before.rolls
         if player is not None:
-            position = max(transport.position_samples, player.place.zero_samples)
+            position = max(transport.position_samples, player.place.start_samples)
             fill = max(0, player.ahead_samples(position)) / transport.sample_rate_hz
-            written = float(player.place.grid.beats_at(player.place.zero_samples + player.written_own))
+            written = player.score.beats_at(player.written_own)
             rolls = max(0, player.windows - 1)
             self.lane.heard_excerpt(player.excerpt, player.model.codec.sample_rate)
             if self._state == PLAYING and not player.finished and transport.playing:
-                pace.saw_fill(fill, transport.position_samples >= player.place.zero_samples)
+                pace.saw_fill(fill, transport.position_samples >= player.place.start_samples)
         self.lane.view = LaneView(
             self._state, written, self._generation, self._seed, fill,
             pace.fill_low_seconds, pace.first_sound_seconds, pace.realtime_ratio, rolls,

@@ -1,8 +1,11 @@
-"""Following the host: when a stream is made anew, moved or begun again. All of it [generate].
+"""Following the host: when a stream is led, moved or made anew. All of it [generate].
 
-other grid, prompt, reference, parameter     retake: from as near to the host as can be done in time
+tempo, a little                              steer: what is still to be made is led to the host's beats
+tempo, more than may be heard                retake: from the first place that is off, or as near as can be done
+prompt, reference, parameter                 retake: from as near to the host as can be done in time
 jump inside the music, or behind the host    move: the newest music whose place in the bar fits goes there
 jump to before its start                     the same music from its start
+the start or the loop's end moves a little   shift: what is made is written once more, elsewhere
 the loop's end, expected                     nothing: the next pass is in the ring already
 """
 
@@ -11,18 +14,23 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from fractions import Fraction
 
 from bridge import units
-from bridge.transport import Grid, Transport
+from bridge.transport import Transport
+from engine.serve.foresight import Foresight
 from engine.serve.lane import Lane
+from engine.serve.line import Line
 from engine.serve.pace import Pace
 from engine.serve.place import Place
 from engine.serve.player import Player
 
 RETAKE_SECONDS = 0.25  # changes that come faster are taken together
 CATCH_UP_SECONDS = 0.3  # what is to be ready when a late stream comes in again
-SAME_BEATS = Fraction(1, 10_000)
+SETTLE_SECONDS = 0.15  # a host that jumped twice within it is awaited: it is scrubbing
+OFF_SECONDS = 0.004  # beats that are further from the host's are made anew
+LED_SECONDS = 0.0002  # lines that are further apart are led together
+SHIFT_SECONDS = 0.06  # ahead of the host that what is made can still be written elsewhere
+LOOK_SECONDS = 0.1  # apart, at which what is made is compared with the host's line
 
 
 class Follower:
@@ -37,32 +45,40 @@ class Follower:
     ) -> None:
         self._lane, self._pace = lane, pace
         self._place_on, self._next_generation = place_on, next_generation
+        self._foresight = Foresight()
         self._changed_seconds = 0.0
+        self._line_seconds = 0.0  # when a change of tempo was last made anew
+        self._jumped: tuple[int, float] = (0, 0.0)  # the newest timeline that was seen, and when it began
+        self._shifted_seconds = 0.0
+        self._scrubbing = False
+        self._seen: tuple[object, ...] = ()  # what was compared last
         self.heard_from = 0  # no change of settings is heard before this host position
+
+    def line(self, transport: Transport) -> Line:
+        """The line on which the host goes on, as far as it can be foreseen."""
+        return self._foresight.line(transport)
 
     def follow(self, player: Player, transport: Transport) -> bool:
         """Do what the host's newest snapshot asks for; True when the stream is made anew.
 
         The stream may be over after that: the caller looks whether the host is behind its end.
         """
-        loop = loop_samples(transport)
         if transport.timeline != player.place.timeline:
             if player.passed(transport):
                 return False
-            player.loop = loop
+            if self._scrubs(transport):
+                return False
+            player.loop = loop_samples(transport)
             self._jump(player, transport)
             return True
-        if loop != player.loop:
-            player.loop = loop
-            self._retake(player, transport)
-            return True
-        if not same_grid(player.place.grid, transport.grid, transport.position_samples):
-            self._retake(player, transport)
+        if self._follow_loop(player, transport) or self._follow_line(player, transport):
             return True
         if self._behind(player, transport):
             self._catch_up(player, transport)
             return True
         return self._follow_settings(player, transport)
+
+    # -- settings -------------------------------------------------------------------------------------
 
     def _follow_settings(self, player: Player, transport: Transport) -> bool:
         settings = self._lane.settings
@@ -74,29 +90,143 @@ class Follower:
         if time.monotonic() - self._changed_seconds < RETAKE_SECONDS:
             return False
         self._retake(player, transport)
-        ahead = player.place.zero_samples + player.chain.end_samples - transport.position_samples
+        ahead = player.place.zero_samples + player.made_own - transport.position_samples
         told = time.monotonic() - self._lane.changed_seconds
         self._pace.change_seconds = told + max(0, ahead) / transport.sample_rate_hz
         return True
 
-    def _retake(self, player: Player, transport: Transport) -> None:
-        """Make the stream anew from as near to the host as can be done in time."""
+    # -- tempo, bars, loop ----------------------------------------------------------------------------
+
+    def _follow_loop(self, player: Player, transport: Transport) -> bool:
+        """Another loop: from its end on what is made goes elsewhere."""
+        loop = loop_samples(transport)
+        if loop == player.loop:
+            return False
+        if loop is None or player.loop is None or not self._begun(player, transport):
+            player.loop = loop
+            self._retake(player, transport)
+            return True
+        ends = min(loop[1], player.loop[1]) - player.place.zero_samples
+        soon = self._soon(transport, SHIFT_SECONDS) - player.place.zero_samples
+        far = abs(loop[0] - player.loop[0]) > OFF_SECONDS * transport.sample_rate_hz
+        if far or ends < soon:  # other beats, or too late for this pass
+            player.loop = loop
+            self._retake(player, transport)
+            return True
+        player.loop = loop
+        if ends < player.made_own and ends >= player.first_kept_own:
+            player.shift(transport.position_samples, ends, player.place, self._next_generation())
+        return False
+
+    def _follow_line(self, player: Player, transport: Transport) -> bool:
+        """Compare what is made with the host's beats; True when some of it is made anew."""
+        line = self.line(transport)
+        if (line, player.version) == self._seen:
+            return False
+        if not self._begun(player, transport) and not self._keep_start(player, transport):
+            return False
+        off = self._first_off(player, transport, line)
+        if off is None:
+            self._lead(player, transport, line)
+        elif time.monotonic() - self._line_seconds < RETAKE_SECONDS:
+            return False
+        else:
+            self._line_seconds = time.monotonic()
+            self._retake(player, transport, off)
+        self._seen = line, player.version
+        return off is not None
+
+    def _begun(self, player: Player, transport: Transport) -> bool:
+        """Whether the music's first sample can not be moved any more."""
+        return player.place.start_samples <= self._soon(transport, SHIFT_SECONDS)
+
+    def _keep_start(self, player: Player, transport: Transport) -> bool:
+        """The music is still to begin: its first sample stays on its beat; False while that is to wait a moment."""
+        place = self._place_on(transport)
+        if place.start_samples == player.place.start_samples:
+            return True
+        now, near = time.monotonic(), self._soon(transport, LOOK_SECONDS + 2 * SHIFT_SECONDS)
+        if now - self._shifted_seconds < LOOK_SECONDS and min(place.start_samples, player.place.start_samples) > near:
+            return False
+        self._shifted_seconds = now
+        unheard = player.place.unheard_samples
+        place = replace(place, zero_samples=place.start_samples - unheard, unheard_samples=unheard)
+        player.shift(transport.position_samples, unheard, place, self._next_generation())
+        return True
+
+    def _first_off(self, player: Player, transport: Transport, line: Line) -> int | None:
+        """First position, from as near as can be done on, from which what is made is heard off the beat."""
+        rate, zero = transport.sample_rate_hz, player.place.zero_samples
+        made = player.made_own
+        soon = max(self._ready_samples(transport) - zero, player.place.unheard_samples)
+        if not player.score.same_bars(line, made):
+            return zero + soon
+        step = int(LOOK_SECONDS * rate)
+        looked = [*range(soon, made, step), made] if soon < made else []
+        offs = [abs(player.score.off_seconds(line, own)) for own in looked]
+        if max(offs, default=0.0) <= OFF_SECONDS:
+            return None
+        first = next(own for own, off in zip(looked, offs, strict=True) if off > OFF_SECONDS / 2)
+        return zero + first if first < made - rate // 50 else None
+
+    def _lead(self, player: Player, transport: Transport, line: Line) -> None:
+        """What is still to be made goes to the host's line, the music's end with it."""
+        own, rate = player.free_own, transport.sample_rate_hz
+        position = player.score.at(own).position(own)
+        apart = [player.writing.line.off_seconds(line, position + after * rate) for after in (0.0, 1.0, 3.0)]
+        place = self._place_here(player, transport)
+        ends_off = abs(place.end_samples - player.place.end_samples)
+        if max(map(abs, apart)) <= LED_SECONDS and not ends_off:
+            return
+        made = player.place.zero_samples + player.made_own
+        end = place.end_samples
+        if min(end, player.place.end_samples) <= made:  # it is made already, or nearly
+            place = replace(place, end_samples=player.place.end_samples)
+        player.steer(place)
+        if place.end_samples != end and ends_off > OFF_SECONDS * rate:
+            if end < place.end_samples:
+                player.end_at(end, self._next_generation())
+            else:
+                self._retake(player, transport, made - int(LOOK_SECONDS * rate))
+
+    # -- making anew ----------------------------------------------------------------------------------
+
+    def _place_here(self, player: Player, transport: Transport) -> Place:
+        """The place on the host's line now; own samples stay where they are once the music has begun."""
+        place = self._place_on(transport)
+        if not self._begun(player, transport):
+            return place
+        own = player.place
+        return replace(place, zero_samples=own.zero_samples, unheard_samples=own.unheard_samples)
+
+    def _retake(self, player: Player, transport: Transport, from_samples: int = 0) -> None:
+        """Make the stream anew from `from_samples`, or from as near to the host as can be done in time."""
         self._changed_seconds = time.monotonic()
-        generation, place = self._next_generation(), self._place_on(transport)
-        cut, self.heard_from = max(self._ready_samples(transport), self.heard_from), 0
-        if not player.made_own or cut <= place.zero_samples:
+        generation, place = self._next_generation(), self._place_here(player, transport)
+        cut = max(self._ready_samples(transport), self.heard_from, from_samples)
+        self.heard_from = 0
+        if not player.made_own or cut <= place.start_samples:
             player.loop = loop_samples(transport)
             player.restart(self._lane.settings, place, generation)
             return
-        place = replace(place, zero_samples=player.place.zero_samples)
         player.retake(transport.position_samples, cut, self._lane.settings, place, generation)
+
+    def _scrubs(self, transport: Transport) -> bool:
+        """Whether the host jumps faster than it can be followed: then its last jump is awaited."""
+        now = time.monotonic()
+        before, since = self._jumped
+        if before != transport.timeline:
+            quick = now - since < SETTLE_SECONDS
+            self._jumped = transport.timeline, now
+            self._scrubbing = quick
+        return self._scrubbing and now - self._jumped[1] < SETTLE_SECONDS
 
     def _jump(self, player: Player, transport: Transport) -> None:
         """The host is elsewhere: the same again before the start, or what fits the bar inside."""
         self._changed_seconds = time.monotonic()
         generation, place = self._next_generation(), self._place_on(transport)
         to = self._ready_samples(transport)
-        if to <= place.zero_samples or not player.made_own:
+        if to <= place.start_samples or not player.made_own:
             player.restart(self._lane.settings, place, generation)
         elif to >= place.end_samples:
             player.place = place
@@ -106,15 +236,15 @@ class Follower:
     def _catch_up(self, player: Player, transport: Transport) -> None:
         """Too late: come in again on a bar line that can be met with something to spare."""
         self._changed_seconds = time.monotonic()
-        grid = transport.grid
+        line = self.line(transport)
         spare = int(CATCH_UP_SECONDS * transport.sample_rate_hz)
-        to = grid.bar_start(grid.next_bar(self._ready_samples(transport) + spare))
+        to = line.bar_start(line.next_bar(self._ready_samples(transport) + spare))
         place = self._place_on(transport)
         if to < place.end_samples:
             self._move(player, transport, to, place, self._next_generation())
 
     def _move(self, player: Player, transport: Transport, to: int, place: Place, generation: int) -> None:
-        own = fitting_own(player, to, place.grid)
+        own = fitting_own(player, to, place.line)
         player.move(transport.position_samples, own, to, place, generation)
 
     def _behind(self, player: Player, transport: Transport) -> bool:
@@ -127,24 +257,33 @@ class Follower:
 
     def _ready_samples(self, transport: Transport) -> int:
         """The earliest position for which something new can be ready in time."""
-        margin = self._pace.margin_seconds if transport.playing else 0.0
-        return transport.position_samples + int(margin * transport.sample_rate_hz)
+        return self._soon(transport, self._pace.margin_seconds)
+
+    @staticmethod
+    def _soon(transport: Transport, seconds: float) -> int:
+        return transport.position_samples + int((seconds if transport.playing else 0.0) * transport.sample_rate_hz)
 
 
-def fitting_own(player: Player, to_samples: int, grid: Grid) -> int:
-    """The newest own sample that is made and whose place in the bar is that of `to_samples` on `grid`.
+def fitting_own(player: Player, to_samples: int, line: Line) -> int:
+    """The newest own sample that is made and whose place in the bar is that of `to_samples` on `line`.
 
     The newest of all where a bar has not been made yet, or is not kept any more.  [generate]
     """
     made = player.made_own
-    old = player.place.grid
-    bar = grid.signature.beats_per_bar
-    newest = old.beats_at(player.place.zero_samples + made) - units.exact(old.bar_origin_beats)
-    wanted = grid.beats_at(to_samples) - units.exact(grid.bar_origin_beats)
-    back = units.beats_to_samples((newest - wanted) % bar, old.tempo_bpm, old.sample_rate_hz)
-    own = made - units.nearest(back)
+    entry, grid = player.score.at(made), line.grid
+    bar = float(grid.signature.beats_per_bar)
+    newest = entry.beats_at(made) - entry.place.grid.bar_origin_beats
+    wanted = line.beats_at(to_samples) - units.exact(grid.bar_origin_beats)
+    tempo, rate = player.score.tempo_at(made), grid.sample_rate_hz
+    back = units.nearest(units.beats_to_samples((newest - float(wanted)) % bar, tempo, rate))
+    for _ in range(3):  # the tempo may have moved within that bar
+        found = player.score.at(made - back)
+        off = (found.beats_at(made - back) - found.place.grid.bar_origin_beats - float(wanted)) % bar
+        off = off - bar if off > bar / 2 else off
+        back += units.nearest(units.beats_to_samples(off, player.score.tempo_at(made - back), rate))
+    own = made - back
     kept = player.chain.history.shape[1] * player.resampler.new // player.resampler.orig
-    return own if own > 0 and made - own < kept - old.sample_rate_hz // 10 else made
+    return own if 0 < own <= made and back < kept - rate // 10 else made
 
 
 def loop_samples(transport: Transport) -> tuple[int, int] | None:
@@ -153,11 +292,3 @@ def loop_samples(transport: Transport) -> tuple[int, int] | None:
         return None
     start, end = (transport.grid.sample_at(beats) for beats in transport.loop_beats)
     return (start, end) if end > start else None
-
-
-def same_grid(one: Grid, other: Grid, position_samples: int) -> bool:
-    """Whether two grids say the same of a position and of what follows it.  [any]"""
-    if one is other or one == other:
-        return True
-    same_line = one.tempo_bpm == other.tempo_bpm and one.signature == other.signature
-    return same_line and abs(one.beats_at(position_samples) - other.beats_at(position_samples)) < SAME_BEATS

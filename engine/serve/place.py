@@ -14,22 +14,48 @@ from fractions import Fraction
 from bridge import units
 from bridge.ring import ENDLESS_SAMPLES
 from bridge.transport import Grid as HostGrid
-from engine.model import TEMPO, TEXT, Ask, Grid, LoadedModel, Reference, StyleExcerpt
+from engine.model import TEMPO, TEXT, Ask, Grid, LoadedModel, OnGrid, Reference, StyleExcerpt
+from engine.serve.line import Line
 from engine.serve.settings import MELODY, STYLE, HeardRegion, LaneSettings
 
 
 @dataclass(frozen=True)
 class Place:
-    """A stream's line on the host's timeline; `end_samples` is where its music ends.  [any]"""
+    """Where a stream lies on the host's timeline; `end_samples` is where its music ends.
 
-    grid: HostGrid
+    `start_samples` is where it begins to be heard, own sample 0 unless music before that is made and thrown away. A
+    plain grid is taken as a straight line.  [any]
+    """
+
+    line: Line
     zero_samples: int
     end_samples: int = ENDLESS_SAMPLES
     timeline: int = 0
+    unheard_samples: int = 0
+
+    @staticmethod
+    def on(grid: HostGrid, zero_samples: int, end_samples: int = ENDLESS_SAMPLES, timeline: int = 0) -> Place:
+        """A place on a straight line.  [any]"""
+        return Place(Line.straight(grid), zero_samples, end_samples, timeline)
+
+    @property
+    def grid(self) -> HostGrid:
+        """What its line goes on as.  [any]"""
+        return self.line.grid
+
+    @property
+    def start_samples(self) -> int:
+        """Host position of the first sample that is heard.  [any]"""
+        return self.zero_samples + self.unheard_samples
+
+    def same_course(self, other: Place) -> bool:
+        """Whether own samples have the same beats on both.  [any]"""
+        return self.zero_samples == other.zero_samples and self.line == other.line
 
     def beats_at_frame(self, frame: int) -> Fraction:
-        """Beat of the grid at the start of an own frame (negative: the prompt).  [any]"""
-        return self.grid.beats_at(self.zero_samples) + units.frames_to_beats(frame, self.grid.tempo_bpm)
+        """Beat of the line at the start of an own frame (negative: the prompt).  [any]"""
+        own = units.seconds_to_samples(units.frames_to_seconds(frame), self.grid.sample_rate_hz)
+        return self.line.beats_at(self.zero_samples + own)
 
     def frame_at(self, position_samples: int) -> int:
         """First own frame that begins at a host position or after it.  [any]"""
@@ -43,16 +69,22 @@ class Place:
 
 
 def ask_at(
-    settings: LaneSettings, place: Place, prompt_frames: int, offset_frames: int, takes: frozenset[str], seed: int = 0
+    settings: LaneSettings,
+    place: Place,
+    prompt_frames: int,
+    offset_frames: int,
+    takes: frozenset[str],
+    seed: int = 0,
+    grid: Grid | None = None,
 ) -> Ask:
     """What a lane asks for in the window at stream frame `offset_frames`, on the model's own time axis.
+
+    `grid` is what its frames were laid on where that is more than the place's line says.
 
     References are exact at that window: a looped region is in phase after hours. What the model does not take is
     left out: it was refused when it came, or it came for another model.  [generate]
     """
-    beats = place.beats_at_frame(-prompt_frames) - units.exact(place.grid.bar_origin_beats)
-    bar = place.grid.signature.beats_per_bar
-    grid = Grid(place.grid.tempo_bpm, float(beats), float(bar)) if TEMPO in takes else None
+    grid = (grid or plain_grid(place, prompt_frames)) if TEMPO in takes else None
     regions = {role: region for role, region in settings.regions.items() if role in takes}
     melody, style = regions.get(MELODY), regions.get(STYLE)
     return Ask(
@@ -63,6 +95,12 @@ def ask_at(
         excerpt=_excerpt(settings, style),
         seed=seed,
     )
+
+
+def plain_grid(place: Place, prompt_frames: int) -> Grid:
+    """What a model hears of a straight line, beats counted from a bar line.  [any]"""
+    beats = place.beats_at_frame(-prompt_frames) - units.exact(place.grid.bar_origin_beats)
+    return Grid(place.grid.tempo_bpm, float(beats), float(place.grid.signature.beats_per_bar))
 
 
 def prepare(model: LoadedModel, settings: LaneSettings) -> None:
@@ -85,8 +123,9 @@ def _excerpt(settings: LaneSettings, style: HeardRegion | None) -> StyleExcerpt:
 def _placed(region: HeardRegion, place: Place, prompt_frames: int, offset_frames: int) -> Reference:
     """A region as a reference whose phase is exact at the window's first frame."""
     beat = place.beats_at_frame(offset_frames - prompt_frames)
-    phase = (beat - units.exact(region.start_beats)) % region.beats
-    phase_samples = units.beats_to_samples(phase, region.bpm, region.rate_hz)
+    start = units.exact(region.start_beats)
+    phase_samples = units.beats_to_samples((beat - start) % region.beats, region.bpm, region.rate_hz)
     speed = place.grid.tempo_bpm / region.bpm
     heard_before = offset_frames * units.SAMPLES_PER_FRAME * speed
-    return Reference(region.audio, units.nearest(phase_samples - units.exact(heard_before)), speed)
+    lies = OnGrid(float(start - units.exact(place.grid.bar_origin_beats)), float(region.beats), region.bpm)
+    return Reference(region.audio, units.nearest(phase_samples - units.exact(heard_before)), speed, on_grid=lies)

@@ -18,6 +18,7 @@ from engine.serve.settings import HeardRegion, LaneSettings
 from engine.stream import StreamSettings, WindowSize
 
 GAIN_MOST = 16.0
+SPARE_FRAMES = 25  # by which the end may move later without a new window
 BEFORE_FRAMES = 50  # of the region before the prompt that the codec hears
 
 
@@ -72,6 +73,7 @@ def stream_settings(model: LoadedModel, settings: LaneSettings, place: Place, pr
         Guidance(values.get("cfg", model.cfg_coef), beta if beta > 0 else None, values.get("two_step", 0.0) > 0),
         WindowSize(model.window_frames, model.stride_frames),
         None if frames is None else prompt_frames + max(1, frames),
+        SPARE_FRAMES,
     )
 
 

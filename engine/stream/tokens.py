@@ -22,17 +22,22 @@ from engine.lm import Conditions, LanguageModel
 from engine.sampling import Sampling, draw, seeded_generator
 from engine.stream.window import Window, WindowSize
 
+CONTEXT_AT_LEAST = 50  # frames that a window must know before a frame, to go on from there
 WindowConditions = Callable[[int, int], tuple[Conditions, ...]]  # (offset_frames, window_frames)
 
 
 @dataclass(frozen=True)
 class StreamSettings:
-    """How a stream samples, is guided and rolls; `total_frames` None = endless (prompt counted in).  [any]"""
+    """How a stream samples, is guided and rolls; `total_frames` None = endless (prompt counted in).
+
+    Windows leave room for `spare_frames` behind that end, so that it can move a little.  [any]
+    """
 
     sampling: Sampling = field(default_factory=Sampling)
     guidance: Guidance = field(default_factory=Guidance)
     size: WindowSize = field(default_factory=WindowSize)
     total_frames: int | None = None
+    spare_frames: int = 0
 
 
 @dataclass(frozen=True)
@@ -158,6 +163,37 @@ class TokenStream:
         self.n_frames = n_frames
         self.roll()
 
+    def again_from(self, n_frames: int) -> bool:
+        """Forget the frames after the first `n_frames` and go on in the same window, without a new prefill.
+
+        False, and nothing is done, where that window does not know enough of what comes before.  [generate]
+        """
+        window, known = self.window, n_frames - self.window_offset
+        if window is None or window.next_step == 0 or not CONTEXT_AT_LEAST <= known <= window.complete_frames:
+            return False
+        if n_frames > self.n_frames:
+            return False
+        self._settled()
+        self.n_frames = n_frames
+        window.back_to(known)
+        return True
+
+    @property
+    def free_frame(self) -> int:
+        """First frame whose conditions no step has read yet.  [generate]"""
+        return self.n_frames if self.window is None else self.window_offset + self.window.free_row
+
+    def retime(self, renew: Callable[[tuple[Conditions, ...], int, int], None]) -> None:
+        """Let `renew(conditions, offset_frames, first_row)` write what the open window's coming frames hear.
+
+        Nothing where no window is open.  [generate]
+        """
+        window = self.window
+        if window is not None:
+            row = window.free_row
+            renew(window.conditions, self.window_offset, row)
+            window.hear_anew(row)
+
     def snapshot(self) -> StreamSnapshot:
         """Everything needed to go on from here, now or later.  [generate]"""
         window = self.open_window()
@@ -192,12 +228,18 @@ class TokenStream:
         return stream
 
     def with_total(self, total_frames: int | None) -> None:
-        """Change where the stream ends; takes effect when the next window opens.  [generate]"""
+        """Change where the stream ends; a window that was cut short before that is begun anew.  [generate]"""
         self.settings = replace(self.settings, total_frames=total_frames)
+        window = self.window
+        if window is not None and window.n_frames < self.settings.size.window_frames:
+            end = self.window_offset + window.n_frames
+            if total_frames is None or end < total_frames:
+                self.roll()
 
     def _open(self, offset: int) -> None:
         """A window at stream frame `offset`, its prompt the frames already complete there."""
         size, total = self.settings.size, self.settings.total_frames
+        total = None if total is None else total + self.settings.spare_frames
         n_frames = size.window_frames if total is None else min(size.window_frames, total - offset)
         prompt = self.codes(offset).to(self.lm.out_norm.weight.device)
         self.window = Window(self.lm, self.conditions(offset, n_frames), prompt, n_frames)

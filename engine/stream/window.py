@@ -121,6 +121,30 @@ class Window:
         self.next_step = self.prompt_frames + 1
         return torch.cat(parts)
 
+    @property
+    def free_row(self) -> int:
+        """First row of the conditions' frames that no step has read yet.  [generate]"""
+        return max(0, self.next_step - 1) if self.states else 0
+
+    def back_to(self, n_frames: int) -> None:
+        """Forget the codes from its frame `n_frames` on, without a new prefill: those steps are taken again.
+
+        ValueError before its first frame, before a prefill, or where they are not complete.  [generate]
+        """
+        if not self.states or not 0 < n_frames <= self.complete_frames:
+            raise ValueError(f"cannot go back to frame {n_frames} of a window with {self.complete_frames}")
+        for row, lag in zip(self.sequence, self.lm.config.delays, strict=True):
+            row[1 + lag + n_frames : 1 + lag + self.n_frames] = _UNKNOWN
+        self.next_step = n_frames + 1
+        self.prompt_frames = n_frames
+        for state in self.states:
+            state.back_to(n_frames)
+
+    def hear_anew(self, first_row: int) -> None:
+        """The conditions' frames have changed from a row on that no step has read yet.  [generate]"""
+        for conditions, state in zip(self.conditions, self.states, strict=bool(self.states)):
+            self.lm.hear_anew(conditions, state, first_row)
+
     def write(self, tokens: Tensor) -> None:
         """Fill the next step's unknown cells from tokens [K]; known and special ones stay.  [generate]"""
         column = self.sequence[:, self.next_step]

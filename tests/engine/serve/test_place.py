@@ -24,17 +24,17 @@ def region(seconds: float, bpm: float, start_beats: float = 0.0, extra_samples: 
 
 
 def test_frames_and_positions():
-    place = Place(Grid(48_000), zero_samples=96_000, end_samples=96_000 + 48_000)
+    place = Place.on(Grid(48_000), zero_samples=96_000, end_samples=96_000 + 48_000)
     assert place.frame_at(96_000) == 0
     assert place.frame_at(96_001) == 1
     assert place.frame_at(96_000 + 960) == 1  # 20 ms at 48 kHz
     assert place.frames_to_end() == 50
     assert replace(place, end_samples=96_000 + 48_001).frames_to_end() == 51
-    assert Place(Grid(48_000), 0).frames_to_end() is None
+    assert Place.on(Grid(48_000), 0).frames_to_end() is None
 
 
 def test_beats_of_frames_before_and_after_the_start():
-    place = Place(Grid(44_100, 120.0), zero_samples=44_100)  # beat 2
+    place = Place.on(Grid(44_100, 120.0), zero_samples=44_100)  # beat 2
     assert place.beats_at_frame(0) == 2
     assert place.beats_at_frame(-50) == 0
     assert place.beats_at_frame(25) == 3
@@ -47,7 +47,7 @@ def test_region_cut_on_a_beat_is_whole_beats_long():
 
 def test_ask_holds_what_the_lane_was_told():
     settings = LaneSettings("slow dub").with_region("melody", region(2, 120)).with_region("style", region(3, 120))
-    place = Place(Grid(48_000, 90.0, Signature(7, 8), bar_origin_beats=1.0), zero_samples=0)
+    place = Place.on(Grid(48_000, 90.0, Signature(7, 8), bar_origin_beats=1.0), zero_samples=0)
     ask = ask_at(settings, place, 0, 0, TAKES)
     assert ask.text == "slow dub"
     assert ask.grid.bpm == 90.0
@@ -65,7 +65,7 @@ def test_looped_region_is_in_phase_at_every_window(offset):
     """Ten hours in, the region still begins on its bar line, though its length was rounded to samples."""
     seconds = 60 / 130 * 16  # 16 beats at 130 bpm: not a whole number of samples
     looped = region(seconds, 130.0, start_beats=4.0)
-    place = Place(Grid(48_000, 130.0), zero_samples=Grid(48_000, 130.0).sample_at(20))
+    place = Place.on(Grid(48_000, 130.0), zero_samples=Grid(48_000, 130.0).sample_at(20))
     ask = ask_at(LaneSettings().with_region("melody", looped), place, 30, offset, TAKES)
     read_at = ask.melody.start_samples + offset * 640 * ask.melody.speed  # what a conditioner reads first
     beat = place.beats_at_frame(offset - 30)
@@ -99,6 +99,6 @@ def test_stems_of_a_region_are_taken_apart_before_a_window_asks(golden_models):
     prepare(model, settings)
     assert lengths == [88_200]
     for offset in (0, 333):
-        ask = ask_at(settings, Place(Grid(48_000, 90.0), zero_samples=0), 0, offset, model.takes)
+        ask = ask_at(settings, Place.on(Grid(48_000, 90.0), zero_samples=0), 0, offset, model.takes)
         model.conditioner([ask], Guidance(), offset, 100)
     assert lengths == [88_200]

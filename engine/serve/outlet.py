@@ -1,0 +1,150 @@
+"""Own samples of a stream go into a lane's ring, at the host's positions, through loops and changes of mind.
+
+Where the host loops, the stream goes on while positions start again: what lies behind the loop's end is
+written for the next pass, that is for the next number of the timeline, before the host gets there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from bridge.ring import ENDLESS_SAMPLES, Plan, RingWriter
+from bridge.transport import Transport
+from engine.serve.place import Place
+from engine.serve.score import Score
+
+FADE_SECONDS = 0.01  # at the end of the music
+PASS_SECONDS = 0.5  # a loop pass is seen this long after it at the latest
+
+
+class Outlet:
+    """The ring's side of one stream; all methods [generate].
+
+    "Own" samples and frames are counted from where the stream's music begins; `place` says where they lie in
+    the host's present pass of the timeline, `writing` where they lie at the end of what is written, `score` for which
+    beats they were made.
+    """
+
+    def __init__(self, ring: RingWriter, place: Place) -> None:
+        self.ring = ring
+        self.place = self.writing = place
+        self.score = Score(place)
+        self.loop: tuple[int, int] | None = None  # first sample and the one behind the last
+        self.written_own = 0  # own samples that are in the ring, or were thrown away before the start
+        self._begun_own = 0  # where writing began anew last
+        self._pending = torch.zeros(0, ring.form.channels)
+
+    # -- how far it is --------------------------------------------------------------------------------
+
+    @property
+    def end_own(self) -> int:
+        """Own sample behind the music's last."""
+        return min(self.place.end_samples - self.place.zero_samples, ENDLESS_SAMPLES)
+
+    @property
+    def made_own(self) -> int:
+        """Own samples that are made, in the ring or about to be."""
+        return min(self.written_own + len(self._pending), self.end_own)
+
+    @property
+    def finished(self) -> bool:
+        """True when the music has an end and all of it is in the ring."""
+        return self.written_own >= self.end_own
+
+    def ahead_samples(self, position_samples: int) -> int:
+        """How far what is written reaches beyond a position of the present pass; negative: behind it."""
+        return self.written_own - (position_samples - self.place.zero_samples)
+
+    # -- writing --------------------------------------------------------------------------------------
+
+    def _from(self, own_samples: int) -> None:
+        """What comes next is own sample `own_samples`; nothing waits."""
+        self.written_own = self._begun_own = own_samples
+        self._pending = self._pending[:0]
+        self.writing = self.place
+
+    def _put(self, audio: Tensor, begin: int) -> None:
+        """More own samples [n, channels], from `begin` on; cut and faded at the end, thrown away before the start."""
+        audio = self._faded(audio[: max(0, self.end_own - begin)], begin)
+        early = min(max(0, self.place.unheard_samples - begin), len(audio))
+        self.written_own += early
+        self._pending = torch.cat([self._pending, audio[early:]])
+
+    def _faded(self, audio: Tensor, begin_own: int) -> Tensor:
+        """A short fade right before the end of the music."""
+        if self.place.end_samples == ENDLESS_SAMPLES or not len(audio):
+            return audio
+        fade = max(1, int(FADE_SECONDS * self.ring.form.sample_rate_hz))
+        left = self.end_own - begin_own - torch.arange(len(audio))
+        return audio * (left.clamp(max=fade) / fade)[:, None]
+
+    def write(self) -> int:
+        """Put what waits into the ring as far as there is room; returns how many samples."""
+        total = 0
+        while len(self._pending):
+            begin = self.writing.zero_samples + self.written_own
+            count = len(self._pending)
+            if self.loop is not None and begin < self.loop[1]:
+                count = min(count, self.loop[1] - begin)
+            part = self._pending[:count].numpy()
+            shift = self.place.zero_samples - self.writing.zero_samples
+            taken = self.ring.write(begin, part, self.ring.plan.generation, self.writing.timeline, shift)
+            self._pending = self._pending[taken:]
+            self.written_own += taken
+            total += taken
+            self._wrap(begin)
+            if taken < count:
+                break
+        return total
+
+    def _wrap(self, from_samples: int) -> None:
+        """Where writing came from `from_samples` to the loop's end, it goes on at its start, a pass later."""
+        if self.loop is None:
+            return
+        start, end = self.loop
+        while from_samples < end <= self.writing.zero_samples + self.written_own:
+            wrap = end - self.writing.zero_samples
+            zero = self.writing.zero_samples - (end - start)
+            self.writing = replace(self.writing, zero_samples=zero, timeline=self.writing.timeline + 1)
+            self.score.lay(max(wrap, self._begun_own), self.writing)
+            from_samples = start
+
+    # -- the plan -------------------------------------------------------------------------------------
+
+    def passed(self, transport: Transport) -> bool:
+        """The host's timeline has another number: True when that is the loop pass that was written for."""
+        passes = transport.timeline - self.place.timeline
+        if self.loop is None or not 0 < passes <= self.writing.timeline - self.place.timeline:
+            return False
+        start, end = self.loop
+        if not 0 <= transport.position_samples - start < PASS_SECONDS * transport.sample_rate_hz:
+            return False
+        zero = self.place.zero_samples - passes * (end - start)
+        self.place = replace(self.place, zero_samples=zero, timeline=transport.timeline)
+        plan = self.ring.plan
+        if plan.timeline <= transport.timeline:  # else it is for a pass still to come, as it stands
+            begin = plan.from_samples if plan.timeline == transport.timeline else start
+            self.announce(begin, plan.generation)
+        self.ring.set_reach(zero + self.written_own)
+        return True
+
+    def announce(self, from_samples: int, generation: int, place: Place | None = None) -> None:
+        """Tell the host the plan: older blocks count up to `from_samples`."""
+        place = place or self.place
+        plan = Plan(generation, True, from_samples, place.start_samples, place.end_samples, place.timeline)
+        self.ring.set_plan(plan)
+
+    def join(self, place: Place, loop: tuple[int, int] | None, host: int) -> None:
+        """Lie on another player's line: the same own samples at the same positions, for a host at `host`."""
+        self.place = self.writing = place
+        self.loop = loop
+        self._wrap(host)
+
+    def _go_on(self, host: int, generation: int) -> None:
+        """After a cut: where writing goes on, maybe behind the loop's end, and the plan that says so."""
+        self._wrap(host)
+        self.announce(self.writing.zero_samples + self.written_own, generation, self.writing)
+        self.ring.set_reach(self.place.zero_samples + self.written_own)
