@@ -71,7 +71,8 @@ def between_beats(grid: Grid) -> Ask:
     A null row without any grid hears the beat in what was played before, and agrees with the other row about it, so
     that nothing pushes towards the beat.  [generate]
     """
-    return Ask(grid=replace(grid, start_beats=grid.start_beats + OFF_BEATS))
+    legs = tuple(replace(leg, beats=leg.beats + OFF_BEATS) for leg in grid.legs)
+    return Ask(grid=replace(grid, start_beats=grid.start_beats + OFF_BEATS, legs=legs))
 
 
 class EmbeddedConditioner:
@@ -105,8 +106,7 @@ class EmbeddedConditioner:
             kinds.insert(1, replace(ask, text=None))
         frames = torch.stack([self._frames(kind, offset, count) for kind in kinds])
         if ask.grid is not None:
-            off = self._frames(between_beats(ask.grid), offset, count)
-            frames[-1, :, TEMPO_COLUMNS] = OFF_SHARE * off[:, TEMPO_COLUMNS]
+            frames[-1, :, TEMPO_COLUMNS] = self._pushed_from(ask.grid, offset, count)
         memory = None  # of zero vectors would add nothing but work
         if ask.style is not None or words_of(ask.text or ""):
             memories = [self._told(kind, part, offset) for kind, part in zip(kinds, frames, strict=True)]
@@ -146,21 +146,20 @@ class EmbeddedConditioner:
         return frames.to(self.text.widen.weight.device)
 
     def retime(self, conditions: tuple[Conditions, ...], ask: Ask, offset_frames: int, first_row: int) -> None:
-        """See `engine.model.FollowsGrid`: tempo and melody of the rows that hear them; the last one is the null.
-
-        A row of two-step guidance stands alone in its `Conditions`.  [generate]
-        """
-        last = conditions[-1].frames
-        if last is None or first_row >= last.shape[1] or ask.grid is None:
+        """See `engine.model.FollowsGrid`: tempo and melody of the rows that hear them, and what is pushed away from."""
+        rows = [row for part in conditions if part.frames is not None for row in part.frames]
+        if not rows or first_row >= len(rows[0]) or ask.grid is None:
             return
-        new = self._frames(replace(ask, text=None, style=None), offset_frames + first_row, last.shape[1] - first_row)
-        columns = [TEMPO_COLUMNS, *([MELODY_COLUMNS] if ask.melody is not None else [])]
-        for part in conditions[:1]:
-            frames = part.frames
-            assert frames is not None
-            rows = slice(0, 1) if len(conditions) > 1 else slice(0, frames.shape[0] - 1)
-            for each in columns:
-                frames[rows, first_row:, each] = new[:, each]
+        first, count = offset_frames + first_row, len(rows[0]) - first_row
+        new = self._frames(ask, first, count)
+        for row in rows[:-1]:
+            row[first_row:, TEMPO_COLUMNS] = new[:, TEMPO_COLUMNS]
+            row[first_row:, MELODY_COLUMNS] = new[:, MELODY_COLUMNS]
+        rows[-1][first_row:, TEMPO_COLUMNS] = self._pushed_from(ask.grid, first, count)
+
+    def _pushed_from(self, grid: Grid, offset: int, count: int) -> Tensor:
+        """Tempo columns [count, 11] of the null row."""
+        return OFF_SHARE * self._frames(between_beats(grid), offset, count)[:, TEMPO_COLUMNS]
 
     def _melody(self, reference: Reference, grid: Grid | None, offset: int, count: int) -> Tensor:
         """Melody columns [count, 25], the reference read round and round, along the grid or at its speed."""
