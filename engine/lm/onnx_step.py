@@ -84,11 +84,12 @@ class OnnxStepper:
         if cross_kv is not None:
             cross_kv = [(keys.contiguous(), values.contiguous()) for keys, values in cross_kv]
         state = LMState(cache, cross_kv, None, scales=None if self.scales is None else self.scales.clone())
-        state.bound = self._bound(state, conditions, capacity_steps)
+        state.bound = self.bind(state, self.model.known_inputs(conditions, capacity_steps, state.rows))
         return state
 
-    def _bound(self, state: LMState, conditions: Conditions, capacity_steps: int) -> BoundStep:
-        model, config, rows = self.model, self.model.config, state.rows
+    def bind(self, state: LMState, known: Tensor) -> BoundStep:
+        """A state's buffers bound to its session; `known` [R, S, D] is what is added to the steps' inputs.  [generate]"""
+        config, rows = self.model.config, state.rows
         session = self.session(state.cross_kv is not None)
         binding = session.binding()
         bound = BoundStep(
@@ -99,7 +100,7 @@ class OnnxStepper:
             lengths=torch.zeros(rows, dtype=torch.int32),
             total=torch.zeros(1, dtype=torch.int32),
             logits=torch.zeros(rows, 1, config.n_codebooks * config.card),
-            known=model.known_inputs(conditions, capacity_steps, rows),
+            known=known,
         )
         for name in ("tokens", "added", "lengths", "total"):
             session.bind_input(binding, name, getattr(bound, name))

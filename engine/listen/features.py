@@ -1,0 +1,114 @@
+"""What the guard hears, one row a frame (20 ms): how loud, how high it peaks, how it is spread over pitch, onsets.
+
+    frame t        samples [t * size, (t + 1) * size)
+    bands of t     a Hann window over frame t and the one before it
+    rise of t      how much louder the bands are than two frames before: an onset stands out
+
+Each row depends on its frame and the three before it, so any cut of the audio gives the same rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+FRAMES_PER_SECOND = 50
+N_BANDS = 24
+LOWEST_HZ, HIGHEST_HZ = 60.0, 14_000.0
+FLOOR_DB = -90.0
+RISE_FLOOR_DB = -60.0  # what is quieter than this has no onsets
+TOP = 0.985  # of the largest magnitude of its frame: a sample that belongs to a flat top
+LOUD = 0.9  # only what is this large can be clipped
+
+Audio = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Features of consecutive frames, all [n] but `bands_db` [n, N_BANDS].  [any]"""
+
+    level_db: Audio
+    peak: Audio
+    flat: Audio  # share of samples that lie on flat tops
+    rise_db: Audio
+    bands_db: Audio
+
+    def __len__(self) -> int:
+        return len(self.level_db)
+
+    def cut(self, start: int, stop: int | None = None) -> Rows:
+        """Some of them.  [any]"""
+        part = slice(start, stop)
+        return Rows(self.level_db[part], self.peak[part], self.flat[part], self.rise_db[part], self.bands_db[part])
+
+    def then(self, more: Rows) -> Rows:
+        """These and more.  [any]"""
+        pairs = (
+            (self.level_db, more.level_db), (self.peak, more.peak), (self.flat, more.flat),
+            (self.rise_db, more.rise_db), (self.bands_db, more.bands_db),
+        )  # fmt: skip
+        return Rows(*(np.concatenate(pair) for pair in pairs))
+
+
+def no_rows() -> Rows:
+    """None.  [any]"""
+    none = np.zeros(0, np.float32)
+    return Rows(none, none, none, none, np.zeros((0, N_BANDS), np.float32))
+
+
+class Ear:
+    """Audio [n] mono at one rate to rows; keeps the frames that the next row needs."""
+
+    def __init__(self, sample_rate_hz: int) -> None:
+        self.size = sample_rate_hz // FRAMES_PER_SECOND
+        freqs = np.fft.rfftfreq(2 * self.size, 1.0 / sample_rate_hz)
+        edges = np.geomspace(LOWEST_HZ, min(HIGHEST_HZ, 0.45 * sample_rate_hz), N_BANDS + 1)
+        bins = np.searchsorted(freqs, edges)
+        self._edges = np.maximum(bins, bins[0] + np.arange(N_BANDS + 1))  # a bin wide at least
+        self._window = np.hanning(2 * self.size + 1)[:-1].astype(np.float32)
+        self._scale = 2.0 / float(self._window.sum()) ** 2
+        self.forget()
+
+    def forget(self, before: Audio | None = None) -> None:
+        """Begin anew; `before` is the audio that ends there, silence if not given.  [generate]"""
+        self._waiting = np.zeros(0, np.float32)
+        self._last = np.zeros(self.size, np.float32)
+        self._bands = np.full((2, N_BANDS), FLOOR_DB, np.float32)
+        if before is not None and len(before) >= 4 * self.size:
+            self._last = before[-4 * self.size : -3 * self.size].astype(np.float32)
+            self.hear(before[-3 * self.size :])
+
+    def hear(self, audio: Audio) -> Rows:
+        """Rows of the frames that are complete with [n] more.  [generate]"""
+        known = np.concatenate([self._waiting, audio.astype(np.float32, copy=False)])
+        count = len(known) // self.size
+        frames, self._waiting = known[: count * self.size].reshape(count, self.size), known[count * self.size :]
+        if not count:
+            return no_rows()
+        pairs = zip([self._last, *frames[:-1]], frames, strict=True)
+        bands = np.stack([self._band_levels(before, frame) for before, frame in pairs])
+        self._last = frames[-1]
+        along = np.concatenate([self._bands, bands])
+        self._bands = along[-2:]
+        steps = np.maximum(along[2:], RISE_FLOOR_DB) - np.maximum(along[:-2], RISE_FLOOR_DB)
+        peak = np.abs(frames).max(axis=1)
+        power = np.array([float(np.dot(frame, frame)) for frame in frames]) / self.size
+        return Rows(
+            np.maximum(10.0 * np.log10(power + 1e-12), FLOOR_DB).astype(np.float32), peak, _flat_tops(frames, peak),
+            np.array([step[step > 0].sum() / N_BANDS for step in steps], np.float32), bands,
+        )  # fmt: skip
+
+    def _band_levels(self, before: Audio, frame: Audio) -> Audio:
+        power = np.abs(np.fft.rfft(np.concatenate([before, frame]) * self._window)) ** 2 * self._scale
+        sums = np.add.reduceat(power, self._edges[:-1])
+        sums[-1] = power[self._edges[-2] : self._edges[-1]].sum()
+        return np.maximum(10.0 * np.log10(sums + 1e-12), FLOOR_DB).astype(np.float32)
+
+
+def _flat_tops(frames: Audio, peak: Audio) -> Audio:
+    """Share of samples that lie, three or more in a row, as high as their frame ever gets."""
+    high = (np.abs(frames) >= TOP * peak[:, None]) & (peak[:, None] >= LOUD)
+    three = high[:, 2:] & high[:, 1:-1] & high[:, :-2]
+    return np.asarray(three.mean(axis=1), np.float32)

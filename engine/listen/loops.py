@@ -1,0 +1,72 @@
+"""A stuck loop: the same few tokens, or the same sound, over and over, far beyond what music does.
+
+    codes     . . . a b c d a b c d a b c d a b c d       share of codes equal to those `lag` frames before
+                    |-lag-| |---- span -----------|       span: SPAN_SECONDS, and at least twice the lag
+
+Music that a drum machine plays repeats bars, never every code of them: over 53 minutes of the project's own renderings
+the share stayed under 0.56 and the sound differed by 0.9 dB or more; a loop of tokens has 1 and less than 0.4 dB.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.listen.faults import LOOP, Verdict
+from engine.listen.features import FRAMES_PER_SECOND, Rows
+
+SPAN_FRAMES = 4 * FRAMES_PER_SECOND
+MOST_LAG = 4 * FRAMES_PER_SECOND
+SAME_SHARE = 0.85
+SAME_DB = 0.4
+HEARD_FROM_DB = -60.0  # bands below are silence, which is another fault
+FRAMES_NEEDED = 2 * MOST_LAG + MOST_LAG  # of history, to find the longest
+
+Codes = NDArray[np.int16]
+
+
+def token_loop(codes: Codes) -> tuple[int, float] | None:
+    """(lag, share) of a loop at the end of codes [K, n]; None where there is none.  [generate]"""
+    count = codes.shape[1]
+    for lag in range(1, MOST_LAG + 1):
+        span = max(SPAN_FRAMES, 2 * lag)
+        if span + lag > count:
+            return None
+        recent = codes[:, count - SPAN_FRAMES :]
+        if float((recent == codes[:, count - SPAN_FRAMES - lag : count - lag]).mean()) < SAME_SHARE:
+            continue
+        share = float((codes[:, count - span :] == codes[:, count - span - lag : count - lag]).mean())
+        if share >= SAME_SHARE:
+            return lag, share
+    return None
+
+
+def sound_loop(rows: Rows) -> tuple[int, float] | None:
+    """(lag, how sure) of a loop at the end of `rows`, by the levels of their bands.  [generate]"""
+    bands = np.maximum(rows.bands_db, HEARD_FROM_DB)
+    count = len(bands)
+    if float(bands[-SPAN_FRAMES:].max(initial=HEARD_FROM_DB)) <= HEARD_FROM_DB:
+        return None
+    for lag in range(1, MOST_LAG + 1):
+        span = max(SPAN_FRAMES, 2 * lag)
+        if span + lag > count:
+            return None
+        probe = np.abs(bands[count - 25 :] - bands[count - 25 - lag : count - lag]).mean()
+        if probe > 2 * SAME_DB:
+            continue
+        off = float(np.abs(bands[count - span :] - bands[count - span - lag : count - lag]).mean())
+        if off < SAME_DB:
+            return lag, 1.0 - off / SAME_DB / 2
+    return None
+
+
+def loop(rows: Rows, codes: Codes) -> Verdict | None:
+    """A loop at the end of `rows` and of their codes [K, n], both from the same frame on.  [generate]"""
+    found = token_loop(codes) or sound_loop(rows)
+    if found is None:
+        return None
+    lag, sure = found
+    same = (codes[:, lag:] == codes[:, :-lag]).mean(axis=0) >= 0.5
+    different = np.flatnonzero(~same)
+    begin = lag + (int(different[-1]) + 1 if len(different) else 0)  # where the pattern comes for the second time
+    return Verdict(LOOP, min(begin, len(rows) - SPAN_FRAMES), len(rows), sure)

@@ -1,0 +1,40 @@
+"""Candidates for a stretch of music: streams from the same place, of which one goes on.
+
+    stream   ....|---- as it would go on anyway ----|....
+    fork 1       |---- another seed ----------------|            the others are dropped
+    fork 2       |---- another seed ----------------|
+
+The first candidate is the stream itself: where there is no time to wait for the others, it goes on as if alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from engine.stream.fork import fork
+from engine.stream.tokens import TokenStream
+
+
+@dataclass(frozen=True)
+class Heat:
+    """Streams that all go on from frame `start`, up to `stop` (prompt counted in).  [generate]"""
+
+    streams: tuple[TokenStream, ...]
+    start: int
+    stop: int
+
+    @classmethod
+    def begin(cls, stream: TokenStream, stop: int, seeds: list[int]) -> Heat:
+        """The stream, and a fork for each seed.  [generate]"""
+        return cls((stream, *(fork(stream, seed) for seed in seeds)), stream.n_frames, stop)
+
+    @property
+    def done(self) -> bool:
+        """Whether every candidate has reached the end of the stretch.  [generate]"""
+        return all(stream.finished or stream.n_frames >= self.stop for stream in self.streams)
+
+    def codes(self, index: int) -> Tensor:
+        """New codes [K, n] of a candidate, as far as it is.  [generate]"""
+        return self.streams[index].codes(self.start)
