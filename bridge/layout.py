@@ -59,7 +59,8 @@ class Section:
     fields: tuple[Field, ...]
 
 
-def _section(name: str, start: int, n_bytes: int, writer: str, *rows: tuple[str, str, str]) -> Section:
+def make_section(name: str, start: int, n_bytes: int, writer: str, *rows: tuple[str, str, str]) -> Section:
+    """A section of (name, code, meaning) rows, one behind the other; ValueError where they do not fit.  [any]"""
     fields: list[Field] = []
     offset = 0
     for field_name, code, meaning in rows:
@@ -73,7 +74,7 @@ def _section(name: str, start: int, n_bytes: int, writer: str, *rows: tuple[str,
 
 
 SECTIONS: tuple[Section, ...] = (
-    _section(
+    make_section(
         "identity", 0, 64, "engine, once",
         ("magic", "I", "the bytes S E G R; written last, so a segment that has it is whole"),
         ("version", "I", f"{VERSION}; a reader refuses every other"),
@@ -88,14 +89,14 @@ SECTIONS: tuple[Section, ...] = (
         ("engine_pid", "I", "process that made the segment"),
         ("created_ns", "Q", "monotonic clock when it was made: tells two segments of one name apart"),
     ),
-    _section(
+    make_section(
         "writer", 64, 64, "engine",
         ("blocks_written", "Q", "slots published since the start; only grows; slot = number mod capacity"),
         ("engine_heartbeat_ns", "Q", "monotonic clock, at least every 100 ms; older than 500 ms means dead"),
         ("written_end_samples", "q", "host position behind the last published sample, counted on through loop ends"),
         ("engine_state", "I", "0 starting, 1 ready, 2 closed on purpose"),
     ),
-    _section(
+    make_section(
         "plan", 128, 64, "engine",
         ("plan_sequence", "I", "odd while the plan is being written"),
         ("plan_generation", "I", "newest generation of the plan"),
@@ -105,7 +106,7 @@ SECTIONS: tuple[Section, ...] = (
         ("plan_start_samples", "q", "sound is due from here"),
         ("plan_end_samples", "q", "up to here; 2^63-1 for endless"),
     ),
-    _section(
+    make_section(
         "reader", 192, 64, "host",
         ("blocks_read", "Q", "slots given back since the start; only grows; never above blocks_written"),
         ("host_heartbeat_ns", "Q", "monotonic clock of the last block the host played"),
@@ -115,10 +116,10 @@ SECTIONS: tuple[Section, ...] = (
         ("stale_blocks", "Q", "blocks dropped because a jump or a newer plan had overtaken them"),
         ("host_pid", "I", "owning reader; 0 for none"),
     ),
-    _section(
+    make_section(
         "transport", 256, 128, "host",
         ("transport_sequence", "I", "odd while the block is being written; 0: never written"),
-        ("transport_flags", "I", "bit 0 playing, bit 1 looping"),
+        ("transport_flags", "I", "bit 0 playing, bit 1 looping, bit 2 recording"),
         ("transport_timeline", "I", "timeline number: grows at each jump and each loop pass"),
         ("host_block_samples", "I", "size of the block this snapshot was made for"),
         ("position_samples", "q", "host position of that block's first sample"),
@@ -135,7 +136,7 @@ SECTIONS: tuple[Section, ...] = (
     ),
 )  # fmt: skip
 
-SLOT = _section(
+SLOT = make_section(
     "slot", HEADER_BYTES, SLOT_BYTES, "engine",
     ("slot_number", "Q", "number of the block in this slot, counted like blocks_written"),
     ("slot_position_samples", "q", "host position of its first sample"),
@@ -162,13 +163,17 @@ def markdown() -> str:
     lines: list[str] = []
     for section in (*SECTIONS, SLOT):
         where = "each, from byte 512" if section is SLOT else f"at byte {section.start}"
-        lines += [f"### {section.name}: {section.n_bytes} bytes {where}; written by: {section.writer}", ""]
-        lines += ["| byte | type | name | meaning |", "|---:|---|---|---|"]
-        base = 0 if section is SLOT else section.start
-        for f in section.fields:
-            lines.append(f"| {base + f.offset} | {C_TYPES[f.code]} | `{f.name}` | {f.meaning} |")
-        lines.append("")
+        lines += table(section, where, 0 if section is SLOT else section.start)
     return "\n".join(lines)
+
+
+def table(section: Section, where: str, base: int) -> list[str]:
+    """Lines of a section's table in the page; `base` is its first byte.  [any]"""
+    lines = [f"### {section.name}: {section.n_bytes} bytes {where}; written by: {section.writer}", ""]
+    lines += ["| byte | type | name | meaning |", "|---:|---|---|---|"]
+    for f in section.fields:
+        lines.append(f"| {base + f.offset} | {C_TYPES[f.code]} | `{f.name}` | {f.meaning} |")
+    return [*lines, ""]
 
 
 def c_header() -> str:
@@ -181,17 +186,22 @@ def c_header() -> str:
     lines += [f"#define SEGUE_HEADER_BYTES {HEADER_BYTES}u", f"#define SEGUE_SLOT_BYTES {SLOT_BYTES}u"]
     lines += ["#define SEGUE_ENDLESS INT64_MAX", ""]
     for section in (*SECTIONS, SLOT):
-        lines.append(f"typedef struct {{ /* written by: {section.writer} */")
-        lines += [f"    {C_TYPES[f.code]} {f.name};" for f in section.fields]
-        used = section.fields[-1].offset + SIZES[section.fields[-1].code]
-        if section.n_bytes > used:
-            lines.append(f"    uint8_t {section.name}_spare[{section.n_bytes - used}];")
-        lines += [f"}} segue_{section.name};", ""]
+        lines += struct_lines(section)
     lines.append("typedef struct {")
     lines += [f"    segue_{section.name} {section.name};" for section in SECTIONS]
     last = SECTIONS[-1].start + SECTIONS[-1].n_bytes
     lines += [f"    uint8_t spare[{HEADER_BYTES - last}];", "} segue_header;", "", "#endif"]
     return "\n".join(lines) + "\n"
+
+
+def struct_lines(section: Section) -> list[str]:
+    """Lines of a section's C struct, as long as the section.  [any]"""
+    lines = [f"typedef struct {{ /* written by: {section.writer} */"]
+    lines += [f"    {C_TYPES[f.code]} {f.name};" for f in section.fields]
+    used = section.fields[-1].offset + SIZES[section.fields[-1].code]
+    if section.n_bytes > used:
+        lines.append(f"    uint8_t {section.name}_spare[{section.n_bytes - used}];")
+    return [*lines, f"}} segue_{section.name};", ""]
 
 
 if __name__ == "__main__":

@@ -102,7 +102,7 @@ class Story:
             self.written = lead
 
     def _jump(self) -> None:
-        self.position = self.dice.choice(
+        to = self.dice.choice(
             (0, self.grid.bar_start(self.dice.randint(0, 9)), self.dice.randint(0, 90_000))
         )
         self.position = max(0, to)
