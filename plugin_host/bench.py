@@ -201,11 +201,11 @@ def measure_model(screen: Screen) -> list[Row]:
 def run_bench(out: Path, device: str, quick: bool, screen: Screen) -> list[Row]:
     """Measure, print the table, write the JSON; OutputError, BenchError, and what a demo raises.  [main]"""
     rows = measure_ring()
-    _show(rows, screen)
+    show_rows(rows, screen)
     if not quick:
         for measure in (lambda: measure_system(device, screen), lambda: measure_model(screen)):
             measured = measure()
-            _show(measured, screen)
+            show_rows(measured, screen)
             rows += measured
     head = {
         "segue": version(),
@@ -222,6 +222,7 @@ def run_bench(out: Path, device: str, quick: bool, screen: Screen) -> list[Row]:
     return rows
 
 
-def _show(rows: list[Row], screen: Screen) -> None:
+def show_rows(rows: list[Row], screen: Screen) -> None:
+    """A line a figure.  [main]"""
     for row in rows:
-        screen.say(f"  {row.name:<50} {row.value:>10.2f} {row.unit:<6} {row.goal and f'goal {row.goal}'}")
+        screen.say(f"  {row.name:<60} {row.value:>10.2f} {row.unit:<6} {row.goal and f'goal {row.goal}'}")

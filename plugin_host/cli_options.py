@@ -69,3 +69,8 @@ MidiIn = Annotated[str, typer.Option(help="MIDI port for clock and taps, by part
 MidiClockOut = Annotated[str, typer.Option(help="MIDI port that gets our clock; virtual:NAME makes one.")]
 TapNote = Annotated[int, typer.Option(min=-1, max=127, help="Number of the note on --midi-in that taps the tempo.")]
 LinkOut = Annotated[bool, typer.Option("--link-out", help="Lead an Ableton Link session; speaks to the local network.")]
+SyncBench = Annotated[bool, typer.Option("--sync", help="Measure the beat instead: listen to what is played.")]
+SyncMinutes = Annotated[float, typer.Option(min=0.2, max=600, help="With --sync: so long under load, for holes.")]
+SyncTempi = Annotated[str, typer.Option(help="With --sync: these tempi in bpm, as 93.7,128.")]
+SyncSeconds = Annotated[float, typer.Option(min=10, max=3600, help="With --sync: so much music at each tempo.")]
+SyncOnly = Annotated[str, typer.Option(help="With --sync: these scenes: tempi,changes,loop,stall,kill,control,holes.")]

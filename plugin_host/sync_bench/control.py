@@ -1,0 +1,84 @@
+"""Scene: from a command to its sound, on the wall clock, and on which sample what was asked for a bar is heard."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+
+from bridge import messages
+from plugin_host.sync_bench.changes import BAR_BEATS, BPM
+from plugin_host.sync_bench.recorder import Noted, Recording
+from plugin_host.sync_bench.results import Found
+from plugin_host.sync_bench.stage import RATE_HZ, Run, Stage
+from plugin_host.wire import Event
+
+TURNS = 4
+QUIET = 1e-4
+
+
+class Heard:
+    """Collects what the engine says was heard; empty for one that does not say it."""
+
+    def __init__(self) -> None:
+        self.seconds: list[float] = []
+
+    def __call__(self, event: Event) -> None:
+        """One event of any kind.  [receive]"""
+        if event.message is getattr(messages, "EVENT_HEARD", None):
+            self.seconds += [float(str(value)) for name, value in event.values.items() if "seconds" in name]
+
+
+def measure_control(stage: Stage, turns: int = TURNS) -> Found:
+    """Stop now, play on the next bar, a parameter now: several times each.  [main]"""
+    plot, heard = stage.region(BPM), Heard()
+    run = Run(stage, plot, 30.0 + turns * 20.0)
+    stopped, started, changed = [], [], []
+    stage.listeners.append(heard)
+    client = stage.client
+    try:
+        with run.playing():
+            run.until_beats(plot.stretch.start_beats + 2 * BAR_BEATS)
+            for turn in range(turns):
+                client.set(run.session.lane, "temperature", 0.9 + 0.02 * (turn % 2))
+                run.for_seconds(3.0)
+                changed.append(client.lane_stats(run.session.lane).change_seconds)
+                stopped.append(time.monotonic())
+                client.stop(run.session.lane)
+                run.for_seconds(1.0)
+                started.append((time.monotonic(), run.session.play("bar", 0, BAR_BEATS).start_beats))
+                run.until_beats(started[-1][1] + 2 * BAR_BEATS, 20.0)
+    finally:
+        stage.listeners.remove(heard)
+    recording, found = run.recording(), Found()
+    silent = [_silent_after(recording, at) for at in stopped]
+    found.add("control: stop now to silence, median", 1000 * float(np.median(silent)), "ms", "< 150")
+    places = [_first_from(recording, run.grid.sample_at(beats), at) for at, beats in started]
+    found.add("control: play on the next bar, first sample from the bar line, worst",
+              max(abs(place) for place in places), "smp", "0")  # fmt: skip
+    found.add("control: a parameter now to its sound, median", 1000 * float(np.median(changed)), "ms", "< 500")
+    if heard.seconds:
+        found.add("control: as the engine says it was heard, median", 1000 * float(np.median(heard.seconds)), "ms")
+        found.add("control: times that it said so", len(heard.seconds))
+    return found
+
+
+def _silent_after(recording: Recording, at_seconds: float) -> float:
+    """Seconds from a time on the monotonic clock to the first tenth of a second of silence."""
+    begin = recording.after_seconds(at_seconds)
+    quiet = np.abs(recording.audio[begin:]).max(axis=1) < QUIET
+    length = RATE_HZ // 10
+    run_of = np.convolve(quiet, np.ones(length), "valid")
+    found = np.flatnonzero(run_of > length - 0.5)
+    return float(found[0]) / RATE_HZ if len(found) else float("nan")
+
+
+def _first_from(recording: Recording, bar_samples: int, at_seconds: float) -> int:
+    """Samples from a bar line to the first sound after a command; early is negative."""
+    begin = recording.after_seconds(at_seconds)
+    sounding = np.flatnonzero(np.abs(recording.audio[begin:]).max(axis=1) > 0)
+    if not len(sounding):
+        return RATE_HZ
+    place = begin + int(sounding[0])
+    row = recording.log[int(recording.row_at(float(place)))]
+    return int(row[Noted.POSITION] + place - row[Noted.RECORDED]) - bar_samples
