@@ -18,7 +18,7 @@ class Finished:
     """Audio as it goes into the file, how loud it is, what was done: `gain_db`, `clipped` samples, a note."""
 
     audio: Audio
-    loudness: Loudness
+    loudness: Loudness | None
     gain_db: float
     clipped: int
     note: str

@@ -28,9 +28,12 @@ class Loudness:
     short_term: float
 
 
-def measure(audio: Audio, rate_hz: int) -> Loudness:
-    """Loudness of float32 [n, channels].  [any]"""
-    import pyebur128 as ebu
+def measure(audio: Audio, rate_hz: int) -> Loudness | None:
+    """Loudness of float32 [n, channels]; None where libebur128 is not installed.  [any]"""
+    try:
+        import pyebur128 as ebu
+    except ImportError:
+        return None
 
     mode = ebu.MeasurementMode
     state = ebu.R128State(
@@ -56,13 +59,15 @@ def _db(amplitude: float) -> float:
     return 20 * math.log10(amplitude) if amplitude > 0 else -math.inf
 
 
-def gain_db(wish: str, found: Loudness) -> tuple[float, str]:
+def gain_db(wish: str, found: Loudness | None) -> tuple[float, str]:
     """Change of level in dB for "off", "peak" or a number of LUFS, and a word where it is less than wished.
 
     Never so much that the true peak goes over -1 dB, nor anything for silence. ValueError for another wish.  [any]
     """
     if wish == OFF:
         return 0.0, ""
+    if found is None:
+        return 0.0, "its level is left alone: `pip install pyebur128` to have it measured"
     room = CEILING_DB - found.true_peak_db
     if found.true_peak_db <= _SILENCE_DB:
         return 0.0, "it is silent: its level is left alone"

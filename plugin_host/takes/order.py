@@ -100,7 +100,8 @@ def one(
     done = finished(made, audio)
     path = save_take(folder, made, done, kind, name)
     took, lasts = time.monotonic() - began, (end - start) / made.rate_hz
-    level = f"{done.loudness.lufs:.1f} LUFS, peak {done.loudness.true_peak_db:.1f} dB"
+    heard = done.loudness
+    level = f"{heard.lufs:.1f} LUFS, peak {heard.true_peak_db:.1f} dB" if heard else "not measured"
     say(f"  {path}")
     bar = f"bar {made.start_bar + 1}"
     say(f"      {bar}, {made.bars} bars, {lasts:.2f} s in {took:.1f} s ({lasts / took:.1f} times real time); {level}")

@@ -181,8 +181,10 @@ def _checked(table: Mapping[str, Any], columns: tuple[Argument, ...]) -> dict[st
         raw = table.get(column.name, column.default)
         try:
             got[column.name] = column.check(raw)
-        except (SegueError, OverflowError) as fault:
+        except SegueError as fault:
             raise TakeError(f"recipe: {fault}") from None
+        except OverflowError:
+            raise TakeError(f"recipe: {column.name} is a number beyond all use") from None
     return got
 
 
