@@ -19,6 +19,7 @@ from bridge.command_rows import LANE_SCHEDULED as LANE_SCHEDULED
 from bridge.command_rows import LANE_SET as LANE_SET
 from bridge.command_rows import LANE_STOP as LANE_STOP
 from bridge.command_rows import REGION_CLEAR as REGION_CLEAR
+from bridge.guard_rows import EVENT_GUARD as EVENT_GUARD
 from bridge.rows import ADDRESS, AT, BPM, ID, LANE, NAME, PLACED, ROLE, START, TEXT, UNDERSTOOD
 from bridge.rows import LANES_MAX as LANES_MAX
 from bridge.rows import ROLES as ROLES
@@ -178,6 +179,9 @@ LANE_STATS = rows.request(
         rows.count("rolls", "times that the model's window moved on"),
         rows.figure("change_seconds", "from the last change of prompt, reference or parameter to its sound", "s"),
         rows.text("heard", "from command to sound: `command median latest times` in seconds, separated by commas"),
+        rows.count("faults", "heard by the guard in this stream"),
+        rows.count("faults_passed", "of these, played all the same"),
+        rows.count("chosen", "stretches that were chosen among candidates"),
     ),
     meaning="What was measured on a lane.",
 )
@@ -271,6 +275,6 @@ REQUESTS: tuple[Message, ...] = (
 )  # fmt: skip
 ANSWERS: tuple[Message, ...] = (OK, ERROR, PROGRESS)
 EVENTS: tuple[Message, ...] = (
-    EVENT_ENGINE, EVENT_MODEL, EVENT_LANE, EVENT_EXCERPT, EVENT_LATE, EVENT_TIME, EVENT_HEARD,
+    EVENT_ENGINE, EVENT_MODEL, EVENT_LANE, EVENT_EXCERPT, EVENT_LATE, EVENT_TIME, EVENT_HEARD, EVENT_GUARD,
 )  # fmt: skip
 TABLE: dict[str, Message] = {row.address: row for row in (*REQUESTS, *ANSWERS, *EVENTS)}

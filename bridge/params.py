@@ -35,6 +35,14 @@ _ROWS = (
              "s", 0.2, 20, default=2.0),
     Argument("level_db", "f", "loudness of the lane",
              "dB", -60, 12, default=0.0),
+    Argument("loudness_match", "i", "1: come to the loudness of the region that is gone on from; 0: as the model plays",
+             "", 0, 1, default=1),
+    Argument("loudness_lufs", "f", "come to this loudness, whatever the region's; 0: none",
+             "LUFS", -60, 0, default=0.0),
+    Argument("guard", "i", "1: what is made is listened to before it is played, and faults are made anew; 0: not",
+             "", 0, 1, default=1),
+    Argument("candidates", "i", "make so many continuations of each second, and keep the one best on the beat",
+             "", 1, 4, default=1),
 )
 # fmt: on
 

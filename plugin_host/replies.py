@@ -165,6 +165,9 @@ class LaneStats(NamedTuple):
     rolls: int
     change_seconds: float
     heard: str
+    faults: int
+    faults_passed: int
+    chosen: int
 
 
 class Tap(NamedTuple):

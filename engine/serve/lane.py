@@ -50,6 +50,7 @@ class LaneView:
     rolls: int = 0
     change_seconds: float = 0.0
     heard: str = ""
+    listened: tuple[int, int, int] = (0, 0, 0)  # faults, of these let pass, stretches chosen among candidates
 
 
 class Lane:
@@ -70,6 +71,7 @@ class Lane:
         self.excerpt_seconds: tuple[float, float] | None = None  # of the style region: where it begins, how long
         self.on_excerpt: Callable[[Lane, float, float], None] = lambda lane, start, length: None
         self.on_heard: Callable[[Lane, int, str, float, float], None] = lambda lane, *heard: None
+        self.on_guard: Callable[[Lane, float, str, str, float], None] = lambda lane, *fault: None
         self.changed_seconds = 0.0  # when the settings were last replaced, on the monotonic clock
         self._lock = threading.Lock()
         self._news: list[Command] = []  # in the settings, for the director to tell of

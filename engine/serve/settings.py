@@ -86,7 +86,9 @@ class LaneSettings:
 
     def heard(self) -> tuple[object, ...]:
         """What the language model hears of them: a running stream rolls when this changes.  [any]"""
-        loudness_and_later = ("level_db", "lead_seconds", "bars", "seed")
+        loudness_and_later = (
+            "level_db", "loudness_match", "loudness_lufs", "lead_seconds", "bars", "seed", "guard", "candidates",
+        )  # fmt: skip
         values = tuple(sorted((k, v) for k, v in self.values.items() if k not in loudness_and_later))
         return self.prompt, values, self.dice, tuple(id(self.regions.get(role)) for role in (MELODY, STYLE))
 
