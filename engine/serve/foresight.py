@@ -76,7 +76,7 @@ class Foresight:
         """How long after its last movement a ramp still counts: longer where the host moves in wide steps."""
         seen = self._changes
         gap = (seen[-1].seconds - seen[0].seconds) / max(1, len(seen) - 1)
-        return max(STILL_SECONDS, 2.0 * gap)
+        return max(STILL_SECONDS, 1.5 * gap)
 
     def _steady_slope(self) -> float:
         seen = list(self._changes)

@@ -109,7 +109,7 @@ class Line:
             return Line.straight(grid)
         end = position_samples + count
         after = _tangent(grid, end, leg.beats_at(end), leg.tempo_at(end))
-        return Line((leg, Leg(end, after)))
+        return Line((Leg(position_samples - 1, grid), leg, Leg(end, after)))
 
     @property
     def grid(self) -> Grid:
