@@ -1,0 +1,247 @@
+"""A stream's sound bent onto the host's beat, before it is heard; any cut of the input gives what the whole gives.
+
+    made   --onsets--> estimate --> course --> joints      every 0.2 s of what was made, with what is known by then
+           --------------------------------> put out       0.06 to 0.26 s behind; as it is where nothing is bent
+
+Why no library stretches here: of those that stream in Python none keeps exact counts and times (PyAV's atempo and
+audiostretchy's TDHS lose or withhold samples when the rate moves, Rubber Band is under the GPL and 1 to 5 ms off,
+python-stretch starts anew at every call), and a ring position, a retake and an heir need to know to the sample which
+sound lies where. Skipping and repeating short pieces at alike places, away from onsets, is exact, keeps transients as
+they are, and changes nothing where nothing is to be bent. `Bend` is all that the sound chain sees of it.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.beat import onsets
+from engine.beat.estimate import WINDOW_SECONDS, Estimate, estimate
+from engine.beat.onsets import HOP_SAMPLES, RATE_HZ, WINDOW_SAMPLES
+from engine.beat.splice import EDGE_SAMPLES, FADE_SAMPLES, SKIP_MOST, Joint, crossfade, find_joint, places
+from engine.beat.steer import Course, wanted_skip
+from engine.beat.time_map import Stretch, TimeMap
+
+STEP_SAMPLES = 6400
+HOLD_SAMPLES = 2048  # a joint's crossfade and its longest skip
+KEPT_SAMPLES = 14 * RATE_HZ  # how far back it can be taken up again
+LOOK_STEPS = 3  # a beat that is not known yet is looked for so seldom
+KNOT_SAMPLES = 8000  # the grid is asked so often, and is straight between
+GUARD_SAMPLES = 64  # a leap is over this long before the bar line
+LEAP_MOST_BEATS = 4.0
+
+Samples = NDArray[np.float32]
+
+
+class Line(Protocol):
+    """The host's beats under what is put out, counted in samples at the model's rate.  [any]"""
+
+    def beats_at(self, out: int) -> float:
+        """Beat of the host's grid at a sample put out."""
+        ...
+
+    def next_bar(self, out: int) -> int:
+        """The first sample put out, at `out` or after it, on which a bar begins."""
+        ...
+
+
+class Bend:
+    """What was made goes in, what is heard on the beat comes out; `map` says which is which.  All [generate]."""
+
+    def __init__(self, line: Line, start: int, before: Samples) -> None:
+        """Begin at sample `start`, made and put out, after the music `before` [C, n], whose beat is listened to."""
+        self.line = line
+        self.active = True  # else what is made goes out as it is, at once
+        self.map = TimeMap((Stretch(start, start),))
+        self.out_end = start
+        self.course = Course()
+        self._expected: Estimate | None = None
+        self._past: list[tuple[int, Course, Estimate | None]] = []  # by the end of each step
+        length = before.shape[1] // HOP_SAMPLES * HOP_SAMPLES
+        self._first = start - length  # sample number of the first one kept
+        self.made = np.ascontiguousarray(before[:, before.shape[1] - length :], np.float32)
+        self._state = onsets.begin()
+        self._strengths = np.zeros(0)
+        self._first_hop = self._first // HOP_SAMPLES
+        self._listened = self._first
+        self._looked = 0
+        self._next = (start // STEP_SAMPLES + 1) * STEP_SAMPLES
+        self._listen_before(start)
+
+    @property
+    def made_end(self) -> int:
+        """Samples made so far.  [generate]"""
+        return self._first + self.made.shape[1]
+
+    @property
+    def heard(self) -> Estimate:
+        """How far the music is off, as of the last step; no confidence where it is not followed.  [generate]"""
+        return self.course.heard
+
+    def push(self, audio: Samples, last: bool = False) -> Samples:
+        """Audio [C, n] that was made; returns what is final [C, m], with `last` all that is left."""
+        self.made = np.concatenate([self.made, audio], axis=1)
+        parts = [self.made[:, :0]]
+        while self._next <= self.made_end:
+            parts += self._step(self._next)
+            self._next += STEP_SAMPLES
+        if last or not self.active:
+            parts.append(self._pass(self.made_end))
+        self._forget()
+        return np.concatenate(parts, axis=1)
+
+    def again_from(self, made: int, line: Line) -> Bend:
+        """A bend that goes on where sample `made` is heard, as this one knew things then; nothing later is known.
+
+        Raises ValueError where that was not put out, or is not kept any more.
+        """
+        out = self.map.out_at(made)
+        if not self._first <= made <= self.made_end or out > self.out_end:
+            raise ValueError(f"sample {made} is not within what was put out and kept")
+        again = Bend.__new__(Bend)
+        again.line, again.map, again.out_end, again.active = line, self.map.cut(out, made), out, self.active
+        again._first, again.made = self._first, self.made[:, : made - self._first].copy()
+        again._past = [past for past in self._past if past[0] <= made]
+        again.course, again._expected = again._past[-1][1:] if again._past else (Course(), None)
+        again._looked, again._next = 0, (made // STEP_SAMPLES + 1) * STEP_SAMPLES
+        again._relisten(self, made)
+        return again
+
+    # -- listening ----------------------------------------------------------------------------------------
+
+    def _listen_before(self, start: int) -> None:
+        """What came before the first sample counts: its beat is what the music goes on with."""
+        for looks in (2 * LOOK_STEPS, LOOK_STEPS, 0):
+            end = start - looks * STEP_SAMPLES
+            if end > self._first:
+                self._listen(end)
+                self._look(end, LOOK_STEPS * STEP_SAMPLES)
+        self._past.append((start, self.course, self._expected))
+
+    def _listen(self, end: int) -> None:
+        mono = self._mono(self._listened, end)
+        found, self._state = onsets.step(mono.astype(np.float64), self._state)
+        self._strengths = np.concatenate([self._strengths, found])
+        self._listened = end
+
+    def _relisten(self, other: Bend, made: int) -> None:
+        """Take over another's onsets as far as they are complete at `made`."""
+        hops = min(len(other._strengths), max(0, (made - WINDOW_SAMPLES) // HOP_SAMPLES + 1 - other._first_hop))
+        self._strengths, self._first_hop = other._strengths[:hops].copy(), other._first_hop
+        from_hop = max(self._first_hop + hops - onsets.LAG_HOPS, -(-self._first // HOP_SAMPLES))
+        mono = self._mono(from_hop * HOP_SAMPLES, made).astype(np.float64)
+        _, self._state = onsets.step(mono, onsets.begin())
+        self._listened = made
+
+    def _mono(self, first: int, end: int) -> Samples:
+        return np.asarray(self.made[:, first - self._first : end - self._first].mean(axis=0), np.float32)
+
+    def _look(self, now: int, passed: int) -> None:
+        """Where the beat is at sample `now`, on the grid as it is seen from there."""
+        count = min(len(self._strengths), int(WINDOW_SECONDS * RATE_HZ) // HOP_SAMPLES)
+        first = self._first_hop + len(self._strengths) - count
+        at = onsets.places(first, count)
+        shift = self.map.last.shift
+        knots = np.arange(now, now - int((WINDOW_SECONDS + 1) * RATE_HZ), -KNOT_SAMPLES)[::-1]
+        known = np.array([self.line.beats_at(int(knot) - shift) for knot in knots])
+        beats = np.interp(np.append(at, now), knots, known)
+        near = self._expected if self.course.followed else None
+        found = estimate(np.append(self._strengths[len(self._strengths) - count :], 0.0), beats, self._beat(now), near)
+        self.course = self.course.after(found, passed / self._beat_samples(now))
+
+    def _beat_samples(self, now: int) -> float:
+        """How long a beat of the host is at a sample made."""
+        out = now - self.map.last.shift
+        return RATE_HZ / (self.line.beats_at(out) - self.line.beats_at(out - RATE_HZ))
+
+    def _beat(self, now: int) -> float:
+        return self._beat_samples(now) / RATE_HZ
+
+    # -- putting out --------------------------------------------------------------------------------------
+
+    def _step(self, now: int) -> list[Samples]:
+        """Listen up to `now`, decide, and put out what can be."""
+        self._listen(now)
+        if not self.active:
+            self.course, self._expected = Course(), None
+            return []
+        self._looked += 1
+        if self.course.followed or self._looked % LOOK_STEPS == 0:
+            self._look(now, STEP_SAMPLES if self.course.followed else LOOK_STEPS * STEP_SAMPLES)
+        beat = self._beat_samples(now)
+        before, was = self.map.last.shift, self.course
+        parts = self._leap(now, beat) if self.course.leaps else self._bent(now, beat)
+        skipped = 0.0 if self.course is not was else (self.map.last.shift - before) / beat
+        self._expected = self.course.expected(STEP_SAMPLES / beat, skipped)
+        self._past.append((now, self.course, self._expected))
+        return parts
+
+    def _bent(self, now: int, beat_samples: float) -> list[Samples]:
+        """The next stretch, with a joint in it where the beat is off."""
+        limit, wanted = now - HOLD_SAMPLES, wanted_skip(self.course, beat_samples, STEP_SAMPLES)
+        joint = self._joint(wanted, limit) if wanted else None
+        parts = [self._join(joint)] if joint is not None else []
+        return [*parts, self._pass(limit)]
+
+    def _joint(self, wanted: int, limit: int) -> Joint | None:
+        """The best joint in what can be put out now."""
+        first = self.map.made_at(self.out_end)
+        begin = max(first - SKIP_MOST, self._first)
+        mono = self._mono(begin, limit + HOLD_SAMPLES)
+        low, high = first - begin, limit - begin - FADE_SAMPLES - max(0, SKIP_MOST)
+        at = [place + begin for place in places(low, high)]
+        found = find_joint(mono, low, high, wanted, np.array([self._onset(place, wanted) for place in at]))
+        return None if found is None else Joint(found.position + begin, found.skip)
+
+    def _onset(self, place: int, skip: int) -> float:
+        """The strongest onset in a joint at a sample, as a share of the strongest of late."""
+        low, high = min(0, skip) - EDGE_SAMPLES, max(0, skip) + FADE_SAMPLES + EDGE_SAMPLES
+        first = max(0, (place + low - onsets.CENTRE_SAMPLES) // HOP_SAMPLES - self._first_hop)
+        last = (place + high - onsets.CENTRE_SAMPLES) // HOP_SAMPLES - self._first_hop + 1
+        lately = self._strengths[-2 * RATE_HZ // HOP_SAMPLES :]
+        return float(self._strengths[first:last].max(initial=0.0) / (lately.max(initial=0.0) + 1e-9))
+
+    def _join(self, joint: Joint) -> Samples:
+        """Put out up to a joint, and its crossfade."""
+        before = self._pass(joint.position)
+        at = joint.position - self._first
+        new = at + joint.skip
+        faded = crossfade(self.made[:, at : at + FADE_SAMPLES], self.made[:, new : new + FADE_SAMPLES])
+        self.map.jump(self.out_end, joint.skip)
+        self.out_end += FADE_SAMPLES
+        return np.concatenate([before, faded], axis=1)
+
+    def _pass(self, limit: int) -> Samples:
+        """Put out what was made up to a sample, as it is."""
+        first = self.map.made_at(self.out_end)
+        if limit <= first:
+            return self.made[:, :0]
+        self.out_end += limit - first
+        return self.made[:, first - self._first : limit - self._first]
+
+    def _leap(self, now: int, beat_samples: float) -> list[Samples]:
+        """Go on as it is up to the next bar line; from there with what belongs there, once that is made."""
+        limit, reach = now - HOLD_SAMPLES, FADE_SAMPLES + GUARD_SAMPLES
+        bar = self.line.next_bar(self.out_end + reach)
+        place = self.map.made_at(bar - reach) if bar - reach < self.out_end + now else now
+        off = min(max(self.course.heard.off_beats, -LEAP_MOST_BEATS), LEAP_MOST_BEATS)
+        skip = round(off * beat_samples)
+        if place > limit:
+            return [self._pass(limit)]
+        if place + skip + FADE_SAMPLES > limit or place + skip < self._first:
+            return [self._pass(place)]
+        self.course = self.course.leapt(skip / beat_samples)
+        return [self._join(Joint(place, skip)), self._pass(limit)]
+
+    def _forget(self) -> None:
+        """Let go of what is too far back to be taken up again."""
+        surplus = (self.made.shape[1] - KEPT_SAMPLES) // HOP_SAMPLES * HOP_SAMPLES
+        if surplus > 0:
+            self.made, self._first = self.made[:, surplus:], self._first + surplus
+            self.map.forget_before(self.map.out_at(self._first))
+        hops = len(self._strengths) - (KEPT_SAMPLES + int(WINDOW_SECONDS * RATE_HZ)) // HOP_SAMPLES
+        if hops > 0:
+            self._strengths, self._first_hop = self._strengths[hops:], self._first_hop + hops
+        self._past = [past for past in self._past if past[0] >= self._first]
