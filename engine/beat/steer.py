@@ -49,7 +49,7 @@ class Course:
         if heard.confidence < TAKEN_UP:
             return Course(heard)
         agreed = self.agreed + 1 if alike else 1
-        return Course(heard, agreed, 0, agreed >= LOOKS)
+        return Course(heard, agreed, int(abs(heard.off_beats) > LEAP_BEATS), agreed >= LOOKS)
 
     def leapt(self, beats: float) -> Course:
         """The course when `beats` were skipped (negative: repeated).  [generate]"""
