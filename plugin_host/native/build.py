@@ -21,7 +21,10 @@ from pathlib import Path
 
 SOURCES = Path(__file__).parent / "src"
 RING_HEADERS = Path(__file__).parent.parent.parent / "bridge"
-COMMON = ("segment", "ring_reader", "held_bar", "processor")
+COMMON = (
+    "segment", "ring_reader", "held_bar", "processor", "host_time", "osc", "link",
+    "capture", "session", "session_tell", "lane_host",
+)  # fmt: skip
 TESTED = ("segment", "ring_reader", "held_bar", "processor", "count", "capi")
 FLAGS = ("-std=c++17", "-fPIC", "-fvisibility=hidden", "-ffp-contract=off", "-Wall", "-Wextra", "-pthread")
 SECONDS_MAX = 300
@@ -102,7 +105,9 @@ def build_count(folder: Path, sanitize: str) -> Path:
     """The ring test as a program under a sanitizer.  [main]"""
     folder.mkdir(parents=True, exist_ok=True)
     tools = Toolchain(find_compiler(), sanitize)
-    jobs = [(SOURCES / f"{name}.cpp", folder / f"{name}.o") for name in ("segment", "ring_reader", "count", "count_main")]
+    jobs = [
+        (SOURCES / f"{name}.cpp", folder / f"{name}.o") for name in ("segment", "ring_reader", "count", "count_main")
+    ]
     program = folder / "count"
     run_tool([tools.compiler, *tools.flags(), *map(str, compile_all(tools, jobs)), "-o", str(program)])
     return program

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <new>
 #include <sys/mman.h>
@@ -11,7 +12,8 @@ namespace segue {
 
 namespace {
 
-constexpr int longest_bar_seconds = 16;
+constexpr int longest_bar_seconds = 64;  // memory is taken only as bars need it
+constexpr int64_t nearly = 100;  // bars that differ by less than one part in so many are as long as each other
 
 int64_t beat_start(const Grid& grid, long double beats) { return nearest(grid.samples_of(beats)); }
 
@@ -119,24 +121,72 @@ void HeldBar::play(float* out, int n, int64_t phase) const {
 void HeldBar::retime(const Grid& old, const Grid& now) {
     const int64_t old_bar = beat_start(old, old.beats_per_bar()), new_bar = beat_start(now, now.beats_per_bar());
     if (stored_ < old_bar - 1 || new_bar >= length_) {
-        stored_ = 0;
+        if (std::llabs(new_bar - old_bar) * nearly > old_bar) stored_ = 0;  // on a ramp, what little was heard counts on
         return;
     }
-    const int64_t fade = static_cast<int64_t>(fall_.size()), beat_samples = beat_start(old, 1);
-    std::memset(spare_, 0, sizeof(float) * (new_bar + 1) * channels_);
+    const int64_t beat_samples = beat_start(old, 1);
+    if (old_bar == new_bar && beat_samples == beat_start(now, 1)) return;
     const int old_beats = static_cast<int>(std::ceil(old.beats_per_bar()));
     const int new_beats = static_cast<int>(std::ceil(now.beats_per_bar()));
     for (int beat = 0; beat < new_beats; ++beat) {
         const int64_t source = beat_start(old, beat % old_beats), target = beat_start(now, beat);
-        const int64_t after = std::min(beat_start(now, beat + 1), new_bar);
-        const int64_t n = std::min({beat_samples, after - target, old_bar - source});
-        if (n <= 0) continue;
-        std::memcpy(spare_ + target * channels_, store_ + source * channels_, sizeof(float) * n * channels_);
-        for (int64_t i = 0; n > fade && i < fade; ++i)
-            for (int c = 0; c < channels_; ++c) spare_[(target + n - fade + i) * channels_ + c] *= fall_[i];
+        lay(source, std::min(beat_samples, old_bar - source), target, std::min(beat_start(now, beat + 1), new_bar));
     }
     std::swap(store_, spare_);
     stored_ = bar_samples_ = new_bar;
+    for (int beat = 0; beat < new_beats; ++beat) {
+        const int64_t target = beat_start(now, beat);
+        join(target, std::min(beat_start(now, beat + 1), new_bar) - target);
+    }
+    copy(store_, new_bar, store_, new_bar - 1, 1);
+}
+
+// One beat into the spare store: from its start, then back and forth over its second half.
+void HeldBar::lay(int64_t source, int64_t n_source, int64_t target, int64_t after) {
+    int64_t n = std::min(n_source, after - target);
+    if (n <= 0) return;
+    copy(spare_, target, store_, source, n);
+    const int64_t half = std::max<int64_t>(n_source / 2, 1), end = source + n_source;
+    bool back = true;
+    for (target += n; target < after; target += n, back = !back) {
+        n = std::min(half, after - target);
+        if (!back) copy(spare_, target, store_, end - half, n);
+        for (int64_t i = 0; back && i < n; ++i) copy(spare_, target + i, store_, end - 1 - i, 1);
+    }
+}
+
+bool HeldBar::complete(int64_t phase, int64_t unit_samples) {
+    if (whole()) return true;
+    const int64_t bar = bar_samples_, heard = stored_;
+    if (bar < 2 || heard < std::max<int64_t>(unit_samples, 1)) return false;
+    int64_t length = unit_samples;
+    while (2 * length <= heard) length *= 2;
+    const auto around = [bar](int64_t place) { return ((place % bar) + bar) % bar; };
+    for (int64_t done = 0, n = 0, wanted = bar - heard; done < wanted; done += n) {
+        const int64_t target = around(phase + done), source = around(phase - length + done % length);
+        n = std::min({wanted - done, bar - target, bar - source, length - done % length});
+        copy(store_, target, store_, source, n);
+        if (done % length == 0) join(target, n);
+    }
+    join(around(phase - heard), heard);
+    copy(store_, bar, store_, bar - 1, 1);
+    stored_ = bar;
+    return true;
+}
+
+// Let only the step between a place of the store and what lies before it fade; at most n of it.
+void HeldBar::join(int64_t start, int64_t n) {
+    n = std::min({static_cast<int64_t>(fall_.size()), n, bar_samples_ - start});
+    const float* before = store_ + (start ? start - 1 : bar_samples_ - 1) * channels_;
+    float* at = store_ + start * channels_;
+    for (int c = 0; c < channels_; ++c) {
+        const float step = before[c] - at[c];
+        for (int64_t i = 0; i < n; ++i) at[i * channels_ + c] += fall_[i] * step;
+    }
+}
+
+void HeldBar::copy(float* to, int64_t target, const float* from, int64_t source, int64_t n) const {
+    std::memmove(to + target * channels_, from + source * channels_, sizeof(float) * n * channels_);
 }
 
 }  // namespace segue

@@ -24,7 +24,7 @@ private:
     std::vector<float> fall_, rise_, tail_, last_;
 };
 
-// One bar of interleaved float32; a bar longer than 16 s is not held.
+// One bar of interleaved float32; a bar longer than 64 s is not held.
 class HeldBar {
 public:
     HeldBar(int sample_rate_hz, int channels, const std::vector<float>& fall);
@@ -35,7 +35,8 @@ public:
     void measure(int64_t bar_samples) { bar_samples_ = bar_samples; }  // [audio]
     bool whole() const { return bar_samples_ > 1 && bar_samples_ - 1 <= stored_; }
     void forget() { stored_ = 0; }
-    void forget_part() { if (!whole()) stored_ = 0; }
+    // Make a bar of less than one that was heard up to `phase`; false where not even a unit was.  [audio]
+    bool complete(int64_t phase, int64_t unit_samples);
     void keep(const float* out, int n, int64_t phase);  // [audio]
     void play(float* out, int n, int64_t phase) const;  // [audio]
     void retime(const Grid& old, const Grid& now);      // [audio]
@@ -43,6 +44,10 @@ public:
     void populate(int64_t bar_samples);
 
 private:
+    void lay(int64_t source, int64_t n_source, int64_t target, int64_t after);
+    void join(int64_t start, int64_t n);
+    void copy(float* to, int64_t target, const float* from, int64_t source, int64_t n) const;
+
     int64_t length_;  // samples a store holds
     int channels_;
     const std::vector<float>& fall_;

@@ -14,7 +14,7 @@ constexpr int64_t far_samples = int64_t(1) << 40;
 }  // namespace
 
 Processor::Processor(int sample_rate_hz, int channels)
-    : channels_(channels), rejoin_samples_(nearest(rejoin_seconds * sample_rate_hz)),
+    : sample_rate_hz_(sample_rate_hz), channels_(channels), rejoin_samples_(nearest(rejoin_seconds * sample_rate_hz)),
       fade_(std::max<int>(static_cast<int>(nearest(fade_seconds * sample_rate_hz)), 1), channels),
       held_(sample_rate_hz, channels, fade_.fall()) {}
 
@@ -82,8 +82,10 @@ void Processor::follow(const Transport& transport, int n) {
         if (known_ && !grid.same_line(grid_)) {
             ++counters.tempo_changes;
             if (state_ == State::holding) fade_.join();
+            settle();
             held_.retime(grid_, grid);
         }
+        half_beat_samples_ = nearest(grid.samples_of(0.5L));
         grid_ = grid;
         bar_end_ = bar_start_;  // to be found anew
     }
@@ -91,11 +93,14 @@ void Processor::follow(const Transport& transport, int n) {
         ++counters.jumps;
         timeline_.store(timeline() + 1, std::memory_order_relaxed);
         if (state_ == State::playing || state_ == State::holding) fade_.join();
-        held_.forget_part();
+        if (!settle()) held_.forget();
     }
     known_ = true;
     expected_ = transport.position_samples + (transport.playing ? n : 0);
 }
+
+// Make a whole bar of what was heard up to here: what comes after a jump or another tempo cannot make it whole.
+bool Processor::settle() { return held_.complete(expected_ - bar_start_, half_beat_samples_); }
 
 void Processor::find_bar(int64_t position) {
     const int64_t bar = grid_.bar_at(position);
@@ -164,7 +169,8 @@ void Processor::real(float* out, int n, int64_t position) {
         if (!exact) std::memset(fade_.across(), 0, sizeof(float) * fade_.size() * channels_);
         state_ = State::playing;
     } else if (state_ != State::playing) {
-        if (position != bar_start_ || !enough(position)) {
+        const bool waits = state_ == State::holding && position != bar_start_;
+        if (waits || !enough(position)) {
             counters.skipped_samples += n;
             fill(out, n, position);
             return;
@@ -194,11 +200,12 @@ void Processor::missing(float* out, int n, int64_t position) {
     counters.missed_samples += n;
     if (state_ == State::idle || state_ == State::playing) {
         ++counters.underruns;
-        if (held_.whole()) {
+        if (held_.complete(position - bar_start_, half_beat_samples_)) {
             fade_.join();
             state_ = State::holding;
         } else {
             fade_.let_go();
+            held_.forget();
             state_ = State::muted;
         }
     }

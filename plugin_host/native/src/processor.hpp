@@ -45,10 +45,12 @@ public:
     RingCounters drops;
     HeldBar& held() { return held_; }
     int channels() const { return channels_; }
+    int sample_rate_hz() const { return sample_rate_hz_; }
 
 private:
     RingReader* take_offered();
     void follow(const Transport& transport, int n);
+    bool settle();
     void find_bar(int64_t position);
     int64_t until_plan_end(int64_t position) const;
     void part(float* out, int n, int64_t position);
@@ -62,7 +64,7 @@ private:
     void finish(float* out, int n, int64_t position);
     int64_t fill_at(int64_t position) const;
 
-    int channels_;
+    int sample_rate_hz_, channels_;
     int64_t rejoin_samples_;
     Fade fade_;
     HeldBar held_;
@@ -73,7 +75,7 @@ private:
     RingReader* reader_ = nullptr;
     Grid grid_;
     bool known_ = false;
-    int64_t expected_ = 0, bar_start_ = 0, bar_end_ = 0;
+    int64_t expected_ = 0, bar_start_ = 0, bar_end_ = 0, half_beat_samples_ = 0;
 };
 
 }  // namespace segue

@@ -47,6 +47,7 @@ public:
     int engine_pid() const { return static_cast<int>(engine_pid_); }
     bool engine_alive() const;  // [any]
     std::string fault() const { return segment_->fault(); }
+    const std::string& name() const { return segment_->name(); }
     bool cut() const { return segment_->cut(); }
     RingCounters* counters = &own_;
 

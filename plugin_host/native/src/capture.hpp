@@ -1,0 +1,64 @@
+// Recording what passes through the plugin, bar-exact, into a segment the engine reads. docs/capture.md. MIT.
+#pragma once
+#include <atomic>
+#include <memory>
+
+#include "grid.hpp"
+#include "segment.hpp"
+#include "segue_capture.h"
+#include "words.hpp"
+
+namespace segue {
+
+enum { capture_empty = 0, capture_recording = 1, capture_whole = 2 };
+
+class Capture {
+public:
+    // A segment with room for so many samples; null and `why` where there is no memory.  [session]
+    static std::unique_ptr<Capture> create(int number, int rate, int channels, int64_t capacity, std::string& why);
+    int64_t capacity() const { return capacity_; }
+    const std::string& name() const { return segment_->name(); }
+    uint32_t state() const { return acquired(header()->captured.capture_state); }
+    double seconds() const { return static_cast<double>(header()->captured.n_samples) / rate_; }
+    double bars() const;
+    void clear() { release(header()->captured.capture_state, capture_empty); }  // [session]
+
+    void begin(const Transport& transport, int64_t position);                     // [audio]
+    void add(const float* const* in, int from, int n, int64_t at);                // [audio]
+    void finish(int64_t n_samples);                                               // [audio]
+    void drop() { release(header()->captured.capture_state, capture_empty); }     // [audio]
+
+private:
+    explicit Capture(std::unique_ptr<Segment> segment) : segment_(std::move(segment)) {}
+    segue_capture_header* header() const { return reinterpret_cast<segue_capture_header*>(segment_->data()); }
+    std::unique_ptr<Segment> segment_;
+    int64_t capacity_ = 0;
+    int channels_ = 2, rate_ = 48000;
+};
+
+// When to record: over the host's loop, or so many bars from the next bar line.
+class Recorder {
+public:
+    // Where to record to, or nothing; freed only when `in_use` says no.  [session]
+    void offer(Capture* capture) { offered_.store(capture); }
+    bool in_use(const Capture* capture) const { return offered_.load() == capture || held_.load() == capture; }
+    // Samples that the next recording needs room for; 0: nothing is asked for.  [session]
+    int64_t wanted_samples() const { return wanted_.load(std::memory_order_relaxed); }
+
+    // One part of a block: `armed` as the parameter is, `again` to record pass after pass.  [audio]
+    void process(const float* const* in, int n, const Transport& transport, bool armed, bool again, int bars);
+    bool recording() const { return recording_; }
+
+private:
+    void plan(const Transport& transport, int64_t from, int bars);
+    void record(Capture* capture, const float* const* in, int n, const Transport& transport);
+    void stop(Capture* capture);
+
+    std::atomic<Capture*> offered_{nullptr}, held_{nullptr};
+    std::atomic<int64_t> wanted_{0};
+    bool armed_ = false, done_ = false, recording_ = false, planned_ = false;
+    int64_t begin_ = 0, end_ = 0, expected_ = 0;
+    Grid grid_;
+};
+
+}  // namespace segue

@@ -1,0 +1,2 @@
+// The LV2 plugin's way in. MIT.
+#include "DistrhoPluginMain.cpp"

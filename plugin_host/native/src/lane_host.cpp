@@ -1,0 +1,100 @@
+// One plugin instance: see lane_host.hpp. MIT.
+#include "lane_host.hpp"
+
+#include <algorithm>
+
+namespace segue {
+
+namespace {
+
+constexpr int part_samples = 8192;
+constexpr uint64_t patience_ns = 10000000000u;  // for an engine, while the host renders faster than the clock
+std::atomic<int> instances{0};
+
+}  // namespace
+
+LaneHost::LaneHost(Values& values, int sample_rate_hz, int channels)
+    : values_(values), processor_(sample_rate_hz, channels),
+      session_(values, shared_, processor_, recorder_, instances++ % 90), clock_(sample_rate_hz),
+      wet_(static_cast<size_t>(part_samples) * channels) {
+    processor_.held().populate(2 * sample_rate_hz);  // a bar of 4/4 at 120
+}
+
+void LaneHost::run(const float* const* in, float* const* out, int n, const HostTime& time) {
+    const bool own = values_.on(p_clock);
+    const bool running = values_.on(p_generate) || values_.on(p_capture);
+    if (own)
+        clock_.own(running, values_.get(p_own_tempo), n);
+    else
+        clock_.follow(time, n);
+    for (int done = 0; done < n; done += part_samples) {
+        const int count = std::min(n - done, part_samples);
+        part(in, out, done, count, time.offline, clock_.now());
+        clock_.advance(count);
+    }
+}
+
+void LaneHost::part(const float* const* in, float* const* out, int from, int n, bool offline,
+                    const Transport& transport) {
+    tell(transport);
+    if (offline && values_.on(p_generate)) wait_for_engine(n, transport);
+    processor_.process(wet_.data(), n, transport);
+    shared_.timeline = processor_.timeline();
+    const float* inputs[2];
+    for (int c = 0; c < processor_.channels(); ++c) inputs[c] = in[c] + from;
+    const bool follow = values_.on(p_follow);
+    recorder_.process(inputs, n, transport, values_.on(p_capture) || follow, follow, values_.whole(p_capture_bars));
+    mix(in, out, from, n);
+}
+
+void LaneHost::tell(const Transport& transport) {
+    shared_.position.store(transport.position_samples, std::memory_order_relaxed);
+    shared_.playing.store(transport.playing, std::memory_order_relaxed);
+    shared_.tempo.store(transport.grid.tempo_bpm, std::memory_order_relaxed);
+    shared_.beats.store(static_cast<double>(transport.grid.beats_at(transport.position_samples)),
+                        std::memory_order_relaxed);
+    shared_.beats_per_bar.store(static_cast<double>(transport.grid.beats_per_bar()), std::memory_order_relaxed);
+    shared_.blocks.fetch_add(1, std::memory_order_relaxed);
+}
+
+bool LaneHost::ready(int n, const Transport& transport) {
+    if (shared_.handled_timeline != processor_.timeline()) return false;
+    return !shared_.expecting || processor_.ready(n, transport.position_samples);
+}
+
+// Only while the host renders faster than the clock, where waiting is right: to the engine the host stands here.
+void LaneHost::wait_for_engine(int n, const Transport& transport) {
+    Transport standing = transport;
+    standing.playing = false;
+    const uint64_t began = monotonic_ns();
+    for (;;) {
+        processor_.look_ahead(n, standing);
+        shared_.timeline = processor_.timeline();
+        if (ready(n, transport)) {
+            gave_up_ = false;
+            return;
+        }
+        if (gave_up_ || monotonic_ns() - began > patience_ns) {
+            gave_up_ = true;
+            return;
+        }
+        shared_.blocks.fetch_add(1, std::memory_order_relaxed);
+        const timespec pause{0, 1000000};
+        nanosleep(&pause, nullptr);
+    }
+}
+
+void LaneHost::mix(const float* const* in, float* const* out, int from, int n) const {
+    const int output = values_.whole(p_output), channels = processor_.channels();
+    const float dry = output == 1 ? 0.0f : 1.0f, wet = output == 2 ? 0.0f : 1.0f;
+    for (int c = 0; c < channels; ++c) {
+        const float* source = in[c] + from;
+        float* target = out[c] + from;
+        for (int i = 0; i < n; ++i) {
+            const float heard = wet * wet_[static_cast<size_t>(i) * channels + c];
+            target[i] = dry != 0.0f ? source[i] + heard : heard;
+        }
+    }
+}
+
+}  // namespace segue

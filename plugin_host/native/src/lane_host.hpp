@@ -1,0 +1,36 @@
+// Everything of one plugin instance that does not depend on a plugin format. MIT.
+#pragma once
+#include <memory>
+#include <vector>
+
+#include "host_time.hpp"
+#include "session.hpp"
+
+namespace segue {
+
+class LaneHost {
+public:
+    LaneHost(Values& values, int sample_rate_hz, int channels);
+    Session& session() { return session_; }
+    const Processor& processor() const { return processor_; }
+    // One block of any size; `in` may be `out`.  [audio]
+    void run(const float* const* in, float* const* out, int n, const HostTime& time);
+
+private:
+    void part(const float* const* in, float* const* out, int from, int n, bool offline, const Transport& transport);
+    void tell(const Transport& transport);
+    void wait_for_engine(int n, const Transport& transport);
+    bool ready(int n, const Transport& transport);
+    void mix(const float* const* in, float* const* out, int from, int n) const;
+
+    Values& values_;
+    Shared shared_;
+    Processor processor_;
+    Recorder recorder_;
+    Session session_;
+    HostClock clock_;
+    std::vector<float> wet_;  // interleaved
+    bool gave_up_ = false;
+};
+
+}  // namespace segue

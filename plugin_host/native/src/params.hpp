@@ -1,0 +1,78 @@
+// The plugin's parameters: one row each, in the order that hosts number them. Their places never change. MIT.
+#pragma once
+#include <atomic>
+
+namespace segue {
+
+enum Parameter {
+    p_generate, p_mode, p_follow, p_capture, p_capture_bars, p_bars, p_creativity, p_guidance, p_take, p_level,
+    p_output, p_preset, p_ahead, p_lane, p_clock, p_own_tempo,
+    p_inputs,
+    // What the plugin shows.
+    p_engine = p_inputs, p_lane_now, p_seed, p_captured_bars, p_heard_tempo, p_port, p_underruns,
+    p_offline,  // LV2 alone: the host's "free-wheeling" port
+    p_count
+};
+
+struct Row {
+    const char* symbol;
+    const char* name;
+    const char* unit;
+    float low, high, initial;
+    char kind;              // b on/off, i whole, f any, e of a list
+    const char* choices;    // of an e: separated by |
+    const char* engine;     // the lane parameter that it sets, if it is one
+};
+
+inline constexpr Row rows[p_count] = {
+    {"generate", "Generate", "", 0, 1, 0, 'b', nullptr, nullptr},
+    {"mode", "Mode", "", 0, 2, 0, 'e', "Melody|Style|Continue", nullptr},
+    {"follow_input", "Follow input", "", 0, 1, 0, 'b', nullptr, nullptr},
+    {"capture", "Capture", "", 0, 1, 0, 'b', nullptr, nullptr},
+    {"capture_bars", "Capture bars (0: the loop)", "bars", 0, 32, 0, 'i', nullptr, nullptr},
+    {"bars", "Bars (0: until stopped)", "bars", 0, 256, 0, 'i', nullptr, "bars"},
+    {"creativity", "Creativity", "", 0, 2, 1, 'f', nullptr, "temperature"},
+    {"guidance", "Guidance", "", 0, 10, 3, 'f', nullptr, "cfg"},
+    {"take", "Take (0: a new one)", "", 0, 9999, 0, 'i', nullptr, nullptr},
+    {"level", "Level", "dB", -60, 12, 0, 'f', nullptr, "level_db"},
+    {"output", "Output", "", 0, 2, 0, 'e', "Dry + Segue|Segue|Dry", nullptr},
+    {"preset", "Preset", "", 0, 8, 0, 'e',
+     "None|answer-me|night-bus|out-on-a-limb|peak-hour|porch|same-but-new|slow-tide|straight-on", nullptr},
+    {"ahead", "Made ahead", "s", 0.2f, 20, 2, 'f', nullptr, "lead_seconds"},
+    {"lane", "Lane (-1: first free)", "", -1, 63, -1, 'i', nullptr, nullptr},
+    {"clock", "Time", "", 0, 1, 0, 'e', "Host|Own", nullptr},
+    {"own_tempo", "Own tempo", "BPM", 20, 400, 120, 'f', nullptr, nullptr},
+    {"engine", "Engine", "", 0, 5, 0, 'e', "Not there|Other version|Connected|Preparing|Playing|Refused", nullptr},
+    {"lane_now", "Lane now", "", -1, 63, -1, 'i', nullptr, nullptr},
+    {"seed", "Take now", "", -1, 16777215, -1, 'i', nullptr, nullptr},
+    {"captured_bars", "Captured", "bars", 0, 100000, 0, 'f', nullptr, nullptr},
+    {"heard_tempo", "Tempo heard", "BPM", 0, 999, 0, 'f', nullptr, nullptr},
+    {"port", "Control port", "", 0, 65535, 0, 'i', nullptr, nullptr},
+    {"underruns", "Times the engine was late", "", 0, 16777215, 0, 'i', nullptr, nullptr},
+    {"offline", "Offline", "", 0, 1, 0, 'b', nullptr, nullptr},
+};
+
+enum EngineState { engine_absent, engine_foreign, engine_connected, engine_preparing, engine_playing, engine_refused };
+
+// All values; each is written by one side and read by any.
+class Values {
+public:
+    Values() {
+        for (int i = 0; i < p_count; ++i) set(i, rows[i].initial);
+    }
+    float get(int parameter) const { return values_[parameter].load(std::memory_order_relaxed); }
+    int whole(int parameter) const { return static_cast<int>(get(parameter) + (get(parameter) < 0 ? -0.5f : 0.5f)); }
+    bool on(int parameter) const { return get(parameter) > 0.5f; }
+    // A value from outside, brought into its range; what is no number is left out.  [any]
+    void set(int parameter, float value) {
+        if (!(value >= -1e9f && value <= 1e9f)) return;
+        const Row& row = rows[parameter];
+        values_[parameter].store(value < row.low ? row.low : value > row.high ? row.high : value,
+                                 std::memory_order_relaxed);
+    }
+
+private:
+    std::atomic<float> values_[p_count];
+};
+
+}  // namespace segue

@@ -1,0 +1,153 @@
+// The plugin as the framework (DPF) wants it: parameters, state, and the block of audio handed on. MIT.
+#include "DistrhoPlugin.hpp"
+
+#include <cstdio>
+#include <cstring>
+
+#include "lane_host.hpp"
+
+START_NAMESPACE_DISTRHO
+
+namespace {
+
+constexpr int channels = DISTRHO_PLUGIN_NUM_OUTPUTS;
+#ifdef DISTRHO_PLUGIN_TARGET_LV2
+constexpr int parameters = segue::p_count;  // LV2 says by a port that it renders faster than the clock
+#else
+constexpr int parameters = segue::p_offline;
+#endif
+const char* const keys[] = {"prompt", "engine_port", "lane", "take", "start"};
+constexpr int states = sizeof keys / sizeof keys[0];
+
+void set_choices(Parameter& parameter, const char* choices) {
+    int count = 1;
+    for (const char* at = choices; *at; ++at) count += *at == '|';
+    auto* values = new ParameterEnumerationValue[count];
+    const char* begin = choices;
+    for (int i = 0; i < count; ++i) {
+        const char* end = std::strchr(begin, '|');
+        values[i].value = static_cast<float>(i);
+        values[i].label = std::string(begin, end ? end - begin : std::strlen(begin)).c_str();
+        begin = end ? end + 1 : begin;
+    }
+    parameter.enumValues.count = static_cast<uint8_t>(count);
+    parameter.enumValues.values = values;
+    parameter.enumValues.restrictedMode = true;
+}
+
+}  // namespace
+
+class SeguePlugin : public Plugin {
+public:
+    SeguePlugin() : Plugin(parameters, 0, states) {
+        if (!isDummyInstance()) make(getSampleRate());
+        setLatency(0);  // what is heard lies where the host's timeline says
+    }
+
+protected:
+    const char* getLabel() const override { return "segue"; }
+    const char* getDescription() const override { return "Music made to fit yours, on your beat, from the Segue engine."; }
+    const char* getMaker() const override { return "Segue"; }
+    const char* getLicense() const override { return "MIT"; }
+    int64_t getUniqueId() const override { return d_cconst('S', 'g', 'u', channels == 1 ? 'M' : 'S'); }
+    uint32_t getVersion() const override { return d_version(0, 3, 0); }
+
+    void initAudioPort(bool input, uint32_t index, AudioPort& port) override {
+        port.groupId = channels == 1 ? kPortGroupMono : kPortGroupStereo;
+        Plugin::initAudioPort(input, index, port);
+    }
+
+    void initParameter(uint32_t index, Parameter& parameter) override {
+        const segue::Row& row = segue::rows[index];
+        parameter.symbol = row.symbol;
+        parameter.name = row.name;
+        parameter.unit = row.unit;
+        parameter.ranges.min = row.low;
+        parameter.ranges.max = row.high;
+        parameter.ranges.def = row.initial;
+        const bool shown = index >= segue::p_inputs && index < segue::p_offline;
+        parameter.hints = shown ? kParameterIsOutput : kParameterIsAutomatable;
+        if (row.kind == 'b') parameter.hints |= kParameterIsBoolean | kParameterIsInteger;
+        if (row.kind == 'i' || row.kind == 'e') parameter.hints |= kParameterIsInteger;
+        if (row.kind == 'e') set_choices(parameter, row.choices);
+    }
+
+    float getParameterValue(uint32_t index) const override { return values_.get(static_cast<int>(index)); }
+    void setParameterValue(uint32_t index, float value) override {
+        if (index < static_cast<uint32_t>(parameters)) values_.set(static_cast<int>(index), value);
+    }
+
+    void initState(uint32_t index, State& state) override {
+        state.key = keys[index];
+        state.label = keys[index];
+        state.hints = index == 0 ? kStateIsHostWritable : kStateIsOnlyForDSP;
+        state.defaultValue = "";
+    }
+    void setState(const char* key, const char* value) override {
+        if (host_) host_->session().restore(key, value);
+    }
+    String getState(const char* key) const override {
+        if (!host_) return String();
+        const segue::Saved saved = host_->session().saved();
+        char text[64] = "";
+        if (std::strcmp(key, "prompt") == 0) return String(saved.prompt.c_str());
+        if (std::strcmp(key, "engine_port") == 0) std::snprintf(text, sizeof text, "%d", saved.engine_port);
+        if (std::strcmp(key, "lane") == 0) std::snprintf(text, sizeof text, "%d", saved.lane);
+        if (std::strcmp(key, "take") == 0) std::snprintf(text, sizeof text, "%lld", static_cast<long long>(saved.seed));
+        // A thousandth of a beat, without the decimal point of some locale.
+        if (std::strcmp(key, "start") == 0) std::snprintf(text, sizeof text, "%.0f", saved.start_beats * 1000);
+        return String(text);
+    }
+
+    void activate() override {
+        if (host_) host_->session().start();
+    }
+    void sampleRateChanged(double rate) override {
+        if (!host_ || static_cast<int>(rate + 0.5) == host_->processor().sample_rate_hz()) return;
+        const segue::Saved saved = host_->session().saved();
+        make(rate);
+        host_->session().restore_all(saved);
+    }
+
+    void run(const float** inputs, float** outputs, uint32_t frames) override {
+        segue::HostTime time = segue::host_time_of_block;
+        segue::host_time_of_block.valid = false;
+        if (!time.valid) time = told_by_framework();
+        if (parameters > segue::p_offline) time.offline = time.offline || values_.on(segue::p_offline);
+        if (host_) host_->run(inputs, outputs, static_cast<int>(frames), time);
+    }
+
+private:
+    void make(double rate) {
+        host_.reset();
+        host_ = std::make_unique<segue::LaneHost>(values_, static_cast<int>(rate + 0.5), channels);
+    }
+
+    // LV2 and others: what the framework keeps of the host's position.
+    segue::HostTime told_by_framework() const {
+        const TimePosition& told = getTimePosition();
+        segue::HostTime time;
+        time.playing = told.playing;
+        time.position_samples = static_cast<int64_t>(told.frame);
+        if (!told.bbt.valid) return time;
+        time.tempo_bpm = told.bbt.beatsPerMinute;
+        time.numerator = static_cast<int>(told.bbt.beatsPerBar + 0.5f);
+        time.denominator = static_cast<int>(told.bbt.beatType + 0.5f);
+        const double quarter = 4.0 / (told.bbt.beatType > 0 ? told.bbt.beatType : 4);
+        const double bar = (told.bbt.bar - 1) * static_cast<double>(told.bbt.beatsPerBar);
+        const double ticks = told.bbt.ticksPerBeat > 0 ? told.bbt.tick / told.bbt.ticksPerBeat : 0;
+        time.has_beats = true;
+        time.bar_beats = bar * quarter;
+        time.beats = (bar + told.bbt.beat - 1 + ticks) * quarter;
+        return time;
+    }
+
+    segue::Values values_;
+    std::unique_ptr<segue::LaneHost> host_;
+
+    DISTRHO_DECLARE_NON_COPYABLE_WITH_LEAK_DETECTOR(SeguePlugin)
+};
+
+Plugin* createPlugin() { return new SeguePlugin(); }
+
+END_NAMESPACE_DISTRHO

@@ -1,0 +1,103 @@
+// One lane of the engine, kept open from a thread of its own: plugin_host/session.py in C++. MIT.
+//
+//   no engine --hello--> connected --lane/open, ring--> open --Generate--> preparing --> playing
+//      ^                                                  |
+//      +------------- silent for half a second, or its memory is gone (asked again each second)
+#pragma once
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "capture.hpp"
+#include "link.hpp"
+#include "params.hpp"
+#include "processor.hpp"
+
+namespace segue {
+
+// What is saved with the host's project beside the parameters.
+struct Saved {
+    std::string prompt;
+    int engine_port = 9600;
+    int lane = -1;
+    int64_t seed = -1;          // of the take that sounds
+    double start_beats = -1.0;  // where it began
+};
+
+// What the audio thread tells the session, and is told.
+struct Shared {
+    std::atomic<int64_t> position{0}, blocks{0};
+    std::atomic<uint32_t> timeline{0};
+    std::atomic<bool> playing{false};
+    std::atomic<double> tempo{120}, beats{0}, beats_per_bar{4};
+    // Session to audio: the stretch of time that was dealt with, and whether a stream is under way on it.
+    std::atomic<uint32_t> handled_timeline{~0u};
+    std::atomic<bool> expecting{false};
+};
+
+class Session {
+public:
+    Session(Values& values, Shared& shared, Processor& processor, Recorder& recorder, int number);
+    ~Session();
+    void start();  // [main]
+    void stop();   // the audio thread must have stopped  [main]
+    Saved saved() const;
+    void restore(const std::string& key, const std::string& value);  // [any]
+    void restore_all(const Saved& saved);                            // [main]
+
+private:
+    void run();
+    bool idle();
+    void turn();
+    // How the engine is reached: session.cpp.
+    void reach();
+    void open_lane(const std::string& ring);
+    bool lost();
+    void lose();
+    void retire(std::unique_ptr<RingReader> reader, std::unique_ptr<Capture> capture);
+    void free_retired(bool all);
+    // What it is told: session_tell.cpp.
+    void follow_values();
+    void follow_generate();
+    void follow_host();
+    void follow_capture();
+    void hand_over_capture();
+    void tell_preset();
+    bool set_value(const char* name, double value);
+    bool play(double at_beats);
+    void settle();
+    void heard(const Message& message, bool from_engine);
+    void other_said(const Message& message);
+    void show(int parameter, double value) { values_.set(parameter, static_cast<float>(value)); }
+
+    Values& values_;
+    Shared& shared_;
+    Processor& processor_;
+    Recorder& recorder_;
+    const int number_;
+    Link link_;
+    mutable std::mutex texts_;
+    Saved saved_;
+    std::thread thread_;
+    std::atomic<bool> stopping_{false};
+
+    std::unique_ptr<RingReader> reader_;
+    std::unique_ptr<Capture> capture_;
+    struct Retired {
+        std::unique_ptr<RingReader> reader;
+        std::unique_ptr<Capture> capture;
+    };
+    std::vector<Retired> retired_;
+    int captures_ = 0, lane_ = -1, take_ = 0, preset_ = 0, port_ = 0;
+    bool lost_ = false, delivered_ = false, playing_ = false, ended_ = false, generating_ = false, fresh_ = true;
+    double end_beats_ = -1;  // of the stream; -1: endless
+    std::string told_prompt_;
+    float told_[p_inputs];
+    uint64_t retry_ns_ = 0, ping_ns_ = 0, check_ns_ = 0, refused_ns_ = 0, capture_ns_ = 0;
+    int64_t blocks_at_open_ = 0;
+};
+
+}  // namespace segue
