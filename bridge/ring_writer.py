@@ -123,6 +123,11 @@ class RingWriter:
         found = read_transport(self._words, self.form.sample_rate_hz)
         return None if found is None else found[0]
 
+    def transport_said(self) -> tuple[Transport, float] | None:
+        """The host's newest snapshot, and when it was written on the monotonic clock; None as above.  [generate]"""
+        found = read_transport(self._words, self.form.sample_rate_hz)
+        return None if found is None else (found[0], found[1] / 1e9)
+
     @property
     def host_pid(self) -> int:
         """Process that reads this ring, 0 for none.  [any]"""

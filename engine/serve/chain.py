@@ -19,6 +19,7 @@ from engine.stream.resample import ResampleState, StreamResampler
 
 CONTEXT_FRAMES = 64  # of codes and audio that a decoder is primed with
 HISTORY_FRAMES = 600  # how far back a stream can be taken up again
+CUT_SECONDS = 0.005  # the same, where the change is to be heard exactly from a bar line on
 CROSSFADE_SECONDS = 0.02  # from what was made before a change to what is made after it
 SEAM_SECONDS = 0.006  # within which a step at the joint fades
 
@@ -37,11 +38,12 @@ class SoundChain:
         level: float = 1.0,
         device: torch.device | str = "cpu",
         leaving: Tensor | None = None,
+        hold_samples: int = 0,
     ) -> None:
         """Begin at `first_frame`, following on from audio [C, n] at the codec's rate and its codes [K, P].
 
         Both end where the stream begins; without them it begins from silence. `leaving` [C, n] is what would have
-        followed, and fades out. The codec lives on `device`.  [generate]
+        followed; it is heard for `hold_samples` more and then fades out. The codec lives on `device`.  [generate]
         """
         self.device = device
         self.codec = codec
@@ -59,6 +61,7 @@ class SoundChain:
             self._seam_from = self.history[:, -1:]
         self._leaving = torch.zeros(codec.channels, 0) if leaving is None else leaving
         self._crossed_whole = self._leaving.shape[1]
+        self._held = min(hold_samples, self._crossed_whole)
         if self._leaving.shape[1]:
             self._seam_from = None
         self._decoder: Any = codec.init_decoder(context, codes if context is not None else None)
@@ -91,8 +94,10 @@ class SoundChain:
         out, self._resample = self.resampler.step(self._levelled(audio), self._resample, last)
         return _to_channels(out, self.channels).T.contiguous()
 
-    def again_from(self, frame: int, codes: Tensor) -> SoundChain:
+    def again_from(self, frame: int, codes: Tensor, hold_samples: int | None = None) -> SoundChain:
         """A chain that goes on at `frame`, in phase with what this one put out; codes [K, P] end there.
+
+        What this one put out is still heard for `hold_samples` of the codec, where given: then the change is quick.
 
         Raises ValueError when that lies before the kept history or was not decoded yet.  [generate]
         """
@@ -101,9 +106,10 @@ class SoundChain:
         if not start <= end <= self.audio_end:
             raise ValueError(f"frame {frame} is not within the kept audio")
         before, after = self.history[:, : end - start], self.history[:, end - start :]
-        leaving = after[:, : int(CROSSFADE_SECONDS * self.codec.sample_rate)].clone()
+        seconds, hold = (CROSSFADE_SECONDS, 0) if hold_samples is None else (CUT_SECONDS, hold_samples)
+        leaving = after[:, : hold + int(seconds * self.codec.sample_rate)].clone()
         again = SoundChain(
-            self.codec, self.resampler, self.channels, before, codes, frame, self._level_now, self.device, leaving
+            self.codec, self.resampler, self.channels, before, codes, frame, self._level_now, self.device, leaving, hold
         )
         return again.with_level(self.level)
 
@@ -146,7 +152,8 @@ class SoundChain:
             return audio
         whole = self._crossed_whole
         begin = whole - self._leaving.shape[1]
-        turn = (torch.arange(begin, begin + count) + 0.5) * (math.pi / whole)
+        fading = max(whole - self._held, 1)
+        turn = (torch.arange(begin, begin + count) + 0.5 - self._held).clamp(min=0) * (math.pi / fading)
         leaves = 0.5 + 0.5 * torch.cos(turn)
         audio = audio.clone()
         audio[:, :count] += (self._leaving[:, :count] - audio[:, :count]) * leaves

@@ -94,6 +94,16 @@ class HostClock:
             told = self._told
         return None if told is None else self._extrapolated(*told, self._now_seconds())
 
+    def was_at_seconds(self, position_samples: int) -> float:
+        """When the host was, or will be, at a position of its present stretch of time, on the monotonic clock.
+
+        [generate]
+        """
+        said = self._ring.transport_said()
+        transport, seconds = (self.or_standing(), self._now_seconds()) if said is None else said
+        passed = transport.position_samples - position_samples
+        return seconds - float(units.samples_to_seconds(passed, transport.sample_rate_hz))
+
     def or_standing(self) -> Transport:
         """Where the host is, or a host that stands at beat 0 of 120 bpm.  [generate]"""
         return self.now() or Transport(False, 0, Grid(self._ring.form.sample_rate_hz))

@@ -112,12 +112,19 @@ class Commands:
     def __init__(self) -> None:
         self.waiting: list[Command] = []  # in order of arrival
         self.made: list[Command] = []  # in order of their sound
+        self._folded: tuple[LaneSettings, list[Command], LaneSettings] | None = None
 
     def settings(self, base: LaneSettings) -> LaneSettings:
-        """What is heard at the end of what is made."""
-        for command in self.made:
-            base = command.applied(base)
-        return base
+        """What is heard at the end of what is made; the same object while nothing changes."""
+        changes = [each for each in self.made if each.update is not None and not each.settled]
+        known = self._folded
+        if known is not None and known[0] is base and known[1] == changes:
+            return known[2]
+        settings = base
+        for command in changes:
+            settings = command.applied(settings)
+        self._folded = base, changes, settings
+        return settings
 
     def make(self, commands: Iterable[Command], own: int) -> None:
         """They are heard from an own sample on."""
@@ -160,6 +167,9 @@ class Commands:
         for command in self.waiting:
             if command not in gone:
                 command.ahead = ahead_samples(command.due, transport)
+        for command in self.made:
+            past = command.ahead is not None and 0 < advanced_samples >= command.ahead
+            command.ahead = 0 if past else ahead_samples(command.due, transport)
         return gone
 
     def heard(self, own: int) -> list[Command]:

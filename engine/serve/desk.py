@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from bridge import messages, presets
-from bridge.arguments import NOW, At
+from bridge import messages
+from bridge.arguments import NOW
 from bridge.clients import Client
-from bridge.errors import Busy, LaneInUse, NoSuchLane, NotReady, OutOfRange, Unsupported
-from bridge.params import check_parameter, parameter
+from bridge.errors import Busy, LaneInUse, NoSuchLane, NotReady, Unsupported
+from bridge.params import parameter
 from bridge.region import Region
 from bridge.requests import LATER, Answer, Handler, Request
 from bridge.ring import RingWriter
-from engine.serve.faults import wire_fault
+from engine.serve.command_desk import CommandDesk
+from engine.serve.commands import Command
 from engine.serve.front import FrontDesk
-from engine.serve.lane import Lane, Update
+from engine.serve.lane import Lane
 from engine.serve.options import Options
 from engine.serve.regions import RegionDesk
-from engine.serve.settings import CONTINUE, HeardRegion, LaneSettings
+from engine.serve.settings import HeardRegion, LaneSettings
 from engine.serve.state import EMPTY, LOADING, READY, EngineState
 from engine.serve.time_desk import TimeDesk
 
@@ -37,21 +38,21 @@ class Desk:
         self.lanes: dict[int, Lane] = {}  # replaced as a whole, so that any thread may look
         self.on_excerpt: Callable[[Lane, float, float], None] = lambda lane, start, length: None
         self.time = TimeDesk(self.lane_of)
+        self.on_heard: Callable[[Lane, int, str, float, float], None] = lambda lane, *heard: None
+        self.on_guard: Callable[[Lane, float, str, str, float], None] = lambda lane, *fault: None
+        self.commands = CommandDesk(state, self.lane_of, self.must_take, self.studio, self.model)
         self.regions = RegionDesk(self.lane_of, self.must_take, self._put_region)
 
     def handlers(self) -> dict[str, Handler]:
         """Every request of the table that is ours, by address.  [main]"""
         m, regions = messages, self.regions
         rows = {
-            m.LANE_OPEN: self.open, m.LANE_CLOSE: self.close, m.LANE_SET: self.set,
-            m.LANE_GET: self.get, m.LANE_PROMPT: self.prompt, m.LANE_PRESET: self.preset,
-            m.LANE_PLAY: self.play, m.LANE_STOP: self.stop, m.LANE_STATUS: self.lane_status,
-            m.LANE_STATS: self.lane_stats, m.REGION_FILE: regions.file,
+            m.LANE_OPEN: self.open, m.LANE_CLOSE: self.close, m.LANE_GET: self.get,
+            m.LANE_STATUS: self.lane_status, m.LANE_STATS: self.lane_stats, m.REGION_FILE: regions.file,
             m.REGION_BEGIN: regions.begin, m.REGION_CHUNK: regions.chunk, m.REGION_END: regions.end,
-            m.REGION_CLEAR: self.clear_region,
         }  # fmt: skip
         ours = {row.address: handler for row, handler in rows.items()}
-        return ours | self.time.handlers() | self.front.handlers()
+        return ours | self.commands.handlers() | self.time.handlers() | self.front.handlers()
 
     # -- what handlers lean on ------------------------------------------------------------------------
 
@@ -84,25 +85,23 @@ class Desk:
             why = f". {hot.notes_text[:400]}" if hot.notes else ""
             raise Unsupported(f"model {hot.wanted.name} cannot follow {role}; it can follow: {able}{why}")
 
-    def _change(self, lane: Lane, at: At, update: Update) -> None:
-        """Change a lane's settings now, or when its host gets there."""
-        if at == NOW:
-            lane.update(update)
-            return
-
-        def work() -> None:  # behind the lane's opening
-            if lane.director is not None:
-                lane.director.schedule(at, update)
-
-        self.studio().post(work)
-
-    def _put_region(self, lane: Lane, region: Region, heard: HeardRegion, at: At) -> None:
+    def _put_region(self, lane: Lane, region: Region, heard: HeardRegion, command: Command) -> tuple[object, ...]:
+        """Give a lane a region; where it will be heard.  [regions]"""
         from engine.serve.place import prepare
 
         hot = self._state.hot
-        if hot is not None:  # on [regions], where nobody waits for it
+        if hot is not None:  # here, where nobody waits for it
             prepare(hot.model, LaneSettings().with_region(region.role, heard))
-        self._change(lane, at, lambda settings: settings.with_region(region.role, heard))
+        command.update = lambda settings: settings.with_region(region.role, heard)
+        if command.at == NOW:
+            lane.tell(command)
+
+        def place() -> tuple[object, ...]:
+            if lane.director is None:
+                raise NoSuchLane(f"lane {lane.number} was closed")
+            return lane.director.change(command)
+
+        return self.studio().ask(place)
 
     # -- lanes ----------------------------------------------------------------------------------------
 
@@ -126,7 +125,7 @@ class Desk:
             number = next(free for free in range(messages.LANES_MAX) if free not in self.lanes)
         ring = RingWriter.create(number, rate_hz, channels, RING_SECONDS)
         lane = Lane(number, request.client, ring, own_values(model))
-        lane.on_excerpt = self.on_excerpt
+        lane.on_excerpt, lane.on_heard, lane.on_guard = self.on_excerpt, self.on_heard, self.on_guard
         self.lanes = {**self.lanes, number: lane}
         studio.post(lambda: studio.open(lane))
         return number, ring.name
@@ -159,82 +158,11 @@ class Desk:
                 if not lane.host_plays():
                     self.free(lane)
 
-    def set(self, request: Request) -> Answer:
-        """lane/set.  [control]"""
-        lane, name = self.lane_of(request.whole("lane")), request.text("name")
-        value = check_parameter(name, request.number("value"))
-        self._check_card(name, value)
-        self._change(lane, request.at(), lambda settings: settings.with_value(name, value))
-        if name == "seed" and value < 0:
-            return name, float(lane.draw_seed()), 0.0, 0
-        return name, value, 0.0, 0
-
-    def _check_card(self, name: str, value: float) -> None:
-        hot = self._state.hot
-        if name == "top_k" and hot is not None and value > hot.model.lm.config.card:
-            card = hot.model.lm.config.card
-            raise OutOfRange(f"top_k is {value:.0f}, this model draws among {card} (0: all of them)")
-
     def get(self, request: Request) -> Answer:
         """lane/get.  [control]"""
         lane, name = self.lane_of(request.whole("lane")), request.text("name")
         parameter(name)
         return name, lane.value(name)
-
-    def prompt(self, request: Request) -> Answer:
-        """lane/prompt.  [control]"""
-        lane, text = self.lane_of(request.whole("lane")), request.text("text")
-        if text:
-            self.must_take("text")
-        self._change(lane, request.at(), lambda settings: settings.with_prompt(text))
-        return 0.0, 0
-
-    def preset(self, request: Request) -> Answer:
-        """lane/preset.  [control]"""
-        lane = self.lane_of(request.whole("lane"))
-        preset = presets.load_preset(request.text("preset"))
-        if preset.prompt:
-            self.must_take("text")
-        for name, value in preset.parameters.items():
-            self._check_card(name, value)
-
-        def update(settings: LaneSettings) -> LaneSettings:
-            for name, value in preset.parameters.items():
-                settings = settings.with_value(name, value)
-            return settings if preset.prompt is None else settings.with_prompt(preset.prompt)
-
-        self._change(lane, request.at(), update)
-        return (lane.settings.prompt if preset.prompt is None else preset.prompt, 0.0, 0)
-
-    def play(self, request: Request) -> Answer:
-        """lane/play.  [control]"""
-        lane, responder = self.lane_of(request.whole("lane")), request.responder
-        at, bars, studio = request.at(), request.whole("bars"), self.studio()
-        self.model()
-        if CONTINUE in lane.settings.regions:
-            self.must_take(CONTINUE)
-
-        def work() -> None:
-            if lane.director is None:
-                responder.error(NoSuchLane(f"lane {lane.number} was closed"))
-                return
-            lane.director.play(at, bars, responder.ok, lambda fault: responder.error(wire_fault(fault)))
-
-        studio.post(work)
-        return LATER
-
-    def stop(self, request: Request) -> Answer:
-        """lane/stop.  [control]"""
-        lane, responder, at = self.lane_of(request.whole("lane")), request.responder, request.at()
-
-        def work() -> None:
-            try:
-                responder.ok(lane.director.stop(at) if lane.director else 0.0)
-            except Exception as fault:
-                responder.error(wire_fault(fault))
-
-        self.studio().post(work)
-        return LATER
 
     def lane_status(self, request: Request) -> Answer:
         """lane/status.  [control]"""
@@ -249,11 +177,5 @@ class Desk:
         view = lane.view
         return (
             view.fill_seconds, view.fill_low_seconds, view.first_sound_seconds, view.realtime_ratio,
-            lane.late_blocks(), view.rolls, view.change_seconds, "",
+            lane.late_blocks(), view.rolls, view.change_seconds, view.heard, *view.listened,
         )  # fmt: skip
-
-    def clear_region(self, request: Request) -> Answer:
-        """region/clear.  [control]"""
-        lane, role = self.lane_of(request.whole("lane")), request.text("role")
-        self._change(lane, request.at(), lambda settings: settings.with_region(role, None))
-        return 0.0, 0

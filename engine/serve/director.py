@@ -9,56 +9,29 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from fractions import Fraction
 
 import torch
 
-from bridge.arguments import At
+from bridge.arguments import NOW, At
 from bridge.errors import NotReady
 from bridge.ring import ENDLESS_SAMPLES, Plan
 from bridge.transport import Transport
 from engine.model import LoadedModel
-from engine.serve.follow import Follower, loop_samples
+from engine.serve.agenda import SOON_SECONDS, Agenda
+from engine.serve.commands import Begun, Command, Failed, Order
+from engine.serve.due import Due
+from engine.serve.fitting import loop_samples
+from engine.serve.follow import Follower
 from engine.serve.lane import ENDED, FAILED, IDLE, PLAYING, PREPARING, Lane, LaneView, Overtaken, Update
 from engine.serve.pace import Pace, lead_limit_seconds
 from engine.serve.place import Place
 from engine.serve.player import Player
+from engine.serve.settings import LaneSettings
 from engine.serve.tuning import left_aside, own_values
 
-STOP_SECONDS = 0.06  # a stop "now" is heard after so much
-EARLY_SECONDS = 0.15  # before its time that a change for a beat is taken up
+OVERTAKEN = "another command took its place"
 Report = Callable[[Lane, str, float, str], None]
-Begun = Callable[[float, int, int], object]  # start_beats, generation, seed
-Failed = Callable[[Exception], object]
-
-
-@dataclass
-class Order:
-    """A play command with its place in beats.
-
-    Answered once: `begun` with its first block in the ring, or `failed`.
-    """
-
-    start_beats: Fraction
-    end_beats: Fraction | None
-    seed: int
-    ordered_seconds: float
-    begun: Begun
-    failed: Failed
-    answered: bool = False
-
-    def begin(self, generation: int) -> None:
-        """Answer that it sounds."""
-        if not self.answered:
-            self.answered = True
-            self.begun(float(self.start_beats), generation, self.seed)
-
-    def fail(self, error: Exception) -> None:
-        """Answer that it does not; nothing where it was answered."""
-        if not self.answered:
-            self.answered = True
-            self.failed(error)
 
 
 class Director:
@@ -69,76 +42,67 @@ class Director:
         self.player: Player | None = None
         self.lead_at_least_seconds = 0.0  # while another model gets ready to take over
         self.pace = Pace()
-        self._follower = Follower(lane, self.pace, self._place_on, self._next_generation)
+        self.agenda = Agenda(lane, self.pace, self._remake, self._begin_play, self._end_play, self._next_generation)
+        self._follower = Follower(lane, self.pace, self._place_on, self._next_generation, self.agenda)
         self._order: Order | None = None  # of the player
-        self._next: Order | None = None  # begins where the player ends
-        self._scheduled: list[tuple[Fraction, Update]] = []
         self._state, self._generation, self._seed = IDLE, 0, 0
         self._waiting_from: float | None = None  # since when the first block of something new is awaited
 
     # -- commands -----------------------------------------------------------------------------------------
 
-    def play(self, at: At, bars: int, begun: Begun, failed: Failed) -> None:
-        """Begin a stream; a running one goes on up to the new one's start."""
-        transport = self.lane.clock.or_standing()
-        bars = int(self.lane.settings.values["bars"]) if bars < 0 else bars
-        start = self._start_beats(at, transport)
-        end = start + bars * transport.signature.beats_per_bar if bars else None
-        order = Order(start, end, self.lane.take_seed(), time.monotonic(), begun, failed)
-        player = self.player
-        if player is not None and self._state == PLAYING and player.loop is None:
-            own = player.place.line.sample_at(start) - player.place.zero_samples
-            if player.made_own < own < player.end_own:
-                self._drop(self._next)
-                self._next = order
-                player.end_before(player.place.zero_samples + own)
-                order.begin(self._generation + 1)  # it may be long until it sounds
-                return
-        self._begin(order, transport)
+    def change(self, command: Command) -> tuple[float, int]:
+        """A change of settings: from which beat it will be heard, and whether that is later than it was meant.
 
-    def _start_beats(self, at: At, transport: Transport) -> Fraction:
-        """The beat to begin on: the one asked for, or the next of its kind that can still be met."""
-        grid, position = transport.grid, transport.position_samples
-        margin = int(self.pace.margin_seconds * grid.sample_rate_hz) if transport.playing else 0
-        ready = position + margin
-        wanted = at.resolve(grid, position)
-        if grid.sample_at(wanted) >= ready:
-            return wanted
-        if at.word in ("beat", "bar"):
-            return At(at.word).resolve(grid, ready)
-        return grid.beats_at(ready)
-
-    def stop(self, at: At) -> float:
-        """End the stream at a beat; returns it. Nothing happens where none plays."""
+        One for now is in the settings already.
+        """
         transport = self.lane.clock.or_standing()
-        grid, position = transport.grid, transport.position_samples
-        beats = at.resolve(grid, position)
-        soon = position + int(STOP_SECONDS * grid.sample_rate_hz) if transport.playing else position
-        end = max(grid.sample_at(beats), soon)
-        self._drop(self._next)
-        self._next = None
-        player, order = self.player, self._order
-        if player is None or order is None:
-            return float(beats)
-        if end <= player.place.start_samples:
-            self._drop(order)
-            self._end(IDLE, player.place.start_samples)
-        elif end < player.place.end_samples:
-            order.end_beats = grid.beats_at(end)
-            player.end_at(end, self._next_generation())
-        return float(grid.beats_at(end))
+        if command.settled:
+            due = command.aim(transport, self._ahead(self.pace.margin_seconds if command.slow else SOON_SECONDS))
+        else:
+            due = self.agenda.add(command, transport)
+        return float(due.beats), int(due.late)
 
     def schedule(self, at: At, update: Update) -> None:
         """Change the settings when the host is at `at`; a running stream is made anew from there."""
+        self.change(Command(at, update=update))
+
+    def play(self, at: At, bars: int, begun: Begun, failed: Failed, command: Command | None = None) -> Due:
+        """Begin a stream; a running one goes on up to the new one's start."""
         transport = self.lane.clock.or_standing()
-        beats = at.resolve(transport.grid, transport.position_samples)
-        self._scheduled.append((beats, update))
-        self._scheduled.sort(key=lambda entry: entry[0])
+        bars = int(self.lane.settings.values["bars"]) if bars < 0 else bars
+        command = command or Command(at)
+        end = bars * transport.signature.beats_per_bar if bars else None
+        command.order = Order(Fraction(0), end, self.lane.take_seed(), command.arrived_seconds, begun, failed)
+        due = self.agenda.add(command, transport)
+        if self.player is None or self._state != PLAYING:
+            self.agenda.commands.waiting.remove(command)
+            self._begin_play(command, transport)
+        else:
+            command.order.begin(self._generation + 1)  # it may be long until it sounds
+        return due
+
+    def stop(self, at: At, command: Command | None = None) -> float:
+        """End the stream at a beat; returns it. Nothing happens where none plays."""
+        transport = self.lane.clock.or_standing()
+        command = command or Command(at)
+        due = self.agenda.add(command, transport)
+        self.agenda.take_back_behind(command, Overtaken(OVERTAKEN))
+        if self.player is None or at == NOW:
+            self.agenda.commands.waiting.remove(command)
+            self._end_play(command, transport)
+        return float(due.beats)
+
+    def cancel(self, which: int) -> int:
+        """Take back a scheduled command by its id, or all with 0; how many there were."""
+        return self.agenda.cancel(which, self.player, self.lane.clock.or_standing())
+
+    def _ahead(self, seconds: float) -> int:
+        return int(seconds * self.lane.ring.form.sample_rate_hz)
 
     def close(self) -> None:
         """The lane goes: nobody waits for an answer any more, and its ring is freed."""
         self._drop(self._order)
-        self._drop(self._next)
+        self.agenda.commands.take_back(list(self.agenda.commands.waiting), Overtaken(OVERTAKEN))
         self.player = None
         self.lane.ring.close()
 
@@ -155,24 +119,19 @@ class Director:
     def tick(self) -> None:
         """Follow host and settings, write what waits, and end what is at its end."""
         transport = self.lane.clock.or_standing()
-        self._apply_scheduled(transport)
+        if self.agenda.turn(self.player, transport):
+            self._waiting_from = time.monotonic()
         player = self.player
         if player is not None:
             if self._follower.follow(player, transport):
                 self._waiting_from = time.monotonic()
+                self.agenda.made_anew(player, player.made_own)
+            self.agenda.look_back(player)
             if player.write():
                 self._wrote()
+            self.agenda.hear(player, transport)
             self._maybe_end(player, transport)
         self._look(transport)
-
-    def _apply_scheduled(self, transport: Transport) -> None:
-        """Settings whose beat comes; for a running stream early enough to have them heard on that beat."""
-        early = 0.0 if self.player is None else self.pace.margin_seconds + EARLY_SECONDS
-        soon = transport.position_samples + int(early * transport.sample_rate_hz)
-        while self._scheduled and transport.grid.sample_at(self._scheduled[0][0]) <= soon:
-            beats, update = self._scheduled.pop(0)
-            self.lane.update(update)
-            self._follower.heard_from = transport.grid.sample_at(beats)
 
     def wants_frames(self) -> bool:
         """Whether the stream is to be advanced now."""
@@ -193,22 +152,24 @@ class Director:
 
     def fail(self, error: Exception) -> None:
         """Stop this lane's stream; what is in the ring still sounds."""
-        for order in (self._order, self._next):
-            if order is not None:
-                order.fail(error)
-        self._next = None
+        if self._order is not None:
+            self._order.fail(error)
         end = self.player.place.zero_samples + self.player.written_own if self.player else 0
         self._end(FAILED, end, f"{error}")
 
     # -- the stream's life ----------------------------------------------------------------------------------
 
-    def _begin(self, order: Order, transport: Transport) -> None:
+    def _begin_play(self, command: Command, transport: Transport) -> None:
+        """Begin what a command ordered."""
+        order, before = command.order, self.player
+        assert order is not None
         self._drop(self._order)
-        self._order, self._next = order, None
+        self._order = order
         try:
             if self.model is None:
                 raise NotReady("no model is loaded")
-            settings, place = self.lane.adopt(own_values(self.model)), self._place_on(transport)
+            self.lane.adopt(own_values(self.model))
+            settings, place = self.agenda.settings_for(command, before, transport), self._place_on(transport)
             player = Player(self.model, self.lane.ring, settings, place, order.seed, settings.continued)
         except Exception as error:  # whatever it is, it is answered and this lane alone fails
             self.fail(error)
@@ -216,9 +177,29 @@ class Director:
         self._seed = order.seed
         player.loop = loop_samples(transport)
         self.player = player
-        player.announce(place.zero_samples, self._next_generation())
+        self.agenda.begins(command, player, before, transport)
+        player.announce(place.start_samples, self._next_generation())
         self._change_state(PREPARING, float(order.start_beats), left_aside(player.model, settings))
         self._waiting_from = time.monotonic()
+
+    def _end_play(self, command: Command, transport: Transport) -> None:
+        """End the music where a stop says."""
+        player, order = self.player, self._order
+        if player is None or order is None:
+            return
+        soon = transport.position_samples + (self._ahead(SOON_SECONDS) if transport.playing else 0)
+        end = max(player.place.zero_samples + (self.agenda.own(command, player, transport) or 0), soon)
+        if end <= player.place.start_samples:
+            self._drop(order)
+            self._end(IDLE, player.place.start_samples)
+        elif end < player.place.end_samples:
+            order.end_beats = player.place.line.beats_at(end)
+            player.end_at(end, self._next_generation())
+            self.agenda.commands.make([command], end - player.place.zero_samples)
+
+    def _remake(self, player: Player, transport: Transport, own: int, settings: LaneSettings) -> None:
+        """Make the stream anew from an own sample on, exactly."""
+        self._follower.remake(player, transport, own, settings)
 
     def _next_generation(self) -> int:
         self._generation += 1
@@ -229,9 +210,7 @@ class Director:
         order, grid = self._order, self._follower.line(transport)
         assert order is not None
         start = grid.sample_at(order.start_beats)
-        following = None if self._next is None else self._next.start_beats
-        ends = [beats for beats in (order.end_beats, following) if beats is not None]
-        end = grid.sample_at(min(ends)) if ends else ENDLESS_SAMPLES
+        end = ENDLESS_SAMPLES if order.end_beats is None else grid.sample_at(order.end_beats)
         loop = loop_samples(transport)
         if loop is not None and start < loop[1] < end and transport.position_samples < loop[1]:
             end = ENDLESS_SAMPLES
@@ -252,8 +231,6 @@ class Director:
     def _maybe_end(self, player: Player, transport: Transport) -> None:
         if transport.timeline == player.place.timeline and transport.position_samples >= player.place.end_samples:
             self._end(ENDED, player.place.end_samples)
-        elif player.finished and self._next is not None:
-            self._begin(self._next, transport)
 
     def _end(self, state: str, end_samples: int, text: str = "") -> None:
         player = self.player
@@ -269,7 +246,7 @@ class Director:
     def _drop(order: Order | None) -> None:
         """An order that is overtaken; nothing where it has begun already."""
         if order is not None:
-            order.fail(Overtaken("another command took its place"))
+            order.fail(Overtaken(OVERTAKEN))
 
     # -- how it is --------------------------------------------------------------------------------------
 
@@ -287,7 +264,7 @@ class Director:
         self.lane.view = LaneView(
             self._state, written, self._generation, self._seed, fill,
             pace.fill_low_seconds, pace.first_sound_seconds, pace.realtime_ratio, rolls,
-            pace.change_seconds,
+            pace.change_seconds, self.agenda.times.text,
         )  # fmt: skip
 
     def _change_state(self, state: str, beats: float, text: str = "") -> None:

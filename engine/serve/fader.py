@@ -21,6 +21,7 @@ class Fader:
         self.glide_samples = max(1, int(GLIDE_SECONDS * rate_hz))
         self._points: list[tuple[int, float, float]] = [(-(1 << 62), gain, gain)]  # own sample, gain before, gain after
         self._kept_samples = int(2 * TAPE_SECONDS * rate_hz)
+        self.told: tuple[float, list[tuple[int, float]]] = (gain, [])  # by the agenda: gain now, points to come
 
     @property
     def target(self) -> float:

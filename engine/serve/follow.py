@@ -14,15 +14,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Protocol
 
-from bridge import units
 from bridge.transport import Transport
+from engine.serve.fitting import fitting_own, loop_samples
 from engine.serve.foresight import Foresight
 from engine.serve.lane import Lane
 from engine.serve.line import Line
 from engine.serve.pace import Pace
 from engine.serve.place import Place
 from engine.serve.player import Player
+from engine.serve.settings import LaneSettings
 
 RETAKE_SECONDS = 0.25  # changes that come faster are taken together
 CATCH_UP_SECONDS = 0.3  # what is to be ready when a late stream comes in again
@@ -31,6 +33,16 @@ OFF_SECONDS = 0.004  # beats that are further from the host's are made anew
 LED_SECONDS = 0.0002  # lines that are further apart are led together
 SHIFT_SECONDS = 0.06  # ahead of the host that what is made can still be written elsewhere
 LOOK_SECONDS = 0.1  # apart, at which what is made is compared with the host's line
+
+
+class Wishes(Protocol):
+    """What is to be heard where: the lane's agenda."""
+
+    def settings(self) -> LaneSettings:
+        """At the end of what is made."""
+
+    def settings_from(self, own: int) -> LaneSettings:
+        """From an own sample on, where the stream is made anew; later changes wait again."""
 
 
 class Follower:
@@ -42,8 +54,9 @@ class Follower:
         pace: Pace,
         place_on: Callable[[Transport], Place],
         next_generation: Callable[[], int],
+        wishes: Wishes,
     ) -> None:
-        self._lane, self._pace = lane, pace
+        self._lane, self._pace, self._wishes = lane, pace, wishes
         self._place_on, self._next_generation = place_on, next_generation
         self._foresight = Foresight()
         self._changed_seconds = 0.0
@@ -52,7 +65,6 @@ class Follower:
         self._shifted_seconds = 0.0
         self._scrubbing = False
         self._seen: tuple[object, ...] = ()  # what was compared last
-        self.heard_from = 0  # no change of settings is heard before this host position
 
     def line(self, transport: Transport) -> Line:
         """The line on which the host goes on, as far as it can be foreseen."""
@@ -81,7 +93,7 @@ class Follower:
     # -- settings -------------------------------------------------------------------------------------
 
     def _follow_settings(self, player: Player, transport: Transport) -> bool:
-        settings = self._lane.settings
+        settings = self._wishes.settings()
         if player.settings is settings:
             return False
         if player.settings.heard() == settings.heard():
@@ -203,13 +215,23 @@ class Follower:
         """Make the stream anew from `from_samples`, or from as near to the host as can be done in time."""
         self._changed_seconds = time.monotonic()
         generation, place = self._next_generation(), self._place_here(player, transport)
-        cut = max(self._ready_samples(transport), self.heard_from, from_samples)
-        self.heard_from = 0
+        cut = max(self._ready_samples(transport), from_samples)
         if not player.made_own or cut <= place.start_samples:
             player.loop = loop_samples(transport)
-            player.restart(self._lane.settings, place, generation)
+            player.restart(self._wishes.settings_from(place.unheard_samples), place, generation)
             return
-        player.retake(transport.position_samples, cut, self._lane.settings, place, generation)
+        settings = self._wishes.settings_from(cut - player.place.zero_samples)
+        player.retake(transport.position_samples, cut, settings, place, generation)
+
+    def remake(self, player: Player, transport: Transport, own: int, settings: LaneSettings) -> None:
+        """Make the stream anew with other settings, exactly from an own sample on."""
+        self._changed_seconds = time.monotonic()
+        generation, place = self._next_generation(), self._place_here(player, transport)
+        if own <= place.unheard_samples:
+            player.loop = loop_samples(transport)
+            player.restart(settings, place, generation)
+            return
+        player.retake_at(transport.position_samples, own, settings, place, generation)
 
     def _scrubs(self, transport: Transport) -> bool:
         """Whether the host jumps faster than it can be followed: then its last jump is awaited."""
@@ -227,7 +249,7 @@ class Follower:
         generation, place = self._next_generation(), self._place_on(transport)
         to = self._ready_samples(transport)
         if to <= place.start_samples or not player.made_own:
-            player.restart(self._lane.settings, place, generation)
+            player.restart(self._wishes.settings_from(place.unheard_samples), place, generation)
         elif to >= place.end_samples:
             player.place = place
         else:
@@ -245,7 +267,8 @@ class Follower:
 
     def _move(self, player: Player, transport: Transport, to: int, place: Place, generation: int) -> None:
         own = fitting_own(player, to, place.line)
-        player.move(transport.position_samples, own, to, place, generation)
+        settings = self._wishes.settings_from(own)
+        player.move(transport.position_samples, own, to, settings, place, generation)
 
     def _behind(self, player: Player, transport: Transport) -> bool:
         """Whether the host is waiting for music that would come too late."""
@@ -262,33 +285,3 @@ class Follower:
     @staticmethod
     def _soon(transport: Transport, seconds: float) -> int:
         return transport.position_samples + int((seconds if transport.playing else 0.0) * transport.sample_rate_hz)
-
-
-def fitting_own(player: Player, to_samples: int, line: Line) -> int:
-    """The newest own sample that is made and whose place in the bar is that of `to_samples` on `line`.
-
-    The newest of all where a bar has not been made yet, or is not kept any more.  [generate]
-    """
-    made = player.made_own
-    entry, grid = player.score.at(made), line.grid
-    bar = float(grid.signature.beats_per_bar)
-    newest = entry.beats_at(made) - entry.place.grid.bar_origin_beats
-    wanted = line.beats_at(to_samples) - units.exact(grid.bar_origin_beats)
-    tempo, rate = player.score.tempo_at(made), grid.sample_rate_hz
-    back = units.nearest(units.beats_to_samples((newest - float(wanted)) % bar, tempo, rate))
-    for _ in range(3):  # the tempo may have moved within that bar
-        found = player.score.at(made - back)
-        off = (found.beats_at(made - back) - found.place.grid.bar_origin_beats - float(wanted)) % bar
-        off = off - bar if off > bar / 2 else off
-        back += units.nearest(units.beats_to_samples(off, player.score.tempo_at(made - back), rate))
-    own = made - back
-    kept = player.chain.history.shape[1] * player.resampler.new // player.resampler.orig
-    return own if 0 < own <= made and back < kept - rate // 10 else made
-
-
-def loop_samples(transport: Transport) -> tuple[int, int] | None:
-    """First sample of the host's loop and the one behind its last; None where it does not loop.  [any]"""
-    if transport.loop_beats is None:
-        return None
-    start, end = (transport.grid.sample_at(beats) for beats in transport.loop_beats)
-    return (start, end) if end > start else None

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from bridge.ring import ENDLESS_SAMPLES, Plan, RingWriter
 from bridge.transport import Transport
+from engine.serve.fader import Fader, Tape
 from engine.serve.place import Place
 from engine.serve.score import Score
 
@@ -28,8 +29,10 @@ class Outlet:
     beats they were made.
     """
 
-    def __init__(self, ring: RingWriter, place: Place) -> None:
+    def __init__(self, ring: RingWriter, place: Place, gain: float = 1.0) -> None:
         self.ring = ring
+        self.fader = Fader(ring.form.sample_rate_hz, gain)
+        self.tape = Tape(ring.form.sample_rate_hz, ring.form.channels)
         self.place = self.writing = place
         self.score = Score(place)
         self.loop: tuple[int, int] | None = None  # first sample and the one behind the last
@@ -67,11 +70,32 @@ class Outlet:
         self.writing = self.place
 
     def _put(self, audio: Tensor, begin: int) -> None:
-        """More own samples [n, channels], from `begin` on; cut and faded at the end, thrown away before the start."""
-        audio = self._faded(audio[: max(0, self.end_own - begin)], begin)
+        """More own samples [n, channels], from `begin` on; cut and faded at the end, thrown away before the start.
+
+        So are those that lie before where writing goes on.
+        """
+        known = max(0, self.written_own + len(self._pending) - begin)
+        audio, begin = audio[known:], begin + min(known, len(audio))
+        self.tape.put(audio, begin)
+        audio = self._loud(audio[: max(0, self.end_own - begin)], begin)
         early = min(max(0, self.place.unheard_samples - begin), len(audio))
         self.written_own += early
         self._pending = torch.cat([self._pending, audio[early:]])
+
+    def _loud(self, audio: Tensor, begin_own: int) -> Tensor:
+        """Own samples [n, channels] from `begin_own` on as they are to be heard."""
+        return self.fader.faded(self._faded(audio, begin_own), begin_own)
+
+    def refade(self, host: int, points: list[tuple[int, float]], generation: int) -> None:
+        """Be so loud from these own samples on; what is made is written once more, for a host at `host`."""
+        for own, gain in points:
+            self.fader.fade(own, gain)
+        made, own = self.made_own, max(points[0][0], self.tape.begin_own, self.place.unheard_samples)
+        if own < made:
+            self._from(own)
+            self._pending = self._loud(self.tape.between(own, made), own)
+            self._go_on(host, generation)
+            self.write()
 
     def _faded(self, audio: Tensor, begin_own: int) -> Tensor:
         """A short fade right before the end of the music."""

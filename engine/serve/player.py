@@ -44,7 +44,8 @@ class Player(Outlet):
         taken_over: TakenOver | None = None,
     ) -> None:
         """Begin after the end of `region`, or with `taken_over` in the middle of another model's music."""
-        super().__init__(ring, place)
+        super().__init__(ring, place, settings.gain)
+        self._first_seed = seed
         self.model, self.settings, self.seed, self.region = model, settings, seed, region
         self.prompt: Prompt | None = None
         self.prompt_frames = 0
@@ -122,7 +123,20 @@ class Player(Outlet):
         self._cut(frame, settings, self._reached(place, self._own_of(frame)))
         self._go_on(host, generation)
 
-    def move(self, host: int, own_samples: int, to_samples: int, place: Place, generation: int) -> None:
+    def retake_at(self, host: int, own: int, settings: LaneSettings, place: Place, generation: int) -> None:
+        """Make everything from own sample `own` on anew, to the sample: up to it what was made sounds.
+
+        The cut is in the frame that holds it, and what the new frames have before it is thrown away.
+        """
+        frame = self._known(own * self.resampler.orig // self.resampler.new // self._frame)
+        hold = own * self.resampler.orig // self.resampler.new - frame * self._frame
+        self._cut(frame, settings, self._reached(place, self._own_of(frame)), hold)
+        self._from(max(own, self.written_own))
+        self._go_on(host, generation)
+
+    def move(
+        self, host: int, own_samples: int, to_samples: int, settings: LaneSettings, place: Place, generation: int
+    ) -> None:
         """After a jump, or far behind the host: own sample `own_samples` comes to lie on `to_samples`.
 
         What follows is made anew, from the frame that holds that sample; `place` is that of the present pass,
@@ -130,7 +144,7 @@ class Player(Outlet):
         """
         seconds = units.samples_to_seconds(max(own_samples, 0), self.ring.form.sample_rate_hz)
         frame = self._known(int(units.seconds_to_frames(seconds)))
-        self._cut(frame, self.settings, replace(place, zero_samples=to_samples - own_samples))
+        self._cut(frame, settings, replace(place, zero_samples=to_samples - own_samples))
         self._go_on(host, generation)
 
     def shift(self, host: int, from_own: int, place: Place, generation: int) -> None:
@@ -197,15 +211,20 @@ class Player(Outlet):
         self._go_on(host, generation)
         self.write()
 
-    def _cut(self, frame: int, settings: LaneSettings, place: Place) -> None:
-        """Forget own frames from `frame` on, and go on elsewhere or otherwise."""
+    def _cut(self, frame: int, settings: LaneSettings, place: Place, hold_samples: int | None = None) -> None:
+        """Forget own frames from `frame` on, and go on elsewhere or otherwise.
+
+        What was made is heard for `hold_samples` more, at the codec's rate.
+        """
         same = settings.heard() == self.settings.heard()
+        if settings.dice != self.settings.dice:
+            self.seed = settings.dice[1] if settings.dice[0] else self._first_seed
         self.settings, self.place = settings, place
         if frame <= 0:
             self.begin()
             return
         known = self.prompt_frames + frame
-        self.chain = self.chain.again_from(frame, self.stream.codes(0, known))
+        self.chain = self.chain.again_from(frame, self.stream.codes(0, known), hold_samples)
         self._from(self.chain.end_samples)
         self.score.lay(self.chain.end_samples, place)
         tuned = stream_settings(self.model, settings, place, self.prompt_frames)
@@ -215,6 +234,8 @@ class Player(Outlet):
         else:
             self.stream.rewind(known)
             self.stream.roll(settings=tuned)
+            if not same:  # a change at a place gives the same music whenever it was told
+                self.stream.reseed(self.seed + known)
         self.chain.with_level(self._level())
         self.version += 1
 
@@ -232,17 +253,12 @@ class Player(Outlet):
         frame = max(self.chain.first_kept_frame, self.place.frame_at(begin))
         own = self._own_of(frame)
         self.announce(self.place.zero_samples + own, generation)
-        audio = self._faded(self.chain.replay(frame, max(0, self.end_own - own)), own)
+        audio = self._loud(self.chain.replay(frame, max(0, self.end_own - own)), own)
         self.ring.write(self.place.zero_samples + own, audio.numpy(), generation, self.place.timeline)
         self._pending, self.written_own = self._pending[:0], max(self.written_own, self.end_own)
 
-    def end_before(self, end_samples: int) -> None:
-        """Let the music end at a position that is not made yet, where another stream takes over."""
-        self.version += 1
-        self.place = replace(self.place, end_samples=end_samples)
-
     def quiet_change(self, settings: LaneSettings) -> None:
-        """Settings that need no new tokens: the level."""
+        """Settings that need no new tokens; the fader is told by the agenda."""
         self.settings = settings
         self.chain.with_level(self._level())
 
@@ -278,4 +294,4 @@ class Player(Outlet):
             self.stream.retime(renew)
 
     def _level(self) -> float:
-        return float(10.0 ** (self.settings.values.get("level_db", 0.0) / 20.0)) / self.gain
+        return 1.0 / self.gain

@@ -11,7 +11,6 @@ import threading
 import time
 from collections.abc import Callable
 
-from bridge.arguments import At
 from bridge.clients import Client
 from bridge.errors import Busy
 from bridge.messages import CHUNK_BYTES
@@ -20,13 +19,14 @@ from bridge.region_file import read_region
 from bridge.requests import LATER, Answer, Request, Responder
 from bridge.transfer import Form, Transfers, format_numbers
 from bridge.units import CODEC_RATE_HZ
+from engine.serve.commands import Command
 from engine.serve.faults import wire_fault
 from engine.serve.lane import Lane
 from engine.serve.settings import CONTINUE, HeardRegion
 
 WAITING_MAX = 32
 _log = logging.getLogger("segue.engine")
-Put = Callable[[Lane, Region, HeardRegion, At], None]
+Put = Callable[[Lane, Region, HeardRegion, Command], tuple[object, ...]]  # beat of its sound, whether that is late
 
 
 class RegionDesk:
@@ -51,9 +51,11 @@ class RegionDesk:
         """region/file.  [control]"""
         lane, role = self._lane_of(request.whole("lane")), request.text("role")
         self._must_take(role)
-        path, at = request.text("path"), request.at()
+        path, command = request.text("path"), _command(request)
         bpm, start_beats = request.number("bpm"), request.number("start_beats")
-        return self._later(request.responder, lambda: self._take(lane, read_region(path, role, bpm, start_beats), at))
+        return self._later(
+            request.responder, lambda: self._take(lane, read_region(path, role, bpm, start_beats), command)
+        )
 
     def begin(self, request: Request) -> Answer:
         """region/begin.  [control]"""
@@ -84,8 +86,8 @@ class RegionDesk:
         missing = transfer.missing()
         if missing:
             return len(missing), format_numbers(missing), 0.0, 1, 1, 0.0, "", 0.0, 0
-        lane, at = self._lane_of(transfer.form.lane), request.at()
-        return self._later(request.responder, lambda: (0, "", *self._take(lane, transfer.region(), at)))
+        lane, command = self._lane_of(transfer.form.lane), _command(request)
+        return self._later(request.responder, lambda: (0, "", *self._take(lane, transfer.region(), command)))
 
     def forget(self, client: Client) -> None:
         """Drop what a client that is gone had begun.  [control]"""
@@ -106,7 +108,7 @@ class RegionDesk:
             raise Busy(f"{WAITING_MAX} regions wait to be read and there is room for no more") from None
         return LATER
 
-    def _take(self, lane: Lane, region: Region, at: At) -> tuple[object, ...]:
+    def _take(self, lane: Lane, region: Region, command: Command) -> tuple[object, ...]:
         """Make a region ready for the model, give it to its lane, and say what was understood."""
         import torch
 
@@ -115,8 +117,8 @@ class RegionDesk:
         audio = torch.from_numpy(region.audio.T.copy())
         channels = audio.shape[0] if region.role == CONTINUE else 1
         heard = as_heard(audio, region.rate_hz, CODEC_RATE_HZ, channels)
-        self._put(lane, region, HeardRegion(heard, region.bpm, region.start_beats, CODEC_RATE_HZ), at)
-        return *region.understood(lane.clock.or_standing().signature), 0.0, 0
+        placed = self._put(lane, region, HeardRegion(heard, region.bpm, region.start_beats, CODEC_RATE_HZ), command)
+        return *region.understood(lane.clock.or_standing().signature), *placed
 
     def _work(self) -> None:
         while True:
@@ -128,3 +130,7 @@ class RegionDesk:
     def close(self) -> None:
         """Stop after the region that is being read.  [main]"""
         self._jobs.put(None)
+
+
+def _command(request: Request) -> Command:
+    return Command(request.at(), request.id, request.message.address)

@@ -60,7 +60,8 @@ class Server:
             on_gone=self.desk.gone,
         )
         front.counts, front.lanes_open = self._counts, lambda: len(self.desk.lanes)
-        self.desk.on_excerpt = self._tell_excerpt
+        self.desk.on_excerpt, self.desk.on_heard = self._tell_excerpt, self._tell_heard
+        self.desk.on_guard = self._tell_guard
         self.desk.time.pass_on = self._tell_time
         self._generate = threading.Thread(target=self._play, name="segue-generate", daemon=True)
         self._pulse = threading.Thread(target=self._beat, name="segue-pulse", daemon=True)
@@ -164,6 +165,12 @@ class Server:
 
     def _tell_excerpt(self, lane: Lane, start_seconds: float, seconds: float) -> None:
         self.endpoint.notify(messages.EVENT_EXCERPT, lane.number, start_seconds, seconds)
+
+    def _tell_heard(self, lane: Lane, id: int, address: str, beats: float, seconds: float) -> None:
+        self.endpoint.notify(messages.EVENT_HEARD, lane.number, id, address, beats, seconds)
+
+    def _tell_guard(self, lane: Lane, beats: float, what: str, done: str, sure: float) -> None:
+        self.endpoint.notify(messages.EVENT_GUARD, lane.number, beats, what, done, sure)
 
     def _tell_time(self, lane: Lane, playing: int, beats: float, bpm: float, signature: Signature) -> None:
         meter = signature.numerator, signature.denominator

@@ -163,6 +163,10 @@ class TokenStream:
         self.n_frames = n_frames
         self.roll()
 
+    def reseed(self, seed: int) -> None:
+        """Draw what follows with another seed.  [generate]"""
+        self.generator = seeded_generator(seed, self.lm.out_norm.weight.device)
+
     def again_from(self, n_frames: int) -> bool:
         """Forget the frames after the first `n_frames` and go on in the same window, without a new prefill.
 

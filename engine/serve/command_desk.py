@@ -1,0 +1,162 @@
+"""The handlers of commands that say when they are to be heard, [control]: check, and hand over to [generate].
+
+Each is answered at once with its place; `messages.EVENT_HEARD` follows when the host has come there.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from bridge import messages, presets
+from bridge.arguments import NOW
+from bridge.errors import NoSuchLane, OutOfRange
+from bridge.params import check_parameter
+from bridge.requests import LATER, Answer, Handler, Request
+from engine.serve.commands import Command
+from engine.serve.faults import wire_fault
+from engine.serve.lane import SEEDS, Lane, Update
+from engine.serve.settings import CONTINUE, LaneSettings
+from engine.serve.state import EngineState
+
+if TYPE_CHECKING:
+    from engine.serve.director import Director
+    from engine.serve.studio import Studio
+
+Values = tuple[object, ...]
+
+
+class CommandDesk:
+    """`studio` and `model` raise NotReady while there is none; `must_take` Unsupported, by role."""
+
+    def __init__(
+        self,
+        state: EngineState,
+        lane_of: Callable[[int], Lane],
+        must_take: Callable[[str], None],
+        studio: Callable[[], Studio],
+        model: Callable[[], object],
+    ) -> None:
+        self._state, self._lane_of, self._must_take = state, lane_of, must_take
+        self._studio, self._model = studio, model
+
+    def handlers(self) -> dict[str, Handler]:
+        """Every request of the table that is ours, by address.  [main]"""
+        m = messages
+        rows = {
+            m.LANE_SET: self.set, m.LANE_PROMPT: self.prompt, m.LANE_PRESET: self.preset,
+            m.LANE_PLAY: self.play, m.LANE_STOP: self.stop, m.LANE_MUTE: self.mute, m.LANE_RESEED: self.reseed,
+            m.LANE_CANCEL: self.cancel, m.LANE_SCHEDULED: self.scheduled, m.REGION_CLEAR: self.clear_region,
+        }  # fmt: skip
+        return {row.address: handler for row, handler in rows.items()}
+
+    def _ask(self, request: Request, question: Callable[[Director], Values | None]) -> Answer:
+        """Answer with what the lane's director says between two hops; None: it answers itself."""
+        lane, responder = self._lane_of(request.whole("lane")), request.responder
+
+        def work() -> None:  # behind the lane's opening
+            try:
+                if lane.director is None:
+                    raise NoSuchLane(f"lane {lane.number} was closed")
+                values = question(lane.director)
+                if values is not None:
+                    responder.ok(*values)
+            except Exception as fault:
+                responder.error(wire_fault(fault))
+
+        self._studio().post(work)
+        return LATER
+
+    def _change(self, request: Request, update: Update, *values: object) -> Answer:
+        """Change a lane's settings; answered with `values` and the place."""
+        command = Command(request.at(), request.id, request.message.address, update)
+        lane = self._lane_of(request.whole("lane"))
+        if command.at == NOW:
+            lane.tell(command)
+        return self._ask(request, lambda director: (*values, *director.change(command)))
+
+    # -- the handlers ---------------------------------------------------------------------------------
+
+    def set(self, request: Request) -> Answer:
+        """lane/set.  [control]"""
+        lane, name = self._lane_of(request.whole("lane")), request.text("name")
+        value = check_parameter(name, request.number("value"))
+        self._check_card(name, value)
+        told = float(lane.draw_seed()) if name == "seed" and value < 0 else value
+        return self._change(request, lambda settings: settings.with_value(name, value), name, told)
+
+    def _check_card(self, name: str, value: float) -> None:
+        hot = self._state.hot
+        if name == "top_k" and hot is not None and value > hot.model.lm.config.card:
+            card = hot.model.lm.config.card
+            raise OutOfRange(f"top_k is {value:.0f}, this model draws among {card} (0: all of them)")
+
+    def prompt(self, request: Request) -> Answer:
+        """lane/prompt.  [control]"""
+        text = request.text("text")
+        if text:
+            self._must_take("text")
+        return self._change(request, lambda settings: settings.with_prompt(text))
+
+    def preset(self, request: Request) -> Answer:
+        """lane/preset.  [control]"""
+        lane, preset = self._lane_of(request.whole("lane")), presets.load_preset(request.text("preset"))
+        if preset.prompt:
+            self._must_take("text")
+        for name, value in preset.parameters.items():
+            self._check_card(name, value)
+
+        def update(settings: LaneSettings) -> LaneSettings:
+            for name, value in preset.parameters.items():
+                settings = settings.with_value(name, value)
+            return settings if preset.prompt is None else settings.with_prompt(preset.prompt)
+
+        return self._change(request, update, lane.settings.prompt if preset.prompt is None else preset.prompt)
+
+    def mute(self, request: Request) -> Answer:
+        """lane/mute.  [control]"""
+        on = request.whole("on") == 1
+        return self._change(request, lambda settings: settings.with_mute(on))
+
+    def reseed(self, request: Request) -> Answer:
+        """lane/reseed.  [control]"""
+        asked = request.whole("seed")
+        seed = secrets.randbelow(SEEDS) if asked < 0 else asked
+        return self._change(request, lambda settings: settings.with_dice(seed), seed)
+
+    def clear_region(self, request: Request) -> Answer:
+        """region/clear.  [control]"""
+        role = request.text("role")
+        return self._change(request, lambda settings: settings.with_region(role, None))
+
+    def play(self, request: Request) -> Answer:
+        """lane/play.  [control]"""
+        lane, responder = self._lane_of(request.whole("lane")), request.responder
+        bars = request.whole("bars")
+        self._model()
+        if CONTINUE in lane.settings.regions:
+            self._must_take(CONTINUE)
+        command = Command(request.at(), request.id, request.message.address)
+
+        def play(director: Director) -> None:
+            due = director.play(
+                command.at, bars, responder.ok, lambda fault: responder.error(wire_fault(fault)), command
+            )
+            responder.progress(0, 0, f"begins on beat {float(due.beats):.6g}{', too late before' * due.late}")
+
+        return self._ask(request, play)
+
+    def stop(self, request: Request) -> Answer:
+        """lane/stop.  [control]"""
+        command = Command(request.at(), request.id, request.message.address)
+        return self._ask(request, lambda director: (director.stop(command.at, command),))
+
+    def cancel(self, request: Request) -> Answer:
+        """lane/cancel.  [control]"""
+        which = request.whole("which")
+        return self._ask(request, lambda director: (director.cancel(which),))
+
+    def scheduled(self, request: Request) -> Answer:
+        """lane/scheduled.  [control]"""
+        return self._ask(request, lambda director: director.agenda.commands.listed())

@@ -1,0 +1,38 @@
+"""Which of the music that is made fits a place of the host, and where its loop lies in samples."""
+
+from __future__ import annotations
+
+from bridge import units
+from bridge.transport import Transport
+from engine.serve.line import Line
+from engine.serve.player import Player
+
+
+def fitting_own(player: Player, to_samples: int, line: Line) -> int:
+    """The newest own sample that is made and whose place in the bar is that of `to_samples` on `line`.
+
+    The newest of all where a bar has not been made yet, or is not kept any more.  [generate]
+    """
+    made = player.made_own
+    entry, grid = player.score.at(made), line.grid
+    bar = float(grid.signature.beats_per_bar)
+    newest = entry.beats_at(made) - entry.place.grid.bar_origin_beats
+    wanted = line.beats_at(to_samples) - units.exact(grid.bar_origin_beats)
+    tempo, rate = player.score.tempo_at(made), grid.sample_rate_hz
+    back = units.nearest(units.beats_to_samples((newest - float(wanted)) % bar, tempo, rate))
+    for _ in range(3):  # the tempo may have moved within that bar
+        found = player.score.at(made - back)
+        off = (found.beats_at(made - back) - found.place.grid.bar_origin_beats - float(wanted)) % bar
+        off = off - bar if off > bar / 2 else off
+        back += units.nearest(units.beats_to_samples(off, player.score.tempo_at(made - back), rate))
+    own = made - back
+    kept = player.chain.history.shape[1] * player.resampler.new // player.resampler.orig
+    return own if 0 < own <= made and back < kept - rate // 10 else made
+
+
+def loop_samples(transport: Transport) -> tuple[int, int] | None:
+    """First sample of the host's loop and the one behind its last; None where it does not loop.  [any]"""
+    if transport.loop_beats is None:
+        return None
+    start, end = (transport.grid.sample_at(beats) for beats in transport.loop_beats)
+    return (start, end) if end > start else None
