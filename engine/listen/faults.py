@@ -28,7 +28,7 @@ SILENT_DB, RUNG_OUT_DB, FALLING_DB = 30.0, 12.0, 6.0  # under the level before
 ONSET_DB = 3.0
 DECAY_SECONDS = 0.3  # slower than this it rang out, faster it was cut off
 FLAT_SHARE, FLAT_FRAMES = 0.05, FRAMES_PER_SECOND // 2
-JUMP_DB, JUMP_FRAMES, JUMP_HEARD = 12.0, 20, 5 * FRAMES_PER_SECOND
+JUMP_DB, JUMP_FRAMES, JUMP_HEARD = 18.0, 20, 5 * FRAMES_PER_SECOND
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ the share stayed under 0.56 and the sound differed by 0.9 dB or more; a loop of 
 from __future__ import annotations
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from engine.listen.faults import LOOP, Verdict
@@ -17,6 +18,7 @@ from engine.listen.features import FRAMES_PER_SECOND, Rows
 
 SPAN_FRAMES = 4 * FRAMES_PER_SECOND
 MOST_LAG = 4 * FRAMES_PER_SECOND
+PROBE_FRAMES = 25  # looked at first, for every lag
 SAME_SHARE = 0.85
 SAME_DB = 0.4
 HEARD_FROM_DB = -60.0  # bands below are silence, which is another fault
@@ -28,13 +30,15 @@ Codes = NDArray[np.int16]
 def token_loop(codes: Codes) -> tuple[int, float] | None:
     """(lag, share) of a loop at the end of codes [K, n]; None where there is none.  [generate]"""
     count = codes.shape[1]
-    for lag in range(1, MOST_LAG + 1):
+    most = min(MOST_LAG, count - SPAN_FRAMES)
+    if most < 1:
+        return None
+    earlier = sliding_window_view(codes[:, count - SPAN_FRAMES - most : count - 1], SPAN_FRAMES, axis=1)
+    shares = (earlier == codes[:, None, count - SPAN_FRAMES :]).mean(axis=(0, 2))[::-1]  # of lags 1, 2, ...
+    for lag in (np.flatnonzero(shares >= SAME_SHARE) + 1).tolist():
         span = max(SPAN_FRAMES, 2 * lag)
         if span + lag > count:
             return None
-        recent = codes[:, count - SPAN_FRAMES :]
-        if float((recent == codes[:, count - SPAN_FRAMES - lag : count - lag]).mean()) < SAME_SHARE:
-            continue
         share = float((codes[:, count - span :] == codes[:, count - span - lag : count - lag]).mean())
         if share >= SAME_SHARE:
             return lag, share
@@ -45,15 +49,15 @@ def sound_loop(rows: Rows) -> tuple[int, float] | None:
     """(lag, how sure) of a loop at the end of `rows`, by the levels of their bands.  [generate]"""
     bands = np.maximum(rows.bands_db, HEARD_FROM_DB)
     count = len(bands)
-    if float(bands[-SPAN_FRAMES:].max(initial=HEARD_FROM_DB)) <= HEARD_FROM_DB:
+    most = min(MOST_LAG, count - SPAN_FRAMES)
+    if most < 1 or float(bands[-SPAN_FRAMES:].max()) <= HEARD_FROM_DB:
         return None
-    for lag in range(1, MOST_LAG + 1):
+    earlier = sliding_window_view(bands[count - PROBE_FRAMES - most : count - 1], PROBE_FRAMES, axis=0)
+    offs = np.abs(earlier - bands[count - PROBE_FRAMES :].T).mean(axis=(1, 2))[::-1]  # of lags 1, 2, ...
+    for lag in (np.flatnonzero(offs < 2 * SAME_DB) + 1).tolist():
         span = max(SPAN_FRAMES, 2 * lag)
         if span + lag > count:
             return None
-        probe = np.abs(bands[count - 25 :] - bands[count - 25 - lag : count - lag]).mean()
-        if probe > 2 * SAME_DB:
-            continue
         off = float(np.abs(bands[count - span :] - bands[count - span - lag : count - lag]).mean())
         if off < SAME_DB:
             return lag, 1.0 - off / SAME_DB / 2

@@ -1,7 +1,7 @@
 """Two streams out of one: the same tokens so far, the same open window, other numbers of the dice from here on.
 
-    stream   ....... window with its cache .......|---- goes on
-    fork     ....... window, cache copied ........|---- goes on, another seed
+stream   ....... window with its cache .......|---- goes on
+fork     ....... window, cache copied ........|---- goes on, another seed
 """
 
 from __future__ import annotations
@@ -9,15 +9,12 @@ from __future__ import annotations
 import copy
 from dataclasses import replace
 
-import torch
-
 from engine.lm import LanguageModel, LMState
 from engine.sampling import seeded_generator
 from engine.stream.tokens import TokenStream
 from engine.stream.window import Window
 
 
-@torch.inference_mode()
 def fork(stream: TokenStream, seed: int) -> TokenStream:
     """A stream that goes on from where this one is, drawing from `seed`; this one is left as it is.
 
@@ -27,7 +24,7 @@ def fork(stream: TokenStream, seed: int) -> TokenStream:
     other = copy.copy(stream)
     other._codes, other._fresh = stream._codes.clone(), list(stream._fresh)
     other.generator = seeded_generator(seed, stream.lm.out_norm.weight.device)
-    other.window = None if stream.window is None else _fork_window(stream.window)
+    other.window, other.coming = None if stream.window is None else _fork_window(stream.window), None
     return other
 
 
@@ -43,6 +40,5 @@ def _fork_state(window: Window, index: int) -> LMState:
     state = window.states[index]
     other = replace(state, cache=state.cache.clone())
     if state.bound is not None and lm.stepper is not None:
-        known = state.bound.known
-        other.bound = lm.stepper.bind(other, known)
+        other.bound = lm.stepper.bind(other, state.bound.known)
     return other

@@ -1,0 +1,92 @@
+"""Candidates: the beat is heard at its phase, the best one is taken, forks go on alike."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from engine.config import LMConfig
+from engine.listen.beat import share_on_grid
+from engine.listen.choose import best, worth
+from engine.listen.faults import SILENCE, Verdict
+from engine.lm import Conditions, LanguageModel
+from engine.lm.onnx_step import OnnxStepper
+from engine.sampling import Sampling
+from engine.stream import StreamSettings, TokenStream, WindowSize
+from engine.stream.fork import fork
+from engine.stream.heat import Heat
+
+RATE = 32_000
+
+
+def clicks(bpm: float, off_seconds: float = 0.0, seconds: float = 4.0, per_beat: int = 2) -> np.ndarray:
+    rng = np.random.default_rng(1)
+    audio = 0.001 * rng.standard_normal(int(seconds * RATE))
+    for at in np.arange(off_seconds % (60 / bpm / per_beat), seconds - 0.1, 60 / bpm / per_beat):
+        hit = rng.standard_normal(1600) * np.exp(-np.arange(1600) / 300)
+        audio[int(at * RATE) : int(at * RATE) + 1600] += 0.3 * hit
+    return audio.astype(np.float32)
+
+
+def test_the_beat_is_heard_at_its_tempo_and_phase():
+    def score(audio: np.ndarray, bpm: float = 120.0) -> float:
+        return share_on_grid(audio, RATE, lambda seconds: seconds * bpm / 60)
+
+    assert score(clicks(120.0)) > 0.8
+    assert score(clicks(120.0, off_seconds=0.0625)) < 0.1  # between eighths
+    assert score(clicks(120.0, off_seconds=0.03)) < score(clicks(120.0, off_seconds=0.01))
+    assert abs(score(clicks(137.0), 120.0)) < 0.2
+    assert score(np.zeros(RATE, np.float32)) == 0.0
+
+
+def test_faults_and_levels_count_against_a_candidate():
+    before, good = clicks(120.0), clicks(120.0)
+    at = lambda seconds: seconds * 2.0  # noqa: E731
+    fault = Verdict(SILENCE, 0, 50, 1.0)
+    worths = [worth(before, good, RATE, at, fault), worth(before, good * 8, RATE, at), worth(before, good, RATE, at)]
+    assert best(worths) == 2
+    assert worths[0] < worths[1] < worths[2]
+    assert worth(before, good, RATE, None) == 0.0  # no grid, nothing against it
+
+
+def tiny_lm(stepper: bool) -> LanguageModel:
+    torch.manual_seed(5)
+    lm = LanguageModel(LMConfig(dim=16, n_heads=2, n_layers=2, card=32)).eval()
+    if stepper:
+        lm.stepper = OnnxStepper(lm, bits=None)
+    return lm
+
+
+@pytest.mark.parametrize("stepper", [False, True], ids=["torch", "onnx"])
+def test_a_fork_goes_on_like_its_stream_and_leaves_it_alone(stepper):
+    lm = tiny_lm(stepper)
+
+    def begin() -> TokenStream:
+        settings = StreamSettings(Sampling(top_k=0), size=WindowSize(60, 30), prepared=True)
+        return TokenStream.begin(lm, lambda offset, count: (Conditions(),), None, settings, seed=3)
+
+    alone, stream = begin(), begin()
+    want = alone.advance(80)
+    stream.advance(20)
+    other = fork(stream, seed=9)
+    twin = fork(stream, seed=9)
+    other.advance(50)
+    assert torch.equal(stream.advance(60), want[:, 20:])
+    assert torch.equal(twin.advance(50), other.codes(20))
+    assert torch.equal(other.codes(0, 20), want[:, :20])
+    assert not torch.equal(other.codes(20, 70), want[:, 20:70])
+
+
+def test_a_heat_is_done_when_all_are_and_the_first_is_the_stream_itself():
+    lm = tiny_lm(False)
+    settings = StreamSettings(Sampling(top_k=0))
+    stream = TokenStream.begin(lm, lambda offset, count: (Conditions(),), None, settings, seed=3)
+    stream.advance(10)
+    heat = Heat.begin(stream, 15, [4, 5])
+    assert heat.streams[0] is stream
+    for each in heat.streams:
+        assert not heat.done
+        each.advance(5)
+    assert heat.done
+    assert [heat.codes(index).shape[1] for index in range(3)] == [5, 5, 5]
