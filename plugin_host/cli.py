@@ -232,7 +232,7 @@ def doctor(
 @guarded
 def bench(
     out: Annotated[
-        Path | None, typer.Option(help="JSON file with all figures, segue-bench.json; with --sync a folder, segue-sync.")
+        Path | None, typer.Option(help="JSON file with all figures; with --sync a folder for all of it.")
     ] = None,
     device: Device = "cpu",
     quick: Annotated[

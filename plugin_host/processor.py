@@ -4,54 +4,29 @@
     loop store --in phase--> [held]----+             ^ what was heard last at each place of the bar
     silence ---------------------------+
 
-    IDLE ----first sound----> PLAYING --too little, a bar is stored--> HOLDING
-      ^                         ^  |                                     |
-      |                         |  +--too little, nothing stored--> MUTED
-      +---end of the plan---    +------------at a bar line--------------+
+    IDLE ----first sound----> PLAYING --too little: the last bar, or what was heard of it--> HOLDING
+      ^                         ^  |                                                            |
+      |                         |  +--not even half a beat was heard--> MUTED --at once--+      |
+      +---end of the plan---    +----------------------------------at a bar line---------+------+
 
 No lock, no allocation of arrays, no log, no wait. Counting replaces reporting: others read `counters`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import IntEnum
+from fractions import Fraction
 
 from bridge.ring import Audio, RingCounters, RingReader
 from bridge.transport import Grid, Transport
-from bridge.units import nearest, seconds_to_samples
+from bridge.units import beats_to_samples, nearest, seconds_to_samples
+from plugin_host.counters import Counters, State
 from plugin_host.fade import Fade
 from plugin_host.held_bar import HeldBar
 
 FADE_SECONDS = 0.005
 REJOIN_SECONDS = 0.1  # so much must be ready before the hold is left, or it would come back at once
+HALF_BEAT = Fraction(1, 2)  # less than that was heard: nothing to hold
 FAR_SAMPLES = 1 << 40
-
-
-class State(IntEnum):
-    """What the last block was made of."""
-
-    IDLE = 0
-    PLAYING = 1
-    HOLDING = 2
-    MUTED = 3
-
-
-@dataclass(slots=True)
-class Counters:
-    """What happened on the audio thread since the start; only grows. Samples are per channel."""
-
-    blocks: int = 0
-    samples: int = 0
-    played_samples: int = 0
-    underruns: int = 0
-    missed_samples: int = 0
-    held_samples: int = 0
-    muted_samples: int = 0
-    skipped_samples: int = 0
-    rejoins: int = 0
-    jumps: int = 0
-    tempo_changes: int = 0
 
 
 class Processor:
@@ -74,6 +49,8 @@ class Processor:
         self._grid: Grid | None = None
         self._expected = 0  # position the next block must have, or it is a jump
         self._bar_start = self._bar_end = 0
+        self._half_beat_samples = 0
+        self._in_bar = True  # what fades belongs into the held bar too: its two sides are neighbours there
         fade = max(nearest(seconds_to_samples(fade_seconds, sample_rate_hz)), 1)
         self._fade = Fade(fade, channels)
         self._held = HeldBar(sample_rate_hz, channels, self._fade.fall)
@@ -152,7 +129,12 @@ class Processor:
                 self.counters.tempo_changes += 1
                 if self.state == State.HOLDING:
                     self._fade.join()
+                    self._in_bar = False
+                self._settle()
                 self._held.retime(known, grid)
+            if known is None or grid.tempo_bpm != known.tempo_bpm:
+                half = beats_to_samples(HALF_BEAT, grid.tempo_bpm, grid.sample_rate_hz)
+                self._half_beat_samples = nearest(half)
             self._grid = grid
             self._bar_end = self._bar_start  # to be found anew
         if transport.position_samples != self._expected and known is not None:
@@ -160,8 +142,17 @@ class Processor:
             self.timeline += 1
             if self.state in (State.PLAYING, State.HOLDING):
                 self._fade.join()
-            self._held.forget_part()
+                self._in_bar = False
+            if not self._settle():
+                self._held.forget()
         self._expected = transport.position_samples + (n_samples if transport.playing else 0)
+
+    def _settle(self) -> bool:
+        """Make a whole bar of what was heard up to here; whether there is one.
+
+        Before a jump and a change of tempo: what comes after cannot make it whole.
+        """
+        return self._held.complete(self._expected - self._bar_start, self._half_beat_samples)
 
     def _find_bar(self, position: int) -> None:
         """Bounds of the bar around a position; exact fractions, so at most once a bar."""
@@ -227,7 +218,8 @@ class Processor:
                 self._fade.across()[:] = 0
             self.state = State.PLAYING
         elif self.state != State.PLAYING:
-            if position != self._bar_start or not self._enough(position):
+            waits = self.state == State.HOLDING and position != self._bar_start
+            if waits or not self._enough(position):
                 self.counters.skipped_samples += len(out)
                 self._fill(out, position)
                 return
@@ -257,11 +249,12 @@ class Processor:
         self.counters.missed_samples += len(out)
         if self.state in (State.IDLE, State.PLAYING):
             self.counters.underruns += 1
-            if self._held.whole:
+            if self._held.complete(position - self._bar_start, self._half_beat_samples):
                 self._fade.join()
                 self.state = State.HOLDING
             else:
                 self._fade.let_go()
+                self._held.forget()
                 self.state = State.MUTED
         self._fill(out, position)
 
@@ -288,5 +281,11 @@ class Processor:
         """Mix in what fades out, keep the newest samples, and store what belongs to the music."""
         fading = self._fade.running
         self._fade.apply(out)
-        if self.state == State.PLAYING or (fading and self.state == State.HOLDING):
-            self._held.keep(out, position - self._bar_start)
+        phase = position - self._bar_start
+        if self.state == State.PLAYING:
+            self._held.keep(out, phase)
+            if not self._in_bar:  # after a jump it lies beside other music there than it was heard after
+                self._held.join(phase, len(out))
+                self._in_bar = True
+        elif fading and self._in_bar and self.state == State.HOLDING:
+            self._held.mend(out, phase)

@@ -85,7 +85,7 @@ class Recording:
 
 
 class Recorder(Host):
-    """A host without a clip that records up to `seconds`, standing stretches too, and then is `finished`."""
+    """A host without a clip: records up to `seconds` from when it first plays, later stops too, then is `finished`."""
 
     def __init__(self, processor: Processor, timeline: Timeline, seconds: float) -> None:
         super().__init__(processor, timeline)
@@ -111,6 +111,8 @@ class Recorder(Host):
             done += n_samples
 
     def _note(self, part: Audio, transport: Transport) -> None:
+        if not (transport.playing or self._n_rows):
+            return
         row, processor = self._rows[self._n_rows], self.processor
         row[:] = (
             self._n_heard, len(part), transport.position_samples, transport.position_beats, transport.tempo_bpm,

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tracemalloc
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ from bridge import shm
 from bridge.ring import Audio, Plan, RingForm, RingReader, RingWriter
 from bridge.shm import Segment
 from bridge.transport import Grid, Transport
-from bridge.units import Signature
+from bridge.units import Signature, beats_to_samples, nearest
 from plugin_host.processor import Processor, State
 
 RATE = 8000
@@ -135,16 +136,43 @@ def test_a_phrase_that_is_over_is_not_held_when_the_next_one_is_late(plain: Rig)
     assert plain.processor.state == State.MUTED
 
 
-def test_parts_of_a_bar_from_before_and_after_a_jump_are_not_held(plain: Rig) -> None:
-    bar = plain.grid.bar_start
+def test_a_jump_in_the_first_bar_holds_what_was_heard_of_it(plain: Rig) -> None:
+    """Beats 1 and 2 were heard and a bit of 3: they are what is held, as 1 and 2 and again as 3 and 4."""
+    bar, beat = plain.grid.bar_start, RATE // 2
     plain.plan(0, bar(40))
     plain.write(0, 9000)
-    plain.write(bar(5) + 100, bar(5) + 9100, timeline=1)
-    plain.run(9000)
+    before = plain.run(9000)
     plain.position = bar(5) + 100
-    out = plain.run(bar(5) + 12000)
-    assert plain.processor.state == State.MUTED
-    assert not out[-2000:].any()
+    out = plain.run(bar(7))
+    assert plain.processor.state == State.HOLDING
+    for number in (4, 5, 7):
+        held = out[number * beat - 100 : (number + 1) * beat - 100]
+        like = before[number % 2 * beat :][: len(held)]
+        assert np.abs(held - like)[2 * FADE :].max() < 1e-6, number
+    assert steps(np.concatenate([before[-50:], out])) < LOUDEST_STEP
+    assert plain.processor.counters.muted_samples == 0
+
+
+@pytest.mark.parametrize("heard", [2000, 2001, 3999, 4000, 7000, 15999])
+def test_a_stall_in_the_first_bar_holds_the_beats_heard(rig: Rig, heard: int) -> None:
+    """From half a beat on there is no hole: the last 1, 2, 4 .. half beats go on in time, without a click."""
+    half = nearest(beats_to_samples(Fraction(1, 2), rig.grid.tempo_bpm, RATE))
+    bar = rig.grid.bar_start
+    rig.plan(0, bar(40))
+    rig.write(0, heard)
+    out = rig.run(bar(6))
+    assert rig.processor.counters.muted_samples == 0
+    assert steps(out) < LOUDEST_STEP
+    length = half
+    while 2 * length <= min(heard, bar(1)):
+        length *= 2
+    n = min(length, bar(1) - heard, half)
+    if n > FADE:
+        again = out[heard + FADE : heard + n]
+        assert np.abs(again - out[heard + FADE - length : heard + n - length]).max() < 1e-6
+    for number in range(2, 6):  # and round and round, in the same place of each bar
+        assert np.abs(out[bar(number) : bar(number) + half] - out[bar(5) : bar(5) + half]).max() < 1e-6
+    assert np.sqrt(np.mean(out[bar(4) : bar(5)] ** 2)) > 0.2
 
 
 def test_underrun_holds_the_last_bar_in_phase_and_rejoins_on_a_bar_line(rig: Rig) -> None:
@@ -189,31 +217,65 @@ def test_held_bars_are_the_stored_bar_for_ever(plain: Rig) -> None:
     assert np.sqrt(np.mean(out[bar(29) : bar(30)] ** 2)) > 0.3
 
 
-def test_less_than_a_bar_heard_fades_and_comes_back_on_a_bar_line(plain: Rig) -> None:
+def test_less_than_half_a_beat_heard_fades_and_comes_back_at_once(plain: Rig) -> None:
+    """There is nothing to hold: the silence ends as soon as enough is there, not only on a bar line."""
     bar = plain.grid.bar_start
     plain.plan(0, bar(8))
-    plain.write(0, 5000)
-    out = plain.run(bar(1) + 100)
-    plain.write(bar(1) + 200, bar(8))
+    plain.write(0, 1500)
+    out = plain.run(3000)
+    plain.write(3100, bar(8))
     out = np.concatenate([out, plain.run(bar(3))])
-    assert not out[5000 + FADE : bar(2)].any()
-    assert steps(out[: bar(2) + FADE]) < LOUDEST_STEP
-    assert np.array_equal(out[bar(2) + FADE :], music(bar(2) + FADE, bar(3)))
+    assert not out[1500 + FADE : 3100].any()
+    assert steps(out) < LOUDEST_STEP
+    assert np.array_equal(out[3100 + FADE :], music(3100 + FADE, bar(3)))
     counters = plain.processor.counters
     assert (counters.underruns, counters.held_samples) == (1, 0)
-    assert counters.muted_samples == bar(2) - 5000
+    assert counters.muted_samples == 3100 - 1500
 
 
-def test_sound_that_comes_too_late_for_its_bar_waits_for_the_next(plain: Rig) -> None:
+def test_sound_that_comes_too_late_for_its_bar_comes_in_where_it_belongs(plain: Rig) -> None:
     bar = plain.grid.bar_start
     plain.plan(bar(1), bar(6))
     out = plain.run(bar(1) + 900)
     plain.write(bar(1), bar(6))
     out = np.concatenate([out, plain.run(bar(3))])
-    assert not out[: bar(2)].any()
-    assert np.array_equal(out[bar(2) + FADE :], music(bar(2) + FADE, bar(3)))
+    assert not out[: bar(1) + 900].any()
+    assert np.array_equal(out[bar(1) + 900 + FADE :], music(bar(1) + 900 + FADE, bar(3)))
     assert plain.processor.counters.underruns == 1
     assert plain.processor.drops.late_blocks == 900 // 64
+
+
+def test_a_bar_of_forty_seconds_is_held() -> None:
+    rig = Rig(Grid(RATE, 24.0, Signature(16, 4)), lane=935)
+    bar = rig.grid.bar_start
+    rig.plan(0, bar(40))
+    for begin in range(0, bar(1) + 777, 100_000):
+        end = min(begin + 100_000, bar(1) + 777)
+        rig.write(begin, end)
+        rig.run(end)
+    out = rig.run(bar(2))
+    assert bar(1) == 40 * RATE
+    assert rig.processor.counters.muted_samples == 0
+    assert np.abs(out[FADE:] - music(777 + FADE, bar(1))).max() < 1e-6
+    rig.close()
+
+
+@pytest.mark.parametrize("slower", [True, False])
+def test_tempo_that_moves_while_held_leaves_no_hole_and_no_click(plain: Rig, slower: bool) -> None:
+    """A ramp: another tempo at each block, a bar and more. Music that never pauses goes on never pausing."""
+    bar = plain.grid.bar_start
+    plain.plan(0, 10**7)
+    plain.write(0, bar(2))
+    outs = [plain.run(bar(2))]
+    for block in range(600):
+        tempo = 120.0 - 0.05 * block if slower else 120.0 + 0.05 * block
+        plain.grid = plain.grid.retuned(plain.position, tempo)
+        outs.append(plain.run(plain.position + 64))
+    out = np.concatenate(outs)
+    assert plain.processor.state == State.HOLDING
+    assert steps(out[bar(2) - 50 :]) < LOUDEST_STEP
+    levels = np.sqrt(np.mean(out[: len(out) // 400 * 400, 0].reshape(-1, 400) ** 2, axis=1))
+    assert levels.min() > 0.15
 
 
 def test_a_trickle_does_not_end_the_hold(plain: Rig) -> None:

@@ -99,6 +99,11 @@ void HeldBar::populate(int64_t bar_samples) {
 }
 
 void HeldBar::keep(const float* out, int n, int64_t phase) {
+    heard_known_ = false;
+    mend(out, n, phase);
+}
+
+void HeldBar::mend(const float* out, int n, int64_t phase) {
     const int64_t after = phase + n;
     if (after >= length_) {
         stored_ = 0;
@@ -124,15 +129,20 @@ void HeldBar::retime(const Grid& old, const Grid& now) {
         if (std::llabs(new_bar - old_bar) * nearly > old_bar) stored_ = 0;  // on a ramp, what little was heard counts on
         return;
     }
-    const int64_t beat_samples = beat_start(old, 1);
-    if (old_bar == new_bar && beat_samples == beat_start(now, 1)) return;
-    const int old_beats = static_cast<int>(std::ceil(old.beats_per_bar()));
+    if (old_bar == new_bar && beat_start(old, 1) == beat_start(now, 1)) return;
+    if (!heard_known_) {
+        heard_known_ = true;
+        heard_on_ = old;
+        std::swap(store_, spare_);
+    }
+    const int64_t heard_bar = beat_start(heard_on_, heard_on_.beats_per_bar());
+    const int heard_beats = static_cast<int>(std::ceil(heard_on_.beats_per_bar()));
     const int new_beats = static_cast<int>(std::ceil(now.beats_per_bar()));
     for (int beat = 0; beat < new_beats; ++beat) {
-        const int64_t source = beat_start(old, beat % old_beats), target = beat_start(now, beat);
-        lay(source, std::min(beat_samples, old_bar - source), target, std::min(beat_start(now, beat + 1), new_bar));
+        const int64_t source = beat_start(heard_on_, beat % heard_beats);
+        const int64_t n_source = std::min(beat_start(heard_on_, 1), heard_bar - source);
+        lay(source, n_source, beat_start(now, beat), std::min(beat_start(now, beat + 1), new_bar));
     }
-    std::swap(store_, spare_);
     stored_ = bar_samples_ = new_bar;
     for (int beat = 0; beat < new_beats; ++beat) {
         const int64_t target = beat_start(now, beat);
@@ -141,17 +151,17 @@ void HeldBar::retime(const Grid& old, const Grid& now) {
     copy(store_, new_bar, store_, new_bar - 1, 1);
 }
 
-// One beat into the spare store: from its start, then back and forth over its second half.
+// One beat out of the spare store: from its start, then back and forth over its second half.
 void HeldBar::lay(int64_t source, int64_t n_source, int64_t target, int64_t after) {
     int64_t n = std::min(n_source, after - target);
     if (n <= 0) return;
-    copy(spare_, target, store_, source, n);
+    copy(store_, target, spare_, source, n);
     const int64_t half = std::max<int64_t>(n_source / 2, 1), end = source + n_source;
     bool back = true;
     for (target += n; target < after; target += n, back = !back) {
         n = std::min(half, after - target);
-        if (!back) copy(spare_, target, store_, end - half, n);
-        for (int64_t i = 0; back && i < n; ++i) copy(spare_, target + i, store_, end - 1 - i, 1);
+        if (!back) copy(store_, target, spare_, end - half, n);
+        for (int64_t i = 0; back && i < n; ++i) copy(store_, target + i, spare_, end - 1 - i, 1);
     }
 }
 
@@ -177,6 +187,7 @@ bool HeldBar::complete(int64_t phase, int64_t unit_samples) {
 // Let only the step between a place of the store and what lies before it fade; at most n of it.
 void HeldBar::join(int64_t start, int64_t n) {
     n = std::min({static_cast<int64_t>(fall_.size()), n, bar_samples_ - start});
+    if (n < 1 || start < 0) return;
     const float* before = store_ + (start ? start - 1 : bar_samples_ - 1) * channels_;
     float* at = store_ + start * channels_;
     for (int c = 0; c < channels_; ++c) {

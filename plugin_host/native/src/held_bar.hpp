@@ -34,10 +34,12 @@ public:
 
     void measure(int64_t bar_samples) { bar_samples_ = bar_samples; }  // [audio]
     bool whole() const { return bar_samples_ > 1 && bar_samples_ - 1 <= stored_; }
-    void forget() { stored_ = 0; }
+    void forget() { stored_ = 0; heard_known_ = false; }
     // Make a bar of less than one that was heard up to `phase`; false where not even a unit was.  [audio]
     bool complete(int64_t phase, int64_t unit_samples);
-    void keep(const float* out, int n, int64_t phase);  // [audio]
+    void keep(const float* out, int n, int64_t phase);  // music that is heard at that phase  [audio]
+    void mend(const float* out, int n, int64_t phase);  // the joint where it stopped  [audio]
+    void join(int64_t start, int64_t n);  // let a step of the store fade  [audio]
     void play(float* out, int n, int64_t phase) const;  // [audio]
     void retime(const Grid& old, const Grid& now);      // [audio]
     // Have the pages of a bar of that length there before the audio thread touches them.  [session]
@@ -45,7 +47,6 @@ public:
 
 private:
     void lay(int64_t source, int64_t n_source, int64_t target, int64_t after);
-    void join(int64_t start, int64_t n);
     void copy(float* to, int64_t target, const float* from, int64_t source, int64_t n) const;
 
     int64_t length_;  // samples a store holds
@@ -53,6 +54,8 @@ private:
     const std::vector<float>& fall_;
     float *store_, *spare_;
     float* mapped_;  // both stores, pages taken only as they are used
+    Grid heard_on_;  // the spare store has the bar as it was heard, on this grid
+    bool heard_known_ = false;
     int64_t bar_samples_ = 0, stored_ = 0, populated_ = 0;
 };
 

@@ -81,7 +81,10 @@ void Processor::follow(const Transport& transport, int n) {
     if (!known_ || !grid.same(grid_)) {
         if (known_ && !grid.same_line(grid_)) {
             ++counters.tempo_changes;
-            if (state_ == State::holding) fade_.join();
+            if (state_ == State::holding) {
+                fade_.join();
+                in_bar_ = false;
+            }
             settle();
             held_.retime(grid_, grid);
         }
@@ -92,7 +95,10 @@ void Processor::follow(const Transport& transport, int n) {
     if (transport.position_samples != expected_ && known_) {
         ++counters.jumps;
         timeline_.store(timeline() + 1, std::memory_order_relaxed);
-        if (state_ == State::playing || state_ == State::holding) fade_.join();
+        if (state_ == State::playing || state_ == State::holding) {
+            fade_.join();
+            in_bar_ = false;
+        }
         if (!settle()) held_.forget();
     }
     known_ = true;
@@ -235,7 +241,14 @@ void Processor::rest(float* out, int n) {
 void Processor::finish(float* out, int n, int64_t position) {
     const bool fading = fade_.running();
     fade_.apply(out, n);
-    if (state_ == State::playing || (fading && state_ == State::holding)) held_.keep(out, n, position - bar_start_);
+    const int64_t phase = position - bar_start_;
+    if (state_ == State::playing) {
+        held_.keep(out, n, phase);
+        if (!in_bar_) held_.join(phase, n);  // after a jump it lies beside other music there than it was heard after
+        in_bar_ = true;
+    } else if (fading && in_bar_ && state_ == State::holding) {
+        held_.mend(out, n, phase);
+    }
 }
 
 }  // namespace segue

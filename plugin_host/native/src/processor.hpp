@@ -75,6 +75,7 @@ private:
     RingReader* reader_ = nullptr;
     Grid grid_;
     bool known_ = false;
+    bool in_bar_ = true;  // what fades belongs into the held bar too: its two sides are neighbours there
     int64_t expected_ = 0, bar_start_ = 0, bar_end_ = 0, half_beat_samples_ = 0;
 };
 
