@@ -1,4 +1,4 @@
-"""`segue take`, `open`, `export`, `watch` and `scripts`. A command's docstring is its help; all of them are [main]."""
+"""`segue take`, `open` and `export`, and the options that all share. Docstrings are help; commands are [main]."""
 
 from __future__ import annotations
 
@@ -44,7 +44,8 @@ Preset = Annotated[str, typer.Option(help="A named set of values, see presets/RE
 Values = Annotated[list[str] | None, typer.Option("--set", help="A lane's parameter: --set temperature=1.2")]
 
 
-def _meter(text: str) -> Any:
+def meter_of(text: str) -> Any:
+    """A signature like 7/8.  [main]"""
     from bridge.units import Signature
 
     try:
@@ -53,7 +54,8 @@ def _meter(text: str) -> Any:
         raise typer.BadParameter(f"--signature {text}: {error}") from None
 
 
-def _values(pairs: list[str] | None) -> dict[str, float]:
+def values_of(pairs: list[str] | None) -> dict[str, float]:
+    """Parameters like temperature=1.2, checked.  [main]"""
     from bridge.errors import SegueError
     from bridge.params import check_parameter
 
@@ -67,7 +69,8 @@ def _values(pairs: list[str] | None) -> dict[str, float]:
     return found
 
 
-def _loudness(text: str) -> str:
+def loudness_of(text: str) -> str:
+    """A wish for a loudness, checked.  [main]"""
     from plugin_host.takes.loudness import check_wish
 
     try:
@@ -76,7 +79,8 @@ def _loudness(text: str) -> str:
         raise typer.BadParameter(f"--loudness {text}: off, peak, or -60 to 0 (LUFS)") from None
 
 
-def _engine(port: int, secret_file: Path | None, model: str, device: str, precision: Weights) -> Any:
+def engine_of(port: int, secret_file: Path | None, model: str, device: str, precision: Weights) -> Any:
+    """The engine that these options name.  [main]"""
     from plugin_host.takes.engines import EngineWish
 
     try:
@@ -121,16 +125,16 @@ def take(
     from plugin_host.takes.order import Order, fill
     from plugin_host.takes.place import RegionWish
 
-    meter = _meter(signature)
+    meter = meter_of(signature)
     start_beats = float((at - 1) * meter.beats_per_bar) if at else None
     order = Order(
         region=RegionWish(region, reference.value, None, start_beats) if region else None, bpm=bpm, signature=meter,
         bars=bars, start_bar=at - 1 if at and not region else None, takes=takes, prompt=prompt, preset=preset,
-        seed=seed, values=_values(values), rate_hz=rate, bits=int(bits.value), kind=format.value, loop=loop,
-        loudness=_loudness(loudness), key=key, name=words(name) if name else "",
+        seed=seed, values=values_of(values), rate_hz=rate, bits=int(bits.value), kind=format.value, loop=loop,
+        loudness=loudness_of(loudness), key=key, name=words(name) if name else "",
     )  # fmt: skip
     screen = Screen()
-    with hot_engine(_engine(port, secret_file, model, device, precision), screen.say) as engine:
+    with hot_engine(engine_of(port, secret_file, model, device, precision), screen.say) as engine:
         made = fill(order, engine, out, screen.say, screen.show)
     if dawproject is not None:
         from plugin_host.takes.dawproject import export
@@ -165,7 +169,7 @@ def reopen(
     varied = Variation(seed, bars, prompt)
     kind = format.value if format else file.suffix.lstrip(".").lower()
     weights = precision or Weights(found.recipe.model.precision)
-    wish = _engine(port, secret_file, found.recipe.model.name, device, weights)
+    wish = engine_of(port, secret_file, found.recipe.model.name, device, weights)
     make_again(found, varied, wish, out or file.absolute().parent, kind, screen)
 
 
@@ -182,7 +186,10 @@ def export(
 
 
 def add_to(app: typer.Typer) -> None:
-    """Give these commands to the command line.  [main]"""
+    """Give these commands and those of `watch_commands` to the command line.  [main]"""
+    from plugin_host.takes import watch_commands
+
     app.command(short_help="Make takes: files for your DAW, exactly so many bars.")(take)
     app.command("open", short_help="Make a take again from the recipe inside it.")(reopen)
     app.command(short_help="Takes as one DAWproject.")(export)
+    watch_commands.add_to(app)

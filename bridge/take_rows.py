@@ -1,0 +1,30 @@
+"""The message by which a DAW's script orders takes of a region from `segue watch`; docs/daw.md describes it.
+
+Not a request of the engine: `segue watch` listens on a port of its own. A job file has the same columns.
+"""
+
+from __future__ import annotations
+
+from bridge import rows
+from bridge.arguments import WHOLE_MAX, Argument
+from bridge.rows import BPM, ROLE, START
+from bridge.time_rows import DENOMINATORS
+
+WATCH_PORT = 9610
+
+# fmt: off
+TAKE = rows.request(
+    "take", rows.text("path", "of the region's audio file; absolute, or beside the job file"), ROLE, BPM,
+    rows.bounded("numerator", "i", "of the time signature", 1, 64, default=4),
+    Argument("denominator", "i", "of the time signature", low=1, choices=DENOMINATORS, default=4),
+    Argument(START.name, "f", START.meaning, START.unit, default=0.0),
+    rows.bounded("bars", "i", "how many bars; 0: as many as the region, or 8 after it", 0, 1000, "bars", 0),
+    rows.bounded("takes", "i", "how many takes, each with a seed of its own", 1, 100, default=1),
+    rows.bounded("seed", "i", "of the first; -1: drawn", -1, WHOLE_MAX, default=-1),
+    rows.text("prompt", "what it should be like, in words", default=""),
+    rows.bounded("offset_seconds", "f", "where in the file the region begins", 0, 1e6, "s", 0.0),
+    rows.bounded("length_seconds", "f", "how long it is; 0: to the file's end", 0, 1e6, "s", 0.0),
+    rows.text("name", "of the folder and the files that come of it; empty: the file's", 64, ""),
+    meaning="Orders takes of a region.", local=True,
+)
+# fmt: on

@@ -1,0 +1,114 @@
+"""Orders from a DAW: a message or a small text file, both checked against one row of columns (bridge/take_rows.py).
+
+    path=/home/me/song/guitar.wav
+    role=continue
+    bpm=137.5
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from bridge.arguments import Value
+from bridge.errors import RegionError, RegionMissing, RegionTooShort, SegueError
+from bridge.take_rows import TAKE
+from bridge.units import Signature
+from plugin_host.takes.errors import TakeError
+from plugin_host.takes.names import words
+from plugin_host.takes.order import Order
+from plugin_host.takes.place import RegionWish
+
+ENDING = ".segue"
+FILE_BYTES_MAX = 16_384
+COLUMNS = {column.name: column for column in TAKE.arguments if column.name != "id"}
+
+
+def read_job(file: Path) -> dict[str, Value]:
+    """The columns of a job file, checked, defaults filled in; TakeError says which is wrong.  [any]"""
+    try:
+        if file.stat().st_size > FILE_BYTES_MAX:
+            raise TakeError(f"{file.name} is larger than {FILE_BYTES_MAX} bytes: that is no job")
+        lines = file.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise TakeError(f"{file.name} cannot be read: {error}") from None
+    given: dict[str, str] = {}
+    for line in lines:
+        name, equals, text = line.partition("=")
+        if line.strip() and not equals:
+            raise TakeError(f"{file.name}: {line[:60]!r} is not name=value")
+        if equals:
+            given[name.strip()] = text.strip()
+    return checked(given, file.name, file.parent)
+
+
+def checked(given: Mapping[str, str], who: str, folder: Path) -> dict[str, Value]:
+    """Columns from their texts; paths from `folder` on. TakeError.  [any]"""
+    if strange := sorted(set(given) - set(COLUMNS)):
+        raise TakeError(f"{who}: there is no {strange[0][:32]!r}; there is {', '.join(COLUMNS)}")
+    values: dict[str, Value] = {}
+    for name, column in COLUMNS.items():
+        text = given.get(name)
+        if text is None and column.default is None:
+            raise TakeError(f"{who}: {name} is missing")
+        try:
+            raw = column.default if text is None else text if column.kind == "s" else float(text)
+            values[name] = column.check(raw)
+        except (SegueError, ValueError, OverflowError) as fault:
+            raise TakeError(f"{who}: {name}: {fault}") from None
+    values["path"] = str(folder / str(values["path"]))
+    return values
+
+
+def order_of(values: Mapping[str, Value], usual: Order, scratch: Path) -> Order:
+    """The order that the columns stand for; what they leave open is as `usual`. Raises RegionError.  [any]"""
+    got = dict(values)
+    path = Path(str(got["path"]))
+    if not os.path.isabs(path):
+        raise RegionMissing(f"{str(path)!r} is not a full path")
+    part = section(path, float(str(got["offset_seconds"])), float(str(got["length_seconds"])), scratch)
+    bpm, start = float(str(got["bpm"])), float(str(got["start_beats"]))
+    return replace(
+        usual,
+        region=RegionWish(part, str(got["role"]), bpm, start),
+        bpm=bpm,
+        signature=Signature(int(str(got["numerator"])), int(str(got["denominator"]))),
+        bars=int(str(got["bars"])) or usual.bars,
+        takes=max(int(str(got["takes"])), usual.takes),
+        seed=int(str(got["seed"])) if got["seed"] != -1 else usual.seed,
+        prompt=str(got["prompt"]) or usual.prompt,
+    )
+
+
+def name_of(values: Mapping[str, Value]) -> str:
+    """What the folder of its takes is called.  [any]"""
+    return words(str(values["name"]) or Path(str(values["path"])).stem)
+
+
+def section(path: Path, offset_seconds: float, length_seconds: float, scratch: Path) -> Path:
+    """The file itself, or a part of it as a file in `scratch`; RegionError where there is none.  [any]"""
+    if offset_seconds == 0 and length_seconds == 0:
+        return path
+    import soundfile
+
+    try:
+        with soundfile.SoundFile(path) as file:
+            begin = round(offset_seconds * file.samplerate)
+            left = max(0, file.frames - begin)
+            count = min(left, round(length_seconds * file.samplerate)) if length_seconds else left
+            if count == 0:
+                raise RegionTooShort(f"{path.name} has nothing from {offset_seconds:g} s on")
+            file.seek(begin)
+            target = scratch / f"{path.stem}.wav"
+            with soundfile.SoundFile(target, "w", file.samplerate, file.channels, "FLOAT", format="WAV") as out:
+                while count > 0:
+                    block = file.read(min(count, 1 << 18), dtype="float32", always_2d=True)
+                    if not len(block):
+                        break
+                    out.write(block)
+                    count -= len(block)
+    except (soundfile.LibsndfileError, OSError, TypeError) as error:
+        raise RegionError(f"{path} cannot be read: {error}") from None
+    return target

@@ -1,0 +1,78 @@
+"""The scripts for DAWs: where they are in the package, where a DAW looks for them, and putting them there.
+
+A copy is told the folder that `segue watch` watches: the line that begins with `local INBOX`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
+
+from bridge.take_rows import TAKE, WATCH_PORT
+from plugin_host.plot import ready_folder
+from plugin_host.takes.errors import TakeError
+from plugin_host.takes.wave import put
+
+DAWS = ("ardour", "reaper")
+_INBOX, _PORT, _ADDRESS = "local INBOX = ", "local PORT = ", "local ADDRESS = "
+
+
+def default_folder() -> Path:
+    """The folder that is watched where none is named: ~/Segue.  [any]"""
+    return Path.home() / "Segue"
+
+
+def files(daw: str) -> list[Path]:
+    """The scripts for a DAW in the package; TakeError for one that there are none for.  [any]"""
+    if daw not in DAWS:
+        raise TakeError(f"there are scripts for {' and '.join(DAWS)}, none for {daw[:32]!r}; use `segue watch`")
+    return sorted(Path(str(resources.files("plugin_host"))).joinpath("scripts", daw).glob("*.lua"))
+
+
+def script_folder(daw: str) -> Path:
+    """Where a DAW keeps a user's scripts on this system.  [any]"""
+    home, config = Path.home(), Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+    system = "win" if os.name == "nt" else "mac" if sys.platform == "darwin" else "linux"
+    roaming = Path(os.environ.get("APPDATA") or home)
+    local = Path(os.environ.get("LOCALAPPDATA") or home)
+    places = {
+        ("ardour", "linux"): config / "ardour7" / "scripts",
+        ("ardour", "mac"): home / "Library" / "Preferences" / "Ardour7" / "scripts",
+        ("ardour", "win"): local / "Ardour7" / "scripts",
+        ("reaper", "linux"): config / "REAPER" / "Scripts",
+        ("reaper", "mac"): home / "Library" / "Application Support" / "REAPER" / "Scripts",
+        ("reaper", "win"): roaming / "REAPER" / "Scripts",
+    }
+    return places[daw, system]
+
+
+def where() -> Iterator[str]:
+    """Which scripts there are and where they would be put.  [any]"""
+    for daw in DAWS:
+        yield f"segue scripts {daw}: into {script_folder(daw)}"
+        yield from (f"    {path.name}" for path in files(daw))
+
+
+def told(text: str, inbox: Path) -> str:
+    """A script that knows the watched folder, the port and the address.  [any]"""
+    known = {_INBOX: str(inbox.absolute()), _PORT: str(WATCH_PORT), _ADDRESS: TAKE.address}
+    lines = text.splitlines()
+    for number, line in enumerate(lines):
+        for begin, value in known.items():
+            if line.startswith(begin):
+                quoted = value.replace("\\", "\\\\").replace('"', '\\"')
+                lines[number] = f'{begin}"{quoted}"'
+    return "\n".join(lines) + "\n"
+
+
+def install(daw: str, folder: Path | None, inbox: Path) -> list[Path]:
+    """Put a DAW's scripts where it looks, or into `folder`; the files written. TakeError, OutputError.  [main]"""
+    sources = files(daw)
+    target = ready_folder(folder or script_folder(daw))
+    written = [target / source.name for source in sources]
+    for source, path in zip(sources, written, strict=True):
+        put(path, told(source.read_text("utf-8"), inbox).encode())
+    return written

@@ -1,0 +1,79 @@
+"""`segue watch` and `segue scripts`. A command's docstring is its help; all of them are [main]."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bridge.take_rows import WATCH_PORT
+from plugin_host.cli_guard import guarded
+from plugin_host.cli_options import Bpm, Device, Precision, Prompt, Reference, Role, SecretFile, Seed, Weights
+from plugin_host.takes import commands as shared
+
+
+@guarded
+def watch(
+    folder: Annotated[Path | None, typer.Argument(help="The folder; ~/Segue if left out.")] = None,
+    reference: Reference = Role.CONTINUE,
+    prompt: Prompt = "",
+    bpm: Bpm = None,
+    signature: shared.Meter = "4/4",
+    bars: shared.TakeBars = 0,
+    takes: shared.Takes = 1,
+    seed: Seed = -1,
+    preset: shared.Preset = "",
+    values: shared.Values = None,
+    format: shared.Kind = shared.Format.WAV,
+    bits: shared.BitsWish = shared.Bits.B24,
+    rate: shared.Rate = 48_000,
+    loop: shared.Loop = False,
+    loudness: shared.Loud = "off",
+    osc_port: Annotated[
+        int, typer.Option(min=-1, max=65535, help="UDP port for orders by DAW scripts; -1: none.")
+    ] = WATCH_PORT,
+    port: shared.Port = 0,
+    secret_file: SecretFile = None,
+    model: shared.Model = "embedded",
+    device: Device = "cpu",
+    precision: Precision = Weights.AUTO,
+    once: Annotated[bool, typer.Option("--once", help="End when all that is there is made.")] = False,
+) -> None:
+    """Watch a folder: put music in, takes come out beside it. DAW scripts order takes here, too. Until Ctrl-C."""
+    from plugin_host.screen import Screen
+    from plugin_host.takes.order import Order
+    from plugin_host.takes.place import RegionWish
+    from plugin_host.takes.scripts import default_folder
+    from plugin_host.takes.watch import WatchOptions, run_watch
+
+    usual = Order(
+        region=RegionWish(Path(), reference.value), bpm=bpm, signature=shared.meter_of(signature), bars=bars,
+        takes=takes, prompt=prompt, preset=preset, seed=seed, values=shared.values_of(values), rate_hz=rate,
+        bits=int(bits.value), kind=format.value, loop=loop, loudness=shared.loudness_of(loudness),
+    )  # fmt: skip
+    engine = shared.engine_of(port, secret_file, model, device, precision)
+    run_watch(WatchOptions(folder or default_folder(), usual, engine, osc_port, once), Screen())
+
+
+@guarded
+def scripts(
+    daw: Annotated[str, typer.Argument(help="ardour or reaper; none: say where they are.")] = "",
+    folder: Annotated[Path | None, typer.Option(help="Where the DAW keeps its scripts, if not found.")] = None,
+    inbox: Annotated[Path | None, typer.Option(help="The folder that `segue watch` watches; ~/Segue.")] = None,
+) -> None:
+    """Install Segue's scripts where Ardour or REAPER look for them; see docs/daw.md."""
+    from plugin_host.takes.scripts import default_folder, install, where
+
+    if not daw:
+        for line in where():
+            typer.echo(line)
+        return
+    for path in install(daw, folder, inbox or default_folder()):
+        typer.echo(f"  {path}")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Give these commands to the command line.  [main]"""
+    app.command(short_help="A folder where takes come out beside what is put in.")(watch)
+    app.command(short_help="Install the scripts for Ardour or REAPER.")(scripts)
