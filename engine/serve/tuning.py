@@ -74,6 +74,7 @@ def stream_settings(model: LoadedModel, settings: LaneSettings, place: Place, pr
         WindowSize(model.window_frames, model.stride_frames),
         None if frames is None else prompt_frames + max(1, frames),
         SPARE_FRAMES,
+        prepared=True,
     )
 
 

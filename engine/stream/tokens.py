@@ -20,6 +20,7 @@ from torch import Tensor
 from engine.guidance import Guidance, combine
 from engine.lm import Conditions, LanguageModel
 from engine.sampling import Sampling, draw, seeded_generator
+from engine.stream.coming import PIECE_FRAMES, ComingWindow
 from engine.stream.window import Window, WindowSize
 
 CONTEXT_AT_LEAST = 50  # frames that a window must know before a frame, to go on from there
@@ -30,7 +31,8 @@ WindowConditions = Callable[[int, int], tuple[Conditions, ...]]  # (offset_frame
 class StreamSettings:
     """How a stream samples, is guided and rolls; `total_frames` None = endless (prompt counted in).
 
-    Windows leave room for `spare_frames` behind that end, so that it can move a little.  [any]
+    Windows leave room for `spare_frames` behind that end, so that it can move a little. With `prepared` a processor
+    reads the next window's prompt while the open one still plays.  [any]
     """
 
     sampling: Sampling = field(default_factory=Sampling)
@@ -38,20 +40,7 @@ class StreamSettings:
     size: WindowSize = field(default_factory=WindowSize)
     total_frames: int | None = None
     spare_frames: int = 0
-
-
-@dataclass(frozen=True)
-class StreamSnapshot:
-    """All that is needed to go on exactly: codes, the running window, and the generator's state.  [any]"""
-
-    codes: Tensor  # [K, n] int16, everything so far, prompt included
-    window_offset: int
-    window_frames: int
-    window_prompt_frames: int
-    sequence: Tensor  # [K, S] of the running window
-    next_step: int
-    generator_state: Tensor
-    settings: StreamSettings
+    prepared: bool = False
 
 
 class TokenStream:
@@ -71,6 +60,7 @@ class TokenStream:
         self.settings = settings
         self.generator = generator
         self.window: Window | None = None
+        self.coming: ComingWindow | None = None
         self.first_frame = first_frame  # codes before are not known: what was played there was another model's
         self.window_offset = first_frame  # stream frame at which the window begins
         self._codes = torch.zeros(lm.config.n_codebooks, max(1024, 2 * first_frame), dtype=torch.int16)
@@ -98,7 +88,7 @@ class TokenStream:
         stream = cls(lm, conditions, settings, seeded_generator(seed, device), first_frame)
         if prompt is not None:
             _check_prompt(prompt, lm, settings, first_frame)
-            stream._append(prompt)
+            stream.append(prompt)
         return stream
 
     @property
@@ -122,7 +112,7 @@ class TokenStream:
     def open_window(self) -> Window:
         """The window that takes the next step; rolls when the last one is full.  [generate]"""
         if self.window is not None and self.window.done:
-            self._open(self.window_offset + self.settings.size.stride_frames)
+            self._open(self.window_offset + self.settings.size.stride_frames, rolled=True)
         elif self.window is None:
             self._open(self.window_offset)
         assert self.window is not None
@@ -136,7 +126,10 @@ class TokenStream:
         window.write(draw(guided, self.settings.sampling, self.generator))
         known = self.n_frames - self.window_offset
         if window.complete_frames > known:
-            self._append(window.codes(known, window.complete_frames))
+            self.append(window.codes(known, window.complete_frames))
+            if self.coming is not None:
+                size = self.settings.size
+                self.coming.look(self.codes, self.n_frames, PIECE_FRAMES * size.stride_frames / size.keep_frames)
 
     def roll(self, conditions: WindowConditions | None = None, settings: StreamSettings | None = None) -> None:
         """Begin a new window at the next step, from the frames complete now; half-known frames are dropped.
@@ -150,7 +143,7 @@ class TokenStream:
         self.settings = settings
         self.conditions = conditions or self.conditions
         self.window_offset = max(self.first_frame, self.n_frames - settings.size.keep_frames)
-        self.window = None
+        self.window = self.coming = None
 
     def rewind(self, n_frames: int) -> None:
         """Forget the frames after the first `n_frames`, prompt counted in, and begin a new window there.
@@ -180,6 +173,7 @@ class TokenStream:
         self._settled()
         self.n_frames = n_frames
         window.back_to(known)
+        self._prepare()
         return True
 
     @property
@@ -197,39 +191,10 @@ class TokenStream:
             row = window.free_row
             renew(window.conditions, self.window_offset, row)
             window.hear_anew(row)
-
-    def snapshot(self) -> StreamSnapshot:
-        """Everything needed to go on from here, now or later.  [generate]"""
-        window = self.open_window()
-        return StreamSnapshot(
-            codes=self._settled()[:, : self.n_frames].clone(),
-            window_offset=self.window_offset,
-            window_frames=window.n_frames,
-            window_prompt_frames=window.prompt_frames,
-            sequence=window.sequence.clone(),
-            next_step=window.next_step,
-            generator_state=self.generator.get_state(),
-            settings=self.settings,
-        )
-
-    @classmethod
-    def resume(cls, lm: LanguageModel, conditions: WindowConditions, snapshot: StreamSnapshot) -> TokenStream:
-        """Go on from a snapshot with exactly the tokens the original would have had.
-
-        The running window is replayed step by step, so its cache is the same to the last bit.  [generate]
-        """
-        stream = cls(lm, conditions, snapshot.settings, torch.Generator(device=lm.out_norm.weight.device))
-        stream._append(snapshot.codes.long())
-        stream.window_offset = snapshot.window_offset
-        prompt = snapshot.codes[:, snapshot.window_offset :][:, : snapshot.window_prompt_frames].long()
-        window = Window(lm, conditions(snapshot.window_offset, snapshot.window_frames), prompt, snapshot.window_frames)
-        window.sequence = snapshot.sequence.clone()
-        while window.next_step < snapshot.next_step:
-            window.logits()
-            window.next_step += 1
-        stream.window = window
-        stream.generator.set_state(snapshot.generator_state)
-        return stream
+        coming = None if self.coming is None else self.coming.window
+        if self.coming is not None and coming is not None:
+            renew(coming.conditions, self.coming.offset, coming.free_row)
+            coming.hear_anew(coming.free_row)
 
     def with_total(self, total_frames: int | None) -> None:
         """Change where the stream ends; a window that was cut short before that is begun anew.  [generate]"""
@@ -240,16 +205,43 @@ class TokenStream:
             if total_frames is None or end < total_frames:
                 self.roll()
 
-    def _open(self, offset: int) -> None:
+    def _open(self, offset: int, rolled: bool = False) -> None:
         """A window at stream frame `offset`, its prompt the frames already complete there."""
-        size, total = self.settings.size, self.settings.total_frames
-        total = None if total is None else total + self.settings.spare_frames
-        n_frames = size.window_frames if total is None else min(size.window_frames, total - offset)
-        prompt = self.codes(offset).to(self.lm.out_norm.weight.device)
-        self.window = Window(self.lm, self.conditions(offset, n_frames), prompt, n_frames)
+        n_frames = self._frames_at(offset)
+        if rolled and self.settings.prepared and not self._on_gpu:
+            if self.coming is None or (self.coming.offset, self.coming.n_frames) != (offset, n_frames):
+                self.coming = ComingWindow(self.lm, self.conditions, offset, n_frames, self.n_frames)
+            self.window = self.coming.ready(self.codes, self.n_frames)
+        else:
+            prompt = self.codes(offset).to(self.lm.out_norm.weight.device)
+            self.window = Window(self.lm, self.conditions(offset, n_frames), prompt, n_frames)
         self.window_offset = offset
+        self._prepare()
 
-    def _append(self, codes: Tensor) -> None:
+    @property
+    def _on_gpu(self) -> bool:
+        return self.lm.out_norm.weight.device.type != "cpu"
+
+    def _frames_at(self, offset: int) -> int:
+        """How many frames a window at stream frame `offset` has."""
+        size, total = self.settings.size, self.settings.total_frames
+        return (
+            size.window_frames
+            if total is None
+            else min(size.window_frames, total + self.settings.spare_frames - offset)
+        )
+
+    def _prepare(self) -> None:
+        """Begin to get the window after the open one ready, where there will be one."""
+        self.coming, window = None, self.window
+        if not self.settings.prepared or window is None or self._on_gpu:
+            return
+        total, offset = self.settings.total_frames, self.window_offset + self.settings.size.stride_frames
+        if total is None or total > self.window_offset + window.n_frames:
+            n_frames = self._frames_at(offset)
+            self.coming = ComingWindow(self.lm, self.conditions, offset, n_frames, self.n_frames)
+
+    def append(self, codes: Tensor) -> None:
         """More frames [K, n]; they stay on their device until somebody looks, so that no step waits for a copy."""
         self._fresh.append(codes)
         self.n_frames += codes.shape[-1]

@@ -109,29 +109,47 @@ class Window:
         """Tokens [K] of the newest step that is written, the input of the next.  [generate]"""
         return self.sequence[:, self.next_step - 1]
 
+    def learn(self, codes: Tensor) -> None:
+        """More codes [K, n] of its prompt, behind those that it has; before the first step alone.  [generate]"""
+        begin = self.prompt_frames
+        for row, lag, known in zip(self.sequence, self.lm.config.delays, codes.to(self.sequence.device), strict=True):
+            row[1 + lag + begin : 1 + lag + begin + len(known)] = known
+        self.prompt_frames += codes.shape[1]
+
+    def read_to(self, n_frames: int) -> list[Tensor]:
+        """Prefill what is not in the cache yet of the steps that end with frame `n_frames` of the prompt.
+
+        Logits [R, K, card] of the last one, for each pass.  [generate]
+        """
+        if not self.states:
+            rows = [conditions.rows or 1 for conditions in self.conditions]
+            given = zip(rows, self.conditions, strict=True)
+            self.states = tuple(self.lm.init_state(count, self.n_steps, conditions) for count, conditions in given)
+        parts = []
+        for conditions, state in zip(self.conditions, self.states, strict=True):
+            state.back_to(min(state.step, n_frames))
+            steps = self.sequence[:, state.step : n_frames + 1]
+            parts.append(self.lm.prefill(steps.expand(state.rows, -1, -1), conditions, state))
+        return parts
+
     def _prefill(self) -> Tensor:
-        steps = self.sequence[:, : self.prompt_frames + 1]
-        parts, states = [], []
-        for conditions in self.conditions:
-            rows = conditions.rows or 1
-            state = self.lm.init_state(rows, self.n_steps, conditions)
-            parts.append(self.lm.prefill(steps.expand(rows, -1, -1), conditions, state))
-            states.append(state)
-        self.states = tuple(states)
+        parts = self.read_to(self.prompt_frames)
         self.next_step = self.prompt_frames + 1
         return torch.cat(parts)
 
     @property
     def free_row(self) -> int:
         """First row of the conditions' frames that no step has read yet.  [generate]"""
-        return max(0, self.next_step - 1) if self.states else 0
+        if not self.next_step:
+            return self.states[0].step if self.states else 0
+        return self.next_step - 1
 
     def back_to(self, n_frames: int) -> None:
         """Forget the codes from its frame `n_frames` on, without a new prefill: those steps are taken again.
 
         ValueError before its first frame, before a prefill, or where they are not complete.  [generate]
         """
-        if not self.states or not 0 < n_frames <= self.complete_frames:
+        if not self.next_step or not 0 < n_frames <= self.complete_frames:
             raise ValueError(f"cannot go back to frame {n_frames} of a window with {self.complete_frames}")
         for row, lag in zip(self.sequence, self.lm.config.delays, strict=True):
             row[1 + lag + n_frames : 1 + lag + self.n_frames] = _UNKNOWN

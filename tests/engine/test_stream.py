@@ -12,6 +12,7 @@ from engine.guidance import Guidance
 from engine.lm import Conditions, LanguageModel
 from engine.sampling import Sampling
 from engine.stream import LaneBatch, StreamSettings, TokenStream, WindowSize
+from engine.stream.snapshot import keep, resume
 
 SIZE = WindowSize(window_frames=20, stride_frames=12)
 FEATURES = 3
@@ -117,11 +118,11 @@ def test_a_lane_that_fails_is_dropped_alone(lm):
 def test_snapshot_goes_on_exactly(lm, at):
     original = stream(lm)
     original.advance(at)
-    kept = original.snapshot()
+    kept = keep(original)
     rest = original.advance(100)
-    resumed = TokenStream.resume(lm, conditions_of(1), kept)
+    resumed = resume(lm, conditions_of(1), kept)
     assert torch.equal(resumed.advance(100), rest)
-    assert torch.equal(TokenStream.resume(lm, conditions_of(1), kept).advance(100), rest)  # a value, not spent
+    assert torch.equal(resume(lm, conditions_of(1), kept).advance(100), rest)  # a value, not spent
 
 
 def test_roll_takes_new_conditions_at_once(lm):

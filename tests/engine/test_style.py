@@ -20,6 +20,7 @@ from engine.lm import Conditions
 from engine.model import Ask, HeardExcerpt, LoadedModel, Reference, StyleExcerpt
 from engine.sampling import Sampling
 from engine.stream import StreamSettings, TokenStream, WindowSize
+from engine.stream.snapshot import keep, resume
 
 ALONE = [f"conditioner_{number}" for number in range(4)]
 GENERATED = ("gen_text", "gen_style_only", "gen_double_cfg", "gen_single_cfg", "gen_double_cfg_batch")
@@ -278,7 +279,7 @@ def test_a_stream_hears_the_same_excerpts_however_it_is_cut(model):
     assert len(set(asked)) == len(asked) == 3
     pieces = TokenStream.begin(model.lm, conditions, None, settings, seed=11)
     parts = [pieces.advance(n) for n in (1, 97, 170)]
-    resumed = TokenStream.resume(model.lm, conditions, pieces.snapshot())
+    resumed = resume(model.lm, conditions, keep(pieces))
     parts.append(resumed.advance(152))
     assert torch.equal(torch.cat(parts, dim=1), whole)
     assert asked[3:6] == [asked[0], asked[1], asked[1]]

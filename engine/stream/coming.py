@@ -1,0 +1,63 @@
+"""The window after the open one, prefilled bit by bit while that one still plays: no roll takes its time at once.
+
+    open window     [------ kept ------|........ drawn so far ....|            ]
+    coming window             [--- read already ---|- known -|                   then its own new frames
+                              `stride_frames` later
+
+The pieces are cut at frames of the stream, wherever hops end: the same stream gives the same numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from engine.lm import Conditions, LanguageModel
+from engine.stream.window import Window
+
+PIECE_FRAMES = 25
+
+
+class ComingWindow:
+    """Prepares the window at stream frame `offset`; all methods [generate]."""
+
+    def __init__(
+        self,
+        lm: LanguageModel,
+        conditions: Callable[[int, int], tuple[Conditions, ...]],
+        offset: int,
+        n_frames: int,
+        begun_at: int,
+    ) -> None:
+        """Conditions are asked for when the first piece is read; `begun_at`: frames of the stream right now."""
+        self.offset, self.n_frames, self._begun_at = offset, n_frames, begun_at
+        self._lm, self._conditions = lm, conditions
+        self.window: Window | None = None
+        self.read_frames = 0  # of its own, that are in its cache
+
+    def look(self, codes: Callable[[int, int], Tensor], known: int, drawn_per_piece: float) -> None:
+        """Read the next piece, when the stream's first `known` frames are complete and it is time for it."""
+        piece = self.read_frames // PIECE_FRAMES
+        due = known - self._begun_at >= piece * drawn_per_piece
+        if due and known - self.offset > self.read_frames + PIECE_FRAMES:
+            self._read(codes)
+
+    def _read(self, codes: Callable[[int, int], Tensor]) -> None:
+        if self.window is None:
+            nothing = torch.zeros(self._lm.config.n_codebooks, 0, dtype=torch.long)
+            device = self._lm.out_norm.weight.device
+            conditions = self._conditions(self.offset, self.n_frames)
+            self.window = Window(self._lm, conditions, nothing.to(device), self.n_frames)
+        begin, end = self.read_frames, self.read_frames + PIECE_FRAMES
+        self.window.learn(codes(self.offset + begin, self.offset + end))
+        self.window.read_to(end)
+        self.read_frames = end
+
+    def ready(self, codes: Callable[[int, int], Tensor], known: int) -> Window:
+        """The window, all that is known learnt, its first logits one piece away at most."""
+        while self.window is None or known - self.offset > self.read_frames + PIECE_FRAMES:
+            self._read(codes)
+        self.window.learn(codes(self.offset + self.read_frames, known))
+        return self.window

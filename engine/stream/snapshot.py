@@ -1,0 +1,60 @@
+"""A stream's state as a value: kept now, gone on from later, with exactly the tokens it would have had."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from engine.lm import LanguageModel
+from engine.stream.tokens import StreamSettings, TokenStream, WindowConditions
+from engine.stream.window import Window
+
+
+@dataclass(frozen=True)
+class StreamSnapshot:
+    """All that is needed to go on exactly: codes, the running window, and the generator's state.  [any]"""
+
+    codes: Tensor  # [K, n] int16, everything so far, prompt included
+    window_offset: int
+    window_frames: int
+    window_prompt_frames: int
+    sequence: Tensor  # [K, S] of the running window
+    next_step: int
+    generator_state: Tensor
+    settings: StreamSettings
+
+
+def keep(stream: TokenStream) -> StreamSnapshot:
+    """Everything needed to go on from here, now or later.  [generate]"""
+    window = stream.open_window()
+    return StreamSnapshot(
+        codes=stream.codes().to(torch.int16),
+        window_offset=stream.window_offset,
+        window_frames=window.n_frames,
+        window_prompt_frames=window.prompt_frames,
+        sequence=window.sequence.clone(),
+        next_step=window.next_step,
+        generator_state=stream.generator.get_state(),
+        settings=stream.settings,
+    )
+
+
+def resume(lm: LanguageModel, conditions: WindowConditions, kept: StreamSnapshot) -> TokenStream:
+    """Go on from a snapshot with exactly the tokens the original would have had.
+
+    The running window is replayed step by step, so its cache is the same to the last bit.  [generate]
+    """
+    stream = TokenStream(lm, conditions, kept.settings, torch.Generator(device=lm.out_norm.weight.device))
+    stream.append(kept.codes.long())
+    stream.window_offset = kept.window_offset
+    prompt = kept.codes[:, kept.window_offset :][:, : kept.window_prompt_frames].long()
+    window = Window(lm, conditions(kept.window_offset, kept.window_frames), prompt, kept.window_frames)
+    window.sequence = kept.sequence.clone()
+    while window.next_step < kept.next_step:
+        window.logits()
+        window.next_step += 1
+    stream.window = window
+    stream.generator.set_state(kept.generator_state)
+    return stream
