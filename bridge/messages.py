@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bridge import rows
 from bridge.arguments import WHOLE_MAX, Argument, Message
+from bridge.capture_rows import REGION_CAPTURE as REGION_CAPTURE
 from bridge.command_rows import EVENT_HEARD as EVENT_HEARD
 from bridge.command_rows import LANE_CANCEL as LANE_CANCEL
 from bridge.command_rows import LANE_MUTE as LANE_MUTE
@@ -272,6 +273,7 @@ REQUESTS: tuple[Message, ...] = (
     LANE_OPEN, LANE_CLOSE, LANE_SET, LANE_GET, LANE_PROMPT, LANE_PRESET, LANE_PLAY, LANE_STOP, LANE_MUTE,
     LANE_RESEED, LANE_CANCEL, LANE_SCHEDULED, LANE_STATUS, LANE_STATS,
     TRANSPORT, TAP, REGION_FILE, REGION_BEGIN, REGION_CHUNK, REGION_END, REGION_CLEAR,
+    REGION_CAPTURE,
 )  # fmt: skip
 ANSWERS: tuple[Message, ...] = (OK, ERROR, PROGRESS)
 EVENTS: tuple[Message, ...] = (

@@ -11,10 +11,11 @@ import threading
 import time
 from collections.abc import Callable
 
+from bridge.capture import read_capture
 from bridge.clients import Client
 from bridge.errors import Busy
 from bridge.messages import CHUNK_BYTES
-from bridge.region import Region
+from bridge.region import Region, make_region
 from bridge.region_file import read_region
 from bridge.requests import LATER, Answer, Request, Responder
 from bridge.transfer import Form, Transfers, format_numbers
@@ -56,6 +57,19 @@ class RegionDesk:
         return self._later(
             request.responder, lambda: self._take(lane, read_region(path, role, bpm, start_beats), command)
         )
+
+    def capture(self, request: Request) -> Answer:
+        """region/capture: what a plugin recorded, copied out of its shared memory.  [control]"""
+        lane, role = self._lane_of(request.whole("lane")), request.text("role")
+        self._must_take(role)
+        name, command = request.text("name"), _command(request)
+
+        def work() -> tuple[object, ...]:
+            found = read_capture(name)
+            region = make_region(found.audio, found.rate_hz, role, found.bpm, found.start_beats)
+            return self._take(lane, region, command)
+
+        return self._later(request.responder, work)
 
     def begin(self, request: Request) -> Answer:
         """region/begin.  [control]"""
