@@ -1,0 +1,90 @@
+"""Processes for the tests of the built plugin: the counting engine, and hosts that load a bundle."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from plugin_host.engine_process import free_port
+from tests.plugin_native.counting_engine import value_at
+from tests.plugin_native.native_core import repository
+
+PATIENCE_SECONDS = 60.0
+HOSTS = Path(__file__).parent / "hosts"
+
+
+def environment(port: int = 0, **more: str) -> dict[str, str]:
+    """For a child: this repository, and the engine's port."""
+    known = {**os.environ, "PYTHONPATH": str(repository()), "OMP_NUM_THREADS": "1", **more}
+    return {**known, "SEGUE_ENGINE_PORT": str(port)} if port else known
+
+
+class Counting:
+    """counting_engine.py in a process of its own; `lines` are what it has said."""
+
+    def __init__(self, port: int = 0) -> None:
+        self.port = port or free_port()
+        self.lines: list[dict] = []
+        self.start()
+
+    def start(self) -> None:
+        """Start it, again perhaps."""
+        command = [sys.executable, str(Path(__file__).parent / "counting_engine.py"), str(self.port)]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment())
+        threading.Thread(target=self._read, args=(self.process,), daemon=True).start()
+        self.wait(lambda line: line.get("ready") == self.port)
+
+    def _read(self, process: subprocess.Popen[str]) -> None:
+        assert process.stdout is not None
+        for line in process.stdout:
+            self.lines.append(json.loads(line))
+
+    def wait(self, wanted: Callable[[dict], object], after: int = 0) -> dict:
+        """The first line that is wanted; fails after a long time."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < deadline:
+            for line in self.lines[after:]:
+                if wanted(line):
+                    return line
+            time.sleep(0.02)
+        raise AssertionError(f"waited in vain; it said {self.lines[-12:]}")
+
+    def messages(self, name: str) -> list[list[str]]:
+        """The values of all messages of that name."""
+        return [line["values"] for line in self.lines if line.get("message") == name]
+
+    def kill(self) -> None:
+        """As a crash would."""
+        self.process.kill()
+        self.process.wait()
+
+
+def start_host(script: str, *words: object, port: int) -> subprocess.Popen[str]:
+    """A script of hosts/ with its stdin and stdout open."""
+    command = [sys.executable, str(HOSTS / script), *map(str, words)]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, env=environment(port))
+
+
+def finished(host: subprocess.Popen[str]) -> dict:
+    """What a host said last, as JSON; fails with all it said when it failed."""
+    out, err = host.communicate(timeout=PATIENCE_SECONDS)
+    assert host.returncode == 0, f"{out}\n{err}"
+    return dict(json.loads(out.splitlines()[-1]))
+
+
+def assert_all_there(audio: np.ndarray, first: int, position: int = 0) -> None:
+    """`audio` [n] begins at host position `position`: silence up to `first`, then each sample at its place."""
+    count = len(audio)
+    assert not audio[: first - position].any()
+    wanted = value_at(np.arange(first, position + count))
+    wrong = np.flatnonzero(audio[first - position :] != wanted)
+    assert not len(wrong), f"{len(wrong)} samples are not what they should be, the first {first + wrong[0]}"
