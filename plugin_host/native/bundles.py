@@ -68,7 +68,7 @@ def build_bundles(
     work.mkdir(parents=True, exist_ok=True)
     jobs = [(SOURCES / f"{name}.cpp", work / f"{name}.o") for name in COMMON]
     includes = [f"-I{dpf / 'distrho'}"]
-    units = [(variant, kind, name) for variant in variants for kind in formats for name in ("plugin", f"entry_{kind}")]
+    units = [(variant, kind) for variant in variants for kind in formats]
     with ThreadPoolExecutor(os.cpu_count() or 2) as pool:
         common = pool.submit(compile_all, tools, jobs)
         special = list(pool.map(lambda unit: _compile(tools, work, includes, *unit), units))
@@ -76,15 +76,15 @@ def build_bundles(
     made = []
     for variant in variants:
         for kind in formats:
-            own = [path for unit, path in zip(units, special, strict=True) if unit[:2] == (variant, kind)]
-            made.append(_bundle(tools, variant, kind, [*objects, *own], out))
+            own = special[units.index((variant, kind))]
+            made.append(_bundle(tools, variant, kind, [*objects, own], out))
     return made
 
 
-def _compile(tools: Toolchain, work: Path, includes: list[str], variant: Variant, kind: str, name: str) -> Path:
-    target = work / f"{variant.name.replace(' ', '_')}_{kind}_{name}.o"
+def _compile(tools: Toolchain, work: Path, includes: list[str], variant: Variant, kind: str) -> Path:
+    target = work / f"{variant.name.replace(' ', '_')}_{kind}.o"
     flags = [*includes, *variant.flags, f"-DDISTRHO_PLUGIN_TARGET_{kind.upper()}", "-Wno-unused-parameter"]
-    return compile_all(tools, [(SOURCES / f"{name}.cpp", target)], flags)[0]
+    return compile_all(tools, [(SOURCES / f"entry_{kind}.cpp", target)], flags)[0]
 
 
 def _bundle(tools: Toolchain, variant: Variant, kind: str, objects: list[Path], out: Path) -> Path:

@@ -1,2 +1,3 @@
 // The LV2 plugin's way in. MIT.
+#include "plugin.cpp"
 #include "DistrhoPluginMain.cpp"

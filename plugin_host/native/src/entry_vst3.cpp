@@ -2,6 +2,8 @@
 //
 // The framework's own source calls `setTimePosition` once a block, where `data` is the block; the name is made to
 // pass our note on first. Should the framework change, this does not compile.
+#include "plugin.cpp"
+
 #include "src/DistrhoPluginInternal.hpp"
 #include "src/travesty/audio_processor.h"
 
