@@ -31,6 +31,7 @@ LOOK_STEPS = 3  # a beat that is not known yet is looked for so seldom
 KNOT_SAMPLES = 8000  # the grid is asked so often, and is straight between
 GUARD_SAMPLES = 64  # a leap is over this long before the bar line
 LEAP_MOST_BEATS = 4.0
+BEND_RESERVE = 0.1  # share of its length by which more may have to be made than is put out
 
 Samples = NDArray[np.float32]
 

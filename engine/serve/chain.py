@@ -3,7 +3,9 @@
 Sample 0 of what comes out lies on the first sample of frame 0, whatever the rates; frames are counted from
 where the stream's own music begins (its prompt comes before, at negative times, and is only used as context).
 
-    codes --decode_step--> 32 kHz --seam--> history --level--> resample --> channels --> [n, C] for the ring
+    codes --decode_step--> 32 kHz --seam--> (bend) --> history --level--> resample --> channels --> [n, C] for the ring
+
+Where the sound is bent onto the beat, frames are counted in what was made, and everything else in what was put out.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from engine.beat.bend import Bend
 from engine.codec.base import Codec
 from engine.stream.resample import ResampleState, StreamResampler
 
@@ -38,30 +41,35 @@ class SoundChain:
         level: float = 1.0,
         device: torch.device | str = "cpu",
         leaving: Tensor | None = None,
-        hold_samples: int = 0,
+        hold_samples: int | None = None,
+        bend: Bend | None = None,
     ) -> None:
         """Begin at `first_frame`, following on from audio [C, n] at the codec's rate and its codes [K, P].
 
         Both end where the stream begins; without them it begins from silence. `leaving` [C, n] is what would have
-        followed; it is heard for `hold_samples` more and then fades out. The codec lives on `device`.  [generate]
+        followed; it fades out, quickly after `hold_samples` more where given. The codec lives on `device`. With `bend`,
+        which begins there too, the sound is bent, and the audio before is what was put out.  [generate]
         """
         self.device = device
         self.codec = codec
         self.resampler = resampler
         self.channels = channels
         self.level = self._level_now = level
-        self.audio_end = first_frame * codec.frame_samples  # codec-rate samples from frame 0, put out so far
+        self.bend = bend
+        begin = first_frame * codec.frame_samples if bend is None else bend.out_end
+        self.audio_end = begin  # codec-rate samples from frame 0, put out so far
         self.history = torch.zeros(codec.channels, 0)  # at the codec's rate, ends at `audio_end`
         self._seam_from: Tensor | None = None
         context: Tensor | None = None
         codes = None if before_codes is None else before_codes[None, :, -CONTEXT_FRAMES:].to(device)
         if before_audio is not None and before_audio.shape[-1]:
             self.history = _tail(before_audio, HISTORY_FRAMES * codec.frame_samples)
-            context = _tail(before_audio, CONTEXT_FRAMES * codec.frame_samples)[None].to(device)
+            made = before_audio if bend is None else torch.from_numpy(bend.made)
+            context = _tail(made, CONTEXT_FRAMES * codec.frame_samples)[None].to(device)
             self._seam_from = self.history[:, -1:]
         self._leaving = torch.zeros(codec.channels, 0) if leaving is None else leaving
         self._crossed_whole = self._leaving.shape[1]
-        self._held = min(hold_samples, self._crossed_whole)
+        self._held = None if hold_samples is None else min(hold_samples, self._crossed_whole)
         if self._leaving.shape[1]:
             self._seam_from = None
         self._decoder: Any = codec.init_decoder(context, codes if context is not None else None)
@@ -85,10 +93,29 @@ class SoundChain:
         kept_from = max(0, self.audio_end - self.history.shape[1])
         return -(-kept_from // self.codec.frame_samples)
 
+    # -- frames that were made, and where they are heard ------------------------------------------------
+
+    def out_of(self, frame: int) -> int:
+        """Sample put out, at the codec's rate, on which an own frame is heard.  [generate]"""
+        made = frame * self.codec.frame_samples
+        return made if self.bend is None else self.bend.map.out_at(made)
+
+    def frame_at(self, out: int) -> int:
+        """The own frame that is heard at a sample put out, at the codec's rate.  [generate]"""
+        return (out if self.bend is None else self.bend.map.made_at(out)) // self.codec.frame_samples
+
+    def frame_from(self, out: int) -> int:
+        """The first own frame that begins to be heard at a sample put out or after it.  [generate]"""
+        return -(-(out if self.bend is None else self.bend.map.made_at(out)) // self.codec.frame_samples)
+
+    # -- sound ------------------------------------------------------------------------------------------
+
     def push(self, codes: Tensor, last: bool = False) -> Tensor:
         """Codes [K, t] to float32 [n, channels], what is final; with `last` all that is left.  [generate]"""
         audio, self._decoder = self.codec.decode_step(codes[None].to(self.device), self._decoder, last)
         audio = self._crossed(self._smooth_seam(audio[0].float().cpu()))
+        if self.bend is not None:
+            audio = torch.from_numpy(self.bend.push(audio.numpy(), last))
         self.audio_end += audio.shape[1]
         self.history = _tail(torch.cat([self.history, audio], dim=1), HISTORY_FRAMES * self.codec.frame_samples)
         out, self._resample = self.resampler.step(self._levelled(audio), self._resample, last)
@@ -101,20 +128,23 @@ class SoundChain:
 
         Raises ValueError when that lies before the kept history or was not decoded yet.  [generate]
         """
-        end = frame * self.codec.frame_samples
+        end, bend = self.out_of(frame), self.bend
         start = self.audio_end - self.history.shape[1]
         if not start <= end <= self.audio_end:
             raise ValueError(f"frame {frame} is not within the kept audio")
+        if bend is not None:
+            bend = bend.again_from(frame * self.codec.frame_samples, bend.line)
         before, after = self.history[:, : end - start], self.history[:, end - start :]
-        seconds, hold = (CROSSFADE_SECONDS, 0) if hold_samples is None else (CUT_SECONDS, hold_samples)
-        leaving = after[:, : hold + int(seconds * self.codec.sample_rate)].clone()
+        seconds = CROSSFADE_SECONDS if hold_samples is None else CUT_SECONDS
+        leaving = after[:, : (hold_samples or 0) + int(seconds * self.codec.sample_rate)].clone()
+        level, kept = self._level_now, hold_samples
         again = SoundChain(
-            self.codec, self.resampler, self.channels, before, codes, frame, self._level_now, self.device, leaving, hold
+            self.codec, self.resampler, self.channels, before, codes, frame, level, self.device, leaving, kept, bend
         )
         return again.with_level(self.level)
 
     def replay(self, frame: int, n_samples: int) -> Tensor:
-        """What was put out from an own frame on, once more: float32 [n, channels], at most what is known.
+        """What was put out from a frame's length times `frame` on, once more: float32 [n, channels], what is known.
 
         Raises ValueError when that lies outside the kept history.  [generate]
         """
@@ -152,9 +182,11 @@ class SoundChain:
             return audio
         whole = self._crossed_whole
         begin = whole - self._leaving.shape[1]
-        fading = max(whole - self._held, 1)
-        turn = (torch.arange(begin, begin + count) + 0.5 - self._held).clamp(min=0) * (math.pi / fading)
-        leaves = 0.5 + 0.5 * torch.cos(turn)
+        place = torch.arange(begin, begin + count)
+        if self._held is None:
+            leaves = 0.5 + 0.5 * torch.cos((place + 0.5) * (math.pi / whole))
+        else:  # straight, so that the change is heard from its first sample on
+            leaves = 1.0 - ((place + 1 - self._held) / max(whole - self._held, 1)).clamp(0, 1)
         audio = audio.clone()
         audio[:, :count] += (self._leaving[:, :count] - audio[:, :count]) * leaves
         self._leaving = self._leaving[:, count:]

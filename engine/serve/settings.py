@@ -88,6 +88,7 @@ class LaneSettings:
         """What the language model hears of them: a running stream rolls when this changes.  [any]"""
         loudness_and_later = (
             "level_db", "loudness_match", "loudness_lufs", "lead_seconds", "bars", "seed", "guard", "candidates",
+            "bend", "region_tempo",
         )  # fmt: skip
         values = tuple(sorted((k, v) for k, v in self.values.items() if k not in loudness_and_later))
         return self.prompt, values, self.dice, tuple(id(self.regions.get(role)) for role in (MELODY, STYLE))
