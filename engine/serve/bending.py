@@ -1,0 +1,82 @@
+"""The beat under a stream whose model is not told the tempo: what `engine.beat.bend` is laid on, for one player."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from torch import Tensor
+
+from bridge.ring import ENDLESS_SAMPLES
+from engine.beat.bend import BEND_RESERVE, Bend
+from engine.beat.onsets import RATE_HZ
+from engine.model import TEMPO
+from engine.serve.place import Place
+from engine.serve.settings import LaneSettings
+
+if TYPE_CHECKING:
+    from engine.serve.player import Player
+
+SPARE_SECONDS = 2.0
+
+
+class HostBeats:
+    """The beats of the line that a player's newest music was laid on, under samples at the model's rate.
+
+    All [generate].
+    """
+
+    def __init__(self, player: Player) -> None:
+        self._player = player
+
+    def beats_at(self, out: int) -> float:
+        """Beat of the host's grid at a sample put out."""
+        return self._player.score.entries[-1].beats_at(out * self._ratio)
+
+    def next_bar(self, out: int) -> int:
+        """The first sample put out, at `out` or after it, on which a bar begins."""
+        entry, ratio = self._player.score.entries[-1], self._ratio
+        zero, line = entry.place.zero_samples, entry.place.line
+        start = line.bar_start(line.next_bar(zero + int(np.ceil(out * ratio))))
+        return int(np.ceil((start - zero) / ratio))
+
+    @property
+    def _ratio(self) -> float:
+        return self._player.ring.form.sample_rate_hz / RATE_HZ
+
+
+def bend_for(player: Player, frame: int, before: Tensor | None) -> Bend | None:
+    """What bends a player's sound from an own frame on, after the music `before` [C, n]; None for models that hear
+    the tempo.  [generate]
+    """
+    codec = player.model.codec
+    if TEMPO in player.model.takes or codec.sample_rate != RATE_HZ:
+        return None
+    heard = np.zeros((codec.channels, 0), np.float32) if before is None else before.float().cpu().numpy()
+    bend = Bend(HostBeats(player), frame * codec.frame_samples, heard)
+    bend.active = wanted(player.settings)
+    return bend
+
+
+def wanted(settings: LaneSettings) -> bool:
+    """Whether a lane's sound is to be bent onto the beat.  [any]"""
+    return settings.values.get("bend", 1.0) > 0.0
+
+
+def enough(place: Place, bend: Bend | None) -> Place:
+    """A place that ends so much later that a stream whose sound may be bent has frames enough for it.  [generate]"""
+    if bend is None or place.end_samples == ENDLESS_SAMPLES:
+        return place
+    rate = place.grid.sample_rate_hz
+    skipped = max(0, bend.map.last.shift) * rate // RATE_HZ
+    reserve = int(BEND_RESERVE * (place.end_samples - place.zero_samples) + SPARE_SECONDS * rate)
+    return replace(place, end_samples=place.end_samples + skipped + reserve)
+
+
+def as_heard(place: Place, bend: Bend | None) -> Place:
+    """A place on which a frame lies where it will be heard.  [generate]"""
+    if bend is None:
+        return place
+    shift = round(bend.map.last.shift * place.grid.sample_rate_hz / RATE_HZ)
+    return replace(place, zero_samples=place.zero_samples - shift)
