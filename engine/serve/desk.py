@@ -49,7 +49,8 @@ class Desk:
         rows = {
             m.LANE_OPEN: self.open, m.LANE_CLOSE: self.close, m.LANE_GET: self.get,
             m.LANE_STATUS: self.lane_status, m.LANE_STATS: self.lane_stats, m.REGION_FILE: regions.file,
-            m.REGION_CAPTURE: regions.capture, m.REGION_BEGIN: regions.begin, m.REGION_CHUNK: regions.chunk, m.REGION_END: regions.end,
+            m.REGION_CAPTURE: regions.capture, m.REGION_BEGIN: regions.begin,
+            m.REGION_CHUNK: regions.chunk, m.REGION_END: regions.end,
         }  # fmt: skip
         ours = {row.address: handler for row, handler in rows.items()}
         return ours | self.commands.handlers() | self.time.handlers() | self.front.handlers()
