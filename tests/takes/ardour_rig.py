@@ -63,7 +63,8 @@ CONFIG = """<?xml version="1.0" encoding="UTF-8"?>
       <EngineStates>
         <State backend="None (Dummy)" driver="Normal Speed" device="Silence" input-device="Silence"
          output-device="Silence" sample-rate="48000" buffer-size="1024" n-periods="2" input-latency="0"
-         output-latency="0" lm-input="" lm-output="" active="yes" use-buffered-io="0" midi-option="No MIDI I/O" lru="1"/>
+         output-latency="0" lm-input="" lm-output="" active="yes" use-buffered-io="0" midi-option="No MIDI I/O"
+         lru="1"/>
       </EngineStates>
     </AudioMIDISetup>
   </Extra>
@@ -86,16 +87,24 @@ def registered(scripts: list[str], faults: Path) -> str:
     state = "scripts = {} "
     for number, text in enumerate(scripts, 1):
         load = (
-            "local a = ... local ardour = function () end local env = setmetatable ({ardour = ardour}, {__index = _ENV}) "
+            "local a = ... local env = setmetatable ({ardour = function () end}, {__index = _ENV}) "
             f"load ({quoted(text)}, nil, nil, env) () "
             "local run = load (string.dump (env.factory, true), nil, nil, _ENV) (a) "
             "return function () local ok, why = pcall (run) if not ok then "
-            f"local file = io.open ({quoted(str(faults))}, 'a') file:write (tostring (why), '\\n') file:close () end end"
+            f"local file = io.open ({quoted(str(faults))}, 'a') file:write (tostring (why)) file:close () end end"
         )
         state += f'scripts[{number}] = {{}} scripts[{number}]["n"] = "s{number}" scripts[{number}]["s"] = "" '
         state += f'scripts[{number}]["f"] = {quoted(load)} scripts[{number}]["a"] = {{}} '
     coded = base64.b64encode(state.encode()).decode()
     return f'<?xml version="1.0"?>\n<UIScripts><ActionScript lua="Lua 5.3">{coded}</ActionScript></UIScripts>\n'
+
+
+def wait_for(condition: Callable[[], object], log: Path, seconds: float = 200.0) -> None:
+    """Wait until something is true; fails after far more than it takes, with the end of a log."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain\n" + (log.read_text()[-2000:] if log.exists() else "")
+        time.sleep(1.0)
 
 
 class Ardour:
@@ -138,7 +147,7 @@ class Ardour:
         (self._config / "config").write_text(CONFIG)
         (self._config / ".a7").touch()
         self._screen()
-        log = (self.folder / "ardour.log").open("wb")
+        log = self.log.open("wb")
         command = ["ardour", "--no-announcements", "--no-splash", str(self.session)]
         self._running.append(
             subprocess.Popen(command, env={**self._environment, "DISPLAY": self.display}, stdout=log, stderr=log)
@@ -169,11 +178,12 @@ class Ardour:
     def text(self) -> str:
         return (self.session / "song.ardour").read_text()
 
-    def _until(self, condition: Callable[[], object], seconds: float = 100.0) -> None:
-        deadline = time.monotonic() + seconds
-        while not condition():
-            assert time.monotonic() < deadline, "waited in vain\n" + (self.folder / "ardour.log").read_text()[-2000:]
-            time.sleep(1.0)
+    def _until(self, condition: Callable[[], object]) -> None:
+        wait_for(condition, self.log)
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "ardour.log"
 
     def picture(self, file: Path) -> None:
         """What is on the screen."""
@@ -208,4 +218,4 @@ class Ardour:
         self._socket.close()
 
 
-__all__ = ["PROGRAMS", "RATE", "Ardour", "free_port", "missing"]
+__all__ = ["PROGRAMS", "RATE", "Ardour", "free_port", "missing", "wait_for"]

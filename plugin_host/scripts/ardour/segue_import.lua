@@ -40,10 +40,14 @@ local INBOX = "~/Segue"
 	end
 
 	for number = known + 1, #lines do
-		local path, beats = lines[number]:match ("^([^\t]+)\t([^\t]+)")
+		local path, beats, own, rate = lines[number]:match ("^([^\t]+)\t([^\t]+)\t[^\t]*\t[^\t]*\t([^\t]*)\t([^\t]*)")
 		if path then
 			local ticks = math.floor (tonumber (beats) * Temporal.ticks_per_beat + 0.5)
 			local sample = Temporal.timepos_t.from_ticks (ticks):samples ()
+			-- Ardour rounds down, Segue to the nearest: where they mean the same sample, the nearest it is
+			if tonumber (rate) == Session:nominal_sample_rate () and math.abs (tonumber (own) - sample) <= 1 then
+				sample = math.tointeger (tonumber (own))
+			end
 			local files = C.StringVector ()
 			files:push_back (path)
 			Editor:do_import (files,
