@@ -21,6 +21,7 @@ from bridge.transport import Grid, Transport
 from bridge.units import beats_to_samples, nearest, seconds_to_samples
 from plugin_host.counters import Counters, State
 from plugin_host.fade import Fade
+from plugin_host.heard import Heard
 from plugin_host.held_bar import HeldBar
 
 FADE_SECONDS = 0.005
@@ -43,6 +44,7 @@ class Processor:
         self.state = State.IDLE
         self.fill_samples = 0
         self.timeline = 0
+        self.heard = Heard(sample_rate_hz, channels)
         self._reader: RingReader | None = None
         self._offered: RingReader | None = None
         self._rejoin_samples = nearest(seconds_to_samples(REJOIN_SECONDS, sample_rate_hz))
@@ -284,6 +286,8 @@ class Processor:
         phase = position - self._bar_start
         if self.state == State.PLAYING:
             self._held.keep(out, phase)
+            if self._grid is not None:
+                self.heard.keep(out, position, self._grid)
             if not self._in_bar:  # after a jump it lies beside other music there than it was heard after
                 self._held.join(phase, len(out))
                 self._in_bar = True

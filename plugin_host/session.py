@@ -4,14 +4,15 @@
                ^                                                                                          |
                +--------- lane opened, set up, plays on from the next bar to the same end ----------------+
 
-The processor holds its last bar meanwhile; nothing here runs on the audio thread.
+The processor holds its last bar meanwhile; nothing here runs on the audio thread. A new engine is told everything
+again, and goes on from what was heard last of the old one, not from the region that the music once began with.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bridge.errors import NoAnswer, SegmentMissing, SegueError
@@ -19,11 +20,14 @@ from bridge.ring import RingReader
 from bridge.transport import Grid
 from plugin_host import replies
 from plugin_host.client import Client
+from plugin_host.heard import Passage
+from plugin_host.lane_calls import When
 from plugin_host.processor import Processor
 
 RETRY_SECONDS = 1.0
 LOADING = "loading "  # begins what a status says while a model is loaded
 PING_SECONDS = 0.3
+GO_ON_SECONDS = 8.0  # of what was heard last that a new engine is given, at most
 REATTACH_MARGIN_SECONDS = 0.5  # a bar line nearer than this is left for the next one
 
 
@@ -68,6 +72,7 @@ class LaneSession:
         self._retired: list[tuple[RingReader, float]] = []
         self._end_beats: float | None = None  # of what was last played; None for endless
         self._played = False
+        self._passage: Passage | None = None  # that the engine of now was given to go on from
         self._retry_at_seconds = 0.0
         self._lost_at_seconds = 0.0
         self._wants_load = False
@@ -77,13 +82,20 @@ class LaneSession:
         opened = self.client.open_lane(self.lane, self._processor.sample_rate_hz, self._processor.channels)
         self.lane = opened.lane
         reader = RingReader.attach(opened.ring)
+        passage = self._last_heard()  # before the new ring, which the audio thread takes at once
         self._processor.offer(reader)
         self._retire(self._reader)
         self._reader = reader
-        self._tell()
+        self._tell(passage)
         self.model = self.client.status().model
 
-    def _tell(self) -> None:
+    def _last_heard(self) -> Passage | None:
+        """What a new engine is to go on from: the last whole bars; those of the time before where it had no more."""
+        if self._played:
+            self._passage = self._processor.heard.passage(GO_ON_SECONDS) or self._passage
+        return self._passage
+
+    def _tell(self, passage: Passage | None) -> None:
         setup = self.setup
         if setup.preset:
             self.client.preset(self.lane, setup.preset)
@@ -93,10 +105,46 @@ class LaneSession:
             self.client.set(self.lane, "seed", self.seed)
         for name, value in setup.values.items():
             self.client.set(self.lane, name, value)
-        files = setup.regions
+        goes_on = passage is not None and self._goes_on_from(passage)
+        files = [each for each in setup.regions if not (goes_on and each.role == "continue")]
         self.understood = [
             self.client.region_file(self.lane, each.role, each.path, each.bpm, each.start_beats) for each in files
         ]
+
+    def _goes_on_from(self, passage: Passage) -> bool:
+        """Hand over what was heard last as the beginning; False, and a word, when the engine cannot use it."""
+        grid = passage.grid
+        try:
+            self.client.region_audio(
+                self.lane, "continue", passage.audio, grid.sample_rate_hz, grid.tempo_bpm, passage.start_beats
+            )
+        except NoAnswer:
+            raise
+        except SegueError as error:
+            self._say(f"the new engine does not go on from what was heard: {error}")
+            return False
+        return True
+
+    # -- changes that a new engine is to know of ------------------------------------------------------
+
+    def set(self, name: str, value: float, at: When = "now") -> None:
+        """Set a parameter, and again for an engine that comes after this one.  [main]"""
+        self.client.set(self.lane, name, value, at)
+        if name == "seed":
+            self.seed = int(value)
+        self.setup = replace(self.setup, values={**self.setup.values, name: value})
+
+    def prompt(self, text: str, at: When = "now") -> None:
+        """Set the prompt, and again for an engine that comes after this one.  [main]"""
+        self.client.prompt(self.lane, text, at)
+        self.setup = replace(self.setup, prompt=text)
+
+    def region(self, region: RegionFile, at: When = "now") -> replies.Understood:
+        """Hand over a region, and again to an engine that comes after this one.  [main]"""
+        understood = self.client.region_file(self.lane, region.role, region.path, region.bpm, region.start_beats, at)
+        others = tuple(each for each in self.setup.regions if each.role != region.role)
+        self.setup = replace(self.setup, regions=(*others, region))
+        return understood
 
     def play(self, at_beats: float | str, bars: int, beats_per_bar: float) -> replies.Play:
         """Start the stream at a beat (or "bar"); 0 bars is endless. Returns when its first block is ready.  [main]"""

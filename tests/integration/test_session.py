@@ -42,11 +42,32 @@ def test_engine_that_hangs_is_noticed_and_found_again(rig: Rig, engine: Engine) 
     assert rig.processor.counters.muted_samples == 0
 
 
+def test_host_that_loops_and_changes_its_tempo_while_the_engine_hangs_hears_no_hole(rig: Rig, engine: Engine) -> None:
+    rig.play(0)
+    rig.look_until(lambda: rig.processor.counters.played_samples > 2 * RATE)
+    engine.process.send_signal(signal.SIGSTOP)
+    try:
+        rig.look_until(lambda: rig.processor.state == State.HOLDING)
+        now = rig.host.timeline.now
+        bar = float(now.grid.bar_start_beats(now.grid.next_bar(now.position_samples)))
+        rig.host.timeline.set_loop((bar, bar + 4.0))
+        rig.look_until(lambda: rig.processor.counters.jumps >= 1)
+        rig.host.timeline.set_tempo(200.0)
+        rig.look_until(lambda: rig.processor.counters.jumps >= 2)
+    finally:
+        engine.process.send_signal(signal.SIGCONT)
+    rejoins = rig.processor.counters.rejoins
+    rig.look_until(lambda: rig.processor.counters.rejoins > rejoins and not rig.session.lost)
+    assert rig.processor.counters.muted_samples == 0
+
+
 def test_engine_on_the_same_port_takes_over(start_engine: Callable[..., Engine]) -> None:
     first = start_engine().wait_ready()
     rig = Rig(first)
     try:
         rig.play(40)
+        rig.session.set("temperature", 1.25)
+        rig.session.prompt("slow pads")
         rig.look_until(lambda: rig.processor.counters.played_samples > 2 * RATE)
         os.kill(first.process.pid, signal.SIGKILL)
         first.process.wait()
@@ -59,6 +80,10 @@ def test_engine_on_the_same_port_takes_over(start_engine: Callable[..., Engine])
         assert not first.segments()
         assert len(second.segments()) == 1
         assert rig.processor.counters.muted_samples == 0
+        references = rig.client.lane_status(rig.session.lane).references
+        assert "continue" in references  # what was heard last, though no region was given
+        assert rig.client.get(rig.session.lane, "temperature").value == 1.25
+        assert rig.client.get(rig.session.lane, "seed").value == 1
     finally:
         rig.close()
     wait_for(lambda: not second.segments())
