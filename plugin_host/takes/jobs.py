@@ -101,7 +101,8 @@ def section(path: Path, offset_seconds: float, length_seconds: float, scratch: P
             if count == 0:
                 raise RegionTooShort(f"{path.name} has nothing from {offset_seconds:g} s on")
             file.seek(begin)
-            target = scratch / f"{path.stem}.wav"
+            target = scratch / "part" / f"{path.stem}.wav"  # a folder of its own: never the file itself
+            target.parent.mkdir(exist_ok=True)
             with soundfile.SoundFile(target, "w", file.samplerate, file.channels, "FLOAT", format="WAV") as out:
                 while count > 0:
                     block = file.read(min(count, 1 << 18), dtype="float32", always_2d=True)

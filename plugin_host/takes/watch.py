@@ -19,7 +19,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bridge.arguments import Value
-from bridge.errors import NoAnswer, RegionError, SegueError
+from bridge.errors import NoAnswer, RegionError, RegionNotAudio, RegionTooShort, RegionUnreadable, SegueError
+from bridge.region_file import read_region
 from plugin_host.plot import OutputError, ready_folder
 from plugin_host.screen import Screen
 from plugin_host.takes import jobs
@@ -31,6 +32,8 @@ from plugin_host.takes.order import Order, fill
 from plugin_host.takes.place import RegionWish
 from plugin_host.takes.take import read_recipe, span_of
 
+UNFINISHED = (RegionUnreadable, RegionNotAudio, RegionTooShort)  # what a file is that is still being copied
+CUT_SHORT = "cut short"  # in a region's note: the file is shorter than it says
 SOUNDS = frozenset((".wav", ".flac", ".aif", ".aiff", ".ogg", ".mp3"))
 LOOK_SECONDS = 0.5
 SETTLE_SECONDS = 1.0  # without change, before a file counts as whole
@@ -176,8 +179,7 @@ class Watch:
                 return  # another engine will make it
             self._refuse(path.stem, error, seen.stamp)
         except SegueError as error:
-            cut = "cut short" in str(error) or "0 bytes" in str(error)
-            if cut and time.monotonic() - seen.since_seconds < PATIENCE_SECONDS:
+            if isinstance(error, UNFINISHED) and time.monotonic() - seen.since_seconds < PATIENCE_SECONDS:
                 return
             self._refuse(path.stem, error, seen.stamp)
         else:
@@ -186,7 +188,10 @@ class Watch:
         seen.done = True
 
     def _drop(self, path: Path, engine: HotEngine) -> None:
-        usual = self._options.usual
+        usual, young = self._options.usual, time.monotonic() - self._seen[path].since_seconds < PATIENCE_SECONDS
+        note = read_region(str(path), "continue", 120.0, 0.0).note
+        if young and CUT_SHORT in note:
+            raise RegionUnreadable(note)
         region = RegionWish(path, usual.region.role if usual.region else "continue", usual.bpm, None)
         self._screen.say(f"{path.name}:")
         fill(replace(usual, region=region), engine, self._out(path.stem), self._screen.say, self._screen.show)
