@@ -38,6 +38,7 @@ class Agenda:
         self._remake, self._begin, self._end, self._next_generation = remake, begin, end, generation
         self.commands, self.times = Commands(), Times()
         self.base = lane.settings  # as of this turn
+        self._base_made = self.base  # that the music of now is made with
         self._fresh: list[Command] = []  # in the settings, not in the music yet
         self._early: list[Command] = []  # begin with the play that is being begun
         self._before: Transport | None = None
@@ -193,23 +194,28 @@ class Agenda:
     def settings_from(self, own: int) -> LaneSettings:
         """What is to be heard from an own sample on, where the stream is made anew; later changes wait again."""
         self.commands.unmake(own)
+        self._base_made = self.base
         return self.commands.settings(self.base)
 
     def settings(self) -> LaneSettings:
         """What is to be heard at the end of what is made."""
         return self.commands.settings(self.base)
 
+    def changed(self, player: Player) -> bool:
+        """Whether something else is to be heard, from as soon as can be, than what is made."""
+        told = self.base is not self._base_made and self.base.heard() != self._base_made.heard()
+        return told or player.settings.heard() != self.settings().heard()
+
     def made_anew(self, player: Player, own: int) -> None:
         """The stream was made anew from an own sample: what was told "now" is heard from there."""
-        settings = self.commands.settings(self.base)
-        if settings.heard() == player.settings.heard():
+        if not self.changed(player):
             slow = [each for each in self._fresh if each.slow]
             self._fresh = [each for each in self._fresh if not each.slow]
             self.commands.make(slow, own)
 
     def look_back(self, player: Player) -> None:
         """What was told "now" and changed nothing in the end is not told of."""
-        if self.commands.settings(self.base).heard() == player.settings.heard():
+        if self._fresh and not self.changed(player):
             self._fresh = [each for each in self._fresh if not each.slow]
 
     def settings_for(self, play: Command, before: Player | None, transport: Transport) -> LaneSettings:
@@ -235,6 +241,13 @@ class Agenda:
         start = player.place.unheard_samples
         self.commands.make([*self._early, *self._fresh, play], start)
         self._early, self._fresh = [], []
+        self._base_made = self.base
+
+    def handed_over(self) -> None:
+        """Another model's player goes on, with the settings as they are."""
+        self.base, news = self._lane.look()
+        self._fresh += news
+        self._base_made = self.base
 
     def _fade(self, player: Player, transport: Transport) -> None:
         """Let the player's fader stand where the settings want it, from now on and at places to come."""
@@ -265,6 +278,7 @@ class Agenda:
         for command in self.commands.heard(transport.position_samples - zero):
             if command.update is not None and not command.settled:
                 self.base = self._lane.update(command.update)
+                self._base_made = command.update(self._base_made)
             self._told_heard(command, player)
         gain, told = player.fader.told
         passed = [point for point in told if point[0] <= transport.position_samples - zero]

@@ -15,6 +15,7 @@ from statistics import median
 
 from bridge.arguments import NOW, At
 from bridge.transport import Transport
+from engine.serve.beginning import Beginning
 from engine.serve.due import Due, ahead_samples, due_at
 from engine.serve.lane import Update
 from engine.serve.settings import LaneSettings
@@ -39,6 +40,7 @@ class Order:
     begun: Begun
     failed: Failed
     answered: bool = False
+    beginning: Beginning = field(default_factory=Beginning)  # the music that it goes on from
 
     def begin(self, generation: int) -> None:
         """Answer that it sounds."""

@@ -19,6 +19,7 @@ from bridge.ring import ENDLESS_SAMPLES, Plan
 from bridge.transport import Transport
 from engine.model import LoadedModel
 from engine.serve.agenda import SOON_SECONDS, Agenda
+from engine.serve.beginning import begin_after
 from engine.serve.commands import Begun, Command, Failed, Order
 from engine.serve.due import Due
 from engine.serve.fitting import loop_samples
@@ -110,6 +111,7 @@ class Director:
         """Another model's player goes on where this lane's one is; see `heir`."""
         transport = self.lane.clock.or_standing()
         self.model, self.player = model, player
+        self.agenda.handed_over()
         begins = player.score.beats_at(player.written_own)
         player.take_turn(transport.position_samples, self._next_generation())
         self._report(self.lane, self._state, begins, text)
@@ -169,8 +171,10 @@ class Director:
             if self.model is None:
                 raise NotReady("no model is loaded")
             self.lane.adopt(own_values(self.model))
-            settings, place = self.agenda.settings_for(command, before, transport), self._place_on(transport)
-            player = Player(self.model, self.lane.ring, settings, place, order.seed, settings.continued)
+            settings = self.agenda.settings_for(command, before, transport)
+            order.beginning = begin_after(settings.continued, order.start_beats, transport.grid)
+            place = self._place_on(transport)
+            player = Player(self.model, self.lane.ring, settings, place, order.seed, order.beginning.region)
         except Exception as error:  # whatever it is, it is answered and this lane alone fails
             self.fail(error)
             return
@@ -178,7 +182,9 @@ class Director:
         player.loop = loop_samples(transport)
         self.player = player
         self.agenda.begins(command, player, before, transport)
-        player.announce(place.start_samples, self._next_generation())
+        same = before is not None and before.place.timeline == place.timeline
+        end = before.place.end_samples if before is not None and same else ENDLESS_SAMPLES
+        player.announce(min(place.start_samples, end), self._next_generation())
         self._change_state(PREPARING, float(order.start_beats), left_aside(player.model, settings))
         self._waiting_from = time.monotonic()
 
@@ -207,14 +213,14 @@ class Director:
 
     def _place_on(self, transport: Transport) -> Place:
         """Where the order's music lies on the host's grid; endless where a loop hides its end."""
-        order, grid = self._order, self._follower.line(transport)
+        order, line = self._order, self._follower.line(transport)
         assert order is not None
-        start = grid.sample_at(order.start_beats)
-        end = ENDLESS_SAMPLES if order.end_beats is None else grid.sample_at(order.end_beats)
+        start, zero = (line.sample_at(order.start_beats - ahead) for ahead in (0, order.beginning.ahead_beats))
+        end = ENDLESS_SAMPLES if order.end_beats is None else line.sample_at(order.end_beats)
         loop = loop_samples(transport)
         if loop is not None and start < loop[1] < end and transport.position_samples < loop[1]:
             end = ENDLESS_SAMPLES
-        return Place(grid, start, end, transport.timeline)
+        return Place(line, zero, end, transport.timeline, start - zero)
 
     def _wrote(self) -> None:
         """Blocks went into the ring: the first ones answer the command and teach the pace."""

@@ -41,6 +41,9 @@ class Wishes(Protocol):
     def settings(self) -> LaneSettings:
         """At the end of what is made."""
 
+    def changed(self, player: Player) -> bool:
+        """Whether something else is to be heard than what is made."""
+
     def settings_from(self, own: int) -> LaneSettings:
         """From an own sample on, where the stream is made anew; later changes wait again."""
 
@@ -94,10 +97,9 @@ class Follower:
 
     def _follow_settings(self, player: Player, transport: Transport) -> bool:
         settings = self._wishes.settings()
-        if player.settings is settings:
-            return False
-        if player.settings.heard() == settings.heard():
-            player.quiet_change(settings)
+        if not self._wishes.changed(player):
+            if player.settings is not settings:
+                player.quiet_change(settings)
             return False
         if time.monotonic() - self._changed_seconds < RETAKE_SECONDS:
             return False
@@ -178,7 +180,8 @@ class Follower:
         offs = [abs(player.score.off_seconds(line, own)) for own in looked]
         if max(offs, default=0.0) <= OFF_SECONDS:
             return None
-        first = next(own for own, off in zip(looked, offs, strict=True) if off > OFF_SECONDS / 2)
+        wrong = next(index for index, off in enumerate(offs) if off > OFF_SECONDS / 2)
+        first = looked[max(0, wrong - 1)]
         return zero + first if first < made - rate // 50 else None
 
     def _lead(self, player: Player, transport: Transport, line: Line) -> None:

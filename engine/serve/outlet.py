@@ -14,6 +14,7 @@ from torch import Tensor
 from bridge.ring import ENDLESS_SAMPLES, Plan, RingWriter
 from bridge.transport import Transport
 from engine.serve.fader import Fader, Tape
+from engine.serve.finish import Finish
 from engine.serve.place import Place
 from engine.serve.score import Score
 
@@ -33,6 +34,7 @@ class Outlet:
         self.ring = ring
         self.fader = Fader(ring.form.sample_rate_hz, gain)
         self.tape = Tape(ring.form.sample_rate_hz, ring.form.channels)
+        self._finish = Finish(ring.form.sample_rate_hz, ring.form.channels)
         self.place = self.writing = place
         self.score = Score(place)
         self.loop: tuple[int, int] | None = None  # first sample and the one behind the last
@@ -67,6 +69,7 @@ class Outlet:
         """What comes next is own sample `own_samples`; nothing waits."""
         self.written_own = self._begun_own = own_samples
         self._pending = self._pending[:0]
+        self._finish.go_on_at(own_samples)
         self.writing = self.place
 
     def _put(self, audio: Tensor, begin: int) -> None:
@@ -74,13 +77,32 @@ class Outlet:
 
         So are those that lie before where writing goes on.
         """
-        known = max(0, self.written_own + len(self._pending) - begin)
+        known = max(0, self._finish.fed_own - begin)
         audio, begin = audio[known:], begin + min(known, len(audio))
         self.tape.put(audio, begin)
-        audio = self._loud(audio[: max(0, self.end_own - begin)], begin)
-        early = min(max(0, self.place.unheard_samples - begin), len(audio))
+        self._feed(audio, begin)
+
+    def _feed(self, audio: Tensor, begin: int) -> None:
+        """Own samples [n, channels] that are on the tape, from `begin` on, as they are to be heard."""
+        finish, end = self._finish, self.end_own
+        if begin > finish.fed_own and len(audio):
+            self._from(begin)
+        if not finish.running:
+            finish.begin(self._before(begin))
+        last = begin < end <= begin + len(audio)
+        out, first = finish.push(self._loud(audio[: max(0, end - begin)], begin), last)
+        early = min(max(0, self.place.unheard_samples - first), len(out))
         self.written_own += early
-        self._pending = torch.cat([self._pending, audio[early:]])
+        self._pending = torch.cat([self._pending, out[early:]])
+
+    def _before(self, own: int) -> Tensor:
+        """What is heard right before an own sample, as far as it has a part in what follows."""
+        begin = max(self.tape.begin_own, own - self._finish.memory_samples)
+        return self._loud(self.tape.between(begin, own), begin)
+
+    def _once_more(self, own: int, end: int) -> Tensor:
+        """What is heard from one own sample to another [n, channels], as far as it is known, as it is to be by now."""
+        return self._finish.whole(self._loud(self.tape.between(own, end), own), own, self._before(own))
 
     def _loud(self, audio: Tensor, begin_own: int) -> Tensor:
         """Own samples [n, channels] from `begin_own` on as they are to be heard."""
@@ -91,9 +113,10 @@ class Outlet:
         for own, gain in points:
             self.fader.fade(own, gain)
         made, own = self.made_own, max(points[0][0], self.tape.begin_own, self.place.unheard_samples)
+        fed = self._finish.fed_own
         if own < made:
             self._from(own)
-            self._pending = self._loud(self.tape.between(own, made), own)
+            self._feed(self.tape.between(own, fed), own)
             self._go_on(host, generation)
             self.write()
 

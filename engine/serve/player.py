@@ -13,16 +13,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import torch
 from torch import Tensor
 
 from bridge import units
 from bridge.ring import RingWriter
 from engine.lm import Conditions
-from engine.model import TEMPO, Ask, FollowsGrid, HeardExcerpt, LoadedModel
+from engine.model import HeardExcerpt, LoadedModel
+from engine.serve import bending, hearing
 from engine.serve.chain import SoundChain
 from engine.serve.outlet import FADE_SECONDS, Outlet
-from engine.serve.place import Place, ask_at
+from engine.serve.place import Place
 from engine.serve.score import Score
 from engine.serve.settings import HeardRegion, LaneSettings
 from engine.serve.tuning import Prompt, TakenOver, make_prompt, stream_settings
@@ -76,12 +76,15 @@ class Player(Outlet):
     def _start(self, before: Prompt | None, frame: int, first_frame: int) -> None:
         """Stream and sound from an own frame on; `before` is what sounds right before it."""
         codes, audio = (None, None) if before is None else (before.codes, before.audio)
-        model, tuned = self.model, stream_settings(self.model, self.settings, self.place, self.prompt_frames)
+        own_line = hearing.prompt_line(self.place, self.region) if before is not None and not frame else None
+        self.score, model = Score(self.place, own_line), self.model
+        bend = bending.bend_for(self, frame, audio)
+        tuned = stream_settings(model, self.settings, bending.enough(self.place, bend), self.prompt_frames)
         self.stream = TokenStream.begin(model.lm, self._conditions, codes, tuned, self.seed, first_frame)
         device, channels = model.lm.out_norm.weight.device, self.ring.form.channels
         level = self._level()
-        self.chain = SoundChain(model.codec, self.resampler, channels, audio, codes, frame, level, device)
-        self.score = Score(self.place)
+        resampler = self.resampler
+        self.chain = SoundChain(model.codec, resampler, channels, audio, codes, frame, level, device, bend=bend)
         self._from(self.chain.end_samples)
         self.version += 1
 
@@ -119,7 +122,7 @@ class Player(Outlet):
         The cut lies on the first frame that begins there or later, or on the last one that is made. The beats that
         are heard up to there are led to those of `place` without a jump.
         """
-        frame = self._known(max(0, self.place.frame_at(cut_samples)))
+        frame = self._known(self.chain.frame_from(max(0, self.place.frame_at(cut_samples)) * self._frame))
         self._cut(frame, settings, self._reached(place, self._own_of(frame)))
         self._go_on(host, generation)
 
@@ -128,8 +131,8 @@ class Player(Outlet):
 
         The cut is in the frame that holds it, and what the new frames have before it is thrown away.
         """
-        frame = self._known(own * self.resampler.orig // self.resampler.new // self._frame)
-        hold = own * self.resampler.orig // self.resampler.new - frame * self._frame
+        frame = self._known(self.chain.frame_at(self._coded(own)))
+        hold = self._coded(own) - self.chain.out_of(frame)
         self._cut(frame, settings, self._reached(place, self._own_of(frame)), hold)
         self._from(max(own, self.written_own))
         self._go_on(host, generation)
@@ -142,8 +145,7 @@ class Player(Outlet):
         What follows is made anew, from the frame that holds that sample; `place` is that of the present pass,
         its zero is set here.
         """
-        seconds = units.samples_to_seconds(max(own_samples, 0), self.ring.form.sample_rate_hz)
-        frame = self._known(int(units.seconds_to_frames(seconds)))
+        frame = self._known(self.chain.frame_at(self._coded(max(own_samples, 0))))
         self._cut(frame, settings, replace(place, zero_samples=to_samples - own_samples))
         self._go_on(host, generation)
 
@@ -152,15 +154,12 @@ class Player(Outlet):
 
         `place` has another zero (the start moves), or `loop` was set to other bounds before.
         """
-        frame = max(self.chain.first_kept_frame, from_own * self.resampler.orig // self.resampler.new // self._frame)
-        begin, made = self._own_of(frame), self.made_own
+        fed = self._finish.fed_own
+        begin = min(max(from_own, self.tape.begin_own), fed)
         self.score.move(place.zero_samples - self.place.zero_samples)
         self.place = place
-        self._from(min(begin, made))
-        if made > begin:
-            self._put(self.chain.replay(frame, made - begin), begin)
-        skipped = min(max(0, from_own - self.written_own), len(self._pending))
-        self._pending, self.written_own = self._pending[skipped:], self.written_own + skipped
+        self._from(begin)
+        self._feed(self.tape.between(begin, fed), begin)
         self._go_on(host, generation)
         self.write()
 
@@ -171,9 +170,8 @@ class Player(Outlet):
         same_pass = replace(place, zero_samples=self.writing.zero_samples, timeline=self.writing.timeline)
         self.writing = same_pass
         self.score.lay(own, same_pass)
-        self._retime()
-        frames = place.frames_to_end()
-        self.stream.with_total(None if frames is None else self.prompt_frames + max(1, frames))
+        hearing.retime(self)
+        self._set_total()
 
     def _reached(self, place: Place, own: int) -> Place:
         """A place whose line is come to from the beat that was laid at an own sample."""
@@ -192,19 +190,29 @@ class Player(Outlet):
     @property
     def first_kept_own(self) -> int:
         """First own sample whose sound is kept."""
-        return self._own_of(self.chain.first_kept_frame)
+        kept = self.chain.first_kept_frame * self._frame
+        return max(-(-kept * self.resampler.new // self.resampler.orig), self.tape.begin_own)
 
     @property
     def _frame(self) -> int:
         return self.model.codec.frame_samples
 
     def _own_of(self, frame: int) -> int:
-        """First own sample of an own frame."""
-        return -(-frame * self._frame * self.resampler.new // self.resampler.orig)
+        """First own sample of an own frame, as it is heard."""
+        return -(-self.chain.out_of(frame) * self.resampler.new // self.resampler.orig)
+
+    def _coded(self, own: int) -> int:
+        """An own sample at the codec's rate."""
+        return own * self.resampler.orig // self.resampler.new
 
     def _known(self, frame: int) -> int:
         """An own frame, or the last one that is made where that is earlier."""
-        return min(frame, self.chain.audio_end // self._frame)
+        return min(frame, self.chain.frame_at(self._coded(self.made_own)))
+
+    def _set_total(self) -> None:
+        """Tell the stream where the music ends."""
+        frames = bending.enough(self.place, self.chain.bend).frames_to_end()
+        self.stream.with_total(None if frames is None else self.prompt_frames + max(1, frames))
 
     def take_turn(self, host: int, generation: int) -> None:
         """What is made and not written yet takes over from what the ring holds."""
@@ -227,16 +235,16 @@ class Player(Outlet):
         self.chain = self.chain.again_from(frame, self.stream.codes(0, known), hold_samples)
         self._from(self.chain.end_samples)
         self.score.lay(self.chain.end_samples, place)
-        tuned = stream_settings(self.model, settings, place, self.prompt_frames)
-        if same and self._hears_grid and self.stream.again_from(known):
+        tuned = stream_settings(self.model, settings, bending.enough(place, self.chain.bend), self.prompt_frames)
+        if same and hearing.hears_grid(self.model) and self.stream.again_from(known):
             self.stream.with_total(tuned.total_frames)
-            self._retime()
+            hearing.retime(self)
         else:
             self.stream.rewind(known)
             self.stream.roll(settings=tuned)
             if not same:  # a change at a place gives the same music whenever it was told
                 self.stream.reseed(self.seed + known)
-        self.chain.with_level(self._level())
+        self._tune()
         self.version += 1
 
     def end_at(self, end_samples: int, generation: int) -> None:
@@ -244,54 +252,35 @@ class Player(Outlet):
         made = self.made_own
         self.version += 1
         self.place = replace(self.place, end_samples=max(end_samples, self.place.zero_samples))
-        self.stream.with_total(self.prompt_frames + max(1, self.place.frames_to_end() or 0))
+        self._set_total()
         if self.end_own >= made:
             self.announce(self.place.zero_samples + made, generation)
             return
         seconds = FADE_SECONDS + units.SAMPLES_PER_FRAME / units.CODEC_RATE_HZ
         begin = end_samples - int(seconds * self.ring.form.sample_rate_hz)
-        frame = max(self.chain.first_kept_frame, self.place.frame_at(begin))
-        own = self._own_of(frame)
+        own = max(self.tape.begin_own, begin - self.place.zero_samples)
         self.announce(self.place.zero_samples + own, generation)
-        audio = self._loud(self.chain.replay(frame, max(0, self.end_own - own)), own)
+        audio = self._once_more(own, self.end_own)
         self.ring.write(self.place.zero_samples + own, audio.numpy(), generation, self.place.timeline)
         self._pending, self.written_own = self._pending[:0], max(self.written_own, self.end_own)
+        self._finish.go_on_at(self.written_own)
 
     def quiet_change(self, settings: LaneSettings) -> None:
         """Settings that need no new tokens; the fader is told by the agenda."""
         self.settings = settings
-        self.chain.with_level(self._level())
+        self._tune()
 
     # -- for the stream -----------------------------------------------------------------------------------
 
-    @property
-    def _hears_grid(self) -> bool:
-        return TEMPO in self.model.takes and isinstance(self.model.conditioner, FollowsGrid)
-
-    def _ask(self, offset_frames: int, window_frames: int) -> Ask:
-        """What is asked for in the window at a stream frame, on the beats that its frames were laid on."""
-        grid = self.score.model_grid(self.prompt_frames, offset_frames, window_frames, self.loop)
-        takes = self.model.takes
-        return ask_at(self.settings, self.writing, self.prompt_frames, offset_frames, takes, self.seed, grid)
-
     def _conditions(self, offset_frames: int, window_frames: int) -> tuple[Conditions, ...]:
         """What the stream's next window hears."""
-        self.windows += 1
-        model, ask = self.model, self._ask(offset_frames, window_frames)
-        self.excerpt = model.conditioner.excerpts([ask], offset_frames)[0] if ask.style is not None else None
-        with torch.no_grad():
-            return model.conditioner([ask], self.stream.settings.guidance, offset_frames, window_frames)[0]
+        return hearing.conditions(self, offset_frames, window_frames)
 
-    def _retime(self) -> None:
-        """The frames that the open window has not drawn yet hear the score as it is now."""
-        conditioner = self.model.conditioner
-        if self._hears_grid and isinstance(conditioner, FollowsGrid):
-            follows, size = conditioner, self.model.window_frames
-
-            def renew(conditions: tuple[Conditions, ...], offset_frames: int, first_row: int) -> None:
-                follows.retime(conditions, self._ask(offset_frames, size), offset_frames, first_row)
-
-            self.stream.retime(renew)
+    def _tune(self) -> None:
+        """What the settings say of the sound itself."""
+        self.chain.with_level(self._level())
+        if self.chain.bend is not None:
+            self.chain.bend.active = bending.wanted(self.settings)
 
     def _level(self) -> float:
         return 1.0 / self.gain
