@@ -43,6 +43,7 @@ from plugin_host.cli_options import (
     Weights,
     Who,
 )  # fmt: skip
+from plugin_host.native.commands import add_to as add_plugin
 from plugin_host.takes.commands import add_to as add_takes
 
 app = typer.Typer(
@@ -270,6 +271,7 @@ def version() -> None:
 
 
 add_takes(app)
+add_plugin(app)
 
 
 def main() -> None:

@@ -43,8 +43,25 @@ def examine(port: int = DEFAULT_PORT) -> list[Finding]:
     """Everything, in the order it is shown; takes some seconds.  [main]"""
     checks: tuple[Callable[[], list[Finding]], ...] = (
         _machine, _torch, _gpu, _onnx, _models, _audio, _midi, _sync, lambda: _ports(port), _shared_memory, _regions,
+        _plugin,
     )  # fmt: skip
     return [finding for check in checks for finding in check()]
+
+
+def _plugin() -> list[Finding]:
+    """The DAW plugin: installed, or what building it needs."""
+    from plugin_host.native.build import BuildError, find_compiler
+    from plugin_host.native.bundles import find_dpf
+    from plugin_host.native.install import installed
+
+    there = ", ".join(str(path) for path in installed())
+    if there:
+        return [Finding(GOOD, "DAW plugin", there)]
+    try:
+        how = f"with {find_compiler()} and {find_dpf()}"
+    except BuildError as fault:
+        return [Finding(NOTE, "DAW plugin", "not installed, and cannot be built here", str(fault))]
+    return [Finding(NOTE, "DAW plugin", "not installed", f"segue plugin install  ({how})")]
 
 
 def _machine() -> list[Finding]:

@@ -40,11 +40,12 @@ class Toolchain:
 
     compiler: str
     sanitize: str = ""
+    level: str = "-O2"
 
     def flags(self) -> list[str]:
         """What every compile and link gets.  [any]"""
         if not self.sanitize:
-            return [*FLAGS, "-O2"]
+            return [*FLAGS, self.level]
         visible = [flag for flag in FLAGS if flag != "-fvisibility=hidden"]
         return [*visible, "-O1", "-g", "-fno-omit-frame-pointer", f"-fsanitize={self.sanitize}"]
 

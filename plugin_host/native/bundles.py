@@ -56,7 +56,7 @@ def find_dpf() -> Path:
 
 
 def build_bundles(
-    out: Path, work: Path, variants: Sequence[Variant] = VARIANTS, formats: Sequence[str] = FORMATS, sanitize: str = ""
+    out: Path, work: Path, variants: Sequence[Variant] = VARIANTS, formats: Sequence[str] = FORMATS, level: str = "-O2"
 ) -> list[Path]:
     """Compile the plugin; its bundles in `out`. `work` is for object files.
 
@@ -64,7 +64,7 @@ def build_bundles(
     """
     if sys.platform == "win32":
         raise BuildError("the plugin is built on Linux and macOS; on Windows it cannot be built yet")
-    dpf, tools = find_dpf(), Toolchain(find_compiler(), sanitize)
+    dpf, tools = find_dpf(), Toolchain(find_compiler(), level=level)
     work.mkdir(parents=True, exist_ok=True)
     jobs = [(SOURCES / f"{name}.cpp", work / f"{name}.o") for name in COMMON]
     includes = [f"-I{dpf / 'distrho'}"]

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import shutil
 import sys
+from pathlib import Path
 
 import pytest
 
 from plugin_host.native import build
+from plugin_host.native.build import BuildError
+from plugin_host.native.bundles import VARIANTS, build_bundles
 from tests.plugin_native import native_core
 
 if sys.platform == "win32":
@@ -21,3 +25,16 @@ def core(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
     if not any(map(shutil.which, ("g++", "clang++"))):
         pytest.skip("no C++ compiler (apt install g++)")
     return native_core.load(build.build_core(tmp_path_factory.mktemp("core")))
+
+
+@pytest.fixture(scope="session")
+def bundles(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the plugin's three bundles."""
+    if os.environ.get("SEGUE_TEST_BUNDLES"):  # built before
+        return Path(os.environ["SEGUE_TEST_BUNDLES"])
+    folder = tmp_path_factory.mktemp("bundles")
+    try:
+        build_bundles(folder, folder / "objects", VARIANTS[:1], level="-O0")
+    except BuildError as fault:
+        pytest.skip(f"the plugin cannot be built here: {str(fault)[:300]}")
+    return folder

@@ -153,7 +153,7 @@ class CountingEngine:
             case "region/capture":
                 found = read_capture(values["name"])
                 say(captured=found.audio[:, 0].tolist()[:8], samples=len(found.audio), channels=found.audio.shape[1],
-                    last=float(found.audio[-1, 0]), bpm=found.bpm, start=found.start_beats, role=values["role"])  # fmt: skip
+                    bpm=found.bpm, start=found.start_beats, role=values["role"])  # fmt: skip
                 return [len(found.audio) / found.rate_hz, 2, found.rate_hz, 4.0, "", 0.0, 0]
         return []
 

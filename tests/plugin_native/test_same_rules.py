@@ -102,9 +102,7 @@ class Story:
             self.written = lead
 
     def _jump(self) -> None:
-        to = self.dice.choice(
-            (0, self.grid.bar_start(self.dice.randint(0, 9)), self.dice.randint(0, 90_000))
-        )
+        to = self.dice.choice((0, self.grid.bar_start(self.dice.randint(0, 9)), self.dice.randint(0, 90_000)))
         self.position = max(0, to)
         self.timeline = self.both.python.timeline + 1
         self.generation += 1

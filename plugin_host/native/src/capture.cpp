@@ -32,14 +32,14 @@ double Capture::bars() const {
     return seconds() * c.tempo_bpm / 60 * c.signature_denominator / (4.0 * std::max(c.signature_numerator, 1u));
 }
 
-void Capture::begin(const Transport& transport, int64_t position) {
+void Capture::begin(const Transport& transport, int64_t position, double beats) {
     segue_captured& c = header()->captured;
     release(c.capture_state, capture_recording);
     put(c.capture_number, c.capture_number + 1);
     fence();
     put(c.n_samples, 0);
     put(c.position_samples, position);
-    put(c.start_beats, static_cast<double>(transport.grid.beats_at(position)));
+    put(c.start_beats, beats);
     put(c.tempo_bpm, transport.grid.tempo_bpm);
     put(c.signature_numerator, transport.grid.numerator);
     put(c.signature_denominator, transport.grid.denominator);
@@ -84,10 +84,12 @@ void Recorder::process(const float* const* in, int n, const Transport& transport
 void Recorder::plan(const Transport& transport, int64_t from, int bars) {
     const Grid& grid = transport.grid;
     if (bars <= 0 && transport.looping) {
-        begin_ = grid.sample_at(transport.loop_start_beats);
+        begin_beats_ = transport.loop_start_beats;
+        begin_ = grid.sample_at(begin_beats_);
         end_ = grid.sample_at(transport.loop_end_beats);
     } else {
         const int64_t bar = grid.next_bar(from);
+        begin_beats_ = static_cast<double>(grid.bar_start_beats(bar));
         begin_ = grid.bar_start(bar);
         end_ = grid.bar_start(bar + std::max(bars > 0 ? bars : 4, 1));
     }
@@ -103,7 +105,7 @@ void Recorder::record(Capture* capture, const float* const* in, int n, const Tra
             planned_ = false;
             return;
         }
-        capture->begin(transport, begin_);
+        capture->begin(transport, begin_, begin_beats_);
         recording_ = true;
     }
     const int64_t first = std::max(here, begin_), last = std::min(here + n, end_);

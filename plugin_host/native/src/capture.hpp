@@ -23,7 +23,7 @@ public:
     double bars() const;
     void clear() { release(header()->captured.capture_state, capture_empty); }  // [session]
 
-    void begin(const Transport& transport, int64_t position);                     // [audio]
+    void begin(const Transport& transport, int64_t position, double beats);       // [audio]
     void add(const float* const* in, int from, int n, int64_t at);                // [audio]
     void finish(int64_t n_samples);                                               // [audio]
     void drop() { release(header()->captured.capture_state, capture_empty); }     // [audio]
@@ -58,6 +58,7 @@ private:
     std::atomic<int64_t> wanted_{0};
     bool armed_ = false, done_ = false, recording_ = false, planned_ = false;
     int64_t begin_ = 0, end_ = 0, expected_ = 0;
+    double begin_beats_ = 0;
     Grid grid_;
 };
 

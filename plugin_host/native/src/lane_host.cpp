@@ -58,7 +58,7 @@ void LaneHost::tell(const Transport& transport) {
 }
 
 bool LaneHost::ready(int n, const Transport& transport) {
-    if (shared_.handled_timeline != processor_.timeline()) return false;
+    if (!shared_.handled_on || shared_.handled_timeline != processor_.timeline()) return false;
     return !shared_.expecting || processor_.ready(n, transport.position_samples);
 }
 

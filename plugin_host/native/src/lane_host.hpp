@@ -13,6 +13,7 @@ public:
     LaneHost(Values& values, int sample_rate_hz, int channels);
     Session& session() { return session_; }
     const Processor& processor() const { return processor_; }
+    void play(RingReader* reader) { processor_.offer(reader); }  // without a session: for measuring  [session]
     // One block of any size; `in` may be `out`.  [audio]
     void run(const float* const* in, float* const* out, int n, const HostTime& time);
 

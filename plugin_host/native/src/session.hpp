@@ -35,7 +35,7 @@ struct Shared {
     std::atomic<double> tempo{120}, beats{0}, beats_per_bar{4};
     // Session to audio: the stretch of time that was dealt with, and whether a stream is under way on it.
     std::atomic<uint32_t> handled_timeline{~0u};
-    std::atomic<bool> expecting{false};
+    std::atomic<bool> expecting{false}, handled_on{false};  // handled_on: with Generate on
 };
 
 class Session {

@@ -124,8 +124,9 @@ void Session::follow_host() {
 void Session::settle() {
     const uint32_t timeline = shared_.timeline;
     const bool elsewhere = timeline != shared_.handled_timeline && ended_ && shared_.beats < end_beats_ - 1e-6;
-    const bool done = !values_.on(p_generate) || (generating_ && (playing_ || (ended_ && !elsewhere)));
+    const bool on = values_.on(p_generate), done = !on || (generating_ && (playing_ || (ended_ && !elsewhere)));
     shared_.expecting = playing_;
+    shared_.handled_on = on;
     shared_.handled_timeline = done ? timeline : ~0u;
 }
 

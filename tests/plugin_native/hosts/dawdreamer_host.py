@@ -2,7 +2,6 @@
 
 import json
 import sys
-import time
 
 import dawdreamer
 import numpy as np
@@ -24,11 +23,12 @@ def number(name):
 plugin.set_parameter(number("Output"), 0.5)  # Segue alone
 engine.load_graph([(playback, []), (plugin, ["in"])])
 engine.render(0.1)
-time.sleep(1.5)
+sys.stdin.readline()  # the engine has seen us
 plugin.set_parameter(number("Generate"), 1.0)
 plugin.set_parameter(number("Capture"), 1.0)
 plugin.set_parameter(number("Capture bars"), 2 / 32)
 engine.render(9.0)  # as fast as it can: a bounce
 np.save(out_path, engine.get_audio())
-time.sleep(1.0)  # the session hands the capture over
 print(json.dumps({"names": names, "source": source[0, :8].tolist()}))
+sys.stdout.flush()
+sys.stdin.readline()  # the capture was handed over

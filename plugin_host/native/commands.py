@@ -1,0 +1,100 @@
+"""`segue plugin build`, `install`, `prompt` and `measure`. Docstrings are help; commands are [main]."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from plugin_host.cli_guard import EXIT_FAULT, guarded
+
+plugin = typer.Typer(no_args_is_help=True, help="Segue inside a DAW: build and install the plugin.")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Give the command line its `plugin` group.  [main]"""
+    app.add_typer(plugin, name="plugin", short_help="Segue inside a DAW: build and install the plugin.")
+
+
+@plugin.command(short_help="Compile the plugin: LV2, VST3 and CLAP.")
+@guarded
+def build(out: Annotated[Path, typer.Option(help="Folder for the bundles.")] = Path("segue-plugin")) -> None:
+    """Compile the plugin for this machine: LV2, VST3 and CLAP, each in stereo and mono. Takes some seconds.
+
+    Needs a C++ compiler and the DISTRHO Plugin Framework (Debian, Ubuntu: apt install g++ dpf-source).
+    """
+    for bundle in _built(out):
+        typer.echo(f"  {bundle}")
+
+
+@plugin.command(short_help="Put the plugin where DAWs look for it.")
+@guarded
+def install(
+    source: Annotated[Path | None, typer.Option("--from", help="Folder of built bundles; else they are built.")] = None,
+) -> None:
+    """Put the plugin into your own plugin folders, built before if need be. Then let your DAW scan for plugins."""
+    from plugin_host.native.build import BuildError
+    from plugin_host.native.install import install as place
+
+    with tempfile.TemporaryDirectory(prefix="segue-plugin-") as work:
+        folder = source or Path(work)
+        if source is None:
+            _built(folder)
+        try:
+            for bundle in place(folder):
+                typer.echo(f"  {bundle}")
+        except BuildError as fault:
+            _fail(fault)
+
+
+@plugin.command(short_help="Say in words what a plugin's music should be like.")
+@guarded
+def prompt(
+    text: Annotated[str, typer.Argument(help='In words; "" for none.')],
+    port: Annotated[int, typer.Option(min=1, max=65535, help="The plugin's control port, as it shows it.")] = 9610,
+) -> None:
+    """Give a running plugin its prompt. It is saved with the DAW's project.
+
+    Each instance has a control port of its own and shows it: 9610 for the first, 9611 for the next.
+    """
+    import socket
+
+    from bridge.packet import encode
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as wire:
+        wire.sendto(encode("/segue/plugin/prompt", [text]), ("127.0.0.1", port))
+    typer.echo(f"sent to the plugin at port {port}")
+
+
+@plugin.command(short_help="Measure the plugin's audio thread.")
+@guarded
+def measure(
+    seconds: Annotated[float, typer.Option(min=1, max=3600, help="How much music.")] = 60.0,
+    block: Annotated[int, typer.Option(min=1, max=8192, help="Samples in a block.")] = 64,
+) -> None:
+    """How long the plugin's part of a block takes (p50, p99, max) and how much memory an instance has."""
+    from plugin_host.native.build import BuildError
+    from plugin_host.native.measure import measure as run
+
+    try:
+        typer.echo(run(seconds, block))
+    except BuildError as fault:
+        _fail(fault)
+
+
+def _built(out: Path) -> list[Path]:
+    from plugin_host.native.build import BuildError
+    from plugin_host.native.bundles import build_bundles
+
+    try:
+        with tempfile.TemporaryDirectory(prefix="segue-objects-") as work:
+            return build_bundles(out, Path(work))
+    except (BuildError, OSError) as fault:
+        _fail(fault)
+
+
+def _fail(fault: Exception) -> NoReturn:
+    typer.echo(f"segue: {fault}", err=True)
+    raise typer.Exit(EXIT_FAULT)
