@@ -50,13 +50,15 @@ class HeldBar:
         self._stored = 0
         self._heard_on = None
 
-    def complete(self, phase: int, unit_samples: int) -> bool:
-        """Make a bar of less than one that was heard up to `phase`; False where not even a unit was.
+    def complete(self, phase: int, unit_samples: int, breaks: bool) -> bool:
+        """Make a bar, smooth where it `breaks` off, of what was heard up to `phase`; False where not even a unit was.
 
         The last 1, 2, 4, 8 .. units are laid out again and again over the rest, each on its place in the bar.
         One copy of a bar.  [audio]
         """
         if self.whole:
+            if breaks:
+                self.join(phase % self._bar_samples, len(self._fall))
             return True
         bar, heard = self._bar_samples, self._stored
         if bar < 2 or heard < max(unit_samples, 1):
@@ -79,14 +81,15 @@ class HeldBar:
 
     def join(self, start: int, n_samples: int) -> None:
         """Let only the step between a place of the store and what lies before it fade; `n_samples` at most.  [audio]"""
-        n = min(len(self._fall), n_samples, self._bar_samples - start)
-        if n < 1 or start < 0:
+        n = min(len(self._fall), n_samples)
+        if n < 1 or not 0 <= start < self._bar_samples:
             return
-        step = self._step
+        step, first = self._step, min(n, self._bar_samples - start)
         np.subtract(self._store[start - 1 if start else self._bar_samples - 1], self._store[start], out=step)
         for channel in range(self._store.shape[1]):
             np.multiply(self._fall[:n, 0], step[channel], out=self._ramp[:n])
-            self._store[start : start + n, channel] += self._ramp[:n]
+            self._store[start : start + first, channel] += self._ramp[:first]
+            self._store[: n - first, channel] += self._ramp[first:n]
 
     def keep(self, out: Audio, phase: int) -> None:
         """Take in the music that is heard at that phase.  [audio]"""

@@ -142,11 +142,11 @@ class Processor:
         if transport.position_samples != self._expected and known is not None:
             self.counters.jumps += 1
             self.timeline += 1
+            if not self._settle():
+                self._held.forget()
             if self.state in (State.PLAYING, State.HOLDING):
                 self._fade.join()
                 self._in_bar = False
-            if not self._settle():
-                self._held.forget()
         self._expected = transport.position_samples + (n_samples if transport.playing else 0)
 
     def _settle(self) -> bool:
@@ -154,7 +154,9 @@ class Processor:
 
         Before a jump and a change of tempo: what comes after cannot make it whole.
         """
-        return self._held.complete(self._expected - self._bar_start, self._half_beat_samples)
+        if self.state != State.PLAYING:
+            return self._held.whole
+        return self._held.complete(self._expected - self._bar_start, self._half_beat_samples, self._in_bar)
 
     def _find_bar(self, position: int) -> None:
         """Bounds of the bar around a position; exact fractions, so at most once a bar."""
@@ -251,7 +253,7 @@ class Processor:
         self.counters.missed_samples += len(out)
         if self.state in (State.IDLE, State.PLAYING):
             self.counters.underruns += 1
-            if self._held.complete(position - self._bar_start, self._half_beat_samples):
+            if self._held.complete(position - self._bar_start, self._half_beat_samples, self._in_bar):
                 self._fade.join()
                 self.state = State.HOLDING
             else:

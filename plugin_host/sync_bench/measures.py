@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bridge.ring import Audio
+from plugin_host.clip import Clip
 from plugin_host.sync_bench.hearing import HOP_SAMPLES, RATE_HZ, Onsets, hop_seconds
 from plugin_host.sync_bench.recorder import Floats, Noted, Recording
 
@@ -159,6 +160,20 @@ def clicks(audio: Audio, rate_hz: int) -> Floats:
     loud = blocks > np.maximum(10 ** (STEP_DBFS / 20), 8 * around)
     starts = np.flatnonzero(loud & ~np.concatenate([[False], loud[:-1]]))
     return starts * size / rate_hz
+
+
+def with_region(recording: Recording, clip: Clip | None) -> Audio:
+    """What a listener hears: the region is played by the host right before the music goes on from it.  [any]"""
+    log, audio = recording.log, recording.audio
+    if clip is None or not len(log):
+        return audio
+    heard = audio.copy()
+    first = int(log[0, Noted.POSITION])
+    n = min(max(clip.end_samples - first, 0), len(heard))
+    clip.add_to(heard[:n], first)
+    fade = min(n, recording.rate_hz // 100)
+    heard[:fade] *= np.linspace(0, 1, fade, dtype=np.float32)[:, None]
+    return heard
 
 
 def silences(audio: Audio, rate_hz: int) -> list[tuple[float, float]]:

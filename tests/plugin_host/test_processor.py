@@ -314,6 +314,18 @@ def test_jump_drops_what_does_not_fit_and_holds_in_phase(plain: Rig) -> None:
     assert plain.processor.drops.stale_blocks > 0
 
 
+def test_a_bar_held_after_a_jump_has_no_step_where_the_music_broke_off(plain: Rig) -> None:
+    """The store is new up to the jump and a bar old from there on: the joint between them is heard in each held bar."""
+    bar = plain.grid.bar_start
+    plain.plan(0, bar(40))
+    plain.write(0, bar(6))
+    before = plain.run(bar(3) + 7777)
+    plain.position = bar(20)
+    out = np.concatenate([before[-50:], plain.run(bar(24))])
+    assert plain.processor.state == State.HOLDING
+    assert steps(out) < LOUDEST_STEP
+
+
 def test_loop_written_ahead_plays_through(plain: Rig) -> None:
     bar = plain.grid.bar_start
     plain.plan(0, bar(40))

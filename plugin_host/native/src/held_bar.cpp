@@ -165,13 +165,16 @@ void HeldBar::lay(int64_t source, int64_t n_source, int64_t target, int64_t afte
     }
 }
 
-bool HeldBar::complete(int64_t phase, int64_t unit_samples) {
-    if (whole()) return true;
+bool HeldBar::complete(int64_t phase, int64_t unit_samples, bool breaks) {
     const int64_t bar = bar_samples_, heard = stored_;
+    const auto around = [bar](int64_t place) { return ((place % bar) + bar) % bar; };
+    if (whole()) {
+        if (breaks) join(around(phase), static_cast<int64_t>(fall_.size()));
+        return true;
+    }
     if (bar < 2 || heard < std::max<int64_t>(unit_samples, 1)) return false;
     int64_t length = unit_samples;
     while (2 * length <= heard) length *= 2;
-    const auto around = [bar](int64_t place) { return ((place % bar) + bar) % bar; };
     for (int64_t done = 0, n = 0, wanted = bar - heard; done < wanted; done += n) {
         const int64_t target = around(phase + done), source = around(phase - length + done % length);
         n = std::min({wanted - done, bar - target, bar - source, length - done % length});
@@ -186,13 +189,13 @@ bool HeldBar::complete(int64_t phase, int64_t unit_samples) {
 
 // Let only the step between a place of the store and what lies before it fade; at most n of it.
 void HeldBar::join(int64_t start, int64_t n) {
-    n = std::min({static_cast<int64_t>(fall_.size()), n, bar_samples_ - start});
-    if (n < 1 || start < 0) return;
+    n = std::min(static_cast<int64_t>(fall_.size()), n);
+    if (n < 1 || start < 0 || start >= bar_samples_) return;
     const float* before = store_ + (start ? start - 1 : bar_samples_ - 1) * channels_;
-    float* at = store_ + start * channels_;
+    const int64_t first = std::min(n, bar_samples_ - start);
     for (int c = 0; c < channels_; ++c) {
-        const float step = before[c] - at[c];
-        for (int64_t i = 0; i < n; ++i) at[i * channels_ + c] += fall_[i] * step;
+        const float step = before[c] - store_[start * channels_ + c];
+        for (int64_t i = 0; i < n; ++i) store_[(i < first ? start + i : i - first) * channels_ + c] += fall_[i] * step;
     }
 }
 

@@ -35,8 +35,8 @@ public:
     void measure(int64_t bar_samples) { bar_samples_ = bar_samples; }  // [audio]
     bool whole() const { return bar_samples_ > 1 && bar_samples_ - 1 <= stored_; }
     void forget() { stored_ = 0; heard_known_ = false; }
-    // Make a bar of less than one that was heard up to `phase`; false where not even a unit was.  [audio]
-    bool complete(int64_t phase, int64_t unit_samples);
+    // Make a bar, smooth where it `breaks` off, of what was heard up to `phase`; false for less than a unit.  [audio]
+    bool complete(int64_t phase, int64_t unit_samples, bool breaks);
     void keep(const float* out, int n, int64_t phase);  // music that is heard at that phase  [audio]
     void mend(const float* out, int n, int64_t phase);  // the joint where it stopped  [audio]
     void join(int64_t start, int64_t n);  // let a step of the store fade  [audio]

@@ -95,18 +95,21 @@ void Processor::follow(const Transport& transport, int n) {
     if (transport.position_samples != expected_ && known_) {
         ++counters.jumps;
         timeline_.store(timeline() + 1, std::memory_order_relaxed);
+        if (!settle()) held_.forget();
         if (state_ == State::playing || state_ == State::holding) {
             fade_.join();
             in_bar_ = false;
         }
-        if (!settle()) held_.forget();
     }
     known_ = true;
     expected_ = transport.position_samples + (transport.playing ? n : 0);
 }
 
 // Make a whole bar of what was heard up to here: what comes after a jump or another tempo cannot make it whole.
-bool Processor::settle() { return held_.complete(expected_ - bar_start_, half_beat_samples_); }
+bool Processor::settle() {
+    if (state_ != State::playing) return held_.whole();
+    return held_.complete(expected_ - bar_start_, half_beat_samples_, in_bar_);
+}
 
 void Processor::find_bar(int64_t position) {
     const int64_t bar = grid_.bar_at(position);
@@ -206,7 +209,7 @@ void Processor::missing(float* out, int n, int64_t position) {
     counters.missed_samples += n;
     if (state_ == State::idle || state_ == State::playing) {
         ++counters.underruns;
-        if (held_.complete(position - bar_start_, half_beat_samples_)) {
+        if (held_.complete(position - bar_start_, half_beat_samples_, in_bar_)) {
             fade_.join();
             state_ = State::holding;
         } else {
