@@ -1,0 +1,80 @@
+"""Takes by a real engine: whole, exact, and the same again from the recipe inside the file."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from engine_rig import Engine
+
+from bridge.errors import SegueError
+from plugin_host.screen import Screen
+from plugin_host.takes.engines import EngineWish, hot_engine
+from plugin_host.takes.order import Order, fill
+from plugin_host.takes.place import RegionWish
+from plugin_host.takes.reopen import Variation, make_again
+from plugin_host.takes.take import read_take, span_of
+
+RATE = 48_000
+
+
+@pytest.fixture
+def order(tmp_path: Path) -> Order:
+    """Two bars at 200 bpm after two bars of a region."""
+    seconds = np.arange(int(2.4 * RATE)) / RATE
+    tone = 0.3 * np.sin(2 * np.pi * 220 * seconds) * np.exp(-4 * (seconds % 0.3))
+    soundfile.write(tmp_path / "riff-200bpm.wav", tone.astype(np.float32), RATE)
+    region = RegionWish(tmp_path / "riff-200bpm.wav", "continue", None, 4.0)
+    return Order(region, bars=2, seed=11, values={"temperature": 1.2})
+
+
+def made(order: Order, engine: Engine, folder: Path) -> list[Path]:
+    with hot_engine(EngineWish(engine.port), lambda line: None) as hot:
+        return fill(order, hot, folder, lambda line: None, lambda line: None)
+
+
+@pytest.mark.parametrize("kind", ["wav", "flac"])
+def test_take_is_made_again_to_the_last_bit(order: Order, engine: Engine, tmp_path: Path, kind: str) -> None:
+    order = replace(order, kind=kind, loop=kind == "wav", loudness="peak" if kind == "wav" else "off")
+    (path,) = made(order, engine, tmp_path / "takes")
+    take = read_take(path)
+    assert (take.recipe.bpm, take.recipe.start_bar, take.recipe.bars, take.recipe.seed) == (200.0, 3, 2, 11)
+    assert take.recipe.values["temperature"] == pytest.approx(1.2)
+    start, end = span_of(take.recipe)
+    assert take.audio.shape == (end - start, 2)
+    for half in np.array_split(take.audio, 2):
+        assert np.abs(half).max() > 0.001, "a bar is silent"
+    (tmp_path / "riff-200bpm.wav").unlink()  # the recipe has it
+    wish = EngineWish(engine.port)
+    assert make_again(take, Variation(), wish, tmp_path / "again", kind, Screen()) == 0.0
+    make_again(take, Variation(seed=12), wish, tmp_path / "other", kind, Screen())
+    (other,) = (tmp_path / "other").iterdir()
+    assert "seed12" in other.name
+    assert not np.array_equal(read_take(other).audio, take.audio)
+
+
+def test_takes_of_one_order_have_seeds_of_their_own(order: Order, engine: Engine, tmp_path: Path) -> None:
+    paths = made(replace(order, takes=3, bars=1), engine, tmp_path / "takes")
+    takes = [read_take(path) for path in paths]
+    assert [take.recipe.seed for take in takes] == [11, 12, 13]
+    assert not np.array_equal(takes[0].audio, takes[1].audio)
+
+
+def test_engine_that_is_killed_leaves_no_half_take(
+    order: Order, start_engine: Callable[..., Engine], tmp_path: Path
+) -> None:
+    engine = start_engine().wait_ready()
+
+    def kill(text: str) -> None:
+        if text and engine.process.poll() is None:
+            engine.process.send_signal(signal.SIGKILL)
+            engine.process.wait()
+
+    with pytest.raises(SegueError), hot_engine(EngineWish(engine.port), lambda line: None) as hot:
+        fill(replace(order, bars=400), hot, tmp_path / "takes", lambda line: None, kill)
+    assert list((tmp_path / "takes").iterdir()) == []
