@@ -198,7 +198,7 @@ class Commands:
     def listed(self) -> tuple[int, str]:
         """How many are not heard yet, and the first ones: 'id kind beat'."""
         ahead = sorted(self.waiting, key=lambda each: (each.ahead is None, each.ahead or 0))
-        scheduled = [each for each in self.made if each.at != NOW] + ahead
+        scheduled = [each for each in self.made if each.update is not None and not each.settled] + ahead
         names = [f"{each.id} {each.kind} {float(each.due.beats):.6g}" for each in scheduled[:LIST_MAX]]
         return len(scheduled), ", ".join(names)
 

@@ -9,6 +9,8 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +19,11 @@ import soundfile
 import torch
 from engine_rig import BLOCK, RATE, Listener, wait_for
 
-from bridge import shm
+from bridge import messages, shm
 from bridge.errors import NoAnswer, SegueError
+from bridge.packet import parse
 from bridge.ring import RingReader
+from bridge.transport import Grid
 from plugin_host.client import Client
 
 BPM = 240.0  # a bar of 4/4 lasts a second
@@ -258,6 +262,71 @@ def test_a_change_is_heard_soon_and_measured(client):
     assert client.lane_status(lane).generation == before + 1
     lead = client.get(lane, "lead_seconds").value
     assert 0 < client.lane_stats(lane).change_seconds <= lead + 0.5
+    host.close()
+    client.close_lane(lane)
+
+
+def listen_to_both(hosts: list[Listener], n_samples: int) -> list[np.ndarray]:
+    """Two lanes of one host, side by side in real time."""
+    sounds = [np.full((n_samples, 2), np.nan, np.float32) for _ in hosts]
+    began = time.monotonic()
+    for start in range(0, n_samples, BLOCK):
+        time.sleep(max(0.0, began + start / RATE - time.monotonic()))
+        for host, sound in zip(hosts, sounds, strict=True):
+            host.transport = replace(host.transport, playing=True)
+            host.publish()
+            out = sound[start : start + BLOCK]
+            host.reader.read(host.transport.position_samples, out, 0)
+            host.transport = host.transport.advanced(len(out))
+    return sounds
+
+
+def test_a_prompt_at_a_bar_is_heard_from_its_first_sample_on(client, engine):
+    bpm = 197.3  # no bar line lies where a frame begins
+    lanes = [client.open_lane(-1, RATE) for _ in range(2)]
+    hosts = [Listener(lane.ring, bpm) for lane in lanes]
+    for lane in lanes:
+        client.set(lane.lane, "seed", 5)
+        client.prompt(lane.lane, "sad jazz")
+        client.play(lane.lane, 0.0)
+    first = listen_to_both(hosts, RATE // 2)
+    heard = []
+    number = lanes[1].lane
+    placed = client.prompt(number, "bright techno", at="bars 2", on_heard=heard.append)
+    assert placed == (8.0, 0)
+    assert client.scheduled(number).list.endswith(" prompt 8")
+    rest = listen_to_both(hosts, 3 * RATE)
+    alone, changed = (np.concatenate(parts) for parts in zip(first, rest, strict=True))
+    assert np.isfinite(alone).all()
+    assert np.isfinite(changed).all()
+    line = Grid(RATE, bpm).sample_at(8)
+    off = np.abs(changed - alone).max(axis=1)
+    assert int(np.flatnonzero(off > 1e-6)[0]) == line  # before it nothing but the rounding of other hops
+    assert np.abs(changed[line : line + RATE] - alone[line : line + RATE]).max() > 1e-3
+    wait_for(lambda: heard)
+    assert heard[0][:4] == (number, heard[0].id, messages.LANE_PROMPT.address, 8.0)
+    assert 0.5 < heard[0].seconds < line / RATE + 1.0  # from the call, which came half a second late, to the bar line
+    wait_for(lambda: "prompt " in client.lane_stats(number).heard)
+    assert client.scheduled(number) == (0, "")
+    for host, lane in zip(hosts, lanes, strict=True):
+        host.close()
+        client.close_lane(lane.lane)
+
+
+def test_a_command_that_comes_twice_is_done_once_and_can_be_cancelled(client, engine):
+    lane, ring = client.open_lane(-1, RATE)
+    host = Listener(ring, BPM)
+    client.play(lane, 0.0)
+    row = messages.LANE_MUTE
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as patch:  # as Pd sends: nothing but i, f and s
+        patch.connect(("127.0.0.1", engine.port))
+        for _ in range(3):
+            patch.send(row.pack(77, lane, 1, "bar 30"))
+        assert parse(patch.recv(2000))[0].values == (77, row.address, 120.0, 0)
+        wait_for(lambda: client.scheduled(lane).waiting)
+        assert client.scheduled(lane) == (1, "77 mute 120")
+        patch.send(messages.LANE_CANCEL.pack(78, lane, 77))
+        wait_for(lambda: client.scheduled(lane) == (0, ""))
     host.close()
     client.close_lane(lane)
 
