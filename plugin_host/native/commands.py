@@ -57,7 +57,7 @@ def prompt(
 ) -> None:
     """Give a running plugin its prompt. It is saved with the DAW's project.
 
-    Each instance has a control port of its own and shows it: 9610 for the first, 9611 for the next.
+    Each instance has a control port of its own and shows it: 9620 for the first, 9621 for the next.
     """
     import socket
 

@@ -97,6 +97,7 @@ def test_clap_loops_renders_offline_and_keeps_its_state(bundles: Path, engine: C
     assert engine.wait(lambda line: line.get("loop") == [4.0, 8.0])["flags"] & 2
     _say(host)
     _opened(engine, 2)
+    _say(host)
     engine.wait(lambda line: len(engine.messages("lane/play")) >= 2)
     assert engine.messages("lane/set")[-1] == ["0", "seed", "4711.0"]  # the take that sounded
     assert engine.messages("lane/play")[-1][1] in ("0.0", "0", "bar")

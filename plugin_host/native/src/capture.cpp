@@ -80,6 +80,15 @@ void Recorder::process(const float* const* in, int n, const Transport& transport
     held_.store(nullptr);
 }
 
+bool Recorder::prepared() {
+    if (wanted_samples() == 0) return true;
+    Capture* capture = offered_.load();
+    held_.store(capture);
+    const bool there = capture && offered_.load() == capture && capture->capacity() >= wanted_samples();
+    held_.store(nullptr);
+    return there;
+}
+
 // The stretch to record: it begins at `from` or later.
 void Recorder::plan(const Transport& transport, int64_t from, int bars) {
     const Grid& grid = transport.grid;

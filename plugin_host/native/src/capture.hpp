@@ -47,7 +47,8 @@ public:
 
     // One part of a block: `armed` as the parameter is, `again` to record pass after pass.  [audio]
     void process(const float* const* in, int n, const Transport& transport, bool armed, bool again, int bars);
-    bool recording() const { return recording_; }
+    // Whether there is room for what is to be recorded: asked where waiting is right.  [audio]
+    bool prepared();
 
 private:
     void plan(const Transport& transport, int64_t from, int bars);

@@ -37,7 +37,7 @@ void LaneHost::run(const float* const* in, float* const* out, int n, const HostT
 void LaneHost::part(const float* const* in, float* const* out, int from, int n, bool offline,
                     const Transport& transport) {
     tell(transport);
-    if (offline && values_.on(p_generate)) wait_for_engine(n, transport);
+    if (offline && (values_.on(p_generate) || values_.on(p_capture))) wait_for_engine(n, transport);
     processor_.process(wet_.data(), n, transport);
     shared_.timeline = processor_.timeline();
     const float* inputs[2];
@@ -58,6 +58,8 @@ void LaneHost::tell(const Transport& transport) {
 }
 
 bool LaneHost::ready(int n, const Transport& transport) {
+    if (!recorder_.prepared()) return false;
+    if (!values_.on(p_generate)) return true;
     if (!shared_.handled_on || shared_.handled_timeline != processor_.timeline()) return false;
     return !shared_.expecting || processor_.ready(n, transport.position_samples);
 }

@@ -17,7 +17,7 @@ namespace segue {
 
 namespace {
 
-constexpr int first_port = 9610, ports = 32;
+constexpr int first_port = 9620, ports = 32;
 constexpr double first_repeat_seconds = 0.1, last_repeat_seconds = 2.0, progress_seconds = 30.0;
 constexpr int64_t whole_max = (1 << 24) - 1;
 

@@ -22,7 +22,7 @@ public:
     // `heard` gets whatever is no answer: events of the engine, and messages of others on this machine.
     Link(Heard heard, Idle idle);
     ~Link();
-    bool open(std::string& why);  // on 127.0.0.1, one of 9610..9641 if one is free
+    bool open(std::string& why);  // on 127.0.0.1, one of 9620..9651 if one is free
     int port() const { return port_; }
     void engine_at(int port) { engine_port_ = port; }
     // Ask and wait, repeating the request; a slow one that tells of its progress is waited for longer.

@@ -206,6 +206,8 @@ def main(path: str, out_path: str) -> None:
     again = Loaded(path)
     again.load(saved)
     again.run(source[:, :512])
+    sys.stdin.readline()  # the engine has seen us
+    again.run(source[:, :512])
     sys.stdin.readline()
     again.close()
     print(json.dumps({"id": again.identity, "saved": saved.decode("utf-8", "replace")}), flush=True)
