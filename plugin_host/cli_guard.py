@@ -51,6 +51,8 @@ def _exit_code(error: Exception) -> int:
     from bridge.errors import RegionError
     from plugin_host.plot import OutputError
     from plugin_host.soundcard import SoundCardError
+    from plugin_host.takes.errors import TakeError
 
-    kinds = ((RegionError, EXIT_REGION), (SoundCardError, EXIT_SOUND_CARD), (OutputError, EXIT_OUTPUT))
+    unusable = (RegionError, TakeError)
+    kinds = ((unusable, EXIT_REGION), ((SoundCardError,), EXIT_SOUND_CARD), ((OutputError,), EXIT_OUTPUT))
     return next((code for kind, code in kinds if isinstance(error, kind)), EXIT_ENGINE)
