@@ -19,7 +19,9 @@ $PORT of this machine. Everything a client needs is on this page.
   yes and no are 1 and 0. Whole numbers stay under 2^24. Text is UTF-8 and one string, spaces included.
 - **Arguments in [brackets] may be left out** from the right; the default is then taken.
 - **`at` says when**: $AT.
-  Timetags of bundles are kept too, up to $AHEAD s ahead.
+  Timetags of bundles are kept too, up to $AHEAD s ahead. What has an `at` is answered at once with its place
+  and told as `$EVENT_HEARD` when it is heard; `$LANE_SCHEDULED` lists what waits, `$LANE_CANCEL`
+  takes it back. [commands.md](commands.md) tells more.
 - **Beats are quarter notes** from the start of the song, whatever the time signature; bars count from 0.
 - A datagram we send has at most $BYTES bytes. Received are up to $DATAGRAM bytes, bundles nested to $DEPTH,
   $RATE messages a second from one sender.
