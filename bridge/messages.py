@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from bridge import rows
 from bridge.arguments import WHOLE_MAX, Argument, Message
+from bridge.beat_rows import EVENT_GRID as EVENT_GRID
+from bridge.beat_rows import EVENT_REGION as EVENT_REGION
+from bridge.beat_rows import REGION_BPM
 from bridge.capture_rows import REGION_CAPTURE as REGION_CAPTURE
 from bridge.command_rows import EVENT_HEARD as EVENT_HEARD
 from bridge.command_rows import LANE_CANCEL as LANE_CANCEL
@@ -21,7 +24,7 @@ from bridge.command_rows import LANE_SET as LANE_SET
 from bridge.command_rows import LANE_STOP as LANE_STOP
 from bridge.command_rows import REGION_CLEAR as REGION_CLEAR
 from bridge.guard_rows import EVENT_GUARD as EVENT_GUARD
-from bridge.rows import ADDRESS, AT, BPM, ID, LANE, NAME, PLACED, ROLE, START, TEXT, UNDERSTOOD
+from bridge.rows import ADDRESS, AT, ID, LANE, NAME, PLACED, ROLE, START, TEXT, UNDERSTOOD
 from bridge.rows import LANES_MAX as LANES_MAX
 from bridge.rows import ROLES as ROLES
 from bridge.time_rows import EVENT_TIME as EVENT_TIME
@@ -183,6 +186,8 @@ LANE_STATS = rows.request(
         rows.count("faults", "heard by the guard in this stream"),
         rows.count("faults_passed", "of these, played all the same"),
         rows.count("chosen", "stretches that were chosen among candidates"),
+        rows.figure("off_ms", "how far made music was off the beat before it was put right, last event/grid", "ms"),
+        rows.figure("beat_sure", "how sure that is, 0 to 1"),
     ),
     meaning="What was measured on a lane.",
 )
@@ -191,7 +196,7 @@ LANE_STATS = rows.request(
 
 REGION_FILE = rows.request(
     "region/file", LANE, ROLE, rows.text("path", "of a WAV, FLAC, AIFF, OGG or MP3 file; absolute"),
-    BPM, START, AT,
+    REGION_BPM, START, AT,
     reply=(*UNDERSTOOD, *PLACED),
     meaning="Hands over music by path. Taken only from this machine.", slow=True, local=True,
 )
@@ -202,7 +207,7 @@ REGION_BEGIN = rows.request(
     rows.bounded("channels", "i", "interleaved", 1, 8),
     rows.bounded("rate_hz", "i", "sample rate", 1, WHOLE_MAX, "Hz"),
     Argument("encoding", "s", "16-bit or 32-bit float samples, little-endian", choices=ENCODINGS),
-    BPM, START,
+    REGION_BPM, START,
     reply=(
         rows.count("chunks", "how many are expected, numbered from 0"),
         rows.count("chunk_bytes", "of audio in each but the last, before base64", "B"),
@@ -278,5 +283,6 @@ REQUESTS: tuple[Message, ...] = (
 ANSWERS: tuple[Message, ...] = (OK, ERROR, PROGRESS)
 EVENTS: tuple[Message, ...] = (
     EVENT_ENGINE, EVENT_MODEL, EVENT_LANE, EVENT_EXCERPT, EVENT_LATE, EVENT_TIME, EVENT_HEARD, EVENT_GUARD,
+    EVENT_REGION, EVENT_GRID,
 )  # fmt: skip
 TABLE: dict[str, Message] = {row.address: row for row in (*REQUESTS, *ANSWERS, *EVENTS)}

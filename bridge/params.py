@@ -43,6 +43,10 @@ _ROWS = (
              "", 0, 1, default=1),
     Argument("candidates", "i", "make so many continuations of each second, and keep the one best on the beat",
              "", 1, 4, default=1),
+    Argument("bend", "i", "1: a model that is not told the tempo is bent onto the host's beat; 0: not",
+             "", 0, 1, default=1),
+    Argument("region_tempo", "i", "a region of another tempo that is gone on from, or whose style is taken: 1: first "
+             "brought to the host's tempo at its pitch; 0: kept as it is", "", 0, 1, default=1),
 )
 # fmt: on
 

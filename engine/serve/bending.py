@@ -59,6 +59,18 @@ def bend_for(player: Player, frame: int, before: Tensor | None) -> Bend | None:
     return bend
 
 
+def off_the_beat(player: Player) -> tuple[float, float, float]:
+    """How far the newest music is off before it is put right, in beats and ms (late above 0), and how sure that is.
+
+    [generate]
+    """
+    bend = player.chain.bend
+    if bend is None or not bend.course.followed:
+        return 0.0, 0.0, 0.0
+    tempo = player.score.tempo_at(player.made_own)
+    return bend.heard.off_beats, bend.heard.off_beats * 60_000.0 / tempo, bend.heard.confidence
+
+
 def wanted(settings: LaneSettings) -> bool:
     """Whether a lane's sound is to be bent onto the beat.  [any]"""
     return settings.values.get("bend", 1.0) > 0.0

@@ -40,6 +40,7 @@ class Desk:
         self.time = TimeDesk(self.lane_of)
         self.on_heard: Callable[[Lane, int, str, float, float], None] = lambda lane, *heard: None
         self.on_guard: Callable[[Lane, float, str, str, float], None] = lambda lane, *fault: None
+        self.on_grid: Callable[[Lane, float, float, float], None] = lambda lane, *off: None
         self.commands = CommandDesk(state, self.lane_of, self.must_take, self.studio, self.model)
         self.regions = RegionDesk(self.lane_of, self.must_take, self._put_region)
 
@@ -127,6 +128,7 @@ class Desk:
         ring = RingWriter.create(number, rate_hz, channels, RING_SECONDS)
         lane = Lane(number, request.client, ring, own_values(model))
         lane.on_excerpt, lane.on_heard, lane.on_guard = self.on_excerpt, self.on_heard, self.on_guard
+        lane.on_grid = self.on_grid
         self.lanes = {**self.lanes, number: lane}
         studio.post(lambda: studio.open(lane))
         return number, ring.name
@@ -179,4 +181,5 @@ class Desk:
         return (
             view.fill_seconds, view.fill_low_seconds, view.first_sound_seconds, view.realtime_ratio,
             lane.late_blocks(), view.rolls, view.change_seconds, view.heard, *view.listened,
+            lane.beat[1], lane.beat[2],
         )  # fmt: skip

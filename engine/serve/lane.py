@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from engine.serve.director import Director
 
 SILENT_SECONDS = 5.0  # a host that played no block for so long is not playing
+BEAT_SECONDS = 1.0  # between two tellings of how far off the beat is
 SEEDS = 2**24  # seeds lie below: whole numbers that every client can send
 IDLE, PREPARING, PLAYING, ENDED, FAILED = "idle", "preparing", "playing", "ended", "failed"
 Update = Callable[[LaneSettings], LaneSettings]
@@ -72,6 +73,9 @@ class Lane:
         self.on_excerpt: Callable[[Lane, float, float], None] = lambda lane, start, length: None
         self.on_heard: Callable[[Lane, int, str, float, float], None] = lambda lane, *heard: None
         self.on_guard: Callable[[Lane, float, str, str, float], None] = lambda lane, *fault: None
+        self.on_grid: Callable[[Lane, float, float, float], None] = lambda lane, *off: None
+        self.beat = (0.0, 0.0, 0.0)  # how far off made music was, in beats and ms, and how sure that is
+        self._beat_seconds = 0.0
         self.changed_seconds = 0.0  # when the settings were last replaced, on the monotonic clock
         self._lock = threading.Lock()
         self._news: list[Command] = []  # in the settings, for the director to tell of
@@ -106,6 +110,13 @@ class Lane:
         with self._lock:
             self.settings = self.settings.with_own(own)
             return self.settings
+
+    def heard_beat(self, off_beats: float, off_ms: float, sure: float) -> None:
+        """Made music is so far off the host's beat; told once a second at most.  [generate]"""
+        now = time.monotonic()
+        if now - self._beat_seconds >= BEAT_SECONDS:
+            self._beat_seconds, self.beat = now, (off_beats, off_ms, sure)
+            self.on_grid(self, *self.beat)
 
     def heard_excerpt(self, heard: HeardExcerpt | None, rate_hz: int) -> None:
         """A window listens to this part of the style region; told once.  [generate]"""

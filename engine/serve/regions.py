@@ -10,6 +10,8 @@ import queue
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from bridge.capture import read_capture
 from bridge.clients import Client
@@ -23,7 +25,13 @@ from bridge.units import CODEC_RATE_HZ
 from engine.serve.commands import Command
 from engine.serve.faults import wire_fault
 from engine.serve.lane import Lane
+from engine.serve.region_ear import RegionEar, check_bpm
 from engine.serve.settings import CONTINUE, HeardRegion
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from engine.beat.analyse import Found
 
 WAITING_MAX = 32
 _log = logging.getLogger("segue.engine")
@@ -40,6 +48,8 @@ class RegionDesk:
         put: Put,
     ) -> None:
         self._lane_of, self._must_take, self._put = lane_of, must_take, put
+        self._ear = RegionEar()
+        self.on_found: Callable[[Lane, str, Found], None] = lambda lane, role, found: None
         self._transfers = Transfers()
         self._jobs: queue.Queue[Callable[[], None] | None] = queue.Queue(WAITING_MAX)
         self._thread = threading.Thread(target=self._work, name="segue-regions", daemon=True)
@@ -53,7 +63,7 @@ class RegionDesk:
         lane, role = self._lane_of(request.whole("lane")), request.text("role")
         self._must_take(role)
         path, command = request.text("path"), _command(request)
-        bpm, start_beats = request.number("bpm"), request.number("start_beats")
+        bpm, start_beats = check_bpm(request.number("bpm")), request.number("start_beats")
         return self._later(
             request.responder, lambda: self._take(lane, read_region(path, role, bpm, start_beats), command)
         )
@@ -82,7 +92,7 @@ class RegionDesk:
             request.whole("channels"),
             request.whole("rate_hz"),
             request.text("encoding"),
-            request.number("bpm"),
+            check_bpm(request.number("bpm")),
             request.number("start_beats"),
         )
         transfer = self._transfers.begin(request.client, request.whole("transfer"), form, time.monotonic())
@@ -131,8 +141,20 @@ class RegionDesk:
         audio = torch.from_numpy(region.audio.T.copy())
         channels = audio.shape[0] if region.role == CONTINUE else 1
         heard = as_heard(audio, region.rate_hz, CODEC_RATE_HZ, channels)
-        placed = self._put(lane, region, HeardRegion(heard, region.bpm, region.start_beats, CODEC_RATE_HZ), command)
-        return *region.understood(lane.clock.or_standing().signature), *placed
+        signature = lane.clock.or_standing().signature
+        region, fitted = self._ear.fitted(lane, region, heard, CODEC_RATE_HZ)
+        placed = self._put(lane, region, fitted, command)
+        with suppress(queue.Full):  # behind what waits: nobody waits for this
+            self._jobs.put_nowait(lambda: self._listen(lane, region, heard))
+        return *region.understood(signature), *placed
+
+    def _listen(self, lane: Lane, region: Region, heard: Tensor) -> None:
+        """Find out what a region is that is in place, and tell it."""
+        try:
+            per_bar = float(lane.clock.or_standing().signature.beats_per_bar)
+            self.on_found(lane, region.role, self._ear.listen(heard, region.bpm, per_bar))
+        except Exception:  # it is in place all the same
+            _log.exception("a region could not be listened to")
 
     def _work(self) -> None:
         while True:

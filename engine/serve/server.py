@@ -22,6 +22,7 @@ from bridge import messages, shm
 from bridge.endpoint import Endpoint
 from bridge.errors import EndpointError
 from bridge.units import Signature
+from engine.beat.analyse import Found
 from engine.serve.desk import Desk
 from engine.serve.front import FrontDesk
 from engine.serve.lane import Lane
@@ -61,7 +62,8 @@ class Server:
         )
         front.counts, front.lanes_open = self._counts, lambda: len(self.desk.lanes)
         self.desk.on_excerpt, self.desk.on_heard = self._tell_excerpt, self._tell_heard
-        self.desk.on_guard = self._tell_guard
+        self.desk.on_guard, self.desk.on_grid = self._tell_guard, self._tell_grid
+        self.desk.regions.on_found = self._tell_region
         self.desk.time.pass_on = self._tell_time
         self._generate = threading.Thread(target=self._play, name="segue-generate", daemon=True)
         self._pulse = threading.Thread(target=self._beat, name="segue-pulse", daemon=True)
@@ -171,6 +173,14 @@ class Server:
 
     def _tell_guard(self, lane: Lane, beats: float, what: str, done: str, sure: float) -> None:
         self.endpoint.notify(messages.EVENT_GUARD, lane.number, beats, what, done, sure)
+
+    def _tell_grid(self, lane: Lane, off_beats: float, off_ms: float, sure: float) -> None:
+        self.endpoint.notify(messages.EVENT_GRID, lane.number, off_beats, off_ms, sure)
+
+    def _tell_region(self, lane: Lane, role: str, found: Found) -> None:
+        tempo, key = (found.bpm, found.bpm_sure), (found.key, found.key_sure)
+        bar = found.first_bar, found.bar_sure, found.beats
+        self.endpoint.notify(messages.EVENT_REGION, lane.number, role, *tempo, *bar, *key)
 
     def _tell_time(self, lane: Lane, playing: int, beats: float, bpm: float, signature: Signature) -> None:
         meter = signature.numerator, signature.denominator

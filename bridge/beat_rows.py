@@ -1,0 +1,29 @@
+"""Rows of the message table about beats: what was found in a region, and how far made music is off the host's."""
+
+from __future__ import annotations
+
+from bridge import rows
+from bridge.arguments import Argument
+from bridge.rows import LANE, ROLE
+
+# fmt: off
+REGION_BPM = Argument("bpm", "f", "tempo of the music, quarter notes a minute, from 20; 0: find it out", "bpm", 0, 999)
+EVENT_REGION = rows.answer(
+    "event/region", LANE, ROLE,
+    rows.figure("bpm", "tempo that was heard; 0: none was", "bpm"),
+    rows.bounded("sure", "f", "how sure that is", 0, 1),
+    rows.figure("first_bar_beats", "where its first bar line is, from its start", "beats"),
+    rows.bounded("bar_sure", "f", "how sure that is", 0, 1),
+    rows.figure("beats", "how long it is", "beats"),
+    rows.text("key", "as 'F# minor'; empty: none was heard"),
+    rows.bounded("key_sure", "f", "how sure that is", 0, 1),
+    meaning="What was heard in a region that was handed over, some seconds after it is in place; see docs/beat.md.",
+)
+EVENT_GRID = rows.answer(
+    "event/grid", LANE,
+    rows.figure("off_beats", "how far the music is off the host's beat before it is put right; above 0: late", "beats"),
+    rows.figure("off_ms", "the same", "ms"),
+    rows.bounded("sure", "f", "how sure it is that there is a beat", 0, 1),
+    meaning="A model plays that is not told the tempo; at most once a second. Its music is bent onto the beat.",
+)
+# fmt: on

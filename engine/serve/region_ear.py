@@ -1,0 +1,97 @@
+"""What a region is, listened to once, and regions of another tempo brought to the host's. All of it [regions].
+
+    told bpm 0           listened to first: the tempo that is heard is its tempo
+    continue, style      stretched to the host's tempo (or half or double of it), at its pitch: `region_tempo` 1
+    melody               read at the host's speed by the model itself
+    any                  listened to in a process apart, once it is in place; the same audio never twice
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import subprocess
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bridge.errors import OutOfRange
+from bridge.region import Region
+from engine.beat.analyse import Found, analyse_apart
+from engine.beat.stretch import SAME, speed_to, stretched
+from engine.serve.lane import Lane
+from engine.serve.settings import MELODY, HeardRegion
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+KEPT = 64  # findings, of the newest regions
+SLOWEST_BPM = 20.0
+UNKNOWN = Found()
+_log = logging.getLogger("segue.engine")
+
+
+class RegionEar:
+    """Listens to regions and keeps what it found, by their content."""
+
+    def __init__(self) -> None:
+        self._found: dict[bytes, Found] = {}
+
+    def listen(self, audio: Tensor, told_bpm: float, beats_per_bar: float) -> Found:
+        """What audio [C, n] at 32 kHz is; nothing where that cannot be found out."""
+        mono = audio.mean(dim=0).numpy().astype(np.float32)
+        return self._heard(mono, told_bpm, beats_per_bar)
+
+    def _heard(self, mono: NDArray[np.float32], told_bpm: float, beats_per_bar: float) -> Found:
+        form = np.array([told_bpm, beats_per_bar]).tobytes()
+        name = hashlib.blake2b(mono.tobytes() + form, digest_size=16).digest()
+        if name not in self._found:
+            try:
+                self._found[name] = analyse_apart(mono, told_bpm, beats_per_bar)
+            except (OSError, ValueError, subprocess.SubprocessError) as fault:
+                _log.warning("a region could not be listened to: %s", fault)
+                return UNKNOWN
+            while len(self._found) > KEPT:
+                del self._found[next(iter(self._found))]
+        return self._found[name]
+
+    def fitted(self, lane: Lane, region: Region, audio: Tensor, rate_hz: int) -> tuple[Region, HeardRegion]:
+        """A region [C, n] as models hear it, at a tempo that is known; the region's note says what was done."""
+        region = self._timed(lane, region, audio)
+        host = lane.clock.now()
+        follows = region.role != MELODY and lane.settings.values.get("region_tempo", 1.0) > 0
+        if host is None or not follows:
+            return region, HeardRegion(audio, region.bpm, region.start_beats, rate_hz)
+        speed = speed_to(region.bpm, host.tempo_bpm)
+        if abs(speed - 1.0) >= SAME:
+            import torch
+
+            audio = torch.from_numpy(stretched(audio.numpy(), speed))
+            region = _noted(region, f"stretched from {region.bpm:g} to {region.bpm * speed:g} bpm")
+        elif speed != 1.0 or region.bpm == host.tempo_bpm:
+            return region, HeardRegion(audio, region.bpm, region.start_beats, rate_hz)
+        return region, HeardRegion(audio, host.tempo_bpm, region.start_beats, rate_hz)
+
+    def _timed(self, lane: Lane, region: Region, audio: Tensor) -> Region:
+        """The region with its tempo, found out where 0 was told."""
+        if region.bpm:
+            return region
+        host = lane.clock.or_standing()
+        found = self.listen(audio, 0.0, float(host.signature.beats_per_bar))
+        if not found.bpm:
+            note = f"no beat was heard in it: taken to be at {host.tempo_bpm:g} bpm"
+            return replace(_noted(region, note), bpm=host.tempo_bpm)
+        return replace(_noted(region, f"its tempo was found to be {found.bpm:.2f} bpm"), bpm=round(found.bpm, 3))
+
+
+def check_bpm(bpm: float) -> float:
+    """A region's tempo as a client told it, 0 for "find it out"; OutOfRange for one that is too slow.  [control]"""
+    if 0 < bpm < SLOWEST_BPM:
+        raise OutOfRange(f"bpm is {bpm:g}, must be {SLOWEST_BPM:g} to 999, or 0 to have it found out")
+    return bpm
+
+
+def _noted(region: Region, note: str) -> Region:
+    return replace(region, note="; ".join(part for part in (region.note, note) if part))
