@@ -18,6 +18,7 @@ from bridge.errors import NotReady
 from bridge.ring import ENDLESS_SAMPLES, Plan
 from bridge.transport import Transport
 from engine.model import LoadedModel
+from engine.serve import bending
 from engine.serve.agenda import SOON_SECONDS, Agenda
 from engine.serve.beginning import begin_after
 from engine.serve.commands import Begun, Command, Failed, Order
@@ -141,7 +142,7 @@ class Director:
         if player is None:
             return False
         wanted = max(self.lane.settings.values["lead_seconds"], self.lead_at_least_seconds)
-        lead = min(wanted, lead_limit_seconds(self.lane.ring))
+        lead = min(self._follower.lead_seconds(wanted), lead_limit_seconds(self.lane.ring))
         return player.wants(self.lane.clock.or_standing().position_samples, lead)
 
     def take(self, codes: torch.Tensor) -> None:
@@ -179,7 +180,7 @@ class Director:
             self.fail(error)
             return
         self._seed = order.seed
-        player.loop = loop_samples(transport)
+        player.loop = loop_samples(transport, place.line)
         self.player = player
         self.agenda.begins(command, player, before, transport)
         same = before is not None and before.place.timeline == place.timeline
@@ -217,7 +218,7 @@ class Director:
         assert order is not None
         start, zero = (line.sample_at(order.start_beats - ahead) for ahead in (0, order.beginning.ahead_beats))
         end = ENDLESS_SAMPLES if order.end_beats is None else line.sample_at(order.end_beats)
-        loop = loop_samples(transport)
+        loop = loop_samples(transport, line)
         if loop is not None and start < loop[1] < end and transport.position_samples < loop[1]:
             end = ENDLESS_SAMPLES
         return Place(line, zero, end, transport.timeline, start - zero)
@@ -265,6 +266,8 @@ class Director:
             written = player.score.beats_at(player.written_own)
             rolls = max(0, player.windows - 1)
             self.lane.heard_excerpt(player.excerpt, player.model.codec.sample_rate)
+            if player.chain.bend is not None and transport.playing and self._state == PLAYING:
+                self.lane.heard_beat(*bending.off_the_beat(player))
             if self._state == PLAYING and not player.finished and transport.playing:
                 pace.saw_fill(fill, transport.position_samples >= player.place.start_samples)
         self.lane.view = LaneView(

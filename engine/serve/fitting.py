@@ -30,9 +30,9 @@ def fitting_own(player: Player, to_samples: int, line: Line) -> int:
     return own if 0 < own <= made and back < kept - rate // 10 else made
 
 
-def loop_samples(transport: Transport) -> tuple[int, int] | None:
-    """First sample of the host's loop and the one behind its last; None where it does not loop.  [any]"""
+def loop_samples(transport: Transport, line: Line | None = None) -> tuple[int, int] | None:
+    """First sample of the host's loop and the one behind its last, on its line; None where it does not loop.  [any]"""
     if transport.loop_beats is None:
         return None
-    start, end = (transport.grid.sample_at(beats) for beats in transport.loop_beats)
+    start, end = ((line or transport.grid).sample_at(beats) for beats in transport.loop_beats)
     return (start, end) if end > start else None

@@ -20,7 +20,7 @@ from bridge.transport import Transport
 from engine.serve.fitting import fitting_own, loop_samples
 from engine.serve.foresight import Foresight
 from engine.serve.lane import Lane
-from engine.serve.line import Line
+from engine.serve.line import RAMP_SECONDS, Line
 from engine.serve.pace import Pace
 from engine.serve.place import Place
 from engine.serve.player import Player
@@ -68,10 +68,15 @@ class Follower:
         self._shifted_seconds = 0.0
         self._scrubbing = False
         self._seen: tuple[object, ...] = ()  # what was compared last
+        self._looped: tuple[object, ...] = ()  # player and loop at the last look
 
     def line(self, transport: Transport) -> Line:
         """The line on which the host goes on, as far as it can be foreseen."""
         return self._foresight.line(transport)
+
+    def lead_seconds(self, wanted: float) -> float:
+        """How far ahead music is to be made: no further than the tempo can be foreseen while it moves."""
+        return wanted if self._foresight.straight else min(wanted, RAMP_SECONDS)
 
     def follow(self, player: Player, transport: Transport) -> bool:
         """Do what the host's newest snapshot asks for; True when the stream is made anew.
@@ -83,7 +88,7 @@ class Follower:
                 return False
             if self._scrubs(transport):
                 return False
-            player.loop = loop_samples(transport)
+            player.loop = loop_samples(transport, self.line(transport))
             self._jump(player, transport)
             return True
         if self._follow_loop(player, transport) or self._follow_line(player, transport):
@@ -111,24 +116,37 @@ class Follower:
 
     # -- tempo, bars, loop ----------------------------------------------------------------------------
 
+    def _loop_now(self, player: Player, transport: Transport) -> tuple[int, int] | None:
+        """The host's loop in samples: its start where the host came by last, its end where it is foreseen.
+
+        The start lies behind: a tempo that the host has now says nothing of it.
+        """
+        loop, known = loop_samples(transport, self.line(transport)), self._looped
+        self._looped = player, transport.loop_beats
+        if loop is None or player.loop is None or known != self._looped:
+            return loop
+        return (player.loop[0], loop[1]) if player.loop[0] < loop[1] else loop
+
     def _follow_loop(self, player: Player, transport: Transport) -> bool:
-        """Another loop: from its end on what is made goes elsewhere."""
-        loop = loop_samples(transport)
-        if loop == player.loop:
+        """Another loop: from its end on what is made goes elsewhere; True when it is made anew."""
+        loop, before = self._loop_now(player, transport), player.loop
+        if loop == before:
             return False
-        if loop is None or player.loop is None or not self._begun(player, transport):
+        if loop is None or before is None or not self._begun(player, transport):
             player.loop = loop
             self._retake(player, transport)
             return True
-        ends = min(loop[1], player.loop[1]) - player.place.zero_samples
+        ends = min(loop[1], before[1]) - player.place.zero_samples
         soon = self._soon(transport, SHIFT_SECONDS) - player.place.zero_samples
-        far = abs(loop[0] - player.loop[0]) > OFF_SECONDS * transport.sample_rate_hz
-        if far or ends < soon:  # other beats, or too late for this pass
+        if loop[0] != before[0] or ends < soon:  # other beats, or too late for this pass
             player.loop = loop
             self._retake(player, transport)
             return True
-        player.loop = loop
-        if ends < player.made_own and ends >= player.first_kept_own:
+        now, near = time.monotonic(), ends - soon < CATCH_UP_SECONDS * transport.sample_rate_hz
+        if now - self._shifted_seconds < LOOK_SECONDS and not near:
+            return False
+        self._shifted_seconds, player.loop = now, loop
+        if player.first_kept_own <= ends < player.made_own:
             player.shift(transport.position_samples, ends, player.place, self._next_generation())
         return False
 
@@ -188,7 +206,7 @@ class Follower:
         """What is still to be made goes to the host's line, the music's end with it."""
         own, rate = player.free_own, transport.sample_rate_hz
         position = player.score.at(own).position(own)
-        apart = [player.writing.line.off_seconds(line, position + after * rate) for after in (0.0, 1.0, 3.0)]
+        apart = [player.writing.line.off_seconds(line, position + after * rate) for after in (0.0, 0.5, 1.0)]
         place = self._place_here(player, transport)
         ends_off = abs(place.end_samples - player.place.end_samples)
         if max(map(abs, apart)) <= LED_SECONDS and not ends_off:

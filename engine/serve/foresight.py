@@ -37,6 +37,11 @@ class Foresight:
         self._newest: tuple[Transport, Line] | None = None
         self._changed_seconds = 0.0
 
+    @property
+    def straight(self) -> bool:
+        """Whether the tempo stood, when it was looked at last."""
+        return self._newest is None or len(self._newest[1].legs) == 1
+
     def line(self, transport: Transport) -> Line:
         """The line on which the host goes on, as far as its snapshots tell; the same object while nothing changes."""
         if self._newest is not None and self._newest[0] is transport:

@@ -1,0 +1,160 @@
+"""A host that plays a tempo map into a lane, without a clock: for which beat each sample was made, and which it got."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import torch
+from lane_rig import RATE, Host
+
+from bridge.timeline import Course
+from bridge.transport import Transport
+from engine.codec.encodec import Encodec, EncodecConfig
+from engine.conditions.frames import beats_on, tempo_features
+from engine.config import LMConfig
+from engine.lm import Conditions, LanguageModel
+from engine.model import LoadedModel
+from engine.serve import director, follow, lane
+from engine.serve.studio import Studio
+
+BLOCK = 1024
+COLUMNS = 11
+
+
+class TempoConditioner:
+    """Hears the tempo frame by frame, and nothing else."""
+
+    takes = frozenset({"tempo"})
+
+    def __call__(self, asks, guidance, offset_frames, window_frames):
+        return [(Conditions(frames=self._frames(ask, offset_frames, window_frames)),) for ask in asks]
+
+    def _frames(self, ask, first, count):
+        lies = beats_on(ask.grid, first, count)
+        row = tempo_features(lies.from_bar, lies.bpm, lies.beats_per_bar)
+        return torch.stack([row, torch.zeros_like(row)])
+
+    def excerpts(self, asks, offset_frames):
+        return [None for _ in asks]
+
+    def prepare(self, ask):
+        pass
+
+    def retime(self, conditions, ask, offset_frames, first_row):
+        frames = conditions[0].frames
+        if first_row < frames.shape[1]:
+            frames[:, first_row:] = self._frames(ask, offset_frames + first_row, frames.shape[1] - first_row)
+
+
+def tempo_model() -> LoadedModel:
+    torch.manual_seed(3)
+    config = LMConfig(dim=16, n_heads=2, n_layers=1, card=16, frame_features=COLUMNS)
+    codec = Encodec(EncodecConfig(n_filters=2, dim=8, card=16)).eval()
+    torch.nn.init.normal_(codec.quantizer.get_buffer("tables"))
+    model = LanguageModel(config).eval()
+    return LoadedModel("tempo", model, codec, TempoConditioner(), window_frames=500, stride_frames=200)
+
+
+@dataclass
+class Heard:
+    """What was heard: host seconds, error in ms, and how often it was made anew."""
+
+    seconds: list[float] = field(default_factory=list)
+    off_ms: list[float] = field(default_factory=list)
+    holes: int = 0
+
+    def worst(self, begin: float = 0.0, end: float = 1e9) -> float:
+        """The largest error in ms, heard from one second of the host's clock to another."""
+        return max(abs(off) for at, off in zip(self.seconds, self.off_ms, strict=True) if begin <= at < end)
+
+
+class Clock:
+    """Stands in for `time` where the engine looks at it."""
+
+    seconds = 1000.0
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+    perf_counter = monotonic
+
+
+class GridHost(Host):
+    """A host whose tempo map is known, and whose clock is the samples it played."""
+
+    def __init__(self, course: Course, monkeypatch, turn_blocks: int = 1) -> None:
+        self.events = []
+        self.clock = Clock()
+        for module in (director, follow, lane):
+            monkeypatch.setattr(module, "time", self.clock)
+        super().__init__(Studio(tempo_model(), lambda lane, *event: self.events.append(event)))
+        self.course, self.turn_blocks = course, turn_blocks
+        self.transport = Transport(False, 0, course.grid_at(0), course.loop_beats)
+        for _ in range(8):
+            self.lane.director.pace.ready_after(0.2)
+        self.heard = Heard()
+        self.generations = 0
+
+    def play_map(self, seconds: float) -> Heard:
+        """Play on along the map; each block the host tells the tangent alone."""
+        before, end = self.lane.ring.plan.generation, self.clock.seconds + seconds
+        sound, number = torch.zeros(BLOCK, 2).numpy(), 0
+        while self.clock.seconds < end:
+            position = self.transport.position_samples
+            self.transport = replace(
+                self.transport, grid=self.course.grid_at(position), loop_beats=self.course.loop_beats
+            )
+            loop = self.course.loop_samples
+            left = loop[1] - position if loop and position < loop[1] else BLOCK
+            self.publish()
+            if number % self.turn_blocks == 0:
+                self.settle()
+            self._hear(position, sound[: min(BLOCK, left)])
+            self._go(position, min(BLOCK, left))
+            number += 1
+        self.generations += self.lane.ring.plan.generation - before
+        return self.heard
+
+    def _hear(self, position: int, sound) -> None:
+        player = self.lane.director.player
+        begin, end = self.reader.read(position, sound, self.transport.timeline)
+        if player is None or not player.place.start_samples <= position < player.place.end_samples:
+            return
+        if position + len(sound) <= player.place.end_samples:
+            self.heard.holes += len(sound) - (end - begin)
+        if player.place.timeline != self.transport.timeline:
+            return
+        own = position - player.place.zero_samples
+        beats = float(self.course.beats_at(position)) - player.score.beats_at(own)
+        beats = (beats + 2.0) % 4.0 - 2.0
+        tempo = float(self.course.tempo_map.tempo_at(self.course.beats_at(position)))
+        self.heard.seconds.append(self.clock.seconds - 1000.0)
+        self.heard.off_ms.append(1000.0 * beats * 60.0 / tempo)
+
+    def _go(self, position: int, n_samples: int) -> None:
+        after, now = self.course.after(position, n_samples), self.transport
+        jumped = after != position + n_samples
+        self.transport = replace(now, position_samples=after, timeline=now.timeline + jumped)
+        self.clock.seconds += n_samples / RATE
+
+    @property
+    def beats_at_end(self) -> float:
+        """The host's beat now."""
+        return float(self.course.beats_at(self.transport.position_samples))
+
+    def jump(self, position: int) -> None:
+        self.transport = replace(self.transport, position_samples=position, timeline=self.transport.timeline + 1)
+
+    def begin(self) -> None:
+        self.transport = replace(self.transport, playing=True)
+
+
+def told_against_score(player) -> float:
+    """The largest difference, in beats, between what the open window's rows were told and what the score says."""
+    window, stream = player.stream.window, player.stream
+    frames = window.conditions[0].frames[0]
+    told = torch.atan2(frames[:, 0], frames[:, 1]) / (2 * torch.pi) % 1.0
+    grid = player.score.model_grid(player.prompt_frames, stream.window_offset, len(frames), player.loop)
+    want = beats_on(grid, stream.window_offset, len(frames)).from_bar % 1.0
+    off = (told - want + 0.5) % 1.0 - 0.5
+    return float(off.abs().max())
