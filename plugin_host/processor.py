@@ -45,6 +45,7 @@ class Processor:
         self.fill_samples = 0
         self.timeline = 0
         self.heard = Heard(sample_rate_hz, channels)
+        self.hold_until_samples = -FAR_SAMPLES  # a held bar goes on to here, whatever the ring's plan says
         self._reader: RingReader | None = None
         self._offered: RingReader | None = None
         self._rejoin_samples = nearest(seconds_to_samples(REJOIN_SECONDS, sample_rate_hz))
@@ -197,6 +198,8 @@ class Processor:
         if reader is None or not reader.planned or reader.plan.timeline != self.timeline:
             return self.state != State.IDLE
         plan = reader.plan
+        if self.state == State.HOLDING and position < self.hold_until_samples:
+            return True
         if not plan.sounding or position >= plan.end_samples:
             return False
         return position >= plan.start_samples or self.state == State.HOLDING  # holds over to a new start

@@ -22,7 +22,7 @@ from plugin_host import replies
 from plugin_host.client import Client
 from plugin_host.heard import Passage
 from plugin_host.lane_calls import When
-from plugin_host.processor import Processor
+from plugin_host.processor import FAR_SAMPLES, Processor
 
 RETRY_SECONDS = 1.0
 LOADING = "loading "  # begins what a status says while a model is loaded
@@ -81,11 +81,12 @@ class LaneSession:
         """Open the lane, attach its ring, tell it everything; raises what they say.  [main]"""
         opened = self.client.open_lane(self.lane, self._processor.sample_rate_hz, self._processor.channels)
         self.lane = opened.lane
-        reader = RingReader.attach(opened.ring)
         passage = self._last_heard()  # before the new ring, which the audio thread takes at once
-        self._processor.offer(reader)
-        self._retire(self._reader)
-        self._reader = reader
+        if self._reader is None or self._reader.segment.name != opened.ring or self._is_retired(self._reader):
+            reader = RingReader.attach(opened.ring)
+            self._processor.offer(reader)
+            self._retire(self._reader)
+            self._reader = reader
         self._tell(passage)
         self.model = self.client.status().model
 
@@ -159,6 +160,7 @@ class LaneSession:
         self._close_retired()
         if self._reader is None:
             return
+        self._hold(grid)
         if not self.lost:
             reason = self._reason_lost(self._reader)
             if reason:
@@ -168,6 +170,13 @@ class LaneSession:
         elif time.monotonic() >= self._retry_at_seconds:
             self._retry_at_seconds = time.monotonic() + RETRY_SECONDS
             self._try_again(grid, position_samples)
+
+    def _hold(self, grid: Grid) -> None:
+        """While the engine is away, and while a new one does not manage to play, the bar is held up to the end."""
+        until = -FAR_SAMPLES
+        if self.lost and self._played:
+            until = FAR_SAMPLES if self._end_beats is None else grid.sample_at(self._end_beats)
+        self._processor.hold_until_samples = until
 
     def _reason_lost(self, reader: RingReader) -> str:
         try:
@@ -232,8 +241,11 @@ class LaneSession:
             self.play(start, bars, beats_per_bar)
             self._end_beats = end
 
+    def _is_retired(self, reader: RingReader) -> bool:
+        return any(reader is old for old, _ in self._retired)
+
     def _retire(self, reader: RingReader | None) -> None:
-        if reader is not None and all(reader is not old for old, _ in self._retired):
+        if reader is not None and not self._is_retired(reader):
             self._retired.append((reader, time.monotonic()))
 
     def _close_retired(self) -> None:

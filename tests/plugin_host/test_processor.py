@@ -412,6 +412,20 @@ def test_engine_gone_holds_and_another_engine_takes_over(plain: Rig) -> None:
     other.close()
 
 
+def test_hold_goes_on_while_a_new_engine_does_not_manage_to_play(plain: Rig) -> None:
+    bar = plain.grid.bar_start
+    plain.plan(0, bar(40))
+    plain.write(0, bar(2))
+    plain.run(bar(2) + 500)
+    plain.processor.hold_until_samples = bar(6)
+    plain.writer.set_plan(Plan(2, False, 0, 0, 0))
+    out = plain.run(bar(8))
+    held = out[: bar(6) - bar(2) - 500]
+    assert np.sqrt(np.mean(held[-8000:] ** 2)) > 0.2
+    assert not out[len(held) + FADE :].any()
+    assert plain.processor.state == State.IDLE
+
+
 def test_hold_lasts_over_to_a_new_start(plain: Rig) -> None:
     """An engine that is back plans from a later bar: no silence before it, and no rest of the old plan."""
     bar = plain.grid.bar_start
