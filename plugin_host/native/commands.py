@@ -53,7 +53,7 @@ def install(
 @guarded
 def prompt(
     text: Annotated[str, typer.Argument(help='In words; "" for none.')],
-    port: Annotated[int, typer.Option(min=1, max=65535, help="The plugin's control port, as it shows it.")] = 9610,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="The plugin's control port, as it shows it.")] = 9620,
 ) -> None:
     """Give a running plugin its prompt. It is saved with the DAW's project.
 

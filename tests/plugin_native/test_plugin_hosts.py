@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bridge.transport import Grid
 from tests.plugin_native.counting_engine import value_at
 from tests.plugin_native.plugin_rig import Counting, assert_all_there, environment, finished, start_host
 
@@ -67,8 +68,8 @@ def test_dawdreamer_bounces_and_hands_over_what_it_recorded(bundles: Path, engin
     assert_all_there(np.load(out)[0], 0)  # faster than the clock, and complete from the first sample on
     place = engine.wait(lambda line: line.get("bpm") == 137.5)
     assert place["beats"] == pytest.approx(place["position"] * 137.5 / 60 / RATE, abs=1e-9)
-    bar = 8 * 60 / 137.5  # two bars
-    assert captured["samples"] == round(bar * RATE)
+    grid, bar = Grid(RATE, 137.5), int(captured["start"] // 4)
+    assert captured["samples"] == grid.bar_start(bar + 2) - grid.bar_start(bar)
     assert captured["bpm"] == 137.5
     assert captured["start"] % 4 == 0
     assert captured["channels"] == 2
