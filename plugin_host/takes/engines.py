@@ -7,14 +7,17 @@ import importlib.util
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from bridge import messages
 from plugin_host.client import Client
 from plugin_host.engine_process import EngineProcess, free_port
 from plugin_host.takes.errors import TakeFailed
+from plugin_host.wire import Event
 
 HASHED_BYTES_MAX = 2**29
+KEY_SURE = 0.3  # from here on a key that was heard is noted
 CALL_SECONDS = 10.0  # a loaded machine may take so long to answer
 
 
@@ -31,21 +34,26 @@ class EngineWish:
 
 @dataclass(frozen=True)
 class HotEngine:
-    """A connected engine with a hot model; `sha256` of its weights where it is ours; `alive` says if it still runs."""
+    """A connected engine with a hot model; `sha256` of its weights where it is ours; `alive` says if it still runs.
+
+    `keys` has the key that was heard in a lane's region, by lane, some seconds after it was handed over.
+    """
 
     client: Client
     model: str
     precision: str
     sha256: str
     alive: Callable[[], bool]
+    keys: dict[int, str] = field(default_factory=dict)
 
 
 @contextmanager
 def hot_engine(wish: EngineWish, say: Callable[[str], None]) -> Iterator[HotEngine]:
     """The engine asked for, hot; ours ends with the block. Raises what it says.  [main]"""
+    keys: dict[int, str] = {}
     if wish.port:
-        with _client(wish.port, wish.secret) as client:
-            yield _described(client, "", lambda: True)
+        with _client(wish.port, wish.secret, keys) as client:
+            yield _described(client, "", lambda: True, keys)
         return
     with tempfile.TemporaryDirectory(prefix="segue-") as folder:
         arguments = ["--model", wish.model, "--device", wish.device, "--precision", wish.precision]
@@ -53,24 +61,29 @@ def hot_engine(wish: EngineWish, say: Callable[[str], None]) -> Iterator[HotEngi
         say(f"engine: starting, model {wish.model} on {wish.device}")
         try:
             engine.start()
-            client = engine.connect(lambda: _client(engine.port, ""), say)
+            client = engine.connect(lambda: _client(engine.port, "", keys), say)
             try:
-                yield _described(client, weights_sha256(wish.model), lambda: engine.running)
+                yield _described(client, weights_sha256(wish.model), lambda: engine.running, keys)
             finally:
                 client.close()
         finally:
             engine.stop()
 
 
-def _client(port: int, secret: str) -> Client:
-    return Client(port, name="segue take", secret=secret, timeout_seconds=CALL_SECONDS)
+def _client(port: int, secret: str, keys: dict[int, str]) -> Client:
+    def heard(event: Event) -> None:
+        said = event.values
+        if event.message is messages.EVENT_REGION and float(str(said["key_sure"])) >= KEY_SURE:
+            keys[int(str(said["lane"]))] = str(said["key"])
+
+    return Client(port, name="segue take", secret=secret, on_event=heard, timeout_seconds=CALL_SECONDS)
 
 
-def _described(client: Client, sha256: str, alive: Callable[[], bool]) -> HotEngine:
+def _described(client: Client, sha256: str, alive: Callable[[], bool], keys: dict[int, str]) -> HotEngine:
     status = client.status()
     if status.state != "ready":
         raise TakeFailed(f"the engine is {status.state}{', ' if status.text else ''}{status.text}: load a model first")
-    return HotEngine(client, status.model, client.model().precision, sha256, alive)
+    return HotEngine(client, status.model, client.model().precision, sha256, alive, keys)
 
 
 def weights_sha256(model: str) -> str:

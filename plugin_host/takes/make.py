@@ -51,6 +51,7 @@ def make(
         ready = lambda n_samples: over.is_set() or processor.ready(n_samples)  # noqa: E731
         runner = HeadlessHost(host, OfflineClock(ready, PATIENCE_SECONDS))
         try:
+            engine.keys.clear()
             session.open()
             values = values_of(session)
             runner.start()
@@ -61,7 +62,8 @@ def make(
             session.close()
     _check_whole(processor, host, length)
     model = ModelUsed(engine.model, engine.precision, engine.sha256)
-    return replace(recipe, seed=session.seed, values=values, model=model), host.take().audio
+    key = recipe.key or (engine.keys.get(session.lane, "") if recipe.regions else "")
+    return replace(recipe, seed=session.seed, values=values, model=model, key=key), host.take().audio
 
 
 def _regions(recipe: Recipe, folder: Path) -> tuple[RegionFile, ...]:
