@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from plugin_host.performance import Means, Performance
 from plugin_host.plot import Plot, Wish, plot_nothing, plot_region, ready_folder, save_wav
 from plugin_host.screen import Screen
 from plugin_host.session import LaneSession, Setup
+from plugin_host.time_sources.first_tempo import first_tempo
 from plugin_host.time_sources.reading import Reading
 from plugin_host.time_sources.sync import SyncWish
 from plugin_host.wire import Event
@@ -42,7 +43,9 @@ class HostOptions:
 def run_host(options: HostOptions, screen: Screen) -> None:
     """Play until the last bar or an interrupt; raises the SegueError that says what went wrong.  [main]"""
     folder = ready_folder(options.out.parent if options.out else Path.cwd())
-    plot = plot_region(options.wish, folder) if options.wish.region else plot_nothing(options.wish)
+    leader_bpm = first_tempo(options.means.sync, options.wish.rate_hz, screen.say)
+    wish = replace(options.wish, leader_bpm=leader_bpm)
+    plot = plot_region(wish, folder) if wish.region else plot_nothing(wish)
     screen.say(f"region: {plot.words}")
     hear = partial(_hear_time, options.means.sync)
     with Client(options.port, name="segue host", secret=options.secret, on_event=hear) as client:

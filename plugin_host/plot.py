@@ -26,7 +26,10 @@ class OutputError(SegueError):
 
 @dataclass(frozen=True)
 class Wish:
-    """What was asked for; `bpm` None takes the region's own tempo, `bars` 0 is endless."""
+    """What was asked for; `bpm` None takes the region's own tempo, `bars` 0 is endless.
+
+    `leader_bpm` is the tempo of whoever leads, where that is known: the host begins with it.
+    """
 
     role: str = "continue"
     region: Path | None = None
@@ -34,6 +37,7 @@ class Wish:
     bars: int = 16
     rate_hz: int = 48_000
     signature: Signature = Signature(4, 4)  # noqa: RUF009 - frozen
+    leader_bpm: float | None = None
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,7 @@ def find_region(wish: Wish) -> Path:
         raise OutputError(
             "the package has no regions: is it installed whole? Give one of yours: --region FILE"
         )
-    wanted = 120.0 if wish.bpm is None else wish.bpm
+    wanted = wish.leader_bpm or wish.bpm or 120.0
     return min(shipped.values(), key=lambda path: abs(tempo_of(path, 8.0)[0] - wanted))
 
 
@@ -79,7 +83,7 @@ def plot_region(wish: Wish, copies: Path) -> Plot:
     own_bpm, how = tempo_of(path, region.seconds, float(wish.signature.beats_per_bar))
     if wish.bpm is not None and path not in shipped_regions().values():
         own_bpm, how = wish.bpm, "as given"
-    bpm = own_bpm if wish.bpm is None else wish.bpm
+    bpm = wish.leader_bpm or wish.bpm or own_bpm
     grid = Grid(wish.rate_hz, bpm, wish.signature)
     words = [f"{path.name}, {region.seconds:.1f} s at {own_bpm:g} bpm ({how})"]
     if own_bpm != bpm:
@@ -98,7 +102,7 @@ def plot_region(wish: Wish, copies: Path) -> Plot:
 
 def plot_nothing(wish: Wish) -> Plot:
     """No region: the music begins with the timeline.  [main]"""
-    grid = Grid(wish.rate_hz, 120.0 if wish.bpm is None else wish.bpm, wish.signature)
+    grid = Grid(wish.rate_hz, wish.leader_bpm or wish.bpm or 120.0, wish.signature)
     return Plot(None, Stretch(grid, 0, wish.bars), None, "none: Segue begins by itself")
 
 
