@@ -18,6 +18,7 @@ from plugin_host.wire import Event
 
 HASHED_BYTES_MAX = 2**29
 KEY_SURE = 0.3  # from here on a key that was heard is noted
+SILENT_SECONDS = 10.0  # a running engine that says nothing for so long is gone
 CALL_SECONDS = 10.0  # a loaded machine may take so long to answer
 
 
@@ -53,7 +54,7 @@ def hot_engine(wish: EngineWish, say: Callable[[str], None]) -> Iterator[HotEngi
     keys: dict[int, str] = {}
     if wish.port:
         with _client(wish.port, wish.secret, keys) as client:
-            yield _described(client, "", lambda: True, keys)
+            yield _described(client, "", lambda: client.silent_seconds < SILENT_SECONDS and not client.restarts, keys)
         return
     with tempfile.TemporaryDirectory(prefix="segue-") as folder:
         arguments = ["--model", wish.model, "--device", wish.device, "--precision", wish.precision]

@@ -94,9 +94,8 @@ def _run(
     while runner.running:
         time.sleep(LOOK_SECONDS)
         show()
-        now = host.timeline.now
-        session.look(now.grid, now.position_samples)
-        if session.lost or not engine.alive():
+        if not engine.alive():  # `session.look` would begin anew where an engine is only slow: not for a take
+            session.lost = True  # there is nobody to close the lane
             raise TakeFailed("the engine was lost while it made the take")
 
 

@@ -66,8 +66,9 @@ def test_takes_of_one_order_have_seeds_of_their_own(order: Order, engine: Engine
 
 
 def test_engine_that_is_killed_leaves_no_half_take(
-    order: Order, start_engine: Callable[..., Engine], tmp_path: Path
+    order: Order, start_engine: Callable[..., Engine], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("plugin_host.takes.engines.SILENT_SECONDS", 3.0)
     engine = start_engine().wait_ready()
 
     def kill(text: str) -> None:
