@@ -67,6 +67,32 @@ class Counting:
         self.process.wait()
 
 
+class RealEngine:
+    """`python -m engine` with the embedded model."""
+
+    def __init__(self) -> None:
+        self.port, self.log = free_port(), ""
+        command = [sys.executable, "-m", "engine", "--port", str(self.port)]
+        out = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+        self.process = subprocess.Popen(command, env=environment(PYTHONUNBUFFERED="1"), cwd=repository(), **out)
+        threading.Thread(target=self._read, daemon=True).start()
+        deadline = time.monotonic() + 2 * PATIENCE_SECONDS
+        while "ready" not in self.log:
+            assert self.process.poll() is None, self.log
+            assert time.monotonic() < deadline, self.log
+            time.sleep(0.1)
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.log += line
+
+    def end(self) -> None:
+        """As Ctrl-C would."""
+        self.process.terminate()
+        self.process.wait(30)
+
+
 def start_host(script: str, *words: object, port: int) -> subprocess.Popen[str]:
     """A script of hosts/ with its stdin and stdout open."""
     command = [sys.executable, str(HOSTS / script), *map(str, words)]
@@ -74,9 +100,9 @@ def start_host(script: str, *words: object, port: int) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, env=environment(port))
 
 
-def finished(host: subprocess.Popen[str]) -> dict:
+def finished(host: subprocess.Popen[str], seconds: float = PATIENCE_SECONDS) -> dict:
     """What a host said last, as JSON; fails with all it said when it failed."""
-    out, err = host.communicate(timeout=PATIENCE_SECONDS)
+    out, err = host.communicate(timeout=seconds)
     assert host.returncode == 0, f"{out}\n{err}"
     return dict(json.loads(out.splitlines()[-1]))
 

@@ -52,7 +52,7 @@ def test_the_same_under_a_sanitizer(tmp_path: Path) -> None:
         program = build.build_count(tmp_path, sanitizer)
     except build.BuildError as fault:
         pytest.skip(f"no {sanitizer} sanitizer here: {fault}"[:200])
-    samples = 60 * 48_000
+    samples = 20 * 48_000
     writer = _writer(samples)
     try:
         command = [str(program), _name(writer), str(samples), "11"]

@@ -85,6 +85,10 @@ Stream = struct("Stream", ("context", c_void_p), ("move", CFUNCTYPE(c_int64, c_v
 StateExt = struct(
     "StateExt", ("save", CFUNCTYPE(c_bool, c_void_p, POINTER(Stream))), ("load", CFUNCTYPE(c_bool, c_void_p, POINTER(Stream)))
 )  # fmt: skip
+ParamsExt = struct(
+    "ParamsExt", ("count", CFUNCTYPE(c_uint32, c_void_p)), ("info", CFUNCTYPE(c_bool, c_void_p, c_uint32, c_void_p)),
+    ("value", CFUNCTYPE(c_bool, c_void_p, c_uint32, POINTER(c_double))),
+)  # fmt: skip
 RenderExt = struct("RenderExt", ("hard", CFUNCTYPE(c_bool, c_void_p)), ("set", CFUNCTYPE(c_bool, c_void_p, c_int32)))
 
 
@@ -150,6 +154,14 @@ class Loaded:
         self.position += n if playing else 0
         return result
 
+    def mode(self, offline: int) -> None:
+        assert self.extension("clap.render", RenderExt).set(self.pointer, offline)
+
+    def value(self, parameter: int) -> float:
+        found = c_double()
+        assert self.extension("clap.params", ParamsExt).value(self.pointer, parameter, byref(found))
+        return found.value
+
     def save(self) -> bytes:
         parts = []
 
@@ -185,7 +197,7 @@ def main(path: str, out_path: str) -> None:
     source = dice.uniform(-0.25, 0.25, (2, 60 * RATE)).astype(np.float32)
     lane.run(source[:, :512])
     sys.stdin.readline()  # the engine has seen us
-    assert lane.extension("clap.render", RenderExt).set(lane.pointer, 1)
+    lane.mode(1)
     loop = (4.0, 8.0)  # one bar at 128.25
     # Generate, Segue alone; Capture what passes on the loop.
     lane.run(source[:, :64], values=[(0, 1.0), (10, 1.0), (3, 1.0), (5, 0.0)], loop=loop)

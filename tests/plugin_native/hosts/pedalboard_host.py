@@ -20,7 +20,7 @@ plugin.process(silence[:, :64], rate, 8192, False)
 plugin.generate = True
 dice, parts, samples = random.Random(3), [], 0
 began = time.monotonic()
-while samples < 6 * rate:
+while samples < 4.5 * rate:
     size = dice.choice((1, 17, 64, 480, 1000, 4096, 8192))
     parts.append(plugin.process(silence[:, :size], rate, 8192, False))
     samples += size

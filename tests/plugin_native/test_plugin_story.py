@@ -1,0 +1,37 @@
+"""With the real engine: what was played is captured, Segue goes on from it, and each bounce is the same to the bit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bridge.transport import Grid
+from tests.plugin_native.plugin_rig import RealEngine, finished, start_host
+
+GRID = Grid(48_000, 137.5)
+
+
+@pytest.fixture
+def engine(bundles: Path) -> Iterator[RealEngine]:
+    made = RealEngine()
+    yield made
+    made.end()
+
+
+@pytest.mark.timeout(300)
+def test_capture_go_on_and_bounce_twice(bundles: Path, engine: RealEngine, tmp_path: Path) -> None:
+    out = tmp_path / "bounces.npz"
+    host = start_host("clap_bounce.py", bundles / "Segue.clap", out, port=engine.port)
+    told = finished(host, 200.0)
+    assert told["bars"] == pytest.approx(2, abs=0.001)
+    first, second = (np.load(out)[name] for name in ("first", "second"))
+    begin = GRID.bar_start(2) - GRID.bar_start(1)
+    assert not second[:, :begin].any()  # the bar before the take
+    assert np.array_equal(second[:, begin:], first)
+    ends = [GRID.bar_start(bar) - GRID.bar_start(2) for bar in range(2, 8)]
+    loudness = [float(np.abs(first[:, a:b]).max()) for a, b in zip(ends, ends[1:], strict=False)]
+    assert min(loudness[:4]) > 0.003  # music in each of the four bars
+    assert not first[:, ends[4] + 240 :].any()  # and none behind them
