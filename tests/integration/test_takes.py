@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -66,10 +65,10 @@ def test_takes_of_one_order_have_seeds_of_their_own(order: Order, engine: Engine
 
 
 def test_engine_that_is_killed_leaves_no_half_take(
-    order: Order, start_engine: Callable[..., Engine], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    order: Order, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """The last test of this file: the engine of all of them is killed."""
     monkeypatch.setattr("plugin_host.takes.engines.SILENT_SECONDS", 3.0)
-    engine = start_engine().wait_ready()
 
     def kill(text: str) -> None:
         if text and engine.process.poll() is None:
