@@ -275,13 +275,15 @@ class Agenda:
         if player is None or not transport.playing or transport.timeline != player.place.timeline:
             return
         zero = player.place.zero_samples
-        for command in self.commands.heard(transport.position_samples - zero):
+        here = transport.position_samples - zero
+        self.commands.postpone(here, player.written_own)
+        for command in self.commands.heard(here):
             if command.update is not None and not command.settled:
                 self.base = self._lane.update(command.update)
                 self._base_made = command.update(self._base_made)
             self._told_heard(command, player)
         gain, told = player.fader.told
-        passed = [point for point in told if point[0] <= transport.position_samples - zero]
+        passed = [point for point in told if point[0] <= here]
         player.fader.told = passed[-1][1] if passed else gain, told[len(passed) :]
 
     def _told_heard(self, command: Command, player: Player) -> None:

@@ -174,6 +174,13 @@ class Commands:
             command.ahead = 0 if past else ahead_samples(command.due, transport)
         return gone
 
+    def postpone(self, here: int, written_own: int) -> None:
+        """Where the host waits for music, what it has come to is not heard yet."""
+        for command in self.made:
+            silent = written_own <= here and (command.update is not None or command.order is not None)
+            if silent and command.own is not None and command.own <= here:
+                command.own = here + 1
+
     def heard(self, own: int) -> list[Command]:
         """Those that are heard by now; they are on the list no longer."""
         now = [each for each in self.made if each.own is not None and each.own <= own]

