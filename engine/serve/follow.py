@@ -14,38 +14,26 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Protocol
 
 from bridge.transport import Transport
 from engine.serve.fitting import fitting_own, loop_samples
 from engine.serve.foresight import Foresight
+from engine.serve.hearing import hears_grid
 from engine.serve.lane import Lane
 from engine.serve.line import RAMP_SECONDS, Line
 from engine.serve.pace import Pace
 from engine.serve.place import Place
 from engine.serve.player import Player
+from engine.serve.scrubbing import Scrubbing
 from engine.serve.settings import LaneSettings
+from engine.serve.wishes import Wishes
 
 RETAKE_SECONDS = 0.25  # changes that come faster are taken together
 CATCH_UP_SECONDS = 0.3  # what is to be ready when a late stream comes in again
-SETTLE_SECONDS = 0.15  # a host that jumped twice within it is awaited: it is scrubbing
 OFF_SECONDS = 0.004  # beats that are further from the host's are made anew
 LED_SECONDS = 0.0002  # lines that are further apart are led together
 SHIFT_SECONDS = 0.06  # ahead of the host that what is made can still be written elsewhere
 LOOK_SECONDS = 0.1  # apart, at which what is made is compared with the host's line
-
-
-class Wishes(Protocol):
-    """What is to be heard where: the lane's agenda."""
-
-    def settings(self) -> LaneSettings:
-        """At the end of what is made."""
-
-    def changed(self, player: Player) -> bool:
-        """Whether something else is to be heard than what is made."""
-
-    def settings_from(self, own: int) -> LaneSettings:
-        """From an own sample on, where the stream is made anew; later changes wait again."""
 
 
 class Follower:
@@ -64,9 +52,9 @@ class Follower:
         self._foresight = Foresight()
         self._changed_seconds = 0.0
         self._line_seconds = 0.0  # when a change of tempo was last made anew
-        self._jumped: tuple[int, float] = (0, 0.0)  # the newest timeline that was seen, and when it began
         self._shifted_seconds = 0.0
-        self._scrubbing = False
+        self._scrubbing = Scrubbing()
+        self.quick = False  # what was made anew last needed no new window: it tells nothing of what that takes
         self._seen: tuple[object, ...] = ()  # what was compared last
         self._looped: tuple[object, ...] = ()  # player and loop at the last look
 
@@ -83,10 +71,11 @@ class Follower:
 
         The stream may be over after that: the caller looks whether the host is behind its end.
         """
+        self.quick = False
         if transport.timeline != player.place.timeline:
             if player.passed(transport):
                 return False
-            if self._scrubs(transport):
+            if self._scrubbing.awaited(transport.timeline, time.monotonic()):
                 return False
             player.loop = loop_samples(transport, self.line(transport))
             self._jump(player, transport)
@@ -164,7 +153,8 @@ class Follower:
             return False
         else:
             self._line_seconds = time.monotonic()
-            self._retake(player, transport, off)
+            self._retake(player, transport, off, self._led_samples(player, transport))
+            self.quick = hears_grid(player.model)
         self._seen = line, player.version
         return off is not None
 
@@ -190,7 +180,7 @@ class Follower:
         """First position, from as near as can be done on, from which what is made is heard off the beat."""
         rate, zero = transport.sample_rate_hz, player.place.zero_samples
         made = player.made_own
-        soon = max(self._ready_samples(transport) - zero, player.place.unheard_samples)
+        soon = max(self._led_samples(player, transport) - zero, player.place.unheard_samples)
         if not player.score.same_bars(line, made):
             return zero + soon
         step = int(LOOK_SECONDS * rate)
@@ -227,18 +217,22 @@ class Follower:
     def _place_here(self, player: Player, transport: Transport) -> Place:
         """The place on the host's line now; own samples stay where they are once the music has begun."""
         place = self._place_on(transport)
-        if not self._begun(player, transport):
-            return place
         own = player.place
+        if not self._begun(player, transport) and own.start_samples != place.start_samples:
+            return place
         return replace(place, zero_samples=own.zero_samples, unheard_samples=own.unheard_samples)
 
-    def _retake(self, player: Player, transport: Transport, from_samples: int = 0) -> None:
+    def _retake(
+        self, player: Player, transport: Transport, from_samples: int = 0, ready_samples: int | None = None
+    ) -> None:
         """Make the stream anew from `from_samples`, or from as near to the host as can be done in time."""
         self._changed_seconds = time.monotonic()
         generation, place = self._next_generation(), self._place_here(player, transport)
-        cut = max(self._ready_samples(transport), from_samples)
+        ready = self._ready_samples(transport) if ready_samples is None else ready_samples
+        cut = max(ready, from_samples)
         if not player.made_own or cut <= place.start_samples:
-            player.loop = loop_samples(transport)
+            place = place if self._begun(player, transport) else self._place_on(transport)
+            player.loop = loop_samples(transport, self.line(transport))
             player.restart(self._wishes.settings_from(place.unheard_samples), place, generation)
             return
         settings = self._wishes.settings_from(cut - player.place.zero_samples)
@@ -249,20 +243,10 @@ class Follower:
         self._changed_seconds = time.monotonic()
         generation, place = self._next_generation(), self._place_here(player, transport)
         if own <= place.unheard_samples:
-            player.loop = loop_samples(transport)
+            player.loop = loop_samples(transport, self.line(transport))
             player.restart(settings, place, generation)
             return
         player.retake_at(transport.position_samples, own, settings, place, generation)
-
-    def _scrubs(self, transport: Transport) -> bool:
-        """Whether the host jumps faster than it can be followed: then its last jump is awaited."""
-        now = time.monotonic()
-        before, since = self._jumped
-        if before != transport.timeline:
-            quick = now - since < SETTLE_SECONDS
-            self._jumped = transport.timeline, now
-            self._scrubbing = quick
-        return self._scrubbing and now - self._jumped[1] < SETTLE_SECONDS
 
     def _jump(self, player: Player, transport: Transport) -> None:
         """The host is elsewhere: the same again before the start, or what fits the bar inside."""
@@ -302,6 +286,13 @@ class Follower:
     def _ready_samples(self, transport: Transport) -> int:
         """The earliest position for which something new can be ready in time."""
         return self._soon(transport, self._pace.margin_seconds)
+
+    def _led_samples(self, player: Player, transport: Transport) -> int:
+        """The same for another tempo alone, which a model that hears it takes up without a new window."""
+        seconds = self._pace.margin_seconds
+        if hears_grid(player.model):
+            seconds = min(seconds, self._pace.led_seconds)
+        return self._soon(transport, seconds)
 
     @staticmethod
     def _soon(transport: Transport, seconds: float) -> int:

@@ -17,6 +17,7 @@ MARGIN_RANGE_SECONDS = (0.08, 4.0)
 START_RATIO = 2.0  # realtime ratio before one is measured
 MOST_CUSHION_SECONDS = 1.5
 QUICK_SECONDS = 0.1
+ENOUGH_RATIO = 1.2  # of an engine that fills its ring again
 HOP_SECONDS = 0.2  # of music, that a turn makes at most
 
 
@@ -52,6 +53,15 @@ class Pace:
     def quick_seconds(self) -> float:
         """How far ahead of the host what is made can be written anew in time: a turn of the engine lies between."""
         return QUICK_SECONDS + HOP_SECONDS / max(self.realtime_ratio or START_RATIO, 1.0)
+
+    @property
+    def led_seconds(self) -> float:
+        """How far ahead of the host a stream can go on at another tempo in its window: a short turn is enough.
+
+        Only an engine that makes music faster than it is played can win back what it throws away.
+        """
+        fast = (self.realtime_ratio or START_RATIO) > ENOUGH_RATIO
+        return self.quick_seconds + QUICK_SECONDS if fast else self.margin_seconds
 
     def ready_after(self, seconds: float) -> None:
         """A stream needed so long from the command to its first block."""

@@ -1,0 +1,19 @@
+"""A host that jumps many times a second is being scrubbed: it is followed once it comes to rest."""
+
+from __future__ import annotations
+
+SETTLE_SECONDS = 0.15  # jumps nearer together than this are one movement
+
+
+class Scrubbing:
+    """Looks at a host's jumps; the first of several is followed at once. [generate]"""
+
+    def __init__(self) -> None:
+        self._timeline, self._since, self._quick = 0, 0.0, False
+
+    def awaited(self, timeline: int, now_seconds: float) -> bool:
+        """Whether a host that is on `timeline` now has jumped so quickly after a jump that the next one is awaited."""
+        if timeline != self._timeline:
+            self._quick = now_seconds - self._since < SETTLE_SECONDS
+            self._timeline, self._since = timeline, now_seconds
+        return self._quick and now_seconds - self._since < SETTLE_SECONDS
