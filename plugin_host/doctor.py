@@ -54,9 +54,9 @@ def _plugin() -> list[Finding]:
     from plugin_host.native.bundles import find_dpf
     from plugin_host.native.install import installed
 
-    there = ", ".join(str(path) for path in installed())
+    there = ", ".join(dict.fromkeys(str(path.parent) for path in installed()))
     if there:
-        return [Finding(GOOD, "DAW plugin", there)]
+        return [Finding(GOOD, "DAW plugin", f"in {there}")]
     try:
         how = f"with {find_compiler()} and {find_dpf()}"
     except BuildError as fault:

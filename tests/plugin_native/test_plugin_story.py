@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,6 +33,6 @@ def test_capture_go_on_and_bounce_twice(bundles: Path, engine: RealEngine, tmp_p
     assert not second[:, :begin].any()  # the bar before the take
     assert np.array_equal(second[:, begin:], first)
     ends = [GRID.bar_start(bar) - GRID.bar_start(2) for bar in range(2, 8)]
-    loudness = [float(np.abs(first[:, a:b]).max()) for a, b in zip(ends, ends[1:], strict=False)]
+    loudness = [float(np.abs(first[:, a:b]).max()) for a, b in itertools.pairwise(ends)]
     assert min(loudness[:4]) > 0.003  # music in each of the four bars
     assert not first[:, ends[4] + 240 :].any()  # and none behind them
