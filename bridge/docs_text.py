@@ -39,6 +39,7 @@ oscsend 127.0.0.1 $PORT $LANE_OPEN iiii 2 0 48000 2
 oscsend 127.0.0.1 $PORT $REGION_FILE iissfi 3 0 continue "$$PWD/riff.wav" 120 0
 oscsend 127.0.0.1 $PORT $LANE_PROMPT iis 4 0 "lo-fi piano"
 oscsend 127.0.0.1 $PORT $LANE_PLAY iisi 5 0 bar 16
+oscsend 127.0.0.1 $PORT $LANE_MUTE iiis 6 0 1 "bars 4"
 ```
 
 `oscsend` sends from another port each time; it is answered at the reply port that its machine gave last.
@@ -52,7 +53,7 @@ Save as `segue.pd`. `oscformat` joins the words to an address; a space inside a 
 ```pd
 #N canvas 0 0 640 360 10;
 #X obj 20 20 loadbang;
-#X obj 20 45 t b b b;
+#X obj 20 45 t b b b b;
 #X msg 320 70 connect 127.0.0.1 $PORT;
 #X msg 170 70 1 0 patch;
 #X msg 20 70 2 0 lo-fi\\ piano;
@@ -64,10 +65,13 @@ Save as `segue.pd`. `oscformat` joins the words to an address; a space inside a 
 #X obj 20 210 oscparse;
 #X obj 20 235 list trim;
 #X obj 20 260 print;
+#X msg 420 70 3 0 1 bars\\ 4;
+#X obj 420 95 oscformat $LANE_MUTE_WORDS;
 #X connect 0 0 1 0;
-#X connect 1 2 2 0;
-#X connect 1 1 3 0;
-#X connect 1 0 4 0;
+#X connect 1 3 2 0;
+#X connect 1 2 3 0;
+#X connect 1 1 4 0;
+#X connect 1 0 13 0;
 #X connect 2 0 9 0;
 #X connect 3 0 5 0;
 #X connect 4 0 6 0;
@@ -78,6 +82,8 @@ Save as `segue.pd`. `oscformat` joins the words to an address; a space inside a 
 #X connect 9 1 10 0;
 #X connect 10 0 11 0;
 #X connect 11 0 12 0;
+#X connect 13 0 14 0;
+#X connect 14 0 7 0;
 ```
 
 It prints `$OK_WORDS 1 $HELLO ...` when the engine answers.

@@ -53,15 +53,15 @@ def example(language: str) -> str:
 
 @pytest.fixture
 def band(serve: Serve) -> Iterator[tuple[Endpoint, dict[str, Request], threading.Event]]:
-    """An endpoint that takes what the examples send, and what came; the event: the lane's prompt has come."""
+    """An endpoint that takes what the examples send, and what came; the event: the last of it has come."""
     came: dict[str, Request] = {}
-    prompted = threading.Event()
+    all_came = threading.Event()
 
     def take(*values: object) -> Callable[[Request], Answer]:
         def handler(request: Request) -> Answer:
             came[request.message.address] = request
-            if request.message is messages.LANE_PROMPT:
-                prompted.set()
+            if request.message is messages.LANE_MUTE:
+                all_came.set()
             return values
 
         return handler
@@ -71,10 +71,11 @@ def band(serve: Serve) -> Iterator[tuple[Endpoint, dict[str, Request], threading
         messages.LANE_SET.address: take("temperature", 1.1, 0.0, 0),
         messages.LANE_PROMPT.address: take(0.0, 0),
         messages.LANE_PLAY.address: take(4.0, 1, 7),
+        messages.LANE_MUTE.address: take(16.0, 0),
         messages.REGION_FILE.address: take(4.0, 2, 48000, 2.0, "", 0.0, 0),
     }
     endpoint, _ = serve(handlers)
-    return endpoint, came, prompted
+    return endpoint, came, all_came
 
 
 def test_the_shell_example_runs(
@@ -95,7 +96,7 @@ def test_the_shell_example_runs(
     try:
         _wait_for_listener(port)
         subprocess.run(["sh", "-e", "-c", rest], check=True, cwd=tmp_path, timeout=PATIENCE_SECONDS)
-        lines = [dump.stdout.readline() for _ in range(5)]
+        lines = [dump.stdout.readline() for _ in range(6)]
     finally:
         dump.terminate()
         dump.wait()
@@ -105,6 +106,8 @@ def test_the_shell_example_runs(
     assert came[messages.REGION_FILE.address].text("path") == f"{tmp_path}/riff.wav"
     assert came[messages.LANE_PROMPT.address].text("text") == "lo-fi piano"
     assert came[messages.LANE_PLAY.address].whole("bars") == 16
+    assert came[messages.LANE_MUTE.address].at().every_bars == 4
+    assert f'"{messages.LANE_MUTE.address}" 16.000000 0' in lines[5]
 
 
 def _wait_for_listener(port: int) -> None:
@@ -122,7 +125,7 @@ def test_the_pure_data_example_runs(
 ) -> None:
     if not shutil.which("pd"):
         pytest.skip("Pure Data (puredata-core) is not installed")
-    endpoint, came, prompted = band
+    endpoint, came, all_came = band
     patch = tmp_path / "segue.pd"
     patch.write_text(example("pd").replace(str(messages.DEFAULT_PORT), str(endpoint.port)))
     command = [
@@ -140,13 +143,14 @@ def test_the_pure_data_example_runs(
     player = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     assert player.stderr is not None
     try:
-        assert prompted.wait(PATIENCE_SECONDS)
+        assert all_came.wait(PATIENCE_SECONDS)
         told = next(line for line in player.stderr if "segue ok 1 /segue/hello" in line)
     finally:
         player.terminate()
         player.wait()
     assert told
     assert came[messages.LANE_PROMPT.address].text("text") == "lo-fi piano"
+    assert came[messages.LANE_MUTE.address].at().every_bars == 4
 
 
 @pytest.mark.parametrize("language", ["supercollider", ""])
