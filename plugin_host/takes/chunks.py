@@ -69,9 +69,7 @@ def acid(bpm: float, beats: int, signature: Signature, key: str, loop: bool) -> 
     root = root_of(key)
     flags = (0 if loop else ACID_ONE_SHOT) | ACID_STRETCH | (ACID_ROOT if root is not None else 0)
     note = MIDDLE_C + (root or 0)
-    return struct.pack(
-        "<IHHfIHHf", flags, note, 0x8000, 0.0, beats, signature.denominator, signature.numerator, bpm
-    )
+    return struct.pack("<IHHfIHHf", flags, note, 0x8000, 0.0, beats, signature.denominator, signature.numerator, bpm)
 
 
 def acid_tempo(body: bytes) -> float | None:

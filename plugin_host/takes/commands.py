@@ -153,11 +153,13 @@ def reopen(
     format: Annotated[Format | None, typer.Option("--format", help="Another kind of file.")] = None,
     port: Port = 0,
     secret_file: SecretFile = None,
+    model: Annotated[str, typer.Option(help="Another model than the take's; needed where that was a folder.")] = "",
     device: Device = "cpu",
     precision: Annotated[Weights | None, typer.Option(help="Of the weights; as it was, if left out.")] = None,
 ) -> None:
     """Make a take again from the recipe inside it, and say whether it came out the same; or vary it."""
     from plugin_host.screen import Screen
+    from plugin_host.takes.errors import TakeError
     from plugin_host.takes.reopen import Variation, describe, make_again
     from plugin_host.takes.take import read_take
 
@@ -169,7 +171,11 @@ def reopen(
     varied = Variation(seed, bars, prompt)
     kind = format.value if format else file.suffix.lstrip(".").lower()
     weights = precision or Weights(found.recipe.model.precision)
-    wish = engine_of(port, secret_file, found.recipe.model.name, device, weights)
+    if not (model or port or found.recipe.model_is_named):
+        raise TakeError(
+            f"it was made with a model in a folder; say --model {found.recipe.model.name!r} if you trust it"
+        )
+    wish = engine_of(port, secret_file, model or found.recipe.model.name, device, weights)
     make_again(found, varied, wish, out or file.absolute().parent, kind, screen)
 
 

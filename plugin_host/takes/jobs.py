@@ -1,8 +1,8 @@
 """Orders from a DAW: a message or a small text file, both checked against one row of columns (bridge/take_rows.py).
 
-    path=/home/me/song/guitar.wav
-    role=continue
-    bpm=137.5
+path=/home/me/song/guitar.wav
+role=continue
+bpm=137.5
 """
 
 from __future__ import annotations

@@ -20,9 +20,9 @@ from plugin_host.plot import CHANNELS
 from plugin_host.processor import Processor
 from plugin_host.session import LaneSession, RegionFile, Setup
 from plugin_host.takes.engines import HotEngine
-from plugin_host.takes.errors import TakeFailed
+from plugin_host.takes.errors import TakeError, TakeFailed
 from plugin_host.takes.finish import tail_samples
-from plugin_host.takes.recipe import NOT_KEPT, ModelUsed, Recipe, region_bytes
+from plugin_host.takes.recipe import NOT_KEPT, SECONDS_MAX, ModelUsed, Recipe, region_bytes
 from plugin_host.takes.take import grid_of, span_of
 from plugin_host.timeline import Timeline
 
@@ -36,8 +36,10 @@ def make(
     """The recipe as it was made (seed drawn, values and model named), and its audio float32 [n, 2].
 
     A loop has `tail_samples` more than its bars. `show` gets the share that is done. Raises TakeFailed where the
-    engine left a gap or died, and what the engine refuses.  [main]
+    engine left a gap or died, TakeError for one that is too long, and what the engine refuses.  [main]
     """
+    if recipe.seconds > SECONDS_MAX:
+        raise TakeError(f"the take would last {recipe.seconds / 60:.0f} minutes, it may last {SECONDS_MAX / 60:.0f}")
     start, end = span_of(recipe)
     length = end - start + (tail_samples(recipe.rate_hz) if recipe.loop else 0)
     processor = Processor(recipe.rate_hz, CHANNELS)

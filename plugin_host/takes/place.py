@@ -1,8 +1,8 @@
 """Where a region lies on the time line, which bar its take begins on, and the file that the engine is given.
 
-    continue         |....region....| take      the region ends on a bar line: cut or filled up with silence to it
-    melody, style    |....region....|
-                     |.....take.....|           on the bar in which the region begins
+continue         |....region....| take      the region ends on a bar line: cut or filled up with silence to it
+melody, style    |....region....|
+                 |.....take.....|           on the bar in which the region begins
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ import binascii
 import hashlib
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -24,7 +25,7 @@ from bridge.messages import PRECISIONS, ROLES
 from bridge.params import PARAMETERS
 from bridge.rows import BPM, START
 from bridge.time_rows import DENOMINATORS
-from bridge.units import Signature
+from bridge.units import Signature, beats_to_seconds
 from plugin_host.takes.errors import TakeError
 from plugin_host.takes.loudness import check_wish
 
@@ -32,6 +33,8 @@ VERSION = 1
 JSON_BYTES_MAX = 16 * 2**20
 REGION_BYTES_MAX = 6 * 2**20  # embedded; what is larger is named by its path
 REGIONS_MAX = 3
+SECONDS_MAX = 3600  # of a take
+_MODEL_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?\Z")
 BARS_MAX = 1000
 NOT_KEPT = ("seed", "bars", "lead_seconds")  # of the lane's values: said elsewhere, or of no influence
 
@@ -77,6 +80,16 @@ class Recipe:
     bits: int = 24
     key: str = ""
     note: str = ""  # what reading it left out
+
+    @property
+    def model_is_named(self) -> bool:
+        """Whether the model has a name, not a folder: of a stranger's recipe only those are loaded.  [any]"""
+        return bool(_MODEL_NAME.match(self.model.name))
+
+    @property
+    def seconds(self) -> float:
+        """How long the take is.  [any]"""
+        return float(beats_to_seconds(self.bars * self.signature.beats_per_bar, self.bpm))
 
     def with_seed(self, seed: int) -> Recipe:
         """The same with other dice.  [any]"""
@@ -220,7 +233,8 @@ def region_bytes(region: UsedRegion) -> bytes:
     if region.flac:
         return region.flac
     path = Path(region.path)
-    if not region.path or not os.path.isabs(region.path) or ".." in path.parts:
+    elsewhere = region.path.startswith(("\\\\", "//"))  # another machine: nothing is asked of it
+    if not os.path.isabs(region.path) or ".." in path.parts or elsewhere:
         raise TakeError(f"the recipe's region for {region.role} is neither inside the file nor at a plain full path")
     try:
         if not path.is_file() or path.stat().st_size > 2**30:

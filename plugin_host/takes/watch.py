@@ -1,10 +1,10 @@
 """`segue watch`: a folder where takes come out beside what is put in, and a port where DAW scripts order them.
 
-    FOLDER/riff-92bpm.wav            put in: by hand, or by a DAW's export
-    FOLDER/riff-92bpm-takes/*.wav    come out
-    FOLDER/riff-92bpm-error.txt      why not
-    FOLDER/takes.txt                 a line for each take made for a DAW, that its script imports it by
-    FOLDER/*.segue                   an order by a DAW's script, see jobs.py
+FOLDER/riff-92bpm.wav            put in: by hand, or by a DAW's export
+FOLDER/riff-92bpm-takes/*.wav    come out
+FOLDER/riff-92bpm-error.txt      why not
+FOLDER/takes.txt                 a line for each take made for a DAW, that its script imports it by
+FOLDER/*.segue                   an order by a DAW's script, see jobs.py
 """
 
 from __future__ import annotations
@@ -169,6 +169,8 @@ class Watch:
     def _one(self, path: Path, engine: HotEngine) -> None:
         """Make what a file asks for, or say beside it why not; a cut file gets its time."""
         seen = self._seen[path]
+        if stamp_of(path) != seen.stamp:
+            return  # it has just been written to
         try:
             if path.suffix.lower() == jobs.ENDING:
                 self._job(jobs.read_job(path), engine, path.stem)

@@ -135,9 +135,7 @@ class Ardour:
 
     def _lua(self, file: Path) -> None:
         """Run a script without a window; it may die while closing, so what it left is what counts."""
-        subprocess.run(
-            ["ardour7-lua", str(file)], env=self._environment, timeout=100, check=False, capture_output=True
-        )
+        subprocess.run(["ardour7-lua", str(file)], env=self._environment, timeout=100, check=False, capture_output=True)
 
     def start(self, file: Path, sample: int) -> None:
         """The window; then the musician's file is on a track."""

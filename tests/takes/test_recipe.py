@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plugin_host.takes.errors import TakeError
+from plugin_host.takes.make import make
 from plugin_host.takes.recipe import Recipe, UsedRegion, from_json, region_bytes, to_json
 
 REGION = UsedRegion("melody", 92.0, -3.5, hashlib.sha256(b"music").hexdigest(), b"music")
@@ -88,7 +89,8 @@ def test_parameters_of_another_version_are_named_and_left_out() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["", "riff.flac", "../riff.flac", "{folder}/../{name}/riff.flac", "/dev/zero", "{folder}"]
+    "path",
+    ["", "riff.flac", "../riff.flac", "{folder}/../{name}/riff.flac", "/dev/zero", "{folder}", "//elsewhere/riff"],
 )
 def test_regions_by_path_must_be_plain_files_of_the_same_content(tmp_path: Path, path: str) -> None:
     (tmp_path / "riff.flac").write_bytes(b"music")
@@ -104,6 +106,22 @@ def test_region_by_path(tmp_path: Path) -> None:
     file.write_bytes(b"other")
     with pytest.raises(TakeError, match="changed"):
         region_bytes(UsedRegion("style", 100.0, 0.0, REGION.sha256, path=str(file)))
+
+
+@pytest.mark.parametrize("name", ["embedded", "melody", "facebook/musicgen-small", "v1.1-large"])
+def test_models_by_name_are_loaded(name: str) -> None:
+    assert from_json(changed(model={"name": name, "precision": "auto"})).model_is_named
+
+
+@pytest.mark.parametrize("name", ["/etc", "../x", "-h", "", "\\\\elsewhere\\x", "a/b/c", "C:\\x", ".", "x/..", "a b"])
+def test_models_in_folders_are_not_loaded_for_a_stranger(name: str) -> None:
+    assert not from_json(changed(model={"name": name, "precision": "auto"})).model_is_named
+
+
+def test_take_of_hours_is_refused_before_anything_is_made() -> None:
+    long = from_json(changed(bpm=20, bars=1000, rate_hz=192_000))
+    with pytest.raises(TakeError, match="minutes"):
+        make(None, long, print, print)  # type: ignore[arg-type]
 
 
 json_values = st.recursive(
