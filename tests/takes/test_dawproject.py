@@ -41,10 +41,11 @@ def files(folder: Path, *recipes: Recipe, kind: str = "wav") -> list[Path]:
     return made
 
 
-@pytest.fixture
-def archive(tmp_path: Path) -> zipfile.ZipFile:
-    out = tmp_path / "song.dawproject"
-    export([*files(tmp_path, *RECIPES[:2]), *files(tmp_path, RECIPES[2], kind="flac")], out, lambda line: None)
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
+    folder = tmp_path_factory.mktemp("project")
+    out = folder / "song.dawproject"
+    export([*files(folder, *RECIPES[:2]), *files(folder, RECIPES[2], kind="flac")], out, lambda line: None)
     return zipfile.ZipFile(out)
 
 
