@@ -28,6 +28,7 @@ def rig(engine: Engine) -> Iterator[Rig]:
 def test_engine_that_hangs_is_noticed_and_found_again(rig: Rig, engine: Engine) -> None:
     rig.play(0)
     rig.look_until(lambda: rig.processor.counters.played_samples > 2 * RATE)
+    muted = rig.processor.counters.muted_samples  # a busy machine may be late with the very first sound
     ring = engine.segments()
     engine.process.send_signal(signal.SIGSTOP)
     try:
@@ -39,12 +40,13 @@ def test_engine_that_hangs_is_noticed_and_found_again(rig: Rig, engine: Engine) 
     assert rig.said("no sign of life")
     assert rig.said("only slow")
     assert engine.segments() == ring
-    assert rig.processor.counters.muted_samples == 0
+    assert rig.processor.counters.muted_samples == muted
 
 
 def test_host_that_loops_and_changes_its_tempo_while_the_engine_hangs_hears_no_hole(rig: Rig, engine: Engine) -> None:
     rig.play(0)
     rig.look_until(lambda: rig.processor.counters.played_samples > 2 * RATE)
+    muted = rig.processor.counters.muted_samples
     engine.process.send_signal(signal.SIGSTOP)
     try:
         rig.look_until(lambda: rig.processor.state == State.HOLDING)
@@ -58,7 +60,7 @@ def test_host_that_loops_and_changes_its_tempo_while_the_engine_hangs_hears_no_h
         engine.process.send_signal(signal.SIGCONT)
     rejoins = rig.processor.counters.rejoins
     rig.look_until(lambda: rig.processor.counters.rejoins > rejoins and not rig.session.lost)
-    assert rig.processor.counters.muted_samples == 0
+    assert rig.processor.counters.muted_samples == muted
 
 
 def test_engine_on_the_same_port_takes_over(start_engine: Callable[..., Engine]) -> None:
@@ -69,6 +71,7 @@ def test_engine_on_the_same_port_takes_over(start_engine: Callable[..., Engine])
         rig.session.set("temperature", 1.25)
         rig.session.prompt("slow pads")
         rig.look_until(lambda: rig.processor.counters.played_samples > 2 * RATE)
+        muted = rig.processor.counters.muted_samples
         os.kill(first.process.pid, signal.SIGKILL)
         first.process.wait()
         rig.look_until(lambda: rig.session.lost)
@@ -79,7 +82,7 @@ def test_engine_on_the_same_port_takes_over(start_engine: Callable[..., Engine])
         assert rig.session.losses == 1
         assert not first.segments()
         assert len(second.segments()) == 1
-        assert rig.processor.counters.muted_samples == 0
+        assert rig.processor.counters.muted_samples == muted
         references = rig.client.lane_status(rig.session.lane).references
         assert "continue" in references  # what was heard last, though no region was given
         assert rig.client.get(rig.session.lane, "temperature").value == 1.25
