@@ -1,8 +1,8 @@
 """What a region of music is: tempo, beats, where its bars begin, key; each with how sure that is.
 
-    python -m engine.beat.analyse TOLD_BPM BEATS_PER_BAR     float32 at 32 kHz in, JSON out
+    python -m engine.beat.analyse TOLD_BPM BEATS_PER_BAR NICE     float32 at 32 kHz in, JSON out
 
-`analyse_apart` runs it so, as a process of its own and at low priority: no music waits for it.
+`analyse_apart` runs it so, as a process of its own: no music waits for it.
 """
 
 from __future__ import annotations
@@ -111,9 +111,21 @@ def _even(values: Floats) -> Floats:
     return np.asarray((values - values.mean()) / (values.std() + 1e-9))
 
 
-def analyse_apart(mono: NDArray[np.float32], told_bpm: float = 0.0, beats_per_bar: float = 4.0) -> Found:
-    """`analyse` in a process of its own; raises OSError or subprocess.SubprocessError where that fails.  [regions]"""
-    command = [sys.executable, "-m", __name__, repr(float(told_bpm)), repr(float(beats_per_bar))]
+def analyse_apart(
+    mono: NDArray[np.float32], told_bpm: float = 0.0, beats_per_bar: float = 4.0, hurry: bool = False
+) -> Found:
+    """`analyse` in a process of its own, at low priority unless somebody waits.
+
+    Raises OSError or subprocess.SubprocessError where that fails.  [regions]
+    """
+    command = [
+        sys.executable,
+        "-m",
+        __name__,
+        repr(float(told_bpm)),
+        repr(float(beats_per_bar)),
+        str(0 if hurry else NICE),
+    ]
     data = np.ascontiguousarray(mono[: SECONDS_MOST * RATE_HZ], np.float32).tobytes()
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(p or "." for p in sys.path)}
     done = subprocess.run(  # noqa: S603 - this very program
@@ -125,7 +137,7 @@ def analyse_apart(mono: NDArray[np.float32], told_bpm: float = 0.0, beats_per_ba
 def main() -> None:
     """The process apart."""
     if hasattr(os, "nice"):
-        os.nice(NICE)
+        os.nice(int(sys.argv[3]))
     mono = np.frombuffer(sys.stdin.buffer.read(), np.float32)
     print(json.dumps(asdict(analyse(mono, float(sys.argv[1]), float(sys.argv[2])))))
 

@@ -1,9 +1,9 @@
 """What a region is, listened to once, and regions of another tempo brought to the host's. All of it [regions].
 
-    told bpm 0           listened to first: the tempo that is heard is its tempo
-    continue, style      stretched to the host's tempo (or half or double of it), at its pitch: `region_tempo` 1
-    melody               read at the host's speed by the model itself
-    any                  listened to in a process apart, once it is in place; the same audio never twice
+told bpm 0           listened to first: the tempo that is heard is its tempo
+continue, style      stretched to the host's tempo (or half or double of it), at its pitch: `region_tempo` 1
+melody               read at the host's speed by the model itself
+any                  listened to in a process apart, once it is in place; the same audio never twice
 """
 
 from __future__ import annotations
@@ -39,17 +39,17 @@ class RegionEar:
     def __init__(self) -> None:
         self._found: dict[bytes, Found] = {}
 
-    def listen(self, audio: Tensor, told_bpm: float, beats_per_bar: float) -> Found:
-        """What audio [C, n] at 32 kHz is; nothing where that cannot be found out."""
+    def listen(self, audio: Tensor, told_bpm: float, beats_per_bar: float, hurry: bool = False) -> Found:
+        """What audio [C, n] at 32 kHz is; nothing where that cannot be found out. `hurry` where somebody waits."""
         mono = audio.mean(dim=0).numpy().astype(np.float32)
-        return self._heard(mono, told_bpm, beats_per_bar)
+        return self._heard(mono, told_bpm, beats_per_bar, hurry)
 
-    def _heard(self, mono: NDArray[np.float32], told_bpm: float, beats_per_bar: float) -> Found:
+    def _heard(self, mono: NDArray[np.float32], told_bpm: float, beats_per_bar: float, hurry: bool) -> Found:
         form = np.array([told_bpm, beats_per_bar]).tobytes()
         name = hashlib.blake2b(mono.tobytes() + form, digest_size=16).digest()
         if name not in self._found:
             try:
-                self._found[name] = analyse_apart(mono, told_bpm, beats_per_bar)
+                self._found[name] = analyse_apart(mono, told_bpm, beats_per_bar, hurry)
             except (OSError, ValueError, subprocess.SubprocessError) as fault:
                 _log.warning("a region could not be listened to: %s", fault)
                 return UNKNOWN
@@ -79,7 +79,7 @@ class RegionEar:
         if region.bpm:
             return region
         host = lane.clock.or_standing()
-        found = self.listen(audio, 0.0, float(host.signature.beats_per_bar))
+        found = self.listen(audio, 0.0, float(host.signature.beats_per_bar), hurry=True)
         if not found.bpm:
             note = f"no beat was heard in it: taken to be at {host.tempo_bpm:g} bpm"
             return replace(_noted(region, note), bpm=host.tempo_bpm)

@@ -1,0 +1,116 @@
+"""Regions of unknown or other tempo on their way in, and what is told of them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from lane_rig import Host
+
+from bridge.errors import OutOfRange
+from bridge.region import Region
+from engine.beat.analyse import analyse
+from engine.serve.region_ear import RegionEar, check_bpm
+from engine.serve.settings import CONTINUE, MELODY, STYLE
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "beat"))
+from beat_rig import RATE_HZ, chord, drums
+
+
+def region(audio: np.ndarray, bpm: float, role: str = CONTINUE) -> tuple[Region, torch.Tensor]:
+    return Region(audio[:, None], RATE_HZ, role, bpm, 0.0), torch.from_numpy(audio)[None]
+
+
+@pytest.fixture(autouse=True)
+def in_this_process(monkeypatch):
+    monkeypatch.setattr(
+        "engine.serve.region_ear.analyse_apart", lambda mono, told, bar, hurry: analyse(mono, told, bar)
+    )
+
+
+@pytest.fixture(scope="module")
+def hundred() -> np.ndarray:
+    return drums(100.0, 9.6)  # four bars
+
+
+@pytest.mark.parametrize("role", [CONTINUE, STYLE])
+def test_a_region_of_another_tempo_is_brought_to_the_hosts(host: Host, hundred, role):
+    host.publish()  # 120 bpm
+    told, heard = RegionEar().fitted(host.lane, *region(hundred, 100.0, role), RATE_HZ)
+    assert heard.bpm == 120.0
+    assert heard.audio.shape == (1, 8 * RATE_HZ)
+    assert heard.beats == 16
+    assert told.note == "stretched from 100 to 120 bpm"
+    assert told.bpm == 100.0
+
+
+def test_a_melody_and_a_region_to_be_kept_stay_as_they_are(host: Host, hundred):
+    host.publish()
+    ear = RegionEar()
+    given = region(hundred, 100.0, MELODY)
+    told, heard = ear.fitted(host.lane, *given, RATE_HZ)
+    assert heard.audio is given[1]
+    assert (heard.bpm, told.note) == (100.0, "")
+    host.lane.update(lambda settings: settings.with_value("region_tempo", 0.0))
+    given = region(hundred, 100.0)
+    assert ear.fitted(host.lane, *given, RATE_HZ)[1].audio is given[1]
+
+
+def test_a_host_that_never_said_its_tempo_is_not_followed(host: Host, hundred, monkeypatch):
+    given = region(hundred, 100.0)
+    monkeypatch.setattr(host.lane.clock, "now", lambda: None)
+    assert RegionEar().fitted(host.lane, *given, RATE_HZ)[1].audio is given[1]
+
+
+def test_half_of_the_hosts_tempo_is_on_its_beat(host: Host):
+    host.publish()
+    given = region(drums(60.0, 8.0), 60.0)
+    _, heard = RegionEar().fitted(host.lane, *given, RATE_HZ)
+    assert heard.audio is given[1]
+    assert (heard.bpm, heard.beats) == (120.0, 16)
+
+
+def test_a_tempo_that_is_not_known_is_found_out_first(host: Host, hundred):
+    host.publish()
+    told, heard = RegionEar().fitted(host.lane, *region(hundred, 0.0), RATE_HZ)
+    assert told.bpm == pytest.approx(100.0, rel=0.001)
+    assert told.note.startswith("its tempo was found to be 100")
+    assert heard.bpm == 120.0
+    assert abs(heard.audio.shape[1] - 8 * RATE_HZ) < 0.01 * RATE_HZ
+
+
+def test_where_no_beat_is_heard_the_hosts_tempo_is_taken(host: Host):
+    host.publish()
+    told, heard = RegionEar().fitted(host.lane, *region(chord(6.0), 0.0), RATE_HZ)
+    assert (told.bpm, heard.bpm) == (120.0, 120.0)
+    assert "no beat was heard" in told.note
+
+
+def test_the_same_audio_is_listened_to_once(monkeypatch, hundred):
+    times = []
+    from engine.serve import region_ear
+
+    plain = region_ear.analyse_apart
+    monkeypatch.setattr(region_ear, "analyse_apart", lambda *given: times.append(1) or plain(*given))
+    ear, audio = RegionEar(), torch.from_numpy(hundred)[None]
+    assert ear.listen(audio, 100.0, 4.0) == ear.listen(audio.clone(), 100.0, 4.0)
+    assert len(times) == 1
+
+
+def test_an_ear_that_fails_says_nothing(monkeypatch, caplog, hundred):
+    def broken(*given):
+        raise OSError("no more processes")
+
+    monkeypatch.setattr("engine.serve.region_ear.analyse_apart", broken)
+    found = RegionEar().listen(torch.from_numpy(hundred)[None], 100.0, 4.0)
+    assert (found.bpm, found.key) == (0.0, "")
+    assert "no more processes" in caplog.text
+
+
+def test_tempi_that_clients_may_tell():
+    assert [check_bpm(bpm) for bpm in (0.0, 20.0, 999.0)] == [0.0, 20.0, 999.0]
+    with pytest.raises(OutOfRange, match="or 0 to have it found out"):
+        check_bpm(5.0)
