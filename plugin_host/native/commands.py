@@ -62,9 +62,10 @@ def prompt(
     import socket
 
     from bridge.packet import encode
+    from bridge.rows import ROOT
 
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as wire:
-        wire.sendto(encode("/segue/plugin/prompt", [text]), ("127.0.0.1", port))
+        wire.sendto(encode(f"{ROOT}/plugin/prompt", [text]), ("127.0.0.1", port))
     typer.echo(f"sent to the plugin at port {port}")
 
 

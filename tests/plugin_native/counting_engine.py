@@ -122,8 +122,10 @@ class CountingEngine:
         row = messages.TABLE[packet.address]
         values = row.check(packet.values)
         say(message=packet.address.removeprefix("/segue/"), values=[str(value) for value in packet.values[1:]])
-        answer = self.answer(packet.address, values)
-        datagram = encode("/segue/ok", [number, packet.address, *answer])
+        if values.get("lane", -1) >= 0 and packet.address != "/segue/lane/open" and values["lane"] not in self.lanes:
+            datagram = encode("/segue/error", [number, packet.address, "no_such_lane", "it is not open"])
+        else:
+            datagram = encode("/segue/ok", [number, packet.address, *self.answer(packet.address, values)])
         self.answered[sender, number] = datagram
         self.socket.sendto(datagram, sender)
 

@@ -40,6 +40,7 @@ void LaneHost::part(const float* const* in, float* const* out, int from, int n, 
     if (offline && (values_.on(p_generate) || values_.on(p_capture))) wait_for_engine(n, transport);
     processor_.process(wet_.data(), n, transport);
     shared_.timeline = processor_.timeline();
+    values_.set(p_underruns, static_cast<float>(processor_.counters.underruns % 16777216));
     const float* inputs[2];
     for (int c = 0; c < processor_.channels(); ++c) inputs[c] = in[c] + from;
     const bool follow = values_.on(p_follow);

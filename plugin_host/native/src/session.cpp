@@ -82,7 +82,6 @@ void Session::turn() {
             link_.tell("/segue/ping", {});
         }
     }
-    show(p_underruns, static_cast<double>(processor_.counters.underruns % 16777216));
     link_.wait(reader_ ? 0.02 : 0.05);
 }
 
