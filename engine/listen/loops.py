@@ -21,6 +21,7 @@ MOST_LAG = 4 * FRAMES_PER_SECOND
 PROBE_FRAMES = 25  # looked at first, for every lag
 SAME_SHARE = 0.85
 SAME_DB = 0.4
+MOVING_DB = 1.5  # less change than this in the sound's bands is no pattern
 HEARD_FROM_DB = -60.0  # bands below are silence, which is another fault
 FRAMES_NEEDED = 2 * MOST_LAG + MOST_LAG  # of history, to find the longest
 
@@ -58,6 +59,8 @@ def sound_loop(rows: Rows) -> tuple[int, float] | None:
         span = max(SPAN_FRAMES, 2 * lag)
         if span + lag > count:
             return None
+        if float(bands[count - span :].std(axis=0).mean()) < MOVING_DB:
+            return None  # a sound that stands, as a pad does, repeats nothing
         off = float(np.abs(bands[count - span :] - bands[count - span - lag : count - lag]).mean())
         if off < SAME_DB:
             return lag, 1.0 - off / SAME_DB / 2

@@ -1,15 +1,16 @@
-"""From a stream's codes to the host's samples: codec, level, resampler, channels.
+"""From a stream's codes to the host's samples: codec, loudness, level, resampler, channels.
 
 Sample 0 of what comes out lies on the first sample of frame 0, whatever the rates; frames are counted from
 where the stream's own music begins (its prompt comes before, at negative times, and is only used as context).
 
-    codes --decode_step--> 32 kHz --seam--> (bend) --> history --level--> resample --> channels --> [n, C] for the ring
+    codes --decode_step--> 32 kHz --seam--> (bend) --> history --slow gain, level--> resample --> channels --> [n, C]
 
 Where the sound is bent onto the beat, frames are counted in what was made, and everything else in what was put out.
 """
 
 from __future__ import annotations
 
+import copy
 import math
 from typing import Any
 
@@ -18,6 +19,7 @@ from torch import Tensor
 
 from engine.beat.bend import Bend
 from engine.codec.base import Codec
+from engine.listen.follow_level import LevelFollower
 from engine.stream.resample import ResampleState, StreamResampler
 
 CONTEXT_FRAMES = 64  # of codes and audio that a decoder is primed with
@@ -73,11 +75,13 @@ class SoundChain:
         if self._leaving.shape[1]:
             self._seam_from = None
         self._decoder: Any = codec.init_decoder(context, codes if context is not None else None)
+        self._follower = LevelFollower(codec.sample_rate, None)
+        self._loudness = self._follower.init(codec.channels, self.audio_end)
         self._resample = self._begin_resampling()
 
     def _begin_resampling(self) -> ResampleState:
         reach = self.resampler.lookahead_samples
-        tail = _tail(self.history, reach) * self.level
+        tail = _tail(self.history, reach) * self.level * 10.0 ** (self._follower.gain_db(self._loudness) / 20.0)
         tail = torch.nn.functional.pad(tail, (reach - tail.shape[1], 0))
         first = -(-self.audio_end * self.resampler.new // self.resampler.orig)
         return ResampleState(tail, self.audio_end - reach, first)
@@ -118,8 +122,14 @@ class SoundChain:
             audio = torch.from_numpy(self.bend.push(audio.numpy(), last))
         self.audio_end += audio.shape[1]
         self.history = _tail(torch.cat([self.history, audio], dim=1), HISTORY_FRAMES * self.codec.frame_samples)
-        out, self._resample = self.resampler.step(self._levelled(audio), self._resample, last)
+        loud, self._loudness = self._follower.step(audio.T.numpy(), self._loudness)
+        out, self._resample = self.resampler.step(self._levelled(torch.from_numpy(loud.T)), self._resample, last)
         return _to_channels(out, self.channels).T.contiguous()
+
+    def preview(self, codes: Tensor, last: bool = False) -> Tensor:
+        """The codec's audio [C, n] that these codes [K, t] would add; nothing moves on.  [generate]"""
+        state = copy.deepcopy(self._decoder)
+        return self.codec.decode_step(codes[None].to(self.device), state, last)[0][0].float().cpu()
 
     def again_from(self, frame: int, codes: Tensor, hold_samples: int | None = None) -> SoundChain:
         """A chain that goes on at `frame`, in phase with what this one put out; codes [K, P] end there.
@@ -141,6 +151,9 @@ class SoundChain:
         again = SoundChain(
             self.codec, self.resampler, self.channels, before, codes, frame, level, self.device, leaving, kept, bend
         )
+        again._follower = self._follower
+        again._loudness = self._follower.back_to(self._loudness, end, before.T.numpy())
+        again._resample = again._begin_resampling()
         return again.with_level(self.level)
 
     def replay(self, frame: int, n_samples: int) -> Tensor:
@@ -158,6 +171,11 @@ class SoundChain:
         first = -(-end * self.resampler.new // self.resampler.orig)
         audio, _ = self.resampler.step(self.history[:, end - start :], ResampleState(tail, end - reach, first))
         return (_to_channels(audio[:, :n_samples], self.channels) * self._level_now).T.contiguous()
+
+    def with_loudness(self, target_lufs: float | None) -> SoundChain:
+        """This chain, coming slowly to a loudness from where it is; None stays there.  [generate]"""
+        self._follower = LevelFollower(self.codec.sample_rate, target_lufs)
+        return self
 
     def with_level(self, level: float) -> SoundChain:
         """This chain, gliding to another gain factor over its next push.  [generate]"""

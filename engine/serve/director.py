@@ -21,6 +21,7 @@ from engine.model import LoadedModel
 from engine.serve import bending
 from engine.serve.agenda import SOON_SECONDS, Agenda
 from engine.serve.beginning import begin_after
+from engine.serve.candidates import Candidates
 from engine.serve.commands import Begun, Command, Failed, Order
 from engine.serve.due import Due
 from engine.serve.fitting import loop_samples
@@ -31,6 +32,8 @@ from engine.serve.place import Place
 from engine.serve.player import Player
 from engine.serve.settings import LaneSettings
 from engine.serve.tuning import left_aside, own_values
+from engine.serve.watch import Watch
+from engine.stream import TokenStream
 
 OVERTAKEN = "another command took its place"
 Report = Callable[[Lane, str, float, str], None]
@@ -46,6 +49,8 @@ class Director:
         self.pace = Pace()
         self.agenda = Agenda(lane, self.pace, self._remake, self._begin_play, self._end_play, self._next_generation)
         self._follower = Follower(lane, self.pace, self._place_on, self._next_generation, self.agenda)
+        self.candidates = Candidates(lane, self.pace)
+        self._watch = Watch(lane, self.pace, self._next_generation)
         self._order: Order | None = None  # of the player
         self._state, self._generation, self._seed = IDLE, 0, 0
         self._waiting_from: float | None = None  # since when the first block of something new is awaited
@@ -127,8 +132,10 @@ class Director:
         player = self.player
         if player is not None:
             if self._follower.follow(player, transport):
-                self._waiting_from = time.monotonic()
+                self._waiting_from = None if self._follower.quick else time.monotonic()
                 self.agenda.made_anew(player, player.made_own)
+            if self._watch.look(player, transport):
+                self._waiting_from = time.monotonic()
             self.agenda.look_back(player)
             if player.write():
                 self._wrote()
@@ -143,7 +150,12 @@ class Director:
             return False
         wanted = max(self.lane.settings.values["lead_seconds"], self.lead_at_least_seconds)
         lead = min(self._follower.lead_seconds(wanted), lead_limit_seconds(self.lane.ring))
-        return player.wants(self.lane.clock.or_standing().position_samples, lead)
+        wants = player.wants(self.lane.clock.or_standing().position_samples, lead)
+        return wants or self.candidates.running(player)
+
+    def streams(self) -> tuple[TokenStream, ...]:
+        """Who is to be advanced: the player's stream and its rivals."""
+        return () if self.player is None else self.candidates.streams(self.player, self.lane.view.fill_seconds)
 
     def take(self, codes: torch.Tensor) -> None:
         """Frames that the stream gained."""
@@ -274,6 +286,7 @@ class Director:
             self._state, written, self._generation, self._seed, fill,
             pace.fill_low_seconds, pace.first_sound_seconds, pace.realtime_ratio, rolls,
             pace.change_seconds, self.agenda.times.text,
+            (self._watch.heard, self._watch.passed, self.candidates.chosen),
         )  # fmt: skip
 
     def _change_state(self, state: str, beats: float, text: str = "") -> None:

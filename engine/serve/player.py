@@ -11,6 +11,7 @@ those that are wanted; a little of it is taken up by what is still to be made, a
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from torch import Tensor
@@ -21,10 +22,12 @@ from engine.lm import Conditions
 from engine.model import HeardExcerpt, LoadedModel
 from engine.serve import bending, hearing
 from engine.serve.chain import SoundChain
+from engine.serve.listening import Listening
 from engine.serve.outlet import FADE_SECONDS, Outlet
 from engine.serve.place import Place
 from engine.serve.score import Score
 from engine.serve.settings import HeardRegion, LaneSettings
+from engine.serve.target import target_lufs
 from engine.serve.tuning import Prompt, TakenOver, make_prompt, stream_settings
 from engine.stream import TokenStream
 from engine.stream.resample import StreamResampler
@@ -81,11 +84,12 @@ class Player(Outlet):
         bend = bending.bend_for(self, frame, audio)
         tuned = stream_settings(model, self.settings, bending.enough(self.place, bend), self.prompt_frames)
         self.stream = TokenStream.begin(model.lm, self._conditions, codes, tuned, self.seed, first_frame)
-        device, channels = model.lm.out_norm.weight.device, self.ring.form.channels
-        level = self._level()
-        resampler = self.resampler
-        self.chain = SoundChain(model.codec, resampler, channels, audio, codes, frame, level, device, bend=bend)
+        device, channels, level = model.lm.out_norm.weight.device, self.ring.form.channels, 1.0 / self.gain
+        self.chain = SoundChain(model.codec, self.resampler, channels, audio, codes, frame, level, device, bend=bend)
         self._from(self.chain.end_samples)
+        self.taken_frames, self.settled_own = self.prompt_frames + frame, self.chain.end_samples
+        self.listening = Listening(self.chain, codes, self.place.line.tempo_at(self.place.zero_samples))
+        self._tune()
         self.version += 1
 
     # -- what it is and wants -------------------------------------------------------------------------
@@ -105,7 +109,9 @@ class Player(Outlet):
 
     def keep(self, codes: Tensor) -> None:
         """New frames [K, n] of the stream: decode and resample; `write` later."""
+        heard, self.taken_frames = self.chain.audio_end, self.taken_frames + codes.shape[1]
         audio = self.chain.push(codes, last=self.stream.finished)
+        self.listening.hear(self.chain, codes, self.chain.audio_end - heard, self.score.tempo_at(self.made_own))
         self._put(audio, self.chain.end_samples - len(audio))
 
     # -- changing its mind ------------------------------------------------------------------------------
@@ -147,6 +153,13 @@ class Player(Outlet):
         """
         frame = self._known(self.chain.frame_at(self._coded(max(own_samples, 0))))
         self._cut(frame, settings, replace(place, zero_samples=to_samples - own_samples))
+        self._go_on(host, generation)
+
+    def take_back(self, host: int, own: int, dice: Callable[[int], int], generation: int) -> None:
+        """Make everything from own sample `own` on anew with other dice: a seed for the frame where it begins."""
+        frame = self._known(self.chain.frame_from(self._coded(own)))
+        self._cut(frame, self.settings, self._reached(self.place, self._own_of(frame)))
+        self.stream.reseed(dice(frame))
         self._go_on(host, generation)
 
     def shift(self, host: int, from_own: int, place: Place, generation: int) -> None:
@@ -233,6 +246,8 @@ class Player(Outlet):
             return
         known = self.prompt_frames + frame
         self.chain = self.chain.again_from(frame, self.stream.codes(0, known), hold_samples)
+        self.listening.back_to(self.chain)
+        self.taken_frames = known
         self._from(self.chain.end_samples)
         self.score.lay(self.chain.end_samples, place)
         tuned = stream_settings(self.model, settings, bending.enough(place, self.chain.bend), self.prompt_frames)
@@ -244,13 +259,13 @@ class Player(Outlet):
             self.stream.roll(settings=tuned)
             if not same:  # a change at a place gives the same music whenever it was told
                 self.stream.reseed(self.seed + known)
+                self.settled_own = self.chain.end_samples
         self._tune()
         self.version += 1
 
     def end_at(self, end_samples: int, generation: int) -> None:
         """End the music at a host position, with a short fade; what is made beyond it is taken back."""
-        made = self.made_own
-        self.version += 1
+        made, self.version = self.made_own, self.version + 1
         self.place = replace(self.place, end_samples=max(end_samples, self.place.zero_samples))
         self._set_total()
         if self.end_own >= made:
@@ -278,9 +293,8 @@ class Player(Outlet):
 
     def _tune(self) -> None:
         """What the settings say of the sound itself."""
-        self.chain.with_level(self._level())
+        channels = self.model.codec.channels, self.ring.form.channels
+        target = target_lufs(self.settings, self.region, self.gain, *channels)
+        self.chain.with_loudness(target).with_level(1.0 / self.gain)
         if self.chain.bend is not None:
             self.chain.bend.active = bending.wanted(self.settings)
-
-    def _level(self) -> float:
-        return 1.0 / self.gain

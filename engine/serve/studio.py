@@ -12,7 +12,7 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TypeVar
@@ -21,7 +21,7 @@ from engine.model import LoadedModel
 from engine.serve.director import Director, Report
 from engine.serve.lane import PLAYING, Lane
 from engine.serve.pace import Figures
-from engine.stream import LaneBatch
+from engine.stream.lanes import LaneBatch, LaneFrames
 
 HOP_FRAMES = 10  # advanced at a time while rings are well filled
 SHORT_HOP_FRAMES = 4  # while one is nearly empty: the first sound is not kept waiting for more
@@ -174,23 +174,35 @@ class Studio:
     def _advance(self, waiting: list[Director]) -> None:
         short = any(director.lane.view.fill_seconds < WELL_FILLED_SECONDS for director in waiting)
         hop = SHORT_HOP_FRAMES if short else HOP_FRAMES
+        names: list[Hashable] = []
         for director in waiting:
+            for index, stream in enumerate(director.streams()):
+                names.append((director.lane.number, index) if index else director.lane.number)
+                self._batch.add(names[-1], stream)
             if director.player is not None:
-                self._batch.add(director.lane.number, director.player.stream)
+                hop = director.candidates.hop(director.player, hop)
         began = time.perf_counter()
-        results = self._batch.advance(hop, [director.lane.number for director in waiting])
+        results = self._batch.advance(hop, names)
         stepped = time.perf_counter()
-        n_frames = 0
+        n_frames = sum(frames.codes.shape[1] for frames in results.values())
         for director in waiting:
-            frames = results[director.lane.number]
-            n_frames += frames.codes.shape[1]
             try:
-                director.take(frames.codes)
-                if frames.error is not None:
-                    raise frames.error
+                self._hand_over(director, results)
             except Exception as error:
                 self._fail(director, error)
         self._measure(waiting, n_frames, stepped - began, time.perf_counter() - stepped)
+
+    def _hand_over(self, director: Director, results: dict[Hashable, LaneFrames]) -> None:
+        """What a lane gained, once its candidates are all made; the first fault among them is raised."""
+        rivals = [name for name in results if isinstance(name, tuple) and name[0] == director.lane.number]
+        for name in rivals:
+            self._batch.remove(name)
+        codes = None if director.player is None else director.candidates.gather(director.player)
+        if codes is not None:
+            director.take(codes)
+        for frames in (results.get(director.lane.number), *(results[name] for name in rivals)):
+            if frames is not None and frames.error is not None:
+                raise frames.error
 
     def _measure(self, waiting: list[Director], n_frames: int, step_seconds: float, decode_seconds: float) -> None:
         if not n_frames:
