@@ -168,6 +168,8 @@ class LaneStats(NamedTuple):
     faults: int
     faults_passed: int
     chosen: int
+    off_ms: float
+    beat_sure: float
 
 
 class Tap(NamedTuple):
