@@ -86,7 +86,10 @@ def measure_steady(stage: Stage, bpm: float, seconds: float) -> Found:
     found.add(f"{name}: control, a grid 7 % off, 95 %", wrong.p95_ms, "ms")
     found.add(f"{name}: first sample from its bar line", first_sample(recording, plot.stretch.start_samples),
               "smp", "0")  # fmt: skip
-    found.add(f"{name}: clicks", len(clicks(with_region(recording, plot.clip), RATE_HZ)), "", "0")
+    steps = clicks(with_region(recording, plot.clip), RATE_HZ)
+    found.add(f"{name}: clicks", len(steps), "", "0")
+    if len(steps):
+        found.add(f"{name}: the first of them at", float(steps[0]), "s")
     found.add(f"{name}: silent samples", run.processor.counters.muted_samples, "smp", "0")
     found.phases.append(PhaseTrace(bpm, material, beats, bars))
     return found
