@@ -34,6 +34,7 @@ from engine.guidance import Guidance
 from engine.lm import Conditions
 from engine.model import MELODY, STYLE, TEMPO, TEXT, Ask, Grid, HeardExcerpt, Reference
 
+EARLY_SECONDS = 0.006  # attacks lie so much before the beat that is told: measured; most of it is the codec's frames
 STYLE_FRAMES = 150
 STRIDE_FRAMES = 200
 TRAINED_RMS = 0.09
@@ -175,9 +176,9 @@ class EmbeddedConditioner:
 
     @staticmethod
     def _tempo(grid: Grid, offset: int, count: int) -> Tensor:
-        """Tempo columns [count, 11] of a grid."""
+        """Tempo columns [count, 11] of a grid, its beats told as much later as the model's come early."""
         lies = beats_on(grid, offset, count)
-        return tempo_features(lies.from_bar, lies.bpm, lies.beats_per_bar)
+        return tempo_features(lies.from_bar - lies.bpm * (EARLY_SECONDS / 60.0), lies.bpm, lies.beats_per_bar)
 
     def _cached(self, kind: str, reference: Reference, compute) -> Tensor:  # type: ignore[no-untyped-def]
         """What was computed for this very audio before, or now; a few are kept, the oldest goes first."""

@@ -44,7 +44,7 @@ def steady(bpm: float = 120.0) -> TempoPoint:
 @pytest.mark.parametrize("bpm", [100.0, 140.0])
 def test_a_step_of_tempo_is_led_to_within_a_bar_and_made_anew_once(hosts, bpm):
     host = hosts(steady(), TempoPoint(4, bpm))  # 2 s
-    heard = host.play_map(5.0)
+    heard = host.play_map(4.8)
     assert heard.holes == 0
     assert host.generations == 1
     assert heard.worst(0.0, 2.0) < 0.01
@@ -55,11 +55,11 @@ def test_a_step_of_tempo_is_led_to_within_a_bar_and_made_anew_once(hosts, bpm):
 
 
 def test_a_ramp_is_within_ten_milliseconds_and_not_made_anew_each_block(hosts):
-    host = hosts(steady(100.0), TempoPoint(2, 100, ramp=True), TempoPoint(18, 140))  # 1.2 s, 9.3 s
-    heard = host.play_map(11.0)
+    host = hosts(steady(100.0), TempoPoint(2, 100, ramp=True), TempoPoint(12, 125))  # 1.2 s, 6.6 s
+    heard = host.play_map(8.2)
     assert heard.holes == 0
     assert heard.worst() < 10.0
-    assert heard.worst(10.6) < 0.5
+    assert heard.worst(7.9) < 0.5
     assert host.generations <= 4
     assert told_against_score(host.lane.director.player) < 1e-5
 
@@ -67,7 +67,7 @@ def test_a_ramp_is_within_ten_milliseconds_and_not_made_anew_each_block(hosts):
 def test_a_wandering_clock_is_followed_silently(hosts):
     """As a MIDI clock is followed: a new tempo every two seconds, 0.1 % from the one before."""
     host = hosts(*(TempoPoint(4 * k, 120 * (1 + 0.0005 * (-1) ** k)) for k in range(8)))
-    heard = host.play_map(7.0)
+    heard = host.play_map(5.0)
     assert heard.holes == 0
     assert host.generations == 0
     assert heard.worst() < 4.0
