@@ -41,7 +41,7 @@ def prompt(text: str):
 
 
 def playing(host: Host, grid: Grid = ODD, loop: tuple[float, float] | None = None) -> None:
-    host.lane.update(lambda s: s.with_value("seed", 7))
+    host.lane.update(lambda s: s.with_value("seed", 7).with_value("guard", 0.0))
     host.transport = Transport(False, 0, grid)
     host.settle()
     host.play(At(beats=0.0))
@@ -49,13 +49,13 @@ def playing(host: Host, grid: Grid = ODD, loop: tuple[float, float] | None = Non
     host.settle()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def alone() -> np.ndarray:
-    """Six bars of the same music to which nobody says anything."""
+    """Five bars of the same music to which nobody says anything."""
     host = Host()
     host.publish()
     playing(host)
-    sound = host.listen(ODD.bar_start(6))
+    sound = host.listen(ODD.bar_start(5))
     host.close()
     return sound
 
@@ -73,7 +73,7 @@ def test_a_prompt_is_heard_exactly_from_its_line_on(host, alone, word):
     before = host.listen(RATE)
     assert give(host, word, prompt("else")) == (10.5, 0)
     assert host.lane.director.agenda.commands.listed() == (1, "1 prompt 10.5")
-    sound = np.concatenate([before, host.listen(ODD.bar_start(5) - RATE)])
+    sound = np.concatenate([before, host.listen(ODD.bar_start(4) - RATE)])
     line = ODD.bar_start(3)
     assert (line * 50) % RATE  # in the middle of a frame
     assert first_difference(sound, alone) == line
@@ -87,13 +87,13 @@ def test_a_prompt_is_heard_exactly_from_its_line_on(host, alone, word):
 def test_the_same_command_gives_the_same_music_whenever_it_is_told(host, alone):
     playing(host)
     give(host, "bar 3", prompt("else"))
-    first = host.listen(ODD.bar_start(5))
+    first = host.listen(ODD.bar_start(4))
     other = Host()
     other.publish()
     playing(other)
     before = other.listen(3 * RATE)
     give(other, "bar 3", prompt("else"))
-    second = np.concatenate([before, other.listen(ODD.bar_start(5) - 3 * RATE)])
+    second = np.concatenate([before, other.listen(ODD.bar_start(4) - 3 * RATE)])
     other.close()
     np.testing.assert_allclose(first, second, atol=1e-6)
 
@@ -111,7 +111,7 @@ def test_every_change_begins_on_the_line(host, alone, kind, update):
     heard = told(host)
     playing(host)
     give(host, "bar 2", update, 4, kind)
-    sound = host.listen(ODD.bar_start(4))
+    sound = host.listen(ODD.bar_start(3))
     assert first_difference(sound, alone) == ODD.bar_start(2)
     assert [said[:3] for said in heard] == [(4, ADDRESS + kind, 7.0)]
 
@@ -120,7 +120,7 @@ def test_a_mute_fades_and_the_music_goes_on_underneath(host, alone):
     playing(host)
     give(host, "bar 1", lambda s: s.with_mute(True), kind="mute")
     give(host, "bar 2", lambda s: s.with_mute(False), kind="mute")
-    sound = host.listen(ODD.bar_start(4))
+    sound = host.listen(ODD.bar_start(3))
     begin, end, glide = ODD.bar_start(1), ODD.bar_start(2), RATE // 100
     assert first_difference(sound, alone) == begin
     assert not sound[begin + glide : end].any()
