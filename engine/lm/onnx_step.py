@@ -88,7 +88,7 @@ class OnnxStepper:
         return state
 
     def bind(self, state: LMState, known: Tensor) -> BoundStep:
-        """A state's buffers bound to its session; `known` [R, S, D] is what is added to the steps' inputs.  [generate]"""
+        """A state's buffers bound to its session; `known` [R, S, D] is added to the steps' inputs.  [generate]"""
         config, rows = self.model.config, state.rows
         session = self.session(state.cross_kv is not None)
         binding = session.binding()
