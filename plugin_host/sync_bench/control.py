@@ -26,7 +26,7 @@ class Heard:
     def __call__(self, event: Event) -> None:
         """One event of any kind.  [receive]"""
         if event.message is messages.EVENT_HEARD:
-            name = str(event.values["address"]).removeprefix("/segue/lane/")
+            name = str(event.values["address"]).rpartition("/")[2]
             self.seconds.setdefault(name, []).append(float(str(event.values["seconds"])))
 
 
