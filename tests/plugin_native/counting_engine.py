@@ -34,6 +34,7 @@ class Lane:
 
     def __init__(self, number: int, rate_hz: int, channels: int) -> None:
         self.ring = RingWriter.create(number, rate_hz, channels, seconds=8.0)
+        self.last = Transport(False, 0, Grid(rate_hz))
         self.start_beats: float | None = None
         self.bars = 0
         self.generation = 0
@@ -43,7 +44,8 @@ class Lane:
 
     def transport(self) -> Transport:
         """Where the host is."""
-        return self.ring.transport() or Transport(False, 0, Grid(self.ring.form.sample_rate_hz))
+        self.last = self.ring.transport() or self.last  # None as well while the host is just writing
+        return self.last
 
     def play(self, at: object, bars: int) -> float:
         """Begin on a beat or the next bar line."""

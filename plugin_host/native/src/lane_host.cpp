@@ -8,7 +8,7 @@ namespace segue {
 namespace {
 
 constexpr int part_samples = 8192;
-constexpr uint64_t patience_ns = 10000000000u;  // for an engine, while the host renders faster than the clock
+constexpr uint64_t least_patience_ns = 200000000u;
 std::atomic<int> instances{0};
 
 }  // namespace
@@ -77,7 +77,8 @@ void LaneHost::wait_for_engine(int n, const Transport& transport) {
             gave_up_ = false;
             return;
         }
-        if (gave_up_ || monotonic_ns() - began > patience_ns) {
+        if (gave_up_ || monotonic_ns() - began > patience_ns_) {
+            if (!gave_up_) patience_ns_ = std::max(patience_ns_ / 2, least_patience_ns);
             gave_up_ = true;
             return;
         }

@@ -32,6 +32,7 @@ private:
     HostClock clock_;
     std::vector<float> wet_;  // interleaved
     bool gave_up_ = false;
+    uint64_t patience_ns_ = 10000000000u;  // halved each time it was in vain
 };
 
 }  // namespace segue

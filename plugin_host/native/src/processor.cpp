@@ -158,6 +158,7 @@ bool Processor::ready(int n, int64_t position) {
     reader_ = take_offered();
     bool whole = true;
     if (reader_) {
+        reader_->read(position, nullptr, 0, timeline());  // give back what is overtaken: the engine needs the room
         const Plan plan = reader_->look();
         if (!reader_->planned() || plan.timeline != timeline()) {
             whole = false;

@@ -121,7 +121,7 @@ Stretch RingReader::read(int64_t position, float* out, int n, uint32_t timeline)
         const float* block = audio(at) + (first - found.start) * channels_;
         const size_t floats = static_cast<size_t>(end - first) * channels_;
         if (sound(block, floats)) {
-            std::memcpy(out + (first - position) * channels_, block, floats * sizeof(float));
+            if (floats) std::memcpy(out + (first - position) * channels_, block, floats * sizeof(float));
             if (!any) begin = first;
             any = true;
             cursor = end;
