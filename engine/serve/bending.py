@@ -76,14 +76,27 @@ def wanted(settings: LaneSettings) -> bool:
     return settings.values.get("bend", 1.0) > 0.0
 
 
+def engaged(bend: Bend | None) -> bool:
+    """Whether sound is bent, or was: until then exactly as many frames are needed as it lasts.  [generate]"""
+    return bend is not None and (bend.course.followed or bend.map.last.shift != 0)
+
+
 def enough(place: Place, bend: Bend | None) -> Place:
-    """A place that ends so much later that a stream whose sound may be bent has frames enough for it.  [generate]"""
-    if bend is None or place.end_samples == ENDLESS_SAMPLES:
+    """A place that ends so much later that a stream whose sound is bent has frames enough for it.  [generate]"""
+    if bend is None or not engaged(bend) or place.end_samples == ENDLESS_SAMPLES:
         return place
     rate = place.grid.sample_rate_hz
     skipped = max(0, bend.map.last.shift) * rate // RATE_HZ
     reserve = int(BEND_RESERVE * (place.end_samples - place.zero_samples) + SPARE_SECONDS * rate)
     return replace(place, end_samples=place.end_samples + skipped + reserve)
+
+
+def reserve(player: Player, reserved: bool) -> bool:
+    """Once a stream's sound begins to be bent, let it have frames enough; whether it has them.  [generate]"""
+    if not reserved and engaged(player.chain.bend):
+        player.set_total()
+        return True
+    return reserved
 
 
 def as_heard(place: Place, bend: Bend | None) -> Place:

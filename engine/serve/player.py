@@ -82,6 +82,7 @@ class Player(Outlet):
         own_line = hearing.prompt_line(self.place, self.region) if before is not None and not frame else None
         self.score, model = Score(self.place, own_line), self.model
         bend = bending.bend_for(self, frame, audio)
+        self._reserved = False  # frames for a sound that is bent
         tuned = stream_settings(model, self.settings, bending.enough(self.place, bend), self.prompt_frames)
         self.stream = TokenStream.begin(model.lm, self._conditions, codes, tuned, self.seed, first_frame)
         device, channels, level = model.lm.out_norm.weight.device, self.ring.form.channels, 1.0 / self.gain
@@ -100,8 +101,6 @@ class Player(Outlet):
         due = min(heard + int(lead_seconds * self.ring.form.sample_rate_hz), self.end_own)
         return self.made_own < due and not len(self._pending) and not self.stream.finished
 
-    # -- making -----------------------------------------------------------------------------------------
-
     def take(self, codes: Tensor) -> None:
         """New frames [K, n] of the stream: decode, resample, write."""
         self.keep(codes)
@@ -111,6 +110,7 @@ class Player(Outlet):
         """New frames [K, n] of the stream: decode and resample; `write` later."""
         heard, self.taken_frames = self.chain.audio_end, self.taken_frames + codes.shape[1]
         audio = self.chain.push(codes, last=self.stream.finished)
+        self._reserved = bending.reserve(self, self._reserved)
         self.listening.hear(self.chain, codes, self.chain.audio_end - heard, self.score.tempo_at(self.made_own))
         self._put(audio, self.chain.end_samples - len(audio))
 
@@ -184,7 +184,7 @@ class Player(Outlet):
         self.writing = same_pass
         self.score.lay(own, same_pass)
         hearing.retime(self)
-        self._set_total()
+        self.set_total()
 
     def _reached(self, place: Place, own: int) -> Place:
         """A place whose line is come to from the beat that was laid at an own sample."""
@@ -222,7 +222,7 @@ class Player(Outlet):
         """An own frame, or the last one that is made where that is earlier."""
         return min(frame, self.chain.frame_at(self._coded(self.made_own)))
 
-    def _set_total(self) -> None:
+    def set_total(self) -> None:
         """Tell the stream where the music ends."""
         frames = bending.enough(self.place, self.chain.bend).frames_to_end()
         self.stream.with_total(None if frames is None else self.prompt_frames + max(1, frames))
@@ -267,7 +267,7 @@ class Player(Outlet):
         """End the music at a host position, with a short fade; what is made beyond it is taken back."""
         made, self.version = self.made_own, self.version + 1
         self.place = replace(self.place, end_samples=max(end_samples, self.place.zero_samples))
-        self._set_total()
+        self.set_total()
         if self.end_own >= made:
             self.announce(self.place.zero_samples + made, generation)
             return
