@@ -47,7 +47,7 @@ def expected_sound(options: list[str], region_path, seed: int, n_samples: int) -
     from engine.sampling import Sampling
     from engine.serve.chain import SoundChain
     from engine.serve.settings import HeardRegion
-    from engine.serve.tuning import make_prompt
+    from engine.serve.tuning import SPARE_FRAMES, make_prompt
     from engine.stream import StreamSettings, TokenStream, WindowSize
     from engine.stream.resample import StreamResampler
 
@@ -61,6 +61,8 @@ def expected_sound(options: list[str], region_path, seed: int, n_samples: int) -
         Sampling(top_k=min(250, model.lm.config.card)),
         size=WindowSize(model.window_frames, model.stride_frames),
         total_frames=prompt.codes.shape[1] + frames,
+        spare_frames=SPARE_FRAMES,
+        prepared=True,
     )
 
     def conditions(offset, count):
@@ -81,6 +83,9 @@ def test_a_region_is_continued_on_the_bar_line(client, engine, tiny_model, regio
     assert understood[:4] == (2.0, 2, RATE, 2.0)
     client.prompt(lane, "sad jazz")
     client.set(lane, "seed", 11)
+    client.set(lane, "level_db", -12)  # far from what the limiter takes back
+    client.set(lane, "loudness_match", 0)
+    client.set(lane, "guard", 0)
     played = client.play(lane, 8.0, bars=4)  # from 2 s to 6 s: longer than the model's window of 3 s
     assert (played.start_beats, played.seed) == (8.0, 11)
     sound = host.listen(7 * RATE)
@@ -88,7 +93,7 @@ def test_a_region_is_continued_on_the_bar_line(client, engine, tiny_model, regio
     assert np.isnan(sound[:begin]).all()
     assert np.isfinite(sound[begin:end]).all()
     assert np.isnan(sound[end:]).all()
-    want = expected_sound(tiny_model, region_path, 11, end - begin)
+    want = 10 ** (-12 / 20) * expected_sound(tiny_model, region_path, 11, end - begin)
     fade = RATE // 50
     np.testing.assert_allclose(sound[begin : end - fade], want[:-fade], atol=2e-5)
     assert host.reader.counters.late_blocks == 0
