@@ -78,7 +78,7 @@ def wanted(settings: LaneSettings) -> bool:
 
 def engaged(bend: Bend | None) -> bool:
     """Whether sound is bent, or was: until then exactly as many frames are needed as it lasts.  [generate]"""
-    return bend is not None and (bend.course.followed or bend.map.last.shift != 0)
+    return bend is not None and ((bend.active and bend.course.followed) or bend.map.last.shift != 0)
 
 
 def enough(place: Place, bend: Bend | None) -> Place:
