@@ -1,7 +1,7 @@
 """A clip: the user's own music on the host's timeline, at the host's rate and tempo.
 
-Read by the bridge's reader, so it passes the same checks as what the engine is given. Another tempo is met
-as a record player meets it, pitch and all: a host of a few hundred lines has no time-stretch.
+Read by the bridge's reader, so it passes the same checks as what the engine is given. Another tempo is met by
+stretching it at its pitch, in whole: it is done before anything plays.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from bridge.units import exact, fitting_tempo, nearest, seconds_to_samples
 
 _TEMPO_IN_NAME = re.compile(r"(?<![\d.])(\d{2,3}(?:\.\d+)?)[ _-]?bpm", re.IGNORECASE)
 _TAPS = 32
+STRETCH_LEAST, STRETCH_MOST = 0.5, 2.0  # times as fast
 _FADE_SECONDS = 0.005
 
 
@@ -80,14 +81,32 @@ def resample(audio: Audio, ratio: float) -> Audio:
     return out
 
 
+def stretch(audio: Audio, rate_hz: int, speed: float) -> Audio:
+    """Audio [n, channels] `speed` times as fast at its pitch, by Signalsmith Stretch: [round(n / speed), channels].
+
+    More than twice as fast or slow: as a record player does it, since a stretch would only smear.  [main]
+    """
+    if not STRETCH_LEAST <= speed <= STRETCH_MOST:
+        return resample(audio, 1.0 / speed)
+    from python_stretch.Signalsmith import Stretch
+
+    stretcher = Stretch()
+    stretcher.preset(audio.shape[1], rate_hz)
+    stretcher.timeFactor = speed
+    out = np.asarray(stretcher.process(np.ascontiguousarray(audio.T, np.float32)), np.float32).T
+    length = round(len(audio) / speed)
+    return np.pad(out, ((0, max(0, length - len(out))), (0, 0)))[:length]
+
+
 def fit(audio: Audio, rate_hz: int, bpm: float, grid: Grid, channels: int) -> Audio:
     """Audio at the host's rate, tempo and channels; the same array when nothing has to change.  [main]"""
     if audio.shape[1] == 1 and channels == 2:
         audio = np.repeat(audio, 2, axis=1)
     elif audio.shape[1] > channels:
         audio = audio.mean(axis=1, keepdims=True, dtype=np.float32)
-    ratio = exact(grid.sample_rate_hz) / rate_hz * exact(bpm) / exact(grid.tempo_bpm)
-    return np.ascontiguousarray(resample(audio, float(ratio)), np.float32)
+    if bpm != grid.tempo_bpm:
+        audio = stretch(audio, rate_hz, float(exact(grid.tempo_bpm) / exact(bpm)))
+    return np.ascontiguousarray(resample(audio, float(exact(grid.sample_rate_hz) / rate_hz)), np.float32)
 
 
 def place_before_bar(audio: Audio, grid: Grid, fade_out: bool = False) -> tuple[Clip, int]:

@@ -87,7 +87,7 @@ def plot_region(wish: Wish, copies: Path) -> Plot:
     grid = Grid(wish.rate_hz, bpm, wish.signature)
     words = [f"{path.name}, {region.seconds:.1f} s at {own_bpm:g} bpm ({how})"]
     if own_bpm != bpm:
-        words.append(f"played at {bpm:g} bpm like a record, pitch and all")
+        words.append(f"played at {bpm:g} bpm, at its pitch")
     if region.note:
         words.append(region.note)
     audio = fit(region.audio, region.rate_hz, own_bpm, grid, CHANNELS)

@@ -83,7 +83,7 @@ def place(wish: RegionWish, bpm: float | None, signature: Signature, rate_hz: in
     if wish.role == CONTINUE and own_bpm != host_bpm:
         audio = fit(audio, region_rate, own_bpm, Grid(rate_hz, host_bpm, signature), CHANNELS)
         region_rate, own_bpm = rate_hz, host_bpm
-        said.append(f"played at {host_bpm:g} bpm like a record, pitch and all")
+        said.append(f"played at {host_bpm:g} bpm, at its pitch")
     beats = samples_to_beats(len(audio), own_bpm, region_rate)
     slack = seconds_to_beats(SLACK_SECONDS, host_bpm)
     start = _start(wish, beats, bar, slack)

@@ -182,6 +182,17 @@ def test_fit_changes_nothing_that_fits() -> None:
     assert len(fit(audio, RATE, 120.0, Grid(RATE, 60.0), 2)) == 10000
 
 
+@pytest.mark.parametrize("bpm", [96.0, 137.5, 300.0])
+def test_another_tempo_keeps_the_pitch(bpm: float) -> None:
+    """300 bpm is more than twice as fast: there the pitch goes with it."""
+    audio = tone(3 * RATE, 440.0)
+    found = fit(audio, RATE, 120.0, Grid(RATE, bpm), 2)
+    assert len(found) == pytest.approx(3 * RATE * 120.0 / bpm, abs=1)
+    middle = found[len(found) // 2 - 8192 : len(found) // 2 + 8192, 0] * np.hanning(16384)
+    heard_hz = float(np.argmax(np.abs(np.fft.rfft(middle))) * RATE / 16384)
+    assert heard_hz == pytest.approx(440.0 if bpm < 240 else 440.0 * 2.5, abs=4)
+
+
 # -- clocks and host ----------------------------------------------------------------------------------
 
 

@@ -73,7 +73,7 @@ def test_other_tempo_is_met(tmp_path: Path) -> None:
     on = place(RegionWish(path, "continue"), 120.0, FOUR, RATE)
     assert on.region.bpm == 120.0
     assert len(heard(on.region.flac)) == 2 * RATE
-    assert "like a record" in on.words
+    assert "at its pitch" in on.words
 
 
 def test_tempo_is_what_the_file_says_before_its_name(tmp_path: Path) -> None:
