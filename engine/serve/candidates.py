@@ -37,6 +37,10 @@ class Candidates:
         self._version = 0
         self.heat: Heat | None = None
 
+    def forget(self) -> None:
+        """Let go of the player, and of the model with it."""
+        self._player = self.heat = None
+
     def streams(self, player: Player, fill_seconds: float) -> tuple[TokenStream, ...]:
         """The player's stream, and its rivals while there are some; the first is always its own."""
         if player is not self._player:

@@ -259,6 +259,8 @@ class Director:
         generation = self._next_generation() if state == IDLE else self._generation
         self.lane.ring.set_plan(Plan(generation, False, end_samples, end_samples, end_samples, timeline))
         self.player = self._order = None
+        for each in (self.candidates, self._watch, self._follower):
+            each.forget()  # a whole model hangs on a player
         self._change_state(state, float(grid.beats_at(end_samples)), text)
 
     @staticmethod

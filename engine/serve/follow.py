@@ -50,13 +50,16 @@ class Follower:
         self._lane, self._pace, self._wishes = lane, pace, wishes
         self._place_on, self._next_generation = place_on, next_generation
         self._foresight = Foresight()
-        self._changed_seconds = 0.0
+        self._changed_seconds = self._shifted_seconds = 0.0
         self._line_seconds = 0.0  # when a change of tempo was last made anew
-        self._shifted_seconds = 0.0
         self._scrubbing = Scrubbing()
         self.quick = False  # what was made anew last needed no new window: it tells nothing of what that takes
         self._seen: tuple[object, ...] = ()  # what was compared last
         self._looped: tuple[object, ...] = ()  # player and loop at the last look
+
+    def forget(self) -> None:
+        """Let go of the player, and of the model with it."""
+        self._looped = self._seen = ()
 
     def line(self, transport: Transport) -> Line:
         """The line on which the host goes on, as far as it can be foreseen."""
@@ -263,8 +266,7 @@ class Follower:
     def _catch_up(self, player: Player, transport: Transport) -> None:
         """Too late: come in again on a bar line that can be met with something to spare."""
         self._changed_seconds = time.monotonic()
-        line = self.line(transport)
-        spare = int(CATCH_UP_SECONDS * transport.sample_rate_hz)
+        line, spare = self.line(transport), int(CATCH_UP_SECONDS * transport.sample_rate_hz)
         to = line.bar_start(line.next_bar(self._ready_samples(transport) + spare))
         place = self._place_on(transport)
         if to < place.end_samples:
@@ -272,8 +274,7 @@ class Follower:
 
     def _move(self, player: Player, transport: Transport, to: int, place: Place, generation: int) -> None:
         own = fitting_own(player, to, place.line)
-        settings = self._wishes.settings_from(own)
-        player.move(transport.position_samples, own, to, settings, place, generation)
+        player.move(transport.position_samples, own, to, self._wishes.settings_from(own), place, generation)
 
     def _behind(self, player: Player, transport: Transport) -> bool:
         """Whether the host is waiting for music that would come too late."""

@@ -38,6 +38,10 @@ class Watch:
         self._player: Player | None = None
         self._tries, self._cut_own = 0, 0
 
+    def forget(self) -> None:
+        """Let go of the player, and of the model with it."""
+        self._player = None
+
     def look(self, player: Player, transport: Transport) -> bool:
         """Deal with what was heard; True when the stream was taken back."""
         if player is not self._player:

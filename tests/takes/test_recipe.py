@@ -124,8 +124,9 @@ def test_take_of_hours_is_refused_before_anything_is_made() -> None:
         make(None, long, print, print)  # type: ignore[arg-type]
 
 
+FLOATS = st.floats(allow_subnormal=False)  # torch may have switched subnormal numbers off
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    st.none() | st.booleans() | st.integers() | FLOATS | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=6,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 import torch
-from lane_rig import RATE, Host
+from lane_rig import RATE, Clock, Host
 
 from bridge.timeline import Course
 from bridge.transport import Transport
@@ -68,17 +68,6 @@ class Heard:
         return max(abs(off) for at, off in zip(self.seconds, self.off_ms, strict=True) if begin <= at < end)
 
 
-class Clock:
-    """Stands in for `time` where the engine looks at it."""
-
-    seconds = 1000.0
-
-    def monotonic(self) -> float:
-        return self.seconds
-
-    perf_counter = monotonic
-
-
 class GridHost(Host):
     """A host whose tempo map is known, and whose clock is the samples it played."""
 
@@ -87,7 +76,7 @@ class GridHost(Host):
         self.clock = Clock()
         for module in (director, follow, lane, studio):  # what is measured must not depend on the machine
             monkeypatch.setattr(module, "time", self.clock)
-        super().__init__(Studio(tempo_model(), lambda lane, *event: self.events.append(event)))
+        super().__init__(Studio(tempo_model(), lambda lane, *event: self.events.append(event)), self.clock)
         self.course, self.turn_blocks = course, turn_blocks
         self.transport = Transport(False, 0, course.grid_at(0), course.loop_beats)
         self.lane.update(lambda told: told.with_value("guard", 0.0))  # it would let no noise pass

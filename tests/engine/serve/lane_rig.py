@@ -52,10 +52,21 @@ def make_model(name: str = "toy", seed: int = 11, card: int = 32, stereo: bool =
     return LoadedModel(name, lm, heard, PlainConditioner(16), window_frames=60, stride_frames=30)
 
 
+class Clock:
+    """Stands in for `time` where the engine looks at it."""
+
+    seconds = 1000.0
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+    perf_counter = monotonic
+
+
 class Host:
     """A host of one lane: moves its timeline by hand and reads the ring."""
 
-    def __init__(self, studio: Studio | None = None) -> None:
+    def __init__(self, studio: Studio | None = None, clock: Clock | None = None) -> None:
         torch.set_num_threads(1)
         self.events: list[tuple[str, float, str]] = []
         self.studio = studio or Studio(make_model(), lambda lane, *event: self.events.append(event))
@@ -66,6 +77,7 @@ class Host:
         self.reader = RingReader.attach(ring.name)
         self.transport = Transport(False, 0, Grid(RATE, 120.0))
         self.answers: list = []
+        self.clock = clock or Clock()  # of the samples played; tests may let the engine look at it
 
     def close(self) -> None:
         self.reader.close()
@@ -93,6 +105,7 @@ class Host:
             self.publish()
             self.reader.read(self.transport.position_samples, out, self.transport.timeline)
             self.transport = self.transport.advanced(len(out))
+            self.clock.seconds += len(out) / RATE
             if start % (20 * BLOCK) == 0:
                 self.settle()
         self.publish()

@@ -12,6 +12,7 @@ from lane_rig import RATE, Host
 from bridge.arguments import NOW, At
 from bridge.transport import Grid, Transport
 from bridge.units import Signature
+from engine.serve import commands, director, follow, lane
 from engine.serve.commands import Command
 
 ODD = Grid(RATE, 93.7, Signature(7, 8))
@@ -47,6 +48,13 @@ def playing(host: Host, grid: Grid = ODD, loop: tuple[float, float] | None = Non
     host.play(At(beats=0.0))
     host.start(loop)
     host.settle()
+
+
+@pytest.fixture(autouse=True)
+def clock(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The engine's clock is that of the samples played, so that a slow or quick machine hears the same."""
+    for module in (commands, director, follow, lane):
+        monkeypatch.setattr(module, "time", host.clock)
 
 
 @pytest.fixture(scope="module")
@@ -218,7 +226,8 @@ def test_a_place_in_a_loop_is_the_next_time_the_host_gets_there(host):
     before = host.listen(grid.sample_at(5.0))
     assert give(host, "bar 1", prompt("else")) == (4.0, 0)
     sound = np.concatenate([before, looped(host, 3)])
-    assert first_difference(sound, same) == grid.sample_at(8.0) + grid.sample_at(4.0)  # of the second pass
+    late = first_difference(sound, same) - grid.sample_at(8.0) - grid.sample_at(4.0)  # of the second pass
+    assert late in (0, 1)  # the join's first sample may be all the old one's
     assert [said[:3] for said in heard] == [(1, ADDRESS + "prompt", 4.0)]
     assert give(host, "bar 7", prompt("never")) == (28.0, 0)  # behind the loop's end
     assert np.isfinite(looped(host, 2)).all()
