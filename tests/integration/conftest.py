@@ -1,26 +1,15 @@
-"""Fixtures: a tiny real model, an engine that runs on it, a client of that engine.
-
-Real processes on real clocks: a machine that stands still for a moment can spoil a test here, so one that fails is
-tried once more, and the summary says so.
-"""
+"""Fixtures: a tiny real model, an engine that runs on it, a client of that engine."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from engine_rig import GOLDEN, Engine, unpack
 
 from bridge import shm
 from plugin_host.client import Client
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if item.path.is_relative_to(Path(__file__).parent):
-            item.add_marker(pytest.mark.flaky(reruns=1, reruns_delay=1))
 
 
 @pytest.fixture(scope="session")
