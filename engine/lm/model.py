@@ -6,7 +6,9 @@
 Source: MusicGen (Copet et al. 2023). Positions count from the first prefix vector.
 """
 
-from typing import cast
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +20,9 @@ from engine.lm.conditions import Conditions
 from engine.lm.layers import DecoderLayer, Matrix, attend, sinusoidal
 from engine.lm.onnx_step import OnnxStepper
 from engine.lm.state import LMState
+
+if TYPE_CHECKING:
+    from engine.lm.device_step import DeviceStepper
 
 POSITIONS_AT_LEAST = 2048
 
@@ -40,11 +45,28 @@ class LanguageModel(nn.Module):
         self.cache_dtype: torch.dtype | None = None  # of keys and values; None = that of the weights
         self.stepper: OnnxStepper | None = None  # takes the steps in place of the layers here (processors)
         self.prefill_half = False  # whether prefill computes its products in bfloat16
+        self._device_step: DeviceStepper | None = None
         self.emb = nn.ModuleList(nn.Embedding(config.card + 1, config.dim) for _ in range(config.n_codebooks))
         self.frame_proj = nn.Linear(config.frame_features, config.dim) if config.frame_features else None
         self.transformer = Transformer(config)
         self.out_norm = nn.LayerNorm(config.dim)
         self.linears = nn.ModuleList(Matrix(config.dim, config.card) for _ in range(config.n_codebooks))
+
+    @property
+    def device_step(self) -> DeviceStepper | None:
+        """What takes the steps of all windows together: on every device but processors, there by `step_together`."""
+        if self._device_step is None and self.out_norm.weight.device.type != "cpu":
+            self.step_together()
+        return self._device_step
+
+    def step_together(self) -> DeviceStepper:
+        """From now on steps are taken as on a GPU; ValueError where ONNX Runtime takes them.  [generate]"""
+        from engine.lm.device_step import DeviceStepper
+
+        if self.stepper is not None:
+            raise ValueError("the steps of this model are taken by ONNX Runtime, which has a cache of its own")
+        self._device_step = DeviceStepper(self)
+        return self._device_step
 
     @property
     def precision(self) -> str:
@@ -83,6 +105,10 @@ class LanguageModel(nn.Module):
 
     def forward(self, tokens: Tensor, conditions: Conditions) -> Tensor:
         """Logits [R, K, S, card] of a whole delayed sequence [R, K, S]; no cache (training, checks).  [generate]"""
+        return self.logits(self.hidden(tokens, conditions))
+
+    def hidden(self, tokens: Tensor, conditions: Conditions) -> Tensor:
+        """What the logits of a whole delayed sequence [R, K, S] are read from: [R, S, D], before the last norm."""
         frames = conditions.frames
         x = self.embed(tokens, None if frames is None else frames[:, : tokens.shape[-1]])
         prefix_steps = conditions.prefix_steps
@@ -96,7 +122,7 @@ class LanguageModel(nn.Module):
             if layer.cross_attention is not None and memory is not None:
                 x = layer.cross(x, layer.cross_attention.key_value(memory))
             x = layer.feed_forward(x)
-        return self.logits(x[:, prefix_steps:])
+        return x[:, prefix_steps:]
 
     @torch.inference_mode()
     def init_state(self, rows: int, capacity_steps: int, conditions: Conditions) -> LMState:
@@ -111,7 +137,8 @@ class LanguageModel(nn.Module):
         if self.stepper is not None:
             return self.stepper.begin(shape, cross, conditions, capacity_steps)
         cache = torch.zeros(shape, dtype=self.cache_dtype or weight.dtype, device=weight.device)
-        return LMState(cache, cross, fused.fuse(self, cross))
+        together = self.device_step
+        return LMState(cache, cross, fused.fuse(self, cross) if together is None else together.weights)
 
     def known_inputs(self, conditions: Conditions, n_steps: int, rows: int) -> Tensor:
         """What is added to the embeddings of every step [R, S, D]: position and frame features."""
@@ -128,6 +155,8 @@ class LanguageModel(nn.Module):
         if state.bound is not None and conditions.frames is not None:
             known = state.bound.known
             known[:, first_row:] = self.known_inputs(conditions, known.shape[1], state.rows)[:, first_row:]
+        if self.device_step is not None:
+            self.device_step.hear_anew(conditions, first_row)
 
     @torch.inference_mode()
     def prefill(self, tokens: Tensor, conditions: Conditions, state: LMState) -> Tensor:

@@ -45,6 +45,11 @@ class Batch:
     style_codes: Tensor
     has_style: Tensor
 
+    def to(self, device: str) -> "Batch":
+        """The same on a device."""
+        codes, frames = self.codes.to(device), self.frames.to(device)
+        return Batch(codes, frames, self.texts, self.style_codes.to(device), self.has_style.to(device))
+
 
 def load_piece(path: Path) -> TokenPiece:
     """Read what `tokenise` wrote."""

@@ -1,9 +1,11 @@
 """Train the embedded language model with its text and style encoders; one command, resumable.
 
     python -m engine.train.lm_train --tokens TOKENS --codec codec.pt --out lm.pt --minutes 90 [--threads 2]
+        [--device auto]
 
 The learning rate falls to nothing over the minutes asked for, counted over all runs that continue the same file.
-Log lines are `step, minutes, frames seen, loss a codebook`; `lm.pt.log` keeps them.
+Log lines are `step, minutes, frames seen, loss a codebook`; `lm.pt.log` keeps them, `lm.pt.png` shows them. Products
+are in bfloat16, on a processor as on a GPU; weights, optimiser and losses in float32.
 """
 
 import argparse
@@ -20,13 +22,16 @@ from engine.conditions.frames import N_FEATURES, TEXT_COLUMNS
 from engine.conditions.words import encode_texts
 from engine.config import LMConfig
 from engine.delay import delay, valid_mask
+from engine.device import pick_device
 from engine.lm import Conditions, LanguageModel
+from engine.train.curves import draw_log, log_path, say
 from engine.train.lm_data import Batch, Pieces, batch
 from engine.train.tokenise import load_codec
 
 EMBEDDED_S = LMConfig(dim=256, n_heads=4, n_layers=8, card=1024, cross_attention=True, frame_features=N_FEATURES)
 CODEBOOK_WEIGHTS = (1.5, 1.0, 0.8, 0.7)
 WARM_UP_STEPS = 100
+SAVE_SECONDS = 240.0
 SHORTER = {1: 0.4, 4: 0.2, 12: 0.4}  # how many parts a window is cut into, and how often
 
 
@@ -54,7 +59,7 @@ def start_small(model: TrainedModel) -> None:
 
 def conditions(model: TrainedModel, rows: Batch, books: Tensor) -> Conditions:
     """Memory and frame features of a batch; rows without a style get zero vectors."""
-    text, words = model.text(encode_texts(rows.texts))
+    text, words = model.text(encode_texts(rows.texts).to(books.device))
     latents = torch.stack([book[rows.style_codes[:, k]] for k, book in enumerate(books)]).sum(dim=0)
     style, sound = model.style(latents)
     given = rows.has_style.unsqueeze(1)
@@ -68,14 +73,14 @@ def losses(model: TrainedModel, rows: Batch, books: Tensor) -> Tensor:
     config = model.lm.config
     sequence = delay(rows.codes, config.delays, config.special)
     mask = valid_mask(rows.codes.shape[-1], config.delays)
-    with torch.autocast("cpu", torch.bfloat16):
-        logits = model.lm(sequence[..., :-1], conditions(model, rows, books))
     per_book = []
-    for k in range(config.n_codebooks):
-        steps = mask[k, 1:].nonzero()[:, 0]
-        lo, hi = int(steps[0]), int(steps[-1]) + 1
-        part = logits[:, k, lo:hi].float().flatten(0, 1)
-        per_book.append(F.cross_entropy(part, sequence[:, k, lo + 1 : hi + 1].flatten()))
+    with torch.autocast(books.device.type, torch.bfloat16):
+        seen = model.lm.out_norm(model.lm.hidden(sequence[..., :-1], conditions(model, rows, books)))
+        for k, head in enumerate(model.lm.linears):  # one by one: all logits together are four times the memory
+            steps = mask[k, 1:].nonzero()[:, 0]
+            lo, hi = int(steps[0]), int(steps[-1]) + 1
+            logits = head(seen[:, lo:hi]).flatten(0, 1)
+            per_book.append(F.cross_entropy(logits.float(), sequence[:, k, lo + 1 : hi + 1].flatten()))
     return torch.stack(per_book)
 
 
@@ -101,55 +106,87 @@ def latent_scale(pieces: Pieces, books: Tensor) -> Tensor:
     return latents.std(dim=0)
 
 
-def train(args: argparse.Namespace) -> None:
-    """The loop: load or begin, step until the minutes are over, save every few minutes."""
-    books = load_codec(args.codec).net.codebooks.detach()
-    pieces = Pieces(args.tokens)
-    pieces.refresh()
-    model = TrainedModel(EMBEDDED_S, books.shape[-1])
-    start_small(model)
-    model.style.latent_scale.copy_(latent_scale(pieces, books))
+def optimiser_of(model: TrainedModel, rate: float) -> torch.optim.AdamW:
+    """AdamW, matrices decayed."""
     decay = [p for p in model.parameters() if p.dim() > 1]
     plain = [p for p in model.parameters() if p.dim() <= 1]
     groups = [{"params": decay, "weight_decay": 0.05}, {"params": plain, "weight_decay": 0.0}]
-    optimiser = torch.optim.AdamW(groups, lr=args.rate, betas=(0.9, 0.95))
-    step, spent, seen = 0, 0.0, 0
-    if args.out.exists():
-        saved = torch.load(args.out, weights_only=True)
-        model.load_state_dict(saved["model"])
-        optimiser.load_state_dict(saved["optimiser"])
-        step, spent, seen = saved["step"], saved["spent"], saved["seen"]
-    rng = random.Random(step)
-    weights = torch.tensor(CODEBOOK_WEIGHTS) / sum(CODEBOOK_WEIGHTS)
-    mean, began, saved_at = None, time.time() - spent, time.time()
+    return torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.95), fused=True)
 
-    def save() -> None:
-        state = {"model": model.state_dict(), "optimiser": optimiser.state_dict()}
-        part = args.out.with_suffix(".part")
-        torch.save({**state, "step": step, "spent": time.time() - began, "seen": seen}, part)
-        part.rename(args.out)
 
-    while (share := (time.time() - began) / (60.0 * args.minutes)) < 1.0:
-        for group in optimiser.param_groups:
-            group["lr"] = rate_at(share, step, args.rate)
-        rows = batch(pieces.pieces, *batch_shape(args.batch, args.frames, rng), rng)
-        per_book = losses(model, rows, books)
-        optimiser.zero_grad()
+class Run:
+    """A training run: what is trained and how far it is; continued from `path` where that is a file.
+
+    `spent_seconds` are those of all earlier runs and of this one.
+    """
+
+    def __init__(self, model: TrainedModel, rate: float, path: Path, device: str) -> None:
+        self.model, self.path = model.to(device), path
+        self.optimiser = optimiser_of(model, rate)
+        self.step = self.frames_seen = 0
+        before_seconds = 0.0
+        if path.exists():
+            saved = torch.load(path, weights_only=True, map_location="cpu")
+            model.load_state_dict(saved["model"])
+            for group in saved["optimiser"]["param_groups"]:
+                group["fused"], group["foreach"] = True, None  # files of earlier versions say otherwise
+            self.optimiser.load_state_dict(saved["optimiser"])
+            self.step, self.frames_seen, before_seconds = saved["step"], saved["seen"], saved["spent"]
+        self.began = time.time() - before_seconds
+
+    @property
+    def spent_seconds(self) -> float:
+        """Training time so far."""
+        return time.time() - self.began
+
+    def save(self) -> None:
+        """Complete or not at all."""
+        state = {"model": self.model.state_dict(), "optimiser": self.optimiser.state_dict()}
+        part = self.path.with_suffix(".part")
+        torch.save({**state, "step": self.step, "spent": self.spent_seconds, "seen": self.frames_seen}, part)
+        part.rename(self.path)
+
+    def learn(self, rows: Batch, books: Tensor, rate: float) -> Tensor:
+        """One step at a learning rate; losses [K] before it."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        per_book = losses(self.model, rows, books)
+        weights = torch.tensor(CODEBOOK_WEIGHTS, device=books.device) / sum(CODEBOOK_WEIGHTS)
+        self.optimiser.zero_grad()
         (per_book * weights).sum().backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimiser.step()
-        now = per_book.detach()
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        self.optimiser.step()
+        self.step, self.frames_seen = self.step + 1, self.frames_seen + rows.codes.shape[0] * rows.codes.shape[-1]
+        return per_book.detach()
+
+
+def train(args: argparse.Namespace) -> None:
+    """The loop: load or begin, step until the minutes are over, save every few minutes."""
+    device, log = pick_device(args.device), log_path(args.out)
+    books = load_codec(args.codec).net.codebooks.detach()
+    pieces = Pieces(args.tokens)
+    if not pieces.refresh():
+        raise FileNotFoundError(f"no pieces (*.npz) in {args.tokens}: make them with engine.train.tokenise")
+    model = TrainedModel(EMBEDDED_S, books.shape[-1])
+    start_small(model)
+    model.style.latent_scale.copy_(latent_scale(pieces, books))
+    run, books = Run(model, args.rate, args.out, device), books.to(device)
+    rng, mean, saved_at = random.Random(run.step), None, time.time()
+    while (share := run.spent_seconds / (60.0 * args.minutes)) < 1.0:
+        rows = batch(pieces.pieces, *batch_shape(args.batch, args.frames, rng), rng).to(device)
+        now = run.learn(rows, books, rate_at(share, run.step, args.rate))
         mean = now if mean is None else 0.98 * mean + 0.02 * now
-        step, seen = step + 1, seen + rows.codes.shape[0] * rows.codes.shape[-1]
-        if step % 25 == 0:
-            per_book_now = [round(loss, 3) for loss in mean.tolist()]
-            print(f"{step} {(time.time() - began) / 60:.1f} min {seen / 1e6:.2f}M {per_book_now}", flush=True)
-        if step % 100 == 0:
+        if run.step % 25 == 0:
+            per_book = [round(loss, 3) for loss in mean.tolist()]
+            say(f"{run.step} {run.spent_seconds / 60:.1f} min {run.frames_seen / 1e6:.2f}M {per_book}", log)
+        if run.step % 100 == 0:
             pieces.refresh()
-        if time.time() - saved_at > 240:
-            save()
+        if time.time() - saved_at > SAVE_SECONDS:
+            run.save()
+            draw_log(log)
             saved_at = time.time()
-    save()
+    run.save()
+    draw_log(log)
 
 
 def main() -> None:
@@ -162,7 +199,8 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--frames", type=int, default=500)
     parser.add_argument("--rate", type=float, default=1.5e-3)
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=2, help="of the processor")
+    parser.add_argument("--device", default="auto", help="cpu, cuda, cuda:0, or auto: a GPU where there is one")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     torch.manual_seed(0)

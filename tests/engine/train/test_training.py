@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import random
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,10 @@ from engine import embedded
 from engine.codec.spectral_net import SpectralConfig
 from engine.conditions.frames import N_FEATURES, TEMPO_COLUMNS, TEXT_COLUMNS, chroma_frames
 from engine.config import LMConfig
+from engine.delay import delay, valid_mask
 from engine.guidance import Guidance
 from engine.model import Ask, Grid, Reference
-from engine.train import codec_fit, codec_train, export, lm_train, tokenise
+from engine.train import codec_fit, codec_train, curves, export, lm_data, lm_train, tokenise
 from engine.train.compose import compose
 from engine.train.render_set import facts
 
@@ -57,14 +59,14 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def train_args(folder: Path, minutes: float) -> argparse.Namespace:
     return argparse.Namespace(
         tokens=folder / "tokens", codec=folder / "codec.pt", out=folder / "lm.pt",
-        minutes=minutes, batch=2, frames=60, rate=3e-3,
+        minutes=minutes, batch=2, frames=60, rate=3e-3, device="cpu",
     )  # fmt: skip
 
 
 def test_codec_training_lowers_its_loss(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
     args = argparse.Namespace(minutes=0.12, batch=2, rate=1e-3, decoder_only=False, out=made / "codec2.pt")
     net = tokenise.load_codec(made / "codec.pt").net.train()
-    batches = codec_train.Batches(sorted((made / "data").glob("*.npz")), __import__("random").Random(0), [])
+    batches = codec_train.Batches(sorted((made / "data").glob("*.npz")), random.Random(0), [])
     loss_of = codec_train.SpectralLoss(net.config)
 
     def loss() -> float:
@@ -86,6 +88,85 @@ def test_language_model_trains_and_resumes(made: Path, monkeypatch: pytest.Monke
     second = torch.load(made / "lm.pt", weights_only=True)
     assert second["step"] > first["step"] > 0
     assert second["seen"] > first["seen"]
+    assert second["spent"] >= 6.0 > first["spent"] >= 3.0
+
+
+def test_losses_are_those_of_the_whole_model(made: Path) -> None:
+    """Heads one by one, hidden from the model's own forward pass, are the same cross-entropies."""
+    torch.manual_seed(0)
+    pieces = lm_data.Pieces(made / "tokens")
+    pieces.refresh()
+    model = lm_train.TrainedModel(TINY, 96)
+    rows, books = lm_data.batch(pieces.pieces, 2, 40, random.Random(0)), torch.randn(4, 1024, 96)
+    sequence = delay(rows.codes, TINY.delays, TINY.special)
+    with torch.autocast("cpu", torch.bfloat16):
+        logits = model.lm(sequence[..., :-1], lm_train.conditions(model, rows, books))
+    mask = valid_mask(40, TINY.delays)[:, 1:]
+    wanted = [
+        torch.nn.functional.cross_entropy(logits[:, k, mask[k]].flatten(0, 1), sequence[:, k, 1:][:, mask[k]].flatten())
+        for k in range(4)
+    ]
+    torch.testing.assert_close(lm_train.losses(model, rows, books), torch.stack(wanted))
+
+
+def test_run_goes_on_from_files_of_the_unfused_optimiser(made: Path) -> None:
+    pieces = lm_data.Pieces(made / "tokens")
+    pieces.refresh()
+    rows, books = lm_data.batch(pieces.pieces, 2, 40, random.Random(0)), torch.randn(4, 1024, 96)
+    torch.manual_seed(0)
+    old = lm_train.TrainedModel(TINY, 96)
+    optimiser = torch.optim.AdamW([{"params": [p for p in old.parameters() if p.dim() > 1], "weight_decay": 0.05},
+                                   {"params": [p for p in old.parameters() if p.dim() <= 1], "weight_decay": 0.0}],
+                                  lr=1e-3, betas=(0.9, 0.95))  # fmt: skip
+    weights = torch.tensor(lm_train.CODEBOOK_WEIGHTS) / sum(lm_train.CODEBOOK_WEIGHTS)
+
+    def step() -> None:
+        optimiser.zero_grad()
+        (lm_train.losses(old, rows, books) * weights).sum().backward()
+        torch.nn.utils.clip_grad_norm_(old.parameters(), 1.0)
+        optimiser.step()
+
+    step()
+    saved = {"model": old.state_dict(), "optimiser": optimiser.state_dict(), "step": 1, "spent": 5.0, "seen": 80}
+    torch.save(saved, made / "old.pt")
+    step()
+    run = lm_train.Run(lm_train.TrainedModel(TINY, 96), 1e-3, made / "old.pt", "cpu")
+    assert (run.step, run.frames_seen) == (1, 80)
+    assert run.spent_seconds >= 5.0
+    run.learn(rows, books, 1e-3)
+    for name, value in run.model.state_dict().items():
+        torch.testing.assert_close(value, old.state_dict()[name], atol=2e-6, rtol=1e-4)
+
+
+def test_log_is_read_and_drawn(tmp_path: Path) -> None:
+    log = curves.log_path(tmp_path / "lm.pt")
+    curves.say("25 1.5 min 0.10M [5.1, 6.2, 6.5, 6.6]", log)
+    curves.say("something else", log)
+    curves.say("50 3.0 min 0.20M [4.1, 6.0, 6.4, 6.5]", log)
+    points = curves.read_log(log)
+    assert points[1] == curves.Point(50, 3.0, 0.2, (4.1, 6.0, 6.4, 6.5))
+    curves.draw_log(log)
+    assert (tmp_path / "lm.pt.png").read_bytes().startswith(b"\x89PNG")
+    (tmp_path / "codec.log").write_text("50 30 s loss 0.8 commit 14.1 use [0.9]\n")
+    assert curves.read_log(tmp_path / "codec.log") == [curves.Point(50, 0.5, 0.0, (0.8,))]
+    (tmp_path / "none.log").write_text("nothing\n")
+    with pytest.raises(ValueError, match="no line that training writes"):
+        curves.read_log(tmp_path / "none.log")
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_language_model_trains_on_a_gpu(made: Path) -> None:
+    pieces = lm_data.Pieces(made / "tokens")
+    pieces.refresh()
+    model, books = lm_train.TrainedModel(TINY, 96), torch.randn(4, 1024, 96, device="cuda")
+    run = lm_train.Run(model, 3e-3, made / "gpu.pt", "cuda")
+    rows = lm_data.batch(pieces.pieces, 2, 60, random.Random(0)).to("cuda")
+    first = run.learn(rows, books, 3e-3)
+    last = [run.learn(rows, books, 3e-3) for _ in range(20)][-1]
+    assert float(last[0]) < float(first[0])
+    run.save()
+    assert lm_train.Run(lm_train.TrainedModel(TINY, 96), 3e-3, made / "gpu.pt", "cpu").step == 21
 
 
 def test_export_loads_as_the_embedded_model(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
