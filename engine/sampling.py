@@ -12,7 +12,7 @@ from operator import index
 import torch
 from torch import Tensor
 
-_TINY = 1e-30  # smallest noise value: keeps p / noise finite
+TINY = 1e-30  # smallest noise value: keeps p / noise finite
 
 
 @dataclass(frozen=True)
@@ -60,18 +60,28 @@ def probabilities(logits: Tensor, sampling: Sampling) -> Tensor:
 
 
 def _keep_top_k(probs: Tensor, top_k: int) -> Tensor:
-    smallest = torch.topk(probs, top_k, dim=-1, sorted=False).values.amin(dim=-1, keepdim=True)
+    return keep_from(probs, torch.topk(probs, top_k, dim=-1, sorted=False).values.amin(dim=-1, keepdim=True))
+
+
+def keep_from(probs: Tensor, smallest: Tensor) -> Tensor:
+    """Drop entries below `smallest` [..., 1], and renormalise.  [generate]"""
     kept = probs * (probs >= smallest)
     return kept / kept.sum(dim=-1, keepdim=True)
 
 
 def _keep_top_p(probs: Tensor, top_p: float) -> Tensor:
-    """Drop entries whose cumulative probability BEFORE them (descending order) exceeds `top_p`."""
-    ordered, order = torch.sort(probs, dim=-1, descending=True)
+    return keep_top_p(*torch.sort(probs, dim=-1, descending=True), top_p)
+
+
+def keep_top_p(ordered: Tensor, order: Tensor, top_p: float | Tensor) -> Tensor:
+    """Of probabilities in descending order, and what stood where before: those kept, renormalised, back in place.
+
+    Dropped are entries whose cumulative probability BEFORE them exceeds `top_p`.  [generate]
+    """
     before = torch.cumsum(ordered, dim=-1) - ordered
     ordered = torch.where(before > top_p, torch.zeros_like(ordered), ordered)
     ordered = ordered / ordered.sum(dim=-1, keepdim=True)
-    return torch.zeros_like(probs).scatter_(-1, order, ordered)
+    return torch.zeros_like(ordered).scatter_(-1, order, ordered)
 
 
 def draw(logits: Tensor, sampling: Sampling, generator: torch.Generator) -> Tensor:
@@ -85,7 +95,7 @@ def draw(logits: Tensor, sampling: Sampling, generator: torch.Generator) -> Tens
     if sampling.greedy:
         return logits.argmax(dim=-1)
     probs = probabilities(logits, sampling)
-    noise = torch.empty_like(probs).uniform_(generator=generator).log_().neg_().clamp_(min=_TINY)
+    noise = torch.empty_like(probs).uniform_(generator=generator).log_().neg_().clamp_(min=TINY)
     return (probs / noise).argmax(dim=-1)
 
 

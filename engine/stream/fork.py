@@ -30,6 +30,7 @@ def fork(stream: TokenStream, seed: int) -> TokenStream:
 
 def _fork_window(window: Window) -> Window:
     other = copy.copy(window)
+    other.seat = None  # it takes one of its own
     other.sequence = window.sequence.clone()
     other.states = tuple(_fork_state(window, index) for index in range(len(window.states)))
     return other

@@ -1,8 +1,9 @@
 """Lanes: streams that begin and end at different times and advance together.
 
-`step_windows` is the one place where lanes meet the language model, and so the one place where their rows may
-share a pass. On the CPU every lane runs its own 2 or 3 rows: kernels then see the shapes they would see
-alone, and a lane's tokens are the same to the last bit whatever plays beside it.
+On a processor every lane runs its own 1 to 3 rows: kernels then see the shapes they would see alone, and a lane's
+tokens are the same to the last bit whatever plays beside it. Elsewhere all lanes of a model take one step together
+(`engine.lm.device_step`): their values then differ from those alone by rounding at most. Prompts are read there a
+piece at a time, one step of the others between two pieces.
 """
 
 from __future__ import annotations
@@ -12,31 +13,39 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from engine.stream.together import can_join, step_together
+from engine.lm import LanguageModel
+from engine.lm.device_step import Seat, Turn
 from engine.stream.tokens import TokenStream
 from engine.stream.window import Window
 
 
 def step_windows(windows: Sequence[Window]) -> list[Tensor | Exception]:
     """Logits [R, K, card] of each window's next step; an exception for a lane that failed.  [generate]"""
-    joint = _joint([window for window in windows if window.on_gpu and can_join(window)])
-    results: list[Tensor | Exception] = []
-    for window in windows:
+    results: list[Tensor | Exception | None] = [None] * len(windows)
+    seated: list[tuple[int, Seat, LanguageModel]] = []
+    for index, window in enumerate(windows):
         try:
-            results.append(joint[id(window)] if id(window) in joint else window.logits())
+            seat = window.sit()
+            if seat is None:
+                results[index] = window.logits()
+            else:
+                seated.append((index, seat, window.lm))
         except Exception as error:
-            results.append(error)
-    return results
+            results[index] = error
+    for lm in {id(lm): lm for *_, lm in seated}.values():
+        own = [(index, seat) for index, seat, its in seated if its is lm]
+        for (index, _), logits in zip(own, _logits_together(lm, [seat for _, seat in own]), strict=True):
+            results[index] = logits
+    return [result for result in results if result is not None]
 
 
-def _joint(windows: Sequence[Window]) -> dict[int, Tensor]:
-    """Logits by window where rows share a pass; empty, and every lane alone, where that fails."""
-    if len(windows) < 2:
-        return {}
+def _logits_together(lm: LanguageModel, seats: Sequence[Seat]) -> Sequence[Tensor | Exception]:
+    """Logits of seats in one step; where that fails, its exception for each."""
+    assert lm.device_step is not None
     try:
-        return dict(zip(map(id, windows), step_together(windows), strict=True))
-    except (RuntimeError, ValueError):  # no state has moved on: the lane whose fault it is shows alone
-        return {}
+        return lm.device_step.logits(seats)
+    except Exception as error:
+        return [error] * len(seats)
 
 
 @dataclass(frozen=True)
@@ -78,7 +87,10 @@ class LaneBatch:
             ]
             if not waiting:
                 break
-            errors.update(_step([(name, chosen[name]) for name in waiting]))
+            reading, failed = _step([(name, chosen[name]) for name in waiting])
+            errors.update(failed)
+            if reading == len(waiting) < len(chosen):
+                break  # others have what they wanted, and are not kept waiting for prompts
         for name in errors:
             self.remove(name)
         return {
@@ -86,21 +98,57 @@ class LaneBatch:
             for name, stream in chosen.items()
         }
 
+    def keep_warm(self) -> None:
+        """Nobody wants frames now, but somebody soon will: see `DeviceStepper.keep_warm`.  [generate]"""
+        for lm in {id(stream.lm): stream.lm for stream in self.streams.values()}.values():
+            if lm.device_step is not None:
+                lm.device_step.keep_warm()
 
-def _step(lanes: Sequence[tuple[Hashable, TokenStream]]) -> dict[Hashable, Exception]:
-    """One step of every lane; the exceptions of those that failed."""
-    errors: dict[Hashable, Exception] = {}
-    ready: list[tuple[Hashable, TokenStream, Window]] = []
+
+Faults = dict[Hashable, Exception]
+
+
+def _step(lanes: Sequence[tuple[Hashable, TokenStream]]) -> tuple[int, Faults]:
+    """One step of every lane, or a piece of its prompt; how many read one, and the exceptions of those that failed."""
+    faults: Faults = {}
+    reading = 0
+    alone: list[tuple[Hashable, TokenStream]] = []
+    together: dict[int, list[tuple[Hashable, TokenStream, Turn]]] = {}
     for name, stream in lanes:
         try:
-            ready.append((name, stream, stream.open_window()))
+            if not stream.read_piece():
+                reading += 1
+                continue
+            turn = stream.turn()
+            if turn is None:
+                alone.append((name, stream))
+            else:
+                turn.numbers()  # a lane whose own numbers are wrong fails alone
+                together.setdefault(id(stream.lm), []).append((name, stream, turn))
         except Exception as error:
-            errors[name] = error
-    for (name, stream, _), result in zip(ready, step_windows([window for *_, window in ready]), strict=True):
+            faults[name] = error
+    for name, stream in alone:
         try:
-            if isinstance(result, Exception):
-                raise result
-            stream.write(result)
+            stream.step()
         except Exception as error:
-            errors[name] = error
-    return errors
+            faults[name] = error
+    for group in together.values():
+        faults.update(_step_together(group))
+    return reading, faults
+
+
+def _step_together(lanes: Sequence[tuple[Hashable, TokenStream, Turn]]) -> Faults:
+    """One step of lanes of one model."""
+    stepper = lanes[0][1].lm.device_step
+    assert stepper is not None
+    try:
+        stepper.step([turn for *_, turn in lanes])
+    except Exception as error:
+        return {name: error for name, *_ in lanes}
+    faults: Faults = {}
+    for name, stream, _ in lanes:
+        try:
+            stream.was_drawn()
+        except Exception as error:
+            faults[name] = error
+    return faults

@@ -19,10 +19,12 @@ from torch import Tensor
 
 from engine.guidance import Guidance, combine
 from engine.lm import Conditions, LanguageModel
+from engine.lm.device_step import Turn
 from engine.sampling import Sampling, draw, seeded_generator
-from engine.stream.coming import PIECE_FRAMES, ComingWindow
+from engine.stream.coming import ComingWindow
 from engine.stream.window import Window, WindowSize
 
+PROMPT_PIECE_STEPS = 128  # of a prompt that are read at once where other lanes wait meanwhile
 CONTEXT_AT_LEAST = 50  # frames that a window must know before a frame, to go on from there
 WindowConditions = Callable[[int, int], tuple[Conditions, ...]]  # (offset_frames, window_frames)
 
@@ -31,8 +33,8 @@ WindowConditions = Callable[[int, int], tuple[Conditions, ...]]  # (offset_frame
 class StreamSettings:
     """How a stream samples, is guided and rolls; `total_frames` None = endless (prompt counted in).
 
-    Windows leave room for `spare_frames` behind that end, so that it can move a little. With `prepared` a processor
-    reads the next window's prompt while the open one still plays.  [any]
+    Windows leave room for `spare_frames` behind that end, so that it can move a little. With `prepared` the next
+    window's prompt is read while the open one still plays.  [any]
     """
 
     sampling: Sampling = field(default_factory=Sampling)
@@ -106,7 +108,7 @@ class TokenStream:
         """Complete up to `n_frames` more; codes [K, n] int64, fewer only at the stream's end.  [generate]"""
         start = self.n_frames
         while self.n_frames < start + n_frames and not self.finished:
-            self.write(self.open_window().logits())
+            self.step()
         return self.codes(start, start + n_frames)
 
     def open_window(self) -> Window:
@@ -118,18 +120,48 @@ class TokenStream:
         assert self.window is not None
         return self.window
 
+    def step(self) -> None:
+        """Draw the next step of this stream alone, its prompt read as beside others.  [generate]"""
+        while not self.read_piece():
+            pass
+        turn, stepper = self.turn(), self.lm.device_step
+        if turn is None or stepper is None:
+            self.write(self.open_window().logits())
+        else:
+            stepper.step([turn])
+            self.was_drawn()
+
+    def read_piece(self) -> bool:
+        """Where other lanes step in between: read a piece of the prompt. Whether a step can follow.  [generate]"""
+        window = self.open_window()
+        return self.lm.device_step is None or window.read_piece(PROMPT_PIECE_STEPS)
+
+    def turn(self) -> Turn | None:
+        """How the open window's next step is drawn beside others; None where it is to be taken alone.  [generate]"""
+        seat = None if self.window is None else self.window.sit()
+        return None if seat is None else Turn(seat, self.settings.sampling, self.settings.guidance, self.generator)
+
+    def was_drawn(self) -> None:
+        """The step of `turn` was taken: keep what is complete.  [generate]"""
+        assert self.window is not None
+        self.window.was_drawn()
+        self._keep_complete(self.window)
+
     def write(self, logits: Tensor) -> None:
         """Draw the open window's next step from logits [R, K, card]; keep what is complete.  [generate]"""
         window = self.window
         assert window is not None
         guided = combine(logits, self.settings.guidance)
         window.write(draw(guided, self.settings.sampling, self.generator))
+        self._keep_complete(window)
+
+    def _keep_complete(self, window: Window) -> None:
         known = self.n_frames - self.window_offset
         if window.complete_frames > known:
             self.append(window.codes(known, window.complete_frames))
             if self.coming is not None:
                 size = self.settings.size
-                self.coming.look(self.codes, self.n_frames, PIECE_FRAMES * size.stride_frames / size.keep_frames)
+                self.coming.look(self.codes, self.n_frames, size.stride_frames / size.keep_frames)
 
     def roll(self, conditions: WindowConditions | None = None, settings: StreamSettings | None = None) -> None:
         """Begin a new window at the next step, from the frames complete now; half-known frames are dropped.
@@ -208,7 +240,7 @@ class TokenStream:
     def _open(self, offset: int, rolled: bool = False) -> None:
         """A window at stream frame `offset`, its prompt the frames already complete there."""
         n_frames = self._frames_at(offset)
-        if rolled and self.settings.prepared and not self._on_gpu:
+        if rolled and self.settings.prepared:
             if self.coming is None or (self.coming.offset, self.coming.n_frames) != (offset, n_frames):
                 self.coming = ComingWindow(self.lm, self.conditions, offset, n_frames, self.n_frames)
             self.window = self.coming.ready(self.codes, self.n_frames)
@@ -218,23 +250,17 @@ class TokenStream:
         self.window_offset = offset
         self._prepare()
 
-    @property
-    def _on_gpu(self) -> bool:
-        return self.lm.out_norm.weight.device.type != "cpu"
-
     def _frames_at(self, offset: int) -> int:
         """How many frames a window at stream frame `offset` has."""
         size, total = self.settings.size, self.settings.total_frames
-        return (
-            size.window_frames
-            if total is None
-            else min(size.window_frames, total + self.settings.spare_frames - offset)
-        )
+        if total is None:
+            return size.window_frames
+        return min(size.window_frames, total + self.settings.spare_frames - offset)
 
     def _prepare(self) -> None:
         """Begin to get the window after the open one ready, where there will be one."""
         self.coming, window = None, self.window
-        if not self.settings.prepared or window is None or self._on_gpu:
+        if not self.settings.prepared or window is None:
             return
         total, offset = self.settings.total_frames, self.window_offset + self.settings.size.stride_frames
         if total is None or total > self.window_offset + window.n_frames:

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from engine.delay import delay
 from engine.lm import Conditions, LanguageModel, LMState
+from engine.lm.device_step import Seat
 
 _UNKNOWN = -1
 
@@ -61,10 +62,23 @@ class Window:
         self.lm = lm
         self.n_frames = n_frames
         self.prompt_frames = prompt_frames
-        self.sequence = delay(codes, config.delays, config.special)  # [K, S]
+        self._sequence = delay(codes, config.delays, config.special)
+        self.seat: Seat | None = None  # its rows, where steps of several windows are taken together
         self.conditions = tuple(conditions)
         self.states: tuple[LMState, ...] = ()
         self.next_step = 0  # the step that the next `write` fills; 0 = nothing prefilled yet
+
+    @property
+    def sequence(self) -> Tensor:
+        """[K, S], delayed.  [generate]"""
+        return self._sequence if self.seat is None else self.seat.sequence
+
+    @sequence.setter
+    def sequence(self, tokens: Tensor) -> None:
+        if self.seat is None:
+            self._sequence = tokens
+        else:
+            self.seat.sequence.copy_(tokens)
 
     @property
     def n_steps(self) -> int:
@@ -93,6 +107,9 @@ class Window:
         """
         if self.next_step == 0:
             return self._prefill()
+        seat = self.sit()
+        if seat is not None and self.lm.device_step is not None:
+            return self.lm.device_step.logits([seat])[0]
         column = self.last_column()
         parts = []
         for conditions, state in zip(self.conditions, self.states, strict=True):
@@ -100,10 +117,30 @@ class Window:
             parts.append(self.lm.step(column.expand(state.rows, -1), state, frames))
         return parts[0] if len(parts) == 1 else torch.cat(parts)
 
-    @property
-    def on_gpu(self) -> bool:
-        """Whether its model runs elsewhere than on the CPU.  [generate]"""
-        return self.lm.out_norm.weight.device.type != "cpu"
+    def sit(self) -> Seat | None:
+        """Its seat beside other windows; None before its first step, and for models that step each window alone.
+
+        RuntimeError where the device has no room for one more.  [generate]
+        """
+        stepper = self.lm.device_step
+        if self.seat is None and stepper is not None and self.next_step and self.states[0].step == self.next_step - 1:
+            self.seat = stepper.seat(self.states, self.conditions, self._sequence)
+        return self.seat
+
+    def read_piece(self, n_steps: int) -> bool:
+        """Prefill so many steps of its prompt, if more are left; else True: what is left comes with the first logits.
+
+        [generate]
+        """
+        read = self.states[0].step if self.states else 0
+        if self.next_step or self.prompt_frames + 1 - read <= n_steps:
+            return True
+        self.read_to(read + n_steps - 1)
+        return False
+
+    def was_drawn(self) -> None:
+        """Its next step was filled where it sits.  [generate]"""
+        self.next_step += 1
 
     def last_column(self) -> Tensor:
         """Tokens [K] of the newest step that is written, the input of the next.  [generate]"""

@@ -174,28 +174,3 @@ def test_long_streams_roll_for_hours_without_losing_a_frame(lm):
 def test_what_does_not_fit_is_refused(lm, call, text):
     with pytest.raises(ValueError, match=text):
         call(lm)
-
-
-def test_lanes_in_one_pass_are_equal_up_to_rounding(lm):
-    """What lanes share on a GPU, tried on the CPU: windows of other lengths, rows, memories and starts."""
-    from engine.stream.together import can_join, step_together
-
-    alone, joined = [], []
-    for lanes in (alone, joined):
-        for seed, rows, steps in ((1, 2, 3), (2, 3, 9), (3, 2, 24)):
-            guidance = Guidance(cfg_coef_beta=2.0 if rows == 3 else None)
-            kept = StreamSettings(Sampling(top_k=20), guidance, SIZE, 100)
-            lanes.append(TokenStream.begin(lm, conditions_of(seed, rows), None, kept, seed))
-            assert not can_join(lanes[-1].open_window())  # to be prefilled first
-            lanes[-1].advance(steps)
-    for _ in range(6):
-        single = [lane.open_window().logits() for lane in alone]
-        windows = [lane.open_window() for lane in joined]
-        assert all(can_join(window) for window in windows)
-        together = step_together(windows)
-        for one, both, a, b in zip(single, together, alone, joined, strict=True):
-            torch.testing.assert_close(both, one, atol=1e-5, rtol=1e-4)
-            a.write(one)
-            b.write(both)
-    for a, b in zip(alone, joined, strict=True):
-        assert torch.equal(a.codes(), b.codes())
