@@ -4,13 +4,13 @@ Source: MusicGen (Copet et al. 2023): pre-norm layers, sinusoidal positions, no 
 """
 
 import math
-from functools import lru_cache
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from engine.config import LMConfig
+from engine.lm.causal import causal_attention
 
 
 def sinusoidal(positions: Tensor, dim: int, max_period: float) -> Tensor:
@@ -21,23 +21,18 @@ def sinusoidal(positions: Tensor, dim: int, max_period: float) -> Tensor:
     return torch.cat([angle.cos(), angle.sin()], dim=-1)
 
 
-@lru_cache(maxsize=4)
-def causal_mask(steps: int, dtype: torch.dtype) -> Tensor:
-    """[S, S]: 0 where a step may look, minus infinity above.  [any]"""
-    return torch.full((steps, steps), float("-inf"), dtype=dtype).triu(1)
-
-
 def attend(q: Tensor, k: Tensor, v: Tensor, causal: bool = False) -> Tensor:
     """Attention of whole sequences [R, H, S, D/H], with a gradient where one is wanted.
 
-    torch's fused kernel is the fastest forward, but on a CPU its backward takes twice as long as these plain products.
+    torch's fused kernel is the fastest forward, but on a CPU its backward takes twice as long as plain products.
     """
     if not (torch.is_grad_enabled() and q.requires_grad and q.device.type == "cpu"):
         return F.scaled_dot_product_attention(q, k, v, is_causal=causal)
+    if causal:
+        return causal_attention(q, k, v)
     rows, heads, steps, width = q.shape
     flat_q, flat_k, flat_v = (x.reshape(rows * heads, -1, width) for x in (q, k, v))
-    mask = causal_mask(steps, q.dtype) if causal else q.new_zeros(1, 1)
-    scores = torch.baddbmm(mask, flat_q, flat_k.transpose(1, 2), alpha=width**-0.5)
+    scores = torch.baddbmm(q.new_zeros(1, 1), flat_q, flat_k.transpose(1, 2), alpha=width**-0.5)
     return torch.bmm(scores.softmax(dim=-1), flat_v).view(rows, heads, steps, width)
 
 

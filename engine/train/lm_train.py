@@ -31,6 +31,7 @@ from engine.train.tokenise import load_codec
 EMBEDDED_S = LMConfig(dim=256, n_heads=4, n_layers=8, card=1024, cross_attention=True, frame_features=N_FEATURES)
 CODEBOOK_WEIGHTS = (1.5, 1.0, 0.8, 0.7)
 WARM_UP_STEPS = 100
+STEPS_MULTIPLE = 16
 SAVE_SECONDS = 240.0
 SHORTER = {1: 0.4, 4: 0.2, 12: 0.4}  # how many parts a window is cut into, and how often
 
@@ -93,10 +94,12 @@ def batch_shape(size: int, n_frames: int, rng: random.Random) -> tuple[int, int]
     """Rows and frames of a batch: long windows, or many short ones of about as many frames in all.
 
     Late in a window the model knows the sound from what it has played; only beginnings teach it to listen to words
-    and to a style.
+    and to a style.  Their steps (frames and the delays' three) are a multiple of 16: matrix units like that.
     """
     parts = rng.choices(tuple(SHORTER), weights=tuple(SHORTER.values()))[0]
-    return size * parts, max(n_frames // parts, 1)
+    delays = EMBEDDED_S.n_codebooks - 1
+    steps = n_frames // parts + delays
+    return size * parts, steps + -steps % STEPS_MULTIPLE - delays
 
 
 def latent_scale(pieces: Pieces, books: Tensor) -> Tensor:
