@@ -1,0 +1,105 @@
+"""How far a precision is from float32: error of the logits, and change of what is drawn.
+
+    heard = hear(exact_lm, conditions)                        # exact_lm draws, guided, from a seed
+    near  = hear(near_lm, conditions, tokens=heard.tokens)    # the other reads the same tokens
+    compare(heard, near)                                      # Fidelity
+
+Both hear the same tokens at every step, so that errors do not add up by choosing otherwise. Only steps are compared:
+a prompt is always read in float32 or half precision. Random weights spread the logits as trained ones do not: figures
+of random weights say little about trained ones, and the bench says which it had.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from engine.guidance import Guidance, combine
+from engine.lm.conditions import Conditions
+from engine.sampling import Sampling, draw, probabilities
+
+if TYPE_CHECKING:
+    from engine.lm.model import LanguageModel
+
+STEPS = 48
+GUIDANCE, SAMPLING = Guidance(3.0), Sampling(True, 1.0, 250)
+
+
+@dataclass(frozen=True)
+class Heard:
+    """Tokens [K, S] that went in, and logits [S, R, K, card] of the steps after each, float32 on the CPU.  [any]"""
+
+    tokens: Tensor
+    logits: Tensor
+
+
+@dataclass(frozen=True)
+class Fidelity:
+    """One precision against another, over all steps and codebooks.
+
+    `error_std` and `error_max` are of the logits of every row before guidance, over the exact logits' spread.
+    `total_variation` is half the sum of the differences of the two distributions that tokens are drawn from (guidance,
+    temperature and top-k done): of so many draws the other precision would change the outcome; its mean, and
+    `total_variation_p95` of all draws. `first_choice` is how often the likeliest token is the same.  [any]
+    """
+
+    error_std: float
+    error_max: float
+    total_variation: float
+    total_variation_p95: float
+    first_choice: float
+
+
+@torch.inference_mode()
+def hear(
+    lm: LanguageModel, conditions: Conditions, steps: int = STEPS, seed: int = 0, tokens: Tensor | None = None
+) -> Heard:
+    """`steps` guided steps of one lane (2 rows) after the first; `tokens` [K, steps]: read these, draw none.
+
+    The rows are those of `conditions`.  [generate]
+    """
+    config, device = lm.config, lm.out_norm.weight.device
+    rows, generator = conditions.rows or 1, torch.Generator().manual_seed(seed)
+    sampling = Sampling(True, SAMPLING.temperature, min(SAMPLING.top_k, config.card))
+    known = torch.full((config.n_codebooks, steps + 1), config.special, device=device)
+    if tokens is not None:
+        known[:, 1:] = tokens.to(device)
+    state = lm.init_state(rows, steps + 1, conditions)
+    lm.prefill(known[:, :1].expand(rows, -1, -1), conditions, state)
+    state.back_to(0)  # the first step too is taken by what takes steps
+    out = []
+    for step in range(steps):
+        frames = conditions.frames
+        now = None if frames is None or step >= frames.shape[1] else frames[:, step]
+        logits = lm.step(known[:, step].expand(rows, -1), state, now).float().cpu()
+        out.append(logits)
+        if tokens is None:
+            known[:, step + 1] = draw(combine(logits, GUIDANCE), sampling, generator).to(device)
+    return Heard(known[:, 1:].cpu(), torch.stack(out))
+
+
+def compare(exact: Heard, near: Heard) -> Fidelity:
+    """How far `near` is from `exact`; ValueError where they did not hear the same tokens.  [any]"""
+    if not torch.equal(exact.tokens, near.tokens):
+        raise ValueError("both must have heard the same tokens: give the second the first one's")
+    difference, spread = near.logits - exact.logits, float(exact.logits.std())
+    drawn = [_distribution(heard.logits) for heard in (exact, near)]
+    variation = (drawn[0] - drawn[1]).abs().sum(dim=-1) / 2
+    same = drawn[0].argmax(dim=-1) == drawn[1].argmax(dim=-1)
+    return Fidelity(
+        error_std=float(difference.std()) / spread,
+        error_max=float(difference.abs().max()) / spread,
+        total_variation=float(variation.mean()),
+        total_variation_p95=float(variation.flatten().quantile(0.95)),
+        first_choice=float(same.float().mean()),
+    )
+
+
+def _distribution(logits: Tensor) -> Tensor:
+    """Logits [S, R, K, card] to what is drawn from [S, K, card]."""
+    guided = combine(logits.transpose(0, 1), GUIDANCE)
+    sampling = Sampling(True, SAMPLING.temperature, min(SAMPLING.top_k, logits.shape[-1]))
+    return probabilities(guided, sampling)
