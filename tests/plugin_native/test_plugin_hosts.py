@@ -28,6 +28,10 @@ def _opened(engine: Counting, count: int = 1) -> None:
     engine.wait(lambda line: len(engine.messages("lane/open")) >= count)
 
 
+def _captures(engine: Counting) -> list[dict]:
+    return [line for line in engine.lines if "captured" in line]
+
+
 def _need(module: str) -> None:
     if importlib.util.find_spec(module) is None:
         pytest.skip(f"{module} is not installed (pip install {module}; GPL-3, for tests alone)")
@@ -94,16 +98,19 @@ def test_clap_loops_renders_offline_and_keeps_its_state(bundles: Path, engine: C
     loop = (round(4 * 60 / 128.25 * RATE), round(8 * 60 / 128.25 * RATE))
     assert captured["samples"] == loop[1] - loop[0]
     assert captured["start"] == pytest.approx(4, abs=1e-9)
-    assert captured["captured"] == pytest.approx(found["source"][loop[0] : loop[0] + 8].tolist())
+    assert captured["captured"] == pytest.approx(found["source"][loop[0] : loop[0] + 8].tolist(), abs=2e-8)
     assert engine.wait(lambda line: line.get("loop") == [4.0, 8.0])["flags"] & 2
     _say(host)
     _opened(engine, 2)
+    engine.wait(lambda line: len(_captures(engine)) >= 2)
     _say(host)
     engine.wait(lambda line: len(engine.messages("lane/play")) >= 2)
     assert engine.messages("lane/set")[-1] == ["0", "seed", "4711.0"]  # the take that sounded
     assert engine.messages("lane/play")[-1][1] in ("0.0", "0", "bar")
     _say(host)
     assert finished(host)["id"] == "org.segue.plugin"
+    # The song was opened with what it had heard, and with Capture on: that has had its turn.
+    assert _captures(engine) == [captured, captured]
 
 
 def test_the_engine_may_die_and_come_back(bundles: Path, engine: Counting, tmp_path: Path) -> None:

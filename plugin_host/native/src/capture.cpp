@@ -45,11 +45,20 @@ void Capture::begin(const Transport& transport, int64_t position, double beats) 
     put(c.signature_denominator, transport.grid.denominator);
 }
 
+void Capture::put_whole(const segue_captured& about) {
+    segue_captured& c = header()->captured;
+    const uint32_t number = c.capture_number + 1;
+    c = about;
+    c.capture_number = number;
+    c.capture_state = capture_empty;
+    release(c.capture_state, capture_whole);
+}
+
 void Capture::add(const float* const* in, int from, int n, int64_t at) {
-    auto* payload = reinterpret_cast<float*>(segment_->data() + SEGUE_CAPTURE_PAYLOAD) + at * channels_;
+    float* to = payload() + at * channels_;
     const int64_t room = std::min<int64_t>(n, capacity_ - at);
     for (int64_t i = 0; i < room; ++i)
-        for (int c = 0; c < channels_; ++c) payload[i * channels_ + c] = in[c][from + i];
+        for (int c = 0; c < channels_; ++c) to[i * channels_ + c] = in[c][from + i];
 }
 
 void Capture::finish(int64_t n_samples) {
@@ -58,7 +67,10 @@ void Capture::finish(int64_t n_samples) {
 }
 
 void Recorder::process(const float* const* in, int n, const Transport& transport, bool armed, bool again, int bars) {
-    if (armed && !armed_) done_ = planned_ = false;
+    if (armed && !armed_) {
+        planned_ = false;
+        done_ = had_its_turn_.exchange(false);
+    }
     armed_ = armed;
     Capture* capture = offered_.load();
     held_.store(capture);

@@ -21,6 +21,14 @@ public:
     uint32_t state() const { return acquired(header()->captured.capture_state); }
     double seconds() const { return static_cast<double>(header()->captured.n_samples) / rate_; }
     double bars() const;
+    const segue_captured& about() const { return header()->captured; }
+    int64_t n_samples() const { return static_cast<int64_t>(header()->captured.n_samples); }
+    int sample_rate_hz() const { return rate_; }
+    int channels() const { return channels_; }
+    // Its audio, interleaved; to be touched only while it is whole, or new.  [session]
+    float* payload() const { return reinterpret_cast<float*>(segment_->data() + SEGUE_CAPTURE_PAYLOAD); }
+    // A new one whose payload was filled by other means is whole.  [session]
+    void put_whole(const segue_captured& about);
     void clear() { release(header()->captured.capture_state, capture_empty); }  // [session]
 
     void begin(const Transport& transport, int64_t position, double beats);       // [audio]
@@ -45,6 +53,9 @@ public:
     // Samples that the next recording needs room for; 0: nothing is asked for.  [session]
     int64_t wanted_samples() const { return wanted_.load(std::memory_order_relaxed); }
 
+    // A recording that was armed has had its turn, in the song as it was saved: it waits to be armed anew.  [session]
+    void had_its_turn() { had_its_turn_.store(true); }
+
     // One part of a block: `armed` as the parameter is, `again` to record pass after pass.  [audio]
     void process(const float* const* in, int n, const Transport& transport, bool armed, bool again, int bars);
     // Whether there is room for what is to be recorded: asked where waiting is right.  [audio]
@@ -57,6 +68,7 @@ private:
 
     std::atomic<Capture*> offered_{nullptr}, held_{nullptr};
     std::atomic<int64_t> wanted_{0};
+    std::atomic<bool> had_its_turn_{false};
     bool armed_ = false, done_ = false, recording_ = false, planned_ = false;
     int64_t begin_ = 0, end_ = 0, expected_ = 0;
     double begin_beats_ = 0;

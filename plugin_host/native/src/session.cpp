@@ -190,11 +190,22 @@ Saved Session::saved() const {
 void Session::restore_all(const Saved& saved) {
     std::lock_guard<std::mutex> guard(texts_);
     saved_ = saved;
+    restored_ = saved.captured.text != nullptr;
+    if (saved.captured.text && values_.on(p_capture)) recorder_.had_its_turn();
 }
 
 // A key of the host's saved state; what makes no sense is left out.  [main]
 void Session::restore(const std::string& key, const std::string& value) {
     std::lock_guard<std::mutex> guard(texts_);
+    if (key == "captured") {
+        Kept found;
+        const bool whole = Kept::look(value, found);
+        if (!whole && !saved_.captured.text) return;
+        saved_.captured = whole ? found : Kept{};
+        restored_ = true;
+        return;
+    }
+    if (key == "armed" && value == "1") recorder_.had_its_turn();
     const double number = std::strtod(value.c_str(), nullptr);
     if (key == "prompt") saved_.prompt = value.substr(0, 1000);
     if (value.empty() || !(number >= -1000 && number < 1e12)) return;

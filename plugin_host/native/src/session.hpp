@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "capture.hpp"
+#include "kept.hpp"
 #include "link.hpp"
 #include "params.hpp"
 #include "processor.hpp"
@@ -25,6 +26,7 @@ struct Saved {
     int lane = -1;
     int64_t seed = -1;          // of the take that sounds
     double start_beats = -1.0;  // where it began
+    Kept captured;              // the music that it heard
 };
 
 // What the audio thread tells the session, and is told.
@@ -64,7 +66,10 @@ private:
     void follow_generate();
     void follow_host();
     void follow_capture();
+    void restore_capture();
     void hand_over_capture();
+    void keep_capture();
+    bool capture_waits() const { return capture_ && !delivered_ && capture_->state() == capture_whole; }
     void tell_preset();
     bool set_value(const char* name, double value);
     bool play(double at_beats);
@@ -91,7 +96,10 @@ private:
         std::unique_ptr<Capture> capture;
     };
     std::vector<Retired> retired_;
+    int role_ = -1;  // of the capture, once it was handed over
     int captures_ = 0, lane_ = -1, take_ = 0, preset_ = 0, port_ = 0;
+    std::atomic<bool> restored_{false};  // the host's project brought a capture, or says that there is none
+    bool offered_ = false;               // the capture's segment is where the next one is recorded, too
     bool lost_ = false, delivered_ = false, playing_ = false, ended_ = false, generating_ = false, fresh_ = true;
     double end_beats_ = -1;  // of the stream; -1: endless
     std::string told_prompt_;

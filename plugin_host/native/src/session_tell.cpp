@@ -71,7 +71,7 @@ void Session::follow_generate() {
         generating_ = playing_ = ended_ = false;
         return;
     }
-    if (shared_.blocks <= blocks_at_open_ || monotonic_ns() < refused_ns_) return;
+    if (shared_.blocks <= blocks_at_open_ || monotonic_ns() < refused_ns_ || capture_waits()) return;
     const bool other_take = generating_ && take_ != values_.whole(p_take);
     if (generating_ && !other_take) return;
     if (!generating_ && !fresh_ && !playing_ && end_beats_ >= 0 && shared_.beats >= end_beats_) end_beats_ = -1;
@@ -133,13 +133,15 @@ void Session::settle() {
 // -- captures -----------------------------------------------------------------------------------------
 
 void Session::follow_capture() {
+    if (restored_.exchange(false)) restore_capture();
     const int64_t wanted = recorder_.wanted_samples();
-    if (capture_ && capture_->state() == capture_whole && !delivered_) hand_over_capture();
+    if (capture_waits()) hand_over_capture();
     if (wanted <= 0 || wanted > int64_t(300) * processor_.sample_rate_hz()) return;
-    if (capture_ && capture_->capacity() >= wanted) {
+    if (capture_ && offered_ && capture_->capacity() >= wanted) {
         if (delivered_ && capture_->state() == capture_whole) {
             capture_->clear();
             delivered_ = false;
+            role_ = -1;
         }
         return;
     }
@@ -153,21 +155,58 @@ void Session::follow_capture() {
     recorder_.offer(made.get());
     if (capture_) retire(nullptr, std::move(capture_));
     capture_ = std::move(made);
+    offered_ = true;
     delivered_ = false;
+    role_ = -1;
+}
+
+// What the host's project holds is the capture, as if it had just been recorded.
+void Session::restore_capture() {
+    const Kept kept = saved().captured;
+    recorder_.offer(nullptr);
+    if (capture_) retire(nullptr, std::move(capture_));
+    delivered_ = offered_ = false;
+    if (!kept.text) {
+        link_.ask("/segue/region/clear", {lane_, roles[role_ < 0 ? values_.whole(p_mode) : role_]}, ask_seconds);
+        return;
+    }
+    std::string why;
+    capture_ = kept.capture(first_capture_number + number_ * 100 + captures_++ % 100, why);
+    role_ = kept.role;
 }
 
 void Session::hand_over_capture() {
     if (monotonic_ns() < capture_ns_) return;
-    const char* role = roles[values_.whole(p_mode)];
-    const Answer answer = link_.ask("/segue/region/capture", {lane_, role, capture_->name()}, slow_seconds);
+    const bool fresh = role_ < 0;
+    const int role = fresh ? values_.whole(p_mode) : role_;
+    if (fresh) round_to_24_bits(*capture_);
+    const Answer answer = link_.ask("/segue/region/capture", {lane_, roles[role], capture_->name()}, slow_seconds);
     if (answer.kind == Answer::none) {
         capture_ns_ = monotonic_ns() + second_ns;
         return;
     }
     delivered_ = true;
-    if (answer.good()) show(p_captured_bars, answer.values.number(3));
-    if (values_.on(p_follow)) capture_->clear();
-    if (values_.on(p_follow)) delivered_ = false;
+    role_ = role;
+    if (answer.good()) {
+        if (fresh) keep_capture();
+        show(p_captured_bars, answer.values.number(3));
+    }
+    if (values_.on(p_follow)) {
+        capture_->clear();
+        delivered_ = false;
+        role_ = -1;
+    }
+}
+
+// From here on it is saved with the host's project.
+void Session::keep_capture() {
+    Kept kept;
+    kept.role = role_;
+    kept.sample_rate_hz = capture_->sample_rate_hz();
+    kept.channels = capture_->channels();
+    kept.text = Kept::write(*capture_, kept.role);
+    std::lock_guard<std::mutex> guard(texts_);
+    saved_.captured = kept;
 }
 
 // -- what comes in ------------------------------------------------------------------------------------

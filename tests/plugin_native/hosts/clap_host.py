@@ -7,6 +7,7 @@ Follows the public CLAP headers 1.1 (MIT): entry, factory, plugin, process, tran
 import ctypes
 import json
 import sys
+import time
 from ctypes import (
     CFUNCTYPE,
     POINTER,
@@ -211,6 +212,8 @@ def main(path: str, out_path: str) -> None:
         if lane.position == wrap:
             lane.position = round(4 * 60 * RATE / 128.25)
     np.savez(out_path, audio=np.concatenate(parts, axis=1)[0], fed=np.array(fed), source=source[0])
+    while lane.value(19) == 0:  # "Bars captured": the engine has it
+        time.sleep(0.02)
     saved = lane.save()
     print(json.dumps({"id": lane.identity, "saved": saved.decode("utf-8", "replace")}), flush=True)
     sys.stdin.readline()
@@ -218,9 +221,13 @@ def main(path: str, out_path: str) -> None:
     again = Loaded(path)
     again.load(saved)
     again.run(source[:, :512])
-    sys.stdin.readline()  # the engine has seen us
+    sys.stdin.readline()  # the engine has seen us, and heard what was captured
     again.run(source[:, :512])
     sys.stdin.readline()
+    again.mode(1)
+    while again.position < wrap:  # the loop's bar passes once more
+        again.run(np.ascontiguousarray(source[:, 10 * RATE :][:, :4096]), True, loop=loop)
+    time.sleep(0.2)
     again.close()
     print(json.dumps({"id": again.identity, "saved": saved.decode("utf-8", "replace")}), flush=True)
 

@@ -1,0 +1,31 @@
+// A capture as text, for the host's project: what the engine heard, so that it hears it again. MIT.
+//
+//   segue-capture-1 <base64>      a Form, then its samples as whole numbers of 24 bits, interleaved, little-endian
+#pragma once
+#include <memory>
+#include <string>
+
+#include "capture.hpp"
+
+namespace segue {
+
+// Longer ones are not kept: a project would grow by more than 24 MB. A minute of stereo at 48 kHz fits.
+constexpr int64_t kept_values_max = 6000000;
+
+struct Kept {
+    int role = 0;  // as the Mode parameter counts
+    int sample_rate_hz = 48000, channels = 2;
+    std::shared_ptr<const std::string> text;
+
+    // What a project holds; false where it is no capture, or a damaged one.  [main]
+    static bool look(const std::string& text, Kept& found);
+    // The capture as it was, whole; null and `why` where there is no memory or it is damaged.  [session]
+    std::unique_ptr<Capture> capture(int number, std::string& why) const;
+    // The text of a whole capture; nothing where it is too long.  [session]
+    static std::shared_ptr<const std::string> write(const Capture& capture, int role);
+};
+
+// Round a whole capture to 24 bits under its peak: what is kept is then exactly what was handed over.  [session]
+void round_to_24_bits(Capture& capture);
+
+}  // namespace segue
