@@ -11,6 +11,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
+from engine.carry_on import carry_on
 from engine.errors import AudioError
 from engine.stream.resample import MAX_RATE_HZ, ResampleState, StreamResampler
 
@@ -38,6 +39,24 @@ def resample(audio: Tensor, orig_hz: int, new_hz: int) -> Tensor:
     return torch.cat(parts, dim=1)[:, : audio.shape[-1] * resampler.new // resampler.orig]
 
 
+def resample_to_end(audio: Tensor, orig_hz: int, new_hz: int, beyond: int = 0) -> Tensor:
+    """[C, n] at `orig_hz` -> [C, floor(n * new_hz / orig_hz) + beyond], its end where the input's is.
+
+    For music that is gone on from: a fraction of a sample at its end would be a step. `beyond` samples more are how it
+    would go on.  [any]
+    """
+    if audio.shape[-1] == 0:
+        return audio
+    resampler = _resampler(orig_hz, new_hz)
+    orig, new = resampler.orig, resampler.new
+    lacking = -audio.shape[-1] % orig
+    reach = resampler.lookahead_samples + (-(-beyond // new) + 1) * orig
+    ahead = torch.from_numpy(carry_on(audio.float().numpy(), reach))
+    led = torch.cat([audio[:, :1].expand(-1, lacking), audio.float(), ahead], dim=1)
+    end = (audio.shape[-1] + lacking) // orig * new
+    return resample(led, orig_hz, new_hz)[:, end - audio.shape[-1] * new // orig : end + beyond]
+
+
 def whole_rate(rate_hz: object, highest: int = MAX_RATE_HZ) -> int:
     """A sample rate as an int, whole floats and numpy's numbers too; AudioError for others or out of range.  [any]"""
     try:
@@ -49,8 +68,10 @@ def whole_rate(rate_hz: object, highest: int = MAX_RATE_HZ) -> int:
     return rate
 
 
-def as_heard(audio: Tensor, rate_hz: int, model_hz: int, channels: int = 1) -> Tensor:
+def as_heard(audio: Tensor, rate_hz: int, model_hz: int, channels: int = 1, beyond: int | None = None) -> Tensor:
     """Audio [n] or [C, n], C 1 or 2, at `rate_hz` -> float32 [channels, m] at `model_hz`.
+
+    With `beyond` for music to go on from, see `resample_to_end`; else as the reference does it.
 
     Raises AudioError for what is no tensor of floats (whole numbers would be heard thousands of times too loud),
     other shapes, nothing in it, NaN or infinity, rates other than whole Hz from 1 to 384,000.  [any]
@@ -69,7 +90,7 @@ def as_heard(audio: Tensor, rate_hz: int, model_hz: int, channels: int = 1) -> T
     audio = audio.detach().to("cpu", torch.float32)
     if not torch.isfinite(audio).all():
         raise AudioError("audio holds NaN or infinity")
-    heard = resample(audio, rate_hz, model_hz)
+    heard = resample(audio, rate_hz, model_hz) if beyond is None else resample_to_end(audio, rate_hz, model_hz, beyond)
     if channels == 1:
         return heard.mean(dim=0, keepdim=True)
     return heard.expand(channels, -1) if heard.shape[0] == 1 else heard

@@ -21,6 +21,7 @@ _TEMPO_IN_NAME = re.compile(r"(?<![\d.])(\d{2,3}(?:\.\d+)?)[ _-]?bpm", re.IGNORE
 _TAPS = 32
 STRETCH_LEAST, STRETCH_MOST = 0.5, 2.0  # times as fast
 _FADE_SECONDS = 0.005
+_AROUND_SECONDS = 0.2  # that a stretch is given before and after, more than its window
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,9 @@ def resample(audio: Audio, ratio: float) -> Audio:
 def stretch(audio: Audio, rate_hz: int, speed: float) -> Audio:
     """Audio [n, channels] `speed` times as fast at its pitch, by Signalsmith Stretch: [round(n / speed), channels].
 
-    More than twice as fast or slow: as a record player does it, since a stretch would only smear.  [main]
+    It is taken round and round, since the stretcher fades what begins and ends: a loop stays one, and music that is
+    gone on from is there to its last sample. More than twice as fast or slow: as a record player does it, since a
+    stretch would only smear.  [main]
     """
     if not STRETCH_LEAST <= speed <= STRETCH_MOST:
         return resample(audio, 1.0 / speed)
@@ -93,9 +96,11 @@ def stretch(audio: Audio, rate_hz: int, speed: float) -> Audio:
     stretcher = Stretch()
     stretcher.preset(audio.shape[1], rate_hz)
     stretcher.timeFactor = speed
-    out = np.asarray(stretcher.process(np.ascontiguousarray(audio.T, np.float32)), np.float32).T
-    length = round(len(audio) / speed)
-    return np.pad(out, ((0, max(0, length - len(out))), (0, 0)))[:length]
+    around = round(_AROUND_SECONDS * rate_hz)  # of what comes out
+    reach, length = round(around * speed), round(len(audio) / speed)
+    led = audio[np.arange(-reach, len(audio) + reach) % len(audio)]
+    out = np.asarray(stretcher.process(np.ascontiguousarray(led.T, np.float32)), np.float32).T
+    return out[around : around + length]
 
 
 def fit(audio: Audio, rate_hz: int, bpm: float, grid: Grid, channels: int) -> Audio:

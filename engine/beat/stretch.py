@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from engine.beat.onsets import RATE_HZ
 
 SPEED_LEAST, SPEED_MOST = 0.5, 2.0
+AROUND_SAMPLES = 6400  # of what comes out, before and after: more than the stretcher's window
 SAME = 0.0005  # a speed this near to 1 is left
 
 
@@ -29,7 +30,8 @@ def speed_to(own_bpm: float, host_bpm: float) -> float:
 def stretched(audio: NDArray[np.float32], speed: float) -> NDArray[np.float32]:
     """Audio [C, n] at 32 kHz played `speed` times as fast, at its pitch: [C, round(n / speed)].
 
-    Raises ValueError for speeds outside 0.5 to 2.  [regions]
+    It is taken round and round, since the stretcher fades what begins and ends: a loop stays one, and music that is
+    gone on from is there to its last sample. Raises ValueError for speeds outside 0.5 to 2.  [regions]
     """
     if not SPEED_LEAST <= speed <= SPEED_MOST:
         raise ValueError(f"speed is {speed:g}, must be {SPEED_LEAST:g} to {SPEED_MOST:g}")
@@ -40,8 +42,9 @@ def stretched(audio: NDArray[np.float32], speed: float) -> NDArray[np.float32]:
     stretch = Stretch()
     stretch.preset(audio.shape[0], RATE_HZ)
     stretch.timeFactor = speed
-    out = np.asarray(stretch.process(np.ascontiguousarray(audio, np.float32)), np.float32)
-    length = round(audio.shape[1] / speed)
+    n_samples, reach = audio.shape[1], round(AROUND_SAMPLES * speed)
+    led = audio[:, np.arange(-reach, n_samples + reach) % n_samples]
+    out = np.asarray(stretch.process(np.ascontiguousarray(led, np.float32)), np.float32)
+    out = out[:, AROUND_SAMPLES : AROUND_SAMPLES + round(n_samples / speed)]
     level = np.sqrt(np.mean(audio**2) / (np.mean(out**2) + 1e-12))
-    out = np.pad(out, ((0, 0), (0, max(0, length - out.shape[1]))))[:, :length]
     return np.asarray(out * np.float32(min(level, 1.2)), np.float32)

@@ -19,6 +19,7 @@ from bridge.units import exact
 from engine.serve.settings import HeardRegion
 
 SHORTEST_SECONDS = 1.0  # of given music that is left after a cut
+ROUNDED_SAMPLES = 1  # a length in whole samples, at another rate, is so inexact: that is the bar line
 LONGEST_AHEAD_SECONDS = 1.0  # of music that is made and thrown away, where a cut would do as well
 
 
@@ -42,13 +43,14 @@ def begin_after(region: HeardRegion | None, start_beats: Fraction, grid: Grid) -
     bar = grid.signature.beats_per_bar
     over = (end - start_beats) % bar
     under = (bar - over) % bar
-    if not _samples(region, over) or not _samples(region, under):
+    if min(_samples(region, over), _samples(region, under)) <= ROUNDED_SAMPLES:
         return Beginning(region)
     cut, ahead_seconds = _samples(region, over), units.beats_to_seconds(under, grid.tempo_bpm)
     left = units.samples_to_seconds(length - cut, region.rate_hz)
     nearer = over <= under or ahead_seconds > LONGEST_AHEAD_SECONDS
     if nearer and left >= SHORTEST_SECONDS:
-        return Beginning(replace(region, audio=region.audio[:, : length - cut]))
+        kept, rest = region.audio.split([length - cut, cut], dim=1)
+        return Beginning(replace(region, audio=kept, ahead=rest))
     return Beginning(region, under)
 
 

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from engine.beat.bend import Bend
+from engine.carry_on import carry_on
 from engine.codec.base import Codec
 from engine.listen.follow_level import LevelFollower
 from engine.stream.resample import ResampleState, StreamResampler
@@ -27,6 +28,7 @@ HISTORY_FRAMES = 600  # how far back a stream can be taken up again
 CUT_SECONDS = 0.005  # the same, where the change is to be heard exactly from a bar line on
 CROSSFADE_SECONDS = 0.02  # from what was made before a change to what is made after it
 SEAM_SECONDS = 0.006  # within which a step at the joint fades
+JOIN_SECONDS = 0.0015  # from how the music before would go on to what follows: short, so that an attack stays one
 
 
 class SoundChain:
@@ -61,14 +63,14 @@ class SoundChain:
         begin = first_frame * codec.frame_samples if bend is None else bend.out_end
         self.audio_end = begin  # codec-rate samples from frame 0, put out so far
         self.history = torch.zeros(codec.channels, 0)  # at the codec's rate, ends at `audio_end`
-        self._seam_from: Tensor | None = None
+        self._seam_from: Tensor | None = None  # how the music before would go on
         context: Tensor | None = None
         codes = None if before_codes is None else before_codes[None, :, -CONTEXT_FRAMES:].to(device)
         if before_audio is not None and before_audio.shape[-1]:
             self.history = _tail(before_audio, HISTORY_FRAMES * codec.frame_samples)
             made = before_audio if bend is None else torch.from_numpy(bend.made)
             context = _tail(made, CONTEXT_FRAMES * codec.frame_samples)[None].to(device)
-            self._seam_from = self.history[:, -1:]
+            self._seam_from = torch.from_numpy(carry_on(self.history.numpy(), self._join_samples))
         self._leaving = torch.zeros(codec.channels, 0) if leaving is None else leaving
         self._crossed_whole = self._leaving.shape[1]
         self._held = None if hold_samples is None else min(hold_samples, self._crossed_whole)
@@ -182,14 +184,24 @@ class SoundChain:
         self.level = level
         return self
 
+    @property
+    def _join_samples(self) -> int:
+        return int(JOIN_SECONDS * self.codec.sample_rate)
+
+    def go_on_from(self, ahead: Tensor | None) -> None:
+        """How the music before would go on [C, m], where that is known; before the first push.  [generate]"""
+        if self._seam_from is not None and ahead is not None and ahead.shape[1] >= self._join_samples:
+            self._seam_from = ahead[:, : self._join_samples].float().cpu()
+
     def _smooth_seam(self, audio: Tensor) -> Tensor:
-        """Let the step between the music before and the first sample fade in a few milliseconds."""
+        """Begin where the music before would go on, and as steeply; come from there in a few milliseconds."""
         if self._seam_from is None or audio.shape[1] == 0:
             return audio
+        ahead, audio = self._seam_from, audio.clone()
         count = min(audio.shape[1], int(SEAM_SECONDS * self.codec.sample_rate))
-        fade = 0.5 + 0.5 * torch.cos(torch.linspace(0, math.pi, count))
-        audio = audio.clone()
-        audio[:, :count] += (self._seam_from - audio[:, :1]) * fade
+        audio[:, :count] += (ahead[:, :1] - audio[:, :1]) * _falling(count)
+        count = min(audio.shape[1], ahead.shape[1])
+        audio[:, :count] += (ahead[:, :count] - audio[:, :count]) * _falling(count)
         self._seam_from = None
         return audio
 
@@ -216,6 +228,11 @@ class SoundChain:
         if before == self.level:
             return audio if before == 1.0 else audio * before
         return audio * torch.linspace(before, self.level, audio.shape[1])
+
+
+def _falling(count: int) -> Tensor:
+    """From 1 to 0, smooth at both ends."""
+    return 0.5 + 0.5 * torch.cos(torch.linspace(0, math.pi, count))
 
 
 def _tail(audio: Tensor, n_samples: int) -> Tensor:

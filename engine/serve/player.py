@@ -71,8 +71,7 @@ class Player(Outlet):
 
     def _take_over(self, before: TakenOver) -> None:
         """Start at an own frame in the middle of what another model has played."""
-        self.prompt_frames = before.prompt_frames
-        self.gain = before.heard.gain
+        self.prompt_frames, self.gain = before.prompt_frames, before.heard.gain
         known = before.prompt_frames + before.frame
         self._start(before.heard, before.frame, known - before.heard.codes.shape[1])
 
@@ -87,6 +86,7 @@ class Player(Outlet):
         self.stream = TokenStream.begin(model.lm, self._conditions, codes, tuned, self.seed, first_frame)
         device, channels, level = model.lm.out_norm.weight.device, self.ring.form.channels, 1.0 / self.gain
         self.chain = SoundChain(model.codec, self.resampler, channels, audio, codes, frame, level, device, bend=bend)
+        self.chain.go_on_from(None if before is None else before.ahead)
         self._from(self.chain.end_samples)
         self.taken_frames, self.settled_own = self.prompt_frames + frame, self.chain.end_samples
         self.listening = Listening(self.chain, codes, self.place.line.tempo_at(self.place.zero_samples))

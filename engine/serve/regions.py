@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bridge.capture import read_capture
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from engine.beat.analyse import Found
 
 WAITING_MAX = 32
+AHEAD_SAMPLES = 128  # that a region to go on from is carried on: more than a joint takes
 _log = logging.getLogger("segue.engine")
 Put = Callable[[Lane, Region, HeardRegion, Command], tuple[object, ...]]  # beat of its sound, whether that is late
 
@@ -139,10 +141,14 @@ class RegionDesk:
         from engine.audio import as_heard
 
         audio = torch.from_numpy(region.audio.T.copy())
-        channels = audio.shape[0] if region.role == CONTINUE else 1
-        heard = as_heard(audio, region.rate_hz, CODEC_RATE_HZ, channels)
+        goes_on = region.role == CONTINUE
+        channels = audio.shape[0] if goes_on else 1
+        heard = as_heard(audio, region.rate_hz, CODEC_RATE_HZ, channels, beyond=AHEAD_SAMPLES if goes_on else None)
+        heard, ahead = (heard[:, :-AHEAD_SAMPLES], heard[:, -AHEAD_SAMPLES:]) if goes_on else (heard, None)
         signature = lane.clock.or_standing().signature
         region, fitted = self._ear.fitted(lane, region, heard, CODEC_RATE_HZ)
+        if fitted.audio is heard:
+            fitted = replace(fitted, ahead=ahead)
         placed = self._put(lane, region, fitted, command)
         with suppress(queue.Full):  # behind what waits: nobody waits for this
             self._jobs.put_nowait(lambda: self._listen(lane, region, heard))

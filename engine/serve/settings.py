@@ -22,13 +22,15 @@ WHOLE_BEAT_SECONDS = 0.02  # a region that ends this near to a whole beat was cu
 class HeardRegion:
     """A region as models hear it: float32 [C, n] at their rate, its tempo and place.
 
-    Stereo is kept for the models that know it, where it is to be gone on from; else it is mono.  [any]
+    Stereo is kept for the models that know it, where it is to be gone on from; else it is mono. `ahead` [C, m] is how
+    it would go on, where that is known better than from its own samples.  [any]
     """
 
     audio: Tensor
     bpm: float
     start_beats: float
     rate_hz: int = 32_000
+    ahead: Tensor | None = None
 
     @property
     def beats(self) -> Fraction:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -27,11 +27,13 @@ class Prompt:
     """The music right before a stream: codes [K, P], audio [C, n] at the model's rate; both end there.
 
     The audio is `gain` times as loud as the user's; what follows is to be divided by it, to go on as loud as they play.
+    `ahead` [C, m] is how it would go on, as loud, where that is known.
     """
 
     codes: Tensor
     audio: Tensor
     gain: float = 1.0
+    ahead: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,10 @@ def make_prompt(model: LoadedModel, region: HeardRegion | None) -> Prompt | None
         raise RegionTooShort("the region to go on from is shorter than 20 ms")
     first = region.audio.shape[-1] - frames * SAMPLES_PER_FRAME
     before = region.audio[:, max(0, first - BEFORE_FRAMES * SAMPLES_PER_FRAME) : first]
-    return as_prompt(model, region.audio[:, first:], before)
+    prompt = as_prompt(model, region.audio[:, first:], before)
+    if region.ahead is None:
+        return prompt
+    return replace(prompt, ahead=in_channels(region.ahead, model.codec.channels) * prompt.gain)
 
 
 def as_prompt(model: LoadedModel, audio: Tensor, before: Tensor | None = None) -> Prompt:

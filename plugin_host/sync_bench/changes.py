@@ -11,7 +11,7 @@ from bridge.tempo_map import TempoMap, TempoPoint
 from bridge.transport import Grid
 from plugin_host.processor import State
 from plugin_host.sync_bench.hearing import hop_seconds, onsets, rises
-from plugin_host.sync_bench.measures import beats_heard, clicks, on_grid_after_ms, silences, with_region
+from plugin_host.sync_bench.measures import beats_heard, clicks_heard, on_grid_after_ms, silences
 from plugin_host.sync_bench.recorder import Noted, Recording
 from plugin_host.sync_bench.results import Found, TempoTrace
 from plugin_host.sync_bench.stage import RATE_HZ, Pace, Run, Stage
@@ -105,7 +105,7 @@ def measure_change(stage: Stage, change: Change) -> Found:
     beats = beats_heard(onsets(recording.audio, RATE_HZ), recording).without(bias_ms)
     later = beats.between(event + bar_seconds, 1e9)
     found.add(f"{name}: phase error from a bar later on, 95 %", later.p95_ms, "ms", "< 15")
-    found.add(f"{name}: clicks", len(clicks(with_region(recording, plot.clip), RATE_HZ)), "", "0")
+    found.add(f"{name}: clicks", len(clicks_heard(recording, plot.clip)), "", "0")
     found.add(f"{name}: silent where music was due", silent_ms(recording), "ms", "0")
     found.add(f"{name}: of the last bar held", 1000.0 * run.processor.counters.held_samples / RATE_HZ, "ms")
     if change.tempi:
@@ -167,7 +167,7 @@ def measure_loop(stage: Stage, passes: int = LOOPS) -> Found:
     around = np.abs(beats.late_ms[early])
     found.add("loop: of the beats on its returns, 95 %", float(np.percentile(around, 95)) if len(around) else
               float("nan"), "ms", "< 15")  # fmt: skip
-    found.add("loop: clicks", len(clicks(with_region(recording, plot.clip), RATE_HZ)), "", "0")
+    found.add("loop: clicks", len(clicks_heard(recording, plot.clip)), "", "0")
     found.add("loop: silent where music was due", silent_ms(recording), "ms", "0")
     found.add("loop: of the last bar held", 1000.0 * run.processor.counters.held_samples / RATE_HZ, "ms")
     return found

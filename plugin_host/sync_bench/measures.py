@@ -15,6 +15,7 @@ NEAR_BEATS = 0.125  # an onset within half a sixteenth of a beat is taken for th
 SIXTEENTHS = 4
 SAME_BEAT_SECONDS = 0.5
 STEP_DBFS = -50.0
+HIGH_SECONDS = 0.002
 SILENT = 1e-4
 SILENT_SECONDS = 0.02
 
@@ -148,32 +149,59 @@ def clicks(audio: Audio, rate_hz: int) -> Floats:
     A step of 0.015 of full scale in quiet music, about 0.03 in loud, is found. Needs a rate of 44.1 kHz or more.
     [main]
     """
+    blocks = _high_peaks(audio, rate_hz)
+    around = np.array([np.median(blocks[max(i - 25, 0) : i + 26]) for i in range(len(blocks))])
+    loud = blocks > np.maximum(10 ** (STEP_DBFS / 20), 8 * around)
+    starts = np.flatnonzero(loud & ~np.concatenate([[False], loud[:-1]]))
+    return np.asarray(starts * HIGH_SECONDS, np.float64)
+
+
+def _high_peaks(audio: Audio, rate_hz: int) -> Floats:
+    """The highest sample above 17.5 kHz of every 2 ms."""
     from scipy.signal import butter, sosfiltfilt
 
+    size = round(HIGH_SECONDS * rate_hz)
     if len(audio) < rate_hz // 10:
         return np.zeros(0)
     steep = butter(8, 17_500, "highpass", fs=rate_hz, output="sos")
     high = np.abs(sosfiltfilt(steep, audio.astype(np.float64), axis=0)).max(axis=1)
-    size = rate_hz // 500
-    blocks = high[: len(high) // size * size].reshape(-1, size).max(axis=1)
-    around = np.array([np.median(blocks[max(i - 25, 0) : i + 26]) for i in range(len(blocks))])
-    loud = blocks > np.maximum(10 ** (STEP_DBFS / 20), 8 * around)
-    starts = np.flatnonzero(loud & ~np.concatenate([[False], loud[:-1]]))
-    return starts * size / rate_hz
+    return np.asarray(high[: len(high) // size * size].reshape(-1, size).max(axis=1))
 
 
-def with_region(recording: Recording, clip: Clip | None) -> Audio:
-    """What a listener hears: the region is played by the host right before the music goes on from it.  [any]"""
+def clicks_heard(recording: Recording, clip: Clip | None) -> Floats:
+    """Clicks from where Segue's music begins, in seconds, the joint with the region before it included.
+
+    At the joint what counts is louder than twice what the region itself has up there in its last tenth of a second: a
+    cymbal that the bar line cuts is not a click.  [main]
+    """
+    heard, begin = with_region(recording, clip)
+    found = clicks(heard, recording.rate_hz)
+    if clip is None or begin <= 0:
+        return found
+    joint = begin / recording.rate_hz
+    peaks = _high_peaks(heard, recording.rate_hz)
+    at = round(joint / HIGH_SECONDS)
+    own = float(peaks[max(at - 51, 0) : max(at - 1, 1)].max())
+    loud = float(peaks[max(at - 1, 0) : at + 2].max()) > 2 * own
+    near = np.abs(found - joint) <= 1.5 * HIGH_SECONDS
+    return found[(found > joint) & ~near | near & loud]
+
+
+def with_region(recording: Recording, clip: Clip | None) -> tuple[Audio, int]:
+    """What a listener hears, and the sample on which the region ends in it.
+
+    The region is played by the host right before the music goes on from it.  [any]
+    """
     log, audio = recording.log, recording.audio
     if clip is None or not len(log):
-        return audio
+        return audio, 0
     heard = audio.copy()
     first = int(log[0, Noted.POSITION])
     n = min(max(clip.end_samples - first, 0), len(heard))
     clip.add_to(heard[:n], first)
     fade = min(n, recording.rate_hz // 100)
     heard[:fade] *= np.linspace(0, 1, fade, dtype=np.float32)[:, None]
-    return heard
+    return heard, n
 
 
 def silences(audio: Audio, rate_hz: int) -> list[tuple[float, float]]:

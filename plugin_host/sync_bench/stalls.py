@@ -13,7 +13,7 @@ from plugin_host.processor_time import ProcessorTime
 from plugin_host.sync_bench.changes import BAR_BEATS, BPM, silent_ms
 from plugin_host.sync_bench.hearing import onsets
 from plugin_host.sync_bench.load import busy
-from plugin_host.sync_bench.measures import beats_heard, clicks, with_region
+from plugin_host.sync_bench.measures import beats_heard, clicks_heard
 from plugin_host.sync_bench.recorder import Noted, Recording
 from plugin_host.sync_bench.results import Found
 from plugin_host.sync_bench.stage import RATE_HZ, Run, Stage
@@ -87,7 +87,7 @@ def _figures(name: str, run: Run, back: float, bias_ms: float) -> Found:
     found.add(f"{name}: held", float(counters.held_samples) / RATE_HZ, "s")
     found.add(f"{name}: silent samples", counters.muted_samples, "smp", "0")
     found.add(f"{name}: silence heard", silent_ms(recording), "ms", "0")
-    found.add(f"{name}: clicks", len(clicks(with_region(recording, plot.clip), RATE_HZ)), "", "0")
+    found.add(f"{name}: clicks", len(clicks_heard(recording, plot.clip)), "", "0")
     beats = beats_heard(onsets(recording.audio, RATE_HZ), recording).without(bias_ms)
     if len(holding):
         first, last = (float(holding[i, Noted.RECORDED]) / RATE_HZ for i in (0, -1))
@@ -123,7 +123,7 @@ def measure_holes(stage: Stage, minutes: float) -> Found:
     found.add(f"{name}: silence heard", silent_ms(recording), "ms", "0")
     found.add(f"{name}: underruns, covered by the last bar", counters.underruns)
     found.add(f"{name}: of the last bar held", counters.held_samples / RATE_HZ, "s")
-    found.add(f"{name}: clicks", len(clicks(with_region(recording, plot.clip), RATE_HZ)), "", "0")
+    found.add(f"{name}: clicks", len(clicks_heard(recording, plot.clip)), "", "0")
     found.add(f"{name}: the host's own late blocks", run.runner.clock.late)
     taken = processors.taken()
     if taken is not None:

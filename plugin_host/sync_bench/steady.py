@@ -9,7 +9,7 @@ import numpy as np
 from bridge.ring import Audio
 from plugin_host.plot import Plot
 from plugin_host.sync_bench.hearing import onsets, rises
-from plugin_host.sync_bench.measures import Beats, bar_phases, beats_heard, clicks, with_region
+from plugin_host.sync_bench.measures import Beats, bar_phases, beats_heard, clicks_heard
 from plugin_host.sync_bench.recorder import Noted, Recording
 from plugin_host.sync_bench.results import Found, PhaseTrace
 from plugin_host.sync_bench.stage import RATE_HZ, Pace, Run, Stage
@@ -86,7 +86,7 @@ def measure_steady(stage: Stage, bpm: float, seconds: float) -> Found:
     found.add(f"{name}: control, a grid 7 % off, 95 %", wrong.p95_ms, "ms")
     found.add(f"{name}: first sample from its bar line", first_sample(recording, plot.stretch.start_samples),
               "smp", "0")  # fmt: skip
-    steps = clicks(with_region(recording, plot.clip), RATE_HZ)
+    steps = clicks_heard(recording, plot.clip)
     found.add(f"{name}: clicks", len(steps), "", "0")
     if len(steps):
         found.add(f"{name}: the first of them at", float(steps[0]), "s")

@@ -46,6 +46,7 @@ def expected_sound(options: list[str], region_path, seed: int, n_samples: int) -
     from engine.model import Ask
     from engine.sampling import Sampling
     from engine.serve.chain import SoundChain
+    from engine.serve.regions import AHEAD_SAMPLES
     from engine.serve.settings import HeardRegion
     from engine.serve.tuning import SPARE_FRAMES, make_prompt
     from engine.stream import StreamSettings, TokenStream, WindowSize
@@ -54,8 +55,9 @@ def expected_sound(options: list[str], region_path, seed: int, n_samples: int) -
     torch.set_num_threads(1)
     model = load_model(options[1], "cpu", t5=options[3], dtype=torch.int8)  # as the engine takes it
     audio, rate = soundfile.read(region_path, dtype="float32")
-    heard = as_heard(torch.from_numpy(audio.T.copy()), rate, 32_000)
-    prompt = make_prompt(model, HeardRegion(heard, BPM, 0.0))
+    heard = as_heard(torch.from_numpy(audio.T.copy()), rate, 32_000, beyond=AHEAD_SAMPLES)
+    region = HeardRegion(heard[:, :-AHEAD_SAMPLES], BPM, 0.0, ahead=heard[:, -AHEAD_SAMPLES:])
+    prompt = make_prompt(model, region)
     frames = -(-n_samples * 50 // RATE)
     settings = StreamSettings(
         Sampling(top_k=min(250, model.lm.config.card)),
@@ -72,6 +74,7 @@ def expected_sound(options: list[str], region_path, seed: int, n_samples: int) -
     stream = TokenStream.begin(model.lm, conditions, prompt.codes, settings, seed)
     codes = stream.advance(frames)
     chain = SoundChain(model.codec, StreamResampler(32_000, RATE), 2, prompt.audio, prompt.codes)
+    chain.go_on_from(prompt.ahead)
     return chain.push(codes, last=True).numpy()[:n_samples]
 
 

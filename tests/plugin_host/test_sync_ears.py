@@ -7,10 +7,12 @@ import pytest
 
 from bridge.ring import Audio
 from bridge.transport import Grid
+from plugin_host.clip import Clip
 from plugin_host.sync_bench.measures import (
     bar_phases,
     beats_heard,
     clicks,
+    clicks_heard,
     on_grid_after_ms,
     silences,
 )
@@ -38,9 +40,7 @@ def recorded(audio: Audio, grids: list[tuple[int, Grid]]) -> Recording:
     rows = []
     for begin in range(0, len(audio), 256):
         grid = next(each for start, each in reversed(grids) if start <= begin)
-        rows.append(
-            [begin, 256, begin, float(grid.beats_at(begin)), grid.tempo_bpm, 1.0, 1.0, 0.0, 0.0, begin / RATE]
-        )
+        rows.append([begin, 256, begin, float(grid.beats_at(begin)), grid.tempo_bpm, 1.0, 1.0, 0.0, 0.0, begin / RATE])
     return Recording(np.repeat(audio[:, None], 2, axis=1), np.array(rows), RATE)
 
 
@@ -142,3 +142,21 @@ def test_recorder_knows_where_the_host_was() -> None:
     assert found.changes(Noted.TIMELINE) == [100 * 256]
     assert found.changes(Noted.TEMPO) == [50 * 256]
     assert found.column(Noted.POSITION)[100] == 10 * RATE
+
+
+def test_at_the_joint_a_step_is_a_click_and_a_cut_cymbal_is_none() -> None:
+    grid = Grid(RATE, 120.0)
+    wave = (0.3 * np.sin(np.arange(8 * RATE) / 30)).astype(np.float32)
+    region = np.repeat(wave[: 4 * RATE, None], 2, axis=1)
+    music = np.concatenate([np.zeros(4 * RATE, np.float32), wave[4 * RATE :]])
+
+    def found() -> list[float]:
+        return list(clicks_heard(recorded(music, [(0, grid)]), Clip(region, 0)))
+
+    assert found() == []
+    music[4 * RATE :] += 0.1
+    assert found() == pytest.approx([4.0], abs=0.004)
+    music[4 * RATE :] -= 0.1
+    region[-3000:] += 0.1 * np.random.default_rng(1).standard_normal((3000, 2)).astype(np.float32)
+    region[2 * RATE :][:50] += 0.1  # a click of the region's own
+    assert found() == []
