@@ -64,6 +64,7 @@ class GraphRunner:
         self._device = device
         self._graphs: dict[StepShape, torch.cuda.CUDAGraph] = {}
         self._pool: Any = None
+        self._side: Any = None  # the stream that captures are made on
 
     def ready(self, shape: StepShape) -> bool:
         """Whether its graph is there.  [generate]"""
@@ -81,18 +82,21 @@ class GraphRunner:
             self._graphs.clear()
 
     def _capture(self, step: Callable[[], None]) -> torch.cuda.CUDAGraph:
+        """Not by `torch.cuda.graph`, which empties caches and collects garbage first: lanes may be playing."""
         with torch.cuda.device(self._device):
-            side = torch.cuda.Stream()
-            side.wait_stream(torch.cuda.current_stream())
-            with torch.cuda.stream(side):
+            if self._pool is None:
+                self._pool, self._side = torch.cuda.graph_pool_handle(), torch.cuda.Stream()
+            self._side.wait_stream(torch.cuda.current_stream())
+            graph = torch.cuda.CUDAGraph()
+            with torch.cuda.stream(self._side):
                 for _ in range(WARM_RUNS):
                     step()
-            torch.cuda.current_stream().wait_stream(side)
-            graph = torch.cuda.CUDAGraph()
-            if self._pool is None:
-                self._pool = torch.cuda.graph_pool_handle()
-            with torch.cuda.graph(graph, pool=self._pool, capture_error_mode="thread_local"):
-                step()
+                graph.capture_begin(pool=self._pool, capture_error_mode="thread_local")  # others may load a model
+                try:
+                    step()
+                finally:
+                    graph.capture_end()
+            torch.cuda.current_stream().wait_stream(self._side)
             return graph
 
     def run(self, shape: StepShape, step: Callable[[], None]) -> None:

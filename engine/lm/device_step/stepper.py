@@ -6,7 +6,7 @@ import time
 import weakref
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import Tensor
@@ -20,6 +20,7 @@ from engine.lm.device_step.step import StepShape, take_step
 from engine.lm.state import LMState
 
 if TYPE_CHECKING:
+    from engine.lm.fused import FusedStep
     from engine.lm.model import LanguageModel
 
 WARM_SECONDS = 0.1  # a GPU that has done nothing for so long is given a step, so that its clocks stay up
@@ -33,11 +34,20 @@ class DeviceStepper:
         self.lm = lm
         device = lm.out_norm.weight.device
         self.runner = runner or (GraphRunner(device) if device.type == "cuda" else PlainRunner())
-        self.weights = fused.fuse(lm, None)
+        self._joined: tuple[object, ...] = ()
+        self.weights = self._fresh_weights()
         self.buffers: Buffers | None = None
         self.worked_at = time.monotonic()
         self._seats: list[weakref.ref[Seat]] = []
         self._heads: set[int] = set()  # rows that were last told to be a lane's first
+
+    def _fresh_weights(self) -> FusedStep:
+        """The weights as the step takes them: made anew where embeddings or heads have changed (in training)."""
+        stamp = tuple(map(_stamp, (*self.lm.emb, *self.lm.linears)))
+        if stamp != self._joined:
+            self._joined, self.weights = stamp, fused.fuse(self.lm, None)
+            self.runner.forget()
+        return self.weights
 
     # -- joining and leaving ------------------------------------------------------------------------------
 
@@ -52,6 +62,7 @@ class DeviceStepper:
 
         Raises RuntimeError where the device has no memory for it; nothing has changed then.
         """
+        self._fresh_weights()
         seat = Seat(tuple(states), tuple(conditions), sequence)
         sitting = self.seats()
         row = _gap(sitting, seat.rows)
@@ -196,6 +207,12 @@ class DeviceStepper:
         self.runner.run(shape, self._call(shape))
         self.worked_at = time.monotonic()
         return True
+
+
+def _stamp(holder: torch.nn.Module) -> tuple[int, int]:
+    """What changes with a module's weight: where it lies, and how often it was written to."""
+    weight = cast(Tensor, holder.weight)
+    return weight.data_ptr(), 0 if weight.is_inference() else weight._version
 
 
 def _gap(sitting: Sequence[Seat], rows: int) -> int:
