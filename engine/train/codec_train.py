@@ -2,7 +2,10 @@
 
     python -m engine.train.codec_train --data DATA --start codec0.pt --out codec.pt --minutes 12
     ... --decoder-only     later: better sound from the same codes, the language model untouched
+    ... --device cuda      on a GPU
 
+`codec.pt` holds the weights alone, `codec.pt.run` what it takes to go on after an interruption (the same command goes
+on), `codec.pt.log` and `codec.pt.png` the losses. The learning rate falls to nothing over the minutes asked for.
 Loss: weighted L1 of log-magnitudes, of their changes in time, of log-mel energy, and commitment.
 """
 
@@ -11,6 +14,7 @@ import random
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -19,7 +23,9 @@ from torchaudio.functional import melscale_fbanks
 
 from engine.codec.spectral import log_spectra
 from engine.codec.spectral_net import SpectralConfig, SpectralNet, from_log
+from engine.device import pick_device
 from engine.train.codec_fit import bin_weights, load_audio
+from engine.train.curves import draw_log, log_path, say
 
 SEGMENT_SAMPLES = 3 * 32000
 COMMIT = 0.01
@@ -60,7 +66,7 @@ class MovingCodebooks:
 
     def __init__(self, net: SpectralNet) -> None:
         self.net = net
-        self.counts = torch.full(net.codebooks.shape[:2], 2.0)
+        self.counts = torch.full(net.codebooks.shape[:2], 2.0, device=net.codebooks.device)
         self.sums = net.codebooks.detach() * 2.0
 
     @torch.no_grad()
@@ -75,7 +81,7 @@ class MovingCodebooks:
             self.counts[k].mul_(self.DECAY).add_(count, alpha=1 - self.DECAY)
             self.sums[k].mul_(self.DECAY).add_(total, alpha=1 - self.DECAY)
             dead = (self.counts[k] < self.LEAST).nonzero()[:, 0]
-            self.sums[k, dead] = rest[torch.randint(len(rest), (len(dead),))]
+            self.sums[k, dead] = rest[torch.randint(len(rest), (len(dead),), device=rest.device)]
             self.counts[k, dead] = 1.0
             self.net.codebooks.data[k] = self.sums[k] / self.counts[k].unsqueeze(1)
             moved += len(dead)
@@ -86,10 +92,10 @@ class MovingCodebooks:
 class SpectralLoss:
     """The reconstruction loss, with its weights worked out once."""
 
-    def __init__(self, config: SpectralConfig) -> None:
-        self.weights = bin_weights(config) ** 2
-        self.weights = self.weights / self.weights.mean()
-        self.mel = melscale_fbanks(config.n_bins, 30.0, 16000.0, 80, 32000)
+    def __init__(self, config: SpectralConfig, device: str) -> None:
+        weights = bin_weights(config) ** 2
+        self.weights = (weights / weights.mean()).to(device)
+        self.mel = melscale_fbanks(config.n_bins, 30.0, 16000.0, 80, 32000).to(device)
         self.n_bins = config.n_bins
 
     def __call__(self, predicted: Tensor, target: Tensor) -> Tensor:
@@ -102,47 +108,87 @@ class SpectralLoss:
         return error + 0.3 * (mel[0] - mel[1]).abs().mean()
 
 
+class Run:
+    """A run of this stage: network, codebooks' averages, optimiser, and how far it is; continued from `out`.run."""
+
+    def __init__(self, net: SpectralNet, args: argparse.Namespace, device: str) -> None:
+        self.net, self.out, self.decoder_only, self.device = net.to(device), args.out, args.decoder_only, device
+        if self.decoder_only:
+            for name, parameter in net.named_parameters():
+                parameter.requires_grad = name.startswith(("synthesis", "decoder"))
+        net.codebooks.requires_grad = False
+        self.books, self.loss_of = MovingCodebooks(net), SpectralLoss(net.config, device)
+        self.trained = [p for p in net.parameters() if p.requires_grad]
+        self.optimiser = torch.optim.AdamW(self.trained, lr=args.rate, betas=(0.9, 0.95), weight_decay=0.01, fused=True)
+        self.used = torch.zeros(net.config.n_codebooks, net.config.card, device=device)
+        self.step, before_seconds = 0, 0.0
+        self.path = args.out.with_name(args.out.name + ".run")
+        if self.path.exists():
+            before_seconds = self._go_on(torch.load(self.path, weights_only=True, map_location=device))
+        self.began = time.time() - before_seconds
+
+    def _go_on(self, saved: dict[str, Any]) -> float:
+        if saved["decoder_only"] != self.decoder_only:
+            raise ValueError(f"{self.path} is of a run with decoder_only={saved['decoder_only']}: give another --out")
+        self.net.load_state_dict(saved["net"])
+        self.optimiser.load_state_dict(saved["optimiser"])
+        self.books.counts, self.books.sums, self.step = saved["counts"], saved["sums"], saved["step"]
+        return float(saved["spent"])
+
+    @property
+    def spent_seconds(self) -> float:
+        """Training time so far, of all runs."""
+        return time.time() - self.began
+
+    def save(self) -> None:
+        """The weights, and what it takes to go on; each complete or not at all."""
+        state = {"net": self.net.state_dict(), "optimiser": self.optimiser.state_dict(), "counts": self.books.counts}
+        state |= {"sums": self.books.sums, "step": self.step, "spent": self.spent_seconds}
+        weights = {name: value.cpu() for name, value in self.net.state_dict().items()}
+        for content, path in ((weights, self.out), (state | {"decoder_only": self.decoder_only}, self.path)):
+            part = path.with_name(path.name + ".part")
+            torch.save(content, part)
+            part.rename(path)
+        draw_log(log_path(self.out))
+
+    def learn(self, audio: Tensor, rate: float) -> tuple[float, float, int]:
+        """One step on audio [B, N]: loss, commitment, and how many codebook entries restarted."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        target = log_spectra(audio.to(self.device))
+        with torch.autocast(torch.device(self.device).type, torch.bfloat16):
+            latents = self.net.latents(target)
+        latents = latents.float()
+        quantised, commit, codes = quantise_straight_through(self.net, latents)
+        with torch.autocast(torch.device(self.device).type, torch.bfloat16):
+            predicted, _ = self.net.spectra(quantised)
+        loss = self.loss_of(predicted.float(), target)
+        self.optimiser.zero_grad()
+        (loss + (0.0 if self.decoder_only else COMMIT) * commit).backward()
+        torch.nn.utils.clip_grad_norm_(self.trained, 1.0)
+        self.optimiser.step()
+        moved = 0 if self.decoder_only else self.books.update(latents.detach(), codes)
+        for k in range(len(self.used)):
+            self.used[k] += torch.bincount(codes[:, k].reshape(-1), minlength=self.used.shape[1])
+        self.step += 1
+        return loss.item(), commit.item(), moved
+
+
 def train(net: SpectralNet, batches: Batches, args: argparse.Namespace) -> None:
     """Train for `args.minutes`; the learning rate falls to nothing over that time."""
-    loss_of = SpectralLoss(net.config)
-    if args.decoder_only:
-        for name, parameter in net.named_parameters():
-            parameter.requires_grad = name.startswith(("synthesis", "decoder"))
-    net.codebooks.requires_grad = False
-    books = MovingCodebooks(net)
-    trained = [p for p in net.parameters() if p.requires_grad]
-    optimiser = torch.optim.AdamW(trained, lr=args.rate, betas=(0.9, 0.95), weight_decay=0.01)
-    used = torch.zeros(net.config.n_codebooks, net.config.card)
-    began, step, mean = time.time(), 0, 0.0
-    while (share := (time.time() - began) / (60 * args.minutes)) < 1.0:
-        rate = args.rate * min(1.0, (step + 1) / 50) * min(1.0, (1.0 - share) / 0.6 + 0.02)
-        for group in optimiser.param_groups:
-            group["lr"] = rate
-        target = log_spectra(batches.next(args.batch))
-        with torch.autocast("cpu", torch.bfloat16):
-            latents = net.latents(target)
-        latents = latents.float()
-        quantised, commit, codes = quantise_straight_through(net, latents)
-        with torch.autocast("cpu", torch.bfloat16):
-            predicted, _ = net.spectra(quantised)
-        loss = loss_of(predicted.float(), target)
-        optimiser.zero_grad()
-        (loss + (0.0 if args.decoder_only else COMMIT) * commit).backward()
-        torch.nn.utils.clip_grad_norm_(trained, 1.0)
-        optimiser.step()
-        moved = 0 if args.decoder_only else books.update(latents.detach(), codes)
-        for k in range(len(used)):
-            used[k] += torch.bincount(codes[:, k].reshape(-1), minlength=used.shape[1])
-        mean = loss.item() if step == 0 else 0.98 * mean + 0.02 * loss.item()
-        step += 1
-        if step % 50 == 0:
-            use = [round(share, 3) for share in (used > 0).float().mean(dim=1).tolist()]
-            took = f"{step} {time.time() - began:.0f} s"
-            print(f"{took} loss {mean:.4f} commit {commit.item():.3f} use {use} moved {moved}", flush=True)
-            used.zero_()
-        if step % 200 == 0:
-            torch.save(net.state_dict(), args.out)
-    torch.save(net.state_dict(), args.out)
+    run, mean, log = Run(net, args, pick_device(args.device)), None, log_path(args.out)
+    while (share := run.spent_seconds / (60 * args.minutes)) < 1.0:
+        rate = args.rate * min(1.0, (run.step + 1) / 50) * min(1.0, (1.0 - share) / 0.6 + 0.02)
+        loss, commit, moved = run.learn(batches.next(args.batch), rate)
+        mean = loss if mean is None else 0.98 * mean + 0.02 * loss
+        if run.step % 50 == 0:
+            use = [round(share, 3) for share in (run.used > 0).float().mean(dim=1).tolist()]
+            took = f"{run.step} {run.spent_seconds:.0f} s"
+            say(f"{took} loss {mean:.4f} commit {commit:.3f} use {use} moved {moved}", log)
+            run.used.zero_()
+        if run.step % 200 == 0:
+            run.save()
+    run.save()
 
 
 def main() -> None:
@@ -155,10 +201,11 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--rate", type=float, default=8e-4)
     parser.add_argument("--decoder-only", action="store_true")
+    parser.add_argument("--device", default="auto", help="cpu, cuda, cuda:0, or auto: a GPU where there is one")
     args = parser.parse_args()
     torch.manual_seed(0)
     net = SpectralNet(SpectralConfig())
-    net.load_state_dict(torch.load(args.start, weights_only=True))
+    net.load_state_dict(torch.load(args.start, weights_only=True, map_location="cpu"))
     train(net, Batches(sorted(args.data.glob("*.npz")), random.Random(0), []), args)
 
 

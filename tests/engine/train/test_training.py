@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from engine import embedded
-from engine.codec.spectral_net import SpectralConfig
+from engine.codec.spectral_net import SpectralConfig, SpectralNet
 from engine.conditions.frames import N_FEATURES, TEMPO_COLUMNS, TEXT_COLUMNS, chroma_frames
 from engine.config import LMConfig
 from engine.delay import delay, valid_mask
@@ -63,11 +63,20 @@ def train_args(folder: Path, minutes: float) -> argparse.Namespace:
     )  # fmt: skip
 
 
-def test_codec_training_lowers_its_loss(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    args = argparse.Namespace(minutes=0.12, batch=2, rate=1e-3, decoder_only=False, out=made / "codec2.pt")
-    net = tokenise.load_codec(made / "codec.pt").net.train()
+def codec_args(out: Path, minutes: float, decoder_only: bool = False) -> argparse.Namespace:
+    return argparse.Namespace(
+        minutes=minutes, batch=2, rate=1e-3, decoder_only=decoder_only, out=out, device="cpu",
+    )  # fmt: skip
+
+
+def codec_net(folder: Path) -> SpectralNet:
+    return tokenise.load_codec(folder / "codec.pt").net.train()
+
+
+def test_codec_training_lowers_its_loss_and_goes_on(made: Path) -> None:
+    net = codec_net(made)
     batches = codec_train.Batches(sorted((made / "data").glob("*.npz")), random.Random(0), [])
-    loss_of = codec_train.SpectralLoss(net.config)
+    loss_of = codec_train.SpectralLoss(net.config, "cpu")
 
     def loss() -> float:
         with torch.no_grad():
@@ -75,9 +84,16 @@ def test_codec_training_lowers_its_loss(made: Path, capsys: pytest.CaptureFixtur
             return float(loss_of(net.spectra(net.dequantise(net.quantise(net.latents(target))))[0], target))
 
     before = loss()
-    codec_train.train(net, batches, args)
+    codec_train.train(net, batches, codec_args(made / "codec2.pt", 0.08))
     assert loss() < before
-    assert (made / "codec2.pt").is_file()
+    tokenise.load_codec(made / "codec2.pt")
+    again = codec_train.Run(codec_net(made), codec_args(made / "codec2.pt", 0.08), "cpu")
+    assert again.step > 0
+    assert again.spent_seconds >= 4.8
+    for name, value in again.net.state_dict().items():
+        torch.testing.assert_close(value, net.state_dict()[name])
+    with pytest.raises(ValueError, match="give another --out"):
+        codec_train.Run(codec_net(made), codec_args(made / "codec2.pt", 0.08, decoder_only=True), "cpu")
 
 
 def test_language_model_trains_and_resumes(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
