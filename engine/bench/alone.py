@@ -1,26 +1,23 @@
-"""Speed of the model alone, and of transformers' MusicGen with the same sizes, alternating in one run.
+"""Speed of one loaded model alone, and of transformers' generate at the same sizes, alternating in one run.
 
     python -m engine.bench [--seconds 6] [--rounds 3] [--threads 2] [--json FILE]
 
-`segue bench` runs this beside its measurements of the whole system. Figures are medians over the rounds.
+`segue bench` runs this beside its measurements of the whole system. Streams are whole: windows roll, each from an empty
+cache to a full one. Figures are medians over the rounds.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import statistics
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from engine.config import LMConfig
 from engine.guidance import Guidance
-from engine.load import load_model
 from engine.model import Ask, Grid, LoadedModel
 from engine.sampling import Sampling
 from engine.stream import StreamSettings, TokenStream, WindowSize
@@ -132,25 +129,3 @@ def measure(model: LoadedModel, seconds: float, rounds: int) -> dict[str, float]
             median["transformers"] / median["language model"]
         )
     return figures
-
-
-def main() -> None:
-    """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--model", default="embedded")
-    parser.add_argument("--seconds", type=float, default=6.0)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=0)
-    parser.add_argument("--json", type=Path, default=None)
-    args = parser.parse_args()
-    if args.threads:
-        torch.set_num_threads(args.threads)
-    figures = measure(load_model(args.model), args.seconds, args.rounds)
-    for name, value in figures.items():
-        print(f"{name:<52} {value:8.2f}")
-    if args.json:
-        args.json.write_text(json.dumps({"threads": torch.get_num_threads(), "figures": figures}, indent=2) + "\n")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,97 @@
+"""What is measured of a model beside its steps: first sound, change, codec, lanes, memory, fidelity."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from engine.bench import memory
+from engine.bench.device_side import DeviceSide
+from engine.bench.results import Extras, Spread, spread
+from engine.bench.segue_side import SPARE_FRAMES, SegueSide
+from engine.bench.shapes import Shape
+from engine.bench.sounding import Sounding, random_codec
+from engine.checkpoints.measure import peak_bytes
+from engine.lm import LanguageModel
+
+if TYPE_CHECKING:
+    from engine.bench.contest import Spec
+
+LANES = (1, 2, 4, 8)
+LANE_STEPS = 10
+SLOW_SECONDS = 20.0  # a first sound that takes longer is waited for twice, not once a round
+
+
+def measure_beside(
+    extras: Extras, shape: Shape, lm: LanguageModel, codec: Any, step_ms: float, spec: Spec
+) -> Iterator[None]:
+    """Fill `extras` bit by bit, a yield after each.  [generate]"""
+    if codec is None and shape.encodec:
+        codec = random_codec(spec.device)
+    if codec is not None:
+        _sound(extras, Sounding(shape, lm, codec), step_ms, spec)
+        yield
+    _lanes(extras, shape, lm, spec)
+    extras.peak_mb = _peak_mb(spec.device)
+    yield
+
+
+def _sound(extras: Extras, sounding: Sounding, step_ms: float, spec: Spec) -> None:
+    firsts, changes, codecs = list[float](), list[float](), list[float]()
+    sounding.codec_frame()  # warms up
+    began = time.perf_counter()
+    for number in range(spec.rounds + 1):
+        seconds, stream, state = sounding.first_sound()
+        change = sounding.change(stream, state)
+        if number:  # the first one warms up
+            firsts.append(1000.0 * seconds)
+            changes.append(1000.0 * change)
+        codecs.append(1000.0 * sounding.codec_frame())
+        if number >= 2 and time.perf_counter() - began > SLOW_SECONDS * number:
+            break
+    extras.first_sound_ms, extras.change_ms = spread(firsts), spread(changes)
+    extras.codec_frame_ms = spread(codecs)
+    extras.codec_share = extras.codec_frame_ms.median / (extras.codec_frame_ms.median + step_ms)
+
+
+def _lanes(extras: Extras, shape: Shape, lm: LanguageModel, spec: Spec) -> None:
+    """Milliseconds of one step of all lanes at half fill; the numbers of lanes take turns."""
+    half = shape.window_frames // 2
+    numbers = _that_fit(extras, shape, lm, half + SPARE_FRAMES, spec.device)
+    if not numbers:
+        return
+    side: Any = DeviceSide(shape, lm)
+    if spec.device == "cpu":
+        side = SegueSide(shape, lm, max(numbers), half + SPARE_FRAMES)
+    took: dict[int, list[float]] = {number: [] for number in numbers}
+    for _ in range(spec.rounds):
+        for number in numbers:
+            steps = side.visit(half, 3 if max(took[number], default=0.0) > 0.3 else LANE_STEPS, number)
+            took[number].append(sorted(steps)[len(steps) // 2])
+    found: dict[str, Spread] = {str(number): spread([1000.0 * one for one in took[number]]) for number in numbers}
+    extras.lanes_ms = found
+
+
+def _that_fit(extras: Extras, shape: Shape, lm: LanguageModel, frames: int, device: str) -> list[int]:
+    """Numbers of lanes whose caches fit in memory; why others are skipped goes into `extras`."""
+    free = memory.available_bytes(device)
+    item = 1.0 if lm.stepper is not None and lm.stepper.bits else float(lm.linears[0].weight.element_size())  # type: ignore[operator]
+    numbers = []
+    for number in LANES:
+        needed = number * memory.lane_bytes(shape, item, frames)
+        if free is not None and needed > memory.USABLE * free:
+            extras.lanes_skipped[str(number)] = (
+                f"caches need {needed / 1e9:.1f} GB of {free / 1e9:.1f} GB that are free"
+            )
+        else:
+            numbers.append(number)
+    return numbers
+
+
+def _peak_mb(device: str) -> float:
+    if device.startswith("cuda"):
+        import torch
+
+        return torch.cuda.max_memory_allocated() / 1e6
+    return peak_bytes() / 1e6

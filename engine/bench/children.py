@@ -1,0 +1,54 @@
+"""A process for each contest: its memory is given back in the end, a crash or a time limit costs that contest alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from engine.bench.contest import Spec
+
+Told = list[dict[str, Any]]
+
+
+def run_child(spec: Spec, limit_seconds: float) -> tuple[Told, str]:
+    """What a contest has told, and why it did not end as it should, empty where it did.  [main]"""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "told.jsonl"
+        path.touch()
+        command = [sys.executable, "-m", "engine.bench", "--contest", json.dumps(asdict(spec)), "--told", str(path)]
+        reason = ""
+        try:
+            done = subprocess.run(  # noqa: S603 - our own module
+                command, env=_environment(spec.threads), timeout=limit_seconds, stdout=subprocess.DEVNULL, check=False
+            )
+            if done.returncode:
+                reason = f"its process ended with code {done.returncode}"
+        except subprocess.TimeoutExpired:
+            reason = f"time limit of {limit_seconds / 60:.0f} minutes"
+        except OSError as fault:
+            reason = f"no process could be started: {fault}"
+        told = _read(path)
+    faults = [one["reason"] for one in told if one["kind"] == "fault"]
+    return told, faults[-1] if faults else reason
+
+
+def _environment(threads: int) -> dict[str, str]:
+    """Threads for all libraries alike, and nothing fetched from the net."""
+    own = {**os.environ, "HF_HUB_OFFLINE": "1", "TRANSFORMERS_VERBOSITY": "error", "TORCHINDUCTOR_COMPILE_THREADS": "1"}
+    return {**own, "OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)} if threads else own
+
+
+def _read(path: Path) -> Told:
+    told: Told = []
+    for line in path.read_text("utf-8").splitlines():
+        try:
+            told.append(json.loads(line))
+        except ValueError:
+            continue  # the line that a killed process was writing
+    return told

@@ -1,0 +1,238 @@
+"""One model's contest, in a process of its own: all sides take turns, round by round, so that each has the same noise.
+
+    round:  bandwidth | start: Segue float32, transformers float32, Segue int8, ... | half: ... | nearly full: ...
+
+A line of JSON goes out after each round, with all that is known by then: what a time limit cuts off is not lost.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any, Protocol
+
+import torch
+
+from engine.bench import bandwidth, check
+from engine.bench.beside import measure_beside
+from engine.bench.device_side import DeviceSide
+from engine.bench.floor import step_bytes
+from engine.bench.reference import ReferenceSide
+from engine.bench.results import FAILED, FILLS, NOT_MEASURED, SEGUE, Extras, Fill, Row, fill_of, row_json, spread
+from engine.bench.segue_side import ROWS, SPARE_FRAMES, VISIT_STEPS, SegueSide
+from engine.bench.shapes import EMBEDDED, Shape, shape_of
+from engine.bench.weights import BITS, held_bytes, in_precision, random_model
+from engine.errors import EngineError, UnsupportedError
+from engine.lm import LanguageModel
+from engine.stream.tokens import CONTEXT_AT_LEAST
+
+LEAST_STEPS = 3
+Say = Callable[[str], None]
+Emit = Callable[[dict[str, Any]], None]
+
+
+class Side(Protocol):
+    """Who takes part."""
+
+    name: str
+
+    @property
+    def precision(self) -> str:
+        """Of the weights."""
+        ...
+
+    def visit(self, fill_frames: int, n_steps: int = VISIT_STEPS) -> list[float]:
+        """Seconds of each step from a fill on."""
+        ...
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What one process measures; `seconds` is for one side, fill and round.  [any]"""
+
+    model: str
+    precisions: list[str]
+    device: str = "cpu"
+    threads: int = 0
+    rounds: int = 3
+    seconds: float = 1.5
+    reference: bool = True
+    compiled: bool = True
+    beside: bool = True
+
+
+@dataclass
+class Entry:
+    """A side and its steps so far: rounds of seconds, by fill."""
+
+    side: Side
+    row: Row
+    took: dict[str, list[list[float]]] = field(default_factory=lambda: {name: [] for name in FILLS})
+
+
+def fill_frames(shape: Shape) -> dict[str, int]:
+    """How many frames the cache holds at each fill: a second, half a window, all but a visit's steps.  [any]"""
+    nearly = shape.window_frames - SPARE_FRAMES
+    return dict(zip(FILLS, (CONTEXT_AT_LEAST, min(nearly, shape.window_frames // 2), nearly), strict=True))
+
+
+class Contest:
+    """Builds the sides, lets them take turns, tells.  All methods [generate]."""
+
+    def __init__(self, spec: Spec, emit: Emit, say: Say) -> None:
+        self.spec, self.emit, self.say = spec, emit, say
+        self.shape = shape_of(spec.model)
+        self.frames = fill_frames(self.shape)
+        self.entries: list[Entry] = []
+        self.models: dict[str, LanguageModel] = {}
+        self.read_bandwidth: list[float] = []
+        self.codec: Any = None
+        self.weights = "random"
+
+    def run(self) -> None:
+        """Everything; a side that cannot be had is told as a row."""
+        self.say("making weights")
+        self._make_models()
+        self._enter()
+        for number in range(self.spec.rounds):
+            self.say(f"round {number + 1} of {self.spec.rounds}")
+            self._round()
+            self._tell()
+        if self.spec.beside:
+            for precision, lm in self.models.items():
+                if precision != self._first_int():
+                    continue
+                self.say(f"first sound, change, codec, lanes in {precision}")
+                self._beside(precision, lm)
+
+    def _first_int(self) -> str:
+        """The precision that lanes and first sound are measured in: what the engine would take by itself, if there."""
+        return next((one for one in self.models if one in BITS), next(iter(self.models)))
+
+    def _make_models(self) -> None:
+        base_dtype = torch.float32 if "float32" in self.spec.precisions else torch.bfloat16
+        if self.spec.model == EMBEDDED:
+            from engine.load import load_model
+
+            loaded = load_model(EMBEDDED, self.spec.device, dtype=torch.float32)
+            base, self.codec, self.weights = loaded.lm, loaded.codec, "real"
+        else:
+            base = random_model(self.shape.lm, base_dtype).to(self.spec.device)
+        for precision in self.spec.precisions:
+            try:
+                self.models[precision] = in_precision(base, precision)
+            except (EngineError, RuntimeError) as fault:
+                self._lost(SEGUE, precision, str(fault))
+        if not self.models:
+            raise UnsupportedError(f"{self.spec.model} runs in none of {', '.join(self.spec.precisions)} here")
+
+    def _enter(self) -> None:
+        for precision, lm in self.models.items():
+            side: Any = DeviceSide(self.shape, lm) if self.spec.device != "cpu" else SegueSide(self.shape, lm)
+            row = self._row(SEGUE, precision)
+            row.held_mb = (held_bytes(lm) + side.held_cache_bytes) / 1e6
+            self.entries.append(Entry(side, row))
+            if not self.spec.reference or precision in BITS:
+                continue
+            for compiled in (False, True) if self.spec.compiled else (False,):
+                self._enter_reference(lm, precision, compiled)
+
+    def _enter_reference(self, lm: LanguageModel, precision: str, compiled: bool) -> None:
+        name = "transformers, compiled" if compiled else "transformers"
+        row = self._row(name, precision)
+        try:
+            side = ReferenceSide(self.shape, lm, getattr(torch, precision), compiled)
+            if compiled:
+                self.say(f"{name} in {precision}: compiling")
+                side.visit(self.frames["start"], LEAST_STEPS)
+            else:
+                row.logits_off = check.difference(self.shape, lm, side)
+                if not row.logits_off <= check.ALLOWED[precision]:
+                    allowed = check.ALLOWED[precision]
+                    raise UnsupportedError(f"logits differ by {row.logits_off:.1e} of their spread, allowed {allowed}")
+            self.entries.append(Entry(side, row))
+        except Exception as fault:  # theirs, whatever it raises: the rest is still measured
+            self._lost(name, precision, f"{type(fault).__name__}: {str(fault).splitlines()[0][:160]}")
+
+    def _row(self, side: str, precision: str) -> Row:
+        return Row(self.spec.model, self.weights, side, precision, self.spec.device, rows=ROWS)
+
+    def _lost(self, side: str, precision: str, reason: str) -> None:
+        row = self._row(side, precision)
+        row.status, row.reason = (NOT_MEASURED if "not installed" in reason else FAILED), reason
+        self.emit({"kind": "row", **row_json(row)})
+
+    def _round(self) -> None:
+        found = bandwidth.measure(self.spec.device)
+        self.read_bandwidth.append(found.best)
+        self.emit({"kind": "bandwidth", "model": self.spec.model, "read": found.read, "copy": found.copy})
+        for name, frames in self.frames.items():
+            for entry in self.entries:
+                entry.took[name].append(self._visits(entry.side, frames))
+
+    def _visits(self, side: Side, frames: int) -> list[float]:
+        """Steps for about `seconds`, three at least."""
+        took = side.visit(frames, LEAST_STEPS)
+        while sum(took) < self.spec.seconds:
+            left = self.spec.seconds - sum(took)
+            wanted = int(left / statistics.median(took)) + 1
+            took += side.visit(frames, max(LEAST_STEPS, min(VISIT_STEPS, wanted)))
+        return took
+
+    def _tell(self) -> None:
+        best = max(self.read_bandwidth)
+        for entry in self.entries:
+            row = entry.row
+            row.fills = {name: self._fill(entry, name, best) for name in FILLS}
+            row.times_as_fast = None if row.side != SEGUE else self._against(entry)
+            self.emit({"kind": "row", **row_json(row)})
+
+    def _fill(self, entry: Entry, name: str, best: float) -> Fill:
+        positions = self.shape.prefix + self.frames[name] + 1
+        precision = entry.side.precision
+        item = getattr(entry.side, "cache_item_bytes", 4 if precision == "float32" else 2)
+        read = step_bytes(self.shape.lm, precision, ROWS, positions, self.shape.memory, item)
+        return fill_of(self.frames[name], positions, entry.took[name], read.total, best)
+
+    def _against(self, entry: Entry) -> Any:
+        """Times as fast as transformers at half fill: its best at this precision, for 8 and 4 bits its best of all."""
+        theirs = [
+            one
+            for one in self.entries
+            if one.row.side != SEGUE and (entry.row.precision in BITS or one.row.precision == entry.row.precision)
+        ]
+        if not theirs:
+            return None
+        rounds = range(len(entry.took["half"]))
+        best = [min(statistics.median(one.took["half"][n]) for one in theirs) for n in rounds]
+        return spread([best[n] / statistics.median(entry.took["half"][n]) for n in rounds])
+
+    def _beside(self, precision: str, lm: LanguageModel) -> None:
+        entry = next(one for one in self.entries if one.row.side == SEGUE and one.row.precision == precision)
+        step_ms = entry.row.fills["half"].step_ms.median
+        extras = Extras(self.spec.model, precision, self.spec.device, notes=list(getattr(entry.side, "notes", [])))
+        for _ in measure_beside(extras, self.shape, lm, self.codec, step_ms, self.spec):
+            self.emit({"kind": "extras", **asdict(extras)})
+
+
+def main(text: str, path: str) -> int:
+    """A spec in JSON; lines of JSON are added to the file, progress goes to the screen's other channel.  [main]"""
+    spec = Spec(**json.loads(text))
+    if spec.threads:
+        torch.set_num_threads(spec.threads)
+    with open(path, "a", encoding="utf-8") as file:
+
+        def emit(told: dict[str, Any]) -> None:
+            file.write(json.dumps(told) + "\n")
+            file.flush()
+
+        emit({"kind": "threads", "threads": torch.get_num_threads()})
+        try:
+            Contest(spec, emit, lambda line: print(f"    {line}", file=sys.stderr, flush=True)).run()
+        except (EngineError, MemoryError, RuntimeError, ValueError) as fault:
+            emit({"kind": "fault", "reason": f"{type(fault).__name__}: {str(fault).splitlines()[0][:200]}"})
+            return 1
+    return 0

@@ -1,0 +1,35 @@
+"""What a contest's process has told, put into the report; what it owed and did not tell becomes a row that says why."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from engine.bench.contest import Spec
+from engine.bench.results import FAILED, SEGUE, Extras, Report, Row, extras_of, row_of
+
+
+def gather(report: Report, spec: Spec, told: list[dict[str, Any]], reason: str) -> None:
+    """The last word on each row counts; `reason` says why the process did not end as it should.  [main]"""
+    rows: dict[tuple[str, str], Row] = {}
+    extras: list[Extras] = []
+    for line in told:
+        body = {name: value for name, value in line.items() if name != "kind"}
+        if line["kind"] == "row":
+            row = row_of(body)
+            rows[row.side, row.precision] = row
+        elif line["kind"] == "extras":
+            extras = [extras_of(body)]
+        elif line["kind"] == "bandwidth":
+            known = report.bandwidth.setdefault(body["model"], {"read": 0.0, "copy": 0.0})
+            known |= {name: max(known[name], body[name]) for name in known}
+        elif line["kind"] == "threads":
+            report.machine["threads"] = body["threads"]
+    for precision in spec.precisions:
+        if (SEGUE, precision) not in rows:
+            why = reason or "its process told nothing"
+            rows[SEGUE, precision] = Row(spec.model, "", SEGUE, precision, spec.device, FAILED, why)
+    if reason:
+        for row in rows.values():
+            row.reason = row.reason or f"cut short: {reason}"
+    report.rows += rows.values()
+    report.extras += extras

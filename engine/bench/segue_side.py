@@ -1,0 +1,142 @@
+"""Segue's side of the contest on a processor: lanes of guided streams, stepped as the engine steps them, caches filled.
+
+A visit goes back to a fill and takes some steps from there: logits, guidance, sampling, tokens written. The first step
+of a visit is not timed, on either side: it finds the processor's caches full of the other side's weights.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from engine.bench.shapes import Shape
+from engine.guidance import Guidance
+from engine.lm import Conditions, LanguageModel, LMState
+from engine.sampling import Sampling
+from engine.stream import StreamSettings, TokenStream, WindowSize
+from engine.stream.lanes import step_windows
+from engine.stream.window import Window
+
+ROWS = 2
+TOP_K = 250
+VISIT_STEPS = 40
+SPARE_FRAMES = VISIT_STEPS + 8
+
+
+def conditions_of(shape: Shape, device: str = "cpu", seed: int = 1) -> Conditions:
+    """Random conditions of two rows, the null row's zeros, as published models have them.  [any]"""
+    generator = torch.Generator().manual_seed(seed)
+
+    def rows(count: int) -> Tensor | None:
+        told = 0.1 * torch.randn(1, count, shape.lm.dim, generator=generator)
+        return torch.cat([told, torch.zeros_like(told)]).to(device) if count else None
+
+    return Conditions(prefix=rows(shape.prefix), memory=rows(shape.memory))
+
+
+def settings_of(shape: Shape, window_frames: int | None = None) -> StreamSettings:
+    """Guided, sampled from the 250 best; windows as the model's, or shorter ones.  [any]"""
+    frames = window_frames or shape.window_frames
+    size = WindowSize(frames, min(shape.stride_frames, frames - 1))
+    return StreamSettings(Sampling(True, 1.0, min(TOP_K, shape.lm.card), 0.0), Guidance(3.0), size)
+
+
+class SegueSide:
+    """Streams of one model; `visit` steps them all together.  All methods [generate]."""
+
+    name = "Segue"
+
+    def __init__(self, shape: Shape, lm: LanguageModel, lanes: int = 1, window_frames: int | None = None) -> None:
+        """Each lane's window filled up to all but `SPARE_FRAMES` of its frames."""
+        self.shape, self.lm = shape, lm
+        frames = window_frames or shape.window_frames
+        conditions = conditions_of(shape)
+        self.streams = [self._begin(conditions, frames, seed) for seed in range(lanes)]
+        self._tokens = [stream.open_window().sequence.clone() for stream in self.streams]
+
+    def _begin(self, conditions: Conditions, frames: int, seed: int) -> TokenStream:
+        config, generator = self.lm.config, torch.Generator().manual_seed(seed)
+        prompt = torch.randint(0, config.card, (config.n_codebooks, frames - SPARE_FRAMES), generator=generator)
+        settings = settings_of(self.shape, frames)
+        stream = TokenStream.begin(self.lm, lambda offset, count: (replace(conditions),), prompt, settings, seed)
+        fill(stream.open_window())
+        stream.write(torch.zeros(ROWS, config.n_codebooks, config.card))
+        return stream
+
+    @property
+    def precision(self) -> str:
+        """Of the weights that a step reads."""
+        return self.lm.precision
+
+    @property
+    def cache_item_bytes(self) -> int:
+        """Of a number in the cache."""
+        return self._states()[0].cache.element_size()
+
+    @property
+    def held_cache_bytes(self) -> int:
+        """Of the lanes' caches, filled or not."""
+        return sum(state.cache.nbytes for state in self._states())
+
+    def _states(self) -> list[LMState]:
+        return [stream.window.states[0] for stream in self.streams if stream.window is not None]
+
+    def visit(self, fill_frames: int, n_steps: int = VISIT_STEPS, lanes: int | None = None) -> list[float]:
+        """Seconds of each of `n_steps` steps of the first `lanes` lanes from `fill_frames` frames on."""
+        streams = self.streams[:lanes]
+        for stream, tokens in zip(streams, self._tokens, strict=False):
+            fill_up(stream, tokens)
+            if not stream.again_from(fill_frames):
+                raise ValueError(f"a window of {stream.settings.size.window_frames} does not reach {fill_frames}")
+        step(streams)
+        took = []
+        for _ in range(n_steps):
+            began = time.perf_counter()
+            step(streams)
+            took.append(time.perf_counter() - began)
+        return took
+
+
+def step(streams: list[TokenStream]) -> None:
+    """One step of every stream; raises what a lane raised.  [generate]"""
+    results = step_windows([stream.open_window() for stream in streams])
+    for stream, result in zip(streams, results, strict=True):
+        if isinstance(result, Exception):
+            raise result
+        stream.write(result)
+
+
+def fill_up(stream: TokenStream, tokens: Tensor) -> None:
+    """As it was when it began, with these tokens [K, S]: the cache behind the last visit is still there.  [generate]"""
+    window = stream.open_window()
+    steps = window.n_frames - SPARE_FRAMES + 1
+    window.sequence.copy_(tokens)
+    for state in window.states:
+        state.length += steps - state.step
+        state.step = steps
+    stream.n_frames = window.prompt_frames = steps - 1
+    window.next_step = steps + 1
+
+
+@torch.inference_mode()
+def fill(window: Window) -> None:
+    """Let a fresh window's cache be full up to its prompt, of random keys and values: a prefill without its work.
+
+    The time of a step does not depend on what the numbers are.  [generate]
+    """
+    lm, steps = window.lm, window.prompt_frames + 1
+    states = []
+    for conditions in window.conditions:
+        state = lm.init_state(conditions.rows or 1, window.n_steps, conditions)
+        layer = state.cache[0]
+        if layer.is_floating_point():
+            layer.normal_(generator=torch.Generator().manual_seed(0))
+        else:
+            layer.random_(-64, 64, generator=torch.Generator().manual_seed(0))
+        state.cache[1:] = layer
+        state.step, state.length = steps, steps + conditions.prefix_steps
+        states.append(state)
+    window.states, window.next_step = tuple(states), steps

@@ -1,0 +1,103 @@
+"""What a musician waits for: the first sound of a hot model, a change of the prompt; and the codec's share of the work.
+
+    first sound   ten seconds of music before the stream: encoded, prefilled, steps and decoding up to the first sample
+    change        the stream runs: a new window from what it keeps, steps and decoding up to the first changed sample
+
+Text encoder, chroma and style features are not counted here, nor the way to the host: `segue bench` without options
+measures the embedded model's through the engine's own door.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from engine.bench.segue_side import conditions_of, settings_of, step
+from engine.bench.shapes import Shape
+from engine.codec.base import Codec
+from engine.lm import Conditions, LanguageModel
+from engine.stream import TokenStream
+
+PROMPT_SECONDS = 10
+HOP_FRAMES, QUICK_FRAMES = 10, 4  # as the engine decodes: with time, and when it has to be quick
+HOPS = 6
+
+
+def random_codec(device: str) -> Codec:
+    """EnCodec of the published sizes with random weights, in the runtime that is faster here.  [main]"""
+    from engine.codec.choice import set_runtime
+    from engine.codec.encodec import Encodec, EncodecConfig
+
+    torch.manual_seed(0)
+    codec = Encodec(EncodecConfig()).eval().requires_grad_(False)
+    codec.quantizer.get_buffer("tables").normal_()
+    codec.to(device)
+    set_runtime(codec)
+    return codec
+
+
+class Sounding:
+    """One stream of a model with its codec.  All methods [generate]."""
+
+    def __init__(self, shape: Shape, lm: LanguageModel, codec: Codec) -> None:
+        self.shape, self.lm, self.codec = shape, lm, codec
+        self.device = str(lm.out_norm.weight.device)
+        self.told = conditions_of(shape, self.device)
+        samples = PROMPT_SECONDS * codec.sample_rate
+        self.audio = 0.1 * torch.randn(1, codec.channels, samples, generator=torch.Generator().manual_seed(3))
+
+    def _conditions(self, offset: int, count: int) -> tuple[Conditions, ...]:
+        return (replace(self.told),)
+
+    @torch.inference_mode()
+    def first_sound(self) -> tuple[float, TokenStream, Any]:
+        """Seconds to the first samples; the stream and the decoder's state, for a change."""
+        began = time.perf_counter()
+        codes = self.codec.encode(self.audio.to(self.device))[0]
+        kept = codes[:, -min(codes.shape[1], self.shape.keep_frames) :]
+        settings = settings_of(self.shape)
+        stream = TokenStream.begin(self.lm, self._conditions, kept, settings, seed=5)
+        state = self.codec.init_decoder(None, codes[None])
+        state = self._until_heard(stream, state)
+        return time.perf_counter() - began, stream, state
+
+    @torch.inference_mode()
+    def change(self, stream: TokenStream, state: Any) -> float:
+        """Seconds from a new prompt to the first samples that it makes; the stream's window is at least half full."""
+        missing = self.shape.window_frames // 2 - stream.n_frames
+        if missing > 0:  # codes that nobody drew: a window's past costs the same whatever it is
+            numbers = torch.randint(0, self.lm.config.card, (self.lm.config.n_codebooks, missing))
+            stream.append(numbers.to(self.device))
+        began = time.perf_counter()
+        stream.roll(self._conditions)
+        self._until_heard(stream, state)
+        return time.perf_counter() - began
+
+    def _until_heard(self, stream: TokenStream, state: Any) -> Any:
+        heard = 0
+        while not heard:
+            begin = stream.n_frames
+            while stream.n_frames < begin + QUICK_FRAMES:
+                step([stream])
+            audio, state = self.codec.decode_step(self._codes(stream, begin), state)
+            heard = audio.cpu().shape[-1]
+        return state
+
+    def _codes(self, stream: TokenStream, begin: int) -> Tensor:
+        return stream.codes(begin)[None].to(self.device)
+
+    @torch.inference_mode()
+    def codec_frame(self) -> float:
+        """Seconds that the codec takes to decode a frame of a stream under way, hop by hop."""
+        numbers = torch.randint(0, self.codec.card, (1, self.codec.n_codebooks, HOP_FRAMES)).to(self.device)
+        state = self.codec.init_decoder()
+        _, state = self.codec.decode_step(numbers, state)
+        began = time.perf_counter()
+        for _ in range(HOPS):
+            audio, state = self.codec.decode_step(numbers, state)
+            audio.cpu()
+        return (time.perf_counter() - began) / (HOPS * HOP_FRAMES)
