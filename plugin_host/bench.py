@@ -1,7 +1,8 @@
 """`segue bench`: figures of this computer, as a table and as JSON.
 
 Ring and host are measured here; the whole system as it is played, with an engine in its own process and a
-paced host beside it; the model alone, and transformers beside it, by `python -m engine.bench`.
+paced host beside it; the model alone, and transformers beside it, by `python -m engine.bench`; its table by precision
+by `bench_models`.
 """
 
 from __future__ import annotations
@@ -17,13 +18,14 @@ import time
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from bridge.errors import SegueError
 from bridge.ring import Plan, RingReader, RingWriter
 from bridge.transport import Grid, Transport
 from bridge.units import samples_to_seconds
+from plugin_host.bench_models import BenchError, embedded_table
 from plugin_host.client import Client
 from plugin_host.doctor import version
 from plugin_host.engine_process import EngineProcess, free_port
@@ -40,12 +42,6 @@ BLOCK_SAMPLES = 256
 RATE_HZ = 48_000
 ENGINE_SECONDS = 3600
 _BENCH_LANE = 999_998
-
-
-class BenchError(SegueError):
-    """The engine's own measuring failed; the message has what it said."""
-
-    code = "bench"
 
 
 @dataclass(frozen=True)
@@ -199,14 +195,16 @@ def measure_model(screen: Screen) -> list[Row]:
 
 
 def run_bench(out: Path, device: str, quick: bool, screen: Screen) -> list[Row]:
-    """Measure, print the table, write the JSON; OutputError, BenchError, and what a demo raises.  [main]"""
-    rows = measure_ring()
+    """Measure, print the tables, write JSON and picture; OutputError, BenchError, and what a demo raises.  [main]"""
+    rows, models = measure_ring(), dict[str, Any]()
     show_rows(rows, screen)
     if not quick:
         for measure in (lambda: measure_system(device, screen), lambda: measure_model(screen)):
             measured = measure()
             show_rows(measured, screen)
             rows += measured
+        screen.say("the model by precision, beside transformers")
+        models = {"models": embedded_table(device, out.with_suffix(".png"), screen)}
     head = {
         "segue": version(),
         "machine": platform.platform(),
@@ -215,7 +213,7 @@ def run_bench(out: Path, device: str, quick: bool, screen: Screen) -> list[Row]:
         "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,  # what else ran on them
     }
     try:
-        out.write_text(json.dumps({**head, "rows": [asdict(row) for row in rows]}, indent=1) + "\n")
+        out.write_text(json.dumps({**head, "rows": [asdict(row) for row in rows], **models}, indent=1) + "\n")
     except OSError as error:
         raise OutputError(f"{out} cannot be written: {error.strerror}") from None
     screen.say(f"written to {out}")

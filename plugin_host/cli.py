@@ -15,6 +15,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from plugin_host.bench_command import add_to as add_bench
 from plugin_host.cli_guard import EXIT_FAULT, guarded
 from plugin_host.cli_options import (
     EPILOG,
@@ -33,12 +34,7 @@ from plugin_host.cli_options import (
     SecretFile,
     Seed,
     SoundDevice,
-    SyncBench,
-    SyncMinutes,
     SyncMode,
-    SyncOnly,
-    SyncSeconds,
-    SyncTempi,
     TapNote,
     Weights,
     Who,
@@ -229,37 +225,7 @@ def doctor(
     raise typer.Exit(EXIT_FAULT if bad else 0)
 
 
-@app.command(short_help="Measure this computer.")
-@guarded
-def bench(
-    out: Annotated[
-        Path | None, typer.Option(help="JSON file with all figures; with --sync a folder for all of it.")
-    ] = None,
-    device: Device = "cpu",
-    quick: Annotated[
-        bool, typer.Option("--quick", help="Ring and host only, no model; with --sync two minutes of it.")
-    ] = False,
-    sync: SyncBench = False,
-    minutes: SyncMinutes = 2.0,
-    tempi: SyncTempi = "",
-    tempo_seconds: SyncSeconds = 300.0,
-    only: SyncOnly = "",
-) -> None:
-    """Measure this computer: hand-over through the ring, the model's speed, time to first sound.
-
-    With --sync: is the music on the host's beat, at any tempo, through changes, stalls and a dead engine?
-    """
-    from plugin_host.screen import Screen
-
-    if sync:
-        from plugin_host.sync_bench.command import parse_options, run_sync_bench
-
-        options = parse_options(out, device, quick, minutes, tempi, tempo_seconds, only)
-        run_sync_bench(options, Screen())
-        return
-    from plugin_host.bench import run_bench
-
-    run_bench(out or Path("segue-bench.json"), device, quick, Screen())
+add_bench(app)
 
 
 @app.command()

@@ -8,6 +8,7 @@ A line of JSON goes out after each round, with all that is known by then: what a
 from __future__ import annotations
 
 import json
+import os
 import statistics
 import sys
 from collections.abc import Callable
@@ -19,17 +20,21 @@ import torch
 from engine.bench import bandwidth, check
 from engine.bench.beside import measure_beside
 from engine.bench.device_side import DeviceSide
-from engine.bench.floor import step_bytes
+from engine.bench.floor import all_weights, step_bytes
 from engine.bench.reference import ReferenceSide
 from engine.bench.results import FAILED, FILLS, NOT_MEASURED, SEGUE, Extras, Fill, Row, fill_of, row_json, spread
-from engine.bench.segue_side import ROWS, SPARE_FRAMES, VISIT_STEPS, SegueSide
+from engine.bench.segue_side import ROWS, SPARE_FRAMES, VISIT_STEPS, SegueSide, conditions_of
 from engine.bench.shapes import EMBEDDED, Shape, shape_of
 from engine.bench.weights import BITS, held_bytes, in_precision, random_model
+from engine.checkpoints.find import find_here
 from engine.errors import EngineError, UnsupportedError
 from engine.lm import LanguageModel
+from engine.lm.fidelity import STEPS, compare, hear
+from engine.load import load_model
 from engine.stream.tokens import CONTEXT_AT_LEAST
 
 LEAST_STEPS = 3
+MANY_WEIGHTS, FEW_STEPS = 10**9, 8
 Say = Callable[[str], None]
 Emit = Callable[[dict[str, Any]], None]
 
@@ -91,12 +96,15 @@ class Contest:
         self.read_bandwidth: list[float] = []
         self.codec: Any = None
         self.weights = "random"
+        self.parent = os.getppid()
 
     def run(self) -> None:
         """Everything; a side that cannot be had is told as a row."""
         self.say("making weights")
         self._make_models()
         self._enter()
+        self.say("how far each precision is from float32")
+        self._compare()
         for number in range(self.spec.rounds):
             self.say(f"round {number + 1} of {self.spec.rounds}")
             self._round()
@@ -113,14 +121,7 @@ class Contest:
         return next((one for one in self.models if one in BITS), next(iter(self.models)))
 
     def _make_models(self) -> None:
-        base_dtype = torch.float32 if "float32" in self.spec.precisions else torch.bfloat16
-        if self.spec.model == EMBEDDED:
-            from engine.load import load_model
-
-            loaded = load_model(EMBEDDED, self.spec.device, dtype=torch.float32)
-            base, self.codec, self.weights = loaded.lm, loaded.codec, "real"
-        else:
-            base = random_model(self.shape.lm, base_dtype).to(self.spec.device)
+        base = self._base(torch.float32 if "float32" in self.spec.precisions else torch.bfloat16)
         for precision in self.spec.precisions:
             try:
                 self.models[precision] = in_precision(base, precision)
@@ -128,6 +129,18 @@ class Contest:
                 self._lost(SEGUE, precision, str(fault))
         if not self.models:
             raise UnsupportedError(f"{self.spec.model} runs in none of {', '.join(self.spec.precisions)} here")
+
+    def _base(self, dtype: torch.dtype) -> LanguageModel:
+        """The model as it is on this machine, else random weights of its sizes."""
+        if self.spec.model == EMBEDDED or find_here(self.spec.model) is not None:
+            try:
+                loaded = load_model(self.spec.model, self.spec.device, dtype=dtype)
+                if loaded.lm.config == self.shape.lm:
+                    self.codec, self.weights = loaded.codec, "real"
+                    return loaded.lm
+            except EngineError as fault:
+                self.say(f"what is here of {self.spec.model} cannot be loaded, weights are random: {fault}")
+        return random_model(self.shape.lm, dtype).to(self.spec.device)
 
     def _enter(self) -> None:
         for precision, lm in self.models.items():
@@ -157,6 +170,19 @@ class Contest:
         except Exception as fault:  # theirs, whatever it raises: the rest is still measured
             self._lost(name, precision, f"{type(fault).__name__}: {str(fault).splitlines()[0][:160]}")
 
+    def _compare(self) -> None:
+        """Logits of each precision against float32's, where that takes part; fewer steps of a large model."""
+        if "float32" not in self.models or len(self.models) == 1:
+            return
+        steps = STEPS if all_weights(self.shape.lm) < MANY_WEIGHTS else FEW_STEPS
+        conditions = conditions_of(self.shape, self.spec.device)
+        exact = hear(self.models["float32"], conditions, steps)
+        for entry in self.entries:
+            if entry.row.side == SEGUE and entry.row.precision != "float32":
+                near = hear(self.models[entry.row.precision], conditions, steps, tokens=exact.tokens)
+                found = compare(exact, near)
+                entry.row.error_std, entry.row.drawn_otherwise = found.error_std, found.total_variation
+
     def _row(self, side: str, precision: str) -> Row:
         return Row(self.spec.model, self.weights, side, precision, self.spec.device, rows=ROWS)
 
@@ -175,6 +201,8 @@ class Contest:
 
     def _visits(self, side: Side, frames: int) -> list[float]:
         """Steps for about `seconds`, three at least."""
+        if os.getppid() != self.parent:
+            raise RuntimeError("whoever asked for this has ended")
         took = side.visit(frames, LEAST_STEPS)
         while sum(took) < self.spec.seconds:
             left = self.spec.seconds - sum(took)

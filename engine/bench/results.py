@@ -79,7 +79,9 @@ class Row:
     """One side, one model, one precision.
 
     `times_as_fast` is against transformers' best at this precision, for int8 and int4 at any, round by round at half
-    fill.  `logits_off` is the largest difference of the two sides' logits over their spread.  [any]
+    fill.  `logits_off` is the largest difference of the two sides' logits over their spread.  Against Segue in float32:
+    `error_std`, of the logits over their spread; `drawn_otherwise`, the share of draws that would come out differently
+    (see `engine.lm.fidelity`).  [any]
     """
 
     model: str
@@ -93,6 +95,8 @@ class Row:
     fills: dict[str, Fill] = field(default_factory=dict)
     times_as_fast: Spread | None = None
     logits_off: float | None = None
+    error_std: float | None = None
+    drawn_otherwise: float | None = None
     held_mb: float | None = None
 
     @property
@@ -121,7 +125,6 @@ class Extras:
     codec_share: float | None = None
     lanes_ms: dict[str, Spread] = field(default_factory=dict)
     lanes_skipped: dict[str, str] = field(default_factory=dict)
-    fidelity: dict[str, float] = field(default_factory=dict)
     peak_mb: float | None = None
     notes: list[str] = field(default_factory=list)
 

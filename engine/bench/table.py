@@ -8,7 +8,8 @@ from engine.bench.results import MEASURED, SEGUE, Extras, Report, Row, Spread
 
 HEAD = (
     f"{'model':<9} {'precision':<9} {'side':<24} {'faster':>15} {'of floor':>8} {'real time':>9} {'steps/s':>8}"
-    f" {'start':>8} {'half':>17} {'full':>8} {'p99':>8} {'p99.9':>8} {'logits off':>10}"
+    f" {'start':>8} {'half':>17} {'full':>8} {'p99':>8} {'p99.9':>8}"
+    f" {'logits off':>10} {'error':>8} {'drawn':>6}"
 )
 NOTES = (
     "faster     times as fast as transformers' generate at half fill, its best at this precision (int8, int4: its best",
@@ -17,6 +18,8 @@ NOTES = (
     "real time  seconds of music a second, the language model alone; start, half, full: ms a step at that fill of the",
     "           cache; p99, p99.9 at half fill, '-' where there were too few steps to say",
     "logits off largest difference between the two sides' logits over their spread, on equal weights, before timing",
+    "error      of the logits against Segue in float32, over their spread; drawn: tokens in 100 that would be drawn",
+    "           otherwise, the numbers of the dice being equal. Both say little where weights are random",
 )
 
 
@@ -43,10 +46,10 @@ def machine_line(report: Report) -> str:
     """On what, with how many threads, how busy.  [any]"""
     machine = report.machine
     read = [one["read"] for one in report.bandwidth.values()]
-    speed = f", reads {min(read) / 1e9:.1f} to {max(read) / 1e9:.1f} GB/s" if read else ""
+    speed = f", reads {min(read) / 1e9:.1f} to {max(read) / 1e9:.1f} GB a second" if read else ""
     load = machine.get("load")
     busy = "" if load is None else f", load before {load:.1f}"
-    return f"{machine.get('device', '')}, {machine.get('threads', '')} threads{speed}{busy}"
+    return f"{machine.get('device', '')}, threads: {machine.get('threads', '')}{speed}{busy}"
 
 
 def _row(row: Row) -> str:
@@ -60,6 +63,8 @@ def _row(row: Row) -> str:
         f" {row.steps_per_second or 0:>8.1f} {row.fills['start'].step_ms.median:>8.2f} {_spread(half.step_ms):>17}"
         f" {row.fills['nearly full'].step_ms.median:>8.2f} {_maybe(half.p99_ms):>8} {_maybe(half.p999_ms):>8}"
         f" {'' if row.logits_off is None else format(row.logits_off, '.0e'):>10}"
+        f" {'' if row.error_std is None else format(row.error_std, '.4f'):>8}"
+        f" {'' if row.drawn_otherwise is None else format(100 * row.drawn_otherwise, '.1f'):>6}"
         f"{'' if not row.reason else f'  ({row.reason})'}"
     )
 
@@ -82,8 +87,6 @@ def _extras(extras: Extras) -> Iterator[str]:
         yield f"{title}: {'lanes ' + number + ', all of them a step':<38} {_spread(value):>22} ms  {times}"
     for number, reason in extras.lanes_skipped.items():
         yield f"{title}: lanes {number} skipped: {reason}"
-    for name, number_of in extras.fidelity.items():
-        yield f"{title}: {name:<38} {number_of:>22.4g}"
     if extras.peak_mb is not None:
         yield f"{title}: {'memory, peak of the whole contest':<38} {extras.peak_mb:>22.0f} MB"
     for note in extras.notes:
