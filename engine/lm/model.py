@@ -23,6 +23,7 @@ from engine.lm.state import LMState
 
 if TYPE_CHECKING:
     from engine.lm.device_step import DeviceStepper
+    from engine.lm.device_step.runner import Runner
 
 POSITIONS_AT_LEAST = 2048
 
@@ -59,13 +60,13 @@ class LanguageModel(nn.Module):
             self.step_together()
         return self._device_step
 
-    def step_together(self) -> DeviceStepper:
+    def step_together(self, runner: Runner | None = None) -> DeviceStepper:
         """From now on steps are taken as on a GPU; ValueError where ONNX Runtime takes them.  [generate]"""
         from engine.lm.device_step import DeviceStepper
 
         if self.stepper is not None:
             raise ValueError("the steps of this model are taken by ONNX Runtime, which has a cache of its own")
-        self._device_step = DeviceStepper(self)
+        self._device_step = DeviceStepper(self, runner)
         return self._device_step
 
     @property

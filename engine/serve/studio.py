@@ -161,6 +161,8 @@ class Studio:
         waiting = [director for director in self.directors() if director.wants_frames()]
         if waiting:
             self._advance(waiting)
+        elif any(map(_hungry, self.directors())):
+            self._batch.keep_warm()  # the next hop is to come as fast as this one did
         return bool(waiting)
 
     def follow(self) -> None:

@@ -2,8 +2,8 @@
 
 On a processor every lane runs its own 1 to 3 rows: kernels then see the shapes they would see alone, and a lane's
 tokens are the same to the last bit whatever plays beside it. Elsewhere all lanes of a model take one step together
-(`engine.lm.device_step`): their values then differ from those alone by rounding at most. Prompts are read there a
-piece at a time, one step of the others between two pieces.
+(`engine.lm.device_step`): their values then differ from those alone by rounding at most. Prompts are read a piece at a
+time, one step of the others between two pieces, and who has its frames is not kept waiting for them.
 """
 
 from __future__ import annotations
@@ -74,7 +74,8 @@ class LaneBatch:
     def advance(self, n_frames: int, names: Iterable[Hashable] | None = None) -> dict[Hashable, LaneFrames]:
         """Complete up to `n_frames` more of each named lane (None = all); finished lanes yield what is left.
 
-        A lane that raises is removed; its exception comes with the frames it still completed.  [generate]
+        A lane that still reads its prompt when the others have their frames is not waited for. One that raises is
+        removed; its exception comes with the frames it still completed.  [generate]
         """
         chosen = {name: self.streams[name] for name in (self.streams if names is None else names)}
         start = {name: stream.n_frames for name, stream in chosen.items()}

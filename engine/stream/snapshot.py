@@ -52,6 +52,8 @@ def resume(lm: LanguageModel, conditions: WindowConditions, kept: StreamSnapshot
     prompt = kept.codes[:, kept.window_offset :][:, : kept.window_prompt_frames].long()
     window = Window(lm, conditions(kept.window_offset, kept.window_frames), prompt, kept.window_frames)
     window.sequence = kept.sequence.clone()
+    while kept.next_step and not window.read_piece():
+        pass
     while window.next_step < kept.next_step:
         window.logits()
         window.next_step += 1

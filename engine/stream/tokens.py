@@ -24,7 +24,6 @@ from engine.sampling import Sampling, draw, seeded_generator
 from engine.stream.coming import ComingWindow
 from engine.stream.window import Window, WindowSize
 
-PROMPT_PIECE_STEPS = 128  # of a prompt that are read at once where other lanes wait meanwhile
 CONTEXT_AT_LEAST = 50  # frames that a window must know before a frame, to go on from there
 WindowConditions = Callable[[int, int], tuple[Conditions, ...]]  # (offset_frames, window_frames)
 
@@ -132,9 +131,8 @@ class TokenStream:
             self.was_drawn()
 
     def read_piece(self) -> bool:
-        """Where other lanes step in between: read a piece of the prompt. Whether a step can follow.  [generate]"""
-        window = self.open_window()
-        return self.lm.device_step is None or window.read_piece(PROMPT_PIECE_STEPS)
+        """Read a piece of the open window's prompt, if there is one left; else True: now comes a step.  [generate]"""
+        return self.open_window().read_piece()
 
     def turn(self) -> Turn | None:
         """How the open window's next step is drawn beside others; None where it is to be taken alone.  [generate]"""

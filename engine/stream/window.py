@@ -23,6 +23,7 @@ from engine.delay import delay
 from engine.lm import Conditions, LanguageModel, LMState
 from engine.lm.device_step import Seat
 
+PIECE_STEPS = 128  # of a prompt that are read at once; other lanes step between two pieces
 _UNKNOWN = -1
 
 
@@ -127,15 +128,15 @@ class Window:
             self.seat = stepper.seat(self.states, self.conditions, self._sequence)
         return self.seat
 
-    def read_piece(self, n_steps: int) -> bool:
-        """Prefill so many steps of its prompt, if more are left; else True: what is left comes with the first logits.
+    def read_piece(self) -> bool:
+        """Prefill a piece of its prompt, if more is left; else True: what is left comes with the first logits.
 
-        [generate]
+        Windows of streams are always read like this, in company or not, so that their numbers are the same.  [generate]
         """
         read = self.states[0].step if self.states else 0
-        if self.next_step or self.prompt_frames + 1 - read <= n_steps:
+        if self.next_step or self.prompt_frames + 1 - read <= PIECE_STEPS:
             return True
-        self.read_to(read + n_steps - 1)
+        self.read_to(read + PIECE_STEPS - 1)
         return False
 
     def was_drawn(self) -> None:

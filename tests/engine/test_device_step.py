@@ -31,7 +31,7 @@ def small_pieces(monkeypatch):
     torch.set_num_threads(1)
     monkeypatch.setattr("engine.lm.device_step.buffers.BUCKET_POSITIONS", 16)
     monkeypatch.setattr("engine.lm.device_step.stepper.BUCKET_POSITIONS", 16)
-    monkeypatch.setattr("engine.stream.tokens.PROMPT_PIECE_STEPS", 7)
+    monkeypatch.setattr("engine.stream.window.PIECE_STEPS", 7)
     monkeypatch.setattr("engine.stream.coming.PIECE_FRAMES_TOGETHER", 5)
 
 
