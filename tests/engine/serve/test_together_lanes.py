@@ -44,7 +44,7 @@ def story(together: bool) -> tuple[list[np.ndarray], Studio]:
 
 
 def test_what_is_heard_is_the_same(monkeypatch):
-    monkeypatch.setattr("engine.stream.window.PIECE_STEPS", 8)  # the second lane's beginning takes several turns
+    monkeypatch.setattr("engine.stream.window.PIECE_STEPS", 2)  # the second lane's beginning takes several turns
     (want, _), (got, studio) = story(False), story(True)
     for one, other in zip(want, got, strict=True):
         np.testing.assert_array_equal(np.isnan(one), np.isnan(other))
