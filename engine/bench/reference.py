@@ -144,7 +144,7 @@ class ReferenceSide:
     def visit(self, fill_frames: int, n_steps: int = VISIT_STEPS) -> list[float]:
         """Seconds of each of `n_steps` steps from a cache of `fill_frames` frames and the prefix on."""
         lm, watch = self.shape.lm, _Watch(self.device)
-        filled = self.shape.prefix + fill_frames + 1
+        filled = self.shape.prefix + fill_frames  # and one more when the clock starts
         cache = self._cache(filled)
         first = torch.full((lm.n_codebooks, filled + 1), lm.special, device=self.device)  # only the last is read
         given: dict[str, Any] = {
