@@ -158,14 +158,19 @@ def clicks(audio: Audio, rate_hz: int) -> Floats:
 
 def _high_peaks(audio: Audio, rate_hz: int) -> Floats:
     """The highest sample above 17.5 kHz of every 2 ms."""
-    from scipy.signal import butter, sosfiltfilt
-
     size = round(HIGH_SECONDS * rate_hz)
     if len(audio) < rate_hz // 10:
         return np.zeros(0)
-    steep = butter(8, 17_500, "highpass", fs=rate_hz, output="sos")
-    high = np.abs(sosfiltfilt(steep, audio.astype(np.float64), axis=0)).max(axis=1)
+    high = _high(audio, rate_hz)
     return np.asarray(high[: len(high) // size * size].reshape(-1, size).max(axis=1))
+
+
+def _high(audio: Audio, rate_hz: int) -> Floats:
+    """How far any channel swings above 17.5 kHz, sample by sample."""
+    from scipy.signal import butter, sosfiltfilt
+
+    steep = butter(8, 17_500, "highpass", fs=rate_hz, output="sos")
+    return np.asarray(np.abs(sosfiltfilt(steep, audio.astype(np.float64), axis=0)).max(axis=1))
 
 
 def clicks_heard(recording: Recording, clip: Clip | None) -> Floats:
@@ -181,7 +186,7 @@ def clicks_heard(recording: Recording, clip: Clip | None) -> Floats:
     joint = begin / recording.rate_hz
     peaks = _high_peaks(heard, recording.rate_hz)
     at = round(joint / HIGH_SECONDS)
-    own = float(peaks[max(at - 51, 0) : max(at - 1, 1)].max())
+    own = float(_high(heard[:begin], recording.rate_hz)[-recording.rate_hz // 10 :].max())
     loud = float(peaks[max(at - 1, 0) : at + 2].max()) > 2 * own
     near = np.abs(found - joint) <= 1.5 * HIGH_SECONDS
     return found[(found > joint) & ~near | near & loud]
