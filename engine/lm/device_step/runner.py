@@ -88,15 +88,17 @@ class GraphRunner:
                 self._pool, self._side = torch.cuda.graph_pool_handle(), torch.cuda.Stream()
             self._side.wait_stream(torch.cuda.current_stream())
             graph = torch.cuda.CUDAGraph()
-            with torch.cuda.stream(self._side):
-                for _ in range(WARM_RUNS):
-                    step()
-                graph.capture_begin(pool=self._pool, capture_error_mode="thread_local")  # others may load a model
-                try:
-                    step()
-                finally:
-                    graph.capture_end()
-            torch.cuda.current_stream().wait_stream(self._side)
+            try:
+                with torch.cuda.stream(self._side):
+                    for _ in range(WARM_RUNS):
+                        step()
+                    graph.capture_begin(pool=self._pool, capture_error_mode="thread_local")  # others may load a model
+                    try:
+                        step()
+                    finally:
+                        graph.capture_end()
+            finally:
+                torch.cuda.current_stream().wait_stream(self._side)
             return graph
 
     def run(self, shape: StepShape, step: Callable[[], None]) -> None:

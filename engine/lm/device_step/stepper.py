@@ -39,7 +39,6 @@ class DeviceStepper:
         self.buffers: Buffers | None = None
         self.worked_at = time.monotonic()
         self._seats: list[weakref.ref[Seat]] = []
-        self._heads: set[int] = set()  # rows that were last told to be a lane's first
 
     def _fresh_weights(self) -> FusedStep:
         """The weights as the step takes them: made anew where embeddings or heads have changed (in training)."""
@@ -170,11 +169,6 @@ class DeviceStepper:
     def _set_active(self, sitting: Sequence[Seat], taking: set[int]) -> None:
         """Tell the device which seats (by id) take the next step, and where all of them stand."""
         assert self.buffers is not None
-        heads = {seat.row for seat in sitting}
-        for row in self._heads - heads:  # whose lanes have left or moved
-            self.buffers.active[row].fill_(False)
-            self.buffers.at[row].fill_(0)
-        self._heads = heads
         for seat in sitting:
             tell(self.buffers, seat, {"at": seat.step, "active": id(seat) in taking})
 
@@ -197,7 +191,7 @@ class DeviceStepper:
         """Where the device has done nothing for a while: a step that nobody takes. Whether there was one."""
         if self.buffers is None or time.monotonic() - self.worked_at < WARM_SECONDS:
             return False
-        sitting = self.seats()
+        sitting = self._close_ranks(self.seats())
         if not sitting:
             return False
         self._set_active(sitting, set())
