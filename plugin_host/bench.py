@@ -216,7 +216,7 @@ def run_bench(out: Path, device: str, quick: bool, screen: Screen) -> list[Row]:
         out.write_text(json.dumps({**head, "rows": [asdict(row) for row in rows], **models}, indent=1) + "\n")
     except OSError as error:
         raise OutputError(f"{out} cannot be written: {error.strerror}") from None
-    screen.say(f"written to {out}")
+    screen.say(f"written to {out}" + (f" and {out.with_suffix('.png').name}" if models else ""))
     return rows
 
 

@@ -64,8 +64,9 @@ def bench(
     if models:
         from plugin_host.bench_models import Table, run_table
 
-        table = Table(models, precision, device, fast, threads, limit_minutes)
-        run_table(table, out or Path("segue-bench-models.json"), Screen())
+        screen, path = Screen(), out or Path("segue-bench-models.json")
+        run_table(Table(models, precision, device, fast, threads, limit_minutes), path, screen)
+        screen.say(f"written to {path}, {path.with_suffix('.txt').name} and {path.with_suffix('.png').name}")
         return
     from plugin_host.bench import run_bench
 

@@ -73,7 +73,6 @@ def run_table(table: Table, out: Path, screen: Screen) -> dict[str, Any]:
         if not out.stat().st_size:
             out.unlink()  # our own, made to see that it can be written
         raise BenchError(f"the models' bench ended with code {code}: {last}")
-    screen.say(f"written to {out}, {out.with_suffix('.txt').name} and {out.with_suffix('.png').name}")
     return dict(json.loads(out.read_text("utf-8")))
 
 

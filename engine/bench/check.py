@@ -9,24 +9,30 @@ from engine.bench.reference import ReferenceSide
 from engine.bench.segue_side import ROWS, conditions_of
 from engine.bench.shapes import Shape
 from engine.lm import LanguageModel
+from engine.stream.lanes import step_windows
+from engine.stream.window import Window
 
-STEPS, PREFILLED = 12, 8
+PROMPT_FRAMES, STEPS, FRAMES = 8, 4, 20
 # largest difference allowed over the logits' spread; in half precision the two round in different places
 ALLOWED = {"float32": 1e-3, "bfloat16": 0.25, "float16": 0.05}
 
 
 @torch.inference_mode()
 def segue_logits(shape: Shape, lm: LanguageModel) -> tuple[Tensor, Tensor]:
-    """Tokens [R, K, S] and the logits [R, K, card] of their last step: some prefilled, the rest stepped.  [generate]"""
-    config, device = lm.config, lm.out_norm.weight.device
-    tokens = torch.randint(0, config.card, (1, config.n_codebooks, STEPS), generator=torch.Generator().manual_seed(2))
-    tokens = tokens.expand(ROWS, -1, -1).to(device)
-    conditions = conditions_of(shape, str(device))
-    state = lm.init_state(ROWS, STEPS, conditions)
-    logits = lm.prefill(tokens[..., :PREFILLED], conditions, state)
-    for step in range(PREFILLED, STEPS):
-        logits = lm.step(tokens[..., step], state)
-    return tokens, logits.float()
+    """Tokens [R, K, S] and the logits [R, K, card] of their last step: a window's, its prompt read, some steps taken.
+
+    Taken as the timed ones are: by the device's own step where that takes them.  [generate]
+    """
+    config, device, numbers = lm.config, str(lm.out_norm.weight.device), torch.Generator().manual_seed(2)
+    prompt = torch.randint(0, config.card, (config.n_codebooks, PROMPT_FRAMES), generator=numbers).to(device)
+    window = Window(lm, (conditions_of(shape, device),), prompt, FRAMES)
+    logits: Tensor | Exception = step_windows([window])[0]
+    for _ in range(STEPS):
+        window.write(torch.randint(0, config.card, (config.n_codebooks,), generator=numbers).to(device))
+        logits = step_windows([window])[0]
+    if isinstance(logits, Exception):
+        raise logits
+    return window.sequence[:, : window.next_step].expand(ROWS, -1, -1), logits.float()
 
 
 def difference(shape: Shape, lm: LanguageModel, reference: ReferenceSide) -> float:

@@ -134,7 +134,8 @@ class Contest:
         """The model as it is on this machine, else random weights of its sizes."""
         if self.spec.model == EMBEDDED or find_here(self.spec.model) is not None:
             try:
-                loaded = load_model(self.spec.model, self.spec.device, dtype=dtype)
+                own = None if self.spec.model == EMBEDDED else dtype  # or its codec would not be in 8 bits
+                loaded = load_model(self.spec.model, self.spec.device, dtype=own)
                 if loaded.lm.config == self.shape.lm:
                     self.codec, self.weights = loaded.codec, "real"
                     return loaded.lm

@@ -14,13 +14,13 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import Tensor
 
-from engine.bench.segue_side import conditions_of, settings_of, step
+from engine.bench.segue_side import conditions_of, settings_of
 from engine.bench.shapes import Shape
 from engine.codec.base import Codec
 from engine.lm import Conditions, LanguageModel
 from engine.stream import TokenStream
+from engine.stream.lanes import LaneBatch
 
 PROMPT_SECONDS = 10
 HOP_FRAMES, QUICK_FRAMES = 10, 4  # as the engine decodes: with time, and when it has to be quick
@@ -78,17 +78,15 @@ class Sounding:
         return time.perf_counter() - began
 
     def _until_heard(self, stream: TokenStream, state: Any) -> Any:
-        heard = 0
+        heard, lanes = 0, LaneBatch()
+        lanes.add(0, stream)
         while not heard:
-            begin = stream.n_frames
-            while stream.n_frames < begin + QUICK_FRAMES:
-                step([stream])
-            audio, state = self.codec.decode_step(self._codes(stream, begin), state)
+            frames = lanes.advance(QUICK_FRAMES)[0]
+            if frames.error is not None:
+                raise frames.error
+            audio, state = self.codec.decode_step(frames.codes[None].to(self.device), state)
             heard = audio.cpu().shape[-1]
         return state
-
-    def _codes(self, stream: TokenStream, begin: int) -> Tensor:
-        return stream.codes(begin)[None].to(self.device)
 
     @torch.inference_mode()
     def codec_frame(self) -> float:

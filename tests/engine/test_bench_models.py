@@ -109,10 +109,18 @@ def test_segue_steps_from_a_filled_cache(precision: str) -> None:
             assert bool((filled.abs().amax(dim=-1) > 0).all()), "an empty cache must not be timed"
 
 
-def test_the_device_step_is_timed_by_the_same_contest() -> None:
-    side = DeviceSide(TEXT, random_model(TEXT.lm))
+@pytest.mark.parametrize("shape", [TEXT, PREFIXED], ids=["memory", "prefix"])
+def test_the_device_step_takes_part_in_the_same_contest(shape: Shape) -> None:
+    """What a GPU runs, on a processor: timed, and compared with transformers before."""
+    pytest.importorskip("transformers")
+    from engine.bench.reference import ReferenceSide
+
+    lm = random_model(shape.lm)
+    side = DeviceSide(shape, lm)
     assert len(side.visit(60, 2)) == 2
     assert len(side.visit(60, 2, lanes=3)) == 2
+    lm.step_together()
+    assert check.difference(shape, lm, ReferenceSide(shape, lm, torch.float32)) < check.ALLOWED["float32"]
 
 
 def test_weights_are_shared_between_precisions() -> None:
@@ -122,17 +130,20 @@ def test_weights_are_shared_between_precisions() -> None:
     assert held_bytes(half) < held_bytes(lm)
 
 
-def test_first_sound_change_and_codec() -> None:
+@pytest.mark.parametrize("together", [False, True], ids=["processor", "as on a GPU"])
+def test_first_sound_change_and_codec(together: bool) -> None:
     from engine.codec.encodec import Encodec, EncodecConfig
 
     codec = Encodec(EncodecConfig(n_filters=2, dim=8, n_codebooks=TEXT.lm.n_codebooks, card=TEXT.lm.card)).eval()
     codec.quantizer.get_buffer("tables").normal_()
-    sounding = Sounding(TEXT, random_model(TEXT.lm), codec.requires_grad_(False))
+    lm = random_model(TEXT.lm)
+    if together:
+        lm.step_together()
+    sounding = Sounding(TEXT, lm, codec.requires_grad_(False))
     seconds, stream, state = sounding.first_sound()
     assert seconds > 0
     assert stream.n_frames >= TEXT.keep_frames + 4
     assert sounding.change(stream, state) > 0
-    assert stream.window_offset == stream.n_frames - TEXT.keep_frames or stream.window is not None
     assert sounding.codec_frame() > 0
 
 
