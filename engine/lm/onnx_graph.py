@@ -4,7 +4,8 @@
 
 The layers are those of `engine.lm.layers`; each matrix product is ONNX Runtime's blockwise quantised one, each
 self-attention its in-place cached one, each residual sum part of the LayerNorm that follows it. LayerNorm, softmax,
-residuals and embeddings stay in float32; keys and values are kept in 8 bits if asked.
+residuals and embeddings stay in float32; keys and values are kept in 8 bits if asked. With 4 bits the heads have 8:
+a fortieth of what a step reads, a seventh of what it gets wrong (embedded model).
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from engine.lm.model import LanguageModel
 
 PARTS = ("keys", "values")
+HEAD_BITS = 8
 IN_8_BITS = {"k_quant_type": "PER_CHANNEL", "v_quant_type": "PER_CHANNEL", "kv_cache_bit_width": 8}
 
 
@@ -45,7 +47,8 @@ def build(model: LanguageModel, cross: bool, bits: int | None, small_cache: bool
         following = layers[index + 1].norm1 if index + 1 < len(layers) else model.out_norm
         normed, x = writer.layer(layer, f"layer{index}", normed, x, following)
     heads = torch.cat([cast(Tensor, head.weight) for head in model.linears])
-    graph.name_output(product(graph, normed, heads, "heads", bits), "logits", ["rows", 1, len(heads)])
+    logits = product(graph, normed, heads, "heads", HEAD_BITS if bits else None)
+    graph.name_output(logits, "logits", ["rows", 1, len(heads)])
     return graph
 
 

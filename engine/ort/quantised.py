@@ -22,14 +22,20 @@ def array_of(tensor: Tensor) -> NDArray[np.float32]:
 def quantise(weight: NDArray[np.float32], bits: int, block: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     """Weight [N, K] to codes [N, K / block, block * bits / 8] and scales [N * K / block], symmetric.  [any]
 
-    The zero is 2^(bits - 1), as ONNX Runtime takes it without zero points; the code 0 is not used, so that a weight
-    and its negative are treated alike.
+    The zero is 2^(bits - 1), as ONNX Runtime takes it without zero points. In 8 bits the code 0 is not used, so that
+    a weight and its negative are treated alike; in 4 bits it stands for the block's largest weight, whose sign the
+    scale has: all 16 steps are used, and the error is an eighth smaller.
     """
     rows, width = weight.shape
     blocks = weight.reshape(rows, width // block, block)
     zero = 1 << (bits - 1)
-    scales = np.maximum(np.abs(blocks).max(axis=-1) / (zero - 1), np.float32(1e-12))
-    codes = (np.rint(blocks / scales[..., None]) + zero).astype(np.uint8)
+    low, high = blocks.min(axis=-1), blocks.max(axis=-1)
+    if bits == 4:
+        scales = np.where(-low >= high, low, high) / np.float32(-zero)
+    else:
+        scales = np.maximum(-low, high) / np.float32(zero - 1)
+    scales = np.where(np.abs(scales) < 1e-12, np.float32(1e-12), scales)
+    codes = np.clip(np.rint(blocks / scales[..., None]) + zero, 0, 2 * zero - 1).astype(np.uint8)
     if bits == 4:
         codes = codes[..., 0::2] | (codes[..., 1::2] << 4)
     return codes, scales.astype(np.float32).reshape(-1)
