@@ -46,8 +46,8 @@ def bench(
     """Measure this computer: hand-over through the ring, the model's speed, time to first sound.
 
     With --models: how fast each model is here, beside transformers and what memory allows; random weights where the
-    real ones are not on this machine. With --sync: is the music on the host's beat, at any tempo, through changes, stalls and a
-    dead engine?
+    real ones are not on this machine. With --sync: is the music on the host's beat, at any tempo, through changes,
+    stalls and a dead engine?
     """
     from plugin_host.screen import Screen
 

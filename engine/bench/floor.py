@@ -16,6 +16,7 @@ from engine.ort.quantised import BLOCKS
 
 WEIGHT_BITS = {"float32": 32.0, "bfloat16": 16.0, "float16": 16.0, "int8": 8.0, "int4": 4.0}
 SCALE_BITS = 32.0  # one for each block of a quantised row
+HEADS_KEPT_IN = {"int4": "int8"}  # see `engine.lm.onnx_graph`
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,12 @@ def step_weights(config: LMConfig) -> int:
     own = 4 + 2 * config.ffn_mult  # query, key, value, out; feed-forward up and down
     crossed = 2 if config.cross_attention else 0  # query and out
     layers = config.n_layers * (own + crossed) * config.dim**2
-    return layers + config.n_codebooks * config.card * config.dim
+    return layers + head_weights(config)
+
+
+def head_weights(config: LMConfig) -> int:
+    """How many weights the heads have.  [any]"""
+    return config.n_codebooks * config.card * config.dim
 
 
 def all_weights(config: LMConfig) -> int:
@@ -63,7 +69,9 @@ def step_bytes(
     config: LMConfig, precision: str, rows: int, filled: int, memory: int, cache_item_bytes: float
 ) -> StepBytes:
     """What a step reads at `filled` positions, prefix counted in, and `memory` vectors to attend to.  [any]"""
-    weights = step_weights(config) * bits_of(precision, config.dim) / 8.0
+    heads = head_weights(config)
+    weights = (step_weights(config) - heads) * bits_of(precision, config.dim) / 8.0
+    weights += heads * bits_of(HEADS_KEPT_IN.get(precision, precision), config.dim) / 8.0
     crossed = cache_bytes(config, rows, memory, 4.0 if "int" in precision else WEIGHT_BITS[precision] / 8.0)
     return StepBytes(weights, cache_bytes(config, rows, filled, cache_item_bytes) + crossed)
 
