@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.bench import memory
 from engine.bench.device_side import DeviceSide
-from engine.bench.results import Extras, Spread, spread
+from engine.bench.results import FRAMES_PER_SECOND, Extras, Spread, spread
 from engine.bench.segue_side import SPARE_FRAMES, SegueSide
 from engine.bench.shapes import Shape
 from engine.bench.sounding import Sounding, random_codec
@@ -52,7 +52,9 @@ def _sound(extras: Extras, sounding: Sounding, step_ms: float, spec: Spec) -> No
         del firsts[0], changes[0], codecs[0]
     extras.first_sound_ms, extras.change_ms = spread(firsts), spread(changes)
     extras.codec_frame_ms = spread(codecs)
-    extras.codec_share = extras.codec_frame_ms.median / (extras.codec_frame_ms.median + step_ms)
+    frame_ms = extras.codec_frame_ms.median + step_ms
+    extras.codec_share = extras.codec_frame_ms.median / frame_ms
+    extras.realtime = 1000.0 / FRAMES_PER_SECOND / frame_ms
 
 
 def _lanes(extras: Extras, shape: Shape, lm: LanguageModel, spec: Spec) -> None:

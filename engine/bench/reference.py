@@ -91,7 +91,7 @@ class ReferenceSide:
         A view of the tokens is made contiguous first: else every step is compiled anew.
         """
         plain = self.model.forward
-        forward = torch.compile(plain, dynamic=False) if self.compiled else plain
+        forward = self._compiled(plain) if self.compiled else plain
 
         @functools.wraps(plain)
         def run(input_ids: Tensor, *rest: Any, **named: Any) -> Any:
@@ -99,6 +99,11 @@ class ReferenceSide:
             return forward(input_ids.contiguous(), *rest, **named)
 
         self.model.forward = run
+
+    def _compiled(self, plain: Any) -> Any:
+        """As `generate` would by itself on a GPU; there CUDA graphs are part of it."""
+        mode = "reduce-overhead" if self.device.type == "cuda" else None
+        return torch.compile(plain, dynamic=False, mode=mode)
 
     @property
     def precision(self) -> str:

@@ -81,6 +81,8 @@ def _extras(extras: Extras) -> Iterator[str]:
             yield f"{title}: {name:<38} {_spread(value):>22} ms"
     if extras.codec_share is not None:
         yield f"{title}: {'codec, share of a frame':<38} {100 * extras.codec_share:>22.0f} %"
+    if extras.realtime is not None:
+        yield f"{title}: {'real time, codec and all, half fill':<38} {extras.realtime:>22.2f} x"
     one = extras.lanes_ms.get("1")
     for number, value in extras.lanes_ms.items():
         times = f"{value.median / one.median:.2f} times one" if one is not None else ""

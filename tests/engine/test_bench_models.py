@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from engine.bench import bandwidth, check, command, memory, results, table
+from engine.bench.beside import measure_beside
 from engine.bench.children import run_child
 from engine.bench.contest import Contest, Spec, fill_frames
 from engine.bench.device_side import DeviceSide
@@ -18,11 +19,24 @@ from engine.bench.floor import all_weights, fraction_of_floor, step_bytes, step_
 from engine.bench.gather import gather
 from engine.bench.picture import save as save_picture
 from engine.bench.plan import Wish, make_plan
-from engine.bench.results import FILLS, SEGUE, Report, Row, Spread, extras_of, fill_of, report_json, row_json, row_of
+from engine.bench.results import (
+    FILLS,
+    SEGUE,
+    Extras,
+    Report,
+    Row,
+    Spread,
+    extras_of,
+    fill_of,
+    report_json,
+    row_json,
+    row_of,
+)
 from engine.bench.segue_side import SegueSide
 from engine.bench.shapes import NAMES, TINY, Shape, names_of, precisions_of, shape_of
 from engine.bench.sounding import Sounding
 from engine.bench.weights import held_bytes, in_precision, random_model
+from engine.codec.encodec import Encodec, EncodecConfig
 from engine.errors import EngineError, UnsupportedError
 from engine.lm.device_step.probe import read_weights
 
@@ -131,21 +145,36 @@ def test_weights_are_shared_between_precisions() -> None:
     assert held_bytes(half) < held_bytes(lm)
 
 
-@pytest.mark.parametrize("together", [False, True], ids=["processor", "as on a GPU"])
-def test_first_sound_change_and_codec(together: bool) -> None:
-    from engine.codec.encodec import Encodec, EncodecConfig
-
+def small_codec() -> Encodec:
     codec = Encodec(EncodecConfig(n_filters=2, dim=8, n_codebooks=TEXT.lm.n_codebooks, card=TEXT.lm.card)).eval()
     codec.quantizer.get_buffer("tables").normal_()
+    return codec.requires_grad_(False)
+
+
+@pytest.mark.parametrize("together", [False, True], ids=["processor", "as on a GPU"])
+def test_first_sound_change_and_codec(together: bool) -> None:
     lm = random_model(TEXT.lm)
     if together:
         lm.step_together()
-    sounding = Sounding(TEXT, lm, codec.requires_grad_(False))
+    sounding = Sounding(TEXT, lm, small_codec())
     seconds, stream, state = sounding.first_sound()
     assert seconds > 0
     assert stream.n_frames >= TEXT.keep_frames + 4
     assert sounding.change(stream, state) > 0
     assert sounding.codec_frame() > 0
+
+
+def test_beside_its_steps_a_model_tells_codec_and_lanes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "available_bytes", lambda device: 2e6)  # four lanes' caches, not eight
+    lm, told = random_model(TEXT.lm), Extras(TINY, "float32", "cpu")
+    spec = Spec(TINY, ["float32"], rounds=2)
+    shown = list(measure_beside(told, replace(TEXT, encodec=False), lm, small_codec(), 3.0, spec))
+    assert len(shown) == 2, "told bit by bit"
+    assert told.codec_frame_ms is not None
+    assert told.codec_share == pytest.approx(told.codec_frame_ms.median / (told.codec_frame_ms.median + 3.0))
+    assert told.realtime == pytest.approx(20.0 / (told.codec_frame_ms.median + 3.0))
+    assert list(told.lanes_ms) == ["1", "2", "4"]
+    assert "GB" in told.lanes_skipped["8"]
 
 
 # -- what is run and what is skipped -----------------------------------------------------------------------------
