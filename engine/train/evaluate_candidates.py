@@ -25,7 +25,7 @@ from engine.sampling import Sampling
 from engine.stream import StreamSettings, TokenStream, WindowSize
 from engine.stream.heat import Heat
 from engine.train import metrics
-from engine.train.evaluate import HeldOut, held_out
+from engine.train.evaluation.pieces import HeldOut, held_out
 
 BEFORE_SECONDS = 2.0
 Audio = metrics.Array

@@ -1,0 +1,181 @@
+"""The model's answers, on disk: made once, in as many processes as asked for, and gone on with after a stop.
+
+    KEEP / <what made them> / <group> / 0007.npz    codes [4, T] (prompt first) and audio int16 [n], 32 kHz
+
+What made them: the weights, the settings and the evaluation's own rules; another model gets another folder.
+"""
+
+import hashlib
+import json
+import multiprocessing
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from engine.guidance import Guidance
+from engine.load import load_model
+from engine.model import LoadedModel
+from engine.offline import run_together
+from engine.sampling import Sampling
+from engine.stream import StreamSettings, WindowSize
+from engine.train.evaluation.asks import FIRST_SEED, PROMPT_SECONDS, Plan, ask_of, pieces_of
+from engine.train.evaluation.pieces import HeldOut
+from engine.train.metrics import Array
+
+TOGETHER = 4
+RULES = 1  # of this module and `asks`: counted up when what is asked or made changes
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the model played: codes [4, T] with those of the prompt, mono audio that follows the prompt."""
+
+    codes: Tensor
+    audio: Array
+
+
+def fingerprint(model: LoadedModel, plan: Plan) -> str:
+    """Name of what makes the answers: weights and settings, not how many are wanted.  [any]"""
+    digest = hashlib.sha256()
+    for module in (model.lm, getattr(model.codec, "net", None), *vars(model.conditioner).values()):
+        if isinstance(module, torch.nn.Module):
+            for name, tensor in sorted(module.state_dict().items()):
+                digest.update(name.encode())
+                digest.update(tensor.detach().cpu().float().numpy().tobytes())
+    said = {key: value for key, value in asdict(plan).items() if key not in ("pieces", "long_pieces", "long_seconds")}
+    said |= {"windows": [model.window_frames, model.stride_frames], "precision": model.lm.precision, "rules": RULES}
+    digest.update(json.dumps(said, sort_keys=True).encode())
+    return f"{model.name.replace('/', '-')[:40]}-{digest.hexdigest()[:12]}"
+
+
+class Kept:
+    """The answers of one model and plan."""
+
+    def __init__(self, folder: Path, model: LoadedModel, plan: Plan) -> None:
+        self.model, self.plan = model, plan
+        self.folder = folder / fingerprint(model, plan)
+
+    def path(self, group: str, index: int) -> Path:
+        """Where an answer lies."""
+        name = f"long-{self.plan.long_seconds:g}" if group == "long" else group
+        return self.folder / name / f"{index:04d}.npz"
+
+    def missing(self, group: str) -> list[int]:
+        """Indices that are still to be made."""
+        return [index for index in range(self.plan.count(group)) if not self.path(group, index).is_file()]
+
+    def read(self, group: str) -> list[Answer]:
+        """All answers of a group; they must have been made."""
+        answers = []
+        for index in range(self.plan.count(group)):
+            with np.load(self.path(group, index)) as stored:
+                audio = (stored["audio"].astype(np.float32) / 32767.0).astype(np.float32)
+                answers.append(Answer(torch.from_numpy(stored["codes"].astype(np.int64)), audio))
+        return answers
+
+    def write(self, group: str, index: int, answer: Answer) -> None:
+        """Complete or not at all."""
+        path = self.path(group, index)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_suffix(".part")
+        with part.open("wb") as stream:
+            audio = np.round(np.clip(answer.audio, -1, 1) * 32767).astype(np.int16)
+            np.savez(stream, codes=answer.codes.numpy().astype(np.int16), audio=audio)
+        part.rename(path)
+
+
+def prompt_of(model: LoadedModel, pieces: list[HeldOut]) -> tuple[Tensor, Tensor]:
+    """The beginnings to go on from: audio [B, 1, N] and codes [B, K, P]."""
+    audio = torch.stack([torch.from_numpy(held.mix(PROMPT_SECONDS)) for held in pieces])[:, None]
+    return audio, model.codec.encode(audio)
+
+
+def play(model: LoadedModel, plan: Plan, group: str, indices: list[int], pieces: list[HeldOut | None]) -> list[Answer]:
+    """Answers to asks of neighbouring indices, made in one batch; each is what it would be alone.  [generate]"""
+    frames = round(plan.length_seconds(group) * 50)
+    known = [held for held in pieces if held is not None]
+    prompt_audio, prompt = prompt_of(model, known) if group == "onward" else (None, None)
+    settings = StreamSettings(
+        Sampling(True, plan.temperature, plan.top_k, 0.0), Guidance(plan.cfg),
+        WindowSize(model.window_frames, model.stride_frames), frames + (0 if prompt is None else prompt.shape[-1]),
+    )  # fmt: skip
+    asks = [ask_of(group, index, held) for index, held in zip(indices, pieces, strict=True)]
+    codes = run_together(model, asks, prompt, settings, FIRST_SEED[group] + indices[0])
+    answers = []
+    for row, one in enumerate(codes):
+        if prompt_audio is None or prompt is None:
+            audio = model.codec.decode(one[None])[0, 0]
+        else:
+            audio = following(model, prompt_audio[row : row + 1], one[None], prompt.shape[-1])
+        answers.append(Answer(one.cpu(), audio.float().cpu().numpy()))
+    return answers
+
+
+def following(model: LoadedModel, prompt_audio: Tensor, codes: Tensor, prompt_frames: int) -> Tensor:
+    """Sound [n] of codes [1, K, T] behind real audio [1, 1, N] whose frames come first in them, as a lane plays it."""
+    state = model.codec.init_decoder(prompt_audio, codes[..., :prompt_frames])
+    return model.codec.decode_step(codes[..., prompt_frames:], state, last=True)[0][0, 0]
+
+
+def batches(missing: list[int], together: int) -> Iterator[list[int]]:
+    """Neighbouring indices, at most `together` at once."""
+    batch: list[int] = []
+    for index in missing:
+        if batch and (index != batch[-1] + 1 or len(batch) == together):
+            yield batch
+            batch = []
+        batch.append(index)
+    if batch:
+        yield batch
+
+
+def tasks(kept: Kept, groups: tuple[str, ...]) -> list[tuple[str, list[int]]]:
+    """What is still to be made, in pieces that are made at once; ten minutes stand alone."""
+    return [(g, batch) for g in groups for batch in batches(kept.missing(g), 1 if g == "long" else TOGETHER)]
+
+
+def make(kept: Kept, group: str, batch: list[int], pieces: list[HeldOut]) -> None:
+    """Make and keep the answers of one batch.  [generate]"""
+    some = [None if group == "long" else pieces[index] for index in batch]
+    for index, answer in zip(batch, play(kept.model, kept.plan, group, batch, some), strict=True):
+        kept.write(group, index, answer)
+
+
+_here: dict[str, Any] = {}  # what a worker process keeps between batches
+
+
+def _begin(name: str, folder: Path, plan: Plan) -> None:
+    torch.set_num_threads(1)
+    _here["kept"] = Kept(folder, load_model(name), plan)
+
+
+def _make_apart(group: str, batch: list[int]) -> int:
+    kept: Kept = _here["kept"]
+    if group != "long" and "pieces" not in _here:
+        _here["pieces"] = pieces_of(kept.plan)
+    make(kept, group, batch, _here.get("pieces", []))
+    return len(batch)
+
+
+def make_all(name: str, kept: Kept, folder: Path, groups: tuple[str, ...], processes: int) -> None:
+    """Make what is missing of all groups, in so many processes; what is there already is not made again.  [main]"""
+    todo = tasks(kept, groups)
+    left = sum(len(batch) for _, batch in todo)
+    if todo and processes <= 1:
+        pieces = pieces_of(kept.plan) if any(group != "long" for group, _ in todo) else []
+        for group, batch in todo:
+            make(kept, group, batch, pieces)
+            left -= len(batch)
+            print(f"{group} {batch[0]}: {left} answers to go", flush=True)
+    elif todo:
+        spawn = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(processes, spawn, initializer=_begin, initargs=(name, folder, kept.plan)) as pool:
+            for made in pool.map(_make_apart, *zip(*todo, strict=True)):
+                left -= made
+                print(f"{left} answers to go", flush=True)

@@ -1,0 +1,103 @@
+"""Rows of going on: is the join heard, are tempo and key kept?"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from engine.beat.key import NAMES, find_key, pitch_classes
+from engine.conditions.frames import SAMPLE_RATE_HZ
+from engine.train import metrics
+from engine.train.compose import Piece
+from engine.train.evaluation import ears, seam
+from engine.train.evaluation.asks import PROMPT_SECONDS
+from engine.train.evaluation.classify import area_under_curve
+from engine.train.evaluation.kept import following
+from engine.train.evaluation.pieces import shuffled
+from engine.train.evaluation.study import Study
+from engine.train.genres import SCALES
+from engine.train.metrics import Array
+
+AT = int(PROMPT_SECONDS * SAMPLE_RATE_HZ)
+
+
+def keys_of(piece: Piece) -> set[str]:
+    """The piece's key and the keys related to it: its relative, and those that share all its tones."""
+    minor = piece.mode in ("minor", "dorian")
+    tonic, relative = piece.tonic, (piece.tonic + (3 if minor else -3)) % 12
+    names = {f"{NAMES[tonic]} {'minor' if minor else 'major'}", f"{NAMES[relative]} {'major' if minor else 'minor'}"}
+    tones = {(tonic + step) % 12 for step in SCALES[piece.mode]}
+    major = next(root for root in range(12) if {(root + step) % 12 for step in SCALES["major"]} == tones)
+    return names | {f"{NAMES[major]} major", f"{NAMES[(major - 3) % 12]} minor"}
+
+
+def onward_rows(study: Study) -> None:
+    """Key, tempo and seam of continuations."""
+    outs, put = study.sounds("onward"), study.report.mean
+    keys = [keys_of(held.piece) for held in study.pieces]
+    goes_on = [held.mix(study.plan.seconds, PROMPT_SECONDS) for held in study.pieces]
+    heard, real = ([find_key(pitch_classes(audio.astype(np.float64)))[0] for audio in some] for some in (outs, goes_on))
+    other = shuffled(len(outs))
+    put("key", "originals in the asked or a related key (Krumhansl)", _in(real, keys), note="ceiling")
+    put("key", "continuations in the asked or a related key", _in(heard, keys), ">=", 0.8)
+    put("key", "continuations in another's key", _in(heard, [keys[i] for i in other]), note="control")
+    drums = [i for i, held in enumerate(study.pieces) if held.has_drums]
+    bpm = [held.piece.bpm for held in study.pieces]
+    kept = [float(ears.tempo_is(ears.heard_bpm(outs[i]), bpm[i])) for i in drums]
+    put("onward", "tempo kept within 2 %, with drums (librosa)", kept)
+    starts = [PROMPT_SECONDS * b / 60.0 for b in bpm]
+    scores = [metrics.beat_score(out, bpm[i], starts[i]) for i, out in enumerate(outs)]
+    originals = [metrics.beat_score(out, bpm[i], starts[i]) for i, out in enumerate(goes_on)]
+    put("onward", "beat score, the prompt's grid going on", scores)
+    put("onward", "beat score of the originals going on", originals, note="ceiling")
+    seam_rows(study, outs)
+
+
+def _in(found: list[str], keys: list[set[str]]) -> list[float]:
+    return [float(name in some) for name, some in zip(found, keys, strict=True)]
+
+
+def seam_rows(study: Study, outs: list[Array]) -> None:
+    """How well a detector that knows real cuts tells continuations from music that just goes on."""
+    detector = seam.Detector(study.real.seams, study.real.is_seam)
+    reach = int(seam.AROUND_SECONDS * SAMPLE_RATE_HZ)
+    before = [held.mix(PROMPT_SECONDS) for held in study.pieces]
+    after = [held.mix(study.plan.seconds, PROMPT_SECONDS) for held in study.pieces]
+    other = shuffled(len(outs))
+    coded = [_coded_on(study, i) for i in range(len(outs))]
+
+    def scores(follows: Sequence[Array]) -> list[float]:
+        pairs = zip(before, follows, strict=True)
+        return detector.scores(
+            np.stack([seam.features(np.concatenate([a[-reach:], b[:reach]]), reach) for a, b in pairs])
+        )
+
+    uncut = scores(after)
+    for what, follows, sign, note in (
+        ("detector tells another piece from the same (AUC)", [after[i] for i in other], "", "control, must be high"),
+        ("detector tells the codec from the same (AUC)", coded, "", "the codec's share"),
+        (
+            "detector tells continuations from the same (AUC, chance 0.5)",
+            outs,
+            "<=",
+            "goal: 0.5 in the interval",
+        ),
+    ):
+        found = scores(follows)
+
+        def area(some: Sequence[int], found: list[float] = found) -> float:
+            return area_under_curve([found[i] for i in some], [uncut[i] for i in some])
+
+        row = study.report.of("seam", what, len(found), area, note=note)
+        if sign:
+            study.report.rows[-1] = type(row)(**{**vars(row), "goal": "chance", "reached": row.low <= 0.5})
+    study.report.series["seam"] = {"continuations": scores(outs), "uncut": uncut}
+
+
+def _coded_on(study: Study, index: int) -> Array:
+    """The original going on, but through the codec from the seam on: what any continuation must sound like."""
+    held, codec = study.pieces[index], study.model.codec
+    whole = torch.from_numpy(held.mix(PROMPT_SECONDS + seam.AROUND_SECONDS + 0.5))[None, None]
+    prompt = whole[..., :AT]
+    codes = codec.encode(whole)
+    return following(study.model, prompt, codes, AT // codec.frame_samples).float().cpu().numpy()

@@ -1,0 +1,100 @@
+"""Rows of the evaluation: a figure with its 95 % interval, and its goal; as JSON and as a table to read."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from engine.train.metrics import bootstrap_interval
+
+ROUNDS = 1000
+
+
+@dataclass(frozen=True)
+class Row:
+    """One figure. `goal` is what it must reach, in words; `reached` None where there is none to reach."""
+
+    group: str
+    what: str
+    value: float
+    low: float
+    high: float
+    count: int
+    goal: str = ""
+    reached: bool | None = None
+    note: str = ""
+
+    @property
+    def verdict(self) -> str:
+        """Reached, missed, or nothing where there is no goal."""
+        return "" if self.reached is None else ("reached" if self.reached else "missed")
+
+
+def goal_of(sign: str, limit: float) -> tuple[str, Callable[[float], bool]]:
+    """A goal in words and as a test: sign is `>=` or `<=`.  [any]"""
+    words = f"{'at least' if sign == '>=' else 'at most'} {limit:g}"
+    return words, (lambda value: value >= limit) if sign == ">=" else (lambda value: value <= limit)
+
+
+@dataclass
+class Report:
+    """Rows in the order they were measured, printed at once; curves to draw by name."""
+
+    rows: list[Row] = field(default_factory=list)
+    series: dict[str, Any] = field(default_factory=dict)
+
+    def put(self, row: Row) -> Row:
+        """Keep a row and say it."""
+        self.rows.append(row)
+        goal = f"   goal {row.goal}: {row.verdict}" if row.goal else ""
+        name = f"{row.group}: {row.what}"
+        print(f"{name:<72} {row.value:8.3f}  [{row.low:.3f}, {row.high:.3f}]  n={row.count}{goal}", flush=True)
+        return row
+
+    def mean(
+        self, group: str, what: str, values: Sequence[float], sign: str = "", limit: float = 0.0, note: str = ""
+    ) -> Row:
+        """Mean of values that are numbers, its interval by drawing again, and the goal where there is one."""
+        known = [float(value) for value in values if np.isfinite(value)]
+        if not known:
+            return self.put(Row(group, what, float("nan"), float("nan"), float("nan"), 0, note="nothing to measure"))
+        low, high = bootstrap_interval(known)
+        return self._judged(Row(group, what, float(np.mean(known)), low, high, len(known), note=note), sign, limit)
+
+    def of(
+        self, group: str, what: str, count: int, figure: Callable[[Sequence[int]], float], sign: str = "",
+        limit: float = 0.0, note: str = "", rounds: int = ROUNDS,
+    ) -> Row:  # fmt: skip
+        """A figure of `count` pieces together (a ratio, a distance), its interval by drawing pieces again."""
+        rng = np.random.default_rng(0)
+        drawn = [figure(rng.integers(0, count, count).tolist()) for _ in range(rounds)]
+        drawn = [value for value in drawn if np.isfinite(value)] or [float("nan")]
+        low, high = (float(np.percentile(drawn, share)) for share in (2.5, 97.5))
+        return self._judged(Row(group, what, float(figure(range(count))), low, high, count, note=note), sign, limit)
+
+    def _judged(self, row: Row, sign: str, limit: float) -> Row:
+        if not sign:
+            return self.put(row)
+        words, test = goal_of(sign, limit)
+        return self.put(Row(**{**asdict(row), "goal": words, "reached": bool(test(row.value))}))
+
+
+def markdown(rows: Sequence[Row]) -> str:
+    """The table of a model card.  [any]"""
+    lines = ["| what | figure | 95 % interval | n | goal | |", "|---|---|---|---|---|---|"]
+    for row in rows:
+        figures = f"{row.value:.3f} | [{row.low:.3f}, {row.high:.3f}]"
+        name = f"{row.group}: {row.what}" + (f" ({row.note})" if row.note else "")
+        lines.append(f"| {name} | {figures} | {row.count} | {row.goal} | {row.verdict} |")
+    return "\n".join(lines) + "\n"
+
+
+def write(report: Report, settings: dict[str, Any], out: Path) -> None:
+    """`out` as JSON (settings, rows, series) and the table beside it as Markdown.  [any]"""
+    rows = [asdict(row) for row in report.rows]
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps({"settings": settings, "rows": rows, "series": report.series}, indent=1) + "\n")
+    out.with_suffix(".md").write_text(markdown(report.rows))
