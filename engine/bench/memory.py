@@ -42,14 +42,21 @@ def lane_bytes(shape: Shape, item_bytes: float, frames: int | None = None) -> fl
     return cache_bytes(shape.lm, ROWS, positions, item_bytes)
 
 
+def base_precision(precisions: list[str]) -> str:
+    """What the weights are made in, and prompts read in where steps are quantised: float32 where it can be.  [any]"""
+    return "float32" if "float32" in precisions or "bfloat16" not in precisions else "bfloat16"
+
+
 def needed_bytes(shape: Shape, precisions: list[str], reference: bool) -> float:
     """Weights of all precisions at once and a cache a side; transformers adds none, it looks at ours.  [any]"""
     count, total = all_weights(shape.lm), ROOM_BYTES
-    base = "float32" if "float32" in precisions else "bfloat16"
+    base = base_precision(precisions)
     total += count * WEIGHT_BITS[base] / 8.0
     for precision in precisions:
         if precision != base:  # ONNX Runtime packs a second copy of what it is given
             total += count * WEIGHT_BITS[precision] / 8.0 * (2.2 if "int" in precision else 1.0)
+        if precision == "bfloat16":
+            total += count * 2.0  # the copy that a processor's matrix unit reads
         item = 1.0 if "int" in precision else WEIGHT_BITS[precision] / 8.0
         sides = 1.0 if "int" in precision or not reference else 2.5  # theirs is copied at each step
         total += sides * lane_bytes(shape, item)
