@@ -1,4 +1,4 @@
-"""One take from a recipe: the host's parts without a sound card, as fast as the engine delivers.
+"""Takes from recipes: the host's parts without a sound card, as fast as the engine delivers; several as lanes at once.
 
 recipe --regions, prompt, values--> lane --ring--> processor --block by block--> exactly its bars (and a loop's tail)
 """
@@ -8,10 +8,12 @@ from __future__ import annotations
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+from bridge.errors import Busy
 from bridge.params import PARAMETERS
 from bridge.ring import Audio
 from plugin_host.clock import OfflineClock
@@ -30,13 +32,50 @@ PATIENCE_SECONDS = 120.0  # without a new block, before the engine counts as stu
 LOOK_SECONDS = 0.02
 
 
+def make_all(
+    engine: HotEngine, recipes: Sequence[Recipe], say: Callable[[str], None], show: Callable[[float], None]
+) -> list[tuple[Recipe, Audio]]:
+    """Takes of some recipes at once, each a lane of the engine's one batch; as `make`, which they are equal to.
+
+    Where the engine has no room for all of them, the rest is made after the others. The first fault ends all.  [main]
+    """
+    engine.keys.clear()
+    shares, stop, made = [0.0] * len(recipes), threading.Event(), []
+
+    def lane(number: int) -> tuple[Recipe, Audio] | None:
+        def shown(share: float) -> None:
+            shares[number] = share
+            show(sum(shares) / len(shares))
+
+        try:
+            return make(engine, recipes[number], say, shown, stop)
+        except Busy:
+            if len(recipes) == 1:
+                raise
+            return None
+
+    with ThreadPoolExecutor(len(recipes)) as pool:
+        futures = [pool.submit(lane, number) for number in range(len(recipes))]
+        try:
+            made = [future.result() for future in futures]
+        except BaseException:
+            stop.set()
+            raise
+    return [found or make(engine, recipe, say, show) for found, recipe in zip(made, recipes, strict=True)]
+
+
 def make(
-    engine: HotEngine, recipe: Recipe, say: Callable[[str], None], show: Callable[[float], None]
+    engine: HotEngine,
+    recipe: Recipe,
+    say: Callable[[str], None],
+    show: Callable[[float], None],
+    stop: threading.Event | None = None,
 ) -> tuple[Recipe, Audio]:
     """The recipe as it was made (seed drawn, values and model named), and its audio float32 [n, 2].
 
     A loop has `tail_samples` more than its bars. `show` gets the share that is done. Raises TakeFailed where the
-    engine left a gap or died, TakeError for one that is too long, and what the engine refuses.  [main]
+    engine left a gap or died, or `stop` was set, TakeError for one that is too long, and what the engine refuses.
+    [main]
     """
     if recipe.seconds > SECONDS_MAX:
         raise TakeError(f"the take would last {recipe.seconds / 60:.0f} minutes, it may last {SECONDS_MAX / 60:.0f}")
@@ -53,11 +92,10 @@ def make(
         ready = lambda n_samples: over.is_set() or processor.ready(n_samples)  # noqa: E731
         runner = HeadlessHost(host, OfflineClock(ready, PATIENCE_SECONDS))
         try:
-            engine.keys.clear()
             session.open()
             values = values_of(session)
             runner.start()
-            _run(engine, recipe, session, runner, lambda: show(host.recorded_samples / length))
+            _run(engine, recipe, session, runner, lambda: show(host.recorded_samples / length), stop)
         finally:
             over.set()
             runner.stop()
@@ -85,7 +123,12 @@ def values_of(session: LaneSession) -> dict[str, float]:
 
 
 def _run(
-    engine: HotEngine, recipe: Recipe, session: LaneSession, runner: HeadlessHost, show: Callable[[], None]
+    engine: HotEngine,
+    recipe: Recipe,
+    session: LaneSession,
+    runner: HeadlessHost,
+    show: Callable[[], None],
+    stop: threading.Event | None,
 ) -> None:
     host, bar = runner.host, recipe.signature.beats_per_bar
     while host.processor.counters.blocks == 0 and runner.running:  # the engine hears of the tempo
@@ -96,6 +139,8 @@ def _run(
     while runner.running:
         time.sleep(LOOK_SECONDS)
         show()
+        if stop is not None and stop.is_set():
+            raise TakeFailed("the take was given up with the others")
         if not engine.alive():  # `session.look` would begin anew where an engine is only slow: not for a take
             session.lost = True  # there is nobody to close the lane
             raise TakeFailed("the engine was lost while it made the take")

@@ -13,12 +13,13 @@ from bridge.units import Signature
 from plugin_host.plot import ready_folder
 from plugin_host.takes.engines import HotEngine
 from plugin_host.takes.finish import Finished, finish, looped
-from plugin_host.takes.make import make
+from plugin_host.takes.make import make_all
 from plugin_host.takes.place import CONTINUED_BARS, RegionWish, place
 from plugin_host.takes.recipe import REGION_BYTES_MAX, Recipe, UsedRegion
 from plugin_host.takes.take import grid_of, save_take, span_of
 from plugin_host.takes.wave import put
 
+LANES_AT_ONCE = 4  # of takes that are made together: each costs little more than one, and its memory
 SEED_STEP = 1  # between the takes of one order, where the first seed was given
 
 
@@ -78,28 +79,52 @@ def kept(region: UsedRegion, folder: Path) -> UsedRegion:
 
 
 def fill(order: Order, engine: HotEngine, folder: Path, say: Say, show: Say) -> list[Path]:
-    """Make all takes of an order; each file is there as soon as it is made. Raises what goes wrong.  [main]"""
+    """Make all takes of an order, some at once; files are there as soon as they are made. Raises what goes wrong.
+    [main]
+    """
     folder = ready_folder(folder)
-    recipe, made = recipe_of(order, say, folder), []
-    for number in range(order.takes):
-        seed = order.seed if order.seed < 0 else order.seed + number * SEED_STEP
-        label = f"take {number + 1} of {order.takes}"
-        path = one(replace(recipe, seed=seed), engine, folder, order.kind, order.name, label, say, show)[0]
-        made.append(path)
-    return made
+    recipe = recipe_of(order, say, folder)
+    paths: list[Path] = []
+    seeds = [order.seed if order.seed < 0 else order.seed + number * SEED_STEP for number in range(order.takes)]
+    for batch in batched(seeds, LANES_AT_ONCE):
+        first, last = len(paths) + 1, len(paths) + len(batch)
+        label = f"take {first} of {order.takes}" if first == last else f"takes {first} to {last} of {order.takes}"
+        recipes = [replace(recipe, seed=seed) for seed in batch]
+        paths += [done[0] for done in some(recipes, engine, folder, order.kind, order.name, label, say, show)]
+    return paths
+
+
+def batched(seeds: list[int], count: int) -> list[list[int]]:
+    """In order, `count` at a time.  [any]"""
+    return [seeds[at : at + count] for at in range(0, len(seeds), count)]
 
 
 def one(
     recipe: Recipe, engine: HotEngine, folder: Path, kind: str, name: str, label: str, say: Say, show: Say
 ) -> tuple[Path, Recipe, Audio]:
     """One take: made, finished, written; its path, recipe, and audio as it was before it became a file.  [main]"""
+    return some([recipe], engine, folder, kind, name, label, say, show)[0]
+
+
+def some(
+    recipes: list[Recipe], engine: HotEngine, folder: Path, kind: str, name: str, label: str, say: Say, show: Say
+) -> list[tuple[Path, Recipe, Audio]]:
+    """Takes as lanes of one batch: each as `one`.  [main]"""
     began = time.monotonic()
-    made, audio = make(engine, recipe, say, lambda share: show(f"{label}: {100 * share:3.0f} %"))
+    found = make_all(engine, recipes, say, lambda share: show(f"{label}: {100 * share:3.0f} %"))
     show("")
+    took = (time.monotonic() - began) / len(found)
+    return [_written(made, audio, took, folder, kind, name, say) for made, audio in found]
+
+
+def _written(
+    made: Recipe, audio: Audio, took: float, folder: Path, kind: str, name: str, say: Say
+) -> tuple[Path, Recipe, Audio]:
+    """A take that was made, finished and written; `took` is its share of the time."""
     start, end = span_of(made)
     done = finished(made, audio)
     path = save_take(folder, made, done, kind, name)
-    took, lasts = time.monotonic() - began, (end - start) / made.rate_hz
+    lasts = (end - start) / made.rate_hz
     heard = done.loudness
     level = f"{heard.lufs:.1f} LUFS, peak {heard.true_peak_db:.1f} dB" if heard else "not measured"
     say(f"  {path}")

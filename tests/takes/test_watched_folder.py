@@ -50,7 +50,9 @@ class Engine:
         self.living = True
         yield HotEngine(None, "noise", "float32", "", lambda: self.living)  # type: ignore[arg-type]
 
-    def make(self, engine: object, recipe: Recipe, say: object, show: object) -> tuple[Recipe, np.ndarray]:
+    def make(
+        self, engine: object, recipe: Recipe, say: object, show: object, stop: object
+    ) -> tuple[Recipe, np.ndarray]:
         if self.fails:
             self.fails -= 1
             self.living = False
@@ -64,7 +66,7 @@ class Engine:
 def engine(monkeypatch: pytest.MonkeyPatch) -> Engine:
     made = Engine()
     monkeypatch.setattr("plugin_host.takes.watch.hot_engine", made.hot)
-    monkeypatch.setattr("plugin_host.takes.order.make", made.make)
+    monkeypatch.setattr("plugin_host.takes.make.make", made.make)
     monkeypatch.setattr(watch, "LOOK_SECONDS", 0.02)
     monkeypatch.setattr(watch, "SETTLE_SECONDS", 0.06)
     monkeypatch.setattr(watch, "PATIENCE_SECONDS", 0.3)

@@ -38,6 +38,10 @@ int64_t whole_of(float value, int exponent) {
     return static_cast<int64_t>(std::min<double>(std::max<double>(whole, -whole_max), whole_max));
 }
 
+float value_of(int64_t whole, int exponent) {
+    return static_cast<float>(std::ldexp(static_cast<double>(whole), exponent - 23));
+}
+
 std::string coded(const std::string& bytes) {
     std::string text(mark);
     text.reserve(mark_size + (bytes.size() + 2) / 3 * 4);
@@ -98,7 +102,7 @@ void round_to_24_bits(Capture& capture) {
     const int exponent = exponent_of(values, count);
     for (int64_t i = 0; i < count; ++i)
         if (std::isfinite(values[i]))  // else the engine refuses it
-            values[i] = static_cast<float>(std::ldexp(static_cast<double>(whole_of(values[i], exponent)), exponent - 23));
+            values[i] = value_of(whole_of(values[i], exponent), exponent);
 }
 
 std::shared_ptr<const std::string> Kept::write(const Capture& capture, int role) {
@@ -141,8 +145,8 @@ std::unique_ptr<Capture> Kept::capture(int number, std::string& why) const {
     if (!made) return nullptr;
     const auto* from = reinterpret_cast<const uint8_t*>(bytes.data()) + sizeof form;
     for (int64_t i = 0; i < count; ++i, from += 3) {
-        const int32_t whole = static_cast<int32_t>(uint32_t(from[0]) << 8 | uint32_t(from[1]) << 16 | uint32_t(from[2]) << 24) / 256;
-        made->payload()[i] = static_cast<float>(std::ldexp(static_cast<double>(whole), form.exponent - 23));
+        const uint32_t high = uint32_t(from[0]) << 8 | uint32_t(from[1]) << 16 | uint32_t(from[2]) << 24;
+        made->payload()[i] = value_of(static_cast<int32_t>(high) / 256, form.exponent);
     }
     segue_captured about{};
     about.n_samples = form.n_samples;

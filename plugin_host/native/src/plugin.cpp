@@ -16,7 +16,7 @@ constexpr int parameters = segue::p_count;  // LV2 says by a port that it render
 #else
 constexpr int parameters = segue::p_offline;
 #endif
-const char* const keys[] = {"prompt", "engine_port", "lane", "take", "start", "captured", "armed"};
+const char* const keys[] = {"prompt", "captured", "armed", "engine_port", "lane", "take", "start"};
 constexpr int states = sizeof keys / sizeof keys[0];
 
 void set_choices(Parameter& parameter, const char* choices) {
@@ -91,9 +91,10 @@ protected:
         const segue::Saved saved = host_->session().saved();
         char text[64] = "";
         if (std::strcmp(key, "prompt") == 0) return String(saved.prompt.c_str());
-        if (std::strcmp(key, "captured") == 0) return saved.captured.text ? String(saved.captured.text->c_str()) : String();
+        const bool captured = saved.captured.text != nullptr;
+        if (std::strcmp(key, "captured") == 0) return captured ? String(saved.captured.text->c_str()) : String();
         // Capture is on and has had its turn: it is not to record again when the song is opened.
-        if (std::strcmp(key, "armed") == 0) return String(saved.captured.text && values_.on(segue::p_capture) ? "1" : "0");
+        if (std::strcmp(key, "armed") == 0) return String(captured && values_.on(segue::p_capture) ? "1" : "0");
         if (std::strcmp(key, "engine_port") == 0) std::snprintf(text, sizeof text, "%d", saved.engine_port);
         if (std::strcmp(key, "lane") == 0) std::snprintf(text, sizeof text, "%d", saved.lane);
         if (std::strcmp(key, "take") == 0) std::snprintf(text, sizeof text, "%lld", static_cast<long long>(saved.seed));

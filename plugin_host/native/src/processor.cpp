@@ -129,6 +129,7 @@ int64_t Processor::until_plan_end(int64_t position) const {
 void Processor::part(float* out, int n, int64_t position) {
     while (n > 0) {
         Stretch found = reader_ ? reader_->read(position, out, n, timeline()) : Stretch{};
+        if (reader_ && late_takeover(position) && state_ == State::playing) fade_.join();
         if (found.end && over(position)) found = Stretch{};
         if (found.end == 0) {
             missing(out, n, position);
@@ -140,6 +141,14 @@ void Processor::part(float* out, int n, int64_t position) {
         position += found.end;
         n -= found.end;
     }
+}
+
+// Other music that was to take over before now comes in the middle of its own fade: only the step to it fades here.
+bool Processor::late_takeover(int64_t position) {
+    const Plan& plan = reader_->plan();
+    const bool is_new = plan.generation != generation_;
+    generation_ = plan.generation;
+    return is_new && plan.from_samples < position;
 }
 
 bool Processor::over(int64_t position) const {

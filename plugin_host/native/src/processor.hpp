@@ -54,6 +54,7 @@ private:
     void find_bar(int64_t position);
     int64_t until_plan_end(int64_t position) const;
     void part(float* out, int n, int64_t position);
+    bool late_takeover(int64_t position);
     bool over(int64_t position) const;
     bool due(int64_t position) const;
     void real(float* out, int n, int64_t position);
@@ -76,6 +77,7 @@ private:
     Grid grid_;
     bool known_ = false;
     bool in_bar_ = true;  // what fades belongs into the held bar too: its two sides are neighbours there
+    uint32_t generation_ = 0;  // of the plan that the music was last read by
     int64_t expected_ = 0, bar_start_ = 0, bar_end_ = 0, half_beat_samples_ = 0;
 };
 

@@ -196,6 +196,7 @@ void Session::restore_all(const Saved& saved) {
 
 // A key of the host's saved state; what makes no sense is left out.  [main]
 void Session::restore(const std::string& key, const std::string& value) {
+    restored_ns_ = monotonic_ns();
     std::lock_guard<std::mutex> guard(texts_);
     if (key == "captured") {
         Kept found;
@@ -209,7 +210,8 @@ void Session::restore(const std::string& key, const std::string& value) {
     const double number = std::strtod(value.c_str(), nullptr);
     if (key == "prompt") saved_.prompt = value.substr(0, 1000);
     if (value.empty() || !(number >= -1000 && number < 1e12)) return;
-    if (key == "engine_port" && !std::getenv("SEGUE_ENGINE_PORT") && number >= 1024 && number < 65536) saved_.engine_port = static_cast<int>(number);
+    const bool free_port = !std::getenv("SEGUE_ENGINE_PORT") && number >= 1024 && number < 65536;
+    if (key == "engine_port" && free_port) saved_.engine_port = static_cast<int>(number);
     if (key == "lane" && number >= -1 && number < 64) saved_.lane = static_cast<int>(number);
     if (key == "take" && number >= -1 && number < 16777216) saved_.seed = static_cast<int64_t>(number);
     if (key == "start") saved_.start_beats = number < 0 ? -1 : number / 1000;

@@ -69,6 +69,7 @@ private:
     void restore_capture();
     void hand_over_capture();
     void keep_capture();
+    bool whole_again() const;
     bool capture_waits() const { return capture_ && !delivered_ && capture_->state() == capture_whole; }
     void tell_preset();
     bool set_value(const char* name, double value);
@@ -98,6 +99,8 @@ private:
     std::vector<Retired> retired_;
     int role_ = -1;  // of the capture, once it was handed over
     int captures_ = 0, lane_ = -1, take_ = 0, preset_ = 0, port_ = 0;
+    std::atomic<uint64_t> restored_ns_{0};  // when the host last restored something
+    int refusals_ = 0;                     // of the capture
     std::atomic<bool> restored_{false};  // the host's project brought a capture, or says that there is none
     bool offered_ = false;               // the capture's segment is where the next one is recorded, too
     bool lost_ = false, delivered_ = false, playing_ = false, ended_ = false, generating_ = false, fresh_ = true;

@@ -9,7 +9,8 @@ namespace segue {
 namespace {
 
 constexpr double ask_seconds = 5.0, slow_seconds = 30.0;
-constexpr uint64_t second_ns = 1000000000u;
+constexpr uint64_t second_ns = 1000000000u, settled_ns = second_ns / 5;
+constexpr int refusals_max = 3;
 const char* const roles[] = {"melody", "style", "continue"};
 constexpr int first_capture_number = 1000;  // lanes have the numbers below
 
@@ -71,7 +72,7 @@ void Session::follow_generate() {
         generating_ = playing_ = ended_ = false;
         return;
     }
-    if (shared_.blocks <= blocks_at_open_ || monotonic_ns() < refused_ns_ || capture_waits()) return;
+    if (shared_.blocks <= blocks_at_open_ || monotonic_ns() < refused_ns_ || !whole_again()) return;
     const bool other_take = generating_ && take_ != values_.whole(p_take);
     if (generating_ && !other_take) return;
     if (!generating_ && !fresh_ && !playing_ && end_beats_ >= 0 && shared_.beats >= end_beats_) end_beats_ = -1;
@@ -79,6 +80,11 @@ void Session::follow_generate() {
     const double start = saved().start_beats;
     const bool again = fresh_ && start >= 0 && shared_.beats <= start + 1e-6;
     if (play(again ? start : -1)) generating_ = true;
+}
+
+// Whether all that the host's project says has come, and the engine has heard what was captured.
+bool Session::whole_again() const {
+    return !capture_waits() && !restored_ && monotonic_ns() - restored_ns_ > settled_ns;
 }
 
 // A play at a beat, or (-1) on the next bar line; false when it is to be tried again.
@@ -181,11 +187,13 @@ void Session::hand_over_capture() {
     const int role = fresh ? values_.whole(p_mode) : role_;
     if (fresh) round_to_24_bits(*capture_);
     const Answer answer = link_.ask("/segue/region/capture", {lane_, roles[role], capture_->name()}, slow_seconds);
-    if (answer.kind == Answer::none) {
+    const bool refused = answer.kind == Answer::refused && ++refusals_ < refusals_max;  // it may only be busy
+    if (answer.kind == Answer::none || refused) {
         capture_ns_ = monotonic_ns() + second_ns;
         return;
     }
     delivered_ = true;
+    refusals_ = 0;
     role_ = role;
     if (answer.good()) {
         if (fresh) keep_capture();
@@ -234,7 +242,8 @@ void Session::heard(const Message& message, bool from_engine) {
 // Messages of other programs on this machine: what a plugin's own window would offer.
 void Session::other_said(const Message& message) {
     if (message.address == "/segue/plugin/prompt" && message.values.size() == 1 && message.values[0].tag == 's') {
-        restore("prompt", message.text(0));
+        std::lock_guard<std::mutex> guard(texts_);
+        saved_.prompt = message.text(0).substr(0, 1000);
     } else if (message.address == "/segue/plugin/engine" && message.values.size() == 1) {
         restore("engine_port", std::to_string(message.whole(0)));
         retry_ns_ = 0;
