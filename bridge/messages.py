@@ -38,7 +38,7 @@ CHUNK_BYTES = 960  # of a region, before base64: the datagram stays under REQUES
 CHUNKS_MAX = 65536
 ENCODINGS = ("s16", "f32")
 STATES = ("loading", "ready", "empty", "stopping", "failed")
-PRECISIONS = ("auto", "float32", "float16", "bfloat16", "int8")
+PRECISIONS = ("auto", "float32", "float16", "bfloat16", "int8", "int4")
 
 # fmt: off
 # -- the engine ---------------------------------------------------------------------------------------

@@ -63,13 +63,16 @@ def fill(module: nn.Module, tensors: dict[str, Tensor], prefix: str) -> None:
         raise CheckpointError(f"the embedded model's weights do not fit: {error}") from error
 
 
-def quantise(lm: LanguageModel, codec: SpectralCodec) -> None:
-    """Have steps and decoding done on 8-bit weights; a line in the log where ONNX Runtime cannot.  [generate]"""
+def quantise(lm: LanguageModel, codec: SpectralCodec, bits: int) -> None:
+    """Have steps done on 8-bit or 4-bit weights and decoding on 8-bit ones; a line in the log where they cannot be.
+
+    [generate]
+    """
     try:
-        lm.stepper = OnnxStepper(lm).ready(True, False)
+        lm.stepper = OnnxStepper(lm, bits).ready(True, False)
         codec.spectra = OnnxSpectra(codec.net, TOGETHER)
     except UnsupportedError as error:
-        _log.warning("8-bit weights are not available, playing on float32 ones: %s", error)
+        _log.warning("quantised weights are not available, playing on float32 ones: %s", error)
 
 
 def half_is_faster() -> bool:
@@ -81,8 +84,8 @@ def half_is_faster() -> bool:
     return bool(asked is not None and asked())
 
 
-def load(device: str = "cpu", folder: Path = FOLDER, small: bool = True) -> LoadedModel:
-    """The embedded model, hot on `device`; `small`: in 8 bits where that is a CPU.
+def load(device: str = "cpu", folder: Path = FOLDER, bits: int | None = 8) -> LoadedModel:
+    """The embedded model, hot on `device`; steps on weights of 8 or 4 `bits` where that is a CPU, None: float32.
 
     Raises CheckpointError.  [generate]
     """
@@ -96,8 +99,8 @@ def load(device: str = "cpu", folder: Path = FOLDER, small: bool = True) -> Load
         fill(module, tensors, prefix)
         module.to(device).eval().requires_grad_(False)
     codec = SpectralCodec(net)
-    if small and torch.device(device).type == "cpu":
-        quantise(lm, codec)
+    if bits and torch.device(device).type == "cpu":
+        quantise(lm, codec, bits)
         lm.prefill_half = half_is_faster()
     if lm.stepper is None:
         lm.cache_dtype = torch.bfloat16  # attention reads half as much: a tenth off every step

@@ -39,8 +39,9 @@ def load_model(
 ) -> LoadedModel:
     """The model `name`, hot on `device`.
 
-    `dtype` is that of the language model's matrices: None is float32 on a CPU and float16 on a GPU; torch.int8, on
-    a CPU only, is several times as fast a step (the embedded model's default there: `engine.lm.onnx_step`).  `t5`,
+    `dtype` is that of the language model's matrices: None is float32 on a CPU and float16 on a GPU; torch.int8 and
+    torch.int4, on a CPU only, are faster steps, further from float32 (docs/precision.md; int8 is the embedded model's
+    default there).  `t5`,
     `separator` and `style_features` stand in for the text encoder, the stem separator
     ([B, 2, N] at 44.1 kHz -> [B, 4, 2, N]) and the style features ([B, N] at 24 kHz -> [B, F, D]).
     `on_progress(stage, done, total)` hears "downloading", "converting", "reading" and "moving", in bytes.
@@ -50,47 +51,44 @@ def load_model(
     """
     from engine.device import pick_device
 
-    if name == EMBEDDED:
-        return _embedded(pick_device(device), dtype, codec_runtime)
-    small = wants_8_bits(dtype, pick_device(device) if device == "auto" else device)
     device = pick_device(device)
+    bits = quantised_bits(dtype, device)
+    if name == EMBEDDED:
+        return _embedded(device, dtype, codec_runtime)
     from engine.checkpoints.load import load_model as load_checkpoint
     from engine.codec.choice import set_runtime
 
     model = load_checkpoint(
         name,
         device,
-        dtype=None if small else dtype,
+        dtype=None if bits else dtype,
         t5=t5,
         separator=separator,
         style_features=style_features,
         on_progress=on_progress,
     )
     set_runtime(model.codec, codec_runtime)
-    if small:
-        use_8_bits(model.lm)
+    if bits:
+        quantise_steps(model.lm, bits)
     return model
 
 
-def use_8_bits(lm: LanguageModel) -> None:
-    """Have a checkpoint's steps run on 8-bit weights, on a CPU.
+def quantise_steps(lm: LanguageModel, bits: int) -> None:
+    """Have a checkpoint's steps run on weights of 8 or 4 bits, on a CPU.
 
     Raises UnsupportedError, and leaves the model as it is, where ONNX Runtime cannot run them.  [generate]
     """
     from engine.lm.onnx_step import OnnxStepper
 
-    lm.stepper = OnnxStepper(lm).ready(lm.config.cross_attention)
+    lm.stepper = OnnxStepper(lm, bits).ready(lm.config.cross_attention)
 
 
-def wants_8_bits(dtype: torch.dtype | None, device: str) -> bool:
-    """Whether steps are to run on 8-bit weights; UnsupportedError where they cannot.  [any]"""
-    import torch
-
-    if dtype is not torch.int8:
-        return False
-    if device.partition(":")[0] != "cpu":
-        raise UnsupportedError(f"precision torch.int8 is for the CPU, the device is {device}; use torch.float16")
-    return True
+def quantised_bits(dtype: torch.dtype | None, device: str) -> int | None:
+    """8 or 4 where steps are to run on such weights, None for others; UnsupportedError where they cannot.  [any]"""
+    bits = {"torch.int8": 8, "torch.int4": 4}.get(str(dtype))
+    if bits and device.partition(":")[0] != "cpu":
+        raise UnsupportedError(f"precision int{bits} is for the CPU, the device is {device}; use float16 or bfloat16")
+    return bits
 
 
 def _embedded(device: str, dtype: torch.dtype | None, codec_runtime: str) -> LoadedModel:
@@ -98,6 +96,7 @@ def _embedded(device: str, dtype: torch.dtype | None, codec_runtime: str) -> Loa
 
     if codec_runtime not in ("auto", "torch"):
         raise UnsupportedError(f"the embedded model's codec runs in PyTorch, not in '{codec_runtime}'")
-    if str(dtype) not in ("None", "torch.int8", "torch.float32"):
-        raise UnsupportedError(f"the embedded model runs in float32 or int8, not in {str(dtype).split('.')[-1]}")
-    return load(device, small=str(dtype) != "torch.float32")
+    kind = str(dtype).removeprefix("torch.")
+    if kind not in ("None", "int8", "int4", "float32"):
+        raise UnsupportedError(f"the embedded model runs in float32, int8 or int4, not in {kind}")
+    return load(device, bits={"float32": None, "int4": 4}.get(kind, 8))

@@ -30,6 +30,7 @@ class Weights(StrEnum):
     FLOAT16 = "float16"
     BFLOAT16 = "bfloat16"
     INT8 = "int8"
+    INT4 = "int4"
 
 
 class Who(StrEnum):

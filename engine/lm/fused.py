@@ -14,10 +14,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from engine.lm.layers import DecoderLayer, plus_times, times
+from engine.lm.layers import DecoderLayer, attend, plus_times, times
 
 if TYPE_CHECKING:
     from engine.lm.model import LanguageModel
+    from engine.lm.packed import Packed
     from engine.lm.state import LMState
 
 ABSORBED_BYTES = 64 * 2**20
@@ -25,13 +26,18 @@ ABSORBED_BYTES = 64 * 2**20
 
 @dataclass(frozen=True)
 class FusedLayer:
-    """A layer's weights, transposed views; `absorb` [R, D, H*M] and `release` [R, H*M, D] stand for cross-attention."""
+    """A layer's weights, transposed views or packed ones.
+
+    Cross-attention has `query` and `cross_out`, for which `absorb` [R, D, H*M] and `release` [R, H*M, D] can stand.
+    """
 
     layer: DecoderLayer
     qkv: Tensor
     out: Tensor
     widen: Tensor
     narrow: Tensor
+    query: Tensor | None = None
+    cross_out: Tensor | None = None
     absorb: Tensor | None = None
     release: Tensor | None = None
 
@@ -46,17 +52,23 @@ class FusedStep:
     layers: tuple[FusedLayer, ...]
 
 
-def fuse(model: LanguageModel, cross_kv: list[tuple[Tensor, Tensor]] | None) -> FusedStep:
-    """Regroup the weights for one window's memory.  [generate]"""
+def fuse(
+    model: LanguageModel, cross_kv: list[tuple[Tensor, Tensor]] | None, laid_out: Packed | None = None
+) -> FusedStep:
+    """Regroup the weights for one window's memory; `laid_out` stands for them where a processor has it.  [generate]"""
     config = model.config
     table = torch.cat([cast(Tensor, table.weight) for table in model.emb])
     offsets = torch.arange(config.n_codebooks, device=table.device) * (config.card + 1)
-    heads = torch.cat([cast(Tensor, head.weight) for head in model.linears]).t()
     kept = cross_kv if cross_kv is not None and _can_absorb(model, cross_kv) else None
-    layers = tuple(
-        _fuse_layer(layer, None if kept is None else kept[index]) for index, layer in enumerate(model.layers)
-    )
-    return FusedStep(table, offsets, heads, layers)
+    layers = []
+    for index, layer in enumerate(model.layers):
+        matrices = _transposed(layer) if laid_out is None else laid_out.layers[index]
+        absorbed = (None, None) if kept is None else _absorb(layer, *kept[index])
+        layers.append(FusedLayer(layer, **matrices, absorb=absorbed[0], release=absorbed[1]))
+    if laid_out is not None:
+        return FusedStep(table, offsets, laid_out.heads, tuple(layers))
+    heads = torch.cat([cast(Tensor, head.weight) for head in model.linears]).t()
+    return FusedStep(table, offsets, heads, tuple(layers))
 
 
 def _can_absorb(model: LanguageModel, cross_kv: list[tuple[Tensor, Tensor]]) -> bool:
@@ -67,28 +79,33 @@ def _can_absorb(model: LanguageModel, cross_kv: list[tuple[Tensor, Tensor]]) -> 
     return keys.dtype == torch.float32 and n_bytes <= ABSORBED_BYTES
 
 
-def _fuse_layer(layer: DecoderLayer, cross_kv: tuple[Tensor, Tensor] | None) -> FusedLayer:
-    absorb = release = None
+def _transposed(layer: DecoderLayer) -> dict[str, Tensor]:
+    """A layer's matrices by the names that `FusedLayer` gives them, as views."""
+    attention, attended = layer.self_attn, layer.cross_attention
+    views = {
+        "qkv": attention.in_proj_weight.t(),
+        "out": attention.out_proj.weight.t(),
+        "widen": layer.linear1.weight.t(),
+        "narrow": layer.linear2.weight.t(),
+    }
+    if attended is not None:
+        query = attended.in_proj_weight[: attended.n_heads * attended.head_dim]
+        views |= {"query": query.t(), "cross_out": attended.out_proj.weight.t()}
+    return views
+
+
+def _absorb(layer: DecoderLayer, keys: Tensor, values: Tensor) -> tuple[Tensor | None, Tensor | None]:
+    """The memory's keys and values [R, H, M, D/H] multiplied into cross-attention's query and output matrices."""
     attended = layer.cross_attention
-    if attended is not None and cross_kv is not None:
-        keys, values = cross_kv
-        rows, heads, vectors, width = keys.shape
-        dim = heads * width
-        query = attended.in_proj_weight[:dim].view(heads, width, dim)
-        out = attended.out_proj.weight.t().reshape(heads, width, dim)
-        scores = torch.einsum("hwd,rhmw->rdhm", query, keys) * width**-0.5
-        absorb = scores.reshape(rows, dim, heads * vectors).contiguous()
-        release = torch.einsum("rhmw,hwd->rhmd", values, out).reshape(rows, heads * vectors, dim).contiguous()
-    attention = layer.self_attn
-    return FusedLayer(
-        layer,
-        attention.in_proj_weight.t(),
-        attention.out_proj.weight.t(),
-        layer.linear1.weight.t(),
-        layer.linear2.weight.t(),
-        absorb,
-        release,
-    )
+    if attended is None:
+        return None, None
+    rows, heads, vectors, width = keys.shape
+    dim = heads * width
+    query = attended.in_proj_weight[:dim].view(heads, width, dim)
+    out = attended.out_proj.weight.t().reshape(heads, width, dim)
+    scores = torch.einsum("hwd,rhmw->rdhm", query, keys) * width**-0.5
+    release = torch.einsum("rhmw,hwd->rhmd", values, out).reshape(rows, heads * vectors, dim).contiguous()
+    return scores.reshape(rows, dim, heads * vectors).contiguous(), release
 
 
 def embed(fused: FusedStep, tokens: Tensor) -> Tensor:
@@ -124,13 +141,14 @@ def _layer(part: FusedLayer, x: Tensor, state: LMState, index: int, at: int) -> 
 
 def cross(part: FusedLayer, x: Tensor, cross_kv: tuple[Tensor, Tensor] | None) -> Tensor:
     """Add cross-attention: from the absorbed matrices where there are some, else from keys and values.  [generate]"""
-    if cross_kv is None or part.layer.norm_cross is None:
-        return x
-    if part.absorb is None or part.release is None:
-        return part.layer.cross(x.unsqueeze(1), cross_kv)[:, 0]
-    rows, heads, vectors, _ = cross_kv[0].shape
     norm = part.layer.norm_cross
+    if cross_kv is None or norm is None or part.query is None or part.cross_out is None:
+        return x
+    rows, heads, vectors, width = cross_kv[0].shape
     normed = F.layer_norm(x, x.shape[-1:], norm.weight, norm.bias)
+    if part.absorb is None or part.release is None:
+        query = times(normed, part.query).view(rows, heads, 1, width)
+        return plus_times(x, attend(query, *cross_kv).reshape(rows, -1), part.cross_out)
     scores = torch.bmm(normed.unsqueeze(1), part.absorb).view(rows, heads, vectors)
     weights = scores.softmax(dim=-1).view(rows, 1, heads * vectors)
     return torch.baddbmm(x.unsqueeze(1), weights, part.release)[:, 0]

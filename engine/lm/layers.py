@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from engine.config import LMConfig
 from engine.lm.causal import causal_attention
+from engine.lm.packed import packed_product
 
 
 def sinusoidal(positions: Tensor, dim: int, max_period: float) -> Tensor:
@@ -37,8 +38,9 @@ def attend(q: Tensor, k: Tensor, v: Tensor, causal: bool = False) -> Tensor:
 
 
 def times(x: Tensor, matrix: Tensor) -> Tensor:
-    """x @ matrix, in the matrix's precision.  [generate]"""
-    return x.to(matrix.dtype) @ matrix
+    """x @ matrix, in the matrix's precision; a packed one stands for its transpose.  [generate]"""
+    x = x.to(matrix.dtype)
+    return packed_product(x, matrix) if matrix.is_mkldnn else x @ matrix
 
 
 def plus_times(base: Tensor, x: Tensor, matrix: Tensor) -> Tensor:

@@ -19,6 +19,7 @@ from engine.lm import fused
 from engine.lm.conditions import Conditions
 from engine.lm.layers import DecoderLayer, Matrix, attend, sinusoidal
 from engine.lm.onnx_step import OnnxStepper
+from engine.lm.packed import packed
 from engine.lm.state import LMState
 
 if TYPE_CHECKING:
@@ -139,7 +140,7 @@ class LanguageModel(nn.Module):
             return self.stepper.begin(shape, cross, conditions, capacity_steps)
         cache = torch.zeros(shape, dtype=self.cache_dtype or weight.dtype, device=weight.device)
         together = self.device_step
-        return LMState(cache, cross, fused.fuse(self, cross) if together is None else together.weights)
+        return LMState(cache, cross, fused.fuse(self, cross, packed(self)) if together is None else together.weights)
 
     def known_inputs(self, conditions: Conditions, n_steps: int, rows: int) -> Tensor:
         """What is added to the embeddings of every step [R, S, D]: position and frame features."""

@@ -30,7 +30,8 @@ def chosen_dtype(dtype: torch.dtype | None, device: torch.device) -> torch.dtype
         return torch.float16 if device.type == "cuda" else torch.float32
     if dtype not in (torch.float32, *HALVES):
         raise UnsupportedError(
-            f"precision {dtype!r} is not known; it may be torch.float32, torch.float16, torch.bfloat16, torch.int8"
+            f"precision {dtype!r} is not known; it may be torch.float32, torch.float16, torch.bfloat16, "
+            "torch.int8, torch.int4"
         )
     return dtype
 

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.errors import UnsupportedError
+
 IR_VERSION, OPSET = 9, 17
 CONTRIB = "com.microsoft"  # the operators that ONNX Runtime has beyond the standard
 
@@ -40,8 +42,7 @@ class Graph:
         **attributes: Any,
     ) -> list[str]:
         """Append a node; the names of its outputs, '' for those `unused`. An input left out is ''.  [any]"""
-        from onnx import helper
-
+        helper = _onnx().helper
         number = len(self._nodes)
         outputs = ["" if index in unused else f"{op.lower()}{number}_{index}" for index in range(n_outputs)]
         node = helper.make_node(op, list(inputs), outputs, name=f"{op}{number}", domain=domain, **attributes)
@@ -70,8 +71,7 @@ class Graph:
 
     def name_output(self, inner: str, name: str, dims: Dims) -> None:
         """Give a value out of the graph under `name`.  [any]"""
-        from onnx import helper
-
+        helper = _onnx().helper
         self._nodes.append(helper.make_node("Identity", [inner], [name]))
         self.outputs[name] = dims
 
@@ -83,8 +83,7 @@ class Graph:
 
     def to_bytes(self) -> bytes:
         """The model, without its weights.  [any]"""
-        from onnx import helper, numpy_helper
-
+        helper, numpy_helper = _onnx().helper, _onnx().numpy_helper
         held = [numpy_helper.from_array(values, name) for name, values in self.constants.items()]
         held += [_named(name, values) for name, values in self.weights.items()]
         graph = helper.make_graph(self._nodes, "segue", self._ends(self.inputs), self._ends(self.outputs), held)
@@ -92,23 +91,30 @@ class Graph:
         return bytes(helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION).SerializeToString())
 
     def _ends(self, side: dict[str, Dims]) -> list[Any]:
-        from onnx import helper
-
+        helper = _onnx().helper
         kind = {name: _kind(self.kinds.get(name, np.float32)) for name in side}
         return [helper.make_tensor_value_info(name, kind[name], dims) for name, dims in side.items()]
 
 
-def _kind(kind: Any) -> int:
-    from onnx import helper
+def _onnx() -> Any:
+    """The package that writes graphs; UnsupportedError where it is not installed."""
+    try:
+        import onnx
+    except ImportError as fault:
+        raise UnsupportedError(
+            "graphs for ONNX Runtime are written with onnx, which is not installed; pip install onnx"
+        ) from fault
+    return onnx
 
-    return int(helper.np_dtype_to_tensor_dtype(np.dtype(kind)))
+
+def _kind(kind: Any) -> int:
+    return int(_onnx().helper.np_dtype_to_tensor_dtype(np.dtype(kind)))
 
 
 def _named(name: str, values: NDArray[Any]) -> Any:
     """A tensor that is only named; its 'location' is never opened, since the session is given the values."""
-    from onnx import TensorProto
-
-    tensor = TensorProto(name=name, data_type=_kind(values.dtype), dims=values.shape)
-    tensor.data_location = TensorProto.EXTERNAL
+    proto = _onnx().TensorProto
+    tensor = proto(name=name, data_type=_kind(values.dtype), dims=values.shape)
+    tensor.data_location = proto.EXTERNAL
     tensor.external_data.add(key="location", value="in memory")
     return tensor

@@ -1,7 +1,7 @@
 """Memory: what a model will need, what is free, and giving back what an old one had.
 
 What is needed is read from the files' sizes before anything is loaded: weights at the asked precision, the text
-encoder that audiocraft's checkpoints leave out, and a share for caches and passing copies.
+encoder that audiocraft's checkpoints leave out, ONNX Runtime's copies of the codec, a share for caches and the like.
 """
 
 from __future__ import annotations
@@ -24,9 +24,11 @@ KEPT_FREE_MB = 256.0  # that a model leaves to everybody else
 HEADER_BYTES_MAX = 1 << 26
 T5_PARAMETERS = 110e6  # t5-base's encoder, where it is not found to be measured
 EMBEDDED_PARAMETERS = 17e6
+ENCODEC_PARAMETERS = 59e6  # of every published model's codec
+CODEC_MB = 270.0 + 200.0  # its decoder and its encoder once more, as ONNX Runtime lays them out (docs/codec.md)
 
 
-def need_mb(name: str, bytes_per_weight: int, t5: str | None = None) -> float:
+def need_mb(name: str, bytes_per_weight: float, t5: str | None = None) -> float:
     """Memory in MB that a model will take; 0 where its files are not on this machine yet.  [load]"""
     if name == "embedded":
         return LEAST_MB + SHARE * 4 * EMBEDDED_PARAMETERS / 1e6
@@ -38,7 +40,8 @@ def need_mb(name: str, bytes_per_weight: int, t5: str | None = None) -> float:
     encoder = 0.0
     if (folder / "state_dict.bin").exists() and not (folder / "model.safetensors").exists():
         encoder = _text_encoder(t5)
-    return LEAST_MB + SHARE * (weights * bytes_per_weight + 4 * encoder) / 1e6
+    codec = CODEC_MB if weights > ENCODEC_PARAMETERS else 0.0  # a smaller model's is not worth a second runtime
+    return LEAST_MB + codec + SHARE * (weights * bytes_per_weight + 4 * encoder) / 1e6
 
 
 def _text_encoder(t5: str | None) -> float:

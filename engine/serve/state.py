@@ -10,8 +10,16 @@ if TYPE_CHECKING:
     from engine.model import LoadedModel
     from engine.serve.studio import Studio
 
-WEIGHT_BYTES = {"float32": 4, "float16": 2, "bfloat16": 2, "int8": 4 + 1}  # by precision; prefill stays in float32
+# by precision: beginnings are read in float32 where steps are quantised, and ONNX Runtime lays codes out once more
+WEIGHT_BYTES = {"float32": 4.0, "float16": 2.0, "bfloat16": 2.0, "int8": 4 + 2.1, "int4": 4 + 1.2}
+PACKED_BYTES = 2.0  # more, of halves on a processor: steps have matrices of their own
 LOADING, READY, EMPTY, STOPPING, FAILED = "loading", "ready", "empty", "stopping", "failed"
+
+
+def weight_bytes(precision: str, device: str) -> float:
+    """Memory that each weight of a model takes.  [any]"""
+    packed = precision in ("float16", "bfloat16") and device.startswith("cpu")
+    return WEIGHT_BYTES[precision] + (PACKED_BYTES if packed else 0.0)
 
 
 @dataclass(frozen=True)
@@ -38,9 +46,9 @@ class Hot:
     license: str = ""
 
     @property
-    def bytes_per_weight(self) -> int:
+    def bytes_per_weight(self) -> float:
         """Of its precision.  [any]"""
-        return WEIGHT_BYTES[self.precision]
+        return weight_bytes(self.precision, self.device)
 
     @property
     def notes_text(self) -> str:

@@ -10,6 +10,8 @@ import torch
 from engine.config import LMConfig
 from engine.errors import UnsupportedError
 from engine.lm import Conditions, LanguageModel
+from engine.lm.fused import fuse
+from engine.lm.packed import can_pack, packed
 from engine.lm.precision import chosen_dtype, place_dtype
 
 STEPS, ROWS = 40, 2
@@ -78,3 +80,25 @@ def test_which_precision() -> None:
     assert chosen_dtype(torch.bfloat16, cpu) == torch.bfloat16
     with pytest.raises(UnsupportedError, match="float64 is not known"):
         chosen_dtype(torch.float64, cpu)
+
+
+@pytest.mark.parametrize("dtype", BOUNDS)
+@pytest.mark.parametrize("cross", [True, False])
+def test_packed_matrices_compute_what_plain_ones_do(dtype: torch.dtype, cross: bool) -> None:
+    half, conditions = halved(whole_precision(cross), dtype), given(cross)
+    laid_out = packed(half)
+    assert (laid_out is None) != can_pack(dtype)
+    if laid_out is None:
+        pytest.skip(f"this processor does not multiply packed matrices in {dtype}")
+    assert packed(half) is laid_out
+    tokens = torch.randint(0, 257, (ROWS, 4, 12), generator=torch.Generator().manual_seed(2))
+    made = []
+    for matrices in (laid_out, None):
+        state = half.init_state(ROWS, 12, conditions)
+        state.fused = fuse(half, state.cross_kv, matrices)
+        made.append(torch.stack([half.step(tokens[..., step], state) for step in range(12)]))
+    error = (made[0] - made[1]).abs().max() / made[1].std()
+    assert error < 4 * BOUNDS[dtype], f"{error:.4f} of the logits' spread"
+    with torch.no_grad():
+        half.linears[0].weight = torch.nn.Parameter(half.linears[0].weight.clone())
+    assert packed(half) is not laid_out, "other weights, other matrices"

@@ -112,12 +112,12 @@ def test_the_old_model_is_freed_when_another_has_taken_over(rig: Rig) -> None:
 def test_a_processor_without_8_bit_steps_plays_in_float32_and_says_so(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def no_steps(lm: object) -> None:
+    def no_steps(lm: object, bits: int) -> None:
         raise UnsupportedError("ONNX Runtime does not open a step")
 
     assert wait(rig.ask(Wanted("small"))).fault is None
     assert rig.state.hot.precision == "int8"
-    monkeypatch.setattr(loading, "use_8_bits", no_steps)
+    monkeypatch.setattr(loading, "quantise_steps", no_steps)
     assert wait(rig.ask(Wanted("second"))).fault is None
     assert rig.state.hot.precision == "float32"
     assert "plays in float32, which is slower: ONNX Runtime does not open a step" in rig.state.hot.notes_text
@@ -225,6 +225,9 @@ def test_need_is_read_from_the_files(tmp_path: Path, monkeypatch: pytest.MonkeyP
     (tmp_path / "model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header)
     single, half = room.need_mb(str(tmp_path), 4), room.need_mb(str(tmp_path), 2)
     assert single - half == pytest.approx(room.SHARE * 2.0)
+    large = header.replace(b"[1000,1000]", b"[1000,99999]")
+    (tmp_path / "model.safetensors").write_bytes(len(large).to_bytes(8, "little") + large)
+    assert room.need_mb(str(tmp_path), 1) > 470 + 99, "ONNX Runtime's copies of the codec count"
     for broken in (b"", b"\xff" * 100, len(header).to_bytes(8, "little") + b"[]"):
         (tmp_path / "model.safetensors").write_bytes(broken)
         assert room.need_mb(str(tmp_path), 4) >= 0
