@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bridge.ring import Audio
+from bridge.ring import Audio, Plan
 
 
 class Fade:
@@ -61,3 +61,16 @@ class Fade:
             self._last[kept:] = out
         else:
             self._last[:] = out[-kept:]
+
+
+class Takeover:
+    """Notices other music that was to take over before now: its own fade is over, and the step to it is the host's."""
+
+    def __init__(self) -> None:
+        self._generation = 0  # of the plan that was last read by
+
+    def late(self, plan: Plan, position: int) -> bool:
+        """Whether a plan that was not seen before took over before a position.  [audio]"""
+        new = plan.generation != self._generation
+        self._generation = plan.generation
+        return new and plan.from_samples < position

@@ -20,7 +20,7 @@ from bridge.ring import Audio, RingCounters, RingReader
 from bridge.transport import Grid, Transport
 from bridge.units import beats_to_samples, nearest, seconds_to_samples
 from plugin_host.counters import Counters, State
-from plugin_host.fade import Fade
+from plugin_host.fade import Fade, Takeover
 from plugin_host.heard import Heard
 from plugin_host.held_bar import HeldBar
 
@@ -31,9 +31,9 @@ FAR_SAMPLES = 1 << 40
 
 
 class Processor:
-    """One lane as a DAW hears it. `process` belongs to the audio thread, `offer` to the main thread.
+    """One lane as a DAW hears it, float32 [n, channels]. `process` is the audio thread's, `offer` the main thread's.
 
-    `state`, `fill_samples` and `counters` may be read from any thread. Audio is float32 [n, channels].
+    `state`, `fill_samples` and `counters` may be read from any thread.
     """
 
     def __init__(self, sample_rate_hz: int, channels: int = 2, fade_seconds: float = FADE_SECONDS) -> None:
@@ -51,6 +51,7 @@ class Processor:
         self._rejoin_samples = nearest(seconds_to_samples(REJOIN_SECONDS, sample_rate_hz))
         self._grid: Grid | None = None
         self._expected = 0  # position the next block must have, or it is a jump
+        self._takeover = Takeover()
         self._bar_start = self._bar_end = 0
         self._half_beat_samples = 0
         self._in_bar = True  # what fades belongs into the held bar too: its two sides are neighbours there
@@ -66,10 +67,8 @@ class Processor:
         The old one is in use until `in_use` says otherwise: close it only then. ValueError for a ring of
         another rate or number of channels.  [main]
         """
-        if reader is not None and (reader.form.sample_rate_hz, reader.form.channels) != (
-            self.sample_rate_hz,
-            self.channels,
-        ):
+        own = (self.sample_rate_hz, self.channels)
+        if reader is not None and (reader.form.sample_rate_hz, reader.form.channels) != own:
             raise ValueError(
                 f"the ring has {reader.form.channels} channels at {reader.form.sample_rate_hz} Hz, "
                 f"this host {self.channels} at {self.sample_rate_hz}"
@@ -85,9 +84,8 @@ class Processor:
     def process(self, out: Audio, transport: Transport) -> None:
         """Fill all of `out` with what belongs at the transport's position.
 
-        Ring audio where there is some; else the last bar in phase, until a bar line on which there is some
-        again; else silence. Every change of source is faded, but for the first sample of a phrase, which
-        comes exactly as it is at its place.  [audio]
+        Ring audio where there is some; else the last bar in phase, until a bar line on which there is some again;
+        else silence. Every change of source is faded, but for the first sample of a phrase.  [audio]
         """
         n_samples, position = len(out), transport.position_samples
         reader = self._take_offered()
@@ -175,11 +173,14 @@ class Processor:
 
     def _part(self, out: Audio, position: int) -> None:
         """Fill a part of the block that lies in one bar and on one side of the plan's end."""
-        reader = self._reader
+        reader, begin, end = self._reader, 0, 0
         while len(out):
-            begin, end = (0, 0) if reader is None else reader.read(position, out, self.timeline)
-            if end and reader is not None and self._over(reader, position):
-                begin = end = 0
+            if reader is not None:
+                begin, end = reader.read(position, out, self.timeline)
+                if self._takeover.late(reader.plan, position) and self.state == State.PLAYING:
+                    self._fade.join()
+                if self._over(reader, position):
+                    begin = end = 0
             if end == 0:
                 self._missing(out, position)
                 return
@@ -242,8 +243,7 @@ class Processor:
 
     def _enough(self, position: int) -> bool:
         """Whether what is ready lasts a while, or to the end."""
-        reader = self._reader
-        if reader is None:
+        if (reader := self._reader) is None:
             return False
         wanted = min(self._rejoin_samples, reader.plan.end_samples - position)
         return reader.ahead_samples(position) >= wanted

@@ -20,14 +20,17 @@ from plugin_host.screen import Screen
 from plugin_host.sync_bench.changes import CHANGES, LOOPS, measure_change, measure_loop
 from plugin_host.sync_bench.control import TURNS, measure_control
 from plugin_host.sync_bench.hearing import librosa
+from plugin_host.sync_bench.loops import measure_loops
 from plugin_host.sync_bench.pictures import save_phases, save_tempi
 from plugin_host.sync_bench.results import Found
 from plugin_host.sync_bench.stage import Pace, Stage
-from plugin_host.sync_bench.stalls import measure_holes, measure_kill, measure_stall
-from plugin_host.sync_bench.steady import TEMPI_BPM, measure_steady
+from plugin_host.sync_bench.stalls import measure_holes, measure_kill, measure_stalls
+from plugin_host.sync_bench.steady import TEMPI_BPM, measure_tempo, play_steady
 
 SLOW_RATIO = 2.0  # below it the engine cannot keep up with changes on the wall clock: the host waits for it there
-SCENES = ("tempi", "changes", "loop", "stall", "kill", "control", "holes")
+SCENES = ("tempi", "loops", "changes", "loop", "stall", "kill", "control", "holes")
+LOOPS_SECONDS = 60.0
+STALLS_SECONDS = (0.5, 3.0, 10.0)
 Scene = tuple[str, Callable[[], Found]]
 
 
@@ -77,11 +80,22 @@ def run_sync_bench(options: SyncOptions, screen: Screen) -> Found:
         _choose_pace(stage, screen)
         for name, scene in _scenes(stage, options):
             screen.say(f"{name}, after {time.monotonic() - began:.0f} s:")
-            new = scene()
+            new = _played(name, scene, screen)
             show_rows(new.rows, screen)
             found.take(new)
     _write(out, options, found, stage, processors, screen)
     return found
+
+
+def _played(name: str, scene: Callable[[], Found], screen: Screen) -> Found:
+    """A scene's results; where it fails (a busy engine that does not answer) a row says so, and the others go on."""
+    try:
+        return scene()
+    except SegueError as fault:
+        screen.say(f"  {name} ended early: {fault}")
+        failed = Found()
+        failed.add(f"{name}: ended early", 1, "", "0")
+        return failed
 
 
 def _choose_pace(stage: Stage, screen: Screen) -> None:
@@ -95,11 +109,10 @@ def _choose_pace(stage: Stage, screen: Screen) -> None:
 
 def measure_speed(stage: Stage) -> float:
     """Seconds of music a second of waiting, as fast as the engine delivers.  [main]"""
-    from plugin_host.sync_bench.steady import play_steady
-
-    play_steady(stage, 120.0, 2.0)
+    plot = stage.region(120.0)
+    play_steady(stage, plot, 120.0, 2.0)
     began = time.monotonic()
-    play_steady(stage, 120.0, 8.0)
+    play_steady(stage, plot, 120.0, 8.0)
     return 10.0 / (time.monotonic() - began)
 
 
@@ -110,13 +123,15 @@ def _scenes(stage: Stage, options: SyncOptions) -> Iterator[Scene]:
     seconds = 20.0 if quick else options.tempo_seconds
     changes = CHANGES[:1] if quick and not options.only else CHANGES
     for bpm in tempi if "tempi" in wanted else ():
-        yield f"{bpm:g} bpm", lambda bpm=bpm: measure_steady(stage, bpm, seconds)  # type: ignore[misc]
+        yield f"{bpm:g} bpm", lambda bpm=bpm: measure_tempo(stage, bpm, seconds)  # type: ignore[misc]
+    if "loops" in wanted:
+        yield "recorded loops", lambda: measure_loops(stage, min(seconds, LOOPS_SECONDS))
     for change in changes:
         if "changes" in wanted or change.name in wanted:
             yield change.name, lambda change=change: measure_change(stage, change)  # type: ignore[misc]
     rest: dict[str, Callable[[], Found]] = {
         "loop": lambda: measure_loop(stage, 5 if quick else LOOPS),
-        "stall": lambda: measure_stall(stage),
+        "stall": lambda: measure_stalls(stage, STALLS_SECONDS[1:2] if quick else STALLS_SECONDS),
         "kill": lambda: measure_kill(stage),
         "control": lambda: measure_control(stage, 1 if quick else TURNS),
         "holes": lambda: measure_holes(stage, 0.5 if quick else options.minutes),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import numpy as np
 
 from bridge import messages
+from plugin_host.client import Client
 from plugin_host.sync_bench.changes import BAR_BEATS, BPM
 from plugin_host.sync_bench.recorder import Noted, Recording
 from plugin_host.sync_bench.results import Found
@@ -31,9 +33,9 @@ class Heard:
 
 
 def measure_control(stage: Stage, turns: int = TURNS) -> Found:
-    """Stop now, play on the next bar, a parameter now: several times each.  [main]"""
+    """Stop now, play on the next bar; a parameter, a prompt, other dice, a mute now: several times each.  [main]"""
     plot, heard = stage.region(BPM), Heard()
-    run = Run(stage, plot, 30.0 + turns * 20.0)
+    run = Run(stage, plot, 30.0 + turns * 32.0)
     stopped, started = [], []
     stage.listeners.append(heard)
     client = stage.client
@@ -41,8 +43,9 @@ def measure_control(stage: Stage, turns: int = TURNS) -> Found:
         with run.playing():
             run.until_beats(plot.stretch.start_beats + 2 * BAR_BEATS)
             for turn in range(turns):
-                client.set(run.session.lane, "temperature", 0.9 + 0.02 * (turn % 2))
-                run.for_seconds(3.0)
+                for ask in _changes(client, run.session.lane, turn):
+                    ask()
+                    run.for_seconds(3.0)
                 stopped.append(time.monotonic())
                 client.stop(run.session.lane)
                 run.for_seconds(1.0)
@@ -61,6 +64,17 @@ def measure_control(stage: Stage, turns: int = TURNS) -> Found:
         if name != "play":  # asked for a bar line
             found.add(f"{told}, median", 1000 * float(np.median(seconds)), "ms")
     return found
+
+
+def _changes(client: Client, lane: int, turn: int) -> list[Callable[[], object]]:
+    """What is asked for while the music plays, to be heard at once."""
+    return [
+        lambda: client.set(lane, "temperature", 0.9 + 0.02 * (turn % 2)),
+        lambda: client.prompt(lane, ("slow dub", "fast rock")[turn % 2]),
+        lambda: client.reseed(lane, seed=100 + turn),
+        lambda: client.mute(lane, True),
+        lambda: client.mute(lane, False),
+    ]
 
 
 def _silent_after(recording: Recording, at_seconds: float) -> float:

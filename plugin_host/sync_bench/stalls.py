@@ -19,12 +19,19 @@ from plugin_host.sync_bench.results import Found
 from plugin_host.sync_bench.stage import RATE_HZ, Run, Stage
 from plugin_host.sync_bench.steady import bias_of
 
-STALL_SECONDS = 3.0
 BACK_SECONDS = 60.0
 BAR_SECONDS = 60.0 * BAR_BEATS / BPM
 
 
-def measure_stall(stage: Stage, stall_seconds: float = STALL_SECONDS) -> Found:
+def measure_stalls(stage: Stage, seconds: tuple[float, ...]) -> Found:
+    """Stops of the engine's process, of these lengths.  [main]"""
+    found = Found()
+    for stall_seconds in seconds:
+        found.take(measure_stall(stage, stall_seconds))
+    return found
+
+
+def measure_stall(stage: Stage, stall_seconds: float) -> Found:
     """The engine's process is stopped for a while, in the middle of a bar.  [main]"""
     plot = stage.region(BPM)
     run = Run(stage, plot, stall_seconds + BACK_SECONDS)

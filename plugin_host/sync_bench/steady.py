@@ -42,13 +42,12 @@ def bias_of(plot: Plot) -> tuple[float, float, Beats]:
     return float(np.median(beats.late_ms)), float(np.median(bars.late_ms)), beats
 
 
-def play_steady(stage: Stage, bpm: float, seconds: float) -> tuple[Plot, Recording, Run]:
+def play_steady(stage: Stage, plot: Plot, bpm: float, seconds: float) -> tuple[Recording, Run]:
     """A region, then so much of Segue, as fast as the engine delivers.  [main]"""
-    plot = stage.region(bpm)
     run = Run(stage, plot, seconds + 240.0 / bpm, Pace.ACCELERATED)
     with run.playing():
         run.to_the_end()
-    return plot, run.recording(), run
+    return run.recording(), run
 
 
 def first_sample(recording: Recording, start_samples: int) -> int:
@@ -60,10 +59,15 @@ def first_sample(recording: Recording, start_samples: int) -> int:
     return int(row[Noted.POSITION] + sounding[0] - row[Noted.RECORDED]) - start_samples
 
 
-def measure_steady(stage: Stage, bpm: float, seconds: float) -> Found:
-    """One tempo: figures and trace.  [main]"""
+def measure_tempo(stage: Stage, bpm: float, seconds: float) -> Found:
+    """One tempo, the shipped region nearest to it.  [main]"""
+    return measure_steady(stage, stage.region(bpm), bpm, seconds, f"{bpm:g} bpm")
+
+
+def measure_steady(stage: Stage, plot: Plot, bpm: float, seconds: float, name: str) -> Found:
+    """One region at one tempo: figures and trace.  [main]"""
     found = Found()
-    plot, recording, run = play_steady(stage, bpm, seconds)
+    recording, run = play_steady(stage, plot, bpm, seconds)
     material = Path(plot.words.split(",")[0]).stem
     bias_ms, own_bias_ms, _ = bias_of(plot)
     heard = onsets(recording.audio, RATE_HZ)
@@ -72,7 +76,6 @@ def measure_steady(stage: Stage, bpm: float, seconds: float) -> Found:
     clear = bars.clarity >= CLEAR
     own = np.abs(bars.late_ms[clear] - own_bias_ms)
     wrong = beats_heard(heard, recording, WRONG_TEMPO).without(bias_ms)
-    name = f"{bpm:g} bpm"
     shown = f"{name} ({material}, {len(recording.audio) / RATE_HZ:.0f} s)"
     found.add(f"{shown}: phase error, median", beats.median_ms, "ms")
     found.add(f"{name}: phase error, 95 %", beats.p95_ms, "ms", GOAL)

@@ -547,3 +547,29 @@ def test_source_keeps_off_what_the_audio_thread_must_not_do() -> None:
         text = Path(str(module.__file__)).read_text(encoding="utf-8")
         code = re.sub(r'"""[\s\S]*?"""|#.*', "", text)
         assert not re.search(r"\b(print|logging|log|Lock|await|async|queue|append|sleep|open|input)\b", code)
+
+
+def test_music_that_takes_over_too_late_comes_in_without_a_step() -> None:
+    """A plan whose place has passed: the newer blocks are joined to the older ones, not cut to."""
+    writer = RingWriter.create(907, RATE)
+    reader = RingReader.attach(writer.name)
+    processor = Processor(RATE)
+    processor.offer(reader)
+    try:
+        writer.set_plan(Plan(1, True, 0, 0))
+        writer.write(0, np.full((8192, 2), 0.5, np.float32), 1)
+        heard = []
+        for number in range(16):
+            if number == 8:  # from 1024 on, while the host is at 2048
+                writer.set_plan(Plan(2, True, 1024, 0))
+                writer.write(1024, np.full((8192, 2), -0.5, np.float32), 2)
+            out = np.zeros((256, 2), np.float32)
+            processor.process(out, Transport(True, number * 256, Grid(RATE, 120.0)))
+            heard.append(out)
+        audio = np.concatenate(heard)[:, 0]
+        assert audio[2047] == pytest.approx(0.5)
+        assert audio[-1] == pytest.approx(-0.5)
+        assert np.abs(np.diff(audio[1:])).max() < 0.05
+    finally:
+        reader.close()
+        writer.close()
