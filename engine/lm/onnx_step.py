@@ -16,6 +16,7 @@ from engine.lm import onnx_graph
 from engine.lm.conditions import Conditions
 from engine.lm.state import LMState
 from engine.ort.session import Session
+from engine.ort.taken import let_go
 
 if TYPE_CHECKING:
     from engine.lm.model import LanguageModel
@@ -60,7 +61,8 @@ class OnnxStepper:
         """The session for steps with or without a memory.  [generate]"""
         if cross not in self._sessions:
             graph = onnx_graph.build(self.model, cross, self.bits, small_cache=self.scales is not None)
-            self._sessions[cross] = Session(graph, what="a step of the language model")
+            self._sessions[cross] = session = Session(graph, what="a step of the language model")
+            let_go(session, graph)
         return self._sessions[cross]
 
     def ready(self, *crosses: bool) -> OnnxStepper:

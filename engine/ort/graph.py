@@ -30,6 +30,7 @@ class Graph:
     kinds: dict[str, Any] = field(default_factory=dict)  # name -> numpy type
     weights: dict[str, NDArray[Any]] = field(default_factory=dict)
     constants: dict[str, NDArray[np.int64]] = field(default_factory=dict)
+    lent: dict[str, tuple[int, int, int]] = field(default_factory=dict)  # weight of a quantised product -> its sizes
     _nodes: list[Any] = field(default_factory=list)
 
     def add(

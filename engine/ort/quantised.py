@@ -52,6 +52,7 @@ def product(graph: Graph, x: str, weight: Tensor, name: str, bits: int | None, b
         return graph.one("Add", made, *added) if added else made
     codes, scales = quantise(matrix, bits, block)
     inputs = [x, graph.weight(f"{name}.codes", codes), graph.weight(f"{name}.scales", scales)]
+    graph.lent |= dict.fromkeys(inputs[1:], (rows, width, bits))
     sizes: dict[str, Any] = {"K": width, "N": rows, "bits": bits, "block_size": block}
     more = ["", "", *added] if added else []
     return graph.one("MatMulNBits", *inputs, *more, domain=CONTRIB, accuracy_level=INT8_PRODUCTS, **sizes)

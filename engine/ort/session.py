@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -47,8 +48,20 @@ class Session:
             self._session = onnxruntime.InferenceSession(graph.to_bytes(), options, providers=_providers(self.device))
         except Exception as fault:  # ONNX Runtime raises classes of its own, which share no base
             raise UnsupportedError(f"ONNX Runtime does not open {what} on {device}: {_first_line(fault)}") from fault
+        self._taken_bytes = sum(graph.weights[name].nbytes for name in graph.lent)
         if self.device.type == "cuda" and "CUDAExecutionProvider" not in self._session.get_providers():
             raise UnsupportedError(f"ONNX Runtime has CUDA, but falls back to the CPU on {device}")
+
+    @property
+    def held_bytes(self) -> int:
+        """Of weights: those that the session reads where they lie, and those that it has laid out anew.  [any]"""
+        kept = sum(value.tensor_size_in_bytes() for value in self._weights.values())
+        return int(kept) + self._taken_bytes
+
+    def let_go(self, names: Iterable[str]) -> None:
+        """Free weights that the session has laid out anew and reads no more; which those are, `quantised` knows."""
+        for name in names:
+            self._weights.pop(name)
 
     def binding(self) -> Any:
         """A new row of bound tensors, for `bind_input`, `bind_output` and `run`.  [generate]"""

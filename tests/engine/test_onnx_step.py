@@ -10,12 +10,14 @@ import torch
 from engine.config import LMConfig
 from engine.errors import UnsupportedError
 from engine.guidance import Guidance
-from engine.lm import Conditions, LanguageModel
+from engine.lm import Conditions, LanguageModel, onnx_graph
 from engine.lm.onnx_step import OnnxStepper
 from engine.lm.state import LMState
 from engine.load import load_model, quantised_bits
 from engine.model import Ask
 from engine.ort.quantised import quantise
+from engine.ort.session import Session
+from engine.ort.taken import is_taken
 
 ROWS, STEPS, PREFILLED = 3, 12, 4
 
@@ -152,3 +154,16 @@ def test_a_missing_package_is_told_by_name(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(UnsupportedError, match="pip install onnx"):
         OnnxStepper(model(True)).ready(True)
+
+
+@pytest.mark.parametrize("bits", [8, 4])
+def test_weights_that_a_session_lays_out_anew_are_not_kept_twice(bits: int) -> None:
+    lm = model(True)
+    stepper = OnnxStepper(lm, bits).ready(True)
+    graph = onnx_graph.build(lm, True, bits, True)
+    opened = Session(graph)
+    held = vars(stepper.session(True))["_weights"]
+    taken = {name for name, sizes in graph.lent.items() if is_taken(*sizes)}
+    assert set(graph.weights) - set(held) == taken
+    assert stepper.session(True).held_bytes + sum(graph.weights[name].nbytes for name in taken) == opened.held_bytes
+    assert all(name.endswith((".codes", ".scales")) for name in graph.lent)
