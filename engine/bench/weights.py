@@ -77,6 +77,5 @@ def held_bytes(*modules: nn.Module) -> int:
         seen |= {tensor.data_ptr(): tensor.nbytes for tensor in module.state_dict().values()}
         stepper = getattr(module, "stepper", None)
         for session in vars(stepper).get("_sessions", {}).values() if stepper is not None else ():
-            for value in vars(session).get("_weights", {}).values():
-                seen[value.data_ptr()] = value.tensor_size_in_bytes()
+            seen[id(session)] = session.held_bytes
     return sum(seen.values())
