@@ -102,9 +102,9 @@ class Guard:
         rows = self._rows.cut(0, frame - self._first)
         recent = rows.cut(max(0, len(rows) - loops.FRAMES_NEEDED))
         found = faults.quiet(recent, self.patience) or faults.clipping(recent) or faults.jump(recent)
-        if found is None and frame % LOOP_CHECK_FRAMES == 0:
-            start = len(rows) - len(recent)
-            found = loops.loop(recent, self._codes[:, start : len(rows)])
+        if found is None and frame % LOOP_CHECK_FRAMES == 0:  # what is given may well be a loop: of its own music alone
+            recent = rows.cut(max(0, len(rows) - loops.FRAMES_NEEDED, -self._first))
+            found = loops.loop(recent, self._codes[:, len(rows) - len(recent) : len(rows)])
         if found is None:
             return None
         shift = frame - len(recent)

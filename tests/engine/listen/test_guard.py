@@ -173,6 +173,19 @@ def test_it_knows_the_music_before_the_stream():
     assert -15 <= verdict.begin_frame <= 0
 
 
+def test_a_loop_that_was_given_and_goes_on_a_while_is_no_fault():
+    """A drum loop is one: only its own music can be stuck, and that is told when it is."""
+    bar = music(2.0)
+    looped, codes = np.tile(bar, 12), np.tile(codes_for(bar), 12)
+    guard = Guard(RATE, 4, BPM)
+    guard.begin(looped[: 8 * RATE], codes[:, :400])
+    assert guard.hear(looped[8 * RATE : 13 * RATE], codes[:, 400:650]) is None
+    verdict = guard.hear(looped[13 * RATE :], codes[:, 650:])
+    assert verdict is not None
+    assert verdict.what == LOOP
+    assert verdict.begin_frame >= 0
+
+
 def test_seeds_are_the_same_for_the_same_and_else_others():
     assert derived_seed(5, 1, 300, 2) == derived_seed(5, 1, 300, 2)
     assert len({derived_seed(5, 1, 300, 2), derived_seed(5, 1, 300, 3), derived_seed(6, 1, 300, 2)}) == 3
