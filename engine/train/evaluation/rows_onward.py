@@ -91,6 +91,13 @@ def seam_rows(study: Study, outs: list[Array]) -> None:
         row = study.report.of("seam", what, len(found), area, note=note)
         if sign:
             study.report.rows[-1] = type(row)(**{**vars(row), "goal": "chance", "reached": row.low <= 0.5})
+    heard, through = scores(outs), scores(coded)
+
+    def beyond(some: Sequence[int]) -> float:
+        return area_under_curve([heard[i] for i in some], [through[i] for i in some])
+
+    what = "detector tells continuations from the codec going on (AUC)"
+    study.report.of("seam", what, len(outs), beyond, note="the language model's share, chance 0.5")
     study.report.series["seam"] = {"continuations": scores(outs), "uncut": uncut}
 
 

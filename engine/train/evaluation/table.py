@@ -68,7 +68,12 @@ class Report:
         self, group: str, what: str, count: int, figure: Callable[[Sequence[int]], float], sign: str = "",
         limit: float = 0.0, note: str = "", rounds: int = ROUNDS,
     ) -> Row:  # fmt: skip
-        """A figure of `count` pieces together (a ratio, a distance), its interval by drawing pieces again."""
+        """A figure of `count` pieces together (a ratio, a distance), its interval by drawing pieces again.
+
+        With no rounds: by leaving out one piece at a time (for distances, which repeated pieces make larger).
+        """
+        if not rounds:
+            return self._judged(_left_out(Row(group, what, 0.0, 0.0, 0.0, count, note=note), figure), sign, limit)
         rng = np.random.default_rng(0)
         drawn = [figure(rng.integers(0, count, count).tolist()) for _ in range(rounds)]
         drawn = [value for value in drawn if np.isfinite(value)] or [float("nan")]
@@ -80,6 +85,15 @@ class Report:
             return self.put(row)
         words, test = goal_of(sign, limit)
         return self.put(Row(**{**asdict(row), "goal": words, "reached": bool(test(row.value))}))
+
+
+def _left_out(row: Row, figure: Callable[[Sequence[int]], float]) -> Row:
+    """The row with its figure, and an interval by the jackknife (Efron 1982)."""
+    every = list(range(row.count))
+    value = float(figure(every))
+    without = np.array([figure([i for i in every if i != left]) for left in every])
+    reach = 1.96 * float(np.sqrt((row.count - 1) / row.count * np.sum((without - without.mean()) ** 2)))
+    return Row(**{**asdict(row), "value": value, "low": value - reach, "high": value + reach})
 
 
 def markdown(rows: Sequence[Row]) -> str:

@@ -207,6 +207,9 @@ def test_rows_know_their_goals(tmp_path: object) -> None:
     ratio = report.of("a", "together", 3, lambda some: float(sum([1.0, 2.0, 3.0][i] for i in some)), "<=", 5.0)
     assert (ratio.value, ratio.reached) == (6.0, False)
     assert ratio.low < 6.0 < ratio.high
+    spread = report.of("a", "mean", 4, lambda some: float(np.mean([[1.0, 2.0, 3.0, 6.0][i] for i in some])), rounds=0)
+    error = np.std([1.0, 2.0, 3.0, 6.0], ddof=1) / 2.0
+    assert spread.high - spread.value == pytest.approx(1.96 * error), "of a mean, the jackknife is its standard error"
     table = markdown(report.rows)
     assert "| a: good | 0.967 |" in table
     assert "at least 0.9 | missed |" in table
