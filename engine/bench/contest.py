@@ -21,7 +21,6 @@ from engine.bench import bandwidth, check
 from engine.bench.beside import measure_beside
 from engine.bench.device_side import DeviceSide
 from engine.bench.floor import all_weights, step_bytes
-from engine.bench.memory import base_precision
 from engine.bench.reference import ReferenceSide
 from engine.bench.results import FAILED, FILLS, NOT_MEASURED, SEGUE, Extras, Fill, Row, fill_of, row_json, spread
 from engine.bench.segue_side import ROWS, SPARE_FRAMES, VISIT_STEPS, SegueSide, conditions_of
@@ -68,6 +67,7 @@ class Spec:
     reference: bool = True
     compiled: bool = True
     beside: bool = True
+    base: str = "float32"
 
 
 @dataclass
@@ -122,7 +122,7 @@ class Contest:
         return next((one for one in self.models if one in BITS), next(iter(self.models)))
 
     def _make_models(self) -> None:
-        base = self._base(getattr(torch, base_precision(self.spec.precisions)))
+        base = self._base(getattr(torch, self.spec.base))
         for precision in self.spec.precisions:
             try:
                 self.models[precision] = in_precision(base, precision)

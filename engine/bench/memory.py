@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from engine.bench.floor import WEIGHT_BITS, all_weights, cache_bytes
 from engine.bench.segue_side import ROWS
 from engine.bench.shapes import Shape
 
-USABLE = 0.8  # of what is free: others need some too
+USABLE = 0.85  # of what is free: others need some too
 ROOM_BYTES = 1.2e9  # interpreter, torch, codec, what a product needs for itself
 
 
@@ -42,41 +43,61 @@ def lane_bytes(shape: Shape, item_bytes: float, frames: int | None = None) -> fl
     return cache_bytes(shape.lm, ROWS, positions, item_bytes)
 
 
-def base_precision(precisions: list[str]) -> str:
-    """What the weights are made in, and prompts read in where steps are quantised: float32 where it can be.  [any]"""
-    return "float32" if "float32" in precisions or "bfloat16" not in precisions else "bfloat16"
+@dataclass(frozen=True)
+class Group:
+    """Precisions that one process measures; the weights are made in `base`, prompts of quantised steps read in it.
+
+    `reference`: whether transformers has room too.  [any]
+    """
+
+    precisions: list[str]
+    base: str = "float32"
+    reference: bool = True
+
+    def needed_bytes(self, shape: Shape) -> float:
+        """Weights of all precisions at once and a cache a side; transformers looks at Segue's weights.  [any]"""
+        count = all_weights(shape.lm)
+        total = ROOM_BYTES + count * WEIGHT_BITS[self.base] / 8.0
+        for precision in self.precisions:
+            item = 1.0 if "int" in precision else WEIGHT_BITS[precision] / 8.0
+            if "int" in precision:  # ONNX Runtime packs a second copy of what it is given
+                total += count * WEIGHT_BITS[precision] / 8.0 * 2.2
+            elif precision != self.base:
+                total += count * item
+            if precision == "bfloat16":
+                total += count * item  # the copy that a processor's matrix unit reads
+            theirs = self.reference and "int" not in precision
+            total += (3.2 if theirs else 1.0) * lane_bytes(shape, item)  # a growing cache and a static one
+        return total
 
 
-def needed_bytes(shape: Shape, precisions: list[str], reference: bool) -> float:
-    """Weights of all precisions at once and a cache a side; transformers adds none, it looks at ours.  [any]"""
-    count, total = all_weights(shape.lm), ROOM_BYTES
-    base = base_precision(precisions)
-    total += count * WEIGHT_BITS[base] / 8.0
-    for precision in precisions:
-        if precision != base:  # ONNX Runtime packs a second copy of what it is given
-            total += count * WEIGHT_BITS[precision] / 8.0 * (2.2 if "int" in precision else 1.0)
-        if precision == "bfloat16":
-            total += count * 2.0  # the copy that a processor's matrix unit reads
-        item = 1.0 if "int" in precision else WEIGHT_BITS[precision] / 8.0
-        sides = 1.0 if "int" in precision or not reference else 2.5  # theirs is copied at each step
-        total += sides * lane_bytes(shape, item)
-    return total
+def _ways(precisions: list[str], reference: bool) -> list[Group]:
+    """How these could share a process, best first."""
+    base = "bfloat16" if "bfloat16" in precisions and "float32" not in precisions else "float32"
+    ways = [Group(precisions, base, reference)]
+    if not set(precisions) & {"float32", "bfloat16"}:
+        ways.append(Group(precisions, "bfloat16", reference))
+    return ways
 
 
 def groups_that_fit(
     shape: Shape, precisions: list[str], reference: bool, free_bytes: float | None
-) -> tuple[list[list[str]], dict[str, str]]:
-    """Precisions that are measured in one process, group by group; and why others are skipped.  [any]"""
-    groups: list[list[str]] = []
+) -> tuple[list[Group], dict[str, str]]:
+    """What is measured in one process, group by group; and why other precisions are skipped.  [any]"""
+    groups: list[Group] = []
     skipped: dict[str, str] = {}
+    limit = float("inf") if free_bytes is None else USABLE * free_bytes
     for precision in precisions:
-        limit = float("inf") if free_bytes is None else USABLE * free_bytes
-        if groups and needed_bytes(shape, [*groups[-1], precision], reference) <= limit:
-            groups[-1].append(precision)
+        together = _ways([*groups[-1].precisions, precision], reference) if groups and groups[-1].reference else []
+        fitting = [way for way in together if way.needed_bytes(shape) <= limit]
+        if fitting:
+            groups[-1] = fitting[0]
             continue
-        alone = needed_bytes(shape, [precision], reference)
-        if alone <= limit:
-            groups.append([precision])
+        alone = [*_ways([precision], reference), *_ways([precision], False)]
+        fitting = [way for way in alone if way.needed_bytes(shape) <= limit]
+        if fitting:
+            groups.append(fitting[0])
         else:
-            skipped[precision] = f"needs {alone / 1e9:.1f} GB of memory, {limit / 1e9:.1f} GB may be used"
+            least = min(way.needed_bytes(shape) for way in alone)
+            skipped[precision] = f"needs {least / 1e9:.1f} GB of memory, {limit / 1e9:.1f} GB may be used"
     return groups, skipped

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from engine.bench.contest import LEAST_STEPS, Spec
 from engine.bench.floor import WEIGHT_BITS, all_weights
-from engine.bench.memory import available_bytes, groups_that_fit
+from engine.bench.memory import Group, available_bytes, groups_that_fit
 from engine.bench.results import FILLS, NOT_MEASURED, SEGUE, SKIPPED, Row
 from engine.bench.shapes import EMBEDDED, shape_of
 from engine.bench.weights import BITS
@@ -60,19 +60,25 @@ def make_plan(wish: Wish, gpu: bool, free_bytes: Callable[[str], float | None] =
                 precisions.append(precision)
         groups, skipped = groups_that_fit(shape, precisions, wish.reference, free_bytes(wish.device))
         plan.rows += [_skipped(model, one, wish.device, reason) for one, reason in skipped.items()]
+        first_quantised = next((n for n, group in enumerate(groups) if set(group.precisions) & set(BITS)), 0)
         for number, group in enumerate(groups):
-            beside = number == next((n for n, each in enumerate(groups) if set(each) & set(BITS)), 0)
-            spec = Spec(
-                model, group, wish.device, wish.threads, wish.rounds, wish.seconds, wish.reference,
-                wish.compiled and wish.reference, beside,
-            )  # fmt: skip
-            plan.specs.append(spec)
-            plan.guesses.append(guess_seconds(spec))
+            plan.specs.append(_spec(wish, model, group, beside=number == first_quantised))
+            plan.guesses.append(guess_seconds(plan.specs[-1]))
+            if wish.reference and not group.reference and not set(group.precisions) <= set(BITS):
+                reason = "no room in memory beside Segue"
+                plan.rows.append(Row(model, "", "transformers", group.precisions[0], wish.device, SKIPPED, reason))
         if not wish.device.startswith("cuda"):
             reason = "--device cuda was not asked for" if gpu else "no GPU here"
             row = Row(model, "", SEGUE, "float16", "cuda", NOT_MEASURED, reason)
             plan.rows.append(row)
     return plan
+
+
+def _spec(wish: Wish, model: str, group: Group, beside: bool) -> Spec:
+    return Spec(
+        model, group.precisions, wish.device, wish.threads, wish.rounds, wish.seconds, group.reference,
+        wish.compiled and group.reference, beside, group.base,
+    )  # fmt: skip
 
 
 def _cannot(model: str, precision: str, device: str) -> str:

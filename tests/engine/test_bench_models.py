@@ -182,7 +182,7 @@ def test_beside_its_steps_a_model_tells_codec_and_lanes(monkeypatch: pytest.Monk
 
 def test_what_does_not_fit_is_skipped_and_said() -> None:
     plan = make_plan(Wish(["large"], ["float32", "int8"]), gpu=False, free_bytes=lambda device: 12e9)
-    assert [spec.precisions for spec in plan.specs] == []  # int8 needs the weights that it is made from
+    assert plan.specs == []  # int8 needs the weights that it is made from
     said = {row.precision: row for row in plan.rows if row.device == "cpu"}
     assert said["float32"].status == results.SKIPPED
     assert "GB" in said["float32"].reason
@@ -194,8 +194,18 @@ def test_precisions_that_do_not_fit_together_get_a_process_each() -> None:
     groups, skipped = memory.groups_that_fit(shape, all_of_them, True, 30e9)
     assert not skipped
     assert len(groups) > 1
-    assert [one for group in groups for one in group] == all_of_them
-    assert memory.groups_that_fit(shape, all_of_them, True, None) == ([all_of_them], {})
+    assert [one for group in groups for one in group.precisions] == all_of_them
+    assert all(group.needed_bytes(shape) <= memory.USABLE * 30e9 for group in groups)
+    assert memory.groups_that_fit(shape, all_of_them, True, None) == ([memory.Group(all_of_them)], {})
+
+
+def test_where_memory_is_short_transformers_is_left_out_and_said() -> None:
+    plan = make_plan(Wish(["large"], ["float32", "int8"]), gpu=False, free_bytes=lambda device: 21e9)
+    assert [(spec.precisions, spec.base, spec.reference) for spec in plan.specs] == [
+        (["float32"], "float32", False),
+        (["int8"], "bfloat16", True),
+    ]
+    assert any(row.side == "transformers" and row.status == results.SKIPPED for row in plan.rows)
 
 
 def test_without_a_gpu_its_rows_say_so() -> None:
