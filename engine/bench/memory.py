@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine.bench.floor import WEIGHT_BITS, all_weights, cache_bytes
@@ -47,12 +47,13 @@ def lane_bytes(shape: Shape, item_bytes: float, frames: int | None = None) -> fl
 class Group:
     """Precisions that one process measures; the weights are made in `base`, prompts of quantised steps read in it.
 
-    `reference`: whether transformers has room too.  [any]
+    `reference`: whether transformers has room too, `compiled`: and its compiled form.  [any]
     """
 
     precisions: list[str]
     base: str = "float32"
     reference: bool = True
+    compiled: bool = True
 
     def needed_bytes(self, shape: Shape) -> float:
         """Weights of all precisions at once and a cache a side; transformers looks at Segue's weights.  [any]"""
@@ -67,33 +68,36 @@ class Group:
             if precision == "bfloat16":
                 total += count * item  # the copy that a processor's matrix unit reads
             theirs = self.reference and "int" not in precision
-            total += (3.2 if theirs else 1.0) * lane_bytes(shape, item)  # a growing cache and a static one
+            caches = (2.2 + self.compiled) if theirs else 1.0  # theirs grows by copying; compiled it is static
+            total += caches * lane_bytes(shape, item)
         return total
 
 
-def _ways(precisions: list[str], reference: bool) -> list[Group]:
+def _ways(precisions: list[str], reference: bool, compiled: bool) -> list[Group]:
     """How these could share a process, best first."""
     base = "bfloat16" if "bfloat16" in precisions and "float32" not in precisions else "float32"
-    ways = [Group(precisions, base, reference)]
+    ways = [Group(precisions, base, reference, reference and compiled)]
     if not set(precisions) & {"float32", "bfloat16"}:
-        ways.append(Group(precisions, "bfloat16", reference))
+        ways.append(replace(ways[0], base="bfloat16"))
     return ways
 
 
 def groups_that_fit(
-    shape: Shape, precisions: list[str], reference: bool, free_bytes: float | None
+    shape: Shape, precisions: list[str], reference: bool, free_bytes: float | None, compiled: bool = True
 ) -> tuple[list[Group], dict[str, str]]:
     """What is measured in one process, group by group; and why other precisions are skipped.  [any]"""
     groups: list[Group] = []
     skipped: dict[str, str] = {}
     limit = float("inf") if free_bytes is None else USABLE * free_bytes
     for precision in precisions:
-        together = _ways([*groups[-1].precisions, precision], reference) if groups and groups[-1].reference else []
+        last = groups[-1] if groups else None
+        together = [] if last is None else _ways([*last.precisions, precision], last.reference, last.compiled)
         fitting = [way for way in together if way.needed_bytes(shape) <= limit]
         if fitting:
             groups[-1] = fitting[0]
             continue
-        alone = [*_ways([precision], reference), *_ways([precision], False)]
+        less = ((reference, compiled), (reference, False), (False, False))
+        alone = [way for theirs, also in less for way in _ways([precision], theirs, also)]
         fitting = [way for way in alone if way.needed_bytes(shape) <= limit]
         if fitting:
             groups.append(fitting[0])

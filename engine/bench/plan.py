@@ -58,7 +58,8 @@ def make_plan(wish: Wish, gpu: bool, free_bytes: Callable[[str], float | None] =
                 plan.rows.append(_skipped(model, precision, wish.device, reason))
             else:
                 precisions.append(precision)
-        groups, skipped = groups_that_fit(shape, precisions, wish.reference, free_bytes(wish.device))
+        free = free_bytes(wish.device)
+        groups, skipped = groups_that_fit(shape, precisions, wish.reference, free, wish.compiled)
         plan.rows += [_skipped(model, one, wish.device, reason) for one, reason in skipped.items()]
         first_quantised = next((n for n, group in enumerate(groups) if set(group.precisions) & set(BITS)), 0)
         for number, group in enumerate(groups):
@@ -77,7 +78,7 @@ def make_plan(wish: Wish, gpu: bool, free_bytes: Callable[[str], float | None] =
 def _spec(wish: Wish, model: str, group: Group, beside: bool) -> Spec:
     return Spec(
         model, group.precisions, wish.device, wish.threads, wish.rounds, wish.seconds, group.reference,
-        wish.compiled and group.reference, beside, group.base,
+        group.compiled, beside, group.base,
     )  # fmt: skip
 
 
