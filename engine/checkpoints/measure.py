@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 BOUND = 1.3
-DTYPES = ("float32", "float16", "bfloat16")
+DTYPES = ("float32", "float16", "bfloat16", "int8", "int4")
 _STEPS = 24
 
 
@@ -74,7 +74,7 @@ def measure_here(name: str, device: str, dtype: str | None, frames: int) -> dict
 
 
 def _weights_bytes(model: Any) -> int:
-    """Bytes of every module's weights, each storage counted once."""
+    """Bytes of every module's weights, each storage counted once, and of the quantised ones beside them."""
     from torch import nn
 
     seen: dict[int, int] = {}
@@ -88,7 +88,7 @@ def _weights_bytes(model: Any) -> int:
             seen |= {tensor.data_ptr(): tensor.nbytes for tensor in item.state_dict().values()}
         elif type(item).__module__.startswith("engine."):
             queue += [value for value in vars(item).values() if hasattr(value, "__dict__")]
-    return sum(seen.values())
+    return sum(seen.values()) + (0 if model.lm.stepper is None else model.lm.stepper.held_bytes)
 
 
 def compare_here(name: str, device: str, dtype: str) -> dict[str, Any]:
@@ -168,7 +168,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args(arguments)
     if given.against_float32 and given.dtype not in DTYPES[1:]:
-        parser.error("--against-float32 needs --dtype float16 or bfloat16")
+        parser.error(f"--against-float32 needs --dtype {', '.join(DTYPES[1:-1])} or {DTYPES[-1]}")
     if given.here:
         measured = compare_here(given.name, given.device, given.dtype) if given.against_float32 else None
         print(json.dumps(measured or measure_here(given.name, given.device, given.dtype, given.frames)))

@@ -74,6 +74,11 @@ class OnnxStepper:
             self.session(cross)
         return self
 
+    @property
+    def held_bytes(self) -> int:
+        """Of the weights that its sessions have.  [any]"""
+        return sum(session.held_bytes for session in self._sessions.values())
+
     def begin(
         self,
         shape: tuple[int, ...],
