@@ -136,6 +136,7 @@ def test_a_lane_has_the_tokens_of_its_own_steps(lm, joint_lm, number, prepared):
         plain, joint = (lane(one, index, prompt=3 * index, prepared=prepared) for one in (lm, joint_lm))
         assert torch.equal(joint.advance(130), plain.advance(130))
         assert joint.window.seat is not None  # it was really taken there
+    assert joint_lm.device_step.buffers.sizes.rows <= 2 + (number % len(LANES) == 1)  # one window after the other
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -269,6 +270,18 @@ def test_rows_are_given_back_and_closed_up(joint_lm):
     lanes.add(9, lane(joint_lm, 3, None))
     lanes.advance(3)
     assert stepper.buffers is where  # nothing had to grow
+
+
+def test_shapes_are_prepared_before_lanes_come_to_them(joint_lm):
+    lanes, stepper = LaneBatch(), joint_lm.device_step
+    for number in (0, 1):
+        lanes.add(number, lane(joint_lm, number, None))
+    lanes.advance(3)
+    lanes.remove(0)
+    gc.collect()
+    for _ in range(2):  # one a call
+        stepper.keep_warm()
+    assert {StepShape(3, positions, 8) for positions in (16, 32)} <= stepper.runner.known
 
 
 def test_one_lane_that_cannot_be_guided_fails_alone(joint_lm):

@@ -111,5 +111,7 @@ class GraphRunner:
                 graph.replay()
 
     def forget(self) -> None:
-        """Let all graphs go.  [generate]"""
+        """Let all graphs go, once those that are under way are done.  [generate]"""
+        if self._graphs:
+            torch.cuda.synchronize(self._device)
         self._graphs.clear()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import weakref
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
@@ -188,17 +189,22 @@ class DeviceStepper:
         return len(buckets)
 
     def keep_warm(self) -> bool:
-        """Where the device has done nothing for a while: a step that nobody takes. Whether there was one."""
-        if self.buffers is None or time.monotonic() - self.worked_at < WARM_SECONDS:
+        """Use a moment in which all lanes are ahead; whether something was done.
+
+        The shape that the lanes come to next is prepared, one a call. Where there is nothing to prepare and the device
+        has done nothing for a while, it takes a step that is nobody's.
+        """
+        sitting = self._close_ranks(self.seats()) if self.buffers else []
+        if not sitting or self.buffers is None:
             return False
-        sitting = self._close_ranks(self.seats())
-        if not sitting:
+        here = self._shape(sitting, True, sitting)
+        ahead = replace(here, positions=min(here.positions + BUCKET_POSITIONS, self.buffers.sizes.positions))
+        missing = next((shape for shape in (here, ahead) if not self.runner.ready(shape)), None)
+        if missing is None and time.monotonic() - self.worked_at < WARM_SECONDS:
             return False
         self._set_active(sitting, set())
-        shape = self._shape(sitting, True, sitting)
-        if not self.runner.ready(shape):
-            return False
-        self.runner.run(shape, self._call(shape))
+        run = self.runner.run if missing is None else self.runner.prepare
+        run(missing or here, self._call(missing or here))
         self.worked_at = time.monotonic()
         return True
 
