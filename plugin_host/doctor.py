@@ -52,11 +52,13 @@ def _plugin() -> list[Finding]:
     """The DAW plugin: installed, or what building it needs."""
     from plugin_host.native.build import BuildError, find_compiler
     from plugin_host.native.bundles import find_dpf
-    from plugin_host.native.install import installed
+    from plugin_host.native.install import installed, shipped
 
     there = ", ".join(dict.fromkeys(str(path.parent) for path in installed()))
     if there:
         return [Finding(GOOD, "DAW plugin", f"in {there}")]
+    if shipped() is not None:
+        return [Finding(NOTE, "DAW plugin", "not installed", "segue plugin install  (it came with Segue)")]
     try:
         how = f"with {find_compiler()} and {find_dpf()}"
     except BuildError as fault:

@@ -34,13 +34,18 @@ def build(out: Annotated[Path, typer.Option(help="Folder for the bundles.")] = P
 def install(
     source: Annotated[Path | None, typer.Option("--from", help="Folder of built bundles; else they are built.")] = None,
 ) -> None:
-    """Put the plugin into your own plugin folders, built before if need be. Then let your DAW scan for plugins."""
+    """Put the plugin into your own plugin folders. Then let your DAW scan for plugins.
+
+    It is taken from Segue's own package where that has it, else built first.
+    """
     from plugin_host.native.build import BuildError
     from plugin_host.native.install import install as place
+    from plugin_host.native.install import shipped
 
     with tempfile.TemporaryDirectory(prefix="segue-plugin-") as work:
-        folder = source or Path(work)
-        if source is None:
+        known = source or shipped()
+        folder = known or Path(work)
+        if known is None:
             _built(folder)
         try:
             for bundle in place(folder):

@@ -10,6 +10,15 @@ from pathlib import Path
 from plugin_host.native.build import BuildError
 from plugin_host.native.bundles import FORMATS, VARIANTS
 
+SHIPPED = "built"  # folder of bundles in a wheel that has them, see setup.py
+
+
+def shipped() -> Path | None:
+    """Folder of the bundles that came with Segue's wheel; None where it came without.  [any]"""
+    folder = Path(__file__).parent / SHIPPED
+    there = any((folder / name).exists() for kind in FORMATS for name in bundle_names(kind))
+    return folder if there else None
+
 
 def host_folder(kind: str, platform: str = sys.platform) -> Path:
     """The user's own folder for plugins of a format: lv2, vst3 or clap.  [any]"""

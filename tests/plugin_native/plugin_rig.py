@@ -70,8 +70,13 @@ class Counting:
 class RealEngine:
     """`python -m engine` with the embedded model."""
 
-    def __init__(self) -> None:
-        self.port, self.log = free_port(), ""
+    def __init__(self, port: int = 0) -> None:
+        self.port = port or free_port()
+        self.start()
+
+    def start(self) -> None:
+        """Start it, again perhaps, and wait until its model is hot."""
+        self.log = ""
         command = [sys.executable, "-m", "engine", "--port", str(self.port)]
         out = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
         self.process = subprocess.Popen(command, env=environment(PYTHONUNBUFFERED="1"), cwd=repository(), **out)
@@ -86,6 +91,11 @@ class RealEngine:
         assert self.process.stdout is not None
         for line in self.process.stdout:
             self.log += line
+
+    def kill(self) -> None:
+        """As a crash would."""
+        self.process.kill()
+        self.process.wait()
 
     def end(self) -> None:
         """As Ctrl-C would."""

@@ -1,6 +1,6 @@
 """A musician's story in a CLAP host: clap_bounce.py PLUGIN OUT.npz.
 
-Two bars are played and captured, Segue goes on with four bars; they are rendered, and rendered again.
+Two bars are played and captured, Segue goes on with four bars; they are rendered, rendered again, and begun live.
 """
 
 import json
@@ -12,7 +12,7 @@ from clap_host import RATE, Loaded
 
 BPM = 137.5
 BAR = 4 * 60 * RATE / BPM
-GENERATE, MODE, CAPTURE, CAPTURE_BARS, BARS, OUTPUT, ENGINE, SEED, CAPTURED = 0, 1, 3, 4, 5, 10, 16, 18, 19
+GENERATE, MODE, CAPTURE, CAPTURE_BARS, BARS, OUTPUT, ENGINE, SEED, CAPTURED, LATE = 0, 1, 3, 4, 5, 10, 16, 18, 19, 22
 PATIENCE_SECONDS = 60
 
 
@@ -38,9 +38,13 @@ def stand(lane: Loaded, until, what: str) -> None:
         time.sleep(0.01)
 
 
-def render(lane: Loaded, source: np.ndarray, begin: int, end: int) -> np.ndarray:
+def render(lane: Loaded, source: np.ndarray, begin: int, end: int, live: bool = False) -> np.ndarray:
+    """As fast as it can, or by the clock."""
     lane.position, parts = begin, []
+    began = time.monotonic()
     while lane.position < end:
+        if live:
+            time.sleep(max(0.0, began + (lane.position - begin) / RATE - time.monotonic()))
         at, n = lane.position, min(512, end - lane.position)
         parts.append(lane.run(np.ascontiguousarray(source[:, at : at + n]), True, BPM))
     return np.concatenate(parts, axis=1)
@@ -62,10 +66,14 @@ def main(path: str, out_path: str) -> None:
     first = render(lane, source, bar_start(2), bar_start(7))
     stand(lane, lambda: lane.value(ENGINE) != 4, "does not end")
     second = render(lane, source, bar_start(1), bar_start(7))
-    np.savez(out_path, first=first, second=second)
-    seed = lane.value(SEED)
+    stand(lane, lambda: lane.value(ENGINE) != 4, "does not end")
+    lane.mode(0)  # by the clock
+    late = lane.value(LATE)
+    live = render(lane, source, bar_start(1), bar_start(4), live=True)
+    np.savez(out_path, first=first, second=second, live=live)
+    seed, late = lane.value(SEED), lane.value(LATE) - late
     lane.close()
-    print(json.dumps({"bars": captured, "seed": seed}), flush=True)
+    print(json.dumps({"bars": captured, "seed": seed, "late": late}), flush=True)
 
 
 if __name__ == "__main__":
