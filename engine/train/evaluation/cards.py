@@ -23,7 +23,7 @@ from engine.train.evaluation.nearness import frechet
 from engine.train.metrics import Array
 
 VGGISH_RATE_HZ, PASST_RATE_HZ, CLAP_RATE_HZ = 16000, 32000, 48000
-VGGISH_HELP = ("FAD needs VGGish's weights: vggish-10086976.pth from the releases of harritaylor/torchvggish on GitHub, "
+VGGISH_HELP = ("FAD needs VGGish's weights: vggish-10086976.pth of harritaylor/torchvggish's releases on GitHub, "
                "as --vggish PATH")  # fmt: skip
 PASST_HELP = "the KL divergence needs PaSST: pip install hear21passt, which fetches its weights when it first runs"
 CLAP_HELP = "the CLAP score needs a folder with laion/larger_clap_music from the Hugging Face hub, as --clap FOLDER"

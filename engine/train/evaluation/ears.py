@@ -86,7 +86,7 @@ def _pitch_model() -> Any:
     try:
         import swift_f0
     except ImportError:
-        raise UnsupportedError("the pitch tracker is not here: pip install swift-f0") from None
+        raise UnsupportedError("the pitch tracker is not here: pip install --no-deps swift-f0") from None
     return swift_f0.SwiftF0(threads=1)
 
 

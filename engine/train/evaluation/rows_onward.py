@@ -41,6 +41,10 @@ def onward_rows(study: Study) -> None:
     put("key", "originals in the asked or a related key (Krumhansl)", _in(real, keys), note="ceiling")
     put("key", "continuations in the asked or a related key", _in(heard, keys), ">=", 0.8)
     put("key", "continuations in another's key", _in(heard, [keys[i] for i in other]), note="control")
+    scales = [{(held.piece.tonic + step) % 12 for step in SCALES[held.piece.mode]} for held in study.pieces]
+    put("key", "sound on the scale's tones, originals", _on(goes_on, scales), note="ceiling")
+    put("key", "sound on the scale's tones, continuations (chance 0.583)", _on(outs, scales))
+    put("key", "sound on another's scale's tones, continuations", _on(outs, [scales[i] for i in other]), note="control")
     drums = [i for i, held in enumerate(study.pieces) if held.has_drums]
     bpm = [held.piece.bpm for held in study.pieces]
     kept = [float(ears.tempo_is(ears.heard_bpm(outs[i]), bpm[i])) for i in drums]
@@ -55,6 +59,12 @@ def onward_rows(study: Study) -> None:
 
 def _in(found: list[str], keys: list[set[str]]) -> list[float]:
     return [float(name in some) for name, some in zip(found, keys, strict=True)]
+
+
+def _on(sounds: list[Array], scales: list[set[int]]) -> list[float]:
+    """Share of the tonal sound that falls on a scale's seven tones."""
+    heard = [pitch_classes(audio.astype(np.float64)).sum(axis=0) for audio in sounds]
+    return [float(one[sorted(some)].sum() / (one.sum() + 1e-9)) for one, some in zip(heard, scales, strict=True)]
 
 
 def seam_rows(study: Study, outs: list[Array]) -> None:

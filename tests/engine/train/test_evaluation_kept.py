@@ -9,7 +9,7 @@ import torch
 
 from engine import embedded
 from engine.model import LoadedModel
-from engine.train import evaluate
+from engine.train import evaluate, examples
 from engine.train.compose import compose
 from engine.train.evaluation import kept as kept_module
 from engine.train.evaluation.asks import GROUPS, Plan, ask_of
@@ -91,3 +91,19 @@ def test_too_little_to_measure_with_is_refused(given: dict[str, float]) -> None:
         evaluate.plan_of(args, 2.5, 0.9)
     args = argparse.Namespace(quick=False, **dict.fromkeys(names))
     assert evaluate.plan_of(args, 2.5, 0.9).pieces >= 50
+
+
+def test_examples_page_keeps_what_was_said_by_hand(tmp_path: Path) -> None:
+    audio = np.zeros(32000, np.float32)
+    groups = {
+        "words": [examples.Example("one", "the first", audio)],
+        "onward": [examples.Example("two", "next", audio)],
+    }
+    page = tmp_path / "index.md"
+    page.write_text(examples.page(groups, {"words": "Looked at: even."}))
+    assert examples.notes_of(page) == {"words": "Looked at: even.", "onward": ""}
+    assert examples.page(groups, examples.notes_of(page)) == page.read_text()
+    examples.picture(groups["words"], tmp_path / "words.png", "words")
+    examples.write(groups["words"], tmp_path)
+    assert (tmp_path / "one.ogg").read_bytes().startswith(b"OggS")
+    assert (tmp_path / "words.png").stat().st_size < 100_000
