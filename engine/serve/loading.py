@@ -99,8 +99,8 @@ def _tried_in_8_bits(model: LoadedModel) -> LoadedModel:
 def default_precision(device: str) -> str:
     """Precision where none is asked for: half on a GPU, 8 bits on a processor, else single.
 
-    Measured (docs/precision.md): on a processor 8 bits step three times as fast as float32 and change one draw in
-    thirty; 4 bits are a third faster again, but change one in six, so they are for those who ask.  [any]
+    Measured (docs/precision.md): on a processor 8 bits step almost three times as fast as float32 and change one draw
+    in twenty-five; 4 bits are a third faster again, but change one in six, so they are for those who ask.  [any]
     """
     if device.startswith("cuda"):
         return "float16"
