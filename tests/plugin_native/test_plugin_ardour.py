@@ -33,6 +33,7 @@ def _environment(bundles: Path, folder: Path, port: int) -> dict[str, str]:
     if not only.exists():
         shutil.copytree(bundles / "Segue.lv2", only / "Segue.lv2")
     where = {"HOME": str(folder), "XDG_CONFIG_HOME": str(folder / "config"), "SEGUE_TEST_FOLDER": str(folder)}
+    where |= {"SEGUE_TEST_PLUGIN": "urn:segue:plugin", "SEGUE_TEST_FORMAT": "LV2"}
     return environment(port, LV2_PATH=f"{only}:/usr/lib/lv2", **where)
 
 
@@ -58,6 +59,20 @@ def _live(engine: Counting, known: dict[str, str], folder: Path) -> None:
         assert engine.messages("lane/set")[-1][1:] == ["seed", "4711.0"]
         (folder / "go3").touch()
         ardour.communicate(timeout=100)  # its exit code says nothing: it may die while closing
+
+
+def test_ardours_scanner_takes_the_vst3_for_a_plugin(bundles: Path, tmp_path: Path) -> None:
+    scanner = Path("/usr/lib/ardour7/ardour-vst3-scanner")
+    if not scanner.exists():
+        pytest.skip("Ardour's VST3 scanner is not where Debian puts it")
+    placed = tmp_path / ".vst3" / "Segue.vst3"
+    shutil.copytree(bundles / "Segue.vst3", placed)
+    known = _environment(bundles, tmp_path, 0)
+    found = subprocess.run(
+        [scanner, "-f", "-v", placed], env=known | {"LD_LIBRARY_PATH": str(scanner.parent)},
+        capture_output=True, text=True, timeout=100,
+    )  # fmt: skip
+    assert 'name="Segue" vendor="Segue" category="Fx|Generator"' in found.stdout + found.stderr
 
 
 def test_ardour_plays_live_and_exports_to_the_sample(bundles: Path, engine: Counting, tmp_path: Path) -> None:

@@ -30,6 +30,13 @@ def test_bundles_come_to_where_hosts_look(tmp_path: Path, monkeypatch: pytest.Mo
     assert install.installed() == placed
 
 
+def test_bundles_that_came_with_the_wheel_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(install, "SHIPPED", str(tmp_path / "built"))
+    assert install.shipped() is None
+    (tmp_path / "built" / "Segue.lv2").mkdir(parents=True)
+    assert install.shipped() == tmp_path / "built"
+
+
 def test_nothing_to_install_is_said(tmp_path: Path) -> None:
     with pytest.raises(BuildError, match="segue plugin build"):
         install.install(tmp_path)

@@ -7,7 +7,7 @@ tempo:set_tempo (Temporal.Tempo (137.5, 137.5, 4), Temporal.timepos_t (0))
 Temporal.TempoMap.update (tempo)
 tempo = nil
 local track = s:new_audio_track (2, 2, nil, 1, "Segue", ARDOUR.PresentationInfo.max_order, ARDOUR.TrackMode.Normal, true):front ()
-local proc = ARDOUR.LuaAPI.new_plugin (s, "urn:segue:plugin", ARDOUR.PluginType.LV2, "")
+local proc = ARDOUR.LuaAPI.new_plugin (s, os.getenv ("SEGUE_TEST_PLUGIN"), ARDOUR.PluginType[os.getenv ("SEGUE_TEST_FORMAT")], "")
 track:add_processor_by_index (proc, 0, nil, true)
 track:output ():audio (0):connect ("Master/audio_in 1")
 track:output ():audio (1):connect ("Master/audio_in 2")
