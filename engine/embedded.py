@@ -25,6 +25,7 @@ from engine.config import LMConfig
 from engine.errors import CheckpointError, UnsupportedError
 from engine.lm import LanguageModel
 from engine.lm.onnx_step import OnnxStepper
+from engine.lm.precision import half_is_faster
 from engine.model import LoadedModel
 
 _log = logging.getLogger("segue.engine")
@@ -73,15 +74,6 @@ def quantise(lm: LanguageModel, codec: SpectralCodec, bits: int) -> None:
         codec.spectra = OnnxSpectra(codec.net, TOGETHER)
     except UnsupportedError as error:
         _log.warning("quantised weights are not available, playing on float32 ones: %s", error)
-
-
-def half_is_faster() -> bool:
-    """Whether this processor multiplies matrices far faster in bfloat16: those with tile units (AMX), five times.
-
-    Asked, not measured: a stream has to be the same in every run on the same machine.  [any]
-    """
-    asked = getattr(torch.cpu, "_is_amx_tile_supported", None)  # torch has no public name for it
-    return bool(asked is not None and asked())
 
 
 def load(device: str = "cpu", folder: Path = FOLDER, bits: int | None = 8) -> LoadedModel:

@@ -74,13 +74,15 @@ def load_model(
 
 
 def quantise_steps(lm: LanguageModel, bits: int) -> None:
-    """Have a checkpoint's steps run on weights of 8 or 4 bits, on a CPU.
+    """Have a checkpoint's steps run on weights of 8 or 4 bits, on a CPU; prompts in bfloat16 where that is faster.
 
     Raises UnsupportedError, and leaves the model as it is, where ONNX Runtime cannot run them.  [generate]
     """
     from engine.lm.onnx_step import OnnxStepper
+    from engine.lm.precision import half_is_faster
 
     lm.stepper = OnnxStepper(lm, bits).ready(lm.config.cross_attention)
+    lm.prefill_half = half_is_faster()
 
 
 def quantised_bits(dtype: torch.dtype | None, device: str) -> int | None:
