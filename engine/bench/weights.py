@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from engine.config import LMConfig
 from engine.errors import UnsupportedError
 from engine.lm import LanguageModel
-from engine.lm.precision import place_dtype
+from engine.lm.precision import half_is_faster, place_dtype
 
 POOL = 1_000_003  # a prime: rows of a matrix that are filled from it do not repeat
 BITS = {"int8": 8, "int4": 4}
@@ -50,7 +50,7 @@ def in_precision(lm: LanguageModel, precision: str) -> LanguageModel:
         kept = lm.state_dict()["linears.0.weight"].dtype
         made = _twin(lm, kept)
         made.stepper = OnnxStepper(made, BITS[precision]).ready(made.config.cross_attention)
-        made.prefill_half = lm.prefill_half
+        made.prefill_half = half_is_faster()  # as the engine loads them
         return made
     dtype: torch.dtype = getattr(torch, precision)
     made = _twin(lm, dtype)
