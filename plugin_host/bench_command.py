@@ -14,7 +14,7 @@ Models = Annotated[
     str, typer.Option(help="Table over these models instead: embedded, small, medium, melody, style, large, or all.")
 ]
 Precisions = Annotated[str, typer.Option("--precision", help="With --models: of these, as float32,bfloat16,int8,int4.")]
-Fast = Annotated[bool, typer.Option("--fast", help="With --models: two short rounds, nothing compiled.")]
+Fast = Annotated[bool, typer.Option("--fast", help="With --models: short rounds, nothing compiled.")]
 Threads = Annotated[int, typer.Option(min=0, max=256, help="With --models: CPU threads; 0: as PyTorch takes them.")]
 Limit = Annotated[float, typer.Option(min=0, help="With --models: most minutes for one of its processes; 0: by size.")]
 

@@ -25,7 +25,7 @@ from engine.bench.shapes import NAMES, PRECISIONS, names_of, precisions_of
 from engine.errors import EngineError
 
 CPU_PRECISIONS, GPU_PRECISIONS = "float32,bfloat16,int8,int4", "float16,bfloat16"
-FAST_SECONDS, SECONDS = 0.4, 1.5
+ROUNDS, FAST_SECONDS, SECONDS = 3, 0.3, 1.5
 EXIT_FAULT, EXIT_OPTION = 1, 2
 
 
@@ -51,14 +51,14 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--models", default="", help=f"the table over these shapes: all, or of {', '.join(NAMES)}")
     add("--precision", default="", help=f"with --models: of {', '.join(PRECISIONS)}")
-    add("--fast", action="store_true", help="with --models: two short rounds, nothing compiled")
+    add("--fast", action="store_true", help="with --models: short rounds, nothing compiled")
     add("--device", default="cpu", help="cpu or cuda")
     add("--no-reference", action="store_true", help="with --models: without transformers")
     add("--no-compile", action="store_true", help="with --models: transformers eager only")
     add("--limit-minutes", type=float, default=0.0, help="with --models: most time for one contest; 0: by its guess")
     add("--model", default="embedded", help="without --models: this one alone, loaded as the engine does")
     add("--seconds", type=float, default=6.0, help="without --models: so much music")
-    add("--rounds", type=int, default=0, help="rounds in which the sides take turns; 0: three, with --fast two")
+    add("--rounds", type=int, default=0, help="rounds in which the sides take turns; 0: three")
     add("--threads", type=int, default=0, help="CPU threads; 0: as many as PyTorch takes")
     add("--json", type=Path, default=None, help="file for all figures; table and picture beside it")
     add("--contest", default="", help=argparse.SUPPRESS)
@@ -76,7 +76,7 @@ def wish_of(given: argparse.Namespace) -> Wish:
         raise EngineError("--rounds, --threads and --limit-minutes must be 0 or more")
     return Wish(
         names_of(given.models), precisions_of(given.precision or usual), device, given.threads,
-        given.rounds or (2 if given.fast else 3), FAST_SECONDS if given.fast else SECONDS,
+        given.rounds or ROUNDS, FAST_SECONDS if given.fast else SECONDS,
         not given.no_reference, not (given.no_compile or given.fast), given.limit_minutes,
     )  # fmt: skip
 
@@ -87,7 +87,7 @@ def _alone(given: argparse.Namespace) -> int:
 
     if given.threads:
         torch.set_num_threads(given.threads)
-    figures = measure(load_model(given.model, given.device), given.seconds, given.rounds or 3)
+    figures = measure(load_model(given.model, given.device), given.seconds, given.rounds or ROUNDS)
     for name, value in figures.items():
         print(f"{name:<52} {value:8.2f}")
     if given.json:
