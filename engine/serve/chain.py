@@ -148,7 +148,11 @@ class SoundChain:
             bend = bend.again_from(frame * self.codec.frame_samples, bend.line)
         before, after = self.history[:, : end - start], self.history[:, end - start :]
         seconds = CROSSFADE_SECONDS if hold_samples is None else CUT_SECONDS
-        leaving = after[:, : (hold_samples or 0) + int(seconds * self.codec.sample_rate)].clone()
+        fading = (hold_samples or 0) + int(seconds * self.codec.sample_rate)
+        leaving = after[:, :fading].clone()
+        if 0 < leaving.shape[1] < fading:  # no more was made: it leaves as it would have gone on
+            ahead = carry_on(self.history.numpy(), fading - leaving.shape[1])
+            leaving = torch.cat([leaving, torch.from_numpy(ahead)], dim=1)
         level, kept = self._level_now, hold_samples
         again = SoundChain(
             self.codec, self.resampler, self.channels, before, codes, frame, level, self.device, leaving, kept, bend

@@ -30,6 +30,12 @@ def fitting_own(player: Player, to_samples: int, line: Line) -> int:
     return own if 0 < own <= made and back < kept - rate // 10 else made
 
 
+def first_kept_own(player: Player) -> int:
+    """First own sample whose sound is kept.  [generate]"""
+    kept = player.chain.first_kept_frame * player.model.codec.frame_samples
+    return max(-(-kept * player.resampler.new // player.resampler.orig), player.tape.begin_own)
+
+
 def loop_samples(transport: Transport, line: Line | None = None) -> tuple[int, int] | None:
     """First sample of the host's loop and the one behind its last, on its line; None where it does not loop.  [any]"""
     if transport.loop_beats is None:

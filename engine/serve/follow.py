@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from bridge.transport import Transport
-from engine.serve.fitting import fitting_own, loop_samples
+from engine.serve.fitting import first_kept_own, fitting_own, loop_samples
 from engine.serve.foresight import Foresight
 from engine.serve.hearing import hears_grid
 from engine.serve.lane import Lane
@@ -138,7 +138,7 @@ class Follower:
         if now - self._shifted_seconds < LOOK_SECONDS and not near:
             return False
         self._shifted_seconds, player.loop = now, loop
-        if player.first_kept_own <= ends < player.made_own:
+        if first_kept_own(player) <= ends < player.made_own:
             player.shift(transport.position_samples, ends, player.place, self._next_generation())
         return False
 

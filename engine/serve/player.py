@@ -13,12 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from torch import Tensor
 
 from bridge import units
 from bridge.ring import RingWriter
-from engine.lm import Conditions
 from engine.model import HeardExcerpt, LoadedModel
 from engine.serve import bending, hearing
 from engine.serve.chain import SoundChain
@@ -83,7 +83,8 @@ class Player(Outlet):
         bend = bending.bend_for(self, frame, audio)
         self._reserved = False  # frames for a sound that is bent
         tuned = stream_settings(model, self.settings, bending.enough(self.place, bend), self.prompt_frames)
-        self.stream = TokenStream.begin(model.lm, self._conditions, codes, tuned, self.seed, first_frame)
+        heard = partial(hearing.conditions, self)
+        self.stream = TokenStream.begin(model.lm, heard, codes, tuned, self.seed, first_frame)
         device, channels, level = model.lm.out_norm.weight.device, self.ring.form.channels, 1.0 / self.gain
         self.chain = SoundChain(model.codec, self.resampler, channels, audio, codes, frame, level, device, bend=bend)
         self.chain.go_on_from(None if before is None else before.ahead)
@@ -128,8 +129,7 @@ class Player(Outlet):
         The cut lies on the first frame that begins there or later, or on the last one that is made. The beats that
         are heard up to there are led to those of `place` without a jump.
         """
-        frame = self._known(self.chain.frame_from(max(0, self.place.frame_at(cut_samples)) * self._frame))
-        self._cut(frame, settings, self._reached(place, self._own_of(frame)))
+        self._cut_from(max(0, self.place.frame_at(cut_samples)) * self._frame, settings, place)
         self._go_on(host, generation)
 
     def retake_at(self, host: int, own: int, settings: LaneSettings, place: Place, generation: int) -> None:
@@ -157,9 +157,7 @@ class Player(Outlet):
 
     def take_back(self, host: int, own: int, dice: Callable[[int], int], generation: int) -> None:
         """Make everything from own sample `own` on anew with other dice: a seed for the frame where it begins."""
-        frame = self._known(self.chain.frame_from(self._coded(own)))
-        self._cut(frame, self.settings, self._reached(self.place, self._own_of(frame)))
-        self.stream.reseed(dice(frame))
+        self.stream.reseed(dice(self._cut_from(self._coded(own), self.settings, self.place)))
         self._go_on(host, generation)
 
     def shift(self, host: int, from_own: int, place: Place, generation: int) -> None:
@@ -201,12 +199,6 @@ class Player(Outlet):
         return self._own_of(self.stream.free_frame - self.prompt_frames)
 
     @property
-    def first_kept_own(self) -> int:
-        """First own sample whose sound is kept."""
-        kept = self.chain.first_kept_frame * self._frame
-        return max(-(-kept * self.resampler.new // self.resampler.orig), self.tape.begin_own)
-
-    @property
     def _frame(self) -> int:
         return self.model.codec.frame_samples
 
@@ -231,6 +223,18 @@ class Player(Outlet):
         """What is made and not written yet takes over from what the ring holds."""
         self._go_on(host, generation)
         self.write()
+
+    def _cut_from(self, coded: int, settings: LaneSettings, place: Place) -> int:
+        """Cut on the first own frame that begins at a sample of the codec's rate or later; that frame.
+
+        On the last one that is made where that is earlier: all that was made of it sounds, a host may be waiting there.
+        """
+        frame, made = self._known(self.chain.frame_from(coded)), self.made_own
+        hold = self._coded(made) - self.chain.out_of(frame) if coded >= self._coded(made) else None
+        self._cut(frame, settings, self._reached(place, self._own_of(frame)), hold)
+        if hold is not None:
+            self._from(max(made, self.written_own))
+        return frame
 
     def _cut(self, frame: int, settings: LaneSettings, place: Place, hold_samples: int | None = None) -> None:
         """Forget own frames from `frame` on, and go on elsewhere or otherwise.
@@ -284,12 +288,6 @@ class Player(Outlet):
         """Settings that need no new tokens; the fader is told by the agenda."""
         self.settings = settings
         self._tune()
-
-    # -- for the stream -----------------------------------------------------------------------------------
-
-    def _conditions(self, offset_frames: int, window_frames: int) -> tuple[Conditions, ...]:
-        """What the stream's next window hears."""
-        return hearing.conditions(self, offset_frames, window_frames)
 
     def _tune(self) -> None:
         """What the settings say of the sound itself."""

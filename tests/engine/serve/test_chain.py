@@ -7,6 +7,7 @@ import random
 import pytest
 import torch
 
+from engine.carry_on import carry_on
 from engine.codec.encodec import Encodec
 from engine.serve.chain import SoundChain
 from engine.stream.resample import StreamResampler
@@ -97,3 +98,23 @@ def test_replay_is_what_was_put_out(codec):
     first = chain.push(random_codes(60))
     start = -(-20 * 640 * 441 // 320)
     torch.testing.assert_close(chain.replay(20, 5000), first[start : start + 5000], atol=1e-6, rtol=0)
+
+
+def test_taken_back_at_the_very_end_of_what_was_made_nothing_jumps(codec):
+    """All that was made is heard, and as it would go on it fades to what is made instead."""
+    codes = random_codes(40)
+    chain = SoundChain(codec, StreamResampler(32_000, 32_000), 1)
+    heard = chain.push(codes[:, :20])
+    frame = chain.audio_end // 640 - 1
+    hold = chain.audio_end - frame * 640
+    again = chain.again_from(frame, codes[:, :frame], hold)
+    other = again.push(random_codes(20, seed=5))
+    plain = SoundChain(codec, StreamResampler(32_000, 32_000), 1, heard[: frame * 640].T, codes[:, :frame], frame)
+    wanted = plain.push(random_codes(20, seed=5))
+    assert torch.equal(other[:hold], heard[frame * 640 :])
+    fade = int(0.005 * 32_000)
+    torch.testing.assert_close(other[hold + fade :], wanted[hold + fade :], atol=1e-5, rtol=0)
+    ahead = torch.from_numpy(carry_on(heard.T.numpy(), fade))[0]
+    torch.testing.assert_close(other[hold, 0], ahead[0], atol=0.02, rtol=0)
+    middle = (ahead[fade // 2] + wanted[hold + fade // 2, 0]) / 2
+    torch.testing.assert_close(other[hold + fade // 2, 0], middle, atol=0.02, rtol=0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import partial
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from lane_rig import RATE, Host, make_model
 from bridge.arguments import At
 from bridge.transport import Grid, Transport
 from engine.model import LoadedModel
-from engine.serve import heir
+from engine.serve import hearing, heir
 from engine.serve.chain import SoundChain
 from engine.serve.change import Succession, _install
 from engine.serve.heir import Estate, Heir, Wait, estate, fits, raise_heir
@@ -65,9 +66,8 @@ def expected(host: Host, left: Estate, model: LoadedModel, frames: int) -> torch
     heard = as_prompt(model, left.heard)
     player = host.lane.director.player
     known = left.player.prompt_frames + left.frame
-    stream = TokenStream.begin(
-        model.lm, player._conditions, heard.codes, player.stream.settings, 7, known - heard.codes.shape[1]
-    )
+    heard_there, first = partial(hearing.conditions, player), known - heard.codes.shape[1]
+    stream = TokenStream.begin(model.lm, heard_there, heard.codes, player.stream.settings, 7, first)
     with torch.no_grad():
         codes = stream.advance(frames)
     resampler = StreamResampler(32_000, RATE)
