@@ -29,6 +29,7 @@ GRID = Grid(ardour_rig.RATE, BPM)
 SCRIPTS = [HOSTS / "ardour_prepare.lua", HOSTS / "ardour_generate.lua"]
 SETTLE_SECONDS = 4.0  # Ardour tells nobody when it is done with what it was asked
 EDGE = 2048  # samples at a region's ends that Ardour fades
+STARTED = 8192  # samples after its transport has started, by which Ardour lets everything through
 
 pytestmark = [
     pytest.mark.skipif(bool(ardour_rig.missing()), reason=f"not installed: {', '.join(ardour_rig.missing())}"),
@@ -151,7 +152,7 @@ def check_export(path: Path, live: np.ndarray, in_time: bool) -> None:
     if not in_time:
         pytest.skip("the machine was too slow to play live: its holes are not compared with the bounce")
     # Ardour moves a recording by the latency it reckons with: the guitar says by how much.
-    shift = next(k for k in range(-64, 65) if np.array_equal(live[EDGE + k :][:4096], plucked[EDGE:][:4096]))
+    shift = next(k for k in range(-64, 65) if np.array_equal(live[STARTED + k :][:4096], plucked[STARTED:][:4096]))
     lasts = min(end, len(live) - shift)
     assert lasts > begin + (end - begin) // 2
-    assert np.array_equal(live[EDGE + shift : lasts + shift], heard[EDGE:lasts])
+    assert np.array_equal(live[STARTED + shift : lasts + shift], heard[STARTED:lasts])
