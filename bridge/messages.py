@@ -103,7 +103,7 @@ MODEL = rows.request(
         rows.count("rate_hz", "its own sample rate", "Hz"),
         rows.count("channels", "its own channels"),
         rows.figure("window_seconds", "how much music it sees at once", "s"),
-        rows.text("abilities", "words of: text melody style continue tempo"),
+        rows.text("abilities", "words of: text melody style continue tempo harmony"),
         rows.text("license", "of its weights"),
         rows.text("precision", "of its weights while it runs"),
         rows.text("notes", "what its user should know, a sentence each; or empty"),

@@ -35,6 +35,7 @@ class GenerationParams:
     duration_seconds: float
     stride_seconds: float
     grid: Grid | None = None
+    keep_harmony: bool = True
 
     def familiar(self) -> dict[str, Any]:
         """The arguments of a generation call as audiocraft names them.  [any]"""

@@ -19,6 +19,7 @@ from engine.guidance import Guidance
 from engine.lm import Conditions, LanguageModel
 
 TEXT, MELODY, STYLE, TEMPO, CONTINUE = "text", "melody", "style", "tempo", "continue"
+HARMONY = "harmony"  # a model that goes on within the chords of what it goes on from
 MIN_EXCERPT_SECONDS = 0.02  # shorter ones give the feature model nothing
 
 
@@ -125,7 +126,8 @@ class HeardExcerpt:
 class Ask:
     """What one stream asks for; None = not asked (its null condition is used).
 
-    `seed` draws what is random in the conditions (where style excerpts begin). `exact`: audiocraft's own rules where
+    `harmony` is music whose chords are kept to where no melody is given: that which is gone on from. `seed` draws what
+    is random in the conditions (where style excerpts begin). `exact`: audiocraft's own rules where
     Segue has better ones, see docs/conditions.md.  [any]
     """
 
@@ -136,12 +138,13 @@ class Ask:
     excerpt: StyleExcerpt = StyleExcerpt()
     seed: int = 0
     exact: bool = False
+    harmony: Reference | None = None
 
 
 class Conditioner(Protocol):
     """Turns what streams ask for into the conditions of one window."""
 
-    takes: frozenset[str]  # of TEXT, MELODY, STYLE, TEMPO
+    takes: frozenset[str]  # of TEXT, MELODY, STYLE, TEMPO, HARMONY
 
     def __call__(
         self, asks: Sequence[Ask], guidance: Guidance, offset_frames: int, window_frames: int

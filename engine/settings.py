@@ -91,12 +91,14 @@ class ModelSettings:
         bpm: float | None = None,
         start_beats: float = 0.0,
         beats_per_bar: float = 4.0,
+        keep_harmony: bool = True,
     ) -> None:
         """Set everything anew; None takes the model's own: top_k 250, temperature 1, cfg_coef 3 and a stride of 18 s
         for the published models.
 
         `duration` and `extend_stride` in seconds; `bpm`, `start_beats` (host beat of the first sample) and
-        `beats_per_bar` (quarter notes) are for models that hear the tempo.  Raises TypeError for what is no number,
+        `beats_per_bar` (quarter notes) are for models that hear the tempo. `keep_harmony`: where no melody is given, a
+        model that can goes on within the chords of its prompt.  Raises TypeError for what is no number,
         ValueError out of range, UnsupportedError for a tempo given to a model that cannot take one.
         """
         must_be_whole(top_k=top_k)
@@ -108,7 +110,7 @@ class ModelSettings:
         grid = grid_for(model, bpm, start_beats, beats_per_bar)
         stride = stride_for(model, duration, extend_stride)
         guidance = Guidance(model.cfg_coef if cfg_coef is None else cfg_coef, cfg_coef_beta, two_step_cfg)
-        self.params = GenerationParams(sampling, guidance, duration, stride, grid)
+        self.params = GenerationParams(sampling, guidance, duration, stride, grid, keep_harmony)
 
     def set_style_conditioner_params(
         self,

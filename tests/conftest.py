@@ -1,6 +1,7 @@
 """For all tests: one thread a process (tests start processes of their own, and two cores are soon full), no hub."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,12 @@ settings.load_profile("segue")
 # Real processes, clocks and sound servers: these run in one process, one after the other. A machine that stands still
 # for a moment can spoil one; so one that fails is tried once more, and the summary says so.
 ON_CLOCKS = ("integration", "plugin_native", "plugin_host", "takes")
+
+
+def pytest_runtest_setup() -> None:
+    """A model that was loaded lets the processor take tiny numbers for 0; tests of numbers need them all."""
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_flush_denormal(False)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -3,12 +3,13 @@
     rows     conditional, (without text,) null: nothing but a faint grid that lies between the beats
     memory   16 text vectors, then 8 style vectors, zeros if not given
 
-References are read at the window's offset on the stream's own time, so a looped region stays in phase.
+References are read at the window's offset on the stream's own time, so a looped region stays in phase. Where no melody
+is given, the chords of the music that is gone on from stand in its place: left alone the model soon leaves its key.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import torch
@@ -26,13 +27,14 @@ from engine.conditions.frames import (
     TEXT_COLUMNS,
     beats_on,
     chroma_frames,
+    harmony_frames,
     melody_features,
     tempo_features,
 )
 from engine.conditions.words import encode_texts, words_of
 from engine.guidance import Guidance
 from engine.lm import Conditions
-from engine.model import MELODY, STYLE, TEMPO, TEXT, Ask, Grid, HeardExcerpt, Reference
+from engine.model import HARMONY, MELODY, STYLE, TEMPO, TEXT, Ask, Grid, HeardExcerpt, Reference
 
 EARLY_SECONDS = 0.006  # attacks lie so much before the beat that is told: measured; most of it is the codec's frames
 STYLE_FRAMES = 150
@@ -79,7 +81,7 @@ def between_beats(grid: Grid) -> Ask:
 class EmbeddedConditioner:
     """Implements `engine.model.Conditioner` for the model that ships with Segue; all methods [generate]."""
 
-    takes = frozenset({TEXT, MELODY, STYLE, TEMPO})
+    takes = frozenset({TEXT, MELODY, STYLE, TEMPO, HARMONY})
 
     def __init__(self, text: TextEncoder, style: StyleEncoder, codec: SpectralCodec) -> None:
         self.text = text.eval()
@@ -141,7 +143,11 @@ class EmbeddedConditioner:
         """Frame features [count, F] of one row."""
         frames = torch.zeros(count, N_FEATURES)
         if ask.melody is not None:
-            frames[:, MELODY_COLUMNS] = self._melody(ask.melody, ask.grid, offset, count)
+            chroma = self._cached("melody", ask.melody, _as_heard(chroma_frames))
+            frames[:, MELODY_COLUMNS] = _along(ask.melody, chroma, ask.grid, offset, count)
+        elif ask.harmony is not None:
+            chroma = self._cached("harmony", ask.harmony, _as_heard(harmony_frames))
+            frames[:, MELODY_COLUMNS] = _along(ask.harmony, chroma, ask.grid, offset, count)
         if ask.grid is not None:
             frames[:, TEMPO_COLUMNS] = self._tempo(ask.grid, offset, count)
         return frames.to(self.text.widen.weight.device)
@@ -162,18 +168,6 @@ class EmbeddedConditioner:
         """Tempo columns [count, 11] of the null row."""
         return OFF_SHARE * self._frames(between_beats(grid), offset, count)[:, TEMPO_COLUMNS]
 
-    def _melody(self, reference: Reference, grid: Grid | None, offset: int, count: int) -> Tensor:
-        """Melody columns [count, 25], the reference read round and round, along the grid or at its speed."""
-        chroma = self._cached("melody", reference, lambda given: chroma_frames(at_trained_level(given.audio)[0].cpu()))
-        lies = reference.on_grid
-        if grid is None or lies is None:
-            at = torch.arange(offset, offset + count, dtype=torch.float64) + 0.5
-            samples = (reference.start_samples + at * FRAME_SAMPLES * reference.speed) % reference.audio.shape[-1]
-        else:
-            phase = (beats_on(grid, offset, count).beats - lies.start_beats) % lies.beats
-            samples = phase * (60.0 * SAMPLE_RATE_HZ / lies.bpm)
-        return melody_features(chroma[(samples // FRAME_SAMPLES).long().clamp(max=len(chroma) - 1)])
-
     @staticmethod
     def _tempo(grid: Grid, offset: int, count: int) -> Tensor:
         """Tempo columns [count, 11] of a grid, its beats told as much later as the model's come early."""
@@ -188,3 +182,20 @@ class EmbeddedConditioner:
                 self._cache.pop(next(iter(self._cache)))
             self._cache[key] = (reference.audio, compute(reference))
         return self._cache[key][1]
+
+
+def _as_heard(listen: Callable[[Tensor], Tensor]) -> Callable[[Reference], Tensor]:
+    """Listening [N] to [T, 12] of a reference, brought to the trained level."""
+    return lambda given: listen(at_trained_level(given.audio)[0].cpu())
+
+
+def _along(reference: Reference, chroma: Tensor, grid: Grid | None, offset: int, count: int) -> Tensor:
+    """Melody columns [count, 25] of a reference's chroma [T, 12], read round and round on the grid or at its speed."""
+    lies = reference.on_grid
+    if grid is None or lies is None:
+        at = torch.arange(offset, offset + count, dtype=torch.float64) + 0.5
+        samples = (reference.start_samples + at * FRAME_SAMPLES * reference.speed) % reference.audio.shape[-1]
+    else:
+        phase = (beats_on(grid, offset, count).beats - lies.start_beats) % lies.beats
+        samples = phase * (60.0 * SAMPLE_RATE_HZ / lies.bpm)
+    return melody_features(chroma[(samples // FRAME_SAMPLES).long().clamp(max=len(chroma) - 1)])

@@ -32,6 +32,7 @@ STYLE_COLUMNS = slice(36 + SUMMARY, 36 + 2 * SUMMARY)
 N_FEATURES = STYLE_COLUMNS.stop
 LOW_HZ, HIGH_HZ = 80.0, 2000.0
 SILENCE_DB = -50.0
+HARMONY_FRAMES = 25
 
 
 @lru_cache(maxsize=1)
@@ -65,6 +66,17 @@ def chroma_frames(audio: Tensor) -> Tensor:
     chroma = chroma.sqrt()
     chroma = chroma / chroma.amax(dim=0, keepdim=True).clamp(min=1e-9)
     return (chroma * audible).T.contiguous()
+
+
+def harmony_frames(audio: Tensor) -> Tensor:
+    """Chroma [T, 12] of what sounds around each frame, half a second of it, audio [N] being read round and round.
+
+    Rather the chords than the tune.  [any]
+    """
+    chroma, reach = chroma_frames(audio), HARMONY_FRAMES // 2
+    around = chroma[torch.arange(-reach, len(chroma) + reach) % len(chroma)]
+    mean = around.unfold(0, 2 * reach + 1, 1).mean(dim=-1)
+    return mean / mean.amax(dim=1, keepdim=True).clamp(min=1e-9)
 
 
 def melody_features(chroma: Tensor) -> Tensor:

@@ -38,7 +38,8 @@ def ask(player: Player, offset_frames: int, window_frames: int) -> Ask:
     """What is asked for in the window at a stream frame.  [generate]"""
     grid = player.score.model_grid(player.prompt_frames, offset_frames, window_frames, player.loop)
     place = bending.as_heard(player.writing, player.chain.bend)
-    return ask_at(player.settings, place, player.prompt_frames, offset_frames, player.model.takes, player.seed, grid)
+    takes, begun = player.model.takes, player.region
+    return ask_at(player.settings, place, player.prompt_frames, offset_frames, takes, player.seed, grid, begun)
 
 
 def conditions(player: Player, offset_frames: int, window_frames: int) -> tuple[Conditions, ...]:

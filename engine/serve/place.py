@@ -8,13 +8,13 @@ host position             | zero_samples + own sample
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from bridge import units
 from bridge.ring import ENDLESS_SAMPLES
 from bridge.transport import Grid as HostGrid
-from engine.model import TEMPO, TEXT, Ask, Grid, LoadedModel, OnGrid, Reference, StyleExcerpt
+from engine.model import HARMONY, TEMPO, TEXT, Ask, Grid, LoadedModel, OnGrid, Reference, StyleExcerpt
 from engine.serve.line import Line
 from engine.serve.settings import MELODY, STYLE, HeardRegion, LaneSettings
 
@@ -76,10 +76,11 @@ def ask_at(
     takes: frozenset[str],
     seed: int = 0,
     grid: Grid | None = None,
+    begun: HeardRegion | None = None,
 ) -> Ask:
     """What a lane asks for in the window at stream frame `offset_frames`, on the model's own time axis.
 
-    `grid` is what its frames were laid on where that is more than the place's line says.
+    `grid` is what its frames were laid on where that is more than the place's line says, `begun` what it goes on from.
 
     References are exact at that window: a looped region is in phase after hours. What the model does not take is
     left out: it was refused when it came, or it came for another model.  [generate]
@@ -87,6 +88,7 @@ def ask_at(
     grid = (grid or plain_grid(place, prompt_frames)) if TEMPO in takes else None
     regions = {role: region for role, region in settings.regions.items() if role in takes}
     melody, style = regions.get(MELODY), regions.get(STYLE)
+    stays = HARMONY in takes and melody is None and settings.values.get("keep_harmony", 1.0) >= 1.0
     return Ask(
         text=(settings.prompt if TEXT in takes else "") or None,
         melody=None if melody is None else _placed(melody, place, prompt_frames, offset_frames),
@@ -94,6 +96,7 @@ def ask_at(
         grid=grid,
         excerpt=_excerpt(settings, style),
         seed=seed,
+        harmony=_chords(begun, place, prompt_frames, offset_frames) if stays and begun is not None else None,
     )
 
 
@@ -118,6 +121,15 @@ def _excerpt(settings: LaneSettings, style: HeardRegion | None) -> StyleExcerpt:
     if style is not None and start >= 0:
         starts = (units.nearest(units.exact(start) * style.rate_hz) % style.audio.shape[-1],)
     return StyleExcerpt(values.get("excerpt_seconds", 3.0), int(values.get("eval_q", 3)), start_samples=starts)
+
+
+def _chords(region: HeardRegion, place: Place, prompt_frames: int, offset_frames: int) -> Reference:
+    """The whole bars of a region as a reference, round and round."""
+    bar = place.grid.signature.beats_per_bar
+    found = _placed(region, place, prompt_frames, offset_frames)
+    if found.on_grid is None or region.beats < bar:
+        return found
+    return replace(found, on_grid=replace(found.on_grid, beats=float(region.beats // bar * bar)))
 
 
 def _placed(region: HeardRegion, place: Place, prompt_frames: int, offset_frames: int) -> Reference:

@@ -28,7 +28,7 @@ def tone(seconds: float, hz: float) -> torch.Tensor:
 
 
 def test_it_can_follow_everything(model):
-    assert model.model.takes == {"text", "melody", "style", "continue", "tempo"}
+    assert model.model.takes == {"text", "melody", "style", "continue", "harmony", "tempo"}
     assert (model.sample_rate, model.frame_rate, model.audio_channels) == (32_000, 50.0, 1)
 
 

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
-from engine.model import Ask, Grid
+import torch
+
+from engine.model import Ask, Grid, OnGrid, Reference
 from engine.train.evaluation.pieces import HeldOut, held_out
 
 GROUPS = ("melody", "tempo", "style", "genre", "instrument", "onward")
@@ -45,6 +47,14 @@ def other_tempo(held: HeldOut) -> float:
     return held.piece.bpm * (1.13 if held.piece.bpm < 130 else 0.87)
 
 
+def chords_of(held: HeldOut) -> Reference:
+    """The whole bars of a piece's beginning, whose chords a lane keeps to."""
+    bpm, bar = held.piece.bpm, held.piece.beats_per_bar
+    beats = max(1, int(PROMPT_SECONDS * bpm / 60.0 / bar)) * bar
+    audio = torch.from_numpy(held.mix(beats * 60.0 / bpm))[None]
+    return Reference(audio, on_grid=OnGrid(0.0, float(beats), bpm))
+
+
 def ask_of(group: str, index: int, held: HeldOut | None) -> Ask:
     """The ask of a group for a piece; `long` needs none.  ValueError for a group that there is not.  [any]"""
     if group == "long":
@@ -56,7 +66,7 @@ def ask_of(group: str, index: int, held: HeldOut | None) -> Ask:
         "style": Ask(style=held.reference("mix"), grid=held.grid),
         "genre": Ask(text=f"{held.genre} music", grid=held.grid),
         "instrument": Ask(text=held.instrument, grid=held.grid),
-        "onward": Ask(grid=held.grid),
+        "onward": Ask(grid=held.grid, harmony=chords_of(held)),
     }
     if group not in asks:
         raise ValueError(f"there is no group '{group}' to ask; there is: {', '.join((*GROUPS, 'long'))}")

@@ -102,3 +102,22 @@ def test_stems_of_a_region_are_taken_apart_before_a_window_asks(golden_models):
         ask = ask_at(settings, Place.on(Grid(48_000, 90.0), zero_samples=0), 0, offset, model.takes)
         model.conditioner([ask], Guidance(), offset, 100)
     assert lengths == [88_200]
+
+
+@pytest.mark.parametrize(("beats", "looped"), [(16.0, 16.0), (10.0, 8.0), (3.0, 3.0)])
+def test_chords_of_what_is_gone_on_from_are_kept_bar_by_bar(beats: float, looped: float) -> None:
+    """Its whole bars, on their beats; not where a melody is given, it is told not to, or the model cannot."""
+    takes = frozenset({"text", "tempo", "melody", "harmony"})
+    place, begun = Place.on(Grid(48_000, 120.0), 192_000), region(beats / 2, 120)
+    found = ask_at(LaneSettings(), place, 30, 100, takes, begun=begun).harmony
+    assert found is not None
+    assert found.on_grid is not None
+    assert (found.on_grid.beats, found.on_grid.bpm) == (looped, 120.0)
+    assert found.audio is begun.audio
+    for settings, able in (
+        (LaneSettings().with_value("keep_harmony", 0.0), takes),
+        (LaneSettings().with_region("melody", region(4, 120)), takes),
+        (LaneSettings(), takes - {"harmony"}),
+    ):
+        assert ask_at(settings, place, 30, 100, able, begun=begun).harmony is None
+    assert ask_at(LaneSettings(), place, 30, 100, takes).harmony is None

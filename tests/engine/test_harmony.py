@@ -1,0 +1,80 @@
+"""The embedded model stays within the chords of what it goes on from, where no melody is given."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from engine import MusicGen
+from engine.beat.key import pitch_classes
+from engine.conditions.frames import MELODY_COLUMNS, harmony_frames
+from engine.guidance import Guidance
+from engine.load import load_model
+from engine.model import Ask, Grid, LoadedModel, OnGrid, Reference
+
+RATE, BPM = 32_000, 120.0
+CHORDS = ((6, 10, 1), (11, 3, 6), (1, 5, 8), (6, 10, 1))  # F# major, B major, C# major: a bar each
+SCALE = [6, 8, 10, 11, 1, 3, 5]
+
+
+def song() -> Tensor:
+    """Four bars of plucked chords in F# major [1, n]."""
+    beat = np.arange(RATE // 2) / RATE
+    bars = []
+    for chord in CHORDS:
+        tones = [np.sin(2 * np.pi * 261.63 * 2 ** (note / 12) * octave * beat) for note in chord for octave in (0.5, 1)]
+        bars.append(np.tile(np.sum(tones, axis=0) * np.exp(-4 * beat) * 0.05, 4))
+    return torch.from_numpy(np.concatenate(bars).astype(np.float32))[None]
+
+
+@pytest.fixture(scope="module")
+def model() -> LoadedModel:
+    return load_model("embedded", "cpu")
+
+
+def melody_columns(model: LoadedModel, ask: Ask, offset: int = 0, count: int = 800) -> Tensor:
+    frames = model.conditioner([ask], Guidance(), offset, count)[0][0].frames
+    assert frames is not None
+    return frames[0, :, MELODY_COLUMNS]
+
+
+def test_its_whole_bars_are_heard_round_and_round(model: LoadedModel) -> None:
+    given = Reference(song(), on_grid=OnGrid(0.0, 16.0, BPM))
+    heard = melody_columns(model, Ask(grid=Grid(BPM), harmony=given), 0, 800)
+    assert bool((heard[:, 24] == 1).all())
+    for frame in range(30, 800, 50):  # a bar is 100 frames
+        chord = CHORDS[frame // 100 % 4]
+        assert set(heard[frame, :12].topk(3).indices.tolist()) == set(chord)
+    assert torch.equal(heard[:400], heard[400:])
+    assert torch.equal(melody_columns(model, Ask(grid=Grid(BPM), harmony=given), 250, 100), heard[250:350])
+
+
+def test_a_melody_comes_first_and_without_either_nothing_is_heard(model: LoadedModel) -> None:
+    given = Reference(song(), on_grid=OnGrid(0.0, 16.0, BPM))
+    melody = Reference(song().flip(1), on_grid=OnGrid(0.0, 16.0, BPM))
+    both = melody_columns(model, Ask(grid=Grid(BPM), harmony=given, melody=melody))
+    assert torch.equal(both, melody_columns(model, Ask(grid=Grid(BPM), melody=melody)))
+    assert not melody_columns(model, Ask(grid=Grid(BPM))).any()
+
+
+def test_silence_has_no_chords() -> None:
+    assert not harmony_frames(torch.zeros(RATE)).any()
+    assert harmony_frames(torch.zeros(700)).shape == (2, 12)
+
+
+def test_a_song_in_f_sharp_goes_on_in_f_sharp() -> None:
+    """Of the tonal sound of six seconds; seven tones of twelve by chance."""
+    player = MusicGen.get_pretrained("embedded", device="cpu")
+
+    def on_scale(keep: bool) -> float:
+        player.set_generation_params(duration=14.0, bpm=BPM, keep_harmony=keep)
+        audio = player.generate_continuation(song()[None], RATE, seed=3)
+        after = audio[0, 0, song().shape[1] :].numpy().astype(np.float64)
+        classes = pitch_classes(after).sum(axis=0)
+        return float(classes[SCALE].sum() / classes.sum())
+
+    kept = on_scale(True)
+    assert kept > 0.66
+    assert kept > on_scale(False)
