@@ -11,7 +11,8 @@ from engine.serve.player import Player
 def fitting_own(player: Player, to_samples: int, line: Line) -> int:
     """The newest own sample that is made and whose place in the bar is that of `to_samples` on `line`.
 
-    The newest of all where a bar has not been made yet, or is not kept any more.  [generate]
+    Where there is none, or it is not kept any more, one whose place in the beat is that; the newest of all where not
+    even a beat has been made.  [generate]
     """
     made = player.made_own
     entry, grid = player.score.at(made), line.grid
@@ -25,9 +26,11 @@ def fitting_own(player: Player, to_samples: int, line: Line) -> int:
         off = (found.beats_at(made - back) - found.place.grid.bar_origin_beats - float(wanted)) % bar
         off = off - bar if off > bar / 2 else off
         back += units.nearest(units.beats_to_samples(off, player.score.tempo_at(made - back), rate))
-    own = made - back
-    kept = player.chain.history.shape[1] * player.resampler.new // player.resampler.orig
-    return own if 0 < own <= made and back < kept - rate // 10 else made
+    kept = player.chain.history.shape[1] * player.resampler.new // player.resampler.orig - rate // 10
+    for fits in (back, back % units.nearest(units.beats_to_samples(1, tempo, rate))):
+        if 0 <= fits <= made and (fits < kept or fits == made):
+            return made - fits
+    return made
 
 
 def first_kept_own(player: Player) -> int:

@@ -152,7 +152,8 @@ class Player(Outlet):
         its zero is set here.
         """
         frame = self._known(self.chain.frame_at(self._coded(max(own_samples, 0))))
-        self._cut(frame, settings, replace(place, zero_samples=to_samples - own_samples))
+        unheard = min(place.unheard_samples, own_samples)  # it is heard from there on, its beginning too
+        self._cut(frame, settings, replace(place, zero_samples=to_samples - own_samples, unheard_samples=unheard))
         self._go_on(host, generation)
 
     def take_back(self, host: int, own: int, dice: Callable[[int], int], generation: int) -> None:

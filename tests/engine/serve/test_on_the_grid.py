@@ -16,6 +16,7 @@ from bridge.transport import Grid
 from bridge.units import Signature
 from engine.model import CONTINUE
 from engine.serve.beginning import begin_after
+from engine.serve.fitting import fitting_own
 from engine.serve.settings import HeardRegion
 
 
@@ -223,3 +224,23 @@ def test_given_music_of_another_tempo_is_told_as_it_is(hosts):
     assert grid.legs[1].frame == player.prompt_frames
     assert player.score.beats_at(-RATE) == pytest.approx(8.0 - 100 / 60)
     assert told_against_score(player) < 1e-5
+
+
+@pytest.mark.parametrize("lead_seconds", [0.2, 0.46, 1.3])
+@pytest.mark.parametrize("beats", [8, 7])
+def test_too_late_at_the_very_beginning_it_comes_in_again_on_the_beat(hosts, beats, lead_seconds):
+    """Less than a bar is made: what is put on a later bar line is in phase with it all the same."""
+    host = hosts(steady(), at=100.0)
+    host.lane.update(lambda s: s.with_region(CONTINUE, region(beats)).with_value("lead_seconds", lead_seconds))
+    host.play(At(beats=8.0))
+    host.settle()
+    player, to = host.lane.director.player, host.course.sample_at(12)
+    assert 0 < player.made_own < 2 * RATE
+    own = fitting_own(player, to, player.place.line)
+    assert 0 <= own <= player.made_own
+    assert float(player.score.beats_at(own)) % 1 == pytest.approx(0.0, abs=1e-4)
+    settings = player.settings
+    player.move(host.course.sample_at(10), own, to, settings, player.place, 99)
+    assert player.place.zero_samples + own == to
+    assert player.place.start_samples <= to
+    assert host.lane.ring.plan.from_samples == to
