@@ -25,7 +25,7 @@ DIRECTIONS = 48
 def _network() -> Any:
     """The embedding network of the package, its file read without running anything in it."""
     path = packaged("aisfx", "checkpoint.pth", "pip install --no-deps aisfx")
-    from aisfx.models.cnn2d import EmbeddingNet  # type: ignore[import-untyped]
+    from aisfx.models.cnn2d import EmbeddingNet
 
     scalar = np._core.multiarray.scalar  # type: ignore[attr-defined]
     plain = [(scalar, "numpy.core.multiarray.scalar"), scalar, np.dtype, *{type(np.dtype(c)) for c in "fdilqb"}]
