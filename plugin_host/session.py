@@ -238,7 +238,7 @@ class LaneSession:
         bars = 0 if self._end_beats is None else round((self._end_beats - start) / beats_per_bar)
         if self._end_beats is None or bars > 0:
             end = self._end_beats
-            at: float | str = start if bars else "bar"  # the bar line that was near when this began may have passed by now
+            at: float | str = start if bars else "bar"  # the bar line that was near may have passed by now
             self.play(at, bars, beats_per_bar)
             self._end_beats = end
 
