@@ -13,7 +13,7 @@ from engine.audio import as_heard
 from engine.checked import must_be_list, must_be_whole
 from engine.errors import AudioError
 from engine.generation import GenerationParams, frame_rate, frames_of, must_take
-from engine.model import HARMONY, MELODY, STYLE, TEXT, Ask, LoadedModel, OnGrid, Reference, StyleExcerpt
+from engine.model import HARMONY, MELODY, STYLE, TEXT, Ask, Grid, LoadedModel, OnGrid, Reference, StyleExcerpt
 
 Wavs = Tensor | Sequence[Tensor | None] | None
 Texts = Sequence[str | None]
@@ -99,15 +99,21 @@ def _harmonies(
     """The prompt of each piece without a melody, its whole bars where there is a tempo, for models that keep to it."""
     if given.prompt is None or HARMONY not in model.takes or not params.keep_harmony:
         return [None] * len(melodies)
-    lies, rate_hz = None, model.codec.sample_rate
-    heard = [as_heard(wav, given.prompt_rate_hz, rate_hz) for wav in given.prompt]
-    if params.grid is not None:
-        bpm, bar = params.grid.bpm, params.grid.beats_per_bar
-        beats = heard[0].shape[1] / rate_hz * bpm / 60.0
-        bars = int(beats / bar + 0.01)  # evidently meant, though some samples short
-        lies = OnGrid(params.grid.start_beats, bars * bar if bars else beats, bpm)
-    found = [Reference(audio, on_grid=lies) for audio in heard]
-    return [None if melody is not None else one for melody, one in zip(melodies, found, strict=True)]
+    rate_hz = model.codec.sample_rate
+    return [
+        harmony_of(as_heard(wav, given.prompt_rate_hz, rate_hz), rate_hz, params.grid) if melody is None else None
+        for wav, melody in zip(given.prompt, melodies, strict=True)
+    ]
+
+
+def harmony_of(audio: Tensor, rate_hz: int, grid: Grid | None) -> Reference:
+    """A prompt [1, n] as the music whose chords are kept to: its whole bars where there is a tempo.  [any]"""
+    if grid is None:
+        return Reference(audio)
+    beats = audio.shape[1] / rate_hz * grid.bpm / 60.0
+    bars = int(beats / grid.beats_per_bar + 0.01)  # evidently meant, though some samples short
+    looped = bars * grid.beats_per_bar if bars else beats
+    return Reference(audio, on_grid=OnGrid(grid.start_beats, looped, grid.bpm))
 
 
 def _references(model: LoadedModel, name: str, given: Given, count: int, whole: bool) -> list[Reference | None]:

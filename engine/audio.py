@@ -50,8 +50,7 @@ def resample_to_end(audio: Tensor, orig_hz: int, new_hz: int, beyond: int = 0) -
     resampler = _resampler(orig_hz, new_hz)
     orig, new = resampler.orig, resampler.new
     lacking = -audio.shape[-1] % orig
-    reach = resampler.lookahead_samples + (-(-beyond // new) + 1) * orig
-    ahead = torch.from_numpy(carry_on(audio.float().numpy(), reach))
+    ahead = torch.from_numpy(carry_on(audio.float().numpy(), resampler.lookahead_samples - (-beyond * orig // new)))
     led = torch.cat([audio[:, :1].expand(-1, lacking), audio.float(), ahead], dim=1)
     end = (audio.shape[-1] + lacking) // orig * new
     return resample(led, orig_hz, new_hz)[:, end - audio.shape[-1] * new // orig : end + beyond]

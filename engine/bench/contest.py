@@ -113,11 +113,9 @@ class Contest:
             self._round()
             self._tell()
         if self.spec.beside:
-            for precision, lm in self.models.items():
-                if precision != self._first_int():
-                    continue
-                self.say(f"first sound, change, codec, lanes in {precision}")
-                self._beside(precision, lm)
+            precision = self._first_int()
+            self.say(f"first sound, change, codec, lanes in {precision}")
+            self._beside(precision, self.models[precision])
 
     def _first_int(self) -> str:
         """The precision that lanes and first sound are measured in: what the engine would take by itself, if there."""

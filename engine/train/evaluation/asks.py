@@ -4,7 +4,9 @@ from dataclasses import dataclass
 
 import torch
 
-from engine.model import Ask, Grid, OnGrid, Reference
+from engine.asks import harmony_of
+from engine.conditions.frames import SAMPLE_RATE_HZ
+from engine.model import Ask, Grid, Reference
 from engine.train.evaluation.pieces import HeldOut, held_out
 
 GROUPS = ("melody", "tempo", "style", "genre", "instrument", "onward")
@@ -48,11 +50,8 @@ def other_tempo(held: HeldOut) -> float:
 
 
 def chords_of(held: HeldOut) -> Reference:
-    """The whole bars of a piece's beginning, whose chords a lane keeps to."""
-    bpm, bar = held.piece.bpm, held.piece.beats_per_bar
-    beats = max(1, int(PROMPT_SECONDS * bpm / 60.0 / bar)) * bar
-    audio = torch.from_numpy(held.mix(beats * 60.0 / bpm))[None]
-    return Reference(audio, on_grid=OnGrid(0.0, float(beats), bpm))
+    """A piece's beginning, to whose chords a continuation keeps."""
+    return harmony_of(torch.from_numpy(held.mix(PROMPT_SECONDS))[None], SAMPLE_RATE_HZ, held.grid)
 
 
 def ask_of(group: str, index: int, held: HeldOut | None) -> Ask:

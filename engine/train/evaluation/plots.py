@@ -43,12 +43,9 @@ def _phase(figure: Any, report: Report) -> bool:
     found = report.series.get("phase_ms")
     if not found:
         return False
-    axes = figure.subplots()
-    for name, values in found.items():
-        axes.hist(values, bins=[5.0 * n for n in range(17)], alpha=0.6, label=name)
+    axes = _histograms(figure, found, [5.0 * n for n in range(17)])
     axes.axvline(15.0, color="black", linewidth=0.8)
     axes.set_xlabel("eighth notes off the grid, ms (goal: half of the outputs under 15)")
-    axes.legend()
     return True
 
 
@@ -69,9 +66,14 @@ def _seam(figure: Any, report: Report) -> bool:
     found = report.series.get("seam")
     if not found:
         return False
+    _histograms(figure, found, 20).set_xlabel("how much the detector takes it for a join (log-odds)")
+    return True
+
+
+def _histograms(figure: Any, found: Any, bins: list[float] | int) -> Any:
+    """The axes of all series by name, laid over each other."""
     axes = figure.subplots()
     for name, values in found.items():
-        axes.hist(values, bins=20, alpha=0.6, label=name)
-    axes.set_xlabel("how much the detector takes it for a join (log-odds)")
+        axes.hist(values, bins=bins, alpha=0.6, label=name)
     axes.legend()
-    return True
+    return axes
