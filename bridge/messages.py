@@ -82,7 +82,7 @@ STATS = rows.request(
         rows.figure("uptime_seconds", "since the engine started", "s"),
         rows.figure("memory_mb", "resident memory", "MB"),
         rows.figure("step_ms", "one step of the language model, median", "ms"),
-        rows.figure("decode_ms", "codec per frame, median", "ms"),
+        rows.figure("decode_ms", "what the codec adds per frame, median", "ms"),
         rows.figure("realtime_ratio", "seconds of audio made per second of work, all lanes together"),
         rows.figure("messages", "datagrams received"),
         rows.figure("refused", "of these, answered with an error or thrown away"),

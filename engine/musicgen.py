@@ -193,7 +193,7 @@ class MusicGen(ModelSettings):
         else:
             frames = self._frames(asks, prompt, own_seed, report)
         if stream:
-            pieces = heard_as_made(self.model.codec, frames)
+            pieces = heard_as_made(self.model.codec, frames, self.model.lm.out_norm.weight.device)
             return pieces if return_tokens else (audio for audio, _ in pieces)
         tokens = torch.cat(list(frames), dim=-1)
         audio = self.generate_audio(tokens)

@@ -7,19 +7,22 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from engine.codec.base import Codec
+from engine.codec.beside import DecodeThread
 from engine.guidance import Guidance
 from engine.lm import Conditions
 from engine.model import Ask, LoadedModel
 from engine.stream import LaneBatch, StreamSettings, TokenStream
 from engine.stream.tokens import WindowConditions
 
-FRAMES_AT_A_TIME = 10
+FRAMES_AT_A_TIME = 8
 Report = Callable[[int, int], None]
 
 
@@ -76,20 +79,26 @@ def run_together(
     return torch.cat(list(frames_together(model, asks, prompt, settings, seed, report)), dim=-1)
 
 
-def heard_as_made(codec: Codec, frames: Iterator[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
-    """Codes [B, K, n] piece by piece to (audio [B, C, m], the same codes).
+def heard_as_made(
+    codec: Codec, frames: Iterator[Tensor], device: torch.device | str
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Codes [B, K, n] piece by piece to (audio [B, C, m], the same codes); decoded while the next piece is made.
 
     Audio follows four frames (of EnCodec) behind its codes; what is left comes last, with no codes.  Put together
     it is the audio of `codec.decode`.  [generate]
     """
     states: list[Any] = []
-    codes: Tensor | None = None
-    for codes in frames:
-        states = states or [codec.init_decoder() for _ in codes]
-        yield _decode(codec, codes, states, last=False), codes
-    if codes is not None:
-        none = codes[..., :0]
-        yield _decode(codec, none, states, last=True), none
+    begun: tuple[Future[Tensor], Tensor] | None = None
+    with DecodeThread(device) as thread:
+        for codes in frames:
+            states = states or [codec.init_decoder() for _ in codes]
+            before, begun = begun, (thread.start(partial(_decode, codec, codes, states, last=False)), codes)
+            if before is not None:
+                yield before[0].result(), before[1]
+        if begun is not None:
+            yield begun[0].result(), begun[1]
+            none = begun[1][..., :0]
+            yield _decode(codec, none, states, last=True), none
 
 
 def _decode(codec: Codec, codes: Tensor, states: list[Any], last: bool) -> Tensor:

@@ -38,7 +38,7 @@ def measure_beside(
 
 
 def _sound(extras: Extras, sounding: Sounding, step_ms: float, spec: Spec) -> None:
-    firsts, changes, codecs = list[float](), list[float](), list[float]()
+    firsts, changes, codecs, frames = list[float](), list[float](), list[float](), list[float]()
     sounding.codec_frame()  # warms up
     began = time.perf_counter()
     for number in range(spec.rounds + 1):
@@ -46,15 +46,15 @@ def _sound(extras: Extras, sounding: Sounding, step_ms: float, spec: Spec) -> No
         firsts.append(1000.0 * seconds)
         changes.append(1000.0 * sounding.change(stream, state))
         codecs.append(1000.0 * sounding.codec_frame())
+        frames.append(1000.0 * sounding.frame_with_codec(stream))
         if number and time.perf_counter() - began > SLOW_SECONDS:
             break
     else:  # the first one warms up; where it takes so long, it counts
-        del firsts[0], changes[0], codecs[0]
+        del firsts[0], changes[0], codecs[0], frames[0]
     extras.first_sound_ms, extras.change_ms = spread(firsts), spread(changes)
     extras.codec_frame_ms = spread(codecs)
-    frame_ms = extras.codec_frame_ms.median + step_ms
-    extras.codec_share = extras.codec_frame_ms.median / frame_ms
-    extras.realtime = 1000.0 / FRAMES_PER_SECOND / frame_ms
+    extras.codec_share = extras.codec_frame_ms.median / (extras.codec_frame_ms.median + step_ms)
+    extras.realtime = 1000.0 / FRAMES_PER_SECOND / spread(frames).median
 
 
 def _lanes(extras: Extras, shape: Shape, lm: LanguageModel, spec: Spec) -> None:

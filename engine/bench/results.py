@@ -123,7 +123,7 @@ class Extras:
     change_ms: Spread | None = None
     codec_frame_ms: Spread | None = None
     codec_share: float | None = None
-    realtime: float | None = None  # language model and codec, one after the other
+    realtime: float | None = None  # language model with the codec beside it
     lanes_ms: dict[str, Spread] = field(default_factory=dict)
     lanes_skipped: dict[str, str] = field(default_factory=dict)
     peak_mb: float | None = None

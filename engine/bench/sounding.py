@@ -19,6 +19,7 @@ from engine.bench.segue_side import conditions_of, settings_of
 from engine.bench.shapes import Shape
 from engine.codec.base import Codec
 from engine.lm import Conditions, LanguageModel
+from engine.offline import heard_as_made
 from engine.stream import TokenStream
 from engine.stream.lanes import LaneBatch
 
@@ -76,6 +77,15 @@ class Sounding:
         stream.roll(self._conditions)
         self._until_heard(stream, state)
         return time.perf_counter() - began
+
+    @torch.inference_mode()
+    def frame_with_codec(self, stream: TokenStream) -> float:
+        """Seconds a frame of a stream under way takes with its decoding beside it, as streams are made."""
+        frames = (stream.advance(HOP_FRAMES)[None] for _ in range(HOPS))
+        began = time.perf_counter()
+        for _ in heard_as_made(self.codec, frames, self.device):
+            pass
+        return (time.perf_counter() - began) / (HOPS * HOP_FRAMES)
 
     def _until_heard(self, stream: TokenStream, state: Any) -> Any:
         heard, lanes = 0, LaneBatch()

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import copy
 import math
+from concurrent.futures import Future
 from typing import Any
 
 import torch
@@ -20,6 +21,7 @@ from torch import Tensor
 from engine.beat.bend import Bend
 from engine.carry_on import carry_on
 from engine.codec.base import Codec
+from engine.codec.beside import DecodeThread
 from engine.listen.follow_level import LevelFollower
 from engine.stream.resample import ResampleState, StreamResampler
 
@@ -77,6 +79,8 @@ class SoundChain:
         if self._leaving.shape[1]:
             self._seam_from = None
         self._decoder: Any = codec.init_decoder(context, codes if context is not None else None)
+        self._begun: list[Future[Tensor]] = []  # decodes, on another thread, of codes that were not pushed yet
+        self.begun_frames = 0  # how many those are
         self._follower = LevelFollower(codec.sample_rate, None)
         self._loudness = self._follower.init(codec.channels, self.audio_end)
         self._resample = self._begin_resampling()
@@ -116,10 +120,29 @@ class SoundChain:
 
     # -- sound ------------------------------------------------------------------------------------------
 
+    def decode_beside(self, codes: Tensor, thread: DecodeThread) -> None:
+        """Begin to decode codes [K, t] on another thread: those that the next `push` begins with, after the
+        `begun_frames` that were given before.  [generate]
+        """
+        self._begun.append(thread.start(lambda: self._decode(codes, False)))
+        self.begun_frames += codes.shape[1]
+
+    def _decode(self, codes: Tensor, last: bool) -> Tensor:
+        audio, self._decoder = self.codec.decode_step(codes[None].to(self.device), self._decoder, last)
+        return audio[0].float().cpu()
+
+    def _decoded(self, codes: Tensor, last: bool) -> Tensor:
+        """Audio [C, n] of codes of which the first may be decoded, or in work, on the other thread."""
+        begun, frames = self._begun, self.begun_frames
+        self._begun, self.begun_frames = [], 0
+        audio = [each.result() for each in begun]
+        if frames < codes.shape[1] or last or not begun:
+            audio.append(self._decode(codes[:, frames:], last))
+        return torch.cat(audio, dim=1)
+
     def push(self, codes: Tensor, last: bool = False) -> Tensor:
         """Codes [K, t] to float32 [n, channels], what is final; with `last` all that is left.  [generate]"""
-        audio, self._decoder = self.codec.decode_step(codes[None].to(self.device), self._decoder, last)
-        audio = self._crossed(self._smooth_seam(audio[0].float().cpu()))
+        audio = self._crossed(self._smooth_seam(self._decoded(codes, last)))
         if self.bend is not None:
             audio = torch.from_numpy(self.bend.push(audio.numpy(), last))
         self.audio_end += audio.shape[1]

@@ -17,14 +17,15 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TypeVar
 
+from engine.codec.beside import DecodeThread
 from engine.model import LoadedModel
 from engine.serve.director import Director, Report
 from engine.serve.lane import PLAYING, Lane
 from engine.serve.pace import Figures
 from engine.stream.lanes import LaneBatch, LaneFrames
 
-HOP_FRAMES = 10  # advanced at a time while rings are well filled
-SHORT_HOP_FRAMES = 4  # while one is nearly empty: the first sound is not kept waiting for more
+HOP_FRAMES = 16  # advanced at a time while rings are well filled, decoded piece by piece meanwhile
+PIECE_FRAMES = 4  # that much alone while a ring is nearly empty: the first sound is not kept waiting for more
 WELL_FILLED_SECONDS = 0.5
 IDLE_SECONDS = 0.005  # between looks at the hosts when there is nothing to do
 Answer = TypeVar("Answer")
@@ -33,7 +34,7 @@ _log = logging.getLogger("segue.engine")
 
 @dataclass(frozen=True)
 class StudioFigures:
-    """What was measured, for the stats answer.  [any]"""
+    """What was measured, for the stats answer; `decode_ms`: what decoding adds to the steps it runs beside.  [any]"""
 
     step_ms: float
     decode_ms: float
@@ -51,6 +52,7 @@ class Studio:
         self._batch = LaneBatch()
         self._figures = Figures()
         self._made_seconds = self._worked_seconds = 0.0
+        self._decoding = _decode_thread(model)
         self._stopping = threading.Event()
 
     # -- from other threads -----------------------------------------------------------------------------
@@ -108,6 +110,8 @@ class Studio:
     def use(self, model: LoadedModel | None) -> None:
         """Let another model play what begins from now on; None: there is none.  [generate]"""
         self.model = model
+        self._decoding.close()
+        self._decoding = _decode_thread(model)
         self._figures = Figures()
         self._made_seconds = self._worked_seconds = 0.0
         for director in self.directors():
@@ -136,6 +140,7 @@ class Studio:
                 time.sleep(IDLE_SECONDS)
         for director in list(self._directors.values()):
             self.close(director.lane)
+        self._decoding.close()
 
     def _idle(self) -> None:
         try:
@@ -175,7 +180,7 @@ class Studio:
 
     def _advance(self, waiting: list[Director]) -> None:
         short = any(director.lane.view.fill_seconds < WELL_FILLED_SECONDS for director in waiting)
-        hop = SHORT_HOP_FRAMES if short else HOP_FRAMES
+        hop = PIECE_FRAMES if short else HOP_FRAMES
         names: list[Hashable] = []
         for director in waiting:
             for index, stream in enumerate(director.streams()):
@@ -184,7 +189,7 @@ class Studio:
             if director.player is not None:
                 hop = director.candidates.hop(director.player, hop)
         began = time.perf_counter()
-        results = self._batch.advance(hop, names)
+        results = self._made(hop, names, waiting)
         stepped = time.perf_counter()
         n_frames = sum(frames.codes.shape[1] for frames in results.values())
         for director in waiting:
@@ -193,6 +198,18 @@ class Studio:
             except Exception as error:
                 self._fail(director, error)
         self._measure(waiting, n_frames, stepped - began, time.perf_counter() - stepped)
+
+    def _made(self, n_frames: int, names: list[Hashable], waiting: list[Director]) -> dict[Hashable, LaneFrames]:
+        """A hop of all named streams; but for the last piece its frames are decoded while the next are drawn."""
+        made: dict[Hashable, LaneFrames] = {}
+        for begin in range(0, n_frames, PIECE_FRAMES):
+            on = [name for name in names if name not in made or made[name].goes_on]
+            for name, frames in self._batch.advance(min(PIECE_FRAMES, n_frames - begin), on).items():
+                made[name] = made[name].and_then(frames) if name in made else frames
+            if begin + PIECE_FRAMES < n_frames:
+                for director in waiting:
+                    _begin_decoding(director, self._decoding)
+        return made
 
     def _hand_over(self, director: Director, results: dict[Hashable, LaneFrames]) -> None:
         """What a lane gained, once its candidates are all made; the first fault among them is raised."""
@@ -226,6 +243,20 @@ class Studio:
             _log.exception("lane %d failed", director.lane.number, exc_info=error)
         self._batch.remove(director.lane.number)
         director.fail(error)
+
+
+def _decode_thread(model: LoadedModel | None) -> DecodeThread:
+    return DecodeThread("cpu" if model is None else model.lm.out_norm.weight.device)
+
+
+def _begin_decoding(director: Director, thread: DecodeThread) -> None:
+    """Begin to decode what a lane's stream has made and the lane will take, where it has no rivals."""
+    player = director.player
+    if player is None or director.candidates.running(player):
+        return
+    codes = player.stream.codes(player.taken_frames + player.chain.begun_frames)
+    if codes.shape[1]:
+        player.chain.decode_beside(codes, thread)
 
 
 def _hungry(director: Director) -> bool:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from engine.lm import LanguageModel
@@ -55,6 +56,15 @@ class LaneFrames:
     codes: Tensor
     finished: bool
     error: Exception | None = None
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether there is more to come."""
+        return not self.finished and self.error is None
+
+    def and_then(self, more: LaneFrames) -> LaneFrames:
+        """These and what followed them."""
+        return LaneFrames(torch.cat([self.codes, more.codes], dim=1), more.finished, more.error)
 
 
 class LaneBatch:

