@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from engine.config import LMConfig
-from engine.lm import fused
+from engine.lm import fused, half_prefill
 from engine.lm.conditions import Conditions
 from engine.lm.layers import DecoderLayer, Matrix, attend, sinusoidal
 from engine.lm.onnx_step import OnnxStepper
@@ -201,17 +201,23 @@ class LanguageModel(nn.Module):
             raise ValueError(f"cache holds {state.capacity} positions, {end} needed")
         x = x + self.positions(start, count, x)
         mask = self._causal(count, start, x.device)
+        matrices = half_prefill.halves(self)
+        x = self._through(x, state, mask) if matrices is None else half_prefill.advance(self, x, state, matrices, mask)
+        state.length = end
+        return self.logits(x[:, -1:])[:, :, 0]
+
+    def _through(self, x: Tensor, state: LMState, mask: Tensor | None) -> Tensor:
+        """Inputs [R, S, D], positions added, through all layers: hidden [R, S, D]."""
         for index, layer in enumerate(self.layers):
             q, k, v = layer.self_attn.query_key_value(layer.norm1(x))
             keys, values = state.extend(index, k, v)
             heads = F.scaled_dot_product_attention(
-                q.to(keys.dtype), keys, values, attn_mask=mask, is_causal=mask is None and count > 1
+                q.to(keys.dtype), keys, values, attn_mask=mask, is_causal=mask is None and x.shape[1] > 1
             )
             x = x + layer.self_attn.merge(heads.to(x.dtype))
             x = layer.cross(x, None if state.cross_kv is None else state.cross_kv[index])
             x = layer.feed_forward(x)
-        state.length = end
-        return self.logits(x[:, -1:])[:, :, 0]
+        return x
 
     @staticmethod
     def _causal(count: int, start: int, device: torch.device) -> Tensor | None:

@@ -34,6 +34,10 @@ class Packed:
     layers: tuple[dict[str, Tensor], ...]
     heads: Tensor
 
+    def of(self, model: LanguageModel) -> bool:
+        """Whether they are still this model's weights."""
+        return self.stamp == _stamp(model)
+
 
 _kept: WeakKeyDictionary[LanguageModel, Packed] = WeakKeyDictionary()
 
@@ -43,23 +47,28 @@ def packed(model: LanguageModel) -> Packed | None:
     weight = cast(Tensor, model.linears[0].weight)
     if weight.device.type != "cpu" or weight.dtype not in HALVES or not can_pack(weight.dtype):
         return None
-    stamp = tuple(parameter.data_ptr() for parameter in model.parameters())
     known = _kept.get(model)
-    if known is None or known.stamp != stamp:
-        known = _kept[model] = _pack_all(model, stamp)
+    if known is None or not known.of(model):
+        known = _kept[model] = pack_all(model, weight.dtype)
     return known
 
 
-def _pack_all(model: LanguageModel, stamp: tuple[int, ...]) -> Packed:
+def _stamp(model: LanguageModel) -> tuple[int, ...]:
+    return tuple(parameter.data_ptr() for parameter in model.parameters())
+
+
+def pack_all(model: LanguageModel, dtype: torch.dtype) -> Packed:
+    """All matrices of a step as halves of `dtype`, packed.  [generate]"""
     layers = tuple(
-        {name: pack(matrix) for name, matrix in _matrices(layer, model.config.dim).items()} for layer in model.layers
+        {name: pack(matrix.to(dtype)) for name, matrix in _matrices(layer, model.config.dim).items()}
+        for layer in model.layers
     )
-    heads = pack(torch.cat([cast(Tensor, head.weight) for head in model.linears]))
+    heads = pack(torch.cat([cast(Tensor, head.weight).to(dtype) for head in model.linears]))
     known = torch.ops.mkldnn
     if hasattr(known, "data_ptr") and hasattr(known, "_nbytes"):
         every = [heads, *(matrix for layer in layers for matrix in layer.values())]
         huge_pages.move((known.data_ptr(matrix), known._nbytes(matrix)) for matrix in every)
-    return Packed(stamp, layers, heads)
+    return Packed(_stamp(model), layers, heads)
 
 
 def _matrices(layer: DecoderLayer, dim: int) -> dict[str, Tensor]:

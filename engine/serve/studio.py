@@ -24,9 +24,8 @@ from engine.serve.lane import PLAYING, Lane
 from engine.serve.pace import Figures
 from engine.stream.lanes import LaneBatch, LaneFrames
 
-HOP_FRAMES = 16  # advanced at a time while rings are well filled, decoded piece by piece meanwhile
-PIECE_FRAMES = 4  # that much alone while a ring is nearly empty: the first sound is not kept waiting for more
-WELL_FILLED_SECONDS = 0.5
+HOPS_FRAMES = ((0.5, 16), (0.25, 8))  # advanced at a time while every ring holds so many seconds
+PIECE_FRAMES = 4  # that much alone while one is nearly empty: the first sound is not kept waiting; decoded at a time
 IDLE_SECONDS = 0.005  # between looks at the hosts when there is nothing to do
 Answer = TypeVar("Answer")
 _log = logging.getLogger("segue.engine")
@@ -179,8 +178,8 @@ class Studio:
                 self._fail(director, error)
 
     def _advance(self, waiting: list[Director]) -> None:
-        short = any(director.lane.view.fill_seconds < WELL_FILLED_SECONDS for director in waiting)
-        hop = PIECE_FRAMES if short else HOP_FRAMES
+        filled = min(director.lane.view.fill_seconds for director in waiting)
+        hop = next((frames for seconds, frames in HOPS_FRAMES if filled >= seconds), PIECE_FRAMES)
         names: list[Hashable] = []
         for director in waiting:
             for index, stream in enumerate(director.streams()):

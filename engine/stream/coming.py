@@ -17,7 +17,7 @@ from torch import Tensor
 from engine.lm import Conditions, LanguageModel
 from engine.stream.window import Window
 
-PIECE_FRAMES = 25
+PIECE_FRAMES = 50
 PIECE_FRAMES_TOGETHER = 100  # where weights are read once for many frames: four times as few passes
 
 

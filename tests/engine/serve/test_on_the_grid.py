@@ -226,7 +226,7 @@ def test_given_music_of_another_tempo_is_told_as_it_is(hosts):
     assert told_against_score(player) < 1e-5
 
 
-@pytest.mark.parametrize("lead_seconds", [0.2, 0.46, 1.3])
+@pytest.mark.parametrize("lead_seconds", [0.2, 0.46, 1.1])
 @pytest.mark.parametrize("beats", [8, 7])
 def test_too_late_at_the_very_beginning_it_comes_in_again_on_the_beat(hosts, beats, lead_seconds):
     """Less than a bar is made: what is put on a later bar line is in phase with it all the same."""

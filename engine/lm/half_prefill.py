@@ -1,0 +1,80 @@
+"""Known steps read in bfloat16 with matrices laid out once, for models whose steps are taken on 8 or 4 bits.
+
+What `LanguageModel._advance` computes under autocast, to which it is equal up to rounding; but autocast turns each
+matrix into halves anew in every pass, which for a piece of 25 frames took as long as the products themselves. The
+copies take two bytes a weight, so only models up to `MOST_BYTES` of them have some.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from engine.lm.packed import Packed, can_pack, pack_all, packed_product
+
+if TYPE_CHECKING:
+    from engine.lm.layers import DecoderLayer
+    from engine.lm.model import LanguageModel
+    from engine.lm.state import LMState
+
+HALF = torch.bfloat16
+MOST_BYTES = 1 << 30  # musicgen-small has 0.8 GB of them
+
+_kept: WeakKeyDictionary[LanguageModel, Packed] = WeakKeyDictionary()
+
+
+def half_bytes(model: LanguageModel) -> int:
+    """What the copies of a model's matrices take.  [any]"""
+    matrices = (each for layer in model.layers for each in layer.parameters() if each.ndim == 2)
+    return 2 * sum(matrix.numel() for matrix in matrices)
+
+
+def halves(model: LanguageModel) -> Packed | None:
+    """A model's matrices in halves, made once; None where it does not read in halves, or they would be too many.
+
+    [generate]
+    """
+    if not model.prefill_half or not can_pack(HALF) or half_bytes(model) > MOST_BYTES:
+        return None
+    known = _kept.get(model)
+    if known is None or not known.of(model):
+        known = _kept[model] = pack_all(model, HALF)
+    return known
+
+
+def advance(model: LanguageModel, x: Tensor, state: LMState, matrices: Packed, mask: Tensor | None) -> Tensor:
+    """Inputs [R, S, D], positions added, through all layers; hidden [R, S, D]; `length` is the caller's.  [generate]"""
+    rows, steps, dim = x.shape
+    for index, (layer, part) in enumerate(zip(model.layers, matrices.layers, strict=True)):
+        qkv = _times(_norm(x, layer.norm1), part["qkv"]).view(rows, steps, 3, layer.self_attn.n_heads, -1)
+        q, k, v = qkv.permute(2, 0, 3, 1, 4)
+        keys, values = state.extend(index, k, v)
+        seen = F.scaled_dot_product_attention(q, keys, values, mask, is_causal=mask is None and steps > 1)
+        x = x + _times(seen.transpose(1, 2).reshape(rows * steps, dim), part["out"]).view(rows, steps, dim)
+        if state.cross_kv is not None:
+            x = _cross(layer, part, x, *state.cross_kv[index])
+        wide = F.gelu(_times(_norm(x, layer.norm2), part["widen"]))
+        x = x + _times(wide, part["narrow"]).view(rows, steps, dim)
+    return x
+
+
+def _cross(layer: DecoderLayer, part: dict[str, Tensor], x: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+    if layer.cross_attention is None or layer.norm_cross is None:
+        return x
+    rows, steps, dim = x.shape
+    query = _times(_norm(x, layer.norm_cross), part["query"]).view(rows, steps, layer.cross_attention.n_heads, -1)
+    seen = F.scaled_dot_product_attention(query.transpose(1, 2), keys.to(HALF), values.to(HALF))
+    return x + _times(seen.transpose(1, 2).reshape(rows * steps, dim), part["cross_out"]).view(rows, steps, dim)
+
+
+def _norm(x: Tensor, norm: torch.nn.LayerNorm) -> Tensor:
+    """LayerNorm of x [R, S, D] as halves [R * S, D]."""
+    return F.layer_norm(x, norm.normalized_shape, norm.weight, norm.bias, norm.eps).to(HALF).flatten(0, 1)
+
+
+def _times(x: Tensor, matrix: Tensor) -> Tensor:
+    return packed_product(x, matrix)
