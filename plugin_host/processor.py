@@ -28,6 +28,7 @@ FADE_SECONDS = 0.005
 REJOIN_SECONDS = 0.1  # so much must be ready before the hold is left, or it would come back at once
 HALF_BEAT = Fraction(1, 2)  # less than that was heard: nothing to hold
 FAR_SAMPLES = 1 << 40
+SOUNDING = (State.PLAYING, State.HOLDING)
 
 
 class Processor:
@@ -143,7 +144,7 @@ class Processor:
             self.timeline += 1
             if not self._settle():
                 self._held.forget()
-            if self.state in (State.PLAYING, State.HOLDING):
+            if self.state in SOUNDING:
                 self._fade.join()
                 self._in_bar = False
         self._expected = transport.position_samples + (n_samples if transport.playing else 0)
@@ -203,7 +204,7 @@ class Processor:
             return True
         if not plan.sounding or position >= plan.end_samples:
             return False
-        return position >= plan.start_samples or self.state == State.HOLDING  # holds over to a new start
+        return position >= plan.start_samples or self.state in SOUNDING  # what sounds is held over to a new start
 
     def ready(self, n_samples: int) -> bool:
         """Whether the next block can be all it should be: for hosts that wait for the engine.  [audio]"""
@@ -277,7 +278,7 @@ class Processor:
 
     def _rest(self, out: Audio) -> None:
         """Nothing is due: silence, after what sounded has faded."""
-        if self.state in (State.PLAYING, State.HOLDING):
+        if self.state in SOUNDING:
             self._fade.let_go()
         self.state = State.IDLE
         self._held.forget()

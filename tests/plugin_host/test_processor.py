@@ -444,6 +444,29 @@ def test_hold_lasts_over_to_a_new_start(plain: Rig) -> None:
     assert (plain.processor.counters.underruns, plain.processor.counters.rejoins) == (1, 1)
 
 
+@pytest.mark.parametrize("jumps", [False, True])
+def test_music_whose_new_start_comes_as_it_runs_dry_is_held_over_to_it(plain: Rig, jumps: bool) -> None:
+    """An engine that is late plans from the next bar line: told in the very block that finds nothing, or after a jump
+    before the host has noticed that nothing comes, that is no reason for silence."""
+    bar, dry = plain.grid.bar_start, plain.grid.bar_start(2) + 700
+    plain.plan(0, bar(40))
+    plain.write(0, dry)
+    plain.run(dry)
+    assert plain.processor.state == State.PLAYING
+    if jumps:
+        plain.position = bar(1) + 300
+    start = bar(plain.grid.bar_at(plain.position) + 1)
+    plain.plan(start, bar(40), generation=2, timeline=int(jumps))
+    plain.write(start, start + 4000, generation=2, timeline=int(jumps), pitch=1)
+    begun = plain.position
+    out = plain.run(start)
+    assert plain.processor.state == State.HOLDING
+    assert plain.processor.counters.held_samples == start - begun
+    assert np.abs(out).max() > 0.3
+    assert steps(out[FADE:]) < LOUDEST_STEP
+    assert np.array_equal(plain.run(start + 2000)[FADE:], music(start + FADE, start + 2000, 1))
+
+
 def test_ready_says_when_a_block_can_be_all_it_should_be(plain: Rig) -> None:
     ready = plain.processor.ready
     assert ready(256)  # nothing planned: nothing to wait for

@@ -160,7 +160,8 @@ bool Processor::due(int64_t position) const {
     if (!reader_ || !reader_->planned() || reader_->plan().timeline != timeline()) return state_ != State::idle;
     const Plan& plan = reader_->plan();
     if (!plan.sounding || position >= plan.end_samples) return false;
-    return position >= plan.start_samples || state_ == State::holding;  // holds over to a new start
+    if (state_ == State::playing || state_ == State::holding) return true;  // what sounds is held over to a new start
+    return position >= plan.start_samples;
 }
 
 bool Processor::ready(int n, int64_t position) {
