@@ -1,8 +1,8 @@
 """The model that ships with Segue: read its shards, put its parts together.
 
 `engine/models/embedded/` holds `config.json`, one or more `*.safetensors` shards and `MODEL_CARD.md`. Weights are
-stored in half precision and run in float32; on a processor steps and decoding run in 8 bits (`engine.ort`). Nothing
-is downloaded and nothing is executed from the files.
+stored in half precision and run in float32; on a processor steps and decoding run in 8 bits (`engine.lm.steppers`,
+`engine.ort`). Nothing is downloaded and nothing is executed from the files.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from engine.conditions.encoders import StyleEncoder, TextEncoder
 from engine.config import LMConfig
 from engine.errors import CheckpointError, UnsupportedError
 from engine.lm import LanguageModel
-from engine.lm.onnx_step import OnnxStepper
 from engine.lm.precision import half_is_faster
+from engine.lm.steppers import quantised
 from engine.model import LoadedModel
 
 _log = logging.getLogger("segue.engine")
@@ -70,7 +70,7 @@ def quantise(lm: LanguageModel, codec: SpectralCodec, bits: int) -> None:
     [generate]
     """
     try:
-        lm.stepper = OnnxStepper(lm, bits).ready(True, False)
+        lm.stepper = quantised(lm, bits, True, False)
         codec.spectra = OnnxSpectra(codec.net, TOGETHER)
     except UnsupportedError as error:
         _log.warning("quantised weights are not available, playing on float32 ones: %s", error)

@@ -76,12 +76,12 @@ def load_model(
 def quantise_steps(lm: LanguageModel, bits: int) -> None:
     """Have a checkpoint's steps run on weights of 8 or 4 bits, on a CPU; prompts in bfloat16 where that is faster.
 
-    Raises UnsupportedError, and leaves the model as it is, where ONNX Runtime cannot run them.  [generate]
+    Raises UnsupportedError, and leaves the model as it is, where nothing here can run them.  [generate]
     """
-    from engine.lm.onnx_step import OnnxStepper
     from engine.lm.precision import half_is_faster
+    from engine.lm.steppers import quantised
 
-    lm.stepper = OnnxStepper(lm, bits).ready(lm.config.cross_attention)
+    lm.stepper = quantised(lm, bits, lm.config.cross_attention)
     lm.prefill_half = half_is_faster()
 
 

@@ -43,13 +43,13 @@ def _random(name: str, shape: torch.Size, dtype: torch.dtype, pool: Tensor) -> T
 def in_precision(lm: LanguageModel, precision: str) -> LanguageModel:
     """The same model at a precision, every tensor shared that need not change.  Raises UnsupportedError.  [main]"""
     if precision in BITS:
-        from engine.lm.onnx_step import OnnxStepper
+        from engine.lm.steppers import quantised
 
         if lm.out_norm.weight.device.type != "cpu":
             raise UnsupportedError(f"{precision} is for the CPU")
         kept = lm.state_dict()["linears.0.weight"].dtype
         made = _twin(lm, kept)
-        made.stepper = OnnxStepper(made, BITS[precision]).ready(made.config.cross_attention)
+        made.stepper = quantised(made, BITS[precision], made.config.cross_attention)
         made.prefill_half = half_is_faster()  # as the engine loads them
         return made
     dtype: torch.dtype = getattr(torch, precision)
@@ -71,11 +71,11 @@ def _assigned(lm: LanguageModel, tensors: dict[str, Tensor]) -> LanguageModel:
 
 
 def held_bytes(*modules: nn.Module) -> int:
-    """Bytes of the modules' weights, each storage counted once, with what ONNX Runtime has of them.  [any]"""
+    """Bytes of the modules' weights, each storage counted once, with what their steppers have of them.  [any]"""
     seen: dict[int, int] = {}
     for module in modules:
         seen |= {tensor.data_ptr(): tensor.nbytes for tensor in module.state_dict().values()}
         stepper = getattr(module, "stepper", None)
-        for session in vars(stepper).get("_sessions", {}).values() if stepper is not None else ():
-            seen[id(session)] = session.held_bytes
+        if stepper is not None:
+            seen[id(stepper)] = stepper.held_bytes
     return sum(seen.values())

@@ -15,10 +15,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from engine.config import LMConfig
-from engine.lm import fused, half_prefill
+from engine.lm import fused, half_prefill, steppers
 from engine.lm.conditions import Conditions
 from engine.lm.layers import DecoderLayer, Matrix, attend, sinusoidal
-from engine.lm.onnx_step import OnnxStepper
 from engine.lm.packed import packed
 from engine.lm.state import LMState
 
@@ -45,7 +44,7 @@ class LanguageModel(nn.Module):
         self.config = config
         self._positions: Tensor | None = None
         self.cache_dtype: torch.dtype | None = None  # of keys and values; None = that of the weights
-        self.stepper: OnnxStepper | None = None  # takes the steps in place of the layers here (processors)
+        self.stepper: steppers.Stepper | None = None  # takes the steps in place of the layers here (processors)
         self.prefill_half = False  # whether prefill computes its products in bfloat16
         self._device_step: DeviceStepper | None = None
         self.emb = nn.ModuleList(nn.Embedding(config.card + 1, config.dim) for _ in range(config.n_codebooks))
@@ -62,11 +61,11 @@ class LanguageModel(nn.Module):
         return self._device_step
 
     def step_together(self, runner: Runner | None = None) -> DeviceStepper:
-        """From now on steps are taken as on a GPU; ValueError where ONNX Runtime takes them.  [generate]"""
+        """From now on steps are taken as on a GPU; ValueError where a stepper takes them.  [generate]"""
         from engine.lm.device_step import DeviceStepper
 
         if self.stepper is not None:
-            raise ValueError("the steps of this model are taken by ONNX Runtime, which has a cache of its own")
+            raise ValueError("the steps of this model are taken on few-bit weights, with a cache of their own")
         self._device_step = DeviceStepper(self, runner)
         return self._device_step
 
@@ -136,10 +135,11 @@ class LanguageModel(nn.Module):
         if conditions.memory is not None and config.cross_attention:
             memory = conditions.memory
             cross = [layer.cross_attention.key_value(memory) for layer in self.layers if layer.cross_attention]
-        if self.stepper is not None:
-            return self.stepper.begin(shape, cross, conditions, capacity_steps)
-        cache = torch.zeros(shape, dtype=self.cache_dtype or weight.dtype, device=weight.device)
         together = self.device_step
+        stepper = self.stepper or (steppers.plain(self) if together is None else None)
+        if stepper is not None:
+            return stepper.begin(shape, cross, conditions, capacity_steps)
+        cache = torch.zeros(shape, dtype=self.cache_dtype or weight.dtype, device=weight.device)
         return LMState(cache, cross, fused.fuse(self, cross, packed(self)) if together is None else together.weights)
 
     def known_inputs(self, conditions: Conditions, n_steps: int, rows: int) -> Tensor:

@@ -29,6 +29,7 @@ HEADROOM = 2.0  # of the 8-bit cache over what calibration saw
 class BoundStep:
     """One state's buffers, bound to a session once; `run` moves them on by a step."""
 
+    stepper: OnnxStepper
     session: Session
     binding: Any
     tokens: Tensor  # [R, 1, K] int64
@@ -100,6 +101,7 @@ class OnnxStepper:
         session = self.session(state.cross_kv is not None)
         binding = session.binding()
         bound = BoundStep(
+            self,
             session,
             binding,
             tokens=torch.zeros(rows, 1, config.n_codebooks, dtype=torch.int64),
@@ -134,11 +136,8 @@ def cache_scales(model: LanguageModel) -> Tensor:
     config = model.config
     generator = torch.Generator().manual_seed(0)
     tokens = torch.randint(0, config.card, (2, config.n_codebooks, CALIBRATION_STEPS), generator=generator)
-    stepper, model.stepper = model.stepper, None
-    try:
-        state = model.init_state(2, CALIBRATION_STEPS, Conditions())
-        model.prefill(tokens, Conditions(), state)
-    finally:
-        model.stepper = stepper
-    largest = state.cache.float().abs().amax(dim=(2, 4)).unsqueeze(3)
+    shape = (config.n_layers, 2, 2, config.n_heads, CALIBRATION_STEPS, config.head_dim)
+    state = LMState(torch.zeros(shape), None, None)
+    model.prefill(tokens, Conditions(), state)
+    largest = state.cache.abs().amax(dim=(2, 4)).unsqueeze(3)
     return largest.clamp(min=1e-6) * (HEADROOM / 127.0)

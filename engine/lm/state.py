@@ -10,7 +10,7 @@ from torch import Tensor
 
 if TYPE_CHECKING:
     from engine.lm.fused import FusedStep
-    from engine.lm.onnx_step import BoundStep
+    from engine.lm.steppers import Bound
 
 
 @dataclass
@@ -27,7 +27,7 @@ class LMState:
     length: int = 0
     step: int = 0
     scales: Tensor | None = None
-    bound: BoundStep | None = None  # where ONNX Runtime takes the steps, in place of `fused`
+    bound: Bound | None = None  # where a stepper takes the steps, in place of `fused`
 
     @property
     def rows(self) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 from dataclasses import replace
 
-from engine.lm import LanguageModel, LMState
+from engine.lm import LMState
 from engine.sampling import seeded_generator
 from engine.stream.tokens import TokenStream
 from engine.stream.window import Window
@@ -37,9 +37,8 @@ def _fork_window(window: Window) -> Window:
 
 
 def _fork_state(window: Window, index: int) -> LMState:
-    lm: LanguageModel = window.lm
     state = window.states[index]
     other = replace(state, cache=state.cache.clone())
-    if state.bound is not None and lm.stepper is not None:
-        other.bound = lm.stepper.bind(other, state.bound.known)
+    if state.bound is not None:
+        other.bound = state.bound.stepper.bind(other, state.bound.known)
     return other

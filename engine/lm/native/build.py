@@ -1,0 +1,85 @@
+"""Compile the native step: `python -m engine.lm.native.build [FILE]`. Needs the standard library and a C++ compiler."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).parent
+LIBRARY = HERE / "_step.so"
+COMPILERS = ("c++", "g++", "clang++")
+COMMON = (
+    "-std=c++17",
+    "-O3",
+    "-fPIC",
+    "-fvisibility=default",
+    "-Wall",
+    "-Wno-uninitialized",
+    "-Wno-maybe-uninitialized",
+)
+WIDE = ("-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mavx512vnni", "-mfma")
+SOURCES: dict[str, tuple[str, ...]] = {"processor.cpp": (), "step.cpp": WIDE}
+SECONDS = 300
+
+
+class BuildError(Exception):
+    """There is no compiler, or it does not compile this; says which.  [any]"""
+
+
+def find_compiler() -> str:
+    """The compiler's path: $CXX or the first there is.  Raises BuildError, also on processors that it is not for."""
+    if platform.machine().lower() not in ("x86_64", "amd64") or sys.platform == "win32":
+        raise BuildError(
+            f"the native step is for x86-64 on Linux and macOS, this is {platform.machine()}, {sys.platform}"
+        )
+    for name in filter(None, (os.environ.get("CXX"), *COMPILERS)):
+        found = shutil.which(name)
+        if found:
+            return found
+    raise BuildError(f"no C++ compiler: none of {', '.join(COMPILERS)} is there, and CXX names none")
+
+
+def build(out: Path = LIBRARY, extra: tuple[str, ...] = ()) -> Path:
+    """Compile the library to `out`, with `extra` flags.  Raises BuildError.  [main]"""
+    compiler = find_compiler()
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="segue-native-") as work:
+        objects = []
+        for source, flags in SOURCES.items():
+            objects.append(str(Path(work) / f"{source}.o"))
+            _run([compiler, *COMMON, *flags, *extra, "-c", str(HERE / source), "-o", objects[-1]])
+        made = Path(work) / out.name
+        alone = ("-static-libstdc++", "-static-libgcc") if sys.platform == "linux" and not extra else ()
+        _run([compiler, "-shared", "-pthread", *alone, *extra, *objects, "-o", str(made)])
+        fresh = out.with_name(f"{out.name}.{os.getpid()}")  # beside it, then in its place: others may have it open
+        shutil.copyfile(made, fresh)
+        fresh.replace(out)
+    return out
+
+
+def _run(command: list[str]) -> None:
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)  # noqa: S603
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise BuildError(f"{command[0]} does not run: {error}") from error
+    if done.returncode:
+        raise BuildError(f"{' '.join(command)} failed:\n{done.stderr[-2000:]}")
+
+
+def main() -> int:
+    """The command: 0 and where the library is, or 1 and why not.  [main]"""
+    try:
+        print(build(Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else LIBRARY))
+    except BuildError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,229 @@
+"""Steps of a language model in native code, for processors: the whole step is one call that reads each weight once.
+
+Float32 and bfloat16 weights are read where PyTorch has them; 8-bit and 4-bit ones are laid out anew. Prefill stays with
+PyTorch, and writes the same cache. Where the library or the model's shape does not allow it, UnsupportedError says so.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import weakref
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from engine import huge_pages
+from engine.errors import UnsupportedError
+from engine.lm.conditions import Conditions
+from engine.lm.native import library, tiles
+from engine.lm.onnx_step import cache_scales
+from engine.lm.state import LMState
+from engine.ort.quantised import array_of
+
+if TYPE_CHECKING:
+    from engine.lm.layers import DecoderLayer
+    from engine.lm.model import LanguageModel
+
+HEAD_BITS = 8  # of the heads where the rest has 4
+KINDS = {torch.float32: library.FLOAT32, torch.bfloat16: library.BFLOAT16, torch.int8: library.INT8}
+
+
+@dataclass
+class NativeBound:
+    """One state's buffers as the library takes them; `run` moves them on by a step."""
+
+    stepper: NativeStepper
+    known: Tensor  # [R, S, D]: position and frame features of every step
+    shape: tuple[int, int]  # R, K
+    capacity: int
+    given: library.State
+    kept: tuple[Any, ...]  # what `given` points to
+
+    def run(self, tokens: Tensor, step: int, length: int) -> Tensor:
+        """Tokens [R, K] of one step at a cache of `length` positions; logits [R, K * card].
+
+        ValueError for tokens, a step or a length that the model or the state does not have.  [generate]
+        """
+        config = self.stepper.model.config
+        if tuple(tokens.shape) != self.shape:
+            raise ValueError(f"tokens have shape {tuple(tokens.shape)}, this state takes {self.shape}")
+        tokens = tokens.to(torch.int64).contiguous()
+        lowest, highest = (int(found) for found in tokens.aminmax())
+        if lowest < 0 or highest > config.card:
+            raise ValueError(f"tokens go from 0 to {config.card}, got {lowest} to {highest}")
+        if not 0 <= step < self.known.shape[1] or not 0 <= length < self.capacity:
+            raise ValueError(
+                f"step {step} at {length} positions: this state has {self.known.shape[1]} steps and {self.capacity}"
+            )
+        logits = torch.empty(self.shape[0], config.n_codebooks * config.card)
+        self.stepper.take(self.given, tokens, step, length, logits)
+        return logits
+
+
+class NativeStepper:
+    """Makes states whose steps the native library takes, for one model."""
+
+    def __init__(self, model: LanguageModel, bits: int | None = None) -> None:
+        """Weights in `bits` 8 or 4 and the cache in 8; None = as they are, and the cache as the model's.
+
+        Raises UnsupportedError: no library, or a shape or type that it does not take.  [generate]
+        """
+        self.model, self.bits = model, bits
+        self._library = library.load()
+        self._kept: list[Any] = []  # what the library's structures point to
+        self._held = 0
+        self.cache_dtype = self._check()
+        self.scales = None if bits is None else cache_scales(model)  # [L, 2, H, 1, D/H]
+        given = self._describe()
+        self._handle = self._library.segue_open(ctypes.byref(given))
+        weakref.finalize(self, self._library.segue_close, self._handle)
+
+    def _check(self) -> torch.dtype:
+        """The cache's type; UnsupportedError for what the library does not take."""
+        config, weight = self.model.config, cast(Tensor, self.model.linears[0].weight)
+        cache = torch.int8 if self.bits else self.model.cache_dtype or self.model.out_norm.weight.dtype
+        if weight.device.type != "cpu" or (self.bits is None and weight.dtype not in KINDS) or cache not in KINDS:
+            raise UnsupportedError(f"no native step for {weight.dtype} on {weight.device}, keys and values in {cache}")
+        if self.model.out_norm.weight.dtype != torch.float32 or self.model.emb[0].weight.dtype != torch.float32:
+            raise UnsupportedError("the native step takes LayerNorms and embeddings in float32")
+        most = library.MAX_WIDTH_IN_8_BITS if self.bits else library.MAX_WIDTH
+        if config.head_dim > most:
+            raise UnsupportedError(f"the native step takes heads of up to {most}, these have {config.head_dim}")
+        return cache
+
+    @property
+    def held_bytes(self) -> int:
+        """Of the weights that it has laid out for itself.  [any]"""
+        return self._held
+
+    def take(self, state: library.State, tokens: Tensor, step: int, length: int, logits: Tensor) -> None:
+        """One step of a bound state; everything was checked.  [generate]"""
+        threads = torch.get_num_threads()
+        self._library.segue_step(
+            self._handle, ctypes.byref(state), tokens.data_ptr(), step, length, threads, logits.data_ptr()
+        )
+
+    def begin(
+        self,
+        shape: tuple[int, ...],
+        cross_kv: list[tuple[Tensor, Tensor]] | None,
+        conditions: Conditions,
+        capacity_steps: int,
+    ) -> LMState:
+        """A state with an empty cache [L, 2, R, H, C, D/H] of `shape`, bound once for all its steps.  [generate]"""
+        cache = torch.zeros(shape, dtype=self.cache_dtype)
+        state = LMState(cache, cross_kv, None, scales=None if self.scales is None else self.scales.clone())
+        state.bound = self.bind(state, self.model.known_inputs(conditions, capacity_steps, state.rows))
+        return state
+
+    def bind(self, state: LMState, known: Tensor) -> NativeBound:
+        """A state's buffers for its steps; `known` [R, S, D] is added to their inputs.
+
+        UnsupportedError for more rows than the library takes.  [generate]
+        """
+        config, rows = self.model.config, state.rows
+        if rows > library.MAX_ROWS:
+            raise UnsupportedError(f"the native step takes up to {library.MAX_ROWS} guidance rows, got {rows}")
+        shape = (config.n_layers, 2, rows, config.n_heads, state.capacity, config.head_dim)
+        _check_lies(state.cache, shape, self.cache_dtype)
+        _check_lies(known, (rows, known.shape[1], config.dim), torch.float32)
+        memory, every, pointers = self._memory(state)
+        if state.scales is not None:
+            _check_lies(state.scales, (config.n_layers, 2, config.n_heads, 1, config.head_dim), torch.float32)
+        given = library.State(
+            rows=rows,
+            capacity=state.capacity,
+            memory=memory,
+            cache_kind=KINDS[self.cache_dtype],
+            known_steps=known.shape[1],
+            cache=state.cache.data_ptr(),
+            scales=None if state.scales is None else state.scales.data_ptr(),
+            memory_keys=pointers[0],
+            memory_values=pointers[1],
+            known=known.data_ptr(),
+        )
+        kept = (state.cache, state.scales, every, pointers)
+        return NativeBound(self, known, (rows, config.n_codebooks), state.capacity, given, kept)
+
+    def _memory(self, state: LMState) -> tuple[int, list[Tensor], tuple[Any, Any]]:
+        """How many vectors there are to attend to, each layer's keys and values of them, and where these lie."""
+        if state.cross_kv is None:
+            return 0, [], (None, None)
+        config = self.model.config
+        size = state.cross_kv[0][0].shape[2]
+        shape = (state.rows, config.n_heads, size, config.head_dim)
+        every = [tensor.float().contiguous() for pair in state.cross_kv for tensor in pair]
+        assert len(state.cross_kv) == config.n_layers
+        for tensor in every:
+            _check_lies(tensor, shape, torch.float32)
+        return size, every, (_pointers(every[0::2]), _pointers(every[1::2]))
+
+    def _describe(self) -> library.Model:
+        """The model as the library takes it."""
+        model, config = self.model, self.model.config
+        layers = (library.Layer * config.n_layers)(*(self._layer(layer) for layer in model.layers))
+        heads = [self._matrix(cast(Tensor, head.weight), HEAD_BITS if self.bits else None) for head in model.linears]
+        tables = [cast(Tensor, table.weight) for table in model.emb]
+        assert all(table.is_contiguous() for table in tables)
+        given = library.Model(
+            dim=config.dim,
+            heads=config.n_heads,
+            layers=config.n_layers,
+            codebooks=config.n_codebooks,
+            card=config.card,
+            ffn=config.ffn_mult * config.dim,
+            tables=_pointers(tables),
+            layer=layers,
+            out_norm=self._norm(model.out_norm),
+            logits=(library.Matrix * config.n_codebooks)(*heads),
+        )
+        self._kept += [*tables, given]
+        return given
+
+    def _layer(self, layer: DecoderLayer) -> library.Layer:
+        made = library.Layer(norm1=self._norm(layer.norm1), norm2=self._norm(layer.norm2))
+        made.qkv = self._matrix(layer.self_attn.in_proj_weight, self.bits)
+        made.out = self._matrix(layer.self_attn.out_proj.weight, self.bits)
+        made.widen = self._matrix(layer.linear1.weight, self.bits)
+        made.narrow = self._matrix(layer.linear2.weight, self.bits)
+        crossed = layer.cross_attention
+        if crossed is not None and layer.norm_cross is not None:
+            made.norm_cross = self._norm(layer.norm_cross)
+            made.query = self._matrix(crossed.in_proj_weight[: self.model.config.dim], self.bits)
+            made.cross_out = self._matrix(crossed.out_proj.weight, self.bits)
+        return made
+
+    def _norm(self, norm: nn.LayerNorm) -> library.Norm:
+        weight, bias = norm.weight.contiguous(), norm.bias.contiguous()
+        self._kept += [weight, bias]
+        return library.Norm(weight.data_ptr(), bias.data_ptr(), norm.eps)
+
+    def _matrix(self, weight: Tensor, bits: int | None) -> library.Matrix:
+        """A weight [N, K] as it lies, or laid out in few bits."""
+        n, k = weight.shape
+        if bits is None:
+            if not weight.is_contiguous():
+                raise UnsupportedError("the native step takes matrices that lie row by row")
+            huge_pages.move([(weight.data_ptr(), weight.nbytes)])
+            self._kept.append(weight)
+            return library.Matrix(KINDS[weight.dtype], n, k, 0, weight.data_ptr(), None)
+        codes, scales, block = tiles.tiled(array_of(weight), bits)
+        huge_pages.move([(codes.ctypes.data, codes.nbytes)])
+        self._kept += [codes, scales]
+        self._held += codes.nbytes + scales.nbytes
+        kind = library.INT8 if bits == 8 else library.INT4
+        return library.Matrix(kind, n, k, block, codes.ctypes.data, scales.ctypes.data)
+
+
+def _check_lies(tensor: Tensor, shape: tuple[int, ...], dtype: torch.dtype) -> None:
+    """That it is what the library will read, for memory's sake."""
+    if tuple(tensor.shape) != shape or tensor.dtype != dtype or not tensor.is_contiguous():
+        raise ValueError(
+            f"the native step takes {shape} in {dtype}, row by row; got {tuple(tensor.shape)} in {tensor.dtype}"
+        )
+
+
+def _pointers(tensors: list[Tensor]) -> Any:
+    return (ctypes.c_void_p * len(tensors))(*(tensor.data_ptr() for tensor in tensors))
