@@ -1,32 +1,71 @@
-"""Segue's wheel. With SEGUE_PLUGIN=1 the DAW plugin is compiled here and goes into it; everything else is in pyproject.
+"""Segue's wheel. The native step of the language model is compiled where there is a C++ compiler for it, and goes into
+the wheel, which is then for machines like this one; everything else is in pyproject.
 
-SEGUE_PLUGIN=1 pip wheel --no-deps .      segue-...-py3-none-linux_x86_64.whl, for machines like this one
-pip wheel --no-deps .                     segue-...-py3-none-any.whl, for all
+pip wheel --no-deps .                     segue-...-py3-none-linux_x86_64.whl with a compiler, else -py3-none-any.whl
+SEGUE_NATIVE_STEP=0 pip wheel --no-deps . always segue-...-py3-none-any.whl, for all
+SEGUE_PLUGIN=1 pip wheel --no-deps .      with the DAW plugin too, for machines like this one
+pip install -e .                          the native step is compiled into the source tree
 """
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import sys
 import tempfile
 from pathlib import Path
+from types import ModuleType
 
 from setuptools import Distribution, setup
 from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_py import build_py
 
+ROOT = Path(__file__).parent
 WITH_PLUGIN = os.environ.get("SEGUE_PLUGIN", "") not in ("", "0")
+WITH_STEP = os.environ.get("SEGUE_NATIVE_STEP", "") != "0"
 
 
-class BuildWithPlugin(build_py):
-    """Copies the packages, then puts the plugin's bundles among them."""
+def step_builder() -> ModuleType:
+    """`engine.lm.native.build`, without the packages around it: they import what need not be installed yet."""
+    spec = importlib.util.spec_from_file_location("segue_native_build", ROOT / "engine" / "lm" / "native" / "build.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def can_build_step() -> bool:
+    """Whether there is a compiler and a processor for it."""
+    builder = step_builder()
+    try:
+        builder.find_compiler()
+    except builder.BuildError:
+        return False
+    return True
+
+
+class BuildWithNative(build_py):
+    """Copies the packages, then puts among them what is compiled."""
 
     def run(self) -> None:
-        """Fails where the plugin is asked for and cannot be built."""
+        """Fails where the plugin is asked for and cannot be built; goes on without the native step."""
         super().run()
-        if not WITH_PLUGIN or self.editable_mode:
-            return
-        sys.path.insert(0, str(Path(__file__).parent))
+        if WITH_STEP:
+            self._step()
+        if WITH_PLUGIN and not self.editable_mode:
+            self._plugin()
+
+    def _step(self) -> None:
+        builder = step_builder()
+        root = ROOT if self.editable_mode else Path(self.build_lib)
+        try:
+            builder.build(root / "engine" / "lm" / "native" / builder.LIBRARY.name)
+        except builder.BuildError as error:
+            print(f"segue: installed without the native step, steps run in ONNX Runtime and PyTorch: {error}")
+
+    def _plugin(self) -> None:
+        sys.path.insert(0, str(ROOT))
         from plugin_host.native.bundles import build_bundles
         from plugin_host.native.install import SHIPPED
 
@@ -34,19 +73,19 @@ class BuildWithPlugin(build_py):
             build_bundles(Path(self.build_lib) / "plugin_host" / "native" / SHIPPED, Path(work))
 
 
-class WheelWithPlugin(bdist_wheel):
-    """A wheel for this kind of machine and any Python 3."""
+class WheelWithNative(bdist_wheel):
+    """A wheel for any Python 3; for this kind of machine where something in it was compiled."""
 
     def get_tag(self) -> tuple[str, str, str]:
         python, abi, machine = super().get_tag()
-        return ("py3", "none", machine) if WITH_PLUGIN else (python, abi, machine)
+        return ("py3", "none", machine) if self.distribution.has_ext_modules() else (python, abi, machine)
 
 
-class WithPlugin(Distribution):
-    """What is in it belongs to a kind of machine."""
+class WithNative(Distribution):
+    """What is in it may belong to a kind of machine."""
 
     def has_ext_modules(self) -> bool:
-        return WITH_PLUGIN
+        return WITH_PLUGIN or (WITH_STEP and can_build_step())
 
 
-setup(distclass=WithPlugin, cmdclass={"build_py": BuildWithPlugin, "bdist_wheel": WheelWithPlugin})
+setup(distclass=WithNative, cmdclass={"build_py": BuildWithNative, "bdist_wheel": WheelWithNative})

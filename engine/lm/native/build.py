@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 import shutil
@@ -44,6 +45,12 @@ def find_compiler() -> str:
     raise BuildError(f"no C++ compiler: none of {', '.join(COMPILERS)} is there, and CXX names none")
 
 
+def stamp() -> str:
+    """Of the sources beside this file; the library has that of those it was made of.  [any]"""
+    found = sorted([*HERE.glob("*.cpp"), *HERE.glob("*.h")])
+    return hashlib.sha256(b"".join(path.read_bytes() for path in found)).hexdigest()[:16]
+
+
 def build(out: Path = LIBRARY, extra: tuple[str, ...] = ()) -> Path:
     """Compile the library to `out`, with `extra` flags.  Raises BuildError.  [main]"""
     compiler = find_compiler()
@@ -52,7 +59,19 @@ def build(out: Path = LIBRARY, extra: tuple[str, ...] = ()) -> Path:
         objects = []
         for source, flags in SOURCES.items():
             objects.append(str(Path(work) / f"{source}.o"))
-            _run([compiler, *COMMON, *flags, *extra, "-c", str(HERE / source), "-o", objects[-1]])
+            _run(
+                [
+                    compiler,
+                    *COMMON,
+                    *flags,
+                    *extra,
+                    f'-DSEGUE_STAMP="{stamp()}"',
+                    "-c",
+                    str(HERE / source),
+                    "-o",
+                    objects[-1],
+                ]
+            )
         made = Path(work) / out.name
         alone = ("-static-libstdc++", "-static-libgcc") if sys.platform == "linux" and not extra else ()
         _run([compiler, "-shared", "-pthread", *alone, *extra, *objects, "-o", str(made)])

@@ -9,7 +9,6 @@ from functools import lru_cache
 from pathlib import Path
 
 from engine.errors import UnsupportedError
-from engine.lm.native.build import LIBRARY
 
 SWITCH = "SEGUE_NATIVE_STEP"  # 0: not used; a path: this library
 MAX_ROWS, MAX_WIDTH, MAX_WIDTH_IN_8_BITS = 8, 128, 64
@@ -74,11 +73,14 @@ def load() -> ctypes.CDLL:
     asked = os.environ.get(SWITCH, "")
     if asked == "0":
         raise UnsupportedError(f"the native step is switched off ({SWITCH}=0)")
-    return _load(Path(asked) if asked not in ("", "1") else LIBRARY)
+    return _load(asked if asked not in ("", "1") else None)
 
 
 @lru_cache(maxsize=4)
-def _load(path: Path) -> ctypes.CDLL:
+def _load(asked: str | None) -> ctypes.CDLL:
+    from engine.lm.native import build  # here, so that it can be run as a command
+
+    path = Path(asked) if asked else build.LIBRARY
     if not path.is_file():
         raise UnsupportedError(
             f"the native step is not built ({path.name}); python -m engine.lm.native.build builds it"
@@ -87,6 +89,11 @@ def _load(path: Path) -> ctypes.CDLL:
         library = ctypes.CDLL(str(path))
     except OSError as error:
         raise UnsupportedError(f"the native step does not load: {error}") from error
+    library.segue_stamp.restype = ctypes.c_char_p
+    if library.segue_stamp().decode() != build.stamp():
+        raise UnsupportedError(
+            "the native step was built from other sources; python -m engine.lm.native.build builds it"
+        )
     library.segue_runs_here.restype = ctypes.c_int
     if not library.segue_runs_here():
         raise UnsupportedError("the native step needs a processor with AVX-512 and VNNI")

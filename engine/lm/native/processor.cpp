@@ -1,4 +1,7 @@
-// Which processors this library runs on. Compiled for any x86-64, so that it can be asked before anything else.
+// Which processors this library runs on, and of which sources it was made. Compiled for any x86-64, so that it can be
+// asked before anything else.
+
+extern "C" const char* segue_stamp() { return SEGUE_STAMP; }
 
 extern "C" int segue_runs_here() {
 #if defined(__x86_64__)
