@@ -73,7 +73,7 @@ class NativeStepper:
         self.model, self.bits = model, bits
         self._library = library.load()
         self._kept: list[Any] = []  # what the library's structures point to
-        self._held = 0
+        self._room = tiles.Room()
         self.cache_dtype = self._check()
         self.scales = None if bits is None else cache_scales(model)  # [L, 2, H, 1, D/H]
         given = self._describe()
@@ -96,7 +96,7 @@ class NativeStepper:
     @property
     def held_bytes(self) -> int:
         """Of the weights that it has laid out for itself.  [any]"""
-        return self._held
+        return self._room.held_bytes
 
     def take(self, state: library.State, tokens: Tensor, step: int, length: int, logits: Tensor) -> None:
         """One step of a bound state; everything was checked.  [generate]"""
@@ -180,6 +180,7 @@ class NativeStepper:
             logits=(library.Matrix * config.n_codebooks)(*heads),
         )
         self._kept += [*tables, given]
+        self._room.settle()
         return given
 
     def _layer(self, layer: DecoderLayer) -> library.Layer:
@@ -208,13 +209,10 @@ class NativeStepper:
                 raise UnsupportedError("the native step takes matrices that lie row by row")
             huge_pages.move([(weight.data_ptr(), weight.nbytes)])
             self._kept.append(weight)
-            return library.Matrix(KINDS[weight.dtype], n, k, 0, weight.data_ptr(), None)
-        codes, scales, block = tiles.tiled(array_of(weight), bits)
-        huge_pages.move([(codes.ctypes.data, codes.nbytes)])
-        self._kept += [codes, scales]
-        self._held += codes.nbytes + scales.nbytes
+            return library.Matrix(KINDS[weight.dtype], n, k, 0, weight.data_ptr())
+        lines = tiles.tiled(array_of(weight), bits, self._room)
         kind = library.INT8 if bits == 8 else library.INT4
-        return library.Matrix(kind, n, k, block, codes.ctypes.data, scales.ctypes.data)
+        return library.Matrix(kind, n, k, tiles.block_of(k), lines.ctypes.data)
 
 
 def _check_lies(tensor: Tensor, shape: tuple[int, ...], dtype: torch.dtype) -> None:

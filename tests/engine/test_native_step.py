@@ -16,7 +16,7 @@ from engine.errors import UnsupportedError
 from engine.guidance import Guidance
 from engine.lm import Conditions, LanguageModel, steppers
 from engine.lm.native import build, library
-from engine.lm.native.tiles import TILE, tiled
+from engine.lm.native.tiles import TILE, Room, block_of, tiled
 from engine.lm.native_step import NativeStepper
 from engine.lm.onnx_step import OnnxStepper
 from engine.ort.quantised import quantise
@@ -246,16 +246,20 @@ def test_one_that_computes_otherwise_is_not_used(
 @pytest.mark.parametrize(("rows", "width"), [(32, 256), (37, 128), (5, 48)])
 def test_tiles_hold_the_codes(bits: int, rows: int, width: int) -> None:
     weight = np.random.default_rng(0).standard_normal((rows, width)).astype(np.float32)
-    lines, scales, block = tiled(weight, bits)
+    room, block = Room(), block_of(width)
+    made = tiled(weight, bits, room)
+    lines = made[:, :, :-1].copy().view(np.uint8).reshape(*made.shape[:2], -1, TILE, 4)
+    scales = made[:, :, -1].transpose(0, 2, 1).reshape(-1, width // block).copy().view(np.float32)
     codes, plain_scales = quantise(weight, bits, block)
     if bits == 4:
         codes = np.stack([codes & 15, codes >> 4], axis=-1)
-        lines = np.stack([lines & 15, lines >> 4], axis=2).reshape(len(lines), -1, TILE, 4)
-    back = lines.transpose(0, 2, 1, 3).reshape(-1, width)
+        lines = np.stack([lines & 15, lines >> 4], axis=3).reshape(*made.shape[:2], -1, TILE, 4)
+    back = lines.transpose(0, 3, 1, 2, 4).reshape(-1, width)
     assert np.array_equal(back[:rows], codes.reshape(rows, width))
-    assert np.array_equal(scales.transpose(0, 2, 1).reshape(-1, width // block)[:rows].ravel(), plain_scales)
-    assert not scales.transpose(0, 2, 1).reshape(-1, width // block)[rows:].any()
-    assert lines.ctypes.data % 64 == 0 or bits == 4
+    assert np.array_equal(scales[:rows].ravel(), plain_scales)
+    assert not scales[rows:].any()
+    assert made.ctypes.data % 64 == 0
+    assert room.held_bytes == made.nbytes
 
 
 def test_without_a_compiler_it_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

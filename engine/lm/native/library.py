@@ -16,7 +16,7 @@ FLOAT32, BFLOAT16, INT8, INT4 = range(4)
 
 
 class Matrix(Structure):
-    """A weight [n, k]; codes have `scales` [n / 16, k / block, 16]."""
+    """A weight [n, k]: floats row by row, or codes as `tiles` lays them."""
 
     _fields_ = (
         ("kind", c_int64),
@@ -24,7 +24,6 @@ class Matrix(Structure):
         ("k", c_int64),
         ("block", c_int64),
         ("data", c_void_p),
-        ("scales", c_void_p),
     )
 
 

@@ -7,11 +7,10 @@ namespace segue {
 
 enum Kind : int64_t { FLOAT32 = 0, BFLOAT16 = 1, INT8 = 2, INT4 = 3 };
 
-// A weight [n, k]. Floats lie row by row; codes in tiles of 16 outputs, see products.h.
+// A weight [n, k]. Floats lie row by row; codes with their scales in tiles of 16 outputs, see products.h.
 struct Matrix {
   int64_t kind, n, k, block;
   const void* data;
-  const float* scales;  // [n / 16, k / block, 16]
 };
 
 struct Norm {

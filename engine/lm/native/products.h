@@ -1,7 +1,8 @@
 // Products of a few rows with a weight matrix, at the speed at which memory gives the matrix.
 //
-// Floats are read where they lie, row by row. Codes lie in tiles of 16 outputs: for each block of inputs, for each four
-// of them, 16 outputs x 4 codes (64 bytes); with 4 bits the low halves are four inputs, the high halves the next four.
+// Floats are read where they lie, row by row. Codes lie as `engine.lm.native.tiles` lays them, in tiles of 16 outputs:
+// for each block of inputs its lines (64 bytes: 16 outputs x 4 inputs; with 4 bits the low halves are four inputs, the
+// high halves the next four), then a line of 16 scales.
 #pragma once
 
 #include "model.h"
@@ -83,7 +84,7 @@ inline __m512i four(const int8_t* codes) {
 
 // Tiles of 16 outputs from codes of 8 or 4 bits.
 template <int R, int BITS>
-void code_tiles(const uint8_t* w, const float* scales, int64_t tiles, int64_t blocks, int64_t block, const Input& in,
+void code_tiles(const uint8_t* w, int64_t tiles, int64_t blocks, int64_t block, const Input& in,
                 int64_t first_row, float* y, int64_t y_stride) {
   const __m512i low = _mm512_set1_epi8(15);
   const int64_t per_line = BITS == 8 ? 4 : 8, in_blocks = in.stride / block;
@@ -93,7 +94,7 @@ void code_tiles(const uint8_t* w, const float* scales, int64_t tiles, int64_t bl
   for (int64_t tile = 0; tile < tiles; ++tile) {
     __m512 total[R];
     for (int r = 0; r < R; ++r) total[r] = _mm512_setzero_ps();
-    for (int64_t b = 0; b < blocks; ++b, scales += LANES) {
+    for (int64_t b = 0; b < blocks; ++b) {
       __m512i sum[R][2];
       for (int r = 0; r < R; ++r) {
         sum[r][0] = _mm512_set1_epi32(offsets[r * in_blocks + b]);
@@ -115,7 +116,9 @@ void code_tiles(const uint8_t* w, const float* scales, int64_t tiles, int64_t bl
             }
           }
         }
-      const __m512 scale = _mm512_loadu_ps(scales);
+      ask(w);
+      const __m512 scale = _mm512_castsi512_ps(_mm512_loadu_si512(w));
+      w += 64;
       for (int r = 0; r < R; ++r)
         total[r] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(add(sum[r][0], sum[r][1])),
                                    _mm512_mul_ps(scale, _mm512_set1_ps(in_scales[r * in_blocks + b])), total[r]);
@@ -134,12 +137,12 @@ void some_rows(const Matrix& m, const Input& in, int64_t row, int64_t from, int6
     half_rows<R>(static_cast<const uint16_t*>(m.data) + from * m.k, to - from, m.k, x, in.stride, y, y_stride);
   } else {
     const int64_t blocks = m.k / m.block, tile = from / LANES, tiles = rounded_up(to - from, LANES) / LANES;
-    const auto* data = static_cast<const uint8_t*>(m.data);
-    const float* scales = m.scales + tile * blocks * LANES;
+    const int64_t lines = m.block / (m.kind == INT8 ? 4 : 8) + 1;
+    const auto* data = static_cast<const uint8_t*>(m.data) + tile * blocks * lines * 64;
     if (m.kind == INT8)
-      code_tiles<R, 8>(data + tile * LANES * m.k, scales, tiles, blocks, m.block, in, row, y, y_stride);
+      code_tiles<R, 8>(data, tiles, blocks, m.block, in, row, y, y_stride);
     else
-      code_tiles<R, 4>(data + tile * LANES * m.k / 2, scales, tiles, blocks, m.block, in, row, y, y_stride);
+      code_tiles<R, 4>(data, tiles, blocks, m.block, in, row, y, y_stride);
   }
 }
 

@@ -1,26 +1,55 @@
-"""Quantised weights laid out as the native step reads them: tiles of 16 outputs, four inputs of each side by side."""
+"""Quantised weights laid out as the native step reads them: one stream of tiles of 16 outputs.
+
+    tile 0: block 0: lines of 16 outputs x 4 codes ..., one line of 16 scales; block 1: ...; tile 1: ...
+
+A line is 64 bytes: for each of 16 outputs the codes of four inputs side by side; with 4 bits the low halves are four
+inputs, the high ones the next four.
+"""
 
 from __future__ import annotations
-
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engine import huge_pages
 from engine.errors import UnsupportedError
 from engine.ort.quantised import BLOCKS, quantise
 
-Number = TypeVar("Number", bound=np.generic)
 TILE = 16
-ALIGNMENT = 64
+SLAB_BYTES = 64 << 20
 
 
-def aligned(shape: tuple[int, ...], dtype: type[Number]) -> NDArray[Number]:
-    """An array of zeros that starts at a line of the processor's cache.  [any]"""
-    n_bytes = int(np.prod(shape)) * np.dtype(dtype).itemsize
-    room = np.zeros(n_bytes + ALIGNMENT, np.uint8)
-    start = -room.ctypes.data % ALIGNMENT
-    return room[start : start + n_bytes].view(dtype).reshape(shape)
+class Room:
+    """Memory for matrices, one behind the other in large pages; `held_bytes` are those that are used.  [generate]"""
+
+    def __init__(self) -> None:
+        self.held_bytes = 0
+        self._slabs: list[NDArray[np.uint32]] = []
+        self._used = 0  # of the last slab
+
+    def take(self, shape: tuple[int, ...]) -> NDArray[np.uint32]:
+        """Zeros that start at a line of the processor's cache; `shape` is of whole lines."""
+        count = int(np.prod(shape))
+        if not self._slabs or self._used + count > len(self._slabs[-1]):
+            self._slabs.append(_slab(max(4 * count, SLAB_BYTES)))
+            self._used = 0
+        part = self._slabs[-1][self._used : self._used + count]
+        self._used += count
+        self.held_bytes += 4 * count
+        return part.reshape(shape)
+
+    def settle(self) -> None:
+        """Once all is written: into large pages, where it is not in them yet."""
+        huge_pages.move((slab.ctypes.data, slab.nbytes) for slab in self._slabs[:-1])
+        if self._slabs:
+            huge_pages.move([(self._slabs[-1].ctypes.data, 4 * self._used)])
+
+
+def _slab(n_bytes: int) -> NDArray[np.uint32]:
+    """At least so many bytes of zeros from the start of a large page on; the system gives them as they are used."""
+    room = np.zeros(n_bytes + huge_pages.PAGE_BYTES, np.uint8)
+    start = -room.ctypes.data % huge_pages.PAGE_BYTES
+    return room[start : start + n_bytes // 4 * 4].view(np.uint32)
 
 
 def block_of(width: int) -> int:
@@ -31,31 +60,29 @@ def block_of(width: int) -> int:
     raise UnsupportedError(f"rows of {width} weights cannot be cut into blocks of {BLOCKS[-1]}")
 
 
-def tiled(weight: NDArray[np.float32], bits: int) -> tuple[NDArray[np.uint8], NDArray[np.float32], int]:
-    """Weight [N, K] to codes [N / 16, K / 4, 16, 4], scales [N / 16, K / block, 16] and the block.  [any]
+def tiled(weight: NDArray[np.float32], bits: int, room: Room) -> NDArray[np.uint32]:
+    """Weight [N, K] to lines [N / 16, K / block, block * bits / 32 + 1, 16] in `room`.  [generate]
 
-    The codes are those of `quantise`. With 4 bits two groups of four inputs share bytes: [N / 16, K / 8, 16, 4], the
-    first in the low halves. Missing outputs of the last tile are zeros.
+    The codes are those of `quantise`. Missing outputs of the last tile have scales of zero.
     """
     rows, width = weight.shape
     block, tiles = block_of(width), -(-rows // TILE)
     codes, scales = quantise(weight, bits, block)
-    made = np.zeros((tiles * TILE, width // block), np.float32)
-    made[:rows] = scales.reshape(rows, -1)
-    kept_scales = aligned((tiles, width // block, TILE), np.float32)
-    kept_scales[:] = made.reshape(tiles, TILE, -1).transpose(0, 2, 1)
-    groups = width * bits // 32  # lines of a tile
-    kept = aligned((tiles, groups, TILE), np.uint32)
+    words = _words(codes.reshape(rows, -1), bits).reshape(rows, width // block, -1)
+    made = room.take((tiles, width // block, block * bits // 32 + 1, TILE))
+    bits_of_scales = scales.view(np.uint32).reshape(rows, -1)
     for tile in range(tiles):
-        part = codes[tile * TILE : (tile + 1) * TILE].reshape(-1, width * bits // 8)
-        if bits == 4:
-            part = _halves(part)
-        kept[tile, :, : len(part)] = part.view(np.uint32).T
-    return kept.view(np.uint8).reshape(tiles, groups, TILE, 4), kept_scales, block
+        part = slice(tile * TILE, (tile + 1) * TILE)
+        count = len(words[part])
+        made[tile, :, :-1, :count] = words[part].transpose(1, 2, 0)
+        made[tile, :, -1, :count] = bits_of_scales[part].T
+    return made
 
 
-def _halves(codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Bytes [n, K / 2] of neighbours to bytes whose low halves are four inputs and whose high ones the next four."""
-    low, high = codes & 15, codes >> 4
-    each = np.stack([low, high], axis=-1).reshape(len(codes), -1, 2, 4)
-    return np.ascontiguousarray(each[:, :, 0] | each[:, :, 1] << 4).reshape(len(codes), -1)
+def _words(codes: NDArray[np.uint8], bits: int) -> NDArray[np.uint32]:
+    """Codes [N, K * bits / 8], neighbours in one byte, to what each output has in a line [N, K * bits / 32]."""
+    if bits == 4:
+        low, high = codes & 15, codes >> 4
+        each = np.stack([low, high], axis=-1).reshape(len(codes), -1, 2, 4)
+        codes = np.ascontiguousarray(each[:, :, 0] | each[:, :, 1] << 4).reshape(len(codes), -1)
+    return codes.view(np.uint32)
