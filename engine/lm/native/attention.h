@@ -49,23 +49,25 @@ inline void scores_of(const uint16_t* keys, int64_t count, int64_t width, const 
   }
 }
 
-// The same for 8-bit keys; their channels' scales are in the query already.
+// The same for 8-bit keys; their channels' scales are in the query already, and zeros behind its width.
 inline void scores_of(const int8_t* keys, int64_t count, int64_t width, const float* query, float* scores) {
   const __mmask64 mask = first64(width);
-  float largest = 0.0f;
-  for (int64_t i = 0; i < 64; ++i) largest = std::fmax(largest, std::fabs(query[i]));
+  __m512 most = _mm512_setzero_ps();
+  for (int64_t i = 0; i < 64; i += LANES) most = _mm512_max_ps(most, _mm512_abs_ps(_mm512_loadu_ps(query + i)));
+  const float largest = _mm512_reduce_max_ps(most);
   const float unit = largest > 0.0f ? largest / 16256.0f : 1.0f;  // 127 * 128
   alignas(64) int8_t high[64], low[64];
-  int32_t total = 0;
-  for (int64_t i = 0; i < 64; ++i) {
-    const int32_t code = i < width ? int32_t(std::lrintf(query[i] / unit)) : 0;
-    const int32_t upper = (code + 64) >> 7;
-    high[i] = int8_t(upper > 127 ? 127 : upper);
-    low[i] = int8_t(code - high[i] * 128);
-    total += code;
+  __m512i total = _mm512_setzero_si512();
+  for (int64_t i = 0; i < 64; i += LANES) {
+    const __m512i code = _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_loadu_ps(query + i), _mm512_set1_ps(1.0f / unit)));
+    const __m512i upper = _mm512_srai_epi32(add(code, _mm512_set1_epi32(64)), 7);
+    _mm_store_si128(reinterpret_cast<__m128i*>(high + i), _mm512_cvtepi32_epi8(upper));
+    _mm_store_si128(reinterpret_cast<__m128i*>(low + i),
+                    _mm512_cvtepi32_epi8(_mm512_sub_epi32(code, _mm512_slli_epi32(upper, 7))));
+    total = add(total, code);
   }
   const __m512i highs = _mm512_load_si512(high), lows = _mm512_load_si512(low), flip = _mm512_set1_epi8(-128);
-  const __m512i offset = _mm512_set1_epi32(-128 * total);
+  const __m512i offset = _mm512_set1_epi32(-128 * _mm512_reduce_add_epi32(total));
   const __m512 scale = _mm512_set1_ps(unit);
   for (int64_t at = 0; at < count; at += LANES) {
     const int64_t n = count - at < LANES ? count - at : LANES;
@@ -88,7 +90,8 @@ inline float to_weights(float* scores, int64_t count) {
     most = _mm512_max_ps(most, _mm512_mask_loadu_ps(most, first(count - i), scores + i));
   const __m512 largest = _mm512_set1_ps(_mm512_reduce_max_ps(most));
   for (int64_t i = 0; i < count; i += LANES) {
-    const __m512 weight = _mm512_maskz_mov_ps(first(count - i), exp(_mm512_sub_ps(_mm512_loadu_ps(scores + i), largest)));
+    const __m512 below = _mm512_sub_ps(_mm512_loadu_ps(scores + i), largest);
+    const __m512 weight = _mm512_maskz_mov_ps(first(count - i), exp(below));
     _mm512_storeu_ps(scores + i, weight);
     sum = add(sum, weight);
   }
@@ -100,9 +103,11 @@ inline void sum_of(const float* values, int64_t count, int64_t width, const floa
   for (int64_t i = 0; i < width; i += 64) {
     __m512 sum[4] = {};
     for (int64_t p = 0; p < count; ++p)
-      for (int64_t j = 0; j < 4; ++j)
-        sum[j] = _mm512_fmadd_ps(_mm512_set1_ps(weights[p]),
-                                 _mm512_maskz_loadu_ps(first(width - i - 16 * j), values + p * width + i + 16 * j), sum[j]);
+      for (int64_t j = 0; j < 4; ++j) {
+        const int64_t d = i + 16 * j;
+        const __m512 value = _mm512_maskz_loadu_ps(first(width - d), values + p * width + d);
+        sum[j] = _mm512_fmadd_ps(_mm512_set1_ps(weights[p]), value, sum[j]);
+      }
     for (int64_t j = 0; j < 4; ++j)
       _mm512_mask_storeu_ps(seen + i + 16 * j, first(width - i - 16 * j), _mm512_mul_ps(sum[j], _mm512_set1_ps(scale)));
   }
@@ -149,7 +154,8 @@ inline float to_bytes(const float* weights, int64_t count, uint8_t* high, uint8_
   const float largest = _mm512_reduce_max_ps(most);
   const __m512 inverse = _mm512_set1_ps(largest > 0.0f ? 65535.0f / largest : 0.0f);
   for (int64_t i = 0; i < count; i += LANES) {
-    const __m512i code = _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_maskz_loadu_ps(first(count - i), weights + i), inverse));
+    const __m512 weight = _mm512_maskz_loadu_ps(first(count - i), weights + i);
+    const __m512i code = _mm512_cvtps_epi32(_mm512_mul_ps(weight, inverse));
     _mm_storeu_si128(reinterpret_cast<__m128i*>(high + i), _mm512_cvtepi32_epi8(_mm512_srli_epi32(code, 8)));
     _mm_storeu_si128(reinterpret_cast<__m128i*>(low + i), _mm512_cvtepi32_epi8(code));
   }

@@ -12,7 +12,8 @@ namespace segue {
 
 constexpr int64_t AHEAD = 2048;  // bytes that are asked for before they are read
 
-// What a product reads: rows of floats (bfloat16: 16 even ones, then 16 odd ones), or of 8-bit codes with a scale a block.
+// What a product reads: rows of floats (for bfloat16 weights 16 even ones, then 16 odd ones), or of 8-bit codes with a
+// scale for each block.
 struct Input {
   float* x;          // [rows, stride]
   int8_t* codes;     // [rows, stride]

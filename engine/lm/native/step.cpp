@@ -119,7 +119,8 @@ class Step final : public Work {
     }
     const uint64_t each = uint64_t(pieces_of(logits_[0])), book = index / each;
     float* to = made_ + int64_t(book) * model_.card;
-    multiply(own, logits_[book], x, dim, &model_.out_norm, index % each, stamp, to, model_.codebooks * model_.card, store);
+    const int64_t stride = model_.codebooks * model_.card;
+    multiply(own, logits_[book], x, dim, &model_.out_norm, index % each, stamp, to, stride, store);
   }
 
  private:
@@ -246,8 +247,13 @@ class Step final : public Work {
     }
   }
   static void keep(const float* from, int64_t width, const float* scales, int8_t* to) {
-    for (int64_t i = 0; i < width; ++i)
-      to[i] = int8_t(std::lrintf(std::min(127.0f, std::max(-127.0f, from[i] / scales[i]))));
+    for (int64_t i = 0; i < width; i += LANES) {
+      const __mmask16 mask = first(width - i);
+      const __m512 there = _mm512_maskz_loadu_ps(mask, from + i), scale = _mm512_maskz_loadu_ps(mask, scales + i);
+      const __m512 steps = _mm512_min_ps(_mm512_maskz_div_ps(mask, there, scale), _mm512_set1_ps(127.0f));
+      const __m512i code = _mm512_cvtps_epi32(_mm512_max_ps(steps, _mm512_set1_ps(-127.0f)));
+      _mm_mask_storeu_epi8(to + i, mask, _mm512_cvtsepi32_epi8(code));
+    }
   }
 
   void attend_memory(Worker& own, int64_t layer, int64_t unit) {
