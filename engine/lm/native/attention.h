@@ -21,8 +21,10 @@ inline void scores_of(const float* keys, int64_t count, int64_t width, const flo
     for (int64_t p = 0; p < LANES; ++p) {
       sum[p] = _mm512_setzero_ps();
       const float* key = keys + (at + (p < n ? p : 0)) * width;
-      for (int64_t i = 0; i < width; i += LANES)
+      for (int64_t i = 0; i < width; i += LANES) {
+        ask(key + i);
         sum[p] = _mm512_fmadd_ps(_mm512_maskz_loadu_ps(first(width - i), key + i), _mm512_loadu_ps(query + i), sum[p]);
+      }
     }
     _mm512_storeu_ps(scores + at, sums(sum));
   }
@@ -38,6 +40,7 @@ inline void scores_of(const uint16_t* keys, int64_t count, int64_t width, const 
       sum[p] = _mm512_setzero_ps();
       const uint16_t* key = keys + (at + (p < n ? p : 0)) * width;
       for (int64_t i = 0; i < width; i += 32) {
+        ask(key + i);
         const __m512i pairs = _mm512_maskz_loadu_epi16(first32(width - i), key + i);
         const __m512 even = _mm512_castsi512_ps(_mm512_slli_epi32(pairs, 16));
         const __m512 odd = _mm512_castsi512_ps(_mm512_and_si512(pairs, upper));
@@ -74,7 +77,7 @@ inline void scores_of(const int8_t* keys, int64_t count, int64_t width, const fl
     __m512i sum[LANES];
     for (int64_t p = 0; p < LANES; ++p) {
       const int8_t* key = keys + (at + (p < n ? p : 0)) * width;
-      _mm_prefetch(reinterpret_cast<const char*>(key) + 2048, _MM_HINT_T0);
+      ask(key);
       const __m512i codes = _mm512_xor_si512(_mm512_maskz_loadu_epi8(mask, key), flip);
       const __m512i upper = _mm512_dpbusd_epi32(_mm512_setzero_si512(), codes, highs);
       sum[p] = _mm512_dpbusd_epi32(_mm512_slli_epi32(upper, 7), codes, lows);
@@ -105,6 +108,7 @@ inline void sum_of(const float* values, int64_t count, int64_t width, const floa
     for (int64_t p = 0; p < count; ++p)
       for (int64_t j = 0; j < 4; ++j) {
         const int64_t d = i + 16 * j;
+        ask(values + p * width + d);
         const __m512 value = _mm512_maskz_loadu_ps(first(width - d), values + p * width + d);
         sum[j] = _mm512_fmadd_ps(_mm512_set1_ps(weights[p]), value, sum[j]);
       }
@@ -120,6 +124,7 @@ inline void sum_of(const uint16_t* values, int64_t count, int64_t width, const f
     __m512 sum[4] = {};
     for (int64_t p = 0; p < count; ++p)
       for (int64_t j = 0; j < 2; ++j) {
+        ask(values + p * width + i + 32 * j);
         const __m512i pairs = _mm512_maskz_loadu_epi16(first32(width - i - 32 * j), values + p * width + i + 32 * j);
         const __m512 weight = _mm512_set1_ps(weights[p]);
         sum[2 * j] = _mm512_fmadd_ps(weight, _mm512_castsi512_ps(_mm512_slli_epi32(pairs, 16)), sum[2 * j]);
@@ -174,7 +179,7 @@ inline void sum_of(const int8_t* values, int64_t count, int64_t width, const flo
       __m512i row[4], group[4];
       for (int64_t q = 0; q < 4; ++q) {
         const int8_t* value = values + (at + p + q) * width;
-        _mm_prefetch(reinterpret_cast<const char*>(value) + 2048, _MM_HINT_T0);
+        ask(value);
         row[q] = p + q < n ? _mm512_maskz_loadu_epi8(mask, value) : _mm512_setzero_si512();
       }
       interleaved(row, group);

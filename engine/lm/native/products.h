@@ -10,8 +10,6 @@
 
 namespace segue {
 
-constexpr int64_t AHEAD = 2048;  // bytes that are asked for before they are read
-
 // What a product reads: rows of floats (for bfloat16 weights 16 even ones, then 16 odd ones), or of 8-bit codes with a
 // scale for each block.
 struct Input {
@@ -21,8 +19,6 @@ struct Input {
   int32_t* offsets;  // [rows, stride / block]: -zero times the block's sum
   int64_t stride;
 };
-
-inline void ask(const void* p) { _mm_prefetch(static_cast<const char*>(p) + AHEAD, _MM_HINT_T0); }
 
 template <int R>
 void float_rows(const float* w, int64_t n, int64_t k, const float* x, int64_t stride, float* y, int64_t y_stride) {

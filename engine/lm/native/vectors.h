@@ -9,6 +9,10 @@ namespace segue {
 
 constexpr int LANES = 16;
 constexpr int MAX_ROWS = 8;
+constexpr int64_t AHEAD = 4096;  // bytes: a page, where the processor's own foresight ends
+
+// Has what lies behind `p` brought near before it is read: into the second cache, which is faster than into the first.
+inline void ask(const void* p) { _mm_prefetch(static_cast<const char*>(p) + AHEAD, _MM_HINT_T1); }
 
 inline int64_t rounded_up(int64_t count, int64_t to) { return (count + to - 1) / to * to; }
 
