@@ -9,7 +9,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("bridge", "engine", "plugin_host", "presets")
 FILES = sorted(path for name in PACKAGES for path in (ROOT / name).rglob("*.py"))
-MAX_FILE_LINES, MAX_FUNCTION_LINES = 300, 50
+NATIVE = sorted(path for kind in ("*.cpp", "*.h") for path in (ROOT / "engine").rglob(kind))
+MAX_FILE_LINES, MAX_FUNCTION_LINES, MAX_LINE = 300, 50, 120
 TORCH_FREE = ("bridge", "plugin_host", "presets")
 MAY_KNOW_BRIDGE = ("engine/serve/", "engine/__main__.py")
 PARSER_OF_PYTHON_OSC = ("pythonosc.osc_message", "pythonosc.osc_packet", "pythonosc.osc_bundle", "pythonosc.dispatcher")
@@ -58,6 +59,14 @@ def test_files_and_functions_stay_small(path: Path) -> None:
         if isinstance(node, ast.FunctionDef) and node.end_lineno and node.end_lineno - node.lineno >= MAX_FUNCTION_LINES
     }
     assert not long
+
+
+@pytest.mark.parametrize("path", NATIVE, ids=name_of)
+def test_native_files_stay_small_and_say_what_they_are(path: Path) -> None:
+    lines = path.read_text().splitlines()
+    assert len(lines) <= MAX_FILE_LINES
+    assert max(map(len, lines)) <= MAX_LINE
+    assert lines[0].startswith("// "), "a file begins with what it is"
 
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)

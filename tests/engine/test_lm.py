@@ -6,6 +6,7 @@ import torch
 from engine.config import LMConfig
 from engine.delay import delay, undelay, valid_mask
 from engine.lm import Conditions, LanguageModel, fused
+from engine.lm.native import library
 
 ROWS, STEPS = 2, 24
 
@@ -23,9 +24,10 @@ def conditions(*parts: str) -> Conditions:
 
 
 @pytest.mark.parametrize("parts", [(), ("prefix",), ("memory",), ("frames",), ("prefix", "memory", "frames")])
-@pytest.mark.parametrize("absorbed", [True, False])
-def test_streamed_equals_whole(parts: tuple[str, ...], absorbed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fused, "ABSORBED_BYTES", 2**30 if absorbed else 0)
+@pytest.mark.parametrize("by", ["native", "absorbed", "products"])
+def test_streamed_equals_whole(parts: tuple[str, ...], by: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(library.SWITCH, "1" if by == "native" else "0")
+    monkeypatch.setattr(fused, "ABSORBED_BYTES", 2**30 if by == "absorbed" else 0)
     lm, given = model("memory" in parts), conditions(*parts)
     tokens = torch.randint(0, 17, (ROWS, 4, STEPS), generator=torch.Generator().manual_seed(2))
     with torch.no_grad():

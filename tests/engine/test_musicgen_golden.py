@@ -13,6 +13,7 @@ import engine.reference
 from engine.audio import as_heard
 from engine.guidance import combine
 from engine.lm import Conditions
+from engine.lm.native import library
 from engine.model import LoadedModel
 from engine.musicgen import MusicGen
 from engine.stream.window import Window
@@ -20,6 +21,11 @@ from engine.stream.window import Window
 META = json.loads((Path(__file__).parent.parent / "data" / "golden" / "audiocraft" / "meta.json").read_text())
 MODELS = ("text", "melody", "stereo", "style")
 CASES = [(model, case) for model in MODELS for case in META[model]["cases"] if case.startswith("gen_")]
+
+
+@pytest.fixture(autouse=True, params=["", "0"], ids=["native where it is", "torch"])
+def taken_by(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(library.SWITCH, request.param)
 
 
 @pytest.fixture(scope="session")

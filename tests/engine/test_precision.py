@@ -11,6 +11,7 @@ from engine.config import LMConfig
 from engine.errors import UnsupportedError
 from engine.lm import Conditions, LanguageModel
 from engine.lm.fused import fuse
+from engine.lm.native import library
 from engine.lm.packed import can_pack, packed
 from engine.lm.precision import chosen_dtype, place_dtype
 
@@ -44,7 +45,11 @@ def given(cross: bool) -> Conditions:
 
 @pytest.mark.parametrize("dtype", BOUNDS)
 @pytest.mark.parametrize("cross", [True, False])
-def test_logits_stay_near_float32(dtype: torch.dtype, cross: bool) -> None:
+@pytest.mark.parametrize("switch", ["", "0"], ids=["native where it is", "torch"])
+def test_logits_stay_near_float32(
+    dtype: torch.dtype, cross: bool, switch: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(library.SWITCH, switch)
     lm, conditions = whole_precision(cross), given(cross)
     half = halved(lm, dtype)
     tokens = torch.randint(0, 257, (ROWS, 4, STEPS), generator=torch.Generator().manual_seed(2))
@@ -84,7 +89,10 @@ def test_which_precision() -> None:
 
 @pytest.mark.parametrize("dtype", BOUNDS)
 @pytest.mark.parametrize("cross", [True, False])
-def test_packed_matrices_compute_what_plain_ones_do(dtype: torch.dtype, cross: bool) -> None:
+def test_packed_matrices_compute_what_plain_ones_do(
+    dtype: torch.dtype, cross: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(library.SWITCH, "0")
     half, conditions = halved(whole_precision(cross), dtype), given(cross)
     laid_out = packed(half)
     assert (laid_out is None) != can_pack(dtype)
