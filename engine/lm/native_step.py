@@ -70,7 +70,7 @@ class NativeStepper:
 
         Raises UnsupportedError: no library, or a shape or type that it does not take.  [generate]
         """
-        self.model, self.bits = model, bits
+        self._model, self.bits = weakref.ref(model), bits
         self._library = library.load()
         self._kept: list[Any] = []  # what the library's structures point to
         self._room = tiles.Room()
@@ -79,6 +79,14 @@ class NativeStepper:
         given = self._describe()
         self._handle = self._library.segue_open(ctypes.byref(given))
         weakref.finalize(self, self._library.segue_close, self._handle)
+
+    @property
+    def model(self) -> LanguageModel:
+        """Whose steps it takes: known, not kept, for it is itself kept as long as the model is.  [generate]"""
+        model = self._model()
+        if model is None:
+            raise ReferenceError("the model of this native step was let go")
+        return model
 
     def _check(self) -> torch.dtype:
         """The cache's type; UnsupportedError for what the library does not take."""
