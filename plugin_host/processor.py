@@ -246,8 +246,7 @@ class Processor:
         """Whether what is ready lasts a while, or to the end."""
         if (reader := self._reader) is None:
             return False
-        wanted = min(self._rejoin_samples, reader.plan.end_samples - position)
-        return reader.ahead_samples(position) >= wanted
+        return reader.ahead_samples(position) >= min(self._rejoin_samples, reader.plan.end_samples - position)
 
     def _missing(self, out: Audio, position: int) -> None:
         """Nothing real for `out`: hold, mute, or rest where nothing is due."""
