@@ -1,9 +1,13 @@
-"""Decoding beside the language model: on a thread of its own, and on a GPU on a stream of its own.
+"""Decoding beside the language model, on a GPU: on a thread of its own and a stream of its own.
 
     steps    |-- frames 0..3 --|-- frames 4..7 --|-- frames 8..11 --|
     codec                      |-- decodes 0..3 -|-- decodes 4..7 --|-- the rest
 
 Work is done in the order in which it was given; whoever gave it waits for it before it touches the same stream again.
+
+On a processor it is done at once, by whoever gives it. A second thread made a seventh more music on two idle hyperthreads,
+but on a virtual machine whose processors are taken away now and then, streams took up to fifteen times as long: the one
+that holds Python's lock is taken away, and the other waits for it.
 """
 
 from __future__ import annotations
@@ -23,10 +27,13 @@ Made = TypeVar("Made")
 class DecodeThread:
     """One thread that computes as the thread that opened it does.  Use it with `with`, or `close` it.  [generate]"""
 
-    def __init__(self, device: torch.device | str = "cpu") -> None:
-        flush = bool((torch.tensor(TINY) * 1.0).item() == 0.0)
-        self._pool = ThreadPoolExecutor(1, "segue-codec", torch.set_flush_denormal, (flush,))
+    def __init__(self, device: torch.device | str = "cpu", threaded: bool | None = None) -> None:
+        """`threaded` None: on every device but a processor."""
         place = torch.device(device)
+        self._pool: ThreadPoolExecutor | None = None
+        if place.type != "cpu" if threaded is None else threaded:
+            flush = bool((torch.tensor(TINY) * 1.0).item() == 0.0)
+            self._pool = ThreadPoolExecutor(1, "segue-codec", torch.set_flush_denormal, (flush,))
         self._stream: Any = torch.cuda.Stream(place) if place.type == "cuda" else None
 
     def start(self, work: Callable[[], Made]) -> Future[Made]:
@@ -39,14 +46,15 @@ class DecodeThread:
                     self._stream.wait_event(made)
                 return work()
 
-        return self._pool.submit(beside)
+        return _done_now(beside) if self._pool is None else self._pool.submit(beside)
 
     def _place(self) -> AbstractContextManager[Any]:
         return nullcontext() if self._stream is None else torch.cuda.stream(self._stream)
 
     def close(self) -> None:
         """Wait for what was given, and end."""
-        self._pool.shutdown()
+        if self._pool is not None:
+            self._pool.shutdown()
 
     def __enter__(self) -> Self:
         return self
@@ -55,3 +63,12 @@ class DecodeThread:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _done_now(work: Callable[[], Made]) -> Future[Made]:
+    done: Future[Made] = Future()
+    try:
+        done.set_result(work())
+    except Exception as error:
+        done.set_exception(error)
+    return done

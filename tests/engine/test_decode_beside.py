@@ -37,7 +37,7 @@ def test_work_is_done_in_order_on_another_thread():
         done.append(number)
         return threading.get_ident()
 
-    with DecodeThread() as thread:
+    with DecodeThread(threaded=True) as thread:
         begun = [thread.start(lambda number=number: work(number)) for number in range(5)]
         assert not any(each.done() for each in begun)  # given, not waited for
         gate.set()
@@ -51,22 +51,23 @@ def test_work_is_done_in_order_on_another_thread():
 def test_tiny_numbers_are_treated_as_the_owner_treats_them(flush):
     if not torch.set_flush_denormal(flush):
         pytest.skip("this processor cannot flush tiny numbers to 0")
-    with DecodeThread() as thread:
+    with DecodeThread(threaded=True) as thread:
         product = thread.start(lambda: (torch.tensor(1e-40) * 1.0).item()).result()
     assert (product == 0.0) == flush
 
 
 def test_no_gradients_are_kept_there(codec):
-    with DecodeThread() as thread:
+    with DecodeThread(threaded=True) as thread:
         assert not thread.start(lambda: torch.zeros(1, requires_grad=True) * 2.0).result().requires_grad
 
 
+@pytest.mark.parametrize("threaded", [False, True])
 @pytest.mark.parametrize("pieces", [(4, 4, 4), (1, 7, 0), (12, 0, 0)])
-def test_a_chain_gives_the_same_samples_however_much_was_begun(codec, pieces):
+def test_a_chain_gives_the_same_samples_however_much_was_begun(codec, pieces, threaded):
     codes, resampler = random_codes(40), StreamResampler(32_000, 48_000)
     plain, beside = SoundChain(codec, resampler, 2), SoundChain(codec, resampler, 2)
     wanted, got = [], []
-    with DecodeThread() as thread:
+    with DecodeThread(threaded=threaded) as thread:
         for begin in range(0, 40, 16):
             hop, at = codes[:, begin : begin + 16], 0
             wanted.append(plain.push(hop, last=begin == 32))
@@ -79,9 +80,17 @@ def test_a_chain_gives_the_same_samples_however_much_was_begun(codec, pieces):
     torch.testing.assert_close(torch.cat(got), torch.cat(wanted), atol=1e-5, rtol=0)
 
 
-def test_a_fault_in_the_other_thread_is_raised_where_the_sound_is_asked_for(codec):
+def test_on_a_processor_it_is_done_at_once_by_whoever_gives_it():
+    with DecodeThread("cpu") as thread:
+        begun = thread.start(threading.get_ident)
+        assert begun.done()
+        assert begun.result() == threading.get_ident()
+
+
+@pytest.mark.parametrize("threaded", [False, True])
+def test_a_fault_in_decoding_is_raised_where_the_sound_is_asked_for(codec, threaded):
     chain = SoundChain(codec, StreamResampler(32_000, 48_000), 1)
-    with DecodeThread() as thread:
+    with DecodeThread(threaded=threaded) as thread:
         chain.decode_beside(torch.full((4, 4), 99), thread)  # codes that the codec does not have
         with pytest.raises((IndexError, RuntimeError)):
             chain.push(torch.full((4, 4), 99))
