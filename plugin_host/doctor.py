@@ -22,7 +22,7 @@ from pathlib import Path
 
 from bridge import shm
 from bridge.messages import DEFAULT_PORT
-from plugin_host.probes import MIDI_PROBE, ONNX_PROBE, SYNC_PROBE, TORCH_PROBE
+from plugin_host.probes import MIDI_PROBE, ONNX_PROBE, STEPS_PROBE, SYNC_PROBE, TORCH_PROBE
 
 PROBE_SECONDS = 60
 NEEDED_SHM_BYTES = 16 * 2**20
@@ -42,8 +42,8 @@ class Finding:
 def examine(port: int = DEFAULT_PORT) -> list[Finding]:
     """Everything, in the order it is shown; takes some seconds.  [main]"""
     checks: tuple[Callable[[], list[Finding]], ...] = (
-        _machine, _torch, _gpu, _onnx, _models, _audio, _midi, _sync, lambda: _ports(port), _shared_memory, _regions,
-        _plugin,
+        _machine, _torch, _gpu, _onnx, _steps, _models, _audio, _midi, _sync, lambda: _ports(port), _shared_memory,
+        _regions, _plugin,
     )  # fmt: skip
     return [finding for check in checks for finding in check()]
 
@@ -128,6 +128,17 @@ def _onnx() -> list[Finding]:
         tried = "runs" if not fault else f"listed, does not run: {fault}"
         results.append(Finding(NOTE if fault else GOOD, "ONNX Runtime", f"{found['version']} {name}: {tried}"))
     return results
+
+
+def _steps() -> list[Finding]:
+    """What takes a model's steps on this processor."""
+    found, why = _probe(STEPS_PROBE)
+    if found is None:
+        return [Finding(NOTE, "steps", f"could not be tried: {why}")]
+    if found["native"]:
+        return [Finding(GOOD, "steps", "native code takes a model's steps on this processor")]
+    advice = "slower, else all the same; docs/precision.md says how to build it"
+    return [Finding(NOTE, "steps", f"PyTorch and ONNX Runtime take a model's steps: {found['why']}", advice)]
 
 
 def _models() -> list[Finding]:

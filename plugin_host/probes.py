@@ -42,6 +42,19 @@ for name in onnxruntime.get_available_providers():
 print(json.dumps({"version": onnxruntime.__version__, "providers": found}))
 """
 
+STEPS_PROBE = """
+import json
+from engine.errors import UnsupportedError
+from engine.lm import steppers
+why = "it is not as exact as it should be"
+try:
+    native = steppers.trusted(8)
+    steppers.library.load()
+except UnsupportedError as error:
+    native, why = False, str(error)
+print(json.dumps({"native": native, "why": why}))
+"""
+
 MIDI_PROBE = """
 import json, mido
 found = {}

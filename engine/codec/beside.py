@@ -5,9 +5,9 @@
 
 Work is done in the order in which it was given; whoever gave it waits for it before it touches the same stream again.
 
-On a processor it is done at once, by whoever gives it. A second thread made a seventh more music on two idle hyperthreads,
-but on a virtual machine whose processors are taken away now and then, streams took up to fifteen times as long: the one
-that holds Python's lock is taken away, and the other waits for it.
+On a processor it is done at once, by whoever gives it. A second thread made a seventh more music on two idle
+hyperthreads, but on a virtual machine whose processors are taken away now and then, streams took up to fifteen times as
+long: the one that holds Python's lock is taken away, and the other waits for it.
 """
 
 from __future__ import annotations
