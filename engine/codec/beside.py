@@ -1,6 +1,6 @@
 """Decoding beside the language model, on a GPU: on a thread of its own and a stream of its own.
 
-    steps    |-- frames 0..3 --|-- frames 4..7 --|-- frames 8..11 --|
+    steps    |-- frames 0..3 --|-- frames 4..7 --|-- 8, 9 --|
     codec                      |-- decodes 0..3 -|-- decodes 4..7 --|-- the rest
 
 Work is done in the order in which it was given; whoever gave it waits for it before it touches the same stream again.

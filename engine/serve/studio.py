@@ -24,8 +24,9 @@ from engine.serve.lane import PLAYING, Lane
 from engine.serve.pace import Figures
 from engine.stream.lanes import LaneBatch, LaneFrames
 
-HOPS_FRAMES = ((0.5, 16), (0.25, 8))  # advanced at a time while every ring holds so many seconds
+HOP_FRAMES = 10  # advanced at a time while rings are well filled
 PIECE_FRAMES = 4  # that much alone while one is nearly empty: the first sound is not kept waiting; decoded at a time
+WELL_FILLED_SECONDS = 0.5
 IDLE_SECONDS = 0.005  # between looks at the hosts when there is nothing to do
 Answer = TypeVar("Answer")
 _log = logging.getLogger("segue.engine")
@@ -178,8 +179,8 @@ class Studio:
                 self._fail(director, error)
 
     def _advance(self, waiting: list[Director]) -> None:
-        filled = min(director.lane.view.fill_seconds for director in waiting)
-        hop = next((frames for seconds, frames in HOPS_FRAMES if filled >= seconds), PIECE_FRAMES)
+        short = any(director.lane.view.fill_seconds < WELL_FILLED_SECONDS for director in waiting)
+        hop = PIECE_FRAMES if short else HOP_FRAMES
         names: list[Hashable] = []
         for director in waiting:
             for index, stream in enumerate(director.streams()):
