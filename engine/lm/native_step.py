@@ -38,8 +38,8 @@ class NativeBound:
     known: Tensor  # [R, S, D]: position and frame features of every step
     shape: tuple[int, int]  # R, K
     capacity: int
-    given: library.State
-    kept: tuple[Any, ...]  # what `given` points to
+    given: tuple[library.State, ...]  # of up to `MAX_ROWS` rows each
+    kept: tuple[Any, ...]  # what they point to
 
     def run(self, tokens: Tensor, step: int, length: int) -> Tensor:
         """Tokens [R, K] of one step at a cache of `length` positions; logits [R, K * card].
@@ -58,7 +58,11 @@ class NativeBound:
                 f"step {step} at {length} positions: this state has {self.known.shape[1]} steps and {self.capacity}"
             )
         logits = torch.empty(self.shape[0], config.n_codebooks * config.card)
-        self.stepper.take(self.given, tokens, step, length, logits)
+        first = 0
+        for given in self.given:
+            rows = slice(first, first + given.rows)
+            self.stepper.take(given, tokens[rows], step, length, logits[rows])
+            first += given.rows
         return logits
 
 
@@ -127,46 +131,53 @@ class NativeStepper:
         return state
 
     def bind(self, state: LMState, known: Tensor) -> NativeBound:
-        """A state's buffers for its steps; `known` [R, S, D] is added to their inputs.
-
-        UnsupportedError for more rows than the library takes.  [generate]
-        """
+        """A state's buffers for its steps; `known` [R, S, D] is added to their inputs.  [generate]"""
         config, rows = self.model.config, state.rows
-        if rows > library.MAX_ROWS:
-            raise UnsupportedError(f"the native step takes up to {library.MAX_ROWS} guidance rows, got {rows}")
         shape = (config.n_layers, 2, rows, config.n_heads, state.capacity, config.head_dim)
         _check_lies(state.cache, shape, self.cache_dtype)
         _check_lies(known, (rows, known.shape[1], config.dim), torch.float32)
-        memory, every, pointers = self._memory(state)
+        memory = self._memory(state)
         if state.scales is not None:
             _check_lies(state.scales, (config.n_layers, 2, config.n_heads, 1, config.head_dim), torch.float32)
-        given = library.State(
-            rows=rows,
-            capacity=state.capacity,
-            memory=memory,
-            cache_kind=KINDS[self.cache_dtype],
-            known_steps=known.shape[1],
-            cache=state.cache.data_ptr(),
-            scales=None if state.scales is None else state.scales.data_ptr(),
-            memory_keys=pointers[0],
-            memory_values=pointers[1],
-            known=known.data_ptr(),
-        )
-        kept = (state.cache, state.scales, every, pointers)
+        groups = [
+            self._group(state, known, memory, first, min(library.MAX_ROWS, rows - first))
+            for first in range(0, rows, library.MAX_ROWS)
+        ]
+        kept = (state.cache, state.scales, memory, groups)
+        given = tuple(each for each, _ in groups)
         return NativeBound(self, known, (rows, config.n_codebooks), state.capacity, given, kept)
 
-    def _memory(self, state: LMState) -> tuple[int, list[Tensor], tuple[Any, Any]]:
-        """How many vectors there are to attend to, each layer's keys and values of them, and where these lie."""
+    def _group(
+        self, state: LMState, known: Tensor, memory: list[Tensor], first: int, rows: int
+    ) -> tuple[library.State, Any]:
+        """`rows` of a state from `first` on as the library takes them, and what else that points to."""
+        keys, values = (_pointers([each[first:] for each in memory[part::2]]) if memory else None for part in (0, 1))
+        given = library.State(
+            rows=rows,
+            all_rows=state.rows,
+            capacity=state.capacity,
+            memory=memory[0].shape[2] if memory else 0,
+            cache_kind=KINDS[self.cache_dtype],
+            known_steps=known.shape[1],
+            cache=state.cache[0, 0, first:].data_ptr(),
+            scales=None if state.scales is None else state.scales.data_ptr(),
+            memory_keys=keys,
+            memory_values=values,
+            known=known[first:].data_ptr(),
+        )
+        return given, (keys, values)
+
+    def _memory(self, state: LMState) -> list[Tensor]:
+        """Keys and values to attend to, layer by layer; empty without a memory."""
         if state.cross_kv is None:
-            return 0, [], (None, None)
+            return []
         config = self.model.config
-        size = state.cross_kv[0][0].shape[2]
-        shape = (state.rows, config.n_heads, size, config.head_dim)
+        shape = (state.rows, config.n_heads, state.cross_kv[0][0].shape[2], config.head_dim)
         every = [tensor.float().contiguous() for pair in state.cross_kv for tensor in pair]
         assert len(state.cross_kv) == config.n_layers
         for tensor in every:
             _check_lies(tensor, shape, torch.float32)
-        return size, every, (_pointers(every[0::2]), _pointers(every[1::2]))
+        return every
 
     def _describe(self) -> library.Model:
         """The model as the library takes it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -95,7 +96,8 @@ def off(made: Tensor, whole: Tensor) -> float:
 @pytest.mark.usefixtures("native")
 @pytest.mark.parametrize("cross", [True, False])
 @pytest.mark.parametrize(
-    ("dim", "heads", "rows"), [(16, 2, 1), (36, 2, 2), (64, 1, 3), (64, 4, 2), (256, 2, 2), (128, 2, 5)]
+    ("dim", "heads", "rows"),
+    [(16, 2, 1), (36, 2, 2), (64, 1, 3), (64, 4, 2), (256, 2, 2), (128, 2, 5), (64, 2, 8), (64, 2, 9), (48, 2, 17)],
 )
 def test_float32_steps_equal_the_layers(dim: int, heads: int, rows: int, cross: bool) -> None:
     lm, given, tokens = model(dim, heads, cross), conditions(dim, rows, cross), tokens_of(rows)
@@ -132,6 +134,20 @@ def test_few_bits_are_as_near_as_on_onnx_runtime(bits: int, cross: bool) -> None
     assert lm.precision == f"int{bits}"
     assert errors[1] < 1.1 * errors[0]
     assert errors[1] > 1e-3, "these weights are not quantised"
+
+
+@pytest.mark.usefixtures("native")
+@pytest.mark.parametrize("cross", [True, False])
+@pytest.mark.parametrize("bits", [None, 8])
+def test_a_row_is_what_it_is_in_a_smaller_batch(bits: int | None, cross: bool) -> None:
+    """Pieces made together have their rows in one state, as many as were asked for."""
+    lm, given, tokens = model(64, 2, cross), conditions(64, 11, cross), tokens_of(11)
+    lm.stepper = NativeStepper(lm, bits)
+    all_of_them = streamed(lm, tokens, given)
+    for part in (slice(0, 8), slice(8, 11)):
+        told = {name: value[part] for name, value in vars(given).items() if isinstance(value, Tensor)}
+        alone = streamed(lm, tokens[part], replace(given, **told))
+        assert off(alone, all_of_them[part]) < (1e-5 if bits is None else 0.02)
 
 
 @pytest.mark.usefixtures("native", "two_threads")
@@ -202,8 +218,6 @@ def test_what_does_not_fit_is_said() -> None:
             state.bound.run(tokens[..., 0], step, length)
     with pytest.raises(ValueError, match="the native step takes"):
         state.bound.stepper.bind(state, state.bound.known[:1])
-    with pytest.raises(UnsupportedError, match="8 guidance rows, got 9"):
-        NativeStepper(lm).begin((3, 2, 9, 1, 6, 64), None, Conditions(), 6)
 
 
 @pytest.mark.usefixtures("native")

@@ -58,7 +58,7 @@ class State(Structure):
     """A window's cache, memory and known inputs."""
 
     _fields_ = (
-        *((name, c_int64) for name in ("rows", "capacity", "memory", "cache_kind", "known_steps")),
+        *((name, c_int64) for name in ("rows", "all_rows", "capacity", "memory", "cache_kind", "known_steps")),
         ("cache", c_void_p),
         ("scales", c_void_p),
         ("memory_keys", POINTER(c_void_p)),

@@ -31,9 +31,10 @@ struct Model {
   const Matrix* logits;  // [codebooks] of [card, dim]
 };
 
-// One window's cache [layers, 2, rows, heads, capacity, dim / heads] and memory.
+// `rows` of a window's `all_rows`: its cache [layers, 2, all_rows, heads, capacity, dim / heads] and memory, from the
+// first of these rows on.
 struct State {
-  int64_t rows, capacity, memory, cache_kind, known_steps;
+  int64_t rows, all_rows, capacity, memory, cache_kind, known_steps;
   void* cache;
   const float* scales;                // [layers, 2, heads, dim / heads] of an 8-bit cache
   const float* const* memory_keys;    // [layers] of [rows, heads, memory, dim / heads]; null without a memory

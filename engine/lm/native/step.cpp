@@ -221,7 +221,7 @@ class Step final : public Work {
     T* parts[2];
     const float* scales[2] = {};
     for (int64_t part = 0; part < 2; ++part) {
-      const int64_t at = ((layer * 2 + part) * state_.rows + row) * model_.heads + head;
+      const int64_t at = ((layer * 2 + part) * state_.all_rows + row) * model_.heads + head;
       parts[part] = static_cast<T*>(state_.cache) + at * state_.capacity * width;
       if (state_.scales) scales[part] = state_.scales + ((layer * 2 + part) * model_.heads + head) * width;
       keep(qkv + (part + 1) * model_.dim, width, scales[part], parts[part] + length_ * width);
