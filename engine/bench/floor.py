@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from engine.config import LMConfig
-from engine.ort.quantised import BLOCKS
+from engine.ort.quantised import block_of
 
 WEIGHT_BITS = {"float32": 32.0, "bfloat16": 16.0, "float16": 16.0, "int8": 8.0, "int4": 4.0}
 SCALE_BITS = 32.0  # one for each block of a quantised row
@@ -56,7 +56,7 @@ def bits_of(precision: str, width: int) -> float:
     bits = WEIGHT_BITS[precision]
     if precision not in ("int8", "int4"):
         return bits
-    block = next((size for size in BLOCKS if width % size == 0), None)
+    block = block_of(width)
     return 32.0 if block is None else bits + SCALE_BITS / block
 
 

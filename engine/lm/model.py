@@ -138,7 +138,12 @@ class LanguageModel(nn.Module):
         together = self.device_step
         stepper = self.stepper or (steppers.plain(self) if together is None else None)
         if stepper is not None:
-            return stepper.begin(shape, cross, conditions, capacity_steps)
+            if cross is not None:
+                cross = [(keys.contiguous(), values.contiguous()) for keys, values in cross]
+            scales = None if stepper.scales is None else stepper.scales.clone()
+            state = LMState(torch.zeros(shape, dtype=stepper.cache_dtype), cross, None, scales=scales)
+            state.bound = stepper.bind(state, self.known_inputs(conditions, capacity_steps, rows))
+            return state
         cache = torch.zeros(shape, dtype=self.cache_dtype or weight.dtype, device=weight.device)
         return LMState(cache, cross, fused.fuse(self, cross, packed(self)) if together is None else together.weights)
 

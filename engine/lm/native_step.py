@@ -16,7 +16,6 @@ from torch import Tensor, nn
 
 from engine import huge_pages
 from engine.errors import UnsupportedError
-from engine.lm.conditions import Conditions
 from engine.lm.native import library, tiles
 from engine.lm.onnx_step import cache_scales
 from engine.lm.state import LMState
@@ -116,19 +115,6 @@ class NativeStepper:
         self._library.segue_step(
             self._handle, ctypes.byref(state), tokens.data_ptr(), step, length, threads, logits.data_ptr()
         )
-
-    def begin(
-        self,
-        shape: tuple[int, ...],
-        cross_kv: list[tuple[Tensor, Tensor]] | None,
-        conditions: Conditions,
-        capacity_steps: int,
-    ) -> LMState:
-        """A state with an empty cache [L, 2, R, H, C, D/H] of `shape`, bound once for all its steps.  [generate]"""
-        cache = torch.zeros(shape, dtype=self.cache_dtype)
-        state = LMState(cache, cross_kv, None, scales=None if self.scales is None else self.scales.clone())
-        state.bound = self.bind(state, self.model.known_inputs(conditions, capacity_steps, state.rows))
-        return state
 
     def bind(self, state: LMState, known: Tensor) -> NativeBound:
         """A state's buffers for its steps; `known` [R, S, D] is added to their inputs.  [generate]"""

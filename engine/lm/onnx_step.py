@@ -56,6 +56,7 @@ class OnnxStepper:
         """Weights in `bits` 8 or 4 and the cache in 8; None = both in float32.  [generate]"""
         self.model, self.bits = model, bits
         self.scales = None if bits is None else cache_scales(model)  # [L, 2, H, 1, D/H]
+        self.cache_dtype = torch.float32 if bits is None else torch.int8
         self._sessions: dict[bool, Session] = {}
 
     def session(self, cross: bool) -> Session:
@@ -79,21 +80,6 @@ class OnnxStepper:
     def held_bytes(self) -> int:
         """Of the weights that its sessions have.  [any]"""
         return sum(session.held_bytes for session in self._sessions.values())
-
-    def begin(
-        self,
-        shape: tuple[int, ...],
-        cross_kv: list[tuple[Tensor, Tensor]] | None,
-        conditions: Conditions,
-        capacity_steps: int,
-    ) -> LMState:
-        """A state with an empty cache [L, 2, R, H, C, D/H] of `shape`, bound once for all its steps.  [generate]"""
-        cache = torch.zeros(shape, dtype=torch.float32 if self.scales is None else torch.int8)
-        if cross_kv is not None:
-            cross_kv = [(keys.contiguous(), values.contiguous()) for keys, values in cross_kv]
-        state = LMState(cache, cross_kv, None, scales=None if self.scales is None else self.scales.clone())
-        state.bound = self.bind(state, self.model.known_inputs(conditions, capacity_steps, state.rows))
-        return state
 
     def bind(self, state: LMState, known: Tensor) -> BoundStep:
         """A state's buffers bound to its session; `known` [R, S, D] is added to the steps' inputs.  [generate]"""

@@ -49,19 +49,12 @@ class Stepper(Protocol):
     """Takes a model's steps in place of its layers.  [generate]"""
 
     bits: int | None
+    cache_dtype: torch.dtype
+    scales: Tensor | None  # [L, 2, H, 1, D/H] of an 8-bit cache
 
     @property
     def held_bytes(self) -> int:
         """Of the weights that it has for itself."""
-
-    def begin(
-        self,
-        shape: tuple[int, ...],
-        cross_kv: list[tuple[Tensor, Tensor]] | None,
-        conditions: Conditions,
-        capacity_steps: int,
-    ) -> LMState:
-        """A state with an empty cache [L, 2, R, H, C, D/H] of `shape`, bound for its steps."""
 
     def bind(self, state: LMState, known: Tensor) -> Bound:
         """A state's buffers bound."""

@@ -16,6 +16,11 @@ TINY = np.float32(1e-12)
 INT8_PRODUCTS = 4  # MatMulNBits' accuracy level at which inputs are rounded to 8 bits, block by block
 
 
+def block_of(width: int) -> int | None:
+    """How many weights of a row of `width` share a scale; None where no block divides it.  [any]"""
+    return next((size for size in BLOCKS if width % size == 0), None)
+
+
 def array_of(tensor: Tensor) -> NDArray[np.float32]:
     """A weight in float32 on the CPU, without a copy where it is that already.  [any]"""
     return tensor.detach().float().cpu().numpy()
@@ -61,7 +66,7 @@ def product(graph: Graph, x: str, weight: Tensor, name: str, bits: int | None, b
     """x [..., K] times weight [N, K] transposed, and a bias: quantised if asked and where a block divides K.  [any]"""
     matrix = array_of(weight)
     rows, width = matrix.shape
-    block = next((size for size in BLOCKS if width % size == 0), None)
+    block = block_of(width)
     added = [] if bias is None else [graph.weight(f"{name}.bias", array_of(bias))]
     if block is None or bits is None:
         made = graph.one("MatMul", x, graph.weight(f"{name}.weight", matrix.T))

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from engine import huge_pages
 from engine.errors import UnsupportedError
+from engine.ort import quantised
 from engine.ort.quantised import BLOCKS, quantise
 
 TILE = 16
@@ -54,10 +55,10 @@ def _slab(n_bytes: int) -> NDArray[np.uint32]:
 
 def block_of(width: int) -> int:
     """How many weights of a row share a scale; UnsupportedError where no block divides the row.  [any]"""
-    for block in BLOCKS:
-        if width % block == 0:
-            return block
-    raise UnsupportedError(f"rows of {width} weights cannot be cut into blocks of {BLOCKS[-1]}")
+    block = quantised.block_of(width)
+    if block is None:
+        raise UnsupportedError(f"rows of {width} weights cannot be cut into blocks of {BLOCKS[-1]}")
+    return block
 
 
 def tiled(weight: NDArray[np.float32], bits: int, room: Room) -> NDArray[np.uint32]:
