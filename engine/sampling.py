@@ -2,6 +2,8 @@
 
 Shapes: K codebooks, card entries per codebook. Every codebook is drawn independently. Nothing here reads a
 tensor back to Python, so the same code runs in a GPU loop without a hidden synchronisation.
+
+On a processor a draw wakes none of PyTorch's threads: woken, they spin for a while where the next step's are to run.
 """
 
 from __future__ import annotations
@@ -9,9 +11,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from operator import index
 
+import numpy as np
 import torch
 from torch import Tensor
 
+FEW_ROWS = 16
 TINY = 1e-30  # smallest noise value: keeps p / noise finite
 
 
@@ -51,12 +55,19 @@ def probabilities(logits: Tensor, sampling: Sampling) -> Tensor:
 
     logits float [..., card] -> float32 [..., card].  Ties with the k-th largest entry are kept.  [generate]
     """
-    probs = torch.softmax(logits.float() / sampling.temperature, dim=-1)
+    probs = _softmax(logits.float() / sampling.temperature)
     if sampling.top_p > 0.0:
         return _keep_top_p(probs, sampling.top_p)
     if sampling.top_k > 0:
         return _keep_top_k(probs, sampling.top_k)
     return probs
+
+
+def _softmax(scores: Tensor) -> Tensor:
+    """Over the last axis.  [generate]"""
+    if scores.device.type != "cpu" or scores.dim() != 2 or len(scores) > FEW_ROWS:
+        return torch.softmax(scores, dim=-1)
+    return torch.stack([torch.softmax(row, dim=-1) for row in scores.unbind()])  # two rows at once take two threads
 
 
 def _keep_top_k(probs: Tensor, top_k: int) -> Tensor:
@@ -95,8 +106,18 @@ def draw(logits: Tensor, sampling: Sampling, generator: torch.Generator) -> Tens
     if sampling.greedy:
         return logits.argmax(dim=-1)
     probs = probabilities(logits, sampling)
-    noise = torch.empty_like(probs).uniform_(generator=generator).log_().neg_().clamp_(min=TINY)
+    noise = _log(torch.empty_like(probs).uniform_(generator=generator)).neg_().clamp_(min=TINY)
     return (probs / noise).argmax(dim=-1)
+
+
+def _log(numbers: Tensor) -> Tensor:
+    """The logarithms in place; PyTorch's own takes all threads for however few numbers.  [generate]"""
+    if numbers.device.type != "cpu":
+        return numbers.log_()
+    array = numbers.numpy()
+    with np.errstate(divide="ignore"):
+        np.log(array, out=array)
+    return numbers
 
 
 def checked_seed(seed: object) -> int:
