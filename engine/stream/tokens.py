@@ -17,10 +17,11 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from engine.guidance import Guidance, combine
+from engine.guidance import Guidance
 from engine.lm import Conditions, LanguageModel
 from engine.lm.device_step import Turn
-from engine.sampling import Sampling, draw, seeded_generator
+from engine.lm.native_draw import draw_guided
+from engine.sampling import Sampling, seeded_generator
 from engine.stream.coming import ComingWindow
 from engine.stream.window import Window, WindowSize
 
@@ -149,8 +150,7 @@ class TokenStream:
         """Draw the open window's next step from logits [R, K, card]; keep what is complete.  [generate]"""
         window = self.window
         assert window is not None
-        guided = combine(logits, self.settings.guidance)
-        window.write(draw(guided, self.settings.sampling, self.generator))
+        window.write(draw_guided(logits, self.settings.guidance, self.settings.sampling, self.generator))
         self._keep_complete(window)
 
     def _keep_complete(self, window: Window) -> None:

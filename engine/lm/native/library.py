@@ -1,10 +1,10 @@
-"""The native library, loaded, and the structures that it takes; field by field those of model.h."""
+"""The native library, loaded, and the structures that it takes; field by field those of model.h and draw.h."""
 
 from __future__ import annotations
 
 import ctypes
 import os
-from ctypes import POINTER, Structure, c_double, c_int64, c_void_p
+from ctypes import POINTER, Structure, c_double, c_float, c_int64, c_void_p
 from functools import lru_cache
 from pathlib import Path
 
@@ -67,6 +67,15 @@ class State(Structure):
     )
 
 
+class Draw(Structure):
+    """How tokens are drawn."""
+
+    _fields_ = (
+        *((name, c_int64) for name in ("rows", "codebooks", "card", "top_k")),
+        *((name, c_float) for name in ("coef", "wav_over_text", "temperature")),
+    )
+
+
 def load() -> ctypes.CDLL:
     """The library.  Raises UnsupportedError: switched off, not built, or not for this processor.  [generate]"""
     asked = os.environ.get(SWITCH, "")
@@ -100,4 +109,5 @@ def _load(asked: str | None) -> ctypes.CDLL:
     library.segue_close.argtypes, library.segue_close.restype = [c_void_p], None
     library.segue_step.argtypes = [c_void_p, POINTER(State), c_void_p, c_int64, c_int64, c_int64, c_void_p]
     library.segue_step.restype = None
+    library.segue_draw.argtypes, library.segue_draw.restype = [POINTER(Draw), c_void_p, c_void_p, c_void_p], None
     return library
