@@ -76,13 +76,18 @@ def load_model(
 def quantise_steps(lm: LanguageModel, bits: int) -> None:
     """Have a checkpoint's steps run on weights of 8 or 4 bits, on a CPU; prompts in bfloat16 where that is faster.
 
+    Its matrices are then kept in bfloat16 alone: products with them would turn them into that in any case.
     Raises UnsupportedError, and leaves the model as it is, where nothing here can run them.  [generate]
     """
-    from engine.lm.precision import half_is_faster
+    import torch
+
+    from engine.lm.precision import half_is_faster, halve_matrices
     from engine.lm.steppers import quantised
 
     lm.stepper = quantised(lm, bits, lm.config.cross_attention)
     lm.prefill_half = half_is_faster()
+    if lm.prefill_half:
+        halve_matrices(lm, torch.bfloat16)
 
 
 def quantised_bits(dtype: torch.dtype | None, device: str) -> int | None:

@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable
 
 import torch
+from torch import nn
 
 from engine.errors import UnsupportedError
 
@@ -39,6 +40,13 @@ def chosen_dtype(dtype: torch.dtype | None, device: torch.device) -> torch.dtype
 def place_dtype(dtype: torch.dtype) -> Callable[[str], torch.dtype]:
     """From the name of a language model's tensor to the type it is kept in.  [any]"""
     return lambda name: dtype if _MATRIX.fullmatch(name) else torch.float32
+
+
+def halve_matrices(lm: nn.Module, dtype: torch.dtype) -> None:
+    """Turn the matrices that halves are for into them, one after the other; what they were is let go.  [load]"""
+    halved = place_dtype(dtype)
+    for name, parameter in lm.named_parameters():
+        parameter.data = parameter.data.to(halved(name))
 
 
 def half_is_faster() -> bool:

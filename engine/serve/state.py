@@ -10,15 +10,26 @@ if TYPE_CHECKING:
     from engine.model import LoadedModel
     from engine.serve.studio import Studio
 
-# by precision: beginnings are read in float32 where steps are quantised, and ONNX Runtime lays codes out once more
-WEIGHT_BYTES = {"float32": 4.0, "float16": 2.0, "bfloat16": 2.0, "int8": 4 + 2.1, "int4": 4 + 1.2}
-PACKED_BYTES = 2.0  # more, of halves on a processor: steps have matrices of their own
+WEIGHT_BYTES = {"float32": 4.0, "float16": 2.0, "bfloat16": 2.0}
+PACKED_BYTES = 2.0  # more, of halves on a processor where PyTorch takes the steps: these have matrices of their own
+CODE_BYTES = {"int8": (1.1, 2.1), "int4": (0.6, 1.2)}  # in native code; ONNX Runtime lays them out once more
 LOADING, READY, EMPTY, STOPPING, FAILED = "loading", "ready", "empty", "stopping", "failed"
 
 
-def weight_bytes(precision: str, device: str) -> float:
-    """Memory that each weight of a model takes.  [any]"""
-    packed = precision in ("float16", "bfloat16") and device.startswith("cpu")
+def weight_bytes(precision: str, device: str, loaded: bool = False) -> float:
+    """Memory that each weight of a model takes at most while it loads, or keeps once it is `loaded`.
+
+    Prompts of quantised models are read from weights beside the codes: in float32, or in bfloat16 where the processor
+    is faster in it (`engine.load.quantise_steps`).  [any]
+    """
+    from engine.lm.precision import half_is_faster
+    from engine.lm.steppers import trusted
+
+    if precision in CODE_BYTES:
+        native, by_onnx = CODE_BYTES[precision]
+        codes = native if trusted(8 if precision == "int8" else 4) else by_onnx
+        return codes + WEIGHT_BYTES["bfloat16" if loaded and half_is_faster() else "float32"]
+    packed = WEIGHT_BYTES[precision] < 4 and device.startswith("cpu") and not trusted(None)
     return WEIGHT_BYTES[precision] + (PACKED_BYTES if packed else 0.0)
 
 
@@ -47,8 +58,8 @@ class Hot:
 
     @property
     def bytes_per_weight(self) -> float:
-        """Of its precision.  [any]"""
-        return weight_bytes(self.precision, self.device)
+        """That it keeps.  [any]"""
+        return weight_bytes(self.precision, self.device, loaded=True)
 
     @property
     def notes_text(self) -> str:
