@@ -8,7 +8,8 @@ from typing import Any
 from engine.bench.results import FILLS, MEASURED, SEGUE, Report, Row
 from engine.bench.table import machine_line
 
-OURS, THEIRS, FLOOR = ("#1b6ca8", "#2e8b57", "#5b4b9a", "#3aa6a6"), ("#d9822b", "#c0392b", "#8a8f98"), "#222222"
+OURS, THEIRS = ("#1b6ca8", "#2e8b57", "#5b4b9a", "#3aa6a6"), ("#d9822b", "#c0392b", "#8a8f98", "#c9a227")
+FLOOR = "#222222"
 REAL_TIME_MS = 20.0
 
 
@@ -34,6 +35,8 @@ def save(path: Path, report: Report) -> None:
 
 
 def _model(axes: Any, rows: list[Row]) -> None:
+    from matplotlib.ticker import LogLocator, NullFormatter
+
     width = 0.8 / len(rows)
     ours, theirs = iter(OURS * 3), iter(THEIRS * 3)
     for index, row in enumerate(rows):
@@ -50,8 +53,12 @@ def _model(axes: Any, rows: list[Row]) -> None:
         for place, fill in zip(at, fills, strict=True):
             axes.plot([place - width * 0.46, place + width * 0.46], [fill.floor_ms] * 2, color=FLOOR, linewidth=2)
     axes.axhline(REAL_TIME_MS, color="#8a8f98", linestyle=":", linewidth=1)
-    axes.text(-0.48, REAL_TIME_MS, " real time", fontsize=8, color="#5a5f68", va="bottom")
+    axes.text(-0.74, REAL_TIME_MS, "real time", fontsize=8, color="#5a5f68", va="bottom")
+    axes.set_xlim(-0.75, len(FILLS) - 0.5)
     axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter(NullFormatter())
     axes.set_xticks(range(len(FILLS)), [f"{name}: {rows[0].fills[name].positions} positions" for name in FILLS])
     axes.set_ylabel("ms a step")
     axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import weakref
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -40,27 +41,41 @@ class NativeBound:
     given: tuple[library.State, ...]  # of up to `MAX_ROWS` rows each
     kept: tuple[Any, ...]  # what they point to
 
-    def run(self, tokens: Tensor, step: int, length: int) -> Tensor:
-        """Tokens [R, K] of one step at a cache of `length` positions; logits [R, K * card].
+    @property
+    def joins(self) -> bool:
+        """Whether its step can be taken beside others'."""
+        return len(self.given) == 1
+
+    def checked(self, tokens: Tensor, step: int, length: int) -> Tensor:
+        """Tokens [R, K] as the library takes them.
 
         ValueError for tokens, a step or a length that the model or the state does not have.  [generate]
         """
-        config = self.stepper.model.config
+        card = self.stepper.model.config.card
         if tuple(tokens.shape) != self.shape:
             raise ValueError(f"tokens have shape {tuple(tokens.shape)}, this state takes {self.shape}")
         tokens = tokens.to(torch.int64).contiguous()
         lowest, highest = (int(found) for found in tokens.aminmax())
-        if lowest < 0 or highest > config.card:
-            raise ValueError(f"tokens go from 0 to {config.card}, got {lowest} to {highest}")
+        if lowest < 0 or highest > card:
+            raise ValueError(f"tokens go from 0 to {card}, got {lowest} to {highest}")
         if not 0 <= step < self.known.shape[1] or not 0 <= length < self.capacity:
             raise ValueError(
                 f"step {step} at {length} positions: this state has {self.known.shape[1]} steps and {self.capacity}"
             )
+        return tokens
+
+    def run(self, tokens: Tensor, step: int, length: int) -> Tensor:
+        """Tokens [R, K] of one step at a cache of `length` positions; logits [R, K * card].
+
+        ValueError for what `checked` refuses.  [generate]
+        """
+        tokens = self.checked(tokens, step, length)
+        config = self.stepper.model.config
         logits = torch.empty(self.shape[0], config.n_codebooks * config.card)
         first = 0
         for given in self.given:
             rows = slice(first, first + given.rows)
-            self.stepper.take(given, tokens[rows], step, length, logits[rows])
+            self.stepper.take([library.Turn(ctypes.pointer(given), step, length)], tokens[rows], logits[rows])
             first += given.rows
         return logits
 
@@ -109,12 +124,29 @@ class NativeStepper:
         """Of the weights that it has laid out for itself.  [any]"""
         return self._room.held_bytes
 
-    def take(self, state: library.State, tokens: Tensor, step: int, length: int, logits: Tensor) -> None:
-        """One step of a bound state; everything was checked.  [generate]"""
-        threads = torch.get_num_threads()
-        self._library.segue_step(
-            self._handle, ctypes.byref(state), tokens.data_ptr(), step, length, threads, logits.data_ptr()
-        )
+    def take(self, turns: list[library.Turn], tokens: Tensor, logits: Tensor) -> None:
+        """One step of windows of up to `MAX_ROWS` rows, all with a memory or all without; everything was checked.
+
+        Reads tokens [rows, K], fills logits [rows, K * card], window after window.  [generate]
+        """
+        given, threads = (library.Turn * len(turns))(*turns), torch.get_num_threads()
+        self._library.segue_step(self._handle, given, len(turns), tokens.data_ptr(), threads, logits.data_ptr())
+
+    def take_together(self, asked: Sequence[tuple[NativeBound, Tensor, int, int]]) -> list[Tensor]:
+        """One step of several states: of each its tokens as `checked` gives them, the step, the length.
+
+        Logits [R, K * card] of each, to the last bit what `run` gives; each weight is read once for up to `MAX_ROWS`
+        rows.  [generate]
+        """
+        config, made = self.model.config, dict[int, Tensor]()
+        for places in _groups([bound for bound, *_ in asked]):
+            chosen = [asked[place] for place in places]
+            rows = [bound.shape[0] for bound, *_ in chosen]
+            turns = [library.Turn(ctypes.pointer(bound.given[0]), step, length) for bound, _, step, length in chosen]
+            logits = torch.empty(sum(rows), config.n_codebooks * config.card)
+            self.take(turns, torch.cat([tokens for _, tokens, *_ in chosen]), logits)
+            made.update(zip(places, logits.split(rows), strict=True))
+        return [made[place] for place in range(len(asked))]
 
     def bind(self, state: LMState, known: Tensor) -> NativeBound:
         """A state's buffers for its steps; `known` [R, S, D] is added to their inputs.  [generate]"""
@@ -218,6 +250,21 @@ class NativeStepper:
         lines = tiles.tiled(array_of(weight), bits, self._room)
         kind = library.INT8 if bits == 8 else library.INT4
         return library.Matrix(kind, n, k, tiles.block_of(k), lines.ctypes.data)
+
+
+def _groups(bounds: Sequence[NativeBound]) -> list[list[int]]:
+    """Places of those that take a step in one call: up to `MAX_ROWS` rows, all with a memory or all without."""
+    groups: list[list[int]] = []
+    room = {False: 0, True: 0}
+    open_groups: dict[bool, list[int]] = {}
+    for place, bound in enumerate(bounds):
+        crosses = bool(bound.given[0].memory_keys)
+        if bound.shape[0] > room[crosses]:
+            room[crosses], open_groups[crosses] = library.MAX_ROWS, []
+            groups.append(open_groups[crosses])
+        open_groups[crosses].append(place)
+        room[crosses] -= bound.shape[0]
+    return groups
 
 
 def _check_lies(tensor: Tensor, shape: tuple[int, ...], dtype: torch.dtype) -> None:

@@ -1,9 +1,10 @@
 """Lanes: streams that begin and end at different times and advance together.
 
-On a processor every lane runs its own 1 to 3 rows: kernels then see the shapes they would see alone, and a lane's
-tokens are the same to the last bit whatever plays beside it. Elsewhere all lanes of a model take one step together
-(`engine.lm.device_step`): their values then differ from those alone by rounding at most. Prompts are read a piece at a
-time, one step of the others between two pieces, and who has its frames is not kept waiting for them.
+On a processor native code takes the steps of all lanes of a model in one call that reads each weight once; each row is
+reckoned by itself, so a lane's tokens are the same to the last bit whatever plays beside it. Without native code every
+lane takes its own step. On a GPU all take one together too (`engine.lm.device_step`); values differ from those alone by
+rounding at most. Prompts are read a piece at a time, one step of the others between two pieces, and who has its
+frames is not kept waiting for them.
 """
 
 from __future__ import annotations
@@ -16,28 +17,50 @@ from torch import Tensor
 
 from engine.lm import LanguageModel
 from engine.lm.device_step import Seat, Turn
+from engine.lm.together import step_states
 from engine.stream.tokens import TokenStream
 from engine.stream.window import Window
 
 
 def step_windows(windows: Sequence[Window]) -> list[Tensor | Exception]:
     """Logits [R, K, card] of each window's next step; an exception for a lane that failed.  [generate]"""
-    results: list[Tensor | Exception | None] = [None] * len(windows)
+    results: dict[int, Tensor | Exception] = {}
     seated: list[tuple[int, Seat, LanguageModel]] = []
+    asking: list[tuple[int, Window]] = []
     for index, window in enumerate(windows):
         try:
             seat = window.sit()
-            if seat is None:
-                results[index] = window.logits()
-            else:
+            if seat is not None:
                 seated.append((index, seat, window.lm))
+            elif window.next_step:
+                asking.append((index, window))
+            else:
+                results[index] = window.logits()
         except Exception as error:
             results[index] = error
     for lm in {id(lm): lm for *_, lm in seated}.values():
         own = [(index, seat) for index, seat, its in seated if its is lm]
         for (index, _), logits in zip(own, _logits_together(lm, [seat for _, seat in own]), strict=True):
             results[index] = logits
-    return [result for result in results if result is not None]
+    for (index, _), logits in zip(asking, _logits_of([window for _, window in asking]), strict=True):
+        results[index] = logits
+    return [results[index] for index in range(len(windows))]
+
+
+def _logits_of(windows: Sequence[Window]) -> list[Tensor | Exception]:
+    """Logits of windows behind their first step: every pass of each takes part."""
+    asks = [window.asks() for window in windows]
+    every = iter(step_states([ask for each in asks for ask in each]))
+    parts = [[next(every) for _ in each] for each in asks]
+    return [_joined(each) for each in parts]
+
+
+def _joined(parts: Sequence[Tensor | Exception]) -> Tensor | Exception:
+    """Logits of all passes of a window, or the first thing that went wrong."""
+    good = [part for part in parts if isinstance(part, Tensor)]
+    if len(good) == len(parts):
+        return good[0] if len(good) == 1 else torch.cat(good)
+    return next(part for part in parts if isinstance(part, Exception))
 
 
 def _logits_together(lm: LanguageModel, seats: Sequence[Seat]) -> Sequence[Tensor | Exception]:
@@ -138,14 +161,24 @@ def _step(lanes: Sequence[tuple[Hashable, TokenStream]]) -> tuple[int, Faults]:
                 together.setdefault(id(stream.lm), []).append((name, stream, turn))
         except Exception as error:
             faults[name] = error
-    for name, stream in alone:
-        try:
-            stream.step()
-        except Exception as error:
-            faults[name] = error
+    faults.update(_step_each(alone))
     for group in together.values():
         faults.update(_step_together(group))
     return reading, faults
+
+
+def _step_each(lanes: Sequence[tuple[Hashable, TokenStream]]) -> Faults:
+    """One step of lanes that sit nowhere."""
+    faults: Faults = {}
+    logits = step_windows([stream.open_window() for _, stream in lanes])
+    for (name, stream), made in zip(lanes, logits, strict=True):
+        try:
+            if isinstance(made, Exception):
+                raise made
+            stream.write(made)
+        except Exception as error:
+            faults[name] = error
+    return faults
 
 
 def _step_together(lanes: Sequence[tuple[Hashable, TokenStream, Turn]]) -> Faults:

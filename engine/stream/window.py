@@ -22,6 +22,7 @@ from torch import Tensor
 from engine.delay import delay
 from engine.lm import Conditions, LanguageModel, LMState
 from engine.lm.device_step import Seat
+from engine.lm.together import Ask
 
 PIECE_STEPS = 128  # of a prompt that are read at once; other lanes step between two pieces
 _UNKNOWN = -1
@@ -111,12 +112,16 @@ class Window:
         seat = self.sit()
         if seat is not None and self.lm.device_step is not None:
             return self.lm.device_step.logits([seat])[0]
-        column = self.last_column()
-        parts = []
-        for conditions, state in zip(self.conditions, self.states, strict=True):
-            frames = step_frames(conditions, state.step)
-            parts.append(self.lm.step(column.expand(state.rows, -1), state, frames))
+        parts = [ask.alone() for ask in self.asks()]
         return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+    def asks(self) -> list[Ask]:
+        """What each pass of the next step asks of the model; there was a first one.  [generate]"""
+        column = self.last_column()
+        return [
+            Ask(self.lm, state, column.expand(state.rows, -1), step_frames(conditions, state.step))
+            for conditions, state in zip(self.conditions, self.states, strict=True)
+        ]
 
     def sit(self) -> Seat | None:
         """Its seat beside other windows; None before its first step, and for models that step each window alone.

@@ -59,9 +59,7 @@ def test_it_takes_as_many_random_numbers() -> None:
 
 def test_tokens_come_as_often_as_they_are_probable() -> None:
     logits, generator, n = torch.tensor([0.0, 1.0, 2.0, -30.0]).expand(1, 4, 4), dice(0), 4000
-    drawn = torch.cat(
-        [native_draw._native(logits, Guidance(), Sampling(top_k=0), generator) for _ in range(n)]
-    )
+    drawn = torch.cat([native_draw._native(logits, Guidance(), Sampling(top_k=0), generator) for _ in range(n)])
     often = np.bincount(drawn.numpy(), minlength=4) / (4 * n)
     assert np.allclose(often, torch.softmax(logits[0, 0], -1).numpy(), atol=0.02)
 

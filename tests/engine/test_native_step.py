@@ -141,10 +141,10 @@ def test_few_bits_are_as_near_as_on_onnx_runtime(bits: int, cross: bool) -> None
 @pytest.mark.parametrize("bits", [None, 8])
 def test_a_row_is_what_it_is_in_a_smaller_batch(bits: int | None, cross: bool) -> None:
     """Pieces made together have their rows in one state, as many as were asked for."""
-    lm, given, tokens = model(64, 2, cross), conditions(64, 11, cross), tokens_of(11)
+    lm, given, tokens = model(64, 2, cross), conditions(64, 19, cross), tokens_of(19)
     lm.stepper = NativeStepper(lm, bits)
     all_of_them = streamed(lm, tokens, given)
-    for part in (slice(0, 8), slice(8, 11)):
+    for part in (slice(0, 16), slice(16, 19)):
         told = {name: value[part] for name, value in vars(given).items() if isinstance(value, Tensor)}
         alone = streamed(lm, tokens[part], replace(given, **told))
         assert off(alone, all_of_them[part]) < (1e-5 if bits is None else 0.02)

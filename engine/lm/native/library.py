@@ -11,7 +11,7 @@ from pathlib import Path
 from engine.errors import UnsupportedError
 
 SWITCH = "SEGUE_NATIVE_STEP"  # 0: not used; a path: this library
-MAX_ROWS, MAX_WIDTH, MAX_WIDTH_IN_8_BITS = 8, 128, 64
+MAX_ROWS, MAX_WIDTH, MAX_WIDTH_IN_8_BITS = 16, 128, 64
 FLOAT32, BFLOAT16, INT8, INT4 = range(4)
 
 
@@ -67,6 +67,12 @@ class State(Structure):
     )
 
 
+class Turn(Structure):
+    """A window at the step that it is about to take, with so many positions in its cache."""
+
+    _fields_ = (("state", POINTER(State)), ("step", c_int64), ("length", c_int64))
+
+
 class Draw(Structure):
     """How tokens are drawn."""
 
@@ -107,7 +113,7 @@ def _load(asked: str | None) -> ctypes.CDLL:
         raise UnsupportedError("the native step needs a processor with AVX-512 and VNNI")
     library.segue_open.argtypes, library.segue_open.restype = [POINTER(Model)], c_void_p
     library.segue_close.argtypes, library.segue_close.restype = [c_void_p], None
-    library.segue_step.argtypes = [c_void_p, POINTER(State), c_void_p, c_int64, c_int64, c_int64, c_void_p]
+    library.segue_step.argtypes = [c_void_p, POINTER(Turn), c_int64, c_void_p, c_int64, c_void_p]
     library.segue_step.restype = None
     library.segue_draw.argtypes, library.segue_draw.restype = [POINTER(Draw), c_void_p, c_void_p, c_void_p], None
     return library

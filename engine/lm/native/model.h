@@ -42,4 +42,10 @@ struct State {
   const float* known;  // [rows, known_steps, dim]
 };
 
+// A window at the step that it is about to take, with so many positions in its cache.
+struct Turn {
+  const State* state;
+  int64_t step, length;
+};
+
 }  // namespace segue

@@ -1,18 +1,20 @@
-// One step of the language model: embeddings, layers with their cache, heads. See `engine.lm.native`.
+// One step of the language model for some windows: embeddings, layers with their caches, heads. See `engine.lm.native`.
 //
 //   x  --norm1--> qkv --cache--> attend --> out +x  --norm_cross--> query --> cross --> cross_out +x
 //      --norm2--> widen, GELU --> narrow +x                      ... out_norm --> logits
 //
 // Each of these is a phase, cut into pieces of a size that depends on the model alone: every number is made by one
-// thread in a fixed order, so that results do not depend on how many threads there are.
+// thread in a fixed order, and each row by itself, so that neither threads nor other windows change a result.
 #include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <map>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "attention.h"
+#include "buffer.h"
 #include "inputs.h"
 #include "pool.h"
 
@@ -48,27 +50,6 @@ int64_t piece_of(const Matrix& m) {
 
 int64_t pieces_of(const Matrix& m) { return (m.n + piece_of(m) - 1) / piece_of(m); }
 
-// Numbers that start at 64 bytes.
-template <class T>
-class Buffer {
- public:
-  T* at_least(int64_t count) {
-    if (count > count_) {
-      room_.reset(new char[size_t(count) * sizeof(T) + 64]());
-      const auto address = reinterpret_cast<uintptr_t>(room_.get());
-      start_ = reinterpret_cast<T*>((address + 63) / 64 * 64);
-      count_ = count;
-    }
-    return start_;
-  }
-  T* get() const { return start_; }
-
- private:
-  std::unique_ptr<char[]> room_;
-  T* start_ = nullptr;
-  int64_t count_ = 0;
-};
-
 // What a thread has of its own.
 struct Worker {
   Buffer<float> x, scales, scores;
@@ -76,6 +57,12 @@ struct Worker {
   Buffer<int32_t> offsets;
   Input input{};
   uint64_t stamp = ~uint64_t(0);  // of the phase whose input it has
+};
+
+// A row of all those that take the step: its window, and which row it is there.
+struct Row {
+  const Turn* turn;
+  int64_t index;
 };
 
 class Step final : public Work {
@@ -90,12 +77,15 @@ class Step final : public Work {
     wide_.at_least(MAX_ROWS * std::max(3 * model.dim, model.ffn));
   }
 
-  void run(const State& state, const int64_t* tokens, int64_t step, int64_t length, int threads, float* logits) {
+  // All windows have a memory or none has; together they have up to MAX_ROWS rows. Tokens [rows, codebooks], logits
+  // [rows, codebooks, card], window after window.
+  void run(const Turn* turns, int64_t count, const int64_t* tokens, int threads, float* logits) {
     std::lock_guard<std::mutex> hold(lock_);
-    state_ = state;
-    length_ = length;
+    rows_.clear();
+    for (const Turn* turn = turns; turn < turns + count; ++turn)
+      for (int64_t r = 0; r < turn->state->rows; ++r) rows_.push_back({turn, r});
     made_ = logits;
-    begin(tokens, step);
+    begin(tokens);
     prepare(threads);
     pool_.run(plan(), *this, threads);
   }
@@ -129,12 +119,17 @@ class Step final : public Work {
   static __m512 plus(__m512 y, __m512 there) { return add(y, there); }
   static __m512 gelu(__m512 y, __m512) { return segue::gelu(y); }
 
+  int64_t count() const { return int64_t(rows_.size()); }
+  const State& state_of(int64_t row) const { return *rows_[size_t(row)].turn->state; }
+
   // x = sum of the codebooks' embeddings + what is known of the step.
-  void begin(const int64_t* tokens, int64_t step) {
+  void begin(const int64_t* tokens) {
     const int64_t dim = model_.dim, books = model_.codebooks;
-    for (int64_t r = 0; r < state_.rows; ++r) {
+    for (int64_t r = 0; r < count(); ++r) {
       float* x = x_.get() + r * dim;
-      const float* known = state_.known + (r * state_.known_steps + step) * dim;
+      const State& state = state_of(r);
+      const Row& row = rows_[size_t(r)];
+      const float* known = state.known + (row.index * state.known_steps + row.turn->step) * dim;
       for (int64_t i = 0; i < dim; ++i) x[i] = tables_[0][tokens[r * books] * dim + i];
       for (int64_t k = 1; k < books; ++k) {
         const float* found = tables_[size_t(k)] + tokens[r * books + k] * dim;
@@ -146,23 +141,25 @@ class Step final : public Work {
 
   void prepare(int threads) {
     while (int(workers_.size()) < threads) workers_.push_back(std::make_unique<Worker>());
+    int64_t longest = 0;
+    for (int64_t r = 0; r < count(); ++r) longest = std::max({longest, state_of(r).capacity, state_of(r).memory});
     for (auto& own : workers_) {
       const int64_t most = MAX_ROWS * widest_;
       own->input.x = own->x.at_least(most);
       own->input.codes = own->codes.at_least(most);
       own->input.scales = own->scales.at_least(most / LANES);
       own->input.offsets = own->offsets.at_least(most / LANES);
-      own->scores.at_least(rounded_up(std::max(state_.capacity, state_.memory), LANES));
+      own->scores.at_least(rounded_up(longest, LANES));
     }
   }
 
   // The phases for so many rows, with or without a memory; kept once made.
   const StepPlan& plan() {
-    const bool cross = state_.memory_keys != nullptr;
-    auto& kept = plans_[{state_.rows, cross}];
+    const bool cross = state_of(0).memory_keys != nullptr;
+    auto& kept = plans_[{count(), cross}];
     if (!kept) {
       kept = std::make_unique<StepPlan>();
-      const int64_t units = state_.rows * model_.heads;
+      const int64_t units = count() * model_.heads;
       for (int64_t i = 0; i < model_.layers; ++i) {
         const Layer& layer = layers_[size_t(i)];
         const auto with = [&](Part part, int64_t pieces) { append(*kept, {part, i}, pieces); };
@@ -192,13 +189,13 @@ class Step final : public Work {
   void multiply(Worker& own, const Matrix& m, const float* from, int64_t from_stride, const Norm* norm, uint64_t index,
                 uint64_t stamp, float* to, int64_t to_stride, Finish finish) {
     if (own.stamp != stamp) {
-      make_input(m, from, from_stride, state_.rows, norm, own.input);
+      make_input(m, from, from_stride, count(), norm, own.input);
       own.stamp = stamp;
     }
     alignas(64) float y[MAX_ROWS * MAX_PIECE];
     const int64_t start = int64_t(index) * piece_of(m), end = std::min(start + piece_of(m), m.n);
-    product(m, own.input, state_.rows, start, end, y, MAX_PIECE);
-    for (int64_t r = 0; r < state_.rows; ++r)
+    product(m, own.input, count(), start, end, y, MAX_PIECE);
+    for (int64_t r = 0; r < count(); ++r)
       for (int64_t i = start; i < end; i += LANES) {
         float* at = to + r * to_stride + i;
         const __mmask16 mask = first(end - i);
@@ -208,8 +205,9 @@ class Step final : public Work {
   }
 
   void attend_self(Worker& own, int64_t layer, int64_t unit) {
-    if (state_.cache_kind == INT8) return attend_cached<int8_t>(own, layer, unit);
-    if (state_.cache_kind == BFLOAT16) return attend_cached<uint16_t>(own, layer, unit);
+    const int64_t kind = state_of(unit / model_.heads).cache_kind;
+    if (kind == INT8) return attend_cached<int8_t>(own, layer, unit);
+    if (kind == BFLOAT16) return attend_cached<uint16_t>(own, layer, unit);
     attend_cached<float>(own, layer, unit);
   }
 
@@ -217,21 +215,24 @@ class Step final : public Work {
   template <class T>
   void attend_cached(Worker& own, int64_t layer, int64_t unit) {
     const int64_t width = model_.dim / model_.heads, head = unit % model_.heads, row = unit / model_.heads;
+    const Row& its = rows_[size_t(row)];
+    const State& state = state_of(row);
+    const int64_t length = its.turn->length;
     const float* qkv = wide_.get() + row * 3 * model_.dim + head * width;
     T* parts[2];
     const float* scales[2] = {};
     for (int64_t part = 0; part < 2; ++part) {
-      const int64_t at = ((layer * 2 + part) * state_.all_rows + row) * model_.heads + head;
-      parts[part] = static_cast<T*>(state_.cache) + at * state_.capacity * width;
-      if (state_.scales) scales[part] = state_.scales + ((layer * 2 + part) * model_.heads + head) * width;
-      keep(qkv + (part + 1) * model_.dim, width, scales[part], parts[part] + length_ * width);
+      const int64_t at = ((layer * 2 + part) * state.all_rows + its.index) * model_.heads + head;
+      parts[part] = static_cast<T*>(state.cache) + at * state.capacity * width;
+      if (state.scales) scales[part] = state.scales + ((layer * 2 + part) * model_.heads + head) * width;
+      keep(qkv + (part + 1) * model_.dim, width, scales[part], parts[part] + length * width);
     }
     float* seen = seen_.get() + row * model_.dim + head * width;
     alignas(64) float query[MAX_WIDTH] = {};
     const float unit_scale = 1.0f / std::sqrt(float(width));
     for (int64_t i = 0; i < width; ++i) query[i] = qkv[i] * unit_scale * (scales[0] ? scales[0][i] : 1.0f);
     if (sizeof(T) == 2) halves_apart(query, rounded_up(width, 32));
-    attend(parts[0], parts[1], length_ + 1, width, query, own.scores.get(), seen);
+    attend(parts[0], parts[1], length + 1, width, query, own.scores.get(), seen);
     if (scales[1])
       for (int64_t i = 0; i < width; ++i) seen[i] *= scales[1][i];
   }
@@ -258,11 +259,13 @@ class Step final : public Work {
 
   void attend_memory(Worker& own, int64_t layer, int64_t unit) {
     const int64_t width = model_.dim / model_.heads, head = unit % model_.heads, row = unit / model_.heads;
-    const int64_t at = row * model_.dim + head * width, memory = unit * state_.memory * width;
+    const State& state = state_of(row);
+    const int64_t at = row * model_.dim + head * width;
+    const int64_t memory = (rows_[size_t(row)].index * model_.heads + head) * state.memory * width;
     alignas(64) float query[MAX_WIDTH] = {};
     const float unit_scale = 1.0f / std::sqrt(float(width));
     for (int64_t i = 0; i < width; ++i) query[i] = wide_.get()[at + i] * unit_scale;
-    attend(state_.memory_keys[layer] + memory, state_.memory_values[layer] + memory, state_.memory, width, query,
+    attend(state.memory_keys[layer] + memory, state.memory_values[layer] + memory, state.memory, width, query,
            own.scores.get(), seen_.get() + at);
   }
 
@@ -275,8 +278,7 @@ class Step final : public Work {
   std::vector<std::unique_ptr<Worker>> workers_;
   std::map<std::pair<int64_t, bool>, std::unique_ptr<StepPlan>> plans_;
   const StepPlan* running_ = nullptr;
-  State state_{};
-  int64_t length_ = 0;
+  std::vector<Row> rows_;  // of the step that is being taken
   float* made_ = nullptr;
   std::mutex lock_;
   Pool pool_;  // last: its threads end before what they use
@@ -291,8 +293,8 @@ void* segue_open(const segue::Model* model) { return new segue::Step(*model); }
 
 void segue_close(void* step) { delete static_cast<segue::Step*>(step); }
 
-void segue_step(void* step, const segue::State* state, const int64_t* tokens, int64_t at, int64_t length,
-                int64_t threads, float* logits) {
-  static_cast<segue::Step*>(step)->run(*state, tokens, at, length, int(threads), logits);
+void segue_step(void* step, const segue::Turn* turns, int64_t count, const int64_t* tokens, int64_t threads,
+                float* logits) {
+  static_cast<segue::Step*>(step)->run(turns, count, tokens, int(threads), logits);
 }
 }

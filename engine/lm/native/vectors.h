@@ -8,7 +8,7 @@
 namespace segue {
 
 constexpr int LANES = 16;
-constexpr int MAX_ROWS = 8;
+constexpr int MAX_ROWS = 16;
 constexpr int64_t AHEAD = 4096;  // bytes: a page, where the processor's own foresight ends
 
 // Has what lies behind `p` brought near before it is read: into the second cache, which is faster than into the first.
