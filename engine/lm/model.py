@@ -179,7 +179,8 @@ class LanguageModel(nn.Module):
         if state.length == 0 and conditions.prefix is not None:
             x = torch.cat([conditions.prefix, x], dim=1)
         state.step += n_steps
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.prefill_half):
+        half = self.prefill_half or torch.is_autocast_enabled("cpu")
+        with torch.autocast("cpu", torch.bfloat16, enabled=half):
             return self._advance(x, state).float()
 
     @torch.inference_mode()

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from engine.lm import onnx_graph
 from engine.lm.conditions import Conditions
+from engine.lm.precision import half_is_faster
 from engine.lm.state import LMState
 from engine.ort.session import Session
 from engine.ort.taken import let_go
@@ -124,6 +125,7 @@ def cache_scales(model: LanguageModel) -> Tensor:
     tokens = torch.randint(0, config.card, (2, config.n_codebooks, CALIBRATION_STEPS), generator=generator)
     shape = (config.n_layers, 2, 2, config.n_heads, CALIBRATION_STEPS, config.head_dim)
     state = LMState(torch.zeros(shape), None, None)
-    model.prefill(tokens, Conditions(), state)
+    with torch.autocast("cpu", torch.bfloat16, enabled=half_is_faster()):
+        model.prefill(tokens, Conditions(), state)
     largest = state.cache.abs().amax(dim=(2, 4)).unsqueeze(3)
     return largest.clamp(min=1e-6) * (HEADROOM / 127.0)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -12,6 +14,7 @@ from engine.ort.graph import CONTRIB, Graph
 
 BLOCKS = (128, 64, 32, 16)  # how many weights of a row share a scale; the largest that divides the row
 PIECE = 1 << 16  # weights that are quantised at once: they stay in the processor's cache
+MANY = 1 << 20  # weights from which on a matrix is worth several threads
 TINY = np.float32(1e-12)
 INT8_PRODUCTS = 4  # MatMulNBits' accuracy level at which inputs are rounded to 8 bits, block by block
 
@@ -37,9 +40,16 @@ def quantise(weight: NDArray[np.float32], bits: int, block: int) -> tuple[NDArra
     codes = np.empty((rows, width // block, block * bits // 8), np.uint8)
     scales = np.empty((rows, width // block), np.float32)
     count = max(1, PIECE // width)
-    for at in range(0, rows, count):
-        blocks = weight[at : at + count].reshape(-1, width // block, block)
-        codes[at : at + count], scales[at : at + count] = _quantise(blocks, bits)
+
+    def some(begin: int, end: int) -> None:
+        for at in range(begin, end, count):
+            part = slice(at, min(at + count, end))
+            codes[part], scales[part] = _quantise(weight[part].reshape(-1, width // block, block), bits)
+
+    threads = torch.get_num_threads() if weight.size > MANY else 1  # numpy lets others run while it reckons
+    each = -(-rows // threads)
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(lambda at: some(at, min(at + each, rows)), range(0, rows, each)))
     return codes, scales.reshape(-1)
 
 
