@@ -256,10 +256,14 @@ def test_one_that_computes_otherwise_is_not_used(
     steppers._trusted.cache_clear()
 
 
+@pytest.mark.usefixtures("native", "two_threads")
 @pytest.mark.parametrize("bits", [8, 4])
-@pytest.mark.parametrize(("rows", "width"), [(32, 256), (37, 128), (5, 48)])
-def test_tiles_hold_the_codes(bits: int, rows: int, width: int) -> None:
-    weight = np.random.default_rng(0).standard_normal((rows, width)).astype(np.float32)
+@pytest.mark.parametrize(("rows", "width"), [(32, 256), (37, 128), (5, 48), (70, 64), (16, 1024)])
+@pytest.mark.parametrize("scale", [1.0, 0.0, 1e-14, 1e6])
+def test_tiles_hold_the_codes(bits: int, rows: int, width: int, scale: float) -> None:
+    weight = (scale * np.random.default_rng(0).standard_normal((rows, width))).astype(np.float32)
+    weight[1] = np.round(weight[1] * 2) / 2  # ties, and blocks that reach as far below as above
+    weight[2, ::2] = -weight[2, 1::2]
     room, block = Room(), block_of(width)
     made = tiled(weight, bits, room)
     lines = made[:, :, :-1].copy().view(np.uint8).reshape(*made.shape[:2], -1, TILE, 4)

@@ -24,7 +24,7 @@ COMMON = (
     "-Wno-maybe-uninitialized",
 )
 WIDE = ("-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mavx512vnni", "-mfma")
-SOURCES: dict[str, tuple[str, ...]] = {"processor.cpp": (), "step.cpp": WIDE, "draw.cpp": WIDE}
+SOURCES: dict[str, tuple[str, ...]] = {"processor.cpp": (), "step.cpp": WIDE, "draw.cpp": WIDE, "tile.cpp": WIDE}
 SECONDS = 300
 
 

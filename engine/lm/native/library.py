@@ -115,5 +115,6 @@ def _load(asked: str | None) -> ctypes.CDLL:
     library.segue_close.argtypes, library.segue_close.restype = [c_void_p], None
     library.segue_step.argtypes = [c_void_p, POINTER(Turn), c_int64, c_void_p, c_int64, c_void_p]
     library.segue_step.restype = None
+    library.segue_tile.argtypes, library.segue_tile.restype = [c_void_p, *[c_int64] * 6, c_void_p], None
     library.segue_draw.argtypes, library.segue_draw.restype = [POINTER(Draw), c_void_p, c_void_p, c_void_p], None
     return library

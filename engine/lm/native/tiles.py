@@ -8,13 +8,17 @@ inputs, the high ones the next four.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from engine import huge_pages
 from engine.errors import UnsupportedError
+from engine.lm.native import library
 from engine.ort import quantised
-from engine.ort.quantised import BLOCKS, quantise
+from engine.ort.quantised import BLOCKS
 
 TILE = 16
 SLAB_BYTES = 64 << 20
@@ -62,28 +66,21 @@ def block_of(width: int) -> int:
 
 
 def tiled(weight: NDArray[np.float32], bits: int, room: Room) -> NDArray[np.uint32]:
-    """Weight [N, K] to lines [N / 16, K / block, block * bits / 32 + 1, 16] in `room`.  [generate]
+    """Weight [N, K] to lines [N / 16, K / block, block * bits / 32 + 1, 16] in `room`, on all of PyTorch's threads.
 
-    The codes are those of `quantise`. Missing outputs of the last tile have scales of zero.
+    The codes are those of `engine.ort.quantised.quantise`. Missing outputs of the last tile have scales of zero. Raises
+    UnsupportedError without the library, and for a K that no block divides.  [generate]
     """
     rows, width = weight.shape
-    block, tiles = block_of(width), -(-rows // TILE)
-    codes, scales = quantise(weight, bits, block)
-    words = _words(codes.reshape(rows, -1), bits).reshape(rows, width // block, -1)
+    weight, native = np.ascontiguousarray(weight), library.load()
+    block, tiles, threads = block_of(width), -(-rows // TILE), torch.get_num_threads()
     made = room.take((tiles, width // block, block * bits // 32 + 1, TILE))
-    bits_of_scales = scales.view(np.uint32).reshape(rows, -1)
-    for tile in range(tiles):
-        part = slice(tile * TILE, (tile + 1) * TILE)
-        count = len(words[part])
-        made[tile, :, :-1, :count] = words[part].transpose(1, 2, 0)
-        made[tile, :, -1, :count] = bits_of_scales[part].T
+
+    def some(begin: int) -> None:
+        end = min(begin + each, tiles)
+        native.segue_tile(weight.ctypes.data, rows, width, block, bits, begin, end, made.ctypes.data)
+
+    each = -(-tiles // threads)
+    with ThreadPoolExecutor(threads) as pool:  # native code lets others run
+        list(pool.map(some, range(0, tiles, each)))
     return made
-
-
-def _words(codes: NDArray[np.uint8], bits: int) -> NDArray[np.uint32]:
-    """Codes [N, K * bits / 8], neighbours in one byte, to what each output has in a line [N, K * bits / 32]."""
-    if bits == 4:
-        low, high = codes & 15, codes >> 4
-        each = np.stack([low, high], axis=-1).reshape(len(codes), -1, 2, 4)
-        codes = np.ascontiguousarray(each[:, :, 0] | each[:, :, 1] << 4).reshape(len(codes), -1)
-    return codes.view(np.uint32)
