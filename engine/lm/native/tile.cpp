@@ -45,10 +45,10 @@ void into_lines(const uint8_t* codes, int64_t block, int bits, uint32_t* lane) {
 }  // namespace
 }  // namespace segue
 
-// Weights [rows, width] to lines [rows / 16, width / block, block * bits / 32 + 1, 16], which are zeros; of these the tiles
-// from `tile` up to `end`.
-extern "C" void segue_tile(const float* weights, int64_t rows, int64_t width, int64_t block, int64_t bits, int64_t tile,
-                           int64_t end, uint32_t* lines) {
+// Weights [rows, width] to lines [rows / 16, width / block, block * bits / 32 + 1, 16], which are zeros; of these the
+// tiles from `tile` up to `end`.
+extern "C" void segue_tile(const float* weights, int64_t rows, int64_t width, int64_t block, int64_t bits,
+                           int64_t tile, int64_t end, uint32_t* lines) {
   const int64_t blocks = width / block, each = (block * bits / 32 + 1) * segue::LANES;
   alignas(64) uint8_t codes[segue::MAX_BLOCK];
   for (; tile < end; ++tile)
