@@ -35,7 +35,7 @@ def _goals(figure: Any, report: Report) -> bool:
         axes.plot([value], [index], "o", color=COLOURS[bool(row.reached)])
     axes.set_yticks(range(len(rows)), [f"{row.group}: {row.what} ({row.goal})" for row in reversed(rows)], fontsize=7)
     axes.axvline(1.0, color="black", linewidth=0.8)
-    axes.set_xlabel("figure over its goal, with the 95 % interval (green reached, red missed)")
+    axes.set_xlabel("figure over its goal, 95 % interval; red: missed")
     return True
 
 

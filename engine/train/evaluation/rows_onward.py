@@ -34,17 +34,8 @@ def keys_of(piece: Piece) -> set[str]:
 def onward_rows(study: Study) -> None:
     """Key, tempo and seam of continuations."""
     outs, put = study.sounds("onward"), study.report.mean
-    keys = [keys_of(held.piece) for held in study.pieces]
     goes_on = [held.mix(study.plan.seconds, PROMPT_SECONDS) for held in study.pieces]
-    heard, real = ([find_key(pitch_classes(audio.astype(np.float64)))[0] for audio in some] for some in (outs, goes_on))
-    other = shuffled(len(outs))
-    put("key", "originals in the asked or a related key (Krumhansl)", _in(real, keys), note="ceiling")
-    put("key", "continuations in the asked or a related key", _in(heard, keys), ">=", 0.8)
-    put("key", "continuations in another's key", _in(heard, [keys[i] for i in other]), note="control")
-    scales = [{(held.piece.tonic + step) % 12 for step in SCALES[held.piece.mode]} for held in study.pieces]
-    put("key", "sound on the scale's tones, originals", _on(goes_on, scales), note="ceiling")
-    put("key", "sound on the scale's tones, continuations (chance 0.583)", _on(outs, scales))
-    put("key", "sound on another's scale's tones, continuations", _on(outs, [scales[i] for i in other]), note="control")
+    key_rows(study, outs, goes_on)
     drums = [i for i, held in enumerate(study.pieces) if held.has_drums]
     bpm = [held.piece.bpm for held in study.pieces]
     kept = [float(ears.tempo_is(ears.heard_bpm(outs[i]), bpm[i])) for i in drums]
@@ -55,6 +46,25 @@ def onward_rows(study: Study) -> None:
     put("onward", "beat score, the prompt's grid going on", scores)
     put("onward", "beat score of the originals going on", originals, note="ceiling")
     seam_rows(study, outs)
+
+
+def key_rows(study: Study, outs: list[Array], goes_on: list[Array]) -> None:
+    """Do continuations keep to the piece's key? Beside the originals going on, and these through the codec."""
+    put, coded = study.report.mean, [study.through_codec(audio) for audio in goes_on]
+    keys = [keys_of(held.piece) for held in study.pieces]
+    heard, real, through = (
+        [find_key(pitch_classes(audio.astype(np.float64)))[0] for audio in some] for some in (outs, goes_on, coded)
+    )
+    other = shuffled(len(outs))
+    put("key", "originals in the asked or a related key (Krumhansl)", _in(real, keys), note="ceiling")
+    put("key", "the same through the codec", _in(through, keys), note="the codec's share")
+    put("key", "continuations in the asked or a related key", _in(heard, keys), ">=", 0.8)
+    put("key", "continuations in another's key", _in(heard, [keys[i] for i in other]), note="control")
+    scales = [{(held.piece.tonic + step) % 12 for step in SCALES[held.piece.mode]} for held in study.pieces]
+    put("key", "sound on the scale's tones, originals", _on(goes_on, scales), note="ceiling")
+    put("key", "sound on the scale's tones, through the codec", _on(coded, scales), note="the codec's share")
+    put("key", "sound on the scale's tones, continuations (chance 0.583)", _on(outs, scales))
+    put("key", "sound on another's scale's tones, continuations", _on(outs, [scales[i] for i in other]), note="control")
 
 
 def _in(found: list[str], keys: list[set[str]]) -> list[float]:
