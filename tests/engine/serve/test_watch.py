@@ -62,6 +62,11 @@ class Falling(LanguageModel):
         super().__init__(LMConfig(dim=16, n_heads=2, n_layers=1, card=CARD))
         self.trap, self.chance = trap, 1.0 / (50.0 * seconds)
 
+    def init_state(self, rows, capacity_steps, conditions):
+        state = super().init_state(rows, capacity_steps, conditions)
+        state.bound = None  # its steps are taken here
+        return state
+
     def _bent(self, state: LMState, n_steps: int, last: torch.Tensor) -> torch.Tensor:
         state.step, state.length = state.step + n_steps, state.length + n_steps
         bent = torch.zeros(state.rows, 4, CARD)
