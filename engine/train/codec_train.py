@@ -2,11 +2,13 @@
 
     python -m engine.train.codec_train --data DATA --start codec0.pt --out codec.pt --minutes 12
     ... --decoder-only     later: better sound from the same codes, the language model untouched
+    ... --adversarial      with judges that learn to tell its spectra from real ones, and losses at several scales
     ... --device cuda      on a GPU
 
 `codec.pt` holds the weights alone, `codec.pt.run` what it takes to go on after an interruption (the same command goes
 on), `codec.pt.log` and `codec.pt.png` the losses. The learning rate falls to nothing over the minutes asked for.
-Loss: weighted L1 of log-magnitudes, of their changes in time, of log-mel energy, and commitment.
+Loss: weighted L1 of log-magnitudes, of their changes in time, of log-mel energy, and commitment; `--adversarial` adds
+those of `codec_losses`.
 """
 
 import argparse
@@ -19,12 +21,12 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from torchaudio.functional import melscale_fbanks
 
 from engine.codec.spectral import log_spectra
-from engine.codec.spectral_net import SpectralConfig, SpectralNet, from_log
+from engine.codec.spectral_net import SpectralConfig, SpectralNet
 from engine.device import pick_device
-from engine.train.codec_fit import bin_weights, load_audio
+from engine.train.codec_fit import load_audio
+from engine.train.codec_losses import Judges, SpectralLoss, scales_loss, to_deceive, to_tell
 from engine.train.curves import draw_log, log_path, say
 
 SEGMENT_SAMPLES = 3 * 32000
@@ -89,23 +91,32 @@ class MovingCodebooks:
         return moved
 
 
-class SpectralLoss:
-    """The reconstruction loss, with its weights worked out once."""
+class Adversary:
+    """Judges that learn beside the codec; each step they see short cuts of a part of the batch."""
+
+    RATE, ROWS, FRAMES = 3e-4, 6, 128
 
     def __init__(self, config: SpectralConfig, device: str) -> None:
-        weights = bin_weights(config) ** 2
-        self.weights = (weights / weights.mean()).to(device)
-        self.mel = melscale_fbanks(config.n_bins, 30.0, 16000.0, 80, 32000).to(device)
-        self.n_bins = config.n_bins
+        self.judges, self.n_bins = Judges().to(device), config.n_bins
+        self.optimiser = torch.optim.AdamW(self.judges.parameters(), lr=self.RATE, betas=(0.8, 0.95))
 
-    def __call__(self, predicted: Tensor, target: Tensor) -> Tensor:
-        """Scalar loss of log-magnitudes [B, T, spectrum]."""
-        error = ((predicted - target).abs() * self.weights).mean()
-        flat = [x.reshape(x.shape[0], -1, self.n_bins) for x in (predicted, target)]
-        change = [x[:, 1:] - x[:, :-1] for x in flat]
-        error = error + 0.3 * ((change[0] - change[1]).abs() * self.weights[: self.n_bins]).mean()
-        mel = [torch.log(from_log(x) ** 2 @ self.mel + 1e-3) for x in flat]
-        return error + 0.3 * (mel[0] - mel[1]).abs().mean()
+    def loss_of(self, predicted: Tensor, target: Tensor) -> Tensor:
+        """Let the judges learn on log-magnitudes [B, T, spectrum]; the codec's loss by them, and at several scales."""
+        made, real = self._cut(predicted, target)
+        told = to_tell(self.judges, made, real)
+        self.optimiser.zero_grad()
+        told.backward()
+        self.optimiser.step()
+        self.judges.requires_grad_(False)
+        loss = scales_loss(made, real) + to_deceive(self.judges, made, real)
+        self.judges.requires_grad_(True)
+        return loss
+
+    def _cut(self, predicted: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        """The same cut of both, [b, S, bins]."""
+        made, real = (x[: self.ROWS].reshape(min(self.ROWS, len(x)), -1, self.n_bins) for x in (predicted, target))
+        start = int(torch.randint(max(1, made.shape[1] - self.FRAMES + 1), ()))
+        return made[:, start : start + self.FRAMES], real[:, start : start + self.FRAMES]
 
 
 class Run:
@@ -118,6 +129,7 @@ class Run:
                 parameter.requires_grad = name.startswith(("synthesis", "decoder"))
         net.codebooks.requires_grad = False
         self.books, self.loss_of = MovingCodebooks(net), SpectralLoss(net.config, device)
+        self.adversary = Adversary(net.config, device) if args.adversarial else None
         self.trained = [p for p in net.parameters() if p.requires_grad]
         self.optimiser = torch.optim.AdamW(self.trained, lr=args.rate, betas=(0.9, 0.95), weight_decay=0.01, fused=True)
         self.used = torch.zeros(net.config.n_codebooks, net.config.card, device=device)
@@ -130,6 +142,11 @@ class Run:
     def _go_on(self, saved: dict[str, Any]) -> float:
         if saved["decoder_only"] != self.decoder_only:
             raise ValueError(f"{self.path} is of a run with decoder_only={saved['decoder_only']}: give another --out")
+        if ("judges" in saved) != (self.adversary is not None):
+            raise ValueError(f"{self.path} is of a run with adversarial={'judges' in saved}: give another --out")
+        if self.adversary is not None:
+            self.adversary.judges.load_state_dict(saved["judges"])
+            self.adversary.optimiser.load_state_dict(saved["judges_optimiser"])
         self.net.load_state_dict(saved["net"])
         self.optimiser.load_state_dict(saved["optimiser"])
         self.books.counts, self.books.sums, self.step = saved["counts"], saved["sums"], saved["step"]
@@ -144,6 +161,9 @@ class Run:
         """The weights, and what it takes to go on; each complete or not at all."""
         state = {"net": self.net.state_dict(), "optimiser": self.optimiser.state_dict(), "counts": self.books.counts}
         state |= {"sums": self.books.sums, "step": self.step, "spent": self.spent_seconds}
+        if self.adversary is not None:
+            state["judges"] = self.adversary.judges.state_dict()
+            state["judges_optimiser"] = self.adversary.optimiser.state_dict()
         weights = {name: value.cpu() for name, value in self.net.state_dict().items()}
         for content, path in ((weights, self.out), (state | {"decoder_only": self.decoder_only}, self.path)):
             part = path.with_name(path.name + ".part")
@@ -163,8 +183,9 @@ class Run:
         with torch.autocast(torch.device(self.device).type, torch.bfloat16):
             predicted, _ = self.net.spectra(quantised)
         loss = self.loss_of(predicted.float(), target)
+        more = 0.0 if self.adversary is None else self.adversary.loss_of(predicted.float(), target)
         self.optimiser.zero_grad()
-        (loss + (0.0 if self.decoder_only else COMMIT) * commit).backward()
+        (loss + more + (0.0 if self.decoder_only else COMMIT) * commit).backward()
         torch.nn.utils.clip_grad_norm_(self.trained, 1.0)
         self.optimiser.step()
         moved = 0 if self.decoder_only else self.books.update(latents.detach(), codes)
@@ -201,6 +222,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--rate", type=float, default=8e-4)
     parser.add_argument("--decoder-only", action="store_true")
+    parser.add_argument("--adversarial", action="store_true")
     parser.add_argument("--device", default="auto", help="cpu, cuda, cuda:0, or auto: a GPU where there is one")
     args = parser.parse_args()
     torch.manual_seed(0)

@@ -63,10 +63,9 @@ def train_args(folder: Path, minutes: float) -> argparse.Namespace:
     )  # fmt: skip
 
 
-def codec_args(out: Path, minutes: float, decoder_only: bool = False) -> argparse.Namespace:
-    return argparse.Namespace(
-        minutes=minutes, batch=2, rate=1e-3, decoder_only=decoder_only, out=out, device="cpu",
-    )  # fmt: skip
+def codec_args(out: Path, minutes: float, **changes: bool) -> argparse.Namespace:
+    wanted = {"decoder_only": False, "adversarial": False, **changes}
+    return argparse.Namespace(minutes=minutes, batch=2, rate=1e-3, out=out, device="cpu", **wanted)
 
 
 def codec_net(folder: Path) -> SpectralNet:
@@ -97,6 +96,22 @@ def test_codec_training_lowers_its_loss_and_goes_on(made: Path) -> None:
         torch.testing.assert_close(value, net.state_dict()[name])
     with pytest.raises(ValueError, match="give another --out"):
         codec_train.Run(codec_net(made), codec_args(made / "codec2.pt", 0.08, decoder_only=True), "cpu")
+
+
+def test_adversarial_training_goes_on_with_its_judges(made: Path) -> None:
+    net, out = codec_net(made), made / "codec3.pt"
+    batches = codec_train.Batches(sorted((made / "data").glob("*.npz")), random.Random(0), [])
+    wanted = {"decoder_only": True, "adversarial": True}
+    codec_train.train(net, batches, codec_args(out, 0.1, **wanted))
+    again = codec_train.Run(codec_net(made), codec_args(out, 0.1, **wanted), "cpu")
+    assert again.step > 0
+    assert again.adversary is not None
+    fresh = codec_train.Adversary(net.config, "cpu").judges.state_dict()
+    learnt = again.adversary.judges.state_dict()
+    assert any(not torch.equal(value, fresh[name]) for name, value in learnt.items() if name.endswith("bias"))
+    assert all(value.isfinite().all() for value in again.net.state_dict().values())
+    with pytest.raises(ValueError, match="adversarial=True: give another --out"):
+        codec_train.Run(codec_net(made), codec_args(out, 0.1, decoder_only=True), "cpu")
 
 
 def test_language_model_trains_and_resumes(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:

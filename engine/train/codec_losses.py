@@ -1,0 +1,105 @@
+"""What the codec's spectra are held to: distances at several scales, and judges that learn to tell them from real ones.
+
+Judges are small networks of convolutions over log-magnitudes as pictures, one a scale, as EnCodec's on spectrograms
+(Defossez et al. 2022): hinge losses, and matching of what they see within. The codec keeps no phase, so there is no
+waveform to judge.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils.parametrizations import weight_norm
+from torchaudio.functional import melscale_fbanks
+
+from engine.codec.spectral_net import SpectralConfig, from_log, to_log
+from engine.train.codec_fit import bin_weights
+
+SCALES = ((1, 4), (2, 1), (4, 1), (8, 8))  # frames by bins whose power is taken together
+JUDGED = ((1, 1), (2, 2), (4, 1))
+WIDTH = 16
+DECEIVE, MATCH = 0.05, 0.5  # weights of the two adversarial losses
+
+
+class SpectralLoss:
+    """The reconstruction loss, with its weights worked out once."""
+
+    def __init__(self, config: SpectralConfig, device: str) -> None:
+        weights = bin_weights(config) ** 2
+        self.weights = (weights / weights.mean()).to(device)
+        self.mel = melscale_fbanks(config.n_bins, 30.0, 16000.0, 80, 32000).to(device)
+        self.n_bins = config.n_bins
+
+    def __call__(self, predicted: Tensor, target: Tensor) -> Tensor:
+        """Scalar loss of log-magnitudes [B, T, spectrum]."""
+        error = ((predicted - target).abs() * self.weights).mean()
+        flat = [x.reshape(x.shape[0], -1, self.n_bins) for x in (predicted, target)]
+        change = [x[:, 1:] - x[:, :-1] for x in flat]
+        error = error + 0.3 * ((change[0] - change[1]).abs() * self.weights[: self.n_bins]).mean()
+        mel = [torch.log(from_log(x) ** 2 @ self.mel + 1e-3) for x in flat]
+        return error + 0.3 * (mel[0] - mel[1]).abs().mean()
+
+
+def pooled(log_magnitudes: Tensor, frames: int, bins: int) -> Tensor:
+    """Log-magnitudes [B, S, bins], the power of so many frames and bins taken together."""
+    power = F.avg_pool2d((from_log(log_magnitudes) ** 2)[:, None], (frames, bins), ceil_mode=True)[:, 0]
+    return to_log((power + 1e-8).sqrt())
+
+
+def scales_loss(predicted: Tensor, target: Tensor) -> Tensor:
+    """Mean L1 of log-magnitudes [B, S, bins] at several scales."""
+    errors = [(pooled(predicted, *scale) - pooled(target, *scale)).abs().mean() for scale in SCALES]
+    return torch.stack(errors).mean()
+
+
+class Judge(nn.Module):
+    """Log-magnitudes [B, S, bins] as a picture to a map of how real each part looks, and what it saw on the way."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        sizes = [(1, WIDTH), (WIDTH, WIDTH), (WIDTH, 2 * WIDTH), (2 * WIDTH, 2 * WIDTH)]
+        self.layers = nn.ModuleList(
+            weight_norm(nn.Conv2d(before, after, (3, 9), stride=(1, 2 if index else 3), padding=(1, 4)))
+            for index, (before, after) in enumerate(sizes)
+        )
+        self.verdict = weight_norm(nn.Conv2d(2 * WIDTH, 1, 3, padding=1))
+
+    def forward(self, log_magnitudes: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """The map [B, 1, S, n], and the layers' outputs."""
+        x, seen = log_magnitudes[:, None], []
+        for layer in self.layers:
+            x = F.leaky_relu(layer(x), 0.2)
+            seen.append(x)
+        return self.verdict(x), seen
+
+
+class Judges(nn.Module):
+    """One for each of `JUDGED`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.each = nn.ModuleList(Judge() for _ in JUDGED)
+
+    def forward(self, log_magnitudes: Tensor) -> list[tuple[Tensor, list[Tensor]]]:
+        """What each makes of log-magnitudes [B, S, bins]."""
+        looks = [log_magnitudes if scale == (1, 1) else pooled(log_magnitudes, *scale) for scale in JUDGED]
+        return [judge(look) for judge, look in zip(self.each, looks, strict=True)]
+
+
+def to_tell(judges: Judges, predicted: Tensor, target: Tensor) -> Tensor:
+    """The judges' own loss: what is real above 1, what is not below -1."""
+    pairs = zip(judges(target), judges(predicted.detach()), strict=True)
+    losses = [F.relu(1.0 - real).mean() + F.relu(1.0 + made).mean() for (real, _), (made, _) in pairs]
+    return torch.stack(losses).mean()
+
+
+def to_deceive(judges: Judges, predicted: Tensor, target: Tensor) -> Tensor:
+    """The codec's loss: to be taken for real, and to look the same within."""
+    with torch.no_grad():
+        reals = judges(target)
+    fooled, matched = [], []
+    for (verdict, seen), (_, known) in zip(judges(predicted), reals, strict=True):
+        fooled.append(F.relu(1.0 - verdict).mean())
+        matched += [(a - b).abs().mean() / (b.abs().mean() + 1e-6) for a, b in zip(seen, known, strict=True)]
+    return DECEIVE * torch.stack(fooled).mean() + MATCH * torch.stack(matched).mean()
