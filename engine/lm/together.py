@@ -49,7 +49,12 @@ def step_states(asked: Sequence[Ask]) -> list[Tensor | Exception]:
             made[place] = error
     for stepper, chosen in joint.values():
         turns = [(bound, tokens, ask.state.step, ask.state.length) for _, ask, bound, tokens in chosen]
-        for (place, ask, *_), logits in zip(chosen, stepper.take_together(turns), strict=True):
+        try:
+            taken = stepper.take_together(turns)
+        except Exception as error:
+            made.update((place, error) for place, *_ in chosen)
+            continue
+        for (place, ask, *_), logits in zip(chosen, taken, strict=True):
             ask.state.step, ask.state.length = ask.state.step + 1, ask.state.length + 1
             made[place] = logits.view(-1, ask.lm.config.n_codebooks, ask.lm.config.card)
     return [made[place] for place in range(len(asked))]

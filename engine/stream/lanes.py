@@ -17,7 +17,7 @@ from torch import Tensor
 
 from engine.lm import LanguageModel
 from engine.lm.device_step import Seat, Turn
-from engine.lm.together import step_states
+from engine.lm.together import Ask, step_states
 from engine.stream.tokens import TokenStream
 from engine.stream.window import Window
 
@@ -26,14 +26,14 @@ def step_windows(windows: Sequence[Window]) -> list[Tensor | Exception]:
     """Logits [R, K, card] of each window's next step; an exception for a lane that failed.  [generate]"""
     results: dict[int, Tensor | Exception] = {}
     seated: list[tuple[int, Seat, LanguageModel]] = []
-    asking: list[tuple[int, Window]] = []
+    asking: dict[int, list[Ask]] = {}
     for index, window in enumerate(windows):
         try:
             seat = window.sit()
             if seat is not None:
                 seated.append((index, seat, window.lm))
             elif window.next_step:
-                asking.append((index, window))
+                asking[index] = window.asks()
             else:
                 results[index] = window.logits()
         except Exception as error:
@@ -42,17 +42,10 @@ def step_windows(windows: Sequence[Window]) -> list[Tensor | Exception]:
         own = [(index, seat) for index, seat, its in seated if its is lm]
         for (index, _), logits in zip(own, _logits_together(lm, [seat for _, seat in own]), strict=True):
             results[index] = logits
-    for (index, _), logits in zip(asking, _logits_of([window for _, window in asking]), strict=True):
-        results[index] = logits
+    every = iter(step_states([ask for asks in asking.values() for ask in asks]))
+    for index, asks in asking.items():
+        results[index] = _joined([next(every) for _ in asks])
     return [results[index] for index in range(len(windows))]
-
-
-def _logits_of(windows: Sequence[Window]) -> list[Tensor | Exception]:
-    """Logits of windows behind their first step: every pass of each takes part."""
-    asks = [window.asks() for window in windows]
-    every = iter(step_states([ask for each in asks for ask in each]))
-    parts = [[next(every) for _ in each] for each in asks]
-    return [_joined(each) for each in parts]
 
 
 def _joined(parts: Sequence[Tensor | Exception]) -> Tensor | Exception:

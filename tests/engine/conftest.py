@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import lzma
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,8 @@ import pytest
 import torch
 
 from engine.checkpoints.load import load_model
+from engine.errors import UnsupportedError
+from engine.lm.native import build, library
 from engine.model import LoadedModel
 
 PACKED = Path(__file__).parent.parent / "data" / "golden"
@@ -86,3 +89,36 @@ def golden_models(golden: Path, tmp_path_factory: pytest.TempPathFactory) -> dic
         )
         for name, folder in folders.items()
     }
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The library that is there, or one built here."""
+    try:
+        library.load()
+        return build.LIBRARY
+    except UnsupportedError:
+        pass
+    try:
+        return build.build(tmp_path_factory.mktemp("native") / build.LIBRARY.name)
+    except build.BuildError as error:
+        pytest.skip(str(error).partition("\n")[0])
+
+
+@pytest.fixture
+def native(built: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The native library is used; skips where it can neither be had nor run."""
+    monkeypatch.setenv(library.SWITCH, str(built))
+    try:
+        library.load()
+    except UnsupportedError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture
+def two_threads() -> Iterator[None]:
+    """PyTorch has two threads."""
+    had = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(had)

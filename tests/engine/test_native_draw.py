@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 
-from engine.errors import UnsupportedError
 from engine.guidance import Guidance, combine
 from engine.lm import native_draw
 from engine.lm.native import library
@@ -16,12 +15,7 @@ from engine.sampling import Sampling, draw
 CARD = 200
 
 
-@pytest.fixture(autouse=True)
-def native() -> None:
-    try:
-        library.load()
-    except UnsupportedError as error:
-        pytest.skip(str(error))
+pytestmark = pytest.mark.usefixtures("native")
 
 
 def dice(seed: int) -> torch.Generator:

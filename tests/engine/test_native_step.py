@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,37 +25,6 @@ from engine.stream import StreamSettings, TokenStream, WindowSize
 from engine.stream.fork import fork
 
 STEPS, PREFILLED, FEATURED = 40, 4, 9
-
-
-@pytest.fixture(scope="session")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The library that is there, or one built here."""
-    try:
-        library.load()
-        return build.LIBRARY
-    except UnsupportedError:
-        pass
-    try:
-        return build.build(tmp_path_factory.mktemp("native") / build.LIBRARY.name)
-    except build.BuildError as error:
-        pytest.skip(str(error).partition("\n")[0])
-
-
-@pytest.fixture
-def native(built: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(library.SWITCH, str(built))
-    try:
-        library.load()
-    except UnsupportedError as error:
-        pytest.skip(str(error))
-
-
-@pytest.fixture
-def two_threads() -> Iterator[None]:
-    had = torch.get_num_threads()
-    torch.set_num_threads(2)
-    yield
-    torch.set_num_threads(had)
 
 
 def model(dim: int = 64, heads: int = 1, cross: bool = True, card: int = 37) -> LanguageModel:

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from engine.config import LMConfig
-from engine.errors import UnsupportedError
 from engine.guidance import Guidance
 from engine.lm import Conditions, LanguageModel, LMState
 from engine.lm.native import library
@@ -24,12 +23,7 @@ CARD, DIM, STEPS = 37, 64, 12
 ROWS, PREFILLED = (2, 1, 3, 2), (3, 9, 1, 20)
 
 
-@pytest.fixture(autouse=True)
-def native() -> None:
-    try:
-        library.load()
-    except UnsupportedError as error:
-        pytest.skip(str(error))
+pytestmark = pytest.mark.usefixtures("native")
 
 
 def model(bits: int | None, cross: bool = True, card: int = CARD) -> LanguageModel:
@@ -166,4 +160,18 @@ def test_a_lane_that_breaks_does_not_take_the_others_along() -> None:
     gained = batch.advance(5)
     assert isinstance(gained[1].error, ValueError)
     assert list(batch.streams) == [0]
+    assert torch.equal(batch.streams[0].codes(), alone.advance(8))
+
+
+def test_a_lane_that_cannot_even_ask_fails_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    lm = model(8, card=32)
+    batch, alone = LaneBatch(), stream_of(lm, 0)
+    for lane in range(2):
+        batch.add(lane, stream_of(lm, lane))
+    batch.advance(3)
+    broken = batch.streams[1].open_window()
+    broken.states = ()
+    monkeypatch.setattr(type(broken), "read_piece", lambda window: True)
+    gained = batch.advance(5)
+    assert isinstance(gained[1].error, ValueError)
     assert torch.equal(batch.streams[0].codes(), alone.advance(8))
