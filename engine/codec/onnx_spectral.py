@@ -1,6 +1,6 @@
 """The embedded codec's decoder network on ONNX Runtime, for processors: 8-bit weights, one call for some frames.
 
-latents [1, T, latent], past_0.. [1, kernel - 1, W]  ->  log-magnitudes [1, T, spectrum], after_0..
+window [1, T, latent * (lookahead + 1)], past_0.. [1, kernel - 1, W]  ->  log-magnitudes [1, T, spectrum], after_0..
 """
 
 from __future__ import annotations
@@ -15,15 +15,16 @@ from engine.ort.session import Session
 
 
 def spectra_graph(net: SpectralNet, n_frames: int, bits: int | None) -> Graph:
-    """What `SpectralNet.spectra` computes, for always `n_frames` frames; `bits` None = float32.  [any]"""
+    """What `SpectralNet.spectra` computes of windows of latents, always `n_frames`; `bits` None = float32.  [any]"""
     config = net.config
-    graph = Graph(inputs={"latents": [1, n_frames, config.latent]})
-    x = product(graph, "latents", net.decoder_in.weight, "in", bits, net.decoder_in.bias)
+    graph = Graph(inputs={"window": [1, n_frames, net.decoder_in.in_features]})
+    x = product(graph, "window", net.decoder_in.weight, "in", bits, net.decoder_in.bias)
     for index, block in enumerate(net.decoder):
         assert isinstance(block, CausalBlock)
         x = _block(graph, block, x, index, n_frames, bits)
     out = product(graph, x, net.decoder_out.weight, "out", bits, net.decoder_out.bias)
-    direct = product(graph, "latents", net.synthesis.weight, "direct", bits, net.mean)
+    now = graph.one("Slice", "window", graph.numbers(0), graph.numbers(config.latent), graph.numbers(2))
+    direct = product(graph, now, net.synthesis.weight, "direct", bits, net.mean)
     loud = graph.one("Min", graph.one("Add", direct, out), graph.weight("ceiling", array_of(net.ceiling)))
     graph.name_output(loud, "spectra", [1, n_frames, config.spectrum])
     return graph
@@ -67,13 +68,15 @@ class OnnxSpectra:
         session, binding = self._session, self._session.binding()
         blocks = [block for block in self.net.decoder if isinstance(block, CausalBlock)]
         shapes = [(1, block.kernel - 1, block.depthwise.shape[0]) for block in blocks]
-        before = [torch.zeros(shape) for shape in shapes] if past is None else [x.contiguous() for x in past]
+        kept = None if past is None else past[: len(blocks)]
+        before = [torch.zeros(shape) for shape in shapes] if kept is None else [x.contiguous() for x in kept]
         after = [torch.empty(shape) for shape in shapes]
-        spectra, latents = torch.empty(1, self.n_frames, self.net.config.spectrum), latents.contiguous()
-        session.bind_input(binding, "latents", latents)
+        window, heard = self.net.window(latents, past)
+        spectra, window = torch.empty(1, self.n_frames, self.net.config.spectrum), window.contiguous()
+        session.bind_input(binding, "window", window)
         session.bind_output(binding, "spectra", spectra)
         for index, (old, new) in enumerate(zip(before, after, strict=True)):
             session.bind_input(binding, f"past_{index}", old)
             session.bind_output(binding, f"after_{index}", new)
         session.run(binding)
-        return spectra, after
+        return spectra, [*after, heard]

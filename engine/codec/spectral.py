@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -21,14 +22,19 @@ CONTEXT_FRAMES = 24
 ROUND_FROM = 0.7
 
 
-def log_spectra(audio: Tensor, subframes: int = 2) -> Tensor:
-    """Mono audio [B, N] to log-magnitudes [B, T, subframes * 641], N a multiple of 640.  [any]"""
+def spectra_of(audio: Tensor) -> Tensor:
+    """Mono audio [B, N] to complex spectra [B, hops, 641], N a multiple of 640.  [any]"""
     padded = F.pad(audio, (rtisi.OVERLAP_SAMPLES, 0))
     window = torch.from_numpy(rtisi.WINDOW).to(audio.device)
     spectrum = torch.stft(
         padded, rtisi.WINDOW_SAMPLES, rtisi.HOP_SAMPLES, window=window, center=False, return_complex=True
     )
-    mags = spectrum.abs().transpose(1, 2)
+    return spectrum.transpose(1, 2)
+
+
+def log_spectra(audio: Tensor, subframes: int = 2) -> Tensor:
+    """Mono audio [B, N] to log-magnitudes [B, T, subframes * 641], N a multiple of 640.  [any]"""
+    mags = spectra_of(audio).abs()
     return to_log(mags).reshape(mags.shape[0], -1, subframes * mags.shape[2])
 
 
@@ -41,10 +47,12 @@ def round_off(audio: Tensor) -> Tensor:
 
 @dataclass
 class SpectralDecoderState:
-    """The phase state, codes [1, 4, <4] that wait for company, and the past of the decoder's convolutions."""
+    """The phase state, codes [1, 4, <4] that wait for company, how many frames of the network's are still of before
+    the stream, and what the network needs of the past."""
 
     phase: rtisi.PhaseState
     waiting: Tensor
+    before_frames: int
     past: list[Tensor] | None = None
 
 
@@ -54,13 +62,13 @@ class SpectralCodec:
     sample_rate = 32000
     channels = 1
     frame_samples = 640
-    lookahead_frames = 5
 
     def __init__(self, net: SpectralNet) -> None:
         self.net = net.eval()
         self.spectra: Spectra = net.spectra  # of TOGETHER frames of a stream; another may stand in for it
         self.n_codebooks = net.config.n_codebooks
         self.card = net.config.card
+        self.lookahead_frames = TOGETHER + 1 + net.config.lookahead_frames
 
     @torch.no_grad()
     def latents(self, audio: Tensor) -> Tensor:
@@ -81,11 +89,11 @@ class SpectralCodec:
         self, prompt_audio: Tensor | None = None, prompt_codes: Tensor | None = None
     ) -> SpectralDecoderState:
         """A stream's beginning: from silence, or in phase with `prompt_audio` [1, 1, N], knowing its codes."""
-        none = torch.zeros(1, self.n_codebooks, 0, dtype=torch.long)
+        none, ahead = torch.zeros(1, self.n_codebooks, 0, dtype=torch.long), self.net.config.lookahead_frames
         if prompt_audio is None or not prompt_audio.numel():
-            return SpectralDecoderState(rtisi.init_phase(), none)
+            return SpectralDecoderState(rtisi.init_phase(), none, ahead)
         prompt = prompt_audio[0].mean(dim=0).float().cpu().numpy()
-        state = SpectralDecoderState(rtisi.init_phase(prompt), none)
+        state = SpectralDecoderState(rtisi.init_phase(prompt), none, ahead)
         codes = self.encode(prompt_audio) if prompt_codes is None else prompt_codes
         _, state.past = self.net.spectra(self.net.dequantise(codes[..., -CONTEXT_FRAMES:]))
         return state
@@ -99,16 +107,39 @@ class SpectralCodec:
         Frames pass through the network four by four, counted from the stream's first, so that no cut changes a bit:
         phase reconstruction would make another wave of the smallest difference.
         """
-        bins = self.net.config.n_bins
         state.waiting = torch.cat([state.waiting, codes.cpu()], dim=-1)
-        pieces = [np.zeros((0, bins), np.float32)]
-        while (count := min(TOGETHER, state.waiting.shape[-1])) == TOGETHER or (last and count):
-            group = F.pad(state.waiting[..., :count], (0, TOGETHER - count)).to(self.net.mean.device)
-            spectrum, state.past = self.spectra(self.net.dequantise(group), state.past)
-            pieces.append(from_log(spectrum[:, :count]).reshape(-1, bins).cpu().numpy())
-            state.waiting = state.waiting[..., count:]
-        mags = np.concatenate(pieces)
-        return round_off(torch.from_numpy(rtisi.push(state.phase, mags, last)))[None, None], state
+        pieces = [np.zeros((0, self.net.config.n_bins), np.float32)]
+        while state.waiting.shape[-1] >= TOGETHER:
+            pieces.append(self._magnitudes(state, self._latents_of(state.waiting[..., :TOGETHER])))
+            state.waiting = state.waiting[..., TOGETHER:]
+        if last:
+            pieces += self._last_magnitudes(state)
+        return round_off(torch.from_numpy(rtisi.push(state.phase, np.concatenate(pieces), last)))[None, None], state
+
+    def _magnitudes(self, state: SpectralDecoderState, latents: Tensor) -> NDArray[np.float32]:
+        """Magnitudes [n, bins] of the frames that latents [1, TOGETHER, latent] make final."""
+        spectrum, state.past = self.spectra(latents, state.past)
+        skipped = min(state.before_frames, TOGETHER)
+        state.before_frames -= skipped
+        return from_log(spectrum[:, skipped:]).reshape(-1, self.net.config.n_bins).cpu().numpy()
+
+    def _last_magnitudes(self, state: SpectralDecoderState) -> list[NDArray[np.float32]]:
+        """Magnitudes [n, bins] of all frames that wait or are heard ahead, as if the last sounded on."""
+        ahead, count = self.net.config.lookahead_frames, state.waiting.shape[-1]
+        due = count + ahead - state.before_frames
+        if not due:
+            return []
+        latents = self._latents_of(state.waiting)
+        known = latents if state.past is None else torch.cat([state.past[-1], latents], dim=1)
+        n_fill = ahead + -(count + ahead) % TOGETHER
+        latents = torch.cat([latents, known[:, -1:].expand(-1, n_fill, -1)], dim=1)
+        made = np.concatenate([self._magnitudes(state, group) for group in latents.split(TOGETHER, dim=1)])
+        state.waiting = state.waiting[..., count:]
+        return [made[: due * self.net.config.subframes]]
+
+    def _latents_of(self, codes: Tensor) -> Tensor:
+        """Latents [1, t, latent] of codes [1, 4, t], where the network is."""
+        return self.net.dequantise(codes.to(self.net.mean.device))
 
     def _whole_frames(self, audio: Tensor) -> Tensor:
         """Silence appended up to a whole frame."""

@@ -1,4 +1,5 @@
-"""The network of the embedded codec: log-magnitudes to codes and back. Causal; no look-ahead.
+"""The network of the embedded codec: log-magnitudes to codes and back. Causal, but for the frames that the decoder
+hears ahead.
 
     log-magnitudes [2 subframes x 641] --linear + residual convs--> latent [96] --4 codebooks of 1024--> codes
     latents --linear + residual convs--> log-magnitudes
@@ -7,7 +8,7 @@ The linear paths start as a principal component analysis, so that training refin
 Residual vector quantisation as in SoundStream (Zeghidour et al. 2021).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -31,6 +32,7 @@ class SpectralConfig:
     decoder_width: int = 384
     decoder_blocks: int = 4
     kernel: int = 5
+    lookahead_frames: int = 0
 
     @property
     def spectrum(self) -> int:
@@ -73,6 +75,25 @@ class CausalBlock(nn.Module):
         return x + self.narrow(F.gelu(self.widen(mixed))), joined[:, -(self.kernel - 1) :]
 
 
+def config_of(weights: dict[str, Tensor]) -> SpectralConfig:
+    """The sizes of a network of which these are the weights; only how far it hears ahead differs so far.  [any]"""
+    config = SpectralConfig()
+    return replace(config, lookahead_frames=weights["decoder_in.weight"].shape[1] // config.latent - 1)
+
+
+def hear_ahead(weights: dict[str, Tensor], n_frames: int) -> dict[str, Tensor]:
+    """Weights of a decoder that hears `n_frames` ahead, at first without heed of what it hears more than before.
+
+    Raises ValueError where it heard further before.  [any]
+    """
+    had = weights["decoder_in.weight"]
+    more = n_frames - config_of(weights).lookahead_frames
+    if more < 0:
+        raise ValueError(f"the decoder hears {n_frames - more} frames ahead already, {n_frames} would be fewer")
+    ignored = had.new_zeros(had.shape[0], more * SpectralConfig().latent)
+    return weights | {"decoder_in.weight": torch.cat([had, ignored], dim=1)}
+
+
 class SpectralNet(nn.Module):
     """Encoder, codebooks and decoder."""
 
@@ -91,7 +112,7 @@ class SpectralNet(nn.Module):
         self.encoder_out = nn.Linear(width, config.latent)
         self.codebooks = nn.Parameter(torch.zeros(config.n_codebooks, config.card, config.latent))
         self.synthesis = nn.Linear(config.latent, config.spectrum, bias=False)
-        self.decoder_in = nn.Linear(config.latent, wide)
+        self.decoder_in = nn.Linear(config.latent * (config.lookahead_frames + 1), wide)
         self.decoder = nn.ModuleList(CausalBlock(wide, config.kernel) for _ in range(config.decoder_blocks))
         self.decoder_out = nn.Linear(wide, config.spectrum)
         for out in (self.encoder_out, self.decoder_out):
@@ -122,11 +143,22 @@ class SpectralNet(nn.Module):
         return torch.stack(books).sum(dim=0)
 
     def spectra(self, latents: Tensor, past: list[Tensor] | None = None) -> tuple[Tensor, list[Tensor]]:
-        """Latents [B, T, latent] to log-magnitudes [B, T, spectrum], with the convolutions' past."""
-        x = self.decoder_in(latents)
+        """Latents [B, T, latent] to log-magnitudes [B, T, spectrum], with what the next call needs of the past.
+
+        These are of the frames `lookahead_frames` before: at a beginning so many come out that are nobody's.
+        """
+        window, heard = self.window(latents, past)
+        x = self.decoder_in(window)
         kept = []
         for index, block in enumerate(self.decoder):
             x, after = block(x, None if past is None else past[index])
             kept.append(after)
-        out = self.synthesis(latents) + self.mean + self.decoder_out(x)
-        return torch.minimum(out, self.ceiling), kept
+        out = self.synthesis(window[..., : self.config.latent]) + self.mean + self.decoder_out(x)
+        return torch.minimum(out, self.ceiling), [*kept, heard]
+
+    def window(self, latents: Tensor, past: list[Tensor] | None) -> tuple[Tensor, Tensor]:
+        """Each frame's latents and those ahead of it [B, T, latent * (lookahead + 1)], and the last ones heard."""
+        ahead, frames = self.config.lookahead_frames, latents.shape[1]
+        before = latents.new_zeros(latents.shape[0], ahead, latents.shape[2]) if past is None else past[-1]
+        joined = torch.cat([before, latents], dim=1)
+        return torch.cat([joined[:, at : at + frames] for at in range(ahead + 1)], dim=2), joined[:, frames:]

@@ -2,13 +2,13 @@
 
     python -m engine.train.codec_train --data DATA --start codec0.pt --out codec.pt --minutes 12
     ... --decoder-only     later: better sound from the same codes, the language model untouched
+    ... --hear-ahead 2     the decoder hears two frames (40 ms) more before it speaks
     ... --adversarial      with judges that learn to tell its spectra from real ones, and losses at several scales
     ... --device cuda      on a GPU
 
 `codec.pt` holds the weights alone, `codec.pt.run` what it takes to go on after an interruption (the same command goes
 on), `codec.pt.log` and `codec.pt.png` the losses. The learning rate falls to nothing over the minutes asked for.
-Loss: weighted L1 of log-magnitudes, of their changes in time, of log-mel energy, and commitment; `--adversarial` adds
-those of `codec_losses`.
+Losses are those of `codec_losses`, and commitment.
 """
 
 import argparse
@@ -22,8 +22,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from engine.codec.spectral import log_spectra
-from engine.codec.spectral_net import SpectralConfig, SpectralNet
+from engine.codec.spectral import spectra_of
+from engine.codec.spectral_net import SpectralConfig, SpectralNet, config_of, hear_ahead, to_log
 from engine.device import pick_device
 from engine.train.codec_fit import load_audio
 from engine.train.codec_losses import Judges, SpectralLoss, scales_loss, to_deceive, to_tell
@@ -175,15 +175,19 @@ class Run:
         """One step on audio [B, N]: loss, commitment, and how many codebook entries restarted."""
         for group in self.optimiser.param_groups:
             group["lr"] = rate
-        target = log_spectra(audio.to(self.device))
+        complex_spectra = spectra_of(audio.to(self.device))
+        target = to_log(complex_spectra.abs()).reshape(len(audio), -1, self.net.config.spectrum)
         with torch.autocast(torch.device(self.device).type, torch.bfloat16):
             latents = self.net.latents(target)
         latents = latents.float()
         quantised, commit, codes = quantise_straight_through(self.net, latents)
         with torch.autocast(torch.device(self.device).type, torch.bfloat16):
             predicted, _ = self.net.spectra(quantised)
-        loss = self.loss_of(predicted.float(), target)
-        more = 0.0 if self.adversary is None else self.adversary.loss_of(predicted.float(), target)
+        ahead = self.net.config.lookahead_frames
+        predicted, target = predicted[:, ahead:].float(), target[:, : target.shape[1] - ahead]
+        phases = torch.polar(torch.ones_like(complex_spectra.real), complex_spectra.angle())
+        loss = self.loss_of(predicted, target, phases[:, : predicted.shape[1] * self.net.config.subframes])
+        more = 0.0 if self.adversary is None else self.adversary.loss_of(predicted, target)
         self.optimiser.zero_grad()
         (loss + more + (0.0 if self.decoder_only else COMMIT) * commit).backward()
         torch.nn.utils.clip_grad_norm_(self.trained, 1.0)
@@ -222,12 +226,15 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--rate", type=float, default=8e-4)
     parser.add_argument("--decoder-only", action="store_true")
+    parser.add_argument("--hear-ahead", type=int, default=0, metavar="FRAMES")
     parser.add_argument("--adversarial", action="store_true")
     parser.add_argument("--device", default="auto", help="cpu, cuda, cuda:0, or auto: a GPU where there is one")
     args = parser.parse_args()
     torch.manual_seed(0)
-    net = SpectralNet(SpectralConfig())
-    net.load_state_dict(torch.load(args.start, weights_only=True, map_location="cpu"))
+    weights = torch.load(args.start, weights_only=True, map_location="cpu")
+    weights = hear_ahead(weights, max(args.hear_ahead, config_of(weights).lookahead_frames))
+    net = SpectralNet(config_of(weights))
+    net.load_state_dict(weights)
     train(net, Batches(sorted(args.data.glob("*.npz")), random.Random(0), []), args)
 
 

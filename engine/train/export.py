@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from engine.codec.spectral_net import SpectralConfig
+from engine.codec.spectral_net import config_of
 from engine.train.lm_train import EMBEDDED_S
 
 SHARD_BYTES = 14_000_000
@@ -36,7 +36,8 @@ def shards(tensors: dict[str, Tensor]) -> list[dict[str, Tensor]]:
 def export(lm: Path, codec: Path, out: Path) -> None:
     """Write everything; old shards go."""
     tensors = dict(torch.load(lm, weights_only=True)["model"])
-    tensors |= {f"codec.{name}": t for name, t in torch.load(codec, weights_only=True).items()}
+    codec_weights = torch.load(codec, weights_only=True)
+    tensors |= {f"codec.{name}": t for name, t in codec_weights.items()}
     half = {name: tensor.to(torch.float16).contiguous() for name, tensor in tensors.items()}
     out.mkdir(parents=True, exist_ok=True)
     for old in out.glob("*.safetensors"):
@@ -44,7 +45,8 @@ def export(lm: Path, codec: Path, out: Path) -> None:
     parts = shards(half)
     for index, part in enumerate(parts):
         save_file(part, str(out / f"embedded-{index + 1:02d}-of-{len(parts):02d}.safetensors"))
-    config = {"lm": dataclasses.asdict(EMBEDDED_S), "codec": dataclasses.asdict(SpectralConfig()), "windows": WINDOWS}
+    sizes = dataclasses.asdict(config_of(codec_weights))
+    config = {"lm": dataclasses.asdict(EMBEDDED_S), "codec": sizes, "windows": WINDOWS}
     (out / "config.json").write_text(json.dumps(config, indent=2) + "\n")
 
 

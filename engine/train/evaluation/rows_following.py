@@ -1,6 +1,6 @@
 """Rows of melody, beat and tempo: does what is played follow what was given?"""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -62,18 +62,29 @@ def beat_rows(study: Study) -> None:
     _independent(study, study.sounds("genre"))
 
 
+def _tempo(study: Study, outs: list[Array], drums: list[int], name: str, heard_bpm: Callable[[Array], float]) -> None:
+    """Tempo by one tracker, beside what it can hear of the originals."""
+    put, other = study.report.mean, shuffled(len(drums))
+    bpm = [study.pieces[i].piece.bpm for i in drums]
+    real = [heard_bpm(study.originals[i]) for i in drums]
+    heard = [heard_bpm(outs[i]) for i in drums]
+
+    def right(some: list[float], asked: list[float]) -> list[float]:
+        return [float(ears.tempo_is(*pair)) for pair in zip(some, asked, strict=True)]
+
+    put("beat", f"originals with drums within 2 % ({name})", right(real, bpm), note="what this tracker can hear")
+    put("beat", f"outputs with drums within 2 % of the asked tempo ({name})", right(heard, bpm), ">=", 0.9)
+    crossed = right(heard, [bpm[n] for n in other])
+    put("beat", f"outputs with drums within 2 % of another's tempo ({name})", crossed, note="control")
+
+
 def _independent(study: Study, outs: list[Array]) -> None:
-    """librosa's tempo and phase of outputs with drums; its own lateness is that on the originals, taken off."""
-    put = study.report.mean
+    """Tempo by madmom and librosa, and librosa's phase, of outputs with drums; its own lateness is that on the
+    originals, taken off."""
     drums = [i for i, held in enumerate(study.pieces) if held.has_drums]
     bpm = [held.piece.bpm for held in study.pieces]
-    real = [float(ears.tempo_is(ears.heard_bpm(study.originals[i]), bpm[i])) for i in drums]
-    put("beat", "originals with drums within 2 % (librosa)", real, note="what this tracker can hear")
-    right = [float(ears.tempo_is(ears.heard_bpm(outs[i]), bpm[i])) for i in drums]
-    put("beat", "outputs with drums within 2 % of the asked tempo (librosa)", right, ">=", 0.9)
-    other = shuffled(len(drums))
-    crossed = [float(ears.tempo_is(ears.heard_bpm(outs[i]), bpm[drums[other[n]]])) for n, i in enumerate(drums)]
-    put("beat", "outputs with drums within 2 % of another's tempo", crossed, note="control")
+    _tempo(study, outs, drums, "madmom", ears.madmom_bpm)
+    _tempo(study, outs, drums, "librosa", ears.heard_bpm)
     straight = [i for i in drums if study.pieces[i].piece.genre.swing == 0.0]
     originals = [ears.phase_ms(study.originals[i], bpm[i]) for i in straight]
     late = float(np.median(originals))

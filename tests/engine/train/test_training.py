@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from engine import embedded
-from engine.codec.spectral_net import SpectralConfig, SpectralNet
+from engine.codec.spectral import spectra_of
+from engine.codec.spectral_net import SpectralConfig, SpectralNet, config_of, hear_ahead, to_log
 from engine.conditions.frames import N_FEATURES, TEMPO_COLUMNS, TEXT_COLUMNS, chroma_frames
 from engine.config import LMConfig
 from engine.delay import delay, valid_mask
@@ -79,8 +80,10 @@ def test_codec_training_lowers_its_loss_and_goes_on(made: Path) -> None:
 
     def loss() -> float:
         with torch.no_grad():
-            target = codec_fit.log_spectra(codec_fit.load_audio(made / "data" / "0.npz")[None])
-            return float(loss_of(net.spectra(net.dequantise(net.quantise(net.latents(target))))[0], target))
+            spectra = spectra_of(codec_fit.load_audio(made / "data" / "0.npz")[None])
+            target = to_log(spectra.abs()).reshape(1, -1, net.config.spectrum)
+            predicted, _ = net.spectra(net.dequantise(net.quantise(net.latents(target))))
+            return float(loss_of(predicted, target, spectra / spectra.abs().clamp(min=1e-9)))
 
     before = loss()
     for minutes in (0.08, 0.16, 0.4):  # a busy machine takes few steps in five seconds
@@ -96,6 +99,27 @@ def test_codec_training_lowers_its_loss_and_goes_on(made: Path) -> None:
         torch.testing.assert_close(value, net.state_dict()[name])
     with pytest.raises(ValueError, match="give another --out"):
         codec_train.Run(codec_net(made), codec_args(made / "codec2.pt", 0.08, decoder_only=True), "cpu")
+
+
+def test_a_decoder_told_to_hear_ahead_begins_as_it_was_and_is_read_and_shipped_so(made: Path) -> None:
+    net = codec_net(made)
+    torch.nn.init.normal_(net.decoder_out.weight, std=0.1)
+    weights = hear_ahead(net.state_dict(), 2)
+    ahead = SpectralNet(config_of(weights))
+    ahead.load_state_dict(weights)
+    assert ahead.config.lookahead_frames == 2
+    latents = torch.randn(1, 40, net.config.latent, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        delayed, _ = ahead.spectra(latents)
+        wanted, _ = net.spectra(latents)
+    torch.testing.assert_close(delayed[:, 20:], wanted[:, 18:-2], atol=1e-4, rtol=0)  # its beginning was another
+    with pytest.raises(ValueError, match="hears 2 frames ahead already, 1 would be fewer"):
+        hear_ahead(weights, 1)
+    batches, out = codec_train.Batches(sorted((made / "data").glob("*.npz")), random.Random(0), []), made / "codec4.pt"
+    codec_train.train(ahead, batches, codec_args(out, 0.05, decoder_only=True))
+    codec = tokenise.load_codec(out)
+    assert codec.net.config.lookahead_frames == 2
+    assert codec.net.decoder_in.weight[:, net.config.latent :].abs().max() > 0, "it has not learnt from what is ahead"
 
 
 def test_adversarial_training_goes_on_with_its_judges(made: Path) -> None:
