@@ -1,4 +1,5 @@
-"""The key of music: its pitch classes held against how often each is heard in major and minor (Krumhansl 1982).
+"""The key of music: its pitch classes held against the tones of each major and minor scale, those of the tonic's chord
+weighted most (after Krumhansl and Schmuckler 1990, whose own profiles took fifths for tonics more often).
 
 Relative keys (C major, A minor) share their tones: confidence counts the lead over the best of all others.
 """
@@ -11,8 +12,8 @@ from engine.beat.estimate import Floats
 from engine.beat.onsets import RATE_HZ
 
 NAMES = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
-MAJOR = np.array([6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88])
-MINOR = np.array([6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17])
+MAJOR = np.array([1.5, 0.0, 1.0, 0.0, 1.25, 1.0, 0.0, 1.25, 0.0, 1.0, 0.0, 1.0])
+MINOR = np.array([1.5, 0.0, 1.0, 1.25, 0.0, 1.0, 0.0, 1.25, 1.0, 0.0, 1.0, 0.0])
 WINDOW_SAMPLES, HOP_SAMPLES = 8192, 4096
 LOW_HZ, HIGH_HZ = 60.0, 1500.0
 CLEAR_LEAD = 0.15  # of correlation: as sure as can be
@@ -30,6 +31,13 @@ def pitch_classes(mono: Floats) -> Floats:
     peaks = np.sqrt(np.where(tops, inner, 0.0))
     pitch = np.round(12 * np.log2(np.maximum(hz[1:-1], 1.0) / 261.626)).astype(np.int64) % 12
     return np.stack([peaks[:, pitch == each].sum(axis=1) for each in range(12)], axis=1)
+
+
+def scale_of(key: str) -> set[int]:
+    """Pitch classes of a key's scale, C = 0, the natural one in minor.  [any]"""
+    tonic, mode = key.split()
+    steps = np.flatnonzero(MAJOR if mode == "major" else MINOR)
+    return {(NAMES.index(tonic) + int(step)) % 12 for step in steps}
 
 
 def find_key(classes: Floats) -> tuple[str, float]:

@@ -1,10 +1,12 @@
 """Conditions of the embedded model: text and style as memory, melody and the host's tempo frame by frame.
 
-    rows     conditional, (without text,) null: nothing but a faint grid that lies between the beats
+    rows     conditional, (without text,) null: nothing but what is to be kept away from: a faint grid that lies
+             between the beats, and tones outside the key
     memory   16 text vectors, then 8 style vectors, zeros if not given
 
 References are read at the window's offset on the stream's own time, so a looped region stays in phase. Where no melody
-is given, the chords of the music that is gone on from stand in its place: left alone the model soon leaves its key.
+is given, the chords of the music that is gone on from stand in its place, and what is outside its key is kept away
+from: left alone the model soon leaves it.
 """
 
 from __future__ import annotations
@@ -18,8 +20,10 @@ from torch import Tensor
 from engine.codec.spectral import SpectralCodec
 from engine.conditions.encoders import STYLE_VECTORS, StyleEncoder, TextEncoder
 from engine.conditions.frames import (
+    CHROMA_COLUMNS,
     FRAME_SAMPLES,
     MELODY_COLUMNS,
+    MELODY_GIVEN,
     N_FEATURES,
     SAMPLE_RATE_HZ,
     STYLE_COLUMNS,
@@ -31,6 +35,7 @@ from engine.conditions.frames import (
     melody_features,
     tempo_features,
 )
+from engine.conditions.scale import outside_scale
 from engine.conditions.words import encode_texts, words_of
 from engine.guidance import Guidance
 from engine.lm import Conditions
@@ -110,6 +115,9 @@ class EmbeddedConditioner:
         frames = torch.stack([self._frames(kind, offset, count) for kind in kinds])
         if ask.grid is not None:
             frames[-1, :, TEMPO_COLUMNS] = self._pushed_from(ask.grid, offset, count)
+        if ask.melody is None and ask.harmony is not None:
+            frames[-1, :, CHROMA_COLUMNS] = strange = self._strange(ask.harmony).to(frames.device)
+            frames[-1, :, MELODY_GIVEN] = strange.max()
         memory = None  # of zero vectors would add nothing but work
         if ask.style is not None or words_of(ask.text or ""):
             memories = [self._told(kind, part, offset) for kind, part in zip(kinds, frames, strict=True)]
@@ -147,6 +155,7 @@ class EmbeddedConditioner:
             frames[:, MELODY_COLUMNS] = _along(ask.melody, chroma, ask.grid, offset, count)
         elif ask.harmony is not None:
             chroma = self._cached("harmony", ask.harmony, _as_heard(harmony_frames))
+            chroma = chroma * (1.0 - self._strange(ask.harmony))
             frames[:, MELODY_COLUMNS] = _along(ask.harmony, chroma, ask.grid, offset, count)
         if ask.grid is not None:
             frames[:, TEMPO_COLUMNS] = self._tempo(ask.grid, offset, count)
@@ -167,6 +176,11 @@ class EmbeddedConditioner:
     def _pushed_from(self, grid: Grid, offset: int, count: int) -> Tensor:
         """Tempo columns [count, 11] of the null row."""
         return OFF_SHARE * self._frames(between_beats(grid), offset, count)[:, TEMPO_COLUMNS]
+
+    def _strange(self, harmony: Reference) -> Tensor:
+        """How strange each pitch class [12] is to the key of what is gone on from."""
+        strange: Tensor = self._cached("scale", harmony, _as_heard(outside_scale))
+        return strange
 
     @staticmethod
     def _tempo(grid: Grid, offset: int, count: int) -> Tensor:

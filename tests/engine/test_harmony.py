@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -10,6 +12,7 @@ from torch import Tensor
 from engine import MusicGen
 from engine.beat.key import pitch_classes
 from engine.conditions.frames import MELODY_COLUMNS, harmony_frames
+from engine.conditions.scale import outside_scale
 from engine.guidance import Guidance
 from engine.load import load_model
 from engine.model import Ask, Grid, LoadedModel, OnGrid, Reference
@@ -62,6 +65,30 @@ def test_a_melody_comes_first_and_without_either_nothing_is_heard(model: LoadedM
 def test_silence_has_no_chords() -> None:
     assert not harmony_frames(torch.zeros(RATE)).any()
     assert harmony_frames(torch.zeros(700)).shape == (2, 12)
+
+
+def test_what_is_outside_the_key_is_kept_away_from(model: LoadedModel) -> None:
+    """The null row, which guidance leads away from, hears it; the row that is led to does not."""
+    given = Reference(song(), on_grid=OnGrid(0.0, 16.0, BPM))
+    strange = outside_scale(song()[0])
+    assert set(strange.nonzero().flatten().tolist()) == set(range(12)) - set(SCALE)
+    ask = Ask(grid=Grid(BPM), harmony=given)
+    frames = model.conditioner([ask], Guidance(), 0, 100)[0][0].frames
+    assert frames is not None
+    led_to, away_from = frames[0, :, MELODY_COLUMNS], frames[-1, :, MELODY_COLUMNS]
+    assert strange.max() == 1.0, "that key is sure"
+    assert not led_to[:, :12][:, strange == 1.0].any()
+    torch.testing.assert_close(away_from[:, :12], strange.expand(100, -1))
+    assert not away_from[:, 12:24].any()
+    again = tuple(replace(part, frames=part.frames.clone()) for part in model.conditioner([ask], Guidance(), 0, 100)[0])
+    model.conditioner.retime(again, ask, 0, 40)
+    torch.testing.assert_close(again[0].frames[:, :, MELODY_COLUMNS], frames[:, :, MELODY_COLUMNS])
+    melody = model.conditioner([Ask(grid=Grid(BPM), harmony=given, melody=given)], Guidance(), 0, 100)[0][0].frames
+    assert not melody[-1, :, MELODY_COLUMNS].any()
+
+
+def test_nothing_is_outside_the_key_of_silence() -> None:
+    assert not outside_scale(torch.zeros(2 * RATE)).any()
 
 
 def test_a_song_in_f_sharp_goes_on_in_f_sharp() -> None:

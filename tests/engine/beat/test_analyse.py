@@ -11,7 +11,7 @@ from beat_rig import RATE_HZ, chord, drums, noise, pad
 from engine.audio import as_heard
 from engine.audio_file import load
 from engine.beat.analyse import analyse, analyse_apart
-from engine.beat.key import find_key, pitch_classes
+from engine.beat.key import find_key, pitch_classes, scale_of
 from engine.beat.stretch import speed_to, stretched
 
 REGIONS = sorted((Path(__file__).parents[3] / "presets" / "regions").glob("*.flac"))
@@ -73,6 +73,11 @@ def test_a_tempo_that_is_told_wrong_is_not_believed():
 @pytest.mark.parametrize(("tonic_hz", "name"), [(261.63, "C"), (369.99, "F#"), (440.0, "A")])
 def test_keys_of_scales(steps, mode, tonic_hz, name):
     assert find_key(pitch_classes(scale(tonic_hz, steps)))[0] == f"{name} {mode}"
+
+
+def test_scales_of_keys():
+    assert scale_of("C major") == scale_of("A minor") == {0, 2, 4, 5, 7, 9, 11}
+    assert scale_of("Eb minor") == scale_of("F# major") == {6, 8, 10, 11, 1, 3, 5}
 
 
 def test_silence_and_noise_have_no_key_to_be_sure_of():

