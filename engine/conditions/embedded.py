@@ -116,8 +116,8 @@ class EmbeddedConditioner:
         if ask.grid is not None:
             frames[-1, :, TEMPO_COLUMNS] = self._pushed_from(ask.grid, offset, count)
         if ask.melody is None and ask.harmony is not None:
-            frames[-1, :, CHROMA_COLUMNS] = strange = self._strange(ask.harmony).to(frames.device)
-            frames[-1, :, MELODY_GIVEN] = strange.max()
+            strange = self._strange(ask.harmony).to(frames.device)
+            frames[-1, :, CHROMA_COLUMNS], frames[-1, :, MELODY_GIVEN] = strange, strange.max()
         memory = None  # of zero vectors would add nothing but work
         if ask.style is not None or words_of(ask.text or ""):
             memories = [self._told(kind, part, offset) for kind, part in zip(kinds, frames, strict=True)]
