@@ -109,7 +109,7 @@ def exported(command: list[str], environment: dict[str, str]) -> int:
         return -signal.SIGKILL
 
 
-def wait_for(condition: Callable[[], object], log: Path, seconds: float = 200.0) -> None:
+def wait_for(condition: Callable[[], object], log: Path, seconds: float = 90.0) -> None:
     """Wait until something is true; fails after far more than it takes, with the end of a log."""
     deadline = time.monotonic() + seconds
     while not condition():
