@@ -45,8 +45,9 @@ _ROWS = (
              "", 1, 4, default=1),
     Argument("bend", "i", "1: a model that is not told the tempo is bent onto the host's beat; 0: not",
              "", 0, 1, default=1),
-    Argument("keep_harmony", "i", "where no melody is given: 1: within the chords of the region that is gone on from, "
-             "its whole bars round and round; 0: freely. For models that say `harmony`", "", 0, 1, default=1),
+    Argument("keep_harmony", "i", "where no melody is given: 1: within the chords and the key of the region that is "
+             "gone on from, its whole bars round and round; 0: freely. For models that say `harmony`",
+             "", 0, 1, default=1),
     Argument("region_tempo", "i", "a region of another tempo that is gone on from, or whose style is taken: 1: first "
              "brought to the host's tempo at its pitch; 0: kept as it is", "", 0, 1, default=1),
 )

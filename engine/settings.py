@@ -98,7 +98,7 @@ class ModelSettings:
 
         `duration` and `extend_stride` in seconds; `bpm`, `start_beats` (host beat of the first sample) and
         `beats_per_bar` (quarter notes) are for models that hear the tempo. `keep_harmony`: where no melody is given, a
-        model that can goes on within the chords of its prompt.  Raises TypeError for what is no number,
+        model that can goes on within the chords and key of its prompt.  Raises TypeError for what is no number,
         ValueError out of range, UnsupportedError for a tempo given to a model that cannot take one.
         """
         must_be_whole(top_k=top_k)

@@ -149,12 +149,18 @@ def test_lanes_that_come_and_go_play_what_they_play_alone(bits: int | None, monk
         assert torch.equal(codes, alone.advance(codes.shape[1]))
 
 
-def test_a_lane_that_breaks_does_not_take_the_others_along() -> None:
+def two_lanes() -> tuple[LaneBatch, TokenStream]:
+    """Lanes 0 and 1 after three frames, and the stream of lane 0 alone, from its beginning."""
     lm = model(8, card=32)
     batch, alone = LaneBatch(), stream_of(lm, 0)
     for lane in range(2):
         batch.add(lane, stream_of(lm, lane))
     batch.advance(3)
+    return batch, alone
+
+
+def test_a_lane_that_breaks_does_not_take_the_others_along() -> None:
+    batch, alone = two_lanes()
     window = batch.streams[1].open_window()
     window.sequence[:, window.next_step - 1] = 99
     gained = batch.advance(5)
@@ -164,11 +170,7 @@ def test_a_lane_that_breaks_does_not_take_the_others_along() -> None:
 
 
 def test_a_lane_that_cannot_even_ask_fails_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    lm = model(8, card=32)
-    batch, alone = LaneBatch(), stream_of(lm, 0)
-    for lane in range(2):
-        batch.add(lane, stream_of(lm, lane))
-    batch.advance(3)
+    batch, alone = two_lanes()
     broken = batch.streams[1].open_window()
     broken.states = ()
     monkeypatch.setattr(type(broken), "read_piece", lambda window: True)
