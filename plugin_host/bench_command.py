@@ -28,7 +28,7 @@ def bench(
     out: Annotated[
         Path | None, typer.Option(help="JSON file with all figures; with --sync a folder for all of it.")
     ] = None,
-    device: Device = "cpu",
+    device: Device = "auto",
     quick: Annotated[
         bool, typer.Option("--quick", help="Ring and host only, no model; with --sync two minutes of it.")
     ] = False,

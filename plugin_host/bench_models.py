@@ -32,7 +32,7 @@ class Table:
 
     models: str
     precision: str = ""
-    device: str = "cpu"
+    device: str = "auto"
     fast: bool = False
     threads: int = 0
     limit_minutes: float = 0.0

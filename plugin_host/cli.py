@@ -77,7 +77,7 @@ def demo(
     out: Annotated[Path, typer.Option(help="Folder for demo.wav, demo.png and the engine's log.")] = Path("segue-demo"),
     play: Annotated[bool, typer.Option("--play", help="Play it on the sound card while it is made.")] = False,
     sound_device: SoundDevice = "",
-    device: Device = "cpu",
+    device: Device = "auto",
     precision: Precision = Weights.AUTO,
     model: Annotated[str, typer.Option(help="embedded, melody, style, small, ... or a folder.")] = "embedded",
     port: Annotated[int, typer.Option(min=0, max=65535, help="UDP port for the engine; 0: a free one.")] = 0,

@@ -31,7 +31,7 @@ class DemoOptions:
     prompt: str = ""
     seed: int = -1
     model: str = "embedded"
-    device: str = "cpu"
+    device: str = "auto"
     port: int = 0
     out: Path = Path("segue-demo")
     precision: str = "auto"
@@ -50,7 +50,7 @@ def run_demo(options: DemoOptions, screen: Screen) -> report.Figures:
     screen.say(f"region: {plot.words}")
     port = options.port or free_port()
     engine = EngineProcess(port, out / "engine.log", options.engine_arguments)
-    screen.say(f"engine: starting, model {options.model} on {options.device} (log: {engine.log})")
+    screen.say(f"engine: starting, model {options.model}, device {options.device} (log: {engine.log})")
     try:
         engine.start()
         client = engine.connect(lambda: Client(port, name="segue demo"), screen.say)
@@ -91,7 +91,8 @@ def described(client: Client) -> list[str]:
     """What the engine's model can follow, and what its user should know.  [main]"""
     model = client.model()
     sides = "stereo" if model.channels == 2 else "mono"
-    lines = [f"model: {model.model}, {sides}, {model.precision}; follows {model.abilities}"]
+    device = client.status().device
+    lines = [f"model: {model.model}, {sides}, {model.precision} on {device}; follows {model.abilities}"]
     return [*lines, f"note: {model.notes}"] if model.notes else lines
 
 

@@ -52,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--models", default="", help=f"the table over these shapes: all, or of {', '.join(NAMES)}")
     add("--precision", default="", help=f"with --models: of {', '.join(PRECISIONS)}")
     add("--fast", action="store_true", help="with --models: short rounds, nothing compiled")
-    add("--device", default="cpu", help="cpu or cuda")
+    add("--device", default="auto", help="cpu or cuda")
     add("--no-reference", action="store_true", help="with --models: without transformers")
     add("--no-compile", action="store_true", help="with --models: transformers eager only")
     add("--limit-minutes", type=float, default=0.0, help="with --models: most time for one contest; 0: by its guess")

@@ -8,8 +8,6 @@ give the same audio, which is checked at every start on the loaded weights; wher
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 import os
 import platform
@@ -18,11 +16,11 @@ import time
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
+from engine import remembered
 from engine.checkpoints.cache import default_cache_dir
 from engine.codec.base import Codec
 from engine.codec.encodec import Encodec
@@ -82,7 +80,7 @@ def _faster(codec: Encodec, memory: Path) -> Runtime:
     if sum(weight.numel() for weight in codec.parameters()) < WORTH_MEASURING:
         return plain
     key = _key(codec)
-    known = _read(memory)
+    known = remembered.read(memory)
     if known.get(key, {}).get("runtime") == plain.name:
         return plain
     try:
@@ -94,7 +92,7 @@ def _faster(codec: Encodec, memory: Path) -> Runtime:
         return onnx
     spent = measure(codec, [plain, onnx])
     fastest: Runtime = plain if spent[plain.name] <= spent[onnx.name] else onnx
-    _remember(memory, known | {key: {"runtime": fastest.name, "ms_per_frame": spent}})
+    remembered.write(memory, known | {key: {"runtime": fastest.name, "ms_per_frame": spent}})
     return fastest
 
 
@@ -142,8 +140,7 @@ def _key(codec: Encodec) -> str:
     device = codec.quantizer.get_buffer("tables").device
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
     machine = [str(device), name, platform.node(), os.cpu_count(), torch.get_num_threads()]
-    told = [asdict(codec.config), machine, torch.__version__, _onnx_version()]
-    return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:32]
+    return remembered.key_of(asdict(codec.config), machine, torch.__version__, _onnx_version())
 
 
 def _onnx_version() -> str:
@@ -153,21 +150,3 @@ def _onnx_version() -> str:
         except metadata.PackageNotFoundError:
             continue
     return ""
-
-
-def _read(memory: Path) -> dict[str, Any]:
-    try:
-        known = json.loads(memory.read_text())
-    except (OSError, ValueError):
-        return {}
-    return {key: value for key, value in known.items() if isinstance(value, dict)} if isinstance(known, dict) else {}
-
-
-def _remember(memory: Path, known: dict[str, Any]) -> None:
-    part = memory.with_suffix(f".{os.getpid()}.part")
-    try:
-        memory.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(json.dumps(known, indent=1) + "\n")
-        os.replace(part, memory)
-    except OSError as fault:
-        _log.info("could not remember which codec runtime is faster: %s", fault)

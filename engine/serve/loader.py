@@ -131,8 +131,10 @@ class Loader:
     def make_room(self, wanted: Wanted, need_mb: float) -> None:
         """Let the old model go first where both do not fit; ModelError where the new one alone does not.  [load]"""
         from engine.serve import room
+        from engine.serve.device_choice import device_of
 
-        free_mb, hot = room.free_mb(wanted.device, self._limit_mb), self._state.hot
+        device = device_of(wanted)
+        free_mb, hot = room.free_mb(device, self._limit_mb), self._state.hot
         if need_mb <= free_mb:
             return
         if hot is not None and need_mb <= free_mb + room.need_mb(hot.wanted.name, hot.bytes_per_weight, self._t5):
@@ -142,9 +144,9 @@ class Loader:
             del hot
             self._drop(LOADING, text)
             self._tell("unloaded", name, "")
-            free_mb = room.free_mb(wanted.device, self._limit_mb)
+            free_mb = room.free_mb(device, self._limit_mb)
         if need_mb > free_mb:
-            free = room.free_text(free_mb, self._limit_mb, wanted.device)
+            free = room.free_text(free_mb, self._limit_mb, device)
             raise ModelError(f"{wanted.name} needs {need_mb:.0f} MB of memory, {free}")
 
     def _unload(self, job: Job) -> None:

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import torch
 
-from engine.device import pick_device
 from engine.errors import UnsupportedError
 from engine.load import EMBEDDED, load_model, quantise_steps
 from engine.model import LoadedModel
+from engine.serve.device_choice import load_on_faster
 from engine.serve.names import license_of
 from engine.serve.progress import WARMING_UP, Progress
 from engine.serve.room import need_mb
@@ -27,10 +27,14 @@ def load_hot(wanted: Wanted, t5: str | None, threads: int, progress: Progress) -
 
     Raises EngineError for what it cannot be, LoadOvertaken out of `progress`.  [load]
     """
-    began = time.monotonic()
     torch.set_num_threads(threads)
     torch.set_flush_denormal(True)
-    device = pick_device(wanted.device)
+    return load_on_faster(wanted, threads, lambda device: _load_on(device, wanted, t5, progress))
+
+
+def _load_on(device: str, wanted: Wanted, t5: str | None, progress: Progress) -> Hot:
+    """The same on a device that is there."""
+    began = time.monotonic()
     precision = default_precision(device) if wanted.precision == "auto" else wanted.precision
     size = weight_bytes(precision, device)
     progress.room_for(need_mb(wanted.name, size, t5))

@@ -21,7 +21,7 @@ class Options:
 
     port: int = DEFAULT_PORT
     model: str = "embedded"
-    device: str = "cpu"
+    device: str = "auto"
     precision: str = "auto"
     memory_mb: int = 0
     t5: str | None = None
@@ -88,7 +88,11 @@ def _parser() -> argparse.ArgumentParser:
         help="embedded (comes with Segue), melody, style, small, ... or a checkpoint's folder; none: load one by OSC",
     )
     add("--precision", choices=PRECISIONS, default="auto", help="of the weights (auto: what suits the device)")
-    add("--device", default="cpu", help="cpu, cuda, cuda:1, mps; auto: the GPU if there is one")
+    add(
+        "--device",
+        default="auto",
+        help="cpu, cuda, cuda:1, mps; auto: a GPU if there is one, and for the embedded model what is faster",
+    )
     add("--t5", metavar="FOLDER", help="text encoder for checkpoints that do not bring theirs")
     add("--threads", type=_whole(0, 256), default=0, metavar="N", help="CPU threads of the model (0: chosen)")
     add(

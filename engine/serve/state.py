@@ -35,10 +35,10 @@ def weight_bytes(precision: str, device: str, loaded: bool = False) -> float:
 
 @dataclass(frozen=True)
 class Wanted:
-    """A model as somebody asks for it; `device` "auto" takes a GPU if there is one.  [any]"""
+    """A model as somebody asks for it; `device` "auto": see `device_choice`.  [any]"""
 
     name: str
-    device: str = "cpu"
+    device: str = "auto"
     precision: str = "auto"
 
 

@@ -39,7 +39,7 @@ class SyncOptions:
     """What was asked for; empty `only`: all scenes. `minutes` are those of the scene `holes`."""
 
     out: Path = Path("segue-sync")
-    device: str = "cpu"
+    device: str = "auto"
     quick: bool = False
     minutes: float = 2.0
     tempi_bpm: tuple[float, ...] = ()

@@ -115,7 +115,7 @@ def take(
     port: Port = 0,
     secret_file: SecretFile = None,
     model: Model = "embedded",
-    device: Device = "cpu",
+    device: Device = "auto",
     precision: Precision = Weights.AUTO,
 ) -> None:
     """Make takes: files of exactly so many bars, with tempo, place and recipe inside, as fast as the computer can."""
@@ -154,7 +154,7 @@ def reopen(
     port: Port = 0,
     secret_file: SecretFile = None,
     model: Annotated[str, typer.Option(help="Another model than the take's; needed where that was a folder.")] = "",
-    device: Device = "cpu",
+    device: Device = "auto",
     precision: Annotated[Weights | None, typer.Option(help="Of the weights; as it was, if left out.")] = None,
 ) -> None:
     """Make a take again from the recipe inside it, and say whether it came out the same; or vary it."""

@@ -29,7 +29,7 @@ class EngineWish:
     port: int = 0
     secret: str = ""
     model: str = "embedded"
-    device: str = "cpu"
+    device: str = "auto"
     precision: str = "auto"
 
 
@@ -59,7 +59,7 @@ def hot_engine(wish: EngineWish, say: Callable[[str], None]) -> Iterator[HotEngi
     with tempfile.TemporaryDirectory(prefix="segue-") as folder:
         arguments = ["--model", wish.model, "--device", wish.device, "--precision", wish.precision]
         engine = EngineProcess(free_port(), Path(folder) / "engine.log", arguments)
-        say(f"engine: starting, model {wish.model} on {wish.device}")
+        say(f"engine: starting, model {wish.model}, device {wish.device}")
         try:
             engine.start()
             client = engine.connect(lambda: _client(engine.port, "", keys), say)

@@ -36,7 +36,7 @@ def watch(
     port: shared.Port = 0,
     secret_file: SecretFile = None,
     model: shared.Model = "embedded",
-    device: Device = "cpu",
+    device: Device = "auto",
     precision: Precision = Weights.AUTO,
     once: Annotated[bool, typer.Option("--once", help="End when all that is there is made.")] = False,
 ) -> None:

@@ -13,6 +13,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine import remembered
 from engine.codec import choice, onnx_runtime
 from engine.codec.base import encode_within
 from engine.codec.encodec import Encodec, EncodecConfig
@@ -172,7 +173,7 @@ def test_the_published_size_is_measured_once_and_remembered(tmp_path: Path, monk
 def test_a_damaged_memory_is_as_good_as_none(tmp_path: Path):
     for text in ("", "[]", '{"a": 3}', "\x00"):
         (tmp_path / "codec_runtime.json").write_text(text)
-        assert choice._read(tmp_path / "codec_runtime.json") == {}
+        assert remembered.read(tmp_path / "codec_runtime.json") == {}
 
 
 def test_a_runtime_can_be_asked_for(golden, golden_models, tmp_path):
