@@ -21,5 +21,9 @@ _HOMES = {"MusicGen": "musicgen", "audio_read": "audio_file", "audio_write": "au
 def __getattr__(name: str) -> Any:
     """Load a public name, and torch with it, when it is first asked for.  [any]"""
     if name in _HOMES:
-        return getattr(import_module(f"engine.{_HOMES[name]}"), name)
+        from engine.needed import needed
+
+        with needed(f"engine.{name}"):
+            module = import_module(f"engine.{_HOMES[name]}")
+        return getattr(module, name)
     raise AttributeError(f"module 'engine' has no attribute {name!r}")

@@ -3,10 +3,24 @@
 import os
 import sys
 
-from engine.serve.server import main
+from bridge.dependencies import broken_library
+
+
+def run() -> int:
+    """The engine's exit code; 1 and one sentence where a library that it begins with does not load.  [main]"""
+    try:
+        from engine.serve.server import main
+    except Exception as fault:
+        broken = broken_library(fault)
+        if broken is None:
+            raise
+        sys.stderr.write(f"segue engine: {broken}\n")
+        return 1
+    return main()
+
 
 if __name__ == "__main__":
     # PyTorch's threads otherwise spin after each product, on the processors that the native step's threads need. Read
     # when PyTorch is loaded, which the imports above leave for later.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    sys.exit(main())
+    sys.exit(run())

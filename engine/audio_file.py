@@ -17,6 +17,7 @@ from torch import Tensor
 from engine.audio import whole_rate
 from engine.errors import AudioError, UnsupportedError
 from engine.loudness import normalize_audio
+from engine.needed import needed
 from engine.stream.resample import MAX_RATE_HZ
 
 FORMATS = {"wav": ("WAV", "PCM_16"), "flac": ("FLAC", "PCM_24"), "ogg": ("OGG", "VORBIS"), "mp3": ("MP3", None)}
@@ -31,7 +32,8 @@ def load(path: str | os.PathLike[str], frame_offset: int = 0, num_frames: int = 
 
     Raises AudioError, naming the file, where it is not audio.  [any]
     """
-    import soundfile
+    with needed("reading and writing audio files"):
+        import soundfile
 
     try:
         with soundfile.SoundFile(os.fspath(path)) as sound:
@@ -112,7 +114,8 @@ def audio_write(
 
 def _write(path: Path, wav: Tensor, sample_rate: int, format: str, mp3_rate: int) -> None:
     """Samples [C, n] within +-1 to a file; what could not be written whole is removed."""
-    import soundfile
+    with needed("reading and writing audio files"):
+        import soundfile
 
     kind, subtype = FORMATS[format]
     if kind not in soundfile.available_formats():

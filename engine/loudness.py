@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from engine.errors import AudioError
+from engine.needed import needed
 
 STRATEGIES = ("peak", "clip", "rms", "loudness", "none")
 QUIETEST_RMS = 2e-3  # what is quieter has no loudness worth changing
@@ -21,7 +22,8 @@ BLOCK_SECONDS = 0.4
 
 def loudness_lufs(wav: Tensor, sample_rate: int) -> float:
     """Loudness of [C, n] in LUFS; NaN or -infinity for silence.  AudioError for fewer than 0.4 s.  [any]"""
-    from torchaudio.functional import loudness
+    with needed("measuring loudness"):
+        from torchaudio.functional import loudness
 
     if wav.shape[-1] < round(BLOCK_SECONDS * sample_rate):
         seconds = wav.shape[-1] / sample_rate

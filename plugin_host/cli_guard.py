@@ -29,6 +29,7 @@ def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(command)
     def run(*arguments: Any, **options: Any) -> Any:
+        from bridge.dependencies import broken_library
         from bridge.errors import SegueError
 
         signal.signal(signal.SIGTERM, _on_sigterm)
@@ -43,6 +44,12 @@ def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
         except SegueError as error:
             typer.echo(f"segue: {error}", err=True)
             raise typer.Exit(_exit_code(error)) from None
+        except Exception as error:
+            broken = broken_library(error)
+            if broken is None:
+                raise
+            typer.echo(f"segue: {broken}", err=True)
+            raise typer.Exit(EXIT_FAULT) from None
 
     return run
 

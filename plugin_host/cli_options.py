@@ -55,7 +55,9 @@ Region = Annotated[
     typer.Option(help="Your music: a WAV, FLAC, AIFF, OGG or MP3 file; or a region of the package by name."),
 ]
 Reference = Annotated[Role, typer.Option(help="Go on from the region, or follow its melody, or sound like it.")]
-Device = Annotated[str, typer.Option(help="What the model runs on: cpu, cuda, cuda:1, mps; auto: a GPU if there is one.")]
+Device = Annotated[
+    str, typer.Option(help="What the model runs on: cpu, cuda, cuda:1, mps; auto: a GPU if there is one.")
+]
 Precision = Annotated[Weights, typer.Option(help="Of the weights; auto: what suits the device.")]
 SoundDevice = Annotated[str, typer.Option(help="Sound card, by name or number as `segue doctor` lists them.")]
 

@@ -21,11 +21,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bridge import shm
+from bridge.dependencies import advice
 from bridge.messages import DEFAULT_PORT
+from plugin_host.libraries import try_libraries
 from plugin_host.probes import MIDI_PROBE, ONNX_PROBE, STEPS_PROBE, SYNC_PROBE, TORCH_PROBE
 
 PROBE_SECONDS = 60
 NEEDED_SHM_BYTES = 16 * 2**20
+FOR_THE_DEMO = (
+    "torch", "numpy", "python-osc", "soundfile", "safetensors", "platformdirs", "typer", "matplotlib", "packaging",
+)  # fmt: skip
 GOOD, NOTE, BAD = "ok", "--", "!!"
 
 
@@ -42,8 +47,8 @@ class Finding:
 def examine(port: int = DEFAULT_PORT) -> list[Finding]:
     """Everything, in the order it is shown; takes some seconds.  [main]"""
     checks: tuple[Callable[[], list[Finding]], ...] = (
-        _machine, _torch, _gpu, _onnx, _steps, _models, _audio, _midi, _sync, lambda: _ports(port), _shared_memory,
-        _regions, _plugin,
+        _machine, _libraries, _torch, _gpu, _onnx, _steps, _models, _audio, _midi, _sync, lambda: _ports(port),
+        _shared_memory, _regions, _plugin,
     )  # fmt: skip
     return [finding for check in checks for finding in check()]
 
@@ -74,6 +79,20 @@ def _machine() -> list[Finding]:
     return [Finding(GOOD, "computer", system)]
 
 
+def _libraries() -> list[Finding]:
+    """Every library that Segue needs, imported; one line for those that load."""
+    found = try_libraries()
+    if not found:
+        return [Finding(NOTE, "libraries", "Segue is not installed: what it needs is not known", "pip install -e .")]
+    broken = [library for library in found if library.fault]
+    faults = {library.fault: library for library in sorted(broken, key=lambda one: one.name in FOR_THE_DEMO)}
+    results = [
+        Finding(BAD if library.name in FOR_THE_DEMO else NOTE, "libraries", library.fault, library.advice)
+        for library in faults.values()  # several that fail for one reason are one finding
+    ]
+    return [*results, Finding(GOOD, "libraries", f"{len(found) - len(broken)} of {len(found)} load")]
+
+
 def _probe(code: str) -> tuple[dict[str, object] | None, str]:
     """What a child process printed as JSON, or None and why not."""
     command = [sys.executable, "-c", code]
@@ -94,7 +113,7 @@ def _probe(code: str) -> tuple[dict[str, object] | None, str]:
 def _torch() -> list[Finding]:
     found, why = _probe(TORCH_PROBE)
     if found is None:
-        return [Finding(BAD, "torch", why, "pip install torch torchaudio")]
+        return [Finding(BAD, "torch", why, advice("torch"))]
     devices = found["devices"]
     names = ", ".join(str(name) for name in devices) if isinstance(devices, list) else ""
     return [Finding(GOOD, "torch", f"{found['version']}; computes on {names}")]
@@ -112,13 +131,13 @@ def _gpu() -> list[Finding]:
     if done.returncode != 0:
         said = (done.stderr or done.stdout).strip().splitlines()
         return [Finding(NOTE, "GPU", said[0] if said else f"nvidia-smi ended with code {done.returncode}")]
-    return [Finding(GOOD, "GPU", f"{line}; use it with --device cuda") for line in done.stdout.splitlines() if line]
+    return [Finding(GOOD, "GPU", f"{line}; MusicGen models run on it") for line in done.stdout.splitlines() if line]
 
 
 def _onnx() -> list[Finding]:
     if importlib.util.find_spec("onnxruntime") is None:
-        advice = "not needed by the embedded model; pip install onnxruntime"
-        return [Finding(NOTE, "ONNX Runtime", "not installed", advice)]
+        how = "not needed by the embedded model; pip install onnxruntime"
+        return [Finding(NOTE, "ONNX Runtime", "not installed", how)]
     found, why = _probe(ONNX_PROBE)
     if found is None:
         return [Finding(NOTE, "ONNX Runtime", f"does not work: {why}", "pip install --force-reinstall onnxruntime")]
@@ -137,8 +156,8 @@ def _steps() -> list[Finding]:
         return [Finding(NOTE, "steps", f"could not be tried: {why}")]
     if found["native"]:
         return [Finding(GOOD, "steps", "native code takes a model's steps on this processor")]
-    advice = "slower, else all the same; docs/precision.md says how to build it"
-    return [Finding(NOTE, "steps", f"PyTorch and ONNX Runtime take a model's steps: {found['why']}", advice)]
+    how = "slower, else all the same; docs/precision.md says how to build it"
+    return [Finding(NOTE, "steps", f"PyTorch and ONNX Runtime take a model's steps: {found['why']}", how)]
 
 
 def _models() -> list[Finding]:
@@ -158,15 +177,15 @@ def _models() -> list[Finding]:
 def _audio() -> list[Finding]:
     from plugin_host import soundcard
 
-    advice = "not needed for WAV files"
+    how = "not needed for WAV files"
     try:
         found = soundcard.outputs()
     except soundcard.SoundCardError as error:
-        return [Finding(NOTE, "sound card", str(error), advice)]
+        return [Finding(NOTE, "sound card", str(error), how)]
     except Exception as error:  # whatever PortAudio throws on a machine without sound
-        return [Finding(NOTE, "sound card", f"PortAudio: {error}", advice)]
+        return [Finding(NOTE, "sound card", f"PortAudio: {error}", how)]
     if not found:
-        return [Finding(NOTE, "sound card", "PortAudio finds none that plays", f"{advice}; is JACK running?")]
+        return [Finding(NOTE, "sound card", "PortAudio finds none that plays", f"{how}; is JACK running?")]
     return [Finding(GOOD, "sound card", name) for name in found]
 
 
@@ -198,8 +217,8 @@ def _sync() -> list[Finding]:
     results = []
     for mode, state in found.items():
         works, text = state if isinstance(state, list) else (False, str(state))
-        advice = f"pip install 'segue[{mode}]'" if text == "not installed" else ""
-        results.append(Finding(GOOD if works else NOTE, "sync", f"--sync {mode}: {text}", advice))
+        how = f"pip install 'segue[{mode}]'" if text == "not installed" else ""
+        results.append(Finding(GOOD if works else NOTE, "sync", f"--sync {mode}: {text}", how))
     return [*results, Finding(GOOD, "sync", "--sync osc, own: always there")]
 
 
@@ -208,8 +227,8 @@ def _ports(port: int) -> list[Finding]:
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
-            advice = f"an engine that runs already? Another port: segue engine --port {port + 1}"
-            return [Finding(NOTE, "UDP port", f"{port} is in use ({error.strerror})", advice)]
+            how = f"an engine that runs already? Another port: segue engine --port {port + 1}"
+            return [Finding(NOTE, "UDP port", f"{port} is in use ({error.strerror})", how)]
     return [Finding(GOOD, "UDP port", f"{port} is free")]
 
 
@@ -217,8 +236,8 @@ def _shared_memory() -> list[Finding]:
     free = shm.available_bytes()
     results = []
     if free is not None and free < NEEDED_SHM_BYTES:
-        advice = "in a container: --shm-size=64m; else free some of /dev/shm"
-        results.append(Finding(BAD, "shared memory", f"{free / 2**20:.1f} MB free in /dev/shm", advice))
+        how = "in a container: --shm-size=64m; else free some of /dev/shm"
+        results.append(Finding(BAD, "shared memory", f"{free / 2**20:.1f} MB free in /dev/shm", how))
     else:
         text = "available" if free is None else f"{free / 2**20:.0f} MB free"
         results.append(_try_segment(text))

@@ -1,7 +1,7 @@
 """What `segue doctor` runs in child processes; each prints one line of JSON, and a crash is a finding."""
 
 TORCH_PROBE = """
-import json, torch, torchaudio
+import json, torch
 devices = ["cpu"]
 if torch.cuda.is_available():
     for number in range(torch.cuda.device_count()):

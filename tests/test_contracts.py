@@ -12,7 +12,7 @@ FILES = sorted(path for name in PACKAGES for path in (ROOT / name).rglob("*.py")
 NATIVE = sorted(path for kind in ("*.cpp", "*.h") for path in (ROOT / "engine").rglob(kind))
 MAX_FILE_LINES, MAX_FUNCTION_LINES, MAX_LINE = 300, 50, 120
 TORCH_FREE = ("bridge", "plugin_host", "presets")
-MAY_KNOW_BRIDGE = ("engine/serve/", "engine/__main__.py")
+MAY_KNOW_BRIDGE = ("engine/serve/", "engine/__main__.py", "engine/needed.py")
 PARSER_OF_PYTHON_OSC = ("pythonosc.osc_message", "pythonosc.osc_packet", "pythonosc.osc_bundle", "pythonosc.dispatcher")
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.beat.onsets import RATE_HZ
+from engine.needed import needed
 
 SPEED_LEAST, SPEED_MOST = 0.5, 2.0
 AROUND_SAMPLES = 6400  # of what comes out, before and after: more than the stretcher's window
@@ -37,7 +38,8 @@ def stretched(audio: NDArray[np.float32], speed: float) -> NDArray[np.float32]:
         raise ValueError(f"speed is {speed:g}, must be {SPEED_LEAST:g} to {SPEED_MOST:g}")
     if abs(speed - 1.0) < SAME:
         return audio
-    from python_stretch.Signalsmith import Stretch
+    with needed("changing the tempo of a region"):
+        from python_stretch.Signalsmith import Stretch
 
     stretch = Stretch()
     stretch.preset(audio.shape[0], RATE_HZ)

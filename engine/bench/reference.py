@@ -19,8 +19,8 @@ from torch import Tensor
 
 from engine.bench.segue_side import ROWS, TOP_K, VISIT_STEPS, conditions_of
 from engine.bench.shapes import Shape
-from engine.errors import UnsupportedError
 from engine.lm import LanguageModel
+from engine.needed import needed
 
 POSITIONS = 2048
 NORMS = {"norm1": "self_attn_layer_norm", "norm_cross": "encoder_attn_layer_norm", "norm2": "final_layer_norm"}
@@ -28,10 +28,8 @@ NORMS = {"norm1": "self_attn_layer_norm", "norm_cross": "encoder_attn_layer_norm
 
 def build(shape: Shape, lm: LanguageModel, dtype: torch.dtype) -> Any:
     """transformers' decoder with head, looking at the tensors of `lm`.  Raises UnsupportedError.  [main]"""
-    try:
+    with needed("the comparison with transformers"):
         import transformers
-    except ImportError as fault:
-        raise UnsupportedError("transformers is not installed; pip install 'segue[bench]'") from fault
     transformers.logging.set_verbosity_error()
     kind = "MusicgenMelody" if shape.prefix else "Musicgen"
     config = getattr(transformers, f"{kind}DecoderConfig")(**_sizes(shape))

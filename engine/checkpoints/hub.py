@@ -21,6 +21,7 @@ from engine.checkpoints.catalog import CODEC, MERT, MODELS, T5, full_name, short
 from engine.checkpoints.find import find_here, hub_cache
 from engine.checkpoints.transfer import RemoteFile, download, endpoint, here_bytes, plainly
 from engine.errors import CheckpointError
+from engine.needed import needed
 
 Report = Callable[[str, float, float], None]
 SPARE_BYTES = 200 << 20
@@ -38,7 +39,8 @@ def offline() -> bool:
 
 def listing(repo: str) -> dict[str, RemoteFile]:
     """The files of a repository by name; CheckpointError when the hub does not answer or has no such thing.  [main]"""
-    from huggingface_hub import HfApi
+    with needed("downloading models"):
+        from huggingface_hub import HfApi
 
     with plainly(repo):
         info = HfApi(endpoint=endpoint()).model_info(repo, files_metadata=True, timeout=20)

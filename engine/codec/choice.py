@@ -62,10 +62,7 @@ def set_runtime(codec: Codec, runtime: str = "auto", cache_dir: Path | None = No
 
 def opened(codec: Encodec) -> OnnxRuntime:
     """ONNX Runtime, open and seen to compute what PyTorch computes; UnsupportedError when it is not.  [main]"""
-    try:
-        onnx = OnnxRuntime(codec)
-    except ImportError as fault:
-        raise UnsupportedError(f"ONNX Runtime needs a package that is not installed: {fault}") from fault
+    onnx = OnnxRuntime(codec)
     hop, state = max(HOPS_FRAMES), under_way(codec, 1)
     wanted, got = (_step(codec, runtime, hop, state) for runtime in (TorchRuntime(codec), onnx))
     error, most = float((got - wanted).abs().max()), EQUAL_TO * max(1.0, float(wanted.abs().max()))

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from engine.errors import UnsupportedError
+from engine.needed import needed
 
 HOW_TO_INSTALL = "pip install 'segue[style]'"
 
@@ -18,10 +18,8 @@ def hubert(settings: Mapping[str, Any]) -> nn.Module:
 
     Raises UnsupportedError where transformers is not installed.  [main]
     """
-    try:
+    with needed("hearing a style"):
         from transformers import HubertConfig, HubertModel
-    except ImportError as fault:
-        raise UnsupportedError(f"style features need the package transformers: {HOW_TO_INSTALL}") from fault
     try:
         # no masking: it belongs to training, and would want a tensor of its own
         return HubertModel(HubertConfig(**settings, apply_spec_augment=False, mask_time_prob=0.0, layerdrop=0.0))

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from engine.errors import UnsupportedError
+from engine.needed import needed
 
 RATE_HZ = 44100
 MAX_SHIFT_SAMPLES = RATE_HZ // 2
@@ -37,10 +37,8 @@ def htdemucs(settings: Mapping[str, Any]) -> nn.Module:
 
     Raises UnsupportedError where demucs is not installed, ValueError for settings that it does not have.  [main]
     """
-    try:
+    with needed("stem separation"):
         from demucs.htdemucs import HTDemucs
-    except ImportError as fault:
-        raise UnsupportedError(f"stem separation needs the package demucs: {HOW_TO_INSTALL}") from fault
     known = signature(HTDemucs.__init__).parameters  # older files have settings that mean nothing any more
     try:
         return HTDemucs(**{name: value for name, value in settings.items() if name in known})

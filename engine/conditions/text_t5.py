@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from engine.errors import CheckpointError, UnsupportedError
+from engine.needed import needed
 
 EOS = 1
 MAX_TOKENS = 1024
@@ -134,7 +135,8 @@ def load_tokenizer(folder: Path) -> Tokenize:
 
 
 def _fast_tokenizer(path: Path) -> Tokenize:
-    from tokenizers import Tokenizer
+    with needed("reading prompts"):
+        from tokenizers import Tokenizer
 
     try:
         tokenizer = Tokenizer.from_file(str(path))
@@ -146,7 +148,8 @@ def _fast_tokenizer(path: Path) -> Tokenize:
 
 
 def _sentencepiece(path: Path) -> Tokenize:
-    from sentencepiece import SentencePieceProcessor
+    with needed("reading prompts"):
+        from sentencepiece import SentencePieceProcessor
 
     try:
         processor = SentencePieceProcessor(model_file=str(path))

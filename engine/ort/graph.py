@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.errors import UnsupportedError
+from engine.needed import needed
 
 IR_VERSION, OPSET = 9, 17
 CONTRIB = "com.microsoft"  # the operators that ONNX Runtime has beyond the standard
@@ -99,12 +99,8 @@ class Graph:
 
 def _onnx() -> Any:
     """The package that writes graphs; UnsupportedError where it is not installed."""
-    try:
+    with needed("writing graphs for ONNX Runtime"):
         import onnx
-    except ImportError as fault:
-        raise UnsupportedError(
-            "graphs for ONNX Runtime are written with onnx, which is not installed; pip install onnx"
-        ) from fault
     return onnx
 
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from engine.errors import UnsupportedError
+from engine.needed import needed
 from engine.ort.graph import Graph
 
 QUIET = 4  # ONNX Runtime's log level: what goes wrong is raised, there is no need to print it too
@@ -31,10 +32,8 @@ class Session:
     """
 
     def __init__(self, graph: Graph, device: torch.device | str = "cpu", what: str = "the model") -> None:
-        try:
+        with needed("ONNX Runtime"):
             import onnxruntime
-        except ImportError as fault:
-            raise UnsupportedError("ONNX Runtime is not installed; pip install onnxruntime") from fault
         self.device = torch.device(device)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = torch.get_num_threads()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bridge.dependencies import broken_library
 from bridge.errors import EngineFault, LaneError, OutOfRange, RegionError, SegueError, Unsupported
 from engine.errors import AudioError, EngineError, UnsupportedError
 from engine.serve.lane import Overtaken
@@ -19,4 +20,7 @@ def wire_fault(error: Exception) -> SegueError:
         return LaneError(str(error))
     if isinstance(error, (ValueError, EngineError)):
         return OutOfRange(str(error))
+    broken = broken_library(error)
+    if broken is not None:
+        return Unsupported(broken)
     return EngineFault(f"the engine failed inside ({type(error).__name__}): {error}")

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from bridge.dependencies import broken_library
 from bridge.errors import LoadOvertaken, ModelError, NotReady, SegueError
 from engine.errors import EngineError
 from engine.serve.progress import STEPS, Job, Progress, progress_text
@@ -235,6 +236,9 @@ def _as_model_error(error: Exception) -> SegueError:
         return error
     if isinstance(error, EngineError):
         return ModelError(str(error))
+    broken = broken_library(error)
+    if broken is not None:
+        return ModelError(broken)
     if isinstance(error, MemoryError) or "out of memory" in str(error).lower():
         return ModelError(f"there is not enough memory: {error}")
     _log.exception("a model cannot be loaded", exc_info=error)

@@ -19,6 +19,7 @@ from importlib.metadata import PackageNotFoundError, version
 from types import FrameType
 
 from bridge import messages, shm
+from bridge.dependencies import broken_library
 from bridge.endpoint import Endpoint
 from bridge.errors import EndpointError
 from bridge.units import Signature
@@ -138,8 +139,10 @@ class Server:
             torch.set_flush_denormal(True)
             studio = Studio(None, self._report)
         except Exception as fault:  # a broken installation
-            _log.exception("the engine cannot start")
-            self._fail(f"{type(fault).__name__}: {fault}")
+            broken = broken_library(fault)
+            if broken is None:
+                _log.exception("the engine cannot start")
+            self._fail(broken or f"{type(fault).__name__}: {fault}")
             return
         self.state.studio = studio
         studio.run()

@@ -29,10 +29,10 @@ class Loudness:
 
 
 def measure(audio: Audio, rate_hz: int) -> Loudness | None:
-    """Loudness of float32 [n, channels]; None where libebur128 is not installed.  [any]"""
+    """Loudness of float32 [n, channels]; None where libebur128 does not load.  [any]"""
     try:
         import pyebur128 as ebu
-    except ImportError:
+    except Exception:  # missing, or built for another system
         return None
 
     mode = ebu.MeasurementMode
@@ -67,7 +67,7 @@ def gain_db(wish: str, found: Loudness | None) -> tuple[float, str]:
     if wish == OFF:
         return 0.0, ""
     if found is None:
-        return 0.0, "its level is left alone: `pip install pyebur128` to have it measured"
+        return 0.0, "its level is left alone: `segue doctor` says why it cannot be measured"
     room = CEILING_DB - found.true_peak_db
     if found.true_peak_db <= _SILENCE_DB:
         return 0.0, "it is silent: its level is left alone"

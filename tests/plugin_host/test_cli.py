@@ -12,10 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from packaging.requirements import Requirement
 
 from bridge.messages import PRECISIONS
 from engine.serve import options
-from plugin_host import bench, cli, cli_guard, demo, doctor
+from plugin_host import bench, cli, cli_guard, demo, doctor, libraries
 from plugin_host.cli_options import Weights
 from plugin_host.screen import Screen
 
@@ -178,6 +179,20 @@ def test_doctor_says_what_is_there_and_its_code_follows(monkeypatch: pytest.Monk
         assert "-> advice" in result.stdout
 
 
+def test_doctor_names_the_library_that_does_not_load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = tmp_path / "site-packages" / "torchaudio"
+    module.mkdir(parents=True)
+    (module / "__init__.py").write_text("raise OSError('undefined symbol: torch_exception')")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join((str(module.parent), str(Path(__file__).parents[2]))))
+    monkeypatch.setattr(libraries, "requirements", lambda: [Requirement("torchaudio==2.11.0"), Requirement("numpy>=2")])
+    broken, line = doctor._libraries()
+    assert broken.mark == doctor.NOTE
+    assert "torchaudio" in broken.text
+    assert "undefined symbol: torch_exception" in broken.text
+    assert "pip install" in broken.advice
+    assert line.text == "1 of 2 load"
+
+
 def test_doctor_survives_libraries_that_crash(monkeypatch: pytest.MonkeyPatch) -> None:
     for probe, said in (
         ("import os; os.abort()", "code -6"),
@@ -195,7 +210,7 @@ def test_doctor_reads_what_nvidia_smi_says(tmp_path: Path, monkeypatch: pytest.M
     tool = tmp_path / "nvidia-smi"
     monkeypatch.setattr(doctor.shutil, "which", lambda name: str(tool))
     for script, mark, said in (
-        ("echo 'NVIDIA H200, 143771 MiB, 570.1'", doctor.GOOD, "H200, 143771 MiB, 570.1; use it with --device cuda"),
+        ("echo 'NVIDIA H200, 143771 MiB, 570.1'", doctor.GOOD, "H200, 143771 MiB, 570.1; MusicGen models run on it"),
         ("echo 'NVIDIA-SMI has failed' >&2; exit 9", doctor.NOTE, "has failed"),
         ("exit 1", doctor.NOTE, "nvidia-smi ended with code 1"),
     ):

@@ -1,4 +1,4 @@
-"""`--device auto`: a GPU for MusicGen, what is measured faster for the embedded model. The GPU is made up, the rest real."""
+"""`--device auto`: a GPU for MusicGen, the faster device for the embedded model. The GPU is made up."""
 
 from __future__ import annotations
 
