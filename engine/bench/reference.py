@@ -9,6 +9,7 @@ keys and values, and `generate` goes on from there. A step's time is that betwee
 from __future__ import annotations
 
 import functools
+import inspect
 import itertools
 import time
 import warnings
@@ -144,6 +145,11 @@ class ReferenceSide:
         self._kept = cache if self.compiled else None
         return cache
 
+    def _cache_name(self) -> str:
+        """What `generate` calls its cache: transformers 5.24 renamed it."""
+        taken = inspect.signature(self.model.prepare_inputs_for_generation).parameters
+        return "cache" if "cache" in taken else "past_key_values"
+
     def visit(self, fill_frames: int, n_steps: int = VISIT_STEPS) -> list[float]:
         """Seconds of each of `n_steps` steps from a cache of `fill_frames` frames and the prefix on."""
         lm, watch = self.shape.lm, _Watch(self.device)
@@ -151,7 +157,7 @@ class ReferenceSide:
         cache = self._cache(filled)
         first = torch.full((lm.n_codebooks, filled + 1), lm.special, device=self.device)  # only the last is read
         given: dict[str, Any] = {
-            "attention_mask": torch.ones_like(first[:1]), "past_key_values": cache, "stopping_criteria": [watch],
+            "attention_mask": torch.ones_like(first[:1]), self._cache_name(): cache, "stopping_criteria": [watch],
             "guidance_scale": 3.0, "do_sample": True, "top_k": min(TOP_K, lm.card), "max_new_tokens": n_steps + 1,
             "pad_token_id": lm.special, "decoder_start_token_id": lm.special, "eos_token_id": None,
             "num_return_sequences": 1, "num_beams": 1,
