@@ -29,23 +29,23 @@ def broken_library(error: BaseException) -> str | None:
     name = _failed_import(error)
     if name is None:
         return None
-    version = _version(distribution_of(name))
+    missing = isinstance(error, ModuleNotFoundError) and str(error.name).partition(".")[0] == name
+    version = "" if missing else _version(distribution_of(name))
     what = f"{name} {version} does not load" if version else f"{name} is not installed"
     why = f" ({_first_cause(error)})" if version else ""
-    return f"{what}{why}: {advice(name)}; `segue doctor` tries every library"
+    return f"{what}{why}: {advice(name, reinstall=bool(version))}; `segue doctor` tries every library"
 
 
-def advice(name: str) -> str:
+def advice(name: str, reinstall: bool = False) -> str:
     """The command that installs what the import `name` needs, as this version of Segue wants it.  [any]"""
     distribution = distribution_of(name)
     pair = next((pair for pair in PAIRS if distribution in pair), (distribution,))
     wanted = [requirement for requirement in requirements() if requirement.name in pair]
-    extras = {extra for requirement in wanted if (extra := extra_of(requirement))}
-    if wanted and extras and all(extra_of(requirement) for requirement in wanted):
-        return f"pip install '{PROGRAM}[{sorted(extras)[0]}]'"
+    if wanted and not reinstall and all(extra_of(requirement) for requirement in wanted):
+        return f"pip install '{PROGRAM}[{extra_of(wanted[0])}]'"
     exact = [f"{one.name}{one.specifier}" for one in wanted] or [distribution]
     words = " ".join(f"'{text}'" if re.search(r"[<>]", text) else text for text in dict.fromkeys(exact))
-    return f"pip install --force-reinstall {words}" if _version(distribution) else f"pip install {words}"
+    return f"pip install {'--force-reinstall ' if reinstall else ''}{words}"
 
 
 @lru_cache(maxsize=1)

@@ -54,7 +54,7 @@ def _try(item: tuple[str, str]) -> Library | None:
         return None if extra else Library(name, "", f"{name} is not installed", advice(name))
     modules = imports_of(name)
     fault = _imported(modules[:1])
-    return Library(name, there, fault, advice((modules or [name])[0]) if fault else "", extra)
+    return Library(name, there, fault, advice((modules or [name])[0], reinstall=True) if fault else "", extra)
 
 
 def _imported(modules: Iterable[str]) -> str:
