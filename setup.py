@@ -27,7 +27,12 @@ WITH_STEP = os.environ.get("SEGUE_NATIVE_STEP", "") != "0"
 
 def step_builder() -> ModuleType:
     """`engine.lm.native.build`, without the packages around it: they import what need not be installed yet."""
-    spec = importlib.util.spec_from_file_location("segue_native_build", ROOT / "engine" / "lm" / "native" / "build.py")
+    return alone(ROOT / "engine" / "lm" / "native" / "build.py")
+
+
+def alone(path: Path) -> ModuleType:
+    """A module that needs the standard library only."""
+    spec = importlib.util.spec_from_file_location(f"segue_{path.parent.name}_{path.stem}", path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -53,6 +58,7 @@ class BuildWithNative(build_py):
         super().run()
         if WITH_STEP:
             self._step()
+            self._bus()
         if WITH_PLUGIN and not self.editable_mode:
             self._plugin()
 
@@ -63,6 +69,14 @@ class BuildWithNative(build_py):
             builder.build(root / "engine" / "lm" / "native" / builder.LIBRARY.name)
         except builder.BuildError as error:
             print(f"segue: installed without the native step, steps run in ONNX Runtime and PyTorch: {error}")
+
+    def _bus(self) -> None:
+        builder = alone(ROOT / "bridge" / "bus.py")
+        root = ROOT if self.editable_mode else Path(self.build_lib)
+        try:
+            builder.build(root / "bridge" / builder.LIBRARY.name)
+        except builder.BuildError as error:
+            print(f"segue: installed without bridge/bus: a ring that is cut short ends the process: {error}")
 
     def _plugin(self) -> None:
         sys.path.insert(0, str(ROOT))

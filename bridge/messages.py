@@ -155,7 +155,10 @@ LANE_OPEN = rows.request(
     meaning="Opens a lane. Opening it again, by the same client in the same format, gives the same ring.",
     slow=True,
 )
-LANE_CLOSE = rows.request("lane/close", LANE, meaning="Stops a lane at once and frees its ring.")
+LANE_CLOSE = rows.request(
+    "lane/close", LANE,
+    meaning="Stops a lane at once and frees its ring; only for the client that opened it, or once that one has left.",
+)  # fmt: skip
 LANE_GET = rows.request(
     "lane/get", LANE, NAME,
     reply=(NAME, rows.figure("value", "as it is now")),

@@ -157,6 +157,24 @@ def read_form(segment: Segment, words: Words) -> RingForm:
     return form
 
 
+def identity_of(name: str) -> tuple[int, int]:
+    """Which segment has a name now: its engine's process and when it was made; errors as `Segment.attach`.  [main]"""
+    segment = Segment.attach(name)
+    try:
+        words = header_words(segment)
+        try:
+            return identity(words)
+        finally:
+            words.release()
+    finally:
+        segment.close()
+
+
+def identity(words: Words) -> tuple[int, int]:
+    """What tells two segments of one name apart: the engine's process, and when it made the segment.  [any]"""
+    return int(words.get("engine_pid")), int(words.get("created_ns"))
+
+
 def header_words(segment: Segment) -> Words:
     """Words of a segment large enough to have a header; SegmentForeign otherwise.  [main]"""
     if segment.n_bytes < HEADER_BYTES:

@@ -20,6 +20,8 @@ from bridge.words import Words, i64, u32, u64
 
 HEARTBEAT_LIMIT_SECONDS = 0.5
 MAX_DROPS_PER_READ = 1024  # about 2 ms; a change of prompt overtakes up to a whole lead of blocks
+MAX_TIMELINES_AHEAD = 1024  # loop passes that a ring can hold blocks for, and more
+LOUDEST = 8.0  # samples beyond are brought there: no ear is to meet what only a broken writer can have meant
 _LOUDEST_ENERGY = 1e30
 
 _BLOCKS_WRITTEN, _BLOCKS_READ = u64("blocks_written"), u64("blocks_read")
@@ -54,6 +56,8 @@ class RingReader:
         self._words = words
         self._slots = Slots(segment, words, form)
         self._next = int(words.u64[_BLOCKS_READ])
+        self.identity = ring_form.identity(words)
+        self._engine_seen = pid_alive(self.identity[0])  # an engine in another container is not
         self._begun = False  # part of the block `_next` has been used
         self._closed = False
 
@@ -97,7 +101,10 @@ class RingReader:
             start, usable = (0, 0) if header is None else (header[0], self._usable(header, timeline))
             self.counters.broken_blocks += header is None
             if usable < 0:
-                break
+                if not self._out_of_order(header, timeline, written):
+                    break
+                self.counters.broken_blocks += 1
+                usable = 0
             if usable == 0 or start + usable <= cursor:
                 if usable and not self._begun:
                     self.counters.late_blocks += 1
@@ -107,8 +114,7 @@ class RingReader:
                 if start >= last or (begin >= 0 and first > cursor):
                     break
                 block = self._slots.audio(number)[first - start : end - start]
-                if _sound(block):
-                    out[first - position_samples : end - position_samples] = block
+                if _copied(block, out[first - position_samples : end - position_samples]):
                     begin = first if begin < 0 else begin
                     cursor = end
                 else:
@@ -136,6 +142,16 @@ class RingReader:
             self.counters.stale_blocks += 1
             return 0
         return n_samples
+
+    def _out_of_order(self, header: Header | None, timeline: int, written: int) -> bool:
+        """Whether a block for a later timeline can never have its turn: too far ahead, or music for now lies behind it.
+
+        An engine writes the timelines of one generation in their order.
+        """
+        if header is None or header[2] - timeline > MAX_TIMELINES_AHEAD:
+            return True
+        newest = self._slots.header(written - 1)
+        return newest is not None and newest[1] == header[1] and newest[2] <= timeline
 
     def _written(self) -> int:
         written = int(self._words.u64[_BLOCKS_WRITTEN])
@@ -192,6 +208,17 @@ class RingReader:
         """Process that writes this ring.  [any]"""
         return int(self._words.get("engine_pid"))
 
+    def is_ring(self, name: str) -> bool:
+        """Whether the ring of this name is the one that is mapped here: names come again, segments do not.  [main]"""
+        try:
+            return name == self.segment.name and ring_form.identity_of(name) == self.identity
+        except SharedMemoryError:
+            return False
+
+    def engine_ended(self) -> bool:
+        """Whether the engine's process was there and has ended.  [main]"""
+        return self._engine_seen and not pid_alive(self.identity[0])
+
     def engine_silent_seconds(self) -> float:
         """Seconds since the engine's last sign of life.  [any]"""
         return max(time.monotonic_ns() - int(self._words.u64[_HEARTBEAT]), 0) / 1e9
@@ -216,7 +243,14 @@ class RingReader:
             self.segment.close()
 
 
-def _sound(block: Audio) -> bool:
-    """Whether a block is finite and of this world: its energy is a number below 1e30."""
+def _copied(block: Audio, out: Audio) -> bool:
+    """Copy a block, its samples within +-LOUDEST; False, and nothing copied, where it is not finite."""
     flat = block.reshape(-1)
-    return bool(np.dot(flat, flat) < _LOUDEST_ENERGY)
+    energy = np.dot(flat, flat)
+    if not energy < _LOUDEST_ENERGY:
+        return False
+    if energy > LOUDEST * LOUDEST:  # else no sample can be louder
+        np.clip(block, -LOUDEST, LOUDEST, out=out)
+    else:
+        out[:] = block
+    return True

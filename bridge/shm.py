@@ -14,6 +14,7 @@ import re
 import sys
 from pathlib import Path
 
+from bridge import bus
 from bridge.errors import SegmentForeign, SegmentMissing, SharedMemoryError
 from bridge.layout import HEADER_BYTES
 
@@ -77,6 +78,7 @@ class Segment:
         self.name = name
         self._fd = fd
         self._mapped = mapped
+        self._watched = bus.watch(mapped)
         self.memory = memoryview(mapped)
         self.n_bytes = len(mapped)
 
@@ -136,9 +138,8 @@ class Segment:
     def check(self) -> None:
         """Raise SegmentMissing when the segment was cut short, unlinked or replaced since it was mapped.
 
-        Touching a part that was cut off kills the process (SIGBUS), and no Python code can catch that: the
-        main thread calls this often and stops the reading in time, short of someone cutting it on purpose
-        between two calls.  [main]
+        Touching a part that was cut off kills the process (SIGBUS) where `bridge.bus` is not compiled; there the main
+        thread stops the reading in time, short of someone cutting it on purpose between two calls.  [main]
         """
         if sys.platform == "win32" or self._fd < 0:
             return
@@ -150,9 +151,16 @@ class Segment:
         if stat.st_nlink == 0:
             raise SegmentMissing(f"shared memory {self.name} was removed: the engine has gone")
 
+    @property
+    def cut(self) -> bool:
+        """Whether it was cut short since it was mapped.  [any]"""
+        return sys.platform != "win32" and self._fd >= 0 and os.fstat(self._fd).st_size < self.n_bytes
+
     def close(self) -> None:
         """Unmap; every memoryview and array on it must be gone or released. Twice is allowed.  [any]"""
         self.memory.release()
+        bus.forget(self._watched)
+        self._watched = -1
         with contextlib.suppress(BufferError):  # an array somewhere still looks at it: goes when that does
             self._mapped.close()
         if self._fd >= 0:

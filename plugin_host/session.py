@@ -82,7 +82,7 @@ class LaneSession:
         opened = self.client.open_lane(self.lane, self._processor.sample_rate_hz, self._processor.channels)
         self.lane = opened.lane
         passage = self._last_heard()  # before the new ring, which the audio thread takes at once
-        if self._reader is None or self._reader.segment.name != opened.ring or self._is_retired(self._reader):
+        if self._reader is None or not self._reader.is_ring(opened.ring) or self._is_retired(self._reader):
             reader = RingReader.attach(opened.ring)
             self._processor.offer(reader)
             self._retire(self._reader)
@@ -182,11 +182,13 @@ class LaneSession:
         try:
             reader.check()
         except SegmentMissing as error:
-            if "cut" in str(error):  # touching it would end this process
+            if reader.segment.cut:  # touching it could end this process
                 self._processor.offer(None)
                 self._retire(reader)
                 self._reader = reader
             return str(error)
+        if reader.engine_ended():
+            return f"its process {reader.engine_pid} has ended"
         if not reader.engine_alive():
             return f"no sign of life from the engine for {reader.engine_silent_seconds():.1f} s"
         return ""

@@ -134,8 +134,12 @@ class Desk:
         return number, ring.name
 
     def close(self, request: Request) -> Answer:
-        """lane/close.  [control]"""
-        self.free(self.lane_of(request.whole("lane")), request.responder.ok)
+        """lane/close: by the client that opened it, or by anybody once that one has left.  [control]"""
+        lane = self.lane_of(request.whole("lane"))
+        if lane.client != request.client and not lane.orphaned:
+            who = lane.client.name or "another client"
+            raise LaneInUse(f"lane {lane.number} is open for {who}: only that one may close it")
+        self.free(lane, request.responder.ok)
         return LATER
 
     def free(self, lane: Lane, then: Callable[[], object] = lambda: None) -> None:

@@ -209,18 +209,20 @@ class Server:
             for lane in self.desk.lanes.values():
                 try:
                     lane.ring.beat()
-                    if look and (lane.ring.host_gone() or (lane.orphaned and not lane.host_plays())):
-                        self._free(lane)
+                    if look and lane.ring.segment.cut:
+                        self._free(lane, "its shared memory was cut short")
+                    elif look and (lane.ring.host_gone() or (lane.orphaned and not lane.host_plays())):
+                        self._free(lane, f"its host (pid {lane.ring.host_pid}) has ended")
                     if tell:
                         self._tell_late(lane, late)
                 except (ValueError, OSError):  # the ring is being closed
                     continue
 
-    def _free(self, lane: Lane) -> None:
+    def _free(self, lane: Lane, why: str) -> None:
         if not lane.freeing:
             lane.freeing = True
-            say(f"lane {lane.number}: its host (pid {lane.ring.host_pid}) has ended, the lane is freed")
-            self._report(lane, "idle", lane.view.written_beats, "the host has ended, the lane is freed")
+            say(f"lane {lane.number}: {why}, the lane is freed")
+            self._report(lane, "idle", lane.view.written_beats, f"{why}, the lane is freed")
             self.desk.free(lane)
 
     def _tell_late(self, lane: Lane, known: dict[int, int]) -> None:

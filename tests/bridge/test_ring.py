@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bridge import layout, shm
+from bridge import bus, layout, ring_reader, shm
 from bridge.errors import SegmentForeign, SegmentMissing, SharedMemoryError
 from bridge.ring import Audio, Plan, RingForm, RingListener, RingReader, RingWriter, capacity_for
 from bridge.ring_form import publish_form
@@ -33,6 +33,12 @@ def ramp(begin: int, n: int, channels: int = 2) -> Audio:
 def small(lane: int = 920, blocks: int = 4, block_samples: int = 16, channels: int = 2) -> RingWriter:
     form = RingForm(48000, channels, block_samples, blocks, lane)
     return RingWriter(Segment.create(shm.segment_name(lane), form.n_bytes), form)
+
+
+@pytest.fixture(autouse=True)
+def samples_tell_their_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    """These tests count in samples, far beyond what is ever heard."""
+    monkeypatch.setattr(ring_reader, "LOUDEST", 1e15)
 
 
 @pytest.fixture
@@ -221,6 +227,118 @@ def test_not_finite_never_comes_out(pair: Pair) -> None:
     writer.write(32, ramp(32, 16), 1)
     assert fetch(reader, 0, 48)[:2] == (32, 48)
     assert reader.counters.broken_blocks == 2
+
+
+@pytest.mark.parametrize("loud", [9e14, -9e14, 12.0])
+def test_samples_that_only_a_broken_writer_can_have_meant_are_brought_down(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch, loud: float
+) -> None:
+    monkeypatch.setattr(ring_reader, "LOUDEST", 8.0)
+    writer, reader = pair
+    spoiled = np.full((16, 2), 0.5, np.float32)
+    spoiled[3, 1] = loud
+    writer.write(0, spoiled, 1)
+    heard = fetch(reader, 0, 16)[2]
+    assert heard[3, 1] == np.copysign(8.0, loud)
+    assert (np.delete(heard.reshape(-1), 7) == 0.5).all()
+
+
+@pytest.mark.parametrize("timeline", [5, 1025, 2**32 - 1])
+def test_a_slot_for_a_later_timeline_that_cannot_come_blocks_nothing(pair: Pair, timeline: int) -> None:
+    writer, reader = pair
+    writer.write(0, ramp(0, 16), 1)
+    writer.write(16, ramp(16, 16), 1, timeline=timeline)
+    writer.write(32, ramp(32, 16), 1)
+    assert fetch(reader, 0, 16)[:2] == (0, 16)
+    assert fetch(reader, 16, 32)[:2] == (16, 32)
+    assert reader.counters.broken_blocks == 1
+
+
+def test_a_slot_far_beyond_any_loop_is_dropped_without_music_behind_it(pair: Pair) -> None:
+    writer, reader = pair
+    writer.write(0, ramp(0, 16), 1, timeline=1024)  # still for later
+    assert fetch(reader, 0, 16)[:2] == (0, 0)
+    assert writer.space_samples == 48
+    writer.set_plan(Plan(generation=2, sounding=True))
+    fetch(reader, 0, 16)
+    writer.write(0, ramp(0, 16), 2, timeline=1025)
+    assert fetch(reader, 0, 16)[:2] == (0, 0)
+    assert writer.space_samples == 64
+    assert reader.counters.broken_blocks == 1
+
+
+def test_a_ring_that_is_made_anew_under_the_same_name_is_another(pair: Pair) -> None:
+    writer, reader = pair
+    assert reader.is_ring(writer.name)
+    assert not reader.is_ring(shm.segment_name(921))
+    writer.segment.unlink()
+    assert not reader.is_ring(writer.name)
+    second = small()
+    assert second.name == writer.name
+    assert not reader.is_ring(writer.name)
+    other = RingReader.attach(second.name)
+    assert other.is_ring(second.name)
+    assert not reader.engine_ended()
+    other.close()
+    second.close()
+
+
+def test_an_engine_that_ends_is_seen_at_once() -> None:
+    child = subprocess.Popen([sys.executable, str(ROOT / "tests/bridge/ring_child.py"), "hang"], stdout=subprocess.PIPE)
+    assert child.stdout is not None
+    reader = RingReader.attach(child.stdout.readline().decode().strip())
+    assert not reader.engine_ended()
+    child.kill()
+    while reader.engine_alive() and not reader.engine_ended():
+        time.sleep(0.002)
+    assert reader.engine_ended(), "nobody has waited for it yet, and its last sign of life is young"
+    child.wait()
+    reader.close()
+    shm.remove_stale()
+
+
+CUT = """
+import os, sys
+import numpy as np
+from bridge.ring import RingReader, RingWriter
+writer = RingWriter.create(926, 48000)
+reader = RingReader.attach(writer.name)
+writer.write(0, np.full((512, 2), 0.5, np.float32), 1)
+with open(f"/dev/shm/{writer.name}", "r+b") as file:
+    file.truncate(0)
+out = np.ones((512, 2), np.float32)
+begin, end = reader.read(0, out)  # its header reads as zeros now
+assert begin == end == 0
+reader.ahead_samples(0), reader.look(), reader.engine_alive(), writer.beat(), writer.transport()
+writer.write(512, np.full((4096, 2), 0.5, np.float32), 1)
+assert reader.segment.cut and writer.segment.cut
+writer.close(), reader.close()
+print("lives")
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="cuts a segment through /dev/shm, which Linux alone has")
+@pytest.mark.skipif(not bus.available(), reason="bridge/bus.c is not compiled: no C compiler when Segue was installed")
+def test_a_segment_that_is_cut_while_it_is_used_ends_nobody() -> None:
+    done = subprocess.run([sys.executable, "-c", CUT], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.strip()) == (0, "lives"), done.stderr
+
+
+@pytest.mark.skipif(not bus.available(), reason="bridge/bus.c is not compiled: no C compiler when Segue was installed")
+def test_other_bus_errors_still_end_the_process(tmp_path: Path) -> None:
+    script = f"""
+import mmap
+from bridge.shm import Segment, segment_name
+segment = Segment.create(segment_name(927), 4096)
+segment.unlink()
+file = open({str(tmp_path / "file")!r}, "w+b")
+file.truncate(8192)
+mapped = mmap.mmap(file.fileno(), 8192)
+file.truncate(0)
+mapped[5000]
+"""
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, check=False)
+    assert done.returncode == -signal.SIGBUS
 
 
 def test_wrong_audio_is_refused(pair: Pair) -> None:

@@ -10,9 +10,10 @@ import pytest
 from engine_rig import Engine, wait_for
 from session_rig import Rig
 
-from bridge import shm
-from bridge.errors import SegmentMissing
+from bridge import messages, shm
+from bridge.errors import LaneInUse, SegmentMissing
 from bridge.ring import RingReader
+from plugin_host.client import Client
 from plugin_host.processor import State
 
 RATE = 48_000
@@ -90,6 +91,26 @@ def test_engine_on_the_same_port_takes_over(start_engine: Callable[..., Engine])
     finally:
         rig.close()
     wait_for(lambda: not second.segments())
+
+
+def test_host_comes_back_after_a_living_engine_freed_its_lane(rig: Rig, engine: Engine) -> None:
+    """As after a host that stood still for so long that it was taken for gone: the same name, another ring."""
+    rig.play(0)
+    rig.look_until(lambda: rig.processor.counters.played_samples > RATE)
+    ring = engine.segments()
+    rig.client.call(messages.LANE_CLOSE, rig.session.lane)
+    rig.look_until(lambda: rig.said("engine back after"))
+    played = rig.processor.counters.played_samples
+    rig.look_until(lambda: rig.processor.counters.played_samples > played + RATE)
+    assert rig.said("was removed")
+    assert engine.segments() == ring
+    assert rig.session.losses == 1
+
+
+def test_only_its_owner_closes_a_lane(rig: Rig, engine: Engine) -> None:
+    with Client(engine.port, name="a patch") as stranger, pytest.raises(LaneInUse, match="only that one may close it"):
+        stranger.close_lane(rig.session.lane)
+    assert len(engine.segments()) == 1
 
 
 def test_closed_session_gives_the_lane_back(rig: Rig, engine: Engine) -> None:

@@ -12,6 +12,7 @@ extern "C" int64_t segue_count(const char* name, int64_t n_samples, uint32_t see
     std::string why;
     auto reader = RingReader::attach(name, why);
     if (!reader || reader->channels() != 1) return -1;
+    reader->loudest = 1e15f;
     std::vector<float> out(8192);
     int64_t position = 0;
     uint64_t waits = 0;

@@ -12,6 +12,7 @@ namespace {
 constexpr uint64_t heartbeat_limit_ns = 500000000u;
 constexpr int drops_max = 1024;
 constexpr int sequence_tries = 8;
+constexpr uint32_t timelines_ahead_max = 1024;
 constexpr float loudest_energy = 1e30f;
 
 std::string number(const char* name, uint64_t value) { return std::string(name) + " is " + std::to_string(value); }
@@ -38,12 +39,6 @@ std::string form_fault(const segue_header& head, size_t bytes) {
 // Positions from outside, kept so near that sums of them stay whole numbers; "endless" is among the far ones.
 constexpr int64_t far = int64_t(1) << 61;
 int64_t near(int64_t position) { return std::min(std::max(position, -far), far); }
-
-bool sound(const float* block, size_t count) {
-    float energy = 0;
-    for (size_t i = 0; i < count; ++i) energy += block[i] * block[i];
-    return energy < loudest_energy;  // false for NaN too
-}
 
 }  // namespace
 
@@ -74,6 +69,8 @@ RingReader::RingReader(std::unique_ptr<Segment> segment) : segment_(std::move(se
     capacity_ = id.capacity_blocks;
     payload_offset_ = id.payload_offset;
     engine_pid_ = id.engine_pid;
+    created_ns_ = id.created_ns;
+    engine_seen_ = pid_alive(engine_pid_);
     next_ = acquired(header()->reader.blocks_read);
 }
 
@@ -110,9 +107,10 @@ Stretch RingReader::read(int64_t position, float* out, int n, uint32_t timeline)
         const bool whole = slot(at, found);
         const int count = whole ? usable(found, timeline) : 0;
         counters->broken_blocks += !whole;
-        if (count < 0) break;
-        if (count == 0 || found.start + count <= cursor) {
-            if (count && !begun_) ++counters->late_blocks;
+        if (count < 0 && !out_of_order(found, timeline, published)) break;
+        if (count < 0) ++counters->broken_blocks;
+        if (count <= 0 || found.start + count <= cursor) {
+            if (count > 0 && !begun_) ++counters->late_blocks;
             ++drops;
             continue;
         }
@@ -120,8 +118,7 @@ Stretch RingReader::read(int64_t position, float* out, int n, uint32_t timeline)
         if (found.start >= last || (any && first > cursor)) break;
         const float* block = audio(at) + (first - found.start) * channels_;
         const size_t floats = static_cast<size_t>(end - first) * channels_;
-        if (sound(block, floats)) {
-            if (floats) std::memcpy(out + (first - position) * channels_, block, floats * sizeof(float));
+        if (copy(block, out + (first - position) * channels_, floats)) {
             if (!any) begin = first;
             any = true;
             cursor = end;
@@ -153,6 +150,27 @@ int RingReader::usable(const Slot& found, uint32_t timeline) {
         return 0;
     }
     return static_cast<int>(n);
+}
+
+// A block for a later timeline that can never have its turn: too far ahead, or music for now lies behind it. An engine
+// writes the timelines of one generation in their order.
+bool RingReader::out_of_order(const Slot& found, uint32_t timeline, uint64_t published) const {
+    if (found.timeline - timeline > timelines_ahead_max) return true;
+    Slot newest{};
+    return slot(published - 1, newest) && newest.generation == found.generation && newest.timeline <= timeline;
+}
+
+// Samples within +-loudest; false, and nothing copied, where they are not finite.
+bool RingReader::copy(const float* block, float* out, size_t floats) const {
+    float energy = 0;
+    for (size_t i = 0; i < floats; ++i) energy += block[i] * block[i];
+    if (!(energy < loudest_energy)) return false;  // NaN too
+    if (energy <= loudest * loudest) {
+        if (floats) std::memcpy(out, block, floats * sizeof(float));
+    } else {
+        for (size_t i = 0; i < floats; ++i) out[i] = std::min(std::max(block[i], -loudest), loudest);
+    }
+    return true;
 }
 
 uint64_t RingReader::written() {
@@ -225,6 +243,16 @@ void RingReader::publish(const Transport& transport, uint32_t timeline, int bloc
     put(reader.underrun_samples, missed_samples);
     put(reader.late_blocks, counters->late_blocks);
     put(reader.stale_blocks, counters->stale_blocks);
+}
+
+bool RingReader::engine_ended() const { return engine_seen_ && !pid_alive(engine_pid_); }
+
+bool RingReader::is_ring(const std::string& name) const {
+    std::string why;
+    auto other = name == this->name() ? Segment::attach(name, SEGUE_HEADER_BYTES, why) : nullptr;
+    if (!other) return false;
+    const segue_identity& id = reinterpret_cast<const segue_header*>(other->data())->identity;
+    return id.engine_pid == engine_pid_ && id.created_ns == created_ns_;
 }
 
 bool RingReader::engine_alive() const {

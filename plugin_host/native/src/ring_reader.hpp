@@ -46,10 +46,13 @@ public:
     int channels() const { return static_cast<int>(channels_); }
     int engine_pid() const { return static_cast<int>(engine_pid_); }
     bool engine_alive() const;  // [any]
+    bool engine_ended() const;  // its process was there and is no more  [session]
+    bool is_ring(const std::string& name) const;  // names come again, segments do not  [session]
     std::string fault() const { return segment_->fault(); }
     const std::string& name() const { return segment_->name(); }
     bool cut() const { return segment_->cut(); }
     RingCounters* counters = &own_;
+    float loudest = 8.0f;  // samples beyond are brought there
 
 private:
     struct Slot {
@@ -62,6 +65,8 @@ private:
     bool slot(uint64_t number, Slot& found) const;
     const float* audio(uint64_t number) const;
     int usable(const Slot& found, uint32_t timeline);
+    bool out_of_order(const Slot& found, uint32_t timeline, uint64_t published) const;
+    bool copy(const float* block, float* out, size_t floats) const;
     uint64_t written();
     void give_back(uint64_t number);
 
@@ -73,6 +78,8 @@ private:
     bool begun_ = false;  // part of the block `next_` has been used
     // Copied at attach: a header that changes later moves no pointer of ours.
     uint32_t rate_, channels_, block_samples_, capacity_, payload_offset_, engine_pid_;
+    uint64_t created_ns_;
+    bool engine_seen_;  // an engine in another container is not
 };
 
 }  // namespace segue

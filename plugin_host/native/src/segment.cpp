@@ -9,10 +9,26 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "segue_bus.h"
+
 namespace segue {
 
+// A killed process that nobody has waited for yet is there by number only.
+static bool zombie(int64_t pid) {
+    char text[512];
+    const int file = open(("/proc/" + std::to_string(pid) + "/stat").c_str(), O_RDONLY | O_CLOEXEC);
+    if (file < 0) return false;
+    const ssize_t n = read(file, text, sizeof text - 1);
+    close(file);
+    if (n <= 0) return false;
+    text[n] = 0;
+    const char* name_end = std::strrchr(text, ')');
+    return name_end && name_end[1] == ' ' && name_end[2] == 'Z';
+}
+
 bool pid_alive(int64_t pid) {
-    return pid > 0 && pid < INT32_MAX && (kill(static_cast<pid_t>(pid), 0) == 0 || errno == EPERM);
+    const bool there = pid > 0 && pid < INT32_MAX && (kill(static_cast<pid_t>(pid), 0) == 0 || errno == EPERM);
+    return there && !zombie(pid);
 }
 
 std::string segment_name(int pid, int number) {
@@ -85,7 +101,12 @@ std::string Segment::fault() const {
     return "";
 }
 
+Segment::Segment(std::string name, int file, uint8_t* data, size_t bytes, bool own)
+    : name_(std::move(name)), file_(file), data_(data), bytes_(bytes), watched_(segue_bus_watch(data, bytes)),
+      own_(own) {}
+
 Segment::~Segment() {
+    segue_bus_forget(watched_);
     munmap(data_, bytes_);
     close(file_);
     if (own_) shm_unlink(("/" + name_).c_str());

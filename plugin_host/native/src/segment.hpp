@@ -26,12 +26,12 @@ public:
     const std::string& name() const { return name_; }
 
 private:
-    Segment(std::string name, int file, uint8_t* data, size_t bytes, bool own)
-        : name_(std::move(name)), file_(file), data_(data), bytes_(bytes), own_(own) {}
+    Segment(std::string name, int file, uint8_t* data, size_t bytes, bool own);
     std::string name_;
     int file_;
     uint8_t* data_;
     size_t bytes_;
+    int watched_;  // by segue_bus.h: a segment that is cut reads as zeros
     bool own_;
 };
 

@@ -124,7 +124,7 @@ void Session::reach() {
 }
 
 void Session::open_lane(const std::string& ring) {
-    if (reader_ && reader_->name() == ring && reader_->fault().empty() && reader_->engine_alive()) {
+    if (reader_ && reader_->is_ring(ring) && reader_->fault().empty() && reader_->engine_alive()) {
         lost_ = false;
         return;
     }
@@ -154,7 +154,7 @@ void Session::open_lane(const std::string& ring) {
     show(p_engine, engine_connected);
 }
 
-bool Session::lost() { return !reader_->fault().empty() || !reader_->engine_alive(); }
+bool Session::lost() { return !reader_->fault().empty() || reader_->engine_ended() || !reader_->engine_alive(); }
 
 // The processor holds its last bar meanwhile.
 void Session::lose() {
