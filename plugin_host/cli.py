@@ -106,8 +106,16 @@ def demo(
     add_help_option=False,
 )
 def engine(context: typer.Context) -> None:
-    """Run the engine until Ctrl-C, the model hot for your DAW. `segue engine --help` lists its options."""
-    _become("engine", context.args)
+    """Run the engine until Ctrl-C, the model hot for your DAW; it is started again when it crashes.
+
+    `segue engine --help` lists its options.
+    """
+    if {"-h", "--help"} & set(context.args):
+        _become("engine", context.args)
+    from plugin_host.supervisor import run_engine
+
+    sys.stdout.flush()
+    raise typer.Exit(run_engine(context.args))
 
 
 @app.command(
