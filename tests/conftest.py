@@ -13,8 +13,8 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")  # tests of the hub have a stand-in
 settings.register_profile("segue", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("segue")
 
-# Real processes, clocks and sound servers: these run in one process, one after the other. A machine that stands still
-# for a moment can spoil one; so one that fails is tried once more, and the summary says so.
+# Real processes, clocks and sound servers: these run in one process, one after the other. None is tried twice unless it
+# says why: `@pytest.mark.second_try("...")`; the summary names those that needed it.
 ON_CLOCKS = ("integration", "plugin_native", "plugin_host", "takes")
 
 
@@ -28,4 +28,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.relative_to(Path(__file__).parent).parts[0] in ON_CLOCKS:
             item.add_marker(pytest.mark.xdist_group("clocks"))
+        for mark in item.iter_markers("second_try"):
+            if len(mark.args) != 1 or not isinstance(mark.args[0], str):
+                raise pytest.UsageError(f"{item.nodeid}: second_try takes one text that says why")
             item.add_marker(pytest.mark.flaky(reruns=1, reruns_delay=1))
