@@ -9,7 +9,19 @@ from typing import Annotated, Any
 import typer
 
 from plugin_host.cli_guard import guarded
-from plugin_host.cli_options import Bpm, Device, Precision, Prompt, Reference, Region, Role, SecretFile, Seed, Weights
+from plugin_host.cli_options import (
+    Bpm,
+    Device,
+    Precision,
+    Prompt,
+    Reference,
+    Region,
+    RegionBpm,
+    Role,
+    SecretFile,
+    Seed,
+    Weights,
+)
 
 OUT = Path("segue-takes")
 
@@ -93,6 +105,7 @@ def engine_of(port: int, secret_file: Path | None, model: str, device: str, prec
 @guarded
 def take(
     region: Region = None,
+    region_bpm: RegionBpm = None,
     reference: Reference = Role.CONTINUE,
     prompt: Prompt = "",
     bpm: Bpm = None,
@@ -128,7 +141,7 @@ def take(
     meter = meter_of(signature)
     start_beats = float((at - 1) * meter.beats_per_bar) if at else None
     order = Order(
-        region=RegionWish(region, reference.value, None, start_beats) if region else None, bpm=bpm, signature=meter,
+        region=RegionWish(region, reference.value, region_bpm, start_beats) if region else None, bpm=bpm, signature=meter,
         bars=bars, start_bar=at - 1 if at and not region else None, takes=takes, prompt=prompt, preset=preset,
         seed=seed, values=values_of(values), rate_hz=rate, bits=int(bits.value), kind=format.value, loop=loop,
         loudness=loudness_of(loudness), key=key, name=words(name) if name else "",

@@ -78,12 +78,13 @@ def test_other_tempo_is_met(tmp_path: Path) -> None:
 
 def test_tempo_is_what_the_file_says_before_its_name(tmp_path: Path) -> None:
     data = (np.random.default_rng(1).normal(0, 3000, 4 * RATE)).astype("<i2").tobytes()
-    body = acid(87.5, 8, FOUR, "", True)
+    body = acid(90, 6, FOUR, "", True)
     put(tmp_path / "riff 120bpm.wav",
         wave_bytes([(b"fmt ", format_chunk(RATE, 1, 16)), (b"acid", body), (b"data", data)]))  # fmt: skip
     placed = place(RegionWish(tmp_path / "riff 120bpm.wav", "style"), None, FOUR, RATE)
-    assert placed.bpm == 87.5
-    assert "as the file says" in placed.words
+    assert placed.bpm == 90
+    assert "by its acid chunk" in placed.words
+    assert "its name says 120" in placed.words
 
 
 def test_what_cannot_be_used_is_told(tmp_path: Path) -> None:
