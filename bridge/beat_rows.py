@@ -9,7 +9,7 @@ from bridge.time_rows import DENOMINATORS
 
 # fmt: off
 REGION_BPM = Argument(
-    "bpm", "f", "the music's own tempo, quarter notes a minute, from 20; 0: by its name, the lane's tempo, or its sound",
+    "bpm", "f", "the music's own tempo, quarter notes a minute, from 20; 0: by its name, the host's tempo, its sound",
     "bpm", 0, 999,
 )
 _FOUND = (

@@ -17,6 +17,7 @@ import re
 import stat
 import struct
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -47,19 +48,17 @@ class Said:
 
 def said_in(path: str) -> tuple[Said, ...]:
     """What a file says, the most trustworthy first; nothing where it cannot be read.  [any]"""
-    try:
-        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    except (OSError, ValueError):
-        return ()
     found: list[Said] = []
-    with os.fdopen(handle, "rb") as file:
-        try:
-            if stat.S_ISREG(os.fstat(handle).st_mode):
-                found.extend(_all(file))  # what was read before a fault counts
-        except (OSError, ValueError, struct.error, IndexError, OverflowError):
-            pass
+    with suppress(OSError, ValueError, struct.error, IndexError, OverflowError):  # what was read before one counts
+        if stat.S_ISREG(os.stat(path).st_mode):
+            with open(path, "rb", opener=_opened) as file:
+                found.extend(_all(file))
     told = [said for said in found if said.bpm or said.beats]
     return tuple(sorted(told, key=lambda said: [word in said.who for word in _TRUST].index(True)))
+
+
+def _opened(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))  # or one that became a pipe would be waited for
 
 
 def _all(file: BinaryIO) -> Iterator[Said]:

@@ -26,6 +26,8 @@ from bridge.units import beats_to_seconds, fitting_tempo, seconds_to_beats
 
 PADDING_SECONDS = 0.06  # behind whole bars: an encoder's, or an inexact cut
 SAME = 0.006  # share of a tempo: two so near are the same
+TIDY_SECONDS = 0.003  # over a whole file: cut to samples it could not be told
+EAR_NEAR = 0.001  # share of a tempo by which an ear is off
 SIMPLE = (2, 1 / 2, 3, 1 / 3, 4, 1 / 4, 3 / 2, 2 / 3, 4 / 3, 3 / 4)
 SIMPLE_NEAR = 0.015
 EAR_SURE = 0.5  # from here on, and with whole bars, an ear is believed more than a length with a tail
@@ -59,8 +61,8 @@ def own_tempo(
     said = said_in(path) if path else ()
     found = by_words(PurePath(path).stem if path else "", said, seconds, beats_per_bar, song_bpm)
     if told_bpm:
-        against = f"{found.how} it is {found.bpm:g}" if found and not _same(found.bpm, told_bpm) else ""
-        return OwnTempo(told_bpm, "as given", TOLD, against)
+        apart = found and not _same(counted_bpm(found.bpm, told_bpm), told_bpm)
+        return OwnTempo(told_bpm, "as given", TOLD, f"{found.how} it is {found.bpm:g}" if found and apart else "")
     return found or by_length(seconds, beats_per_bar, song_bpm)
 
 
@@ -68,21 +70,27 @@ def by_words(
     name: str, said: Sequence[Said], seconds: float, beats_per_bar: float, song_bpm: float = 0.0
 ) -> OwnTempo | None:
     """What a file and its name say, and where they contradict each other; None where they say nothing.  [any]"""
-    number, keyed = bare_tempo(name, lambda bpm: _bars(seconds, bpm, beats_per_bar) == BARS)
+    number, _ = bare_tempo(name, lambda bpm: _bars(seconds, bpm, beats_per_bar) == BARS)
     named, name_sure = (tagged, NAME) if (tagged := tagged_tempo(name)) else (number, NUMBER)
+    by_name = OwnTempo(named, "by its name", name_sure) if named else None
     witnesses = [bpm for bpm in (named, song_bpm) if bpm]
-    for one in said:
-        found = _of_file(one, seconds, beats_per_bar, witnesses)
-        if found is not None:
-            apart = named and not _same(named, found.bpm)
-            doubts = [found.doubt, f"its name says {named:g}" if apart and f"{named:g}" not in found.doubt else ""]
-            return replace(found, doubt="; ".join(filter(None, doubts)), sure=DOUBTED if apart else found.sure)
-    return OwnTempo(named, "by its name", name_sure) if named else None
+    in_file = (_of_file(one, seconds, beats_per_bar, witnesses) for one in said)
+    found = next(filter(None, in_file), by_name)
+    if found is None:
+        return None
+    doubts = [found.doubt]
+    if by_name and not _same(named, found.bpm) and f"{named:g}" not in found.doubt:
+        doubts.append(f"its name says {named:g}")
+    fits = _bars(seconds, song_bpm, beats_per_bar) == BARS if song_bpm else False
+    if fits and not _bars(seconds, found.bpm, beats_per_bar):
+        doubts.append(f"its length is whole bars at the song's {song_bpm:g}, and not at that")
+    doubt = "; ".join(filter(None, doubts))
+    return replace(found, doubt=doubt, sure=DOUBTED if doubt else found.sure)
 
 
 def _of_file(said: Said, seconds: float, beats_per_bar: float, witnesses: Sequence[float]) -> OwnTempo | None:
     """What one place in a file says: its tempo against the beats that it counts."""
-    counted = [round(float(fitting_tempo(beats, seconds)), 3) for beats in said.beats]
+    counted = [_tidy(float(fitting_tempo(beats, seconds)), seconds) for beats in said.beats]
     if not said.bpm:
         return OwnTempo(counted[0], f"by the {said.beats[0]:g} beats of {said.who}", FILE) if counted else None
     if not counted or any(_holds(beats, seconds, said.bpm) for beats in said.beats):
@@ -108,7 +116,7 @@ def by_length(seconds: float, beats_per_bar: float, song_bpm: float = 0.0) -> Ow
     if not song_bpm:
         one_bar_bpm = float(fitting_tempo(beats_per_bar, seconds))
         bars = 2.0 ** math.ceil(math.log2(80 / one_bar_bpm))
-        return OwnTempo(round(one_bar_bpm * bars, 3), f"a guess by its length, {bars:g} bars", GUESS, open=True)
+        return OwnTempo(_tidy(one_bar_bpm * bars, seconds), f"a guess by its length, {bars:g} bars", GUESS, open=True)
     sure = _bars(seconds, song_bpm, beats_per_bar)
     if not sure:
         return OwnTempo(song_bpm, "a guess: the song's", GUESS, open=True)
@@ -142,12 +150,13 @@ def heard(
         what = before.how if before.sure > GUESS or not song_bpm else f"{before.how}, no beat was heard in it"
         return replace(before, how=what, open=False)
     sure = min(ear_sure, NAME)
+    whole = _bars(seconds, ear_bpm, beats_per_bar) == BARS
+    found = OwnTempo(_tidy(ear_bpm, seconds, EAR_NEAR), "heard", sure)
     if not song_bpm:
-        return OwnTempo(round(ear_bpm, 3), "heard", sure)
+        return found
     if _same(ear_bpm, song_bpm):
         return OwnTempo(song_bpm, f"{before.how}, and heard" if before.sure > GUESS else "heard: the song's",
                         max(sure, before.sure))  # fmt: skip
-    whole = _bars(seconds, ear_bpm, beats_per_bar) == BARS
     fits = before.sure > GUESS
     if simple_ratio(ear_bpm, song_bpm):
         if fits or not whole:
@@ -155,7 +164,7 @@ def heard(
                            sure=max(before.sure, DOUBTED))  # fmt: skip
     elif fits and not (whole and ear_sure >= EAR_SURE):
         return replace(before, doubt=f"it was heard as {ear_bpm:.4g}", sure=DOUBTED, open=False)
-    return OwnTempo(round(ear_bpm, 3), "heard", sure)
+    return found
 
 
 def simple_ratio(bpm: float, song_bpm: float) -> bool:
@@ -179,6 +188,13 @@ def counted_bpm(own_bpm: float, song_bpm: float) -> float:
     """A region's tempo with its beats counted as the song's: 87 beside a song at 174 is 174.  [any]"""
     speed = speed_to(own_bpm, song_bpm)
     return own_bpm if speed == song_bpm / own_bpm else song_bpm / speed
+
+
+def _tidy(bpm: float, seconds: float, near: float = 0.0) -> float:
+    """A tempo to three places; a whole number that is as good for a file so long, or within `near` of it, is that."""
+    whole = round(bpm)
+    as_good = seconds * abs(bpm / whole - 1.0) <= TIDY_SECONDS or abs(bpm / whole - 1.0) <= near
+    return float(whole) if as_good else round(bpm, 3)
 
 
 def _same(bpm: float, other: float) -> bool:

@@ -192,7 +192,7 @@ class Understood(NamedTuple):
 
 
 class Listened(NamedTuple):
-    """What was heard in a file: tempo (0: none), first bar line and length in beats, key; each with how sure, 0 to 1."""
+    """What was heard in a file: tempo (0: none), first bar line and length in beats, key; each with how sure."""
 
     bpm: float
     sure: float

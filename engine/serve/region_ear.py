@@ -89,16 +89,17 @@ class RegionEar:
             import torch
 
             audio = torch.from_numpy(stretched(audio.numpy(), speed))
-            region, counted = _noted(region, f"stretched from {region.bpm:g} to {region.bpm * speed:g} bpm"), host.tempo_bpm
+            region = _noted(region, f"stretched from {region.bpm:g} to {region.bpm * speed:g} bpm")
+            counted = host.tempo_bpm
         return region, HeardRegion(audio, counted, region.start_beats, rate_hz)
 
     def _timed(self, lane: Lane, region: Region, audio: Tensor, host: Transport | None, path: str) -> Region:
         """The region with its tempo, found out where 0 was told."""
-        if region.bpm:
-            return region
         standing, song_bpm = lane.clock.or_standing(), host.tempo_bpm if host else 0.0
         per_bar = float(standing.signature.beats_per_bar)
-        own = own_tempo(path, region.seconds, per_bar, song_bpm)
+        own = own_tempo(path, region.seconds, per_bar, song_bpm, region.bpm)
+        if region.bpm:
+            return _noted(region, own.words if own.doubt else "")
         if own.open:
             found = self.listen(audio, 0.0, per_bar, hurry=True, hint_bpm=song_bpm)
             own = heard(own, found.bpm, found.bpm_sure, region.seconds, per_bar, song_bpm)

@@ -141,10 +141,11 @@ def take(
     meter = meter_of(signature)
     start_beats = float((at - 1) * meter.beats_per_bar) if at else None
     order = Order(
-        region=RegionWish(region, reference.value, region_bpm, start_beats) if region else None, bpm=bpm, signature=meter,
-        bars=bars, start_bar=at - 1 if at and not region else None, takes=takes, prompt=prompt, preset=preset,
-        seed=seed, values=values_of(values), rate_hz=rate, bits=int(bits.value), kind=format.value, loop=loop,
-        loudness=loudness_of(loudness), key=key, name=words(name) if name else "",
+        region=RegionWish(region, reference.value, region_bpm, start_beats) if region else None,
+        bpm=bpm, signature=meter, bars=bars, start_bar=at - 1 if at and not region else None,
+        takes=takes, prompt=prompt, preset=preset, seed=seed, values=values_of(values), rate_hz=rate,
+        bits=int(bits.value), kind=format.value, loop=loop, loudness=loudness_of(loudness), key=key,
+        name=words(name) if name else "",
     )  # fmt: skip
     screen = Screen()
     with hot_engine(engine_of(port, secret_file, model, device, precision), screen.say) as engine:

@@ -1,6 +1,6 @@
 """Where a region lies on the time line, which bar its take begins on, and the file that the engine is given.
 
-continue         |....region....|~ take     the region ends on a bar line: its tail is cut, or it is filled up to the line
+continue         |....region....|~ take     the region ends on a bar line: a tail is cut, what lacks is silence
 melody, style    |....region....|
                  |.....take.....|           on the bar in which the region begins
 """

@@ -60,8 +60,8 @@ def watch(
     from plugin_host.takes.watch import WatchOptions, run_watch
 
     usual = Order(
-        region=RegionWish(Path(), reference.value, region_bpm), bpm=bpm, signature=shared.meter_of(signature), bars=bars,
-        takes=takes, prompt=prompt, preset=preset, seed=seed, values=shared.values_of(values), rate_hz=rate,
+        region=RegionWish(Path(), reference.value, region_bpm), bpm=bpm, signature=shared.meter_of(signature),
+        bars=bars, takes=takes, prompt=prompt, preset=preset, seed=seed, values=shared.values_of(values), rate_hz=rate,
         bits=int(bits.value), kind=format.value, loop=loop, loudness=shared.loudness_of(loudness),
     )  # fmt: skip
     engine = shared.engine_of(port, secret_file, model, device, precision)

@@ -13,11 +13,11 @@ import pytest
 import soundfile
 from wavinfo import WavInfoReader
 
-from bridge.transport import Grid
 from bridge.region_tempo import own_tempo
+from bridge.transport import Grid
 from bridge.units import Signature
 from plugin_host.plot import OutputError
-from plugin_host.takes import chunks, names
+from plugin_host.takes import names
 from plugin_host.takes.errors import TakeError
 from plugin_host.takes.finish import decoded, encoded, finish, looped, tail_samples
 from plugin_host.takes.loudness import gain_db, measure
