@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from bridge.errors import UnknownAddress
 from bridge.region import Region
 from bridge.region_file import read_region
 from bridge.region_tempo import OwnTempo, counted_bpm, heard, own_tempo
@@ -26,7 +27,10 @@ def ear_of(client: Client, say: Callable[[str], None]) -> Ear:
 
     def listen(path: Path, hint_bpm: float, signature: Signature) -> tuple[float, float]:
         say(LISTENING)
-        found = client.listen(path, hint_bpm, signature)
+        try:
+            found = client.listen(path, hint_bpm, signature)
+        except UnknownAddress:  # an engine older than this host
+            return 0.0, 0.0
         return found.bpm, found.sure
 
     return listen

@@ -102,6 +102,13 @@ def engine_of(port: int, secret_file: Path | None, model: str, device: str, prec
     return EngineWish(port, secret, model, device, precision.value)
 
 
+def region_of(path: Path | None, reference: Role, own_bpm: float | None, start_beats: float | None) -> Any:
+    """The region that these options wish for; None where there is none.  [main]"""
+    from plugin_host.takes.place import RegionWish
+
+    return RegionWish(path, reference.value, own_bpm, start_beats) if path else None
+
+
 @guarded
 def take(
     region: Region = None,
@@ -136,12 +143,10 @@ def take(
     from plugin_host.takes.engines import hot_engine
     from plugin_host.takes.names import words
     from plugin_host.takes.order import Order, fill
-    from plugin_host.takes.place import RegionWish
 
     meter = meter_of(signature)
-    start_beats = float((at - 1) * meter.beats_per_bar) if at else None
     order = Order(
-        region=RegionWish(region, reference.value, region_bpm, start_beats) if region else None,
+        region=region_of(region, reference, region_bpm, float((at - 1) * meter.beats_per_bar) if at else None),
         bpm=bpm, signature=meter, bars=bars, start_bar=at - 1 if at and not region else None,
         takes=takes, prompt=prompt, preset=preset, seed=seed, values=values_of(values), rate_hz=rate,
         bits=int(bits.value), kind=format.value, loop=loop, loudness=loudness_of(loudness), key=key,

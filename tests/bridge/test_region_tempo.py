@@ -27,8 +27,9 @@ def seconds(beats: float, bpm: float) -> float:
     [
         ("128bpm", 128), ("house-124bpm", 124), ("My Riff 97.5 BPM", 97.5), ("BPM128", 128), ("04_BPM128_3bars", 128),
         ("bpm_128 loop", 128), ("92,5bpm", 92.5), ("riff.92bpm", 92), ("Drums_128_Am", 128), ("Bass F# min 174", 174),
-        ("loop 90 BPM 4 bars", 90), ("tempo=90", 90), ("20 BPM 128", 128), ("\uff22\uff30\uff2d\uff11\uff12\uff18", 128),  # full width, as Japanese systems write it
-        ("Riff (128 bpm) v2", 128), ("song128bpmmix", 128),
+        ("loop 90 BPM 4 bars", 90), ("tempo=90", 90), ("20 BPM 128", 128), ("Riff (128 bpm) v2", 128),
+        ("song128bpmmix", 128),
+        ("\uff22\uff30\uff2d\uff11\uff12\uff18", 128),  # full width, as Japanese systems write it
     ],
 )  # fmt: skip
 def test_tempo_in_a_name(name: str, bpm: float) -> None:
