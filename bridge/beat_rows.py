@@ -5,11 +5,14 @@ from __future__ import annotations
 from bridge import rows
 from bridge.arguments import Argument
 from bridge.rows import LANE, ROLE
+from bridge.time_rows import DENOMINATORS
 
 # fmt: off
-REGION_BPM = Argument("bpm", "f", "tempo of the music, quarter notes a minute, from 20; 0: find it out", "bpm", 0, 999)
-EVENT_REGION = rows.answer(
-    "event/region", LANE, ROLE,
+REGION_BPM = Argument(
+    "bpm", "f", "the music's own tempo, quarter notes a minute, from 20; 0: by its name, the host's tempo, its sound",
+    "bpm", 0, 999,
+)
+_FOUND = (
     rows.figure("bpm", "tempo that was heard; 0: none was", "bpm"),
     rows.bounded("sure", "f", "how sure that is", 0, 1),
     rows.figure("first_bar_beats", "where its first bar line is, from its start", "beats"),
@@ -17,6 +20,18 @@ EVENT_REGION = rows.answer(
     rows.figure("beats", "how long it is", "beats"),
     rows.text("key", "as 'F# minor'; empty: none was heard"),
     rows.bounded("key_sure", "f", "how sure that is", 0, 1),
+)
+REGION_LISTEN = rows.request(
+    "region/listen", rows.text("path", "of an audio file of this machine; absolute"),
+    rows.bounded("hint_bpm", "f", "the song's tempo, from 20; 0: not known", 0, 999, "bpm", 0.0),
+    rows.bounded("numerator", "i", "of the time signature", 1, 64, default=4),
+    Argument("denominator", "i", "of the time signature", low=1, choices=DENOMINATORS, default=4),
+    reply=_FOUND,
+    meaning="What is heard in a file: tempo, bars, key. It is put in no lane, and what its name says does not count.",
+    slow=True, local=True,
+)
+EVENT_REGION = rows.answer(
+    "event/region", LANE, ROLE, *_FOUND,
     meaning="What was heard in a region that was handed over, some seconds after it is in place; see docs/beat.md.",
 )
 EVENT_GRID = rows.answer(

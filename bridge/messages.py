@@ -11,6 +11,7 @@ from bridge.arguments import WHOLE_MAX, Argument, Message
 from bridge.beat_rows import EVENT_GRID as EVENT_GRID
 from bridge.beat_rows import EVENT_REGION as EVENT_REGION
 from bridge.beat_rows import REGION_BPM
+from bridge.beat_rows import REGION_LISTEN as REGION_LISTEN
 from bridge.capture_rows import REGION_CAPTURE as REGION_CAPTURE
 from bridge.command_rows import EVENT_HEARD as EVENT_HEARD
 from bridge.command_rows import LANE_CANCEL as LANE_CANCEL
@@ -281,7 +282,7 @@ REQUESTS: tuple[Message, ...] = (
     LANE_OPEN, LANE_CLOSE, LANE_SET, LANE_GET, LANE_PROMPT, LANE_PRESET, LANE_PLAY, LANE_STOP, LANE_MUTE,
     LANE_RESEED, LANE_CANCEL, LANE_SCHEDULED, LANE_STATUS, LANE_STATS,
     TRANSPORT, TAP, REGION_FILE, REGION_BEGIN, REGION_CHUNK, REGION_END, REGION_CLEAR,
-    REGION_CAPTURE,
+    REGION_CAPTURE, REGION_LISTEN,
 )  # fmt: skip
 ANSWERS: tuple[Message, ...] = (OK, ERROR, PROGRESS)
 EVENTS: tuple[Message, ...] = (

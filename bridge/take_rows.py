@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from bridge import rows
 from bridge.arguments import WHOLE_MAX, Argument
-from bridge.rows import BPM, ROLE, START
+from bridge.rows import ROLE, START
 from bridge.time_rows import DENOMINATORS
 
 WATCH_PORT = 9610
 
 # fmt: off
 TAKE = rows.request(
-    "take", rows.text("path", "of the region's audio file; absolute, or beside the job file"), ROLE, BPM,
+    "take", rows.text("path", "of the region's audio file; absolute, or beside the job file"), ROLE,
+    Argument("bpm", "f", "the song's tempo there, quarter notes a minute", "bpm", 20, 999),
     rows.bounded("numerator", "i", "of the time signature", 1, 64, default=4),
     Argument("denominator", "i", "of the time signature", low=1, choices=DENOMINATORS, default=4),
     Argument(START.name, "f", START.meaning, START.unit, default=0.0),
@@ -25,6 +26,8 @@ TAKE = rows.request(
     rows.bounded("offset_seconds", "f", "where in the file the region begins", 0, 1e6, "s", 0.0),
     rows.bounded("length_seconds", "f", "how long it is; 0: to the file's end", 0, 1e6, "s", 0.0),
     rows.text("name", "of the folder and the files that come of it; empty: the file's", 64, ""),
+    Argument("region_bpm", "f", "the region's own tempo, from 20; 0: by what it says, its name, the song, or its sound",
+             "bpm", 0, 999, default=0.0),
     meaning="Orders takes of a region.", local=True,
 )
 # fmt: on

@@ -30,6 +30,7 @@ from plugin_host.cli_options import (
     Prompt,
     Reference,
     Region,
+    RegionBpm,
     Role,
     SecretFile,
     Seed,
@@ -73,6 +74,7 @@ def demo(
     prompt: Prompt = "",
     seed: Seed = -1,
     region: Region = None,
+    region_bpm: RegionBpm = None,
     reference: Reference = Role.CONTINUE,
     out: Annotated[Path, typer.Option(help="Folder for demo.wav, demo.png and the engine's log.")] = Path("segue-demo"),
     play: Annotated[bool, typer.Option("--play", help="Play it on the sound card while it is made.")] = False,
@@ -95,7 +97,7 @@ def demo(
 
     if play and offline:
         raise typer.BadParameter("--play is in real time, --offline is not: choose one")
-    wish = Wish(role=reference.value, region=region, bpm=bpm, bars=bars)
+    wish = Wish(role=reference.value, region=region, bpm=bpm, bars=bars, region_bpm=region_bpm)
     means = Means(play=play, sound_device=_sound_device(sound_device), offline=offline)
     run_demo(DemoOptions(wish, means, prompt, seed, model, device, port, out, precision.value), Screen())
 
@@ -149,6 +151,7 @@ def host(
     preset: Annotated[str, typer.Option(help="A named set of values, see presets/README.md.")] = "",
     seed: Seed = -1,
     region: Region = None,
+    region_bpm: RegionBpm = None,
     reference: Reference = Role.CONTINUE,
     out: Annotated[
         Path | None, typer.Option(help="WAV file to write instead of using the sound card; needs --bars.")
@@ -182,7 +185,7 @@ def host(
     except (ValueError, TypeError) as error:
         raise typer.BadParameter(f"--signature {signature}: {error}") from None
     secret = _secret(secret_file)
-    wish = Wish(reference.value, region, bpm, bars, rate, meter)
+    wish = Wish(reference.value, region, bpm, bars, rate, meter, region_bpm=region_bpm)
     means = Means(out is None, _sound_device(sound_device), offline, synced)
     run_host(HostOptions(wish, means, prompt, preset, seed, {}, port, secret, out), Screen())
 

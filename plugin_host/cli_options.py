@@ -44,8 +44,10 @@ class Who(StrEnum):
     OSC = "osc"
 
 
-Bpm = Annotated[
-    float | None, typer.Option(min=20, max=999, help="Tempo in beats a minute; without it the region's own.")
+Bpm = Annotated[float | None, typer.Option(min=20, max=999, help="The song's tempo; without it the region's own.")]
+RegionBpm = Annotated[
+    float | None,
+    typer.Option(min=20, max=999, help="The region's own tempo, where its file, name, length or sound say another."),
 ]
 Bars = Annotated[int, typer.Option(min=1, max=1000, help="How many bars Segue plays.")]
 Prompt = Annotated[str, typer.Option(help="What it should sound like, in words: 'warm lofi piano'.")]

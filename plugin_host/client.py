@@ -24,6 +24,7 @@ from bridge.arguments import Message
 from bridge.errors import NoAnswer, RegionTransfer, WireError
 from bridge.region import Samples
 from bridge.transfer import bytes_of, checksum, chunks_of, parse_numbers
+from bridge.units import Signature
 from plugin_host import replies
 from plugin_host.lane_calls import LaneCalls, OnHeard, When
 from plugin_host.wire import Event, Line, OnEvent, OnProgress
@@ -223,6 +224,16 @@ class Client(LaneCalls):
         """Hand over music by path to an engine on this machine.  [main]"""
         values = (lane, role, os.path.abspath(os.path.expanduser(path)), bpm, start_beats, at)
         return replies.Understood(*self.call(messages.REGION_FILE, *values, on_progress=on_progress))
+
+    def listen(
+        self, path: str | os.PathLike[str], hint_bpm: float, signature: Signature, on_progress: OnProgress | None = None
+    ) -> replies.Listened:
+        """What the engine's ear finds in a file of its machine; `hint_bpm` 0 where the song's tempo is not known.
+
+        [main]
+        """
+        values = (os.path.abspath(os.path.expanduser(path)), hint_bpm, signature.numerator, signature.denominator)
+        return replies.Listened(*self.call(messages.REGION_LISTEN, *values, on_progress=on_progress))
 
     def region_audio(
         self,

@@ -7,17 +7,17 @@ stretching it at its pitch, in whole: it is done before anything plays.
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from bridge.region_tail import length_of
+from bridge.region_tempo import own_tempo
 from bridge.ring import Audio
 from bridge.transport import Grid
-from bridge.units import exact, fitting_tempo, nearest, seconds_to_samples
+from bridge.units import exact, nearest, seconds_to_samples
 
-_TEMPO_IN_NAME = re.compile(r"(?<![\d.])(\d{2,3}(?:\.\d+)?)[ _-]?bpm", re.IGNORECASE)
 _TAPS = 32
 STRETCH_LEAST, STRETCH_MOST = 0.5, 2.0  # times as fast
 _FADE_SECONDS = 0.005
@@ -46,16 +46,9 @@ class Clip:
 
 
 def tempo_of(path: Path, seconds: float, beats_per_bar: float = 4.0) -> tuple[float, str]:
-    """Tempo of a file in bpm, and how it was found: from a name like `riff-92bpm.wav`, else from its length.
-
-    By length it is the tempo between 80 and 160 at which the file is .. 1/2, 1, 2, 4, 8 .. bars long.  [main]
-    """
-    named = _TEMPO_IN_NAME.search(path.stem)
-    if named and 20 <= float(named[1]) <= 999:
-        return float(named[1]), "from its name"
-    one_bar_bpm = float(fitting_tempo(beats_per_bar, seconds))
-    bars = 2.0 ** math.ceil(math.log2(80 / one_bar_bpm))
-    return round(one_bar_bpm * bars, 3), f"its length, {bars:g} bars"
+    """Tempo of a file in bpm without an ear, and how it was found; see `bridge.region_tempo`.  [main]"""
+    found = own_tempo(str(path), seconds, beats_per_bar)
+    return found.bpm, found.how
 
 
 def resample(audio: Audio, ratio: float) -> Audio:
@@ -115,20 +108,23 @@ def fit(audio: Audio, rate_hz: int, bpm: float, grid: Grid, channels: int) -> Au
 
 
 def place_before_bar(audio: Audio, grid: Grid, fade_out: bool = False) -> tuple[Clip, int]:
-    """The clip so placed that it ends on the first bar line it fits before, and that bar.
+    """The clip so placed that its music begins on a beat and ends on the first bar line it fits before; and that bar.
 
-    A tail shorter than 20 ms past a bar line is cut off: a cut, or an encoder, was not exact. `fade_out` for
-    when nothing goes on from its last sample.  [main]
+    What lies behind its last whole bar or beat is a tail: cut off, or with `fade_out`, for when nothing goes on from
+    its last sample, left to ring on.  [main]
     """
-    slack = nearest(seconds_to_samples(0.02, grid.sample_rate_hz))
-    bar = max(grid.next_bar(max(len(audio) - slack, 1)), 1)
-    end = grid.bar_start(bar)
-    audio = audio[:end].copy()
-    start = end - len(audio)
-    if start <= slack:  # it fills its bars: its first sample is beat 0, and it may lack a few at the end
-        start = 0
-        audio = np.pad(audio, ((0, end - len(audio)), (0, 0)))
-    if fade_out:
-        n = min(nearest(seconds_to_samples(_FADE_SECONDS, grid.sample_rate_hz)), len(audio))
-        audio[len(audio) - n :] *= np.cos(np.linspace(0, np.pi / 2, n, dtype=np.float32))[:, None]
+    rate, bpm, per_bar = grid.sample_rate_hz, grid.tempo_bpm, grid.signature.beats_per_bar
+    length = length_of(audio, rate, bpm, per_bar)
+    bar = max(1, math.ceil(length.beats / per_bar))
+    start_beats = bar * per_bar - length.beats
+    end, start = grid.bar_start(bar), grid.sample_at(start_beats)
+    if length.beats < 1:  # not even a beat: its end is what is on the line
+        start = max(0, end - len(audio))
+    missing = max(0, end - start - len(audio))
+    audio = np.pad(audio, ((0, missing), (0, 0)))
+    if not fade_out:
+        return Clip(audio[: end - start], start), bar
+    n = min(nearest(seconds_to_samples(_FADE_SECONDS, rate)), len(audio))
+    audio = audio.copy()
+    audio[len(audio) - n :] *= np.cos(np.linspace(0, np.pi / 2, n, dtype=np.float32))[:, None]
     return Clip(audio, start), bar

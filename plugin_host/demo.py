@@ -15,9 +15,10 @@ from pathlib import Path
 from bridge.errors import NoAnswer
 from plugin_host import report
 from plugin_host.client import Client
+from plugin_host.ear import Ear, ReadRegion, ear_of, no_ear
 from plugin_host.engine_process import EngineProcess, free_port
 from plugin_host.performance import Means, Performance
-from plugin_host.plot import Plot, Wish, plot_region, ready_folder, save_wav
+from plugin_host.plot import Plot, Wish, plot_region, read_for, ready_folder, save_wav
 from plugin_host.screen import Screen
 from plugin_host.session import LaneSession, Setup
 
@@ -46,8 +47,8 @@ def run_demo(options: DemoOptions, screen: Screen) -> report.Figures:
     """All of it; raises the SegueError that says what went wrong. The engine never outlives it.  [main]"""
     began = time.monotonic()
     out = ready_folder(options.out)
-    plot = plot_region(options.wish, out)
-    screen.say(f"region: {plot.words}")
+    read = read_for(options.wish)
+    plot = None if read.tempo.open else _plotted(options, read, out, no_ear, screen)
     port = options.port or free_port()
     engine = EngineProcess(port, out / "engine.log", options.engine_arguments)
     screen.say(f"engine: starting, model {options.model}, device {options.device} (log: {engine.log})")
@@ -58,6 +59,7 @@ def run_demo(options: DemoOptions, screen: Screen) -> report.Figures:
         for line in described(client):
             screen.say(line)
         try:
+            plot = plot or _plotted(options, read, out, ear_of(client, screen.say), screen)
             found, performance = _perform(options, plot, client, engine, screen)
         except NoAnswer as error:
             raise error if engine.running else engine.died() from None
@@ -68,6 +70,13 @@ def run_demo(options: DemoOptions, screen: Screen) -> report.Figures:
     _write(out, options, performance, found, screen)
     screen.say(f"done in {time.monotonic() - began:.0f} s")
     return found
+
+
+def _plotted(options: DemoOptions, read: ReadRegion, out: Path, ear: Ear, screen: Screen) -> Plot:
+    """The region on the timeline, told."""
+    plot = plot_region(options.wish, out, read, ear)
+    screen.say(f"region: {plot.words}")
+    return plot
 
 
 def _perform(

@@ -15,8 +15,9 @@ from bridge.units import Signature
 from plugin_host import report
 from plugin_host.client import Client
 from plugin_host.demo import described
+from plugin_host.ear import ear_of
 from plugin_host.performance import Means, Performance
-from plugin_host.plot import Plot, Wish, plot_nothing, plot_region, ready_folder, save_wav
+from plugin_host.plot import Plot, Wish, plot_nothing, plot_region, read_for, ready_folder, save_wav
 from plugin_host.screen import Screen
 from plugin_host.session import LaneSession, Setup
 from plugin_host.time_sources.first_tempo import first_tempo
@@ -45,12 +46,13 @@ def run_host(options: HostOptions, screen: Screen) -> None:
     folder = ready_folder(options.out.parent if options.out else Path.cwd())
     leader_bpm = first_tempo(options.means.sync, options.wish.rate_hz, screen.say)
     wish = replace(options.wish, leader_bpm=leader_bpm)
-    plot = plot_region(wish, folder) if wish.region else plot_nothing(wish)
-    screen.say(f"region: {plot.words}")
+    read = read_for(wish) if wish.region else None
     hear = partial(_hear_time, options.means.sync)
     with Client(options.port, name="segue host", secret=options.secret, on_event=hear) as client:
         for line in described(client):
             screen.say(line)
+        plot = plot_region(wish, folder, read, ear_of(client, screen.say)) if read else plot_nothing(wish)
+        screen.say(f"region: {plot.words}")
         _play(options, plot, client, screen)
 
 

@@ -7,11 +7,12 @@ from importlib import resources
 from pathlib import Path
 
 from bridge.errors import SegueError
-from bridge.region_file import read_region
+from bridge.region_tail import length_of, tail_words
 from bridge.ring import Audio
 from bridge.transport import Grid
 from bridge.units import Signature
 from plugin_host.clip import Clip, fit, place_before_bar, tempo_of
+from plugin_host.ear import Ear, ReadRegion, no_ear, read_wished
 from plugin_host.report import Stretch
 from plugin_host.session import RegionFile
 
@@ -26,9 +27,10 @@ class OutputError(SegueError):
 
 @dataclass(frozen=True)
 class Wish:
-    """What was asked for; `bpm` None takes the region's own tempo, `bars` 0 is endless.
+    """What was asked for; `bpm` is the song's tempo, None takes the region's own, `bars` 0 is endless.
 
-    `leader_bpm` is the tempo of whoever leads, where that is known: the host begins with it.
+    `leader_bpm` is the tempo of whoever leads, where that is known: the host begins with it, and it is the song's.
+    `region_bpm` is the region's own tempo, None for `bridge.region_tempo` to find it.
     """
 
     role: str = "continue"
@@ -38,6 +40,12 @@ class Wish:
     rate_hz: int = 48_000
     signature: Signature = Signature(4, 4)  # noqa: RUF009 - frozen
     leader_bpm: float | None = None
+    region_bpm: float | None = None
+
+    @property
+    def song_bpm(self) -> float | None:
+        """Tempo of the song, where somebody said it.  [any]"""
+        return self.leader_bpm or self.bpm
 
 
 @dataclass(frozen=True)
@@ -68,41 +76,41 @@ def find_region(wish: Wish) -> Path:
         raise OutputError(
             "the package has no regions: is it installed whole? Give one of yours: --region FILE"
         )
-    wanted = wish.leader_bpm or wish.bpm or 120.0
+    wanted = wish.song_bpm or 120.0
     return min(shipped.values(), key=lambda path: abs(tempo_of(path, 8.0)[0] - wanted))
 
 
-def plot_region(wish: Wish, copies: Path) -> Plot:
-    """Read the region and lay it on the timeline, so that it ends on the bar line where the music goes on.
+def read_for(wish: Wish) -> ReadRegion:
+    """Read the region; its tempo may still be open. Raises the RegionError that fits.  [main]"""
+    return read_wished(find_region(wish), wish.role, wish.signature, wish.song_bpm, wish.region_bpm)
+
+
+def plot_region(wish: Wish, copies: Path, read: ReadRegion | None = None, ear: Ear = no_ear) -> Plot:
+    """Lay the region, `read` or read now, on the timeline, so that it ends on the bar line where the music goes on.
 
     One at another tempo than the host's is changed and written to `copies`. Raises the RegionError that fits,
     OutputError when the copy cannot be written.  [main]
     """
-    path = find_region(wish)
-    region = read_region(str(path), wish.role, 120.0, 0.0)
-    own_bpm, how = tempo_of(path, region.seconds, float(wish.signature.beats_per_bar))
-    if wish.bpm is not None and path not in shipped_regions().values():
-        own_bpm, how = wish.bpm, "as given"
-    bpm = wish.leader_bpm or wish.bpm or own_bpm
+    found = (read or read_for(wish)).listened(ear)
+    path, region, own_bpm, bpm = found.path, found.region, found.counted_bpm, found.bpm
     grid = Grid(wish.rate_hz, bpm, wish.signature)
-    words = [f"{path.name}, {region.seconds:.1f} s at {own_bpm:g} bpm ({how})"]
-    if own_bpm != bpm:
-        words.append(f"played at {bpm:g} bpm, at its pitch")
-    if region.note:
-        words.append(region.note)
     audio = fit(region.audio, region.rate_hz, own_bpm, grid, CHANNELS)
-    clip, bar = place_before_bar(audio, grid, fade_out=wish.role != "continue")
+    goes_on = wish.role == "continue"
+    length = length_of(audio, wish.rate_hz, bpm, wish.signature.beats_per_bar)
+    tail = tail_words(length, bpm, "cut where Segue goes on" if goes_on else "they ring on while Segue begins")
+    clip, bar = place_before_bar(audio, grid, fade_out=not goes_on)
     if own_bpm != bpm:
         path = copies / "region.wav"
         save_wav(path, clip.audio, wish.rate_hz)
     start_beats = float(grid.beats_at(clip.start_samples))
     handed = RegionFile(wish.role, path, bpm, start_beats)
-    return Plot(clip, Stretch(grid, bar, wish.bars), handed, "; ".join(words))
+    words = "; ".join(filter(None, [*found.words, tail]))
+    return Plot(clip, Stretch(grid, bar, wish.bars), handed, words)
 
 
 def plot_nothing(wish: Wish) -> Plot:
     """No region: the music begins with the timeline.  [main]"""
-    grid = Grid(wish.rate_hz, wish.leader_bpm or wish.bpm or 120.0, wish.signature)
+    grid = Grid(wish.rate_hz, wish.song_bpm or 120.0, wish.signature)
     return Plot(None, Stretch(grid, 0, wish.bars), None, "none: Segue begins by itself")
 
 

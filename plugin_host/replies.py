@@ -189,3 +189,15 @@ class Understood(NamedTuple):
     note: str
     beats: float
     late: int
+
+
+class Listened(NamedTuple):
+    """What was heard in a file: tempo (0: none), first bar line and length in beats, key; each with how sure."""
+
+    bpm: float
+    sure: float
+    first_bar_beats: float
+    bar_sure: float
+    beats: float
+    key: str
+    key_sure: float

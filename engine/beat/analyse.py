@@ -1,6 +1,6 @@
 """What a region of music is: tempo, beats, where its bars begin, key; each with how sure that is.
 
-    python -m engine.beat.analyse TOLD_BPM BEATS_PER_BAR NICE     float32 at 32 kHz in, JSON out
+    python -m engine.beat.analyse TOLD_BPM BEATS_PER_BAR NICE HINT_BPM     float32 at 32 kHz in, JSON out
 
 `analyse_apart` runs it so, as a process of its own: no music waits for it.
 """
@@ -46,7 +46,9 @@ class Found:
     key_sure: float = 0.0
 
 
-def analyse(mono: NDArray[np.float32], told_bpm: float = 0.0, beats_per_bar: float = 4.0) -> Found:
+def analyse(
+    mono: NDArray[np.float32], told_bpm: float = 0.0, beats_per_bar: float = 4.0, hint_bpm: float = 0.0
+) -> Found:  # MERGE: tempo-ear's version of this file wins whole; here the hint is only passed through
     """What audio [n] at 32 kHz is; `told_bpm` above 0 is what its tempo is said to be.  [any]"""
     audio = np.asarray(mono[: SECONDS_MOST * RATE_HZ], np.float64)
     classes = pitch_classes(audio)
@@ -112,7 +114,11 @@ def _even(values: Floats) -> Floats:
 
 
 def analyse_apart(
-    mono: NDArray[np.float32], told_bpm: float = 0.0, beats_per_bar: float = 4.0, hurry: bool = False
+    mono: NDArray[np.float32],
+    told_bpm: float = 0.0,
+    beats_per_bar: float = 4.0,
+    hurry: bool = False,
+    hint_bpm: float = 0.0,
 ) -> Found:
     """`analyse` in a process of its own, at low priority unless somebody waits.
 
@@ -125,6 +131,7 @@ def analyse_apart(
         repr(float(told_bpm)),
         repr(float(beats_per_bar)),
         str(0 if hurry else NICE),
+        repr(float(hint_bpm)),
     ]
     data = np.ascontiguousarray(mono[: SECONDS_MOST * RATE_HZ], np.float32).tobytes()
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(p or "." for p in sys.path)}
@@ -139,7 +146,7 @@ def main() -> None:
     if hasattr(os, "nice"):
         os.nice(int(sys.argv[3]))
     mono = np.frombuffer(sys.stdin.buffer.read(), np.float32)
-    print(json.dumps(asdict(analyse(mono, float(sys.argv[1]), float(sys.argv[2])))))
+    print(json.dumps(asdict(analyse(mono, float(sys.argv[1]), float(sys.argv[2]), float(sys.argv[4])))))
 
 
 if __name__ == "__main__":

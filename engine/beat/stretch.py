@@ -16,18 +16,6 @@ AROUND_SAMPLES = 6400  # of what comes out, before and after: more than the stre
 SAME = 0.0005  # a speed this near to 1 is left
 
 
-def speed_to(own_bpm: float, host_bpm: float) -> float:
-    """How much faster music is to be played to be on a host's beat: at its tempo, or half or double of it, whichever
-    is nearest.  [any]
-    """
-    speed = host_bpm / own_bpm
-    while speed > 2**0.5:
-        speed /= 2.0
-    while speed < 0.5**0.5:
-        speed *= 2.0
-    return speed
-
-
 def stretched(audio: NDArray[np.float32], speed: float) -> NDArray[np.float32]:
     """Audio [C, n] at 32 kHz played `speed` times as fast, at its pitch: [C, round(n / speed)].
 

@@ -51,7 +51,7 @@ class Desk:
             m.LANE_OPEN: self.open, m.LANE_CLOSE: self.close, m.LANE_GET: self.get,
             m.LANE_STATUS: self.lane_status, m.LANE_STATS: self.lane_stats, m.REGION_FILE: regions.file,
             m.REGION_CAPTURE: regions.capture, m.REGION_BEGIN: regions.begin,
-            m.REGION_CHUNK: regions.chunk, m.REGION_END: regions.end,
+            m.REGION_CHUNK: regions.chunk, m.REGION_END: regions.end, m.REGION_LISTEN: regions.listen,
         }  # fmt: skip
         ours = {row.address: handler for row, handler in rows.items()}
         return ours | self.commands.handlers() | self.time.handlers() | self.front.handlers()

@@ -1,8 +1,9 @@
 """What a region is, listened to once, and regions of another tempo brought to the host's. All of it [regions].
 
-told bpm 0           listened to first: the tempo that is heard is its tempo
+told bpm 0           bridge/region_tempo.py says what its tempo is; where that asks the ear, it is listened to first
 continue, style      stretched to the host's tempo (or half or double of it), at its pitch: `region_tempo` 1
 melody               read at the host's speed by the model itself
+melody, style        a tail behind their whole bars is left out: they go round and round
 any                  listened to in a process apart, once it is in place; the same audio never twice
 """
 
@@ -19,10 +20,14 @@ from numpy.typing import NDArray
 
 from bridge.errors import OutOfRange
 from bridge.region import Region
+from bridge.region_tail import Length, length_of, tail_words
+from bridge.region_tempo import counted_bpm, heard, own_tempo, speed_to
+from bridge.transport import Transport
+from bridge.units import beats_to_samples, nearest
 from engine.beat.analyse import Found, analyse_apart
-from engine.beat.stretch import SAME, speed_to, stretched
+from engine.beat.stretch import SAME, stretched
 from engine.serve.lane import Lane
-from engine.serve.settings import MELODY, HeardRegion
+from engine.serve.settings import CONTINUE, MELODY, HeardRegion
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -39,17 +44,24 @@ class RegionEar:
     def __init__(self) -> None:
         self._found: dict[bytes, Found] = {}
 
-    def listen(self, audio: Tensor, told_bpm: float, beats_per_bar: float, hurry: bool = False) -> Found:
-        """What audio [C, n] at 32 kHz is; nothing where that cannot be found out. `hurry` where somebody waits."""
-        mono = audio.mean(dim=0).numpy().astype(np.float32)
-        return self._heard(mono, told_bpm, beats_per_bar, hurry)
+    def listen(
+        self, audio: Tensor, told_bpm: float, beats_per_bar: float, hurry: bool = False, hint_bpm: float = 0.0
+    ) -> Found:
+        """What audio [C, n] at 32 kHz is; nothing where that cannot be found out.
 
-    def _heard(self, mono: NDArray[np.float32], told_bpm: float, beats_per_bar: float, hurry: bool) -> Found:
-        form = np.array([told_bpm, beats_per_bar]).tobytes()
+        `hint_bpm` is the song's tempo, 0 where it is not known; `hurry` where somebody waits.  [regions]
+        """
+        mono = audio.mean(dim=0).numpy().astype(np.float32)
+        return self._heard(mono, told_bpm, beats_per_bar, hurry, hint_bpm)
+
+    def _heard(
+        self, mono: NDArray[np.float32], told_bpm: float, beats_per_bar: float, hurry: bool, hint_bpm: float
+    ) -> Found:
+        form = np.array([told_bpm, beats_per_bar, hint_bpm]).tobytes()
         name = hashlib.blake2b(mono.tobytes() + form, digest_size=16).digest()
         if name not in self._found:
             try:
-                self._found[name] = analyse_apart(mono, told_bpm, beats_per_bar, hurry)
+                self._found[name] = analyse_apart(mono, told_bpm, beats_per_bar, hurry, hint_bpm)
             except (OSError, ValueError, subprocess.SubprocessError) as fault:
                 _log.warning("a region could not be listened to: %s", fault)
                 return UNKNOWN
@@ -57,33 +69,55 @@ class RegionEar:
                 del self._found[next(iter(self._found))]
         return self._found[name]
 
-    def fitted(self, lane: Lane, region: Region, audio: Tensor, rate_hz: int) -> tuple[Region, HeardRegion]:
-        """A region [C, n] as models hear it, at a tempo that is known; the region's note says what was done."""
-        region = self._timed(lane, region, audio)
+    def fitted(
+        self, lane: Lane, region: Region, audio: Tensor, rate_hz: int, path: str = ""
+    ) -> tuple[Region, HeardRegion]:
+        """A region [C, n] as models hear it, at a tempo that is known; the region's note says what was done.
+
+        `path` is the file it came from, whose name and chunks may say its tempo.  [regions]
+        """
         host = lane.clock.now()
-        follows = region.role != MELODY and lane.settings.values.get("region_tempo", 1.0) > 0
-        if host is None or not follows:
+        region = self._timed(lane, region, audio, host, path)
+        region, audio = _without_tail(region, audio, rate_hz, lane.clock.or_standing())
+        if host is None:
             return region, HeardRegion(audio, region.bpm, region.start_beats, rate_hz)
+        counted = counted_bpm(region.bpm, host.tempo_bpm)
+        if region.role == MELODY or lane.settings.values.get("region_tempo", 1.0) <= 0:
+            return region, HeardRegion(audio, counted, region.start_beats, rate_hz)
         speed = speed_to(region.bpm, host.tempo_bpm)
         if abs(speed - 1.0) >= SAME:
             import torch
 
             audio = torch.from_numpy(stretched(audio.numpy(), speed))
             region = _noted(region, f"stretched from {region.bpm:g} to {region.bpm * speed:g} bpm")
-        elif speed != 1.0 or region.bpm == host.tempo_bpm:
-            return region, HeardRegion(audio, region.bpm, region.start_beats, rate_hz)
-        return region, HeardRegion(audio, host.tempo_bpm, region.start_beats, rate_hz)
+            counted = host.tempo_bpm
+        return region, HeardRegion(audio, counted, region.start_beats, rate_hz)
 
-    def _timed(self, lane: Lane, region: Region, audio: Tensor) -> Region:
+    def _timed(self, lane: Lane, region: Region, audio: Tensor, host: Transport | None, path: str) -> Region:
         """The region with its tempo, found out where 0 was told."""
+        standing, song_bpm = lane.clock.or_standing(), host.tempo_bpm if host else 0.0
+        per_bar = float(standing.signature.beats_per_bar)
+        own = own_tempo(path, region.seconds, per_bar, song_bpm, region.bpm)
         if region.bpm:
-            return region
-        host = lane.clock.or_standing()
-        found = self.listen(audio, 0.0, float(host.signature.beats_per_bar), hurry=True)
-        if not found.bpm:
-            note = f"no beat was heard in it: taken to be at {host.tempo_bpm:g} bpm"
-            return replace(_noted(region, note), bpm=host.tempo_bpm)
-        return replace(_noted(region, f"its tempo was found to be {found.bpm:.2f} bpm"), bpm=round(found.bpm, 3))
+            return _noted(region, own.words if own.doubt else "")
+        if own.open:
+            found = self.listen(audio, 0.0, per_bar, hurry=True, hint_bpm=song_bpm)
+            own = heard(own, found.bpm, found.bpm_sure, region.seconds, per_bar, song_bpm)
+        return replace(_noted(region, own.words), bpm=own.bpm)
+
+
+def _without_tail(region: Region, audio: Tensor, rate_hz: int, host: Transport) -> tuple[Region, Tensor]:
+    """A region that goes round and round without what lies behind its whole bars; its note says what is a tail."""
+    bar = host.signature.beats_per_bar
+    length: Length = length_of(audio.T.numpy(), rate_hz, region.bpm, bar, region.start_beats)
+    whole = length.beats % bar == 0
+    if region.role == CONTINUE or not whole:
+        used = "cut where it is gone on from" if region.role == CONTINUE and whole else ""
+        return (_noted(region, tail_words(length, region.bpm, used)) if used else region), audio
+    words = tail_words(length, region.bpm, "left out, since it goes round and round")
+    if not words:
+        return region, audio
+    return _noted(region, words), audio[:, : nearest(beats_to_samples(length.beats, region.bpm, rate_hz))]
 
 
 def check_bpm(bpm: float) -> float:
@@ -91,6 +125,12 @@ def check_bpm(bpm: float) -> float:
     if 0 < bpm < SLOWEST_BPM:
         raise OutOfRange(f"bpm is {bpm:g}, must be {SLOWEST_BPM:g} to 999, or 0 to have it found out")
     return bpm
+
+
+def found_values(found: Found) -> tuple[object, ...]:
+    """What was found in the order of the message table: tempo, first bar, beats, key, each with how sure.  [any]"""
+    tempo, bar = (found.bpm, found.bpm_sure), (found.first_bar, found.bar_sure)
+    return *tempo, *bar, found.beats, found.key, found.key_sure
 
 
 def _noted(region: Region, note: str) -> Region:

@@ -22,11 +22,11 @@ from bridge.region import Region, make_region
 from bridge.region_file import read_region
 from bridge.requests import LATER, Answer, Request, Responder
 from bridge.transfer import Form, Transfers, format_numbers
-from bridge.units import CODEC_RATE_HZ
+from bridge.units import CODEC_RATE_HZ, Signature
 from engine.serve.commands import Command
 from engine.serve.faults import wire_fault
 from engine.serve.lane import Lane
-from engine.serve.region_ear import RegionEar, check_bpm
+from engine.serve.region_ear import RegionEar, check_bpm, found_values
 from engine.serve.settings import CONTINUE, HeardRegion
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class RegionDesk:
         path, command = request.text("path"), _command(request)
         bpm, start_beats = check_bpm(request.number("bpm")), request.number("start_beats")
         return self._later(
-            request.responder, lambda: self._take(lane, read_region(path, role, bpm, start_beats), command)
+            request.responder, lambda: self._take(lane, read_region(path, role, bpm, start_beats), command, path)
         )
 
     def capture(self, request: Request) -> Answer:
@@ -119,6 +119,23 @@ class RegionDesk:
         """Drop what a client that is gone had begun.  [control]"""
         self._transfers.forget(client)
 
+    def listen(self, request: Request) -> Answer:
+        """region/listen: what the ear finds in a file, which is put nowhere.  [control]"""
+        path, hint_bpm = request.text("path"), check_bpm(request.number("hint_bpm"))
+        signature = Signature(request.whole("numerator"), request.whole("denominator"))
+
+        def work() -> tuple[object, ...]:
+            import torch
+
+            from engine.audio import as_heard
+
+            region = read_region(path, CONTINUE, 0.0, 0.0)
+            heard = as_heard(torch.from_numpy(region.audio.T.copy()), region.rate_hz, CODEC_RATE_HZ, 1)
+            per_bar = float(signature.beats_per_bar)
+            return found_values(self._ear.listen(heard, 0.0, per_bar, hurry=True, hint_bpm=hint_bpm))
+
+        return self._later(request.responder, work)
+
     # -- the thread ---------------------------------------------------------------------------------------
 
     def _later(self, responder: Responder, job: Callable[[], tuple[object, ...]]) -> Answer:
@@ -134,7 +151,7 @@ class RegionDesk:
             raise Busy(f"{WAITING_MAX} regions wait to be read and there is room for no more") from None
         return LATER
 
-    def _take(self, lane: Lane, region: Region, command: Command) -> tuple[object, ...]:
+    def _take(self, lane: Lane, region: Region, command: Command, path: str = "") -> tuple[object, ...]:
         """Make a region ready for the model, give it to its lane, and say what was understood."""
         import torch
 
@@ -146,7 +163,7 @@ class RegionDesk:
         heard = as_heard(audio, region.rate_hz, CODEC_RATE_HZ, channels, beyond=AHEAD_SAMPLES if goes_on else None)
         heard, ahead = (heard[:, :-AHEAD_SAMPLES], heard[:, -AHEAD_SAMPLES:]) if goes_on else (heard, None)
         signature = lane.clock.or_standing().signature
-        region, fitted = self._ear.fitted(lane, region, heard, CODEC_RATE_HZ)
+        region, fitted = self._ear.fitted(lane, region, heard, CODEC_RATE_HZ, path)
         if fitted.audio is heard:
             fitted = replace(fitted, ahead=ahead)
         placed = self._put(lane, region, fitted, command)

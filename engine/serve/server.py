@@ -30,6 +30,7 @@ from engine.serve.lane import Lane
 from engine.serve.loader import Loader
 from engine.serve.options import EXIT_MODEL, EXIT_OK, EXIT_PORT, NO_MODEL, Options, parse
 from engine.serve.progress import Job
+from engine.serve.region_ear import found_values
 from engine.serve.screen import say
 from engine.serve.state import EMPTY, FAILED, LOADING, STOPPING, EngineState, Wanted
 
@@ -181,9 +182,7 @@ class Server:
         self.endpoint.notify(messages.EVENT_GRID, lane.number, off_beats, off_ms, sure)
 
     def _tell_region(self, lane: Lane, role: str, found: Found) -> None:
-        tempo, key = (found.bpm, found.bpm_sure), (found.key, found.key_sure)
-        bar = found.first_bar, found.bar_sure, found.beats
-        self.endpoint.notify(messages.EVENT_REGION, lane.number, role, *tempo, *bar, *key)
+        self.endpoint.notify(messages.EVENT_REGION, lane.number, role, *found_values(found))
 
     def _tell_time(self, lane: Lane, playing: int, beats: float, bpm: float, signature: Signature) -> None:
         meter = signature.numerator, signature.denominator

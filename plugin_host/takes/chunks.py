@@ -72,14 +72,6 @@ def acid(bpm: float, beats: int, signature: Signature, key: str, loop: bool) -> 
     return struct.pack("<IHHfIHHf", flags, note, 0x8000, 0.0, beats, signature.denominator, signature.numerator, bpm)
 
 
-def acid_tempo(body: bytes) -> float | None:
-    """Tempo in bpm of an acid chunk, None where it holds none.  [any]"""
-    if len(body) < 24:
-        return None
-    bpm = float(struct.unpack("<f", body[20:24])[0])
-    return round(bpm, 4) if 20 <= bpm <= 999 else None
-
-
 def smpl(rate_hz: int, n_samples: int, key: str) -> bytes:
     """One loop over the whole file, for ever.  [any]"""
     nanoseconds = round(float(samples_to_seconds(10**9, rate_hz)))

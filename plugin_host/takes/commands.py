@@ -9,7 +9,19 @@ from typing import Annotated, Any
 import typer
 
 from plugin_host.cli_guard import guarded
-from plugin_host.cli_options import Bpm, Device, Precision, Prompt, Reference, Region, Role, SecretFile, Seed, Weights
+from plugin_host.cli_options import (
+    Bpm,
+    Device,
+    Precision,
+    Prompt,
+    Reference,
+    Region,
+    RegionBpm,
+    Role,
+    SecretFile,
+    Seed,
+    Weights,
+)
 
 OUT = Path("segue-takes")
 
@@ -90,9 +102,17 @@ def engine_of(port: int, secret_file: Path | None, model: str, device: str, prec
     return EngineWish(port, secret, model, device, precision.value)
 
 
+def region_of(path: Path | None, reference: Role, own_bpm: float | None, start_beats: float | None) -> Any:
+    """The region that these options wish for; None where there is none.  [main]"""
+    from plugin_host.takes.place import RegionWish
+
+    return RegionWish(path, reference.value, own_bpm, start_beats) if path else None
+
+
 @guarded
 def take(
     region: Region = None,
+    region_bpm: RegionBpm = None,
     reference: Reference = Role.CONTINUE,
     prompt: Prompt = "",
     bpm: Bpm = None,
@@ -123,15 +143,14 @@ def take(
     from plugin_host.takes.engines import hot_engine
     from plugin_host.takes.names import words
     from plugin_host.takes.order import Order, fill
-    from plugin_host.takes.place import RegionWish
 
     meter = meter_of(signature)
-    start_beats = float((at - 1) * meter.beats_per_bar) if at else None
     order = Order(
-        region=RegionWish(region, reference.value, None, start_beats) if region else None, bpm=bpm, signature=meter,
-        bars=bars, start_bar=at - 1 if at and not region else None, takes=takes, prompt=prompt, preset=preset,
-        seed=seed, values=values_of(values), rate_hz=rate, bits=int(bits.value), kind=format.value, loop=loop,
-        loudness=loudness_of(loudness), key=key, name=words(name) if name else "",
+        region=region_of(region, reference, region_bpm, float((at - 1) * meter.beats_per_bar) if at else None),
+        bpm=bpm, signature=meter, bars=bars, start_bar=at - 1 if at and not region else None,
+        takes=takes, prompt=prompt, preset=preset, seed=seed, values=values_of(values), rate_hz=rate,
+        bits=int(bits.value), kind=format.value, loop=loop, loudness=loudness_of(loudness), key=key,
+        name=words(name) if name else "",
     )  # fmt: skip
     screen = Screen()
     with hot_engine(engine_of(port, secret_file, model, device, precision), screen.say) as engine:

@@ -69,10 +69,10 @@ def order_of(values: Mapping[str, Value], usual: Order, scratch: Path) -> Order:
     if not os.path.isabs(path):
         raise RegionMissing(f"{str(path)!r} is not a full path")
     part = section(path, float(str(got["offset_seconds"])), float(str(got["length_seconds"])), scratch)
-    bpm, start = float(str(got["bpm"])), float(str(got["start_beats"]))
+    bpm, start, own = (float(str(got[name])) for name in ("bpm", "start_beats", "region_bpm"))
     return replace(
         usual,
-        region=RegionWish(part, str(got["role"]), bpm, start),
+        region=RegionWish(part, str(got["role"]), own or None, start),
         bpm=bpm,
         signature=Signature(int(str(got["numerator"])), int(str(got["denominator"]))),
         bars=int(str(got["bars"])) or usual.bars,

@@ -10,6 +10,7 @@ from pathlib import Path
 from bridge.presets import load_preset
 from bridge.ring import Audio
 from bridge.units import Signature
+from plugin_host.ear import Ear, ear_of, no_ear
 from plugin_host.plot import ready_folder
 from plugin_host.takes.engines import HotEngine
 from plugin_host.takes.finish import Finished, finish, looped
@@ -25,7 +26,7 @@ SEED_STEP = 1  # between the takes of one order, where the first seed was given
 
 @dataclass(frozen=True)
 class Order:
-    """What is wanted; None and -1 leave it to the region or to chance. Bars count from 0."""
+    """What is wanted; None and -1 leave it to the region or to chance. `bpm` is the song's. Bars count from 0."""
 
     region: RegionWish | None = None
     bpm: float | None = None
@@ -49,7 +50,7 @@ class Order:
 Say = Callable[[str], None]
 
 
-def recipe_of(order: Order, say: Say, folder: Path) -> Recipe:
+def recipe_of(order: Order, say: Say, folder: Path, ear: Ear = no_ear) -> Recipe:
     """The recipe of an order's first take; reads the region, which may raise a RegionError.  [main]"""
     prompt, values = order.prompt, dict(order.values)
     if order.preset:
@@ -58,7 +59,7 @@ def recipe_of(order: Order, say: Say, folder: Path) -> Recipe:
     bpm, start, bars = order.bpm or 120.0, 0, order.bars or CONTINUED_BARS
     regions: tuple[UsedRegion, ...] = ()
     if order.region is not None:
-        placed = place(order.region, order.bpm, order.signature, order.rate_hz)
+        placed = place(order.region, order.bpm, order.signature, order.rate_hz, ear)
         say(f"region: {placed.words}")
         regions = (kept(placed.region, folder),)
         bpm, start, bars = placed.bpm, placed.start_bar, order.bars or placed.bars
@@ -83,7 +84,7 @@ def fill(order: Order, engine: HotEngine, folder: Path, say: Say, show: Say) -> 
     [main]
     """
     folder = ready_folder(folder)
-    recipe = recipe_of(order, say, folder)
+    recipe = recipe_of(order, say, folder, ear_of(engine.client, say))
     paths: list[Path] = []
     seeds = [order.seed if order.seed < 0 else order.seed + number * SEED_STEP for number in range(order.takes)]
     for batch in batched(seeds, LANES_AT_ONCE):

@@ -1,6 +1,6 @@
 """Where a region lies on the time line, which bar its take begins on, and the file that the engine is given.
 
-continue         |....region....| take      the region ends on a bar line: cut or filled up with silence to it
+continue         |....region....|~ take     the region ends on a bar line: a tail is cut, what lacks is silence
 melody, style    |....region....|
                  |.....take.....|           on the bar in which the region begins
 """
@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from bridge.errors import RegionUnreadable
-from bridge.region_file import read_region
+from bridge.region_tail import length_of, tail_words
 from bridge.transport import Grid
 from bridge.units import (
     Exact,
@@ -28,13 +28,11 @@ from bridge.units import (
     samples_to_beats,
     seconds_to_beats,
 )
-from plugin_host.clip import fit, tempo_of
+from plugin_host.clip import fit
+from plugin_host.ear import Ear, no_ear, read_wished
 from plugin_host.plot import CHANNELS, shipped_regions
 from plugin_host.takes import names
-from plugin_host.takes.chunks import acid_tempo
-from plugin_host.takes.errors import TakeError
-from plugin_host.takes.recipe import UsedRegion
-from plugin_host.takes.wave import read_chunks
+from plugin_host.takes.recipe import TEMPO_MAX, UsedRegion
 
 CONTINUE = "continue"
 SLACK_SECONDS = 0.02  # a cut, or an encoder, was not exact
@@ -62,54 +60,43 @@ class Placed:
     words: str
 
 
-def own_tempo(path: Path, seconds: float, beats_per_bar: float) -> tuple[float, str]:
-    """Tempo of a file and how it was found: from what it says itself, its name, or its length.  [any]"""
-    try:
-        told = acid_tempo(read_chunks(path, frozenset((b"acid",))).get(b"acid", b""))
-    except TakeError:  # no WAV
-        told = None
-    return (told, "as the file says") if told else tempo_of(path, seconds, beats_per_bar)
-
-
-def place(wish: RegionWish, bpm: float | None, signature: Signature, rate_hz: int) -> Placed:
-    """Read a region and lay it on the time line of a take at `bpm`, or at its own tempo. Raises RegionError.  [any]"""
+def place(wish: RegionWish, bpm: float | None, signature: Signature, rate_hz: int, ear: Ear = no_ear) -> Placed:
+    """Read a region and lay it on the time line of a take at the song's `bpm`, or at its own tempo. The ear is asked
+    where nothing else says its tempo. Raises RegionError.  [main]
+    """
     path = shipped_regions().get(str(wish.path), wish.path.expanduser().absolute())
-    region = read_region(str(path), wish.role, 120.0, 0.0)
-    bar = signature.beats_per_bar
-    own_bpm, how = (wish.own_bpm, "as given") if wish.own_bpm else own_tempo(path, region.seconds, float(bar))
-    host_bpm = own_bpm if bpm is None else bpm
-    said = [f"{path.name}, {region.seconds:.1f} s at {own_bpm:g} bpm ({how})", region.note]
-    audio, region_rate = region.audio, region.rate_hz
-    if wish.role == CONTINUE and own_bpm != host_bpm:
+    read = read_wished(path, wish.role, signature, bpm, wish.own_bpm).listened(ear)
+    bar, goes_on, said = signature.beats_per_bar, wish.role == CONTINUE, read.words
+    own_bpm, host_bpm = read.counted_bpm, read.bpm
+    audio, region_rate = read.region.audio, read.region.rate_hz
+    if goes_on and own_bpm != host_bpm:
         audio = fit(audio, region_rate, own_bpm, Grid(rate_hz, host_bpm, signature), CHANNELS)
         region_rate, own_bpm = rate_hz, host_bpm
-        said.append(f"played at {host_bpm:g} bpm, at its pitch")
-    beats = samples_to_beats(len(audio), own_bpm, region_rate)
-    slack = seconds_to_beats(SLACK_SECONDS, host_bpm)
-    start = _start(wish, beats, bar, slack)
-    end_bar = max(1, math.ceil((start + beats - slack) / bar))
-    if wish.role == CONTINUE:
+    length = length_of(audio, region_rate, own_bpm, bar, wish.start_beats or 0.0)
+    said.append(tail_words(length, own_bpm, "cut" if goes_on else "left out" if length.beats % bar == 0 else "kept"))
+    start = _start(wish, length.beats, bar)
+    end_bar = max(1, math.ceil((start + length.beats) / bar))
+    if goes_on:
         audio, silent = _to_length(audio, end_bar * bar - start, own_bpm, region_rate)
-        if silent > slack:
+        if silent > seconds_to_beats(SLACK_SECONDS, host_bpm):
             said.append(f"{float(silent):.2f} beats of silence up to the bar line")
         start_bar, bars = end_bar, CONTINUED_BARS
     else:
-        start_bar = max(0, math.floor((start + slack) / bar))
+        start_bar = max(0, math.floor(start / bar))
         bars = max(1, end_bar - start_bar)
     flac, note = _flac(audio, region_rate)
     sha256 = hashlib.sha256(flac).hexdigest()
-    used = UsedRegion(wish.role, own_bpm, float(start), sha256, flac, name=names.words(path.stem))
+    used = UsedRegion(
+        wish.role, own_bpm, float(start), sha256, flac, name=names.words(path.stem), tempo=read.tempo.words[:TEMPO_MAX]
+    )
     return Placed(used, host_bpm, start_bar, bars, "; ".join(word for word in [*said, note] if word))
 
 
-def _start(wish: RegionWish, beats: Fraction, bar: Fraction, slack: Fraction) -> Fraction:
-    """Beat on which a region begins: as given, else so that it ends, or begins, on a bar line."""
+def _start(wish: RegionWish, beats: Fraction, bar: Fraction) -> Fraction:
+    """Beat on which a region begins: as asked for, else so that its music ends, or begins, on a bar line."""
     if wish.start_beats is not None:
         return exact(wish.start_beats)
-    if wish.role != CONTINUE:
-        return Fraction(0)
-    start = max(1, math.ceil((beats - slack) / bar)) * bar - beats
-    return Fraction(0) if start <= slack else start
+    return max(1, math.ceil(beats / bar)) * bar - beats if wish.role == CONTINUE else Fraction(0)
 
 
 def _to_length(audio: np.ndarray, beats: Exact, bpm: float, rate_hz: int) -> tuple[np.ndarray, Fraction]:

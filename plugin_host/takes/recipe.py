@@ -36,6 +36,7 @@ REGIONS_MAX = 3
 SECONDS_MAX = 3600  # of a take
 _MODEL_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?\Z")
 BARS_MAX = 1000
+TEMPO_MAX = 300  # characters of what is said of a region's tempo
 NOT_KEPT = ("seed", "bars", "lead_seconds")  # of the lane's values: said elsewhere, or of no influence
 
 
@@ -50,6 +51,7 @@ class UsedRegion:
     flac: bytes = b""
     path: str = ""
     name: str = ""  # what its file was called, for people
+    tempo: str = ""  # what its tempo was taken to be, from where and how surely, for people
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,7 @@ def to_json(recipe: Recipe, with_audio: bool = True) -> str:
 def _region_table(region: UsedRegion, with_audio: bool) -> dict[str, object]:
     table: dict[str, object] = {
         "role": region.role, "bpm": region.bpm, "start_beats": region.start_beats, "sha256": region.sha256,
-        "name": region.name,
+        "name": region.name, "tempo": region.tempo,
     }  # fmt: skip
     if region.path:
         table["path"] = region.path
@@ -145,6 +147,7 @@ _MODEL = (
 _REGION = (
     Argument("role", "s", "", choices=ROLES), BPM, START, Argument("sha256", "s", "", max_length=64),
     Argument("path", "s", "", default="", max_length=1000), Argument("name", "s", "", default="", max_length=100),
+    Argument("tempo", "s", "", default="", max_length=TEMPO_MAX),
 )
 # fmt: on
 

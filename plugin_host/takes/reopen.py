@@ -44,6 +44,8 @@ def describe(recipe: Recipe) -> Iterator[str]:
     for region in recipe.regions:
         where = region.path if region.path else f"inside the file, {len(region.flac) / 1000:.0f} kB"
         yield f"region: {region.role}, {region.bpm:g} bpm, from beat {region.start_beats:g}, {where}"
+        if region.tempo:
+            yield f"its own tempo: {region.tempo}"
     yield "values: " + ", ".join(f"{name} {value:g}" for name, value in sorted(recipe.values.items()))
     if recipe.note:
         yield f"note: {recipe.note}"

@@ -194,7 +194,7 @@ class Watch:
         note = read_region(str(path), "continue", 120.0, 0.0).note
         if young and CUT_SHORT in note:
             raise RegionUnreadable(note)
-        region = RegionWish(path, usual.region.role if usual.region else "continue", usual.bpm, None)
+        region = replace(usual.region or RegionWish(path, "continue"), path=path)
         self._screen.say(f"{path.name}:")
         fill(replace(usual, region=region), engine, self._out(path.stem), self._screen.say, self._screen.show)
 

@@ -9,7 +9,18 @@ import typer
 
 from bridge.take_rows import WATCH_PORT
 from plugin_host.cli_guard import guarded
-from plugin_host.cli_options import Bpm, Device, Precision, Prompt, Reference, Role, SecretFile, Seed, Weights
+from plugin_host.cli_options import (
+    Bpm,
+    Device,
+    Precision,
+    Prompt,
+    Reference,
+    RegionBpm,
+    Role,
+    SecretFile,
+    Seed,
+    Weights,
+)
 from plugin_host.takes import commands as shared
 
 
@@ -19,6 +30,7 @@ def watch(
     reference: Reference = Role.CONTINUE,
     prompt: Prompt = "",
     bpm: Bpm = None,
+    region_bpm: RegionBpm = None,
     signature: shared.Meter = "4/4",
     bars: shared.TakeBars = 0,
     takes: shared.Takes = 1,
@@ -48,8 +60,8 @@ def watch(
     from plugin_host.takes.watch import WatchOptions, run_watch
 
     usual = Order(
-        region=RegionWish(Path(), reference.value), bpm=bpm, signature=shared.meter_of(signature), bars=bars,
-        takes=takes, prompt=prompt, preset=preset, seed=seed, values=shared.values_of(values), rate_hz=rate,
+        region=RegionWish(Path(), reference.value, region_bpm), bpm=bpm, signature=shared.meter_of(signature),
+        bars=bars, takes=takes, prompt=prompt, preset=preset, seed=seed, values=shared.values_of(values), rate_hz=rate,
         bits=int(bits.value), kind=format.value, loop=loop, loudness=shared.loudness_of(loudness),
     )  # fmt: skip
     engine = shared.engine_of(port, secret_file, model, device, precision)

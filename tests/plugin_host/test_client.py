@@ -250,6 +250,7 @@ REPLIES = {
     replies.LaneStats: messages.LANE_STATS,
     replies.Tap: messages.TAP,
     replies.Understood: messages.REGION_FILE,
+    replies.Listened: messages.REGION_LISTEN,
 }
 
 

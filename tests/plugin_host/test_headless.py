@@ -175,6 +175,17 @@ def test_region_ends_on_a_bar_line() -> None:
     assert faded.audio[-300].min() == 1
 
 
+@pytest.mark.parametrize(("beats", "start", "bar"), [(8.8, 0, 2), (6.8, 2, 2), (2.3, 2, 1), (12.1, 0, 3)])
+def test_a_tail_is_no_shift(beats: float, start: int, bar: int) -> None:
+    grid = Grid(RATE, 120.0)
+    audio = np.ones((round(beats * RATE / 2), 2), np.float32)
+    clip, found = place_before_bar(audio, grid)
+    assert (found, clip.start_samples, clip.end_samples) == (bar, grid.sample_at(start), grid.bar_start(bar))
+    rings, found = place_before_bar(audio, grid, fade_out=True)
+    assert (found, rings.start_samples, len(rings.audio)) == (bar, grid.sample_at(start), len(audio))
+    assert rings.audio[-1].max() < 0.01
+
+
 def test_fit_changes_nothing_that_fits() -> None:
     audio = tone(5000, 440.0)
     assert np.array_equal(fit(audio, RATE, 120.0, Grid(RATE, 120.0), 2), audio)

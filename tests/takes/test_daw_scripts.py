@@ -90,6 +90,7 @@ def test_reaper_sends_the_items_part_of_its_file(tmp_path: Path, song: Path) -> 
         "path": str(song), "role": "continue", "bpm": 137.5, "numerator": 7, "denominator": 8,
         "start_beats": pytest.approx(2 * 137.5 / 60, abs=1e-4), "bars": 8, "takes": 2, "seed": -1, "prompt": "dub",
         "offset_seconds": 1.5, "length_seconds": 8.0, "name": "Gitarre äöü",
+        "region_bpm": 137.5,
     }  # fmt: skip
     order = order_of(job, Order(), tmp_path)
     assert order.region is not None

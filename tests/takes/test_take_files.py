@@ -13,10 +13,11 @@ import pytest
 import soundfile
 from wavinfo import WavInfoReader
 
+from bridge.region_tempo import own_tempo
 from bridge.transport import Grid
 from bridge.units import Signature
 from plugin_host.plot import OutputError
-from plugin_host.takes import chunks, names
+from plugin_host.takes import names
 from plugin_host.takes.errors import TakeError
 from plugin_host.takes.finish import decoded, encoded, finish, looped, tail_samples
 from plugin_host.takes.loudness import gain_db, measure
@@ -76,10 +77,11 @@ def test_wavinfo_reads_what_we_wrote(tmp_path: Path) -> None:
 
 def test_acid_says_tempo_beats_meter_and_root(tmp_path: Path) -> None:
     recipe = replace(SHORT, signature=Signature(7, 8), loop=False)
-    body = read_chunks(saved(tmp_path, recipe), frozenset((b"acid", b"smpl")))
+    path = saved(tmp_path, recipe)
+    body = read_chunks(path, frozenset((b"acid", b"smpl")))
     flags, root, _, _, beats, denominator, numerator, tempo = struct.unpack("<IHHfIHHf", body[b"acid"])
     assert (flags, root, beats, denominator, numerator, tempo) == (0x07, 66, 7, 8, 7, 137.5)
-    assert chunks.acid_tempo(body[b"acid"]) == 137.5
+    assert own_tempo(str(path), recipe.seconds, 3.5, told_bpm=0.0).bpm == 137.5
     assert b"smpl" not in body, "only what loops says so"
 
 

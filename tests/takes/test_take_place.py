@@ -66,6 +66,64 @@ def test_unplaced_region_ends_on_a_bar_line_as_it_is(tmp_path: Path) -> None:
     assert len(heard(placed.region.flac)) == 6 * RATE // 2
 
 
+@pytest.mark.parametrize(
+    ("beats", "wish_start", "role", "start", "bar", "bars"),
+    [
+        (8.8, None, "continue", 0.0, 2, 8),  # two bars and 0.4 s
+        (6.8, None, "continue", 2.0, 2, 8),
+        (8.8, None, "melody", 0.0, 0, 2),
+        (16.8, 8.0, "continue", 8.0, 6, 8),
+        (16.8, 8.0, "style", 8.0, 2, 4),
+    ],
+)
+def test_a_tail_moves_neither_region_nor_take(
+    tmp_path: Path, beats: float, wish_start: float | None, role: str, start: float, bar: int, bars: int
+) -> None:
+    path = region(tmp_path, beats)
+    placed = place(RegionWish(path, role, None, wish_start), 120.0, FOUR, RATE)
+    assert (placed.bpm, placed.region.start_beats, placed.start_bar, placed.bars) == (120.0, start, bar, bars)
+    assert "are a tail" in placed.words
+    assert "silence" not in placed.words
+    if role == "continue":
+        assert len(heard(placed.region.flac)) == round((bar * 4 - start) * RATE / 2)
+
+
+@pytest.mark.parametrize(("bars", "bpm"), [(3, 96.0), (4, 174.0), (5, 70.0), (1, 137.5)])
+def test_a_region_of_the_song_stays_as_it_is(tmp_path: Path, bars: int, bpm: float) -> None:
+    placed = place(RegionWish(region(tmp_path, 4 * bars, bpm), "continue"), bpm, FOUR, RATE)
+    assert (placed.bpm, placed.region.bpm, placed.start_bar) == (bpm, bpm, bars)
+    given = soundfile.read(tmp_path / "riff.wav", dtype="float32")[0]
+    kept = heard(placed.region.flac)
+    assert len(kept) == pytest.approx(len(given), abs=1)
+    n = min(len(kept), len(given))
+    assert np.abs(kept[:n] - given[:n]).max() < 1e-6
+    assert "played at" not in placed.words
+
+
+def test_half_time_is_on_the_songs_beat_as_it_is(tmp_path: Path) -> None:
+    placed = place(RegionWish(region(tmp_path, 8, 87.0, "riff 87bpm"), "continue"), 174.0, FOUR, RATE)
+    assert (placed.region.bpm, placed.start_bar) == (174.0, 4)
+    assert "half or double of 174" in placed.words
+
+
+def test_what_the_ear_finds_is_what_nothing_else_says(tmp_path: Path) -> None:
+    asked = []
+
+    def ear(path: Path, hint_bpm: float, signature: Signature) -> tuple[float, float]:
+        asked.append(hint_bpm)
+        return 97.3, 0.8
+
+    path = region(tmp_path, 13.4, 97.3)
+    assert place(RegionWish(path, "melody"), None, FOUR, RATE, ear).bpm == 97.3
+    placed = place(RegionWish(path, "melody"), 130.0, FOUR, RATE, ear)
+    assert (placed.bpm, placed.region.bpm) == (130.0, 130.0)  # 3:4 of it, within 1.5 %
+    placed = place(RegionWish(path, "melody"), 110.0, FOUR, RATE, ear)
+    assert (placed.bpm, placed.region.bpm, placed.region.tempo) == (110.0, 97.3, "97.3 bpm (heard, sure 0.8)")
+    assert asked == [0.0, 130.0, 110.0]
+    place(RegionWish(region(tmp_path, 13.4, 97.3, "riff 97.3bpm"), "melody"), 110.0, FOUR, RATE, ear)
+    assert len(asked) == 3
+
+
 def test_other_tempo_is_met(tmp_path: Path) -> None:
     path = region(tmp_path, 4, 100.0, "riff 100bpm")
     follow = place(RegionWish(path, "melody"), 120.0, FOUR, RATE)
@@ -78,12 +136,13 @@ def test_other_tempo_is_met(tmp_path: Path) -> None:
 
 def test_tempo_is_what_the_file_says_before_its_name(tmp_path: Path) -> None:
     data = (np.random.default_rng(1).normal(0, 3000, 4 * RATE)).astype("<i2").tobytes()
-    body = acid(87.5, 8, FOUR, "", True)
+    body = acid(90, 6, FOUR, "", True)
     put(tmp_path / "riff 120bpm.wav",
         wave_bytes([(b"fmt ", format_chunk(RATE, 1, 16)), (b"acid", body), (b"data", data)]))  # fmt: skip
     placed = place(RegionWish(tmp_path / "riff 120bpm.wav", "style"), None, FOUR, RATE)
-    assert placed.bpm == 87.5
-    assert "as the file says" in placed.words
+    assert placed.bpm == 90
+    assert "by its acid chunk" in placed.words
+    assert "its name says 120" in placed.words
 
 
 def test_what_cannot_be_used_is_told(tmp_path: Path) -> None:

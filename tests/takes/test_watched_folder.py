@@ -17,6 +17,7 @@ from bridge import messages
 from bridge.packet import parse
 from bridge.take_rows import TAKE
 from bridge.units import Signature
+from plugin_host.replies import Listened
 from plugin_host.screen import Screen
 from plugin_host.takes import jobs, watch
 from plugin_host.takes.desk import TakeDesk
@@ -48,7 +49,11 @@ class Engine:
     def hot(self, wish: EngineWish, say: object) -> Iterator[HotEngine]:
         self.starts += 1
         self.living = True
-        yield HotEngine(None, "noise", "float32", "", lambda: self.living)  # type: ignore[arg-type]
+        yield HotEngine(self, "noise", "float32", "", lambda: self.living)  # type: ignore[arg-type]
+
+    def listen(self, *file: object) -> Listened:
+        """As an engine hears noise."""
+        return Listened(0.0, 0.0, 0.0, 0.0, 0.0, "", 0.0)
 
     def make(
         self, engine: object, recipe: Recipe, say: object, show: object, stop: object

@@ -101,11 +101,12 @@ local ADDRESS = "/segue/take"
 				return
 			end
 			sent = sent + 1
-			to:send (ADDRESS, "issfiifiiisffs",
-				sent, path, wish.role, tempi:quarters_per_minute_at (place),
+			local bpm = tempi:quarters_per_minute_at (place) -- the song's there, and so that of what lies there
+			to:send (ADDRESS, "issfiifiiisffsf",
+				sent, path, wish.role, bpm,
 				meter:divisions_per_bar (), meter:note_value (), beats,
 				math.floor (tonumber (wish.bars) or 0), math.floor (tonumber (wish.takes) or 1), -1, wish.prompt,
-				0.0, 0.0, r:name ())
+				0.0, 0.0, r:name (), bpm)
 		end
 	end
 	tempi = nil

@@ -84,6 +84,7 @@ local function send(item, wish)
   local numerator, denominator, bpm = reaper.TimeMap_GetTimeSigAtTime(0, start)
   local lines = {
     "path=" .. clean(path), "role=" .. wish.role, "bpm=" .. number(bpm),
+    "region_bpm=" .. number(bpm), -- what lies on the time line is at its tempo
     "numerator=" .. math.floor(numerator), "denominator=" .. math.floor(denominator),
     "start_beats=" .. number(reaper.TimeMap2_timeToQN(0, start)),
     "offset_seconds=" .. number(offset), "length_seconds=" .. number(stop - start),

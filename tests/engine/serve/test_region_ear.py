@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from lane_rig import Host
 
 from bridge.errors import OutOfRange
 from bridge.region import Region
-from engine.beat.analyse import analyse
+from engine.beat.analyse import Found, analyse
 from engine.serve.region_ear import RegionEar, check_bpm
 from engine.serve.settings import CONTINUE, MELODY, STYLE
 
@@ -27,7 +28,8 @@ def region(audio: np.ndarray, bpm: float, role: str = CONTINUE) -> tuple[Region,
 @pytest.fixture(autouse=True)
 def in_this_process(monkeypatch):
     monkeypatch.setattr(
-        "engine.serve.region_ear.analyse_apart", lambda mono, told, bar, hurry: analyse(mono, told, bar)
+        "engine.serve.region_ear.analyse_apart",
+        lambda mono, told, bar, hurry, hint: analyse(mono, told, bar, hint_bpm=hint),
     )
 
 
@@ -77,16 +79,56 @@ def test_a_tempo_that_is_not_known_is_found_out_first(host: Host, hundred):
     host.publish()
     told, heard = RegionEar().fitted(host.lane, *region(hundred, 0.0), RATE_HZ)
     assert told.bpm == pytest.approx(100.0, rel=0.001)
-    assert told.note.startswith("its tempo was found to be 100")
+    assert told.note.startswith("100 bpm (heard")
     assert heard.bpm == 120.0
     assert abs(heard.audio.shape[1] - 8 * RATE_HZ) < 0.01 * RATE_HZ
 
 
 def test_where_no_beat_is_heard_the_hosts_tempo_is_taken(host: Host):
     host.publish()
-    told, heard = RegionEar().fitted(host.lane, *region(chord(6.0), 0.0), RATE_HZ)
+    told, heard = RegionEar().fitted(host.lane, *region(chord(6.8), 0.0), RATE_HZ)
     assert (told.bpm, heard.bpm) == (120.0, 120.0)
     assert "no beat was heard" in told.note
+
+
+@pytest.mark.parametrize(("length", "role"), [(9.6, CONTINUE), (10.0, STYLE), (9.65, MELODY)])
+def test_the_hosts_tempo_is_the_regions_where_it_is_bars_of_it(host: Host, hundred, length: float, role: str):
+    """With a tail, an encoder's padding or neither; said, and not stretched."""
+    host.transport = replace(host.transport, grid=host.transport.grid.retuned(0, 100.0))
+    host.publish()
+    audio = np.resize(hundred, round(length * RATE_HZ))
+    told, heard = RegionEar().fitted(host.lane, *region(audio, 0.0, role), RATE_HZ)
+    assert (told.bpm, heard.bpm) == (100.0, 100.0)
+    assert "the song's: it is 4 bars" in told.note
+    assert "stretched" not in told.note
+    assert heard.audio.shape[1] == (len(audio) if role == CONTINUE else 9.6 * RATE_HZ)
+
+
+def test_the_ear_alone_stretches_by_no_simple_ratio(host: Host, monkeypatch):
+    """Swing at 128 that is heard as 96, of no whole beats."""
+    hints = []
+
+    def mistaken(mono, told, bar, hurry, hint):
+        hints.append(hint)
+        return Found(bpm=96.1, bpm_sure=1.0)
+
+    monkeypatch.setattr("engine.serve.region_ear.analyse_apart", mistaken)
+    host.transport = replace(host.transport, grid=host.transport.grid.retuned(0, 128.0))
+    host.publish()
+    given = region(drums(128.0, 6.3), 0.0)
+    told, heard = RegionEar().fitted(host.lane, *given, RATE_HZ)
+    assert (told.bpm, heard.bpm) == (128.0, 128.0)
+    assert heard.audio is given[1]
+    assert "heard as 96.1, a simple ratio of it" in told.note
+    assert hints == [128.0]
+
+
+def test_what_a_name_says_and_what_contradicts_it_is_told(host: Host, hundred):
+    host.publish()
+    named, _ = RegionEar().fitted(host.lane, *region(hundred, 0.0), RATE_HZ, "/x/Drums BPM100.wav")
+    assert named.note == "100 bpm (by its name, sure 0.95); stretched from 100 to 120 bpm"
+    told, _ = RegionEar().fitted(host.lane, *region(hundred, 110.0), RATE_HZ, "/x/Drums BPM100.wav")
+    assert told.note.startswith("110 bpm (as given, sure 1); but by its name it is 100")
 
 
 def test_the_same_audio_is_listened_to_once(monkeypatch, hundred):
