@@ -33,9 +33,9 @@ TOLERANCE, SHARE = 1 / 6, 0.94  # of a block, and of the gaps that must be withi
 SPREAD = 1.3  # in blocks, at most, of the ticks around their line
 COPY_SECONDS, COPIES = 0.016, (2, 3)  # at most so far behind, and so many
 COPY_LEAST, COPY_LEAST_FAST, COPY_SURE = 0.25, 0.08, 10.0  # how different gaps are, of their mean; standard errors
-ONE_BLOCK, AT_ONCE_SECONDS = 0.007, 0.003  # of a block
+ONE_BLOCK, AT_ONCE_SECONDS = 0.007, 0.0005  # of a block
 FAST_BPM = 200  # above this ticks that come in exact turns are copies
-UNEVEN, UNEVEN_GAPS = 1.4, 24  # mean gaps between the shortest tenth and the longest; of so many
+UNEVEN, UNEVEN_GAPS = 1.1, 24  # mean gaps between the shortest tenth and the longest; of so many
 TIGHT_SECONDS = 0.0003  # a gap that is a known block's multiple this nearly is no accident
 
 
@@ -66,6 +66,11 @@ class Pattern:
         """Of copies: a tick after a longer gap is none.  [any]"""
         return (self.period_seconds - self.seconds + self.seconds / max(self.copies - 1, 1)) / 2
 
+    @property
+    def all_bpm(self) -> float:
+        """Of copies: the tempo if none were one.  [any]"""
+        return SECONDS_PER_MINUTE / TICKS_PER_BEAT * self.copies / self.period_seconds
+
 
 EVEN, UNCLEAR = Pattern(Arrival.EVEN), Pattern(Arrival.UNCLEAR)
 
@@ -78,7 +83,7 @@ def pattern(instants: Sequence[float]) -> Pattern:
         return UNCLEAR
     block = next((found for span in SPANS if (found := _block(times[-span - 1 :]))), 0.0)
     copies = _copies(gaps[-SPANS[0] :])
-    if copies is not None and not (_is_known(block) and _bpm(gaps[-SPANS[0] :]) <= FAST_BPM):
+    if copies is not None and not _is_rather(block, copies):
         return UNCLEAR if len(gaps) < SPANS[0] and _is_known(float(gaps.max())) else copies
     if block:
         return Pattern(Arrival.BURSTS, block)
@@ -112,6 +117,13 @@ def _bpm(gaps: NDArray[np.float64]) -> float:
     return float(SECONDS_PER_MINUTE / TICKS_PER_BEAT / gaps.mean())
 
 
+def _is_rather(block: float, copies: Pattern) -> bool:
+    """Whether what looks like copies is bursts of a common block: as exact as one, and no faster than music is."""
+    gap = copies.seconds / (copies.copies - 1)
+    exact = block > 0 and abs(gap - round(gap / block) * block) < AT_ONCE_SECONDS
+    return exact and _is_known(block) and copies.all_bpm <= FAST_BPM
+
+
 def _is_known(block: float) -> bool:
     return block >= KNOWN_FROM and any(abs(block - each) < NEAR_BLOCK for each in BLOCKS_SECONDS)
 
@@ -138,9 +150,8 @@ def _copies(gaps: NDArray[np.float64]) -> Pattern | None:
 
 def _are_bursts(found: Pattern) -> bool:
     """Two or three ticks at once, a common block apart, and no faster than music is."""
-    bpm = SECONDS_PER_MINUTE / TICKS_PER_BEAT * found.copies / found.period_seconds
     near = any(abs(found.period_seconds / each - 1) < ONE_BLOCK for each in BLOCKS_SECONDS if each >= KNOWN_FROM)
-    return near and found.seconds < AT_ONCE_SECONDS and bpm <= FAST_BPM
+    return near and found.seconds < AT_ONCE_SECONDS and found.all_bpm <= FAST_BPM
 
 
 def _block(times: NDArray[np.float64]) -> float:
