@@ -71,7 +71,7 @@ SYNC_PROBE = """
 import importlib.util, json
 found = {}
 def midi():
-    import mido, rtmidi
+    import mido
     from plugin_host.time_sources import midi_ports
     return "in: " + (", ".join(midi_ports.backend().get_input_names()) or "none; virtual:NAME makes one")
 def jack_transport():

@@ -104,9 +104,8 @@ class ClockTicks:
 
     def ticks_at(self, seconds: float) -> float:
         """Place on the line at an instant, in ticks since the first one.  [any]"""
-        if self._line is None:
-            return float(self.ticks)
-        return self.ticks + (seconds - self._line.seconds) / self._line.step_seconds
+        line = self._line
+        return float(self.ticks) if line is None else self.ticks + (seconds - line.seconds) / line.step_seconds
 
     def tick(self, seconds: float, running: bool = False, begins: bool = False) -> bool:
         """A tick came, while the song ran or not, or as its first; whether it counted.  [any]"""
@@ -122,8 +121,7 @@ class ClockTicks:
         return steps > 0
 
     def _is_sure(self, line: LineFilter | BurstLine) -> bool:
-        """Whether the tempo is known; a step that is an audio block's multiple, to the tenth of a millisecond, may be
-        the block's and not the clock's, and is waited for."""
+        """Whether the tempo is known; an audio block.s multiple may be the block.s, and is waited for."""
         if line.step_error >= SETTLED:
             return False
         blocks = known_blocks(line.step_seconds) if isinstance(line, LineFilter) else []

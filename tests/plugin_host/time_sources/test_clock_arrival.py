@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from plugin_host.time_sources.burst_line import BurstLine
 from plugin_host.time_sources.clock_pattern import Arrival, pattern
+from plugin_host.time_sources.line_filter import LineFilter
 from plugin_host.time_sources.midi_clock import MidiClock
 
 TICKS = 24
@@ -278,3 +279,15 @@ def test_a_clock_without_a_tempo_is_not_followed_and_that_is_said() -> None:
         clock.hear("clock", 0, 0.3 * i)  # 8.3 bpm
         assert clock.reading(0.3 * i + 0.01) is None
     assert said == [next(each for each in said if "no tempo" in each)]
+
+
+@pytest.mark.parametrize("slip", [-0.0015, 0.0015, 0.006])
+def test_a_slip_moves_the_line_and_leaves_its_tempo(slip: float) -> None:
+    """A clean clock whose ticks all come a little later from one on: a sender nudged, a small block."""
+    step = tick_seconds(120)
+    line, off = LineFilter(0.0, step), 0.0
+    for i in range(1, 400):
+        line.see(i * step + (slip if i > 200 else 0.0))
+        off = max(off, abs(line.step_seconds / step - 1))
+    assert off < 0.005
+    assert abs(line.missed(400 * step + slip)) < 0.0002
