@@ -41,7 +41,7 @@ class MidiClock:
         self._begins = False  # with the next tick
         self._beats = 0.0  # at the marked tick while it plays, else where it goes on
         self._heard_at: dict[tuple[str, int], float] = {}
-        self._told = ""
+        self._told: Arrival | None = None
         self._pauses_told = 0
         self._ticks_from: float | None = None
 
@@ -114,9 +114,10 @@ class MidiClock:
         waited = now_seconds - self._ticks_from if self._ticks_from is not None else 0.0
         unclear = _NO_TEMPO if waited > PATIENCE_SECONDS else ""
         text = _words(found) if self.ticks.settled else unclear
-        if not text or text == self._told or self.ticks.lost_at(now_seconds):
+        kind = found.arrival if self.ticks.settled else Arrival.UNCLEAR
+        if not text or kind is self._told or self.ticks.lost_at(now_seconds):
             return ""
-        self._told = text
+        self._told = kind
         return text
 
     def on_close(self, close: Callable[[], None]) -> None:
