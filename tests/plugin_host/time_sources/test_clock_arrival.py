@@ -154,7 +154,7 @@ BLOCKS = [n / rate for n in (64, 128, 256, 512, 1024, 2048) for rate in (44_100,
 
 
 @pytest.mark.parametrize("block", BLOCKS)
-@pytest.mark.parametrize("tempo", [60.0, 93.7, 117.19, 120.0, 128.0, 200.0])
+@pytest.mark.parametrize("tempo", [60.0, 117.19, 120.0, 128.0])
 def test_bursts_are_followed_at_their_mean(tempo: float, block: float) -> None:
     said: list[str] = []
     clock, n = MidiClock(say=said.append), 14 * TICKS
