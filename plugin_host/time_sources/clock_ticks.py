@@ -41,7 +41,7 @@ SETTLED = 0.005  # of the tempo
 FIRST_GAPS, FIRST_EVEN = 4, 1.35  # whose mean begins the line, if the longest is no longer than so much
 PATTERN_EACH = 6  # ticks after which the pattern is looked at again; twice the same counts
 LOST_SECONDS = 0.6  # without a tick
-CLEAN_SECONDS, BLOCKS_SURE = 0.004, 100  # a clock with less jitter may be bursts; within so many blocks they show
+BLOCKS_SURE = 100  # within so many blocks bursts show
 UNEVEN_JITTER = 0.25  # of a tick
 SMALLER = 0.8  # of the block of before: another one, and not an accident
 PAUSE_TICKS = 4.0  # without one are a pause when nothing plays
@@ -125,10 +125,7 @@ class ClockTicks:
         if line.step_error >= SETTLED:
             return False
         blocks = known_blocks(line.step_seconds) if isinstance(line, LineFilter) else []
-        heard = len(self._history.instants)
-        if not blocks or heard * line.step_seconds > BLOCKS_SURE * blocks[-1]:
-            return True
-        return heard > 2 and spread_seconds(self._history.times(heard)) > CLEAN_SECONDS
+        return not blocks or len(self._history.instants) * line.step_seconds > BLOCKS_SURE * blocks[-1]
 
     # -- what a tick stands for ----------------------------------------------------------------------------
 
