@@ -56,10 +56,11 @@ def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def _exit_code(error: Exception) -> int:
     from bridge.errors import RegionError
+    from plugin_host.jack_client import JackError
     from plugin_host.plot import OutputError
     from plugin_host.soundcard import SoundCardError
     from plugin_host.takes.errors import TakeError
 
     unusable = (RegionError, TakeError)
-    kinds = ((unusable, EXIT_REGION), ((SoundCardError,), EXIT_SOUND_CARD), ((OutputError,), EXIT_OUTPUT))
+    kinds = ((unusable, EXIT_REGION), ((SoundCardError, JackError), EXIT_SOUND_CARD), ((OutputError,), EXIT_OUTPUT))
     return next((code for kind, code in kinds if isinstance(error, kind)), EXIT_ENGINE)

@@ -78,9 +78,7 @@ class Client(LaneCalls):
             raise
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, fault: BaseException | None, at: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, fault: BaseException | None, at: TracebackType | None) -> None:
         self.close()
 
     @property
@@ -110,9 +108,7 @@ class Client(LaneCalls):
         then = None if on_heard is None else lambda event: on_heard(replies.heard(event.values))
         answer = self._line.call(message, *values, timeout_seconds=wait, on_progress=on_progress, on_heard=then)
         if len(answer) != len(message.reply):
-            raise WireError(
-                f"{message.address} was answered with {len(answer)} values, not {len(message.reply)}"
-            )
+            raise WireError(f"{message.address} was answered with {len(answer)} values, not {len(message.reply)}")
         return tuple(message.reply_values(answer))
 
     # -- the engine -----------------------------------------------------------------------------------

@@ -10,15 +10,16 @@ from dataclasses import dataclass, field, replace
 from plugin_host import report
 from plugin_host.clock import OfflineClock, PacedClock
 from plugin_host.headless import HeadlessHost, Host, Take
+from plugin_host.jack_card import JackCard
 from plugin_host.plot import CHANNELS, Plot
 from plugin_host.processor import Processor
 from plugin_host.session import LaneSession
-from plugin_host.soundcard import SoundCardHost
+from plugin_host.soundcard import SoundCardHost, open_card
 from plugin_host.time_sources.sync import Sync, SyncWish
 from plugin_host.timeline import Timeline
 
 LOOK_SECONDS = 0.05
-Runner = HeadlessHost | SoundCardHost
+Runner = HeadlessHost | SoundCardHost | JackCard
 
 
 @dataclass(frozen=True)
@@ -79,13 +80,14 @@ class Performance:
         """The host, standing at the start of its timeline, so that the engine hears of its tempo."""
         runner: Runner
         if self._means.play:
-            runner = SoundCardHost(self.host, self._means.sound_device)
-            self._say(f"sound card: {1000 * runner.latency_seconds:.0f} ms latency")
+            runner = open_card(self.host, self._means.sound_device, self._say)
         elif self._means.offline:
             runner = HeadlessHost(self.host, OfflineClock(self.processor.ready))
         else:
             runner = HeadlessHost(self.host, PacedClock(self.processor.sample_rate_hz))
         runner.start()
+        if not isinstance(runner, HeadlessHost):
+            self._say(f"sound card: {1000 * runner.latency_seconds:.0f} ms latency")
         try:
             while self.processor.counters.blocks == 0 and runner.running:
                 time.sleep(0.002)
@@ -100,7 +102,7 @@ class Performance:
         if wish.idle:
             yield False
             return
-        latency = runner.latency_seconds if isinstance(runner, SoundCardHost) else 0.0
+        latency = 0.0 if isinstance(runner, HeadlessHost) else runner.latency_seconds
         sync = Sync(self.host.timeline, wish, self._say, latency)
         try:
             yield sync.start()

@@ -73,9 +73,7 @@ def find_region(wish: Wish) -> Path:
     if wish.region is not None:
         return shipped.get(str(wish.region), wish.region.expanduser().absolute())
     if not shipped:
-        raise OutputError(
-            "the package has no regions: is it installed whole? Give one of yours: --region FILE"
-        )
+        raise OutputError("the package has no regions: is it installed whole? Give one of yours: --region FILE")
     wanted = wish.song_bpm or 120.0
     return min(shipped.values(), key=lambda path: abs(tempo_of(path, 8.0)[0] - wanted))
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
+from collections.abc import Callable
 from typing import Any
 
 from bridge.errors import SegueError
 from plugin_host.headless import Host
+from plugin_host.jack_card import JackCard, device_of
 
 
 class SoundCardError(SegueError):
@@ -24,6 +27,8 @@ def load() -> Any:
         raise SoundCardError(
             "PortAudio is not installed: on Debian and Ubuntu `sudo apt install libportaudio2`"
         ) from None
+    if not sounddevice._initialized:  # ended by `open_card`
+        sounddevice._initialize()
     return sounddevice
 
 
@@ -35,6 +40,17 @@ def outputs() -> list[str]:
     return [f"{device['name']}, {apis[device['hostapi']]['name']}" for device in found]
 
 
+def open_card(host: Host, device: str | int | None, say: Callable[[str], None]) -> SoundCardHost | JackCard:
+    """What plays the host on a device, not started: by JACK's own library where the device is JACK's.  [main]"""
+    sounddevice = load()
+    found = device_of(sounddevice, device)
+    if found is None:
+        return SoundCardHost(host, device)
+    sounddevice._terminate()  # its own client of JACK would not survive the server's end
+    client, latency_seconds = found
+    return JackCard(host, client, say, latency_seconds)
+
+
 class SoundCardHost:
     """Lets a sound card ask the host for its blocks. `device` is a name, a part of one, or a number."""
 
@@ -42,6 +58,7 @@ class SoundCardHost:
         self.host = host
         self.flagged = 0  # callbacks that PortAudio marked with an under- or overflow
         self.fault: BaseException | None = None
+        self._started = False
         self._sounddevice = load()
         try:
             self._stream = self._sounddevice.OutputStream(
@@ -69,9 +86,19 @@ class SoundCardHost:
     def start(self) -> None:
         """Begin to play.  [main]"""
         self._stream.start()
+        self._started = True
 
     def stop(self) -> None:
-        """Stop and let go of the card; raises what ended the callback, if anything did.  [main]"""
+        """Stop and let go of the card; raises what ended the callback, if anything did.
+
+        A card that has gone is left alone, PortAudio too: on JACK both would wait for it for ever.  [main]
+        """
+        if self._started and not (self._stream.active or self.host.finished or self.fault):
+            atexit.unregister(self._sounddevice._exit_handler)
+            raise SoundCardError(
+                "the sound card has gone: JACK has ended, or it was unplugged. With pip install 'segue[jack]' "
+                "a JACK server that ends is waited for"
+            )
         self._stream.close()
         if self.fault is not None:
             fault, self.fault = self.fault, None

@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 
 from bridge.units import SECONDS_PER_MINUTE
-from plugin_host.time_sources.clock_ticks import TICKS_PER_BEAT
+from plugin_host.time_sources.clock_pattern import TICKS_PER_BEAT
 from plugin_host.time_sources.host_time import HostTime
 from plugin_host.time_sources.midi_clock import SIXTEENTHS_PER_BEAT
 

@@ -1,7 +1,7 @@
 """JACK's transport: position and tempo as the timebase master tells them (Ardour, Hydrogen, a looper).
 
 JACK says where a cycle began and when; in between beats are reckoned on. Without a timebase master there is no
-tempo: then the host's own is kept, and start, stop and position are followed. A JACK server is never started.
+tempo: then the host's own is kept, and start, stop and position are followed. A server that ends is waited for.
 Beats are quarter notes here; JACK counts beats of the signature's lower number.
 """
 
@@ -12,9 +12,11 @@ from collections.abc import Callable
 from typing import Any
 
 from bridge.units import SECONDS_PER_MINUTE, Signature, samples_to_seconds
+from plugin_host.jack_client import JackError, LastingClient
 from plugin_host.time_sources.reading import Reading, SourceError
 
 BBT = 0x10  # JackPositionBBT: bar, beat and tempo are valid
+ROLLING = 1  # JackTransportRolling
 OLD_SECONDS = 1.0
 
 
@@ -28,32 +30,20 @@ class JackTransport:
 
     def __init__(self, own_bpm: Callable[[], float], needs_master: bool = False) -> None:
         try:
-            import jack
-        except (ImportError, OSError) as fault:
-            raise SourceError(f"JACK's library is not here ({fault}): pip install 'segue[jack]', and JACK") from None
-        jack.set_error_function(lambda text: None)
-        jack.set_info_function(lambda text: None)
-        try:
-            self._client = jack.Client("segue-sync", no_start_server=True)
-        except jack.JackOpenError:
-            raise SourceError("no JACK server runs") from None
-        self._rolling = int(jack.ROLLING)
+            self._lasting = LastingClient("segue-sync", lambda client: None)
+        except JackError as fault:
+            raise SourceError(str(fault)) from None
         self._own_bpm = own_bpm
         self._needs_master = needs_master
-        self._gone = False
-        self._client.set_shutdown_callback(self._shut_down)
-        self._client.activate()
-
-    def _shut_down(self, status: Any, reason: str) -> None:
-        self._gone = True
 
     def reading(self, now_seconds: float) -> Reading | None:
         """Where JACK's transport is; None when the server, or a master that is needed, is not there.  [main]"""
-        if self._gone:
+        client = self._lasting.client
+        if client is None or not self._lasting.here:
             return None
-        state, position = self._client.transport_query_struct()
+        state, position = client.transport_query_struct()
         seconds = now_seconds - _age_seconds(position.usecs / 1e6)
-        rolling = int(state) == self._rolling
+        rolling = int(state) == ROLLING
         if not position.valid & BBT or position.beats_per_minute <= 0:
             if self._needs_master:
                 return None
@@ -64,10 +54,7 @@ class JackTransport:
 
     def close(self) -> None:
         """Leave the server.  [main]"""
-        if not self._gone:
-            self._gone = True
-            self._client.deactivate()
-            self._client.close()
+        self._lasting.close()
 
 
 def quarters(position: Any) -> float:

@@ -7,7 +7,8 @@ A Kalman filter of two numbers, the instant t of the newest event and the second
 
 with two additions. The jitter's spread is learned from what is seen. And a CUSUM test (Page 1954) adds up
 what the prediction misses in one direction: jitter cancels, a change of tempo does not; when it is found, the
-filter opens wide and is on the new line a few events later, then narrows again.
+filter opens wide and is on the new line a few events later, then narrows again. Unless each event missed by the
+same, far beyond the jitter: that is a slip, and the line moves with its step.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ DRIFT_ALLOWED = 0.6  # of a standard deviation an event, before the test counts 
 ALARM = 7.0
 JITTER_MEMORY = 48  # events
 OUTLIER = 3.5  # standard deviations
+SLIP_SCORE, SLIP_EVEN = 5.0, 1.4  # so many of them, and the longest miss of a slip so much longer than the shortest
 
 
 class LineFilter:
@@ -45,6 +47,7 @@ class LineFilter:
         self._spread = spread
         self._tt, self._tp, self._pp = self._jitter2, 0.0, (spread * step_seconds) ** 2
         self._up = self._down = 0.0
+        self._missed: list[float] = []  # in a row, beyond `SLIP_SCORE`
 
     @property
     def jitter_seconds(self) -> float:
@@ -66,8 +69,12 @@ class LineFilter:
         missed = seconds - self.seconds
         spread2 = self._tt + self._jitter2
         score = missed / math.sqrt(spread2)
+        self._missed = [*self._missed, missed] if abs(score) > SLIP_SCORE else []
         if self._changed(score):
-            self._open(missed, steps)
+            if self._slipped():
+                self._tt += missed * missed
+            else:
+                self._open(missed, steps)
             spread2 = self._tt + self._jitter2
         elif abs(score) < OUTLIER:
             self._learn(missed * missed - self._tt)
@@ -91,6 +98,11 @@ class LineFilter:
         self._up = self._down = 0.0
         self.alarms += 1
         return True
+
+    def _slipped(self) -> bool:
+        """Whether every event since the change missed by the same: a step that changed misses by more each time."""
+        sizes = [abs(each) for each in self._missed]
+        return len(sizes) > 2 and max(sizes) < SLIP_EVEN * min(sizes)
 
     def _open(self, missed: float, steps: float) -> None:
         """Doubt step and instant, as if they had been doubted before this event was predicted."""

@@ -1,4 +1,4 @@
-"""MIDI ports by mido, imported when they are asked for. On Linux without ALSA's sequencer JACK's MIDI is tried.
+"""MIDI ports by mido, imported when they are asked for. On Linux without ALSA's sequencer it is JACK's MIDI.
 
 A port is named by its name or a part of it; "virtual:NAME" makes one for other programs to connect to.
 """
@@ -9,37 +9,44 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from plugin_host.time_sources.jack_midi import JackMidi
 from plugin_host.time_sources.reading import SourceError
 
-BACKENDS = ("mido.backends.rtmidi", "mido.backends.rtmidi/UNIX_JACK")
+RTMIDI = "mido.backends.rtmidi"
 VIRTUAL = "virtual:"
 HEARD = ("clock", "start", "stop", "continue", "songpos", "note_on")
 
 
 def backend() -> Any:
     """The first back end that works; SourceError says why none does.  [main]"""
+    said = []
+    for system, opened in (("rtmidi", _rtmidi), ("JACK", JackMidi)):
+        try:
+            return opened()
+        except SourceError as fault:
+            said.append(f"{system}: {fault}")
+    raise SourceError(f"no MIDI system answers ({'; '.join(said)})")
+
+
+def _rtmidi() -> Any:
     try:
         import mido
         import rtmidi  # noqa: F401
     except ImportError:
         raise SourceError("MIDI needs mido and python-rtmidi: pip install 'segue[midi]'") from None
-    said = []
-    for name in BACKENDS:
-        try:
-            found = mido.Backend(name, load=True)
-            found.get_input_names()
-            return found
-        except Exception as fault:  # rtmidi's own kinds, which differ between back ends
-            why = (str(fault).splitlines() or [repr(fault)])[0]
-            said.append(f"{name.removeprefix('mido.backends.')}: {why}")
-    raise SourceError(f"no MIDI system answers ({'; '.join(said)})")
+    try:
+        found = mido.Backend(RTMIDI, load=True)
+        found.get_input_names()
+        return found
+    except Exception as fault:  # rtmidi's own kinds
+        raise SourceError((str(fault).splitlines() or [repr(fault)])[0]) from None
 
 
 def open_input(name: str, hear: Callable[[str, int, float], None]) -> Callable[[], None]:
     """Let `hear(kind, value, seconds)` have what comes on a port; returns what closes it.  [main]"""
 
-    def received(message: Any) -> None:
-        seconds = time.monotonic()
+    def received(message: Any, at_seconds: float | None = None) -> None:
+        seconds = time.monotonic() if at_seconds is None else at_seconds
         if message.type in HEARD and not (message.type == "note_on" and message.velocity == 0):
             hear(message.type, getattr(message, "pos", getattr(message, "note", 0)), seconds)
 

@@ -130,7 +130,7 @@ class Sync:
             if number == self._wish.tap_note:
                 taps.tap(seconds)
 
-        clock = MidiClock(note)
+        clock = MidiClock(note, self._say)
         clock.on_close(midi_ports.open_input(self._wish.midi_in, clock.hear))
         return clock
 

@@ -150,9 +150,7 @@ class Band:
 class Line:
     """A UDP relay that loses, doubles and holds back datagrams of both directions, by a seeded die."""
 
-    def __init__(
-        self, port: int, seed: int, lose: float = 0.0, double: float = 0.0, hold: float = 0.0
-    ) -> None:
+    def __init__(self, port: int, seed: int, lose: float = 0.0, double: float = 0.0, hold: float = 0.0) -> None:
         self._chances = (lose, double, hold)
         self._dice = random.Random(seed)
         self._near = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -301,8 +299,7 @@ def test_every_call(band: tuple[Band, Endpoint], client: Client) -> None:
     transport = players.last(messages.TRANSPORT)
     assert (transport.number("bpm"), transport.whole("denominator"), transport.id) == (120.1, 8, 0)
     assert {r.message.address for r in players.came} == set(players.handlers) - {
-        row.address
-        for row in (messages.REGION_FILE, messages.REGION_BEGIN, messages.REGION_CHUNK, messages.REGION_END)
+        row.address for row in (messages.REGION_FILE, messages.REGION_BEGIN, messages.REGION_CHUNK, messages.REGION_END)
     }
 
 
@@ -483,9 +480,7 @@ def test_a_region_in_chunks(band: tuple[Band, Endpoint], client: Client, encodin
     audio = music()
     told = client.region_audio(0, "melody", audio, 16000, 90.0, 4.0, encoding=encoding)
     assert told == replies.Understood(1.0, 2, 16000, 0.375, "", 4.0, 0)
-    assert np.abs(band[0].regions[0, "melody"].audio - audio).max() <= (
-        0.6 / 32768 if encoding == "s16" else 0
-    )
+    assert np.abs(band[0].regions[0, "melody"].audio - audio).max() <= (0.6 / 32768 if encoding == "s16" else 0)
     assert band[0].count(messages.REGION_END) == 1
 
 
