@@ -38,9 +38,9 @@ class Found:
     """Of a region: tempo (0: none was heard), beats in it, the first beat and the first bar line in beats from its
     start, key ("" for none); confidences 0 to 1.
 
-    `rivals`: tempi that are at least a tenth as likely, likeliest first; `bpm_sure` is what they leave. The likeliest may
-    be before `bpm` where the song's tempo decided. `tail_beats`: of `beats`, those behind the last whole bar in which
-    nothing begins any more, else those behind the last whole beat.  [any]
+    `rivals` are tempi at least a tenth as likely as `bpm`, likeliest first; `bpm_sure` is what they leave. Where the
+    song's tempo decided, a rival may be likelier than `bpm`. `tail_beats` are those of `beats` behind the last whole
+    bar if nothing begins in them, else those behind the last whole beat.  [any]
     """
 
     bpm: float = 0.0

@@ -40,13 +40,14 @@ GRIDS = (
     *((0.0, late / 2, 0.5, 0.5 + late / 2) for late in SWINGS),
 )
 ON_GRID_SECONDS = 0.018
+WHOLE_SECONDS = 0.02
 STANDS_OUT = 0.12  # of the strongest onsets
 PATTERNS = (STRAIGHT, TERNARY, *SWUNG)
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A tempo, the phase of its beats in seconds, how well its best pattern fits (a correlation), its figures.  [any]"""
+    """A tempo, when its first beat sounds, how well its best pattern fits (a correlation), its figures.  [any]"""
 
     bpm: float
     first_seconds: float
@@ -138,8 +139,10 @@ def periods(alike: Alike) -> list[float]:
     return [60.0 / float(seconds[top]) for top in order]
 
 
-def candidates(banded: Floats, seconds: float, beats_per_bar: float, near_bpm: tuple[float, ...] = ()) -> list[Candidate]:
-    """Tempi that onset strengths [bands, n] of a region `seconds` long may have; `near_bpm` are tried as well.  [any]"""
+def candidates(
+    banded: Floats, seconds: float, beats_per_bar: float, near_bpm: tuple[float, ...] = ()
+) -> list[Candidate]:
+    """Tempi that a region `seconds` long with onset strengths [4, n] may have; `near_bpm` are tried as well.  [any]"""
     alike = Alike(banded)
     centred = banded[0] - banded[0].mean()
     found: list[float] = []
@@ -223,12 +226,14 @@ def _inside(strengths: Floats, bpm: float, first: float) -> Floats:
 
 
 def _whole(seconds: float, beat: float, beats_per_bar: float) -> Floats:
-    """How near the region's length is to whole beats, bars, and two, four, eight bars."""
+    """How near the region's length is to whole beats, to bars, to one, two, four, ... bars, and to half notes."""
 
-    def near(beats: float) -> float:
-        count = max(1, round(seconds / (beat * beats)))
-        return float(np.exp(-0.5 * ((seconds - count * beat * beats) / 0.02) ** 2))
+    def near(count: float, unit: float) -> float:
+        return float(np.exp(-0.5 * ((seconds - count * unit) / WHOLE_SECONDS) ** 2))
 
-    bars = seconds / (beat * beats_per_bar)
-    even = 2.0 ** round(np.log2(max(bars, 0.5)))
-    return np.array([near(1.0), near(beats_per_bar), float(np.exp(-0.5 * ((bars - even) * beat * beats_per_bar / 0.02) ** 2)), near(2.0)])
+    def whole(unit: float) -> float:
+        return near(max(1, round(seconds / unit)), unit)
+
+    bar = beat * beats_per_bar
+    even = 2.0 ** round(np.log2(max(seconds / bar, 0.5)))
+    return np.array([whole(beat), whole(bar), near(even, bar), whole(2 * beat)])

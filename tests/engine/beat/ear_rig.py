@@ -1,6 +1,6 @@
-"""Drum loops in eight rhythms at any tempo, for the tests of the ear: synthesised here, by no code that it was fitted on.
+"""Drum loops in eight rhythms at any tempo, for the tests of the ear: not by the code it was fitted on.
 
-A beat is a quarter note; in 6/8 and 12/8 an eighth is half of it where the bar says so (3 and 6 beats), else a third.
+A beat is a quarter note; an eighth of 6/8 and 12/8 is a third of one, and half of one in `COMPOUND`.
 """
 
 from __future__ import annotations
@@ -41,7 +41,12 @@ def _hits(rng: np.random.Generator) -> dict[str, Audio]:
 
 
 def loop(
-    parts: dict[str, tuple[float, ...]], bpm: float, bars: int = 0, beats_per_bar: float = 4.0, seed: int = 0, bass: bool = False
+    parts: dict[str, tuple[float, ...]],
+    bpm: float,
+    bars: int = 0,
+    beats_per_bar: float = 4.0,
+    seed: int = 0,
+    bass: bool = False,
 ) -> Audio:
     """Whole bars of a rhythm at a tempo, cut on the bar line; as many as fill 5 s where none are asked for."""
     rng = np.random.default_rng(seed)
