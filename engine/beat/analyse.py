@@ -1,6 +1,6 @@
 """What a region of music is: tempo, beats, where its bars begin, key; each with how sure that is.
 
-    python -m engine.beat.analyse TOLD_BPM BEATS_PER_BAR NICE HINT_BPM     float32 at 32 kHz in, JSON out
+    python -m engine.beat.analyse TOLD_BPM BEATS_PER_BAR HINT_BPM NICE     float32 at 32 kHz in, JSON out
 
 `analyse_apart` runs it so, as a process of its own: no music waits for it.
 """
@@ -25,15 +25,22 @@ from engine.beat.tempo import Tempo, find_tempo
 SECONDS_MOST = 60  # that are listened to, from the beginning
 APART_SECONDS = 60.0
 NICE = 10
-LOOP_SHARE = 0.006  # a tempo this near to one at which the region holds whole bars is that one
-SURE = 0.3  # a tempo that is less sure is none
+BARS_SECONDS, BEATS_SECONDS, HINT_SECONDS = 0.025, 0.008, 0.03  # at the end of a region: so near is on it
+EXACT_SHARE = 0.01  # of the tempo, that these change it by at most
+QUIET = 0.003  # of the peak: what is below at either end is padding
+AFTER_SECONDS = 0.04  # what begins this near to a bar line is on it
+BEGINS = 0.3  # of the strongest onsets: less begins nothing
 START_BONUS = 0.3  # music is mostly cut on a bar line
 
 
 @dataclass(frozen=True)
 class Found:
     """Of a region: tempo (0: none was heard), beats in it, the first beat and the first bar line in beats from its
-    start, key ("" for none); confidences 0 to 1.  [any]
+    start, key ("" for none); confidences 0 to 1.
+
+    `rivals` are tempi at least a tenth as likely as `bpm`, likeliest first; `bpm_sure` is what they leave. Where the
+    song's tempo decided, a rival may be likelier than `bpm`. `tail_beats` are those of `beats` behind the last whole
+    bar if nothing begins in them, else those behind the last whole beat.  [any]
     """
 
     bpm: float = 0.0
@@ -44,33 +51,70 @@ class Found:
     bar_sure: float = 0.0
     key: str = ""
     key_sure: float = 0.0
+    rivals: tuple[float, ...] = ()
+    tail_beats: float = 0.0
 
 
 def analyse(
     mono: NDArray[np.float32], told_bpm: float = 0.0, beats_per_bar: float = 4.0, hint_bpm: float = 0.0
-) -> Found:  # MERGE: tempo-ear's version of this file wins whole; here the hint is only passed through
-    """What audio [n] at 32 kHz is; `told_bpm` above 0 is what its tempo is said to be.  [any]"""
+) -> Found:
+    """What audio [n] at 32 kHz is; `told_bpm` above 0 is what its tempo is said to be, `hint_bpm` above 0 the tempo of
+    the song it is for: wherever that explains what is heard at a simple ratio of it, it is the region's too.  [any]
+    """
     audio = np.asarray(mono[: SECONDS_MOST * RATE_HZ], np.float64)
     classes = pitch_classes(audio)
     key, key_sure = find_key(classes)
-    strengths = onsets.strengths(audio)
-    tempo = find_tempo(strengths, onsets.places(0, len(strengths)) / RATE_HZ, told_bpm)
-    if tempo is None or tempo.confidence < SURE:
+    banded = onsets.banded(audio)
+    seconds = len(mono) / RATE_HZ
+    tempo = find_tempo(banded, seconds, told_bpm, beats_per_bar, hint_bpm)
+    if tempo is None:
         return Found(key=key, key_sure=key_sure)
-    bpm = _looped(tempo.bpm, len(mono) / RATE_HZ, beats_per_bar)
+    bpm = _exact(tempo.bpm, _lengths(mono), beats_per_bar, hint_bpm)
     first_beat = (tempo.first_seconds * bpm / 60.0 + 0.05) % 1.0 - 0.05  # a cut right behind an onset is one on it
-    bar, bar_sure = _bar(strengths, classes, Tempo(bpm, first_beat * 60.0 / bpm, 1.0), beats_per_bar)
-    beats = len(mono) / RATE_HZ * bpm / 60.0
-    return Found(
-        bpm, tempo.confidence, beats, max(first_beat, 0.0), max(first_beat + bar, 0.0), bar_sure, key, key_sure
-    )
+    bar, bar_sure = _bar(banded[0], classes, Tempo(bpm, first_beat * 60.0 / bpm, 1.0), beats_per_bar)
+    beats, first_bar = seconds * bpm / 60.0, first_beat + bar
+    tail = _tail(banded[0], bpm, beats, first_bar, beats_per_bar)
+    at = (max(first_beat, 0.0), max(first_bar, 0.0))
+    return Found(bpm, tempo.confidence, beats, *at, bar_sure, key, key_sure, tempo.rivals, tail)
 
 
-def _looped(bpm: float, seconds: float, beats_per_bar: float) -> float:
-    """The tempo at which a region that was evidently cut on bar lines holds whole bars; else the one found."""
-    bars = round(seconds * bpm / 60.0 / beats_per_bar)
-    whole = bars * beats_per_bar * 60.0 / seconds
-    return whole if bars and abs(whole / bpm - 1.0) < LOOP_SHARE else bpm
+def _lengths(mono: NDArray[np.float32]) -> tuple[float, ...]:
+    """How many seconds a region lasts: with all, without padding behind, without padding at either end."""
+    loud = np.abs(mono)
+    sounds = np.flatnonzero(loud > QUIET * loud.max(initial=0.0))
+    first, end = (int(sounds[0]), int(sounds[-1]) + 1) if len(sounds) else (0, len(mono))
+    return len(mono) / RATE_HZ, end / RATE_HZ, (end - first) / RATE_HZ
+
+
+def _exact(bpm: float, lengths: tuple[float, ...], beats_per_bar: float, hint_bpm: float) -> float:
+    """The tempo that was meant by one that was heard: the nearest at which the region holds whole bars or beats, or the
+    song's, if either lies within some milliseconds at its end; else the one heard.
+    """
+    options = [(hint_bpm, HINT_SECONDS)] if hint_bpm > 0 else []
+    for seconds in lengths:
+        for unit, slack in ((beats_per_bar, BARS_SECONDS), (1.0, BEATS_SECONDS)):
+            count = round(seconds * bpm / 60.0 / unit)
+            options += [(count * unit * 60.0 / seconds, slack)] if count else []
+    near = [(abs(each / bpm - 1.0), each) for each, slack in options if _is_near(each, bpm, slack / lengths[0])]
+    return min(near)[1] if near else bpm
+
+
+def _is_near(bpm: float, other: float, share: float) -> bool:
+    return abs(bpm / other - 1.0) < min(share, EXACT_SHARE)
+
+
+def _tail(strengths: Floats, bpm: float, beats: float, first_bar: float, beats_per_bar: float) -> float:
+    """Beats behind the last whole bar, if nothing begins in them, else behind the last whole beat."""
+    slack = BARS_SECONDS * bpm / 60.0
+    bars = np.floor((beats - first_bar + slack) / beats_per_bar)
+    if bars < 1:
+        return 0.0
+    end = first_bar + bars * beats_per_bar
+    seconds = end * 60.0 / bpm + AFTER_SECONDS
+    behind = strengths[max(0, int((seconds * RATE_HZ - onsets.CENTRE_SAMPLES) / onsets.HOP_SAMPLES)) :]
+    if behind.max(initial=0.0) > BEGINS * np.percentile(strengths, 99.5):
+        end += np.floor(beats - end + slack)
+    return float(max(beats - end, 0.0))
 
 
 def _bar(strengths: Floats, classes: Floats, tempo: Tempo, beats_per_bar: float) -> tuple[int, float]:
@@ -130,23 +174,24 @@ def analyse_apart(
         __name__,
         repr(float(told_bpm)),
         repr(float(beats_per_bar)),
-        str(0 if hurry else NICE),
         repr(float(hint_bpm)),
+        str(0 if hurry else NICE),
     ]
     data = np.ascontiguousarray(mono[: SECONDS_MOST * RATE_HZ], np.float32).tobytes()
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(p or "." for p in sys.path)}
     done = subprocess.run(  # noqa: S603 - this very program
         command, input=data, capture_output=True, timeout=APART_SECONDS, env=environment, check=True
     )
-    return Found(**json.loads(done.stdout))
+    found = json.loads(done.stdout)
+    return Found(**{**found, "rivals": tuple(found["rivals"])})
 
 
 def main() -> None:
     """The process apart."""
     if hasattr(os, "nice"):
-        os.nice(int(sys.argv[3]))
+        os.nice(int(sys.argv[4]))
     mono = np.frombuffer(sys.stdin.buffer.read(), np.float32)
-    print(json.dumps(asdict(analyse(mono, float(sys.argv[1]), float(sys.argv[2]), float(sys.argv[4])))))
+    print(json.dumps(asdict(analyse(mono, *(float(each) for each in sys.argv[1:4])))))
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ CENTRE_SAMPLES = 256  # where in its window an onset shows most: the middle, wit
 LAG_HOPS = 2
 BANDS = 32
 LOW_HZ, HIGH_HZ = 40.0, 14_000.0
+PARTS_HZ = ((0.0, 180.0), (180.0, 2500.0), (2500.0, RATE_HZ))  # kicks and basses; snares and tones; hats and cymbals
 COMPRESSION = 3000.0  # levels below 1 / COMPRESSION of full scale count little
 
 Floats = NDArray[np.float64]
@@ -44,6 +45,12 @@ def _bands() -> Floats:
 
 
 @lru_cache(maxsize=1)
+def _centres() -> Floats:
+    """Where each band weighs most, in Hz [bands]."""
+    return np.asarray(_bands().argmax(axis=0) * RATE_HZ / WINDOW_SAMPLES)
+
+
+@lru_cache(maxsize=1)
 def _window() -> Floats:
     return np.hanning(WINDOW_SAMPLES + 1)[:-1] * (2.0 / WINDOW_SAMPLES)
 
@@ -63,12 +70,21 @@ def step(mono: Floats, state: OnsetState) -> tuple[Floats, OnsetState]:
     if count == 0:
         return np.zeros(0), OnsetState(known, state.levels)
     frames = np.lib.stride_tricks.sliding_window_view(known, WINDOW_SAMPLES)[::HOP_SAMPLES][:count]
-    power = np.abs(np.fft.rfft(frames * _window(), axis=1)) ** 2
-    levels = np.concatenate([state.levels, np.log1p(COMPRESSION * np.sqrt(power @ _bands()))])
+    levels = np.concatenate([state.levels, _levels(frames)])
     missing = LAG_HOPS - len(state.levels)
-    rises = np.maximum(levels[LAG_HOPS:] - levels[:-LAG_HOPS], 0.0).mean(axis=1)
+    rises = _rises(levels).mean(axis=1)
     strengths = np.concatenate([np.zeros(min(missing, count)), rises])
     return strengths, OnsetState(known[count * HOP_SAMPLES :].copy(), levels[-LAG_HOPS:])
+
+
+def _levels(frames: Floats) -> Floats:
+    """Levels [n, bands] of windows [n, WINDOW_SAMPLES]."""
+    power = np.abs(np.fft.rfft(frames * _window(), axis=1)) ** 2
+    return np.asarray(np.log1p(COMPRESSION * np.sqrt(power @ _bands())))
+
+
+def _rises(levels: Floats) -> Floats:
+    return np.asarray(np.maximum(levels[LAG_HOPS:] - levels[:-LAG_HOPS], 0.0))
 
 
 def places(first: int, count: int) -> Floats:
@@ -79,3 +95,14 @@ def places(first: int, count: int) -> Floats:
 def strengths(mono: Floats) -> Floats:
     """All onset strengths of audio [n].  [any]"""
     return step(np.asarray(mono, np.float64), begin())[0]
+
+
+def banded(mono: Floats) -> Floats:
+    """Onset strengths [4, n] of audio: of all bands (what `strengths` says), low, middle and high ones.  [any]"""
+    count = max(0, (len(mono) - WINDOW_SAMPLES) // HOP_SAMPLES + 1)
+    if count == 0:
+        return np.zeros((4, 0))
+    frames = np.lib.stride_tricks.sliding_window_view(np.asarray(mono, np.float64), WINDOW_SAMPLES)[::HOP_SAMPLES]
+    rises = _rises(_levels(frames))
+    parts = [rises[:, (low <= _centres()) & (_centres() < high)].mean(axis=1) for low, high in PARTS_HZ]
+    return np.concatenate([np.zeros((4, min(LAG_HOPS, count))), np.stack([rises.mean(axis=1), *parts])], axis=1)

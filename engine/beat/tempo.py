@@ -1,8 +1,12 @@
-"""The tempo of music that nobody told: onsets held against the pattern of a beat at every tempo, all phases at once.
+"""The tempo of music: of all that it may have, the one that looks most like a tempo, and how sure that is.
 
-Of tempi that fit alike (half, double) the one nearer to a walking pace is taken. Finer than any beat tracker's frames:
-within 0.2 % over 8 s. It was preferred to librosa's tracker, which was off by 3:2, 4:3 or 1 to 2 % on a third of the
-pieces it was tried on, and takes 30 s and 430 MB the first time.
+Every candidate's figures are weighed (`tempo_weights`) and the odds shared among them: half and double time, straight
+and ternary rhythm compete, and what is left to a rival is doubt. What is known beforehand joins in: the song's tempo
+as a hint that tips the scales, and decides wherever what is heard lies at a simple ratio of it; what somebody says the
+tempo is, more so.
+
+librosa's tracker was tried: it was off by 3:2, 4:3 or 1 to 2 % on a third of the pieces, and takes 30 s and 430 MB the
+first time.
 """
 
 from __future__ import annotations
@@ -11,75 +15,104 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.beat.estimate import FAR_COST, NOTHING_FIT, SURE_FIT, Floats, pattern
+from engine.beat.candidates import FASTEST_BPM, SLOWEST_BPM, Candidate, candidates, explained
+from engine.beat.estimate import NOTHING_FIT, SURE_FIT, Floats
 from engine.beat.onsets import HOP_SAMPLES, RATE_HZ
+from engine.beat.tempo_weights import WEIGHTS
 
-SLOWEST_BPM, FASTEST_BPM = 50.0, 210.0
-STEP = 0.0015  # of the tempo
-COMMON_BPM, SPREAD_OCTAVES = 100.0, 0.9
-NEAR = 0.03  # a tempo that was told is looked for so near
-BIN_SECONDS = 0.005
+SHORTEST_SECONDS = 2.0
+NEAR = 0.02  # a tempo this near to one that was said is that one
+SIMPLE = (1.0, 2.0, 1 / 2, 3 / 2, 2 / 3, 4 / 3, 3 / 4, 3.0, 1 / 3)  # what is heard may be this many times what is meant
+HINT_ODDS, TOLD_ODDS = 3.0, 5.0  # logarithms: by how much what is said is likelier beforehand
+EXPLAINS = 0.75  # of what the tempo that is heard explains, for one that was said
 AS_GOOD = 0.8  # of the best fit, for the tempo that was told
+CUT_SECONDS = 0.025  # a region that ends this near to a beat was cut on it
+RIVAL = 0.1  # of the odds of the tempo that is taken
+RIVALS = 3
+BEAT = 0.3  # how clear a beat must be, 0 to 1, to have a tempo
 
 
 @dataclass(frozen=True)
 class Tempo:
-    """Beats a minute, when the first beat sounds, and how sure that is, 0 to 1.  [any]"""
+    """Beats a minute, when the first beat sounds, how sure that is, 0 to 1, and what else it may be, likeliest first.
+    [any]
+    """
 
     bpm: float
     first_seconds: float
     confidence: float
+    rivals: tuple[float, ...] = ()
 
 
-def find_tempo(strengths: Floats, seconds: Floats, told_bpm: float = 0.0) -> Tempo | None:
-    """The tempo of onset strengths [n] at these times [n]; None where there is none to be heard.
+def find_tempo(
+    banded: Floats, seconds: float, told_bpm: float = 0.0, beats_per_bar: float = 4.0, hint_bpm: float = 0.0
+) -> Tempo | None:
+    """The tempo of a region `seconds` long with onset strengths [4, n]; None where there is none to be heard.
 
     `told_bpm` above 0 is what somebody says it is: where it fits nearly as well as the best, it is kept (and made
-    finer).  [any]
+    finer). `hint_bpm` above 0 is the tempo of the song it is for.  [any]
     """
-    if len(strengths) * HOP_SAMPLES < 2 * RATE_HZ or not strengths.max(initial=0.0) > 0.0:
+    heard = banded.shape[1] * HOP_SAMPLES / RATE_HZ
+    if heard < SHORTEST_SECONDS or not banded[0].max(initial=0.0) > 0.0:
         return None
-    bpms = np.exp(np.arange(np.log(SLOWEST_BPM), np.log(FASTEST_BPM), STEP))
-    found = [_fit(strengths, seconds, float(bpm)) for bpm in bpms]
-    fits = np.array([fit for fit, _ in found])
-    common = np.exp(-0.5 * (np.log2(bpms / COMMON_BPM) / SPREAD_OCTAVES) ** 2)
-    best = int((fits * common).argmax())
-    if told_bpm > 0:
-        near = np.abs(np.log(bpms / told_bpm)) < NEAR
-        if near.any() and fits[near].max() >= AS_GOOD * fits[best]:
-            best = int(np.where(near, fits, -np.inf).argmax())
-    bpm = _finer(bpms, fits, best)
-    fit, phase = _fit(strengths, seconds, bpm, from_start=FAR_COST)
-    sure = float(np.clip((fit - NOTHING_FIT) / (SURE_FIT - NOTHING_FIT), 0.0, 1.0))
-    return Tempo(bpm, phase * 60.0 / bpm, sure) if sure > 0 else None
+    told, hint = (_within(bpm) for bpm in (told_bpm, hint_bpm))
+    found = candidates(banded, seconds, beats_per_bar, tuple(bpm for bpm in (told, hint) if bpm))
+    bpms = np.array([each.bpm for each in found])
+    scores = np.stack([each.figures for each in found]) @ WEIGHTS
+    odds = scores + HINT_ODDS * _near(bpms, hint) + TOLD_ODDS * _near(bpms, told)
+    best = int(odds.argmax())
+    for said in (hint, told):
+        best = _meant(banded[0], bpms, scores, said, best, (seconds, beats_per_bar))
+    best = _told(found, bpms, told, best)
+    share = np.exp(odds - odds.max())
+    share /= share.sum()
+    beat = float(np.clip((max(each.fit for each in found) - NOTHING_FIT) / (SURE_FIT - NOTHING_FIT), 0.0, 1.0))
+    order = [place for place in np.argsort(share)[::-1] if place != best and share[place] > RIVAL * share[best]]
+    rivals = tuple(float(bpms[place]) for place in order[:RIVALS])
+    if beat < BEAT:
+        return None
+    return Tempo(float(bpms[best]), found[best].first_seconds, beat * float(share[best]), rivals)
 
 
-def _fit(strengths: Floats, seconds: Floats, bpm: float, from_start: float = 0.0) -> tuple[float, float]:
-    """How well a tempo fits (a correlation), and the phase of its beats, 0 to 1.
+def _within(bpm: float) -> float:
+    """A tempo in octaves that are looked for; 0 for none."""
+    if not bpm > 0:
+        return 0.0
+    while bpm > FASTEST_BPM:
+        bpm /= 2.0
+    while bpm < SLOWEST_BPM:
+        bpm *= 2.0
+    return bpm
 
-    `from_start` is the share of its fit that a phase loses for each beat it is away from the start.
+
+def _near(bpms: Floats, bpm: float) -> Floats:
+    """1 for tempi that are the one said, else 0."""
+    return np.asarray(np.abs(np.log(bpms / bpm)) < NEAR, np.float64) if bpm else np.zeros(len(bpms))
+
+
+def _meant(strengths: Floats, bpms: Floats, scores: Floats, said: float, best: int, cut: tuple[float, float]) -> int:
+    """What is meant where what is heard lies at a simple ratio of what was said: the latter, if it explains the onsets,
+    unless the region was cut (`cut`: its seconds, beats in a bar) to bars of what is heard and to no beat of what was
+    said.
     """
-    beat = 60.0 / bpm
-    n_bins = max(16, round(beat / BIN_SECONDS))
-    centred = strengths - strengths.mean()
-    places = (seconds / beat % 1.0) * n_bins
-    lower = places.astype(np.int64)
-    above = places - lower
-    folded = np.bincount(lower % n_bins, centred * (1.0 - above), n_bins)
-    folded += np.bincount((lower + 1) % n_bins, centred * above, n_bins)
-    shape = pattern(n_bins, beat)
-    met = np.fft.irfft(np.fft.rfft(folded) * np.conj(np.fft.rfft(shape)), n_bins)
-    power = float((centred**2).sum()) * len(centred) * float(np.mean(shape**2))
-    at = np.arange(n_bins) / n_bins
-    top = int((met * (1.0 - from_start * np.minimum(at, 1.0 - at))).argmax())
-    return float(met[top] / np.sqrt(power + 1e-30)), top / n_bins
+    near = _near(bpms, said) > 0
+    simple = said and any(abs(np.log(bpms[best] / (said * ratio))) < NEAR for ratio in SIMPLE)
+    if near[best] or not simple or not near.any():
+        return best
+    place = int(np.where(near, scores, -np.inf).argmax())
+    heard, meant = float(bpms[best]), float(bpms[place])
+    seconds, beats_per_bar = cut
+    if _is_whole(seconds * heard / 60.0, heard, beats_per_bar) and not _is_whole(seconds * meant / 60.0, meant, 1.0):
+        return best
+    return place if explained(strengths, meant) >= EXPLAINS * explained(strengths, heard) else best
 
 
-def _finer(bpms: Floats, fits: Floats, best: int) -> float:
-    """The tempo between steps, by a parabola."""
-    if not 0 < best < len(bpms) - 1:
-        return float(bpms[best])
-    before, here, after = fits[best - 1 : best + 2]
-    bend = before - 2 * here + after
-    between = float(np.clip(0.5 * (before - after) / bend, -0.5, 0.5)) if bend < 0 else 0.0
-    return float(bpms[best] * np.exp(STEP * between))
+def _is_whole(beats: float, bpm: float, unit: float) -> bool:
+    return abs(beats / unit - round(beats / unit)) * unit * 60.0 / bpm < CUT_SECONDS
+
+
+def _told(found: list[Candidate], bpms: Floats, told: float, best: int) -> int:
+    """The tempo that was told, where its pattern fits nearly as well as that of the best."""
+    near = _near(bpms, told) > 0
+    fits = np.where(near, [each.fit for each in found], -np.inf)
+    return int(fits.argmax()) if near.any() and fits.max() >= AS_GOOD * found[best].fit else best

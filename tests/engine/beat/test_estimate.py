@@ -69,6 +69,17 @@ def test_what_has_no_beat_is_not_believed_to_have_one(audio, bpm):
     assert looked(audio, bpm).confidence < 0.3
 
 
+def test_onsets_in_bands_are_those_of_all_bands_and_say_what_begins():
+    audio = drums(120, 4).astype(np.float64)
+    banded = onsets.banded(audio)
+    np.testing.assert_allclose(banded[0], onsets.strengths(audio), atol=1e-12)
+    beat = round(0.5 * RATE_HZ / onsets.HOP_SAMPLES)
+    low, high = (row[: 7 * beat].copy() for row in banded[[1, 3]])
+    assert abs(int(low[beat:].argmax()) + beat - 2 * beat) < 3 or abs(int(low[beat:].argmax()) + beat - 4 * beat) < 3
+    assert high[round(2.5 * beat) - 3 : round(2.5 * beat) + 3].max() > low[round(2.5 * beat) - 3 :][:6].max()
+    assert onsets.banded(np.zeros(100)).shape == (4, 0)
+
+
 def test_silence_says_nothing():
     assert looked(np.zeros(5 * RATE_HZ), 120.0) == NOTHING
     assert looked(drums(120, 1.0), 120.0) == NOTHING  # too short
