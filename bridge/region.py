@@ -90,11 +90,16 @@ def check_form(n_samples: int, channels: int, rate_hz: int) -> None:
         raise RegionTooShort("the region is empty")
     if n_samples < seconds_to_samples(SECONDS_MIN, rate_hz):
         raise RegionTooShort(f"the region lasts {n_samples / rate_hz:.4f} s, must last {SECONDS_MIN} s")
-    most = min(int(seconds_to_samples(SECONDS_MAX, rate_hz)), SAMPLES_MAX // max(2, channels))
+    most = samples_max(channels, rate_hz)
     if n_samples > most:
         got, allowed = _minutes(n_samples, rate_hz), _minutes(most, rate_hz)
         form = f"{channels} channel{'s' * (channels > 1)} at {rate_hz} Hz"
         raise RegionTooLong(f"the region lasts {got}, may last {allowed} ({form}); choose a shorter one")
+
+
+def samples_max(channels: int, rate_hz: int) -> int:
+    """How many samples of each channel a region may have.  [any]"""
+    return min(int(seconds_to_samples(SECONDS_MAX, rate_hz)), SAMPLES_MAX // max(2, channels))
 
 
 def mix_down(audio: Samples) -> tuple[Samples, str]:
