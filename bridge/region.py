@@ -17,6 +17,7 @@ from bridge.units import Signature, exact, samples_to_beats, samples_to_seconds,
 
 SECONDS_MIN = 0.5
 SECONDS_MAX = 600
+PEAK_TOLD = 1.06  # +0.5 dBFS: below it a lossy file's own overshoot is not worth a word
 SAMPLES_MAX = 2 * 600 * 48_000  # of all channels: 10 minutes of stereo at 48 kHz, 2.5 at 192 kHz
 CHANNELS_MAX = 8
 RATE_MIN_HZ, RATE_MAX_HZ = 8_000, 192_000
@@ -64,6 +65,8 @@ class Region:
 
 def make_region(audio: Samples, rate_hz: int, role: str, bpm: float, start_beats: float) -> Region:
     """A region from interleaved samples [n_samples, channels], checked; more than 2 channels are mixed.
+
+    Its note says what was changed, and a peak above full scale, which files and sound cards clip.
 
     Raises the RegionError that fits.  [any]
     """
@@ -135,7 +138,8 @@ def _check_finite(audio: Samples, rate_hz: int) -> None:
 def _scale_down(audio: Samples) -> tuple[Samples, str]:
     peak = float(np.abs(audio).max())
     if peak <= PEAK_MAX:
-        return audio, ""
+        over = peak > PEAK_TOLD
+        return audio, f"it peaks at {20 * math.log10(peak):+.1f} dBFS, above full scale" if over else ""
     return audio / np.float32(peak), f"peak of {20 * math.log10(peak):+.0f} dBFS scaled down to 0 dBFS"
 
 

@@ -134,7 +134,7 @@ class Sound:
         except (RuntimeError, ValueError, OSError, MemoryError) as fault:
             raise SoundFault(reason_of(fault)) from None
         self._at += len(block)
-        return block  # type: ignore[no-any-return]
+        return block
 
 
 class _Hush:
@@ -184,7 +184,7 @@ def opened(file: BinaryIO) -> Iterator[Sound]:
     """An open binary file as audio, for the time of a `with`; NotSound where there is none in it.  [any]"""
     import soundfile
 
-    class Forwards(soundfile.SoundFile):  # type: ignore[misc]
+    class Forwards(soundfile.SoundFile):
         """After each block the library would seek to where it is, which streams without a length cannot."""
 
         def seekable(self) -> bool:

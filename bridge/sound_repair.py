@@ -31,7 +31,7 @@ _OGG_END = 4  # flag of a stream's last page
 class Repair:
     """`source` is what to decode (None: the file as it is), `note` what was wrong, `tag` a WAV file's format tag."""
 
-    source: BinaryIO | None = None
+    source: Spliced | None = None
     note: str = ""
     tag: int = 0
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
+import numpy as np
+
 from bridge.errors import SegueError
+from bridge.plain import is_plain
 from bridge.region_file import read_region
 from bridge.ring import Audio
 from bridge.transport import Grid
@@ -16,6 +20,8 @@ from plugin_host.report import Stretch
 from plugin_host.session import RegionFile
 
 CHANNELS = 2
+FULL_SCALE = 1.0 - 2.0**-23  # of 24 bits
+ENDINGS = (".wav", ".flac", ".aiff", ".aif")
 
 
 class OutputError(SegueError):
@@ -75,8 +81,8 @@ def find_region(wish: Wish) -> Path:
 def plot_region(wish: Wish, copies: Path) -> Plot:
     """Read the region and lay it on the timeline, so that it ends on the bar line where the music goes on.
 
-    One at another tempo than the host's is changed and written to `copies`. Raises the RegionError that fits,
-    OutputError when the copy cannot be written.  [main]
+    One at another tempo than the host's is changed and written to `copies`, and so is one whose name cannot be told.
+    Raises the RegionError that fits, OutputError when the copy cannot be written.  [main]
     """
     path = find_region(wish)
     region = read_region(str(path), wish.role, 120.0, 0.0)
@@ -92,9 +98,9 @@ def plot_region(wish: Wish, copies: Path) -> Plot:
         words.append(region.note)
     audio = fit(region.audio, region.rate_hz, own_bpm, grid, CHANNELS)
     clip, bar = place_before_bar(audio, grid, fade_out=wish.role != "continue")
-    if own_bpm != bpm:
+    if own_bpm != bpm or not is_plain(str(path)):  # a name with signs that cannot be told is one of ours instead
         path = copies / "region.wav"
-        save_wav(path, clip.audio, wish.rate_hz)
+        save_wav(path, clip.audio, wish.rate_hz, as_floats=True)
     start_beats = float(grid.beats_at(clip.start_samples))
     handed = RegionFile(wish.role, path, bpm, start_beats)
     return Plot(clip, Stretch(grid, bar, wish.bars), handed, "; ".join(words))
@@ -106,14 +112,37 @@ def plot_nothing(wish: Wish) -> Plot:
     return Plot(None, Stretch(grid, 0, wish.bars), None, "none: Segue begins by itself")
 
 
-def save_wav(path: Path, audio: Audio, rate_hz: int) -> None:
-    """Write 24-bit WAV; what is above full scale is clipped. OutputError.  [main]"""
+def save_wav(path: Path, audio: Audio, rate_hz: int, as_floats: bool = False) -> None:
+    """Write 24-bit WAV, in which what is above full scale is clipped, or floats, in which it is not. OutputError.
+    [main]
+    """
     import soundfile
 
     try:
-        soundfile.write(path, audio, rate_hz, subtype="PCM_24")
+        soundfile.write(path, audio, rate_hz, subtype="FLOAT" if as_floats else "PCM_24")
     except (OSError, RuntimeError) as error:
         raise OutputError(f"{path} cannot be written: {error}") from None
+
+
+def within_full_scale(audio: Audio) -> tuple[Audio, str]:
+    """Audio [n, channels] that no file of whole numbers clips, and in words by how much it was made quieter.  [main]"""
+    peak = float(np.abs(audio).max(initial=0.0))
+    if peak <= FULL_SCALE:
+        return audio, ""
+    told = f"it would peak at {20 * math.log10(peak):+.1f} dBFS: written quieter by so much, so that nothing is clipped"
+    return np.clip(audio * np.float32(FULL_SCALE / peak), -FULL_SCALE, FULL_SCALE), told
+
+
+def check_out(path: Path) -> None:
+    """Refuse what no recording can be written to, before any is made: a folder, a kind of file that is not known.
+
+    Raises OutputError.  [main]
+    """
+    kinds = ", ".join(ENDINGS)
+    if path.is_dir():
+        raise OutputError(f"{path} is a folder: name the file to write, like {path / 'segue.wav'}")
+    if path.suffix.lower() not in ENDINGS:
+        raise OutputError(f"{path} has no ending that says what to write: {kinds}")
 
 
 def ready_folder(folder: Path) -> Path:
