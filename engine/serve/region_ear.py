@@ -17,12 +17,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from bridge.errors import OutOfRange
-from bridge.region import Region
+from bridge.errors import OutOfRange, RegionSilent
+from bridge.region import SILENCE_DBFS, Region, level_dbfs
+from bridge.units import CODEC_RATE_HZ
 from engine.beat.analyse import Found, analyse_apart
 from engine.beat.stretch import SAME, speed_to, stretched
+from engine.listen.rumble import WORTH_SHARE, without_rumble
+from engine.mono import to_mono
 from engine.serve.lane import Lane
-from engine.serve.settings import MELODY, HeardRegion
+from engine.serve.settings import CONTINUE, MELODY, HeardRegion
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -41,7 +44,7 @@ class RegionEar:
 
     def listen(self, audio: Tensor, told_bpm: float, beats_per_bar: float, hurry: bool = False) -> Found:
         """What audio [C, n] at 32 kHz is; nothing where that cannot be found out. `hurry` where somebody waits."""
-        mono = audio.mean(dim=0).numpy().astype(np.float32)
+        mono = to_mono(audio, CODEC_RATE_HZ)[0][0].numpy().astype(np.float32)
         return self._heard(mono, told_bpm, beats_per_bar, hurry)
 
     def _heard(self, mono: NDArray[np.float32], told_bpm: float, beats_per_bar: float, hurry: bool) -> Found:
@@ -84,6 +87,25 @@ class RegionEar:
             note = f"no beat was heard in it: taken to be at {host.tempo_bpm:g} bpm"
             return replace(_noted(region, note), bpm=host.tempo_bpm)
         return replace(_noted(region, f"its tempo was found to be {found.bpm:.2f} bpm"), bpm=round(found.bpm, 3))
+
+
+def listened_to(region: Region, audio: Tensor) -> tuple[Region, Tensor]:
+    """A region [C, n] at 32 kHz without DC and rumble, in one channel but to go on from; its note says what was done.
+
+    What would have gone on below 25 Hz stays in what follows its end, so that no step is heard there.  [regions]
+    """
+    import torch
+
+    clean, share = without_rumble(audio.numpy(), CODEC_RATE_HZ)
+    if share >= WORTH_SHARE:
+        told = f"{100 * share:.0f} % of its power is DC or rumble below 25 Hz, which is taken out before it is heard"
+        region, audio = _noted(region, told), torch.from_numpy(clean)
+        if level_dbfs(clean.T) <= SILENCE_DBFS:
+            raise RegionSilent("the region holds nothing but DC and rumble below 25 Hz")
+    mono, cancels = to_mono(audio, CODEC_RATE_HZ)
+    if cancels:
+        region = _noted(region, "its channels cancel each other (out of phase): each is heard in turn, not their sum")
+    return region, audio if region.role == CONTINUE else mono
 
 
 def check_bpm(bpm: float) -> float:

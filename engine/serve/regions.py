@@ -26,7 +26,7 @@ from bridge.units import CODEC_RATE_HZ
 from engine.serve.commands import Command
 from engine.serve.faults import wire_fault
 from engine.serve.lane import Lane
-from engine.serve.region_ear import RegionEar, check_bpm
+from engine.serve.region_ear import RegionEar, check_bpm, listened_to
 from engine.serve.settings import CONTINUE, HeardRegion
 
 if TYPE_CHECKING:
@@ -142,9 +142,10 @@ class RegionDesk:
 
         audio = torch.from_numpy(region.audio.T.copy())
         goes_on = region.role == CONTINUE
-        channels = audio.shape[0] if goes_on else 1
-        heard = as_heard(audio, region.rate_hz, CODEC_RATE_HZ, channels, beyond=AHEAD_SAMPLES if goes_on else None)
+        beyond = AHEAD_SAMPLES if goes_on else None
+        heard = as_heard(audio, region.rate_hz, CODEC_RATE_HZ, audio.shape[0], beyond=beyond)
         heard, ahead = (heard[:, :-AHEAD_SAMPLES], heard[:, -AHEAD_SAMPLES:]) if goes_on else (heard, None)
+        region, heard = listened_to(region, heard)
         signature = lane.clock.or_standing().signature
         region, fitted = self._ear.fitted(lane, region, heard, CODEC_RATE_HZ)
         if fitted.audio is heard:
