@@ -16,8 +16,9 @@ from bridge.errors import NoAnswer
 from plugin_host import report
 from plugin_host.client import Client
 from plugin_host.engine_process import EngineProcess, free_port
+from plugin_host.full_scale import within_full_scale
 from plugin_host.performance import Means, Performance
-from plugin_host.plot import Plot, Wish, plot_region, ready_folder, save_wav, within_full_scale
+from plugin_host.plot import Plot, Wish, plot_region, ready_folder, save_wav
 from plugin_host.screen import Screen
 from plugin_host.session import LaneSession, Setup
 

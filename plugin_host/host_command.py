@@ -15,17 +15,9 @@ from bridge.units import Signature
 from plugin_host import report
 from plugin_host.client import Client
 from plugin_host.demo import described
+from plugin_host.full_scale import within_full_scale
 from plugin_host.performance import Means, Performance
-from plugin_host.plot import (
-    Plot,
-    Wish,
-    check_out,
-    plot_nothing,
-    plot_region,
-    ready_folder,
-    save_wav,
-    within_full_scale,
-)
+from plugin_host.plot import Plot, Wish, plot_nothing, plot_region, ready_folder, save_wav
 from plugin_host.screen import Screen
 from plugin_host.session import LaneSession, Setup
 from plugin_host.time_sources.first_tempo import first_tempo
@@ -51,8 +43,6 @@ class HostOptions:
 
 def run_host(options: HostOptions, screen: Screen) -> None:
     """Play until the last bar or an interrupt; raises the SegueError that says what went wrong.  [main]"""
-    if options.out is not None:
-        check_out(options.out)
     folder = ready_folder(options.out.parent if options.out else Path.cwd())
     leader_bpm = first_tempo(options.means.sync, options.wish.rate_hz, screen.say)
     wish = replace(options.wish, leader_bpm=leader_bpm)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
-import numpy as np
-
 from bridge.errors import SegueError
-from bridge.plain import is_plain
+from bridge.plain import is_plain, plain
 from bridge.region_file import read_region
 from bridge.ring import Audio
 from bridge.transport import Grid
@@ -20,8 +17,6 @@ from plugin_host.report import Stretch
 from plugin_host.session import RegionFile
 
 CHANNELS = 2
-FULL_SCALE = 1.0 - 2.0**-23  # of 24 bits
-ENDINGS = (".wav", ".flac", ".aiff", ".aif")
 
 
 class OutputError(SegueError):
@@ -91,7 +86,7 @@ def plot_region(wish: Wish, copies: Path) -> Plot:
         own_bpm, how = wish.bpm, "as given"
     bpm = wish.leader_bpm or wish.bpm or own_bpm
     grid = Grid(wish.rate_hz, bpm, wish.signature)
-    words = [f"{path.name}, {region.seconds:.1f} s at {own_bpm:g} bpm ({how})"]
+    words = [f"{plain(path.name)}, {region.seconds:.1f} s at {own_bpm:g} bpm ({how})"]
     if own_bpm != bpm:
         words.append(f"played at {bpm:g} bpm, at its pitch")
     if region.note:
@@ -122,27 +117,6 @@ def save_wav(path: Path, audio: Audio, rate_hz: int, as_floats: bool = False) ->
         soundfile.write(path, audio, rate_hz, subtype="FLOAT" if as_floats else "PCM_24")
     except (OSError, RuntimeError) as error:
         raise OutputError(f"{path} cannot be written: {error}") from None
-
-
-def within_full_scale(audio: Audio) -> tuple[Audio, str]:
-    """Audio [n, channels] that no file of whole numbers clips, and in words by how much it was made quieter.  [main]"""
-    peak = float(np.abs(audio).max(initial=0.0))
-    if peak <= FULL_SCALE:
-        return audio, ""
-    told = f"it would peak at {20 * math.log10(peak):+.1f} dBFS: written quieter by so much, so that nothing is clipped"
-    return np.clip(audio * np.float32(FULL_SCALE / peak), -FULL_SCALE, FULL_SCALE), told
-
-
-def check_out(path: Path) -> None:
-    """Refuse what no recording can be written to, before any is made: a folder, a kind of file that is not known.
-
-    Raises OutputError.  [main]
-    """
-    kinds = ", ".join(ENDINGS)
-    if path.is_dir():
-        raise OutputError(f"{path} is a folder: name the file to write, like {path / 'segue.wav'}")
-    if path.suffix.lower() not in ENDINGS:
-        raise OutputError(f"{path} has no ending that says what to write: {kinds}")
 
 
 def ready_folder(folder: Path) -> Path:

@@ -1,4 +1,4 @@
-"""What is printed, and where sound is written to: names that a terminal would obey, full scale, folders."""
+"""What is printed, and where sound is written to: names that a terminal would obey, full scale."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import soundfile
 
 from bridge.plain import is_plain
 from bridge.region_file import read_region
-from plugin_host.plot import FULL_SCALE, OutputError, Wish, check_out, plot_region, save_wav, within_full_scale
+from plugin_host.full_scale import FULL_SCALE, within_full_scale
+from plugin_host.plot import Wish, plot_region, save_wav
 from plugin_host.screen import Screen
 
 EVIL = "riff\x1b]0;owned\x07\u202e"
@@ -64,15 +65,3 @@ def test_a_file_whose_name_cannot_be_told_is_handed_over_under_another(tmp_path:
     assert plot.region.path == tmp_path / "region.wav"
     assert plot.clip is not None
     np.testing.assert_allclose(soundfile.read(plot.region.path)[0], plot.clip.audio, atol=1e-6)
-
-
-def test_places_that_hold_no_recording_are_refused_before(tmp_path: Path) -> None:
-    check_out(tmp_path / "a.wav")
-    check_out(tmp_path / "a.FLAC")
-    for path, words in (
-        (tmp_path, "is a folder: name the file"),
-        (tmp_path / "a", "no ending"),
-        (tmp_path / "a.mp4", r"\.wav"),
-    ):
-        with pytest.raises(OutputError, match=words):
-            check_out(path)
