@@ -6,6 +6,7 @@ The checks raise a RegionError that says what was got and what is allowed; see `
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -21,6 +22,7 @@ PEAK_TOLD = 1.06  # +0.5 dBFS: below it a lossy file's own overshoot is not wort
 SAMPLES_MAX = 2 * 600 * 48_000  # of all channels: 10 minutes of stereo at 48 kHz, 2.5 at 192 kHz
 CHANNELS_MAX = 8
 RATE_MIN_HZ, RATE_MAX_HZ = 8_000, 192_000
+_PART_SAMPLES = 1 << 18
 SILENCE_DBFS = -70.0  # RMS at or below this is nothing to hear
 PEAK_MAX = 4.0  # +12 dBFS; above it the file was scaled wrongly (16-bit numbers as floats)
 
@@ -118,14 +120,19 @@ def mix_down(audio: Samples) -> tuple[Samples, str]:
 
 def level_dbfs(audio: Samples) -> float:
     """RMS level of all channels together; -inf for zeros.  [any]"""
-    power = float(np.mean(np.square(audio, dtype=np.float64))) if audio.size else 0.0
+    power = sum(float(np.square(part, dtype=np.float64).sum()) for part in _parts(audio)) / max(1, audio.size)
     return 10 * math.log10(power) if power > 0 else -math.inf
 
 
+def _parts(audio: Samples) -> Iterator[Samples]:
+    """Long audio piece by piece: what is computed of it takes no memory to speak of."""
+    return (audio[begin : begin + _PART_SAMPLES] for begin in range(0, len(audio), _PART_SAMPLES))
+
+
 def _check_finite(audio: Samples, rate_hz: int) -> None:
-    bad = ~np.isfinite(audio)
-    if not bad.any():
+    if all(np.isfinite(part).all() for part in _parts(audio)):
         return
+    bad = ~np.isfinite(audio)
     sample, channel = divmod(int(np.argmax(bad)), audio.shape[1])
     at = float(samples_to_seconds(sample, rate_hz))
     what = "NaN" if np.isnan(audio[sample, channel]) else "infinity"
@@ -136,7 +143,7 @@ def _check_finite(audio: Samples, rate_hz: int) -> None:
 
 
 def _scale_down(audio: Samples) -> tuple[Samples, str]:
-    peak = float(np.abs(audio).max())
+    peak = max(float(audio.max()), -float(audio.min()))
     if peak <= PEAK_MAX:
         over = peak > PEAK_TOLD
         return audio, f"it peaks at {20 * math.log10(peak):+.1f} dBFS, above full scale" if over else ""

@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 from bridge.errors import OutOfRange, RegionSilent
 from bridge.region import SILENCE_DBFS, Region, level_dbfs
 from bridge.units import CODEC_RATE_HZ
-from engine.beat.analyse import Found, analyse_apart
+from engine.beat.analyse import SECONDS_MOST, Found, analyse_apart
 from engine.beat.stretch import SAME, speed_to, stretched
 from engine.listen.rumble import WORTH_SHARE, without_rumble
-from engine.mono import to_mono
+from engine.mono import LOST_SHARE, lost_share, to_mono
 from engine.serve.lane import Lane
 from engine.serve.settings import CONTINUE, MELODY, HeardRegion
 
@@ -44,7 +44,7 @@ class RegionEar:
 
     def listen(self, audio: Tensor, told_bpm: float, beats_per_bar: float, hurry: bool = False) -> Found:
         """What audio [C, n] at 32 kHz is; nothing where that cannot be found out. `hurry` where somebody waits."""
-        mono = to_mono(audio, CODEC_RATE_HZ)[0][0].numpy().astype(np.float32)
+        mono = to_mono(audio[:, : SECONDS_MOST * CODEC_RATE_HZ], CODEC_RATE_HZ)[0][0].numpy().astype(np.float32)
         return self._heard(mono, told_bpm, beats_per_bar, hurry)
 
     def _heard(self, mono: NDArray[np.float32], told_bpm: float, beats_per_bar: float, hurry: bool) -> Found:
@@ -102,10 +102,9 @@ def listened_to(region: Region, audio: Tensor) -> tuple[Region, Tensor]:
         region, audio = _noted(region, told), torch.from_numpy(clean)
         if level_dbfs(clean.T) <= SILENCE_DBFS:
             raise RegionSilent("the region holds nothing but DC and rumble below 25 Hz")
-    mono, cancels = to_mono(audio, CODEC_RATE_HZ)
-    if cancels:
+    if audio.shape[0] == 2 and lost_share(audio, CODEC_RATE_HZ) >= LOST_SHARE:
         region = _noted(region, "its channels cancel each other (out of phase): each is heard in turn, not their sum")
-    return region, audio if region.role == CONTINUE else mono
+    return region, audio if region.role == CONTINUE else to_mono(audio, CODEC_RATE_HZ)[0]
 
 
 def check_bpm(bpm: float) -> float:
