@@ -79,11 +79,13 @@ def whole_rate(rate_hz: object, highest: int = MAX_RATE_HZ) -> int:
     return rate
 
 
-def as_heard(audio: Tensor, rate_hz: int, model_hz: int, channels: int = 1, beyond: int | None = None) -> Tensor:
+def as_heard(
+    audio: Tensor, rate_hz: int, model_hz: int, channels: int = 1, beyond: int | None = None, exact: bool = False
+) -> Tensor:
     """Audio [n] or [C, n], C 1 or 2, at `rate_hz` -> float32 [channels, m] at `model_hz`.
 
     With `beyond` for music to go on from, see `resample_to_end`; else as the reference does it. Two channels become one
-    as the reference has it, too, but where they cancel each other (`engine.mono`).
+    as the reference has it, too, but where they cancel each other (`engine.mono`), unless it is to be `exact`.
 
     Raises AudioError for what is no tensor of floats (whole numbers would be heard thousands of times too loud),
     other shapes, nothing in it, NaN or infinity, rates other than whole Hz from 1 to 384,000.  [any]
@@ -104,5 +106,5 @@ def as_heard(audio: Tensor, rate_hz: int, model_hz: int, channels: int = 1, beyo
         raise AudioError("audio holds NaN or infinity")
     heard = resample(audio, rate_hz, model_hz) if beyond is None else resample_to_end(audio, rate_hz, model_hz, beyond)
     if channels == 1:
-        return to_mono(heard, model_hz)[0]
+        return heard.mean(dim=0, keepdim=True) if exact else to_mono(heard, model_hz)[0]
     return heard.expand(channels, -1) if heard.shape[0] == 1 else heard

@@ -101,3 +101,8 @@ def test_the_melody_of_channels_out_of_phase_is_the_melody() -> None:
 def test_a_mono_model_goes_on_from_what_is_there() -> None:
     audio = torch.stack([tune(), -tune()])
     assert float(in_channels(audio, 1).pow(2).mean()) == pytest.approx(float(tune().pow(2).mean()), rel=0.01)
+
+
+def test_the_reference_is_computed_as_it_is() -> None:
+    audio = torch.stack([tune(), -tune()])
+    assert float(as_heard(audio, RATE, RATE, exact=True).abs().max()) == 0.0
