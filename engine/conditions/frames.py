@@ -35,7 +35,7 @@ N_FEATURES = STYLE_COLUMNS.stop
 LOW_HZ, HIGH_HZ = 80.0, 2000.0
 SILENCE_DB = -50.0
 HARMONY_FRAMES = 25
-FRAMES_AT_ONCE = 1500  # half a minute: spectra of ten minutes at once would take a gigabyte
+FRAMES_AT_ONCE = 256  # five seconds: spectra of ten minutes at once would take a gigabyte
 
 
 @lru_cache(maxsize=1)
