@@ -41,7 +41,7 @@ _KINDS = (
     (0, b"OggS", "an Ogg file of a kind that is not read, or a damaged one"),
 )
 _TAGS = {0x161: "WMA", 0x162: "WMA", 0xFF: "AAC", 0x1600: "AAC", 0x2000: "AC-3", 0x2001: "DTS"}
-_standard_error = threading.Lock()
+_standard_error = threading.RLock()  # one descriptor for all threads
 
 
 class SoundFault(Exception):
