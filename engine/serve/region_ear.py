@@ -23,7 +23,6 @@ from bridge.units import CODEC_RATE_HZ
 from engine.beat.analyse import SECONDS_MOST, Found, analyse_apart
 from engine.beat.stretch import SAME, speed_to, stretched
 from engine.listen.rumble import WORTH_SHARE, without_rumble
-from engine.mono import LOST_SHARE, lost_share, to_mono
 from engine.serve.lane import Lane
 from engine.serve.settings import CONTINUE, MELODY, HeardRegion
 
@@ -44,6 +43,8 @@ class RegionEar:
 
     def listen(self, audio: Tensor, told_bpm: float, beats_per_bar: float, hurry: bool = False) -> Found:
         """What audio [C, n] at 32 kHz is; nothing where that cannot be found out. `hurry` where somebody waits."""
+        from engine.mono import to_mono
+
         mono = to_mono(audio[:, : SECONDS_MOST * CODEC_RATE_HZ], CODEC_RATE_HZ)[0][0].numpy().astype(np.float32)
         return self._heard(mono, told_bpm, beats_per_bar, hurry)
 
@@ -95,6 +96,8 @@ def listened_to(region: Region, audio: Tensor) -> tuple[Region, Tensor]:
     What would have gone on below 25 Hz stays in what follows its end, so that no step is heard there.  [regions]
     """
     import torch
+
+    from engine.mono import LOST_SHARE, lost_share, to_mono
 
     clean, share = without_rumble(audio.numpy(), CODEC_RATE_HZ)
     if share >= WORTH_SHARE:

@@ -28,6 +28,7 @@ from engine.serve.commands import Command
 from engine.serve.faults import wire_fault
 from engine.serve.lane import Lane
 from engine.serve.region_ear import RegionEar, check_bpm, listened_to
+from engine.serve.room import trim
 from engine.serve.settings import CONTINUE, HeardRegion
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 WAITING_MAX = 32
 NICE = 10
+LONG_SECONDS = 60.0  # of a region after which memory is given back to the system
 AHEAD_SAMPLES = 128  # that a region to go on from is carried on: more than a joint takes
 _log = logging.getLogger("segue.engine")
 Put = Callable[[Lane, Region, HeardRegion, Command], tuple[object, ...]]  # beat of its sound, whether that is late
@@ -56,6 +58,7 @@ class RegionDesk:
         self.on_found: Callable[[Lane, str, Found], None] = lambda lane, role, found: None
         self._transfers = Transfers()
         self._jobs: queue.Queue[Callable[[], None] | None] = queue.Queue(WAITING_MAX)
+        self._was_long = False
         self._thread = threading.Thread(target=self._work, name="segue-regions", daemon=True)
 
     def start(self) -> None:
@@ -152,6 +155,7 @@ class RegionDesk:
         region, fitted = self._ear.fitted(lane, region, heard, CODEC_RATE_HZ)
         if fitted.audio is heard:
             fitted = replace(fitted, ahead=ahead)
+        self._was_long = region.seconds > LONG_SECONDS
         told, role, bpm = region.understood(signature), region.role, region.bpm
         region = replace(region, audio=region.audio[:0].copy())  # which may be large, and is not needed any more
         del audio
@@ -176,6 +180,9 @@ class RegionDesk:
                 return
             job()
             del job  # and with it the region, which may be large
+            if self._was_long:
+                trim()
+                self._was_long = False
 
     def close(self) -> None:
         """Stop after the region that is being read.  [main]"""
