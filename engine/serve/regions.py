@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from engine.beat.analyse import Found
 
 WAITING_MAX = 32
-NICE = 10
+NICE = 5  # by which the music goes before; more would starve a region on a busy machine
 LONG_SECONDS = 60.0  # of a region after which memory is given back to the system
 AHEAD_SAMPLES = 128  # that a region to go on from is carried on: more than a joint takes
 _log = logging.getLogger("segue.engine")
