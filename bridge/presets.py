@@ -47,7 +47,7 @@ def parse_preset(name: str, text: str) -> Preset:
     """A preset from the text of its TOML file; a misspelt key or a wrong value is a PresetError.  [any]"""
     try:
         table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as fault:
+    except (tomllib.TOMLDecodeError, RecursionError) as fault:
         raise PresetError(f"preset {name}: {fault}") from None
     if strange := sorted(set(table) - _KEYS):
         raise PresetError(f"preset {name} has keys that mean nothing: {', '.join(strange)}")

@@ -6,6 +6,7 @@ The checks raise a RegionError that says what was got and what is allowed; see `
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -17,9 +18,11 @@ from bridge.units import Signature, exact, samples_to_beats, samples_to_seconds,
 
 SECONDS_MIN = 0.5
 SECONDS_MAX = 600
+PEAK_TOLD = 1.06  # +0.5 dBFS: below it a lossy file's own overshoot is not worth a word
 SAMPLES_MAX = 2 * 600 * 48_000  # of all channels: 10 minutes of stereo at 48 kHz, 2.5 at 192 kHz
 CHANNELS_MAX = 8
 RATE_MIN_HZ, RATE_MAX_HZ = 8_000, 192_000
+_PART_SAMPLES = 1 << 18
 SILENCE_DBFS = -70.0  # RMS at or below this is nothing to hear
 PEAK_MAX = 4.0  # +12 dBFS; above it the file was scaled wrongly (16-bit numbers as floats)
 
@@ -65,6 +68,8 @@ class Region:
 def make_region(audio: Samples, rate_hz: int, role: str, bpm: float, start_beats: float) -> Region:
     """A region from interleaved samples [n_samples, channels], checked; more than 2 channels are mixed.
 
+    Its note says what was changed, and a peak above full scale, which files and sound cards clip.
+
     Raises the RegionError that fits.  [any]
     """
     check_form(len(audio), audio.shape[1], rate_hz)
@@ -90,11 +95,16 @@ def check_form(n_samples: int, channels: int, rate_hz: int) -> None:
         raise RegionTooShort("the region is empty")
     if n_samples < seconds_to_samples(SECONDS_MIN, rate_hz):
         raise RegionTooShort(f"the region lasts {n_samples / rate_hz:.4f} s, must last {SECONDS_MIN} s")
-    most = min(int(seconds_to_samples(SECONDS_MAX, rate_hz)), SAMPLES_MAX // max(2, channels))
+    most = samples_max(channels, rate_hz)
     if n_samples > most:
         got, allowed = _minutes(n_samples, rate_hz), _minutes(most, rate_hz)
         form = f"{channels} channel{'s' * (channels > 1)} at {rate_hz} Hz"
         raise RegionTooLong(f"the region lasts {got}, may last {allowed} ({form}); choose a shorter one")
+
+
+def samples_max(channels: int, rate_hz: int) -> int:
+    """How many samples of each channel a region may have.  [any]"""
+    return min(int(seconds_to_samples(SECONDS_MAX, rate_hz)), SAMPLES_MAX // max(2, channels))
 
 
 def mix_down(audio: Samples) -> tuple[Samples, str]:
@@ -110,14 +120,19 @@ def mix_down(audio: Samples) -> tuple[Samples, str]:
 
 def level_dbfs(audio: Samples) -> float:
     """RMS level of all channels together; -inf for zeros.  [any]"""
-    power = float(np.mean(np.square(audio, dtype=np.float64))) if audio.size else 0.0
+    power = sum(float(np.square(part, dtype=np.float64).sum()) for part in _parts(audio)) / max(1, audio.size)
     return 10 * math.log10(power) if power > 0 else -math.inf
 
 
+def _parts(audio: Samples) -> Iterator[Samples]:
+    """Long audio piece by piece: what is computed of it takes no memory to speak of."""
+    return (audio[begin : begin + _PART_SAMPLES] for begin in range(0, len(audio), _PART_SAMPLES))
+
+
 def _check_finite(audio: Samples, rate_hz: int) -> None:
-    bad = ~np.isfinite(audio)
-    if not bad.any():
+    if all(np.isfinite(part).all() for part in _parts(audio)):
         return
+    bad = ~np.isfinite(audio)
     sample, channel = divmod(int(np.argmax(bad)), audio.shape[1])
     at = float(samples_to_seconds(sample, rate_hz))
     what = "NaN" if np.isnan(audio[sample, channel]) else "infinity"
@@ -128,9 +143,10 @@ def _check_finite(audio: Samples, rate_hz: int) -> None:
 
 
 def _scale_down(audio: Samples) -> tuple[Samples, str]:
-    peak = float(np.abs(audio).max())
+    peak = max(float(audio.max()), -float(audio.min()))
     if peak <= PEAK_MAX:
-        return audio, ""
+        over = peak > PEAK_TOLD
+        return audio, f"it peaks at {20 * math.log10(peak):+.1f} dBFS, above full scale" if over else ""
     return audio / np.float32(peak), f"peak of {20 * math.log10(peak):+.0f} dBFS scaled down to 0 dBFS"
 
 

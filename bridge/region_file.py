@@ -5,20 +5,12 @@ from __future__ import annotations
 import os
 import stat
 from dataclasses import replace
-from typing import TYPE_CHECKING
-
-import numpy as np
 
 from bridge.errors import RegionMissing, RegionNotAudio, RegionTooLong, RegionTooShort, RegionUnreadable
-from bridge.region import Region, Samples, check_form, make_region
-
-if TYPE_CHECKING:
-    from soundfile import SoundFile
+from bridge.region import Region, Samples, check_form, make_region, samples_max
+from bridge.sound_file import NotSound, Sound, SoundFault, opened
 
 FILE_BYTES_MAX = 2**30
-_BLOCK_SAMPLES = 2**18
-_CUT_SIGNS = ("(should be ", "does not match value", "ended unexpectedly")  # in libsndfile's own log
-_CUT_NOTE = "the file is shorter than it says: cut short or still being written"
 _KINDS = (
     (stat.S_ISDIR, "a folder"),
     (stat.S_ISFIFO, "a pipe"),
@@ -73,37 +65,26 @@ def _check_plain(path: str, status: os.stat_result) -> None:
         )
 
 
-def _read(file: int, path: str) -> tuple[Samples, int, str]:
-    """Samples, rate and a note when the file is shorter than it says."""
-    import soundfile
-
-    try:
-        sound = soundfile.SoundFile(file, closefd=True)
-    except (soundfile.LibsndfileError, TypeError) as fault:
-        raise RegionNotAudio(f"{path!r} holds no audio that can be read: {_reason(fault)}") from None
-    with sound:
-        check_form(sound.frames, sound.channels, sound.samplerate)
-        note = _CUT_NOTE if any(sign in sound.extra_info for sign in _CUT_SIGNS) else ""
+def _read(descriptor: int, path: str) -> tuple[Samples, int, str]:
+    """Samples, rate and a note where the file is not as it says."""
+    with os.fdopen(descriptor, "rb") as file:
         try:
-            return _blocks(sound, path), int(sound.samplerate), note
-        except (RuntimeError, ValueError, OSError, MemoryError) as fault:
-            raise RegionUnreadable(f"{path!r} cannot be read: {_reason(fault)}") from None
+            with opened(file) as sound:
+                return _checked(sound, path), sound.rate_hz, sound.note
+        except NotSound as fault:
+            raise RegionNotAudio(f"{path!r} holds no audio that can be read: {fault}") from None
+        except SoundFault as fault:
+            raise RegionUnreadable(f"{path!r} cannot be read: {fault}") from None
 
 
-def _reason(fault: Exception) -> str:
-    return str(getattr(fault, "error_string", fault)).removeprefix("Error : ")
-
-
-def _blocks(sound: SoundFile, path: str) -> Samples:
-    """All samples that the decoder promises, as float32 [n, channels]; RegionUnreadable when it cannot."""
-    blocks = []
-    left = int(sound.frames)
-    while left > 0:
-        block = sound.read(min(_BLOCK_SAMPLES, left), dtype="float32", always_2d=True)
-        if not len(block):
-            raise RegionUnreadable(
-                f"{path!r} ends {left} samples early: it is cut short or still being written"
-            )
-        blocks.append(block)
-        left -= len(block)
-    return np.concatenate(blocks)
+def _checked(sound: Sound, path: str) -> Samples:
+    """All samples that the decoder promises, as float32 [n, channels]; RegionUnreadable when they do not come."""
+    if sound.n_samples is not None:
+        check_form(sound.n_samples, sound.channels, sound.rate_hz)
+    else:
+        check_form(samples_max(sound.channels, sound.rate_hz), sound.channels, sound.rate_hz)
+    audio: Samples = sound.read(None if sound.n_samples is not None else samples_max(sound.channels, sound.rate_hz) + 1)
+    if sound.short_by:
+        why = sound.note or "it is cut short or still being written"
+        raise RegionUnreadable(f"{path!r} ends {sound.short_by} samples early: {why}")
+    return audio

@@ -77,8 +77,8 @@ def asks_for(
     if any(texts):
         must_take(model, TEXT)
     whole = frames_of(params.duration_seconds, model) <= model.window_frames
-    melodies = _references(model, MELODY, given, count, whole or reference)
-    styles = _references(model, STYLE, given, count, whole or reference)
+    melodies = _references(model, MELODY, given, count, whole, reference)
+    styles = _references(model, STYLE, given, count, whole, reference)
     excerpt = replace(excerpt, stride_frames=frames_of(params.stride_seconds, model))
     if given.starts is not None:
         if not hasattr(given.starts, "__len__"):
@@ -116,7 +116,9 @@ def harmony_of(audio: Tensor, rate_hz: int, grid: Grid | None) -> Reference:
     return Reference(audio, on_grid=OnGrid(grid.start_beats, looped, grid.bpm))
 
 
-def _references(model: LoadedModel, name: str, given: Given, count: int, whole: bool) -> list[Reference | None]:
+def _references(
+    model: LoadedModel, name: str, given: Given, count: int, whole: bool, exact: bool
+) -> list[Reference | None]:
     """A reference per piece; pieces given the same samples share one, so that it is listened to once."""
     wavs = _listed(given.melody if name == MELODY else given.style)
     if wavs is None:
@@ -133,7 +135,8 @@ def _references(model: LoadedModel, name: str, given: Given, count: int, whole: 
             raise AudioError(f"a {name} is a {type(wav).__name__}, must be a torch tensor [C, n], or None")
         key = (wav.data_ptr(), wav.shape, wav.stride())
         if key not in met:
-            met[key] = Reference(as_heard(wav, given.rate_hz, model.codec.sample_rate), whole=whole)
+            heard = as_heard(wav, given.rate_hz, model.codec.sample_rate, exact=exact)
+            met[key] = Reference(heard, whole=whole or exact)
         references.append(met[key])
     return references
 
@@ -144,7 +147,7 @@ def encode_prompt(model: LoadedModel, prompt: Tensor, rate_hz: int, duration: fl
     Raises AudioError for a prompt that leaves nothing to generate, or does not fit a window.  [generate]
     """
     codec, device, rate = model.codec, model.lm.out_norm.weight.device, frame_rate(model)
-    wavs = [as_heard(wav, rate_hz, codec.sample_rate, codec.channels) for wav in prompt]
+    wavs = [as_heard(wav, rate_hz, codec.sample_rate, codec.channels, exact=reference) for wav in prompt]
     frames = math.ceil(wavs[0].shape[1] / codec.frame_samples)
     window_seconds = model.window_frames / rate
     if reference:  # as audiocraft counts, and it lets a prompt fill its window

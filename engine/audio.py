@@ -6,17 +6,19 @@ length floor(n * new / old)); channels are mixed after resampling, as the refere
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import torch
 from torch import Tensor
 
-from engine.carry_on import carry_on
+from engine.carry_on import HEARD_SAMPLES, carry_on
 from engine.errors import AudioError
+from engine.mono import to_mono
 from engine.stream.resample import MAX_RATE_HZ, ResampleState, StreamResampler
 
 MAX_CHANNELS = 2
-_PIECE_SAMPLES = 1 << 20  # converted at a time: a long file takes no more memory than itself
+_PIECE_SAMPLES = 1 << 18  # converted at a time: a long file takes no more memory than itself
 
 
 @lru_cache(maxsize=16)
@@ -28,15 +30,23 @@ def resample(audio: Tensor, orig_hz: int, new_hz: int) -> Tensor:
     """[C, n] at `orig_hz` -> [C, floor(n * new_hz / orig_hz)], edges replicated.  [any]"""
     if orig_hz == new_hz or audio.shape[-1] == 0:
         return audio
-    resampler = _resampler(orig_hz, new_hz)
-    reach = resampler.lookahead_samples
-    state = ResampleState(audio[:, :1].expand(-1, reach).contiguous(), -reach, 0)
-    right = audio[:, -1:].expand(-1, reach + resampler.orig + 1)
-    parts = []
-    for piece in torch.cat([audio, right], dim=1).split(_PIECE_SAMPLES, dim=1):
-        out, state = resampler.step(piece, state)
-        parts.append(out)
-    return torch.cat(parts, dim=1)[:, : audio.shape[-1] * resampler.new // resampler.orig]
+    return _in_pieces([audio], _resampler(orig_hz, new_hz))
+
+
+def _in_pieces(parts: Sequence[Tensor], resampler: StreamResampler) -> Tensor:
+    """Audio [C, n], given in parts one after the other, resampled; no copy of all of it is made."""
+    reach, left, last = resampler.lookahead_samples, parts[0][:, :1], parts[-1][:, -1:]
+    right = last.expand(-1, reach + resampler.orig + 1)
+    total = sum(part.shape[1] for part in parts) * resampler.new // resampler.orig
+    out, done = torch.empty(left.shape[0], total), 0
+    state = ResampleState(left.float().expand(-1, reach).contiguous(), -reach, 0)
+    for part in (*parts, right):
+        for piece in part.split(_PIECE_SAMPLES, dim=1):
+            made, state = resampler.step(piece, state)
+            made = made[:, : total - done]
+            out[:, done : done + made.shape[1]] = made
+            done += made.shape[1]
+    return out
 
 
 def resample_to_end(audio: Tensor, orig_hz: int, new_hz: int, beyond: int = 0) -> Tensor:
@@ -50,10 +60,12 @@ def resample_to_end(audio: Tensor, orig_hz: int, new_hz: int, beyond: int = 0) -
     resampler = _resampler(orig_hz, new_hz)
     orig, new = resampler.orig, resampler.new
     lacking = -audio.shape[-1] % orig
-    ahead = torch.from_numpy(carry_on(audio.float().numpy(), resampler.lookahead_samples - (-beyond * orig // new)))
-    led = torch.cat([audio[:, :1].expand(-1, lacking), audio.float(), ahead], dim=1)
+    count = resampler.lookahead_samples - (-beyond * orig // new)
+    ahead = torch.from_numpy(carry_on(audio[:, -HEARD_SAMPLES:].float().numpy(), count))
     end = (audio.shape[-1] + lacking) // orig * new
-    return resample(led, orig_hz, new_hz)[:, end - audio.shape[-1] * new // orig : end + beyond]
+    parts = [part for part in (audio[:, :1].expand(-1, lacking), audio, ahead) if part.shape[1]]
+    out = torch.cat(parts, dim=1) if orig == new else _in_pieces(parts, resampler)
+    return out[:, end - audio.shape[-1] * new // orig : end + beyond]
 
 
 def whole_rate(rate_hz: object, highest: int = MAX_RATE_HZ) -> int:
@@ -67,10 +79,13 @@ def whole_rate(rate_hz: object, highest: int = MAX_RATE_HZ) -> int:
     return rate
 
 
-def as_heard(audio: Tensor, rate_hz: int, model_hz: int, channels: int = 1, beyond: int | None = None) -> Tensor:
+def as_heard(
+    audio: Tensor, rate_hz: int, model_hz: int, channels: int = 1, beyond: int | None = None, exact: bool = False
+) -> Tensor:
     """Audio [n] or [C, n], C 1 or 2, at `rate_hz` -> float32 [channels, m] at `model_hz`.
 
-    With `beyond` for music to go on from, see `resample_to_end`; else as the reference does it.
+    With `beyond` for music to go on from, see `resample_to_end`; else as the reference does it. Two channels become one
+    as the reference has it, too, but where they cancel each other (`engine.mono`), unless it is to be `exact`.
 
     Raises AudioError for what is no tensor of floats (whole numbers would be heard thousands of times too loud),
     other shapes, nothing in it, NaN or infinity, rates other than whole Hz from 1 to 384,000.  [any]
@@ -87,9 +102,9 @@ def as_heard(audio: Tensor, rate_hz: int, model_hz: int, channels: int = 1, beyo
         raise AudioError("audio is empty")
     rate_hz = whole_rate(rate_hz)
     audio = audio.detach().to("cpu", torch.float32)
-    if not torch.isfinite(audio).all():
+    if not all(torch.isfinite(piece).all() for piece in audio.split(_PIECE_SAMPLES, dim=1)):
         raise AudioError("audio holds NaN or infinity")
     heard = resample(audio, rate_hz, model_hz) if beyond is None else resample_to_end(audio, rate_hz, model_hz, beyond)
     if channels == 1:
-        return heard.mean(dim=0, keepdim=True)
+        return heard.mean(dim=0, keepdim=True) if exact else to_mono(heard, model_hz)[0]
     return heard.expand(channels, -1) if heard.shape[0] == 1 else heard

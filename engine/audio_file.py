@@ -6,14 +6,19 @@ own `load` needs the latter. `from engine import audio_file as torchaudio` makes
 
 from __future__ import annotations
 
+import io
 import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from bridge.sound_file import SoundFault, opened
 from engine.audio import whole_rate
 from engine.errors import AudioError, UnsupportedError
 from engine.loudness import normalize_audio
@@ -25,24 +30,88 @@ MP3_KBIT = (32, 320)  # lowest and highest at 32 kHz and above
 MP3_LOW_RATE_KBIT = (8, 160)  # below
 OGG_MAX_RATE_HZ = 200_000  # of Vorbis; beyond, and at 0, libsndfile ends the process
 _BLOCK_SAMPLES = 1 << 16
+_WAVE_FORMATS = ("WAV", "WAVEX", "RF64")
+_OWN_DTYPES = {
+    "PCM_U8": "uint8", "PCM_16": "int16", "PCM_24": "int32", "PCM_32": "int32", "FLOAT": "float32", "DOUBLE": "float64",
+}  # fmt: skip
 
 
-def load(path: str | os.PathLike[str], frame_offset: int = 0, num_frames: int = -1) -> tuple[Tensor, int]:
-    """An audio file as (float32 [C, n], its sample rate), from sample `frame_offset`, all or `num_frames` samples.
+def load(
+    uri: str | os.PathLike[str] | BinaryIO,
+    frame_offset: int = 0,
+    num_frames: int = -1,
+    normalize: bool = True,
+    channels_first: bool = True,
+    format: str | None = None,
+    buffer_size: int = 4096,
+    backend: str | None = None,
+) -> tuple[Tensor, int]:
+    """A file's audio as (float32 [C, n], its sample rate), from sample `frame_offset`, all or `num_frames` samples.
 
-    Raises AudioError, naming the file, where it is not audio.  [any]
+    Arguments are torchaudio's. `uri` is a path or a binary file object. Without `normalize` a WAV file's own numbers
+    come as they are: uint8, int16, int32 (24 bits in the upper ones), float32 or float64. Without `channels_first` it
+    is [n, C]. `format` and `buffer_size` change nothing: files say themselves what they are. Raises AudioError, naming
+    the file, where it is not audio, UnsupportedError for a `backend` other than None and "soundfile" and for samples
+    that are no plain numbers, ValueError for arguments that mean nothing.  [any]
     """
-    with needed("reading and writing audio files"):
-        import soundfile
-
+    _check_load(uri, frame_offset, num_frames, format, backend)
+    name = os.fspath(uri) if isinstance(uri, (str, os.PathLike)) else str(getattr(uri, "name", "the file object"))
     try:
-        with soundfile.SoundFile(os.fspath(path)) as sound:
+        with _binary(uri) as file, opened(file) as sound:
             if frame_offset:
-                sound.seek(min(frame_offset, sound.frames))
-            audio = sound.read(num_frames, dtype="float32", always_2d=True)
-            return torch.from_numpy(np.ascontiguousarray(audio.T)), int(sound.samplerate)
-    except (soundfile.LibsndfileError, OSError, TypeError) as fault:
-        raise AudioError(f"{os.fspath(path)} cannot be read as audio: {fault}") from fault
+                sound.skip(frame_offset)
+            if normalize or sound.file.format not in _WAVE_FORMATS:
+                dtype, audio = "float32", sound.read(_most(num_frames))
+            else:
+                dtype = _own_dtype(sound.file.subtype, name)
+                audio = sound.read(_most(num_frames), "int16" if dtype == "uint8" else dtype)
+            if sound.note or sound.short_by:
+                warnings.warn(f"{name}: {sound.note or 'it ends early: cut short?'}", stacklevel=2)
+            rate = sound.rate_hz
+    except (SoundFault, OSError) as fault:
+        raise AudioError(f"{name} cannot be read as audio: {fault}") from fault
+    if dtype == "uint8":
+        audio = ((audio >> 8) + 128).astype(np.uint8)
+    return torch.from_numpy(np.ascontiguousarray(audio.T if channels_first else audio)), rate
+
+
+def _check_load(uri: object, frame_offset: int, num_frames: int, format: str | None, backend: str | None) -> None:
+    """Refuse what `load` does not take, by name."""
+    if isinstance(uri, (bytes, bytearray, memoryview)):
+        raise ValueError("uri is bytes, must be a path or a binary file object: io.BytesIO(data) makes one")
+    if isinstance(uri, str) and uri.partition("://")[0] in ("http", "https", "ftp", "s3"):
+        raise UnsupportedError(f"{uri} is an address: download it first, files of this machine are read")
+    if not isinstance(uri, (str, os.PathLike)) and not hasattr(uri, "read"):
+        raise ValueError(f"uri is a {type(uri).__name__}, must be a path or a binary file object")
+    if frame_offset < 0 or num_frames < -1:
+        raise ValueError(f"frame_offset is {frame_offset}, num_frames {num_frames}: must be 0 or more; -1 reads all")
+    if format is not None and not isinstance(format, str):
+        raise ValueError(f"format is a {type(format).__name__}, must be a text like 'wav', or None")
+    if backend not in (None, "soundfile"):
+        raise UnsupportedError(f"backend {backend!r} is not here: files are read by libsndfile; leave it None")
+
+
+def _most(num_frames: int) -> int | None:
+    return None if num_frames < 0 else num_frames
+
+
+def _own_dtype(subtype: str, name: str) -> str:
+    """The type of a WAV file's own numbers."""
+    if subtype not in _OWN_DTYPES:
+        raise UnsupportedError(f"{name} holds {subtype}, which has no plain numbers: leave normalize=True")
+    return _OWN_DTYPES[subtype]
+
+
+@contextmanager
+def _binary(uri: str | os.PathLike[str] | BinaryIO) -> Iterator[BinaryIO]:
+    """A binary file that can seek; a stream that cannot is read into memory."""
+    if isinstance(uri, (str, os.PathLike)):
+        with open(uri, "rb") as file:
+            yield file
+    elif hasattr(uri, "seek") and (not hasattr(uri, "seekable") or uri.seekable()):
+        yield uri
+    else:
+        yield io.BytesIO(uri.read())
 
 
 def audio_read(

@@ -41,6 +41,7 @@ from plugin_host.cli_options import (
     Who,
 )  # fmt: skip
 from plugin_host.native.commands import add_to as add_plugin
+from plugin_host.screen import tell
 from plugin_host.takes.commands import add_to as add_takes
 
 app = typer.Typer(
@@ -227,12 +228,12 @@ def doctor(
 
     bad = 0
     for finding in examine(port):
-        typer.echo(f"  {finding.mark}  {finding.what:<14} {finding.text}")
+        tell(f"  {finding.mark}  {finding.what:<14} {finding.text}")
         if finding.advice:
-            typer.echo(f"      {'':<14} -> {finding.advice}")
+            tell(f"      {'':<14} -> {finding.advice}")
         bad += finding.mark == BAD
-    typer.echo("")
-    typer.echo("segue demo cannot run yet: see the lines marked !!" if bad else "segue demo can run.")
+    tell("")
+    tell("segue demo cannot run yet: see the lines marked !!" if bad else "segue demo can run.")
     raise typer.Exit(EXIT_FAULT if bad else 0)
 
 
@@ -244,7 +245,7 @@ def version() -> None:
     """Say which Segue this is."""
     from plugin_host.doctor import version as installed
 
-    typer.echo(f"segue {installed()}")
+    tell(f"segue {installed()}")
 
 
 add_takes(app)

@@ -31,24 +31,25 @@ def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
     def run(*arguments: Any, **options: Any) -> Any:
         from bridge.dependencies import broken_library
         from bridge.errors import SegueError
+        from plugin_host.screen import complain
 
         signal.signal(signal.SIGTERM, _on_sigterm)
         try:
             return command(*arguments, **options)
         except KeyboardInterrupt:
-            typer.echo("\nstopped", err=True)
+            complain("\nstopped")
             raise typer.Exit(EXIT_INTERRUPTED) from None
         except BrokenPipeError:  # nobody reads any more: `segue demo | head`
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(EXIT_FAULT) from None
         except SegueError as error:
-            typer.echo(f"segue: {error}", err=True)
+            complain(f"segue: {error}")
             raise typer.Exit(_exit_code(error)) from None
         except Exception as error:
             broken = broken_library(error)
             if broken is None:
                 raise
-            typer.echo(f"segue: {broken}", err=True)
+            complain(f"segue: {broken}")
             raise typer.Exit(EXIT_FAULT) from None
 
     return run

@@ -17,6 +17,7 @@ from plugin_host import report
 from plugin_host.client import Client
 from plugin_host.ear import Ear, ReadRegion, ear_of, no_ear
 from plugin_host.engine_process import EngineProcess, free_port
+from plugin_host.full_scale import within_full_scale
 from plugin_host.performance import Means, Performance
 from plugin_host.plot import Plot, Wish, plot_region, read_for, ready_folder, save_wav
 from plugin_host.screen import Screen
@@ -119,10 +120,13 @@ def _write(out: Path, options: DemoOptions, performance: Performance, found: rep
     for line in report.lines(found, stretch.grid):
         screen.say(line)
     wav, png = out / "demo.wav", out / "demo.png"
-    save_wav(wav, take.audio, stretch.grid.sample_rate_hz)
+    audio, quieter = within_full_scale(take.audio)
+    save_wav(wav, audio, stretch.grid.sample_rate_hz)
     what = f"{options.wish.role}, {options.wish.bars} bars at {stretch.grid.tempo_bpm:g} bpm"
     title = f"Segue: {plot.words} - {what}"
     save_picture(png, take, stretch, title, found.fill_low_samples)
     screen.say("")
     screen.say(f"  {wav}  ({stretch.start_bar} bars of region, then {options.wish.bars} bars of Segue)")
+    if quieter:
+        screen.say(f"      {quieter}")
     screen.say(f"  {png}")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bridge.errors import UnknownAddress
+from bridge.plain import plain
 from bridge.region import Region
 from bridge.region_file import read_region
 from bridge.region_tempo import OwnTempo, counted_bpm, heard, own_tempo
@@ -68,7 +69,7 @@ class ReadRegion:
     @property
     def words(self) -> list[str]:
         """What was read, at which tempo, and how it is played.  [any]"""
-        said = [f"{self.path.name}, {self.region.seconds:.1f} s at {self.tempo.words}"]
+        said = [f"{plain(self.path.name)}, {self.region.seconds:.1f} s at {self.tempo.words}"]
         if self.counted_bpm != self.bpm:
             half = f", counted as {self.counted_bpm:g}" if self.counted_bpm != self.tempo.bpm else ""
             said.append(f"played at {self.bpm:g} bpm{half}, at its pitch")

@@ -16,6 +16,7 @@ from plugin_host import report
 from plugin_host.client import Client
 from plugin_host.demo import described
 from plugin_host.ear import ear_of
+from plugin_host.full_scale import within_full_scale
 from plugin_host.performance import Means, Performance
 from plugin_host.plot import Plot, Wish, plot_nothing, plot_region, read_for, ready_folder, save_wav
 from plugin_host.screen import Screen
@@ -77,7 +78,8 @@ def _play(options: HostOptions, plot: Plot, client: Client, screen: Screen) -> N
     finally:
         session.close()
         if options.out is not None and len(performance.take.audio):
-            save_wav(options.out, performance.take.audio, options.wish.rate_hz)
-            screen.say(f"  {options.out}")
+            audio, quieter = within_full_scale(performance.take.audio)
+            save_wav(options.out, audio, options.wish.rate_hz)
+            screen.say(f"  {options.out}" + (f"  ({quieter})" if quieter else ""))
     for line in report.lines(found, plot.stretch.grid):
         screen.say(line)

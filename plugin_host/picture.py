@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from bridge.plain import plain
 from bridge.units import quick_beats, samples_to_seconds
 from plugin_host.headless import Column, Take
 from plugin_host.processor import State
@@ -24,7 +26,7 @@ def save_picture(path: Path, take: Take, stretch: Stretch, title: str, lowest: i
     figure = Figure(figsize=(16, 8), dpi=100, layout="constrained")
     FigureCanvasAgg(figure)
     wave, fill = figure.subplots(2, 1, sharex=True, height_ratios=[3, 2])
-    figure.suptitle(title, fontsize=13)
+    figure.suptitle(plain(title), fontsize=13, parse_math=False)  # a name with two $ is no formula
     rate_hz = stretch.grid.sample_rate_hz
     seconds = len(take.audio) / rate_hz
     _draw_wave(wave, take, stretch, seconds)
@@ -33,7 +35,9 @@ def save_picture(path: Path, take: Take, stretch: Stretch, title: str, lowest: i
         _draw_bars(axes, stretch, len(take.audio))
         axes.set_xlim(0, seconds)
         axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(path)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph")  # a name in letters that the font does not have
+        figure.savefig(path)
 
 
 def _draw_wave(axes: Any, take: Take, stretch: Stretch, seconds: float) -> None:

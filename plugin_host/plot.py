@@ -7,6 +7,7 @@ from importlib import resources
 from pathlib import Path
 
 from bridge.errors import SegueError
+from bridge.plain import is_plain
 from bridge.region_tail import length_of, tail_words
 from bridge.ring import Audio
 from bridge.transport import Grid
@@ -86,8 +87,8 @@ def read_for(wish: Wish) -> ReadRegion:
 def plot_region(wish: Wish, copies: Path, read: ReadRegion | None = None, ear: Ear = no_ear) -> Plot:
     """Lay the region, `read` or read now, on the timeline, so that it ends on the bar line where the music goes on.
 
-    One at another tempo than the host's is changed and written to `copies`. Raises the RegionError that fits,
-    OutputError when the copy cannot be written.  [main]
+    One at another tempo than the host's is changed and written to `copies`, and so is one whose name cannot be told.
+    Raises the RegionError that fits, OutputError when the copy cannot be written.  [main]
     """
     found = (read or read_for(wish)).listened(ear)
     path, region, own_bpm, bpm = found.path, found.region, found.counted_bpm, found.bpm
@@ -97,9 +98,9 @@ def plot_region(wish: Wish, copies: Path, read: ReadRegion | None = None, ear: E
     length = length_of(audio, wish.rate_hz, bpm, wish.signature.beats_per_bar)
     tail = tail_words(length, bpm, "cut where Segue goes on" if goes_on else "they ring on while Segue begins")
     clip, bar = place_before_bar(audio, grid, fade_out=not goes_on)
-    if own_bpm != bpm:
+    if own_bpm != bpm or not is_plain(str(path)):  # a name with signs that cannot be told is one of ours instead
         path = copies / "region.wav"
-        save_wav(path, clip.audio, wish.rate_hz)
+        save_wav(path, clip.audio, wish.rate_hz, as_floats=True)
     start_beats = float(grid.beats_at(clip.start_samples))
     handed = RegionFile(wish.role, path, bpm, start_beats)
     words = "; ".join(filter(None, [*found.words, tail]))
@@ -112,12 +113,14 @@ def plot_nothing(wish: Wish) -> Plot:
     return Plot(None, Stretch(grid, 0, wish.bars), None, "none: Segue begins by itself")
 
 
-def save_wav(path: Path, audio: Audio, rate_hz: int) -> None:
-    """Write 24-bit WAV; what is above full scale is clipped. OutputError.  [main]"""
+def save_wav(path: Path, audio: Audio, rate_hz: int, as_floats: bool = False) -> None:
+    """Write 24-bit WAV, in which what is above full scale is clipped, or floats, in which it is not. OutputError.
+    [main]
+    """
     import soundfile
 
     try:
-        soundfile.write(path, audio, rate_hz, subtype="PCM_24")
+        soundfile.write(path, audio, rate_hz, subtype="FLOAT" if as_floats else "PCM_24")
     except (OSError, RuntimeError) as error:
         raise OutputError(f"{path} cannot be written: {error}") from None
 

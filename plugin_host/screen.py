@@ -7,11 +7,13 @@ import sys
 import time
 from typing import TextIO
 
+from bridge.plain import printed
+
 QUIET_SECONDS = 5.0
 
 
 class Screen:
-    """Prints to `stream`, standard output unless told otherwise; one thread at a time.  [main]"""
+    """Prints to `stream`, standard output unless told otherwise, what it can print; one thread at a time.  [main]"""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream if stream is not None else sys.stdout
@@ -22,11 +24,12 @@ class Screen:
     def say(self, text: str) -> None:
         """A line that stays.  [main]"""
         self._clear()
-        self._stream.write(text + "\n")
+        self._stream.write(printed(text, self._stream) + "\n")
         self._stream.flush()
 
     def show(self, text: str) -> None:
         """The line of progress; empty takes it away.  [main]"""
+        text = printed(text, self._stream)
         if self._terminal:
             self._clear()
             if text:
@@ -43,3 +46,14 @@ class Screen:
         if self._shown:
             self._stream.write("\r\x1b[K")
             self._shown = False
+
+
+def tell(text: str) -> None:
+    """A line on standard output, as it can be printed there.  [main]"""
+    Screen().say(text)
+
+
+def complain(text: str) -> None:
+    """A line of error on standard error, as it can be printed there.  [main]"""
+    sys.stderr.write(printed(text, sys.stderr) + "\n")
+    sys.stderr.flush()

@@ -16,6 +16,8 @@ import time
 from collections.abc import Callable, Sequence
 from types import FrameType
 
+from plugin_host.screen import complain
+
 RESTARTS_MAX = 3  # within the time below
 RESTARTS_SECONDS = 60.0
 CRASHED_CODE = 1  # an error that nobody foresaw
@@ -89,4 +91,4 @@ def _how(code: int) -> str:
 def run_engine(arguments: Sequence[str]) -> int:
     """The engine with these arguments, supervised; it ends with us, however we end.  [main]"""
     command = [sys.executable, "-m", "engine", "--parent", str(os.getpid()), *arguments]
-    return Supervisor(command, lambda text: print(f"segue: {text}", file=sys.stderr, flush=True)).run()
+    return Supervisor(command, lambda text: complain(f"segue: {text}")).run()

@@ -12,7 +12,8 @@ FILES = sorted(path for name in PACKAGES for path in (ROOT / name).rglob("*.py")
 NATIVE = sorted(path for kind in ("*.cpp", "*.h") for path in (ROOT / "engine").rglob(kind))
 MAX_FILE_LINES, MAX_FUNCTION_LINES, MAX_LINE = 300, 50, 120
 TORCH_FREE = ("bridge", "plugin_host", "presets")
-MAY_KNOW_BRIDGE = ("engine/serve/", "engine/__main__.py", "engine/needed.py")
+MAY_KNOW_BRIDGE = ("engine/serve/", "engine/__main__.py")
+FOR_ALL = ("bridge.dependencies", "bridge.plain", "bridge.sound_file", "bridge.whole_file")  # tools, no contract
 PARSER_OF_PYTHON_OSC = ("pythonosc.osc_message", "pythonosc.osc_packet", "pythonosc.osc_bundle", "pythonosc.dispatcher")
 
 
@@ -42,8 +43,8 @@ def test_imports_only_go_down(path: Path) -> None:
         assert "engine" not in used
     if package == "engine":
         assert "plugin_host" not in used
-        if "bridge" in used:
-            assert name_of(path).startswith(MAY_KNOW_BRIDGE), "only engine/serve knows the bridge"
+        contract = [name for name in imports(path) if name.startswith("bridge.") and not name.startswith(FOR_ALL)]
+        assert not contract or name_of(path).startswith(MAY_KNOW_BRIDGE), "only engine/serve knows the contract"
     if package in TORCH_FREE:
         assert not used & {"torch", "torchaudio", "transformers"}
     assert not [name for name in imports(path) if name.startswith(PARSER_OF_PYTHON_OSC)], "network bytes"
@@ -83,6 +84,15 @@ def test_addresses_stand_in_the_table_alone() -> None:
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.startswith("/segue/")
     ]
     assert not elsewhere
+
+
+def test_the_host_prints_through_its_screen() -> None:
+    """Names and texts of strangers reach a terminal by `bridge.plain` alone."""
+    for path in FILES:
+        if not name_of(path).startswith("plugin_host/") or name_of(path) == "plugin_host/probes.py":
+            continue
+        calls = [ast.unparse(n.func) for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Call)]
+        assert not {"print", "typer.echo", "sys.stdout.write"} & set(calls), name_of(path)
 
 
 def test_nothing_unpickles() -> None:

@@ -15,6 +15,7 @@ import sys
 import time
 from pathlib import Path
 
+from bridge.plain import printed
 from engine.checkpoints import licence
 from engine.checkpoints.cache import conversions_of
 from engine.checkpoints.catalog import COMPANIONS, LICENCE_TEXT, MODELS, full_name, near_name, short_name
@@ -30,6 +31,10 @@ def folder_bytes(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
+def _tell(text: str) -> None:
+    print(printed(text, sys.stdout))
+
+
 def show() -> int:
     """Every published model, and what is here of it.  [main]"""
     print(f"{'model':<23} {'here':>9}  {'follows':<14} {'licence':<13} folder")
@@ -39,7 +44,7 @@ def show() -> int:
         size = f"{folder_bytes(folder) / 1e9:.2f} GB" if folder else "begun" if begun else "-"
         kind = {"text": "text", "melody": "text, melody", "style": "text, style"}
         follows = kind[MODELS[name].kind] if name in MODELS else ""
-        print(f"{name:<23} {size:>9}  {follows:<14} {licence.licence_of(name):<13} {folder or ''}".rstrip())
+        _tell(f"{name:<23} {size:>9}  {follows:<14} {licence.licence_of(name):<13} {folder or ''}".rstrip())
     print("\nThe embedded model comes with Segue and needs none of these. `segue models get NAME` downloads one.")
     return 0
 
@@ -49,7 +54,7 @@ def get(name: str, accept: bool, form: str | None) -> int:
     _must_be_published(name)
     here = find_here(name)
     if here is not None:
-        print(f"{name} is here: {here}")
+        _tell(f"{name} is here: {here}")
         return 0
     terms = licence.licence_of(name)
     if not licence.accepted(terms):
@@ -61,7 +66,7 @@ def get(name: str, accept: bool, form: str | None) -> int:
     licence.require(name)
     from engine.checkpoints.hub import fetch
 
-    print(f"{name}: {fetch(name, _Bar(), form)}")
+    _tell(f"{name}: {fetch(name, _Bar(), form)}")
     return 0
 
 
@@ -114,7 +119,7 @@ def remove(name: str) -> int:
     own = [place for place in own_places(name) if place.is_dir()]
     if own:
         print(f"{own[0]} is in a folder of your own and stays")
-    print(f"{name}: {freed / 1e9:.2f} GB deleted" if repos else f"{name}: nothing was downloaded")
+    _tell(f"{name}: {freed / 1e9:.2f} GB deleted" if repos else f"{name}: nothing was downloaded")
     return 0
 
 
@@ -135,7 +140,7 @@ def main(arguments: list[str]) -> int:
             return get(given.name, given.accept, given.format)
         return remove(given.name) if given.command == "remove" else show()
     except CheckpointError as fault:
-        sys.stderr.write(f"segue models: {fault}\n")
+        sys.stderr.write(printed(f"segue models: {fault}", sys.stderr) + "\n")
         return EXIT_ERROR
     except KeyboardInterrupt:
         sys.stderr.write("\nstopped; the same command goes on from there\n")

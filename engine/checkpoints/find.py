@@ -6,13 +6,13 @@ a folder                       itself
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Callable
 from pathlib import Path
 
 from engine.checkpoints.catalog import COMPANIONS, MODELS, OTHER_NAMES, full_name, near_name, short_name
+from engine.checkpoints.plain_file import read_json
 from engine.errors import CheckpointError
 
 SIZES = tuple(MODELS)
@@ -67,8 +67,8 @@ def is_whole(folder: Path) -> bool:
             return True
         if index.exists():
             try:
-                named = set(json.loads(index.read_bytes())["weight_map"].values())
-            except (OSError, ValueError, KeyError, TypeError, AttributeError):
+                named = set(read_json(index)["weight_map"].values())
+            except (CheckpointError, KeyError, TypeError, AttributeError):
                 return False
             return all(isinstance(name, str) and (folder / name).exists() for name in named)
     return False

@@ -9,7 +9,6 @@ be the one that is known, its settings plain numbers within bounds, and every te
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from fractions import Fraction
@@ -19,7 +18,9 @@ from typing import Any
 import torch
 import yaml
 
+from engine.checkpoints.header import HeaderFault, strict_json
 from engine.checkpoints.opened import Opened
+from engine.checkpoints.plain_file import open_plain
 from engine.checkpoints.weights import Place, fill
 from engine.conditions.separation import RATE_HZ, SOURCES, DemucsSeparator, htdemucs
 from engine.errors import CheckpointError, UnsupportedError
@@ -61,7 +62,7 @@ def _file(folder: Path) -> Path:
             raise CheckpointError(f"{folder} has no htdemucs.yaml and {len(files)} safetensors files, must be 1")
         return files[0]
     try:
-        with note.open("rb") as file:
+        with open_plain(note) as file:
             bag = yaml.safe_load(file.read(MAX_YAML_BYTES))
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as fault:
         raise CheckpointError(f"cannot read {note}: {fault}") from fault
@@ -76,8 +77,8 @@ def _file(folder: Path) -> Path:
 def settings_of(metadata: dict[str, str], path: Path) -> dict[str, Any]:
     """What the network is made with; CheckpointError for anything but bounded numbers and words.  [any]"""
     try:
-        arguments, settings = (json.loads(metadata[name]) for name in ("args", "kwargs"))
-    except (KeyError, ValueError, RecursionError) as fault:
+        arguments, settings = (strict_json(metadata[name]) for name in ("args", "kwargs"))
+    except (KeyError, ValueError, HeaderFault) as fault:
         raise CheckpointError(f"{path} does not say how its network is made: {fault!r}") from fault
     if arguments and list(arguments) == [list(SOURCES)]:  # the sources, given by place
         arguments, settings = [], {"sources": arguments[0], **settings}

@@ -15,11 +15,11 @@ from typing import Any
 from torch import Tensor
 
 from engine.checkpoints.cache import converted
+from engine.checkpoints.plain_file import must_be_a_file, read_json
 from engine.checkpoints.safetensors_file import MappedFile
 from engine.checkpoints.weights import refuse
 from engine.errors import CheckpointError
 
-MAX_JSON_BYTES = 4 << 20
 RELEASE_BYTES = 32 << 20
 Report = Callable[[str, float, float], None]
 
@@ -75,28 +75,6 @@ def weights_file(folder: Path) -> Path:
     """The file that a folder in transformers' layout is read from; model.safetensors where there is none.  [any]"""
     names = [f"{single}{end}" for single in ("model.safetensors", "pytorch_model.bin") for end in ("", ".index.json")]
     return next((folder / name for name in names if (folder / name).exists()), folder / names[0])
-
-
-def must_be_a_file(path: Path) -> None:
-    """CheckpointError for what is there and no plain file: reading a pipe or a device would never end.  [any]"""
-    if path.exists() and not path.is_file():
-        raise CheckpointError(f"{path} is not a file")
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object from a small file, or CheckpointError.  [any]"""
-    must_be_a_file(path)
-    try:
-        if path.stat().st_size > MAX_JSON_BYTES:
-            raise CheckpointError(f"{path} has {path.stat().st_size} bytes, the limit is {MAX_JSON_BYTES}")
-        value = json.loads(path.read_bytes())
-    except OSError as fault:
-        raise CheckpointError(f"cannot read {path}: {fault.strerror}") from fault
-    except (ValueError, RecursionError) as fault:
-        raise CheckpointError(f"{path} is not JSON: {fault}") from fault
-    if not isinstance(value, dict):
-        raise CheckpointError(f"{path} holds a {type(value).__name__}, must be an object")
-    return value
 
 
 def shard_names(index: Path, ending: str) -> Mapping[str, str]:

@@ -35,6 +35,7 @@ from engine.conditions.frames import (
     melody_features,
     tempo_features,
 )
+from engine.conditions.kept import WhileItLives
 from engine.conditions.scale import outside_scale
 from engine.conditions.words import encode_texts, words_of
 from engine.guidance import Guidance
@@ -92,7 +93,7 @@ class EmbeddedConditioner:
         self.text = text.eval()
         self.style = style.eval()
         self.codec = codec
-        self._cache: dict[tuple[str, int], tuple[Tensor, Tensor]] = {}
+        self._kept = WhileItLives()  # [regions] prepares what [generate] asks for
 
     @torch.no_grad()
     def __call__(
@@ -106,7 +107,12 @@ class EmbeddedConditioner:
         return [heard_excerpt(ask, offset_frames) for ask in asks]
 
     def prepare(self, ask: Ask) -> None:
-        """See `engine.model.Conditioner`; nothing here takes long."""
+        """See `engine.model.Conditioner`: pitch classes and key, which of minutes of music take long."""
+        if ask.melody is not None:
+            self._cached("melody", ask.melody, _as_heard(chroma_frames))
+        if ask.harmony is not None:
+            self._cached("harmony", ask.harmony, _as_heard(harmony_frames))
+            self._strange(ask.harmony)
 
     def _of(self, ask: Ask, guidance: Guidance, offset: int, count: int) -> tuple[Conditions, ...]:
         kinds = [ask, Ask()]
@@ -189,18 +195,19 @@ class EmbeddedConditioner:
         return tempo_features(lies.from_bar - lies.bpm * (EARLY_SECONDS / 60.0), lies.bpm, lies.beats_per_bar)
 
     def _cached(self, kind: str, reference: Reference, compute) -> Tensor:  # type: ignore[no-untyped-def]
-        """What was computed for this very audio before, or now; a few are kept, the oldest goes first."""
-        key = (kind, id(reference.audio))
-        if key not in self._cache or self._cache[key][0] is not reference.audio:
-            while len(self._cache) >= 16:
-                self._cache.pop(next(iter(self._cache)))
-            self._cache[key] = (reference.audio, compute(reference))
-        return self._cache[key][1]
+        """What was computed for this very audio before, or now."""
+        return self._kept(reference.audio, kind, lambda: compute(reference))
 
 
 def _as_heard(listen: Callable[[Tensor], Tensor]) -> Callable[[Reference], Tensor]:
     """Listening [N] to [T, 12] of a reference, brought to the trained level."""
-    return lambda given: listen(at_trained_level(given.audio)[0].cpu())
+
+    def hear(given: Reference) -> Tensor:
+        channel = given.audio[0]
+        rms = float(torch.linalg.vector_norm(given.audio)) / given.audio.numel() ** 0.5  # no copy of long audio
+        return listen((channel if rms < QUIETEST_RMS else channel * (TRAINED_RMS / rms)).cpu())
+
+    return hear
 
 
 def _along(reference: Reference, chroma: Tensor, grid: Grid | None, offset: int, count: int) -> Tensor:

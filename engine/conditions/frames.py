@@ -35,6 +35,7 @@ N_FEATURES = STYLE_COLUMNS.stop
 LOW_HZ, HIGH_HZ = 80.0, 2000.0
 SILENCE_DB = -50.0
 HARMONY_FRAMES = 25
+FRAMES_AT_ONCE = 256  # five seconds: spectra of ten minutes at once would take a gigabyte
 
 
 @lru_cache(maxsize=1)
@@ -57,12 +58,17 @@ def chroma_frames(audio: Tensor) -> Tensor:
     """
     n_frames = -(-audio.shape[-1] // FRAME_SAMPLES)
     left = (N_FFT - FRAME_SAMPLES) // 2
-    padded = F.pad(audio, (left, n_frames * FRAME_SAMPLES - audio.shape[-1] + N_FFT - FRAME_SAMPLES - left))
-    spectrum = torch.stft(
-        padded, N_FFT, hop_length=FRAME_SAMPLES, window=torch.hann_window(N_FFT), center=False, return_complex=True
-    )
-    power = spectrum.abs() ** 2
-    chroma = _filter_bank() @ power
+    parts = []
+    for first in range(0, n_frames, FRAMES_AT_ONCE):
+        last = min(first + FRAMES_AT_ONCE, n_frames) - 1
+        begin, end = first * FRAME_SAMPLES - left, last * FRAME_SAMPLES - left + N_FFT
+        part = audio[max(begin, 0) : min(end, audio.shape[-1])]
+        padded = F.pad(part, (max(-begin, 0), max(end - audio.shape[-1], 0)))
+        spectrum = torch.stft(
+            padded, N_FFT, hop_length=FRAME_SAMPLES, window=torch.hann_window(N_FFT), center=False, return_complex=True
+        )
+        parts.append(_filter_bank() @ spectrum.abs() ** 2)
+    chroma = torch.cat(parts, dim=1)
     energy = chroma.sum(dim=0)
     audible = energy > energy.max() * 10 ** (SILENCE_DB / 10) + 1e-9
     chroma = chroma.sqrt()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import threading
+import weakref
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
+from typing import Any
 
 from torch import Tensor
 
@@ -58,3 +60,27 @@ class Kept:
 
     def _bytes(self) -> int:
         return sum(result.numel() * result.element_size() for result in self._results.values())
+
+
+class WhileItLives:
+    """What was computed of a very tensor, kept as long as that tensor is: long music is not held by its results."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[int, Hashable], tuple[weakref.ref[Tensor], Any]] = {}
+
+    def __call__(self, audio: Tensor, kind: Hashable, compute: Callable[[], Any]) -> Any:
+        """The result of that kind; two threads that ask at once may both compute it.  [any]"""
+        key = (id(audio), kind)
+        found = self._found.get(key)
+        if found is None or found[0]() is not audio:
+            found = weakref.ref(audio, lambda gone: self._forget(key, gone)), compute()
+            self._found[key] = found
+        return found[1]
+
+    def _forget(self, key: tuple[int, Hashable], gone: weakref.ref[Tensor]) -> None:
+        found = self._found.get(key)
+        if found is not None and found[0] is gone:
+            del self._found[key]
+
+    def __len__(self) -> int:
+        return len(self._found)

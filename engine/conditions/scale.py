@@ -7,17 +7,19 @@ import torch
 from torch import Tensor
 
 from engine.beat.key import find_key, pitch_classes, scale_of
+from engine.beat.onsets import RATE_HZ
 from engine.conditions.frames import N_CHROMA
 
+HEARD_SECONDS = 60  # of its end, that the key is found in
 SURE = 0.3  # a key as sure as this is kept to wholly, a less sure one in proportion
 
 
 def outside_scale(audio: Tensor) -> Tensor:
     """How strange each pitch class [12] is to the key of mono audio [N] at 32 kHz: 0 in its scale or unknown, up to 1.
 
-    [any]
+    Of long audio the last minute is listened to.  [any]
     """
-    key, sure = find_key(pitch_classes(audio.numpy().astype(np.float64)))
+    key, sure = find_key(pitch_classes(audio[-HEARD_SECONDS * RATE_HZ :].numpy().astype(np.float64)))
     strange = torch.zeros(N_CHROMA)
     if key:
         strange[[each for each in range(N_CHROMA) if each not in scale_of(key)]] = min(1.0, sure / SURE)

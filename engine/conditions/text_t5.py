@@ -127,6 +127,8 @@ def load_tokenizer(folder: Path) -> Tokenize:
     fast, pieces = folder / "tokenizer.json", folder / "spiece.model"
     source = fast if fast.exists() else pieces
     try:
+        if not source.is_file() and source.exists():
+            raise CheckpointError(f"{source} is not a file")
         if source.stat().st_size > MAX_TOKENIZER_BYTES:
             raise CheckpointError(f"{source} has {source.stat().st_size} bytes, the limit is {MAX_TOKENIZER_BYTES}")
         return _fast_tokenizer(source) if source is fast else _sentencepiece(source)

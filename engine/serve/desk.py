@@ -94,7 +94,8 @@ class Desk:
         hot = self._state.hot
         if hot is not None:  # here, where nobody waits for it
             prepare(hot.model, LaneSettings().with_region(region.role, heard))
-        command.update = lambda settings: settings.with_region(region.role, heard)
+        role = region.role  # alone, not the region: commands outlive what was read
+        command.update = lambda settings: settings.with_region(role, heard)
         if command.at == NOW:
             lane.tell(command)
 

@@ -16,7 +16,7 @@ from bridge.ring import ENDLESS_SAMPLES
 from bridge.transport import Grid as HostGrid
 from engine.model import HARMONY, TEMPO, TEXT, Ask, Grid, LoadedModel, OnGrid, Reference, StyleExcerpt
 from engine.serve.line import Line
-from engine.serve.settings import MELODY, STYLE, HeardRegion, LaneSettings
+from engine.serve.settings import CONTINUE, MELODY, STYLE, HeardRegion, LaneSettings
 
 
 @dataclass(frozen=True)
@@ -107,10 +107,15 @@ def plain_grid(place: Place, prompt_frames: int) -> Grid:
 
 
 def prepare(model: LoadedModel, settings: LaneSettings) -> None:
-    """Let a model do beforehand what takes seconds: take a melody region's stems apart.  [any]"""
-    region = settings.regions.get(MELODY)
-    if region is not None and MELODY in model.takes:
-        model.conditioner.prepare(Ask(melody=Reference(region.audio)))
+    """Let a model do beforehand what takes seconds: take a melody region's stems apart, hear long music's chords.
+
+    [any]
+    """
+    melody, begun = settings.regions.get(MELODY), settings.regions.get(CONTINUE)
+    if melody is not None and MELODY in model.takes:
+        model.conditioner.prepare(Ask(melody=Reference(melody.audio)))
+    if begun is not None and HARMONY in model.takes:
+        model.conditioner.prepare(Ask(harmony=Reference(begun.audio)))
 
 
 def _excerpt(settings: LaneSettings, style: HeardRegion | None) -> StyleExcerpt:

@@ -18,14 +18,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from bridge.errors import OutOfRange
-from bridge.region import Region
+from bridge.errors import OutOfRange, RegionSilent
+from bridge.region import SILENCE_DBFS, Region, level_dbfs
 from bridge.region_tail import Length, length_of, tail_words
 from bridge.region_tempo import counted_bpm, heard, own_tempo, speed_to
 from bridge.transport import Transport
-from bridge.units import beats_to_samples, nearest
-from engine.beat.analyse import Found, analyse_apart
+from bridge.units import CODEC_RATE_HZ, beats_to_samples, nearest
+from engine.beat.analyse import SECONDS_MOST, Found, analyse_apart
 from engine.beat.stretch import SAME, stretched
+from engine.listen.rumble import WORTH_SHARE, without_rumble
 from engine.serve.lane import Lane
 from engine.serve.settings import CONTINUE, MELODY, HeardRegion
 
@@ -51,7 +52,9 @@ class RegionEar:
 
         `hint_bpm` is the song's tempo, 0 where it is not known; `hurry` where somebody waits.  [regions]
         """
-        mono = audio.mean(dim=0).numpy().astype(np.float32)
+        from engine.mono import to_mono
+
+        mono = to_mono(audio[:, : SECONDS_MOST * CODEC_RATE_HZ], CODEC_RATE_HZ)[0][0].numpy().astype(np.float32)
         return self._heard(mono, told_bpm, beats_per_bar, hurry, hint_bpm)
 
     def _heard(
@@ -118,6 +121,26 @@ def _without_tail(region: Region, audio: Tensor, rate_hz: int, host: Transport) 
     if not words:
         return region, audio
     return _noted(region, words), audio[:, : nearest(beats_to_samples(length.beats, region.bpm, rate_hz))]
+
+
+def listened_to(region: Region, audio: Tensor) -> tuple[Region, Tensor]:
+    """A region [C, n] at 32 kHz without DC and rumble, in one channel but to go on from; its note says what was done.
+
+    What would have gone on below 25 Hz stays in what follows its end, so that no step is heard there.  [regions]
+    """
+    import torch
+
+    from engine.mono import LOST_SHARE, lost_share, to_mono
+
+    clean, share = without_rumble(audio.numpy(), CODEC_RATE_HZ)
+    if share >= WORTH_SHARE:
+        told = f"{100 * share:.0f} % of its power is DC or rumble below 25 Hz, which is taken out before it is heard"
+        region, audio = _noted(region, told), torch.from_numpy(clean)
+        if level_dbfs(clean.T) <= SILENCE_DBFS:
+            raise RegionSilent("the region holds nothing but DC and rumble below 25 Hz")
+    if audio.shape[0] == 2 and lost_share(audio, CODEC_RATE_HZ) >= LOST_SHARE:
+        region = _noted(region, "its channels cancel each other (out of phase): each is heard in turn, not their sum")
+    return region, audio if region.role == CONTINUE else to_mono(audio, CODEC_RATE_HZ)[0]
 
 
 def check_bpm(bpm: float) -> float:

@@ -6,6 +6,7 @@ A long file takes seconds to read and convert; neither other answers nor the mus
 from __future__ import annotations
 
 import logging
+import os
 import queue
 import threading
 import time
@@ -26,7 +27,8 @@ from bridge.units import CODEC_RATE_HZ, Signature
 from engine.serve.commands import Command
 from engine.serve.faults import wire_fault
 from engine.serve.lane import Lane
-from engine.serve.region_ear import RegionEar, check_bpm, found_values
+from engine.serve.region_ear import RegionEar, check_bpm, found_values, listened_to
+from engine.serve.room import trim
 from engine.serve.settings import CONTINUE, HeardRegion
 
 if TYPE_CHECKING:
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
     from engine.beat.analyse import Found
 
 WAITING_MAX = 32
+NICE = 5  # by which the music goes before; more would starve a region on a busy machine
+LONG_SECONDS = 60.0  # of a region after which memory is given back to the system
 AHEAD_SAMPLES = 128  # that a region to go on from is carried on: more than a joint takes
 _log = logging.getLogger("segue.engine")
 Put = Callable[[Lane, Region, HeardRegion, Command], tuple[object, ...]]  # beat of its sound, whether that is late
@@ -54,6 +58,7 @@ class RegionDesk:
         self.on_found: Callable[[Lane, str, Found], None] = lambda lane, role, found: None
         self._transfers = Transfers()
         self._jobs: queue.Queue[Callable[[], None] | None] = queue.Queue(WAITING_MAX)
+        self._was_long = False
         self._thread = threading.Thread(target=self._work, name="segue-regions", daemon=True)
 
     def start(self) -> None:
@@ -157,38 +162,55 @@ class RegionDesk:
 
         from engine.audio import as_heard
 
-        audio = torch.from_numpy(region.audio.T.copy())
+        audio = torch.from_numpy(region.audio).T
         goes_on = region.role == CONTINUE
-        channels = audio.shape[0] if goes_on else 1
-        heard = as_heard(audio, region.rate_hz, CODEC_RATE_HZ, channels, beyond=AHEAD_SAMPLES if goes_on else None)
+        beyond = AHEAD_SAMPLES if goes_on else None
+        heard = as_heard(audio, region.rate_hz, CODEC_RATE_HZ, audio.shape[0], beyond=beyond)
         heard, ahead = (heard[:, :-AHEAD_SAMPLES], heard[:, -AHEAD_SAMPLES:]) if goes_on else (heard, None)
+        region, heard = listened_to(region, heard)
         signature = lane.clock.or_standing().signature
         region, fitted = self._ear.fitted(lane, region, heard, CODEC_RATE_HZ, path)
         if fitted.audio is heard:
             fitted = replace(fitted, ahead=ahead)
+        self._was_long = region.seconds > LONG_SECONDS
+        told, role, bpm = region.understood(signature), region.role, region.bpm
+        region = replace(region, audio=region.audio[:0].copy())  # which may be large, and is not needed any more
+        del audio
         placed = self._put(lane, region, fitted, command)
         with suppress(queue.Full):  # behind what waits: nobody waits for this
-            self._jobs.put_nowait(lambda: self._listen(lane, region, heard))
-        return *region.understood(signature), *placed
+            self._jobs.put_nowait(lambda: self._listen(lane, role, bpm, heard))
+        return *told, *placed
 
-    def _listen(self, lane: Lane, region: Region, heard: Tensor) -> None:
+    def _listen(self, lane: Lane, role: str, bpm: float, heard: Tensor) -> None:
         """Find out what a region is that is in place, and tell it."""
         try:
             per_bar = float(lane.clock.or_standing().signature.beats_per_bar)
-            self.on_found(lane, region.role, self._ear.listen(heard, region.bpm, per_bar))
+            self.on_found(lane, role, self._ear.listen(heard, bpm, per_bar))
         except Exception:  # it is in place all the same
             _log.exception("a region could not be listened to")
 
     def _work(self) -> None:
+        _behind_the_music()
         while True:
             job = self._jobs.get()
             if job is None:
                 return
             job()
+            del job  # and with it the region, which may be large
+            if self._was_long:
+                trim()
+                self._was_long = False
 
     def close(self) -> None:
         """Stop after the region that is being read.  [main]"""
         self._jobs.put(None)
+
+
+def _behind_the_music() -> None:
+    """This thread, and those that its library starts, yield to the one that makes music, where the system can."""
+    if hasattr(os, "setpriority"):
+        with suppress(OSError, AttributeError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
 
 
 def _command(request: Request) -> Command:

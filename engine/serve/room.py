@@ -8,20 +8,17 @@ from __future__ import annotations
 
 import ctypes
 import gc
-import json
-import struct
 import sys
-from math import prod
 from pathlib import Path
 
 from engine.checkpoints.find import find
-from engine.errors import EngineError
+from engine.checkpoints.plain_file import header_of
+from engine.errors import CheckpointError, EngineError
 from engine.serve.pace import resident_mb
 
 SHARE = 1.3  # of the weights: passing copies, caches, what a window computes
 LEAST_MB = 64.0
 KEPT_FREE_MB = 256.0  # that a model leaves to everybody else
-HEADER_BYTES_MAX = 1 << 26
 T5_PARAMETERS = 110e6  # t5-base's encoder, where it is not found to be measured
 EMBEDDED_PARAMETERS = 17e6
 ENCODEC_PARAMETERS = 59e6  # of every published model's codec
@@ -53,20 +50,17 @@ def _text_encoder(t5: str | None) -> float:
 
 def _parameters(folder: Path) -> float:
     """Weights in a folder, in either format (the published pickles hold 2 bytes each)."""
-    stored = [_safetensors_parameters(path) for path in folder.glob("*.safetensors")]
+    stored = [_safetensors_parameters(path) for path in folder.glob("*.safetensors") if path.is_file()]
     if not stored:
-        stored = [path.stat().st_size / 2 for path in folder.glob("*.bin")]
+        stored = [path.stat().st_size / 2 for path in folder.glob("*.bin") if path.is_file()]
     return sum(stored)
 
 
 def _safetensors_parameters(path: Path) -> float:
-    """Elements of all tensors, from the header alone; half the file's size where that cannot be read."""
+    """Elements of all tensors, from the header as loading reads it; half the file's size where it is at fault."""
     try:
-        with path.open("rb") as file:
-            (length,) = struct.unpack("<Q", file.read(8))
-            header = json.loads(file.read(min(length, HEADER_BYTES_MAX)))
-        return float(sum(prod(row["shape"]) for name, row in header.items() if name != "__metadata__"))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, struct.error):
+        return float(header_of(path).n_parameters)
+    except CheckpointError:
         return path.stat().st_size / 2
 
 
@@ -118,6 +112,11 @@ def give_back() -> None:
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
+    trim()
+
+
+def trim() -> None:
+    """Return what the C library holds of freed memory to the system, where it can.  [any]"""
     if sys.platform == "linux":
         try:
             ctypes.CDLL("libc.so.6").malloc_trim(0)

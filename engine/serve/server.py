@@ -31,7 +31,7 @@ from engine.serve.loader import Loader
 from engine.serve.options import EXIT_MODEL, EXIT_OK, EXIT_PORT, NO_MODEL, Options, parse
 from engine.serve.progress import Job
 from engine.serve.region_ear import found_values
-from engine.serve.screen import say
+from engine.serve.screen import complain, log_plainly, say
 from engine.serve.state import EMPTY, FAILED, LOADING, STOPPING, EngineState, Wanted
 
 PULSE_SECONDS = 0.05
@@ -158,7 +158,7 @@ class Server:
 
     def _fail(self, text: str) -> None:
         self._exit_code = EXIT_MODEL
-        sys.stderr.write(f"segue engine: the model cannot be used: {text}\n")
+        complain(f"the model cannot be used: {text}")
         self._change(FAILED, text)
         self._quit.set()
 
@@ -243,11 +243,11 @@ def program_version() -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """`python -m engine`; the exit code says how it ended.  [main]"""
-    logging.basicConfig(level=logging.WARNING, format="segue engine: %(levelname)s %(message)s")
+    log_plainly()
     options = parse(arguments)
     try:
         server = Server(options)
     except EndpointError as fault:
-        sys.stderr.write(f"segue engine: {fault}\n")
+        complain(str(fault))
         return EXIT_PORT
     return server.run()

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from functools import lru_cache
 
 import numpy as np
 from torch import Tensor
 
+from engine.conditions.kept import WhileItLives
 from engine.listen.meter import integrated_lufs
 from engine.serve.settings import HeardRegion, LaneSettings
 from engine.serve.tuning import in_channels
 
 REGION_SECONDS = 30.0  # of the region's end, that are measured
+_measured = WhileItLives()
 DOUBLED_LU = 10.0 * math.log10(2.0)  # mono on two channels is louder by so much
 
 
@@ -34,8 +35,11 @@ def target_lufs(
     return found + to_model if math.isfinite(found) else None
 
 
-@lru_cache(maxsize=8)
 def _region_lufs(audio: Tensor, rate_hz: int, channels: int) -> float:
-    """Of the end of a region, as the codec's channels hear it; a tensor is found again by its identity."""
+    """Of the end of a region, as the codec's channels hear it; measured once."""
+    return float(_measured(audio, (rate_hz, channels), lambda: _measure(audio, rate_hz, channels)))
+
+
+def _measure(audio: Tensor, rate_hz: int, channels: int) -> float:
     heard = in_channels(audio[:, -int(REGION_SECONDS * rate_hz) :], channels).numpy()
     return integrated_lufs(np.ascontiguousarray(heard.T, np.float32), rate_hz)

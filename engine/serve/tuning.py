@@ -8,10 +8,11 @@ import torch
 from torch import Tensor
 
 from bridge.errors import RegionTooShort
-from bridge.units import SAMPLES_PER_FRAME
+from bridge.units import CODEC_RATE_HZ, SAMPLES_PER_FRAME
 from engine.codec.base import encode_within
 from engine.guidance import Guidance
 from engine.model import LoadedModel
+from engine.mono import to_mono
 from engine.sampling import Sampling
 from engine.serve.place import Place
 from engine.serve.settings import HeardRegion, LaneSettings
@@ -109,10 +110,10 @@ def as_prompt(model: LoadedModel, audio: Tensor, before: Tensor | None = None) -
 
 
 def in_channels(audio: Tensor, channels: int) -> Tensor:
-    """[C, n] as [channels, n]: mono is doubled, stereo averaged to mono.  [any]"""
+    """[C, n] at the codec's rate as [channels, n]: mono is doubled, stereo made mono (`engine.mono`).  [any]"""
     if audio.shape[0] == channels:
         return audio
-    return audio.mean(dim=0, keepdim=True).expand(channels, -1)
+    return to_mono(audio, CODEC_RATE_HZ)[0].expand(channels, -1)
 
 
 def _gain(model: LoadedModel, audio: Tensor) -> float:

@@ -9,6 +9,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from plugin_host.cli_guard import EXIT_FAULT, guarded
+from plugin_host.screen import complain, tell
 
 plugin = typer.Typer(no_args_is_help=True, help="Segue inside a DAW: build and install the plugin.")
 
@@ -26,7 +27,7 @@ def build(out: Annotated[Path, typer.Option(help="Folder for the bundles.")] = P
     Needs a C++ compiler and the DISTRHO Plugin Framework (Debian, Ubuntu: apt install g++ dpf-source).
     """
     for bundle in _built(out):
-        typer.echo(f"  {bundle}")
+        tell(f"  {bundle}")
 
 
 @plugin.command(short_help="Put the plugin where DAWs look for it.")
@@ -49,7 +50,7 @@ def install(
             _built(folder)
         try:
             for bundle in place(folder):
-                typer.echo(f"  {bundle}")
+                tell(f"  {bundle}")
         except BuildError as fault:
             _fail(fault)
 
@@ -71,7 +72,7 @@ def prompt(
 
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as wire:
         wire.sendto(encode(f"{ROOT}/plugin/prompt", [text]), ("127.0.0.1", port))
-    typer.echo(f"sent to the plugin at port {port}")
+    tell(f"sent to the plugin at port {port}")
 
 
 @plugin.command(short_help="Measure the plugin's audio thread.")
@@ -85,7 +86,7 @@ def measure(
     from plugin_host.native.measure import measure as run
 
     try:
-        typer.echo(run(seconds, block))
+        tell(run(seconds, block))
     except BuildError as fault:
         _fail(fault)
 
@@ -102,5 +103,5 @@ def _built(out: Path) -> list[Path]:
 
 
 def _fail(fault: Exception) -> NoReturn:
-    typer.echo(f"segue: {fault}", err=True)
+    complain(f"segue: {fault}")
     raise typer.Exit(EXIT_FAULT)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from xml.etree import ElementTree
 
+from bridge.plain import xml_text
 from bridge.units import Signature, samples_to_seconds
 from plugin_host.takes.loudness import Loudness
 
@@ -95,7 +96,7 @@ def ixml(fields: Mapping[str, str], user: Mapping[str, str], form: tuple[int, in
     root = ElementTree.Element("BWFXML")
     ElementTree.SubElement(root, "IXML_VERSION").text = "3.01"
     for name, text in fields.items():
-        ElementTree.SubElement(root, name).text = text
+        ElementTree.SubElement(root, name).text = xml_text(text)
     speed = ElementTree.SubElement(root, "SPEED")
     for name, text in (
         ("FILE_SAMPLE_RATE", str(rate_hz)), ("AUDIO_BIT_DEPTH", str(bits)),
@@ -112,7 +113,7 @@ def ixml(fields: Mapping[str, str], user: Mapping[str, str], form: tuple[int, in
             ElementTree.SubElement(track, name).text = text
     ours = ElementTree.SubElement(root, "USER")
     for name, text in user.items():
-        ElementTree.SubElement(ours, name).text = text
+        ElementTree.SubElement(ours, name).text = xml_text(text)
     return b'<?xml version="1.0" encoding="UTF-8"?>' + ElementTree.tostring(root, "utf-8", xml_declaration=False)
 
 

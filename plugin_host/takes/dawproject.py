@@ -11,11 +11,13 @@ DAW may change the tempo. Source: the schema that Bitwig publishes under the MIT
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from xml.etree.ElementTree import Element, SubElement, tostring
 
+from bridge.plain import plain, xml_text
 from bridge.units import beats_to_seconds
 from plugin_host.doctor import version
 from plugin_host.takes.errors import TakeError
@@ -25,6 +27,7 @@ from plugin_host.takes.take import Take, read_take, title_of, wav_file
 from plugin_host.takes.wave import put
 
 TRACKS_MAX = 256
+AROUND_BYTES_MAX = 2**26  # in a take's file beside its samples: a file with more is written anew, not copied
 _HEAD = b'<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
 _EPOCH = (2020, 1, 1, 0, 0, 0)  # of all entries, so that the same takes give the same file
 
@@ -62,18 +65,26 @@ def _add(archive: zipfile.ZipFile, name: str, data: bytes) -> None:
 
 
 def _names(takes: Sequence[Take]) -> list[str]:
-    """A name for each take's audio, none twice."""
+    """A name for each take's audio, none twice, and none that leads elsewhere or that a system cannot have."""
     names: list[str] = []
     for take in takes:
-        stem, number = take.path.stem, 2
+        own = _entry_name(take.path.stem)
+        stem, number = own, 2
         while stem.lower() in (name.lower() for name in names):
-            stem, number = f"{take.path.stem}-{number}", number + 1
+            stem, number = f"{own}-{number}", number + 1
         names.append(stem)
     return names
 
 
+def _entry_name(stem: str) -> str:
+    """A file's name as one of any system: `..\\` is a way up on Windows, and `:` another stream of the file."""
+    bare = re.sub(r'[\\/:*?"<>|]', "_", xml_text(plain(stem))).strip(" .")
+    return bare or "take"
+
+
 def _wav(take: Take, name: str) -> bytes:
-    if take.path.suffix.lower() == ".wav":
+    most = 2 * take.audio.nbytes + AROUND_BYTES_MAX
+    if take.path.suffix.lower() == ".wav" and take.path.stat().st_size <= most:
         return take.path.read_bytes()
     done = Finished(take.audio, measure(take.audio, take.recipe.rate_hz), 0.0, 0, "")
     return wav_file(take.recipe, done, f"{name}.wav")
@@ -81,7 +92,7 @@ def _wav(take: Take, name: str) -> bytes:
 
 def _metadata(takes: Sequence[Take]) -> Element:
     root = Element("MetaData")
-    SubElement(root, "Title").text = title_of(takes[0].recipe)
+    SubElement(root, "Title").text = xml_text(title_of(takes[0].recipe))
     SubElement(root, "Comment").text = f"{len(takes)} takes by Segue"
     return root
 
@@ -143,7 +154,7 @@ def _markers(arrangement: Element, takes: Sequence[Take]) -> None:
         places.setdefault(float((recipe.start_bar + recipe.bars) * bar), "end")
     markers = SubElement(arrangement, "Markers", id="markers", timeUnit="beats")
     for beats in sorted(places):
-        SubElement(markers, "Marker", time=_number(beats), name=places[beats])
+        SubElement(markers, "Marker", time=_number(beats), name=xml_text(places[beats]))
 
 
 def _number(value: object) -> str:

@@ -41,6 +41,13 @@ def make_all(
     """
     engine.keys.clear()
     shares, stop, made = [0.0] * len(recipes), threading.Event(), []
+    told: set[str] = set()
+
+    def say_once(text: str) -> None:
+        """All of them hear the same region."""
+        if text not in told:
+            told.add(text)
+            say(text)
 
     def lane(number: int) -> tuple[Recipe, Audio] | None:
         def shown(share: float) -> None:
@@ -48,7 +55,7 @@ def make_all(
             show(sum(shares) / len(shares))
 
         try:
-            return make(engine, recipes[number], say, shown, stop)
+            return make(engine, recipes[number], say_once, shown, stop)
         except Busy:
             if len(recipes) == 1:
                 raise
@@ -93,6 +100,8 @@ def make(
         runner = HeadlessHost(host, OfflineClock(ready, PATIENCE_SECONDS))
         try:
             session.open()
+            for heard in filter(lambda heard: heard.note, session.understood):
+                say(f"engine heard: {heard.note}")
             values = values_of(session)
             runner.start()
             _run(engine, recipe, session, runner, lambda: show(host.recorded_samples / length), stop)

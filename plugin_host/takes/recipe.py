@@ -31,6 +31,7 @@ from plugin_host.takes.loudness import check_wish
 
 VERSION = 1
 JSON_BYTES_MAX = 16 * 2**20
+MARKS_MAX, DIGITS_MAX = 20_000, 500  # of a recipe's JSON: what is read stays small and quick
 REGION_BYTES_MAX = 6 * 2**20  # embedded; what is larger is named by its path
 REGIONS_MAX = 3
 SECONDS_MAX = 3600  # of a take
@@ -157,7 +158,10 @@ def from_json(text: str | bytes) -> Recipe:
     if len(text) > JSON_BYTES_MAX:
         raise TakeError(f"the recipe has {len(text) / 2**20:.0f} MB, at most {JSON_BYTES_MAX / 2**20:.0f} are read")
     try:
-        table = json.loads(text, parse_constant=_no_constant)
+        marks = _marks(text)
+        if marks > MARKS_MAX:
+            raise ValueError(f"{marks} brackets and commas, at most {MARKS_MAX} are read")
+        table = json.loads(text, parse_constant=_no_constant, parse_int=_short_whole)
     except (ValueError, RecursionError) as fault:
         raise TakeError(f"the recipe cannot be read: {fault}") from None
     if not isinstance(table, dict) or "segue_take" not in table:
@@ -177,6 +181,19 @@ def from_json(text: str | bytes) -> Recipe:
     regions = _regions(table.get("regions", []))
     got["loop"] = bool(got["loop"])
     return Recipe(**got, signature=signature, values=values, model=model, regions=regions, note=note)
+
+
+def _marks(text: str | bytes) -> int:
+    """How many brackets and commas a text has: what it costs to read as JSON."""
+    if isinstance(text, bytes):
+        return text.count(b"[") + text.count(b"{") + text.count(b",")
+    return text.count("[") + text.count("{") + text.count(",")
+
+
+def _short_whole(digits: str) -> int:
+    if len(digits) > DIGITS_MAX:  # reading a number of thousands of digits takes a while
+        raise ValueError(f"a number of {len(digits)} digits")
+    return int(digits)
 
 
 def _no_constant(word: str) -> NoReturn:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bridge.plain import plain
 from bridge.ring import Audio
 from plugin_host.plot import ready_folder
 from plugin_host.screen import Screen
@@ -38,17 +39,18 @@ def describe(recipe: Recipe) -> Iterator[str]:
     grid, bars = grid_of(recipe), f"bars {recipe.start_bar + 1} to {recipe.start_bar + recipe.bars}"
     meter = f"{grid.signature.numerator}/{grid.signature.denominator}"
     yield f"take: {recipe.bpm:g} bpm, {meter}, {bars}, seed {recipe.seed}, {recipe.rate_hz} Hz, {recipe.bits} bits"
-    yield f"model: {recipe.model.name}, {recipe.model.precision}, weights {recipe.model.sha256[:12] or 'not known'}"
+    weights = plain(recipe.model.sha256[:12]) or "not known"
+    yield f"model: {plain(recipe.model.name)}, {recipe.model.precision}, weights {weights}"
     if recipe.prompt:
-        yield f"prompt: {recipe.prompt}"
+        yield f"prompt: {plain(recipe.prompt)}"
     for region in recipe.regions:
-        where = region.path if region.path else f"inside the file, {len(region.flac) / 1000:.0f} kB"
+        where = plain(region.path) if region.path else f"inside the file, {len(region.flac) / 1000:.0f} kB"
         yield f"region: {region.role}, {region.bpm:g} bpm, from beat {region.start_beats:g}, {where}"
         if region.tempo:
             yield f"its own tempo: {region.tempo}"
     yield "values: " + ", ".join(f"{name} {value:g}" for name, value in sorted(recipe.values.items()))
     if recipe.note:
-        yield f"note: {recipe.note}"
+        yield f"note: {plain(recipe.note)}"
 
 
 def make_again(

@@ -14,7 +14,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+import numpy as np
+
 from bridge.ring import Audio
+from bridge.sound_file import SoundFault, opened
 from bridge.transport import Grid
 from plugin_host.doctor import version
 from plugin_host.plot import OutputError
@@ -27,7 +30,7 @@ from plugin_host.takes.wave import format_chunk, put, read_chunks, wave_bytes, w
 
 FORMATS = ("wav", "flac")
 RECIPE_CHUNK, RECIPE_FIELD = b"segu", "SEGUE_RECIPE"
-DATA_BYTES_MAX = 2**30
+LONGER_SECONDS = 60  # than twice its recipe's bars: what an edited take may be
 _FLAC_COMMENT_MAX = 8 * 2**20  # a FLAC block holds 16 MB; what is above goes by checksum and path alone
 
 
@@ -156,19 +159,22 @@ def _read_wav(path: Path) -> Take:
     rate_hz, _, _ = wave_form(found.get(b"fmt ", b""))
     if rate_hz != recipe.rate_hz:
         raise TakeError(f"{path.name} is at {rate_hz} Hz, its recipe at {recipe.rate_hz}: it was changed since")
-    return Take(path, recipe, _samples(path))
+    return Take(path, recipe, _samples(path, recipe))
 
 
-def _samples(path: Path) -> Audio:
-    import soundfile
-
+def _samples(path: Path, recipe: Recipe) -> Audio:
+    """All samples of a take's file, which may have been edited, but not into something else."""
+    start, end = span_of(recipe)
+    most = 2 * (end - start) + LONGER_SECONDS * recipe.rate_hz
     try:
-        with soundfile.SoundFile(path) as file:
-            if file.frames * file.channels * 4 > DATA_BYTES_MAX:
-                raise TakeError(f"{path.name} has {file.frames} samples, that is more than a take may have")
-            return file.read(dtype="float32", always_2d=True)
-    except (soundfile.LibsndfileError, OSError) as error:
+        with path.open("rb") as file, opened(file) as sound:
+            audio = sound.read(most + 1) if sound.channels <= 2 else np.empty((0, sound.channels), np.float32)
+    except (SoundFault, OSError) as error:
         raise TakeError(f"{path.name} cannot be read: {error}") from None
+    if len(audio) > most or audio.shape[1] > 2:
+        told = f"more than {most} samples" if len(audio) > most else f"{audio.shape[1]} channels"
+        raise TakeError(f"{path.name} has {told}, its recipe makes {end - start} of 2: it was changed since")
+    return audio
 
 
 def _read_flac(path: Path) -> Take:
@@ -181,4 +187,5 @@ def _read_flac(path: Path) -> Take:
         raise TakeError(f"{path.name} cannot be read: {error}") from None
     if not text or len(text) > JSON_BYTES_MAX:
         raise TakeError(f"{path.name} holds no recipe of Segue's")
-    return Take(path, from_json(text), _samples(path))
+    recipe = from_json(text)
+    return Take(path, recipe, _samples(path, recipe))

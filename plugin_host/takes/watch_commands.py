@@ -21,6 +21,7 @@ from plugin_host.cli_options import (
     Seed,
     Weights,
 )
+from plugin_host.screen import tell
 from plugin_host.takes import commands as shared
 
 
@@ -79,10 +80,10 @@ def scripts(
 
     if not daw:
         for line in where():
-            typer.echo(line)
+            tell(line)
         return
     for path in install(daw, folder, inbox or default_folder()):
-        typer.echo(f"  {path}")
+        tell(f"  {path}")
 
 
 def add_to(app: typer.Typer) -> None:

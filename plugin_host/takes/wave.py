@@ -19,7 +19,7 @@ from plugin_host.takes.errors import TakeError
 
 Chunks = Sequence[tuple[bytes, bytes]]
 FILE_BYTES_MAX = 2**32 - 2
-CHUNK_BYTES_MAX = 64 * 2**20  # of a chunk that is read whole, the samples apart
+CHUNK_BYTES_MAX = 16 * 2**20  # of a chunk that is read whole, the samples apart: as much as a recipe may have
 CHUNKS_MAX = 4096
 PCM, FLOAT = 1, 3
 ENCODINGS = {16: PCM, 24: PCM, 32: FLOAT}  # bits to format tag
@@ -65,23 +65,25 @@ def read_chunks(path: Path, wanted: frozenset[bytes]) -> Mapping[bytes, bytes]:
     """The first chunk of each wanted name, read whole; TakeError for what is no WAV or lies about its sizes.  [any]"""
     try:
         with path.open("rb") as file:
-            return dict(reversed(list(_walk(file, path, wanted))))
+            return dict(_walk(file, path, set(wanted)))
     except OSError as error:
         raise TakeError(f"{path} cannot be read: {error.strerror or error}") from None
 
 
-def _walk(file: BinaryIO, path: Path, wanted: frozenset[bytes]) -> Iterator[tuple[bytes, bytes]]:
+def _walk(file: BinaryIO, path: Path, wanted: set[bytes]) -> Iterator[tuple[bytes, bytes]]:
+    """Chunks of the wanted names, which are taken out of `wanted`: a second one is not read."""
     head = file.read(12)
     if len(head) < 12 or head[:4] != b"RIFF" or head[8:] != b"WAVE":
         raise TakeError(f"{path.name} is not a WAV file")
     for _ in range(CHUNKS_MAX):
         head = file.read(8)
-        if len(head) < 8:
+        if len(head) < 8 or not wanted:
             return
         name, size = struct.unpack("<4sI", head)
         if name in wanted:
             if size > CHUNK_BYTES_MAX:
                 raise TakeError(f"{path.name}: chunk {name!r} says it has {size} bytes, {CHUNK_BYTES_MAX} are read")
+            wanted.discard(name)
             body = file.read(size)
             if len(body) < size:
                 raise TakeError(f"{path.name} is cut short in chunk {name!r}")

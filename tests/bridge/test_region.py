@@ -6,6 +6,7 @@ import contextlib
 import os
 import random
 import socket
+import tracemalloc
 from fractions import Fraction
 from pathlib import Path
 
@@ -392,3 +393,15 @@ def test_texts_that_are_no_lists(text: str) -> None:
 def test_a_chunk_is_full_but_for_the_last() -> None:
     chunks = chunks_of(bytes(2 * CHUNK_BYTES + 5))
     assert [len(chunk) for chunk in chunks] == [1280, 1280, 8]
+
+
+def test_the_checks_of_long_music_take_no_memory_to_speak_of() -> None:
+    audio = np.tile(music(1.0), (120, 1))
+    tracemalloc.start()
+    make_region(audio, 48000, "style", 120.0, 0.0)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < audio.nbytes / 4
+    audio[-1] = np.nan
+    with pytest.raises(RegionNotFinite, match=r"120\.000 s .sample 5759999"):
+        make_region(audio, 48000, "style", 120.0, 0.0)

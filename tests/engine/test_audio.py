@@ -54,3 +54,15 @@ def test_a_whole_rate_may_come_as_another_type():
     audio = torch.linspace(-1, 1, 441)
     for rate in (44_100.0, np.int64(44_100)):
         assert torch.equal(as_heard(audio, rate, 32_000), as_heard(audio, 44_100, 32_000))
+
+
+@pytest.mark.parametrize("rate", [48_000, 44_100, 11_025, 32_000])
+def test_long_audio_is_converted_in_pieces_as_in_one(monkeypatch, rate):
+    audio = torch.randn(9_000, 2, generator=torch.Generator().manual_seed(1)).T  # as files hold it: not contiguous
+    whole = as_heard(audio, rate, 32_000), as_heard(audio, rate, 32_000, 2, beyond=100)
+    monkeypatch.setattr("engine.audio._PIECE_SAMPLES", 1000)
+    again = as_heard(audio, rate, 32_000), as_heard(audio, rate, 32_000, 2, beyond=100)
+    for one, other in zip(whole, again, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-5, rtol=0)
+    assert whole[0].shape[1] == 9_000 * 32_000 // rate
+    assert whole[1].shape[1] == 9_000 * 32_000 // rate + 100

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
+import io
 import math
 
 import numpy as np
 import pytest
 import soundfile
 import torch
+import torchaudio
 
 from engine import audio_file, audio_read, audio_write
 from engine.errors import AudioError, UnsupportedError
@@ -177,3 +180,83 @@ def test_vorbis_goes_to_its_own_highest_rate(tmp_path):
 def test_what_is_no_tensor_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"ndarray.*from_numpy"):
         audio_write(tmp_path / "x", np.zeros((1, 640), np.float32), 32_000)
+
+
+NUMBERS = {
+    "PCM_U8": torch.uint8, "PCM_16": torch.int16, "PCM_24": torch.int32, "PCM_32": torch.int32, "FLOAT": torch.float32,
+    "DOUBLE": torch.float64,
+}  # fmt: skip
+
+
+def stored(subtype="PCM_16", format="WAV"):
+    memory = io.BytesIO()
+    soundfile.write(memory, np.array([[0.0, 0.5], [-1.0, -0.25]] * 500), RATE, format=format, subtype=subtype)
+    memory.seek(0)
+    return memory
+
+
+@pytest.mark.parametrize("subtype", NUMBERS)
+def test_a_wav_files_own_numbers_come_without_normalize(subtype):
+    audio, rate = audio_file.load(stored(subtype), normalize=False)
+    assert (audio.dtype, audio.shape, rate) == (NUMBERS[subtype], (2, 1000), RATE)
+    full = {"PCM_U8": 128, "PCM_16": 1 << 15, "PCM_24": 1 << 31, "PCM_32": 1 << 31}.get(subtype, 1)
+    middle = 128 if subtype == "PCM_U8" else 0
+    assert (audio[:, :2].double() - middle).tolist() == [[0.0, -full], [full / 2, -full / 4]]
+    assert audio_file.load(stored(subtype))[0][:, :2].tolist() == [[0.0, -1.0], [0.5, -0.25]]
+
+
+def test_other_kinds_are_floats_without_normalize_as_torchaudios_are():
+    assert audio_file.load(stored("PCM_16", "FLAC"), normalize=False)[0].dtype == torch.float32
+    with pytest.raises(UnsupportedError, match="ULAW"):
+        audio_file.load(stored("ULAW"), normalize=False)
+
+
+class OnlyReads:
+    """A stream as of a download: `read` and nothing else."""
+
+    def __init__(self, data):
+        self._file = io.BytesIO(data)
+
+    def read(self, count=-1):
+        return self._file.read(count)
+
+
+def test_load_takes_torchaudios_arguments_by_place_and_name(tmp_path):
+    data = stored().getvalue()
+    (tmp_path / "x.wav").write_bytes(data)
+    whole, rate = audio_file.load(tmp_path / "x.wav")
+    assert (whole.shape, rate) == ((2, 1000), RATE)
+    for uri in (str(tmp_path / "x.wav"), io.BytesIO(data), OnlyReads(data)):
+        again, _ = audio_file.load(uri, 1, 998, True, False, "wav", 4096, "soundfile")
+        assert torch.equal(again, whole[:, 1:999].T)
+    named = {"uri": io.BytesIO(data), "frame_offset": 1, "num_frames": 998, "normalize": True}
+    again, _ = audio_file.load(**named, channels_first=False, format=None, buffer_size=1, backend=None)
+    assert torch.equal(again, whole[:, 1:999].T)
+    assert list(inspect.signature(audio_file.load).parameters) == list(inspect.signature(torchaudio.load).parameters)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "text"),
+    [
+        ({"backend": "ffmpeg"}, UnsupportedError, "'ffmpeg'.*libsndfile"),
+        ({"uri": "https://example.org/x.wav"}, UnsupportedError, "download it first"),
+        ({"uri": b"RIFF"}, ValueError, r"bytes.*BytesIO"),
+        ({"uri": 5}, ValueError, "int, must be a path"),
+        ({"frame_offset": -1}, ValueError, "frame_offset is -1"),
+        ({"num_frames": -2}, ValueError, "num_frames -2"),
+        ({"format": 3}, ValueError, "format is a int"),
+        ({"uri": io.BytesIO(b"hello")}, AudioError, "the file object cannot be read as audio"),
+    ],
+)
+def test_what_load_does_not_take_is_named(wrong, error, text):
+    with pytest.raises(error, match=text):
+        audio_file.load(**{"uri": stored(), **wrong})
+
+
+def test_a_recording_without_a_length_is_loaded_and_told(tmp_path):
+    data = bytearray(stored().getvalue())
+    at = data.index(b"data") + 4
+    data[at : at + 4] = bytes(4)
+    (tmp_path / "x.wav").write_bytes(data)
+    with pytest.warns(UserWarning, match="gives no length"):
+        assert torch.equal(audio_file.load(tmp_path / "x.wav")[0], audio_file.load(stored())[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from dataclasses import replace
 
 import numpy as np
@@ -11,11 +12,14 @@ from torch import Tensor
 
 from engine import MusicGen
 from engine.beat.key import pitch_classes
-from engine.conditions.frames import MELODY_COLUMNS, harmony_frames
+from engine.conditions.frames import MELODY_COLUMNS, chroma_frames, harmony_frames
+from engine.conditions.kept import WhileItLives
 from engine.conditions.scale import outside_scale
 from engine.guidance import Guidance
 from engine.load import load_model
 from engine.model import Ask, Grid, LoadedModel, OnGrid, Reference
+from engine.serve.place import prepare
+from engine.serve.settings import CONTINUE, MELODY, HeardRegion, LaneSettings
 
 RATE, BPM = 32_000, 120.0
 CHORDS = ((6, 10, 1), (11, 3, 6), (1, 5, 8), (6, 10, 1))  # F# major, B major, C# major: a bar each
@@ -105,3 +109,38 @@ def test_a_song_in_f_sharp_goes_on_in_f_sharp() -> None:
     kept = on_scale(True)
     assert kept > 0.66
     assert kept > on_scale(False)
+
+
+def test_long_music_is_heard_in_pieces_as_in_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = chroma_frames(song()[0])
+    monkeypatch.setattr("engine.conditions.frames.FRAMES_AT_ONCE", 37)
+    torch.testing.assert_close(chroma_frames(song()[0]), whole, atol=1e-5, rtol=0)
+
+
+def test_what_takes_long_is_prepared_and_not_computed_again(
+    model: LoadedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ten minutes of chords would stop every lane for as long as they take: they are heard on another thread."""
+    begun, melody = song(), song().flip(1)
+    settings = LaneSettings().with_region(CONTINUE, HeardRegion(begun, BPM, 0.0))
+    prepare(model, settings.with_region(MELODY, HeardRegion(melody, BPM, 0.0)))
+
+    def never(*given: object) -> Tensor:
+        raise AssertionError("computed again")
+
+    for name in ("chroma_frames", "harmony_frames", "outside_scale"):
+        monkeypatch.setattr(f"engine.conditions.embedded.{name}", never)
+    melody_columns(model, Ask(grid=Grid(BPM), harmony=Reference(begun)), 0, 50)
+    melody_columns(model, Ask(grid=Grid(BPM), melody=Reference(melody)), 0, 50)
+
+
+def test_results_go_with_the_audio_that_they_are_of() -> None:
+    kept, audio = WhileItLives(), song()
+    assert kept(audio, "sum", lambda: 1) == 1
+    assert kept(audio, "sum", lambda: 2) == 1
+    assert kept(audio, "other", lambda: 3) == 3
+    assert len(kept) == 2
+    del audio
+    gc.collect()
+    assert len(kept) == 0
+    assert kept(song(), "sum", lambda: 4) == 4

@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import os
 import random
+import resource
+import subprocess
 import tracemalloc
+from io import BufferedReader
 from pathlib import Path
 
 import pytest
@@ -15,10 +18,24 @@ from hypothesis import strategies as st
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from engine.checkpoints.safetensors_file import MAX_HEADER_BYTES, MappedFile
+from engine.checkpoints.find import is_whole
+from engine.checkpoints.header import MAX_HEADER_BYTES, Header, HeaderFault, read_here
+from engine.checkpoints.load import load_model
+from engine.checkpoints.plain_file import header_of
+from engine.checkpoints.safetensors_file import MappedFile
+from engine.conditions.text_t5 import load_tokenizer
 from engine.errors import CheckpointError
+from engine.serve.room import need_mb
 
 F32 = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
+
+
+def in_this_process(file: BufferedReader, path: Path) -> Header:
+    """The child's own reader, for the thousands of files below; that the child is used is tested apart."""
+    try:
+        return read_here(file.fileno())
+    except HeaderFault as fault:
+        raise CheckpointError(f"{path}: {fault}") from fault
 
 
 def write(path: Path, header: object, data: bytes = bytes(8)) -> Path:
@@ -129,7 +146,7 @@ def test_a_file_cut_anywhere_is_refused(tmp_path: Path) -> None:
     for length in range(len(whole)):
         (tmp_path / "cut.safetensors").write_bytes(whole[:length])
         with pytest.raises(CheckpointError):
-            MappedFile(tmp_path / "cut.safetensors")
+            MappedFile(tmp_path / "cut.safetensors", in_this_process)
 
 
 def test_a_huge_header_costs_little(tmp_path: Path) -> None:
@@ -139,7 +156,7 @@ def test_a_huge_header_costs_little(tmp_path: Path) -> None:
     path = write(tmp_path / "huge.safetensors", header)
     tracemalloc.start()
     with pytest.raises(CheckpointError, match="45000 tensors in the header"):
-        MappedFile(path)
+        MappedFile(path, in_this_process)
     left, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 25e6
@@ -177,7 +194,7 @@ def agrees_with_the_library(path: Path, data: bytes) -> bool:
     """Ours reads nothing that the library refuses, and reads it equal; only CheckpointError comes out."""
     path.write_bytes(data)
     try:
-        ours = MappedFile(path).tensors
+        ours = MappedFile(path, in_this_process).tensors
     except CheckpointError:
         return False
     try:
@@ -215,3 +232,63 @@ def test_thousands_of_mutations(seed_file: tuple[Path, bytes]) -> None:
     assert 0 < read < 600  # a changed letter of a name is still a file
 
 
+
+
+COSTLY = {
+    "a shape of 1.3 million": b'{"a":{"dtype":"F32","shape":[' + b"1," * 1_300_000 + b'2],"data_offsets":[0,8]}}',
+    "numbers of 4,290 digits": b'{"a":[' + b",".join([b"9" * 4290] * 900) + b"]}",
+    "a number of a million digits": b'{"a":' + b"9" * 1_000_000 + b"}",
+    "beyond every float": b'{"a":{"dtype":"F32","shape":[281474976710655,281474976710655],"data_offsets":[0,8]}}',
+    "nested": b'{"a":' + b"[" * 30_000 + b"]" * 30_000 + b"}",
+    "empty lists": b'{"a":[' + b"[]," * 1_000_000 + b"[]]}",
+    "a key twice among many": b"{" + b",".join(b'"%d":1' % (n // 2) for n in range(100_000)) + b"}",
+}
+
+
+@pytest.mark.parametrize("name", COSTLY)
+def test_costly_headers_are_refused_in_the_child_and_by_the_estimate(tmp_path: Path, name: str) -> None:
+    """Neither memory nor time of this process, and the memory estimate, which reads the same, raises nothing."""
+    path = write(tmp_path / "model.safetensors", COSTLY[name])
+    before = resource.getrusage(resource.RUSAGE_SELF)
+    with pytest.raises(CheckpointError, match=r"model\.safetensors: "):
+        MappedFile(path)
+    assert need_mb(str(tmp_path), 4.0) < 200
+    after = resource.getrusage(resource.RUSAGE_SELF)
+    assert after.ru_utime - before.ru_utime < 1.0
+    assert (after.ru_maxrss - before.ru_maxrss) / 1024 < 40
+
+
+def test_a_header_is_read_by_a_child_and_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started = []
+    run = subprocess.run
+    monkeypatch.setattr(subprocess, "run", lambda *given, **named: started.append(given) or run(*given, **named))
+    path = tmp_path / "a.safetensors"
+    for count in (2, 3):
+        save_file({"a": torch.arange(float(count))}, path)
+        assert header_of(path).n_parameters == count
+        assert MappedFile(path).tensors["a"].tolist() == list(range(count))
+        assert len(started) == count - 1
+    assert started[0][0][1:3] == ["-I", "-S"]
+
+
+def test_a_header_that_kills_its_child_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(tmp_path / "a.safetensors", {"a": F32})
+    monkeypatch.setattr("engine.checkpoints.header.__file__", str(tmp_path / "none.py"))
+    with pytest.raises(CheckpointError, match="could not be read within memory and time"):
+        MappedFile(path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes")
+def test_a_pipe_in_the_folder_blocks_nothing(tmp_path: Path) -> None:
+    """Whatever it is called: the estimate passes it over, loading names it."""
+    save_file({"a": torch.zeros(1000, 1000)}, tmp_path / "model.safetensors")
+    alone = need_mb(str(tmp_path), 4.0)
+    for name in ("more.safetensors", "x.bin", "config.json", "model.safetensors.index.json", "tokenizer.json"):
+        os.mkfifo(tmp_path / name)
+    assert need_mb(str(tmp_path), 4.0) == alone
+    with pytest.raises(CheckpointError, match=r"config\.json is not a file"):
+        load_model(tmp_path)
+    (tmp_path / "model.safetensors").unlink()
+    assert not is_whole(tmp_path)
+    with pytest.raises(CheckpointError, match=r"tokenizer\.json is not a file"):
+        load_tokenizer(tmp_path)

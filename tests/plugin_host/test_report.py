@@ -115,3 +115,10 @@ def test_progress_line_is_written_over_on_a_terminal_only(capsys: pytest.Capture
     screen.show("one")
     screen.say("stays")
     assert capsys.readouterr().out == "one\r\x1b[Kstays\n"
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_picture_of_a_file_with_any_name(stretch: report.Stretch, tmp_path: Path) -> None:
+    """Bytes that are not UTF-8, a formula that is none, escapes, letters that the font does not have."""
+    save_picture(tmp_path / "a.png", made_take(stretch, 400), stretch, "n\udcffon $x_$ \x1b[31m ループ", 400)
+    assert (tmp_path / "a.png").read_bytes()[:4] == b"\x89PNG"

@@ -100,3 +100,22 @@ def test_what_does_not_fit_together_is_refused(tmp_path: Path) -> None:
         project_file([read_take(path) for path in files(tmp_path, RECIPES[0], other)])
     with pytest.raises(TakeError, match="not a file"):
         export([tmp_path / "none.wav"], tmp_path / "x.dawproject", lambda line: None)
+
+
+def test_entries_lead_nowhere_and_xml_stays_xml(tmp_path: Path) -> None:
+    """Names and prompts that only this system allows: a way up on Windows, escapes, bytes that are not UTF-8."""
+    recipe = replace(RECIPES[2], prompt="dub\n\ufffe and bass")
+    for number, name in enumerate(["..\\..\\x:y", "a\x1b[31m\x01", os.fsdecode(b"n\xffon"), "...", "con<>|"]):
+        files(tmp_path, replace(recipe, seed=number))[0].rename(tmp_path / f"{name}.wav")
+    project = tmp_path / "song.dawproject"
+    export(sorted(tmp_path.glob("*.wav")), project, lambda line: None)
+    with zipfile.ZipFile(project) as archive:
+        audio = [name for name in archive.namelist() if name.startswith("audio/")]
+        root = ElementTree.fromstring(archive.read("project.xml"))
+        ElementTree.fromstring(archive.read("metadata.xml"))
+    assert len(audio) == 5
+    for name in audio:
+        assert not set('\\:*?"<>|\x1b\x01') & set(name)
+        assert name.count("/") == 1
+        assert not name.removeprefix("audio/").startswith(".")
+    assert sorted(element.get("path") for element in root.iter("File")) == sorted(audio)

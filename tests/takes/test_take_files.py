@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import io
 import struct
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -17,11 +19,11 @@ from bridge.region_tempo import own_tempo
 from bridge.transport import Grid
 from bridge.units import Signature
 from plugin_host.plot import OutputError
-from plugin_host.takes import names
+from plugin_host.takes import chunks, names
 from plugin_host.takes.errors import TakeError
 from plugin_host.takes.finish import decoded, encoded, finish, looped, tail_samples
 from plugin_host.takes.loudness import gain_db, measure
-from plugin_host.takes.recipe import Recipe, UsedRegion, to_json
+from plugin_host.takes.recipe import Recipe, UsedRegion, from_json, to_json
 from plugin_host.takes.take import read_recipe, read_take, save_take, span_of
 from plugin_host.takes.wave import put, read_chunks, wave_bytes
 
@@ -215,3 +217,43 @@ def test_damaged_files_are_told(tmp_path: Path, damage: str) -> None:
 
 def test_json_is_small_without_its_audio() -> None:
     assert len(to_json(RECIPE, with_audio=False)) < 1000 < len(to_json(RECIPE))
+
+
+def test_many_large_chunks_take_no_memory(tmp_path: Path) -> None:
+    """A sparse file with forty recipes of 16 MB: one is read, and that is not JSON."""
+    path, size = tmp_path / "bomb.wav", 16 * 2**20
+    with path.open("wb") as file:
+        file.write(b"RIFF" + struct.pack("<I", 2**31) + b"WAVE")
+        for _ in range(40):
+            file.write(b"segu" + struct.pack("<I", size))
+            file.seek(size, 1)
+        file.truncate()
+    tracemalloc.start()
+    with pytest.raises(TakeError, match="recipe"):
+        read_take(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 4 * size
+
+
+def test_a_recipe_of_brackets_or_digits_is_refused_unread() -> None:
+    for text in ("[" + "[]," * 2**20 + "[]]", '{"segue_take": 1, "bpm": ' + "9" * 4290 + "}"):
+        with pytest.raises(TakeError, match=r"brackets and commas|4290 digits"):
+            from_json(text)
+
+
+def test_a_take_with_far_more_music_than_its_recipe_is_refused(tmp_path: Path) -> None:
+    found = saved(tmp_path, SHORT)
+    chunks_found = dict(read_chunks(found, frozenset((b"segu", b"iXML"))))
+    soundfile.write(found, np.zeros(200 * RATE, np.int16), RATE)
+    with found.open("ab") as file:
+        for name, body in chunks_found.items():
+            file.write(name + struct.pack("<I", len(body)) + body + b"\0" * (len(body) % 2))
+    with pytest.raises(TakeError, match="was changed since"):
+        read_take(found)
+
+
+def test_what_xml_cannot_hold_stays_out_of_ixml() -> None:
+    form = (RATE, 2, 24)
+    body = chunks.ixml({"SCENE": "a\x01\x1b", "FILE_UID": "n\udcff"}, {"KEY": "\ufffe"}, form, 0)
+    assert ElementTree.fromstring(body).findtext("SCENE") == "a\ufffd\ufffd"

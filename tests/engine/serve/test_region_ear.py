@@ -5,17 +5,19 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from lane_rig import Host
 
-from bridge.errors import OutOfRange
+from bridge.errors import OutOfRange, RegionSilent
 from bridge.region import Region
 from engine.beat.analyse import Found, analyse
-from engine.serve.region_ear import RegionEar, check_bpm
+from engine.serve.region_ear import RegionEar, check_bpm, listened_to
 from engine.serve.settings import CONTINUE, MELODY, STYLE
+from engine.serve.tuning import _gain
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "beat"))
 from beat_rig import RATE_HZ, chord, drums
@@ -156,3 +158,44 @@ def test_tempi_that_clients_may_tell():
     assert [check_bpm(bpm) for bpm in (0.0, 20.0, 999.0)] == [0.0, 20.0, 999.0]
     with pytest.raises(OutOfRange, match="or 0 to have it found out"):
         check_bpm(5.0)
+
+
+def made(audio: np.ndarray, role: str) -> Region:
+    return Region(np.ascontiguousarray(audio.T, np.float32), RATE_HZ, role, 100.0, 0.0)
+
+
+@pytest.mark.parametrize("role", [CONTINUE, MELODY, STYLE])
+def test_dc_is_taken_out_before_it_is_heard_and_said(hundred, role):
+    dirty = hundred + np.float32(0.1)
+    told, heard = listened_to(made(dirty[None], role), torch.from_numpy(dirty)[None])
+    assert "is DC or rumble below 25 Hz, which is taken out" in told.note
+    assert float((heard[0] - torch.from_numpy(hundred)).pow(2).mean().sqrt()) < 0.01
+    clean, same = listened_to(made(hundred[None], role), torch.from_numpy(hundred)[None])
+    assert clean.note == ""
+    assert torch.equal(same[0], torch.from_numpy(hundred))
+
+
+def test_dc_alone_is_nothing_to_go_on_from():
+    dirty = np.full((1, RATE_HZ), 0.1, np.float32)
+    with pytest.raises(RegionSilent, match="nothing but DC"):
+        listened_to(made(dirty, CONTINUE), torch.from_numpy(dirty))
+
+
+def test_the_level_to_go_on_at_is_that_of_the_music_without_dc():
+    """The model hears it as loud as without the DC, and what follows is as loud: 8 dB too loud before."""
+    music = 0.05 * np.random.default_rng(1).standard_normal(4 * RATE_HZ).astype(np.float32)
+    gains = []
+    for dc in (0.0, 0.1):
+        dirty = music + np.float32(dc)
+        _, heard = listened_to(made(dirty[None], CONTINUE), torch.from_numpy(dirty)[None])
+        gains.append(_gain(SimpleNamespace(trained_rms=0.09), heard))
+    assert gains[1] == pytest.approx(gains[0], rel=0.02)
+
+
+@pytest.mark.parametrize("role", [CONTINUE, MELODY])
+def test_channels_that_cancel_are_heard_and_said(role):
+    notes = np.stack([chord(2.0), -chord(2.0)]).astype(np.float32)
+    told, heard = listened_to(made(notes, role), torch.from_numpy(notes))
+    assert "out of phase" in told.note
+    assert heard.shape[0] == (2 if role == CONTINUE else 1)
+    assert float(heard.pow(2).mean()) == pytest.approx(float(np.mean(notes**2)), rel=0.02)
