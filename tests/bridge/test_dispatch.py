@@ -9,8 +9,9 @@ from bridge.clients import CLIENTS_MAX, TIMEOUT_SECONDS, Client, Clients, is_loo
 from bridge.dispatch import Dispatcher
 from bridge.errors import BY_CODE, Busy, OutOfRange, SegueError, from_wire
 from bridge.limits import SENDERS_MAX, Limiter
+from bridge.memory import CLIENTS_KNOWN, REMEMBERED_MAX, REMEMBERED_SECONDS, Memory
 from bridge.packet import Packet, parse
-from bridge.requests import REMEMBERED_MAX, REMEMBERED_SECONDS, Answer, Memory, Request, Responder
+from bridge.requests import Answer, Request, Responder
 
 HERE = ("127.0.0.1", 5000)
 

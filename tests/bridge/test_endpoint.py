@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import random
 import socket
@@ -14,10 +15,12 @@ import pytest
 from conftest import Peer, code_of
 
 from bridge import messages
+from bridge.client_rows import PADDING_MIN
 from bridge.endpoint import Endpoint
 from bridge.errors import EndpointError, LaneInUse, PortInUse, RegionMissing, UnsafeBind
 from bridge.packet import Packet, encode
 from bridge.requests import LATER, Answer, Request, Responder
+from bridge.secret import proof
 
 Serve = Callable[..., tuple[Endpoint, Peer]]
 NTP_TO_UNIX_SECONDS = 2_208_988_800
@@ -53,7 +56,7 @@ def test_defaults_and_either_number_type_reach_the_handler(serve: Serve) -> None
 def test_every_request_without_a_handler_says_so(serve: Serve) -> None:
     _, peer = serve()
     for id, row in enumerate(messages.REQUESTS, 1):
-        if row in (messages.HELLO, messages.BYE, messages.PING, messages.SYNC):
+        if row in (messages.HELLO, messages.CHALLENGE, messages.BYE, messages.PING, messages.SYNC):
             continue
         answer = peer.ask(encode(row.address, [id, *_plain(row)]))
         assert code_of(answer) == "unsupported"
@@ -418,14 +421,64 @@ def test_without_the_secret_nothing_is_done(serve: Serve) -> None:
     done = []
     handlers = {messages.LANE_SET.address: lambda r: done.append(r) or lane_set(r)}
     endpoint, peer = serve(handlers, host="0.0.0.0", allow_network=True, secret="open sesame")
-    assert code_of(peer.ask(messages.LANE_SET.pack(1, 0, "cfg", 1))) == "not_allowed"
-    assert code_of(peer.ask(messages.HELLO.pack(2, 0, "x"))) == "not_allowed"
+    assert code_of(peer.ask(messages.LANE_PROMPT.pack(1, 0, "let me in, please"))) == "not_allowed"
+    assert code_of(peer.ask(messages.HELLO.pack(2, 0, "a name that is long"))) == "not_allowed"
     assert code_of(peer.ask(messages.HELLO.pack(3, 0, "x", "open sesamf"))) == "not_allowed"
     assert not done
     assert endpoint.clients == []
     assert peer.ask(messages.HELLO.pack(4, 0, "x", "open sesame")).address == messages.OK.address
     assert peer.ask(messages.LANE_SET.pack(5, 0, "cfg", 1)).address == messages.OK.address
-    assert code_of(Peer(endpoint.port).ask(messages.LANE_SET.pack(6, 0, "cfg", 1))) == "not_allowed"
+    assert code_of(Peer(endpoint.port).ask(messages.LANE_PROMPT.pack(6, 0, "let me in, please"))) == "not_allowed"
+
+
+def test_a_stranger_gets_nothing_longer_than_it_sent(serve: Serve) -> None:
+    endpoint, peer = serve(SET, secret="open sesame")
+    peer.socket.settimeout(0.3)
+    sent = [
+        encode("/segue/lane/plya", [3]), messages.STATUS.pack(1), messages.PING.pack(1), messages.CHALLENGE.pack(4),
+        messages.HELLO.pack(1), messages.HELLO.pack(7, 0, "x", "open sesamf"), messages.LANE_PROMPT.pack(5, 0, "a" * 90),
+        messages.CHALLENGE.pack(4, "." * PADDING_MIN), b"#bundle\0" + bytes(7) + b"\1", b"\0\0\0\0", b"/x",
+        encode("/segue/" + "y" * 60, [1]),
+    ]  # fmt: skip
+    answered = 0
+    for datagram in sent:
+        peer.send(datagram)
+        with contextlib.suppress(TimeoutError):
+            assert len(peer.socket.recv(65535)) <= len(datagram)
+            answered += 1
+    assert answered >= 3
+    assert endpoint.clients == []
+
+
+def test_the_secret_is_proved_once_and_here(serve: Serve) -> None:
+    """What somebody hears on the network brings in nobody else, and nobody later."""
+    endpoint, peer = serve(SET, secret="open sesame")
+    challenge = str(peer.ask(messages.CHALLENGE.pack(1, "." * PADDING_MIN)).values[2])
+    hello = messages.HELLO.pack(2, 0, "max", proof("open sesame", challenge, 0))
+    other = Peer(endpoint.port)
+    assert code_of(other.ask(hello)) == "not_allowed"
+    assert peer.ask(hello).address == messages.OK.address
+    assert peer.ask(hello).address == messages.OK.address  # its answer was lost
+    assert code_of(other.ask(hello)) == "not_allowed"
+    again = str(other.ask(messages.CHALLENGE.pack(3, "." * PADDING_MIN)).values[2])
+    assert again != challenge
+    wrong_port = messages.HELLO.pack(4, 9999, "max", proof("open sesame", again, 0))
+    assert code_of(other.ask(wrong_port)) == "not_allowed"
+    assert len(endpoint.clients) == 1
+
+
+def test_secrets_cannot_be_guessed_fast(serve: Serve) -> None:
+    endpoint, peer = serve(secret="open sesame")
+    for guess in range(400):
+        peer.send(messages.HELLO.pack(guess + 1, 0, "a name that is long", f"guess number {guess}"))
+    assert endpoint.clients == []
+    codes = []
+    peer.socket.settimeout(0.5)
+    with contextlib.suppress(TimeoutError):
+        while True:
+            codes.append(code_of(peer.receive()))
+    assert codes.count("not_allowed") <= 7  # 5 at once, then one a second
+    assert codes.count("not_allowed") >= 5
 
 
 def test_handlers_of_unknown_addresses_are_our_fault() -> None:
