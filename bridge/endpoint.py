@@ -32,6 +32,8 @@ MESSAGES_PER_SECOND = 4000.0  # of one sender; what comes above is thrown away u
 STRANGERS_PER_SECOND = 50.0  # messages of one machine that has yet to say the secret
 ALL_FACTOR = 1.25  # of what one may send, for all together
 SENDER_SHARE = 0.24  # of a processor for one sender: a message that takes longer than its part of it counts as several
+SHUT_SECONDS = 0.002  # that a sender who is over its ration is not looked at again; SHUT_MAX such senders
+SHUT_MAX = 256
 DRAINED_MAX = 64  # datagrams that are read before the thread looks at anything else
 WAIT_SECONDS = 0.2  # longest sleep of the thread: how late an expiry or a close is noticed
 AHEAD_SECONDS_MAX = 60.0  # of a bundle's timetag
@@ -68,6 +70,7 @@ class Endpoint:
         self._strangers = Limiter(STRANGERS_PER_SECOND, STRANGERS_PER_SECOND, ALL_FACTOR)
         self._shed_notices = Limiter(1.0, 1.0, all_factor=8.0)
         self._scheduled: list[tuple[float, int, Packet, Source, int]] = []
+        self._shut: dict[Source, float] = {}  # senders over their ration, and until when they are not looked at
         self._timers: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()
         self._tidied_seconds = 0.0
@@ -159,13 +162,18 @@ class Endpoint:
 
     def _drain(self) -> None:
         """Take in what has come."""
+        counts, now = self._dispatcher.counts, time.monotonic()
         for _ in range(DRAINED_MAX):
             try:
                 datagram, source = self._socket.recvfrom(65535)
             except (BlockingIOError, ConnectionResetError):  # the second: Windows, when a client's port is closed
                 return
-            if not self._closing.is_set():
-                self._receive(datagram, source, time.monotonic())
+            if self._shut.get(source, 0.0) > now:
+                counts.received += 1
+                counts.shed += 1
+            elif not self._closing.is_set():
+                now = time.monotonic()
+                self._receive(datagram, source, now)
 
     def _admit(self, source: Source, now: float, stranger: bool) -> bool:
         """Whether one more message of a sender is read; if not, that is said now and then."""
@@ -175,6 +183,9 @@ class Endpoint:
             passes = self._limiter.admit(source, now, self._dispatcher.clients.knows(source))
         if not passes:
             self._dispatcher.counts.shed += 1
+            if len(self._shut) >= SHUT_MAX:
+                self._shut.clear()
+            self._shut[source] = now + SHUT_SECONDS
             if not stranger and self._shed_notices.admit(source, now):
                 too_many = _too_many(self._limiter.per_second)
                 self._dispatcher.complain(Packet("", ()), lambda: too_many, source, now)

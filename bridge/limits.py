@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 SENDERS_MAX = 256
 BUSY_SHARE = 0.5  # of the common bucket that is kept for senders who ask little
+LITTLE = 1 / 40  # of a sender's ration: who asks for more is busy
 
 
 @dataclass(slots=True)
@@ -61,7 +62,7 @@ class Limiter:
         self._all = Bucket(all_factor * per_second, together, together, 0.0)
         spare = all_factor / 4
         self._spare = Bucket(spare * per_second, max(1.0, spare * burst), max(1.0, spare * burst), 0.0)
-        self._senders: OrderedDict[Hashable, Bucket] = OrderedDict()
+        self._senders: OrderedDict[Hashable, tuple[Bucket, Bucket]] = OrderedDict()  # ration, and what is little
         self._paid = self._all  # by whom the last one was let in
 
     def admit(self, sender: Hashable, now_seconds: float, known: bool = False) -> bool:
@@ -69,11 +70,11 @@ class Limiter:
 
         Where all together ask too much, those who ask little pass first, those that are `known` in any case.  [control]
         """
-        bucket = self._of(sender, now_seconds)
+        bucket, little = self._of(sender, now_seconds)
+        busy = not little.take(now_seconds)
         bucket.fill(now_seconds)
         if bucket.tokens < 1.0:
             return False
-        busy = bucket.tokens < self._burst / 2
         self._paid = self._all
         if not self._all.take(now_seconds, BUSY_SHARE * (self._all.burst - 1.0) if busy else 0.0):
             self._paid = self._spare
@@ -84,17 +85,20 @@ class Limiter:
 
     def charge(self, sender: Hashable, tokens: float) -> None:
         """What was admitted last, from `sender`, came out to cost so many more; below 0: less.  [control]"""
-        bucket = self._senders.get(sender)
-        if bucket is not None:
-            bucket.charge(tokens)
-            self._paid.charge(tokens)
+        buckets = self._senders.get(sender)
+        if buckets is not None:
+            for bucket in (*buckets, self._paid):
+                bucket.charge(tokens)
 
-    def _of(self, sender: Hashable, now_seconds: float) -> Bucket:
-        bucket = self._senders.get(sender)
-        if bucket is not None:
+    def _of(self, sender: Hashable, now_seconds: float) -> tuple[Bucket, Bucket]:
+        buckets = self._senders.get(sender)
+        if buckets is not None:
             self._senders.move_to_end(sender)
-            return bucket
-        bucket = self._senders[sender] = Bucket(self.per_second, self._burst, self._burst, now_seconds)
+            return buckets
+        some = max(1.0, LITTLE * self._burst)
+        little = Bucket(LITTLE * self.per_second, some, some, now_seconds)
+        buckets = Bucket(self.per_second, self._burst, self._burst, now_seconds), little
+        self._senders[sender] = buckets
         if len(self._senders) > SENDERS_MAX:
             self._senders.popitem(last=False)
-        return bucket
+        return buckets

@@ -18,8 +18,10 @@ from dataclasses import dataclass, field
 
 from bridge import messages
 from bridge.arguments import WHOLE_MAX, Message, Value
+from bridge.client_rows import PADDING_MIN
 from bridge.errors import NoAnswer, PacketError, SegueError, from_wire
 from bridge.packet import Packet, Wire, parse
+from bridge.secret import proof
 
 FIRST_REPEAT_SECONDS = 0.1
 LAST_REPEAT_SECONDS = 2.0  # well under the time for which the engine remembers
@@ -54,7 +56,7 @@ class _Pending:
 class Line:
     """A UDP line to one engine, open from `start` to `close`. `hello` is what it says to a new engine."""
 
-    def __init__(self, host: str, port: int, hello: tuple[object, ...], on_event: OnEvent | None) -> None:
+    def __init__(self, host: str, port: int, hello: tuple[int, str, str], on_event: OnEvent | None) -> None:
         self._where = f"{host}, UDP port {port}"
         self._hello = hello
         self._on_event = on_event
@@ -170,6 +172,8 @@ class Line:
         if time.monotonic() - self._pinged_at_seconds > KEEPALIVE_SECONDS:
             self._pinged_at_seconds = time.monotonic()
             self.send(messages.PING)
+            if self._hello[2] and self.silent_seconds > 2 * KEEPALIVE_SECONDS:  # a new engine does not answer strangers
+                self.send(messages.CHALLENGE, "." * PADDING_MIN)
         try:
             datagram = self._socket.recv(65535)
             packets = parse(datagram) if not self._closing.is_set() else []
@@ -202,10 +206,12 @@ class Line:
             pending.done.set()
         elif head["address"] == messages.PING.address and len(values) == 3:
             self._check_uptime(float(values[2]))
+        elif head["address"] == messages.CHALLENGE.address and len(values) == 3:
+            self._greet(str(values[2]))
 
     def _told(self, row: Message, values: dict[str, Value]) -> None:
         pending = self._pending.get(int(str(values["id"])))
-        if pending is None or values["address"] != pending.message.address:
+        if pending is None or values["address"] not in (pending.message.address, ""):  # empty: there was no room
             if row is messages.ERROR:
                 self._tell(Event(row, values))
         elif row is messages.ERROR:
@@ -222,8 +228,16 @@ class Line:
         born_seconds = time.monotonic() - uptime_seconds
         if self._born_seconds is not None and born_seconds > self._born_seconds + 1.0:
             self._restarts += 1
-            self.send(messages.HELLO, *self._hello)
+            if self._hello[2]:
+                self.send(messages.CHALLENGE, "." * PADDING_MIN)
+            else:
+                self._greet("")
         self._born_seconds = born_seconds
+
+    def _greet(self, challenge: str) -> None:
+        """Say hello to a new engine, with a proof where it asks for one."""
+        port, name, secret = self._hello
+        self.send(messages.HELLO, port, name, proof(secret, challenge, port) if challenge else "")
 
     def _tell(self, event: Event) -> None:
         if event.message is messages.EVENT_HEARD:

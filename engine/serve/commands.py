@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
 from fractions import Fraction
 from statistics import median
 
 from bridge.arguments import NOW, At
+from bridge.errors import Busy
 from bridge.transport import Transport
 from engine.serve.beginning import Beginning
 from engine.serve.due import Due, ahead_samples, due_at
@@ -24,6 +25,7 @@ Begun = Callable[[float, int, int], object]  # start_beats, generation, seed
 Failed = Callable[[Exception], object]
 LIST_MAX = 40  # commands that are listed by name
 TIMES_KEPT = 64  # of each kind of command
+WAITING_MAX = 64  # commands of a lane that wait for their beat
 
 
 @dataclass
@@ -81,6 +83,7 @@ class Command:
     ahead: int | None = None
     settled: bool = False
     slow: bool = False
+    what: Hashable = ""  # of one address: what it changes; of those for one place the last to come counts
 
     @property
     def explicit(self) -> bool:
@@ -115,6 +118,18 @@ class Commands:
         self.waiting: list[Command] = []  # in order of arrival
         self.made: list[Command] = []  # in order of their sound
         self._folded: tuple[LaneSettings, list[Command], LaneSettings] | None = None
+
+    def wait(self, command: Command) -> None:
+        """One more, in the place of one that changes the same thing in the same place; Busy after WAITING_MAX."""
+        if command.update is not None:
+            same = command.address, command.what, command.at
+            self.waiting = [
+                each for each in self.waiting
+                if not each.address or each.update is None or (each.address, each.what, each.at) != same
+            ]  # fmt: skip
+        if len(self.waiting) >= WAITING_MAX:
+            raise Busy(f"{WAITING_MAX} commands wait for their beat and there is room for no more")
+        self.waiting.append(command)
 
     def settings(self, base: LaneSettings) -> LaneSettings:
         """What is heard at the end of what is made; the same object while nothing changes."""
