@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from bridge.clients import Client, Source
+from bridge.messages import COUNTED_FROM
 from bridge.packet import Packet
 from bridge.requests import Responder
 from bridge.things import ALL, Thing
@@ -46,7 +47,8 @@ class Memory:
     def repeated(self, client: Client, packet: Packet, id: int, now_seconds: float) -> Responder | None:
         """The responder of the same request, when it came before and was not answered long ago.
 
-        None as well when the client has changed the same thing since: then it is meant anew.  [control]
+        None as well when the client has changed the same thing since, by an id that it may use twice: then it is
+        meant anew.  [control]
         """
         book = self._books.get(client.address)
         known = None if book is None else book.requests.get(id)
@@ -54,7 +56,9 @@ class Memory:
             return None
         if _is_past(known, now_seconds):
             return None
-        if (known.packet.address, known.packet.values) != (packet.address, packet.values) or _overtaken(book, known):
+        if (known.packet.address, known.packet.values) != (packet.address, packet.values):
+            return None
+        if id < COUNTED_FROM and _overtaken(book, known):
             return None
         known.at_seconds = now_seconds
         book.requests.move_to_end(id)

@@ -27,6 +27,7 @@ FIRST_REPEAT_SECONDS = 0.1
 LAST_REPEAT_SECONDS = 2.0  # well under the time for which the engine remembers
 KEEPALIVE_SECONDS = 2.0
 UNHEARD_MAX = 256  # commands whose sound somebody waits for; the oldest go
+COUNTED = WHOLE_MAX + 1 - messages.COUNTED_FROM  # ids that we have: none comes twice
 WAIT_SECONDS = 0.2
 _log = logging.getLogger("segue.host")
 
@@ -66,7 +67,7 @@ class Line:
         self._socket.settimeout(WAIT_SECONDS)
         self._pending: dict[int, _Pending] = {}
         self._unheard: dict[int, tuple[str, OnEvent]] = {}  # by id: address, who waits
-        self._ids = itertools.count(random.randrange(WHOLE_MAX))
+        self._ids = itertools.count(random.randrange(COUNTED))
         self._heard_at_seconds = self._pinged_at_seconds = time.monotonic()
         self._born_seconds: float | None = None  # of the engine, on our clock
         self._restarts = 0
@@ -118,7 +119,7 @@ class Line:
         Raises what the engine answers with, WireError for arguments that do not fit the table, NoAnswer when
         nothing was heard about it for `timeout_seconds` (progress counts as heard).  [main]
         """
-        id = next(self._ids) % WHOLE_MAX + 1
+        id = messages.COUNTED_FROM + next(self._ids) % COUNTED
         datagram = message.pack(id, *values)
         pending = _Pending(message, on_progress, heard_at_seconds=time.monotonic())
         self._pending[id] = pending
