@@ -43,6 +43,7 @@ from bridge.time_rows import TRANSPORT as TRANSPORT
 PROTOCOL = 3
 DEFAULT_PORT = 9600
 COUNTED_FROM = 2**20  # ids from here on are used once; below, a message box may send its own again and again
+LANE_COMMANDS_PER_SECOND = 20.0  # that a lane takes up
 REQUEST_BYTES_MAX = 1400  # what we send; also what any sound program of the field takes
 CHUNK_BYTES = 960  # of a region, before base64: the datagram stays under REQUEST_BYTES_MAX
 CHUNKS_MAX = 65536

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from bridge.errors import Busy, NoSuchLane, SegueError
 from bridge.limits import Bucket
+from bridge.messages import LANE_COMMANDS_PER_SECOND
 from bridge.requests import Responder
 from engine.serve.faults import wire_fault
 from engine.serve.lane import Lane, Overtaken
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from engine.serve.director import Director
     from engine.serve.studio import Studio
 
-LANE_PER_SECOND, LANE_AT_ONCE = 20.0, 8.0
+LANE_PER_SECOND, LANE_AT_ONCE = LANE_COMMANDS_PER_SECOND, 8.0
 ALL_PER_SECOND, ALL_AT_ONCE = 120.0, 48.0
 HELD_MAX = 64  # different commands of a lane
 ANSWERS_MAX = 256  # requests that one command is answered for

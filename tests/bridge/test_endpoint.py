@@ -436,7 +436,8 @@ def test_a_stranger_gets_nothing_longer_than_it_sent(serve: Serve) -> None:
     peer.socket.settimeout(0.3)
     sent = [
         encode("/segue/lane/plya", [3]), messages.STATUS.pack(1), messages.PING.pack(1), messages.CHALLENGE.pack(4),
-        messages.HELLO.pack(1), messages.HELLO.pack(7, 0, "x", "open sesamf"), messages.LANE_PROMPT.pack(5, 0, "a" * 90),
+        messages.HELLO.pack(1), messages.HELLO.pack(7, 0, "x", "open sesamf"),
+        messages.LANE_PROMPT.pack(5, 0, "a" * 90),
         messages.CHALLENGE.pack(4, "." * PADDING_MIN), b"#bundle\0" + bytes(7) + b"\1", b"\0\0\0\0", b"/x",
         encode("/segue/" + "y" * 60, [1]),
     ]  # fmt: skip
