@@ -16,6 +16,7 @@ from bridge.errors import BY_CODE
 from bridge.packet import DATAGRAM_BYTES_MAX, DEPTH_MAX
 from bridge.params import KNOBS, PARAMETERS
 from bridge.presets import load_preset, preset_names
+from bridge.rows import ROOT
 
 PAGE = Path(__file__).parent.parent / "docs" / "osc.md"
 REPLY_PORT = 9601  # of the examples
@@ -52,6 +53,7 @@ def _names() -> dict[str, str]:
     return {
         **addresses,
         **{f"{name}_WORDS": address[1:].replace("/", " ") for name, address in addresses.items()},
+        "ROOT": ROOT,
         "SHORT": messages.SHORT,
         "COUNTED": str(messages.COUNTED_FROM),
         "WARNED": f"{WARNED_SECONDS:g}",

@@ -26,9 +26,9 @@ who listens, or "nobody listens".
   machine or, with 0, to the port you send from. Max needs a reply port; Pd and SuperCollider do not. A client
   that sends nothing for $TIMEOUT seconds is forgotten and its lanes are closed; a `$PING` is enough. It is told at
   $WARNED seconds, and when it happens, by `$EVENT_CLIENT`; its answers still go to its reply port.
-- **Short form, for message boxes, faders and pedals:** `${SHORT}...` in place of `/segue/...`, and no id. It is done
+- **Short form, for message boxes, faders and pedals:** `${SHORT}...` in place of `$ROOT/...`, and no id. It is done
   each time it comes, and answered only when something is wrong, or when the answer is what it is for
-  (`$LANE_GET_SHORT`, `$STATUS_SHORT`, `$HELLO_SHORT`): as `/segue/...` with id 0.
+  (`$LANE_GET_SHORT`, `$STATUS_SHORT`, `$HELLO_SHORT`): as `$ROOT/...` with id 0.
 - **Long form, for programs: every request begins with an id**, a whole number that you count up. Its answer repeats
   it: `$OK id address values...` or `$ERROR id address code text`. Requests marked *slow* may send
   `$PROGRESS` before. No answer? Send the same request again with the same id: it is done once
@@ -150,6 +150,6 @@ $LANE_MUTE_SHORT 0 1 "bars 4"
 ```
 
 Each may be pressed as often as you like. A fader: `$LANE_SET_SHORT 0 level $$1`. Put a `metro 10000` on
-`$PING_SHORT`, so that you are not forgotten. Quote a text that has spaces (from a `textedit` use `tosymbol`), and `"bars 4"`. Answers:
-`udpreceive` into `route $OK $ERROR $EVENT_LANE $EVENT_CLIENT`.
+`$PING_SHORT`, so that you are not forgotten. Quote a text that has spaces (from a `textedit` use `tosymbol`), and
+`"bars 4"`. Answers: `udpreceive` into `route $OK $ERROR $EVENT_LANE $EVENT_CLIENT`.
 """
