@@ -27,6 +27,7 @@ AT_HELP = (
     "a beat from 0, -1 or 'now', 'beat' (the next), 'bar' (the next), 'bars 4' (the next bar whose number is a "
     "multiple of 4) or 'bar 12' (that one, from 0)"
 )
+NAME_MAX = 64  # characters of a text that is a name, and has no spaces
 _CONTROL = re.compile(r"[\0-\x08\x0b\x0c\x0e-\x1f\x7f]")  # tab and line ends are taken
 _SHOWN = 60  # characters of a wrong value that an error repeats
 
@@ -221,7 +222,7 @@ class Message:
     def _quoting(self, raw: Sequence[object]) -> str:
         """What to say where text with spaces came as several arguments."""
         for at, (row, value) in enumerate(zip(self.arguments, raw, strict=False)):
-            free = row.kind == "s" and not row.choices
+            free = row.kind == "s" and not row.choices and row.max_length > NAME_MAX
             if not isinstance(value, str) or not (free or row.kind == "at"):
                 continue
             words = [value]

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from conftest import Peer, code_of
 
-from bridge import messages
+from bridge import dispatch, messages
 from bridge.client_rows import PADDING_MIN
 from bridge.endpoint import Endpoint
 from bridge.errors import EndpointError, LaneInUse, PortInUse, RegionMissing, UnsafeBind
@@ -389,6 +389,56 @@ def test_so_many_may_wait_and_no_more(serve: Serve) -> None:
         peer.send(at(time.time() + 50, *[element] * 30))
     assert code_of(peer.receive()) == "busy"
     assert peer.alive()
+
+
+def test_an_event_is_not_told_to_who_caused_it(serve: Serve) -> None:
+    tellers: list[Request] = []
+    endpoint, peer = serve({messages.TRANSPORT.address: lambda request: tellers.append(request)})
+    other = Peer(endpoint.port)
+    for each in (peer, other):
+        assert each.ask(messages.HELLO.pack(1)).address == messages.OK.address
+    peer.ask(messages.TRANSPORT.pack(2, 0, 1, 4.0, 120.0))
+    endpoint.notify(messages.EVENT_TIME, 0, 1, 4.0, 120.0, 4, 4, but=tellers[0].client)
+    assert other.receive().address == messages.EVENT_TIME.address
+    assert peer.ask(messages.PING.pack(3)).address == messages.OK.address  # nothing came before it
+
+
+def test_misspelt_addresses_by_the_thousand_cost_no_time(serve: Serve) -> None:
+    """A suggestion takes a millisecond: only those that are sent are made."""
+    endpoint, peer = serve(SET)
+    for number in range(20):
+        bundle = b"#bundle\0" + bytes(7) + b"\1"
+        for element in (encode(f"/segue/lane/p{number * 64 + each:05d}", [1]) for each in range(64)):
+            bundle += len(element).to_bytes(4, "big") + element
+        peer.send(bundle)
+    made = dispatch._near.cache_info().misses
+    assert peer.alive_again()
+    assert endpoint.counts.received >= 20 * 64
+    assert dispatch._near.cache_info().misses - made <= 60
+
+
+def test_a_datagram_of_many_messages_counts_as_many(serve: Serve) -> None:
+    endpoint, peer = serve(SET, messages_per_second=100)
+    element = messages.LANE_SET.pack(1, 0, "cfg", 2)
+    peer.send(b"#bundle\0" + bytes(7) + b"\1" + (len(element).to_bytes(4, "big") + element) * 64)
+    assert Peer(endpoint.port).alive_again()
+    assert endpoint.counts.shed >= 64 - 50 - 5
+    assert endpoint.counts.received >= 64
+
+
+def test_what_is_to_be_done_later_is_done_in_time_and_order(serve: Serve) -> None:
+    came: list[int] = []
+    done = threading.Event()
+
+    def begin(request: Request) -> Answer:
+        endpoint.later(0.03, lambda: came.append(2) or done.set())
+        endpoint.later(0.01, lambda: came.append(1))
+        return lane_set(request)
+
+    endpoint, peer = serve({messages.LANE_SET.address: begin})
+    peer.ask(messages.LANE_SET.pack(1, 0, "cfg", 2))
+    assert done.wait(10)
+    assert came == [1, 2]
 
 
 # -- the door -----------------------------------------------------------------------------------------

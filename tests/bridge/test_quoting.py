@@ -36,6 +36,7 @@ def test_how_to_quote_is_said(row: messages.Message, values: tuple[object, ...],
         (messages.LANE_PLAY, (5, 0, "now", 4.5)),
         (messages.PING, (1, 2)),
         (messages.LANE_SET, (4, 0, "cfg")),
+        (messages.LANE_SET, (4, 0, "level_db", "-3")),
     ],
 )
 def test_no_quotes_are_asked_for_where_they_would_not_help(row: messages.Message, values: tuple[object, ...]) -> None:
