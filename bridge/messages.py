@@ -74,7 +74,7 @@ STATS = rows.request(
         rows.figure("step_ms", "one step of the language model, median", "ms"),
         rows.figure("decode_ms", "what the codec adds per frame, median", "ms"),
         rows.figure("realtime_ratio", "seconds of audio made per second of work, all lanes together"),
-        rows.figure("messages", "datagrams received"),
+        rows.figure("messages", "messages received"),
         rows.figure("refused", "of these, answered with an error or thrown away"),
     ),
     meaning="What the engine measured.", asks=True,
