@@ -57,12 +57,12 @@ class CommandDesk:
         self.intake.put(Ask(lane, (request.message.address, *what), question, request.responder, alone=alone))
         return LATER
 
-    def _change(self, request: Request, update: Update, values: Values = (), what: Hashable = "") -> Answer:
+    def _change(self, request: Request, about: str, update: Update, *values: object) -> Answer:
         """Change a lane's settings; answered with `values` and the place."""
         lane, address = self._lane_of(request.whole("lane")), request.message.address
-        command = Command(request.at(), request.id, address, update, what=what)
+        command = Command(request.at(), request.id, address, update, about=about)
         ask = Ask(
-            lane, (address, what, command.at.wire()), lambda director: (*values, *director.change(command)),
+            lane, (address, about, command.at.wire()), lambda director: (*values, *director.change(command)),
             request.responder,
         )  # fmt: skip
         if command.at == NOW:
@@ -83,7 +83,7 @@ class CommandDesk:
         value = check_parameter(request.text("name"), request.number("value"))
         self._check_card(name, value)
         told = float(lane.draw_seed()) if name == "seed" and value < 0 else value
-        return self._change(request, lambda settings: settings.with_value(name, value), (name, told), name)
+        return self._change(request, name, lambda settings: settings.with_value(name, value), name, told)
 
     def _check_card(self, name: str, value: float) -> None:
         hot = self._state.hot
@@ -96,7 +96,7 @@ class CommandDesk:
         text = request.text("text")
         if text:
             self._must_take("text")
-        return self._change(request, lambda settings: settings.with_prompt(text))
+        return self._change(request, "prompt", lambda settings: settings.with_prompt(text))
 
     def preset(self, request: Request) -> Answer:
         """lane/preset.  [control]"""
@@ -111,23 +111,23 @@ class CommandDesk:
                 settings = settings.with_value(name, value)
             return settings if preset.prompt is None else settings.with_prompt(preset.prompt)
 
-        return self._change(request, update, (lane.settings.prompt if preset.prompt is None else preset.prompt,))
+        return self._change(request, "", update, lane.settings.prompt if preset.prompt is None else preset.prompt)
 
     def mute(self, request: Request) -> Answer:
         """lane/mute.  [control]"""
         on = request.whole("on") == 1
-        return self._change(request, lambda settings: settings.with_mute(on))
+        return self._change(request, "mute", lambda settings: settings.with_mute(on))
 
     def reseed(self, request: Request) -> Answer:
         """lane/reseed.  [control]"""
         asked = request.whole("seed")
         seed = secrets.randbelow(SEEDS) if asked < 0 else asked
-        return self._change(request, lambda settings: settings.with_dice(seed), (seed,))
+        return self._change(request, "dice", lambda settings: settings.with_dice(seed), seed)
 
     def clear_region(self, request: Request) -> Answer:
         """region/clear.  [control]"""
         role = request.text("role")
-        return self._change(request, lambda settings: settings.with_region(role, None), what=role)
+        return self._change(request, "region " + role, lambda settings: settings.with_region(role, None))
 
     def play(self, request: Request) -> Answer:
         """lane/play.  [control]"""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from fractions import Fraction
 from statistics import median
@@ -68,8 +68,8 @@ class Command:
     """What somebody wants, and when: a change of settings (`update`), a play (`order`), or with neither a stop.
 
     `own` is the stream's sample from which it is heard, None while it waits; `ahead` the samples from the host to its
-    place at the last look. `settled`: the lane's settings have it already; `slow`: music is made anew for it.
-    [generate]
+    place at the last look. `settled`: the lane's settings have it already; `slow`: music is made anew for it. `about`:
+    what it sets; one told "now" is overtaken by a newer one about the same that is heard no later. [generate]
     """
 
     at: At = NOW
@@ -83,7 +83,7 @@ class Command:
     ahead: int | None = None
     settled: bool = False
     slow: bool = False
-    what: Hashable = ""  # of one address: what it changes; of those for one place the last to come counts
+    about: str = ""
 
     @property
     def explicit(self) -> bool:
@@ -122,10 +122,10 @@ class Commands:
     def wait(self, command: Command) -> None:
         """One more, in the place of one that changes the same thing in the same place; Busy after WAITING_MAX."""
         if command.update is not None:
-            same = command.address, command.what, command.at
+            same = command.address, command.about, command.at
             self.waiting = [
                 each for each in self.waiting
-                if not each.address or each.update is None or (each.address, each.what, each.at) != same
+                if not each.address or each.update is None or (each.address, each.about, each.at) != same
             ]  # fmt: skip
         if len(self.waiting) >= WAITING_MAX:
             raise Busy(f"{WAITING_MAX} commands wait for their beat and there is room for no more")
