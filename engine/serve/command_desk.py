@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 from bridge import messages, presets
 from bridge.arguments import NOW
 from bridge.errors import OutOfRange
-from bridge.params import check_parameter, row_name
+from bridge.params import PARAMETERS, check_parameter, row_name
 from bridge.requests import LATER, Answer, Handler, Request
 from engine.serve.commands import Command
 from engine.serve.faults import wire_fault
-from engine.serve.intake import Ask, Intake, Question, Values
+from engine.serve.intake import Ask, Intake, Question
 from engine.serve.lane import SEEDS, Lane, Update
 from engine.serve.settings import CONTINUE, LaneSettings
 from engine.serve.state import EngineState
@@ -67,6 +67,7 @@ class CommandDesk:
         )  # fmt: skip
         if command.at == NOW:
             ask.begin = lambda: lane.tell(command)
+            ask.value = float(str(values[-1])) if about in PARAMETERS else None
         self.intake.put(ask)
         return LATER
 
