@@ -27,6 +27,7 @@ AT_HELP = (
     "a beat from 0, -1 or 'now', 'beat' (the next), 'bar' (the next), 'bars 4' (the next bar whose number is a "
     "multiple of 4) or 'bar 12' (that one, from 0)"
 )
+NAME_MAX = 64  # characters of a text that is a name, and has no spaces
 _CONTROL = re.compile(r"[\0-\x08\x0b\x0c\x0e-\x1f\x7f]")  # tab and line ends are taken
 _HALVES = re.compile("[\ud800-\udfff]")  # of characters: no encoding has them; a name that is not UTF-8, or bad JSON
 _SHOWN = 60  # characters of a wrong value that an error repeats
@@ -172,7 +173,8 @@ class Message:
 
     `reply` are the values that follow id and address in an ok answer. A `slow` message is answered when its
     work is done, with progress before. `quiet`: answered only when something is wrong. `local`: taken only
-    from this machine. `rest`: any further values follow the named ones (ok only).
+    from this machine. `rest`: any further values follow the named ones (ok only). `asks`: its answer is what it is
+    for, nothing is changed by it.
     """
 
     address: str
@@ -183,6 +185,7 @@ class Message:
     quiet: bool = False
     local: bool = False
     rest: bool = False
+    asks: bool = False
 
     @property
     def required(self) -> int:
@@ -192,8 +195,11 @@ class Message:
     def check(self, raw: Sequence[object]) -> dict[str, Value]:
         """Arguments by name, defaults filled in; WrongCount, WrongType, OutOfRange name the fault.  [any]"""
         if not self.required <= len(raw) <= len(self.arguments):
-            raise WrongCount(self._count_text(len(raw)))
-        given = {row.name: row.check(value) for row, value in zip(self.arguments, raw, strict=False)}
+            raise WrongCount(self._count_text(len(raw)) + self._quoting(raw))
+        try:
+            given = {row.name: row.check(value) for row, value in zip(self.arguments, raw, strict=False)}
+        except (WrongType, OutOfRange) as fault:
+            raise type(fault)(fault.text + self._quoting(raw)) from None
         for argument in self.arguments[len(raw) :]:
             if argument.default is not None:
                 given[argument.name] = argument.default
@@ -214,10 +220,24 @@ class Message:
 
     def _count_text(self, got: int) -> str:
         names = " ".join(a.name if a.default is None else f"[{a.name}]" for a in self.arguments) or "none"
-        hint = ""
-        if got > len(self.arguments) and any(a.kind == "s" for a in self.arguments):
-            hint = "; text with spaces must be sent as one string"
-        return f"{self.address} got {got} arguments, takes: {names}{hint}"
+        return f"{self.address} got {got} arguments, takes: {names}"
+
+    def _quoting(self, raw: Sequence[object]) -> str:
+        """What to say where text with spaces came as several arguments."""
+        for at, (row, value) in enumerate(zip(self.arguments, raw, strict=False)):
+            free = row.kind == "s" and not row.choices and row.max_length > NAME_MAX
+            if not isinstance(value, str) or not (free or row.kind == "at"):
+                continue
+            words = [value]
+            for more in raw[at + 1 :]:
+                if isinstance(more, str) != free:
+                    break
+                words.append(more if isinstance(more, str) else f"{more:g}" if isinstance(more, float) else str(more))
+            if free and len(words) > 1:
+                return f"; text with spaces is one string, in quotes: {shown(' '.join(words), chr(34))}"
+            if value.lower() in ("bar", "bars") and len(words) > 1:
+                return f"; '{value} {words[1]}' is one string, in quotes: \"{value} {words[1]}\""
+        return ""
 
 
 def tidy(value: float) -> float:
@@ -227,11 +247,13 @@ def tidy(value: float) -> float:
     return shortest_float32(value)
 
 
-def shown(value: object) -> str:
-    """A wrong value for an error text, short and printable.  [any]"""
+def shown(value: object, quote: str = "") -> str:
+    """A wrong value for an error text, short and printable; text in `quote` where that is given.  [any]"""
     if isinstance(value, bytes):
         return f"a blob of {len(value)} bytes"
     if value is None:
         return "nothing"
     text = repr(value.wire() if isinstance(value, At) else value)
+    if quote and isinstance(value, str):
+        text = quote + text[1:-1] + quote
     return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."

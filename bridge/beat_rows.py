@@ -28,7 +28,7 @@ REGION_LISTEN = rows.request(
     Argument("denominator", "i", "of the time signature", low=1, choices=DENOMINATORS, default=4),
     reply=_FOUND,
     meaning="What is heard in a file: tempo, bars, key. It is put in no lane, and what its name says does not count.",
-    slow=True, local=True,
+    slow=True, local=True, asks=True,
 )
 EVENT_REGION = rows.answer(
     "event/region", LANE, ROLE, *_FOUND,

@@ -4,6 +4,7 @@ Answers go to the machine that asked, never elsewhere; a client chooses only the
 
     source known by hello                     ->  the reply port it gave
     source unknown, its machine gave a port   ->  the last one so given (oscsend: a new source port each time)
+    the same, of clients that were forgotten  ->  likewise
     otherwise                                 ->  the source port
 """
 
@@ -11,7 +12,8 @@ from __future__ import annotations
 
 import ipaddress
 import threading
-from collections.abc import Callable
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from bridge.errors import Busy, OutOfRange
@@ -19,6 +21,7 @@ from bridge.errors import Busy, OutOfRange
 CLIENTS_MAX = 64
 PORT_MIN = 1024
 TIMEOUT_SECONDS = 30.0
+WARNED_SECONDS = 20.0  # of silence, after which a client is told that it will be forgotten
 Source = tuple[str, int]
 
 
@@ -48,6 +51,12 @@ class _Entry:
     source: Source
     heard_at_seconds: float
     chose_port: bool
+    told: bool = False  # of its silence; of a forgotten one: that it is forgotten, since it was heard again
+
+    @property
+    def where(self) -> Source:
+        """Where datagrams for it go."""
+        return self.client.address
 
 
 class Clients:
@@ -59,6 +68,7 @@ class Clients:
     def __init__(self, on_gone: Callable[[Client], None] | None = None, strict: bool = False) -> None:
         self._entries: dict[Source, _Entry] = {}  # by the address that answers go to; the last hello is last
         self._by_source: dict[Source, _Entry] = {}
+        self._forgotten: OrderedDict[Source, _Entry] = OrderedDict()  # by source, to answer them where they listen
         self._on_gone = on_gone
         self._strict = strict
         self._lock = threading.Lock()
@@ -77,6 +87,7 @@ class Clients:
         if where not in self._entries and len(self._entries) >= CLIENTS_MAX:
             raise Busy(f"{CLIENTS_MAX} clients are registered and there is room for no more")
         entry = _Entry(Client(*where, True, name), source, now_seconds, reply_port != 0)
+        self._forgotten = OrderedDict((k, e) for k, e in self._forgotten.items() if k != source and e.where != where)
         with self._lock:
             self._take_out(where)
             self._entries[where] = self._by_source[source] = entry
@@ -86,12 +97,28 @@ class Clients:
         """The client behind a source; a stranger at its own port where nobody is registered.  [control]"""
         entry = self._by_source.get(source)
         if entry is None and not self._strict:
-            chosen = [e for e in self._entries.values() if e.chose_port and e.client.host == source[0]]
-            entry = chosen[-1] if chosen else None
+            entry = _chosen(self._entries, source[0])
         if entry is None:
-            return Client(*source)
-        entry.heard_at_seconds = now_seconds
+            gone = self._gone(source)
+            return Client(*(source if gone is None else gone.where))
+        entry.heard_at_seconds, entry.told = now_seconds, False
         return entry.client
+
+    def knows(self, source: Source) -> bool:
+        """Whether this very sender said hello.  [control]"""
+        return source in self._by_source
+
+    def speaks_again(self, source: Source) -> Client | None:
+        """A forgotten client that says something, to be told once that it is forgotten.  [control]"""
+        gone = None if source in self._by_source else self._gone(source)
+        if gone is None or gone.told or (not self._strict and _chosen(self._entries, source[0])):
+            return None
+        gone.told = True
+        return Client(*gone.where)
+
+    def _gone(self, source: Source) -> _Entry | None:
+        gone = self._forgotten.get(source)
+        return gone if gone is not None or self._strict else _chosen(self._forgotten, source[0])
 
     def remove(self, client: Client) -> None:
         """Forget a client and tell `on_gone`; nothing where it is not registered.  [control]"""
@@ -102,12 +129,21 @@ class Clients:
 
     def expire(self, now_seconds: float) -> list[Client]:
         """Forget those that said nothing for TIMEOUT_SECONDS; returns them.  [control]"""
-        late = [
-            e.client for e in self._entries.values() if now_seconds - e.heard_at_seconds > TIMEOUT_SECONDS
-        ]
-        for client in late:
-            self.remove(client)
-        return late
+        late = [e for e in self._entries.values() if now_seconds - e.heard_at_seconds > TIMEOUT_SECONDS]
+        for entry in late:
+            self.remove(entry.client)
+            entry.told = False
+            self._forgotten[entry.source] = entry
+            if len(self._forgotten) > CLIENTS_MAX:
+                self._forgotten.popitem(last=False)
+        return [entry.client for entry in late]
+
+    def falling_silent(self, now_seconds: float) -> list[Client]:
+        """Those that said nothing for WARNED_SECONDS and were not told so yet.  [control]"""
+        late = [e for e in self._entries.values() if not e.told and now_seconds - e.heard_at_seconds > WARNED_SECONDS]
+        for entry in late:
+            entry.told = True
+        return [entry.client for entry in late]
 
     def all(self) -> list[Client]:
         """Everybody registered.  [any]"""
@@ -119,6 +155,12 @@ class Clients:
         if entry:
             self._by_source.pop(entry.source, None)
         return entry
+
+
+def _chosen(entries: Mapping[Source, _Entry], host: str) -> _Entry | None:
+    """The last entry of a machine that gave a reply port."""
+    chosen = [entry for entry in entries.values() if entry.chose_port and entry.client.host == host]
+    return chosen[-1] if chosen else None
 
 
 def is_loopback(host: str) -> bool:

@@ -63,7 +63,7 @@ LANE_SCHEDULED = rows.request(
         rows.count("waiting", "how many there are"),
         rows.text("list", "the first of them, `id command beat`, separated by commas: '7 prompt 16, 8 mute 24'"),
     ),
-    meaning="Which commands wait for their beat. They wait through jumps of the host.",
+    meaning="Which commands wait for their beat. They wait through jumps of the host.", asks=True,
 )
 REGION_CLEAR = rows.request("region/clear", LANE, ROLE, AT, reply=PLACED, meaning="Takes a region off a lane.")
 EVENT_HEARD = rows.answer(

@@ -9,13 +9,14 @@ from string import Template
 
 from bridge import messages
 from bridge.arguments import AT_HELP, Argument, At, Message
-from bridge.clients import TIMEOUT_SECONDS
+from bridge.clients import TIMEOUT_SECONDS, WARNED_SECONDS
 from bridge.docs_text import INTRO, MAX, PD, SHELL, SUPERCOLLIDER
-from bridge.endpoint import AHEAD_SECONDS_MAX, MESSAGES_PER_SECOND
+from bridge.endpoint import AHEAD_SECONDS_MAX, ALL_FACTOR, MESSAGES_PER_SECOND
 from bridge.errors import BY_CODE
 from bridge.packet import DATAGRAM_BYTES_MAX, DEPTH_MAX
-from bridge.params import PARAMETERS
+from bridge.params import KNOBS, PARAMETERS
 from bridge.presets import load_preset, preset_names
+from bridge.rows import ROOT
 
 PAGE = Path(__file__).parent.parent / "docs" / "osc.md"
 REPLY_PORT = 9601  # of the examples
@@ -47,10 +48,17 @@ def page() -> str:
 
 def _names() -> dict[str, str]:
     rows = {name: row for name, row in vars(messages).items() if isinstance(row, Message)}
-    words = {f"{name}_WORDS": row.address[1:].replace("/", " ") for name, row in rows.items()}
+    addresses = {name: row.address for name, row in rows.items()}
+    addresses |= {f"{name}_SHORT": messages.short(row) for name, row in rows.items() if row in messages.REQUESTS}
     return {
-        **{name: row.address for name, row in rows.items()},
-        **words,
+        **addresses,
+        **{f"{name}_WORDS": address[1:].replace("/", " ") for name, address in addresses.items()},
+        "ROOT": ROOT,
+        "SHORT": messages.SHORT,
+        "COUNTED": str(messages.COUNTED_FROM),
+        "WARNED": f"{WARNED_SECONDS:g}",
+        "ALL_RATE": f"{ALL_FACTOR * MESSAGES_PER_SECOND:g}",
+        "LANE_RATE": f"{messages.LANE_COMMANDS_PER_SECOND:g}",
         "PORT": str(messages.DEFAULT_PORT),
         "REPLY_PORT": str(REPLY_PORT),
         "TIMEOUT": f"{TIMEOUT_SECONDS:g}",
@@ -119,9 +127,16 @@ def _default(argument: Argument) -> str:
 
 
 def _parameters() -> str:
-    cells = ([f"`{n}`", row.unit, row.range, _default(row), row.meaning] for n, row in PARAMETERS.items())
-    head = f"## Lane parameters\n\nFor `{messages.LANE_SET.address}` and `{messages.LANE_GET.address}`.\n"
-    return head + "\n" + _table(("name", "unit", "range", "default", "meaning"), cells)
+    knobs = {name: knob for knob, name in KNOBS.items()}
+    cells = (
+        [f"`{n}`", f"`{knobs[n]}`" if n in knobs else "", row.unit, row.range, _default(row), row.meaning]
+        for n, row in PARAMETERS.items()
+    )
+    head = (
+        f"## Lane parameters\n\nFor `{messages.LANE_SET.address}` and `{messages.LANE_GET.address}`, by their own name "
+        "or by that of the plugin's knob, where it has one. `take` 0 is a new take.\n"
+    )
+    return head + "\n" + _table(("name", "knob", "unit", "range", "default", "meaning"), cells)
 
 
 def _presets() -> str:

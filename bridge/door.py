@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import errno
-import hmac
 import socket
 import sys
 
 from bridge.clients import is_loopback
 from bridge.errors import EndpointError, PortInUse, UnsafeBind
+from bridge.secret import PROOF
 
 RECEIVE_BUFFER_BYTES = 4 * 2**20  # asked for; the system may give less
 SECRET_MIN = 8  # characters
@@ -38,6 +38,8 @@ def check_secret(host: str, secret: str, allow_network: bool) -> None:
     """UnsafeBind unless `host` is this machine alone, or flag and secret are both given.  [main]"""
     if secret and len(secret) < SECRET_MIN:
         raise UnsafeBind(f"the shared secret has {len(secret)} characters, must have at least {SECRET_MIN}")
+    if secret.startswith(PROOF):
+        raise UnsafeBind(f"the shared secret begins with {PROOF!r}, as only proofs of it do")
     if is_loopback(host):
         return
     if not allow_network:
@@ -46,11 +48,6 @@ def check_secret(host: str, secret: str, allow_network: bool) -> None:
         )
     if not secret:
         raise UnsafeBind(f"{host} opens the engine to the network; that takes a shared secret as well")
-
-
-def same_secret(given: str, wanted: str) -> bool:
-    """Compare in a time that tells nothing about where they differ.  [any]"""
-    return hmac.compare_digest(given.encode(), wanted.encode())
 
 
 def _bind_error(host: str, port: int, fault: OSError) -> EndpointError:

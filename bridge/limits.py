@@ -1,4 +1,9 @@
-"""How much anybody may ask: token buckets, one per sender and one for all of them together."""
+"""How much anybody may ask: token buckets, one per sender and one for all of them together.
+
+all together   |################|################|     a message takes a token, one that takes long takes more
+               ^                ^
+               quiet senders    busy ones find nothing below their mark: what is left is for the others
+"""
 
 from __future__ import annotations
 
@@ -7,6 +12,8 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 
 SENDERS_MAX = 256
+BUSY_SHARE = 0.5  # of the common bucket that is kept for senders who ask little
+LITTLE = 1 / 40  # of a sender's ration: who asks for more is busy
 
 
 @dataclass(slots=True)
@@ -18,34 +25,80 @@ class Bucket:
     tokens: float
     filled_at_seconds: float
 
-    def take(self, now_seconds: float) -> bool:
-        """True when one more may pass at `now_seconds` (of a clock that does not go back).  [control]"""
+    def fill(self, now_seconds: float) -> None:
+        """Take in what has come since; `now_seconds` is of a clock that does not go back.  [control]"""
         passed = max(0.0, now_seconds - self.filled_at_seconds)
         self.tokens = min(self.burst, self.tokens + passed * self.per_second)
         self.filled_at_seconds = now_seconds
-        if self.tokens < 1.0:
+
+    def take(self, now_seconds: float, left: float = 0.0) -> bool:
+        """True when one more may pass and `left` stays for others.  [control]"""
+        self.fill(now_seconds)
+        if self.tokens < 1.0 + left:
             return False
         self.tokens -= 1.0
         return True
 
+    def charge(self, tokens: float) -> None:
+        """What passed was more than one; the bucket may owe at most another burst for it.  [control]"""
+        self.tokens = max(-self.burst, self.tokens - tokens)
+
+    def seconds_to_next(self, now_seconds: float) -> float:
+        """How long until one more may pass.  [control]"""
+        self.fill(now_seconds)
+        return max(0.0, (1.0 - self.tokens) / self.per_second)
+
 
 class Limiter:
-    """A bucket for each sender, the least recent of SENDERS_MAX forgotten, and one for all together."""
+    """A bucket for each sender, the least recent of SENDERS_MAX forgotten, and one for all together.
+
+    `all_factor` times what one may ask is for all; a fourth of that on top for those who are known and ask little.
+    """
 
     def __init__(self, per_second: float, burst: float, all_factor: float = 2.0) -> None:
         self.per_second = per_second
         self._burst = burst
-        self._all = Bucket(all_factor * per_second, all_factor * burst, all_factor * burst, 0.0)
-        self._senders: OrderedDict[Hashable, Bucket] = OrderedDict()
+        together = max(2.0, all_factor) * burst
+        self._all = Bucket(all_factor * per_second, together, together, 0.0)
+        spare = all_factor / 4
+        self._spare = Bucket(spare * per_second, max(1.0, spare * burst), max(1.0, spare * burst), 0.0)
+        self._senders: OrderedDict[Hashable, tuple[Bucket, Bucket]] = OrderedDict()  # ration, and what is little
+        self._paid = self._all  # by whom the last one was let in
 
-    def admit(self, sender: Hashable, now_seconds: float) -> bool:
-        """True when one more from `sender` may pass; who is over it takes nothing from others.  [control]"""
-        bucket = self._senders.get(sender)
-        if bucket is None:
-            bucket = Bucket(self.per_second, self._burst, self._burst, now_seconds)
-            self._senders[sender] = bucket
-            if len(self._senders) > SENDERS_MAX:
-                self._senders.popitem(last=False)
-        else:
+    def admit(self, sender: Hashable, now_seconds: float, known: bool = False) -> bool:
+        """True when one more from `sender` may pass; who is over it takes nothing from others.
+
+        Where all together ask too much, those who ask little pass first, those that are `known` in any case.  [control]
+        """
+        bucket, little = self._of(sender, now_seconds)
+        busy = not little.take(now_seconds)
+        bucket.fill(now_seconds)
+        if bucket.tokens < 1.0:
+            return False
+        self._paid = self._all
+        if not self._all.take(now_seconds, BUSY_SHARE * (self._all.burst - 1.0) if busy else 0.0):
+            self._paid = self._spare
+            if busy or not known or not self._spare.take(now_seconds):
+                return False
+        bucket.tokens -= 1.0
+        return True
+
+    def charge(self, sender: Hashable, tokens: float) -> None:
+        """What was admitted last, from `sender`, came out to cost so many more; below 0: less.  [control]"""
+        buckets = self._senders.get(sender)
+        if buckets is not None:
+            for bucket in (*buckets, self._paid):
+                bucket.charge(tokens)
+
+    def _of(self, sender: Hashable, now_seconds: float) -> tuple[Bucket, Bucket]:
+        buckets = self._senders.get(sender)
+        if buckets is not None:
             self._senders.move_to_end(sender)
-        return bucket.take(now_seconds) and self._all.take(now_seconds)
+            return buckets
+        some = max(1.0, LITTLE * self._burst)
+        little = Bucket(LITTLE * self.per_second, some, some, now_seconds)
+        buckets = Bucket(self.per_second, self._burst, self._burst, now_seconds), little
+        self._senders[sender] = buckets
+        if len(self._senders) > SENDERS_MAX:
+            self._senders.popitem(last=False)
+        return buckets

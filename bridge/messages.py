@@ -1,7 +1,8 @@
 """The table of OSC messages: every address of the project stands here and nowhere else.
 
 Parser, checks, dispatcher, client, `docs/osc.md` and tests read it. Every request carries an id first: a
-number that the client counts up; its answer repeats it. Id 0 is answered and never taken for a repeat.
+number that the client counts up; its answer repeats it. Id 0 is answered and never taken for a repeat. Each has a
+short form as well, `rows.short`: no id, and no answer but an error, unless the answer is what it is for.
 """
 
 from __future__ import annotations
@@ -13,6 +14,12 @@ from bridge.beat_rows import EVENT_REGION as EVENT_REGION
 from bridge.beat_rows import REGION_BPM
 from bridge.beat_rows import REGION_LISTEN as REGION_LISTEN
 from bridge.capture_rows import REGION_CAPTURE as REGION_CAPTURE
+from bridge.client_rows import BYE as BYE
+from bridge.client_rows import CHALLENGE as CHALLENGE
+from bridge.client_rows import EVENT_CLIENT as EVENT_CLIENT
+from bridge.client_rows import HELLO as HELLO
+from bridge.client_rows import PING as PING
+from bridge.client_rows import SYNC as SYNC
 from bridge.command_rows import EVENT_HEARD as EVENT_HEARD
 from bridge.command_rows import LANE_CANCEL as LANE_CANCEL
 from bridge.command_rows import LANE_MUTE as LANE_MUTE
@@ -28,12 +35,16 @@ from bridge.guard_rows import EVENT_GUARD as EVENT_GUARD
 from bridge.rows import ADDRESS, AT, ID, LANE, NAME, PLACED, ROLE, START, TEXT, UNDERSTOOD
 from bridge.rows import LANES_MAX as LANES_MAX
 from bridge.rows import ROLES as ROLES
+from bridge.rows import SHORT as SHORT
+from bridge.rows import short as short
 from bridge.time_rows import EVENT_TIME as EVENT_TIME
 from bridge.time_rows import TAP as TAP
 from bridge.time_rows import TRANSPORT as TRANSPORT
 
 PROTOCOL = 3
 DEFAULT_PORT = 9600
+COUNTED_FROM = 2**20  # ids from here on are used once; below, a message box may send its own again and again
+LANE_COMMANDS_PER_SECOND = 20.0  # that a lane takes up
 REQUEST_BYTES_MAX = 1400  # what we send; also what any sound program of the field takes
 CHUNK_BYTES = 960  # of a region, before base64: the datagram stays under REQUEST_BYTES_MAX
 CHUNKS_MAX = 65536
@@ -44,27 +55,6 @@ PRECISIONS = ("auto", "float32", "float16", "bfloat16", "int8", "int4")
 # fmt: off
 # -- the engine ---------------------------------------------------------------------------------------
 
-HELLO = rows.request(
-    "hello",
-    rows.bounded("reply_port", "i", "UDP port for answers and events, from 1024; 0: the port this came from",
-             0, 65535, default=0),
-    Argument("name", "s", "the client's name, for logs", default="", max_length=64),
-    Argument("secret", "s", "the shared secret, where the engine asks for one", default="", max_length=256),
-    reply=(
-        rows.count("protocol", "version of this table"),
-        rows.text("engine", "name and version of the engine"),
-        rows.figure("timeout_seconds", "a client that says nothing for so long is forgotten", "s"),
-    ),
-    meaning="Registers the sender: it gets events, and its answers go to `reply_port` of its own machine. "
-    "Say it first, and again when the engine was restarted. Earlier ids are forgotten.",
-)
-BYE = rows.request("bye", meaning="Takes the sender off the list of clients; its lanes are closed.")
-PING = rows.request(
-    "ping",
-    reply=(rows.figure("uptime_seconds", "since the engine started", "s"),),
-    meaning="Answers at once. Any message keeps a client registered; this one does nothing else.",
-)
-SYNC = rows.request("sync", meaning="Answers when all earlier requests of this client are answered.", slow=True)
 STATUS = rows.request(
     "status",
     reply=(
@@ -75,7 +65,7 @@ STATUS = rows.request(
         rows.count("lanes_max", "lanes that there is room for"),
         rows.text("text", "more about the state, or empty"),
     ),
-    meaning="How the engine is.",
+    meaning="How the engine is.", asks=True,
 )
 STATS = rows.request(
     "stats",
@@ -85,12 +75,14 @@ STATS = rows.request(
         rows.figure("step_ms", "one step of the language model, median", "ms"),
         rows.figure("decode_ms", "what the codec adds per frame, median", "ms"),
         rows.figure("realtime_ratio", "seconds of audio made per second of work, all lanes together"),
-        rows.figure("messages", "datagrams received"),
+        rows.figure("messages", "messages received"),
         rows.figure("refused", "of these, answered with an error or thrown away"),
     ),
-    meaning="What the engine measured.",
+    meaning="What the engine measured.", asks=True,
 )
-PRESETS = rows.request("presets", reply=(rows.text("names", "separated by spaces"),), meaning="Names of the presets.")
+PRESETS = rows.request(
+    "presets", reply=(rows.text("names", "separated by spaces"),), meaning="Names of the presets.", asks=True,
+)
 QUIT = rows.request("quit", meaning="Ends the engine cleanly. Taken only from this machine.", local=True)
 
 # -- models -------------------------------------------------------------------------------------------
@@ -109,7 +101,7 @@ MODEL = rows.request(
         rows.text("precision", "of its weights while it runs"),
         rows.text("notes", "what its user should know, a sentence each; or empty"),
     ),
-    meaning="What the loaded model is and can do. What it cannot do is refused as `unsupported`.",
+    meaning="What the loaded model is and can do. What it cannot do is refused as `unsupported`.", asks=True,
 )
 MODEL_LIST = rows.request(
     "model/list",
@@ -117,7 +109,7 @@ MODEL_LIST = rows.request(
         rows.text("here", "names that are on the engine's machine, separated by spaces"),
         rows.text("known", "names that can be downloaded"),
     ),
-    meaning="Names for `model/load`; folders are taken too.",
+    meaning="Names for `model/load`; folders are taken too.", asks=True,
 )
 MODEL_LOAD = rows.request(
     "model/load", _MODEL_NAME,
@@ -163,7 +155,7 @@ LANE_CLOSE = rows.request(
 LANE_GET = rows.request(
     "lane/get", LANE, NAME,
     reply=(NAME, rows.figure("value", "as it is now")),
-    meaning="Reads one parameter of a lane.",
+    meaning="Reads one parameter of a lane.", asks=True,
 )
 LANE_STATUS = rows.request(
     "lane/status", LANE,
@@ -173,8 +165,9 @@ LANE_STATUS = rows.request(
         rows.count("generation", "of the plan"),
         rows.count("seed", "of the random numbers"),
         rows.text("references", "roles of the regions it has"),
+        rows.text("listener", "who hears it: a host that plays, one that stands, or nobody and what to do", 200),
     ),
-    meaning="How a lane is.",
+    meaning="How a lane is.", asks=True,
 )
 LANE_STATS = rows.request(
     "lane/stats", LANE,
@@ -193,7 +186,7 @@ LANE_STATS = rows.request(
         rows.figure("off_ms", "how far made music was off the beat before it was put right, last event/grid", "ms"),
         rows.figure("beat_sure", "how sure that is, 0 to 1"),
     ),
-    meaning="What was measured on a lane.",
+    meaning="What was measured on a lane.", asks=True,
 )
 
 # -- regions ------------------------------------------------------------------------------------------
@@ -277,7 +270,7 @@ EVENT_LATE = rows.answer(
 # fmt: on
 
 REQUESTS: tuple[Message, ...] = (
-    HELLO, BYE, PING, SYNC, STATUS, STATS, PRESETS, QUIT,
+    HELLO, CHALLENGE, BYE, PING, SYNC, STATUS, STATS, PRESETS, QUIT,
     MODEL, MODEL_LIST, MODEL_LOAD, MODEL_CANCEL, MODEL_UNLOAD,
     LANE_OPEN, LANE_CLOSE, LANE_SET, LANE_GET, LANE_PROMPT, LANE_PRESET, LANE_PLAY, LANE_STOP, LANE_MUTE,
     LANE_RESEED, LANE_CANCEL, LANE_SCHEDULED, LANE_STATUS, LANE_STATS,
@@ -287,6 +280,6 @@ REQUESTS: tuple[Message, ...] = (
 ANSWERS: tuple[Message, ...] = (OK, ERROR, PROGRESS)
 EVENTS: tuple[Message, ...] = (
     EVENT_ENGINE, EVENT_MODEL, EVENT_LANE, EVENT_EXCERPT, EVENT_LATE, EVENT_TIME, EVENT_HEARD, EVENT_GUARD,
-    EVENT_REGION, EVENT_GRID,
+    EVENT_REGION, EVENT_GRID, EVENT_CLIENT,
 )  # fmt: skip
 TABLE: dict[str, Message] = {row.address: row for row in (*REQUESTS, *ANSWERS, *EVENTS)}

@@ -56,6 +56,11 @@ def parse(datagram: bytes) -> list[Packet]:
     return packets
 
 
+def is_bundle(datagram: bytes) -> bool:
+    """Whether a datagram says that it is a bundle.  [any]"""
+    return datagram.startswith(_BUNDLE)
+
+
 def encode(address: str, values: Sequence[Wire]) -> bytes:
     """The datagram of one message: int as i, float as f, text as s, bytes as a blob.
 
@@ -65,6 +70,13 @@ def encode(address: str, values: Sequence[Wire]) -> bytes:
     parts = [_padded(address.encode("ascii")), _padded("".join(tags).encode())]
     parts += [_encoded(value) for value in values]
     return b"".join(parts)
+
+
+def with_first(datagram: bytes, id: int) -> bytes:
+    """A message of ours whose first value is a whole number, with another one there.  [any]"""
+    _, at = _string(datagram, 0, ADDRESS_BYTES_MAX)
+    _, at = _string(datagram, at, DATAGRAM_BYTES_MAX)
+    return datagram[:at] + id.to_bytes(4, "big") + datagram[at + 4 :]
 
 
 def salvage(datagram: bytes) -> tuple[str, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
+from functools import lru_cache
 
 from bridge.arguments import WHOLE_MAX, Argument
 from bridge.errors import OutOfRange
@@ -54,20 +55,37 @@ _ROWS = (
 # fmt: on
 
 PARAMETERS: dict[str, Argument] = {row.name: row for row in _ROWS}
+KNOBS = {  # names that the plugin's knobs have
+    "creativity": "temperature", "guidance": "cfg", "level": "level_db", "ahead": "lead_seconds", "take": "seed",
+}  # fmt: skip
+
+
+def row_name(name: str) -> str:
+    """The name of a parameter that is called by its own name or by that of the plugin's knob.  [any]"""
+    return KNOBS.get(name, name)
 
 
 def parameter(name: str) -> Argument:
-    """The row of a parameter; OutOfRange names close ones when there is none.  [any]"""
-    row = PARAMETERS.get(name)
+    """The row of a parameter, by its name or the plugin's; OutOfRange names close ones when there is none.  [any]"""
+    row = PARAMETERS.get(row_name(name))
     if row is None:
-        near = get_close_matches(name, PARAMETERS, n=2) or sorted(PARAMETERS)
-        raise OutOfRange(f"there is no parameter {name[:32]!r}; there is {', '.join(near)}")
+        raise OutOfRange(f"there is no parameter {name[:32]!r}; there is {', '.join(_near(name[:32]))}")
     return row
 
 
+@lru_cache(256)
+def _near(name: str) -> list[str]:
+    found = get_close_matches(name, [*PARAMETERS, *KNOBS], n=2)
+    return found or sorted(PARAMETERS)
+
+
 def check_parameter(name: str, value: object) -> float:
-    """A value for a parameter, whole ones too as float; WrongType or OutOfRange otherwise.  [any]"""
-    return float(parameter(name).wire(value))
+    """A value for a parameter, whole ones too as float; WrongType or OutOfRange otherwise.
+
+    Of the plugin's `take` 0 is a new one, as there.  [any]
+    """
+    checked = float(parameter(name).wire(value))
+    return -1.0 if name == "take" and checked == 0.0 else checked
 
 
 def defaults() -> dict[str, float]:

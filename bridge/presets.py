@@ -7,11 +7,12 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import lru_cache
 from importlib import resources
 
 from bridge.errors import PresetError, SegueError
 from bridge.messages import LANE_PROMPT
-from bridge.params import check_parameter
+from bridge.params import check_parameter, row_name
 
 PACKAGE = "presets"
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*\Z")
@@ -30,16 +31,32 @@ class Preset:
 
 def preset_names() -> list[str]:
     """Names of the presets that came with the package, sorted.  [any]"""
+    return list(_names())
+
+
+@lru_cache(1)
+def _names() -> tuple[str, ...]:
     files = resources.files(PACKAGE).iterdir()
-    return sorted(file.name.removesuffix(".toml") for file in files if file.name.endswith(".toml"))
+    return tuple(sorted(file.name.removesuffix(".toml") for file in files if file.name.endswith(".toml")))
 
 
 def load_preset(name: str) -> Preset:
     """The preset of a name; PresetError names close ones, or what is wrong with its file.  [any]"""
     known = preset_names()
     if not _NAME.match(name) or name not in known:
-        near = get_close_matches(name, known, n=3) or known
-        raise PresetError(f"there is no preset {name[:64]!r}; there is {', '.join(near)}")
+        raise PresetError(f"there is no preset {name[:64]!r}; there is {', '.join(_near(name[:64]))}")
+    return _read(name)
+
+
+@lru_cache(256)
+def _near(name: str) -> list[str]:
+    known = preset_names()
+    return get_close_matches(name, known, n=3) or known
+
+
+@lru_cache(64)
+def _read(name: str) -> Preset:
+    """From its file, once: many may ask for it while music plays."""
     return parse_preset(name, (resources.files(PACKAGE) / f"{name}.toml").read_text("utf-8"))
 
 
@@ -55,7 +72,7 @@ def parse_preset(name: str, text: str) -> Preset:
     if not isinstance(values, dict):
         raise PresetError(f"preset {name}: parameters must be a table of names and numbers")
     try:
-        parameters = {key: check_parameter(key, value) for key, value in values.items()}
+        parameters = {row_name(key): check_parameter(key, value) for key, value in values.items()}
         prompt = _prompt(table)
     except SegueError as fault:
         raise PresetError(f"preset {name}: {fault}") from None

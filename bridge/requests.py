@@ -3,16 +3,16 @@
 A handler returns the values of the ok answer (nothing: no values), raises a SegueError, or returns LATER and
 keeps `request.responder`, whose `ok`, `error` and `progress` may then be called from any thread.
 
-A request that comes again (same client, id and content, no later than REMEMBERED_SECONDS) is done once: the
-repeat gets the first one's answer, and none while that is not known. The same id with other content is new.
+A request that comes again (same client, id and content, a few seconds later at most, and its client changed nothing
+else of the same thing meanwhile, see `bridge.memory`) is done once: the repeat gets the first one's answer, and none
+while that is not known. The same id with other content is new.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Final
@@ -21,10 +21,8 @@ from bridge import messages
 from bridge.arguments import At, Message, Value
 from bridge.clients import Client, Source
 from bridge.errors import SegueError
-from bridge.packet import Packet, Wire
+from bridge.packet import Wire, with_first
 
-REMEMBERED_SECONDS = 10.0
-REMEMBERED_MAX = 4096
 TEXT_BYTES_MAX = 900  # of one text in an answer, so that the datagram stays under 1,400
 
 Send = Callable[[bytes, Source], None]
@@ -83,12 +81,25 @@ Handler = Callable[[Request], Answer]
 
 
 class Responder:
-    """Answers one request, once; every method may be called from any thread and none waits."""
+    """Answers one request, once; every method may be called from any thread and none waits.
 
-    def __init__(self, message: Message, id: int, client: Client, send: Send) -> None:
+    `short`: it came in the short form, and is answered as that is. `room_bytes`: no answer is longer.
+    """
+
+    def __init__(
+        self,
+        message: Message,
+        id: int,
+        client: Client,
+        send: Send,
+        short: bool = False,
+        room_bytes: int | None = None,
+    ) -> None:
         self.message = message
         self.id = id
         self.client = client
+        self.room_bytes = room_bytes
+        self._quiet = message.quiet or (short and not message.asks)
         self._send = send
         self._lock = threading.Lock()
         self._answer: bytes | None = None
@@ -105,22 +116,34 @@ class Responder:
         False, and nothing is sent, when it was answered before.  [any]
         """
         try:
-            rest = [
-                _clipped(value) for value in self.message.reply_values([_clipped(value) for value in values])
-            ]
-            datagram = messages.OK.pack(self.id, self.message.address, rest=rest)
+            datagram = self._packed(values)
         except (SegueError, ValueError) as fault:
             _log.error("answer to %s does not fit the table: %s", self.message.address, fault)
             return self.error(SegueError(f"the engine's answer does not fit its own table: {fault}"))
-        return self._finish(datagram, quiet=self.message.quiet)
+        return self._finish(datagram, quiet=self._quiet)
+
+    def _packed(self, values: Sequence[object]) -> bytes:
+        rest = [_clipped(value) for value in self.message.reply_values([_clipped(value) for value in values])]
+        return messages.OK.pack(self.id, self.message.address, rest=rest)
+
+    def ok_with(self, others: Sequence[Responder], *values: object) -> None:
+        """Answer other requests of the same kind, which came to the same, and this one: as `ok`.  [any]"""
+        try:
+            datagram = self._packed(values)
+        except (SegueError, ValueError):
+            for responder in (*others, self):
+                responder.ok(*values)
+            return
+        for responder in (*others, self):
+            responder._finish(with_first(datagram, responder.id), quiet=responder._quiet)
 
     def error(self, fault: Exception) -> bool:
         """Say that it failed, with the fault's code word; False when it was answered before.  [any]"""
-        return self._finish(error_datagram(self.id, self.message.address, fault))
+        return self._finish(error_datagram(self.id, self.message.address, fault, self.room_bytes))
 
     def progress(self, done: int, total: int, text: str = "") -> None:
         """Say how far it is; nothing after the answer.  [any]"""
-        if not self.answered:
+        if not self.answered and not self._quiet:
             datagram = messages.PROGRESS.pack(self.id, self.message.address, done, total, _clipped(text))
             self._send(datagram, self.client.address)
 
@@ -134,7 +157,7 @@ class Responder:
 
     def again(self) -> None:
         """Send the answer once more, when there is one.  [any]"""
-        if self._answer:
+        if self._answer and (self.room_bytes is None or len(self._answer) <= self.room_bytes):
             self._send(self._answer, self.client.address)
 
     def when_answered(self, then: Callable[[], None]) -> None:
@@ -166,51 +189,11 @@ class Responder:
         return True
 
 
-class Memory:
-    """Requests of the last seconds, to know a repeat, and those not answered yet. Used on [control] only."""
+def error_datagram(id: int, address: str, fault: Exception, room_bytes: int | None = None) -> bytes:
+    """An error answer; what is not a SegueError is told as `internal` without its inside.
 
-    def __init__(self) -> None:
-        self._requests: OrderedDict[tuple[Source, int], tuple[float, Packet, Responder]] = OrderedDict()
-
-    def repeated(self, client: Client, packet: Packet, id: int, now_seconds: float) -> Responder | None:
-        """The responder of the same request, when it came before and was not answered long ago.  [control]"""
-        key = (client.address, id)
-        at, known, responder = self._requests.get(key, (0.0, None, None))
-        if known is None or responder is None:
-            return None
-        stale = responder.answered and now_seconds - at > REMEMBERED_SECONDS
-        if stale or (known.address, known.values) != (packet.address, packet.values):
-            return None
-        self._requests[key] = (now_seconds, known, responder)
-        self._requests.move_to_end(key)
-        return responder
-
-    def keep(self, packet: Packet, responder: Responder, now_seconds: float) -> None:
-        """Remember a request; the oldest go.  [control]"""
-        key = (responder.client.address, responder.id)
-        self._requests.pop(key, None)
-        self._requests[key] = (now_seconds, packet, responder)
-        while self._requests and self._oldest_is_done(now_seconds):
-            self._requests.popitem(last=False)
-
-    def unanswered(self, client: Client) -> list[Responder]:
-        """Requests of a client that wait for their answer.  [control]"""
-        mine = (r for at, p, r in self._requests.values() if r.client == client)
-        return [responder for responder in mine if not responder.answered]
-
-    def forget(self, client: Client) -> None:
-        """Drop what a client's earlier ids stand for.  [control]"""
-        for key in [key for key in self._requests if key[0] == client.address]:
-            del self._requests[key]
-
-    def _oldest_is_done(self, now_seconds: float) -> bool:
-        at, _, responder = next(iter(self._requests.values()))
-        too_many = len(self._requests) > REMEMBERED_MAX
-        return too_many or (responder.answered and now_seconds - at > REMEMBERED_SECONDS)
-
-
-def error_datagram(id: int, address: str, fault: Exception) -> bytes:
-    """An error answer; what is not a SegueError is told as `internal` without its inside.  [any]"""
+    Where there is not room for all of it the text is cut, then the address left out; it may still be too long.  [any]
+    """
     if isinstance(fault, SegueError):
         code, text = fault.code, fault.text
     else:
@@ -218,7 +201,15 @@ def error_datagram(id: int, address: str, fault: Exception) -> bytes:
             SegueError.code,
             f"the engine failed in {address or 'a message'} ({type(fault).__name__})",
         )
-    return messages.ERROR.pack(id, _clipped(address), code, _clipped(_printable(text)))
+    whole = messages.ERROR.pack(id, _clipped(address), code, _clipped(_printable(text)))
+    if room_bytes is None or len(whole) <= room_bytes:
+        return whole
+    bare = messages.ERROR.pack(id, address, code, "")
+    if len(bare) > room_bytes:
+        return messages.ERROR.pack(id, "", code, "")
+    room = room_bytes // 4 * 4 - len(bare) + 3  # the bare one has a zero and its padding for the text
+    cut = _printable(text).encode("utf-8", "replace")[:room].decode("utf-8", "ignore")
+    return messages.ERROR.pack(id, address, code, cut)
 
 
 def _printable(text: str) -> str:

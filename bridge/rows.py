@@ -5,6 +5,7 @@ from __future__ import annotations
 from bridge.arguments import NOW, Argument, Kind, Message
 
 ROOT = "/segue"
+SHORT = f"{ROOT}/do/"  # begins the short form of a request's address
 LANES_MAX = 64
 FIGURE_MAX = 2.0**40  # of measured values in answers
 ROLES = ("melody", "style", "continue")
@@ -62,9 +63,15 @@ def request(
     slow: bool = False,
     quiet: bool = False,
     local: bool = False,
+    asks: bool = False,
 ) -> Message:
     """A row that clients send.  [any]"""
-    return Message(f"{ROOT}/{address}", (ID, *arguments), reply, meaning, slow, quiet, local)
+    return Message(f"{ROOT}/{address}", (ID, *arguments), reply, meaning, slow, quiet, local, asks=asks)
+
+
+def short(row: Message) -> str:
+    """The address under which a request is taken without an id.  [any]"""
+    return SHORT + row.address.removeprefix(f"{ROOT}/")
 
 
 def answer(address: str, *arguments: Argument, meaning: str, rest: bool = False) -> Message:

@@ -21,8 +21,10 @@ from typing import Any
 
 from bridge import messages
 from bridge.arguments import Message
+from bridge.client_rows import PADDING_MIN
 from bridge.errors import NoAnswer, RegionTransfer, WireError
 from bridge.region import Samples
+from bridge.secret import proof
 from bridge.transfer import bytes_of, checksum, chunks_of, parse_numbers
 from bridge.units import Signature
 from plugin_host import replies
@@ -107,9 +109,9 @@ class Client(LaneCalls):
         wait = usual if timeout_seconds is None else timeout_seconds
         then = None if on_heard is None else lambda event: on_heard(replies.heard(event.values))
         answer = self._line.call(message, *values, timeout_seconds=wait, on_progress=on_progress, on_heard=then)
-        if len(answer) != len(message.reply):
+        if len(answer) < len(message.reply):  # a newer engine may say more
             raise WireError(f"{message.address} was answered with {len(answer)} values, not {len(message.reply)}")
-        return tuple(message.reply_values(answer))
+        return tuple(message.reply_values(answer[: len(message.reply)]))
 
     # -- the engine -----------------------------------------------------------------------------------
 
@@ -122,8 +124,17 @@ class Client(LaneCalls):
         return self.hello(timeout_seconds)
 
     def hello(self, timeout_seconds: float | None = None) -> replies.Hello:
-        """Say hello once more, to an engine that may be another one now; errors as `connect`.  [main]"""
-        hello = replies.Hello(*self.call(messages.HELLO, *self._hello, timeout_seconds=timeout_seconds))
+        """Say hello once more, to an engine that may be another one now; errors as `connect`.
+
+        A secret is not said but proved.  [main]
+        """
+        port, name, secret = self._hello
+        if secret:
+            padding = "." * PADDING_MIN
+            (challenge,) = self.call(messages.CHALLENGE, padding, timeout_seconds=timeout_seconds)
+            secret = proof(secret, challenge, port) if challenge else ""
+        said = self.call(messages.HELLO, port, name, secret, timeout_seconds=timeout_seconds)
+        hello = replies.Hello(*said)
         if hello.protocol != messages.PROTOCOL:
             versions = f"{hello.engine} speaks version {hello.protocol}, this host {messages.PROTOCOL}"
             raise WireError(f"{versions} of the messages; update the older one")

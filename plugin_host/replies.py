@@ -145,13 +145,14 @@ class Play(NamedTuple):
 
 
 class LaneStatus(NamedTuple):
-    """How a lane is; `references` are roles separated by spaces."""
+    """How a lane is; `references` are roles separated by spaces, `listener` says who hears it."""
 
     state: str
     written_beats: float
     generation: int
     seed: int
     references: str
+    listener: str
 
 
 class LaneStats(NamedTuple):

@@ -18,13 +18,16 @@ from dataclasses import dataclass, field
 
 from bridge import messages
 from bridge.arguments import WHOLE_MAX, Message, Value
+from bridge.client_rows import PADDING_MIN
 from bridge.errors import NoAnswer, PacketError, SegueError, from_wire
 from bridge.packet import Packet, Wire, parse
+from bridge.secret import proof
 
 FIRST_REPEAT_SECONDS = 0.1
 LAST_REPEAT_SECONDS = 2.0  # well under the time for which the engine remembers
 KEEPALIVE_SECONDS = 2.0
 UNHEARD_MAX = 256  # commands whose sound somebody waits for; the oldest go
+COUNTED = WHOLE_MAX + 1 - messages.COUNTED_FROM  # ids that we have: none comes twice
 WAIT_SECONDS = 0.2
 _log = logging.getLogger("segue.host")
 
@@ -54,7 +57,7 @@ class _Pending:
 class Line:
     """A UDP line to one engine, open from `start` to `close`. `hello` is what it says to a new engine."""
 
-    def __init__(self, host: str, port: int, hello: tuple[object, ...], on_event: OnEvent | None) -> None:
+    def __init__(self, host: str, port: int, hello: tuple[int, str, str], on_event: OnEvent | None) -> None:
         self._where = f"{host}, UDP port {port}"
         self._hello = hello
         self._on_event = on_event
@@ -64,7 +67,7 @@ class Line:
         self._socket.settimeout(WAIT_SECONDS)
         self._pending: dict[int, _Pending] = {}
         self._unheard: dict[int, tuple[str, OnEvent]] = {}  # by id: address, who waits
-        self._ids = itertools.count(random.randrange(WHOLE_MAX))
+        self._ids = itertools.count(random.randrange(COUNTED))
         self._heard_at_seconds = self._pinged_at_seconds = time.monotonic()
         self._born_seconds: float | None = None  # of the engine, on our clock
         self._restarts = 0
@@ -116,7 +119,7 @@ class Line:
         Raises what the engine answers with, WireError for arguments that do not fit the table, NoAnswer when
         nothing was heard about it for `timeout_seconds` (progress counts as heard).  [main]
         """
-        id = next(self._ids) % WHOLE_MAX + 1
+        id = messages.COUNTED_FROM + next(self._ids) % COUNTED
         datagram = message.pack(id, *values)
         pending = _Pending(message, on_progress, heard_at_seconds=time.monotonic())
         self._pending[id] = pending
@@ -170,6 +173,8 @@ class Line:
         if time.monotonic() - self._pinged_at_seconds > KEEPALIVE_SECONDS:
             self._pinged_at_seconds = time.monotonic()
             self.send(messages.PING)
+            if self._hello[2] and self.silent_seconds > 2 * KEEPALIVE_SECONDS:  # a new engine does not answer strangers
+                self.send(messages.CHALLENGE, "." * PADDING_MIN)
         try:
             datagram = self._socket.recv(65535)
             packets = parse(datagram) if not self._closing.is_set() else []
@@ -202,10 +207,12 @@ class Line:
             pending.done.set()
         elif head["address"] == messages.PING.address and len(values) == 3:
             self._check_uptime(float(values[2]))
+        elif head["address"] == messages.CHALLENGE.address and len(values) == 3:
+            self._greet(str(values[2]))
 
     def _told(self, row: Message, values: dict[str, Value]) -> None:
         pending = self._pending.get(int(str(values["id"])))
-        if pending is None or values["address"] != pending.message.address:
+        if pending is None or values["address"] not in (pending.message.address, ""):  # empty: there was no room
             if row is messages.ERROR:
                 self._tell(Event(row, values))
         elif row is messages.ERROR:
@@ -222,8 +229,16 @@ class Line:
         born_seconds = time.monotonic() - uptime_seconds
         if self._born_seconds is not None and born_seconds > self._born_seconds + 1.0:
             self._restarts += 1
-            self.send(messages.HELLO, *self._hello)
+            if self._hello[2]:
+                self.send(messages.CHALLENGE, "." * PADDING_MIN)
+            else:
+                self._greet("")
         self._born_seconds = born_seconds
+
+    def _greet(self, challenge: str) -> None:
+        """Say hello to a new engine, with a proof where it asks for one."""
+        port, name, secret = self._hello
+        self.send(messages.HELLO, port, name, proof(secret, challenge, port) if challenge else "")
 
     def _tell(self, event: Event) -> None:
         if event.message is messages.EVENT_HEARD:

@@ -6,16 +6,17 @@ Each is answered at once with its place; `messages.EVENT_HEARD` follows when the
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING
 
 from bridge import messages, presets
 from bridge.arguments import NOW
-from bridge.errors import NoSuchLane, OutOfRange
-from bridge.params import check_parameter
+from bridge.errors import OutOfRange
+from bridge.params import PARAMETERS, check_parameter, row_name
 from bridge.requests import LATER, Answer, Handler, Request
 from engine.serve.commands import Command
 from engine.serve.faults import wire_fault
+from engine.serve.intake import Ask, Intake, Question
 from engine.serve.lane import SEEDS, Lane, Update
 from engine.serve.settings import CONTINUE, LaneSettings
 from engine.serve.state import EngineState
@@ -23,8 +24,6 @@ from engine.serve.state import EngineState
 if TYPE_CHECKING:
     from engine.serve.director import Director
     from engine.serve.studio import Studio
-
-Values = tuple[object, ...]
 
 
 class CommandDesk:
@@ -39,7 +38,8 @@ class CommandDesk:
         model: Callable[[], object],
     ) -> None:
         self._state, self._lane_of, self._must_take = state, lane_of, must_take
-        self._studio, self._model = studio, model
+        self._model = model
+        self.intake = Intake(studio)
 
     def handlers(self) -> dict[str, Handler]:
         """Every request of the table that is ours, by address.  [main]"""
@@ -51,40 +51,40 @@ class CommandDesk:
         }  # fmt: skip
         return {row.address: handler for row, handler in rows.items()}
 
-    def _ask(self, request: Request, question: Callable[[Director], Values | None]) -> Answer:
-        """Answer with what the lane's director says between two hops; None: it answers itself."""
-        lane, responder = self._lane_of(request.whole("lane")), request.responder
-
-        def work() -> None:  # behind the lane's opening
-            try:
-                if lane.director is None:
-                    raise NoSuchLane(f"lane {lane.number} was closed")
-                values = question(lane.director)
-                if values is not None:
-                    responder.ok(*values)
-            except Exception as fault:
-                responder.error(wire_fault(fault))
-
-        self._studio().post(work)
+    def _ask(self, request: Request, question: Question, *what: Hashable, alone: bool = False) -> Answer:
+        """Answer with what the lane's director says between two hops; those with one `what` overtake each other."""
+        lane = self._lane_of(request.whole("lane"))
+        self.intake.put(Ask(lane, (request.message.address, *what), question, request.responder, alone=alone))
         return LATER
 
-    def _change(self, request: Request, update: Update, *values: object) -> Answer:
+    def _change(self, request: Request, about: str, update: Update, *values: object) -> Answer:
         """Change a lane's settings; answered with `values` and the place."""
-        command = Command(request.at(), request.id, request.message.address, update)
-        lane = self._lane_of(request.whole("lane"))
+        lane, address = self._lane_of(request.whole("lane")), request.message.address
+        command = Command(request.at(), request.id, address, update, about=about)
+        ask = Ask(
+            lane, (address, about, command.at.wire()), lambda director: (*values, *director.change(command)),
+            request.responder,
+        )  # fmt: skip
         if command.at == NOW:
-            lane.tell(command)
-        return self._ask(request, lambda director: (*values, *director.change(command)))
+            ask.begin = lambda: lane.tell(command)
+            ask.value = float(str(values[-1])) if about in PARAMETERS else None
+        self.intake.put(ask)
+        return LATER
+
+    def value(self, lane: Lane, name: str) -> float:
+        """A parameter as it is, or is about to be: a change that came before may wait for its turn.  [control]"""
+        held = self.intake.value(lane, (messages.LANE_SET.address, name, NOW.wire()))
+        return lane.value(name) if held is None else held
 
     # -- the handlers ---------------------------------------------------------------------------------
 
     def set(self, request: Request) -> Answer:
         """lane/set.  [control]"""
-        lane, name = self._lane_of(request.whole("lane")), request.text("name")
-        value = check_parameter(name, request.number("value"))
+        lane, name = self._lane_of(request.whole("lane")), row_name(request.text("name"))
+        value = check_parameter(request.text("name"), request.number("value"))
         self._check_card(name, value)
         told = float(lane.draw_seed()) if name == "seed" and value < 0 else value
-        return self._change(request, lambda settings: settings.with_value(name, value), name, told)
+        return self._change(request, name, lambda settings: settings.with_value(name, value), name, told)
 
     def _check_card(self, name: str, value: float) -> None:
         hot = self._state.hot
@@ -97,7 +97,7 @@ class CommandDesk:
         text = request.text("text")
         if text:
             self._must_take("text")
-        return self._change(request, lambda settings: settings.with_prompt(text))
+        return self._change(request, "prompt", lambda settings: settings.with_prompt(text))
 
     def preset(self, request: Request) -> Answer:
         """lane/preset.  [control]"""
@@ -112,23 +112,23 @@ class CommandDesk:
                 settings = settings.with_value(name, value)
             return settings if preset.prompt is None else settings.with_prompt(preset.prompt)
 
-        return self._change(request, update, lane.settings.prompt if preset.prompt is None else preset.prompt)
+        return self._change(request, "", update, lane.settings.prompt if preset.prompt is None else preset.prompt)
 
     def mute(self, request: Request) -> Answer:
         """lane/mute.  [control]"""
         on = request.whole("on") == 1
-        return self._change(request, lambda settings: settings.with_mute(on))
+        return self._change(request, "mute", lambda settings: settings.with_mute(on))
 
     def reseed(self, request: Request) -> Answer:
         """lane/reseed.  [control]"""
         asked = request.whole("seed")
         seed = secrets.randbelow(SEEDS) if asked < 0 else asked
-        return self._change(request, lambda settings: settings.with_dice(seed), seed)
+        return self._change(request, "dice", lambda settings: settings.with_dice(seed), seed)
 
     def clear_region(self, request: Request) -> Answer:
         """region/clear.  [control]"""
         role = request.text("role")
-        return self._change(request, lambda settings: settings.with_region(role, None))
+        return self._change(request, "region " + role, lambda settings: settings.with_region(role, None))
 
     def play(self, request: Request) -> Answer:
         """lane/play.  [control]"""
@@ -143,19 +143,20 @@ class CommandDesk:
             due = director.play(
                 command.at, bars, responder.ok, lambda fault: responder.error(wire_fault(fault)), command
             )
-            responder.progress(0, 0, f"begins on beat {float(due.beats):.6g}{', too late before' * due.late}")
+            nobody = "" if lane.host_plays() else f"; {lane.listener()}"
+            responder.progress(0, 0, f"begins on beat {float(due.beats):.6g}{', too late before' * due.late}{nobody}")
 
-        return self._ask(request, play)
+        return self._ask(request, play, command.at.wire(), alone=True)
 
     def stop(self, request: Request) -> Answer:
         """lane/stop.  [control]"""
         command = Command(request.at(), request.id, request.message.address)
-        return self._ask(request, lambda director: (director.stop(command.at, command),))
+        return self._ask(request, lambda director: (director.stop(command.at, command),), command.at.wire())
 
     def cancel(self, request: Request) -> Answer:
         """lane/cancel.  [control]"""
         which = request.whole("which")
-        return self._ask(request, lambda director: (director.cancel(which),))
+        return self._ask(request, lambda director: (director.cancel(which),), which)
 
     def scheduled(self, request: Request) -> Answer:
         """lane/scheduled.  [control]"""

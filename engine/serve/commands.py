@@ -14,6 +14,7 @@ from fractions import Fraction
 from statistics import median
 
 from bridge.arguments import NOW, At
+from bridge.errors import Busy
 from bridge.transport import Transport
 from engine.serve.beginning import Beginning
 from engine.serve.due import Due, ahead_samples, due_at
@@ -24,6 +25,7 @@ Begun = Callable[[float, int, int], object]  # start_beats, generation, seed
 Failed = Callable[[Exception], object]
 LIST_MAX = 40  # commands that are listed by name
 TIMES_KEPT = 64  # of each kind of command
+WAITING_MAX = 64  # commands of a lane that wait for their beat
 
 
 @dataclass
@@ -66,8 +68,8 @@ class Command:
     """What somebody wants, and when: a change of settings (`update`), a play (`order`), or with neither a stop.
 
     `own` is the stream's sample from which it is heard, None while it waits; `ahead` the samples from the host to its
-    place at the last look. `settled`: the lane's settings have it already; `slow`: music is made anew for it.
-    [generate]
+    place at the last look. `settled`: the lane's settings have it already; `slow`: music is made anew for it. `about`:
+    what it sets; one told "now" is overtaken by a newer one about the same that is heard no later. [generate]
     """
 
     at: At = NOW
@@ -81,6 +83,7 @@ class Command:
     ahead: int | None = None
     settled: bool = False
     slow: bool = False
+    about: str = ""
 
     @property
     def explicit(self) -> bool:
@@ -115,6 +118,18 @@ class Commands:
         self.waiting: list[Command] = []  # in order of arrival
         self.made: list[Command] = []  # in order of their sound
         self._folded: tuple[LaneSettings, list[Command], LaneSettings] | None = None
+
+    def wait(self, command: Command) -> None:
+        """One more, in the place of one that changes the same thing in the same place; Busy after WAITING_MAX."""
+        if command.update is not None:
+            same = command.address, command.about, command.at
+            self.waiting = [
+                each for each in self.waiting
+                if not each.address or each.update is None or (each.address, each.about, each.at) != same
+            ]  # fmt: skip
+        if len(self.waiting) >= WAITING_MAX:
+            raise Busy(f"{WAITING_MAX} commands wait for their beat and there is room for no more")
+        self.waiting.append(command)
 
     def settings(self, base: LaneSettings) -> LaneSettings:
         """What is heard at the end of what is made; the same object while nothing changes."""

@@ -168,16 +168,15 @@ class Desk:
 
     def get(self, request: Request) -> Answer:
         """lane/get.  [control]"""
-        lane, name = self.lane_of(request.whole("lane")), request.text("name")
-        parameter(name)
-        return name, lane.value(name)
+        lane, name = self.lane_of(request.whole("lane")), parameter(request.text("name")).name
+        return name, self.commands.value(lane, name)
 
     def lane_status(self, request: Request) -> Answer:
         """lane/status.  [control]"""
         lane = self.lane_of(request.whole("lane"))
         view = lane.view
         references = " ".join(sorted(lane.settings.regions))
-        return view.state, view.written_beats, view.generation, view.seed, references
+        return view.state, view.written_beats, view.generation, view.seed, references, lane.listener()
 
     def lane_stats(self, request: Request) -> Answer:
         """lane/stats.  [control]"""

@@ -153,6 +153,14 @@ class Lane:
         ring = self.ring
         return ring.host_pid != 0 and not ring.host_gone() and ring.host_silent_seconds() < SILENT_SECONDS
 
+    def listener(self) -> str:
+        """Who hears it, in words.  [any]"""
+        if self.host_plays():
+            return f"a host plays it (process {self.ring.host_pid})"
+        if self.ring.host_pid and not self.ring.host_gone():
+            return f"nobody listens: its host (process {self.ring.host_pid}) plays no blocks"
+        return "nobody listens: no host plays its ring; `segue host` opens a lane of its own and plays it"
+
     def late_blocks(self) -> int:
         """Blocks that the host got too late to play.  [any]"""
         return self.ring.host_counters()["late_blocks"]

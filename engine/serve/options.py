@@ -30,6 +30,7 @@ class Options:
     host: str = "127.0.0.1"
     allow_network: bool = False
     secret: str = ""
+    plain_secret: bool = False
     parent: int = 0
 
 
@@ -63,6 +64,7 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
         host=given.host,
         allow_network=given.allow_network,
         secret=secret,
+        plain_secret=given.plain_secret,
         parent=given.parent,
     )
 
@@ -111,6 +113,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--allow-network", action="store_true", help="allow --host to be reached from other machines")
     add("--secret-file", type=Path, metavar="FILE", help="file with the secret that clients must say")
+    add(
+        "--plain-secret",
+        action="store_true",
+        help="let clients on other machines say the secret itself, which whoever listens on the network can read",
+    )
     add("--parent", type=_whole(0, 2**31 - 1), default=0, metavar="PID", help="end when that process has ended")
     return parser
 

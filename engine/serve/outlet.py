@@ -117,8 +117,11 @@ class Outlet:
         if own < made:
             self._from(own)
             self._feed(self.tape.between(own, fed), own)
-            self._go_on(host, generation)
-            self.write()
+            self._wrap(host)
+            begin, writing = self.writing.zero_samples + self.written_own, self.writing
+            self.write(generation)  # before the plan says so: a host that has come there meanwhile finds them
+            self.announce(begin, generation, writing)
+            self.ring.set_reach(self.place.zero_samples + self.written_own)
 
     def _faded(self, audio: Tensor, begin_own: int) -> Tensor:
         """A short fade right before the end of the music."""
@@ -128,8 +131,12 @@ class Outlet:
         left = self.end_own - begin_own - torch.arange(len(audio))
         return audio * (left.clamp(max=fade) / fade)[:, None]
 
-    def write(self) -> int:
-        """Put what waits into the ring as far as there is room; returns how many samples."""
+    def write(self, generation: int | None = None) -> int:
+        """Put what waits into the ring as far as there is room; returns how many samples.
+
+        Of the plan's generation, or of one whose plan is still to come.
+        """
+        of = self.ring.plan.generation if generation is None else generation
         total = 0
         while len(self._pending):
             begin = self.writing.zero_samples + self.written_own
@@ -138,7 +145,7 @@ class Outlet:
                 count = min(count, self.loop[1] - begin)
             part = self._pending[:count].numpy()
             shift = self.place.zero_samples - self.writing.zero_samples
-            taken = self.ring.write(begin, part, self.ring.plan.generation, self.writing.timeline, shift)
+            taken = self.ring.write(begin, part, of, self.writing.timeline, shift)
             self._pending = self._pending[taken:]
             self.written_own += taken
             total += taken

@@ -19,6 +19,7 @@ from importlib.metadata import PackageNotFoundError, version
 from types import FrameType
 
 from bridge import messages, shm
+from bridge.clients import Client
 from bridge.dependencies import broken_library
 from bridge.endpoint import Endpoint
 from bridge.errors import EndpointError
@@ -26,7 +27,7 @@ from bridge.units import Signature
 from engine.beat.analyse import Found
 from engine.serve.desk import Desk
 from engine.serve.front import FrontDesk
-from engine.serve.lane import Lane
+from engine.serve.lane import PLAYING, Lane
 from engine.serve.loader import Loader
 from engine.serve.options import EXIT_MODEL, EXIT_OK, EXIT_PORT, NO_MODEL, Options, parse
 from engine.serve.progress import Job
@@ -35,6 +36,7 @@ from engine.serve.screen import complain, log_plainly, say
 from engine.serve.state import EMPTY, FAILED, LOADING, STOPPING, EngineState, Wanted
 
 PULSE_SECONDS = 0.05
+SWITCH_SECONDS = 0.001  # that one thread may keep Python to itself while [generate] waits for it
 LOOK_SECONDS = 0.25  # between looks whether hosts are alive
 STOP_SECONDS = 10.0  # to let a running hop end
 _log = logging.getLogger("segue.engine")
@@ -60,8 +62,10 @@ class Server:
             engine=f"segue {program_version()}",
             secret=options.secret,
             allow_network=options.allow_network,
+            plain_secret=options.plain_secret,
             on_gone=self.desk.gone,
         )
+        self.desk.commands.intake.later = self.endpoint.later
         front.counts, front.lanes_open = self._counts, lambda: len(self.desk.lanes)
         self.desk.on_excerpt, self.desk.on_heard = self._tell_excerpt, self._tell_heard
         self.desk.on_guard, self.desk.on_grid = self._tell_guard, self._tell_grid
@@ -163,6 +167,8 @@ class Server:
         self._quit.set()
 
     def _report(self, lane: Lane, state: str, beats: float, text: str) -> None:
+        if state == PLAYING and not text and not lane.host_plays():
+            text = lane.listener()
         self.endpoint.notify(messages.EVENT_LANE, lane.number, state, beats, text[:400])
 
     def _change(self, state: str, text: str) -> None:
@@ -184,9 +190,12 @@ class Server:
     def _tell_region(self, lane: Lane, role: str, found: Found) -> None:
         self.endpoint.notify(messages.EVENT_REGION, lane.number, role, *found_values(found))
 
-    def _tell_time(self, lane: Lane, playing: int, beats: float, bpm: float, signature: Signature) -> None:
+    def _tell_time(
+        self, lane: Lane, teller: Client, playing: int, beats: float, bpm: float, signature: Signature
+    ) -> None:
+        """To everybody but who said it."""
         meter = signature.numerator, signature.denominator
-        self.endpoint.notify(messages.EVENT_TIME, lane.number, playing, beats, bpm, *meter)
+        self.endpoint.notify(messages.EVENT_TIME, lane.number, playing, beats, bpm, *meter, but=teller)
 
     def _counts(self) -> tuple[int, int]:
         counts = self.endpoint.counts
@@ -243,6 +252,7 @@ def program_version() -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """`python -m engine`; the exit code says how it ended.  [main]"""
+    sys.setswitchinterval(SWITCH_SECONDS)
     log_plainly()
     options = parse(arguments)
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from bridge import messages
+from bridge.clients import Client
 from bridge.errors import OutOfRange
 from bridge.requests import Answer, Handler, Request
 from bridge.units import Signature
@@ -12,11 +13,11 @@ from engine.serve.lane import Lane
 
 
 class TimeDesk:
-    """Tells a lane's clock; `pass_on` gets what was said for a lane whose host writes the shared block itself."""
+    """Tells a lane's clock; `pass_on` gets what who said for a lane whose host writes the shared block itself."""
 
     def __init__(self, lane_of: Callable[[int], Lane]) -> None:
         self._lane_of = lane_of
-        self.pass_on: Callable[[Lane, int, float, float, Signature], None] = lambda *said: None
+        self.pass_on: Callable[[Lane, Client, int, float, float, Signature], None] = lambda *said: None
 
     def handlers(self) -> dict[str, Handler]:
         """Every request of the table that is ours, by address.  [main]"""
@@ -32,7 +33,7 @@ class TimeDesk:
         playing, beats, bpm = request.whole("playing"), request.number("position_beats"), request.number("bpm")
         lane.clock.tell(playing == 1, beats, bpm, signature)
         if lane.clock.shared:
-            self.pass_on(lane, playing, beats, bpm, signature)
+            self.pass_on(lane, request.client, playing, beats, bpm, signature)
         return ()
 
     def tap(self, request: Request) -> Answer:
@@ -42,5 +43,5 @@ class TimeDesk:
         if tapped is None:
             return 0.0, 0
         if lane.clock.shared:
-            self.pass_on(lane, -1, 0.0, tapped.tempo_bpm, lane.clock.or_standing().signature)
+            self.pass_on(lane, request.client, -1, 0.0, tapped.tempo_bpm, lane.clock.or_standing().signature)
         return tapped.tempo_bpm, tapped.beats_since_downbeat

@@ -15,7 +15,7 @@ from conftest import PATIENCE_SECONDS, Peer
 from bridge import docs, messages
 from bridge.endpoint import Endpoint
 from bridge.errors import BY_CODE
-from bridge.params import PARAMETERS
+from bridge.params import PARAMETERS, parameter
 from bridge.presets import preset_names
 from bridge.requests import Answer, Request
 
@@ -43,7 +43,16 @@ def test_the_page_knows_everything() -> None:
         assert row.meaning in page
     for name in (*PARAMETERS, *preset_names(), *BY_CODE):
         assert f"| `{name}` |" in page
-    assert "$" not in page.replace("$PWD", "")
+    rest = page
+    for meant in ("$PWD", "$1"):
+        rest = rest.replace(meant, "")
+    assert "$" not in rest
+
+
+def row_of(address: str) -> tuple[messages.Message, list[object]]:
+    """The row of an address in either form, and what comes before the arguments of the short one."""
+    short = {messages.short(row): row for row in messages.REQUESTS}
+    return (short[address], [0]) if address in short else (messages.TABLE[address], [])
 
 
 def example(language: str) -> str:
@@ -67,7 +76,7 @@ def band(serve: Serve) -> Iterator[tuple[Endpoint, dict[str, Request], threading
         return handler
 
     handlers = {
-        messages.LANE_OPEN.address: take(0, "segue-1-0"),
+        messages.LANE_STATUS.address: take("playing", 8.0, 1, 7, "", "a host plays it"),
         messages.LANE_SET.address: take("temperature", 1.1, 0.0, 0),
         messages.LANE_PROMPT.address: take(0.0, 0),
         messages.LANE_PLAY.address: take(4.0, 1, 7),
@@ -102,7 +111,7 @@ def test_the_shell_example_runs(
         dump.wait()
     assert all(messages.OK.address in line for line in lines), lines
     assert '1 "/segue/hello"' in lines[0]
-    assert "segue-1-0" in lines[1]
+    assert "a host plays it" in lines[1]
     assert came[messages.REGION_FILE.address].text("path") == f"{tmp_path}/riff.wav"
     assert came[messages.LANE_PROMPT.address].text("text") == "lo-fi piano"
     assert came[messages.LANE_PLAY.address].whole("bars") == 16
@@ -144,7 +153,7 @@ def test_the_pure_data_example_runs(
     assert player.stderr is not None
     try:
         assert all_came.wait(PATIENCE_SECONDS)
-        told = next(line for line in player.stderr if "segue ok 1 /segue/hello" in line)
+        told = next(line for line in player.stderr if "segue ok 0 /segue/hello" in line)
     finally:
         player.terminate()
         player.wait()
@@ -159,6 +168,9 @@ def test_the_other_examples_use_what_the_table_has(language: str) -> None:
     sent = re.findall(r'(?:sendMsg\(|^)"?(/segue/[a-z/]+)"?,? (.*?)\)?;?$', text, re.MULTILINE)
     assert len(sent) == 4 + (language == "")
     for address, words in sent:
-        row = messages.TABLE[address]
+        row, before = row_of(address)
         parts = re.findall(r'"[^"]*"|[^\s,]+', words)
-        row.check([part.strip('"') if not re.fullmatch(r"[\d.]+", part) else float(part) for part in parts])
+        values = [part.strip('"') if not re.fullmatch(r"[\d.]+", part) else float(part) for part in parts]
+        row.check([*before, *values])
+        if row is messages.LANE_SET:
+            parameter(str(values[-2]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import random
 import socket
@@ -13,11 +14,13 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from conftest import Peer, code_of
 
-from bridge import messages
+from bridge import dispatch, messages
+from bridge.client_rows import PADDING_MIN
 from bridge.endpoint import Endpoint
 from bridge.errors import EndpointError, LaneInUse, PortInUse, RegionMissing, UnsafeBind
 from bridge.packet import Packet, encode
 from bridge.requests import LATER, Answer, Request, Responder
+from bridge.secret import proof
 
 Serve = Callable[..., tuple[Endpoint, Peer]]
 NTP_TO_UNIX_SECONDS = 2_208_988_800
@@ -53,7 +56,7 @@ def test_defaults_and_either_number_type_reach_the_handler(serve: Serve) -> None
 def test_every_request_without_a_handler_says_so(serve: Serve) -> None:
     _, peer = serve()
     for id, row in enumerate(messages.REQUESTS, 1):
-        if row in (messages.HELLO, messages.BYE, messages.PING, messages.SYNC):
+        if row in (messages.HELLO, messages.CHALLENGE, messages.BYE, messages.PING, messages.SYNC):
             continue
         answer = peer.ask(encode(row.address, [id, *_plain(row)]))
         assert code_of(answer) == "unsupported"
@@ -388,6 +391,56 @@ def test_so_many_may_wait_and_no_more(serve: Serve) -> None:
     assert peer.alive()
 
 
+def test_an_event_is_not_told_to_who_caused_it(serve: Serve) -> None:
+    tellers: list[Request] = []
+    endpoint, peer = serve({messages.TRANSPORT.address: lambda request: tellers.append(request)})
+    other = Peer(endpoint.port)
+    for each in (peer, other):
+        assert each.ask(messages.HELLO.pack(1)).address == messages.OK.address
+    peer.ask(messages.TRANSPORT.pack(2, 0, 1, 4.0, 120.0))
+    endpoint.notify(messages.EVENT_TIME, 0, 1, 4.0, 120.0, 4, 4, but=tellers[0].client)
+    assert other.receive().address == messages.EVENT_TIME.address
+    assert peer.ask(messages.PING.pack(3)).address == messages.OK.address  # nothing came before it
+
+
+def test_misspelt_addresses_by_the_thousand_cost_no_time(serve: Serve) -> None:
+    """A suggestion takes a millisecond: only those that are sent are made."""
+    endpoint, peer = serve(SET)
+    for number in range(20):
+        bundle = b"#bundle\0" + bytes(7) + b"\1"
+        for element in (encode(f"/segue/lane/p{number * 64 + each:05d}", [1]) for each in range(64)):
+            bundle += len(element).to_bytes(4, "big") + element
+        peer.send(bundle)
+    made = dispatch._near.cache_info().misses
+    assert peer.alive_again()
+    assert endpoint.counts.received >= 20 * 64
+    assert dispatch._near.cache_info().misses - made <= 60
+
+
+def test_a_datagram_of_many_messages_counts_as_many(serve: Serve) -> None:
+    endpoint, peer = serve(SET, messages_per_second=100)
+    element = messages.LANE_SET.pack(1, 0, "cfg", 2)
+    peer.send(b"#bundle\0" + bytes(7) + b"\1" + (len(element).to_bytes(4, "big") + element) * 64)
+    assert Peer(endpoint.port).alive_again()
+    assert endpoint.counts.shed >= 64 - 50 - 5
+    assert endpoint.counts.received >= 64
+
+
+def test_what_is_to_be_done_later_is_done_in_time_and_order(serve: Serve) -> None:
+    came: list[int] = []
+    done = threading.Event()
+
+    def begin(request: Request) -> Answer:
+        endpoint.later(0.03, lambda: came.append(2) or done.set())
+        endpoint.later(0.01, lambda: came.append(1))
+        return lane_set(request)
+
+    endpoint, peer = serve({messages.LANE_SET.address: begin})
+    peer.ask(messages.LANE_SET.pack(1, 0, "cfg", 2))
+    assert done.wait(10)
+    assert came == [1, 2]
+
+
 # -- the door -----------------------------------------------------------------------------------------
 
 
@@ -418,14 +471,65 @@ def test_without_the_secret_nothing_is_done(serve: Serve) -> None:
     done = []
     handlers = {messages.LANE_SET.address: lambda r: done.append(r) or lane_set(r)}
     endpoint, peer = serve(handlers, host="0.0.0.0", allow_network=True, secret="open sesame")
-    assert code_of(peer.ask(messages.LANE_SET.pack(1, 0, "cfg", 1))) == "not_allowed"
-    assert code_of(peer.ask(messages.HELLO.pack(2, 0, "x"))) == "not_allowed"
+    assert code_of(peer.ask(messages.LANE_PROMPT.pack(1, 0, "let me in, please"))) == "not_allowed"
+    assert code_of(peer.ask(messages.HELLO.pack(2, 0, "a name that is long"))) == "not_allowed"
     assert code_of(peer.ask(messages.HELLO.pack(3, 0, "x", "open sesamf"))) == "not_allowed"
     assert not done
     assert endpoint.clients == []
     assert peer.ask(messages.HELLO.pack(4, 0, "x", "open sesame")).address == messages.OK.address
     assert peer.ask(messages.LANE_SET.pack(5, 0, "cfg", 1)).address == messages.OK.address
-    assert code_of(Peer(endpoint.port).ask(messages.LANE_SET.pack(6, 0, "cfg", 1))) == "not_allowed"
+    assert code_of(Peer(endpoint.port).ask(messages.LANE_PROMPT.pack(6, 0, "let me in, please"))) == "not_allowed"
+
+
+def test_a_stranger_gets_nothing_longer_than_it_sent(serve: Serve) -> None:
+    endpoint, peer = serve(SET, secret="open sesame")
+    peer.socket.settimeout(0.3)
+    sent = [
+        encode("/segue/lane/plya", [3]), messages.STATUS.pack(1), messages.PING.pack(1), messages.CHALLENGE.pack(4),
+        messages.HELLO.pack(1), messages.HELLO.pack(7, 0, "x", "open sesamf"),
+        messages.LANE_PROMPT.pack(5, 0, "a" * 90),
+        messages.CHALLENGE.pack(4, "." * PADDING_MIN), b"#bundle\0" + bytes(7) + b"\1", b"\0\0\0\0", b"/x",
+        encode("/segue/" + "y" * 60, [1]),
+    ]  # fmt: skip
+    answered = 0
+    for datagram in sent:
+        peer.send(datagram)
+        with contextlib.suppress(TimeoutError):
+            assert len(peer.socket.recv(65535)) <= len(datagram)
+            answered += 1
+    assert answered >= 3
+    assert endpoint.clients == []
+
+
+def test_the_secret_is_proved_once_and_here(serve: Serve) -> None:
+    """What somebody hears on the network brings in nobody else, and nobody later."""
+    endpoint, peer = serve(SET, secret="open sesame")
+    challenge = str(peer.ask(messages.CHALLENGE.pack(1, "." * PADDING_MIN)).values[2])
+    hello = messages.HELLO.pack(2, 0, "max", proof("open sesame", challenge, 0))
+    other = Peer(endpoint.port)
+    assert code_of(other.ask(hello)) == "not_allowed"
+    assert peer.ask(hello).address == messages.OK.address
+    assert peer.ask(hello).address == messages.OK.address  # its answer was lost
+    assert code_of(other.ask(hello)) == "not_allowed"
+    again = str(other.ask(messages.CHALLENGE.pack(3, "." * PADDING_MIN)).values[2])
+    assert again != challenge
+    wrong_port = messages.HELLO.pack(4, 9999, "max", proof("open sesame", again, 0))
+    assert code_of(other.ask(wrong_port)) == "not_allowed"
+    assert len(endpoint.clients) == 1
+
+
+def test_secrets_cannot_be_guessed_fast(serve: Serve) -> None:
+    endpoint, peer = serve(secret="open sesame")
+    for guess in range(400):
+        peer.send(messages.HELLO.pack(guess + 1, 0, "a name that is long", f"guess number {guess}"))
+    assert endpoint.clients == []
+    codes = []
+    peer.socket.settimeout(0.5)
+    with contextlib.suppress(TimeoutError):
+        while True:
+            codes.append(code_of(peer.receive()))
+    assert codes.count("not_allowed") <= 7  # 5 at once, then one a second
+    assert codes.count("not_allowed") >= 5
 
 
 def test_handlers_of_unknown_addresses_are_our_fault() -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
+import plugin_host
 from bridge.errors import OutOfRange, PresetError, WrongType
 from bridge.messages import LANE_SET
 from bridge.packet import encode, parse
@@ -86,3 +88,17 @@ def test_no_such_preset(name: str) -> None:
 def test_a_preset_that_is_wrong_says_where(text: str, match: str) -> None:
     with pytest.raises(PresetError, match=match):
         parse_preset("mine", text)
+
+
+def test_knobs_are_called_as_in_the_plugin() -> None:
+    source = Path(plugin_host.__file__).parent / "native" / "src" / "params.hpp"
+    rows = re.findall(r'^ *\{"(\w+)", .*"(\w+)"\},$', source.read_text(), re.MULTILINE)
+    knobs = {symbol: name for symbol, name in rows if name in PARAMETERS}
+    assert {"creativity", "guidance", "level", "ahead", "bars"} <= set(knobs)
+    for symbol, name in knobs.items():
+        assert parameter(symbol) is PARAMETERS[name]
+    assert check_parameter("guidance", 2) == 2.0
+    assert check_parameter("take", 7) == 7.0
+    assert check_parameter("take", 0) == -1.0  # a new one, as in the plugin
+    with pytest.raises(OutOfRange, match="creativity"):
+        parameter("creativty")
