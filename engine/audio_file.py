@@ -18,6 +18,7 @@ from engine.audio import whole_rate
 from engine.errors import AudioError, UnsupportedError
 from engine.loudness import normalize_audio
 from engine.stream.resample import MAX_RATE_HZ
+from engine.whole_file import writing
 
 FORMATS = {"wav": ("WAV", "PCM_16"), "flac": ("FLAC", "PCM_24"), "ogg": ("OGG", "VORBIS"), "mp3": ("MP3", None)}
 MP3_KBIT = (32, 320)  # lowest and highest at 32 kHz and above
@@ -111,7 +112,7 @@ def audio_write(
 
 
 def _write(path: Path, wav: Tensor, sample_rate: int, format: str, mp3_rate: int) -> None:
-    """Samples [C, n] within +-1 to a file; what could not be written whole is removed."""
+    """Samples [C, n] within +-1 to a file that is there whole or as it was before."""
     import soundfile
 
     kind, subtype = FORMATS[format]
@@ -127,9 +128,12 @@ def _write(path: Path, wav: Tensor, sample_rate: int, format: str, mp3_rate: int
     if format == "wav":
         samples = np.clip(np.rint(samples * 32768.0), -32768, 32767).astype(np.int16)
     try:
-        with soundfile.SoundFile(path, "w", sample_rate, samples.shape[1], subtype, format=kind, **how) as file:
+        with (
+            writing(path) as part,
+            soundfile.SoundFile(part, "w", sample_rate, samples.shape[1], subtype, format=kind, **how) as file,
+        ):
             for start in range(0, len(samples), _BLOCK_SAMPLES):  # long writes at once break some encoders
                 file.write(samples[start : start + _BLOCK_SAMPLES])
-    except (soundfile.LibsndfileError, OSError, ValueError, TypeError) as fault:
-        path.unlink(missing_ok=True)
-        raise AudioError(f"{path} cannot be written: {fault}") from fault
+    except (soundfile.LibsndfileError, OSError, ValueError, TypeError, AssertionError) as fault:
+        told = fault.strerror if isinstance(fault, OSError) and fault.strerror else fault
+        raise AudioError(f"{path} cannot be written: {told}") from fault

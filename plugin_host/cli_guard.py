@@ -30,6 +30,7 @@ def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(command)
     def run(*arguments: Any, **options: Any) -> Any:
         from bridge.errors import SegueError
+        from plugin_host.screen import printable
 
         signal.signal(signal.SIGTERM, _on_sigterm)
         try:
@@ -41,7 +42,7 @@ def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(EXIT_FAULT) from None
         except SegueError as error:
-            typer.echo(f"segue: {error}", err=True)
+            typer.echo(f"segue: {printable(str(error), sys.stderr.encoding)}", err=True)
             raise typer.Exit(_exit_code(error)) from None
 
     return run
@@ -49,7 +50,7 @@ def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def _exit_code(error: Exception) -> int:
     from bridge.errors import RegionError
-    from plugin_host.plot import OutputError
+    from plugin_host.output import OutputError
     from plugin_host.soundcard import SoundCardError
     from plugin_host.takes.errors import TakeError
 

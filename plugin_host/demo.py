@@ -16,8 +16,9 @@ from bridge.errors import NoAnswer
 from plugin_host import report
 from plugin_host.client import Client
 from plugin_host.engine_process import EngineProcess, free_port
+from plugin_host.output import ready_file, ready_folder, save_wav
 from plugin_host.performance import Means, Performance
-from plugin_host.plot import Plot, Wish, plot_region, ready_folder, save_wav
+from plugin_host.plot import Plot, Wish, plot_region
 from plugin_host.screen import Screen
 from plugin_host.session import LaneSession, Setup
 
@@ -46,6 +47,8 @@ def run_demo(options: DemoOptions, screen: Screen) -> report.Figures:
     """All of it; raises the SegueError that says what went wrong. The engine never outlives it.  [main]"""
     began = time.monotonic()
     out = ready_folder(options.out)
+    for name in ("demo.wav", "demo.png"):
+        ready_file(out / name)
     plot = plot_region(options.wish, out)
     screen.say(f"region: {plot.words}")
     port = options.port or free_port()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -15,8 +16,9 @@ from bridge.units import Signature
 from plugin_host import report
 from plugin_host.client import Client
 from plugin_host.demo import described
+from plugin_host.output import ready_file, save_wav
 from plugin_host.performance import Means, Performance
-from plugin_host.plot import Plot, Wish, plot_nothing, plot_region, ready_folder, save_wav
+from plugin_host.plot import Plot, Wish, plot_nothing, plot_region
 from plugin_host.screen import Screen
 from plugin_host.session import LaneSession, Setup
 from plugin_host.time_sources.first_tempo import first_tempo
@@ -42,16 +44,18 @@ class HostOptions:
 
 def run_host(options: HostOptions, screen: Screen) -> None:
     """Play until the last bar or an interrupt; raises the SegueError that says what went wrong.  [main]"""
-    folder = ready_folder(options.out.parent if options.out else Path.cwd())
+    if options.out is not None:
+        ready_file(options.out)
     leader_bpm = first_tempo(options.means.sync, options.wish.rate_hz, screen.say)
     wish = replace(options.wish, leader_bpm=leader_bpm)
-    plot = plot_region(wish, folder) if wish.region else plot_nothing(wish)
-    screen.say(f"region: {plot.words}")
-    hear = partial(_hear_time, options.means.sync)
-    with Client(options.port, name="segue host", secret=options.secret, on_event=hear) as client:
-        for line in described(client):
-            screen.say(line)
-        _play(options, plot, client, screen)
+    with tempfile.TemporaryDirectory(prefix="segue-") as copies:
+        plot = plot_region(wish, Path(copies)) if wish.region else plot_nothing(wish)
+        screen.say(f"region: {plot.words}")
+        hear = partial(_hear_time, options.means.sync)
+        with Client(options.port, name="segue host", secret=options.secret, on_event=hear) as client:
+            for line in described(client):
+                screen.say(line)
+            _play(options, plot, client, screen)
 
 
 def _hear_time(wish: SyncWish, event: Event) -> None:

@@ -9,22 +9,25 @@ import numpy as np
 
 from bridge.units import quick_beats, samples_to_seconds
 from plugin_host.headless import Column, Take
+from plugin_host.output import cannot
 from plugin_host.processor import State
 from plugin_host.report import Stretch, envelope, fill_text
+from plugin_host.whole_file import writing
 
 _REGION, _CONTINUED, _HELD, _FILL = "#8a8f98", "#d9822b", "#c23b4b", "#2b7bb9"
 _COLUMNS = 2400
 
 
 def save_picture(path: Path, take: Take, stretch: Stretch, title: str, lowest: int | None) -> None:
-    """Write the picture as PNG, 1600 x 800, with the ring's `lowest` fill in samples marked.  [main]"""
+    """Write the picture as PNG, 1600 x 800, with the ring's `lowest` fill in samples marked. OutputError.
+    [main]"""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(16, 8), dpi=100, layout="constrained")
     FigureCanvasAgg(figure)
     wave, fill = figure.subplots(2, 1, sharex=True, height_ratios=[3, 2])
-    figure.suptitle(title, fontsize=13)
+    figure.suptitle(title, fontsize=13, parse_math=False)
     rate_hz = stretch.grid.sample_rate_hz
     seconds = len(take.audio) / rate_hz
     _draw_wave(wave, take, stretch, seconds)
@@ -33,7 +36,11 @@ def save_picture(path: Path, take: Take, stretch: Stretch, title: str, lowest: i
         _draw_bars(axes, stretch, len(take.audio))
         axes.set_xlim(0, seconds)
         axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(path)
+    try:
+        with writing(path) as file:
+            figure.savefig(file, format="png")
+    except OSError as fault:
+        raise cannot(path, fault) from None
 
 
 def _draw_wave(axes: Any, take: Take, stretch: Stretch, seconds: float) -> None:

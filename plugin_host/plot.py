@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
-from bridge.errors import SegueError
 from bridge.region_file import read_region
-from bridge.ring import Audio
 from bridge.transport import Grid
 from bridge.units import Signature
 from plugin_host.clip import Clip, fit, place_before_bar, tempo_of
+from plugin_host.output import OutputError, save_wav
 from plugin_host.report import Stretch
 from plugin_host.session import RegionFile
 
 CHANNELS = 2
-
-
-class OutputError(SegueError):
-    """A result cannot be written; the message says where and why."""
-
-    code = "output"
+PATH_BYTES_MAX = 1000
 
 
 @dataclass(frozen=True)
@@ -75,8 +70,8 @@ def find_region(wish: Wish) -> Path:
 def plot_region(wish: Wish, copies: Path) -> Plot:
     """Read the region and lay it on the timeline, so that it ends on the bar line where the music goes on.
 
-    One at another tempo than the host's is changed and written to `copies`. Raises the RegionError that fits,
-    OutputError when the copy cannot be written.  [main]
+    One at another tempo than the host's is changed and written to `copies`; one whose path cannot be sent, too.
+    Raises the RegionError that fits, OutputError when the copy cannot be written.  [main]
     """
     path = find_region(wish)
     region = read_region(str(path), wish.role, 120.0, 0.0)
@@ -92,7 +87,7 @@ def plot_region(wish: Wish, copies: Path) -> Plot:
         words.append(region.note)
     audio = fit(region.audio, region.rate_hz, own_bpm, grid, CHANNELS)
     clip, bar = place_before_bar(audio, grid, fade_out=wish.role != "continue")
-    if own_bpm != bpm:
+    if own_bpm != bpm or not _can_be_sent(path):
         path = copies / "region.wav"
         save_wav(path, clip.audio, wish.rate_hz)
     start_beats = float(grid.beats_at(clip.start_samples))
@@ -100,29 +95,15 @@ def plot_region(wish: Wish, copies: Path) -> Plot:
     return Plot(clip, Stretch(grid, bar, wish.bars), handed, "; ".join(words))
 
 
+def _can_be_sent(path: Path) -> bool:
+    """Whether the engine can be told of it: a message's text is UTF-8, of so many bytes."""
+    try:
+        return len(os.fspath(path).encode()) <= PATH_BYTES_MAX
+    except UnicodeEncodeError:  # its name has bytes that are no UTF-8
+        return False
+
+
 def plot_nothing(wish: Wish) -> Plot:
     """No region: the music begins with the timeline.  [main]"""
     grid = Grid(wish.rate_hz, wish.leader_bpm or wish.bpm or 120.0, wish.signature)
     return Plot(None, Stretch(grid, 0, wish.bars), None, "none: Segue begins by itself")
-
-
-def save_wav(path: Path, audio: Audio, rate_hz: int) -> None:
-    """Write 24-bit WAV; what is above full scale is clipped. OutputError.  [main]"""
-    import soundfile
-
-    try:
-        soundfile.write(path, audio, rate_hz, subtype="PCM_24")
-    except (OSError, RuntimeError) as error:
-        raise OutputError(f"{path} cannot be written: {error}") from None
-
-
-def ready_folder(folder: Path) -> Path:
-    """The folder, made and writable, as an absolute path; OutputError when it cannot be.  [main]"""
-    probe = folder / ".segue-probe"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise OutputError(f"{folder} cannot be written to: {error.strerror}") from None
-    return folder.absolute()

@@ -7,6 +7,7 @@ from typing import Any
 
 from engine.bench.results import FILLS, MEASURED, SEGUE, Report, Row
 from engine.bench.table import machine_line
+from engine.whole_file import writing
 
 OURS, THEIRS = ("#1b6ca8", "#2e8b57", "#5b4b9a", "#3aa6a6"), ("#d9822b", "#c0392b", "#8a8f98", "#c9a227")
 FLOOR = "#222222"
@@ -31,7 +32,8 @@ def save(path: Path, report: Report) -> None:
         axes.set_title(f"{model} on {device}", loc="left", fontsize=11)
     if lanes:
         _lanes(panels[len(models)], lanes)
-    figure.savefig(path)
+    with writing(path) as file:
+        figure.savefig(file, format="png")
 
 
 def _model(axes: Any, rows: list[Row]) -> None:

@@ -27,6 +27,7 @@ from engine.checkpoints.layout import Named, Sizes, audiocraft_codec, audiocraft
 from engine.checkpoints.nodes import ITEM_BYTES
 from engine.checkpoints.torch_writer import Pieces, Spec, write_shards, write_torch
 from engine.conditions.text_t5 import T5Config
+from engine.whole_file import put
 
 POOL = 1 << 20
 SHARD_BYTES = 5 * 10**9
@@ -147,7 +148,7 @@ def write_mert(folder: Path, noise: Noise) -> None:
 
 
 def _write_json(path: Path, value: published.Config) -> None:
-    path.write_text(json.dumps(value, indent=1))
+    put(path, json.dumps(value, indent=1).encode())
 
 
 def make(name: str, folder: Path, form: str, seed: int = 0) -> list[Path]:

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from engine.checkpoints.convert import sha256_of
 from engine.checkpoints.find import hub_cache
 from engine.errors import CheckpointError
+from engine.whole_file import settle
 
 _HTTP_LIBRARIES = ("httpx", "httpx2", "httpcore", "httpcore2", "requests", "urllib3")
 Heard = Callable[[float], None]
@@ -111,7 +112,7 @@ def _fetch_blob(file: RemoteFile, heard: Heard) -> None:
         if not whole:
             part.unlink()
             raise CheckpointError(f"{file.repo}/{file.name} arrived damaged and was deleted: try again")
-        os.replace(part, file.blob)
+        settle(part, file.blob)
 
 
 def _progress(heard: Heard) -> Any:

@@ -31,6 +31,7 @@ from engine.codec.onnx_runtime import OnnxRuntime
 from engine.codec.runtime import Runtime, TorchRuntime
 from engine.codec.stereo import StereoCodec
 from engine.errors import UnsupportedError
+from engine.whole_file import put
 
 RUNTIMES = ("auto", "torch", "onnx")
 HOPS_FRAMES = (4, 10)  # what the engine decodes at once, when it has to be quick and when it has time
@@ -164,10 +165,8 @@ def _read(memory: Path) -> dict[str, Any]:
 
 
 def _remember(memory: Path, known: dict[str, Any]) -> None:
-    part = memory.with_suffix(f".{os.getpid()}.part")
     try:
         memory.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(json.dumps(known, indent=1) + "\n")
-        os.replace(part, memory)
+        put(memory, (json.dumps(known, indent=1) + "\n").encode())
     except OSError as fault:
         _log.info("could not remember which codec runtime is faster: %s", fault)

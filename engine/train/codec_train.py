@@ -28,6 +28,7 @@ from engine.device import pick_device
 from engine.train.codec_fit import load_audio
 from engine.train.codec_losses import Judges, SpectralLoss, scales_loss, to_deceive, to_tell
 from engine.train.curves import draw_log, log_path, say
+from engine.whole_file import settle
 
 SEGMENT_SAMPLES = 3 * 32000
 COMMIT = 0.01
@@ -168,7 +169,7 @@ class Run:
         for content, path in ((weights, self.out), (state | {"decoder_only": self.decoder_only}, self.path)):
             part = path.with_name(path.name + ".part")
             torch.save(content, part)
-            part.rename(path)
+            settle(part, path)
         draw_log(log_path(self.out))
 
     def learn(self, audio: Tensor, rate: float) -> tuple[float, float, int]:

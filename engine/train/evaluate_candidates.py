@@ -26,6 +26,7 @@ from engine.stream import StreamSettings, TokenStream, WindowSize
 from engine.stream.heat import Heat
 from engine.train import metrics
 from engine.train.evaluation.pieces import HeldOut, held_out
+from engine.whole_file import put
 
 BEFORE_SECONDS = 2.0
 Audio = metrics.Array
@@ -96,7 +97,7 @@ def main() -> None:
     model, pieces = load_model(args.model), held_out(args.pieces, max(14.0, args.seconds + 2.0))
     rows = [measure(model, pieces, args, count) for count in args.counts]
     if args.out:
-        args.out.write_text(json.dumps(rows, indent=2) + "\n")
+        put(args.out, (json.dumps(rows, indent=2) + "\n").encode())
 
 
 if __name__ == "__main__":

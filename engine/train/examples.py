@@ -27,6 +27,7 @@ from engine.train.evaluation.pieces import HeldOut, held_out
 from engine.train.evaluation.sound import mel_levels
 from engine.train.metrics import Array
 from engine.train.render_set import HELD_OUT
+from engine.whole_file import put
 
 SECONDS, PROMPT_SECONDS = 10.0, 4.0
 TEXTS = (("house", "house, four on the floor", 124.0), ("jazz", "jazz, swing, saxophone with walking bass", 132.0),
@@ -182,7 +183,7 @@ def main() -> None:
     for name, examples in groups.items():
         write(examples, args.out)
         picture(examples, args.out / f"{name}.png", name)
-    (args.out / "index.md").write_text(page(groups, notes_of(args.out / "index.md")))
+    put(args.out / "index.md", page(groups, notes_of(args.out / "index.md")).encode())
     size = sum(path.stat().st_size for path in args.out.glob("*.ogg"))
     print(f"{sum(map(len, groups.values()))} examples, {size / 1e6:.2f} MB, in {args.out}")
 

@@ -27,6 +27,7 @@ from engine.lm import Conditions, LanguageModel
 from engine.train.curves import draw_log, log_path, say
 from engine.train.lm_data import Batch, Pieces, batch
 from engine.train.tokenise import load_codec
+from engine.whole_file import settle
 
 EMBEDDED_S = LMConfig(dim=256, n_heads=4, n_layers=8, card=1024, cross_attention=True, frame_features=N_FEATURES)
 CODEBOOK_WEIGHTS = (1.5, 1.0, 0.8, 0.7)
@@ -147,7 +148,7 @@ class Run:
         state = {"model": self.model.state_dict(), "optimiser": self.optimiser.state_dict()}
         part = self.path.with_suffix(".part")
         torch.save({**state, "step": self.step, "spent": self.spent_seconds, "seen": self.frames_seen}, part)
-        part.rename(self.path)
+        settle(part, self.path)
 
     def learn(self, rows: Batch, books: Tensor, rate: float) -> Tensor:
         """One step at a learning rate; losses [K] before it."""

@@ -18,6 +18,7 @@ from engine.conditions.frames import chroma_frames
 from engine.train.captions import caption_facts
 from engine.train.compose import Piece, compose
 from engine.train.render import Rendered, render
+from engine.whole_file import settle
 
 HELD_OUT = 1_000_000
 
@@ -58,7 +59,7 @@ def save(path: Path, piece: Piece, audio: Rendered, seed: int) -> None:
             chroma_melody=chroma["melody"],
             chroma_harmony=chroma["harmony"],
         )
-    part.rename(path)
+    settle(part, path)
 
 
 def main() -> None:

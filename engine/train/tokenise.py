@@ -15,6 +15,7 @@ import torch
 from engine.codec.spectral import SpectralCodec
 from engine.codec.spectral_net import SpectralNet, config_of
 from engine.train.codec_fit import load_audio
+from engine.whole_file import settle
 
 
 def tokenise(path: Path, codec: SpectralCodec, out: Path) -> None:
@@ -26,7 +27,7 @@ def tokenise(path: Path, codec: SpectralCodec, out: Path) -> None:
     part = out.with_suffix(".part")
     with part.open("wb") as stream:
         np.savez(stream, codes=codes, chroma=chroma, facts=piece["facts"])
-    part.rename(out)
+    settle(part, out)
 
 
 def load_codec(path: Path) -> SpectralCodec:

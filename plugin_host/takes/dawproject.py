@@ -18,11 +18,11 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 
 from bridge.units import beats_to_seconds
 from plugin_host.doctor import version
+from plugin_host.output import put
 from plugin_host.takes.errors import TakeError
 from plugin_host.takes.finish import Finished
 from plugin_host.takes.loudness import measure
 from plugin_host.takes.take import Take, read_take, title_of, wav_file
-from plugin_host.takes.wave import put
 
 TRACKS_MAX = 256
 _HEAD = b'<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'

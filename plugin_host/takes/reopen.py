@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from bridge.ring import Audio
-from plugin_host.plot import ready_folder
+from plugin_host.output import ready_folder
 from plugin_host.screen import Screen
 from plugin_host.takes.engines import EngineWish, HotEngine, hot_engine
 from plugin_host.takes.finish import decoded, encoded

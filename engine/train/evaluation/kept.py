@@ -29,6 +29,7 @@ from engine.stream.resample import StreamResampler
 from engine.train.evaluation.asks import FIRST_SEED, PROMPT_SECONDS, Plan, ask_of, pieces_of
 from engine.train.evaluation.pieces import HeldOut
 from engine.train.metrics import Array
+from engine.whole_file import settle
 
 TOGETHER = 4
 RULES = 3  # of this module and `asks`: counted up when what is asked or made changes
@@ -89,7 +90,7 @@ class Kept:
         with part.open("wb") as stream:
             audio = np.round(np.clip(answer.audio, -1, 1) * 32767).astype(np.int16)
             np.savez(stream, codes=answer.codes.numpy().astype(np.int16), audio=audio)
-        part.rename(path)
+        settle(part, path)
 
 
 def prompt_of(model: LoadedModel, pieces: list[HeldOut]) -> tuple[Tensor, Tensor]:

@@ -17,6 +17,7 @@ from engine.train.evaluation.pieces import OTHERS, HeldOut, held_out
 from engine.train.evaluation.seam import joins
 from engine.train.evaluation.table import Report
 from engine.train.metrics import Array
+from engine.whole_file import settle
 
 REAL_SECONDS = 12.0
 AT_A_TIME = 20
@@ -48,7 +49,7 @@ def real_features(count: int, keep: Path) -> Real:
         with part.open("wb") as stream:
             joined: dict[str, Any] = {name: np.concatenate([each[name] for each in parts]) for name in parts[0]}
             np.savez(stream, **joined)
-        part.rename(path)
+        settle(part, path)
     with np.load(path) as kept:
         blocks = int(kept["blocks"][0])
         embedded = list(kept["embedded"].reshape(-1, blocks, kept["embedded"].shape[1]))
