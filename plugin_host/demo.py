@@ -7,6 +7,7 @@ engine process <--OSC--> session <---- this file, [main]
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -45,12 +46,17 @@ class DemoOptions:
 
 def run_demo(options: DemoOptions, screen: Screen) -> report.Figures:
     """All of it; raises the SegueError that says what went wrong. The engine never outlives it.  [main]"""
-    began = time.monotonic()
     out = ready_folder(options.out)
     for name in ("demo.wav", "demo.png"):
         ready_file(out / name)
-    plot = plot_region(options.wish, out)
-    screen.say(f"region: {plot.words}")
+    with tempfile.TemporaryDirectory(prefix="segue-") as copies:
+        plot = plot_region(options.wish, Path(copies))
+        screen.say(f"region: {plot.words}")
+        return _run(options, plot, out, screen)
+
+
+def _run(options: DemoOptions, plot: Plot, out: Path, screen: Screen) -> report.Figures:
+    began = time.monotonic()
     port = options.port or free_port()
     engine = EngineProcess(port, out / "engine.log", options.engine_arguments)
     screen.say(f"engine: starting, model {options.model} on {options.device} (log: {engine.log})")

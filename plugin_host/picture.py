@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from plugin_host.headless import Column, Take
 from plugin_host.output import cannot
 from plugin_host.processor import State
 from plugin_host.report import Stretch, envelope, fill_text
+from plugin_host.screen import printable
 from plugin_host.whole_file import writing
 
 _REGION, _CONTINUED, _HELD, _FILL = "#8a8f98", "#d9822b", "#c23b4b", "#2b7bb9"
@@ -27,7 +29,7 @@ def save_picture(path: Path, take: Take, stretch: Stretch, title: str, lowest: i
     figure = Figure(figsize=(16, 8), dpi=100, layout="constrained")
     FigureCanvasAgg(figure)
     wave, fill = figure.subplots(2, 1, sharex=True, height_ratios=[3, 2])
-    figure.suptitle(title, fontsize=13, parse_math=False)
+    figure.suptitle(printable(title), fontsize=13, parse_math=False)
     rate_hz = stretch.grid.sample_rate_hz
     seconds = len(take.audio) / rate_hz
     _draw_wave(wave, take, stretch, seconds)
@@ -37,7 +39,8 @@ def save_picture(path: Path, take: Take, stretch: Stretch, title: str, lowest: i
         axes.set_xlim(0, seconds)
         axes.spines[["top", "right"]].set_visible(False)
     try:
-        with writing(path) as file:
+        with writing(path) as file, warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Glyph")  # of names in letters that the font does not have
             figure.savefig(file, format="png")
     except OSError as fault:
         raise cannot(path, fault) from None

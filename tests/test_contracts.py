@@ -85,6 +85,12 @@ def test_addresses_stand_in_the_table_alone() -> None:
     assert not elsewhere
 
 
+def test_engine_and_host_write_files_by_one_text() -> None:
+    """They may not import each other; the writer is twice there and the same."""
+    one, other = (ROOT / package / "whole_file.py" for package in ("engine", "plugin_host"))
+    assert one.read_text() == other.read_text()
+
+
 def test_nothing_unpickles() -> None:
     """Outside the training scripts' own files, no pickle and no torch.load."""
     for path in FILES:

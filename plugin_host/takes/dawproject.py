@@ -22,6 +22,7 @@ from plugin_host.output import put
 from plugin_host.takes.errors import TakeError
 from plugin_host.takes.finish import Finished
 from plugin_host.takes.loudness import measure
+from plugin_host.takes.names import key, portable
 from plugin_host.takes.take import Take, read_take, title_of, wav_file
 
 TRACKS_MAX = 256
@@ -62,14 +63,15 @@ def _add(archive: zipfile.ZipFile, name: str, data: bytes) -> None:
 
 
 def _names(takes: Sequence[Take]) -> list[str]:
-    """A name for each take's audio, none twice."""
-    names: list[str] = []
+    """A name for each take's audio that every system takes, none twice on any."""
+    given: list[str] = []
     for take in takes:
-        stem, number = take.path.stem, 2
-        while stem.lower() in (name.lower() for name in names):
-            stem, number = f"{take.path.stem}-{number}", number + 1
-        names.append(stem)
-    return names
+        whole = portable(take.path.stem)
+        stem, number = whole, 2
+        while key(stem) in map(key, given):
+            stem, number = f"{whole}-{number}", number + 1
+        given.append(stem)
+    return given
 
 
 def _wav(take: Take, name: str) -> bytes:

@@ -73,5 +73,5 @@ def install(daw: str, folder: Path | None, inbox: Path) -> list[Path]:
     target = ready_folder(folder or script_folder(daw))
     written = [target / source.name for source in sources]
     for source, path in zip(sources, written, strict=True):
-        put(path, told(source.read_text("utf-8"), inbox))
+        put(path, told(source.read_text("utf-8"), inbox).encode("utf-8", "surrogateescape"))
     return written

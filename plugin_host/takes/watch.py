@@ -42,6 +42,7 @@ SOUNDS = frozenset(  # endings; what of these cannot be read is told
         *(".wv", ".ape", ".mpc", ".tta", ".alac", ".dsf", ".dff", ".amr", ".spx"),
     )
 )
+READABLE = "WAV, FLAC, AIFF, CAF, W64, OGG, Opus and MP3 are read: save it as one of these"
 LOOK_SECONDS, LOOK_SECONDS_MOST = 0.5, 5.0  # between looks; of a file that is not whole twice as long each time
 SETTLE_SECONDS = 1.0  # without change, before a file counts as whole
 PATIENCE_SECONDS = 15.0  # for one that looks cut short: a slow copy may go on
@@ -261,9 +262,11 @@ class Watch:
 
     def _refuse(self, name: str, takes: str, error: Exception, stamp: str) -> None:
         """Say why not, on the screen and beside it; a fault of ours is one file's, too."""
-        ours = "" if isinstance(error, SegueError) else f"a fault of Segue's, {type(error).__name__}: "
-        self._screen.say(f"  {name}: {ours}{error}")
-        self._beside.refuse(name, takes, f"{ours}{error}", stamp)
+        text = str(error) if isinstance(error, SegueError) else f"a fault of Segue's, {type(error).__name__}: {error}"
+        if isinstance(error, RegionNotAudio):
+            text += f"; {READABLE}"
+        self._screen.say(f"  {name}: {text}")
+        self._beside.refuse(name, takes, text, stamp)
 
 
 def run_watch(options: WatchOptions, screen: Screen) -> None:
