@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import os
 import signal
@@ -14,6 +15,7 @@ import typer
 
 EXIT_FAULT, EXIT_ENGINE, EXIT_REGION, EXIT_SOUND_CARD, EXIT_OUTPUT = 1, 3, 4, 5, 6
 EXIT_INTERRUPTED, EXIT_TERMINATED = 130, 143
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)  # of scratch files: no fault of ours
 
 
 class _Terminated(SystemExit):
@@ -44,6 +46,11 @@ def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
         except SegueError as error:
             typer.echo(f"segue: {printable(str(error), sys.stderr.encoding)}", err=True)
             raise typer.Exit(_exit_code(error)) from None
+        except OSError as error:
+            if error.errno not in _NO_ROOM:
+                raise
+            typer.echo(f"segue: {printable(str(error), sys.stderr.encoding)}", err=True)
+            raise typer.Exit(EXIT_OUTPUT) from None
 
     return run
 

@@ -1,8 +1,8 @@
 """File names: they keep their letters, are taken by every system, and are never two of one kind.
 
-    words      "Größe, café!"  ->  größe-café              of takes: what, tempo, key, seed
-    portable   "a/b: ド?.wav"   ->  a_b_ ド_.wav             of folders and notes after the file they belong to
-    key        Loop, LOOP, NFC and NFD: one key            what some file system takes for one name
+words      "Größe, café!"  ->  größe-café              of takes: what, tempo, key, seed
+portable   "a/b: ド?.wav"   ->  a_b_ ド_.wav             of folders and notes after the file they belong to
+key        Loop, LOOP, NFC and NFD: one key            what some file system takes for one name
 """
 
 from __future__ import annotations

@@ -262,7 +262,8 @@ class Watch:
 
     def _refuse(self, name: str, takes: str, error: Exception, stamp: str) -> None:
         """Say why not, on the screen and beside it; a fault of ours is one file's, too."""
-        text = str(error) if isinstance(error, SegueError) else f"a fault of Segue's, {type(error).__name__}: {error}"
+        ours = "" if isinstance(error, (SegueError, OSError)) else f"a fault of Segue's, {type(error).__name__}: "
+        text = f"{ours}{error}"
         if isinstance(error, RegionNotAudio):
             text += f"; {READABLE}"
         self._screen.say(f"  {name}: {text}")

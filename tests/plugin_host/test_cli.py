@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -13,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import typer
 
 from bridge.messages import PRECISIONS
 from bridge.transport import Grid
@@ -80,6 +82,19 @@ def test_picture_takes_any_name(tmp_path: Path) -> None:
     take = Take(np.zeros((48_000, 2), np.float32), np.zeros((1, len(Column)), np.int64))
     save_picture(tmp_path / "demo.png", take, Stretch(Grid(48_000, 120.0), 0, 1), ODD, None)
     assert (tmp_path / "demo.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_full_disk_of_scratch_files_is_no_fault_of_ours(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full() -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/tmp/segue-1/region-0.flac")
+
+    monkeypatch.setattr(cli_guard.signal, "signal", lambda *_: None)
+    with pytest.raises(typer.Exit) as end:
+        cli_guard.guarded(full)()
+    assert end.value.exit_code == cli_guard.EXIT_OUTPUT
+    assert "No space left on device: '/tmp/segue-1/region-0.flac'" in capsys.readouterr().err
 
 
 def test_help_names_every_command_and_its_exit_codes() -> None:
