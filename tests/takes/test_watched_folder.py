@@ -67,9 +67,9 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> Engine:
     made = Engine()
     monkeypatch.setattr("plugin_host.takes.watch.hot_engine", made.hot)
     monkeypatch.setattr("plugin_host.takes.make.make", made.make)
-    monkeypatch.setattr(watch, "LOOK_SECONDS", 0.02)
-    monkeypatch.setattr(watch, "SETTLE_SECONDS", 0.06)
-    monkeypatch.setattr(watch, "PATIENCE_SECONDS", 0.3)
+    monkeypatch.setattr(watch, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(watch, "SETTLE_SECONDS", 0.04)
+    monkeypatch.setattr(watch, "PATIENCE_SECONDS", 0.1)
     return made
 
 

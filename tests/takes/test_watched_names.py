@@ -149,6 +149,11 @@ def test_nothing_is_written_through_links(tmp_path: Path, engine: Engine) -> Non
     (folder / "watching.txt").symlink_to(mine / "text")
     with pytest.raises(OutputError, match=r"watching\.txt .*symbolic link"):
         run(folder)
+    (folder / "watching.txt").unlink()
+    (folder / "sent").rmdir()
+    (folder / "sent").symlink_to(mine)
+    with pytest.raises(OutputError, match=r"sent is a symbolic link"):
+        run(folder)
 
 
 # -- not whole yet ------------------------------------------------------------------------------------
@@ -201,7 +206,7 @@ def test_half_copy_waits_and_one_that_stays_so_is_taken_or_told(
     (tmp_path / f"copy.{ending}").write_bytes(data)
     worker.join(60)
     assert len(takes(tmp_path)) == 1
-    monkeypatch.setattr(watch, "PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr(watch, "PATIENCE_SECONDS", 0.1)
     (tmp_path / f"cut.{ending}").write_bytes(half)
     shown, text = screen()
     watched(tmp_path, shown)
@@ -219,10 +224,10 @@ def test_what_looks_unfinished_is_looked_at_a_few_times_and_told_twice(
     looked: list[float] = []
     real: Callable[..., object] = jobs.section
     monkeypatch.setattr(jobs, "section", lambda *given: (looked.append(time.monotonic()), real(*given))[1])
-    monkeypatch.setattr(watch, "PATIENCE_SECONDS", 1.0)
+    monkeypatch.setattr(watch, "PATIENCE_SECONDS", 0.5)
     shown, text = screen()
     watched(tmp_path, shown)
-    assert 3 <= len(looked) <= 8, "each pause is twice the one before"
+    assert 2 <= len(looked) <= 8, "each pause is twice the one before"
     lines = [line for line in text.getvalue().decode().splitlines() if "nothing from 30 s on" in line]
     assert len(lines) == 2, "that it waits, and that it gives up"
     assert "nothing from 30 s on" in (tmp_path / "beyond.segue-error.txt").read_text()

@@ -11,6 +11,7 @@ from test_watched_folder import RATE, Engine, engine, music, run, takes  # noqa:
 
 from bridge.errors import RegionTooLong
 from bridge.units import Signature
+from plugin_host.screen import Screen
 from plugin_host.takes import jobs, watch
 from plugin_host.takes.errors import TakeError
 from plugin_host.takes.order import Order, recipe_of
@@ -119,3 +120,26 @@ def test_stretch_to_hours_is_refused_before_it_is_made(tmp_path: Path) -> None:
         place(RegionWish(path, "continue", 999.0), 20.0, Signature(4, 4), RATE)
     with pytest.raises(TakeError, match="key"):  # what could not be read back is not made
         recipe_of(Order(bpm=120.0, bars=1, key="F sharp harmonic minor"), lambda line: None, tmp_path)
+
+
+def test_orders_of_one_name_keep_their_own_errors(tmp_path: Path, engine: Engine) -> None:  # noqa: F811
+    """Two regions that a DAW calls the same: what became of one takes nothing from the other."""
+    (tmp_path / ".bad.wav").write_bytes(b"no sound in here")
+    music(tmp_path / ".good.wav")
+    orders = [
+        jobs.checked({"path": f".{name}.wav", "role": "style", "bpm": "120", "name": "Guitar"}, "order", tmp_path)
+        for name in ("bad", "good")
+    ]
+    for given, errors in ((orders, 1), ([orders[0]], 1), ([orders[1]], 1)):
+        watched = watch.Watch(watch.WatchOptions(tmp_path, Order(bars=1), once=True), Screen())
+        for order in given:
+            watched._ordered.put(order)
+        watched.run()
+        assert len(list(tmp_path.glob("Guitar-*-error.txt"))) == errors
+    assert len(takes(tmp_path)) == 2
+    music(tmp_path / ".bad.wav")
+    watched = watch.Watch(watch.WatchOptions(tmp_path, Order(bars=1), once=True), Screen())
+    watched._ordered.put(orders[0])
+    watched.run()
+    assert not list(tmp_path.glob("*-error.txt"))
+    assert {os.path.dirname(path) for path in takes(tmp_path)} == {"Guitar-takes"}
