@@ -27,8 +27,8 @@ AT_HELP = (
     "a beat from 0, -1 or 'now', 'beat' (the next), 'bar' (the next), 'bars 4' (the next bar whose number is a "
     "multiple of 4) or 'bar 12' (that one, from 0)"
 )
-_SURROGATE = re.compile(r"[\ud800-\udfff]")  # what Python makes of them
 _CONTROL = re.compile(r"[\0-\x08\x0b\x0c\x0e-\x1f\x7f]")  # tab and line ends are taken
+_HALVES = re.compile("[\ud800-\udfff]")  # of characters: no encoding has them; a name that is not UTF-8, or bad JSON
 _SHOWN = 60  # characters of a wrong value that an error repeats
 
 
@@ -139,8 +139,8 @@ class Argument:
             raise OutOfRange(f"{self.name} is {shown(raw)}, must be one of {self.range}")
         if _CONTROL.search(raw):
             raise OutOfRange(f"{self.name} has control characters in it: {shown(raw)}")
-        if _SURROGATE.search(raw):
-            raise OutOfRange(f"{self.name} has bytes in it that are no UTF-8: {shown(raw)}")
+        if _HALVES.search(raw):
+            raise OutOfRange(f"{self.name} is not whole Unicode text: {shown(raw)}")
         return raw
 
     def _check_at(self, raw: object) -> At:

@@ -8,7 +8,6 @@ Exit codes: 0 done, 1 a fault of Segue's or (doctor) something the demo needs is
 
 from __future__ import annotations
 
-import io
 import os
 import sys
 from pathlib import Path
@@ -242,10 +241,7 @@ add_plugin(app)
 
 
 def main() -> None:
-    """Entry point of the `segue` command; what a terminal cannot show is written as an escape.  [main]"""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+    """Entry point of the `segue` command.  [main]"""
     app()
 
 

@@ -32,24 +32,24 @@ def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(command)
     def run(*arguments: Any, **options: Any) -> Any:
         from bridge.errors import SegueError
-        from plugin_host.screen import printable
+        from plugin_host.screen import complain
 
         signal.signal(signal.SIGTERM, _on_sigterm)
         try:
             return command(*arguments, **options)
         except KeyboardInterrupt:
-            typer.echo("\nstopped", err=True)
+            complain("\nstopped")
             raise typer.Exit(EXIT_INTERRUPTED) from None
         except BrokenPipeError:  # nobody reads any more: `segue demo | head`
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(EXIT_FAULT) from None
         except SegueError as error:
-            typer.echo(f"segue: {printable(str(error), sys.stderr.encoding)}", err=True)
+            complain(f"segue: {error}")
             raise typer.Exit(_exit_code(error)) from None
         except OSError as error:
             if error.errno not in _NO_ROOM:
                 raise
-            typer.echo(f"segue: {printable(str(error), sys.stderr.encoding)}", err=True)
+            complain(f"segue: {error}")
             raise typer.Exit(EXIT_OUTPUT) from None
 
     return run

@@ -82,13 +82,15 @@ def read_note(path: Path) -> str:
         os.close(handle)
 
 
-def save_wav(path: Path, audio: Audio, rate_hz: int) -> None:
-    """Write 24-bit WAV; what is above full scale is clipped. OutputError.  [main]"""
+def save_wav(path: Path, audio: Audio, rate_hz: int, as_floats: bool = False) -> None:
+    """Write 24-bit WAV, in which what is above full scale is clipped, or floats, in which it is not. OutputError.
+    [main]
+    """
     import soundfile
 
     try:
         with whole_file.writing(path) as file:
-            soundfile.write(file, audio, rate_hz, subtype="PCM_24", format="WAV")
+            soundfile.write(file, audio, rate_hz, subtype="FLOAT" if as_floats else "PCM_24", format="WAV")
     except OSError as fault:
         raise cannot(path, fault) from None
     except (RuntimeError, ValueError) as fault:

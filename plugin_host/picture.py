@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from bridge.plain import plain
 from bridge.units import quick_beats, samples_to_seconds
 from plugin_host.headless import Column, Take
 from plugin_host.output import cannot
 from plugin_host.processor import State
 from plugin_host.report import Stretch, envelope, fill_text
-from plugin_host.screen import printable
 from plugin_host.whole_file import writing
 
 _REGION, _CONTINUED, _HELD, _FILL = "#8a8f98", "#d9822b", "#c23b4b", "#2b7bb9"
@@ -29,7 +29,7 @@ def save_picture(path: Path, take: Take, stretch: Stretch, title: str, lowest: i
     figure = Figure(figsize=(16, 8), dpi=100, layout="constrained")
     FigureCanvasAgg(figure)
     wave, fill = figure.subplots(2, 1, sharex=True, height_ratios=[3, 2])
-    figure.suptitle(printable(title), fontsize=13, parse_math=False)
+    figure.suptitle(plain(title), fontsize=13, parse_math=False)  # a name with two $ is no formula
     rate_hz = stretch.grid.sample_rate_hz
     seconds = len(take.audio) / rate_hz
     _draw_wave(wave, take, stretch, seconds)
@@ -40,7 +40,7 @@ def save_picture(path: Path, take: Take, stretch: Stretch, title: str, lowest: i
         axes.spines[["top", "right"]].set_visible(False)
     try:
         with writing(path) as file, warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Glyph")  # of names in letters that the font does not have
+            warnings.filterwarnings("ignore", "Glyph")  # a name in letters that the font does not have
             figure.savefig(file, format="png")
     except OSError as fault:
         raise cannot(path, fault) from None

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
+from bridge.plain import is_plain, plain
 from bridge.region_file import read_region
 from bridge.transport import Grid
 from bridge.units import Signature
@@ -16,7 +16,6 @@ from plugin_host.report import Stretch
 from plugin_host.session import RegionFile
 
 CHANNELS = 2
-PATH_BYTES_MAX = 1000
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,7 @@ def find_region(wish: Wish) -> Path:
 def plot_region(wish: Wish, copies: Path) -> Plot:
     """Read the region and lay it on the timeline, so that it ends on the bar line where the music goes on.
 
-    One at another tempo than the host's is changed and written to `copies`; one whose path cannot be sent, too.
+    One at another tempo than the host's is changed and written to `copies`, and so is one whose name cannot be told.
     Raises the RegionError that fits, OutputError when the copy cannot be written.  [main]
     """
     path = find_region(wish)
@@ -80,27 +79,19 @@ def plot_region(wish: Wish, copies: Path) -> Plot:
         own_bpm, how = wish.bpm, "as given"
     bpm = wish.leader_bpm or wish.bpm or own_bpm
     grid = Grid(wish.rate_hz, bpm, wish.signature)
-    words = [f"{path.name}, {region.seconds:.1f} s at {own_bpm:g} bpm ({how})"]
+    words = [f"{plain(path.name)}, {region.seconds:.1f} s at {own_bpm:g} bpm ({how})"]
     if own_bpm != bpm:
         words.append(f"played at {bpm:g} bpm, at its pitch")
     if region.note:
         words.append(region.note)
     audio = fit(region.audio, region.rate_hz, own_bpm, grid, CHANNELS)
     clip, bar = place_before_bar(audio, grid, fade_out=wish.role != "continue")
-    if own_bpm != bpm or not _can_be_sent(path):
+    if own_bpm != bpm or not is_plain(str(path)):  # a name with signs that cannot be told is one of ours instead
         path = copies / "region.wav"
-        save_wav(path, clip.audio, wish.rate_hz)
+        save_wav(path, clip.audio, wish.rate_hz, as_floats=True)
     start_beats = float(grid.beats_at(clip.start_samples))
     handed = RegionFile(wish.role, path, bpm, start_beats)
     return Plot(clip, Stretch(grid, bar, wish.bars), handed, "; ".join(words))
-
-
-def _can_be_sent(path: Path) -> bool:
-    """Whether the engine can be told of it: a message's text is UTF-8, of so many bytes."""
-    try:
-        return len(os.fspath(path).encode()) <= PATH_BYTES_MAX
-    except UnicodeEncodeError:  # its name has bytes that are no UTF-8
-        return False
 
 
 def plot_nothing(wish: Wish) -> Plot:

@@ -22,7 +22,6 @@ from plugin_host.output import put
 from plugin_host.takes.errors import TakeError
 from plugin_host.takes.finish import Finished
 from plugin_host.takes.loudness import measure
-from plugin_host.takes.names import key, portable
 from plugin_host.takes.take import Take, read_take, title_of, wav_file
 
 TRACKS_MAX = 256
@@ -63,15 +62,14 @@ def _add(archive: zipfile.ZipFile, name: str, data: bytes) -> None:
 
 
 def _names(takes: Sequence[Take]) -> list[str]:
-    """A name for each take's audio that every system takes, none twice on any."""
-    given: list[str] = []
+    """A name for each take's audio, none twice."""
+    names: list[str] = []
     for take in takes:
-        whole = portable(take.path.stem)
-        stem, number = whole, 2
-        while key(stem) in map(key, given):
-            stem, number = f"{whole}-{number}", number + 1
-        given.append(stem)
-    return given
+        stem, number = take.path.stem, 2
+        while stem.lower() in (name.lower() for name in names):
+            stem, number = f"{take.path.stem}-{number}", number + 1
+        names.append(stem)
+    return names
 
 
 def _wav(take: Take, name: str) -> bytes:

@@ -160,7 +160,7 @@ def _samples(path: Path) -> Audio:
     import soundfile
 
     try:
-        with path.open("rb") as opened, soundfile.SoundFile(opened) as file:  # its own opening takes UTF-8 names alone
+        with soundfile.SoundFile(path) as file:
             if file.frames * file.channels * 4 > DATA_BYTES_MAX:
                 raise TakeError(f"{path.name} has {file.frames} samples, that is more than a take may have")
             return file.read(dtype="float32", always_2d=True)
@@ -172,7 +172,7 @@ def _read_flac(path: Path) -> Take:
     import soundfile
 
     try:
-        with path.open("rb") as opened, soundfile.SoundFile(opened) as file:
+        with path.open("rb") as opened, soundfile.SoundFile(opened) as file:  # a name may be no UTF-8
             text = file.comment
     except (soundfile.LibsndfileError, OSError) as error:
         raise TakeError(f"{path.name} cannot be read: {error}") from None

@@ -10,6 +10,7 @@ import typer
 from bridge.take_rows import WATCH_PORT
 from plugin_host.cli_guard import guarded
 from plugin_host.cli_options import Bpm, Device, Precision, Prompt, Reference, Role, SecretFile, Seed, Weights
+from plugin_host.screen import tell
 from plugin_host.takes import commands as shared
 
 
@@ -67,10 +68,10 @@ def scripts(
 
     if not daw:
         for line in where():
-            typer.echo(line)
+            tell(line)
         return
     for path in install(daw, folder, inbox or default_folder()):
-        typer.echo(f"  {path}")
+        tell(f"  {path}")
 
 
 def add_to(app: typer.Typer) -> None:

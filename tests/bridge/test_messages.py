@@ -187,5 +187,5 @@ def test_at_means_a_beat_of_the_hosts_timeline() -> None:
 
 def test_text_that_cannot_be_sent_is_refused_before() -> None:
     """What Python makes of a name whose bytes are no UTF-8."""
-    with pytest.raises(OutOfRange, match="no UTF-8"):
+    with pytest.raises(OutOfRange, match="not whole Unicode"):
         messages.REGION_FILE.pack(1, 0, "style", "/song/\udcff.wav", 120.0, 0.0)
