@@ -29,7 +29,7 @@ from plugin_host.bench_models import BenchError, embedded_table
 from plugin_host.client import Client
 from plugin_host.doctor import version
 from plugin_host.engine_process import EngineProcess, free_port
-from plugin_host.output import put
+from plugin_host.output import check_file, put
 from plugin_host.performance import Means, Performance
 from plugin_host.plot import Plot, Wish, plot_region
 from plugin_host.processor import Processor
@@ -197,6 +197,7 @@ def measure_model(screen: Screen) -> list[Row]:
 
 def run_bench(out: Path, device: str, quick: bool, screen: Screen) -> list[Row]:
     """Measure, print the tables, write JSON and picture; OutputError, BenchError, and what a demo raises.  [main]"""
+    check_file(out)
     rows, models = measure_ring(), dict[str, Any]()
     show_rows(rows, screen)
     if not quick:

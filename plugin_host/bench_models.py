@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bridge.errors import SegueError
-from plugin_host.output import put, ready_file
+from plugin_host.output import check_file, put
 from plugin_host.screen import Screen
 
 LIMIT_SECONDS = 12 * 3600  # of everything; the engine gives each of its processes a limit of its own
@@ -51,7 +51,7 @@ def run_table(table: Table, out: Path, screen: Screen) -> dict[str, Any]:
 
     Raises OutputError where nothing can be written there, BenchError where nothing was measured.  [main]
     """
-    ready_file(out)
+    check_file(out)
     command = [sys.executable, "-m", "engine.bench", *table.arguments(out)]
     with subprocess.Popen(  # noqa: S603 - our own command
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8", errors="replace"

@@ -108,14 +108,20 @@ def ready_folder(folder: Path) -> Path:
     return folder.absolute()
 
 
-def ready_file(path: Path) -> Path:
-    """A file that can be written: its folder is made, and it is not there or is a plain file; OutputError.  [main]
+def check_file(path: Path) -> None:
+    """Whether a file can be written there, asked before there is anything to write; OutputError.  [main]
 
-    Asked before there is anything to write, so that nobody plays for an hour into a folder's name.
+    So nobody plays for an hour into a folder's name.
     """
-    ready_folder(path.parent)
     try:
         whole_file.replaceable(path)
+        whole_file.probe(path.parent)
     except OSError as fault:
         raise cannot(path, fault) from None
+
+
+def ready_file(path: Path) -> Path:
+    """A file that can be written, its folder made; OutputError.  [main]"""
+    ready_folder(path.parent)
+    check_file(path)
     return path

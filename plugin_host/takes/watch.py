@@ -22,6 +22,7 @@ from pathlib import Path
 
 from bridge.arguments import Value
 from bridge.errors import NoAnswer, RegionNotAudio, RegionTooShort, RegionUnreadable, SegueError
+from bridge.plain import plain
 from plugin_host.output import OutputError, add_line, put, ready_folder
 from plugin_host.screen import Screen
 from plugin_host.takes import jobs
@@ -171,7 +172,7 @@ class Watch:
                 found.append(self.folder / entry.name)
             elif not entry.name.endswith((".txt", ".part", ERROR)) and entry.name not in self._left:
                 self._left.add(entry.name)
-                self._screen.say(f"{entry.name}: left alone, by its ending it is no sound")
+                self._screen.say(f"{plain(entry.name)}: left alone, by its ending it is no sound")
         return sorted(found)
 
     def _done_before(self, path: Path, stamp: str) -> bool:
@@ -213,7 +214,7 @@ class Watch:
 
     def _look_again(self, path: Path, seen: Seen, error: Exception) -> None:
         if seen.looks == 0:
-            self._screen.say(f"  {path.name}: {error}; looking again for {PATIENCE_SECONDS:g} s")
+            self._screen.say(f"  {plain(path.name)}: {error}; looking again for {PATIENCE_SECONDS:g} s")
         pause = min(LOOK_SECONDS * 2**seen.looks, LOOK_SECONDS_MOST)
         seen.looks, seen.again_seconds = seen.looks + 1, time.monotonic() + pause
 
@@ -222,7 +223,7 @@ class Watch:
         if missing and seen.young:
             raise RegionUnreadable(missing)
         if seen.looks == 0 or missing:
-            self._screen.say(f"{path.name}:" + (f" {missing}; taken as far as it goes" if missing else ""))
+            self._screen.say(f"{plain(path.name)}:" + (f" {missing}; taken as far as it goes" if missing else ""))
         region = RegionWish(path, usual.region.role if usual.region else "continue", usual.bpm, None)
         folder = self._beside.ready(path.name)
         fill(replace(usual, region=region), engine, folder, self._screen.say, self._screen.show)
@@ -245,7 +246,7 @@ class Watch:
     def _job(self, values: Mapping[str, Value], engine: HotEngine, tell: bool) -> None:
         name = jobs.name_of(values)
         if tell:
-            self._screen.say(f"{name}: ordered by a DAW")
+            self._screen.say(f"{plain(name)}: ordered by a DAW")
         with tempfile.TemporaryDirectory(prefix="segue-") as scratch:
             order = jobs.order_of(values, self._options.usual, Path(scratch))
             for path in fill(order, engine, self._beside.ready(name), self._screen.say, self._screen.show):
@@ -266,7 +267,7 @@ class Watch:
         text = f"{ours}{error}"
         if isinstance(error, RegionNotAudio):
             text += f"; {READABLE}"
-        self._screen.say(f"  {name}: {text}")
+        self._screen.say(f"  {plain(name)}: {text}")
         self._beside.refuse(name, takes, text, stamp)
 
 
