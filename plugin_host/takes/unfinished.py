@@ -23,7 +23,7 @@ _OGG_PAGE_MAX = 65_307
 _FRAMES_MAX = 1_000_000  # of MP3: some seven hours
 _W64 = bytes.fromhex("726966662e91cf11a5d628db04c10000")  # its "riff"
 _AT_ONCE = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-Order = Literal["little", "big"]
+ByteOrder = Literal["little", "big"]
 
 
 def missing_end(path: Path) -> str:
@@ -54,7 +54,7 @@ def _told(wanted: int, size: int) -> str:
 
 def _iff(file: BinaryIO, size: int, head: bytes) -> str:
     """RIFF, RIFX, RF64, BW64 and FORM: the chunks, and their sum in the head."""
-    order: Order = "big" if head[:4] in (b"RIFX", b"FORM") else "little"
+    order: ByteOrder = "big" if head[:4] in (b"RIFX", b"FORM") else "little"
     long_data = 0  # RF64 says it in a chunk of its own
     at, padded = 12, 0
     for _ in range(CHUNKS_MAX):

@@ -15,6 +15,7 @@ import os
 import queue
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
@@ -46,6 +47,7 @@ SOUNDS = frozenset(  # endings; what of these cannot be read is told
 READABLE = "WAV, FLAC, AIFF, CAF, W64, OGG, Opus and MP3 are read: save it as one of these"
 LOOK_SECONDS, LOOK_SECONDS_MOST = 0.5, 5.0  # between looks; of a file that is not whole twice as long each time
 SETTLE_SECONDS = 1.0  # without change, before a file counts as whole
+DEATHS_MAX = 3
 PATIENCE_SECONDS = 15.0  # for one that looks cut short: a slow copy may go on
 INDEX, SIGN, SENT = "takes.txt", "watching.txt", "sent"  # the last: where DAW scripts put what they send
 
@@ -100,6 +102,7 @@ class Watch:
         self._left: set[str] = set()  # files that are no sounds, told once
         self._options, self._screen = options, screen
         self._seen: dict[Path, Seen] = {}
+        self._deaths: Counter[str] = Counter()  # of engines, by what they were to make
         self._ordered: queue.SimpleQueue[Mapping[str, Value]] = queue.SimpleQueue()
         self.port = 0
 
@@ -203,14 +206,21 @@ class Watch:
             self._beside.made_from(takes, path.name, seen.stamp)
             self._beside.forgive(path.name)
         except Exception as error:
-            if isinstance(error, (TakeFailed, NoAnswer)) and not engine.alive():
-                return True  # another engine will make it
+            if self._lost(path.name, error, engine):
+                return True
             if isinstance(error, UNFINISHED) and seen.young:
                 self._look_again(path, seen, error)
                 return False
             self._refuse(path.name, takes, error, seen.stamp)
         seen.done = True
         return True
+
+    def _lost(self, name: str, error: Exception, engine: HotEngine) -> bool:
+        """Whether another engine is to make it: this one died over it, and not the third."""
+        if engine.alive() or not isinstance(error, (TakeFailed, NoAnswer)):
+            return False
+        self._deaths[name] += 1
+        return self._deaths[name] < DEATHS_MAX
 
     def _look_again(self, path: Path, seen: Seen, error: Exception) -> None:
         if seen.looks == 0:
@@ -237,7 +247,7 @@ class Watch:
             self._job(values, engine, True)
             self._beside.forgive(jobs.error_name(values))
         except Exception as error:
-            if isinstance(error, (TakeFailed, NoAnswer)) and not engine.alive():
+            if self._lost(jobs.error_name(values), error, engine):
                 self._ordered.put(values)
             else:
                 self._refuse(jobs.error_name(values), jobs.name_of(values), error, "")

@@ -153,6 +153,14 @@ def test_engine_that_dies_is_started_again_and_the_take_is_made(tmp_path: Path, 
     assert len(takes(tmp_path)) == 1
 
 
+def test_file_over_which_three_engines_die_is_told_and_left(tmp_path: Path, engine: Engine) -> None:
+    music(tmp_path / "a-poison.wav")
+    engine.fails = 3
+    run(tmp_path)
+    assert (engine.starts, takes(tmp_path)) == (4, [])
+    assert "lost" in (tmp_path / "a-poison.wav-error.txt").read_text()
+
+
 def test_job_file_and_what_the_daw_is_told(tmp_path: Path, engine: Engine) -> None:
     source = music(tmp_path / ".song.wav", 30.0)
     lines = {"path": source, "role": "melody", "bpm": 137.5, "numerator": 3, "denominator": 4, "start_beats": 30,
