@@ -188,6 +188,13 @@ def test_whole_files_are_told_from_halves(tmp_path: Path, kind: str) -> None:
         assert "cut short, or still being written" in missing_end(path)
 
 
+@pytest.mark.parametrize("kind", ["ogg", "opus"])
+def test_pages_that_are_whole_may_not_be_the_last(tmp_path: Path, kind: str) -> None:
+    data, path = sound(tmp_path, kind), tmp_path / "copy"
+    path.write_bytes(data[: data.rfind(b"OggS")])
+    assert "not the end of its sound" in missing_end(path)
+
+
 @pytest.mark.parametrize("kind", ["ogg", "opus", "mp3", "mp3 without counts", "caf"])
 def test_half_copy_waits_and_one_that_stays_so_is_taken_or_told(
     tmp_path: Path,
