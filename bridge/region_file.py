@@ -25,13 +25,13 @@ def read_region(path: str, role: str, bpm: float, start_beats: float) -> Region:
 
     Slow: reads the disk. Raises the RegionError that fits; never opens a pipe or a device.  [any]
     """
-    audio, rate_hz, cut_note = _read(_open(os.path.expanduser(path)), path)
+    audio, rate_hz, cut_note = _read(open_plain(os.path.expanduser(path)), path)
     region = make_region(audio, rate_hz, role, bpm, start_beats)
     return replace(region, note="; ".join(part for part in (cut_note, region.note) if part))
 
 
-def _open(path: str) -> int:
-    """A file descriptor of a regular file of a sane size."""
+def open_plain(path: str) -> int:
+    """A file descriptor of a regular file of a sane size, by absolute path; RegionError, never a wait.  [any]"""
     if not os.path.isabs(path):
         raise RegionMissing(
             f"{path!r} is not an absolute path; the engine may run in another folder than you"

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from bridge.sound_file import SoundFault, opened
+from bridge.whole_file import writing
 from engine.audio import whole_rate
 from engine.errors import AudioError, UnsupportedError
 from engine.loudness import normalize_audio
@@ -182,7 +183,7 @@ def audio_write(
 
 
 def _write(path: Path, wav: Tensor, sample_rate: int, format: str, mp3_rate: int) -> None:
-    """Samples [C, n] within +-1 to a file; what could not be written whole is removed."""
+    """Samples [C, n] within +-1 to a file that is there whole or as it was before."""
     with needed("reading and writing audio files"):
         import soundfile
 
@@ -199,9 +200,12 @@ def _write(path: Path, wav: Tensor, sample_rate: int, format: str, mp3_rate: int
     if format == "wav":
         samples = np.clip(np.rint(samples * 32768.0), -32768, 32767).astype(np.int16)
     try:
-        with soundfile.SoundFile(path, "w", sample_rate, samples.shape[1], subtype, format=kind, **how) as file:
+        with (
+            writing(path) as part,
+            soundfile.SoundFile(part, "w", sample_rate, samples.shape[1], subtype, format=kind, **how) as file,
+        ):
             for start in range(0, len(samples), _BLOCK_SAMPLES):  # long writes at once break some encoders
                 file.write(samples[start : start + _BLOCK_SAMPLES])
-    except (soundfile.LibsndfileError, OSError, ValueError, TypeError) as fault:
-        path.unlink(missing_ok=True)
-        raise AudioError(f"{path} cannot be written: {fault}") from fault
+    except (soundfile.LibsndfileError, OSError, ValueError, TypeError, AssertionError) as fault:
+        told = fault.strerror if isinstance(fault, OSError) and fault.strerror else fault
+        raise AudioError(f"{path} cannot be written: {told}") from fault

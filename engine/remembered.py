@@ -10,9 +10,10 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 from pathlib import Path
 from typing import Any
+
+from bridge.whole_file import put
 
 _log = logging.getLogger(__name__)
 
@@ -33,10 +34,8 @@ def read(memory: Path) -> dict[str, Any]:
 
 def write(memory: Path, known: dict[str, Any]) -> None:
     """Replace what a file remembers; a disk that refuses only means that it is measured again.  [any]"""
-    part = memory.with_suffix(f".{os.getpid()}.part")
     try:
         memory.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(json.dumps(known, indent=1) + "\n")
-        os.replace(part, memory)
+        put(memory, (json.dumps(known, indent=1) + "\n").encode())
     except OSError as fault:
         _log.info("%s could not be remembered: %s", memory.stem, fault)

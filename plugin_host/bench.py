@@ -29,8 +29,9 @@ from plugin_host.bench_models import BenchError, embedded_table
 from plugin_host.client import Client
 from plugin_host.doctor import version
 from plugin_host.engine_process import EngineProcess, free_port
+from plugin_host.output import check_file, put
 from plugin_host.performance import Means, Performance
-from plugin_host.plot import OutputError, Plot, Wish, plot_region
+from plugin_host.plot import Plot, Wish, plot_region
 from plugin_host.processor import Processor
 from plugin_host.processor_time import ProcessorTime
 from plugin_host.report import Figures
@@ -196,6 +197,7 @@ def measure_model(screen: Screen) -> list[Row]:
 
 def run_bench(out: Path, device: str, quick: bool, screen: Screen) -> list[Row]:
     """Measure, print the tables, write JSON and picture; OutputError, BenchError, and what a demo raises.  [main]"""
+    check_file(out)
     rows, models = measure_ring(), dict[str, Any]()
     show_rows(rows, screen)
     if not quick:
@@ -212,10 +214,7 @@ def run_bench(out: Path, device: str, quick: bool, screen: Screen) -> list[Row]:
         "cores": os.cpu_count(),
         "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,  # what else ran on them
     }
-    try:
-        out.write_text(json.dumps({**head, "rows": [asdict(row) for row in rows], **models}, indent=1) + "\n")
-    except OSError as error:
-        raise OutputError(f"{out} cannot be written: {error.strerror}") from None
+    put(out, json.dumps({**head, "rows": [asdict(row) for row in rows], **models}, indent=1) + "\n")
     screen.say(f"written to {out}" + (f" and {out.with_suffix('.png').name}" if models else ""))
     return rows
 

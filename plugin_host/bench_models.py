@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bridge.errors import SegueError
-from plugin_host.plot import OutputError
+from plugin_host.output import check_file, put
 from plugin_host.screen import Screen
 
 LIMIT_SECONDS = 12 * 3600  # of everything; the engine gives each of its processes a limit of its own
@@ -51,10 +51,7 @@ def run_table(table: Table, out: Path, screen: Screen) -> dict[str, Any]:
 
     Raises OutputError where nothing can be written there, BenchError where nothing was measured.  [main]
     """
-    try:
-        out.touch()
-    except OSError as error:
-        raise OutputError(f"{out} cannot be written: {error.strerror}") from None
+    check_file(out)
     command = [sys.executable, "-m", "engine.bench", *table.arguments(out)]
     with subprocess.Popen(  # noqa: S603 - our own command
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8", errors="replace"
@@ -70,8 +67,6 @@ def run_table(table: Table, out: Path, screen: Screen) -> dict[str, Any]:
             engine.terminate()
             raise
     if code != 0:
-        if not out.stat().st_size:
-            out.unlink()  # our own, made to see that it can be written
         raise BenchError(f"the models' bench ended with code {code}: {last}")
     return dict(json.loads(out.read_text("utf-8")))
 
@@ -81,8 +76,5 @@ def embedded_table(device: str, picture: Path, screen: Screen) -> dict[str, Any]
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "models.json"
         found = run_table(Table("embedded", device=device, fast=True), out, screen)
-        try:
-            picture.write_bytes(out.with_suffix(".png").read_bytes())
-        except OSError as error:
-            raise OutputError(f"{picture} cannot be written: {error.strerror}") from None
+        put(picture, out.with_suffix(".png").read_bytes())
     return found

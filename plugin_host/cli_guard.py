@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import os
 import signal
@@ -14,6 +15,7 @@ import typer
 
 EXIT_FAULT, EXIT_ENGINE, EXIT_REGION, EXIT_SOUND_CARD, EXIT_OUTPUT = 1, 3, 4, 5, 6
 EXIT_INTERRUPTED, EXIT_TERMINATED = 130, 143
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)  # of scratch files: no fault of ours
 
 
 class _Terminated(SystemExit):
@@ -46,6 +48,9 @@ def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
             complain(f"segue: {error}")
             raise typer.Exit(_exit_code(error)) from None
         except Exception as error:
+            if isinstance(error, OSError) and error.errno in _NO_ROOM:
+                complain(f"segue: {error}")
+                raise typer.Exit(EXIT_OUTPUT) from None
             broken = broken_library(error)
             if broken is None:
                 raise
@@ -58,7 +63,7 @@ def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
 def _exit_code(error: Exception) -> int:
     from bridge.errors import RegionError
     from plugin_host.jack_client import JackError
-    from plugin_host.plot import OutputError
+    from plugin_host.output import OutputError
     from plugin_host.soundcard import SoundCardError
     from plugin_host.takes.errors import TakeError
 

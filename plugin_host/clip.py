@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bridge.region import check_form
 from bridge.region_tail import length_of
 from bridge.region_tempo import own_tempo
 from bridge.ring import Audio
@@ -97,13 +98,18 @@ def stretch(audio: Audio, rate_hz: int, speed: float) -> Audio:
 
 
 def fit(audio: Audio, rate_hz: int, bpm: float, grid: Grid, channels: int) -> Audio:
-    """Audio at the host's rate, tempo and channels; the same array when nothing has to change.  [main]"""
+    """Audio at the host's rate, tempo and channels; the same array when nothing has to change.
+
+    RegionTooLong, RegionTooShort where the tempo would make it so.  [main]
+    """
     if audio.shape[1] == 1 and channels == 2:
         audio = np.repeat(audio, 2, axis=1)
     elif audio.shape[1] > channels:
         audio = audio.mean(axis=1, keepdims=True, dtype=np.float32)
     if bpm != grid.tempo_bpm:
-        audio = stretch(audio, rate_hz, float(exact(grid.tempo_bpm) / exact(bpm)))
+        speed = float(exact(grid.tempo_bpm) / exact(bpm))
+        check_form(round(len(audio) / speed), audio.shape[1], rate_hz)  # fifty times as slow is hours
+        audio = stretch(audio, rate_hz, speed)
     return np.ascontiguousarray(resample(audio, float(exact(grid.sample_rate_hz) / rate_hz)), np.float32)
 
 

@@ -7,6 +7,7 @@ engine process <--OSC--> session <---- this file, [main]
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,8 +19,9 @@ from plugin_host.client import Client
 from plugin_host.ear import Ear, ReadRegion, ear_of, no_ear
 from plugin_host.engine_process import EngineProcess, free_port
 from plugin_host.full_scale import within_full_scale
+from plugin_host.output import ready_file, ready_folder, save_wav
 from plugin_host.performance import Means, Performance
-from plugin_host.plot import Plot, Wish, plot_region, read_for, ready_folder, save_wav
+from plugin_host.plot import Plot, Wish, plot_region, read_for
 from plugin_host.screen import Screen
 from plugin_host.session import LaneSession, Setup
 
@@ -46,10 +48,17 @@ class DemoOptions:
 
 def run_demo(options: DemoOptions, screen: Screen) -> report.Figures:
     """All of it; raises the SegueError that says what went wrong. The engine never outlives it.  [main]"""
-    began = time.monotonic()
     out = ready_folder(options.out)
+    for name in ("demo.wav", "demo.png"):
+        ready_file(out / name)
     read = read_for(options.wish)
-    plot = None if read.tempo.open else _plotted(options, read, out, no_ear, screen)
+    with tempfile.TemporaryDirectory(prefix="segue-") as copies:
+        return _run(options, read, Path(copies), out, screen)
+
+
+def _run(options: DemoOptions, read: ReadRegion, copies: Path, out: Path, screen: Screen) -> report.Figures:
+    began = time.monotonic()
+    plot = None if read.tempo.open else _plotted(options, read, copies, no_ear, screen)
     port = options.port or free_port()
     engine = EngineProcess(port, out / "engine.log", options.engine_arguments)
     screen.say(f"engine: starting, model {options.model}, device {options.device} (log: {engine.log})")
@@ -60,7 +69,7 @@ def run_demo(options: DemoOptions, screen: Screen) -> report.Figures:
         for line in described(client):
             screen.say(line)
         try:
-            plot = plot or _plotted(options, read, out, ear_of(client, screen.say), screen)
+            plot = plot or _plotted(options, read, copies, ear_of(client, screen.say), screen)
             found, performance = _perform(options, plot, client, engine, screen)
         except NoAnswer as error:
             raise error if engine.running else engine.died() from None
@@ -73,9 +82,9 @@ def run_demo(options: DemoOptions, screen: Screen) -> report.Figures:
     return found
 
 
-def _plotted(options: DemoOptions, read: ReadRegion, out: Path, ear: Ear, screen: Screen) -> Plot:
+def _plotted(options: DemoOptions, read: ReadRegion, copies: Path, ear: Ear, screen: Screen) -> Plot:
     """The region on the timeline, told."""
-    plot = plot_region(options.wish, out, read, ear)
+    plot = plot_region(options.wish, copies, read, ear)
     screen.say(f"region: {plot.words}")
     return plot
 

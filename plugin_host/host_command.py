@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -17,8 +18,9 @@ from plugin_host.client import Client
 from plugin_host.demo import described
 from plugin_host.ear import ear_of
 from plugin_host.full_scale import within_full_scale
+from plugin_host.output import ready_file, save_wav
 from plugin_host.performance import Means, Performance
-from plugin_host.plot import Plot, Wish, plot_nothing, plot_region, read_for, ready_folder, save_wav
+from plugin_host.plot import Plot, Wish, plot_nothing, plot_region, read_for
 from plugin_host.screen import Screen
 from plugin_host.session import LaneSession, Setup
 from plugin_host.time_sources.first_tempo import first_tempo
@@ -44,15 +46,19 @@ class HostOptions:
 
 def run_host(options: HostOptions, screen: Screen) -> None:
     """Play until the last bar or an interrupt; raises the SegueError that says what went wrong.  [main]"""
-    folder = ready_folder(options.out.parent if options.out else Path.cwd())
+    if options.out is not None:
+        ready_file(options.out)
     leader_bpm = first_tempo(options.means.sync, options.wish.rate_hz, screen.say)
     wish = replace(options.wish, leader_bpm=leader_bpm)
     read = read_for(wish) if wish.region else None
     hear = partial(_hear_time, options.means.sync)
-    with Client(options.port, name="segue host", secret=options.secret, on_event=hear) as client:
+    with (
+        tempfile.TemporaryDirectory(prefix="segue-") as copies,
+        Client(options.port, name="segue host", secret=options.secret, on_event=hear) as client,
+    ):
         for line in described(client):
             screen.say(line)
-        plot = plot_region(wish, folder, read, ear_of(client, screen.say)) if read else plot_nothing(wish)
+        plot = plot_region(wish, Path(copies), read, ear_of(client, screen.say)) if read else plot_nothing(wish)
         screen.say(f"region: {plot.words}")
         _play(options, plot, client, screen)
 

@@ -10,7 +10,9 @@ import numpy as np
 
 from bridge.plain import plain
 from bridge.units import quick_beats, samples_to_seconds
+from bridge.whole_file import writing
 from plugin_host.headless import Column, Take
+from plugin_host.output import cannot
 from plugin_host.processor import State
 from plugin_host.report import Stretch, envelope, fill_text
 
@@ -19,7 +21,8 @@ _COLUMNS = 2400
 
 
 def save_picture(path: Path, take: Take, stretch: Stretch, title: str, lowest: int | None) -> None:
-    """Write the picture as PNG, 1600 x 800, with the ring's `lowest` fill in samples marked.  [main]"""
+    """Write the picture as PNG, 1600 x 800, with the ring's `lowest` fill in samples marked. OutputError.
+    [main]"""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -35,9 +38,12 @@ def save_picture(path: Path, take: Take, stretch: Stretch, title: str, lowest: i
         _draw_bars(axes, stretch, len(take.audio))
         axes.set_xlim(0, seconds)
         axes.spines[["top", "right"]].set_visible(False)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph")  # a name in letters that the font does not have
-        figure.savefig(path)
+    try:
+        with writing(path) as file, warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Glyph")  # a name in letters that the font does not have
+            figure.savefig(file, format="png")
+    except OSError as fault:
+        raise cannot(path, fault) from None
 
 
 def _draw_wave(axes: Any, take: Take, stretch: Stretch, seconds: float) -> None:

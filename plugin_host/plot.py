@@ -6,24 +6,17 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
-from bridge.errors import SegueError
 from bridge.plain import is_plain
 from bridge.region_tail import length_of, tail_words
-from bridge.ring import Audio
 from bridge.transport import Grid
 from bridge.units import Signature
 from plugin_host.clip import Clip, fit, place_before_bar, tempo_of
 from plugin_host.ear import Ear, ReadRegion, no_ear, read_wished
+from plugin_host.output import OutputError, save_wav
 from plugin_host.report import Stretch
 from plugin_host.session import RegionFile
 
 CHANNELS = 2
-
-
-class OutputError(SegueError):
-    """A result cannot be written; the message says where and why."""
-
-    code = "output"
 
 
 @dataclass(frozen=True)
@@ -111,27 +104,3 @@ def plot_nothing(wish: Wish) -> Plot:
     """No region: the music begins with the timeline.  [main]"""
     grid = Grid(wish.rate_hz, wish.song_bpm or 120.0, wish.signature)
     return Plot(None, Stretch(grid, 0, wish.bars), None, "none: Segue begins by itself")
-
-
-def save_wav(path: Path, audio: Audio, rate_hz: int, as_floats: bool = False) -> None:
-    """Write 24-bit WAV, in which what is above full scale is clipped, or floats, in which it is not. OutputError.
-    [main]
-    """
-    import soundfile
-
-    try:
-        soundfile.write(path, audio, rate_hz, subtype="FLOAT" if as_floats else "PCM_24")
-    except (OSError, RuntimeError) as error:
-        raise OutputError(f"{path} cannot be written: {error}") from None
-
-
-def ready_folder(folder: Path) -> Path:
-    """The folder, made and writable, as an absolute path; OutputError when it cannot be.  [main]"""
-    probe = folder / ".segue-probe"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise OutputError(f"{folder} cannot be written to: {error.strerror}") from None
-    return folder.absolute()

@@ -19,6 +19,7 @@ from typing import Any
 
 import torch
 
+from bridge.whole_file import put
 from engine.bench.plan import Plan, Wish, make_plan
 from engine.bench.results import Report, report_json
 from engine.bench.shapes import NAMES, PRECISIONS, names_of, precisions_of
@@ -91,7 +92,8 @@ def _alone(given: argparse.Namespace) -> int:
     for name, value in figures.items():
         print(f"{name:<52} {value:8.2f}")
     if given.json:
-        given.json.write_text(json.dumps({"threads": torch.get_num_threads(), "figures": figures}, indent=2) + "\n")
+        told = {"threads": torch.get_num_threads(), "figures": figures}
+        put(given.json, (json.dumps(told, indent=2) + "\n").encode())
     return 0
 
 
@@ -130,8 +132,8 @@ def save(report: Report, path: Path) -> None:
     from engine.bench.picture import save as save_picture
     from engine.bench.table import lines_of
 
-    path.write_text(json.dumps(report_json(report), indent=1) + "\n", "utf-8")
-    path.with_suffix(".txt").write_text("\n".join(lines_of(report)) + "\n", "utf-8")
+    put(path, (json.dumps(report_json(report), indent=1) + "\n").encode())
+    put(path.with_suffix(".txt"), ("\n".join(lines_of(report)) + "\n").encode())
     save_picture(path.with_suffix(".png"), report)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from bridge.whole_file import writing
 from engine.bench.results import FILLS, MEASURED, SEGUE, Report, Row
 from engine.bench.table import machine_line
 
@@ -31,7 +32,8 @@ def save(path: Path, report: Report) -> None:
         axes.set_title(f"{model} on {device}", loc="left", fontsize=11)
     if lanes:
         _lanes(panels[len(models)], lanes)
-    figure.savefig(path)
+    with writing(path) as file:
+        figure.savefig(file, format="png")
 
 
 def _model(axes: Any, rows: list[Row]) -> None:

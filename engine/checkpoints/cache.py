@@ -24,6 +24,7 @@ from pathlib import Path
 
 import platformdirs
 
+from bridge.whole_file import put, settle
 from engine.checkpoints.convert import sha256_of
 from engine.errors import CheckpointError
 
@@ -72,7 +73,7 @@ def _source_sha256(source: Path, folder: Path) -> str:
         sha256 = sha256_of(file)
     with contextlib.suppress(OSError):
         note.parent.mkdir(parents=True, exist_ok=True)
-        note.write_text(json.dumps({"stat": told, "sha256": sha256}))
+        put(note, json.dumps({"stat": told, "sha256": sha256}).encode())
     return sha256
 
 
@@ -118,9 +119,8 @@ def _convert(source: Path, target: Path, sha256: str, report: Report) -> None:
             raise CheckpointError(f"{source} changed while it was read")
         with part.open("rb") as file:
             note = {"source": source.name, "source_sha256": sha256, "sha256": sha256_of(file)}
-        os.replace(part, target)
-        part.write_text(json.dumps(note))
-        os.replace(part, target.with_suffix(".json"))
+        settle(part, target)
+        put(target.with_suffix(".json"), json.dumps(note).encode())
     finally:
         with contextlib.suppress(FileNotFoundError):
             part.unlink()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import platformdirs
 
+from bridge.whole_file import put
 from engine.checkpoints.catalog import COMPANIONS, LICENCE_TEXT, MUSICGEN_LICENCE, full_name, short_name
 from engine.errors import CheckpointError
 
@@ -48,7 +49,7 @@ def accept(licence: str) -> None:
     known[licence] = datetime.date.today().isoformat()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(known, indent=1))
+        put(Path(os.path.realpath(path)), json.dumps(known, indent=1).encode())  # a link of the user's own
     except OSError as fault:
         raise CheckpointError(f"cannot remember the licence in {path}: {fault.strerror}") from fault
 

@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 import yaml
 
+from bridge.whole_file import put
 from engine.checkpoints import layout_transformers, published
 from engine.checkpoints.catalog import CODEC, MERT, MODELS
 from engine.checkpoints.layout import Named, Sizes, audiocraft_codec, audiocraft_lm, sizes_of, t5_encoder
@@ -147,7 +148,7 @@ def write_mert(folder: Path, noise: Noise) -> None:
 
 
 def _write_json(path: Path, value: published.Config) -> None:
-    path.write_text(json.dumps(value, indent=1))
+    put(path, json.dumps(value, indent=1).encode())
 
 
 def make(name: str, folder: Path, form: str, seed: int = 0) -> list[Path]:

@@ -12,8 +12,9 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any
 
+from bridge.whole_file import put, writing
 from engine.checkpoints.nodes import ITEM_BYTES, STORAGES
 
 _STORAGE_OF = {dtype: name for name, dtype in STORAGES.items()}
@@ -175,7 +176,7 @@ def write_torch(path: Path, tensors: Sequence[Spec], pieces: Pieces, rest: dict[
         else:
             pickle.value(value)
     pickle.out += b"u."
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
+    with writing(path) as out, zipfile.ZipFile(out, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
         archive.writestr(f"{path.stem}/data.pkl", bytes(pickle.out))
         archive.writestr(f"{path.stem}/byteorder", b"little")
         for index, spec in enumerate(tensors):
@@ -195,12 +196,12 @@ def write_safetensors(path: Path, tensors: Sequence[Spec], pieces: Pieces) -> No
         at = end
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % _SAFETENSORS_BLOCK)
-    with path.open("wb") as file:
+    with writing(path) as file:
         file.write(len(text).to_bytes(8, "little") + text)
         _write_all(file, tensors, pieces)
 
 
-def _write_all(file: BinaryIO, tensors: Sequence[Spec], pieces: Pieces) -> None:
+def _write_all(file: IO[bytes], tensors: Sequence[Spec], pieces: Pieces) -> None:
     for spec in tensors:
         for piece in pieces(spec):
             file.write(piece)
@@ -223,4 +224,4 @@ def write_shards(folder: Path, tensors: Sequence[Spec], pieces: Pieces, shard_by
         where |= {spec.name: name for spec in group}
     total = sum(spec.n_bytes for spec in tensors)
     index = {"metadata": {"total_size": total}, "weight_map": where}
-    (folder / "model.safetensors.index.json").write_text(json.dumps(index, indent=1))
+    put(folder / "model.safetensors.index.json", json.dumps(index, indent=1).encode())

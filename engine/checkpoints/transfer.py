@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from bridge.whole_file import settle
 from engine.checkpoints.convert import sha256_of
 from engine.checkpoints.find import hub_cache
 from engine.errors import CheckpointError
@@ -111,7 +112,7 @@ def _fetch_blob(file: RemoteFile, heard: Heard) -> None:
         if not whole:
             part.unlink()
             raise CheckpointError(f"{file.repo}/{file.name} arrived damaged and was deleted: try again")
-        os.replace(part, file.blob)
+        settle(part, file.blob)
 
 
 def _progress(heard: Heard) -> Any:

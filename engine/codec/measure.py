@@ -19,6 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from bridge.whole_file import put
 from engine.codec.choice import opened, some_codes, under_way
 from engine.codec.encodec import Encodec, EncodecConfig
 from engine.codec.encodec_stream import DecoderState
@@ -94,7 +95,7 @@ def main() -> None:
         plain, other = by_runtime["torch"], by_runtime["onnx"]
         print(f"{name:<32}{plain:>10.2f}{other:>10.2f}{plain / other:>12.2f}")
     if args.json:
-        args.json.write_text(json.dumps({"threads": args.threads, "figures": figures}, indent=2) + "\n")
+        put(args.json, (json.dumps({"threads": args.threads, "figures": figures}, indent=2) + "\n").encode())
 
 
 if __name__ == "__main__":

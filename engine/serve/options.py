@@ -76,13 +76,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog="Ctrl-C ends it cleanly. Exit codes: 0 ended, 2 wrong option, 3 port or address, 4 model.",
     )
     add = parser.add_argument
-    add(
-        "--port",
-        type=_whole(0, 65535),
-        default=DEFAULT_PORT,
-        metavar="N",
-        help="UDP port for OSC (0: a free one)",
-    )
+    add("--port", type=_whole(0, 65535), default=DEFAULT_PORT, metavar="N", help="UDP port for OSC (0: a free one)")
     add(
         "--model",
         default="embedded",
@@ -105,12 +99,7 @@ def _parser() -> argparse.ArgumentParser:
         help="most memory of the process with its model (0: what the machine has free)",
     )
     add("--lanes", type=_whole(1, LANES_MAX), default=LANES, metavar="N", help="most lanes open at once")
-    add(
-        "--host",
-        default="127.0.0.1",
-        metavar="ADDRESS",
-        help="address to listen on (default: only this machine)",
-    )
+    add("--host", default="127.0.0.1", metavar="ADDRESS", help="address to listen on (default: only this machine)")
     add("--allow-network", action="store_true", help="allow --host to be reached from other machines")
     add("--secret-file", type=Path, metavar="FILE", help="file with the secret that clients must say")
     add(

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from bridge.whole_file import writing
 from engine.codec.spectral import log_spectra
 from engine.codec.spectral_net import SpectralConfig, SpectralNet
 
@@ -97,7 +98,8 @@ def main() -> None:
     spectra = gather(sorted(args.data.glob("*.npz")), args.vectors, config)
     print(f"{len(spectra)} vectors after {time.time() - began:.0f} s", flush=True)
     net = fit(spectra, config)
-    torch.save(net.state_dict(), args.out)
+    with writing(args.out) as file:
+        torch.save(net.state_dict(), file)
     print(f"saved {args.out} after {time.time() - began:.0f} s")
 
 

@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from bridge.whole_file import settle
 from engine.codec.spectral import spectra_of
 from engine.codec.spectral_net import SpectralConfig, SpectralNet, config_of, hear_ahead, to_log
 from engine.device import pick_device
@@ -168,7 +169,7 @@ class Run:
         for content, path in ((weights, self.out), (state | {"decoder_only": self.decoder_only}, self.path)):
             part = path.with_name(path.name + ".part")
             torch.save(content, part)
-            part.rename(path)
+            settle(part, path)
         draw_log(log_path(self.out))
 
     def learn(self, audio: Tensor, rate: float) -> tuple[float, float, int]:

@@ -11,6 +11,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from bridge.whole_file import writing
+
 _LM = re.compile(r"^(\d+) ([\d.]+) min ([\d.]+)M \[([\d., ]+)\]")
 _CODEC = re.compile(r"^(\d+) ([\d.]+) s loss ([\d.]+)")
 
@@ -67,7 +69,8 @@ def draw(points: list[Point], out: Path, title: str) -> None:
     axes.set_title(f"{title}: {points[-1].minutes:.0f} minutes, {points[-1].step} steps")
     axes.grid(alpha=0.3)
     axes.legend()
-    figure.savefig(out, dpi=100)
+    with writing(out) as file:
+        figure.savefig(file, format="png", dpi=100)
 
 
 def draw_log(log: Path) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from bridge.whole_file import put
 from engine.guidance import Guidance
 from engine.listen.choose import best, worth
 from engine.listen.seeds import derived_seed
@@ -96,7 +97,7 @@ def main() -> None:
     model, pieces = load_model(args.model), held_out(args.pieces, max(14.0, args.seconds + 2.0))
     rows = [measure(model, pieces, args, count) for count in args.counts]
     if args.out:
-        args.out.write_text(json.dumps(rows, indent=2) + "\n")
+        put(args.out, (json.dumps(rows, indent=2) + "\n").encode())
 
 
 if __name__ == "__main__":

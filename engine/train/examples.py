@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from bridge.whole_file import put
 from engine.conditions.frames import SAMPLE_RATE_HZ
 from engine.guidance import Guidance
 from engine.load import load_model
@@ -182,7 +183,7 @@ def main() -> None:
     for name, examples in groups.items():
         write(examples, args.out)
         picture(examples, args.out / f"{name}.png", name)
-    (args.out / "index.md").write_text(page(groups, notes_of(args.out / "index.md")))
+    put(args.out / "index.md", page(groups, notes_of(args.out / "index.md")).encode())
     size = sum(path.stat().st_size for path in args.out.glob("*.ogg"))
     print(f"{sum(map(len, groups.values()))} examples, {size / 1e6:.2f} MB, in {args.out}")
 

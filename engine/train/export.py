@@ -9,9 +9,10 @@ import json
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
+from bridge.whole_file import put
 from engine.codec.spectral_net import config_of
 from engine.train.lm_train import EMBEDDED_S
 
@@ -44,10 +45,10 @@ def export(lm: Path, codec: Path, out: Path) -> None:
         old.unlink()
     parts = shards(half)
     for index, part in enumerate(parts):
-        save_file(part, str(out / f"embedded-{index + 1:02d}-of-{len(parts):02d}.safetensors"))
+        put(out / f"embedded-{index + 1:02d}-of-{len(parts):02d}.safetensors", save(part))
     sizes = dataclasses.asdict(config_of(codec_weights))
     config = {"lm": dataclasses.asdict(EMBEDDED_S), "codec": sizes, "windows": WINDOWS}
-    (out / "config.json").write_text(json.dumps(config, indent=2) + "\n")
+    put(out / "config.json", (json.dumps(config, indent=2) + "\n").encode())
 
 
 def main() -> None:

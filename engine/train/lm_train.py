@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from bridge.whole_file import settle
 from engine.conditions.encoders import StyleEncoder, TextEncoder
 from engine.conditions.frames import N_FEATURES, TEXT_COLUMNS
 from engine.conditions.words import encode_texts
@@ -147,7 +148,7 @@ class Run:
         state = {"model": self.model.state_dict(), "optimiser": self.optimiser.state_dict()}
         part = self.path.with_suffix(".part")
         torch.save({**state, "step": self.step, "spent": self.spent_seconds, "seen": self.frames_seen}, part)
-        part.rename(self.path)
+        settle(part, self.path)
 
     def learn(self, rows: Batch, books: Tensor, rate: float) -> Tensor:
         """One step at a learning rate; losses [K] before it."""

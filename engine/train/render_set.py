@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from bridge.whole_file import settle
 from engine.conditions.frames import chroma_frames
 from engine.train.captions import caption_facts
 from engine.train.compose import Piece, compose
@@ -58,7 +59,7 @@ def save(path: Path, piece: Piece, audio: Rendered, seed: int) -> None:
             chroma_melody=chroma["melody"],
             chroma_harmony=chroma["harmony"],
         )
-    part.rename(path)
+    settle(part, path)
 
 
 def main() -> None:

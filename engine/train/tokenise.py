@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from bridge.whole_file import settle
 from engine.codec.spectral import SpectralCodec
 from engine.codec.spectral_net import SpectralNet, config_of
 from engine.train.codec_fit import load_audio
@@ -26,7 +27,7 @@ def tokenise(path: Path, codec: SpectralCodec, out: Path) -> None:
     part = out.with_suffix(".part")
     with part.open("wb") as stream:
         np.savez(stream, codes=codes, chroma=chroma, facts=piece["facts"])
-    part.rename(out)
+    settle(part, out)
 
 
 def load_codec(path: Path) -> SpectralCodec:

@@ -14,7 +14,7 @@ from pathlib import Path
 from bridge.errors import SegueError
 from plugin_host.bench import show_rows
 from plugin_host.doctor import version
-from plugin_host.plot import OutputError, ready_folder
+from plugin_host.output import OutputError, put, ready_folder
 from plugin_host.processor_time import ProcessorTime
 from plugin_host.screen import Screen
 from plugin_host.sync_bench.changes import CHANGES, LOOPS, measure_change, measure_loop
@@ -159,7 +159,7 @@ def _write(
     }
     rows = [{**asdict(row), "value": None if math.isnan(row.value) else row.value} for row in found.rows]
     try:
-        (out / "sync.json").write_text(json.dumps({**head, "rows": rows}, indent=1) + "\n")
+        put(out / "sync.json", json.dumps({**head, "rows": rows}, indent=1) + "\n")
         if found.phases:
             save_phases(out / "phase.png", found.phases)
         if found.tempi:

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from bridge.region_file import read_region
-from plugin_host.plot import Plot, Wish, plot_region, save_wav
+from plugin_host.output import save_wav
+from plugin_host.plot import Plot, Wish, plot_region
 from plugin_host.sync_bench.results import Found
 from plugin_host.sync_bench.stage import RATE_HZ, Stage
 from plugin_host.sync_bench.steady import measure_steady

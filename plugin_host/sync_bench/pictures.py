@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from bridge.whole_file import writing
 from plugin_host.sync_bench.hearing import HOP_SAMPLES, RATE_HZ
 from plugin_host.sync_bench.recorder import Floats
 from plugin_host.sync_bench.results import PhaseTrace, TempoTrace
@@ -39,7 +40,8 @@ def save_phases(path: Path, traces: list[PhaseTrace]) -> None:
         )  # fmt: skip
         axes.spines[["top", "right"]].set_visible(False)
     panels[-1].set_xlabel(f"seconds (dots: beats; line: median of four bars; band: {GOAL_MS:g} ms)")
-    figure.savefig(path)
+    with writing(path) as file:
+        figure.savefig(file, format="png")
 
 
 def save_tempi(path: Path, traces: list[TempoTrace]) -> None:
@@ -58,7 +60,8 @@ def save_tempi(path: Path, traces: list[TempoTrace]) -> None:
         axes.set_xlim(at[0], at[-1])
     panels[0].legend(loc="upper left")
     panels[-1].set_xlabel(f"seconds (each column listens to {WINDOW_SECONDS:g} s; vertical line: the change begins)")
-    figure.savefig(path)
+    with writing(path) as file:
+        figure.savefig(file, format="png")
 
 
 def tempogram(rising: Floats, lowest_bpm: float, highest_bpm: float) -> tuple[Floats, Floats, Floats]:

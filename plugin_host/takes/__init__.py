@@ -8,8 +8,9 @@ take.py      what a take is; onto disk and back
   wave.py    RIFF WAVE: writer and careful reader
   chunks.py  bext, acid, smpl, cue, iXML: what DAWs read beside the samples
   recipe.py  all that it takes to make the take again
-  names.py   a file name for it
+  names.py   file names: letters kept, taken by every system
 dawproject.py  several takes as one project
 commands.py  `segue take`, `open`, `export`, `watch`, `scripts`
   watch.py, jobs.py, desk.py   a folder and a UDP port that take orders from DAWs
+  beside.py, unfinished.py     where takes and errors lie there; whether a file is whole
 """

@@ -20,11 +20,11 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 from bridge.plain import plain, xml_text
 from bridge.units import beats_to_seconds
 from plugin_host.doctor import version
+from plugin_host.output import put
 from plugin_host.takes.errors import TakeError
 from plugin_host.takes.finish import Finished
 from plugin_host.takes.loudness import measure
 from plugin_host.takes.take import Take, read_take, title_of, wav_file
-from plugin_host.takes.wave import put
 
 TRACKS_MAX = 256
 AROUND_BYTES_MAX = 2**26  # in a take's file beside its samples: a file with more is written anew, not copied

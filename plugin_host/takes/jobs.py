@@ -7,41 +7,59 @@ bpm=137.5
 
 from __future__ import annotations
 
+import codecs
+import hashlib
 import os
+import re
+import stat
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from bridge.arguments import Value
-from bridge.errors import RegionError, RegionMissing, RegionTooShort, SegueError
+from bridge.errors import RegionMissing, RegionTooShort, RegionUnreadable, SegueError
+from bridge.region import check_form
+from bridge.region_file import open_plain
 from bridge.take_rows import TAKE
 from bridge.units import Signature
 from plugin_host.takes.errors import TakeError
-from plugin_host.takes.names import words
+from plugin_host.takes.names import portable
 from plugin_host.takes.order import Order
 from plugin_host.takes.place import RegionWish
 
 ENDING = ".segue"
 FILE_BYTES_MAX = 16_384
+_AT_ONCE = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 COLUMNS = {column.name: column for column in TAKE.arguments if column.name != "id"}
 
 
 def read_job(file: Path) -> dict[str, Value]:
     """The columns of a job file, checked, defaults filled in; TakeError says which is wrong.  [any]"""
-    try:
-        if file.stat().st_size > FILE_BYTES_MAX:
-            raise TakeError(f"{file.name} is larger than {FILE_BYTES_MAX} bytes: that is no job")
-        lines = file.read_text("utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise TakeError(f"{file.name} cannot be read: {error}") from None
     given: dict[str, str] = {}
-    for line in lines:
+    for line in re.split(r"\r\n|\r|\n", _text(file)):
         name, equals, text = line.partition("=")
         if line.strip() and not equals:
             raise TakeError(f"{file.name}: {line[:60]!r} is not name=value")
         if equals:
             given[name.strip()] = text.strip()
     return checked(given, file.name, file.parent)
+
+
+def _text(file: Path) -> str:
+    """What a small plain file says: UTF-8, or what its byte order mark says; TakeError. Never waits at a pipe."""
+    try:
+        with os.fdopen(os.open(file, os.O_RDONLY | _AT_ONCE), "rb") as opened:
+            if not stat.S_ISREG(os.fstat(opened.fileno()).st_mode):
+                raise TakeError(f"{file.name} is a pipe or a device, not a file")
+            data = opened.read(FILE_BYTES_MAX + 1)
+        if len(data) > FILE_BYTES_MAX:
+            raise TakeError(f"{file.name} is larger than {FILE_BYTES_MAX} bytes: that is no job")
+        return data.decode("utf-16" if data.startswith(_UTF_16) else "utf-8-sig")
+    except OSError as error:
+        raise TakeError(f"{file.name} cannot be read: {error.strerror or error}") from None
+    except UnicodeDecodeError:
+        raise TakeError(f"{file.name} is not text in UTF-8, nor in UTF-16 with its mark: save it so") from None
 
 
 def checked(given: Mapping[str, str], who: str, folder: Path) -> dict[str, Value]:
@@ -84,7 +102,13 @@ def order_of(values: Mapping[str, Value], usual: Order, scratch: Path) -> Order:
 
 def name_of(values: Mapping[str, Value]) -> str:
     """What the folder of its takes is called.  [any]"""
-    return words(str(values["name"]) or Path(str(values["path"])).stem)
+    return str(values["name"]) or Path(str(values["path"])).stem
+
+
+def error_name(values: Mapping[str, Value]) -> str:
+    """What its error is called: orders of one name for other parts or files have others.  [any]"""
+    part = "\n".join(str(values[column]) for column in ("path", "offset_seconds", "length_seconds", "role"))
+    return f"{name_of(values)}-{hashlib.sha256(part.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
 
 
 def section(path: Path, offset_seconds: float, length_seconds: float, scratch: Path) -> Path:
@@ -94,14 +118,15 @@ def section(path: Path, offset_seconds: float, length_seconds: float, scratch: P
     import soundfile
 
     try:
-        with soundfile.SoundFile(path) as file:
+        with soundfile.SoundFile(open_plain(str(path)), closefd=True) as file:
             begin = round(offset_seconds * file.samplerate)
             left = max(0, file.frames - begin)
             count = min(left, round(length_seconds * file.samplerate)) if length_seconds else left
             if count == 0:
                 raise RegionTooShort(f"{path.name} has nothing from {offset_seconds:g} s on")
+            check_form(count, file.channels, file.samplerate)  # before anything of it is copied
             file.seek(begin)
-            target = scratch / "part" / f"{path.stem}.wav"  # a folder of its own: never the file itself
+            target = scratch / "part" / f"{portable(path.stem)}.wav"  # a folder of its own: never the file itself
             target.parent.mkdir(exist_ok=True)
             with soundfile.SoundFile(target, "w", file.samplerate, file.channels, "FLOAT", format="WAV") as out:
                 while count > 0:
@@ -111,5 +136,5 @@ def section(path: Path, offset_seconds: float, length_seconds: float, scratch: P
                     out.write(block)
                     count -= len(block)
     except (soundfile.LibsndfileError, OSError, TypeError) as error:
-        raise RegionError(f"{path} cannot be read: {error}") from None
+        raise RegionUnreadable(f"{path} cannot be read: {getattr(error, 'error_string', error)}") from None
     return target

@@ -11,14 +11,13 @@ from bridge.presets import load_preset
 from bridge.ring import Audio
 from bridge.units import Signature
 from plugin_host.ear import Ear, ear_of, no_ear
-from plugin_host.plot import ready_folder
+from plugin_host.output import put, ready_folder
 from plugin_host.takes.engines import HotEngine
 from plugin_host.takes.finish import Finished, finish, looped
 from plugin_host.takes.make import make_all
 from plugin_host.takes.place import CONTINUED_BARS, RegionWish, place
-from plugin_host.takes.recipe import REGION_BYTES_MAX, Recipe, UsedRegion
+from plugin_host.takes.recipe import REGION_BYTES_MAX, Recipe, UsedRegion, from_json, to_json
 from plugin_host.takes.take import grid_of, save_take, span_of
-from plugin_host.takes.wave import put
 
 LANES_AT_ONCE = 4  # of takes that are made together: each costs little more than one, and its memory
 SEED_STEP = 1  # between the takes of one order, where the first seed was given
@@ -51,7 +50,7 @@ Say = Callable[[str], None]
 
 
 def recipe_of(order: Order, say: Say, folder: Path, ear: Ear = no_ear) -> Recipe:
-    """The recipe of an order's first take; reads the region, which may raise a RegionError.  [main]"""
+    """The recipe of an order's first take; reads the region. RegionError, TakeError for what no take may be.  [main]"""
     prompt, values = order.prompt, dict(order.values)
     if order.preset:
         preset = load_preset(order.preset)
@@ -64,10 +63,12 @@ def recipe_of(order: Order, say: Say, folder: Path, ear: Ear = no_ear) -> Recipe
         regions = (kept(placed.region, folder),)
         bpm, start, bars = placed.bpm, placed.start_bar, order.bars or placed.bars
     start = start if order.start_bar is None else order.start_bar
-    return Recipe(
+    recipe = Recipe(
         bpm, bars, start, order.signature, order.rate_hz, prompt, order.seed, values, regions,
         loop=order.loop, loudness=order.loudness, bits=order.bits, key=order.key,
     )  # fmt: skip
+    from_json(to_json(recipe.with_seed(max(order.seed, 0)), with_audio=False))  # what is made can be read back
+    return recipe
 
 
 def kept(region: UsedRegion, folder: Path) -> UsedRegion:

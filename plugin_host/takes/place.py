@@ -16,7 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from bridge.errors import RegionUnreadable
+from bridge.errors import RegionTooLong, RegionUnreadable
+from bridge.region import check_form
 from bridge.region_tail import length_of, tail_words
 from bridge.transport import Grid
 from bridge.units import (
@@ -102,6 +103,11 @@ def _start(wish: RegionWish, beats: Fraction, bar: Fraction) -> Fraction:
 def _to_length(audio: np.ndarray, beats: Exact, bpm: float, rate_hz: int) -> tuple[np.ndarray, Fraction]:
     """Audio cut, or filled up with silence, to so many beats; how many beats of it are silence."""
     n_samples = nearest(beats_to_samples(beats, bpm, rate_hz))
+    if n_samples > len(audio):
+        try:  # a start far before the time line, or a bar of minutes
+            check_form(n_samples, audio.shape[1], rate_hz)
+        except RegionTooLong as fault:
+            raise RegionTooLong(f"with silence up to its bar line {fault}") from None
     missing = max(0, n_samples - len(audio))
     return np.pad(audio[:n_samples], ((0, missing), (0, 0))), samples_to_beats(missing, bpm, rate_hz)
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from bridge.plain import plain
 from bridge.ring import Audio
-from plugin_host.plot import ready_folder
+from plugin_host.output import ready_folder
 from plugin_host.screen import Screen
 from plugin_host.takes.engines import EngineWish, HotEngine, hot_engine
 from plugin_host.takes.finish import decoded, encoded

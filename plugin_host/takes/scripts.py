@@ -12,9 +12,8 @@ from importlib import resources
 from pathlib import Path
 
 from bridge.take_rows import TAKE, WATCH_PORT
-from plugin_host.plot import ready_folder
+from plugin_host.output import put, ready_folder
 from plugin_host.takes.errors import TakeError
-from plugin_host.takes.wave import put
 
 DAWS = ("ardour", "reaper")
 _INBOX, _PORT, _ADDRESS = "local INBOX = ", "local PORT = ", "local ADDRESS = "
@@ -74,5 +73,5 @@ def install(daw: str, folder: Path | None, inbox: Path) -> list[Path]:
     target = ready_folder(folder or script_folder(daw))
     written = [target / source.name for source in sources]
     for source, path in zip(sources, written, strict=True):
-        put(path, told(source.read_text("utf-8"), inbox).encode())
+        put(path, told(source.read_text("utf-8"), inbox).encode("utf-8", "surrogateescape"))
     return written

@@ -20,13 +20,13 @@ from bridge.ring import Audio
 from bridge.sound_file import SoundFault, opened
 from bridge.transport import Grid
 from plugin_host.doctor import version
-from plugin_host.plot import OutputError
+from plugin_host.output import OutputError, put_new
 from plugin_host.takes import chunks
 from plugin_host.takes.errors import TakeError
 from plugin_host.takes.finish import Finished, decoded, encoded
-from plugin_host.takes.names import free_path, take_name
+from plugin_host.takes.names import free_paths, take_name
 from plugin_host.takes.recipe import JSON_BYTES_MAX, Recipe, from_json, to_json
-from plugin_host.takes.wave import format_chunk, put, read_chunks, wave_bytes, wave_form
+from plugin_host.takes.wave import format_chunk, read_chunks, wave_bytes, wave_form
 
 FORMATS = ("wav", "flac")
 RECIPE_CHUNK, RECIPE_FIELD = b"segu", "SEGUE_RECIPE"
@@ -69,13 +69,10 @@ def save_take(folder: Path, recipe: Recipe, done: Finished, kind: str = "wav", n
     if len(done.audio) != end - start:
         raise ValueError(f"the take has {len(done.audio)} samples, its bars {end - start}")
     stem = name or take_name(title_of(recipe), recipe.bpm, recipe.key, recipe.seed)
-    path = free_path(folder, stem, kind)
-    try:
-        put(path, flac_file(recipe, done) if kind == "flac" else wav_file(recipe, done, path.name))
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
-    return path
+    for path in free_paths(folder, stem, kind):
+        if put_new(path, flac_file(recipe, done) if kind == "flac" else wav_file(recipe, done, path.name)):
+            return path
+    raise AssertionError("free_paths ends with an error")
 
 
 def wav_file(recipe: Recipe, done: Finished, name: str) -> bytes:
@@ -181,7 +178,7 @@ def _read_flac(path: Path) -> Take:
     import soundfile
 
     try:
-        with soundfile.SoundFile(path) as file:
+        with path.open("rb") as opened, soundfile.SoundFile(opened) as file:  # a name may be no UTF-8
             text = file.comment
     except (soundfile.LibsndfileError, OSError) as error:
         raise TakeError(f"{path.name} cannot be read: {error}") from None

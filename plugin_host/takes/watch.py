@@ -1,10 +1,12 @@
 """`segue watch`: a folder where takes come out beside what is put in, and a port where DAW scripts order them.
 
 FOLDER/riff-92bpm.wav            put in: by hand, or by a DAW's export
-FOLDER/riff-92bpm-takes/*.wav    come out
-FOLDER/riff-92bpm-error.txt      why not
+FOLDER/riff-92bpm.wav-takes/     takes come out
+FOLDER/riff-92bpm.wav-error.txt  why not
 FOLDER/takes.txt                 a line for each take made for a DAW, that its script imports it by
 FOLDER/*.segue                   an order by a DAW's script, see jobs.py
+
+What is not whole yet is looked at again after growing pauses; whatever one file does, the others get their takes.
 """
 
 from __future__ import annotations
@@ -13,41 +15,57 @@ import os
 import queue
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bridge.arguments import Value
-from bridge.errors import NoAnswer, RegionError, RegionNotAudio, RegionTooShort, RegionUnreadable, SegueError
-from bridge.region_file import read_region
-from plugin_host.plot import OutputError, ready_folder
+from bridge.errors import NoAnswer, RegionNotAudio, RegionTooShort, RegionUnreadable, SegueError
+from bridge.plain import plain
+from plugin_host.output import OutputError, add_line, put, ready_folder
 from plugin_host.screen import Screen
 from plugin_host.takes import jobs
+from plugin_host.takes.beside import ERROR, Beside, refuse_link
 from plugin_host.takes.desk import TakeDesk
 from plugin_host.takes.engines import EngineWish, HotEngine, hot_engine
 from plugin_host.takes.errors import TakeError, TakeFailed
-from plugin_host.takes.names import words
 from plugin_host.takes.order import Order, fill
 from plugin_host.takes.place import RegionWish
 from plugin_host.takes.take import read_recipe, span_of
+from plugin_host.takes.unfinished import missing_end
 
 UNFINISHED = (RegionUnreadable, RegionNotAudio, RegionTooShort)  # what a file is that is still being copied
-CUT_SHORT = "cut short"  # in a region's note: the file is shorter than it says
-SOUNDS = frozenset((".wav", ".flac", ".aif", ".aiff", ".ogg", ".mp3"))
-LOOK_SECONDS = 0.5
+SOUNDS = frozenset(  # endings; what of these cannot be read is told
+    (
+        *(".wav", ".wave", ".bwf", ".rf64", ".w64", ".caf", ".aif", ".aiff", ".aifc", ".au", ".snd", ".flac"),
+        *(".ogg", ".oga", ".opus", ".mp3", ".mp2", ".m4a", ".m4b", ".mp4", ".aac", ".ac3", ".wma", ".webm", ".mka"),
+        *(".wv", ".ape", ".mpc", ".tta", ".alac", ".dsf", ".dff", ".amr", ".spx"),
+    )
+)
+READABLE = "WAV, FLAC, AIFF, CAF, W64, OGG, Opus and MP3 are read: save it as one of these"
+LOOK_SECONDS, LOOK_SECONDS_MOST = 0.5, 5.0  # between looks; of a file that is not whole twice as long each time
 SETTLE_SECONDS = 1.0  # without change, before a file counts as whole
+DEATHS_MAX = 3
 PATIENCE_SECONDS = 15.0  # for one that looks cut short: a slow copy may go on
 INDEX, SIGN, SENT = "takes.txt", "watching.txt", "sent"  # the last: where DAW scripts put what they send
 
 
 @dataclass
 class Seen:
-    """How a file in the folder looked, since when, and whether it is done with."""
+    """How a file in the folder looked, since when, when to look at it again, and whether it is done with."""
 
     stamp: str
     since_seconds: float
+    again_seconds: float
     done: bool = False
+    looks: int = 0  # that found it not whole
+
+    @property
+    def young(self) -> bool:
+        """Whether it may still be being copied.  [main]"""
+        return time.monotonic() - self.since_seconds < PATIENCE_SECONDS
 
 
 @dataclass(frozen=True)
@@ -62,12 +80,15 @@ class WatchOptions:
 
 
 def stamp_of(path: Path) -> str:
-    """Size and time of a file: another when it was written to; empty when it is gone.  [any]"""
-    try:
-        status = path.stat()
-    except OSError:
-        return ""
-    return f"{status.st_size} {status.st_mtime_ns}"
+    """Size and time of a file: another when it was written to; of a link that leads nowhere its own.  [any]
+
+    Empty when it is gone.
+    """
+    for follow in (True, False):
+        with suppress(OSError):
+            status = path.stat(follow_symlinks=follow)
+            return f"{status.st_size} {status.st_mtime_ns}"
+    return ""
 
 
 class Watch:
@@ -75,9 +96,13 @@ class Watch:
 
     def __init__(self, options: WatchOptions, screen: Screen) -> None:
         self.folder = ready_folder(options.folder)
+        refuse_link(self.folder / SENT)
         ready_folder(self.folder / SENT)
+        self._beside = Beside(self.folder)
+        self._left: set[str] = set()  # files that are no sounds, told once
         self._options, self._screen = options, screen
         self._seen: dict[Path, Seen] = {}
+        self._deaths: Counter[str] = Counter()  # of engines, by what they were to make
         self._ordered: queue.SimpleQueue[Mapping[str, Value]] = queue.SimpleQueue()
         self.port = 0
 
@@ -100,22 +125,19 @@ class Watch:
     def _sign(self) -> Iterator[None]:
         """A file that says to scripts that somebody watches."""
         sign = self.folder / SIGN
-        try:
-            sign.write_text(f"{os.getpid()}\n")
-        except OSError as error:
-            raise OutputError(f"{sign} cannot be written: {error.strerror}") from None
+        put(sign, f"{os.getpid()}\n")
         try:
             yield
         finally:
-            sign.unlink(missing_ok=True)
+            with suppress(OSError):
+                sign.unlink()
 
     def _serve(self, engine: HotEngine) -> bool:
         """Work with this engine; True when another is needed, False when all is done (`once`)."""
         while True:
             worked = self._orders(engine)
             for path in self._ready():
-                self._one(path, engine)
-                worked = True
+                worked |= self._one(path, engine)
             if not engine.alive():
                 return True
             if self._options.once and not worked and not self._waiting():
@@ -129,111 +151,134 @@ class Watch:
     # -- the folder -----------------------------------------------------------------------------------
 
     def _ready(self) -> list[Path]:
-        """Files that are whole and not done with."""
-        now, ready = time.monotonic(), []
-        for path in self._files():
+        """Files that are whole, as it seems, and not done with."""
+        now, found = time.monotonic(), self._files()
+        for path in found:
             stamp, seen = stamp_of(path), self._seen.get(path)
             if seen is None or seen.stamp != stamp:
-                self._seen[path] = Seen(stamp, now, self._made_before(path, stamp))
-            elif not seen.done and now - seen.since_seconds >= SETTLE_SECONDS:
-                ready.append(path)
-        self._seen = {path: seen for path, seen in self._seen.items() if path.exists()}
-        return ready
+                self._seen[path] = Seen(stamp, now, now + SETTLE_SECONDS, self._done_before(path, stamp))
+        self._seen = {path: self._seen[path] for path in found}
+        return [path for path, seen in self._seen.items() if not seen.done and now >= seen.again_seconds]
 
     def _files(self) -> list[Path]:
+        """Sounds and orders, links and pipes of that name among them; what else lies there is told once."""
         try:
-            entries = [Path(entry.path) for entry in os.scandir(self.folder) if entry.is_file(follow_symlinks=False)]
+            entries = list(os.scandir(self.folder))
         except OSError as error:
             raise OutputError(f"{self.folder} cannot be read any more: {error.strerror}") from None
-        kinds = (*SOUNDS, jobs.ENDING)
-        return sorted(path for path in entries if path.suffix.lower() in kinds and not path.name.startswith("."))
+        self._beside.look(entry.name for entry in entries)
+        found = []
+        for entry in entries:
+            if entry.name.startswith(".") or entry.is_dir(follow_symlinks=False):
+                continue
+            if Path(entry.name).suffix.lower() in (*SOUNDS, jobs.ENDING):
+                found.append(self.folder / entry.name)
+            elif not entry.name.endswith((".txt", ".part", ERROR)) and entry.name not in self._left:
+                self._left.add(entry.name)
+                self._screen.say(f"{plain(entry.name)}: left alone, by its ending it is no sound")
+        return sorted(found)
 
-    def _made_before(self, path: Path, stamp: str) -> bool:
-        with suppress(OSError):
-            return self._made_from(path).read_text() == stamp
-        with suppress(OSError):
-            return stamp in self._error(path.stem).read_text("utf-8")
-        return False
-
-    def _out(self, name: str) -> Path:
-        return self.folder / f"{words(name)}-takes"
-
-    def _made_from(self, path: Path) -> Path:
-        return self._out(path.stem) / f"made-from-{words(path.name)}.txt"
-
-    def _error(self, name: str) -> Path:
-        return self.folder / f"{words(name)}-error.txt"
+    def _done_before(self, path: Path, stamp: str) -> bool:
+        if self._beside.is_refused(path.name, stamp):
+            return True
+        takes = path.name
+        if path.suffix.lower() == jobs.ENDING:
+            try:
+                takes = jobs.name_of(jobs.read_job(path))
+            except TakeError:
+                return False
+        return self._beside.is_made(takes, path.name, stamp)
 
     # -- the work -------------------------------------------------------------------------------------
 
-    def _one(self, path: Path, engine: HotEngine) -> None:
-        """Make what a file asks for, or say beside it why not; a cut file gets its time."""
-        seen = self._seen[path]
+    def _one(self, path: Path, engine: HotEngine) -> bool:
+        """Make what a file asks for, or say beside it why not; False where it is to be looked at again later."""
+        seen, takes = self._seen[path], path.name
         if stamp_of(path) != seen.stamp:
-            return  # it has just been written to
+            return False  # it has just been written to
         try:
             if path.suffix.lower() == jobs.ENDING:
-                self._job(jobs.read_job(path), engine, path.stem)
+                values = jobs.read_job(path)
+                takes = jobs.name_of(values)
+                self._job(values, engine, seen.looks == 0)
             else:
-                self._drop(path, engine)
-        except (TakeFailed, NoAnswer) as error:
-            if not engine.alive():
-                return  # another engine will make it
-            self._refuse(path.stem, error, seen.stamp)
-        except SegueError as error:
-            if isinstance(error, UNFINISHED) and time.monotonic() - seen.since_seconds < PATIENCE_SECONDS:
-                return
-            self._refuse(path.stem, error, seen.stamp)
-        else:
-            self._made_from(path).write_text(seen.stamp)
-            self._error(path.stem).unlink(missing_ok=True)
+                self._drop(path, engine, seen)
+            self._beside.made_from(takes, path.name, seen.stamp)
+            self._beside.forgive(path.name)
+        except Exception as error:
+            if self._lost(path.name, error, engine):
+                return True
+            if isinstance(error, UNFINISHED) and seen.young:
+                self._look_again(path, seen, error)
+                return False
+            self._refuse(path.name, takes, error, seen.stamp)
         seen.done = True
+        return True
 
-    def _drop(self, path: Path, engine: HotEngine) -> None:
-        usual, young = self._options.usual, time.monotonic() - self._seen[path].since_seconds < PATIENCE_SECONDS
-        note = read_region(str(path), "continue", 120.0, 0.0).note
-        if young and CUT_SHORT in note:
-            raise RegionUnreadable(note)
+    def _lost(self, name: str, error: Exception, engine: HotEngine) -> bool:
+        """Whether another engine is to make it: this one died over it, and not the third."""
+        if engine.alive() or not isinstance(error, (TakeFailed, NoAnswer)):
+            return False
+        self._deaths[name] += 1
+        return self._deaths[name] < DEATHS_MAX
+
+    def _look_again(self, path: Path, seen: Seen, error: Exception) -> None:
+        if seen.looks == 0:
+            self._screen.say(f"  {plain(path.name)}: {error}; looking again for {PATIENCE_SECONDS:g} s")
+        pause = min(LOOK_SECONDS * 2**seen.looks, LOOK_SECONDS_MOST)
+        seen.looks, seen.again_seconds = seen.looks + 1, time.monotonic() + pause
+
+    def _drop(self, path: Path, engine: HotEngine, seen: Seen) -> None:
+        usual, missing = self._options.usual, missing_end(path)
+        if missing and seen.young:
+            raise RegionUnreadable(missing)
+        if seen.looks == 0 or missing:
+            self._screen.say(f"{plain(path.name)}:" + (f" {missing}; taken as far as it goes" if missing else ""))
         region = replace(usual.region or RegionWish(path, "continue"), path=path)
-        self._screen.say(f"{path.name}:")
-        fill(replace(usual, region=region), engine, self._out(path.stem), self._screen.say, self._screen.show)
+        folder = self._beside.ready(path.name)
+        fill(replace(usual, region=region), engine, folder, self._screen.say, self._screen.show)
 
     def _orders(self, engine: HotEngine) -> bool:
         """Make what came by OSC; whether there was anything."""
         if self._ordered.empty():
             return False
         values = self._ordered.get()
-        name = jobs.name_of(values)
         try:
-            self._job(values, engine, name)
-        except (TakeError, RegionError, TakeFailed, NoAnswer, OutputError) as error:
-            if not engine.alive():
+            self._job(values, engine, True)
+            self._beside.forgive(jobs.error_name(values))
+        except Exception as error:
+            if self._lost(jobs.error_name(values), error, engine):
                 self._ordered.put(values)
             else:
-                self._refuse(name, error, "")
-        else:
-            self._error(name).unlink(missing_ok=True)
+                self._refuse(jobs.error_name(values), jobs.name_of(values), error, "")
         return True
 
-    def _job(self, values: Mapping[str, Value], engine: HotEngine, name: str) -> None:
-        self._screen.say(f"{name}: ordered by a DAW")
+    def _job(self, values: Mapping[str, Value], engine: HotEngine, tell: bool) -> None:
+        name = jobs.name_of(values)
+        if tell:
+            self._screen.say(f"{plain(name)}: ordered by a DAW")
         with tempfile.TemporaryDirectory(prefix="segue-") as scratch:
             order = jobs.order_of(values, self._options.usual, Path(scratch))
-            for path in fill(order, engine, self._out(name), self._screen.say, self._screen.show):
+            for path in fill(order, engine, self._beside.ready(name), self._screen.say, self._screen.show):
                 self._note(path)
 
     def _note(self, path: Path) -> None:
         """A line for the DAW's script: path, first beat, bars, tempo, first sample, rate."""
+        if any(sign in str(path) for sign in "\t\r\n"):
+            raise OutputError(f"{str(path)!r} has a tab or an end of line in it: {INDEX} cannot tell it")
         recipe = read_recipe(path)
         beats = float(recipe.start_bar * recipe.signature.beats_per_bar)
         line = (path, f"{beats:.9g}", recipe.bars, f"{recipe.bpm:g}", span_of(recipe)[0], recipe.rate_hz)
-        with (self.folder / INDEX).open("a", encoding="utf-8") as index:
-            index.write("\t".join(map(str, line)) + "\n")
+        add_line(self.folder / INDEX, "\t".join(map(str, line)))
 
-    def _refuse(self, name: str, error: Exception, stamp: str) -> None:
-        self._screen.say(f"  {name}: {error}")
-        with suppress(OSError):
-            self._error(name).write_text(f"{error}\n\n(file as it was: {stamp})\n", "utf-8")
+    def _refuse(self, name: str, takes: str, error: Exception, stamp: str) -> None:
+        """Say why not, on the screen and beside it; a fault of ours is one file's, too."""
+        ours = "" if isinstance(error, (SegueError, OSError)) else f"a fault of Segue's, {type(error).__name__}: "
+        text = f"{ours}{error}"
+        if isinstance(error, RegionNotAudio):
+            text += f"; {READABLE}"
+        self._screen.say(f"  {plain(name)}: {text}")
+        self._beside.refuse(name, takes, text, stamp)
 
 
 def run_watch(options: WatchOptions, screen: Screen) -> None:

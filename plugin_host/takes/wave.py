@@ -2,19 +2,18 @@
 
     'RIFF' size 'WAVE' | id size bytes (padded to even) | id size bytes | ...
 
-Little-endian; at most 4 GB. Written whole beside the place and then put there, so that nobody sees half of one.
+Little-endian; at most 4 GB.
 """
 
 from __future__ import annotations
 
 import os
 import struct
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from plugin_host.plot import OutputError
+from plugin_host.output import OutputError
 from plugin_host.takes.errors import TakeError
 
 Chunks = Sequence[tuple[bytes, bytes]]
@@ -43,22 +42,6 @@ def wave_bytes(chunks: Chunks) -> bytes:
     if size > FILE_BYTES_MAX:
         raise OutputError(f"a WAV file holds 4 GB, this one would have {size / 2**30:.1f} GB; take fewer bars")
     return b"".join([struct.pack("<4sI", b"RIFF", size), *parts])
-
-
-def put(path: Path, data: bytes) -> None:
-    """Write a file so that it is there whole or not at all; OutputError.  [any]"""
-    try:
-        handle, temporary = tempfile.mkstemp(prefix=".segue-", suffix=".part", dir=path.parent)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-            os.chmod(temporary, 0o644)
-            os.replace(temporary, path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error.strerror or error}") from None
 
 
 def read_chunks(path: Path, wanted: frozenset[bytes]) -> Mapping[bytes, bytes]:

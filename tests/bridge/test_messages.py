@@ -183,3 +183,9 @@ def test_at_means_a_beat_of_the_hosts_timeline() -> None:
     assert At("bars", every_bars=4).resolve(grid, 14 * 24000 + 1) == 28
     assert At("bars", every_bars=4).resolve(grid, -5 * 84000) == -14
     assert At(beats=5.25).resolve(grid, late) == Fraction(21, 4)
+
+
+def test_text_that_cannot_be_sent_is_refused_before() -> None:
+    """What Python makes of a name whose bytes are no UTF-8."""
+    with pytest.raises(OutOfRange, match="not whole Unicode"):
+        messages.REGION_FILE.pack(1, 0, "style", "/song/\udcff.wav", 120.0, 0.0)

@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from plugin_host import cli
 from plugin_host.bench_models import BenchError, Table, run_table
-from plugin_host.plot import OutputError
+from plugin_host.output import OutputError
 from plugin_host.screen import Screen
 
 

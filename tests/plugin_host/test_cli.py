@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import socket
@@ -12,12 +13,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import typer
 from packaging.requirements import Requirement
 
 from bridge.messages import PRECISIONS
+from bridge.transport import Grid
 from engine.serve import options
 from plugin_host import bench, cli, cli_guard, demo, doctor, libraries
 from plugin_host.cli_options import Weights
+from plugin_host.headless import Column, Take
+from plugin_host.picture import save_picture
+from plugin_host.plot import Wish, plot_region
+from plugin_host.report import Stretch
 from plugin_host.screen import Screen
 
 ROOT = Path(__file__).parents[2]
@@ -28,6 +35,55 @@ def segue(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "100"}
     command = [sys.executable, "-m", "plugin_host.cli", *arguments]
     return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=cwd, timeout=110)
+
+
+ODD = os.fsdecode(b"g\xff\x1b[31m$x^{_\xe3\x82\xae.wav")  # no UTF-8, an order to the terminal, half a formula, a letter
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_names_that_no_terminal_shows_end_nothing_in_a_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii:strict")
+    for arguments, code in (
+        (("open", "--show", str(tmp_path / ODD)), 4),
+        (("export", str(tmp_path / ODD)), 4),
+        (("demo", "--region", str(tmp_path / ODD), "--out", str(tmp_path / f"out{ODD}")), 4),
+        (("scripts", "reaper", "--folder", str(tmp_path / f"scripts{ODD}")), 0),
+    ):
+        done = segue(*arguments)
+        assert done.returncode == code, done.stderr
+        assert "Traceback" not in done.stderr
+        assert "\x1b" not in done.stdout + done.stderr
+        assert any(name in done.stdout + done.stderr for name in ("g\\", "g?")), "it is named all the same"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_region_whose_path_cannot_be_sent_is_handed_over_as_a_copy(tmp_path: Path) -> None:
+    tone = 0.3 * np.sin(2 * np.pi * 220 * np.arange(96_000) / 48_000)
+    soundfile.write(tmp_path / "a.wav", tone, 48_000)
+    odd = (tmp_path / "a.wav").rename(tmp_path / ODD)
+    plot = plot_region(Wish(region=odd, bpm=120.0), tmp_path)
+    assert plot.region is not None
+    assert plot.region.path == tmp_path / "region.wav"
+    assert np.abs(soundfile.read(plot.region.path)[0][:, 0] - tone).max() < 1e-4
+
+
+def test_picture_takes_any_name(tmp_path: Path) -> None:
+    take = Take(np.zeros((48_000, 2), np.float32), np.zeros((1, len(Column)), np.int64))
+    save_picture(tmp_path / "demo.png", take, Stretch(Grid(48_000, 120.0), 0, 1), ODD, None)
+    assert (tmp_path / "demo.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_full_disk_of_scratch_files_is_no_fault_of_ours(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full() -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/tmp/segue-1/region-0.flac")
+
+    monkeypatch.setattr(cli_guard.signal, "signal", lambda *_: None)
+    with pytest.raises(typer.Exit) as end:
+        cli_guard.guarded(full)()
+    assert end.value.exit_code == cli_guard.EXIT_OUTPUT
+    assert "No space left on device: '/tmp/segue-1/region-0.flac'" in capsys.readouterr().err
 
 
 def test_help_names_every_command_and_its_exit_codes() -> None:

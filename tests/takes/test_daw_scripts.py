@@ -98,6 +98,13 @@ def test_reaper_sends_the_items_part_of_its_file(tmp_path: Path, song: Path) -> 
     assert not list(tmp_path.glob("*.part"))
 
 
+def test_reaper_cuts_no_letter_of_a_long_name_in_two(tmp_path: Path, song: Path) -> None:
+    reaper = Reaper(tmp_path, item(song, name="xギター" * 20))
+    assert reaper.run("segue_send.lua") == []
+    (job,) = reaper.jobs()
+    assert job["name"] == "xギター" * 6, "60 bytes of UTF-8"
+
+
 def test_reaper_sends_what_lies_in_the_time_selection(tmp_path: Path, song: Path) -> None:
     reaper = Reaper(tmp_path, item(song), selection_from=4.0, selection_to=6.5)
     assert reaper.run("segue_send.lua") == []

@@ -12,9 +12,10 @@ import soundfile
 from bridge.errors import RegionMissing, RegionSilent
 from bridge.transport import Grid
 from bridge.units import Signature
+from plugin_host.output import put
 from plugin_host.takes.chunks import acid
 from plugin_host.takes.place import RegionWish, place
-from plugin_host.takes.wave import format_chunk, put, wave_bytes
+from plugin_host.takes.wave import format_chunk, wave_bytes
 
 RATE = 48_000
 FOUR = Signature(4, 4)

@@ -72,9 +72,9 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> Engine:
     made = Engine()
     monkeypatch.setattr("plugin_host.takes.watch.hot_engine", made.hot)
     monkeypatch.setattr("plugin_host.takes.make.make", made.make)
-    monkeypatch.setattr(watch, "LOOK_SECONDS", 0.02)
-    monkeypatch.setattr(watch, "SETTLE_SECONDS", 0.06)
-    monkeypatch.setattr(watch, "PATIENCE_SECONDS", 0.3)
+    monkeypatch.setattr(watch, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(watch, "SETTLE_SECONDS", 0.04)
+    monkeypatch.setattr(watch, "PATIENCE_SECONDS", 0.1)
     return made
 
 
@@ -90,7 +90,7 @@ def takes(folder: Path) -> list[str]:
 def test_takes_come_out_beside_what_is_put_in(tmp_path: Path, engine: Engine) -> None:
     music(tmp_path / "My Riff 120bpm.wav")
     run(tmp_path, takes=2, seed=5)
-    assert takes(tmp_path) == [f"my-riff-120bpm-takes/continue-my-riff-120bpm_120bpm_seed{n}.wav" for n in (5, 6)]
+    assert takes(tmp_path) == [f"My Riff 120bpm.wav-takes/continue-my-riff-120bpm_120bpm_seed{n}.wav" for n in (5, 6)]
     recipe = read_recipe(tmp_path / takes(tmp_path)[0])
     assert (recipe.bpm, recipe.start_bar, recipe.bars, recipe.seed) == (120.0, 1, 1, 5)
     assert not (tmp_path / "watching.txt").exists()
@@ -111,7 +111,6 @@ def test_own_output_hidden_files_and_other_kinds_are_left_alone(tmp_path: Path, 
     (tmp_path / "notes.txt").write_text("notes")
     (tmp_path / "folder.wav").mkdir()
     music(tmp_path / "folder.wav" / "deep.wav")
-    (tmp_path / "link.wav").symlink_to(tmp_path / ".riff.wav")
     run(tmp_path)
     assert takes(tmp_path) == ["folder.wav/deep.wav"]
 
@@ -119,12 +118,12 @@ def test_own_output_hidden_files_and_other_kinds_are_left_alone(tmp_path: Path, 
 def test_why_not_stands_beside_the_file_and_goes_when_it_is_mended(tmp_path: Path, engine: Engine) -> None:
     (tmp_path / "bad.wav").write_bytes(b"no sound in here")
     run(tmp_path)
-    assert "no audio" in (tmp_path / "bad-error.txt").read_text()
+    assert "no audio" in (tmp_path / "bad.wav-error.txt").read_text()
     run(tmp_path)  # is not tried for ever
     music(tmp_path / "bad.wav")
     run(tmp_path)
     assert len(takes(tmp_path)) == 1
-    assert not (tmp_path / "bad-error.txt").exists()
+    assert not (tmp_path / "bad.wav-error.txt").exists()
 
 
 @pytest.mark.parametrize("kind", ["flac", "wav"])
@@ -137,18 +136,18 @@ def test_half_copied_file_waits_for_its_other_half(tmp_path: Path, engine: Engin
     worker.start()
     time.sleep(0.5)
     assert takes(tmp_path) == []
-    assert not (tmp_path / "copy-error.txt").exists()
+    assert not (tmp_path / f"copy.{kind}-error.txt").exists()
     (tmp_path / f"copy.{kind}").write_bytes(whole)
     worker.join(60)
     assert takes(tmp_path)
-    assert not (tmp_path / "copy-error.txt").exists()
+    assert not (tmp_path / f"copy.{kind}-error.txt").exists()
 
 
 def test_file_that_stays_cut_is_told(tmp_path: Path, engine: Engine) -> None:
     whole = music(tmp_path / "cut.flac").read_bytes()
     (tmp_path / "cut.flac").write_bytes(whole[: len(whole) // 2])
     run(tmp_path)
-    assert "cannot be read" in (tmp_path / "cut-error.txt").read_text()
+    assert "cannot be read" in (tmp_path / "cut.flac-error.txt").read_text()
 
 
 def test_engine_that_dies_is_started_again_and_the_take_is_made(tmp_path: Path, engine: Engine) -> None:
@@ -157,6 +156,14 @@ def test_engine_that_dies_is_started_again_and_the_take_is_made(tmp_path: Path, 
     run(tmp_path)
     assert engine.starts == 2
     assert len(takes(tmp_path)) == 1
+
+
+def test_file_over_which_three_engines_die_is_told_and_left(tmp_path: Path, engine: Engine) -> None:
+    music(tmp_path / "a-poison.wav")
+    engine.fails = 3
+    run(tmp_path)
+    assert (engine.starts, takes(tmp_path)) == (4, [])
+    assert "lost" in (tmp_path / "a-poison.wav-error.txt").read_text()
 
 
 def test_job_file_and_what_the_daw_is_told(tmp_path: Path, engine: Engine) -> None:
@@ -193,7 +200,7 @@ def test_job_files_are_checked(tmp_path: Path, line: str, word: str) -> None:
 def test_job_for_a_file_that_is_not_there_is_refused_beside_it(tmp_path: Path, engine: Engine) -> None:
     (tmp_path / "x.segue").write_text("path=none.wav\nrole=style\nbpm=120\noffset_seconds=1\n")
     run(tmp_path)
-    assert "none.wav" in (tmp_path / "x-error.txt").read_text()
+    assert "none.wav" in (tmp_path / "x.segue-error.txt").read_text()
 
 
 def test_orders_by_osc_are_taken_or_told_why_not() -> None:

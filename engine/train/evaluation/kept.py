@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from bridge.whole_file import settle
 from engine.guidance import Guidance
 from engine.load import load_model
 from engine.model import LoadedModel
@@ -89,7 +90,7 @@ class Kept:
         with part.open("wb") as stream:
             audio = np.round(np.clip(answer.audio, -1, 1) * 32767).astype(np.int16)
             np.savez(stream, codes=answer.codes.numpy().astype(np.int16), audio=audio)
-        part.rename(path)
+        settle(part, path)
 
 
 def prompt_of(model: LoadedModel, pieces: list[HeldOut]) -> tuple[Tensor, Tensor]:

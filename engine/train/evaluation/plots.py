@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from bridge.whole_file import writing
 from engine.train.evaluation.table import Report
 
 COLOURS = {True: "#2a7", False: "#c43"}
@@ -18,7 +19,8 @@ def draw(report: Report, folder: Path) -> list[Path]:
         figure = Figure(figsize=(8, 4.5), layout="constrained")
         if paint(figure, report):
             made.append(folder / f"{name}.png")
-            figure.savefig(made[-1], dpi=90)
+            with writing(made[-1]) as file:
+                figure.savefig(file, format="png", dpi=90)
     return made
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from bridge.whole_file import settle
 from engine.model import LoadedModel
 from engine.train import metrics
 from engine.train.evaluation import nearness
@@ -48,7 +49,7 @@ def real_features(count: int, keep: Path) -> Real:
         with part.open("wb") as stream:
             joined: dict[str, Any] = {name: np.concatenate([each[name] for each in parts]) for name in parts[0]}
             np.savez(stream, **joined)
-        part.rename(path)
+        settle(part, path)
     with np.load(path) as kept:
         blocks = int(kept["blocks"][0])
         embedded = list(kept["embedded"].reshape(-1, blocks, kept["embedded"].shape[1]))

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from bridge.whole_file import put
 from engine.train.metrics import bootstrap_interval
 
 ROUNDS = 1000
@@ -110,5 +111,6 @@ def write(report: Report, settings: dict[str, Any], out: Path) -> None:
     """`out` as JSON (settings, rows, series) and the table beside it as Markdown.  [any]"""
     rows = [asdict(row) for row in report.rows]
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps({"settings": settings, "rows": rows, "series": report.series}, indent=1) + "\n")
-    out.with_suffix(".md").write_text(markdown(report.rows))
+    told = {"settings": settings, "rows": rows, "series": report.series}
+    put(out, (json.dumps(told, indent=1) + "\n").encode())
+    put(out.with_suffix(".md"), markdown(report.rows).encode())

@@ -69,6 +69,13 @@ local function free_path(name)
   end
 end
 
+-- the beginning of a text in UTF-8, no letter cut in two
+local function short(text, bytes)
+  if #text <= bytes then return text end
+  while bytes > 0 and text:byte(bytes + 1) >= 0x80 and text:byte(bytes + 1) < 0xC0 do bytes = bytes - 1 end
+  return text:sub(1, bytes)
+end
+
 local function number(value)
   return (string.format("%.9f", value):gsub(",", "."))
 end
@@ -88,7 +95,7 @@ local function send(item, wish)
     "numerator=" .. math.floor(numerator), "denominator=" .. math.floor(denominator),
     "start_beats=" .. number(reaper.TimeMap2_timeToQN(0, start)),
     "offset_seconds=" .. number(offset), "length_seconds=" .. number(stop - start),
-    "bars=" .. wish.bars, "takes=" .. wish.takes, "prompt=" .. wish.prompt, "name=" .. clean(name):sub(1, 60),
+    "bars=" .. wish.bars, "takes=" .. wish.takes, "prompt=" .. wish.prompt, "name=" .. short(clean(name), 60),
   }
   local target = free_path(name ~= "" and name or "item")
   local file = io.open(target .. ".part", "wb")

@@ -1,0 +1,112 @@
+"""What lies beside a file in the watched folder: its takes, a note that says of which state they are, its error.
+
+    riff.wav            riff.wav-takes/made-from-riff.wav.txt        riff.wav-error.txt
+    riff.flac           riff.flac-takes/...
+    a name that some system does not take, or takes for a neighbour's, gets eight letters that no other has
+
+Nothing here follows a symbolic link or opens a pipe: others may write into the folder, too.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+from plugin_host.output import OutputError, put, read_note, ready_folder
+from plugin_host.takes import names
+
+TAKES, ERROR = "-takes", "-error.txt"
+
+
+class Beside:
+    """Places in one watched folder; two names never share one, on no file system."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._entries: frozenset[str] = frozenset()
+        self._keys: frozenset[str] = frozenset()
+
+    def look(self, entries: Iterable[str] | None = None) -> None:
+        """See what is in the folder: as listed, or listed now; OutputError.  [main]"""
+        try:
+            self._entries = frozenset(os.listdir(self._folder) if entries is None else entries)
+        except OSError as error:
+            raise OutputError(f"{self._folder} cannot be read any more: {error.strerror}") from None
+        self._keys = frozenset(map(names.key, self._entries))
+
+    def label(self, name: str) -> str:
+        """What things beside a file or an order of this name are called.  [main]
+
+        The name itself, where every system takes it and no neighbour's things have one that differs only in upper and
+        lower case, or in how its accents are written.
+        """
+        plain, marked = names.portable(name), names.marked(name)
+        if plain != name or self._has(marked):
+            return marked
+        if self._has(plain) or not {names.key(f"{plain}{what}") for what in (TAKES, ERROR)} & self._keys:
+            return plain
+        return marked
+
+    def _has(self, label: str) -> bool:
+        return f"{label}{TAKES}" in self._entries or f"{label}{ERROR}" in self._entries
+
+    def takes(self, name: str) -> Path:
+        """The folder of its takes.  [main]"""
+        return self._folder / f"{self.label(name)}{TAKES}"
+
+    def ready(self, name: str) -> Path:
+        """That folder, made; OutputError where it is another's by a link.  [main]"""
+        folder = self.takes(name)
+        refuse_link(folder)
+        made = ready_folder(folder)
+        self.look()
+        return made
+
+    # -- what was made --------------------------------------------------------------------------------
+
+    def made_from(self, name: str, source: str, stamp: str) -> None:
+        """Note that the takes of `name` are of this file in this state; OutputError.  [main]"""
+        refuse_link(self.takes(name))
+        put(self._note(name, source), stamp)
+
+    def is_made(self, name: str, source: str, stamp: str) -> bool:
+        """Whether they are.  [main]"""
+        return bool(stamp) and read_note(self._note(name, source)) == stamp
+
+    def _note(self, name: str, source: str) -> Path:
+        return self.takes(name) / f"made-from-{self.label(source)}.txt"
+
+    # -- what could not be made -----------------------------------------------------------------------
+
+    def refuse(self, name: str, takes: str, error: str, stamp: str) -> None:
+        """Say beside it why not, where that can be written; its folder of takes goes if it is empty.  [main]"""
+        with suppress(OSError):
+            os.rmdir(self.takes(takes))
+            self.look()
+        with suppress(OutputError):
+            put(self._error(name), f"{error}\n\n(file as it was: {stamp})\n")
+            self.look()
+
+    def is_refused(self, name: str, stamp: str) -> bool:
+        """Whether it was refused in this state.  [main]"""
+        return bool(stamp) and f"(file as it was: {stamp})" in read_note(self._error(name))
+
+    def forgive(self, name: str) -> None:
+        """Take its error away.  [main]"""
+        path = self._error(name)
+        with suppress(OSError):
+            if stat.S_ISREG(os.lstat(path).st_mode):
+                path.unlink()
+                self.look()
+
+    def _error(self, name: str) -> Path:
+        return self._folder / f"{self.label(name)}{ERROR}"
+
+
+def refuse_link(folder: Path) -> None:
+    """OutputError where a folder of ours is a symbolic link: others may have laid it.  [any]"""
+    if folder.is_symlink():
+        raise OutputError(f"{folder} is a symbolic link: nothing is written through one")
