@@ -68,12 +68,13 @@ class CommandDesk:
         self._studio().post(work)
         return LATER
 
-    def _change(self, request: Request, update: Update, *values: object) -> Answer:
-        """Change a lane's settings; answered with `values` and the place."""
-        command = Command(request.at(), request.id, request.message.address, update)
+    def _change(self, request: Request, about: str, update: Update, *values: object) -> Answer:
+        """Change a lane's settings; answered with `values` and the place: of one told now at once."""
+        command = Command(request.at(), request.id, request.message.address, update, about=about)
         lane = self._lane_of(request.whole("lane"))
         if command.at == NOW:
-            lane.tell(command)
+            self._studio()
+            return (*values, *lane.place_now(lane.tell(command)))
         return self._ask(request, lambda director: (*values, *director.change(command)))
 
     # -- the handlers ---------------------------------------------------------------------------------
@@ -84,7 +85,7 @@ class CommandDesk:
         value = check_parameter(name, request.number("value"))
         self._check_card(name, value)
         told = float(lane.draw_seed()) if name == "seed" and value < 0 else value
-        return self._change(request, lambda settings: settings.with_value(name, value), name, told)
+        return self._change(request, name, lambda settings: settings.with_value(name, value), name, told)
 
     def _check_card(self, name: str, value: float) -> None:
         hot = self._state.hot
@@ -97,7 +98,7 @@ class CommandDesk:
         text = request.text("text")
         if text:
             self._must_take("text")
-        return self._change(request, lambda settings: settings.with_prompt(text))
+        return self._change(request, "prompt", lambda settings: settings.with_prompt(text))
 
     def preset(self, request: Request) -> Answer:
         """lane/preset.  [control]"""
@@ -112,23 +113,23 @@ class CommandDesk:
                 settings = settings.with_value(name, value)
             return settings if preset.prompt is None else settings.with_prompt(preset.prompt)
 
-        return self._change(request, update, lane.settings.prompt if preset.prompt is None else preset.prompt)
+        return self._change(request, "", update, lane.settings.prompt if preset.prompt is None else preset.prompt)
 
     def mute(self, request: Request) -> Answer:
         """lane/mute.  [control]"""
         on = request.whole("on") == 1
-        return self._change(request, lambda settings: settings.with_mute(on))
+        return self._change(request, "mute", lambda settings: settings.with_mute(on))
 
     def reseed(self, request: Request) -> Answer:
         """lane/reseed.  [control]"""
         asked = request.whole("seed")
         seed = secrets.randbelow(SEEDS) if asked < 0 else asked
-        return self._change(request, lambda settings: settings.with_dice(seed), seed)
+        return self._change(request, "dice", lambda settings: settings.with_dice(seed), seed)
 
     def clear_region(self, request: Request) -> Answer:
         """region/clear.  [control]"""
         role = request.text("role")
-        return self._change(request, lambda settings: settings.with_region(role, None))
+        return self._change(request, "region " + role, lambda settings: settings.with_region(role, None))
 
     def play(self, request: Request) -> Answer:
         """lane/play.  [control]"""

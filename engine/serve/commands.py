@@ -66,8 +66,8 @@ class Command:
     """What somebody wants, and when: a change of settings (`update`), a play (`order`), or with neither a stop.
 
     `own` is the stream's sample from which it is heard, None while it waits; `ahead` the samples from the host to its
-    place at the last look. `settled`: the lane's settings have it already; `slow`: music is made anew for it.
-    [generate]
+    place at the last look. `settled`: the lane's settings have it already; `slow`: music is made anew for it. `about`:
+    what it sets; one told "now" is overtaken by a newer one about the same that is heard no later. [generate]
     """
 
     at: At = NOW
@@ -81,6 +81,7 @@ class Command:
     ahead: int | None = None
     settled: bool = False
     slow: bool = False
+    about: str = ""
 
     @property
     def explicit(self) -> bool:
@@ -108,6 +109,12 @@ class Command:
         return settings if self.update is None or self.settled else self.update(settings)
 
 
+def newest(commands: list[Command]) -> list[Command]:
+    """Commands told "now" without those that a later one about the same has overtaken.  [any]"""
+    last = {each.about: each for each in commands}
+    return [each for each in commands if not each.about or last[each.about] is each]
+
+
 class Commands:
     """The commands of one lane; all [generate]."""
 
@@ -129,7 +136,11 @@ class Commands:
         return settings
 
     def make(self, commands: Iterable[Command], own: int) -> None:
-        """They are heard from an own sample on."""
+        """They are heard from an own sample on, and what they overtake is not."""
+        commands = list(commands)
+        about = {each.about for each in commands if each.settled and each.about}
+        gone = [each for each in self.made if each.settled and each.about in about and (each.own or 0) >= own]
+        self.made = [each for each in self.made if each not in gone]
         for command in commands:
             command.own = own
             if command in self.waiting:

@@ -19,7 +19,7 @@ from bridge.ring import ENDLESS_SAMPLES, Plan
 from bridge.transport import Transport
 from engine.model import LoadedModel
 from engine.serve import bending
-from engine.serve.agenda import SOON_SECONDS, Agenda
+from engine.serve.agenda import Agenda
 from engine.serve.beginning import begin_after
 from engine.serve.candidates import Candidates
 from engine.serve.commands import Begun, Command, Failed, Order
@@ -27,10 +27,12 @@ from engine.serve.due import Due
 from engine.serve.fitting import loop_samples
 from engine.serve.follow import Follower
 from engine.serve.lane import ENDED, FAILED, IDLE, PLAYING, PREPARING, Lane, LaneView, Overtaken, Update
+from engine.serve.levels import SOON_SECONDS, Levels
 from engine.serve.pace import Pace, lead_limit_seconds
 from engine.serve.place import Place
 from engine.serve.player import Player
-from engine.serve.settings import LaneSettings
+from engine.serve.renewal import Renewal
+from engine.serve.settings import Depth, LaneSettings
 from engine.serve.tuning import left_aside, own_values
 from engine.serve.watch import Watch
 from engine.stream import TokenStream
@@ -47,8 +49,10 @@ class Director:
         self.player: Player | None = None
         self.lead_at_least_seconds = 0.0  # while another model gets ready to take over
         self.pace = Pace()
-        self.agenda = Agenda(lane, self.pace, self._remake, self._begin_play, self._end_play, self._next_generation)
-        self._follower = Follower(lane, self.pace, self._place_on, self._next_generation, self.agenda)
+        self.renewal = Renewal(lambda: time.monotonic())  # `time` may be another one in tests
+        levels, ours = Levels(self._next_generation, lambda: time.monotonic()), (lane, self.pace, self.renewal)
+        self.agenda = Agenda(*ours, levels, self._remake, self._begin_play, self._end_play)
+        self._follower = Follower(*ours, self._place_on, self._next_generation, self.agenda)
         self.candidates = Candidates(lane, self.pace)
         self._watch = Watch(lane, self.pace, self._next_generation)
         self._order: Order | None = None  # of the player
@@ -62,11 +66,9 @@ class Director:
 
         One for now is in the settings already.
         """
-        transport = self.lane.clock.or_standing()
         if command.settled:
-            due = command.aim(transport, self._ahead(self.pace.margin_seconds if command.slow else SOON_SECONDS))
-        else:
-            due = self.agenda.add(command, transport)
+            return self.lane.place_now(Depth.WINDOW if command.slow else Depth.SOUND)
+        due = self.agenda.add(command, self.lane.clock.or_standing())
         return float(due.beats), int(due.late)
 
     def schedule(self, at: At, update: Update) -> None:
@@ -289,6 +291,7 @@ class Director:
             pace.fill_low_seconds, pace.first_sound_seconds, pace.realtime_ratio, rolls,
             pace.change_seconds, self.agenda.times.text,
             (self._watch.heard, self._watch.passed, self.candidates.chosen),
+            (SOON_SECONDS, pace.in_window_seconds, pace.margin_seconds),
         )  # fmt: skip
 
     def _change_state(self, state: str, beats: float, text: str = "") -> None:
