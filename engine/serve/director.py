@@ -35,6 +35,7 @@ from engine.serve.renewal import Renewal
 from engine.serve.settings import Depth, LaneSettings
 from engine.serve.tuning import left_aside, own_values
 from engine.serve.watch import Watch
+from engine.serve.weakly import weakly
 from engine.stream import TokenStream
 
 OVERTAKEN = "another command took its place"
@@ -50,11 +51,11 @@ class Director:
         self.lead_at_least_seconds = 0.0  # while another model gets ready to take over
         self.pace = Pace()
         self.renewal = Renewal(lambda: time.monotonic())  # `time` may be another one in tests
-        levels, ours = Levels(self._next_generation, lambda: time.monotonic()), (lane, self.pace, self.renewal)
-        self.agenda = Agenda(*ours, levels, self._remake, self._begin_play, self._end_play)
-        self._follower = Follower(*ours, self._place_on, self._next_generation, self.agenda)
-        self.candidates = Candidates(lane, self.pace)
-        self._watch = Watch(lane, self.pace, self._next_generation)
+        number, ours = weakly(self._next_generation), (lane, self.pace, self.renewal)
+        acts = weakly(self._remake), weakly(self._begin_play), weakly(self._end_play)
+        self.agenda = Agenda(*ours, Levels(number, lambda: time.monotonic()), *acts)
+        self._follower = Follower(*ours, weakly(self._place_on), number, self.agenda)
+        self.candidates, self._watch = Candidates(lane, self.pace), Watch(lane, self.pace, number)
         self._order: Order | None = None  # of the player
         self._state, self._generation, self._seed = IDLE, 0, 0
         self._waiting_from: float | None = None  # since when the first block of something new is awaited
@@ -112,7 +113,7 @@ class Director:
         """The lane goes: nobody waits for an answer any more, and its ring is freed."""
         self._drop(self._order)
         self.agenda.commands.take_back(list(self.agenda.commands.waiting), Overtaken(OVERTAKEN))
-        self.player = None
+        self.player = self.lane.director = None
         self.lane.ring.close()
 
     def take_over(self, player: Player, model: LoadedModel, text: str) -> None:
@@ -152,8 +153,7 @@ class Director:
             return False
         wanted = max(self.lane.settings.values["lead_seconds"], self.lead_at_least_seconds)
         lead = min(self._follower.lead_seconds(wanted), lead_limit_seconds(self.lane.ring))
-        wants = player.wants(self.lane.clock.or_standing().position_samples, lead)
-        return wants or self.candidates.running(player)
+        return player.wants(self.lane.clock.or_standing().position_samples, lead) or self.candidates.running(player)
 
     def streams(self) -> tuple[TokenStream, ...]:
         """Who is to be advanced: the player's stream and its rivals."""

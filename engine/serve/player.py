@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from weakref import proxy
 
 from torch import Tensor
 
@@ -83,7 +84,7 @@ class Player(Outlet):
         bend = bending.bend_for(self, frame, audio)
         self._reserved = False  # frames for a sound that is bent
         tuned = stream_settings(model, self.settings, bending.enough(self.place, bend), self.prompt_frames)
-        heard = partial(hearing.conditions, self)
+        heard = partial(hearing.conditions, proxy(self))  # the stream is ours: nothing keeps us alive but the lane
         self.stream = TokenStream.begin(model.lm, heard, codes, tuned, self.seed, first_frame)
         device, channels, level = model.lm.out_norm.weight.device, self.ring.form.channels, 1.0 / self.gain
         self.chain = SoundChain(model.codec, self.resampler, channels, audio, codes, frame, level, device, bend=bend)

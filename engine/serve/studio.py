@@ -177,6 +177,8 @@ class Studio:
                 director.tick()
             except Exception as error:
                 self._fail(director, error)
+            if director.player is None:
+                self._batch.remove(director.lane.number)
 
     def _advance(self, waiting: list[Director]) -> None:
         short = any(director.lane.view.fill_seconds < WELL_FILLED_SECONDS for director in waiting)
