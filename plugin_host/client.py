@@ -194,9 +194,11 @@ class Client(LaneCalls):
 
     # -- lanes ----------------------------------------------------------------------------------------
 
-    def open_lane(self, lane: int = -1, rate_hz: int = 48_000, channels: int = 2) -> replies.OpenLane:
-        """Open a lane, -1 for the first free one.  [main]"""
-        return replies.OpenLane(*self.call(messages.LANE_OPEN, lane, rate_hz, channels))
+    def open_lane(
+        self, lane: int = -1, rate_hz: int = 48_000, channels: int = 2, waits: bool = False
+    ) -> replies.OpenLane:
+        """Open a lane, -1 for the first free one; one whose host `waits` for the music comes after others.  [main]"""
+        return replies.OpenLane(*self.call(messages.LANE_OPEN, lane, rate_hz, channels, int(waits)))
 
     def close_lane(self, lane: int) -> None:
         """Stop a lane at once and free its ring.  [main]"""

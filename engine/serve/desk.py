@@ -126,7 +126,7 @@ class Desk:
         if number < 0:
             number = next(free for free in range(messages.LANES_MAX) if free not in self.lanes)
         ring = RingWriter.create(number, rate_hz, channels, RING_SECONDS)
-        lane = Lane(number, request.client, ring, own_values(model))
+        lane = Lane(number, request.client, ring, own_values(model), request.whole("waits") == 1)
         lane.on_excerpt, lane.on_heard, lane.on_guard = self.on_excerpt, self.on_heard, self.on_guard
         lane.on_grid = self.on_grid
         self.lanes = {**self.lanes, number: lane}

@@ -60,8 +60,13 @@ class LaneView:
 class Lane:
     """One open lane."""
 
-    def __init__(self, number: int, client: Client, ring: RingWriter, own: Mapping[str, float]) -> None:
-        """`own` are the model's values of some parameters, in place of the table's.  [control]"""
+    def __init__(
+        self, number: int, client: Client, ring: RingWriter, own: Mapping[str, float], waits: bool = False
+    ) -> None:
+        """`own` are the model's values of some parameters, in place of the table's; the host of one that `waits` needs
+        its music at no certain time.  [control]
+        """
+        self.waits = waits
         self.number = number
         self.client = client
         self.ring = ring
