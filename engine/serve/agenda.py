@@ -51,7 +51,7 @@ class Agenda:
     def add(self, command: Command, transport: Transport) -> Due:
         """A change, a play or a stop for later; where it will be heard."""
         due = command.aim(transport, self.margin_samples(command, transport))
-        self.commands.waiting.append(command)
+        self.commands.waiting += [command] if command.then is None else [command, command.then]
         return due
 
     def margin_samples(self, command: Command, transport: Transport) -> int:

@@ -6,6 +6,7 @@ Each is answered at once with its place; `messages.EVENT_HEARD` follows when the
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,8 @@ from bridge.arguments import NOW
 from bridge.errors import NoSuchLane, OutOfRange
 from bridge.params import check_parameter
 from bridge.requests import LATER, Answer, Handler, Request
-from engine.serve.commands import Command
+from bridge.units import exact
+from engine.serve.commands import Command, Meeting
 from engine.serve.faults import wire_fault
 from engine.serve.lane import SEEDS, Lane, Update
 from engine.serve.settings import CONTINUE, LaneSettings
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from engine.serve.studio import Studio
 
 Values = tuple[object, ...]
+TOGETHER_SECONDS = 0.1  # within which commands for one place are meant for one moment
 
 
 class CommandDesk:
@@ -40,6 +43,7 @@ class CommandDesk:
     ) -> None:
         self._state, self._lane_of, self._must_take = state, lane_of, must_take
         self._studio, self._model = studio, model
+        self._meetings: dict[tuple[str, str], tuple[float, Meeting]] = {}  # by machine and place, since when
 
     def handlers(self) -> dict[str, Handler]:
         """Every request of the table that is ours, by address.  [main]"""
@@ -70,12 +74,22 @@ class CommandDesk:
 
     def _change(self, request: Request, about: str, update: Update, *values: object) -> Answer:
         """Change a lane's settings; answered with `values` and the place: of one told now at once."""
-        command = Command(request.at(), request.id, request.message.address, update, about=about)
-        lane = self._lane_of(request.whole("lane"))
+        command, lane = self._command(request, update), self._lane_of(request.whole("lane"))
+        command.about = about
         if command.at == NOW:
             self._studio()
             return (*values, *lane.place_now(lane.tell(command)))
         return self._ask(request, lambda director: (*values, *director.change(command)))
+
+    def _command(self, request: Request, update: Update | None = None) -> Command:
+        """A request's command; it lands with those that the same machine told just before for the same place."""
+        now, key = time.monotonic(), (request.client.host, str(request.at().wire()))
+        since, meeting = self._meetings.get(key, (0.0, Meeting()))
+        if now - since > TOGETHER_SECONDS:
+            since, meeting = now, Meeting()
+            recent = {k: each for k, each in self._meetings.items() if now - each[0] <= TOGETHER_SECONDS}
+            self._meetings = {**recent, key: (since, meeting)}
+        return Command(request.at(), request.id, request.message.address, update, meeting=meeting)
 
     # -- the handlers ---------------------------------------------------------------------------------
 
@@ -117,8 +131,13 @@ class CommandDesk:
 
     def mute(self, request: Request) -> Answer:
         """lane/mute.  [control]"""
-        on = request.whole("on") == 1
-        return self._change(request, "mute", lambda settings: settings.with_mute(on))
+        on, beats = request.whole("on") == 1, exact(request.number("beats"))
+        if not beats:
+            return self._change(request, "mute", lambda settings: settings.with_mute(on))
+        command = self._command(request, lambda settings: settings.with_mute(on))
+        command.then = self._command(request, lambda settings: settings.with_mute(not on))
+        command.then.meeting, command.length_beats = None, beats
+        return self._ask(request, lambda director: director.change(command))
 
     def reseed(self, request: Request) -> Answer:
         """lane/reseed.  [control]"""
@@ -138,7 +157,7 @@ class CommandDesk:
         self._model()
         if CONTINUE in lane.settings.regions:
             self._must_take(CONTINUE)
-        command = Command(request.at(), request.id, request.message.address)
+        command = self._command(request)
 
         def play(director: Director) -> None:
             due = director.play(
@@ -150,7 +169,7 @@ class CommandDesk:
 
     def stop(self, request: Request) -> Answer:
         """lane/stop.  [control]"""
-        command = Command(request.at(), request.id, request.message.address)
+        command = self._command(request)
         return self._ask(request, lambda director: (director.stop(command.at, command),))
 
     def cancel(self, request: Request) -> Answer:

@@ -7,7 +7,6 @@ from bridge.transport import Transport
 from engine.serve.line import Line
 from engine.serve.player import Player
 
-
 LOOK_SECONDS = 0.1  # apart, at which what is made is compared with the host's line
 OFF_SECONDS = 0.004  # beats that are further from the host's are made anew
 
