@@ -27,6 +27,8 @@ from bridge.guard_rows import EVENT_GUARD as EVENT_GUARD
 from bridge.rows import ADDRESS, AT, ID, LANE, NAME, PLACED, ROLE, START, TEXT, UNDERSTOOD
 from bridge.rows import LANES_MAX as LANES_MAX
 from bridge.rows import ROLES as ROLES
+from bridge.take_rows import EVENT_TAKE as EVENT_TAKE
+from bridge.take_rows import TAKE_MADE as TAKE_MADE
 from bridge.time_rows import EVENT_TIME as EVENT_TIME
 from bridge.time_rows import TAP as TAP
 from bridge.time_rows import TRANSPORT as TRANSPORT
@@ -280,11 +282,11 @@ REQUESTS: tuple[Message, ...] = (
     LANE_OPEN, LANE_CLOSE, LANE_SET, LANE_GET, LANE_PROMPT, LANE_PRESET, LANE_PLAY, LANE_STOP, LANE_MUTE,
     LANE_RESEED, LANE_CANCEL, LANE_SCHEDULED, LANE_STATUS, LANE_STATS,
     TRANSPORT, TAP, REGION_FILE, REGION_BEGIN, REGION_CHUNK, REGION_END, REGION_CLEAR,
-    REGION_CAPTURE,
+    REGION_CAPTURE, TAKE_MADE,
 )  # fmt: skip
 ANSWERS: tuple[Message, ...] = (OK, ERROR, PROGRESS)
 EVENTS: tuple[Message, ...] = (
     EVENT_ENGINE, EVENT_MODEL, EVENT_LANE, EVENT_EXCERPT, EVENT_LATE, EVENT_TIME, EVENT_HEARD, EVENT_GUARD,
-    EVENT_REGION, EVENT_GRID,
+    EVENT_REGION, EVENT_GRID, EVENT_TAKE,
 )  # fmt: skip
 TABLE: dict[str, Message] = {row.address: row for row in (*REQUESTS, *ANSWERS, *EVENTS)}

@@ -159,6 +159,10 @@ class Client(LaneCalls):
         """Names of the presets.  [main]"""
         return str(self.call(messages.PRESETS)[0]).split()
 
+    def take_made(self, order: int, name: str, path: str) -> None:
+        """Say that a take which somebody ordered is made: the engine tells everybody.  [main]"""
+        self.call(messages.TAKE_MADE, order, name, path)
+
     def quit(self) -> None:
         """End the engine; only from its own machine.  [main]"""
         self.call(messages.QUIT)

@@ -60,6 +60,7 @@ class Server:
             allow_network=options.allow_network,
             on_gone=self.desk.gone,
         )
+        front.on_take = lambda *made: self.endpoint.notify(messages.EVENT_TAKE, *made)
         front.counts, front.lanes_open = self._counts, lambda: len(self.desk.lanes)
         self.desk.on_excerpt, self.desk.on_heard = self._tell_excerpt, self._tell_heard
         self.desk.on_guard, self.desk.on_grid = self._tell_guard, self._tell_grid
