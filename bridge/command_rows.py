@@ -43,8 +43,11 @@ LANE_STOP = rows.request(
 )
 LANE_MUTE = rows.request(
     "lane/mute", LANE, rows.bounded("on", "i", "1: silence, 0: sound", 0, 1, default=1), AT,
+    rows.bounded("beats", "f", "for so long, then the other way round; 0: until it is told otherwise", 0, 100_000,
+                 "beats", 0.0),
     reply=PLACED,
-    meaning="Silences a lane, or lets it be heard again, with a short fade. Its music goes on unheard meanwhile.",
+    meaning="Silences a lane, or lets it be heard again, with a short fade. Its music goes on unheard meanwhile. One "
+    "with `beats` is told as heard twice: when it begins and when it ends.",
 )
 LANE_RESEED = rows.request(
     "lane/reseed", LANE, AT,

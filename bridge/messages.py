@@ -37,6 +37,8 @@ from bridge.rows import LANES_MAX as LANES_MAX
 from bridge.rows import ROLES as ROLES
 from bridge.rows import SHORT as SHORT
 from bridge.rows import short as short
+from bridge.take_rows import EVENT_TAKE as EVENT_TAKE
+from bridge.take_rows import TAKE_MADE as TAKE_MADE
 from bridge.time_rows import EVENT_TIME as EVENT_TIME
 from bridge.time_rows import TAP as TAP
 from bridge.time_rows import TRANSPORT as TRANSPORT
@@ -141,6 +143,8 @@ LANE_OPEN = rows.request(
     rows.bounded("lane", "i", "which stream of music; -1: the first free one", -1, LANES_MAX - 1),
     rows.bounded("rate_hz", "i", "sample rate of the host", 8000, 192000, "Hz", 48000),
     rows.bounded("channels", "i", "channels that the host wants", 1, 2, default=2),
+    rows.bounded("waits", "i", "1: the host waits for the music, as for a take: lanes that play go first", 0, 1,
+                 default=0),
     reply=(
         rows.count("lane", "the lane that was opened"),
         rows.text("ring", "name of the shared-memory ring that its audio goes to"),
@@ -275,11 +279,11 @@ REQUESTS: tuple[Message, ...] = (
     LANE_OPEN, LANE_CLOSE, LANE_SET, LANE_GET, LANE_PROMPT, LANE_PRESET, LANE_PLAY, LANE_STOP, LANE_MUTE,
     LANE_RESEED, LANE_CANCEL, LANE_SCHEDULED, LANE_STATUS, LANE_STATS,
     TRANSPORT, TAP, REGION_FILE, REGION_BEGIN, REGION_CHUNK, REGION_END, REGION_CLEAR,
-    REGION_CAPTURE, REGION_LISTEN,
+    REGION_CAPTURE, REGION_LISTEN, TAKE_MADE,
 )  # fmt: skip
 ANSWERS: tuple[Message, ...] = (OK, ERROR, PROGRESS)
 EVENTS: tuple[Message, ...] = (
     EVENT_ENGINE, EVENT_MODEL, EVENT_LANE, EVENT_EXCERPT, EVENT_LATE, EVENT_TIME, EVENT_HEARD, EVENT_GUARD,
-    EVENT_REGION, EVENT_GRID, EVENT_CLIENT,
+    EVENT_REGION, EVENT_GRID, EVENT_CLIENT, EVENT_TAKE,
 )  # fmt: skip
 TABLE: dict[str, Message] = {row.address: row for row in (*REQUESTS, *ANSWERS, *EVENTS)}

@@ -30,4 +30,13 @@ TAKE = rows.request(
              "bpm", 0, 999, default=0.0),
     meaning="Orders takes of a region.", local=True,
 )
+_ORDER = rows.count("order", "id of the order; 0: a job file")
+_MADE = rows.text("name", "of the folder of the order's takes", 64), rows.text("path", "of the file that was made")
+TAKE_MADE = rows.request(
+    "take/made", _ORDER, *_MADE, meaning="A take is made: `segue watch` says so to its engine, which tells everybody.",
+    local=True,
+)
+EVENT_TAKE = rows.answer(
+    "event/take", _ORDER, *_MADE, meaning="A take that was ordered from a `segue watch` on this engine is made.",
+)
 # fmt: on

@@ -45,6 +45,8 @@ def thing(row: Message, values: Mapping[str, Value]) -> Thing | None:
     if row.address in _PARTS:
         role = values.get("role", "")
         return Thing(f"lane {values['lane']}", f"{_PARTS[row.address]} {role}".strip())
+    if row is messages.TAKE_MADE:
+        return Thing(f"take {values['order']}", str(values["path"]))
     if "transfer" in values:
         return Thing(f"transfer {values['transfer']}", ALL)
     return None

@@ -32,6 +32,10 @@ class Guidance:
         """How many rows of conditions one lane needs: 2, or 3 with `cfg_coef_beta`.  [any]"""
         return 2 if self.cfg_coef_beta is None else 3
 
+    def same_rows(self, other: Guidance) -> bool:
+        """Whether conditions that were made for one are those of the other: coefficients may differ.  [any]"""
+        return (self.rows, self.two_step) == (other.rows, other.two_step)
+
 
 def combine(logits: Tensor, guidance: Guidance) -> Tensor:
     """Guided logits: float [R, ..., card] -> float [..., card].

@@ -167,6 +167,10 @@ class Client(LaneCalls):
         """Names of the presets.  [main]"""
         return str(self.call(messages.PRESETS)[0]).split()
 
+    def take_made(self, order: int, name: str, path: str) -> None:
+        """Say that a take which somebody ordered is made: the engine tells everybody.  [main]"""
+        self.call(messages.TAKE_MADE, order, name, path)
+
     def quit(self) -> None:
         """End the engine; only from its own machine.  [main]"""
         self.call(messages.QUIT)
@@ -202,9 +206,11 @@ class Client(LaneCalls):
 
     # -- lanes ----------------------------------------------------------------------------------------
 
-    def open_lane(self, lane: int = -1, rate_hz: int = 48_000, channels: int = 2) -> replies.OpenLane:
-        """Open a lane, -1 for the first free one.  [main]"""
-        return replies.OpenLane(*self.call(messages.LANE_OPEN, lane, rate_hz, channels))
+    def open_lane(
+        self, lane: int = -1, rate_hz: int = 48_000, channels: int = 2, waits: bool = False
+    ) -> replies.OpenLane:
+        """Open a lane, -1 for the first free one; one whose host `waits` for the music comes after others.  [main]"""
+        return replies.OpenLane(*self.call(messages.LANE_OPEN, lane, rate_hz, channels, int(waits)))
 
     def close_lane(self, lane: int) -> None:
         """Stop a lane at once and free its ring.  [main]"""

@@ -58,10 +58,18 @@ class LaneCalls:
         return float(self.call(messages.LANE_STOP, lane, at, on_heard=on_heard)[0])
 
     def mute(
-        self: _Caller, lane: int, on: bool = True, at: When = "now", on_heard: OnHeard | None = None
+        self: _Caller,
+        lane: int,
+        on: bool = True,
+        at: When = "now",
+        beats: float = 0.0,
+        on_heard: OnHeard | None = None,
     ) -> replies.Placed:
-        """Silence a lane, or with `on` False let it be heard again; its music goes on meanwhile.  [main]"""
-        return replies.Placed(*self.call(messages.LANE_MUTE, lane, int(on), at, on_heard=on_heard))
+        """Silence a lane, or with `on` False let it be heard again, for so many `beats`; 0: until told otherwise.
+
+        Its music goes on meanwhile.  [main]
+        """
+        return replies.Placed(*self.call(messages.LANE_MUTE, lane, int(on), at, beats, on_heard=on_heard))
 
     def reseed(
         self: _Caller, lane: int, at: When = "now", seed: int = -1, on_heard: OnHeard | None = None

@@ -43,13 +43,14 @@ class RegionFile:
 
 @dataclass(frozen=True)
 class Setup:
-    """What a lane is told before it plays; `seed` -1 draws one."""
+    """What a lane is told before it plays; `seed` -1 draws one. `waits`: its host waits for the music."""
 
     prompt: str = ""
     preset: str = ""
     seed: int = -1
     values: Mapping[str, float] = field(default_factory=dict)
     regions: tuple[RegionFile, ...] = ()
+    waits: bool = False
 
 
 class LaneSession:
@@ -79,7 +80,8 @@ class LaneSession:
 
     def open(self) -> None:
         """Open the lane, attach its ring, tell it everything; raises what they say.  [main]"""
-        opened = self.client.open_lane(self.lane, self._processor.sample_rate_hz, self._processor.channels)
+        form = self._processor.sample_rate_hz, self._processor.channels
+        opened = self.client.open_lane(self.lane, *form, self.setup.waits)
         self.lane = opened.lane
         passage = self._last_heard()  # before the new ring, which the audio thread takes at once
         if self._reader is None or not self._reader.is_ring(opened.ring) or self._is_retired(self._reader):

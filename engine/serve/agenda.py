@@ -15,15 +15,16 @@ from collections.abc import Callable
 
 from bridge.arguments import NOW
 from bridge.transport import Transport
-from engine.serve.commands import Command, Commands, Times
+from engine.serve.commands import Command, Commands, Times, newest
 from engine.serve.due import Due, advanced_samples, ahead_samples
 from engine.serve.lane import Lane, Overtaken
+from engine.serve.levels import SOON_SECONDS, Levels
 from engine.serve.pace import Pace
 from engine.serve.player import Player
+from engine.serve.renewal import Renewal
 from engine.serve.settings import LaneSettings
 
 EARLY_SECONDS = 0.15  # before its last moment that a quick change is taken up
-SOON_SECONDS = 0.06  # a quick change "now" is heard after so much
 PLACES_MAX = 64  # taken up in one turn
 
 Act = Callable[[Command, Transport], None]
@@ -33,9 +34,11 @@ Remake = Callable[[Player, Transport, int, LaneSettings], None]  # from an own s
 class Agenda:
     """One lane's commands; `remake`, `begin` and `end` do what they say."""
 
-    def __init__(self, lane: Lane, pace: Pace, remake: Remake, begin: Act, end: Act, generation: Callable[[], int]):
-        self._lane, self._pace = lane, pace
-        self._remake, self._begin, self._end, self._next_generation = remake, begin, end, generation
+    def __init__(
+        self, lane: Lane, pace: Pace, renewal: Renewal, levels: Levels, remake: Remake, begin: Act, end: Act
+    ) -> None:
+        self._lane, self._pace, self._renewal, self._levels = lane, pace, renewal, levels
+        self._remake, self._begin, self._end = remake, begin, end
         self.commands, self.times = Commands(), Times()
         self.base = lane.settings  # as of this turn
         self._base_made = self.base  # that the music of now is made with
@@ -49,6 +52,8 @@ class Agenda:
         """A change, a play or a stop for later; where it will be heard."""
         due = command.aim(transport, self.margin_samples(command, transport))
         self.commands.wait(command)
+        if command.then is not None:
+            self.commands.wait(command.then)
         return due
 
     def margin_samples(self, command: Command, transport: Transport) -> int:
@@ -93,7 +98,7 @@ class Agenda:
     def turn(self, player: Player | None, transport: Transport) -> bool:
         """Look where the host is, take up what is due; True when the stream was made anew from some place."""
         self.base, news = self._lane.look()
-        self._fresh += news
+        self._fresh = newest(self._fresh + news)
         self._go_with(player, transport)
         if player is None:
             self._fresh.clear()
@@ -110,7 +115,7 @@ class Agenda:
                 (self._begin if command.order else self._end)(command, transport)
                 return anew
             anew |= self._take_up(player, transport, own)
-        self._fade(player, transport)
+        self._fresh = self._levels.follow(player, transport, self.base, self.commands, self._fresh)
         return anew
 
     def _begin_waiting(self, transport: Transport) -> None:
@@ -165,10 +170,11 @@ class Agenda:
         covered = own <= player.made_own
         if command.order is not None:
             return covered or player.finished
+        ahead = (own - (transport.position_samples - player.place.zero_samples)) / transport.sample_rate_hz
         if self._is_slow(command):
-            return covered and own < player.end_own
-        early = (self._pace.quick_seconds + EARLY_SECONDS) * transport.sample_rate_hz
-        return own - (transport.position_samples - player.place.zero_samples) <= early
+            rests = self._renewal.rests(ahead, self._pace.margin_seconds)
+            return covered and own < player.end_own and not rests
+        return ahead <= self._pace.quick_seconds + EARLY_SECONDS
 
     def _take_up(self, player: Player, transport: Transport, own: int) -> bool:
         """Every change for one place, together."""
@@ -223,7 +229,7 @@ class Agenda:
         if before is not None:
             self.commands.unmake(self.own(play, before, transport) or 0)
         self.base, news = self._lane.look()
-        self._fresh += news
+        self._fresh = newest(self._fresh + news)
         start = ahead_samples(play.due, transport) or 0
         for command in self.commands.waiting:
             command.ahead = ahead_samples(command.due, transport)
@@ -246,29 +252,8 @@ class Agenda:
     def handed_over(self) -> None:
         """Another model's player goes on, with the settings as they are."""
         self.base, news = self._lane.look()
-        self._fresh += news
+        self._fresh = newest(self._fresh + news)
         self._base_made = self.base
-
-    def _fade(self, player: Player, transport: Transport) -> None:
-        """Let the player's fader stand where the settings want it, from now on and at places to come."""
-        settings, points = self.base, []
-        for command in self.commands.made:
-            before, settings = settings.gain, command.applied(settings)
-            if settings.gain != before and command.own is not None:
-                points.append((command.own, settings.gain))
-        gain, told = player.fader.told
-        soon = int(SOON_SECONDS * transport.sample_rate_hz) if transport.playing else 0
-        now_own = max(0, transport.position_samples - player.place.zero_samples + soon)
-        wanted = [(now_own, self.base.gain), *points] if gain != self.base.gain else points
-        if wanted != told:
-            same = [one for one, other in zip(wanted, told, strict=False) if one == other]
-            changed = wanted[len(same) :] or [(told[len(same)][0], same[-1][1] if same else gain)]
-            player.refade(transport.position_samples, changed, self._next_generation())
-        quick = [each for each in self._fresh if not each.slow]
-        self._fresh = [each for each in self._fresh if each.slow]
-        if gain != self.base.gain:
-            self.commands.make(quick, now_own)
-        player.fader.told = self.base.gain, points
 
     def hear(self, player: Player | None, transport: Transport) -> None:
         """Tell of the commands whose place the host has come to."""
@@ -282,9 +267,7 @@ class Agenda:
                 self.base = self._lane.update(command.update)
                 self._base_made = command.update(self._base_made)
             self._told_heard(command, player)
-        gain, told = player.fader.told
-        passed = [point for point in told if point[0] <= here]
-        player.fader.told = passed[-1][1] if passed else gain, told[len(passed) :]
+        self._levels.passed(player, here)
 
     def _told_heard(self, command: Command, player: Player) -> None:
         own = command.own or 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
+from weakref import proxy
 
 import numpy as np
 from torch import Tensor
@@ -54,7 +55,7 @@ def bend_for(player: Player, frame: int, before: Tensor | None) -> Bend | None:
     if TEMPO in player.model.takes or codec.sample_rate != RATE_HZ:
         return None
     heard = np.zeros((codec.channels, 0), np.float32) if before is None else before.float().cpu().numpy()
-    bend = Bend(HostBeats(player), frame * codec.frame_samples, heard)
+    bend = Bend(HostBeats(proxy(player)), frame * codec.frame_samples, heard)
     bend.active = wanted(player.settings)
     return bend
 

@@ -6,15 +6,17 @@ Each is answered at once with its place; `messages.EVENT_HEARD` follows when the
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING
 
 from bridge import messages, presets
 from bridge.arguments import NOW
 from bridge.errors import OutOfRange
-from bridge.params import PARAMETERS, check_parameter, row_name
+from bridge.params import check_parameter, row_name
 from bridge.requests import LATER, Answer, Handler, Request
-from engine.serve.commands import Command
+from bridge.units import exact
+from engine.serve.commands import Command, Meeting
 from engine.serve.faults import wire_fault
 from engine.serve.intake import Ask, Intake, Question
 from engine.serve.lane import SEEDS, Lane, Update
@@ -24,6 +26,8 @@ from engine.serve.state import EngineState
 if TYPE_CHECKING:
     from engine.serve.director import Director
     from engine.serve.studio import Studio
+
+TOGETHER_SECONDS = 0.1  # within which commands for one place are meant for one moment
 
 
 class CommandDesk:
@@ -38,8 +42,9 @@ class CommandDesk:
         model: Callable[[], object],
     ) -> None:
         self._state, self._lane_of, self._must_take = state, lane_of, must_take
-        self._model = model
+        self._studio, self._model = studio, model
         self.intake = Intake(studio)
+        self._meetings: dict[tuple[str, str], tuple[float, Meeting]] = {}  # by machine and place, since when
 
     def handlers(self) -> dict[str, Handler]:
         """Every request of the table that is ours, by address.  [main]"""
@@ -58,23 +63,23 @@ class CommandDesk:
         return LATER
 
     def _change(self, request: Request, about: str, update: Update, *values: object) -> Answer:
-        """Change a lane's settings; answered with `values` and the place."""
-        lane, address = self._lane_of(request.whole("lane")), request.message.address
-        command = Command(request.at(), request.id, address, update, about=about)
-        ask = Ask(
-            lane, (address, about, command.at.wire()), lambda director: (*values, *director.change(command)),
-            request.responder,
-        )  # fmt: skip
+        """Change a lane's settings; answered with `values` and the place: of one told now at once."""
+        command, lane = self._command(request, update), self._lane_of(request.whole("lane"))
+        command.about = about
         if command.at == NOW:
-            ask.begin = lambda: lane.tell(command)
-            ask.value = float(str(values[-1])) if about in PARAMETERS else None
-        self.intake.put(ask)
-        return LATER
+            self._studio()
+            return (*values, *lane.place_now(lane.tell(command)))
+        return self._ask(request, lambda director: (*values, *director.change(command)), about, command.at.wire())
 
-    def value(self, lane: Lane, name: str) -> float:
-        """A parameter as it is, or is about to be: a change that came before may wait for its turn.  [control]"""
-        held = self.intake.value(lane, (messages.LANE_SET.address, name, NOW.wire()))
-        return lane.value(name) if held is None else held
+    def _command(self, request: Request, update: Update | None = None) -> Command:
+        """A request's command; it lands with those that the same machine told just before for the same place."""
+        now, key = time.monotonic(), (request.client.host, str(request.at().wire()))
+        since, meeting = self._meetings.get(key, (0.0, Meeting()))
+        if now - since > TOGETHER_SECONDS:
+            since, meeting = now, Meeting()
+            recent = {k: each for k, each in self._meetings.items() if now - each[0] <= TOGETHER_SECONDS}
+            self._meetings = {**recent, key: (since, meeting)}
+        return Command(request.at(), request.id, request.message.address, update, meeting=meeting)
 
     # -- the handlers ---------------------------------------------------------------------------------
 
@@ -116,8 +121,14 @@ class CommandDesk:
 
     def mute(self, request: Request) -> Answer:
         """lane/mute.  [control]"""
-        on = request.whole("on") == 1
-        return self._change(request, "mute", lambda settings: settings.with_mute(on))
+        on, beats = request.whole("on") == 1, exact(request.number("beats"))
+        if not beats:
+            return self._change(request, "mute", lambda settings: settings.with_mute(on))
+        command = self._command(request, lambda settings: settings.with_mute(on))
+        command.then = self._command(request, lambda settings: settings.with_mute(not on))
+        command.then.meeting, command.length_beats = None, beats
+        command.about, command.then.about = "mute", "mute's end"
+        return self._ask(request, lambda director: director.change(command), "mute", command.at.wire())
 
     def reseed(self, request: Request) -> Answer:
         """lane/reseed.  [control]"""
@@ -137,7 +148,7 @@ class CommandDesk:
         self._model()
         if CONTINUE in lane.settings.regions:
             self._must_take(CONTINUE)
-        command = Command(request.at(), request.id, request.message.address)
+        command = self._command(request)
 
         def play(director: Director) -> None:
             due = director.play(
@@ -150,7 +161,7 @@ class CommandDesk:
 
     def stop(self, request: Request) -> Answer:
         """lane/stop.  [control]"""
-        command = Command(request.at(), request.id, request.message.address)
+        command = self._command(request)
         return self._ask(request, lambda director: (director.stop(command.at, command),), command.at.wire())
 
     def cancel(self, request: Request) -> Answer:

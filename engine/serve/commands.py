@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from statistics import median
 
@@ -23,6 +23,8 @@ from engine.serve.settings import LaneSettings
 
 Begun = Callable[[float, int, int], object]  # start_beats, generation, seed
 Failed = Callable[[Exception], object]
+MEETING_SECONDS = 0.15  # later than the first that one told with it is handled
+MEETING_BARS = 8  # lanes whose places lie further apart are not on one song
 LIST_MAX = 40  # commands that are listed by name
 TIMES_KEPT = 64  # of each kind of command
 WAITING_MAX = 64  # commands of a lane that wait for their beat
@@ -63,6 +65,26 @@ class Order:
         self.start_beats = start_beats
 
 
+@dataclass
+class Meeting:
+    """The place that commands told together for several lanes have in common: the first one's, where it can be met.
+
+    [generate]
+    """
+
+    due: Due | None = None
+
+    def join(self, due: Due, transport: Transport, margin_samples: int) -> Due:
+        """The place of one that would be at `due` alone; it needs `margin_samples`, and can do with a little less."""
+        if self.due is None:
+            self.due = due
+        ahead, unit = ahead_samples(self.due, transport), transport.signature.beats_per_bar
+        spared = int(MEETING_SECONDS * transport.sample_rate_hz)
+        near = abs(self.due.beats - due.beats) <= unit * MEETING_BARS
+        met = ahead is not None and (not transport.playing or ahead >= margin_samples - spared)
+        return self.due if near and met else due
+
+
 @dataclass(eq=False)
 class Command:
     """What somebody wants, and when: a change of settings (`update`), a play (`order`), or with neither a stop.
@@ -84,6 +106,9 @@ class Command:
     settled: bool = False
     slow: bool = False
     about: str = ""
+    then: Command | None = None  # ends what this one begins
+    length_beats: Fraction = Fraction(0)  # after which that is
+    meeting: Meeting | None = None
 
     @property
     def explicit(self) -> bool:
@@ -100,15 +125,35 @@ class Command:
     def aim(self, transport: Transport, margin_samples: int) -> Due:
         """Find its place, for a host that is there."""
         due = due_at(self.at, transport, margin_samples)
+        if self.meeting is not None:
+            due, self.meeting = self.meeting.join(due, transport, margin_samples), None
         self.due = Due(due.beats, due.late or self.due.late, due.timeline)
         if self.order is not None:
             self.order.moved(due.beats)
         self.ahead = ahead_samples(self.due, transport)
+        if self.then is not None:
+            self._place_end(self.then, transport)
         return self.due
+
+    def _place_end(self, end: Command, transport: Transport) -> None:
+        """The end lies so many beats behind the beginning, through the ends of the host's loop too."""
+        begin, after = (transport.grid.sample_at(self.due.beats + beats) for beats in (0, self.length_beats))
+        found = Due(self.due.beats + self.length_beats)
+        if self.ahead is not None:
+            wrapped = due_at(NOW, replace(transport, playing=True), self.ahead + after - begin)
+            found = found if transport.grid.sample_at(wrapped.beats) == after else wrapped
+        end.at, end.due = At(beats=float(found.beats)), found
+        end.ahead = ahead_samples(found, transport)
 
     def applied(self, settings: LaneSettings) -> LaneSettings:
         """Settings with what it changes."""
         return settings if self.update is None or self.settled else self.update(settings)
+
+
+def newest(commands: list[Command]) -> list[Command]:
+    """Commands told "now" without those that a later one about the same has overtaken.  [any]"""
+    last = {each.about: each for each in commands}
+    return [each for each in commands if not each.about or last[each.about] is each]
 
 
 class Commands:
@@ -123,10 +168,12 @@ class Commands:
         """One more, in the place of one that changes the same thing in the same place; Busy after WAITING_MAX."""
         if command.update is not None:
             same = command.address, command.about, command.at
-            self.waiting = [
+            gone = [
                 each for each in self.waiting
-                if not each.address or each.update is None or (each.address, each.about, each.at) != same
+                if each.address and each.update is not None and (each.address, each.about, each.at) == same
             ]  # fmt: skip
+            ends = [each.then for each in gone]
+            self.waiting = [each for each in self.waiting if each not in gone and each not in ends]
         if len(self.waiting) >= WAITING_MAX:
             raise Busy(f"{WAITING_MAX} commands wait for their beat and there is room for no more")
         self.waiting.append(command)
@@ -144,7 +191,11 @@ class Commands:
         return settings
 
     def make(self, commands: Iterable[Command], own: int) -> None:
-        """They are heard from an own sample on."""
+        """They are heard from an own sample on, and what they overtake is not."""
+        commands = list(commands)
+        about = {each.about for each in commands if each.settled and each.about}
+        gone = [each for each in self.made if each.settled and each.about in about and (each.own or 0) >= own]
+        self.made = [each for each in self.made if each not in gone]
         for command in commands:
             command.own = own
             if command in self.waiting:

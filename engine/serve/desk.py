@@ -127,7 +127,7 @@ class Desk:
         if number < 0:
             number = next(free for free in range(messages.LANES_MAX) if free not in self.lanes)
         ring = RingWriter.create(number, rate_hz, channels, RING_SECONDS)
-        lane = Lane(number, request.client, ring, own_values(model))
+        lane = Lane(number, request.client, ring, own_values(model), request.whole("waits") == 1)
         lane.on_excerpt, lane.on_heard, lane.on_guard = self.on_excerpt, self.on_heard, self.on_guard
         lane.on_grid = self.on_grid
         self.lanes = {**self.lanes, number: lane}
@@ -169,7 +169,7 @@ class Desk:
     def get(self, request: Request) -> Answer:
         """lane/get.  [control]"""
         lane, name = self.lane_of(request.whole("lane")), parameter(request.text("name")).name
-        return name, self.commands.value(lane, name)
+        return name, lane.value(name)
 
     def lane_status(self, request: Request) -> Answer:
         """lane/status.  [control]"""

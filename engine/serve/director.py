@@ -19,7 +19,7 @@ from bridge.ring import ENDLESS_SAMPLES, Plan
 from bridge.transport import Transport
 from engine.model import LoadedModel
 from engine.serve import bending
-from engine.serve.agenda import SOON_SECONDS, Agenda
+from engine.serve.agenda import Agenda
 from engine.serve.beginning import begin_after
 from engine.serve.candidates import Candidates
 from engine.serve.commands import Begun, Command, Failed, Order
@@ -27,12 +27,15 @@ from engine.serve.due import Due
 from engine.serve.fitting import loop_samples
 from engine.serve.follow import Follower
 from engine.serve.lane import ENDED, FAILED, IDLE, PLAYING, PREPARING, Lane, LaneView, Overtaken, Update
+from engine.serve.levels import SOON_SECONDS, Levels
 from engine.serve.pace import Pace, lead_limit_seconds
 from engine.serve.place import Place
 from engine.serve.player import Player
-from engine.serve.settings import LaneSettings
+from engine.serve.renewal import Renewal
+from engine.serve.settings import Depth, LaneSettings
 from engine.serve.tuning import left_aside, own_values
 from engine.serve.watch import Watch
+from engine.serve.weakly import weakly
 from engine.stream import TokenStream
 
 OVERTAKEN = "another command took its place"
@@ -47,10 +50,12 @@ class Director:
         self.player: Player | None = None
         self.lead_at_least_seconds = 0.0  # while another model gets ready to take over
         self.pace = Pace()
-        self.agenda = Agenda(lane, self.pace, self._remake, self._begin_play, self._end_play, self._next_generation)
-        self._follower = Follower(lane, self.pace, self._place_on, self._next_generation, self.agenda)
-        self.candidates = Candidates(lane, self.pace)
-        self._watch = Watch(lane, self.pace, self._next_generation)
+        self.renewal = Renewal(lambda: time.monotonic())  # `time` may be another one in tests
+        number, ours = weakly(self._next_generation), (lane, self.pace, self.renewal)
+        acts = weakly(self._remake), weakly(self._begin_play), weakly(self._end_play)
+        self.agenda = Agenda(*ours, Levels(number, lambda: time.monotonic()), *acts)
+        self._follower = Follower(*ours, weakly(self._place_on), number, self.agenda)
+        self.candidates, self._watch = Candidates(lane, self.pace), Watch(lane, self.pace, number)
         self._order: Order | None = None  # of the player
         self._state, self._generation, self._seed = IDLE, 0, 0
         self._waiting_from: float | None = None  # since when the first block of something new is awaited
@@ -62,11 +67,9 @@ class Director:
 
         One for now is in the settings already.
         """
-        transport = self.lane.clock.or_standing()
         if command.settled:
-            due = command.aim(transport, self._ahead(self.pace.margin_seconds if command.slow else SOON_SECONDS))
-        else:
-            due = self.agenda.add(command, transport)
+            return self.lane.place_now(Depth.WINDOW if command.slow else Depth.SOUND)
+        due = self.agenda.add(command, self.lane.clock.or_standing())
         return float(due.beats), int(due.late)
 
     def schedule(self, at: At, update: Update) -> None:
@@ -110,7 +113,7 @@ class Director:
         """The lane goes: nobody waits for an answer any more, and its ring is freed."""
         self._drop(self._order)
         self.agenda.commands.take_back(list(self.agenda.commands.waiting), Overtaken(OVERTAKEN))
-        self.player = None
+        self.player = self.lane.director = None
         self.lane.ring.close()
 
     def take_over(self, player: Player, model: LoadedModel, text: str) -> None:
@@ -150,8 +153,7 @@ class Director:
             return False
         wanted = max(self.lane.settings.values["lead_seconds"], self.lead_at_least_seconds)
         lead = min(self._follower.lead_seconds(wanted), lead_limit_seconds(self.lane.ring))
-        wants = player.wants(self.lane.clock.or_standing().position_samples, lead)
-        return wants or self.candidates.running(player)
+        return player.wants(self.lane.clock.or_standing().position_samples, lead) or self.candidates.running(player)
 
     def streams(self) -> tuple[TokenStream, ...]:
         """Who is to be advanced: the player's stream and its rivals."""
@@ -289,6 +291,7 @@ class Director:
             pace.fill_low_seconds, pace.first_sound_seconds, pace.realtime_ratio, rolls,
             pace.change_seconds, self.agenda.times.text,
             (self._watch.heard, self._watch.passed, self.candidates.chosen),
+            (SOON_SECONDS, pace.in_window_seconds, pace.margin_seconds),
         )  # fmt: skip
 
     def _change_state(self, state: str, beats: float, text: str = "") -> None:

@@ -7,6 +7,9 @@ from bridge.transport import Transport
 from engine.serve.line import Line
 from engine.serve.player import Player
 
+LOOK_SECONDS = 0.1  # apart, at which what is made is compared with the host's line
+OFF_SECONDS = 0.004  # beats that are further from the host's are made anew
+
 
 def fitting_own(player: Player, to_samples: int, line: Line) -> int:
     """The newest own sample that is made and whose place in the bar is that of `to_samples` on `line`.
@@ -31,6 +34,24 @@ def fitting_own(player: Player, to_samples: int, line: Line) -> int:
         if 0 <= fits <= made and (fits < kept or fits == made):
             return made - fits
     return made
+
+
+def first_off(player: Player, line: Line, ready_samples: int) -> int | None:
+    """First position, from one on that can be made anew in time, from which what is made is heard off the beat.
+
+    None where it lies on the host's line.  [generate]
+    """
+    rate, zero, made = line.grid.sample_rate_hz, player.place.zero_samples, player.made_own
+    soon = max(ready_samples - zero, player.place.unheard_samples)
+    if not player.score.same_bars(line, made):
+        return zero + soon
+    looked = [*range(soon, made, int(LOOK_SECONDS * rate)), made] if soon < made else []
+    offs = [abs(player.score.off_seconds(line, own)) for own in looked]
+    if max(offs, default=0.0) <= OFF_SECONDS:
+        return None
+    wrong = next(index for index, off in enumerate(offs) if off > OFF_SECONDS / 2)
+    first = looked[max(0, wrong - 1)]
+    return zero + first if first < made - rate // 50 else None
 
 
 def first_kept_own(player: Player) -> int:

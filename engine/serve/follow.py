@@ -2,7 +2,7 @@
 
 tempo, a little                              steer: what is still to be made is led to the host's beats
 tempo, more than may be heard                retake: from the first place that is off, or as near as can be done
-prompt, reference, parameter                 retake: from as near to the host as can be done in time
+prompt, reference, parameter                 retake: from as near to the host as can be done in time, see renewal
 jump inside the music, or behind the host    move: the newest music whose place in the bar fits goes there
 jump to before its start                     the same music from its start
 the start or the loop's end moves a little   shift: what is made is written once more, elsewhere
@@ -16,24 +16,23 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from bridge.transport import Transport
-from engine.serve.fitting import first_kept_own, fitting_own, loop_samples
+from engine.serve.fitting import LOOK_SECONDS, OFF_SECONDS, first_kept_own, first_off, fitting_own, loop_samples
 from engine.serve.foresight import Foresight
-from engine.serve.hearing import hears_grid
+from engine.serve.hearing import hears_grid, window_stays
 from engine.serve.lane import Lane
 from engine.serve.line import RAMP_SECONDS, Line
 from engine.serve.pace import Pace
 from engine.serve.place import Place
 from engine.serve.player import Player
+from engine.serve.renewal import Renewal
 from engine.serve.scrubbing import Scrubbing
 from engine.serve.settings import LaneSettings
 from engine.serve.wishes import Wishes
 
-RETAKE_SECONDS = 0.25  # changes that come faster are taken together
+RETAKE_SECONDS = 0.25  # changes of tempo that come faster are taken together
 CATCH_UP_SECONDS = 0.3  # what is to be ready when a late stream comes in again
-OFF_SECONDS = 0.004  # beats that are further from the host's are made anew
 LED_SECONDS = 0.0002  # lines that are further apart are led together
 SHIFT_SECONDS = 0.06  # ahead of the host that what is made can still be written elsewhere
-LOOK_SECONDS = 0.1  # apart, at which what is made is compared with the host's line
 
 
 class Follower:
@@ -43,14 +42,16 @@ class Follower:
         self,
         lane: Lane,
         pace: Pace,
+        renewal: Renewal,
         place_on: Callable[[Transport], Place],
         next_generation: Callable[[], int],
         wishes: Wishes,
     ) -> None:
-        self._lane, self._pace, self._wishes = lane, pace, wishes
+        self._lane, self._pace, self._renewal, self._wishes = lane, pace, renewal, wishes
         self._place_on, self._next_generation = place_on, next_generation
         self._foresight = Foresight()
-        self._changed_seconds = self._shifted_seconds = 0.0
+        self._shifted_seconds = 0.0
+        self._hoped_seconds = 0.0  # when music was begun last that could be in time
         self._line_seconds = 0.0  # when a change of tempo was last made anew
         self._scrubbing = Scrubbing()
         self.quick = False  # what was made anew last needed no new window: it tells nothing of what that takes
@@ -95,16 +96,30 @@ class Follower:
     def _follow_settings(self, player: Player, transport: Transport) -> bool:
         settings = self._wishes.settings()
         if not self._wishes.changed(player):
+            self._renewal.unwanted()
             if player.settings is not settings:
                 player.quiet_change(settings)
             return False
-        if time.monotonic() - self._changed_seconds < RETAKE_SECONDS:
+        begun = player.made_own > player.place.unheard_samples
+        in_window = begun and window_stays(player, settings, self._place_here(player, transport))
+        least = self._pace.in_window_seconds if in_window else self._pace.margin_seconds
+        margin = self._renewal.margin_seconds(least)
+        ready = self._soon(transport, margin)
+        spare = self._spare(player, transport, ready) if begun else None
+        if not self._renewal.due(in_window, spare, margin):
             return False
-        self._retake(player, transport)
+        self._retake(player, transport, ready_samples=ready)
+        self.quick = player.in_window
         ahead = player.place.zero_samples + player.made_own - transport.position_samples
         told = time.monotonic() - self._lane.changed_seconds
         self._pace.change_seconds = told + max(0, ahead) / transport.sample_rate_hz
         return True
+
+    def _spare(self, player: Player, transport: Transport, ready: int) -> int:
+        """Own samples that are made from a host position on; 0 where no more is to be made for now."""
+        lead = self.lead_seconds(self._lane.settings.values["lead_seconds"])
+        full = not player.wants(transport.position_samples, lead)
+        return 0 if full else player.place.zero_samples + player.made_own - ready
 
     # -- tempo, bars, loop ----------------------------------------------------------------------------
 
@@ -149,7 +164,7 @@ class Follower:
             return False
         if not self._begun(player, transport) and not self._keep_start(player, transport):
             return False
-        off = self._first_off(player, transport, line)
+        off = first_off(player, line, self._led_samples(player, transport))
         if off is None:
             self._lead(player, transport, line)
         elif time.monotonic() - self._line_seconds < RETAKE_SECONDS:
@@ -179,22 +194,6 @@ class Follower:
         player.shift(transport.position_samples, unheard, place, self._next_generation())
         return True
 
-    def _first_off(self, player: Player, transport: Transport, line: Line) -> int | None:
-        """First position, from as near as can be done on, from which what is made is heard off the beat."""
-        rate, zero = transport.sample_rate_hz, player.place.zero_samples
-        made = player.made_own
-        soon = max(self._led_samples(player, transport) - zero, player.place.unheard_samples)
-        if not player.score.same_bars(line, made):
-            return zero + soon
-        step = int(LOOK_SECONDS * rate)
-        looked = [*range(soon, made, step), made] if soon < made else []
-        offs = [abs(player.score.off_seconds(line, own)) for own in looked]
-        if max(offs, default=0.0) <= OFF_SECONDS:
-            return None
-        wrong = next(index for index, off in enumerate(offs) if off > OFF_SECONDS / 2)
-        first = looked[max(0, wrong - 1)]
-        return zero + first if first < made - rate // 50 else None
-
     def _lead(self, player: Player, transport: Transport, line: Line) -> None:
         """What is still to be made goes to the host's line, the music's end with it."""
         own, rate = player.free_own, transport.sample_rate_hz
@@ -217,6 +216,10 @@ class Follower:
 
     # -- making anew ----------------------------------------------------------------------------------
 
+    def _makes_anew(self, in_time: bool = True) -> None:
+        self._renewal.made()
+        self._hoped_seconds = time.monotonic() if in_time else self._hoped_seconds
+
     def _place_here(self, player: Player, transport: Transport) -> Place:
         """The place on the host's line now; own samples stay where they are once the music has begun."""
         place = self._place_on(transport)
@@ -229,9 +232,9 @@ class Follower:
         self, player: Player, transport: Transport, from_samples: int = 0, ready_samples: int | None = None
     ) -> None:
         """Make the stream anew from `from_samples`, or from as near to the host as can be done in time."""
-        self._changed_seconds = time.monotonic()
+        self._makes_anew(player.ahead_samples(transport.position_samples) > 0)
         generation, place = self._next_generation(), self._place_here(player, transport)
-        ready = self._ready_samples(transport) if ready_samples is None else ready_samples
+        ready = self._soon(transport) if ready_samples is None else ready_samples
         cut = max(ready, from_samples)
         if not player.made_own or cut <= place.start_samples:
             place = place if self._begun(player, transport) else self._place_on(transport)
@@ -243,7 +246,7 @@ class Follower:
 
     def remake(self, player: Player, transport: Transport, own: int, settings: LaneSettings) -> None:
         """Make the stream anew with other settings, exactly from an own sample on."""
-        self._changed_seconds = time.monotonic()
+        self._makes_anew()
         generation, place = self._next_generation(), self._place_here(player, transport)
         if own <= place.unheard_samples:
             player.loop = loop_samples(transport, self.line(transport))
@@ -253,9 +256,9 @@ class Follower:
 
     def _jump(self, player: Player, transport: Transport) -> None:
         """The host is elsewhere: the same again before the start, or what fits the bar inside."""
-        self._changed_seconds = time.monotonic()
+        self._makes_anew()
         generation, place = self._next_generation(), self._place_on(transport)
-        to = self._ready_samples(transport)
+        to = self._soon(transport)
         if to <= place.start_samples or not player.made_own:
             player.restart(self._wishes.settings_from(place.unheard_samples), place, generation)
         elif to >= place.end_samples:
@@ -265,9 +268,9 @@ class Follower:
 
     def _catch_up(self, player: Player, transport: Transport) -> None:
         """Too late: come in again on a bar line that can be met with something to spare."""
-        self._changed_seconds = time.monotonic()
+        self._makes_anew()
         line, spare = self.line(transport), int(CATCH_UP_SECONDS * transport.sample_rate_hz)
-        to = line.bar_start(line.next_bar(self._ready_samples(transport) + spare))
+        to = line.bar_start(line.next_bar(self._soon(transport) + spare))
         place = self._place_on(transport)
         if to < place.end_samples:
             self._move(player, transport, to, place, self._next_generation())
@@ -280,21 +283,15 @@ class Follower:
         """Whether the host is waiting for music that would come too late."""
         if not transport.playing or player.stream.finished or not player.made_own:
             return False
-        waited = time.monotonic() - self._changed_seconds
+        waited = time.monotonic() - self._hoped_seconds
         late = -player.ahead_samples(transport.position_samples) > transport.sample_rate_hz // 50
         return late and waited > self._pace.margin_seconds + CATCH_UP_SECONDS
 
-    def _ready_samples(self, transport: Transport) -> int:
-        """The earliest position for which something new can be ready in time."""
-        return self._soon(transport, self._pace.margin_seconds)
-
     def _led_samples(self, player: Player, transport: Transport) -> int:
-        """The same for another tempo alone, which a model that hears it takes up without a new window."""
-        seconds = self._pace.margin_seconds
-        if hears_grid(player.model):
-            seconds = min(seconds, self._pace.led_seconds)
-        return self._soon(transport, seconds)
+        """The earliest position for another tempo, which a model that hears it takes up without a new window."""
+        return self._soon(transport, self._pace.in_window_seconds if hears_grid(player.model) else None)
 
-    @staticmethod
-    def _soon(transport: Transport, seconds: float) -> int:
-        return transport.position_samples + int((seconds if transport.playing else 0.0) * transport.sample_rate_hz)
+    def _soon(self, transport: Transport, seconds: float | None = None) -> int:
+        """So far ahead of a host that plays; without a number, what is begun there can be ready in time."""
+        ahead = self._pace.margin_seconds if seconds is None else seconds
+        return transport.position_samples + int((ahead if transport.playing else 0.0) * transport.sample_rate_hz)

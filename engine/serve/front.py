@@ -26,6 +26,7 @@ class FrontDesk:
         self._options, self._state, self._loader, self._quit = options, state, loader, quit_engine
         self.lanes_open: Callable[[], int] = lambda: 0
         self.counts: Callable[[], tuple[int, int]] = lambda: (0, 0)
+        self.on_take: Callable[[int, str, str], None] = lambda order, name, path: None
 
     def handlers(self) -> dict[str, Handler]:
         """Every request of the table that is ours, by address.  [main]"""
@@ -34,6 +35,7 @@ class FrontDesk:
             m.STATUS: self.status, m.STATS: self.stats, m.PRESETS: self.presets, m.QUIT: self.quit,
             m.MODEL: self.model, m.MODEL_LIST: self.model_list, m.MODEL_LOAD: self.model_load,
             m.MODEL_CANCEL: self.model_cancel, m.MODEL_UNLOAD: self.model_unload,
+            m.TAKE_MADE: self.take_made,
         }  # fmt: skip
         return {row.address: handler for row, handler in rows.items()}
 
@@ -72,6 +74,11 @@ class FrontDesk:
         request.responder.ok()
         self._quit()
         return LATER
+
+    def take_made(self, request: Request) -> Answer:
+        """take/made.  [control]"""
+        self.on_take(request.whole("order"), request.text("name"), request.text("path"))
+        return ()
 
     # -- models ---------------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from engine.model import TEMPO, Ask, FollowsGrid, LoadedModel
 from engine.serve import bending
 from engine.serve.line import Line
 from engine.serve.place import Place, ask_at
-from engine.serve.settings import HeardRegion
+from engine.serve.settings import HeardRegion, LaneSettings
 
 if TYPE_CHECKING:
     from engine.serve.player import Player
@@ -32,6 +32,13 @@ def prompt_line(place: Place, region: HeardRegion | None) -> Line | None:
 def hears_grid(model: LoadedModel) -> bool:
     """Whether a model can be told another tempo in the middle of a window.  [any]"""
     return TEMPO in model.takes and isinstance(model.conditioner, FollowsGrid)
+
+
+def window_stays(player: Player, settings: LaneSettings, place: Place) -> bool:
+    """Whether a player's open window hears all that other settings and another place say.  [generate]"""
+    same, known = settings.heard() == player.settings.heard(), player.settings.conditioned()
+    moves = hears_grid(player.model) or (not same and place.line == player.place.line)
+    return moves and settings.conditioned() == known
 
 
 def ask(player: Player, offset_frames: int, window_frames: int) -> Ask:

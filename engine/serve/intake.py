@@ -45,16 +45,14 @@ Question = Callable[["Director"], "Values | None"]
 class Ask:
     """A command, or a question, to a lane's director; `question` gives the answer, or None where it answers itself.
 
-    Those with one `key` overtake each other. `begin` is called when its turn has come; `value` is what it sets now.
-    `alone`: those that it overtakes are told so, instead of being answered with it.  [control]
+    Those with one `key` overtake each other. `alone`: those that it overtakes are told so, instead of being answered
+    with it.  [control]
     """
 
     lane: Lane
     key: Hashable
     question: Question
     responder: Responder
-    begin: Callable[[], object] | None = None
-    value: float | None = None
     alone: bool = False
     overtaken: list[Responder] = field(default_factory=list)
 
@@ -120,12 +118,6 @@ class Intake:
         waiting.held[ask.key] = ask
         self._arm(now)
 
-    def value(self, lane: Lane, key: Hashable) -> float | None:
-        """What a command that is held will set; None where there is none.  [control]"""
-        waiting = self._lanes.get(lane)
-        ask = waiting.held.get(key) if waiting else None
-        return ask.value if ask else None
-
     def _may(self, waiting: _Waiting, now: float) -> bool:
         if len(self._out) >= OUT_MAX or waiting.bucket.seconds_to_next(now) > 0.0:
             return False
@@ -134,8 +126,6 @@ class Intake:
     def _hand_over(self, ask: Ask) -> None:
         try:
             studio = self._studio()
-            if ask.begin is not None:
-                ask.begin()
         except SegueError as fault:
             for responder in (*ask.overtaken, ask.responder):
                 responder.error(fault)

@@ -15,10 +15,12 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from bridge import params
+from bridge.arguments import NOW
 from bridge.clients import Client
 from bridge.ring import RingWriter
 from engine.serve.clock import HostClock
-from engine.serve.settings import LaneSettings
+from engine.serve.due import due_at
+from engine.serve.settings import Depth, LaneSettings
 
 if TYPE_CHECKING:
     from engine.model import HeardExcerpt
@@ -52,13 +54,19 @@ class LaneView:
     change_seconds: float = 0.0
     heard: str = ""
     listened: tuple[int, int, int] = (0, 0, 0)  # faults, of these let pass, stretches chosen among candidates
+    ready_seconds: tuple[float, float, float] = (0.06, 0.3, 0.4)  # until a change told now is heard, by its `Depth`
 
 
 class Lane:
     """One open lane."""
 
-    def __init__(self, number: int, client: Client, ring: RingWriter, own: Mapping[str, float]) -> None:
-        """`own` are the model's values of some parameters, in place of the table's.  [control]"""
+    def __init__(
+        self, number: int, client: Client, ring: RingWriter, own: Mapping[str, float], waits: bool = False
+    ) -> None:
+        """`own` are the model's values of some parameters, in place of the table's; the host of one that `waits` needs
+        its music at no certain time.  [control]
+        """
+        self.waits = waits
         self.number = number
         self.client = client
         self.ring = ring
@@ -88,16 +96,24 @@ class Lane:
             self.changed_seconds = time.monotonic()
             return self.settings
 
-    def tell(self, command: Command) -> LaneSettings:
+    def tell(self, command: Command) -> Depth:
         """Do a command "now": the settings have it at once, the director makes it heard.  [any]"""
         assert command.update is not None
         with self._lock:
             before, self.settings = self.settings, command.update(self.settings)
             self.changed_seconds = time.monotonic()
-            command.settled, command.slow = True, before.heard() != self.settings.heard()
+            depth = before.depth(self.settings)
+            command.settled, command.slow = True, depth > Depth.SOUND
             if command.slow or before.gain != self.settings.gain:
-                self._news.append(command)
-            return self.settings
+                overtaken = [each for each in self._news if each.about and each.about == command.about]
+                self._news = [*(each for each in self._news if each not in overtaken), command]
+            return depth
+
+    def place_now(self, depth: Depth) -> tuple[float, int]:
+        """About which beat a change told now will be heard from, and 0: not late.  [control]"""
+        transport = self.clock.or_standing()
+        margin = int(self.view.ready_seconds[depth] * transport.sample_rate_hz)
+        return float(due_at(NOW, transport, margin).beats), 0
 
     def look(self) -> tuple[LaneSettings, list[Command]]:
         """The settings, and the commands in them that were not looked at before.  [generate]"""

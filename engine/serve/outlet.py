@@ -11,6 +11,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from bridge import units
 from bridge.ring import ENDLESS_SAMPLES, Plan, RingWriter
 from bridge.transport import Transport
 from engine.serve.fader import Fader, Tape
@@ -165,6 +166,20 @@ class Outlet:
             self.writing = replace(self.writing, zero_samples=zero, timeline=self.writing.timeline + 1)
             self.score.lay(max(wrap, self._begun_own), self.writing)
             from_samples = start
+
+    def _end_early(self, made: int, end_samples: int, generation: int) -> None:
+        """The place ends at a host position now: a fade before it where `made` own samples reach beyond."""
+        if self.end_own >= made:
+            self.announce(self.place.zero_samples + made, generation)
+            return
+        seconds = FADE_SECONDS + units.SAMPLES_PER_FRAME / units.CODEC_RATE_HZ
+        begin = end_samples - int(seconds * self.ring.form.sample_rate_hz)
+        own = max(self.tape.begin_own, begin - self.place.zero_samples)
+        self.announce(self.place.zero_samples + own, generation)
+        audio = self._once_more(own, self.end_own)
+        self.ring.write(self.place.zero_samples + own, audio.numpy(), generation, self.place.timeline)
+        self._pending, self.written_own = self._pending[:0], max(self.written_own, self.end_own)
+        self._finish.go_on_at(self.written_own)
 
     # -- the plan -------------------------------------------------------------------------------------
 

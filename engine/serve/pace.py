@@ -55,13 +55,13 @@ class Pace:
         return QUICK_SECONDS + HOP_SECONDS / max(self.realtime_ratio or START_RATIO, 1.0)
 
     @property
-    def led_seconds(self) -> float:
-        """How far ahead of the host a stream can go on at another tempo in its window: a short turn is enough.
+    def in_window_seconds(self) -> float:
+        """How far ahead of the host a stream can go on otherwise in its open window: a short turn is enough.
 
         Only an engine that makes music faster than it is played can win back what it throws away.
         """
         fast = (self.realtime_ratio or START_RATIO) > ENOUGH_RATIO
-        return self.quick_seconds + QUICK_SECONDS if fast else self.margin_seconds
+        return min(self.quick_seconds + QUICK_SECONDS, self.margin_seconds) if fast else self.margin_seconds
 
     def ready_after(self, seconds: float) -> None:
         """A stream needed so long from the command to its first block."""

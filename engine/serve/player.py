@@ -14,16 +14,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from weakref import proxy
 
 from torch import Tensor
 
-from bridge import units
 from bridge.ring import RingWriter
 from engine.model import HeardExcerpt, LoadedModel
 from engine.serve import bending, hearing
 from engine.serve.chain import SoundChain
 from engine.serve.listening import Listening
-from engine.serve.outlet import FADE_SECONDS, Outlet
+from engine.serve.outlet import Outlet
 from engine.serve.place import Place
 from engine.serve.score import Score
 from engine.serve.settings import HeardRegion, LaneSettings
@@ -54,6 +54,7 @@ class Player(Outlet):
         self.prompt_frames = 0
         self.windows = 0
         self.version = 0  # counts what was taken back or made anew
+        self.in_window = False  # what was made anew last went on in the open window, without reading what came before
         self.excerpt: HeardExcerpt | None = None  # of the style region, that the newest window hears
         self.resampler = StreamResampler(model.codec.sample_rate, ring.form.sample_rate_hz)
         if taken_over is None:
@@ -83,7 +84,7 @@ class Player(Outlet):
         bend = bending.bend_for(self, frame, audio)
         self._reserved = False  # frames for a sound that is bent
         tuned = stream_settings(model, self.settings, bending.enough(self.place, bend), self.prompt_frames)
-        heard = partial(hearing.conditions, self)
+        heard = partial(hearing.conditions, proxy(self))  # the stream is ours: nothing keeps us alive but the lane
         self.stream = TokenStream.begin(model.lm, heard, codes, tuned, self.seed, first_frame)
         device, channels, level = model.lm.out_norm.weight.device, self.ring.form.channels, 1.0 / self.gain
         self.chain = SoundChain(model.codec, self.resampler, channels, audio, codes, frame, level, device, bend=bend)
@@ -139,7 +140,7 @@ class Player(Outlet):
         """
         frame = self._known(self.chain.frame_at(self._coded(own)))
         hold = self._coded(own) - self.chain.out_of(frame)
-        self._cut(frame, settings, self._reached(place, self._own_of(frame)), hold)
+        self._cut(frame, settings, self._reached(place, self._own_of(frame)), hold, placed=True)
         self._from(max(own, self.written_own))
         self._go_on(host, generation)
 
@@ -237,12 +238,21 @@ class Player(Outlet):
             self._from(max(made, self.written_own))
         return frame
 
-    def _cut(self, frame: int, settings: LaneSettings, place: Place, hold_samples: int | None = None) -> None:
+    def _cut(
+        self,
+        frame: int,
+        settings: LaneSettings,
+        place: Place,
+        hold_samples: int | None = None,
+        placed: bool = False,
+    ) -> None:
         """Forget own frames from `frame` on, and go on elsewhere or otherwise.
 
-        What was made is heard for `hold_samples` more, at the codec's rate.
+        What was made is heard for `hold_samples` more, at the codec's rate. A change that is `placed` begins a window:
+        it gives the same music whenever it was told.
         """
         same = settings.heard() == self.settings.heard()
+        stays = hearing.window_stays(self, settings, place) and (same or not placed)
         if settings.dice != self.settings.dice:
             self.seed = settings.dice[1] if settings.dice[0] else self._first_seed
         self.settings, self.place = settings, place
@@ -256,15 +266,16 @@ class Player(Outlet):
         self._from(self.chain.end_samples)
         self.score.lay(self.chain.end_samples, place)
         tuned = stream_settings(self.model, settings, bending.enough(place, self.chain.bend), self.prompt_frames)
-        if same and hearing.hears_grid(self.model) and self.stream.again_from(known):
+        self.in_window = stays and self.stream.again_from(known, tuned)
+        if self.in_window:
             self.stream.with_total(tuned.total_frames)
             hearing.retime(self)
         else:
             self.stream.rewind(known)
             self.stream.roll(settings=tuned)
-            if not same:  # a change at a place gives the same music whenever it was told
-                self.stream.reseed(self.seed + known)
-                self.settled_own = self.chain.end_samples
+        if not same:
+            self.stream.reseed(self.seed + known)
+            self.settled_own = self.chain.end_samples
         self._tune()
         self.version += 1
 
@@ -273,17 +284,7 @@ class Player(Outlet):
         made, self.version = self.made_own, self.version + 1
         self.place = replace(self.place, end_samples=max(end_samples, self.place.zero_samples))
         self.set_total()
-        if self.end_own >= made:
-            self.announce(self.place.zero_samples + made, generation)
-            return
-        seconds = FADE_SECONDS + units.SAMPLES_PER_FRAME / units.CODEC_RATE_HZ
-        begin = end_samples - int(seconds * self.ring.form.sample_rate_hz)
-        own = max(self.tape.begin_own, begin - self.place.zero_samples)
-        self.announce(self.place.zero_samples + own, generation)
-        audio = self._once_more(own, self.end_own)
-        self.ring.write(self.place.zero_samples + own, audio.numpy(), generation, self.place.timeline)
-        self._pending, self.written_own = self._pending[:0], max(self.written_own, self.end_own)
-        self._finish.go_on_at(self.written_own)
+        self._end_early(made, end_samples, generation)
 
     def quiet_change(self, settings: LaneSettings) -> None:
         """Settings that need no new tokens; the fader is told by the agenda."""

@@ -66,6 +66,7 @@ class Server:
             on_gone=self.desk.gone,
         )
         self.desk.commands.intake.later = self.endpoint.later
+        front.on_take = lambda *made: self.endpoint.notify(messages.EVENT_TAKE, *made)
         front.counts, front.lanes_open = self._counts, lambda: len(self.desk.lanes)
         self.desk.on_excerpt, self.desk.on_heard = self._tell_excerpt, self._tell_heard
         self.desk.on_guard, self.desk.on_grid = self._tell_guard, self._tell_grid

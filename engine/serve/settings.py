@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from enum import IntEnum
 from fractions import Fraction
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -15,7 +16,20 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 MELODY, STYLE, CONTINUE = ROLES
+DRAWN = ("temperature", "top_k", "top_p", "cfg")  # how tokens are drawn from what the model says
+NOT_CONDITIONS = (
+    *DRAWN, "level_db", "loudness_match", "loudness_lufs", "lead_seconds", "bars", "seed", "guard", "candidates",
+    "bend", "region_tempo",
+)  # fmt: skip
 WHOLE_BEAT_SECONDS = 0.02  # a region that ends this near to a whole beat was cut there
+
+
+class Depth(IntEnum):
+    """How much of the music is made anew for other settings.  [any]"""
+
+    SOUND = 0  # nothing: how loud it is
+    DRAWN = 1  # how tokens are drawn: the open window goes on
+    WINDOW = 2  # what the model is conditioned on: a window is begun
 
 
 @dataclass(frozen=True)
@@ -87,13 +101,21 @@ class LaneSettings:
         return 0.0 if self.muted else float(10.0 ** (self.values.get("level_db", 0.0) / 20.0))
 
     def heard(self) -> tuple[object, ...]:
-        """What the language model hears of them: a running stream rolls when this changes.  [any]"""
-        loudness_and_later = (
-            "level_db", "loudness_match", "loudness_lufs", "lead_seconds", "bars", "seed", "guard", "candidates",
-            "bend", "region_tempo",
-        )  # fmt: skip
-        values = tuple(sorted((k, v) for k, v in self.values.items() if k not in loudness_and_later))
-        return self.prompt, values, self.dice, tuple(id(self.regions.get(role)) for role in (MELODY, STYLE))
+        """What has a part in the tokens: a running stream is made anew when this changes.  [any]"""
+        drawn = tuple(self.values.get(name) for name in DRAWN)
+        return drawn, self.dice, self.conditioned()
+
+    def conditioned(self) -> tuple[object, ...]:
+        """What the language model is conditioned on: when this changes, an open window cannot go on.  [any]"""
+        values = tuple(sorted((k, v) for k, v in self.values.items() if k not in NOT_CONDITIONS))
+        dice = self.dice if STYLE in self.regions else None  # they draw where the style's excerpt begins
+        return self.prompt, values, dice, tuple(id(self.regions.get(role)) for role in (MELODY, STYLE))
+
+    def depth(self, other: LaneSettings) -> Depth:
+        """What it takes to go on from these settings with others.  [any]"""
+        if self.heard() == other.heard():
+            return Depth.SOUND
+        return Depth.DRAWN if self.conditioned() == other.conditioned() else Depth.WINDOW
 
     @property
     def continued(self) -> HeardRegion | None:

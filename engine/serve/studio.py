@@ -27,6 +27,8 @@ from engine.stream.lanes import LaneBatch, LaneFrames
 HOP_FRAMES = 10  # advanced at a time while rings are well filled
 PIECE_FRAMES = 4  # that much alone while one is nearly empty: the first sound is not kept waiting; decoded at a time
 WELL_FILLED_SECONDS = 0.5
+FIRST_SECONDS = 1.0  # in the ring of each lane that plays, before lanes whose hosts wait have their turn
+PRESSED_SECONDS = 0.1  # that such a turn lasts while others play
 IDLE_SECONDS = 0.005  # between looks at the hosts when there is nothing to do
 Answer = TypeVar("Answer")
 _log = logging.getLogger("segue.engine")
@@ -163,12 +165,24 @@ class Studio:
             except queue.Empty:
                 break
         self.follow()
-        waiting = [director for director in self.directors() if director.wants_frames()]
+        waiting = self._first([director for director in self.directors() if director.wants_frames()])
         if waiting:
             self._advance(waiting)
         elif any(map(_hungry, self.directors())):
             self._batch.keep_warm()  # the next hop is to come as fast as this one did
         return bool(waiting)
+
+    def _first(self, waiting: list[Director]) -> list[Director]:
+        """Of lanes that want frames those whose turn it is: while one that plays has too little, no host that waits."""
+        playing = [director for director in self.directors() if not director.lane.waits and _hungry(director)]
+        short = any(director.lane.view.fill_seconds < FIRST_SECONDS for director in playing)
+        return [director for director in waiting if not director.lane.waits] if short else waiting
+
+    def _pressed(self, waiting: list[Director], began: float) -> bool:
+        """Whether a turn for hosts that wait has lasted so long that lanes that play are to be looked after."""
+        if time.perf_counter() - began < PRESSED_SECONDS or not any(each.lane.waits for each in waiting):
+            return False
+        return any(not director.lane.waits and _hungry(director) for director in self.directors())
 
     def follow(self) -> None:
         """Let every lane see where its host is and what it was told.  [generate]"""
@@ -177,6 +191,8 @@ class Studio:
                 director.tick()
             except Exception as error:
                 self._fail(director, error)
+            if director.player is None:
+                self._batch.remove(director.lane.number)
 
     def _advance(self, waiting: list[Director]) -> None:
         short = any(director.lane.view.fill_seconds < WELL_FILLED_SECONDS for director in waiting)
@@ -189,7 +205,7 @@ class Studio:
             if director.player is not None:
                 hop = director.candidates.hop(director.player, hop)
         began = time.perf_counter()
-        results = self._made(hop, names, waiting)
+        results = self._made(hop, names, waiting, lambda: self._pressed(waiting, began))
         stepped = time.perf_counter()
         n_frames = sum(frames.codes.shape[1] for frames in results.values())
         for director in waiting:
@@ -199,13 +215,17 @@ class Studio:
                 self._fail(director, error)
         self._measure(waiting, n_frames, stepped - began, time.perf_counter() - stepped)
 
-    def _made(self, n_frames: int, names: list[Hashable], waiting: list[Director]) -> dict[Hashable, LaneFrames]:
+    def _made(
+        self, n_frames: int, names: list[Hashable], waiting: list[Director], enough: Callable[[], bool]
+    ) -> dict[Hashable, LaneFrames]:
         """A hop of all named streams; but for the last piece its frames are decoded while the next are drawn."""
         made: dict[Hashable, LaneFrames] = {}
         for begin in range(0, n_frames, PIECE_FRAMES):
             on = [name for name in names if name not in made or made[name].goes_on]
-            for name, frames in self._batch.advance(min(PIECE_FRAMES, n_frames - begin), on).items():
+            for name, frames in self._batch.advance(min(PIECE_FRAMES, n_frames - begin), on, enough).items():
                 made[name] = made[name].and_then(frames) if name in made else frames
+            if enough():
+                break
             if begin + PIECE_FRAMES < n_frames:
                 for director in waiting:
                     _begin_decoding(director, self._decoding)

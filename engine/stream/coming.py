@@ -59,6 +59,17 @@ class ComingWindow:
         window.read_to(end)
         self.read_frames = end
 
+    def back_to(self, known: int) -> None:
+        """Of the stream only its first `known` frames stay: the pieces that reach beyond are to be read again."""
+        pieces = max(0, known - self.offset - 1) // self.piece_frames * self.piece_frames
+        if self.window is None or pieces >= self.read_frames:
+            return
+        self.read_frames = pieces
+        if pieces:
+            self.window.unlearn(pieces)
+        else:
+            self.window = None
+
     def ready(self, codes: Callable[[int, int], Tensor], known: int) -> Window:
         """The window, all that is known learnt, its first logits one piece away at most."""
         window = self._opened()

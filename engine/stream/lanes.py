@@ -9,7 +9,7 @@ frames is not kept waiting for them.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -97,11 +97,17 @@ class LaneBatch:
         """Take a stream out; its codes stay with it.  [generate]"""
         return self.streams.pop(name, None)
 
-    def advance(self, n_frames: int, names: Iterable[Hashable] | None = None) -> dict[Hashable, LaneFrames]:
+    def advance(
+        self,
+        n_frames: int,
+        names: Iterable[Hashable] | None = None,
+        enough: Callable[[], bool] = lambda: False,
+    ) -> dict[Hashable, LaneFrames]:
         """Complete up to `n_frames` more of each named lane (None = all); finished lanes yield what is left.
 
         A lane that still reads its prompt when the others have their frames is not waited for. One that raises is
-        removed; its exception comes with the frames it still completed.  [generate]
+        removed; its exception comes with the frames it still completed. `enough` is asked after each step, and may
+        end it sooner.  [generate]
         """
         chosen = {name: self.streams[name] for name in (self.streams if names is None else names)}
         start = {name: stream.n_frames for name, stream in chosen.items()}
@@ -116,7 +122,7 @@ class LaneBatch:
                 break
             reading, failed = _step([(name, chosen[name]) for name in waiting])
             errors.update(failed)
-            if reading == len(waiting) < len(chosen):
+            if enough() or reading == len(waiting) < len(chosen):
                 break  # others have what they wanted, and are not kept waiting for prompts
         for name in errors:
             self.remove(name)

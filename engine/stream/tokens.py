@@ -190,20 +190,24 @@ class TokenStream:
         """Draw what follows with another seed.  [generate]"""
         self.generator = seeded_generator(seed, self.lm.out_norm.weight.device)
 
-    def again_from(self, n_frames: int) -> bool:
+    def again_from(self, n_frames: int, settings: StreamSettings | None = None) -> bool:
         """Forget the frames after the first `n_frames` and go on in the same window, without a new prefill.
 
-        False, and nothing is done, where that window does not know enough of what comes before.  [generate]
+        What follows is drawn by `settings` where given, whose conditions must be those of the window. False, and
+        nothing is done, where that window does not know enough of what comes before, or has other rows.  Raises
+        ValueError for settings that this model cannot take.  [generate]
         """
         window, known = self.window, n_frames - self.window_offset
+        settings = settings or self.settings
         if window is None or window.next_step == 0 or not CONTEXT_AT_LEAST <= known <= window.complete_frames:
             return False
-        if n_frames > self.n_frames:
+        if n_frames > self.n_frames or not settings.guidance.same_rows(self.settings.guidance):
             return False
+        settings.sampling.check(self.lm.config.card)
         self._settled()
-        self.n_frames = n_frames
+        self.settings, self.n_frames = settings, n_frames
         window.back_to(known)
-        self._prepare()
+        self._prepare() if self.coming is None else self.coming.back_to(n_frames)
         return True
 
     @property
@@ -277,9 +281,8 @@ class TokenStream:
             self._fresh.clear()
             start = self.n_frames - fresh.shape[1]
             if self.n_frames > self._codes.shape[1]:
-                grown = torch.zeros(
-                    self._codes.shape[0], max(self.n_frames, 2 * self._codes.shape[1]), dtype=torch.int16
-                )
+                room = max(self.n_frames, 2 * self._codes.shape[1])
+                grown = torch.zeros(self._codes.shape[0], room, dtype=torch.int16)
                 grown[:, :start] = self._codes[:, :start]
                 self._codes = grown
             self._codes[:, start : self.n_frames] = fresh

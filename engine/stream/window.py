@@ -159,6 +159,17 @@ class Window:
             row[1 + lag + begin : 1 + lag + begin + len(known)] = known
         self.prompt_frames += codes.shape[1]
 
+    def unlearn(self, n_frames: int) -> None:
+        """Forget the codes of its prompt behind the first `n_frames`, which were read; before the first step alone.
+
+        [generate]
+        """
+        for row, lag in zip(self.sequence, self.lm.config.delays, strict=True):
+            row[1 + lag + n_frames : 1 + lag + self.prompt_frames] = _UNKNOWN
+        self.prompt_frames = n_frames
+        for state in self.states:
+            state.back_to(min(state.step, n_frames + 1))
+
     def read_to(self, n_frames: int) -> list[Tensor]:
         """Prefill what is not in the cache yet of the steps that end with frame `n_frames` of the prompt.
 

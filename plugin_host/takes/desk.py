@@ -65,5 +65,5 @@ class TakeDesk:
                 raise UnknownAddress(f"{values['path']!r} is not a full path")
         except SegueError as fault:
             return error_datagram(number, packet.address[:200], fault)
-        self._put({name: value for name, value in values.items() if name != "id"})
+        self._put(values)
         return messages.OK.pack(number, packet.address)

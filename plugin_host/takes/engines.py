@@ -46,6 +46,7 @@ class HotEngine:
     sha256: str
     alive: Callable[[], bool]
     keys: dict[int, str] = field(default_factory=dict)
+    made: Callable[[int, str, str], None] = lambda order, name, path: None  # tells everybody of a take
 
 
 @contextmanager
@@ -84,7 +85,7 @@ def _described(client: Client, sha256: str, alive: Callable[[], bool], keys: dic
     status = client.status()
     if status.state != "ready":
         raise TakeFailed(f"the engine is {status.state}{', ' if status.text else ''}{status.text}: load a model first")
-    return HotEngine(client, status.model, client.model().precision, sha256, alive, keys)
+    return HotEngine(client, status.model, client.model().precision, sha256, alive, keys, client.take_made)
 
 
 def weights_sha256(model: str) -> str:

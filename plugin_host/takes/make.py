@@ -92,7 +92,7 @@ def make(
     host = Host(processor, Timeline(grid_of(recipe), start), record_samples=length)
     with tempfile.TemporaryDirectory(prefix="segue-") as folder:
         setup = Setup(
-            prompt=recipe.prompt, seed=recipe.seed, values=recipe.values, regions=_regions(recipe, Path(folder))
+            recipe.prompt, "", recipe.seed, recipe.values, _regions(recipe, Path(folder)), waits=True
         )
         session = LaneSession(engine.client, processor, setup, say)
         over = threading.Event()  # or the host would wait on for an engine that is gone

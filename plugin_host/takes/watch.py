@@ -261,6 +261,8 @@ class Watch:
             order = jobs.order_of(values, self._options.usual, Path(scratch))
             for path in fill(order, engine, self._beside.ready(name), self._screen.say, self._screen.show):
                 self._note(path)
+                with suppress(SegueError):  # the take is made, whoever hears of it
+                    engine.made(int(str(values.get("id", 0))), name, str(path))
 
     def _note(self, path: Path) -> None:
         """A line for the DAW's script: path, first beat, bars, tempo, first sample, rate."""

@@ -14,6 +14,7 @@ from engine.lm import Conditions, LanguageModel
 from engine.lm.onnx_step import OnnxStepper
 from engine.sampling import Sampling
 from engine.stream import StreamSettings, TokenStream, WindowSize
+from engine.stream.coming import ComingWindow
 from engine.stream.fork import fork
 
 FEATURES = 3
@@ -145,6 +146,44 @@ def test_a_window_that_gets_ready_follows_what_is_gone_back_on_and_told_anew(lm)
     stream.retime(told.renew)
     want = TokenStream.begin(lm, told, stream.codes(), greedy())  # what was kept is a prompt
     assert torch.equal(stream.advance(200), want.advance(200))
+
+
+@pytest.mark.parametrize("which", ["lm", "bound_lm"])
+def test_a_window_that_gets_ready_keeps_what_it_has_read_of_the_frames_that_stay(which, request, monkeypatch):
+    """Each time the stream goes back a little, only the pieces beyond that place are read again."""
+    lm = request.getfixturevalue(which)
+    stream = TokenStream.begin(lm, Told(1), None, greedy(True))
+    stream.advance(150)
+    coming, read = stream.coming, []
+    assert coming is not None
+    assert coming.read_frames == 50
+    reads = ComingWindow._read
+    monkeypatch.setattr(ComingWindow, "_read", lambda self, codes: (read.append(1), reads(self, codes)))
+    for frames in (140, 135, 130, 125):
+        assert stream.again_from(frames)
+        stream.advance(2)
+        assert stream.coming is coming
+    assert read == []
+    assert stream.again_from(115)  # the piece from 70 to 120 is not all of it any more
+    assert coming.read_frames == 0
+    want = TokenStream.begin(lm, Told(1), None, greedy()).advance(400)
+    assert torch.equal(torch.cat([stream.codes(), stream.advance(285)], dim=1), want)
+
+
+def test_what_follows_is_drawn_otherwise_in_the_same_window(lm):
+    stream = TokenStream.begin(lm, Told(1), None, drawn(True), seed=3)
+    stream.advance(120)
+    window, colder = stream.window, replace(drawn(True), sampling=Sampling(use_sampling=False))
+    assert stream.again_from(100, colder)
+    assert stream.window is window
+    want = TokenStream.begin(lm, Told(1), stream.codes(), greedy())  # what was kept is a prompt
+    assert torch.equal(stream.advance(60), want.advance(60))
+    other = replace(colder, guidance=Guidance(two_step=True))
+    assert not stream.again_from(140, other)  # it has other rows
+    with pytest.raises(ValueError, match="top_k"):
+        stream.again_from(140, replace(colder, sampling=Sampling(top_k=1000)))
+    assert stream.n_frames == 160
+    assert stream.settings == colder
 
 
 def test_a_fork_leaves_the_window_that_gets_ready_alone(lm):

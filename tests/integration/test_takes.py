@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import signal
+import socket
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
-from engine_rig import Engine
+from engine_rig import Engine, wait_for
 
+from bridge import messages
 from bridge.errors import SegueError
+from bridge.take_rows import TAKE
+from plugin_host.client import Client
 from plugin_host.screen import Screen
+from plugin_host.takes.desk import TakeDesk
 from plugin_host.takes.engines import EngineWish, hot_engine
 from plugin_host.takes.order import Order, fill
 from plugin_host.takes.place import RegionWish
 from plugin_host.takes.reopen import Variation, make_again
 from plugin_host.takes.take import read_take, span_of
+from plugin_host.takes.watch import Watch, WatchOptions
+from plugin_host.wire import Event
 
 RATE = 48_000
 
@@ -62,6 +69,31 @@ def test_takes_of_one_order_have_seeds_of_their_own(order: Order, engine: Engine
     takes = [read_take(path) for path in paths]
     assert [take.recipe.seed for take in takes] == [11, 12, 13]
     assert not np.array_equal(takes[0].audio, takes[1].audio)
+
+
+def test_a_take_that_was_ordered_is_told_by_the_engine_with_its_path(
+    order: Order, engine: Engine, tmp_path: Path
+) -> None:
+    told: list[dict[str, object]] = []
+
+    def hear(event: Event) -> None:
+        if event.message is messages.EVENT_TAKE:
+            told.append(dict(event.values))
+
+    with Client(engine.port, on_event=hear) as client:
+        options = WatchOptions(tmp_path / "watched", Order(), EngineWish(engine.port), 0, once=True)
+        watch = Watch(options, Screen())
+        assert order.region is not None
+        datagram = TAKE.pack(77, str(order.region.path), "continue", 200.0, 4, 4, 0.0, 1, 1, 11)
+        with TakeDesk(0, watch._ordered.put) as desk, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
+            out.settimeout(30)
+            out.sendto(datagram, ("127.0.0.1", desk.port))
+            out.recv(65535)
+        watch.run()
+        client.sync()
+        wait_for(lambda: told)
+    (path,) = (tmp_path / "watched").rglob("riff*/*.wav")
+    assert told == [{"order": 77, "name": "riff-200bpm", "path": str(path)}]
 
 
 def test_engine_that_is_killed_leaves_no_half_take(

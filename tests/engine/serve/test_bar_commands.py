@@ -5,6 +5,8 @@ At 120 bpm a beat has 24,000 samples and no frame of 960 begins on bar lines of 
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from lane_rig import RATE, Host
@@ -13,7 +15,7 @@ from bridge.arguments import NOW, At
 from bridge.transport import Grid, Transport
 from bridge.units import Signature
 from engine.serve import commands, director, follow, lane
-from engine.serve.commands import Command
+from engine.serve.commands import Command, Meeting
 
 ODD = Grid(RATE, 93.7, Signature(7, 8))
 ADDRESS = "/root/lane/"
@@ -332,3 +334,55 @@ def test_the_time_from_command_to_sound_is_measured(host, monkeypatch):
     assert heard[0][3] == pytest.approx(1.5)  # bar 1 lies at 2 s, where that clock says 101.5
     host.settle()
     assert host.lane.view.heard == "prompt 1.500 1.500 1"
+
+
+@pytest.mark.parametrize(("at", "begins"), [("bar", 3.5), (5.25, 5.25), ("beat", 2.0)])
+def test_a_mute_lasts_as_long_as_it_says(host, at, begins):
+    heard = told(host)
+    playing(host)
+    before = host.listen(RATE)  # beat 1.56
+    mute = command(at, lambda s: s.with_mute(True), 5, "mute")
+    mute.then, mute.length_beats = command(at, lambda s: s.with_mute(False), 5, "mute"), Fraction(5, 2)
+    assert host.lane.director.change(mute) == (begins, 0)
+    sound = np.concatenate([before, host.listen(6 * RATE)])
+    silent = np.flatnonzero(np.abs(sound).max(axis=1) == 0.0)
+    glide = RATE // 100
+    assert silent[0] == pytest.approx(ODD.sample_at(begins) + glide, abs=2)
+    assert silent[-1] == pytest.approx(ODD.sample_at(begins + 2.5), abs=2)
+    assert [said[:3] for said in heard] == [(5, ADDRESS + "mute", begins), (5, ADDRESS + "mute", begins + 2.5)]
+    assert not host.lane.settings.muted
+
+
+def test_a_mute_that_is_longer_than_what_is_left_of_a_loop_ends_in_the_next_pass(host):
+    playing(host, Grid(RATE, 120.0), loop=(0.0, 4.0))
+    mute = command(3.0, lambda s: s.with_mute(True), 5, "mute")
+    mute.then, mute.length_beats = command(3.0, lambda s: s.with_mute(False), 5, "mute"), Fraction(2)
+    host.lane.director.change(mute)
+    first, second = host.listen_looped(2)
+    beat = RATE // 2
+    assert np.abs(first[: 3 * beat]).max() > 0
+    assert np.abs(first[3 * beat + RATE // 100 :]).max() == 0
+    assert np.abs(second[:beat]).max() == 0
+    assert np.abs(second[beat + RATE // 100 : 2 * beat]).max() > 0
+
+
+def test_commands_told_together_for_lanes_whose_margins_differ_land_together(host):
+    """One of them is handled so late that alone it would be heard a beat later."""
+    playing(host, Grid(RATE, 120.0))
+    other = Host(host.studio, host.clock)
+    other.publish()
+    playing(other, Grid(RATE, 120.0))
+    meeting = Meeting()
+    host.listen(RATE // 2 - 11_000)
+    other.transport = host.transport
+    other.publish()
+    first, second, alone = (command("beat", lambda s: s.with_mute(True), 6, "mute") for _ in range(3))
+    first.meeting = second.meeting = meeting
+    begins = host.lane.director.change(first)
+    assert begins == (1.0, 0)
+    other.transport = other.transport.advanced(7_000)  # 83 ms before the beat
+    other.publish()
+    assert other.lane.director.change(alone) == (2.0, 1)
+    other.lane.director.cancel(0)
+    assert other.lane.director.change(second) == begins
+    other.close()

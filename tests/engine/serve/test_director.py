@@ -284,7 +284,7 @@ def test_a_new_prompt_just_before_the_loops_end_is_heard_in_the_next_pass(host):
     host.start(loop_beats=(0.0, 4.0))
     host.settle()
     host.listen(2 * RATE - RATE // 50)
-    host.lane.director._follower._changed_seconds = 0.0  # changes that follow at once would be taken together
+    host.lane.director.renewal.last_seconds = 0.0  # changes that follow at once would be taken together
     host.lane.update(lambda s: s.with_prompt("new"))
     host.settle()
     assert host.lane.ring.plan.timeline == 1

@@ -45,7 +45,7 @@ class Rig:
             return what, value, 0.0, 0
 
         responder = Responder(messages.LANE_SET, id, Client("127.0.0.1", 5000), self._send)
-        self.intake.put(Ask(self.lanes[lane], what, question, responder, value=value, alone=alone))  # type: ignore[arg-type]
+        self.intake.put(Ask(self.lanes[lane], what, question, responder, alone=alone))  # type: ignore[arg-type]
 
     def work(self) -> None:
         while self.posted:
@@ -149,11 +149,3 @@ def test_so_many_different_commands_wait_and_no_more() -> None:
         rig.put(number + 1, 0.0, f"parameter {number}")
     with pytest.raises(Busy, match=f"{HELD_MAX} commands"):
         rig.put(999, 0.0, "one more")
-
-
-def test_a_value_that_waits_for_its_turn_can_be_read() -> None:
-    rig = Rig()
-    for number in range(20):
-        rig.put(number + 1, float(number))
-    assert rig.intake.value(rig.lanes[0], "level_db") == 19.0  # type: ignore[arg-type]
-    assert rig.intake.value(rig.lanes[1], "level_db") is None  # type: ignore[arg-type]

@@ -1,0 +1,98 @@
+"""A host that plays on while the engine works: the clock is that of the work, so no machine is slower than another."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from lane_rig import BLOCK, RATE, Host, make_model
+
+from bridge.arguments import At
+from engine.serve import commands, director, follow, lane, studio
+from engine.serve.commands import Command
+from engine.serve.studio import Studio
+from engine.stream.window import Window
+
+TURN_SECONDS = 0.005  # that an idle turn takes
+MODULES = (commands, director, follow, lane, studio)
+
+
+class BusyHost(Host):
+    """`ratio` seconds of music are made in a second; reading a window's 300 frames takes `read_seconds`."""
+
+    def __init__(self, monkeypatch, ratio: float, read_seconds: float) -> None:
+        model = replace(make_model(), window_frames=500, stride_frames=200)
+        super().__init__(Studio(model, lambda lane, *event: self.events.append(event)))
+        for module in MODULES:
+            monkeypatch.setattr(module, "time", self.clock)
+        step, read = Window.write, Window.read_to
+        per_frame, per_read = 0.02 / ratio, read_seconds / 300
+
+        def write(window, tokens):
+            self.clock.seconds += per_frame
+            step(window, tokens)
+
+        def read_to(window, n_frames):
+            self.clock.seconds += per_read * (n_frames + 1 - (window.states[0].step if window.states else 0))
+            return read(window, n_frames)
+
+        monkeypatch.setattr(Window, "write", write)
+        monkeypatch.setattr(Window, "read_to", read_to)
+        self.fills: list[float] = []
+        self.missing = 0  # samples that were due and not there
+        self.told: dict[int, float] = {}  # when each command was told, by id
+        self.sounded: dict[int, float] = {}  # and when the host came to where it is heard
+        self.lane.on_heard = lambda lane, id, *said: self.sounded.setdefault(id, self.clock.seconds)
+        self.sounds: list[np.ndarray] = []
+
+    def begin(self) -> None:
+        """Play, and fill the ring."""
+        self.lane.update(lambda s: s.with_value("guard", 0.0).with_value("seed", 7))
+        self.publish()
+        self.play(At(beats=0.0))
+        self.settle()
+        self.start()
+
+    def turn(self) -> None:
+        """One turn of the engine; then the host has played for as long as it took."""
+        began = self.clock.seconds
+        self.studio.turn()
+        end = max(self.clock.seconds, began + TURN_SECONDS)
+        self.clock.seconds = began
+        while self.clock.seconds < end:
+            self._block()
+        self.fills.append(self.reader.ahead_samples(self.transport.position_samples) / RATE)
+
+    def _block(self) -> None:
+        out = np.full((BLOCK, 2), np.nan, np.float32)
+        self.reader.read(self.transport.position_samples, out, self.transport.timeline)
+        self.missing += int(np.isnan(out[:, 0]).sum())
+        self.sounds.append(out)
+        self.transport = self.transport.advanced(BLOCK)
+        self.clock.seconds += BLOCK / RATE
+        self.publish()
+
+    def run(self, seconds: float) -> None:
+        """Let engine and host work for so long."""
+        end = self.clock.seconds + seconds
+        while self.clock.seconds < end:
+            self.turn()
+
+    def set(self, id: int, name: str, value: float, at: str = "now") -> None:
+        """As the handler of lane/set does."""
+        command = Command(At.read(at), id, "/root/lane/set", lambda s: s.with_value(name, value), about=name)
+        self.told[id] = self.clock.seconds
+        if at == "now":
+            self.lane.tell(command)
+        else:
+            self.lane.director.change(command)
+
+    def dial(self, name: str, per_second: float, seconds: float, values, at: str = "now") -> int:
+        """Set a parameter so often, for so long; the last command's id."""
+        begin, id = self.clock.seconds, 0
+        while self.clock.seconds < begin + seconds:
+            while begin + id / per_second <= self.clock.seconds and id < per_second * seconds:
+                id += 1
+                self.set(id, name, values(id), at)
+            self.turn()
+        return id
