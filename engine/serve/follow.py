@@ -180,10 +180,14 @@ class Follower:
         """Whether the music's first sample can not be moved any more."""
         return player.place.start_samples <= self._soon(transport, SHIFT_SECONDS)
 
+    def _starts_elsewhere(self, player: Player, transport: Transport, place: Place) -> bool:
+        """Whether music that has not begun is to begin where the host still comes by: not before where it is."""
+        return player.place.start_samples != place.start_samples > self._soon(transport, SHIFT_SECONDS)
+
     def _keep_start(self, player: Player, transport: Transport) -> bool:
         """The music is still to begin: its first sample stays on its beat; False while that is to wait a moment."""
         place = self._place_on(transport)
-        if place.start_samples == player.place.start_samples:
+        if not self._starts_elsewhere(player, transport, place):
             return True
         now, near = time.monotonic(), self._soon(transport, LOOK_SECONDS + 2 * SHIFT_SECONDS)
         if now - self._shifted_seconds < LOOK_SECONDS and min(place.start_samples, player.place.start_samples) > near:
@@ -222,9 +226,8 @@ class Follower:
 
     def _place_here(self, player: Player, transport: Transport) -> Place:
         """The place on the host's line now; own samples stay where they are once the music has begun."""
-        place = self._place_on(transport)
-        own = player.place
-        if not self._begun(player, transport) and own.start_samples != place.start_samples:
+        place, own = self._place_on(transport), player.place
+        if not self._begun(player, transport) and self._starts_elsewhere(player, transport, place):
             return place
         return replace(place, zero_samples=own.zero_samples, unheard_samples=own.unheard_samples)
 
