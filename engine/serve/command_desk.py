@@ -137,7 +137,8 @@ class CommandDesk:
         self._model()
         if CONTINUE in lane.settings.regions:
             self._must_take(CONTINUE)
-        command = Command(request.at(), request.id, request.message.address)
+        past = request.whole("past") == 1
+        command = Command(request.at(), request.id, request.message.address, past=past)
 
         def play(director: Director) -> None:
             due = director.play(

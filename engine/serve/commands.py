@@ -81,6 +81,7 @@ class Command:
     ahead: int | None = None
     settled: bool = False
     slow: bool = False
+    past: bool = False  # a play that begins on its beat also where the host is past it
 
     @property
     def explicit(self) -> bool:
@@ -96,7 +97,10 @@ class Command:
 
     def aim(self, transport: Transport, margin_samples: int) -> Due:
         """Find its place, for a host that is there."""
-        due = due_at(self.at, transport, margin_samples)
+        if self.past and self.explicit:
+            due = Due(self.at.resolve(transport.grid, transport.position_samples))
+        else:
+            due = due_at(self.at, transport, margin_samples)
         self.due = Due(due.beats, due.late or self.due.late, due.timeline)
         if self.order is not None:
             self.order.moved(due.beats)
