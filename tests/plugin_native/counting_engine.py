@@ -41,6 +41,8 @@ class Lane:
         self.timeline = -1
         self.grid: Grid | None = None
         self.written = 0
+        self.references: set[str] = set()
+        self.values: dict[str, float] = {}
 
     def transport(self) -> Transport:
         """Where the host is."""
@@ -142,6 +144,7 @@ class CountingEngine:
             case "lane/open":
                 return self.open(values["lane"], values["rate_hz"], values["channels"])
             case "lane/set":
+                self.lanes[values["lane"]].values[values["name"]] = float(values["value"])
                 return [values["name"], float(values["value"]), 0.0, 0]
             case "lane/play":
                 lane = self.lanes[values["lane"]]
@@ -149,15 +152,25 @@ class CountingEngine:
                 start = lane.play(at.word if at.word not in ("", "now") else at.beats, max(values["bars"], 0))
                 lane.work()
                 return [start, lane.generation, 4711]
+            case "lane/status":
+                lane = self.lanes[values["lane"]]
+                state = "idle" if lane.start_beats is None else "playing"
+                return [state, 0.0, lane.generation, 4711, " ".join(sorted(lane.references))]
+            case "lane/get":
+                return [values["name"], self.lanes[values["lane"]].values.get(values["name"], 0.0)]
             case "lane/stop":
                 self.lanes[values["lane"]].start_beats = None
                 return [0.0]
             case "lane/close":
                 self.lanes.pop(values["lane"]).ring.close()
+            case "region/clear":
+                self.lanes[values["lane"]].references.discard(values["role"])
+                return [0.0, 0]
             case "region/capture":
                 found = read_capture(values["name"])
                 say(captured=found.audio[:, 0].tolist()[:8], samples=len(found.audio), channels=found.audio.shape[1],
                     bpm=found.bpm, start=found.start_beats, role=values["role"])  # fmt: skip
+                self.lanes[values["lane"]].references.add(values["role"])
                 return [len(found.audio) / found.rate_hz, 2, found.rate_hz, 4.0, "", 0.0, 0]
         return []
 
