@@ -78,12 +78,15 @@ def kept(region: UsedRegion, folder: Path) -> UsedRegion:
     return replace(region, flac=b"", path=str(path))
 
 
-def fill(order: Order, engine: HotEngine, folder: Path, say: Say, show: Say) -> list[Path]:
+def fill(
+    order: Order, engine: HotEngine, folder: Path, say: Say, show: Say, recipe: Recipe | None = None
+) -> list[Path]:
     """Make all takes of an order, some at once; files are there as soon as they are made. Raises what goes wrong.
-    [main]
+
+    `recipe` is the order's, where it was looked at before there was an engine.  [main]
     """
     folder = ready_folder(folder)
-    recipe = recipe_of(order, say, folder)
+    recipe = recipe or recipe_of(order, say, folder)
     paths: list[Path] = []
     seeds = [order.seed if order.seed < 0 else order.seed + number * SEED_STEP for number in range(order.takes)]
     for batch in batched(seeds, LANES_AT_ONCE):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import socket
 import sys
+import threading
 import time
 
 import numpy as np
@@ -89,6 +90,14 @@ class CountingEngine:
         self.lanes: dict[int, Lane] = {}
         self.answered: dict[tuple[object, int], bytes] = {}
         self.seen: dict[int, tuple[object, ...]] = {}
+        self.refused: dict[str, list[str]] = {}  # code and text by message
+        threading.Thread(target=self.listen, daemon=True).start()
+
+    def listen(self) -> None:
+        """The test says what is to be refused: a JSON line [message, code, text], or [message] for no longer."""
+        for line in sys.stdin:
+            name, *why = json.loads(line)
+            self.refused[name] = why
 
     def serve(self) -> None:
         """For ever."""
@@ -126,7 +135,10 @@ class CountingEngine:
         row = messages.TABLE[packet.address]
         values = row.check(packet.values)
         say(message=packet.address.removeprefix("/segue/"), values=[str(value) for value in packet.values[1:]])
-        if values.get("lane", -1) >= 0 and packet.address != "/segue/lane/open" and values["lane"] not in self.lanes:
+        refusal = self.refused.get(packet.address.removeprefix("/segue/"))
+        if refusal:
+            datagram = encode("/segue/error", [number, packet.address, *refusal])
+        elif values.get("lane", -1) >= 0 and packet.address != "/segue/lane/open" and values["lane"] not in self.lanes:
             datagram = encode("/segue/error", [number, packet.address, "no_such_lane", "it is not open"])
         else:
             datagram = encode("/segue/ok", [number, packet.address, *self.answer(packet.address, values)])

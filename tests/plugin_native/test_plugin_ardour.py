@@ -61,6 +61,21 @@ def _live(engine: Counting, known: dict[str, str], folder: Path) -> None:
         ardour.communicate(timeout=100)  # its exit code says nothing: it may die while closing
 
 
+def _reopened(engine: Counting, known: dict[str, str], folder: Path, bar: int) -> None:
+    """The song is opened with the playhead behind the take's start, and saved: the take stays where it was."""
+    before, start = len(engine.messages("lane/play")), engine.messages("lane/play")[-1][1]
+    at = str(round(bar * 4 * 60 / 137.5 * 48_000))
+    command = ["ardour7-lua", str(HOSTS / "ardour_reopen.lua")]
+    with subprocess.Popen(
+        command, env=known | {"SEGUE_TEST_AT": at}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as ardour:
+        engine.wait(lambda line: str(line.get("position")) == at)
+        _played(engine, before + 1)
+        (folder / "reopened").touch()
+        ardour.communicate(timeout=100)
+    assert [values[1:] for values in engine.messages("lane/play")[before:]] == [[start, "0", "1"]]
+
+
 def test_ardours_scanner_takes_the_vst3_for_a_plugin(bundles: Path, tmp_path: Path) -> None:
     scanner = Path("/usr/lib/ardour7/ardour-vst3-scanner")
     if not scanner.exists():
@@ -85,6 +100,7 @@ def test_ardour_plays_live_and_exports_to_the_sample(bundles: Path, engine: Coun
     text = file.read_text()
     assert "<Locations/>" in text
     file.write_text(text.replace("<Locations/>", f'<Locations>{place} locked="0" timestamp="0"/></Locations>'))
+    _reopened(engine, known, tmp_path, 16)
     before = len(engine.messages("lane/play"))
     command = ["ardour7-export", "-b", "float", "-o", str(tmp_path / "song.wav"), str(tmp_path / "song"), "song"]
     subprocess.run(command, env=known, timeout=100, check=False, capture_output=True)
