@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.plugin_native.plugin_rig import Counting, Driven, ask_plugin
+from tests.plugin_native.plugin_rig import Counting, Driven, ask_plugin, assert_all_there
 
 BAR = 96_000  # samples, at 120 in 4/4
-ABSENT, CONNECTED, PREPARING, PLAYING, NO_MODEL = 0, 2, 3, 4, 6
+ABSENT, CONNECTED, PREPARING, PLAYING, NO_MODEL, TIMELESS = 0, 2, 3, 4, 6, 11
 MELODY, CONTINUE, ALL = 1, 3, 4  # as Clear counts them
 
 
@@ -190,3 +190,17 @@ def test_messages_are_answered_and_told_to_the_host(host: Driven, engine: Counti
     engine.wait(lambda line: line.get("message") == "lane/prompt" and line["values"] == ["0", "dub"])
     assert ask_plugin(port, "pormpt", "dub")[:2] == ["error", "bad_message"]
     assert ask_plugin(port, "clear", "melodie")[:2] == ["error", "out_of_range"]
+
+
+def test_a_host_without_a_transport_is_told_so_and_rendered_for(host: Driven, engine: Counting) -> None:
+    """Audacity and the like: "Apply" renders as fast as it can, and says neither that nor a time."""
+    host.do("open", timeless=True)
+    host.run(generate=1, output=1)
+    host.until(lambda: host.value("engine") == TIMELESS)
+    host.run(generate=0, clock=1)
+    heard = host.run(10 * BAR // 4, generate=1)
+    first = int((heard != 0).argmax())
+    assert first
+    number = round(float(heard[first]) * 2 * (1 << 20)) - 1  # where that sample belongs
+    assert number % BAR == 0
+    assert_all_there(heard[first:], number, number)

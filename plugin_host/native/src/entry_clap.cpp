@@ -13,10 +13,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
-#include <algorithm>
-#include <mutex>
 #include <new>
-#include <vector>
 
 #include "host_time.hpp"
 
@@ -57,11 +54,6 @@ static const DISTRHO_NAMESPACE::TimePosition& noted(const DISTRHO_NAMESPACE::Tim
 
 }  // namespace segue
 
-START_NAMESPACE_DISTRHO
-// What the framework has for VST3 and LV2 and not here: the host is told that the plugin turned a parameter.
-static bool requestParameterValueChangeCallback(void* instance, uint32_t index, float value);
-END_NAMESPACE_DISTRHO
-
 #define setTimePosition(told) setTimePosition(segue::noted(told, process))
 #define clap_entry clap_entry_of_framework
 #include "DistrhoPluginMain.cpp"
@@ -76,15 +68,9 @@ struct Wrapped {
     bool (*activate)(const clap_plugin_t*, double, uint32_t, uint32_t);
     clap_process_status (*process)(const clap_plugin_t*, const clap_process_t*);
     const void* (*get_extension)(const clap_plugin_t*, const char*);
-    void (*destroy)(const clap_plugin_t*);
     std::atomic<bool> offline;
     double rate;
-    std::atomic<uint32_t> turned;  // bit of a parameter: the host is to be told of it
 };
-static_assert(p_count <= 32, "a bit for each parameter");
-
-static std::mutex living_guard;
-static std::vector<Wrapped*> living;
 
 static Wrapped* wrapped(const clap_plugin_t* plugin) {
     return reinterpret_cast<Wrapped*>(const_cast<clap_plugin_t*>(plugin));
@@ -107,8 +93,9 @@ static bool CLAP_ABI activate(const clap_plugin_t* plugin, double rate, uint32_t
     return wrapped(plugin)->activate(plugin, rate, least, most);
 }
 
+// Tell the host what the plugin was turned to by others: the framework does so in VST3 and LV2 alone.
 static void tell_turned(const clap_plugin_t* plugin, const clap_output_events_t* events) {
-    const uint32_t turned = events ? wrapped(plugin)->turned.exchange(0, std::memory_order_relaxed) : 0;
+    const uint32_t turned = events && turned_of_block ? turned_of_block->exchange(0, std::memory_order_relaxed) : 0;
     if (!turned) return;
     const void* extension = wrapped(plugin)->get_extension(plugin, CLAP_EXT_PARAMS);
     for (uint32_t i = 0; i < p_count; ++i) {
@@ -125,17 +112,10 @@ static void tell_turned(const clap_plugin_t* plugin, const clap_output_events_t*
 static clap_process_status CLAP_ABI process(const clap_plugin_t* plugin, const clap_process_t* block) {
     rate_of_block = wrapped(plugin)->rate;
     host_time_of_block.offline = wrapped(plugin)->offline;
+    turned_of_block = nullptr;
     const clap_process_status done = wrapped(plugin)->process(plugin, block);
     tell_turned(plugin, block->out_events);
     return done;
-}
-
-static void CLAP_ABI destroy(const clap_plugin_t* plugin) {
-    {
-        std::lock_guard<std::mutex> guard(living_guard);
-        living.erase(std::remove(living.begin(), living.end(), wrapped(plugin)), living.end());
-    }
-    wrapped(plugin)->destroy(plugin);
 }
 
 static const void* CLAP_ABI get_extension(const clap_plugin_t* plugin, const char* id) {
@@ -155,15 +135,11 @@ static const clap_plugin_t* CLAP_ABI create(const clap_plugin_factory_t*, const 
     const clap_plugin_t* made = framework_factory()->create_plugin(framework_factory(), host, id);
     void* room = made ? std::malloc(sizeof(Wrapped)) : nullptr;
     if (!room) return made;
-    auto* whole = new (room) Wrapped{*made,         made->activate, made->process, made->get_extension,
-                                     made->destroy, {false},        48000,         {0}};
+    auto* whole = new (room) Wrapped{*made, made->activate, made->process, made->get_extension, {false}, 48000};
     std::free(const_cast<clap_plugin_t*>(made));
     whole->plugin.activate = activate;
     whole->plugin.process = process;
     whole->plugin.get_extension = get_extension;
-    whole->plugin.destroy = destroy;
-    std::lock_guard<std::mutex> guard(living_guard);
-    living.push_back(whole);
     return &whole->plugin;
 }
 static const clap_plugin_factory_t factory = {count, descriptor, create};
@@ -173,18 +149,6 @@ static const void* CLAP_ABI get_factory(const char* id) {
 }
 
 }  // namespace segue
-
-START_NAMESPACE_DISTRHO
-static bool requestParameterValueChangeCallback(void* instance, uint32_t index, float) {
-    std::lock_guard<std::mutex> guard(segue::living_guard);
-    for (segue::Wrapped* each : segue::living) {
-        if (each->plugin.plugin_data != instance) continue;
-        each->turned.fetch_or(1u << index, std::memory_order_relaxed);
-        return true;
-    }
-    return false;
-}
-END_NAMESPACE_DISTRHO
 
 extern "C" DISTRHO_PLUGIN_EXPORT const clap_plugin_entry_t clap_entry;
 const clap_plugin_entry_t clap_entry = {CLAP_VERSION, DISTRHO_NAMESPACE::clap_plugin_entry_init,

@@ -45,9 +45,10 @@ inline constexpr Row rows[p_count] = {
     {"lane", "Lane", "", -1, 63, -1, 'i', nullptr, nullptr},
     {"clock", "Time", "", 0, 1, 0, 'e', "Host|Own", nullptr},
     {"own_tempo", "Own tempo", "", 20, 400, 120, 'f', nullptr, nullptr},
-    {"engine", "Engine", "", 0, 10, 0, 'e',
+    {"engine", "Engine", "", 0, 11, 0, 'e',
      "Not there|Other version|Connected|Preparing|Playing|Refused|Refused: no model|Refused: no lane is free|"
-     "Refused: the lane is taken|Refused: not with this model|Refused: what was captured", nullptr, true},
+     "Refused: the lane is taken|Refused: not with this model|Refused: what was captured|"
+     "Waits: the host tells no time", nullptr, true},
     {"lane_now", "Lane now", "", -1, 63, -1, 'i', nullptr, nullptr, true},
     {"seed", "Take now", "", -1, 16777215, -1, 'i', nullptr, nullptr, true},
     {"captured_bars", "Bars captured", "", 0, 100000, 0, 'f', nullptr, nullptr, true},
@@ -66,6 +67,7 @@ inline constexpr Row rows[p_count] = {
 enum EngineState {
     engine_absent, engine_foreign, engine_connected, engine_preparing, engine_playing,
     engine_refused, engine_no_model, engine_no_room, engine_lane_taken, engine_cannot, engine_bad_capture,
+    engine_timeless,
 };
 
 // All values; each is written by one side and read by any.

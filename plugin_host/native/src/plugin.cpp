@@ -121,6 +121,7 @@ protected:
         segue::host_time_of_block.valid = false;
         if (!time.valid) time = told_by_framework();
         if (parameters > segue::p_offline) time.offline = time.offline || values_.on(segue::p_offline);
+        segue::turned_of_block = &turned_;
         if (host_) host_->run(inputs, outputs, static_cast<int>(frames), time);
     }
 
@@ -129,6 +130,7 @@ private:
         host_.reset();
         host_ = std::make_unique<segue::LaneHost>(values_, static_cast<int>(rate + 0.5), channels);
         host_->session().on_turned([this](int parameter, float value) {
+            turned_.fetch_or(1u << parameter, std::memory_order_relaxed);
             return canRequestParameterValueChanges() &&
                    requestParameterValueChange(static_cast<uint32_t>(parameter), value);
         });
@@ -154,6 +156,8 @@ private:
     }
 
     segue::Values values_;
+    std::atomic<uint32_t> turned_{0};  // bit of a parameter that was turned by a message
+    static_assert(segue::p_count <= 32, "a bit for each parameter");
     std::unique_ptr<segue::LaneHost> host_;
 
     DISTRHO_DECLARE_NON_COPYABLE_WITH_LEAK_DETECTOR(SeguePlugin)

@@ -39,7 +39,7 @@ struct Saved {
 struct Shared {
     std::atomic<int64_t> position{0}, blocks{0};
     std::atomic<uint32_t> timeline{0};
-    std::atomic<bool> playing{false};
+    std::atomic<bool> playing{false}, timed{false};  // timed: the host has told some time
     std::atomic<double> tempo{120}, beats{0}, beats_per_bar{4};
     // Session to audio: the stretch of time that was dealt with, and whether a stream is under way on it.
     std::atomic<uint32_t> handled_timeline{~0u};

@@ -42,6 +42,7 @@ std::string inputs_by_name() {
 int Session::engine_state() {
     if (!reader_ || lost()) return unreached_;
     if (refusal_) return refusal_;
+    if (values_.on(p_generate) && !shared_.timed && !values_.on(p_clock)) return engine_timeless;
     if (asking_ || (playing_ && !sounding_)) return engine_preparing;
     return playing_ ? engine_playing : engine_connected;
 }
@@ -165,7 +166,7 @@ void Session::cleared_by_other(const Message& message) {
 void Session::say_status() {
     const Saved now = saved();
     const int state = engine_state();
-    const bool refused = state >= engine_refused;
+    const bool refused = state >= engine_refused && state < engine_timeless;
     link_.reply({"/segue/plugin/ok", {"/segue/plugin/status", choice_at(p_engine, state), refused ? why_ : "", lane_,
                                       values_.whole(p_seed), choice_at(p_references, static_cast<int>(in_force_)),
                                       now.prompt}});

@@ -1,6 +1,6 @@
 """A CLAP host that does what its standard input says: clap_driven.py PLUGIN. One JSON line each way.
 
-{"do": "open", "state": hex, "bpm": 120}   a plugin, with a saved song or none; its parameters by name: {"names": [...]}
+{"do": "open", "state": hex, "bpm": 120, "timeless": false}   a plugin, with a saved song or none; {}
 {"do": "run", "samples": n, "playing": true, "at": position, "set": {number: value}}     {"audio": hex of float32 [n]}
 {"do": "value", "number": n}   {"value": v}        {"do": "save"}   {"state": hex}        {"do": "close"}   {}
 {"do": "offline", "on": 1}     {}                  {"do": "told"}   parameters the plugin told us: {"told": {n: v}}
@@ -21,8 +21,9 @@ class Driven:
     def __init__(self, path: str) -> None:
         self.path, self.bpm = path, 120.0
 
-    def open(self, state="", bpm=120.0):
+    def open(self, state="", bpm=120.0, timeless=False):
         self.lane, self.bpm = Loaded(self.path), bpm
+        self.lane.timeless = timeless
         if state:
             self.lane.load(bytes.fromhex(state))
         return {}
