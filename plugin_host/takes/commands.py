@@ -119,11 +119,10 @@ def take(
     precision: Precision = Weights.AUTO,
 ) -> None:
     """Make takes: files of exactly so many bars, with tempo, place and recipe inside, as fast as the computer can."""
-    from plugin_host.plot import ready_folder
     from plugin_host.screen import Screen
     from plugin_host.takes.engines import hot_engine
     from plugin_host.takes.names import words
-    from plugin_host.takes.order import Order, fill, recipe_of
+    from plugin_host.takes.order import Order, fill, looked_at
     from plugin_host.takes.place import RegionWish
 
     meter = meter_of(signature)
@@ -135,7 +134,7 @@ def take(
         loudness=loudness_of(loudness), key=key, name=words(name) if name else "",
     )  # fmt: skip
     screen = Screen()
-    recipe = recipe_of(order, screen.say, ready_folder(out))  # what is wrong with it is said before a model is loaded
+    recipe = looked_at(order, screen.say, out)
     with hot_engine(engine_of(port, secret_file, model, device, precision), screen.say) as engine:
         made = fill(order, engine, out, screen.say, screen.show, recipe)
     if dawproject is not None:

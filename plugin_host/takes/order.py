@@ -69,6 +69,14 @@ def recipe_of(order: Order, say: Say, folder: Path) -> Recipe:
     )  # fmt: skip
 
 
+def looked_at(order: Order, say: Say, folder: Path) -> Recipe:
+    """The recipe of an order, and its folder made: what is wrong with either is raised before a model is loaded.
+
+    [main]
+    """
+    return recipe_of(order, say, ready_folder(folder))
+
+
 def kept(region: UsedRegion, folder: Path) -> UsedRegion:
     """The region inside the recipe; one that is too large for that is put beside the takes.  [main]"""
     if len(region.flac) <= REGION_BYTES_MAX:
