@@ -62,5 +62,5 @@ def test_a_song_sounds_the_same_wherever_it_is_opened(bundles: Path, engine: Rea
     for place in places:
         heard = found[f"{float(place):g}"]
         from_here = first[:, first.shape[1] - heard.shape[1] :]
-        joint = FADE if 12 < float(place) < 16 else 0  # from silence into the middle of the take
+        joint = FADE if float(place) > 12 else 0  # from silence into the take, or what of it dies away there
         assert np.array_equal(heard[:, joint:], from_here[:, joint:]), place

@@ -35,10 +35,15 @@ end
 until_step (1) -- the engine has seen us
 set ("Output", 1)
 set ("Generate", 1)
+set ("Capture bars", 1)
+set ("Capture", 1)
 until_step (2) -- it plays
 s:request_roll (ARDOUR.TransportRequestSource.TRS_UI)
-until_step (3) -- it was killed, and is back
+until_step (3) -- it was killed, and is back, and has what was captured
 s:request_stop (false, false, ARDOUR.TransportRequestSource.TRS_UI)
 ARDOUR.LuaAPI.usleep (500000)
 s:save_state ("")
+set ("Level", -3)
+ARDOUR.LuaAPI.usleep (500000)
+s:save_state ("") -- only a knob is another one
 close_session ()
