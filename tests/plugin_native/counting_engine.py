@@ -129,7 +129,7 @@ class CountingEngine:
     def take(self, packet: Packet, sender: object) -> None:
         """Answer one request, a repeated one as before."""
         number = int(packet.values[0])
-        if number and (sender, number) in self.answered:
+        if packet.address != messages.HELLO.address and (sender, number) in self.answered and number:
             self.socket.sendto(self.answered[sender, number], sender)
             return
         row = messages.TABLE[packet.address]

@@ -1,7 +1,8 @@
 // The LV2 plugin's way in: the framework's, and beside it files of the song for what was captured. MIT.
 //
 // A host that offers state:makePath gets each capture as a file in the song's own folder, written once: a save that
-// has only a knob to tell repeats no megabytes. The framework knows no such files; its keys are led past it here.
+// has something else to tell gets another name of the same file. The framework knows no such files; its keys are led
+// past it here.
 #include "plugin.cpp"
 
 #define lv2_descriptor lv2_descriptor_of_framework
@@ -13,7 +14,11 @@
 #include <cstring>
 #include <fstream>
 #include <iterator>
+#include <map>
+#include <mutex>
 #include <string>
+#include <unistd.h>
+#include <utility>
 
 namespace segue {
 
@@ -45,9 +50,29 @@ static std::string text_of(const char* path) {
     return std::string(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
 }
 
-static bool put_text(const char* path, const char* text, size_t size) {
+static bool holds(const char* path, const char* text, size_t size) {
     const std::string known = text_of(path);
-    if (known.size() == size && std::memcmp(known.data(), text, size) == 0) return true;
+    return known.size() == size && std::memcmp(known.data(), text, size) == 0;
+}
+
+// The file that held a role's capture of an instance last.
+static std::mutex files_guard;
+static std::map<std::pair<LV2_Handle, int>, std::string> files;
+
+static std::string last_file(LV2_Handle instance, int role, const char* now) {
+    std::lock_guard<std::mutex> guard(files_guard);
+    std::string& path = files[{instance, role}];
+    std::string before = path;
+    path = now;
+    return before;
+}
+
+static bool put_text(const char* path, const std::string& before, const char* text, size_t size) {
+    if (holds(path, text, size)) return true;
+    if (before != path && holds(before.c_str(), text, size)) {
+        unlink(path);
+        if (link(before.c_str(), path) == 0) return true;
+    }
     std::ofstream file(path, std::ios::binary | std::ios::trunc);
     file.write(text, static_cast<std::streamsize>(size));
     file.close();
@@ -74,6 +99,7 @@ struct Saving {
     LV2_State_Store_Function store;
     LV2_State_Handle handle;
     Paths paths;
+    LV2_Handle instance;
 };
 
 // A capture's text as a file whose path is stored in place of it; false where there can be none.
@@ -81,7 +107,7 @@ static bool stored_as_file(const Saving& saving, int role, const void* value, si
     const std::string name = std::string("captured_") + roles[role] + ".segue";
     char* path = saving.paths.make->path(saving.paths.make->handle, name.c_str());
     const size_t length = strnlen(static_cast<const char*>(value), size);
-    bool stored = path && put_text(path, static_cast<const char*>(value), length);
+    bool stored = path && put_text(path, last_file(saving.instance, role, path), static_cast<const char*>(value), length);
     char* abstract = stored ? saving.paths.map->abstract_path(saving.paths.map->handle, path) : nullptr;
     stored = abstract && saving.store(saving.handle, file_key(role), abstract, std::strlen(abstract) + 1,
                                       number_of(LV2_ATOM__Path), LV2_STATE_IS_POD) == LV2_STATE_SUCCESS;
@@ -102,6 +128,7 @@ struct Restoring {
     LV2_State_Retrieve_Function retrieve;
     LV2_State_Handle handle;
     Paths paths;
+    LV2_Handle instance;
     std::string texts[n_roles];
 };
 
@@ -114,6 +141,7 @@ static const void* retrieve(LV2_State_Handle handle, uint32_t key, size_t* size,
     char* path = restoring.paths.map ? restoring.paths.map->absolute_path(restoring.paths.map->handle, abstract) : nullptr;
     std::string& text = restoring.texts[role];
     text = text_of(path ? path : abstract);
+    last_file(restoring.instance, role, path ? path : abstract);
     restoring.paths.release(path);
     *size = text.size() + 1;
     *type = number_of(LV2_ATOM__String);
@@ -128,13 +156,13 @@ static const LV2_State_Interface& framework_state() {
 
 static LV2_State_Status save(LV2_Handle instance, LV2_State_Store_Function to, LV2_State_Handle handle, uint32_t flags,
                              const LV2_Feature* const* features) {
-    Saving saving{to, handle, paths_of(features)};
+    Saving saving{to, handle, paths_of(features), instance};
     return framework_state().save(instance, store, &saving, flags, features);
 }
 
 static LV2_State_Status restore(LV2_Handle instance, LV2_State_Retrieve_Function from, LV2_State_Handle handle,
                                 uint32_t flags, const LV2_Feature* const* features) {
-    Restoring restoring{from, handle, paths_of(features), {}};
+    Restoring restoring{from, handle, paths_of(features), instance, {}};
     return framework_state().restore(instance, retrieve, &restoring, flags, features);
 }
 
@@ -142,6 +170,14 @@ static const LV2_State_Interface state = {save, restore};
 
 static const void* extension_data(const char* uri) {
     return std::strcmp(uri, LV2_STATE__interface) == 0 ? &state : framework()->extension_data(uri);
+}
+
+static void cleanup(LV2_Handle instance) {
+    {
+        std::lock_guard<std::mutex> guard(files_guard);
+        for (int role = 0; role < n_roles; ++role) files.erase({instance, role});
+    }
+    framework()->cleanup(instance);
 }
 
 static LV2_Handle instantiate(const LV2_Descriptor* about, double rate, const char* path,
@@ -157,6 +193,7 @@ extern "C" DISTRHO_PLUGIN_EXPORT const LV2_Descriptor* lv2_descriptor(uint32_t i
     static const LV2_Descriptor whole = [] {
         LV2_Descriptor about = *segue::framework();
         about.instantiate = segue::instantiate;
+        about.cleanup = segue::cleanup;
         about.extension_data = segue::extension_data;
         return about;
     }();

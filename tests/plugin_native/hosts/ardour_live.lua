@@ -44,6 +44,16 @@ s:request_stop (false, false, ARDOUR.TransportRequestSource.TRS_UI)
 ARDOUR.LuaAPI.usleep (500000)
 s:save_state ("")
 set ("Level", -3)
+set ("Generate", 0)
 ARDOUR.LuaAPI.usleep (500000)
-s:save_state ("") -- only a knob is another one
+s:request_locate (480000, false, ARDOUR.LocateTransportDisposition.MustStop, ARDOUR.TransportRequestSource.TRS_UI)
+set ("Generate", 1)
+ARDOUR.LuaAPI.usleep (1000000)
+s:save_state ("") -- another take, what was captured is the same
+s:request_locate (82000, false, ARDOUR.LocateTransportDisposition.MustStop, ARDOUR.TransportRequestSource.TRS_UI)
+set ("Generate", 0)
+ARDOUR.LuaAPI.usleep (500000)
+set ("Generate", 1) -- from bar 1 on
+ARDOUR.LuaAPI.usleep (1000000)
+s:save_state ("")
 close_session ()
