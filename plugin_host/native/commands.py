@@ -81,7 +81,7 @@ def set_(
 ) -> None:
     """Turn a knob of a running plugin, as if it had been turned in the DAW.
 
-    The DAW is told where its plugin format can tell it (VST3, CLAP; LV2 in few hosts).
+    The DAW is told where its plugin format can tell it (CLAP, VST3; LV2 in few hosts).
     """
     _, now, told = _ask(port, "set", name, value)
     unknown = "" if told else "; this DAW cannot be told, its window and its song keep the value from before"
