@@ -141,3 +141,7 @@ def test_qtractor_takes_the_clap_for_a_plugin(bundles: Path) -> None:
     line = f"clap:{bundles / 'Segue.clap'}\n"
     done = subprocess.run([scanner], input=line, capture_output=True, text=True, timeout=60, env=known)
     assert done.stdout.startswith("CLAP|Segue|2:2|")
+
+
+def test_the_lv2_text_offers_no_slider_for_words(bundles: Path) -> None:
+    assert "patch:writable" not in (bundles / "Segue.lv2" / "Segue.ttl").read_text()  # hosts draw one, and it is dead

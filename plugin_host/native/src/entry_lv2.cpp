@@ -38,8 +38,9 @@ static uint32_t number_of(const std::string& uri) {
 
 // The role whose capture a key of the framework's holds; -1 for another key.
 static int role_of(uint32_t key) {
+    const std::string prefix = DISTRHO_PLUGIN_LV2_STATE_PREFIX "captured_";
     for (int role = 0; role < n_roles; ++role)
-        if (key && key == number_of(std::string(DISTRHO_PLUGIN_LV2_STATE_PREFIX "captured_") + roles[role])) return role;
+        if (key && key == number_of(prefix + roles[role])) return role;
     return -1;
 }
 
@@ -107,7 +108,8 @@ static bool stored_as_file(const Saving& saving, int role, const void* value, si
     const std::string name = std::string("captured_") + roles[role] + ".segue";
     char* path = saving.paths.make->path(saving.paths.make->handle, name.c_str());
     const size_t length = strnlen(static_cast<const char*>(value), size);
-    bool stored = path && put_text(path, last_file(saving.instance, role, path), static_cast<const char*>(value), length);
+    const std::string before = path ? last_file(saving.instance, role, path) : "";
+    bool stored = path && put_text(path, before, static_cast<const char*>(value), length);
     char* abstract = stored ? saving.paths.map->abstract_path(saving.paths.map->handle, path) : nullptr;
     stored = abstract && saving.store(saving.handle, file_key(role), abstract, std::strlen(abstract) + 1,
                                       number_of(LV2_ATOM__Path), LV2_STATE_IS_POD) == LV2_STATE_SUCCESS;
@@ -138,7 +140,8 @@ static const void* retrieve(LV2_State_Handle handle, uint32_t key, size_t* size,
     const void* found = role < 0 ? nullptr : restoring.retrieve(restoring.handle, file_key(role), size, type, flags);
     if (!found) return restoring.retrieve(restoring.handle, key, size, type, flags);
     const char* abstract = static_cast<const char*>(found);
-    char* path = restoring.paths.map ? restoring.paths.map->absolute_path(restoring.paths.map->handle, abstract) : nullptr;
+    const LV2_State_Map_Path* map = restoring.paths.map;
+    char* path = map ? map->absolute_path(map->handle, abstract) : nullptr;
     std::string& text = restoring.texts[role];
     text = text_of(path ? path : abstract);
     last_file(restoring.instance, role, path ? path : abstract);

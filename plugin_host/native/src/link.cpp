@@ -69,7 +69,8 @@ void Link::tell(const std::string& address, std::vector<Value> values) {
 
 void Link::reply(const Message& message) {
     const std::string datagram = encode(message);
-    (void)!sendto(socket_, datagram.data(), datagram.size(), 0, reinterpret_cast<const sockaddr*>(&other_), sizeof other_);
+    const auto* to = reinterpret_cast<const sockaddr*>(&other_);
+    (void)!sendto(socket_, datagram.data(), datagram.size(), 0, to, sizeof other_);
 }
 
 Answer Link::ask(const std::string& address, std::vector<Value> values, double seconds) {

@@ -53,8 +53,9 @@ void Session::hand_over_kept() {
         std::string why;
         std::unique_ptr<Capture> made;
         if (kept.text) made = kept.capture(first_capture_number + number_ * 100 + captures_++ % 100, why);
-        const Answer answer = made ? link_.ask("/segue/region/capture", {lane_, roles[role], made->name()}, slow_seconds)
-                                   : link_.ask("/segue/region/clear", {lane_, roles[role]}, ask_seconds);
+        const Answer answer =
+            made ? link_.ask("/segue/region/capture", {lane_, roles[role], made->name()}, slow_seconds)
+                 : link_.ask("/segue/region/clear", {lane_, roles[role]}, ask_seconds);
         const bool refused = answer.kind == Answer::refused && ++refusals_ < refusals_max;  // it may only be busy
         if (answer.kind == Answer::none || refused) {
             capture_ns_ = monotonic_ns() + second_ns;
