@@ -216,6 +216,7 @@ void Session::restore_captured(const std::string& key, const std::string& value)
 // A key of the host's saved state; what makes no sense is left out.  [main]
 void Session::restore(const std::string& key, const std::string& value) {
     restored_ns_ = monotonic_ns();
+    restored_blocks_ = shared_.blocks.load();
     std::lock_guard<std::mutex> guard(texts_);
     if (key.compare(0, 8, "captured") == 0) {
         restore_captured(key, value);

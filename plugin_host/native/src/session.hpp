@@ -126,6 +126,7 @@ private:
     int role_ = -1;  // of the capture, once it was handed over
     int captures_ = 0, lane_ = -1, take_ = 0, preset_ = 0, port_ = 0;
     std::atomic<uint64_t> restored_ns_{0};  // when the host last restored something
+    std::atomic<int64_t> restored_blocks_{0};  // blocks before that: they had the knobs of before
     std::atomic<unsigned> to_deliver_{0};   // bit of a role: the engine is to hear, or to lose, what is kept
     std::atomic<bool> reopened_{false};     // the host's project brought a take
     int refusals_ = 0;                      // of a capture

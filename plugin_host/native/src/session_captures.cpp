@@ -110,7 +110,7 @@ void Session::keep_capture() {
 
 // What is in force is taken off when Clear is turned to it; as it stands in an opened song it has had its turn.
 void Session::follow_clear() {
-    if (!settled() || shared_.blocks == 0) return;
+    if (!settled() || shared_.blocks <= restored_blocks_) return;
     const int wanted = values_.whole(p_clear), before = cleared_;
     cleared_ = wanted;
     if (before >= 0 && wanted > 0 && wanted != before) clear_captured(wanted > n_roles ? 7u : 1u << (wanted - 1));

@@ -68,8 +68,10 @@ void Session::opened_or_off() {
     if (reopened_.exchange(false)) {
         fresh_ = true;
         generating_ = false;
+        cleared_ = -1;
     }
-    if (!values_.on(p_generate) && shared_.blocks > 0) fresh_ = false;
+    const bool told = shared_.blocks > restored_blocks_;  // LV2 hosts tell the knobs with the next block
+    if (!values_.on(p_generate) && told) fresh_ = false;
 }
 
 // Begin, end or change the stream as Generate and Take say, once the host has said where it is.

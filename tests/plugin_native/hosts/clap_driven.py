@@ -8,6 +8,7 @@
 
 import json
 import sys
+import time
 
 import numpy as np
 from clap_host import Loaded
@@ -25,6 +26,8 @@ class Driven:
         self.lane, self.bpm = Loaded(self.path), bpm
         self.lane.timeless = timeless
         if state:
+            self.run(512)  # some hosts run a plugin before they give it its song
+            time.sleep(0.3)
             self.lane.load(bytes.fromhex(state))
         return {}
 
