@@ -28,6 +28,8 @@ LANE_PLAY = rows.request(
     "lane/play", LANE, AT,
     rows.bounded("bars", "i", "how many bars; 0: until stopped; -1: as the parameter `bars` says", -1, 100_000,
              "bars", -1),
+    rows.bounded("past", "i", "1: a take that lies there, also where the host is past that beat: what lies before the "
+             "host is made first, unheard", 0, 1, default=0),
     reply=(
         rows.figure("start_beats", "beat on which the first sample sounds", "beats"),
         rows.count("generation", "of the plan: audio of an older one is no longer heard"),

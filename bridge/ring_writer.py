@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
+from typing import TypeVar
 
 from bridge import layout, ring_form
 from bridge.layout import ENGINE_CLOSED, ENGINE_READY
@@ -18,6 +20,8 @@ from bridge.words import Words, i64, u32, u64
 _BLOCKS_WRITTEN, _BLOCKS_READ = u64("blocks_written"), u64("blocks_read")
 _HEARTBEAT, _HOST_HEARTBEAT = u64("engine_heartbeat_ns"), u64("host_heartbeat_ns")
 _WRITTEN_END, _STATE, _HOST_PID = i64("written_end_samples"), u32("engine_state"), u32("host_pid")
+
+Found = TypeVar("Found")
 
 
 def capacity_for(seconds: float, sample_rate_hz: int, block_samples: int = 256) -> int:
@@ -120,18 +124,27 @@ class RingWriter:
 
     def transport(self) -> Transport | None:
         """The host's newest snapshot, None when it has not written one (or is just writing).  [generate]"""
-        found = read_transport(self._words, self.form.sample_rate_hz)
+        found = self._while_open(lambda: read_transport(self._words, self.form.sample_rate_hz), None)
         return None if found is None else found[0]
 
     def transport_said(self) -> tuple[Transport, float] | None:
         """The host's newest snapshot, and when it was written on the monotonic clock; None as above.  [generate]"""
-        found = read_transport(self._words, self.form.sample_rate_hz)
+        found = self._while_open(lambda: read_transport(self._words, self.form.sample_rate_hz), None)
         return None if found is None else (found[0], found[1] / 1e9)
 
     @property
     def host_pid(self) -> int:
-        """Process that reads this ring, 0 for none.  [any]"""
-        return int(self._words.u32[_HOST_PID])
+        """Process that reads this ring, 0 for none, and once it is closed.  [any]"""
+        return self._while_open(lambda: int(self._words.u32[_HOST_PID]), 0)
+
+    def _while_open(self, look: Callable[[], Found], closed: Found) -> Found:
+        """What a look at the words finds; `closed` where another thread has let go of them meanwhile."""
+        try:
+            return look()
+        except ValueError:
+            if not self._closed:
+                raise
+            return closed
 
     def host_gone(self) -> bool:
         """Whether a host had attached and its process has ended: the lane can be freed.  [control]"""
@@ -140,13 +153,13 @@ class RingWriter:
 
     def host_silent_seconds(self) -> float:
         """Seconds since the host last played a block; infinity when it never has.  [any]"""
-        last_ns = int(self._words.u64[_HOST_HEARTBEAT])
+        last_ns = self._while_open(lambda: int(self._words.u64[_HOST_HEARTBEAT]), 0)
         return (time.monotonic_ns() - last_ns) / 1e9 if last_ns else float("inf")
 
     def host_counters(self) -> dict[str, int]:
         """What the host counted: underruns, underrun_samples, late_blocks, stale_blocks.  [any]"""
         names = ("underruns", "underrun_samples", "late_blocks", "stale_blocks")
-        return {name: int(self._words.get(name)) for name in names}
+        return self._while_open(lambda: {name: int(self._words.get(name)) for name in names}, dict.fromkeys(names, 0))
 
     def close(self) -> None:
         """Say goodbye to the host, unlink and unmap. Twice is allowed.  [any]"""

@@ -48,10 +48,14 @@ class LaneCalls:
         return replies.Preset(*self.call(messages.LANE_PRESET, lane, name, at, on_heard=on_heard))
 
     def play(
-        self: _Caller, lane: int, at: When = "now", bars: int = -1, on_heard: OnHeard | None = None
+        self: _Caller, lane: int, at: When = "now", bars: int = -1, past: bool = False, on_heard: OnHeard | None = None
     ) -> replies.Play:
-        """Start the stream; bars 0: until stopped, -1: as the parameter says.  [main]"""
-        return replies.Play(*self.call(messages.LANE_PLAY, lane, at, bars, on_heard=on_heard))
+        """Start the stream; bars 0: until stopped, -1: as the parameter says.
+
+        `past`: the music lies there, also where the host is past that beat; what lies before the host is made first.
+        [main]
+        """
+        return replies.Play(*self.call(messages.LANE_PLAY, lane, at, bars, int(past), on_heard=on_heard))
 
     def stop(self: _Caller, lane: int, at: When = "now", on_heard: OnHeard | None = None) -> float:
         """End the stream; the beat on which it ends.  [main]"""

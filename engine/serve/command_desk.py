@@ -149,6 +149,7 @@ class CommandDesk:
         if CONTINUE in lane.settings.regions:
             self._must_take(CONTINUE)
         command = self._command(request)
+        command.past = request.whole("past") == 1
 
         def play(director: Director) -> None:
             due = director.play(

@@ -109,6 +109,7 @@ class Command:
     then: Command | None = None  # ends what this one begins
     length_beats: Fraction = Fraction(0)  # after which that is
     meeting: Meeting | None = None
+    past: bool = False  # a play that begins on its beat also where the host is past it
 
     @property
     def explicit(self) -> bool:
@@ -124,9 +125,12 @@ class Command:
 
     def aim(self, transport: Transport, margin_samples: int) -> Due:
         """Find its place, for a host that is there."""
-        due = due_at(self.at, transport, margin_samples)
-        if self.meeting is not None:
-            due, self.meeting = self.meeting.join(due, transport, margin_samples), None
+        if self.past and self.explicit:
+            due = Due(self.at.resolve(transport.grid, transport.position_samples))
+        else:
+            due = due_at(self.at, transport, margin_samples)
+            if self.meeting is not None:
+                due, self.meeting = self.meeting.join(due, transport, margin_samples), None
         self.due = Due(due.beats, due.late or self.due.late, due.timeline)
         if self.order is not None:
             self.order.moved(due.beats)

@@ -22,9 +22,10 @@ from engine.serve import bending
 from engine.serve.agenda import Agenda
 from engine.serve.beginning import begin_after
 from engine.serve.candidates import Candidates
+from engine.serve.catch_up import begin_behind, catch_up
 from engine.serve.commands import Begun, Command, Failed, Order
 from engine.serve.due import Due
-from engine.serve.fitting import loop_samples
+from engine.serve.fitting import loop_samples, place_of
 from engine.serve.follow import Follower
 from engine.serve.lane import ENDED, FAILED, IDLE, PLAYING, PREPARING, Lane, LaneView, Overtaken, Update
 from engine.serve.levels import SOON_SECONDS, Levels
@@ -84,7 +85,7 @@ class Director:
         end = bars * transport.signature.beats_per_bar if bars else None
         command.order = Order(Fraction(0), end, self.lane.take_seed(), command.arrived_seconds, begun, failed)
         due = self.agenda.add(command, transport)
-        if self.player is None or self._state != PLAYING:
+        if self.player is None or self._state != PLAYING or (command.past and command.ahead is None):
             self.agenda.commands.waiting.remove(command)
             self._begin_play(command, transport)
         else:
@@ -105,9 +106,6 @@ class Director:
     def cancel(self, which: int) -> int:
         """Take back a scheduled command by its id, or all with 0; how many there were."""
         return self.agenda.cancel(which, self.player, self.lane.clock.or_standing())
-
-    def _ahead(self, seconds: float) -> int:
-        return int(seconds * self.lane.ring.form.sample_rate_hz)
 
     def close(self) -> None:
         """The lane goes: nobody waits for an answer any more, and its ring is freed."""
@@ -137,10 +135,11 @@ class Director:
             if self._follower.follow(player, transport):
                 self._waiting_from = None if self._follower.quick else time.monotonic()
                 self.agenda.made_anew(player, player.made_own)
-            if self._watch.look(player, transport):
+            behind, seen = player.behind_own, catch_up(player, transport)
+            if self._watch.look(player, seen):
                 self._waiting_from = time.monotonic()
             self.agenda.look_back(player)
-            if player.write():
+            if player.write() or behind > player.behind_own == 0:
                 self._wrote()
             self.agenda.hear(player, transport)
             self._maybe_end(player, transport)
@@ -202,13 +201,14 @@ class Director:
         player.announce(min(place.start_samples, end), self._next_generation())
         self._change_state(PREPARING, float(order.start_beats), left_aside(player.model, settings))
         self._waiting_from = time.monotonic()
+        begin_behind(player, command, transport, self._generation)
 
     def _end_play(self, command: Command, transport: Transport) -> None:
         """End the music where a stop says."""
         player, order = self.player, self._order
         if player is None or order is None:
             return
-        soon = transport.position_samples + (self._ahead(SOON_SECONDS) if transport.playing else 0)
+        soon = transport.position_samples + (int(SOON_SECONDS * transport.sample_rate_hz) if transport.playing else 0)
         end = max(player.place.zero_samples + (self.agenda.own(command, player, transport) or 0), soon)
         if end <= player.place.start_samples:
             self._drop(order)
@@ -227,27 +227,26 @@ class Director:
         return self._generation
 
     def _place_on(self, transport: Transport) -> Place:
-        """Where the order's music lies on the host's grid; endless where a loop hides its end."""
-        order, line = self._order, self._follower.line(transport)
-        assert order is not None
-        start, zero = (line.sample_at(order.start_beats - ahead) for ahead in (0, order.beginning.ahead_beats))
-        end = ENDLESS_SAMPLES if order.end_beats is None else line.sample_at(order.end_beats)
-        loop = loop_samples(transport, line)
-        if loop is not None and start < loop[1] < end and transport.position_samples < loop[1]:
-            end = ENDLESS_SAMPLES
-        return Place(line, zero, end, transport.timeline, start - zero)
+        """Where the order's music lies on the host's grid."""
+        assert self._order is not None
+        return place_of(self._order, self._follower.line(transport), transport)
 
     def _wrote(self) -> None:
         """Blocks went into the ring: the first ones answer the command and teach the pace."""
-        now = time.monotonic()
+        now, order = time.monotonic(), self._order
+        if self.player is not None and self.player.behind_own:
+            self._waiting_from = None  # it tells nothing of how quickly something new is there
+            if self._state == PLAYING:
+                self._change_state(PREPARING, self.player.score.beats_at(0))
+            return
         if self._waiting_from is not None:
             self.pace.ready_after(now - self._waiting_from)
             self._waiting_from = None
-        if self._state == PREPARING and self._order is not None:
-            self.pace.first_sound_seconds = now - self._order.ordered_seconds
+        if self._state == PREPARING and order is not None:
+            self.pace.first_sound_seconds = now - order.ordered_seconds
             self.pace.restart()
-            self._change_state(PLAYING, float(self._order.start_beats))
-            self._order.begin(self._generation)
+            self._change_state(PLAYING, float(order.start_beats))
+            order.begin(self._generation)
 
     def _maybe_end(self, player: Player, transport: Transport) -> None:
         if transport.timeline == player.place.timeline and transport.position_samples >= player.place.end_samples:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from bridge import units
+from bridge.ring import ENDLESS_SAMPLES
 from bridge.transport import Transport
+from engine.serve.commands import Order
 from engine.serve.line import Line
+from engine.serve.place import Place
 from engine.serve.player import Player
 
 LOOK_SECONDS = 0.1  # apart, at which what is made is compared with the host's line
@@ -66,3 +69,13 @@ def loop_samples(transport: Transport, line: Line | None = None) -> tuple[int, i
         return None
     start, end = ((line or transport.grid).sample_at(beats) for beats in transport.loop_beats)
     return (start, end) if end > start else None
+
+
+def place_of(order: Order, line: Line, transport: Transport) -> Place:
+    """Where an order's music lies on the host's line; endless where a loop hides its end.  [generate]"""
+    start, zero = (line.sample_at(order.start_beats - ahead) for ahead in (0, order.beginning.ahead_beats))
+    end = ENDLESS_SAMPLES if order.end_beats is None else line.sample_at(order.end_beats)
+    loop = loop_samples(transport, line)
+    if loop is not None and start < loop[1] < end and transport.position_samples < loop[1]:
+        end = ENDLESS_SAMPLES
+    return Place(line, zero, end, transport.timeline, start - zero)

@@ -4,7 +4,7 @@ tempo, a little                              steer: what is still to be made is 
 tempo, more than may be heard                retake: from the first place that is off, or as near as can be done
 prompt, reference, parameter                 retake: from as near to the host as can be done in time, see renewal
 jump inside the music, or behind the host    move: the newest music whose place in the bar fits goes there
-jump to before its start                     the same music from its start
+jump to before its start                     the same music from its start; see catch_up for one that keeps its place
 the start or the loop's end moves a little   shift: what is made is written once more, elsewhere
 the loop's end, expected                     nothing: the next pass is in the ring already
 """
@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from bridge.transport import Transport
+from engine.serve.catch_up import made_from_start
 from engine.serve.fitting import LOOK_SECONDS, OFF_SECONDS, first_kept_own, first_off, fitting_own, loop_samples
 from engine.serve.foresight import Foresight
 from engine.serve.hearing import hears_grid, window_stays
@@ -71,10 +72,7 @@ class Follower:
         return wanted if self._foresight.straight else min(wanted, RAMP_SECONDS)
 
     def follow(self, player: Player, transport: Transport) -> bool:
-        """Do what the host's newest snapshot asks for; True when the stream is made anew.
-
-        The stream may be over after that: the caller looks whether the host is behind its end.
-        """
+        """Do what the host's newest snapshot asks for; True when the stream is made anew: it may be over after that."""
         self.quick = False
         if transport.timeline != player.place.timeline:
             if player.passed(transport):
@@ -262,7 +260,7 @@ class Follower:
         self._makes_anew()
         generation, place = self._next_generation(), self._place_on(transport)
         to = self._soon(transport)
-        if to <= place.start_samples or not player.made_own:
+        if to <= place.start_samples or not player.made_own or made_from_start(player, transport, to, self._pace):
             player.restart(self._wishes.settings_from(place.unheard_samples), place, generation)
         elif to >= place.end_samples:
             player.place = place
@@ -284,7 +282,7 @@ class Follower:
 
     def _behind(self, player: Player, transport: Transport) -> bool:
         """Whether the host is waiting for music that would come too late."""
-        if not transport.playing or player.stream.finished or not player.made_own:
+        if not transport.playing or player.stream.finished or not player.made_own or player.behind_own:
             return False
         waited = time.monotonic() - self._hoped_seconds
         late = -player.ahead_samples(transport.position_samples) > transport.sample_rate_hz // 50

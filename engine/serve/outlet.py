@@ -41,6 +41,8 @@ class Outlet:
         self.loop: tuple[int, int] | None = None  # first sample and the one behind the last
         self.written_own = 0  # own samples that are in the ring, or were thrown away before the start
         self._begun_own = 0  # where writing began anew last
+        self.behind_own = 0  # where the host is that the music is still to catch up with; 0: it is ahead of it
+        self.keeps_place = False  # a take that is the same wherever its host comes to it
         self._pending = torch.zeros(0, ring.form.channels)
 
     # -- how far it is --------------------------------------------------------------------------------
@@ -139,6 +141,8 @@ class Outlet:
         """
         of = self.ring.plan.generation if generation is None else generation
         total = 0
+        behind = min(max(0, self.behind_own - self.written_own), len(self._pending))
+        self.written_own, self._pending = self.written_own + behind, self._pending[behind:]
         while len(self._pending):
             begin = self.writing.zero_samples + self.written_own
             count = len(self._pending)

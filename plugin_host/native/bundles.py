@@ -33,13 +33,19 @@ _FREE_WHEELING = 'lv2:symbol "offline" ;'
 
 @dataclass(frozen=True)
 class Variant:
-    """One of the plugins: its bundle's name and the flags that make it."""
+    """One of the plugins: its name as hosts show it and the flags that make it."""
 
     name: str
     flags: tuple[str, ...] = ()
 
+    @property
+    def file_name(self) -> str:
+        """Of its bundle: without spaces, which the names of files in LV2's texts cannot have.  [any]"""
+        return self.name.replace(" ", "-")
+
 
 VARIANTS = (Variant("Segue"), Variant("Segue mono", ("-DSEGUE_MONO",)))
+UNITS = tuple((variant, kind) for variant in VARIANTS for kind in FORMATS)
 
 
 def find_dpf() -> Path:
@@ -56,9 +62,9 @@ def find_dpf() -> Path:
 
 
 def build_bundles(
-    out: Path, work: Path, variants: Sequence[Variant] = VARIANTS, formats: Sequence[str] = FORMATS, level: str = "-O2"
+    out: Path, work: Path, units: Sequence[tuple[Variant, str]] = UNITS, level: str = "-O2"
 ) -> list[Path]:
-    """Compile the plugin; its bundles in `out`. `work` is for object files.
+    """Compile plugins, each in a format; their bundles in `out`. `work` is for object files.
 
     BuildError for a missing compiler or framework, or when it does not compile.  [main]
     """
@@ -68,40 +74,35 @@ def build_bundles(
     work.mkdir(parents=True, exist_ok=True)
     jobs = [(SOURCES / f"{name}.cpp", work / f"{name}.o") for name in COMMON]
     includes = [f"-I{dpf / 'distrho'}"]
-    units = [(variant, kind) for variant in variants for kind in formats]
     with ThreadPoolExecutor(os.cpu_count() or 2) as pool:
         common = pool.submit(compile_all, tools, jobs)
         special = list(pool.map(lambda unit: _compile(tools, work, includes, *unit), units))
     objects = common.result()
-    made = []
-    for variant in variants:
-        for kind in formats:
-            own = special[units.index((variant, kind))]
-            made.append(_bundle(tools, variant, kind, [*objects, own], out))
-    return made
+    return [_bundle(tools, *unit, [*objects, own], out) for unit, own in zip(units, special, strict=True)]
 
 
 def _compile(tools: Toolchain, work: Path, includes: list[str], variant: Variant, kind: str) -> Path:
-    target = work / f"{variant.name.replace(' ', '_')}_{kind}.o"
+    target = work / f"{variant.file_name}_{kind}.o"
     flags = [*includes, *variant.flags, f"-DDISTRHO_PLUGIN_TARGET_{kind.upper()}", "-Wno-unused-parameter"]
     return compile_all(tools, [(SOURCES / f"entry_{kind}.cpp", target)], flags)[0]
 
 
 def _bundle(tools: Toolchain, variant: Variant, kind: str, objects: list[Path], out: Path) -> Path:
     """Link one plugin into its place; the bundle's path."""
-    bundle = out / f"{variant.name}.{kind}"
+    name = variant.file_name
+    bundle = out / f"{name}.{kind}"
     if kind == "vst3":
         suffix = "" if sys.platform == "darwin" else ".so"
-        binary = bundle / "Contents" / machine_folder() / f"{variant.name}{suffix}"
+        binary = bundle / "Contents" / machine_folder() / f"{name}{suffix}"
     elif kind == "clap" and sys.platform != "darwin":
         binary = bundle
     elif kind == "clap":
-        binary = bundle / "Contents" / "MacOS" / variant.name
+        binary = bundle / "Contents" / "MacOS" / name
     else:
-        binary = bundle / f"{variant.name}{'.dylib' if sys.platform == 'darwin' else '.so'}"
+        binary = bundle / f"{name}{'.dylib' if sys.platform == 'darwin' else '.so'}"
     link(tools, objects, binary)
     if sys.platform == "darwin" and kind != "lv2":
-        _write_property_list(bundle / "Contents" / "Info.plist", variant.name)
+        _write_property_list(bundle / "Contents" / "Info.plist", name)
     if kind == "lv2" and not tools.sanitize:
         _describe(bundle, binary)
     return bundle
@@ -126,6 +127,6 @@ def _write_property_list(path: Path, name: str) -> None:
     """What macOS wants to know of a bundle."""
     import plistlib
 
-    identifier = f"org.segue.{name.replace(' ', '-').lower()}"
+    identifier = f"org.segue.{name.lower()}"
     values = {"CFBundleExecutable": name, "CFBundleIdentifier": identifier, "CFBundlePackageType": "BNDL"}
     path.write_bytes(plistlib.dumps(values))

@@ -1,4 +1,7 @@
-"""`segue plugin build`, `install`, `prompt` and `measure`. Docstrings are help; commands are [main]."""
+"""The commands of `segue plugin`: to build and install it, and to talk to one that runs.
+
+Docstrings are help; commands are [main].
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ import typer
 from plugin_host.cli_guard import EXIT_FAULT, guarded
 from plugin_host.screen import complain, tell
 
+Port = Annotated[int, typer.Option(min=1, max=65535, help="The plugin's control port, as it shows it.")]
 plugin = typer.Typer(no_args_is_help=True, help="Segue inside a DAW: build and install the plugin.")
 
 
@@ -59,20 +63,50 @@ def install(
 @guarded
 def prompt(
     text: Annotated[str, typer.Argument(help='In words; "" for none.')],
-    port: Annotated[int, typer.Option(min=1, max=65535, help="The plugin's control port, as it shows it.")] = 9620,
+    port: Port = 9620,
 ) -> None:
     """Give a running plugin its prompt. It is saved with the DAW's project.
 
     Each instance has a control port of its own and shows it: 9620 for the first, 9621 for the next.
     """
-    import socket
+    _ask(port, "prompt", text)
+    tell(f"the plugin at port {port} has it")
 
-    from bridge.packet import encode
-    from bridge.rows import ROOT
 
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as wire:
-        wire.sendto(encode(f"{ROOT}/plugin/prompt", [text]), ("127.0.0.1", port))
-    tell(f"sent to the plugin at port {port}")
+@plugin.command("set", short_help="Turn a knob of a plugin.")
+@guarded
+def set_(
+    name: Annotated[str, typer.Argument(help="As in capture_bars, own_tempo.")],
+    value: Annotated[float, typer.Argument(help="A list's entries count from 0.")],
+    port: Port = 9620,
+) -> None:
+    """Turn a knob of a running plugin, as if it had been turned in the DAW.
+
+    The DAW is told where its plugin format can tell it (CLAP, VST3; LV2 in few hosts).
+    """
+    _, now, told = _ask(port, "set", name, value)
+    unknown = "" if told else "; this DAW cannot be told, its window and its song keep the value from before"
+    tell(f"{name} is {now:g}{unknown}")
+
+
+@plugin.command(short_help="Take off what was captured.")
+@guarded
+def clear(
+    role: Annotated[str, typer.Argument(help="melody, style, continue or all.")] = "all",
+    port: Port = 9620,
+) -> None:
+    """Take off what a running plugin has captured, as a melody, a style or to go on from."""
+    _ask(port, "clear", role)
+    tell(f"{role}: taken off")
+
+
+@plugin.command(short_help="How a plugin stands.")
+@guarded
+def status(port: Port = 9620) -> None:
+    """How a running plugin stands with the engine, and why where something was refused."""
+    state, why, lane, take, references, text = _ask(port, "status")
+    tell(f"engine     {state}{', ' if why else ''}{why}")
+    tell(f"lane       {lane:g}\ntake       {take:g}\nin force   {references}\nprompt     {text or 'none'}")
 
 
 @plugin.command(short_help="Measure the plugin's audio thread.")
@@ -88,6 +122,16 @@ def measure(
     try:
         tell(run(seconds, block))
     except BuildError as fault:
+        _fail(fault)
+
+
+def _ask(port: int, name: str, *values: float | str) -> list[float | str]:
+    from bridge.errors import SegueError
+    from plugin_host.native.control import ask_plugin
+
+    try:
+        return ask_plugin(port, name, *values)
+    except SegueError as fault:
         _fail(fault)
 
 

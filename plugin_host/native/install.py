@@ -34,7 +34,12 @@ def host_folder(kind: str, platform: str = sys.platform) -> Path:
 
 def bundle_names(kind: str) -> list[str]:
     """File or folder names of the bundles of a format.  [any]"""
-    return [f"{variant.name}.{kind}" for variant in VARIANTS]
+    return [f"{variant.file_name}.{kind}" for variant in VARIANTS]
+
+
+def _older_names(kind: str) -> list[str]:
+    """Names that bundles had before: with both there, hosts would find a plugin twice."""
+    return [f"{variant.name}.{kind}" for variant in VARIANTS if variant.name != variant.file_name]
 
 
 def install(source: Path) -> list[Path]:
@@ -47,6 +52,8 @@ def install(source: Path) -> list[Path]:
         for name in bundle_names(kind):
             if (source / name).exists():
                 placed.append(_place(source / name, host_folder(kind) / name))
+        for name in _older_names(kind):
+            _remove(host_folder(kind) / name)
     if not placed:
         raise BuildError(f"there is no plugin in {source}: `segue plugin build --out {source}` makes it")
     return placed

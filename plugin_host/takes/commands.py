@@ -142,7 +142,7 @@ def take(
     from plugin_host.screen import Screen
     from plugin_host.takes.engines import hot_engine
     from plugin_host.takes.names import words
-    from plugin_host.takes.order import Order, fill
+    from plugin_host.takes.order import Order, fill, looked_at
 
     meter = meter_of(signature)
     order = Order(
@@ -153,6 +153,7 @@ def take(
         name=words(name) if name else "",
     )  # fmt: skip
     screen = Screen()
+    looked_at(order, out)
     with hot_engine(engine_of(port, secret_file, model, device, precision), screen.say) as engine:
         made = fill(order, engine, out, screen.say, screen.show)
     if dawproject is not None:

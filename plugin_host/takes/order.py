@@ -71,6 +71,11 @@ def recipe_of(order: Order, say: Say, folder: Path, ear: Ear = no_ear) -> Recipe
     return recipe
 
 
+def looked_at(order: Order, folder: Path) -> None:
+    """Make the folder and read the region: what is wrong with either is raised before a model is loaded.  [main]"""
+    recipe_of(order, lambda text: None, ready_folder(folder))
+
+
 def kept(region: UsedRegion, folder: Path) -> UsedRegion:
     """The region inside the recipe; one that is too large for that is put beside the takes.  [main]"""
     if len(region.flac) <= REGION_BYTES_MAX:

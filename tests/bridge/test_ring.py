@@ -18,6 +18,7 @@ from bridge.errors import SegmentForeign, SegmentMissing, SharedMemoryError
 from bridge.ring import Audio, Plan, RingForm, RingListener, RingReader, RingWriter, capacity_for
 from bridge.ring_form import publish_form
 from bridge.shm import Segment
+from bridge.transport import Grid, Transport
 from bridge.words import Words
 
 ROOT = Path(__file__).parents[2]
@@ -577,3 +578,17 @@ def test_heartbeat(monkeypatch: pytest.MonkeyPatch, pair: Pair) -> None:
     assert reader.engine_alive()
     Words(writer.segment).put("engine_state", layout.ENGINE_CLOSED)
     assert not reader.engine_alive()
+
+
+def test_a_ring_that_was_closed_has_no_host() -> None:
+    """Its lane is still looked at by other threads while it goes."""
+    writer = RingWriter.create(77, 48_000, 2, seconds=1.0)
+    reader = RingReader.attach(writer.name)
+    reader.publish(Transport(True, 0, Grid(48_000)), 0, 256)
+    assert writer.host_pid
+    assert writer.transport() is not None
+    writer.close()
+    assert (writer.host_pid, writer.host_gone(), writer.host_silent_seconds()) == (0, False, float("inf"))
+    assert set(writer.host_counters().values()) == {0}
+    assert writer.transport() is writer.transport_said() is None
+    reader.close()

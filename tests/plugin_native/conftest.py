@@ -12,7 +12,7 @@ import pytest
 
 from plugin_host.native import build
 from plugin_host.native.build import BuildError
-from plugin_host.native.bundles import VARIANTS, build_bundles
+from plugin_host.native.bundles import UNITS, VARIANTS, build_bundles
 from tests.plugin_native import native_core
 
 if sys.platform == "win32":
@@ -29,12 +29,12 @@ def core(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
 
 @pytest.fixture(scope="session")
 def bundles(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the plugin's three bundles."""
+    """A folder with the plugin's three bundles, and the mono one as LV2."""
     if os.environ.get("SEGUE_TEST_BUNDLES"):  # built before
         return Path(os.environ["SEGUE_TEST_BUNDLES"])
     folder = tmp_path_factory.mktemp("bundles")
     try:
-        build_bundles(folder, folder / "objects", VARIANTS[:1], level="-O0")
+        build_bundles(folder, folder / "objects", [*UNITS[:3], (VARIANTS[1], "lv2")], level="-O0")
     except BuildError as fault:
         pytest.skip(f"the plugin cannot be built here: {str(fault)[:300]}")
     return folder

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import socket
 import sys
+import threading
 import time
 
 import numpy as np
@@ -41,6 +42,8 @@ class Lane:
         self.timeline = -1
         self.grid: Grid | None = None
         self.written = 0
+        self.references: set[str] = set()
+        self.values: dict[str, float] = {}
 
     def transport(self) -> Transport:
         """Where the host is."""
@@ -87,6 +90,14 @@ class CountingEngine:
         self.lanes: dict[int, Lane] = {}
         self.answered: dict[tuple[object, int], bytes] = {}
         self.seen: dict[int, tuple[object, ...]] = {}
+        self.refused: dict[str, list[str]] = {}  # code and text by message
+        threading.Thread(target=self.listen, daemon=True).start()
+
+    def listen(self) -> None:
+        """The test says what is to be refused: a JSON line [message, code, text], or [message] for no longer."""
+        for line in sys.stdin:
+            name, *why = json.loads(line)
+            self.refused[name] = why
 
     def serve(self) -> None:
         """For ever."""
@@ -118,13 +129,16 @@ class CountingEngine:
     def take(self, packet: Packet, sender: object) -> None:
         """Answer one request, a repeated one as before."""
         number = int(packet.values[0])
-        if number and (sender, number) in self.answered:
+        if packet.address != messages.HELLO.address and (sender, number) in self.answered and number:
             self.socket.sendto(self.answered[sender, number], sender)
             return
         row = messages.TABLE[packet.address]
         values = row.check(packet.values)
         say(message=packet.address.removeprefix("/segue/"), values=[str(value) for value in packet.values[1:]])
-        if values.get("lane", -1) >= 0 and packet.address != "/segue/lane/open" and values["lane"] not in self.lanes:
+        refusal = self.refused.get(packet.address.removeprefix("/segue/"))
+        if refusal:
+            datagram = encode("/segue/error", [number, packet.address, *refusal])
+        elif values.get("lane", -1) >= 0 and packet.address != "/segue/lane/open" and values["lane"] not in self.lanes:
             datagram = encode("/segue/error", [number, packet.address, "no_such_lane", "it is not open"])
         else:
             datagram = encode("/segue/ok", [number, packet.address, *self.answer(packet.address, values)])
@@ -142,6 +156,7 @@ class CountingEngine:
             case "lane/open":
                 return self.open(values["lane"], values["rate_hz"], values["channels"])
             case "lane/set":
+                self.lanes[values["lane"]].values[values["name"]] = float(values["value"])
                 return [values["name"], float(values["value"]), 0.0, 0]
             case "lane/play":
                 lane = self.lanes[values["lane"]]
@@ -149,15 +164,25 @@ class CountingEngine:
                 start = lane.play(at.word if at.word not in ("", "now") else at.beats, max(values["bars"], 0))
                 lane.work()
                 return [start, lane.generation, 4711]
+            case "lane/status":
+                lane = self.lanes[values["lane"]]
+                state = "idle" if lane.start_beats is None else "playing"
+                return [state, 0.0, lane.generation, 4711, " ".join(sorted(lane.references))]
+            case "lane/get":
+                return [values["name"], self.lanes[values["lane"]].values.get(values["name"], 0.0)]
             case "lane/stop":
                 self.lanes[values["lane"]].start_beats = None
                 return [0.0]
             case "lane/close":
                 self.lanes.pop(values["lane"]).ring.close()
+            case "region/clear":
+                self.lanes[values["lane"]].references.discard(values["role"])
+                return [0.0, 0]
             case "region/capture":
                 found = read_capture(values["name"])
                 say(captured=found.audio[:, 0].tolist()[:8], samples=len(found.audio), channels=found.audio.shape[1],
                     bpm=found.bpm, start=found.start_beats, role=values["role"])  # fmt: skip
+                self.lanes[values["lane"]].references.add(values["role"])
                 return [len(found.audio) / found.rate_hz, 2, found.rate_hz, 4.0, "", 0.0, 0]
         return []
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import socket
 import subprocess
 import sys
 import threading
@@ -13,6 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
+from bridge.packet import encode, parse
+from bridge.rows import ROOT
+from plugin_host import native
 from plugin_host.engine_process import free_port
 from tests.plugin_native.counting_engine import value_at
 from tests.plugin_native.native_core import repository
@@ -38,7 +43,8 @@ class Counting:
     def start(self) -> None:
         """Start it, again perhaps."""
         command = [sys.executable, str(Path(__file__).parent / "counting_engine.py"), str(self.port)]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment())
+        pipe = subprocess.PIPE
+        self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=environment())
         threading.Thread(target=self._read, args=(self.process,), daemon=True).start()
         self.wait(lambda line: line.get("ready") == self.port)
 
@@ -60,6 +66,12 @@ class Counting:
     def messages(self, name: str) -> list[list[str]]:
         """The values of all messages of that name."""
         return [line["values"] for line in self.lines if line.get("message") == name]
+
+    def refuse(self, message: str, *why: str) -> None:
+        """Refuse a message with a code and a text; with neither no longer."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps([message, *why]) + "\n")
+        self.process.stdin.flush()
 
     def kill(self) -> None:
         """As a crash would."""
@@ -124,3 +136,55 @@ def assert_all_there(audio: np.ndarray, first: int, position: int = 0) -> None:
     wanted = value_at(np.arange(first, position + count))
     wrong = np.flatnonzero(audio[first - position :] != wanted)
     assert not len(wrong), f"{len(wrong)} samples are not what they should be, the first {first + wrong[0]}"
+
+
+class Driven:
+    """hosts/clap_driven.py: a CLAP host that does what a test says, with one plugin at a time."""
+
+    def __init__(self, bundles: Path, port: int) -> None:
+        self.process = start_host("clap_driven.py", bundles / "Segue.clap", port=port)
+        header = (Path(native.__file__).parent / "src" / "params.hpp").read_text()
+        self.numbers = {symbol: n for n, symbol in enumerate(re.findall(r'^ +{"(\w+)", "', header, re.MULTILINE))}
+
+    def do(self, what: str, **how: object) -> dict:
+        """One order; its answer."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(json.dumps({"do": what, **how}) + "\n")
+        self.process.stdin.flush()
+        line = self.process.stdout.readline()
+        assert line, self.process.stderr.read() if self.process.stderr else ""
+        return dict(json.loads(line))
+
+    def run(self, samples: int = 512, playing: bool = False, at: int | None = None, **turned: float) -> np.ndarray:
+        """Blocks of so many samples; parameters turned by name before them. What was heard, one channel."""
+        values = {self.numbers[name]: value for name, value in turned.items()}
+        told = self.do("run", samples=samples, playing=playing, at=at, set=values)
+        return np.frombuffer(bytes.fromhex(told["audio"]), np.float32)
+
+    def value(self, name: str) -> float:
+        """A parameter as it is."""
+        return float(self.do("value", number=self.numbers[name])["value"])
+
+    def until(self, condition: Callable[[], object], seconds: float = PATIENCE_SECONDS) -> None:
+        """Stand, block after block, until something is true."""
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, f"waited in vain; engine state {self.value('engine')}"
+            self.run()
+            time.sleep(0.01)
+
+    def end(self) -> None:
+        """The host ends."""
+        self.process.kill()
+        self.process.wait()
+
+
+def ask_plugin(port: int, name: str, *values: object) -> list[object]:
+    """What a plugin answers to a message at its control port: "ok" or "error", then the values behind its address."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as wire:
+        wire.settimeout(10)
+        wire.sendto(encode(f"{ROOT}/plugin/{name}", list(values)), ("127.0.0.1", port))
+        answer = parse(wire.recv(65535))[0]
+    assert answer.values[0] == f"{ROOT}/plugin/{name}"
+    return [answer.address.rsplit("/", 1)[1], *answer.values[1:]]

@@ -57,8 +57,36 @@ def _live(engine: Counting, known: dict[str, str], folder: Path) -> None:
         engine.start()
         _played(engine, 2)
         assert engine.messages("lane/set")[-1][1:] == ["seed", "4711.0"]
+        engine.wait(lambda line: "captured" in line)
         (folder / "go3").touch()
         ardour.communicate(timeout=100)  # its exit code says nothing: it may die while closing
+
+
+def _heard_captures(engine: Counting) -> int:
+    return sum("captured" in line for line in engine.lines)
+
+
+def _large_files(folder: Path) -> set[int]:
+    """What the song keeps of what was captured, by where it lies on the disk."""
+    files = [file for file in (folder / "song" / "plugins").rglob("*") if file.is_file()]
+    return {file.stat().st_ino for file in files if file.stat().st_size > 100_000}
+
+
+def _reopened(engine: Counting, known: dict[str, str], folder: Path, bar: int) -> None:
+    """The song is opened with the playhead behind the take's start, and saved: the take stays where it was."""
+    heard = _heard_captures(engine)
+    before = len(engine.messages("lane/play"))
+    at = str(round(bar * 4 * 60 / 137.5 * 48_000))
+    command = ["ardour7-lua", str(HOSTS / "ardour_reopen.lua")]
+    with subprocess.Popen(
+        command, env=known | {"SEGUE_TEST_AT": at}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as ardour:
+        engine.wait(lambda line: str(line.get("position")) == at)
+        _played(engine, before + 1)
+        (folder / "reopened").touch()
+        ardour.communicate(timeout=100)
+    assert [values[1:] for values in engine.messages("lane/play")[before:]] == [["4.0", "0", "1"]]  # bar 1
+    assert _heard_captures(engine) == heard + 1  # once more, from the song's file
 
 
 def test_ardours_scanner_takes_the_vst3_for_a_plugin(bundles: Path, tmp_path: Path) -> None:
@@ -78,6 +106,9 @@ def test_ardours_scanner_takes_the_vst3_for_a_plugin(bundles: Path, tmp_path: Pa
 def test_ardour_plays_live_and_exports_to_the_sample(bundles: Path, engine: Counting, tmp_path: Path) -> None:
     known = _environment(bundles, tmp_path, engine.port)
     _live(engine, known, tmp_path)
+    saves = list((tmp_path / "song" / "plugins").glob("*/state*"))
+    assert len(saves) > 1
+    assert len(_large_files(tmp_path)) == 1  # written once
     file = tmp_path / "song" / "song.ardour"
     place = (
         f'<Location id="900001" name="session" start="a0@a0" end="a{SECONDS * SUPERCLOCK}@a0" flags="IsSessionRange"'
@@ -85,6 +116,8 @@ def test_ardour_plays_live_and_exports_to_the_sample(bundles: Path, engine: Coun
     text = file.read_text()
     assert "<Locations/>" in text
     file.write_text(text.replace("<Locations/>", f'<Locations>{place} locked="0" timestamp="0"/></Locations>'))
+    _reopened(engine, known, tmp_path, 16)
+    assert len(_large_files(tmp_path)) == 1
     before = len(engine.messages("lane/play"))
     command = ["ardour7-export", "-b", "float", "-o", str(tmp_path / "song.wav"), str(tmp_path / "song"), "song"]
     subprocess.run(command, env=known, timeout=100, check=False, capture_output=True)

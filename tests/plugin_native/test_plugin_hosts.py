@@ -49,7 +49,7 @@ def test_pedalboard_hears_every_sample(bundles: Path, engine: Counting, tmp_path
     host = start_host("pedalboard_host.py", bundles / "Segue.vst3", out, 44_100, 2, port=engine.port)
     _opened(engine)
     _say(host)
-    assert finished(host)["parameters"] == 24
+    assert finished(host)["parameters"] == 28
     heard = np.load(out)
     assert np.array_equal(heard[0], heard[1])
     first = int(np.flatnonzero(heard[0])[0])
@@ -141,3 +141,7 @@ def test_qtractor_takes_the_clap_for_a_plugin(bundles: Path) -> None:
     line = f"clap:{bundles / 'Segue.clap'}\n"
     done = subprocess.run([scanner], input=line, capture_output=True, text=True, timeout=60, env=known)
     assert done.stdout.startswith("CLAP|Segue|2:2|")
+
+
+def test_the_lv2_text_offers_no_slider_for_words(bundles: Path) -> None:
+    assert "patch:writable" not in (bundles / "Segue.lv2" / "Segue.ttl").read_text()  # hosts draw one, and it is dead

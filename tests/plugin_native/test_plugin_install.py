@@ -24,10 +24,13 @@ def test_bundles_come_to_where_hosts_look(tmp_path: Path, monkeypatch: pytest.Mo
     old = install.host_folder("lv2") / "Segue.lv2"
     old.mkdir(parents=True)
     (old / "left over").touch()
+    spaced = install.host_folder("lv2") / "Segue mono.lv2"
+    spaced.mkdir()
     placed = install.install(made)
     assert placed == [old, install.host_folder("clap") / "Segue.clap"]
     assert [path.name for path in old.iterdir()] == ["manifest.ttl"]
     assert install.installed() == placed
+    assert not spaced.exists()  # as the mono one was called before
 
 
 def test_bundles_that_came_with_the_wheel_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -83,6 +83,21 @@ class Recorder:
         position.beats_per_minute = BPM
 
 
+def test_the_mono_plugin_loads(bundles: Path, server: str, engine: Counting, tmp_path: Path) -> None:
+    shutil.copytree(bundles / "Segue-mono.lv2", tmp_path / "lv2" / "Segue-mono.lv2")
+    Recorder(server, 1).client.close()  # the server is there
+    known = environment(engine.port, LV2_PATH=str(tmp_path / "lv2"))
+    with (tmp_path / "jalv.log").open("wb") as log:
+        command = ["jalv", "-n", "segue", "-x", "urn:segue:plugin:mono"]
+        jalv = subprocess.Popen(command, env=known, stdin=subprocess.PIPE, stdout=log, stderr=log)
+    try:
+        engine.wait(lambda line: line.get("message") == "lane/open")
+        assert engine.messages("lane/open")[0][2] == "1"
+    finally:
+        jalv.terminate()
+        jalv.wait(20)
+
+
 def test_jalv_plays_each_sample_at_its_place(bundles: Path, server: str, engine: Counting, tmp_path: Path) -> None:
     shutil.copytree(bundles / "Segue.lv2", tmp_path / "lv2" / "Segue.lv2")
     recorder = Recorder(server, 5)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -162,3 +164,11 @@ def test_region_above_full_scale_is_kept_without_clipping(tmp_path: Path) -> Non
     assert "scaled down" in placed.words
     kept = heard(placed.region.flac)
     assert np.abs(kept - audio / np.abs(audio).max()).max() < 1e-6
+
+
+def test_a_region_that_is_missing_is_told_before_an_engine_starts(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "plugin_host.cli", "take", "--region", str(tmp_path / "none.wav")]
+    done = subprocess.run([*command, "--out", str(tmp_path / "takes")], capture_output=True, text=True, timeout=60)
+    assert done.returncode
+    assert "none.wav' cannot be opened" in done.stderr
+    assert not done.stdout  # where it says that an engine starts

@@ -83,6 +83,7 @@ void Recorder::process(const float* const* in, int n, const Transport& transport
         if (armed && !done_) plan(transport, transport.position_samples, bars);
     } else {
         if (moved) stop(capture);
+        if (!planned_) plan(transport, transport.position_samples, bars);  // a bar that begins with this block counts
         record(capture, in, n, transport);
         if (!done_ && !recording_ && transport.position_samples + n > begin_) planned_ = false;  // missed it: the next
         if (!planned_ && !done_) plan(transport, transport.position_samples + n, bars);

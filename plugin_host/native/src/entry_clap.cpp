@@ -93,10 +93,29 @@ static bool CLAP_ABI activate(const clap_plugin_t* plugin, double rate, uint32_t
     return wrapped(plugin)->activate(plugin, rate, least, most);
 }
 
+// Tell the host what the plugin was turned to by others: the framework does so in VST3 and LV2 alone.
+static void tell_turned(const clap_plugin_t* plugin, const clap_output_events_t* events) {
+    const uint32_t turned = events && turned_of_block ? turned_of_block->exchange(0, std::memory_order_relaxed) : 0;
+    if (!turned) return;
+    const void* extension = wrapped(plugin)->get_extension(plugin, CLAP_EXT_PARAMS);
+    for (uint32_t i = 0; i < p_count; ++i) {
+        if (!(turned & 1u << i)) continue;
+        clap_event_param_value_t event{};
+        event.header = {sizeof event, 0, CLAP_CORE_EVENT_SPACE_ID, CLAP_EVENT_PARAM_VALUE, CLAP_EVENT_IS_LIVE};
+        event.param_id = i;
+        event.note_id = event.port_index = event.channel = event.key = -1;
+        static_cast<const clap_plugin_params_t*>(extension)->get_value(plugin, i, &event.value);
+        events->try_push(events, &event.header);
+    }
+}
+
 static clap_process_status CLAP_ABI process(const clap_plugin_t* plugin, const clap_process_t* block) {
     rate_of_block = wrapped(plugin)->rate;
     host_time_of_block.offline = wrapped(plugin)->offline;
-    return wrapped(plugin)->process(plugin, block);
+    turned_of_block = nullptr;
+    const clap_process_status done = wrapped(plugin)->process(plugin, block);
+    tell_turned(plugin, block->out_events);
+    return done;
 }
 
 static const void* CLAP_ABI get_extension(const clap_plugin_t* plugin, const char* id) {

@@ -1,5 +1,7 @@
 // What a host says of its time, and the grid that follows from it. MIT.
 #pragma once
+#include <atomic>
+
 #include "grid.hpp"
 
 namespace segue {
@@ -24,6 +26,8 @@ struct HostTime {
 #define SEGUE_THREAD_LOCAL thread_local
 #endif
 extern SEGUE_THREAD_LOCAL HostTime host_time_of_block;
+// For the entry of CLAP: bit of a parameter of the block's plugin that its host is to be told of.
+extern SEGUE_THREAD_LOCAL std::atomic<uint32_t>* turned_of_block;
 
 // Turns host times into transports whose grid has an anchor that stays while the tempo does.
 class HostClock {

@@ -9,8 +9,8 @@
 
 namespace segue {
 
-// Longer ones are not kept: a project would grow by more than 24 MB. A minute of stereo at 48 kHz fits.
-constexpr int64_t kept_values_max = 6000000;
+// What is captured is kept whole, so this is also the longest that is recorded: five minutes of stereo at 48 kHz.
+constexpr int64_t kept_values_max = 30000000;
 
 struct Kept {
     int role = 0;  // as the Mode parameter counts

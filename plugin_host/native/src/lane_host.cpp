@@ -8,6 +8,7 @@ namespace segue {
 namespace {
 
 constexpr int part_samples = 8192;
+constexpr double outrun_seconds = 0.5;  // more than any sound card's buffer
 constexpr uint64_t least_patience_ns = 200000000u;
 std::atomic<int> instances{0};
 
@@ -23,15 +24,32 @@ LaneHost::LaneHost(Values& values, int sample_rate_hz, int channels)
 void LaneHost::run(const float* const* in, float* const* out, int n, const HostTime& time) {
     const bool own = values_.on(p_clock);
     const bool running = values_.on(p_generate) || values_.on(p_capture);
+    const bool offline = time.offline || (outruns_the_clock(n, own && running) && own);
+    const bool told = time.has_beats || time.playing || time.position_samples != 0;
+    if (told) shared_.timed.store(true, std::memory_order_relaxed);
     if (own)
         clock_.own(running, values_.get(p_own_tempo), n);
     else
         clock_.follow(time, n);
     for (int done = 0; done < n; done += part_samples) {
         const int count = std::min(n - done, part_samples);
-        part(in, out, done, count, time.offline, clock_.now());
+        part(in, out, done, count, offline, clock_.now());
         clock_.advance(count);
     }
+}
+
+// Whether blocks on a clock of our own come faster than time passes: a host without a transport that renders.
+bool LaneHost::outruns_the_clock(int n, bool running) {
+    const uint64_t now = monotonic_ns();
+    outrun_samples_ += static_cast<uint64_t>(n);
+    const double heard = static_cast<double>(outrun_samples_) / processor_.sample_rate_hz();
+    const double lead = heard - static_cast<double>(now - outrun_from_ns_) / 1e9;
+    if (!running || lead < 0) {
+        outrun_from_ns_ = now;
+        outrun_samples_ = 0;
+        return false;
+    }
+    return lead > outrun_seconds;
 }
 
 void LaneHost::part(const float* const* in, float* const* out, int from, int n, bool offline,

@@ -20,6 +20,7 @@ public:
 private:
     void part(const float* const* in, float* const* out, int from, int n, bool offline, const Transport& transport);
     void tell(const Transport& transport);
+    bool outruns_the_clock(int n, bool running);
     void wait_for_engine(int n, const Transport& transport);
     bool ready(int n, const Transport& transport);
     void mix(const float* const* in, float* const* out, int from, int n) const;
@@ -32,6 +33,7 @@ private:
     HostClock clock_;
     std::vector<float> wet_;  // interleaved
     bool gave_up_ = false;
+    uint64_t outrun_from_ns_ = 0, outrun_samples_ = 0;
     uint64_t patience_ns_ = 10000000000u;  // halved each time it was in vain
 };
 

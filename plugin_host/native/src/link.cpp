@@ -67,6 +67,12 @@ void Link::tell(const std::string& address, std::vector<Value> values) {
     send(encode({address, std::move(values)}));
 }
 
+void Link::reply(const Message& message) {
+    const std::string datagram = encode(message);
+    const auto* to = reinterpret_cast<const sockaddr*>(&other_);
+    (void)!sendto(socket_, datagram.data(), datagram.size(), 0, to, sizeof other_);
+}
+
 Answer Link::ask(const std::string& address, std::vector<Value> values, double seconds) {
     const int64_t id = next_id_;
     next_id_ = next_id_ % whole_max + 1;
@@ -108,6 +114,7 @@ bool Link::receive(int milliseconds) {
         const ssize_t n = recvfrom(socket_, data, sizeof data, 0, reinterpret_cast<sockaddr*>(&from), &size);
         if (n < 0) break;  // nothing more, or nobody listened to what was sent
         Message message;
+        other_ = from;
         if (decode(data, static_cast<size_t>(n), message)) take(message, ntohs(from.sin_port) == engine_port_);
     }
     return true;

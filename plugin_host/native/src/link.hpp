@@ -1,6 +1,7 @@
 // The wire to the engine: requests go out until they are answered. One thread, the session's. MIT.
 #pragma once
 #include <functional>
+#include <netinet/in.h>
 #include <string>
 
 #include "osc.hpp"
@@ -28,6 +29,7 @@ public:
     // Ask and wait, repeating the request; a slow one that tells of its progress is waited for longer.
     Answer ask(const std::string& address, std::vector<Value> values, double seconds);
     void tell(const std::string& address, std::vector<Value> values);  // without waiting for the answer
+    void reply(const Message& message);                                // to whoever said what was heard last
     void wait(double seconds);                                         // take in what comes
     uint64_t heard_ns() const { return heard_ns_; }
 
@@ -44,6 +46,7 @@ private:
     std::string awaited_address_;
     Answer answer_;
     uint64_t heard_ns_ = 0;
+    sockaddr_in other_{};
 };
 
 }  // namespace segue

@@ -10,6 +10,8 @@ enum Parameter {
     p_inputs,
     // What the plugin shows.
     p_engine = p_inputs, p_lane_now, p_seed, p_captured_bars, p_heard_tempo, p_port, p_underruns,
+    p_clear,  // turned again
+    p_references, p_creativity_now, p_guidance_now,  // shown
     p_offline,  // LV2 alone: the host's "free-wheeling" port
     p_count
 };
@@ -22,6 +24,7 @@ struct Row {
     char kind;              // b on/off, i whole, f any, e of a list
     const char* choices;    // of an e: separated by |
     const char* engine;     // the lane parameter that it sets, if it is one
+    bool shown = false;     // by the plugin; the others are turned
 };
 
 inline constexpr Row rows[p_count] = {
@@ -31,9 +34,9 @@ inline constexpr Row rows[p_count] = {
     {"capture", "Capture", "", 0, 1, 0, 'b', nullptr, nullptr},
     {"capture_bars", "Capture bars", "", 0, 32, 0, 'i', nullptr, nullptr},
     {"bars", "Bars", "", 0, 256, 0, 'i', nullptr, "bars"},
-    {"creativity", "Creativity", "", 0, 2, 1, 'f', nullptr, "temperature"},
-    {"guidance", "Guidance", "", 0, 10, 3, 'f', nullptr, "cfg"},
-    {"take", "Take", "", 0, 9999, 0, 'i', nullptr, nullptr},
+    {"creativity", "Creativity", "", 0, 2, 0.9f, 'f', nullptr, "temperature"},
+    {"guidance", "Guidance", "", 0, 10, 2.5f, 'f', nullptr, "cfg"},
+    {"take", "Take", "", 0, 16777215, 0, 'i', nullptr, nullptr},
     {"level", "Level", "dB", -60, 12, 0, 'f', nullptr, "level_db"},
     {"output", "Output", "", 0, 2, 0, 'e', "Dry + Segue|Segue|Dry", nullptr},
     {"preset", "Preset", "", 0, 8, 0, 'e',
@@ -42,17 +45,30 @@ inline constexpr Row rows[p_count] = {
     {"lane", "Lane", "", -1, 63, -1, 'i', nullptr, nullptr},
     {"clock", "Time", "", 0, 1, 0, 'e', "Host|Own", nullptr},
     {"own_tempo", "Own tempo", "", 20, 400, 120, 'f', nullptr, nullptr},
-    {"engine", "Engine", "", 0, 5, 0, 'e', "Not there|Other version|Connected|Preparing|Playing|Refused", nullptr},
-    {"lane_now", "Lane now", "", -1, 63, -1, 'i', nullptr, nullptr},
-    {"seed", "Take now", "", -1, 16777215, -1, 'i', nullptr, nullptr},
-    {"captured_bars", "Bars captured", "", 0, 100000, 0, 'f', nullptr, nullptr},
-    {"heard_tempo", "Tempo heard", "", 0, 999, 0, 'f', nullptr, nullptr},
-    {"port", "Control port", "", 0, 65535, 0, 'i', nullptr, nullptr},
-    {"underruns", "Late", "", 0, 16777215, 0, 'i', nullptr, nullptr},
+    {"engine", "Engine", "", 0, 11, 0, 'e',
+     "Not there|Other version|Connected|Preparing|Playing|Refused|Refused: no model|Refused: no lane is free|"
+     "Refused: the lane is taken|Refused: not with this model|Refused: what was captured|"
+     "Waits: the host tells no time", nullptr, true},
+    {"lane_now", "Lane now", "", -1, 63, -1, 'i', nullptr, nullptr, true},
+    {"seed", "Take now", "", -1, 16777215, -1, 'i', nullptr, nullptr, true},
+    {"captured_bars", "Bars captured", "", 0, 100000, 0, 'f', nullptr, nullptr, true},
+    {"heard_tempo", "Tempo heard", "", 0, 999, 0, 'f', nullptr, nullptr, true},
+    {"port", "Control port", "", 0, 65535, 0, 'i', nullptr, nullptr, true},
+    {"underruns", "Late", "", 0, 16777215, 0, 'i', nullptr, nullptr, true},
+    {"clear", "Clear", "", 0, 4, 0, 'e', "Nothing|Melody|Style|Continue|All", nullptr},
+    {"references", "In force", "", 0, 7, 0, 'e',
+     "Nothing|Melody|Style|Melody + Style|Continue|Melody + Continue|Style + Continue|Melody + Style + Continue",
+     nullptr, true},
+    {"creativity_now", "Creativity now", "", 0, 2, 0, 'f', nullptr, nullptr, true},
+    {"guidance_now", "Guidance now", "", 0, 10, 0, 'f', nullptr, nullptr, true},
     {"offline", "Offline", "", 0, 1, 0, 'b', nullptr, nullptr},
 };
 
-enum EngineState { engine_absent, engine_foreign, engine_connected, engine_preparing, engine_playing, engine_refused };
+enum EngineState {
+    engine_absent, engine_foreign, engine_connected, engine_preparing, engine_playing,
+    engine_refused, engine_no_model, engine_no_room, engine_lane_taken, engine_cannot, engine_bad_capture,
+    engine_timeless,
+};
 
 // All values; each is written by one side and read by any.
 class Values {

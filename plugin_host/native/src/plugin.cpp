@@ -16,7 +16,9 @@ constexpr int parameters = segue::p_count;  // LV2 says by a port that it render
 #else
 constexpr int parameters = segue::p_offline;
 #endif
-const char* const keys[] = {"prompt", "captured", "armed", "engine_port", "lane", "take", "start"};
+// "captured" is how songs of before say it: one capture, of any role.
+const char* const keys[] = {"prompt", "captured", "captured_melody", "captured_style", "captured_continue",
+                            "armed", "engine_port", "lane", "take", "start"};
 constexpr int states = sizeof keys / sizeof keys[0];
 
 void set_choices(Parameter& parameter, const char* choices) {
@@ -65,8 +67,7 @@ protected:
         parameter.ranges.min = row.low;
         parameter.ranges.max = row.high;
         parameter.ranges.def = row.initial;
-        const bool shown = index >= segue::p_inputs && index < segue::p_offline;
-        parameter.hints = shown ? kParameterIsOutput : kParameterIsAutomatable;
+        parameter.hints = row.shown ? kParameterIsOutput : kParameterIsAutomatable;
         if (row.kind == 'b') parameter.hints |= kParameterIsBoolean | kParameterIsInteger;
         if (row.kind == 'i' || row.kind == 'e') parameter.hints |= kParameterIsInteger;
         if (row.kind == 'e') set_choices(parameter, row.choices);
@@ -80,7 +81,7 @@ protected:
     void initState(uint32_t index, State& state) override {
         state.key = keys[index];
         state.label = keys[index];
-        state.hints = index == 0 ? kStateIsHostWritable : kStateIsOnlyForDSP;
+        state.hints = kStateIsOnlyForDSP;
         state.defaultValue = "";
     }
     void setState(const char* key, const char* value) override {
@@ -91,8 +92,10 @@ protected:
         const segue::Saved saved = host_->session().saved();
         char text[64] = "";
         if (std::strcmp(key, "prompt") == 0) return String(saved.prompt.c_str());
-        const bool captured = saved.captured.text != nullptr;
-        if (std::strcmp(key, "captured") == 0) return captured ? String(saved.captured.text->c_str()) : String();
+        const bool captured = saved.any_captured();
+        for (int role = 0; role < segue::n_roles; ++role)
+            if (std::string("captured_") + segue::roles[role] == key)
+                return saved.captured[role].text ? String(saved.captured[role].text->c_str()) : String();
         // Capture is on and has had its turn: it is not to record again when the song is opened.
         if (std::strcmp(key, "armed") == 0) return String(captured && values_.on(segue::p_capture) ? "1" : "0");
         if (std::strcmp(key, "engine_port") == 0) std::snprintf(text, sizeof text, "%d", saved.engine_port);
@@ -118,6 +121,7 @@ protected:
         segue::host_time_of_block.valid = false;
         if (!time.valid) time = told_by_framework();
         if (parameters > segue::p_offline) time.offline = time.offline || values_.on(segue::p_offline);
+        segue::turned_of_block = &turned_;
         if (host_) host_->run(inputs, outputs, static_cast<int>(frames), time);
     }
 
@@ -125,6 +129,11 @@ private:
     void make(double rate) {
         host_.reset();
         host_ = std::make_unique<segue::LaneHost>(values_, static_cast<int>(rate + 0.5), channels);
+        host_->session().on_turned([this](int parameter, float value) {
+            turned_.fetch_or(1u << parameter, std::memory_order_relaxed);
+            return canRequestParameterValueChanges() &&
+                   requestParameterValueChange(static_cast<uint32_t>(parameter), value);
+        });
     }
 
     // LV2 and others: what the framework keeps of the host's position.
@@ -147,6 +156,8 @@ private:
     }
 
     segue::Values values_;
+    std::atomic<uint32_t> turned_{0};  // bit of a parameter that was turned by a message
+    static_assert(segue::p_count <= 32, "a bit for each parameter");
     std::unique_ptr<segue::LaneHost> host_;
 
     DISTRHO_DECLARE_NON_COPYABLE_WITH_LEAK_DETECTOR(SeguePlugin)

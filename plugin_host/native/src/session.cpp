@@ -1,6 +1,7 @@
 // The session thread: finding the engine, keeping the lane, noticing its end. See session.hpp. MIT.
 #include "session.hpp"
 
+#include <cmath>
 #include <cstdlib>
 
 namespace segue {
@@ -16,7 +17,6 @@ constexpr double hello_seconds = 0.4, ask_seconds = 5.0;
 Session::Session(Values& values, Shared& shared, Processor& processor, Recorder& recorder, int number)
     : values_(values), shared_(shared), processor_(processor), recorder_(recorder), number_(number),
       link_([this](const Message& message, bool engine) { heard(message, engine); }, [this] { return idle(); }) {
-    for (int i = 0; i < p_inputs; ++i) told_[i] = rows[i].initial;
     const char* port = std::getenv("SEGUE_ENGINE_PORT");
     if (port && std::atoi(port) > 0 && std::atoi(port) < 65536) saved_.engine_port = std::atoi(port);
 }
@@ -63,11 +63,14 @@ bool Session::idle() {
         check_ns_ = now;
         if (reader_->cut()) processor_.offer(nullptr);
     }
+    show_state();
     return !stopping_;
 }
 
 void Session::turn() {
     free_retired(false);
+    opened_or_off();
+    follow_clear();
     if (!reader_ || lost_) reach();
     if (reader_ && !lost_ && lost()) lose();
     if (reader_ && !lost_) {
@@ -77,11 +80,9 @@ void Session::turn() {
         follow_generate();
         settle();
         processor_.held().populate(processor_.bar_samples());
-        if (monotonic_ns() - ping_ns_ > 2 * second_ns) {
-            ping_ns_ = monotonic_ns();
-            link_.tell("/segue/ping", {});
-        }
+        look();
     }
+    show_state();
     link_.wait(reader_ ? 0.02 : 0.05);
 }
 
@@ -100,13 +101,13 @@ void Session::reach() {
     }
     const Answer hello = link_.ask("/segue/hello", {0, "plugin"}, hello_seconds);
     if (hello.kind == Answer::none) {
-        show(p_engine, engine_absent);
+        unreached_ = engine_absent;
         return;
     }
     const int64_t protocol = hello.values.whole(0);
     if (!hello.good() || protocol < protocol_oldest || protocol > protocol_newest) {
-        show(p_engine, hello.good() ? engine_foreign : engine_refused);
-        retry_ns_ = now + 3 * second_ns;
+        refuse(hello);
+        unreached_ = hello.good() ? engine_foreign : refusal_;
         return;
     }
     const int asked = values_.whole(p_lane);
@@ -116,7 +117,8 @@ void Session::reach() {
     if (!opened.good() && wanted >= 0 && asked < 0)  // somebody else has it by now
         opened = link_.ask("/segue/lane/open", {-1, rate, channels}, ask_seconds);
     if (!opened.good()) {
-        show(p_engine, engine_refused);
+        refuse(opened);
+        unreached_ = opened.kind == Answer::refused ? refusal_ : engine_absent;
         return;
     }
     lane_ = static_cast<int>(opened.values.whole(0));
@@ -133,8 +135,7 @@ void Session::open_lane(const std::string& ring) {
     const bool fits = reader && reader->sample_rate_hz() == processor_.sample_rate_hz() &&
                       reader->channels() == processor_.channels();
     if (!fits) {
-        show(p_engine, engine_foreign);
-        retry_ns_ = monotonic_ns() + 3 * second_ns;
+        unreached_ = engine_foreign;
         return;
     }
     processor_.offer(reader.get());
@@ -146,12 +147,16 @@ void Session::open_lane(const std::string& ring) {
         std::lock_guard<std::mutex> guard(texts_);
         saved_.lane = lane_;
     }
-    for (int i = 0; i < p_inputs; ++i) told_[i] = rows[i].initial;
+    for (float& told : told_) told = NAN;
     told_prompt_.clear();
-    preset_ = 0;
-    delivered_ = generating_ = playing_ = false;  // all of it is said again
+    preset_ = refusal_ = refusals_ = 0;
+    unreached_ = engine_absent;
+    why_.clear();
+    generating_ = playing_ = sounding_ = false;  // all of it is said again
+    in_force_ = 0;
+    for (int role = 0; role < n_roles; ++role)
+        if (saved().captured[role].text) to_deliver_ |= 1u << role;
     show(p_lane_now, lane_);
-    show(p_engine, engine_connected);
 }
 
 bool Session::lost() { return !reader_->fault().empty() || reader_->engine_ended() || !reader_->engine_alive(); }
@@ -161,7 +166,7 @@ void Session::lose() {
     lost_ = true;
     shared_.handled_timeline = ~0u;
     shared_.expecting = false;
-    show(p_engine, engine_absent);
+    unreached_ = engine_absent;
     retry_ns_ = monotonic_ns() + second_ns / 3;
     if (reader_->cut()) {
         processor_.offer(nullptr);
@@ -190,20 +195,31 @@ Saved Session::saved() const {
 void Session::restore_all(const Saved& saved) {
     std::lock_guard<std::mutex> guard(texts_);
     saved_ = saved;
-    restored_ = saved.captured.text != nullptr;
-    if (saved.captured.text && values_.on(p_capture)) recorder_.had_its_turn();
+    if (saved.any_captured() && values_.on(p_capture)) recorder_.had_its_turn();
+}
+
+// A song's capture under the key of its role; under "captured" songs of before have one of any role.
+void Session::restore_captured(const std::string& key, const std::string& value) {
+    Kept found;
+    const bool whole = Kept::look(value, found);
+    int role = whole ? found.role : -1;
+    for (int i = 0; i < n_roles; ++i)
+        if (key == std::string("captured_") + roles[i]) role = i;
+    if (role < 0) return;
+    found.role = role;
+    Kept& kept = saved_.captured[role];
+    if (!whole && !kept.text) return;
+    kept = whole ? found : Kept{};
+    to_deliver_ |= 1u << role;
 }
 
 // A key of the host's saved state; what makes no sense is left out.  [main]
 void Session::restore(const std::string& key, const std::string& value) {
     restored_ns_ = monotonic_ns();
+    restored_blocks_ = shared_.blocks.load();
     std::lock_guard<std::mutex> guard(texts_);
-    if (key == "captured") {
-        Kept found;
-        const bool whole = Kept::look(value, found);
-        if (!whole && !saved_.captured.text) return;
-        saved_.captured = whole ? found : Kept{};
-        restored_ = true;
+    if (key.compare(0, 8, "captured") == 0) {
+        restore_captured(key, value);
         return;
     }
     if (key == "armed" && value == "1") recorder_.had_its_turn();
@@ -214,7 +230,10 @@ void Session::restore(const std::string& key, const std::string& value) {
     if (key == "engine_port" && free_port) saved_.engine_port = static_cast<int>(number);
     if (key == "lane" && number >= -1 && number < 64) saved_.lane = static_cast<int>(number);
     if (key == "take" && number >= -1 && number < 16777216) saved_.seed = static_cast<int64_t>(number);
-    if (key == "start") saved_.start_beats = number < 0 ? -1 : number / 1000;
+    if (key == "start") {
+        saved_.start_beats = number < 0 ? -1 : number / 1000;
+        reopened_ = true;
+    }
 }
 
 }  // namespace segue

@@ -16,6 +16,7 @@ from engine.codec.stereo import StereoCodec
 from engine.config import LMConfig
 from engine.lm import Conditions, LanguageModel
 from engine.model import LoadedModel
+from engine.serve.commands import Command
 from engine.serve.lane import Lane
 from engine.serve.studio import Studio
 
@@ -88,8 +89,9 @@ class Host:
     def publish(self) -> None:
         self.reader.publish(self.transport, self.transport.timeline, BLOCK)
 
-    def play(self, at=NOW, bars: int = 0) -> None:
-        self.lane.director.play(at, bars, lambda *a: self.answers.append(a), self.answers.append)
+    def play(self, at=NOW, bars: int = 0, past: bool = False) -> None:
+        told = self.answers.append
+        self.lane.director.play(at, bars, lambda *a: told(a), told, Command(at, past=past))
 
     def settle(self) -> None:
         """Let the engine work until it wants no more."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from lane_rig import RATE, Host
+from lane_rig import NOW, RATE, Host
 
 from bridge.arguments import At
 from bridge.transport import Grid, Transport
@@ -363,3 +363,47 @@ def test_a_second_lane_changes_nothing_for_the_first(host):
     finally:
         one.close()
         two.close()
+
+
+def _from_beat(host: Host, beats: float, n_samples: int) -> np.ndarray:
+    """What is heard of a take that lies on beat 4, 3 bars of it, by a host that stood at `beats` when it began."""
+    host.lane.update(lambda s: s.with_value("seed", 7))
+    now = host.transport
+    host.transport = Transport(False, now.grid.sample_at(beats), now.grid, None, now.timeline + 1)
+    host.settle()
+    host.play(At(beats=4.0), bars=3, past=True)
+    host.settle()
+    assert host.answers[-1][0] == 4.0
+    host.start()
+    return host.listen(n_samples)
+
+
+@pytest.mark.parametrize("beats", [4.0, 5.25, 9.5, 13.0, 15.9])
+def test_a_take_is_the_same_wherever_its_host_stands(host, beats):
+    bar = 4 * RATE // 2
+    take = _from_beat(host, 0.0, 9 * bar // 2)[bar:]
+    host.lane.director.stop(NOW)
+    host.settle()
+    here = host.transport.grid.sample_at(beats) - bar
+    sound = _from_beat(host, beats, 3 * bar - here)
+    np.testing.assert_allclose(sound, take[here : 3 * bar], atol=1e-5)
+    assert host.states[-1] == "playing"
+    # It lies where it lay: the host goes back to the start of the song, or to another place in it.
+    for again in (0.0, 6.0):
+        now = host.transport
+        host.transport = Transport(False, now.grid.sample_at(again), now.grid, None, now.timeline + 1)
+        host.settle()
+        host.start()
+        begin = max(0, now.grid.sample_at(again) - bar)
+        sound = host.listen(4 * bar - now.grid.sample_at(again))
+        np.testing.assert_allclose(sound[-(3 * bar - begin) :], take[begin : 3 * bar], atol=1e-5)
+
+
+def test_a_take_that_is_over_where_the_host_stands_begins_when_it_comes_back(host):
+    bar = 4 * RATE // 2
+    take = _from_beat(host, 0.0, 4 * bar)[bar:]
+    host.lane.director.stop(NOW)
+    sound = _from_beat(host, 17.0, bar)
+    assert np.isnan(sound).all()
+    assert host.states[-1] == "ended"
+    assert np.isfinite(take).all()

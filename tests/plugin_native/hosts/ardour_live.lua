@@ -35,10 +35,25 @@ end
 until_step (1) -- the engine has seen us
 set ("Output", 1)
 set ("Generate", 1)
+set ("Capture bars", 1)
+set ("Capture", 1)
 until_step (2) -- it plays
 s:request_roll (ARDOUR.TransportRequestSource.TRS_UI)
-until_step (3) -- it was killed, and is back
+until_step (3) -- it was killed, and is back, and has what was captured
 s:request_stop (false, false, ARDOUR.TransportRequestSource.TRS_UI)
 ARDOUR.LuaAPI.usleep (500000)
+s:save_state ("")
+set ("Level", -3)
+set ("Generate", 0)
+ARDOUR.LuaAPI.usleep (500000)
+s:request_locate (480000, false, ARDOUR.LocateTransportDisposition.MustStop, ARDOUR.TransportRequestSource.TRS_UI)
+set ("Generate", 1)
+ARDOUR.LuaAPI.usleep (1000000)
+s:save_state ("") -- another take, what was captured is the same
+s:request_locate (82000, false, ARDOUR.LocateTransportDisposition.MustStop, ARDOUR.TransportRequestSource.TRS_UI)
+set ("Generate", 0)
+ARDOUR.LuaAPI.usleep (500000)
+set ("Generate", 1) -- from bar 1 on
+ARDOUR.LuaAPI.usleep (1000000)
 s:save_state ("")
 close_session ()

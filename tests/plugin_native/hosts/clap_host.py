@@ -114,6 +114,14 @@ class Loaded:
         assert self.plugin.activate(self.pointer, RATE, 1, 8192)
         assert self.plugin.start(self.pointer)
         self.position, self.steady = 0, 0
+        self.timeless = False  # tells no time
+        self.told = {}  # parameters that the plugin has turned itself, by number
+
+    def _given(self, event) -> bool:
+        said = ctypes.cast(event, POINTER(ParamEvent)).contents
+        if said.head.type == 5 and said.head.flags & 1:
+            self.told[said.id] = said.value
+        return True
 
     def extension(self, name: str, kind):
         return ctypes.cast(self.plugin.get_extension(self.pointer, name.encode()), POINTER(kind)).contents
@@ -146,9 +154,9 @@ class Loaded:
             None, CFUNCTYPE(c_uint32, c_void_p)(lambda _: len(events)),
             CFUNCTYPE(c_void_p, c_void_p, c_uint32)(lambda _, i: ctypes.addressof(events[i])),
         )  # fmt: skip
-        given = OutEvents(None, CFUNCTYPE(c_bool, c_void_p, c_void_p)(lambda _, event: True))
+        given = OutEvents(None, CFUNCTYPE(c_bool, c_void_p, c_void_p)(lambda _, event: self._given(event)))
         at = self.transport(playing, bpm, loop)
-        block = Process(self.steady, n, ctypes.pointer(at), ctypes.pointer(ins), ctypes.pointer(outs), 1, 1,
+        block = Process(self.steady, n, None if self.timeless else ctypes.pointer(at), ctypes.pointer(ins), ctypes.pointer(outs), 1, 1,
                         ctypes.pointer(taken), ctypes.pointer(given))  # fmt: skip
         assert self.plugin.process(self.pointer, byref(block)) == 1
         self.steady += n

@@ -1,0 +1,175 @@
+// What the plugin shows, and what it answers to other programs on this machine. See session.hpp. MIT.
+#include <cstring>
+
+#include "session.hpp"
+
+namespace segue {
+
+namespace {
+
+constexpr uint64_t second_ns = 1000000000u;
+constexpr double look_seconds = 0.3;
+constexpr int silent_looks_max = 2;  // one may have been under way when a play began
+
+struct Refusal {
+    const char* code;
+    int state;
+};
+constexpr Refusal refusals[] = {
+    {"not_ready", engine_no_model}, {"busy", engine_no_room}, {"lane_in_use", engine_lane_taken},
+    {"unsupported", engine_cannot},
+};
+
+std::string choice_at(int parameter, int at) {
+    const char* begin = rows[parameter].choices;
+    for (; at > 0; --at) begin = std::strchr(begin, '|') + 1;
+    const char* end = std::strchr(begin, '|');
+    return end ? std::string(begin, end) : std::string(begin);
+}
+
+std::string inputs_by_name() {
+    std::string names;
+    for (int i = 0; i < p_offline; ++i)
+        if (!rows[i].shown) names += (names.empty() ? "" : ", ") + std::string(rows[i].symbol);
+    return names;
+}
+
+}  // namespace
+
+// -- what it shows ------------------------------------------------------------------------------------
+
+// How it stands with the engine, from what is known now.
+int Session::engine_state() {
+    if (!reader_ || lost()) return unreached_;
+    if (refusal_) return refusal_;
+    if (values_.on(p_generate) && !shared_.timed && !values_.on(p_clock)) return engine_timeless;
+    if (asking_ || (playing_ && !sounding_)) return engine_preparing;
+    return playing_ ? engine_playing : engine_connected;
+}
+
+void Session::show_state() {
+    show(p_engine, engine_state());
+    show(p_references, in_force_);
+}
+
+// Note why something was refused.
+void Session::refuse(const Answer& answer) {
+    if (answer.kind != Answer::refused) return;
+    refusal_ = answer.code.compare(0, 6, "region") == 0 ? engine_bad_capture : engine_refused;
+    for (const Refusal& known : refusals)
+        if (answer.code == known.code) refusal_ = known.state;
+    why_ = answer.text;
+}
+
+// Twice a second the engine is asked how the lane is: an event may get lost, and others may turn it, too.
+void Session::look() {
+    const uint64_t now = monotonic_ns();
+    if (now - look_ns_ < second_ns / 2) return;
+    look_ns_ = now;
+    const Answer lane = link_.ask("/segue/lane/status", {lane_}, look_seconds);
+    if (!lane.good()) return;
+    const std::string state = lane.values.text(0), references = lane.values.text(4);
+    in_force_ = 0;
+    for (int role = 0; role < n_roles; ++role)
+        if (references.find(roles[role]) != std::string::npos) in_force_ |= 1u << role;
+    const bool plays = state == "playing" || state == "preparing";
+    silent_looks_ = plays ? 0 : silent_looks_ + 1;
+    if (plays || silent_looks_ >= silent_looks_max) lane_is(state);
+    const Answer creativity = link_.ask("/segue/lane/get", {lane_, "temperature"}, look_seconds);
+    if (creativity.good()) show(p_creativity_now, creativity.values.number(1));
+    const Answer guidance = link_.ask("/segue/lane/get", {lane_, "cfg"}, look_seconds);
+    if (guidance.good()) show(p_guidance_now, guidance.values.number(1));
+}
+
+void Session::heard(const Message& message, bool from_engine) {
+    if (!from_engine) {
+        other_said(message);
+        return;
+    }
+    if (message.whole(0) != lane_) return;
+    if (message.address == "/segue/event/lane") lane_is(message.text(1));
+    if (message.address == "/segue/event/region") show(p_heard_tempo, message.number(2));
+}
+
+// The engine says how the lane is.
+void Session::lane_is(const std::string& state) {
+    sounding_ = state == "playing";
+    if ((state != "ended" && state != "failed" && state != "idle") || !playing_) return;
+    playing_ = false;
+    ended_ = state == "ended";
+    if (state == "failed") generating_ = false;
+    if (state == "failed") refused_ns_ = monotonic_ns() + second_ns;
+}
+
+// -- messages of other programs on this machine: what a plugin's own window would offer -----------------
+
+void Session::reply_ok(const Message& message, std::vector<Value> values) {
+    values.insert(values.begin(), Value(message.address));
+    link_.reply({"/segue/plugin/ok", std::move(values)});
+}
+
+void Session::reply_error(const Message& message, const char* code, const std::string& text) {
+    link_.reply({"/segue/plugin/error", {message.address, code, text}});
+}
+
+void Session::other_said(const Message& message) {
+    const auto& values = message.values;
+    const std::string name = message.address.compare(0, 14, "/segue/plugin/") == 0 ? message.address.substr(14) : "";
+    if (name.empty() || name == "ok" || name == "error") return;
+    if (name == "status" && values.empty()) {
+        say_status();
+    } else if (name == "prompt" && values.size() == 1 && values[0].tag == 's') {
+        std::lock_guard<std::mutex> guard(texts_);
+        saved_.prompt = message.text(0).substr(0, 1000);
+        reply_ok(message, {saved_.prompt});
+    } else if (name == "engine" && values.size() == 1 && values[0].tag != 's') {
+        restore("engine_port", std::to_string(message.whole(0)));
+        retry_ns_ = 0;
+        reply_ok(message, {saved().engine_port});
+    } else if (name == "set" && values.size() == 2 && values[0].tag == 's' && values[1].tag != 's') {
+        turned_by_other(message);
+    } else if (name == "clear" && values.size() <= 1) {
+        cleared_by_other(message);
+    } else {
+        const char* known = "status; prompt text; set name value; clear [role]; engine port";
+        reply_error(message, "bad_message", std::string("a plugin takes under /segue/plugin/: ") + known);
+    }
+}
+
+// A parameter by its name; the host is told where it can be, so that its window and its song have it too.
+void Session::turned_by_other(const Message& message) {
+    for (int i = 0; i < p_offline; ++i) {
+        if (rows[i].shown || message.text(0) != rows[i].symbol) continue;
+        values_.set(i, static_cast<float>(message.number(1)));
+        const bool told = turned_ && turned_(i, values_.get(i));
+        reply_ok(message, {rows[i].symbol, static_cast<double>(values_.get(i)), told ? 1 : 0});
+        return;
+    }
+    reply_error(message, "out_of_range", "there is no parameter '" + message.text(0).substr(0, 32) + "'; there is " +
+                                             inputs_by_name());
+}
+
+void Session::cleared_by_other(const Message& message) {
+    unsigned mask = message.values.empty() || message.text(0) == "all" ? 7u : 0u;
+    for (int role = 0; role < n_roles; ++role)
+        if (message.text(0) == roles[role]) mask = 1u << role;
+    if (!mask) {
+        reply_error(message, "out_of_range", "role is '" + message.text(0).substr(0, 32) +
+                                                 "', must be melody, style, continue or all");
+        return;
+    }
+    clear_captured(mask);
+    reply_ok(message, {});
+}
+
+// state, why, lane, take, what is in force, prompt
+void Session::say_status() {
+    const Saved now = saved();
+    const int state = engine_state();
+    const bool refused = state >= engine_refused && state < engine_timeless;
+    link_.reply({"/segue/plugin/ok", {"/segue/plugin/status", choice_at(p_engine, state), refused ? why_ : "", lane_,
+                                      values_.whole(p_seed), choice_at(p_references, static_cast<int>(in_force_)),
+                                      now.prompt}});
+}
+
+}  // namespace segue
