@@ -92,7 +92,7 @@ def test_with_generate_off_a_song_opens_without_a_take(host: Driven, engine: Cou
 def _capture(host: Driven, engine: Counting, mode: int, at: int) -> None:
     known = len(engine.messages("region/capture"))
     host.run(at=at, mode=mode, capture_bars=1, capture=1)
-    time.sleep(0.2)  # there must be room for it when the bar comes
+    time.sleep(0.5)  # there must be room for it when the bar comes
     host.do("run", samples=2 * BAR, playing=True, input=0.25)
     host.until(lambda: len(engine.messages("region/capture")) > known)
     host.run(capture=0)
