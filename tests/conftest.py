@@ -24,6 +24,7 @@ def pytest_runtest_setup() -> None:
         sys.modules["torch"].set_flush_denormal(False)
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks for the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.relative_to(Path(__file__).parent).parts[0] in ON_CLOCKS:
