@@ -3,6 +3,7 @@
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -24,12 +25,21 @@ def pytest_runtest_setup() -> None:
         sys.modules["torch"].set_flush_denormal(False)
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks for the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if item.path.relative_to(Path(__file__).parent).parts[0] in ON_CLOCKS:
-            item.add_marker(pytest.mark.xdist_group("clocks"))
         for mark in item.iter_markers("second_try"):
             if len(mark.args) != 1 or not isinstance(mark.args[0], str):
                 raise pytest.UsageError(f"{item.nodeid}: second_try takes one text that says why")
             item.add_marker(pytest.mark.flaky(reruns=1, reruns_delay=1))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """All tests on clocks go to one process. Not by xdist's groups: xdist 3.8 does not see them under pytest 9.2."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class OnClocksTogether(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return "clocks" if nodeid.split("/")[1] in ON_CLOCKS else nodeid
+
+    return OnClocksTogether(config, log)
