@@ -106,8 +106,8 @@ class LaneBatch:
         """Complete up to `n_frames` more of each named lane (None = all); finished lanes yield what is left.
 
         A lane that still reads its prompt when the others have their frames is not waited for. One that raises is
-        removed; its exception comes with the frames it still completed. `enough` is asked after each step, and may
-        end it sooner.  [generate]
+        removed; its exception comes with the frames it still completed. `enough` is asked while prompts alone are
+        read, and may end it sooner.  [generate]
         """
         chosen = {name: self.streams[name] for name in (self.streams if names is None else names)}
         start = {name: stream.n_frames for name, stream in chosen.items()}
@@ -122,7 +122,7 @@ class LaneBatch:
                 break
             reading, failed = _step([(name, chosen[name]) for name in waiting])
             errors.update(failed)
-            if enough() or reading == len(waiting) < len(chosen):
+            if reading == len(waiting) and (reading < len(chosen) or enough()):
                 break  # others have what they wanted, and are not kept waiting for prompts
         for name in errors:
             self.remove(name)
