@@ -117,7 +117,7 @@ class Server:
     """A JACK server of its own name, with a dummy device, that can be ended and started again."""
 
     def __init__(self) -> None:
-        self.name = f"segue-ends-{os.getpid()}"
+        self.name = "segue-ends-test"
         self.environment = {
             **os.environ, "JACK_DEFAULT_SERVER": self.name, "JACK_NO_START_SERVER": "1",
             "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path]),
@@ -145,7 +145,7 @@ def server() -> Iterator[Server]:
     found = Server()
     found.start()
     yield found
-    found.end(signal.SIGKILL)
+    found.end()
 
 
 class Lines:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import shutil
 import subprocess
 import time
@@ -26,7 +25,7 @@ pytestmark = [
 
 @pytest.fixture
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    name = f"segue-plugin-{os.getpid()}"
+    name = "segue-plugin-test"
     monkeypatch.setenv("JACK_DEFAULT_SERVER", name)
     monkeypatch.setenv("JACK_NO_AUDIO_RESERVATION", "1")
     command = ["jackd", "-n", name, "-r", "-S", "-t", "4000", "-d", "dummy", "-r", str(RATE), "-p", str(PERIOD)]
