@@ -39,8 +39,11 @@ def start_engine(tiny_model) -> Iterator[Callable[..., Engine]]:
 
 
 @pytest.fixture(scope="module")
-def engine(start_engine) -> Engine:
-    return start_engine().wait_ready()
+def engine(start_engine) -> Iterator[Engine]:
+    made = start_engine().wait_ready()
+    yield made
+    made.process.kill()
+    made.process.wait()
 
 
 @pytest.fixture
