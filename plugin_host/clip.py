@@ -100,7 +100,7 @@ def stretch(audio: Audio, rate_hz: int, speed: float) -> Audio:
 def fit(audio: Audio, rate_hz: int, bpm: float, grid: Grid, channels: int) -> Audio:
     """Audio at the host's rate, tempo and channels; the same array when nothing has to change.
 
-    RegionTooLong, RegionTooShort where the tempo would make it so.  [main]
+    RegionTooLong where the tempo would make it so.  [main]
     """
     if audio.shape[1] == 1 and channels == 2:
         audio = np.repeat(audio, 2, axis=1)
@@ -108,7 +108,8 @@ def fit(audio: Audio, rate_hz: int, bpm: float, grid: Grid, channels: int) -> Au
         audio = audio.mean(axis=1, keepdims=True, dtype=np.float32)
     if bpm != grid.tempo_bpm:
         speed = float(exact(grid.tempo_bpm) / exact(bpm))
-        check_form(round(len(audio) / speed), audio.shape[1], rate_hz)  # fifty times as slow is hours
+        longer = max(round(len(audio) / speed), rate_hz)  # fifty times as slow is hours; short ones are what they are
+        check_form(longer, audio.shape[1], rate_hz)
         audio = stretch(audio, rate_hz, speed)
     return np.ascontiguousarray(resample(audio, float(exact(grid.sample_rate_hz) / rate_hz)), np.float32)
 

@@ -25,6 +25,7 @@ from engine.codec.beside import DecodeThread
 from engine.listen.follow_level import LevelFollower
 from engine.stream.resample import ResampleState, StreamResampler
 
+PIECE_FRAMES = 4  # decoded at once
 CONTEXT_FRAMES = 64  # of codes and audio that a decoder is primed with
 HISTORY_FRAMES = 600  # how far back a stream can be taken up again
 CUT_SECONDS = 0.005  # the same, where the change is to be heard exactly from a bar line on
@@ -128,6 +129,12 @@ class SoundChain:
         self.begun_frames += codes.shape[1]
 
     def _decode(self, codes: Tensor, last: bool) -> Tensor:
+        """Piece by piece: the last bit of a sound depends on how many frames are decoded at once."""
+        pieces = codes.split(PIECE_FRAMES, dim=1)
+        audio = [self._piece(each, False) for each in pieces[:-1]]
+        return torch.cat([*audio, self._piece(pieces[-1], last)], dim=1)
+
+    def _piece(self, codes: Tensor, last: bool) -> Tensor:
         audio, self._decoder = self.codec.decode_step(codes[None].to(self.device), self._decoder, last)
         return audio[0].float().cpu()
 

@@ -19,14 +19,14 @@ from typing import TypeVar
 
 from engine.codec.beside import DecodeThread
 from engine.model import LoadedModel
+from engine.serve.chain import PIECE_FRAMES
 from engine.serve.director import Director, Report
 from engine.serve.lane import PLAYING, Lane
 from engine.serve.pace import Figures
 from engine.stream.lanes import LaneBatch, LaneFrames
 
-HOP_FRAMES = 10  # advanced at a time while rings are well filled
-PIECE_FRAMES = 4  # that much alone while one is nearly empty: the first sound is not kept waiting; decoded at a time,
-# and always for a take: the last bit of a sound depends on how it was cut
+HOP_FRAMES = 8  # advanced at a time while rings are well filled; whole pieces
+QUICK_FRAMES = PIECE_FRAMES  # that much alone while one is nearly empty: the first sound is not kept waiting
 WELL_FILLED_SECONDS = 0.5
 FIRST_SECONDS = 1.0  # in the ring of each lane that plays, before lanes whose hosts wait have their turn
 PRESSED_SECONDS = 0.1  # that such a turn lasts while others play
@@ -197,7 +197,7 @@ class Studio:
 
     def _advance(self, waiting: list[Director]) -> None:
         short = any(each.lane.waits or each.lane.view.fill_seconds < WELL_FILLED_SECONDS for each in waiting)
-        hop = PIECE_FRAMES if short else HOP_FRAMES
+        hop = QUICK_FRAMES if short else HOP_FRAMES
         names: list[Hashable] = []
         for director in waiting:
             for index, stream in enumerate(director.streams()):

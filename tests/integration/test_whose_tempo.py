@@ -103,16 +103,18 @@ def test_watched_folder_and_order_files(engine: Engine, tmp_path: Path) -> None:
     for name in ("riff-3-bars", "loop-2-bars-and-a-tail"):
         (tmp_path / f"{name}.flac").write_bytes((FILES / f"{name}.flac").read_bytes())
     swing = FILES / "swing-4-bars.flac"
-    (tmp_path / "order.segue").write_text(f"path={swing}\nrole=continue\nbpm=128\nbars=1\n")
-    (tmp_path / "told.segue").write_text(f"path={swing}\nrole=continue\nbpm=128\nregion_bpm=96\nbars=1\n")
+    (tmp_path / "order.segue").write_text(f"path={swing}\nrole=continue\nbpm=128\nbars=1\nname=order\n")
+    (tmp_path / "told.segue").write_text(f"path={swing}\nrole=continue\nbpm=128\nregion_bpm=96\nbars=1\nname=told\n")
     usual = Order(RegionWish(Path(), "continue"), bpm=120.0, bars=1)
     Watch(WatchOptions(tmp_path, usual, EngineWish(engine.port), once=True), Screen()).run()
     recipes = {path.parent.name.removesuffix("-takes"): read_recipe(path) for path in tmp_path.rglob("*takes/*.wav")}
     assert {name: recipe.bpm for name, recipe in recipes.items()} == {
-        "riff-3-bars": 120.0, "loop-2-bars-and-a-tail": 120.0, "order": 128.0, "told": 128.0,
+        "riff-3-bars.flac": 120.0, "loop-2-bars-and-a-tail.flac": 120.0, "order": 128.0, "told": 128.0,
     }  # fmt: skip
     own = {name: recipe.regions[0].tempo.partition(" (")[0] for name, recipe in recipes.items()}
-    assert own == {"riff-3-bars": "96 bpm", "loop-2-bars-and-a-tail": "120 bpm", "order": "128 bpm", "told": "96 bpm"}
+    assert own == {
+        "riff-3-bars.flac": "96 bpm", "loop-2-bars-and-a-tail.flac": "120 bpm", "order": "128 bpm", "told": "96 bpm",
+    }  # fmt: skip
     assert {recipe.regions[0].start_beats for recipe in recipes.values()} == {0.0}
 
 

@@ -13,7 +13,7 @@ from plugin_host.screen import Screen
 
 def test_options_become_the_engines() -> None:
     out = Path("b.json")
-    assert Table("all").arguments(out) == ["--models", "all", "--device", "cpu", "--json", "b.json"]
+    assert Table("all").arguments(out) == ["--models", "all", "--device", "auto", "--json", "b.json"]
     asked = Table("small", "int8", "cuda", fast=True, threads=2, limit_minutes=3.0).arguments(out)
     assert asked[asked.index("--precision") + 1] == "int8"
     assert asked[asked.index("--threads") + 1] == "2"
