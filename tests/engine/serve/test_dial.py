@@ -23,7 +23,7 @@ def busy(monkeypatch):
 
 @pytest.mark.parametrize("per_second", [5, 20, 50, 200])
 def test_the_newest_value_of_a_dial_sounds_soon_at_any_rate(busy, per_second):
-    last = busy.dial("temperature", per_second, 4.0, lambda number: 0.5 + number % 7 / 10)
+    last = busy.dial("temperature", per_second, 4.0, lambda number: 0.5 + number / 2000)
     while_turned = [id for id in busy.sounded if id != last]
     busy.run(2.0)
     assert busy.missing == 0
@@ -56,7 +56,7 @@ def test_a_level_that_is_turned_quickly_is_written_ten_times_a_second(busy):
 def test_what_is_turned_for_a_place_is_made_anew_now_and_then(busy):
     """A dial that is heard from the next bar on, told long before it."""
     before = busy.lane.ring.plan.generation
-    last = busy.dial("temperature", 50, 1.0, lambda number: 0.5 + number % 7 / 10, "bars 4")
+    last = busy.dial("temperature", 50, 1.0, lambda number: 0.5 + number / 2000, "bars 4")
     assert busy.lane.ring.plan.generation - before <= 5
     busy.run(8.0)
     assert busy.missing == 0
