@@ -31,7 +31,9 @@ def step_builder() -> ModuleType:
 
 
 def alone(path: Path) -> ModuleType:
-    """A module that needs the standard library only."""
+    """A module that needs the standard library and `bridge.compiler` only."""
+    if str(ROOT) not in sys.path:
+        sys.path.insert(0, str(ROOT))
     spec = importlib.util.spec_from_file_location(f"segue_{path.parent.name}_{path.stem}", path)
     assert spec is not None
     assert spec.loader is not None

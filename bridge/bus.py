@@ -11,20 +11,16 @@ import ctypes
 import mmap
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 from functools import lru_cache
 from pathlib import Path
 
+from bridge.compiler import BuildError, build_command, put_in_place, run_compiler
+
 HERE = Path(__file__).parent
 LIBRARY = HERE / "_bus.so"
 COMPILERS = ("cc", "gcc", "clang")
-SECONDS = 120
-
-
-class BuildError(Exception):
-    """There is no compiler, or it does not compile this; says which.  [any]"""
 
 
 def build(out: Path = LIBRARY) -> Path:
@@ -38,15 +34,8 @@ def build(out: Path = LIBRARY) -> Path:
         made = Path(work) / out.name
         command = [compiler, "-std=gnu11", "-O2", "-fPIC", "-shared", "-fvisibility=hidden", "-Wall", "-Wextra"]
         command += [str(HERE / "bus.c"), "-o", str(made)]
-        try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)  # noqa: S603
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise BuildError(f"{compiler} does not run: {error}") from error
-        if done.returncode:
-            raise BuildError(f"{' '.join(command)} failed:\n{done.stderr[-2000:]}")
-        fresh = out.with_name(f"{out.name}.{os.getpid()}")  # beside it, then in its place: others may have it open
-        shutil.copyfile(made, fresh)
-        fresh.replace(out)
+        run_compiler(command)
+        put_in_place(made, out)
     return out
 
 
@@ -83,15 +72,5 @@ def forget(number: int) -> None:
         library.bus_forget(number)
 
 
-def main() -> int:
-    """The command: 0 and where the library is, or 1 and why not.  [main]"""
-    try:
-        print(build(Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else LIBRARY))
-    except BuildError as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(build_command(build, LIBRARY))

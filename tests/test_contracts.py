@@ -13,7 +13,7 @@ NATIVE = sorted(path for kind in ("*.cpp", "*.h") for path in (ROOT / "engine").
 MAX_FILE_LINES, MAX_FUNCTION_LINES, MAX_LINE = 300, 50, 120
 TORCH_FREE = ("bridge", "plugin_host", "presets")
 MAY_KNOW_BRIDGE = ("engine/serve/", "engine/__main__.py")
-FOR_ALL = ("bridge.dependencies", "bridge.plain", "bridge.sound_file", "bridge.whole_file")  # tools, no contract
+FOR_ALL = tuple(f"bridge.{tool}" for tool in ("compiler", "dependencies", "plain", "sound_file", "whole_file"))
 PARSER_OF_PYTHON_OSC = ("pythonosc.osc_message", "pythonosc.osc_packet", "pythonosc.osc_bundle", "pythonosc.dispatcher")
 
 

@@ -153,9 +153,9 @@ def take(
         name=words(name) if name else "",
     )  # fmt: skip
     screen = Screen()
-    looked_at(order, out)
+    recipe = looked_at(order, screen.say, out)
     with hot_engine(engine_of(port, secret_file, model, device, precision), screen.say) as engine:
-        made = fill(order, engine, out, screen.say, screen.show)
+        made = fill(order, engine, out, screen.say, screen.show, recipe)
     if dawproject is not None:
         from plugin_host.takes.dawproject import export
 

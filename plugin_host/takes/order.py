@@ -71,9 +71,23 @@ def recipe_of(order: Order, say: Say, folder: Path, ear: Ear = no_ear) -> Recipe
     return recipe
 
 
-def looked_at(order: Order, folder: Path) -> None:
-    """Make the folder and read the region: what is wrong with either is raised before a model is loaded.  [main]"""
-    recipe_of(order, lambda text: None, ready_folder(folder))
+def looked_at(order: Order, say: Say, folder: Path) -> Recipe | None:
+    """The recipe of an order, its folder made: what is wrong with either is raised before a model is loaded.
+
+    None where it takes an engine's ear to say the tempo of its region.  [main]
+    """
+    asked, said = list[Path](), list[str]()
+
+    def ear(path: Path, hint_bpm: float, signature: Signature) -> tuple[float, float]:
+        asked.append(path)
+        return no_ear(path, hint_bpm, signature)
+
+    recipe = recipe_of(order, said.append, ready_folder(folder), ear)
+    if asked:
+        return None
+    for line in said:
+        say(line)
+    return recipe
 
 
 def kept(region: UsedRegion, folder: Path) -> UsedRegion:
@@ -85,12 +99,15 @@ def kept(region: UsedRegion, folder: Path) -> UsedRegion:
     return replace(region, flac=b"", path=str(path))
 
 
-def fill(order: Order, engine: HotEngine, folder: Path, say: Say, show: Say) -> list[Path]:
+def fill(
+    order: Order, engine: HotEngine, folder: Path, say: Say, show: Say, recipe: Recipe | None = None
+) -> list[Path]:
     """Make all takes of an order, some at once; files are there as soon as they are made. Raises what goes wrong.
-    [main]
+
+    `recipe` is the order's, where `looked_at` had it.  [main]
     """
     folder = ready_folder(folder)
-    recipe = recipe_of(order, say, folder, ear_of(engine.client, say))
+    recipe = recipe or recipe_of(order, say, folder, ear_of(engine.client, say))
     paths: list[Path] = []
     seeds = [order.seed if order.seed < 0 else order.seed + number * SEED_STEP for number in range(order.takes)]
     for batch in batched(seeds, LANES_AT_ONCE):

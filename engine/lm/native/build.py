@@ -6,10 +6,11 @@ import hashlib
 import os
 import platform
 import shutil
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+from bridge.compiler import BuildError, build_command, put_in_place, run_compiler
 
 HERE = Path(__file__).parent
 LIBRARY = HERE / "_step.so"
@@ -25,11 +26,6 @@ COMMON = (
 )
 WIDE = ("-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mavx512vnni", "-mfma")
 SOURCES: dict[str, tuple[str, ...]] = {"processor.cpp": (), "step.cpp": WIDE, "draw.cpp": WIDE, "tile.cpp": WIDE}
-SECONDS = 300
-
-
-class BuildError(Exception):
-    """There is no compiler, or it does not compile this; says which.  [any]"""
 
 
 def find_compiler() -> str:
@@ -59,7 +55,7 @@ def build(out: Path = LIBRARY, extra: tuple[str, ...] = ()) -> Path:
         objects = []
         for source, flags in SOURCES.items():
             objects.append(str(Path(work) / f"{source}.o"))
-            _run(
+            run_compiler(
                 [
                     compiler,
                     *COMMON,
@@ -74,31 +70,10 @@ def build(out: Path = LIBRARY, extra: tuple[str, ...] = ()) -> Path:
             )
         made = Path(work) / out.name
         alone = ("-static-libstdc++", "-static-libgcc") if sys.platform == "linux" and not extra else ()
-        _run([compiler, "-shared", "-pthread", *alone, *extra, *objects, "-o", str(made)])
-        fresh = out.with_name(f"{out.name}.{os.getpid()}")  # beside it, then in its place: others may have it open
-        shutil.copyfile(made, fresh)
-        fresh.replace(out)
+        run_compiler([compiler, "-shared", "-pthread", *alone, *extra, *objects, "-o", str(made)])
+        put_in_place(made, out)
     return out
 
 
-def _run(command: list[str]) -> None:
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)  # noqa: S603
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise BuildError(f"{command[0]} does not run: {error}") from error
-    if done.returncode:
-        raise BuildError(f"{' '.join(command)} failed:\n{done.stderr[-2000:]}")
-
-
-def main() -> int:
-    """The command: 0 and where the library is, or 1 and why not.  [main]"""
-    try:
-        print(build(Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else LIBRARY))
-    except BuildError as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(build_command(build, LIBRARY))
