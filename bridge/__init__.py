@@ -18,5 +18,8 @@ Reading order:
     layout.py, words.py, shm.py     byte layout, counters, segments
     ring_form.py, ring_writer.py, ring_reader.py, ring_listener.py, ring.py, transport_block.py
 
+    tools for all, `engine` too: whole_file.py writes, sound_file.py reads, plain.py prints what strangers named,
+    dependencies.py tells which library does not load, compiler.py and bus.py compile and watch mappings
+
 Nothing in here imports `engine`, `plugin_host` or torch, and importing opens nothing.
 """

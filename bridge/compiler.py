@@ -1,4 +1,4 @@
-"""Running this machine's C or C++ compiler, and putting what it made in place. For setup.py too: standard library only."""
+"""Running the C or C++ compiler, and putting what it made in place. Standard library only: setup.py uses it."""
 
 from __future__ import annotations
 
