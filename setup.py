@@ -26,12 +26,12 @@ WITH_STEP = os.environ.get("SEGUE_NATIVE_STEP", "") != "0"
 
 
 def step_builder() -> ModuleType:
-    """`engine.lm.native.build`, without the packages around it: they import what need not be installed yet."""
-    return alone(ROOT / "engine" / "lm" / "native" / "build.py")
+    """`engine.lm.executors.native.build` alone: the packages around it import what need not be installed yet."""
+    return alone(ROOT / "engine/lm/executors/native/build.py")
 
 
 def alone(path: Path) -> ModuleType:
-    """A module that needs the standard library and `bridge.compiler` only."""
+    """A module that needs the standard library and `bridge.system.compiler` only."""
     if str(ROOT) not in sys.path:
         sys.path.insert(0, str(ROOT))
     spec = importlib.util.spec_from_file_location(f"segue_{path.parent.name}_{path.stem}", path)
@@ -68,25 +68,25 @@ class BuildWithNative(build_py):
         builder = step_builder()
         root = ROOT if self.editable_mode else Path(self.build_lib)
         try:
-            builder.build(root / "engine" / "lm" / "native" / builder.LIBRARY.name)
+            builder.build(root / "engine/lm/executors/native" / builder.LIBRARY.name)
         except builder.BuildError as error:
             print(f"segue: installed without the native step, steps run in ONNX Runtime and PyTorch: {error}")
 
     def _bus(self) -> None:
-        builder = alone(ROOT / "bridge" / "bus.py")
+        builder = alone(ROOT / "bridge/ring/bus.py")
         root = ROOT if self.editable_mode else Path(self.build_lib)
         try:
-            builder.build(root / "bridge" / builder.LIBRARY.name)
+            builder.build(root / "bridge/ring" / builder.LIBRARY.name)
         except builder.BuildError as error:
-            print(f"segue: installed without bridge/bus: a ring that is cut short ends the process: {error}")
+            print(f"segue: installed without bridge/ring/bus: a ring that is cut short ends the process: {error}")
 
     def _plugin(self) -> None:
         sys.path.insert(0, str(ROOT))
-        from plugin_host.native.bundles import build_bundles
-        from plugin_host.native.install import SHIPPED
+        from plugin_host.plugin.bundles import build_bundles
+        from plugin_host.plugin.install import SHIPPED
 
         with tempfile.TemporaryDirectory(prefix="segue-objects-") as work:
-            build_bundles(Path(self.build_lib) / "plugin_host" / "native" / SHIPPED, Path(work))
+            build_bundles(Path(self.build_lib) / "plugin_host" / "plugin" / SHIPPED, Path(work))
 
 
 class WheelWithNative(bdist_wheel):

@@ -10,18 +10,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from engine.audio_file import audio_read, audio_write
-    from engine.musicgen import MusicGen
+    from engine.api.musicgen import MusicGen
+    from engine.audio.audio_file import audio_read, audio_write
 
 __all__ = ["MusicGen", "audio_read", "audio_write"]
 
-_HOMES = {"MusicGen": "musicgen", "audio_read": "audio_file", "audio_write": "audio_file"}
+_HOMES = {"MusicGen": "api.musicgen", "audio_read": "audio.audio_file", "audio_write": "audio.audio_file"}
 
 
 def __getattr__(name: str) -> Any:
     """Load a public name, and torch with it, when it is first asked for.  [any]"""
     if name in _HOMES:
-        from engine.needed import needed
+        from engine.system.optional_library import needed
 
         with needed(f"engine.{name}"):
             module = import_module(f"engine.{_HOMES[name]}")

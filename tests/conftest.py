@@ -15,7 +15,7 @@ settings.load_profile("segue")
 
 # Real processes, clocks and sound servers: these run in one process, one after the other. None is tried twice unless it
 # says why: `@pytest.mark.second_try("...")`; the summary names those that needed it.
-ON_CLOCKS = ("integration", "plugin_native", "plugin_host", "takes")
+ON_CLOCKS = ("integration", "plugin_host")
 
 
 def pytest_runtest_setup() -> None:

@@ -13,7 +13,7 @@ NATIVE = sorted(path for kind in ("*.cpp", "*.h") for path in (ROOT / "engine").
 MAX_FILE_LINES, MAX_FUNCTION_LINES, MAX_LINE = 300, 50, 120
 TORCH_FREE = ("bridge", "plugin_host", "presets")
 MAY_KNOW_BRIDGE = ("engine/serve/", "engine/__main__.py")
-FOR_ALL = tuple(f"bridge.{tool}" for tool in ("compiler", "dependencies", "plain", "sound_file", "whole_file"))
+FOR_ALL = ("bridge.system", "bridge.region.sound_file")
 PARSER_OF_PYTHON_OSC = ("pythonosc.osc_message", "pythonosc.osc_packet", "pythonosc.osc_bundle", "pythonosc.dispatcher")
 
 
@@ -79,7 +79,7 @@ def test_addresses_stand_in_the_table_alone() -> None:
     elsewhere = [
         f"{name_of(path)}:{node.lineno}"
         for path in FILES
-        if name_of(path) != "bridge/messages.py"
+        if name_of(path) != "bridge/control/messages.py"
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.startswith("/segue/")
     ]
@@ -87,9 +87,9 @@ def test_addresses_stand_in_the_table_alone() -> None:
 
 
 def test_the_host_prints_through_its_screen() -> None:
-    """Names and texts of strangers reach a terminal by `bridge.plain` alone."""
+    """Names and texts of strangers reach a terminal by `bridge.system.plain_text` alone."""
     for path in FILES:
-        if not name_of(path).startswith("plugin_host/") or name_of(path) == "plugin_host/probes.py":
+        if not name_of(path).startswith("plugin_host/") or name_of(path) == "plugin_host/doctor/probes.py":
             continue
         calls = [ast.unparse(n.func) for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Call)]
         assert not {"print", "typer.echo", "sys.stdout.write"} & set(calls), name_of(path)

@@ -10,16 +10,14 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.version import Version
 
-from bridge.dependencies import PAIRS
+from bridge.system.dependencies import PAIRS
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 LOCKED_EXTRAS = ("train", "style", "separation", "bench", "sync-bench", "jack", "midi", "dev")  # what `.[dev]` brings
 WANTED = [Requirement(line) for line in PROJECT["dependencies"]]
-FOR_TESTS = [
-    Requirement(line) for extra in LOCKED_EXTRAS for line in EXTRAS[extra] if not line.startswith("segue[")
-]
+FOR_TESTS = [Requirement(line) for extra in LOCKED_EXTRAS for line in EXTRAS[extra] if not line.startswith("segue[")]
 
 
 def same_name(name: str) -> str:

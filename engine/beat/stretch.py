@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.beat.onsets import RATE_HZ
-from engine.needed import needed
+from engine.system.optional_library import needed
 
 SPEED_LEAST, SPEED_MOST = 0.5, 2.0
 AROUND_SAMPLES = 6400  # of what comes out, before and after: more than the stretcher's window

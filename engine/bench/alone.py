@@ -16,10 +16,10 @@ from typing import Any
 
 import torch
 
-from engine.config import LMConfig
-from engine.guidance import Guidance
-from engine.model import Ask, Grid, LoadedModel
-from engine.sampling import Sampling
+from engine.core.config import LMConfig
+from engine.core.guidance import Guidance
+from engine.core.sampling import Sampling
+from engine.models.model import Ask, Grid, LoadedModel
 from engine.stream import StreamSettings, TokenStream, WindowSize
 
 FRAMES_PER_SECOND = 50

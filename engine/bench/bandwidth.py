@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import torch
 
-from engine import huge_pages
+from engine.system import huge_pages
 
 CPU_BYTES, GPU_BYTES = 256 * 2**20, 2 * 2**30
 TRIES = 3

@@ -19,7 +19,7 @@ from typing import Any
 
 import torch
 
-from bridge.whole_file import put
+from bridge.system.whole_file import put
 from engine.bench.plan import Plan, Wish, make_plan
 from engine.bench.results import Report, report_json
 from engine.bench.shapes import NAMES, PRECISIONS, names_of, precisions_of
@@ -69,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def wish_of(given: argparse.Namespace) -> Wish:
     """Options, checked.  Raises EngineError for a model, precision or device that there is not.  [main]"""
-    from engine.device import pick_device
+    from engine.models.device import pick_device
 
     device = pick_device(given.device)
     usual = CPU_PRECISIONS if device == "cpu" else GPU_PRECISIONS
@@ -84,7 +84,7 @@ def wish_of(given: argparse.Namespace) -> Wish:
 
 def _alone(given: argparse.Namespace) -> int:
     from engine.bench.alone import measure
-    from engine.load import load_model
+    from engine.models.load import load_model
 
     if given.threads:
         torch.set_num_threads(given.threads)

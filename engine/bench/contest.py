@@ -32,7 +32,7 @@ from engine.checkpoints.find import find_here
 from engine.errors import EngineError, UnsupportedError
 from engine.lm import LanguageModel
 from engine.lm.fidelity import STEPS, compare, hear
-from engine.load import load_model
+from engine.models.load import load_model
 from engine.stream.tokens import CONTEXT_AT_LEAST
 
 LEAST_STEPS = 3

@@ -1,4 +1,4 @@
-"""Segue's side of the contest on a GPU: the step of all lanes at once, as `engine.lm.device_step` takes it.
+"""Segue's side of the contest on a GPU: the step of all lanes at once, as `engine.lm.executors.device` takes it.
 
 Steps are enqueued one behind the other, as the engine does; marks in the device's own queue give the time of each.
 """
@@ -12,7 +12,7 @@ import torch
 from engine.bench.segue_side import ROWS, VISIT_STEPS
 from engine.bench.shapes import Shape
 from engine.lm import LanguageModel
-from engine.lm.device_step import TimedStep, time_steps
+from engine.lm.executors.device import TimedStep, time_steps
 
 
 class DeviceSide:

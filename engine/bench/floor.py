@@ -11,12 +11,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from engine.config import LMConfig
+from engine.core.config import LMConfig
 from engine.ort.quantised import block_of
 
 WEIGHT_BITS = {"float32": 32.0, "bfloat16": 16.0, "float16": 16.0, "int8": 8.0, "int4": 4.0}
 SCALE_BITS = 32.0  # one for each block of a quantised row
-HEADS_KEPT_IN = {"int4": "int8"}  # see `engine.lm.onnx_graph`
+HEADS_KEPT_IN = {"int4": "int8"}  # see `engine.lm.executors.onnx_graph`
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from bridge.whole_file import writing
+from bridge.system.whole_file import writing
 from engine.bench.results import FILLS, MEASURED, SEGUE, Report, Row
 from engine.bench.table import machine_line
 

@@ -21,7 +21,7 @@ from torch import Tensor
 from engine.bench.segue_side import ROWS, TOP_K, VISIT_STEPS, conditions_of
 from engine.bench.shapes import Shape
 from engine.lm import LanguageModel
-from engine.needed import needed
+from engine.system.optional_library import needed
 
 POSITIONS = 2048
 NORMS = {"norm1": "self_attn_layer_norm", "norm_cross": "encoder_attn_layer_norm", "norm2": "final_layer_norm"}

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 
 from engine.bench.shapes import Shape
-from engine.guidance import Guidance
+from engine.core.guidance import Guidance
+from engine.core.sampling import Sampling
 from engine.lm import Conditions, LanguageModel, LMState
-from engine.sampling import Sampling
 from engine.stream import StreamSettings, TokenStream, WindowSize
 from engine.stream.lanes import step_windows
 from engine.stream.window import Window

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from engine.checkpoints.catalog import MODELS
 from engine.checkpoints.layout import sizes_of
-from engine.config import LMConfig
+from engine.core.config import LMConfig
 from engine.errors import UnsupportedError
 
 EMBEDDED, TINY = "embedded", "tiny"
@@ -51,7 +51,7 @@ def shape_of(name: str) -> Shape:
 
 
 def _embedded() -> Shape:
-    from engine.embedded import FOLDER, read_config
+    from engine.models.embedded_model import FOLDER, read_config
 
     config = read_config(FOLDER)
     lm = LMConfig(**{**config["lm"], "delays": tuple(config["lm"]["delays"])})

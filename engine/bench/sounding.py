@@ -15,11 +15,11 @@ from typing import Any
 
 import torch
 
+from engine.api.offline import heard_as_made
 from engine.bench.segue_side import conditions_of, settings_of
 from engine.bench.shapes import Shape
 from engine.codec.base import Codec
 from engine.lm import Conditions, LanguageModel
-from engine.offline import heard_as_made
 from engine.stream import TokenStream
 from engine.stream.lanes import LaneBatch
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from engine.config import LMConfig
+from engine.core.config import LMConfig
 from engine.errors import UnsupportedError
 from engine.lm import LanguageModel
 from engine.lm.precision import half_is_faster, place_dtype
@@ -43,7 +43,7 @@ def _random(name: str, shape: torch.Size, dtype: torch.dtype, pool: Tensor) -> T
 def in_precision(lm: LanguageModel, precision: str) -> LanguageModel:
     """The same model at a precision, every tensor shared that need not change.  Raises UnsupportedError.  [main]"""
     if precision in BITS:
-        from engine.lm.steppers import quantised
+        from engine.lm.executors.select import quantised
 
         if lm.out_norm.weight.device.type != "cpu":
             raise UnsupportedError(f"{precision} is for the CPU")

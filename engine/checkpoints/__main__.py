@@ -1,8 +1,8 @@
 """The models on this machine and on the hub: `segue models`, or `python -m engine.checkpoints`.
 
-    list                  what can be had, what is here, how large it is, under what licence
-    get NAME              download it, with all that it needs
-    remove NAME           delete what was downloaded, and what was converted from it
+list                  what can be had, what is here, how large it is, under what licence
+get NAME              download it, with all that it needs
+remove NAME           delete what was downloaded, and what was converted from it
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import sys
 import time
 from pathlib import Path
 
-from bridge.plain import printed
+from bridge.system.plain_text import printed
 from engine.checkpoints import licence
 from engine.checkpoints.cache import conversions_of
 from engine.checkpoints.catalog import COMPANIONS, LICENCE_TEXT, MODELS, full_name, near_name, short_name

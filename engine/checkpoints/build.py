@@ -23,7 +23,7 @@ from engine.conditions.text_t5 import T5Encoder
 from engine.errors import CheckpointError
 from engine.lm import LanguageModel
 from engine.lm.precision import place_dtype
-from engine.model import LoadedModel
+from engine.models.model import LoadedModel
 
 
 @dataclass(frozen=True)
@@ -89,9 +89,7 @@ def assemble(
     groups = modules.groups()
     left = [name for name in stored.tensors if not name.startswith(tuple(f"{known}." for known in groups))]
     if left:
-        raise CheckpointError(
-            f"{where}: tensors that this kind of model does not have: {', '.join(sorted(left)[:4])}"
-        )
+        raise CheckpointError(f"{where}: tensors that this kind of model does not have: {', '.join(sorted(left)[:4])}")
     if opened is not None:
         opened.release()  # what was read to compare and to fold
     placed = _counter(stored, device, dtype, opened)

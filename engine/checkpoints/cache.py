@@ -24,7 +24,7 @@ from pathlib import Path
 
 import platformdirs
 
-from bridge.whole_file import put, settle
+from bridge.system.whole_file import put, settle
 from engine.checkpoints.convert import sha256_of
 from engine.errors import CheckpointError
 

@@ -92,9 +92,7 @@ class Maker:
         features, why_not = self._features(net.config.features)
         if why_not:
             self.notes.append(f"this model cannot follow a style here: {why_not}")
-        style = StyleConditioner(
-            net, projection, features, model.sample_rate, self.window_samples, model.stride_frames
-        )
+        style = StyleConditioner(net, projection, features, model.sample_rate, self.window_samples, model.stride_frames)
         return style, why_not
 
     def _features(self, width: int) -> tuple[FeatureModel | None, str]:

@@ -15,7 +15,7 @@ from typing import Any
 
 from engine.codec.encodec import EncodecConfig
 from engine.conditions.style_net import StyleConfig
-from engine.config import LMConfig
+from engine.core.config import LMConfig
 from engine.errors import CheckpointError, UnsupportedError
 
 FRAMES_PER_SECOND = 50
@@ -77,9 +77,7 @@ def number(config: Any, path: str, low: float, high: float) -> float:
     """The number at `path`, CheckpointError when it is none or out of range.  [any]"""
     value = look_up(config, path)
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
-        raise CheckpointError(
-            f"the configuration's '{path}' is {value!r}, must be a number from {low} to {high}"
-        )
+        raise CheckpointError(f"the configuration's '{path}' is {value!r}, must be a number from {low} to {high}")
     return value
 
 
@@ -97,9 +95,7 @@ def counts(config: Any, path: str, low: int, high: int) -> tuple[int, ...]:
     if not isinstance(values, list) or not 1 <= len(values) <= 64:
         raise CheckpointError(f"the configuration's '{path}' is {values!r}, must be a list of numbers")
     if any(type(value) is not int or not low <= value <= high for value in values):
-        raise CheckpointError(
-            f"the configuration's '{path}' is {values!r}, must hold numbers from {low} to {high}"
-        )
+        raise CheckpointError(f"the configuration's '{path}' is {values!r}, must hold numbers from {low} to {high}")
     return tuple(values)
 
 

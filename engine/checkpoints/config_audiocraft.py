@@ -21,11 +21,12 @@ from engine.checkpoints.config import (
 )
 from engine.codec.encodec import EncodecConfig
 from engine.conditions.style_net import StyleConfig
-from engine.config import LMConfig
+from engine.core.config import LMConfig
 from engine.errors import UnsupportedError
 
 CHROMA, STYLE = "chroma_stem", "style"
 STYLE_SCALES = {"xsmall": (256, 8, 4), "default": (512, 8, 8), "large": (1024, 16, 24)}  # width, heads, layers
+
 
 def _conditioners(config: Any) -> tuple[str | None, bool]:
     """The kind of the conditioner that hears music, and whether text is read by cross-attention."""

@@ -58,9 +58,7 @@ def _configuration(value: Any) -> Any:
     """The training configuration as plain data, from YAML text or OmegaConf nodes."""
     if isinstance(value, str):
         if len(value) > MAX_CONFIG_BYTES:
-            raise CheckpointError(
-                f"the configuration has {len(value)} letters, the limit is {MAX_CONFIG_BYTES}"
-            )
+            raise CheckpointError(f"the configuration has {len(value)} letters, the limit is {MAX_CONFIG_BYTES}")
         try:
             value = yaml.safe_load(value)
             return json.loads(json.dumps(plain(value), allow_nan=False))

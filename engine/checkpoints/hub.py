@@ -21,7 +21,7 @@ from engine.checkpoints.catalog import CODEC, MERT, MODELS, T5, full_name, short
 from engine.checkpoints.find import find_here, hub_cache
 from engine.checkpoints.transfer import RemoteFile, download, endpoint, here_bytes, plainly
 from engine.errors import CheckpointError
-from engine.needed import needed
+from engine.system.optional_library import needed
 
 Report = Callable[[str, float, float], None]
 SPARE_BYTES = 200 << 20

@@ -13,7 +13,7 @@ from engine.checkpoints.catalog import Published
 from engine.codec.encodec import EncodecConfig
 from engine.conditions.style_net import StyleConfig
 from engine.conditions.text_t5 import T5Config
-from engine.config import LMConfig
+from engine.core.config import LMConfig
 
 Named = Iterator[tuple[str, tuple[int, ...]]]
 T5_BASE = T5Config(dim=768, n_heads=12, head_dim=64, ffn_dim=3072, n_layers=12, vocabulary=32128)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import platformdirs
 
-from bridge.whole_file import put
+from bridge.system.whole_file import put
 from engine.checkpoints.catalog import COMPANIONS, LICENCE_TEXT, MUSICGEN_LICENCE, full_name, short_name
 from engine.errors import CheckpointError
 

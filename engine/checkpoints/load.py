@@ -19,7 +19,7 @@ from engine.checkpoints.read import Plugs, read
 from engine.conditions.melody import Separator
 from engine.conditions.text_t5 import TextStandIn
 from engine.lm.precision import chosen_dtype
-from engine.model import LoadedModel
+from engine.models.model import LoadedModel
 
 
 def load_model(
@@ -33,7 +33,7 @@ def load_model(
     on_progress: Report | None = None,
     cache_dir: Path | None = None,
 ) -> LoadedModel:
-    """A MusicGen checkpoint in audiocraft's or transformers' format, ready to play; see `engine.load.load_model`.
+    """A MusicGen checkpoint in audiocraft's or transformers' format, ready to play; see `load_model`.
 
     `t5` is the folder of the text encoder and its tokenizer (default: what the checkpoint brings, or found by the
     name in it). `separator` takes melodies apart; without one they are heard whole. Raises CheckpointError when

@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from bridge.whole_file import put
+from bridge.system.whole_file import put
 from engine.checkpoints import layout_transformers, published
 from engine.checkpoints.catalog import CODEC, MERT, MODELS
 from engine.checkpoints.layout import Named, Sizes, audiocraft_codec, audiocraft_lm, sizes_of, t5_encoder

@@ -36,8 +36,8 @@ def measure_here(name: str, device: str, dtype: str | None, frames: int) -> dict
     """Load and generate in this process; figures in seconds and bytes.  [main]"""
     import torch
 
-    from engine.load import load_model
-    from engine.musicgen import MusicGen
+    from engine.api.musicgen import MusicGen
+    from engine.models.load import load_model
 
     before = peak_bytes()
     began = time.monotonic()
@@ -97,9 +97,9 @@ def compare_here(name: str, device: str, dtype: str) -> dict[str, Any]:
 
     import torch
 
-    from engine.guidance import Guidance
-    from engine.load import load_model
-    from engine.model import Ask
+    from engine.core.guidance import Guidance
+    from engine.models.load import load_model
+    from engine.models.model import Ask
 
     logits = []
     for kind in (torch.float32, getattr(torch, dtype)):

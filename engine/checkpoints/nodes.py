@@ -118,12 +118,7 @@ class Node:
 
 def tensor_storage(ident: Any) -> StorageEntry:
     """The storage that a persistent id `('storage', type, key, device, count)` names.  [any]"""
-    if (
-        not isinstance(ident, tuple)
-        or len(ident) != 5
-        or ident[0] != "storage"
-        or not isinstance(ident[1], Name)
-    ):
+    if not isinstance(ident, tuple) or len(ident) != 5 or ident[0] != "storage" or not isinstance(ident[1], Name):
         raise CheckpointError("pickle refers to something that is not a tensor storage")
     kind, key, count = ident[1].name, ident[2], ident[4]
     if kind not in STORAGES or not isinstance(key, str) or not key.isascii() or not key.isdigit():
@@ -158,9 +153,7 @@ def _tensor(arguments: tuple[Any, ...]) -> TensorEntry:
     if any(type(number) is not int or not 0 <= number < 1 << 40 for number in sizes):
         raise CheckpointError(f"tensor in storage {storage.key} has impossible sizes")
     if len(shape) != len(strides) or len(shape) > MAX_DIMENSIONS:
-        raise CheckpointError(
-            f"tensor in storage {storage.key} has {len(shape)} sizes and {len(strides)} strides"
-        )
+        raise CheckpointError(f"tensor in storage {storage.key} has {len(shape)} sizes and {len(strides)} strides")
     if 0 not in shape:
         last = offset + sum((size - 1) * stride for size, stride in zip(shape, strides, strict=True))
         if last >= storage.count:
@@ -203,9 +196,7 @@ def plain(value: Any) -> Any:
 def _plain(value: Any, depth: int, budget: list[int]) -> Any:
     budget[0] -= 1
     if depth == 0 or budget[0] < 0:
-        raise CheckpointError(
-            f"the configuration is deeper than 64 levels or has more than {MAX_VALUES} values"
-        )
+        raise CheckpointError(f"the configuration is deeper than 64 levels or has more than {MAX_VALUES} values")
     if isinstance(value, Node):
         state = value.state
         return _plain(state["_val"] if "_val" in state else state.get("_content"), depth - 1, budget)

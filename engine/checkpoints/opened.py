@@ -1,8 +1,8 @@
 """Files of one loading: state dicts of a folder in any published form, their memory given back, progress told.
 
-    model.safetensors                      one file
-    model.safetensors.index.json           shards, none missing or left over
-    pytorch_model.bin (or its shards)      pickles, only where nothing else is there: converted once (`cache.py`)
+model.safetensors                      one file
+model.safetensors.index.json           shards, none missing or left over
+pytorch_model.bin (or its shards)      pickles, only where nothing else is there: converted once (`cache.py`)
 """
 
 from __future__ import annotations

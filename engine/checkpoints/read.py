@@ -1,7 +1,7 @@
 """A folder as `Stored`: which format it is, its configuration, its tensors under our names, its companions.
 
-    transformers   config.json, model.safetensors (or shards, or pytorch_model.bin): all in one
-    audiocraft     state_dict.bin, compression_state_dict.bin; the text encoder lies elsewhere, a codec may
+transformers   config.json, model.safetensors (or shards, or pytorch_model.bin): all in one
+audiocraft     state_dict.bin, compression_state_dict.bin; the text encoder lies elsewhere, a codec may
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from bridge.whole_file import put, writing
+from bridge.system.whole_file import put, writing
 from engine.checkpoints.nodes import ITEM_BYTES, STORAGES
 
 _STORAGE_OF = {dtype: name for name, dtype in STORAGES.items()}

@@ -50,9 +50,7 @@ class TorchZip:
             raise CheckpointError("the archive has two entries of one name")
         for info in infos:
             if info.compress_type != zipfile.ZIP_STORED or info.flag_bits & 1:
-                raise CheckpointError(
-                    f"entry '{info.filename}' is compressed or encrypted; torch never does that"
-                )
+                raise CheckpointError(f"entry '{info.filename}' is compressed or encrypted; torch never does that")
         if sum(info.file_size for info in infos) > size:
             raise CheckpointError("the archive claims more bytes than the file has")
         return entries

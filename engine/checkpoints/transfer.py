@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from bridge.whole_file import settle
+from bridge.system.whole_file import settle
 from engine.checkpoints.convert import sha256_of
 from engine.checkpoints.find import hub_cache
 from engine.errors import CheckpointError

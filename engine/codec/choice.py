@@ -20,7 +20,6 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from engine import remembered
 from engine.checkpoints.cache import default_cache_dir
 from engine.codec.base import Codec
 from engine.codec.encodec import Encodec
@@ -29,6 +28,7 @@ from engine.codec.onnx_runtime import OnnxRuntime
 from engine.codec.runtime import Runtime, TorchRuntime
 from engine.codec.stereo import StereoCodec
 from engine.errors import UnsupportedError
+from engine.system import remembered
 
 RUNTIMES = ("auto", "torch", "onnx")
 HOPS_FRAMES = (4, 10)  # what the engine decodes at once, when it has to be quick and when it has time

@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bridge.whole_file import put
+from bridge.system.whole_file import put
 from engine.codec.choice import opened, some_codes, under_way
 from engine.codec.encodec import Encodec, EncodecConfig
 from engine.codec.encodec_stream import DecoderState

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from engine.codec.spectral import SpectralCodec
+from engine.conditions.cache import WhileItLives
 from engine.conditions.encoders import STYLE_VECTORS, StyleEncoder, TextEncoder
 from engine.conditions.frames import (
     CHROMA_COLUMNS,
@@ -35,12 +36,11 @@ from engine.conditions.frames import (
     melody_features,
     tempo_features,
 )
-from engine.conditions.kept import WhileItLives
 from engine.conditions.scale import outside_scale
 from engine.conditions.words import encode_texts, words_of
-from engine.guidance import Guidance
+from engine.core.guidance import Guidance
 from engine.lm import Conditions
-from engine.model import HARMONY, MELODY, STYLE, TEMPO, TEXT, Ask, Grid, HeardExcerpt, Reference
+from engine.models.model import HARMONY, MELODY, STYLE, TEMPO, TEXT, Ask, Grid, HeardExcerpt, Reference
 
 EARLY_SECONDS = 0.006  # attacks lie so much before the beat that is told: measured; most of it is the codec's frames
 STYLE_FRAMES = 150
@@ -85,7 +85,7 @@ def between_beats(grid: Grid) -> Ask:
 
 
 class EmbeddedConditioner:
-    """Implements `engine.model.Conditioner` for the model that ships with Segue; all methods [generate]."""
+    """Implements `engine.models.model.Conditioner` for the model that ships with Segue; all methods [generate]."""
 
     takes = frozenset({TEXT, MELODY, STYLE, TEMPO, HARMONY})
 
@@ -99,15 +99,15 @@ class EmbeddedConditioner:
     def __call__(
         self, asks: Sequence[Ask], guidance: Guidance, offset_frames: int, window_frames: int
     ) -> list[tuple[Conditions, ...]]:
-        """See `engine.model.Conditioner`; nothing here depends on what else is asked for."""
+        """See `engine.models.model.Conditioner`; nothing here depends on what else is asked for."""
         return [self._of(ask, guidance, offset_frames, window_frames) for ask in asks]
 
     def excerpts(self, asks: Sequence[Ask], offset_frames: int) -> list[HeardExcerpt | None]:
-        """See `engine.model.Conditioner`; a seed draws nothing here."""
+        """See `engine.models.model.Conditioner`; a seed draws nothing here."""
         return [heard_excerpt(ask, offset_frames) for ask in asks]
 
     def prepare(self, ask: Ask) -> None:
-        """See `engine.model.Conditioner`: pitch classes and key, which of minutes of music take long."""
+        """See `engine.models.model.Conditioner`: pitch classes and key, which of minutes of music take long."""
         if ask.melody is not None:
             self._cached("melody", ask.melody, _as_heard(chroma_frames))
         if ask.harmony is not None:
@@ -168,7 +168,7 @@ class EmbeddedConditioner:
         return frames.to(self.text.widen.weight.device)
 
     def retime(self, conditions: tuple[Conditions, ...], ask: Ask, offset_frames: int, first_row: int) -> None:
-        """See `engine.model.FollowsGrid`: tempo and melody of the rows that hear them, and what is pushed away from."""
+        """See `FollowsGrid`: tempo and melody of the rows that hear them, and what is pushed away from."""
         rows = [row for part in conditions if part.frames is not None for row in part.frames]
         if not rows or first_row >= len(rows[0]) or ask.grid is None:
             return

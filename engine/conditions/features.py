@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from engine.needed import needed
+from engine.system.optional_library import needed
 
 HOW_TO_INSTALL = "pip install 'segue[style]'"
 

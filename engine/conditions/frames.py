@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from engine.model import Grid
+from engine.models.model import Grid
 
 SAMPLE_RATE_HZ = 32000
 FRAME_SAMPLES = 640

@@ -17,10 +17,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from engine.audio import resample
+from engine.audio.convert import resample
+from engine.conditions.cache import Kept
 from engine.conditions.chroma import HOP_SAMPLES, N_CHROMA, Chroma
-from engine.conditions.kept import Kept
-from engine.model import Ask, Reference
+from engine.models.model import Ask, Reference
 
 SEPARATOR_RATE_HZ = 44100
 OTHER, VOCALS = 2, 3

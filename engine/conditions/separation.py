@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from engine.needed import needed
+from engine.system.optional_library import needed
 
 RATE_HZ = 44100
 MAX_SHIFT_SAMPLES = RATE_HZ // 2

@@ -16,11 +16,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from engine.audio import resample
-from engine.conditions.kept import Kept
+from engine.audio.convert import resample
+from engine.conditions.cache import Kept
 from engine.conditions.style_net import StyleNet
 from engine.errors import AudioError
-from engine.model import Ask, HeardExcerpt, Reference
+from engine.models.model import Ask, HeardExcerpt, Reference
 
 FEATURE_RATE_HZ = 24000
 FEATURES_PER_SECOND = 75
@@ -61,8 +61,7 @@ class StyleConditioner:
         """
         heard = self.excerpts(asks, offset_frames)
         rows = [
-            None if part is None else self._row(ask, part, offset_frames)
-            for ask, part in zip(asks, heard, strict=True)
+            None if part is None else self._row(ask, part, offset_frames) for ask, part in zip(asks, heard, strict=True)
         ]
         lengths = {len(row) for row in rows if row is not None}
         if len(lengths) > 1:
@@ -71,7 +70,7 @@ class StyleConditioner:
         return torch.stack([zeros if row is None else row for row in rows])
 
     def excerpts(self, asks: Sequence[Ask], offset_frames: int) -> list[HeardExcerpt | None]:
-        """See `engine.model.Conditioner`.  [any]"""
+        """See `engine.models.model.Conditioner`.  [any]"""
         given = [ask for ask in asks if ask.style is not None]
         shared = self._shared(given, offset_frames) if given and given[0].exact else None
         heard: list[HeardExcerpt | None] = []

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from engine.config import LMConfig
+from engine.core.config import LMConfig
 from engine.lm.layers import DecoderLayer, attend, sinusoidal
 from engine.lm.model import Transformer
 

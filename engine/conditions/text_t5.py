@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from engine.errors import CheckpointError, UnsupportedError
-from engine.needed import needed
+from engine.system.optional_library import needed
 
 EOS = 1
 MAX_TOKENS = 1024

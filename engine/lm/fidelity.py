@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from engine.guidance import Guidance, combine
+from engine.core.guidance import Guidance, combine
+from engine.core.sampling import Sampling, draw, probabilities
 from engine.lm.conditions import Conditions
-from engine.sampling import Sampling, draw, probabilities
 
 if TYPE_CHECKING:
     from engine.lm.model import LanguageModel

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from engine.lm.packed import Packed, can_pack, pack_all, packed_product
+from engine.lm.executors.packed import Packed, can_pack, pack_all, packed_product
 
 if TYPE_CHECKING:
     from engine.lm.layers import DecoderLayer

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from engine.config import LMConfig
+from engine.core.config import LMConfig
 from engine.lm.causal import causal_attention
-from engine.lm.packed import packed_product
+from engine.lm.executors.packed import packed_product
 
 
 def sinusoidal(positions: Tensor, dim: int, max_period: float) -> Tensor:

@@ -14,16 +14,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from engine.config import LMConfig
-from engine.lm import fused, half_prefill, steppers
+from engine.core.config import LMConfig
+from engine.lm import half_prefill
 from engine.lm.conditions import Conditions
+from engine.lm.executors import fused, select
+from engine.lm.executors.packed import packed
 from engine.lm.layers import DecoderLayer, Matrix, attend, sinusoidal
-from engine.lm.packed import packed
 from engine.lm.state import LMState
 
 if TYPE_CHECKING:
-    from engine.lm.device_step import DeviceStepper
-    from engine.lm.device_step.runner import Runner
+    from engine.lm.executors.device import DeviceStepper
+    from engine.lm.executors.device.runner import Runner
 
 POSITIONS_AT_LEAST = 2048
 
@@ -44,7 +45,7 @@ class LanguageModel(nn.Module):
         self.config = config
         self._positions: Tensor | None = None
         self.cache_dtype: torch.dtype | None = None  # of keys and values; None = that of the weights
-        self.stepper: steppers.Stepper | None = None  # takes the steps in place of the layers here (processors)
+        self.stepper: select.Stepper | None = None  # takes the steps in place of the layers here (processors)
         self.prefill_half = False  # whether prefill computes its products in bfloat16
         self._device_step: DeviceStepper | None = None
         self.emb = nn.ModuleList(nn.Embedding(config.card + 1, config.dim) for _ in range(config.n_codebooks))
@@ -62,7 +63,7 @@ class LanguageModel(nn.Module):
 
     def step_together(self, runner: Runner | None = None) -> DeviceStepper:
         """From now on steps are taken as on a GPU; ValueError where a stepper takes them.  [generate]"""
-        from engine.lm.device_step import DeviceStepper
+        from engine.lm.executors.device import DeviceStepper
 
         if self.stepper is not None:
             raise ValueError("the steps of this model are taken on few-bit weights, with a cache of their own")
@@ -136,7 +137,7 @@ class LanguageModel(nn.Module):
             memory = conditions.memory
             cross = [layer.cross_attention.key_value(memory) for layer in self.layers if layer.cross_attention]
         together = self.device_step
-        stepper = self.stepper or (steppers.plain(self) if together is None else None)
+        stepper = self.stepper or (select.plain(self) if together is None else None)
         if stepper is not None:
             if cross is not None:
                 cross = [(keys.contiguous(), values.contiguous()) for keys, values in cross]

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 if TYPE_CHECKING:
-    from engine.lm.fused import FusedStep
-    from engine.lm.steppers import Bound
+    from engine.lm.executors.fused import FusedStep
+    from engine.lm.executors.select import Bound
 
 
 @dataclass

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.needed import needed
+from engine.system.optional_library import needed
 
 IR_VERSION, OPSET = 9, 17
 CONTRIB = "com.microsoft"  # the operators that ONNX Runtime has beyond the standard

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from engine.errors import UnsupportedError
-from engine.needed import needed
 from engine.ort.graph import Graph
+from engine.system.optional_library import needed
 
 QUIET = 4  # ONNX Runtime's log level: what goes wrong is raised, there is no need to print it too
 CUDA_OPTIONS = {"use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC", "arena_extend_strategy": "kSameAsRequested"}

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from bridge.dependencies import broken_library
 from bridge.errors import EngineFault, LaneError, OutOfRange, RegionError, SegueError, Unsupported
+from bridge.system.dependencies import broken_library
 from engine.errors import AudioError, EngineError, UnsupportedError
-from engine.serve.lane import Overtaken
+from engine.serve.lane.lane import Overtaken
 
 
 def wire_fault(error: Exception) -> SegueError:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bridge.messages import DEFAULT_PORT, LANES_MAX, PRECISIONS
+from bridge.control.messages import DEFAULT_PORT, LANES_MAX, PRECISIONS
 
 EXIT_OK, EXIT_OPTION, EXIT_PORT, EXIT_MODEL = 0, 2, 3, 4
 LANES = 8

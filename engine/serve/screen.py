@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 
-from bridge.plain import LINES, plain, printed
+from bridge.system.plain_text import LINES, plain, printed
 
 
 def say(text: str) -> None:

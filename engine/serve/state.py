@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from engine.model import LoadedModel
-    from engine.serve.studio import Studio
+    from engine.models.model import LoadedModel
+    from engine.serve.lane.generate_loop import Studio
 
 WEIGHT_BYTES = {"float32": 4.0, "float16": 2.0, "bfloat16": 2.0}
 PACKED_BYTES = 2.0  # more, of halves on a processor where PyTorch takes the steps: these have matrices of their own
@@ -20,10 +20,10 @@ def weight_bytes(precision: str, device: str, loaded: bool = False) -> float:
     """Memory that each weight of a model takes at most while it loads, or keeps once it is `loaded`.
 
     Prompts of quantised models are read from weights beside the codes: in float32, or in bfloat16 where the processor
-    is faster in it (`engine.load.quantise_steps`).  [any]
+    is faster in it (`engine.models.load.quantise_steps`).  [any]
     """
+    from engine.lm.executors.select import trusted
     from engine.lm.precision import half_is_faster
-    from engine.lm.steppers import trusted
 
     if precision in CODE_BYTES:
         native, by_onnx = CODE_BYTES[precision]

@@ -9,8 +9,8 @@ from __future__ import annotations
 import copy
 from dataclasses import replace
 
+from engine.core.sampling import seeded_generator
 from engine.lm import LMState
-from engine.sampling import seeded_generator
 from engine.stream.tokens import TokenStream
 from engine.stream.window import Window
 

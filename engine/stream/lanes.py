@@ -2,7 +2,7 @@
 
 On a processor native code takes the steps of all lanes of a model in one call that reads each weight once; each row is
 reckoned by itself, so a lane's tokens are the same to the last bit whatever plays beside it. Without native code every
-lane takes its own step. On a GPU all take one together too (`engine.lm.device_step`); values differ from those alone by
+lane takes its own step. On a GPU all take one together too (`executors.device`); values differ from those alone by
 rounding at most. Prompts are read a piece at a time, one step of the others between two pieces, and who has its
 frames is not kept waiting for them.
 """
@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 
 from engine.lm import LanguageModel
-from engine.lm.device_step import Seat, Turn
-from engine.lm.together import Ask, step_states
+from engine.lm.executors.device import Seat, Turn
+from engine.lm.executors.joint import Ask, step_states
 from engine.stream.tokens import TokenStream
 from engine.stream.window import Window
 

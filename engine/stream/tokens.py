@@ -17,11 +17,11 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from engine.guidance import Guidance
+from engine.core.guidance import Guidance
+from engine.core.sampling import Sampling, seeded_generator
 from engine.lm import Conditions, LanguageModel
-from engine.lm.device_step import Turn
-from engine.lm.native_draw import draw_guided
-from engine.sampling import Sampling, seeded_generator
+from engine.lm.executors.device import Turn
+from engine.lm.executors.native_draw import draw_guided
 from engine.stream.coming import ComingWindow
 from engine.stream.window import Window, WindowSize
 

@@ -19,10 +19,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from engine.delay import delay
+from engine.core.delay import delay
 from engine.lm import Conditions, LanguageModel, LMState
-from engine.lm.device_step import Seat
-from engine.lm.together import Ask
+from engine.lm.executors.device import Seat
+from engine.lm.executors.joint import Ask
 
 PIECE_STEPS = 128  # of a prompt that are read at once; other lanes step between two pieces
 _UNKNOWN = -1

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bridge.whole_file import writing
+from bridge.system.whole_file import writing
 from engine.codec.spectral import log_spectra
 from engine.codec.spectral_net import SpectralConfig, SpectralNet
 

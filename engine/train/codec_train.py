@@ -22,10 +22,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from bridge.whole_file import settle
+from bridge.system.whole_file import settle
 from engine.codec.spectral import spectra_of
 from engine.codec.spectral_net import SpectralConfig, SpectralNet, config_of, hear_ahead, to_log
-from engine.device import pick_device
+from engine.models.device import pick_device
 from engine.train.codec_fit import load_audio
 from engine.train.codec_losses import Judges, SpectralLoss, scales_loss, to_deceive, to_tell
 from engine.train.curves import draw_log, log_path, say

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from bridge.whole_file import writing
+from bridge.system.whole_file import writing
 
 _LM = re.compile(r"^(\d+) ([\d.]+) min ([\d.]+)M \[([\d., ]+)\]")
 _CODEC = re.compile(r"^(\d+) ([\d.]+) s loss ([\d.]+)")

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import torch
 
-from engine.load import load_model
+from engine.models.load import load_model
 from engine.train.evaluation.asks import GROUPS, Plan
 from engine.train.evaluation.kept import make_all
 from engine.train.evaluation.plots import draw

@@ -15,16 +15,16 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from bridge.whole_file import put
-from engine.guidance import Guidance
+from bridge.system.whole_file import put
+from engine.api.offline import conditions_of
+from engine.core.guidance import Guidance
+from engine.core.sampling import Sampling
 from engine.listen.choose import best, worth
 from engine.listen.seeds import derived_seed
-from engine.load import load_model
-from engine.model import Ask, LoadedModel
-from engine.offline import conditions_of
-from engine.sampling import Sampling
+from engine.models.load import load_model
+from engine.models.model import Ask, LoadedModel
 from engine.stream import StreamSettings, TokenStream, WindowSize
-from engine.stream.heat import Heat
+from engine.stream.candidate_set import Heat
 from engine.train import metrics
 from engine.train.evaluation.pieces import HeldOut, held_out
 

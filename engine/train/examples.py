@@ -14,13 +14,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from bridge.whole_file import put
+from bridge.system.whole_file import put
+from engine.api.offline import run_together
 from engine.conditions.frames import SAMPLE_RATE_HZ
-from engine.guidance import Guidance
-from engine.load import load_model
-from engine.model import Ask, Grid, LoadedModel
-from engine.offline import run_together
-from engine.sampling import Sampling
+from engine.core.guidance import Guidance
+from engine.core.sampling import Sampling
+from engine.models.load import load_model
+from engine.models.model import Ask, Grid, LoadedModel
 from engine.stream import StreamSettings, WindowSize
 from engine.train.compose import compose
 from engine.train.evaluation.kept import following

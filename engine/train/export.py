@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
-from bridge.whole_file import put
+from bridge.system.whole_file import put
 from engine.codec.spectral_net import config_of
 from engine.train.lm_train import EMBEDDED_S
 

@@ -17,14 +17,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from bridge.whole_file import settle
+from bridge.system.whole_file import settle
 from engine.conditions.encoders import StyleEncoder, TextEncoder
 from engine.conditions.frames import N_FEATURES, TEXT_COLUMNS
 from engine.conditions.words import encode_texts
-from engine.config import LMConfig
-from engine.delay import delay, valid_mask
-from engine.device import pick_device
+from engine.core.config import LMConfig
+from engine.core.delay import delay, valid_mask
 from engine.lm import Conditions, LanguageModel
+from engine.models.device import pick_device
 from engine.train.curves import draw_log, log_path, say
 from engine.train.lm_data import Batch, Pieces, batch
 from engine.train.tokenise import load_codec

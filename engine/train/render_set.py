@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from bridge.whole_file import settle
+from bridge.system.whole_file import settle
 from engine.conditions.frames import chroma_frames
 from engine.train.captions import caption_facts
 from engine.train.compose import Piece, compose

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from bridge.whole_file import settle
+from bridge.system.whole_file import settle
 from engine.codec.spectral import SpectralCodec
 from engine.codec.spectral_net import SpectralNet, config_of
 from engine.train.codec_fit import load_audio

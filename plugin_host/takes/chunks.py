@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from xml.etree import ElementTree
 
-from bridge.plain import xml_text
-from bridge.units import Signature, samples_to_seconds
+from bridge.system.plain_text import xml_text
+from bridge.time.units import Signature, samples_to_seconds
 from plugin_host.takes.loudness import Loudness
 
 ACID_ROOT, ACID_STRETCH, ACID_ONE_SHOT = 0x02, 0x04, 0x01

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from plugin_host.cli_guard import guarded
-from plugin_host.cli_options import (
+from plugin_host.cli.guard import guarded
+from plugin_host.cli.options import (
     Bpm,
     Device,
     Precision,
@@ -58,7 +58,7 @@ Values = Annotated[list[str] | None, typer.Option("--set", help="A lane's parame
 
 def meter_of(text: str) -> Any:
     """A signature like 7/8.  [main]"""
-    from bridge.units import Signature
+    from bridge.time.units import Signature
 
     try:
         return Signature(*(int(part) for part in text.split("/")))
@@ -68,8 +68,8 @@ def meter_of(text: str) -> Any:
 
 def values_of(pairs: list[str] | None) -> dict[str, float]:
     """Parameters like temperature=1.2, checked.  [main]"""
+    from bridge.control.parameters import check_parameter
     from bridge.errors import SegueError
-    from bridge.params import check_parameter
 
     found = {}
     for pair in pairs or []:
@@ -139,7 +139,7 @@ def take(
     precision: Precision = Weights.AUTO,
 ) -> None:
     """Make takes: files of exactly so many bars, with tempo, place and recipe inside, as fast as the computer can."""
-    from plugin_host.screen import Screen
+    from plugin_host.cli.screen import Screen
     from plugin_host.takes.engines import hot_engine
     from plugin_host.takes.names import words
     from plugin_host.takes.order import Order, fill, looked_at
@@ -178,7 +178,7 @@ def reopen(
     precision: Annotated[Weights | None, typer.Option(help="Of the weights; as it was, if left out.")] = None,
 ) -> None:
     """Make a take again from the recipe inside it, and say whether it came out the same; or vary it."""
-    from plugin_host.screen import Screen
+    from plugin_host.cli.screen import Screen
     from plugin_host.takes.errors import TakeError
     from plugin_host.takes.reopen import Variation, describe, make_again
     from plugin_host.takes.take import read_take
@@ -205,7 +205,7 @@ def export(
     out: Annotated[Path, typer.Option(help="The project to write.")] = Path("segue.dawproject"),
 ) -> None:
     """Put takes into one DAWproject: a track for each, clips on their bars, tempo and markers, audio inside."""
-    from plugin_host.screen import Screen
+    from plugin_host.cli.screen import Screen
     from plugin_host.takes.dawproject import export as write
 
     write(takes, out, Screen().say)

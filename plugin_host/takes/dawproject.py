@@ -17,10 +17,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from xml.etree.ElementTree import Element, SubElement, tostring
 
-from bridge.plain import plain, xml_text
-from bridge.units import beats_to_seconds
-from plugin_host.doctor import version
-from plugin_host.output import put
+from bridge.system.plain_text import plain, xml_text
+from bridge.time.units import beats_to_seconds
+from plugin_host.cli.output import put
+from plugin_host.doctor.doctor import version
 from plugin_host.takes.errors import TakeError
 from plugin_host.takes.finish import Finished
 from plugin_host.takes.loudness import measure

@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bridge import messages
-from plugin_host.client import Client
-from plugin_host.engine_process import EngineProcess, free_port
+from bridge.control import messages
+from plugin_host.client.client import Client
+from plugin_host.client.engine_process import EngineProcess, free_port
+from plugin_host.client.udp_connection import Event
 from plugin_host.takes.errors import TakeFailed
-from plugin_host.wire import Event
 
 HASHED_BYTES_MAX = 2**29
 KEY_SURE = 0.3  # from here on a key that was heard is noted

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bridge.ring import Audio
-from bridge.units import nearest, seconds_to_samples
+from bridge.ring.form import Audio
+from bridge.time.units import nearest, seconds_to_samples
 from plugin_host.takes.loudness import Loudness, gain_db, measure
 
 TAIL_SECONDS = 0.05  # of what follows the last bar, faded out over the first

@@ -1,4 +1,4 @@
-"""Orders from a DAW: a message or a small text file, both checked against one row of columns (bridge/take_rows.py).
+"""Orders from a DAW: a message or a small text file, both checked against one row of columns (take_rows.py).
 
 path=/home/me/song/guitar.wav
 role=continue
@@ -16,12 +16,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from bridge.arguments import Value
+from bridge.control.arguments import Value
+from bridge.control.take_rows import TAKE
 from bridge.errors import RegionMissing, RegionTooShort, RegionUnreadable, SegueError
-from bridge.region import check_form
-from bridge.region_file import open_plain
-from bridge.take_rows import TAKE
-from bridge.units import Signature
+from bridge.region.region import check_form
+from bridge.region.region_file import open_plain
+from bridge.time.units import Signature
 from plugin_host.takes.errors import TakeError
 from plugin_host.takes.names import portable
 from plugin_host.takes.order import Order

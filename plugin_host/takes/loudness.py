@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bridge.ring import Audio
-from bridge.units import nearest, seconds_to_samples
+from bridge.ring.form import Audio
+from bridge.time.units import nearest, seconds_to_samples
 
 OFF, PEAK = "off", "peak"
 CEILING_DB = -1.0  # true peak that no change of level goes over

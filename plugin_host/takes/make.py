@@ -13,20 +13,20 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+from bridge.control.parameters import PARAMETERS
 from bridge.errors import Busy
-from bridge.params import PARAMETERS
-from bridge.ring import Audio
-from plugin_host.clock import OfflineClock
-from plugin_host.headless import HeadlessHost, Host
-from plugin_host.plot import CHANNELS
-from plugin_host.processor import Processor
-from plugin_host.session import LaneSession, RegionFile, Setup
+from bridge.ring.form import Audio
+from plugin_host.client.lane_session import LaneSession, RegionFile, Setup
+from plugin_host.host.clock import OfflineClock
+from plugin_host.host.headless import HeadlessHost, Host
+from plugin_host.host.region_layout import CHANNELS
+from plugin_host.host.timeline import Timeline
+from plugin_host.playback.processor import Processor
 from plugin_host.takes.engines import HotEngine
 from plugin_host.takes.errors import TakeError, TakeFailed
 from plugin_host.takes.finish import tail_samples
 from plugin_host.takes.recipe import NOT_KEPT, SECONDS_MAX, ModelUsed, Recipe, region_bytes
 from plugin_host.takes.take import grid_of, span_of
-from plugin_host.timeline import Timeline
 
 PATIENCE_SECONDS = 120.0  # without a new block, before the engine counts as stuck
 LOOK_SECONDS = 0.02
@@ -91,9 +91,7 @@ def make(
     processor = Processor(recipe.rate_hz, CHANNELS)
     host = Host(processor, Timeline(grid_of(recipe), start), record_samples=length)
     with tempfile.TemporaryDirectory(prefix="segue-") as folder:
-        setup = Setup(
-            recipe.prompt, "", recipe.seed, recipe.values, _regions(recipe, Path(folder)), waits=True
-        )
+        setup = Setup(recipe.prompt, "", recipe.seed, recipe.values, _regions(recipe, Path(folder)), waits=True)
         session = LaneSession(engine.client, processor, setup, say)
         over = threading.Event()  # or the host would wait on for an engine that is gone
         ready = lambda n_samples: over.is_set() or processor.ready(n_samples)  # noqa: E731

@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from bridge.presets import load_preset
-from bridge.ring import Audio
-from bridge.units import Signature
-from plugin_host.ear import Ear, ear_of, no_ear
-from plugin_host.output import put, ready_folder
+from bridge.control.presets import load_preset
+from bridge.ring.form import Audio
+from bridge.time.units import Signature
+from plugin_host.cli.output import put, ready_folder
+from plugin_host.host.region_tempo import Ear, ear_of, no_ear
 from plugin_host.takes.engines import HotEngine
 from plugin_host.takes.finish import Finished, finish, looped
 from plugin_host.takes.make import make_all

@@ -17,10 +17,10 @@ from pathlib import Path
 import numpy as np
 
 from bridge.errors import RegionTooLong, RegionUnreadable
-from bridge.region import check_form
-from bridge.region_tail import length_of, tail_words
-from bridge.transport import Grid
-from bridge.units import (
+from bridge.region.region import check_form
+from bridge.region.tail import length_of, tail_words
+from bridge.time.transport import Grid
+from bridge.time.units import (
     Exact,
     Signature,
     beats_to_samples,
@@ -29,9 +29,9 @@ from bridge.units import (
     samples_to_beats,
     seconds_to_beats,
 )
-from plugin_host.clip import fit
-from plugin_host.ear import Ear, no_ear, read_wished
-from plugin_host.plot import CHANNELS, shipped_regions
+from plugin_host.host.clip import fit
+from plugin_host.host.region_layout import CHANNELS, shipped_regions
+from plugin_host.host.region_tempo import Ear, no_ear, read_wished
 from plugin_host.takes import names
 from plugin_host.takes.recipe import TEMPO_MAX, UsedRegion
 

@@ -19,13 +19,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
-from bridge.arguments import WHOLE_MAX, Argument
+from bridge.control.arguments import WHOLE_MAX, Argument
+from bridge.control.messages import PRECISIONS, ROLES
+from bridge.control.parameters import PARAMETERS
+from bridge.control.rows import BPM, START
+from bridge.control.time_rows import DENOMINATORS
 from bridge.errors import SegueError
-from bridge.messages import PRECISIONS, ROLES
-from bridge.params import PARAMETERS
-from bridge.rows import BPM, START
-from bridge.time_rows import DENOMINATORS
-from bridge.units import Signature, beats_to_seconds
+from bridge.time.units import Signature, beats_to_seconds
 from plugin_host.takes.errors import TakeError
 from plugin_host.takes.loudness import check_wish
 

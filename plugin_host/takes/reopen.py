@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from bridge.plain import plain
-from bridge.ring import Audio
-from plugin_host.output import ready_folder
-from plugin_host.screen import Screen
+from bridge.ring.form import Audio
+from bridge.system.plain_text import plain
+from plugin_host.cli.output import ready_folder
+from plugin_host.cli.screen import Screen
 from plugin_host.takes.engines import EngineWish, HotEngine, hot_engine
 from plugin_host.takes.finish import decoded, encoded
 from plugin_host.takes.order import one

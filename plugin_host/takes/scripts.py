@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
 
-from bridge.take_rows import TAKE, WATCH_PORT
-from plugin_host.output import put, ready_folder
+from bridge.control.take_rows import TAKE, WATCH_PORT
+from plugin_host.cli.output import put, ready_folder
 from plugin_host.takes.errors import TakeError
 
 DAWS = ("ardour", "reaper")

@@ -16,11 +16,11 @@ from pathlib import Path
 
 import numpy as np
 
-from bridge.ring import Audio
-from bridge.sound_file import SoundFault, opened
-from bridge.transport import Grid
-from plugin_host.doctor import version
-from plugin_host.output import OutputError, put_new
+from bridge.region.sound_file import SoundFault, opened
+from bridge.ring.form import Audio
+from bridge.time.transport import Grid
+from plugin_host.cli.output import OutputError, put_new
+from plugin_host.doctor.doctor import version
 from plugin_host.takes import chunks
 from plugin_host.takes.errors import TakeError
 from plugin_host.takes.finish import Finished, decoded, encoded

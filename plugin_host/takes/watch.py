@@ -21,19 +21,19 @@ from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from bridge.arguments import Value
+from bridge.control.arguments import Value
 from bridge.errors import NoAnswer, RegionNotAudio, RegionTooShort, RegionUnreadable, SegueError
-from bridge.plain import plain
-from plugin_host.output import OutputError, add_line, put, ready_folder
-from plugin_host.screen import Screen
+from bridge.system.plain_text import plain
+from plugin_host.cli.output import OutputError, add_line, put, ready_folder
+from plugin_host.cli.screen import Screen
 from plugin_host.takes import jobs
 from plugin_host.takes.beside import ERROR, Beside, refuse_link
-from plugin_host.takes.desk import TakeDesk
 from plugin_host.takes.engines import EngineWish, HotEngine, hot_engine
 from plugin_host.takes.errors import TakeError, TakeFailed
 from plugin_host.takes.order import Order, fill
 from plugin_host.takes.place import RegionWish
 from plugin_host.takes.take import read_recipe, span_of
+from plugin_host.takes.take_handlers import TakeDesk
 from plugin_host.takes.unfinished import missing_end
 
 UNFINISHED = (RegionUnreadable, RegionNotAudio, RegionTooShort)  # what a file is that is still being copied

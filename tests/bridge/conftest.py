@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Mapping
 
 import pytest
 
-from bridge import messages
-from bridge.endpoint import Endpoint
-from bridge.packet import Packet, parse
-from bridge.requests import Handler
+from bridge.control import messages
+from bridge.control.endpoint import Endpoint
+from bridge.control.packet import Packet, parse
+from bridge.control.requests import Handler
 
 PATIENCE_SECONDS = 10.0
 

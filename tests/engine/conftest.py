@@ -13,8 +13,8 @@ import torch
 
 from engine.checkpoints.load import load_model
 from engine.errors import UnsupportedError
-from engine.lm.native import build, library
-from engine.model import LoadedModel
+from engine.lm.executors.native import build, library
+from engine.models.model import LoadedModel
 
 PACKED = Path(__file__).parent.parent / "data" / "golden"
 
@@ -31,9 +31,7 @@ def unpack(packed: Path, target: Path) -> None:
             place.with_suffix("").write_bytes(lzma.decompress(source.read_bytes()))
         else:
             shutil.copyfile(source, place)
-    shutil.copyfile(
-        target / "t5_tiny" / "tokenizer.json", target / "transformers/musicgen_melody/ckpt/tokenizer.json"
-    )
+    shutil.copyfile(target / "t5_tiny" / "tokenizer.json", target / "transformers/musicgen_melody/ckpt/tokenizer.json")
 
 
 @pytest.fixture(scope="session")

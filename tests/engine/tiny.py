@@ -4,7 +4,7 @@ from engine.checkpoints.layout import Sizes
 from engine.codec.encodec import EncodecConfig
 from engine.conditions.style_net import StyleConfig
 from engine.conditions.text_t5 import T5Config
-from engine.config import LMConfig
+from engine.core.config import LMConfig
 
 TINY = Sizes(
     LMConfig(dim=64, n_heads=2, n_layers=2, card=32),

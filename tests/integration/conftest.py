@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 import pytest
 from engine_rig import GOLDEN, Engine, unpack
 
-from bridge import shm
-from plugin_host.client import Client
+from bridge.ring import shared_memory
+from plugin_host.client.client import Client
 
 
 @pytest.fixture(scope="session")
@@ -35,7 +35,7 @@ def start_engine(tiny_model) -> Iterator[Callable[..., Engine]]:
     for engine in started:
         engine.process.kill()
         engine.process.wait()
-    shm.remove_stale()
+    shared_memory.remove_stale()
 
 
 @pytest.fixture(scope="module")

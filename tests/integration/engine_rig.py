@@ -14,10 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-from bridge import shm
-from bridge.ring import RingReader
-from bridge.transport import Grid, Transport
-from plugin_host.engine_process import free_port
+from bridge.ring import shared_memory
+from bridge.ring.reader import RingReader
+from bridge.time.transport import Grid, Transport
+from plugin_host.client.engine_process import free_port
 
 GOLDEN = Path(__file__).parent.parent / "data" / "golden"
 RATE, BLOCK = 48_000, 256
@@ -63,7 +63,7 @@ class Engine:
         return self
 
     def segments(self) -> list[str]:
-        return [name for name in shm.existing() if name.startswith(f"segue-{self.process.pid}-")]
+        return [name for name in shared_memory.existing() if name.startswith(f"segue-{self.process.pid}-")]
 
     def end(self, number: int) -> int:
         if self.process.poll() is None:

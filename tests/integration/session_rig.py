@@ -6,13 +6,13 @@ from collections.abc import Callable
 
 from engine_rig import Engine, wait_for
 
-from bridge.transport import Grid
-from plugin_host.client import Client
-from plugin_host.clock import PacedClock
-from plugin_host.headless import HeadlessHost, Host
-from plugin_host.processor import Processor
-from plugin_host.session import LaneSession, Setup
-from plugin_host.timeline import Timeline
+from bridge.time.transport import Grid
+from plugin_host.client.client import Client
+from plugin_host.client.lane_session import LaneSession, Setup
+from plugin_host.host.clock import PacedClock
+from plugin_host.host.headless import HeadlessHost, Host
+from plugin_host.host.timeline import Timeline
+from plugin_host.playback.processor import Processor
 
 RATE = 48_000
 GRID = Grid(RATE, 240.0)  # a bar a second

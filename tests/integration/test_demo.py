@@ -16,9 +16,9 @@ import pytest
 import soundfile
 from engine_rig import Engine, wait_for
 
-from bridge import shm
-from bridge.transport import Grid
-from plugin_host.plot import shipped_regions
+from bridge.ring import shared_memory
+from bridge.time.transport import Grid
+from plugin_host.host.region_layout import shipped_regions
 
 ROOT = Path(__file__).parents[2]
 RATE = 48_000
@@ -64,7 +64,7 @@ class Demo:
 def folder(tmp_path: Path) -> Iterator[Path]:
     """A folder to work in; afterwards no shared memory of a dead process may be left."""
     yield tmp_path
-    left = [name for name in shm.existing() if not shm.pid_alive(int(name.split("-")[1]))]
+    left = [name for name in shared_memory.existing() if not shared_memory.pid_alive(int(name.split("-")[1]))]
     assert left == []
 
 
@@ -118,11 +118,11 @@ def test_stopped_demo_takes_its_engine_with_it(folder: Path, number: int, code: 
     demo = Demo("demo", "--region", REGION, "--out", "out", cwd=folder)
     demo.read_until("first sound ready")
     engine = demo.engine_pid()
-    assert [name for name in shm.existing() if name.startswith(f"segue-{engine}-")]
+    assert [name for name in shared_memory.existing() if name.startswith(f"segue-{engine}-")]
     demo.process.send_signal(number)
     assert demo.finish() == code, demo.text
-    assert not shm.pid_alive(engine)
-    assert not [name for name in shm.existing() if name.startswith(f"segue-{engine}-")]
+    assert not shared_memory.pid_alive(engine)
+    assert not [name for name in shared_memory.existing() if name.startswith(f"segue-{engine}-")]
     assert "Traceback" not in demo.text
 
 
@@ -132,8 +132,8 @@ def test_killed_demo_takes_its_engine_with_it(folder: Path) -> None:
     engine = demo.engine_pid()
     demo.process.kill()
     demo.process.wait()
-    wait_for(lambda: not shm.pid_alive(engine))
-    wait_for(lambda: not [name for name in shm.existing() if name.startswith(f"segue-{engine}-")])
+    wait_for(lambda: not shared_memory.pid_alive(engine))
+    wait_for(lambda: not [name for name in shared_memory.existing() if name.startswith(f"segue-{engine}-")])
 
 
 def test_killed_engine_is_started_again_and_the_music_goes_on(folder: Path) -> None:

@@ -17,10 +17,10 @@ import soundfile
 from engine_rig import GOLDEN, RATE, Engine, Listener, unpack, wait_for
 from session_rig import Rig
 
-from bridge import messages
+from bridge.control import messages
 from bridge.errors import LoadOvertaken, ModelError, NotReady, SegueError, Unsupported
-from plugin_host.client import Client
-from plugin_host.wire import Event
+from plugin_host.client.client import Client
+from plugin_host.client.udp_connection import Event
 
 BPM = 240.0  # a bar of 4/4 lasts a second
 NAMES = {"text": "musicgen-small", "melody": "musicgen-melody"}

@@ -20,12 +20,13 @@ import soundfile
 import torch
 from engine_rig import BLOCK, RATE, Listener, wait_for
 
-from bridge import messages, shm
+from bridge.control import messages
+from bridge.control.packet import parse
 from bridge.errors import NoAnswer, SegueError
-from bridge.packet import parse
-from bridge.ring import RingReader
-from bridge.transport import Grid
-from plugin_host.client import Client
+from bridge.ring import shared_memory
+from bridge.ring.reader import RingReader
+from bridge.time.transport import Grid
+from plugin_host.client.client import Client
 
 BPM = 240.0  # a bar of 4/4 lasts a second
 
@@ -41,16 +42,16 @@ def region_path(tmp_path_factory):
 
 def expected_sound(options: list[str], region_path, seed: int, n_samples: int) -> np.ndarray:
     """The same continuation, made in this process in one go."""
-    from engine.audio import as_heard
-    from engine.load import load_model
-    from engine.model import Ask
-    from engine.sampling import Sampling
-    from engine.serve.chain import SoundChain
-    from engine.serve.regions import AHEAD_SAMPLES
-    from engine.serve.settings import HeardRegion
-    from engine.serve.tuning import SPARE_FRAMES, make_prompt
+    from engine.audio.convert import as_heard
+    from engine.audio.resample import StreamResampler
+    from engine.core.sampling import Sampling
+    from engine.models.load import load_model
+    from engine.models.model import Ask
+    from engine.serve.control.region_handlers import AHEAD_SAMPLES
+    from engine.serve.lane_settings import HeardRegion
+    from engine.serve.render.codec_output import SoundChain
+    from engine.serve.render.stream_settings import SPARE_FRAMES, make_prompt
     from engine.stream import StreamSettings, TokenStream, WindowSize
-    from engine.stream.resample import StreamResampler
 
     torch.set_num_threads(1)
     model = load_model(options[1], "cpu", t5=options[3], dtype=torch.int8)  # as the engine takes it
@@ -80,7 +81,7 @@ def expected_sound(options: list[str], region_path, seed: int, n_samples: int) -
 
 def test_a_region_is_continued_on_the_bar_line(client, engine, tiny_model, region_path):
     lane, ring = client.open_lane(-1, RATE)
-    assert ring in shm.existing()
+    assert ring in shared_memory.existing()
     host = Listener(ring, BPM)
     understood = client.region_file(lane, "continue", region_path, BPM, 0.0)
     assert understood[:4] == (2.0, 2, RATE, 2.0)
@@ -104,7 +105,7 @@ def test_a_region_is_continued_on_the_bar_line(client, engine, tiny_model, regio
     assert client.lane_stats(lane).rolls >= 1
     host.close()
     client.close_lane(lane)
-    assert ring not in shm.existing()
+    assert ring not in shared_memory.existing()
 
 
 def test_regions_in_chunks_are_the_same_as_by_file(client, region_path):
@@ -215,9 +216,9 @@ def test_ten_thousand_messages_a_second_disturb_nobody(client, engine):
 
 HOST = """
     import sys, time
-    from bridge.ring import RingReader
-    from bridge.transport import Grid, Transport
-    from plugin_host.client import Client
+    from bridge.ring.reader import RingReader
+    from bridge.time.transport import Grid, Transport
+    from plugin_host.client.client import Client
     client = Client(int(sys.argv[1]))
     client.connect()
     opened = client.open_lane(-1, 48000)
@@ -238,7 +239,7 @@ def test_a_killed_host_frees_its_lane(client, engine):
     host.send_signal(signal.SIGKILL)
     host.wait()
     wait_for(lambda: client.status().lanes_open == before - 1)
-    assert ring not in shm.existing()
+    assert ring not in shared_memory.existing()
     lane, ring = client.open_lane(-1, RATE)  # there is room again, and the engine plays on
     host = Listener(ring, BPM)
     client.play(lane, 0.0)
@@ -256,7 +257,7 @@ def test_a_host_plays_on_when_its_client_has_left(client, engine):
     assert np.isfinite(host.listen(RATE)).all()  # said bye, but the host still plays
     host.close()
     wait_for(lambda: client.status().lanes_open == 0)
-    assert ring not in shm.existing()
+    assert ring not in shared_memory.existing()
 
 
 def test_a_change_is_heard_soon_and_measured(client):

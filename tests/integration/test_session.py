@@ -10,11 +10,12 @@ import pytest
 from engine_rig import Engine, wait_for
 from session_rig import Rig
 
-from bridge import messages, shm
+from bridge.control import messages
 from bridge.errors import LaneInUse, SegmentMissing
-from bridge.ring import RingReader
-from plugin_host.client import Client
-from plugin_host.processor import State
+from bridge.ring import shared_memory
+from bridge.ring.reader import RingReader
+from plugin_host.client.client import Client
+from plugin_host.playback.processor import State
 
 RATE = 48_000
 
@@ -118,6 +119,6 @@ def test_closed_session_gives_the_lane_back(rig: Rig, engine: Engine) -> None:
     rig.runner.stop()
     rig.session.close()
     rig.session.close()
-    wait_for(lambda: name not in shm.existing())
+    wait_for(lambda: name not in shared_memory.existing())
     with pytest.raises(SegmentMissing, match=name):
         RingReader.attach(name)

@@ -12,19 +12,19 @@ import pytest
 import soundfile
 from engine_rig import Engine, wait_for
 
-from bridge import messages
+from bridge.control import messages
+from bridge.control.take_rows import TAKE
 from bridge.errors import SegueError
-from bridge.take_rows import TAKE
-from plugin_host.client import Client
-from plugin_host.screen import Screen
-from plugin_host.takes.desk import TakeDesk
+from plugin_host.cli.screen import Screen
+from plugin_host.client.client import Client
+from plugin_host.client.udp_connection import Event
 from plugin_host.takes.engines import EngineWish, hot_engine
 from plugin_host.takes.order import Order, fill
 from plugin_host.takes.place import RegionWish
 from plugin_host.takes.reopen import Variation, make_again
 from plugin_host.takes.take import read_take, span_of
+from plugin_host.takes.take_handlers import TakeDesk
 from plugin_host.takes.watch import Watch, WatchOptions
-from plugin_host.wire import Event
 
 RATE = 48_000
 

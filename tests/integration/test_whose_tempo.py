@@ -14,8 +14,8 @@ import soundfile
 from engine_rig import Engine
 from test_demo import Demo
 
-from plugin_host.client import Client
-from plugin_host.screen import Screen
+from plugin_host.cli.screen import Screen
+from plugin_host.client.client import Client
 from plugin_host.takes.engines import EngineWish, hot_engine
 from plugin_host.takes.order import Order, fill
 from plugin_host.takes.place import RegionWish
@@ -91,7 +91,7 @@ def test_osc_reads_the_name_and_says_what_contradicts_it(client: Client, tmp_pat
 
 
 def test_listen_hears_without_a_lane(client: Client) -> None:
-    from bridge.units import Signature
+    from bridge.time.units import Signature
 
     found = client.listen(FILES / "riff-3-bars.flac", 96.0, Signature(4, 4))
     assert found.bpm == pytest.approx(96.0, rel=0.002)

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import torch
 
-from engine.asks import harmony_of
+from engine.api.generate_arguments import harmony_of
 from engine.conditions.frames import SAMPLE_RATE_HZ
-from engine.model import Ask, Grid, Reference
+from engine.models.model import Ask, Grid, Reference
 from engine.train.evaluation.pieces import HeldOut, held_out
 
 GROUPS = ("melody", "tempo", "style", "genre", "instrument", "onward")

@@ -18,15 +18,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bridge.whole_file import settle
-from engine.guidance import Guidance
-from engine.load import load_model
-from engine.model import LoadedModel
-from engine.offline import run_together
-from engine.sampling import Sampling
-from engine.serve.chain import SoundChain
+from bridge.system.whole_file import settle
+from engine.api.offline import run_together
+from engine.audio.resample import StreamResampler
+from engine.core.guidance import Guidance
+from engine.core.sampling import Sampling
+from engine.models.load import load_model
+from engine.models.model import LoadedModel
+from engine.serve.render.codec_output import SoundChain
 from engine.stream import StreamSettings, WindowSize
-from engine.stream.resample import StreamResampler
 from engine.train.evaluation.asks import FIRST_SEED, PROMPT_SECONDS, Plan, ask_of, pieces_of
 from engine.train.evaluation.pieces import HeldOut
 from engine.train.metrics import Array

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from bridge.whole_file import writing
+from bridge.system.whole_file import writing
 from engine.train.evaluation.table import Report
 
 COLOURS = {True: "#2a7", False: "#c43"}

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from bridge.whole_file import settle
-from engine.model import LoadedModel
+from bridge.system.whole_file import settle
+from engine.models.model import LoadedModel
 from engine.train import metrics
 from engine.train.evaluation import nearness
 from engine.train.evaluation.asks import Plan, pieces_of

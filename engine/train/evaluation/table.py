@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from bridge.whole_file import put
+from bridge.system.whole_file import put
 from engine.train.metrics import bootstrap_interval
 
 ROUNDS = 1000

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from beat_rig import RATE_HZ, chord, drums, noise, pad
 
-from bridge.region_tempo import speed_to
-from engine.audio import as_heard
-from engine.audio_file import load
+from bridge.region.tempo import speed_to
+from engine.audio.audio_file import load
+from engine.audio.convert import as_heard
 from engine.beat.analyse import analyse, analyse_apart
 from engine.beat.key import find_key, pitch_classes, scale_of
 from engine.beat.stretch import stretched

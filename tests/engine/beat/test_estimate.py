@@ -10,8 +10,8 @@ from beat_rig import RATE_HZ, chord, drums, noise, pad
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.audio import as_heard
-from engine.audio_file import load
+from engine.audio.audio_file import load
+from engine.audio.convert import as_heard
 from engine.beat import onsets
 from engine.beat.estimate import NOTHING, Estimate, estimate
 from engine.beat.steer import TAKEN_UP

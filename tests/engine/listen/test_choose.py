@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 import torch
 
-from engine.config import LMConfig
+from engine.core.config import LMConfig
+from engine.core.sampling import Sampling
 from engine.listen.beat import share_on_grid
 from engine.listen.choose import best, worth
 from engine.listen.faults import SILENCE, Verdict
 from engine.lm import Conditions, LanguageModel
-from engine.lm.onnx_step import OnnxStepper
-from engine.sampling import Sampling
+from engine.lm.executors.onnx_step import OnnxStepper
 from engine.stream import StreamSettings, TokenStream, WindowSize
+from engine.stream.candidate_set import Heat
 from engine.stream.fork import fork
-from engine.stream.heat import Heat
 
 RATE = 32_000
 

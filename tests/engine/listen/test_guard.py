@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.audio import resample
-from engine.audio_file import audio_read
+from engine.audio.audio_file import audio_read
+from engine.audio.convert import resample
 from engine.listen import faults
 from engine.listen.faults import CLIPPING, ENDING, JUMP, LOOP, SILENCE, Verdict
 from engine.listen.guard import Guard

@@ -7,14 +7,14 @@ from dataclasses import replace
 import numpy as np
 from lane_rig import BLOCK, RATE, Host, make_model
 
-from bridge.arguments import At
-from engine.serve import commands, director, follow, lane, studio
-from engine.serve.commands import Command
-from engine.serve.studio import Studio
+from bridge.control.arguments import At
+from engine.serve.lane import commands, controller, generate_loop, host_follower, lane
+from engine.serve.lane.commands import Command
+from engine.serve.lane.generate_loop import Studio
 from engine.stream.window import Window
 
 TURN_SECONDS = 0.005  # that an idle turn takes
-MODULES = (commands, director, follow, lane, studio)
+MODULES = (commands, controller, host_follower, lane, generate_loop)
 
 
 class BusyHost(Host):

@@ -7,15 +7,15 @@ from dataclasses import dataclass, field, replace
 import torch
 from lane_rig import RATE, Clock, Host
 
-from bridge.timeline import Course
-from bridge.transport import Transport
+from bridge.time.course import Course
+from bridge.time.transport import Transport
 from engine.codec.encodec import Encodec, EncodecConfig
 from engine.conditions.frames import beats_on, tempo_features
-from engine.config import LMConfig
+from engine.core.config import LMConfig
 from engine.lm import Conditions, LanguageModel
-from engine.model import LoadedModel
-from engine.serve import director, follow, lane, studio
-from engine.serve.studio import Studio
+from engine.models.model import LoadedModel
+from engine.serve.lane import controller, generate_loop, host_follower, lane
+from engine.serve.lane.generate_loop import Studio
 
 BLOCK = 1024
 COLUMNS = 11
@@ -74,7 +74,12 @@ class GridHost(Host):
     def __init__(self, course: Course, monkeypatch, turn_blocks: int = 1) -> None:
         self.events = []
         self.clock = Clock()
-        for module in (director, follow, lane, studio):  # what is measured must not depend on the machine
+        for module in (
+            controller,
+            host_follower,
+            lane,
+            generate_loop,
+        ):  # what is measured must not depend on the machine
             monkeypatch.setattr(module, "time", self.clock)
         super().__init__(Studio(tempo_model(), lambda lane, *event: self.events.append(event)), self.clock)
         self.course, self.turn_blocks = course, turn_blocks

@@ -7,18 +7,19 @@ from zlib import crc32
 import numpy as np
 import torch
 
-from bridge.arguments import At
-from bridge.clients import Client
-from bridge.ring import RingReader, RingWriter
-from bridge.transport import Grid, Transport
+from bridge.control.arguments import At
+from bridge.control.clients import Client
+from bridge.ring.reader import RingReader
+from bridge.ring.writer import RingWriter
+from bridge.time.transport import Grid, Transport
 from engine.codec.encodec import Encodec, EncodecConfig
 from engine.codec.stereo import StereoCodec
-from engine.config import LMConfig
+from engine.core.config import LMConfig
 from engine.lm import Conditions, LanguageModel
-from engine.model import LoadedModel
-from engine.serve.commands import Command
-from engine.serve.lane import Lane
-from engine.serve.studio import Studio
+from engine.models.model import LoadedModel
+from engine.serve.lane.commands import Command
+from engine.serve.lane.generate_loop import Studio
+from engine.serve.lane.lane import Lane
 
 RATE, BLOCK = 48_000, 256
 NOW = At("now")

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from engine import embedded
-from engine.model import LoadedModel
+from engine.models import embedded_model
+from engine.models.model import LoadedModel
 from engine.train import evaluate, examples
 from engine.train.compose import compose
 from engine.train.evaluation import kept as kept_module
@@ -29,7 +29,7 @@ def stand_in(seed: int) -> HeldOut:
 
 @pytest.fixture(scope="module")
 def model() -> LoadedModel:
-    return embedded.load()
+    return embedded_model.load()
 
 
 def test_answers_are_made_once_and_the_same_alone(tmp_path: Path, model: LoadedModel) -> None:

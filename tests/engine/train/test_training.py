@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 import torch
 
-from engine import embedded
 from engine.codec.spectral import spectra_of
 from engine.codec.spectral_net import SpectralConfig, SpectralNet, config_of, hear_ahead, to_log
 from engine.conditions.frames import N_FEATURES, TEMPO_COLUMNS, TEXT_COLUMNS, chroma_frames
-from engine.config import LMConfig
-from engine.delay import delay, valid_mask
-from engine.guidance import Guidance
-from engine.model import Ask, Grid, Reference
+from engine.core.config import LMConfig
+from engine.core.delay import delay, valid_mask
+from engine.core.guidance import Guidance
+from engine.models import embedded_model
+from engine.models.model import Ask, Grid, Reference
 from engine.train import codec_fit, codec_train, curves, export, lm_data, lm_train, tokenise
 from engine.train.compose import compose
 from engine.train.render_set import facts
@@ -236,7 +236,7 @@ def test_export_loads_as_the_embedded_model(made: Path, monkeypatch: pytest.Monk
     sizes = [shard.stat().st_size for shard in (made / "shipped").glob("*.safetensors")]
     assert sizes
     assert max(sizes) < 15_000_000
-    model = embedded.load(folder=made / "shipped")
+    model = embedded_model.load(folder=made / "shipped")
     audio = torch.sin(torch.arange(96000) * 0.05)[None]
     ask = Ask("calm piano", Reference(audio), Reference(audio), Grid(100.0))
     full, none = model.conditioner([ask, Ask()], Guidance(2.0), 0, 40)
@@ -260,5 +260,5 @@ def test_damaged_shard_is_refused(made: Path, monkeypatch: pytest.MonkeyPatch) -
     export.export(made / "lm.pt", made / "codec.pt", made / "cut")
     shard = next((made / "cut").glob("*.safetensors"))
     shard.write_bytes(shard.read_bytes()[:-1000])
-    with pytest.raises(embedded.CheckpointError, match="cannot be read"):
-        embedded.load(folder=made / "cut")
+    with pytest.raises(embedded_model.CheckpointError, match="cannot be read"):
+        embedded_model.load(folder=made / "cut")

@@ -1,0 +1,13 @@
+"""Rows of the message table about captures: music that a plugin recorded, handed over in shared memory."""
+
+from __future__ import annotations
+
+from bridge.control import rows
+from bridge.control.rows import AT, LANE, PLACED, ROLE, UNDERSTOOD
+
+# fmt: off
+REGION_CAPTURE = rows.request(
+    "region/capture", LANE, ROLE, rows.text("name", "of the shared-memory segment it lies in, see capture.md", 64), AT,
+    reply=(*UNDERSTOOD, *PLACED),
+    meaning="Hands over what the DAW plugin recorded; its tempo and place are in the segment.", slow=True, local=True,
+)

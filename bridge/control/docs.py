@@ -1,0 +1,175 @@
+"""docs/osc.md, made from the table: `python -m bridge.control.docs` writes it, `--check` says whether it is old."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from string import Template
+
+from bridge.control import messages
+from bridge.control.arguments import AT_HELP, Argument, At, Message
+from bridge.control.clients import TIMEOUT_SECONDS, WARNED_SECONDS
+from bridge.control.docs_text import INTRO, MAX, PD, SHELL, SUPERCOLLIDER
+from bridge.control.endpoint import AHEAD_SECONDS_MAX, ALL_FACTOR, MESSAGES_PER_SECOND
+from bridge.control.packet import DATAGRAM_BYTES_MAX, DEPTH_MAX
+from bridge.control.parameters import KNOBS, PARAMETERS
+from bridge.control.presets import load_preset, preset_names
+from bridge.control.rows import ROOT
+from bridge.errors import BY_CODE
+
+PAGE = Path(__file__).parents[2] / "docs" / "osc.md"
+REPLY_PORT = 9601  # of the examples
+_GROUPS = (
+    ("The engine", "", "Requests about the engine as a whole."),
+    ("Models", "model", "Load, change and unload the model while the engine runs; models.md tells more."),
+    ("Lanes", "lane", "A lane is one stream of music: its references, prompt, parameters, seed and ring."),
+    ("Regions", "region", "Music handed to a lane. Roles combine, as far as the loaded model can hear them."),
+)
+
+
+def page() -> str:
+    """The whole page as Markdown.  [any]"""
+    names = _names()
+    examples = (SHELL, PD, SUPERCOLLIDER, MAX)
+    parts = [
+        Template(INTRO).substitute(names),
+        "## Worked examples\n",
+        *(Template(example).substitute(names) for example in examples),
+        *(part for group in _GROUPS for part in _group(*group)),
+        "## Answers and events\n",
+        *(_message(row) for row in (*messages.ANSWERS, *messages.EVENTS)),
+        _parameters(),
+        _presets(),
+        _errors(),
+    ]
+    return "\n".join(parts)
+
+
+def _names() -> dict[str, str]:
+    rows = {name: row for name, row in vars(messages).items() if isinstance(row, Message)}
+    addresses = {name: row.address for name, row in rows.items()}
+    addresses |= {f"{name}_SHORT": messages.short(row) for name, row in rows.items() if row in messages.REQUESTS}
+    return {
+        **addresses,
+        **{f"{name}_WORDS": address[1:].replace("/", " ") for name, address in addresses.items()},
+        "ROOT": ROOT,
+        "SHORT": messages.SHORT,
+        "COUNTED": str(messages.COUNTED_FROM),
+        "WARNED": f"{WARNED_SECONDS:g}",
+        "ALL_RATE": f"{ALL_FACTOR * MESSAGES_PER_SECOND:g}",
+        "LANE_RATE": f"{messages.LANE_COMMANDS_PER_SECOND:g}",
+        "PORT": str(messages.DEFAULT_PORT),
+        "REPLY_PORT": str(REPLY_PORT),
+        "TIMEOUT": f"{TIMEOUT_SECONDS:g}",
+        "AT": AT_HELP,
+        "AHEAD": f"{AHEAD_SECONDS_MAX:g}",
+        "BYTES": str(messages.REQUEST_BYTES_MAX),
+        "DATAGRAM": str(DATAGRAM_BYTES_MAX),
+        "DEPTH": str(DEPTH_MAX),
+        "RATE": f"{MESSAGES_PER_SECOND:g}",
+    }
+
+
+def _group(title: str, prefix: str, text: str) -> list[str]:
+    known = [group[1] for group in _GROUPS if group[1]]
+    rows = [row for row in messages.REQUESTS if _family(row, known) == prefix]
+    return [f"## {title}\n\n{text}\n", *(_message(row) for row in rows)]
+
+
+def _family(row: Message, known: Sequence[str]) -> str:
+    word = row.address.split("/")[2]
+    return "lane" if row in (messages.TRANSPORT, messages.TAP) else word if word in known else ""
+
+
+def _message(row: Message) -> str:
+    usage = " ".join(a.name if a.default is None else f"[{a.name}]" for a in row.arguments)
+    request = row in messages.REQUESTS
+    marks = [word for word, on in (("slow", row.slow), ("this machine only", row.local)) if on]
+    lines = [f"### {row.address}\n", f"`{row.address} {usage}{' values...' if row.rest else ''}`\n"]
+    lines.append(row.meaning + (f" *({', '.join(marks)})*" if marks else "") + "\n")
+    shown = [a for a in row.arguments if not (request and a.name == "id")]
+    if shown:
+        lines.append(_table(("argument", "type", "unit", "allowed", "default", "meaning"), map(_cells, shown)))
+    if request:
+        lines.append(_answer(row))
+    return "\n".join(lines)
+
+
+def _answer(row: Message) -> str:
+    if row.quiet:
+        return "Answered only with an error.\n"
+    values = " ".join(column.name for column in row.reply)
+    head = f"Answer: `{messages.OK.address} id {row.address}{' ' + values if values else ''}`\n"
+    if not row.reply:
+        return head
+    cells = ([f"`{column.name}`", column.kind, column.unit, _said(column)] for column in row.reply)
+    return head + "\n" + _table(("value", "type", "unit", "meaning"), cells)
+
+
+def _said(column: Argument) -> str:
+    return f"{column.meaning}: {column.range}" if column.choices else column.meaning
+
+
+def _cells(argument: Argument) -> list[str]:
+    allowed = "see above" if argument.kind == "at" else argument.range
+    kind = "f or s" if argument.kind == "at" else argument.kind
+    return [f"`{argument.name}`", kind, argument.unit, allowed, _default(argument), argument.meaning]
+
+
+def _default(argument: Argument) -> str:
+    if argument.default is None:
+        return ""
+    value = argument.default.wire() if isinstance(argument.default, At) else argument.default
+    return '""' if value == "" else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _parameters() -> str:
+    knobs = {name: knob for knob, name in KNOBS.items()}
+    cells = (
+        [f"`{n}`", f"`{knobs[n]}`" if n in knobs else "", row.unit, row.range, _default(row), row.meaning]
+        for n, row in PARAMETERS.items()
+    )
+    head = (
+        f"## Lane parameters\n\nFor `{messages.LANE_SET.address}` and `{messages.LANE_GET.address}`, by their own name "
+        "or by that of the plugin's knob, where it has one. `take` 0 is a new take.\n"
+    )
+    return head + "\n" + _table(("name", "knob", "unit", "range", "default", "meaning"), cells)
+
+
+def _presets() -> str:
+    presets = map(load_preset, preset_names())
+    cells = ([f"`{preset.name}`", preset.description, preset.prompt or ""] for preset in presets)
+    head = f"## Presets\n\nFor `{messages.LANE_PRESET.address}`.\n"
+    return head + "\n" + _table(("name", "what it does", "prompt"), cells)
+
+
+def _errors() -> str:
+    cells = ([f"`{code}`", _first_line(kind)] for code, kind in BY_CODE.items())
+    head = f"## Error codes\n\nThe third value of `{messages.ERROR.address}`. A word keeps its meaning.\n"
+    return head + "\n" + _table(("code", "meaning"), cells)
+
+
+def _first_line(kind: type) -> str:
+    return (kind.__doc__ or "").partition("\n")[0].removesuffix("  [any]")
+
+
+def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines) + "\n"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write the page, or with `--check` compare it: 0 when it is up to date.  [main]"""
+    wanted = page()
+    if "--check" in (sys.argv[1:] if arguments is None else arguments):
+        same = PAGE.exists() and PAGE.read_text("utf-8") == wanted
+        print(f"{PAGE} is up to date" if same else f"{PAGE} is old: run python -m bridge.control.docs")
+        return 0 if same else 1
+    PAGE.write_text(wanted, "utf-8")
+    print(f"wrote {PAGE}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,155 @@
+"""The prose of docs/osc.md around the tables; `$HELLO` stands for the address of messages.HELLO and so on."""
+
+INTRO = """\
+# OSC messages
+
+<!-- made by `python -m bridge.control.docs` from bridge/control/messages.py; a test compares. Do not edit. -->
+
+Segue's engine is played by [OSC](https://opensoundcontrol.stanford.edu/spec-1_0.html) over UDP, on port
+$PORT of this machine. Everything a client needs is on this page.
+
+## Hear it: engine, host, lane 0
+
+1. `segue engine` in one terminal. It makes the music and listens on port $PORT.
+2. `segue host --bpm 96` in another. It opens lane 0, plays it on your sound card, and its clock is the timeline. (With
+   `--sync` it follows yours, see [sync.md](sync.md). In a DAW the plugin is the host; it shows its lane.)
+3. Now speak to lane 0, from Max, Pd, a controller or the shell:
+   `oscsend 127.0.0.1 $PORT $LANE_PROMPT_SHORT is 0 "lo-fi piano"`
+
+Sound comes out of a host, never out of the engine: a lane that you open yourself (`$LANE_OPEN`) fills a ring in
+shared memory, and is silent until a program reads it ([shared_memory.md](shared_memory.md)). `$LANE_STATUS` says
+who listens, or "nobody listens".
+
+## How to speak
+
+- **Say `$HELLO` first.** It registers you for events and says where answers go: to `reply_port` of your own
+  machine or, with 0, to the port you send from. Max needs a reply port; Pd and SuperCollider do not. A client
+  that sends nothing for $TIMEOUT seconds is forgotten and its lanes are closed; a `$PING` is enough. It is told at
+  $WARNED seconds, and when it happens, by `$EVENT_CLIENT`; its answers still go to its reply port.
+- **Short form, for message boxes, faders and pedals:** `${SHORT}...` in place of `$ROOT/...`, and no id. It is done
+  each time it comes, and answered only when something is wrong, or when the answer is what it is for
+  (`$LANE_GET_SHORT`, `$STATUS_SHORT`, `$HELLO_SHORT`): as `$ROOT/...` with id 0.
+- **Long form, for programs: every request begins with an id**, a whole number that you count up. Its answer repeats
+  it: `$OK id address values...` or `$ERROR id address code text`. Requests marked *slow* may send
+  `$PROGRESS` before. No answer? Send the same request again with the same id: it is done once
+  and answered again. Below $COUNTED an id may be used again, as a box with a fixed one does: after 10 seconds, or
+  when you changed the same thing in between, it is done again. From $COUNTED on an id is used once. With id 0 every
+  message is done, however often it comes. Later versions may answer with more values behind those that you know.
+- **Types are `i`, `f` and `s`.** Either number type is taken for a number, a whole float for a whole number;
+  yes and no are 1 and 0. Whole numbers stay under 2^24. Text is UTF-8 and one string, spaces included.
+- **Arguments in [brackets] may be left out** from the right; the default is then taken.
+- **`at` says when**: $AT.
+  Timetags of bundles are kept too, up to $AHEAD s ahead. What has an `at` is answered at once with its place
+  and told as `$EVENT_HEARD` when it is heard; `$LANE_SCHEDULED` lists what waits, `$LANE_CANCEL`
+  takes it back. [commands.md](commands.md) tells more.
+- **Beats are quarter notes** from the start of the song, whatever the time signature; bars count from 0.
+- A datagram we send has at most $BYTES bytes. Received are up to $DATAGRAM bytes, bundles nested to $DEPTH,
+  $RATE messages a second from one sender, $ALL_RATE from all; one that costs the engine much counts as several.
+- **Turn dials as fast as you like:** a lane takes up $LANE_RATE commands a second. Of more that change the same thing
+  for the same place the newest wins, and the others are answered with it; a play that is overtaken is refused.
+- **Other machines:** the engine listens on this machine only, unless told otherwise (`segue engine --host ADDRESS
+  --allow-network --secret-file FILE`) and given a secret. Then ask for a `$CHALLENGE` and say
+  `$HELLO id reply_port name hmac:PROOF`, where PROOF is the HMAC-SHA256 of the text `CHALLENGE REPLY_PORT` with
+  the secret as its key, in 64 hexadecimal digits. In Node for Max that is
+  `crypto.createHmac("sha256", secret).update(challenge + " " + port).digest("hex")`. Who cannot do that may say the
+  secret itself: from the engine's own machine, and from others where it was started with `--plain-secret`; then
+  whoever listens on the network can read it. Wrong secrets are looked at once a second, and until you are let in no
+  answer is longer than what you sent: what would be is not sent. What follows the hello is neither hidden nor signed:
+  use networks that you trust.
+"""
+
+SHELL = """\
+### Shell (liblo-tools)
+
+With `segue engine` and `segue host` running:
+
+```sh
+oscdump $REPLY_PORT &
+oscsend 127.0.0.1 $PORT $HELLO iis 1 $REPLY_PORT shell
+oscsend 127.0.0.1 $PORT $LANE_STATUS ii 2 0
+oscsend 127.0.0.1 $PORT $REGION_FILE iissfi 3 0 continue "$$PWD/riff.wav" 120 0
+oscsend 127.0.0.1 $PORT $LANE_PROMPT iis 4 0 "lo-fi piano"
+oscsend 127.0.0.1 $PORT $LANE_PLAY iisi 5 0 bar 16
+oscsend 127.0.0.1 $PORT $LANE_MUTE iiis 6 0 1 "bars 4"
+```
+
+`oscsend` sends from another port each time; it is answered at the reply port that its machine gave last.
+"""
+
+PD = """\
+### Pure Data (vanilla, 0.53)
+
+Save as `segue.pd`. It speaks the short form, so a box may be pressed as often as you like. `oscformat` joins the words
+to an address; a space inside a text is written `\\ `.
+
+```pd
+#N canvas 0 0 640 360 10;
+#X obj 20 20 loadbang;
+#X obj 20 45 t b b b b;
+#X msg 320 70 connect 127.0.0.1 $PORT;
+#X msg 170 70 0 patch;
+#X msg 20 70 0 lo-fi\\ piano;
+#X obj 170 95 oscformat $HELLO_SHORT_WORDS;
+#X obj 20 95 oscformat $LANE_PROMPT_SHORT_WORDS;
+#X obj 20 130 list prepend send;
+#X obj 20 155 list trim;
+#X obj 20 180 netsend -u -b;
+#X obj 20 210 oscparse;
+#X obj 20 235 list trim;
+#X obj 20 260 print;
+#X msg 420 70 0 1 bars\\ 4;
+#X obj 420 95 oscformat $LANE_MUTE_SHORT_WORDS;
+#X connect 0 0 1 0;
+#X connect 1 3 2 0;
+#X connect 1 2 3 0;
+#X connect 1 1 4 0;
+#X connect 1 0 13 0;
+#X connect 2 0 9 0;
+#X connect 3 0 5 0;
+#X connect 4 0 6 0;
+#X connect 5 0 7 0;
+#X connect 6 0 7 0;
+#X connect 7 0 8 0;
+#X connect 8 0 9 0;
+#X connect 9 1 10 0;
+#X connect 10 0 11 0;
+#X connect 11 0 12 0;
+#X connect 13 0 14 0;
+#X connect 14 0 7 0;
+```
+
+It prints `$OK_WORDS 0 $HELLO ...` when the engine answers.
+"""
+
+SUPERCOLLIDER = """\
+### SuperCollider
+
+```supercollider
+~segue = NetAddr("127.0.0.1", $PORT);
+OSCdef(\\segueOk, { |message| message.postln }, "$OK");
+OSCdef(\\segueError, { |message| message.postln }, "$ERROR");
+~segue.sendMsg("$HELLO", 1, 0, "sclang");
+~segue.sendMsg("$LANE_PROMPT", 2, 0, "lo-fi piano");
+~segue.sendMsg("$LANE_SET", 3, 0, "temperature", 1.1);
+~segue.sendMsg("$LANE_PLAY", 4, 0, "bar", 16);
+```
+"""
+
+MAX = """\
+### Max
+
+`udpsend 127.0.0.1 $PORT` sends, `udpreceive $REPLY_PORT` receives. Message boxes in the short form, each into
+`udpsend`:
+
+```
+$HELLO_SHORT $REPLY_PORT max
+$LANE_PROMPT_SHORT 0 "lo-fi piano"
+$LANE_SET_SHORT 0 creativity 1.1
+$LANE_PLAY_SHORT 0 bar 16
+$LANE_MUTE_SHORT 0 1 "bars 4"
+```
+
+Each may be pressed as often as you like. A fader: `$LANE_SET_SHORT 0 level $$1`. Put a `metro 10000` on
+`$PING_SHORT`, so that you are not forgotten. Quote a text that has spaces (from a `textedit` use `tosymbol`), and
+`"bars 4"`. Answers: `udpreceive` into `route $OK $ERROR $EVENT_LANE $EVENT_CLIENT`.
+"""

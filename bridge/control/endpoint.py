@@ -1,0 +1,269 @@
+"""The engine's door: a UDP endpoint that answers the message table and nothing else.
+
+    datagram -> size, ration -> packet.parse -> (its time) -> Dispatcher -> answer to the sender's host
+
+One thread, [control], does all of it; handlers run there and must not block. What takes longer is answered
+through the request's responder from another thread, see `bridge.control.requests`. Each message takes from its sender's
+ration, and one that takes long takes more: however much is asked, the thread leaves the processor to the music.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import logging
+import selectors
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from types import TracebackType
+
+from bridge.control.arguments import Message
+from bridge.control.clients import PORT_MIN, Client, Source
+from bridge.control.dispatch import ROWS, Counts, Dispatcher
+from bridge.control.limits import Limiter
+from bridge.control.packet import DATAGRAM_BYTES_MAX, Packet, is_bundle, parse, salvage
+from bridge.control.requests import Handler
+from bridge.control.udp_socket import check_secret, open_socket
+from bridge.errors import Busy, OutOfRange, PacketError
+
+MESSAGES_PER_SECOND = 4000.0  # of one sender; what comes above is thrown away unread, and said once a second
+STRANGERS_PER_SECOND = 50.0  # messages of one machine that has yet to say the secret
+ALL_FACTOR = 1.25  # of what one may send, for all together
+SENDER_SHARE = 0.24  # of a processor for one sender: a message that takes longer than its part of it counts as several
+SHUT_SECONDS = 0.002  # that a sender who is over its ration is not looked at again; SHUT_MAX such senders
+SHUT_MAX = 256
+DRAINED_MAX = 64  # datagrams that are read before the thread looks at anything else
+WAIT_SECONDS = 0.2  # longest sleep of the thread: how late an expiry or a close is noticed
+AHEAD_SECONDS_MAX = 60.0  # of a bundle's timetag
+SCHEDULED_MAX = 256
+_log = logging.getLogger("segue.bridge")
+
+
+class Endpoint:
+    """Answers requests on a UDP port from `start` to `close`; also a context manager.
+
+    `handlers` maps addresses of the table's requests to functions; without one a request is `unsupported`.
+    Port 0 takes a free one (`port` says which). `on_gone` hears, on [control], of clients that left or fell
+    silent. With `plain_secret` other machines may say the secret itself. Raises PortInUse, UnsafeBind (more than this
+    machine without `allow_network` and a `secret`) and ValueError for handlers of addresses that the table does not
+    have.
+    """
+
+    def __init__(
+        self,
+        port: int,
+        handlers: Mapping[str, Handler],
+        *,
+        host: str = "127.0.0.1",
+        engine: str = "segue",
+        secret: str = "",
+        allow_network: bool = False,
+        on_gone: Callable[[Client], None] | None = None,
+        messages_per_second: float = MESSAGES_PER_SECOND,
+        plain_secret: bool = False,
+    ) -> None:
+        check_secret(host, secret, allow_network)
+        self._dispatcher = Dispatcher(handlers, self._send, engine, secret, on_gone, time.monotonic(), plain_secret)
+        self._limiter = Limiter(messages_per_second, messages_per_second / 2, ALL_FACTOR)
+        self._strangers = Limiter(STRANGERS_PER_SECOND, STRANGERS_PER_SECOND, ALL_FACTOR)
+        self._shed_notices = Limiter(1.0, 1.0, all_factor=8.0)
+        self._scheduled: list[tuple[float, int, Packet, Source, int]] = []
+        self._shut: dict[Source, float] = {}  # senders over their ration, and until when they are not looked at
+        self._timers: list[tuple[float, int, Callable[[], None]]] = []
+        self._order = itertools.count()
+        self._tidied_seconds = 0.0
+        self._socket = open_socket(host, port)
+        self._socket.setblocking(False)
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._socket, selectors.EVENT_READ)
+        self._port = int(self._socket.getsockname()[1])
+        self._wake_address = ("127.0.0.1" if host == "0.0.0.0" else host, self._port)  # noqa: S104 - not a bind
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="segue-control", daemon=True)
+
+    @property
+    def port(self) -> int:
+        """The UDP port that it listens on.  [any]"""
+        return self._port
+
+    @property
+    def counts(self) -> Counts:
+        """What came so far, a copy.  [any]"""
+        return replace(self._dispatcher.counts)
+
+    @property
+    def clients(self) -> list[Client]:
+        """Who is registered.  [any]"""
+        return self._dispatcher.clients.all()
+
+    def start(self) -> None:
+        """Begin to answer, on the thread [control].  [main]"""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop answering and free the port; waits for the handler that runs. Twice does no harm.  [main]"""
+        self._closing.set()
+        if self._thread.is_alive() and threading.current_thread() is not self._thread:
+            self._send(b"", self._wake_address)  # or it would notice only after WAIT_SECONDS
+            self._thread.join()
+        self._selector.close()
+        self._socket.close()
+
+    def notify(self, event: Message, *values: object, but: Client | None = None) -> None:
+        """Send an event to every registered client (`but` one); WireError when the values do not fit its row.  [any]"""
+        datagram = event.pack(*values)
+        for client in self.clients:
+            if client != but:
+                self._send(datagram, client.address)
+
+    def later(self, seconds: float, act: Callable[[], None]) -> None:
+        """Have something done on [control] after so long.  [control]"""
+        heapq.heappush(self._timers, (time.monotonic() + seconds, next(self._order), act))
+
+    def __enter__(self) -> Endpoint:
+        self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, fault: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    # -- the thread -----------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while not self._closing.is_set():
+            try:
+                self._turn()
+            except Exception:  # whatever it is, the next message is answered
+                _log.exception("a message was lost to a fault of the endpoint")
+
+    def _turn(self) -> None:
+        if self._selector.select(self._patience_seconds()):
+            self._drain()
+        now = time.monotonic()
+        while self._timers and self._timers[0][0] <= now:
+            heapq.heappop(self._timers)[2]()
+        while self._scheduled and self._scheduled[0][0] <= time.time():
+            _, _, packet, source, size = heapq.heappop(self._scheduled)
+            self._dispatcher.dispatch(packet, source, now, size)
+        if now - self._tidied_seconds > 1.0:
+            self._tidied_seconds = now
+            self._dispatcher.tidy(now)
+
+    def _patience_seconds(self) -> float:
+        """Until something is due, at most WAIT_SECONDS."""
+        wait = WAIT_SECONDS
+        if self._scheduled:
+            wait = min(wait, self._scheduled[0][0] - time.time())
+        if self._timers:
+            wait = min(wait, self._timers[0][0] - time.monotonic())
+        return max(0.0, wait)
+
+    def _drain(self) -> None:
+        """Take in what has come."""
+        counts, now = self._dispatcher.counts, time.monotonic()
+        for _ in range(DRAINED_MAX):
+            try:
+                datagram, source = self._socket.recvfrom(65535)
+            except (BlockingIOError, ConnectionResetError):  # the second: Windows, when a client's port is closed
+                return
+            if self._shut.get(source, 0.0) > now:
+                counts.received += 1
+                counts.shed += 1
+            elif not self._closing.is_set():
+                now = time.monotonic()
+                self._receive(datagram, source, now)
+
+    def _admit(self, source: Source, now: float, stranger: bool) -> bool:
+        """Whether one more message of a sender is read; if not, that is said now and then."""
+        if stranger:
+            passes = self._strangers.admit(source[0], now)
+        else:
+            passes = self._limiter.admit(source, now, self._dispatcher.clients.knows(source))
+        if not passes:
+            self._dispatcher.counts.shed += 1
+            if len(self._shut) >= SHUT_MAX:
+                self._shut.clear()
+            self._shut[source] = now + SHUT_SECONDS
+            if not stranger and self._shed_notices.admit(source, now):
+                too_many = _too_many(self._limiter.per_second)
+                self._dispatcher.complain(Packet("", ()), lambda: too_many, source, now)
+        return passes
+
+    def _charge(self, source: Source, stranger: bool, spent_seconds: float) -> None:
+        """A message that took long counts as several."""
+        limiter, sender = (self._strangers, source[0]) if stranger else (self._limiter, source)
+        cost = spent_seconds * limiter.per_second / SENDER_SHARE
+        if cost > 1.0:
+            limiter.charge(sender, cost - 1.0)
+
+    def _receive(self, datagram: bytes, source: Source, now: float) -> None:
+        counts = self._dispatcher.counts
+        counts.received += 1
+        stranger = self._dispatcher.stranger(source)
+        if not self._admit(source, now, stranger):
+            return
+        began = time.thread_time()
+        packets = self._parsed(datagram, source, now, stranger)
+        for number, packet in enumerate(packets):
+            if number:
+                counts.received += 1
+                if not self._admit(source, now, stranger):
+                    counts.shed += len(packets) - number - 1
+                    counts.received += len(packets) - number - 1
+                    return
+            self._when_due(packet, source, now, len(datagram))
+            ended = time.thread_time()
+            self._charge(source, stranger, ended - began)
+            began = ended
+        if not packets:
+            self._charge(source, stranger, time.thread_time() - began)
+
+    def _parsed(self, datagram: bytes, source: Source, now: float, stranger: bool) -> list[Packet]:
+        """The messages of a datagram, none where it is no OSC: that is answered. Of strangers no bundle is opened."""
+        try:
+            if stranger and is_bundle(datagram):
+                raise PacketError("a bundle, from somebody who has not said the secret")
+            return parse(datagram)
+        except PacketError as error:
+            address, id = salvage(datagram)
+            fault = _with_limit(error, datagram, address)
+            self._dispatcher.complain(Packet(address, (id,)), lambda: fault, source, now, len(datagram))
+            return []
+
+    def _when_due(self, packet: Packet, source: Source, now: float, size_bytes: int) -> None:
+        due = packet.due_seconds or 0.0
+        ahead = due - time.time()
+        if ahead <= 0:
+            self._dispatcher.dispatch(packet, source, now, size_bytes)
+        elif ahead > AHEAD_SECONDS_MAX:
+            text = f"timetag {ahead:.0f} s ahead, may be {AHEAD_SECONDS_MAX:.0f}; use the argument `at`"
+            self._dispatcher.complain(packet, lambda: OutOfRange(text), source, now, size_bytes)
+        elif len(self._scheduled) >= SCHEDULED_MAX:
+            text = f"{SCHEDULED_MAX} messages wait for their timetags and there is room for no more"
+            self._dispatcher.complain(packet, lambda: Busy(text), source, now, size_bytes)
+        else:
+            heapq.heappush(self._scheduled, (due, next(self._order), packet, source, size_bytes))
+
+    def _send(self, datagram: bytes, where: Source) -> None:
+        if where[1] < PORT_MIN:
+            return
+        try:
+            self._socket.sendto(datagram, where)
+        except OSError as fault:  # full buffer, closed socket: the client asks again
+            _log.debug("no answer to %s: %s", where, fault)
+
+
+def _too_many(per_second: float) -> Busy:
+    return Busy(f"more than {per_second:.0f} messages a second: some were thrown away unread")
+
+
+def _with_limit(fault: PacketError, datagram: bytes, address: str) -> PacketError:
+    """For a datagram that is too long, name the limit of the text that made it so."""
+    row = ROWS.get(address)
+    texts = [a for a in row.arguments if a.kind == "s" and not a.choices] if row else []
+    if len(datagram) <= DATAGRAM_BYTES_MAX or not texts:
+        return fault
+    limits = ", ".join(f"{a.name} may have {a.max_length} characters" for a in texts)
+    return PacketError(f"{fault}; {limits}")

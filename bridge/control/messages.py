@@ -1,0 +1,289 @@
+"""The table of OSC messages: every address of the project stands here and nowhere else.
+
+Parser, checks, dispatcher, client, `docs/osc.md` and tests read it. Every request carries an id first: a
+number that the client counts up; its answer repeats it. Id 0 is answered and never taken for a repeat. Each has a
+short form as well, `rows.short`: no id, and no answer but an error, unless the answer is what it is for.
+"""
+
+from __future__ import annotations
+
+from bridge.control import rows
+from bridge.control.arguments import WHOLE_MAX, Argument, Message
+from bridge.control.beat_rows import EVENT_GRID as EVENT_GRID
+from bridge.control.beat_rows import EVENT_REGION as EVENT_REGION
+from bridge.control.beat_rows import REGION_BPM
+from bridge.control.beat_rows import REGION_LISTEN as REGION_LISTEN
+from bridge.control.capture_rows import REGION_CAPTURE as REGION_CAPTURE
+from bridge.control.client_rows import BYE as BYE
+from bridge.control.client_rows import CHALLENGE as CHALLENGE
+from bridge.control.client_rows import EVENT_CLIENT as EVENT_CLIENT
+from bridge.control.client_rows import HELLO as HELLO
+from bridge.control.client_rows import PING as PING
+from bridge.control.client_rows import SYNC as SYNC
+from bridge.control.command_rows import EVENT_HEARD as EVENT_HEARD
+from bridge.control.command_rows import LANE_CANCEL as LANE_CANCEL
+from bridge.control.command_rows import LANE_MUTE as LANE_MUTE
+from bridge.control.command_rows import LANE_PLAY as LANE_PLAY
+from bridge.control.command_rows import LANE_PRESET as LANE_PRESET
+from bridge.control.command_rows import LANE_PROMPT as LANE_PROMPT
+from bridge.control.command_rows import LANE_RESEED as LANE_RESEED
+from bridge.control.command_rows import LANE_SCHEDULED as LANE_SCHEDULED
+from bridge.control.command_rows import LANE_SET as LANE_SET
+from bridge.control.command_rows import LANE_STOP as LANE_STOP
+from bridge.control.command_rows import REGION_CLEAR as REGION_CLEAR
+from bridge.control.guard_rows import EVENT_GUARD as EVENT_GUARD
+from bridge.control.rows import ADDRESS, AT, ID, LANE, NAME, PLACED, ROLE, START, TEXT, UNDERSTOOD
+from bridge.control.rows import LANES_MAX as LANES_MAX
+from bridge.control.rows import ROLES as ROLES
+from bridge.control.rows import SHORT as SHORT
+from bridge.control.rows import short as short
+from bridge.control.take_rows import EVENT_TAKE as EVENT_TAKE
+from bridge.control.take_rows import TAKE_MADE as TAKE_MADE
+from bridge.control.time_rows import EVENT_TIME as EVENT_TIME
+from bridge.control.time_rows import TAP as TAP
+from bridge.control.time_rows import TRANSPORT as TRANSPORT
+
+PROTOCOL = 3
+DEFAULT_PORT = 9600
+COUNTED_FROM = 2**20  # ids from here on are used once; below, a message box may send its own again and again
+LANE_COMMANDS_PER_SECOND = 20.0  # that a lane takes up
+REQUEST_BYTES_MAX = 1400  # what we send; also what any sound program of the field takes
+CHUNK_BYTES = 960  # of a region, before base64: the datagram stays under REQUEST_BYTES_MAX
+CHUNKS_MAX = 65536
+ENCODINGS = ("s16", "f32")
+STATES = ("loading", "ready", "empty", "stopping", "failed")
+PRECISIONS = ("auto", "float32", "float16", "bfloat16", "int8", "int4")
+
+# fmt: off
+# -- the engine ---------------------------------------------------------------------------------------
+
+STATUS = rows.request(
+    "status",
+    reply=(
+        Argument("state", "s", "of the engine", choices=STATES),
+        rows.text("model", "name of the model, as it is loaded by; empty: none is loaded"),
+        rows.text("device", "what it runs on"),
+        rows.count("lanes_open", "lanes that are open"),
+        rows.count("lanes_max", "lanes that there is room for"),
+        rows.text("text", "more about the state, or empty"),
+    ),
+    meaning="How the engine is.", asks=True,
+)
+STATS = rows.request(
+    "stats",
+    reply=(
+        rows.figure("uptime_seconds", "since the engine started", "s"),
+        rows.figure("memory_mb", "resident memory", "MB"),
+        rows.figure("step_ms", "one step of the language model, median", "ms"),
+        rows.figure("decode_ms", "what the codec adds per frame, median", "ms"),
+        rows.figure("realtime_ratio", "seconds of audio made per second of work, all lanes together"),
+        rows.figure("messages", "messages received"),
+        rows.figure("refused", "of these, answered with an error or thrown away"),
+    ),
+    meaning="What the engine measured.", asks=True,
+)
+PRESETS = rows.request(
+    "presets", reply=(rows.text("names", "separated by spaces"),), meaning="Names of the presets.", asks=True,
+)
+QUIT = rows.request("quit", meaning="Ends the engine cleanly. Taken only from this machine.", local=True)
+
+# -- models -------------------------------------------------------------------------------------------
+
+_MODEL_NAME = rows.text("name", "embedded, small, melody, style, ... or a folder; `model/list` has them", 500)
+
+MODEL = rows.request(
+    "model",
+    reply=(
+        rows.text("model", "its name, as it is loaded by"),
+        rows.count("rate_hz", "its own sample rate", "Hz"),
+        rows.count("channels", "its own channels"),
+        rows.figure("window_seconds", "how much music it sees at once", "s"),
+        rows.text("abilities", "words of: text melody style continue tempo harmony"),
+        rows.text("license", "of its weights"),
+        rows.text("precision", "of its weights while it runs"),
+        rows.text("notes", "what its user should know, a sentence each; or empty"),
+    ),
+    meaning="What the loaded model is and can do. What it cannot do is refused as `unsupported`.", asks=True,
+)
+MODEL_LIST = rows.request(
+    "model/list",
+    reply=(
+        rows.text("here", "names that are on the engine's machine, separated by spaces"),
+        rows.text("known", "names that can be downloaded"),
+    ),
+    meaning="Names for `model/load`; folders are taken too.", asks=True,
+)
+MODEL_LOAD = rows.request(
+    "model/load", _MODEL_NAME,
+    rows.text("device", "cpu, cuda, cuda:1, mps or auto; empty: as the engine was started", 32, ""),
+    Argument("precision", "s", "of the weights; auto: what suits the device", choices=PRECISIONS, default="auto"),
+    reply=(
+        rows.text("model", "its name"),
+        rows.figure("seconds", "that it took", "s"),
+        rows.text("notes", "what its user should know, a sentence each; or empty"),
+    ),
+    meaning="Loads a model and goes on with it. The one before plays until the new one is hot, where memory "
+    "allows; lanes that play then change over on a bar line of their host. A later load overtakes this one. "
+    "When it fails, the one before stays.",
+    slow=True, local=True,
+)
+MODEL_CANCEL = rows.request(
+    "model/cancel", meaning="Gives up a load that is under way; the model before stays.", local=True
+)
+MODEL_UNLOAD = rows.request(
+    "model/unload",
+    reply=(rows.figure("memory_mb", "resident memory afterwards", "MB"),),
+    meaning="Ends all streams with a short fade and frees the model's memory. Lanes stay open.", slow=True, local=True,
+)
+
+# -- lanes --------------------------------------------------------------------------------------------
+
+LANE_OPEN = rows.request(
+    "lane/open",
+    rows.bounded("lane", "i", "which stream of music; -1: the first free one", -1, LANES_MAX - 1),
+    rows.bounded("rate_hz", "i", "sample rate of the host", 8000, 192000, "Hz", 48000),
+    rows.bounded("channels", "i", "channels that the host wants", 1, 2, default=2),
+    rows.bounded("waits", "i", "1: the host waits for the music, as for a take: lanes that play go first", 0, 1,
+                 default=0),
+    reply=(
+        rows.count("lane", "the lane that was opened"),
+        rows.text("ring", "name of the shared-memory ring that its audio goes to"),
+    ),
+    meaning="Opens a lane. Opening it again, by the same client in the same format, gives the same ring.",
+    slow=True,
+)
+LANE_CLOSE = rows.request(
+    "lane/close", LANE,
+    meaning="Stops a lane at once and frees its ring; only for the client that opened it, or once that one has left.",
+)  # fmt: skip
+LANE_GET = rows.request(
+    "lane/get", LANE, NAME,
+    reply=(NAME, rows.figure("value", "as it is now")),
+    meaning="Reads one parameter of a lane.", asks=True,
+)
+LANE_STATUS = rows.request(
+    "lane/status", LANE,
+    reply=(
+        rows.text("state", "idle, preparing, playing, ended or failed"),
+        rows.figure("written_beats", "beat up to which audio is ready", "beats"),
+        rows.count("generation", "of the plan"),
+        rows.count("seed", "of the random numbers"),
+        rows.text("references", "roles of the regions it has"),
+        rows.text("listener", "who hears it: a host that plays, one that stands, or nobody and what to do", 200),
+    ),
+    meaning="How a lane is.", asks=True,
+)
+LANE_STATS = rows.request(
+    "lane/stats", LANE,
+    reply=(
+        rows.figure("fill_seconds", "audio that waits in the ring", "s"),
+        rows.figure("fill_low_seconds", "the least that waited since the stream began", "s"),
+        rows.figure("first_sound_seconds", "from play to the first block in the ring", "s"),
+        rows.figure("realtime_ratio", "seconds of audio made per second of work"),
+        rows.count("late_blocks", "made too late to be heard"),
+        rows.count("rolls", "times that the model's window moved on"),
+        rows.figure("change_seconds", "from the last change of prompt, reference or parameter to its sound", "s"),
+        rows.text("heard", "from command to sound: `command median latest times` in seconds, separated by commas"),
+        rows.count("faults", "heard by the guard in this stream"),
+        rows.count("faults_passed", "of these, played all the same"),
+        rows.count("chosen", "stretches that were chosen among candidates"),
+        rows.figure("off_ms", "how far made music was off the beat before it was put right, last event/grid", "ms"),
+        rows.figure("beat_sure", "how sure that is, 0 to 1"),
+    ),
+    meaning="What was measured on a lane.", asks=True,
+)
+
+# -- regions ------------------------------------------------------------------------------------------
+
+REGION_FILE = rows.request(
+    "region/file", LANE, ROLE, rows.text("path", "of a WAV, FLAC, AIFF, OGG or MP3 file; absolute"),
+    REGION_BPM, START, AT,
+    reply=(*UNDERSTOOD, *PLACED),
+    meaning="Hands over music by path. Taken only from this machine.", slow=True, local=True,
+)
+REGION_BEGIN = rows.request(
+    "region/begin", LANE, ROLE,
+    rows.bounded("transfer", "i", "number of the transfer, chosen by the client", 1, WHOLE_MAX),
+    rows.bounded("samples", "i", "samples per channel", 1, WHOLE_MAX),
+    rows.bounded("channels", "i", "interleaved", 1, 8),
+    rows.bounded("rate_hz", "i", "sample rate", 1, WHOLE_MAX, "Hz"),
+    Argument("encoding", "s", "16-bit or 32-bit float samples, little-endian", choices=ENCODINGS),
+    REGION_BPM, START,
+    reply=(
+        rows.count("chunks", "how many are expected, numbered from 0"),
+        rows.count("chunk_bytes", "of audio in each but the last, before base64", "B"),
+    ),
+    meaning="Begins to hand over music in chunks, for clients on another machine.",
+)
+REGION_CHUNK = rows.request(
+    "region/chunk",
+    rows.bounded("transfer", "i", "number of the transfer", 1, WHOLE_MAX),
+    rows.bounded("chunk", "i", "its number, from 0", 0, CHUNKS_MAX - 1),
+    rows.text("data", "base64 of its bytes", 4 * CHUNK_BYTES // 3),
+    meaning="One chunk. Any order; doubled ones do no harm. Answered only when it does not fit.", quiet=True,
+)
+REGION_END = rows.request(
+    "region/end",
+    rows.bounded("transfer", "i", "number of the transfer", 1, WHOLE_MAX),
+    Argument("crc32", "s", "of all bytes, 8 hexadecimal digits; or empty", default="", max_length=8),
+    AT,
+    reply=(
+        rows.count("missing", "chunks that have not come; 0: the music is in place"),
+        rows.text("list", "numbers of the first of them: '3 17 20-25'"),
+        *UNDERSTOOD, *PLACED,
+    ),
+    meaning="Ends a transfer, or names the chunks to send again; end it again with a new id.", slow=True,
+)
+
+# -- answers and events, engine to client ----------------------------------------------------------------
+
+OK = rows.answer("ok", ID, ADDRESS, meaning="The request is done; the values its row names follow.", rest=True)
+ERROR = rows.answer(
+    "error", ID, ADDRESS, rows.text("code", "a word of the table of errors", 32), TEXT,
+    meaning="The request was refused or failed. Id 0 when the message was too broken to have one.",
+)
+PROGRESS = rows.answer(
+    "progress", ID, ADDRESS, rows.count("done", "so much of"), rows.count("total", "so much; 0: not known"), TEXT,
+    meaning="A slow request is being worked on.",
+)
+EVENT_ENGINE = rows.answer(
+    "event/engine", rows.text("state", ", ".join(STATES)), TEXT,
+    meaning="The engine's state changed.",
+)
+EVENT_MODEL = rows.answer(
+    "event/model",
+    Argument("state", "s", "of the model", choices=("loading", "ready", "note", "failed", "unloaded")),
+    rows.text("model", "its name"), TEXT,
+    meaning="A model is being loaded, has taken over, or has gone; `note` is a sentence that its user should know.",
+)
+EVENT_EXCERPT = rows.answer(
+    "event/excerpt", LANE, rows.figure("start_seconds", "where in the style region it begins", "s"),
+    rows.figure("seconds", "how long it is", "s"),
+    meaning="A window of a lane listens to this excerpt of its style region.",
+)
+EVENT_LANE = rows.answer(
+    "event/lane", LANE, rows.text("state", "idle, preparing, playing, ended or failed"),
+    rows.figure("beats", "where on the timeline", "beats"), TEXT,
+    meaning="A lane's state changed.",
+)
+EVENT_LATE = rows.answer(
+    "event/late", LANE, rows.count("blocks", "made too late and not heard, since the last such event"), TEXT,
+    meaning="The engine falls behind; at most once a second.",
+)
+
+# fmt: on
+
+REQUESTS: tuple[Message, ...] = (
+    HELLO, CHALLENGE, BYE, PING, SYNC, STATUS, STATS, PRESETS, QUIT,
+    MODEL, MODEL_LIST, MODEL_LOAD, MODEL_CANCEL, MODEL_UNLOAD,
+    LANE_OPEN, LANE_CLOSE, LANE_SET, LANE_GET, LANE_PROMPT, LANE_PRESET, LANE_PLAY, LANE_STOP, LANE_MUTE,
+    LANE_RESEED, LANE_CANCEL, LANE_SCHEDULED, LANE_STATUS, LANE_STATS,
+    TRANSPORT, TAP, REGION_FILE, REGION_BEGIN, REGION_CHUNK, REGION_END, REGION_CLEAR,
+    REGION_CAPTURE, REGION_LISTEN, TAKE_MADE,
+)  # fmt: skip
+ANSWERS: tuple[Message, ...] = (OK, ERROR, PROGRESS)
+EVENTS: tuple[Message, ...] = (
+    EVENT_ENGINE, EVENT_MODEL, EVENT_LANE, EVENT_EXCERPT, EVENT_LATE, EVENT_TIME, EVENT_HEARD, EVENT_GUARD,
+    EVENT_REGION, EVENT_GRID, EVENT_CLIENT, EVENT_TAKE,
+)  # fmt: skip
+TABLE: dict[str, Message] = {row.address: row for row in (*REQUESTS, *ANSWERS, *EVENTS)}

@@ -1,0 +1,223 @@
+"""A request on its way to an answer: what a handler sees, what it answers with, and the memory of answers.
+
+A handler returns the values of the ok answer (nothing: no values), raises a SegueError, or returns LATER and
+keeps `request.responder`, whose `ok`, `error` and `progress` may then be called from any thread.
+
+A request that comes again (same client, id and content, a few seconds later at most, and its client changed nothing
+else of the same thing meanwhile, see request_memory.py) is done once: the repeat gets the first answer, and none
+while that is not known. The same id with other content is new.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import Final
+
+from bridge.control import messages
+from bridge.control.arguments import At, Message, Value
+from bridge.control.clients import Client, Source
+from bridge.control.packet import Wire, with_first
+from bridge.errors import SegueError
+
+TEXT_BYTES_MAX = 900  # of one text in an answer, so that the datagram stays under 1,400
+
+Send = Callable[[bytes, Source], None]
+_log = logging.getLogger("segue.bridge")
+
+
+class Later:
+    """The type of LATER."""
+
+
+LATER: Final = Later()
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One checked request: its row, its arguments by name, who asked, and how to answer later."""
+
+    message: Message
+    id: int
+    values: Mapping[str, Value]
+    client: Client
+    source: Source
+    responder: Responder
+
+    def whole(self, name: str) -> int:
+        """A whole-number argument.  [control]"""
+        value = self.values[name]
+        if not isinstance(value, int):
+            raise TypeError(f"{name} of {self.message.address} is not a whole number")
+        return value
+
+    def number(self, name: str) -> float:
+        """A number argument.  [control]"""
+        value = self.values[name]
+        if isinstance(value, (str, At)):
+            raise TypeError(f"{name} of {self.message.address} is not a number")
+        return float(value)
+
+    def text(self, name: str) -> str:
+        """A text argument.  [control]"""
+        value = self.values[name]
+        if not isinstance(value, str):
+            raise TypeError(f"{name} of {self.message.address} is not text")
+        return value
+
+    def at(self, name: str = "at") -> At:
+        """An argument that says when.  [control]"""
+        value = self.values[name]
+        if not isinstance(value, At):
+            raise TypeError(f"{name} of {self.message.address} does not say when")
+        return value
+
+
+Answer = tuple[object, ...] | Later | None
+Handler = Callable[[Request], Answer]
+
+
+class Responder:
+    """Answers one request, once; every method may be called from any thread and none waits.
+
+    `short`: it came in the short form, and is answered as that is. `room_bytes`: no answer is longer.
+    """
+
+    def __init__(
+        self,
+        message: Message,
+        id: int,
+        client: Client,
+        send: Send,
+        short: bool = False,
+        room_bytes: int | None = None,
+    ) -> None:
+        self.message = message
+        self.id = id
+        self.client = client
+        self.room_bytes = room_bytes
+        self._quiet = message.quiet or (short and not message.asks)
+        self._send = send
+        self._lock = threading.Lock()
+        self._answer: bytes | None = None
+        self._then: list[Callable[[], None]] = []
+
+    @property
+    def answered(self) -> bool:
+        """True after `ok` or `error`.  [any]"""
+        return self._answer is not None
+
+    def ok(self, *values: object) -> bool:
+        """Say that it is done. Values that do not fit the table are our fault and become an error.
+
+        False, and nothing is sent, when it was answered before.  [any]
+        """
+        try:
+            datagram = self._packed(values)
+        except (SegueError, ValueError) as fault:
+            _log.error("answer to %s does not fit the table: %s", self.message.address, fault)
+            return self.error(SegueError(f"the engine's answer does not fit its own table: {fault}"))
+        return self._finish(datagram, quiet=self._quiet)
+
+    def _packed(self, values: Sequence[object]) -> bytes:
+        rest = [_clipped(value) for value in self.message.reply_values([_clipped(value) for value in values])]
+        return messages.OK.pack(self.id, self.message.address, rest=rest)
+
+    def ok_with(self, others: Sequence[Responder], *values: object) -> None:
+        """Answer other requests of the same kind, which came to the same, and this one: as `ok`.  [any]"""
+        try:
+            datagram = self._packed(values)
+        except (SegueError, ValueError):
+            for responder in (*others, self):
+                responder.ok(*values)
+            return
+        for responder in (*others, self):
+            responder._finish(with_first(datagram, responder.id), quiet=responder._quiet)
+
+    def error(self, fault: Exception) -> bool:
+        """Say that it failed, with the fault's code word; False when it was answered before.  [any]"""
+        return self._finish(error_datagram(self.id, self.message.address, fault, self.room_bytes))
+
+    def progress(self, done: int, total: int, text: str = "") -> None:
+        """Say how far it is; nothing after the answer.  [any]"""
+        if not self.answered and not self._quiet:
+            datagram = messages.PROGRESS.pack(self.id, self.message.address, done, total, _clipped(text))
+            self._send(datagram, self.client.address)
+
+    def answer_from(self, pool: Executor, job: Callable[[], tuple[object, ...]]) -> Later:
+        """Have `job` done by a thread of `pool` and answer with what it returns or raises.
+
+        For handlers: `return request.responder.answer_from(pool, lambda: ...)`.  [control]
+        """
+        pool.submit(self._answer_by, job)
+        return LATER
+
+    def again(self) -> None:
+        """Send the answer once more, when there is one.  [any]"""
+        if self._answer and (self.room_bytes is None or len(self._answer) <= self.room_bytes):
+            self._send(self._answer, self.client.address)
+
+    def when_answered(self, then: Callable[[], None]) -> None:
+        """Call `then` after the answer, at once when it was given already.  [any]"""
+        with self._lock:
+            if self._answer is None:
+                self._then.append(then)
+                return
+        then()
+
+    def _answer_by(self, job: Callable[[], tuple[object, ...]]) -> None:
+        try:
+            self.ok(*job())
+        except SegueError as fault:
+            self.error(fault)
+        except Exception as fault:  # ours: told as such, with the inside in the log only
+            _log.exception("%s failed", self.message.address)
+            self.error(fault)
+
+    def _finish(self, datagram: bytes, quiet: bool = False) -> bool:
+        with self._lock:
+            if self._answer is not None:
+                return False
+            self._answer = b"" if quiet else datagram
+            waiting, self._then = self._then, []
+        self.again()
+        for then in waiting:
+            then()
+        return True
+
+
+def error_datagram(id: int, address: str, fault: Exception, room_bytes: int | None = None) -> bytes:
+    """An error answer; what is not a SegueError is told as `internal` without its inside.
+
+    Where there is not room for all of it the text is cut, then the address left out; it may still be too long.  [any]
+    """
+    if isinstance(fault, SegueError):
+        code, text = fault.code, fault.text
+    else:
+        code, text = (
+            SegueError.code,
+            f"the engine failed in {address or 'a message'} ({type(fault).__name__})",
+        )
+    whole = messages.ERROR.pack(id, _clipped(address), code, _clipped(_printable(text)))
+    if room_bytes is None or len(whole) <= room_bytes:
+        return whole
+    bare = messages.ERROR.pack(id, address, code, "")
+    if len(bare) > room_bytes:
+        return messages.ERROR.pack(id, "", code, "")
+    room = room_bytes // 4 * 4 - len(bare) + 3  # the bare one has a zero and its padding for the text
+    cut = _printable(text).encode("utf-8", "replace")[:room].decode("utf-8", "ignore")
+    return messages.ERROR.pack(id, address, code, cut)
+
+
+def _printable(text: str) -> str:
+    return "".join(char if char.isprintable() or char in "\n\t" else "?" for char in text)
+
+
+def _clipped(value: object) -> Wire:
+    """Text cut to what fits an answer; anything else as it is."""
+    if isinstance(value, str) and len(value.encode("utf-8", "replace")) > TEXT_BYTES_MAX:
+        return value.encode("utf-8", "replace")[: TEXT_BYTES_MAX - 3].decode("utf-8", "ignore") + "..."
+    return value  # type: ignore[return-value]

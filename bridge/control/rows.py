@@ -1,0 +1,79 @@
+"""What rows of the message table are built with: the arguments that many have, and short ways to say the rest."""
+
+from __future__ import annotations
+
+from bridge.control.arguments import NOW, Argument, Kind, Message
+
+ROOT = "/segue"
+SHORT = f"{ROOT}/do/"  # begins the short form of a request's address
+LANES_MAX = 64
+FIGURE_MAX = 2.0**40  # of measured values in answers
+ROLES = ("melody", "style", "continue")
+
+ID = Argument("id", "i", "counted up by the client, repeated in the answer; 0: not counted", low=0)
+LANE = Argument("lane", "i", "which stream of music", low=0, high=LANES_MAX - 1)
+AT = Argument("at", "at", "when it takes effect", "beats", default=NOW)
+ROLE = Argument("role", "s", "what the music is for: its melody, its style, or to go on from", choices=ROLES)
+BPM = Argument("bpm", "f", "tempo of the music, quarter notes a minute", "bpm", 20, 999)
+START = Argument("start_beats", "f", "beat of the host's timeline on which the music begins", "beats")
+TEXT = Argument("text", "s", "for people")
+ADDRESS = Argument("address", "s", "address of the request")
+NAME = Argument("name", "s", "name of a lane parameter, see the table of parameters", max_length=32)
+PLACED = (  # of the answer to a command that says when
+    Argument("beats", "f", "beat from which it is heard; of 'now' about where that will be", "beats",
+             -FIGURE_MAX, FIGURE_MAX),
+    Argument("late", "i", "1: too late for the place it was meant for, this is the next such one", low=0, high=1),
+)  # fmt: skip
+UNDERSTOOD = (
+    Argument("seconds", "f", "length of the music", "s", 0),
+    Argument("channels", "i", "channels kept", low=0, high=2),
+    Argument("rate_hz", "i", "its sample rate", "Hz", 0),
+    Argument("bars", "f", "its length at that tempo, in bars of the lane's signature", "bars", 0),
+    Argument("note", "s", "what was changed on the way in, or empty"),
+)
+
+
+def count(name: str, meaning: str, unit: str = "") -> Argument:
+    """A whole number from 0.  [any]"""
+    return Argument(name, "i", meaning, unit, 0)
+
+
+def figure(name: str, meaning: str, unit: str = "") -> Argument:
+    """A measured number.  [any]"""
+    return Argument(name, "f", meaning, unit, -FIGURE_MAX, FIGURE_MAX)
+
+
+def text(name: str, meaning: str, limit: int = 1000, default: str | None = None) -> Argument:
+    """Text of up to `limit` characters.  [any]"""
+    return Argument(name, "s", meaning, default=default, max_length=limit)
+
+
+def bounded(
+    name: str, kind: Kind, meaning: str, low: float, high: float, unit: str = "", default: float | None = None
+) -> Argument:
+    """A number in a range.  [any]"""
+    return Argument(name, kind, meaning, unit, low, high, default=default)
+
+
+def request(
+    address: str,
+    *arguments: Argument,
+    reply: tuple[Argument, ...] = (),
+    meaning: str,
+    slow: bool = False,
+    quiet: bool = False,
+    local: bool = False,
+    asks: bool = False,
+) -> Message:
+    """A row that clients send.  [any]"""
+    return Message(f"{ROOT}/{address}", (ID, *arguments), reply, meaning, slow, quiet, local, asks=asks)
+
+
+def short(row: Message) -> str:
+    """The address under which a request is taken without an id.  [any]"""
+    return SHORT + row.address.removeprefix(f"{ROOT}/")
+
+
+def answer(address: str, *arguments: Argument, meaning: str, rest: bool = False) -> Message:
+    """A row that the engine sends.  [any]"""
+    return Message(f"{ROOT}/{address}", arguments, (), meaning, rest=rest)

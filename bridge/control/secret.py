@@ -1,0 +1,103 @@
+"""Who may come in where the engine asks for a secret: guesses are slow, and a proof is good once, here, and soon.
+
+    client                                   engine
+    challenge padding  ---------------->
+                       <----------------     ok challenge
+    hello port name hmac:PROOF  ------->     PROOF = HMAC-SHA256(secret, "challenge port"), 64 hexadecimal digits
+
+A challenge is for the address and port that asked, for ten seconds and one hello. The secret itself is taken from
+this machine, where nobody listens on the wire, and from others only where the engine was told to (`plain`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import logging
+import secrets
+from collections import OrderedDict
+
+from bridge.control.clients import Source, is_loopback
+from bridge.control.limits import Limiter
+from bridge.errors import Busy, NotAllowed
+
+PROOF = "hmac:"  # begins a proof in the place of the secret
+CHALLENGE_SECONDS = 10.0
+CHALLENGES_MAX = 1024
+GUESSES_PER_SECOND, GUESSES_AT_ONCE = 1.0, 5.0  # of one machine that were wrong
+_log = logging.getLogger("segue.bridge")
+
+
+class Doorkeeper:
+    """Knows the secret; empty: everybody may come in. All [control]."""
+
+    def __init__(self, secret: str, plain: bool = False) -> None:
+        self._secret, self._plain = secret, plain
+        self._challenges: OrderedDict[Source, tuple[str, float]] = OrderedDict()
+        self._taken: OrderedDict[Source, tuple[str, float]] = OrderedDict()  # hellos, which may come again
+        self._guesses = Limiter(GUESSES_PER_SECOND, GUESSES_AT_ONCE, all_factor=4.0)
+        self._warned: set[str] = set()
+
+    def challenge(self, source: Source, now_seconds: float) -> str:
+        """A new challenge for a sender; empty where no secret is asked for."""
+        if not self._secret:
+            return ""
+        text = secrets.token_hex(16)
+        _keep(self._challenges, source, (text, now_seconds))
+        return text
+
+    def check(self, source: Source, said: str, reply_port: int, now_seconds: float) -> None:
+        """Let a hello pass; NotAllowed for what proves nothing, Busy (unread) after too many of these."""
+        if not self._secret:
+            return
+        if not self._guesses.admit(source[0], now_seconds):
+            raise Busy("too many wrong secrets came from there; wait a second")
+        proved = said.startswith(PROOF)
+        if proved:
+            right = self._proves(source, said, reply_port, now_seconds)
+        elif self._plain or is_loopback(source[0]):
+            right = same_secret(said, self._secret)
+        else:
+            raise NotAllowed("from another machine a proof of the secret is wanted, not the secret")
+        if not right:
+            self._warn(source[0])
+            raise NotAllowed("the proof is wrong or too old" if proved else "the secret is missing or wrong")
+        self._guesses.charge(source[0], -1.0)
+
+    def _proves(self, source: Source, said: str, reply_port: int, now_seconds: float) -> bool:
+        text, asked = self._challenges.get(source, ("", 0.0))
+        before, at = self._taken.get(source, ("", 0.0))
+        if before and now_seconds - at <= CHALLENGE_SECONDS and same_secret(said, before):
+            return True  # the same hello once more: its answer was lost
+        if not text or now_seconds - asked > CHALLENGE_SECONDS:
+            return False
+        if not same_secret(said, proof(self._secret, text, reply_port)):
+            return False
+        del self._challenges[source]
+        _keep(self._taken, source, (said, now_seconds))
+        return True
+
+    def _warn(self, host: str) -> None:
+        """Once for each machine."""
+        if host not in self._warned and len(self._warned) < CHALLENGES_MAX:
+            self._warned.add(host)
+            _log.warning("%s said hello with a wrong secret", host)
+
+
+def proof(secret: str, challenge: str, reply_port: int) -> str:
+    """What proves the secret for a challenge, in the place of it in a hello with that reply port.  [any]"""
+    text = f"{challenge} {reply_port}".encode()
+    return PROOF + hmac.new(secret.encode(), text, hashlib.sha256).hexdigest()
+
+
+def same_secret(given: str, wanted: str) -> bool:
+    """Compare in a time that tells nothing about where they differ, or how long they are.  [any]"""
+    one, other = (hashlib.sha256(text.encode("utf-8", "replace")).digest() for text in (given, wanted))
+    return hmac.compare_digest(one, other)
+
+
+def _keep(table: OrderedDict[Source, tuple[str, float]], source: Source, value: tuple[str, float]) -> None:
+    table[source] = value
+    table.move_to_end(source)
+    if len(table) > CHALLENGES_MAX:
+        table.popitem(last=False)

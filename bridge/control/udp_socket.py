@@ -1,0 +1,59 @@
+"""Opening a UDP socket so that nobody is let in by mistake."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import sys
+
+from bridge.control.clients import is_loopback
+from bridge.control.secret import PROOF
+from bridge.errors import EndpointError, PortInUse, UnsafeBind
+
+RECEIVE_BUFFER_BYTES = 4 * 2**20  # asked for; the system may give less
+SECRET_MIN = 8  # characters
+
+
+def open_socket(host: str, port: int) -> socket.socket:
+    """A bound UDP socket; port 0 takes a free one.
+
+    PortInUse says what to do when another program has the port; EndpointError for a host that is not ours,
+    a port that may not be taken or is none.  [main]
+    """
+    if not 0 <= port <= 65535:
+        raise EndpointError(f"port is {port}, must be 1024 to 65535, or 0 for a free one")
+    door = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    try:
+        if sys.platform == "win32":
+            door.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+        door.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
+        door.bind((host, port))
+    except OSError as fault:
+        door.close()
+        raise _bind_error(host, port, fault) from None
+    return door
+
+
+def check_secret(host: str, secret: str, allow_network: bool) -> None:
+    """UnsafeBind unless `host` is this machine alone, or flag and secret are both given.  [main]"""
+    if secret and len(secret) < SECRET_MIN:
+        raise UnsafeBind(f"the shared secret has {len(secret)} characters, must have at least {SECRET_MIN}")
+    if secret.startswith(PROOF):
+        raise UnsafeBind(f"the shared secret begins with {PROOF!r}, as only proofs of it do")
+    if is_loopback(host):
+        return
+    if not allow_network:
+        raise UnsafeBind(
+            f"{host} opens the engine to the network; say so explicitly (allow_network) or stay at 127.0.0.1"
+        )
+    if not secret:
+        raise UnsafeBind(f"{host} opens the engine to the network; that takes a shared secret as well")
+
+
+def _bind_error(host: str, port: int, fault: OSError) -> EndpointError:
+    if fault.errno == errno.EADDRINUSE or getattr(fault, "winerror", 0) == 10048:
+        return PortInUse(
+            f"UDP port {port} is taken by another program, perhaps an engine that still runs: "
+            "stop it, or choose another port (0 takes a free one)"
+        )
+    return EndpointError(f"cannot listen on {host}, UDP port {port}: {fault.strerror or fault}")

@@ -1,0 +1,231 @@
+"""The reader of audio files that all of Segue uses: libsndfile, headers that are wrong about lengths put right before.
+
+It reads forwards only, so that streams without a length are read to their end, and never prints: what the MPEG
+decoder would write on standard error is counted instead.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bridge.region.sound_repair import MPEG_TAGS, repair
+
+if TYPE_CHECKING:
+    from soundfile import SoundFile
+
+BLOCK_SAMPLES = 1 << 16
+UNKNOWN_SAMPLES = 1 << 36  # what FLAC cannot hold: libsndfile's number for a length that is not known
+STREAM_BLOCK_SAMPLES = 1 << 12  # where the length is not known: what a cut stream's last block would hold is lost
+RESERVED_BYTES_MAX = 1 << 30  # of samples that a header promises, reserved before they are read
+LOSSY_SLACK_SAMPLES = 2 * 1152  # by which an MPEG stream may be shorter than said: its own padding
+HEARD_BYTES = 1 << 16  # of what a decoder prints
+DAMAGE_NOTE = "the file is damaged"
+_FAULTS = ("error", "resync", "Illegal")
+_KINDS = (
+    (4, b"ftyp", "an MP4 or M4A file (AAC or ALAC)"),
+    (0, b"\x1aE\xdf\xa3", "a Matroska or WebM file"),
+    (0, b"0&\xb2u", "a Windows Media file"),
+    (0, b"MThd", "a MIDI file"),
+    (0, b"PK\x03\x04", "a ZIP archive"),
+    (0, b"wvpk", "a WavPack file"),
+    (0, b"MAC ", "a Monkey's Audio file"),
+    (8, b"AVI ", "a video file"),
+    (0, b"OggS", "an Ogg file of a kind that is not read, or a damaged one"),
+)
+_TAGS = {0x161: "WMA", 0x162: "WMA", 0xFF: "AAC", 0x1600: "AAC", 0x2000: "AC-3", 0x2001: "DTS"}
+_standard_error = threading.RLock()  # one descriptor for all threads
+
+
+class SoundFault(Exception):
+    """A file cannot be decoded; the message says why, without the file's name.  [any]"""
+
+
+class NotSound(SoundFault):
+    """It holds no audio that can be read.  [any]"""
+
+
+@dataclass
+class Sound:
+    """An open file: `n_samples` as promised, None where its header does not know."""
+
+    file: SoundFile
+    n_samples: int | None
+    header_note: str
+    hush: _Hush
+    short_by: int = 0  # samples that were promised and did not come
+    _at: int = 0
+
+    @property
+    def note(self) -> str:
+        """What was wrong with the file, as far as it was read; empty for nothing.  [any]"""
+        told = self.hush.complaints()
+        damage = f"{DAMAGE_NOTE}: its decoder complained {len(told)} times, first: {told[0][:100]}" if told else ""
+        return "; ".join(part for part in (self.header_note, damage) if part)
+
+    @property
+    def channels(self) -> int:
+        """How many.  [any]"""
+        return int(self.file.channels)
+
+    @property
+    def rate_hz(self) -> int:
+        """Samples a second.  [any]"""
+        return int(self.file.samplerate)
+
+    def skip(self, count: int) -> None:
+        """Go on `count` samples later, or at the end.  [any]"""
+        if self.n_samples is None:
+            while count > 0 and len(block := self._block(min(count, STREAM_BLOCK_SAMPLES), "float32")):
+                count -= len(block)
+        else:
+            self._at = min(self._at + count, self.n_samples)
+            self.file.seek(self._at)
+
+    def read(self, most: int | None = None, dtype: str = "float32") -> NDArray[Any]:
+        """All samples from here on, or at most so many: [n, channels]. SoundFault where decoding fails.  [any]"""
+        if self.n_samples is None:
+            return self._to_the_end(most, dtype)
+        left = self.n_samples - self._at
+        wanted = left if most is None else min(most, left)
+        if wanted * self.channels * np.dtype(dtype).itemsize > RESERVED_BYTES_MAX:
+            audio = self._to_the_end(wanted, dtype)
+            self.short_by = wanted - len(audio)
+            return audio
+        audio = np.empty((wanted, self.channels), dtype)
+        done = 0
+        while done < wanted:
+            block = self._block(min(BLOCK_SAMPLES, wanted - done), dtype, audio[done : done + BLOCK_SAMPLES])
+            if not len(block):
+                break
+            done += len(block)
+        self.short_by = wanted - done
+        if self.short_by <= LOSSY_SLACK_SAMPLES and self.file.subtype.startswith("MPEG"):
+            self.short_by = 0
+        return audio[:done]
+
+    def _to_the_end(self, most: int | None, dtype: str) -> NDArray[Any]:
+        blocks, done = [np.empty((0, self.channels), dtype)], 0
+        while most is None or done < most:
+            wanted = STREAM_BLOCK_SAMPLES if most is None else min(STREAM_BLOCK_SAMPLES, most - done)
+            try:
+                block = self._block(wanted, dtype)
+            except SoundFault:
+                if not done or self.n_samples is not None:
+                    raise
+                break  # it ends in the middle of something: that is its end
+            if not len(block):
+                break
+            blocks.append(block)
+            done += len(block)
+        return np.concatenate(blocks)
+
+    def _block(self, count: int, dtype: str, out: NDArray[Any] | None = None) -> NDArray[Any]:
+        into = np.empty((count, self.channels), dtype) if out is None else out[:count]
+        try:
+            block = self.file.read(out=into)
+        except (RuntimeError, ValueError, OSError, MemoryError) as fault:
+            raise SoundFault(reason_of(fault)) from None
+        self._at += len(block)
+        return block
+
+
+class _Hush:
+    """Takes standard error away from a decoder that prints on it, and keeps the first of what it says."""
+
+    def __init__(self, wanted: bool) -> None:
+        self._wanted, self._kept, self._pipe, self._said = wanted, -1, -1, b""
+
+    def __enter__(self) -> _Hush:
+        if self._wanted:
+            _standard_error.acquire()
+            try:
+                self._kept = os.dup(2)
+                self._pipe, into = os.pipe()
+                os.set_blocking(self._pipe, False)
+                os.set_blocking(into, False)  # what finds no room is lost: nobody waits
+                os.dup2(into, 2)
+                os.close(into)
+            except OSError:  # no standard error, or a system that cannot: it prints
+                self._end()
+        return self
+
+    def complaints(self) -> list[str]:
+        """Lines so far that tell of damage.  [any]"""
+        with suppress(OSError):
+            while self._pipe >= 0 and len(self._said) < HEARD_BYTES and (more := os.read(self._pipe, HEARD_BYTES)):
+                self._said += more
+        return [line for line in self._said.decode("utf-8", "replace").splitlines() if any(w in line for w in _FAULTS)]
+
+    def _end(self) -> None:
+        if self._kept >= 0:
+            os.dup2(self._kept, 2)
+        for descriptor in (self._kept, self._pipe):
+            if descriptor >= 0:
+                os.close(descriptor)
+        self._kept = self._pipe = -1
+        self._wanted = False
+        _standard_error.release()
+
+    def __exit__(self, *fault: object) -> None:
+        if self._wanted:
+            self._end()
+
+
+@contextmanager
+def opened(file: BinaryIO) -> Iterator[Sound]:
+    """An open binary file as audio, for the time of a `with`; NotSound where there is none in it.  [any]"""
+    import soundfile
+
+    class Forwards(soundfile.SoundFile):
+        """After each block the library would seek to where it is, which streams without a length cannot."""
+
+        def seekable(self) -> bool:
+            return False
+
+    found, head = repair(file), _head(file)
+    mpeg = found.tag in MPEG_TAGS or head[:3] == b"ID3" or (head[:1] == b"\xff" and head[1:2] >= b"\xe0")
+    with _Hush(mpeg) as hush:
+        try:
+            decoder = Forwards(_plain(file) if found.source is None else found.source, closefd=False)
+        except (soundfile.LibsndfileError, TypeError, ValueError, OSError) as fault:
+            raise NotSound(_why(head, found.tag, fault)) from None
+        with decoder:
+            known = 0 <= decoder.frames < UNKNOWN_SAMPLES
+            yield Sound(decoder, decoder.frames if known else None, found.note, hush)
+
+
+def _plain(file: BinaryIO) -> BinaryIO | int:
+    """A file at its beginning: by its descriptor where it has one, which is faster."""
+    file.seek(0)
+    try:
+        descriptor = file.fileno()
+        os.lseek(descriptor, 0, os.SEEK_SET)
+    except (OSError, AttributeError):
+        return file
+    return descriptor
+
+
+def _head(file: BinaryIO) -> bytes:
+    file.seek(0)
+    return file.read(16)
+
+
+def _why(head: bytes, tag: int, fault: Exception) -> str:
+    """Why a file cannot be opened, with what it is where that can be told."""
+    kind = next((name for at, magic, name in _KINDS if head[at : at + len(magic)] == magic), "")
+    if not kind and tag:
+        kind = f"a WAV file that holds {_TAGS.get(tag, f'audio of format {tag:#x}')}"
+    return f"{kind or reason_of(fault)}; WAV, FLAC, AIFF, OGG or MP3 can be read" if kind else reason_of(fault)
+
+
+def reason_of(fault: Exception) -> str:
+    """A decoder's own words.  [any]"""
+    return str(getattr(fault, "error_string", fault)).removeprefix("Error : ") or "the decoder gave up"

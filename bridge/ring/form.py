@@ -1,0 +1,182 @@
+"""What writer, reader and listeners of a ring share: its form, its views, and the engine's plan.
+
+blocks_read ----v         v---- blocks_written            number:  counts up for ever
+[ .. ][ .. ][ 5 ][ 6 ][ 7 ][ .. ][ .. ][ .. ]              slot  =  number mod capacity
+              ^ owner reads here    ^ writer fills here
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bridge.errors import SegmentForeign, SegmentMissing
+from bridge.ring import layout
+from bridge.ring.fields import SEQUENCE_TRIES, Words, i64, u32
+from bridge.ring.layout import ENDLESS_SAMPLES, HEADER_BYTES, PLAN_SOUNDING
+from bridge.ring.shared_memory import Segment
+
+Audio = NDArray[np.float32]
+
+_SEQUENCE, _GENERATION = u32("plan_sequence"), u32("plan_generation")
+_TIMELINE, _FLAGS = u32("plan_timeline"), u32("plan_flags")
+_FROM, _START, _END = i64("plan_from_samples"), i64("plan_start_samples"), i64("plan_end_samples")
+
+
+@dataclass(frozen=True, slots=True)
+class RingForm:
+    """Sizes of a ring; ValueError for what the layout does not allow."""
+
+    sample_rate_hz: int
+    channels: int = 2
+    block_samples: int = 256
+    capacity_blocks: int = 2048
+    lane: int = 0
+
+    def __post_init__(self) -> None:
+        _within("sample_rate_hz", self.sample_rate_hz, layout.MIN_RATE_HZ, layout.MAX_RATE_HZ)
+        _within("channels", self.channels, 1, layout.MAX_CHANNELS)
+        _within("block_samples", self.block_samples, layout.MIN_BLOCK_SAMPLES, layout.MAX_BLOCK_SAMPLES)
+        _within("capacity_blocks", self.capacity_blocks, layout.MIN_CAPACITY_BLOCKS, layout.MAX_CAPACITY_BLOCKS)
+        if self.capacity_blocks & (self.capacity_blocks - 1):
+            raise ValueError(f"capacity_blocks must be a power of two, got {self.capacity_blocks}")
+
+    @property
+    def capacity_samples(self) -> int:
+        """Samples a ring of whole blocks holds.  [any]"""
+        return self.block_samples * self.capacity_blocks
+
+    @property
+    def n_bytes(self) -> int:
+        """Size of the whole segment.  [any]"""
+        return layout.segment_bytes(self.channels, self.block_samples, self.capacity_blocks)
+
+
+def _within(name: str, value: int, low: int, high: int) -> None:
+    if not low <= value <= high:
+        raise ValueError(f"{name} must be {low}..{high}, got {value}")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the engine intends: sound is due in [start, end) of a timeline, by this generation from `from`.
+
+    Blocks of older generations still count before `from_samples`, so a change of prompt takes over in the
+    middle of what is ready already. Positions belong to `timeline`; a host that has jumped since ignores
+    them until the engine has planned anew.
+    """
+
+    generation: int = 0
+    sounding: bool = False
+    from_samples: int = 0
+    start_samples: int = 0
+    end_samples: int = ENDLESS_SAMPLES
+    timeline: int = 0
+
+
+def write_plan(words: Words, plan: Plan) -> None:
+    """Publish a plan under its sequence lock; the engine alone does.  [generate]"""
+    sequence = words.u32[_SEQUENCE] | 1
+    words.u32[_SEQUENCE] = sequence
+    words.fence()
+    words.u32[_GENERATION] = plan.generation
+    words.u32[_TIMELINE] = plan.timeline
+    words.u32[_FLAGS] = PLAN_SOUNDING if plan.sounding else 0
+    words.i64[_FROM] = plan.from_samples
+    words.i64[_START] = plan.start_samples
+    words.i64[_END] = plan.end_samples
+    words.fence()
+    words.u32[_SEQUENCE] = (sequence + 1) & 0xFFFFFFFF
+
+
+def read_plan(words: Words, known: Plan, known_sequence: int) -> tuple[Plan, int]:
+    """The plan and its sequence; what was known when nothing changed or it is being written.  [audio]"""
+    for _ in range(SEQUENCE_TRIES):
+        before = words.u32[_SEQUENCE]
+        if before == known_sequence:
+            break
+        if before & 1:
+            continue
+        words.fence()
+        flags, generation, timeline = words.u32[_FLAGS], words.u32[_GENERATION], words.u32[_TIMELINE]
+        begin, start, end = words.i64[_FROM], words.i64[_START], words.i64[_END]
+        words.fence()
+        if words.u32[_SEQUENCE] == before:
+            return Plan(generation, bool(flags & PLAN_SOUNDING), begin, start, end, timeline), before
+    return known, known_sequence
+
+
+def publish_form(segment: Segment, words: Words, form: RingForm, engine_pid: int, now_ns: int) -> None:
+    """Write the identity of a new segment, the magic last.  [any]"""
+    for name, value in (
+        ("version", layout.VERSION),
+        ("segment_bytes", segment.n_bytes),
+        ("sample_rate_hz", form.sample_rate_hz),
+        ("channels", form.channels),
+        ("block_samples", form.block_samples),
+        ("capacity_blocks", form.capacity_blocks),
+        ("slots_offset", HEADER_BYTES),
+        ("payload_offset", layout.payload_offset(form.capacity_blocks)),
+        ("lane", form.lane),
+        ("engine_pid", engine_pid),
+        ("created_ns", now_ns),
+    ):
+        words.put(name, value)
+    words.fence()
+    words.put("magic", layout.MAGIC)
+
+
+def read_form(segment: Segment, words: Words) -> RingForm:
+    """Check a segment's identity against its true size and return its form.
+
+    Raises SegmentForeign, saying what is wrong, for another version, another kind of segment, or sizes that
+    do not fit: nothing is believed that could make a reader reach outside.  [main]
+    """
+    magic, version = int(words.get("magic")), int(words.get("version"))
+    if magic != layout.MAGIC:
+        raise SegmentForeign(f"{segment.name} is not a Segue ring (magic {magic:#010x})")
+    if version != layout.VERSION:
+        raise SegmentForeign(f"{segment.name} has layout version {version}, this host reads {layout.VERSION}")
+    names = ("sample_rate_hz", "channels", "block_samples", "capacity_blocks", "lane")
+    try:
+        form = RingForm(*(int(words.get(name)) for name in names))
+    except ValueError as error:
+        raise SegmentForeign(f"{segment.name}: {error}") from error
+    wanted = {
+        "segment_bytes": form.n_bytes,
+        "slots_offset": HEADER_BYTES,
+        "payload_offset": layout.payload_offset(form.capacity_blocks),
+    }
+    for name, value in wanted.items():
+        if words.get(name) != value:
+            raise SegmentForeign(f"{segment.name}: {name} is {words.get(name)} and should be {value}")
+    if segment.n_bytes < form.n_bytes:
+        raise SegmentMissing(f"{segment.name} has {segment.n_bytes} of {form.n_bytes} bytes")
+    return form
+
+
+def identity_of(name: str) -> tuple[int, int]:
+    """Which segment has a name now: its engine's process and when it was made; errors as `Segment.attach`.  [main]"""
+    segment = Segment.attach(name)
+    try:
+        words = header_words(segment)
+        try:
+            return identity(words)
+        finally:
+            words.release()
+    finally:
+        segment.close()
+
+
+def identity(words: Words) -> tuple[int, int]:
+    """What tells two segments of one name apart: the engine's process, and when it made the segment.  [any]"""
+    return int(words.get("engine_pid")), int(words.get("created_ns"))
+
+
+def header_words(segment: Segment) -> Words:
+    """Words of a segment large enough to have a header; SegmentForeign otherwise.  [main]"""
+    if segment.n_bytes < HEADER_BYTES:
+        raise SegmentForeign(f"{segment.name} has {segment.n_bytes} bytes, less than a header")
+    return Words(segment)

@@ -1,0 +1,78 @@
+"""Someone who listens in on a ring (a meter, a recorder, a second host) and moves no counter of it."""
+
+from __future__ import annotations
+
+from bridge.ring import form as ring_form
+from bridge.ring.fields import Words, u64
+from bridge.ring.form import Audio, RingForm
+from bridge.ring.shared_memory import Segment
+from bridge.ring.slots import Slots
+
+_BLOCKS_WRITTEN = u64("blocks_written")
+
+
+class RingListener:
+    """Hears every block from the moment it attached; one that is too slow loses blocks and is told how many.
+
+    Writes nothing into the segment, so any number may listen.
+    """
+
+    def __init__(self, segment: Segment, words: Words, form: RingForm) -> None:
+        self.form = form
+        self.lost_blocks = 0
+        self._segment = segment
+        self._words = words
+        self._slots = Slots(segment, words, form)
+        self._next = int(words.u64[_BLOCKS_WRITTEN])
+
+    @classmethod
+    def attach(cls, name: str) -> RingListener:
+        """Map a lane's ring to listen; errors as `RingReader.attach`, but any owner is fine.  [main]"""
+        segment = Segment.attach(name)
+        words: Words | None = None
+        try:
+            words = ring_form.header_words(segment)
+            return cls(segment, words, ring_form.read_form(segment, words))
+        except Exception:
+            if words is not None:
+                words.release()
+            segment.close()
+            raise
+
+    def hear(self, out: Audio) -> tuple[int, int, int] | None:
+        """Copy the next block into `out` [>= block_samples, channels]; None when there is none yet.
+
+        Returns (position_samples, n_samples, generation). A block that was overwritten while it was copied
+        is lost, counted, and the next one is tried.  [any]
+        """
+        words = self._words
+        while True:
+            written = int(words.u64[_BLOCKS_WRITTEN])
+            words.fence()
+            oldest = written - self.form.capacity_blocks + 1  # the slot after the newest may be in the making
+            if not oldest - 1 <= self._next <= written:
+                self.lost_blocks += max(oldest - self._next, 0)
+                self._next = max(oldest, 0)
+            if self._next >= written:
+                return None
+            number = self._next
+            self._next += 1
+            heard = self._copy(number, out)
+            words.fence()
+            if heard is not None and int(words.u64[_BLOCKS_WRITTEN]) - number < self.form.capacity_blocks:
+                return heard
+            self.lost_blocks += 1
+
+    def _copy(self, number: int, out: Audio) -> tuple[int, int, int] | None:
+        header = self._slots.header(number)
+        if header is None:
+            return None
+        position_samples, generation, _, n_samples = header
+        out[:n_samples] = self._slots.audio(number)[:n_samples]
+        return position_samples, n_samples, generation
+
+    def close(self) -> None:
+        """Unmap. Twice is allowed.  [any]"""
+        self._words.release()
+        self._slots.release()
+        self._segment.close()

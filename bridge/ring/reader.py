@@ -1,0 +1,256 @@
+"""The host's side of a ring: the owning reader, addressed by position."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from bridge.errors import SharedMemoryError
+from bridge.ring import form as ring_form
+from bridge.ring.fields import Words, i64, u32, u64
+from bridge.ring.form import Audio, Plan, RingForm
+from bridge.ring.layout import ENGINE_CLOSED
+from bridge.ring.shared_memory import Segment, pid_alive
+from bridge.ring.slots import Header, Slots
+from bridge.ring.transport_block import write_transport
+from bridge.time.transport import Transport
+
+HEARTBEAT_LIMIT_SECONDS = 0.5
+MAX_DROPS_PER_READ = 1024  # about 2 ms; a change of prompt overtakes up to a whole lead of blocks
+MAX_TIMELINES_AHEAD = 1024  # loop passes that a ring can hold blocks for, and more
+LOUDEST = 8.0  # samples beyond are brought there: no ear is to meet what only a broken writer can have meant
+_LOUDEST_ENERGY = 1e30
+
+_BLOCKS_WRITTEN, _BLOCKS_READ = u64("blocks_written"), u64("blocks_read")
+_HEARTBEAT, _HOST_HEARTBEAT = u64("engine_heartbeat_ns"), u64("host_heartbeat_ns")
+_WRITTEN_END, _STATE, _HOST_PID = i64("written_end_samples"), u32("engine_state"), u32("host_pid")
+_LATE, _STALE = u64("late_blocks"), u64("stale_blocks")
+_UNDERRUNS, _UNDERRUN_SAMPLES = u64("underruns"), u64("underrun_samples")
+
+
+@dataclass(slots=True)
+class RingCounters:
+    """What the reader met, in blocks: late (position passed), stale (overtaken), broken (no sense, NaN)."""
+
+    blocks: int = 0
+    late_blocks: int = 0
+    stale_blocks: int = 0
+    broken_blocks: int = 0
+
+
+class RingReader:
+    """Owner of the read side. `read`, `ahead_samples` and `publish` belong to one thread, the audio thread.
+
+    A block is used for exactly its own position and timeline number, or not at all.
+    """
+
+    def __init__(self, segment: Segment, words: Words, form: RingForm) -> None:
+        self.form = form
+        self.segment = segment
+        self.counters = RingCounters()
+        self.plan = Plan()
+        self._plan_sequence = 0
+        self._words = words
+        self._slots = Slots(segment, words, form)
+        self._next = int(words.u64[_BLOCKS_READ])
+        self.identity = ring_form.identity(words)
+        self._engine_seen = pid_alive(self.identity[0])  # an engine in another container is not
+        self._begun = False  # part of the block `_next` has been used
+        self._closed = False
+
+    @classmethod
+    def attach(cls, name: str) -> RingReader:
+        """Map a lane's ring and become its owning reader.
+
+        Raises SegmentMissing (no such ring), SegmentForeign (another version, sizes that do not fit) or
+        SharedMemoryError (another user's, or another living host reads it).  [main]
+        """
+        segment = Segment.attach(name)
+        words: Words | None = None
+        try:
+            words = ring_form.header_words(segment)
+            form = ring_form.read_form(segment, words)
+            owner = int(words.u32[_HOST_PID])
+            if owner not in (0, os.getpid()) and pid_alive(owner):
+                raise SharedMemoryError(f"{name} is read by process {owner} already")
+            words.u32[_HOST_PID] = os.getpid()
+            return cls(segment, words, form)
+        except Exception:
+            if words is not None:
+                words.release()
+            segment.close()
+            raise
+
+    def read(self, position_samples: int, out: Audio, timeline: int = 0) -> tuple[int, int]:
+        """Copy what there is for host samples [position, position + len(out)) into `out` [n, channels].
+
+        Returns (begin, end): `out[begin:end]` is real, the first unbroken stretch; the rest of `out` is
+        untouched. After a gap ask again from `end`. Blocks that are too late, overtaken or broken are
+        dropped and counted; blocks for later stay. Never waits.  [audio]
+        """
+        last = position_samples + len(out)
+        self.look()
+        written = self._written()
+        begin, cursor, drops = -1, position_samples, 0
+        number = self._next
+        while number < written and drops < MAX_DROPS_PER_READ:
+            header = self._slots.header(number)
+            start, usable = (0, 0) if header is None else (header[0], self._usable(header, timeline))
+            self.counters.broken_blocks += header is None
+            if usable < 0:
+                if not self._out_of_order(header, timeline, written):
+                    break
+                self.counters.broken_blocks += 1
+                usable = 0
+            if usable == 0 or start + usable <= cursor:
+                if usable and not self._begun:
+                    self.counters.late_blocks += 1
+                drops += 1
+            else:
+                first, end = max(start, cursor), min(start + usable, last)
+                if start >= last or (begin >= 0 and first > cursor):
+                    break
+                block = self._slots.audio(number)[first - start : end - start]
+                if _copied(block, out[first - position_samples : end - position_samples]):
+                    begin = first if begin < 0 else begin
+                    cursor = end
+                else:
+                    self.counters.broken_blocks += 1
+                if start + usable > last:
+                    self._begun = True
+                    break
+                self.counters.blocks += 1
+            number += 1
+            self._begun = False
+        self._give_back(number)
+        return (begin - position_samples, cursor - position_samples) if begin >= 0 else (0, 0)
+
+    def _usable(self, header: Header, timeline: int) -> int:
+        """Samples of a block that count: 0 drops it, -1 leaves it for a later timeline."""
+        start, generation, of_timeline, n_samples = header
+        plan = self.plan
+        overtaken = generation < plan.generation and plan.timeline == timeline
+        if of_timeline > timeline and not overtaken:
+            return -1
+        if overtaken:  # a plan for this stretch of time overtakes what was made for later ones too
+            here = of_timeline == timeline
+            n_samples = min(n_samples, max(plan.from_samples - start, 0)) if here else 0
+        if of_timeline < timeline or n_samples == 0:
+            self.counters.stale_blocks += 1
+            return 0
+        return n_samples
+
+    def _out_of_order(self, header: Header | None, timeline: int, written: int) -> bool:
+        """Whether a block for a later timeline can never have its turn: too far ahead, or music for now lies behind it.
+
+        An engine writes the timelines of one generation in their order.
+        """
+        if header is None or header[2] - timeline > MAX_TIMELINES_AHEAD:
+            return True
+        newest = self._slots.header(written - 1)
+        return newest is not None and newest[1] == header[1] and newest[2] <= timeline
+
+    def _written(self) -> int:
+        written = int(self._words.u64[_BLOCKS_WRITTEN])
+        self._words.fence()
+        if 0 <= written - self._next <= self.form.capacity_blocks:
+            return written
+        self.counters.broken_blocks += 1
+        self._next = written
+        self._give_back(written)
+        return written
+
+    def _give_back(self, number: int) -> None:
+        if number != int(self._words.u64[_BLOCKS_READ]):
+            self._next = number
+            self._words.fence()
+            self._words.u64[_BLOCKS_READ] = number
+
+    def ahead_samples(self, position_samples: int) -> int:
+        """How far the ring reaches beyond a position: its fill, 0 when there is nothing.  [audio]"""
+        if self._next >= int(self._words.u64[_BLOCKS_WRITTEN]):
+            return 0
+        return min(max(self._words.i64[_WRITTEN_END] - position_samples, 0), self.form.capacity_samples)
+
+    def look(self) -> Plan:
+        """The engine's newest plan; `read` looks too.  [audio]"""
+        self.plan, self._plan_sequence = ring_form.read_plan(self._words, self.plan, self._plan_sequence)
+        return self.plan
+
+    @property
+    def planned(self) -> bool:
+        """Whether the engine has published a plan that was seen.  [audio]"""
+        return self._plan_sequence != 0
+
+    def publish(
+        self,
+        transport: Transport,
+        timeline: int,
+        block_samples: int,
+        underruns: int = 0,
+        missed_samples: int = 0,
+    ) -> None:
+        """Tell the engine where the host is, that it lives, and what it has counted.
+
+        `timeline` numbers the host's stretches of time, see `Transport`.  [audio]
+        """
+        words, now_ns = self._words, time.monotonic_ns()
+        write_transport(words, transport, timeline, block_samples, now_ns)
+        words.u64[_HOST_HEARTBEAT] = now_ns
+        words.u64[_UNDERRUNS], words.u64[_UNDERRUN_SAMPLES] = underruns, missed_samples
+        words.u64[_LATE], words.u64[_STALE] = self.counters.late_blocks, self.counters.stale_blocks
+
+    @property
+    def engine_pid(self) -> int:
+        """Process that writes this ring.  [any]"""
+        return int(self._words.get("engine_pid"))
+
+    def is_ring(self, name: str) -> bool:
+        """Whether the ring of this name is the one that is mapped here: names come again, segments do not.  [main]"""
+        try:
+            return name == self.segment.name and ring_form.identity_of(name) == self.identity
+        except SharedMemoryError:
+            return False
+
+    def engine_ended(self) -> bool:
+        """Whether the engine's process was there and has ended.  [main]"""
+        return self._engine_seen and not pid_alive(self.identity[0])
+
+    def engine_silent_seconds(self) -> float:
+        """Seconds since the engine's last sign of life.  [any]"""
+        return max(time.monotonic_ns() - int(self._words.u64[_HEARTBEAT]), 0) / 1e9
+
+    def engine_alive(self) -> bool:
+        """Whether the engine has shown itself in the last half second and not closed the ring.  [any]"""
+        closed = int(self._words.u32[_STATE]) == ENGINE_CLOSED
+        return not closed and self.engine_silent_seconds() <= HEARTBEAT_LIMIT_SECONDS
+
+    def check(self) -> None:
+        """Raise SegmentMissing when the segment was cut, removed or replaced; the main thread asks.  [main]"""
+        self.segment.check()
+
+    def close(self) -> None:
+        """Give the reader's place free and unmap; the audio thread must have stopped. Twice is allowed.  [main]"""
+        if not self._closed:
+            self._closed = True
+            if int(self._words.u32[_HOST_PID]) == os.getpid():
+                self._words.u32[_HOST_PID] = 0
+            self._words.release()
+            self._slots.release()
+            self.segment.close()
+
+
+def _copied(block: Audio, out: Audio) -> bool:
+    """Copy a block, its samples within +-LOUDEST; False, and nothing copied, where it is not finite."""
+    flat = block.reshape(-1)
+    energy = np.dot(flat, flat)
+    if not energy < _LOUDEST_ENERGY:
+        return False
+    if energy > LOUDEST * LOUDEST:  # else no sample can be louder
+        np.clip(block, -LOUDEST, LOUDEST, out=out)
+    else:
+        out[:] = block
+    return True

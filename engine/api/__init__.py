@@ -1,0 +1,1 @@
+"""MusicGen from Python: audiocraft's method names on Segue's engine."""

@@ -1,0 +1,140 @@
+"""What a `MusicGen` is and is set to: the names that audiocraft's users look for on their model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from engine.api.generation import GenerationParams, frame_rate, grid_for, sampling_for, stride_for
+from engine.codec.familiar import CompressionModel
+from engine.core.guidance import Guidance
+from engine.errors import UnsupportedError
+from engine.models.model import HeardExcerpt, LoadedModel, StyleExcerpt
+from engine.system.type_checks import must_be_number, must_be_whole
+
+if TYPE_CHECKING:
+    from engine.lm import LanguageModel
+
+
+class ModelSettings:
+    """A loaded model, how it generates, and what it is called; all of it [generate]."""
+
+    def __init__(self, model: LoadedModel, name: str | None = None, reference: bool = False) -> None:
+        self.model = model
+        self.name = name or model.name
+        self.reference = reference
+        self.compression_model = CompressionModel(model.codec)
+        self.progress_callback: Callable[[int, int], None] | None = None
+        self.style_excerpt = StyleExcerpt()
+        self.style_heard: list[list[HeardExcerpt | None]] = []  # of the last call, by window and piece
+        self.set_generation_params(duration=15.0)
+
+    @property
+    def lm(self) -> LanguageModel:
+        """The language model."""
+        return self.model.lm
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model is."""
+        return self.model.lm.out_norm.weight.device
+
+    @property
+    def sample_rate(self) -> int:
+        """Samples a second of what `generate` returns."""
+        return self.model.codec.sample_rate
+
+    @property
+    def frame_rate(self) -> float:
+        """Codec frames a second."""
+        return frame_rate(self.model)
+
+    @property
+    def audio_channels(self) -> int:
+        """Channels of what `generate` returns."""
+        return self.model.codec.channels
+
+    @property
+    def max_duration(self) -> float:
+        """Seconds that one window sees; longer music rolls on by `extend_stride`."""
+        return self.model.window_frames / self.frame_rate
+
+    @property
+    def duration(self) -> float:
+        """Seconds that the next call generates, prompt included."""
+        return self.params.duration_seconds
+
+    @property
+    def extend_stride(self) -> float:
+        """Seconds by which windows roll."""
+        return self.params.stride_seconds
+
+    @property
+    def generation_params(self) -> dict[str, Any]:
+        """What sampling and guidance are set to, by audiocraft's names."""
+        return self.params.familiar()
+
+    def set_generation_params(
+        self,
+        use_sampling: bool = True,
+        top_k: int | None = None,
+        top_p: float = 0.0,
+        temperature: float | None = None,
+        duration: float = 30.0,
+        cfg_coef: float | None = None,
+        cfg_coef_beta: float | None = None,
+        two_step_cfg: bool = False,
+        extend_stride: float | None = None,
+        *,
+        bpm: float | None = None,
+        start_beats: float = 0.0,
+        beats_per_bar: float = 4.0,
+        keep_harmony: bool = True,
+    ) -> None:
+        """Set everything anew; None takes the model's own: top_k 250, temperature 1, cfg_coef 3 and a stride of 18 s
+        for the published models.
+
+        `duration` and `extend_stride` in seconds; `bpm`, `start_beats` (host beat of the first sample) and
+        `beats_per_bar` (quarter notes) are for models that hear the tempo. `keep_harmony`: where no melody is given, a
+        model that can goes on within the chords and key of its prompt.  Raises TypeError for what is no number,
+        ValueError out of range, UnsupportedError for a tempo given to a model that cannot take one.
+        """
+        must_be_whole(top_k=top_k)
+        must_be_number(top_p=top_p, temperature=temperature, duration=duration, extend_stride=extend_stride)
+        must_be_number(cfg_coef=cfg_coef, cfg_coef_beta=cfg_coef_beta)
+        must_be_number(bpm=bpm, start_beats=start_beats, beats_per_bar=beats_per_bar)
+        model = self.model
+        sampling = sampling_for(model, use_sampling, top_k, top_p, temperature, self.reference)
+        grid = grid_for(model, bpm, start_beats, beats_per_bar)
+        stride = stride_for(model, duration, extend_stride)
+        guidance = Guidance(model.cfg_coef if cfg_coef is None else cfg_coef, cfg_coef_beta, two_step_cfg)
+        self.params = GenerationParams(sampling, guidance, duration, stride, grid, keep_harmony)
+
+    def set_style_conditioner_params(
+        self,
+        eval_q: int = 3,
+        excerpt_length: float = 3.0,
+        ds_factor: int | None = None,
+        encodec_n_q: int | None = None,
+    ) -> None:
+        """How a style is listened to: through `eval_q` of the quantisers, an excerpt of `excerpt_length` seconds.
+
+        The model was trained on 1.5 to 4.5 s. `ds_factor`: one of how many feature frames is kept, None = the
+        model's own. Raises UnsupportedError for a model without this kind of style, ValueError out of range.
+        """
+        n_quantizers = getattr(self.model.conditioner, "style_quantizers", 0)
+        if not n_quantizers:
+            raise UnsupportedError(f"model {self.name} has no style conditioner to set (musicgen-style has)")
+        if encodec_n_q is not None:
+            raise UnsupportedError("encodec_n_q: this model's style features do not come from EnCodec")
+        must_be_whole(eval_q=eval_q, ds_factor=ds_factor)
+        must_be_number(excerpt_length=excerpt_length)
+        if not 1 <= eval_q <= n_quantizers:
+            raise ValueError(f"eval_q is {eval_q}, must be 1 to {n_quantizers}")
+        self.style_excerpt = StyleExcerpt(excerpt_length, eval_q, ds_factor)
+
+    def set_custom_progress_callback(self, progress_callback: Callable[[int, int], None] | None = None) -> None:
+        """Call `progress_callback(frames done, frames in all)` while generating; None = none."""
+        self.progress_callback = progress_callback

@@ -1,0 +1,1 @@
+"""The rules of MusicGen as small pure pieces: shapes, delay pattern, guidance, sampling."""

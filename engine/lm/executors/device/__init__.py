@@ -1,0 +1,18 @@
+"""One step of all lanes at once, of constant shapes, in memory that stays where it is: what a GPU replays.
+
+    lane A   rows 0 1     cache rows, tokens so far, position + frame features, guidance and sampling parameters
+    lane B   rows 2 3 4        "
+             |
+    one step: columns -> layers -> logits -> guidance -> draw -> next columns        all on the device
+
+`Seats` gives a window rows of the `Buffers`; `take_step` reads and writes nothing else; a runner calls it (CPU) or
+replays a CUDA graph of it, one for each (rows, cache bucket). `DeviceStepper` holds them together; `time_steps` is what
+a benchmark calls. See docs/gpu.md.
+"""
+
+from engine.lm.executors.device.batch_slot import Seat, Turn
+from engine.lm.executors.device.probe import TimedStep, time_steps
+from engine.lm.executors.device.runner import GraphRunner, PlainRunner
+from engine.lm.executors.device.stepper import DeviceStepper
+
+__all__ = ["DeviceStepper", "GraphRunner", "PlainRunner", "Seat", "TimedStep", "Turn", "time_steps"]

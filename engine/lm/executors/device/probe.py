@@ -1,0 +1,138 @@
+"""For benchmarks: steps of so many lanes at a given fill of the cache, and the bytes that each of them must read.
+
+timed = time_steps(lm, rows=2, lanes=1, filled=1000)      # rows of each lane
+timed.step(); timed.wait()                                 # enqueue one step; wait for all that was enqueued
+timed.weight_bytes, timed.cache_bytes                      # what a step must read: their sum is the memory floor
+timed.first_after(5.0)                                     # seconds of a step after so long a rest, all waited for
+timed.reason                                               # why it is not a CUDA graph, empty where it is one
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from engine.core.guidance import Guidance
+from engine.core.sampling import Sampling, seeded_generator
+from engine.lm.conditions import Conditions
+from engine.lm.executors.device.batch_slot import Turn
+from engine.lm.executors.device.runner import Runner
+from engine.lm.executors.device.stepper import DeviceStepper
+
+if TYPE_CHECKING:
+    from engine.lm.model import LanguageModel
+
+STEPS_AT_A_TIME = 32  # then back to the fill that was asked for
+TOP_K = 250
+
+
+@dataclass
+class TimedStep:
+    """Lanes that only step; see above.  [generate]"""
+
+    stepper: DeviceStepper
+    turns: tuple[Turn, ...]
+    filled: int
+    weight_bytes: int
+    cache_bytes: int
+    cache_bytes_read: int  # of the whole bucket, which is what is really read
+
+    @property
+    def reason(self) -> str:
+        """Why steps are called rather than replayed on a CUDA device, empty where they are replayed or there is none.
+
+        [any]
+        """
+        return self.stepper.runner.reason
+
+    def step(self) -> None:
+        """Enqueue one step of all lanes: guidance, sampling and the numbers of the dice counted in.  [generate]"""
+        for turn in self.turns:
+            for state in turn.seat.states:
+                if state.step >= self.filled + STEPS_AT_A_TIME:
+                    state.back_to(self.filled)
+        self.stepper.step(self.turns)
+
+    def wait(self) -> None:
+        """Wait until all enqueued steps are done.  [generate]"""
+        device = self.stepper.lm.out_norm.weight.device
+        if device.type != "cpu":
+            torch.get_device_module(device).synchronize(device)
+
+    def first_after(self, rest_seconds: float, keep_warm: bool = False) -> float:
+        """Seconds of one step after the device did nothing for so long, or was kept warm meanwhile.  [generate]"""
+        self.step()
+        self.wait()
+        until = time.perf_counter() + rest_seconds
+        while (left := until - time.perf_counter()) > 0:
+            time.sleep(min(left, 0.01))
+            if keep_warm:
+                self.stepper.keep_warm()
+        self.wait()
+        began = time.perf_counter()
+        self.step()
+        self.wait()
+        return time.perf_counter() - began
+
+
+@torch.inference_mode()
+def time_steps(
+    lm: LanguageModel, rows: int = 2, lanes: int = 1, filled: int = 1, memory: int = 0, runner: Runner | None = None
+) -> TimedStep:
+    """Lanes of `rows` guidance rows whose caches hold `filled` positions, with `memory` vectors to attend to.
+
+    Tokens, cache and memory are random; sampling is by top-k. ValueError for less than 1 of anything but memory.
+    [generate]
+    """
+    if min(rows, lanes, filled) < 1 or rows > 3 or memory < 0:
+        raise ValueError(
+            f"rows {rows} must be 1 to 3, lanes {lanes} and filled {filled} 1 or more, memory {memory} 0 or more"
+        )
+    stepper = DeviceStepper(lm, runner)
+    turns = tuple(_turn(stepper, lane, rows, filled, memory) for lane in range(lanes))
+    config, item = lm.config, (lm.cache_dtype or lm.out_norm.weight.dtype).itemsize
+    per_position = 2 * config.n_layers * config.dim * item * rows * lanes
+    timed = TimedStep(
+        stepper, turns, filled, sum(map(_bytes, read_weights(lm, memory > 0))), per_position * (filled + 1), 0
+    )
+    timed.step()
+    timed.wait()
+    assert stepper.buffers is not None
+    timed.cache_bytes_read = per_position * stepper.shape_of([turn.seat for turn in turns]).positions
+    return timed
+
+
+def read_weights(lm: LanguageModel, cross: bool = True) -> Iterator[Tensor]:
+    """Matrices that every step reads whole: not the embeddings; of cross-attention only query and output.  [any]"""
+    dim = lm.config.dim
+    for layer in lm.layers:
+        yield from (layer.self_attn.in_proj_weight, layer.self_attn.out_proj.weight)
+        yield from (layer.linear1.weight, layer.linear2.weight)
+        if cross and layer.cross_attention is not None:
+            yield from (layer.cross_attention.in_proj_weight[:dim], layer.cross_attention.out_proj.weight)
+    for head in lm.linears:
+        yield head.weight  # type: ignore[misc]
+
+
+def _bytes(tensor: Tensor) -> int:
+    return tensor.numel() * tensor.element_size()
+
+
+def _turn(stepper: DeviceStepper, lane: int, rows: int, filled: int, memory: int) -> Turn:
+    lm = stepper.lm
+    config, device = lm.config, lm.out_norm.weight.device
+    conditions = Conditions(memory=torch.randn(rows, memory, config.dim, device=device) if memory else None)
+    steps = filled + STEPS_AT_A_TIME + 2
+    state = lm.init_state(rows, steps, conditions)
+    state.cache.normal_()
+    state.step = state.length = filled
+    sequence = torch.randint(0, config.card, (config.n_codebooks, steps), device=device)
+    sequence[:, filled + 1 :] = -1
+    seat = stepper.seat((state,), (conditions,), sequence)
+    guidance = Guidance(cfg_coef_beta=5.0 if rows == 3 else None)
+    return Turn(seat, Sampling(top_k=min(TOP_K, config.card)), guidance, seeded_generator(lane, device))

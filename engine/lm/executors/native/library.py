@@ -1,0 +1,120 @@
+"""The native library, loaded, and the structures that it takes; field by field those of model.h and draw.h."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from ctypes import POINTER, Structure, c_double, c_float, c_int64, c_void_p
+from functools import lru_cache
+from pathlib import Path
+
+from engine.errors import UnsupportedError
+
+SWITCH = "SEGUE_NATIVE_STEP"  # 0: not used; a path: this library
+MAX_ROWS, MAX_WIDTH, MAX_WIDTH_IN_8_BITS = 16, 128, 64
+FLOAT32, BFLOAT16, INT8, INT4 = range(4)
+
+
+class Matrix(Structure):
+    """A weight [n, k]: floats row by row, or codes as `tiles` lays them."""
+
+    _fields_ = (
+        ("kind", c_int64),
+        ("n", c_int64),
+        ("k", c_int64),
+        ("block", c_int64),
+        ("data", c_void_p),
+    )
+
+
+class Norm(Structure):
+    """A LayerNorm."""
+
+    _fields_ = (("weight", c_void_p), ("bias", c_void_p), ("eps", c_double))
+
+
+class Layer(Structure):
+    """A layer; without cross-attention those parts are empty."""
+
+    _fields_ = (
+        *((name, Norm) for name in ("norm1", "norm_cross", "norm2")),
+        *((name, Matrix) for name in ("qkv", "out", "query", "cross_out", "widen", "narrow")),
+    )
+
+
+class Model(Structure):
+    """All that a step reads but for the state."""
+
+    _fields_ = (
+        *((name, c_int64) for name in ("dim", "heads", "layers", "codebooks", "card", "ffn")),
+        ("tables", POINTER(c_void_p)),
+        ("layer", POINTER(Layer)),
+        ("out_norm", Norm),
+        ("logits", POINTER(Matrix)),
+    )
+
+
+class State(Structure):
+    """A window's cache, memory and known inputs."""
+
+    _fields_ = (
+        *((name, c_int64) for name in ("rows", "all_rows", "capacity", "memory", "cache_kind", "known_steps")),
+        ("cache", c_void_p),
+        ("scales", c_void_p),
+        ("memory_keys", POINTER(c_void_p)),
+        ("memory_values", POINTER(c_void_p)),
+        ("known", c_void_p),
+    )
+
+
+class Turn(Structure):
+    """A window at the step that it is about to take, with so many positions in its cache."""
+
+    _fields_ = (("state", POINTER(State)), ("step", c_int64), ("length", c_int64))
+
+
+class Draw(Structure):
+    """How tokens are drawn."""
+
+    _fields_ = (
+        *((name, c_int64) for name in ("rows", "codebooks", "card", "top_k")),
+        *((name, c_float) for name in ("coef", "wav_over_text", "temperature")),
+    )
+
+
+def load() -> ctypes.CDLL:
+    """The library.  Raises UnsupportedError: switched off, not built, or not for this processor.  [generate]"""
+    asked = os.environ.get(SWITCH, "")
+    if asked == "0":
+        raise UnsupportedError(f"the native step is switched off ({SWITCH}=0)")
+    return _load(asked if asked not in ("", "1") else None)
+
+
+@lru_cache(maxsize=4)
+def _load(asked: str | None) -> ctypes.CDLL:
+    from engine.lm.executors.native import build  # here, so that it can be run as a command
+
+    path = Path(asked) if asked else build.LIBRARY
+    if not path.is_file():
+        raise UnsupportedError(
+            f"the native step is not built ({path.name}); python -m engine.lm.executors.native.build builds it"
+        )
+    try:
+        library = ctypes.CDLL(str(path))
+    except OSError as error:
+        raise UnsupportedError(f"the native step does not load: {error}") from error
+    library.segue_stamp.restype = ctypes.c_char_p
+    if library.segue_stamp().decode() != build.stamp():
+        raise UnsupportedError(
+            "the native step was built from other sources; python -m engine.lm.executors.native.build builds it"
+        )
+    library.segue_runs_here.restype = ctypes.c_int
+    if not library.segue_runs_here():
+        raise UnsupportedError("the native step needs a processor with AVX-512 and VNNI")
+    library.segue_open.argtypes, library.segue_open.restype = [POINTER(Model)], c_void_p
+    library.segue_close.argtypes, library.segue_close.restype = [c_void_p], None
+    library.segue_step.argtypes = [c_void_p, POINTER(Turn), c_int64, c_void_p, c_int64, c_void_p]
+    library.segue_step.restype = None
+    library.segue_tile.argtypes, library.segue_tile.restype = [c_void_p, *[c_int64] * 6, c_void_p], None
+    library.segue_draw.argtypes, library.segue_draw.restype = [POINTER(Draw), c_void_p, c_void_p, c_void_p], None
+    return library

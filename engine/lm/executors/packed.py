@@ -1,0 +1,112 @@
+"""Half-precision matrices laid out as a processor's matrix unit reads them, in huge pages: faster, the same bits.
+
+oneDNN, which multiplies halves for PyTorch on a processor, otherwise lays each matrix out anew in every product. The
+packed copies live beside the plain ones, which prefill reads. PyTorch's own compiler uses the same two operators; they
+have no public name, so where they are missing, or do not give what the plain product gives, steps read the plain ones.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, cast
+from weakref import WeakKeyDictionary
+
+import torch
+from torch import Tensor
+
+from engine.system import huge_pages
+
+if TYPE_CHECKING:
+    from engine.lm.layers import DecoderLayer
+    from engine.lm.model import LanguageModel
+
+HALVES = (torch.bfloat16, torch.float16)
+FEW_ROWS = 2  # that a step has
+PROBE = 64
+
+
+@dataclass(frozen=True)
+class Packed:
+    """A model's packed matrices by the names of its layers' parts; `stamp` says of which weights they are.  [any]"""
+
+    stamp: tuple[int, ...]
+    layers: tuple[dict[str, Tensor], ...]
+    heads: Tensor
+
+    def of(self, model: LanguageModel) -> bool:
+        """Whether they are still this model's weights."""
+        return self.stamp == _stamp(model)
+
+
+_kept: WeakKeyDictionary[LanguageModel, Packed] = WeakKeyDictionary()
+
+
+def packed(model: LanguageModel) -> Packed | None:
+    """The model's packed matrices, made once; None where steps read the plain ones.  [generate]"""
+    weight = cast(Tensor, model.linears[0].weight)
+    if weight.device.type != "cpu" or weight.dtype not in HALVES or not can_pack(weight.dtype):
+        return None
+    known = _kept.get(model)
+    if known is None or not known.of(model):
+        known = _kept[model] = pack_all(model, weight.dtype)
+    return known
+
+
+def _stamp(model: LanguageModel) -> tuple[int, ...]:
+    return tuple(parameter.data_ptr() for parameter in model.parameters())
+
+
+def pack_all(model: LanguageModel, dtype: torch.dtype) -> Packed:
+    """All matrices of a step as halves of `dtype`, packed.  [generate]"""
+    layers = tuple(
+        {name: pack(matrix.to(dtype)) for name, matrix in _matrices(layer, model.config.dim).items()}
+        for layer in model.layers
+    )
+    heads = pack(torch.cat([cast(Tensor, head.weight).to(dtype) for head in model.linears]))
+    known = torch.ops.mkldnn
+    if hasattr(known, "data_ptr") and hasattr(known, "_nbytes"):
+        every = [heads, *(matrix for layer in layers for matrix in layer.values())]
+        huge_pages.move((known.data_ptr(matrix), known._nbytes(matrix)) for matrix in every)
+    return Packed(_stamp(model), layers, heads)
+
+
+def _matrices(layer: DecoderLayer, dim: int) -> dict[str, Tensor]:
+    """What a step multiplies with, by the names that `engine.lm.executors.fused` gives."""
+    matrices: dict[str, Tensor] = {
+        "qkv": layer.self_attn.in_proj_weight,
+        "out": layer.self_attn.out_proj.weight,
+        "widen": layer.linear1.weight,
+        "narrow": layer.linear2.weight,
+    }
+    crossed = layer.cross_attention
+    if crossed is not None:
+        matrices |= {"query": crossed.in_proj_weight[:dim], "cross_out": crossed.out_proj.weight}
+    return matrices
+
+
+def pack(weight: Tensor) -> Tensor:
+    """A weight [N, K] as an opaque tensor for `packed_product`.  [generate]"""
+    with torch.inference_mode(False), torch.no_grad():
+        plain = weight.detach().clone() if weight.is_inference() else weight.detach().contiguous()
+        return cast(Tensor, torch.ops.mkldnn._reorder_linear_weight(plain, FEW_ROWS))
+
+
+def packed_product(x: Tensor, matrix: Tensor) -> Tensor:
+    """x [R, K] times the weight [N, K] that was packed, transposed.  [generate]"""
+    return cast(Tensor, torch.ops.mkldnn._linear_pointwise(x, matrix, None, "none", [], ""))
+
+
+@lru_cache(maxsize=2)
+def can_pack(dtype: torch.dtype) -> bool:
+    """Whether this PyTorch and this processor multiply packed halves, and get what they get unpacked.  [any]"""
+    generator = torch.Generator().manual_seed(0)
+    weight, x = (torch.randn(rows, PROBE, generator=generator).to(dtype) for rows in (PROBE, FEW_ROWS))
+    try:
+        known = torch.ops.mkldnn
+        if not (known._is_mkldnn_bf16_supported() if dtype == torch.bfloat16 else known._is_mkldnn_fp16_supported()):
+            return False
+        made = packed_product(x, pack(weight))
+    except (AttributeError, RuntimeError):
+        return False
+    return torch.allclose(made.float(), (x @ weight.t()).float(), atol=0.2, rtol=0.02)

@@ -1,0 +1,101 @@
+"""The model that ships with Segue: read its shards, put its parts together.
+
+`engine/models/embedded/` holds `config.json`, one or more `*.safetensors` shards and `MODEL_CARD.md`. Weights are
+stored in half precision and run in float32; on a processor steps and decoding run in 8 bits (`executors.select`,
+`engine.ort`). Nothing is downloaded and nothing is executed from the files.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from engine.codec.onnx_spectral import OnnxSpectra
+from engine.codec.spectral import TOGETHER, SpectralCodec
+from engine.codec.spectral_net import SpectralConfig, SpectralNet
+from engine.conditions.embedded import TRAINED_RMS, EmbeddedConditioner
+from engine.conditions.encoders import StyleEncoder, TextEncoder
+from engine.core.config import LMConfig
+from engine.errors import CheckpointError, UnsupportedError
+from engine.lm import LanguageModel
+from engine.lm.executors.select import quantised
+from engine.lm.precision import half_is_faster
+from engine.models.model import LoadedModel
+
+_log = logging.getLogger("segue.engine")
+FOLDER = Path(str(files("engine"))) / "models" / "embedded"
+
+
+def read_shards(folder: Path) -> dict[str, Tensor]:
+    """All tensors of a folder's shards, float32.  Raises CheckpointError for a shard that cannot be read."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    tensors: dict[str, Tensor] = {}
+    for shard in sorted(folder.glob("*.safetensors")):
+        try:
+            tensors |= {name: tensor.float() for name, tensor in load_file(str(shard)).items()}
+        except (SafetensorError, OSError) as error:
+            raise CheckpointError(f"{shard.name} of the embedded model cannot be read: {error}") from error
+    return tensors
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """`config.json` of a folder.  Raises CheckpointError when it is not there or not what it should be."""
+    try:
+        config: dict[str, Any] = json.loads((folder / "config.json").read_text())
+        return config
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"the embedded model's config.json cannot be read in {folder}: {error}") from error
+
+
+def fill(module: nn.Module, tensors: dict[str, Tensor], prefix: str) -> None:
+    """Load what stands under `prefix`, every name and shape as it must be.  Raises CheckpointError."""
+    own = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+    try:
+        module.load_state_dict(own, strict=True)
+    except RuntimeError as error:
+        raise CheckpointError(f"the embedded model's weights do not fit: {error}") from error
+
+
+def quantise(lm: LanguageModel, codec: SpectralCodec, bits: int) -> None:
+    """Have steps done on 8-bit or 4-bit weights and decoding on 8-bit ones; a line in the log where they cannot be.
+
+    [generate]
+    """
+    try:
+        lm.stepper = quantised(lm, bits, True, False)
+        codec.spectra = OnnxSpectra(codec.net, TOGETHER)
+    except UnsupportedError as error:
+        _log.warning("quantised weights are not available, playing on float32 ones: %s", error)
+
+
+def load(device: str = "cpu", folder: Path = FOLDER, bits: int | None = 8) -> LoadedModel:
+    """The embedded model, hot on `device`; steps on weights of 8 or 4 `bits` where that is a CPU, None: float32.
+
+    Raises CheckpointError.  [generate]
+    """
+    config, tensors = read_config(folder), read_shards(folder)
+    settings = {**config["lm"], "delays": tuple(config["lm"]["delays"])}
+    lm = LanguageModel(LMConfig(**settings))
+    net = SpectralNet(SpectralConfig(**config["codec"]))
+    text = TextEncoder(lm.config.dim)
+    style = StyleEncoder(lm.config.dim, net.config.latent)
+    for module, prefix in ((lm, "lm."), (net, "codec."), (text, "text."), (style, "style.")):
+        fill(module, tensors, prefix)
+        module.to(device).eval().requires_grad_(False)
+    codec = SpectralCodec(net)
+    if bits and torch.device(device).type == "cpu":
+        quantise(lm, codec, bits)
+        lm.prefill_half = half_is_faster()
+    if lm.stepper is None:
+        lm.cache_dtype = torch.bfloat16  # attention reads half as much: a tenth off every step
+    conditioner = EmbeddedConditioner(text, style, codec)
+    torch.set_flush_denormal(True)
+    return LoadedModel("embedded", lm, codec, conditioner, trained_rms=TRAINED_RMS, **config["windows"])

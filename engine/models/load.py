@@ -1,0 +1,109 @@
+"""A model by name, folder or "embedded": the one call that gives a hot model.
+
+embedded                        the model that ships with Segue
+melody, style, small, ...       a published MusicGen model: on this machine, or from the hub
+facebook/musicgen-melody        the same by its full name
+a path                          a folder in audiocraft's or transformers' format
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from engine.errors import UnsupportedError
+from engine.models.model import LoadedModel
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from engine.conditions.melody import Separator
+    from engine.lm import LanguageModel
+
+EMBEDDED = "embedded"
+Report = Callable[[str, float, float], None]
+
+
+def load_model(
+    name: str | os.PathLike[str] = EMBEDDED,
+    device: str = "cpu",
+    *,
+    dtype: torch.dtype | None = None,
+    t5: str | os.PathLike[str] | Callable[[list[str]], Tensor] | None = None,
+    separator: Separator | str | os.PathLike[str] | None = None,
+    style_features: str | os.PathLike[str] | Callable[[Tensor], Tensor] | None = None,
+    on_progress: Report | None = None,
+    codec_runtime: str = "auto",
+) -> LoadedModel:
+    """The model `name`, hot on `device`.
+
+    `dtype` is that of the language model's matrices: None is float32 on a CPU and float16 on a GPU; torch.int8 and
+    torch.int4, on a CPU only, are faster steps, further from float32 (docs/precision.md; int8 is the embedded model's
+    default there).  `t5`,
+    `separator` and `style_features` stand in for the text encoder, the stem separator
+    ([B, 2, N] at 44.1 kHz -> [B, 4, 2, N]) and the style features ([B, N] at 24 kHz -> [B, F, D]).
+    `on_progress(stage, done, total)` hears "downloading", "converting", "reading" and "moving", in bytes.
+    `codec_runtime` runs EnCodec: "torch", "onnx", or "auto", the one that is measured faster here (once).
+    Raises CheckpointError when the model is not there, not whole or not what it should be, UnsupportedError
+    for what this version cannot run, EngineError for a device that is not there.  [generate]
+    """
+    from engine.models.device import pick_device
+
+    device = pick_device(device)
+    bits = quantised_bits(dtype, device)
+    if name == EMBEDDED:
+        return _embedded(device, dtype, codec_runtime)
+    from engine.checkpoints.load import load_model as load_checkpoint
+    from engine.codec.choice import set_runtime
+
+    model = load_checkpoint(
+        name,
+        device,
+        dtype=None if bits else dtype,
+        t5=t5,
+        separator=separator,
+        style_features=style_features,
+        on_progress=on_progress,
+    )
+    set_runtime(model.codec, codec_runtime)
+    if bits:
+        quantise_steps(model.lm, bits)
+    return model
+
+
+def quantise_steps(lm: LanguageModel, bits: int) -> None:
+    """Have a checkpoint's steps run on weights of 8 or 4 bits, on a CPU; prompts in bfloat16 where that is faster.
+
+    Its matrices are then kept in bfloat16 alone: products with them would turn them into that in any case.
+    Raises UnsupportedError, and leaves the model as it is, where nothing here can run them.  [generate]
+    """
+    import torch
+
+    from engine.lm.executors.select import quantised
+    from engine.lm.precision import half_is_faster, halve_matrices
+
+    lm.stepper = quantised(lm, bits, lm.config.cross_attention)
+    lm.prefill_half = half_is_faster()
+    if lm.prefill_half:
+        halve_matrices(lm, torch.bfloat16)
+
+
+def quantised_bits(dtype: torch.dtype | None, device: str) -> int | None:
+    """8 or 4 where steps are to run on such weights, None for others; UnsupportedError where they cannot.  [any]"""
+    bits = {"torch.int8": 8, "torch.int4": 4}.get(str(dtype))
+    if bits and device.partition(":")[0] != "cpu":
+        raise UnsupportedError(f"precision int{bits} is for the CPU, the device is {device}; use float16 or bfloat16")
+    return bits
+
+
+def _embedded(device: str, dtype: torch.dtype | None, codec_runtime: str) -> LoadedModel:
+    from engine.models.embedded_model import load
+
+    if codec_runtime not in ("auto", "torch"):
+        raise UnsupportedError(f"the embedded model's codec runs in PyTorch, not in '{codec_runtime}'")
+    kind = str(dtype).removeprefix("torch.")
+    if kind not in ("None", "int8", "int4", "float32"):
+        raise UnsupportedError(f"the embedded model runs in float32, int8 or int4, not in {kind}")
+    return load(device, bits={"float32": None, "int4": 4}.get(kind, 8))

@@ -1,0 +1,198 @@
+"""What a loaded model is: language model, codec and conditioner, and what one stream asks of it.
+
+    Ask (text, references, grid) --conditioner--> Conditions of one window --lm--> codes --codec--> audio
+
+References and the grid are given on the stream's own time axis (frame 0 = its first frame), so a conditioner
+can read them at any window's offset. `engine.checkpoints` and `engine.models.embedded_model` return a `LoadedModel`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from torch import Tensor
+
+from engine.codec.base import Codec
+from engine.core.guidance import Guidance
+from engine.lm import Conditions, LanguageModel
+
+TEXT, MELODY, STYLE, TEMPO, CONTINUE = "text", "melody", "style", "tempo", "continue"
+HARMONY = "harmony"  # a model that goes on within the chords of what it goes on from
+MIN_EXCERPT_SECONDS = 0.02  # shorter ones give the feature model nothing
+
+
+@dataclass(frozen=True)
+class GridLeg:
+    """From stream frame `frame` on: beat and tempo there, and by how much a beat moves the tempo (`slope`, bpm).
+
+    A bar begins at `bar_beats`; all beats are counted like `Grid.start_beats`.  [any]
+    """
+
+    frame: float
+    beats: float
+    bpm: float
+    slope: float = 0.0
+    beats_per_bar: float = 4.0
+    bar_beats: float = 0.0
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The host's beats under a stream: frame t lies at `start_beats + t / 50 * bpm / 60` quarter notes.
+
+    `beats_per_bar` is in quarter notes (3.5 for 7/8), a bar begins at beat 0. Where tempo or bars change under the
+    stream, `legs` say so, in the order of their frames; the first then also holds for what is before it.  [any]
+    """
+
+    bpm: float
+    start_beats: float = 0.0
+    beats_per_bar: float = 4.0
+    legs: tuple[GridLeg, ...] = ()
+
+
+@dataclass(frozen=True)
+class OnGrid:
+    """Where a reference lies on an ask's grid: its first sample on `start_beats`, again every `beats`.
+
+    `bpm` is its own tempo.  [any]
+    """
+
+    start_beats: float
+    beats: float
+    bpm: float
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Music to listen to: mono float32 `audio` [1, N] at the model's sample rate, read periodically.
+
+    `start_samples` is the sample that belongs to the stream's frame 0; `speed` is reference seconds per
+    stream second (host tempo over the reference's own), for conditioners that can follow it.  `whole`: the
+    conditions are made of all the audio and then repeated, whatever the window (audiocraft's rule when one
+    window is enough).  `on_grid` says the same as `start_samples` and `speed` where the ask has a grid, and goes
+    along when its tempo changes. [any]
+    """
+
+    audio: Tensor
+    start_samples: int = 0
+    speed: float = 1.0
+    whole: bool = False
+    on_grid: OnGrid | None = None
+
+
+@dataclass(frozen=True)
+class StyleExcerpt:
+    """How a style is listened to: an excerpt of `seconds` (trained on 1.5 to 4.5), coded by `eval_q` quantisers.
+
+    `start_samples` says where excerpts begin, one per window, the last for all later ones, in samples of what the
+    window hears at the model's rate; None: drawn by the ask's seed.  `ds_factor`: one of how many feature frames is
+    kept, None = the model's own.  Windows are counted in steps of `stride_frames`, None = the model's own: a window
+    that begins in the same stretch of the stream hears the same excerpt, however often it is made anew.  Raises
+    ValueError out of range.  [any]
+    """
+
+    seconds: float = 3.0
+    eval_q: int = 3
+    ds_factor: int | None = None
+    start_samples: tuple[int, ...] | None = None
+    stride_frames: int | None = None
+
+    def __post_init__(self) -> None:
+        if not MIN_EXCERPT_SECONDS <= self.seconds < float("inf"):
+            raise ValueError(f"the style excerpt is {self.seconds} s long, must be {MIN_EXCERPT_SECONDS} s or more")
+        for name in ("eval_q", "ds_factor", "stride_frames"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name} is {value}, must be 1 or more")
+        if self.start_samples is not None and (not self.start_samples or min(self.start_samples) < 0):
+            raise ValueError(f"start_samples is {self.start_samples}, must be one or more numbers from 0")
+
+
+@dataclass(frozen=True)
+class HeardExcerpt:
+    """The part of a style reference that a window hears: its first sample and how many, at the model's rate.
+
+    Counted in what the window hears: the reference itself where it is `whole`, else from the sample that belongs to
+    the window's first frame.  [any]
+    """
+
+    start_samples: int
+    count_samples: int
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What one stream asks for; None = not asked (its null condition is used).
+
+    `harmony` is music whose chords are kept to where no melody is given: that which is gone on from. `seed` draws what
+    is random in the conditions (where style excerpts begin). `exact`: audiocraft's own rules where
+    Segue has better ones, see docs/conditions.md.  [any]
+    """
+
+    text: str | None = None
+    melody: Reference | None = None
+    style: Reference | None = None
+    grid: Grid | None = None
+    excerpt: StyleExcerpt = StyleExcerpt()
+    seed: int = 0
+    exact: bool = False
+    harmony: Reference | None = None
+
+
+class Conditioner(Protocol):
+    """Turns what streams ask for into the conditions of one window."""
+
+    takes: frozenset[str]  # of TEXT, MELODY, STYLE, TEMPO, HARMONY
+
+    def __call__(
+        self, asks: Sequence[Ask], guidance: Guidance, offset_frames: int, window_frames: int
+    ) -> list[tuple[Conditions, ...]]:
+        """Conditions of each ask's guidance rows for the window that starts at `offset_frames`.
+
+        One `Conditions` of `guidance.rows` rows per ask, or two of one row each (conditional, null) when
+        `guidance.two_step`.  Asks given together are padded together, as the reference does.  [generate]
+        """
+        ...
+
+    def excerpts(self, asks: Sequence[Ask], offset_frames: int) -> list[HeardExcerpt | None]:
+        """Which part of its style each ask hears in the window at `offset_frames`; None where there is no style.
+
+        The same asks and offset give the same answer, before and after the conditions were made.  [any]
+        """
+        ...
+
+    def prepare(self, ask: Ask) -> None:
+        """Do beforehand what takes seconds (to separate a melody's stems), so that no window waits for it.  [any]"""
+        ...
+
+
+@runtime_checkable
+class FollowsGrid(Protocol):
+    """A conditioner whose conditions can be changed while a window runs, for the frames that are not drawn yet."""
+
+    def retime(self, conditions: tuple[Conditions, ...], ask: Ask, offset_frames: int, first_row: int) -> None:
+        """Write what an ask's new grid changes into a running window's frames, from row `first_row` on.  [generate]"""
+        ...
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A hot model; windows see `window_frames` and roll by `stride_frames`.  [generate]"""
+
+    name: str
+    lm: LanguageModel
+    codec: Codec
+    conditioner: Conditioner
+    window_frames: int = 1500
+    stride_frames: int = 900
+    cfg_coef: float = 3.0
+    temperature: float = 1.0  # the two that sound best, unless the user says otherwise
+    trained_rms: float | None = None  # loudness of what the model was trained on; None = any
+    notes: tuple[str, ...] = ()  # plain sentences that a user should see: what is missing, and what to do about it
+
+    @property
+    def takes(self) -> frozenset[str]:
+        """Names of the references this model can follow, CONTINUE included.  [any]"""
+        return self.conditioner.takes | {CONTINUE}

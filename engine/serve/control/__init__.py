@@ -1,0 +1,1 @@
+"""The thread [control]: the server and the handlers of its messages; regions on their way in."""

@@ -1,0 +1,175 @@
+"""The handlers of commands that say when they are to be heard, [control]: check, and hand over to [generate].
+
+Each is answered at once with its place; `messages.EVENT_HEARD` follows when the host has come there.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Hashable
+from typing import TYPE_CHECKING
+
+from bridge.control import messages, presets
+from bridge.control.arguments import NOW
+from bridge.control.parameters import check_parameter, row_name
+from bridge.control.requests import LATER, Answer, Handler, Request
+from bridge.errors import OutOfRange
+from bridge.time.units import exact
+from engine.serve.control.command_intake import Ask, Intake, Question
+from engine.serve.faults import wire_fault
+from engine.serve.lane.commands import Command, Meeting
+from engine.serve.lane.lane import SEEDS, Lane, Update
+from engine.serve.lane_settings import CONTINUE, LaneSettings
+from engine.serve.state import EngineState
+
+if TYPE_CHECKING:
+    from engine.serve.lane.controller import Director
+    from engine.serve.lane.generate_loop import Studio
+
+TOGETHER_SECONDS = 0.1  # within which commands for one place are meant for one moment
+
+
+class CommandDesk:
+    """`studio` and `model` raise NotReady while there is none; `must_take` Unsupported, by role."""
+
+    def __init__(
+        self,
+        state: EngineState,
+        lane_of: Callable[[int], Lane],
+        must_take: Callable[[str], None],
+        studio: Callable[[], Studio],
+        model: Callable[[], object],
+    ) -> None:
+        self._state, self._lane_of, self._must_take = state, lane_of, must_take
+        self._studio, self._model = studio, model
+        self.intake = Intake(studio)
+        self._meetings: dict[tuple[str, str], tuple[float, Meeting]] = {}  # by machine and place, since when
+
+    def handlers(self) -> dict[str, Handler]:
+        """Every request of the table that is ours, by address.  [main]"""
+        m = messages
+        rows = {
+            m.LANE_SET: self.set, m.LANE_PROMPT: self.prompt, m.LANE_PRESET: self.preset,
+            m.LANE_PLAY: self.play, m.LANE_STOP: self.stop, m.LANE_MUTE: self.mute, m.LANE_RESEED: self.reseed,
+            m.LANE_CANCEL: self.cancel, m.LANE_SCHEDULED: self.scheduled, m.REGION_CLEAR: self.clear_region,
+        }  # fmt: skip
+        return {row.address: handler for row, handler in rows.items()}
+
+    def _ask(self, request: Request, question: Question, *what: Hashable, alone: bool = False) -> Answer:
+        """Answer with what the lane's director says between two hops; those with one `what` overtake each other."""
+        lane = self._lane_of(request.whole("lane"))
+        self.intake.put(Ask(lane, (request.message.address, *what), question, request.responder, alone=alone))
+        return LATER
+
+    def _change(self, request: Request, about: str, update: Update, *values: object) -> Answer:
+        """Change a lane's settings; answered with `values` and the place: of one told now at once."""
+        command, lane = self._command(request, update), self._lane_of(request.whole("lane"))
+        command.about = about
+        if command.at == NOW:
+            self._studio()
+            return (*values, *lane.place_now(lane.tell(command)))
+        return self._ask(request, lambda director: (*values, *director.change(command)), about, command.at.wire())
+
+    def _command(self, request: Request, update: Update | None = None) -> Command:
+        """A request's command; it lands with those that the same machine told just before for the same place."""
+        now, key = time.monotonic(), (request.client.host, str(request.at().wire()))
+        since, meeting = self._meetings.get(key, (0.0, Meeting()))
+        if now - since > TOGETHER_SECONDS:
+            since, meeting = now, Meeting()
+            recent = {k: each for k, each in self._meetings.items() if now - each[0] <= TOGETHER_SECONDS}
+            self._meetings = {**recent, key: (since, meeting)}
+        return Command(request.at(), request.id, request.message.address, update, meeting=meeting)
+
+    # -- the handlers ---------------------------------------------------------------------------------
+
+    def set(self, request: Request) -> Answer:
+        """lane/set.  [control]"""
+        lane, name = self._lane_of(request.whole("lane")), row_name(request.text("name"))
+        value = check_parameter(request.text("name"), request.number("value"))
+        self._check_card(name, value)
+        told = float(lane.draw_seed()) if name == "seed" and value < 0 else value
+        return self._change(request, name, lambda settings: settings.with_value(name, value), name, told)
+
+    def _check_card(self, name: str, value: float) -> None:
+        hot = self._state.hot
+        if name == "top_k" and hot is not None and value > hot.model.lm.config.card:
+            card = hot.model.lm.config.card
+            raise OutOfRange(f"top_k is {value:.0f}, this model draws among {card} (0: all of them)")
+
+    def prompt(self, request: Request) -> Answer:
+        """lane/prompt.  [control]"""
+        text = request.text("text")
+        if text:
+            self._must_take("text")
+        return self._change(request, "prompt", lambda settings: settings.with_prompt(text))
+
+    def preset(self, request: Request) -> Answer:
+        """lane/preset.  [control]"""
+        lane, preset = self._lane_of(request.whole("lane")), presets.load_preset(request.text("preset"))
+        if preset.prompt:
+            self._must_take("text")
+        for name, value in preset.parameters.items():
+            self._check_card(name, value)
+
+        def update(settings: LaneSettings) -> LaneSettings:
+            for name, value in preset.parameters.items():
+                settings = settings.with_value(name, value)
+            return settings if preset.prompt is None else settings.with_prompt(preset.prompt)
+
+        return self._change(request, "", update, lane.settings.prompt if preset.prompt is None else preset.prompt)
+
+    def mute(self, request: Request) -> Answer:
+        """lane/mute.  [control]"""
+        on, beats = request.whole("on") == 1, exact(request.number("beats"))
+        if not beats:
+            return self._change(request, "mute", lambda settings: settings.with_mute(on))
+        command = self._command(request, lambda settings: settings.with_mute(on))
+        command.then = self._command(request, lambda settings: settings.with_mute(not on))
+        command.then.meeting, command.length_beats = None, beats
+        command.about, command.then.about = "mute", "mute's end"
+        return self._ask(request, lambda director: director.change(command), "mute", command.at.wire())
+
+    def reseed(self, request: Request) -> Answer:
+        """lane/reseed.  [control]"""
+        asked = request.whole("seed")
+        seed = secrets.randbelow(SEEDS) if asked < 0 else asked
+        return self._change(request, "dice", lambda settings: settings.with_dice(seed), seed)
+
+    def clear_region(self, request: Request) -> Answer:
+        """region/clear.  [control]"""
+        role = request.text("role")
+        return self._change(request, "region " + role, lambda settings: settings.with_region(role, None))
+
+    def play(self, request: Request) -> Answer:
+        """lane/play.  [control]"""
+        lane, responder = self._lane_of(request.whole("lane")), request.responder
+        bars = request.whole("bars")
+        self._model()
+        if CONTINUE in lane.settings.regions:
+            self._must_take(CONTINUE)
+        command = self._command(request)
+        command.past = request.whole("past") == 1
+
+        def play(director: Director) -> None:
+            due = director.play(
+                command.at, bars, responder.ok, lambda fault: responder.error(wire_fault(fault)), command
+            )
+            nobody = "" if lane.host_plays() else f"; {lane.listener()}"
+            responder.progress(0, 0, f"begins on beat {float(due.beats):.6g}{', too late before' * due.late}{nobody}")
+
+        return self._ask(request, play, command.at.wire(), alone=True)
+
+    def stop(self, request: Request) -> Answer:
+        """lane/stop.  [control]"""
+        command = self._command(request)
+        return self._ask(request, lambda director: (director.stop(command.at, command),), command.at.wire())
+
+    def cancel(self, request: Request) -> Answer:
+        """lane/cancel.  [control]"""
+        which = request.whole("which")
+        return self._ask(request, lambda director: (director.cancel(which),), which)
+
+    def scheduled(self, request: Request) -> Answer:
+        """lane/scheduled.  [control]"""
+        return self._ask(request, lambda director: director.agenda.commands.listed())

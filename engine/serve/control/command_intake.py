@@ -1,0 +1,160 @@
+"""Commands on their way from [control] to [generate]: a few at a time, however many come.
+
+    comes ---> there is room ---> to its lane at once
+          |
+          +--> there is none: held ---> to its lane in the order of arrival, as room comes
+                 ^ one that changes the same thing takes its place: the newest wins, and is answered for all
+
+A lane has room for some commands at once and then for so many a second; so have all lanes together. A dial that is
+turned fast, or three programs that send all they can, cost the music no more than that. Each request is answered.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable, Hashable
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from bridge.control.limits import Bucket
+from bridge.control.messages import LANE_COMMANDS_PER_SECOND
+from bridge.control.requests import Responder
+from bridge.errors import Busy, NoSuchLane, SegueError
+from engine.serve.faults import wire_fault
+from engine.serve.lane.lane import Lane, Overtaken
+
+if TYPE_CHECKING:
+    from engine.serve.lane.controller import Director
+    from engine.serve.lane.generate_loop import Studio
+
+LANE_PER_SECOND, LANE_AT_ONCE = LANE_COMMANDS_PER_SECOND, 8.0
+ALL_PER_SECOND, ALL_AT_ONCE = 120.0, 48.0
+HELD_MAX = 64  # different commands of a lane
+ANSWERS_MAX = 256  # requests that one command is answered for
+OUT_MAX = 16  # commands that [generate] has not come to
+LOOK_SECONDS = 0.005  # between looks whether it has
+OVERTAKEN = "another command took its place"
+
+Values = tuple[object, ...]
+Question = Callable[["Director"], "Values | None"]
+
+
+@dataclass(eq=False)
+class Ask:
+    """A command, or a question, to a lane's director; `question` gives the answer, or None where it answers itself.
+
+    Those with one `key` overtake each other. `alone`: those that it overtakes are told so, instead of being answered
+    with it.  [control]
+    """
+
+    lane: Lane
+    key: Hashable
+    question: Question
+    responder: Responder
+    alone: bool = False
+    overtaken: list[Responder] = field(default_factory=list)
+
+    def overtake(self, older: Ask) -> None:
+        """Take another one's place."""
+        answers = [*older.overtaken, older.responder]
+        kept = 0 if self.alone else ANSWERS_MAX
+        for responder in answers[: len(answers) - kept]:
+            responder.error(wire_fault(Overtaken(OVERTAKEN)))
+        self.overtaken = answers[len(answers) - kept :] if kept else []
+
+    def work(self, answers: Executor) -> None:
+        """Ask, and answer.  [generate]"""
+        try:
+            if self.lane.director is None:
+                raise NoSuchLane(f"lane {self.lane.number} was closed")
+            values = self.question(self.lane.director)
+        except Exception as fault:
+            for responder in (*self.overtaken, self.responder):
+                responder.error(wire_fault(fault))
+            return
+        if values is None:
+            return
+        if self.overtaken:
+            answers.submit(self.responder.ok_with, self.overtaken, *values)
+        else:
+            self.responder.ok(*values)
+
+
+@dataclass
+class _Waiting:
+    bucket: Bucket
+    held: OrderedDict[Hashable, Ask] = field(default_factory=OrderedDict)
+
+
+class Intake:
+    """Hands commands over, in order for each lane. `later` has something done on [control] after some seconds."""
+
+    def __init__(self, studio: Callable[[], Studio], now_seconds: Callable[[], float] = time.monotonic) -> None:
+        self.later: Callable[[float, Callable[[], None]], None] = lambda seconds, act: None
+        self._studio, self._now_seconds = studio, now_seconds
+        self._all = Bucket(ALL_PER_SECOND, ALL_AT_ONCE, ALL_AT_ONCE, now_seconds())
+        self._lanes: OrderedDict[Lane, _Waiting] = OrderedDict()
+        self._out: deque[Ask] = deque()  # that [generate] has not come to
+        self._armed = False
+        self._answers = ThreadPoolExecutor(1, "segue-answers")
+
+    def put(self, ask: Ask) -> None:
+        """Take a command in; Busy where too many different ones wait, NotReady where nothing plays.  [control]"""
+        self._studio()
+        now = self._now_seconds()
+        waiting = self._lanes.get(ask.lane)
+        if waiting is None:
+            waiting = self._lanes[ask.lane] = _Waiting(Bucket(LANE_PER_SECOND, LANE_AT_ONCE, LANE_AT_ONCE, now))
+        if not waiting.held and self._may(waiting, now):
+            self._hand_over(ask)
+            return
+        older = waiting.held.pop(ask.key, None)
+        if older is not None:
+            ask.overtake(older)
+        elif len(waiting.held) >= HELD_MAX:
+            raise Busy(f"{HELD_MAX} commands wait for lane {ask.lane.number} and there is room for no more")
+        waiting.held[ask.key] = ask
+        self._arm(now)
+
+    def _may(self, waiting: _Waiting, now: float) -> bool:
+        if len(self._out) >= OUT_MAX or waiting.bucket.seconds_to_next(now) > 0.0:
+            return False
+        return self._all.take(now) and waiting.bucket.take(now)
+
+    def _hand_over(self, ask: Ask) -> None:
+        try:
+            studio = self._studio()
+        except SegueError as fault:
+            for responder in (*ask.overtaken, ask.responder):
+                responder.error(fault)
+            return
+        self._out.append(ask)
+        studio.post(self._next)
+
+    def _next(self) -> None:
+        self._out.popleft().work(self._answers)
+
+    def _arm(self, now: float) -> None:
+        if not self._armed:
+            self._armed = True
+            lanes = [waiting.bucket.seconds_to_next(now) for waiting in self._lanes.values() if waiting.held]
+            self.later(max(LOOK_SECONDS, self._all.seconds_to_next(now), min(lanes)), self._release)
+
+    def _release(self) -> None:
+        """Hand over what there is room for, lane by lane."""
+        self._armed = False
+        now, more = self._now_seconds(), True
+        while more:
+            more = False
+            for lane, waiting in list(self._lanes.items()):
+                if waiting.held and self._may(waiting, now):
+                    self._lanes.move_to_end(lane)
+                    self._hand_over(waiting.held.popitem(last=False)[1])
+                    more = True
+        for lane, waiting in list(self._lanes.items()):
+            if not waiting.held and waiting.bucket.tokens >= LANE_AT_ONCE:
+                del self._lanes[lane]
+        if any(waiting.held for waiting in self._lanes.values()):
+            self._arm(now)

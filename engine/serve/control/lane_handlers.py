@@ -1,0 +1,189 @@
+"""The handlers of lane messages, [control]: check and answer, or post to [generate]."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from bridge.control import messages
+from bridge.control.arguments import NOW
+from bridge.control.clients import Client
+from bridge.control.parameters import parameter
+from bridge.control.requests import LATER, Answer, Handler, Request
+from bridge.errors import Busy, LaneInUse, NoSuchLane, NotReady, Unsupported
+from bridge.region.region import Region
+from bridge.ring.writer import RingWriter
+from engine.serve.control.command_handlers import CommandDesk
+from engine.serve.control.engine_handlers import FrontDesk
+from engine.serve.control.region_handlers import RegionDesk
+from engine.serve.control.transport_handlers import TimeDesk
+from engine.serve.lane.commands import Command
+from engine.serve.lane.lane import Lane
+from engine.serve.lane_settings import HeardRegion, LaneSettings
+from engine.serve.options import Options
+from engine.serve.state import EMPTY, LOADING, READY, EngineState
+
+if TYPE_CHECKING:
+    from engine.models.model import LoadedModel
+    from engine.serve.lane.generate_loop import Studio
+
+RING_SECONDS = 12.0  # at least; a power of two of blocks
+
+
+class Desk:
+    """Holds the table of lanes; its methods are the handlers of the message table."""
+
+    def __init__(self, options: Options, state: EngineState, front: FrontDesk) -> None:
+        self._options, self._state, self.front = options, state, front
+        self.lanes: dict[int, Lane] = {}  # replaced as a whole, so that any thread may look
+        self.on_excerpt: Callable[[Lane, float, float], None] = lambda lane, start, length: None
+        self.time = TimeDesk(self.lane_of)
+        self.on_heard: Callable[[Lane, int, str, float, float], None] = lambda lane, *heard: None
+        self.on_guard: Callable[[Lane, float, str, str, float], None] = lambda lane, *fault: None
+        self.on_grid: Callable[[Lane, float, float, float], None] = lambda lane, *off: None
+        self.commands = CommandDesk(state, self.lane_of, self.must_take, self.studio, self.model)
+        self.regions = RegionDesk(self.lane_of, self.must_take, self._put_region)
+
+    def handlers(self) -> dict[str, Handler]:
+        """Every request of the table that is ours, by address.  [main]"""
+        m, regions = messages, self.regions
+        rows = {
+            m.LANE_OPEN: self.open, m.LANE_CLOSE: self.close, m.LANE_GET: self.get,
+            m.LANE_STATUS: self.lane_status, m.LANE_STATS: self.lane_stats, m.REGION_FILE: regions.file,
+            m.REGION_CAPTURE: regions.capture, m.REGION_BEGIN: regions.begin,
+            m.REGION_CHUNK: regions.chunk, m.REGION_END: regions.end, m.REGION_LISTEN: regions.listen,
+        }  # fmt: skip
+        ours = {row.address: handler for row, handler in rows.items()}
+        return ours | self.commands.handlers() | self.time.handlers() | self.front.handlers()
+
+    # -- what handlers lean on ------------------------------------------------------------------------
+
+    def studio(self) -> Studio:
+        """The running studio; NotReady before it runs.  [control]"""
+        if self._state.studio is None or self._state.name not in (READY, EMPTY, LOADING):
+            raise NotReady(f"the engine is {self._state.name}: {self._state.text or 'ask again'}")
+        return self._state.studio
+
+    def model(self) -> LoadedModel:
+        """The model that plays; NotReady while none is loaded.  [control]"""
+        return self.front.hot().model
+
+    def lane_of(self, number: int) -> Lane:
+        """An open lane; NoSuchLane names those that are.  [control]"""
+        lane = self.lanes.get(number)
+        if lane is None:
+            known = ", ".join(map(str, sorted(self.lanes))) or "none"
+            raise NoSuchLane(f"lane {number} is not open; open are: {known}")
+        return lane
+
+    def must_take(self, role: str) -> None:
+        """Raise Unsupported, by name, for a reference that the loaded model cannot follow.
+
+        Where no model is loaded everything is taken, for the one to come.  [control]
+        """
+        hot = self._state.hot
+        if hot is not None and role not in hot.model.takes:
+            able = ", ".join(sorted(hot.model.takes))
+            why = f". {hot.notes_text[:400]}" if hot.notes else ""
+            raise Unsupported(f"model {hot.wanted.name} cannot follow {role}; it can follow: {able}{why}")
+
+    def _put_region(self, lane: Lane, region: Region, heard: HeardRegion, command: Command) -> tuple[object, ...]:
+        """Give a lane a region; where it will be heard.  [regions]"""
+        from engine.serve.timeline.placement import prepare
+
+        hot = self._state.hot
+        if hot is not None:  # here, where nobody waits for it
+            prepare(hot.model, LaneSettings().with_region(region.role, heard))
+        role = region.role  # alone, not the region: commands outlive what was read
+        command.update = lambda settings: settings.with_region(role, heard)
+        if command.at == NOW:
+            lane.tell(command)
+
+        def place() -> tuple[object, ...]:
+            if lane.director is None:
+                raise NoSuchLane(f"lane {lane.number} was closed")
+            return lane.director.change(command)
+
+        return self.studio().ask(place)
+
+    # -- lanes ----------------------------------------------------------------------------------------
+
+    def open(self, request: Request) -> Answer:
+        """lane/open.  [control]"""
+        from engine.serve.render.stream_settings import own_values
+
+        model, studio, number = self.model(), self.studio(), request.whole("lane")
+        rate_hz, channels = request.whole("rate_hz"), request.whole("channels")
+        known = self.lanes.get(number)
+        if known is not None:
+            form = known.ring.form
+            if known.client == request.client and (form.sample_rate_hz, form.channels) == (rate_hz, channels):
+                known.orphaned = False
+                return number, known.ring.name
+            who = "you" if known.client == request.client else known.client.name or "another client"
+            raise LaneInUse(f"lane {number} is open for {who}, {form.sample_rate_hz} Hz, {form.channels} channels")
+        if len(self.lanes) >= self._options.lanes:
+            raise Busy(f"{self._options.lanes} lanes are open and there is room for no more")
+        if number < 0:
+            number = next(free for free in range(messages.LANES_MAX) if free not in self.lanes)
+        ring = RingWriter.create(number, rate_hz, channels, RING_SECONDS)
+        lane = Lane(number, request.client, ring, own_values(model), request.whole("waits") == 1)
+        lane.on_excerpt, lane.on_heard, lane.on_guard = self.on_excerpt, self.on_heard, self.on_guard
+        lane.on_grid = self.on_grid
+        self.lanes = {**self.lanes, number: lane}
+        studio.post(lambda: studio.open(lane))
+        return number, ring.name
+
+    def close(self, request: Request) -> Answer:
+        """lane/close: by the client that opened it, or by anybody once that one has left.  [control]"""
+        lane = self.lane_of(request.whole("lane"))
+        if lane.client != request.client and not lane.orphaned:
+            who = lane.client.name or "another client"
+            raise LaneInUse(f"lane {lane.number} is open for {who}: only that one may close it")
+        self.free(lane, request.responder.ok)
+        return LATER
+
+    def free(self, lane: Lane, then: Callable[[], object] = lambda: None) -> None:
+        """Stop a lane and free its ring and number; `then` is called when that is done.  [any]"""
+        studio = self._state.studio
+
+        def work() -> None:
+            if studio is not None:
+                studio.close(lane)
+            if self.lanes.get(lane.number) is lane:
+                self.lanes = {number: other for number, other in self.lanes.items() if other is not lane}
+            then()
+
+        if studio is not None:
+            studio.post(work)
+
+    def gone(self, client: Client) -> None:
+        """A client left or fell silent: its lanes are freed, those that a host still plays when it ends.  [control]"""
+        self.regions.forget(client)
+        for lane in self.lanes.values():
+            if lane.client == client:
+                lane.orphaned = True
+                if not lane.host_plays():
+                    self.free(lane)
+
+    def get(self, request: Request) -> Answer:
+        """lane/get.  [control]"""
+        lane, name = self.lane_of(request.whole("lane")), parameter(request.text("name")).name
+        return name, lane.value(name)
+
+    def lane_status(self, request: Request) -> Answer:
+        """lane/status.  [control]"""
+        lane = self.lane_of(request.whole("lane"))
+        view = lane.view
+        references = " ".join(sorted(lane.settings.regions))
+        return view.state, view.written_beats, view.generation, view.seed, references, lane.listener()
+
+    def lane_stats(self, request: Request) -> Answer:
+        """lane/stats.  [control]"""
+        lane = self.lane_of(request.whole("lane"))
+        view = lane.view
+        return (
+            view.fill_seconds, view.fill_low_seconds, view.first_sound_seconds, view.realtime_ratio,
+            lane.late_blocks(), view.rolls, view.change_seconds, view.heard, *view.listened,
+            lane.beat[1], lane.beat[2],
+        )  # fmt: skip

@@ -1,0 +1,160 @@
+"""What a region is, listened to once, and regions of another tempo brought to the host's. All of it [regions].
+
+told bpm 0           bridge/region/tempo.py says what its tempo is; where that asks the ear, it is listened to first
+continue, style      stretched to the host's tempo (or half or double of it), at its pitch: `region_tempo` 1
+melody               read at the host's speed by the model itself
+melody, style        a tail behind their whole bars is left out: they go round and round
+any                  listened to in a process apart, once it is in place; the same audio never twice
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import subprocess
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bridge.errors import OutOfRange, RegionSilent
+from bridge.region.region import SILENCE_DBFS, Region, level_dbfs
+from bridge.region.tail import Length, length_of, tail_words
+from bridge.region.tempo import counted_bpm, heard, own_tempo, speed_to
+from bridge.time.transport import Transport
+from bridge.time.units import CODEC_RATE_HZ, beats_to_samples, nearest
+from engine.beat.analyse import SECONDS_MOST, Found, analyse_apart
+from engine.beat.stretch import SAME, stretched
+from engine.listen.rumble import WORTH_SHARE, without_rumble
+from engine.serve.lane.lane import Lane
+from engine.serve.lane_settings import CONTINUE, MELODY, HeardRegion
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+KEPT = 64  # findings, of the newest regions
+SLOWEST_BPM = 20.0
+UNKNOWN = Found()
+_log = logging.getLogger("segue.engine")
+
+
+class RegionEar:
+    """Listens to regions and keeps what it found, by their content."""
+
+    def __init__(self) -> None:
+        self._found: dict[bytes, Found] = {}
+
+    def listen(
+        self, audio: Tensor, told_bpm: float, beats_per_bar: float, hurry: bool = False, hint_bpm: float = 0.0
+    ) -> Found:
+        """What audio [C, n] at 32 kHz is; nothing where that cannot be found out.
+
+        `hint_bpm` is the song's tempo, 0 where it is not known; `hurry` where somebody waits.  [regions]
+        """
+        from engine.audio.mono import to_mono
+
+        mono = to_mono(audio[:, : SECONDS_MOST * CODEC_RATE_HZ], CODEC_RATE_HZ)[0][0].numpy().astype(np.float32)
+        return self._heard(mono, told_bpm, beats_per_bar, hurry, hint_bpm)
+
+    def _heard(
+        self, mono: NDArray[np.float32], told_bpm: float, beats_per_bar: float, hurry: bool, hint_bpm: float
+    ) -> Found:
+        form = np.array([told_bpm, beats_per_bar, hint_bpm]).tobytes()
+        name = hashlib.blake2b(mono.tobytes() + form, digest_size=16).digest()
+        if name not in self._found:
+            try:
+                self._found[name] = analyse_apart(mono, told_bpm, beats_per_bar, hurry, hint_bpm)
+            except (OSError, ValueError, subprocess.SubprocessError) as fault:
+                _log.warning("a region could not be listened to: %s", fault)
+                return UNKNOWN
+            while len(self._found) > KEPT:
+                del self._found[next(iter(self._found))]
+        return self._found[name]
+
+    def fitted(
+        self, lane: Lane, region: Region, audio: Tensor, rate_hz: int, path: str = ""
+    ) -> tuple[Region, HeardRegion]:
+        """A region [C, n] as models hear it, at a tempo that is known; the region's note says what was done.
+
+        `path` is the file it came from, whose name and chunks may say its tempo.  [regions]
+        """
+        host = lane.clock.now()
+        region = self._timed(lane, region, audio, host, path)
+        region, audio = _without_tail(region, audio, rate_hz, lane.clock.or_standing())
+        if host is None:
+            return region, HeardRegion(audio, region.bpm, region.start_beats, rate_hz)
+        counted = counted_bpm(region.bpm, host.tempo_bpm)
+        if region.role == MELODY or lane.settings.values.get("region_tempo", 1.0) <= 0:
+            return region, HeardRegion(audio, counted, region.start_beats, rate_hz)
+        speed = speed_to(region.bpm, host.tempo_bpm)
+        if abs(speed - 1.0) >= SAME:
+            import torch
+
+            audio = torch.from_numpy(stretched(audio.numpy(), speed))
+            region = _noted(region, f"stretched from {region.bpm:g} to {region.bpm * speed:g} bpm")
+            counted = host.tempo_bpm
+        return region, HeardRegion(audio, counted, region.start_beats, rate_hz)
+
+    def _timed(self, lane: Lane, region: Region, audio: Tensor, host: Transport | None, path: str) -> Region:
+        """The region with its tempo, found out where 0 was told."""
+        standing, song_bpm = lane.clock.or_standing(), host.tempo_bpm if host else 0.0
+        per_bar = float(standing.signature.beats_per_bar)
+        own = own_tempo(path, region.seconds, per_bar, song_bpm, region.bpm)
+        if region.bpm:
+            return _noted(region, own.words if own.doubt else "")
+        if own.open:
+            found = self.listen(audio, 0.0, per_bar, hurry=True, hint_bpm=song_bpm)
+            own = heard(own, found.bpm, found.bpm_sure, region.seconds, per_bar, song_bpm)
+        return replace(_noted(region, own.words), bpm=own.bpm)
+
+
+def _without_tail(region: Region, audio: Tensor, rate_hz: int, host: Transport) -> tuple[Region, Tensor]:
+    """A region that goes round and round without what lies behind its whole bars; its note says what is a tail."""
+    bar = host.signature.beats_per_bar
+    length: Length = length_of(audio.T.numpy(), rate_hz, region.bpm, bar, region.start_beats)
+    whole = length.beats % bar == 0
+    if region.role == CONTINUE or not whole:
+        used = "cut where it is gone on from" if region.role == CONTINUE and whole else ""
+        return (_noted(region, tail_words(length, region.bpm, used)) if used else region), audio
+    words = tail_words(length, region.bpm, "left out, since it goes round and round")
+    if not words:
+        return region, audio
+    return _noted(region, words), audio[:, : nearest(beats_to_samples(length.beats, region.bpm, rate_hz))]
+
+
+def listened_to(region: Region, audio: Tensor) -> tuple[Region, Tensor]:
+    """A region [C, n] at 32 kHz without DC and rumble, in one channel but to go on from; its note says what was done.
+
+    What would have gone on below 25 Hz stays in what follows its end, so that no step is heard there.  [regions]
+    """
+    import torch
+
+    from engine.audio.mono import LOST_SHARE, lost_share, to_mono
+
+    clean, share = without_rumble(audio.numpy(), CODEC_RATE_HZ)
+    if share >= WORTH_SHARE:
+        told = f"{100 * share:.0f} % of its power is DC or rumble below 25 Hz, which is taken out before it is heard"
+        region, audio = _noted(region, told), torch.from_numpy(clean)
+        if level_dbfs(clean.T) <= SILENCE_DBFS:
+            raise RegionSilent("the region holds nothing but DC and rumble below 25 Hz")
+    if audio.shape[0] == 2 and lost_share(audio, CODEC_RATE_HZ) >= LOST_SHARE:
+        region = _noted(region, "its channels cancel each other (out of phase): each is heard in turn, not their sum")
+    return region, audio if region.role == CONTINUE else to_mono(audio, CODEC_RATE_HZ)[0]
+
+
+def check_bpm(bpm: float) -> float:
+    """A region's tempo as a client told it, 0 for "find it out"; OutOfRange for one that is too slow.  [control]"""
+    if 0 < bpm < SLOWEST_BPM:
+        raise OutOfRange(f"bpm is {bpm:g}, must be {SLOWEST_BPM:g} to 999, or 0 to have it found out")
+    return bpm
+
+
+def found_values(found: Found) -> tuple[object, ...]:
+    """What was found in the order of the message table: tempo, first bar, beats, key, each with how sure.  [any]"""
+    tempo, bar = (found.bpm, found.bpm_sure), (found.first_bar, found.bar_sure)
+    return *tempo, *bar, found.beats, found.key, found.key_sure
+
+
+def _noted(region: Region, note: str) -> Region:
+    return replace(region, note="; ".join(part for part in (region.note, note) if part))

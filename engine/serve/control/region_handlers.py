@@ -1,0 +1,217 @@
+"""Regions on their way in: read, checked and made ready on a thread of their own, [regions].
+
+A long file takes seconds to read and convert; neither other answers nor the music wait for it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from bridge.control.clients import Client
+from bridge.control.messages import CHUNK_BYTES
+from bridge.control.requests import LATER, Answer, Request, Responder
+from bridge.errors import Busy
+from bridge.region.capture import read_capture
+from bridge.region.region import Region, make_region
+from bridge.region.region_file import read_region
+from bridge.region.transfer import Form, Transfers, format_numbers
+from bridge.time.units import CODEC_RATE_HZ, Signature
+from engine.serve.control.region_analysis import RegionEar, check_bpm, found_values, listened_to
+from engine.serve.faults import wire_fault
+from engine.serve.lane.commands import Command
+from engine.serve.lane.lane import Lane
+from engine.serve.lane_settings import CONTINUE, HeardRegion
+from engine.serve.models.memory import trim
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from engine.beat.analyse import Found
+
+WAITING_MAX = 32
+NICE = 5  # by which the music goes before; more would starve a region on a busy machine
+LONG_SECONDS = 60.0  # of a region after which memory is given back to the system
+AHEAD_SAMPLES = 128  # that a region to go on from is carried on: more than a joint takes
+_log = logging.getLogger("segue.engine")
+Put = Callable[[Lane, Region, HeardRegion, Command], tuple[object, ...]]  # beat of its sound, whether that is late
+
+
+class RegionDesk:
+    """Handlers of the region messages and the thread behind them."""
+
+    def __init__(
+        self,
+        lane_of: Callable[[int], Lane],
+        must_take: Callable[[str], None],
+        put: Put,
+    ) -> None:
+        self._lane_of, self._must_take, self._put = lane_of, must_take, put
+        self._ear = RegionEar()
+        self.on_found: Callable[[Lane, str, Found], None] = lambda lane, role, found: None
+        self._transfers = Transfers()
+        self._jobs: queue.Queue[Callable[[], None] | None] = queue.Queue(WAITING_MAX)
+        self._was_long = False
+        self._thread = threading.Thread(target=self._work, name="segue-regions", daemon=True)
+
+    def start(self) -> None:
+        """Begin to read.  [main]"""
+        self._thread.start()
+
+    def file(self, request: Request) -> Answer:
+        """region/file.  [control]"""
+        lane, role = self._lane_of(request.whole("lane")), request.text("role")
+        self._must_take(role)
+        path, command = request.text("path"), _command(request)
+        bpm, start_beats = check_bpm(request.number("bpm")), request.number("start_beats")
+        return self._later(
+            request.responder, lambda: self._take(lane, read_region(path, role, bpm, start_beats), command, path)
+        )
+
+    def capture(self, request: Request) -> Answer:
+        """region/capture: what a plugin recorded, copied out of its shared memory.  [control]"""
+        lane, role = self._lane_of(request.whole("lane")), request.text("role")
+        self._must_take(role)
+        name, command = request.text("name"), _command(request)
+
+        def work() -> tuple[object, ...]:
+            found = read_capture(name)
+            region = make_region(found.audio, found.rate_hz, role, found.bpm, found.start_beats)
+            return self._take(lane, region, command)
+
+        return self._later(request.responder, work)
+
+    def begin(self, request: Request) -> Answer:
+        """region/begin.  [control]"""
+        self._lane_of(request.whole("lane"))
+        self._must_take(request.text("role"))
+        form = Form(
+            request.whole("lane"),
+            request.text("role"),
+            request.whole("samples"),
+            request.whole("channels"),
+            request.whole("rate_hz"),
+            request.text("encoding"),
+            check_bpm(request.number("bpm")),
+            request.number("start_beats"),
+        )
+        transfer = self._transfers.begin(request.client, request.whole("transfer"), form, time.monotonic())
+        return len(transfer.came), min(CHUNK_BYTES, form.size_bytes)
+
+    def chunk(self, request: Request) -> Answer:
+        """region/chunk.  [control]"""
+        number, chunk = request.whole("transfer"), request.whole("chunk")
+        self._transfers.chunk(request.client, number, chunk, request.text("data"), time.monotonic())
+        return None
+
+    def end(self, request: Request) -> Answer:
+        """region/end.  [control]"""
+        transfer = self._transfers.finish(request.client, request.whole("transfer"), request.text("crc32"))
+        missing = transfer.missing()
+        if missing:
+            return len(missing), format_numbers(missing), 0.0, 1, 1, 0.0, "", 0.0, 0
+        lane, command = self._lane_of(transfer.form.lane), _command(request)
+        return self._later(request.responder, lambda: (0, "", *self._take(lane, transfer.region(), command)))
+
+    def forget(self, client: Client) -> None:
+        """Drop what a client that is gone had begun.  [control]"""
+        self._transfers.forget(client)
+
+    def listen(self, request: Request) -> Answer:
+        """region/listen: what the ear finds in a file, which is put nowhere.  [control]"""
+        path, hint_bpm = request.text("path"), check_bpm(request.number("hint_bpm"))
+        signature = Signature(request.whole("numerator"), request.whole("denominator"))
+
+        def work() -> tuple[object, ...]:
+            import torch
+
+            from engine.audio.convert import as_heard
+
+            region = read_region(path, CONTINUE, 0.0, 0.0)
+            heard = as_heard(torch.from_numpy(region.audio.T.copy()), region.rate_hz, CODEC_RATE_HZ, 1)
+            per_bar = float(signature.beats_per_bar)
+            return found_values(self._ear.listen(heard, 0.0, per_bar, hurry=True, hint_bpm=hint_bpm))
+
+        return self._later(request.responder, work)
+
+    # -- the thread ---------------------------------------------------------------------------------------
+
+    def _later(self, responder: Responder, job: Callable[[], tuple[object, ...]]) -> Answer:
+        def work() -> None:
+            try:
+                responder.ok(*job())
+            except Exception as fault:
+                responder.error(wire_fault(fault))
+
+        try:
+            self._jobs.put_nowait(work)
+        except queue.Full:
+            raise Busy(f"{WAITING_MAX} regions wait to be read and there is room for no more") from None
+        return LATER
+
+    def _take(self, lane: Lane, region: Region, command: Command, path: str = "") -> tuple[object, ...]:
+        """Make a region ready for the model, give it to its lane, and say what was understood."""
+        import torch
+
+        from engine.audio.convert import as_heard
+
+        audio = torch.from_numpy(region.audio).T
+        goes_on = region.role == CONTINUE
+        beyond = AHEAD_SAMPLES if goes_on else None
+        heard = as_heard(audio, region.rate_hz, CODEC_RATE_HZ, audio.shape[0], beyond=beyond)
+        heard, ahead = (heard[:, :-AHEAD_SAMPLES], heard[:, -AHEAD_SAMPLES:]) if goes_on else (heard, None)
+        region, heard = listened_to(region, heard)
+        signature = lane.clock.or_standing().signature
+        region, fitted = self._ear.fitted(lane, region, heard, CODEC_RATE_HZ, path)
+        if fitted.audio is heard:
+            fitted = replace(fitted, ahead=ahead)
+        self._was_long = region.seconds > LONG_SECONDS
+        told, role, bpm = region.understood(signature), region.role, region.bpm
+        region = replace(region, audio=region.audio[:0].copy())  # which may be large, and is not needed any more
+        del audio
+        placed = self._put(lane, region, fitted, command)
+        with suppress(queue.Full):  # behind what waits: nobody waits for this
+            self._jobs.put_nowait(lambda: self._listen(lane, role, bpm, heard))
+        return *told, *placed
+
+    def _listen(self, lane: Lane, role: str, bpm: float, heard: Tensor) -> None:
+        """Find out what a region is that is in place, and tell it."""
+        try:
+            per_bar = float(lane.clock.or_standing().signature.beats_per_bar)
+            self.on_found(lane, role, self._ear.listen(heard, bpm, per_bar))
+        except Exception:  # it is in place all the same
+            _log.exception("a region could not be listened to")
+
+    def _work(self) -> None:
+        _behind_the_music()
+        while True:
+            job = self._jobs.get()
+            if job is None:
+                return
+            job()
+            del job  # and with it the region, which may be large
+            if self._was_long:
+                trim()
+                self._was_long = False
+
+    def close(self) -> None:
+        """Stop after the region that is being read.  [main]"""
+        self._jobs.put(None)
+
+
+def _behind_the_music() -> None:
+    """This thread, and those that its library starts, yield to the one that makes music, where the system can."""
+    if hasattr(os, "setpriority"):
+        with suppress(OSError, AttributeError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
+
+
+def _command(request: Request) -> Command:
+    return Command(request.at(), request.id, request.message.address)

@@ -1,0 +1,47 @@
+"""The handlers of messages about a host's time, [control]: transports and taps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from bridge.control import messages
+from bridge.control.clients import Client
+from bridge.control.requests import Answer, Handler, Request
+from bridge.errors import OutOfRange
+from bridge.time.units import Signature
+from engine.serve.lane.lane import Lane
+
+
+class TimeDesk:
+    """Tells a lane's clock; `pass_on` gets what who said for a lane whose host writes the shared block itself."""
+
+    def __init__(self, lane_of: Callable[[int], Lane]) -> None:
+        self._lane_of = lane_of
+        self.pass_on: Callable[[Lane, Client, int, float, float, Signature], None] = lambda *said: None
+
+    def handlers(self) -> dict[str, Handler]:
+        """Every request of the table that is ours, by address.  [main]"""
+        return {messages.TRANSPORT.address: self.transport, messages.TAP.address: self.tap}
+
+    def transport(self, request: Request) -> Answer:
+        """transport.  [control]"""
+        lane = self._lane_of(request.whole("lane"))
+        try:
+            signature = Signature(request.whole("numerator"), request.whole("denominator"))
+        except ValueError as fault:
+            raise OutOfRange(str(fault)) from None
+        playing, beats, bpm = request.whole("playing"), request.number("position_beats"), request.number("bpm")
+        lane.clock.tell(playing == 1, beats, bpm, signature)
+        if lane.clock.shared:
+            self.pass_on(lane, request.client, playing, beats, bpm, signature)
+        return ()
+
+    def tap(self, request: Request) -> Answer:
+        """tap.  [control]"""
+        lane = self._lane_of(request.whole("lane"))
+        tapped = lane.clock.tap(request.whole("downbeat") == 1)
+        if tapped is None:
+            return 0.0, 0
+        if lane.clock.shared:
+            self.pass_on(lane, request.client, -1, 0.0, tapped.tempo_bpm, lane.clock.or_standing().signature)
+        return tapped.tempo_bpm, tapped.beats_since_downbeat

@@ -1,0 +1,1 @@
+"""One lane: its commands, its stream, how it follows its host."""

@@ -1,0 +1,54 @@
+"""A stream that begins behind its host: what lies before the host is made and thrown away. All of it [generate].
+
+    start |====== made, thrown away ======| host ==== heard ====>        a song that is opened in the middle of its take
+
+The music is the same as if the host had come there by playing, so what made it must be, too: faults are dealt with
+as for a host that waits at the start.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from bridge.time.transport import Transport
+from engine.serve.lane.commands import Command
+from engine.serve.lane.timing import START_RATIO, Pace
+from engine.serve.render.stream_renderer import Player
+
+REMADE_SECONDS = 5.0  # that a take may take to be made again up to a place that its host was moved to
+
+
+def begin_behind(player: Player, command: Command, transport: Transport, generation: int) -> None:
+    """A play begins; one that the host is past is answered at once: its sound takes as long as the music before it."""
+    player.keeps_place = command.past
+    player.behind_own = max(0, transport.position_samples - player.place.start_samples) if command.past else 0
+    if player.behind_own and command.order is not None:
+        command.order.begin(generation)
+
+
+def catch_up(player: Player, transport: Transport) -> Transport:
+    """Note where the host is; the transport by which faults are dealt with."""
+    if not player.behind_own or transport.timeline != player.place.timeline:
+        return transport
+    here = transport.position_samples - player.place.zero_samples
+    if here <= player.place.unheard_samples or player.written_own > here:
+        player.behind_own = 0
+        return transport
+    player.behind_own = here
+    return replace(transport, playing=False, position_samples=player.place.start_samples)
+
+
+def made_from_start(player: Player, transport: Transport, to_samples: int, pace: Pace) -> bool:
+    """Whether a take is made from its start once more, and caught up with, for a host that was moved into it.
+
+    So is one that keeps its place, for a host that stands: one that rolls is not kept waiting, nor one far into the
+    take. They get what fits the bar.
+    """
+    if to_samples >= player.place.end_samples:
+        return False
+    seconds = (to_samples - player.place.start_samples) / transport.sample_rate_hz
+    near = seconds <= REMADE_SECONDS * (pace.realtime_ratio or START_RATIO)
+    if player.behind_own or (player.keeps_place and not transport.playing and near):
+        player.behind_own = max(1, player.behind_own)
+        return True
+    return False

@@ -1,0 +1,299 @@
+"""A command to a lane on its way from its arrival to its sound, and the list of those that are on it.
+
+arrives ---> waits for its place ---> made: heard from an own sample on ---> heard: told, and part of the settings
+                 ^-- a jump, a cut before it --|
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from statistics import median
+
+from bridge.control.arguments import NOW, At
+from bridge.errors import Busy
+from bridge.time.transport import Transport
+from engine.serve.lane.lane import Update
+from engine.serve.lane_settings import LaneSettings
+from engine.serve.timeline.due import Due, ahead_samples, due_at
+from engine.serve.timeline.phase_in import Beginning
+
+Begun = Callable[[float, int, int], object]  # start_beats, generation, seed
+Failed = Callable[[Exception], object]
+MEETING_SECONDS = 0.15  # later than the first that one told with it is handled
+MEETING_BARS = 8  # lanes whose places lie further apart are not on one song
+LIST_MAX = 40  # commands that are listed by name
+TIMES_KEPT = 64  # of each kind of command
+WAITING_MAX = 64  # commands of a lane that wait for their beat
+
+
+@dataclass
+class Order:
+    """A play command with its place in beats.
+
+    Answered once: `begun` with its first block in the ring, or `failed`.
+    """
+
+    start_beats: Fraction
+    end_beats: Fraction | None
+    seed: int
+    ordered_seconds: float
+    begun: Begun
+    failed: Failed
+    answered: bool = False
+    beginning: Beginning = field(default_factory=Beginning)  # the music that it goes on from
+
+    def begin(self, generation: int) -> None:
+        """Answer that it sounds."""
+        if not self.answered:
+            self.answered = True
+            self.begun(float(self.start_beats), generation, self.seed)
+
+    def fail(self, error: Exception) -> None:
+        """Answer that it does not; nothing where it was answered."""
+        if not self.answered:
+            self.answered = True
+            self.failed(error)
+
+    def moved(self, start_beats: Fraction) -> None:
+        """Begin elsewhere, as long as before."""
+        if self.end_beats is not None:
+            self.end_beats += start_beats - self.start_beats
+        self.start_beats = start_beats
+
+
+@dataclass
+class Meeting:
+    """The place that commands told together for several lanes have in common: the first one's, where it can be met.
+
+    [generate]
+    """
+
+    due: Due | None = None
+
+    def join(self, due: Due, transport: Transport, margin_samples: int) -> Due:
+        """The place of one that would be at `due` alone; it needs `margin_samples`, and can do with a little less."""
+        if self.due is None:
+            self.due = due
+        ahead, unit = ahead_samples(self.due, transport), transport.signature.beats_per_bar
+        spared = int(MEETING_SECONDS * transport.sample_rate_hz)
+        near = abs(self.due.beats - due.beats) <= unit * MEETING_BARS
+        met = ahead is not None and (not transport.playing or ahead >= margin_samples - spared)
+        return self.due if near and met else due
+
+
+@dataclass(eq=False)
+class Command:
+    """What somebody wants, and when: a change of settings (`update`), a play (`order`), or with neither a stop.
+
+    `own` is the stream's sample from which it is heard, None while it waits; `ahead` the samples from the host to its
+    place at the last look. `settled`: the lane's settings have it already; `slow`: music is made anew for it. `about`:
+    what it sets; one told "now" is overtaken by a newer one about the same that is heard no later. [generate]
+    """
+
+    at: At = NOW
+    id: int = 0
+    address: str = ""
+    update: Update | None = None
+    order: Order | None = None
+    arrived_seconds: float = field(default_factory=time.monotonic)
+    due: Due = field(default_factory=lambda: Due(Fraction(0)))
+    own: int | None = None
+    ahead: int | None = None
+    settled: bool = False
+    slow: bool = False
+    about: str = ""
+    then: Command | None = None  # ends what this one begins
+    length_beats: Fraction = Fraction(0)  # after which that is
+    meeting: Meeting | None = None
+    past: bool = False  # a play that begins on its beat also where the host is past it
+
+    @property
+    def explicit(self) -> bool:
+        """Whether it names its place; else it is the next one of its kind, wherever the host goes."""
+        return not self.at.word or self.at.bar is not None
+
+    @property
+    def kind(self) -> str:
+        """In a word: prompt, region, play, ..."""
+        parts = self.address.strip("/").split("/")
+        word = parts[-1] if parts else ""
+        return "region" if parts[1:2] == ["region"] and word != "clear" else word or "change"
+
+    def aim(self, transport: Transport, margin_samples: int) -> Due:
+        """Find its place, for a host that is there."""
+        if self.past and self.explicit:
+            due = Due(self.at.resolve(transport.grid, transport.position_samples))
+        else:
+            due = due_at(self.at, transport, margin_samples)
+            if self.meeting is not None:
+                due, self.meeting = self.meeting.join(due, transport, margin_samples), None
+        self.due = Due(due.beats, due.late or self.due.late, due.timeline)
+        if self.order is not None:
+            self.order.moved(due.beats)
+        self.ahead = ahead_samples(self.due, transport)
+        if self.then is not None:
+            self._place_end(self.then, transport)
+        return self.due
+
+    def _place_end(self, end: Command, transport: Transport) -> None:
+        """The end lies so many beats behind the beginning, through the ends of the host's loop too."""
+        begin, after = (transport.grid.sample_at(self.due.beats + beats) for beats in (0, self.length_beats))
+        found = Due(self.due.beats + self.length_beats)
+        if self.ahead is not None:
+            wrapped = due_at(NOW, replace(transport, playing=True), self.ahead + after - begin)
+            found = found if transport.grid.sample_at(wrapped.beats) == after else wrapped
+        end.at, end.due = At(beats=float(found.beats)), found
+        end.ahead = ahead_samples(found, transport)
+
+    def applied(self, settings: LaneSettings) -> LaneSettings:
+        """Settings with what it changes."""
+        return settings if self.update is None or self.settled else self.update(settings)
+
+
+def newest(commands: list[Command]) -> list[Command]:
+    """Commands told "now" without those that a later one about the same has overtaken.  [any]"""
+    last = {each.about: each for each in commands}
+    return [each for each in commands if not each.about or last[each.about] is each]
+
+
+class Commands:
+    """The commands of one lane; all [generate]."""
+
+    def __init__(self) -> None:
+        self.waiting: list[Command] = []  # in order of arrival
+        self.made: list[Command] = []  # in order of their sound
+        self._folded: tuple[LaneSettings, list[Command], LaneSettings] | None = None
+
+    def wait(self, command: Command) -> None:
+        """One more, in the place of one that changes the same thing in the same place; Busy after WAITING_MAX."""
+        if command.update is not None:
+            same = command.address, command.about, command.at
+            gone = [
+                each for each in self.waiting
+                if each.address and each.update is not None and (each.address, each.about, each.at) == same
+            ]  # fmt: skip
+            ends = [each.then for each in gone]
+            self.waiting = [each for each in self.waiting if each not in gone and each not in ends]
+        if len(self.waiting) >= WAITING_MAX:
+            raise Busy(f"{WAITING_MAX} commands wait for their beat and there is room for no more")
+        self.waiting.append(command)
+
+    def settings(self, base: LaneSettings) -> LaneSettings:
+        """What is heard at the end of what is made; the same object while nothing changes."""
+        changes = [each for each in self.made if each.update is not None and not each.settled]
+        known = self._folded
+        if known is not None and known[0] is base and known[1] == changes:
+            return known[2]
+        settings = base
+        for command in changes:
+            settings = command.applied(settings)
+        self._folded = base, changes, settings
+        return settings
+
+    def make(self, commands: Iterable[Command], own: int) -> None:
+        """They are heard from an own sample on, and what they overtake is not."""
+        commands = list(commands)
+        about = {each.about for each in commands if each.settled and each.about}
+        gone = [each for each in self.made if each.settled and each.about in about and (each.own or 0) >= own]
+        self.made = [each for each in self.made if each not in gone]
+        for command in commands:
+            command.own = own
+            if command in self.waiting:
+                self.waiting.remove(command)
+            self.made.append(command)
+        self.made.sort(key=lambda each: each.own or 0)
+
+    def unmake(self, own: int) -> None:
+        """The stream is made anew from an own sample: what was to be heard later waits again."""
+        for command in [each for each in self.made if each.own is not None and each.own > own]:
+            if command.settled:
+                command.own = own
+            elif command.update is not None:
+                self.made.remove(command)
+                command.own = None
+                self.waiting.append(command)
+        self.waiting.sort(key=lambda each: each.arrived_seconds)
+        self.made.sort(key=lambda each: each.own or 0)
+
+    def jumped(self, transport: Transport, margin_samples: int) -> None:
+        """The host is elsewhere: places named wait for it, 'the next one' is another one now."""
+        for command in [each for each in self.made if each.update is not None and not each.settled]:
+            self.made.remove(command)
+            command.own = None
+            self.waiting.append(command)
+        self.waiting.sort(key=lambda each: each.arrived_seconds)
+        for command in self.waiting:
+            command.due = Due(command.due.beats, command.due.late)
+            if command.explicit:
+                command.ahead = ahead_samples(command.due, transport)
+            else:
+                command.aim(transport, margin_samples)
+
+    def passed(self, advanced_samples: int, transport: Transport) -> list[Command]:
+        """Those that wait and whose place the host has gone past since the last look."""
+        gone = [each for each in self.waiting if each.ahead is not None and 0 < advanced_samples >= each.ahead]
+        for command in self.waiting:
+            if command not in gone:
+                command.ahead = ahead_samples(command.due, transport)
+        for command in self.made:
+            past = command.ahead is not None and 0 < advanced_samples >= command.ahead
+            command.ahead = 0 if past else ahead_samples(command.due, transport)
+        return gone
+
+    def postpone(self, here: int, written_own: int) -> None:
+        """Where the host waits for music, what it has come to is not heard yet."""
+        for command in self.made:
+            silent = written_own <= here and (command.update is not None or command.order is not None)
+            if silent and command.own is not None and command.own <= here:
+                command.own = here + 1
+
+    def heard(self, own: int) -> list[Command]:
+        """Those that are heard by now; they are on the list no longer."""
+        now = [each for each in self.made if each.own is not None and each.own <= own]
+        self.made = [each for each in self.made if each not in now]
+        return now
+
+    def shift(self, samples: int) -> None:
+        """Own samples are counted from elsewhere."""
+        for command in self.made:
+            if command.own is not None:
+                command.own += samples
+
+    def take_back(self, commands: Iterable[Command], error: Exception) -> int:
+        """Forget commands that wait; how many there were."""
+        gone = [each for each in commands if each in self.waiting]
+        for command in gone:
+            self.waiting.remove(command)
+            if command.order is not None:
+                command.order.fail(error)
+        return len(gone)
+
+    def listed(self) -> tuple[int, str]:
+        """How many are not heard yet, and the first ones: 'id kind beat'."""
+        ahead = sorted(self.waiting, key=lambda each: (each.ahead is None, each.ahead or 0))
+        scheduled = [each for each in self.made if each.update is not None and not each.settled] + ahead
+        names = [f"{each.id} {each.kind} {float(each.due.beats):.6g}" for each in scheduled[:LIST_MAX]]
+        return len(scheduled), ", ".join(names)
+
+
+class Times:
+    """How long commands took from their arrival to their sound, by kind.  [generate]"""
+
+    def __init__(self) -> None:
+        self._seconds: dict[str, deque[float]] = {}
+        self._counts: dict[str, int] = {}
+
+    def add(self, kind: str, seconds: float) -> None:
+        """One more."""
+        self._seconds.setdefault(kind, deque(maxlen=TIMES_KEPT)).append(seconds)
+        self._counts[kind] = self._counts.get(kind, 0) + 1
+
+    @property
+    def text(self) -> str:
+        """'kind median latest times, ...', in seconds."""
+        counts = self._counts
+        return ", ".join(f"{kind} {median(s):.3f} {s[-1]:.3f} {counts[kind]}" for kind, s in self._seconds.items())

@@ -1,0 +1,300 @@
+"""What one lane's stream does next: begin, go on, end. All of it [generate].
+
+play ---> preparing --first block in the ring---> playing --end reached---> ended
+             |                                       |
+             +---- a fault: failed, this lane alone  +-- follows host and settings, see follow.py
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from fractions import Fraction
+
+import torch
+
+from bridge.control.arguments import NOW, At
+from bridge.errors import NotReady
+from bridge.ring.form import Plan
+from bridge.ring.layout import ENDLESS_SAMPLES
+from bridge.time.transport import Transport
+from engine.models.model import LoadedModel
+from engine.serve.lane.candidates import Candidates
+from engine.serve.lane.catch_up import begin_behind, catch_up
+from engine.serve.lane.commands import Begun, Command, Failed, Order
+from engine.serve.lane.fitting import loop_samples, place_of
+from engine.serve.lane.guard_actions import Watch
+from engine.serve.lane.host_follower import Follower
+from engine.serve.lane.lane import ENDED, FAILED, IDLE, PLAYING, PREPARING, Lane, LaneView, Overtaken, Update
+from engine.serve.lane.levels import SOON_SECONDS, Levels
+from engine.serve.lane.renewal import Renewal
+from engine.serve.lane.scheduler import Agenda
+from engine.serve.lane.timing import Pace, lead_limit_seconds
+from engine.serve.lane_settings import Depth, LaneSettings
+from engine.serve.render import bending
+from engine.serve.render.stream_renderer import Player
+from engine.serve.render.stream_settings import left_aside, own_values
+from engine.serve.timeline.due import Due
+from engine.serve.timeline.phase_in import begin_after
+from engine.serve.timeline.placement import Place
+from engine.serve.weak_method import weakly
+from engine.stream import TokenStream
+
+OVERTAKEN = "another command took its place"
+Report = Callable[[Lane, str, float, str], None]
+
+
+class Director:
+    """Drives one lane; the studio calls `tick` often and hands the frames of its stream to `take`."""
+
+    def __init__(self, lane: Lane, model: LoadedModel | None, report: Report) -> None:
+        self.lane, self.model, self._report = lane, model, report
+        self.player: Player | None = None
+        self.lead_at_least_seconds = 0.0  # while another model gets ready to take over
+        self.pace = Pace()
+        self.renewal = Renewal(lambda: time.monotonic())  # `time` may be another one in tests
+        number, ours = weakly(self._next_generation), (lane, self.pace, self.renewal)
+        acts = weakly(self._remake), weakly(self._begin_play), weakly(self._end_play)
+        self.agenda = Agenda(*ours, Levels(number, lambda: time.monotonic()), *acts)
+        self._follower = Follower(*ours, weakly(self._place_on), number, self.agenda)
+        self.candidates, self._watch = Candidates(lane, self.pace), Watch(lane, self.pace, number)
+        self._order: Order | None = None  # of the player
+        self._state, self._generation, self._seed = IDLE, 0, 0
+        self._waiting_from: float | None = None  # since when the first block of something new is awaited
+
+    # -- commands -----------------------------------------------------------------------------------------
+
+    def change(self, command: Command) -> tuple[float, int]:
+        """A change of settings: from which beat it will be heard, and whether that is later than it was meant.
+
+        One for now is in the settings already.
+        """
+        if command.settled:
+            return self.lane.place_now(Depth.WINDOW if command.slow else Depth.SOUND)
+        due = self.agenda.add(command, self.lane.clock.or_standing())
+        return float(due.beats), int(due.late)
+
+    def schedule(self, at: At, update: Update) -> None:
+        """Change the settings when the host is at `at`; a running stream is made anew from there."""
+        self.change(Command(at, update=update))
+
+    def play(self, at: At, bars: int, begun: Begun, failed: Failed, command: Command | None = None) -> Due:
+        """Begin a stream; a running one goes on up to the new one's start."""
+        transport = self.lane.clock.or_standing()
+        bars = int(self.lane.settings.values["bars"]) if bars < 0 else bars
+        command = command or Command(at)
+        end = bars * transport.signature.beats_per_bar if bars else None
+        command.order = Order(Fraction(0), end, self.lane.take_seed(), command.arrived_seconds, begun, failed)
+        due = self.agenda.add(command, transport)
+        if self.player is None or self._state != PLAYING or (command.past and command.ahead is None):
+            self.agenda.commands.waiting.remove(command)
+            self._begin_play(command, transport)
+        else:
+            command.order.begin(self._generation + 1)  # it may be long until it sounds
+        return due
+
+    def stop(self, at: At, command: Command | None = None) -> float:
+        """End the stream at a beat; returns it. Nothing happens where none plays."""
+        transport = self.lane.clock.or_standing()
+        command = command or Command(at)
+        due = self.agenda.add(command, transport)
+        self.agenda.take_back_behind(command, Overtaken(OVERTAKEN))
+        if self.player is None or at == NOW:
+            self.agenda.commands.waiting.remove(command)
+            self._end_play(command, transport)
+        return float(due.beats)
+
+    def cancel(self, which: int) -> int:
+        """Take back a scheduled command by its id, or all with 0; how many there were."""
+        return self.agenda.cancel(which, self.player, self.lane.clock.or_standing())
+
+    def close(self) -> None:
+        """The lane goes: nobody waits for an answer any more, and its ring is freed."""
+        self._drop(self._order)
+        self.agenda.commands.take_back(list(self.agenda.commands.waiting), Overtaken(OVERTAKEN))
+        self.player = self.lane.director = None
+        self.lane.ring.close()
+
+    def take_over(self, player: Player, model: LoadedModel, text: str) -> None:
+        """Another model's player goes on where this lane's one is; see `heir`."""
+        transport = self.lane.clock.or_standing()
+        self.model, self.player = model, player
+        self.agenda.handed_over()
+        begins = player.score.beats_at(player.written_own)
+        player.take_turn(transport.position_samples, self._next_generation())
+        self._report(self.lane, self._state, begins, text)
+
+    # -- every turn ---------------------------------------------------------------------------------------
+
+    def tick(self) -> None:
+        """Follow host and settings, write what waits, and end what is at its end."""
+        transport = self.lane.clock.or_standing()
+        if self.agenda.turn(self.player, transport):
+            self._waiting_from = time.monotonic()
+        player = self.player
+        if player is not None:
+            if self._follower.follow(player, transport):
+                self._waiting_from = None if self._follower.quick else time.monotonic()
+                self.agenda.made_anew(player, player.made_own)
+            behind, seen = player.behind_own, catch_up(player, transport)
+            if self._watch.look(player, seen):
+                self._waiting_from = time.monotonic()
+            self.agenda.look_back(player)
+            if player.write() or behind > player.behind_own == 0:
+                self._wrote()
+            self.agenda.hear(player, transport)
+            self._maybe_end(player, transport)
+        self._look(transport)
+
+    def wants_frames(self) -> bool:
+        """Whether the stream is to be advanced now."""
+        player = self.player
+        if player is None:
+            return False
+        wanted = max(self.lane.settings.values["lead_seconds"], self.lead_at_least_seconds)
+        lead = min(self._follower.lead_seconds(wanted), lead_limit_seconds(self.lane.ring))
+        return player.wants(self.lane.clock.or_standing().position_samples, lead) or self.candidates.running(player)
+
+    def streams(self) -> tuple[TokenStream, ...]:
+        """Who is to be advanced: the player's stream and its rivals."""
+        return () if self.player is None else self.candidates.streams(self.player, self.lane.view.fill_seconds)
+
+    def take(self, codes: torch.Tensor) -> None:
+        """Frames that the stream gained."""
+        if self.player is not None:
+            before = self.player.written_own
+            self.player.take(codes)
+            if self.player.written_own > before:
+                self._wrote()
+
+    def fail(self, error: Exception) -> None:
+        """Stop this lane's stream; what is in the ring still sounds."""
+        if self._order is not None:
+            self._order.fail(error)
+        end = self.player.place.zero_samples + self.player.written_own if self.player else 0
+        self._end(FAILED, end, f"{error}")
+
+    # -- the stream's life ----------------------------------------------------------------------------------
+
+    def _begin_play(self, command: Command, transport: Transport) -> None:
+        """Begin what a command ordered."""
+        order, before = command.order, self.player
+        assert order is not None
+        self._drop(self._order)
+        self._order = order
+        try:
+            if self.model is None:
+                raise NotReady("no model is loaded")
+            self.lane.adopt(own_values(self.model))
+            settings = self.agenda.settings_for(command, before, transport)
+            order.beginning = begin_after(settings.continued, order.start_beats, transport.grid)
+            place = self._place_on(transport)
+            player = Player(self.model, self.lane.ring, settings, place, order.seed, order.beginning.region)
+        except Exception as error:  # whatever it is, it is answered and this lane alone fails
+            self.fail(error)
+            return
+        self._seed = order.seed
+        player.loop = loop_samples(transport, place.line)
+        self.player = player
+        self.agenda.begins(command, player, before, transport)
+        same = before is not None and before.place.timeline == place.timeline
+        end = before.place.end_samples if before is not None and same else ENDLESS_SAMPLES
+        player.announce(min(place.start_samples, end), self._next_generation())
+        self._change_state(PREPARING, float(order.start_beats), left_aside(player.model, settings))
+        self._waiting_from = time.monotonic()
+        begin_behind(player, command, transport, self._generation)
+
+    def _end_play(self, command: Command, transport: Transport) -> None:
+        """End the music where a stop says."""
+        player, order = self.player, self._order
+        if player is None or order is None:
+            return
+        soon = transport.position_samples + (int(SOON_SECONDS * transport.sample_rate_hz) if transport.playing else 0)
+        end = max(player.place.zero_samples + (self.agenda.own(command, player, transport) or 0), soon)
+        if end <= player.place.start_samples:
+            self._drop(order)
+            self._end(IDLE, player.place.start_samples)
+        elif end < player.place.end_samples:
+            order.end_beats = player.place.line.beats_at(end)
+            player.end_at(end, self._next_generation())
+            self.agenda.commands.make([command], end - player.place.zero_samples)
+
+    def _remake(self, player: Player, transport: Transport, own: int, settings: LaneSettings) -> None:
+        """Make the stream anew from an own sample on, exactly."""
+        self._follower.remake(player, transport, own, settings)
+
+    def _next_generation(self) -> int:
+        self._generation += 1
+        return self._generation
+
+    def _place_on(self, transport: Transport) -> Place:
+        """Where the order's music lies on the host's grid."""
+        assert self._order is not None
+        return place_of(self._order, self._follower.line(transport), transport)
+
+    def _wrote(self) -> None:
+        """Blocks went into the ring: the first ones answer the command and teach the pace."""
+        now, order = time.monotonic(), self._order
+        if self.player is not None and self.player.behind_own:
+            self._waiting_from = None  # it tells nothing of how quickly something new is there
+            if self._state == PLAYING:
+                self._change_state(PREPARING, self.player.score.beats_at(0))
+            return
+        if self._waiting_from is not None:
+            self.pace.ready_after(now - self._waiting_from)
+            self._waiting_from = None
+        if self._state == PREPARING and order is not None:
+            self.pace.first_sound_seconds = now - order.ordered_seconds
+            self.pace.restart()
+            self._change_state(PLAYING, float(order.start_beats))
+            order.begin(self._generation)
+
+    def _maybe_end(self, player: Player, transport: Transport) -> None:
+        if transport.timeline == player.place.timeline and transport.position_samples >= player.place.end_samples:
+            self._end(ENDED, player.place.end_samples)
+
+    def _end(self, state: str, end_samples: int, text: str = "") -> None:
+        player = self.player
+        grid, timeline = self.lane.clock.or_standing().grid, 0
+        if player is not None:
+            grid, timeline = player.place.grid, player.place.timeline
+        generation = self._next_generation() if state == IDLE else self._generation
+        self.lane.ring.set_plan(Plan(generation, False, end_samples, end_samples, end_samples, timeline))
+        self.player = self._order = None
+        for each in (self.candidates, self._watch, self._follower):
+            each.forget()  # a whole model hangs on a player
+        self._change_state(state, float(grid.beats_at(end_samples)), text)
+
+    @staticmethod
+    def _drop(order: Order | None) -> None:
+        """An order that is overtaken; nothing where it has begun already."""
+        if order is not None:
+            order.fail(Overtaken(OVERTAKEN))
+
+    # -- how it is --------------------------------------------------------------------------------------
+
+    def _look(self, transport: Transport) -> None:
+        player, pace, before = self.player, self.pace, self.lane.view
+        fill, written, rolls = 0.0, before.written_beats, before.rolls
+        if player is not None:
+            position = max(transport.position_samples, player.place.start_samples)
+            fill = max(0, player.ahead_samples(position)) / transport.sample_rate_hz
+            written = player.score.beats_at(player.written_own)
+            rolls = max(0, player.windows - 1)
+            self.lane.heard_excerpt(player.excerpt, player.model.codec.sample_rate)
+            if player.chain.bend is not None and transport.playing and self._state == PLAYING:
+                self.lane.heard_beat(*bending.off_the_beat(player))
+            if self._state == PLAYING and not player.finished and transport.playing:
+                pace.saw_fill(fill, transport.position_samples >= player.place.start_samples)
+        self.lane.view = LaneView(
+            self._state, written, self._generation, self._seed, fill,
+            pace.fill_low_seconds, pace.first_sound_seconds, pace.realtime_ratio, rolls,
+            pace.change_seconds, self.agenda.times.text,
+            (self._watch.heard, self._watch.passed, self.candidates.chosen),
+            (SOON_SECONDS, pace.in_window_seconds, pace.margin_seconds),
+        )  # fmt: skip
+
+    def _change_state(self, state: str, beats: float, text: str = "") -> None:
+        if state != self._state or text:
+            self._state = state
+            self._report(self.lane, state, beats, text)

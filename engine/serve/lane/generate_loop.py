@@ -1,0 +1,287 @@
+"""The thread [generate]: owns the model, every lane's stream and every ring's write side.
+
+    commands -> each lane's director: follow host and settings -> lanes that want frames advance together
+             -> codec, resampler, ring -> how everything is, for answers
+
+Nothing here waits for a lane: one that has its lead is left alone, one that fails stops alone.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Hashable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import TypeVar
+
+from engine.codec.beside import DecodeThread
+from engine.models.model import LoadedModel
+from engine.serve.lane.controller import Director, Report
+from engine.serve.lane.lane import PLAYING, Lane
+from engine.serve.lane.timing import Figures
+from engine.serve.render.codec_output import PIECE_FRAMES
+from engine.stream.lanes import LaneBatch, LaneFrames
+
+HOP_FRAMES = 8  # advanced at a time while rings are well filled; whole pieces
+QUICK_FRAMES = PIECE_FRAMES  # that much alone while one is nearly empty: the first sound is not kept waiting
+WELL_FILLED_SECONDS = 0.5
+FIRST_SECONDS = 1.0  # in the ring of each lane that plays, before lanes whose hosts wait have their turn
+PRESSED_SECONDS = 0.1  # that such a turn lasts while others play
+IDLE_SECONDS = 0.005  # between looks at the hosts when there is nothing to do
+Answer = TypeVar("Answer")
+_log = logging.getLogger("segue.engine")
+
+
+@dataclass(frozen=True)
+class StudioFigures:
+    """What was measured, for the stats answer; `decode_ms`: what decoding adds to the steps it runs beside.  [any]"""
+
+    step_ms: float
+    decode_ms: float
+    realtime_ratio: float
+
+
+class Studio:
+    """Runs lanes on a loaded model until stopped; `post` is how other threads reach it."""
+
+    def __init__(self, model: LoadedModel | None, report: Report) -> None:
+        self.model = model
+        self._report = report
+        self._commands: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._directors: dict[int, Director] = {}
+        self._batch = LaneBatch()
+        self._figures = Figures()
+        self._made_seconds = self._worked_seconds = 0.0
+        self._decoding = _decode_thread(model)
+        self._stopping = threading.Event()
+
+    # -- from other threads -----------------------------------------------------------------------------
+
+    def post(self, command: Callable[[], None]) -> None:
+        """Run a command on [generate], between two hops.  [any]"""
+        self._commands.put(command)
+
+    def stop(self) -> None:
+        """Ask `run` to return soon.  [any]"""
+        self._stopping.set()
+        self._commands.put(lambda: None)
+
+    def ask(self, question: Callable[[], Answer]) -> Answer:
+        """What a question says on [generate], between two hops; raises what it raises.
+
+        RuntimeError when the studio has stopped.  [load]
+        """
+        future: Future[Answer] = Future()
+
+        def work() -> None:
+            try:
+                future.set_result(question())
+            except Exception as error:
+                future.set_exception(error)
+
+        self.post(work)
+        while True:
+            try:
+                return future.result(timeout=0.5)
+            except TimeoutError:
+                if future.done() or self._stopping.is_set():
+                    raise RuntimeError("the engine ends") from None
+
+    def fill_low_seconds(self) -> float:
+        """The least that waits in a ring whose host plays what is still being made; else infinity.  [any]"""
+        fills = [director.lane.view.fill_seconds for director in self.directors() if _hungry(director)]
+        return min(fills, default=float("inf"))
+
+    def directors(self) -> list[Director]:
+        """One for each open lane.  [any]"""
+        return list(self._directors.values())
+
+    def figures(self) -> StudioFigures:
+        """What was measured lately.  [any]"""
+        ratio = self._made_seconds / self._worked_seconds if self._worked_seconds else 0.0
+        return StudioFigures(self._figures.median("step_ms"), self._figures.median("decode_ms"), ratio)
+
+    # -- on [generate] ------------------------------------------------------------------------------------
+
+    def open(self, lane: Lane) -> None:
+        """Take a lane in.  [generate]"""
+        lane.director = self._directors[lane.number] = Director(lane, self.model, self._report)
+
+    def use(self, model: LoadedModel | None) -> None:
+        """Let another model play what begins from now on; None: there is none.  [generate]"""
+        self.model = model
+        self._decoding.close()
+        self._decoding = _decode_thread(model)
+        self._figures = Figures()
+        self._made_seconds = self._worked_seconds = 0.0
+        for director in self.directors():
+            director.model = model
+            director.lead_at_least_seconds = 0.0
+
+    def forget(self, director: Director) -> None:
+        """Let go of a lane's stream; one that it plays on with is taken in again.  [generate]"""
+        self._batch.remove(director.lane.number)
+
+    def close(self, lane: Lane) -> None:
+        """Let a lane go and free its ring.  [generate]"""
+        director = self._directors.pop(lane.number, None)
+        self._batch.remove(lane.number)
+        if director is not None:
+            director.close()
+
+    def run(self) -> None:
+        """Work until `stop`; then every lane is closed.  [generate]"""
+        while not self._stopping.is_set():
+            try:
+                if not self.turn():
+                    self._idle()
+            except Exception:
+                _log.exception("a turn of the engine failed")
+                time.sleep(IDLE_SECONDS)
+        for director in list(self._directors.values()):
+            self.close(director.lane)
+        self._decoding.close()
+
+    def _idle(self) -> None:
+        try:
+            command = self._commands.get(timeout=IDLE_SECONDS)
+        except queue.Empty:
+            return
+        self._obey(command)
+
+    def _obey(self, command: Callable[[], None]) -> None:
+        try:
+            command()
+        except Exception:
+            _log.exception("a command failed")
+
+    def turn(self) -> bool:
+        """Obey commands, follow hosts, advance who wants it by a hop; False when nobody did.  [generate]"""
+        while True:
+            try:
+                self._obey(self._commands.get_nowait())
+            except queue.Empty:
+                break
+        self.follow()
+        waiting = self._first([director for director in self.directors() if director.wants_frames()])
+        if waiting:
+            self._advance(waiting)
+        elif any(map(_hungry, self.directors())):
+            self._batch.keep_warm()  # the next hop is to come as fast as this one did
+        return bool(waiting)
+
+    def _first(self, waiting: list[Director]) -> list[Director]:
+        """Of lanes that want frames those whose turn it is: while one that plays has too little, no host that waits."""
+        playing = [director for director in self.directors() if not director.lane.waits and _hungry(director)]
+        short = any(director.lane.view.fill_seconds < FIRST_SECONDS for director in playing)
+        return [director for director in waiting if not director.lane.waits] if short else waiting
+
+    def _pressed(self, waiting: list[Director], began: float) -> bool:
+        """Whether a turn for hosts that wait has lasted so long that lanes that play are to be looked after."""
+        if time.perf_counter() - began < PRESSED_SECONDS or not any(each.lane.waits for each in waiting):
+            return False
+        return any(not director.lane.waits and _hungry(director) for director in self.directors())
+
+    def follow(self) -> None:
+        """Let every lane see where its host is and what it was told.  [generate]"""
+        for director in self.directors():
+            try:
+                director.tick()
+            except Exception as error:
+                self._fail(director, error)
+            if director.player is None:
+                self._batch.remove(director.lane.number)
+
+    def _advance(self, waiting: list[Director]) -> None:
+        short = any(each.lane.waits or each.lane.view.fill_seconds < WELL_FILLED_SECONDS for each in waiting)
+        hop = QUICK_FRAMES if short else HOP_FRAMES
+        names: list[Hashable] = []
+        for director in waiting:
+            for index, stream in enumerate(director.streams()):
+                names.append((director.lane.number, index) if index else director.lane.number)
+                self._batch.add(names[-1], stream)
+            if director.player is not None:
+                hop = director.candidates.hop(director.player, hop)
+        began = time.perf_counter()
+        results = self._made(hop, names, waiting, lambda: self._pressed(waiting, began))
+        stepped = time.perf_counter()
+        n_frames = sum(frames.codes.shape[1] for frames in results.values())
+        for director in waiting:
+            try:
+                self._hand_over(director, results)
+            except Exception as error:
+                self._fail(director, error)
+        self._measure(waiting, n_frames, stepped - began, time.perf_counter() - stepped)
+
+    def _made(
+        self, n_frames: int, names: list[Hashable], waiting: list[Director], enough: Callable[[], bool]
+    ) -> dict[Hashable, LaneFrames]:
+        """A hop of all named streams; but for the last piece its frames are decoded while the next are drawn."""
+        made: dict[Hashable, LaneFrames] = {}
+        for begin in range(0, n_frames, PIECE_FRAMES):
+            on = [name for name in names if name not in made or made[name].goes_on]
+            for name, frames in self._batch.advance(min(PIECE_FRAMES, n_frames - begin), on, enough).items():
+                made[name] = made[name].and_then(frames) if name in made else frames
+            if enough():
+                break
+            if begin + PIECE_FRAMES < n_frames:
+                for director in waiting:
+                    _begin_decoding(director, self._decoding)
+        return made
+
+    def _hand_over(self, director: Director, results: dict[Hashable, LaneFrames]) -> None:
+        """What a lane gained, once its candidates are all made; the first fault among them is raised."""
+        rivals = [name for name in results if isinstance(name, tuple) and name[0] == director.lane.number]
+        for name in rivals:
+            self._batch.remove(name)
+        codes = None if director.player is None else director.candidates.gather(director.player)
+        if codes is not None:
+            director.take(codes)
+        for frames in (results.get(director.lane.number), *(results[name] for name in rivals)):
+            if frames is not None and frames.error is not None:
+                raise frames.error
+
+    def _measure(self, waiting: list[Director], n_frames: int, step_seconds: float, decode_seconds: float) -> None:
+        if not n_frames:
+            return
+        codec = waiting[0].player.model.codec if waiting[0].player else None
+        if codec is None:
+            return
+        made = n_frames * codec.frame_samples / codec.sample_rate
+        worked = step_seconds + decode_seconds
+        self._figures.add("step_ms", 1000 * step_seconds / n_frames)
+        self._figures.add("decode_ms", 1000 * decode_seconds / n_frames)
+        self._made_seconds = 0.99 * self._made_seconds + made
+        self._worked_seconds = 0.99 * self._worked_seconds + worked
+        for director in waiting:
+            director.pace.worked(made / len(waiting), worked)
+
+    def _fail(self, director: Director, error: Exception) -> None:
+        if not isinstance(error, (ValueError, RuntimeError)):
+            _log.exception("lane %d failed", director.lane.number, exc_info=error)
+        self._batch.remove(director.lane.number)
+        director.fail(error)
+
+
+def _decode_thread(model: LoadedModel | None) -> DecodeThread:
+    return DecodeThread("cpu" if model is None else model.lm.out_norm.weight.device)
+
+
+def _begin_decoding(director: Director, thread: DecodeThread) -> None:
+    """Begin to decode what a lane's stream has made and the lane will take, where it has no rivals."""
+    player = director.player
+    if player is None or director.candidates.running(player):
+        return
+    codes = player.stream.codes(player.taken_frames + player.chain.begun_frames)
+    if codes.shape[1]:
+        player.chain.decode_beside(codes, thread)
+
+
+def _hungry(director: Director) -> bool:
+    player, lane = director.player, director.lane
+    if player is None or player.stream.finished or lane.view.state != PLAYING:
+        return False
+    return lane.clock.or_standing().playing

@@ -1,0 +1,105 @@
+"""What the guard heard, and what is done about it, while there is time. All of it [generate].
+
+    host    now .... margin ........ fault begins ........ heard
+                                     |-- made again ------->          again    there is time for all of it
+            now ..... fault begins ... margin ..... heard
+                                       |-- made again ---->           late     the rest of it, at least
+            now ..... fault begins ... heard ... margin               late     where it lasts; else passed: it sounds
+
+The stream goes back to the frame where the fault begins and draws other numbers: of its seed, that frame and the try.
+Nothing waits for it: the ring plays on meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from bridge.time.transport import Transport
+from engine.listen.faults import ENDING, LOOP, SILENCE
+from engine.listen.seeds import derived_seed
+from engine.serve.lane.lane import Lane
+from engine.serve.lane.timing import Pace
+from engine.serve.render.stream_renderer import Player
+
+TRIES = 2  # each throws a lead of blocks away, and a host passes over a thousand of them at a time
+SAME_PLACE_SECONDS = 4.0  # faults that follow each other so closely are one, tried again
+CONTEXT_FRAMES = (25, 0)  # of the music before that a stream in a loop still hears, try by try
+LASTING = (SILENCE, ENDING, LOOP)  # they do not end by themselves
+AGAIN, LATE, PASSED, GIVEN_UP = "again", "late", "passed", "given up"
+GUARD_SALT = 1  # keeps these seeds apart from those of candidates
+
+
+class Watch:
+    """Acts on one lane's verdicts."""
+
+    def __init__(self, lane: Lane, pace: Pace, next_generation: Callable[[], int]) -> None:
+        self._lane, self._pace, self._next_generation = lane, pace, next_generation
+        self.heard = self.passed = 0
+        self._player: Player | None = None
+        self._tries, self._cut_own = 0, 0
+
+    def forget(self) -> None:
+        """Let go of the player, and of the model with it."""
+        self._player = None
+
+    def look(self, player: Player, transport: Transport) -> bool:
+        """Deal with what was heard; True when the stream was taken back."""
+        if player is not self._player:
+            self._player, self.heard, self.passed, self._tries = player, 0, 0, 0
+        while (verdict := player.listening.verdict) is not None:
+            if self._lane.settings.values.get("guard", 1.0) < 1.0:
+                player.listening.pardon(verdict)
+                continue
+            self.heard += 1
+            begin, seen = (_own(player, frame) for frame in (verdict.begin_frame, verdict.seen_frame))
+            own, done = self._decide(player, transport, begin, None if verdict.what in LASTING else seen)
+            self._lane.on_guard(self._lane, player.score.beats_at(begin), verdict.what, done, verdict.sure)
+            if own is not None:
+                self._again(player, transport, own, self._context(verdict.what, done))
+                return True
+            self.passed += 1
+            player.listening.pardon(verdict)
+        return False
+
+    def _decide(self, player: Player, transport: Transport, begin: int, end: int | None) -> tuple[int | None, str]:
+        """From which own sample on it is made again, None for not at all; and how that is called.
+
+        `end` is where the fault may be over, None where it goes on.
+        """
+        rate = transport.sample_rate_hz
+        follows = self._tries > 0 and begin - self._cut_own < SAME_PLACE_SECONDS * rate
+        if follows and self._tries >= TRIES:
+            self._tries = 0
+            return None, GIVEN_UP
+        margin = int((self._pace.margin_seconds if transport.playing else 0.0) * rate)
+        ready = transport.position_samples - player.place.zero_samples + margin
+        ready = max(ready, player.place.unheard_samples, player.settled_own)
+        if end is not None and ready >= end:
+            return None, PASSED
+        self._tries = self._tries + 1 if follows else 1
+        self._cut_own = max(begin, ready)
+        return self._cut_own, AGAIN if begin >= ready else LATE
+
+    def _context(self, what: str, done: str) -> int | None:
+        """How much of the music before the model still hears: none of what went wrong, for it would only go on."""
+        if what == LOOP:
+            return CONTEXT_FRAMES[self._tries - 1]
+        return 0 if done == LATE and what in LASTING else None
+
+    def _again(self, player: Player, transport: Transport, own: int, context: int | None) -> None:
+        """Make it again from an own sample on."""
+
+        def dice(frame: int) -> int:
+            return derived_seed(player.seed, GUARD_SALT, frame, self._tries)
+
+        player.take_back(transport.position_samples, own, dice, self._next_generation())
+        if context is not None:
+            stream = player.stream
+            stream.rewind(stream.n_frames)
+            stream.window_offset = max(stream.first_frame, stream.n_frames - context)
+
+
+def _own(player: Player, frame: int) -> int:
+    """The own sample at which a frame that the guard counts is heard."""
+    made = frame * player.model.codec.frame_samples
+    return -(-made * player.resampler.new // player.resampler.orig)

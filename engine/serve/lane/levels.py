@@ -1,0 +1,66 @@
+"""The fader stands where a lane's settings want it, now and at places to come; what is made is written once more.
+
+level, mute  . . : : : : . .        told many times a second: the newest counts, written at most ten times a second
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from bridge.time.transport import Transport
+from engine.serve.lane.commands import Command, Commands
+from engine.serve.lane_settings import LaneSettings
+from engine.serve.render.stream_renderer import Player
+
+SOON_SECONDS = 0.06  # a quick change "now" is heard after so much
+REST_SECONDS = 0.1  # between two: all that is made goes through the last stage again
+
+
+class Levels:
+    """One lane's; all [generate]."""
+
+    def __init__(self, next_generation: Callable[[], int], now_seconds: Callable[[], float]) -> None:
+        self._next_generation, self._now_seconds = next_generation, now_seconds
+        self._written_seconds = 0.0
+
+    def follow(
+        self, player: Player, transport: Transport, base: LaneSettings, commands: Commands, fresh: list[Command]
+    ) -> list[Command]:
+        """Let the fader stand where `base` wants it from now on, and `commands` later; which `fresh` ones still wait.
+
+        Those told "now" that music is to be made anew for; all of them where there was a change just before.
+        """
+        now_gain, told = player.fader.told
+        gain, points = base.gain, _points(base, commands)
+        soon = int(SOON_SECONDS * transport.sample_rate_hz) if transport.playing else 0
+        now_own = max(0, transport.position_samples - player.place.zero_samples + soon)
+        wanted = [(now_own, gain), *points] if now_gain != gain else points
+        if wanted != told:
+            now = self._now_seconds()
+            if now - self._written_seconds < REST_SECONDS:
+                return fresh
+            self._written_seconds = now
+            same = [one for one, other in zip(wanted, told, strict=False) if one == other]
+            changed = wanted[len(same) :] or [(told[len(same)][0], same[-1][1] if same else now_gain)]
+            player.refade(transport.position_samples, changed, self._next_generation())
+        if now_gain != gain:
+            commands.make([each for each in fresh if not each.slow], now_own)
+        player.fader.told = gain, points
+        return [each for each in fresh if each.slow]
+
+    @staticmethod
+    def passed(player: Player, here: int) -> None:
+        """The host is at an own sample: what lies behind it is not to come any more."""
+        gain, told = player.fader.told
+        passed = [point for point in told if point[0] <= here]
+        player.fader.told = passed[-1][1] if passed else gain, told[len(passed) :]
+
+
+def _points(base: LaneSettings, commands: Commands) -> list[tuple[int, float]]:
+    """Where made commands take the fader elsewhere: own sample, gain from there on."""
+    settings, points = base, []
+    for command in commands.made:
+        before, settings = settings.gain, command.applied(settings)
+        if settings.gain != before and command.own is not None:
+            points.append((command.own, settings.gain))
+    return points

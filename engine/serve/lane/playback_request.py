@@ -1,0 +1,21 @@
+"""What a lane wants to be heard where, as the follower asks for it; the lane's agenda knows."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from engine.serve.lane_settings import LaneSettings
+from engine.serve.render.stream_renderer import Player
+
+
+class Wishes(Protocol):
+    """What is to be heard where: the lane's agenda."""
+
+    def settings(self) -> LaneSettings:
+        """At the end of what is made."""
+
+    def changed(self, player: Player) -> bool:
+        """Whether something else is to be heard than what is made."""
+
+    def settings_from(self, own: int) -> LaneSettings:
+        """From an own sample on, where the stream is made anew; later changes wait again."""

@@ -1,0 +1,123 @@
+"""What a lane was told. Torch is only named here, not loaded: [control] comes before the model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import IntEnum
+from fractions import Fraction
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from bridge.control.messages import ROLES
+from bridge.time import units
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+MELODY, STYLE, CONTINUE = ROLES
+DRAWN = ("temperature", "top_k", "top_p", "cfg")  # how tokens are drawn from what the model says
+NOT_CONDITIONS = (
+    *DRAWN, "level_db", "loudness_match", "loudness_lufs", "lead_seconds", "bars", "seed", "guard", "candidates",
+    "bend", "region_tempo",
+)  # fmt: skip
+WHOLE_BEAT_SECONDS = 0.02  # a region that ends this near to a whole beat was cut there
+
+
+class Depth(IntEnum):
+    """How much of the music is made anew for other settings.  [any]"""
+
+    SOUND = 0  # nothing: how loud it is
+    DRAWN = 1  # how tokens are drawn: the open window goes on
+    WINDOW = 2  # what the model is conditioned on: a window is begun
+
+
+@dataclass(frozen=True)
+class HeardRegion:
+    """A region as models hear it: float32 [C, n] at their rate, its tempo and place.
+
+    Stereo is kept for the models that know it, where it is to be gone on from; else it is mono. `ahead` [C, m] is how
+    it would go on, where that is known better than from its own samples.  [any]
+    """
+
+    audio: Tensor
+    bpm: float
+    start_beats: float
+    rate_hz: int = 32_000
+    ahead: Tensor | None = None
+
+    @property
+    def beats(self) -> Fraction:
+        """Its length in beats; snapped to a whole beat where it was evidently cut on one.  [any]"""
+        seconds = units.samples_to_seconds(self.audio.shape[-1], self.rate_hz)
+        length = units.seconds_to_beats(seconds, self.bpm)
+        whole = Fraction(max(1, units.nearest(length)))
+        off = abs(units.beats_to_seconds(whole - length, self.bpm))
+        return whole if off <= WHOLE_BEAT_SECONDS else length
+
+
+@dataclass(frozen=True)
+class LaneSettings:
+    """Prompt, parameter values by name, regions by role; replaced, never changed.  [any]"""
+
+    prompt: str = ""
+    values: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    regions: Mapping[str, HeardRegion] = field(default_factory=lambda: MappingProxyType({}))
+    told: frozenset[str] = frozenset()  # names of the values that somebody asked for
+    muted: bool = False
+    dice: tuple[int, int] = (0, -1)  # how often another seed was taken while it played, and the last one
+
+    def with_prompt(self, prompt: str) -> LaneSettings:
+        """These settings with another prompt.  [any]"""
+        return replace(self, prompt=prompt)
+
+    def with_value(self, name: str, value: float) -> LaneSettings:
+        """These settings with one parameter at another value.  [any]"""
+        return replace(self, values=MappingProxyType({**self.values, name: value}), told=self.told | {name})
+
+    def with_own(self, own: Mapping[str, float]) -> LaneSettings:
+        """These settings with a model's own values where nobody asked for others.  [any]"""
+        untold = {name: value for name, value in own.items() if name not in self.told}
+        return replace(self, values=MappingProxyType({**self.values, **untold}))
+
+    def with_region(self, role: str, region: HeardRegion | None) -> LaneSettings:
+        """These settings with another region in a role; None takes it away.  [any]"""
+        regions = {other: heard for other, heard in self.regions.items() if other != role}
+        if region is not None:
+            regions[role] = region
+        return replace(self, regions=MappingProxyType(regions))
+
+    def with_mute(self, muted: bool) -> LaneSettings:
+        """These settings, silent or not.  [any]"""
+        return replace(self, muted=muted)
+
+    def with_dice(self, seed: int) -> LaneSettings:
+        """These settings with a seed for what follows.  [any]"""
+        return replace(self, dice=(self.dice[0] + 1, seed))
+
+    @property
+    def gain(self) -> float:
+        """Of the fader.  [any]"""
+        return 0.0 if self.muted else float(10.0 ** (self.values.get("level_db", 0.0) / 20.0))
+
+    def heard(self) -> tuple[object, ...]:
+        """What has a part in the tokens: a running stream is made anew when this changes.  [any]"""
+        drawn = tuple(self.values.get(name) for name in DRAWN)
+        return drawn, self.dice, self.conditioned()
+
+    def conditioned(self) -> tuple[object, ...]:
+        """What the language model is conditioned on: when this changes, an open window cannot go on.  [any]"""
+        values = tuple(sorted((k, v) for k, v in self.values.items() if k not in NOT_CONDITIONS))
+        dice = self.dice if STYLE in self.regions else None  # they draw where the style's excerpt begins
+        return self.prompt, values, dice, tuple(id(self.regions.get(role)) for role in (MELODY, STYLE))
+
+    def depth(self, other: LaneSettings) -> Depth:
+        """What it takes to go on from these settings with others.  [any]"""
+        if self.heard() == other.heard():
+            return Depth.SOUND
+        return Depth.DRAWN if self.conditioned() == other.conditioned() else Depth.WINDOW
+
+    @property
+    def continued(self) -> HeardRegion | None:
+        """The region to go on from.  [any]"""
+        return self.regions.get(CONTINUE)

@@ -1,0 +1,111 @@
+"""A model from its name to hot: device, precision, memory, reading, warm-up. All of it [load]."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import torch
+
+from engine.errors import UnsupportedError
+from engine.models.load import EMBEDDED, load_model, quantise_steps
+from engine.models.model import LoadedModel
+from engine.serve.models.device_choice import load_on_faster
+from engine.serve.models.memory import need_mb
+from engine.serve.models.model_names import license_of
+from engine.serve.models.progress import WARMING_UP, Progress
+from engine.serve.models.warm_up import warm_up
+from engine.serve.screen import say
+from engine.serve.state import Hot, Wanted, weight_bytes
+
+FRAME_SAMPLES, RATE_HZ = 640, 32_000  # of every model that is served: the timeline counts in such frames
+SLOW_RATIO = 1.1
+
+
+def load_hot(wanted: Wanted, t5: str | None, threads: int, progress: Progress) -> Hot:
+    """The model that is wanted, loaded, checked and warmed up.
+
+    Raises EngineError for what it cannot be, LoadOvertaken out of `progress`.  [load]
+    """
+    torch.set_num_threads(threads)
+    torch.set_flush_denormal(True)
+    return load_on_faster(wanted, threads, lambda device: _load_on(device, wanted, t5, progress))
+
+
+def _load_on(device: str, wanted: Wanted, t5: str | None, progress: Progress) -> Hot:
+    """The same on a device that is there."""
+    began = time.monotonic()
+    precision = default_precision(device) if wanted.precision == "auto" else wanted.precision
+    size = weight_bytes(precision, device)
+    progress.room_for(need_mb(wanted.name, size, t5))
+
+    def on_progress(stage: str, done: float, total: float) -> None:
+        if stage != "downloading":  # what was downloaded can be measured now
+            progress.room_for(need_mb(wanted.name, size, t5))
+        progress(stage, done, total)
+
+    progress("reading", 0, 0)
+    with torch.no_grad():
+        model = load_model(wanted.name, device, dtype=_dtype(wanted, precision), t5=t5, on_progress=on_progress)
+    if wanted.precision == "auto" and precision == "int8" and wanted.name != EMBEDDED:
+        model = _tried_in_8_bits(model)
+    _check(model)
+    if license_of(wanted.name):  # a published name says more than the folder that it was found in
+        model = replace(model, name=wanted.name)
+    loaded_seconds = time.monotonic() - began
+    frames, seconds, ratio = warm_up(model, lambda done, total: progress(WARMING_UP, done, total))
+    notes = (*model.notes, *_own_notes(device, ratio))
+    hot = Hot(wanted, model, device, model.lm.precision, frames, seconds, ratio, notes, license_of(wanted.name))
+    _log_sizes(hot, loaded_seconds)
+    return hot
+
+
+def _check(model: LoadedModel) -> None:
+    codec = model.codec
+    if (codec.frame_samples, codec.sample_rate) != (FRAME_SAMPLES, RATE_HZ):
+        raise UnsupportedError(
+            f"{model.name} has frames of {codec.frame_samples} samples at {codec.sample_rate} Hz; the engine plays "
+            f"models with {FRAME_SAMPLES} at {RATE_HZ}"
+        )
+
+
+def _own_notes(device: str, ratio: float) -> list[str]:
+    if ratio >= SLOW_RATIO:
+        return []
+    return [
+        f"while it was measured it made {ratio:.2f} seconds of music a second on {device}: too slow to play on without "
+        "holes, if that stays so; a smaller model or a GPU helps"
+    ]
+
+
+def _log_sizes(hot: Hot, seconds: float) -> None:
+    millions = sum(parameter.numel() for parameter in hot.model.lm.parameters()) / 1e6
+    say(f"loaded {hot.wanted.name} in {seconds:.1f} s: {millions:.1f} M parameters on {hot.device}, {hot.precision}")
+
+
+def _dtype(wanted: Wanted, precision: str) -> torch.dtype | None:
+    """What the loader is to be told; None where it knows itself, or where 8 bits are tried afterwards."""
+    if wanted.precision == "auto" and (wanted.name == EMBEDDED or precision == "int8"):
+        return None
+    chosen: torch.dtype = getattr(torch, precision)
+    return chosen
+
+
+def _tried_in_8_bits(model: LoadedModel) -> LoadedModel:
+    """The model in 8 bits, or as it is and a note of why: nobody asked for them by name."""
+    try:
+        quantise_steps(model.lm, 8)
+    except UnsupportedError as error:
+        return replace(model, notes=(*model.notes, f"it plays in float32, which is slower: {error}"))
+    return model
+
+
+def default_precision(device: str) -> str:
+    """Precision where none is asked for: half on a GPU, 8 bits on a processor, else single.
+
+    Measured (docs/precision.md): on a processor 8 bits step almost three times as fast as float32 and change one draw
+    in twenty-five; 4 bits are a third faster again, but change one in six, so they are for those who ask.  [any]
+    """
+    if device.startswith("cuda"):
+        return "float16"
+    return "int8" if device == "cpu" else "float32"

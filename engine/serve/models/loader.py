@@ -1,0 +1,245 @@
+"""The thread [load]: models come and go while the engine plays.
+
+    load      room? --no: streams fade, the old model goes--> read --> warm up --> lanes change over --> old one goes
+    unload    streams fade, the model goes
+
+One request at a time; a newer one overtakes the one at work, which is given up at its next sign of progress.
+The thread lets [generate] go first: one torch thread, and a pause wherever a ring runs low.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from bridge.errors import LoadOvertaken, ModelError, NotReady, SegueError
+from bridge.system.dependencies import broken_library
+from engine.errors import EngineError
+from engine.serve.models.progress import STEPS, Job, Progress, progress_text
+from engine.serve.state import EMPTY, LOADING, READY, EngineState, Hot, Wanted
+
+if TYPE_CHECKING:
+    from engine.serve.lane.generate_loop import Studio
+
+SWITCH_SECONDS = 0.0005  # between Python's threads while a model is loaded, so that [generate] waits less
+_log = logging.getLogger("segue.engine")
+Tell = Callable[[str, str, str], None]
+
+
+class Loader:
+    """Loads and unloads on a thread of its own; `tell(state, model, text)` goes to every client."""
+
+    def __init__(self, state: EngineState, threads: int, t5: str | None, limit_mb: float, tell: Tell) -> None:
+        self._state, self._threads, self._t5, self._limit_mb, self._tell = state, threads, t5, limit_mb, tell
+        self.on_state: Callable[[str, str], None] = lambda name, text: None
+        self.on_failed_start: Callable[[str], None] = lambda text: None
+        self._change = threading.Condition()
+        self._waiting: Job | None = None
+        self._running: Job | None = None
+        self._closed = False
+        self.thread = threading.Thread(target=self._run, name="segue-load", daemon=True)
+
+    # -- from other threads -----------------------------------------------------------------------------
+
+    def put(self, job: Job) -> None:
+        """Take a request in; those before it that are not done are given up.  [any]"""
+        what = f"{job.wanted.name} was asked for instead" if job.wanted else "the model is to be unloaded"
+        with self._change:
+            self._give_up(what)
+            self._waiting = job
+            self._change.notify()
+
+    def cancel(self) -> None:
+        """Give up what is being loaded or waits to be.  [any]"""
+        with self._change:
+            self._give_up("it was cancelled")
+
+    def close(self) -> None:
+        """Give up, and end the thread when it can.  [main]"""
+        with self._change:
+            self._closed = True
+            self._give_up("the engine ends")
+            self._change.notify()
+
+    def _give_up(self, why: str) -> None:
+        for job in (self._waiting, self._running):
+            if job is not None and job.wanted is not None and not job.given_up:
+                job.given_up = why
+                if job.responder is not None:
+                    job.responder.error(LoadOvertaken(f"{job.wanted.name} was not loaded: {why}"))
+        self._waiting = None
+
+    # -- the thread ---------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while True:
+            with self._change:
+                self._running = None
+                while self._waiting is None and not self._closed:
+                    self._change.wait()
+                if self._closed:
+                    return
+                self._running, self._waiting = self._waiting, None
+                job = self._running
+            assert job is not None
+            self._do(job)
+
+    def _do(self, job: Job) -> None:
+        before = sys.getswitchinterval()
+        sys.setswitchinterval(SWITCH_SECONDS)
+        try:
+            if job.wanted is None:
+                self._unload(job)
+            else:
+                self._load(job, job.wanted)
+        except Exception as error:
+            self._failed(job, _as_model_error(error))
+        finally:
+            sys.setswitchinterval(before)
+
+    def _load(self, job: Job, wanted: Wanted) -> None:
+        hot = self._state.hot
+        if hot is not None and hot.wanted == wanted:
+            self._answer(job, hot)
+            return
+        del hot  # nothing here may keep it: it may have to go first
+        from engine.serve.models.load import load_hot
+
+        self._say_state(f"loading {wanted.name}")
+        progress = Progress(self, job, wanted)
+        loaded = load_hot(wanted, self._t5, self._threads, progress)
+        job.check()
+        self._take_over(job, loaded)
+        self._answer(job, loaded)
+
+    def _take_over(self, job: Job, loaded: Hot) -> None:
+        from engine.serve.models.change_over import change_over
+
+        studio = self.studio()
+        if self._state.hot is None:
+            studio.ask(lambda: studio.use(loaded.model))
+        else:
+            self._tell("loading", loaded.wanted.name, "waits for its bar line")
+            change_over(studio, loaded, job.check)
+        self._state.hot, self._state.device = loaded, loaded.device
+        self.on_state(READY, "")
+        self._free()
+
+    def make_room(self, wanted: Wanted, need_mb: float) -> None:
+        """Let the old model go first where both do not fit; ModelError where the new one alone does not.  [load]"""
+        from engine.serve.models import memory
+        from engine.serve.models.device_choice import device_of
+
+        device = device_of(wanted)
+        free_mb, hot = memory.free_mb(device, self._limit_mb), self._state.hot
+        if need_mb <= free_mb:
+            return
+        if hot is not None and need_mb <= free_mb + memory.need_mb(hot.wanted.name, hot.bytes_per_weight, self._t5):
+            name = hot.wanted.name
+            text = f"{wanted.name} needs {need_mb:.0f} MB, {max(free_mb, 0):.0f} MB are free: {name} goes first"
+            self._tell("note", wanted.name, text)
+            del hot
+            self._drop(LOADING, text)
+            self._tell("unloaded", name, "")
+            free_mb = memory.free_mb(device, self._limit_mb)
+        if need_mb > free_mb:
+            free = memory.free_text(free_mb, self._limit_mb, device)
+            raise ModelError(f"{wanted.name} needs {need_mb:.0f} MB of memory, {free}")
+
+    def _unload(self, job: Job) -> None:
+        from engine.serve.lane.timing import resident_mb
+
+        name = self._state.hot.wanted.name if self._state.hot else ""
+        if name:
+            self._drop(EMPTY, "no model is loaded")
+            self._tell("unloaded", name, "")
+        if job.responder is not None:
+            job.responder.ok(resident_mb())
+
+    def _drop(self, state: str, text: str) -> None:
+        """Fade, forget the model, give its memory back."""
+        from engine.serve.models.change_over import stop_all
+
+        self.on_state(state, text)
+        stop_all(self.studio())
+        self._state.hot = None
+        self._free()
+
+    @staticmethod
+    def _free() -> None:
+        from engine.serve.models.memory import give_back
+
+        give_back()
+
+    def studio(self) -> Studio:
+        """The studio; NotReady until [generate] has made it.  [load]"""
+        deadline = time.monotonic() + 120.0
+        while self._state.studio is None and time.monotonic() < deadline and not self._closed:
+            time.sleep(0.01)
+        if self._state.studio is None:
+            raise NotReady("the engine did not start")
+        return self._state.studio
+
+    # -- how it went --------------------------------------------------------------------------------------
+
+    def _answer(self, job: Job, hot: Hot) -> None:
+        self._say_state("")
+        seconds = time.monotonic() - job.began_seconds
+        self._tell("ready", hot.wanted.name, f"on {hot.device}, {hot.precision}, after {seconds:.1f} s")
+        for note in hot.notes:
+            self._tell("note", hot.wanted.name, note)
+        if job.responder is not None:
+            job.responder.ok(hot.wanted.name, seconds, hot.notes_text[:500])
+
+    def _failed(self, job: Job, error: SegueError) -> None:
+        name = job.wanted.name if job.wanted else ""
+        if self._closed:
+            return
+        if self._state.hot is None:
+            self.on_state(EMPTY, str(error)[:400])
+        else:
+            self._say_state("")
+        if not isinstance(error, LoadOvertaken):
+            self._tell("failed", name, str(error))
+        if job.responder is not None:
+            job.responder.error(error)
+        elif not isinstance(error, LoadOvertaken):
+            self.on_failed_start(str(error))
+
+    def _say_state(self, text: str) -> None:
+        if self._state.hot is None and text:
+            self.on_state(LOADING, text)
+        else:
+            self._state.text = text
+
+    def heard(self, job: Job, wanted: Wanted, stage: str, done: float, total: float) -> None:
+        """A sign of progress: told to who asked and, in words, to who looks.  [load]"""
+        text = progress_text(stage, done, total)
+        self._state.text = f"loading {wanted.name}: {text}"
+        job.step = (round(STEPS * min(done / total, 1.0)) if total else 0, STEPS if total else 0, text)
+        job.say_step()
+        self._tell("loading", wanted.name, text)
+
+    def beat(self) -> None:
+        """Say once more how far it is: a step that takes long must not look like silence.  [pulse]"""
+        job = self._running
+        if job is not None:
+            job.say_step()
+
+
+def _as_model_error(error: Exception) -> SegueError:
+    if isinstance(error, SegueError):
+        return error
+    if isinstance(error, EngineError):
+        return ModelError(str(error))
+    broken = broken_library(error)
+    if broken is not None:
+        return ModelError(broken)
+    if isinstance(error, MemoryError) or "out of memory" in str(error).lower():
+        return ModelError(f"there is not enough memory: {error}")
+    _log.exception("a model cannot be loaded", exc_info=error)
+    return ModelError(f"{type(error).__name__}: {error}")

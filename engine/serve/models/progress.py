@@ -1,0 +1,84 @@
+"""A request to load or unload, how far it is, and giving way to the music while it is worked on."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from bridge.control.requests import Responder
+from bridge.errors import LoadOvertaken
+from engine.serve.state import Wanted
+
+if TYPE_CHECKING:
+    from engine.serve.models.loader import Loader
+
+LOW_FILL_SECONDS = 0.8  # in the least filled ring: below, loading pauses
+PAUSE_SECONDS = 0.02
+PAUSE_SECONDS_MAX = 1.0  # at one sign of progress
+PAUSES_SECONDS_MAX = 20.0  # in all: a lane that never recovers does not stop a load for ever
+TELL_SECONDS = 0.1
+WARMING_UP = "warming up"  # in steps; all other stages count bytes
+STEPS = 1000  # of a stage, on the wire: bytes are more than a client can count
+
+
+@dataclass
+class Job:
+    """A request to load `wanted`, or with None to unload; answered once."""
+
+    wanted: Wanted | None
+    responder: Responder | None = None
+    began_seconds: float = field(default_factory=time.monotonic)
+    given_up: str = ""
+    step: tuple[int, int, str] = (0, 0, "waits")
+
+    def say_step(self) -> None:
+        """Tell who asked how far it is.  [any]"""
+        if self.responder is not None:
+            self.responder.progress(*self.step)
+
+    def check(self) -> None:
+        """Raise LoadOvertaken when it was given up.  [load]"""
+        if self.given_up:
+            raise LoadOvertaken(self.given_up)
+
+
+class Progress:
+    """What a load reports to: passes it on, not too often; stops it when it was given up; lets the music go first."""
+
+    def __init__(self, loader: Loader, job: Job, wanted: Wanted) -> None:
+        self._loader, self._job, self._wanted = loader, job, wanted
+        self._told_seconds, self._stage, self.room_known, self._paused_seconds = 0.0, "", False, 0.0
+
+    def __call__(self, stage: str, done: float, total: float) -> None:
+        """So much of a stage is done; raises LoadOvertaken.  [load]"""
+        self._job.check()
+        now = time.monotonic()
+        if stage != self._stage or done >= total or now - self._told_seconds >= TELL_SECONDS:
+            self._told_seconds, self._stage = now, stage
+            self._loader.heard(self._job, self._wanted, stage, done, total)
+        self._let_music_go_first()
+
+    def room_for(self, need_mb: float) -> None:
+        """Make room for so much; once is enough.  [load]"""
+        if need_mb and not self.room_known:
+            self.room_known = True
+            self._loader.make_room(self._wanted, need_mb)
+
+    def _let_music_go_first(self) -> None:
+        studio = self._loader.studio()
+        began = time.monotonic()
+        most = min(PAUSE_SECONDS_MAX, PAUSES_SECONDS_MAX - self._paused_seconds)
+        while studio.fill_low_seconds() < LOW_FILL_SECONDS and time.monotonic() - began < most:
+            self._job.check()
+            time.sleep(PAUSE_SECONDS)
+        self._paused_seconds += time.monotonic() - began
+
+
+def progress_text(stage: str, done: float, total: float) -> str:
+    """A stage in words: 'reading 412 of 2764 MB'.  [any]"""
+    if not total:
+        return stage
+    if stage == WARMING_UP:
+        return f"{stage} {done:.0f} of {total:.0f}"
+    return f"{stage} {done / 1e6:.{0 if total > 1e7 else 1}f} of {total / 1e6:.{0 if total > 1e7 else 1}f} MB"

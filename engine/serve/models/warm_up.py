@@ -1,0 +1,66 @@
+"""Running a model once before anybody waits for it, and measuring what a change to it takes. All of it [load]."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from engine.core.sampling import Sampling
+from engine.lm import Conditions
+from engine.models.model import TEXT, Ask, LoadedModel
+from engine.serve.models.handover import READY_FRAMES
+from engine.stream import StreamSettings, TokenStream, WindowSize
+
+FEW_FRAMES = 8
+PATIENCE_SECONDS = 2.5  # a change to a model may take so long; where it takes longer, less is taken along
+LEAST_FRAMES = 50
+Progress = Callable[[float, float], None]
+
+
+def warm_up(model: LoadedModel, progress: Progress) -> tuple[int, float, float]:
+    """Run every stage, shortly, then as a lane's change to this model does.
+
+    Returns how many frames of what was heard a lane should take along, the seconds that its change takes, and the
+    real-time ratio.  [load]
+    """
+    progress(0, 3)
+    _run(model, FEW_FRAMES, FEW_FRAMES)
+    progress(1, 3)
+    keep = model.window_frames - model.stride_frames
+    few_seconds, ratio = _run(model, min(keep, LEAST_FRAMES), FEW_FRAMES)
+    progress(2, 3)
+    if few_seconds > PATIENCE_SECONDS:  # more would only take longer
+        return min(keep, LEAST_FRAMES), few_seconds + READY_FRAMES * 0.02 / ratio, ratio
+    frames = min(keep, max(LEAST_FRAMES, int(keep * PATIENCE_SECONDS / max(few_seconds * keep / LEAST_FRAMES, 1e-6))))
+    seconds, ratio = _run(model, frames, READY_FRAMES)
+    progress(3, 3)
+    return frames, seconds, ratio
+
+
+def _run(model: LoadedModel, prompt_frames: int, frames: int) -> tuple[float, float]:
+    """Go on from so much noise, for so many frames: seconds of all of it, real-time ratio of the frames."""
+    began = time.perf_counter()
+    device, codec = model.lm.out_norm.weight.device, model.codec
+    sampling = Sampling(top_k=min(250, model.lm.config.card))
+    settings = StreamSettings(sampling, size=WindowSize(model.window_frames, model.stride_frames))
+
+    def conditions(offset_frames: int, window_frames: int) -> tuple[Conditions, ...]:
+        ask = Ask(text="warm up" if TEXT in model.takes else None)
+        return model.conditioner([ask], settings.guidance, offset_frames, window_frames)[0]
+
+    audio: Tensor = 0.1 * torch.randn(1, codec.channels, prompt_frames * codec.frame_samples).to(device)
+    with torch.no_grad():
+        prompt = codec.encode(audio)[0]
+        stream = TokenStream.begin(model.lm, conditions, prompt, settings)
+        state = codec.init_decoder(audio[..., -64 * codec.frame_samples :], prompt[None, :, -64:])
+        stream.advance(1)
+        if model.lm.device_step is not None:
+            model.lm.device_step.capture()  # no lane is to wait for that
+        prefilled = time.perf_counter()
+        codec.decode_step(stream.advance(frames)[None].to(device), state, True)
+    ended = time.perf_counter()
+    made = frames * codec.frame_samples / codec.sample_rate
+    return ended - began, made / max(ended - prefilled, 1e-9)

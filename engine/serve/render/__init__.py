@@ -1,0 +1,1 @@
+"""From a token stream to a lane's ring: codec, loudness, fader, limiter, blocks."""

@@ -1,0 +1,108 @@
+"""The beat under a stream whose model is not told the tempo: what `engine.beat.bend` is laid on, for one player."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+from weakref import proxy
+
+import numpy as np
+from torch import Tensor
+
+from bridge.ring.layout import ENDLESS_SAMPLES
+from engine.beat.bend import BEND_RESERVE, Bend
+from engine.beat.onsets import RATE_HZ
+from engine.models.model import TEMPO
+from engine.serve.lane_settings import LaneSettings
+from engine.serve.timeline.placement import Place
+
+if TYPE_CHECKING:
+    from engine.serve.render.stream_renderer import Player
+
+SPARE_SECONDS = 2.0
+
+
+class HostBeats:
+    """The beats of the line that a player's newest music was laid on, under samples at the model's rate.
+
+    All [generate].
+    """
+
+    def __init__(self, player: Player) -> None:
+        self._player = player
+
+    def beats_at(self, out: int) -> float:
+        """Beat of the host's grid at a sample put out."""
+        return self._player.score.entries[-1].beats_at(out * self._ratio)
+
+    def next_bar(self, out: int) -> int:
+        """The first sample put out, at `out` or after it, on which a bar begins."""
+        entry, ratio = self._player.score.entries[-1], self._ratio
+        zero, line = entry.place.zero_samples, entry.place.line
+        start = line.bar_start(line.next_bar(zero + int(np.ceil(out * ratio))))
+        return int(np.ceil((start - zero) / ratio))
+
+    @property
+    def _ratio(self) -> float:
+        return self._player.ring.form.sample_rate_hz / RATE_HZ
+
+
+def bend_for(player: Player, frame: int, before: Tensor | None) -> Bend | None:
+    """What bends a player's sound from an own frame on, after the music `before` [C, n]; None for models that hear
+    the tempo.  [generate]
+    """
+    codec = player.model.codec
+    if TEMPO in player.model.takes or codec.sample_rate != RATE_HZ:
+        return None
+    heard = np.zeros((codec.channels, 0), np.float32) if before is None else before.float().cpu().numpy()
+    bend = Bend(HostBeats(proxy(player)), frame * codec.frame_samples, heard)
+    bend.active = wanted(player.settings)
+    return bend
+
+
+def off_the_beat(player: Player) -> tuple[float, float, float]:
+    """How far the newest music is off before it is put right, in beats and ms (late above 0), and how sure that is.
+
+    [generate]
+    """
+    bend = player.chain.bend
+    if bend is None or not bend.course.followed:
+        return 0.0, 0.0, 0.0
+    tempo = player.score.tempo_at(player.made_own)
+    return bend.heard.off_beats, bend.heard.off_beats * 60_000.0 / tempo, bend.heard.confidence
+
+
+def wanted(settings: LaneSettings) -> bool:
+    """Whether a lane's sound is to be bent onto the beat.  [any]"""
+    return settings.values.get("bend", 1.0) > 0.0
+
+
+def engaged(bend: Bend | None) -> bool:
+    """Whether sound is bent, or was: until then exactly as many frames are needed as it lasts.  [generate]"""
+    return bend is not None and ((bend.active and bend.course.followed) or bend.map.last.shift != 0)
+
+
+def enough(place: Place, bend: Bend | None) -> Place:
+    """A place that ends so much later that a stream whose sound is bent has frames enough for it.  [generate]"""
+    if bend is None or not engaged(bend) or place.end_samples == ENDLESS_SAMPLES:
+        return place
+    rate = place.grid.sample_rate_hz
+    skipped = max(0, bend.map.last.shift) * rate // RATE_HZ
+    reserve = int(BEND_RESERVE * (place.end_samples - place.zero_samples) + SPARE_SECONDS * rate)
+    return replace(place, end_samples=place.end_samples + skipped + reserve)
+
+
+def reserve(player: Player, reserved: bool) -> bool:
+    """Once a stream's sound begins to be bent, let it have frames enough; whether it has them.  [generate]"""
+    if not reserved and engaged(player.chain.bend):
+        player.set_total()
+        return True
+    return reserved
+
+
+def as_heard(place: Place, bend: Bend | None) -> Place:
+    """A place on which a frame lies where it will be heard.  [generate]"""
+    if bend is None:
+        return place
+    shift = round(bend.map.last.shift * place.grid.sample_rate_hz / RATE_HZ)
+    return replace(place, zero_samples=place.zero_samples - shift)

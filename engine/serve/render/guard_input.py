@@ -1,0 +1,48 @@
+"""A player's guard: fed with what its chain puts out, taken back with it. All of it [generate]."""
+
+from __future__ import annotations
+
+import numpy as np
+from torch import Tensor
+
+from engine.listen.faults import Verdict
+from engine.listen.features import Audio
+from engine.listen.guard import Guard
+from engine.serve.render.codec_output import SoundChain
+
+
+class Listening:
+    """Its frames are a codec frame's length of what is put out, those before 0 the music that it goes on from."""
+
+    def __init__(self, chain: SoundChain, codes: Tensor | None, bpm: float) -> None:
+        """Begin where the chain does; codes [K, P] end there, as the chain's history does."""
+        codec = chain.codec
+        self._guard = Guard(codec.sample_rate, codec.n_codebooks, bpm)
+        self.verdict: Verdict | None = None
+        frame = chain.audio_end // codec.frame_samples
+        if codes is not None:
+            self._guard.begin(_mono(chain.history), codes.cpu().numpy(), frame)
+        else:
+            self._guard.begin(np.zeros(0, np.float32), np.zeros((codec.n_codebooks, 0), np.int16), frame)
+
+    def hear(self, chain: SoundChain, codes: Tensor, n_samples: int, bpm: float) -> None:
+        """The chain has taken codes [K, n] and put out `n_samples` more, at the codec's rate."""
+        self._guard.tempo(bpm)
+        audio = _mono(chain.history[:, chain.history.shape[1] - n_samples :])
+        found = self._guard.hear(audio, codes.cpu().numpy())
+        self.verdict = self.verdict or found
+
+    def pardon(self, verdict: Verdict) -> None:
+        """Let a fault pass; the next one that was heard comes forward."""
+        self._guard.pardon(verdict)
+        self.verdict = self._guard.go_on()
+
+    def back_to(self, chain: SoundChain) -> None:
+        """The stream was taken back to where this chain goes on."""
+        self.verdict = None
+        self._guard.back_to(chain.audio_end // chain.codec.frame_samples, _mono(chain.history))
+
+
+def _mono(audio: Tensor) -> Audio:
+    """[C, n] as [n]."""
+    return np.asarray(audio.mean(dim=0).numpy(), np.float32)

@@ -1,0 +1,45 @@
+"""How loud a stream is to be: as the region that it goes on from, or a figure. In the model's own loudness."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from torch import Tensor
+
+from engine.conditions.cache import WhileItLives
+from engine.listen.meter import integrated_lufs
+from engine.serve.lane_settings import HeardRegion, LaneSettings
+from engine.serve.render.stream_settings import in_channels
+
+REGION_SECONDS = 30.0  # of the region's end, that are measured
+_measured = WhileItLives()
+DOUBLED_LU = 10.0 * math.log10(2.0)  # mono on two channels is louder by so much
+
+
+def target_lufs(
+    settings: LaneSettings, region: HeardRegion | None, gain: float, codec_channels: int, ring_channels: int
+) -> float | None:
+    """What the codec's audio is to be brought to; it is `gain` times as loud as the user hears it. None: as it is.
+
+    The lane's fader comes after it.  [generate]
+    """
+    asked = settings.values.get("loudness_lufs", 0.0)
+    to_model = 20.0 * math.log10(gain)
+    if asked < 0.0:
+        doubled = DOUBLED_LU if codec_channels == 1 and ring_channels > 1 else 0.0
+        return asked - doubled + to_model
+    if region is None or settings.values.get("loudness_match", 1.0) < 1.0:
+        return None
+    found = _region_lufs(region.audio, region.rate_hz, codec_channels)
+    return found + to_model if math.isfinite(found) else None
+
+
+def _region_lufs(audio: Tensor, rate_hz: int, channels: int) -> float:
+    """Of the end of a region, as the codec's channels hear it; measured once."""
+    return float(_measured(audio, (rate_hz, channels), lambda: _measure(audio, rate_hz, channels)))
+
+
+def _measure(audio: Tensor, rate_hz: int, channels: int) -> float:
+    heard = in_channels(audio[:, -int(REGION_SECONDS * rate_hz) :], channels).numpy()
+    return integrated_lufs(np.ascontiguousarray(heard.T, np.float32), rate_hz)

@@ -1,0 +1,124 @@
+"""A lane's parameters as what the token stream takes, and its region as the prompt to go on from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from bridge.errors import RegionTooShort
+from bridge.time.units import CODEC_RATE_HZ, SAMPLES_PER_FRAME
+from engine.audio.mono import to_mono
+from engine.codec.base import encode_within
+from engine.core.guidance import Guidance
+from engine.core.sampling import Sampling
+from engine.models.model import LoadedModel
+from engine.serve.lane_settings import HeardRegion, LaneSettings
+from engine.serve.timeline.placement import Place
+from engine.stream import StreamSettings, WindowSize
+
+GAIN_MOST = 16.0
+SPARE_FRAMES = 25  # by which the end may move later without a new window
+BEFORE_FRAMES = 50  # of the region before the prompt that the codec hears
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """The music right before a stream: codes [K, P], audio [C, n] at the model's rate; both end there.
+
+    The audio is `gain` times as loud as the user's; what follows is to be divided by it, to go on as loud as they play.
+    `ahead` [C, m] is how it would go on, as loud, where that is known.
+    """
+
+    codes: Tensor
+    audio: Tensor
+    gain: float = 1.0
+    ahead: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class TakenOver:
+    """Another model's music up to own frame `frame`, as this one hears it: what a player goes on from.  [any]"""
+
+    heard: Prompt
+    frame: int
+    prompt_frames: int  # of the stream that is taken over: both count frames alike
+
+
+def own_values(model: LoadedModel) -> dict[str, float]:
+    """A model's own values of some parameters, in place of the table's defaults.  [any]"""
+    return {
+        "cfg": model.cfg_coef,
+        "temperature": model.temperature,
+        "top_k": float(min(250, model.lm.config.card)),
+    }
+
+
+def left_aside(model: LoadedModel, settings: LaneSettings) -> str:
+    """What a lane was told and a model cannot follow, in words; empty when there is nothing.  [any]"""
+    wishes = [*sorted(settings.regions), *(["text"] if settings.prompt else [])]
+    lacking = [wish for wish in wishes if wish not in model.takes]
+    return f"{model.name} cannot follow {' and '.join(lacking)}, which waits for a model that can" if lacking else ""
+
+
+def stream_settings(model: LoadedModel, settings: LaneSettings, place: Place, prompt_frames: int) -> StreamSettings:
+    """How a stream at `place` samples, is guided and ends; values not set are the model's own.  [generate]"""
+    values = settings.values
+    beta = values.get("cfg_beta", 0.0)
+    frames = place.frames_to_end()
+    return StreamSettings(
+        Sampling(
+            temperature=values.get("temperature", model.temperature),
+            top_k=min(int(values.get("top_k", 250)), model.lm.config.card),
+            top_p=values.get("top_p", 0.0),
+        ),
+        Guidance(values.get("cfg", model.cfg_coef), beta if beta > 0 else None, values.get("two_step", 0.0) > 0),
+        WindowSize(model.window_frames, model.stride_frames),
+        None if frames is None else prompt_frames + max(1, frames),
+        SPARE_FRAMES,
+        prepared=True,
+    )
+
+
+def make_prompt(model: LoadedModel, region: HeardRegion | None) -> Prompt | None:
+    """The end of a region as codes, in whole frames counted back from its end; None for none.
+
+    Raises RegionTooShort when it holds less than a frame.  [generate]
+    """
+    if region is None:
+        return None
+    frames = min(region.audio.shape[-1] // SAMPLES_PER_FRAME, model.window_frames - model.stride_frames)
+    if frames < 1:
+        raise RegionTooShort("the region to go on from is shorter than 20 ms")
+    first = region.audio.shape[-1] - frames * SAMPLES_PER_FRAME
+    before = region.audio[:, max(0, first - BEFORE_FRAMES * SAMPLES_PER_FRAME) : first]
+    prompt = as_prompt(model, region.audio[:, first:], before)
+    if region.ahead is None:
+        return prompt
+    return replace(prompt, ahead=in_channels(region.ahead, model.codec.channels) * prompt.gain)
+
+
+def as_prompt(model: LoadedModel, audio: Tensor, before: Tensor | None = None) -> Prompt:
+    """Audio [C, n] of whole frames, as loud as the user plays, as a model hears it after `before`.  [generate]"""
+    gain, device = _gain(model, audio), model.lm.out_norm.weight.device
+    audio = in_channels(audio, model.codec.channels) * gain
+    led = None if before is None else (in_channels(before, model.codec.channels) * gain)[None].to(device)
+    with torch.no_grad():
+        codes = encode_within(model.codec, audio[None].to(device), led)[0]
+    return Prompt(codes, audio, gain)
+
+
+def in_channels(audio: Tensor, channels: int) -> Tensor:
+    """[C, n] at the codec's rate as [channels, n]: mono is doubled, stereo made mono (`engine.audio.mono`).  [any]"""
+    if audio.shape[0] == channels:
+        return audio
+    return to_mono(audio, CODEC_RATE_HZ)[0].expand(channels, -1)
+
+
+def _gain(model: LoadedModel, audio: Tensor) -> float:
+    """What brings audio to the loudness the model was trained at, within reason; 1 for models that do not care."""
+    rms = float(audio.pow(2).mean().sqrt())
+    if model.trained_rms is None or rms <= 0.0:
+        return 1.0
+    return min(max(model.trained_rms / rms, 1.0 / GAIN_MOST), GAIN_MOST)

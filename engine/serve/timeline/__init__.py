@@ -1,0 +1,1 @@
+"""Where music lies on the host's time: tempo curve, placement, beat map, due commands."""

@@ -1,0 +1,127 @@
+"""When the host will be where a command belongs: the beat that is meant, and how far ahead it lies.
+
+host   ....position....ready.........|.........|        ready: what can still be made in time
+                                   beat, bar, bars 4
+
+too late for its place     the next such place that is ready
+in a loop                  a place inside is met in this pass or the next, one behind its end waits
+behind the host otherwise  no distance: it waits until the host is there again
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from bridge.control.arguments import At
+from bridge.time.transport import Transport
+
+PASS_SECONDS = 0.5  # a loop pass is seen this long after it at the latest
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """The beat on which a command takes effect; `timeline` is the first number of the host's it counts on.
+
+    `late`: it missed the place that was asked for, and this is the next one.  [any]
+    """
+
+    beats: Fraction
+    late: bool = False
+    timeline: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """The loop that the host is in or comes to: first sample and the one behind the last.  [any]"""
+
+    start: int
+    end: int
+
+    @property
+    def length(self) -> int:
+        """In samples.  [any]"""
+        return self.end - self.start
+
+
+def loop_ahead(transport: Transport) -> Loop | None:
+    """The loop whose end the host will not get beyond; None where there is none, or it is past it.  [any]"""
+    if transport.loop_beats is None:
+        return None
+    start, end = (transport.grid.sample_at(beats) for beats in transport.loop_beats)
+    return Loop(start, end) if start < end and transport.position_samples < end else None
+
+
+def due_at(at: At, transport: Transport, margin_samples: int) -> Due:
+    """The place that `at` means for a host, no nearer than the margin: too near or behind is too late.  [any]"""
+    margin = margin_samples if transport.playing else 0
+    if at.word == "now":
+        return _wrapped(transport, margin)
+    here = _next_place(at, transport, 0)
+    ahead = ahead_samples(here, transport)
+    if ahead is not None and ahead >= margin:
+        return here
+    loop, place = loop_ahead(transport), transport.grid.sample_at(here.beats)
+    explicit = not at.word or at.bar is not None
+    if explicit and (ahead is None) and place > transport.position_samples:
+        return here  # behind the loop's end: it waits
+    if explicit and loop is not None and loop.start <= place < loop.end:
+        return Due(here.beats, True, transport.timeline + 1)
+    following = At("beat") if not at.word else At("bar") if at.bar is not None else at
+    found = _next_place(following, transport, margin)
+    return Due(found.beats, True, found.timeline)
+
+
+def _next_place(at: At, transport: Transport, margin: int) -> Due:
+    """The first place of its kind that lies `margin` ahead or further; an explicit one as it is."""
+    grid, timeline, loop = transport.grid, transport.timeline, loop_ahead(transport)
+    if not at.word or at.bar is not None:
+        return Due(at.resolve(grid, transport.position_samples))
+    begin = transport.position_samples + margin
+    if loop is not None and begin >= loop.end:
+        passes, into = divmod(begin - loop.end, loop.length)
+        begin, timeline = loop.start + into, timeline + passes + 1
+    beats = at.resolve(grid, begin)
+    if loop is None or grid.sample_at(beats) < loop.end:
+        return Due(beats, timeline=timeline)
+    beats = at.resolve(grid, loop.start)  # in the next pass; where that has none, its start counts as one
+    if grid.sample_at(beats) >= loop.end:
+        beats = grid.beats_at(loop.start)
+    return Due(beats, timeline=timeline + 1)
+
+
+def _wrapped(transport: Transport, margin: int) -> Due:
+    """So far ahead of the host, through loop ends."""
+    position, timeline, loop = transport.position_samples + margin, transport.timeline, loop_ahead(transport)
+    if loop is not None and position >= loop.end:
+        passes, into = divmod(position - loop.end, loop.length)
+        position, timeline = loop.start + into, timeline + passes + 1
+    return Due(transport.grid.beats_at(position), timeline=timeline)
+
+
+def ahead_samples(due: Due, transport: Transport) -> int | None:
+    """Samples until the host gets to a place; None where it does not without a jump.  [any]"""
+    place, here = transport.grid.sample_at(due.beats), transport.position_samples
+    loop = loop_ahead(transport)
+    passes = max(0, due.timeline - transport.timeline)
+    if loop is None:
+        return place - here if place >= here else None
+    if place >= here and not passes and place < loop.end:
+        return place - here
+    if not loop.start <= place < loop.end:
+        return None
+    return loop.end - here + (max(passes, 1) - 1) * loop.length + place - loop.start
+
+
+def advanced_samples(before: Transport, now: Transport) -> int | None:
+    """Samples that the host went on between two snapshots, loop passes counted through; None for a jump.  [any]"""
+    if now.timeline == before.timeline:
+        moved = now.position_samples - before.position_samples
+        return moved if moved >= 0 else None
+    loop, passes = loop_ahead(before), now.timeline - before.timeline
+    if loop is None or passes < 0:
+        return None
+    into = now.position_samples - loop.start
+    if not 0 <= into < PASS_SECONDS * now.sample_rate_hz:
+        return None
+    return loop.end - before.position_samples + (passes - 1) * loop.length + into

@@ -1,0 +1,109 @@
+"""Where the host is: from the shared transport block where the host writes one, else from OSC messages."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from bridge.ring.writer import RingWriter
+from bridge.time import units
+from bridge.time.tap_tempo import Tapped, TapTempo
+from bridge.time.transport import Grid, Transport
+from bridge.time.units import Signature, shortest_float32
+
+SAME_PLACE_BEATS = 0.25  # an OSC position this near to the expected one is the same stretch of time
+
+
+class HostClock:
+    """The newest transport of one lane's host; the shared block wins over messages."""
+
+    def __init__(self, ring: RingWriter, now_seconds: Callable[[], float] = time.monotonic) -> None:
+        self._ring = ring
+        self._now_seconds = now_seconds
+        self._told: tuple[Transport, float] | None = None
+        self._lock = threading.Lock()
+        self._last: Transport | None = None
+        self._taps = TapTempo()
+
+    def tell(self, playing: bool, position_beats: float, bpm: float, signature: Signature) -> None:
+        """A host without a shared block says where it is.  [control]"""
+        now = self._now_seconds()
+        with self._lock:
+            self._told = self._follow(playing, position_beats, bpm, signature, now), now
+
+    def _follow(self, playing: bool, beats: float, bpm: float, signature: Signature, now_seconds: float) -> Transport:
+        """The new snapshot; it goes on from the old one where that is plausible, else the timeline grows."""
+        rate = self._ring.form.sample_rate_hz
+        if self._told is None:
+            grid = Grid(rate, bpm, signature)
+            return Transport(playing, grid.sample_at(beats), grid)
+        before = self._extrapolated(*self._told, now_seconds)
+        jumped = abs(before.position_beats - beats) > SAME_PLACE_BEATS
+        grid = before.grid
+        position = grid.sample_at(beats) if jumped or not playing else before.position_samples
+        if bpm != grid.tempo_bpm:
+            grid = grid.retuned(position, bpm)
+        if signature != grid.signature:
+            grid = grid.resigned(grid.bar_start(grid.bar_at(position)), signature)
+        return Transport(playing, position, grid, None, before.timeline + jumped)
+
+    def tap(self, downbeat: bool) -> Tapped | None:
+        """A beat was tapped now, the first of a bar if `downbeat`; None while that is no tempo yet.
+
+        A host that tells its time by messages, or not at all, goes on at that tempo with the nearest beat (or bar
+        line) where the tap was; one that has a shared block is only told of it.  [control]
+        """
+        now = self._now_seconds()
+        found = self._taps.tap(now, downbeat)
+        if found is None:
+            return None
+        bpm, late_seconds = shortest_float32(found.tempo_bpm), now - found.beat_seconds
+        with self._lock:
+            before = Transport(False, 0, Grid(self._ring.form.sample_rate_hz, bpm))
+            if self._told is not None:
+                before = self._extrapolated(*self._told, now)
+            beats = before.position_beats - late_seconds * bpm / units.SECONDS_PER_MINUTE
+            unit = float(before.signature.beats_per_bar) if downbeat else 1.0
+            moved = round(beats / unit) * unit - beats if before.playing else 0.0
+            grid = before.grid.retuned(before.position_samples, bpm)
+            grid = grid.moved(before.position_samples, float(grid.beats_at(before.position_samples)) + moved)
+            jumped = abs(moved) > SAME_PLACE_BEATS
+            self._told = replace(before, grid=grid, timeline=before.timeline + jumped), now
+        return found
+
+    @property
+    def shared(self) -> bool:
+        """Whether the host writes the shared block, so that messages are not what counts.  [any]"""
+        return self._ring.transport() is not None or self._last is not None
+
+    def _extrapolated(self, told: Transport, told_seconds: float, now_seconds: float) -> Transport:
+        passed = units.seconds_to_samples(max(0.0, now_seconds - told_seconds), told.sample_rate_hz)
+        return told.advanced(int(passed))
+
+    def now(self) -> Transport | None:
+        """Where the host is, None when it never said.  [generate]"""
+        shared = self._ring.transport()
+        if shared is not None:
+            self._last = shared
+            return shared
+        if self._last is not None:  # the host was just writing
+            return self._last
+        with self._lock:
+            told = self._told
+        return None if told is None else self._extrapolated(*told, self._now_seconds())
+
+    def was_at_seconds(self, position_samples: int) -> float:
+        """When the host was, or will be, at a position of its present stretch of time, on the monotonic clock.
+
+        [generate]
+        """
+        said = self._ring.transport_said()
+        transport, seconds = (self.or_standing(), self._now_seconds()) if said is None else said
+        passed = transport.position_samples - position_samples
+        return seconds - float(units.samples_to_seconds(passed, transport.sample_rate_hz))
+
+    def or_standing(self) -> Transport:
+        """Where the host is, or a host that stands at beat 0 of 120 bpm.  [generate]"""
+        return self.now() or Transport(False, 0, Grid(self._ring.form.sample_rate_hz))

@@ -1,0 +1,148 @@
+"""Where a stream lies on the host's timeline, and what it asks of the model there.
+
+stream frame    0 ... P-1 | P          P+1        ...       P is the prompt: the music right before
+own frame              -1 | 0          1          ...       frame f = stream frame P + f
+own sample                | 0 ....     at the host's rate
+host position             | zero_samples + own sample
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+from bridge.ring.layout import ENDLESS_SAMPLES
+from bridge.time import units
+from bridge.time.transport import Grid as HostGrid
+from engine.models.model import HARMONY, TEMPO, TEXT, Ask, Grid, LoadedModel, OnGrid, Reference, StyleExcerpt
+from engine.serve.lane_settings import CONTINUE, MELODY, STYLE, HeardRegion, LaneSettings
+from engine.serve.timeline.tempo_curve import Line
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a stream lies on the host's timeline; `end_samples` is where its music ends.
+
+    `start_samples` is where it begins to be heard, own sample 0 unless music before that is made and thrown away. A
+    plain grid is taken as a straight line.  [any]
+    """
+
+    line: Line
+    zero_samples: int
+    end_samples: int = ENDLESS_SAMPLES
+    timeline: int = 0
+    unheard_samples: int = 0
+
+    @staticmethod
+    def on(grid: HostGrid, zero_samples: int, end_samples: int = ENDLESS_SAMPLES, timeline: int = 0) -> Place:
+        """A place on a straight line.  [any]"""
+        return Place(Line.straight(grid), zero_samples, end_samples, timeline)
+
+    @property
+    def grid(self) -> HostGrid:
+        """What its line goes on as.  [any]"""
+        return self.line.grid
+
+    @property
+    def start_samples(self) -> int:
+        """Host position of the first sample that is heard.  [any]"""
+        return self.zero_samples + self.unheard_samples
+
+    def same_course(self, other: Place) -> bool:
+        """Whether own samples have the same beats on both.  [any]"""
+        return self.zero_samples == other.zero_samples and self.line == other.line
+
+    def beats_at_frame(self, frame: int) -> Fraction:
+        """Beat of the line at the start of an own frame (negative: the prompt).  [any]"""
+        own = units.seconds_to_samples(units.frames_to_seconds(frame), self.grid.sample_rate_hz)
+        return self.line.beats_at(self.zero_samples + own)
+
+    def frame_at(self, position_samples: int) -> int:
+        """First own frame that begins at a host position or after it.  [any]"""
+        seconds = units.samples_to_seconds(position_samples - self.zero_samples, self.grid.sample_rate_hz)
+        frames = units.seconds_to_frames(seconds)
+        return -(-frames.numerator // frames.denominator)
+
+    def frames_to_end(self) -> int | None:
+        """Own frames that cover the music up to its end; None when it has none.  [any]"""
+        return None if self.end_samples == ENDLESS_SAMPLES else max(0, self.frame_at(self.end_samples))
+
+
+def ask_at(
+    settings: LaneSettings,
+    place: Place,
+    prompt_frames: int,
+    offset_frames: int,
+    takes: frozenset[str],
+    seed: int = 0,
+    grid: Grid | None = None,
+    begun: HeardRegion | None = None,
+) -> Ask:
+    """What a lane asks for in the window at stream frame `offset_frames`, on the model's own time axis.
+
+    `grid` is what its frames were laid on where that is more than the place's line says, `begun` what it goes on from.
+
+    References are exact at that window: a looped region is in phase after hours. What the model does not take is
+    left out: it was refused when it came, or it came for another model.  [generate]
+    """
+    grid = (grid or plain_grid(place, prompt_frames)) if TEMPO in takes else None
+    regions = {role: region for role, region in settings.regions.items() if role in takes}
+    melody, style = regions.get(MELODY), regions.get(STYLE)
+    stays = HARMONY in takes and melody is None and settings.values.get("keep_harmony", 1.0) >= 1.0
+    return Ask(
+        text=(settings.prompt if TEXT in takes else "") or None,
+        melody=None if melody is None else _placed(melody, place, prompt_frames, offset_frames),
+        style=None if style is None else Reference(style.audio, whole=True),
+        grid=grid,
+        excerpt=_excerpt(settings, style),
+        seed=seed,
+        harmony=_chords(begun, place, prompt_frames, offset_frames) if stays and begun is not None else None,
+    )
+
+
+def plain_grid(place: Place, prompt_frames: int) -> Grid:
+    """What a model hears of a straight line, beats counted from a bar line.  [any]"""
+    beats = place.beats_at_frame(-prompt_frames) - units.exact(place.grid.bar_origin_beats)
+    return Grid(place.grid.tempo_bpm, float(beats), float(place.grid.signature.beats_per_bar))
+
+
+def prepare(model: LoadedModel, settings: LaneSettings) -> None:
+    """Let a model do beforehand what takes seconds: take a melody region's stems apart, hear long music's chords.
+
+    [any]
+    """
+    melody, begun = settings.regions.get(MELODY), settings.regions.get(CONTINUE)
+    if melody is not None and MELODY in model.takes:
+        model.conditioner.prepare(Ask(melody=Reference(melody.audio)))
+    if begun is not None and HARMONY in model.takes:
+        model.conditioner.prepare(Ask(harmony=Reference(begun.audio)))
+
+
+def _excerpt(settings: LaneSettings, style: HeardRegion | None) -> StyleExcerpt:
+    """How the style region is listened to; a start behind its end is taken round and round."""
+    values = settings.values
+    start = values.get("excerpt_start", -1.0)
+    starts = None
+    if style is not None and start >= 0:
+        starts = (units.nearest(units.exact(start) * style.rate_hz) % style.audio.shape[-1],)
+    return StyleExcerpt(values.get("excerpt_seconds", 3.0), int(values.get("eval_q", 3)), start_samples=starts)
+
+
+def _chords(region: HeardRegion, place: Place, prompt_frames: int, offset_frames: int) -> Reference:
+    """The whole bars of a region as a reference, round and round."""
+    bar = place.grid.signature.beats_per_bar
+    found = _placed(region, place, prompt_frames, offset_frames)
+    if found.on_grid is None or region.beats < bar:
+        return found
+    return replace(found, on_grid=replace(found.on_grid, beats=float(region.beats // bar * bar)))
+
+
+def _placed(region: HeardRegion, place: Place, prompt_frames: int, offset_frames: int) -> Reference:
+    """A region as a reference whose phase is exact at the window's first frame."""
+    beat = place.beats_at_frame(offset_frames - prompt_frames)
+    start = units.exact(region.start_beats)
+    phase_samples = units.beats_to_samples((beat - start) % region.beats, region.bpm, region.rate_hz)
+    speed = place.grid.tempo_bpm / region.bpm
+    heard_before = offset_frames * units.SAMPLES_PER_FRAME * speed
+    lies = OnGrid(float(start - units.exact(place.grid.bar_origin_beats)), float(region.beats), region.bpm)
+    return Reference(region.audio, units.nearest(phase_samples - units.exact(heard_before)), speed, on_grid=lies)

@@ -1,0 +1,198 @@
+"""The line a stream is laid on: which beat sounds at which host sample, as far ahead as anybody can say.
+
+    tempo          ____ 128           a leg holds from its first sample to the next one's; the first also
+             _____/                   for everything before it, the last for everything behind it
+    100 ____/
+           |  ramp | straight         ramps are straight over beats, as in `bridge.time.tempo_map`
+
+One straight leg is exactly `transport.Grid`. A ramp is followed in floats from its first sample, where it is
+pinned exactly, and ends after a few seconds: nothing adds up, however long the piece is.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import pairwise
+
+from bridge.time import units
+from bridge.time.tempo_map import TEMPO_MAX_BPM, TEMPO_MIN_BPM
+from bridge.time.transport import Grid
+from bridge.time.units import Exact, exact
+
+STRAIGHT_BPM_PER_BEAT = 1e-7  # a slope below this is none
+SAME_SECONDS = 1e-6  # lines nearer than this are one
+MOST_BEND = 0.04  # of the tempo, while a stream is led back to its host's line
+SHORTEST_BEND_BEATS, LONGEST_BEND_BEATS = 0.25, 2.0
+RAMP_SECONDS = 4.0  # so far ahead a ramp is believed; from there on straight, until the host says more
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """From `from_samples` on: `grid` is the tangent there, and the tempo moves by `slope` bpm a beat.
+
+    A ramp's grid is anchored on its first sample.  [any]
+    """
+
+    from_samples: int
+    grid: Grid
+    slope: float = 0.0
+
+    def passed_beats(self, samples: float) -> float:
+        """Beats of a ramp that pass in so many samples from its first one, in floats.  [any]"""
+        tempo, minutes = self.grid.tempo_bpm, samples / (units.SECONDS_PER_MINUTE * self.grid.sample_rate_hz)
+        return tempo / self.slope * math.expm1(self.slope * minutes)
+
+    def beats_at(self, position: Exact) -> Fraction:
+        """Beat at a sample: exact where straight.  [any]"""
+        if not self.slope:
+            passed = units.samples_to_beats(
+                exact(position) - self.grid.anchor_samples, self.grid.tempo_bpm, self.grid.sample_rate_hz
+            )
+            return exact(self.grid.anchor_beats) + passed
+        return self.grid.beats_at(self.from_samples) + exact(self.passed_beats(float(position - self.from_samples)))
+
+    def quick_beats(self, position: float) -> float:
+        """`beats_at` in floats, good to a microsecond for weeks: for comparisons.  [any]"""
+        grid = self.grid
+        if self.slope:
+            return grid.anchor_beats + self.passed_beats(position - self.from_samples)
+        return grid.anchor_beats + units.quick_beats(
+            position - grid.anchor_samples, grid.tempo_bpm, grid.sample_rate_hz
+        )
+
+    def sample_at(self, beats: Exact) -> int:
+        """Sample on which a beat sounds, rounded once; inverse of `beats_at` on this leg.  [any]"""
+        if not self.slope:
+            return self.grid.sample_at(beats)
+        passed = float(exact(beats) - self.grid.beats_at(self.from_samples))
+        grown = max(passed * self.slope / self.grid.tempo_bpm, -1.0 + 1e-9)  # a falling ramp never gets further
+        minutes = math.log1p(grown) / self.slope
+        return self.from_samples + round(minutes * units.SECONDS_PER_MINUTE * self.grid.sample_rate_hz)
+
+    def tempo_at(self, position: float) -> float:
+        """Quarter notes a minute at a sample.  [any]"""
+        return self.grid.tempo_bpm + (self.slope * self.passed_beats(position - self.from_samples) if self.slope else 0)
+
+
+@dataclass(frozen=True)
+class Line:
+    """Legs in order; ValueError for none, or for two that begin on one sample.  [any]"""
+
+    legs: tuple[Leg, ...]
+
+    def __post_init__(self) -> None:
+        starts = [leg.from_samples for leg in self.legs]
+        if not starts or any(late <= early for early, late in pairwise(starts)):
+            raise ValueError(f"a line needs legs one after the other, got some that begin at samples {starts}")
+
+    @staticmethod
+    def straight(grid: Grid) -> Line:
+        """One tempo throughout: exactly the grid.  [any]"""
+        return Line((Leg(grid.anchor_samples, grid),))
+
+    @staticmethod
+    def ramp(grid: Grid, position_samples: int, slope: float, seconds: float = RAMP_SECONDS) -> Line:
+        """The tangent `grid` up to a sample, from there the tempo moves by `slope` bpm a beat.
+
+        After `seconds`, or at the slowest or fastest tempo there is, it is straight.  [any]
+        """
+        if abs(slope) < STRAIGHT_BPM_PER_BEAT:
+            return Line.straight(grid)
+        here = _tangent(grid, position_samples, grid.beats_at(position_samples), grid.tempo_bpm)
+        leg = Leg(position_samples, here, slope)
+        bound = TEMPO_MAX_BPM if slope > 0 else TEMPO_MIN_BPM
+        most = max(0.0, math.log(bound / grid.tempo_bpm) / slope) * units.SECONDS_PER_MINUTE
+        count = int(min(seconds, most) * grid.sample_rate_hz)
+        if count < 1:
+            return Line.straight(grid)
+        end = position_samples + count
+        after = _tangent(grid, end, leg.beats_at(end), leg.tempo_at(end))
+        return Line((Leg(position_samples - 1, grid), leg, Leg(end, after)))
+
+    @property
+    def grid(self) -> Grid:
+        """What the last leg goes on as: its rate, signature and bar lines are the line's.  [any]"""
+        return self.legs[-1].grid
+
+    def leg_at(self, position: float) -> Leg:
+        """The leg that holds at a sample.  [any]"""
+        found = self.legs[0]
+        for leg in self.legs[1:]:
+            if leg.from_samples > position:
+                break
+            found = leg
+        return found
+
+    def beats_at(self, position: Exact) -> Fraction:
+        """Beat that sounds at a sample: exact where the line is straight.  [any]"""
+        return self.leg_at(float(position)).beats_at(position)
+
+    def quick_beats(self, position: float) -> float:
+        """`beats_at` in floats, for comparisons.  [any]"""
+        return self.leg_at(position).quick_beats(position)
+
+    def sample_at(self, beats: Exact) -> int:
+        """Sample on which a beat sounds, rounded once; inverse of `beats_at`.  [any]"""
+        place = exact(beats)
+        found = self.legs[0]
+        for leg in self.legs[1:]:
+            if leg.beats_at(leg.from_samples) > place:
+                break
+            found = leg
+        return found.sample_at(place)
+
+    def tempo_at(self, position: float) -> float:
+        """Quarter notes a minute at a sample.  [any]"""
+        return self.leg_at(position).tempo_at(position)
+
+    def off_seconds(self, other: Line, position: float) -> float:
+        """How much later than on `other` the beat of this line at a sample is there; negative: earlier.  [any]"""
+        beats = other.quick_beats(position) - self.quick_beats(position)
+        return beats * units.SECONDS_PER_MINUTE / other.tempo_at(position)
+
+    def reached(self, position_samples: int, beats: Exact) -> Line:
+        """This line, come to from another beat at a sample: the tempo bends until they meet, the beat never jumps.
+
+        By at most 4 %, unless that takes longer than two beats.  [any]
+        """
+        off = exact(beats) - self.beats_at(position_samples)
+        tempo = self.tempo_at(position_samples)
+        if abs(off) * units.SECONDS_PER_MINUTE < exact(SAME_SECONDS) * exact(tempo):
+            return self
+        spent = min(max(abs(float(off)) / MOST_BEND, SHORTEST_BEND_BEATS), LONGEST_BEND_BEATS)
+        end = position_samples + int(units.beats_to_samples(spent, tempo, self.grid.sample_rate_hz)) + 1
+        there, at_end = self.leg_at(position_samples), self.leg_at(end)
+        minutes = (end - position_samples) / (units.SECONDS_PER_MINUTE * self.grid.sample_rate_hz)
+        length, slope = float(self.beats_at(end) - exact(beats)), there.slope
+        bent = length * slope / math.expm1(slope * minutes) if slope else length / minutes
+        if not TEMPO_MIN_BPM / 2 <= bent <= TEMPO_MAX_BPM * 2:  # too far off to be bent: it is a jump
+            return self
+        leading = Leg(position_samples, _tangent(there.grid, position_samples, exact(beats), bent), slope)
+        grid = at_end.grid
+        if at_end.slope:
+            grid = _tangent(grid, end, at_end.beats_at(end), at_end.tempo_at(end))
+        rest = Leg(end, grid, at_end.slope)
+        return Line((leading, rest, *(leg for leg in self.legs if leg.from_samples > end)))
+
+    # -- bars -----------------------------------------------------------------------------------------
+
+    def bar_start(self, bar: int) -> int:
+        """First sample of a bar, counted as the host counts now.  [any]"""
+        return self.sample_at(self.grid.bar_start_beats(bar))
+
+    def bar_at(self, position_samples: int) -> int:
+        """Bar that owns a sample: bar_start(bar) <= position < bar_start(bar + 1).  [any]"""
+        beats = self.beats_at(position_samples) - exact(self.grid.bar_origin_beats)
+        bar = units.bar_at_beats(beats, self.grid.signature)
+        return bar + 1 if self.bar_start(bar + 1) <= position_samples else bar
+
+    def next_bar(self, position_samples: int) -> int:
+        """First bar whose first sample is at `position_samples` or after it.  [any]"""
+        bar = self.bar_at(position_samples)
+        return bar if self.bar_start(bar) == position_samples else bar + 1
+
+
+def _tangent(grid: Grid, position_samples: int, beats: Fraction, tempo_bpm: float) -> Grid:
+    return replace(grid, tempo_bpm=tempo_bpm, anchor_samples=position_samples, anchor_beats=float(beats))

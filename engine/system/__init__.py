@@ -1,0 +1,1 @@
+"""Tools of the engine: argument checks, optional libraries, remembered measurements, large memory pages."""

@@ -1,0 +1,1 @@
+"""`segue bench`: figures of this computer."""

@@ -1,0 +1,181 @@
+"""Scenes: the host changes tempo or place while it plays, on the wall clock. When is the music on the beat again?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from bridge.time.tempo_map import TempoMap, TempoPoint
+from bridge.time.transport import Grid
+from plugin_host.bench.sync.hearing import hop_seconds, onsets, rises
+from plugin_host.bench.sync.measures import beats_heard, clicks_heard, on_grid_after_ms, silences
+from plugin_host.bench.sync.recorder import Noted, Recording
+from plugin_host.bench.sync.results import Found, TempoTrace
+from plugin_host.bench.sync.stage import RATE_HZ, Pace, Run, Stage
+from plugin_host.bench.sync.steady import bias_of
+from plugin_host.playback.processor import State
+
+BPM = 120.0
+BAR_BEATS = 4.0
+LOOPS = 50
+Act = Callable[[Run], None]
+
+
+@dataclass(frozen=True)
+class Change:
+    """One scene: how long it is recorded, what is done after the first bars, and the tempo map it plays on."""
+
+    name: str
+    seconds: float
+    act: Act
+    tempi: Callable[[float], TempoMap] | None = None
+    goal_bars: float = 1.0
+
+
+def _nothing(run: Run) -> None:
+    pass
+
+
+def _jump(run: Run) -> None:
+    run.timeline.locate(run.grid.bar_start(32))  # bar 33, as people count
+
+
+def _stop_and_start(run: Run) -> None:
+    run.timeline.stop()
+    run.for_seconds(1.5)
+    run.timeline.play()
+
+
+def _scrub(run: Run) -> None:
+    bar = run.plot.stretch.start_bar
+    for place in (9, 14, 10, 6, 12, 7, 5, 8):
+        run.timeline.locate(run.grid.bar_start(bar + place) + 7777)
+        run.for_seconds(0.15)
+
+
+def _middle_of_a_bar(run: Run) -> None:
+    run.timeline.stop()
+    run.for_seconds(0.5)
+    run.timeline.locate(run.grid.sample_at(run.grid.bar_start_beats(run.plot.stretch.start_bar + 9) + 1.37))
+    run.for_seconds(0.5)
+    run.timeline.play()
+
+
+def _stepped(to_bpm: float) -> Callable[[float], TempoMap]:
+    return lambda start: TempoMap([TempoPoint(0, BPM), TempoPoint(start + 4 * BAR_BEATS, to_bpm)])
+
+
+def _ramped(start: float) -> TempoMap:
+    begin = start + 4 * BAR_BEATS
+    return TempoMap([TempoPoint(0, BPM), TempoPoint(begin, BPM, True), TempoPoint(begin + 8 * BAR_BEATS, 150.0)])
+
+
+CHANGES = (
+    Change("step +20", 24.0, _nothing, _stepped(BPM + 20)),
+    Change("step -20", 26.0, _nothing, _stepped(BPM - 20)),
+    Change("ramp", 36.0, _nothing, _ramped),
+    Change("jump", 24.0, _jump),
+    Change("stop and start", 24.0, _stop_and_start),
+    Change("scrub", 26.0, _scrub),
+    Change("start in a bar", 26.0, _middle_of_a_bar),
+)
+
+
+def measure_change(stage: Stage, change: Change) -> Found:
+    """One scene: figures, and the trace of those that change the tempo.  [main]"""
+    plot = stage.region(BPM)
+    start = plot.stretch.start_beats
+    run = Run(stage, plot, change.seconds, stage.change_pace, change.tempi(start) if change.tempi else None)
+    with run.playing():
+        run.until_beats(start + 4 * BAR_BEATS)
+        change.act(run)
+        run.to_the_end()
+    recording = run.recording()
+    events = _events(recording)
+    own_bias_ms, bias_ms = bias_of(plot)[1], bias_of(plot)[0]
+    rising = rises(recording.audio, RATE_HZ)
+    found, name = Found(), change.name
+    event = (events[-1] if name != "ramp" else events[0]) / RATE_HZ if events else float("nan")
+    bar_seconds = 60.0 * BAR_BEATS / BPM
+    again_ms = on_grid_after_ms(rising, recording, event, own_bias_ms, bar_seconds)
+    found.add(f"{name}: on the host's grid again after", again_ms, "ms", f"< {1000 * bar_seconds:.0f}, a bar")
+    found.add(f"{name}: new music heard after", _playing_after_ms(recording, event), "ms")
+    beats = beats_heard(onsets(recording.audio, RATE_HZ), recording).without(bias_ms)
+    later = beats.between(event + bar_seconds, 1e9)
+    found.add(f"{name}: phase error from a bar later on, 95 %", later.p95_ms, "ms", "< 15")
+    found.add(f"{name}: clicks", len(clicks_heard(recording, plot.clip)), "", "0")
+    found.add(f"{name}: silent where music was due", silent_ms(recording), "ms", "0")
+    found.add(f"{name}: of the last bar held", 1000.0 * run.processor.counters.held_samples / RATE_HZ, "ms")
+    if change.tempi:
+        seconds = hop_seconds(rising)
+        found.tempi.append(TempoTrace(name, rising, recording.tempo_at(seconds * RATE_HZ), (event,)))
+    return found
+
+
+def _events(recording: Recording) -> list[int]:
+    """Recorded samples at which the host jumped, started or changed its tempo, the run's own start left out."""
+    seen = {*recording.changes(Noted.TIMELINE), *recording.changes(Noted.TEMPO), *recording.changes(Noted.PLAYING)}
+    playing = recording.log[:, Noted.PLAYING] > 0
+    first = recording.log[np.argmax(playing), Noted.RECORDED] if playing.any() else 0
+    return sorted(sample for sample in seen if sample > first)
+
+
+def _playing_after_ms(recording: Recording, event_seconds: float) -> float:
+    """From a change to the first block after it that is ring audio, and none is held or silent any more for a bar."""
+    log = recording.log
+    after = log[:, Noted.RECORDED] >= event_seconds * RATE_HZ - 0.5
+    near = after & (log[:, Noted.RECORDED] < (event_seconds + 8.0) * RATE_HZ) & (log[:, Noted.PLAYING] > 0)
+    other = log[near & (log[:, Noted.STATE] != State.PLAYING)]
+    if not near.any():
+        return float("nan")
+    last = other[-1, Noted.RECORDED] + other[-1, Noted.N_SAMPLES] if len(other) else log[near][0, Noted.RECORDED]
+    return 1000.0 * max(float(last) / RATE_HZ - event_seconds, 0.0)
+
+
+def silent_ms(recording: Recording) -> float:
+    """Silence in ms where the host plays and the phrase has begun, the host's own stops left out.  [any]"""
+    log = recording.log
+    started = log[:, Noted.STATE] == State.PLAYING
+    first = float(log[np.argmax(started), Noted.RECORDED]) / RATE_HZ if started.any() else float("inf")
+    total = 0.0
+    for begin, end in silences(recording.audio, RATE_HZ):
+        row = log[int(recording.row_at(0.5 * (begin + end) * RATE_HZ))]
+        if begin >= first and row[Noted.PLAYING] > 0:
+            total += end - begin
+    return 1000.0 * total
+
+
+def measure_loop(stage: Stage, passes: int = LOOPS) -> Found:
+    """A loop of four bars, so many passes, as fast as the engine delivers.  [main]"""
+    plot = stage.region(BPM)
+    grid: Grid = plot.stretch.grid
+    start = plot.stretch.start_beats
+    length = 4 * BAR_BEATS
+    run = Run(stage, plot, (passes * length + BAR_BEATS) * 60.0 / BPM, Pace.ACCELERATED)
+    run.timeline.set_loop((start, start + length))
+    with run.playing():
+        run.to_the_end()
+    recording, found = run.recording(), Found()
+    beats = beats_heard(onsets(recording.audio, RATE_HZ), recording).without(bias_of(plot)[0])
+    returns = recording.changes(Noted.TIMELINE)
+    early = _near(beats.seconds, returns)
+    found.add(f"loop: passes of 4 bars at {grid.tempo_bpm:g} bpm", len(returns))
+    found.add("loop: phase error, median", beats.median_ms, "ms")
+    found.add("loop: phase error, 95 %", beats.p95_ms, "ms", "< 15")
+    around = np.abs(beats.late_ms[early])
+    found.add("loop: of the beats on its returns, 95 %", float(np.percentile(around, 95)) if len(around) else
+              float("nan"), "ms", "< 15")  # fmt: skip
+    found.add("loop: clicks", len(clicks_heard(recording, plot.clip)), "", "0")
+    found.add("loop: silent where music was due", silent_ms(recording), "ms", "0")
+    found.add("loop: of the last bar held", 1000.0 * run.processor.counters.held_samples / RATE_HZ, "ms")
+    return found
+
+
+def _near(seconds: np.ndarray, returns: list[int]) -> np.ndarray:
+    """Which beats lie within a tenth of a second of a return."""
+    places = np.array(returns, dtype=np.float64) / RATE_HZ
+    if not len(places):
+        return np.zeros(len(seconds), bool)
+    return np.abs(seconds[:, None] - places[None, :]).min(axis=1) < 0.1

@@ -1,0 +1,48 @@
+"""What a scene hands back: rows of the table, and what the pictures are drawn from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from plugin_host.bench.bench import Row
+from plugin_host.bench.sync.measures import BarPhases, Beats
+from plugin_host.bench.sync.recorder import Floats
+
+
+@dataclass(frozen=True)
+class PhaseTrace:
+    """Phase error over time at one tempo, the ear's bias taken off."""
+
+    tempo_bpm: float
+    material: str
+    beats: Beats
+    bars: BarPhases
+
+
+@dataclass(frozen=True)
+class TempoTrace:
+    """What a change sounded like: rises [hops] 2 ms apart, and the host's tempo at each."""
+
+    name: str
+    rising: Floats
+    tempo_bpm: Floats
+    events: tuple[float, ...] = ()
+
+
+@dataclass
+class Found:
+    """All results of one or more scenes."""
+
+    rows: list[Row] = field(default_factory=list)
+    phases: list[PhaseTrace] = field(default_factory=list)
+    tempi: list[TempoTrace] = field(default_factory=list)
+
+    def add(self, name: str, value: float, unit: str = "", goal: str = "") -> None:
+        """One more row.  [main]"""
+        self.rows.append(Row(name, value, unit, goal))
+
+    def take(self, other: Found) -> None:
+        """Another scene's results behind these.  [main]"""
+        self.rows += other.rows
+        self.phases += other.phases
+        self.tempi += other.tempi

@@ -1,0 +1,168 @@
+"""An engine in its own process, and runs of one lane on it: on the wall clock, or as fast as the engine delivers."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import Enum
+from pathlib import Path
+
+from bridge.time.course import Course
+from bridge.time.tempo_map import TempoMap
+from bridge.time.transport import Grid
+from plugin_host.bench.sync.patient_clock import PatientClock
+from plugin_host.bench.sync.recorder import Recorder, Recording
+from plugin_host.cli.screen import Screen
+from plugin_host.client.client import Client
+from plugin_host.client.engine_process import EngineProcess, free_port
+from plugin_host.client.lane_session import LaneSession, Setup
+from plugin_host.client.udp_connection import Event, OnEvent
+from plugin_host.host.clock import Clock, OfflineClock, PacedClock
+from plugin_host.host.headless import HeadlessHost
+from plugin_host.host.region_layout import CHANNELS, Plot, Wish, plot_region
+from plugin_host.host.timeline import Timeline
+from plugin_host.playback.processor import Processor
+
+RATE_HZ = 48_000
+LOOK_SECONDS = 0.02
+PATIENCE_SECONDS = 120.0
+
+
+class Pace(Enum):
+    """What the host's clock is: as fast as the engine delivers, the wall clock, or that but waiting for the engine."""
+
+    ACCELERATED = "accelerated"
+    REAL = "real"
+    PATIENT = "patient"
+
+
+class Stage:
+    """The engine that everything is played on; `folder` takes its log and changed regions."""
+
+    def __init__(self, folder: Path, device: str, screen: Screen) -> None:
+        self.folder = folder
+        self.screen = screen
+        self.engine = EngineProcess(free_port(), folder / "engine.log", ["--device", device])
+        self.client: Client
+        self.listeners: list[OnEvent] = []  # get what the engine tells unasked
+        self.realtime_ratio = 0.0
+        self.change_pace = Pace.REAL  # PATIENT where the engine cannot keep up for want of processor time
+
+    @contextmanager
+    def open(self) -> Iterator[Stage]:
+        """Start the engine and connect; ends it in every case.  [main]"""
+        try:
+            self.engine.start()
+            connected = self.engine.connect(self._client, self.screen.say)
+            with contextlib.closing(connected) as self.client:
+                yield self
+        finally:
+            self.engine.stop()
+
+    def _client(self) -> Client:
+        return Client(self.engine.port, name="segue bench", on_event=self._hear)
+
+    def _hear(self, event: Event) -> None:
+        for listener in tuple(self.listeners):
+            listener(event)
+
+    def region(self, bpm: float) -> Plot:
+        """The shipped region nearest to a tempo, laid out at it.  [main]"""
+        return plot_region(Wish(bpm=bpm, rate_hz=RATE_HZ), self.folder)
+
+    def signal(self, number: int) -> float:
+        """Send the engine's process a signal; the time on the monotonic clock.  [main]"""
+        os.kill(self.engine.pid, number)
+        return time.monotonic()
+
+    def resume(self) -> float:
+        """Let a stopped engine run on.  [main]"""
+        return self.signal(signal.SIGCONT)
+
+
+class Run:
+    """One lane that continues a region on a timeline of its own."""
+
+    def __init__(
+        self, stage: Stage, plot: Plot, seconds: float, pace: Pace = Pace.REAL, tempi: TempoMap | None = None
+    ) -> None:
+        """The host stands one bar before the music begins, or with `tempi` follows that map.  [main]"""
+        self.stage, self.plot = stage, plot
+        self.lines: list[str] = []
+        self.processor = Processor(RATE_HZ, CHANNELS)
+        grid = plot.stretch.grid
+        course = None if tempi is None else Course(tempi, RATE_HZ)
+        begin = grid.bar_start(plot.stretch.start_bar - 1)
+        self.timeline = Timeline(grid, begin, course=course)
+        self.host = Recorder(self.processor, self.timeline, seconds)
+        self.runner = HeadlessHost(self.host, self._clock(pace))
+        regions = (plot.region,) if plot.region else ()
+        self.session = LaneSession(stage.client, self.processor, Setup(seed=1, regions=regions), self.lines.append)
+
+    def _clock(self, pace: Pace) -> Clock:
+        if pace == Pace.ACCELERATED:
+            return OfflineClock(self.processor.ready)
+        return PatientClock(RATE_HZ, self.processor.ready) if pace == Pace.PATIENT else PacedClock(RATE_HZ)
+
+    @property
+    def grid(self) -> Grid:
+        """The grid that the run began on.  [any]"""
+        return self.plot.stretch.grid
+
+    @contextmanager
+    def playing(self, bars: int = 0) -> Iterator[Run]:
+        """Open the lane, let the music be ready, and let the host run; everything is closed after.  [main]"""
+        try:
+            self.session.open()
+            self.runner.start()
+            self._await(lambda: self.processor.counters.blocks > 0)
+            stretch = self.plot.stretch
+            self.session.play(stretch.start_beats, bars, float(stretch.grid.signature.beats_per_bar))
+            self.timeline.play()
+            yield self
+        finally:
+            self.runner.stop()
+            self.session.close()
+
+    def _await(self, condition: Callable[[], object], patience_seconds: float = PATIENCE_SECONDS) -> bool:
+        """Look after session and engine until something is so; False when patience is at an end.  [main]"""
+        deadline = time.monotonic() + patience_seconds
+        while not condition():
+            if time.monotonic() > deadline or not self.runner.running:
+                return False
+            self.stage.engine.revive(self.lines.append)
+            now = self.timeline.now
+            self.session.look(now.grid, now.position_samples)
+            time.sleep(LOOK_SECONDS)
+        return True
+
+    def until(self, condition: Callable[[], object], patience_seconds: float = PATIENCE_SECONDS) -> bool:
+        """Play on until something is so; False when patience is at an end.  [main]"""
+        return self._await(condition, patience_seconds)
+
+    def until_beats(self, beats: float, patience_seconds: float = PATIENCE_SECONDS) -> bool:
+        """Play on until the host is at a beat.  [main]"""
+        return self.until(lambda: self.timeline.now.position_beats >= beats, patience_seconds)
+
+    def for_seconds(self, seconds: float) -> None:
+        """Play on for a time on the wall clock.  [main]"""
+        end = time.monotonic() + seconds
+        self.until(lambda: time.monotonic() >= end, seconds + PATIENCE_SECONDS)
+
+    def to_the_end(self) -> None:
+        """Play on until all that is recorded is full; stops waiting when nothing comes any more.  [main]"""
+        last, since = -1, time.monotonic()
+        while self.runner.running:
+            if self.host.heard_samples != last:
+                last, since = self.host.heard_samples, time.monotonic()
+            if time.monotonic() - since > PATIENCE_SECONDS:
+                return
+            self.for_seconds(0.1)
+
+    def recording(self) -> Recording:
+        """What was heard so far.  [main]"""
+        return self.host.recording()

@@ -1,0 +1,138 @@
+"""Scenes on the wall clock: the engine is stopped, or killed and started again, or has to share its processors."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import numpy as np
+
+from plugin_host.bench.processor_time import ProcessorTime
+from plugin_host.bench.sync.changes import BAR_BEATS, BPM, silent_ms
+from plugin_host.bench.sync.hearing import onsets
+from plugin_host.bench.sync.load import busy
+from plugin_host.bench.sync.measures import beats_heard, clicks_heard
+from plugin_host.bench.sync.recorder import Noted, Recording
+from plugin_host.bench.sync.results import Found
+from plugin_host.bench.sync.stage import RATE_HZ, Run, Stage
+from plugin_host.bench.sync.steady import bias_of
+from plugin_host.playback.processor import State
+
+BACK_SECONDS = 60.0
+BAR_SECONDS = 60.0 * BAR_BEATS / BPM
+
+
+def measure_stalls(stage: Stage, seconds: tuple[float, ...]) -> Found:
+    """Stops of the engine's process, of these lengths.  [main]"""
+    found = Found()
+    for stall_seconds in seconds:
+        found.take(measure_stall(stage, stall_seconds))
+    return found
+
+
+def measure_stall(stage: Stage, stall_seconds: float) -> Found:
+    """The engine's process is stopped for a while, in the middle of a bar.  [main]"""
+    plot = stage.region(BPM)
+    run = Run(stage, plot, stall_seconds + BACK_SECONDS)
+    with run.playing():
+        run.until_beats(plot.stretch.start_beats + 4 * BAR_BEATS + 1.3)
+        stage.signal(signal.SIGSTOP)
+        try:
+            run.for_seconds(stall_seconds)
+        finally:
+            back = stage.resume()
+        _until_back(run)
+    return _figures(f"stall of {stall_seconds:g} s", run, back, bias_of(plot)[0])
+
+
+def measure_kill(stage: Stage) -> Found:
+    """The engine's process is killed; it is started again, and the session takes its lane up.  [main]"""
+    plot = stage.region(BPM)
+    run = Run(stage, plot, 2 * BACK_SECONDS)
+    with run.playing():
+        run.until_beats(plot.stretch.start_beats + 4 * BAR_BEATS + 1.3)
+        killed = stage.signal(signal.SIGKILL)
+        run.until(lambda: run.session.lost, BACK_SECONDS)
+        run.until(lambda: not run.session.lost, BACK_SECONDS)
+        back = time.monotonic()
+        _until_back(run)
+    found = _figures("kill -9", run, back, bias_of(plot)[0])
+    found.add("kill -9: engine back, model hot and lane open after", back - killed, "s")
+    return found
+
+
+def _until_back(run: Run) -> None:
+    """Play until real music has been heard for three bars, or to the end."""
+    begun: list[float] = []
+
+    def settled() -> bool:
+        if run.processor.state != State.PLAYING or run.session.lost:
+            begun.clear()
+        elif not begun:
+            begun.append(time.monotonic())
+        return bool(begun) and time.monotonic() - begun[0] > 3 * BAR_SECONDS
+
+    run.until(settled, BACK_SECONDS)
+
+
+def _figures(name: str, run: Run, back: float, bias_ms: float) -> Found:
+    recording, counters, found, plot = run.recording(), run.processor.counters, Found(), run.plot
+    log = recording.log
+    holding = log[log[:, Noted.STATE] == State.HOLDING]
+    rejoin = _rejoin(recording, back)
+    if rejoin is None:
+        found.add(f"{name}: played again after", float("nan"), "s", f"< {2 * BAR_SECONDS:.0f}")
+    else:
+        grid = run.timeline.now.grid
+        place = int(rejoin[Noted.POSITION])
+        seconds = float(rejoin[Noted.SECONDS]) - back
+        found.add(f"{name}: played again after", seconds, "s", f"< {2 * BAR_SECONDS:.0f}")
+        found.add(f"{name}: in bars", seconds / BAR_SECONDS, "bars")
+        found.add(f"{name}: rejoined so far from a bar line", place - grid.bar_start(grid.bar_at(place)), "smp", "0")
+        found.add(f"{name}: waits in the ring a bar later", _fill_ms(recording, float(rejoin[Noted.RECORDED])), "ms")
+    found.add(f"{name}: held", float(counters.held_samples) / RATE_HZ, "s")
+    found.add(f"{name}: silent samples", counters.muted_samples, "smp", "0")
+    found.add(f"{name}: silence heard", silent_ms(recording), "ms", "0")
+    found.add(f"{name}: clicks", len(clicks_heard(recording, plot.clip)), "", "0")
+    beats = beats_heard(onsets(recording.audio, RATE_HZ), recording).without(bias_ms)
+    if len(holding):
+        first, last = (float(holding[i, Noted.RECORDED]) / RATE_HZ for i in (0, -1))
+        found.add(f"{name}: phase error while held, 95 %", beats.between(first, last).p95_ms, "ms", "< 15")
+        found.add(f"{name}: phase error after, 95 %", beats.between(last + 0.1, 1e9).p95_ms, "ms", "< 15")
+    return found
+
+
+def _rejoin(recording: Recording, back_seconds: float) -> np.ndarray | None:
+    """First row of ring audio after the engine was back and the bar held."""
+    log = recording.log
+    rows = (log[1:, Noted.STATE] == State.PLAYING) & (log[:-1, Noted.STATE] != State.PLAYING)
+    after = np.flatnonzero(rows & (log[1:, Noted.SECONDS] > back_seconds - 0.05)) + 1
+    return log[after[0]] if len(after) else None
+
+
+def _fill_ms(recording: Recording, rejoined: float) -> float:
+    """What waited in the ring a bar after the music was back: the delay must not have grown."""
+    row = recording.log[int(recording.row_at(rejoined + BAR_SECONDS * RATE_HZ))]
+    return 1000.0 * float(row[Noted.FILL]) / RATE_HZ
+
+
+def measure_holes(stage: Stage, minutes: float) -> Found:
+    """Minutes of music on the wall clock with every processor kept busy besides.  [main]"""
+    cores = os.cpu_count() or 2
+    plot = stage.region(BPM)
+    run, processors = Run(stage, plot, 60.0 * minutes), ProcessorTime()
+    with busy(cores), run.playing():
+        run.to_the_end()
+    recording, counters, found = run.recording(), run.processor.counters, Found()
+    name = f"holes, {minutes:g} min, {cores} busy processes"
+    found.add(f"{name}: silent samples", counters.muted_samples, "smp", "0")
+    found.add(f"{name}: silence heard", silent_ms(recording), "ms", "0")
+    found.add(f"{name}: underruns, covered by the last bar", counters.underruns)
+    found.add(f"{name}: of the last bar held", counters.held_samples / RATE_HZ, "s")
+    found.add(f"{name}: clicks", len(clicks_heard(recording, plot.clip)), "", "0")
+    found.add(f"{name}: the host's own late blocks", run.runner.clock.late)
+    taken = processors.taken()
+    if taken is not None:
+        found.add(f"{name}: processor time that others had", 100 * taken.by_others, "%")
+    return found

@@ -1,0 +1,102 @@
+"""Scene: steady tempi. Five minutes of music at each, against the host's beats; and the first sample of the phrase."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from bridge.ring.form import Audio
+from plugin_host.bench.sync.hearing import onsets, rises
+from plugin_host.bench.sync.measures import Beats, bar_phases, beats_heard, clicks_heard
+from plugin_host.bench.sync.recorder import Noted, Recording
+from plugin_host.bench.sync.results import Found, PhaseTrace
+from plugin_host.bench.sync.stage import RATE_HZ, Pace, Run, Stage
+from plugin_host.host.region_layout import Plot
+
+TEMPI_BPM = (70.0, 84.0, 93.7, 106.0, 128.0, 146.0, 174.0)
+GOAL = "< 15"
+WRONG_TEMPO = 1.07
+CLEAR = 0.3  # of a bar's phase; against a wrong grid bars have about 0.1
+
+
+def of_region(plot: Plot, passes: int = 4) -> Recording:
+    """A region played round and round on its own grid, as if recorded: its beats are known to the sample.  [main]"""
+    assert plot.clip is not None
+    audio: Audio = np.tile(plot.clip.audio, (passes, 1))
+    grid, log = plot.stretch.grid, np.zeros((passes, len(Noted)))
+    for number in range(passes):
+        begin = number * len(plot.clip.audio)
+        beats = float(grid.beats_at(plot.clip.start_samples))
+        log[number, : Noted.PLAYING + 1] = (
+            begin, len(plot.clip.audio), plot.clip.start_samples, beats, grid.tempo_bpm, 1.0,
+        )  # fmt: skip
+    return Recording(audio, log, RATE_HZ)
+
+
+def bias_of(plot: Plot) -> tuple[float, float, Beats]:
+    """How late both ears hear a region whose beats are known, in ms; and librosa's beats of it.  [main]"""
+    known = of_region(plot)
+    beats = beats_heard(onsets(known.audio, RATE_HZ), known)
+    bars = bar_phases(rises(known.audio, RATE_HZ), known)
+    return float(np.median(beats.late_ms)), float(np.median(bars.late_ms)), beats
+
+
+def play_steady(stage: Stage, plot: Plot, bpm: float, seconds: float) -> tuple[Recording, Run]:
+    """A region, then so much of Segue, as fast as the engine delivers.  [main]"""
+    run = Run(stage, plot, seconds + 240.0 / bpm, Pace.ACCELERATED)
+    with run.playing():
+        run.to_the_end()
+    return run.recording(), run
+
+
+def first_sample(recording: Recording, start_samples: int) -> int:
+    """Samples from a bar line to the first one that is not silent; early is negative.  [any]"""
+    sounding = np.flatnonzero(np.abs(recording.audio).max(axis=1) > 0)
+    if not len(sounding):
+        return len(recording.audio)
+    row = recording.log[int(recording.row_at(float(sounding[0])))]
+    return int(row[Noted.POSITION] + sounding[0] - row[Noted.RECORDED]) - start_samples
+
+
+def measure_tempo(stage: Stage, bpm: float, seconds: float) -> Found:
+    """One tempo, the shipped region nearest to it.  [main]"""
+    return measure_steady(stage, stage.region(bpm), bpm, seconds, f"{bpm:g} bpm")
+
+
+def measure_steady(stage: Stage, plot: Plot, bpm: float, seconds: float, name: str) -> Found:
+    """One region at one tempo: figures and trace.  [main]"""
+    found = Found()
+    recording, run = play_steady(stage, plot, bpm, seconds)
+    material = Path(plot.words.split(",")[0]).stem
+    bias_ms, own_bias_ms, _ = bias_of(plot)
+    heard = onsets(recording.audio, RATE_HZ)
+    beats = beats_heard(heard, recording).without(bias_ms)
+    bars = bar_phases(rises(recording.audio, RATE_HZ), recording)
+    clear = bars.clarity >= CLEAR
+    own = np.abs(bars.late_ms[clear] - own_bias_ms)
+    wrong = beats_heard(heard, recording, WRONG_TEMPO).without(bias_ms)
+    shown = f"{name} ({material}, {len(recording.audio) / RATE_HZ:.0f} s)"
+    found.add(f"{shown}: phase error, median", beats.median_ms, "ms")
+    found.add(f"{name}: phase error, 95 %", beats.p95_ms, "ms", GOAL)
+    found.add(f"{name}: of it lateness of all beats alike", float(np.median(beats.late_ms)), "ms")
+    spread = beats.without(float(np.median(beats.late_ms)))
+    found.add(f"{name}: and beside that, 95 %", spread.p95_ms, "ms")
+    found.add(f"{name}: beats on which something begins", 100 * beats.heard_share, "%")
+    found.add(f"{name}: second ear, a bar's phase, 95 %", _p95(own), "ms", GOAL)
+    found.add(f"{name}: second ear, bars clear enough", 100 * float(clear.mean()) if len(clear) else 0.0, "%")
+    found.add(f"{name}: the ear's own lateness, taken off", bias_ms, "ms")
+    found.add(f"{name}: control, a grid 7 % off, 95 %", wrong.p95_ms, "ms")
+    found.add(f"{name}: first sample from its bar line", first_sample(recording, plot.stretch.start_samples),
+              "smp", "0")  # fmt: skip
+    steps = clicks_heard(recording, plot.clip)
+    found.add(f"{name}: clicks", len(steps), "", "0")
+    if len(steps):
+        found.add(f"{name}: the first of them at", float(steps[0]), "s")
+    found.add(f"{name}: silent samples", run.processor.counters.muted_samples, "smp", "0")
+    found.phases.append(PhaseTrace(bpm, material, beats, bars))
+    return found
+
+
+def _p95(values: np.ndarray) -> float:
+    return float(np.percentile(values, 95)) if len(values) else float("nan")

@@ -1,0 +1,73 @@
+"""`segue bench`. Its docstring is its help; see `docs/bench.md` and `docs/bench_sync.md`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from plugin_host.cli.guard import guarded
+from plugin_host.cli.options import Device, SyncBench, SyncMinutes, SyncOnly, SyncSeconds, SyncTempi
+
+Models = Annotated[
+    str, typer.Option(help="Table over these models instead: embedded, small, medium, melody, style, large, or all.")
+]
+Precisions = Annotated[str, typer.Option("--precision", help="With --models: of these, as float32,bfloat16,int8,int4.")]
+Fast = Annotated[bool, typer.Option("--fast", help="With --models: short rounds, nothing compiled.")]
+Threads = Annotated[int, typer.Option(min=0, max=256, help="With --models: CPU threads; 0: as PyTorch takes them.")]
+Limit = Annotated[float, typer.Option(min=0, help="With --models: most minutes for one of its processes; 0: by size.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """The command, on the command line.  [main]"""
+    app.command(short_help="Measure this computer.")(guarded(bench))
+
+
+def bench(
+    out: Annotated[
+        Path | None, typer.Option(help="JSON file with all figures; with --sync a folder for all of it.")
+    ] = None,
+    device: Device = "auto",
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Ring and host only, no model; with --sync two minutes of it.")
+    ] = False,
+    models: Models = "",
+    precision: Precisions = "",
+    fast: Fast = False,
+    threads: Threads = 0,
+    limit_minutes: Limit = 0.0,
+    sync: SyncBench = False,
+    minutes: SyncMinutes = 2.0,
+    tempi: SyncTempi = "",
+    tempo_seconds: SyncSeconds = 300.0,
+    only: SyncOnly = "",
+) -> None:
+    """Measure this computer: hand-over through the ring, the model's speed, time to first sound.
+
+    With --models: how fast each model is here, beside transformers and what memory allows; random weights where the
+    real ones are not on this machine. With --sync: is the music on the host's beat, at any tempo, through changes,
+    stalls and a dead engine?
+    """
+    from plugin_host.cli.screen import Screen
+
+    if sync and models:
+        raise typer.BadParameter("--sync and --models measure different things: choose one")
+    if not models and (precision or fast or threads or limit_minutes):
+        raise typer.BadParameter("--precision, --fast, --threads and --limit-minutes need --models")
+    if sync:
+        from plugin_host.bench.sync.command import parse_options, run_sync_bench
+
+        options = parse_options(out, device, quick, minutes, tempi, tempo_seconds, only)
+        run_sync_bench(options, Screen())
+        return
+    if models:
+        from plugin_host.bench.models import Table, run_table
+
+        screen, path = Screen(), out or Path("segue-bench-models.json")
+        run_table(Table(models, precision, device, fast, threads, limit_minutes), path, screen)
+        screen.say(f"written to {path}, {path.with_suffix('.txt').name} and {path.with_suffix('.png').name}")
+        return
+    from plugin_host.bench.bench import run_bench
+
+    run_bench(out or Path("segue-bench.json"), device, quick, Screen())

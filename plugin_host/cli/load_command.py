@@ -1,0 +1,42 @@
+"""`segue load` and `segue unload`: the model of an engine that runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from plugin_host.cli.screen import Screen
+from plugin_host.client.client import Client
+from plugin_host.demo.demo import described
+
+
+def run_load(port: int, secret: str, name: str, device: str, precision: str) -> None:
+    """Load `name`, its progress on the screen; without a name say what plays and what can be loaded.  [main]"""
+    screen, path = Screen(), Path(name).expanduser()
+    wanted = str(path.absolute()) if name and path.is_dir() else name  # the engine stands in another folder
+    with Client(port, name="segue load", secret=secret) as client:
+        if not name:
+            _describe(client, screen)
+            return
+        loaded = client.load_model(wanted, device, precision, on_progress=lambda done, total, text: screen.show(text))
+        screen.show("")
+        screen.say(f"{loaded.model} plays, after {loaded.seconds:.1f} s")
+        if loaded.notes:
+            screen.say(f"note: {loaded.notes}")
+
+
+def run_unload(port: int, secret: str) -> None:
+    """End every stream and free the model.  [main]"""
+    with Client(port, name="segue unload", secret=secret) as client:
+        Screen().say(f"no model is loaded; the engine keeps {client.unload_model():.0f} MB of memory")
+
+
+def _describe(client: Client, screen: Screen) -> None:
+    status, names = client.status(), client.models()
+    if status.model and status.state == "ready":
+        for line in described(client):
+            screen.say(line)
+    else:
+        screen.say(f"engine: {status.state}{', ' if status.text else ''}{status.text}")
+    screen.say(f"on this machine: {names.here}")
+    others = [name for name in names.known.split() if name not in names.here.split()]
+    screen.say(f"to be downloaded: {' '.join(others)}")

@@ -1,0 +1,261 @@
+"""The command line, `segue`. Only typer is imported here; each command imports what it needs when it runs.
+A command's docstring is its help; all of them are [main].
+
+Exit codes: 0 done, 1 a fault of Segue's or (doctor) something the demo needs is missing, 2 wrong option,
+3 no engine or it failed, 4 the region cannot be used, 5 no sound card, 6 the result cannot be written,
+130 Ctrl-C, 143 SIGTERM.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from plugin_host.cli.bench_command import add_to as add_bench
+from plugin_host.cli.guard import EXIT_FAULT, guarded
+from plugin_host.cli.options import (
+    EPILOG,
+    Bars,
+    Bpm,
+    Device,
+    EnginePort,
+    LinkOut,
+    MidiClockOut,
+    MidiIn,
+    Precision,
+    Prompt,
+    Reference,
+    Region,
+    RegionBpm,
+    Role,
+    SecretFile,
+    Seed,
+    SoundDevice,
+    SyncMode,
+    TapNote,
+    Weights,
+    Who,
+)  # fmt: skip
+from plugin_host.cli.screen import tell
+from plugin_host.plugin.commands import add_to as add_plugin
+from plugin_host.takes.commands import add_to as add_takes
+
+app = typer.Typer(
+    name="segue",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Plays on with you: give it some bars of your music, and it goes on in time, from your bar line.",
+    epilog=EPILOG,
+)
+
+
+def _secret(file: Path | None) -> str:
+    try:
+        return file.read_text("utf-8").strip() if file else ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise typer.BadParameter(f"--secret-file: {error}") from None
+
+
+def _sound_device(text: str) -> str | int | None:
+    return int(text) if text.isdigit() else text or None
+
+
+@app.command(short_help="Hear it: Segue goes on with a region of music.")
+@guarded
+def demo(
+    bpm: Bpm = None,
+    bars: Bars = 16,
+    prompt: Prompt = "",
+    seed: Seed = -1,
+    region: Region = None,
+    region_bpm: RegionBpm = None,
+    reference: Reference = Role.CONTINUE,
+    out: Annotated[Path, typer.Option(help="Folder for demo.wav, demo.png and the engine's log.")] = Path("segue-demo"),
+    play: Annotated[bool, typer.Option("--play", help="Play it on the sound card while it is made.")] = False,
+    sound_device: SoundDevice = "",
+    device: Device = "auto",
+    precision: Precision = Weights.AUTO,
+    model: Annotated[str, typer.Option(help="embedded, melody, style, small, ... or a folder.")] = "embedded",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="UDP port for the engine; 0: a free one.")] = 0,
+    offline: Annotated[bool, typer.Option("--offline", help="As fast as the computer can, not in real time.")] = False,
+) -> None:
+    """Hear it: a region is played, and Segue goes on with it from the next bar line.
+
+    Starts an engine of its own, plays in real time, and leaves demo.wav (your region, then exactly so many
+    bars of Segue), demo.png (what was heard, bar by bar, and how well the engine kept ahead) and a report.
+    """
+    from plugin_host.cli.screen import Screen
+    from plugin_host.demo.demo import DemoOptions, run_demo
+    from plugin_host.host.performance import Means
+    from plugin_host.host.region_layout import Wish
+
+    if play and offline:
+        raise typer.BadParameter("--play is in real time, --offline is not: choose one")
+    wish = Wish(role=reference.value, region=region, bpm=bpm, bars=bars, region_bpm=region_bpm)
+    means = Means(play=play, sound_device=_sound_device(sound_device), offline=offline)
+    run_demo(DemoOptions(wish, means, prompt, seed, model, device, port, out, precision.value), Screen())
+
+
+@app.command(
+    short_help="Run the engine for your DAW, until Ctrl-C.",
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    add_help_option=False,
+)
+def engine(context: typer.Context) -> None:
+    """Run the engine until Ctrl-C, the model hot for your DAW; it is started again when it crashes.
+
+    `segue engine --help` lists its options.
+    """
+    if {"-h", "--help"} & set(context.args):
+        _become("engine", context.args)
+    from plugin_host.client.supervisor import run_engine
+
+    sys.stdout.flush()
+    raise typer.Exit(run_engine(context.args))
+
+
+@app.command(
+    short_help="Models of the MusicGen family: list, get NAME, remove NAME.",
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    add_help_option=False,
+)
+def models(context: typer.Context) -> None:
+    """Show the models that can be had and are here; `get NAME` downloads one, `remove NAME` deletes it."""
+    _become("engine.checkpoints", context.args)
+
+
+def _become(module: str, arguments: list[str]) -> NoReturn:
+    """Run a module of the engine in this process' place, signals and exit code and all."""
+    command = [sys.executable, "-m", module, *arguments]
+    sys.stdout.flush()
+    if os.name == "posix":
+        os.execv(sys.executable, command)  # noqa: S606 - our own module
+    import subprocess
+
+    raise typer.Exit(subprocess.call(command))  # noqa: S603
+
+
+@app.command(short_help="Play with a running engine, to sound card or file.")
+@guarded
+def host(
+    bpm: Bpm = None,
+    signature: Annotated[str, typer.Option(help="Time signature, like 4/4 or 7/8.")] = "4/4",
+    bars: Annotated[int, typer.Option(min=0, help="How many bars Segue plays; 0: until Ctrl-C.")] = 0,
+    prompt: Prompt = "",
+    preset: Annotated[str, typer.Option(help="A named set of values, see presets/README.md.")] = "",
+    seed: Seed = -1,
+    region: Region = None,
+    region_bpm: RegionBpm = None,
+    reference: Reference = Role.CONTINUE,
+    out: Annotated[
+        Path | None, typer.Option(help="WAV file to write instead of using the sound card; needs --bars.")
+    ] = None,
+    sound_device: SoundDevice = "",
+    rate: Annotated[int, typer.Option(min=8000, max=192_000, help="Sample rate in Hz.")] = 48_000,
+    port: EnginePort = 9600,
+    secret_file: SecretFile = None,
+    offline: Annotated[bool, typer.Option("--offline", help="With --out: as fast as it can.")] = False,
+    sync: SyncMode = Who.OWN,
+    midi_in: MidiIn = "",
+    midi_clock_out: MidiClockOut = "",
+    tap_note: TapNote = -1,
+    link_out: LinkOut = False,
+) -> None:
+    """Play with an engine that runs already (`segue engine`), on a sound card or into a file."""
+    from bridge.time.units import Signature
+    from plugin_host.cli.host_command import HostOptions, run_host
+    from plugin_host.cli.screen import Screen
+    from plugin_host.host.performance import Means
+    from plugin_host.host.region_layout import Wish
+    from plugin_host.sync.sync import SyncWish
+
+    synced = SyncWish(sync.value, midi_in, midi_clock_out, tap_note, link_out)
+    if offline and not synced.idle:
+        raise typer.BadParameter("--offline is not in real time: no --sync, --midi-clock-out or --link-out with it")
+    if out is not None and bars == 0:
+        raise typer.BadParameter("--out needs --bars: a file must end")
+    try:
+        meter = Signature(*(int(part) for part in signature.split("/")))
+    except (ValueError, TypeError) as error:
+        raise typer.BadParameter(f"--signature {signature}: {error}") from None
+    secret = _secret(secret_file)
+    wish = Wish(reference.value, region, bpm, bars, rate, meter, region_bpm=region_bpm)
+    means = Means(out is None, _sound_device(sound_device), offline, synced)
+    run_host(HostOptions(wish, means, prompt, preset, seed, {}, port, secret, out), Screen())
+
+
+@app.command(short_help="Load another model into a running engine.")
+@guarded
+def load(
+    name: Annotated[str, typer.Argument(help="embedded, melody, style, small, ... or a folder; none: list them.")] = "",
+    device: Annotated[str, typer.Option(help="Where it is to run; as the engine was started if left out.")] = "",
+    precision: Precision = Weights.AUTO,
+    port: EnginePort = 9600,
+    secret_file: SecretFile = None,
+) -> None:
+    """Load a model into an engine that runs; the one before plays until the new one is hot.
+
+    Lanes that play change over on a bar line. Without NAME: what plays, and what can be loaded.
+    """
+    from plugin_host.cli.load_command import run_load
+
+    run_load(port, _secret(secret_file), name, device, precision.value)
+
+
+@app.command(short_help="Free the model of a running engine.")
+@guarded
+def unload(port: EnginePort = 9600, secret_file: SecretFile = None) -> None:
+    """Let every stream fade out and free the model's memory; the engine runs on without one."""
+    from plugin_host.cli.load_command import run_unload
+
+    run_unload(port, _secret(secret_file))
+
+
+@app.command(short_help="What this computer has, and what is missing.")
+@guarded
+def doctor(
+    port: Annotated[int, typer.Option(min=1, max=65535, help="UDP port to look at.")] = 9600,
+) -> None:
+    """Say what this computer has, and what to install for what is missing. 0 when `segue demo` can run."""
+    from plugin_host.doctor.doctor import BAD, examine
+
+    bad = 0
+    for finding in examine(port):
+        tell(f"  {finding.mark}  {finding.what:<14} {finding.text}")
+        if finding.advice:
+            tell(f"      {'':<14} -> {finding.advice}")
+        bad += finding.mark == BAD
+    tell("")
+    tell("segue demo cannot run yet: see the lines marked !!" if bad else "segue demo can run.")
+    raise typer.Exit(EXIT_FAULT if bad else 0)
+
+
+add_bench(app)
+
+
+@app.command()
+def version() -> None:
+    """Say which Segue this is."""
+    from plugin_host.doctor.doctor import version as installed
+
+    tell(f"segue {installed()}")
+
+
+add_takes(app)
+add_plugin(app)
+
+
+def main() -> None:
+    """Entry point of the `segue` command.  [main]"""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The client of the engine: calls, replies, lane sessions, and the engine as a child process."""

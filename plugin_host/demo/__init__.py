@@ -1,0 +1,1 @@
+"""`segue demo`: the main job, its picture and its report."""

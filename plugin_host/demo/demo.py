@@ -1,0 +1,141 @@
+"""The main job: an engine process continues a region in tempo; out come a WAV, a picture and a report.
+
+engine process <--OSC--> session <---- this file, [main]
+      |
+      +--shared memory--> processor <-- headless host or sound card, [audio]
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bridge.errors import NoAnswer
+from plugin_host.cli.output import ready_file, ready_folder, save_wav
+from plugin_host.cli.screen import Screen
+from plugin_host.client.client import Client
+from plugin_host.client.engine_process import EngineProcess, free_port
+from plugin_host.client.lane_session import LaneSession, Setup
+from plugin_host.demo import report
+from plugin_host.host.full_scale import within_full_scale
+from plugin_host.host.performance import Means, Performance
+from plugin_host.host.region_layout import Plot, Wish, plot_region, read_for
+from plugin_host.host.region_tempo import Ear, ReadRegion, ear_of, no_ear
+
+
+@dataclass(frozen=True)
+class DemoOptions:
+    """What `segue demo` was asked for; `port` 0 takes a free one."""
+
+    wish: Wish = field(default_factory=Wish)
+    means: Means = field(default_factory=Means)
+    prompt: str = ""
+    seed: int = -1
+    model: str = "embedded"
+    device: str = "auto"
+    port: int = 0
+    out: Path = Path("segue-demo")
+    precision: str = "auto"
+
+    @property
+    def engine_arguments(self) -> list[str]:
+        """What its engine is started with.  [main]"""
+        return ["--model", self.model, "--device", self.device, "--precision", self.precision]
+
+
+def run_demo(options: DemoOptions, screen: Screen) -> report.Figures:
+    """All of it; raises the SegueError that says what went wrong. The engine never outlives it.  [main]"""
+    out = ready_folder(options.out)
+    for name in ("demo.wav", "demo.png"):
+        ready_file(out / name)
+    read = read_for(options.wish)
+    with tempfile.TemporaryDirectory(prefix="segue-") as copies:
+        return _run(options, read, Path(copies), out, screen)
+
+
+def _run(options: DemoOptions, read: ReadRegion, copies: Path, out: Path, screen: Screen) -> report.Figures:
+    began = time.monotonic()
+    plot = None if read.tempo.open else _plotted(options, read, copies, no_ear, screen)
+    port = options.port or free_port()
+    engine = EngineProcess(port, out / "engine.log", options.engine_arguments)
+    screen.say(f"engine: starting, model {options.model}, device {options.device} (log: {engine.log})")
+    try:
+        engine.start()
+        client = engine.connect(lambda: Client(port, name="segue demo"), screen.say)
+        screen.say(f"engine: hot after {time.monotonic() - began:.1f} s")
+        for line in described(client):
+            screen.say(line)
+        try:
+            plot = plot or _plotted(options, read, copies, ear_of(client, screen.say), screen)
+            found, performance = _perform(options, plot, client, engine, screen)
+        except NoAnswer as error:
+            raise error if engine.running else engine.died() from None
+        finally:
+            client.close()
+    finally:
+        engine.stop()
+    _write(out, options, performance, found, screen)
+    screen.say(f"done in {time.monotonic() - began:.0f} s")
+    return found
+
+
+def _plotted(options: DemoOptions, read: ReadRegion, copies: Path, ear: Ear, screen: Screen) -> Plot:
+    """The region on the timeline, told."""
+    plot = plot_region(options.wish, copies, read, ear)
+    screen.say(f"region: {plot.words}")
+    return plot
+
+
+def _perform(
+    options: DemoOptions, plot: Plot, client: Client, engine: EngineProcess, screen: Screen
+) -> tuple[report.Figures, Performance]:
+    regions = (plot.region,) if plot.region else ()
+    setup = Setup(prompt=options.prompt, seed=options.seed, regions=regions)
+    performance = Performance(plot, options.means, screen.say, screen.show, record=True)
+    session = LaneSession(client, performance.processor, setup, screen.say)
+    try:
+        session.open()
+        for heard in session.understood:
+            note = f" ({heard.note})" if heard.note else ""
+            screen.say(f"engine heard: {heard.seconds:.2f} s, {heard.bars:.2f} bars{note}")
+        return performance.run(session, attend_to(engine, screen.say)), performance
+    finally:
+        session.close()
+
+
+def described(client: Client) -> list[str]:
+    """What the engine's model can follow, and what its user should know.  [main]"""
+    model = client.model()
+    sides = "stereo" if model.channels == 2 else "mono"
+    device = client.status().device
+    lines = [f"model: {model.model}, {sides}, {model.precision} on {device}; follows {model.abilities}"]
+    return [*lines, f"note: {model.notes}"] if model.notes else lines
+
+
+def attend_to(engine: EngineProcess, say: Callable[[str], None]) -> Callable[[], None]:
+    """What is done often while it plays: start the engine again when it has died.  [main]"""
+    return lambda: engine.revive(say)
+
+
+def _write(out: Path, options: DemoOptions, performance: Performance, found: report.Figures, screen: Screen) -> None:
+    from plugin_host.demo.picture import save_picture
+
+    take, plot = performance.take, performance.plot
+    stretch = plot.stretch
+    screen.say("")
+    for line in report.lines(found, stretch.grid):
+        screen.say(line)
+    wav, png = out / "demo.wav", out / "demo.png"
+    audio, quieter = within_full_scale(take.audio)
+    save_wav(wav, audio, stretch.grid.sample_rate_hz)
+    what = f"{options.wish.role}, {options.wish.bars} bars at {stretch.grid.tempo_bpm:g} bpm"
+    title = f"Segue: {plot.words} - {what}"
+    save_picture(png, take, stretch, title, found.fill_low_samples)
+    screen.say("")
+    screen.say(f"  {wav}  ({stretch.start_bar} bars of region, then {options.wish.bars} bars of Segue)")
+    if quieter:
+        screen.say(f"      {quieter}")
+    screen.say(f"  {png}")

@@ -1,0 +1,1 @@
+"""`segue doctor`: what this machine has and what it lacks."""

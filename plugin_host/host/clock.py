@@ -1,0 +1,83 @@
+"""What tells a headless host when its next block is due: the wall clock, or the engine's own pace."""
+
+from __future__ import annotations
+
+import time
+from typing import Protocol
+
+from bridge.time.units import samples_to_seconds
+
+OFFLINE_PATIENCE_SECONDS = 10.0
+_POLL_SECONDS = 0.001
+
+
+class Clock(Protocol):
+    """Waits until a block of `n_samples` may be played; True when it came on time, `late` counts the rest."""
+
+    late: int
+    worst_seconds: float
+
+    def wait(self, n_samples: int) -> bool:
+        """Wait for one block.  [audio]"""
+        ...
+
+
+class Ready(Protocol):
+    """Whether the audio of the next `n_samples` is there, or none is due, or none can come any more."""
+
+    def __call__(self, n_samples: int) -> bool: ...
+
+
+class PacedClock:
+    """As a sound card asks: one block every block's length. What comes too late is counted, never skipped."""
+
+    def __init__(self, sample_rate_hz: int) -> None:
+        self.late = 0
+        self.worst_seconds = 0.0
+        self._sample_rate_hz = sample_rate_hz
+        self._origin_seconds: float | None = None
+        self._samples = 0
+
+    def wait(self, n_samples: int) -> bool:
+        """Sleep until the block is due; False when that time had passed by a block or more.  [audio]"""
+        now = time.perf_counter()
+        if self._origin_seconds is None:
+            self._origin_seconds = now
+        due = self._origin_seconds + float(samples_to_seconds(self._samples, self._sample_rate_hz))
+        self._samples += n_samples
+        if now < due:
+            time.sleep(due - now)
+            now = time.perf_counter()
+        behind = now - due
+        self.worst_seconds = max(self.worst_seconds, behind)
+        on_time = behind < float(samples_to_seconds(n_samples, self._sample_rate_hz))
+        self.late += not on_time
+        return on_time
+
+
+class OfflineClock:
+    """As fast as the engine delivers: waits for the audio, not for the time."""
+
+    def __init__(self, ready: Ready, patience_seconds: float = OFFLINE_PATIENCE_SECONDS) -> None:
+        self.late = 0
+        self.worst_seconds = 0.0
+        self._ready = ready
+        self._patience_seconds = patience_seconds
+        self._gave_up = False
+
+    def wait(self, n_samples: int) -> bool:
+        """Return when the block's audio is there; False after `patience_seconds` without it.
+
+        Once its patience is at an end it waits no more until audio comes again.  [audio]
+        """
+        began = time.monotonic()
+        while not self._ready(n_samples):
+            waited = time.monotonic() - began
+            self.worst_seconds = max(self.worst_seconds, waited)
+            if self._gave_up or waited > self._patience_seconds:
+                self._gave_up = True
+                self.late += 1
+                return False
+            time.sleep(_POLL_SECONDS)
+        self._gave_up = False
+        return True

@@ -1,0 +1,97 @@
+"""The host as a client of JACK: what `soundcard` does, on a server that may end and come back.
+
+PortAudio's own way to JACK hangs for ever once the server has ended; so where JACK is the device, this is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from bridge.errors import SegueError
+from bridge.ring.form import Audio
+from plugin_host.host.headless import Host
+from plugin_host.host.jack_client import JackError, LastingClient, load
+
+API = "JACK Audio Connection Kit"  # as PortAudio calls it
+LARGEST_BLOCK = 8192
+
+
+class JackCard:
+    """Lets JACK ask the host for its blocks, into the ports of the client `device`; `say` hears of its end and return.
+
+    While the server is away the host stands still.
+    """
+
+    def __init__(self, host: Host, device: str, say: Callable[[str], None], latency_seconds: float = 0.0) -> None:
+        self.host = host
+        self.latency_seconds = latency_seconds  # from `render` to the speaker, as JACK tells it
+        self.flagged = 0  # times that JACK said it came too late
+        self.fault: BaseException | None = None
+        self._device, self._say = device, say
+        self._out: Audio = np.zeros((LARGEST_BLOCK, host.processor.channels), np.float32)
+        self._ports: list[Any] = []
+        self._client: LastingClient | None = None
+        load()
+
+    @property
+    def running(self) -> bool:
+        """Whether it still plays, or waits for its server.  [any]"""
+        return self._client is not None and self.fault is None and not self.host.finished
+
+    def start(self) -> None:
+        """Begin to play; JackError when no server runs or it has another rate.  [main]"""
+        self._client = LastingClient("segue", self._set_up, self._connect, self._say)
+
+    def stop(self) -> None:
+        """Stop and let go of JACK, there or not; raises what ended the callback, if anything did.  [main]"""
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+        if self.fault is not None:
+            fault, self.fault = self.fault, None
+            raise fault
+
+    def _set_up(self, client: Any) -> None:
+        rate = self.host.processor.sample_rate_hz
+        if client.samplerate != rate:
+            raise JackError(f"JACK runs at {client.samplerate} Hz, the host at {rate}: --rate {client.samplerate}")
+        self._ports = [client.outports.register(f"out_{n + 1}") for n in range(self.host.processor.channels)]
+        client.set_process_callback(self._fill)
+        client.set_xrun_callback(self._late)
+
+    def _connect(self, client: Any) -> None:
+        inputs = client.get_ports(f"^{self._device}:", is_audio=True, is_input=True)
+        if not inputs:
+            raise JackError(f"JACK has no client {self._device!r} that takes sound")
+        for port, there in zip(self._ports, inputs, strict=False):
+            client.connect(port, there)
+
+    def _late(self, delayed_usecs: float) -> None:
+        self.flagged += 1
+
+    def _fill(self, n_samples: int) -> None:
+        """JACK's callback.  [audio]"""
+        out = self._out[:n_samples]
+        try:
+            if self.fault is None:
+                self.host.render(out)
+        except BaseException as fault:
+            self.fault = fault
+        if self.fault is not None:
+            out[:] = 0
+        for channel, port in enumerate(self._ports):
+            port.get_array()[:] = out[:, channel]
+
+
+def device_of(sounddevice: Any, device: str | int | None) -> tuple[str, float] | None:
+    """The JACK client's name and its latency in seconds, if this output is one of JACK's; else None.  [main]"""
+    try:
+        found = sounddevice.query_devices(device, "output")
+        api = sounddevice.query_hostapis(found["hostapi"])["name"]
+        load()
+    except (sounddevice.PortAudioError, ValueError, SegueError):
+        return None
+    return (str(found["name"]), float(found["default_low_output_latency"])) if api == API else None

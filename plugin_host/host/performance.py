@@ -1,0 +1,137 @@
+"""A run from go to the last bar: the host plays, the session is looked after, progress is shown."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+from plugin_host.client.lane_session import LaneSession
+from plugin_host.demo import report
+from plugin_host.host.clock import OfflineClock, PacedClock
+from plugin_host.host.headless import HeadlessHost, Host, Take
+from plugin_host.host.jack_card import JackCard
+from plugin_host.host.region_layout import CHANNELS, Plot
+from plugin_host.host.soundcard import SoundCardHost, open_card
+from plugin_host.host.timeline import Timeline
+from plugin_host.playback.processor import Processor
+from plugin_host.sync.sync import Sync, SyncWish
+
+LOOK_SECONDS = 0.05
+Runner = HeadlessHost | SoundCardHost | JackCard
+
+
+@dataclass(frozen=True)
+class Means:
+    """What plays it: a sound card, or without `play` the wall clock, or `offline` the engine's pace."""
+
+    play: bool = False
+    sound_device: str | int | None = None
+    offline: bool = False
+    sync: SyncWish = field(default_factory=SyncWish)
+
+
+class Performance:
+    """One run of one lane; `say` prints a line, `show` the line of progress; `attend` is called often.
+
+    With `record`, the whole stretch is kept; an endless one cannot be.
+    """
+
+    def __init__(
+        self, plot: Plot, means: Means, say: Callable[[str], None], show: Callable[[str], None], record: bool
+    ) -> None:
+        self.plot = plot
+        self.processor = Processor(plot.stretch.grid.sample_rate_hz, CHANNELS)
+        self._means = means
+        self._say = say
+        self._show = show
+        self._endless = plot.stretch.bars == 0
+        kept = 0 if self._endless or not record else plot.stretch.end_samples
+        self.host = Host(self.processor, Timeline(plot.stretch.grid), plot.clip, record_samples=kept)
+
+    def run(self, session: LaneSession, attend: Callable[[], None]) -> report.Figures:
+        """Play it, the lane being open, up to its last bar; an endless one goes on for ever.  [main]"""
+        stretch = self.plot.stretch
+        grid = stretch.grid
+        with self._running() as runner, self._synced(runner) as leader_plays:
+            went = time.monotonic()
+            session.play(stretch.start_beats, stretch.bars, float(grid.signature.beats_per_bar))
+            first_sound_seconds = time.monotonic() - went
+            self._say(f"first sound ready {1000 * first_sound_seconds:.0f} ms after go (seed {session.seed})")
+            if not leader_plays:
+                self.host.timeline.play()
+            self._watch(runner, session, attend)
+        engine, lane = session.client.stats(), session.client.lane_stats(session.lane)
+        late = runner.clock.late if isinstance(runner, HeadlessHost) else runner.flagged
+        found = report.figures(
+            self.host.take(), stretch, self.processor, first_sound_seconds, lane.realtime_ratio,
+            engine.memory_mb, late, session.losses,
+        )  # fmt: skip
+        return replace(found, fill_low_samples=None) if self._means.offline else found
+
+    @property
+    def take(self) -> Take:
+        """What was recorded.  [main]"""
+        return self.host.take()
+
+    @contextmanager
+    def _running(self) -> Iterator[Runner]:
+        """The host, standing at the start of its timeline, so that the engine hears of its tempo."""
+        runner: Runner
+        if self._means.play:
+            runner = open_card(self.host, self._means.sound_device, self._say)
+        elif self._means.offline:
+            runner = HeadlessHost(self.host, OfflineClock(self.processor.ready))
+        else:
+            runner = HeadlessHost(self.host, PacedClock(self.processor.sample_rate_hz))
+        runner.start()
+        if not isinstance(runner, HeadlessHost):
+            self._say(f"sound card: {1000 * runner.latency_seconds:.0f} ms latency")
+        try:
+            while self.processor.counters.blocks == 0 and runner.running:
+                time.sleep(0.002)
+            yield runner
+        finally:
+            runner.stop()
+
+    @contextmanager
+    def _synced(self, runner: Runner) -> Iterator[bool]:
+        """In time with others, if that is wished: whether a leader decides when the host plays."""
+        wish = self._means.sync
+        if wish.idle:
+            yield False
+            return
+        latency = 0.0 if isinstance(runner, HeadlessHost) else runner.latency_seconds
+        sync = Sync(self.host.timeline, wish, self._say, latency)
+        try:
+            yield sync.start()
+        finally:
+            sync.stop()
+
+    def _watch(self, runner: Runner, session: LaneSession, attend: Callable[[], None]) -> None:
+        end = self.plot.stretch.end_samples
+        while runner.running and self.host.timeline.now.position_samples < end:
+            attend()
+            now = self.host.timeline.now
+            session.look(now.grid, now.position_samples)
+            time.sleep(LOOK_SECONDS)
+            self._show(self._progress())
+        self._show("")
+
+    def _progress(self) -> str:
+        """One line: where, what, how full."""
+        stretch, processor = self.plot.stretch, self.processor
+        position = self.host.timeline.now.position_samples
+        bar = stretch.grid.bar_at(position)
+        who, state = "Segue", processor.state.name.lower()
+        if position < stretch.start_samples:
+            who, state = "your region", "playing"
+        ring = report.fill_text(processor.fill_samples, stretch.grid)
+        where = f"bar {bar + 1}"
+        if not self._endless:
+            bars = stretch.grid.bar_at(stretch.end_samples)
+            done = 24 * position // stretch.end_samples
+            where = f"[{'#' * done:<24}] bar {min(bar + 1, bars)} of {bars}"
+        underruns = processor.counters.underruns
+        return f"{where}  {who}: {state}  ring {ring}" + (f"  underruns {underruns}" if underruns else "")

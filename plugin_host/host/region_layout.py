@@ -1,0 +1,106 @@
+"""Where a region lies on the host's timeline, and what the engine is given of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from bridge.region.tail import length_of, tail_words
+from bridge.system.plain_text import is_plain
+from bridge.time.transport import Grid
+from bridge.time.units import Signature
+from plugin_host.cli.output import OutputError, save_wav
+from plugin_host.client.lane_session import RegionFile
+from plugin_host.demo.report import Stretch
+from plugin_host.host.clip import Clip, fit, place_before_bar, tempo_of
+from plugin_host.host.region_tempo import Ear, ReadRegion, no_ear, read_wished
+
+CHANNELS = 2
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What was asked for; `bpm` is the song's tempo, None takes the region's own, `bars` 0 is endless.
+
+    `leader_bpm` is the tempo of whoever leads, where that is known: the host begins with it, and it is the song's.
+    `region_bpm` is the region's own tempo, None for `bridge.region.tempo` to find it.
+    """
+
+    role: str = "continue"
+    region: Path | None = None
+    bpm: float | None = None
+    bars: int = 16
+    rate_hz: int = 48_000
+    signature: Signature = Signature(4, 4)  # noqa: RUF009 - frozen
+    leader_bpm: float | None = None
+    region_bpm: float | None = None
+
+    @property
+    def song_bpm(self) -> float | None:
+        """Tempo of the song, where somebody said it.  [any]"""
+        return self.leader_bpm or self.bpm
+
+
+@dataclass(frozen=True)
+class Plot:
+    """The region on the host's timeline, and the file that the engine reads."""
+
+    clip: Clip | None
+    stretch: Stretch
+    region: RegionFile | None
+    words: str
+
+
+def shipped_regions() -> dict[str, Path]:
+    """The regions in the package, by name.  [main]"""
+    folder = Path(str(resources.files("presets"))) / "regions"
+    return {path.stem: path for path in sorted(folder.glob("*.*")) if path.suffix in (".flac", ".wav")}
+
+
+def find_region(wish: Wish) -> Path:
+    """The file asked for, a shipped one by name, or the shipped one nearest to the tempo.
+
+    OutputError when the package has none.  [main]
+    """
+    shipped = shipped_regions()
+    if wish.region is not None:
+        return shipped.get(str(wish.region), wish.region.expanduser().absolute())
+    if not shipped:
+        raise OutputError("the package has no regions: is it installed whole? Give one of yours: --region FILE")
+    wanted = wish.song_bpm or 120.0
+    return min(shipped.values(), key=lambda path: abs(tempo_of(path, 8.0)[0] - wanted))
+
+
+def read_for(wish: Wish) -> ReadRegion:
+    """Read the region; its tempo may still be open. Raises the RegionError that fits.  [main]"""
+    return read_wished(find_region(wish), wish.role, wish.signature, wish.song_bpm, wish.region_bpm)
+
+
+def plot_region(wish: Wish, copies: Path, read: ReadRegion | None = None, ear: Ear = no_ear) -> Plot:
+    """Lay the region, `read` or read now, on the timeline, so that it ends on the bar line where the music goes on.
+
+    One at another tempo than the host's is changed and written to `copies`, and so is one whose name cannot be told.
+    Raises the RegionError that fits, OutputError when the copy cannot be written.  [main]
+    """
+    found = (read or read_for(wish)).listened(ear)
+    path, region, own_bpm, bpm = found.path, found.region, found.counted_bpm, found.bpm
+    grid = Grid(wish.rate_hz, bpm, wish.signature)
+    audio = fit(region.audio, region.rate_hz, own_bpm, grid, CHANNELS)
+    goes_on = wish.role == "continue"
+    length = length_of(audio, wish.rate_hz, bpm, wish.signature.beats_per_bar)
+    tail = tail_words(length, bpm, "cut where Segue goes on" if goes_on else "they ring on while Segue begins")
+    clip, bar = place_before_bar(audio, grid, fade_out=not goes_on)
+    if own_bpm != bpm or not is_plain(str(path)):  # a name with signs that cannot be told is one of ours instead
+        path = copies / "region.wav"
+        save_wav(path, clip.audio, wish.rate_hz, as_floats=True)
+    start_beats = float(grid.beats_at(clip.start_samples))
+    handed = RegionFile(wish.role, path, bpm, start_beats)
+    words = "; ".join(filter(None, [*found.words, tail]))
+    return Plot(clip, Stretch(grid, bar, wish.bars), handed, words)
+
+
+def plot_nothing(wish: Wish) -> Plot:
+    """No region: the music begins with the timeline.  [main]"""
+    grid = Grid(wish.rate_hz, wish.song_bpm or 120.0, wish.signature)
+    return Plot(None, Stretch(grid, 0, wish.bars), None, "none: Segue begins by itself")

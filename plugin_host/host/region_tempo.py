@@ -1,0 +1,87 @@
+"""The tempo of a region that a command reads: by the rules of `bridge.region.tempo`, and by the engine's ear."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from bridge.errors import UnknownAddress
+from bridge.region.region import Region
+from bridge.region.region_file import read_region
+from bridge.region.tempo import OwnTempo, counted_bpm, heard, own_tempo
+from bridge.system.plain_text import plain
+from bridge.time.units import Signature
+from plugin_host.client.client import Client
+
+LISTENING = "listening to it: neither the file nor its name says its tempo"
+Ear = Callable[[Path, float, Signature], tuple[float, float]]  # file, hint in bpm or 0: tempo found, and how sure
+
+
+def no_ear(path: Path, hint_bpm: float, signature: Signature) -> tuple[float, float]:
+    """Hears nothing.  [any]"""
+    return 0.0, 0.0
+
+
+def ear_of(client: Client, say: Callable[[str], None]) -> Ear:
+    """The ear of the engine that a client speaks to.  [main]"""
+
+    def listen(path: Path, hint_bpm: float, signature: Signature) -> tuple[float, float]:
+        say(LISTENING)
+        try:
+            found = client.listen(path, hint_bpm, signature)
+        except UnknownAddress:  # an engine older than this host
+            return 0.0, 0.0
+        return found.bpm, found.sure
+
+    return listen
+
+
+@dataclass(frozen=True)
+class ReadRegion:
+    """A region that was read, and its tempo; `song_bpm` is 0 where the song is to have the region's tempo."""
+
+    path: Path
+    region: Region
+    tempo: OwnTempo
+    signature: Signature
+    song_bpm: float = 0.0
+
+    @property
+    def bpm(self) -> float:
+        """Tempo of the song: the region's own, where nobody told another.  [any]"""
+        return self.song_bpm or self.tempo.bpm
+
+    @property
+    def counted_bpm(self) -> float:
+        """The region's tempo, its beats counted as the song's: 87 beside a song at 174 is 174.  [any]"""
+        return counted_bpm(self.tempo.bpm, self.bpm)
+
+    def listened(self, ear: Ear) -> ReadRegion:
+        """The same with a tempo that is settled: the ear is asked where the rules leave it open.  [main]"""
+        if not self.tempo.open:
+            return self
+        bpm, sure = ear(self.path, self.song_bpm, self.signature)
+        per_bar = float(self.signature.beats_per_bar)
+        tempo = heard(self.tempo, bpm, sure, self.region.seconds, per_bar, self.song_bpm)
+        return ReadRegion(self.path, self.region, tempo, self.signature, self.song_bpm)
+
+    @property
+    def words(self) -> list[str]:
+        """What was read, at which tempo, and how it is played.  [any]"""
+        said = [f"{plain(self.path.name)}, {self.region.seconds:.1f} s at {self.tempo.words}"]
+        if self.counted_bpm != self.bpm:
+            half = f", counted as {self.counted_bpm:g}" if self.counted_bpm != self.tempo.bpm else ""
+            said.append(f"played at {self.bpm:g} bpm{half}, at its pitch")
+        elif self.tempo.bpm != self.bpm:
+            said.append(f"half or double of {self.bpm:g} bpm: on its beat as it is")
+        return [*said, self.region.note] if self.region.note else said
+
+
+def read_wished(
+    path: Path, role: str, signature: Signature, song_bpm: float | None = None, told_bpm: float | None = None
+) -> ReadRegion:
+    """Read a region, and find its tempo by the rules without an ear. Raises the RegionError that fits.  [main]"""
+    region = read_region(str(path), role, 120.0, 0.0)
+    tempo = own_tempo(str(path), region.seconds, float(signature.beats_per_bar), song_bpm or 0.0, told_bpm or 0.0)
+    return ReadRegion(path, region, tempo, signature, song_bpm or 0.0)

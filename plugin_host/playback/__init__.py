@@ -1,0 +1,1 @@
+"""`process()` and its parts: what runs on the audio thread."""

@@ -1,0 +1,76 @@
+"""Short fades between what sounded and what sounds next. Part of the audio thread's code.
+
+Nothing here waits for samples to come: what fades out is kept, played on backwards, or is a single step.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bridge.ring.form import Audio, Plan
+
+
+class Fade:
+    """At most one fade of `n_fade` samples at a time; `apply` every block in order. float32 [n, channels]."""
+
+    def __init__(self, n_fade: int, channels: int) -> None:
+        ramp = np.arange(n_fade, dtype=np.float32)[:, None] * np.float32(np.pi / 2 / n_fade)
+        self.fall: Audio = np.cos(ramp)  # from exactly 1: a joint begins where the last sample was
+        self._equal_power: Audio = np.sin(ramp)
+        self._ones: Audio = np.ones_like(ramp)
+        self._rise = self._ones
+        self._tail: Audio = np.zeros((n_fade, channels), np.float32)  # what fades out
+        self._mixed: Audio = np.zeros((n_fade, channels), np.float32)
+        self._last: Audio = np.zeros((n_fade, channels), np.float32)  # newest samples that went out
+        self._done = n_fade
+
+    @property
+    def running(self) -> bool:
+        """Whether a fade is under way.  [audio]"""
+        return self._done < len(self._tail)
+
+    def across(self) -> Audio:
+        """Start an equal-power fade; the caller fills what is returned with what fades out.  [audio]"""
+        self._rise, self._done = self._equal_power, 0
+        return self._tail
+
+    def let_go(self) -> None:
+        """Fade into silence: the newest samples run on backwards.  [audio]"""
+        self.across()[:] = self._last[::-1]
+
+    def join(self) -> None:
+        """Go on with other music at full strength, only the step between the two fades.  [audio]"""
+        self._rise, self._done = self._ones, 0
+
+    def apply(self, out: Audio) -> None:
+        """Fade `out` in place, if a fade is under way, and remember its end.  [audio]"""
+        n_fade, begin = len(self._tail), self._done
+        if begin < n_fade:
+            if begin == 0 and self._rise is self._ones:
+                np.subtract(self._last[-1:], out[:1], out=self._mixed[:1])
+                self._tail[:] = self._mixed[:1]
+            n = min(len(out), n_fade - begin)
+            mixed = self._mixed[:n]
+            np.multiply(self._tail[begin : begin + n], self.fall[begin : begin + n], out=mixed)
+            np.multiply(out[:n], self._rise[begin : begin + n], out=out[:n])
+            np.add(out[:n], mixed, out=out[:n])
+            self._done = begin + n
+        kept = n_fade - len(out)
+        if kept > 0:
+            self._last[:kept] = self._last[-kept:]
+            self._last[kept:] = out
+        else:
+            self._last[:] = out[-kept:]
+
+
+class Takeover:
+    """Notices other music that was to take over before now: its own fade is over, and the step to it is the host's."""
+
+    def __init__(self) -> None:
+        self._generation = 0  # of the plan that was last read by
+
+    def late(self, plan: Plan, position: int) -> bool:
+        """Whether a plan that was not seen before took over before a position.  [audio]"""
+        new = plan.generation != self._generation
+        self._generation = plan.generation
+        return new and plan.from_samples < position

@@ -1,0 +1,301 @@
+"""process(out, transport): what runs on the audio thread; with held_bar.py and fade.py all of it.
+
+    ring --read by position--> [real]--+--> out --> loop store (one bar, by phase)
+    loop store --in phase--> [held]----+             ^ what was heard last at each place of the bar
+    silence ---------------------------+
+
+    IDLE ----first sound----> PLAYING --too little: the last bar, or what was heard of it--> HOLDING
+      ^                         ^  |                                                            |
+      |                         |  +--not even half a beat was heard--> MUTED --at once--+      |
+      +---end of the plan---    +----------------------------------at a bar line---------+------+
+
+No lock, no allocation of arrays, no log, no wait. Counting replaces reporting: others read `counters`.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from bridge.ring.form import Audio
+from bridge.ring.reader import RingCounters, RingReader
+from bridge.time.transport import Grid, Transport
+from bridge.time.units import beats_to_samples, nearest, seconds_to_samples
+from plugin_host.playback.counters import Counters, State
+from plugin_host.playback.fade import Fade, Takeover
+from plugin_host.playback.held_bar import HeldBar
+from plugin_host.playback.recent_music import Heard
+
+FADE_SECONDS = 0.005
+REJOIN_SECONDS = 0.1  # so much must be ready before the hold is left, or it would come back at once
+HALF_BEAT = Fraction(1, 2)  # less than that was heard: nothing to hold
+FAR_SAMPLES = 1 << 40
+SOUNDING = (State.PLAYING, State.HOLDING)
+
+
+class Processor:
+    """One lane as a DAW hears it, float32 [n, channels]. `process` is the audio thread's, `offer` the main thread's.
+
+    `state`, `fill_samples` and `counters` may be read from any thread.
+    """
+
+    def __init__(self, sample_rate_hz: int, channels: int = 2, fade_seconds: float = FADE_SECONDS) -> None:
+        self.sample_rate_hz = sample_rate_hz
+        self.channels = channels
+        self.counters = Counters()
+        self.drops = RingCounters()  # of all rings, one after the other
+        self.state = State.IDLE
+        self.fill_samples = 0
+        self.timeline = 0
+        self.heard = Heard(sample_rate_hz, channels)
+        self.hold_until_samples = -FAR_SAMPLES  # a held bar goes on to here, whatever the ring's plan says
+        self._reader: RingReader | None = None
+        self._offered: RingReader | None = None
+        self._rejoin_samples = nearest(seconds_to_samples(REJOIN_SECONDS, sample_rate_hz))
+        self._grid: Grid | None = None
+        self._expected = 0  # position the next block must have, or it is a jump
+        self._takeover = Takeover()
+        self._bar_start = self._bar_end = 0
+        self._half_beat_samples = 0
+        self._in_bar = True  # what fades belongs into the held bar too: its two sides are neighbours there
+        fade = max(nearest(seconds_to_samples(fade_seconds, sample_rate_hz)), 1)
+        self._fade = Fade(fade, channels)
+        self._held = HeldBar(sample_rate_hz, channels, self._fade.fall)
+
+    # -- main thread ----------------------------------------------------------------------------------
+
+    def offer(self, reader: RingReader | None) -> None:
+        """Hand over another ring, or none; the next block takes it.
+
+        The old one is in use until `in_use` says otherwise: close it only then. ValueError for a ring of
+        another rate or number of channels.  [main]
+        """
+        own = (self.sample_rate_hz, self.channels)
+        if reader is not None and (reader.form.sample_rate_hz, reader.form.channels) != own:
+            raise ValueError(
+                f"the ring has {reader.form.channels} channels at {reader.form.sample_rate_hz} Hz, "
+                f"this host {self.channels} at {self.sample_rate_hz}"
+            )
+        self._offered = reader
+
+    def in_use(self, reader: RingReader | None) -> bool:
+        """Whether the audio thread may still touch that ring.  [main]"""
+        return reader is not None and (self._reader is reader or self._offered is reader)
+
+    # -- audio thread ---------------------------------------------------------------------------------
+
+    def process(self, out: Audio, transport: Transport) -> None:
+        """Fill all of `out` with what belongs at the transport's position.
+
+        Ring audio where there is some; else the last bar in phase, until a bar line on which there is some again;
+        else silence. Every change of source is faded, but for the first sample of a phrase.  [audio]
+        """
+        n_samples, position = len(out), transport.position_samples
+        reader = self._take_offered()
+        self._follow(transport, n_samples)
+        counters = self.counters
+        counters.blocks += 1
+        counters.samples += n_samples
+        if reader is not None:
+            reader.publish(transport, self.timeline, n_samples, counters.underruns, counters.missed_samples)
+            reader.look()
+        if transport.playing:
+            done = 0
+            while done < n_samples:
+                here = position + done
+                if not self._bar_start <= here < self._bar_end:
+                    self._find_bar(here)
+                end = min(n_samples, done + self._bar_end - here, done + self._until_plan_end(here))
+                self._part(out[done:end], here)
+                done = end
+        else:
+            self._rest(out)
+        self.fill_samples = 0 if reader is None else self._fill_at(reader, position + n_samples)
+
+    def _fill_at(self, reader: RingReader, position: int) -> int:
+        """Samples that wait from a position on, or from where the music begins if that is later."""
+        plan = reader.plan
+        ahead = plan.sounding and plan.timeline == self.timeline and plan.start_samples > position
+        return reader.ahead_samples(plan.start_samples if ahead else position)
+
+    def _take_offered(self) -> RingReader | None:
+        reader = self._offered
+        if reader is not None and reader is not self._reader:
+            reader.counters = self.drops
+        self._reader = reader
+        return reader
+
+    def _follow(self, transport: Transport, n_samples: int) -> None:
+        """Notice jumps and changes of tempo or signature."""
+        grid, known = transport.grid, self._grid
+        if grid is not known:
+            if known is not None and (grid.tempo_bpm, grid.signature) != (known.tempo_bpm, known.signature):
+                self.counters.tempo_changes += 1
+                if self.state == State.HOLDING:
+                    self._fade.join()
+                    self._in_bar = False
+                self._settle()
+                self._held.retime(known, grid)
+            if known is None or grid.tempo_bpm != known.tempo_bpm:
+                half = beats_to_samples(HALF_BEAT, grid.tempo_bpm, grid.sample_rate_hz)
+                self._half_beat_samples = nearest(half)
+            self._grid = grid
+            self._bar_end = self._bar_start  # to be found anew
+        if transport.position_samples != self._expected and known is not None:
+            self.counters.jumps += 1
+            self.timeline += 1
+            if not self._settle():
+                self._held.forget()
+            if self.state in SOUNDING:
+                self._fade.join()
+                self._in_bar = False
+        self._expected = transport.position_samples + (n_samples if transport.playing else 0)
+
+    def _settle(self) -> bool:
+        """Make a whole bar of what was heard up to here; whether there is one.
+
+        Before a jump and a change of tempo: what comes after cannot make it whole.
+        """
+        if self.state != State.PLAYING:
+            return self._held.whole
+        return self._held.complete(self._expected - self._bar_start, self._half_beat_samples, self._in_bar)
+
+    def _find_bar(self, position: int) -> None:
+        """Bounds of the bar around a position; exact fractions, so at most once a bar."""
+        if self._grid is not None:
+            bar = self._grid.bar_at(position)
+            self._bar_start, self._bar_end = self._grid.bar_start(bar), self._grid.bar_start(bar + 1)
+            self._held.measure(self._bar_end - self._bar_start)
+
+    def _until_plan_end(self, position: int) -> int:
+        """Samples until the plan ends, if that is still to come."""
+        reader = self._reader
+        if reader is None or reader.plan.timeline != self.timeline or reader.plan.end_samples <= position:
+            return FAR_SAMPLES
+        return reader.plan.end_samples - position
+
+    def _part(self, out: Audio, position: int) -> None:
+        """Fill a part of the block that lies in one bar and on one side of the plan's end."""
+        reader, begin, end = self._reader, 0, 0
+        while len(out):
+            if reader is not None:
+                begin, end = reader.read(position, out, self.timeline)
+                if self._takeover.late(reader.plan, position) and self.state == State.PLAYING:
+                    self._fade.join()
+                if self._over(reader, position):
+                    begin = end = 0
+            if end == 0:
+                self._missing(out, position)
+                return
+            if begin:
+                self._missing(out[:begin], position)
+            self._real(out[begin:end], position + begin)
+            out, position = out[end:], position + end
+
+    def _over(self, reader: RingReader, position: int) -> bool:
+        plan = reader.plan
+        return plan.timeline == self.timeline and reader.planned and position >= plan.end_samples
+
+    def _due(self, position: int) -> bool:
+        """Whether sound belongs here; before the engine has planned for this time: whether there was some."""
+        reader = self._reader
+        if reader is None or not reader.planned or reader.plan.timeline != self.timeline:
+            return self.state != State.IDLE
+        plan = reader.plan
+        if self.state == State.HOLDING and position < self.hold_until_samples:
+            return True
+        if not plan.sounding or position >= plan.end_samples:
+            return False
+        return position >= plan.start_samples or self.state in SOUNDING  # what sounds is held over to a new start
+
+    def ready(self, n_samples: int) -> bool:
+        """Whether the next block can be all it should be: for hosts that wait for the engine.  [audio]"""
+        reader = self._offered
+        if reader is None:
+            return True
+        plan, position = reader.look(), self._expected
+        if not reader.planned or plan.timeline != self.timeline:
+            return self.state == State.IDLE
+        end = min(position + n_samples, plan.end_samples)
+        if not plan.sounding or end <= max(position, plan.start_samples):
+            return True
+        return reader.ahead_samples(position) >= end - position
+
+    def _real(self, out: Audio, position: int) -> None:
+        """`out` holds ring audio: let it through, or hold on until a bar line."""
+        if self.state == State.IDLE:
+            exact = self._reader is not None and position == self._reader.plan.start_samples
+            if not exact:
+                self._fade.across()[:] = 0
+            self.state = State.PLAYING
+        elif self.state != State.PLAYING:
+            waits = self.state == State.HOLDING and position != self._bar_start
+            if waits or not self._enough(position):
+                self.counters.skipped_samples += len(out)
+                self._fill(out, position)
+                return
+            leaving = self._fade.across()
+            if self.state == State.HOLDING:
+                self._held.play(leaving, 0)
+            else:
+                leaving[:] = 0
+            self.state = State.PLAYING
+            self.counters.rejoins += 1
+        self.counters.played_samples += len(out)
+        self._finish(out, position)
+
+    def _enough(self, position: int) -> bool:
+        """Whether what is ready lasts a while, or to the end."""
+        if (reader := self._reader) is None:
+            return False
+        return reader.ahead_samples(position) >= min(self._rejoin_samples, reader.plan.end_samples - position)
+
+    def _missing(self, out: Audio, position: int) -> None:
+        """Nothing real for `out`: hold, mute, or rest where nothing is due."""
+        if not self._due(position):
+            self._rest(out)
+            return
+        self.counters.missed_samples += len(out)
+        if self.state in (State.IDLE, State.PLAYING):
+            self.counters.underruns += 1
+            if self._held.complete(position - self._bar_start, self._half_beat_samples, self._in_bar):
+                self._fade.join()
+                self.state = State.HOLDING
+            else:
+                self._fade.let_go()
+                self._held.forget()
+                self.state = State.MUTED
+        self._fill(out, position)
+
+    def _fill(self, out: Audio, position: int) -> None:
+        """Held or muted samples."""
+        if self.state == State.HOLDING:
+            self._held.play(out, position - self._bar_start)
+            self.counters.held_samples += len(out)
+        else:
+            out[:] = 0
+            self.counters.muted_samples += len(out)
+        self._finish(out, position)
+
+    def _rest(self, out: Audio) -> None:
+        """Nothing is due: silence, after what sounded has faded."""
+        if self.state in SOUNDING:
+            self._fade.let_go()
+        self.state = State.IDLE
+        self._held.forget()
+        out[:] = 0
+        self._finish(out, 0)
+
+    def _finish(self, out: Audio, position: int) -> None:
+        """Mix in what fades out, keep the newest samples, and store what belongs to the music."""
+        fading = self._fade.running
+        self._fade.apply(out)
+        phase = position - self._bar_start
+        if self.state == State.PLAYING:
+            self._held.keep(out, phase)
+            if self._grid is not None:
+                self.heard.keep(out, position, self._grid)
+            if not self._in_bar:  # after a jump it lies beside other music there than it was heard after
+                self._held.join(phase, len(out))
+                self._in_bar = True
+        elif fading and self._in_bar and self.state == State.HOLDING:
+            self._held.mend(out, phase)

@@ -1,0 +1,94 @@
+"""The last seconds of music that were heard, in a row: what a new engine goes on from when the old one has died.
+
+Written by the audio thread, copied by the main thread. A held bar does not come in here: it is no news.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from bridge.ring.form import Audio
+from bridge.time.transport import Grid
+from bridge.time.units import nearest, quick_beats, seconds_to_samples
+
+KEPT_SECONDS = 20.0
+SAME_PLACE_BARS = 1e-4
+_TRIES = 5
+
+
+@dataclass(frozen=True)
+class Passage:
+    """Music float32 [n, channels] that ends on a bar line of `grid`; its first sample was heard on `start_beats`."""
+
+    audio: Audio
+    grid: Grid
+    start_beats: float
+
+
+class Heard:
+    """Keeps up to 20 s; begins anew where the music is broken off: another tempo, a jump that is not whole bars."""
+
+    def __init__(self, sample_rate_hz: int, channels: int) -> None:
+        self._tape: Audio = np.zeros((nearest(seconds_to_samples(KEPT_SECONDS, sample_rate_hz)), channels), np.float32)
+        self._grid: Grid | None = None
+        self._end_samples = 0  # host position behind the newest sample
+        self._at = 0  # where on the tape that is
+        self._n_samples = 0
+        self._count = 0  # of what was kept: tells a copier that the tape has moved
+
+    def keep(self, out: Audio, position_samples: int, grid: Grid) -> None:
+        """Take in music that is heard at a position.  [audio]"""
+        if not self._follows(position_samples, grid):
+            self._n_samples = 0
+        n, length = len(out), len(self._tape)
+        self._count += 1
+        first = min(n, length - self._at)
+        self._tape[self._at : self._at + first] = out[:first]
+        self._tape[: n - first] = out[first:]
+        self._at = (self._at + n) % length
+        self._grid, self._end_samples = grid, position_samples + n
+        self._n_samples = min(self._n_samples + n, length)
+        self._count += 1
+
+    def _follows(self, position_samples: int, grid: Grid) -> bool:
+        known, passed = self._grid, position_samples - self._end_samples
+        if known is None or (known.tempo_bpm, known.signature) != (grid.tempo_bpm, grid.signature):
+            return False
+        if not passed:
+            return True
+        signature = grid.signature
+        bars = quick_beats(passed, grid.tempo_bpm, grid.sample_rate_hz) * signature.denominator
+        bars /= 4 * signature.numerator
+        return abs(bars - math.floor(bars + 0.5)) < SAME_PLACE_BARS
+
+    def passage(self, most_seconds: float) -> Passage | None:
+        """The newest whole bars, at most so long; None for less than a bar, or while too much is going on.  [main]"""
+        for _ in range(_TRIES):
+            count, grid, n, end = self._count, self._grid, self._n_samples, self._end_samples
+            if grid is None or count % 2:
+                continue
+            whole = np.roll(self._tape, -self._at, axis=0)[len(self._tape) - n :].copy()
+            if self._count == count:
+                return _whole_bars(whole, grid, end, most_seconds)
+        return None
+
+
+def _whole_bars(audio: Audio, grid: Grid, end_samples: int, most_seconds: float) -> Passage | None:
+    """Cut at both ends to bar lines; `audio` ends at host position `end_samples`."""
+    last = grid.bar_at(end_samples)
+    end = grid.bar_start(last)
+    bars = 0
+    while True:
+        begin = grid.bar_start(last - bars - 1)
+        if end_samples - begin > len(audio) or end - begin > most_seconds * grid.sample_rate_hz:
+            break
+        bars += 1
+    if not bars:
+        return None
+    begin = grid.bar_start(last - bars)
+    first = len(audio) - (end_samples - begin)
+    part = audio[first : len(audio) - (end_samples - end)]
+    return Passage(part.copy(), grid, float(grid.bar_start_beats(last - bars)))

@@ -1,0 +1,132 @@
+"""The plugin's bundles in three formats: compiled, put into their folders, and described.
+
+`Segue` has two channels in and out, `Segue mono` one. VST3 and CLAP are described by their binaries; the text that
+LV2 wants is written by the binary itself and completed here: the port by which a host says that it renders faster
+than the clock.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from plugin_host.plugin.build import (
+    COMMON,
+    SOURCES,
+    BuildError,
+    Toolchain,
+    compile_all,
+    find_compiler,
+    link,
+    machine_folder,
+)
+
+DPF_FOLDERS = ("/usr/share/dpf", "/usr/local/share/dpf")
+FORMATS = ("lv2", "vst3", "clap")
+_FREE_WHEELING = 'lv2:symbol "offline" ;'
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One of the plugins: its name as hosts show it and the flags that make it."""
+
+    name: str
+    flags: tuple[str, ...] = ()
+
+    @property
+    def file_name(self) -> str:
+        """Of its bundle: without spaces, which the names of files in LV2's texts cannot have.  [any]"""
+        return self.name.replace(" ", "-")
+
+
+VARIANTS = (Variant("Segue"), Variant("Segue mono", ("-DSEGUE_MONO",)))
+UNITS = tuple((variant, kind) for variant in VARIANTS for kind in FORMATS)
+
+
+def find_dpf() -> Path:
+    """The framework's folder; BuildError says what to install.  [main]"""
+    wanted = os.environ.get("SEGUE_DPF")
+    for folder in [wanted] if wanted else DPF_FOLDERS:
+        if (Path(folder) / "distrho" / "DistrhoPluginMain.cpp").is_file():
+            return Path(folder)
+    where = wanted or " or ".join(DPF_FOLDERS)
+    raise BuildError(
+        f"the DISTRHO Plugin Framework is not in {where}; install it (Debian, Ubuntu: apt install dpf-source) or "
+        "fetch github.com/DISTRHO/DPF and set SEGUE_DPF to its folder"
+    )
+
+
+def build_bundles(
+    out: Path, work: Path, units: Sequence[tuple[Variant, str]] = UNITS, level: str = "-O2"
+) -> list[Path]:
+    """Compile plugins, each in a format; their bundles in `out`. `work` is for object files.
+
+    BuildError for a missing compiler or framework, or when it does not compile.  [main]
+    """
+    if sys.platform == "win32":
+        raise BuildError("the plugin is built on Linux and macOS; on Windows it cannot be built yet")
+    dpf, tools = find_dpf(), Toolchain(find_compiler(), level=level)
+    work.mkdir(parents=True, exist_ok=True)
+    jobs = [(SOURCES / f"{name}.cpp", work / f"{name}.o") for name in COMMON]
+    includes = [f"-I{dpf / 'distrho'}"]
+    with ThreadPoolExecutor(os.cpu_count() or 2) as pool:
+        common = pool.submit(compile_all, tools, jobs)
+        special = list(pool.map(lambda unit: _compile(tools, work, includes, *unit), units))
+    objects = common.result()
+    return [_bundle(tools, *unit, [*objects, own], out) for unit, own in zip(units, special, strict=True)]
+
+
+def _compile(tools: Toolchain, work: Path, includes: list[str], variant: Variant, kind: str) -> Path:
+    target = work / f"{variant.file_name}_{kind}.o"
+    flags = [*includes, *variant.flags, f"-DDISTRHO_PLUGIN_TARGET_{kind.upper()}", "-Wno-unused-parameter"]
+    return compile_all(tools, [(SOURCES / f"entry_{kind}.cpp", target)], flags)[0]
+
+
+def _bundle(tools: Toolchain, variant: Variant, kind: str, objects: list[Path], out: Path) -> Path:
+    """Link one plugin into its place; the bundle's path."""
+    name = variant.file_name
+    bundle = out / f"{name}.{kind}"
+    if kind == "vst3":
+        suffix = "" if sys.platform == "darwin" else ".so"
+        binary = bundle / "Contents" / machine_folder() / f"{name}{suffix}"
+    elif kind == "clap" and sys.platform != "darwin":
+        binary = bundle
+    elif kind == "clap":
+        binary = bundle / "Contents" / "MacOS" / name
+    else:
+        binary = bundle / f"{name}{'.dylib' if sys.platform == 'darwin' else '.so'}"
+    link(tools, objects, binary)
+    if sys.platform == "darwin" and kind != "lv2":
+        _write_property_list(bundle / "Contents" / "Info.plist", name)
+    if kind == "lv2" and not tools.sanitize:
+        _describe(bundle, binary)
+    return bundle
+
+
+def _describe(bundle: Path, binary: Path) -> None:
+    """Have the binary write its LV2 text, and mark the port that says free-wheeling."""
+    code = "import ctypes,sys; ctypes.CDLL(sys.argv[1]).lv2_generate_ttl(sys.argv[2].encode())"
+    command = [sys.executable, "-c", code, str(binary.resolve()), binary.stem]
+    done = subprocess.run(command, cwd=bundle, capture_output=True, text=True, timeout=60)  # noqa: S603 - our own
+    if done.returncode:
+        raise BuildError(f"the LV2 plugin could not describe itself: {done.stderr[-500:]}")
+    for path in bundle.glob("*.ttl"):
+        text = path.read_text(encoding="utf-8")
+        path.write_text(
+            text.replace(_FREE_WHEELING, f"{_FREE_WHEELING}\n        lv2:designation lv2:freeWheeling ;"),
+            encoding="utf-8",
+        )
+
+
+def _write_property_list(path: Path, name: str) -> None:
+    """What macOS wants to know of a bundle."""
+    import plistlib
+
+    identifier = f"org.segue.{name.lower()}"
+    values = {"CFBundleExecutable": name, "CFBundleIdentifier": identifier, "CFBundlePackageType": "BNDL"}
+    path.write_bytes(plistlib.dumps(values))

@@ -1,0 +1,151 @@
+"""The commands of `segue plugin`: to build and install it, and to talk to one that runs.
+
+Docstrings are help; commands are [main].
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from plugin_host.cli.guard import EXIT_FAULT, guarded
+from plugin_host.cli.screen import complain, tell
+
+Port = Annotated[int, typer.Option(min=1, max=65535, help="The plugin's control port, as it shows it.")]
+plugin = typer.Typer(no_args_is_help=True, help="Segue inside a DAW: build and install the plugin.")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Give the command line its `plugin` group.  [main]"""
+    app.add_typer(plugin, name="plugin", short_help="Segue inside a DAW: build and install the plugin.")
+
+
+@plugin.command(short_help="Compile the plugin: LV2, VST3 and CLAP.")
+@guarded
+def build(out: Annotated[Path, typer.Option(help="Folder for the bundles.")] = Path("segue-plugin")) -> None:
+    """Compile the plugin for this machine: LV2, VST3 and CLAP, each in stereo and mono. Takes some seconds.
+
+    Needs a C++ compiler and the DISTRHO Plugin Framework (Debian, Ubuntu: apt install g++ dpf-source).
+    """
+    for bundle in _built(out):
+        tell(f"  {bundle}")
+
+
+@plugin.command(short_help="Put the plugin where DAWs look for it.")
+@guarded
+def install(
+    source: Annotated[Path | None, typer.Option("--from", help="Folder of built bundles; else they are built.")] = None,
+) -> None:
+    """Put the plugin into your own plugin folders. Then let your DAW scan for plugins.
+
+    It is taken from Segue's own package where that has it, else built first.
+    """
+    from plugin_host.plugin.build import BuildError
+    from plugin_host.plugin.install import install as place
+    from plugin_host.plugin.install import shipped
+
+    with tempfile.TemporaryDirectory(prefix="segue-plugin-") as work:
+        known = source or shipped()
+        folder = known or Path(work)
+        if known is None:
+            _built(folder)
+        try:
+            for bundle in place(folder):
+                tell(f"  {bundle}")
+        except BuildError as fault:
+            _fail(fault)
+
+
+@plugin.command(short_help="Say in words what a plugin's music should be like.")
+@guarded
+def prompt(
+    text: Annotated[str, typer.Argument(help='In words; "" for none.')],
+    port: Port = 9620,
+) -> None:
+    """Give a running plugin its prompt. It is saved with the DAW's project.
+
+    Each instance has a control port of its own and shows it: 9620 for the first, 9621 for the next.
+    """
+    _ask(port, "prompt", text)
+    tell(f"the plugin at port {port} has it")
+
+
+@plugin.command("set", short_help="Turn a knob of a plugin.")
+@guarded
+def set_(
+    name: Annotated[str, typer.Argument(help="As in capture_bars, own_tempo.")],
+    value: Annotated[float, typer.Argument(help="A list's entries count from 0.")],
+    port: Port = 9620,
+) -> None:
+    """Turn a knob of a running plugin, as if it had been turned in the DAW.
+
+    The DAW is told where its plugin format can tell it (CLAP, VST3; LV2 in few hosts).
+    """
+    _, now, told = _ask(port, "set", name, value)
+    unknown = "" if told else "; this DAW cannot be told, its window and its song keep the value from before"
+    tell(f"{name} is {now:g}{unknown}")
+
+
+@plugin.command(short_help="Take off what was captured.")
+@guarded
+def clear(
+    role: Annotated[str, typer.Argument(help="melody, style, continue or all.")] = "all",
+    port: Port = 9620,
+) -> None:
+    """Take off what a running plugin has captured, as a melody, a style or to go on from."""
+    _ask(port, "clear", role)
+    tell(f"{role}: taken off")
+
+
+@plugin.command(short_help="How a plugin stands.")
+@guarded
+def status(port: Port = 9620) -> None:
+    """How a running plugin stands with the engine, and why where something was refused."""
+    state, why, lane, take, references, text = _ask(port, "status")
+    tell(f"engine     {state}{', ' if why else ''}{why}")
+    tell(f"lane       {lane:g}\ntake       {take:g}\nin force   {references}\nprompt     {text or 'none'}")
+
+
+@plugin.command(short_help="Measure the plugin's audio thread.")
+@guarded
+def measure(
+    seconds: Annotated[float, typer.Option(min=1, max=3600, help="How much music.")] = 60.0,
+    block: Annotated[int, typer.Option(min=1, max=8192, help="Samples in a block.")] = 64,
+) -> None:
+    """How long the plugin's part of a block takes (p50, p99, max) and how much memory an instance has."""
+    from plugin_host.plugin.build import BuildError
+    from plugin_host.plugin.measure import measure as run
+
+    try:
+        tell(run(seconds, block))
+    except BuildError as fault:
+        _fail(fault)
+
+
+def _ask(port: int, name: str, *values: float | str) -> list[float | str]:
+    from bridge.errors import SegueError
+    from plugin_host.plugin.control import ask_plugin
+
+    try:
+        return ask_plugin(port, name, *values)
+    except SegueError as fault:
+        _fail(fault)
+
+
+def _built(out: Path) -> list[Path]:
+    from plugin_host.plugin.build import BuildError
+    from plugin_host.plugin.bundles import build_bundles
+
+    try:
+        with tempfile.TemporaryDirectory(prefix="segue-objects-") as work:
+            return build_bundles(out, Path(work))
+    except (BuildError, OSError) as fault:
+        _fail(fault)
+
+
+def _fail(fault: Exception) -> NoReturn:
+    complain(f"segue: {fault}")
+    raise typer.Exit(EXIT_FAULT)

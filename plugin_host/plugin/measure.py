@@ -1,0 +1,71 @@
+"""`segue plugin measure`: what the plugin's audio thread takes for a block, from a ring that another process fills."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import threading
+from pathlib import Path
+
+import numpy as np
+
+from bridge.ring.form import ENDLESS_SAMPLES, Plan
+from bridge.ring.writer import RingWriter
+from plugin_host.plugin.build import COMMON, SOURCES, BuildError, Toolchain, compile_all, find_compiler, run_tool
+
+RATE_HZ = 48_000
+LANE = 63
+
+
+def measure(seconds: float, block_samples: int) -> str:
+    """Compile the measuring program, run it against a ring that is filled from here, and say what it found.
+
+    BuildError without a compiler.  [main]
+    """
+    if sys.platform != "linux":
+        raise BuildError("measuring reads /proc and is for Linux alone")
+    samples = int(seconds * RATE_HZ)
+    with tempfile.TemporaryDirectory(prefix="segue-measure-") as work:
+        program = build_program(Path(work))
+        writer = RingWriter.create(LANE, RATE_HZ, 2, seconds=8.0)
+        stop = threading.Event()
+        filling = threading.Thread(target=_fill, args=(writer, samples, stop), daemon=True)
+        filling.start()
+        try:
+            command = [str(program), writer.name, str(samples), str(block_samples)]
+            done = subprocess.run(command, capture_output=True, text=True, timeout=600)  # noqa: S603 - our own program
+        finally:
+            stop.set()
+            filling.join()
+            writer.close()
+    if done.returncode:
+        raise BuildError(f"the measuring program ended with {done.returncode}: {done.stderr[-300:]}")
+    p50, p99, most, blocks, played, memory_kb = (int(word) for word in done.stdout.split())
+    period_us = 1e6 * block_samples / RATE_HZ
+    return (
+        f"{blocks} blocks of {block_samples} samples at {RATE_HZ} Hz, stereo ({played} samples of music): "
+        f"p50 {p50 / 1000:.1f} us, p99 {p99 / 1000:.1f} us, max {most / 1000:.1f} us "
+        f"(a block lasts {period_us:.0f} us); memory of an instance {memory_kb / 1024:.1f} MB and the ring, shared"
+    )
+
+
+def build_program(folder: Path) -> Path:
+    """Compile the measuring program; its path.  [main]"""
+    tools = Toolchain(find_compiler())
+    jobs = [(SOURCES / f"{name}.cpp", folder / f"{name}.o") for name in (*COMMON, "measure_main")]
+    program = folder / "measure"
+    run_tool([tools.compiler, *tools.flags(), *map(str, compile_all(tools, jobs)), "-o", str(program), "-lrt"])
+    return program
+
+
+def _fill(writer: RingWriter, samples: int, stop: threading.Event) -> None:
+    """Noise, as fast as it is read."""
+    noise = np.random.default_rng(0).uniform(-0.2, 0.2, (8192, 2)).astype(np.float32)
+    writer.set_plan(Plan(1, True, 0, 0, ENDLESS_SAMPLES, 0))
+    done = 0
+    while not stop.is_set():
+        writer.beat()
+        if done < samples:
+            done += writer.write(done, noise[: min(8192, samples - done)], 1)
+        stop.wait(0.002)

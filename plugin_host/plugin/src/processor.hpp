@@ -1,0 +1,84 @@
+// What runs on the audio thread: plugin_host/playback/processor.py in C++, by the same rules. MIT.
+//
+//   ring --read by position--> [real]--+--> out --> held bar (by phase)
+//   held bar --in phase-------> [held]-+
+//   silence ---------------------------+
+//
+// No lock, no allocation, no system call, no wait.
+#pragma once
+#include <atomic>
+
+#include "held_bar.hpp"
+#include "ring_reader.hpp"
+
+namespace segue {
+
+enum class State { idle = 0, playing = 1, holding = 2, muted = 3 };
+
+struct Counters {
+    uint64_t blocks = 0, samples = 0, played_samples = 0, underruns = 0, missed_samples = 0, held_samples = 0,
+             muted_samples = 0, skipped_samples = 0, rejoins = 0, jumps = 0, tempo_changes = 0;
+};
+
+class Processor {
+public:
+    Processor(int sample_rate_hz, int channels);
+
+    // Hand over another ring, or none; the next block takes it. It must have this rate and these channels.  [session]
+    void offer(RingReader* reader) { offered_.store(reader); }
+    // Whether the audio thread may still touch that ring.  [session]
+    bool in_use(const RingReader* reader) const { return offered_.load() == reader || held_ring_.load() == reader; }
+    RingReader* offered() const { return offered_.load(); }
+
+    // Fill all of out[n * channels] with what belongs at the transport's position.  [audio]
+    void process(float* out, int n, const Transport& transport);
+    // Note where the host is without a sample of sound, so that the engine may plan: before waiting for it.  [audio]
+    void look_ahead(int n, const Transport& transport);
+    // Whether the next block can be all it should be.  [audio]
+    bool ready(int n, int64_t position) ;
+
+    uint32_t timeline() const { return timeline_.load(std::memory_order_relaxed); }
+    State state() const { return state_; }
+    int64_t bar_samples() const { return bar_samples_.load(std::memory_order_relaxed); }
+    int64_t fill_samples = 0;
+    Counters counters;
+    RingCounters drops;
+    HeldBar& held() { return held_; }
+    int channels() const { return channels_; }
+    int sample_rate_hz() const { return sample_rate_hz_; }
+
+private:
+    RingReader* take_offered();
+    void follow(const Transport& transport, int n);
+    bool settle();
+    void find_bar(int64_t position);
+    int64_t until_plan_end(int64_t position) const;
+    void part(float* out, int n, int64_t position);
+    bool late_takeover(int64_t position);
+    bool over(int64_t position) const;
+    bool due(int64_t position) const;
+    void real(float* out, int n, int64_t position);
+    bool enough(int64_t position) const;
+    void missing(float* out, int n, int64_t position);
+    void fill(float* out, int n, int64_t position);
+    void rest(float* out, int n);
+    void finish(float* out, int n, int64_t position);
+    int64_t fill_at(int64_t position) const;
+
+    int sample_rate_hz_, channels_;
+    int64_t rejoin_samples_;
+    Fade fade_;
+    HeldBar held_;
+    State state_ = State::idle;
+    std::atomic<uint32_t> timeline_{0};
+    std::atomic<RingReader*> offered_{nullptr}, held_ring_{nullptr};
+    std::atomic<int64_t> bar_samples_{0};
+    RingReader* reader_ = nullptr;
+    Grid grid_;
+    bool known_ = false;
+    bool in_bar_ = true;  // what fades belongs into the held bar too: its two sides are neighbours there
+    uint32_t generation_ = 0;  // of the plan that the music was last read by
+    int64_t expected_ = 0, bar_start_ = 0, bar_end_ = 0, half_beat_samples_ = 0;
+};
+
+}  // namespace segue

@@ -1,0 +1,85 @@
+// The host's side of a ring: bridge/ring/reader.py in C++, for the audio thread of a plugin. MIT.
+#pragma once
+#include <memory>
+#include <string>
+
+#include "grid.hpp"
+#include "segment.hpp"
+#include "segue_ring.h"
+#include "words.hpp"
+
+namespace segue {
+
+struct RingCounters {
+    uint64_t blocks = 0, late_blocks = 0, stale_blocks = 0, broken_blocks = 0;
+};
+
+struct Plan {
+    uint32_t generation = 0;
+    bool sounding = false;
+    int64_t from_samples = 0, start_samples = 0, end_samples = SEGUE_ENDLESS;
+    uint32_t timeline = 0;
+};
+
+struct Stretch {
+    int begin = 0, end = 0;
+};
+
+class RingReader {
+public:
+    // Map a lane's ring and become its owning reader; null and `why` for what does not fit.  [session]
+    static std::unique_ptr<RingReader> attach(const std::string& name, std::string& why);
+    ~RingReader();
+
+    // Copy what there is for [position, position + n) into out[n * channels]; [begin, end) is real, the first unbroken
+    // stretch; after a gap ask again from `end`. Never waits.  [audio]
+    Stretch read(int64_t position, float* out, int n, uint32_t timeline);
+    int64_t ahead(int64_t position) const;  // [audio]
+    const Plan& look();                     // [audio]
+    bool planned() const { return plan_sequence_ != 0; }
+    const Plan& plan() const { return plan_; }
+    // Tell the engine where the host is, that it lives, and what it has counted.  [audio]
+    void publish(const Transport& transport, uint32_t timeline, int block_samples, uint64_t underruns,
+                 uint64_t missed_samples);
+
+    int sample_rate_hz() const { return static_cast<int>(rate_); }
+    int channels() const { return static_cast<int>(channels_); }
+    int engine_pid() const { return static_cast<int>(engine_pid_); }
+    bool engine_alive() const;  // [any]
+    bool engine_ended() const;  // its process was there and is no more  [session]
+    bool is_ring(const std::string& name) const;  // names come again, segments do not  [session]
+    std::string fault() const { return segment_->fault(); }
+    const std::string& name() const { return segment_->name(); }
+    bool cut() const { return segment_->cut(); }
+    RingCounters* counters = &own_;
+    float loudest = 8.0f;  // samples beyond are brought there
+
+private:
+    struct Slot {
+        int64_t start;
+        uint32_t generation, timeline;
+        int n;
+    };
+    explicit RingReader(std::unique_ptr<Segment> segment);
+    segue_header* header() const { return reinterpret_cast<segue_header*>(segment_->data()); }
+    bool slot(uint64_t number, Slot& found) const;
+    const float* audio(uint64_t number) const;
+    int usable(const Slot& found, uint32_t timeline);
+    bool out_of_order(const Slot& found, uint32_t timeline, uint64_t published) const;
+    bool copy(const float* block, float* out, size_t floats) const;
+    uint64_t written();
+    void give_back(uint64_t number);
+
+    std::unique_ptr<Segment> segment_;
+    RingCounters own_;
+    Plan plan_;
+    uint32_t plan_sequence_ = 0;
+    uint64_t next_ = 0;
+    bool begun_ = false;  // part of the block `next_` has been used
+    // Copied at attach: a header that changes later moves no pointer of ours.
+    uint32_t rate_, channels_, block_samples_, capacity_, payload_offset_, engine_pid_;
+    uint64_t created_ns_;
+    bool engine_seen_;  // an engine in another container is not
+};
+
+}  // namespace segue

@@ -1,0 +1,239 @@
+// The session thread: finding the engine, keeping the lane, noticing its end. See session.hpp. MIT.
+#include "session.hpp"
+
+#include <cmath>
+#include <cstdlib>
+
+namespace segue {
+
+namespace {
+
+constexpr int protocol_oldest = 2, protocol_newest = 3;  // bridge.control.messages.PROTOCOL
+constexpr uint64_t second_ns = 1000000000u;
+constexpr double hello_seconds = 0.4, ask_seconds = 5.0;
+
+}  // namespace
+
+Session::Session(Values& values, Shared& shared, Processor& processor, Recorder& recorder, int number)
+    : values_(values), shared_(shared), processor_(processor), recorder_(recorder), number_(number),
+      link_([this](const Message& message, bool engine) { heard(message, engine); }, [this] { return idle(); }) {
+    const char* port = std::getenv("SEGUE_ENGINE_PORT");
+    if (port && std::atoi(port) > 0 && std::atoi(port) < 65536) saved_.engine_port = std::atoi(port);
+}
+
+Session::~Session() { stop(); }
+
+void Session::start() {
+    if (thread_.joinable()) return;
+    stopping_ = false;
+    thread_ = std::thread([this] { run(); });
+}
+
+void Session::stop() {
+    stopping_ = true;
+    if (thread_.joinable()) thread_.join();
+    processor_.offer(nullptr);
+    recorder_.offer(nullptr);
+    if (reader_ && !lost_) {
+        link_.tell("/segue/lane/close", {lane_});
+        link_.tell("/segue/bye", {});
+    }
+    reader_.reset();
+    capture_.reset();
+    free_retired(true);
+}
+
+void Session::run() {
+    std::string why;
+    if (!link_.open(why)) return;
+    show(p_port, link_.port());
+    while (!stopping_) {
+        try {
+            turn();
+        } catch (const std::exception&) {  // no memory: nothing is lost but this turn
+            link_.wait(0.1);
+        }
+    }
+}
+
+// While an answer is waited for: a segment that was cut must not be touched again.
+bool Session::idle() {
+    const uint64_t now = monotonic_ns();
+    if (reader_ && now - check_ns_ > second_ns / 10) {
+        check_ns_ = now;
+        if (reader_->cut()) processor_.offer(nullptr);
+    }
+    show_state();
+    return !stopping_;
+}
+
+void Session::turn() {
+    free_retired(false);
+    opened_or_off();
+    follow_clear();
+    if (!reader_ || lost_) reach();
+    if (reader_ && !lost_ && lost()) lose();
+    if (reader_ && !lost_) {
+        follow_values();
+        follow_capture();
+        follow_host();
+        follow_generate();
+        settle();
+        processor_.held().populate(processor_.bar_samples());
+        look();
+    }
+    show_state();
+    link_.wait(reader_ ? 0.02 : 0.05);
+}
+
+// Ask for the engine once a second; with its lane open, attach to the ring.
+void Session::reach() {
+    if (reader_ && lost_ && !lost()) {  // it was only slow
+        lost_ = false;
+        return;
+    }
+    const uint64_t now = monotonic_ns();
+    if (now < retry_ns_) return;
+    retry_ns_ = now + second_ns;
+    {
+        std::lock_guard<std::mutex> guard(texts_);
+        link_.engine_at(saved_.engine_port);
+    }
+    const Answer hello = link_.ask("/segue/hello", {0, "plugin"}, hello_seconds);
+    if (hello.kind == Answer::none) {
+        unreached_ = engine_absent;
+        return;
+    }
+    const int64_t protocol = hello.values.whole(0);
+    if (!hello.good() || protocol < protocol_oldest || protocol > protocol_newest) {
+        refuse(hello);
+        unreached_ = hello.good() ? engine_foreign : refusal_;
+        return;
+    }
+    const int asked = values_.whole(p_lane);
+    const int wanted = asked >= 0 ? asked : lane_ >= 0 ? lane_ : saved().lane;
+    const int rate = processor_.sample_rate_hz(), channels = processor_.channels();
+    Answer opened = link_.ask("/segue/lane/open", {wanted, rate, channels}, ask_seconds);
+    if (!opened.good() && wanted >= 0 && asked < 0)  // somebody else has it by now
+        opened = link_.ask("/segue/lane/open", {-1, rate, channels}, ask_seconds);
+    if (!opened.good()) {
+        refuse(opened);
+        unreached_ = opened.kind == Answer::refused ? refusal_ : engine_absent;
+        return;
+    }
+    lane_ = static_cast<int>(opened.values.whole(0));
+    open_lane(opened.values.text(1));
+}
+
+void Session::open_lane(const std::string& ring) {
+    if (reader_ && reader_->is_ring(ring) && reader_->fault().empty() && reader_->engine_alive()) {
+        lost_ = false;
+        return;
+    }
+    std::string why;
+    auto reader = RingReader::attach(ring, why);
+    const bool fits = reader && reader->sample_rate_hz() == processor_.sample_rate_hz() &&
+                      reader->channels() == processor_.channels();
+    if (!fits) {
+        unreached_ = engine_foreign;
+        return;
+    }
+    processor_.offer(reader.get());
+    if (reader_) retire(std::move(reader_), nullptr);
+    reader_ = std::move(reader);
+    lost_ = false;
+    blocks_at_open_ = shared_.blocks;
+    {
+        std::lock_guard<std::mutex> guard(texts_);
+        saved_.lane = lane_;
+    }
+    for (float& told : told_) told = NAN;
+    told_prompt_.clear();
+    preset_ = refusal_ = refusals_ = 0;
+    unreached_ = engine_absent;
+    why_.clear();
+    generating_ = playing_ = sounding_ = false;  // all of it is said again
+    in_force_ = 0;
+    for (int role = 0; role < n_roles; ++role)
+        if (saved().captured[role].text) to_deliver_ |= 1u << role;
+    show(p_lane_now, lane_);
+}
+
+bool Session::lost() { return !reader_->fault().empty() || reader_->engine_ended() || !reader_->engine_alive(); }
+
+// The processor holds its last bar meanwhile.
+void Session::lose() {
+    lost_ = true;
+    shared_.handled_timeline = ~0u;
+    shared_.expecting = false;
+    unreached_ = engine_absent;
+    retry_ns_ = monotonic_ns() + second_ns / 3;
+    if (reader_->cut()) {
+        processor_.offer(nullptr);
+        retire(std::move(reader_), nullptr);
+    }
+}
+
+void Session::retire(std::unique_ptr<RingReader> reader, std::unique_ptr<Capture> capture) {
+    retired_.push_back({std::move(reader), std::move(capture)});
+}
+
+void Session::free_retired(bool all) {
+    for (size_t i = retired_.size(); i-- > 0;) {
+        const Retired& old = retired_[i];
+        const bool used = (old.reader && processor_.in_use(old.reader.get())) ||
+                          (old.capture && recorder_.in_use(old.capture.get()));
+        if (all || !used) retired_.erase(retired_.begin() + static_cast<std::ptrdiff_t>(i));
+    }
+}
+
+Saved Session::saved() const {
+    std::lock_guard<std::mutex> guard(texts_);
+    return saved_;
+}
+
+void Session::restore_all(const Saved& saved) {
+    std::lock_guard<std::mutex> guard(texts_);
+    saved_ = saved;
+    if (saved.any_captured() && values_.on(p_capture)) recorder_.had_its_turn();
+}
+
+// A song's capture under the key of its role; under "captured" songs of before have one of any role.
+void Session::restore_captured(const std::string& key, const std::string& value) {
+    Kept found;
+    const bool whole = Kept::look(value, found);
+    int role = whole ? found.role : -1;
+    for (int i = 0; i < n_roles; ++i)
+        if (key == std::string("captured_") + roles[i]) role = i;
+    if (role < 0) return;
+    found.role = role;
+    Kept& kept = saved_.captured[role];
+    if (!whole && !kept.text) return;
+    kept = whole ? found : Kept{};
+    to_deliver_ |= 1u << role;
+}
+
+// A key of the host's saved state; what makes no sense is left out.  [main]
+void Session::restore(const std::string& key, const std::string& value) {
+    restored_ns_ = monotonic_ns();
+    restored_blocks_ = shared_.blocks.load();
+    std::lock_guard<std::mutex> guard(texts_);
+    if (key.compare(0, 8, "captured") == 0) {
+        restore_captured(key, value);
+        return;
+    }
+    if (key == "armed" && value == "1") recorder_.had_its_turn();
+    const double number = std::strtod(value.c_str(), nullptr);
+    if (key == "prompt") saved_.prompt = value.substr(0, 1000);
+    if (value.empty() || !(number >= -1000 && number < 1e12)) return;
+    const bool free_port = !std::getenv("SEGUE_ENGINE_PORT") && number >= 1024 && number < 65536;
+    if (key == "engine_port" && free_port) saved_.engine_port = static_cast<int>(number);
+    if (key == "lane" && number >= -1 && number < 64) saved_.lane = static_cast<int>(number);
+    if (key == "take" && number >= -1 && number < 16777216) saved_.seed = static_cast<int64_t>(number);
+    if (key == "start") {
+        saved_.start_beats = number < 0 ? -1 : number / 1000;
+        reopened_ = true;
+    }
+}
+
+}  // namespace segue

@@ -1,0 +1,147 @@
+// One lane of the engine, kept open from a thread of its own: plugin_host/client/lane_session.py in C++. MIT.
+//
+//   no engine --hello--> connected --lane/open, ring--> open --Generate--> preparing --> playing
+//      ^                                                  |
+//      +------------- silent for half a second, or its memory is gone (asked again each second)
+#pragma once
+#include <array>
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "capture.hpp"
+#include "kept.hpp"
+#include "link.hpp"
+#include "params.hpp"
+#include "processor.hpp"
+
+namespace segue {
+
+inline constexpr int n_roles = 3;
+inline constexpr const char* roles[n_roles] = {"melody", "style", "continue"};  // as the Mode parameter counts
+
+// What is saved with the host's project beside the parameters.
+struct Saved {
+    std::string prompt;
+    int engine_port = 9600;
+    int lane = -1;
+    int64_t seed = -1;                     // of the take that sounds
+    double start_beats = -1.0;             // where it began
+    std::array<Kept, n_roles> captured{};  // the music that it heard, by role
+    bool any_captured() const { return captured[0].text || captured[1].text || captured[2].text; }
+};
+
+// What the audio thread tells the session, and is told.
+struct Shared {
+    std::atomic<int64_t> position{0}, blocks{0};
+    std::atomic<uint32_t> timeline{0};
+    std::atomic<bool> playing{false}, timed{false};  // timed: the host has told some time
+    std::atomic<double> tempo{120}, beats{0}, beats_per_bar{4};
+    // Session to audio: the stretch of time that was dealt with, and whether a stream is under way on it.
+    std::atomic<uint32_t> handled_timeline{~0u};
+    std::atomic<bool> expecting{false}, handled_on{false};  // handled_on: with Generate on
+};
+
+class Session {
+public:
+    Session(Values& values, Shared& shared, Processor& processor, Recorder& recorder, int number);
+    ~Session();
+    void start();  // [main]
+    void stop();   // the audio thread must have stopped  [main]
+    Saved saved() const;
+    void restore(const std::string& key, const std::string& value);  // [any]
+    void restore_all(const Saved& saved);                            // [main]
+    // Called when a parameter was turned by a message: tells the host, false where the host cannot be told.  [main]
+    void on_turned(std::function<bool(int parameter, float value)> turned) { turned_ = std::move(turned); }
+
+private:
+    void run();
+    bool idle();
+    void turn();
+    // How the engine is reached: session.cpp.
+    void reach();
+    void open_lane(const std::string& ring);
+    bool lost();
+    void lose();
+    void retire(std::unique_ptr<RingReader> reader, std::unique_ptr<Capture> capture);
+    void free_retired(bool all);
+    void restore_captured(const std::string& key, const std::string& value);
+    // What it is told: session_tell.cpp.
+    void follow_values();
+    void follow_generate();
+    void follow_host();
+    void opened_or_off();
+    bool whole_again() const;
+    bool settled() const;
+    void tell_preset();
+    bool set_value(const char* name, double value);
+    bool play(double at_beats);
+    void settle();
+    // What was captured: session_captures.cpp.
+    void follow_capture();
+    void hand_over_kept();
+    void hand_over_capture();
+    void keep_capture();
+    void follow_clear();
+    void clear_captured(unsigned mask);
+    bool capture_waits() const { return capture_ && !delivered_ && capture_->state() == capture_whole; }
+    // What it shows and answers: session_show.cpp.
+    int engine_state();
+    void show_state();
+    void refuse(const Answer& answer);
+    void look();
+    void heard(const Message& message, bool from_engine);
+    void lane_is(const std::string& state);
+    void other_said(const Message& message);
+    void turned_by_other(const Message& message);
+    void cleared_by_other(const Message& message);
+    void say_status();
+    void reply_ok(const Message& message, std::vector<Value> values);
+    void reply_error(const Message& message, const char* code, const std::string& text);
+    void show(int parameter, double value) { values_.set(parameter, static_cast<float>(value)); }
+
+    Values& values_;
+    Shared& shared_;
+    Processor& processor_;
+    Recorder& recorder_;
+    const int number_;
+    Link link_;
+    mutable std::mutex texts_;
+    Saved saved_;
+    std::function<bool(int, float)> turned_;
+    std::thread thread_;
+    std::atomic<bool> stopping_{false};
+
+    std::unique_ptr<RingReader> reader_;
+    std::unique_ptr<Capture> capture_;  // what is recorded to
+    struct Retired {
+        std::unique_ptr<RingReader> reader;
+        std::unique_ptr<Capture> capture;
+    };
+    std::vector<Retired> retired_;
+    int role_ = -1;  // of the capture, once it was handed over
+    int captures_ = 0, lane_ = -1, take_ = 0, preset_ = 0, port_ = 0;
+    std::atomic<uint64_t> restored_ns_{0};  // when the host last restored something
+    std::atomic<int64_t> restored_blocks_{0};  // blocks before that: they had the knobs of before
+    std::atomic<unsigned> to_deliver_{0};   // bit of a role: the engine is to hear, or to lose, what is kept
+    std::atomic<bool> reopened_{false};     // the host's project brought a take
+    int refusals_ = 0;                      // of a capture
+    int cleared_ = -1;                      // the Clear parameter as it was last seen
+    bool lost_ = false, delivered_ = false, playing_ = false, ended_ = false, generating_ = false, fresh_ = true;
+    double end_beats_ = -1;  // of the stream; -1: endless
+    std::string told_prompt_;
+    float told_[p_count];
+    uint64_t retry_ns_ = 0, ping_ns_ = 0, check_ns_ = 0, refused_ns_ = 0, capture_ns_ = 0, look_ns_ = 0;
+    int64_t blocks_at_open_ = 0;
+    int unreached_ = engine_absent, refusal_ = 0;  // why there is no lane; why what was asked is not done, 0: it is
+    std::string why_;                              // of the refusal, in the engine's words
+    bool sounding_ = false, asking_ = false;       // of the stream; a play is being asked for
+    int silent_looks_ = 0;                         // in a row that say it does not play
+    unsigned in_force_ = 0;                        // bit of a role: the engine has it
+};
+
+}  // namespace segue

@@ -1,0 +1,84 @@
+"""MIDI clock out: what to send, and when, so that others play along with the host.
+
+24 ticks a quarter note, while the host stands too. It starts on the next sixteenth, told by song position;
+a jump is stop, song position, continue. Beats before 0 wait for beat 0, which is a start.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from bridge.time.units import SECONDS_PER_MINUTE
+from plugin_host.sync.clock_pattern import TICKS_PER_BEAT
+from plugin_host.sync.host_time import HostTime
+from plugin_host.sync.midi_clock import SIXTEENTHS_PER_BEAT
+
+TICKS_PER_SIXTEENTH = TICKS_PER_BEAT // SIXTEENTHS_PER_BEAT
+SONG_POSITION_MAX = 2**14 - 1
+JUST_PASSED = 0.15  # of a sixteenth: less than a tick ago, so it can still be met
+JUMP_BEATS = 0.1
+CATCH_UP_TICKS = 6  # so many may be late and are still sent; more are a jump
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A message by mido's name, and when it is due; `value` is the song position, in sixteenths."""
+
+    seconds: float
+    kind: str
+    value: int = 0
+
+
+class ClockOut:
+    """Plans the messages; whoever has the port sends them."""
+
+    def __init__(self) -> None:
+        self._running = False
+        self._next_tick = 0
+        self._free_seconds: float | None = None
+        self._until = (0.0, 0.0)  # instant and beat up to which was planned
+
+    def plan(self, now_seconds: float, until_seconds: float, host: HostTime) -> list[Due]:
+        """What is due before an instant and was not planned yet, in order.  [main]"""
+        if not host.transport.playing:
+            return self._standing(now_seconds, until_seconds, host)
+        due: list[Due] = []
+        if self._running and self._jumped(now_seconds, host):
+            due.append(Due(now_seconds, "stop"))
+            self._running = False
+        if not self._running:
+            due += self._begin(now_seconds, host)
+        while (seconds := host.seconds_at(self._next_tick / TICKS_PER_BEAT)) < until_seconds:
+            due.append(Due(max(seconds, now_seconds), "clock"))
+            self._next_tick += 1
+        self._until = (until_seconds, host.beats_at(until_seconds))
+        return due
+
+    def _standing(self, now_seconds: float, until_seconds: float, host: HostTime) -> list[Due]:
+        due: list[Due] = []
+        if self._running:
+            due.append(Due(now_seconds, "stop"))
+            self._running = False
+            self._free_seconds = None
+        step = SECONDS_PER_MINUTE / (host.transport.tempo_bpm * TICKS_PER_BEAT)
+        seconds = now_seconds + step if self._free_seconds is None else self._free_seconds
+        while seconds < until_seconds:
+            due.append(Due(max(seconds, now_seconds), "clock"))
+            seconds += step
+        self._free_seconds = seconds
+        return due
+
+    def _jumped(self, now_seconds: float, host: HostTime) -> bool:
+        seconds, beats = self._until
+        late = host.beats_at(now_seconds) * TICKS_PER_BEAT - self._next_tick
+        return abs(host.beats_at(seconds) - beats) > JUMP_BEATS or late > CATCH_UP_TICKS
+
+    def _begin(self, now_seconds: float, host: HostTime) -> list[Due]:
+        sixteenth = max(0, math.ceil(host.beats_at(now_seconds) * SIXTEENTHS_PER_BEAT - JUST_PASSED))
+        self._running, self._free_seconds = True, None
+        self._next_tick = sixteenth * TICKS_PER_SIXTEENTH
+        if sixteenth == 0:
+            return [Due(now_seconds, "start")]
+        place = min(sixteenth, SONG_POSITION_MAX)
+        return [Due(now_seconds, "songpos", place), Due(now_seconds, "continue")]

@@ -1,0 +1,56 @@
+"""The leader's tempo before anything is laid out: a region is brought to it, and not to a guess."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from statistics import median
+
+from bridge.time.transport import Grid
+from plugin_host.host.timeline import Timeline
+from plugin_host.sync.leader import Leader
+from plugin_host.sync.sync import Sync, SyncWish
+
+WAIT_SECONDS = 3.0  # for a leader that was chosen
+AUTO_SECONDS = 0.5  # for whoever there is
+SETTLE_SECONDS = 1.0  # of its tempo, once it is heard: a MIDI clock jitters
+LOOK_SECONDS = 0.02
+
+
+def first_tempo(wish: SyncWish, rate_hz: int, say: Callable[[str], None]) -> float | None:
+    """What the leader that was asked for says of its tempo now, None where it is silent or there is none.
+
+    OSC cannot be asked: it speaks to a lane, and none is open yet; nor a port of our own, which would be gone again
+    for whoever connects to it. Raises SourceError like `Sync`.  [main]
+    """
+    if wish.mode not in ("midi", "jack", "link", "auto") or wish.midi_in.startswith("virtual:"):
+        return None
+    chosen = wish.mode != "auto"
+    if chosen:
+        say(f"listening for the tempo of {wish.mode}, {WAIT_SECONDS:g} s at most")
+    listening = replace(wish, midi_clock_out="", link_out=False)
+    sync = Sync(Timeline(Grid(rate_hz)), listening, lambda line: None)
+    try:
+        return settled_tempo(sync.leader, WAIT_SECONDS if chosen else AUTO_SECONDS)
+    finally:
+        sync.stop()
+
+
+def settled_tempo(
+    leader: Leader,
+    wait_seconds: float,
+    now: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> float | None:
+    """The tempo that a leader settles on, to a hundredth; None where nothing is heard in `wait_seconds`.  [main]"""
+    began, heard = now(), list[tuple[float, float]]()
+    while heard or now() - began < wait_seconds:
+        reading = leader.reading(now())
+        if reading is not None:
+            heard.append((now(), reading.tempo_bpm))
+        if heard and now() - heard[0][0] >= SETTLE_SECONDS:
+            late = [tempo for seconds, tempo in heard if seconds >= heard[-1][0] - SETTLE_SECONDS / 2]
+            return round(median(late), 2)
+        sleep(LOOK_SECONDS)
+    return None

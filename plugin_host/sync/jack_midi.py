@@ -1,0 +1,127 @@
+"""MIDI ports of a JACK server, by JACK's own library. Events come and go at their sample, not at their block's start.
+
+(rtmidi's way to JACK keeps Python's lock while it waits for the server. Where the same process plays sound through
+JACK, the server waits for that, and both for five seconds.)
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from plugin_host.host.jack_client import JackError, LastingClient
+from plugin_host.sync.reading import SourceError
+
+Hear = Callable[[Any, float], None]  # a mido message, and its instant
+
+
+class JackMidi:
+    """Ports of JACK: `names` says which there are. Raises SourceError when no server runs."""
+
+    name = "JACK"
+
+    def __init__(self) -> None:
+        self._client("segue-midi-look", lambda client: None).close()
+
+    def get_input_names(self) -> list[str]:
+        """Ports that can be heard.  [main]"""
+        return self._names(is_output=True)
+
+    def get_output_names(self) -> list[str]:
+        """Ports that can be sent to.  [main]"""
+        return self._names(is_input=True)
+
+    def open_input(self, name: str, callback: Hear, virtual: bool = False) -> LastingClient:
+        """Hear a port, or a port of our own that others connect to.  [main]"""
+        import mido
+
+        port: list[Any] = []
+
+        def set_up(client: Any) -> None:
+            port[:] = [client.midi_inports.register(name if virtual else "in")]
+            parser = mido.Parser()
+
+            def process(n_samples: int) -> None:
+                now, frames = time.monotonic(), client.frames_since_cycle_start
+                for offset, data in port[0].incoming_midi_events():
+                    parser.feed(bytes(data))
+                    for message in parser:
+                        callback(message, now - (frames + n_samples - offset) / client.samplerate)
+
+            client.set_process_callback(process)
+
+        def ready(client: Any) -> None:
+            if not virtual:
+                client.connect(name, port[0])
+
+        return self._client("segue-midi-in", set_up, ready)
+
+    def open_output(self, name: str, virtual: bool = False) -> _Output:
+        """Send to a port, or a port of our own that others connect to.  [main]"""
+        output = _Output(name, virtual)
+        output.client = self._client("segue-midi-out", output.set_up, output.ready)
+        return output
+
+    def _names(self, **kind: bool) -> list[str]:
+        found: list[str] = []
+
+        def look(client: Any) -> None:
+            found.extend(port.name for port in client.get_ports(is_midi=True, **kind))
+
+        self._client("segue-midi-look", look).close()
+        return found
+
+    def _client(
+        self, name: str, set_up: Callable[[Any], None], ready: Callable[[Any], None] = lambda client: None
+    ) -> LastingClient:
+        try:
+            return LastingClient(name, set_up, ready)
+        except JackError as fault:
+            raise SourceError(str(fault)) from None
+
+
+class _Output:
+    """Sends a block later, at the same sample within it."""
+
+    def __init__(self, name: str, virtual: bool) -> None:
+        self.client: LastingClient | None = None
+        self._name, self._virtual = name, virtual
+        self._due: deque[tuple[int, bytes]] = deque()
+        self._port: Any = None
+
+    def set_up(self, client: Any) -> None:
+        """Before the client is active.  [main]"""
+        self._port = client.midi_outports.register(self._name if self._virtual else "out")
+
+        def process(n_samples: int) -> None:
+            self._port.clear_buffer()
+            began, offset = client.last_frame_time, 0  # JACK takes no event before the one before
+            while self._due and (ahead := _frames_between(began, self._due[0][0])) < n_samples:
+                offset = max(ahead, offset)
+                self._port.write_midi_event(offset, self._due.popleft()[1])
+
+        client.set_process_callback(process)
+
+    def ready(self, client: Any) -> None:
+        """Once it is active.  [main]"""
+        if not self._virtual:
+            client.connect(self._port, self._name)
+
+    def send(self, message: Any) -> None:
+        """Queue a mido message for now; nothing while the server is away.  [main]"""
+        there = self.client.client if self.client is not None and self.client.here else None
+        if there is not None:
+            self._due.append((there.frame_time + there.blocksize, bytes(message.bytes())))
+
+    def close(self) -> None:
+        """Send what is due, and leave.  [main]"""
+        if self.client is not None:
+            time.sleep(0.05 if self._due else 0.0)
+            self.client.close()
+
+
+def _frames_between(begin: int, end: int) -> int:
+    """JACK counts frames in 32 bits, a day at 48 kHz."""
+    return (end - begin + 2**31) % 2**32 - 2**31

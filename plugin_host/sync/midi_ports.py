@@ -1,0 +1,82 @@
+"""MIDI ports by mido, imported when they are asked for. On Linux without ALSA's sequencer it is JACK's MIDI.
+
+A port is named by its name or a part of it; "virtual:NAME" makes one for other programs to connect to.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from plugin_host.sync.jack_midi import JackMidi
+from plugin_host.sync.reading import SourceError
+
+RTMIDI = "mido.backends.rtmidi"
+VIRTUAL = "virtual:"
+HEARD = ("clock", "start", "stop", "continue", "songpos", "note_on")
+
+
+def backend() -> Any:
+    """The first back end that works; SourceError says why none does.  [main]"""
+    said = []
+    for system, opened in (("rtmidi", _rtmidi), ("JACK", JackMidi)):
+        try:
+            return opened()
+        except SourceError as fault:
+            said.append(f"{system}: {fault}")
+    raise SourceError(f"no MIDI system answers ({'; '.join(said)})")
+
+
+def _rtmidi() -> Any:
+    try:
+        import mido
+        import rtmidi  # noqa: F401
+    except ImportError:
+        raise SourceError("MIDI needs mido and python-rtmidi: pip install 'segue[midi]'") from None
+    try:
+        found = mido.Backend(RTMIDI, load=True)
+        found.get_input_names()
+        return found
+    except Exception as fault:  # rtmidi's own kinds
+        raise SourceError((str(fault).splitlines() or [repr(fault)])[0]) from None
+
+
+def open_input(name: str, hear: Callable[[str, int, float], None]) -> Callable[[], None]:
+    """Let `hear(kind, value, seconds)` have what comes on a port; returns what closes it.  [main]"""
+
+    def received(message: Any, at_seconds: float | None = None) -> None:
+        seconds = time.monotonic() if at_seconds is None else at_seconds
+        if message.type in HEARD and not (message.type == "note_on" and message.velocity == 0):
+            hear(message.type, getattr(message, "pos", getattr(message, "note", 0)), seconds)
+
+    midi = backend()
+    return _opened(midi.open_input, midi.get_input_names, name, callback=received)[1]
+
+
+def open_output(name: str) -> tuple[Callable[[str, int], None], Callable[[], None]]:
+    """What sends a message by its kind (and a song position) on a port, and what closes it.  [main]"""
+    import mido
+
+    midi = backend()
+    port, close = _opened(midi.open_output, midi.get_output_names, name)
+
+    def send(kind: str, value: int = 0) -> None:
+        port.send(mido.Message(kind, pos=value) if kind == "songpos" else mido.Message(kind))
+
+    return send, close
+
+
+def _opened(open_port: Any, names: Any, name: str, **options: Any) -> tuple[Any, Callable[[], None]]:
+    if name.startswith(VIRTUAL):
+        wanted, options = name.removeprefix(VIRTUAL), {**options, "virtual": True}
+    else:
+        known = list(names())
+        wanted = next((each for each in known if name.lower() in each.lower()), "")
+        if not wanted:
+            raise SourceError(f"no MIDI port is named like {name!r}; there are: {', '.join(known) or 'none'}")
+    try:
+        port = open_port(wanted, **options)
+    except Exception as fault:
+        raise SourceError(f"MIDI port {wanted!r} does not open: {fault}") from None
+    return port, port.close

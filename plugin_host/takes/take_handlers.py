@@ -1,0 +1,69 @@
+"""A UDP port on this machine where DAW scripts order takes by OSC; what does not fit the row is answered, not done."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from bridge.control import messages
+from bridge.control.arguments import Value
+from bridge.control.packet import Packet, parse
+from bridge.control.requests import error_datagram
+from bridge.control.take_rows import TAKE
+from bridge.control.udp_socket import open_socket
+from bridge.errors import SegueError, UnknownAddress
+
+_WAIT_SECONDS = 0.2
+
+
+class TakeDesk:
+    """Hands each order that fits to `put`, on a thread of its own; also a context manager. PortInUse.
+
+    Port 0 takes a free one; `port` says which.
+    """
+
+    def __init__(self, port: int, put: Callable[[Mapping[str, Value]], None]) -> None:
+        self._put = put
+        self._socket = open_socket("127.0.0.1", port)
+        self.port = int(self._socket.getsockname()[1])
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="segue-desk", daemon=True)
+
+    def __enter__(self) -> TakeDesk:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._closing.set()
+        self._thread.join()
+        self._socket.close()
+
+    def _run(self) -> None:
+        self._socket.settimeout(_WAIT_SECONDS)
+        while not self._closing.is_set():
+            try:
+                datagram, source = self._socket.recvfrom(65535)
+            except (TimeoutError, ConnectionResetError):
+                continue
+            try:
+                packets = parse(datagram)
+            except SegueError:
+                continue
+            for packet in packets:
+                self._socket.sendto(self._answer(packet), source)
+
+    def _answer(self, packet: Packet) -> bytes:
+        """Take an order in, or say what is wrong with it."""
+        first = packet.values[0] if packet.values else 0
+        number = int(first) if isinstance(first, (int, float)) and 0 <= first < 2**24 else 0
+        try:
+            if packet.address != TAKE.address:
+                raise UnknownAddress(f"only {TAKE.address} is taken here")
+            values = TAKE.check(packet.values)
+            if not Path(str(values["path"])).is_absolute():
+                raise UnknownAddress(f"{values['path']!r} is not a full path")
+        except SegueError as fault:
+            return error_datagram(number, packet.address[:200], fault)
+        self._put(values)
+        return messages.OK.pack(number, packet.address)

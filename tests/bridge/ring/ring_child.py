@@ -1,0 +1,43 @@
+"""The engine's half of the two-process ring tests: makes a ring, says its name, writes counted samples.
+
+python ring_child.py count SAMPLES SEED    sample value = its number modulo 2^24, in random block sizes
+python ring_child.py hang                  makes a ring and waits to be killed
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+import time
+
+import numpy as np
+
+from bridge.ring.writer import RingWriter
+
+MODULUS = 1 << 24  # float32 counts exactly up to here
+
+
+def count(n_samples: int, seed: int) -> None:
+    """Write all samples as fast as the reader takes them."""
+    writer = RingWriter.create(910, 48000, channels=1, seconds=1.0, block_samples=4096)
+    print(writer.name, flush=True)
+    sizes, done = random.Random(seed), 0
+    while done < n_samples:
+        size = min(sizes.choice((1, 255, 4096, 5000, 20000, 65536)), n_samples - done)
+        numbers = (np.arange(done, done + size, dtype=np.int64) & (MODULUS - 1)).astype("<f4")
+        taken = writer.write(done, numbers.reshape(-1, 1), generation=1)
+        done += taken
+        if taken < size:
+            time.sleep(0.0005)
+    while writer.space_samples < writer.form.capacity_samples and not writer.host_gone():
+        time.sleep(0.001)
+    writer.close()
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "hang":
+        held = RingWriter.create(911, 48000)
+        print(held.name, flush=True)
+        time.sleep(600)
+    else:
+        count(int(sys.argv[2]), int(sys.argv[3]))

@@ -1,0 +1,155 @@
+"""The transport block: what the host wrote is what the engine reads, whole or not at all."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bridge.ring.fields import Words
+from bridge.ring.reader import RingReader
+from bridge.ring.transport_block import read_transport, write_transport
+from bridge.ring.writer import RingWriter
+from bridge.time.transport import Grid, Transport
+from bridge.time.units import Signature
+
+
+class _Plain:
+    """Memory without a name: what `Words` needs of a segment."""
+
+    def __init__(self) -> None:
+        self.memory = memoryview(bytearray(512))
+        self.n_bytes = 512
+        self.name = "plain"
+
+
+@pytest.fixture
+def words() -> Iterator[Words]:
+    made = Words(_Plain())  # type: ignore[arg-type]
+    yield made
+    made.release()
+
+
+snapshots = st.builds(
+    Transport,
+    playing=st.booleans(),
+    position_samples=st.integers(-(2**62), 2**62),
+    grid=st.builds(
+        Grid,
+        sample_rate_hz=st.just(48000),
+        tempo_bpm=st.floats(20, 999),
+        signature=st.builds(Signature, st.integers(1, 64), st.sampled_from([1, 2, 4, 8, 16])),
+        anchor_samples=st.integers(-(2**40), 2**40),
+        anchor_beats=st.floats(-1e6, 1e6),
+        bar_origin_beats=st.floats(-1e6, 1e6),
+    ),
+    loop_beats=st.one_of(st.none(), st.tuples(st.floats(-1e5, 0, exclude_max=True), st.floats(0, 1e5))),
+    timeline=st.integers(0, 2**32 - 1),
+)
+
+
+@given(snapshots)
+def test_a_snapshot_comes_back_equal(snapshot: Transport) -> None:
+    words = Words(_Plain())  # type: ignore[arg-type]
+    write_transport(words, snapshot, snapshot.timeline, 256, 12345)
+    assert read_transport(words, 48000) == (snapshot, 12345)
+
+
+def test_nothing_written_reads_as_none(words: Words) -> None:
+    assert read_transport(words, 48000) is None
+
+
+def test_half_written_reads_as_none(words: Words) -> None:
+    write_transport(words, Transport(True, 1, Grid(48000)), 0, 256, 1)
+    words.put("transport_sequence", int(words.get("transport_sequence")) | 1)
+    assert read_transport(words, 48000) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("tempo_bpm", float("nan")),
+        ("tempo_bpm", -1.0),
+        ("tempo_bpm", 0.0),
+        ("anchor_beats", float("inf")),
+        ("signature_numerator", 0),
+        ("signature_denominator", 7),
+        ("bar_origin_beats", float("nan")),
+    ],
+)
+def test_nonsense_reads_as_none(words: Words, name: str, value: float) -> None:
+    write_transport(words, Transport(True, 1, Grid(48000)), 0, 256, 1)
+    words.put(name, value)
+    assert read_transport(words, 48000) is None
+
+
+class _Meddled:
+    """A view during whose `nth` load the host writes another snapshot, as it may at any moment."""
+
+    def __init__(self, view: memoryview, nth: int, write: Callable[[], None]) -> None:
+        self._view, self._left, self._write = view, nth, write
+
+    def __getitem__(self, index: int) -> object:
+        self._left -= 1
+        if self._left == 0:
+            self._write()
+        return self._view[index]
+
+
+@pytest.mark.parametrize("view", ["u32", "i64", "f64"])
+@pytest.mark.parametrize("nth", range(1, 7))
+def test_write_in_the_middle_of_a_read_is_noticed(words: Words, view: str, nth: int) -> None:
+    old = Transport(True, 1000, Grid(48000, 100.0, anchor_samples=1, anchor_beats=1.0), (0.0, 1.0), 1)
+    new = Transport(False, 2000, Grid(48000, 200.0, Signature(3, 8), 2, 2.0, 3.0), (2.0, 4.0), 2)
+    write_transport(words, old, 1, 256, 11)
+    plain = getattr(words, view)
+
+    def meddle() -> None:
+        setattr(words, view, plain)
+        write_transport(words, new, 2, 256, 22)
+
+    setattr(words, view, _Meddled(plain, nth, meddle))
+    found = read_transport(words, 48000)
+    setattr(words, view, plain)
+    assert found in ((old, 11), (new, 22))
+
+
+def test_never_torn_while_it_is_being_written() -> None:
+    """Position, timeline, tempo and anchor always belong to one snapshot; a plain copy would mix them."""
+    writer = RingWriter.create(901, 48000)
+    reader = RingReader.attach(writer.name)
+    stop = threading.Event()
+
+    def host() -> None:
+        count = 0
+        base = Transport(True, 0, Grid(48000))
+        while not stop.is_set():
+            count += 1
+            grid = Grid(48000, 20.0 + count % 900, anchor_samples=count, anchor_beats=float(count))
+            reader.publish(replace(base, position_samples=count, grid=grid), count, 256)
+
+    thread = threading.Thread(target=host)
+    thread.start()
+    seen = set()
+    try:
+        while len(seen) < 100:
+            found = writer.transport()
+            if found is None:
+                continue
+            count = found.position_samples
+            assert (found.timeline, found.grid.anchor_samples, found.grid.anchor_beats) == (
+                count,
+                count,
+                count,
+            )
+            assert found.tempo_bpm == 20.0 + count % 900
+            seen.add(count)
+    finally:
+        stop.set()
+        thread.join()
+        reader.close()
+        writer.close()

@@ -1,0 +1,112 @@
+"""CUDA graphs of the step: what is replayed is what a plain call computes. Needs a CUDA device."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+
+from engine.core.config import LMConfig
+from engine.core.guidance import Guidance
+from engine.core.sampling import Sampling
+from engine.lm import Conditions, LanguageModel
+from engine.lm.executors.device import GraphRunner, PlainRunner, time_steps
+from engine.stream import LaneBatch, StreamSettings, TokenStream, WindowSize
+
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device on this machine")
+SIZE = WindowSize(window_frames=300, stride_frames=200)
+FRAMES = 420
+
+
+@pytest.fixture(scope="module")
+def lm() -> LanguageModel:
+    torch.manual_seed(3)
+    config = LMConfig(dim=128, n_heads=2, n_layers=3, card=256, frame_features=3)
+    return LanguageModel(config).eval().requires_grad_(False).cuda()
+
+
+def lanes_of(lm: LanguageModel) -> LaneBatch:
+    """Lanes of 1, 2 and 3 rows, sampled in every way."""
+    lanes = LaneBatch()
+    kinds = [
+        (2, Sampling(top_k=50), Guidance()),
+        (3, Sampling(top_p=0.8), Guidance(cfg_coef_beta=4.0)),
+        (1, Sampling(False), Guidance()),
+    ]
+    for index, (rows, sampling, guidance) in enumerate(kinds):
+        generator = torch.Generator().manual_seed(index)
+        memory = torch.randn(rows, 6, 128, generator=generator).cuda()
+        frames = torch.randn(rows, 1000, 3, generator=generator).cuda()
+
+        def at(offset, count, memory=memory, frames=frames):
+            return (Conditions(memory=memory, frames=frames[:, offset : offset + count]),)
+
+        settings = StreamSettings(sampling, guidance, SIZE, FRAMES, prepared=True)
+        lanes.add(index, TokenStream.begin(lm, at, None, settings, index))
+    return lanes
+
+
+def tokens(lm: LanguageModel) -> list[torch.Tensor]:
+    lanes = lanes_of(lm)
+    lanes.advance(100, [0])
+    lanes.advance(FRAMES)
+    return [stream.codes() for stream in lanes.streams.values()]
+
+
+def test_replayed_is_called(lm):
+    called, replayed = copy.deepcopy(lm), copy.deepcopy(lm)
+    called.step_together(PlainRunner())
+    runner = GraphRunner(torch.device("cuda"))
+    replayed.step_together(runner)
+    want, got = tokens(called), tokens(replayed)
+    assert not runner.reason
+    for one, other in zip(want, got, strict=True):
+        assert torch.equal(one, other)
+
+
+def test_a_step_waits_for_nothing(lm):
+    """torch raises where an operation would make the host wait for the device."""
+    lanes = lanes_of(copy.deepcopy(lm))
+    lanes.advance(10)
+    streams = list(lanes.streams.values())
+    stepper = streams[0].lm.device_step
+    turns = [stream.turn() for stream in streams]
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        for _ in range(20):
+            stepper.step(turns)
+            for stream in streams:
+                stream.window.was_drawn()
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    assert not stepper.runner.reason
+
+
+def test_where_graphs_cannot_be_had_steps_are_called(lm, monkeypatch):
+    def refuse(*_args, **_more):
+        raise RuntimeError("no graphs today")
+
+    broken, plain = copy.deepcopy(lm), copy.deepcopy(lm)
+    plain.step_together(PlainRunner())
+    want = tokens(plain)
+    monkeypatch.setattr(GraphRunner, "_capture", refuse)
+    assert all(torch.equal(one, other) for one, other in zip(want, tokens(broken), strict=True))
+    assert "no graphs today" in broken.device_step.runner.reason
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_runs_as_a_graph(lm, dtype):
+    half = copy.deepcopy(lm)
+    half.transformer.to(dtype)
+    half.linears.to(dtype)
+    for layer in half.layers:
+        for norm in (layer.norm1, layer.norm2, layer.norm_cross):
+            norm.float()
+    half.cache_dtype = dtype
+    timed = time_steps(half, rows=2, lanes=2, filled=700, memory=6)
+    for _ in range(5):
+        timed.step()
+    timed.wait()
+    assert not timed.reason
+    assert timed.stepper.buffers.logits.isfinite().all()

@@ -1,0 +1,27 @@
+"""What clients are told of the engine and its model."""
+
+from __future__ import annotations
+
+import pytest
+
+from bridge.errors import NotReady
+from engine.serve.control.engine_handlers import FrontDesk
+from engine.serve.models.loader import Loader
+from engine.serve.options import Options
+from engine.serve.state import EMPTY, LOADING, EngineState
+
+
+def front(state: EngineState) -> FrontDesk:
+    loader = Loader(state, 1, None, 0.0, lambda *event: None)
+    return FrontDesk(Options(), state, loader, lambda: None)
+
+
+def test_an_engine_without_a_model_says_how_to_load_one():
+    desk = front(EngineState(name=EMPTY, text="no model is loaded"))
+    with pytest.raises(NotReady, match="the engine is empty: no model is loaded; load one: `segue load NAME`"):
+        desk.hot()
+
+
+def test_an_engine_that_loads_one_says_only_that():
+    with pytest.raises(NotReady, match=r"the engine is loading: loading small$"):
+        front(EngineState(name=LOADING, text="loading small")).hot()

@@ -1,0 +1,388 @@
+"""Commands at bar lines, one lane end to end on one thread: what is heard before the line stays, what follows is new.
+
+At 120 bpm a beat has 24,000 samples and no frame of 960 begins on bar lines of 7/8 at 93.7 bpm.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from lane_rig import RATE, Host
+
+from bridge.control.arguments import NOW, At
+from bridge.time.transport import Grid, Transport
+from bridge.time.units import Signature
+from engine.serve.lane import commands, controller, host_follower, lane
+from engine.serve.lane.commands import Command, Meeting
+
+ODD = Grid(RATE, 93.7, Signature(7, 8))
+ADDRESS = "/root/lane/"
+
+
+def told(host: Host) -> list[tuple]:
+    """From now on: what the lane tells of commands that are heard."""
+    heard: list[tuple] = []
+    host.lane.on_heard = lambda lane, *said: heard.append(said)
+    return heard
+
+
+def command(at: str | float, update, id: int = 1, kind: str = "prompt") -> Command:
+    return Command(At.read(at), id, ADDRESS + kind, update)
+
+
+def give(host: Host, at: str | float, update, id: int = 1, kind: str = "prompt") -> tuple[float, int]:
+    made = command(at, update, id, kind)
+    if made.at == NOW:
+        host.lane.tell(made)
+    return host.lane.director.change(made)
+
+
+def prompt(text: str):
+    return lambda settings: settings.with_prompt(text)
+
+
+def playing(host: Host, grid: Grid = ODD, loop: tuple[float, float] | None = None) -> None:
+    host.lane.update(lambda s: s.with_value("seed", 7).with_value("guard", 0.0))
+    host.transport = Transport(False, 0, grid)
+    host.settle()
+    host.play(At(beats=0.0))
+    host.start(loop)
+    host.settle()
+
+
+@pytest.fixture(autouse=True)
+def clock(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The engine's clock is that of the samples played, so that a slow or quick machine hears the same."""
+    for module in (commands, controller, host_follower, lane):
+        monkeypatch.setattr(module, "time", host.clock)
+
+
+@pytest.fixture(scope="module")
+def alone() -> np.ndarray:
+    """Five bars of the same music to which nobody says anything."""
+    host = Host()
+    host.publish()
+    playing(host)
+    sound = host.listen(ODD.bar_start(5))
+    host.close()
+    return sound
+
+
+def first_difference(sound: np.ndarray, alone: np.ndarray) -> int:
+    assert np.isfinite(sound).all()
+    off = np.flatnonzero(np.abs(sound - alone[: len(sound)]).max(axis=1) > 1e-6)
+    return int(off[0]) if len(off) else -1
+
+
+@pytest.mark.parametrize("word", ["bar 3", "bars 3", 10.5])
+def test_a_prompt_is_heard_exactly_from_its_line_on(host, alone, word):
+    heard = told(host)
+    playing(host)
+    before = host.listen(RATE)
+    assert give(host, word, prompt("else")) == (10.5, 0)
+    assert host.lane.director.agenda.commands.listed() == (1, "1 prompt 10.5")
+    sound = np.concatenate([before, host.listen(ODD.bar_start(4) - RATE)])
+    line = ODD.bar_start(3)
+    assert (line * 50) % RATE  # in the middle of a frame
+    assert first_difference(sound, alone) == line
+    assert [said[:3] for said in heard] == [(1, ADDRESS + "prompt", 10.5)]
+    assert host.lane.settings.prompt == "else"
+    assert host.lane.director.agenda.commands.listed() == (0, "")
+    steps = np.abs(np.diff(sound[:, 0]))
+    assert steps[line - 2 : line + 2].max() <= np.delete(steps, np.arange(line - 3, line + 3)).max()  # no click
+
+
+def test_the_same_command_gives_the_same_music_whenever_it_is_told(host, alone):
+    playing(host)
+    give(host, "bar 3", prompt("else"))
+    first = host.listen(ODD.bar_start(4))
+    other = Host()
+    other.publish()
+    playing(other)
+    before = other.listen(3 * RATE)
+    give(other, "bar 3", prompt("else"))
+    second = np.concatenate([before, other.listen(ODD.bar_start(4) - 3 * RATE)])
+    other.close()
+    np.testing.assert_allclose(first, second, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("kind", "update"),
+    [
+        ("reseed", lambda s: s.with_dice(5)),
+        ("set", lambda s: s.with_value("temperature", 0.5)),
+        ("set", lambda s: s.with_value("level_db", -12.0)),
+        ("mute", lambda s: s.with_mute(True)),
+    ],
+)
+def test_every_change_begins_on_the_line(host, alone, kind, update):
+    heard = told(host)
+    playing(host)
+    give(host, "bar 2", update, 4, kind)
+    sound = host.listen(ODD.bar_start(3))
+    assert first_difference(sound, alone) == ODD.bar_start(2)
+    assert [said[:3] for said in heard] == [(4, ADDRESS + kind, 7.0)]
+
+
+def test_a_mute_fades_and_the_music_goes_on_underneath(host, alone):
+    playing(host)
+    give(host, "bar 1", lambda s: s.with_mute(True), kind="mute")
+    give(host, "bar 2", lambda s: s.with_mute(False), kind="mute")
+    sound = host.listen(ODD.bar_start(3))
+    begin, end, glide = ODD.bar_start(1), ODD.bar_start(2), RATE // 100
+    assert first_difference(sound, alone) == begin
+    assert not sound[begin + glide : end].any()
+    assert sound[begin : begin + glide // 2].any()
+    np.testing.assert_allclose(sound[end + glide :], alone[end + glide : len(sound)], atol=1e-6)  # in phase
+    assert np.abs(np.diff(sound[:, 0])).max() <= 1.1 * np.abs(np.diff(alone[:, 0])).max()
+
+
+def test_a_mute_now_is_soon_and_told(host, alone):
+    heard = told(host)
+    playing(host)
+    host.listen(RATE)
+    give(host, "now", lambda s: s.with_mute(True), 9, "mute")
+    sound = host.listen(RATE)
+    loud = np.flatnonzero(sound.any(axis=1))
+    assert loud[-1] < RATE * 0.1
+    assert [said[:2] for said in heard] == [(9, ADDRESS + "mute")]
+    give(host, "now", lambda s: s.with_mute(True), 10, "mute")  # it is mute already: nothing to be heard
+    host.listen(RATE)
+    assert len(heard) == 1
+
+
+def test_changes_for_one_line_are_taken_together(host):
+    heard = told(host)
+    playing(host)
+    host.listen(RATE // 2)
+    version = host.lane.director.player.version
+    give(host, "bar 2", prompt("one"), 1)
+    give(host, 7.0, lambda s: s.with_value("cfg", 2.0), 2, "set")
+    give(host, "bars 2", lambda s: s.with_mute(True), 3, "mute")
+    assert np.isfinite(host.listen(ODD.bar_start(3))).all()
+    assert host.lane.director.player.version == version + 1
+    assert sorted(said[0] for said in heard) == [1, 2, 3]
+    assert {said[2] for said in heard} == {7.0}
+    assert (host.lane.settings.prompt, host.lane.settings.values["cfg"]) == ("one", 2.0)
+
+
+def test_too_late_goes_to_the_next_one_and_says_so(host, alone):
+    playing(host)
+    host.listen(ODD.bar_start(1) - 1000)
+    assert give(host, "bar", prompt("else")) == (7.0, 1)
+    assert give(host, "bar 1", prompt("else")) == (7.0, 1)
+    sound = host.listen(ODD.bar_start(3) - host.transport.position_samples)
+    assert first_difference(sound, alone[ODD.bar_start(1) - 1000 :]) == ODD.bar_start(2) - ODD.bar_start(1) + 1000
+
+
+def test_a_change_now_does_not_bring_a_later_one_forward(host):
+    heard = told(host)
+    playing(host)
+    give(host, "bar 2", prompt("second"), 1)
+    host.listen(ODD.bar_start(2) - RATE)  # it is made already: the lead is two seconds
+    assert host.lane.director.agenda.commands.made
+    give(host, "now", prompt("first"), 2)
+    host.listen(RATE // 4)
+    host.listen(2 * RATE)
+    asked = [ask.text for ask, _, _ in host.studio.model.conditioner.asked]
+    turns = [text for text, before in zip(asked, ["", *asked], strict=False) if text != before]
+    assert turns == [None, "second", "first", "second"]  # made once more for its line
+    assert [said[0] for said in heard] == [2, 1]
+    assert heard[1][2] == 7.0
+    assert host.lane.settings.prompt == "second"
+
+
+def test_cancelled_commands_are_not_heard(host, alone):
+    heard = told(host)
+    playing(host)
+    give(host, "bar 2", prompt("else"), 1)
+    give(host, "bar 3", prompt("other"), 2)
+    controller = host.lane.director
+    assert controller.agenda.commands.listed() == (2, "1 prompt 7, 2 prompt 10.5")
+    before = host.listen(ODD.bar_start(2) - RATE)
+    assert controller.cancel(7) == 0
+    assert controller.cancel(1) == 1  # it is made already, and far enough ahead
+    assert controller.cancel(0) == 1
+    sound = np.concatenate([before, host.listen(ODD.bar_start(4) - len(before))])
+    assert not heard
+    assert first_difference(sound, alone) in (-1, ODD.bar_start(2))  # what was made is made once more
+    assert controller.player.settings.prompt == ""
+
+
+def looped(host: Host, passes: int) -> np.ndarray:
+    """Whole passes of a loop of two bars, from where the host is."""
+    return np.concatenate(host.listen_looped(passes))
+
+
+def test_a_place_in_a_loop_is_the_next_time_the_host_gets_there(host):
+    heard = told(host)
+    grid, loop = Grid(RATE, 137.0), (0.0, 8.0)
+    playing(host, grid, loop)
+    other = Host()
+    other.publish()
+    playing(other, grid, loop)
+    same = np.concatenate([other.listen(grid.sample_at(5.0)), looped(other, 3)])
+    other.close()
+    before = host.listen(grid.sample_at(5.0))
+    assert give(host, "bar 1", prompt("else")) == (4.0, 0)
+    sound = np.concatenate([before, looped(host, 3)])
+    assert first_difference(sound, same) == grid.sample_at(8.0) + grid.sample_at(4.0)  # of the second pass
+    assert [said[:3] for said in heard] == [(1, ADDRESS + "prompt", 4.0)]
+    assert give(host, "bar 7", prompt("never")) == (28.0, 0)  # behind the loop's end
+    assert np.isfinite(looped(host, 2)).all()
+    assert host.lane.director.agenda.commands.listed()[0] == 1
+    assert len(heard) == 1
+
+
+def test_a_jump_keeps_named_places_and_finds_the_next_ones_anew(host):
+    heard = told(host)
+    grid = Grid(RATE)
+    playing(host, grid)
+    give(host, "bar 4", prompt("named"), 1)
+    give(host, "bar", prompt("next"), 2)
+    host.listen(RATE // 2)
+    host.transport = Transport(True, grid.bar_start(6) + 1000, grid, timeline=1)  # beyond both
+    host.settle()
+    host.listen(3 * RATE)
+    assert [said[0] for said in heard] == [2]
+    assert heard[0][2] == 28.0  # bar 7
+    assert host.lane.director.agenda.commands.listed() == (1, "1 prompt 16")  # it waits
+    host.transport = Transport(True, grid.bar_start(3), grid, timeline=2)
+    host.settle()
+    host.listen(3 * RATE)
+    assert [said[0] for said in heard] == [2, 1]
+    assert heard[1][2] == 16.0
+    assert host.lane.settings.prompt == "named"
+
+
+def test_play_and_stop_at_their_lines_and_mid_stream(host):
+    heard = told(host)
+    grid = Grid(RATE)
+    playing(host, grid)
+    controller = host.lane.director
+    host.listen(RATE // 2)
+    controller.stop(At.read("bar 2"), Command(At.read("bar 2"), 5, ADDRESS + "stop"))
+    host.lane.update(lambda s: s.with_prompt("again"))
+    play = Command(At.read("bar 4"), 6, ADDRESS + "play")
+    controller.play(play.at, 1, lambda *a: host.answers.append(a), host.answers.append, play)
+    assert host.answers[-1][0] == 16.0  # answered at once
+    sound = host.listen(12 * RATE - host.transport.position_samples)
+    silent = np.isnan(sound[:, 0])
+    first = RATE // 2
+    assert not silent[: 4 * RATE - first].any()
+    assert silent[4 * RATE - first : 8 * RATE - first].all()
+    assert not silent[8 * RATE - first : 10 * RATE - first].any()
+    assert silent[10 * RATE - first :].all()
+    assert [said[:3] for said in heard] == [(5, ADDRESS + "stop", 8.0), (6, ADDRESS + "play", 16.0)]
+
+
+def test_what_waits_for_the_place_of_a_play_is_heard_with_it(host):
+    heard = told(host)
+    grid = Grid(RATE)
+    host.transport = Transport(True, 0, grid)
+    host.settle()
+    give(host, "bar 2", prompt("with it"), 1)
+    play = Command(At.read("bar 2"), 2, ADDRESS + "play")
+    host.lane.director.play(play.at, 0, lambda *a: host.answers.append(a), host.answers.append, play)
+    host.settle()
+    assert host.studio.model.conditioner.asked[-1][0].text == "with it"
+    host.listen(5 * RATE)
+    assert sorted((said[0], said[2]) for said in heard) == [(1, 8.0), (2, 8.0)]
+
+
+def test_a_stop_takes_back_what_was_scheduled_behind_it(host):
+    playing(host, Grid(RATE))
+    give(host, "bar 2", prompt("before"), 1)
+    give(host, "bar 5", prompt("behind"), 2)
+    host.lane.director.stop(At.read("bar 3"))
+    names = host.lane.director.agenda.commands.listed()[1]
+    assert "1 prompt 8" in names
+    assert "2 prompt" not in names
+
+
+def test_on_a_lane_that_does_not_play_settings_change_when_the_host_is_there(host):
+    heard = told(host)
+    host.transport = Transport(True, 0, Grid(RATE))
+    host.settle()
+    give(host, 3.0, prompt("later"))
+    host.listen(RATE)
+    assert host.lane.settings.prompt == ""
+    host.listen(RATE)
+    assert host.lane.settings.prompt == "later"
+    assert not heard  # there was nothing to be heard
+
+
+def test_the_time_from_command_to_sound_is_measured(host, monkeypatch):
+    heard = told(host)
+    playing(host, Grid(RATE))
+    host.listen(RATE // 2)
+    made = command("bar 1", prompt("else"))
+    made.arrived_seconds = 100.0
+    written = []
+
+    def said():  # a host on a clock of its own: a second is a second of music
+        now = host.lane.ring.transport()
+        written.append(now)
+        return now, 99.5 + now.position_samples / RATE
+
+    monkeypatch.setattr(host.lane.ring, "transport_said", said)
+    host.lane.director.change(made)
+    host.listen(4 * RATE)
+    assert written
+    assert heard[0][3] == pytest.approx(1.5)  # bar 1 lies at 2 s, where that clock says 101.5
+    host.settle()
+    assert host.lane.view.heard == "prompt 1.500 1.500 1"
+
+
+@pytest.mark.parametrize(("at", "begins"), [("bar", 3.5), (5.25, 5.25), ("beat", 2.0)])
+def test_a_mute_lasts_as_long_as_it_says(host, at, begins):
+    heard = told(host)
+    playing(host)
+    before = host.listen(RATE)  # beat 1.56
+    mute = command(at, lambda s: s.with_mute(True), 5, "mute")
+    mute.then, mute.length_beats = command(at, lambda s: s.with_mute(False), 5, "mute"), Fraction(5, 2)
+    assert host.lane.director.change(mute) == (begins, 0)
+    sound = np.concatenate([before, host.listen(6 * RATE)])
+    silent = np.flatnonzero(np.abs(sound).max(axis=1) == 0.0)
+    glide = RATE // 100
+    assert silent[0] == pytest.approx(ODD.sample_at(begins) + glide, abs=2)
+    assert silent[-1] == pytest.approx(ODD.sample_at(begins + 2.5), abs=2)
+    assert [said[:3] for said in heard] == [(5, ADDRESS + "mute", begins), (5, ADDRESS + "mute", begins + 2.5)]
+    assert not host.lane.settings.muted
+
+
+def test_a_mute_that_is_longer_than_what_is_left_of_a_loop_ends_in_the_next_pass(host):
+    playing(host, Grid(RATE, 120.0), loop=(0.0, 4.0))
+    mute = command(3.0, lambda s: s.with_mute(True), 5, "mute")
+    mute.then, mute.length_beats = command(3.0, lambda s: s.with_mute(False), 5, "mute"), Fraction(2)
+    host.lane.director.change(mute)
+    first, second = host.listen_looped(2)
+    beat = RATE // 2
+    assert np.abs(first[: 3 * beat]).max() > 0
+    assert np.abs(first[3 * beat + RATE // 100 :]).max() == 0
+    assert np.abs(second[:beat]).max() == 0
+    assert np.abs(second[beat + RATE // 100 : 2 * beat]).max() > 0
+
+
+def test_commands_told_together_for_lanes_whose_margins_differ_land_together(host):
+    """One of them is handled so late that alone it would be heard a beat later."""
+    playing(host, Grid(RATE, 120.0))
+    other = Host(host.studio, host.clock)
+    other.publish()
+    playing(other, Grid(RATE, 120.0))
+    meeting = Meeting()
+    host.listen(RATE // 2 - 11_000)
+    other.transport = host.transport
+    other.publish()
+    first, second, alone = (command("beat", lambda s: s.with_mute(True), 6, "mute") for _ in range(3))
+    first.meeting = second.meeting = meeting
+    begins = host.lane.director.change(first)
+    assert begins == (1.0, 0)
+    other.transport = other.transport.advanced(7_000)  # 83 ms before the beat
+    other.publish()
+    assert other.lane.director.change(alone) == (2.0, 1)
+    other.lane.director.cancel(0)
+    assert other.lane.director.change(second) == begins
+    other.close()

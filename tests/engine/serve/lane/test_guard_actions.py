@@ -1,0 +1,174 @@
+"""A model that goes wrong after some seconds: the guard has it made again before the host hears it."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+
+import numpy as np
+import pytest
+import torch
+from lane_rig import RATE, Host, PlainConditioner
+
+from engine.core.config import LMConfig
+from engine.lm import LanguageModel, LMState
+from engine.models.model import LoadedModel
+from engine.serve.lane.generate_loop import Studio
+from engine.serve.lane.timing import Pace
+
+CARD, SILENT, STUCK = 32, 0, 1
+FRAME = 640
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pace of a quick engine, however busy this machine is."""
+    monkeypatch.setattr(Pace, "realtime_ratio", property(lambda pace: 20.0))
+    monkeypatch.setattr(Pace, "margin_seconds", property(lambda pace: 0.25))
+
+
+class SoundOfCodes:
+    """A codec whose frames are hits of noise drawn by their codes; silence where the first one is `SILENT`."""
+
+    sample_rate, channels, frame_samples, n_codebooks, card, lookahead_frames = 32_000, 1, FRAME, 4, CARD, 0
+
+    def init_decoder(self, prompt_audio=None, prompt_codes=None):
+        return None
+
+    def decode_step(self, codes, state, last=False):
+        frames = [self._frame(column) for column in codes[0].T.tolist()]
+        return torch.from_numpy(np.concatenate([np.zeros(0, np.float32), *frames]))[None, None], state
+
+    @staticmethod
+    @lru_cache(maxsize=4096)
+    def _noise(first: int) -> np.ndarray:
+        return np.random.default_rng(first).standard_normal(FRAME + 4 * CARD)
+
+    @classmethod
+    def _frame(cls, column: list[int]) -> np.ndarray:
+        if column[0] == SILENT:
+            return np.zeros(FRAME, np.float32)
+        noise = cls._noise(column[0])[sum(column[1:]) :][:FRAME]
+        return (0.1 * (0.3 + column[0] / CARD) * noise).astype(np.float32)
+
+
+class Falling(LanguageModel):
+    """Draws evenly, but now and then the token `trap`, after which it does not get away again.
+
+    `SILENT` is followed by silence for ever, `STUCK` by the same tokens over and over.
+    """
+
+    def __init__(self, trap: int, seconds: float) -> None:
+        super().__init__(LMConfig(dim=16, n_heads=2, n_layers=1, card=CARD))
+        self.trap, self.chance = trap, 1.0 / (50.0 * seconds)
+
+    def init_state(self, rows, capacity_steps, conditions):
+        state = super().init_state(rows, capacity_steps, conditions)
+        state.bound = None  # its steps are taken here
+        return state
+
+    def _bent(self, state: LMState, n_steps: int, last: torch.Tensor) -> torch.Tensor:
+        state.step, state.length = state.step + n_steps, state.length + n_steps
+        bent = torch.zeros(state.rows, 4, CARD)
+        for trap in (SILENT, STUCK):
+            bent[:, 0, trap] = -1e9
+        if int(last[0]) != self.trap:
+            bent[:, 0, self.trap] = math.log(self.chance * (CARD - 2))
+        elif self.trap == STUCK:
+            bent[:, torch.arange(4), last.clamp(max=CARD - 1)] = 1e6
+        else:
+            bent[:, 0, SILENT] = 1e6
+        return bent
+
+    def prefill(self, tokens, conditions, state):
+        return self._bent(state, tokens.shape[-1], tokens[0, :, -1])
+
+    def step(self, tokens, state, frames=None):
+        return self._bent(state, 1, tokens[0])
+
+
+def falling_host(trap: int, seconds: float, **values: float) -> Host:
+    torch.manual_seed(1)
+    lm = Falling(trap, seconds).eval()
+    model = LoadedModel("falling", lm, SoundOfCodes(), PlainConditioner(16), window_frames=400, stride_frames=200)
+    events: list = []
+    host = Host(Studio(model, lambda lane, *event: events.append(event)))
+    host.faults = []
+    host.lane.on_guard = lambda lane, beats, what, done, sure: host.faults.append((what, done, beats))
+    for name, value in {"seed": 8.0, **values}.items():
+        host.lane.update(lambda settings, name=name, value=value: settings.with_value(name, value))
+    return host
+
+
+def heard(trap: int, seconds: float, **values: float) -> tuple[np.ndarray, Host]:
+    """What a host hears in some seconds; NaN where nothing was ready."""
+    host = falling_host(trap, 4.0, **values)
+    try:
+        host.publish()
+        host.play()
+        host.settle()
+        host.start()
+        return host.listen(int(seconds * RATE)), host
+    finally:
+        host.close()
+
+
+def longest_silence_seconds(sound: np.ndarray) -> float:
+    quiet = np.abs(sound[: len(sound) // 480 * 480, 0].reshape(-1, 480)).max(axis=1) < 1e-3
+    longest = run = 0
+    for silent in quiet:
+        run = run + 1 if silent else 0
+        longest = max(longest, run)
+    return longest * 0.01
+
+
+def test_a_model_that_falls_silent_is_made_again_before_it_is_heard():
+    sound, host = heard(SILENT, 16.0)
+    assert np.isfinite(sound).all()
+    assert longest_silence_seconds(sound) < 0.1
+    assert host.faults
+    assert {fault[:2] for fault in host.faults} == {("silence", "again")}
+    view = host.lane.view.listened
+    assert view[0] == len(host.faults)
+    assert view[1] == 0
+
+
+def test_without_the_guard_the_silence_is_heard():
+    sound, host = heard(SILENT, 12.0, guard=0.0)
+    assert longest_silence_seconds(sound) > 2.0
+    assert host.faults == []
+
+
+def test_the_same_seed_gives_the_same_music_again():
+    one, first = heard(SILENT, 12.0)
+    other, second = heard(SILENT, 12.0)
+    assert first.faults == second.faults
+    np.testing.assert_array_equal(one, other)
+
+
+def test_a_stuck_loop_is_left():
+    sound, host = heard(STUCK, 16.0)
+    assert np.isfinite(sound).all()
+    assert {what for what, _, _ in host.faults} == {"loop"}
+    frames = np.round(sound[: len(sound) // 960 * 960, 0].reshape(-1, 960), 3)
+    same = np.abs(frames[1:] - frames[:-1]).max(axis=1) < 1e-2
+    run = longest = 0
+    for stuck in same:
+        run = run + 1 if stuck else 0
+        longest = max(longest, run)
+    assert longest * 0.02 < 8.0  # it is known after four seconds, and left within some tries
+
+
+def test_too_short_a_lead_saves_what_can_be_saved():
+    sound, host = heard(SILENT, 14.0, lead_seconds=0.5)
+    assert host.faults
+    assert {done for _, done, _ in host.faults} == {"late"}
+    assert longest_silence_seconds(sound) < 3.0  # heard after 1.1 s, with nothing made ahead but 0.5 s
+
+
+@pytest.mark.parametrize("count", [2, 4])
+def test_candidates_are_chosen_once_the_ring_is_filled(count):
+    sound, host = heard(SILENT, 6.0, candidates=float(count))
+    assert np.isfinite(sound).all()
+    assert host.lane.view.listened[2] >= 3
+    assert longest_silence_seconds(sound) < 0.1

@@ -1,0 +1,58 @@
+"""What a lane that played leaves behind: nothing, without waiting for the garbage collector."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+
+import pytest
+import torch
+from lane_rig import RATE, Host, make_model
+
+from bridge.control.arguments import At
+from engine.serve.lane.generate_loop import Studio
+from engine.serve.lane_settings import CONTINUE, HeardRegion
+
+
+@pytest.fixture
+def no_collector():
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+def played(studio: Studio) -> Host:
+    host = Host(studio)
+    noise = torch.rand(1, 32_000, generator=torch.Generator().manual_seed(1)) - 0.5
+    host.lane.update(lambda s: s.with_region(CONTINUE, HeardRegion(noise, 120.0, 0.0)).with_value("lead_seconds", 1.0))
+    host.publish()
+    host.play(At(beats=0.0))
+    host.start()
+    host.listen(RATE)
+    host.lane.update(lambda s: s.with_prompt("other"))
+    host.listen(RATE)
+    return host
+
+
+def test_a_lane_that_played_is_freed_when_it_is_closed(no_collector):
+    studio = Studio(make_model(), lambda lane, *event: None)
+    host = played(studio)
+    player, director = host.lane.director.player, host.lane.director
+    kept = player, player.stream, player.chain, player.stream.window, director, host.lane
+    left = [weakref.ref(each) for each in kept]
+    del player, director, kept
+    host.close()
+    del host
+    assert [each() for each in left] == [None] * len(left)
+
+
+def test_music_that_was_stopped_is_freed_while_its_lane_stays_open(no_collector):
+    studio = Studio(make_model(), lambda lane, *event: None)
+    host = played(studio)
+    left = weakref.ref(host.lane.director.player), weakref.ref(host.lane.director.player.stream)
+    host.lane.director.stop(At("now"))
+    host.listen(RATE)
+    assert host.lane.view.state == "ended"
+    assert [each() for each in left] == [None, None]
+    host.close()

@@ -1,0 +1,53 @@
+"""Takes made beside a lane that plays: it goes first, and they have what is left."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from busy_rig import BusyHost
+from lane_rig import RATE, Host
+
+from bridge.control.arguments import At
+from bridge.time.transport import Transport
+
+
+class Waiting(Host):
+    """A host that takes what is there, as fast as it comes."""
+
+    def begin(self) -> None:
+        self.lane.waits = True
+        self.lane.update(lambda s: s.with_value("guard", 0.0).with_value("seed", 3))
+        self.publish()
+        self.play(At(beats=0.0))
+        self.transport = Transport(True, 0, self.transport.grid)
+        self.publish()
+
+    def take(self) -> None:
+        ahead = self.reader.ahead_samples(self.transport.position_samples)
+        if ahead > 0:
+            out = np.zeros((ahead, 2), np.float32)
+            self.reader.read(self.transport.position_samples, out, self.transport.timeline)
+            self.transport = self.transport.advanced(ahead)
+        self.publish()
+
+
+def test_takes_beside_a_lane_that_plays_leave_its_ring_full(monkeypatch):
+    busy = BusyHost(monkeypatch, ratio=2.5, read_seconds=0.35)
+    busy.begin()
+    busy.run(4.0)
+    takes = [Waiting(busy.studio) for _ in range(4)]
+    for take in takes:
+        take.begin()
+    busy.fills.clear()
+    end = busy.clock.seconds + 12.0
+    while busy.clock.seconds < end:
+        busy.turn()
+        for take in takes:
+            take.take()
+    assert busy.missing == 0
+    assert min(busy.fills) > 0.6
+    made = [take.transport.position_samples / RATE for take in takes]
+    assert min(made) > 0.5  # what is left over is theirs
+    assert sum(made) == pytest.approx(12.0, rel=0.6)
+    for host in (*takes, busy):
+        host.close()

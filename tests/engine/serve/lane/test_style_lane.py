@@ -1,0 +1,120 @@
+"""A lane on the tiny style checkpoint: what it listens to, what is told of it, and every role at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import torch
+from lane_rig import RATE, Host, make_model
+
+from bridge.control.arguments import At
+from engine.models.model import LoadedModel
+from engine.serve.lane.generate_loop import Studio
+from engine.serve.lane_settings import CONTINUE, MELODY, STYLE, HeardRegion
+from engine.serve.models.handover import estate, raise_heir, take_over
+
+SECONDS = 8
+Excerpts = list[tuple[float, float]]
+
+
+@pytest.fixture
+def lane(golden_models: dict[str, LoadedModel]) -> Iterator[tuple[Host, Excerpts]]:
+    told: Excerpts = []
+    host = Host(Studio(golden_models["audiocraft/style"], lambda lane, *event: host.events.append(event)))
+    host.lane.on_excerpt = lambda lane, start, length: told.append((start, length))
+    host.publish()
+    yield host, told
+    host.close()
+
+
+def tune(seconds: float = SECONDS) -> HeardRegion:
+    t = torch.arange(int(seconds * 32_000)) / 32_000
+    return HeardRegion(0.3 * torch.sin(1400 * t * (1 + 0.1 * torch.sin(t)))[None], 120.0, 0.0)
+
+
+def play(host: Host, **values: float) -> np.ndarray:
+    def update(settings):
+        for name, value in values.items():
+            settings = settings.with_value(name, value)
+        return settings.with_region(STYLE, tune()).with_prompt("sad jazz")
+
+    host.lane.update(update)
+    host.play(At(beats=0.0))
+    host.settle()
+    host.start()
+    return host.listen(4 * RATE)  # beyond the window of five seconds, with the lead of two
+
+
+def test_each_window_hears_an_excerpt_that_the_seed_draws(lane: tuple[Host, Excerpts]) -> None:
+    host, told = lane
+    sound = play(host, seed=4, excerpt_seconds=2.0)
+    assert np.isfinite(sound).all()
+    assert len(told) == 2  # windows, each its own
+    assert told[0][0] != told[1][0]
+    assert all(0 <= start <= SECONDS - 2.0 and length == 2.0 for start, length in told)
+    assert host.lane.value("excerpt_start") == told[-1][0]
+    first = list(told)
+    host.play(At("bar"))
+    host.listen(RATE)
+    assert told[len(first)] == first[0]  # the same seed, the same excerpts
+
+
+def test_an_excerpt_can_be_chosen(lane: tuple[Host, Excerpts]) -> None:
+    host, told = lane
+    play(host, seed=4, excerpt_start=1.5, excerpt_seconds=4.5, eval_q=6)
+    assert told == [(1.5, 4.5)]
+    host.lane.update(lambda s: s.with_value("excerpt_start", 2.25))
+    assert np.isfinite(host.listen(RATE)).all()
+    assert told[-1] == (2.25, 4.5)
+
+
+@pytest.mark.parametrize("values", [{"cfg_beta": 5.0}, {"two_step": 1.0}, {"cfg_beta": 5.0, "two_step": 1.0}])
+def test_style_words_and_a_beginning_together(lane: tuple[Host, Excerpts], values: dict[str, float]) -> None:
+    host, told = lane
+    host.lane.update(lambda s: s.with_region(CONTINUE, tune(2.0)))
+    sound = play(host, seed=4, **values)
+    assert np.isfinite(sound).all()
+    player = host.lane.director.player
+    assert player.prompt_frames == 100
+    guidance = player.stream.settings.guidance
+    assert (guidance.cfg_coef_beta or 0.0, float(guidance.two_step)) == (
+        values.get("cfg_beta", 0.0),
+        values.get("two_step", 0.0),
+    )
+    assert told
+
+
+def test_the_eval_q_is_heard(lane: tuple[Host, Excerpts]) -> None:
+    host, _ = lane
+    player_codes = []
+    for eval_q in (1, 6):
+        play(host, seed=4, excerpt_start=1.0, eval_q=eval_q)
+        player_codes.append(host.lane.director.player.stream.codes()[:, :100])
+    assert not torch.equal(*player_codes)
+
+
+def test_a_melody_for_another_model_waits(lane: tuple[Host, Excerpts]) -> None:
+    host, _ = lane
+    host.lane.update(lambda s: s.with_region(MELODY, tune(2.0)))
+    assert np.isfinite(play(host, seed=4)).all()
+    assert any("cannot follow melody" in text for _, _, text in host.events)
+
+
+def test_a_style_that_waited_is_followed_by_the_next_model(host: Host, golden_models: dict[str, LoadedModel]) -> None:
+    told: Excerpts = []
+    host.lane.on_excerpt = lambda lane, start, length: told.append((start, length))
+    host.lane.update(lambda s: s.with_region(STYLE, tune()).with_value("excerpt_start", 0.5))
+    host.play(At(beats=0.0))
+    host.start()
+    host.listen(RATE)
+    assert any("cannot follow style" in text for _, _, text in host.events)
+    assert told == []
+    director = host.lane.director
+    heir = raise_heir(estate(director, 0.3, 100, False), golden_models["audiocraft/style"])
+    host.studio.use(heir.player.model)
+    take_over(heir, director)
+    assert np.isfinite(host.listen(2 * RATE)).all()
+    assert told == [(0.5, 3.0)]
+    assert make_model().takes.isdisjoint({STYLE})

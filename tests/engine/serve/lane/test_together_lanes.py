@@ -1,0 +1,79 @@
+"""Lanes of a studio whose model takes all steps together, as on a GPU: what is heard is what it is elsewhere."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from lane_rig import RATE, Host, make_model
+
+from bridge.control.arguments import At
+from engine.lm.executors.device import PlainRunner
+from engine.serve.lane.generate_loop import Studio
+from engine.serve.lane_settings import CONTINUE, HeardRegion
+
+
+def story(together: bool) -> tuple[list[np.ndarray], Studio]:
+    """A lane that plays; another that joins it, to go on from a region, and leaves."""
+    model = make_model()
+    if together:
+        model.lm.step_together()
+    studio = Studio(model, lambda *event: None)
+    hosts = [Host(studio), Host(studio)]
+    for seed, host in enumerate(hosts):
+        host.lane.update(lambda s, seed=seed: s.with_value("seed", seed).with_value("lead_seconds", 1.0))
+    noise = torch.rand(1, 32_000, generator=torch.Generator().manual_seed(1)) - 0.5
+    hosts[1].lane.update(lambda s: s.with_region(CONTINUE, HeardRegion(noise, 120.0, 0.0)))
+    heard: list[list[np.ndarray]] = [[], []]
+
+    def listen(seconds: int) -> None:
+        for _ in range(seconds):
+            for host, parts in zip(hosts, heard, strict=False):
+                parts.append(host.listen(RATE))
+
+    hosts[0].play(At(beats=0.0))
+    for host in hosts:
+        host.start()
+    listen(1)
+    hosts[1].play(At(beats=3.0))
+    listen(3)
+    hosts[1].close()
+    del hosts[1]
+    listen(1)
+    hosts[0].close()
+    return [np.concatenate(parts) for parts in heard], studio
+
+
+def test_what_is_heard_is_the_same(monkeypatch):
+    monkeypatch.setattr("engine.stream.window.PIECE_STEPS", 2)  # the second lane's beginning takes several turns
+    (want, _), (got, studio) = story(False), story(True)
+    for one, other in zip(want, got, strict=True):
+        np.testing.assert_array_equal(np.isnan(one), np.isnan(other))
+        np.testing.assert_allclose(np.nan_to_num(other), np.nan_to_num(one), atol=1e-5)
+    assert np.isfinite(want[0]).mean() > 0.95  # both did play
+    assert np.isfinite(want[1]).sum() > RATE
+    assert studio.model.lm.device_step.buffers.sizes.rows == 4
+
+
+def test_the_device_is_kept_warm_only_while_somebody_plays(host, monkeypatch):
+    class Counting(PlainRunner):
+        runs = 0
+
+        def run(self, shape, step):
+            self.runs += 1
+            step()
+
+    monkeypatch.setattr("engine.lm.executors.device.stepper.WARM_SECONDS", 0.0)
+    lm, runner = host.studio.model.lm, Counting()
+    lm.step_together(runner)
+    host.lane.update(lambda s: s.with_value("lead_seconds", 1.0))
+    host.play(At(beats=0.0))
+    host.settle()
+    before, codes = runner.runs, host.lane.director.player.stream.codes()
+    host.studio.turn()
+    assert runner.runs == before  # the host stands
+    host.start()
+    host.settle()
+    host.studio.turn()
+    assert runner.runs > before
+    player = host.lane.director.player
+    assert torch.equal(player.stream.codes(0, codes.shape[1]), codes)

@@ -1,0 +1,280 @@
+"""Another model takes over a lane that plays: on a bar line, without a hole, with what was heard as its beginning."""
+
+from __future__ import annotations
+
+import dataclasses
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from lane_rig import RATE, Host, make_model
+
+from bridge.control.arguments import At
+from bridge.time.transport import Grid, Transport
+from engine.audio.resample import StreamResampler
+from engine.models.model import LoadedModel
+from engine.serve.lane_settings import CONTINUE, MELODY, HeardRegion
+from engine.serve.models import handover
+from engine.serve.models.change_over import Succession, _install
+from engine.serve.models.handover import Estate, Heir, Wait, estate, fits, raise_heir
+from engine.serve.render import conditioning
+from engine.serve.render.codec_output import SoundChain
+from engine.serve.render.stream_settings import as_prompt, own_values
+from engine.stream import TokenStream
+
+BAR = 2 * RATE  # 120 bpm, 4/4
+FRAME = RATE // 50
+OTHER = {"name": "other", "seed": 5, "card": 24}
+
+
+def leave(host: Host, need_seconds: float = 0.3) -> Estate:
+    """What the lane leaves, once enough is made."""
+    director = host.lane.director
+    for _ in range(9):
+        left = estate(director, need_seconds, 30, False)
+        if isinstance(left, Estate):
+            return left
+        assert isinstance(left, Wait)
+        director.lead_at_least_seconds = left.lead_seconds
+        host.settle()
+    raise AssertionError("the lane never has enough made")
+
+
+def settle(host: Host, raised: Heir, model: LoadedModel, late_too: bool = False) -> bool:
+    director = host.lane.director
+    return _install(host.studio, model, [Succession(director, raised.estate.player, raised)], late_too)
+
+
+def change(host: Host, model: LoadedModel, need_seconds: float = 0.3) -> Estate:
+    """Let the lane change over; the host stands still meanwhile."""
+    left = leave(host, need_seconds)
+    raised = raise_heir(left, model)
+    assert fits(raised, host.lane.director)
+    assert settle(host, raised, model)
+    return left
+
+
+def begin(host: Host, at_beats: float = 0.0, **play: int) -> None:
+    host.lane.update(lambda s: s.with_value("seed", 7))
+    host.play(At(beats=at_beats), **play)
+    host.start()
+    host.settle()
+
+
+def expected(host: Host, left: Estate, model: LoadedModel, frames: int) -> torch.Tensor:
+    """What the new model makes of what was heard, all of it in one go, from the estate's frame on: [n, 2]."""
+    heard = as_prompt(model, left.heard)
+    player = host.lane.director.player
+    known = left.player.prompt_frames + left.frame
+    heard_there, first = partial(conditioning.conditions, player), known - heard.codes.shape[1]
+    stream = TokenStream.begin(model.lm, heard_there, heard.codes, player.stream.settings, 7, first)
+    with torch.no_grad():
+        codes = stream.advance(frames)
+    resampler = StreamResampler(32_000, RATE)
+    level = 1.0 / heard.gain
+    chain = SoundChain(model.codec, resampler, 2, heard.audio, heard.codes, left.frame, level)
+    return chain.push(codes, last=True)
+
+
+def test_the_next_model_takes_over_on_a_bar_line_without_a_hole(host: Host) -> None:
+    begin(host)
+    before = host.listen(RATE)
+    generation = host.lane.ring.plan.generation
+    model = make_model(**OTHER)
+    left = change(host, model)
+    plan = host.lane.ring.plan
+    assert plan.generation == generation + 1
+    assert 0 <= BAR - plan.from_samples < FRAME  # the frame that holds the bar line
+    sound = np.concatenate([before, host.listen(5 * RATE)])
+    assert np.isfinite(sound).all()
+    want = expected(host, left, model, 150).numpy()
+    count = len(want) - 4 * FRAME
+    np.testing.assert_allclose(sound[plan.from_samples :][:count], want[:count], atol=1e-5)
+    steps = abs(np.diff(sound[:, 0]))
+    at = plan.from_samples
+    assert steps[at - 2 : at + 2].max() <= np.delete(steps, np.arange(at - 3, at + 3)).max()  # no click
+    assert host.reader.counters.late_blocks == 0
+    assert host.studio.model is model
+    assert host.events[-1][2] == "goes on with other"
+
+
+def test_what_was_heard_is_the_old_models_music(host: Host) -> None:
+    begin(host)
+    host.listen(RATE)
+    left = leave(host)
+    player = left.player
+    with torch.no_grad():
+        whole = player.model.codec.decode(player.stream.codes()[None])[0]
+    end = left.frame * 640
+    np.testing.assert_allclose(left.heard.numpy(), whole[:, end - 30 * 640 : end].numpy(), atol=1e-4)
+
+
+def test_a_model_in_stereo_plays_in_stereo(host: Host) -> None:
+    begin(host)
+    assert np.array_equal(*host.listen(BAR).T)
+    change(host, make_model("wide", 3, stereo=True))
+    host.listen(BAR)
+    sound = host.listen(BAR)
+    assert np.isfinite(sound).all()
+    assert abs(sound[:, 0] - sound[:, 1]).max() > 1e-3
+
+
+def test_a_region_in_stereo_reaches_a_model_in_stereo() -> None:
+    t = torch.arange(40_000) / 9.0
+    region = HeardRegion(torch.stack([0.3 * torch.sin(t), 0.1 * torch.cos(t)]), 120.0, 0.0)
+    wide = make_model("wide", 3, stereo=True)
+    prompt = handover.as_prompt(wide, region.audio[:, -6400:])
+    assert torch.equal(prompt.audio, region.audio[:, -6400:])
+    mono = handover.as_prompt(make_model(), region.audio[:, -6400:])
+    assert torch.allclose(mono.audio, region.audio[:, -6400:].mean(dim=0, keepdim=True))
+
+
+def test_music_that_has_not_begun_is_the_new_models_from_its_start(host: Host) -> None:
+    region = HeardRegion(0.3 * torch.sin(torch.arange(40_321) / 9.0)[None], 120.0, 0.0)
+    host.lane.update(lambda s: s.with_region(CONTINUE, region))
+    begin(host, at_beats=8.0)
+    model = make_model(**OTHER)
+    left = change(host, model)
+    assert (left.frame, left.heard) == (0, None)
+    sound = host.listen(3 * BAR)
+    assert np.isnan(sound[: 2 * BAR]).all()
+    assert np.isfinite(sound[2 * BAR :]).all()
+    player = host.lane.director.player
+    assert player.model is model
+    assert torch.equal(player.prompt.audio, region.audio[:, -30 * 640 :])
+
+
+def test_a_jump_before_the_start_plays_the_new_model_from_the_region(host: Host) -> None:
+    region = HeardRegion(0.3 * torch.sin(torch.arange(40_321) / 9.0)[None], 120.0, 0.0)
+    host.lane.update(lambda s: s.with_region(CONTINUE, region))
+    begin(host, at_beats=4.0)
+    host.listen(2 * BAR)
+    model = make_model(**OTHER)
+    change(host, model)
+    host.listen(2 * BAR)
+    host.transport = Transport(True, 0, host.transport.grid, timeline=1)
+    host.settle()
+    player = host.lane.director.player
+    assert player.model is model
+    assert torch.equal(player.prompt.codes, as_prompt(model, region.audio[:, -30 * 640 :]).codes)
+    assert np.isfinite(host.listen(4 * BAR)[BAR:]).all()
+
+
+def test_a_change_of_tempo_and_prompt_after_the_take_over(host: Host) -> None:
+    begin(host)
+    host.listen(RATE)
+    change(host, make_model(**OTHER))
+    host.listen(RATE)  # right on the bar line: what is known before it was another model's
+    host.lane.update(lambda s: s.with_prompt("new"))
+    assert np.isfinite(host.listen(RATE)).all()
+    position = host.transport.position_samples
+    host.transport = Transport(True, position, host.transport.grid.retuned(position, 90.0))
+    assert np.isfinite(host.listen(3 * RATE)).all()
+
+
+def test_in_a_loop_the_seam_is_a_bar_line(host: Host) -> None:
+    host.lane.update(lambda s: s.with_value("seed", 7))
+    host.play(At(beats=0.0))
+    host.start(loop_beats=(0.0, 4.0))
+    host.settle()
+    host.listen(RATE)
+    model = make_model(**OTHER)
+    change(host, model, need_seconds=0.5)
+    sounds = host.listen_looped(3)
+    assert all(np.isfinite(sound).all() for sound in sounds)
+    assert host.lane.director.player.model is model
+    assert host.reader.counters.late_blocks == 0
+
+
+def test_behind_the_loops_end_the_next_pass_counts(host: Host) -> None:
+    host.lane.update(lambda s: s.with_value("seed", 7))
+    host.play(At(beats=0.0))
+    host.start(loop_beats=(0.0, 2.0))  # one second, half a bar
+    host.settle()
+    host.listen(RATE // 2)
+    left = leave(host, need_seconds=0.8)
+    assert left.frame == 100  # the end of the second pass
+    model = make_model(**OTHER)
+    raised = raise_heir(left, model)
+    host.listen_looped(1)  # the host goes on meanwhile, into the next pass
+    assert fits(raised, host.lane.director)
+    assert settle(host, raised, model)
+    sounds = host.listen_looped(4)
+    assert all(np.isfinite(sound).all() for sound in sounds)
+
+
+def test_an_heir_that_is_late_or_has_missed_something_does_not_fit(host: Host) -> None:
+    begin(host)
+    host.listen(RATE)
+    model = make_model(**OTHER)
+    raised = raise_heir(leave(host), model)
+    director = host.lane.director
+    assert fits(raised, director)
+    host.lane.update(lambda s: s.with_prompt("something new"))
+    assert not fits(raised, director)
+    assert not settle(host, raised, model)
+    assert host.studio.model is not model
+    raised = raise_heir(leave(host), model)
+    host.lane.update(lambda s: s.with_value("level_db", -6.0))  # heard by nobody but the listener
+    assert fits(raised, director)
+    host.listen(RATE)  # past its bar line
+    assert not settle(host, raised, model)
+    assert settle(host, raised, model, late_too=True)
+    assert np.isfinite(host.listen(4 * RATE)[RATE:]).all()
+
+
+def test_values_nobody_asked_for_become_the_new_models_own(host: Host) -> None:
+    host.lane.update(lambda s: s.with_value("temperature", 0.7))
+    model = dataclasses.replace(make_model(**OTHER), cfg_coef=5.0, temperature=1.3)
+    begin(host)
+    host.listen(RATE)
+    change(host, model)
+    values = host.lane.settings.values
+    assert (values["cfg"], values["temperature"], values["top_k"]) == (5.0, 0.7, 24.0)
+    assert own_values(model)["top_k"] == 24.0
+    assert host.lane.director.player.settings is host.lane.settings
+
+
+def test_what_the_new_model_cannot_follow_is_told_and_kept(host: Host) -> None:
+    begin(host)
+    host.lane.update(lambda s: s.with_region(MELODY, HeardRegion(torch.rand(1, 6400), 120.0, 0.0)))
+    host.settle()
+    host.listen(RATE)
+    change(host, make_model(**OTHER))
+    assert "other cannot follow melody" in host.events[-1][2]
+    assert MELODY in host.lane.settings.regions
+    assert host.studio.model.conditioner.asked[-1][0].melody is None
+    assert np.isfinite(host.listen(2 * RATE)).all()
+
+
+def test_music_that_ends_before_the_bar_line_plays_out(host: Host) -> None:
+    begin(host, bars=1)
+    host.listen(RATE + RATE // 2)
+    director, old = host.lane.director, host.lane.director.player
+    assert estate(director, 0.6, 30, False) is None
+    model = make_model(**OTHER)
+    assert _install(host.studio, model, [Succession(director, old)], False)
+    assert np.isfinite(host.listen(RATE // 2 - 512)).all()
+    host.listen(RATE)
+    assert host.states[-1] == "ended"
+    host.play(At("bar"))
+    host.settle()
+    assert host.lane.director.player.model is model
+
+
+@pytest.mark.parametrize("playing", [True, False])
+def test_a_host_that_stands_has_all_the_time(host: Host, playing: bool) -> None:
+    host.lane.update(lambda s: s.with_value("seed", 7))
+    host.play(At(beats=0.0))
+    host.settle()
+    if playing:
+        host.start()
+        host.listen(RATE)
+        host.transport = Transport(False, host.transport.position_samples, Grid(RATE, 120.0))
+        host.publish()
+        host.settle()
+    left = leave(host, need_seconds=30.0)
+    assert left.frame == (100 if playing else 0)
+    raised = raise_heir(left, make_model(**OTHER))
+    assert fits(raised, host.lane.director)

@@ -1,0 +1,137 @@
+"""A lane whose model is not told the tempo: what it plays is bent onto the host's beat, through changes of mind."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from lane_rig import RATE, Host, PlainConditioner, make_model
+
+from engine.beat import onsets
+from engine.serve.lane.generate_loop import Studio
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "beat"))
+from beat_rig import RATE_HZ, drums, uneven
+
+BPM = 120.0
+
+
+class TapeCodec:
+    """Plays a tape, whatever the codes are; where it is on the tape it knows by what it is told came before."""
+
+    sample_rate, channels, frame_samples, n_codebooks, lookahead_frames = RATE_HZ, 1, 640, 4, 0
+
+    def __init__(self, tape: np.ndarray, card: int) -> None:
+        self.tape, self.card = torch.from_numpy(tape), card
+
+    def init_decoder(self, prompt_audio=None, prompt_codes=None):
+        if prompt_audio is None:
+            return 0
+        end = prompt_audio[0, 0, -2000:-1000]
+        # what came before ends on a frame: its last 2000 samples begin 560 samples into one
+        begins = torch.arange(560, len(self.tape) - 2000, 640)
+        unlike = torch.stack([(self.tape[begin : begin + 1000] - end).abs().sum() for begin in begins.tolist()])
+        assert float(unlike.min()) < 1e-3, "a decoder is told what the model made, as it made it"
+        return int(begins[int(unlike.argmin())]) + 2000
+
+    def decode_step(self, codes, state, last=False):
+        end = state + 640 * codes.shape[-1]
+        return self.tape[state:end][None, None], end
+
+
+class Untimed(PlainConditioner):
+    takes = frozenset({"text"})
+
+
+def tape_host(tape: np.ndarray, conditioner=Untimed) -> Host:
+    model = make_model()
+    model = replace(model, codec=TapeCodec(tape, model.lm.config.card), conditioner=conditioner(16))
+    return Host(Studio(model, lambda lane, *event: None))
+
+
+def offs_ms(sound: np.ndarray, first_beat: int) -> np.ndarray:
+    """How far the strongest onset near each beat is off, from a beat on, in ms."""
+    assert not np.isnan(sound).any()
+    mono = np.interp(np.arange(0, len(sound), RATE / RATE_HZ), np.arange(len(sound)), sound[:, 0])
+    found = onsets.strengths(mono)
+    at = onsets.places(0, len(found)) / RATE_HZ
+    offs = []
+    for beat in range(first_beat, int(at[-1] * BPM / 60)):
+        near = np.abs(at - beat * 60 / BPM) < 0.13
+        strong = found[near] > 0.7 * found[near].max()
+        offs.append((at[near][strong].mean() - beat * 60 / BPM) * 1000)
+    return np.array(offs)
+
+
+@pytest.fixture(scope="module")
+def slow() -> np.ndarray:
+    return uneven(drums(BPM, 22), lambda t: 0.975 + 0 * t)[0]
+
+
+@pytest.fixture
+def drifting(slow) -> Iterator[Host]:
+    host = tape_host(slow)
+    yield host
+    host.close()
+
+
+def begun(host: Host) -> Host:
+    host.play()  # it stands: the music begins on its first sample
+    host.settle()
+    host.start()
+    return host
+
+
+def test_music_that_drifts_is_heard_on_the_beat(drifting):
+    told = []
+    drifting.lane.on_grid = lambda lane, *off: told.append(off)
+    sound = begun(drifting).listen(12 * RATE)
+    offs = offs_ms(sound, 10)
+    assert np.percentile(np.abs(offs), 90) < 25
+    assert drifting.lane.director.player.chain.bend.map.last.shift > 0.15 * RATE_HZ
+    assert told
+    assert abs(told[-1][1] - told[-1][0] * 60_000 / BPM) < 1e-6
+
+
+def test_switched_off_it_plays_as_it_was_made(drifting, slow):
+    drifting.lane.update(lambda settings: settings.with_value("bend", 0.0))
+    sound = begun(drifting).listen(8 * RATE)
+    made = np.interp(np.arange(0, 7 * RATE_HZ, RATE_HZ / RATE), np.arange(len(slow)), slow)
+    heard = sound[: len(made), 0]
+    assert np.corrcoef(heard, made)[0, 1] > 0.99
+    assert abs(offs_ms(sound, 12)[-1]) > 60
+
+
+def test_a_change_of_prompt_goes_on_where_the_music_was(drifting):
+    begun(drifting).listen(7 * RATE)
+    drifting.lane.update(lambda settings: settings.with_prompt("other"))
+    player = drifting.lane.director.player
+    version = player.version
+    sound = drifting.listen(6 * RATE)
+    assert drifting.lane.director.player is player
+    assert player.version > version
+    assert np.percentile(np.abs(offs_ms(np.concatenate([np.zeros((RATE, 2), np.float32), sound]), 4)), 85) < 25
+    assert player.chain.audio_end == player.chain.bend.out_end
+
+
+def test_an_end_is_kept_however_much_is_skipped(drifting):
+    drifting.play(bars=4)
+    drifting.settle()
+    drifting.start()
+    sound = drifting.listen(9 * RATE)
+    assert not np.isnan(sound[: 8 * RATE]).any()
+    assert np.abs(sound[7 * RATE : 8 * RATE]).max() > 0.01
+    assert np.nan_to_num(np.abs(sound[8 * RATE + 100 :])).max() == 0
+    assert not drifting.lane.director.player
+
+
+def test_models_that_hear_the_tempo_are_not_touched(slow):
+    host = tape_host(slow, PlainConditioner)
+    begun(host).listen(RATE)
+    assert host.lane.director.player.chain.bend is None
+    host.close()

@@ -1,0 +1,78 @@
+"""A lane's time from messages: taps give tempo and beat; a host with a shared block is only told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from bridge.ring.reader import RingReader
+from bridge.ring.writer import RingWriter
+from bridge.time.transport import Grid, Transport
+from bridge.time.units import Signature
+from engine.serve.timeline.host_clock import HostClock
+
+RATE = 48_000
+
+
+class Bench:
+    """A real ring, and a clock whose seconds are set by hand."""
+
+    def __init__(self) -> None:
+        self.ring = RingWriter.create(9177, RATE, 2, seconds=1)
+        self.now = 100.0
+        self.clock = HostClock(self.ring, lambda: self.now)
+
+    def taps(self, *instants: float, downbeat: bool = False) -> float:
+        found = None
+        for instant in instants:
+            self.now = 100 + instant
+            found = self.clock.tap(downbeat and instant == instants[-1])
+        return found.tempo_bpm if found else 0.0
+
+
+@pytest.fixture
+def bench() -> Iterator[Bench]:
+    bench = Bench()
+    yield bench
+    bench.ring.close()
+
+
+def test_taps_alone_give_a_standing_host_its_tempo(bench: Bench) -> None:
+    assert bench.taps(0.0) == 0.0
+    assert bench.clock.now() is None
+    assert bench.taps(0.5, 1.0, 1.5) == pytest.approx(120)
+    told = bench.clock.now()
+    assert told is not None
+    assert (told.playing, told.tempo_bpm) == (False, 120.0)
+    assert not bench.clock.shared
+
+
+def test_tap_moves_the_beat_of_a_host_that_plays(bench: Bench) -> None:
+    bench.clock.tell(True, 0.0, 100.0, Signature(3, 4))
+    bench.taps(3.03, 3.53, 4.03, 4.53)
+    told = bench.clock.now()
+    assert told is not None
+    assert told.tempo_bpm == 120.0
+    assert told.position_beats == pytest.approx(round(told.position_beats), abs=1e-3)
+    timeline = told.timeline
+    bench.taps(5.03, 5.53, downbeat=True)
+    told = bench.clock.now()
+    assert told is not None
+    assert told.position_beats % 3 == pytest.approx(0, abs=1e-3)
+    assert told.timeline == timeline + 1  # beat 10 became 9: what was planned no longer fits
+    bench.now += 10.0
+    later = bench.clock.now()
+    assert later is not None
+    assert later.position_beats == pytest.approx(told.position_beats + 20, abs=1e-3)
+
+
+def test_host_with_a_shared_block_is_only_told(bench: Bench) -> None:
+    reader = RingReader.attach(bench.ring.name)
+    reader.publish(Transport(True, 480, Grid(RATE, 93.0)), 0, 256, 0, 0)
+    assert bench.clock.shared
+    assert bench.taps(0.0, 0.5, 1.0) == pytest.approx(120)
+    told = bench.clock.now()
+    assert told is not None
+    assert told.tempo_bpm == 93.0
+    reader.close()

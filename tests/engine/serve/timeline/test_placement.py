@@ -1,0 +1,123 @@
+"""Streams on the host's timeline: frames, ends, and references in phase after hours."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+
+import pytest
+import torch
+
+from bridge.time.transport import Grid
+from bridge.time.units import Signature
+from engine.conditions.melody import MelodyConditioner
+from engine.conditions.musicgen import MusicGenConditioner
+from engine.core.guidance import Guidance
+from engine.serve.lane_settings import HeardRegion, LaneSettings
+from engine.serve.timeline.placement import Place, ask_at, prepare
+
+TAKES = frozenset({"text", "melody", "style", "tempo"})
+
+
+def region(seconds: float, bpm: float, start_beats: float = 0.0, extra_samples: int = 0) -> HeardRegion:
+    return HeardRegion(torch.zeros(1, round(seconds * 32_000) + extra_samples), bpm, start_beats)
+
+
+def test_frames_and_positions():
+    place = Place.on(Grid(48_000), zero_samples=96_000, end_samples=96_000 + 48_000)
+    assert place.frame_at(96_000) == 0
+    assert place.frame_at(96_001) == 1
+    assert place.frame_at(96_000 + 960) == 1  # 20 ms at 48 kHz
+    assert place.frames_to_end() == 50
+    assert replace(place, end_samples=96_000 + 48_001).frames_to_end() == 51
+    assert Place.on(Grid(48_000), 0).frames_to_end() is None
+
+
+def test_beats_of_frames_before_and_after_the_start():
+    place = Place.on(Grid(44_100, 120.0), zero_samples=44_100)  # beat 2
+    assert place.beats_at_frame(0) == 2
+    assert place.beats_at_frame(-50) == 0
+    assert place.beats_at_frame(25) == 3
+
+
+def test_region_cut_on_a_beat_is_whole_beats_long():
+    assert region(4.0, 120.0, extra_samples=3).beats == 8
+    assert region(4.1, 120.0).beats == Fraction(41, 5)
+
+
+def test_ask_holds_what_the_lane_was_told():
+    settings = LaneSettings("slow dub").with_region("melody", region(2, 120)).with_region("style", region(3, 120))
+    place = Place.on(Grid(48_000, 90.0, Signature(7, 8), bar_origin_beats=1.0), zero_samples=0)
+    ask = ask_at(settings, place, 0, 0, TAKES)
+    assert ask.text == "slow dub"
+    assert ask.grid.bpm == 90.0
+    assert ask.grid.beats_per_bar == 3.5
+    assert ask.grid.start_beats == -1.0  # counted from a bar line, so that the bar's phase is right
+    assert ask.melody.speed == 0.75
+    assert ask.style.audio.shape == (1, 96_000)
+    assert ask_at(LaneSettings(), place, 0, 0, frozenset({"text"})) == ask_at(
+        LaneSettings(), place, 0, 900, frozenset({"text"})
+    )
+
+
+@pytest.mark.parametrize("offset", [0, 600, 50 * 3600 * 10])
+def test_looped_region_is_in_phase_at_every_window(offset):
+    """Ten hours in, the region still begins on its bar line, though its length was rounded to samples."""
+    seconds = 60 / 130 * 16  # 16 beats at 130 bpm: not a whole number of samples
+    looped = region(seconds, 130.0, start_beats=4.0)
+    place = Place.on(Grid(48_000, 130.0), zero_samples=Grid(48_000, 130.0).sample_at(20))
+    ask = ask_at(LaneSettings().with_region("melody", looped), place, 30, offset, TAKES)
+    read_at = ask.melody.start_samples + offset * 640 * ask.melody.speed  # what a conditioner reads first
+    beat = place.beats_at_frame(offset - 30)
+    want = float((beat - 4) % 16) * 60 / 130 * 32_000
+    assert abs(read_at - want) <= 1.0
+
+
+def test_what_rolls_a_stream_and_what_does_not():
+    settings = LaneSettings("a").with_value("temperature", 1.0)
+    assert settings.heard() != settings.with_prompt("b").heard()
+    assert settings.heard() != settings.with_value("temperature", 0.5).heard()
+    assert settings.heard() != settings.with_region("melody", region(1, 100)).heard()
+    assert settings.heard() == settings.with_value("level_db", -6.0).heard()
+    assert settings.heard() == settings.with_region("continue", region(1, 100)).heard()
+
+
+def test_stems_of_a_region_are_taken_apart_before_a_window_asks(golden_models):
+    """What is prepared is what windows hear, wherever they begin and at whatever tempo."""
+    loaded, lengths = golden_models["audiocraft/melody"], []
+
+    def separate(mix: torch.Tensor) -> torch.Tensor:
+        lengths.append(mix.shape[-1])
+        return torch.stack([mix, mix, mix, mix], dim=1)
+
+    own = loaded.conditioner.melody
+    melody = MelodyConditioner(own.chroma, own.projection, own.n_frames, 32_000, separate, own.window_samples)
+    model = replace(loaded, conditioner=MusicGenConditioner(loaded.conditioner.text, True, melody))
+    settings = LaneSettings().with_region("melody", HeardRegion(torch.ones(1, 64_000), 120.0, 0.0))
+    prepare(golden_models["audiocraft/text"], settings)  # follows no melody: nothing to prepare
+    assert not lengths
+    prepare(model, settings)
+    assert lengths == [88_200]
+    for offset in (0, 333):
+        ask = ask_at(settings, Place.on(Grid(48_000, 90.0), zero_samples=0), 0, offset, model.takes)
+        model.conditioner([ask], Guidance(), offset, 100)
+    assert lengths == [88_200]
+
+
+@pytest.mark.parametrize(("beats", "looped"), [(16.0, 16.0), (10.0, 8.0), (3.0, 3.0)])
+def test_chords_of_what_is_gone_on_from_are_kept_bar_by_bar(beats: float, looped: float) -> None:
+    """Its whole bars, on their beats; not where a melody is given, it is told not to, or the model cannot."""
+    takes = frozenset({"text", "tempo", "melody", "harmony"})
+    place, begun = Place.on(Grid(48_000, 120.0), 192_000), region(beats / 2, 120)
+    found = ask_at(LaneSettings(), place, 30, 100, takes, begun=begun).harmony
+    assert found is not None
+    assert found.on_grid is not None
+    assert (found.on_grid.beats, found.on_grid.bpm) == (looped, 120.0)
+    assert found.audio is begun.audio
+    for settings, able in (
+        (LaneSettings().with_value("keep_harmony", 0.0), takes),
+        (LaneSettings().with_region("melody", region(4, 120)), takes),
+        (LaneSettings(), takes - {"harmony"}),
+    ):
+        assert ask_at(settings, place, 30, 100, able, begun=begun).harmony is None
+    assert ask_at(LaneSettings(), place, 30, 100, takes).harmony is None

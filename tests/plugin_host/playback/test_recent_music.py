@@ -1,0 +1,71 @@
+"""What was heard last, for an engine that comes after one that died: whole bars, in a row, on their grid."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+
+from bridge.ring.form import Audio
+from bridge.time.transport import Grid
+from bridge.time.units import Signature
+from plugin_host.playback.recent_music import KEPT_SECONDS, Heard
+
+RATE = 8000
+GRID = Grid(RATE, 121.3)
+
+
+def music(begin: int, end: int) -> Audio:
+    at = np.arange(begin, end, dtype=np.float32)
+    return np.stack([at, -at], axis=1)
+
+
+def hear(heard: Heard, begin: int, end: int, grid: Grid = GRID) -> None:
+    sizes = random.Random(begin)
+    while begin < end:
+        n = min(sizes.randint(1, 700), end - begin)
+        heard.keep(music(begin, begin + n), begin, grid)
+        begin += n
+
+
+@pytest.mark.parametrize("grid", [GRID, Grid(RATE, 93.7, Signature(7, 8))])
+@pytest.mark.parametrize("over", [0, 1, 5000])
+def test_the_newest_whole_bars_are_given_with_their_place(grid: Grid, over: int) -> None:
+    heard, bar = Heard(RATE, 2), grid.bar_start
+    end = bar(30) + over
+    hear(heard, bar(3) - 200, end, grid)
+    passage = heard.passage(8.0)
+    assert passage is not None
+    bars = 1
+    while bar(30) - bar(30 - bars - 1) <= 8 * RATE:
+        bars += 1
+    assert np.array_equal(passage.audio, music(bar(30 - bars), bar(30)))
+    assert passage.start_beats == float(grid.bar_start_beats(30 - bars))
+    assert passage.grid == grid
+
+
+def test_less_than_a_bar_is_nothing() -> None:
+    heard, bar = Heard(RATE, 2), GRID.bar_start
+    assert heard.passage(8.0) is None
+    hear(heard, bar(2) + 10, bar(3) + 9000)
+    assert heard.passage(8.0) is None
+    hear(heard, bar(3) + 9000, bar(4))
+    passage = heard.passage(8.0)
+    assert passage is not None
+    assert np.array_equal(passage.audio, music(bar(3), bar(4)))
+
+
+def test_another_tempo_and_a_jump_begin_anew_but_a_loop_of_whole_bars_goes_on() -> None:
+    heard, bar = Heard(RATE, 2), GRID.bar_start
+    hear(heard, bar(0), bar(4))
+    hear(heard, bar(2), bar(3))
+    passage = heard.passage(KEPT_SECONDS)
+    assert passage is not None
+    assert np.array_equal(passage.audio, np.concatenate([music(bar(0), bar(4)), music(bar(2), bar(3))]))
+    assert passage.start_beats == -8.0  # five bars that end on the end of bar 3
+    hear(heard, bar(7) + 3000, bar(8))
+    assert heard.passage(8.0) is None
+    hear(heard, bar(8), bar(9))
+    hear(heard, bar(9), bar(9) + 9000, GRID.retuned(bar(9), 90.0))
+    assert heard.passage(8.0) is None

@@ -1,0 +1,40 @@
+"""For all tests of the plugin: its core, compiled once; skipped with a reason where that is impossible."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from plugin_host.plugin import build
+from plugin_host.plugin.build import BuildError
+from plugin_host.plugin.bundles import UNITS, VARIANTS, build_bundles
+from tests.plugin_native import native_core
+
+if sys.platform == "win32":
+    collect_ignore_glob = ["test_*.py"]
+
+
+@pytest.fixture(scope="session")
+def core(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
+    """The C++ core as a library."""
+    if not any(map(shutil.which, ("g++", "clang++"))):
+        pytest.skip("no C++ compiler (apt install g++)")
+    return native_core.load(build.build_core(tmp_path_factory.mktemp("core")))
+
+
+@pytest.fixture(scope="session")
+def bundles(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the plugin's three bundles, and the mono one as LV2."""
+    if os.environ.get("SEGUE_TEST_BUNDLES"):  # built before
+        return Path(os.environ["SEGUE_TEST_BUNDLES"])
+    folder = tmp_path_factory.mktemp("bundles")
+    try:
+        build_bundles(folder, folder / "objects", [*UNITS[:3], (VARIANTS[1], "lv2")], level="-O0")
+    except BuildError as fault:
+        pytest.skip(f"the plugin cannot be built here: {str(fault)[:300]}")
+    return folder

@@ -1,0 +1,205 @@
+"""An engine whose music is numbers: each sample says where it belongs, so one lost or doubled shows.
+
+python counting_engine.py PORT     prints a JSON line for each message, and where the host is when that changes
+
+The wire, the ring, the plan and the captures are the real ones (bridge); only the music is not.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import sys
+import threading
+import time
+
+import numpy as np
+
+from bridge.control import messages
+from bridge.control.packet import Packet, encode, parse
+from bridge.region.capture import read_capture
+from bridge.ring.form import Plan
+from bridge.ring.layout import ENDLESS_SAMPLES
+from bridge.ring.writer import RingWriter
+from bridge.time.transport import Grid, Transport
+
+LEAD_SECONDS = 1.5
+PERIOD = 1 << 20
+
+
+def value_at(position: np.ndarray) -> np.ndarray:
+    """The sample that belongs at a host position: exact in float32, 0 < value < 0.5."""
+    return (((position % PERIOD) + 1) / (2.0 * PERIOD)).astype(np.float32)
+
+
+class Lane:
+    """One ring of numbers."""
+
+    def __init__(self, number: int, rate_hz: int, channels: int) -> None:
+        self.ring = RingWriter.create(number, rate_hz, channels, seconds=8.0)
+        self.last = Transport(False, 0, Grid(rate_hz))
+        self.start_beats: float | None = None
+        self.bars = 0
+        self.generation = 0
+        self.timeline = -1
+        self.grid: Grid | None = None
+        self.written = 0
+        self.references: set[str] = set()
+        self.values: dict[str, float] = {}
+
+    def transport(self) -> Transport:
+        """Where the host is."""
+        self.last = self.ring.transport() or self.last  # None as well while the host is just writing
+        return self.last
+
+    def play(self, at: object, bars: int) -> float:
+        """Begin on a beat or the next bar line."""
+        now = self.transport()
+        margin = now.sample_rate_hz // 10 if now.playing else 0
+        bar = now.grid.next_bar(now.position_samples + margin)
+        self.start_beats = float(now.grid.bar_start_beats(bar)) if isinstance(at, str) else float(str(at))
+        self.bars, self.timeline = bars, -1
+        return self.start_beats
+
+    def work(self) -> None:
+        """Plan for the host's stretch of time, and write ahead of it."""
+        self.ring.beat()
+        now = self.transport()
+        if self.start_beats is None:
+            return
+        grid, per_bar = now.grid, float(now.grid.signature.beats_per_bar)
+        start = grid.sample_at(self.start_beats)
+        end = grid.sample_at(self.start_beats + self.bars * per_bar) if self.bars else ENDLESS_SAMPLES
+        if (now.timeline, grid) != (self.timeline, self.grid):
+            self.timeline, self.grid, self.generation = now.timeline, grid, self.generation + 1
+            self.written = max(start, now.position_samples)
+            self.ring.set_plan(Plan(self.generation, True, self.written, start, end, now.timeline))
+            self.ring.set_reach(self.written)
+        until = min(end, now.position_samples + int(LEAD_SECONDS * now.sample_rate_hz))
+        if until > self.written:
+            wave = value_at(np.arange(self.written, until))
+            audio = np.repeat(wave[:, None], self.ring.form.channels, axis=1)
+            self.written += self.ring.write(self.written, np.ascontiguousarray(audio), self.generation, now.timeline)
+
+
+class CountingEngine:
+    """Answers what the plugin asks."""
+
+    def __init__(self, port: int) -> None:
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind(("127.0.0.1", port))
+        self.socket.settimeout(0.002)
+        self.lanes: dict[int, Lane] = {}
+        self.answered: dict[tuple[object, int], bytes] = {}
+        self.seen: dict[int, tuple[object, ...]] = {}
+        self.refused: dict[str, list[str]] = {}  # code and text by message
+        threading.Thread(target=self.listen, daemon=True).start()
+
+    def listen(self) -> None:
+        """The test says what is to be refused: a JSON line [message, code, text], or [message] for no longer."""
+        for line in sys.stdin:
+            name, *why = json.loads(line)
+            self.refused[name] = why
+
+    def serve(self) -> None:
+        """For ever."""
+        say(ready=self.socket.getsockname()[1])
+        while True:
+            try:
+                datagram, sender = self.socket.recvfrom(65535)
+            except TimeoutError:
+                pass
+            else:
+                for packet in parse(datagram):
+                    self.take(packet, sender)
+            for number, lane in self.lanes.items():
+                lane.work()
+                self.look(number, lane)
+
+    def look(self, number: int, lane: Lane) -> None:
+        """Say where the host is when its state changes."""
+        now = lane.transport()
+        loop = now.loop_beats
+        state = (now.playing, now.tempo_bpm, str(now.signature), loop, now.timeline)
+        if state != self.seen.get(number):
+            self.seen[number] = state
+            meter = [now.signature.numerator, now.signature.denominator]
+            flags = int(lane.ring._words.get("transport_flags"))
+            say(lane=number, playing=now.playing, bpm=now.tempo_bpm, meter=meter, loop=loop, flags=flags,
+                timeline=now.timeline, position=now.position_samples, beats=now.position_beats)  # fmt: skip
+
+    def take(self, packet: Packet, sender: object) -> None:
+        """Answer one request, a repeated one as before."""
+        number = int(packet.values[0])
+        if packet.address != messages.HELLO.address and (sender, number) in self.answered and number:
+            self.socket.sendto(self.answered[sender, number], sender)
+            return
+        row = messages.TABLE[packet.address]
+        values = row.check(packet.values)
+        say(message=packet.address.removeprefix("/segue/"), values=[str(value) for value in packet.values[1:]])
+        refusal = self.refused.get(packet.address.removeprefix("/segue/"))
+        if refusal:
+            datagram = encode("/segue/error", [number, packet.address, *refusal])
+        elif values.get("lane", -1) >= 0 and packet.address != "/segue/lane/open" and values["lane"] not in self.lanes:
+            datagram = encode("/segue/error", [number, packet.address, "no_such_lane", "it is not open"])
+        else:
+            datagram = encode("/segue/ok", [number, packet.address, *self.answer(packet.address, values)])
+        self.answered[sender, number] = datagram
+        self.socket.sendto(datagram, sender)
+
+    def answer(self, address: str, values: dict) -> list:
+        """The values of an answer."""
+        match address.removeprefix("/segue/"):
+            case "hello":
+                self.answered.clear()
+                return [messages.PROTOCOL, "counting", 30.0]
+            case "ping":
+                return [time.monotonic() % 1000]
+            case "lane/open":
+                return self.open(values["lane"], values["rate_hz"], values["channels"])
+            case "lane/set":
+                self.lanes[values["lane"]].values[values["name"]] = float(values["value"])
+                return [values["name"], float(values["value"]), 0.0, 0]
+            case "lane/play":
+                lane = self.lanes[values["lane"]]
+                at = values["at"]
+                start = lane.play(at.word if at.word not in ("", "now") else at.beats, max(values["bars"], 0))
+                lane.work()
+                return [start, lane.generation, 4711]
+            case "lane/status":
+                lane = self.lanes[values["lane"]]
+                state = "idle" if lane.start_beats is None else "playing"
+                return [state, 0.0, lane.generation, 4711, " ".join(sorted(lane.references))]
+            case "lane/get":
+                return [values["name"], self.lanes[values["lane"]].values.get(values["name"], 0.0)]
+            case "lane/stop":
+                self.lanes[values["lane"]].start_beats = None
+                return [0.0]
+            case "lane/close":
+                self.lanes.pop(values["lane"]).ring.close()
+            case "region/clear":
+                self.lanes[values["lane"]].references.discard(values["role"])
+                return [0.0, 0]
+            case "region/capture":
+                found = read_capture(values["name"])
+                say(captured=found.audio[:, 0].tolist()[:8], samples=len(found.audio), channels=found.audio.shape[1],
+                    bpm=found.bpm, start=found.start_beats, role=values["role"])  # fmt: skip
+                self.lanes[values["lane"]].references.add(values["role"])
+                return [len(found.audio) / found.rate_hz, 2, found.rate_hz, 4.0, "", 0.0, 0]
+        return []
+
+    def open(self, number: int, rate_hz: int, channels: int) -> list:
+        """Open a lane, or give what is open."""
+        number = next(n for n in range(64) if n not in self.lanes) if number < 0 else number
+        if number not in self.lanes:
+            self.lanes[number] = Lane(number, rate_hz, channels)
+        return [number, self.lanes[number].ring.name]
+
+
+def say(**what: object) -> None:
+    """A line for the test."""
+    print(json.dumps(what), flush=True)
+
+
+if __name__ == "__main__":
+    CountingEngine(int(sys.argv[1])).serve()

@@ -1,0 +1,105 @@
+"""The C++ core of the plugin, compiled once for all tests and called by ctypes."""
+
+from __future__ import annotations
+
+import ctypes
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bridge.ring.form import Audio
+from bridge.ring.reader import RingCounters
+from bridge.time.transport import Grid, Transport
+from plugin_host.playback.processor import Counters
+
+_I64, _U64, _F64 = ctypes.c_int64, ctypes.c_uint64, ctypes.c_double
+_FLOATS = ctypes.POINTER(ctypes.c_float)
+_SIGNATURES = {
+    "segue_lane_new": (ctypes.c_void_p, ctypes.c_int, ctypes.c_int),
+    "segue_lane_free": (None, ctypes.c_void_p),
+    "segue_lane_attach": (ctypes.c_int, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_int),
+    "segue_lane_grid": (None, ctypes.c_void_p, _F64, ctypes.c_int, ctypes.c_int, _I64, _F64, _F64),
+    "segue_lane_loop": (None, ctypes.c_void_p, ctypes.c_int, _F64, _F64),
+    "segue_lane_process": (None, ctypes.c_void_p, _FLOATS, ctypes.c_int, ctypes.c_int, _I64),
+    "segue_lane_state": (ctypes.c_int, ctypes.c_void_p),
+    "segue_lane_fill": (_I64, ctypes.c_void_p),
+    "segue_lane_counters": (None, ctypes.c_void_p, ctypes.POINTER(_U64)),
+    "segue_count": (_I64, ctypes.c_char_p, _I64, ctypes.c_uint32),
+    "segue_sample_at": (_I64, ctypes.c_void_p, _F64),
+    "segue_bar_at": (_I64, ctypes.c_void_p, _I64),
+    "segue_bar_start": (_I64, ctypes.c_void_p, _I64),
+}
+
+
+def load(path: Path) -> ctypes.CDLL:
+    """The library with its functions' types."""
+    library = ctypes.CDLL(str(path))
+    for name, (result, *arguments) in _SIGNATURES.items():
+        function = getattr(library, name)
+        function.restype, function.argtypes = result, arguments
+    return library
+
+
+class NativeLane:
+    """The C++ processor with the Python one's face, as far as tests need it."""
+
+    def __init__(self, library: ctypes.CDLL, rate_hz: int, channels: int = 2) -> None:
+        self._library, self._channels = library, channels
+        self.pointer = library.segue_lane_new(rate_hz, channels)
+
+    def attach(self, name: str) -> str:
+        """Attach to a ring; what is wrong, or empty."""
+        why = ctypes.create_string_buffer(300)
+        done = self._library.segue_lane_attach(self.pointer, name.encode(), why, 300)
+        assert bool(done) == (why.value == b"")
+        return why.value.decode()
+
+    def process(self, out: Audio, transport: Transport) -> None:
+        """One block; `out` float32 [n, channels] contiguous."""
+        self.grid(transport.grid)
+        loop = transport.loop_beats or (0.0, 0.0)
+        self._library.segue_lane_loop(self.pointer, transport.loop_beats is not None, *loop)
+        floats = out.ctypes.data_as(_FLOATS)
+        self._library.segue_lane_process(self.pointer, floats, len(out), transport.playing, transport.position_samples)
+
+    def grid(self, grid: Grid) -> None:
+        """Say which grid the next questions are about."""
+        line = (grid.tempo_bpm, grid.signature.numerator, grid.signature.denominator)
+        anchor = (grid.anchor_samples, grid.anchor_beats, grid.bar_origin_beats)
+        self._library.segue_lane_grid(self.pointer, *line, *anchor)
+
+    @property
+    def state(self) -> int:
+        """As processor.State."""
+        return int(self._library.segue_lane_state(self.pointer))
+
+    @property
+    def fill_samples(self) -> int:
+        """As Processor.fill_samples."""
+        return int(self._library.segue_lane_fill(self.pointer))
+
+    def counted(self) -> tuple[Counters, RingCounters]:
+        """Both counters."""
+        words = np.zeros(15, np.uint64)
+        self._library.segue_lane_counters(self.pointer, words.ctypes.data_as(ctypes.POINTER(_U64)))
+        numbers = [int(word) for word in words]
+        return Counters(*numbers[:11]), RingCounters(*numbers[11:])
+
+    def close(self) -> None:
+        """Free it and its ring."""
+        self._library.segue_lane_free(self.pointer)
+
+
+def tool(name: str) -> str:
+    """Path of a program, or skip."""
+    path = shutil.which(name)
+    if path is None:
+        pytest.skip(f"{name} is not installed")
+    return path
+
+
+def repository() -> Path:
+    """The repository's root."""
+    return Path(__file__).parents[3]

@@ -1,0 +1,190 @@
+"""Processes for the tests of the built plugin: the counting engine, and hosts that load a bundle."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from tests.plugin_native.counting_engine import value_at
+from tests.plugin_native.native_core import repository
+
+from bridge.control.packet import encode, parse
+from bridge.control.rows import ROOT
+from plugin_host import plugin
+from plugin_host.client.engine_process import free_port
+
+PATIENCE_SECONDS = 60.0
+HOSTS = Path(__file__).parent / "hosts"
+
+
+def environment(port: int = 0, **more: str) -> dict[str, str]:
+    """For a child: this repository, and the engine's port."""
+    known = {**os.environ, "PYTHONPATH": str(repository()), "OMP_NUM_THREADS": "1", **more}
+    return {**known, "SEGUE_ENGINE_PORT": str(port)} if port else known
+
+
+class Counting:
+    """counting_engine.py in a process of its own; `lines` are what it has said."""
+
+    def __init__(self, port: int = 0) -> None:
+        self.port = port or free_port()
+        self.lines: list[dict] = []
+        self.start()
+
+    def start(self) -> None:
+        """Start it, again perhaps."""
+        command = [sys.executable, str(Path(__file__).parent / "counting_engine.py"), str(self.port)]
+        pipe = subprocess.PIPE
+        self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=environment())
+        threading.Thread(target=self._read, args=(self.process,), daemon=True).start()
+        self.wait(lambda line: line.get("ready") == self.port)
+
+    def _read(self, process: subprocess.Popen[str]) -> None:
+        assert process.stdout is not None
+        for line in process.stdout:
+            self.lines.append(json.loads(line))
+
+    def wait(self, wanted: Callable[[dict], object], after: int = 0) -> dict:
+        """The first line that is wanted; fails after a long time."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < deadline:
+            for line in self.lines[after:]:
+                if wanted(line):
+                    return line
+            time.sleep(0.02)
+        raise AssertionError(f"waited in vain; it said {self.lines[-12:]}")
+
+    def messages(self, name: str) -> list[list[str]]:
+        """The values of all messages of that name."""
+        return [line["values"] for line in self.lines if line.get("message") == name]
+
+    def refuse(self, message: str, *why: str) -> None:
+        """Refuse a message with a code and a text; with neither no longer."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps([message, *why]) + "\n")
+        self.process.stdin.flush()
+
+    def kill(self) -> None:
+        """As a crash would."""
+        self.process.kill()
+        self.process.wait()
+
+
+class RealEngine:
+    """`python -m engine` with the embedded model."""
+
+    def __init__(self, port: int = 0) -> None:
+        self.port = port or free_port()
+        self.start()
+
+    def start(self) -> None:
+        """Start it, again perhaps, and wait until its model is hot."""
+        self.log = ""
+        command = [sys.executable, "-m", "engine", "--port", str(self.port)]
+        out = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+        self.process = subprocess.Popen(command, env=environment(PYTHONUNBUFFERED="1"), cwd=repository(), **out)
+        threading.Thread(target=self._read, daemon=True).start()
+        deadline = time.monotonic() + 2 * PATIENCE_SECONDS
+        while "ready" not in self.log:
+            assert self.process.poll() is None, self.log
+            assert time.monotonic() < deadline, self.log
+            time.sleep(0.1)
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.log += line
+
+    def kill(self) -> None:
+        """As a crash would."""
+        self.process.kill()
+        self.process.wait()
+
+    def end(self) -> None:
+        """As Ctrl-C would."""
+        self.process.terminate()
+        self.process.wait(30)
+
+
+def start_host(script: str, *words: object, port: int) -> subprocess.Popen[str]:
+    """A script of hosts/ with its stdin and stdout open."""
+    command = [sys.executable, str(HOSTS / script), *map(str, words)]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, env=environment(port))
+
+
+def finished(host: subprocess.Popen[str], seconds: float = PATIENCE_SECONDS) -> dict:
+    """What a host said last, as JSON; fails with all it said when it failed."""
+    out, err = host.communicate(timeout=seconds)
+    assert host.returncode == 0, f"{out}\n{err}"
+    return dict(json.loads(out.splitlines()[-1]))
+
+
+def assert_all_there(audio: np.ndarray, first: int, position: int = 0) -> None:
+    """`audio` [n] begins at host position `position`: silence up to `first`, then each sample at its place."""
+    count = len(audio)
+    assert not audio[: first - position].any()
+    wanted = value_at(np.arange(first, position + count))
+    wrong = np.flatnonzero(audio[first - position :] != wanted)
+    assert not len(wrong), f"{len(wrong)} samples are not what they should be, the first {first + wrong[0]}"
+
+
+class Driven:
+    """hosts/clap_driven.py: a CLAP host that does what a test says, with one plugin at a time."""
+
+    def __init__(self, bundles: Path, port: int) -> None:
+        self.process = start_host("clap_driven.py", bundles / "Segue.clap", port=port)
+        header = (Path(plugin.__file__).parent / "src" / "params.hpp").read_text()
+        self.numbers = {symbol: n for n, symbol in enumerate(re.findall(r'^ +{"(\w+)", "', header, re.MULTILINE))}
+
+    def do(self, what: str, **how: object) -> dict:
+        """One order; its answer."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(json.dumps({"do": what, **how}) + "\n")
+        self.process.stdin.flush()
+        line = self.process.stdout.readline()
+        assert line, self.process.stderr.read() if self.process.stderr else ""
+        return dict(json.loads(line))
+
+    def run(self, samples: int = 512, playing: bool = False, at: int | None = None, **turned: float) -> np.ndarray:
+        """Blocks of so many samples; parameters turned by name before them. What was heard, one channel."""
+        values = {self.numbers[name]: value for name, value in turned.items()}
+        told = self.do("run", samples=samples, playing=playing, at=at, set=values)
+        return np.frombuffer(bytes.fromhex(told["audio"]), np.float32)
+
+    def value(self, name: str) -> float:
+        """A parameter as it is."""
+        return float(self.do("value", number=self.numbers[name])["value"])
+
+    def until(self, condition: Callable[[], object], seconds: float = PATIENCE_SECONDS) -> None:
+        """Stand, block after block, until something is true."""
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, f"waited in vain; engine state {self.value('engine')}"
+            self.run()
+            time.sleep(0.01)
+
+    def end(self) -> None:
+        """The host ends."""
+        self.process.kill()
+        self.process.wait()
+
+
+def ask_plugin(port: int, name: str, *values: object) -> list[object]:
+    """What a plugin answers to a message at its control port: "ok" or "error", then the values behind its address."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as wire:
+        wire.settimeout(10)
+        wire.sendto(encode(f"{ROOT}/plugin/{name}", list(values)), ("127.0.0.1", port))
+        answer = parse(wire.recv(65535))[0]
+    assert answer.values[0] == f"{ROOT}/plugin/{name}"
+    return [answer.address.rsplit("/", 1)[1], *answer.values[1:]]

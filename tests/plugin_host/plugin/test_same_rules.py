@@ -1,0 +1,167 @@
+"""The plugin's audio thread plays what plugin_host.playback.processor plays: the same samples, states and counters."""
+
+from __future__ import annotations
+
+import ctypes
+import random
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from tests.plugin_native.native_core import NativeLane
+
+from bridge.ring import shared_memory
+from bridge.ring.form import Plan, RingForm
+from bridge.ring.layout import ENDLESS_SAMPLES
+from bridge.ring.reader import RingReader
+from bridge.ring.shared_memory import Segment
+from bridge.ring.writer import RingWriter
+from bridge.time.transport import Grid, Transport
+from bridge.time.units import Signature
+from plugin_host.playback.processor import Processor
+
+RATE = 8000
+
+
+def _music(begin: int, end: int) -> np.ndarray:
+    at = np.arange(begin, end)
+    left = 0.5 * np.sin(at * 0.05) * (1 + 0.3 * np.sin(at * 0.0007))
+    return np.stack([left, -left], axis=1).astype(np.float32)
+
+
+class Both:
+    """Two rings of one content: Python's processor reads one, the plugin's the other."""
+
+    def __init__(self, core: ctypes.CDLL) -> None:
+        self.writers = []
+        for lane in (951, 952):
+            form = RingForm(RATE, 2, 64, 1024, lane)
+            self.writers.append(RingWriter(Segment.create(shared_memory.segment_name(lane), form.n_bytes), form))
+        self.reader = RingReader.attach(self.writers[0].name)
+        self.python = Processor(RATE)
+        self.python.offer(self.reader)
+        self.native = NativeLane(core, RATE)
+        assert not self.native.attach(self.writers[1].name)
+
+    def plan(self, plan: Plan) -> None:
+        for writer in self.writers:
+            writer.set_plan(plan)
+
+    def write(self, begin: int, end: int, generation: int, timeline: int) -> None:
+        for writer in self.writers:
+            writer.write(begin, _music(begin, end), generation, timeline)
+
+    def process(self, transport: Transport, n: int) -> None:
+        """One block of both; fails where they differ."""
+        python, native = np.full((n, 2), 9, np.float32), np.full((n, 2), 9, np.float32)
+        self.python.process(python, transport)
+        self.native.process(native, transport)
+        where = f"at {transport.position_samples}, {transport.grid}"
+        np.testing.assert_allclose(native, python, atol=2e-6, err_msg=where)
+        assert self.native.state == self.python.state, where
+        assert self.native.fill_samples == self.python.fill_samples, where
+        assert self.native.counted() == (self.python.counters, self.python.drops), where
+
+    def close(self) -> None:
+        self.native.close()
+        self.reader.close()
+        for writer in self.writers:
+            writer.close()
+
+
+class Story:
+    """A session by dice: blocks of any size, an engine that stalls, a host that jumps."""
+
+    def __init__(self, both: Both, seed: int) -> None:
+        self.both, self.dice = both, random.Random(seed)
+        self.grid = Grid(RATE, 120.0)
+        self.position, self.written, self.timeline, self.generation = 0, 0, 0, 1
+        self.stalled = 0
+        both.plan(Plan(1, True, 0, 0, ENDLESS_SAMPLES, 0))
+
+    def turn(self) -> None:
+        dice = self.dice
+        if dice.random() < 0.0012:
+            self._jump()
+        if dice.random() < 0.0015:
+            self._retempo()
+        if dice.random() < 0.002:
+            self.stalled = dice.randint(10, 90)
+        if dice.random() < 0.001:
+            self._plan()
+        self.stalled = max(0, self.stalled - 1)
+        self._write()
+        n = dice.choice((1, 7, 64, 100, 150, 512))
+        playing = dice.random() > 0.01
+        self.both.process(Transport(playing, self.position, self.grid), n)
+        self.position += n if playing else 0
+
+    def _write(self) -> None:
+        lead = self.position + 2000
+        self.written = max(self.written, self.position - 100)
+        if not self.stalled and self.written < lead:
+            self.both.write(self.written, lead, self.generation, self.timeline)
+            self.written = lead
+
+    def _jump(self) -> None:
+        to = self.dice.choice((0, self.grid.bar_start(self.dice.randint(0, 9)), self.dice.randint(0, 90_000)))
+        self.position = max(0, to)
+        self.timeline = self.both.python.timeline + 1
+        self.generation += 1
+        self.written = self.position + self.dice.randint(0, 1500)
+        plan = Plan(self.generation, True, self.written, self.written, ENDLESS_SAMPLES, self.timeline)
+        self.both.process(Transport(False, self.position, self.grid), 64)
+        self.timeline = self.both.python.timeline
+        self.both.plan(replace(plan, timeline=self.timeline))
+
+    def _retempo(self) -> None:
+        bpm = self.dice.choice((60.0, 93.7, 120.0, 137.5, 174.03))
+        self.grid = self.grid.retuned(self.position, bpm)
+        if self.dice.random() < 0.3:
+            self.grid = self.grid.resigned(
+                self.position, Signature(self.dice.choice((3, 4, 7)), self.dice.choice((4, 8)))
+            )
+
+    def _plan(self) -> None:
+        self.generation += 1
+        self.written = self.position + self.dice.randint(0, 1000)
+        end = self.dice.choice((ENDLESS_SAMPLES, self.position + self.dice.randint(0, 20_000)))
+        self.both.plan(
+            Plan(self.generation, self.dice.random() < 0.9, self.written, self.written - 500, end, self.timeline)
+        )
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_session_by_dice_sounds_the_same(core: ctypes.CDLL, seed: int) -> None:
+    both = Both(core)
+    try:
+        story = Story(both, seed)
+        for _ in range(2500):
+            story.turn()
+        counters = both.python.counters
+        assert counters.played_samples > 0
+        assert counters.held_samples + counters.muted_samples > 0
+        assert counters.jumps > 0
+    finally:
+        both.close()
+
+
+def test_bars_begin_on_the_same_samples(core: ctypes.CDLL) -> None:
+    dice = random.Random(1)
+    for rate in (8000, 44_100, 48_000, 96_000, 192_000):
+        lane = NativeLane(core, rate)
+        for _ in range(300):
+            bpm = dice.choice((round(dice.uniform(20, 300), dice.randint(0, 3)), 93.7, 137.5, 160.0))
+            signature = Signature(dice.randint(1, 13), dice.choice((2, 4, 8, 16)))
+            anchor = dice.choice((0, dice.randint(-(10**6), 10**8)))
+            origin, beats = dice.choice((0.0, 3.5)), round(dice.uniform(-8, 3000), dice.randint(0, 4))
+            grid = Grid(rate, bpm, signature, anchor, beats, origin)
+            lane.grid(grid)
+            bar = dice.randint(-3, 20_000)
+            assert core.segue_bar_start(lane.pointer, bar) == grid.bar_start(bar), (grid, bar)
+            beat = dice.randint(0, 4000)
+            assert core.segue_sample_at(lane.pointer, beat) == grid.sample_at(Fraction(beat)), grid
+            place = grid.bar_start(bar) + dice.choice((-1, 0, 1, dice.randint(0, 10**6)))
+            assert core.segue_bar_at(lane.pointer, place) == grid.bar_at(place), (grid, place)
+        lane.close()

@@ -1,0 +1,237 @@
+"""Ardour in full on a screen of its own (Xvfb), without sound card, told what to do by OSC and Lua actions.
+
+What a musician clicks is what the actions do: the scripts are registered as Ardour does it, each as the function
+`factory` alone, so that one which leans on anything outside it fails here too.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from pythonosc.osc_message_builder import build_msg
+
+from plugin_host.client.engine_process import free_port
+from plugin_host.takes.scripts import told
+
+PROGRAMS = ("ardour", "ardour7-lua", "ardour7-export", "Xvfb")
+RATE = 48_000
+SIZE = "1400x900x24"
+EXPORT_TRIES = 6
+
+NEW = """
+AudioEngine:set_backend ("None (Dummy)", "", "")
+local s = create_session ("{folder}", "song", 48000)
+local tm = Temporal.TempoMap.fetch_writable ()
+tm:set_tempo (Temporal.Tempo ({bpm}, {bpm}, 4), Temporal.timepos_t (0))
+Temporal.TempoMap.update (tm)
+tm = nil
+s:save_state ("")
+close_session ()
+"""
+
+BEGIN = """
+ardour {{ ["type"] = "EditorAction", name = "A musician's song" }}
+function factory () return function ()
+	local again = io.open ("{done}", "r")
+	if again then again:close () return end
+	local files = C.StringVector ()
+	files:push_back ("{file}")
+	Editor:do_import (files, Editing.ImportDistinctFiles, Editing.ImportAsTrack, ARDOUR.SrcQuality.SrcBest,
+		ARDOUR.MidiTrackNameSource.SMFTrackName, ARDOUR.MidiTempoMapDisposition.SMFTempoIgnore,
+		Temporal.timepos_t ({sample}), ARDOUR.PluginInfo (), ARDOUR.Track (), false)
+	local done = io.open ("{done}", "w")
+	done:write ("done")
+	done:close ()
+end end
+"""
+
+CONFIG = """<?xml version="1.0" encoding="UTF-8"?>
+<Ardour>
+  <Config>
+    <Option name="hide-dummy-backend" value="0"/>
+    <Option name="try-autostart-engine" value="1"/>
+    <Option name="copy-demo-sessions" value="0"/>
+  </Config>
+  <Extra>
+    <AudioMIDISetup>
+      <EngineStates>
+        <State backend="None (Dummy)" driver="Normal Speed" device="Silence" input-device="Silence"
+         output-device="Silence" sample-rate="48000" buffer-size="1024" n-periods="2" input-latency="0"
+         output-latency="0" lm-input="" lm-output="" active="yes" use-buffered-io="0" midi-option="No MIDI I/O"
+         lru="1"/>
+      </EngineStates>
+    </AudioMIDISetup>
+  </Extra>
+</Ardour>
+"""
+
+
+def missing() -> list[str]:
+    """Programs that are not here."""
+    return [name for name in PROGRAMS if not shutil.which(name)]
+
+
+def quoted(text: str) -> str:
+    """A Lua string."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
+
+
+def registered(scripts: list[str], faults: Path) -> str:
+    """Ardour's `ui_scripts`: the actions by number; what goes wrong in one is written to a file."""
+    state = "scripts = {} "
+    for number, text in enumerate(scripts, 1):
+        load = (
+            "local a = ... local env = setmetatable ({ardour = function () end}, {__index = _ENV}) "
+            f"load ({quoted(text)}, nil, nil, env) () "
+            "local run = load (string.dump (env.factory, true), nil, nil, _ENV) (a) "
+            "return function () local ok, why = pcall (run) if not ok then "
+            f"local file = io.open ({quoted(str(faults))}, 'a') file:write (tostring (why)) file:close () end end"
+        )
+        state += f'scripts[{number}] = {{}} scripts[{number}]["n"] = "s{number}" scripts[{number}]["s"] = "" '
+        state += f'scripts[{number}]["f"] = {quoted(load)} scripts[{number}]["a"] = {{}} '
+    coded = base64.b64encode(state.encode()).decode()
+    return f'<?xml version="1.0"?>\n<UIScripts><ActionScript lua="Lua 5.3">{coded}</ActionScript></UIScripts>\n'
+
+
+def exported(command: list[str], environment: dict[str, str]) -> int:
+    """How the exporter ended; one that hung is killed."""
+    try:
+        return subprocess.run(command, env=environment, timeout=60, check=False, capture_output=True).returncode
+    except subprocess.TimeoutExpired:
+        return -signal.SIGKILL
+
+
+def wait_for(condition: Callable[[], object], log: Path, seconds: float = 90.0) -> None:
+    """Wait until something is true; fails after far more than it takes, with the end of a log."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain\n" + (log.read_text()[-2000:] if log.exists() else "")
+        time.sleep(1.0)
+
+
+class Ardour:
+    """One Ardour on one session; `begin` is the action that puts the musician's own music on a track."""
+
+    def __init__(self, folder: Path, bpm: float, scripts: list[Path], inbox: Path, osc_port: int) -> None:
+        self.folder, self.session, self.faults = folder, folder / "song", folder / "faults.txt"
+        self._config = folder / "config" / "ardour7"
+        self._config.mkdir(parents=True)
+        self._environment = {**os.environ, "XDG_CONFIG_HOME": str(self._config.parent), "HOME": str(folder)}
+        self._environment.pop("WAYLAND_DISPLAY", None)
+        self._bpm = bpm
+        texts = [told(path.read_text(), inbox) for path in scripts]
+        self._scripts = [text.replace('local PORT = "9610"', f'local PORT = "{osc_port}"') for text in texts]
+        self._running: list[subprocess.Popen[bytes]] = []
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.display = ""
+
+    def new_session(self) -> None:
+        lua = self.folder / "new.lua"
+        lua.write_text(NEW.format(folder=self.session, bpm=self._bpm))
+        self._lua(lua)
+        file = self.session / "song.ardour"
+        text = file.read_text()
+        off = '<Protocol name="Open Sound Control (OSC)" active="0"/>'
+        assert off in text
+        file.write_text(text.replace(off, off.replace('"0"', '"1"')))
+
+    def _lua(self, file: Path) -> None:
+        """Run a script without a window; it may die while closing, so what it left is what counts."""
+        subprocess.run(["ardour7-lua", str(file)], env=self._environment, timeout=100, check=False, capture_output=True)
+
+    def start(self, file: Path, sample: int) -> None:
+        """The window; then the musician's file is on a track."""
+        done = self.folder / "begun.txt"
+        begin = BEGIN.format(file=file, sample=sample, done=done)
+        (self._config / "ui_scripts").write_text(registered([begin, *self._scripts], self.faults))
+        (self._config / "config").write_text(CONFIG)
+        (self._config / ".a7").touch()
+        self._screen()
+        log = self.log.open("wb")
+        command = ["ardour", "--no-announcements", "--no-splash", str(self.session)]
+        self._running.append(
+            subprocess.Popen(command, env={**self._environment, "DISPLAY": self.display}, stdout=log, stderr=log)
+        )
+        self._until(lambda: self._action("LuaAction/script-1") or done.exists())
+
+    def _screen(self) -> None:
+        read, write = os.pipe()
+        command = ["Xvfb", "-displayfd", str(write), "-screen", "0", SIZE, "-nolisten", "tcp"]
+        quiet = subprocess.DEVNULL
+        self._running.append(subprocess.Popen(command, pass_fds=[write], stdout=quiet, stderr=quiet))
+        os.close(write)
+        with os.fdopen(read) as pipe:
+            self.display = f":{pipe.readline().strip()}"
+
+    def _action(self, name: str) -> None:
+        self._socket.sendto(build_msg("/access_action", [name]).dgram, ("127.0.0.1", 3819))
+
+    def do(self, action: str, until: Callable[[], object] = lambda: True) -> None:
+        """One action, then wait for what it brings."""
+        self._action(action)
+        self._until(until)
+
+    def script(self, number: int, until: Callable[[], object] = lambda: True) -> None:
+        """One of the scripts given, from 1."""
+        self.do(f"LuaAction/script-{number + 1}", until)
+
+    def text(self) -> str:
+        return (self.session / "song.ardour").read_text()
+
+    def _until(self, condition: Callable[[], object]) -> None:
+        wait_for(condition, self.log)
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "ardour.log"
+
+    def picture(self, file: Path) -> None:
+        """What is on the screen."""
+        window = subprocess.run(["import", "-window", "root", "-display", self.display, str(file)], check=False)
+        assert window.returncode == 0
+
+    def save(self) -> None:
+        before = (self.session / "song.ardour").stat().st_mtime_ns
+        self.do("Common/Save", lambda: (self.session / "song.ardour").stat().st_mtime_ns > before)
+
+    def quit(self) -> None:
+        if len(self._running) > 1:
+            self._action("Common/Quit")
+            try:
+                self._running[1].wait(20)
+            except subprocess.TimeoutExpired:
+                self._running[1].kill()
+                self._running[1].wait()
+            del self._running[1]
+
+    def export(self, out: Path) -> None:
+        """The whole session to a WAV file, by Ardour's own program.
+
+        Ardour 7.3's exporter spoils its own memory in one run of five ("double free or corruption") and may leave a
+        broken sample a block in the file before it dies: only a run that ended well counts.
+        """
+        command = ["ardour7-export", "-b", "float", "-o", str(out), str(self.session), "song"]
+        ends: list[int] = []
+        while 0 not in ends:
+            assert len(ends) < EXPORT_TRIES, f"Ardour's exporter ended with {ends}"
+            out.unlink(missing_ok=True)
+            ends.append(exported(command, self._environment))
+        assert out.exists()
+
+    def close(self) -> None:
+        self.quit()
+        for process in self._running:
+            process.kill()
+            process.wait()
+        self._socket.close()
+
+
+__all__ = ["PROGRAMS", "RATE", "Ardour", "free_port", "missing", "wait_for"]
