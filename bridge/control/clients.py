@@ -46,7 +46,7 @@ class Client:
 
 
 @dataclass(slots=True)
-class _Entry:
+class _KnownClient:
     client: Client
     source: Source
     heard_at_seconds: float
@@ -66,9 +66,11 @@ class Clients:
     """
 
     def __init__(self, on_gone: Callable[[Client], None] | None = None, strict: bool = False) -> None:
-        self._entries: dict[Source, _Entry] = {}  # by the address that answers go to; the last hello is last
-        self._by_source: dict[Source, _Entry] = {}
-        self._forgotten: OrderedDict[Source, _Entry] = OrderedDict()  # by source, to answer them where they listen
+        self._entries: dict[Source, _KnownClient] = {}  # by the address that answers go to; the last hello is last
+        self._by_source: dict[Source, _KnownClient] = {}
+        self._forgotten: OrderedDict[Source, _KnownClient] = (
+            OrderedDict()
+        )  # by source, to answer them where they listen
         self._on_gone = on_gone
         self._strict = strict
         self._lock = threading.Lock()
@@ -86,7 +88,7 @@ class Clients:
             self.remove(before.client)
         if where not in self._entries and len(self._entries) >= CLIENTS_MAX:
             raise Busy(f"{CLIENTS_MAX} clients are registered and there is room for no more")
-        entry = _Entry(Client(*where, True, name), source, now_seconds, reply_port != 0)
+        entry = _KnownClient(Client(*where, True, name), source, now_seconds, reply_port != 0)
         self._forgotten = OrderedDict((k, e) for k, e in self._forgotten.items() if k != source and e.where != where)
         with self._lock:
             self._take_out(where)
@@ -116,7 +118,7 @@ class Clients:
         gone.told = True
         return Client(*gone.where)
 
-    def _gone(self, source: Source) -> _Entry | None:
+    def _gone(self, source: Source) -> _KnownClient | None:
         gone = self._forgotten.get(source)
         return gone if gone is not None or self._strict else _chosen(self._forgotten, source[0])
 
@@ -150,14 +152,14 @@ class Clients:
         with self._lock:
             return [entry.client for entry in self._entries.values()]
 
-    def _take_out(self, where: Source) -> _Entry | None:
+    def _take_out(self, where: Source) -> _KnownClient | None:
         entry = self._entries.pop(where, None)
         if entry:
             self._by_source.pop(entry.source, None)
         return entry
 
 
-def _chosen(entries: Mapping[Source, _Entry], host: str) -> _Entry | None:
+def _chosen(entries: Mapping[Source, _KnownClient], host: str) -> _KnownClient | None:
     """The last entry of a machine that gave a reply port."""
     chosen = [entry for entry in entries.values() if entry.chose_port and entry.client.host == host]
     return chosen[-1] if chosen else None

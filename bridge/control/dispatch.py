@@ -19,11 +19,11 @@ from functools import lru_cache
 from bridge.control import messages
 from bridge.control.arguments import Message
 from bridge.control.clients import TIMEOUT_SECONDS, WARNED_SECONDS, Client, Clients, Source
-from bridge.control.limits import Limiter
+from bridge.control.limits import RateLimiter
 from bridge.control.packet import Packet
 from bridge.control.request_memory import Memory
 from bridge.control.requests import LATER, Answer, Handler, Later, Request, Responder, Send, error_datagram
-from bridge.control.secret import Doorkeeper
+from bridge.control.secret import SecretKeeper
 from bridge.control.suggestions import thing
 from bridge.errors import NotAllowed, SegueError, UnknownAddress, Unsupported
 
@@ -75,9 +75,9 @@ class Dispatcher:
         self._handlers = {**own, **handlers}
         self._send = send
         self._engine = engine
-        self._door = Doorkeeper(secret, plain_secret)
+        self._door = SecretKeeper(secret, plain_secret)
         self._memory = Memory()
-        self._complaints = Limiter(COMPLAINTS_PER_SECOND, COMPLAINTS_PER_SECOND)
+        self._complaints = RateLimiter(COMPLAINTS_PER_SECOND, COMPLAINTS_PER_SECOND)
         self._started_seconds = started_seconds
         self._now_seconds = started_seconds
 

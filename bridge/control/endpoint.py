@@ -22,7 +22,7 @@ from types import TracebackType
 from bridge.control.arguments import Message
 from bridge.control.clients import PORT_MIN, Client, Source
 from bridge.control.dispatch import ROWS, Counts, Dispatcher
-from bridge.control.limits import Limiter
+from bridge.control.limits import RateLimiter
 from bridge.control.packet import DATAGRAM_BYTES_MAX, Packet, is_bundle, parse, salvage
 from bridge.control.requests import Handler
 from bridge.control.udp_socket import check_secret, open_socket
@@ -66,9 +66,9 @@ class Endpoint:
     ) -> None:
         check_secret(host, secret, allow_network)
         self._dispatcher = Dispatcher(handlers, self._send, engine, secret, on_gone, time.monotonic(), plain_secret)
-        self._limiter = Limiter(messages_per_second, messages_per_second / 2, ALL_FACTOR)
-        self._strangers = Limiter(STRANGERS_PER_SECOND, STRANGERS_PER_SECOND, ALL_FACTOR)
-        self._shed_notices = Limiter(1.0, 1.0, all_factor=8.0)
+        self._limiter = RateLimiter(messages_per_second, messages_per_second / 2, ALL_FACTOR)
+        self._strangers = RateLimiter(STRANGERS_PER_SECOND, STRANGERS_PER_SECOND, ALL_FACTOR)
+        self._shed_notices = RateLimiter(1.0, 1.0, all_factor=8.0)
         self._scheduled: list[tuple[float, int, Packet, Source, int]] = []
         self._shut: dict[Source, float] = {}  # senders over their ration, and until when they are not looked at
         self._timers: list[tuple[float, int, Callable[[], None]]] = []

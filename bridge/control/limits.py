@@ -49,7 +49,7 @@ class Bucket:
         return max(0.0, (1.0 - self.tokens) / self.per_second)
 
 
-class Limiter:
+class RateLimiter:
     """A bucket for each sender, the least recent of SENDERS_MAX forgotten, and one for all together.
 
     `all_factor` times what one may ask is for all; a fourth of that on top for those who are known and ask little.

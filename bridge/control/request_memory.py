@@ -20,7 +20,7 @@ Key = TypeVar("Key")
 
 
 @dataclass(slots=True)
-class _Entry:
+class _KnownRequest:
     at_seconds: float
     number: int
     packet: Packet
@@ -32,7 +32,7 @@ class _Entry:
 class _Book:
     """One client's: requests by id, and the number of the last that changed each thing."""
 
-    requests: OrderedDict[int, _Entry] = field(default_factory=OrderedDict)
+    requests: OrderedDict[int, _KnownRequest] = field(default_factory=OrderedDict)
     changes: OrderedDict[Thing, int] = field(default_factory=OrderedDict)
     wholes: OrderedDict[str, int] = field(default_factory=OrderedDict)
 
@@ -73,7 +73,7 @@ class Memory:
             _put(book.wholes, changes.whole, number)
         if responder.id:
             book.requests.pop(responder.id, None)
-            book.requests[responder.id] = _Entry(now_seconds, number, packet, responder, changes)
+            book.requests[responder.id] = _KnownRequest(now_seconds, number, packet, responder, changes)
             while _oldest_is_done(book, now_seconds):
                 book.requests.popitem(last=False)
 
@@ -101,7 +101,7 @@ class Memory:
         return book
 
 
-def _overtaken(book: _Book, entry: _Entry) -> bool:
+def _overtaken(book: _Book, entry: _KnownRequest) -> bool:
     """Whether something of the same thing was changed after it."""
     thing = entry.thing
     if thing is None:
@@ -126,5 +126,5 @@ def _oldest_is_done(book: _Book, now_seconds: float) -> bool:
     return len(book.requests) > REMEMBERED_MAX or _is_past(oldest, now_seconds)
 
 
-def _is_past(entry: _Entry, now_seconds: float) -> bool:
+def _is_past(entry: _KnownRequest, now_seconds: float) -> bool:
     return entry.responder.answered and now_seconds - entry.at_seconds > REMEMBERED_SECONDS

@@ -18,7 +18,7 @@ import secrets
 from collections import OrderedDict
 
 from bridge.control.clients import Source, is_loopback
-from bridge.control.limits import Limiter
+from bridge.control.limits import RateLimiter
 from bridge.errors import Busy, NotAllowed
 
 PROOF = "hmac:"  # begins a proof in the place of the secret
@@ -28,14 +28,14 @@ GUESSES_PER_SECOND, GUESSES_AT_ONCE = 1.0, 5.0  # of one machine that were wrong
 _log = logging.getLogger("segue.bridge")
 
 
-class Doorkeeper:
+class SecretKeeper:
     """Knows the secret; empty: everybody may come in. All [control]."""
 
     def __init__(self, secret: str, plain: bool = False) -> None:
         self._secret, self._plain = secret, plain
         self._challenges: OrderedDict[Source, tuple[str, float]] = OrderedDict()
         self._taken: OrderedDict[Source, tuple[str, float]] = OrderedDict()  # hellos, which may come again
-        self._guesses = Limiter(GUESSES_PER_SECOND, GUESSES_AT_ONCE, all_factor=4.0)
+        self._guesses = RateLimiter(GUESSES_PER_SECOND, GUESSES_AT_ONCE, all_factor=4.0)
         self._warned: set[str] = set()
 
     def challenge(self, source: Source, now_seconds: float) -> str:

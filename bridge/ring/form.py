@@ -60,7 +60,7 @@ def _within(name: str, value: int, low: int, high: int) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class PlaybackPlan:
     """What the engine intends: sound is due in [start, end) of a timeline, by this generation from `from`.
 
     Blocks of older generations still count before `from_samples`, so a change of prompt takes over in the
@@ -76,7 +76,7 @@ class Plan:
     timeline: int = 0
 
 
-def write_plan(words: Words, plan: Plan) -> None:
+def write_plan(words: Words, plan: PlaybackPlan) -> None:
     """Publish a plan under its sequence lock; the engine alone does.  [generate]"""
     sequence = words.u32[_SEQUENCE] | 1
     words.u32[_SEQUENCE] = sequence
@@ -91,7 +91,7 @@ def write_plan(words: Words, plan: Plan) -> None:
     words.u32[_SEQUENCE] = (sequence + 1) & 0xFFFFFFFF
 
 
-def read_plan(words: Words, known: Plan, known_sequence: int) -> tuple[Plan, int]:
+def read_plan(words: Words, known: PlaybackPlan, known_sequence: int) -> tuple[PlaybackPlan, int]:
     """The plan and its sequence; what was known when nothing changed or it is being written.  [audio]"""
     for _ in range(SEQUENCE_TRIES):
         before = words.u32[_SEQUENCE]
@@ -104,7 +104,7 @@ def read_plan(words: Words, known: Plan, known_sequence: int) -> tuple[Plan, int
         begin, start, end = words.i64[_FROM], words.i64[_START], words.i64[_END]
         words.fence()
         if words.u32[_SEQUENCE] == before:
-            return Plan(generation, bool(flags & PLAN_SOUNDING), begin, start, end, timeline), before
+            return PlaybackPlan(generation, bool(flags & PLAN_SOUNDING), begin, start, end, timeline), before
     return known, known_sequence
 
 

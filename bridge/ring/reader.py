@@ -11,7 +11,7 @@ import numpy as np
 from bridge.errors import SharedMemoryError
 from bridge.ring import form as ring_form
 from bridge.ring.fields import Words, i64, u32, u64
-from bridge.ring.form import Audio, Plan, RingForm
+from bridge.ring.form import Audio, PlaybackPlan, RingForm
 from bridge.ring.layout import ENGINE_CLOSED
 from bridge.ring.shared_memory import Segment, pid_alive
 from bridge.ring.slots import Header, Slots
@@ -51,7 +51,7 @@ class RingReader:
         self.form = form
         self.segment = segment
         self.counters = RingCounters()
-        self.plan = Plan()
+        self.plan = PlaybackPlan()
         self._plan_sequence = 0
         self._words = words
         self._slots = Slots(segment, words, form)
@@ -175,7 +175,7 @@ class RingReader:
             return 0
         return min(max(self._words.i64[_WRITTEN_END] - position_samples, 0), self.form.capacity_samples)
 
-    def look(self) -> Plan:
+    def look(self) -> PlaybackPlan:
         """The engine's newest plan; `read` looks too.  [audio]"""
         self.plan, self._plan_sequence = ring_form.read_plan(self._words, self.plan, self._plan_sequence)
         return self.plan

@@ -10,7 +10,7 @@ from typing import TypeVar
 from bridge.ring import form as ring_form
 from bridge.ring import layout
 from bridge.ring.fields import Words, i64, u32, u64
-from bridge.ring.form import Audio, Plan, RingForm
+from bridge.ring.form import Audio, PlaybackPlan, RingForm
 from bridge.ring.layout import ENGINE_CLOSED, ENGINE_READY
 from bridge.ring.shared_memory import Segment, pid_alive, segment_name
 from bridge.ring.slots import Slots
@@ -40,7 +40,7 @@ class RingWriter:
     def __init__(self, segment: Segment, form: RingForm) -> None:
         self.form = form
         self.segment = segment
-        self.plan = Plan()
+        self.plan = PlaybackPlan()
         self._words = Words(segment)
         self._slots = Slots(segment, self._words, form)
         self._written = 0
@@ -114,7 +114,7 @@ class RingWriter:
         unread = self._written - int(self._words.u64[_BLOCKS_READ])
         return min(max(self.form.capacity_blocks - unread, 0), self.form.capacity_blocks)
 
-    def set_plan(self, plan: Plan) -> None:
+    def set_plan(self, plan: PlaybackPlan) -> None:
         """Tell the host what is due and from where on older blocks do not count.  [generate]"""
         self.plan = plan
         ring_form.write_plan(self._words, plan)

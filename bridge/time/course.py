@@ -17,7 +17,7 @@ from bridge.time.units import Exact, exact, nearest, positive, samples_to_second
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class CourseStretch:
     """`n_samples` of host time from `position_samples` on, in one go; `passes` counts returns of the loop."""
 
     position_samples: int
@@ -119,12 +119,12 @@ class Course:
             return position
         return bounds[0] + (position - bounds[1]) % (bounds[1] - bounds[0])
 
-    def stretches(self, position_samples: int, n_samples: int) -> Iterator[Stretch]:
+    def stretches(self, position_samples: int, n_samples: int) -> Iterator[CourseStretch]:
         """The next `n_samples` of playing, cut where the loop returns.  [any]"""
         bounds, passes = self.loop_samples, 0
         while n_samples > 0:
             inside = bounds is not None and position_samples < bounds[1]
             part = min(n_samples, bounds[1] - position_samples) if bounds and inside else n_samples
-            yield Stretch(position_samples, part, passes)
+            yield CourseStretch(position_samples, part, passes)
             position_samples = self.after(position_samples, part)
             n_samples, passes = n_samples - part, passes + 1

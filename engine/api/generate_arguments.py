@@ -12,7 +12,18 @@ from torch import Tensor
 from engine.api.generation import GenerationParams, frame_rate, frames_of, must_take
 from engine.audio.convert import as_heard
 from engine.errors import AudioError
-from engine.models.model import HARMONY, MELODY, STYLE, TEXT, Ask, Grid, LoadedModel, OnGrid, Reference, StyleExcerpt
+from engine.models.model import (
+    HARMONY,
+    MELODY,
+    STYLE,
+    TEXT,
+    Ask,
+    FrameGrid,
+    LoadedModel,
+    OnGrid,
+    Reference,
+    StyleExcerpt,
+)
 from engine.system.type_checks import must_be_list, must_be_whole
 
 Wavs = Tensor | Sequence[Tensor | None] | None
@@ -106,7 +117,7 @@ def _harmonies(
     ]
 
 
-def harmony_of(audio: Tensor, rate_hz: int, grid: Grid | None) -> Reference:
+def harmony_of(audio: Tensor, rate_hz: int, grid: FrameGrid | None) -> Reference:
     """A prompt [1, n] as the music whose chords are kept to: its whole bars where there is a tempo.  [any]"""
     if grid is None:
         return Reference(audio)

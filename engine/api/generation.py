@@ -9,7 +9,7 @@ from typing import Any
 from engine.core.guidance import Guidance
 from engine.core.sampling import Sampling
 from engine.errors import UnsupportedError
-from engine.models.model import TEMPO, Grid, LoadedModel
+from engine.models.model import TEMPO, FrameGrid, LoadedModel
 from engine.stream import WindowSize
 
 DEFAULT_TOP_K = 250
@@ -34,7 +34,7 @@ class GenerationParams:
     guidance: Guidance
     duration_seconds: float
     stride_seconds: float
-    grid: Grid | None = None
+    grid: FrameGrid | None = None
     keep_harmony: bool = True
 
     def familiar(self) -> dict[str, Any]:
@@ -79,7 +79,7 @@ def stride_for(model: LoadedModel, duration: float, extend_stride: float | None)
     return stride
 
 
-def grid_for(model: LoadedModel, bpm: float | None, start_beats: float, beats_per_bar: float) -> Grid | None:
+def grid_for(model: LoadedModel, bpm: float | None, start_beats: float, beats_per_bar: float) -> FrameGrid | None:
     """The host's beats, None where no tempo is given.
 
     Raises UnsupportedError for a model that cannot hear the tempo, ValueError out of range.  [any]
@@ -89,7 +89,7 @@ def grid_for(model: LoadedModel, bpm: float | None, start_beats: float, beats_pe
     must_take(model, TEMPO)
     if not (math.isfinite(bpm) and bpm > 0):
         raise ValueError(f"bpm is {bpm}, must be above 0")
-    return Grid(bpm, start_beats, beats_per_bar)
+    return FrameGrid(bpm, start_beats, beats_per_bar)
 
 
 def must_take(model: LoadedModel, name: str) -> None:

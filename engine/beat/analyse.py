@@ -34,7 +34,7 @@ START_BONUS = 0.3  # music is mostly cut on a bar line
 
 
 @dataclass(frozen=True)
-class Found:
+class RegionBeat:
     """Of a region: tempo (0: none was heard), beats in it, the first beat and the first bar line in beats from its
     start, key ("" for none); confidences 0 to 1.
 
@@ -57,7 +57,7 @@ class Found:
 
 def analyse(
     mono: NDArray[np.float32], told_bpm: float = 0.0, beats_per_bar: float = 4.0, hint_bpm: float = 0.0
-) -> Found:
+) -> RegionBeat:
     """What audio [n] at 32 kHz is; `told_bpm` above 0 is what its tempo is said to be, `hint_bpm` above 0 the tempo of
     the song it is for: wherever that explains what is heard at a simple ratio of it, it is the region's too.  [any]
     """
@@ -68,14 +68,14 @@ def analyse(
     seconds = len(mono) / RATE_HZ
     tempo = find_tempo(banded, seconds, told_bpm, beats_per_bar, hint_bpm)
     if tempo is None:
-        return Found(key=key, key_sure=key_sure)
+        return RegionBeat(key=key, key_sure=key_sure)
     bpm = _exact(tempo.bpm, _lengths(mono), beats_per_bar, hint_bpm)
     first_beat = (tempo.first_seconds * bpm / 60.0 + 0.05) % 1.0 - 0.05  # a cut right behind an onset is one on it
     bar, bar_sure = _bar(banded[0], classes, Tempo(bpm, first_beat * 60.0 / bpm, 1.0), beats_per_bar)
     beats, first_bar = seconds * bpm / 60.0, first_beat + bar
     tail = _tail(banded[0], bpm, beats, first_bar, beats_per_bar)
     at = (max(first_beat, 0.0), max(first_bar, 0.0))
-    return Found(bpm, tempo.confidence, beats, *at, bar_sure, key, key_sure, tempo.rivals, tail)
+    return RegionBeat(bpm, tempo.confidence, beats, *at, bar_sure, key, key_sure, tempo.rivals, tail)
 
 
 def _lengths(mono: NDArray[np.float32]) -> tuple[float, ...]:
@@ -163,7 +163,7 @@ def analyse_apart(
     beats_per_bar: float = 4.0,
     hurry: bool = False,
     hint_bpm: float = 0.0,
-) -> Found:
+) -> RegionBeat:
     """`analyse` in a process of its own, at low priority unless somebody waits.
 
     Raises OSError or subprocess.SubprocessError where that fails.  [regions]
@@ -183,7 +183,7 @@ def analyse_apart(
         command, input=data, capture_output=True, timeout=APART_SECONDS, env=environment, check=True
     )
     found = json.loads(done.stdout)
-    return Found(**{**found, "rivals": tuple(found["rivals"])})
+    return RegionBeat(**{**found, "rivals": tuple(found["rivals"])})
 
 
 def main() -> None:

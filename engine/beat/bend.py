@@ -21,8 +21,8 @@ from engine.beat import onsets
 from engine.beat.estimate import WINDOW_SECONDS, Estimate, estimate
 from engine.beat.onsets import HOP_SAMPLES, RATE_HZ, WINDOW_SAMPLES
 from engine.beat.splice import EDGE_SAMPLES, FADE_SAMPLES, SKIP_MOST, Joint, crossfade, find_joint, places
-from engine.beat.steer import Course, wanted_skip
-from engine.beat.time_map import Stretch, TimeMap
+from engine.beat.steer import BeatCourse, wanted_skip
+from engine.beat.time_map import MapStretch, TimeMap
 
 STEP_SAMPLES = 6400
 HOLD_SAMPLES = 2048  # a joint's crossfade and its longest skip
@@ -36,7 +36,7 @@ BEND_RESERVE = 0.1  # share of its length by which more may have to be made than
 Samples = NDArray[np.float32]
 
 
-class Line(Protocol):
+class BeatLine(Protocol):
     """The host's beats under what is put out, counted in samples at the model's rate.  [any]"""
 
     def beats_at(self, out: int) -> float:
@@ -51,15 +51,15 @@ class Line(Protocol):
 class Bend:
     """What was made goes in, what is heard on the beat comes out; `map` says which is which.  All [generate]."""
 
-    def __init__(self, line: Line, start: int, before: Samples) -> None:
+    def __init__(self, line: BeatLine, start: int, before: Samples) -> None:
         """Begin at sample `start`, made and put out, after the music `before` [C, n], whose beat is listened to."""
         self.line = line
         self.active = True  # else what is made goes out as it is, at once
-        self.map = TimeMap((Stretch(start, start),))
+        self.map = TimeMap((MapStretch(start, start),))
         self.out_end = start
-        self.course = Course()
+        self.course = BeatCourse()
         self._expected: Estimate | None = None
-        self._past: list[tuple[int, Course, Estimate | None]] = []  # by the end of each step
+        self._past: list[tuple[int, BeatCourse, Estimate | None]] = []  # by the end of each step
         length = before.shape[1] // HOP_SAMPLES * HOP_SAMPLES
         self._first = start - length  # sample number of the first one kept
         self.made = np.ascontiguousarray(before[:, before.shape[1] - length :], np.float32)
@@ -93,7 +93,7 @@ class Bend:
         self._forget()
         return np.concatenate(parts, axis=1)
 
-    def again_from(self, made: int, line: Line) -> Bend:
+    def again_from(self, made: int, line: BeatLine) -> Bend:
         """A bend that goes on where sample `made` is heard, as this one knew things then; nothing later is known.
 
         Raises ValueError where that was not put out, or is not kept any more.
@@ -105,7 +105,7 @@ class Bend:
         again.line, again.map, again.out_end, again.active = line, self.map.cut(out, made), out, self.active
         again._first, again.made = self._first, self.made[:, : made - self._first].copy()
         again._past = [past for past in self._past if past[0] <= made]
-        again.course, again._expected = again._past[-1][1:] if again._past else (Course(), None)
+        again.course, again._expected = again._past[-1][1:] if again._past else (BeatCourse(), None)
         again._looked, again._next = 0, (made // STEP_SAMPLES + 1) * STEP_SAMPLES
         again._relisten(self, made)
         return again
@@ -166,7 +166,7 @@ class Bend:
         """Listen up to `now`, decide, and put out what can be."""
         self._listen(now)
         if not self.active:
-            self.course, self._expected = Course(), None
+            self.course, self._expected = BeatCourse(), None
             return []
         self._looked += 1
         if self.course.followed or self._looked % LOOK_STEPS == 0:

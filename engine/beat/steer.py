@@ -22,7 +22,7 @@ LEAP_LOOKS = 2
 
 
 @dataclass(frozen=True)
-class Course:
+class BeatCourse:
     """What is known of a stream's beat after a step: the estimate, how often a new one agreed, how often it was far
     off, and whether it is followed.  [any]
     """
@@ -37,21 +37,21 @@ class Course:
         """Whether it is to leap at the next bar line.  [any]"""
         return self.followed and self.far >= LEAP_LOOKS
 
-    def after(self, heard: Estimate, step_beats: float) -> Course:
+    def after(self, heard: Estimate, step_beats: float) -> BeatCourse:
         """The course after the next look, `step_beats` later.  [generate]"""
         if self.followed:
             if heard.confidence < LET_GO:
-                return Course(heard)
+                return BeatCourse(heard)
             far = self.far + 1 if abs(heard.off_beats) > LEAP_BEATS else 0
             return replace(self, heard=heard, far=far)
         expected = self.heard.off_beats + self.heard.drift * step_beats
         alike = abs((heard.off_beats - expected + 0.5) % 1.0 - 0.5) < ALIKE_BEATS
         if heard.confidence < TAKEN_UP:
-            return Course(heard)
+            return BeatCourse(heard)
         agreed = self.agreed + 1 if alike else 1
-        return Course(heard, agreed, int(abs(heard.off_beats) > LEAP_BEATS), agreed >= LOOKS)
+        return BeatCourse(heard, agreed, int(abs(heard.off_beats) > LEAP_BEATS), agreed >= LOOKS)
 
-    def leapt(self, beats: float) -> Course:
+    def leapt(self, beats: float) -> BeatCourse:
         """The course when `beats` were skipped (negative: repeated).  [generate]"""
         return replace(self, heard=replace(self.heard, off_beats=self.heard.off_beats - beats), far=0)
 
@@ -61,7 +61,7 @@ class Course:
         return replace(self.heard, off_beats=off)
 
 
-def wanted_skip(course: Course, beat_samples: float, step_samples: int) -> int:
+def wanted_skip(course: BeatCourse, beat_samples: float, step_samples: int) -> int:
     """Samples to be skipped within the next step; negative: repeated; 0: leave it.  [generate]"""
     if not course.followed or course.leaps or course.far:
         return 0

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Stretch:
+class MapStretch:
     """From `out` on, what is put out is what was made from `made` on; samples at the model's rate.  [any]"""
 
     out: int
@@ -33,17 +33,17 @@ class TimeMap:
     `made_at(out_at(m)) == m` for what is not skipped.
     """
 
-    def __init__(self, stretches: tuple[Stretch, ...] = (Stretch(0, 0),)) -> None:
+    def __init__(self, stretches: tuple[MapStretch, ...] = (MapStretch(0, 0),)) -> None:
         """From stretches in order; the first also holds before its begin.  [any]"""
         self._stretches = list(stretches)
 
     @property
-    def last(self) -> Stretch:
+    def last(self) -> MapStretch:
         """The newest stretch.  [any]"""
         return self._stretches[-1]
 
     @property
-    def stretches(self) -> tuple[Stretch, ...]:
+    def stretches(self) -> tuple[MapStretch, ...]:
         """All that are known.  [any]"""
         return tuple(self._stretches)
 
@@ -54,7 +54,7 @@ class TimeMap:
         """
         if out < self.last.out:
             raise ValueError(f"a jump at {out} lies before the one at {self.last.out}")
-        stretch = Stretch(out, out + self.last.shift + skipped)
+        stretch = MapStretch(out, out + self.last.shift + skipped)
         if out == self.last.out:
             self._stretches[-1] = stretch
         else:
@@ -79,9 +79,9 @@ class TimeMap:
         """The map up to `out`, going on there with what is made as number `made`.  [generate]"""
         kept = tuple(each for each in self._stretches if each.out < out)
         if not kept:
-            return TimeMap((Stretch(out, made),))
+            return TimeMap((MapStretch(out, made),))
         begun = TimeMap(kept)
-        return begun if begun.made_at(out) == made else TimeMap((*kept, Stretch(out, made)))
+        return begun if begun.made_at(out) == made else TimeMap((*kept, MapStretch(out, made)))
 
     def forget_before(self, out: int) -> None:
         """Keep only the stretches that say something of `out` and later.  [generate]"""

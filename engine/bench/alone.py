@@ -19,7 +19,7 @@ import torch
 from engine.core.config import LMConfig
 from engine.core.guidance import Guidance
 from engine.core.sampling import Sampling
-from engine.models.model import Ask, Grid, LoadedModel
+from engine.models.model import Ask, FrameGrid, LoadedModel
 from engine.stream import StreamSettings, TokenStream, WindowSize
 
 FRAMES_PER_SECOND = 50
@@ -42,7 +42,7 @@ def stream(model: LoadedModel, n_frames: int, seed: int) -> torch.Tensor:
         guidance,
         WindowSize(model.window_frames, model.stride_frames),
     )
-    ask = Ask(text="rock", grid=Grid(120.0) if "tempo" in model.takes else None)
+    ask = Ask(text="rock", grid=FrameGrid(120.0) if "tempo" in model.takes else None)
 
     def conditions(offset: int, count: int) -> Any:
         return model.conditioner([ask], guidance, offset, count)[0]

@@ -16,7 +16,7 @@ from engine.checkpoints.measure import peak_bytes
 from engine.lm import LanguageModel
 
 if TYPE_CHECKING:
-    from engine.bench.contest import Spec
+    from engine.bench.contest import ContestSpec
 
 LANES = (1, 2, 4, 8)
 LANE_STEPS = 10
@@ -24,7 +24,7 @@ SLOW_SECONDS = 30.0  # then two are enough
 
 
 def measure_beside(
-    extras: Extras, shape: Shape, lm: LanguageModel, codec: Any, step_ms: float, spec: Spec
+    extras: Extras, shape: Shape, lm: LanguageModel, codec: Any, step_ms: float, spec: ContestSpec
 ) -> Iterator[None]:
     """Fill `extras` bit by bit, a yield after each.  [generate]"""
     if codec is None and shape.encodec:
@@ -37,7 +37,7 @@ def measure_beside(
     yield
 
 
-def _sound(extras: Extras, sounding: Sounding, step_ms: float, spec: Spec) -> None:
+def _sound(extras: Extras, sounding: Sounding, step_ms: float, spec: ContestSpec) -> None:
     firsts, changes, codecs, frames = list[float](), list[float](), list[float](), list[float]()
     sounding.codec_frame()  # warms up
     began = time.perf_counter()
@@ -57,7 +57,7 @@ def _sound(extras: Extras, sounding: Sounding, step_ms: float, spec: Spec) -> No
     extras.realtime = 1000.0 / FRAMES_PER_SECOND / spread(frames).median
 
 
-def _lanes(extras: Extras, shape: Shape, lm: LanguageModel, spec: Spec) -> None:
+def _lanes(extras: Extras, shape: Shape, lm: LanguageModel, spec: ContestSpec) -> None:
     """Milliseconds of one step of all lanes at half fill; the numbers of lanes take turns."""
     half = shape.window_frames // 2
     numbers = _that_fit(extras, shape, lm, half + SPARE_FRAMES, spec.device)

@@ -11,12 +11,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from engine.bench.contest import Spec
+from engine.bench.contest import ContestSpec
 
 Told = list[dict[str, Any]]
 
 
-def run_child(spec: Spec, limit_seconds: float) -> tuple[Told, str]:
+def run_child(spec: ContestSpec, limit_seconds: float) -> tuple[Told, str]:
     """What a contest has told, and why it did not end as it should, empty where it did.  [main]"""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "told.jsonl"

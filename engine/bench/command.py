@@ -20,8 +20,8 @@ from typing import Any
 import torch
 
 from bridge.system.whole_file import put
-from engine.bench.plan import Plan, Wish, make_plan
-from engine.bench.results import Report, report_json
+from engine.bench.plan import BenchPlan, BenchRequest, make_plan
+from engine.bench.results import BenchReport, report_json
 from engine.bench.shapes import NAMES, PRECISIONS, names_of, precisions_of
 from engine.errors import EngineError
 
@@ -67,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def wish_of(given: argparse.Namespace) -> Wish:
+def wish_of(given: argparse.Namespace) -> BenchRequest:
     """Options, checked.  Raises EngineError for a model, precision or device that there is not.  [main]"""
     from engine.models.device import pick_device
 
@@ -75,7 +75,7 @@ def wish_of(given: argparse.Namespace) -> Wish:
     usual = CPU_PRECISIONS if device == "cpu" else GPU_PRECISIONS
     if given.rounds < 0 or given.threads < 0 or not 0.0 <= given.limit_minutes < float("inf"):
         raise EngineError("--rounds, --threads and --limit-minutes must be 0 or more")
-    return Wish(
+    return BenchRequest(
         names_of(given.models), precisions_of(given.precision or usual), device, given.threads,
         given.rounds or ROUNDS, FAST_SECONDS if given.fast else SECONDS,
         not given.no_reference, not (given.no_compile or given.fast), given.limit_minutes,
@@ -97,12 +97,12 @@ def _alone(given: argparse.Namespace) -> int:
     return 0
 
 
-def _table(wish: Wish, path: Path | None) -> int:
+def _table(wish: BenchRequest, path: Path | None) -> int:
     from engine.bench.table import headline, lines_of
 
     plan = make_plan(wish, torch.cuda.is_available())
     print(f"about {max(1.0, plan.minutes):.0f} minutes on an idle machine: {', '.join(wish.models)}", file=sys.stderr)
-    report = Report(_machine(wish), rows=list(plan.rows))
+    report = BenchReport(_machine(wish), rows=list(plan.rows))
     run_plan(plan, wish, report, path)
     text = "\n".join(lines_of(report))
     print(text)
@@ -110,7 +110,7 @@ def _table(wish: Wish, path: Path | None) -> int:
     return 0 if any(row.fills for row in report.rows) else EXIT_FAULT
 
 
-def run_plan(plan: Plan, wish: Wish, report: Report, path: Path | None) -> None:
+def run_plan(plan: BenchPlan, wish: BenchRequest, report: BenchReport, path: Path | None) -> None:
     """Contest after contest into the report; what is known is saved after each.  [main]"""
     from engine.bench.children import run_child
     from engine.bench.gather import gather
@@ -127,7 +127,7 @@ def run_plan(plan: Plan, wish: Wish, report: Report, path: Path | None) -> None:
             save(report, path)
 
 
-def save(report: Report, path: Path) -> None:
+def save(report: BenchReport, path: Path) -> None:
     """JSON, and beside it the table as text and the picture.  Raises OSError.  [main]"""
     from engine.bench.picture import save as save_picture
     from engine.bench.table import lines_of
@@ -137,7 +137,7 @@ def save(report: Report, path: Path) -> None:
     save_picture(path.with_suffix(".png"), report)
 
 
-def _machine(wish: Wish) -> dict[str, Any]:
+def _machine(wish: BenchRequest) -> dict[str, Any]:
     cuda = wish.device.startswith("cuda")
     return {
         "device": torch.cuda.get_device_name(torch.device(wish.device)) if cuda else _processor(),

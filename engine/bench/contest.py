@@ -24,7 +24,7 @@ from engine.bench.beside import measure_beside
 from engine.bench.device_side import DeviceSide
 from engine.bench.floor import all_weights, step_bytes
 from engine.bench.reference import ReferenceSide
-from engine.bench.results import FAILED, FILLS, NOT_MEASURED, SEGUE, Extras, Fill, Row, fill_of, row_json, spread
+from engine.bench.results import FAILED, FILLS, NOT_MEASURED, SEGUE, BenchRow, Extras, Fill, fill_of, row_json, spread
 from engine.bench.segue_side import ROWS, SPARE_FRAMES, VISIT_STEPS, SegueSide, conditions_of
 from engine.bench.shapes import EMBEDDED, Shape, shape_of
 from engine.bench.weights import BITS, held_bytes, in_precision, random_model
@@ -58,7 +58,7 @@ class Side(Protocol):
 
 
 @dataclass(frozen=True)
-class Spec:
+class ContestSpec:
     """What one process measures; `seconds` is for one side, fill and round.  [any]"""
 
     model: str
@@ -78,7 +78,7 @@ class Entry:
     """A side and its steps so far: rounds of seconds, by fill."""
 
     side: Side
-    row: Row
+    row: BenchRow
     took: dict[str, list[list[float]]] = field(default_factory=lambda: {name: [] for name in FILLS})
 
 
@@ -91,7 +91,7 @@ def fill_frames(shape: Shape) -> dict[str, int]:
 class Contest:
     """Builds the sides, lets them take turns, tells.  All methods [generate]."""
 
-    def __init__(self, spec: Spec, emit: Emit, say: Say) -> None:
+    def __init__(self, spec: ContestSpec, emit: Emit, say: Say) -> None:
         self.spec, self.emit, self.say = spec, emit, say
         self.shape = shape_of(spec.model)
         self.frames = fill_frames(self.shape)
@@ -185,8 +185,8 @@ class Contest:
                 found = compare(exact, near)
                 entry.row.error_std, entry.row.drawn_otherwise = found.error_std, found.total_variation
 
-    def _row(self, side: str, precision: str) -> Row:
-        return Row(self.spec.model, self.weights, side, precision, self.spec.device, rows=ROWS)
+    def _row(self, side: str, precision: str) -> BenchRow:
+        return BenchRow(self.spec.model, self.weights, side, precision, self.spec.device, rows=ROWS)
 
     def _lost(self, side: str, precision: str, reason: str) -> None:
         row = self._row(side, precision)
@@ -260,7 +260,7 @@ def _end_with_parent() -> None:
 
 def main(text: str, path: str) -> int:
     """A spec in JSON; lines of JSON are added to the file, progress goes to the screen's other channel.  [main]"""
-    spec = Spec(**json.loads(text))
+    spec = ContestSpec(**json.loads(text))
     _end_with_parent()
     if spec.threads:
         torch.set_num_threads(spec.threads)

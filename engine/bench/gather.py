@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from engine.bench.contest import Spec
-from engine.bench.results import FAILED, SEGUE, Extras, Report, Row, extras_of, row_of
+from engine.bench.contest import ContestSpec
+from engine.bench.results import FAILED, SEGUE, BenchReport, BenchRow, Extras, extras_of, row_of
 
 
-def gather(report: Report, spec: Spec, told: list[dict[str, Any]], reason: str) -> None:
+def gather(report: BenchReport, spec: ContestSpec, told: list[dict[str, Any]], reason: str) -> None:
     """The last word on each row counts; `reason` says why the process did not end as it should.  [main]"""
-    rows: dict[tuple[str, str], Row] = {}
+    rows: dict[tuple[str, str], BenchRow] = {}
     extras: list[Extras] = []
     for line in told:
         body = {name: value for name, value in line.items() if name != "kind"}
@@ -27,7 +27,7 @@ def gather(report: Report, spec: Spec, told: list[dict[str, Any]], reason: str) 
     for precision in spec.precisions:
         if (SEGUE, precision) not in rows:
             why = reason or "its process told nothing"
-            rows[SEGUE, precision] = Row(spec.model, "", SEGUE, precision, spec.device, FAILED, why)
+            rows[SEGUE, precision] = BenchRow(spec.model, "", SEGUE, precision, spec.device, FAILED, why)
     if reason:
         for row in rows.values():
             row.reason = row.reason or f"cut short: {reason}"

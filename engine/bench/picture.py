@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from bridge.system.whole_file import writing
-from engine.bench.results import FILLS, MEASURED, SEGUE, Report, Row
+from engine.bench.results import FILLS, MEASURED, SEGUE, BenchReport, BenchRow
 from engine.bench.table import machine_line
 
 OURS, THEIRS = ("#1b6ca8", "#2e8b57", "#5b4b9a", "#3aa6a6"), ("#d9822b", "#c0392b", "#8a8f98", "#c9a227")
@@ -14,7 +14,7 @@ FLOOR = "#222222"
 REAL_TIME_MS = 20.0
 
 
-def save(path: Path, report: Report) -> None:
+def save(path: Path, report: BenchReport) -> None:
     """A panel a model, and one for lanes where they were measured.  Raises OSError.  [main]"""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -36,7 +36,7 @@ def save(path: Path, report: Report) -> None:
         figure.savefig(file, format="png")
 
 
-def _model(axes: Any, rows: list[Row]) -> None:
+def _model(axes: Any, rows: list[BenchRow]) -> None:
     from matplotlib.ticker import LogLocator, NullFormatter
 
     width = 0.8 / len(rows)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from engine.bench.contest import LEAST_STEPS, Spec
+from engine.bench.contest import LEAST_STEPS, ContestSpec
 from engine.bench.floor import WEIGHT_BITS, all_weights
 from engine.bench.memory import Group, available_bytes, groups_that_fit
-from engine.bench.results import FILLS, NOT_MEASURED, SEGUE, SKIPPED, Row
+from engine.bench.results import FILLS, NOT_MEASURED, SEGUE, SKIPPED, BenchRow
 from engine.bench.shapes import EMBEDDED, shape_of
 from engine.bench.weights import BITS
 
@@ -18,7 +18,7 @@ EMBEDDED_PRECISIONS = ("float32", "int8", "int4")
 
 
 @dataclass(frozen=True)
-class Wish:
+class BenchRequest:
     """What was asked for on the command line.  [any]"""
 
     models: list[str]
@@ -33,12 +33,12 @@ class Wish:
 
 
 @dataclass
-class Plan:
+class BenchPlan:
     """Contests in order, each with its guess in seconds; rows of what is skipped.  [any]"""
 
-    specs: list[Spec] = field(default_factory=list)
+    specs: list[ContestSpec] = field(default_factory=list)
     guesses: list[float] = field(default_factory=list)
-    rows: list[Row] = field(default_factory=list)
+    rows: list[BenchRow] = field(default_factory=list)
 
     @property
     def minutes(self) -> float:
@@ -46,9 +46,9 @@ class Plan:
         return sum(self.guesses) / 60.0
 
 
-def make_plan(wish: Wish, gpu: bool, free_bytes: Callable[[str], float | None] = available_bytes) -> Plan:
+def make_plan(wish: BenchRequest, gpu: bool, free_bytes: Callable[[str], float | None] = available_bytes) -> BenchPlan:
     """What is to be run for a wish; `gpu`: whether there is one.  [any]"""
-    plan = Plan()
+    plan = BenchPlan()
     for model in wish.models:
         shape = shape_of(model)
         precisions = []
@@ -67,16 +67,16 @@ def make_plan(wish: Wish, gpu: bool, free_bytes: Callable[[str], float | None] =
             plan.guesses.append(guess_seconds(plan.specs[-1]))
             if wish.reference and not group.reference and not set(group.precisions) <= set(BITS):
                 reason = "no room in memory beside Segue"
-                plan.rows.append(Row(model, "", "transformers", group.precisions[0], wish.device, SKIPPED, reason))
+                plan.rows.append(BenchRow(model, "", "transformers", group.precisions[0], wish.device, SKIPPED, reason))
         if not wish.device.startswith("cuda"):
             reason = "--device cuda was not asked for" if gpu else "no GPU here"
-            row = Row(model, "", SEGUE, "float16", "cuda", NOT_MEASURED, reason)
+            row = BenchRow(model, "", SEGUE, "float16", "cuda", NOT_MEASURED, reason)
             plan.rows.append(row)
     return plan
 
 
-def _spec(wish: Wish, model: str, group: Group, beside: bool) -> Spec:
-    return Spec(
+def _spec(wish: BenchRequest, model: str, group: Group, beside: bool) -> ContestSpec:
+    return ContestSpec(
         model, group.precisions, wish.device, wish.threads, wish.rounds, wish.seconds, group.reference,
         group.compiled, beside, group.base,
     )  # fmt: skip
@@ -92,11 +92,11 @@ def _cannot(model: str, precision: str, device: str) -> str:
     return ""
 
 
-def _skipped(model: str, precision: str, device: str, reason: str) -> Row:
-    return Row(model, "", SEGUE, precision, device, SKIPPED, reason)
+def _skipped(model: str, precision: str, device: str, reason: str) -> BenchRow:
+    return BenchRow(model, "", SEGUE, precision, device, SKIPPED, reason)
 
 
-def guess_seconds(spec: Spec) -> float:
+def guess_seconds(spec: ContestSpec) -> float:
     """From bytes alone, so a guess: an idle machine of two cores, or a large GPU.  [any]"""
     shape = shape_of(spec.model)
     count, rate = all_weights(shape.lm), READ_CPU if spec.device == "cpu" else READ_GPU

@@ -75,7 +75,7 @@ def fill_of(frames: int, positions: int, rounds: Sequence[Sequence[float]], n_by
 
 
 @dataclass
-class Row:
+class BenchRow:
     """One side, one model, one precision.
 
     `times_as_fast` is against transformers' best at this precision, for int8 and int4 at any, round by round at half
@@ -131,28 +131,28 @@ class Extras:
 
 
 @dataclass
-class Report:
+class BenchReport:
     """All of a run; `machine` says on what.  [any]"""
 
     machine: dict[str, Any]
-    rows: list[Row] = field(default_factory=list)
+    rows: list[BenchRow] = field(default_factory=list)
     extras: list[Extras] = field(default_factory=list)
     bandwidth: dict[str, dict[str, float]] = field(default_factory=dict)  # of each model's run, bytes a second
 
 
-def row_json(row: Row) -> dict[str, Any]:
+def row_json(row: BenchRow) -> dict[str, Any]:
     """A row with what is worked out of it.  [any]"""
     return {**asdict(row), "steps_per_second": row.steps_per_second, "realtime": row.realtime}
 
 
-def row_of(told: dict[str, Any]) -> Row:
+def row_of(told: dict[str, Any]) -> BenchRow:
     """The row that was written.  [any]"""
-    plain = {name: told[name] for name in Row.__dataclass_fields__ if name in told}
+    plain = {name: told[name] for name in BenchRow.__dataclass_fields__ if name in told}
     plain["fills"] = {
         name: Fill(**{**one, "step_ms": Spread(**one["step_ms"])}) for name, one in told.get("fills", {}).items()
     }
     plain["times_as_fast"] = None if told.get("times_as_fast") is None else Spread(**told["times_as_fast"])
-    return Row(**plain)
+    return BenchRow(**plain)
 
 
 def extras_of(told: dict[str, Any]) -> Extras:
@@ -164,7 +164,7 @@ def extras_of(told: dict[str, Any]) -> Extras:
     return Extras(**plain)
 
 
-def report_json(report: Report) -> dict[str, Any]:
+def report_json(report: BenchReport) -> dict[str, Any]:
     """The whole run for a JSON file.  [any]"""
     return {
         "schema": SCHEMA,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from engine.bench.results import MEASURED, SEGUE, Extras, Report, Row, Spread
+from engine.bench.results import MEASURED, SEGUE, BenchReport, BenchRow, Extras, Spread
 
 HEAD = (
     f"{'model':<9} {'precision':<9} {'side':<24} {'faster':>15} {'of floor':>8} {'real time':>9} {'steps/s':>8}"
@@ -23,7 +23,7 @@ NOTES = (
 )
 
 
-def lines_of(report: Report) -> Iterator[str]:
+def lines_of(report: BenchReport) -> Iterator[str]:
     """The whole table, line by line.  [any]"""
     yield machine_line(report)
     yield ""
@@ -42,7 +42,7 @@ def lines_of(report: Report) -> Iterator[str]:
         yield from _extras(extras)
 
 
-def machine_line(report: Report) -> str:
+def machine_line(report: BenchReport) -> str:
     """On what, with how many threads, how busy.  [any]"""
     machine = report.machine
     read = [one["read"] for one in report.bandwidth.values()]
@@ -52,7 +52,7 @@ def machine_line(report: Report) -> str:
     return f"{machine.get('device', '')}, threads: {machine.get('threads', '')}{speed}{busy}"
 
 
-def _row(row: Row) -> str:
+def _row(row: BenchRow) -> str:
     side = row.side if row.device == "cpu" else f"{row.side} ({row.device})"
     begin = f"{row.model:<9} {row.precision:<9} {side:<24}"
     if row.status != MEASURED or "half" not in row.fills:
@@ -107,7 +107,7 @@ def _maybe(value: float | None) -> str:
     return "-" if value is None else f"{value:.2f}"
 
 
-def headline(report: Report) -> Iterator[str]:
+def headline(report: BenchReport) -> Iterator[str]:
     """A line a model: by how much Segue is ahead.  [any]"""
     for row in report.rows:
         if row.side == SEGUE and row.times_as_fast is not None:

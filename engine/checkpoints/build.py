@@ -1,4 +1,4 @@
-"""Modules of what was read: made without memory, each tensor put in its place once, then a `LoadedModel`."""
+"""Modules of what was read: made without memory, each tensor put in its place once, then a `LoadReply`."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from engine.checkpoints.conditioner import Maker
+from engine.checkpoints.conditioner import ConditionerMaker
 from engine.checkpoints.config import N_CHROMA
 from engine.checkpoints.opened import Opened
 from engine.checkpoints.read import Plugs, Stored
-from engine.checkpoints.weights import Place, fill, part
 from engine.checkpoints.weights import Stored as StoredTensor
+from engine.checkpoints.weights import TensorPlacement, fill, part
 from engine.codec.encodec import Encodec
 from engine.codec.stereo import StereoCodec
 from engine.conditions.chroma import Chroma
@@ -64,7 +64,7 @@ def build(
     if dtype != torch.float32:
         modules.lm.cache_dtype = dtype
     model, notes = stored.model, list[str]()
-    conditioner = Maker(stored, modules, plugs, device, opened, notes).conditioner()
+    conditioner = ConditionerMaker(stored, modules, plugs, device, opened, notes).conditioner()
     return LoadedModel(
         name=folder.name,
         lm=modules.lm,
@@ -94,7 +94,11 @@ def assemble(
         opened.release()  # what was read to compare and to fold
     placed = _counter(stored, device, dtype, opened)
     for name, module in groups.items():
-        place = Place(device, place_dtype(dtype), placed) if name == "lm" else Place(device, placed=placed)
+        place = (
+            TensorPlacement(device, place_dtype(dtype), placed)
+            if name == "lm"
+            else TensorPlacement(device, placed=placed)
+        )
         fill(module, part(stored.tensors, f"{name}."), f"{stored.file_of(name) or where} ({name})", place)
     if opened is not None:
         opened.release()

@@ -32,7 +32,7 @@ NO_DEMUCS = f"stem separation is not installed: {WHOLE_MIX}; {HOW_TO_INSTALL}"
 
 
 @dataclass(frozen=True)
-class Maker:
+class ConditionerMaker:
     """Makes the conditioner of one checkpoint; `notes` gathers what the user should know.  [main]"""
 
     stored: Stored

@@ -21,7 +21,7 @@ import yaml
 from engine.checkpoints.header import HeaderFault, strict_json
 from engine.checkpoints.opened import Opened
 from engine.checkpoints.plain_file import open_plain
-from engine.checkpoints.weights import Place, fill
+from engine.checkpoints.weights import TensorPlacement, fill
 from engine.conditions.separation import RATE_HZ, SOURCES, DemucsSeparator, htdemucs
 from engine.errors import CheckpointError, UnsupportedError
 
@@ -48,7 +48,7 @@ def load_htdemucs(folder: Path, device: torch.device, opened: Opened) -> DemucsS
             module = htdemucs(settings)
     except ValueError as fault:
         raise CheckpointError(f"{path}: {fault}") from fault
-    fill(module, dict(tensors), path, Place(device))
+    fill(module, dict(tensors), path, TensorPlacement(device))
     opened.release()
     return DemucsSeparator(module, device)
 

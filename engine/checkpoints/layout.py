@@ -21,7 +21,7 @@ CHROMA_WINDOW, N_CHROMA = 16384, 12
 
 
 @dataclass(frozen=True)
-class Sizes:
+class ModelSizes:
     """All that decides names and shapes.  [any]"""
 
     lm: LMConfig
@@ -33,16 +33,16 @@ class Sizes:
     seconds: int = 30
 
 
-def sizes_of(model: Published) -> Sizes:
+def sizes_of(model: Published) -> ModelSizes:
     """The published sizes.  [any]"""
     cross = model.kind == "text"
     lm = LMConfig(
         model.dim, model.n_heads, model.n_layers, model.n_codebooks, delays=model.delays, cross_attention=cross
     )
-    return Sizes(lm, model.kind, model.channels)
+    return ModelSizes(lm, model.kind, model.channels)
 
 
-def audiocraft_lm(sizes: Sizes) -> Named:
+def audiocraft_lm(sizes: ModelSizes) -> Named:
     """`best_state` of state_dict.bin, float16.  [any]"""
     lm, dim = sizes.lm, sizes.lm.dim
     conditioner = "condition_provider.conditioners."

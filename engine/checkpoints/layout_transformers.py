@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from engine.checkpoints.layout import N_CHROMA, Named, Sizes, audiocraft_codec, t5_encoder
+from engine.checkpoints.layout import N_CHROMA, ModelSizes, Named, audiocraft_codec, t5_encoder
 from engine.codec.encodec import EncodecConfig
 
 _NORMS = {"norm1": "self_attn_layer_norm", "norm_cross": "encoder_attn_layer_norm", "norm2": "final_layer_norm"}
 _CONVS = ((10, 5), (3, 2), (3, 2), (3, 2), (3, 2), (2, 2), (2, 2))  # kernel, stride
 
 
-def whole(sizes: Sizes) -> Named:
+def whole(sizes: ModelSizes) -> Named:
     """Everything in model.safetensors of a MusicGen repository, float32.  [any]"""
     yield from ((f"text_encoder.{name}", shape) for name, shape in t5_encoder(sizes.t5))
     yield "text_encoder.encoder.embed_tokens.weight", (sizes.t5.vocabulary, sizes.t5.dim)
@@ -23,7 +23,7 @@ def whole(sizes: Sizes) -> Named:
         yield f"{name}.bias", (sizes.lm.dim,)
 
 
-def _decoder(sizes: Sizes) -> Named:
+def _decoder(sizes: ModelSizes) -> Named:
     lm, dim = sizes.lm, sizes.lm.dim
     at = "decoder.model.decoder."
     for k in range(lm.n_codebooks):

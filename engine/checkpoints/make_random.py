@@ -24,9 +24,9 @@ import yaml
 from bridge.system.whole_file import put
 from engine.checkpoints import layout_transformers, published
 from engine.checkpoints.catalog import CODEC, MERT, MODELS
-from engine.checkpoints.layout import Named, Sizes, audiocraft_codec, audiocraft_lm, sizes_of, t5_encoder
+from engine.checkpoints.layout import ModelSizes, Named, audiocraft_codec, audiocraft_lm, sizes_of, t5_encoder
 from engine.checkpoints.nodes import ITEM_BYTES
-from engine.checkpoints.torch_writer import Pieces, Spec, write_shards, write_torch
+from engine.checkpoints.torch_writer import TensorPieces, TensorSpec, write_shards, write_torch
 from engine.conditions.text_t5 import T5Config
 
 POOL = 1 << 20
@@ -37,7 +37,7 @@ _ZEROS = ("bias", "running_mean", "num_batches_tracked")
 LETTERS = "▁abcdefghijklmnopqrstuvwxyz0123456789-,.'&"
 
 
-class Noise(Pieces):
+class Noise(TensorPieces):
     """Normal numbers, spread so that a signal keeps its size from layer to layer; the same for the same seed."""
 
     def __init__(self, seed: int = 0) -> None:
@@ -45,8 +45,8 @@ class Noise(Pieces):
         self._pool = np.concatenate([pool, pool])
         self._seed = seed
 
-    def __call__(self, spec: Spec) -> Iterator[bytes]:
-        """See `Pieces`.  [any]"""
+    def __call__(self, spec: TensorSpec) -> Iterator[bytes]:
+        """See `TensorPieces`.  [any]"""
         left = math.prod(spec.shape)
         plain = self._plain(spec)
         if plain is not None:
@@ -62,7 +62,7 @@ class Noise(Pieces):
             left -= POOL
 
     @staticmethod
-    def _plain(spec: Spec) -> int | None:
+    def _plain(spec: TensorSpec) -> int | None:
         """The one number a tensor is full of, if it is."""
         name = spec.name
         if spec.dtype == "I64" or name.endswith(_ZEROS) or "bias_" in name:
@@ -72,7 +72,7 @@ class Noise(Pieces):
         return None
 
 
-def _spread(spec: Spec) -> float:
+def _spread(spec: TensorSpec) -> float:
     """Standard deviation: 1 over the root of what is summed, larger for tables."""
     if ".emb" in f".{spec.name}" or "shared" in spec.name or "codebook" in spec.name:
         return 0.5
@@ -81,11 +81,11 @@ def _spread(spec: Spec) -> float:
     return math.prod(spec.shape[1:]) ** -0.5
 
 
-def _specs(named: Named, dtype: str) -> list[Spec]:
-    return [Spec(name, "I64" if name.endswith("tracked") else dtype, shape) for name, shape in named]
+def _specs(named: Named, dtype: str) -> list[TensorSpec]:
+    return [TensorSpec(name, "I64" if name.endswith("tracked") else dtype, shape) for name, shape in named]
 
 
-def write_audiocraft(folder: Path, sizes: Sizes, noise: Noise, pointer: bool = False, nodes: bool = False) -> None:
+def write_audiocraft(folder: Path, sizes: ModelSizes, noise: Noise, pointer: bool = False, nodes: bool = False) -> None:
     """state_dict.bin and compression_state_dict.bin.
 
     `pointer`: the codec's file only names its repository; `nodes`: the configuration as pickled OmegaConf objects, as
@@ -103,7 +103,7 @@ def write_audiocraft(folder: Path, sizes: Sizes, noise: Noise, pointer: bool = F
     write_torch(path, _specs(audiocraft_codec(sizes.codec), "F32"), noise, rest)
 
 
-def write_transformers(folder: Path, sizes: Sizes, noise: Noise, shard_bytes: int = SHARD_BYTES) -> None:
+def write_transformers(folder: Path, sizes: ModelSizes, noise: Noise, shard_bytes: int = SHARD_BYTES) -> None:
     """config.json, generation_config.json, tokenizer.json and model.safetensors or its shards.  [main]"""
     folder.mkdir(parents=True, exist_ok=True)
     _write_json(folder / "config.json", published.whole_json(sizes))
@@ -133,7 +133,7 @@ def write_tokenizer(folder: Path) -> None:
     tokenizer.save(str(folder / "tokenizer.json"))
 
 
-def write_codec(folder: Path, sizes: Sizes, noise: Noise) -> None:
+def write_codec(folder: Path, sizes: ModelSizes, noise: Noise) -> None:
     """The codec's own repository.  [main]"""
     folder.mkdir(parents=True, exist_ok=True)
     _write_json(folder / "config.json", published.codec_json(sizes.codec))
@@ -176,7 +176,7 @@ def make(name: str, folder: Path, form: str, seed: int = 0) -> list[Path]:
 def needed_bytes(name: str, form: str) -> int:
     """Bytes that `make` writes, companions included.  [any]"""
     sizes = sizes_of(MODELS[name])
-    both: Iterable[Spec] = [*_specs(audiocraft_lm(sizes), "F16"), *_specs(audiocraft_codec(sizes.codec), "F32")]
+    both: Iterable[TensorSpec] = [*_specs(audiocraft_lm(sizes), "F16"), *_specs(audiocraft_codec(sizes.codec), "F32")]
     if form == "transformers":
         both = _specs(layout_transformers.whole(sizes), "F32")
     else:

@@ -15,7 +15,7 @@ import torch
 
 from engine.checkpoints.config import count, counts, expect, number
 from engine.checkpoints.opened import Opened, read_json
-from engine.checkpoints.weights import Place, Stored, fill
+from engine.checkpoints.weights import Stored, TensorPlacement, fill
 from engine.conditions.features import HubertFeatures, hubert
 from engine.errors import CheckpointError
 
@@ -50,7 +50,7 @@ def load_mert(folder: Path, device: torch.device, opened: Opened, width: int | N
             module = hubert(settings)
     except ValueError as fault:
         raise CheckpointError(f"{folder / 'config.json'}: {fault}") from fault
-    fill(module, renamed(opened.folder(folder), folder), folder, Place(device))
+    fill(module, renamed(opened.folder(folder), folder), folder, TensorPlacement(device))
     opened.release()
     return HubertFeatures(module)
 

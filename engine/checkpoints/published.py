@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from engine.checkpoints.layout import N_CHROMA, Sizes
+from engine.checkpoints.layout import N_CHROMA, ModelSizes
 from engine.codec.encodec import EncodecConfig
 from engine.conditions.text_t5 import T5Config
 
@@ -12,7 +12,7 @@ Config = dict[str, Any]
 SAMPLE_RATE_HZ = 32000
 
 
-def lm_config(sizes: Sizes) -> Config:
+def lm_config(sizes: ModelSizes) -> Config:
     """`xp.cfg` of state_dict.bin, its references unresolved as in the published files.  [any]"""
     lm, music = sizes.lm, sizes.kind != "text"
     description = {"model": "t5", "t5": {"name": "t5-base", "finetune": False, "word_dropout": 0.2}}
@@ -51,7 +51,7 @@ def lm_config(sizes: Sizes) -> Config:
     }
 
 
-def _self_wav(sizes: Sizes) -> Config:
+def _self_wav(sizes: ModelSizes) -> Config:
     if sizes.kind == "melody":
         chroma = {"sample_rate": "${sample_rate}", "n_chroma": N_CHROMA, "radix2_exp": 14, "argmax": True}
         return {"model": "chroma_stem", "chroma_stem": {**chroma, "match_len_on_eval": False}}
@@ -108,7 +108,7 @@ def codec_config(codec: EncodecConfig) -> Config:
     }
 
 
-def whole_json(sizes: Sizes) -> Config:
+def whole_json(sizes: ModelSizes) -> Config:
     """config.json of a repository in transformers' format.  [any]"""
     lm, melody = sizes.lm, sizes.kind == "melody"
     decoder = {

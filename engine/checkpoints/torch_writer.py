@@ -22,7 +22,7 @@ _SAFETENSORS_BLOCK = 8
 
 
 @dataclass(frozen=True)
-class Spec:
+class TensorSpec:
     """A tensor to be written: name, element type as safetensors call it, shape.  [any]"""
 
     name: str
@@ -35,10 +35,10 @@ class Spec:
         return math.prod(self.shape) * ITEM_BYTES[self.dtype]
 
 
-class Pieces:
+class TensorPieces:
     """Gives the bytes of a tensor, a few megabytes at a time."""
 
-    def __call__(self, spec: Spec) -> Iterator[bytes]:
+    def __call__(self, spec: TensorSpec) -> Iterator[bytes]:
         """The elements in row-major order, little-endian.  [any]"""
         raise NotImplementedError
 
@@ -90,7 +90,7 @@ class _Pickle:
             self.value(item)
         self.out += b"u"
 
-    def tensor(self, spec: Spec) -> None:
+    def tensor(self, spec: TensorSpec) -> None:
         """A tensor that is all of its storage, as torch's own rebuild call."""
         strides = tuple(math.prod(spec.shape[at + 1 :]) for at in range(len(spec.shape)))
         self.name("torch._utils", "_rebuild_tensor_v2")
@@ -155,7 +155,9 @@ class _Pickle:
         self.out += b"ub"
 
 
-def write_torch(path: Path, tensors: Sequence[Spec], pieces: Pieces, rest: dict[str, Any], nodes: bool = False) -> None:
+def write_torch(
+    path: Path, tensors: Sequence[TensorSpec], pieces: TensorPieces, rest: dict[str, Any], nodes: bool = False
+) -> None:
     """A torch.save file: {"best_state": tensors, **rest}, or the tensors alone when `rest` is empty.
 
     `nodes`: "xp.cfg" as OmegaConf's objects instead of text.  [any]
@@ -186,7 +188,7 @@ def write_torch(path: Path, tensors: Sequence[Spec], pieces: Pieces, rest: dict[
         archive.writestr(f"{path.stem}/version", b"3\n")
 
 
-def write_safetensors(path: Path, tensors: Sequence[Spec], pieces: Pieces) -> None:
+def write_safetensors(path: Path, tensors: Sequence[TensorSpec], pieces: TensorPieces) -> None:
     """A safetensors file.  [any]"""
     header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
     at = 0
@@ -201,15 +203,15 @@ def write_safetensors(path: Path, tensors: Sequence[Spec], pieces: Pieces) -> No
         _write_all(file, tensors, pieces)
 
 
-def _write_all(file: IO[bytes], tensors: Sequence[Spec], pieces: Pieces) -> None:
+def _write_all(file: IO[bytes], tensors: Sequence[TensorSpec], pieces: TensorPieces) -> None:
     for spec in tensors:
         for piece in pieces(spec):
             file.write(piece)
 
 
-def write_shards(folder: Path, tensors: Sequence[Spec], pieces: Pieces, shard_bytes: int) -> None:
+def write_shards(folder: Path, tensors: Sequence[TensorSpec], pieces: TensorPieces, shard_bytes: int) -> None:
     """model.safetensors, or shards of at most `shard_bytes` with their index.  [any]"""
-    groups: list[list[Spec]] = [[]]
+    groups: list[list[TensorSpec]] = [[]]
     for spec in tensors:
         if groups[-1] and sum(one.n_bytes for one in groups[-1]) + spec.n_bytes > shard_bytes:
             groups.append([])

@@ -50,7 +50,7 @@ def _nothing(n_bytes: int) -> None:
 
 
 @dataclass(frozen=True)
-class Place:
+class TensorPlacement:
     """Where tensors go: device (None: where they are), type by our name, and who hears how many bytes were placed."""
 
     device: torch.device | None = None
@@ -68,7 +68,7 @@ class Place:
         return put
 
 
-ANYWHERE = Place()
+ANYWHERE = TensorPlacement()
 
 
 def refuse(where: Path | str, **faults: Iterable[str]) -> None:
@@ -146,7 +146,9 @@ def part(tensors: Mapping[str, Stored], prefix: str) -> dict[str, Stored]:
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
-def fill(module: nn.Module, tensors: Mapping[str, Stored], where: Path | str, place: Place = ANYWHERE) -> None:
+def fill(
+    module: nn.Module, tensors: Mapping[str, Stored], where: Path | str, place: TensorPlacement = ANYWHERE
+) -> None:
     """Put tensors into a module (made on the meta device): every one, each of the right shape, float32 by default.
 
     A tensor that needs neither another type nor another device is not copied: the module then uses the mapped

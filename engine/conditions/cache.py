@@ -14,7 +14,7 @@ from torch import Tensor
 _Key = tuple[tuple[int, ...], bytes]
 
 
-class Kept:
+class ConditionCache:
     """`compute(audio)`, or what it gave for equal audio before; the least lately used results go first.
 
     At most `max_bytes` of results are held, but always the newest. Results are not to be written to. A thread that

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from engine.codec.spectral import SpectralCodec
 from engine.conditions.cache import WhileItLives
-from engine.conditions.encoders import STYLE_VECTORS, StyleEncoder, TextEncoder
+from engine.conditions.encoders import STYLE_VECTORS, StyleEncoder, WordEncoder
 from engine.conditions.frames import (
     CHROMA_COLUMNS,
     FRAME_SAMPLES,
@@ -40,7 +40,7 @@ from engine.conditions.scale import outside_scale
 from engine.conditions.words import encode_texts, words_of
 from engine.core.guidance import Guidance
 from engine.lm import Conditions
-from engine.models.model import HARMONY, MELODY, STYLE, TEMPO, TEXT, Ask, Grid, HeardExcerpt, Reference
+from engine.models.model import HARMONY, MELODY, STYLE, TEMPO, TEXT, Ask, FrameGrid, HeardExcerpt, Reference
 
 EARLY_SECONDS = 0.006  # attacks lie so much before the beat that is told: measured; most of it is the codec's frames
 STYLE_FRAMES = 150
@@ -74,7 +74,7 @@ def style_excerpt(reference: Reference, start_samples: int = 0) -> Tensor:
     return at_trained_level(reference.audio[:, at % reference.audio.shape[-1]])
 
 
-def between_beats(grid: Grid) -> Ask:
+def between_beats(grid: FrameGrid) -> Ask:
     """An ask for a grid that lies a quarter of a beat off: what guidance pushes away from.
 
     A null row without any grid hears the beat in what was played before, and agrees with the other row about it, so
@@ -89,7 +89,7 @@ class EmbeddedConditioner:
 
     takes = frozenset({TEXT, MELODY, STYLE, TEMPO, HARMONY})
 
-    def __init__(self, text: TextEncoder, style: StyleEncoder, codec: SpectralCodec) -> None:
+    def __init__(self, text: WordEncoder, style: StyleEncoder, codec: SpectralCodec) -> None:
         self.text = text.eval()
         self.style = style.eval()
         self.codec = codec
@@ -179,7 +179,7 @@ class EmbeddedConditioner:
             row[first_row:, MELODY_COLUMNS] = new[:, MELODY_COLUMNS]
         rows[-1][first_row:, TEMPO_COLUMNS] = self._pushed_from(ask.grid, first, count)
 
-    def _pushed_from(self, grid: Grid, offset: int, count: int) -> Tensor:
+    def _pushed_from(self, grid: FrameGrid, offset: int, count: int) -> Tensor:
         """Tempo columns [count, 11] of the null row."""
         return OFF_SHARE * self._frames(between_beats(grid), offset, count)[:, TEMPO_COLUMNS]
 
@@ -189,7 +189,7 @@ class EmbeddedConditioner:
         return strange
 
     @staticmethod
-    def _tempo(grid: Grid, offset: int, count: int) -> Tensor:
+    def _tempo(grid: FrameGrid, offset: int, count: int) -> Tensor:
         """Tempo columns [count, 11] of a grid, its beats told as much later as the model's come early."""
         lies = beats_on(grid, offset, count)
         return tempo_features(lies.from_bar - lies.bpm * (EARLY_SECONDS / 60.0), lies.bpm, lies.beats_per_bar)
@@ -210,7 +210,7 @@ def _as_heard(listen: Callable[[Tensor], Tensor]) -> Callable[[Reference], Tenso
     return hear
 
 
-def _along(reference: Reference, chroma: Tensor, grid: Grid | None, offset: int, count: int) -> Tensor:
+def _along(reference: Reference, chroma: Tensor, grid: FrameGrid | None, offset: int, count: int) -> Tensor:
     """Melody columns [count, 25] of a reference's chroma [T, 12], read round and round on the grid or at its speed."""
     lies = reference.on_grid
     if grid is None or lies is None:

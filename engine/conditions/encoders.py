@@ -18,7 +18,7 @@ BOTTLENECK = 32
 POSITION_SHARE = 0.3
 
 
-class TextEncoder(nn.Module):
+class WordEncoder(nn.Module):
     """Mean of a word's hashed parts, then one transformer layer over the words."""
 
     def __init__(self, dim: int, part_dim: int = 128) -> None:

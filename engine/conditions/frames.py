@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from engine.models.model import Grid
+from engine.models.model import FrameGrid
 
 SAMPLE_RATE_HZ = 32000
 FRAME_SAMPLES = 640
@@ -123,7 +123,7 @@ class FrameBeats:
     beats_per_bar: Tensor | float
 
 
-def beats_on(grid: Grid, first_frame: int, n_frames: int) -> FrameBeats:
+def beats_on(grid: FrameGrid, first_frame: int, n_frames: int) -> FrameBeats:
     """Where a grid, its legs included, puts frames first..first+n.  [any]"""
     if not grid.legs:
         beats = beats_of_frames(grid.start_beats, grid.bpm, first_frame, n_frames)

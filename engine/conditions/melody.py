@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from engine.audio.convert import resample
-from engine.conditions.cache import Kept
+from engine.conditions.cache import ConditionCache
 from engine.conditions.chroma import HOP_SAMPLES, N_CHROMA, Chroma
 from engine.models.model import Ask, Reference
 
@@ -99,7 +99,7 @@ class MelodyConditioner:
         self.sample_rate = sample_rate
         self.separator = separator
         self.window_samples = window_samples
-        self._kept = Kept(self._separate, KEPT_BYTES)
+        self._kept = ConditionCache(self._separate, KEPT_BYTES)
 
     @torch.no_grad()
     def __call__(self, asks: Sequence[Ask], offset_frames: int) -> Tensor:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from engine.audio.convert import resample
-from engine.conditions.cache import Kept
+from engine.conditions.cache import ConditionCache
 from engine.conditions.style_net import StyleNet
 from engine.errors import AudioError
 from engine.models.model import Ask, HeardExcerpt, Reference
@@ -50,7 +50,7 @@ class StyleConditioner:
         self.sample_rate = sample_rate
         self.window_samples = window_samples
         self.stride_frames = stride_frames
-        self._kept = Kept(self._of_excerpt, KEPT_BYTES)
+        self._kept = ConditionCache(self._of_excerpt, KEPT_BYTES)
 
     @torch.no_grad()
     def __call__(self, asks: Sequence[Ask], offset_frames: int) -> Tensor:

@@ -43,7 +43,7 @@ class LimiterState:
     next_sample: int
 
 
-class Limiter:
+class PeakLimiter:
     """Takes float32 [n, C] at one sample rate; holds no stream's state itself."""
 
     def __init__(self, sample_rate_hz: int, ceiling_dbtp: float = CEILING_DBTP) -> None:

@@ -29,7 +29,7 @@ GUIDANCE, SAMPLING = Guidance(3.0), Sampling(True, 1.0, 250)
 
 
 @dataclass(frozen=True)
-class Heard:
+class TeacherRun:
     """Tokens [K, S] that went in, and logits [S, R, K, card] of the steps after each, float32 on the CPU.  [any]"""
 
     tokens: Tensor
@@ -56,7 +56,7 @@ class Fidelity:
 @torch.inference_mode()
 def hear(
     lm: LanguageModel, conditions: Conditions, steps: int = STEPS, seed: int = 0, tokens: Tensor | None = None
-) -> Heard:
+) -> TeacherRun:
     """`steps` guided steps of one lane (2 rows) after the first; `tokens` [K, steps]: read these, draw none.
 
     The rows are those of `conditions`.  [generate]
@@ -78,10 +78,10 @@ def hear(
         out.append(logits)
         if tokens is None:
             known[:, step + 1] = draw(combine(logits, GUIDANCE), sampling, generator).to(device)
-    return Heard(known[:, 1:].cpu(), torch.stack(out))
+    return TeacherRun(known[:, 1:].cpu(), torch.stack(out))
 
 
-def compare(exact: Heard, near: Heard) -> Fidelity:
+def compare(exact: TeacherRun, near: TeacherRun) -> Fidelity:
     """How far `near` is from `exact`; ValueError where they did not hear the same tokens.  [any]"""
     if not torch.equal(exact.tokens, near.tokens):
         raise ValueError("both must have heard the same tokens: give the second the first one's")

@@ -20,7 +20,7 @@ from engine.codec.onnx_spectral import OnnxSpectra
 from engine.codec.spectral import TOGETHER, SpectralCodec
 from engine.codec.spectral_net import SpectralConfig, SpectralNet
 from engine.conditions.embedded import TRAINED_RMS, EmbeddedConditioner
-from engine.conditions.encoders import StyleEncoder, TextEncoder
+from engine.conditions.encoders import StyleEncoder, WordEncoder
 from engine.core.config import LMConfig
 from engine.errors import CheckpointError, UnsupportedError
 from engine.lm import LanguageModel
@@ -85,7 +85,7 @@ def load(device: str = "cpu", folder: Path = FOLDER, bits: int | None = 8) -> Lo
     settings = {**config["lm"], "delays": tuple(config["lm"]["delays"])}
     lm = LanguageModel(LMConfig(**settings))
     net = SpectralNet(SpectralConfig(**config["codec"]))
-    text = TextEncoder(lm.config.dim)
+    text = WordEncoder(lm.config.dim)
     style = StyleEncoder(lm.config.dim, net.config.latent)
     for module, prefix in ((lm, "lm."), (net, "codec."), (text, "text."), (style, "style.")):
         fill(module, tensors, prefix)

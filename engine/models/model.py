@@ -3,7 +3,7 @@
     Ask (text, references, grid) --conditioner--> Conditions of one window --lm--> codes --codec--> audio
 
 References and the grid are given on the stream's own time axis (frame 0 = its first frame), so a conditioner
-can read them at any window's offset. `engine.checkpoints` and `engine.models.embedded_model` return a `LoadedModel`.
+can read them at any window's offset. `engine.checkpoints` and `engine.models.embedded_model` return a `LoadReply`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ MIN_EXCERPT_SECONDS = 0.02  # shorter ones give the feature model nothing
 class GridLeg:
     """From stream frame `frame` on: beat and tempo there, and by how much a beat moves the tempo (`slope`, bpm).
 
-    A bar begins at `bar_beats`; all beats are counted like `Grid.start_beats`.  [any]
+    A bar begins at `bar_beats`; all beats are counted like `FrameGrid.start_beats`.  [any]
     """
 
     frame: float
@@ -39,7 +39,7 @@ class GridLeg:
 
 
 @dataclass(frozen=True)
-class Grid:
+class FrameGrid:
     """The host's beats under a stream: frame t lies at `start_beats + t / 50 * bpm / 60` quarter notes.
 
     `beats_per_bar` is in quarter notes (3.5 for 7/8), a bar begins at beat 0. Where tempo or bars change under the
@@ -134,7 +134,7 @@ class Ask:
     text: str | None = None
     melody: Reference | None = None
     style: Reference | None = None
-    grid: Grid | None = None
+    grid: FrameGrid | None = None
     excerpt: StyleExcerpt = StyleExcerpt()
     seed: int = 0
     exact: bool = False

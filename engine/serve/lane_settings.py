@@ -33,7 +33,7 @@ class Depth(IntEnum):
 
 
 @dataclass(frozen=True)
-class HeardRegion:
+class ReferenceAudio:
     """A region as models hear it: float32 [C, n] at their rate, its tempo and place.
 
     Stereo is kept for the models that know it, where it is to be gone on from; else it is mono. `ahead` [C, m] is how
@@ -62,7 +62,7 @@ class LaneSettings:
 
     prompt: str = ""
     values: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
-    regions: Mapping[str, HeardRegion] = field(default_factory=lambda: MappingProxyType({}))
+    regions: Mapping[str, ReferenceAudio] = field(default_factory=lambda: MappingProxyType({}))
     told: frozenset[str] = frozenset()  # names of the values that somebody asked for
     muted: bool = False
     dice: tuple[int, int] = (0, -1)  # how often another seed was taken while it played, and the last one
@@ -80,7 +80,7 @@ class LaneSettings:
         untold = {name: value for name, value in own.items() if name not in self.told}
         return replace(self, values=MappingProxyType({**self.values, **untold}))
 
-    def with_region(self, role: str, region: HeardRegion | None) -> LaneSettings:
+    def with_region(self, role: str, region: ReferenceAudio | None) -> LaneSettings:
         """These settings with another region in a role; None takes it away.  [any]"""
         regions = {other: heard for other, heard in self.regions.items() if other != role}
         if region is not None:
@@ -118,6 +118,6 @@ class LaneSettings:
         return Depth.DRAWN if self.conditioned() == other.conditioned() else Depth.WINDOW
 
     @property
-    def continued(self) -> HeardRegion | None:
+    def continued(self) -> ReferenceAudio | None:
         """The region to go on from.  [any]"""
         return self.regions.get(CONTINUE)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from engine.models.model import LoadedModel
-    from engine.serve.lane.generate_loop import Studio
+    from engine.serve.lane.generate_loop import GenerateLoop
 
 WEIGHT_BYTES = {"float32": 4.0, "float16": 2.0, "bfloat16": 2.0}
 PACKED_BYTES = 2.0  # more, of halves on a processor where PyTorch takes the steps: these have matrices of their own
@@ -74,6 +74,6 @@ class EngineState:
     name: str = LOADING
     text: str = ""
     device: str = ""
-    studio: Studio | None = None
+    studio: GenerateLoop | None = None
     hot: Hot | None = None
     started_seconds: float = field(default_factory=time.monotonic)

@@ -18,7 +18,7 @@ from engine.stream.tokens import TokenStream
 
 
 @dataclass(frozen=True)
-class Heat:
+class CandidateSet:
     """Streams that all go on from frame `start`, up to `stop` (prompt counted in).  [generate]"""
 
     streams: tuple[TokenStream, ...]
@@ -26,7 +26,7 @@ class Heat:
     stop: int
 
     @classmethod
-    def begin(cls, stream: TokenStream, stop: int, seeds: list[int]) -> Heat:
+    def begin(cls, stream: TokenStream, stop: int, seeds: list[int]) -> CandidateSet:
         """The stream, and a fork for each seed.  [generate]"""
         return cls((stream, *(fork(stream, seed) for seed in seeds)), stream.n_frames, stop)
 

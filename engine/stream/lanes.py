@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 
 from engine.lm import LanguageModel
-from engine.lm.executors.device import Seat, Turn
-from engine.lm.executors.joint import Ask, step_states
+from engine.lm.executors.device import BatchSlot, StepRequest
+from engine.lm.executors.joint import JointStep, step_states
 from engine.stream.tokens import TokenStream
 from engine.stream.window import Window
 
@@ -25,8 +25,8 @@ from engine.stream.window import Window
 def step_windows(windows: Sequence[Window]) -> list[Tensor | Exception]:
     """Logits [R, K, card] of each window's next step; an exception for a lane that failed.  [generate]"""
     results: dict[int, Tensor | Exception] = {}
-    seated: list[tuple[int, Seat, LanguageModel]] = []
-    asking: dict[int, list[Ask]] = {}
+    seated: list[tuple[int, BatchSlot, LanguageModel]] = []
+    asking: dict[int, list[JointStep]] = {}
     for index, window in enumerate(windows):
         try:
             seat = window.sit()
@@ -56,7 +56,7 @@ def _joined(parts: Sequence[Tensor | Exception]) -> Tensor | Exception:
     return next(part for part in parts if isinstance(part, Exception))
 
 
-def _logits_together(lm: LanguageModel, seats: Sequence[Seat]) -> Sequence[Tensor | Exception]:
+def _logits_together(lm: LanguageModel, seats: Sequence[BatchSlot]) -> Sequence[Tensor | Exception]:
     """Logits of seats in one step; where that fails, its exception for each."""
     assert lm.device_step is not None
     try:
@@ -146,7 +146,7 @@ def _step(lanes: Sequence[tuple[Hashable, TokenStream]]) -> tuple[int, Faults]:
     faults: Faults = {}
     reading = 0
     alone: list[tuple[Hashable, TokenStream]] = []
-    together: dict[int, list[tuple[Hashable, TokenStream, Turn]]] = {}
+    together: dict[int, list[tuple[Hashable, TokenStream, StepRequest]]] = {}
     for name, stream in lanes:
         try:
             if not stream.read_piece():
@@ -180,7 +180,7 @@ def _step_each(lanes: Sequence[tuple[Hashable, TokenStream]]) -> Faults:
     return faults
 
 
-def _step_together(lanes: Sequence[tuple[Hashable, TokenStream, Turn]]) -> Faults:
+def _step_together(lanes: Sequence[tuple[Hashable, TokenStream, StepRequest]]) -> Faults:
     """One step of lanes of one model."""
     stepper = lanes[0][1].lm.device_step
     assert stepper is not None

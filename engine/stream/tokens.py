@@ -20,7 +20,7 @@ from torch import Tensor
 from engine.core.guidance import Guidance
 from engine.core.sampling import Sampling, seeded_generator
 from engine.lm import Conditions, LanguageModel
-from engine.lm.executors.device import Turn
+from engine.lm.executors.device import StepRequest
 from engine.lm.executors.native_draw import draw_guided
 from engine.stream.coming import ComingWindow
 from engine.stream.window import Window, WindowSize
@@ -135,10 +135,12 @@ class TokenStream:
         """Read a piece of the open window's prompt, if there is one left; else True: now comes a step.  [generate]"""
         return self.open_window().read_piece()
 
-    def turn(self) -> Turn | None:
+    def turn(self) -> StepRequest | None:
         """How the open window's next step is drawn beside others; None where it is to be taken alone.  [generate]"""
         seat = None if self.window is None else self.window.sit()
-        return None if seat is None else Turn(seat, self.settings.sampling, self.settings.guidance, self.generator)
+        return (
+            None if seat is None else StepRequest(seat, self.settings.sampling, self.settings.guidance, self.generator)
+        )
 
     def was_drawn(self) -> None:
         """The step of `turn` was taken: keep what is complete.  [generate]"""

@@ -21,8 +21,8 @@ from torch import Tensor
 
 from engine.core.delay import delay
 from engine.lm import Conditions, LanguageModel, LMState
-from engine.lm.executors.device import Seat
-from engine.lm.executors.joint import Ask
+from engine.lm.executors.device import BatchSlot
+from engine.lm.executors.joint import JointStep
 
 PIECE_STEPS = 128  # of a prompt that are read at once; other lanes step between two pieces
 _UNKNOWN = -1
@@ -65,7 +65,7 @@ class Window:
         self.n_frames = n_frames
         self.prompt_frames = prompt_frames
         self._sequence = delay(codes, config.delays, config.special)
-        self.seat: Seat | None = None  # its rows, where steps of several windows are taken together
+        self.seat: BatchSlot | None = None  # its rows, where steps of several windows are taken together
         self.conditions = tuple(conditions)
         self.states: tuple[LMState, ...] = ()
         self.next_step = 0  # the step that the next `write` fills; 0 = nothing prefilled yet
@@ -115,15 +115,15 @@ class Window:
         parts = [ask.alone() for ask in self.asks()]
         return parts[0] if len(parts) == 1 else torch.cat(parts)
 
-    def asks(self) -> list[Ask]:
+    def asks(self) -> list[JointStep]:
         """What each pass of the next step asks of the model; there was a first one.  [generate]"""
         column = self.last_column()
         return [
-            Ask(self.lm, state, column.expand(state.rows, -1), step_frames(conditions, state.step))
+            JointStep(self.lm, state, column.expand(state.rows, -1), step_frames(conditions, state.step))
             for conditions, state in zip(self.conditions, self.states, strict=True)
         ]
 
-    def sit(self) -> Seat | None:
+    def sit(self) -> BatchSlot | None:
         """Its seat beside other windows; None before its first step, and for models that step each window alone.
 
         RuntimeError where the device has no room for one more.  [generate]

@@ -120,7 +120,7 @@ class Adversary:
         return made[:, start : start + self.FRAMES], real[:, start : start + self.FRAMES]
 
 
-class Run:
+class CodecRun:
     """A run of this stage: network, codebooks' averages, optimiser, and how far it is; continued from `out`.run."""
 
     def __init__(self, net: SpectralNet, args: argparse.Namespace, device: str) -> None:
@@ -202,7 +202,7 @@ class Run:
 
 def train(net: SpectralNet, batches: Batches, args: argparse.Namespace) -> None:
     """Train for `args.minutes`; the learning rate falls to nothing over that time."""
-    run, mean, log = Run(net, args, pick_device(args.device)), None, log_path(args.out)
+    run, mean, log = CodecRun(net, args, pick_device(args.device)), None, log_path(args.out)
     while (share := run.spent_seconds / (60 * args.minutes)) < 1.0:
         rate = args.rate * min(1.0, (run.step + 1) / 50) * min(1.0, (1.0 - share) / 0.6 + 0.02)
         loss, commit, moved = run.learn(batches.next(args.batch), rate)

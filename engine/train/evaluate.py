@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 
 from engine.models.load import load_model
-from engine.train.evaluation.asks import GROUPS, Plan
+from engine.train.evaluation.asks import GROUPS, EvaluationPlan
 from engine.train.evaluation.kept import make_all
 from engine.train.evaluation.plots import draw
 from engine.train.evaluation.rows_codec import codec_rows
@@ -39,13 +39,13 @@ ROWS: dict[str, tuple[Callable[[Study], None], tuple[str, ...]]] = {
     "nearness": (nearness_rows, ("melody", "genre")),
     "long": (steady_rows, ("long",)),
 }
-QUICK = Plan(pieces=12, seconds=8.0, long_pieces=1, long_seconds=60.0)
+QUICK = EvaluationPlan(pieces=12, seconds=8.0, long_pieces=1, long_seconds=60.0)
 REAL, QUICK_REAL = 320, 120
 
 
-def plan_of(args: argparse.Namespace, cfg: float, temperature: float) -> Plan:
+def plan_of(args: argparse.Namespace, cfg: float, temperature: float) -> EvaluationPlan:
     """Sizes asked for; ValueError where they cannot be measured with."""
-    plan = QUICK if args.quick else Plan()
+    plan = QUICK if args.quick else EvaluationPlan()
     given = {"pieces": args.pieces, "seconds": args.seconds, "long_pieces": args.long_pieces}
     given |= {"long_seconds": args.long_seconds, "cfg": args.cfg or cfg, "top_k": args.top_k}
     given["temperature"] = temperature if args.temperature is None else args.temperature

@@ -24,7 +24,7 @@ from engine.listen.seeds import derived_seed
 from engine.models.load import load_model
 from engine.models.model import Ask, LoadedModel
 from engine.stream import StreamSettings, TokenStream, WindowSize
-from engine.stream.candidate_set import Heat
+from engine.stream.candidate_set import CandidateSet
 from engine.train import metrics
 from engine.train.evaluation.pieces import HeldOut, held_out
 
@@ -46,7 +46,7 @@ def play(model: LoadedModel, ask: Ask, bpm: float, seconds: float, count: int, s
         start = stream.n_frames
         stop = min(start + stretch_frames, total)
         seeds = [derived_seed(seed, start, index) for index in range(1, count)] if start else []
-        heat, tries = Heat.begin(stream, stop, seeds), []
+        heat, tries = CandidateSet.begin(stream, stop, seeds), []
         for index, candidate in enumerate(heat.streams):
             candidate.advance(stop - start)
             state = copy.deepcopy(decoder)

@@ -20,7 +20,7 @@ from engine.conditions.frames import SAMPLE_RATE_HZ
 from engine.core.guidance import Guidance
 from engine.core.sampling import Sampling
 from engine.models.load import load_model
-from engine.models.model import Ask, Grid, LoadedModel
+from engine.models.model import Ask, FrameGrid, LoadedModel
 from engine.stream import StreamSettings, WindowSize
 from engine.train.compose import compose
 from engine.train.evaluation.kept import following
@@ -49,7 +49,7 @@ class Example:
     audio: Array
 
 
-class Maker:
+class ExampleMaker:
     """Plays asks with one seed."""
 
     def __init__(self, model: LoadedModel, seed: int) -> None:
@@ -80,10 +80,10 @@ def piece_of(genre: str, least_seconds: float = 14.0) -> HeldOut:
     return held_out(1, least_seconds, seed)[0]
 
 
-def words(maker: Maker) -> list[Example]:
+def words(maker: ExampleMaker) -> list[Example]:
     """Four genres asked for in words, and real renders of two of them through the codec alone."""
     made = [Example(f"words_{name}", f'asked for in words: "{text}", {bpm:g} beats a minute',
-                    maker.play(Ask(text=text, grid=Grid(bpm)))) for name, text, bpm in TEXTS]  # fmt: skip
+                    maker.play(Ask(text=text, grid=FrameGrid(bpm)))) for name, text, bpm in TEXTS]  # fmt: skip
     for name in ("house", "jazz"):
         held = piece_of(name)
         what = f"a held-out {name} piece of the composer through the codec alone, {held.piece.bpm:.0f} beats a minute"
@@ -91,7 +91,7 @@ def words(maker: Maker) -> list[Example]:
     return made
 
 
-def references(maker: Maker) -> list[Example]:
+def references(maker: ExampleMaker) -> list[Example]:
     """A melody followed and a style resembled, each with what was given."""
     tune, sound = piece_of("pop"), piece_of("funk")
     melody = Ask(melody=tune.reference("melody"), grid=tune.grid, text="rock, electric guitar with drums")
@@ -108,7 +108,7 @@ def references(maker: Maker) -> list[Example]:
     ]
 
 
-def onward(maker: Maker) -> list[Example]:
+def onward(maker: ExampleMaker) -> list[Example]:
     """Four seconds of a held-out piece, then what the model goes on with."""
     held = piece_of("bossa")
     prompt = torch.from_numpy(held.mix(PROMPT_SECONDS))[None, None]
@@ -178,7 +178,7 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(1)
     args.out.mkdir(parents=True, exist_ok=True)
-    maker = Maker(load_model(args.model), args.seed)
+    maker = ExampleMaker(load_model(args.model), args.seed)
     groups = {"words": words(maker), "references": references(maker), "onward": onward(maker)}
     for name, examples in groups.items():
         write(examples, args.out)

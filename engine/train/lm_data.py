@@ -59,7 +59,7 @@ def load_piece(path: Path) -> TokenPiece:
     )
 
 
-class Pieces:
+class TrainingPieces:
     """All pieces of a folder in memory; new files are taken up by `refresh`."""
 
     def __init__(self, folder: Path) -> None:

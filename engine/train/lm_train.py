@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bridge.system.whole_file import settle
-from engine.conditions.encoders import StyleEncoder, TextEncoder
+from engine.conditions.encoders import StyleEncoder, WordEncoder
 from engine.conditions.frames import N_FEATURES, TEXT_COLUMNS
 from engine.conditions.words import encode_texts
 from engine.core.config import LMConfig
@@ -26,7 +26,7 @@ from engine.core.delay import delay, valid_mask
 from engine.lm import Conditions, LanguageModel
 from engine.models.device import pick_device
 from engine.train.curves import draw_log, log_path, say
-from engine.train.lm_data import Batch, Pieces, batch
+from engine.train.lm_data import Batch, TrainingPieces, batch
 from engine.train.tokenise import load_codec
 
 EMBEDDED_S = LMConfig(dim=256, n_heads=4, n_layers=8, card=1024, cross_attention=True, frame_features=N_FEATURES)
@@ -43,7 +43,7 @@ class TrainedModel(nn.Module):
     def __init__(self, config: LMConfig, latent: int) -> None:
         super().__init__()
         self.lm = LanguageModel(config)
-        self.text = TextEncoder(config.dim)
+        self.text = WordEncoder(config.dim)
         self.style = StyleEncoder(config.dim, latent)
 
 
@@ -103,7 +103,7 @@ def batch_shape(size: int, n_frames: int, rng: random.Random) -> tuple[int, int]
     return size * parts, steps + -steps % STEPS_MULTIPLE - delays
 
 
-def latent_scale(pieces: Pieces, books: Tensor) -> Tensor:
+def latent_scale(pieces: TrainingPieces, books: Tensor) -> Tensor:
     """Standard deviation of codec latents, for the style encoder."""
     codes = torch.cat([piece.codes for piece in pieces.pieces[:100]], dim=1).long()
     latents = torch.stack([book[codes[k]] for k, book in enumerate(books)]).sum(dim=0)
@@ -118,7 +118,7 @@ def optimiser_of(model: TrainedModel, rate: float) -> torch.optim.AdamW:
     return torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.95), fused=True)
 
 
-class Run:
+class LMRun:
     """A training run: what is trained and how far it is; continued from `path` where that is a file.
 
     `spent_seconds` are those of all earlier runs and of this one.
@@ -168,13 +168,13 @@ def train(args: argparse.Namespace) -> None:
     """The loop: load or begin, step until the minutes are over, save every few minutes."""
     device, log = pick_device(args.device), log_path(args.out)
     books = load_codec(args.codec).net.codebooks.detach()
-    pieces = Pieces(args.tokens)
+    pieces = TrainingPieces(args.tokens)
     if not pieces.refresh():
         raise FileNotFoundError(f"no pieces (*.npz) in {args.tokens}: make them with engine.train.tokenise")
     model = TrainedModel(EMBEDDED_S, books.shape[-1])
     start_small(model)
     model.style.latent_scale.copy_(latent_scale(pieces, books))
-    run, books = Run(model, args.rate, args.out, device), books.to(device)
+    run, books = LMRun(model, args.rate, args.out, device), books.to(device)
     rng, mean, saved_at = random.Random(run.step), None, time.time()
     while (share := run.spent_seconds / (60.0 * args.minutes)) < 1.0:
         rows = batch(pieces.pieces, *batch_shape(args.batch, args.frames, rng), rng).to(device)

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from bridge.ring.form import Plan
+from bridge.ring.form import PlaybackPlan
 from bridge.ring.reader import RingReader
 from bridge.ring.writer import RingWriter
 from bridge.time.transport import Grid, Transport
@@ -31,13 +31,13 @@ from plugin_host.bench.models import BenchError, embedded_table
 from plugin_host.bench.processor_time import ProcessorTime
 from plugin_host.cli.output import check_file, put
 from plugin_host.cli.screen import Screen
-from plugin_host.client.client import Client
+from plugin_host.client.client import EngineClient
 from plugin_host.client.engine_process import EngineProcess, free_port
 from plugin_host.client.lane_session import LaneSession, RegionFile, Setup
-from plugin_host.demo.report import Figures
+from plugin_host.demo.report import RunFigures
 from plugin_host.doctor.doctor import version
 from plugin_host.host.performance import Means, Performance
-from plugin_host.host.region_layout import Plot, Wish, plot_region
+from plugin_host.host.region_layout import RegionLayout, RegionRequest, plot_region
 from plugin_host.playback.processor import Processor
 
 BLOCKS = 20_000
@@ -48,7 +48,7 @@ _BENCH_LANE = 999_998
 
 
 @dataclass(frozen=True)
-class Row:
+class FigureRow:
     """One figure; `goal` is what the project wants of it, as words, or empty."""
 
     name: str
@@ -57,7 +57,7 @@ class Row:
     goal: str = ""
 
 
-def measure_ring() -> list[Row]:
+def measure_ring() -> list[FigureRow]:
     """Hand-over of 256-sample stereo blocks, written and read in turn, and a whole process() call.  [main]"""
     writer = RingWriter.create(_BENCH_LANE, RATE_HZ)
     reader = RingReader.attach(writer.name)
@@ -69,7 +69,7 @@ def measure_ring() -> list[Row]:
         writer.close()
 
 
-def _hand_over(writer: RingWriter, reader: RingReader) -> list[Row]:
+def _hand_over(writer: RingWriter, reader: RingReader) -> list[FigureRow]:
     block = np.random.default_rng(1).uniform(-1, 1, (BLOCK_SAMPLES, 2)).astype(np.float32)
     out = np.zeros_like(block)
     took = np.zeros(BLOCKS)
@@ -82,16 +82,16 @@ def _hand_over(writer: RingWriter, reader: RingReader) -> list[Row]:
         if got != (0, BLOCK_SAMPLES):
             raise BenchError(f"the ring lost a block: {got}")
     return [
-        Row("ring hand-over, 256 x 2, median", float(np.median(took)) / 1e3, "us", "< 50"),
-        Row("ring hand-over, 256 x 2, 99 %", float(np.percentile(took, 99)) / 1e3, "us"),
+        FigureRow("ring hand-over, 256 x 2, median", float(np.median(took)) / 1e3, "us", "< 50"),
+        FigureRow("ring hand-over, 256 x 2, 99 %", float(np.percentile(took, 99)) / 1e3, "us"),
     ]
 
 
-def _process(writer: RingWriter, reader: RingReader, processor: Processor) -> list[Row]:
+def _process(writer: RingWriter, reader: RingReader, processor: Processor) -> list[FigureRow]:
     block = np.zeros((BLOCK_SAMPLES, 2), np.float32)
     processor.offer(reader)
     grid, took, first = Grid(RATE_HZ, 120.0), [], BLOCKS * BLOCK_SAMPLES
-    writer.set_plan(Plan(1, True, first, first))
+    writer.set_plan(PlaybackPlan(1, True, first, first))
     for number in range(BLOCKS):
         position = first + number * BLOCK_SAMPLES
         writer.write(position, block, 1)
@@ -102,50 +102,50 @@ def _process(writer: RingWriter, reader: RingReader, processor: Processor) -> li
     period_us = 1e6 * BLOCK_SAMPLES / RATE_HZ
     goal = f"< {period_us / 4:.0f}, a quarter of the block"
     return [
-        Row("process(), median", statistics.median(took) / 1e3, "us", goal),
-        Row("process(), 99 %", float(np.percentile(took, 99)) / 1e3, "us", goal),
+        FigureRow("process(), median", statistics.median(took) / 1e3, "us", goal),
+        FigureRow("process(), 99 %", float(np.percentile(took, 99)) / 1e3, "us", goal),
     ]
 
 
-def measure_system(device: str, screen: Screen) -> list[Row]:
+def measure_system(device: str, screen: Screen) -> list[FigureRow]:
     """Time to first sound of a hot engine, then sixteen bars in real time; the errors of a demo.  [main]"""
     processors = ProcessorTime()
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder)
-        plot = plot_region(Wish(), out)
+        plot = plot_region(RegionRequest(), out)
         engine = EngineProcess(free_port(), out / "engine.log", ["--device", device])
         try:
             engine.start()
-            with closing(engine.connect(lambda: Client(engine.port, name="segue bench"), screen.say)) as client:
+            with closing(engine.connect(lambda: EngineClient(engine.port, name="segue bench"), screen.say)) as client:
                 first = _first_sounds(plot, client, screen)
                 found = _perform(plot, client, screen)
         finally:
             engine.stop()
     low_ms = 1000 * float(samples_to_seconds(found.fill_low_samples or 0, RATE_HZ))
     return [
-        Row("go to first sound, hot, median of 5", 1000 * statistics.median(first), "ms", "< 500"),
-        Row("go to first sound, hot, slowest of 5", 1000 * max(first), "ms"),
-        Row("real-time factor, host beside it", found.realtime_ratio, "x", "> 3"),
-        Row("ring fill, lowest in 16 bars", low_ms, "ms"),
-        Row("underruns in 16 bars", found.underruns, "", "0"),
-        Row("late blocks in 16 bars", found.late_blocks, "", "0"),
-        Row("engine memory", found.engine_memory_mb, "MB", "< 1500"),
+        FigureRow("go to first sound, hot, median of 5", 1000 * statistics.median(first), "ms", "< 500"),
+        FigureRow("go to first sound, hot, slowest of 5", 1000 * max(first), "ms"),
+        FigureRow("real-time factor, host beside it", found.realtime_ratio, "x", "> 3"),
+        FigureRow("ring fill, lowest in 16 bars", low_ms, "ms"),
+        FigureRow("underruns in 16 bars", found.underruns, "", "0"),
+        FigureRow("late blocks in 16 bars", found.late_blocks, "", "0"),
+        FigureRow("engine memory", found.engine_memory_mb, "MB", "< 1500"),
         *_taken(processors),
     ]
 
 
-def _taken(processors: ProcessorTime) -> list[Row]:
+def _taken(processors: ProcessorTime) -> list[FigureRow]:
     """What else had the processors meanwhile; nothing where the system does not say."""
     taken = processors.taken()
     if taken is None:
         return []
     return [
-        Row("meanwhile: processor time that other programs had", 100 * taken.by_others, "%"),
-        Row("meanwhile: taken away by the hypervisor", 100 * taken.by_hypervisor, "%"),
+        FigureRow("meanwhile: processor time that other programs had", 100 * taken.by_others, "%"),
+        FigureRow("meanwhile: taken away by the hypervisor", 100 * taken.by_hypervisor, "%"),
     ]
 
 
-def _first_sounds(plot: Plot, client: Client, screen: Screen) -> list[float]:
+def _first_sounds(plot: RegionLayout, client: EngineClient, screen: Screen) -> list[float]:
     """Seconds from play to the first block in the ring, five times, the host standing."""
     grid, took = plot.stretch.grid, []
     processor = Processor(RATE_HZ)
@@ -164,7 +164,7 @@ def _first_sounds(plot: Plot, client: Client, screen: Screen) -> list[float]:
     return took
 
 
-def _perform(plot: Plot, client: Client, screen: Screen) -> Figures:
+def _perform(plot: RegionLayout, client: EngineClient, screen: Screen) -> RunFigures:
     performance = Performance(plot, Means(), screen.say, screen.show, record=True)
     setup = Setup(seed=1, regions=_regions(plot))
     session = LaneSession(client, performance.processor, setup, screen.say)
@@ -175,11 +175,11 @@ def _perform(plot: Plot, client: Client, screen: Screen) -> Figures:
         session.close()
 
 
-def _regions(plot: Plot) -> tuple[RegionFile, ...]:
+def _regions(plot: RegionLayout) -> tuple[RegionFile, ...]:
     return (plot.region,) if plot.region else ()
 
 
-def measure_model(screen: Screen) -> list[Row]:
+def measure_model(screen: Screen) -> list[FigureRow]:
     """The figures of `python -m engine.bench`; BenchError when it fails.  [main]"""
     screen.say("measuring the model alone")
     with tempfile.TemporaryDirectory() as folder:
@@ -194,10 +194,10 @@ def measure_model(screen: Screen) -> list[Row]:
         if done.returncode != 0:
             raise BenchError(f"the model's bench ended with code {done.returncode}")
         figures: dict[str, float] = json.loads(found.read_text())["figures"]
-    return [Row(name, value, "") for name, value in figures.items()]
+    return [FigureRow(name, value, "") for name, value in figures.items()]
 
 
-def run_bench(out: Path, device: str, quick: bool, screen: Screen) -> list[Row]:
+def run_bench(out: Path, device: str, quick: bool, screen: Screen) -> list[FigureRow]:
     """Measure, print the tables, write JSON and picture; OutputError, BenchError, and what a demo raises.  [main]"""
     check_file(out)
     rows, models = measure_ring(), dict[str, Any]()
@@ -221,7 +221,7 @@ def run_bench(out: Path, device: str, quick: bool, screen: Screen) -> list[Row]:
     return rows
 
 
-def show_rows(rows: list[Row], screen: Screen) -> None:
+def show_rows(rows: list[FigureRow], screen: Screen) -> None:
     """A line a figure.  [main]"""
     for row in rows:
         screen.say(f"  {row.name:<60} {row.value:>10.2f} {row.unit:<6} {row.goal and f'goal {row.goal}'}")

@@ -15,14 +15,14 @@ from bridge.control.messages import DEFAULT_PORT
 from bridge.time.units import Signature
 from plugin_host.cli.output import ready_file, save_wav
 from plugin_host.cli.screen import Screen
-from plugin_host.client.client import Client
+from plugin_host.client.client import EngineClient
 from plugin_host.client.lane_session import LaneSession, Setup
 from plugin_host.client.udp_connection import Event
 from plugin_host.demo import report
 from plugin_host.demo.demo import described
 from plugin_host.host.full_scale import within_full_scale
 from plugin_host.host.performance import Means, Performance
-from plugin_host.host.region_layout import Plot, Wish, plot_nothing, plot_region, read_for
+from plugin_host.host.region_layout import RegionLayout, RegionRequest, plot_nothing, plot_region, read_for
 from plugin_host.host.region_tempo import ear_of
 from plugin_host.sync.first_tempo import first_tempo
 from plugin_host.sync.reading import Reading
@@ -33,7 +33,7 @@ from plugin_host.sync.sync import SyncWish
 class HostOptions:
     """What `segue host` was asked for; `out` None plays on the sound card and keeps nothing."""
 
-    wish: Wish = field(default_factory=Wish)
+    wish: RegionRequest = field(default_factory=RegionRequest)
     means: Means = field(default_factory=Means)
     prompt: str = ""
     preset: str = ""
@@ -54,7 +54,7 @@ def run_host(options: HostOptions, screen: Screen) -> None:
     hear = partial(_hear_time, options.means.sync)
     with (
         tempfile.TemporaryDirectory(prefix="segue-") as copies,
-        Client(options.port, name="segue host", secret=options.secret, on_event=hear) as client,
+        EngineClient(options.port, name="segue host", secret=options.secret, on_event=hear) as client,
     ):
         for line in described(client):
             screen.say(line)
@@ -72,7 +72,7 @@ def _hear_time(wish: SyncWish, event: Event) -> None:
         wish.told.tell(Reading(time.monotonic(), playing != 0, beats, float(said["bpm"]), meter))
 
 
-def _play(options: HostOptions, plot: Plot, client: Client, screen: Screen) -> None:
+def _play(options: HostOptions, plot: RegionLayout, client: EngineClient, screen: Screen) -> None:
     regions = (plot.region,) if plot.region else ()
     setup = Setup(options.prompt, options.preset, options.seed, options.values, regions)
     performance = Performance(plot, options.means, screen.say, screen.show, record=options.out is not None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from plugin_host.cli.screen import Screen
-from plugin_host.client.client import Client
+from plugin_host.client.client import EngineClient
 from plugin_host.demo.demo import described
 
 
@@ -13,7 +13,7 @@ def run_load(port: int, secret: str, name: str, device: str, precision: str) -> 
     """Load `name`, its progress on the screen; without a name say what plays and what can be loaded.  [main]"""
     screen, path = Screen(), Path(name).expanduser()
     wanted = str(path.absolute()) if name and path.is_dir() else name  # the engine stands in another folder
-    with Client(port, name="segue load", secret=secret) as client:
+    with EngineClient(port, name="segue load", secret=secret) as client:
         if not name:
             _describe(client, screen)
             return
@@ -26,11 +26,11 @@ def run_load(port: int, secret: str, name: str, device: str, precision: str) -> 
 
 def run_unload(port: int, secret: str) -> None:
     """End every stream and free the model.  [main]"""
-    with Client(port, name="segue unload", secret=secret) as client:
+    with EngineClient(port, name="segue unload", secret=secret) as client:
         Screen().say(f"no model is loaded; the engine keeps {client.unload_model():.0f} MB of memory")
 
 
-def _describe(client: Client, screen: Screen) -> None:
+def _describe(client: EngineClient, screen: Screen) -> None:
     status, names = client.status(), client.models()
     if status.model and status.state == "ready":
         for line in described(client):

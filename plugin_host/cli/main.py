@@ -94,11 +94,11 @@ def demo(
     from plugin_host.cli.screen import Screen
     from plugin_host.demo.demo import DemoOptions, run_demo
     from plugin_host.host.performance import Means
-    from plugin_host.host.region_layout import Wish
+    from plugin_host.host.region_layout import RegionRequest
 
     if play and offline:
         raise typer.BadParameter("--play is in real time, --offline is not: choose one")
-    wish = Wish(role=reference.value, region=region, bpm=bpm, bars=bars, region_bpm=region_bpm)
+    wish = RegionRequest(role=reference.value, region=region, bpm=bpm, bars=bars, region_bpm=region_bpm)
     means = Means(play=play, sound_device=_sound_device(sound_device), offline=offline)
     run_demo(DemoOptions(wish, means, prompt, seed, model, device, port, out, precision.value), Screen())
 
@@ -173,7 +173,7 @@ def host(
     from plugin_host.cli.host_command import HostOptions, run_host
     from plugin_host.cli.screen import Screen
     from plugin_host.host.performance import Means
-    from plugin_host.host.region_layout import Wish
+    from plugin_host.host.region_layout import RegionRequest
     from plugin_host.sync.sync import SyncWish
 
     synced = SyncWish(sync.value, midi_in, midi_clock_out, tap_note, link_out)
@@ -186,7 +186,7 @@ def host(
     except (ValueError, TypeError) as error:
         raise typer.BadParameter(f"--signature {signature}: {error}") from None
     secret = _secret(secret_file)
-    wish = Wish(reference.value, region, bpm, bars, rate, meter, region_bpm=region_bpm)
+    wish = RegionRequest(reference.value, region, bpm, bars, rate, meter, region_bpm=region_bpm)
     means = Means(out is None, _sound_device(sound_device), offline, synced)
     run_host(HostOptions(wish, means, prompt, preset, seed, {}, port, secret, out), Screen())
 

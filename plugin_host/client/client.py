@@ -1,6 +1,6 @@
 """Typed calls to the engine, one method per request of the message table; each waits for its answer.
 
-    with Client() as engine:
+    with EngineClient() as engine:
         lane, ring = engine.open_lane(0, rate_hz=48000)
         engine.region_file(lane, "continue", "/home/me/riff.wav", bpm=120, start_beats=0)
         engine.play(lane, at="bar", bars=16)
@@ -29,7 +29,7 @@ from bridge.region.transfer import bytes_of, checksum, chunks_of, parse_numbers
 from bridge.time.units import Signature
 from plugin_host.client import replies
 from plugin_host.client.lane_calls import LaneCalls, OnHeard, When
-from plugin_host.client.udp_connection import Event, Line, OnEvent, OnProgress
+from plugin_host.client.udp_connection import Event, OnEvent, OnProgress, UdpConnection
 
 CALL_SECONDS = 2.0
 SLOW_CALL_SECONDS = 30.0  # for requests that the table marks slow
@@ -38,7 +38,7 @@ CHUNKS_PER_SECOND = 2500  # under what an endpoint takes from one sender
 ROUNDS_WITHOUT_PROGRESS_MAX = 5
 
 
-class Client(LaneCalls):
+class EngineClient(LaneCalls):
     """The engine as seen from a host; also a context manager that says hello and bye.
 
     `on_event` gets what the engine tells unasked, `on_heard` each command of anybody that has become audible.
@@ -59,7 +59,7 @@ class Client(LaneCalls):
         self._hello = (0, name, secret)
         self.latest_model = ""  # that the engine told of as ready; empty when it was none since we listen
         self._on_event, self._on_heard = on_event, on_heard
-        self._line = Line(host, port, self._hello, self._heard)
+        self._line = UdpConnection(host, port, self._hello, self._heard)
         self._timeout_seconds = timeout_seconds
         self._slow_timeout_seconds = slow_timeout_seconds
         self._transfers = itertools.count(1)
@@ -72,7 +72,7 @@ class Client(LaneCalls):
         if self._on_event:
             self._on_event(event)
 
-    def __enter__(self) -> Client:
+    def __enter__(self) -> EngineClient:
         try:
             self.connect()
         except BaseException:
@@ -177,9 +177,9 @@ class Client(LaneCalls):
 
     # -- models ---------------------------------------------------------------------------------------
 
-    def model(self) -> replies.Model:
+    def model(self) -> replies.ModelReply:
         """What the loaded model is and can do.  [main]"""
-        return replies.Model(*self.call(messages.MODEL))
+        return replies.ModelReply(*self.call(messages.MODEL))
 
     def models(self) -> replies.ModelNames:
         """Which models can be loaded.  [main]"""
@@ -187,10 +187,10 @@ class Client(LaneCalls):
 
     def load_model(
         self, name: str, device: str = "", precision: str = "auto", on_progress: OnProgress | None = None
-    ) -> replies.LoadedModel:
+    ) -> replies.LoadReply:
         """Load a model; the one before plays until it is hot. Takes as long as it goes on.  [main]"""
         values = (name, device, precision)
-        return replies.LoadedModel(*self.call(messages.MODEL_LOAD, *values, on_progress=on_progress))
+        return replies.LoadReply(*self.call(messages.MODEL_LOAD, *values, on_progress=on_progress))
 
     def start_loading(self, name: str) -> None:
         """Ask for a model and wait for nothing; `status` tells when it is there.  [any]"""

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from bridge.errors import NoAnswer, SegueError
 from bridge.ring import shared_memory
-from plugin_host.client.client import Client
+from plugin_host.client.client import EngineClient
 
 START_SECONDS = 120.0
 CONNECT_SECONDS = 1.0
@@ -76,7 +76,7 @@ class EngineProcess:
         except OSError as error:
             raise EngineProcessError(f"the engine does not start: {error}") from None
 
-    def connect(self, client: Callable[[], Client], say: Callable[[str], None]) -> Client:
+    def connect(self, client: Callable[[], EngineClient], say: Callable[[str], None]) -> EngineClient:
         """A client that is connected to the hot model; `client` makes one for each try.
 
         EngineProcessError when the process ends, says that it failed, or takes too long.  [main]
@@ -97,7 +97,7 @@ class EngineProcess:
             raise
         return made
 
-    def _wait_hot(self, client: Client, deadline: float, say: Callable[[str], None]) -> None:
+    def _wait_hot(self, client: EngineClient, deadline: float, say: Callable[[str], None]) -> None:
         told = ""
         while True:
             self._check(deadline)

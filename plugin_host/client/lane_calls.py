@@ -14,7 +14,7 @@ from bridge.control.arguments import At, Message
 from plugin_host.client import replies
 
 When = At | float | str
-OnHeard = Callable[[replies.Heard], None]
+OnHeard = Callable[[replies.CommandHeard], None]
 
 
 class _Caller(Protocol):
@@ -37,15 +37,15 @@ class LaneCalls:
 
     def prompt(
         self: _Caller, lane: int, text: str, at: When = "now", on_heard: OnHeard | None = None
-    ) -> replies.Placed:
+    ) -> replies.PlacedReply:
         """Set the prompt of a lane; empty for none.  [main]"""
-        return replies.Placed(*self.call(messages.LANE_PROMPT, lane, text, at, on_heard=on_heard))
+        return replies.PlacedReply(*self.call(messages.LANE_PROMPT, lane, text, at, on_heard=on_heard))
 
     def preset(
         self: _Caller, lane: int, name: str, at: When = "now", on_heard: OnHeard | None = None
-    ) -> replies.Preset:
+    ) -> replies.PresetReply:
         """Lay a preset over a lane.  [main]"""
-        return replies.Preset(*self.call(messages.LANE_PRESET, lane, name, at, on_heard=on_heard))
+        return replies.PresetReply(*self.call(messages.LANE_PRESET, lane, name, at, on_heard=on_heard))
 
     def play(
         self: _Caller, lane: int, at: When = "now", bars: int = -1, past: bool = False, on_heard: OnHeard | None = None
@@ -68,12 +68,12 @@ class LaneCalls:
         at: When = "now",
         beats: float = 0.0,
         on_heard: OnHeard | None = None,
-    ) -> replies.Placed:
+    ) -> replies.PlacedReply:
         """Silence a lane, or with `on` False let it be heard again, for so many `beats`; 0: until told otherwise.
 
         Its music goes on meanwhile.  [main]
         """
-        return replies.Placed(*self.call(messages.LANE_MUTE, lane, int(on), at, beats, on_heard=on_heard))
+        return replies.PlacedReply(*self.call(messages.LANE_MUTE, lane, int(on), at, beats, on_heard=on_heard))
 
     def reseed(
         self: _Caller, lane: int, at: When = "now", seed: int = -1, on_heard: OnHeard | None = None
@@ -83,9 +83,9 @@ class LaneCalls:
 
     def clear_region(
         self: _Caller, lane: int, role: str, at: When = "now", on_heard: OnHeard | None = None
-    ) -> replies.Placed:
+    ) -> replies.PlacedReply:
         """Take a region off a lane.  [main]"""
-        return replies.Placed(*self.call(messages.REGION_CLEAR, lane, role, at, on_heard=on_heard))
+        return replies.PlacedReply(*self.call(messages.REGION_CLEAR, lane, role, at, on_heard=on_heard))
 
     def cancel(self: _Caller, lane: int, which: int = 0) -> int:
         """Take back a scheduled command by its id, or with 0 all of the lane; how many there were.  [main]"""

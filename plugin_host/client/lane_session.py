@@ -19,7 +19,7 @@ from bridge.errors import NoAnswer, SegmentMissing, SegueError
 from bridge.ring.reader import RingReader
 from bridge.time.transport import Grid
 from plugin_host.client import replies
-from plugin_host.client.client import Client
+from plugin_host.client.client import EngineClient
 from plugin_host.client.lane_calls import When
 from plugin_host.playback.processor import FAR_SAMPLES, Processor
 from plugin_host.playback.recent_music import Passage
@@ -57,7 +57,7 @@ class LaneSession:
     """Keeps one lane open. `say` gets a line for people when something changes."""
 
     def __init__(
-        self, client: Client, processor: Processor, setup: Setup, say: Callable[[str], None], lane: int = -1
+        self, client: EngineClient, processor: Processor, setup: Setup, say: Callable[[str], None], lane: int = -1
     ) -> None:
         self.client = client
         self.setup = setup

@@ -28,7 +28,7 @@ class Status(NamedTuple):
     text: str
 
 
-class Model(NamedTuple):
+class ModelReply(NamedTuple):
     """What the loaded model is and can do; `abilities` are words separated by spaces."""
 
     model: str
@@ -48,7 +48,7 @@ class ModelNames(NamedTuple):
     known: str
 
 
-class LoadedModel(NamedTuple):
+class LoadReply(NamedTuple):
     """A model that was loaded; `notes` are what its user should know, or empty."""
 
     model: str
@@ -82,7 +82,7 @@ class Parameter(NamedTuple):
     value: float
 
 
-class Placed(NamedTuple):
+class PlacedReply(NamedTuple):
     """From which beat a change is heard; `late`: 1 when it missed the place it was meant for."""
 
     beats: float
@@ -98,7 +98,7 @@ class Set(NamedTuple):
     late: int
 
 
-class Preset(NamedTuple):
+class PresetReply(NamedTuple):
     """The lane's prompt from `beats` on."""
 
     prompt: str
@@ -121,7 +121,7 @@ class Scheduled(NamedTuple):
     list: str
 
 
-class Heard(NamedTuple):
+class CommandHeard(NamedTuple):
     """A command is heard now: id and address of its request, the beat, seconds from its arrival to its sound."""
 
     lane: int
@@ -131,9 +131,9 @@ class Heard(NamedTuple):
     seconds: float
 
 
-def heard(values: Mapping[str, Any]) -> Heard:
+def heard(values: Mapping[str, Any]) -> CommandHeard:
     """What an `event/heard` says.  [any]"""
-    return Heard(values["lane"], values["id"], values["address"], values["beats"], values["seconds"])
+    return CommandHeard(values["lane"], values["id"], values["address"], values["beats"], values["seconds"])
 
 
 class Play(NamedTuple):

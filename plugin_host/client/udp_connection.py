@@ -54,7 +54,7 @@ class _Pending:
     fault: SegueError | None = None
 
 
-class Line:
+class UdpConnection:
     """A UDP line to one engine, open from `start` to `close`. `hello` is what it says to a new engine."""
 
     def __init__(self, host: str, port: int, hello: tuple[int, str, str], on_event: OnEvent | None) -> None:

@@ -16,13 +16,13 @@ from pathlib import Path
 from bridge.errors import NoAnswer
 from plugin_host.cli.output import ready_file, ready_folder, save_wav
 from plugin_host.cli.screen import Screen
-from plugin_host.client.client import Client
+from plugin_host.client.client import EngineClient
 from plugin_host.client.engine_process import EngineProcess, free_port
 from plugin_host.client.lane_session import LaneSession, Setup
 from plugin_host.demo import report
 from plugin_host.host.full_scale import within_full_scale
 from plugin_host.host.performance import Means, Performance
-from plugin_host.host.region_layout import Plot, Wish, plot_region, read_for
+from plugin_host.host.region_layout import RegionLayout, RegionRequest, plot_region, read_for
 from plugin_host.host.region_tempo import Ear, ReadRegion, ear_of, no_ear
 
 
@@ -30,7 +30,7 @@ from plugin_host.host.region_tempo import Ear, ReadRegion, ear_of, no_ear
 class DemoOptions:
     """What `segue demo` was asked for; `port` 0 takes a free one."""
 
-    wish: Wish = field(default_factory=Wish)
+    wish: RegionRequest = field(default_factory=RegionRequest)
     means: Means = field(default_factory=Means)
     prompt: str = ""
     seed: int = -1
@@ -46,7 +46,7 @@ class DemoOptions:
         return ["--model", self.model, "--device", self.device, "--precision", self.precision]
 
 
-def run_demo(options: DemoOptions, screen: Screen) -> report.Figures:
+def run_demo(options: DemoOptions, screen: Screen) -> report.RunFigures:
     """All of it; raises the SegueError that says what went wrong. The engine never outlives it.  [main]"""
     out = ready_folder(options.out)
     for name in ("demo.wav", "demo.png"):
@@ -56,7 +56,7 @@ def run_demo(options: DemoOptions, screen: Screen) -> report.Figures:
         return _run(options, read, Path(copies), out, screen)
 
 
-def _run(options: DemoOptions, read: ReadRegion, copies: Path, out: Path, screen: Screen) -> report.Figures:
+def _run(options: DemoOptions, read: ReadRegion, copies: Path, out: Path, screen: Screen) -> report.RunFigures:
     began = time.monotonic()
     plot = None if read.tempo.open else _plotted(options, read, copies, no_ear, screen)
     port = options.port or free_port()
@@ -64,7 +64,7 @@ def _run(options: DemoOptions, read: ReadRegion, copies: Path, out: Path, screen
     screen.say(f"engine: starting, model {options.model}, device {options.device} (log: {engine.log})")
     try:
         engine.start()
-        client = engine.connect(lambda: Client(port, name="segue demo"), screen.say)
+        client = engine.connect(lambda: EngineClient(port, name="segue demo"), screen.say)
         screen.say(f"engine: hot after {time.monotonic() - began:.1f} s")
         for line in described(client):
             screen.say(line)
@@ -82,7 +82,7 @@ def _run(options: DemoOptions, read: ReadRegion, copies: Path, out: Path, screen
     return found
 
 
-def _plotted(options: DemoOptions, read: ReadRegion, copies: Path, ear: Ear, screen: Screen) -> Plot:
+def _plotted(options: DemoOptions, read: ReadRegion, copies: Path, ear: Ear, screen: Screen) -> RegionLayout:
     """The region on the timeline, told."""
     plot = plot_region(options.wish, copies, read, ear)
     screen.say(f"region: {plot.words}")
@@ -90,8 +90,8 @@ def _plotted(options: DemoOptions, read: ReadRegion, copies: Path, ear: Ear, scr
 
 
 def _perform(
-    options: DemoOptions, plot: Plot, client: Client, engine: EngineProcess, screen: Screen
-) -> tuple[report.Figures, Performance]:
+    options: DemoOptions, plot: RegionLayout, client: EngineClient, engine: EngineProcess, screen: Screen
+) -> tuple[report.RunFigures, Performance]:
     regions = (plot.region,) if plot.region else ()
     setup = Setup(prompt=options.prompt, seed=options.seed, regions=regions)
     performance = Performance(plot, options.means, screen.say, screen.show, record=True)
@@ -106,7 +106,7 @@ def _perform(
         session.close()
 
 
-def described(client: Client) -> list[str]:
+def described(client: EngineClient) -> list[str]:
     """What the engine's model can follow, and what its user should know.  [main]"""
     model = client.model()
     sides = "stereo" if model.channels == 2 else "mono"
@@ -120,7 +120,7 @@ def attend_to(engine: EngineProcess, say: Callable[[str], None]) -> Callable[[],
     return lambda: engine.revive(say)
 
 
-def _write(out: Path, options: DemoOptions, performance: Performance, found: report.Figures, screen: Screen) -> None:
+def _write(out: Path, options: DemoOptions, performance: Performance, found: report.RunFigures, screen: Screen) -> None:
     from plugin_host.demo.picture import save_picture
 
     take, plot = performance.take, performance.plot

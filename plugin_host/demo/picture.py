@@ -12,15 +12,15 @@ from bridge.system.plain_text import plain
 from bridge.system.whole_file import writing
 from bridge.time.units import quick_beats, samples_to_seconds
 from plugin_host.cli.output import cannot
-from plugin_host.demo.report import Stretch, envelope, fill_text
-from plugin_host.host.headless import Column, Take
-from plugin_host.playback.processor import State
+from plugin_host.demo.report import MusicStretch, envelope, fill_text
+from plugin_host.host.headless import Column, HostRecording
+from plugin_host.playback.processor import BlockState
 
 _REGION, _CONTINUED, _HELD, _FILL = "#8a8f98", "#d9822b", "#c23b4b", "#2b7bb9"
 _COLUMNS = 2400
 
 
-def save_picture(path: Path, take: Take, stretch: Stretch, title: str, lowest: int | None) -> None:
+def save_picture(path: Path, take: HostRecording, stretch: MusicStretch, title: str, lowest: int | None) -> None:
     """Write the picture as PNG, 1600 x 800, with the ring's `lowest` fill in samples marked. OutputError.
     [main]"""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -46,7 +46,7 @@ def save_picture(path: Path, take: Take, stretch: Stretch, title: str, lowest: i
         raise cannot(path, fault) from None
 
 
-def _draw_wave(axes: Any, take: Take, stretch: Stretch, seconds: float) -> None:
+def _draw_wave(axes: Any, take: HostRecording, stretch: MusicStretch, seconds: float) -> None:
     found = envelope(take.audio, _COLUMNS)
     at = (np.arange(_COLUMNS) + 0.5) * seconds / _COLUMNS
     joint = float(samples_to_seconds(stretch.start_samples, stretch.grid.sample_rate_hz))
@@ -65,11 +65,11 @@ def _draw_wave(axes: Any, take: Take, stretch: Stretch, seconds: float) -> None:
     axes.legend(loc="lower left", ncols=3, framealpha=0.9)
 
 
-def _held_spans(take: Take, rate_hz: int) -> list[tuple[float, float]]:
+def _held_spans(take: HostRecording, rate_hz: int) -> list[tuple[float, float]]:
     """Stretches in seconds that were held or silent though music was due."""
     spans: list[tuple[float, float]] = []
     for row in take.blocks:
-        if row[Column.STATE] in (State.HOLDING, State.MUTED):
+        if row[Column.STATE] in (BlockState.HOLDING, BlockState.MUTED):
             begin = float(row[Column.RECORDED]) / rate_hz
             end = begin + float(row[Column.N_SAMPLES]) / rate_hz
             if spans and begin - spans[-1][1] < 0.01:
@@ -79,7 +79,7 @@ def _held_spans(take: Take, rate_hz: int) -> list[tuple[float, float]]:
     return spans
 
 
-def _draw_fill(axes: Any, take: Take, stretch: Stretch, lowest: int | None) -> None:
+def _draw_fill(axes: Any, take: HostRecording, stretch: MusicStretch, lowest: int | None) -> None:
     grid, log = stretch.grid, take.blocks
     at = (log[:, Column.RECORDED] + log[:, Column.N_SAMPLES]) / grid.sample_rate_hz
     ms = 1000 * log[:, Column.FILL] / grid.sample_rate_hz
@@ -101,7 +101,7 @@ def _draw_fill(axes: Any, take: Take, stretch: Stretch, lowest: int | None) -> N
     right.set_ylabel("beats")
 
 
-def _draw_bars(axes: Any, stretch: Stretch, n_samples: int) -> None:
+def _draw_bars(axes: Any, stretch: MusicStretch, n_samples: int) -> None:
     """Bar lines through both panels, thicker where the continuation begins; numbers from 1, for people."""
     grid, bar = stretch.grid, 0
     many = grid.bar_at(n_samples) > 40

@@ -9,12 +9,12 @@ import numpy as np
 from bridge.ring.layout import ENDLESS_SAMPLES
 from bridge.time.transport import Grid
 from bridge.time.units import quick_beats, samples_to_seconds
-from plugin_host.host.headless import Column, Take
+from plugin_host.host.headless import Column, HostRecording
 from plugin_host.playback.processor import Processor
 
 
 @dataclass(frozen=True)
-class Stretch:
+class MusicStretch:
     """Where the music lies on the timeline: the region up to `start_bar`, then `bars` bars, 0 for endless."""
 
     grid: Grid
@@ -38,7 +38,7 @@ class Stretch:
 
 
 @dataclass(frozen=True)
-class Figures:
+class RunFigures:
     """What is shown after a run. `fill_low_samples` is None when nothing was played, or not in real time."""
 
     first_sound_seconds: float
@@ -54,7 +54,7 @@ class Figures:
     engine_memory_mb: float
 
 
-def fill_low(take: Take, stretch: Stretch) -> int | None:
+def fill_low(take: HostRecording, stretch: MusicStretch) -> int | None:
     """Least that waited in the ring while music was due, in samples.
 
     Blocks for which everything up to the end was ready already do not count: there the ring runs dry rightly.  [any]
@@ -67,22 +67,22 @@ def fill_low(take: Take, stretch: Stretch) -> int | None:
 
 
 def figures(
-    take: Take,
-    stretch: Stretch,
+    take: HostRecording,
+    stretch: MusicStretch,
     processor: Processor,
     first_sound_seconds: float,
     realtime_ratio: float,
     engine_memory_mb: float,
     host_late: int,
     engine_losses: int,
-) -> Figures:
+) -> RunFigures:
     """Collect the figures of a run that is over.  [main]"""
     counters = processor.counters
 
     def seconds(samples: int) -> float:
         return float(samples_to_seconds(samples, processor.sample_rate_hz))
 
-    return Figures(
+    return RunFigures(
         first_sound_seconds=first_sound_seconds,
         realtime_ratio=realtime_ratio,
         fill_low_samples=fill_low(take, stretch),
@@ -105,7 +105,7 @@ def fill_text(samples: int | None, grid: Grid) -> str:
     return f"{ms:.0f} ms ({quick_beats(samples, grid.tempo_bpm, grid.sample_rate_hz):.2f} beats)"
 
 
-def lines(found: Figures, grid: Grid) -> list[str]:
+def lines(found: RunFigures, grid: Grid) -> list[str]:
     """The report on screen, a line a figure.  [any]"""
     rows = [
         ("time to first sound", f"{1000 * found.first_sound_seconds:.0f} ms after go, engine hot"),

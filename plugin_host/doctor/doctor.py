@@ -55,7 +55,7 @@ def examine(port: int = DEFAULT_PORT) -> list[Finding]:
 
 def _plugin() -> list[Finding]:
     """The DAW plugin: installed, or what building it needs."""
-    from plugin_host.plugin.build import BuildError, find_compiler
+    from plugin_host.plugin.build import PluginBuildError, find_compiler
     from plugin_host.plugin.bundles import find_dpf
     from plugin_host.plugin.install import installed, shipped
 
@@ -66,7 +66,7 @@ def _plugin() -> list[Finding]:
         return [Finding(NOTE, "DAW plugin", "not installed", "segue plugin install  (it came with Segue)")]
     try:
         how = f"with {find_compiler()} and {find_dpf()}"
-    except BuildError as fault:
+    except PluginBuildError as fault:
         return [Finding(NOTE, "DAW plugin", "not installed, and cannot be built here", str(fault))]
     return [Finding(NOTE, "DAW plugin", "not installed", f"segue plugin install  ({how})")]
 

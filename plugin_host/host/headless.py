@@ -33,7 +33,7 @@ class Column(IntEnum):
 
 
 @dataclass(frozen=True)
-class Take:
+class HostRecording:
     """What a host has played: audio float32 [n, channels] and the block log int64 [blocks, len(Column)]."""
 
     audio: Audio
@@ -99,9 +99,9 @@ class Host:
         """Samples recorded so far.  [any]"""
         return self._recorded
 
-    def take(self) -> Take:
+    def take(self) -> HostRecording:
         """What was recorded so far; views that later blocks do not change.  [any]"""
-        return Take(self._record[: self._recorded], self._log[: self._logged])
+        return HostRecording(self._record[: self._recorded], self._log[: self._logged])
 
 
 class HeadlessHost:

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field, replace
 from plugin_host.client.lane_session import LaneSession
 from plugin_host.demo import report
 from plugin_host.host.clock import OfflineClock, PacedClock
-from plugin_host.host.headless import HeadlessHost, Host, Take
+from plugin_host.host.headless import HeadlessHost, Host, HostRecording
 from plugin_host.host.jack_card import JackCard
-from plugin_host.host.region_layout import CHANNELS, Plot
+from plugin_host.host.region_layout import CHANNELS, RegionLayout
 from plugin_host.host.soundcard import SoundCardHost, open_card
 from plugin_host.host.timeline import Timeline
 from plugin_host.playback.processor import Processor
@@ -39,7 +39,7 @@ class Performance:
     """
 
     def __init__(
-        self, plot: Plot, means: Means, say: Callable[[str], None], show: Callable[[str], None], record: bool
+        self, plot: RegionLayout, means: Means, say: Callable[[str], None], show: Callable[[str], None], record: bool
     ) -> None:
         self.plot = plot
         self.processor = Processor(plot.stretch.grid.sample_rate_hz, CHANNELS)
@@ -50,7 +50,7 @@ class Performance:
         kept = 0 if self._endless or not record else plot.stretch.end_samples
         self.host = Host(self.processor, Timeline(plot.stretch.grid), plot.clip, record_samples=kept)
 
-    def run(self, session: LaneSession, attend: Callable[[], None]) -> report.Figures:
+    def run(self, session: LaneSession, attend: Callable[[], None]) -> report.RunFigures:
         """Play it, the lane being open, up to its last bar; an endless one goes on for ever.  [main]"""
         stretch = self.plot.stretch
         grid = stretch.grid
@@ -71,7 +71,7 @@ class Performance:
         return replace(found, fill_low_samples=None) if self._means.offline else found
 
     @property
-    def take(self) -> Take:
+    def take(self) -> HostRecording:
         """What was recorded.  [main]"""
         return self.host.take()
 

@@ -12,7 +12,7 @@ from bridge.time.transport import Grid
 from bridge.time.units import Signature
 from plugin_host.cli.output import OutputError, save_wav
 from plugin_host.client.lane_session import RegionFile
-from plugin_host.demo.report import Stretch
+from plugin_host.demo.report import MusicStretch
 from plugin_host.host.clip import Clip, fit, place_before_bar, tempo_of
 from plugin_host.host.region_tempo import Ear, ReadRegion, no_ear, read_wished
 
@@ -20,7 +20,7 @@ CHANNELS = 2
 
 
 @dataclass(frozen=True)
-class Wish:
+class RegionRequest:
     """What was asked for; `bpm` is the song's tempo, None takes the region's own, `bars` 0 is endless.
 
     `leader_bpm` is the tempo of whoever leads, where that is known: the host begins with it, and it is the song's.
@@ -43,11 +43,11 @@ class Wish:
 
 
 @dataclass(frozen=True)
-class Plot:
+class RegionLayout:
     """The region on the host's timeline, and the file that the engine reads."""
 
     clip: Clip | None
-    stretch: Stretch
+    stretch: MusicStretch
     region: RegionFile | None
     words: str
 
@@ -58,7 +58,7 @@ def shipped_regions() -> dict[str, Path]:
     return {path.stem: path for path in sorted(folder.glob("*.*")) if path.suffix in (".flac", ".wav")}
 
 
-def find_region(wish: Wish) -> Path:
+def find_region(wish: RegionRequest) -> Path:
     """The file asked for, a shipped one by name, or the shipped one nearest to the tempo.
 
     OutputError when the package has none.  [main]
@@ -72,12 +72,12 @@ def find_region(wish: Wish) -> Path:
     return min(shipped.values(), key=lambda path: abs(tempo_of(path, 8.0)[0] - wanted))
 
 
-def read_for(wish: Wish) -> ReadRegion:
+def read_for(wish: RegionRequest) -> ReadRegion:
     """Read the region; its tempo may still be open. Raises the RegionError that fits.  [main]"""
     return read_wished(find_region(wish), wish.role, wish.signature, wish.song_bpm, wish.region_bpm)
 
 
-def plot_region(wish: Wish, copies: Path, read: ReadRegion | None = None, ear: Ear = no_ear) -> Plot:
+def plot_region(wish: RegionRequest, copies: Path, read: ReadRegion | None = None, ear: Ear = no_ear) -> RegionLayout:
     """Lay the region, `read` or read now, on the timeline, so that it ends on the bar line where the music goes on.
 
     One at another tempo than the host's is changed and written to `copies`, and so is one whose name cannot be told.
@@ -97,10 +97,10 @@ def plot_region(wish: Wish, copies: Path, read: ReadRegion | None = None, ear: E
     start_beats = float(grid.beats_at(clip.start_samples))
     handed = RegionFile(wish.role, path, bpm, start_beats)
     words = "; ".join(filter(None, [*found.words, tail]))
-    return Plot(clip, Stretch(grid, bar, wish.bars), handed, words)
+    return RegionLayout(clip, MusicStretch(grid, bar, wish.bars), handed, words)
 
 
-def plot_nothing(wish: Wish) -> Plot:
+def plot_nothing(wish: RegionRequest) -> RegionLayout:
     """No region: the music begins with the timeline.  [main]"""
     grid = Grid(wish.rate_hz, wish.song_bpm or 120.0, wish.signature)
-    return Plot(None, Stretch(grid, 0, wish.bars), None, "none: Segue begins by itself")
+    return RegionLayout(None, MusicStretch(grid, 0, wish.bars), None, "none: Segue begins by itself")

@@ -12,7 +12,7 @@ from bridge.region.region_file import read_region
 from bridge.region.tempo import OwnTempo, counted_bpm, heard, own_tempo
 from bridge.system.plain_text import plain
 from bridge.time.units import Signature
-from plugin_host.client.client import Client
+from plugin_host.client.client import EngineClient
 
 LISTENING = "listening to it: neither the file nor its name says its tempo"
 Ear = Callable[[Path, float, Signature], tuple[float, float]]  # file, hint in bpm or 0: tempo found, and how sure
@@ -23,7 +23,7 @@ def no_ear(path: Path, hint_bpm: float, signature: Signature) -> tuple[float, fl
     return 0.0, 0.0
 
 
-def ear_of(client: Client, say: Callable[[str], None]) -> Ear:
+def ear_of(client: EngineClient, say: Callable[[str], None]) -> Ear:
     """The ear of the engine that a client speaks to.  [main]"""
 
     def listen(path: Path, hint_bpm: float, signature: Signature) -> tuple[float, float]:

@@ -19,7 +19,7 @@ TimedChange = Callable[[Transport, int], Transport]
 
 
 @dataclass(frozen=True, slots=True)
-class Stamp:
+class BlockTime:
     """When a block was asked for: on the monotonic clock, and as samples rendered since the host began."""
 
     seconds: float
@@ -49,7 +49,7 @@ class Timeline:
         self._now_seconds = now_seconds
         self._grid_span = (0, 0)  # positions for which the present grid is the course's
         self._rendered_samples = 0
-        self._stamp = Stamp(self._now_seconds(), 0, self._now)
+        self._stamp = BlockTime(self._now_seconds(), 0, self._now)
         self._changes: queue.SimpleQueue[TimedChange] = queue.SimpleQueue()
         self._steer()
 
@@ -59,7 +59,7 @@ class Timeline:
         return self._now
 
     @property
-    def stamp(self) -> Stamp:
+    def stamp(self) -> BlockTime:
         """When the newest block was asked for, and where it began.  [any]"""
         return self._stamp
 
@@ -104,7 +104,7 @@ class Timeline:
             if self._now.grid is not before.grid:
                 self._course = None
         self._steer()
-        self._stamp = Stamp(self._now_seconds(), self._rendered_samples, self._now)
+        self._stamp = BlockTime(self._now_seconds(), self._rendered_samples, self._now)
 
     def block(self, n_samples: int) -> tuple[Transport, int]:
         """The next block's snapshot and how long it may be: none crosses the loop's end or a step.  [audio]"""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 
-class State(IntEnum):
+class BlockState(IntEnum):
     """What the last block was made of."""
 
     IDLE = 0

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bridge.ring.form import Audio, Plan
+from bridge.ring.form import Audio, PlaybackPlan
 
 
 class Fade:
@@ -69,7 +69,7 @@ class Takeover:
     def __init__(self) -> None:
         self._generation = 0  # of the plan that was last read by
 
-    def late(self, plan: Plan, position: int) -> bool:
+    def late(self, plan: PlaybackPlan, position: int) -> bool:
         """Whether a plan that was not seen before took over before a position.  [audio]"""
         new = plan.generation != self._generation
         self._generation = plan.generation

@@ -20,16 +20,16 @@ from bridge.ring.form import Audio
 from bridge.ring.reader import RingCounters, RingReader
 from bridge.time.transport import Grid, Transport
 from bridge.time.units import beats_to_samples, nearest, seconds_to_samples
-from plugin_host.playback.counters import Counters, State
+from plugin_host.playback.counters import BlockState, Counters
 from plugin_host.playback.fade import Fade, Takeover
 from plugin_host.playback.held_bar import HeldBar
-from plugin_host.playback.recent_music import Heard
+from plugin_host.playback.recent_music import RecentMusic
 
 FADE_SECONDS = 0.005
 REJOIN_SECONDS = 0.1  # so much must be ready before the hold is left, or it would come back at once
 HALF_BEAT = Fraction(1, 2)  # less than that was heard: nothing to hold
 FAR_SAMPLES = 1 << 40
-SOUNDING = (State.PLAYING, State.HOLDING)
+SOUNDING = (BlockState.PLAYING, BlockState.HOLDING)
 
 
 class Processor:
@@ -43,10 +43,10 @@ class Processor:
         self.channels = channels
         self.counters = Counters()
         self.drops = RingCounters()  # of all rings, one after the other
-        self.state = State.IDLE
+        self.state = BlockState.IDLE
         self.fill_samples = 0
         self.timeline = 0
-        self.heard = Heard(sample_rate_hz, channels)
+        self.heard = RecentMusic(sample_rate_hz, channels)
         self.hold_until_samples = -FAR_SAMPLES  # a held bar goes on to here, whatever the ring's plan says
         self._reader: RingReader | None = None
         self._offered: RingReader | None = None
@@ -130,7 +130,7 @@ class Processor:
         if grid is not known:
             if known is not None and (grid.tempo_bpm, grid.signature) != (known.tempo_bpm, known.signature):
                 self.counters.tempo_changes += 1
-                if self.state == State.HOLDING:
+                if self.state == BlockState.HOLDING:
                     self._fade.join()
                     self._in_bar = False
                 self._settle()
@@ -155,7 +155,7 @@ class Processor:
 
         Before a jump and a change of tempo: what comes after cannot make it whole.
         """
-        if self.state != State.PLAYING:
+        if self.state != BlockState.PLAYING:
             return self._held.whole
         return self._held.complete(self._expected - self._bar_start, self._half_beat_samples, self._in_bar)
 
@@ -179,7 +179,7 @@ class Processor:
         while len(out):
             if reader is not None:
                 begin, end = reader.read(position, out, self.timeline)
-                if self._takeover.late(reader.plan, position) and self.state == State.PLAYING:
+                if self._takeover.late(reader.plan, position) and self.state == BlockState.PLAYING:
                     self._fade.join()
                 if self._over(reader, position):
                     begin = end = 0
@@ -199,9 +199,9 @@ class Processor:
         """Whether sound belongs here; before the engine has planned for this time: whether there was some."""
         reader = self._reader
         if reader is None or not reader.planned or reader.plan.timeline != self.timeline:
-            return self.state != State.IDLE
+            return self.state != BlockState.IDLE
         plan = reader.plan
-        if self.state == State.HOLDING and position < self.hold_until_samples:
+        if self.state == BlockState.HOLDING and position < self.hold_until_samples:
             return True
         if not plan.sounding or position >= plan.end_samples:
             return False
@@ -214,7 +214,7 @@ class Processor:
             return True
         plan, position = reader.look(), self._expected
         if not reader.planned or plan.timeline != self.timeline:
-            return self.state == State.IDLE
+            return self.state == BlockState.IDLE
         end = min(position + n_samples, plan.end_samples)
         if not plan.sounding or end <= max(position, plan.start_samples):
             return True
@@ -222,23 +222,23 @@ class Processor:
 
     def _real(self, out: Audio, position: int) -> None:
         """`out` holds ring audio: let it through, or hold on until a bar line."""
-        if self.state == State.IDLE:
+        if self.state == BlockState.IDLE:
             exact = self._reader is not None and position == self._reader.plan.start_samples
             if not exact:
                 self._fade.across()[:] = 0
-            self.state = State.PLAYING
-        elif self.state != State.PLAYING:
-            waits = self.state == State.HOLDING and position != self._bar_start
+            self.state = BlockState.PLAYING
+        elif self.state != BlockState.PLAYING:
+            waits = self.state == BlockState.HOLDING and position != self._bar_start
             if waits or not self._enough(position):
                 self.counters.skipped_samples += len(out)
                 self._fill(out, position)
                 return
             leaving = self._fade.across()
-            if self.state == State.HOLDING:
+            if self.state == BlockState.HOLDING:
                 self._held.play(leaving, 0)
             else:
                 leaving[:] = 0
-            self.state = State.PLAYING
+            self.state = BlockState.PLAYING
             self.counters.rejoins += 1
         self.counters.played_samples += len(out)
         self._finish(out, position)
@@ -255,20 +255,20 @@ class Processor:
             self._rest(out)
             return
         self.counters.missed_samples += len(out)
-        if self.state in (State.IDLE, State.PLAYING):
+        if self.state in (BlockState.IDLE, BlockState.PLAYING):
             self.counters.underruns += 1
             if self._held.complete(position - self._bar_start, self._half_beat_samples, self._in_bar):
                 self._fade.join()
-                self.state = State.HOLDING
+                self.state = BlockState.HOLDING
             else:
                 self._fade.let_go()
                 self._held.forget()
-                self.state = State.MUTED
+                self.state = BlockState.MUTED
         self._fill(out, position)
 
     def _fill(self, out: Audio, position: int) -> None:
         """Held or muted samples."""
-        if self.state == State.HOLDING:
+        if self.state == BlockState.HOLDING:
             self._held.play(out, position - self._bar_start)
             self.counters.held_samples += len(out)
         else:
@@ -280,7 +280,7 @@ class Processor:
         """Nothing is due: silence, after what sounded has faded."""
         if self.state in SOUNDING:
             self._fade.let_go()
-        self.state = State.IDLE
+        self.state = BlockState.IDLE
         self._held.forget()
         out[:] = 0
         self._finish(out, 0)
@@ -290,12 +290,12 @@ class Processor:
         fading = self._fade.running
         self._fade.apply(out)
         phase = position - self._bar_start
-        if self.state == State.PLAYING:
+        if self.state == BlockState.PLAYING:
             self._held.keep(out, phase)
             if self._grid is not None:
                 self.heard.keep(out, position, self._grid)
             if not self._in_bar:  # after a jump it lies beside other music there than it was heard after
                 self._held.join(phase, len(out))
                 self._in_bar = True
-        elif fading and self._in_bar and self.state == State.HOLDING:
+        elif fading and self._in_bar and self.state == BlockState.HOLDING:
             self._held.mend(out, phase)

@@ -28,7 +28,7 @@ class Passage:
     start_beats: float
 
 
-class Heard:
+class RecentMusic:
     """Keeps up to 20 s; begins anew where the music is broken off: another tempo, a jump that is not whole bars."""
 
     def __init__(self, sample_rate_hz: int, channels: int) -> None:

@@ -30,7 +30,7 @@ FLAGS = ("-std=c++17", "-fPIC", "-fvisibility=hidden", "-ffp-contract=off", "-Wa
 SECONDS_MAX = 300
 
 
-class BuildError(Exception):
+class PluginBuildError(Exception):
     """What is missing or did not compile, in words for people."""
 
 
@@ -51,26 +51,26 @@ class Toolchain:
 
 
 def find_compiler() -> str:
-    """The C++ compiler: $CXX, g++ or clang++; BuildError says what to install.  [main]"""
+    """The C++ compiler: $CXX, g++ or clang++; PluginBuildError says what to install.  [main]"""
     wanted = [os.environ["CXX"]] if os.environ.get("CXX") else ["g++", "clang++"]
     for name in wanted:
         found = shutil.which(name)
         if found:
             return found
     how = "xcode-select --install" if sys.platform == "darwin" else "apt install g++  (or your system's C++ compiler)"
-    raise BuildError(f"no C++ compiler found (looked for {', '.join(wanted)}); install one: {how}")
+    raise PluginBuildError(f"no C++ compiler found (looked for {', '.join(wanted)}); install one: {how}")
 
 
 def run_tool(command: Sequence[str], folder: Path | None = None) -> None:
-    """Run a compiler or linker; BuildError with the end of what it said.  [main]"""
+    """Run a compiler or linker; PluginBuildError with the end of what it said.  [main]"""
     try:
         done = subprocess.run(  # noqa: S603 - our own command line
             list(command), cwd=folder, capture_output=True, text=True, timeout=SECONDS_MAX, errors="replace"
         )
     except (OSError, subprocess.TimeoutExpired) as fault:
-        raise BuildError(f"{command[0]} did not run: {fault}") from None
+        raise PluginBuildError(f"{command[0]} did not run: {fault}") from None
     if done.returncode:
-        raise BuildError(f"{' '.join(command[:1])} failed:\n{(done.stderr or done.stdout)[-4000:]}")
+        raise PluginBuildError(f"{' '.join(command[:1])} failed:\n{(done.stderr or done.stdout)[-4000:]}")
 
 
 def compile_all(tools: Toolchain, jobs: Sequence[tuple[Path, Path]], extra: Sequence[str] = ()) -> list[Path]:

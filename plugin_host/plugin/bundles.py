@@ -18,7 +18,7 @@ from pathlib import Path
 from plugin_host.plugin.build import (
     COMMON,
     SOURCES,
-    BuildError,
+    PluginBuildError,
     Toolchain,
     compile_all,
     find_compiler,
@@ -49,13 +49,13 @@ UNITS = tuple((variant, kind) for variant in VARIANTS for kind in FORMATS)
 
 
 def find_dpf() -> Path:
-    """The framework's folder; BuildError says what to install.  [main]"""
+    """The framework's folder; PluginBuildError says what to install.  [main]"""
     wanted = os.environ.get("SEGUE_DPF")
     for folder in [wanted] if wanted else DPF_FOLDERS:
         if (Path(folder) / "distrho" / "DistrhoPluginMain.cpp").is_file():
             return Path(folder)
     where = wanted or " or ".join(DPF_FOLDERS)
-    raise BuildError(
+    raise PluginBuildError(
         f"the DISTRHO Plugin Framework is not in {where}; install it (Debian, Ubuntu: apt install dpf-source) or "
         "fetch github.com/DISTRHO/DPF and set SEGUE_DPF to its folder"
     )
@@ -66,10 +66,10 @@ def build_bundles(
 ) -> list[Path]:
     """Compile plugins, each in a format; their bundles in `out`. `work` is for object files.
 
-    BuildError for a missing compiler or framework, or when it does not compile.  [main]
+    PluginBuildError for a missing compiler or framework, or when it does not compile.  [main]
     """
     if sys.platform == "win32":
-        raise BuildError("the plugin is built on Linux and macOS; on Windows it cannot be built yet")
+        raise PluginBuildError("the plugin is built on Linux and macOS; on Windows it cannot be built yet")
     dpf, tools = find_dpf(), Toolchain(find_compiler(), level=level)
     work.mkdir(parents=True, exist_ok=True)
     jobs = [(SOURCES / f"{name}.cpp", work / f"{name}.o") for name in COMMON]
@@ -114,7 +114,7 @@ def _describe(bundle: Path, binary: Path) -> None:
     command = [sys.executable, "-c", code, str(binary.resolve()), binary.stem]
     done = subprocess.run(command, cwd=bundle, capture_output=True, text=True, timeout=60)  # noqa: S603 - our own
     if done.returncode:
-        raise BuildError(f"the LV2 plugin could not describe itself: {done.stderr[-500:]}")
+        raise PluginBuildError(f"the LV2 plugin could not describe itself: {done.stderr[-500:]}")
     for path in bundle.glob("*.ttl"):
         text = path.read_text(encoding="utf-8")
         path.write_text(

@@ -43,7 +43,7 @@ def install(
 
     It is taken from Segue's own package where that has it, else built first.
     """
-    from plugin_host.plugin.build import BuildError
+    from plugin_host.plugin.build import PluginBuildError
     from plugin_host.plugin.install import install as place
     from plugin_host.plugin.install import shipped
 
@@ -55,7 +55,7 @@ def install(
         try:
             for bundle in place(folder):
                 tell(f"  {bundle}")
-        except BuildError as fault:
+        except PluginBuildError as fault:
             _fail(fault)
 
 
@@ -116,12 +116,12 @@ def measure(
     block: Annotated[int, typer.Option(min=1, max=8192, help="Samples in a block.")] = 64,
 ) -> None:
     """How long the plugin's part of a block takes (p50, p99, max) and how much memory an instance has."""
-    from plugin_host.plugin.build import BuildError
+    from plugin_host.plugin.build import PluginBuildError
     from plugin_host.plugin.measure import measure as run
 
     try:
         tell(run(seconds, block))
-    except BuildError as fault:
+    except PluginBuildError as fault:
         _fail(fault)
 
 
@@ -136,13 +136,13 @@ def _ask(port: int, name: str, *values: float | str) -> list[float | str]:
 
 
 def _built(out: Path) -> list[Path]:
-    from plugin_host.plugin.build import BuildError
+    from plugin_host.plugin.build import PluginBuildError
     from plugin_host.plugin.bundles import build_bundles
 
     try:
         with tempfile.TemporaryDirectory(prefix="segue-objects-") as work:
             return build_bundles(out, Path(work))
-    except (BuildError, OSError) as fault:
+    except (PluginBuildError, OSError) as fault:
         _fail(fault)
 
 

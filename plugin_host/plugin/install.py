@@ -7,7 +7,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from plugin_host.plugin.build import BuildError
+from plugin_host.plugin.build import PluginBuildError
 from plugin_host.plugin.bundles import FORMATS, VARIANTS
 
 SHIPPED = "built"  # folder of bundles in a wheel that has them, see setup.py
@@ -45,7 +45,7 @@ def _older_names(kind: str) -> list[str]:
 def install(source: Path) -> list[Path]:
     """Copy the bundles in `source` to where hosts look, over older ones; where they are now.
 
-    BuildError when there is none, or a folder cannot be written.  [main]
+    PluginBuildError when there is none, or a folder cannot be written.  [main]
     """
     placed = []
     for kind in FORMATS:
@@ -55,7 +55,7 @@ def install(source: Path) -> list[Path]:
         for name in _older_names(kind):
             _remove(host_folder(kind) / name)
     if not placed:
-        raise BuildError(f"there is no plugin in {source}: `segue plugin build --out {source}` makes it")
+        raise PluginBuildError(f"there is no plugin in {source}: `segue plugin build --out {source}` makes it")
     return placed
 
 
@@ -72,7 +72,7 @@ def _place(source: Path, target: Path) -> Path:
         _remove(target)
         fresh.rename(target)
     except OSError as fault:
-        raise BuildError(f"{target} cannot be written: {fault.strerror or fault}") from None
+        raise PluginBuildError(f"{target} cannot be written: {fault.strerror or fault}") from None
     return target
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from bridge.ring.form import ENDLESS_SAMPLES, Plan
+from bridge.ring.form import ENDLESS_SAMPLES, PlaybackPlan
 from bridge.ring.writer import RingWriter
-from plugin_host.plugin.build import COMMON, SOURCES, BuildError, Toolchain, compile_all, find_compiler, run_tool
+from plugin_host.plugin.build import COMMON, SOURCES, PluginBuildError, Toolchain, compile_all, find_compiler, run_tool
 
 RATE_HZ = 48_000
 LANE = 63
@@ -21,10 +21,10 @@ LANE = 63
 def measure(seconds: float, block_samples: int) -> str:
     """Compile the measuring program, run it against a ring that is filled from here, and say what it found.
 
-    BuildError without a compiler.  [main]
+    PluginBuildError without a compiler.  [main]
     """
     if sys.platform != "linux":
-        raise BuildError("measuring reads /proc and is for Linux alone")
+        raise PluginBuildError("measuring reads /proc and is for Linux alone")
     samples = int(seconds * RATE_HZ)
     with tempfile.TemporaryDirectory(prefix="segue-measure-") as work:
         program = build_program(Path(work))
@@ -40,7 +40,7 @@ def measure(seconds: float, block_samples: int) -> str:
             filling.join()
             writer.close()
     if done.returncode:
-        raise BuildError(f"the measuring program ended with {done.returncode}: {done.stderr[-300:]}")
+        raise PluginBuildError(f"the measuring program ended with {done.returncode}: {done.stderr[-300:]}")
     p50, p99, most, blocks, played, memory_kb = (int(word) for word in done.stdout.split())
     period_us = 1e6 * block_samples / RATE_HZ
     return (
@@ -62,7 +62,7 @@ def build_program(folder: Path) -> Path:
 def _fill(writer: RingWriter, samples: int, stop: threading.Event) -> None:
     """Noise, as fast as it is read."""
     noise = np.random.default_rng(0).uniform(-0.2, 0.2, (8192, 2)).astype(np.float32)
-    writer.set_plan(Plan(1, True, 0, 0, ENDLESS_SAMPLES, 0))
+    writer.set_plan(PlaybackPlan(1, True, 0, 0, ENDLESS_SAMPLES, 0))
     done = 0
     while not stop.is_set():
         writer.beat()

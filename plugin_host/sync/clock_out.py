@@ -22,7 +22,7 @@ CATCH_UP_TICKS = 6  # so many may be late and are still sent; more are a jump
 
 
 @dataclass(frozen=True, slots=True)
-class Due:
+class ClockMessage:
     """A message by mido's name, and when it is due; `value` is the song position, in sixteenths."""
 
     seconds: float
@@ -39,32 +39,32 @@ class ClockOut:
         self._free_seconds: float | None = None
         self._until = (0.0, 0.0)  # instant and beat up to which was planned
 
-    def plan(self, now_seconds: float, until_seconds: float, host: HostTime) -> list[Due]:
+    def plan(self, now_seconds: float, until_seconds: float, host: HostTime) -> list[ClockMessage]:
         """What is due before an instant and was not planned yet, in order.  [main]"""
         if not host.transport.playing:
             return self._standing(now_seconds, until_seconds, host)
-        due: list[Due] = []
+        due: list[ClockMessage] = []
         if self._running and self._jumped(now_seconds, host):
-            due.append(Due(now_seconds, "stop"))
+            due.append(ClockMessage(now_seconds, "stop"))
             self._running = False
         if not self._running:
             due += self._begin(now_seconds, host)
         while (seconds := host.seconds_at(self._next_tick / TICKS_PER_BEAT)) < until_seconds:
-            due.append(Due(max(seconds, now_seconds), "clock"))
+            due.append(ClockMessage(max(seconds, now_seconds), "clock"))
             self._next_tick += 1
         self._until = (until_seconds, host.beats_at(until_seconds))
         return due
 
-    def _standing(self, now_seconds: float, until_seconds: float, host: HostTime) -> list[Due]:
-        due: list[Due] = []
+    def _standing(self, now_seconds: float, until_seconds: float, host: HostTime) -> list[ClockMessage]:
+        due: list[ClockMessage] = []
         if self._running:
-            due.append(Due(now_seconds, "stop"))
+            due.append(ClockMessage(now_seconds, "stop"))
             self._running = False
             self._free_seconds = None
         step = SECONDS_PER_MINUTE / (host.transport.tempo_bpm * TICKS_PER_BEAT)
         seconds = now_seconds + step if self._free_seconds is None else self._free_seconds
         while seconds < until_seconds:
-            due.append(Due(max(seconds, now_seconds), "clock"))
+            due.append(ClockMessage(max(seconds, now_seconds), "clock"))
             seconds += step
         self._free_seconds = seconds
         return due
@@ -74,11 +74,11 @@ class ClockOut:
         late = host.beats_at(now_seconds) * TICKS_PER_BEAT - self._next_tick
         return abs(host.beats_at(seconds) - beats) > JUMP_BEATS or late > CATCH_UP_TICKS
 
-    def _begin(self, now_seconds: float, host: HostTime) -> list[Due]:
+    def _begin(self, now_seconds: float, host: HostTime) -> list[ClockMessage]:
         sixteenth = max(0, math.ceil(host.beats_at(now_seconds) * SIXTEENTHS_PER_BEAT - JUST_PASSED))
         self._running, self._free_seconds = True, None
         self._next_tick = sixteenth * TICKS_PER_SIXTEENTH
         if sixteenth == 0:
-            return [Due(now_seconds, "start")]
+            return [ClockMessage(now_seconds, "start")]
         place = min(sixteenth, SONG_POSITION_MAX)
-        return [Due(now_seconds, "songpos", place), Due(now_seconds, "continue")]
+        return [ClockMessage(now_seconds, "songpos", place), ClockMessage(now_seconds, "continue")]

@@ -31,7 +31,7 @@ CHANGES_APART_SECONDS = 0.25
 STANDING_BEATS = 1e-3
 
 
-class Follower:
+class ClockFollower:
     """Steers one timeline. `error_seconds` is how far the leader was ahead at the last look."""
 
     def __init__(self, timeline: Timeline) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from bridge.time.transport import Transport
 from bridge.time.units import SECONDS_PER_MINUTE
-from plugin_host.host.timeline import Stamp, Timeline
+from plugin_host.host.timeline import BlockTime, Timeline
 from plugin_host.sync.line_filter import LineFilter
 
 DRIFT_MAX = 1e-3  # of a sound card's rate
@@ -58,7 +58,7 @@ class HostWatch:
         self._timeline = timeline
         self._latency_seconds = latency_seconds
         self._line: LineFilter | None = None
-        self._seen: Stamp | None = None
+        self._seen: BlockTime | None = None
 
     def look(self) -> HostTime | None:
         """Where the host is now; None before its first block.  [main]"""

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 
 from plugin_host.host.timeline import Timeline
 from plugin_host.sync import midi_ports
-from plugin_host.sync.clock_out import ClockOut, Due
-from plugin_host.sync.follower import Follower
+from plugin_host.sync.clock_out import ClockMessage, ClockOut
+from plugin_host.sync.follower import ClockFollower
 from plugin_host.sync.host_time import HostTime, HostWatch
 from plugin_host.sync.leader import Leader
 from plugin_host.sync.link_session import LinkSession
@@ -54,7 +54,7 @@ class Sync:
         self._timeline, self._wish, self._say = timeline, wish, say
         self._watch = HostWatch(timeline, latency_seconds)
         self._out = ClockOut()
-        self._due: deque[Due] = deque()
+        self._due: deque[ClockMessage] = deque()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="segue-sync", daemon=True)
         self._opened: list[Source] = []
@@ -62,7 +62,7 @@ class Sync:
         self._close_out: Callable[[], None] | None = None
         self._link: LinkSession | None = None
         self.fault: BaseException | None = None
-        self.follower = Follower(timeline)
+        self.follower = ClockFollower(timeline)
         try:
             self.leader = Leader(self._sources(), say)
             self._open_outputs()

@@ -24,7 +24,7 @@ _FLATS = {"Db": "C#", "Eb": "D#", "Gb": "F#", "Ab": "G#", "Bb": "A#"}
 
 
 @dataclass(frozen=True)
-class Stamp:
+class TakeStamp:
     """Who made a file, of what, where on the time line, when."""
 
     description: str
@@ -43,7 +43,7 @@ def root_of(key: str) -> int | None:
     return KEYS.index(name) if name in KEYS else None
 
 
-def bext(stamp: Stamp, loudness: Loudness | None, form: str) -> bytes:
+def bext(stamp: TakeStamp, loudness: Loudness | None, form: str) -> bytes:
     """Broadcast extension, version 2; `form` is its coding history, like "A=PCM,F=48000,W=24,M=stereo".  [any]"""
     values = [_UNMEASURED] * 5
     if loudness is not None:

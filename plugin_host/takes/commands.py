@@ -142,10 +142,10 @@ def take(
     from plugin_host.cli.screen import Screen
     from plugin_host.takes.engines import hot_engine
     from plugin_host.takes.names import words
-    from plugin_host.takes.order import Order, fill, looked_at
+    from plugin_host.takes.order import TakeOrder, fill, looked_at
 
     meter = meter_of(signature)
-    order = Order(
+    order = TakeOrder(
         region=region_of(region, reference, region_bpm, float((at - 1) * meter.beats_per_bar) if at else None),
         bpm=bpm, signature=meter, bars=bars, start_bar=at - 1 if at and not region else None,
         takes=takes, prompt=prompt, preset=preset, seed=seed, values=values_of(values), rate_hz=rate,

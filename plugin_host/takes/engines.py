@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bridge.control import messages
-from plugin_host.client.client import Client
+from plugin_host.client.client import EngineClient
 from plugin_host.client.engine_process import EngineProcess, free_port
 from plugin_host.client.udp_connection import Event
 from plugin_host.takes.errors import TakeFailed
@@ -40,7 +40,7 @@ class HotEngine:
     `keys` has the key that was heard in a lane's region, by lane, some seconds after it was handed over.
     """
 
-    client: Client
+    client: EngineClient
     model: str
     precision: str
     sha256: str
@@ -72,16 +72,16 @@ def hot_engine(wish: EngineWish, say: Callable[[str], None]) -> Iterator[HotEngi
             engine.stop()
 
 
-def _client(port: int, secret: str, keys: dict[int, str]) -> Client:
+def _client(port: int, secret: str, keys: dict[int, str]) -> EngineClient:
     def heard(event: Event) -> None:
         said = event.values
         if event.message is messages.EVENT_REGION and float(str(said["key_sure"])) >= KEY_SURE:
             keys[int(str(said["lane"]))] = str(said["key"])
 
-    return Client(port, name="segue take", secret=secret, on_event=heard, timeout_seconds=CALL_SECONDS)
+    return EngineClient(port, name="segue take", secret=secret, on_event=heard, timeout_seconds=CALL_SECONDS)
 
 
-def _described(client: Client, sha256: str, alive: Callable[[], bool], keys: dict[int, str]) -> HotEngine:
+def _described(client: EngineClient, sha256: str, alive: Callable[[], bool], keys: dict[int, str]) -> HotEngine:
     status = client.status()
     if status.state != "ready":
         raise TakeFailed(f"the engine is {status.state}{', ' if status.text else ''}{status.text}: load a model first")

@@ -24,7 +24,7 @@ from bridge.region.region_file import open_plain
 from bridge.time.units import Signature
 from plugin_host.takes.errors import TakeError
 from plugin_host.takes.names import portable
-from plugin_host.takes.order import Order
+from plugin_host.takes.order import TakeOrder
 from plugin_host.takes.place import RegionWish
 
 ENDING = ".segue"
@@ -80,7 +80,7 @@ def checked(given: Mapping[str, str], who: str, folder: Path) -> dict[str, Value
     return values
 
 
-def order_of(values: Mapping[str, Value], usual: Order, scratch: Path) -> Order:
+def order_of(values: Mapping[str, Value], usual: TakeOrder, scratch: Path) -> TakeOrder:
     """The order that the columns stand for; what they leave open is as `usual`. Raises RegionError.  [any]"""
     got = dict(values)
     path = Path(str(got["path"]))

@@ -24,7 +24,7 @@ SEED_STEP = 1  # between the takes of one order, where the first seed was given
 
 
 @dataclass(frozen=True)
-class Order:
+class TakeOrder:
     """What is wanted; None and -1 leave it to the region or to chance. `bpm` is the song's. Bars count from 0."""
 
     region: RegionWish | None = None
@@ -49,7 +49,7 @@ class Order:
 Say = Callable[[str], None]
 
 
-def recipe_of(order: Order, say: Say, folder: Path, ear: Ear = no_ear) -> Recipe:
+def recipe_of(order: TakeOrder, say: Say, folder: Path, ear: Ear = no_ear) -> Recipe:
     """The recipe of an order's first take; reads the region. RegionError, TakeError for what no take may be.  [main]"""
     prompt, values = order.prompt, dict(order.values)
     if order.preset:
@@ -71,7 +71,7 @@ def recipe_of(order: Order, say: Say, folder: Path, ear: Ear = no_ear) -> Recipe
     return recipe
 
 
-def looked_at(order: Order, say: Say, folder: Path) -> Recipe | None:
+def looked_at(order: TakeOrder, say: Say, folder: Path) -> Recipe | None:
     """The recipe of an order, its folder made: what is wrong with either is raised before a model is loaded.
 
     None where it takes an engine's ear to say the tempo of its region.  [main]
@@ -100,7 +100,7 @@ def kept(region: UsedRegion, folder: Path) -> UsedRegion:
 
 
 def fill(
-    order: Order, engine: HotEngine, folder: Path, say: Say, show: Say, recipe: Recipe | None = None
+    order: TakeOrder, engine: HotEngine, folder: Path, say: Say, show: Say, recipe: Recipe | None = None
 ) -> list[Path]:
     """Make all takes of an order, some at once; files are there as soon as they are made. Raises what goes wrong.
 

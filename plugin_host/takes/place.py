@@ -51,7 +51,7 @@ class RegionWish:
 
 
 @dataclass(frozen=True)
-class Placed:
+class RegionPlacement:
     """A region as the engine gets it, tempo of the take, the bar it begins on and its bars unless told; in words."""
 
     region: UsedRegion
@@ -61,7 +61,9 @@ class Placed:
     words: str
 
 
-def place(wish: RegionWish, bpm: float | None, signature: Signature, rate_hz: int, ear: Ear = no_ear) -> Placed:
+def place(
+    wish: RegionWish, bpm: float | None, signature: Signature, rate_hz: int, ear: Ear = no_ear
+) -> RegionPlacement:
     """Read a region and lay it on the time line of a take at the song's `bpm`, or at its own tempo. The ear is asked
     where nothing else says its tempo. Raises RegionError.  [main]
     """
@@ -90,7 +92,7 @@ def place(wish: RegionWish, bpm: float | None, signature: Signature, rate_hz: in
     used = UsedRegion(
         wish.role, own_bpm, float(start), sha256, flac, name=names.words(path.stem), tempo=read.tempo.words[:TEMPO_MAX]
     )
-    return Placed(used, host_bpm, start_bar, bars, "; ".join(word for word in [*said, note] if word))
+    return RegionPlacement(used, host_bpm, start_bar, bars, "; ".join(word for word in [*said, note] if word))
 
 
 def _start(wish: RegionWish, beats: Fraction, bar: Fraction) -> Fraction:

@@ -81,7 +81,7 @@ def wav_file(recipe: Recipe, done: Finished, name: str) -> bytes:
     size = (recipe.rate_hz, channels, recipe.bits)
     form = f"A=PCM,F={recipe.rate_hz},W={recipe.bits},M={'stereo' if channels == 2 else 'mono'}"
     maker = f"Segue {version()}"
-    stamp = chunks.Stamp(title_of(recipe), maker, f"seed {recipe.seed}", datetime.now(), start)
+    stamp = chunks.TakeStamp(title_of(recipe), maker, f"seed {recipe.seed}", datetime.now(), start)
     bars = [grid.bar_start(recipe.start_bar + bar) - start for bar in range(recipe.bars)]
     beats = recipe.bars * recipe.signature.numerator
     parts = [

@@ -17,7 +17,7 @@ from bridge.errors import SegueError, UnknownAddress
 _WAIT_SECONDS = 0.2
 
 
-class TakeDesk:
+class TakeHandlers:
     """Hands each order that fits to `put`, on a thread of its own; also a context manager. PortInUse.
 
     Port 0 takes a free one; `port` says which.
@@ -30,7 +30,7 @@ class TakeDesk:
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="segue-desk", daemon=True)
 
-    def __enter__(self) -> TakeDesk:
+    def __enter__(self) -> TakeHandlers:
         self._thread.start()
         return self
 

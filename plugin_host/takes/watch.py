@@ -30,10 +30,10 @@ from plugin_host.takes import jobs
 from plugin_host.takes.beside import ERROR, Beside, refuse_link
 from plugin_host.takes.engines import EngineWish, HotEngine, hot_engine
 from plugin_host.takes.errors import TakeError, TakeFailed
-from plugin_host.takes.order import Order, fill
+from plugin_host.takes.order import TakeOrder, fill
 from plugin_host.takes.place import RegionWish
 from plugin_host.takes.take import read_recipe, span_of
-from plugin_host.takes.take_handlers import TakeDesk
+from plugin_host.takes.take_handlers import TakeHandlers
 from plugin_host.takes.unfinished import missing_end
 
 UNFINISHED = (RegionUnreadable, RegionNotAudio, RegionTooShort)  # what a file is that is still being copied
@@ -73,7 +73,7 @@ class WatchOptions:
     """What `segue watch` was asked for; `osc_port` -1 listens to none."""
 
     folder: Path
-    usual: Order = field(default_factory=Order)
+    usual: TakeOrder = field(default_factory=TakeOrder)
     engine: EngineWish = field(default_factory=EngineWish)
     osc_port: int = -1
     once: bool = False  # end when nothing is left to do
@@ -91,7 +91,7 @@ def stamp_of(path: Path) -> str:
     return ""
 
 
-class Watch:
+class FolderWatch:
     """Looks through the folder, takes orders, makes them one after another.  [main]"""
 
     def __init__(self, options: WatchOptions, screen: Screen) -> None:
@@ -109,7 +109,7 @@ class Watch:
     def run(self) -> None:
         """Until Ctrl-C; our engine is started again when it dies. Raises OutputError, PortInUse, its faults.  [main]"""
         options = self._options
-        desk = TakeDesk(options.osc_port, self._ordered.put) if options.osc_port >= 0 else nullcontext(None)
+        desk = TakeHandlers(options.osc_port, self._ordered.put) if options.osc_port >= 0 else nullcontext(None)
         with desk as open_desk, self._sign():
             self.port = open_desk.port if open_desk else 0
             by_osc = f", orders by OSC on port {self.port}" if open_desk else ""
@@ -286,6 +286,6 @@ class Watch:
 def run_watch(options: WatchOptions, screen: Screen) -> None:
     """Watch until Ctrl-C, which is its end and no fault.  [main]"""
     try:
-        Watch(options, screen).run()
+        FolderWatch(options, screen).run()
     except KeyboardInterrupt:
         screen.say("\nended")

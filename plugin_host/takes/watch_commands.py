@@ -55,12 +55,12 @@ def watch(
 ) -> None:
     """Watch a folder: put music in, takes come out beside it. DAW scripts order takes here, too. Until Ctrl-C."""
     from plugin_host.cli.screen import Screen
-    from plugin_host.takes.order import Order
+    from plugin_host.takes.order import TakeOrder
     from plugin_host.takes.place import RegionWish
     from plugin_host.takes.scripts import default_folder
     from plugin_host.takes.watch import WatchOptions, run_watch
 
-    usual = Order(
+    usual = TakeOrder(
         region=RegionWish(Path(), reference.value, region_bpm), bpm=bpm, signature=shared.meter_of(signature),
         bars=bars, takes=takes, prompt=prompt, preset=preset, seed=seed, values=shared.values_of(values), rate_hz=rate,
         bits=int(bits.value), kind=format.value, loop=loop, loudness=shared.loudness_of(loudness),

@@ -9,7 +9,7 @@ import pytest
 from engine_rig import GOLDEN, Engine, unpack
 
 from bridge.ring import shared_memory
-from plugin_host.client.client import Client
+from plugin_host.client.client import EngineClient
 
 
 @pytest.fixture(scope="session")
@@ -47,6 +47,6 @@ def engine(start_engine) -> Iterator[Engine]:
 
 
 @pytest.fixture
-def client(engine) -> Iterator[Client]:
-    with Client(engine.port) as made:
+def client(engine) -> Iterator[EngineClient]:
+    with EngineClient(engine.port) as made:
         yield made

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from engine_rig import Engine, wait_for
 
 from bridge.time.transport import Grid
-from plugin_host.client.client import Client
+from plugin_host.client.client import EngineClient
 from plugin_host.client.lane_session import LaneSession, Setup
 from plugin_host.host.clock import PacedClock
 from plugin_host.host.headless import HeadlessHost, Host
@@ -22,7 +22,7 @@ class Rig:
     """A paced host and a session on an engine; `lines` is what the session said."""
 
     def __init__(self, engine: Engine) -> None:
-        self.client = Client(engine.port)
+        self.client = EngineClient(engine.port)
         self.client.connect(60)
         self.lines: list[str] = []
         self.processor = Processor(RATE)

@@ -19,7 +19,7 @@ from session_rig import Rig
 
 from bridge.control import messages
 from bridge.errors import LoadOvertaken, ModelError, NotReady, SegueError, Unsupported
-from plugin_host.client.client import Client
+from plugin_host.client.client import EngineClient
 from plugin_host.client.udp_connection import Event
 
 BPM = 240.0  # a bar of 4/4 lasts a second
@@ -50,7 +50,7 @@ class Guest:
 
     def __init__(self, engine: Engine, bpm: float = BPM) -> None:
         self.events: list[Event] = []
-        self.client = Client(engine.port, on_event=self.events.append)
+        self.client = EngineClient(engine.port, on_event=self.events.append)
         self.client.connect(30)
         self.lane, ring = self.client.open_lane(-1, RATE)
         self.host = Listener(ring, bpm)
@@ -226,7 +226,7 @@ def test_a_later_load_overtakes_an_earlier_one(guest: Guest, engine: Engine, tmp
     began, faults = threading.Event(), []
 
     def first() -> None:
-        with Client(engine.port) as other, pytest.raises(LoadOvertaken) as fault:
+        with EngineClient(engine.port) as other, pytest.raises(LoadOvertaken) as fault:
             other.load_model(str(slow), on_progress=lambda *step: began.set())
         faults.append(str(fault.value))
 
@@ -313,13 +313,13 @@ def test_an_engine_without_a_model_waits_for_one_and_quits_in_the_middle_of_a_lo
     slow = unpack(GOLDEN / "audiocraft" / "melody" / "ckpt", tmp_path / "slow")
     engine = start_engine("--model", "none").wait_ready()
     began = threading.Event()
-    with Client(engine.port) as client:
+    with EngineClient(engine.port) as client:
         assert client.status()[:2] == ("empty", "")
         with pytest.raises(NotReady, match="no model"):
             client.open_lane(-1)
 
         def load() -> None:
-            with Client(engine.port) as other, pytest.raises(SegueError):
+            with EngineClient(engine.port) as other, pytest.raises(SegueError):
                 other.load_model(str(slow), on_progress=lambda *step: began.set())
 
         thread = threading.Thread(target=load)

@@ -26,7 +26,7 @@ from bridge.errors import NoAnswer, SegueError
 from bridge.ring import shared_memory
 from bridge.ring.reader import RingReader
 from bridge.time.transport import Grid
-from plugin_host.client.client import Client
+from plugin_host.client.client import EngineClient
 
 BPM = 240.0  # a bar of 4/4 lasts a second
 
@@ -48,8 +48,8 @@ def expected_sound(options: list[str], region_path, seed: int, n_samples: int) -
     from engine.models.load import load_model
     from engine.models.model import Ask
     from engine.serve.control.region_handlers import AHEAD_SAMPLES
-    from engine.serve.lane_settings import HeardRegion
-    from engine.serve.render.codec_output import SoundChain
+    from engine.serve.lane_settings import ReferenceAudio
+    from engine.serve.render.codec_output import CodecOutput
     from engine.serve.render.stream_settings import SPARE_FRAMES, make_prompt
     from engine.stream import StreamSettings, TokenStream, WindowSize
 
@@ -57,7 +57,7 @@ def expected_sound(options: list[str], region_path, seed: int, n_samples: int) -
     model = load_model(options[1], "cpu", t5=options[3], dtype=torch.int8)  # as the engine takes it
     audio, rate = soundfile.read(region_path, dtype="float32")
     heard = as_heard(torch.from_numpy(audio.T.copy()), rate, 32_000, beyond=AHEAD_SAMPLES)
-    region = HeardRegion(heard[:, :-AHEAD_SAMPLES], BPM, 0.0, ahead=heard[:, -AHEAD_SAMPLES:])
+    region = ReferenceAudio(heard[:, :-AHEAD_SAMPLES], BPM, 0.0, ahead=heard[:, -AHEAD_SAMPLES:])
     prompt = make_prompt(model, region)
     frames = -(-n_samples * 50 // RATE)
     settings = StreamSettings(
@@ -74,7 +74,7 @@ def expected_sound(options: list[str], region_path, seed: int, n_samples: int) -
 
     stream = TokenStream.begin(model.lm, conditions, prompt.codes, settings, seed)
     codes = stream.advance(frames)
-    chain = SoundChain(model.codec, StreamResampler(32_000, RATE), 2, prompt.audio, prompt.codes)
+    chain = CodecOutput(model.codec, StreamResampler(32_000, RATE), 2, prompt.audio, prompt.codes)
     chain.go_on_from(prompt.ahead)
     return chain.push(codes, last=True).numpy()[:n_samples]
 
@@ -218,8 +218,8 @@ HOST = """
     import sys, time
     from bridge.ring.reader import RingReader
     from bridge.time.transport import Grid, Transport
-    from plugin_host.client.client import Client
-    client = Client(int(sys.argv[1]))
+    from plugin_host.client.client import EngineClient
+    client = EngineClient(int(sys.argv[1]))
     client.connect()
     opened = client.open_lane(-1, 48000)
     reader = RingReader.attach(opened.ring)
@@ -249,7 +249,7 @@ def test_a_killed_host_frees_its_lane(client, engine):
 
 
 def test_a_host_plays_on_when_its_client_has_left(client, engine):
-    with Client(engine.port) as other:
+    with EngineClient(engine.port) as other:
         lane, ring = other.open_lane(-1, RATE)
         host = Listener(ring, BPM)
         other.play(lane, 0.0)
@@ -289,7 +289,7 @@ def listen_to_both(hosts: list[Listener], n_samples: int) -> list[np.ndarray]:
     return sounds
 
 
-def filled(client: Client, lane: int) -> bool:
+def filled(client: EngineClient, lane: int) -> bool:
     return client.lane_stats(lane).fill_seconds > 3.5
 
 
@@ -379,7 +379,7 @@ def test_a_cut_checkpoint_ends_the_engine_with_a_reason(start_engine, tiny_model
 
 def test_a_killed_engine_is_noticed_and_a_new_one_taken_up(start_engine):
     first = start_engine().wait_ready()
-    with Client(first.port, timeout_seconds=0.5) as client:
+    with EngineClient(first.port, timeout_seconds=0.5) as client:
         lane, ring = client.open_lane(0, RATE)
         host = Listener(ring, BPM)
         client.play(lane, 0.0)

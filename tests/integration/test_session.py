@@ -14,8 +14,8 @@ from bridge.control import messages
 from bridge.errors import LaneInUse, SegmentMissing
 from bridge.ring import shared_memory
 from bridge.ring.reader import RingReader
-from plugin_host.client.client import Client
-from plugin_host.playback.processor import State
+from plugin_host.client.client import EngineClient
+from plugin_host.playback.processor import BlockState
 
 RATE = 48_000
 
@@ -35,7 +35,7 @@ def test_engine_that_hangs_is_noticed_and_found_again(rig: Rig, engine: Engine) 
     engine.process.send_signal(signal.SIGSTOP)
     try:
         rig.look_until(lambda: rig.session.lost)
-        rig.look_until(lambda: rig.processor.state == State.HOLDING)
+        rig.look_until(lambda: rig.processor.state == BlockState.HOLDING)
     finally:
         engine.process.send_signal(signal.SIGCONT)
     rig.look_until(lambda: not rig.session.lost)
@@ -51,7 +51,7 @@ def test_host_that_loops_and_changes_its_tempo_while_the_engine_hangs_hears_no_h
     muted = rig.processor.counters.muted_samples
     engine.process.send_signal(signal.SIGSTOP)
     try:
-        rig.look_until(lambda: rig.processor.state == State.HOLDING)
+        rig.look_until(lambda: rig.processor.state == BlockState.HOLDING)
         now = rig.host.timeline.now
         bar = float(now.grid.bar_start_beats(now.grid.next_bar(now.position_samples)))
         rig.host.timeline.set_loop((bar, bar + 4.0))
@@ -109,7 +109,10 @@ def test_host_comes_back_after_a_living_engine_freed_its_lane(rig: Rig, engine: 
 
 
 def test_only_its_owner_closes_a_lane(rig: Rig, engine: Engine) -> None:
-    with Client(engine.port, name="a patch") as stranger, pytest.raises(LaneInUse, match="only that one may close it"):
+    with (
+        EngineClient(engine.port, name="a patch") as stranger,
+        pytest.raises(LaneInUse, match="only that one may close it"),
+    ):
         stranger.close_lane(rig.session.lane)
     assert len(engine.segments()) == 1
 

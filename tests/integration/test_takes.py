@@ -16,36 +16,36 @@ from bridge.control import messages
 from bridge.control.take_rows import TAKE
 from bridge.errors import SegueError
 from plugin_host.cli.screen import Screen
-from plugin_host.client.client import Client
+from plugin_host.client.client import EngineClient
 from plugin_host.client.udp_connection import Event
 from plugin_host.takes.engines import EngineWish, hot_engine
-from plugin_host.takes.order import Order, fill
+from plugin_host.takes.order import TakeOrder, fill
 from plugin_host.takes.place import RegionWish
 from plugin_host.takes.reopen import Variation, make_again
 from plugin_host.takes.take import read_take, span_of
-from plugin_host.takes.take_handlers import TakeDesk
-from plugin_host.takes.watch import Watch, WatchOptions
+from plugin_host.takes.take_handlers import TakeHandlers
+from plugin_host.takes.watch import FolderWatch, WatchOptions
 
 RATE = 48_000
 
 
 @pytest.fixture
-def order(tmp_path: Path) -> Order:
+def order(tmp_path: Path) -> TakeOrder:
     """Two bars at 200 bpm after two bars of a region."""
     seconds = np.arange(int(2.4 * RATE)) / RATE
     tone = 0.3 * np.sin(2 * np.pi * 220 * seconds) * np.exp(-4 * (seconds % 0.3))
     soundfile.write(tmp_path / "riff-200bpm.wav", tone.astype(np.float32), RATE)
     region = RegionWish(tmp_path / "riff-200bpm.wav", "continue", None, 4.0)
-    return Order(region, bars=2, seed=11, values={"temperature": 1.2})
+    return TakeOrder(region, bars=2, seed=11, values={"temperature": 1.2})
 
 
-def made(order: Order, engine: Engine, folder: Path) -> list[Path]:
+def made(order: TakeOrder, engine: Engine, folder: Path) -> list[Path]:
     with hot_engine(EngineWish(engine.port), lambda line: None) as hot:
         return fill(order, hot, folder, lambda line: None, lambda line: None)
 
 
 @pytest.mark.parametrize("kind", ["wav", "flac"])
-def test_take_is_made_again_to_the_last_bit(order: Order, engine: Engine, tmp_path: Path, kind: str) -> None:
+def test_take_is_made_again_to_the_last_bit(order: TakeOrder, engine: Engine, tmp_path: Path, kind: str) -> None:
     order = replace(order, kind=kind, loop=kind == "wav", loudness="peak" if kind == "wav" else "off")
     (path,) = made(order, engine, tmp_path / "takes")
     take = read_take(path)
@@ -64,7 +64,7 @@ def test_take_is_made_again_to_the_last_bit(order: Order, engine: Engine, tmp_pa
     assert not np.array_equal(read_take(other).audio, take.audio)
 
 
-def test_takes_of_one_order_have_seeds_of_their_own(order: Order, engine: Engine, tmp_path: Path) -> None:
+def test_takes_of_one_order_have_seeds_of_their_own(order: TakeOrder, engine: Engine, tmp_path: Path) -> None:
     paths = made(replace(order, takes=3, bars=1), engine, tmp_path / "takes")
     takes = [read_take(path) for path in paths]
     assert [take.recipe.seed for take in takes] == [11, 12, 13]
@@ -72,7 +72,7 @@ def test_takes_of_one_order_have_seeds_of_their_own(order: Order, engine: Engine
 
 
 def test_a_take_that_was_ordered_is_told_by_the_engine_with_its_path(
-    order: Order, engine: Engine, tmp_path: Path
+    order: TakeOrder, engine: Engine, tmp_path: Path
 ) -> None:
     told: list[dict[str, object]] = []
 
@@ -80,12 +80,12 @@ def test_a_take_that_was_ordered_is_told_by_the_engine_with_its_path(
         if event.message is messages.EVENT_TAKE:
             told.append(dict(event.values))
 
-    with Client(engine.port, on_event=hear) as client:
-        options = WatchOptions(tmp_path / "watched", Order(), EngineWish(engine.port), 0, once=True)
-        watch = Watch(options, Screen())
+    with EngineClient(engine.port, on_event=hear) as client:
+        options = WatchOptions(tmp_path / "watched", TakeOrder(), EngineWish(engine.port), 0, once=True)
+        watch = FolderWatch(options, Screen())
         assert order.region is not None
         datagram = TAKE.pack(77, str(order.region.path), "continue", 200.0, 4, 4, 0.0, 1, 1, 11)
-        with TakeDesk(0, watch._ordered.put) as desk, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
+        with TakeHandlers(0, watch._ordered.put) as desk, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
             out.settimeout(30)
             out.sendto(datagram, ("127.0.0.1", desk.port))
             out.recv(65535)
@@ -97,7 +97,7 @@ def test_a_take_that_was_ordered_is_told_by_the_engine_with_its_path(
 
 
 def test_engine_that_is_killed_leaves_no_half_take(
-    order: Order, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    order: TakeOrder, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The last test of this file: the engine of all of them is killed."""
     monkeypatch.setattr("plugin_host.takes.engines.SILENT_SECONDS", 3.0)

@@ -15,12 +15,12 @@ from engine_rig import Engine
 from test_demo import Demo
 
 from plugin_host.cli.screen import Screen
-from plugin_host.client.client import Client
+from plugin_host.client.client import EngineClient
 from plugin_host.takes.engines import EngineWish, hot_engine
-from plugin_host.takes.order import Order, fill
+from plugin_host.takes.order import TakeOrder, fill
 from plugin_host.takes.place import RegionWish
 from plugin_host.takes.take import read_recipe
-from plugin_host.takes.watch import Watch, WatchOptions
+from plugin_host.takes.watch import FolderWatch, WatchOptions
 
 FILES = Path(__file__).parents[1] / "data" / "tempo"
 RATE = 48_000
@@ -33,7 +33,7 @@ CASES = [  # file, tempo of the song or None, tempo it is taken to have, bars of
 ]
 
 
-def taken(order: Order, engine: Engine, folder: Path) -> tuple[Path, list[str]]:
+def taken(order: TakeOrder, engine: Engine, folder: Path) -> tuple[Path, list[str]]:
     said: list[str] = []
     with hot_engine(EngineWish(engine.port), said.append) as hot:
         (path,) = fill(order, hot, folder, said.append, lambda line: None)
@@ -42,7 +42,7 @@ def taken(order: Order, engine: Engine, folder: Path) -> tuple[Path, list[str]]:
 
 @pytest.mark.parametrize(("name", "song", "bpm", "bars"), CASES)
 def test_take(engine: Engine, tmp_path: Path, name: str, song: float | None, bpm: float, bars: int) -> None:
-    order = Order(RegionWish(FILES / f"{name}.flac", "continue"), bpm=song, bars=1)
+    order = TakeOrder(RegionWish(FILES / f"{name}.flac", "continue"), bpm=song, bars=1)
     path, said = taken(order, engine, tmp_path)
     recipe = read_recipe(path)
     assert (recipe.bpm, recipe.start_bar) == (bpm, bars)
@@ -54,14 +54,16 @@ def test_take(engine: Engine, tmp_path: Path, name: str, song: float | None, bpm
 
 def test_take_of_a_region_at_another_tempo_is_stretched_to_the_song(engine: Engine, tmp_path: Path) -> None:
     """Neither name, file nor length say it: the ear does."""
-    path, said = taken(Order(RegionWish(FILES / "riff-3-bars.flac", "continue"), bpm=110.0, bars=1), engine, tmp_path)
+    path, said = taken(
+        TakeOrder(RegionWish(FILES / "riff-3-bars.flac", "continue"), bpm=110.0, bars=1), engine, tmp_path
+    )
     recipe = read_recipe(path)
     assert (recipe.bpm, recipe.start_bar, recipe.regions[0].start_beats) == (110.0, 3, 0.0)
     assert "96 bpm (heard" in " ".join(said)
 
 
 @pytest.mark.parametrize(("name", "song", "bpm", "bars"), CASES)
-def test_osc(client: Client, name: str, song: float | None, bpm: float, bars: int) -> None:
+def test_osc(client: EngineClient, name: str, song: float | None, bpm: float, bars: int) -> None:
     opened = client.open_lane(-1, RATE, 2)
     try:
         if song is not None:
@@ -75,7 +77,7 @@ def test_osc(client: Client, name: str, song: float | None, bpm: float, bars: in
     assert ("a tail" in told.note) == ("tail" in name)
 
 
-def test_osc_reads_the_name_and_says_what_contradicts_it(client: Client, tmp_path: Path) -> None:
+def test_osc_reads_the_name_and_says_what_contradicts_it(client: EngineClient, tmp_path: Path) -> None:
     path = tmp_path / "Drums BPM128.wav"
     audio, rate = soundfile.read(FILES / "riff-3-bars.flac")
     soundfile.write(path, audio, rate)
@@ -90,7 +92,7 @@ def test_osc_reads_the_name_and_says_what_contradicts_it(client: Client, tmp_pat
     assert against.note.startswith("96 bpm (as given, sure 1); but by its name it is 128; stretched from 96 to 120")
 
 
-def test_listen_hears_without_a_lane(client: Client) -> None:
+def test_listen_hears_without_a_lane(client: EngineClient) -> None:
     from bridge.time.units import Signature
 
     found = client.listen(FILES / "riff-3-bars.flac", 96.0, Signature(4, 4))
@@ -105,8 +107,8 @@ def test_watched_folder_and_order_files(engine: Engine, tmp_path: Path) -> None:
     swing = FILES / "swing-4-bars.flac"
     (tmp_path / "order.segue").write_text(f"path={swing}\nrole=continue\nbpm=128\nbars=1\nname=order\n")
     (tmp_path / "told.segue").write_text(f"path={swing}\nrole=continue\nbpm=128\nregion_bpm=96\nbars=1\nname=told\n")
-    usual = Order(RegionWish(Path(), "continue"), bpm=120.0, bars=1)
-    Watch(WatchOptions(tmp_path, usual, EngineWish(engine.port), once=True), Screen()).run()
+    usual = TakeOrder(RegionWish(Path(), "continue"), bpm=120.0, bars=1)
+    FolderWatch(WatchOptions(tmp_path, usual, EngineWish(engine.port), once=True), Screen()).run()
     recipes = {path.parent.name.removesuffix("-takes"): read_recipe(path) for path in tmp_path.rglob("*takes/*.wav")}
     assert {name: recipe.bpm for name, recipe in recipes.items()} == {
         "riff-3-bars.flac": 120.0, "loop-2-bars-and-a-tail.flac": 120.0, "order": 128.0, "told": 128.0,
@@ -152,7 +154,7 @@ def test_demo_listens_where_nothing_says_the_tempo(tmp_path: Path) -> None:
 
 
 def test_a_told_tempo_is_the_regions(engine: Engine, tmp_path: Path) -> None:
-    order = Order(RegionWish(FILES / "swing-4-bars.flac", "continue", 96.0), bpm=None, bars=1)
+    order = TakeOrder(RegionWish(FILES / "swing-4-bars.flac", "continue", 96.0), bpm=None, bars=1)
     assert read_recipe(taken(order, engine, tmp_path)[0]).bpm == 96.0
     both = replace(order, bpm=128.0)
     recipe = read_recipe(taken(both, engine, tmp_path / "both")[0])

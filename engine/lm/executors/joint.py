@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from engine.lm.state import LMState
 
 
-class Ask(NamedTuple):
+class JointStep(NamedTuple):
     """A state's next step: tokens [R, K], and features of this step [R, F] or None.  [generate]"""
 
     lm: LanguageModel
@@ -33,10 +33,10 @@ class Ask(NamedTuple):
 
 
 @torch.inference_mode()
-def step_states(asked: Sequence[Ask]) -> list[Tensor | Exception]:
+def step_states(asked: Sequence[JointStep]) -> list[Tensor | Exception]:
     """Logits [R, K, card] of each, or what went wrong with it alone; who has none is where it was.  [generate]"""
     made: dict[int, Tensor | Exception] = {}
-    joint: dict[int, tuple[NativeStepper, list[tuple[int, Ask, NativeBound, Tensor]]]] = {}
+    joint: dict[int, tuple[NativeStepper, list[tuple[int, JointStep, NativeBound, Tensor]]]] = {}
     for place, ask in enumerate(asked):
         bound = ask.state.bound
         try:

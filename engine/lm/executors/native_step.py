@@ -38,7 +38,7 @@ class NativeBound:
     known: Tensor  # [R, S, D]: position and frame features of every step
     shape: tuple[int, int]  # R, K
     capacity: int
-    given: tuple[library.State, ...]  # of up to `MAX_ROWS` rows each
+    given: tuple[library.NativeState, ...]  # of up to `MAX_ROWS` rows each
     kept: tuple[Any, ...]  # what they point to
 
     @property
@@ -75,7 +75,7 @@ class NativeBound:
         first = 0
         for given in self.given:
             rows = slice(first, first + given.rows)
-            self.stepper.take([library.Turn(ctypes.pointer(given), step, length)], tokens[rows], logits[rows])
+            self.stepper.take([library.NativeStep(ctypes.pointer(given), step, length)], tokens[rows], logits[rows])
             first += given.rows
         return logits
 
@@ -124,12 +124,12 @@ class NativeStepper:
         """Of the weights that it has laid out for itself.  [any]"""
         return self._room.held_bytes
 
-    def take(self, turns: list[library.Turn], tokens: Tensor, logits: Tensor) -> None:
+    def take(self, turns: list[library.NativeStep], tokens: Tensor, logits: Tensor) -> None:
         """One step of windows of up to `MAX_ROWS` rows, all with a memory or all without; everything was checked.
 
         Reads tokens [rows, K], fills logits [rows, K * card], window after window.  [generate]
         """
-        given, threads = (library.Turn * len(turns))(*turns), torch.get_num_threads()
+        given, threads = (library.NativeStep * len(turns))(*turns), torch.get_num_threads()
         self._library.segue_step(self._handle, given, len(turns), tokens.data_ptr(), threads, logits.data_ptr())
 
     def take_together(self, asked: Sequence[tuple[NativeBound, Tensor, int, int]]) -> list[Tensor]:
@@ -142,7 +142,9 @@ class NativeStepper:
         for places in _groups([bound for bound, *_ in asked]):
             chosen = [asked[place] for place in places]
             rows = [bound.shape[0] for bound, *_ in chosen]
-            turns = [library.Turn(ctypes.pointer(bound.given[0]), step, length) for bound, _, step, length in chosen]
+            turns = [
+                library.NativeStep(ctypes.pointer(bound.given[0]), step, length) for bound, _, step, length in chosen
+            ]
             logits = torch.empty(sum(rows), config.n_codebooks * config.card)
             self.take(turns, torch.cat([tokens for _, tokens, *_ in chosen]), logits)
             made.update(zip(places, logits.split(rows), strict=True))
@@ -167,10 +169,10 @@ class NativeStepper:
 
     def _group(
         self, state: LMState, known: Tensor, memory: list[Tensor], first: int, rows: int
-    ) -> tuple[library.State, Any]:
+    ) -> tuple[library.NativeState, Any]:
         """`rows` of a state from `first` on as the library takes them, and what else that points to."""
         keys, values = (_pointers([each[first:] for each in memory[part::2]]) if memory else None for part in (0, 1))
-        given = library.State(
+        given = library.NativeState(
             rows=rows,
             all_rows=state.rows,
             capacity=state.capacity,
@@ -197,14 +199,14 @@ class NativeStepper:
             _check_lies(tensor, shape, torch.float32)
         return every
 
-    def _describe(self) -> library.Model:
+    def _describe(self) -> library.NativeModel:
         """The model as the library takes it."""
         model, config = self.model, self.model.config
         layers = (library.Layer * config.n_layers)(*(self._layer(layer) for layer in model.layers))
         heads = [self._matrix(cast(Tensor, head.weight), HEAD_BITS if self.bits else None) for head in model.linears]
         tables = [cast(Tensor, table.weight) for table in model.emb]
         assert all(table.is_contiguous() for table in tables)
-        given = library.Model(
+        given = library.NativeModel(
             dim=config.dim,
             heads=config.n_heads,
             layers=config.n_layers,
@@ -214,7 +216,7 @@ class NativeStepper:
             tables=_pointers(tables),
             layer=layers,
             out_norm=self._norm(model.out_norm),
-            logits=(library.Matrix * config.n_codebooks)(*heads),
+            logits=(library.NativeMatrix * config.n_codebooks)(*heads),
         )
         self._kept += [*tables, given]
         self._room.settle()
@@ -238,7 +240,7 @@ class NativeStepper:
         self._kept += [weight, bias]
         return library.Norm(weight.data_ptr(), bias.data_ptr(), norm.eps)
 
-    def _matrix(self, weight: Tensor, bits: int | None) -> library.Matrix:
+    def _matrix(self, weight: Tensor, bits: int | None) -> library.NativeMatrix:
         """A weight [N, K] as it lies, or laid out in few bits."""
         n, k = weight.shape
         if bits is None:
@@ -246,10 +248,10 @@ class NativeStepper:
                 raise UnsupportedError("the native step takes matrices that lie row by row")
             huge_pages.move([(weight.data_ptr(), weight.nbytes)])
             self._kept.append(weight)
-            return library.Matrix(KINDS[weight.dtype], n, k, 0, weight.data_ptr())
+            return library.NativeMatrix(KINDS[weight.dtype], n, k, 0, weight.data_ptr())
         lines = tiles.tiled(array_of(weight), bits, self._room)
         kind = library.INT8 if bits == 8 else library.INT4
-        return library.Matrix(kind, n, k, tiles.block_of(k), lines.ctypes.data)
+        return library.NativeMatrix(kind, n, k, tiles.block_of(k), lines.ctypes.data)
 
 
 def _groups(bounds: Sequence[NativeBound]) -> list[list[int]]:

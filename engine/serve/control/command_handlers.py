@@ -16,7 +16,7 @@ from bridge.control.parameters import check_parameter, row_name
 from bridge.control.requests import LATER, Answer, Handler, Request
 from bridge.errors import OutOfRange
 from bridge.time.units import exact
-from engine.serve.control.command_intake import Ask, Intake, Question
+from engine.serve.control.command_intake import CommandIntake, IntakeItem, Question
 from engine.serve.faults import wire_fault
 from engine.serve.lane.commands import Command, Meeting
 from engine.serve.lane.lane import SEEDS, Lane, Update
@@ -24,13 +24,13 @@ from engine.serve.lane_settings import CONTINUE, LaneSettings
 from engine.serve.state import EngineState
 
 if TYPE_CHECKING:
-    from engine.serve.lane.controller import Director
-    from engine.serve.lane.generate_loop import Studio
+    from engine.serve.lane.controller import LaneController
+    from engine.serve.lane.generate_loop import GenerateLoop
 
 TOGETHER_SECONDS = 0.1  # within which commands for one place are meant for one moment
 
 
-class CommandDesk:
+class CommandHandlers:
     """`studio` and `model` raise NotReady while there is none; `must_take` Unsupported, by role."""
 
     def __init__(
@@ -38,12 +38,12 @@ class CommandDesk:
         state: EngineState,
         lane_of: Callable[[int], Lane],
         must_take: Callable[[str], None],
-        studio: Callable[[], Studio],
+        studio: Callable[[], GenerateLoop],
         model: Callable[[], object],
     ) -> None:
         self._state, self._lane_of, self._must_take = state, lane_of, must_take
         self._studio, self._model = studio, model
-        self.intake = Intake(studio)
+        self.intake = CommandIntake(studio)
         self._meetings: dict[tuple[str, str], tuple[float, Meeting]] = {}  # by machine and place, since when
 
     def handlers(self) -> dict[str, Handler]:
@@ -59,7 +59,7 @@ class CommandDesk:
     def _ask(self, request: Request, question: Question, *what: Hashable, alone: bool = False) -> Answer:
         """Answer with what the lane's director says between two hops; those with one `what` overtake each other."""
         lane = self._lane_of(request.whole("lane"))
-        self.intake.put(Ask(lane, (request.message.address, *what), question, request.responder, alone=alone))
+        self.intake.put(IntakeItem(lane, (request.message.address, *what), question, request.responder, alone=alone))
         return LATER
 
     def _change(self, request: Request, about: str, update: Update, *values: object) -> Answer:
@@ -151,7 +151,7 @@ class CommandDesk:
         command = self._command(request)
         command.past = request.whole("past") == 1
 
-        def play(director: Director) -> None:
+        def play(director: LaneController) -> None:
             due = director.play(
                 command.at, bars, responder.ok, lambda fault: responder.error(wire_fault(fault)), command
             )

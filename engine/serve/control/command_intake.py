@@ -26,8 +26,8 @@ from engine.serve.faults import wire_fault
 from engine.serve.lane.lane import Lane, Overtaken
 
 if TYPE_CHECKING:
-    from engine.serve.lane.controller import Director
-    from engine.serve.lane.generate_loop import Studio
+    from engine.serve.lane.controller import LaneController
+    from engine.serve.lane.generate_loop import GenerateLoop
 
 LANE_PER_SECOND, LANE_AT_ONCE = LANE_COMMANDS_PER_SECOND, 8.0
 ALL_PER_SECOND, ALL_AT_ONCE = 120.0, 48.0
@@ -38,11 +38,11 @@ LOOK_SECONDS = 0.005  # between looks whether it has
 OVERTAKEN = "another command took its place"
 
 Values = tuple[object, ...]
-Question = Callable[["Director"], "Values | None"]
+Question = Callable[["LaneController"], "Values | None"]
 
 
 @dataclass(eq=False)
-class Ask:
+class IntakeItem:
     """A command, or a question, to a lane's director; `question` gives the answer, or None where it answers itself.
 
     Those with one `key` overtake each other. `alone`: those that it overtakes are told so, instead of being answered
@@ -56,7 +56,7 @@ class Ask:
     alone: bool = False
     overtaken: list[Responder] = field(default_factory=list)
 
-    def overtake(self, older: Ask) -> None:
+    def overtake(self, older: IntakeItem) -> None:
         """Take another one's place."""
         answers = [*older.overtaken, older.responder]
         kept = 0 if self.alone else ANSWERS_MAX
@@ -85,22 +85,22 @@ class Ask:
 @dataclass
 class _Waiting:
     bucket: Bucket
-    held: OrderedDict[Hashable, Ask] = field(default_factory=OrderedDict)
+    held: OrderedDict[Hashable, IntakeItem] = field(default_factory=OrderedDict)
 
 
-class Intake:
+class CommandIntake:
     """Hands commands over, in order for each lane. `later` has something done on [control] after some seconds."""
 
-    def __init__(self, studio: Callable[[], Studio], now_seconds: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, studio: Callable[[], GenerateLoop], now_seconds: Callable[[], float] = time.monotonic) -> None:
         self.later: Callable[[float, Callable[[], None]], None] = lambda seconds, act: None
         self._studio, self._now_seconds = studio, now_seconds
         self._all = Bucket(ALL_PER_SECOND, ALL_AT_ONCE, ALL_AT_ONCE, now_seconds())
         self._lanes: OrderedDict[Lane, _Waiting] = OrderedDict()
-        self._out: deque[Ask] = deque()  # that [generate] has not come to
+        self._out: deque[IntakeItem] = deque()  # that [generate] has not come to
         self._armed = False
         self._answers = ThreadPoolExecutor(1, "segue-answers")
 
-    def put(self, ask: Ask) -> None:
+    def put(self, ask: IntakeItem) -> None:
         """Take a command in; Busy where too many different ones wait, NotReady where nothing plays.  [control]"""
         self._studio()
         now = self._now_seconds()
@@ -123,7 +123,7 @@ class Intake:
             return False
         return self._all.take(now) and waiting.bucket.take(now)
 
-    def _hand_over(self, ask: Ask) -> None:
+    def _hand_over(self, ask: IntakeItem) -> None:
         try:
             studio = self._studio()
         except SegueError as fault:

@@ -17,7 +17,7 @@ from engine.serve.state import EMPTY, READY, EngineState, Hot, Wanted
 NOTES_MAX = 500  # characters of notes in an answer: name, licence and they fit one datagram
 
 
-class FrontDesk:
+class EngineHandlers:
     """Answers for the engine as a whole; `lanes_open` and `counts` are set by who knows them."""
 
     def __init__(self, options: Options, state: EngineState, loader: Loader, quit_engine: Callable[[], None]) -> None:

@@ -13,36 +13,36 @@ from bridge.control.requests import LATER, Answer, Handler, Request
 from bridge.errors import Busy, LaneInUse, NoSuchLane, NotReady, Unsupported
 from bridge.region.region import Region
 from bridge.ring.writer import RingWriter
-from engine.serve.control.command_handlers import CommandDesk
-from engine.serve.control.engine_handlers import FrontDesk
-from engine.serve.control.region_handlers import RegionDesk
-from engine.serve.control.transport_handlers import TimeDesk
+from engine.serve.control.command_handlers import CommandHandlers
+from engine.serve.control.engine_handlers import EngineHandlers
+from engine.serve.control.region_handlers import RegionHandlers
+from engine.serve.control.transport_handlers import TransportHandlers
 from engine.serve.lane.commands import Command
 from engine.serve.lane.lane import Lane
-from engine.serve.lane_settings import HeardRegion, LaneSettings
+from engine.serve.lane_settings import LaneSettings, ReferenceAudio
 from engine.serve.options import Options
 from engine.serve.state import EMPTY, LOADING, READY, EngineState
 
 if TYPE_CHECKING:
     from engine.models.model import LoadedModel
-    from engine.serve.lane.generate_loop import Studio
+    from engine.serve.lane.generate_loop import GenerateLoop
 
 RING_SECONDS = 12.0  # at least; a power of two of blocks
 
 
-class Desk:
+class LaneHandlers:
     """Holds the table of lanes; its methods are the handlers of the message table."""
 
-    def __init__(self, options: Options, state: EngineState, front: FrontDesk) -> None:
+    def __init__(self, options: Options, state: EngineState, front: EngineHandlers) -> None:
         self._options, self._state, self.front = options, state, front
         self.lanes: dict[int, Lane] = {}  # replaced as a whole, so that any thread may look
         self.on_excerpt: Callable[[Lane, float, float], None] = lambda lane, start, length: None
-        self.time = TimeDesk(self.lane_of)
+        self.time = TransportHandlers(self.lane_of)
         self.on_heard: Callable[[Lane, int, str, float, float], None] = lambda lane, *heard: None
         self.on_guard: Callable[[Lane, float, str, str, float], None] = lambda lane, *fault: None
         self.on_grid: Callable[[Lane, float, float, float], None] = lambda lane, *off: None
-        self.commands = CommandDesk(state, self.lane_of, self.must_take, self.studio, self.model)
-        self.regions = RegionDesk(self.lane_of, self.must_take, self._put_region)
+        self.commands = CommandHandlers(state, self.lane_of, self.must_take, self.studio, self.model)
+        self.regions = RegionHandlers(self.lane_of, self.must_take, self._put_region)
 
     def handlers(self) -> dict[str, Handler]:
         """Every request of the table that is ours, by address.  [main]"""
@@ -58,7 +58,7 @@ class Desk:
 
     # -- what handlers lean on ------------------------------------------------------------------------
 
-    def studio(self) -> Studio:
+    def studio(self) -> GenerateLoop:
         """The running studio; NotReady before it runs.  [control]"""
         if self._state.studio is None or self._state.name not in (READY, EMPTY, LOADING):
             raise NotReady(f"the engine is {self._state.name}: {self._state.text or 'ask again'}")
@@ -87,7 +87,7 @@ class Desk:
             why = f". {hot.notes_text[:400]}" if hot.notes else ""
             raise Unsupported(f"model {hot.wanted.name} cannot follow {role}; it can follow: {able}{why}")
 
-    def _put_region(self, lane: Lane, region: Region, heard: HeardRegion, command: Command) -> tuple[object, ...]:
+    def _put_region(self, lane: Lane, region: Region, heard: ReferenceAudio, command: Command) -> tuple[object, ...]:
         """Give a lane a region; where it will be heard.  [regions]"""
         from engine.serve.timeline.placement import prepare
 

@@ -24,30 +24,30 @@ from bridge.region.tail import Length, length_of, tail_words
 from bridge.region.tempo import counted_bpm, heard, own_tempo, speed_to
 from bridge.time.transport import Transport
 from bridge.time.units import CODEC_RATE_HZ, beats_to_samples, nearest
-from engine.beat.analyse import SECONDS_MOST, Found, analyse_apart
+from engine.beat.analyse import SECONDS_MOST, RegionBeat, analyse_apart
 from engine.beat.stretch import SAME, stretched
 from engine.listen.rumble import WORTH_SHARE, without_rumble
 from engine.serve.lane.lane import Lane
-from engine.serve.lane_settings import CONTINUE, MELODY, HeardRegion
+from engine.serve.lane_settings import CONTINUE, MELODY, ReferenceAudio
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 KEPT = 64  # findings, of the newest regions
 SLOWEST_BPM = 20.0
-UNKNOWN = Found()
+UNKNOWN = RegionBeat()
 _log = logging.getLogger("segue.engine")
 
 
-class RegionEar:
+class RegionAnalysis:
     """Listens to regions and keeps what it found, by their content."""
 
     def __init__(self) -> None:
-        self._found: dict[bytes, Found] = {}
+        self._found: dict[bytes, RegionBeat] = {}
 
     def listen(
         self, audio: Tensor, told_bpm: float, beats_per_bar: float, hurry: bool = False, hint_bpm: float = 0.0
-    ) -> Found:
+    ) -> RegionBeat:
         """What audio [C, n] at 32 kHz is; nothing where that cannot be found out.
 
         `hint_bpm` is the song's tempo, 0 where it is not known; `hurry` where somebody waits.  [regions]
@@ -59,7 +59,7 @@ class RegionEar:
 
     def _heard(
         self, mono: NDArray[np.float32], told_bpm: float, beats_per_bar: float, hurry: bool, hint_bpm: float
-    ) -> Found:
+    ) -> RegionBeat:
         form = np.array([told_bpm, beats_per_bar, hint_bpm]).tobytes()
         name = hashlib.blake2b(mono.tobytes() + form, digest_size=16).digest()
         if name not in self._found:
@@ -74,7 +74,7 @@ class RegionEar:
 
     def fitted(
         self, lane: Lane, region: Region, audio: Tensor, rate_hz: int, path: str = ""
-    ) -> tuple[Region, HeardRegion]:
+    ) -> tuple[Region, ReferenceAudio]:
         """A region [C, n] as models hear it, at a tempo that is known; the region's note says what was done.
 
         `path` is the file it came from, whose name and chunks may say its tempo.  [regions]
@@ -83,10 +83,10 @@ class RegionEar:
         region = self._timed(lane, region, audio, host, path)
         region, audio = _without_tail(region, audio, rate_hz, lane.clock.or_standing())
         if host is None:
-            return region, HeardRegion(audio, region.bpm, region.start_beats, rate_hz)
+            return region, ReferenceAudio(audio, region.bpm, region.start_beats, rate_hz)
         counted = counted_bpm(region.bpm, host.tempo_bpm)
         if region.role == MELODY or lane.settings.values.get("region_tempo", 1.0) <= 0:
-            return region, HeardRegion(audio, counted, region.start_beats, rate_hz)
+            return region, ReferenceAudio(audio, counted, region.start_beats, rate_hz)
         speed = speed_to(region.bpm, host.tempo_bpm)
         if abs(speed - 1.0) >= SAME:
             import torch
@@ -94,7 +94,7 @@ class RegionEar:
             audio = torch.from_numpy(stretched(audio.numpy(), speed))
             region = _noted(region, f"stretched from {region.bpm:g} to {region.bpm * speed:g} bpm")
             counted = host.tempo_bpm
-        return region, HeardRegion(audio, counted, region.start_beats, rate_hz)
+        return region, ReferenceAudio(audio, counted, region.start_beats, rate_hz)
 
     def _timed(self, lane: Lane, region: Region, audio: Tensor, host: Transport | None, path: str) -> Region:
         """The region with its tempo, found out where 0 was told."""
@@ -150,7 +150,7 @@ def check_bpm(bpm: float) -> float:
     return bpm
 
 
-def found_values(found: Found) -> tuple[object, ...]:
+def found_values(found: RegionBeat) -> tuple[object, ...]:
     """What was found in the order of the message table: tempo, first bar, beats, key, each with how sure.  [any]"""
     tempo, bar = (found.bpm, found.bpm_sure), (found.first_bar, found.bar_sure)
     return *tempo, *bar, found.beats, found.key, found.key_sure

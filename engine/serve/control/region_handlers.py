@@ -24,27 +24,27 @@ from bridge.region.region import Region, make_region
 from bridge.region.region_file import read_region
 from bridge.region.transfer import Form, Transfers, format_numbers
 from bridge.time.units import CODEC_RATE_HZ, Signature
-from engine.serve.control.region_analysis import RegionEar, check_bpm, found_values, listened_to
+from engine.serve.control.region_analysis import RegionAnalysis, check_bpm, found_values, listened_to
 from engine.serve.faults import wire_fault
 from engine.serve.lane.commands import Command
 from engine.serve.lane.lane import Lane
-from engine.serve.lane_settings import CONTINUE, HeardRegion
+from engine.serve.lane_settings import CONTINUE, ReferenceAudio
 from engine.serve.models.memory import trim
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from engine.beat.analyse import Found
+    from engine.beat.analyse import RegionBeat
 
 WAITING_MAX = 32
 NICE = 5  # by which the music goes before; more would starve a region on a busy machine
 LONG_SECONDS = 60.0  # of a region after which memory is given back to the system
 AHEAD_SAMPLES = 128  # that a region to go on from is carried on: more than a joint takes
 _log = logging.getLogger("segue.engine")
-Put = Callable[[Lane, Region, HeardRegion, Command], tuple[object, ...]]  # beat of its sound, whether that is late
+Put = Callable[[Lane, Region, ReferenceAudio, Command], tuple[object, ...]]  # beat of its sound, whether that is late
 
 
-class RegionDesk:
+class RegionHandlers:
     """Handlers of the region messages and the thread behind them."""
 
     def __init__(
@@ -54,8 +54,8 @@ class RegionDesk:
         put: Put,
     ) -> None:
         self._lane_of, self._must_take, self._put = lane_of, must_take, put
-        self._ear = RegionEar()
-        self.on_found: Callable[[Lane, str, Found], None] = lambda lane, role, found: None
+        self._ear = RegionAnalysis()
+        self.on_found: Callable[[Lane, str, RegionBeat], None] = lambda lane, role, found: None
         self._transfers = Transfers()
         self._jobs: queue.Queue[Callable[[], None] | None] = queue.Queue(WAITING_MAX)
         self._was_long = False

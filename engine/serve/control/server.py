@@ -25,9 +25,9 @@ from bridge.errors import EndpointError
 from bridge.ring import shared_memory
 from bridge.system.dependencies import broken_library
 from bridge.time.units import Signature
-from engine.beat.analyse import Found
-from engine.serve.control.engine_handlers import FrontDesk
-from engine.serve.control.lane_handlers import Desk
+from engine.beat.analyse import RegionBeat
+from engine.serve.control.engine_handlers import EngineHandlers
+from engine.serve.control.lane_handlers import LaneHandlers
 from engine.serve.control.region_analysis import found_values
 from engine.serve.lane.lane import PLAYING, Lane
 from engine.serve.models.loader import Loader
@@ -54,8 +54,8 @@ class Server:
         self._exit_code = EXIT_OK
         self.loader = Loader(self.state, options.threads, options.t5, options.memory_mb, self._tell_model)
         self.loader.on_state, self.loader.on_failed_start = self._change, self._fail
-        front = FrontDesk(options, self.state, self.loader, self._quit.set)
-        self.desk = Desk(options, self.state, front)
+        front = EngineHandlers(options, self.state, self.loader, self._quit.set)
+        self.desk = LaneHandlers(options, self.state, front)
         self.endpoint = Endpoint(
             options.port,
             self.desk.handlers(),
@@ -140,11 +140,11 @@ class Server:
         try:
             import torch
 
-            from engine.serve.lane.generate_loop import Studio
+            from engine.serve.lane.generate_loop import GenerateLoop
 
             torch.set_num_threads(self.options.threads)
             torch.set_flush_denormal(True)
-            studio = Studio(None, self._report)
+            studio = GenerateLoop(None, self._report)
         except Exception as fault:  # a broken installation
             broken = broken_library(fault)
             if broken is None:
@@ -189,7 +189,7 @@ class Server:
     def _tell_grid(self, lane: Lane, off_beats: float, off_ms: float, sure: float) -> None:
         self.endpoint.notify(messages.EVENT_GRID, lane.number, off_beats, off_ms, sure)
 
-    def _tell_region(self, lane: Lane, role: str, found: Found) -> None:
+    def _tell_region(self, lane: Lane, role: str, found: RegionBeat) -> None:
         self.endpoint.notify(messages.EVENT_REGION, lane.number, role, *found_values(found))
 
     def _tell_time(

@@ -12,7 +12,7 @@ from bridge.time.units import Signature
 from engine.serve.lane.lane import Lane
 
 
-class TimeDesk:
+class TransportHandlers:
     """Tells a lane's clock; `pass_on` gets what who said for a lane whose host writes the shared block itself."""
 
     def __init__(self, lane_of: Callable[[int], Lane]) -> None:

@@ -12,13 +12,13 @@ from dataclasses import replace
 
 from bridge.time.transport import Transport
 from engine.serve.lane.commands import Command
-from engine.serve.lane.timing import START_RATIO, Pace
-from engine.serve.render.stream_renderer import Player
+from engine.serve.lane.timing import START_RATIO, LaneTiming
+from engine.serve.render.stream_renderer import StreamRenderer
 
 REMADE_SECONDS = 5.0  # that a take may take to be made again up to a place that its host was moved to
 
 
-def begin_behind(player: Player, command: Command, transport: Transport, generation: int) -> None:
+def begin_behind(player: StreamRenderer, command: Command, transport: Transport, generation: int) -> None:
     """A play begins; one that the host is past is answered at once: its sound takes as long as the music before it."""
     player.keeps_place = command.past
     player.behind_own = max(0, transport.position_samples - player.place.start_samples) if command.past else 0
@@ -26,7 +26,7 @@ def begin_behind(player: Player, command: Command, transport: Transport, generat
         command.order.begin(generation)
 
 
-def catch_up(player: Player, transport: Transport) -> Transport:
+def catch_up(player: StreamRenderer, transport: Transport) -> Transport:
     """Note where the host is; the transport by which faults are dealt with."""
     if not player.behind_own or transport.timeline != player.place.timeline:
         return transport
@@ -38,7 +38,7 @@ def catch_up(player: Player, transport: Transport) -> Transport:
     return replace(transport, playing=False, position_samples=player.place.start_samples)
 
 
-def made_from_start(player: Player, transport: Transport, to_samples: int, pace: Pace) -> bool:
+def made_from_start(player: StreamRenderer, transport: Transport, to_samples: int, pace: LaneTiming) -> bool:
     """Whether a take is made from its start once more, and caught up with, for a host that was moved into it.
 
     So is one that keeps its place, for a host that stands: one that rolls is not kept waiting, nor one far into the

@@ -19,7 +19,7 @@ from bridge.time.transport import Transport
 from engine.serve.lane.lane import Update
 from engine.serve.lane_settings import LaneSettings
 from engine.serve.timeline.due import Due, ahead_samples, due_at
-from engine.serve.timeline.phase_in import Beginning
+from engine.serve.timeline.phase_in import PhaseIn
 
 Begun = Callable[[float, int, int], object]  # start_beats, generation, seed
 Failed = Callable[[Exception], object]
@@ -31,7 +31,7 @@ WAITING_MAX = 64  # commands of a lane that wait for their beat
 
 
 @dataclass
-class Order:
+class PlayOrder:
     """A play command with its place in beats.
 
     Answered once: `begun` with its first block in the ring, or `failed`.
@@ -44,7 +44,7 @@ class Order:
     begun: Begun
     failed: Failed
     answered: bool = False
-    beginning: Beginning = field(default_factory=Beginning)  # the music that it goes on from
+    beginning: PhaseIn = field(default_factory=PhaseIn)  # the music that it goes on from
 
     def begin(self, generation: int) -> None:
         """Answer that it sounds."""
@@ -98,7 +98,7 @@ class Command:
     id: int = 0
     address: str = ""
     update: Update | None = None
-    order: Order | None = None
+    order: PlayOrder | None = None
     arrived_seconds: float = field(default_factory=time.monotonic)
     due: Due = field(default_factory=lambda: Due(Fraction(0)))
     own: int | None = None

@@ -15,28 +15,28 @@ import torch
 
 from bridge.control.arguments import NOW, At
 from bridge.errors import NotReady
-from bridge.ring.form import Plan
+from bridge.ring.form import PlaybackPlan
 from bridge.ring.layout import ENDLESS_SAMPLES
 from bridge.time.transport import Transport
 from engine.models.model import LoadedModel
 from engine.serve.lane.candidates import Candidates
 from engine.serve.lane.catch_up import begin_behind, catch_up
-from engine.serve.lane.commands import Begun, Command, Failed, Order
+from engine.serve.lane.commands import Begun, Command, Failed, PlayOrder
 from engine.serve.lane.fitting import loop_samples, place_of
-from engine.serve.lane.guard_actions import Watch
-from engine.serve.lane.host_follower import Follower
+from engine.serve.lane.guard_actions import GuardActions
+from engine.serve.lane.host_follower import HostFollower
 from engine.serve.lane.lane import ENDED, FAILED, IDLE, PLAYING, PREPARING, Lane, LaneView, Overtaken, Update
 from engine.serve.lane.levels import SOON_SECONDS, Levels
 from engine.serve.lane.renewal import Renewal
-from engine.serve.lane.scheduler import Agenda
-from engine.serve.lane.timing import Pace, lead_limit_seconds
+from engine.serve.lane.scheduler import CommandScheduler
+from engine.serve.lane.timing import LaneTiming, lead_limit_seconds
 from engine.serve.lane_settings import Depth, LaneSettings
 from engine.serve.render import bending
-from engine.serve.render.stream_renderer import Player
+from engine.serve.render.stream_renderer import StreamRenderer
 from engine.serve.render.stream_settings import left_aside, own_values
 from engine.serve.timeline.due import Due
 from engine.serve.timeline.phase_in import begin_after
-from engine.serve.timeline.placement import Place
+from engine.serve.timeline.placement import StreamPlacement
 from engine.serve.weak_method import weakly
 from engine.stream import TokenStream
 
@@ -44,21 +44,21 @@ OVERTAKEN = "another command took its place"
 Report = Callable[[Lane, str, float, str], None]
 
 
-class Director:
+class LaneController:
     """Drives one lane; the studio calls `tick` often and hands the frames of its stream to `take`."""
 
     def __init__(self, lane: Lane, model: LoadedModel | None, report: Report) -> None:
         self.lane, self.model, self._report = lane, model, report
-        self.player: Player | None = None
+        self.player: StreamRenderer | None = None
         self.lead_at_least_seconds = 0.0  # while another model gets ready to take over
-        self.pace = Pace()
+        self.pace = LaneTiming()
         self.renewal = Renewal(lambda: time.monotonic())  # `time` may be another one in tests
         number, ours = weakly(self._next_generation), (lane, self.pace, self.renewal)
         acts = weakly(self._remake), weakly(self._begin_play), weakly(self._end_play)
-        self.agenda = Agenda(*ours, Levels(number, lambda: time.monotonic()), *acts)
-        self._follower = Follower(*ours, weakly(self._place_on), number, self.agenda)
-        self.candidates, self._watch = Candidates(lane, self.pace), Watch(lane, self.pace, number)
-        self._order: Order | None = None  # of the player
+        self.agenda = CommandScheduler(*ours, Levels(number, lambda: time.monotonic()), *acts)
+        self._follower = HostFollower(*ours, weakly(self._place_on), number, self.agenda)
+        self.candidates, self._watch = Candidates(lane, self.pace), GuardActions(lane, self.pace, number)
+        self._order: PlayOrder | None = None  # of the player
         self._state, self._generation, self._seed = IDLE, 0, 0
         self._waiting_from: float | None = None  # since when the first block of something new is awaited
 
@@ -84,7 +84,7 @@ class Director:
         bars = int(self.lane.settings.values["bars"]) if bars < 0 else bars
         command = command or Command(at)
         end = bars * transport.signature.beats_per_bar if bars else None
-        command.order = Order(Fraction(0), end, self.lane.take_seed(), command.arrived_seconds, begun, failed)
+        command.order = PlayOrder(Fraction(0), end, self.lane.take_seed(), command.arrived_seconds, begun, failed)
         due = self.agenda.add(command, transport)
         if self.player is None or self._state != PLAYING or (command.past and command.ahead is None):
             self.agenda.commands.waiting.remove(command)
@@ -115,7 +115,7 @@ class Director:
         self.player = self.lane.director = None
         self.lane.ring.close()
 
-    def take_over(self, player: Player, model: LoadedModel, text: str) -> None:
+    def take_over(self, player: StreamRenderer, model: LoadedModel, text: str) -> None:
         """Another model's player goes on where this lane's one is; see `heir`."""
         transport = self.lane.clock.or_standing()
         self.model, self.player = model, player
@@ -189,7 +189,7 @@ class Director:
             settings = self.agenda.settings_for(command, before, transport)
             order.beginning = begin_after(settings.continued, order.start_beats, transport.grid)
             place = self._place_on(transport)
-            player = Player(self.model, self.lane.ring, settings, place, order.seed, order.beginning.region)
+            player = StreamRenderer(self.model, self.lane.ring, settings, place, order.seed, order.beginning.region)
         except Exception as error:  # whatever it is, it is answered and this lane alone fails
             self.fail(error)
             return
@@ -219,7 +219,7 @@ class Director:
             player.end_at(end, self._next_generation())
             self.agenda.commands.make([command], end - player.place.zero_samples)
 
-    def _remake(self, player: Player, transport: Transport, own: int, settings: LaneSettings) -> None:
+    def _remake(self, player: StreamRenderer, transport: Transport, own: int, settings: LaneSettings) -> None:
         """Make the stream anew from an own sample on, exactly."""
         self._follower.remake(player, transport, own, settings)
 
@@ -227,7 +227,7 @@ class Director:
         self._generation += 1
         return self._generation
 
-    def _place_on(self, transport: Transport) -> Place:
+    def _place_on(self, transport: Transport) -> StreamPlacement:
         """Where the order's music lies on the host's grid."""
         assert self._order is not None
         return place_of(self._order, self._follower.line(transport), transport)
@@ -249,7 +249,7 @@ class Director:
             self._change_state(PLAYING, float(order.start_beats))
             order.begin(self._generation)
 
-    def _maybe_end(self, player: Player, transport: Transport) -> None:
+    def _maybe_end(self, player: StreamRenderer, transport: Transport) -> None:
         if transport.timeline == player.place.timeline and transport.position_samples >= player.place.end_samples:
             self._end(ENDED, player.place.end_samples)
 
@@ -259,14 +259,14 @@ class Director:
         if player is not None:
             grid, timeline = player.place.grid, player.place.timeline
         generation = self._next_generation() if state == IDLE else self._generation
-        self.lane.ring.set_plan(Plan(generation, False, end_samples, end_samples, end_samples, timeline))
+        self.lane.ring.set_plan(PlaybackPlan(generation, False, end_samples, end_samples, end_samples, timeline))
         self.player = self._order = None
         for each in (self.candidates, self._watch, self._follower):
             each.forget()  # a whole model hangs on a player
         self._change_state(state, float(grid.beats_at(end_samples)), text)
 
     @staticmethod
-    def _drop(order: Order | None) -> None:
+    def _drop(order: PlayOrder | None) -> None:
         """An order that is overtaken; nothing where it has begun already."""
         if order is not None:
             order.fail(Overtaken(OVERTAKEN))

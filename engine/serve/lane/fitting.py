@@ -5,16 +5,16 @@ from __future__ import annotations
 from bridge.ring.layout import ENDLESS_SAMPLES
 from bridge.time import units
 from bridge.time.transport import Transport
-from engine.serve.lane.commands import Order
-from engine.serve.render.stream_renderer import Player
-from engine.serve.timeline.placement import Place
-from engine.serve.timeline.tempo_curve import Line
+from engine.serve.lane.commands import PlayOrder
+from engine.serve.render.stream_renderer import StreamRenderer
+from engine.serve.timeline.placement import StreamPlacement
+from engine.serve.timeline.tempo_curve import TempoCurve
 
 LOOK_SECONDS = 0.1  # apart, at which what is made is compared with the host's line
 OFF_SECONDS = 0.004  # beats that are further from the host's are made anew
 
 
-def fitting_own(player: Player, to_samples: int, line: Line) -> int:
+def fitting_own(player: StreamRenderer, to_samples: int, line: TempoCurve) -> int:
     """The newest own sample that is made and whose place in the bar is that of `to_samples` on `line`.
 
     Where there is none, or it is not kept any more, one whose place in the beat is that; the newest of all where not
@@ -39,7 +39,7 @@ def fitting_own(player: Player, to_samples: int, line: Line) -> int:
     return made
 
 
-def first_off(player: Player, line: Line, ready_samples: int) -> int | None:
+def first_off(player: StreamRenderer, line: TempoCurve, ready_samples: int) -> int | None:
     """First position, from one on that can be made anew in time, from which what is made is heard off the beat.
 
     None where it lies on the host's line.  [generate]
@@ -57,13 +57,13 @@ def first_off(player: Player, line: Line, ready_samples: int) -> int | None:
     return zero + first if first < made - rate // 50 else None
 
 
-def first_kept_own(player: Player) -> int:
+def first_kept_own(player: StreamRenderer) -> int:
     """First own sample whose sound is kept.  [generate]"""
     kept = player.chain.first_kept_frame * player.model.codec.frame_samples
     return max(-(-kept * player.resampler.new // player.resampler.orig), player.tape.begin_own)
 
 
-def loop_samples(transport: Transport, line: Line | None = None) -> tuple[int, int] | None:
+def loop_samples(transport: Transport, line: TempoCurve | None = None) -> tuple[int, int] | None:
     """First sample of the host's loop and the one behind its last, on its line; None where it does not loop.  [any]"""
     if transport.loop_beats is None:
         return None
@@ -71,11 +71,11 @@ def loop_samples(transport: Transport, line: Line | None = None) -> tuple[int, i
     return (start, end) if end > start else None
 
 
-def place_of(order: Order, line: Line, transport: Transport) -> Place:
+def place_of(order: PlayOrder, line: TempoCurve, transport: Transport) -> StreamPlacement:
     """Where an order's music lies on the host's line; endless where a loop hides its end.  [generate]"""
     start, zero = (line.sample_at(order.start_beats - ahead) for ahead in (0, order.beginning.ahead_beats))
     end = ENDLESS_SAMPLES if order.end_beats is None else line.sample_at(order.end_beats)
     loop = loop_samples(transport, line)
     if loop is not None and start < loop[1] < end and transport.position_samples < loop[1]:
         end = ENDLESS_SAMPLES
-    return Place(line, zero, end, transport.timeline, start - zero)
+    return StreamPlacement(line, zero, end, transport.timeline, start - zero)

@@ -19,9 +19,9 @@ from typing import TypeVar
 
 from engine.codec.beside import DecodeThread
 from engine.models.model import LoadedModel
-from engine.serve.lane.controller import Director, Report
+from engine.serve.lane.controller import LaneController, Report
 from engine.serve.lane.lane import PLAYING, Lane
-from engine.serve.lane.timing import Figures
+from engine.serve.lane.timing import Medians
 from engine.serve.render.codec_output import PIECE_FRAMES
 from engine.stream.lanes import LaneBatch, LaneFrames
 
@@ -36,7 +36,7 @@ _log = logging.getLogger("segue.engine")
 
 
 @dataclass(frozen=True)
-class StudioFigures:
+class LoopFigures:
     """What was measured, for the stats answer; `decode_ms`: what decoding adds to the steps it runs beside.  [any]"""
 
     step_ms: float
@@ -44,16 +44,16 @@ class StudioFigures:
     realtime_ratio: float
 
 
-class Studio:
+class GenerateLoop:
     """Runs lanes on a loaded model until stopped; `post` is how other threads reach it."""
 
     def __init__(self, model: LoadedModel | None, report: Report) -> None:
         self.model = model
         self._report = report
         self._commands: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        self._directors: dict[int, Director] = {}
+        self._directors: dict[int, LaneController] = {}
         self._batch = LaneBatch()
-        self._figures = Figures()
+        self._figures = Medians()
         self._made_seconds = self._worked_seconds = 0.0
         self._decoding = _decode_thread(model)
         self._stopping = threading.Event()
@@ -95,33 +95,33 @@ class Studio:
         fills = [director.lane.view.fill_seconds for director in self.directors() if _hungry(director)]
         return min(fills, default=float("inf"))
 
-    def directors(self) -> list[Director]:
+    def directors(self) -> list[LaneController]:
         """One for each open lane.  [any]"""
         return list(self._directors.values())
 
-    def figures(self) -> StudioFigures:
+    def figures(self) -> LoopFigures:
         """What was measured lately.  [any]"""
         ratio = self._made_seconds / self._worked_seconds if self._worked_seconds else 0.0
-        return StudioFigures(self._figures.median("step_ms"), self._figures.median("decode_ms"), ratio)
+        return LoopFigures(self._figures.median("step_ms"), self._figures.median("decode_ms"), ratio)
 
     # -- on [generate] ------------------------------------------------------------------------------------
 
     def open(self, lane: Lane) -> None:
         """Take a lane in.  [generate]"""
-        lane.director = self._directors[lane.number] = Director(lane, self.model, self._report)
+        lane.director = self._directors[lane.number] = LaneController(lane, self.model, self._report)
 
     def use(self, model: LoadedModel | None) -> None:
         """Let another model play what begins from now on; None: there is none.  [generate]"""
         self.model = model
         self._decoding.close()
         self._decoding = _decode_thread(model)
-        self._figures = Figures()
+        self._figures = Medians()
         self._made_seconds = self._worked_seconds = 0.0
         for director in self.directors():
             director.model = model
             director.lead_at_least_seconds = 0.0
 
-    def forget(self, director: Director) -> None:
+    def forget(self, director: LaneController) -> None:
         """Let go of a lane's stream; one that it plays on with is taken in again.  [generate]"""
         self._batch.remove(director.lane.number)
 
@@ -173,13 +173,13 @@ class Studio:
             self._batch.keep_warm()  # the next hop is to come as fast as this one did
         return bool(waiting)
 
-    def _first(self, waiting: list[Director]) -> list[Director]:
+    def _first(self, waiting: list[LaneController]) -> list[LaneController]:
         """Of lanes that want frames those whose turn it is: while one that plays has too little, no host that waits."""
         playing = [director for director in self.directors() if not director.lane.waits and _hungry(director)]
         short = any(director.lane.view.fill_seconds < FIRST_SECONDS for director in playing)
         return [director for director in waiting if not director.lane.waits] if short else waiting
 
-    def _pressed(self, waiting: list[Director], began: float) -> bool:
+    def _pressed(self, waiting: list[LaneController], began: float) -> bool:
         """Whether a turn for hosts that wait has lasted so long that lanes that play are to be looked after."""
         if time.perf_counter() - began < PRESSED_SECONDS or not any(each.lane.waits for each in waiting):
             return False
@@ -195,7 +195,7 @@ class Studio:
             if director.player is None:
                 self._batch.remove(director.lane.number)
 
-    def _advance(self, waiting: list[Director]) -> None:
+    def _advance(self, waiting: list[LaneController]) -> None:
         short = any(each.lane.waits or each.lane.view.fill_seconds < WELL_FILLED_SECONDS for each in waiting)
         hop = QUICK_FRAMES if short else HOP_FRAMES
         names: list[Hashable] = []
@@ -217,7 +217,7 @@ class Studio:
         self._measure(waiting, n_frames, stepped - began, time.perf_counter() - stepped)
 
     def _made(
-        self, n_frames: int, names: list[Hashable], waiting: list[Director], enough: Callable[[], bool]
+        self, n_frames: int, names: list[Hashable], waiting: list[LaneController], enough: Callable[[], bool]
     ) -> dict[Hashable, LaneFrames]:
         """A hop of all named streams; but for the last piece its frames are decoded while the next are drawn."""
         made: dict[Hashable, LaneFrames] = {}
@@ -232,7 +232,7 @@ class Studio:
                     _begin_decoding(director, self._decoding)
         return made
 
-    def _hand_over(self, director: Director, results: dict[Hashable, LaneFrames]) -> None:
+    def _hand_over(self, director: LaneController, results: dict[Hashable, LaneFrames]) -> None:
         """What a lane gained, once its candidates are all made; the first fault among them is raised."""
         rivals = [name for name in results if isinstance(name, tuple) and name[0] == director.lane.number]
         for name in rivals:
@@ -244,7 +244,9 @@ class Studio:
             if frames is not None and frames.error is not None:
                 raise frames.error
 
-    def _measure(self, waiting: list[Director], n_frames: int, step_seconds: float, decode_seconds: float) -> None:
+    def _measure(
+        self, waiting: list[LaneController], n_frames: int, step_seconds: float, decode_seconds: float
+    ) -> None:
         if not n_frames:
             return
         codec = waiting[0].player.model.codec if waiting[0].player else None
@@ -259,7 +261,7 @@ class Studio:
         for director in waiting:
             director.pace.worked(made / len(waiting), worked)
 
-    def _fail(self, director: Director, error: Exception) -> None:
+    def _fail(self, director: LaneController, error: Exception) -> None:
         if not isinstance(error, (ValueError, RuntimeError)):
             _log.exception("lane %d failed", director.lane.number, exc_info=error)
         self._batch.remove(director.lane.number)
@@ -270,7 +272,7 @@ def _decode_thread(model: LoadedModel | None) -> DecodeThread:
     return DecodeThread("cpu" if model is None else model.lm.out_norm.weight.device)
 
 
-def _begin_decoding(director: Director, thread: DecodeThread) -> None:
+def _begin_decoding(director: LaneController, thread: DecodeThread) -> None:
     """Begin to decode what a lane's stream has made and the lane will take, where it has no rivals."""
     player = director.player
     if player is None or director.candidates.running(player):
@@ -280,7 +282,7 @@ def _begin_decoding(director: Director, thread: DecodeThread) -> None:
         player.chain.decode_beside(codes, thread)
 
 
-def _hungry(director: Director) -> bool:
+def _hungry(director: LaneController) -> bool:
     player, lane = director.player, director.lane
     if player is None or player.stream.finished or lane.view.state != PLAYING:
         return False

@@ -18,8 +18,8 @@ from bridge.time.transport import Transport
 from engine.listen.faults import ENDING, LOOP, SILENCE
 from engine.listen.seeds import derived_seed
 from engine.serve.lane.lane import Lane
-from engine.serve.lane.timing import Pace
-from engine.serve.render.stream_renderer import Player
+from engine.serve.lane.timing import LaneTiming
+from engine.serve.render.stream_renderer import StreamRenderer
 
 TRIES = 2  # each throws a lead of blocks away, and a host passes over a thousand of them at a time
 SAME_PLACE_SECONDS = 4.0  # faults that follow each other so closely are one, tried again
@@ -29,20 +29,20 @@ AGAIN, LATE, PASSED, GIVEN_UP = "again", "late", "passed", "given up"
 GUARD_SALT = 1  # keeps these seeds apart from those of candidates
 
 
-class Watch:
+class GuardActions:
     """Acts on one lane's verdicts."""
 
-    def __init__(self, lane: Lane, pace: Pace, next_generation: Callable[[], int]) -> None:
+    def __init__(self, lane: Lane, pace: LaneTiming, next_generation: Callable[[], int]) -> None:
         self._lane, self._pace, self._next_generation = lane, pace, next_generation
         self.heard = self.passed = 0
-        self._player: Player | None = None
+        self._player: StreamRenderer | None = None
         self._tries, self._cut_own = 0, 0
 
     def forget(self) -> None:
         """Let go of the player, and of the model with it."""
         self._player = None
 
-    def look(self, player: Player, transport: Transport) -> bool:
+    def look(self, player: StreamRenderer, transport: Transport) -> bool:
         """Deal with what was heard; True when the stream was taken back."""
         if player is not self._player:
             self._player, self.heard, self.passed, self._tries = player, 0, 0, 0
@@ -61,7 +61,9 @@ class Watch:
             player.listening.pardon(verdict)
         return False
 
-    def _decide(self, player: Player, transport: Transport, begin: int, end: int | None) -> tuple[int | None, str]:
+    def _decide(
+        self, player: StreamRenderer, transport: Transport, begin: int, end: int | None
+    ) -> tuple[int | None, str]:
         """From which own sample on it is made again, None for not at all; and how that is called.
 
         `end` is where the fault may be over, None where it goes on.
@@ -86,7 +88,7 @@ class Watch:
             return CONTEXT_FRAMES[self._tries - 1]
         return 0 if done == LATE and what in LASTING else None
 
-    def _again(self, player: Player, transport: Transport, own: int, context: int | None) -> None:
+    def _again(self, player: StreamRenderer, transport: Transport, own: int, context: int | None) -> None:
         """Make it again from an own sample on."""
 
         def dice(frame: int) -> int:
@@ -99,7 +101,7 @@ class Watch:
             stream.window_offset = max(stream.first_frame, stream.n_frames - context)
 
 
-def _own(player: Player, frame: int) -> int:
+def _own(player: StreamRenderer, frame: int) -> int:
     """The own sample at which a frame that the guard counts is heard."""
     made = frame * player.model.codec.frame_samples
     return -(-made * player.resampler.new // player.resampler.orig)

@@ -19,16 +19,16 @@ from bridge.time.transport import Transport
 from engine.serve.lane.catch_up import made_from_start
 from engine.serve.lane.fitting import LOOK_SECONDS, OFF_SECONDS, first_kept_own, first_off, fitting_own, loop_samples
 from engine.serve.lane.lane import Lane
-from engine.serve.lane.playback_request import Wishes
+from engine.serve.lane.playback_request import PlaybackRequest
 from engine.serve.lane.renewal import Renewal
 from engine.serve.lane.scrubbing import Scrubbing
-from engine.serve.lane.timing import Pace
+from engine.serve.lane.timing import LaneTiming
 from engine.serve.lane_settings import LaneSettings
 from engine.serve.render.conditioning import hears_grid, window_stays
-from engine.serve.render.stream_renderer import Player
-from engine.serve.timeline.placement import Place
-from engine.serve.timeline.tempo_curve import RAMP_SECONDS, Line
-from engine.serve.timeline.tempo_predictor import Foresight
+from engine.serve.render.stream_renderer import StreamRenderer
+from engine.serve.timeline.placement import StreamPlacement
+from engine.serve.timeline.tempo_curve import RAMP_SECONDS, TempoCurve
+from engine.serve.timeline.tempo_predictor import TempoPredictor
 
 RETAKE_SECONDS = 0.25  # changes of tempo that come faster are taken together
 CATCH_UP_SECONDS = 0.3  # what is to be ready when a late stream comes in again
@@ -36,21 +36,21 @@ LED_SECONDS = 0.0002  # lines that are further apart are led together
 SHIFT_SECONDS = 0.06  # ahead of the host that what is made can still be written elsewhere
 
 
-class Follower:
+class HostFollower:
     """Keeps one lane's stream where its host is; `place_on` gives a stream's place on a host's grid."""
 
     def __init__(
         self,
         lane: Lane,
-        pace: Pace,
+        pace: LaneTiming,
         renewal: Renewal,
-        place_on: Callable[[Transport], Place],
+        place_on: Callable[[Transport], StreamPlacement],
         next_generation: Callable[[], int],
-        wishes: Wishes,
+        wishes: PlaybackRequest,
     ) -> None:
         self._lane, self._pace, self._renewal, self._wishes = lane, pace, renewal, wishes
         self._place_on, self._next_generation = place_on, next_generation
-        self._foresight = Foresight()
+        self._foresight = TempoPredictor()
         self._shifted_seconds = 0.0
         self._hoped_seconds = 0.0  # when music was begun last that could be in time
         self._line_seconds = 0.0  # when a change of tempo was last made anew
@@ -63,7 +63,7 @@ class Follower:
         """Let go of the player, and of the model with it."""
         self._looped = self._seen = ()
 
-    def line(self, transport: Transport) -> Line:
+    def line(self, transport: Transport) -> TempoCurve:
         """The line on which the host goes on, as far as it can be foreseen."""
         return self._foresight.line(transport)
 
@@ -71,7 +71,7 @@ class Follower:
         """How far ahead music is to be made: no further than the tempo can be foreseen while it moves."""
         return wanted if self._foresight.straight else min(wanted, RAMP_SECONDS)
 
-    def follow(self, player: Player, transport: Transport) -> bool:
+    def follow(self, player: StreamRenderer, transport: Transport) -> bool:
         """Do what the host's newest snapshot asks for; True when the stream is made anew: it may be over after that."""
         self.quick = False
         if transport.timeline != player.place.timeline:
@@ -91,7 +91,7 @@ class Follower:
 
     # -- settings -------------------------------------------------------------------------------------
 
-    def _follow_settings(self, player: Player, transport: Transport) -> bool:
+    def _follow_settings(self, player: StreamRenderer, transport: Transport) -> bool:
         settings = self._wishes.settings()
         if not self._wishes.changed(player):
             self._renewal.unwanted()
@@ -113,7 +113,7 @@ class Follower:
         self._pace.change_seconds = told + max(0, ahead) / transport.sample_rate_hz
         return True
 
-    def _spare(self, player: Player, transport: Transport, ready: int) -> int:
+    def _spare(self, player: StreamRenderer, transport: Transport, ready: int) -> int:
         """Own samples that are made from a host position on; 0 where no more is to be made for now."""
         lead = self.lead_seconds(self._lane.settings.values["lead_seconds"])
         full = not player.wants(transport.position_samples, lead)
@@ -121,7 +121,7 @@ class Follower:
 
     # -- tempo, bars, loop ----------------------------------------------------------------------------
 
-    def _loop_now(self, player: Player, transport: Transport) -> tuple[int, int] | None:
+    def _loop_now(self, player: StreamRenderer, transport: Transport) -> tuple[int, int] | None:
         """The host's loop in samples: its start where the host came by last, its end where it is foreseen.
 
         The start lies behind: a tempo that the host has now says nothing of it.
@@ -132,7 +132,7 @@ class Follower:
             return loop
         return (player.loop[0], loop[1]) if player.loop[0] < loop[1] else loop
 
-    def _follow_loop(self, player: Player, transport: Transport) -> bool:
+    def _follow_loop(self, player: StreamRenderer, transport: Transport) -> bool:
         """Another loop: from its end on what is made goes elsewhere; True when it is made anew."""
         loop, before = self._loop_now(player, transport), player.loop
         if loop == before:
@@ -155,7 +155,7 @@ class Follower:
             player.shift(transport.position_samples, ends, player.place, self._next_generation())
         return False
 
-    def _follow_line(self, player: Player, transport: Transport) -> bool:
+    def _follow_line(self, player: StreamRenderer, transport: Transport) -> bool:
         """Compare what is made with the host's beats; True when some of it is made anew."""
         line = self.line(transport)
         if (line, player.version) == self._seen:
@@ -174,15 +174,15 @@ class Follower:
         self._seen = line, player.version
         return off is not None
 
-    def _begun(self, player: Player, transport: Transport) -> bool:
+    def _begun(self, player: StreamRenderer, transport: Transport) -> bool:
         """Whether the music's first sample can not be moved any more."""
         return player.place.start_samples <= self._soon(transport, SHIFT_SECONDS)
 
-    def _starts_elsewhere(self, player: Player, transport: Transport, place: Place) -> bool:
+    def _starts_elsewhere(self, player: StreamRenderer, transport: Transport, place: StreamPlacement) -> bool:
         """Whether music that has not begun is to begin where the host still comes by: not before where it is."""
         return player.place.start_samples != place.start_samples > self._soon(transport, SHIFT_SECONDS)
 
-    def _keep_start(self, player: Player, transport: Transport) -> bool:
+    def _keep_start(self, player: StreamRenderer, transport: Transport) -> bool:
         """The music is still to begin: its first sample stays on its beat; False while that is to wait a moment."""
         place = self._place_on(transport)
         if not self._starts_elsewhere(player, transport, place):
@@ -196,7 +196,7 @@ class Follower:
         player.shift(transport.position_samples, unheard, place, self._next_generation())
         return True
 
-    def _lead(self, player: Player, transport: Transport, line: Line) -> None:
+    def _lead(self, player: StreamRenderer, transport: Transport, line: TempoCurve) -> None:
         """What is still to be made goes to the host's line, the music's end with it."""
         own, rate = player.free_own, transport.sample_rate_hz
         position = player.score.at(own).position(own)
@@ -222,7 +222,7 @@ class Follower:
         self._renewal.made()
         self._hoped_seconds = time.monotonic() if in_time else self._hoped_seconds
 
-    def _place_here(self, player: Player, transport: Transport) -> Place:
+    def _place_here(self, player: StreamRenderer, transport: Transport) -> StreamPlacement:
         """The place on the host's line now; own samples stay where they are once the music has begun."""
         place, own = self._place_on(transport), player.place
         if not self._begun(player, transport) and self._starts_elsewhere(player, transport, place):
@@ -230,7 +230,7 @@ class Follower:
         return replace(place, zero_samples=own.zero_samples, unheard_samples=own.unheard_samples)
 
     def _retake(
-        self, player: Player, transport: Transport, from_samples: int = 0, ready_samples: int | None = None
+        self, player: StreamRenderer, transport: Transport, from_samples: int = 0, ready_samples: int | None = None
     ) -> None:
         """Make the stream anew from `from_samples`, or from as near to the host as can be done in time."""
         self._makes_anew(player.ahead_samples(transport.position_samples) > 0)
@@ -245,7 +245,7 @@ class Follower:
         settings = self._wishes.settings_from(cut - player.place.zero_samples)
         player.retake(transport.position_samples, cut, settings, place, generation)
 
-    def remake(self, player: Player, transport: Transport, own: int, settings: LaneSettings) -> None:
+    def remake(self, player: StreamRenderer, transport: Transport, own: int, settings: LaneSettings) -> None:
         """Make the stream anew with other settings, exactly from an own sample on."""
         self._makes_anew()
         generation, place = self._next_generation(), self._place_here(player, transport)
@@ -255,7 +255,7 @@ class Follower:
             return
         player.retake_at(transport.position_samples, own, settings, place, generation)
 
-    def _jump(self, player: Player, transport: Transport) -> None:
+    def _jump(self, player: StreamRenderer, transport: Transport) -> None:
         """The host is elsewhere: the same again before the start, or what fits the bar inside."""
         self._makes_anew()
         generation, place = self._next_generation(), self._place_on(transport)
@@ -267,7 +267,7 @@ class Follower:
         else:
             self._move(player, transport, to, place, generation)
 
-    def _catch_up(self, player: Player, transport: Transport) -> None:
+    def _catch_up(self, player: StreamRenderer, transport: Transport) -> None:
         """Too late: come in again on a bar line that can be met with something to spare."""
         self._makes_anew()
         line, spare = self.line(transport), int(CATCH_UP_SECONDS * transport.sample_rate_hz)
@@ -276,11 +276,13 @@ class Follower:
         if to < place.end_samples:
             self._move(player, transport, to, place, self._next_generation())
 
-    def _move(self, player: Player, transport: Transport, to: int, place: Place, generation: int) -> None:
+    def _move(
+        self, player: StreamRenderer, transport: Transport, to: int, place: StreamPlacement, generation: int
+    ) -> None:
         own = fitting_own(player, to, place.line)
         player.move(transport.position_samples, own, to, self._wishes.settings_from(own), place, generation)
 
-    def _behind(self, player: Player, transport: Transport) -> bool:
+    def _behind(self, player: StreamRenderer, transport: Transport) -> bool:
         """Whether the host is waiting for music that would come too late."""
         if not transport.playing or player.stream.finished or not player.made_own or player.behind_own:
             return False
@@ -288,7 +290,7 @@ class Follower:
         late = -player.ahead_samples(transport.position_samples) > transport.sample_rate_hz // 50
         return late and waited > self._pace.margin_seconds + CATCH_UP_SECONDS
 
-    def _led_samples(self, player: Player, transport: Transport) -> int:
+    def _led_samples(self, player: StreamRenderer, transport: Transport) -> int:
         """The earliest position for another tempo, which a model that hears it takes up without a new window."""
         return self._soon(transport, self._pace.in_window_seconds if hears_grid(player.model) else None)
 

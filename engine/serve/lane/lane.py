@@ -1,6 +1,6 @@
 """A lane as both threads see it: what it was told, and how it is.
 
-[control] replaces `settings` and tells the clock; [generate] owns everything in `Director` and replaces
+[control] replaces `settings` and tells the clock; [generate] owns everything in `LaneController` and replaces
 `view`. Both are whole frozen values, so neither side ever sees half of one.
 """
 
@@ -25,7 +25,7 @@ from engine.serve.timeline.host_clock import HostClock
 if TYPE_CHECKING:
     from engine.models.model import HeardExcerpt
     from engine.serve.lane.commands import Command
-    from engine.serve.lane.controller import Director
+    from engine.serve.lane.controller import LaneController
 
 SILENT_SECONDS = 5.0  # a host that played no block for so long is not playing
 BEAT_SECONDS = 1.0  # between two tellings of how far off the beat is
@@ -74,7 +74,7 @@ class Lane:
         values = {**parameters.defaults(), **own}
         self.settings = LaneSettings(values=MappingProxyType(values))
         self.view = LaneView()
-        self.director: Director | None = None  # [generate]
+        self.director: LaneController | None = None  # [generate]
         self.freeing = False  # its host has ended and it is on its way out
         self.orphaned = False  # its client has left, but its host still plays
         self.excerpt_seconds: tuple[float, float] | None = None  # of the style region: where it begins, how long

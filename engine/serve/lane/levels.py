@@ -10,7 +10,7 @@ from collections.abc import Callable
 from bridge.time.transport import Transport
 from engine.serve.lane.commands import Command, Commands
 from engine.serve.lane_settings import LaneSettings
-from engine.serve.render.stream_renderer import Player
+from engine.serve.render.stream_renderer import StreamRenderer
 
 SOON_SECONDS = 0.06  # a quick change "now" is heard after so much
 REST_SECONDS = 0.1  # between two: all that is made goes through the last stage again
@@ -24,7 +24,7 @@ class Levels:
         self._written_seconds = 0.0
 
     def follow(
-        self, player: Player, transport: Transport, base: LaneSettings, commands: Commands, fresh: list[Command]
+        self, player: StreamRenderer, transport: Transport, base: LaneSettings, commands: Commands, fresh: list[Command]
     ) -> list[Command]:
         """Let the fader stand where `base` wants it from now on, and `commands` later; which `fresh` ones still wait.
 
@@ -49,7 +49,7 @@ class Levels:
         return [each for each in fresh if each.slow]
 
     @staticmethod
-    def passed(player: Player, here: int) -> None:
+    def passed(player: StreamRenderer, here: int) -> None:
         """The host is at an own sample: what lies behind it is not to come any more."""
         gain, told = player.fader.told
         passed = [point for point in told if point[0] <= here]

@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import Protocol
 
 from engine.serve.lane_settings import LaneSettings
-from engine.serve.render.stream_renderer import Player
+from engine.serve.render.stream_renderer import StreamRenderer
 
 
-class Wishes(Protocol):
+class PlaybackRequest(Protocol):
     """What is to be heard where: the lane's agenda."""
 
     def settings(self) -> LaneSettings:
         """At the end of what is made."""
 
-    def changed(self, player: Player) -> bool:
+    def changed(self, player: StreamRenderer) -> bool:
         """Whether something else is to be heard than what is made."""
 
     def settings_from(self, own: int) -> LaneSettings:

@@ -19,23 +19,23 @@ from engine.serve.lane.commands import Command, Commands, Times, newest
 from engine.serve.lane.lane import Lane, Overtaken
 from engine.serve.lane.levels import SOON_SECONDS, Levels
 from engine.serve.lane.renewal import Renewal
-from engine.serve.lane.timing import Pace
+from engine.serve.lane.timing import LaneTiming
 from engine.serve.lane_settings import LaneSettings
-from engine.serve.render.stream_renderer import Player
+from engine.serve.render.stream_renderer import StreamRenderer
 from engine.serve.timeline.due import Due, advanced_samples, ahead_samples
 
 EARLY_SECONDS = 0.15  # before its last moment that a quick change is taken up
 PLACES_MAX = 64  # taken up in one turn
 
 Act = Callable[[Command, Transport], None]
-Remake = Callable[[Player, Transport, int, LaneSettings], None]  # from an own sample on, with these settings
+Remake = Callable[[StreamRenderer, Transport, int, LaneSettings], None]  # from an own sample on, with these settings
 
 
-class Agenda:
+class CommandScheduler:
     """One lane's commands; `remake`, `begin` and `end` do what they say."""
 
     def __init__(
-        self, lane: Lane, pace: Pace, renewal: Renewal, levels: Levels, remake: Remake, begin: Act, end: Act
+        self, lane: Lane, pace: LaneTiming, renewal: Renewal, levels: Levels, remake: Remake, begin: Act, end: Act
     ) -> None:
         self._lane, self._pace, self._renewal, self._levels = lane, pace, renewal, levels
         self._remake, self._begin, self._end = remake, begin, end
@@ -68,7 +68,7 @@ class Agenda:
         before = self.commands.settings(self.base)
         return command.update is not None and command.update(before).heard() != before.heard()
 
-    def cancel(self, which: int, player: Player | None, transport: Transport) -> int:
+    def cancel(self, which: int, player: StreamRenderer | None, transport: Transport) -> int:
         """Take back what waits, or is made and still far enough ahead; how many there were."""
         mine = [each for each in self.commands.waiting if which in (0, each.id)]
         count = self.commands.take_back(mine, Overtaken("it was cancelled"))
@@ -95,7 +95,7 @@ class Agenda:
 
     # -- every turn -----------------------------------------------------------------------------------
 
-    def turn(self, player: Player | None, transport: Transport) -> bool:
+    def turn(self, player: StreamRenderer | None, transport: Transport) -> bool:
         """Look where the host is, take up what is due; True when the stream was made anew from some place."""
         self.base, news = self._lane.look()
         self._fresh = newest(self._fresh + news)
@@ -126,7 +126,7 @@ class Agenda:
             self.commands.waiting.remove(first)
             self._begin(first, transport)
 
-    def _go_with(self, player: Player | None, transport: Transport) -> None:
+    def _go_with(self, player: StreamRenderer | None, transport: Transport) -> None:
         before, self._before = self._before, transport
         if before is None or before is transport:
             return
@@ -144,7 +144,7 @@ class Agenda:
             else:  # the music was not made in time: it goes to the next such place
                 command.aim(transport, self.margin_samples(command, transport))
 
-    def _due_first(self, player: Player, transport: Transport) -> tuple[Command, int] | None:
+    def _due_first(self, player: StreamRenderer, transport: Transport) -> tuple[Command, int] | None:
         """The nearest command that can be taken up, and its own sample."""
         due: list[tuple[int, int, Command]] = []
         for number, command in enumerate(self.commands.waiting):
@@ -156,7 +156,7 @@ class Agenda:
         own, _, command = min(due, key=lambda each: each[:2])
         return command, own
 
-    def own(self, command: Command, player: Player, transport: Transport) -> int | None:
+    def own(self, command: Command, player: StreamRenderer, transport: Transport) -> int | None:
         """The stream's sample on its place, None where the host does not get there."""
         ahead = ahead_samples(command.due, transport)
         if ahead is None:
@@ -166,7 +166,7 @@ class Agenda:
             return player.place.line.sample_at(command.due.beats) - player.place.zero_samples
         return here + ahead
 
-    def _is_due(self, command: Command, own: int, player: Player, transport: Transport) -> bool:
+    def _is_due(self, command: Command, own: int, player: StreamRenderer, transport: Transport) -> bool:
         covered = own <= player.made_own
         if command.order is not None:
             return covered or player.finished
@@ -176,7 +176,7 @@ class Agenda:
             return covered and own < player.end_own and not rests
         return ahead <= self._pace.quick_seconds + EARLY_SECONDS
 
-    def _take_up(self, player: Player, transport: Transport, own: int) -> bool:
+    def _take_up(self, player: StreamRenderer, transport: Transport, own: int) -> bool:
         """Every change for one place, together."""
         self.commands.unmake(own)
         together = [
@@ -189,7 +189,7 @@ class Agenda:
         self._make_anew(player, transport, own)
         return True
 
-    def _make_anew(self, player: Player, transport: Transport, own: int) -> None:
+    def _make_anew(self, player: StreamRenderer, transport: Transport, own: int) -> None:
         settings = self.commands.settings(self.base)
         if settings.heard() != player.settings.heard():
             self._remake(player, transport, own, settings)
@@ -207,24 +207,24 @@ class Agenda:
         """What is to be heard at the end of what is made."""
         return self.commands.settings(self.base)
 
-    def changed(self, player: Player) -> bool:
+    def changed(self, player: StreamRenderer) -> bool:
         """Whether something else is to be heard, from as soon as can be, than what is made."""
         told = self.base is not self._base_made and self.base.heard() != self._base_made.heard()
         return told or player.settings.heard() != self.settings().heard()
 
-    def made_anew(self, player: Player, own: int) -> None:
+    def made_anew(self, player: StreamRenderer, own: int) -> None:
         """The stream was made anew from an own sample: what was told "now" is heard from there."""
         if not self.changed(player):
             slow = [each for each in self._fresh if each.slow]
             self._fresh = [each for each in self._fresh if not each.slow]
             self.commands.make(slow, own)
 
-    def look_back(self, player: Player) -> None:
+    def look_back(self, player: StreamRenderer) -> None:
         """What was told "now" and changed nothing in the end is not told of."""
         if self._fresh and not self.changed(player):
             self._fresh = [each for each in self._fresh if not each.slow]
 
-    def settings_for(self, play: Command, before: Player | None, transport: Transport) -> LaneSettings:
+    def settings_for(self, play: Command, before: StreamRenderer | None, transport: Transport) -> LaneSettings:
         """What a play begins with: also what waits for its place, or for one before it."""
         if before is not None:
             self.commands.unmake(self.own(play, before, transport) or 0)
@@ -240,7 +240,9 @@ class Agenda:
             settings = command.applied(settings)
         return settings
 
-    def begins(self, play: Command, player: Player, before: Player | None, transport: Transport) -> None:
+    def begins(
+        self, play: Command, player: StreamRenderer, before: StreamRenderer | None, transport: Transport
+    ) -> None:
         """A play's player begins, after another one or none."""
         if before is not None:
             self.commands.shift(before.place.zero_samples - player.place.zero_samples)
@@ -255,7 +257,7 @@ class Agenda:
         self._fresh = newest(self._fresh + news)
         self._base_made = self.base
 
-    def hear(self, player: Player | None, transport: Transport) -> None:
+    def hear(self, player: StreamRenderer | None, transport: Transport) -> None:
         """Tell of the commands whose place the host has come to."""
         if player is None or not transport.playing or transport.timeline != player.place.timeline:
             return
@@ -269,7 +271,7 @@ class Agenda:
             self._told_heard(command, player)
         self._levels.passed(player, here)
 
-    def _told_heard(self, command: Command, player: Player) -> None:
+    def _told_heard(self, command: Command, player: StreamRenderer) -> None:
         own = command.own or 0
         named = command.update is not None and not command.settled
         beats = float(command.due.beats) if named else player.score.beats_at(own)

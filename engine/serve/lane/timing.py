@@ -21,7 +21,7 @@ ENOUGH_RATIO = 1.2  # of an engine that fills its ring again
 HOP_SECONDS = 0.2  # of music, that a turn makes at most
 
 
-class Pace:
+class LaneTiming:
     """Measured times of one lane; all [generate]."""
 
     def __init__(self) -> None:
@@ -89,7 +89,7 @@ class Pace:
         return self._made_seconds / self._worked_seconds if self._worked_seconds else 0.0
 
 
-class Figures:
+class Medians:
     """Medians of the last measurements, by name."""
 
     def __init__(self, keep: int = 256) -> None:

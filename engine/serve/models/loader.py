@@ -23,7 +23,7 @@ from engine.serve.models.progress import STEPS, Job, Progress, progress_text
 from engine.serve.state import EMPTY, LOADING, READY, EngineState, Hot, Wanted
 
 if TYPE_CHECKING:
-    from engine.serve.lane.generate_loop import Studio
+    from engine.serve.lane.generate_loop import GenerateLoop
 
 SWITCH_SECONDS = 0.0005  # between Python's threads while a model is loaded, so that [generate] waits less
 _log = logging.getLogger("segue.engine")
@@ -175,7 +175,7 @@ class Loader:
 
         give_back()
 
-    def studio(self) -> Studio:
+    def studio(self) -> GenerateLoop:
         """The studio; NotReady until [generate] has made it.  [load]"""
         deadline = time.monotonic() + 120.0
         while self._state.studio is None and time.monotonic() < deadline and not self._closed:

@@ -14,10 +14,10 @@ from engine.beat.bend import BEND_RESERVE, Bend
 from engine.beat.onsets import RATE_HZ
 from engine.models.model import TEMPO
 from engine.serve.lane_settings import LaneSettings
-from engine.serve.timeline.placement import Place
+from engine.serve.timeline.placement import StreamPlacement
 
 if TYPE_CHECKING:
-    from engine.serve.render.stream_renderer import Player
+    from engine.serve.render.stream_renderer import StreamRenderer
 
 SPARE_SECONDS = 2.0
 
@@ -28,7 +28,7 @@ class HostBeats:
     All [generate].
     """
 
-    def __init__(self, player: Player) -> None:
+    def __init__(self, player: StreamRenderer) -> None:
         self._player = player
 
     def beats_at(self, out: int) -> float:
@@ -47,7 +47,7 @@ class HostBeats:
         return self._player.ring.form.sample_rate_hz / RATE_HZ
 
 
-def bend_for(player: Player, frame: int, before: Tensor | None) -> Bend | None:
+def bend_for(player: StreamRenderer, frame: int, before: Tensor | None) -> Bend | None:
     """What bends a player's sound from an own frame on, after the music `before` [C, n]; None for models that hear
     the tempo.  [generate]
     """
@@ -60,7 +60,7 @@ def bend_for(player: Player, frame: int, before: Tensor | None) -> Bend | None:
     return bend
 
 
-def off_the_beat(player: Player) -> tuple[float, float, float]:
+def off_the_beat(player: StreamRenderer) -> tuple[float, float, float]:
     """How far the newest music is off before it is put right, in beats and ms (late above 0), and how sure that is.
 
     [generate]
@@ -82,7 +82,7 @@ def engaged(bend: Bend | None) -> bool:
     return bend is not None and ((bend.active and bend.course.followed) or bend.map.last.shift != 0)
 
 
-def enough(place: Place, bend: Bend | None) -> Place:
+def enough(place: StreamPlacement, bend: Bend | None) -> StreamPlacement:
     """A place that ends so much later that a stream whose sound is bent has frames enough for it.  [generate]"""
     if bend is None or not engaged(bend) or place.end_samples == ENDLESS_SAMPLES:
         return place
@@ -92,7 +92,7 @@ def enough(place: Place, bend: Bend | None) -> Place:
     return replace(place, end_samples=place.end_samples + skipped + reserve)
 
 
-def reserve(player: Player, reserved: bool) -> bool:
+def reserve(player: StreamRenderer, reserved: bool) -> bool:
     """Once a stream's sound begins to be bent, let it have frames enough; whether it has them.  [generate]"""
     if not reserved and engaged(player.chain.bend):
         player.set_total()
@@ -100,7 +100,7 @@ def reserve(player: Player, reserved: bool) -> bool:
     return reserved
 
 
-def as_heard(place: Place, bend: Bend | None) -> Place:
+def as_heard(place: StreamPlacement, bend: Bend | None) -> StreamPlacement:
     """A place on which a frame lies where it will be heard.  [generate]"""
     if bend is None:
         return place

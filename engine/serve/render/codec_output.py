@@ -34,7 +34,7 @@ SEAM_SECONDS = 0.006  # within which a step at the joint fades
 JOIN_SECONDS = 0.0015  # from how the music before would go on to what follows: short, so that an attack stays one
 
 
-class SoundChain:
+class CodecOutput:
     """One stream's codec and resampler state; `push` codes, get samples at the host's rate."""
 
     def __init__(
@@ -163,7 +163,7 @@ class SoundChain:
         state = copy.deepcopy(self._decoder)
         return self.codec.decode_step(codes[None].to(self.device), state, last)[0][0].float().cpu()
 
-    def again_from(self, frame: int, codes: Tensor, hold_samples: int | None = None) -> SoundChain:
+    def again_from(self, frame: int, codes: Tensor, hold_samples: int | None = None) -> CodecOutput:
         """A chain that goes on at `frame`, in phase with what this one put out; codes [K, P] end there.
 
         What this one put out is still heard for `hold_samples` of the codec, where given: then the change is quick.
@@ -184,7 +184,7 @@ class SoundChain:
             ahead = carry_on(self.history.numpy(), fading - leaving.shape[1])
             leaving = torch.cat([leaving, torch.from_numpy(ahead)], dim=1)
         level, kept = self._level_now, hold_samples
-        again = SoundChain(
+        again = CodecOutput(
             self.codec, self.resampler, self.channels, before, codes, frame, level, self.device, leaving, kept, bend
         )
         again._follower = self._follower
@@ -208,12 +208,12 @@ class SoundChain:
         audio, _ = self.resampler.step(self.history[:, end - start :], ResampleState(tail, end - reach, first))
         return (_to_channels(audio[:, :n_samples], self.channels) * self._level_now).T.contiguous()
 
-    def with_loudness(self, target_lufs: float | None) -> SoundChain:
+    def with_loudness(self, target_lufs: float | None) -> CodecOutput:
         """This chain, coming slowly to a loudness from where it is; None stays there.  [generate]"""
         self._follower = LevelFollower(self.codec.sample_rate, target_lufs)
         return self
 
-    def with_level(self, level: float) -> SoundChain:
+    def with_level(self, level: float) -> CodecOutput:
         """This chain, gliding to another gain factor over its next push.  [generate]"""
         self.level = level
         return self

@@ -52,7 +52,7 @@ class Fader:
         return audio * self.over(begin_own, len(audio))[:, None]
 
 
-class Tape:
+class RecentAudio:
     """The last seconds of what a stream has put out, before its fader; all [generate]."""
 
     def __init__(self, rate_hz: int, channels: int) -> None:

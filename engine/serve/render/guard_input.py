@@ -8,13 +8,13 @@ from torch import Tensor
 from engine.listen.faults import Verdict
 from engine.listen.features import Audio
 from engine.listen.guard import Guard
-from engine.serve.render.codec_output import SoundChain
+from engine.serve.render.codec_output import CodecOutput
 
 
-class Listening:
+class GuardInput:
     """Its frames are a codec frame's length of what is put out, those before 0 the music that it goes on from."""
 
-    def __init__(self, chain: SoundChain, codes: Tensor | None, bpm: float) -> None:
+    def __init__(self, chain: CodecOutput, codes: Tensor | None, bpm: float) -> None:
         """Begin where the chain does; codes [K, P] end there, as the chain's history does."""
         codec = chain.codec
         self._guard = Guard(codec.sample_rate, codec.n_codebooks, bpm)
@@ -25,7 +25,7 @@ class Listening:
         else:
             self._guard.begin(np.zeros(0, np.float32), np.zeros((codec.n_codebooks, 0), np.int16), frame)
 
-    def hear(self, chain: SoundChain, codes: Tensor, n_samples: int, bpm: float) -> None:
+    def hear(self, chain: CodecOutput, codes: Tensor, n_samples: int, bpm: float) -> None:
         """The chain has taken codes [K, n] and put out `n_samples` more, at the codec's rate."""
         self._guard.tempo(bpm)
         audio = _mono(chain.history[:, chain.history.shape[1] - n_samples :])
@@ -37,7 +37,7 @@ class Listening:
         self._guard.pardon(verdict)
         self.verdict = self._guard.go_on()
 
-    def back_to(self, chain: SoundChain) -> None:
+    def back_to(self, chain: CodecOutput) -> None:
         """The stream was taken back to where this chain goes on."""
         self.verdict = None
         self._guard.back_to(chain.audio_end // chain.codec.frame_samples, _mono(chain.history))

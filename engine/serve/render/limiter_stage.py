@@ -8,14 +8,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from engine.listen.limiter import Limiter, LimiterState
+from engine.listen.limiter import LimiterState, PeakLimiter
 
 
-class Finish:
+class LimiterStage:
     """One stream's limiter; takes own samples [n, channels] in turn, or goes on elsewhere."""
 
     def __init__(self, sample_rate_hz: int, channels: int) -> None:
-        self._limiter, self._channels = Limiter(sample_rate_hz), channels
+        self._limiter, self._channels = PeakLimiter(sample_rate_hz), channels
         self._state: LimiterState | None = None
         self.fed_own = 0  # own sample behind the last one taken
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from engine.conditions.cache import WhileItLives
 from engine.listen.meter import integrated_lufs
-from engine.serve.lane_settings import HeardRegion, LaneSettings
+from engine.serve.lane_settings import LaneSettings, ReferenceAudio
 from engine.serve.render.stream_settings import in_channels
 
 REGION_SECONDS = 30.0  # of the region's end, that are measured
@@ -18,7 +18,7 @@ DOUBLED_LU = 10.0 * math.log10(2.0)  # mono on two channels is louder by so much
 
 
 def target_lufs(
-    settings: LaneSettings, region: HeardRegion | None, gain: float, codec_channels: int, ring_channels: int
+    settings: LaneSettings, region: ReferenceAudio | None, gain: float, codec_channels: int, ring_channels: int
 ) -> float | None:
     """What the codec's audio is to be brought to; it is `gain` times as loud as the user hears it. None: as it is.
 

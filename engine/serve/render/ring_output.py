@@ -11,21 +11,21 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from bridge.ring.form import Plan
+from bridge.ring.form import PlaybackPlan
 from bridge.ring.layout import ENDLESS_SAMPLES
 from bridge.ring.writer import RingWriter
 from bridge.time import units
 from bridge.time.transport import Transport
-from engine.serve.render.fader import Fader, Tape
-from engine.serve.render.limiter_stage import Finish
-from engine.serve.timeline.beat_map import Score
-from engine.serve.timeline.placement import Place
+from engine.serve.render.fader import Fader, RecentAudio
+from engine.serve.render.limiter_stage import LimiterStage
+from engine.serve.timeline.beat_map import BeatMap
+from engine.serve.timeline.placement import StreamPlacement
 
 FADE_SECONDS = 0.01  # at the end of the music
 PASS_SECONDS = 0.5  # a loop pass is seen this long after it at the latest
 
 
-class Outlet:
+class RingOutput:
     """The ring's side of one stream; all methods [generate].
 
     "Own" samples and frames are counted from where the stream's music begins; `place` says where they lie in
@@ -33,13 +33,13 @@ class Outlet:
     beats they were made.
     """
 
-    def __init__(self, ring: RingWriter, place: Place, gain: float = 1.0) -> None:
+    def __init__(self, ring: RingWriter, place: StreamPlacement, gain: float = 1.0) -> None:
         self.ring = ring
         self.fader = Fader(ring.form.sample_rate_hz, gain)
-        self.tape = Tape(ring.form.sample_rate_hz, ring.form.channels)
-        self._finish = Finish(ring.form.sample_rate_hz, ring.form.channels)
+        self.tape = RecentAudio(ring.form.sample_rate_hz, ring.form.channels)
+        self._finish = LimiterStage(ring.form.sample_rate_hz, ring.form.channels)
         self.place = self.writing = place
-        self.score = Score(place)
+        self.score = BeatMap(place)
         self.loop: tuple[int, int] | None = None  # first sample and the one behind the last
         self.written_own = 0  # own samples that are in the ring, or were thrown away before the start
         self._begun_own = 0  # where writing began anew last
@@ -206,13 +206,13 @@ class Outlet:
         self.ring.set_reach(zero + self.written_own)
         return True
 
-    def announce(self, from_samples: int, generation: int, place: Place | None = None) -> None:
+    def announce(self, from_samples: int, generation: int, place: StreamPlacement | None = None) -> None:
         """Tell the host the plan: older blocks count up to `from_samples`."""
         place = place or self.place
-        plan = Plan(generation, True, from_samples, place.start_samples, place.end_samples, place.timeline)
+        plan = PlaybackPlan(generation, True, from_samples, place.start_samples, place.end_samples, place.timeline)
         self.ring.set_plan(plan)
 
-    def join(self, place: Place, loop: tuple[int, int] | None, host: int) -> None:
+    def join(self, place: StreamPlacement, loop: tuple[int, int] | None, host: int) -> None:
         """Lie on another player's line: the same own samples at the same positions, for a host at `host`."""
         self.place = self.writing = place
         self.loop = loop

@@ -21,19 +21,19 @@ from torch import Tensor
 from bridge.ring.writer import RingWriter
 from engine.audio.resample import StreamResampler
 from engine.models.model import HeardExcerpt, LoadedModel
-from engine.serve.lane_settings import HeardRegion, LaneSettings
+from engine.serve.lane_settings import LaneSettings, ReferenceAudio
 from engine.serve.render import bending, conditioning
-from engine.serve.render.codec_output import SoundChain
-from engine.serve.render.guard_input import Listening
+from engine.serve.render.codec_output import CodecOutput
+from engine.serve.render.guard_input import GuardInput
 from engine.serve.render.loudness_target import target_lufs
-from engine.serve.render.ring_output import Outlet
-from engine.serve.render.stream_settings import Prompt, TakenOver, make_prompt, stream_settings
-from engine.serve.timeline.beat_map import Score
-from engine.serve.timeline.placement import Place
+from engine.serve.render.ring_output import RingOutput
+from engine.serve.render.stream_settings import HandoverPrompt, Prompt, make_prompt, stream_settings
+from engine.serve.timeline.beat_map import BeatMap
+from engine.serve.timeline.placement import StreamPlacement
 from engine.stream import TokenStream
 
 
-class Player(Outlet):
+class StreamRenderer(RingOutput):
     """Makes one stream and writes it to a lane's ring; all methods [generate]."""
 
     def __init__(
@@ -41,10 +41,10 @@ class Player(Outlet):
         model: LoadedModel,
         ring: RingWriter,
         settings: LaneSettings,
-        place: Place,
+        place: StreamPlacement,
         seed: int,
-        region: HeardRegion | None = None,
-        taken_over: TakenOver | None = None,
+        region: ReferenceAudio | None = None,
+        taken_over: HandoverPrompt | None = None,
     ) -> None:
         """Begin after the end of `region`, or with `taken_over` in the middle of another model's music."""
         super().__init__(ring, place, settings.gain)
@@ -70,7 +70,7 @@ class Player(Outlet):
         self.gain = 1.0 if self.prompt is None else self.prompt.gain
         self._start(self.prompt, 0, 0)
 
-    def _take_over(self, before: TakenOver) -> None:
+    def _take_over(self, before: HandoverPrompt) -> None:
         """Start at an own frame in the middle of what another model has played."""
         self.prompt_frames, self.gain = before.prompt_frames, before.heard.gain
         known = before.prompt_frames + before.frame
@@ -80,18 +80,18 @@ class Player(Outlet):
         """Stream and sound from an own frame on; `before` is what sounds right before it."""
         codes, audio = (None, None) if before is None else (before.codes, before.audio)
         own_line = conditioning.prompt_line(self.place, self.region) if before is not None and not frame else None
-        self.score, model = Score(self.place, own_line), self.model
+        self.score, model = BeatMap(self.place, own_line), self.model
         bend = bending.bend_for(self, frame, audio)
         self._reserved = False  # frames for a sound that is bent
         tuned = stream_settings(model, self.settings, bending.enough(self.place, bend), self.prompt_frames)
         heard = partial(conditioning.conditions, proxy(self))  # the stream is ours: nothing keeps us alive but the lane
         self.stream = TokenStream.begin(model.lm, heard, codes, tuned, self.seed, first_frame)
         device, channels, level = model.lm.out_norm.weight.device, self.ring.form.channels, 1.0 / self.gain
-        self.chain = SoundChain(model.codec, self.resampler, channels, audio, codes, frame, level, device, bend=bend)
+        self.chain = CodecOutput(model.codec, self.resampler, channels, audio, codes, frame, level, device, bend=bend)
         self.chain.go_on_from(None if before is None else before.ahead)
         self._from(self.chain.end_samples)
         self.taken_frames, self.settled_own = self.prompt_frames + frame, self.chain.end_samples
-        self.listening = Listening(self.chain, codes, self.place.line.tempo_at(self.place.zero_samples))
+        self.listening = GuardInput(self.chain, codes, self.place.line.tempo_at(self.place.zero_samples))
         self._tune()
         self.version += 1
 
@@ -118,13 +118,15 @@ class Player(Outlet):
 
     # -- changing its mind ------------------------------------------------------------------------------
 
-    def restart(self, settings: LaneSettings, place: Place, generation: int) -> None:
+    def restart(self, settings: LaneSettings, place: StreamPlacement, generation: int) -> None:
         """From the first frame again, at another place or otherwise; nothing of it was heard yet."""
         self.settings, self.place = settings, place
         self.begin()
         self.announce(place.start_samples, generation)
 
-    def retake(self, host: int, cut_samples: int, settings: LaneSettings, place: Place, generation: int) -> None:
+    def retake(
+        self, host: int, cut_samples: int, settings: LaneSettings, place: StreamPlacement, generation: int
+    ) -> None:
         """Make everything from `cut_samples` on anew for a host at `host`, with other settings, line or end.
 
         The cut lies on the first frame that begins there or later, or on the last one that is made. The beats that
@@ -133,7 +135,7 @@ class Player(Outlet):
         self._cut_from(max(0, self.place.frame_at(cut_samples)) * self._frame, settings, place)
         self._go_on(host, generation)
 
-    def retake_at(self, host: int, own: int, settings: LaneSettings, place: Place, generation: int) -> None:
+    def retake_at(self, host: int, own: int, settings: LaneSettings, place: StreamPlacement, generation: int) -> None:
         """Make everything from own sample `own` on anew, to the sample: up to it what was made sounds.
 
         The cut is in the frame that holds it, and what the new frames have before it is thrown away.
@@ -145,7 +147,13 @@ class Player(Outlet):
         self._go_on(host, generation)
 
     def move(
-        self, host: int, own_samples: int, to_samples: int, settings: LaneSettings, place: Place, generation: int
+        self,
+        host: int,
+        own_samples: int,
+        to_samples: int,
+        settings: LaneSettings,
+        place: StreamPlacement,
+        generation: int,
     ) -> None:
         """After a jump, or far behind the host: own sample `own_samples` comes to lie on `to_samples`.
 
@@ -162,7 +170,7 @@ class Player(Outlet):
         self.stream.reseed(dice(self._cut_from(self._coded(own), self.settings, self.place)))
         self._go_on(host, generation)
 
-    def shift(self, host: int, from_own: int, place: Place, generation: int) -> None:
+    def shift(self, host: int, from_own: int, place: StreamPlacement, generation: int) -> None:
         """What is made sounds elsewhere from own sample `from_own` on: not made anew, only written once more.
 
         `place` has another zero (the start moves), or `loop` was set to other bounds before.
@@ -176,7 +184,7 @@ class Player(Outlet):
         self._go_on(host, generation)
         self.write()
 
-    def steer(self, place: Place) -> None:
+    def steer(self, place: StreamPlacement) -> None:
         """What is still to be made lies on `place`, led there from the beats that are made; nothing is taken back."""
         own = self.free_own
         self.place = place = self._reached(place, own)
@@ -186,7 +194,7 @@ class Player(Outlet):
         conditioning.retime(self)
         self.set_total()
 
-    def _reached(self, place: Place, own: int) -> Place:
+    def _reached(self, place: StreamPlacement, own: int) -> StreamPlacement:
         """A place whose line is come to from the beat that was laid at an own sample."""
         if own <= self.place.unheard_samples and not self.prompt_frames:
             return place
@@ -226,7 +234,7 @@ class Player(Outlet):
         self._go_on(host, generation)
         self.write()
 
-    def _cut_from(self, coded: int, settings: LaneSettings, place: Place) -> int:
+    def _cut_from(self, coded: int, settings: LaneSettings, place: StreamPlacement) -> int:
         """Cut on the first own frame that begins at a sample of the codec's rate or later; that frame.
 
         On the last one that is made where that is earlier: all that was made of it sounds, a host may be waiting there.
@@ -242,7 +250,7 @@ class Player(Outlet):
         self,
         frame: int,
         settings: LaneSettings,
-        place: Place,
+        place: StreamPlacement,
         hold_samples: int | None = None,
         placed: bool = False,
     ) -> None:

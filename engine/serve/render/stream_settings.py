@@ -14,8 +14,8 @@ from engine.codec.base import encode_within
 from engine.core.guidance import Guidance
 from engine.core.sampling import Sampling
 from engine.models.model import LoadedModel
-from engine.serve.lane_settings import HeardRegion, LaneSettings
-from engine.serve.timeline.placement import Place
+from engine.serve.lane_settings import LaneSettings, ReferenceAudio
+from engine.serve.timeline.placement import StreamPlacement
 from engine.stream import StreamSettings, WindowSize
 
 GAIN_MOST = 16.0
@@ -38,7 +38,7 @@ class Prompt:
 
 
 @dataclass(frozen=True)
-class TakenOver:
+class HandoverPrompt:
     """Another model's music up to own frame `frame`, as this one hears it: what a player goes on from.  [any]"""
 
     heard: Prompt
@@ -62,7 +62,9 @@ def left_aside(model: LoadedModel, settings: LaneSettings) -> str:
     return f"{model.name} cannot follow {' and '.join(lacking)}, which waits for a model that can" if lacking else ""
 
 
-def stream_settings(model: LoadedModel, settings: LaneSettings, place: Place, prompt_frames: int) -> StreamSettings:
+def stream_settings(
+    model: LoadedModel, settings: LaneSettings, place: StreamPlacement, prompt_frames: int
+) -> StreamSettings:
     """How a stream at `place` samples, is guided and ends; values not set are the model's own.  [generate]"""
     values = settings.values
     beta = values.get("cfg_beta", 0.0)
@@ -81,7 +83,7 @@ def stream_settings(model: LoadedModel, settings: LaneSettings, place: Place, pr
     )
 
 
-def make_prompt(model: LoadedModel, region: HeardRegion | None) -> Prompt | None:
+def make_prompt(model: LoadedModel, region: ReferenceAudio | None) -> Prompt | None:
     """The end of a region as codes, in whole frames counted back from its end; None for none.
 
     Raises RegionTooShort when it holds less than a frame.  [generate]

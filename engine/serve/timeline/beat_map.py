@@ -12,9 +12,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from bridge.time import units
-from engine.models.model import Grid, GridLeg
-from engine.serve.timeline.placement import Place, plain_grid
-from engine.serve.timeline.tempo_curve import Leg, Line
+from engine.models.model import FrameGrid, GridLeg
+from engine.serve.timeline.placement import StreamPlacement, plain_grid
+from engine.serve.timeline.tempo_curve import TempoCurve, TempoSegment
 
 ALWAYS = -(1 << 62)  # before everything
 SAME_BEATS = 1e-4
@@ -22,11 +22,11 @@ KEPT_SECONDS = 60.0  # of what is behind: more than any window reaches back
 
 
 @dataclass(frozen=True)
-class Laid:
+class BeatMapEntry:
     """From own sample `from_own` on the stream was laid on `place`, and moved as a whole since.  [any]"""
 
     from_own: int
-    place: Place
+    place: StreamPlacement
     moved_samples: int = 0
 
     def position(self, own_samples: float) -> float:
@@ -38,23 +38,23 @@ class Laid:
         return self.place.line.quick_beats(self.place.zero_samples + own_samples)
 
 
-class Score:
+class BeatMap:
     """The entries of one stream, in order; all [generate]."""
 
-    def __init__(self, place: Place, prompt: Line | None = None) -> None:
+    def __init__(self, place: StreamPlacement, prompt: TempoCurve | None = None) -> None:
         """Begin on `place`; a prompt of another tempo lies on its own line, in the same host samples."""
-        self.entries = [Laid(ALWAYS, place)]
+        self.entries = [BeatMapEntry(ALWAYS, place)]
         if prompt is not None:
-            self.entries = [Laid(ALWAYS, replace(place, line=prompt)), Laid(0, place)]
+            self.entries = [BeatMapEntry(ALWAYS, replace(place, line=prompt)), BeatMapEntry(0, place)]
 
-    def lay(self, from_own: int, place: Place) -> None:
+    def lay(self, from_own: int, place: StreamPlacement) -> None:
         """From an own sample on everything lies on `place`."""
         kept = [entry for entry in self.entries if entry.from_own < from_own]
         if kept and kept[-1].place.same_course(place) and not kept[-1].moved_samples:
             kept[-1] = replace(kept[-1], place=place)
             self.entries = kept
             return
-        self.entries = [*kept, Laid(from_own, place)]
+        self.entries = [*kept, BeatMapEntry(from_own, place)]
         oldest = from_own - int(KEPT_SECONDS * place.grid.sample_rate_hz)
         while len(self.entries) > 1 and self.entries[1].from_own < oldest:
             self.entries.pop(0)
@@ -63,21 +63,21 @@ class Score:
         """All of it sounds later; what it was made for stays."""
         self.entries = [replace(entry, moved_samples=entry.moved_samples + by_samples) for entry in self.entries]
 
-    def off_seconds(self, line: Line, own_samples: float) -> float:
+    def off_seconds(self, line: TempoCurve, own_samples: float) -> float:
         """How much later than on a host's line the beat of an own sample sounds there; negative: earlier."""
         entry = self.at(own_samples)
         position = entry.position(own_samples)
         beats = line.quick_beats(position) - entry.beats_at(own_samples)
         return beats * units.SECONDS_PER_MINUTE / line.tempo_at(position)
 
-    def same_bars(self, line: Line, own_samples: float) -> bool:
+    def same_bars(self, line: TempoCurve, own_samples: float) -> bool:
         """Whether an own sample was made for bars as a host's line has them now."""
         grid, now = self.at(own_samples).place.grid, line.grid
         bar = now.signature.beats_per_bar
         apart = units.exact(grid.bar_origin_beats) - units.exact(now.bar_origin_beats)
         return grid.signature.beats_per_bar == bar and abs(apart - bar * round(apart / bar)) < SAME_BEATS
 
-    def at(self, own_samples: float) -> Laid:
+    def at(self, own_samples: float) -> BeatMapEntry:
         """The entry of an own sample."""
         found = self.entries[0]
         for entry in self.entries[1:]:
@@ -95,7 +95,9 @@ class Score:
         place = self.at(own_samples).place
         return place.line.tempo_at(place.zero_samples + own_samples)
 
-    def model_grid(self, prompt_frames: int, offset_frames: int, n_frames: int, loop: tuple[int, int] | None) -> Grid:
+    def model_grid(
+        self, prompt_frames: int, offset_frames: int, n_frames: int, loop: tuple[int, int] | None
+    ) -> FrameGrid:
         """What the model hears in the window of `n_frames` at stream frame `offset_frames`.
 
         Where the host loops, as positions will go on after its end.
@@ -115,7 +117,7 @@ class Score:
         straight = len(entries) == 1 and len(entries[0].place.line.legs) == 1
         return grid if straight else replace(grid, legs=tuple(legs))
 
-    def _with_passes(self, loop: tuple[int, int] | None, last_own: float) -> list[Laid]:
+    def _with_passes(self, loop: tuple[int, int] | None, last_own: float) -> list[BeatMapEntry]:
         """The entries, and those of loop passes that are still to come."""
         entries = list(self.entries)
         if loop is None or loop[1] <= loop[0]:
@@ -126,7 +128,7 @@ class Score:
             if wrap >= last_own or wrap <= here.from_own:
                 break
             zero = loop[0] - wrap
-            entries.append(Laid(wrap, replace(here.place, zero_samples=zero)))
+            entries.append(BeatMapEntry(wrap, replace(here.place, zero_samples=zero)))
         return entries
 
 
@@ -134,7 +136,7 @@ def _own(frame: int, rate_hz: int) -> float:
     return float(units.seconds_to_samples(units.frames_to_seconds(frame), rate_hz))
 
 
-def _legs(entry: Laid, first_own: float, end_own: float, prompt_frames: int, origin: float) -> list[GridLeg]:
+def _legs(entry: BeatMapEntry, first_own: float, end_own: float, prompt_frames: int, origin: float) -> list[GridLeg]:
     """An entry's legs within [first, end), as the model counts: stream frames, beats from a bar line."""
     zero, line = entry.place.zero_samples, entry.place.line
     found = []
@@ -146,7 +148,7 @@ def _legs(entry: Laid, first_own: float, end_own: float, prompt_frames: int, ori
     return found
 
 
-def _leg(leg: Leg, position: float, own: float, prompt_frames: int, origin: float) -> GridLeg:
+def _leg(leg: TempoSegment, position: float, own: float, prompt_frames: int, origin: float) -> GridLeg:
     grid = leg.grid
     frame = prompt_frames + float(units.seconds_to_frames(units.samples_to_seconds(own, grid.sample_rate_hz)))
     return GridLeg(

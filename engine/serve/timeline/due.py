@@ -32,7 +32,7 @@ class Due:
 
 
 @dataclass(frozen=True, slots=True)
-class Loop:
+class LoopRange:
     """The loop that the host is in or comes to: first sample and the one behind the last.  [any]"""
 
     start: int
@@ -44,12 +44,12 @@ class Loop:
         return self.end - self.start
 
 
-def loop_ahead(transport: Transport) -> Loop | None:
+def loop_ahead(transport: Transport) -> LoopRange | None:
     """The loop whose end the host will not get beyond; None where there is none, or it is past it.  [any]"""
     if transport.loop_beats is None:
         return None
     start, end = (transport.grid.sample_at(beats) for beats in transport.loop_beats)
-    return Loop(start, end) if start < end and transport.position_samples < end else None
+    return LoopRange(start, end) if start < end and transport.position_samples < end else None
 
 
 def due_at(at: At, transport: Transport, margin_samples: int) -> Due:

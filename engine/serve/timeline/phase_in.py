@@ -16,7 +16,7 @@ from fractions import Fraction
 from bridge.time import units
 from bridge.time.transport import Grid
 from bridge.time.units import exact
-from engine.serve.lane_settings import HeardRegion
+from engine.serve.lane_settings import ReferenceAudio
 
 SHORTEST_SECONDS = 1.0  # of given music that is left after a cut
 ROUNDED_SAMPLES = 1  # a length in whole samples, at another rate, is so inexact: that is the bar line
@@ -24,39 +24,39 @@ LONGEST_AHEAD_SECONDS = 1.0  # of music that is made and thrown away, where a cu
 
 
 @dataclass(frozen=True)
-class Beginning:
+class PhaseIn:
     """The music to go on from, cut, and the beats that are made and thrown away after it.  [any]"""
 
-    region: HeardRegion | None = None
+    region: ReferenceAudio | None = None
     ahead_beats: Fraction = Fraction(0)
 
 
-def begin_after(region: HeardRegion | None, start_beats: Fraction, grid: Grid) -> Beginning:
+def begin_after(region: ReferenceAudio | None, start_beats: Fraction, grid: Grid) -> PhaseIn:
     """How to go on from a region so that `start_beats` of the host's grid comes in phase.
 
     Cuts whichever is less, music off the end or music still to be made; a cut leaves a second at least.  [any]
     """
     if region is None:
-        return Beginning()
+        return PhaseIn()
     length = region.audio.shape[-1]
     end = exact(region.start_beats) + _beats(region, length)
     bar = grid.signature.beats_per_bar
     over = (end - start_beats) % bar
     under = (bar - over) % bar
     if min(_samples(region, over), _samples(region, under)) <= ROUNDED_SAMPLES:
-        return Beginning(region)
+        return PhaseIn(region)
     cut, ahead_seconds = _samples(region, over), units.beats_to_seconds(under, grid.tempo_bpm)
     left = units.samples_to_seconds(length - cut, region.rate_hz)
     nearer = over <= under or ahead_seconds > LONGEST_AHEAD_SECONDS
     if nearer and left >= SHORTEST_SECONDS:
         kept, rest = region.audio.split([length - cut, cut], dim=1)
-        return Beginning(replace(region, audio=kept, ahead=rest))
-    return Beginning(region, under)
+        return PhaseIn(replace(region, audio=kept, ahead=rest))
+    return PhaseIn(region, under)
 
 
-def _beats(region: HeardRegion, n_samples: int) -> Fraction:
+def _beats(region: ReferenceAudio, n_samples: int) -> Fraction:
     return units.samples_to_beats(n_samples, region.bpm, region.rate_hz)
 
 
-def _samples(region: HeardRegion, beats: Fraction) -> int:
+def _samples(region: ReferenceAudio, beats: Fraction) -> int:
     return units.nearest(units.beats_to_samples(beats, region.bpm, region.rate_hz))

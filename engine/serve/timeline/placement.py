@@ -14,29 +14,29 @@ from fractions import Fraction
 from bridge.ring.layout import ENDLESS_SAMPLES
 from bridge.time import units
 from bridge.time.transport import Grid as HostGrid
-from engine.models.model import HARMONY, TEMPO, TEXT, Ask, Grid, LoadedModel, OnGrid, Reference, StyleExcerpt
-from engine.serve.lane_settings import CONTINUE, MELODY, STYLE, HeardRegion, LaneSettings
-from engine.serve.timeline.tempo_curve import Line
+from engine.models.model import HARMONY, TEMPO, TEXT, Ask, FrameGrid, LoadedModel, OnGrid, Reference, StyleExcerpt
+from engine.serve.lane_settings import CONTINUE, MELODY, STYLE, LaneSettings, ReferenceAudio
+from engine.serve.timeline.tempo_curve import TempoCurve
 
 
 @dataclass(frozen=True)
-class Place:
+class StreamPlacement:
     """Where a stream lies on the host's timeline; `end_samples` is where its music ends.
 
     `start_samples` is where it begins to be heard, own sample 0 unless music before that is made and thrown away. A
     plain grid is taken as a straight line.  [any]
     """
 
-    line: Line
+    line: TempoCurve
     zero_samples: int
     end_samples: int = ENDLESS_SAMPLES
     timeline: int = 0
     unheard_samples: int = 0
 
     @staticmethod
-    def on(grid: HostGrid, zero_samples: int, end_samples: int = ENDLESS_SAMPLES, timeline: int = 0) -> Place:
+    def on(grid: HostGrid, zero_samples: int, end_samples: int = ENDLESS_SAMPLES, timeline: int = 0) -> StreamPlacement:
         """A place on a straight line.  [any]"""
-        return Place(Line.straight(grid), zero_samples, end_samples, timeline)
+        return StreamPlacement(TempoCurve.straight(grid), zero_samples, end_samples, timeline)
 
     @property
     def grid(self) -> HostGrid:
@@ -48,7 +48,7 @@ class Place:
         """Host position of the first sample that is heard.  [any]"""
         return self.zero_samples + self.unheard_samples
 
-    def same_course(self, other: Place) -> bool:
+    def same_course(self, other: StreamPlacement) -> bool:
         """Whether own samples have the same beats on both.  [any]"""
         return self.zero_samples == other.zero_samples and self.line == other.line
 
@@ -70,13 +70,13 @@ class Place:
 
 def ask_at(
     settings: LaneSettings,
-    place: Place,
+    place: StreamPlacement,
     prompt_frames: int,
     offset_frames: int,
     takes: frozenset[str],
     seed: int = 0,
-    grid: Grid | None = None,
-    begun: HeardRegion | None = None,
+    grid: FrameGrid | None = None,
+    begun: ReferenceAudio | None = None,
 ) -> Ask:
     """What a lane asks for in the window at stream frame `offset_frames`, on the model's own time axis.
 
@@ -100,10 +100,10 @@ def ask_at(
     )
 
 
-def plain_grid(place: Place, prompt_frames: int) -> Grid:
+def plain_grid(place: StreamPlacement, prompt_frames: int) -> FrameGrid:
     """What a model hears of a straight line, beats counted from a bar line.  [any]"""
     beats = place.beats_at_frame(-prompt_frames) - units.exact(place.grid.bar_origin_beats)
-    return Grid(place.grid.tempo_bpm, float(beats), float(place.grid.signature.beats_per_bar))
+    return FrameGrid(place.grid.tempo_bpm, float(beats), float(place.grid.signature.beats_per_bar))
 
 
 def prepare(model: LoadedModel, settings: LaneSettings) -> None:
@@ -118,7 +118,7 @@ def prepare(model: LoadedModel, settings: LaneSettings) -> None:
         model.conditioner.prepare(Ask(harmony=Reference(begun.audio)))
 
 
-def _excerpt(settings: LaneSettings, style: HeardRegion | None) -> StyleExcerpt:
+def _excerpt(settings: LaneSettings, style: ReferenceAudio | None) -> StyleExcerpt:
     """How the style region is listened to; a start behind its end is taken round and round."""
     values = settings.values
     start = values.get("excerpt_start", -1.0)
@@ -128,7 +128,7 @@ def _excerpt(settings: LaneSettings, style: HeardRegion | None) -> StyleExcerpt:
     return StyleExcerpt(values.get("excerpt_seconds", 3.0), int(values.get("eval_q", 3)), start_samples=starts)
 
 
-def _chords(region: HeardRegion, place: Place, prompt_frames: int, offset_frames: int) -> Reference:
+def _chords(region: ReferenceAudio, place: StreamPlacement, prompt_frames: int, offset_frames: int) -> Reference:
     """The whole bars of a region as a reference, round and round."""
     bar = place.grid.signature.beats_per_bar
     found = _placed(region, place, prompt_frames, offset_frames)
@@ -137,7 +137,7 @@ def _chords(region: HeardRegion, place: Place, prompt_frames: int, offset_frames
     return replace(found, on_grid=replace(found.on_grid, beats=float(region.beats // bar * bar)))
 
 
-def _placed(region: HeardRegion, place: Place, prompt_frames: int, offset_frames: int) -> Reference:
+def _placed(region: ReferenceAudio, place: StreamPlacement, prompt_frames: int, offset_frames: int) -> Reference:
     """A region as a reference whose phase is exact at the window's first frame."""
     beat = place.beats_at_frame(offset_frames - prompt_frames)
     start = units.exact(region.start_beats)

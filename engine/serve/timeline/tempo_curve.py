@@ -29,7 +29,7 @@ RAMP_SECONDS = 4.0  # so far ahead a ramp is believed; from there on straight, u
 
 
 @dataclass(frozen=True, slots=True)
-class Leg:
+class TempoSegment:
     """From `from_samples` on: `grid` is the tangent there, and the tempo moves by `slope` bpm a beat.
 
     A ramp's grid is anchored on its first sample.  [any]
@@ -77,10 +77,10 @@ class Leg:
 
 
 @dataclass(frozen=True)
-class Line:
+class TempoCurve:
     """Legs in order; ValueError for none, or for two that begin on one sample.  [any]"""
 
-    legs: tuple[Leg, ...]
+    legs: tuple[TempoSegment, ...]
 
     def __post_init__(self) -> None:
         starts = [leg.from_samples for leg in self.legs]
@@ -88,35 +88,35 @@ class Line:
             raise ValueError(f"a line needs legs one after the other, got some that begin at samples {starts}")
 
     @staticmethod
-    def straight(grid: Grid) -> Line:
+    def straight(grid: Grid) -> TempoCurve:
         """One tempo throughout: exactly the grid.  [any]"""
-        return Line((Leg(grid.anchor_samples, grid),))
+        return TempoCurve((TempoSegment(grid.anchor_samples, grid),))
 
     @staticmethod
-    def ramp(grid: Grid, position_samples: int, slope: float, seconds: float = RAMP_SECONDS) -> Line:
+    def ramp(grid: Grid, position_samples: int, slope: float, seconds: float = RAMP_SECONDS) -> TempoCurve:
         """The tangent `grid` up to a sample, from there the tempo moves by `slope` bpm a beat.
 
         After `seconds`, or at the slowest or fastest tempo there is, it is straight.  [any]
         """
         if abs(slope) < STRAIGHT_BPM_PER_BEAT:
-            return Line.straight(grid)
+            return TempoCurve.straight(grid)
         here = _tangent(grid, position_samples, grid.beats_at(position_samples), grid.tempo_bpm)
-        leg = Leg(position_samples, here, slope)
+        leg = TempoSegment(position_samples, here, slope)
         bound = TEMPO_MAX_BPM if slope > 0 else TEMPO_MIN_BPM
         most = max(0.0, math.log(bound / grid.tempo_bpm) / slope) * units.SECONDS_PER_MINUTE
         count = int(min(seconds, most) * grid.sample_rate_hz)
         if count < 1:
-            return Line.straight(grid)
+            return TempoCurve.straight(grid)
         end = position_samples + count
         after = _tangent(grid, end, leg.beats_at(end), leg.tempo_at(end))
-        return Line((Leg(position_samples - 1, grid), leg, Leg(end, after)))
+        return TempoCurve((TempoSegment(position_samples - 1, grid), leg, TempoSegment(end, after)))
 
     @property
     def grid(self) -> Grid:
         """What the last leg goes on as: its rate, signature and bar lines are the line's.  [any]"""
         return self.legs[-1].grid
 
-    def leg_at(self, position: float) -> Leg:
+    def leg_at(self, position: float) -> TempoSegment:
         """The leg that holds at a sample.  [any]"""
         found = self.legs[0]
         for leg in self.legs[1:]:
@@ -147,12 +147,12 @@ class Line:
         """Quarter notes a minute at a sample.  [any]"""
         return self.leg_at(position).tempo_at(position)
 
-    def off_seconds(self, other: Line, position: float) -> float:
+    def off_seconds(self, other: TempoCurve, position: float) -> float:
         """How much later than on `other` the beat of this line at a sample is there; negative: earlier.  [any]"""
         beats = other.quick_beats(position) - self.quick_beats(position)
         return beats * units.SECONDS_PER_MINUTE / other.tempo_at(position)
 
-    def reached(self, position_samples: int, beats: Exact) -> Line:
+    def reached(self, position_samples: int, beats: Exact) -> TempoCurve:
         """This line, come to from another beat at a sample: the tempo bends until they meet, the beat never jumps.
 
         By at most 4 %, unless that takes longer than two beats.  [any]
@@ -169,12 +169,12 @@ class Line:
         bent = length * slope / math.expm1(slope * minutes) if slope else length / minutes
         if not TEMPO_MIN_BPM / 2 <= bent <= TEMPO_MAX_BPM * 2:  # too far off to be bent: it is a jump
             return self
-        leading = Leg(position_samples, _tangent(there.grid, position_samples, exact(beats), bent), slope)
+        leading = TempoSegment(position_samples, _tangent(there.grid, position_samples, exact(beats), bent), slope)
         grid = at_end.grid
         if at_end.slope:
             grid = _tangent(grid, end, at_end.beats_at(end), at_end.tempo_at(end))
-        rest = Leg(end, grid, at_end.slope)
-        return Line((leading, rest, *(leg for leg in self.legs if leg.from_samples > end)))
+        rest = TempoSegment(end, grid, at_end.slope)
+        return TempoCurve((leading, rest, *(leg for leg in self.legs if leg.from_samples > end)))
 
     # -- bars -----------------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from itertools import pairwise
 
 from bridge.time.transport import Grid, Transport
 from bridge.time.units import samples_to_seconds
-from engine.serve.timeline.tempo_curve import Line
+from engine.serve.timeline.tempo_curve import TempoCurve
 
 LOOK_BACK_SECONDS = 0.6  # changes of tempo that lie nearer together than this are one movement
 CHANGES = 3  # so many of them, all upwards or all downwards, are a ramp
@@ -29,12 +29,12 @@ class _Seen:
     tempo_bpm: float
 
 
-class Foresight:
+class TempoPredictor:
     """Looks at one host's snapshots in turn; all [generate]."""
 
     def __init__(self) -> None:
         self._changes: deque[_Seen] = deque(maxlen=64)
-        self._newest: tuple[Transport, Line] | None = None
+        self._newest: tuple[Transport, TempoCurve] | None = None
         self._changed_seconds = 0.0
 
     @property
@@ -42,20 +42,24 @@ class Foresight:
         """Whether the tempo stood, when it was looked at last."""
         return self._newest is None or len(self._newest[1].legs) == 1
 
-    def line(self, transport: Transport) -> Line:
+    def line(self, transport: Transport) -> TempoCurve:
         """The line on which the host goes on, as far as its snapshots tell; the same object while nothing changes."""
         if self._newest is not None and self._newest[0] is transport:
             return self._newest[1]
         slope = self._slope(transport)
-        line = Line.ramp(transport.grid, transport.position_samples, slope) if slope else self._straight(transport.grid)
+        line = (
+            TempoCurve.ramp(transport.grid, transport.position_samples, slope)
+            if slope
+            else self._straight(transport.grid)
+        )
         self._newest = transport, line
         return line
 
-    def _straight(self, grid: Grid) -> Line:
+    def _straight(self, grid: Grid) -> TempoCurve:
         known = self._newest
         if known is not None and len(known[1].legs) == 1 and known[1].legs[0].grid == grid:
             return known[1]
-        return Line.straight(grid)
+        return TempoCurve.straight(grid)
 
     def _slope(self, transport: Transport) -> float:
         """Quarter notes a minute that the tempo moves in a beat; 0 where it stands or steps."""

@@ -6,7 +6,7 @@ import torch
 
 from engine.api.generate_arguments import harmony_of
 from engine.conditions.frames import SAMPLE_RATE_HZ
-from engine.models.model import Ask, Grid, Reference
+from engine.models.model import Ask, FrameGrid, Reference
 from engine.train.evaluation.pieces import HeldOut, held_out
 
 GROUPS = ("melody", "tempo", "style", "genre", "instrument", "onward")
@@ -19,7 +19,7 @@ LONG_BPM = (105.0, 80.0, 124.0, 128.0, 140.0)
 
 
 @dataclass(frozen=True)
-class Plan:
+class EvaluationPlan:
     """Sizes of an evaluation, and how the model is played; part of what the kept answers are filed under."""
 
     pieces: int = 50
@@ -57,11 +57,13 @@ def chords_of(held: HeldOut) -> Reference:
 def ask_of(group: str, index: int, held: HeldOut | None) -> Ask:
     """The ask of a group for a piece; `long` needs none.  ValueError for a group that there is not.  [any]"""
     if group == "long":
-        return Ask(text=LONG_TEXTS[index % len(LONG_TEXTS)], grid=Grid(LONG_BPM[index % len(LONG_BPM)]), seed=index)
+        return Ask(
+            text=LONG_TEXTS[index % len(LONG_TEXTS)], grid=FrameGrid(LONG_BPM[index % len(LONG_BPM)]), seed=index
+        )
     assert held is not None
     asks = {
         "melody": Ask(melody=held.reference("melody"), grid=held.grid),
-        "tempo": Ask(text=held.text, grid=Grid(other_tempo(held), 0.0, float(held.piece.beats_per_bar))),
+        "tempo": Ask(text=held.text, grid=FrameGrid(other_tempo(held), 0.0, float(held.piece.beats_per_bar))),
         "style": Ask(style=held.reference("mix"), grid=held.grid),
         "genre": Ask(text=f"{held.genre} music", grid=held.grid),
         "instrument": Ask(text=held.instrument, grid=held.grid),
@@ -72,6 +74,6 @@ def ask_of(group: str, index: int, held: HeldOut | None) -> Ask:
     return asks[group]
 
 
-def pieces_of(plan: Plan) -> list[HeldOut]:
+def pieces_of(plan: EvaluationPlan) -> list[HeldOut]:
     """The held-out pieces of a plan."""
     return held_out(plan.pieces, plan.render_seconds)

@@ -25,9 +25,9 @@ from engine.core.guidance import Guidance
 from engine.core.sampling import Sampling
 from engine.models.load import load_model
 from engine.models.model import LoadedModel
-from engine.serve.render.codec_output import SoundChain
+from engine.serve.render.codec_output import CodecOutput
 from engine.stream import StreamSettings, WindowSize
-from engine.train.evaluation.asks import FIRST_SEED, PROMPT_SECONDS, Plan, ask_of, pieces_of
+from engine.train.evaluation.asks import FIRST_SEED, PROMPT_SECONDS, EvaluationPlan, ask_of, pieces_of
 from engine.train.evaluation.pieces import HeldOut
 from engine.train.metrics import Array
 
@@ -43,7 +43,7 @@ class Answer:
     audio: Array
 
 
-def fingerprint(model: LoadedModel, plan: Plan) -> str:
+def fingerprint(model: LoadedModel, plan: EvaluationPlan) -> str:
     """Name of what makes the answers: weights and settings, not how many are wanted.  [any]"""
     digest = hashlib.sha256()
     for module in (model.lm, getattr(model.codec, "net", None), *vars(model.conditioner).values()):
@@ -57,10 +57,10 @@ def fingerprint(model: LoadedModel, plan: Plan) -> str:
     return f"{model.name.replace('/', '-')[:40]}-{digest.hexdigest()[:12]}"
 
 
-class Kept:
+class AnswerCache:
     """The answers of one model and plan."""
 
-    def __init__(self, folder: Path, model: LoadedModel, plan: Plan) -> None:
+    def __init__(self, folder: Path, model: LoadedModel, plan: EvaluationPlan) -> None:
         self.model, self.plan = model, plan
         self.folder = folder / fingerprint(model, plan)
 
@@ -99,7 +99,9 @@ def prompt_of(model: LoadedModel, pieces: list[HeldOut]) -> tuple[Tensor, Tensor
     return audio, model.codec.encode(audio)
 
 
-def play(model: LoadedModel, plan: Plan, group: str, indices: list[int], pieces: list[HeldOut | None]) -> list[Answer]:
+def play(
+    model: LoadedModel, plan: EvaluationPlan, group: str, indices: list[int], pieces: list[HeldOut | None]
+) -> list[Answer]:
     """Answers to asks of neighbouring indices, made in one batch; each is what it would be alone.  [generate]"""
     frames = round(plan.length_seconds(group) * 50)
     known = [held for held in pieces if held is not None]
@@ -125,7 +127,7 @@ def following(model: LoadedModel, prompt_audio: Tensor, codes: Tensor, prompt_fr
     joins it: in phase, from where the audio would have gone on.  [generate]"""
     rate_hz = model.codec.sample_rate
     known = codes[0, :, :prompt_frames]
-    chain = SoundChain(model.codec, StreamResampler(rate_hz, rate_hz), 1, prompt_audio[0], known)
+    chain = CodecOutput(model.codec, StreamResampler(rate_hz, rate_hz), 1, prompt_audio[0], known)
     return chain.push(codes[0, :, prompt_frames:], last=True)[:, 0]
 
 
@@ -141,12 +143,12 @@ def batches(missing: list[int], together: int) -> Iterator[list[int]]:
         yield batch
 
 
-def tasks(kept: Kept, groups: tuple[str, ...]) -> list[tuple[str, list[int]]]:
+def tasks(kept: AnswerCache, groups: tuple[str, ...]) -> list[tuple[str, list[int]]]:
     """What is still to be made, in pieces that are made at once; ten minutes stand alone."""
     return [(g, batch) for g in groups for batch in batches(kept.missing(g), 1 if g == "long" else TOGETHER)]
 
 
-def make(kept: Kept, group: str, batch: list[int], pieces: list[HeldOut]) -> None:
+def make(kept: AnswerCache, group: str, batch: list[int], pieces: list[HeldOut]) -> None:
     """Make and keep the answers of one batch.  [generate]"""
     some = [None if group == "long" else pieces[index] for index in batch]
     for index, answer in zip(batch, play(kept.model, kept.plan, group, batch, some), strict=True):
@@ -156,20 +158,20 @@ def make(kept: Kept, group: str, batch: list[int], pieces: list[HeldOut]) -> Non
 _here: dict[str, Any] = {}  # what a worker process keeps between batches
 
 
-def _begin(name: str, folder: Path, plan: Plan) -> None:
+def _begin(name: str, folder: Path, plan: EvaluationPlan) -> None:
     torch.set_num_threads(1)
-    _here["kept"] = Kept(folder, load_model(name), plan)
+    _here["kept"] = AnswerCache(folder, load_model(name), plan)
 
 
 def _make_apart(group: str, batch: list[int]) -> int:
-    kept: Kept = _here["kept"]
+    kept: AnswerCache = _here["kept"]
     if group != "long" and "pieces" not in _here:
         _here["pieces"] = pieces_of(kept.plan)
     make(kept, group, batch, _here.get("pieces", []))
     return len(batch)
 
 
-def make_all(name: str, kept: Kept, folder: Path, groups: tuple[str, ...], processes: int) -> None:
+def make_all(name: str, kept: AnswerCache, folder: Path, groups: tuple[str, ...], processes: int) -> None:
     """Make what is missing of all groups, in so many processes; what is there already is not made again.  [main]"""
     todo = tasks(kept, groups)
     left = sum(len(batch) for _, batch in todo)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
-from engine.models.model import Grid, Reference
+from engine.models.model import FrameGrid, Reference
 from engine.train.captions import caption
 from engine.train.compose import Piece
 from engine.train.genres import PROGRAM_NAMES
@@ -30,9 +30,9 @@ class HeldOut:
     text: str
 
     @property
-    def grid(self) -> Grid:
+    def grid(self) -> FrameGrid:
         """Its tempo and meter, from beat 0."""
-        return Grid(self.piece.bpm, 0.0, float(self.piece.beats_per_bar))
+        return FrameGrid(self.piece.bpm, 0.0, float(self.piece.beats_per_bar))
 
     def reference(self, part: str) -> Reference:
         """A part of it as a reference."""

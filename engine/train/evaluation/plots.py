@@ -4,12 +4,12 @@ from pathlib import Path
 from typing import Any
 
 from bridge.system.whole_file import writing
-from engine.train.evaluation.table import Report
+from engine.train.evaluation.table import EvaluationReport
 
 COLOURS = {True: "#2a7", False: "#c43"}
 
 
-def draw(report: Report, folder: Path) -> list[Path]:
+def draw(report: EvaluationReport, folder: Path) -> list[Path]:
     """Write the PNGs that there are figures for; their paths.  [any]"""
     from matplotlib.figure import Figure
 
@@ -24,7 +24,7 @@ def draw(report: Report, folder: Path) -> list[Path]:
     return made
 
 
-def _goals(figure: Any, report: Report) -> bool:
+def _goals(figure: Any, report: EvaluationReport) -> bool:
     rows = [row for row in report.rows if row.reached is not None and row.goal.split()[-1].replace(".", "").isdigit()]
     if not rows:
         return False
@@ -41,7 +41,7 @@ def _goals(figure: Any, report: Report) -> bool:
     return True
 
 
-def _phase(figure: Any, report: Report) -> bool:
+def _phase(figure: Any, report: EvaluationReport) -> bool:
     found = report.series.get("phase_ms")
     if not found:
         return False
@@ -51,7 +51,7 @@ def _phase(figure: Any, report: Report) -> bool:
     return True
 
 
-def _levels(figure: Any, report: Report) -> bool:
+def _levels(figure: Any, report: EvaluationReport) -> bool:
     courses = report.series.get("levels_db")
     if not courses:
         return False
@@ -64,7 +64,7 @@ def _levels(figure: Any, report: Report) -> bool:
     return True
 
 
-def _seam(figure: Any, report: Report) -> bool:
+def _seam(figure: Any, report: EvaluationReport) -> bool:
     found = report.series.get("seam")
     if not found:
         return False

@@ -9,7 +9,7 @@ from engine.train import metrics
 from engine.train.evaluation import ears, sound
 from engine.train.evaluation.pieces import shuffled
 from engine.train.evaluation.study import Study
-from engine.train.evaluation.table import Row
+from engine.train.evaluation.table import EvaluationRow
 
 
 def codec_rows(study: Study) -> None:
@@ -68,7 +68,7 @@ def _use(study: Study) -> None:
     used = [len(torch.unique(book)) / study.model.codec.card for book in codes]
     mean, note = float(np.mean(used)), f"the interval is the worst and the best codebook; {codes.shape[1]} frames"
     study.report.put(
-        Row(
+        EvaluationRow(
             "codec",
             "share of entries in use",
             mean,

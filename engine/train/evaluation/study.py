@@ -12,11 +12,11 @@ from bridge.system.whole_file import settle
 from engine.models.model import LoadedModel
 from engine.train import metrics
 from engine.train.evaluation import nearness
-from engine.train.evaluation.asks import Plan, pieces_of
-from engine.train.evaluation.kept import Answer, Kept
+from engine.train.evaluation.asks import EvaluationPlan, pieces_of
+from engine.train.evaluation.kept import Answer, AnswerCache
 from engine.train.evaluation.pieces import OTHERS, HeldOut, held_out
 from engine.train.evaluation.seam import joins
-from engine.train.evaluation.table import Report
+from engine.train.evaluation.table import EvaluationReport
 from engine.train.metrics import Array
 
 REAL_SECONDS = 12.0
@@ -73,9 +73,9 @@ def _listen(pieces: list[HeldOut], seed: int) -> dict[str, Array]:
 class Study:
     """What the rows are measured with."""
 
-    def __init__(self, model: LoadedModel, plan: Plan, keep: Path, real_count: int) -> None:
+    def __init__(self, model: LoadedModel, plan: EvaluationPlan, keep: Path, real_count: int) -> None:
         self.model, self.plan, self.keep, self.real_count = model, plan, keep, real_count
-        self.kept, self.report = Kept(keep, model, plan), Report()
+        self.kept, self.report = AnswerCache(keep, model, plan), EvaluationReport()
         self._answers: dict[str, list[Answer]] = {}
 
     @cached_property

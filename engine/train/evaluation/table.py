@@ -15,7 +15,7 @@ ROUNDS = 1000
 
 
 @dataclass(frozen=True)
-class Row:
+class EvaluationRow:
     """One figure. `goal` is what it must reach, in words; `reached` None where there is none to reach."""
 
     group: str
@@ -41,13 +41,13 @@ def goal_of(sign: str, limit: float) -> tuple[str, Callable[[float], bool]]:
 
 
 @dataclass
-class Report:
+class EvaluationReport:
     """Rows in the order they were measured, printed at once; curves to draw by name."""
 
-    rows: list[Row] = field(default_factory=list)
+    rows: list[EvaluationRow] = field(default_factory=list)
     series: dict[str, Any] = field(default_factory=dict)
 
-    def put(self, row: Row) -> Row:
+    def put(self, row: EvaluationRow) -> EvaluationRow:
         """Keep a row and say it."""
         self.rows.append(row)
         goal = f"   goal {row.goal}: {row.verdict}" if row.goal else ""
@@ -57,47 +57,55 @@ class Report:
 
     def mean(
         self, group: str, what: str, values: Sequence[float], sign: str = "", limit: float = 0.0, note: str = ""
-    ) -> Row:
+    ) -> EvaluationRow:
         """Mean of values that are numbers, its interval by drawing again, and the goal where there is one."""
         known = [float(value) for value in values if np.isfinite(value)]
         if not known:
-            return self.put(Row(group, what, float("nan"), float("nan"), float("nan"), 0, note="nothing to measure"))
+            return self.put(
+                EvaluationRow(group, what, float("nan"), float("nan"), float("nan"), 0, note="nothing to measure")
+            )
         low, high = bootstrap_interval(known)
-        return self._judged(Row(group, what, float(np.mean(known)), low, high, len(known), note=note), sign, limit)
+        return self._judged(
+            EvaluationRow(group, what, float(np.mean(known)), low, high, len(known), note=note), sign, limit
+        )
 
     def of(
         self, group: str, what: str, count: int, figure: Callable[[Sequence[int]], float], sign: str = "",
         limit: float = 0.0, note: str = "", rounds: int = ROUNDS,
-    ) -> Row:  # fmt: skip
+    ) -> EvaluationRow:  # fmt: skip
         """A figure of `count` pieces together (a ratio, a distance), its interval by drawing pieces again.
 
         With no rounds: by leaving out one piece at a time (for distances, which repeated pieces make larger).
         """
         if not rounds:
-            return self._judged(_left_out(Row(group, what, 0.0, 0.0, 0.0, count, note=note), figure), sign, limit)
+            return self._judged(
+                _left_out(EvaluationRow(group, what, 0.0, 0.0, 0.0, count, note=note), figure), sign, limit
+            )
         rng = np.random.default_rng(0)
         drawn = [figure(rng.integers(0, count, count).tolist()) for _ in range(rounds)]
         drawn = [value for value in drawn if np.isfinite(value)] or [float("nan")]
         low, high = (float(np.percentile(drawn, share)) for share in (2.5, 97.5))
-        return self._judged(Row(group, what, float(figure(range(count))), low, high, count, note=note), sign, limit)
+        return self._judged(
+            EvaluationRow(group, what, float(figure(range(count))), low, high, count, note=note), sign, limit
+        )
 
-    def _judged(self, row: Row, sign: str, limit: float) -> Row:
+    def _judged(self, row: EvaluationRow, sign: str, limit: float) -> EvaluationRow:
         if not sign:
             return self.put(row)
         words, test = goal_of(sign, limit)
-        return self.put(Row(**{**asdict(row), "goal": words, "reached": bool(test(row.value))}))
+        return self.put(EvaluationRow(**{**asdict(row), "goal": words, "reached": bool(test(row.value))}))
 
 
-def _left_out(row: Row, figure: Callable[[Sequence[int]], float]) -> Row:
+def _left_out(row: EvaluationRow, figure: Callable[[Sequence[int]], float]) -> EvaluationRow:
     """The row with its figure, and an interval by the jackknife (Efron 1982)."""
     every = list(range(row.count))
     value = float(figure(every))
     without = np.array([figure([i for i in every if i != left]) for left in every])
     reach = 1.96 * float(np.sqrt((row.count - 1) / row.count * np.sum((without - without.mean()) ** 2)))
-    return Row(**{**asdict(row), "value": value, "low": value - reach, "high": value + reach})
+    return EvaluationRow(**{**asdict(row), "value": value, "low": value - reach, "high": value + reach})
 
 
-def markdown(rows: Sequence[Row]) -> str:
+def markdown(rows: Sequence[EvaluationRow]) -> str:
     """The table of a model card.  [any]"""
     lines = ["| what | figure | 95 % interval | n | goal | |", "|---|---|---|---|---|---|"]
     for row in rows:
@@ -107,7 +115,7 @@ def markdown(rows: Sequence[Row]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def write(report: Report, settings: dict[str, Any], out: Path) -> None:
+def write(report: EvaluationReport, settings: dict[str, Any], out: Path) -> None:
     """`out` as JSON (settings, rows, series) and the table beside it as Markdown.  [any]"""
     rows = [asdict(row) for row in report.rows]
     out.parent.mkdir(parents=True, exist_ok=True)

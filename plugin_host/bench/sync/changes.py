@@ -12,15 +12,15 @@ from bridge.time.transport import Grid
 from plugin_host.bench.sync.hearing import hop_seconds, onsets, rises
 from plugin_host.bench.sync.measures import beats_heard, clicks_heard, on_grid_after_ms, silences
 from plugin_host.bench.sync.recorder import Noted, Recording
-from plugin_host.bench.sync.results import Found, TempoTrace
-from plugin_host.bench.sync.stage import RATE_HZ, Pace, Run, Stage
+from plugin_host.bench.sync.results import SceneResults, TempoTrace
+from plugin_host.bench.sync.stage import RATE_HZ, BenchRun, ClockKind, Stage
 from plugin_host.bench.sync.steady import bias_of
-from plugin_host.playback.processor import State
+from plugin_host.playback.processor import BlockState
 
 BPM = 120.0
 BAR_BEATS = 4.0
 LOOPS = 50
-Act = Callable[[Run], None]
+Act = Callable[[BenchRun], None]
 
 
 @dataclass(frozen=True)
@@ -34,28 +34,28 @@ class Change:
     goal_bars: float = 1.0
 
 
-def _nothing(run: Run) -> None:
+def _nothing(run: BenchRun) -> None:
     pass
 
 
-def _jump(run: Run) -> None:
+def _jump(run: BenchRun) -> None:
     run.timeline.locate(run.grid.bar_start(32))  # bar 33, as people count
 
 
-def _stop_and_start(run: Run) -> None:
+def _stop_and_start(run: BenchRun) -> None:
     run.timeline.stop()
     run.for_seconds(1.5)
     run.timeline.play()
 
 
-def _scrub(run: Run) -> None:
+def _scrub(run: BenchRun) -> None:
     bar = run.plot.stretch.start_bar
     for place in (9, 14, 10, 6, 12, 7, 5, 8):
         run.timeline.locate(run.grid.bar_start(bar + place) + 7777)
         run.for_seconds(0.15)
 
 
-def _middle_of_a_bar(run: Run) -> None:
+def _middle_of_a_bar(run: BenchRun) -> None:
     run.timeline.stop()
     run.for_seconds(0.5)
     run.timeline.locate(run.grid.sample_at(run.grid.bar_start_beats(run.plot.stretch.start_bar + 9) + 1.37))
@@ -83,11 +83,11 @@ CHANGES = (
 )
 
 
-def measure_change(stage: Stage, change: Change) -> Found:
+def measure_change(stage: Stage, change: Change) -> SceneResults:
     """One scene: figures, and the trace of those that change the tempo.  [main]"""
     plot = stage.region(BPM)
     start = plot.stretch.start_beats
-    run = Run(stage, plot, change.seconds, stage.change_pace, change.tempi(start) if change.tempi else None)
+    run = BenchRun(stage, plot, change.seconds, stage.change_pace, change.tempi(start) if change.tempi else None)
     with run.playing():
         run.until_beats(start + 4 * BAR_BEATS)
         change.act(run)
@@ -96,7 +96,7 @@ def measure_change(stage: Stage, change: Change) -> Found:
     events = _events(recording)
     own_bias_ms, bias_ms = bias_of(plot)[1], bias_of(plot)[0]
     rising = rises(recording.audio, RATE_HZ)
-    found, name = Found(), change.name
+    found, name = SceneResults(), change.name
     event = (events[-1] if name != "ramp" else events[0]) / RATE_HZ if events else float("nan")
     bar_seconds = 60.0 * BAR_BEATS / BPM
     again_ms = on_grid_after_ms(rising, recording, event, own_bias_ms, bar_seconds)
@@ -127,7 +127,7 @@ def _playing_after_ms(recording: Recording, event_seconds: float) -> float:
     log = recording.log
     after = log[:, Noted.RECORDED] >= event_seconds * RATE_HZ - 0.5
     near = after & (log[:, Noted.RECORDED] < (event_seconds + 8.0) * RATE_HZ) & (log[:, Noted.PLAYING] > 0)
-    other = log[near & (log[:, Noted.STATE] != State.PLAYING)]
+    other = log[near & (log[:, Noted.STATE] != BlockState.PLAYING)]
     if not near.any():
         return float("nan")
     last = other[-1, Noted.RECORDED] + other[-1, Noted.N_SAMPLES] if len(other) else log[near][0, Noted.RECORDED]
@@ -137,7 +137,7 @@ def _playing_after_ms(recording: Recording, event_seconds: float) -> float:
 def silent_ms(recording: Recording) -> float:
     """Silence in ms where the host plays and the phrase has begun, the host's own stops left out.  [any]"""
     log = recording.log
-    started = log[:, Noted.STATE] == State.PLAYING
+    started = log[:, Noted.STATE] == BlockState.PLAYING
     first = float(log[np.argmax(started), Noted.RECORDED]) / RATE_HZ if started.any() else float("inf")
     total = 0.0
     for begin, end in silences(recording.audio, RATE_HZ):
@@ -147,17 +147,17 @@ def silent_ms(recording: Recording) -> float:
     return 1000.0 * total
 
 
-def measure_loop(stage: Stage, passes: int = LOOPS) -> Found:
+def measure_loop(stage: Stage, passes: int = LOOPS) -> SceneResults:
     """A loop of four bars, so many passes, as fast as the engine delivers.  [main]"""
     plot = stage.region(BPM)
     grid: Grid = plot.stretch.grid
     start = plot.stretch.start_beats
     length = 4 * BAR_BEATS
-    run = Run(stage, plot, (passes * length + BAR_BEATS) * 60.0 / BPM, Pace.ACCELERATED)
+    run = BenchRun(stage, plot, (passes * length + BAR_BEATS) * 60.0 / BPM, ClockKind.ACCELERATED)
     run.timeline.set_loop((start, start + length))
     with run.playing():
         run.to_the_end()
-    recording, found = run.recording(), Found()
+    recording, found = run.recording(), SceneResults()
     beats = beats_heard(onsets(recording.audio, RATE_HZ), recording).without(bias_of(plot)[0])
     returns = recording.changes(Noted.TIMELINE)
     early = _near(beats.seconds, returns)

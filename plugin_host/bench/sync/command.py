@@ -19,8 +19,8 @@ from plugin_host.bench.sync.control import TURNS, measure_control
 from plugin_host.bench.sync.hearing import librosa
 from plugin_host.bench.sync.loops import measure_loops
 from plugin_host.bench.sync.pictures import save_phases, save_tempi
-from plugin_host.bench.sync.results import Found
-from plugin_host.bench.sync.stage import Pace, Stage
+from plugin_host.bench.sync.results import SceneResults
+from plugin_host.bench.sync.stage import ClockKind, Stage
 from plugin_host.bench.sync.stalls import measure_holes, measure_kill, measure_stalls
 from plugin_host.bench.sync.steady import TEMPI_BPM, measure_tempo, play_steady
 from plugin_host.cli.output import OutputError, put, ready_folder
@@ -31,7 +31,7 @@ SLOW_RATIO = 2.0  # below it the engine cannot keep up with changes on the wall 
 SCENES = ("tempi", "loops", "changes", "loop", "stall", "kill", "control", "holes")
 LOOPS_SECONDS = 60.0
 STALLS_SECONDS = (0.5, 3.0, 10.0)
-Scene = tuple[str, Callable[[], Found]]
+Scene = tuple[str, Callable[[], SceneResults]]
 
 
 @dataclass(frozen=True)
@@ -71,10 +71,10 @@ def parse_options(
     return SyncOptions(out or Path("segue-sync"), device, quick, minutes, bpm, tempo_seconds, names)
 
 
-def run_sync_bench(options: SyncOptions, screen: Screen) -> Found:
+def run_sync_bench(options: SyncOptions, screen: Screen) -> SceneResults:
     """Play, listen, print, write; HearingError without librosa, OutputError, and what a demo raises.  [main]"""
     librosa()
-    out, found = ready_folder(options.out), Found()
+    out, found = ready_folder(options.out), SceneResults()
     began, processors = time.monotonic(), ProcessorTime()
     with Stage(out, options.device, screen).open() as stage:
         _choose_pace(stage, screen)
@@ -87,13 +87,13 @@ def run_sync_bench(options: SyncOptions, screen: Screen) -> Found:
     return found
 
 
-def _played(name: str, scene: Callable[[], Found], screen: Screen) -> Found:
+def _played(name: str, scene: Callable[[], SceneResults], screen: Screen) -> SceneResults:
     """A scene's results; where it fails (a busy engine that does not answer) a row says so, and the others go on."""
     try:
         return scene()
     except SegueError as fault:
         screen.say(f"  {name} ended early: {fault}")
-        failed = Found()
+        failed = SceneResults()
         failed.add(f"{name}: ended early", 1, "", "0")
         return failed
 
@@ -102,7 +102,7 @@ def _choose_pace(stage: Stage, screen: Screen) -> None:
     """Changes are played on the wall clock where the engine keeps up with it, else the host waits for the engine."""
     ratio = measure_speed(stage)
     stage.realtime_ratio = ratio
-    stage.change_pace = Pace.REAL if ratio >= SLOW_RATIO else Pace.PATIENT
+    stage.change_pace = ClockKind.REAL if ratio >= SLOW_RATIO else ClockKind.PATIENT
     waits = "" if ratio >= SLOW_RATIO else ": too little for changes on the wall clock, the host waits there"
     screen.say(f"the engine makes {ratio:.1f} times as much music as is played now{waits}")
 
@@ -129,7 +129,7 @@ def _scenes(stage: Stage, options: SyncOptions) -> Iterator[Scene]:
     for change in changes:
         if "changes" in wanted or change.name in wanted:
             yield change.name, lambda change=change: measure_change(stage, change)  # type: ignore[misc]
-    rest: dict[str, Callable[[], Found]] = {
+    rest: dict[str, Callable[[], SceneResults]] = {
         "loop": lambda: measure_loop(stage, 5 if quick else LOOPS),
         "stall": lambda: measure_stalls(stage, STALLS_SECONDS[1:2] if quick else STALLS_SECONDS),
         "kill": lambda: measure_kill(stage),
@@ -142,7 +142,7 @@ def _scenes(stage: Stage, options: SyncOptions) -> Iterator[Scene]:
 
 
 def _write(
-    out: Path, options: SyncOptions, found: Found, stage: Stage, processors: ProcessorTime, screen: Screen
+    out: Path, options: SyncOptions, found: SceneResults, stage: Stage, processors: ProcessorTime, screen: Screen
 ) -> None:
     """The JSON and the pictures."""
     taken = processors.taken()

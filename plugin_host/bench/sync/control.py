@@ -10,16 +10,16 @@ import numpy as np
 from bridge.control import messages
 from plugin_host.bench.sync.changes import BAR_BEATS, BPM
 from plugin_host.bench.sync.recorder import Noted, Recording
-from plugin_host.bench.sync.results import Found
-from plugin_host.bench.sync.stage import RATE_HZ, Run, Stage
-from plugin_host.client.client import Client
+from plugin_host.bench.sync.results import SceneResults
+from plugin_host.bench.sync.stage import RATE_HZ, BenchRun, Stage
+from plugin_host.client.client import EngineClient
 from plugin_host.client.udp_connection import Event
 
 TURNS = 4
 QUIET = 1e-4
 
 
-class Heard:
+class HeardEvents:
     """Collects what the engine says was heard."""
 
     def __init__(self) -> None:
@@ -32,10 +32,10 @@ class Heard:
             self.seconds.setdefault(name, []).append(float(str(event.values["seconds"])))
 
 
-def measure_control(stage: Stage, turns: int = TURNS) -> Found:
+def measure_control(stage: Stage, turns: int = TURNS) -> SceneResults:
     """Stop now, play on the next bar; a parameter, a prompt, other dice, a mute now: several times each.  [main]"""
-    plot, heard = stage.region(BPM), Heard()
-    run = Run(stage, plot, 30.0 + turns * 32.0)
+    plot, heard = stage.region(BPM), HeardEvents()
+    run = BenchRun(stage, plot, 30.0 + turns * 32.0)
     stopped, started = [], []
     stage.listeners.append(heard)
     client = stage.client
@@ -53,7 +53,7 @@ def measure_control(stage: Stage, turns: int = TURNS) -> Found:
                 run.until_beats(started[-1][1] + 2 * BAR_BEATS, 20.0)
     finally:
         stage.listeners.remove(heard)
-    recording, found = run.recording(), Found()
+    recording, found = run.recording(), SceneResults()
     silent = [_silent_after(recording, at) for at in stopped]
     found.add("control: stop now to silence, median", 1000 * float(np.median(silent)), "ms", "< 150")
     places = [_first_from(recording, run.grid.sample_at(beats), at) for at, beats in started]
@@ -66,7 +66,7 @@ def measure_control(stage: Stage, turns: int = TURNS) -> Found:
     return found
 
 
-def _changes(client: Client, lane: int, turn: int) -> list[Callable[[], object]]:
+def _changes(client: EngineClient, lane: int, turn: int) -> list[Callable[[], object]]:
     """What is asked for while the music plays, to be heard at once."""
     return [
         lambda: client.set(lane, "temperature", 0.9 + 0.02 * (turn % 2)),

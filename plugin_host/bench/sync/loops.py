@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 
 from bridge.region.region_file import read_region
-from plugin_host.bench.sync.results import Found
+from plugin_host.bench.sync.results import SceneResults
 from plugin_host.bench.sync.stage import RATE_HZ, Stage
 from plugin_host.bench.sync.steady import measure_steady
 from plugin_host.cli.output import save_wav
-from plugin_host.host.region_layout import Plot, Wish, plot_region
+from plugin_host.host.region_layout import RegionLayout, RegionRequest, plot_region
 
 FOLDER = Path("/usr/share/sonic-pi/samples")
 PACKAGE = "sonic-pi-samples"
@@ -24,19 +24,19 @@ LOOPS = {"loop_breakbeat.flac": 4, "loop_compus.flac": 16, "loop_mika.flac": 16,
 
 
 @dataclass(frozen=True)
-class Loop:
+class BeatLoop:
     """A recording of whole beats."""
 
     path: Path
     beats: int
 
 
-def recorded_loops(folder: Path = FOLDER) -> list[Loop]:
+def recorded_loops(folder: Path = FOLDER) -> list[BeatLoop]:
     """Those that are on this computer.  [main]"""
-    return [Loop(folder / name, beats) for name, beats in LOOPS.items() if (folder / name).is_file()]
+    return [BeatLoop(folder / name, beats) for name, beats in LOOPS.items() if (folder / name).is_file()]
 
 
-def laid_out(loop: Loop, folder: Path) -> tuple[Plot, float]:
+def laid_out(loop: BeatLoop, folder: Path) -> tuple[RegionLayout, float]:
     """A loop, often enough to go on from, on a host's timeline at its own tempo; and that tempo in bpm.  [main]"""
     region = read_region(str(loop.path), "continue", 120.0, 0.0)
     bpm = 60.0 * loop.beats / region.seconds
@@ -44,12 +44,12 @@ def laid_out(loop: Loop, folder: Path) -> tuple[Plot, float]:
     times = max(-(-int(LEAST_SECONDS * 1000) // int(region.seconds * 1000)), 1)
     path = folder / f"{loop.path.stem}-{bars * times}-bars.wav"
     save_wav(path, np.tile(region.audio, (times, 1)), region.rate_hz)
-    return plot_region(Wish(region=path, bpm=bpm, rate_hz=RATE_HZ), folder), bpm
+    return plot_region(RegionRequest(region=path, bpm=bpm, rate_hz=RATE_HZ), folder), bpm
 
 
-def measure_loops(stage: Stage, seconds: float) -> Found:
+def measure_loops(stage: Stage, seconds: float) -> SceneResults:
     """Each loop continued at its own tempo; a line that says so where there are none.  [main]"""
-    found, loops = Found(), recorded_loops()
+    found, loops = SceneResults(), recorded_loops()
     if not loops:
         stage.screen.say(f"  no recorded loops on this computer: apt install {PACKAGE}")
     for loop in loops:

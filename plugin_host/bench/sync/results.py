@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from plugin_host.bench.bench import Row
+from plugin_host.bench.bench import FigureRow
 from plugin_host.bench.sync.measures import BarPhases, Beats
 from plugin_host.bench.sync.recorder import Floats
 
@@ -30,18 +30,18 @@ class TempoTrace:
 
 
 @dataclass
-class Found:
+class SceneResults:
     """All results of one or more scenes."""
 
-    rows: list[Row] = field(default_factory=list)
+    rows: list[FigureRow] = field(default_factory=list)
     phases: list[PhaseTrace] = field(default_factory=list)
     tempi: list[TempoTrace] = field(default_factory=list)
 
     def add(self, name: str, value: float, unit: str = "", goal: str = "") -> None:
         """One more row.  [main]"""
-        self.rows.append(Row(name, value, unit, goal))
+        self.rows.append(FigureRow(name, value, unit, goal))
 
-    def take(self, other: Found) -> None:
+    def take(self, other: SceneResults) -> None:
         """Another scene's results behind these.  [main]"""
         self.rows += other.rows
         self.phases += other.phases

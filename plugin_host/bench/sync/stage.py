@@ -17,13 +17,13 @@ from bridge.time.transport import Grid
 from plugin_host.bench.sync.patient_clock import PatientClock
 from plugin_host.bench.sync.recorder import Recorder, Recording
 from plugin_host.cli.screen import Screen
-from plugin_host.client.client import Client
+from plugin_host.client.client import EngineClient
 from plugin_host.client.engine_process import EngineProcess, free_port
 from plugin_host.client.lane_session import LaneSession, Setup
 from plugin_host.client.udp_connection import Event, OnEvent
 from plugin_host.host.clock import Clock, OfflineClock, PacedClock
 from plugin_host.host.headless import HeadlessHost
-from plugin_host.host.region_layout import CHANNELS, Plot, Wish, plot_region
+from plugin_host.host.region_layout import CHANNELS, RegionLayout, RegionRequest, plot_region
 from plugin_host.host.timeline import Timeline
 from plugin_host.playback.processor import Processor
 
@@ -32,7 +32,7 @@ LOOK_SECONDS = 0.02
 PATIENCE_SECONDS = 120.0
 
 
-class Pace(Enum):
+class ClockKind(Enum):
     """What the host's clock is: as fast as the engine delivers, the wall clock, or that but waiting for the engine."""
 
     ACCELERATED = "accelerated"
@@ -47,10 +47,10 @@ class Stage:
         self.folder = folder
         self.screen = screen
         self.engine = EngineProcess(free_port(), folder / "engine.log", ["--device", device])
-        self.client: Client
+        self.client: EngineClient
         self.listeners: list[OnEvent] = []  # get what the engine tells unasked
         self.realtime_ratio = 0.0
-        self.change_pace = Pace.REAL  # PATIENT where the engine cannot keep up for want of processor time
+        self.change_pace = ClockKind.REAL  # PATIENT where the engine cannot keep up for want of processor time
 
     @contextmanager
     def open(self) -> Iterator[Stage]:
@@ -63,16 +63,16 @@ class Stage:
         finally:
             self.engine.stop()
 
-    def _client(self) -> Client:
-        return Client(self.engine.port, name="segue bench", on_event=self._hear)
+    def _client(self) -> EngineClient:
+        return EngineClient(self.engine.port, name="segue bench", on_event=self._hear)
 
     def _hear(self, event: Event) -> None:
         for listener in tuple(self.listeners):
             listener(event)
 
-    def region(self, bpm: float) -> Plot:
+    def region(self, bpm: float) -> RegionLayout:
         """The shipped region nearest to a tempo, laid out at it.  [main]"""
-        return plot_region(Wish(bpm=bpm, rate_hz=RATE_HZ), self.folder)
+        return plot_region(RegionRequest(bpm=bpm, rate_hz=RATE_HZ), self.folder)
 
     def signal(self, number: int) -> float:
         """Send the engine's process a signal; the time on the monotonic clock.  [main]"""
@@ -84,11 +84,16 @@ class Stage:
         return self.signal(signal.SIGCONT)
 
 
-class Run:
+class BenchRun:
     """One lane that continues a region on a timeline of its own."""
 
     def __init__(
-        self, stage: Stage, plot: Plot, seconds: float, pace: Pace = Pace.REAL, tempi: TempoMap | None = None
+        self,
+        stage: Stage,
+        plot: RegionLayout,
+        seconds: float,
+        pace: ClockKind = ClockKind.REAL,
+        tempi: TempoMap | None = None,
     ) -> None:
         """The host stands one bar before the music begins, or with `tempi` follows that map.  [main]"""
         self.stage, self.plot = stage, plot
@@ -103,10 +108,10 @@ class Run:
         regions = (plot.region,) if plot.region else ()
         self.session = LaneSession(stage.client, self.processor, Setup(seed=1, regions=regions), self.lines.append)
 
-    def _clock(self, pace: Pace) -> Clock:
-        if pace == Pace.ACCELERATED:
+    def _clock(self, pace: ClockKind) -> Clock:
+        if pace == ClockKind.ACCELERATED:
             return OfflineClock(self.processor.ready)
-        return PatientClock(RATE_HZ, self.processor.ready) if pace == Pace.PATIENT else PacedClock(RATE_HZ)
+        return PatientClock(RATE_HZ, self.processor.ready) if pace == ClockKind.PATIENT else PacedClock(RATE_HZ)
 
     @property
     def grid(self) -> Grid:
@@ -114,7 +119,7 @@ class Run:
         return self.plot.stretch.grid
 
     @contextmanager
-    def playing(self, bars: int = 0) -> Iterator[Run]:
+    def playing(self, bars: int = 0) -> Iterator[BenchRun]:
         """Open the lane, let the music be ready, and let the host run; everything is closed after.  [main]"""
         try:
             self.session.open()

@@ -14,27 +14,27 @@ from plugin_host.bench.sync.hearing import onsets
 from plugin_host.bench.sync.load import busy
 from plugin_host.bench.sync.measures import beats_heard, clicks_heard
 from plugin_host.bench.sync.recorder import Noted, Recording
-from plugin_host.bench.sync.results import Found
-from plugin_host.bench.sync.stage import RATE_HZ, Run, Stage
+from plugin_host.bench.sync.results import SceneResults
+from plugin_host.bench.sync.stage import RATE_HZ, BenchRun, Stage
 from plugin_host.bench.sync.steady import bias_of
-from plugin_host.playback.processor import State
+from plugin_host.playback.processor import BlockState
 
 BACK_SECONDS = 60.0
 BAR_SECONDS = 60.0 * BAR_BEATS / BPM
 
 
-def measure_stalls(stage: Stage, seconds: tuple[float, ...]) -> Found:
+def measure_stalls(stage: Stage, seconds: tuple[float, ...]) -> SceneResults:
     """Stops of the engine's process, of these lengths.  [main]"""
-    found = Found()
+    found = SceneResults()
     for stall_seconds in seconds:
         found.take(measure_stall(stage, stall_seconds))
     return found
 
 
-def measure_stall(stage: Stage, stall_seconds: float) -> Found:
+def measure_stall(stage: Stage, stall_seconds: float) -> SceneResults:
     """The engine's process is stopped for a while, in the middle of a bar.  [main]"""
     plot = stage.region(BPM)
-    run = Run(stage, plot, stall_seconds + BACK_SECONDS)
+    run = BenchRun(stage, plot, stall_seconds + BACK_SECONDS)
     with run.playing():
         run.until_beats(plot.stretch.start_beats + 4 * BAR_BEATS + 1.3)
         stage.signal(signal.SIGSTOP)
@@ -46,10 +46,10 @@ def measure_stall(stage: Stage, stall_seconds: float) -> Found:
     return _figures(f"stall of {stall_seconds:g} s", run, back, bias_of(plot)[0])
 
 
-def measure_kill(stage: Stage) -> Found:
+def measure_kill(stage: Stage) -> SceneResults:
     """The engine's process is killed; it is started again, and the session takes its lane up.  [main]"""
     plot = stage.region(BPM)
-    run = Run(stage, plot, 2 * BACK_SECONDS)
+    run = BenchRun(stage, plot, 2 * BACK_SECONDS)
     with run.playing():
         run.until_beats(plot.stretch.start_beats + 4 * BAR_BEATS + 1.3)
         killed = stage.signal(signal.SIGKILL)
@@ -62,12 +62,12 @@ def measure_kill(stage: Stage) -> Found:
     return found
 
 
-def _until_back(run: Run) -> None:
+def _until_back(run: BenchRun) -> None:
     """Play until real music has been heard for three bars, or to the end."""
     begun: list[float] = []
 
     def settled() -> bool:
-        if run.processor.state != State.PLAYING or run.session.lost:
+        if run.processor.state != BlockState.PLAYING or run.session.lost:
             begun.clear()
         elif not begun:
             begun.append(time.monotonic())
@@ -76,10 +76,10 @@ def _until_back(run: Run) -> None:
     run.until(settled, BACK_SECONDS)
 
 
-def _figures(name: str, run: Run, back: float, bias_ms: float) -> Found:
-    recording, counters, found, plot = run.recording(), run.processor.counters, Found(), run.plot
+def _figures(name: str, run: BenchRun, back: float, bias_ms: float) -> SceneResults:
+    recording, counters, found, plot = run.recording(), run.processor.counters, SceneResults(), run.plot
     log = recording.log
-    holding = log[log[:, Noted.STATE] == State.HOLDING]
+    holding = log[log[:, Noted.STATE] == BlockState.HOLDING]
     rejoin = _rejoin(recording, back)
     if rejoin is None:
         found.add(f"{name}: played again after", float("nan"), "s", f"< {2 * BAR_SECONDS:.0f}")
@@ -106,7 +106,7 @@ def _figures(name: str, run: Run, back: float, bias_ms: float) -> Found:
 def _rejoin(recording: Recording, back_seconds: float) -> np.ndarray | None:
     """First row of ring audio after the engine was back and the bar held."""
     log = recording.log
-    rows = (log[1:, Noted.STATE] == State.PLAYING) & (log[:-1, Noted.STATE] != State.PLAYING)
+    rows = (log[1:, Noted.STATE] == BlockState.PLAYING) & (log[:-1, Noted.STATE] != BlockState.PLAYING)
     after = np.flatnonzero(rows & (log[1:, Noted.SECONDS] > back_seconds - 0.05)) + 1
     return log[after[0]] if len(after) else None
 
@@ -117,14 +117,14 @@ def _fill_ms(recording: Recording, rejoined: float) -> float:
     return 1000.0 * float(row[Noted.FILL]) / RATE_HZ
 
 
-def measure_holes(stage: Stage, minutes: float) -> Found:
+def measure_holes(stage: Stage, minutes: float) -> SceneResults:
     """Minutes of music on the wall clock with every processor kept busy besides.  [main]"""
     cores = os.cpu_count() or 2
     plot = stage.region(BPM)
-    run, processors = Run(stage, plot, 60.0 * minutes), ProcessorTime()
+    run, processors = BenchRun(stage, plot, 60.0 * minutes), ProcessorTime()
     with busy(cores), run.playing():
         run.to_the_end()
-    recording, counters, found = run.recording(), run.processor.counters, Found()
+    recording, counters, found = run.recording(), run.processor.counters, SceneResults()
     name = f"holes, {minutes:g} min, {cores} busy processes"
     found.add(f"{name}: silent samples", counters.muted_samples, "smp", "0")
     found.add(f"{name}: silence heard", silent_ms(recording), "ms", "0")

@@ -10,9 +10,9 @@ from bridge.ring.form import Audio
 from plugin_host.bench.sync.hearing import onsets, rises
 from plugin_host.bench.sync.measures import Beats, bar_phases, beats_heard, clicks_heard
 from plugin_host.bench.sync.recorder import Noted, Recording
-from plugin_host.bench.sync.results import Found, PhaseTrace
-from plugin_host.bench.sync.stage import RATE_HZ, Pace, Run, Stage
-from plugin_host.host.region_layout import Plot
+from plugin_host.bench.sync.results import PhaseTrace, SceneResults
+from plugin_host.bench.sync.stage import RATE_HZ, BenchRun, ClockKind, Stage
+from plugin_host.host.region_layout import RegionLayout
 
 TEMPI_BPM = (70.0, 84.0, 93.7, 106.0, 128.0, 146.0, 174.0)
 GOAL = "< 15"
@@ -20,7 +20,7 @@ WRONG_TEMPO = 1.07
 CLEAR = 0.3  # of a bar's phase; against a wrong grid bars have about 0.1
 
 
-def of_region(plot: Plot, passes: int = 4) -> Recording:
+def of_region(plot: RegionLayout, passes: int = 4) -> Recording:
     """A region played round and round on its own grid, as if recorded: its beats are known to the sample.  [main]"""
     assert plot.clip is not None
     audio: Audio = np.tile(plot.clip.audio, (passes, 1))
@@ -34,7 +34,7 @@ def of_region(plot: Plot, passes: int = 4) -> Recording:
     return Recording(audio, log, RATE_HZ)
 
 
-def bias_of(plot: Plot) -> tuple[float, float, Beats]:
+def bias_of(plot: RegionLayout) -> tuple[float, float, Beats]:
     """How late both ears hear a region whose beats are known, in ms; and librosa's beats of it.  [main]"""
     known = of_region(plot)
     beats = beats_heard(onsets(known.audio, RATE_HZ), known)
@@ -42,9 +42,9 @@ def bias_of(plot: Plot) -> tuple[float, float, Beats]:
     return float(np.median(beats.late_ms)), float(np.median(bars.late_ms)), beats
 
 
-def play_steady(stage: Stage, plot: Plot, bpm: float, seconds: float) -> tuple[Recording, Run]:
+def play_steady(stage: Stage, plot: RegionLayout, bpm: float, seconds: float) -> tuple[Recording, BenchRun]:
     """A region, then so much of Segue, as fast as the engine delivers.  [main]"""
-    run = Run(stage, plot, seconds + 240.0 / bpm, Pace.ACCELERATED)
+    run = BenchRun(stage, plot, seconds + 240.0 / bpm, ClockKind.ACCELERATED)
     with run.playing():
         run.to_the_end()
     return run.recording(), run
@@ -59,14 +59,14 @@ def first_sample(recording: Recording, start_samples: int) -> int:
     return int(row[Noted.POSITION] + sounding[0] - row[Noted.RECORDED]) - start_samples
 
 
-def measure_tempo(stage: Stage, bpm: float, seconds: float) -> Found:
+def measure_tempo(stage: Stage, bpm: float, seconds: float) -> SceneResults:
     """One tempo, the shipped region nearest to it.  [main]"""
     return measure_steady(stage, stage.region(bpm), bpm, seconds, f"{bpm:g} bpm")
 
 
-def measure_steady(stage: Stage, plot: Plot, bpm: float, seconds: float, name: str) -> Found:
+def measure_steady(stage: Stage, plot: RegionLayout, bpm: float, seconds: float, name: str) -> SceneResults:
     """One region at one tempo: figures and trace.  [main]"""
-    found = Found()
+    found = SceneResults()
     recording, run = play_steady(stage, plot, bpm, seconds)
     material = Path(plot.words.split(",")[0]).stem
     bias_ms, own_bias_ms, _ = bias_of(plot)

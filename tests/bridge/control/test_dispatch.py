@@ -7,7 +7,7 @@ import pytest
 from bridge.control import messages
 from bridge.control.clients import CLIENTS_MAX, TIMEOUT_SECONDS, WARNED_SECONDS, Client, Clients, is_loopback
 from bridge.control.dispatch import Dispatcher
-from bridge.control.limits import SENDERS_MAX, Limiter
+from bridge.control.limits import SENDERS_MAX, RateLimiter
 from bridge.control.messages import COUNTED_FROM
 from bridge.control.packet import Packet, parse
 from bridge.control.request_memory import CLIENTS_KNOWN, REMEMBERED_MAX, REMEMBERED_SECONDS, Memory
@@ -284,13 +284,13 @@ def test_only_this_machine_may_end_the_engine_or_name_files() -> None:
 
 
 def test_a_limiter_lets_through_its_rate_and_forgets_old_senders() -> None:
-    limiter = Limiter(10, 5)
+    limiter = RateLimiter(10, 5)
     assert [limiter.admit("a", 0.0) for _ in range(6)] == [True] * 5 + [False]
     assert limiter.admit("a", 0.1)
     assert not limiter.admit("a", 0.1)
     assert limiter.admit("b", 0.1)
     assert sum(limiter.admit("a", 100 + step / 100) for step in range(1000)) == 104  # 5 at once, then 10 a second
-    wide = Limiter(1, 1, all_factor=1e9)
+    wide = RateLimiter(1, 1, all_factor=1e9)
     for sender in range(SENDERS_MAX + 1):
         assert wide.admit(sender, 200.0)
     assert wide.admit(0, 200.0)  # the least recent one was forgotten
@@ -298,13 +298,13 @@ def test_a_limiter_lets_through_its_rate_and_forgets_old_senders() -> None:
 
 
 def test_all_senders_together_have_a_limit() -> None:
-    limiter = Limiter(10, 10)
+    limiter = RateLimiter(10, 10)
     limiter.admit("first", 0.0)
     assert sum(limiter.admit(sender, 0.0) for sender in range(100)) == 19
 
 
 def test_a_quiet_sender_passes_while_others_ask_all_they_can() -> None:
-    limiter = Limiter(4000, 2000, 1.25)
+    limiter = RateLimiter(4000, 2000, 1.25)
     passed = {"quiet": 0, "known": 0}
     for step in range(20_000):  # 2 s
         now = step / 10_000
@@ -318,7 +318,7 @@ def test_a_quiet_sender_passes_while_others_ask_all_they_can() -> None:
 
 
 def test_who_comes_from_ever_new_ports_does_not_keep_a_known_client_out() -> None:
-    limiter = Limiter(4000, 2000, 1.25)
+    limiter = RateLimiter(4000, 2000, 1.25)
     for step in range(40_000):
         limiter.admit(("host", step), step / 10_000)
         limiter.charge(("host", step), 1.0)
@@ -327,7 +327,7 @@ def test_who_comes_from_ever_new_ports_does_not_keep_a_known_client_out() -> Non
 
 
 def test_what_takes_long_counts_as_several() -> None:
-    limiter = Limiter(100, 50)
+    limiter = RateLimiter(100, 50)
     assert limiter.admit("slow", 0.0)
     limiter.charge("slow", 60.0)
     assert not limiter.admit("slow", 0.05)

@@ -17,7 +17,7 @@ from bridge.errors import SegmentForeign, SegmentMissing, SharedMemoryError
 from bridge.ring import bus, layout, shared_memory
 from bridge.ring import reader as ring_reader
 from bridge.ring.fields import Words
-from bridge.ring.form import Audio, Plan, RingForm, publish_form
+from bridge.ring.form import Audio, PlaybackPlan, RingForm, publish_form
 from bridge.ring.listener import RingListener
 from bridge.ring.reader import RingReader
 from bridge.ring.shared_memory import Segment
@@ -157,14 +157,14 @@ def test_block_that_ends_where_the_reader_begins_is_late(pair: Pair) -> None:
 def test_newer_plan_overtakes_from_its_position(pair: Pair) -> None:
     writer, reader = pair
     writer.write(0, ramp(0, 32), 1)
-    writer.set_plan(Plan(generation=2, sounding=True, from_samples=20))
+    writer.set_plan(PlaybackPlan(generation=2, sounding=True, from_samples=20))
     writer.write(20, ramp(1020, 16), 2)
     out = np.zeros((36, 2), np.float32)
     assert reader.read(0, out) == (0, 36)
     assert np.array_equal(out, np.concatenate([ramp(0, 20), ramp(1020, 16)]))
     assert reader.plan.generation == 2
     assert reader.plan.sounding
-    writer.set_plan(Plan(generation=3, from_samples=0))
+    writer.set_plan(PlaybackPlan(generation=3, from_samples=0))
     writer.write(36, ramp(0, 16), 2)
     assert fetch(reader, 36, 16)[:2] == (0, 0)
     assert reader.counters.stale_blocks == 1
@@ -194,7 +194,7 @@ def test_newer_plan_overtakes_the_next_loop_pass_too(pair: Pair) -> None:
     writer, reader = pair
     writer.write(84, ramp(84, 16), 1, timeline=0)
     writer.write(0, ramp(0, 16), 1, timeline=1)
-    writer.set_plan(Plan(generation=2, sounding=True, from_samples=92, timeline=0))
+    writer.set_plan(PlaybackPlan(generation=2, sounding=True, from_samples=92, timeline=0))
     writer.write(92, ramp(500, 8), 2, timeline=0)  # made anew, behind the old pass in the ring
     writer.write(0, ramp(900, 16), 2, timeline=1)
     assert np.array_equal(fetch(reader, 84, 16)[2], np.concatenate([ramp(84, 8), ramp(500, 8)]))
@@ -216,7 +216,7 @@ def test_slot_that_makes_no_sense_is_dropped_and_counted(pair: Pair, name: str, 
 def test_plan_overtakes_the_next_pass_wherever_that_lies(pair: Pair) -> None:
     writer, reader = pair
     writer.write(0, ramp(0, 16), 1, timeline=1)  # before the plan's position, but in a later stretch of time
-    writer.set_plan(Plan(generation=2, sounding=True, from_samples=100))
+    writer.set_plan(PlaybackPlan(generation=2, sounding=True, from_samples=100))
     writer.write(100, ramp(100, 16), 2)
     assert np.array_equal(fetch(reader, 100, 16)[2], ramp(100, 16))
     assert reader.counters.stale_blocks == 1
@@ -263,7 +263,7 @@ def test_a_slot_far_beyond_any_loop_is_dropped_without_music_behind_it(pair: Pai
     writer.write(0, ramp(0, 16), 1, timeline=1024)  # still for later
     assert fetch(reader, 0, 16)[:2] == (0, 0)
     assert writer.space_samples == 48
-    writer.set_plan(Plan(generation=2, sounding=True))
+    writer.set_plan(PlaybackPlan(generation=2, sounding=True))
     fetch(reader, 0, 16)
     writer.write(0, ramp(0, 16), 2, timeline=1025)
     assert fetch(reader, 0, 16)[:2] == (0, 0)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from bridge.time.course import Course, Stretch
+from bridge.time.course import Course, CourseStretch
 from bridge.time.tempo_map import SignaturePoint, TempoMap, TempoPoint
 from bridge.time.transport import Grid
 from bridge.time.units import Signature
@@ -151,7 +151,7 @@ def test_loop_plays_round(position: int, n_samples: int, rate: int) -> None:
     assert course.after(whole[-1].position_samples, whole[-1].n_samples) == course.after(position, n_samples)
     assert all(each.position_samples == begin for each in whole[1:])
     if position >= end:
-        assert whole == [Stretch(position, n_samples, 0)]
+        assert whole == [CourseStretch(position, n_samples, 0)]
 
 
 def test_fifty_passes_return_to_the_sample() -> None:

@@ -17,8 +17,8 @@ from engine.conditions.frames import MELODY_COLUMNS, chroma_frames, harmony_fram
 from engine.conditions.scale import outside_scale
 from engine.core.guidance import Guidance
 from engine.models.load import load_model
-from engine.models.model import Ask, Grid, LoadedModel, OnGrid, Reference
-from engine.serve.lane_settings import CONTINUE, MELODY, HeardRegion, LaneSettings
+from engine.models.model import Ask, FrameGrid, LoadedModel, OnGrid, Reference
+from engine.serve.lane_settings import CONTINUE, MELODY, LaneSettings, ReferenceAudio
 from engine.serve.timeline.placement import prepare
 
 RATE, BPM = 32_000, 120.0
@@ -49,21 +49,21 @@ def melody_columns(model: LoadedModel, ask: Ask, offset: int = 0, count: int = 8
 
 def test_its_whole_bars_are_heard_round_and_round(model: LoadedModel) -> None:
     given = Reference(song(), on_grid=OnGrid(0.0, 16.0, BPM))
-    heard = melody_columns(model, Ask(grid=Grid(BPM), harmony=given), 0, 800)
+    heard = melody_columns(model, Ask(grid=FrameGrid(BPM), harmony=given), 0, 800)
     assert bool((heard[:, 24] == 1).all())
     for frame in range(30, 800, 50):  # a bar is 100 frames
         chord = CHORDS[frame // 100 % 4]
         assert set(heard[frame, :12].topk(3).indices.tolist()) == set(chord)
     assert torch.equal(heard[:400], heard[400:])
-    assert torch.equal(melody_columns(model, Ask(grid=Grid(BPM), harmony=given), 250, 100), heard[250:350])
+    assert torch.equal(melody_columns(model, Ask(grid=FrameGrid(BPM), harmony=given), 250, 100), heard[250:350])
 
 
 def test_a_melody_comes_first_and_without_either_nothing_is_heard(model: LoadedModel) -> None:
     given = Reference(song(), on_grid=OnGrid(0.0, 16.0, BPM))
     melody = Reference(song().flip(1), on_grid=OnGrid(0.0, 16.0, BPM))
-    both = melody_columns(model, Ask(grid=Grid(BPM), harmony=given, melody=melody))
-    assert torch.equal(both, melody_columns(model, Ask(grid=Grid(BPM), melody=melody)))
-    assert not melody_columns(model, Ask(grid=Grid(BPM))).any()
+    both = melody_columns(model, Ask(grid=FrameGrid(BPM), harmony=given, melody=melody))
+    assert torch.equal(both, melody_columns(model, Ask(grid=FrameGrid(BPM), melody=melody)))
+    assert not melody_columns(model, Ask(grid=FrameGrid(BPM))).any()
 
 
 def test_silence_has_no_chords() -> None:
@@ -76,7 +76,7 @@ def test_what_is_outside_the_key_is_kept_away_from(model: LoadedModel) -> None:
     given = Reference(song(), on_grid=OnGrid(0.0, 16.0, BPM))
     strange = outside_scale(song()[0])
     assert set(strange.nonzero().flatten().tolist()) == set(range(12)) - set(SCALE)
-    ask = Ask(grid=Grid(BPM), harmony=given)
+    ask = Ask(grid=FrameGrid(BPM), harmony=given)
     frames = model.conditioner([ask], Guidance(), 0, 100)[0][0].frames
     assert frames is not None
     led_to, away_from = frames[0, :, MELODY_COLUMNS], frames[-1, :, MELODY_COLUMNS]
@@ -87,7 +87,7 @@ def test_what_is_outside_the_key_is_kept_away_from(model: LoadedModel) -> None:
     again = tuple(replace(part, frames=part.frames.clone()) for part in model.conditioner([ask], Guidance(), 0, 100)[0])
     model.conditioner.retime(again, ask, 0, 40)
     torch.testing.assert_close(again[0].frames[:, :, MELODY_COLUMNS], frames[:, :, MELODY_COLUMNS])
-    melody = model.conditioner([Ask(grid=Grid(BPM), harmony=given, melody=given)], Guidance(), 0, 100)[0][0].frames
+    melody = model.conditioner([Ask(grid=FrameGrid(BPM), harmony=given, melody=given)], Guidance(), 0, 100)[0][0].frames
     assert not melody[-1, :, MELODY_COLUMNS].any()
 
 
@@ -122,16 +122,16 @@ def test_what_takes_long_is_prepared_and_not_computed_again(
 ) -> None:
     """Ten minutes of chords would stop every lane for as long as they take: they are heard on another thread."""
     begun, melody = song(), song().flip(1)
-    settings = LaneSettings().with_region(CONTINUE, HeardRegion(begun, BPM, 0.0))
-    prepare(model, settings.with_region(MELODY, HeardRegion(melody, BPM, 0.0)))
+    settings = LaneSettings().with_region(CONTINUE, ReferenceAudio(begun, BPM, 0.0))
+    prepare(model, settings.with_region(MELODY, ReferenceAudio(melody, BPM, 0.0)))
 
     def never(*given: object) -> Tensor:
         raise AssertionError("computed again")
 
     for name in ("chroma_frames", "harmony_frames", "outside_scale"):
         monkeypatch.setattr(f"engine.conditions.embedded.{name}", never)
-    melody_columns(model, Ask(grid=Grid(BPM), harmony=Reference(begun)), 0, 50)
-    melody_columns(model, Ask(grid=Grid(BPM), melody=Reference(melody)), 0, 50)
+    melody_columns(model, Ask(grid=FrameGrid(BPM), harmony=Reference(begun)), 0, 50)
+    melody_columns(model, Ask(grid=FrameGrid(BPM), melody=Reference(melody)), 0, 50)
 
 
 def test_results_go_with_the_audio_that_they_are_of() -> None:

@@ -11,7 +11,7 @@ from bridge.time.transport import Grid
 from engine.audio.convert import resample_to_end
 from engine.audio.extrapolate import carry_on
 from engine.audio.resample import StreamResampler
-from engine.serve.render.codec_output import SoundChain
+from engine.serve.render.codec_output import CodecOutput
 from plugin_host.host.clip import stretch
 
 RATE = 48_000
@@ -71,7 +71,7 @@ def test_music_is_joined_without_anything_that_it_has_not() -> None:
 
     before = torch.from_numpy(tune(2.0, RATE)[None])
     led = resample_to_end(before, RATE, 32_000, beyond=128)
-    chain = SoundChain(tiny_codec(), StreamResampler(32_000, RATE), 1, led[:, :-128], random_codes(64))
+    chain = CodecOutput(tiny_codec(), StreamResampler(32_000, RATE), 1, led[:, :-128], random_codes(64))
     chain.go_on_from(led[:, -128:])
     out = chain.push(random_codes(10, seed=1))[:, 0].numpy()
     joined = np.concatenate([before[0].numpy(), out])[:-2000]
@@ -98,11 +98,11 @@ def test_four_bars_are_four_bars_in_whole_samples_too(bpm: float) -> None:
     """A region that is bars long to the nearest sample is not a sample short of its bar line."""
     from fractions import Fraction
 
-    from engine.serve.lane_settings import HeardRegion
+    from engine.serve.lane_settings import ReferenceAudio
     from engine.serve.timeline.phase_in import begin_after
 
     n_samples = round(16 * 60 / bpm * RATE) * 32_000 // RATE
-    region = HeardRegion(torch.zeros(1, n_samples), bpm, 0.0)
+    region = ReferenceAudio(torch.zeros(1, n_samples), bpm, 0.0)
     found = begin_after(region, Fraction(16), Grid(RATE, bpm))
     assert found.region is region
     assert found.ahead_beats == 0

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from engine.beat.bend import HOLD_SAMPLES, STEP_SAMPLES, Bend
 from engine.beat.splice import FADE_SAMPLES
-from engine.beat.time_map import Stretch, TimeMap
+from engine.beat.time_map import MapStretch, TimeMap
 
 NOTHING_BEFORE = np.zeros((1, 0), np.float32)
 _jumps = st.lists(st.tuples(st.integers(1, 5000), st.integers(-4000, 4000)), max_size=12)
@@ -64,7 +64,7 @@ def test_a_map_that_was_cut_says_the_same_of_what_came_before(jumps, out):
 
 
 def test_a_map_grows_at_its_end_only():
-    found = TimeMap((Stretch(0, 0), Stretch(100, 120)))
+    found = TimeMap((MapStretch(0, 0), MapStretch(100, 120)))
     with pytest.raises(ValueError, match="lies before"):
         found.jump(99, 5)
 
@@ -95,7 +95,7 @@ def test_what_is_put_out_is_what_was_made_where_the_map_says(slow):
     out, bend, whole = bent(audio, 124)
     assert len(whole.stretches) > 5
     assert len(out) == bend.out_end
-    for one, two in zip(whole.stretches, [*whole.stretches[1:], Stretch(bend.out_end, 0)], strict=True):
+    for one, two in zip(whole.stretches, [*whole.stretches[1:], MapStretch(bend.out_end, 0)], strict=True):
         first = one.out + (FADE_SAMPLES if one.out else 0)
         made = whole.made_at(first)
         np.testing.assert_array_equal(out[first : two.out], audio[made : made + two.out - first])
@@ -113,7 +113,7 @@ def test_stereo_keeps_its_channels():
 def test_what_has_no_beat_passes_bit_for_bit(audio):
     out, bend, _ = bent(audio, 97.0, before=audio[: 4 * RATE_HZ])
     np.testing.assert_array_equal(out, audio)
-    assert bend.map.stretches == (Stretch(0, 0),)
+    assert bend.map.stretches == (MapStretch(0, 0),)
 
 
 def test_drums_on_the_grid_are_left_alone():

@@ -10,7 +10,7 @@ from beat_rig import RATE_HZ, Audio
 from ear_rig import COMPOUND, RHYTHMS, TEMPI, loop
 
 from engine.beat import onsets
-from engine.beat.analyse import Found, analyse, analyse_apart
+from engine.beat.analyse import RegionBeat, analyse, analyse_apart
 from engine.beat.tempo import Tempo, find_tempo
 
 NOTHING = Tempo(0.0, 0.0, 0.0)
@@ -28,7 +28,7 @@ def heard() -> list[tuple[str, int, Tempo, Tempo]]:
     return found
 
 
-def is_right(found: Tempo | Found, bpm: float) -> bool:
+def is_right(found: Tempo | RegionBeat, bpm: float) -> bool:
     return abs(found.bpm / bpm - 1.0) < 0.005
 
 

@@ -13,18 +13,18 @@ import torch
 from engine.bench import bandwidth, check, command, memory, results, table
 from engine.bench.beside import measure_beside
 from engine.bench.children import run_child
-from engine.bench.contest import Contest, Spec, fill_frames
+from engine.bench.contest import Contest, ContestSpec, fill_frames
 from engine.bench.device_side import DeviceSide
 from engine.bench.floor import all_weights, fraction_of_floor, step_bytes, step_weights
 from engine.bench.gather import gather
 from engine.bench.picture import save as save_picture
-from engine.bench.plan import Wish, make_plan
+from engine.bench.plan import BenchRequest, make_plan
 from engine.bench.results import (
     FILLS,
     SEGUE,
+    BenchReport,
+    BenchRow,
     Extras,
-    Report,
-    Row,
     Spread,
     extras_of,
     fill_of,
@@ -170,7 +170,7 @@ def test_first_sound_change_and_codec(together: bool) -> None:
 def test_beside_its_steps_a_model_tells_codec_and_lanes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "available_bytes", lambda device: 2e6)  # four lanes' caches, not eight
     lm, told = random_model(TEXT.lm), Extras(TINY, "float32", "cpu")
-    spec = Spec(TINY, ["float32"], rounds=2)
+    spec = ContestSpec(TINY, ["float32"], rounds=2)
     shown = list(measure_beside(told, replace(TEXT, encodec=False), lm, small_codec(), 3.0, spec))
     assert len(shown) == 2, "told bit by bit"
     assert told.codec_frame_ms is not None
@@ -185,7 +185,7 @@ def test_beside_its_steps_a_model_tells_codec_and_lanes(monkeypatch: pytest.Monk
 
 
 def test_what_does_not_fit_is_skipped_and_said() -> None:
-    plan = make_plan(Wish(["large"], ["float32", "int8"]), gpu=False, free_bytes=lambda device: 12e9)
+    plan = make_plan(BenchRequest(["large"], ["float32", "int8"]), gpu=False, free_bytes=lambda device: 12e9)
     assert plan.specs == []  # int8 needs the weights that it is made from
     said = {row.precision: row for row in plan.rows if row.device == "cpu"}
     assert said["float32"].status == results.SKIPPED
@@ -204,7 +204,7 @@ def test_precisions_that_do_not_fit_together_get_a_process_each() -> None:
 
 
 def test_where_memory_is_short_transformers_is_left_out_and_said() -> None:
-    plan = make_plan(Wish(["large"], ["float32", "int8"]), gpu=False, free_bytes=lambda device: 21e9)
+    plan = make_plan(BenchRequest(["large"], ["float32", "int8"]), gpu=False, free_bytes=lambda device: 21e9)
     assert [(spec.precisions, spec.base, spec.reference) for spec in plan.specs] == [
         (["float32"], "float32", False),
         (["int8"], "bfloat16", True),
@@ -213,7 +213,7 @@ def test_where_memory_is_short_transformers_is_left_out_and_said() -> None:
 
 
 def test_without_a_gpu_its_rows_say_so() -> None:
-    plan = make_plan(Wish(["small"], ["float32", "float16"]), gpu=False, free_bytes=lambda device: None)
+    plan = make_plan(BenchRequest(["small"], ["float32", "float16"]), gpu=False, free_bytes=lambda device: None)
     said = {(row.device, row.precision): row for row in plan.rows}
     assert said["cuda", "float16"].status == results.NOT_MEASURED
     assert said["cuda", "float16"].reason == "no GPU here"
@@ -223,7 +223,7 @@ def test_without_a_gpu_its_rows_say_so() -> None:
 
 
 def test_large_models_are_guessed_to_take_longer() -> None:
-    guesses = make_plan(Wish(["small", "large"], ["float32"]), False, lambda device: None).guesses
+    guesses = make_plan(BenchRequest(["small", "large"], ["float32"]), False, lambda device: None).guesses
     assert guesses[0] < guesses[1]
 
 
@@ -269,9 +269,9 @@ def test_too_few_steps_have_no_percentile() -> None:
     assert many.p999_ms == pytest.approx(10.0)
 
 
-def some_row(**more: Any) -> Row:
+def some_row(**more: Any) -> BenchRow:
     fill = fill_of(50, 51, [[0.01, 0.02], [0.01, 0.03]], 1e8, 1e10)
-    return Row("small", "random", SEGUE, "float32", "cpu", fills=dict.fromkeys(FILLS, fill), **more)
+    return BenchRow("small", "random", SEGUE, "float32", "cpu", fills=dict.fromkeys(FILLS, fill), **more)
 
 
 def test_rows_go_through_json_unchanged() -> None:
@@ -289,7 +289,7 @@ def told() -> list[dict[str, Any]]:
     """A contest on the tiny shape, in this process."""
     pytest.importorskip("transformers")
     lines: list[dict[str, Any]] = []
-    spec = Spec(TINY, ["float32", "int8"], rounds=2, seconds=0.01, compiled=False)
+    spec = ContestSpec(TINY, ["float32", "int8"], rounds=2, seconds=0.01, compiled=False)
     threads = torch.get_num_threads()
     Contest(spec, lambda line: lines.append(json.loads(json.dumps(line))), lambda line: None).run()
     assert torch.get_num_threads() == threads
@@ -297,13 +297,13 @@ def told() -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def report(told: list[dict[str, Any]]) -> Report:
-    found = Report({"device": "a test", "threads": 1, "load": 0.5})
-    gather(found, Spec(TINY, ["float32", "int8"]), told, "")
+def report(told: list[dict[str, Any]]) -> BenchReport:
+    found = BenchReport({"device": "a test", "threads": 1, "load": 0.5})
+    gather(found, ContestSpec(TINY, ["float32", "int8"]), told, "")
     return found
 
 
-def test_a_contest_tells_every_row_with_every_fill(report: Report) -> None:
+def test_a_contest_tells_every_row_with_every_fill(report: BenchReport) -> None:
     rows = {(row.side, row.precision): row for row in report.rows}
     assert set(rows) == {(SEGUE, "float32"), ("transformers", "float32"), (SEGUE, "int8")}
     for row in rows.values():
@@ -322,7 +322,7 @@ def test_a_contest_tells_every_row_with_every_fill(report: Report) -> None:
     assert half.floor_ms == pytest.approx(1000 * half.read_bytes / max(report.bandwidth[TINY].values()))
 
 
-def test_lanes_are_told(report: Report) -> None:
+def test_lanes_are_told(report: BenchReport) -> None:
     (extras,) = report.extras
     assert extras.precision == "int8"
     assert list(extras.lanes_ms) == ["1", "2", "4", "8"]
@@ -330,8 +330,8 @@ def test_lanes_are_told(report: Report) -> None:
     assert extras_of(json.loads(json.dumps(report_json(report)))["extras"][0]) == extras
 
 
-def test_the_table_says_what_was_measured_and_what_was_not(report: Report, tmp_path: Path) -> None:
-    missing = Row("large", "", SEGUE, "float32", "cpu", results.SKIPPED, "needs 25.8 GB of memory")
+def test_the_table_says_what_was_measured_and_what_was_not(report: BenchReport, tmp_path: Path) -> None:
+    missing = BenchRow("large", "", SEGUE, "float32", "cpu", results.SKIPPED, "needs 25.8 GB of memory")
     text = "\n".join(table.lines_of(replace(report, rows=[*report.rows, missing])))
     assert "weights: random" in text
     assert "skipped: needs 25.8 GB of memory" in text
@@ -346,13 +346,13 @@ def test_the_table_says_what_was_measured_and_what_was_not(report: Report, tmp_p
     assert told["schema"] == results.SCHEMA
     assert (tmp_path / "r.png").read_bytes().startswith(b"\x89PNG")
     assert "tiny" in (tmp_path / "r.txt").read_text()
-    save_picture(tmp_path / "empty.png", Report({}))
+    save_picture(tmp_path / "empty.png", BenchReport({}))
     assert (tmp_path / "empty.png").stat().st_size > 0
 
 
 def test_what_a_process_owed_becomes_a_row_that_says_why(told: list[dict[str, Any]]) -> None:
-    found = Report({})
-    gather(found, Spec(TINY, ["float32", "int4"]), told, "time limit of 10 minutes")
+    found = BenchReport({})
+    gather(found, ContestSpec(TINY, ["float32", "int4"]), told, "time limit of 10 minutes")
     rows = {(row.side, row.precision): row for row in found.rows}
     assert rows[SEGUE, "int4"].status == results.FAILED
     assert rows[SEGUE, "int4"].reason == "time limit of 10 minutes"
@@ -361,7 +361,7 @@ def test_what_a_process_owed_becomes_a_row_that_says_why(told: list[dict[str, An
 
 
 def test_a_process_that_takes_too_long_is_ended() -> None:
-    told, reason = run_child(Spec(TINY, ["float32"], reference=False), limit_seconds=0.05)
+    told, reason = run_child(ContestSpec(TINY, ["float32"], reference=False), limit_seconds=0.05)
     assert told == []
     assert "time limit" in reason
 

@@ -17,7 +17,7 @@ from engine.api.musicgen import MusicGen
 from engine.checkpoints import cache, layout_transformers
 from engine.checkpoints.catalog import MODELS
 from engine.checkpoints.convert import convert
-from engine.checkpoints.layout import Sizes, audiocraft_codec, audiocraft_lm, sizes_of
+from engine.checkpoints.layout import ModelSizes, audiocraft_codec, audiocraft_lm, sizes_of
 from engine.checkpoints.load import load_model
 from engine.checkpoints.make_random import (
     Noise,
@@ -78,7 +78,7 @@ def _in_process(monkeypatch: pytest.MonkeyPatch) -> None:
     ids=["text", "melody", "style", "stereo"],
 )
 def test_audiocraft_files_load_and_play(
-    sizes: Sizes, nodes: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    sizes: ModelSizes, nodes: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Both forms of the configuration, real weights and a pointer for the codec."""
     monkeypatch.setenv("SEGUE_MODELS", str(tmp_path))

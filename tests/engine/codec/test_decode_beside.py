@@ -11,7 +11,7 @@ from engine.api.offline import heard_as_made
 from engine.audio.resample import StreamResampler
 from engine.codec.beside import DecodeThread
 from engine.codec.encodec import Encodec, EncodecConfig
-from engine.serve.render.codec_output import SoundChain
+from engine.serve.render.codec_output import CodecOutput
 from engine.stream.lanes import LaneFrames
 
 
@@ -65,7 +65,7 @@ def test_no_gradients_are_kept_there(codec):
 @pytest.mark.parametrize("pieces", [(4, 4, 4), (1, 7, 0), (12, 0, 0)])
 def test_a_chain_gives_the_same_samples_however_much_was_begun(codec, pieces, threaded):
     codes, resampler = random_codes(40), StreamResampler(32_000, 48_000)
-    plain, beside = SoundChain(codec, resampler, 2), SoundChain(codec, resampler, 2)
+    plain, beside = CodecOutput(codec, resampler, 2), CodecOutput(codec, resampler, 2)
     wanted, got = [], []
     with DecodeThread(threaded=threaded) as thread:
         for begin in range(0, 40, 16):
@@ -89,7 +89,7 @@ def test_on_a_processor_it_is_done_at_once_by_whoever_gives_it():
 
 @pytest.mark.parametrize("threaded", [False, True])
 def test_a_fault_in_decoding_is_raised_where_the_sound_is_asked_for(codec, threaded):
-    chain = SoundChain(codec, StreamResampler(32_000, 48_000), 1)
+    chain = CodecOutput(codec, StreamResampler(32_000, 48_000), 1)
     with DecodeThread(threaded=threaded) as thread:
         chain.decode_beside(torch.full((4, 4), 99), thread)  # codes that the codec does not have
         with pytest.raises((IndexError, RuntimeError)):

@@ -15,7 +15,7 @@ from engine.audio.resample import StreamResampler
 from engine.codec.encodec import Encodec, EncodecConfig
 from engine.codec.stereo import StereoCodec, interleave, sides_of
 from engine.errors import AudioError
-from engine.serve.render.codec_output import SoundChain
+from engine.serve.render.codec_output import CodecOutput
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +83,7 @@ def test_any_cut_equals_the_whole(codec, data):
 def test_the_chain_to_the_host_carries_both_sides(codec, n_channels):
     resampler = StreamResampler(32_000, 48_000)
     codes = random_codes(codec, 30)[0]
-    chain = SoundChain(codec, resampler, n_channels)
+    chain = CodecOutput(codec, resampler, n_channels)
     got = torch.cat([chain.push(codes[:, :13]), chain.push(codes[:, 13:], last=True)])
     whole = resampler.whole(codec.decode(codes[None])[0])
     want = whole if n_channels == 2 else whole.mean(dim=0, keepdim=True)
@@ -95,7 +95,7 @@ def test_the_chain_to_the_host_carries_both_sides(codec, n_channels):
 def test_a_stream_follows_a_stereo_prompt(codec):
     before_codes = random_codes(codec, 20, seed=5)
     before = codec.decode(before_codes)[0]
-    chain = SoundChain(codec, StreamResampler(32_000, 32_000), 2, before, before_codes[0])
+    chain = CodecOutput(codec, StreamResampler(32_000, 32_000), 2, before, before_codes[0])
     out = chain.push(random_codes(codec, 10)[0], last=True)
     torch.testing.assert_close(out[0], before[:, -1], atol=0.05, rtol=0)
 

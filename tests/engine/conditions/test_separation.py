@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 
 from engine.checkpoints.htdemucs import CLASS, load_htdemucs
 from engine.checkpoints.opened import Opened
-from engine.conditions.cache import Kept
+from engine.conditions.cache import ConditionCache
 from engine.conditions.melody import MelodyConditioner
 from engine.conditions.separation import SHIFT_SAMPLES, SOURCES, DemucsSeparator, htdemucs
 from engine.errors import CheckpointError, UnsupportedError
@@ -133,7 +133,7 @@ def test_two_threads_that_want_the_same_compute_it_once():
         began.wait(5)
         return audio * 2
 
-    kept, results = Kept(compute, 1 << 20), []
+    kept, results = ConditionCache(compute, 1 << 20), []
     threads = [threading.Thread(target=lambda: results.append(kept(torch.ones(1, 8)))) for _ in range(3)]
     for thread in threads:
         thread.start()

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from engine.audio.convert import as_heard
-from engine.conditions.cache import Kept
+from engine.conditions.cache import ConditionCache
 from engine.conditions.style import StyleConditioner
 from engine.conditions.style_net import StyleConfig, StyleNet
 from engine.core.guidance import Guidance
@@ -250,7 +250,7 @@ def test_features_are_computed_once_and_must_fit():
 
 
 def test_kept_results_stay_within_their_bound():
-    kept = Kept(lambda audio: audio.repeat(1, 2), max_bytes=100 * 4)
+    kept = ConditionCache(lambda audio: audio.repeat(1, 2), max_bytes=100 * 4)
     a, b, c = (torch.full((1, 25), float(value)) for value in range(3))
     first = kept(a)
     assert kept(a.clone()) is first

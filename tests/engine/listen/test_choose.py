@@ -14,7 +14,7 @@ from engine.listen.faults import SILENCE, Verdict
 from engine.lm import Conditions, LanguageModel
 from engine.lm.executors.onnx_step import OnnxStepper
 from engine.stream import StreamSettings, TokenStream, WindowSize
-from engine.stream.candidate_set import Heat
+from engine.stream.candidate_set import CandidateSet
 from engine.stream.fork import fork
 
 RATE = 32_000
@@ -83,7 +83,7 @@ def test_a_heat_is_done_when_all_are_and_the_first_is_the_stream_itself():
     settings = StreamSettings(Sampling(top_k=0))
     stream = TokenStream.begin(lm, lambda offset, count: (Conditions(),), None, settings, seed=3)
     stream.advance(10)
-    heat = Heat.begin(stream, 15, [4, 5])
+    heat = CandidateSet.begin(stream, 15, [4, 5])
     assert heat.streams[0] is stream
     for each in heat.streams:
         assert not heat.done

@@ -7,7 +7,7 @@ import random
 import numpy as np
 import pytest
 
-from engine.listen.limiter import CEILING_DBTP, Limiter
+from engine.listen.limiter import CEILING_DBTP, PeakLimiter
 from engine.listen.true_peak import true_peak_dbtp
 
 RATES = [44_100, 48_000, 96_000]
@@ -24,7 +24,7 @@ def drums(rate: int, seconds: float = 1.5, gain: float = 2.0, seed: int = 0) -> 
     return (gain * (0.3 * noise * hits[:, None] + 0.4 * np.sin(2 * np.pi * 110 * t)[:, None])).astype(np.float32)
 
 
-def in_pieces(limiter: Limiter, audio: np.ndarray, seed: int) -> np.ndarray:
+def in_pieces(limiter: PeakLimiter, audio: np.ndarray, seed: int) -> np.ndarray:
     chooser, state, parts, at = random.Random(seed), limiter.init(audio.shape[1]), [], 0
     while at < len(audio):
         count = chooser.choice([1, 7, 100, 480, 5000, 20_000])
@@ -36,7 +36,7 @@ def in_pieces(limiter: Limiter, audio: np.ndarray, seed: int) -> np.ndarray:
 
 @pytest.mark.parametrize("rate", RATES)
 def test_any_cut_gives_the_same_samples(rate):
-    limiter, audio = Limiter(rate), drums(rate)
+    limiter, audio = PeakLimiter(rate), drums(rate)
     whole, _ = limiter.step(audio, limiter.init(2), last=True)
     assert whole.shape == audio.shape
     assert np.abs(whole - audio).max() > 0.1  # it had work to do
@@ -48,7 +48,7 @@ def test_any_cut_gives_the_same_samples(rate):
 @pytest.mark.parametrize("gain", [0.5, 2.0, 12.0])
 def test_true_peak_stays_under_the_ceiling_by_another_meter(rate, gain):
     pyebur128 = pytest.importorskip("pyebur128")
-    limiter, audio = Limiter(rate), drums(rate, gain=gain)
+    limiter, audio = PeakLimiter(rate), drums(rate, gain=gain)
     whole, _ = limiter.step(audio, limiter.init(2), last=True)
     meter = pyebur128.R128State(2, rate, pyebur128.MeasurementMode.MODE_TRUE_PEAK)
     meter.add_frames(whole.ravel(), len(whole))
@@ -65,13 +65,13 @@ def test_peaks_between_samples_are_seen():
     tone = (1.2 * fade * np.sin(np.pi / 2 * t + np.pi / 4)).astype(np.float32)[:, None]
     assert np.abs(tone).max() < 0.85
     assert true_peak_dbtp(tone, 48_000) == pytest.approx(20 * np.log10(1.2), abs=0.05)
-    limiter = Limiter(48_000)
+    limiter = PeakLimiter(48_000)
     out, _ = limiter.step(tone, limiter.init(1), last=True)
     assert true_peak_dbtp(out, 48_000) <= CEILING_DBTP
 
 
 def test_what_is_soft_is_left_alone_and_nothing_moves():
-    limiter, audio = Limiter(48_000), drums(48_000, gain=0.3)
+    limiter, audio = PeakLimiter(48_000), drums(48_000, gain=0.3)
     whole, _ = limiter.step(audio, limiter.init(2), last=True)
     np.testing.assert_array_equal(whole, audio)
     click = np.zeros((9600, 1), np.float32)
@@ -82,7 +82,7 @@ def test_what_is_soft_is_left_alone_and_nothing_moves():
 
 
 def test_goes_on_from_any_sample_as_if_it_had_never_stopped():
-    limiter, audio = Limiter(44_100), drums(44_100, seconds=3.0)
+    limiter, audio = PeakLimiter(44_100), drums(44_100, seconds=3.0)
     whole, _ = limiter.step(audio, limiter.init(2), last=True)
     for sample in (1, 16, 44_100, 100_001):
         out, _ = limiter.step(audio[sample:], limiter.init(2, sample, audio[:sample]), last=True)
@@ -91,12 +91,12 @@ def test_goes_on_from_any_sample_as_if_it_had_never_stopped():
 
 def test_the_stereo_picture_stays():
     audio = np.stack([drums(48_000)[:, 0], 0.25 * drums(48_000)[:, 0]], axis=1)
-    limiter = Limiter(48_000)
+    limiter = PeakLimiter(48_000)
     out, _ = limiter.step(audio, limiter.init(2), last=True)
     np.testing.assert_allclose(out[:, 1], 0.25 * out[:, 0], atol=1e-6)
 
 
 def test_outputs_lag_by_the_lookahead_at_most():
-    limiter = Limiter(48_000)
+    limiter = PeakLimiter(48_000)
     out, _ = limiter.step(np.zeros((9600, 2), np.float32), limiter.init(2))
     assert 9600 - len(out) <= limiter.lookahead_samples < 48_000 * 0.006

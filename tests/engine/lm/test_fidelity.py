@@ -6,21 +6,21 @@ import torch
 from engine.core.config import LMConfig
 from engine.lm import Conditions, LanguageModel
 from engine.lm.executors.onnx_step import OnnxStepper
-from engine.lm.fidelity import Heard, compare, hear
+from engine.lm.fidelity import TeacherRun, compare, hear
 
 
 def test_total_variation_by_hand() -> None:
     """One row, one codebook of two entries: 0.5 and 0.5 against 0.8 and 0.2 differ by 0.3."""
     tokens = torch.zeros(1, 1, dtype=torch.int64)
-    even = Heard(tokens, torch.tensor([0.5, 0.5]).log().view(1, 1, 1, 2))
-    bent = Heard(tokens, torch.tensor([0.8, 0.2]).log().view(1, 1, 1, 2))
-    lopsided = Heard(tokens, torch.tensor([0.6, 0.4]).log().view(1, 1, 1, 2))
+    even = TeacherRun(tokens, torch.tensor([0.5, 0.5]).log().view(1, 1, 1, 2))
+    bent = TeacherRun(tokens, torch.tensor([0.8, 0.2]).log().view(1, 1, 1, 2))
+    lopsided = TeacherRun(tokens, torch.tensor([0.6, 0.4]).log().view(1, 1, 1, 2))
     assert compare(lopsided, bent).total_variation == pytest.approx(0.2)
     assert compare(lopsided, bent).first_choice == 1.0
     assert compare(lopsided, lopsided).total_variation == 0.0
     assert compare(bent, even).total_variation == pytest.approx(0.3)
     with pytest.raises(ValueError, match="the same tokens"):
-        compare(even, Heard(tokens + 1, bent.logits))
+        compare(even, TeacherRun(tokens + 1, bent.logits))
 
 
 @pytest.mark.parametrize("cross", [True, False])

@@ -10,7 +10,7 @@ from lane_rig import BLOCK, RATE, Host, make_model
 from bridge.control.arguments import At
 from engine.serve.lane import commands, controller, generate_loop, host_follower, lane
 from engine.serve.lane.commands import Command
-from engine.serve.lane.generate_loop import Studio
+from engine.serve.lane.generate_loop import GenerateLoop
 from engine.stream.window import Window
 
 TURN_SECONDS = 0.005  # that an idle turn takes
@@ -22,7 +22,7 @@ class BusyHost(Host):
 
     def __init__(self, monkeypatch, ratio: float, read_seconds: float) -> None:
         model = replace(make_model(), window_frames=500, stride_frames=200)
-        super().__init__(Studio(model, lambda lane, *event: self.events.append(event)))
+        super().__init__(GenerateLoop(model, lambda lane, *event: self.events.append(event)))
         for module in MODULES:
             monkeypatch.setattr(module, "time", self.clock)
         step, read = Window.write, Window.read_to

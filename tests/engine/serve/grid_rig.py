@@ -15,7 +15,7 @@ from engine.core.config import LMConfig
 from engine.lm import Conditions, LanguageModel
 from engine.models.model import LoadedModel
 from engine.serve.lane import controller, generate_loop, host_follower, lane
-from engine.serve.lane.generate_loop import Studio
+from engine.serve.lane.generate_loop import GenerateLoop
 
 BLOCK = 1024
 COLUMNS = 11
@@ -81,7 +81,7 @@ class GridHost(Host):
             generate_loop,
         ):  # what is measured must not depend on the machine
             monkeypatch.setattr(module, "time", self.clock)
-        super().__init__(Studio(tempo_model(), lambda lane, *event: self.events.append(event)), self.clock)
+        super().__init__(GenerateLoop(tempo_model(), lambda lane, *event: self.events.append(event)), self.clock)
         self.course, self.turn_blocks = course, turn_blocks
         self.transport = Transport(False, 0, course.grid_at(0), course.loop_beats)
         self.lane.update(lambda told: told.with_value("guard", 0.0))  # it would let no noise pass

@@ -18,7 +18,7 @@ from engine.core.config import LMConfig
 from engine.lm import Conditions, LanguageModel
 from engine.models.model import LoadedModel
 from engine.serve.lane.commands import Command
-from engine.serve.lane.generate_loop import Studio
+from engine.serve.lane.generate_loop import GenerateLoop
 from engine.serve.lane.lane import Lane
 
 RATE, BLOCK = 48_000, 256
@@ -70,10 +70,10 @@ class Clock:
 class Host:
     """A host of one lane: moves its timeline by hand and reads the ring."""
 
-    def __init__(self, studio: Studio | None = None, clock: Clock | None = None) -> None:
+    def __init__(self, studio: GenerateLoop | None = None, clock: Clock | None = None) -> None:
         torch.set_num_threads(1)
         self.events: list[tuple[str, float, str]] = []
-        self.studio = studio or Studio(make_model(), lambda lane, *event: self.events.append(event))
+        self.studio = studio or GenerateLoop(make_model(), lambda lane, *event: self.events.append(event))
         number = next(_numbers) % 64
         ring = RingWriter.create(number, RATE, 2, seconds=12)
         self.lane = Lane(number, Client("127.0.0.1", 5000), ring, {"cfg": 3.0})

@@ -12,12 +12,12 @@ from engine.models.model import LoadedModel
 from engine.train import evaluate, examples
 from engine.train.compose import compose
 from engine.train.evaluation import kept as kept_module
-from engine.train.evaluation.asks import GROUPS, Plan, ask_of
-from engine.train.evaluation.kept import Kept, batches, make, tasks
+from engine.train.evaluation.asks import GROUPS, EvaluationPlan, ask_of
+from engine.train.evaluation.kept import AnswerCache, batches, make, tasks
 from engine.train.evaluation.pieces import HeldOut
 from engine.train.render import Rendered
 
-PLAN = Plan(pieces=2, seconds=0.4, long_pieces=1, long_seconds=0.6)
+PLAN = EvaluationPlan(pieces=2, seconds=0.4, long_pieces=1, long_seconds=0.6)
 
 
 def stand_in(seed: int) -> HeldOut:
@@ -34,7 +34,7 @@ def model() -> LoadedModel:
 
 def test_answers_are_made_once_and_the_same_alone(tmp_path: Path, model: LoadedModel) -> None:
     pieces = [stand_in(0), stand_in(1)]
-    kept = Kept(tmp_path, model, PLAN)
+    kept = AnswerCache(tmp_path, model, PLAN)
     for group, batch in tasks(kept, ("melody", "onward", "long")):
         make(kept, group, batch, pieces)
     assert not tasks(kept, ("melody", "onward", "long"))
@@ -52,9 +52,14 @@ def test_answers_are_made_once_and_the_same_alone(tmp_path: Path, model: LoadedM
 
 
 def test_other_settings_have_another_folder(tmp_path: Path, model: LoadedModel) -> None:
-    folders = {Kept(tmp_path, model, plan).folder for plan in (PLAN, Plan(seconds=0.4, cfg=3.0), Plan(seconds=0.8))}
+    folders = {
+        AnswerCache(tmp_path, model, plan).folder
+        for plan in (PLAN, EvaluationPlan(seconds=0.4, cfg=3.0), EvaluationPlan(seconds=0.8))
+    }
     assert len(folders) == 3
-    assert Kept(tmp_path, model, Plan(pieces=9, seconds=0.4)).folder in folders, "more pieces go on in the same"
+    assert AnswerCache(tmp_path, model, EvaluationPlan(pieces=9, seconds=0.4)).folder in folders, (
+        "more pieces go on in the same"
+    )
 
 
 def test_batches_are_neighbours() -> None:
@@ -75,7 +80,7 @@ def test_every_group_asks_for_what_it_says() -> None:
 
 
 def test_half_written_answers_do_not_count(tmp_path: Path, model: LoadedModel) -> None:
-    kept = Kept(tmp_path, model, PLAN)
+    kept = AnswerCache(tmp_path, model, PLAN)
     path = kept.path("melody", 0)
     path.parent.mkdir(parents=True)
     path.with_suffix(".part").write_bytes(b"half")

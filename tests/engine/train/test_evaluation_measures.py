@@ -14,7 +14,7 @@ from engine.train.evaluation.pieces import family_of, shuffled
 from engine.train.evaluation.plots import draw
 from engine.train.evaluation.rows_nearness import grains, noise_like
 from engine.train.evaluation.rows_onward import keys_of
-from engine.train.evaluation.table import Report, markdown
+from engine.train.evaluation.table import EvaluationReport, markdown
 from engine.train.genres import BY_NAME
 
 RATE = 32000
@@ -210,7 +210,7 @@ def test_family_of_an_instrument() -> None:
 
 
 def test_rows_know_their_goals(tmp_path: object) -> None:
-    report = Report()
+    report = EvaluationReport()
     assert report.mean("a", "good", [1.0, 0.9, 1.0], ">=", 0.9).reached
     assert report.mean("a", "bad", [0.1, 0.2, float("nan")], ">=", 0.9).reached is False
     assert report.mean("a", "plain", [0.5]).verdict == ""
@@ -227,7 +227,7 @@ def test_rows_know_their_goals(tmp_path: object) -> None:
 
 
 def test_pictures_are_drawn_of_what_there_is(tmp_path) -> None:  # type: ignore[no-untyped-def]
-    report = Report()
+    report = EvaluationReport()
     assert draw(report, tmp_path) == []
     report.mean("a", "good", [1.0, 0.9], ">=", 0.9)
     report.series |= {"phase_ms": {"outputs": [3.0, 20.0]}, "levels_db": [[0.0, 1.0]], "seam": {"uncut": [0.1]}}

@@ -16,7 +16,7 @@ from engine.core.config import LMConfig
 from engine.core.delay import delay, valid_mask
 from engine.core.guidance import Guidance
 from engine.models import embedded_model
-from engine.models.model import Ask, Grid, Reference
+from engine.models.model import Ask, FrameGrid, Reference
 from engine.train import codec_fit, codec_train, curves, export, lm_data, lm_train, tokenise
 from engine.train.compose import compose
 from engine.train.render_set import facts
@@ -92,13 +92,13 @@ def test_codec_training_lowers_its_loss_and_goes_on(made: Path) -> None:
             break
     assert loss() < before
     tokenise.load_codec(made / "codec2.pt")
-    again = codec_train.Run(codec_net(made), codec_args(made / "codec2.pt", 0.08), "cpu")
+    again = codec_train.CodecRun(codec_net(made), codec_args(made / "codec2.pt", 0.08), "cpu")
     assert again.step > 0
     assert again.spent_seconds >= 4.8
     for name, value in again.net.state_dict().items():
         torch.testing.assert_close(value, net.state_dict()[name])
     with pytest.raises(ValueError, match="give another --out"):
-        codec_train.Run(codec_net(made), codec_args(made / "codec2.pt", 0.08, decoder_only=True), "cpu")
+        codec_train.CodecRun(codec_net(made), codec_args(made / "codec2.pt", 0.08, decoder_only=True), "cpu")
 
 
 def test_a_decoder_told_to_hear_ahead_begins_as_it_was_and_is_read_and_shipped_so(made: Path) -> None:
@@ -127,7 +127,7 @@ def test_adversarial_training_goes_on_with_its_judges(made: Path) -> None:
     batches = codec_train.Batches(sorted((made / "data").glob("*.npz")), random.Random(0), [])
     wanted = {"decoder_only": True, "adversarial": True}
     codec_train.train(net, batches, codec_args(out, 0.1, **wanted))
-    again = codec_train.Run(codec_net(made), codec_args(out, 0.1, **wanted), "cpu")
+    again = codec_train.CodecRun(codec_net(made), codec_args(out, 0.1, **wanted), "cpu")
     assert again.step > 0
     assert again.adversary is not None
     fresh = codec_train.Adversary(net.config, "cpu").judges.state_dict()
@@ -135,7 +135,7 @@ def test_adversarial_training_goes_on_with_its_judges(made: Path) -> None:
     assert any(not torch.equal(value, fresh[name]) for name, value in learnt.items() if name.endswith("bias"))
     assert all(value.isfinite().all() for value in again.net.state_dict().values())
     with pytest.raises(ValueError, match="adversarial=True: give another --out"):
-        codec_train.Run(codec_net(made), codec_args(out, 0.1, decoder_only=True), "cpu")
+        codec_train.CodecRun(codec_net(made), codec_args(out, 0.1, decoder_only=True), "cpu")
 
 
 def test_language_model_trains_and_resumes(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -152,7 +152,7 @@ def test_language_model_trains_and_resumes(made: Path, monkeypatch: pytest.Monke
 def test_losses_are_those_of_the_whole_model(made: Path) -> None:
     """Heads one by one, hidden from the model's own forward pass, are the same cross-entropies."""
     torch.manual_seed(0)
-    pieces = lm_data.Pieces(made / "tokens")
+    pieces = lm_data.TrainingPieces(made / "tokens")
     pieces.refresh()
     model = lm_train.TrainedModel(TINY, 96)
     rows, books = lm_data.batch(pieces.pieces, 2, 40, random.Random(0)), torch.randn(4, 1024, 96)
@@ -168,7 +168,7 @@ def test_losses_are_those_of_the_whole_model(made: Path) -> None:
 
 
 def test_run_goes_on_from_files_of_the_unfused_optimiser(made: Path) -> None:
-    pieces = lm_data.Pieces(made / "tokens")
+    pieces = lm_data.TrainingPieces(made / "tokens")
     pieces.refresh()
     rows, books = lm_data.batch(pieces.pieces, 2, 40, random.Random(0)), torch.randn(4, 1024, 96)
     torch.manual_seed(0)
@@ -188,7 +188,7 @@ def test_run_goes_on_from_files_of_the_unfused_optimiser(made: Path) -> None:
     saved = {"model": old.state_dict(), "optimiser": optimiser.state_dict(), "step": 1, "spent": 5.0, "seen": 80}
     torch.save(saved, made / "old.pt")
     step()
-    run = lm_train.Run(lm_train.TrainedModel(TINY, 96), 1e-3, made / "old.pt", "cpu")
+    run = lm_train.LMRun(lm_train.TrainedModel(TINY, 96), 1e-3, made / "old.pt", "cpu")
     assert (run.step, run.frames_seen) == (1, 80)
     assert run.spent_seconds >= 5.0
     run.learn(rows, books, 1e-3)
@@ -215,16 +215,16 @@ def test_log_is_read_and_drawn(tmp_path: Path) -> None:
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_language_model_trains_on_a_gpu(made: Path) -> None:
-    pieces = lm_data.Pieces(made / "tokens")
+    pieces = lm_data.TrainingPieces(made / "tokens")
     pieces.refresh()
     model, books = lm_train.TrainedModel(TINY, 96), torch.randn(4, 1024, 96, device="cuda")
-    run = lm_train.Run(model, 3e-3, made / "gpu.pt", "cuda")
+    run = lm_train.LMRun(model, 3e-3, made / "gpu.pt", "cuda")
     rows = lm_data.batch(pieces.pieces, 2, 60, random.Random(0)).to("cuda")
     first = run.learn(rows, books, 3e-3)
     last = [run.learn(rows, books, 3e-3) for _ in range(20)][-1]
     assert float(last[0]) < float(first[0])
     run.save()
-    assert lm_train.Run(lm_train.TrainedModel(TINY, 96), 3e-3, made / "gpu.pt", "cpu").step == 21
+    assert lm_train.LMRun(lm_train.TrainedModel(TINY, 96), 3e-3, made / "gpu.pt", "cpu").step == 21
 
 
 def test_export_loads_as_the_embedded_model(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -238,7 +238,7 @@ def test_export_loads_as_the_embedded_model(made: Path, monkeypatch: pytest.Monk
     assert max(sizes) < 15_000_000
     model = embedded_model.load(folder=made / "shipped")
     audio = torch.sin(torch.arange(96000) * 0.05)[None]
-    ask = Ask("calm piano", Reference(audio), Reference(audio), Grid(100.0))
+    ask = Ask("calm piano", Reference(audio), Reference(audio), FrameGrid(100.0))
     full, none = model.conditioner([ask, Ask()], Guidance(2.0), 0, 40)
     assert full[0].frames is not None
     assert full[0].frames.shape == (2, 40, N_FEATURES)

@@ -25,10 +25,10 @@ from plugin_host.cli.options import Weights
 from plugin_host.cli.screen import Screen
 from plugin_host.demo import demo
 from plugin_host.demo.picture import save_picture
-from plugin_host.demo.report import Stretch
+from plugin_host.demo.report import MusicStretch
 from plugin_host.doctor import doctor, libraries
-from plugin_host.host.headless import Column, Take
-from plugin_host.host.region_layout import Wish, plot_region
+from plugin_host.host.headless import Column, HostRecording
+from plugin_host.host.region_layout import RegionRequest, plot_region
 
 ROOT = Path(__file__).parents[3]
 COMMANDS = ("demo", "host", "load", "unload", "doctor", "bench", "version", "engine", "models")
@@ -64,15 +64,15 @@ def test_region_whose_path_cannot_be_sent_is_handed_over_as_a_copy(tmp_path: Pat
     tone = 0.3 * np.sin(2 * np.pi * 220 * np.arange(96_000) / 48_000)
     soundfile.write(tmp_path / "a.wav", tone, 48_000)
     odd = (tmp_path / "a.wav").rename(tmp_path / ODD)
-    plot = plot_region(Wish(region=odd, bpm=120.0), tmp_path)
+    plot = plot_region(RegionRequest(region=odd, bpm=120.0), tmp_path)
     assert plot.region is not None
     assert plot.region.path == tmp_path / "region.wav"
     assert np.abs(soundfile.read(plot.region.path)[0][:, 0] - tone).max() < 1e-4
 
 
 def test_picture_takes_any_name(tmp_path: Path) -> None:
-    take = Take(np.zeros((48_000, 2), np.float32), np.zeros((1, len(Column)), np.int64))
-    save_picture(tmp_path / "demo.png", take, Stretch(Grid(48_000, 120.0), 0, 1), ODD, None)
+    take = HostRecording(np.zeros((48_000, 2), np.float32), np.zeros((1, len(Column)), np.int64))
+    save_picture(tmp_path / "demo.png", take, MusicStretch(Grid(48_000, 120.0), 0, 1), ODD, None)
     assert (tmp_path / "demo.png").read_bytes().startswith(b"\x89PNG")
 
 

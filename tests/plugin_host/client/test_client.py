@@ -34,7 +34,7 @@ from bridge.region.region_file import read_region
 from bridge.region.transfer import Form, Transfers, format_numbers
 from bridge.time.units import Signature
 from plugin_host.client import replies
-from plugin_host.client.client import Client
+from plugin_host.client.client import EngineClient
 from plugin_host.client.udp_connection import Event
 
 FORM_FIELDS = ("samples", "channels", "rate_hz")
@@ -219,8 +219,8 @@ def band() -> Iterator[tuple[Band, Endpoint]]:
 
 
 @pytest.fixture
-def client(band: tuple[Band, Endpoint]) -> Iterator[Client]:
-    with Client(band[1].port, slow_timeout_seconds=10.0, timeout_seconds=10.0) as opened:
+def client(band: tuple[Band, Endpoint]) -> Iterator[EngineClient]:
+    with EngineClient(band[1].port, slow_timeout_seconds=10.0, timeout_seconds=10.0) as opened:
         yield opened
 
 
@@ -232,15 +232,15 @@ def music(seconds: float = 1.0, channels: int = 2) -> np.ndarray:
 REPLIES = {
     replies.Hello: messages.HELLO,
     replies.Status: messages.STATUS,
-    replies.Model: messages.MODEL,
+    replies.ModelReply: messages.MODEL,
     replies.ModelNames: messages.MODEL_LIST,
-    replies.LoadedModel: messages.MODEL_LOAD,
+    replies.LoadReply: messages.MODEL_LOAD,
     replies.Stats: messages.STATS,
     replies.OpenLane: messages.LANE_OPEN,
     replies.Parameter: messages.LANE_GET,
     replies.Set: messages.LANE_SET,
-    replies.Preset: messages.LANE_PRESET,
-    replies.Placed: messages.LANE_PROMPT,
+    replies.PresetReply: messages.LANE_PRESET,
+    replies.PlacedReply: messages.LANE_PROMPT,
     replies.Reseed: messages.LANE_RESEED,
     replies.Scheduled: messages.LANE_SCHEDULED,
     replies.Play: messages.LANE_PLAY,
@@ -259,7 +259,7 @@ def test_replies_have_the_columns_of_the_table(kind: type) -> None:
     assert list(get_type_hints(kind)) == [column.name for column in REPLIES[kind].reply]
 
 
-def test_every_call(band: tuple[Band, Endpoint], client: Client) -> None:
+def test_every_call(band: tuple[Band, Endpoint], client: EngineClient) -> None:
     players, _ = band
     assert client.ping() >= 0
     client.sync()
@@ -268,7 +268,7 @@ def test_every_call(band: tuple[Band, Endpoint], client: Client) -> None:
     assert client.models().here.split() == ["embedded", "small"]
     told: list[tuple[int, int, str]] = []
     loaded = client.load_model("small", "cuda", "float16", on_progress=lambda *step: told.append(step))
-    assert loaded == replies.LoadedModel("small", 1.5, "float16")
+    assert loaded == replies.LoadReply("small", 1.5, "float16")
     assert told == [(500, 1000, "reading 1 of 2 MB")]
     client.cancel_load()
     assert client.unload_model() == 120.5
@@ -278,7 +278,7 @@ def test_every_call(band: tuple[Band, Endpoint], client: Client) -> None:
     assert client.set(0, "cfg", 3.3, at="bar") == replies.Set("cfg", 3.3, 8.0, 0)
     assert players.last(messages.LANE_SET).at().word == "bar"
     assert client.get(0, "cfg").value == 2.5
-    assert client.prompt(0, "warm lo-fi", at=16) == replies.Placed(16.0, 1)
+    assert client.prompt(0, "warm lo-fi", at=16) == replies.PlacedReply(16.0, 1)
     assert players.last(messages.LANE_PROMPT).at().beats == 16
     assert client.preset(0, "porch").prompt == "a prompt"
     assert client.play(0, at="bar 4", bars=16) == replies.Play(16.0, 3, 77)
@@ -287,7 +287,7 @@ def test_every_call(band: tuple[Band, Endpoint], client: Client) -> None:
     assert client.lane_stats(0).rolls == 2
     client.transport(0, True, 3.25, 120.1, 7, 8)
     assert client.tap(0, downbeat=True) == replies.Tap(120.0, 3)
-    assert client.clear_region(0, "melody") == replies.Placed(4.0, 0)
+    assert client.clear_region(0, "melody") == replies.PlacedReply(4.0, 0)
     assert client.mute(0, at="beat").beats == 1.0
     assert client.mute(0, on=False).beats == 0.0
     assert client.reseed(0, "bars 4", 9) == replies.Reseed(9, 4.0, 0)
@@ -303,7 +303,7 @@ def test_every_call(band: tuple[Band, Endpoint], client: Client) -> None:
     }
 
 
-def test_errors_come_back_as_what_they_are(client: Client) -> None:
+def test_errors_come_back_as_what_they_are(client: EngineClient) -> None:
     with pytest.raises(LaneInUse, match="another host"):
         client.open_lane(3)
     with pytest.raises(OutOfRange, match="lane is 64"):
@@ -314,7 +314,7 @@ def test_errors_come_back_as_what_they_are(client: Client) -> None:
 
 
 def test_what_the_engine_does_not_do() -> None:
-    with Endpoint(0, {}) as endpoint, Client(endpoint.port) as client, pytest.raises(Unsupported):
+    with Endpoint(0, {}) as endpoint, EngineClient(endpoint.port) as client, pytest.raises(Unsupported):
         client.status()
 
 
@@ -323,7 +323,7 @@ def test_nobody_there() -> None:
         spare.bind(("127.0.0.1", 0))
         port = spare.getsockname()[1]
     before = threading.active_count()
-    with pytest.raises(NoAnswer, match=f"{port}.*segue engine"), Client(port, timeout_seconds=0.3):
+    with pytest.raises(NoAnswer, match=f"{port}.*segue engine"), EngineClient(port, timeout_seconds=0.3):
         pass
     assert threading.active_count() == before
 
@@ -332,7 +332,7 @@ def test_an_engine_that_comes_late_is_found() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as spare:
         spare.bind(("127.0.0.1", 0))
         port = spare.getsockname()[1]
-    client = Client(port)
+    client = EngineClient(port)
     late = threading.Timer(0.4, lambda: started.append(_started(port)))
     started: list[Endpoint] = []
     late.start()
@@ -353,8 +353,8 @@ def _started(port: int, engine: str = "late") -> Endpoint:
 def test_a_secret_is_told() -> None:
     with Endpoint(0, {}, secret="open sesame") as endpoint:
         with pytest.raises(NotAllowed):
-            Client(endpoint.port).connect()
-        with Client(endpoint.port, secret="open sesame") as client:
+            EngineClient(endpoint.port).connect()
+        with EngineClient(endpoint.port, secret="open sesame") as client:
             assert client.ping() >= 0
 
 
@@ -368,7 +368,7 @@ def test_events_arrive(band: tuple[Band, Endpoint]) -> None:
             raise RuntimeError("a fault of the listener")
         two.set()
 
-    with Client(band[1].port, on_event=on_event):
+    with EngineClient(band[1].port, on_event=on_event):
         band[1].notify(messages.EVENT_LANE, 2, "playing", 4.0, "")
         band[1].notify(messages.EVENT_ENGINE, "stopping", "bye")
         assert two.wait(10)
@@ -378,28 +378,28 @@ def test_events_arrive(band: tuple[Band, Endpoint]) -> None:
 
 def test_a_command_that_is_heard_is_told_to_who_waits_for_it(band: tuple[Band, Endpoint]) -> None:
     players, endpoint = band
-    mine: list[replies.Heard] = []
-    all_of_them: list[replies.Heard] = []
+    mine: list[replies.CommandHeard] = []
+    all_of_them: list[replies.CommandHeard] = []
     two = threading.Event()
 
-    def on_heard(heard: replies.Heard) -> None:
+    def on_heard(heard: replies.CommandHeard) -> None:
         all_of_them.append(heard)
         if len(all_of_them) == 3:
             two.set()
 
-    with Client(endpoint.port, on_heard=on_heard) as client:
+    with EngineClient(endpoint.port, on_heard=on_heard) as client:
         client.prompt(0, "warm", at="bar", on_heard=mine.append)
         id, address = players.last(messages.LANE_PROMPT).id, messages.LANE_PROMPT.address
         endpoint.notify(messages.EVENT_HEARD, 0, id, messages.LANE_MUTE.address, 8.0, 0.5)
         for _ in range(2):
             endpoint.notify(messages.EVENT_HEARD, 0, id, address, 16.0, 1.25)
         assert two.wait(30)
-    assert mine == [replies.Heard(0, id, address, 16.0, 1.25)]
+    assert mine == [replies.CommandHeard(0, id, address, 16.0, 1.25)]
     assert [heard.beats for heard in all_of_them] == [8.0, 16.0, 16.0]
 
 
 def test_leaving_takes_the_client_off_the_list(band: tuple[Band, Endpoint]) -> None:
-    with Client(band[1].port, name="reaper"):
+    with EngineClient(band[1].port, name="reaper"):
         assert [c.name for c in band[1].clients] == ["reaper"]
     assert band[1].clients == []
 
@@ -419,7 +419,7 @@ def test_slow_answers_are_waited_for_as_long_as_there_is_progress() -> None:
     with (
         ThreadPoolExecutor(1) as pool,
         Endpoint(0, {messages.LANE_OPEN.address: slow}) as endpoint,
-        Client(endpoint.port, slow_timeout_seconds=0.5) as client,
+        EngineClient(endpoint.port, slow_timeout_seconds=0.5) as client,
     ):
         told = client.call(messages.LANE_OPEN, 0, on_progress=lambda *p: seen.append(p))
     assert told == (0, "ring")
@@ -428,13 +428,13 @@ def test_slow_answers_are_waited_for_as_long_as_there_is_progress() -> None:
 
 def test_an_answer_that_never_comes() -> None:
     handlers = {messages.LANE_OPEN.address: lambda r: LATER}
-    with Endpoint(0, handlers) as endpoint, Client(endpoint.port, slow_timeout_seconds=0.3) as client:
+    with Endpoint(0, handlers) as endpoint, EngineClient(endpoint.port, slow_timeout_seconds=0.3) as client:
         with pytest.raises(NoAnswer, match=messages.LANE_OPEN.address):
             client.open_lane()
         assert client.ping(timeout_seconds=10) >= 0
 
 
-def test_calls_from_many_threads_get_their_own_answers(client: Client) -> None:
+def test_calls_from_many_threads_get_their_own_answers(client: EngineClient) -> None:
     with ThreadPoolExecutor(8) as pool:
         values = list(pool.map(lambda n: client.set(0, "seed", n).value, range(200)))
     assert values == list(range(200))
@@ -443,7 +443,7 @@ def test_calls_from_many_threads_get_their_own_answers(client: Client) -> None:
 def test_another_engine_on_the_same_port_is_noticed() -> None:
     first = _started(0, "first")
     port = first.port
-    client = Client(port)
+    client = EngineClient(port)
     client.connect()
     client._line._born_seconds = time.monotonic() - 1e6  # as if the first one had run for days
     first.close()
@@ -463,7 +463,7 @@ def test_another_engine_on_the_same_port_is_noticed() -> None:
 # -- regions ------------------------------------------------------------------------------------------
 
 
-def test_a_region_by_path(band: tuple[Band, Endpoint], client: Client, tmp_path: Path, monkeypatch) -> None:
+def test_a_region_by_path(band: tuple[Band, Endpoint], client: EngineClient, tmp_path: Path, monkeypatch) -> None:
     soundfile.write(tmp_path / "riff.wav", music(2.0), 16000)
     monkeypatch.chdir(tmp_path)
     seen: list[tuple[int, int, str]] = []
@@ -476,7 +476,7 @@ def test_a_region_by_path(band: tuple[Band, Endpoint], client: Client, tmp_path:
 
 
 @pytest.mark.parametrize("encoding", ["s16", "f32"])
-def test_a_region_in_chunks(band: tuple[Band, Endpoint], client: Client, encoding: str) -> None:
+def test_a_region_in_chunks(band: tuple[Band, Endpoint], client: EngineClient, encoding: str) -> None:
     audio = music()
     told = client.region_audio(0, "melody", audio, 16000, 90.0, 4.0, encoding=encoding)
     assert told == replies.Understood(1.0, 2, 16000, 0.375, "", 4.0, 0)
@@ -490,7 +490,7 @@ def test_a_region_over_a_bad_line(band: tuple[Band, Endpoint], seed: int) -> Non
     line = Line(endpoint.port, seed, lose=0.15, double=0.1, hold=0.2)
     audio = music(1.5)
     try:
-        with Client(line.port, timeout_seconds=20, slow_timeout_seconds=20) as client:
+        with EngineClient(line.port, timeout_seconds=20, slow_timeout_seconds=20) as client:
             told = client.region_audio(0, "style", audio, 16000, 120, 0, encoding="f32")
             for number in range(20):
                 assert client.set(0, "seed", number).value == number
@@ -510,13 +510,13 @@ def test_chunks_that_never_arrive_end_in_an_error(band: tuple[Band, Endpoint]) -
     players.handlers[messages.REGION_CHUNK.address] = lambda request: None
     with (
         Endpoint(0, players.handlers) as deaf,
-        Client(deaf.port) as client,
+        EngineClient(deaf.port) as client,
         pytest.raises(RegionTransfer, match="do not reach"),
     ):
         client.region_audio(0, "style", music(), 16000, 120, 0)
 
 
-def test_regions_that_are_refused_are_refused_in_chunks_too(client: Client) -> None:
+def test_regions_that_are_refused_are_refused_in_chunks_too(client: EngineClient) -> None:
     for audio, words in ((0 * music(), "silent"), (music(0.1), "0.5 s"), (np.nan * music(), "NaN")):
         with pytest.raises(Exception, match=words):
             client.region_audio(0, "style", audio, 16000, 120, 0, encoding="f32")
@@ -528,7 +528,7 @@ def test_a_missing_lane_is_an_error_of_its_own() -> None:
 
     with (
         Endpoint(0, {messages.LANE_PLAY.address: refuse}) as endpoint,
-        Client(endpoint.port) as client,
+        EngineClient(endpoint.port) as client,
         pytest.raises(NoSuchLane, match="lane 5"),
     ):
         client.play(5)

@@ -12,51 +12,51 @@ from bridge.time.transport import Grid
 from plugin_host.cli.screen import Screen
 from plugin_host.demo import report
 from plugin_host.demo.picture import save_picture
-from plugin_host.host.headless import Column, Take
-from plugin_host.playback.processor import Processor, State
+from plugin_host.host.headless import Column, HostRecording
+from plugin_host.playback.processor import BlockState, Processor
 
 RATE, BLOCK = 8000, 100
 
 
-def made_take(stretch: report.Stretch, low: int) -> Take:
+def made_take(stretch: report.MusicStretch, low: int) -> HostRecording:
     """Fill 1600 samples throughout, `low` in one block, dry at the end as it should be."""
     n = stretch.end_samples // BLOCK
     log = np.zeros((n, len(Column)), np.int64)
     log[:, Column.POSITION] = log[:, Column.RECORDED] = np.arange(n) * BLOCK
     log[:, Column.N_SAMPLES] = BLOCK
-    log[:, Column.STATE] = State.PLAYING
+    log[:, Column.STATE] = BlockState.PLAYING
     left = stretch.end_samples - log[:, Column.POSITION] - BLOCK
     log[:, Column.FILL] = np.minimum(1600, left)
     log[: stretch.start_samples // BLOCK, Column.FILL] = 0  # not due yet: does not count
     log[n // 2, Column.FILL] = low
-    log[n // 2 : n // 2 + 20, Column.STATE] = State.HOLDING
+    log[n // 2 : n // 2 + 20, Column.STATE] = BlockState.HOLDING
     at = np.arange(stretch.end_samples)
     audio = (0.5 * np.sin(at * 0.05))[:, None].repeat(2, axis=1).astype(np.float32)
-    return Take(audio, log)
+    return HostRecording(audio, log)
 
 
 @pytest.fixture
-def stretch() -> report.Stretch:
+def stretch() -> report.MusicStretch:
     grid = Grid(RATE, 120.0)
-    return report.Stretch(grid, 2, 4)
+    return report.MusicStretch(grid, 2, 4)
 
 
-def test_lowest_fill_is_the_one_that_mattered(stretch: report.Stretch) -> None:
+def test_lowest_fill_is_the_one_that_mattered(stretch: report.MusicStretch) -> None:
     assert report.fill_low(made_take(stretch, 700), stretch) == 700
     assert report.fill_low(made_take(stretch, 1600), stretch) == 1600
-    empty = Take(np.zeros((0, 2), np.float32), np.zeros((0, len(Column)), np.int64))
+    empty = HostRecording(np.zeros((0, 2), np.float32), np.zeros((0, len(Column)), np.int64))
     assert report.fill_low(empty, stretch) is None
 
 
 def test_music_is_asked_for_at_the_bar_not_at_its_rounded_sample() -> None:
     """At 146 bpm bar 4 begins 0.44 after a sample; eight beats from that sample would end one early."""
-    made = report.Stretch(Grid(48_000, 146.0), 4, 2)
+    made = report.MusicStretch(Grid(48_000, 146.0), 4, 2)
     assert made.start_beats == 16.0
     assert (made.start_samples, made.end_samples) == (315_616, 473_425)
-    assert report.Stretch(Grid(48_000, 146.0), 4, 0).end_samples == ENDLESS_SAMPLES
+    assert report.MusicStretch(Grid(48_000, 146.0), 4, 0).end_samples == ENDLESS_SAMPLES
 
 
-def test_report_names_every_figure(stretch: report.Stretch) -> None:
+def test_report_names_every_figure(stretch: report.MusicStretch) -> None:
     processor = Processor(RATE)
     processor.counters.underruns, processor.counters.missed_samples = 2, 4000
     processor.counters.held_samples, processor.drops.late_blocks = 6000, 7
@@ -87,7 +87,7 @@ def test_envelope_keeps_every_peak() -> None:
     assert not found[2:9].any()
 
 
-def test_picture_shows_region_continuation_and_held_apart(stretch: report.Stretch, tmp_path: Path) -> None:
+def test_picture_shows_region_continuation_and_held_apart(stretch: report.MusicStretch, tmp_path: Path) -> None:
     from matplotlib import image
 
     path = tmp_path / "demo.png"
@@ -118,7 +118,7 @@ def test_progress_line_is_written_over_on_a_terminal_only(capsys: pytest.Capture
 
 
 @pytest.mark.filterwarnings("error")
-def test_a_picture_of_a_file_with_any_name(stretch: report.Stretch, tmp_path: Path) -> None:
+def test_a_picture_of_a_file_with_any_name(stretch: report.MusicStretch, tmp_path: Path) -> None:
     """Bytes that are not UTF-8, a formula that is none, escapes, letters that the font does not have."""
     save_picture(tmp_path / "a.png", made_take(stretch, 400), stretch, "n\udcffon $x_$ \x1b[31m ループ", 400)
     assert (tmp_path / "a.png").read_bytes()[:4] == b"\x89PNG"

@@ -18,7 +18,7 @@ from plugin_host.host.clip import Clip, fit, place_before_bar, resample, tempo_o
 from plugin_host.host.clock import OfflineClock, PacedClock
 from plugin_host.host.headless import Column, HeadlessHost, Host
 from plugin_host.host.timeline import Timeline
-from plugin_host.playback.processor import Processor, State
+from plugin_host.playback.processor import BlockState, Processor
 
 RATE = 48_000
 
@@ -248,7 +248,7 @@ def test_host_records_to_the_sample_and_then_ends() -> None:
     assert np.array_equal(take.audio[500:3500], clip.audio)
     assert take.blocks[:, Column.N_SAMPLES].sum() == 4001
     assert list(take.blocks[:3, Column.POSITION]) == [0, 250, 500]
-    assert set(take.blocks[:, Column.STATE]) == {State.IDLE}
+    assert set(take.blocks[:, Column.STATE]) == {BlockState.IDLE}
     out = np.ones((64, 2), np.float32)
     host.render(out)
     assert not out.any()

@@ -18,13 +18,13 @@ import plugin_host.playback.fade
 import plugin_host.playback.held_bar
 import plugin_host.playback.processor
 from bridge.ring import shared_memory
-from bridge.ring.form import Audio, Plan, RingForm
+from bridge.ring.form import Audio, PlaybackPlan, RingForm
 from bridge.ring.reader import RingReader
 from bridge.ring.shared_memory import Segment
 from bridge.ring.writer import RingWriter
 from bridge.time.transport import Grid, Transport
 from bridge.time.units import Signature, beats_to_samples, nearest
-from plugin_host.playback.processor import Processor, State
+from plugin_host.playback.processor import BlockState, Processor
 
 RATE = 8000
 FADE = 40  # samples of 5 ms
@@ -45,7 +45,7 @@ class Rig:
         self.sizes = random.Random(5)
 
     def plan(self, start: int, end: int, generation: int = 1, timeline: int = 0) -> None:
-        self.writer.set_plan(Plan(generation, True, start, start, end, timeline))
+        self.writer.set_plan(PlaybackPlan(generation, True, start, start, end, timeline))
 
     def write(self, begin: int, end: int, generation: int = 1, timeline: int = 0, pitch: int = 0) -> None:
         assert self.writer.write(begin, music(begin, end, pitch), generation, timeline) == end - begin
@@ -99,7 +99,7 @@ def test_without_a_ring_all_of_out_is_silence() -> None:
     processor.process(out, Transport(True, 0, Grid(RATE)))
     assert not out.any()
     assert processor.counters.underruns == 0
-    assert processor.state == State.IDLE
+    assert processor.state == BlockState.IDLE
 
 
 def test_phrase_begins_and_ends_to_the_sample(rig: Rig) -> None:
@@ -135,7 +135,7 @@ def test_a_phrase_that_is_over_is_not_held_when_the_next_one_is_late(plain: Rig)
     plain.run(bar(4))
     plain.plan(bar(5), bar(9), generation=2)
     assert not plain.run(bar(6)).any()
-    assert plain.processor.state == State.MUTED
+    assert plain.processor.state == BlockState.MUTED
 
 
 def test_a_jump_in_the_first_bar_holds_what_was_heard_of_it(plain: Rig) -> None:
@@ -146,7 +146,7 @@ def test_a_jump_in_the_first_bar_holds_what_was_heard_of_it(plain: Rig) -> None:
     before = plain.run(9000)
     plain.position = bar(5) + 100
     out = plain.run(bar(7))
-    assert plain.processor.state == State.HOLDING
+    assert plain.processor.state == BlockState.HOLDING
     for number in (4, 5, 7):
         held = out[number * beat - 100 : (number + 1) * beat - 100]
         like = before[number % 2 * beat :][: len(held)]
@@ -274,7 +274,7 @@ def test_tempo_that_moves_while_held_leaves_no_hole_and_no_click(plain: Rig, slo
         plain.grid = plain.grid.retuned(plain.position, tempo)
         outs.append(plain.run(plain.position + 64))
     out = np.concatenate(outs)
-    assert plain.processor.state == State.HOLDING
+    assert plain.processor.state == BlockState.HOLDING
     assert steps(out[bar(2) - 50 :]) < LOUDEST_STEP
     levels = np.sqrt(np.mean(out[: len(out) // 400 * 400, 0].reshape(-1, 400) ** 2, axis=1))
     assert levels.min() > 0.15
@@ -287,11 +287,11 @@ def test_a_trickle_does_not_end_the_hold(plain: Rig) -> None:
     plain.run(bar(3) - 50)
     plain.write(bar(3), bar(3) + 400)  # half of what leaving the hold asks for
     plain.run(bar(4) - 50)
-    assert plain.processor.state == State.HOLDING
+    assert plain.processor.state == BlockState.HOLDING
     assert plain.processor.counters.rejoins == 0
     plain.write(bar(4), bar(5))
     plain.run(bar(4) + 50)
-    assert plain.processor.state == State.PLAYING
+    assert plain.processor.state == BlockState.PLAYING
     assert plain.processor.counters.rejoins == 1
 
 
@@ -324,7 +324,7 @@ def test_a_bar_held_after_a_jump_has_no_step_where_the_music_broke_off(plain: Ri
     before = plain.run(bar(3) + 7777)
     plain.position = bar(20)
     out = np.concatenate([before[-50:], plain.run(bar(24))])
-    assert plain.processor.state == State.HOLDING
+    assert plain.processor.state == BlockState.HOLDING
     assert steps(out) < LOUDEST_STEP
 
 
@@ -346,7 +346,7 @@ def test_newer_plan_takes_over_in_the_middle_of_a_block(plain: Rig) -> None:
     plain.plan(0, 10**6)
     plain.write(0, 9000)
     first = plain.run(3001)
-    plain.writer.set_plan(Plan(2, True, 5555, 0, 10**6))
+    plain.writer.set_plan(PlaybackPlan(2, True, 5555, 0, 10**6))
     plain.write(5555, 9000, generation=2, pitch=2)
     out = np.concatenate([first, plain.run(9000)])
     assert np.array_equal(out, np.concatenate([music(0, 5555), music(5555, 9000, 2)]))
@@ -381,7 +381,7 @@ def test_after_a_tempo_change_held_beats_fall_on_the_new_beats(plain: Rig, tempo
     start = bar(2)
     out = plain.run(plain.grid.bar_start(5))
     assert plain.processor.counters.tempo_changes == 1
-    assert plain.processor.state == State.HOLDING
+    assert plain.processor.state == BlockState.HOLDING
     for number in range(12):
         at = plain.grid.sample_at(8 + number) - start
         loud = 0.1 * (number % 4 + 1) * hump
@@ -398,14 +398,14 @@ def test_engine_gone_holds_and_another_engine_takes_over(plain: Rig) -> None:
     plain.processor.offer(None)
     out = plain.run(bar(4))
     assert not plain.processor.in_use(plain.reader)
-    assert plain.processor.state == State.HOLDING
+    assert plain.processor.state == BlockState.HOLDING
     assert np.abs(out[-8000:]).max() > 0.4
     other = Rig(plain.grid, lane=931)
     plain.processor.offer(other.reader)
     plain.run(bar(4) + 100)
-    assert plain.processor.state == State.HOLDING  # it has not planned yet
+    assert plain.processor.state == BlockState.HOLDING  # it has not planned yet
     other.plan(bar(5), bar(8), generation=1, timeline=plain.processor.timeline)
-    other.writer.set_plan(Plan(1, True, bar(4), bar(4), bar(8)))
+    other.writer.set_plan(PlaybackPlan(1, True, bar(4), bar(4), bar(8)))
     other.write(bar(5), bar(8), pitch=1)
     out = plain.run(bar(8) + 1000)
     assert np.array_equal(out[-1000 - 48000 + FADE : -1000], music(bar(5) + FADE, bar(8), 1))
@@ -420,12 +420,12 @@ def test_hold_goes_on_while_a_new_engine_does_not_manage_to_play(plain: Rig) -> 
     plain.write(0, bar(2))
     plain.run(bar(2) + 500)
     plain.processor.hold_until_samples = bar(6)
-    plain.writer.set_plan(Plan(2, False, 0, 0, 0))
+    plain.writer.set_plan(PlaybackPlan(2, False, 0, 0, 0))
     out = plain.run(bar(8))
     held = out[: bar(6) - bar(2) - 500]
     assert np.sqrt(np.mean(held[-8000:] ** 2)) > 0.2
     assert not out[len(held) + FADE :].any()
-    assert plain.processor.state == State.IDLE
+    assert plain.processor.state == BlockState.IDLE
 
 
 def test_hold_lasts_over_to_a_new_start(plain: Rig) -> None:
@@ -441,7 +441,7 @@ def test_hold_lasts_over_to_a_new_start(plain: Rig) -> None:
     assert np.abs(held[FADE + 600 :] - music(bar(1) + FADE + 600, bar(2))).max() < 1e-6
     played = out[bar(4) - bar(2) - 500 : bar(6) - bar(2) - 500]
     assert np.array_equal(played[FADE:], music(bar(4) + FADE, bar(6), 1))
-    assert plain.processor.state == State.IDLE
+    assert plain.processor.state == BlockState.IDLE
     assert not out[-8000:].any()
     assert (plain.processor.counters.underruns, plain.processor.counters.rejoins) == (1, 1)
 
@@ -454,7 +454,7 @@ def test_music_whose_new_start_comes_as_it_runs_dry_is_held_over_to_it(plain: Ri
     plain.plan(0, bar(40))
     plain.write(0, dry)
     plain.run(dry)
-    assert plain.processor.state == State.PLAYING
+    assert plain.processor.state == BlockState.PLAYING
     if jumps:
         plain.position = bar(1) + 300
     start = bar(plain.grid.bar_at(plain.position) + 1)
@@ -462,7 +462,7 @@ def test_music_whose_new_start_comes_as_it_runs_dry_is_held_over_to_it(plain: Ri
     plain.write(start, start + 4000, generation=2, timeline=int(jumps), pitch=1)
     begun = plain.position
     out = plain.run(start)
-    assert plain.processor.state == State.HOLDING
+    assert plain.processor.state == BlockState.HOLDING
     assert plain.processor.counters.held_samples == start - begun
     assert np.abs(out).max() > 0.3
     assert steps(out[FADE:]) < LOUDEST_STEP
@@ -543,7 +543,7 @@ def measure_allocations(plain: Rig, n: int) -> int:
             states.add(plain.processor.state)
     finally:
         tracemalloc.stop()
-    assert states == {State.PLAYING, State.HOLDING}
+    assert states == {BlockState.PLAYING, BlockState.HOLDING}
     assert plain.processor.counters.rejoins == 1
     return most
 
@@ -581,12 +581,12 @@ def test_music_that_takes_over_too_late_comes_in_without_a_step() -> None:
     processor = Processor(RATE)
     processor.offer(reader)
     try:
-        writer.set_plan(Plan(1, True, 0, 0))
+        writer.set_plan(PlaybackPlan(1, True, 0, 0))
         writer.write(0, np.full((8192, 2), 0.5, np.float32), 1)
         heard = []
         for number in range(16):
             if number == 8:  # from 1024 on, while the host is at 2048
-                writer.set_plan(Plan(2, True, 1024, 0))
+                writer.set_plan(PlaybackPlan(2, True, 1024, 0))
                 writer.write(1024, np.full((8192, 2), -0.5, np.float32), 2)
             out = np.zeros((256, 2), np.float32)
             processor.process(out, Transport(True, number * 256, Grid(RATE, 120.0)))

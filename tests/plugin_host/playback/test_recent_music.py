@@ -10,7 +10,7 @@ import pytest
 from bridge.ring.form import Audio
 from bridge.time.transport import Grid
 from bridge.time.units import Signature
-from plugin_host.playback.recent_music import KEPT_SECONDS, Heard
+from plugin_host.playback.recent_music import KEPT_SECONDS, RecentMusic
 
 RATE = 8000
 GRID = Grid(RATE, 121.3)
@@ -21,7 +21,7 @@ def music(begin: int, end: int) -> Audio:
     return np.stack([at, -at], axis=1)
 
 
-def hear(heard: Heard, begin: int, end: int, grid: Grid = GRID) -> None:
+def hear(heard: RecentMusic, begin: int, end: int, grid: Grid = GRID) -> None:
     sizes = random.Random(begin)
     while begin < end:
         n = min(sizes.randint(1, 700), end - begin)
@@ -32,7 +32,7 @@ def hear(heard: Heard, begin: int, end: int, grid: Grid = GRID) -> None:
 @pytest.mark.parametrize("grid", [GRID, Grid(RATE, 93.7, Signature(7, 8))])
 @pytest.mark.parametrize("over", [0, 1, 5000])
 def test_the_newest_whole_bars_are_given_with_their_place(grid: Grid, over: int) -> None:
-    heard, bar = Heard(RATE, 2), grid.bar_start
+    heard, bar = RecentMusic(RATE, 2), grid.bar_start
     end = bar(30) + over
     hear(heard, bar(3) - 200, end, grid)
     passage = heard.passage(8.0)
@@ -46,7 +46,7 @@ def test_the_newest_whole_bars_are_given_with_their_place(grid: Grid, over: int)
 
 
 def test_less_than_a_bar_is_nothing() -> None:
-    heard, bar = Heard(RATE, 2), GRID.bar_start
+    heard, bar = RecentMusic(RATE, 2), GRID.bar_start
     assert heard.passage(8.0) is None
     hear(heard, bar(2) + 10, bar(3) + 9000)
     assert heard.passage(8.0) is None
@@ -57,7 +57,7 @@ def test_less_than_a_bar_is_nothing() -> None:
 
 
 def test_another_tempo_and_a_jump_begin_anew_but_a_loop_of_whole_bars_goes_on() -> None:
-    heard, bar = Heard(RATE, 2), GRID.bar_start
+    heard, bar = RecentMusic(RATE, 2), GRID.bar_start
     hear(heard, bar(0), bar(4))
     hear(heard, bar(2), bar(3))
     passage = heard.passage(KEPT_SECONDS)

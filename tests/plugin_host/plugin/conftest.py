@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from plugin_host.plugin import build
-from plugin_host.plugin.build import BuildError
+from plugin_host.plugin.build import PluginBuildError
 from plugin_host.plugin.bundles import UNITS, VARIANTS, build_bundles
 from tests.plugin_native import native_core
 
@@ -35,6 +35,6 @@ def bundles(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("bundles")
     try:
         build_bundles(folder, folder / "objects", [*UNITS[:3], (VARIANTS[1], "lv2")], level="-O0")
-    except BuildError as fault:
+    except PluginBuildError as fault:
         pytest.skip(f"the plugin cannot be built here: {str(fault)[:300]}")
     return folder

@@ -18,7 +18,7 @@ import numpy as np
 from bridge.control import messages
 from bridge.control.packet import Packet, encode, parse
 from bridge.region.capture import read_capture
-from bridge.ring.form import Plan
+from bridge.ring.form import PlaybackPlan
 from bridge.ring.layout import ENDLESS_SAMPLES
 from bridge.ring.writer import RingWriter
 from bridge.time.transport import Grid, Transport
@@ -73,7 +73,7 @@ class Lane:
         if (now.timeline, grid) != (self.timeline, self.grid):
             self.timeline, self.grid, self.generation = now.timeline, grid, self.generation + 1
             self.written = max(start, now.position_samples)
-            self.ring.set_plan(Plan(self.generation, True, self.written, start, end, now.timeline))
+            self.ring.set_plan(PlaybackPlan(self.generation, True, self.written, start, end, now.timeline))
             self.ring.set_reach(self.written)
         until = min(end, now.position_samples + int(LEAD_SECONDS * now.sample_rate_hz))
         if until > self.written:

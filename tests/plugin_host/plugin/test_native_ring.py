@@ -51,7 +51,7 @@ def test_the_same_under_a_sanitizer(tmp_path: Path) -> None:
     sanitizer = "address,undefined"
     try:
         program = build.build_count(tmp_path, sanitizer)
-    except build.BuildError as fault:
+    except build.PluginBuildError as fault:
         pytest.skip(f"no {sanitizer} sanitizer here: {fault}"[:200])
     samples = 20 * 48_000
     writer = _writer(samples)

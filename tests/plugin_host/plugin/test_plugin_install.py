@@ -12,7 +12,7 @@ from bridge.control.parameters import PARAMETERS
 from bridge.control.presets import preset_names
 from plugin_host.plugin import bundles as native_bundles
 from plugin_host.plugin import install
-from plugin_host.plugin.build import SOURCES, BuildError, find_compiler
+from plugin_host.plugin.build import SOURCES, PluginBuildError, find_compiler
 
 
 def test_bundles_come_to_where_hosts_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -41,7 +41,7 @@ def test_bundles_that_came_with_the_wheel_are_found(tmp_path: Path, monkeypatch:
 
 
 def test_nothing_to_install_is_said(tmp_path: Path) -> None:
-    with pytest.raises(BuildError, match="segue plugin build"):
+    with pytest.raises(PluginBuildError, match="segue plugin build"):
         install.install(tmp_path)
 
 
@@ -56,11 +56,11 @@ def test_folders_on_every_system(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("SEGUE_DPF", str(tmp_path))
-    with pytest.raises(BuildError, match="apt install dpf-source"):
+    with pytest.raises(PluginBuildError, match="apt install dpf-source"):
         native_bundles.find_dpf()
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("CXX", raising=False)
-    with pytest.raises(BuildError, match=r"apt install g\+\+|xcode-select"):
+    with pytest.raises(PluginBuildError, match=r"apt install g\+\+|xcode-select"):
         find_compiler()
 
 

@@ -20,7 +20,7 @@ from tests.plugin_native.plugin_rig import HOSTS, RealEngine
 
 from bridge.errors import SegueError
 from bridge.time.transport import Grid
-from plugin_host.client.client import Client
+from plugin_host.client.client import EngineClient
 from plugin_host.client.replies import LaneStatus
 from tests.takes import ardour_rig
 
@@ -86,7 +86,7 @@ class Watched:
         def look() -> bool:
             assert not self._ardour.faults.exists(), self._ardour.faults.read_text()
             try:
-                with Client(self._port, name="test") as client:
+                with EngineClient(self._port, name="test") as client:
                     found[:] = [client.lane_status(0)]
             except SegueError:
                 return False
@@ -97,7 +97,7 @@ class Watched:
 
     def ready(self) -> bool:
         """Whether the ring never ran dry: the engine is fast enough here to play live."""
-        with Client(self._port, name="test") as client:
+        with EngineClient(self._port, name="test") as client:
             stats = client.lane_stats(0)
         return stats.fill_low_seconds > 0.1 and not stats.late_blocks
 

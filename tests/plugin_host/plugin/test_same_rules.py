@@ -12,7 +12,7 @@ import pytest
 from tests.plugin_native.native_core import NativeLane
 
 from bridge.ring import shared_memory
-from bridge.ring.form import Plan, RingForm
+from bridge.ring.form import PlaybackPlan, RingForm
 from bridge.ring.layout import ENDLESS_SAMPLES
 from bridge.ring.reader import RingReader
 from bridge.ring.shared_memory import Segment
@@ -44,7 +44,7 @@ class Both:
         self.native = NativeLane(core, RATE)
         assert not self.native.attach(self.writers[1].name)
 
-    def plan(self, plan: Plan) -> None:
+    def plan(self, plan: PlaybackPlan) -> None:
         for writer in self.writers:
             writer.set_plan(plan)
 
@@ -78,7 +78,7 @@ class Story:
         self.grid = Grid(RATE, 120.0)
         self.position, self.written, self.timeline, self.generation = 0, 0, 0, 1
         self.stalled = 0
-        both.plan(Plan(1, True, 0, 0, ENDLESS_SAMPLES, 0))
+        both.plan(PlaybackPlan(1, True, 0, 0, ENDLESS_SAMPLES, 0))
 
     def turn(self) -> None:
         dice = self.dice
@@ -110,7 +110,7 @@ class Story:
         self.timeline = self.both.python.timeline + 1
         self.generation += 1
         self.written = self.position + self.dice.randint(0, 1500)
-        plan = Plan(self.generation, True, self.written, self.written, ENDLESS_SAMPLES, self.timeline)
+        plan = PlaybackPlan(self.generation, True, self.written, self.written, ENDLESS_SAMPLES, self.timeline)
         self.both.process(Transport(False, self.position, self.grid), 64)
         self.timeline = self.both.python.timeline
         self.both.plan(replace(plan, timeline=self.timeline))
@@ -128,7 +128,9 @@ class Story:
         self.written = self.position + self.dice.randint(0, 1000)
         end = self.dice.choice((ENDLESS_SAMPLES, self.position + self.dice.randint(0, 20_000)))
         self.both.plan(
-            Plan(self.generation, self.dice.random() < 0.9, self.written, self.written - 500, end, self.timeline)
+            PlaybackPlan(
+                self.generation, self.dice.random() < 0.9, self.written, self.written - 500, end, self.timeline
+            )
         )
 
 

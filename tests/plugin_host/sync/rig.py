@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from bridge.time.transport import Grid
 from plugin_host.host.timeline import Timeline
-from plugin_host.sync.follower import Follower
+from plugin_host.sync.follower import ClockFollower
 from plugin_host.sync.host_time import HostTime, HostWatch
 from plugin_host.sync.leader import Leader
 from plugin_host.sync.reading import Reading
@@ -22,7 +22,7 @@ class SimulatedHost:
         self.now = 0.0
         self.timeline = Timeline(Grid(RATE, tempo_bpm), now_seconds=lambda: self.now)
         self.watch = HostWatch(self.timeline)
-        self.follower = Follower(self.timeline)
+        self.follower = ClockFollower(self.timeline)
         self.rendered = 0
         self._block_seconds = BLOCK / RATE * (1 + drift)
         self._jitter, self._spread = jitter_seconds, random.Random(seed)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from plugin_host.host.region_layout import Wish, plot_region
+from plugin_host.host.region_layout import RegionRequest, plot_region
 from plugin_host.sync.first_tempo import first_tempo, settled_tempo
 from plugin_host.sync.leader import Leader
 from plugin_host.sync.reading import Reading
@@ -60,7 +60,7 @@ def test_who_has_no_leader_does_not_wait():
 def test_a_region_is_laid_out_at_the_leaders_tempo(tmp_path: Path):
     path = tmp_path / "loop_100bpm.wav"
     soundfile.write(path, np.zeros(int(8 * 0.6 * 48_000), np.float32) + 0.1, 48_000)
-    wish = Wish(region=path)
+    wish = RegionRequest(region=path)
     own = plot_region(wish, tmp_path)
     led = plot_region(replace(wish, leader_bpm=93.7), tmp_path)
     assert own.stretch.grid.tempo_bpm == 100.0

@@ -9,7 +9,7 @@ import pytest
 from rig import SimulatedHost, Told, follow
 
 from bridge.time.units import Signature
-from plugin_host.sync.clock_out import ClockOut, Due
+from plugin_host.sync.clock_out import ClockMessage, ClockOut
 from plugin_host.sync.host_time import HostTime
 from plugin_host.sync.leader import Leader
 from plugin_host.sync.midi_clock import MidiClock
@@ -148,7 +148,7 @@ def test_best_speaking_source_leads() -> None:
 def test_what_is_sent_out_leads_another_to_the_same_beat() -> None:
     """Out of one host into MIDI clock in: start, tempo change, jump to bar 33, stop, continue from the middle."""
     host, out, clock, kinds = SimulatedHost(), ClockOut(), MidiClock(), []
-    waiting: list[Due] = []
+    waiting: list[ClockMessage] = []
 
     def step(now: float, there: HostTime) -> None:
         waiting.extend(out.plan(now, now + 0.025, there))

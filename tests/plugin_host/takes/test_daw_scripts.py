@@ -13,7 +13,7 @@ from bridge.control.take_rows import TAKE
 from plugin_host.takes import scripts
 from plugin_host.takes.errors import TakeError
 from plugin_host.takes.jobs import order_of, read_job
-from plugin_host.takes.order import Order
+from plugin_host.takes.order import TakeOrder
 
 lua54 = pytest.importorskip("lupa.lua54")
 
@@ -92,7 +92,7 @@ def test_reaper_sends_the_items_part_of_its_file(tmp_path: Path, song: Path) -> 
         "offset_seconds": 1.5, "length_seconds": 8.0, "name": "Gitarre äöü",
         "region_bpm": 137.5,
     }  # fmt: skip
-    order = order_of(job, Order(), tmp_path)
+    order = order_of(job, TakeOrder(), tmp_path)
     assert order.region is not None
     assert soundfile.info(order.region.path).frames == 8 * 48_000
     assert not list(tmp_path.glob("*.part"))

@@ -22,12 +22,12 @@ from plugin_host.client.replies import Listened
 from plugin_host.takes import jobs, watch
 from plugin_host.takes.engines import EngineWish, HotEngine
 from plugin_host.takes.errors import TakeError, TakeFailed
-from plugin_host.takes.order import Order
+from plugin_host.takes.order import TakeOrder
 from plugin_host.takes.place import RegionWish
 from plugin_host.takes.recipe import Recipe
 from plugin_host.takes.take import read_recipe, span_of
-from plugin_host.takes.take_handlers import TakeDesk
-from plugin_host.takes.watch import Watch, WatchOptions
+from plugin_host.takes.take_handlers import TakeHandlers
+from plugin_host.takes.watch import FolderWatch, WatchOptions
 
 RATE = 48_000
 
@@ -79,8 +79,8 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> Engine:
 
 
 def run(folder: Path, **usual: object) -> None:
-    order = Order(**{"region": RegionWish(Path(), "continue"), "bars": 1, **usual})  # type: ignore[arg-type]
-    Watch(WatchOptions(folder, order, once=True), Screen()).run()
+    order = TakeOrder(**{"region": RegionWish(Path(), "continue"), "bars": 1, **usual})  # type: ignore[arg-type]
+    FolderWatch(WatchOptions(folder, order, once=True), Screen()).run()
 
 
 def takes(folder: Path) -> list[str]:
@@ -205,7 +205,7 @@ def test_job_for_a_file_that_is_not_there_is_refused_beside_it(tmp_path: Path, e
 
 def test_orders_by_osc_are_taken_or_told_why_not() -> None:
     came: list[dict[str, object]] = []
-    with TakeDesk(0, came.append) as desk, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:  # type: ignore[arg-type]
+    with TakeHandlers(0, came.append) as desk, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:  # type: ignore[arg-type]
         out.settimeout(30)
 
         def ask(datagram: bytes) -> tuple[str, tuple[object, ...]]:

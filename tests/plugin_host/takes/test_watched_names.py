@@ -18,11 +18,11 @@ from test_watched_folder import RATE, Engine, engine, music, run, takes  # noqa:
 from plugin_host.cli.output import OutputError
 from plugin_host.cli.screen import Screen
 from plugin_host.takes import jobs, names, watch
-from plugin_host.takes.order import Order
+from plugin_host.takes.order import TakeOrder
 from plugin_host.takes.place import RegionWish
 from plugin_host.takes.take import read_take
 from plugin_host.takes.unfinished import missing_end
-from plugin_host.takes.watch import Watch, WatchOptions
+from plugin_host.takes.watch import FolderWatch, WatchOptions
 
 CLASHES = {
     "words": ["Loop 1.wav", "loop-1.wav", "LOOP_1.wav"],
@@ -47,7 +47,7 @@ def screen(encoding: str = "utf-8") -> tuple[Screen, io.BytesIO]:
 
 
 def watched(folder: Path, shown: Screen) -> None:
-    Watch(WatchOptions(folder, Order(region=RegionWish(Path(), "continue"), bars=1), once=True), shown).run()
+    FolderWatch(WatchOptions(folder, TakeOrder(region=RegionWish(Path(), "continue"), bars=1), once=True), shown).run()
 
 
 @pytest.mark.parametrize("clash", CLASHES)

@@ -14,7 +14,7 @@ from bridge.time.units import Signature
 from plugin_host.cli.screen import Screen
 from plugin_host.takes import jobs, watch
 from plugin_host.takes.errors import TakeError
-from plugin_host.takes.order import Order, recipe_of
+from plugin_host.takes.order import TakeOrder, recipe_of
 from plugin_host.takes.place import RegionWish, place
 
 LINES = "path=gitarre-ä.wav\r\nrole=continue\r\nbpm=120\r\nbars=1\r\n"
@@ -83,7 +83,7 @@ def test_part_that_is_too_long_is_refused_before_it_is_copied(tmp_path: Path, mo
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     with pytest.raises(Exception, match="may last"):
-        jobs.order_of(values, Order(), scratch)
+        jobs.order_of(values, TakeOrder(), scratch)
     assert list(scratch.rglob("*")) == []
 
 
@@ -103,7 +103,7 @@ def test_a_fault_of_ours_costs_one_file_its_take_and_is_told(
     music(tmp_path / "b.wav")
     real = watch.fill
 
-    def fill(order: Order, *rest: object) -> object:
+    def fill(order: TakeOrder, *rest: object) -> object:
         if order.region and order.region.path.name == "a.wav":
             raise MemoryError
         return real(order, *rest)  # type: ignore[arg-type]
@@ -119,7 +119,7 @@ def test_stretch_to_hours_is_refused_before_it_is_made(tmp_path: Path) -> None:
     with pytest.raises(RegionTooLong, match="with silence up to its bar line"):
         place(RegionWish(path, "continue", 20.0, 0.0), 20.0, Signature(64, 1), RATE)
     with pytest.raises(TakeError, match="key"):  # what could not be read back is not made
-        recipe_of(Order(bpm=120.0, bars=1, key="F sharp harmonic minor"), lambda line: None, tmp_path)
+        recipe_of(TakeOrder(bpm=120.0, bars=1, key="F sharp harmonic minor"), lambda line: None, tmp_path)
 
 
 def test_orders_of_one_name_keep_their_own_errors(tmp_path: Path, engine: Engine) -> None:  # noqa: F811
@@ -131,14 +131,14 @@ def test_orders_of_one_name_keep_their_own_errors(tmp_path: Path, engine: Engine
         for name in ("bad", "good")
     ]
     for given, errors in ((orders, 1), ([orders[0]], 1), ([orders[1]], 1)):
-        watched = watch.Watch(watch.WatchOptions(tmp_path, Order(bars=1), once=True), Screen())
+        watched = watch.FolderWatch(watch.WatchOptions(tmp_path, TakeOrder(bars=1), once=True), Screen())
         for order in given:
             watched._ordered.put(order)
         watched.run()
         assert len(list(tmp_path.glob("Guitar-*-error.txt"))) == errors
     assert len(takes(tmp_path)) == 2
     music(tmp_path / ".bad.wav")
-    watched = watch.Watch(watch.WatchOptions(tmp_path, Order(bars=1), once=True), Screen())
+    watched = watch.FolderWatch(watch.WatchOptions(tmp_path, TakeOrder(bars=1), once=True), Screen())
     watched._ordered.put(orders[0])
     watched.run()
     assert not list(tmp_path.glob("*-error.txt"))

@@ -10,9 +10,9 @@ replays a CUDA graph of it, one for each (rows, cache bucket). `DeviceStepper` h
 a benchmark calls. See docs/gpu.md.
 """
 
-from engine.lm.executors.device.batch_slot import Seat, Turn
+from engine.lm.executors.device.batch_slot import BatchSlot, StepRequest
 from engine.lm.executors.device.probe import TimedStep, time_steps
 from engine.lm.executors.device.runner import GraphRunner, PlainRunner
 from engine.lm.executors.device.stepper import DeviceStepper
 
-__all__ = ["DeviceStepper", "GraphRunner", "PlainRunner", "Seat", "TimedStep", "Turn", "time_steps"]
+__all__ = ["BatchSlot", "DeviceStepper", "GraphRunner", "PlainRunner", "StepRequest", "TimedStep", "time_steps"]

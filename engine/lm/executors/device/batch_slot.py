@@ -14,7 +14,7 @@ from torch import Tensor
 from engine.core.guidance import Guidance
 from engine.core.sampling import Sampling
 from engine.lm.conditions import Conditions
-from engine.lm.executors.device.buffers import Buffers, Sizes
+from engine.lm.executors.device.buffers import Buffers, BufferSizes
 from engine.lm.state import LMState
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ Numbers = dict[str, float]  # by the name of a buffer
 
 
 @dataclass(eq=False)
-class Seat:
+class BatchSlot:
     """A window's rows from `row` on: those of its states, one after the other (two for two-step guidance).
 
     `states` and `sequence` are views of the buffers while it sits; `told` is what its head row's numbers say there.
@@ -57,10 +57,10 @@ class Seat:
         return max(_vectors(state) for state in self.states)
 
     @property
-    def sizes(self) -> Sizes:
+    def sizes(self) -> BufferSizes:
         """What it needs.  [generate]"""
         positions = max(state.capacity for state in self.states)
-        return Sizes(self.rows, positions, self.sequence.shape[1], self.vectors)
+        return BufferSizes(self.rows, positions, self.sequence.shape[1], self.vectors)
 
     def check(self) -> None:
         """ValueError where there is no step left to take.  [generate]"""
@@ -74,10 +74,10 @@ class Seat:
 
 
 @dataclass(frozen=True)
-class Turn:
+class StepRequest:
     """A seat that takes a step, and how its next column is drawn.  [generate]"""
 
-    seat: Seat
+    seat: BatchSlot
     sampling: Sampling
     guidance: Guidance
     generator: torch.Generator
@@ -98,7 +98,7 @@ class Turn:
 
 
 @torch.inference_mode()
-def sit_down(lm: LanguageModel, seat: Seat, buffers: Buffers, row: int) -> None:
+def sit_down(lm: LanguageModel, seat: BatchSlot, buffers: Buffers, row: int) -> None:
     """Copy all that a seat has to rows `row` on, and let it stand there.  [generate]"""
     first, steps = row, seat.sequence.shape[1]
     for state, conditions in zip(seat.states, seat.conditions, strict=True):
@@ -129,7 +129,7 @@ def hear(
     buffers.known[rows, first_row:steps] = known[:, first_row:]
 
 
-def tell(buffers: Buffers, seat: Seat, numbers: Numbers) -> None:
+def tell(buffers: Buffers, seat: BatchSlot, numbers: Numbers) -> None:
     """Write those of a head row's numbers that have changed; nothing waits for it.  [generate]"""
     for name, number in numbers.items():
         if seat.told.get(name) != number:
@@ -137,7 +137,7 @@ def tell(buffers: Buffers, seat: Seat, numbers: Numbers) -> None:
             seat.told[name] = number
 
 
-def take_along(seat: Seat) -> None:
+def take_along(seat: BatchSlot) -> None:
     """Give a seat memory of its own, until it sits down again.  [generate]"""
     for state in seat.states:
         state.cache = state.cache.clone()

@@ -14,7 +14,7 @@ MEMORY_AT_LEAST = 8
 
 
 @dataclass(frozen=True)
-class Sizes:
+class BufferSizes:
     """How much there is room for: rows N, cache positions C, steps S, vectors of a cross-attention memory M."""
 
     rows: int = 0
@@ -22,9 +22,9 @@ class Sizes:
     steps: int = 0
     memory: int = 0
 
-    def holding(self, other: Sizes) -> Sizes:
+    def holding(self, other: BufferSizes) -> BufferSizes:
         """The smallest sizes that hold both.  [any]"""
-        return Sizes(
+        return BufferSizes(
             max(self.rows, other.rows),
             max(self.positions, bucket_of(other.positions)),
             max(self.steps, other.steps),
@@ -50,7 +50,7 @@ class Buffers:
     column behind the last is never read.
     """
 
-    sizes: Sizes
+    sizes: BufferSizes
     cache: Tensor  # [L, 2, N, H, C, D/H]
     memory: Tensor | None  # [L, 2, N, H, M, D/H], keys and values of cross-attention
     known: Tensor  # [N, S, D] position and frame features, added to a step's embeddings
@@ -75,7 +75,7 @@ class Buffers:
 
     @classmethod
     def allocate(
-        cls, config: LMConfig, sizes: Sizes, device: torch.device, cache: torch.dtype, memory: torch.dtype
+        cls, config: LMConfig, sizes: BufferSizes, device: torch.device, cache: torch.dtype, memory: torch.dtype
     ) -> Buffers:
         """All of it, zero; every row its own lane's head. `cache` and `memory` are the types of both.  [generate]"""
         n, layers, heads, width = sizes.rows, config.n_layers, config.n_heads, config.head_dim

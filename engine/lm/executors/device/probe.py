@@ -20,7 +20,7 @@ from torch import Tensor
 from engine.core.guidance import Guidance
 from engine.core.sampling import Sampling, seeded_generator
 from engine.lm.conditions import Conditions
-from engine.lm.executors.device.batch_slot import Turn
+from engine.lm.executors.device.batch_slot import StepRequest
 from engine.lm.executors.device.runner import Runner
 from engine.lm.executors.device.stepper import DeviceStepper
 
@@ -36,7 +36,7 @@ class TimedStep:
     """Lanes that only step; see above.  [generate]"""
 
     stepper: DeviceStepper
-    turns: tuple[Turn, ...]
+    turns: tuple[StepRequest, ...]
     filled: int
     weight_bytes: int
     cache_bytes: int
@@ -123,7 +123,7 @@ def _bytes(tensor: Tensor) -> int:
     return tensor.numel() * tensor.element_size()
 
 
-def _turn(stepper: DeviceStepper, lane: int, rows: int, filled: int, memory: int) -> Turn:
+def _turn(stepper: DeviceStepper, lane: int, rows: int, filled: int, memory: int) -> StepRequest:
     lm = stepper.lm
     config, device = lm.config, lm.out_norm.weight.device
     conditions = Conditions(memory=torch.randn(rows, memory, config.dim, device=device) if memory else None)
@@ -135,4 +135,4 @@ def _turn(stepper: DeviceStepper, lane: int, rows: int, filled: int, memory: int
     sequence[:, filled + 1 :] = -1
     seat = stepper.seat((state,), (conditions,), sequence)
     guidance = Guidance(cfg_coef_beta=5.0 if rows == 3 else None)
-    return Turn(seat, Sampling(top_k=min(TOP_K, config.card)), guidance, seeded_generator(lane, device))
+    return StepRequest(seat, Sampling(top_k=min(TOP_K, config.card)), guidance, seeded_generator(lane, device))

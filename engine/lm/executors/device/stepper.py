@@ -14,8 +14,8 @@ from torch import Tensor
 
 from engine.lm.conditions import Conditions
 from engine.lm.executors import fused
-from engine.lm.executors.device.batch_slot import Seat, Turn, hear, sit_down, take_along, tell
-from engine.lm.executors.device.buffers import BUCKET_POSITIONS, Buffers, Sizes, bucket_of, memory_bucket
+from engine.lm.executors.device.batch_slot import BatchSlot, StepRequest, hear, sit_down, take_along, tell
+from engine.lm.executors.device.buffers import BUCKET_POSITIONS, Buffers, BufferSizes, bucket_of, memory_bucket
 from engine.lm.executors.device.runner import GraphRunner, PlainRunner, Runner
 from engine.lm.executors.device.step import StepShape, take_step
 from engine.lm.state import LMState
@@ -39,7 +39,7 @@ class DeviceStepper:
         self.weights = self._fresh_weights()
         self.buffers: Buffers | None = None
         self.worked_at = time.monotonic()
-        self._seats: list[weakref.ref[Seat]] = []
+        self._seats: list[weakref.ref[BatchSlot]] = []
 
     def _fresh_weights(self) -> FusedStep:
         """The weights as the step takes them: made anew where embeddings or heads have changed (in training)."""
@@ -51,19 +51,19 @@ class DeviceStepper:
 
     # -- joining and leaving ------------------------------------------------------------------------------
 
-    def seats(self) -> list[Seat]:
+    def seats(self) -> list[BatchSlot]:
         """Of windows that are still there, by row."""
         there = [(reference, seat) for reference in self._seats if (seat := reference()) is not None]
         self._seats = [reference for reference, _ in there]
         return sorted((seat for _, seat in there), key=lambda seat: seat.row)
 
-    def seat(self, states: Sequence[LMState], conditions: Sequence[Conditions], sequence: Tensor) -> Seat:
+    def seat(self, states: Sequence[LMState], conditions: Sequence[Conditions], sequence: Tensor) -> BatchSlot:
         """Rows for a prefilled window, whose caches and sequence [K, S] lie there from now on.
 
         Raises RuntimeError where the device has no memory for it; nothing has changed then.
         """
         self._fresh_weights()
-        seat = Seat(tuple(states), tuple(conditions), sequence)
+        seat = BatchSlot(tuple(states), tuple(conditions), sequence)
         sitting = self.seats()
         row = _gap(sitting, seat.rows)
         buffers = self._holding(seat.sizes, row + seat.rows, sitting)
@@ -71,10 +71,10 @@ class DeviceStepper:
         self._seats.append(weakref.ref(seat))
         return seat
 
-    def _holding(self, sizes: Sizes, rows: int, sitting: Sequence[Seat]) -> Buffers:
+    def _holding(self, sizes: BufferSizes, rows: int, sitting: Sequence[BatchSlot]) -> Buffers:
         """Buffers with so much room; who sits moves along where they have to grow."""
-        have = Sizes() if self.buffers is None else self.buffers.sizes
-        need = have.holding(Sizes(rows, sizes.positions, sizes.steps, sizes.memory))
+        have = BufferSizes() if self.buffers is None else self.buffers.sizes
+        need = have.holding(BufferSizes(rows, sizes.positions, sizes.steps, sizes.memory))
         if self.buffers is None or need != have:
             dtype = self.lm.cache_dtype or self.lm.out_norm.weight.dtype
             heads = self.weights.heads
@@ -85,7 +85,7 @@ class DeviceStepper:
             self.runner.forget()
         return self.buffers
 
-    def _close_ranks(self, sitting: list[Seat]) -> list[Seat]:
+    def _close_ranks(self, sitting: list[BatchSlot]) -> list[BatchSlot]:
         """Move seats into gaps in front, so that no step computes rows that belong to nobody: the last, if it fits."""
         assert self.buffers is not None
         while sitting and sitting[-1].row + sitting[-1].rows > sum(seat.rows for seat in sitting):
@@ -112,7 +112,7 @@ class DeviceStepper:
 
     # -- steps --------------------------------------------------------------------------------------------
 
-    def step(self, turns: Sequence[Turn]) -> None:
+    def step(self, turns: Sequence[StepRequest]) -> None:
         """One step of these seats, their next columns drawn into their sequences; the host waits for nothing.
 
         Raises ValueError for a seat at its end or guidance that does not fit its rows; no seat has moved then.
@@ -128,14 +128,14 @@ class DeviceStepper:
         for turn in turns:
             turn.seat.told["at"] = turn.seat.step
 
-    def logits(self, seats: Sequence[Seat]) -> list[Tensor]:
+    def logits(self, seats: Sequence[BatchSlot]) -> list[Tensor]:
         """Logits [R, K, card] of the next step of each seat, whose next column is then to be written."""
         self._prepare(seats, draws=False)
         assert self.buffers is not None
         self._run(seats, draws=False)
         return [self.buffers.logits[seat.row : seat.row + seat.rows].clone() for seat in seats]
 
-    def _prepare(self, seats: Sequence[Seat], draws: bool) -> None:
+    def _prepare(self, seats: Sequence[BatchSlot], draws: bool) -> None:
         for seat in seats:
             seat.check()
         buffers, shape = self.buffers, self._shape(seats, draws, self._close_ranks(self.seats()))
@@ -144,7 +144,7 @@ class DeviceStepper:
             self._set_active(self.seats(), set())
             self.runner.prepare(shape, self._call(shape))
 
-    def _run(self, seats: Sequence[Seat], draws: bool) -> None:
+    def _run(self, seats: Sequence[BatchSlot], draws: bool) -> None:
         assert self.buffers is not None
         sitting = self.seats()
         self._set_active(sitting, {id(seat) for seat in seats})
@@ -158,16 +158,16 @@ class DeviceStepper:
         assert self.buffers is not None
         return partial(take_step, self.lm, self.weights, self.buffers, shape)
 
-    def shape_of(self, seats: Sequence[Seat]) -> StepShape:
+    def shape_of(self, seats: Sequence[BatchSlot]) -> StepShape:
         """The shape of the next step of these seats."""
         return self._shape(seats, True, self.seats())
 
-    def _shape(self, seats: Sequence[Seat], draws: bool, sitting: Sequence[Seat]) -> StepShape:
+    def _shape(self, seats: Sequence[BatchSlot], draws: bool, sitting: Sequence[BatchSlot]) -> StepShape:
         rows = max(seat.row + seat.rows for seat in sitting)
         positions = bucket_of(max(seat.filled for seat in seats))
         return StepShape(rows, positions, memory_bucket(max(seat.vectors for seat in sitting)), draws)
 
-    def _set_active(self, sitting: Sequence[Seat], taking: set[int]) -> None:
+    def _set_active(self, sitting: Sequence[BatchSlot], taking: set[int]) -> None:
         """Tell the device which seats (by id) take the next step, and where all of them stand."""
         assert self.buffers is not None
         for seat in sitting:
@@ -215,7 +215,7 @@ def _stamp(holder: torch.nn.Module) -> tuple[int, int]:
     return weight.data_ptr(), 0 if weight.is_inference() else weight._version
 
 
-def _gap(sitting: Sequence[Seat], rows: int) -> int:
+def _gap(sitting: Sequence[BatchSlot], rows: int) -> int:
     """First row from which `rows` are free, seats given by row."""
     row = 0
     for seat in sitting:

@@ -15,7 +15,7 @@ MAX_ROWS, MAX_WIDTH, MAX_WIDTH_IN_8_BITS = 16, 128, 64
 FLOAT32, BFLOAT16, INT8, INT4 = range(4)
 
 
-class Matrix(Structure):
+class NativeMatrix(Structure):
     """A weight [n, k]: floats row by row, or codes as `tiles` lays them."""
 
     _fields_ = (
@@ -38,11 +38,11 @@ class Layer(Structure):
 
     _fields_ = (
         *((name, Norm) for name in ("norm1", "norm_cross", "norm2")),
-        *((name, Matrix) for name in ("qkv", "out", "query", "cross_out", "widen", "narrow")),
+        *((name, NativeMatrix) for name in ("qkv", "out", "query", "cross_out", "widen", "narrow")),
     )
 
 
-class Model(Structure):
+class NativeModel(Structure):
     """All that a step reads but for the state."""
 
     _fields_ = (
@@ -50,11 +50,11 @@ class Model(Structure):
         ("tables", POINTER(c_void_p)),
         ("layer", POINTER(Layer)),
         ("out_norm", Norm),
-        ("logits", POINTER(Matrix)),
+        ("logits", POINTER(NativeMatrix)),
     )
 
 
-class State(Structure):
+class NativeState(Structure):
     """A window's cache, memory and known inputs."""
 
     _fields_ = (
@@ -67,10 +67,10 @@ class State(Structure):
     )
 
 
-class Turn(Structure):
+class NativeStep(Structure):
     """A window at the step that it is about to take, with so many positions in its cache."""
 
-    _fields_ = (("state", POINTER(State)), ("step", c_int64), ("length", c_int64))
+    _fields_ = (("state", POINTER(NativeState)), ("step", c_int64), ("length", c_int64))
 
 
 class Draw(Structure):
@@ -111,9 +111,9 @@ def _load(asked: str | None) -> ctypes.CDLL:
     library.segue_runs_here.restype = ctypes.c_int
     if not library.segue_runs_here():
         raise UnsupportedError("the native step needs a processor with AVX-512 and VNNI")
-    library.segue_open.argtypes, library.segue_open.restype = [POINTER(Model)], c_void_p
+    library.segue_open.argtypes, library.segue_open.restype = [POINTER(NativeModel)], c_void_p
     library.segue_close.argtypes, library.segue_close.restype = [c_void_p], None
-    library.segue_step.argtypes = [c_void_p, POINTER(Turn), c_int64, c_void_p, c_int64, c_void_p]
+    library.segue_step.argtypes = [c_void_p, POINTER(NativeStep), c_int64, c_void_p, c_int64, c_void_p]
     library.segue_step.restype = None
     library.segue_tile.argtypes, library.segue_tile.restype = [c_void_p, *[c_int64] * 6, c_void_p], None
     library.segue_draw.argtypes, library.segue_draw.restype = [POINTER(Draw), c_void_p, c_void_p, c_void_p], None

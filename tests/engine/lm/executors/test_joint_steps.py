@@ -12,7 +12,7 @@ from engine.core.config import LMConfig
 from engine.core.guidance import Guidance
 from engine.core.sampling import Sampling
 from engine.lm import Conditions, LanguageModel, LMState
-from engine.lm.executors.joint import Ask, step_states
+from engine.lm.executors.joint import JointStep, step_states
 from engine.lm.executors.native import library
 from engine.lm.executors.native_step import NativeStepper
 from engine.lm.executors.onnx_step import OnnxStepper
@@ -46,8 +46,8 @@ def begun(lm: LanguageModel, lane: int, memory: bool = True) -> LMState:
     return state
 
 
-def ask(lm: LanguageModel, state: LMState, lane: int, step: int) -> Ask:
-    return Ask(lm, state, tokens_of(100 + lane, ROWS[lane], STEPS)[..., step], None)
+def ask(lm: LanguageModel, state: LMState, lane: int, step: int) -> JointStep:
+    return JointStep(lm, state, tokens_of(100 + lane, ROWS[lane], STEPS)[..., step], None)
 
 
 @pytest.mark.parametrize("bits", [None, 8, 4])

@@ -18,8 +18,8 @@ from engine.serve.control.command_intake import (
     LANE_AT_ONCE,
     LANE_PER_SECOND,
     OUT_MAX,
-    Ask,
-    Intake,
+    CommandIntake,
+    IntakeItem,
 )
 
 
@@ -39,7 +39,7 @@ class Rig:
         self.timers: list[tuple[float, Callable[[], None]]] = []
         self.answers: list[Packet] = []
         self.done: list[tuple[int, float]] = []
-        self.intake = Intake(lambda: SimpleNamespace(post=self.posted.append), lambda: self.now)  # type: ignore[arg-type]
+        self.intake = CommandIntake(lambda: SimpleNamespace(post=self.posted.append), lambda: self.now)  # type: ignore[arg-type]
         self.intake.later = lambda seconds, act: self.timers.append((self.now + seconds, act))
         self.intake._answers = SimpleNamespace(submit=lambda act, *values: act(*values))  # type: ignore[assignment]
         self.lanes = [Lane(number) for number in range(8)]
@@ -53,7 +53,7 @@ class Rig:
             return what, value, 0.0, 0
 
         responder = Responder(messages.LANE_SET, id, Client("127.0.0.1", 5000), self._send)
-        self.intake.put(Ask(self.lanes[lane], what, question, responder, alone=alone))  # type: ignore[arg-type]
+        self.intake.put(IntakeItem(self.lanes[lane], what, question, responder, alone=alone))  # type: ignore[arg-type]
 
     def work(self) -> None:
         while self.posted:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import pytest
 
 from bridge.errors import NotReady
-from engine.serve.control.engine_handlers import FrontDesk
+from engine.serve.control.engine_handlers import EngineHandlers
 from engine.serve.models.loader import Loader
 from engine.serve.options import Options
 from engine.serve.state import EMPTY, LOADING, EngineState
 
 
-def front(state: EngineState) -> FrontDesk:
+def front(state: EngineState) -> EngineHandlers:
     loader = Loader(state, 1, None, 0.0, lambda *event: None)
-    return FrontDesk(Options(), state, loader, lambda: None)
+    return EngineHandlers(Options(), state, loader, lambda: None)
 
 
 def test_an_engine_without_a_model_says_how_to_load_one():

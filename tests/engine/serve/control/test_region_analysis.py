@@ -14,8 +14,8 @@ from lane_rig import Host
 
 from bridge.errors import OutOfRange, RegionSilent
 from bridge.region.region import Region
-from engine.beat.analyse import Found, analyse
-from engine.serve.control.region_analysis import RegionEar, check_bpm, listened_to
+from engine.beat.analyse import RegionBeat, analyse
+from engine.serve.control.region_analysis import RegionAnalysis, check_bpm, listened_to
 from engine.serve.lane_settings import CONTINUE, MELODY, STYLE
 from engine.serve.render.stream_settings import _gain
 
@@ -43,7 +43,7 @@ def hundred() -> np.ndarray:
 @pytest.mark.parametrize("role", [CONTINUE, STYLE])
 def test_a_region_of_another_tempo_is_brought_to_the_hosts(host: Host, hundred, role):
     host.publish()  # 120 bpm
-    told, heard = RegionEar().fitted(host.lane, *region(hundred, 100.0, role), RATE_HZ)
+    told, heard = RegionAnalysis().fitted(host.lane, *region(hundred, 100.0, role), RATE_HZ)
     assert heard.bpm == 120.0
     assert heard.audio.shape == (1, 8 * RATE_HZ)
     assert heard.beats == 16
@@ -53,7 +53,7 @@ def test_a_region_of_another_tempo_is_brought_to_the_hosts(host: Host, hundred, 
 
 def test_a_melody_and_a_region_to_be_kept_stay_as_they_are(host: Host, hundred):
     host.publish()
-    ear = RegionEar()
+    ear = RegionAnalysis()
     given = region(hundred, 100.0, MELODY)
     told, heard = ear.fitted(host.lane, *given, RATE_HZ)
     assert heard.audio is given[1]
@@ -66,20 +66,20 @@ def test_a_melody_and_a_region_to_be_kept_stay_as_they_are(host: Host, hundred):
 def test_a_host_that_never_said_its_tempo_is_not_followed(host: Host, hundred, monkeypatch):
     given = region(hundred, 100.0)
     monkeypatch.setattr(host.lane.clock, "now", lambda: None)
-    assert RegionEar().fitted(host.lane, *given, RATE_HZ)[1].audio is given[1]
+    assert RegionAnalysis().fitted(host.lane, *given, RATE_HZ)[1].audio is given[1]
 
 
 def test_half_of_the_hosts_tempo_is_on_its_beat(host: Host):
     host.publish()
     given = region(drums(60.0, 8.0), 60.0)
-    _, heard = RegionEar().fitted(host.lane, *given, RATE_HZ)
+    _, heard = RegionAnalysis().fitted(host.lane, *given, RATE_HZ)
     assert heard.audio is given[1]
     assert (heard.bpm, heard.beats) == (120.0, 16)
 
 
 def test_a_tempo_that_is_not_known_is_found_out_first(host: Host, hundred):
     host.publish()
-    told, heard = RegionEar().fitted(host.lane, *region(hundred, 0.0), RATE_HZ)
+    told, heard = RegionAnalysis().fitted(host.lane, *region(hundred, 0.0), RATE_HZ)
     assert told.bpm == pytest.approx(100.0, rel=0.001)
     assert told.note.startswith("100 bpm (heard")
     assert heard.bpm == 120.0
@@ -88,7 +88,7 @@ def test_a_tempo_that_is_not_known_is_found_out_first(host: Host, hundred):
 
 def test_where_no_beat_is_heard_the_hosts_tempo_is_taken(host: Host):
     host.publish()
-    told, heard = RegionEar().fitted(host.lane, *region(chord(6.8), 0.0), RATE_HZ)
+    told, heard = RegionAnalysis().fitted(host.lane, *region(chord(6.8), 0.0), RATE_HZ)
     assert (told.bpm, heard.bpm) == (120.0, 120.0)
     assert "no beat was heard" in told.note
 
@@ -99,7 +99,7 @@ def test_the_hosts_tempo_is_the_regions_where_it_is_bars_of_it(host: Host, hundr
     host.transport = replace(host.transport, grid=host.transport.grid.retuned(0, 100.0))
     host.publish()
     audio = np.resize(hundred, round(length * RATE_HZ))
-    told, heard = RegionEar().fitted(host.lane, *region(audio, 0.0, role), RATE_HZ)
+    told, heard = RegionAnalysis().fitted(host.lane, *region(audio, 0.0, role), RATE_HZ)
     assert (told.bpm, heard.bpm) == (100.0, 100.0)
     assert "the song's: it is 4 bars" in told.note
     assert "stretched" not in told.note
@@ -112,13 +112,13 @@ def test_the_ear_alone_stretches_by_no_simple_ratio(host: Host, monkeypatch):
 
     def mistaken(mono, told, bar, hurry, hint):
         hints.append(hint)
-        return Found(bpm=96.1, bpm_sure=1.0)
+        return RegionBeat(bpm=96.1, bpm_sure=1.0)
 
     monkeypatch.setattr("engine.serve.control.region_analysis.analyse_apart", mistaken)
     host.transport = replace(host.transport, grid=host.transport.grid.retuned(0, 128.0))
     host.publish()
     given = region(drums(128.0, 6.3), 0.0)
-    told, heard = RegionEar().fitted(host.lane, *given, RATE_HZ)
+    told, heard = RegionAnalysis().fitted(host.lane, *given, RATE_HZ)
     assert (told.bpm, heard.bpm) == (128.0, 128.0)
     assert heard.audio is given[1]
     assert "heard as 96.1, a simple ratio of it" in told.note
@@ -127,9 +127,9 @@ def test_the_ear_alone_stretches_by_no_simple_ratio(host: Host, monkeypatch):
 
 def test_what_a_name_says_and_what_contradicts_it_is_told(host: Host, hundred):
     host.publish()
-    named, _ = RegionEar().fitted(host.lane, *region(hundred, 0.0), RATE_HZ, "/x/Drums BPM100.wav")
+    named, _ = RegionAnalysis().fitted(host.lane, *region(hundred, 0.0), RATE_HZ, "/x/Drums BPM100.wav")
     assert named.note == "100 bpm (by its name, sure 0.95); stretched from 100 to 120 bpm"
-    told, _ = RegionEar().fitted(host.lane, *region(hundred, 110.0), RATE_HZ, "/x/Drums BPM100.wav")
+    told, _ = RegionAnalysis().fitted(host.lane, *region(hundred, 110.0), RATE_HZ, "/x/Drums BPM100.wav")
     assert told.note.startswith("110 bpm (as given, sure 1); but by its name it is 100")
 
 
@@ -139,7 +139,7 @@ def test_the_same_audio_is_listened_to_once(monkeypatch, hundred):
 
     plain = region_analysis.analyse_apart
     monkeypatch.setattr(region_analysis, "analyse_apart", lambda *given: times.append(1) or plain(*given))
-    ear, audio = RegionEar(), torch.from_numpy(hundred)[None]
+    ear, audio = RegionAnalysis(), torch.from_numpy(hundred)[None]
     assert ear.listen(audio, 100.0, 4.0) == ear.listen(audio.clone(), 100.0, 4.0)
     assert len(times) == 1
 
@@ -149,7 +149,7 @@ def test_an_ear_that_fails_says_nothing(monkeypatch, caplog, hundred):
         raise OSError("no more processes")
 
     monkeypatch.setattr("engine.serve.control.region_analysis.analyse_apart", broken)
-    found = RegionEar().listen(torch.from_numpy(hundred)[None], 100.0, 4.0)
+    found = RegionAnalysis().listen(torch.from_numpy(hundred)[None], 100.0, 4.0)
     assert (found.bpm, found.key) == (0.0, "")
     assert "no more processes" in caplog.text
 

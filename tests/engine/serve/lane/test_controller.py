@@ -10,7 +10,7 @@ from lane_rig import NOW, RATE, Host
 from bridge.control.arguments import At
 from bridge.time.transport import Grid, Transport
 from engine.models.model import CONTINUE
-from engine.serve.lane_settings import HeardRegion
+from engine.serve.lane_settings import ReferenceAudio
 
 
 def same(got: np.ndarray, want: torch.Tensor, atol: float = 1e-5) -> None:
@@ -70,7 +70,7 @@ def test_same_seed_same_music_and_a_drawn_seed_is_told(host):
 
 
 def test_continue_places_the_first_sample_after_the_region(host):
-    region = HeardRegion(0.3 * torch.sin(torch.arange(40_321) / 9.0)[None], 120.0, 0.4799375)  # ends on beat 3
+    region = ReferenceAudio(0.3 * torch.sin(torch.arange(40_321) / 9.0)[None], 120.0, 0.4799375)  # ends on beat 3
     host.lane.update(lambda s: s.with_region(CONTINUE, region))
     host.play(At(beats=3.0))
     host.settle()

@@ -13,8 +13,8 @@ from lane_rig import RATE, Host, PlainConditioner
 from engine.core.config import LMConfig
 from engine.lm import LanguageModel, LMState
 from engine.models.model import LoadedModel
-from engine.serve.lane.generate_loop import Studio
-from engine.serve.lane.timing import Pace
+from engine.serve.lane.generate_loop import GenerateLoop
+from engine.serve.lane.timing import LaneTiming
 
 CARD, SILENT, STUCK = 32, 0, 1
 FRAME = 640
@@ -23,8 +23,8 @@ FRAME = 640
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """The pace of a quick engine, however busy this machine is."""
-    monkeypatch.setattr(Pace, "realtime_ratio", property(lambda pace: 20.0))
-    monkeypatch.setattr(Pace, "margin_seconds", property(lambda pace: 0.25))
+    monkeypatch.setattr(LaneTiming, "realtime_ratio", property(lambda pace: 20.0))
+    monkeypatch.setattr(LaneTiming, "margin_seconds", property(lambda pace: 0.25))
 
 
 class SoundOfCodes:
@@ -92,7 +92,7 @@ def falling_host(trap: int, seconds: float, **values: float) -> Host:
     lm = Falling(trap, seconds).eval()
     model = LoadedModel("falling", lm, SoundOfCodes(), PlainConditioner(16), window_frames=400, stride_frames=200)
     events: list = []
-    host = Host(Studio(model, lambda lane, *event: events.append(event)))
+    host = Host(GenerateLoop(model, lambda lane, *event: events.append(event)))
     host.faults = []
     host.lane.on_guard = lambda lane, beats, what, done, sure: host.faults.append((what, done, beats))
     for name, value in {"seed": 8.0, **values}.items():

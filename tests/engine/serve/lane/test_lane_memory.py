@@ -10,8 +10,8 @@ import torch
 from lane_rig import RATE, Host, make_model
 
 from bridge.control.arguments import At
-from engine.serve.lane.generate_loop import Studio
-from engine.serve.lane_settings import CONTINUE, HeardRegion
+from engine.serve.lane.generate_loop import GenerateLoop
+from engine.serve.lane_settings import CONTINUE, ReferenceAudio
 
 
 @pytest.fixture
@@ -22,10 +22,12 @@ def no_collector():
     gc.enable()
 
 
-def played(studio: Studio) -> Host:
+def played(studio: GenerateLoop) -> Host:
     host = Host(studio)
     noise = torch.rand(1, 32_000, generator=torch.Generator().manual_seed(1)) - 0.5
-    host.lane.update(lambda s: s.with_region(CONTINUE, HeardRegion(noise, 120.0, 0.0)).with_value("lead_seconds", 1.0))
+    host.lane.update(
+        lambda s: s.with_region(CONTINUE, ReferenceAudio(noise, 120.0, 0.0)).with_value("lead_seconds", 1.0)
+    )
     host.publish()
     host.play(At(beats=0.0))
     host.start()
@@ -36,7 +38,7 @@ def played(studio: Studio) -> Host:
 
 
 def test_a_lane_that_played_is_freed_when_it_is_closed(no_collector):
-    studio = Studio(make_model(), lambda lane, *event: None)
+    studio = GenerateLoop(make_model(), lambda lane, *event: None)
     host = played(studio)
     player, director = host.lane.director.player, host.lane.director
     kept = player, player.stream, player.chain, player.stream.window, director, host.lane
@@ -48,7 +50,7 @@ def test_a_lane_that_played_is_freed_when_it_is_closed(no_collector):
 
 
 def test_music_that_was_stopped_is_freed_while_its_lane_stays_open(no_collector):
-    studio = Studio(make_model(), lambda lane, *event: None)
+    studio = GenerateLoop(make_model(), lambda lane, *event: None)
     host = played(studio)
     left = weakref.ref(host.lane.director.player), weakref.ref(host.lane.director.player.stream)
     host.lane.director.stop(At("now"))

@@ -16,7 +16,7 @@ from bridge.time.transport import Grid
 from bridge.time.units import Signature
 from engine.models.model import CONTINUE
 from engine.serve.lane.fitting import fitting_own
-from engine.serve.lane_settings import HeardRegion
+from engine.serve.lane_settings import ReferenceAudio
 from engine.serve.timeline.phase_in import begin_after
 
 
@@ -168,8 +168,8 @@ def test_the_end_moves_with_the_tempo(hosts):
 # -- how it begins -------------------------------------------------------------------------------------
 
 
-def region(beats: Fraction | float, bpm: float = 120.0, start: float = 0.0) -> HeardRegion:
-    return HeardRegion(torch.zeros(1, round(float(beats) * 60 / bpm * 32_000)), bpm, start)
+def region(beats: Fraction | float, bpm: float = 120.0, start: float = 0.0) -> ReferenceAudio:
+    return ReferenceAudio(torch.zeros(1, round(float(beats) * 60 / bpm * 32_000)), bpm, start)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from busy_rig import BusyHost
 from lane_rig import RATE
 
 from bridge.control.arguments import At
-from engine.serve.lane_settings import CONTINUE, HeardRegion
+from engine.serve.lane_settings import CONTINUE, ReferenceAudio
 
 
 @pytest.mark.parametrize("at", ["now", "beat", "bar"])
@@ -18,7 +18,7 @@ def test_music_that_begins_too_late_comes_in_on_the_next_bar_and_plays_on(monkey
     busy.begin()
     busy.run(4.0)
     noise = torch.rand(1, 8 * 32_000, generator=torch.Generator().manual_seed(1)) - 0.5
-    busy.lane.update(lambda s: s.with_region(CONTINUE, HeardRegion(noise, 120.0, 0.0)))
+    busy.lane.update(lambda s: s.with_region(CONTINUE, ReferenceAudio(noise, 120.0, 0.0)))
     busy.play(At.read(at))
     busy.run(6.0)
     assert len(busy.answers) == 2

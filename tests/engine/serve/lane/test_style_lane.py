@@ -11,8 +11,8 @@ from lane_rig import RATE, Host, make_model
 
 from bridge.control.arguments import At
 from engine.models.model import LoadedModel
-from engine.serve.lane.generate_loop import Studio
-from engine.serve.lane_settings import CONTINUE, MELODY, STYLE, HeardRegion
+from engine.serve.lane.generate_loop import GenerateLoop
+from engine.serve.lane_settings import CONTINUE, MELODY, STYLE, ReferenceAudio
 from engine.serve.models.handover import estate, raise_heir, take_over
 
 SECONDS = 8
@@ -22,16 +22,16 @@ Excerpts = list[tuple[float, float]]
 @pytest.fixture
 def lane(golden_models: dict[str, LoadedModel]) -> Iterator[tuple[Host, Excerpts]]:
     told: Excerpts = []
-    host = Host(Studio(golden_models["audiocraft/style"], lambda lane, *event: host.events.append(event)))
+    host = Host(GenerateLoop(golden_models["audiocraft/style"], lambda lane, *event: host.events.append(event)))
     host.lane.on_excerpt = lambda lane, start, length: told.append((start, length))
     host.publish()
     yield host, told
     host.close()
 
 
-def tune(seconds: float = SECONDS) -> HeardRegion:
+def tune(seconds: float = SECONDS) -> ReferenceAudio:
     t = torch.arange(int(seconds * 32_000)) / 32_000
-    return HeardRegion(0.3 * torch.sin(1400 * t * (1 + 0.1 * torch.sin(t)))[None], 120.0, 0.0)
+    return ReferenceAudio(0.3 * torch.sin(1400 * t * (1 + 0.1 * torch.sin(t)))[None], 120.0, 0.0)
 
 
 def play(host: Host, **values: float) -> np.ndarray:

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from engine.serve.lane.timing import MARGIN_RANGE_SECONDS, MOST_CUSHION_SECONDS, START_MARGIN_SECONDS, Figures, Pace
+from engine.serve.lane.timing import (
+    MARGIN_RANGE_SECONDS,
+    MOST_CUSHION_SECONDS,
+    START_MARGIN_SECONDS,
+    LaneTiming,
+    Medians,
+)
 
 
 def test_margin_follows_the_slowest_of_the_last_starts():
-    pace = Pace()
+    pace = LaneTiming()
     assert pace.margin_seconds == START_MARGIN_SECONDS
     for seconds in (0.1, 0.3, 0.1):
         pace.ready_after(seconds)
@@ -22,7 +28,7 @@ def test_margin_follows_the_slowest_of_the_last_starts():
 def test_a_slow_engine_keeps_more():
     cushions = []
     for ratio in (20.0, 3.0, 1.2, 0.5):
-        pace = Pace()
+        pace = LaneTiming()
         pace.worked(ratio, 1.0)
         cushions.append(pace.cushion_seconds)
     assert cushions == sorted(cushions)
@@ -31,7 +37,7 @@ def test_a_slow_engine_keeps_more():
 
 
 def test_low_water_mark_counts_from_the_first_sound():
-    pace = Pace()
+    pace = LaneTiming()
     pace.saw_fill(0.0, sounding=False)
     pace.saw_fill(1.0, sounding=True)
     pace.saw_fill(0.4, sounding=True)
@@ -43,7 +49,7 @@ def test_low_water_mark_counts_from_the_first_sound():
 
 
 def test_figures_are_medians_of_the_last():
-    figures = Figures(keep=3)
+    figures = Medians(keep=3)
     assert figures.median("step_ms") == 0.0
     for value in (100.0, 1.0, 2.0, 3.0):
         figures.add("step_ms", value)

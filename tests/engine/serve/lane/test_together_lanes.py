@@ -8,21 +8,21 @@ from lane_rig import RATE, Host, make_model
 
 from bridge.control.arguments import At
 from engine.lm.executors.device import PlainRunner
-from engine.serve.lane.generate_loop import Studio
-from engine.serve.lane_settings import CONTINUE, HeardRegion
+from engine.serve.lane.generate_loop import GenerateLoop
+from engine.serve.lane_settings import CONTINUE, ReferenceAudio
 
 
-def story(together: bool) -> tuple[list[np.ndarray], Studio]:
+def story(together: bool) -> tuple[list[np.ndarray], GenerateLoop]:
     """A lane that plays; another that joins it, to go on from a region, and leaves."""
     model = make_model()
     if together:
         model.lm.step_together()
-    studio = Studio(model, lambda *event: None)
+    studio = GenerateLoop(model, lambda *event: None)
     hosts = [Host(studio), Host(studio)]
     for seed, host in enumerate(hosts):
         host.lane.update(lambda s, seed=seed: s.with_value("seed", seed).with_value("lead_seconds", 1.0))
     noise = torch.rand(1, 32_000, generator=torch.Generator().manual_seed(1)) - 0.5
-    hosts[1].lane.update(lambda s: s.with_region(CONTINUE, HeardRegion(noise, 120.0, 0.0)))
+    hosts[1].lane.update(lambda s: s.with_region(CONTINUE, ReferenceAudio(noise, 120.0, 0.0)))
     heard: list[list[np.ndarray]] = [[], []]
 
     def listen(seconds: int) -> None:

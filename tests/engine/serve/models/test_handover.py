@@ -14,12 +14,12 @@ from bridge.control.arguments import At
 from bridge.time.transport import Grid, Transport
 from engine.audio.resample import StreamResampler
 from engine.models.model import LoadedModel
-from engine.serve.lane_settings import CONTINUE, MELODY, HeardRegion
+from engine.serve.lane_settings import CONTINUE, MELODY, ReferenceAudio
 from engine.serve.models import handover
-from engine.serve.models.change_over import Succession, _install
-from engine.serve.models.handover import Estate, Heir, Wait, estate, fits, raise_heir
+from engine.serve.models.change_over import LaneChangeOver, _install
+from engine.serve.models.handover import Handover, HandoverMusic, HandoverWait, estate, fits, raise_heir
 from engine.serve.render import conditioning
-from engine.serve.render.codec_output import SoundChain
+from engine.serve.render.codec_output import CodecOutput
 from engine.serve.render.stream_settings import as_prompt, own_values
 from engine.stream import TokenStream
 
@@ -28,25 +28,25 @@ FRAME = RATE // 50
 OTHER = {"name": "other", "seed": 5, "card": 24}
 
 
-def leave(host: Host, need_seconds: float = 0.3) -> Estate:
+def leave(host: Host, need_seconds: float = 0.3) -> HandoverMusic:
     """What the lane leaves, once enough is made."""
     director = host.lane.director
     for _ in range(9):
         left = estate(director, need_seconds, 30, False)
-        if isinstance(left, Estate):
+        if isinstance(left, HandoverMusic):
             return left
-        assert isinstance(left, Wait)
+        assert isinstance(left, HandoverWait)
         director.lead_at_least_seconds = left.lead_seconds
         host.settle()
     raise AssertionError("the lane never has enough made")
 
 
-def settle(host: Host, raised: Heir, model: LoadedModel, late_too: bool = False) -> bool:
+def settle(host: Host, raised: Handover, model: LoadedModel, late_too: bool = False) -> bool:
     director = host.lane.director
-    return _install(host.studio, model, [Succession(director, raised.estate.player, raised)], late_too)
+    return _install(host.studio, model, [LaneChangeOver(director, raised.estate.player, raised)], late_too)
 
 
-def change(host: Host, model: LoadedModel, need_seconds: float = 0.3) -> Estate:
+def change(host: Host, model: LoadedModel, need_seconds: float = 0.3) -> HandoverMusic:
     """Let the lane change over; the host stands still meanwhile."""
     left = leave(host, need_seconds)
     raised = raise_heir(left, model)
@@ -62,7 +62,7 @@ def begin(host: Host, at_beats: float = 0.0, **play: int) -> None:
     host.settle()
 
 
-def expected(host: Host, left: Estate, model: LoadedModel, frames: int) -> torch.Tensor:
+def expected(host: Host, left: HandoverMusic, model: LoadedModel, frames: int) -> torch.Tensor:
     """What the new model makes of what was heard, all of it in one go, from the estate's frame on: [n, 2]."""
     heard = as_prompt(model, left.heard)
     player = host.lane.director.player
@@ -73,7 +73,7 @@ def expected(host: Host, left: Estate, model: LoadedModel, frames: int) -> torch
         codes = stream.advance(frames)
     resampler = StreamResampler(32_000, RATE)
     level = 1.0 / heard.gain
-    chain = SoundChain(model.codec, resampler, 2, heard.audio, heard.codes, left.frame, level)
+    chain = CodecOutput(model.codec, resampler, 2, heard.audio, heard.codes, left.frame, level)
     return chain.push(codes, last=True)
 
 
@@ -122,7 +122,7 @@ def test_a_model_in_stereo_plays_in_stereo(host: Host) -> None:
 
 def test_a_region_in_stereo_reaches_a_model_in_stereo() -> None:
     t = torch.arange(40_000) / 9.0
-    region = HeardRegion(torch.stack([0.3 * torch.sin(t), 0.1 * torch.cos(t)]), 120.0, 0.0)
+    region = ReferenceAudio(torch.stack([0.3 * torch.sin(t), 0.1 * torch.cos(t)]), 120.0, 0.0)
     wide = make_model("wide", 3, stereo=True)
     prompt = handover.as_prompt(wide, region.audio[:, -6400:])
     assert torch.equal(prompt.audio, region.audio[:, -6400:])
@@ -131,7 +131,7 @@ def test_a_region_in_stereo_reaches_a_model_in_stereo() -> None:
 
 
 def test_music_that_has_not_begun_is_the_new_models_from_its_start(host: Host) -> None:
-    region = HeardRegion(0.3 * torch.sin(torch.arange(40_321) / 9.0)[None], 120.0, 0.0)
+    region = ReferenceAudio(0.3 * torch.sin(torch.arange(40_321) / 9.0)[None], 120.0, 0.0)
     host.lane.update(lambda s: s.with_region(CONTINUE, region))
     begin(host, at_beats=8.0)
     model = make_model(**OTHER)
@@ -146,7 +146,7 @@ def test_music_that_has_not_begun_is_the_new_models_from_its_start(host: Host) -
 
 
 def test_a_jump_before_the_start_plays_the_new_model_from_the_region(host: Host) -> None:
-    region = HeardRegion(0.3 * torch.sin(torch.arange(40_321) / 9.0)[None], 120.0, 0.0)
+    region = ReferenceAudio(0.3 * torch.sin(torch.arange(40_321) / 9.0)[None], 120.0, 0.0)
     host.lane.update(lambda s: s.with_region(CONTINUE, region))
     begin(host, at_beats=4.0)
     host.listen(2 * BAR)
@@ -238,7 +238,7 @@ def test_values_nobody_asked_for_become_the_new_models_own(host: Host) -> None:
 
 def test_what_the_new_model_cannot_follow_is_told_and_kept(host: Host) -> None:
     begin(host)
-    host.lane.update(lambda s: s.with_region(MELODY, HeardRegion(torch.rand(1, 6400), 120.0, 0.0)))
+    host.lane.update(lambda s: s.with_region(MELODY, ReferenceAudio(torch.rand(1, 6400), 120.0, 0.0)))
     host.settle()
     host.listen(RATE)
     change(host, make_model(**OTHER))
@@ -254,7 +254,7 @@ def test_music_that_ends_before_the_bar_line_plays_out(host: Host) -> None:
     director, old = host.lane.director, host.lane.director.player
     assert estate(director, 0.6, 30, False) is None
     model = make_model(**OTHER)
-    assert _install(host.studio, model, [Succession(director, old)], False)
+    assert _install(host.studio, model, [LaneChangeOver(director, old)], False)
     assert np.isfinite(host.listen(RATE // 2 - 512)).all()
     host.listen(RATE)
     assert host.states[-1] == "ended"

@@ -13,7 +13,7 @@ import torch
 from lane_rig import RATE, Host, PlainConditioner, make_model
 
 from engine.beat import onsets
-from engine.serve.lane.generate_loop import Studio
+from engine.serve.lane.generate_loop import GenerateLoop
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "beat"))
 from beat_rig import RATE_HZ, drums, uneven
@@ -51,7 +51,7 @@ class Untimed(PlainConditioner):
 def tape_host(tape: np.ndarray, conditioner=Untimed) -> Host:
     model = make_model()
     model = replace(model, codec=TapeCodec(tape, model.lm.config.card), conditioner=conditioner(16))
-    return Host(Studio(model, lambda lane, *event: None))
+    return Host(GenerateLoop(model, lambda lane, *event: None))
 
 
 def offs_ms(sound: np.ndarray, first_beat: int) -> np.ndarray:

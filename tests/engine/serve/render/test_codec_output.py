@@ -10,7 +10,7 @@ import torch
 from engine.audio.extrapolate import carry_on
 from engine.audio.resample import StreamResampler
 from engine.codec.encodec import Encodec
-from engine.serve.render.codec_output import SoundChain
+from engine.serve.render.codec_output import CodecOutput
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def test_any_cut_equals_the_whole(codec, rate):
     codes, resampler = random_codes(40), StreamResampler(32_000, rate)
     whole = resampler.whole(codec.decode(codes[None])[0])
     for seed in range(3):
-        chooser, chain, parts, at = random.Random(seed), SoundChain(codec, resampler, 2), [], 0
+        chooser, chain, parts, at = random.Random(seed), CodecOutput(codec, resampler, 2), [], 0
         while at < 40:
             step = min(chooser.randrange(0, 9), 40 - at)
             parts.append(chain.push(codes[:, at : at + step], last=at + step == 40))
@@ -52,16 +52,16 @@ def test_any_cut_equals_the_whole(codec, rate):
 def test_begins_where_the_music_before_ends(codec):
     """No step at the joint: the first sample is near the last one given, at the host's rate too."""
     before = 0.5 * torch.sin(torch.arange(64 * 640) / 20.0)[None] + 0.3
-    chain = SoundChain(codec, StreamResampler(32_000, 48_000), 1, before, random_codes(64))
+    chain = CodecOutput(codec, StreamResampler(32_000, 48_000), 1, before, random_codes(64))
     out = chain.push(random_codes(20, seed=1))
     assert abs(float(out[0, 0] - before[0, -1])) < 0.05
-    cold = SoundChain(codec, StreamResampler(32_000, 48_000), 1).push(random_codes(20, seed=1))
+    cold = CodecOutput(codec, StreamResampler(32_000, 48_000), 1).push(random_codes(20, seed=1))
     assert abs(float(cold[0, 0] - before[0, -1])) > 0.1
 
 
 def test_taken_up_again_with_the_same_codes_it_is_the_same_music(codec):
     codes, resampler = random_codes(60), StreamResampler(32_000, 44_100)
-    chain = SoundChain(codec, resampler, 1)
+    chain = CodecOutput(codec, resampler, 1)
     first = chain.push(codes)
     again = chain.again_from(30, codes[:, :30])
     assert again.end_samples == -(-30 * 640 * 441 // 320)
@@ -74,7 +74,7 @@ def test_taken_up_again_with_the_same_codes_it_is_the_same_music(codec):
 
 
 def test_only_kept_audio_can_be_taken_up(codec):
-    chain = SoundChain(codec, StreamResampler(32_000, 48_000), 1)
+    chain = CodecOutput(codec, StreamResampler(32_000, 48_000), 1)
     chain.push(random_codes(30))
     with pytest.raises(ValueError, match="frame 29"):
         chain.again_from(29, random_codes(29))  # not final yet: the codec looks ahead
@@ -82,9 +82,9 @@ def test_only_kept_audio_can_be_taken_up(codec):
 
 def test_level_glides(codec):
     codes, resampler = random_codes(60), StreamResampler(32_000, 32_000)
-    plain = SoundChain(codec, resampler, 1)
+    plain = CodecOutput(codec, resampler, 1)
     plain.push(codes[:, :20])
-    loud = SoundChain(codec, resampler, 1)
+    loud = CodecOutput(codec, resampler, 1)
     loud.push(codes[:, :20])
     loud.with_level(0.5)
     a, b = plain.push(codes[:, 20:40]), loud.push(codes[:, 20:40])
@@ -94,7 +94,7 @@ def test_level_glides(codec):
 
 
 def test_replay_is_what_was_put_out(codec):
-    chain = SoundChain(codec, StreamResampler(32_000, 44_100), 2)
+    chain = CodecOutput(codec, StreamResampler(32_000, 44_100), 2)
     first = chain.push(random_codes(60))
     start = -(-20 * 640 * 441 // 320)
     torch.testing.assert_close(chain.replay(20, 5000), first[start : start + 5000], atol=1e-6, rtol=0)
@@ -103,13 +103,13 @@ def test_replay_is_what_was_put_out(codec):
 def test_taken_back_at_the_very_end_of_what_was_made_nothing_jumps(codec):
     """All that was made is heard, and as it would go on it fades to what is made instead."""
     codes = random_codes(40)
-    chain = SoundChain(codec, StreamResampler(32_000, 32_000), 1)
+    chain = CodecOutput(codec, StreamResampler(32_000, 32_000), 1)
     heard = chain.push(codes[:, :20])
     frame = chain.audio_end // 640 - 1
     hold = chain.audio_end - frame * 640
     again = chain.again_from(frame, codes[:, :frame], hold)
     other = again.push(random_codes(20, seed=5))
-    plain = SoundChain(codec, StreamResampler(32_000, 32_000), 1, heard[: frame * 640].T, codes[:, :frame], frame)
+    plain = CodecOutput(codec, StreamResampler(32_000, 32_000), 1, heard[: frame * 640].T, codes[:, :frame], frame)
     wanted = plain.push(random_codes(20, seed=5))
     assert torch.equal(other[:hold], heard[frame * 640 :])
     fade = int(0.005 * 32_000)

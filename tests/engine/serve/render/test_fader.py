@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from engine.serve.render.fader import Fader, Tape
+from engine.serve.render.fader import Fader, RecentAudio
 
 RATE = 1000  # a glide of 10 samples
 
@@ -44,7 +44,7 @@ def test_a_later_fade_is_forgotten_by_an_earlier_one() -> None:
 
 
 def test_the_tape_knows_the_last_seconds() -> None:
-    tape = Tape(RATE, 2)
+    tape = RecentAudio(RATE, 2)
     music = torch.arange(20_000.0)[:, None].repeat(1, 2)
     for begin in range(0, 20_000, 700):
         tape.put(music[begin : begin + 700], begin)

@@ -11,8 +11,8 @@ from test_watch import CARD, FRAME, SILENT, SoundOfCodes, falling_host
 from engine.audio.resample import StreamResampler
 from engine.listen.meter import integrated_lufs
 from engine.listen.true_peak import true_peak_dbtp
-from engine.serve.lane_settings import HeardRegion, LaneSettings
-from engine.serve.render.codec_output import SoundChain
+from engine.serve.lane_settings import LaneSettings, ReferenceAudio
+from engine.serve.render.codec_output import CodecOutput
 from engine.serve.render.loudness_target import target_lufs
 
 
@@ -41,7 +41,7 @@ def test_no_peak_over_the_ceiling_with_the_fader_all_the_way_up(loud):
 @pytest.mark.parametrize("pieces", [1, 7])
 def test_the_stream_comes_to_the_loudness_asked_for_and_goes_back_with_it(pieces):
     codes = torch.randint(2, CARD, (4, 1500), generator=torch.Generator().manual_seed(2))
-    chain = SoundChain(SoundOfCodes(), StreamResampler(32_000, RATE), 2).with_loudness(-26.0)
+    chain = CodecOutput(SoundOfCodes(), StreamResampler(32_000, RATE), 2).with_loudness(-26.0)
     sound = torch.cat([chain.push(part) for part in codes.chunk(pieces, dim=1)]).numpy()
     assert integrated_lufs(sound[: 2 * RATE], RATE) > -20.0
     assert integrated_lufs(sound[-5 * RATE :], RATE) == pytest.approx(-26.0 + 3.0, abs=1.2)  # mono, doubled
@@ -53,7 +53,7 @@ def test_the_stream_comes_to_the_loudness_asked_for_and_goes_back_with_it(pieces
 
 def test_the_target_is_the_regions_unless_a_figure_is_given():
     tone = 0.1 * torch.sin(2 * torch.pi * 997 * torch.arange(200 * FRAME) / 32_000)[None]
-    region = HeardRegion(tone, 120.0, 0.0)
+    region = ReferenceAudio(tone, 120.0, 0.0)
     plain = LaneSettings().with_value("loudness_match", 1.0)
     assert target_lufs(plain, region, 1.0, 1, 2) == pytest.approx(-23.0, abs=0.1)
     assert target_lufs(plain, region, 2.0, 1, 2) == pytest.approx(-17.0, abs=0.1)  # heard twice as loud by the model

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from lane_rig import NOW, RATE, Host
 
-from bridge.ring.form import Plan
+from bridge.ring.form import PlaybackPlan
 from engine.serve.lane.commands import Command
 
 
@@ -19,7 +19,7 @@ def test_what_is_written_once_more_is_there_before_the_plan_says_so(host: Host, 
     ring, found = host.lane.ring, []
     announce = ring.set_plan
 
-    def set_plan(plan: Plan) -> None:
+    def set_plan(plan: PlaybackPlan) -> None:
         headers = [ring._slots.header(number) for number in range(max(0, ring._written - 500), ring._written)]
         found.append((plan.from_samples, plan.generation) in [header[:2] for header in headers if header])
         announce(plan)

@@ -8,7 +8,7 @@ import torch
 
 from bridge.errors import RegionTooShort
 from engine.models.model import LoadedModel
-from engine.serve.lane_settings import HeardRegion
+from engine.serve.lane_settings import ReferenceAudio
 from engine.serve.render.stream_settings import GAIN_MOST, make_prompt
 
 
@@ -19,8 +19,8 @@ def model(trained_rms: float | None) -> LoadedModel:
     return LoadedModel("test", cast(Any, lm), cast(Any, codec), conditioner, 500, 200, trained_rms=trained_rms)
 
 
-def region(rms: float, n_samples: int = 32000) -> HeardRegion:
-    return HeardRegion(torch.full((1, n_samples), rms), 120.0, 0.0)
+def region(rms: float, n_samples: int = 32000) -> ReferenceAudio:
+    return ReferenceAudio(torch.full((1, n_samples), rms), 120.0, 0.0)
 
 
 @pytest.mark.parametrize(("rms", "gain"), [(0.09, 1.0), (0.45, 0.2), (0.045, 2.0), (1e-4, GAIN_MOST)])
@@ -47,7 +47,7 @@ def test_prompt_keeps_whole_frames_at_the_end() -> None:
 
 
 def test_prompt_is_coded_as_what_follows_the_region_before_it() -> None:
-    long = HeardRegion(torch.arange(640.0 * 400)[None], 120.0, 0.0)
+    long = ReferenceAudio(torch.arange(640.0 * 400)[None], 120.0, 0.0)
     heard: list[torch.Tensor] = []
     listening = model(None)
     listening.codec.encode = lambda audio: heard.append(audio) or audio[:, :, ::640]  # type: ignore

@@ -13,28 +13,28 @@ from bridge.time.units import Signature
 from engine.conditions.melody import MelodyConditioner
 from engine.conditions.musicgen import MusicGenConditioner
 from engine.core.guidance import Guidance
-from engine.serve.lane_settings import HeardRegion, LaneSettings
-from engine.serve.timeline.placement import Place, ask_at, prepare
+from engine.serve.lane_settings import LaneSettings, ReferenceAudio
+from engine.serve.timeline.placement import StreamPlacement, ask_at, prepare
 
 TAKES = frozenset({"text", "melody", "style", "tempo"})
 
 
-def region(seconds: float, bpm: float, start_beats: float = 0.0, extra_samples: int = 0) -> HeardRegion:
-    return HeardRegion(torch.zeros(1, round(seconds * 32_000) + extra_samples), bpm, start_beats)
+def region(seconds: float, bpm: float, start_beats: float = 0.0, extra_samples: int = 0) -> ReferenceAudio:
+    return ReferenceAudio(torch.zeros(1, round(seconds * 32_000) + extra_samples), bpm, start_beats)
 
 
 def test_frames_and_positions():
-    place = Place.on(Grid(48_000), zero_samples=96_000, end_samples=96_000 + 48_000)
+    place = StreamPlacement.on(Grid(48_000), zero_samples=96_000, end_samples=96_000 + 48_000)
     assert place.frame_at(96_000) == 0
     assert place.frame_at(96_001) == 1
     assert place.frame_at(96_000 + 960) == 1  # 20 ms at 48 kHz
     assert place.frames_to_end() == 50
     assert replace(place, end_samples=96_000 + 48_001).frames_to_end() == 51
-    assert Place.on(Grid(48_000), 0).frames_to_end() is None
+    assert StreamPlacement.on(Grid(48_000), 0).frames_to_end() is None
 
 
 def test_beats_of_frames_before_and_after_the_start():
-    place = Place.on(Grid(44_100, 120.0), zero_samples=44_100)  # beat 2
+    place = StreamPlacement.on(Grid(44_100, 120.0), zero_samples=44_100)  # beat 2
     assert place.beats_at_frame(0) == 2
     assert place.beats_at_frame(-50) == 0
     assert place.beats_at_frame(25) == 3
@@ -47,7 +47,7 @@ def test_region_cut_on_a_beat_is_whole_beats_long():
 
 def test_ask_holds_what_the_lane_was_told():
     settings = LaneSettings("slow dub").with_region("melody", region(2, 120)).with_region("style", region(3, 120))
-    place = Place.on(Grid(48_000, 90.0, Signature(7, 8), bar_origin_beats=1.0), zero_samples=0)
+    place = StreamPlacement.on(Grid(48_000, 90.0, Signature(7, 8), bar_origin_beats=1.0), zero_samples=0)
     ask = ask_at(settings, place, 0, 0, TAKES)
     assert ask.text == "slow dub"
     assert ask.grid.bpm == 90.0
@@ -65,7 +65,7 @@ def test_looped_region_is_in_phase_at_every_window(offset):
     """Ten hours in, the region still begins on its bar line, though its length was rounded to samples."""
     seconds = 60 / 130 * 16  # 16 beats at 130 bpm: not a whole number of samples
     looped = region(seconds, 130.0, start_beats=4.0)
-    place = Place.on(Grid(48_000, 130.0), zero_samples=Grid(48_000, 130.0).sample_at(20))
+    place = StreamPlacement.on(Grid(48_000, 130.0), zero_samples=Grid(48_000, 130.0).sample_at(20))
     ask = ask_at(LaneSettings().with_region("melody", looped), place, 30, offset, TAKES)
     read_at = ask.melody.start_samples + offset * 640 * ask.melody.speed  # what a conditioner reads first
     beat = place.beats_at_frame(offset - 30)
@@ -93,13 +93,13 @@ def test_stems_of_a_region_are_taken_apart_before_a_window_asks(golden_models):
     own = loaded.conditioner.melody
     melody = MelodyConditioner(own.chroma, own.projection, own.n_frames, 32_000, separate, own.window_samples)
     model = replace(loaded, conditioner=MusicGenConditioner(loaded.conditioner.text, True, melody))
-    settings = LaneSettings().with_region("melody", HeardRegion(torch.ones(1, 64_000), 120.0, 0.0))
+    settings = LaneSettings().with_region("melody", ReferenceAudio(torch.ones(1, 64_000), 120.0, 0.0))
     prepare(golden_models["audiocraft/text"], settings)  # follows no melody: nothing to prepare
     assert not lengths
     prepare(model, settings)
     assert lengths == [88_200]
     for offset in (0, 333):
-        ask = ask_at(settings, Place.on(Grid(48_000, 90.0), zero_samples=0), 0, offset, model.takes)
+        ask = ask_at(settings, StreamPlacement.on(Grid(48_000, 90.0), zero_samples=0), 0, offset, model.takes)
         model.conditioner([ask], Guidance(), offset, 100)
     assert lengths == [88_200]
 
@@ -108,7 +108,7 @@ def test_stems_of_a_region_are_taken_apart_before_a_window_asks(golden_models):
 def test_chords_of_what_is_gone_on_from_are_kept_bar_by_bar(beats: float, looped: float) -> None:
     """Its whole bars, on their beats; not where a melody is given, it is told not to, or the model cannot."""
     takes = frozenset({"text", "tempo", "melody", "harmony"})
-    place, begun = Place.on(Grid(48_000, 120.0), 192_000), region(beats / 2, 120)
+    place, begun = StreamPlacement.on(Grid(48_000, 120.0), 192_000), region(beats / 2, 120)
     found = ask_at(LaneSettings(), place, 30, 100, takes, begun=begun).harmony
     assert found is not None
     assert found.on_grid is not None

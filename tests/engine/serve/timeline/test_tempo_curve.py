@@ -13,8 +13,8 @@ from bridge.time.course import Course
 from bridge.time.tempo_map import TempoMap, TempoPoint
 from bridge.time.transport import Grid, Transport
 from bridge.time.units import Signature
-from engine.serve.timeline.tempo_curve import MOST_BEND, RAMP_SECONDS, Leg, Line
-from engine.serve.timeline.tempo_predictor import Foresight
+from engine.serve.timeline.tempo_curve import MOST_BEND, RAMP_SECONDS, TempoCurve, TempoSegment
+from engine.serve.timeline.tempo_predictor import TempoPredictor
 
 RATE = 48_000
 tempi = st.floats(20.0, 400.0)
@@ -27,7 +27,7 @@ slopes = st.floats(-4.0, 4.0)
 @given(tempi, rates, places, st.integers(0, 10 * 3600 * RATE))
 def test_a_straight_line_is_exactly_the_grid(bpm, rate, anchor, position):
     grid = Grid(rate, bpm, anchor_samples=anchor, anchor_beats=3.25)
-    line = Line.straight(grid)
+    line = TempoCurve.straight(grid)
     assert line.beats_at(position) == grid.beats_at(position)
     beats = grid.beats_at(position)
     assert line.sample_at(beats) == grid.sample_at(beats) == position
@@ -39,7 +39,7 @@ def test_a_straight_line_is_exactly_the_grid(bpm, rate, anchor, position):
 @settings(max_examples=40, deadline=None)
 @given(tempi, rates, places, slopes, st.lists(st.integers(-10 * RATE, 20 * RATE), min_size=2, max_size=20))
 def test_a_ramp_rises_and_is_its_own_inverse(bpm, rate, begin, slope, offsets):
-    line = Line.ramp(Grid(rate, bpm, anchor_samples=begin - 7, anchor_beats=0.5), begin, slope)
+    line = TempoCurve.ramp(Grid(rate, bpm, anchor_samples=begin - 7, anchor_beats=0.5), begin, slope)
     positions = sorted({begin + offset for offset in offsets})
     beats = [line.beats_at(position) for position in positions]
     assert beats == sorted(set(beats))
@@ -52,7 +52,7 @@ def test_a_ramp_rises_and_is_its_own_inverse(bpm, rate, begin, slope, offsets):
 def test_a_ramp_is_the_tempo_maps_own():
     course = Course(TempoMap([TempoPoint(0, 100), TempoPoint(8, 100, ramp=True), TempoPoint(40, 140)]), RATE)
     here = course.sample_at(12)
-    line = Line.ramp(course.grid_at(here), here, 40 / 32)
+    line = TempoCurve.ramp(course.grid_at(here), here, 40 / 32)
     for after in range(0, int(RAMP_SECONDS * RATE), RATE // 4):
         assert abs(float(line.beats_at(here + after) - course.beats_at(here + after))) < 1e-6
     end = here + int(RAMP_SECONDS * RATE)  # from there on straight
@@ -62,7 +62,7 @@ def test_a_ramp_is_the_tempo_maps_own():
 @settings(max_examples=40, deadline=None)
 @given(tempi, slopes, places, st.floats(-0.3, 0.3))
 def test_a_line_is_reached_without_a_jump_and_without_a_rest(bpm, slope, position, off):
-    line = Line.ramp(Grid(RATE, bpm), position, slope)
+    line = TempoCurve.ramp(Grid(RATE, bpm), position, slope)
     here = line.beats_at(position) + Fraction(off)
     led = line.reached(position, here)
     assert abs(float(led.beats_at(position) - here)) < 1e-5
@@ -73,7 +73,7 @@ def test_a_line_is_reached_without_a_jump_and_without_a_rest(bpm, slope, positio
 
 
 def test_a_small_difference_bends_little_and_none_is_none():
-    line = Line.straight(Grid(RATE, 120.0))
+    line = TempoCurve.straight(Grid(RATE, 120.0))
     assert line.reached(RATE, line.beats_at(RATE)) is line
     led = line.reached(RATE, line.beats_at(RATE) - Fraction(1, 50))  # 10 ms late
     assert led.tempo_at(RATE) == pytest.approx(120.0 * (1 + MOST_BEND), rel=1e-3)
@@ -88,7 +88,7 @@ def test_ten_hours_of_being_led_do_not_drift():
     for index in range(3_000):
         bpm = 128.0 * (1 + 0.003 * (-1) ** (index % 7))
         grid = grid.retuned(position, bpm)
-        led = Line.straight(grid).reached(position, float(beat))
+        led = TempoCurve.straight(grid).reached(position, float(beat))
         position += 12 * RATE
         beat = led.beats_at(position)
         assert abs(float(beat - grid.beats_at(position))) < 1e-6
@@ -96,15 +96,17 @@ def test_ten_hours_of_being_led_do_not_drift():
 
 
 def test_legs_must_follow_each_other():
-    leg = Leg(5, Grid(RATE))
+    leg = TempoSegment(5, Grid(RATE))
     for legs in ((), (leg, leg), (leg, replace(leg, from_samples=4))):
         with pytest.raises(ValueError, match="one after the other"):
-            Line(legs)
+            TempoCurve(legs)
 
 
-def foreseen(course: Course, seconds: float, every: int, foresight: Foresight | None = None, begin: int = 0) -> Line:
+def foreseen(
+    course: Course, seconds: float, every: int, foresight: TempoPredictor | None = None, begin: int = 0
+) -> TempoCurve:
     """What is foreseen after a host played so long, looked at every so many samples."""
-    foresight = foresight or Foresight()
+    foresight = foresight or TempoPredictor()
     line = None
     for position in range(begin, begin + int(seconds * RATE), every):
         line = foresight.line(Transport(True, position, course.grid_at(position)))
@@ -121,7 +123,7 @@ def test_a_step_is_foreseen_as_a_step():
 
 
 def test_the_same_line_while_nothing_changes():
-    course, foresight = Course(TempoMap.steady(93.7, Signature(7, 8)), RATE), Foresight()
+    course, foresight = Course(TempoMap.steady(93.7, Signature(7, 8)), RATE), TempoPredictor()
     assert foreseen(course, 1.0, 960, foresight) is foreseen(course, 2.0, 960, foresight, RATE)
 
 
@@ -137,6 +139,6 @@ def test_a_ramp_is_foreseen_and_its_end_is_noticed(every):
 
 def test_a_wandering_clock_is_no_ramp():
     points = [TempoPoint(4 * k, 120 + 0.3 * (k % 3)) for k in range(8)]
-    foresight, course = Foresight(), Course(TempoMap(points), RATE)
+    foresight, course = TempoPredictor(), Course(TempoMap(points), RATE)
     for position in range(0, 14 * RATE, 2000):
         assert len(foresight.line(Transport(True, position, course.grid_at(position))).legs) == 1
