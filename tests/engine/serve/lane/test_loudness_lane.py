@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from lane_rig import RATE, Host
-from test_watch import CARD, FRAME, SILENT, SoundOfCodes, falling_host
+from test_guard_actions import CARD, FRAME, SILENT, SoundOfCodes, falling_host
 
 from engine.audio.resample import StreamResampler
 from engine.listen.meter import integrated_lufs
