@@ -142,7 +142,7 @@ def _most(strengths: Floats, time: float) -> float:
 def _change(classes: Floats, time: float, beat: float) -> float:
     """How much the harmony after a beat differs from that before it, 0 to 1."""
 
-    def heard(first: float, last: float) -> Floats:
+    def detected(first: float, last: float) -> Floats:
         rows = [(seconds * RATE_HZ - WINDOW_SAMPLES / 2) / HOP_SAMPLES for seconds in (first, last)]
         low = int(np.clip(np.ceil(rows[0]), 0, len(classes) - 1))
         part = classes[low : max(int(rows[1]), low) + 1].sum(axis=0)
@@ -150,7 +150,7 @@ def _change(classes: Floats, time: float, beat: float) -> float:
 
     if time < beat:
         return 0.5
-    return float(1.0 - heard(time - beat, time) @ heard(time, time + beat))
+    return float(1.0 - detected(time - beat, time) @ detected(time, time + beat))
 
 
 def _even(values: Floats) -> Floats:

@@ -77,9 +77,9 @@ class Bend:
         return self._first + self.made.shape[1]
 
     @property
-    def heard(self) -> Estimate:
+    def detected(self) -> Estimate:
         """How far the music is off, as of the last step; no confidence where it is not followed.  [generate]"""
-        return self.course.heard
+        return self.course.detected
 
     def push(self, audio: Samples, last: bool = False) -> Samples:
         """Audio [C, n] that was made; returns what is final [C, m], with `last` all that is left."""
@@ -227,7 +227,7 @@ class Bend:
         limit, reach = now - HOLD_SAMPLES, FADE_SAMPLES + GUARD_SAMPLES
         bar = self.line.next_bar(self.out_end + reach)
         place = self.map.made_at(bar - reach) if bar - reach < self.out_end + now else now
-        off = min(max(self.course.heard.off_beats, -LEAP_MOST_BEATS), LEAP_MOST_BEATS)
+        off = min(max(self.course.detected.off_beats, -LEAP_MOST_BEATS), LEAP_MOST_BEATS)
         skip = round(off * beat_samples)
         if place > limit:
             return [self._pass(limit)]

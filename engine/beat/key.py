@@ -42,14 +42,14 @@ def scale_of(key: str) -> set[int]:
 
 def find_key(classes: Floats) -> tuple[str, float]:
     """Name of the key ("A minor") of pitch classes [windows, 12], and how sure that is; "" for silence.  [any]"""
-    heard = classes.sum(axis=0)
-    if not heard.max(initial=0.0) > 0.0 or heard.std() < 1e-9:
+    detected = classes.sum(axis=0)
+    if not detected.max(initial=0.0) > 0.0 or detected.std() < 1e-9:
         return "", 0.0
     names, fits = [], []
     for mode, profile in (("major", MAJOR), ("minor", MINOR)):
         for tonic in range(12):
             names.append(f"{NAMES[tonic]} {mode}")
-            fits.append(float(np.corrcoef(heard, np.roll(profile, tonic))[0, 1]))
+            fits.append(float(np.corrcoef(detected, np.roll(profile, tonic))[0, 1]))
     order = np.argsort(fits)[::-1]
     lead = fits[order[0]] - fits[order[1]]
     return names[order[0]], float(np.clip(lead / CLEAR_LEAD, 0.0, 1.0) * np.clip(fits[order[0]], 0.0, 1.0))

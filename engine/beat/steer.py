@@ -27,7 +27,7 @@ class BeatCourse:
     off, and whether it is followed.  [any]
     """
 
-    heard: Estimate = NOTHING
+    detected: Estimate = NOTHING
     agreed: int = 0
     far: int = 0
     followed: bool = False
@@ -37,36 +37,36 @@ class BeatCourse:
         """Whether it is to leap at the next bar line.  [any]"""
         return self.followed and self.far >= LEAP_LOOKS
 
-    def after(self, heard: Estimate, step_beats: float) -> BeatCourse:
+    def after(self, detected: Estimate, step_beats: float) -> BeatCourse:
         """The course after the next look, `step_beats` later.  [generate]"""
         if self.followed:
-            if heard.confidence < LET_GO:
-                return BeatCourse(heard)
-            far = self.far + 1 if abs(heard.off_beats) > LEAP_BEATS else 0
-            return replace(self, heard=heard, far=far)
-        expected = self.heard.off_beats + self.heard.drift * step_beats
-        alike = abs((heard.off_beats - expected + 0.5) % 1.0 - 0.5) < ALIKE_BEATS
-        if heard.confidence < TAKEN_UP:
-            return BeatCourse(heard)
+            if detected.confidence < LET_GO:
+                return BeatCourse(detected)
+            far = self.far + 1 if abs(detected.off_beats) > LEAP_BEATS else 0
+            return replace(self, detected=detected, far=far)
+        expected = self.detected.off_beats + self.detected.drift * step_beats
+        alike = abs((detected.off_beats - expected + 0.5) % 1.0 - 0.5) < ALIKE_BEATS
+        if detected.confidence < TAKEN_UP:
+            return BeatCourse(detected)
         agreed = self.agreed + 1 if alike else 1
-        return BeatCourse(heard, agreed, int(abs(heard.off_beats) > LEAP_BEATS), agreed >= LOOKS)
+        return BeatCourse(detected, agreed, int(abs(detected.off_beats) > LEAP_BEATS), agreed >= LOOKS)
 
     def leapt(self, beats: float) -> BeatCourse:
         """The course when `beats` were skipped (negative: repeated).  [generate]"""
-        return replace(self, heard=replace(self.heard, off_beats=self.heard.off_beats - beats), far=0)
+        return replace(self, detected=replace(self.detected, off_beats=self.detected.off_beats - beats), far=0)
 
     def expected(self, step_beats: float, skipped_beats: float) -> Estimate:
         """What the next look should find, after `skipped_beats` were skipped.  [generate]"""
-        off = self.heard.off_beats + self.heard.drift * step_beats - skipped_beats
-        return replace(self.heard, off_beats=off)
+        off = self.detected.off_beats + self.detected.drift * step_beats - skipped_beats
+        return replace(self.detected, off_beats=off)
 
 
 def wanted_skip(course: BeatCourse, beat_samples: float, step_samples: int) -> int:
     """Samples to be skipped within the next step; negative: repeated; 0: leave it.  [generate]"""
     if not course.followed or course.leaps or course.far:
         return 0
-    run = course.heard.drift * step_samples
-    off = course.heard.off_beats * beat_samples + run / 2
+    run = course.detected.drift * step_samples
+    off = course.detected.off_beats * beat_samples + run / 2
     if abs(off) < IDLE_SECONDS * 32_000:
         return 0
     most = BEND_MOST * step_samples

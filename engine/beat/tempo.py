@@ -52,8 +52,8 @@ def find_tempo(
     `told_bpm` above 0 is what somebody says it is: where it fits nearly as well as the best, it is kept (and made
     finer). `hint_bpm` above 0 is the tempo of the song it is for.  [any]
     """
-    heard = banded.shape[1] * HOP_SAMPLES / RATE_HZ
-    if heard < SHORTEST_SECONDS or not banded[0].max(initial=0.0) > 0.0:
+    detected = banded.shape[1] * HOP_SAMPLES / RATE_HZ
+    if detected < SHORTEST_SECONDS or not banded[0].max(initial=0.0) > 0.0:
         return None
     told, hint = (_within(bpm) for bpm in (told_bpm, hint_bpm))
     found = candidates(banded, seconds, beats_per_bar, tuple(bpm for bpm in (told, hint) if bpm))
@@ -100,11 +100,13 @@ def _meant(strengths: Floats, bpms: Floats, scores: Floats, said: float, best: i
     if near[best] or not simple or not near.any():
         return best
     place = int(np.where(near, scores, -np.inf).argmax())
-    heard, meant = float(bpms[best]), float(bpms[place])
+    detected, meant = float(bpms[best]), float(bpms[place])
     seconds, beats_per_bar = cut
-    if _is_whole(seconds * heard / 60.0, heard, beats_per_bar) and not _is_whole(seconds * meant / 60.0, meant, 1.0):
+    if _is_whole(seconds * detected / 60.0, detected, beats_per_bar) and not _is_whole(
+        seconds * meant / 60.0, meant, 1.0
+    ):
         return best
-    return place if explained(strengths, meant) >= EXPLAINS * explained(strengths, heard) else best
+    return place if explained(strengths, meant) >= EXPLAINS * explained(strengths, detected) else best
 
 
 def _is_whole(beats: float, bpm: float, unit: float) -> bool:

@@ -1,5 +1,6 @@
 """The engine as a process: OSC in, lanes of music out.
 
-Reading order: options, server, front, desk, settings, lane, studio, director, follow, player, place, chain; then how
-models come and go: state, loader, loading, room, warm, change, heir.
+Reading order: options, control/server, control/lane_handlers, lane_settings, lane/lane, lane/generate_loop,
+lane/controller, lane/host_follower, render/stream_renderer, timeline/placement, render/codec_output; then how models
+come and go: state, models/loader, models/load, models/memory, models/warm_up, models/change_over, models/handover.
 """

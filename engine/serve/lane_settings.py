@@ -37,7 +37,7 @@ class ReferenceAudio:
     """A region as models hear it: float32 [C, n] at their rate, its tempo and place.
 
     Stereo is kept for the models that know it, where it is to be gone on from; else it is mono. `ahead` [C, m] is how
-    it would go on, where that is known better than from its own samples.  [any]
+    it would go on, where that is known better than from its stream samples.  [any]
     """
 
     audio: Tensor
@@ -91,7 +91,7 @@ class LaneSettings:
         """These settings, silent or not.  [any]"""
         return replace(self, muted=muted)
 
-    def with_dice(self, seed: int) -> LaneSettings:
+    def with_seed(self, seed: int) -> LaneSettings:
         """These settings with a seed for what follows.  [any]"""
         return replace(self, dice=(self.dice[0] + 1, seed))
 
@@ -100,7 +100,7 @@ class LaneSettings:
         """Of the fader.  [any]"""
         return 0.0 if self.muted else float(10.0 ** (self.values.get("level_db", 0.0) / 20.0))
 
-    def heard(self) -> tuple[object, ...]:
+    def regenerating(self) -> tuple[object, ...]:
         """What has a part in the tokens: a running stream is made anew when this changes.  [any]"""
         drawn = tuple(self.values.get(name) for name in DRAWN)
         return drawn, self.dice, self.conditioned()
@@ -113,7 +113,7 @@ class LaneSettings:
 
     def depth(self, other: LaneSettings) -> Depth:
         """What it takes to go on from these settings with others.  [any]"""
-        if self.heard() == other.heard():
+        if self.regenerating() == other.regenerating():
             return Depth.SOUND
         return Depth.DRAWN if self.conditioned() == other.conditioned() else Depth.WINDOW
 

@@ -74,6 +74,6 @@ class EngineState:
     name: str = LOADING
     text: str = ""
     device: str = ""
-    studio: GenerateLoop | None = None
+    generate_loop: GenerateLoop | None = None
     hot: Hot | None = None
     started_seconds: float = field(default_factory=time.monotonic)

@@ -31,19 +31,19 @@ TOGETHER_SECONDS = 0.1  # within which commands for one place are meant for one 
 
 
 class CommandHandlers:
-    """`studio` and `model` raise NotReady while there is none; `must_take` Unsupported, by role."""
+    """`generate loop` and `model` raise NotReady while there is none; `must_take` Unsupported, by role."""
 
     def __init__(
         self,
         state: EngineState,
         lane_of: Callable[[int], Lane],
         must_take: Callable[[str], None],
-        studio: Callable[[], GenerateLoop],
+        generate_loop: Callable[[], GenerateLoop],
         model: Callable[[], object],
     ) -> None:
         self._state, self._lane_of, self._must_take = state, lane_of, must_take
-        self._studio, self._model = studio, model
-        self.intake = CommandIntake(studio)
+        self._generate_loop, self._model = generate_loop, model
+        self.intake = CommandIntake(generate_loop)
         self._meetings: dict[tuple[str, str], tuple[float, Meeting]] = {}  # by machine and place, since when
 
     def handlers(self) -> dict[str, Handler]:
@@ -57,7 +57,7 @@ class CommandHandlers:
         return {row.address: handler for row, handler in rows.items()}
 
     def _ask(self, request: Request, question: Question, *what: Hashable, alone: bool = False) -> Answer:
-        """Answer with what the lane's director says between two hops; those with one `what` overtake each other."""
+        """Answer with what the lane's controller says between two hops; those with one `what` overtake each other."""
         lane = self._lane_of(request.whole("lane"))
         self.intake.put(IntakeItem(lane, (request.message.address, *what), question, request.responder, alone=alone))
         return LATER
@@ -67,9 +67,9 @@ class CommandHandlers:
         command, lane = self._command(request, update), self._lane_of(request.whole("lane"))
         command.about = about
         if command.at == NOW:
-            self._studio()
+            self._generate_loop()
             return (*values, *lane.place_now(lane.tell(command)))
-        return self._ask(request, lambda director: (*values, *director.change(command)), about, command.at.wire())
+        return self._ask(request, lambda controller: (*values, *controller.change(command)), about, command.at.wire())
 
     def _command(self, request: Request, update: Update | None = None) -> Command:
         """A request's command; it lands with those that the same machine told just before for the same place."""
@@ -128,13 +128,13 @@ class CommandHandlers:
         command.then = self._command(request, lambda settings: settings.with_mute(not on))
         command.then.meeting, command.length_beats = None, beats
         command.about, command.then.about = "mute", "mute's end"
-        return self._ask(request, lambda director: director.change(command), "mute", command.at.wire())
+        return self._ask(request, lambda controller: controller.change(command), "mute", command.at.wire())
 
     def reseed(self, request: Request) -> Answer:
         """lane/reseed.  [control]"""
         asked = request.whole("seed")
         seed = secrets.randbelow(SEEDS) if asked < 0 else asked
-        return self._change(request, "dice", lambda settings: settings.with_dice(seed), seed)
+        return self._change(request, "dice", lambda settings: settings.with_seed(seed), seed)
 
     def clear_region(self, request: Request) -> Answer:
         """region/clear.  [control]"""
@@ -151,8 +151,8 @@ class CommandHandlers:
         command = self._command(request)
         command.past = request.whole("past") == 1
 
-        def play(director: LaneController) -> None:
-            due = director.play(
+        def play(controller: LaneController) -> None:
+            due = controller.play(
                 command.at, bars, responder.ok, lambda fault: responder.error(wire_fault(fault)), command
             )
             nobody = "" if lane.host_plays() else f"; {lane.listener()}"
@@ -163,13 +163,13 @@ class CommandHandlers:
     def stop(self, request: Request) -> Answer:
         """lane/stop.  [control]"""
         command = self._command(request)
-        return self._ask(request, lambda director: (director.stop(command.at, command),), command.at.wire())
+        return self._ask(request, lambda controller: (controller.stop(command.at, command),), command.at.wire())
 
     def cancel(self, request: Request) -> Answer:
         """lane/cancel.  [control]"""
         which = request.whole("which")
-        return self._ask(request, lambda director: (director.cancel(which),), which)
+        return self._ask(request, lambda controller: (controller.cancel(which),), which)
 
     def scheduled(self, request: Request) -> Answer:
         """lane/scheduled.  [control]"""
-        return self._ask(request, lambda director: director.agenda.commands.listed())
+        return self._ask(request, lambda controller: controller.scheduler.commands.listed())

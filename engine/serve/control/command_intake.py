@@ -43,7 +43,7 @@ Question = Callable[["LaneController"], "Values | None"]
 
 @dataclass(eq=False)
 class IntakeItem:
-    """A command, or a question, to a lane's director; `question` gives the answer, or None where it answers itself.
+    """A command, or a question, to a lane's controller; `question` gives the answer, or None where it answers itself.
 
     Those with one `key` overtake each other. `alone`: those that it overtakes are told so, instead of being answered
     with it.  [control]
@@ -67,9 +67,9 @@ class IntakeItem:
     def work(self, answers: Executor) -> None:
         """Ask, and answer.  [generate]"""
         try:
-            if self.lane.director is None:
+            if self.lane.controller is None:
                 raise NoSuchLane(f"lane {self.lane.number} was closed")
-            values = self.question(self.lane.director)
+            values = self.question(self.lane.controller)
         except Exception as fault:
             for responder in (*self.overtaken, self.responder):
                 responder.error(wire_fault(fault))
@@ -91,9 +91,11 @@ class _Waiting:
 class CommandIntake:
     """Hands commands over, in order for each lane. `later` has something done on [control] after some seconds."""
 
-    def __init__(self, studio: Callable[[], GenerateLoop], now_seconds: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, generate_loop: Callable[[], GenerateLoop], now_seconds: Callable[[], float] = time.monotonic
+    ) -> None:
         self.later: Callable[[float, Callable[[], None]], None] = lambda seconds, act: None
-        self._studio, self._now_seconds = studio, now_seconds
+        self._generate_loop, self._now_seconds = generate_loop, now_seconds
         self._all = Bucket(ALL_PER_SECOND, ALL_AT_ONCE, ALL_AT_ONCE, now_seconds())
         self._lanes: OrderedDict[Lane, _Waiting] = OrderedDict()
         self._out: deque[IntakeItem] = deque()  # that [generate] has not come to
@@ -102,7 +104,7 @@ class CommandIntake:
 
     def put(self, ask: IntakeItem) -> None:
         """Take a command in; Busy where too many different ones wait, NotReady where nothing plays.  [control]"""
-        self._studio()
+        self._generate_loop()
         now = self._now_seconds()
         waiting = self._lanes.get(ask.lane)
         if waiting is None:
@@ -125,13 +127,13 @@ class CommandIntake:
 
     def _hand_over(self, ask: IntakeItem) -> None:
         try:
-            studio = self._studio()
+            generate_loop = self._generate_loop()
         except SegueError as fault:
             for responder in (*ask.overtaken, ask.responder):
                 responder.error(fault)
             return
         self._out.append(ask)
-        studio.post(self._next)
+        generate_loop.post(self._next)
 
     def _next(self) -> None:
         self._out.popleft().work(self._answers)

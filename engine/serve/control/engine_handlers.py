@@ -56,11 +56,11 @@ class EngineHandlers:
     def stats(self, request: Request) -> Answer:
         """stats.  [control]"""
         uptime = time.monotonic() - self._state.started_seconds
-        studio = self._state.studio
+        generate_loop = self._state.generate_loop
         received, refused = self.counts()
-        if studio is None:
+        if generate_loop is None:
             return uptime, resident_mb(), 0.0, 0.0, 0.0, received, refused
-        f = studio.figures()
+        f = generate_loop.figures()
         return uptime, resident_mb(), f.step_ms, f.decode_ms, f.realtime_ratio, received, refused
 
     def presets(self, request: Request) -> Answer:

@@ -41,7 +41,7 @@ class LaneHandlers:
         self.on_heard: Callable[[Lane, int, str, float, float], None] = lambda lane, *heard: None
         self.on_guard: Callable[[Lane, float, str, str, float], None] = lambda lane, *fault: None
         self.on_grid: Callable[[Lane, float, float, float], None] = lambda lane, *off: None
-        self.commands = CommandHandlers(state, self.lane_of, self.must_take, self.studio, self.model)
+        self.commands = CommandHandlers(state, self.lane_of, self.must_take, self.generate_loop, self.model)
         self.regions = RegionHandlers(self.lane_of, self.must_take, self._put_region)
 
     def handlers(self) -> dict[str, Handler]:
@@ -58,11 +58,11 @@ class LaneHandlers:
 
     # -- what handlers lean on ------------------------------------------------------------------------
 
-    def studio(self) -> GenerateLoop:
-        """The running studio; NotReady before it runs.  [control]"""
-        if self._state.studio is None or self._state.name not in (READY, EMPTY, LOADING):
+    def generate_loop(self) -> GenerateLoop:
+        """The running generate loop; NotReady before it runs.  [control]"""
+        if self._state.generate_loop is None or self._state.name not in (READY, EMPTY, LOADING):
             raise NotReady(f"the engine is {self._state.name}: {self._state.text or 'ask again'}")
-        return self._state.studio
+        return self._state.generate_loop
 
     def model(self) -> LoadedModel:
         """The model that plays; NotReady while none is loaded.  [control]"""
@@ -100,11 +100,11 @@ class LaneHandlers:
             lane.tell(command)
 
         def place() -> tuple[object, ...]:
-            if lane.director is None:
+            if lane.controller is None:
                 raise NoSuchLane(f"lane {lane.number} was closed")
-            return lane.director.change(command)
+            return lane.controller.change(command)
 
-        return self.studio().ask(place)
+        return self.generate_loop().ask(place)
 
     # -- lanes ----------------------------------------------------------------------------------------
 
@@ -112,7 +112,7 @@ class LaneHandlers:
         """lane/open.  [control]"""
         from engine.serve.render.stream_settings import own_values
 
-        model, studio, number = self.model(), self.studio(), request.whole("lane")
+        model, generate_loop, number = self.model(), self.generate_loop(), request.whole("lane")
         rate_hz, channels = request.whole("rate_hz"), request.whole("channels")
         known = self.lanes.get(number)
         if known is not None:
@@ -131,7 +131,7 @@ class LaneHandlers:
         lane.on_excerpt, lane.on_heard, lane.on_guard = self.on_excerpt, self.on_heard, self.on_guard
         lane.on_grid = self.on_grid
         self.lanes = {**self.lanes, number: lane}
-        studio.post(lambda: studio.open(lane))
+        generate_loop.post(lambda: generate_loop.open(lane))
         return number, ring.name
 
     def close(self, request: Request) -> Answer:
@@ -145,17 +145,17 @@ class LaneHandlers:
 
     def free(self, lane: Lane, then: Callable[[], object] = lambda: None) -> None:
         """Stop a lane and free its ring and number; `then` is called when that is done.  [any]"""
-        studio = self._state.studio
+        generate_loop = self._state.generate_loop
 
         def work() -> None:
-            if studio is not None:
-                studio.close(lane)
+            if generate_loop is not None:
+                generate_loop.close(lane)
             if self.lanes.get(lane.number) is lane:
                 self.lanes = {number: other for number, other in self.lanes.items() if other is not lane}
             then()
 
-        if studio is not None:
-            studio.post(work)
+        if generate_loop is not None:
+            generate_loop.post(work)
 
     def gone(self, client: Client) -> None:
         """A client left or fell silent: its lanes are freed, those that a host still plays when it ends.  [control]"""

@@ -1,6 +1,6 @@
 """The engine as a program: bind, load, warm up, play until told to stop, leave nothing behind.
 
-[main]      options, signals, waiting               [generate]  runs the studio
+[main]      options, signals, waiting               [generate]  runs the generate loop
 [control]   the endpoint's thread: handlers         [load]      loads models, also while lanes play
 [regions]   reads files
 [pulse]     a sign of life in every ring; frees lanes whose host has died; tells of late blocks
@@ -106,9 +106,9 @@ class Server:
         if not failed:
             self._change(STOPPING, "the engine ends")
         self.loader.close()
-        studio = self.state.studio
-        if studio is not None:
-            studio.stop()
+        generate_loop = self.state.generate_loop
+        if generate_loop is not None:
+            generate_loop.stop()
             self._generate.join(STOP_SECONDS)
         self.desk.regions.close()
         self.endpoint.close()
@@ -136,7 +136,7 @@ class Server:
     # -- [generate] -------------------------------------------------------------------------------------
 
     def _play(self) -> None:
-        """Run the studio until it is stopped."""
+        """Run the generate loop until it is stopped."""
         try:
             import torch
 
@@ -144,15 +144,15 @@ class Server:
 
             torch.set_num_threads(self.options.threads)
             torch.set_flush_denormal(True)
-            studio = GenerateLoop(None, self._report)
+            generate_loop = GenerateLoop(None, self._report)
         except Exception as fault:  # a broken installation
             broken = broken_library(fault)
             if broken is None:
                 _log.exception("the engine cannot start")
             self._fail(broken or f"{type(fault).__name__}: {fault}")
             return
-        self.state.studio = studio
-        studio.run()
+        self.state.generate_loop = generate_loop
+        generate_loop.run()
 
     # -- [load] -------------------------------------------------------------------------------------------
 

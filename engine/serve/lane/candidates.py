@@ -30,93 +30,96 @@ CANDIDATE_SALT = 2  # keeps these seeds apart from the guard's
 class Candidates:
     """One lane's; `streams` says who is to be advanced, `gather` what came of it."""
 
-    def __init__(self, lane: Lane, pace: LaneTiming) -> None:
-        self._lane, self._pace = lane, pace
-        self.chosen = 0  # stretches of this player that were chosen
-        self._player: StreamRenderer | None = None
+    def __init__(self, lane: Lane, timing: LaneTiming) -> None:
+        self._lane, self._timing = lane, timing
+        self.chosen = 0  # stretches of this renderer that were chosen
+        self._renderer: StreamRenderer | None = None
         self._version = 0
-        self.heat: CandidateSet | None = None
+        self.candidate_set: CandidateSet | None = None
 
     def forget(self) -> None:
-        """Let go of the player, and of the model with it."""
-        self._player = self.heat = None
+        """Let go of the renderer, and of the model with it."""
+        self._renderer = self.candidate_set = None
 
-    def streams(self, player: StreamRenderer, fill_seconds: float) -> tuple[TokenStream, ...]:
-        """The player's stream, and its rivals while there are some; the first is always its own."""
-        if player is not self._player:
-            self._player, self.chosen, self.heat = player, 0, None
-        if self.heat is not None and not self._goes_on(player, fill_seconds):
-            self.heat = None
-        elif self.heat is None and self._affords(player, fill_seconds):
-            self._begin(player)
-        return (player.stream,) if self.heat is None else self.heat.streams
+    def streams(self, renderer: StreamRenderer, fill_seconds: float) -> tuple[TokenStream, ...]:
+        """The renderer's stream, and its rivals while there are some; the first is always its own."""
+        if renderer is not self._renderer:
+            self._renderer, self.chosen, self.candidate_set = renderer, 0, None
+        if self.candidate_set is not None and not self._goes_on(renderer, fill_seconds):
+            self.candidate_set = None
+        elif self.candidate_set is None and self._affords(renderer, fill_seconds):
+            self._begin(renderer)
+        return (renderer.stream,) if self.candidate_set is None else self.candidate_set.streams
 
-    def running(self, player: StreamRenderer) -> bool:
-        """Whether some of a player's candidates are still to be made."""
-        return self.heat is not None and self._player is player
+    def running(self, renderer: StreamRenderer) -> bool:
+        """Whether some of a renderer's candidates are still to be made."""
+        return self.candidate_set is not None and self._renderer is renderer
 
-    def hop(self, player: StreamRenderer, frames: int) -> int:
+    def hop(self, renderer: StreamRenderer, frames: int) -> int:
         """So many frames at most, not beyond the end of the stretch."""
-        if self._count() == 1 and self.heat is None:
+        if self._count() == 1 and self.candidate_set is None:
             return frames
-        return min(frames, STRETCH_FRAMES - _own_frame(player) % STRETCH_FRAMES)
+        return min(frames, STRETCH_FRAMES - _stream_frame(renderer) % STRETCH_FRAMES)
 
-    def gather(self, player: StreamRenderer) -> torch.Tensor | None:
-        """New codes [K, n] for the player, whose stream is the best one then; None while some are still being made."""
-        heat = self.heat
-        if heat is not None and heat.done:
-            player.stream = heat.streams[self._best(player, heat)]
-            self.heat, self.chosen = None, self.chosen + 1
-        elif heat is not None:
+    def gather(self, renderer: StreamRenderer) -> torch.Tensor | None:
+        """New codes [K, n] for the renderer, whose stream is the best one then; None while some are being made."""
+        candidate_set = self.candidate_set
+        if candidate_set is not None and candidate_set.done:
+            renderer.stream = candidate_set.streams[self._best(renderer, candidate_set)]
+            self.candidate_set, self.chosen = None, self.chosen + 1
+        elif candidate_set is not None:
             return None
-        return player.stream.codes(player.taken_frames)
+        return renderer.stream.codes(renderer.taken_frames)
 
     def _count(self) -> int:
         return int(self._lane.settings.values.get("candidates", 1.0))
 
-    def _goes_on(self, player: StreamRenderer, fill_seconds: float) -> bool:
+    def _goes_on(self, renderer: StreamRenderer, fill_seconds: float) -> bool:
         """Whether the candidates are still of this stream, and there is time for them."""
-        heat = self.heat
-        assert heat is not None
-        mine = player.version == self._version and player.stream is heat.streams[0]
-        return mine and (fill_seconds > LOW_SECONDS or heat.done)
+        candidate_set = self.candidate_set
+        assert candidate_set is not None
+        mine = renderer.version == self._version and renderer.stream is candidate_set.streams[0]
+        return mine and (fill_seconds > LOW_SECONDS or candidate_set.done)
 
-    def _affords(self, player: StreamRenderer, fill_seconds: float) -> bool:
+    def _affords(self, renderer: StreamRenderer, fill_seconds: float) -> bool:
         """Whether a stretch begins here and what is in the ring lasts until all candidates are made."""
-        count, ratio, frame = self._count(), self._pace.realtime_ratio, _own_frame(player)
-        if count < 2 or frame <= 0 or frame % STRETCH_FRAMES or player.stream.n_frames != player.taken_frames:
+        count, ratio, frame = self._count(), self._timing.realtime_ratio, _stream_frame(renderer)
+        if count < 2 or frame <= 0 or frame % STRETCH_FRAMES or renderer.stream.n_frames != renderer.taken_frames:
             return False
-        if player.stream.finished or ratio < SPARE_RATIO * count:
+        if renderer.stream.finished or ratio < SPARE_RATIO * count:
             return False
-        codec = player.model.codec
+        codec = renderer.model.codec
         seconds = STRETCH_FRAMES * codec.frame_samples / codec.sample_rate
         return fill_seconds > count * seconds / ratio + LOW_SECONDS
 
-    def _begin(self, player: StreamRenderer) -> None:
-        start = player.stream.n_frames
-        dice = [derived_seed(player.seed, CANDIDATE_SALT, start, index) for index in range(1, self._count())]
-        self.heat = CandidateSet.begin(player.stream, start + STRETCH_FRAMES, dice)
-        self._version = player.version
+    def _begin(self, renderer: StreamRenderer) -> None:
+        start = renderer.stream.n_frames
+        dice = [derived_seed(renderer.seed, CANDIDATE_SALT, start, index) for index in range(1, self._count())]
+        self.candidate_set = CandidateSet.begin(renderer.stream, start + STRETCH_FRAMES, dice)
+        self._version = renderer.version
 
-    def _best(self, player: StreamRenderer, heat: CandidateSet) -> int:
+    def _best(self, renderer: StreamRenderer, candidate_set: CandidateSet) -> int:
         """The candidate that sits best on the lane's beats."""
-        codec, chain = player.model.codec, player.chain
-        before = _mono(chain.history[:, -int(BEFORE_SECONDS * codec.sample_rate) :])
-        heard = [_mono(chain.preview(heat.codes(index), each.finished)) for index, each in enumerate(heat.streams)]
-        beats_at = _beats_from(player, chain.audio_end, max(map(len, heard)))
+        codec, codec_output = renderer.model.codec, renderer.codec_output
+        before = _mono(codec_output.history[:, -int(BEFORE_SECONDS * codec.sample_rate) :])
+        heard = [
+            _mono(codec_output.preview(candidate_set.codes(index), each.finished))
+            for index, each in enumerate(candidate_set.streams)
+        ]
+        beats_at = _beats_from(renderer, codec_output.audio_end, max(map(len, heard)))
         return best([worth(before, audio, codec.sample_rate, beats_at) for audio in heard])
 
 
-def _beats_from(player: StreamRenderer, begin: int, count: int) -> Callable[[np.ndarray], np.ndarray]:
+def _beats_from(renderer: StreamRenderer, begin: int, count: int) -> Callable[[np.ndarray], np.ndarray]:
     """Seconds after the codec's sample `begin` to beats, straight through the next `count` samples."""
-    rate, to_host = player.model.codec.sample_rate, player.resampler.new / player.resampler.orig
-    ends = [player.score.beats_at(round(at * to_host)) for at in (begin, begin + count)]
+    rate, to_host = renderer.model.codec.sample_rate, renderer.resampler.new / renderer.resampler.orig
+    ends = [renderer.beat_map.beats_at(round(at * to_host)) for at in (begin, begin + count)]
     slope = (ends[1] - ends[0]) / max(count, 1) * rate
     return lambda seconds: ends[0] + slope * np.asarray(seconds)
 
 
-def _own_frame(player: StreamRenderer) -> int:
-    return player.stream.n_frames - player.prompt_frames
+def _stream_frame(renderer: StreamRenderer) -> int:
+    return renderer.stream.n_frames - renderer.prompt_frames
 
 
 def _mono(audio: torch.Tensor) -> Audio:

@@ -18,37 +18,39 @@ from engine.serve.render.stream_renderer import StreamRenderer
 REMADE_SECONDS = 5.0  # that a take may take to be made again up to a place that its host was moved to
 
 
-def begin_behind(player: StreamRenderer, command: Command, transport: Transport, generation: int) -> None:
+def begin_behind(renderer: StreamRenderer, command: Command, transport: Transport, generation: int) -> None:
     """A play begins; one that the host is past is answered at once: its sound takes as long as the music before it."""
-    player.keeps_place = command.past
-    player.behind_own = max(0, transport.position_samples - player.place.start_samples) if command.past else 0
-    if player.behind_own and command.order is not None:
+    renderer.keeps_place = command.past
+    renderer.stream_behind = (
+        max(0, transport.position_samples - renderer.placement.start_samples) if command.past else 0
+    )
+    if renderer.stream_behind and command.order is not None:
         command.order.begin(generation)
 
 
-def catch_up(player: StreamRenderer, transport: Transport) -> Transport:
+def catch_up(renderer: StreamRenderer, transport: Transport) -> Transport:
     """Note where the host is; the transport by which faults are dealt with."""
-    if not player.behind_own or transport.timeline != player.place.timeline:
+    if not renderer.stream_behind or transport.timeline != renderer.placement.timeline:
         return transport
-    here = transport.position_samples - player.place.zero_samples
-    if here <= player.place.unheard_samples or player.written_own > here:
-        player.behind_own = 0
+    here = transport.position_samples - renderer.placement.zero_samples
+    if here <= renderer.placement.unheard_samples or renderer.stream_written > here:
+        renderer.stream_behind = 0
         return transport
-    player.behind_own = here
-    return replace(transport, playing=False, position_samples=player.place.start_samples)
+    renderer.stream_behind = here
+    return replace(transport, playing=False, position_samples=renderer.placement.start_samples)
 
 
-def made_from_start(player: StreamRenderer, transport: Transport, to_samples: int, pace: LaneTiming) -> bool:
+def made_from_start(renderer: StreamRenderer, transport: Transport, to_samples: int, timing: LaneTiming) -> bool:
     """Whether a take is made from its start once more, and caught up with, for a host that was moved into it.
 
     So is one that keeps its place, for a host that stands: one that rolls is not kept waiting, nor one far into the
     take. They get what fits the bar.
     """
-    if to_samples >= player.place.end_samples:
+    if to_samples >= renderer.placement.end_samples:
         return False
-    seconds = (to_samples - player.place.start_samples) / transport.sample_rate_hz
-    near = seconds <= REMADE_SECONDS * (pace.realtime_ratio or START_RATIO)
-    if player.behind_own or (player.keeps_place and not transport.playing and near):
-        player.behind_own = max(1, player.behind_own)
+    seconds = (to_samples - renderer.placement.start_samples) / transport.sample_rate_hz
+    near = seconds <= REMADE_SECONDS * (timing.realtime_ratio or START_RATIO)
+    if renderer.stream_behind or (renderer.keeps_place and not transport.playing and near):
+        renderer.stream_behind = max(1, renderer.stream_behind)
         return True
     return False

@@ -1,6 +1,6 @@
 """A command to a lane on its way from its arrival to its sound, and the list of those that are on it.
 
-arrives ---> waits for its place ---> made: heard from an own sample on ---> heard: told, and part of the settings
+arrives ---> waits for its place ---> made: heard from a stream sample on ---> heard: told, and part of the settings
                  ^-- a jump, a cut before it --|
 """
 
@@ -89,7 +89,7 @@ class Meeting:
 class Command:
     """What somebody wants, and when: a change of settings (`update`), a play (`order`), or with neither a stop.
 
-    `own` is the stream's sample from which it is heard, None while it waits; `ahead` the samples from the host to its
+    `stream_sample` is the one from which it is heard, None while it waits; `ahead` the samples from the host to its
     place at the last look. `settled`: the lane's settings have it already; `slow`: music is made anew for it. `about`:
     what it sets; one told "now" is overtaken by a newer one about the same that is heard no later. [generate]
     """
@@ -101,7 +101,7 @@ class Command:
     order: PlayOrder | None = None
     arrived_seconds: float = field(default_factory=time.monotonic)
     due: Due = field(default_factory=lambda: Due(Fraction(0)))
-    own: int | None = None
+    stream_sample: int | None = None
     ahead: int | None = None
     settled: bool = False
     slow: bool = False
@@ -136,10 +136,10 @@ class Command:
             self.order.moved(due.beats)
         self.ahead = ahead_samples(self.due, transport)
         if self.then is not None:
-            self._place_end(self.then, transport)
+            self._placement_end(self.then, transport)
         return self.due
 
-    def _place_end(self, end: Command, transport: Transport) -> None:
+    def _placement_end(self, end: Command, transport: Transport) -> None:
         """The end lies so many beats behind the beginning, through the ends of the host's loop too."""
         begin, after = (transport.grid.sample_at(self.due.beats + beats) for beats in (0, self.length_beats))
         found = Due(self.due.beats + self.length_beats)
@@ -194,36 +194,42 @@ class Commands:
         self._folded = base, changes, settings
         return settings
 
-    def make(self, commands: Iterable[Command], own: int) -> None:
-        """They are heard from an own sample on, and what they overtake is not."""
+    def make(self, commands: Iterable[Command], stream_sample: int) -> None:
+        """They are heard from a stream sample on, and what they overtake is not."""
         commands = list(commands)
         about = {each.about for each in commands if each.settled and each.about}
-        gone = [each for each in self.made if each.settled and each.about in about and (each.own or 0) >= own]
+        gone = [
+            each
+            for each in self.made
+            if each.settled and each.about in about and (each.stream_sample or 0) >= stream_sample
+        ]
         self.made = [each for each in self.made if each not in gone]
         for command in commands:
-            command.own = own
+            command.stream_sample = stream_sample
             if command in self.waiting:
                 self.waiting.remove(command)
             self.made.append(command)
-        self.made.sort(key=lambda each: each.own or 0)
+        self.made.sort(key=lambda each: each.stream_sample or 0)
 
-    def unmake(self, own: int) -> None:
-        """The stream is made anew from an own sample: what was to be heard later waits again."""
-        for command in [each for each in self.made if each.own is not None and each.own > own]:
+    def unmake(self, stream_sample: int) -> None:
+        """The stream is made anew from a stream sample: what was to be heard later waits again."""
+        for command in [
+            each for each in self.made if each.stream_sample is not None and each.stream_sample > stream_sample
+        ]:
             if command.settled:
-                command.own = own
+                command.stream_sample = stream_sample
             elif command.update is not None:
                 self.made.remove(command)
-                command.own = None
+                command.stream_sample = None
                 self.waiting.append(command)
         self.waiting.sort(key=lambda each: each.arrived_seconds)
-        self.made.sort(key=lambda each: each.own or 0)
+        self.made.sort(key=lambda each: each.stream_sample or 0)
 
     def jumped(self, transport: Transport, margin_samples: int) -> None:
         """The host is elsewhere: places named wait for it, 'the next one' is another one now."""
         for command in [each for each in self.made if each.update is not None and not each.settled]:
             self.made.remove(command)
-            command.own = None
+            command.stream_sample = None
             self.waiting.append(command)
         self.waiting.sort(key=lambda each: each.arrived_seconds)
         for command in self.waiting:
@@ -244,24 +250,24 @@ class Commands:
             command.ahead = 0 if past else ahead_samples(command.due, transport)
         return gone
 
-    def postpone(self, here: int, written_own: int) -> None:
+    def postpone(self, here: int, stream_written: int) -> None:
         """Where the host waits for music, what it has come to is not heard yet."""
         for command in self.made:
-            silent = written_own <= here and (command.update is not None or command.order is not None)
-            if silent and command.own is not None and command.own <= here:
-                command.own = here + 1
+            silent = stream_written <= here and (command.update is not None or command.order is not None)
+            if silent and command.stream_sample is not None and command.stream_sample <= here:
+                command.stream_sample = here + 1
 
-    def heard(self, own: int) -> list[Command]:
+    def heard(self, stream_sample: int) -> list[Command]:
         """Those that are heard by now; they are on the list no longer."""
-        now = [each for each in self.made if each.own is not None and each.own <= own]
+        now = [each for each in self.made if each.stream_sample is not None and each.stream_sample <= stream_sample]
         self.made = [each for each in self.made if each not in now]
         return now
 
     def shift(self, samples: int) -> None:
         """Own samples are counted from elsewhere."""
         for command in self.made:
-            if command.own is not None:
-                command.own += samples
+            if command.stream_sample is not None:
+                command.stream_sample += samples
 
     def take_back(self, commands: Iterable[Command], error: Exception) -> int:
         """Forget commands that wait; how many there were."""

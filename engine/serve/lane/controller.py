@@ -22,7 +22,7 @@ from engine.models.model import LoadedModel
 from engine.serve.lane.candidates import Candidates
 from engine.serve.lane.catch_up import begin_behind, catch_up
 from engine.serve.lane.commands import Begun, Command, Failed, PlayOrder
-from engine.serve.lane.fitting import loop_samples, place_of
+from engine.serve.lane.fitting import loop_samples, placement_of
 from engine.serve.lane.guard_actions import GuardActions
 from engine.serve.lane.host_follower import HostFollower
 from engine.serve.lane.lane import ENDED, FAILED, IDLE, PLAYING, PREPARING, Lane, LaneView, Overtaken, Update
@@ -45,20 +45,20 @@ Report = Callable[[Lane, str, float, str], None]
 
 
 class LaneController:
-    """Drives one lane; the studio calls `tick` often and hands the frames of its stream to `take`."""
+    """Drives one lane; the generate loop calls `tick` often and hands the frames of its stream to `take`."""
 
     def __init__(self, lane: Lane, model: LoadedModel | None, report: Report) -> None:
         self.lane, self.model, self._report = lane, model, report
-        self.player: StreamRenderer | None = None
+        self.renderer: StreamRenderer | None = None
         self.lead_at_least_seconds = 0.0  # while another model gets ready to take over
-        self.pace = LaneTiming()
+        self.timing = LaneTiming()
         self.renewal = Renewal(lambda: time.monotonic())  # `time` may be another one in tests
-        number, ours = weakly(self._next_generation), (lane, self.pace, self.renewal)
+        number, ours = weakly(self._next_generation), (lane, self.timing, self.renewal)
         acts = weakly(self._remake), weakly(self._begin_play), weakly(self._end_play)
-        self.agenda = CommandScheduler(*ours, Levels(number, lambda: time.monotonic()), *acts)
-        self._follower = HostFollower(*ours, weakly(self._place_on), number, self.agenda)
-        self.candidates, self._watch = Candidates(lane, self.pace), GuardActions(lane, self.pace, number)
-        self._order: PlayOrder | None = None  # of the player
+        self.scheduler = CommandScheduler(*ours, Levels(number, lambda: time.monotonic()), *acts)
+        self._follower = HostFollower(*ours, weakly(self._placement_on), number, self.scheduler)
+        self.candidates, self._watch = Candidates(lane, self.timing), GuardActions(lane, self.timing, number)
+        self._order: PlayOrder | None = None  # of the renderer
         self._state, self._generation, self._seed = IDLE, 0, 0
         self._waiting_from: float | None = None  # since when the first block of something new is awaited
 
@@ -71,7 +71,7 @@ class LaneController:
         """
         if command.settled:
             return self.lane.place_now(Depth.WINDOW if command.slow else Depth.SOUND)
-        due = self.agenda.add(command, self.lane.clock.or_standing())
+        due = self.scheduler.add(command, self.lane.clock.or_standing())
         return float(due.beats), int(due.late)
 
     def schedule(self, at: At, update: Update) -> None:
@@ -85,9 +85,9 @@ class LaneController:
         command = command or Command(at)
         end = bars * transport.signature.beats_per_bar if bars else None
         command.order = PlayOrder(Fraction(0), end, self.lane.take_seed(), command.arrived_seconds, begun, failed)
-        due = self.agenda.add(command, transport)
-        if self.player is None or self._state != PLAYING or (command.past and command.ahead is None):
-            self.agenda.commands.waiting.remove(command)
+        due = self.scheduler.add(command, transport)
+        if self.renderer is None or self._state != PLAYING or (command.past and command.ahead is None):
+            self.scheduler.commands.waiting.remove(command)
             self._begin_play(command, transport)
         else:
             command.order.begin(self._generation + 1)  # it may be long until it sounds
@@ -97,31 +97,31 @@ class LaneController:
         """End the stream at a beat; returns it. Nothing happens where none plays."""
         transport = self.lane.clock.or_standing()
         command = command or Command(at)
-        due = self.agenda.add(command, transport)
-        self.agenda.take_back_behind(command, Overtaken(OVERTAKEN))
-        if self.player is None or at == NOW:
-            self.agenda.commands.waiting.remove(command)
+        due = self.scheduler.add(command, transport)
+        self.scheduler.take_back_behind(command, Overtaken(OVERTAKEN))
+        if self.renderer is None or at == NOW:
+            self.scheduler.commands.waiting.remove(command)
             self._end_play(command, transport)
         return float(due.beats)
 
     def cancel(self, which: int) -> int:
         """Take back a scheduled command by its id, or all with 0; how many there were."""
-        return self.agenda.cancel(which, self.player, self.lane.clock.or_standing())
+        return self.scheduler.cancel(which, self.renderer, self.lane.clock.or_standing())
 
     def close(self) -> None:
         """The lane goes: nobody waits for an answer any more, and its ring is freed."""
         self._drop(self._order)
-        self.agenda.commands.take_back(list(self.agenda.commands.waiting), Overtaken(OVERTAKEN))
-        self.player = self.lane.director = None
+        self.scheduler.commands.take_back(list(self.scheduler.commands.waiting), Overtaken(OVERTAKEN))
+        self.renderer = self.lane.controller = None
         self.lane.ring.close()
 
-    def take_over(self, player: StreamRenderer, model: LoadedModel, text: str) -> None:
-        """Another model's player goes on where this lane's one is; see `heir`."""
+    def take_over(self, renderer: StreamRenderer, model: LoadedModel, text: str) -> None:
+        """Another model's renderer goes on where this lane's one is; see `handover`."""
         transport = self.lane.clock.or_standing()
-        self.model, self.player = model, player
-        self.agenda.handed_over()
-        begins = player.score.beats_at(player.written_own)
-        player.take_turn(transport.position_samples, self._next_generation())
+        self.model, self.renderer = model, renderer
+        self.scheduler.handed_over()
+        begins = renderer.beat_map.beats_at(renderer.stream_written)
+        renderer.take_turn(transport.position_samples, self._next_generation())
         self._report(self.lane, self._state, begins, text)
 
     # -- every turn ---------------------------------------------------------------------------------------
@@ -129,56 +129,56 @@ class LaneController:
     def tick(self) -> None:
         """Follow host and settings, write what waits, and end what is at its end."""
         transport = self.lane.clock.or_standing()
-        if self.agenda.turn(self.player, transport):
+        if self.scheduler.turn(self.renderer, transport):
             self._waiting_from = time.monotonic()
-        player = self.player
-        if player is not None:
-            if self._follower.follow(player, transport):
+        renderer = self.renderer
+        if renderer is not None:
+            if self._follower.follow(renderer, transport):
                 self._waiting_from = None if self._follower.quick else time.monotonic()
-                self.agenda.made_anew(player, player.made_own)
-            behind, seen = player.behind_own, catch_up(player, transport)
-            if self._watch.look(player, seen):
+                self.scheduler.made_anew(renderer, renderer.stream_made)
+            behind, seen = renderer.stream_behind, catch_up(renderer, transport)
+            if self._watch.look(renderer, seen):
                 self._waiting_from = time.monotonic()
-            self.agenda.look_back(player)
-            if player.write() or behind > player.behind_own == 0:
+            self.scheduler.look_back(renderer)
+            if renderer.write() or behind > renderer.stream_behind == 0:
                 self._wrote()
-            self.agenda.hear(player, transport)
-            self._maybe_end(player, transport)
+            self.scheduler.hear(renderer, transport)
+            self._maybe_end(renderer, transport)
         self._look(transport)
 
     def wants_frames(self) -> bool:
         """Whether the stream is to be advanced now."""
-        player = self.player
-        if player is None:
+        renderer = self.renderer
+        if renderer is None:
             return False
         wanted = max(self.lane.settings.values["lead_seconds"], self.lead_at_least_seconds)
         lead = min(self._follower.lead_seconds(wanted), lead_limit_seconds(self.lane.ring))
-        return player.wants(self.lane.clock.or_standing().position_samples, lead) or self.candidates.running(player)
+        return renderer.wants(self.lane.clock.or_standing().position_samples, lead) or self.candidates.running(renderer)
 
     def streams(self) -> tuple[TokenStream, ...]:
-        """Who is to be advanced: the player's stream and its rivals."""
-        return () if self.player is None else self.candidates.streams(self.player, self.lane.view.fill_seconds)
+        """Who is to be advanced: the renderer's stream and its rivals."""
+        return () if self.renderer is None else self.candidates.streams(self.renderer, self.lane.view.fill_seconds)
 
     def take(self, codes: torch.Tensor) -> None:
         """Frames that the stream gained."""
-        if self.player is not None:
-            before = self.player.written_own
-            self.player.take(codes)
-            if self.player.written_own > before:
+        if self.renderer is not None:
+            before = self.renderer.stream_written
+            self.renderer.take(codes)
+            if self.renderer.stream_written > before:
                 self._wrote()
 
     def fail(self, error: Exception) -> None:
         """Stop this lane's stream; what is in the ring still sounds."""
         if self._order is not None:
             self._order.fail(error)
-        end = self.player.place.zero_samples + self.player.written_own if self.player else 0
+        end = self.renderer.placement.zero_samples + self.renderer.stream_written if self.renderer else 0
         self._end(FAILED, end, f"{error}")
 
     # -- the stream's life ----------------------------------------------------------------------------------
 
     def _begin_play(self, command: Command, transport: Transport) -> None:
         """Begin what a command ordered."""
-        order, before = command.order, self.player
+        order, before = command.order, self.renderer
         assert order is not None
         self._drop(self._order)
         self._order = order
@@ -186,83 +186,92 @@ class LaneController:
             if self.model is None:
                 raise NotReady("no model is loaded")
             self.lane.adopt(own_values(self.model))
-            settings = self.agenda.settings_for(command, before, transport)
+            settings = self.scheduler.settings_for(command, before, transport)
             order.beginning = begin_after(settings.continued, order.start_beats, transport.grid)
-            place = self._place_on(transport)
-            player = StreamRenderer(self.model, self.lane.ring, settings, place, order.seed, order.beginning.region)
+            placement = self._placement_on(transport)
+            renderer = StreamRenderer(
+                self.model, self.lane.ring, settings, placement, order.seed, order.beginning.region
+            )
         except Exception as error:  # whatever it is, it is answered and this lane alone fails
             self.fail(error)
             return
         self._seed = order.seed
-        player.loop = loop_samples(transport, place.line)
-        self.player = player
-        self.agenda.begins(command, player, before, transport)
-        same = before is not None and before.place.timeline == place.timeline
-        end = before.place.end_samples if before is not None and same else ENDLESS_SAMPLES
-        player.announce(min(place.start_samples, end), self._next_generation())
-        self._change_state(PREPARING, float(order.start_beats), left_aside(player.model, settings))
+        renderer.loop = loop_samples(transport, placement.curve)
+        self.renderer = renderer
+        self.scheduler.begins(command, renderer, before, transport)
+        same = before is not None and before.placement.timeline == placement.timeline
+        end = before.placement.end_samples if before is not None and same else ENDLESS_SAMPLES
+        renderer.announce(min(placement.start_samples, end), self._next_generation())
+        self._change_state(PREPARING, float(order.start_beats), left_aside(renderer.model, settings))
         self._waiting_from = time.monotonic()
-        begin_behind(player, command, transport, self._generation)
+        begin_behind(renderer, command, transport, self._generation)
 
     def _end_play(self, command: Command, transport: Transport) -> None:
         """End the music where a stop says."""
-        player, order = self.player, self._order
-        if player is None or order is None:
+        renderer, order = self.renderer, self._order
+        if renderer is None or order is None:
             return
         soon = transport.position_samples + (int(SOON_SECONDS * transport.sample_rate_hz) if transport.playing else 0)
-        end = max(player.place.zero_samples + (self.agenda.own(command, player, transport) or 0), soon)
-        if end <= player.place.start_samples:
+        end = max(
+            renderer.placement.zero_samples + (self.scheduler.stream_sample(command, renderer, transport) or 0), soon
+        )
+        if end <= renderer.placement.start_samples:
             self._drop(order)
-            self._end(IDLE, player.place.start_samples)
-        elif end < player.place.end_samples:
-            order.end_beats = player.place.line.beats_at(end)
-            player.end_at(end, self._next_generation())
-            self.agenda.commands.make([command], end - player.place.zero_samples)
+            self._end(IDLE, renderer.placement.start_samples)
+        elif end < renderer.placement.end_samples:
+            order.end_beats = renderer.placement.curve.beats_at(end)
+            renderer.end_at(end, self._next_generation())
+            self.scheduler.commands.make([command], end - renderer.placement.zero_samples)
 
-    def _remake(self, player: StreamRenderer, transport: Transport, own: int, settings: LaneSettings) -> None:
-        """Make the stream anew from an own sample on, exactly."""
-        self._follower.remake(player, transport, own, settings)
+    def _remake(
+        self, renderer: StreamRenderer, transport: Transport, stream_sample: int, settings: LaneSettings
+    ) -> None:
+        """Make the stream anew from a stream sample on, exactly."""
+        self._follower.remake(renderer, transport, stream_sample, settings)
 
     def _next_generation(self) -> int:
         self._generation += 1
         return self._generation
 
-    def _place_on(self, transport: Transport) -> StreamPlacement:
+    def _placement_on(self, transport: Transport) -> StreamPlacement:
         """Where the order's music lies on the host's grid."""
         assert self._order is not None
-        return place_of(self._order, self._follower.line(transport), transport)
+        return placement_of(self._order, self._follower.curve(transport), transport)
 
     def _wrote(self) -> None:
         """Blocks went into the ring: the first ones answer the command and teach the pace."""
         now, order = time.monotonic(), self._order
-        if self.player is not None and self.player.behind_own:
+        if self.renderer is not None and self.renderer.stream_behind:
             self._waiting_from = None  # it tells nothing of how quickly something new is there
             if self._state == PLAYING:
-                self._change_state(PREPARING, self.player.score.beats_at(0))
+                self._change_state(PREPARING, self.renderer.beat_map.beats_at(0))
             return
         if self._waiting_from is not None:
-            self.pace.ready_after(now - self._waiting_from)
+            self.timing.ready_after(now - self._waiting_from)
             self._waiting_from = None
         if self._state == PREPARING and order is not None:
-            self.pace.first_sound_seconds = now - order.ordered_seconds
-            self.pace.restart()
+            self.timing.first_sound_seconds = now - order.ordered_seconds
+            self.timing.restart()
             self._change_state(PLAYING, float(order.start_beats))
             order.begin(self._generation)
 
-    def _maybe_end(self, player: StreamRenderer, transport: Transport) -> None:
-        if transport.timeline == player.place.timeline and transport.position_samples >= player.place.end_samples:
-            self._end(ENDED, player.place.end_samples)
+    def _maybe_end(self, renderer: StreamRenderer, transport: Transport) -> None:
+        if (
+            transport.timeline == renderer.placement.timeline
+            and transport.position_samples >= renderer.placement.end_samples
+        ):
+            self._end(ENDED, renderer.placement.end_samples)
 
     def _end(self, state: str, end_samples: int, text: str = "") -> None:
-        player = self.player
+        renderer = self.renderer
         grid, timeline = self.lane.clock.or_standing().grid, 0
-        if player is not None:
-            grid, timeline = player.place.grid, player.place.timeline
+        if renderer is not None:
+            grid, timeline = renderer.placement.grid, renderer.placement.timeline
         generation = self._next_generation() if state == IDLE else self._generation
         self.lane.ring.set_plan(PlaybackPlan(generation, False, end_samples, end_samples, end_samples, timeline))
-        self.player = self._order = None
+        self.renderer = self._order = None
         for each in (self.candidates, self._watch, self._follower):
-            each.forget()  # a whole model hangs on a player
+            each.forget()  # a whole model hangs on a renderer
         self._change_state(state, float(grid.beats_at(end_samples)), text)
 
     @staticmethod
@@ -274,24 +283,24 @@ class LaneController:
     # -- how it is --------------------------------------------------------------------------------------
 
     def _look(self, transport: Transport) -> None:
-        player, pace, before = self.player, self.pace, self.lane.view
+        renderer, timing, before = self.renderer, self.timing, self.lane.view
         fill, written, rolls = 0.0, before.written_beats, before.rolls
-        if player is not None:
-            position = max(transport.position_samples, player.place.start_samples)
-            fill = max(0, player.ahead_samples(position)) / transport.sample_rate_hz
-            written = player.score.beats_at(player.written_own)
-            rolls = max(0, player.windows - 1)
-            self.lane.heard_excerpt(player.excerpt, player.model.codec.sample_rate)
-            if player.chain.bend is not None and transport.playing and self._state == PLAYING:
-                self.lane.heard_beat(*bending.off_the_beat(player))
-            if self._state == PLAYING and not player.finished and transport.playing:
-                pace.saw_fill(fill, transport.position_samples >= player.place.start_samples)
+        if renderer is not None:
+            position = max(transport.position_samples, renderer.placement.start_samples)
+            fill = max(0, renderer.ahead_samples(position)) / transport.sample_rate_hz
+            written = renderer.beat_map.beats_at(renderer.stream_written)
+            rolls = max(0, renderer.windows - 1)
+            self.lane.note_excerpt(renderer.excerpt, renderer.model.codec.sample_rate)
+            if renderer.codec_output.bend is not None and transport.playing and self._state == PLAYING:
+                self.lane.note_beat(*bending.off_the_beat(renderer))
+            if self._state == PLAYING and not renderer.finished and transport.playing:
+                timing.saw_fill(fill, transport.position_samples >= renderer.placement.start_samples)
         self.lane.view = LaneView(
             self._state, written, self._generation, self._seed, fill,
-            pace.fill_low_seconds, pace.first_sound_seconds, pace.realtime_ratio, rolls,
-            pace.change_seconds, self.agenda.times.text,
+            timing.fill_low_seconds, timing.first_sound_seconds, timing.realtime_ratio, rolls,
+            timing.change_seconds, self.scheduler.times.text,
             (self._watch.heard, self._watch.passed, self.candidates.chosen),
-            (SOON_SECONDS, pace.in_window_seconds, pace.margin_seconds),
+            (SOON_SECONDS, timing.in_window_seconds, timing.margin_seconds),
         )  # fmt: skip
 
     def _change_state(self, state: str, beats: float, text: str = "") -> None:

@@ -14,42 +14,42 @@ LOOK_SECONDS = 0.1  # apart, at which what is made is compared with the host's l
 OFF_SECONDS = 0.004  # beats that are further from the host's are made anew
 
 
-def fitting_own(player: StreamRenderer, to_samples: int, line: TempoCurve) -> int:
-    """The newest own sample that is made and whose place in the bar is that of `to_samples` on `line`.
+def fitting_sample(renderer: StreamRenderer, to_samples: int, curve: TempoCurve) -> int:
+    """The newest stream sample that is made and whose place in the bar is that of `to_samples` on `curve`.
 
     Where there is none, or it is not kept any more, one whose place in the beat is that; the newest of all where not
     even a beat has been made.  [generate]
     """
-    made = player.made_own
-    entry, grid = player.score.at(made), line.grid
+    made = renderer.stream_made
+    entry, grid = renderer.beat_map.at(made), curve.grid
     bar = float(grid.signature.beats_per_bar)
-    newest = entry.beats_at(made) - entry.place.grid.bar_origin_beats
-    wanted = line.beats_at(to_samples) - units.exact(grid.bar_origin_beats)
-    tempo, rate = player.score.tempo_at(made), grid.sample_rate_hz
+    newest = entry.beats_at(made) - entry.placement.grid.bar_origin_beats
+    wanted = curve.beats_at(to_samples) - units.exact(grid.bar_origin_beats)
+    tempo, rate = renderer.beat_map.tempo_at(made), grid.sample_rate_hz
     back = units.nearest(units.beats_to_samples((newest - float(wanted)) % bar, tempo, rate))
     for _ in range(3):  # the tempo may have moved within that bar
-        found = player.score.at(made - back)
-        off = (found.beats_at(made - back) - found.place.grid.bar_origin_beats - float(wanted)) % bar
+        found = renderer.beat_map.at(made - back)
+        off = (found.beats_at(made - back) - found.placement.grid.bar_origin_beats - float(wanted)) % bar
         off = off - bar if off > bar / 2 else off
-        back += units.nearest(units.beats_to_samples(off, player.score.tempo_at(made - back), rate))
-    kept = player.chain.history.shape[1] * player.resampler.new // player.resampler.orig - rate // 10
+        back += units.nearest(units.beats_to_samples(off, renderer.beat_map.tempo_at(made - back), rate))
+    kept = renderer.codec_output.history.shape[1] * renderer.resampler.new // renderer.resampler.orig - rate // 10
     for fits in (back, back % units.nearest(units.beats_to_samples(1, tempo, rate))):
         if 0 <= fits <= made and (fits < kept or fits == made):
             return made - fits
     return made
 
 
-def first_off(player: StreamRenderer, line: TempoCurve, ready_samples: int) -> int | None:
+def first_off(renderer: StreamRenderer, curve: TempoCurve, ready_samples: int) -> int | None:
     """First position, from one on that can be made anew in time, from which what is made is heard off the beat.
 
     None where it lies on the host's line.  [generate]
     """
-    rate, zero, made = line.grid.sample_rate_hz, player.place.zero_samples, player.made_own
-    soon = max(ready_samples - zero, player.place.unheard_samples)
-    if not player.score.same_bars(line, made):
+    rate, zero, made = curve.grid.sample_rate_hz, renderer.placement.zero_samples, renderer.stream_made
+    soon = max(ready_samples - zero, renderer.placement.unheard_samples)
+    if not renderer.beat_map.same_bars(curve, made):
         return zero + soon
     looked = [*range(soon, made, int(LOOK_SECONDS * rate)), made] if soon < made else []
-    offs = [abs(player.score.off_seconds(line, own)) for own in looked]
+    offs = [abs(renderer.beat_map.off_seconds(curve, stream_sample)) for stream_sample in looked]
     if max(offs, default=0.0) <= OFF_SECONDS:
         return None
     wrong = next(index for index, off in enumerate(offs) if off > OFF_SECONDS / 2)
@@ -57,25 +57,25 @@ def first_off(player: StreamRenderer, line: TempoCurve, ready_samples: int) -> i
     return zero + first if first < made - rate // 50 else None
 
 
-def first_kept_own(player: StreamRenderer) -> int:
-    """First own sample whose sound is kept.  [generate]"""
-    kept = player.chain.first_kept_frame * player.model.codec.frame_samples
-    return max(-(-kept * player.resampler.new // player.resampler.orig), player.tape.begin_own)
+def first_kept_sample(renderer: StreamRenderer) -> int:
+    """First stream sample whose sound is kept.  [generate]"""
+    kept = renderer.codec_output.first_kept_frame * renderer.model.codec.frame_samples
+    return max(-(-kept * renderer.resampler.new // renderer.resampler.orig), renderer.recent_audio.stream_begin)
 
 
-def loop_samples(transport: Transport, line: TempoCurve | None = None) -> tuple[int, int] | None:
+def loop_samples(transport: Transport, curve: TempoCurve | None = None) -> tuple[int, int] | None:
     """First sample of the host's loop and the one behind its last, on its line; None where it does not loop.  [any]"""
     if transport.loop_beats is None:
         return None
-    start, end = ((line or transport.grid).sample_at(beats) for beats in transport.loop_beats)
+    start, end = ((curve or transport.grid).sample_at(beats) for beats in transport.loop_beats)
     return (start, end) if end > start else None
 
 
-def place_of(order: PlayOrder, line: TempoCurve, transport: Transport) -> StreamPlacement:
+def placement_of(order: PlayOrder, curve: TempoCurve, transport: Transport) -> StreamPlacement:
     """Where an order's music lies on the host's line; endless where a loop hides its end.  [generate]"""
-    start, zero = (line.sample_at(order.start_beats - ahead) for ahead in (0, order.beginning.ahead_beats))
-    end = ENDLESS_SAMPLES if order.end_beats is None else line.sample_at(order.end_beats)
-    loop = loop_samples(transport, line)
+    start, zero = (curve.sample_at(order.start_beats - ahead) for ahead in (0, order.beginning.ahead_beats))
+    end = ENDLESS_SAMPLES if order.end_beats is None else curve.sample_at(order.end_beats)
+    loop = loop_samples(transport, curve)
     if loop is not None and start < loop[1] < end and transport.position_samples < loop[1]:
         end = ENDLESS_SAMPLES
-    return StreamPlacement(line, zero, end, transport.timeline, start - zero)
+    return StreamPlacement(curve, zero, end, transport.timeline, start - zero)

@@ -1,6 +1,6 @@
 """The thread [generate]: owns the model, every lane's stream and every ring's write side.
 
-    commands -> each lane's director: follow host and settings -> lanes that want frames advance together
+    commands -> each lane's controller: follow host and settings -> lanes that want frames advance together
              -> codec, resampler, ring -> how everything is, for answers
 
 Nothing here waits for a lane: one that has its lead is left alone, one that fails stops alone.
@@ -51,7 +51,7 @@ class GenerateLoop:
         self.model = model
         self._report = report
         self._commands: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        self._directors: dict[int, LaneController] = {}
+        self._controllers: dict[int, LaneController] = {}
         self._batch = LaneBatch()
         self._figures = Medians()
         self._made_seconds = self._worked_seconds = 0.0
@@ -72,7 +72,7 @@ class GenerateLoop:
     def ask(self, question: Callable[[], Answer]) -> Answer:
         """What a question says on [generate], between two hops; raises what it raises.
 
-        RuntimeError when the studio has stopped.  [load]
+        RuntimeError when the generate loop has stopped.  [load]
         """
         future: Future[Answer] = Future()
 
@@ -92,12 +92,12 @@ class GenerateLoop:
 
     def fill_low_seconds(self) -> float:
         """The least that waits in a ring whose host plays what is still being made; else infinity.  [any]"""
-        fills = [director.lane.view.fill_seconds for director in self.directors() if _hungry(director)]
+        fills = [controller.lane.view.fill_seconds for controller in self.controllers() if _hungry(controller)]
         return min(fills, default=float("inf"))
 
-    def directors(self) -> list[LaneController]:
+    def controllers(self) -> list[LaneController]:
         """One for each open lane.  [any]"""
-        return list(self._directors.values())
+        return list(self._controllers.values())
 
     def figures(self) -> LoopFigures:
         """What was measured lately.  [any]"""
@@ -108,7 +108,7 @@ class GenerateLoop:
 
     def open(self, lane: Lane) -> None:
         """Take a lane in.  [generate]"""
-        lane.director = self._directors[lane.number] = LaneController(lane, self.model, self._report)
+        lane.controller = self._controllers[lane.number] = LaneController(lane, self.model, self._report)
 
     def use(self, model: LoadedModel | None) -> None:
         """Let another model play what begins from now on; None: there is none.  [generate]"""
@@ -117,20 +117,20 @@ class GenerateLoop:
         self._decoding = _decode_thread(model)
         self._figures = Medians()
         self._made_seconds = self._worked_seconds = 0.0
-        for director in self.directors():
-            director.model = model
-            director.lead_at_least_seconds = 0.0
+        for controller in self.controllers():
+            controller.model = model
+            controller.lead_at_least_seconds = 0.0
 
-    def forget(self, director: LaneController) -> None:
+    def forget(self, controller: LaneController) -> None:
         """Let go of a lane's stream; one that it plays on with is taken in again.  [generate]"""
-        self._batch.remove(director.lane.number)
+        self._batch.remove(controller.lane.number)
 
     def close(self, lane: Lane) -> None:
         """Let a lane go and free its ring.  [generate]"""
-        director = self._directors.pop(lane.number, None)
+        controller = self._controllers.pop(lane.number, None)
         self._batch.remove(lane.number)
-        if director is not None:
-            director.close()
+        if controller is not None:
+            controller.close()
 
     def run(self) -> None:
         """Work until `stop`; then every lane is closed.  [generate]"""
@@ -141,8 +141,8 @@ class GenerateLoop:
             except Exception:
                 _log.exception("a turn of the engine failed")
                 time.sleep(IDLE_SECONDS)
-        for director in list(self._directors.values()):
-            self.close(director.lane)
+        for controller in list(self._controllers.values()):
+            self.close(controller.lane)
         self._decoding.close()
 
     def _idle(self) -> None:
@@ -166,54 +166,54 @@ class GenerateLoop:
             except queue.Empty:
                 break
         self.follow()
-        waiting = self._first([director for director in self.directors() if director.wants_frames()])
+        waiting = self._first([controller for controller in self.controllers() if controller.wants_frames()])
         if waiting:
             self._advance(waiting)
-        elif any(map(_hungry, self.directors())):
+        elif any(map(_hungry, self.controllers())):
             self._batch.keep_warm()  # the next hop is to come as fast as this one did
         return bool(waiting)
 
     def _first(self, waiting: list[LaneController]) -> list[LaneController]:
         """Of lanes that want frames those whose turn it is: while one that plays has too little, no host that waits."""
-        playing = [director for director in self.directors() if not director.lane.waits and _hungry(director)]
-        short = any(director.lane.view.fill_seconds < FIRST_SECONDS for director in playing)
-        return [director for director in waiting if not director.lane.waits] if short else waiting
+        playing = [controller for controller in self.controllers() if not controller.lane.waits and _hungry(controller)]
+        short = any(controller.lane.view.fill_seconds < FIRST_SECONDS for controller in playing)
+        return [controller for controller in waiting if not controller.lane.waits] if short else waiting
 
     def _pressed(self, waiting: list[LaneController], began: float) -> bool:
         """Whether a turn for hosts that wait has lasted so long that lanes that play are to be looked after."""
         if time.perf_counter() - began < PRESSED_SECONDS or not any(each.lane.waits for each in waiting):
             return False
-        return any(not director.lane.waits and _hungry(director) for director in self.directors())
+        return any(not controller.lane.waits and _hungry(controller) for controller in self.controllers())
 
     def follow(self) -> None:
         """Let every lane see where its host is and what it was told.  [generate]"""
-        for director in self.directors():
+        for controller in self.controllers():
             try:
-                director.tick()
+                controller.tick()
             except Exception as error:
-                self._fail(director, error)
-            if director.player is None:
-                self._batch.remove(director.lane.number)
+                self._fail(controller, error)
+            if controller.renderer is None:
+                self._batch.remove(controller.lane.number)
 
     def _advance(self, waiting: list[LaneController]) -> None:
         short = any(each.lane.waits or each.lane.view.fill_seconds < WELL_FILLED_SECONDS for each in waiting)
         hop = QUICK_FRAMES if short else HOP_FRAMES
         names: list[Hashable] = []
-        for director in waiting:
-            for index, stream in enumerate(director.streams()):
-                names.append((director.lane.number, index) if index else director.lane.number)
+        for controller in waiting:
+            for index, stream in enumerate(controller.streams()):
+                names.append((controller.lane.number, index) if index else controller.lane.number)
                 self._batch.add(names[-1], stream)
-            if director.player is not None:
-                hop = director.candidates.hop(director.player, hop)
+            if controller.renderer is not None:
+                hop = controller.candidates.hop(controller.renderer, hop)
         began = time.perf_counter()
         results = self._made(hop, names, waiting, lambda: self._pressed(waiting, began))
         stepped = time.perf_counter()
         n_frames = sum(frames.codes.shape[1] for frames in results.values())
-        for director in waiting:
+        for controller in waiting:
             try:
-                self._hand_over(director, results)
+                self._hand_over(controller, results)
             except Exception as error:
-                self._fail(director, error)
+                self._fail(controller, error)
         self._measure(waiting, n_frames, stepped - began, time.perf_counter() - stepped)
 
     def _made(
@@ -228,19 +228,19 @@ class GenerateLoop:
             if enough():
                 break
             if begin + PIECE_FRAMES < n_frames:
-                for director in waiting:
-                    _begin_decoding(director, self._decoding)
+                for controller in waiting:
+                    _begin_decoding(controller, self._decoding)
         return made
 
-    def _hand_over(self, director: LaneController, results: dict[Hashable, LaneFrames]) -> None:
+    def _hand_over(self, controller: LaneController, results: dict[Hashable, LaneFrames]) -> None:
         """What a lane gained, once its candidates are all made; the first fault among them is raised."""
-        rivals = [name for name in results if isinstance(name, tuple) and name[0] == director.lane.number]
+        rivals = [name for name in results if isinstance(name, tuple) and name[0] == controller.lane.number]
         for name in rivals:
             self._batch.remove(name)
-        codes = None if director.player is None else director.candidates.gather(director.player)
+        codes = None if controller.renderer is None else controller.candidates.gather(controller.renderer)
         if codes is not None:
-            director.take(codes)
-        for frames in (results.get(director.lane.number), *(results[name] for name in rivals)):
+            controller.take(codes)
+        for frames in (results.get(controller.lane.number), *(results[name] for name in rivals)):
             if frames is not None and frames.error is not None:
                 raise frames.error
 
@@ -249,7 +249,7 @@ class GenerateLoop:
     ) -> None:
         if not n_frames:
             return
-        codec = waiting[0].player.model.codec if waiting[0].player else None
+        codec = waiting[0].renderer.model.codec if waiting[0].renderer else None
         if codec is None:
             return
         made = n_frames * codec.frame_samples / codec.sample_rate
@@ -258,32 +258,32 @@ class GenerateLoop:
         self._figures.add("decode_ms", 1000 * decode_seconds / n_frames)
         self._made_seconds = 0.99 * self._made_seconds + made
         self._worked_seconds = 0.99 * self._worked_seconds + worked
-        for director in waiting:
-            director.pace.worked(made / len(waiting), worked)
+        for controller in waiting:
+            controller.timing.worked(made / len(waiting), worked)
 
-    def _fail(self, director: LaneController, error: Exception) -> None:
+    def _fail(self, controller: LaneController, error: Exception) -> None:
         if not isinstance(error, (ValueError, RuntimeError)):
-            _log.exception("lane %d failed", director.lane.number, exc_info=error)
-        self._batch.remove(director.lane.number)
-        director.fail(error)
+            _log.exception("lane %d failed", controller.lane.number, exc_info=error)
+        self._batch.remove(controller.lane.number)
+        controller.fail(error)
 
 
 def _decode_thread(model: LoadedModel | None) -> DecodeThread:
     return DecodeThread("cpu" if model is None else model.lm.out_norm.weight.device)
 
 
-def _begin_decoding(director: LaneController, thread: DecodeThread) -> None:
+def _begin_decoding(controller: LaneController, thread: DecodeThread) -> None:
     """Begin to decode what a lane's stream has made and the lane will take, where it has no rivals."""
-    player = director.player
-    if player is None or director.candidates.running(player):
+    renderer = controller.renderer
+    if renderer is None or controller.candidates.running(renderer):
         return
-    codes = player.stream.codes(player.taken_frames + player.chain.begun_frames)
+    codes = renderer.stream.codes(renderer.taken_frames + renderer.codec_output.begun_frames)
     if codes.shape[1]:
-        player.chain.decode_beside(codes, thread)
+        renderer.codec_output.decode_beside(codes, thread)
 
 
-def _hungry(director: LaneController) -> bool:
-    player, lane = director.player, director.lane
-    if player is None or player.stream.finished or lane.view.state != PLAYING:
+def _hungry(controller: LaneController) -> bool:
+    renderer, lane = controller.renderer, controller.lane
+    if renderer is None or renderer.stream.finished or lane.view.state != PLAYING:
         return False
     return lane.clock.or_standing().playing

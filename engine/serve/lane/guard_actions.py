@@ -32,55 +32,55 @@ GUARD_SALT = 1  # keeps these seeds apart from those of candidates
 class GuardActions:
     """Acts on one lane's verdicts."""
 
-    def __init__(self, lane: Lane, pace: LaneTiming, next_generation: Callable[[], int]) -> None:
-        self._lane, self._pace, self._next_generation = lane, pace, next_generation
+    def __init__(self, lane: Lane, timing: LaneTiming, next_generation: Callable[[], int]) -> None:
+        self._lane, self._timing, self._next_generation = lane, timing, next_generation
         self.heard = self.passed = 0
-        self._player: StreamRenderer | None = None
-        self._tries, self._cut_own = 0, 0
+        self._renderer: StreamRenderer | None = None
+        self._tries, self._cut_sample = 0, 0
 
     def forget(self) -> None:
-        """Let go of the player, and of the model with it."""
-        self._player = None
+        """Let go of the renderer, and of the model with it."""
+        self._renderer = None
 
-    def look(self, player: StreamRenderer, transport: Transport) -> bool:
+    def look(self, renderer: StreamRenderer, transport: Transport) -> bool:
         """Deal with what was heard; True when the stream was taken back."""
-        if player is not self._player:
-            self._player, self.heard, self.passed, self._tries = player, 0, 0, 0
-        while (verdict := player.listening.verdict) is not None:
+        if renderer is not self._renderer:
+            self._renderer, self.heard, self.passed, self._tries = renderer, 0, 0, 0
+        while (verdict := renderer.listening.verdict) is not None:
             if self._lane.settings.values.get("guard", 1.0) < 1.0:
-                player.listening.pardon(verdict)
+                renderer.listening.pardon(verdict)
                 continue
             self.heard += 1
-            begin, seen = (_own(player, frame) for frame in (verdict.begin_frame, verdict.seen_frame))
-            own, done = self._decide(player, transport, begin, None if verdict.what in LASTING else seen)
-            self._lane.on_guard(self._lane, player.score.beats_at(begin), verdict.what, done, verdict.sure)
-            if own is not None:
-                self._again(player, transport, own, self._context(verdict.what, done))
+            begin, seen = (_own(renderer, frame) for frame in (verdict.begin_frame, verdict.seen_frame))
+            stream_sample, done = self._decide(renderer, transport, begin, None if verdict.what in LASTING else seen)
+            self._lane.on_guard(self._lane, renderer.beat_map.beats_at(begin), verdict.what, done, verdict.sure)
+            if stream_sample is not None:
+                self._again(renderer, transport, stream_sample, self._context(verdict.what, done))
                 return True
             self.passed += 1
-            player.listening.pardon(verdict)
+            renderer.listening.pardon(verdict)
         return False
 
     def _decide(
-        self, player: StreamRenderer, transport: Transport, begin: int, end: int | None
+        self, renderer: StreamRenderer, transport: Transport, begin: int, end: int | None
     ) -> tuple[int | None, str]:
-        """From which own sample on it is made again, None for not at all; and how that is called.
+        """From which stream sample on it is made again, None for not at all; and how that is called.
 
         `end` is where the fault may be over, None where it goes on.
         """
         rate = transport.sample_rate_hz
-        follows = self._tries > 0 and begin - self._cut_own < SAME_PLACE_SECONDS * rate
+        follows = self._tries > 0 and begin - self._cut_sample < SAME_PLACE_SECONDS * rate
         if follows and self._tries >= TRIES:
             self._tries = 0
             return None, GIVEN_UP
-        margin = int((self._pace.margin_seconds if transport.playing else 0.0) * rate)
-        ready = transport.position_samples - player.place.zero_samples + margin
-        ready = max(ready, player.place.unheard_samples, player.settled_own)
+        margin = int((self._timing.margin_seconds if transport.playing else 0.0) * rate)
+        ready = transport.position_samples - renderer.placement.zero_samples + margin
+        ready = max(ready, renderer.placement.unheard_samples, renderer.stream_settled)
         if end is not None and ready >= end:
             return None, PASSED
         self._tries = self._tries + 1 if follows else 1
-        self._cut_own = max(begin, ready)
-        return self._cut_own, AGAIN if begin >= ready else LATE
+        self._cut_sample = max(begin, ready)
+        return self._cut_sample, AGAIN if begin >= ready else LATE
 
     def _context(self, what: str, done: str) -> int | None:
         """How much of the music before the model still hears: none of what went wrong, for it would only go on."""
@@ -88,20 +88,20 @@ class GuardActions:
             return CONTEXT_FRAMES[self._tries - 1]
         return 0 if done == LATE and what in LASTING else None
 
-    def _again(self, player: StreamRenderer, transport: Transport, own: int, context: int | None) -> None:
-        """Make it again from an own sample on."""
+    def _again(self, renderer: StreamRenderer, transport: Transport, stream_sample: int, context: int | None) -> None:
+        """Make it again from a stream sample on."""
 
         def dice(frame: int) -> int:
-            return derived_seed(player.seed, GUARD_SALT, frame, self._tries)
+            return derived_seed(renderer.seed, GUARD_SALT, frame, self._tries)
 
-        player.take_back(transport.position_samples, own, dice, self._next_generation())
+        renderer.take_back(transport.position_samples, stream_sample, dice, self._next_generation())
         if context is not None:
-            stream = player.stream
+            stream = renderer.stream
             stream.rewind(stream.n_frames)
             stream.window_offset = max(stream.first_frame, stream.n_frames - context)
 
 
-def _own(player: StreamRenderer, frame: int) -> int:
-    """The own sample at which a frame that the guard counts is heard."""
-    made = frame * player.model.codec.frame_samples
-    return -(-made * player.resampler.new // player.resampler.orig)
+def _own(renderer: StreamRenderer, frame: int) -> int:
+    """The stream sample at which a frame that the guard counts is heard."""
+    made = frame * renderer.model.codec.frame_samples
+    return -(-made * renderer.resampler.new // renderer.resampler.orig)

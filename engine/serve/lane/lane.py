@@ -74,7 +74,7 @@ class Lane:
         values = {**parameters.defaults(), **own}
         self.settings = LaneSettings(values=MappingProxyType(values))
         self.view = LaneView()
-        self.director: LaneController | None = None  # [generate]
+        self.controller: LaneController | None = None  # [generate]
         self.freeing = False  # its host has ended and it is on its way out
         self.orphaned = False  # its client has left, but its host still plays
         self.excerpt_seconds: tuple[float, float] | None = None  # of the style region: where it begins, how long
@@ -86,7 +86,7 @@ class Lane:
         self._beat_seconds = 0.0
         self.changed_seconds = 0.0  # when the settings were last replaced, on the monotonic clock
         self._lock = threading.Lock()
-        self._news: list[Command] = []  # in the settings, for the director to tell of
+        self._news: list[Command] = []  # in the settings, for the controller to tell of
         self._drawn: int | None = None  # the next play's seed, told in advance
 
     def update(self, change: Update) -> LaneSettings:
@@ -97,7 +97,7 @@ class Lane:
             return self.settings
 
     def tell(self, command: Command) -> Depth:
-        """Do a command "now": the settings have it at once, the director makes it heard.  [any]"""
+        """Do a command "now": the settings have it at once, the controller makes it heard.  [any]"""
         assert command.update is not None
         with self._lock:
             before, self.settings = self.settings, command.update(self.settings)
@@ -127,14 +127,14 @@ class Lane:
             self.settings = self.settings.with_own(own)
             return self.settings
 
-    def heard_beat(self, off_beats: float, off_ms: float, sure: float) -> None:
+    def note_beat(self, off_beats: float, off_ms: float, sure: float) -> None:
         """Made music is so far off the host's beat; told once a second at most.  [generate]"""
         now = time.monotonic()
         if now - self._beat_seconds >= BEAT_SECONDS:
             self._beat_seconds, self.beat = now, (off_beats, off_ms, sure)
             self.on_grid(self, *self.beat)
 
-    def heard_excerpt(self, heard: HeardExcerpt | None, rate_hz: int) -> None:
+    def note_excerpt(self, heard: HeardExcerpt | None, rate_hz: int) -> None:
         """A window listens to this part of the style region; told once.  [generate]"""
         place = None if heard is None else (heard.start_samples / rate_hz, heard.count_samples / rate_hz)
         if place != self.excerpt_seconds:

@@ -24,17 +24,22 @@ class Levels:
         self._written_seconds = 0.0
 
     def follow(
-        self, player: StreamRenderer, transport: Transport, base: LaneSettings, commands: Commands, fresh: list[Command]
+        self,
+        renderer: StreamRenderer,
+        transport: Transport,
+        base: LaneSettings,
+        commands: Commands,
+        fresh: list[Command],
     ) -> list[Command]:
         """Let the fader stand where `base` wants it from now on, and `commands` later; which `fresh` ones still wait.
 
         Those told "now" that music is to be made anew for; all of them where there was a change just before.
         """
-        now_gain, told = player.fader.told
+        now_gain, told = renderer.fader.told
         gain, points = base.gain, _points(base, commands)
         soon = int(SOON_SECONDS * transport.sample_rate_hz) if transport.playing else 0
-        now_own = max(0, transport.position_samples - player.place.zero_samples + soon)
-        wanted = [(now_own, gain), *points] if now_gain != gain else points
+        stream_now = max(0, transport.position_samples - renderer.placement.zero_samples + soon)
+        wanted = [(stream_now, gain), *points] if now_gain != gain else points
         if wanted != told:
             now = self._now_seconds()
             if now - self._written_seconds < REST_SECONDS:
@@ -42,25 +47,25 @@ class Levels:
             self._written_seconds = now
             same = [one for one, other in zip(wanted, told, strict=False) if one == other]
             changed = wanted[len(same) :] or [(told[len(same)][0], same[-1][1] if same else now_gain)]
-            player.refade(transport.position_samples, changed, self._next_generation())
+            renderer.refade(transport.position_samples, changed, self._next_generation())
         if now_gain != gain:
-            commands.make([each for each in fresh if not each.slow], now_own)
-        player.fader.told = gain, points
+            commands.make([each for each in fresh if not each.slow], stream_now)
+        renderer.fader.told = gain, points
         return [each for each in fresh if each.slow]
 
     @staticmethod
-    def passed(player: StreamRenderer, here: int) -> None:
-        """The host is at an own sample: what lies behind it is not to come any more."""
-        gain, told = player.fader.told
+    def passed(renderer: StreamRenderer, here: int) -> None:
+        """The host is at a stream sample: what lies behind it is not to come any more."""
+        gain, told = renderer.fader.told
         passed = [point for point in told if point[0] <= here]
-        player.fader.told = passed[-1][1] if passed else gain, told[len(passed) :]
+        renderer.fader.told = passed[-1][1] if passed else gain, told[len(passed) :]
 
 
 def _points(base: LaneSettings, commands: Commands) -> list[tuple[int, float]]:
-    """Where made commands take the fader elsewhere: own sample, gain from there on."""
+    """Where made commands take the fader elsewhere: stream sample, gain from there on."""
     settings, points = base, []
     for command in commands.made:
         before, settings = settings.gain, command.applied(settings)
-        if settings.gain != before and command.own is not None:
-            points.append((command.own, settings.gain))
+        if settings.gain != before and command.stream_sample is not None:
+            points.append((command.stream_sample, settings.gain))
     return points

@@ -1,4 +1,4 @@
-"""What a lane wants to be heard where, as the follower asks for it; the lane's agenda knows."""
+"""What a lane wants to be heard where, as the follower asks for it; the lane's scheduler knows."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from engine.serve.render.stream_renderer import StreamRenderer
 
 
 class PlaybackRequest(Protocol):
-    """What is to be heard where: the lane's agenda."""
+    """What is to be heard where: the lane's scheduler."""
 
     def settings(self) -> LaneSettings:
         """At the end of what is made."""
 
-    def changed(self, player: StreamRenderer) -> bool:
+    def changed(self, renderer: StreamRenderer) -> bool:
         """Whether something else is to be heard than what is made."""
 
-    def settings_from(self, own: int) -> LaneSettings:
-        """From an own sample on, where the stream is made anew; later changes wait again."""
+    def settings_from(self, stream_sample: int) -> LaneSettings:
+        """From a stream sample on, where the stream is made anew; later changes wait again."""

@@ -28,16 +28,16 @@ EARLY_SECONDS = 0.15  # before its last moment that a quick change is taken up
 PLACES_MAX = 64  # taken up in one turn
 
 Act = Callable[[Command, Transport], None]
-Remake = Callable[[StreamRenderer, Transport, int, LaneSettings], None]  # from an own sample on, with these settings
+Remake = Callable[[StreamRenderer, Transport, int, LaneSettings], None]  # from a stream sample on, with these settings
 
 
 class CommandScheduler:
     """One lane's commands; `remake`, `begin` and `end` do what they say."""
 
     def __init__(
-        self, lane: Lane, pace: LaneTiming, renewal: Renewal, levels: Levels, remake: Remake, begin: Act, end: Act
+        self, lane: Lane, timing: LaneTiming, renewal: Renewal, levels: Levels, remake: Remake, begin: Act, end: Act
     ) -> None:
-        self._lane, self._pace, self._renewal, self._levels = lane, pace, renewal, levels
+        self._lane, self._timing, self._renewal, self._levels = lane, timing, renewal, levels
         self._remake, self._begin, self._end = remake, begin, end
         self.commands, self.times = Commands(), Times()
         self.base = lane.settings  # as of this turn
@@ -58,31 +58,32 @@ class CommandScheduler:
 
     def margin_samples(self, command: Command, transport: Transport) -> int:
         """How far ahead of the host it must come to be in time."""
-        seconds = self._pace.quick_seconds if command.at != NOW else SOON_SECONDS
+        seconds = self._timing.quick_seconds if command.at != NOW else SOON_SECONDS
         if command.order is not None or self._is_slow(command):
-            seconds = self._pace.margin_seconds
+            seconds = self._timing.margin_seconds
         return int(seconds * transport.sample_rate_hz)
 
     def _is_slow(self, command: Command) -> bool:
         """Whether music must be made anew for it."""
         before = self.commands.settings(self.base)
-        return command.update is not None and command.update(before).heard() != before.heard()
+        return command.update is not None and command.update(before).regenerating() != before.regenerating()
 
-    def cancel(self, which: int, player: StreamRenderer | None, transport: Transport) -> int:
+    def cancel(self, which: int, renderer: StreamRenderer | None, transport: Transport) -> int:
         """Take back what waits, or is made and still far enough ahead; how many there were."""
         mine = [each for each in self.commands.waiting if which in (0, each.id)]
         count = self.commands.take_back(mine, Overtaken("it was cancelled"))
-        if player is None:
+        if renderer is None:
             return count
-        ready = transport.position_samples - player.place.zero_samples + self._margin(transport)
+        ready = transport.position_samples - renderer.placement.zero_samples + self._margin(transport)
         gone = [
             each for each in self.commands.made
-            if which in (0, each.id) and each.update is not None and not each.settled and (each.own or 0) >= ready
+            if which in (0, each.id) and each.update is not None
+            and not each.settled and (each.stream_sample or 0) >= ready
         ]  # fmt: skip
         if gone:
-            own = min(each.own or 0 for each in gone)
+            stream_sample = min(each.stream_sample or 0 for each in gone)
             self.commands.made = [each for each in self.commands.made if each not in gone]
-            self._make_anew(player, transport, own)
+            self._make_anew(renderer, transport, stream_sample)
         return count + len(gone)
 
     def take_back_behind(self, stop: Command, error: Exception) -> None:
@@ -91,31 +92,31 @@ class CommandScheduler:
         self.commands.take_back([each for each in later if each is not stop], error)
 
     def _margin(self, transport: Transport) -> int:
-        return int(self._pace.margin_seconds * transport.sample_rate_hz) if transport.playing else 0
+        return int(self._timing.margin_seconds * transport.sample_rate_hz) if transport.playing else 0
 
     # -- every turn -----------------------------------------------------------------------------------
 
-    def turn(self, player: StreamRenderer | None, transport: Transport) -> bool:
+    def turn(self, renderer: StreamRenderer | None, transport: Transport) -> bool:
         """Look where the host is, take up what is due; True when the stream was made anew from some place."""
         self.base, news = self._lane.look()
         self._fresh = newest(self._fresh + news)
-        self._go_with(player, transport)
-        if player is None:
+        self._go_with(renderer, transport)
+        if renderer is None:
             self._fresh.clear()
             self._begin_waiting(transport)
             return False
         anew = False
         for _ in range(PLACES_MAX):
-            found = self._due_first(player, transport)
+            found = self._due_first(renderer, transport)
             if found is None:
                 break
-            command, own = found
+            command, stream_sample = found
             if command.update is None:
                 self.commands.waiting.remove(command)
                 (self._begin if command.order else self._end)(command, transport)
                 return anew
-            anew |= self._take_up(player, transport, own)
-        self._fresh = self._levels.follow(player, transport, self.base, self.commands, self._fresh)
+            anew |= self._take_up(renderer, transport, stream_sample)
+        self._fresh = self._levels.follow(renderer, transport, self.base, self.commands, self._fresh)
         return anew
 
     def _begin_waiting(self, transport: Transport) -> None:
@@ -126,7 +127,7 @@ class CommandScheduler:
             self.commands.waiting.remove(first)
             self._begin(first, transport)
 
-    def _go_with(self, player: StreamRenderer | None, transport: Transport) -> None:
+    def _go_with(self, renderer: StreamRenderer | None, transport: Transport) -> None:
         before, self._before = self._before, transport
         if before is None or before is transport:
             return
@@ -135,7 +136,7 @@ class CommandScheduler:
             self.commands.jumped(transport, self._margin(transport))
             return
         for command in self.commands.passed(advanced, transport):
-            if command.update is not None and player is None:
+            if command.update is not None and renderer is None:
                 self.commands.waiting.remove(command)
                 self.base = self._lane.update(command.update)
             elif command.update is None and command.order is None:
@@ -144,62 +145,64 @@ class CommandScheduler:
             else:  # the music was not made in time: it goes to the next such place
                 command.aim(transport, self.margin_samples(command, transport))
 
-    def _due_first(self, player: StreamRenderer, transport: Transport) -> tuple[Command, int] | None:
-        """The nearest command that can be taken up, and its own sample."""
+    def _due_first(self, renderer: StreamRenderer, transport: Transport) -> tuple[Command, int] | None:
+        """The nearest command that can be taken up, and its stream sample."""
         due: list[tuple[int, int, Command]] = []
         for number, command in enumerate(self.commands.waiting):
-            own = self.own(command, player, transport)
-            if own is not None and self._is_due(command, own, player, transport):
-                due.append((own, number, command))
+            stream_sample = self.stream_sample(command, renderer, transport)
+            if stream_sample is not None and self._is_due(command, stream_sample, renderer, transport):
+                due.append((stream_sample, number, command))
         if not due:
             return None
-        own, _, command = min(due, key=lambda each: each[:2])
-        return command, own
+        stream_sample, _, command = min(due, key=lambda each: each[:2])
+        return command, stream_sample
 
-    def own(self, command: Command, player: StreamRenderer, transport: Transport) -> int | None:
+    def stream_sample(self, command: Command, renderer: StreamRenderer, transport: Transport) -> int | None:
         """The stream's sample on its place, None where the host does not get there."""
         ahead = ahead_samples(command.due, transport)
         if ahead is None:
             return None
-        here = transport.position_samples - player.place.zero_samples
+        here = transport.position_samples - renderer.placement.zero_samples
         if transport.position_samples + ahead == transport.grid.sample_at(command.due.beats):  # in this pass
-            return player.place.line.sample_at(command.due.beats) - player.place.zero_samples
+            return renderer.placement.curve.sample_at(command.due.beats) - renderer.placement.zero_samples
         return here + ahead
 
-    def _is_due(self, command: Command, own: int, player: StreamRenderer, transport: Transport) -> bool:
-        covered = own <= player.made_own
+    def _is_due(self, command: Command, stream_sample: int, renderer: StreamRenderer, transport: Transport) -> bool:
+        covered = stream_sample <= renderer.stream_made
         if command.order is not None:
-            return covered or player.finished
-        ahead = (own - (transport.position_samples - player.place.zero_samples)) / transport.sample_rate_hz
+            return covered or renderer.finished
+        ahead = (
+            stream_sample - (transport.position_samples - renderer.placement.zero_samples)
+        ) / transport.sample_rate_hz
         if self._is_slow(command):
-            rests = self._renewal.rests(ahead, self._pace.margin_seconds)
-            return covered and own < player.end_own and not rests
-        return ahead <= self._pace.quick_seconds + EARLY_SECONDS
+            rests = self._renewal.rests(ahead, self._timing.margin_seconds)
+            return covered and stream_sample < renderer.stream_end and not rests
+        return ahead <= self._timing.quick_seconds + EARLY_SECONDS
 
-    def _take_up(self, player: StreamRenderer, transport: Transport, own: int) -> bool:
+    def _take_up(self, renderer: StreamRenderer, transport: Transport, stream_sample: int) -> bool:
         """Every change for one place, together."""
-        self.commands.unmake(own)
+        self.commands.unmake(stream_sample)
         together = [
             each for each in self.commands.waiting
-            if each.update is not None and self.own(each, player, transport) == own
+            if each.update is not None and self.stream_sample(each, renderer, transport) == stream_sample
         ]  # fmt: skip
-        self.commands.make(together, own)
-        if self.commands.settings(self.base).heard() == player.settings.heard():
+        self.commands.make(together, stream_sample)
+        if self.commands.settings(self.base).regenerating() == renderer.settings.regenerating():
             return False
-        self._make_anew(player, transport, own)
+        self._make_anew(renderer, transport, stream_sample)
         return True
 
-    def _make_anew(self, player: StreamRenderer, transport: Transport, own: int) -> None:
+    def _make_anew(self, renderer: StreamRenderer, transport: Transport, stream_sample: int) -> None:
         settings = self.commands.settings(self.base)
-        if settings.heard() != player.settings.heard():
-            self._remake(player, transport, own, settings)
-            self.made_anew(player, own)
+        if settings.regenerating() != renderer.settings.regenerating():
+            self._remake(renderer, transport, stream_sample, settings)
+            self.made_anew(renderer, stream_sample)
 
     # -- the stream -----------------------------------------------------------------------------------
 
-    def settings_from(self, own: int) -> LaneSettings:
-        """What is to be heard from an own sample on, where the stream is made anew; later changes wait again."""
-        self.commands.unmake(own)
+    def settings_from(self, stream_sample: int) -> LaneSettings:
+        """What is to be heard from a stream sample on, where the stream is made anew; later changes wait again."""
+        self.commands.unmake(stream_sample)
         self._base_made = self.base
         return self.commands.settings(self.base)
 
@@ -207,27 +210,27 @@ class CommandScheduler:
         """What is to be heard at the end of what is made."""
         return self.commands.settings(self.base)
 
-    def changed(self, player: StreamRenderer) -> bool:
+    def changed(self, renderer: StreamRenderer) -> bool:
         """Whether something else is to be heard, from as soon as can be, than what is made."""
-        told = self.base is not self._base_made and self.base.heard() != self._base_made.heard()
-        return told or player.settings.heard() != self.settings().heard()
+        told = self.base is not self._base_made and self.base.regenerating() != self._base_made.regenerating()
+        return told or renderer.settings.regenerating() != self.settings().regenerating()
 
-    def made_anew(self, player: StreamRenderer, own: int) -> None:
-        """The stream was made anew from an own sample: what was told "now" is heard from there."""
-        if not self.changed(player):
+    def made_anew(self, renderer: StreamRenderer, stream_sample: int) -> None:
+        """The stream was made anew from a stream sample: what was told "now" is heard from there."""
+        if not self.changed(renderer):
             slow = [each for each in self._fresh if each.slow]
             self._fresh = [each for each in self._fresh if not each.slow]
-            self.commands.make(slow, own)
+            self.commands.make(slow, stream_sample)
 
-    def look_back(self, player: StreamRenderer) -> None:
+    def look_back(self, renderer: StreamRenderer) -> None:
         """What was told "now" and changed nothing in the end is not told of."""
-        if self._fresh and not self.changed(player):
+        if self._fresh and not self.changed(renderer):
             self._fresh = [each for each in self._fresh if not each.slow]
 
     def settings_for(self, play: Command, before: StreamRenderer | None, transport: Transport) -> LaneSettings:
         """What a play begins with: also what waits for its place, or for one before it."""
         if before is not None:
-            self.commands.unmake(self.own(play, before, transport) or 0)
+            self.commands.unmake(self.stream_sample(play, before, transport) or 0)
         self.base, news = self._lane.look()
         self._fresh = newest(self._fresh + news)
         start = ahead_samples(play.due, transport) or 0
@@ -241,41 +244,41 @@ class CommandScheduler:
         return settings
 
     def begins(
-        self, play: Command, player: StreamRenderer, before: StreamRenderer | None, transport: Transport
+        self, play: Command, renderer: StreamRenderer, before: StreamRenderer | None, transport: Transport
     ) -> None:
-        """A play's player begins, after another one or none."""
+        """A play's renderer begins, after another one or none."""
         if before is not None:
-            self.commands.shift(before.place.zero_samples - player.place.zero_samples)
-        start = player.place.unheard_samples
+            self.commands.shift(before.placement.zero_samples - renderer.placement.zero_samples)
+        start = renderer.placement.unheard_samples
         self.commands.make([*self._early, *self._fresh, play], start)
         self._early, self._fresh = [], []
         self._base_made = self.base
 
     def handed_over(self) -> None:
-        """Another model's player goes on, with the settings as they are."""
+        """Another model's renderer goes on, with the settings as they are."""
         self.base, news = self._lane.look()
         self._fresh = newest(self._fresh + news)
         self._base_made = self.base
 
-    def hear(self, player: StreamRenderer | None, transport: Transport) -> None:
+    def hear(self, renderer: StreamRenderer | None, transport: Transport) -> None:
         """Tell of the commands whose place the host has come to."""
-        if player is None or not transport.playing or transport.timeline != player.place.timeline:
+        if renderer is None or not transport.playing or transport.timeline != renderer.placement.timeline:
             return
-        zero = player.place.zero_samples
+        zero = renderer.placement.zero_samples
         here = transport.position_samples - zero
-        self.commands.postpone(here, player.written_own)
+        self.commands.postpone(here, renderer.stream_written)
         for command in self.commands.heard(here):
             if command.update is not None and not command.settled:
                 self.base = self._lane.update(command.update)
                 self._base_made = command.update(self._base_made)
-            self._told_heard(command, player)
-        self._levels.passed(player, here)
+            self._told_heard(command, renderer)
+        self._levels.passed(renderer, here)
 
-    def _told_heard(self, command: Command, player: StreamRenderer) -> None:
-        own = command.own or 0
+    def _told_heard(self, command: Command, renderer: StreamRenderer) -> None:
+        stream_sample = command.stream_sample or 0
         named = command.update is not None and not command.settled
-        beats = float(command.due.beats) if named else player.score.beats_at(own)
-        at_seconds = self._lane.clock.was_at_seconds(player.place.zero_samples + own)
+        beats = float(command.due.beats) if named else renderer.beat_map.beats_at(stream_sample)
+        at_seconds = self._lane.clock.was_at_seconds(renderer.placement.zero_samples + stream_sample)
         seconds = max(0.0, at_seconds - command.arrived_seconds)
         if command.address:
             self.times.add(command.kind, seconds)

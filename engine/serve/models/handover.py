@@ -1,10 +1,10 @@
 """Another model takes over a lane that plays: on a bar line of its host, without a hole.
 
-    [generate]  estate   what is heard up to a bar line that is far enough ahead and made already
+    [generate]  handover music   what is heard up to a bar line that is far enough ahead and made already
     [load]      raise_   the new model hears it, begins there and makes the first second
     [generate]  fits, then LaneController.take_over: the ring's plan says from where on the new one's blocks count
 
-The old model plays on meanwhile, beyond the bar line too: where the heir comes too late nothing is lost.
+The old model plays on meanwhile, beyond the bar line too: where the handover comes too late nothing is lost.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from engine.serve.lane_settings import LaneSettings
 from engine.serve.render.stream_renderer import StreamRenderer
 from engine.serve.render.stream_settings import HandoverPrompt, as_prompt, left_aside, own_values
 
-READY_FRAMES = 50  # made by the heir before it takes over
-HURRY_SECONDS = 0.04  # an heir whose place is nearer than this is too late
+READY_FRAMES = 50  # made by the handover before it takes over
+HURRY_SECONDS = 0.04  # an handover whose place is nearer than this is too late
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class HandoverMusic:
     """
 
     lane: Lane
-    player: StreamRenderer
+    renderer: StreamRenderer
     version: int
     settings: LaneSettings
     frame: int
@@ -52,102 +52,114 @@ class HandoverWait:
 
 @dataclass(frozen=True)
 class Handover:
-    """A player of the new model, ready to take over, and what it took over from.  [any]"""
+    """A renderer of the new model, ready to take over, and what it took over from.  [any]"""
 
-    estate: HandoverMusic
+    handover_music: HandoverMusic
     settings: LaneSettings
-    player: StreamRenderer
+    renderer: StreamRenderer
 
 
-def estate(
-    director: LaneController, need_seconds: float, context_frames: int, at_once: bool
+def handover_music(
+    controller: LaneController, need_seconds: float, context_frames: int, at_once: bool
 ) -> HandoverMusic | HandoverWait | None:
     """What a lane leaves from the first bar line that is `need_seconds` ahead; None where there is nothing to go on.
 
     With `at_once` from where its music is made to, wherever that is.  [generate]
     """
-    player, lane = director.player, director.lane
-    if player is None or player.stream.finished or player.finished:
+    renderer, lane = controller.renderer, controller.lane
+    if renderer is None or renderer.stream.finished or renderer.finished:
         return None
     transport = lane.clock.or_standing()
-    now_own = transport.position_samples - player.place.zero_samples
+    stream_now = transport.position_samples - renderer.placement.zero_samples
     need = int(need_seconds * transport.sample_rate_hz) if transport.playing else 0
-    if now_own + need <= 0 or (not player.made_own and not at_once):
-        return HandoverMusic(lane, player, player.version, lane.settings, 0, None)
-    own = player.made_own if at_once else _bar_own(player, transport, now_own + need)
-    if own >= player.end_own:
+    if stream_now + need <= 0 or (not renderer.stream_made and not at_once):
+        return HandoverMusic(lane, renderer, renderer.version, lane.settings, 0, None)
+    stream_sample = renderer.stream_made if at_once else _bar_sample(renderer, transport, stream_now + need)
+    if stream_sample >= renderer.stream_end:
         return None
-    if own > player.made_own:
-        return HandoverWait((own - now_own) / transport.sample_rate_hz + 0.2)
-    frame = _frame_of(player, own)
-    return HandoverMusic(lane, player, player.version, lane.settings, frame, _heard(player, frame, context_frames))
+    if stream_sample > renderer.stream_made:
+        return HandoverWait((stream_sample - stream_now) / transport.sample_rate_hz + 0.2)
+    frame = _frame_of(renderer, stream_sample)
+    return HandoverMusic(
+        lane, renderer, renderer.version, lane.settings, frame, _heard(renderer, frame, context_frames)
+    )
 
 
-def _bar_own(player: StreamRenderer, transport: Transport, own: int) -> int:
-    """The first bar line at or after an own sample, as an own sample; a loop's end counts as one."""
-    grid, zero, passes = transport.grid, player.place.zero_samples, 0
-    position = zero + own
-    if player.loop is not None and transport.position_samples < player.loop[1]:
-        start, end = player.loop
+def _bar_sample(renderer: StreamRenderer, transport: Transport, stream_sample: int) -> int:
+    """The first bar line at or after a stream sample, as a stream sample; a loop's end counts as one."""
+    grid, zero, passes = transport.grid, renderer.placement.zero_samples, 0
+    position = zero + stream_sample
+    if renderer.loop is not None and transport.position_samples < renderer.loop[1]:
+        start, end = renderer.loop
         while position >= end:
             position, passes = position - (end - start), passes + end - start
         return min(grid.bar_start(grid.next_bar(position)), end) + passes - zero
     return grid.bar_start(grid.next_bar(position)) - zero
 
 
-def _frame_of(player: StreamRenderer, own: int) -> int:
-    """The own frame that holds an own sample, among those whose sound is known."""
-    seconds = units.samples_to_seconds(max(own, 0), player.ring.form.sample_rate_hz)
-    return min(int(units.seconds_to_frames(seconds)), player.chain.audio_end // player.model.codec.frame_samples)
+def _frame_of(renderer: StreamRenderer, stream_sample: int) -> int:
+    """The own frame that holds a stream sample, among those whose sound is known."""
+    seconds = units.samples_to_seconds(max(stream_sample, 0), renderer.ring.form.sample_rate_hz)
+    return min(
+        int(units.seconds_to_frames(seconds)), renderer.codec_output.audio_end // renderer.model.codec.frame_samples
+    )
 
 
-def _heard(player: StreamRenderer, frame: int, context_frames: int) -> Tensor | None:
+def _heard(renderer: StreamRenderer, frame: int, context_frames: int) -> Tensor | None:
     """Whole frames of what sounds right before an own frame, without the level that its model was given it at."""
-    chain, samples = player.chain, player.model.codec.frame_samples
-    end = chain.history.shape[1] - (chain.audio_end - frame * samples)
+    codec_output, samples = renderer.codec_output, renderer.model.codec.frame_samples
+    end = codec_output.history.shape[1] - (codec_output.audio_end - frame * samples)
     frames = min(end // samples, context_frames)
-    return chain.history[:, end - frames * samples : end].clone() / player.gain if frames > 0 else None
+    return codec_output.history[:, end - frames * samples : end].clone() / renderer.gain if frames > 0 else None
 
 
-def raise_heir(left: HandoverMusic, model: LoadedModel) -> Handover:
-    """The new model's player, begun at its place, with its first music made; what is heard there is encoded anew.
+def prepare_handover(left: HandoverMusic, model: LoadedModel) -> Handover:
+    """The new model's renderer, begun at its place, with its first music made; what is heard there is encoded anew.
 
     Raises what the model raises for the lane's wishes.  [load]
     """
-    old, settings = left.player, left.settings.with_own(own_values(model))
+    old, settings = left.renderer, left.settings.with_own(own_values(model))
     before = None
     if left.heard is not None:
         rate_hz, own_hz = old.model.codec.sample_rate, model.codec.sample_rate
         heard = as_prompt(model, resample(left.heard, rate_hz, own_hz))
         before = HandoverPrompt(heard, left.frame, old.prompt_frames)
-    place = old.place
-    player = StreamRenderer(model, old.ring, settings, place, old.seed, old.region, before)
-    player.join(place, old.loop, left.lane.clock.or_standing().position_samples)
+    placement = old.placement
+    renderer = StreamRenderer(model, old.ring, settings, placement, old.seed, old.region, before)
+    renderer.join(placement, old.loop, left.lane.clock.or_standing().position_samples)
     with torch.no_grad():
-        while player.stream.n_frames < player.prompt_frames + left.frame + READY_FRAMES and not player.stream.finished:
-            player.keep(player.stream.advance(READY_FRAMES // 5))
-    return Handover(left, settings, player)
+        while (
+            renderer.stream.n_frames < renderer.prompt_frames + left.frame + READY_FRAMES
+            and not renderer.stream.finished
+        ):
+            renderer.keep(renderer.stream.advance(READY_FRAMES // 5))
+    return Handover(left, settings, renderer)
 
 
-def fits(heir: Handover, director: LaneController) -> bool:
-    """Whether an heir still is in time and nothing was changed that it has not heard of.  [generate]"""
-    left, player = heir.estate, director.player
-    if player is not left.player or player.version != left.version:
+def fits(handover: Handover, controller: LaneController) -> bool:
+    """Whether an handover still is in time and nothing was changed that it has not heard of.  [generate]"""
+    left, renderer = handover.handover_music, controller.renderer
+    if renderer is not left.renderer or renderer.version != left.version:
         return False
-    if director.lane.settings.heard() != left.settings.heard() or player.loop != heir.player.loop:
+    if (
+        controller.lane.settings.regenerating() != left.settings.regenerating()
+        or renderer.loop != handover.renderer.loop
+    ):
         return False
-    transport = director.lane.clock.or_standing()
+    transport = controller.lane.clock.or_standing()
     if not transport.playing:
         return True
-    due = player.place.zero_samples + heir.player.written_own - transport.position_samples
+    due = renderer.placement.zero_samples + handover.renderer.stream_written - transport.position_samples
     return due > HURRY_SECONDS * transport.sample_rate_hz
 
 
-def take_over(heir: Handover, director: LaneController) -> None:
-    """Let an heir play on; what the new model cannot follow is told.  [generate]"""
-    lane, old, player = director.lane, heir.estate.player, heir.player
-    settings = lane.adopt(own_values(player.model))
-    player.quiet_change(settings)
-    player.join(old.place, old.loop, lane.clock.or_standing().position_samples)
-    lacking = left_aside(player.model, settings)
-    director.take_over(player, player.model, f"goes on with {player.model.name}{'; ' if lacking else ''}{lacking}")
+def take_over(handover: Handover, controller: LaneController) -> None:
+    """Let an handover play on; what the new model cannot follow is told.  [generate]"""
+    lane, old, renderer = controller.lane, handover.handover_music.renderer, handover.renderer
+    settings = lane.adopt(own_values(renderer.model))
+    renderer.quiet_change(settings)
+    renderer.join(old.placement, old.loop, lane.clock.or_standing().position_samples)
+    lacking = left_aside(renderer.model, settings)
+    controller.take_over(
+        renderer, renderer.model, f"goes on with {renderer.model.name}{'; ' if lacking else ''}{lacking}"
+    )

@@ -119,12 +119,12 @@ class Loader:
     def _take_over(self, job: Job, loaded: Hot) -> None:
         from engine.serve.models.change_over import change_over
 
-        studio = self.studio()
+        generate_loop = self.generate_loop()
         if self._state.hot is None:
-            studio.ask(lambda: studio.use(loaded.model))
+            generate_loop.ask(lambda: generate_loop.use(loaded.model))
         else:
             self._tell("loading", loaded.wanted.name, "waits for its bar line")
-            change_over(studio, loaded, job.check)
+            change_over(generate_loop, loaded, job.check)
         self._state.hot, self._state.device = loaded, loaded.device
         self.on_state(READY, "")
         self._free()
@@ -165,7 +165,7 @@ class Loader:
         from engine.serve.models.change_over import stop_all
 
         self.on_state(state, text)
-        stop_all(self.studio())
+        stop_all(self.generate_loop())
         self._state.hot = None
         self._free()
 
@@ -175,14 +175,14 @@ class Loader:
 
         give_back()
 
-    def studio(self) -> GenerateLoop:
-        """The studio; NotReady until [generate] has made it.  [load]"""
+    def generate_loop(self) -> GenerateLoop:
+        """The generate loop; NotReady until [generate] has made it.  [load]"""
         deadline = time.monotonic() + 120.0
-        while self._state.studio is None and time.monotonic() < deadline and not self._closed:
+        while self._state.generate_loop is None and time.monotonic() < deadline and not self._closed:
             time.sleep(0.01)
-        if self._state.studio is None:
+        if self._state.generate_loop is None:
             raise NotReady("the engine did not start")
-        return self._state.studio
+        return self._state.generate_loop
 
     # -- how it went --------------------------------------------------------------------------------------
 

@@ -89,7 +89,7 @@ def free_text(free_mb: float, limit_mb: float, device: str = "cpu") -> str:
 def _system_free_mb() -> float:
     try:
         lines = Path("/proc/meminfo").read_text().splitlines()
-        return next(int(line.split()[1]) / 1e3 for line in lines if line.startswith("MemAvailable:"))
+        return next(int(curve.split()[1]) / 1e3 for curve in lines if curve.startswith("MemAvailable:"))
     except (OSError, ValueError, StopIteration):
         return float("inf")  # a system that does not say: its own refusal is all there is
 
@@ -99,7 +99,7 @@ def _container_free_mb() -> float:
         root = Path("/sys/fs/cgroup")
         most = (root / "memory.max").read_text().strip()
         used = int((root / "memory.current").read_text())
-        stat = dict(line.split() for line in (root / "memory.stat").read_text().splitlines())
+        stat = dict(curve.split() for curve in (root / "memory.stat").read_text().splitlines())
         return float("inf") if most == "max" else (int(most) - used + int(stat.get("inactive_file", 0))) / 1e6
     except (OSError, ValueError):
         return float("inf")

@@ -66,10 +66,10 @@ class Progress:
             self._loader.make_room(self._wanted, need_mb)
 
     def _let_music_go_first(self) -> None:
-        studio = self._loader.studio()
+        generate_loop = self._loader.generate_loop()
         began = time.monotonic()
         most = min(PAUSE_SECONDS_MAX, PAUSES_SECONDS_MAX - self._paused_seconds)
-        while studio.fill_low_seconds() < LOW_FILL_SECONDS and time.monotonic() - began < most:
+        while generate_loop.fill_low_seconds() < LOW_FILL_SECONDS and time.monotonic() - began < most:
             self._job.check()
             time.sleep(PAUSE_SECONDS)
         self._paused_seconds += time.monotonic() - began

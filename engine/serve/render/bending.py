@@ -1,4 +1,4 @@
-"""The beat under a stream whose model is not told the tempo: what `engine.beat.bend` is laid on, for one player."""
+"""The beat under a stream whose model is not told the tempo: what `engine.beat.bend` is laid on, for one renderer."""
 
 from __future__ import annotations
 
@@ -23,53 +23,53 @@ SPARE_SECONDS = 2.0
 
 
 class HostBeats:
-    """The beats of the line that a player's newest music was laid on, under samples at the model's rate.
+    """The beats of the line that a renderer's newest music was laid on, under samples at the model's rate.
 
     All [generate].
     """
 
-    def __init__(self, player: StreamRenderer) -> None:
-        self._player = player
+    def __init__(self, renderer: StreamRenderer) -> None:
+        self._renderer = renderer
 
     def beats_at(self, out: int) -> float:
         """Beat of the host's grid at a sample put out."""
-        return self._player.score.entries[-1].beats_at(out * self._ratio)
+        return self._renderer.beat_map.entries[-1].beats_at(out * self._ratio)
 
     def next_bar(self, out: int) -> int:
         """The first sample put out, at `out` or after it, on which a bar begins."""
-        entry, ratio = self._player.score.entries[-1], self._ratio
-        zero, line = entry.place.zero_samples, entry.place.line
-        start = line.bar_start(line.next_bar(zero + int(np.ceil(out * ratio))))
+        entry, ratio = self._renderer.beat_map.entries[-1], self._ratio
+        zero, curve = entry.placement.zero_samples, entry.placement.curve
+        start = curve.bar_start(curve.next_bar(zero + int(np.ceil(out * ratio))))
         return int(np.ceil((start - zero) / ratio))
 
     @property
     def _ratio(self) -> float:
-        return self._player.ring.form.sample_rate_hz / RATE_HZ
+        return self._renderer.ring.form.sample_rate_hz / RATE_HZ
 
 
-def bend_for(player: StreamRenderer, frame: int, before: Tensor | None) -> Bend | None:
-    """What bends a player's sound from an own frame on, after the music `before` [C, n]; None for models that hear
+def bend_for(renderer: StreamRenderer, frame: int, before: Tensor | None) -> Bend | None:
+    """What bends a renderer's sound from an own frame on, after the music `before` [C, n]; None for models that hear
     the tempo.  [generate]
     """
-    codec = player.model.codec
-    if TEMPO in player.model.takes or codec.sample_rate != RATE_HZ:
+    codec = renderer.model.codec
+    if TEMPO in renderer.model.takes or codec.sample_rate != RATE_HZ:
         return None
     heard = np.zeros((codec.channels, 0), np.float32) if before is None else before.float().cpu().numpy()
-    bend = Bend(HostBeats(proxy(player)), frame * codec.frame_samples, heard)
-    bend.active = wanted(player.settings)
+    bend = Bend(HostBeats(proxy(renderer)), frame * codec.frame_samples, heard)
+    bend.active = wanted(renderer.settings)
     return bend
 
 
-def off_the_beat(player: StreamRenderer) -> tuple[float, float, float]:
+def off_the_beat(renderer: StreamRenderer) -> tuple[float, float, float]:
     """How far the newest music is off before it is put right, in beats and ms (late above 0), and how sure that is.
 
     [generate]
     """
-    bend = player.chain.bend
+    bend = renderer.codec_output.bend
     if bend is None or not bend.course.followed:
         return 0.0, 0.0, 0.0
-    tempo = player.score.tempo_at(player.made_own)
-    return bend.heard.off_beats, bend.heard.off_beats * 60_000.0 / tempo, bend.heard.confidence
+    tempo = renderer.beat_map.tempo_at(renderer.stream_made)
+    return bend.detected.off_beats, bend.detected.off_beats * 60_000.0 / tempo, bend.detected.confidence
 
 
 def wanted(settings: LaneSettings) -> bool:
@@ -82,27 +82,27 @@ def engaged(bend: Bend | None) -> bool:
     return bend is not None and ((bend.active and bend.course.followed) or bend.map.last.shift != 0)
 
 
-def enough(place: StreamPlacement, bend: Bend | None) -> StreamPlacement:
+def enough(placement: StreamPlacement, bend: Bend | None) -> StreamPlacement:
     """A place that ends so much later that a stream whose sound is bent has frames enough for it.  [generate]"""
-    if bend is None or not engaged(bend) or place.end_samples == ENDLESS_SAMPLES:
-        return place
-    rate = place.grid.sample_rate_hz
+    if bend is None or not engaged(bend) or placement.end_samples == ENDLESS_SAMPLES:
+        return placement
+    rate = placement.grid.sample_rate_hz
     skipped = max(0, bend.map.last.shift) * rate // RATE_HZ
-    reserve = int(BEND_RESERVE * (place.end_samples - place.zero_samples) + SPARE_SECONDS * rate)
-    return replace(place, end_samples=place.end_samples + skipped + reserve)
+    reserve = int(BEND_RESERVE * (placement.end_samples - placement.zero_samples) + SPARE_SECONDS * rate)
+    return replace(placement, end_samples=placement.end_samples + skipped + reserve)
 
 
-def reserve(player: StreamRenderer, reserved: bool) -> bool:
+def reserve(renderer: StreamRenderer, reserved: bool) -> bool:
     """Once a stream's sound begins to be bent, let it have frames enough; whether it has them.  [generate]"""
-    if not reserved and engaged(player.chain.bend):
-        player.set_total()
+    if not reserved and engaged(renderer.codec_output.bend):
+        renderer.set_total()
         return True
     return reserved
 
 
-def as_heard(place: StreamPlacement, bend: Bend | None) -> StreamPlacement:
+def as_heard(placement: StreamPlacement, bend: Bend | None) -> StreamPlacement:
     """A place on which a frame lies where it will be heard.  [generate]"""
     if bend is None:
-        return place
-    shift = round(bend.map.last.shift * place.grid.sample_rate_hz / RATE_HZ)
-    return replace(place, zero_samples=place.zero_samples - shift)
+        return placement
+    shift = round(bend.map.last.shift * placement.grid.sample_rate_hz / RATE_HZ)
+    return replace(placement, zero_samples=placement.zero_samples - shift)

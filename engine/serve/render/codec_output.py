@@ -246,11 +246,11 @@ class CodecOutput:
             return audio
         whole = self._crossed_whole
         begin = whole - self._leaving.shape[1]
-        place = torch.arange(begin, begin + count)
+        placement = torch.arange(begin, begin + count)
         if self._held is None:
-            leaves = 0.5 + 0.5 * torch.cos((place + 0.5) * (math.pi / whole))
+            leaves = 0.5 + 0.5 * torch.cos((placement + 0.5) * (math.pi / whole))
         else:  # straight, so that the change is heard from its first sample on
-            leaves = 1.0 - ((place + 1 - self._held) / max(whole - self._held, 1)).clamp(0, 1)
+            leaves = 1.0 - ((placement + 1 - self._held) / max(whole - self._held, 1)).clamp(0, 1)
         audio = audio.clone()
         audio[:, :count] += (self._leaving[:, :count] - audio[:, :count]) * leaves
         self._leaving = self._leaving[:, count:]

@@ -20,51 +20,55 @@ if TYPE_CHECKING:
 SAME_TEMPO = 1e-3  # tempi that differ by less of their size are one
 
 
-def prompt_line(place: StreamPlacement, region: ReferenceAudio | None) -> TempoCurve | None:
+def prompt_curve(placement: StreamPlacement, region: ReferenceAudio | None) -> TempoCurve | None:
     """Where the beats of the given music lie, which has its own tempo; None where it is the host's.  [any]"""
-    tempo = place.line.tempo_at(place.zero_samples)
+    tempo = placement.curve.tempo_at(placement.zero_samples)
     if region is None or abs(region.bpm / tempo - 1.0) < SAME_TEMPO:
         return None
-    grid = replace(place.grid, tempo_bpm=region.bpm)
-    return TempoCurve.straight(grid.moved(place.zero_samples, float(place.line.beats_at(place.zero_samples))))
+    grid = replace(placement.grid, tempo_bpm=region.bpm)
+    return TempoCurve.straight(
+        grid.moved(placement.zero_samples, float(placement.curve.beats_at(placement.zero_samples)))
+    )
 
 
-def hears_grid(model: LoadedModel) -> bool:
+def follows_grid(model: LoadedModel) -> bool:
     """Whether a model can be told another tempo in the middle of a window.  [any]"""
     return TEMPO in model.takes and isinstance(model.conditioner, FollowsGrid)
 
 
-def window_stays(player: StreamRenderer, settings: LaneSettings, place: StreamPlacement) -> bool:
-    """Whether a player's open window hears all that other settings and another place say.  [generate]"""
-    same, known = settings.heard() == player.settings.heard(), player.settings.conditioned()
-    moves = hears_grid(player.model) or (not same and place.line == player.place.line)
+def window_stays(renderer: StreamRenderer, settings: LaneSettings, placement: StreamPlacement) -> bool:
+    """Whether a renderer's open window hears all that other settings and another place say.  [generate]"""
+    same, known = settings.regenerating() == renderer.settings.regenerating(), renderer.settings.conditioned()
+    moves = follows_grid(renderer.model) or (not same and placement.curve == renderer.placement.curve)
     return moves and settings.conditioned() == known
 
 
-def ask(player: StreamRenderer, offset_frames: int, window_frames: int) -> Ask:
+def ask(renderer: StreamRenderer, offset_frames: int, window_frames: int) -> Ask:
     """What is asked for in the window at a stream frame.  [generate]"""
-    grid = player.score.model_grid(player.prompt_frames, offset_frames, window_frames, player.loop)
-    place = bending.as_heard(player.writing, player.chain.bend)
-    takes, begun = player.model.takes, player.region
-    return ask_at(player.settings, place, player.prompt_frames, offset_frames, takes, player.seed, grid, begun)
+    grid = renderer.beat_map.model_grid(renderer.prompt_frames, offset_frames, window_frames, renderer.loop)
+    placement = bending.as_heard(renderer.writing, renderer.codec_output.bend)
+    takes, begun = renderer.model.takes, renderer.region
+    return ask_at(
+        renderer.settings, placement, renderer.prompt_frames, offset_frames, takes, renderer.seed, grid, begun
+    )
 
 
-def conditions(player: StreamRenderer, offset_frames: int, window_frames: int) -> tuple[Conditions, ...]:
+def conditions(renderer: StreamRenderer, offset_frames: int, window_frames: int) -> tuple[Conditions, ...]:
     """What the stream's next window hears; the part of the style that it listens to is noted.  [generate]"""
-    player.windows += 1
-    conditioner, asked = player.model.conditioner, ask(player, offset_frames, window_frames)
-    player.excerpt = conditioner.excerpts([asked], offset_frames)[0] if asked.style is not None else None
+    renderer.windows += 1
+    conditioner, asked = renderer.model.conditioner, ask(renderer, offset_frames, window_frames)
+    renderer.excerpt = conditioner.excerpts([asked], offset_frames)[0] if asked.style is not None else None
     with torch.no_grad():
-        return conditioner([asked], player.stream.settings.guidance, offset_frames, window_frames)[0]
+        return conditioner([asked], renderer.stream.settings.guidance, offset_frames, window_frames)[0]
 
 
-def retime(player: StreamRenderer) -> None:
-    """The frames that no window has drawn yet hear the score as it is now.  [generate]"""
-    follows, size = player.model.conditioner, player.model.window_frames
-    if not hears_grid(player.model) or not isinstance(follows, FollowsGrid):
+def retime(renderer: StreamRenderer) -> None:
+    """The frames that no window has drawn yet hear the beat map as it is now.  [generate]"""
+    follows, size = renderer.model.conditioner, renderer.model.window_frames
+    if not follows_grid(renderer.model) or not isinstance(follows, FollowsGrid):
         return
 
     def renew(heard: tuple[Conditions, ...], offset_frames: int, first_row: int) -> None:
-        follows.retime(heard, ask(player, offset_frames, size), offset_frames, first_row)
+        follows.retime(heard, ask(renderer, offset_frames, size), offset_frames, first_row)
 
-    player.stream.retime(renew)
+    renderer.stream.retime(renew)

@@ -1,4 +1,4 @@
-"""A player's guard: fed with what its chain puts out, taken back with it. All of it [generate]."""
+"""A renderer's guard: fed with what its codec output puts out, taken back with it. All of it [generate]."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from engine.serve.render.codec_output import CodecOutput
 class GuardInput:
     """Its frames are a codec frame's length of what is put out, those before 0 the music that it goes on from."""
 
-    def __init__(self, chain: CodecOutput, codes: Tensor | None, bpm: float) -> None:
-        """Begin where the chain does; codes [K, P] end there, as the chain's history does."""
-        codec = chain.codec
+    def __init__(self, codec_output: CodecOutput, codes: Tensor | None, bpm: float) -> None:
+        """Begin where the codec output does; codes [K, P] end there, as the codec output's history does."""
+        codec = codec_output.codec
         self._guard = Guard(codec.sample_rate, codec.n_codebooks, bpm)
         self.verdict: Verdict | None = None
-        frame = chain.audio_end // codec.frame_samples
+        frame = codec_output.audio_end // codec.frame_samples
         if codes is not None:
-            self._guard.begin(_mono(chain.history), codes.cpu().numpy(), frame)
+            self._guard.begin(_mono(codec_output.history), codes.cpu().numpy(), frame)
         else:
             self._guard.begin(np.zeros(0, np.float32), np.zeros((codec.n_codebooks, 0), np.int16), frame)
 
-    def hear(self, chain: CodecOutput, codes: Tensor, n_samples: int, bpm: float) -> None:
+    def hear(self, codec_output: CodecOutput, codes: Tensor, n_samples: int, bpm: float) -> None:
         """The chain has taken codes [K, n] and put out `n_samples` more, at the codec's rate."""
         self._guard.tempo(bpm)
-        audio = _mono(chain.history[:, chain.history.shape[1] - n_samples :])
+        audio = _mono(codec_output.history[:, codec_output.history.shape[1] - n_samples :])
         found = self._guard.hear(audio, codes.cpu().numpy())
         self.verdict = self.verdict or found
 
@@ -37,10 +37,10 @@ class GuardInput:
         self._guard.pardon(verdict)
         self.verdict = self._guard.go_on()
 
-    def back_to(self, chain: CodecOutput) -> None:
+    def back_to(self, codec_output: CodecOutput) -> None:
         """The stream was taken back to where this chain goes on."""
         self.verdict = None
-        self._guard.back_to(chain.audio_end // chain.codec.frame_samples, _mono(chain.history))
+        self._guard.back_to(codec_output.audio_end // codec_output.codec.frame_samples, _mono(codec_output.history))
 
 
 def _mono(audio: Tensor) -> Audio:

@@ -39,7 +39,7 @@ class Prompt:
 
 @dataclass(frozen=True)
 class HandoverPrompt:
-    """Another model's music up to own frame `frame`, as this one hears it: what a player goes on from.  [any]"""
+    """Another model's music up to own frame `frame`, as this one hears it: what a renderer goes on from.  [any]"""
 
     heard: Prompt
     frame: int
@@ -57,18 +57,18 @@ def own_values(model: LoadedModel) -> dict[str, float]:
 
 def left_aside(model: LoadedModel, settings: LaneSettings) -> str:
     """What a lane was told and a model cannot follow, in words; empty when there is nothing.  [any]"""
-    wishes = [*sorted(settings.regions), *(["text"] if settings.prompt else [])]
-    lacking = [wish for wish in wishes if wish not in model.takes]
+    request = [*sorted(settings.regions), *(["text"] if settings.prompt else [])]
+    lacking = [wish for wish in request if wish not in model.takes]
     return f"{model.name} cannot follow {' and '.join(lacking)}, which waits for a model that can" if lacking else ""
 
 
 def stream_settings(
-    model: LoadedModel, settings: LaneSettings, place: StreamPlacement, prompt_frames: int
+    model: LoadedModel, settings: LaneSettings, placement: StreamPlacement, prompt_frames: int
 ) -> StreamSettings:
-    """How a stream at `place` samples, is guided and ends; values not set are the model's own.  [generate]"""
+    """How a stream at `placement` samples, is guided and ends; values not set are the model's own.  [generate]"""
     values = settings.values
     beta = values.get("cfg_beta", 0.0)
-    frames = place.frames_to_end()
+    frames = placement.frames_to_end()
     return StreamSettings(
         Sampling(
             temperature=values.get("temperature", model.temperature),

@@ -1,7 +1,7 @@
-"""What beat each own sample of a stream was laid on: the truth about what is made, whatever the host did since.
+"""What beat each stream sample of a stream was laid on: the truth about what is made, whatever the host did since.
 
-    own samples   prompt | place of the start   | after a change of tempo | after a loop's end | ...
-                         0                      each entry holds from its first own sample to the next one's
+    stream samples   prompt | place of the start   | after a change of tempo | after a loop's end | ...
+                         0                      each entry holds from its first stream sample to the next one's
 
 A change of tempo, a jump or a loop's return begins a new entry, so that what a window hears of the music before it
 has the beats that it was made for.
@@ -23,77 +23,77 @@ KEPT_SECONDS = 60.0  # of what is behind: more than any window reaches back
 
 @dataclass(frozen=True)
 class BeatMapEntry:
-    """From own sample `from_own` on the stream was laid on `place`, and moved as a whole since.  [any]"""
+    """From `from_stream_sample` on the stream was laid on `placement`, and moved as a whole since.  [any]"""
 
-    from_own: int
-    place: StreamPlacement
+    from_stream_sample: int
+    placement: StreamPlacement
     moved_samples: int = 0
 
-    def position(self, own_samples: float) -> float:
-        """Where in its pass of the host's timeline an own sample sounds.  [any]"""
-        return self.place.zero_samples + self.moved_samples + own_samples
+    def position(self, stream_samples: float) -> float:
+        """Where in its pass of the host's timeline a stream sample sounds.  [any]"""
+        return self.placement.zero_samples + self.moved_samples + stream_samples
 
-    def beats_at(self, own_samples: float) -> float:
-        """Beat of the host at an own sample, in floats.  [any]"""
-        return self.place.line.quick_beats(self.place.zero_samples + own_samples)
+    def beats_at(self, stream_samples: float) -> float:
+        """Beat of the host at a stream sample, in floats.  [any]"""
+        return self.placement.curve.quick_beats(self.placement.zero_samples + stream_samples)
 
 
 class BeatMap:
     """The entries of one stream, in order; all [generate]."""
 
-    def __init__(self, place: StreamPlacement, prompt: TempoCurve | None = None) -> None:
-        """Begin on `place`; a prompt of another tempo lies on its own line, in the same host samples."""
-        self.entries = [BeatMapEntry(ALWAYS, place)]
+    def __init__(self, placement: StreamPlacement, prompt: TempoCurve | None = None) -> None:
+        """Begin on `placement`; a prompt of another tempo lies on its own line, in the same host samples."""
+        self.entries = [BeatMapEntry(ALWAYS, placement)]
         if prompt is not None:
-            self.entries = [BeatMapEntry(ALWAYS, replace(place, line=prompt)), BeatMapEntry(0, place)]
+            self.entries = [BeatMapEntry(ALWAYS, replace(placement, curve=prompt)), BeatMapEntry(0, placement)]
 
-    def lay(self, from_own: int, place: StreamPlacement) -> None:
-        """From an own sample on everything lies on `place`."""
-        kept = [entry for entry in self.entries if entry.from_own < from_own]
-        if kept and kept[-1].place.same_course(place) and not kept[-1].moved_samples:
-            kept[-1] = replace(kept[-1], place=place)
+    def lay(self, from_stream_sample: int, placement: StreamPlacement) -> None:
+        """From a stream sample on everything lies on `placement`."""
+        kept = [entry for entry in self.entries if entry.from_stream_sample < from_stream_sample]
+        if kept and kept[-1].placement.same_course(placement) and not kept[-1].moved_samples:
+            kept[-1] = replace(kept[-1], placement=placement)
             self.entries = kept
             return
-        self.entries = [*kept, BeatMapEntry(from_own, place)]
-        oldest = from_own - int(KEPT_SECONDS * place.grid.sample_rate_hz)
-        while len(self.entries) > 1 and self.entries[1].from_own < oldest:
+        self.entries = [*kept, BeatMapEntry(from_stream_sample, placement)]
+        oldest = from_stream_sample - int(KEPT_SECONDS * placement.grid.sample_rate_hz)
+        while len(self.entries) > 1 and self.entries[1].from_stream_sample < oldest:
             self.entries.pop(0)
 
     def move(self, by_samples: int) -> None:
         """All of it sounds later; what it was made for stays."""
         self.entries = [replace(entry, moved_samples=entry.moved_samples + by_samples) for entry in self.entries]
 
-    def off_seconds(self, line: TempoCurve, own_samples: float) -> float:
-        """How much later than on a host's line the beat of an own sample sounds there; negative: earlier."""
-        entry = self.at(own_samples)
-        position = entry.position(own_samples)
-        beats = line.quick_beats(position) - entry.beats_at(own_samples)
-        return beats * units.SECONDS_PER_MINUTE / line.tempo_at(position)
+    def off_seconds(self, curve: TempoCurve, stream_samples: float) -> float:
+        """How much later than on a host's line the beat of a stream sample sounds there; negative: earlier."""
+        entry = self.at(stream_samples)
+        position = entry.position(stream_samples)
+        beats = curve.quick_beats(position) - entry.beats_at(stream_samples)
+        return beats * units.SECONDS_PER_MINUTE / curve.tempo_at(position)
 
-    def same_bars(self, line: TempoCurve, own_samples: float) -> bool:
-        """Whether an own sample was made for bars as a host's line has them now."""
-        grid, now = self.at(own_samples).place.grid, line.grid
+    def same_bars(self, curve: TempoCurve, stream_samples: float) -> bool:
+        """Whether a stream sample was made for bars as a host's line has them now."""
+        grid, now = self.at(stream_samples).placement.grid, curve.grid
         bar = now.signature.beats_per_bar
         apart = units.exact(grid.bar_origin_beats) - units.exact(now.bar_origin_beats)
         return grid.signature.beats_per_bar == bar and abs(apart - bar * round(apart / bar)) < SAME_BEATS
 
-    def at(self, own_samples: float) -> BeatMapEntry:
-        """The entry of an own sample."""
+    def at(self, stream_samples: float) -> BeatMapEntry:
+        """The entry of a stream sample."""
         found = self.entries[0]
         for entry in self.entries[1:]:
-            if entry.from_own > own_samples:
+            if entry.from_stream_sample > stream_samples:
                 break
             found = entry
         return found
 
-    def beats_at(self, own_samples: float) -> float:
-        """Beat of the host on which an own sample was laid, in floats."""
-        return self.at(own_samples).beats_at(own_samples)
+    def beats_at(self, stream_samples: float) -> float:
+        """Beat of the host on which a stream sample was laid, in floats."""
+        return self.at(stream_samples).beats_at(stream_samples)
 
-    def tempo_at(self, own_samples: float) -> float:
-        """Tempo for which an own sample was made."""
-        place = self.at(own_samples).place
-        return place.line.tempo_at(place.zero_samples + own_samples)
+    def tempo_at(self, stream_samples: float) -> float:
+        """Tempo for which a stream sample was made."""
+        placement = self.at(stream_samples).placement
+        return placement.curve.tempo_at(placement.zero_samples + stream_samples)
 
     def model_grid(
         self, prompt_frames: int, offset_frames: int, n_frames: int, loop: tuple[int, int] | None
@@ -102,22 +102,24 @@ class BeatMap:
 
         Where the host loops, as positions will go on after its end.
         """
-        rate = self.entries[-1].place.grid.sample_rate_hz
+        rate = self.entries[-1].placement.grid.sample_rate_hz
         first = _own(offset_frames - prompt_frames, rate)
         last = _own(offset_frames - prompt_frames + n_frames, rate)
         entries = self._with_passes(loop, last)
-        now = entries[-1].place.line.grid
+        now = entries[-1].placement.curve.grid
         origin = float(now.bar_origin_beats)
-        legs: list[GridLeg] = []
+        segments: list[GridLeg] = []
         for entry, following in zip(entries, [*entries[1:], None], strict=True):
-            end = last if following is None else following.from_own
-            if end > first and entry.from_own < last:
-                legs += _legs(entry, max(entry.from_own, first), min(end, last), prompt_frames, origin)
-        grid = plain_grid(entries[-1].place, prompt_frames)
-        straight = len(entries) == 1 and len(entries[0].place.line.legs) == 1
-        return grid if straight else replace(grid, legs=tuple(legs))
+            end = last if following is None else following.from_stream_sample
+            if end > first and entry.from_stream_sample < last:
+                segments += _segments(
+                    entry, max(entry.from_stream_sample, first), min(end, last), prompt_frames, origin
+                )
+        grid = plain_grid(entries[-1].placement, prompt_frames)
+        straight = len(entries) == 1 and len(entries[0].placement.curve.segments) == 1
+        return grid if straight else replace(grid, legs=tuple(segments))
 
-    def _with_passes(self, loop: tuple[int, int] | None, last_own: float) -> list[BeatMapEntry]:
+    def _with_passes(self, loop: tuple[int, int] | None, last_stream_sample: float) -> list[BeatMapEntry]:
         """The entries, and those of loop passes that are still to come."""
         entries = list(self.entries)
         if loop is None or loop[1] <= loop[0]:
@@ -125,10 +127,10 @@ class BeatMap:
         while len(entries) < len(self.entries) + 200:
             here = entries[-1]
             wrap = loop[1] - round(here.position(0))
-            if wrap >= last_own or wrap <= here.from_own:
+            if wrap >= last_stream_sample or wrap <= here.from_stream_sample:
                 break
             zero = loop[0] - wrap
-            entries.append(BeatMapEntry(wrap, replace(here.place, zero_samples=zero)))
+            entries.append(BeatMapEntry(wrap, replace(here.placement, zero_samples=zero)))
         return entries
 
 
@@ -136,26 +138,30 @@ def _own(frame: int, rate_hz: int) -> float:
     return float(units.seconds_to_samples(units.frames_to_seconds(frame), rate_hz))
 
 
-def _legs(entry: BeatMapEntry, first_own: float, end_own: float, prompt_frames: int, origin: float) -> list[GridLeg]:
-    """An entry's legs within [first, end), as the model counts: stream frames, beats from a bar line."""
-    zero, line = entry.place.zero_samples, entry.place.line
+def _segments(
+    entry: BeatMapEntry, first_stream_sample: float, stream_end: float, prompt_frames: int, origin: float
+) -> list[GridLeg]:
+    """An entry's segments within [first, end), as the model counts: stream frames, beats from a bar line."""
+    zero, curve = entry.placement.zero_samples, entry.placement.curve
     found = []
-    starts = [ALWAYS, *(leg.from_samples - zero for leg in line.legs[1:])]
-    for leg, start, following in zip(line.legs, starts, [*starts[1:], None], strict=True):
-        begin, end = max(start, first_own), end_own if following is None else min(following, end_own)
+    starts = [ALWAYS, *(segment.from_samples - zero for segment in curve.segments[1:])]
+    for segment, start, following in zip(curve.segments, starts, [*starts[1:], None], strict=True):
+        begin, end = max(start, first_stream_sample), stream_end if following is None else min(following, stream_end)
         if begin < end:
-            found.append(_leg(leg, begin + zero, begin, prompt_frames, origin))
+            found.append(_segment(segment, begin + zero, begin, prompt_frames, origin))
     return found
 
 
-def _leg(leg: TempoSegment, position: float, own: float, prompt_frames: int, origin: float) -> GridLeg:
-    grid = leg.grid
-    frame = prompt_frames + float(units.seconds_to_frames(units.samples_to_seconds(own, grid.sample_rate_hz)))
+def _segment(
+    segment: TempoSegment, position: float, stream_sample: float, prompt_frames: int, origin: float
+) -> GridLeg:
+    grid = segment.grid
+    frame = prompt_frames + float(units.seconds_to_frames(units.samples_to_seconds(stream_sample, grid.sample_rate_hz)))
     return GridLeg(
         frame,
-        leg.quick_beats(position) - origin,
-        leg.tempo_at(position),
-        leg.slope,
+        segment.quick_beats(position) - origin,
+        segment.tempo_at(position),
+        segment.slope,
         float(grid.signature.beats_per_bar),
         grid.bar_origin_beats - origin,
     )

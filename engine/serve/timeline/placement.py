@@ -2,8 +2,8 @@
 
 stream frame    0 ... P-1 | P          P+1        ...       P is the prompt: the music right before
 own frame              -1 | 0          1          ...       frame f = stream frame P + f
-own sample                | 0 ....     at the host's rate
-host position             | zero_samples + own sample
+stream sample                | 0 ....     at the host's rate
+host position             | zero_samples + stream sample
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from engine.serve.timeline.tempo_curve import TempoCurve
 class StreamPlacement:
     """Where a stream lies on the host's timeline; `end_samples` is where its music ends.
 
-    `start_samples` is where it begins to be heard, own sample 0 unless music before that is made and thrown away. A
+    `start_samples` is where it begins to be heard, stream sample 0 unless music before that is made and thrown away. A
     plain grid is taken as a straight line.  [any]
     """
 
-    line: TempoCurve
+    curve: TempoCurve
     zero_samples: int
     end_samples: int = ENDLESS_SAMPLES
     timeline: int = 0
@@ -41,7 +41,7 @@ class StreamPlacement:
     @property
     def grid(self) -> HostGrid:
         """What its line goes on as.  [any]"""
-        return self.line.grid
+        return self.curve.grid
 
     @property
     def start_samples(self) -> int:
@@ -49,13 +49,13 @@ class StreamPlacement:
         return self.zero_samples + self.unheard_samples
 
     def same_course(self, other: StreamPlacement) -> bool:
-        """Whether own samples have the same beats on both.  [any]"""
-        return self.zero_samples == other.zero_samples and self.line == other.line
+        """Whether stream samples have the same beats on both.  [any]"""
+        return self.zero_samples == other.zero_samples and self.curve == other.curve
 
     def beats_at_frame(self, frame: int) -> Fraction:
         """Beat of the line at the start of an own frame (negative: the prompt).  [any]"""
-        own = units.seconds_to_samples(units.frames_to_seconds(frame), self.grid.sample_rate_hz)
-        return self.line.beats_at(self.zero_samples + own)
+        stream_sample = units.seconds_to_samples(units.frames_to_seconds(frame), self.grid.sample_rate_hz)
+        return self.curve.beats_at(self.zero_samples + stream_sample)
 
     def frame_at(self, position_samples: int) -> int:
         """First own frame that begins at a host position or after it.  [any]"""
@@ -70,7 +70,7 @@ class StreamPlacement:
 
 def ask_at(
     settings: LaneSettings,
-    place: StreamPlacement,
+    placement: StreamPlacement,
     prompt_frames: int,
     offset_frames: int,
     takes: frozenset[str],
@@ -85,25 +85,25 @@ def ask_at(
     References are exact at that window: a looped region is in phase after hours. What the model does not take is
     left out: it was refused when it came, or it came for another model.  [generate]
     """
-    grid = (grid or plain_grid(place, prompt_frames)) if TEMPO in takes else None
+    grid = (grid or plain_grid(placement, prompt_frames)) if TEMPO in takes else None
     regions = {role: region for role, region in settings.regions.items() if role in takes}
     melody, style = regions.get(MELODY), regions.get(STYLE)
     stays = HARMONY in takes and melody is None and settings.values.get("keep_harmony", 1.0) >= 1.0
     return Ask(
         text=(settings.prompt if TEXT in takes else "") or None,
-        melody=None if melody is None else _placed(melody, place, prompt_frames, offset_frames),
+        melody=None if melody is None else _placed(melody, placement, prompt_frames, offset_frames),
         style=None if style is None else Reference(style.audio, whole=True),
         grid=grid,
         excerpt=_excerpt(settings, style),
         seed=seed,
-        harmony=_chords(begun, place, prompt_frames, offset_frames) if stays and begun is not None else None,
+        harmony=_chords(begun, placement, prompt_frames, offset_frames) if stays and begun is not None else None,
     )
 
 
-def plain_grid(place: StreamPlacement, prompt_frames: int) -> FrameGrid:
+def plain_grid(placement: StreamPlacement, prompt_frames: int) -> FrameGrid:
     """What a model hears of a straight line, beats counted from a bar line.  [any]"""
-    beats = place.beats_at_frame(-prompt_frames) - units.exact(place.grid.bar_origin_beats)
-    return FrameGrid(place.grid.tempo_bpm, float(beats), float(place.grid.signature.beats_per_bar))
+    beats = placement.beats_at_frame(-prompt_frames) - units.exact(placement.grid.bar_origin_beats)
+    return FrameGrid(placement.grid.tempo_bpm, float(beats), float(placement.grid.signature.beats_per_bar))
 
 
 def prepare(model: LoadedModel, settings: LaneSettings) -> None:
@@ -128,21 +128,21 @@ def _excerpt(settings: LaneSettings, style: ReferenceAudio | None) -> StyleExcer
     return StyleExcerpt(values.get("excerpt_seconds", 3.0), int(values.get("eval_q", 3)), start_samples=starts)
 
 
-def _chords(region: ReferenceAudio, place: StreamPlacement, prompt_frames: int, offset_frames: int) -> Reference:
+def _chords(region: ReferenceAudio, placement: StreamPlacement, prompt_frames: int, offset_frames: int) -> Reference:
     """The whole bars of a region as a reference, round and round."""
-    bar = place.grid.signature.beats_per_bar
-    found = _placed(region, place, prompt_frames, offset_frames)
+    bar = placement.grid.signature.beats_per_bar
+    found = _placed(region, placement, prompt_frames, offset_frames)
     if found.on_grid is None or region.beats < bar:
         return found
     return replace(found, on_grid=replace(found.on_grid, beats=float(region.beats // bar * bar)))
 
 
-def _placed(region: ReferenceAudio, place: StreamPlacement, prompt_frames: int, offset_frames: int) -> Reference:
+def _placed(region: ReferenceAudio, placement: StreamPlacement, prompt_frames: int, offset_frames: int) -> Reference:
     """A region as a reference whose phase is exact at the window's first frame."""
-    beat = place.beats_at_frame(offset_frames - prompt_frames)
+    beat = placement.beats_at_frame(offset_frames - prompt_frames)
     start = units.exact(region.start_beats)
     phase_samples = units.beats_to_samples((beat - start) % region.beats, region.bpm, region.rate_hz)
-    speed = place.grid.tempo_bpm / region.bpm
+    speed = placement.grid.tempo_bpm / region.bpm
     heard_before = offset_frames * units.SAMPLES_PER_FRAME * speed
-    lies = OnGrid(float(start - units.exact(place.grid.bar_origin_beats)), float(region.beats), region.bpm)
+    lies = OnGrid(float(start - units.exact(placement.grid.bar_origin_beats)), float(region.beats), region.bpm)
     return Reference(region.audio, units.nearest(phase_samples - units.exact(heard_before)), speed, on_grid=lies)

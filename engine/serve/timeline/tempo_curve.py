@@ -1,11 +1,11 @@
 """The line a stream is laid on: which beat sounds at which host sample, as far ahead as anybody can say.
 
-    tempo          ____ 128           a leg holds from its first sample to the next one's; the first also
+    tempo          ____ 128           a segment holds from its first sample to the next one's; the first also
              _____/                   for everything before it, the last for everything behind it
     100 ____/
            |  ramp | straight         ramps are straight over beats, as in `bridge.time.tempo_map`
 
-One straight leg is exactly `transport.Grid`. A ramp is followed in floats from its first sample, where it is
+One straight segment is exactly `transport.Grid`. A ramp is followed in floats from its first sample, where it is
 pinned exactly, and ends after a few seconds: nothing adds up, however long the piece is.
 """
 
@@ -63,7 +63,7 @@ class TempoSegment:
         )
 
     def sample_at(self, beats: Exact) -> int:
-        """Sample on which a beat sounds, rounded once; inverse of `beats_at` on this leg.  [any]"""
+        """Sample on which a beat sounds, rounded once; inverse of `beats_at` on this segment.  [any]"""
         if not self.slope:
             return self.grid.sample_at(beats)
         passed = float(exact(beats) - self.grid.beats_at(self.from_samples))
@@ -78,12 +78,12 @@ class TempoSegment:
 
 @dataclass(frozen=True)
 class TempoCurve:
-    """Legs in order; ValueError for none, or for two that begin on one sample.  [any]"""
+    """Segments in order; ValueError for none, or for two that begin on one sample.  [any]"""
 
-    legs: tuple[TempoSegment, ...]
+    segments: tuple[TempoSegment, ...]
 
     def __post_init__(self) -> None:
-        starts = [leg.from_samples for leg in self.legs]
+        starts = [segment.from_samples for segment in self.segments]
         if not starts or any(late <= early for early, late in pairwise(starts)):
             raise ValueError(f"a line needs legs one after the other, got some that begin at samples {starts}")
 
@@ -101,51 +101,51 @@ class TempoCurve:
         if abs(slope) < STRAIGHT_BPM_PER_BEAT:
             return TempoCurve.straight(grid)
         here = _tangent(grid, position_samples, grid.beats_at(position_samples), grid.tempo_bpm)
-        leg = TempoSegment(position_samples, here, slope)
+        segment = TempoSegment(position_samples, here, slope)
         bound = TEMPO_MAX_BPM if slope > 0 else TEMPO_MIN_BPM
         most = max(0.0, math.log(bound / grid.tempo_bpm) / slope) * units.SECONDS_PER_MINUTE
         count = int(min(seconds, most) * grid.sample_rate_hz)
         if count < 1:
             return TempoCurve.straight(grid)
         end = position_samples + count
-        after = _tangent(grid, end, leg.beats_at(end), leg.tempo_at(end))
-        return TempoCurve((TempoSegment(position_samples - 1, grid), leg, TempoSegment(end, after)))
+        after = _tangent(grid, end, segment.beats_at(end), segment.tempo_at(end))
+        return TempoCurve((TempoSegment(position_samples - 1, grid), segment, TempoSegment(end, after)))
 
     @property
     def grid(self) -> Grid:
-        """What the last leg goes on as: its rate, signature and bar lines are the line's.  [any]"""
-        return self.legs[-1].grid
+        """What the last segment goes on as: its rate, signature and bar lines are the line's.  [any]"""
+        return self.segments[-1].grid
 
-    def leg_at(self, position: float) -> TempoSegment:
-        """The leg that holds at a sample.  [any]"""
-        found = self.legs[0]
-        for leg in self.legs[1:]:
-            if leg.from_samples > position:
+    def segment_at(self, position: float) -> TempoSegment:
+        """The segment that holds at a sample.  [any]"""
+        found = self.segments[0]
+        for segment in self.segments[1:]:
+            if segment.from_samples > position:
                 break
-            found = leg
+            found = segment
         return found
 
     def beats_at(self, position: Exact) -> Fraction:
         """Beat that sounds at a sample: exact where the line is straight.  [any]"""
-        return self.leg_at(float(position)).beats_at(position)
+        return self.segment_at(float(position)).beats_at(position)
 
     def quick_beats(self, position: float) -> float:
         """`beats_at` in floats, for comparisons.  [any]"""
-        return self.leg_at(position).quick_beats(position)
+        return self.segment_at(position).quick_beats(position)
 
     def sample_at(self, beats: Exact) -> int:
         """Sample on which a beat sounds, rounded once; inverse of `beats_at`.  [any]"""
-        place = exact(beats)
-        found = self.legs[0]
-        for leg in self.legs[1:]:
-            if leg.beats_at(leg.from_samples) > place:
+        placement = exact(beats)
+        found = self.segments[0]
+        for segment in self.segments[1:]:
+            if segment.beats_at(segment.from_samples) > placement:
                 break
-            found = leg
-        return found.sample_at(place)
+            found = segment
+        return found.sample_at(placement)
 
     def tempo_at(self, position: float) -> float:
         """Quarter notes a minute at a sample.  [any]"""
-        return self.leg_at(position).tempo_at(position)
+        return self.segment_at(position).tempo_at(position)
 
     def off_seconds(self, other: TempoCurve, position: float) -> float:
         """How much later than on `other` the beat of this line at a sample is there; negative: earlier.  [any]"""
@@ -163,7 +163,7 @@ class TempoCurve:
             return self
         spent = min(max(abs(float(off)) / MOST_BEND, SHORTEST_BEND_BEATS), LONGEST_BEND_BEATS)
         end = position_samples + int(units.beats_to_samples(spent, tempo, self.grid.sample_rate_hz)) + 1
-        there, at_end = self.leg_at(position_samples), self.leg_at(end)
+        there, at_end = self.segment_at(position_samples), self.segment_at(end)
         minutes = (end - position_samples) / (units.SECONDS_PER_MINUTE * self.grid.sample_rate_hz)
         length, slope = float(self.beats_at(end) - exact(beats)), there.slope
         bent = length * slope / math.expm1(slope * minutes) if slope else length / minutes
@@ -174,7 +174,7 @@ class TempoCurve:
         if at_end.slope:
             grid = _tangent(grid, end, at_end.beats_at(end), at_end.tempo_at(end))
         rest = TempoSegment(end, grid, at_end.slope)
-        return TempoCurve((leading, rest, *(leg for leg in self.legs if leg.from_samples > end)))
+        return TempoCurve((leading, rest, *(segment for segment in self.segments if segment.from_samples > end)))
 
     # -- bars -----------------------------------------------------------------------------------------
 

@@ -40,24 +40,24 @@ class TempoPredictor:
     @property
     def straight(self) -> bool:
         """Whether the tempo stood, when it was looked at last."""
-        return self._newest is None or len(self._newest[1].legs) == 1
+        return self._newest is None or len(self._newest[1].segments) == 1
 
-    def line(self, transport: Transport) -> TempoCurve:
+    def curve(self, transport: Transport) -> TempoCurve:
         """The line on which the host goes on, as far as its snapshots tell; the same object while nothing changes."""
         if self._newest is not None and self._newest[0] is transport:
             return self._newest[1]
         slope = self._slope(transport)
-        line = (
+        curve = (
             TempoCurve.ramp(transport.grid, transport.position_samples, slope)
             if slope
             else self._straight(transport.grid)
         )
-        self._newest = transport, line
-        return line
+        self._newest = transport, curve
+        return curve
 
     def _straight(self, grid: Grid) -> TempoCurve:
         known = self._newest
-        if known is not None and len(known[1].legs) == 1 and known[1].legs[0].grid == grid:
+        if known is not None and len(known[1].segments) == 1 and known[1].segments[0].grid == grid:
             return known[1]
         return TempoCurve.straight(grid)
 

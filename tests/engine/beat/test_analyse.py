@@ -112,8 +112,8 @@ def test_stretched_music_is_on_the_hosts_beat_at_its_pitch(host):
     assert min(found.first_beat, 1 - found.first_beat) * 60 / host < 0.008
     tone = stretched(chord(4)[None], host / 100)[0]
     size = 1 << 16
-    heard, given = (np.abs(np.fft.rfft(each[RATE_HZ // 2 :][:size], size)) for each in (tone, chord(4)))
-    assert abs(int(heard[300:600].argmax()) - int(given[300:600].argmax())) <= 2  # 220 Hz
+    detected, given = (np.abs(np.fft.rfft(each[RATE_HZ // 2 :][:size], size)) for each in (tone, chord(4)))
+    assert abs(int(detected[300:600].argmax()) - int(given[300:600].argmax())) <= 2  # 220 Hz
 
 
 def test_speeds_out_of_range_are_refused():

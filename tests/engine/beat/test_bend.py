@@ -178,7 +178,7 @@ def test_music_that_is_far_off_leaps_onto_the_beat_at_a_bar_line():
     bar = SteadyLine(bpm).next_bar(out_at)
     assert 0 < bar - out_at - FADE_SAMPLES < 200  # the crossfade ends right before the bar line
     assert abs(found.last.shift - late * RATE_HZ) < 0.01 * RATE_HZ
-    assert abs(bend.heard.off_beats) * 60 / bpm < 0.006
+    assert abs(bend.detected.off_beats) * 60 / bpm < 0.006
     assert np.abs(np.diff(out)).max() <= np.abs(np.diff(audio)).max() * 1.05
 
 

@@ -17,7 +17,7 @@ NOTHING = Tempo(0.0, 0.0, 0.0)
 
 
 @lru_cache
-def heard() -> list[tuple[str, int, Tempo, Tempo]]:
+def detected() -> list[tuple[str, int, Tempo, Tempo]]:
     """Of each rhythm and tempo what is found without a hint, and with the song's tempo as one."""
     found = []
     for number, (name, bpm) in enumerate((name, bpm) for name in RHYTHMS for bpm in TEMPI):
@@ -33,16 +33,16 @@ def is_right(found: Tempo | RegionBeat, bpm: float) -> bool:
 
 
 def test_with_the_songs_tempo_as_hint_no_rhythm_is_stretched_away():
-    assert not [(name, bpm, hinted) for name, bpm, _, hinted in heard() if not is_right(hinted, bpm)]
+    assert not [(name, bpm, hinted) for name, bpm, _, hinted in detected() if not is_right(hinted, bpm)]
 
 
 def test_nine_in_ten_are_right_without_a_hint():
-    wrong = [(name, bpm, plain) for name, bpm, plain, _ in heard() if not is_right(plain, bpm)]
-    assert len(wrong) <= 0.1 * len(heard()), wrong
+    wrong = [(name, bpm, plain) for name, bpm, plain, _ in detected() if not is_right(plain, bpm)]
+    assert len(wrong) <= 0.1 * len(detected()), wrong
 
 
 def test_what_is_surest_is_right_and_what_is_wrong_names_the_right_one_as_a_rival():
-    for name, bpm, plain, _ in heard():
+    for name, bpm, plain, _ in detected():
         if not is_right(plain, bpm):
             assert plain.confidence < 0.9, (name, bpm)
             assert [rival for rival in plain.rivals if abs(rival / bpm - 1.0) < 0.005], (name, bpm)

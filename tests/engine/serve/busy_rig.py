@@ -56,7 +56,7 @@ class BusyHost(Host):
     def turn(self) -> None:
         """One turn of the engine; then the host has played for as long as it took."""
         began = self.clock.seconds
-        self.studio.turn()
+        self.generate_loop.turn()
         end = max(self.clock.seconds, began + TURN_SECONDS)
         self.clock.seconds = began
         while self.clock.seconds < end:
@@ -85,7 +85,7 @@ class BusyHost(Host):
         if at == "now":
             self.lane.tell(command)
         else:
-            self.lane.director.change(command)
+            self.lane.controller.change(command)
 
     def dial(self, name: str, per_second: float, seconds: float, values, at: str = "now") -> int:
         """Set a parameter so often, for so long; the last command's id."""

@@ -86,7 +86,7 @@ class GridHost(Host):
         self.transport = Transport(False, 0, course.grid_at(0), course.loop_beats)
         self.lane.update(lambda told: told.with_value("guard", 0.0))  # it would let no noise pass
         for _ in range(8):
-            self.lane.director.pace.ready_after(0.2)
+            self.lane.controller.timing.ready_after(0.2)
         self.heard = Heard()
         self.generations = 0
 
@@ -111,16 +111,16 @@ class GridHost(Host):
         return self.heard
 
     def _hear(self, position: int, sound) -> None:
-        player = self.lane.director.player
+        renderer = self.lane.controller.renderer
         begin, end = self.reader.read(position, sound, self.transport.timeline)
-        if player is None or not player.place.start_samples <= position < player.place.end_samples:
+        if renderer is None or not renderer.placement.start_samples <= position < renderer.placement.end_samples:
             return
-        if position + len(sound) <= player.place.end_samples:
+        if position + len(sound) <= renderer.placement.end_samples:
             self.heard.holes += len(sound) - (end - begin)
-        if player.place.timeline != self.transport.timeline:
+        if renderer.placement.timeline != self.transport.timeline:
             return
-        own = position - player.place.zero_samples
-        beats = float(self.course.beats_at(position)) - player.score.beats_at(own)
+        stream_sample = position - renderer.placement.zero_samples
+        beats = float(self.course.beats_at(position)) - renderer.beat_map.beats_at(stream_sample)
         beats = (beats + 2.0) % 4.0 - 2.0
         tempo = float(self.course.tempo_map.tempo_at(self.course.beats_at(position)))
         self.heard.seconds.append(self.clock.seconds - 1000.0)
@@ -144,12 +144,12 @@ class GridHost(Host):
         self.transport = replace(self.transport, playing=True)
 
 
-def told_against_score(player) -> float:
-    """The largest difference, in beats, between what the open window's rows were told and what the score says."""
-    window, stream = player.stream.window, player.stream
+def told_against_beat_map(renderer) -> float:
+    """The largest difference, in beats, between what the open window's rows were told and what the beat map says."""
+    window, stream = renderer.stream.window, renderer.stream
     frames = window.conditions[0].frames[0]
     told = torch.atan2(frames[:, 0], frames[:, 1]) / (2 * torch.pi) % 1.0
-    grid = player.score.model_grid(player.prompt_frames, stream.window_offset, len(frames), player.loop)
+    grid = renderer.beat_map.model_grid(renderer.prompt_frames, stream.window_offset, len(frames), renderer.loop)
     want = beats_on(grid, stream.window_offset, len(frames)).from_bar % 1.0
     off = (told - want + 0.5) % 1.0 - 0.5
     return float(off.abs().max())

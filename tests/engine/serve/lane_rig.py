@@ -70,14 +70,14 @@ class Clock:
 class Host:
     """A host of one lane: moves its timeline by hand and reads the ring."""
 
-    def __init__(self, studio: GenerateLoop | None = None, clock: Clock | None = None) -> None:
+    def __init__(self, generate_loop: GenerateLoop | None = None, clock: Clock | None = None) -> None:
         torch.set_num_threads(1)
         self.events: list[tuple[str, float, str]] = []
-        self.studio = studio or GenerateLoop(make_model(), lambda lane, *event: self.events.append(event))
+        self.generate_loop = generate_loop or GenerateLoop(make_model(), lambda lane, *event: self.events.append(event))
         number = next(_numbers) % 64
         ring = RingWriter.create(number, RATE, 2, seconds=12)
         self.lane = Lane(number, Client("127.0.0.1", 5000), ring, {"cfg": 3.0})
-        self.studio.open(self.lane)
+        self.generate_loop.open(self.lane)
         self.reader = RingReader.attach(ring.name)
         self.transport = Transport(False, 0, Grid(RATE, 120.0))
         self.answers: list = []
@@ -85,20 +85,20 @@ class Host:
 
     def close(self) -> None:
         self.reader.close()
-        self.studio.close(self.lane)
+        self.generate_loop.close(self.lane)
 
     def publish(self) -> None:
         self.reader.publish(self.transport, self.transport.timeline, BLOCK)
 
     def play(self, at=NOW, bars: int = 0, past: bool = False) -> None:
         told = self.answers.append
-        self.lane.director.play(at, bars, lambda *a: told(a), told, Command(at, past=past))
+        self.lane.controller.play(at, bars, lambda *a: told(a), told, Command(at, past=past))
 
     def settle(self) -> None:
         """Let the engine work until it wants no more."""
         self.publish()
         for _ in range(2000):
-            if not self.studio.turn():
+            if not self.generate_loop.turn():
                 return
         raise AssertionError("the engine never rests")
 

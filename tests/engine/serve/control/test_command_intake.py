@@ -27,7 +27,7 @@ class Lane:
     """As much of one as commands see of it."""
 
     def __init__(self, number: int) -> None:
-        self.number, self.director = number, object()
+        self.number, self.controller = number, object()
 
 
 class Rig:
@@ -48,7 +48,7 @@ class Rig:
         self.answers.extend(parse(datagram))
 
     def put(self, id: int, value: float, what: str = "level_db", lane: int = 0, alone: bool = False) -> None:
-        def question(director: object) -> tuple[object, ...]:
+        def question(controller: object) -> tuple[object, ...]:
             self.done.append((lane, value))
             return what, value, 0.0, 0
 

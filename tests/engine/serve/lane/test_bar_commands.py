@@ -36,7 +36,7 @@ def give(host: Host, at: str | float, update, id: int = 1, kind: str = "prompt")
     made = command(at, update, id, kind)
     if made.at == NOW:
         host.lane.tell(made)
-    return host.lane.director.change(made)
+    return host.lane.controller.change(made)
 
 
 def prompt(text: str):
@@ -82,16 +82,16 @@ def test_a_prompt_is_heard_exactly_from_its_line_on(host, alone, word):
     playing(host)
     before = host.listen(RATE)
     assert give(host, word, prompt("else")) == (10.5, 0)
-    assert host.lane.director.agenda.commands.listed() == (1, "1 prompt 10.5")
+    assert host.lane.controller.scheduler.commands.listed() == (1, "1 prompt 10.5")
     sound = np.concatenate([before, host.listen(ODD.bar_start(4) - RATE)])
-    line = ODD.bar_start(3)
-    assert (line * 50) % RATE  # in the middle of a frame
-    assert first_difference(sound, alone) == line
+    curve = ODD.bar_start(3)
+    assert (curve * 50) % RATE  # in the middle of a frame
+    assert first_difference(sound, alone) == curve
     assert [said[:3] for said in heard] == [(1, ADDRESS + "prompt", 10.5)]
     assert host.lane.settings.prompt == "else"
-    assert host.lane.director.agenda.commands.listed() == (0, "")
+    assert host.lane.controller.scheduler.commands.listed() == (0, "")
     steps = np.abs(np.diff(sound[:, 0]))
-    assert steps[line - 2 : line + 2].max() <= np.delete(steps, np.arange(line - 3, line + 3)).max()  # no click
+    assert steps[curve - 2 : curve + 2].max() <= np.delete(steps, np.arange(curve - 3, curve + 3)).max()  # no click
 
 
 def test_the_same_command_gives_the_same_music_whenever_it_is_told(host, alone):
@@ -111,7 +111,7 @@ def test_the_same_command_gives_the_same_music_whenever_it_is_told(host, alone):
 @pytest.mark.parametrize(
     ("kind", "update"),
     [
-        ("reseed", lambda s: s.with_dice(5)),
+        ("reseed", lambda s: s.with_seed(5)),
         ("set", lambda s: s.with_value("temperature", 0.5)),
         ("set", lambda s: s.with_value("level_db", -12.0)),
         ("mute", lambda s: s.with_mute(True)),
@@ -157,12 +157,12 @@ def test_changes_for_one_line_are_taken_together(host):
     heard = told(host)
     playing(host)
     host.listen(RATE // 2)
-    version = host.lane.director.player.version
+    version = host.lane.controller.renderer.version
     give(host, "bar 2", prompt("one"), 1)
     give(host, 7.0, lambda s: s.with_value("cfg", 2.0), 2, "set")
     give(host, "bars 2", lambda s: s.with_mute(True), 3, "mute")
     assert np.isfinite(host.listen(ODD.bar_start(3))).all()
-    assert host.lane.director.player.version == version + 1
+    assert host.lane.controller.renderer.version == version + 1
     assert sorted(said[0] for said in heard) == [1, 2, 3]
     assert {said[2] for said in heard} == {7.0}
     assert (host.lane.settings.prompt, host.lane.settings.values["cfg"]) == ("one", 2.0)
@@ -182,11 +182,11 @@ def test_a_change_now_does_not_bring_a_later_one_forward(host):
     playing(host)
     give(host, "bar 2", prompt("second"), 1)
     host.listen(ODD.bar_start(2) - RATE)  # it is made already: the lead is two seconds
-    assert host.lane.director.agenda.commands.made
+    assert host.lane.controller.scheduler.commands.made
     give(host, "now", prompt("first"), 2)
     host.listen(RATE // 4)
     host.listen(2 * RATE)
-    asked = [ask.text for ask, _, _ in host.studio.model.conditioner.asked]
+    asked = [ask.text for ask, _, _ in host.generate_loop.model.conditioner.asked]
     turns = [text for text, before in zip(asked, ["", *asked], strict=False) if text != before]
     assert turns == [None, "second", "first", "second"]  # made once more for its line
     assert [said[0] for said in heard] == [2, 1]
@@ -199,8 +199,8 @@ def test_cancelled_commands_are_not_heard(host, alone):
     playing(host)
     give(host, "bar 2", prompt("else"), 1)
     give(host, "bar 3", prompt("other"), 2)
-    controller = host.lane.director
-    assert controller.agenda.commands.listed() == (2, "1 prompt 7, 2 prompt 10.5")
+    controller = host.lane.controller
+    assert controller.scheduler.commands.listed() == (2, "1 prompt 7, 2 prompt 10.5")
     before = host.listen(ODD.bar_start(2) - RATE)
     assert controller.cancel(7) == 0
     assert controller.cancel(1) == 1  # it is made already, and far enough ahead
@@ -208,7 +208,7 @@ def test_cancelled_commands_are_not_heard(host, alone):
     sound = np.concatenate([before, host.listen(ODD.bar_start(4) - len(before))])
     assert not heard
     assert first_difference(sound, alone) in (-1, ODD.bar_start(2))  # what was made is made once more
-    assert controller.player.settings.prompt == ""
+    assert controller.renderer.settings.prompt == ""
 
 
 def looped(host: Host, passes: int) -> np.ndarray:
@@ -232,7 +232,7 @@ def test_a_place_in_a_loop_is_the_next_time_the_host_gets_there(host):
     assert [said[:3] for said in heard] == [(1, ADDRESS + "prompt", 4.0)]
     assert give(host, "bar 7", prompt("never")) == (28.0, 0)  # behind the loop's end
     assert np.isfinite(looped(host, 2)).all()
-    assert host.lane.director.agenda.commands.listed()[0] == 1
+    assert host.lane.controller.scheduler.commands.listed()[0] == 1
     assert len(heard) == 1
 
 
@@ -248,7 +248,7 @@ def test_a_jump_keeps_named_places_and_finds_the_next_ones_anew(host):
     host.listen(3 * RATE)
     assert [said[0] for said in heard] == [2]
     assert heard[0][2] == 28.0  # bar 7
-    assert host.lane.director.agenda.commands.listed() == (1, "1 prompt 16")  # it waits
+    assert host.lane.controller.scheduler.commands.listed() == (1, "1 prompt 16")  # it waits
     host.transport = Transport(True, grid.bar_start(3), grid, timeline=2)
     host.settle()
     host.listen(3 * RATE)
@@ -261,7 +261,7 @@ def test_play_and_stop_at_their_lines_and_mid_stream(host):
     heard = told(host)
     grid = Grid(RATE)
     playing(host, grid)
-    controller = host.lane.director
+    controller = host.lane.controller
     host.listen(RATE // 2)
     controller.stop(At.read("bar 2"), Command(At.read("bar 2"), 5, ADDRESS + "stop"))
     host.lane.update(lambda s: s.with_prompt("again"))
@@ -285,9 +285,9 @@ def test_what_waits_for_the_place_of_a_play_is_heard_with_it(host):
     host.settle()
     give(host, "bar 2", prompt("with it"), 1)
     play = Command(At.read("bar 2"), 2, ADDRESS + "play")
-    host.lane.director.play(play.at, 0, lambda *a: host.answers.append(a), host.answers.append, play)
+    host.lane.controller.play(play.at, 0, lambda *a: host.answers.append(a), host.answers.append, play)
     host.settle()
-    assert host.studio.model.conditioner.asked[-1][0].text == "with it"
+    assert host.generate_loop.model.conditioner.asked[-1][0].text == "with it"
     host.listen(5 * RATE)
     assert sorted((said[0], said[2]) for said in heard) == [(1, 8.0), (2, 8.0)]
 
@@ -296,8 +296,8 @@ def test_a_stop_takes_back_what_was_scheduled_behind_it(host):
     playing(host, Grid(RATE))
     give(host, "bar 2", prompt("before"), 1)
     give(host, "bar 5", prompt("behind"), 2)
-    host.lane.director.stop(At.read("bar 3"))
-    names = host.lane.director.agenda.commands.listed()[1]
+    host.lane.controller.stop(At.read("bar 3"))
+    names = host.lane.controller.scheduler.commands.listed()[1]
     assert "1 prompt 8" in names
     assert "2 prompt" not in names
 
@@ -328,7 +328,7 @@ def test_the_time_from_command_to_sound_is_measured(host, monkeypatch):
         return now, 99.5 + now.position_samples / RATE
 
     monkeypatch.setattr(host.lane.ring, "transport_said", said)
-    host.lane.director.change(made)
+    host.lane.controller.change(made)
     host.listen(4 * RATE)
     assert written
     assert heard[0][3] == pytest.approx(1.5)  # bar 1 lies at 2 s, where that clock says 101.5
@@ -343,7 +343,7 @@ def test_a_mute_lasts_as_long_as_it_says(host, at, begins):
     before = host.listen(RATE)  # beat 1.56
     mute = command(at, lambda s: s.with_mute(True), 5, "mute")
     mute.then, mute.length_beats = command(at, lambda s: s.with_mute(False), 5, "mute"), Fraction(5, 2)
-    assert host.lane.director.change(mute) == (begins, 0)
+    assert host.lane.controller.change(mute) == (begins, 0)
     sound = np.concatenate([before, host.listen(6 * RATE)])
     silent = np.flatnonzero(np.abs(sound).max(axis=1) == 0.0)
     glide = RATE // 100
@@ -357,7 +357,7 @@ def test_a_mute_that_is_longer_than_what_is_left_of_a_loop_ends_in_the_next_pass
     playing(host, Grid(RATE, 120.0), loop=(0.0, 4.0))
     mute = command(3.0, lambda s: s.with_mute(True), 5, "mute")
     mute.then, mute.length_beats = command(3.0, lambda s: s.with_mute(False), 5, "mute"), Fraction(2)
-    host.lane.director.change(mute)
+    host.lane.controller.change(mute)
     first, second = host.listen_looped(2)
     beat = RATE // 2
     assert np.abs(first[: 3 * beat]).max() > 0
@@ -369,7 +369,7 @@ def test_a_mute_that_is_longer_than_what_is_left_of_a_loop_ends_in_the_next_pass
 def test_commands_told_together_for_lanes_whose_margins_differ_land_together(host):
     """One of them is handled so late that alone it would be heard a beat later."""
     playing(host, Grid(RATE, 120.0))
-    other = Host(host.studio, host.clock)
+    other = Host(host.generate_loop, host.clock)
     other.publish()
     playing(other, Grid(RATE, 120.0))
     meeting = Meeting()
@@ -378,11 +378,11 @@ def test_commands_told_together_for_lanes_whose_margins_differ_land_together(hos
     other.publish()
     first, second, alone = (command("beat", lambda s: s.with_mute(True), 6, "mute") for _ in range(3))
     first.meeting = second.meeting = meeting
-    begins = host.lane.director.change(first)
+    begins = host.lane.controller.change(first)
     assert begins == (1.0, 0)
     other.transport = other.transport.advanced(7_000)  # 83 ms before the beat
     other.publish()
-    assert other.lane.director.change(alone) == (2.0, 1)
-    other.lane.director.cancel(0)
-    assert other.lane.director.change(second) == begins
+    assert other.lane.controller.change(alone) == (2.0, 1)
+    other.lane.controller.cancel(0)
+    assert other.lane.controller.change(second) == begins
     other.close()

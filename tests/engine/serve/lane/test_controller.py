@@ -20,10 +20,10 @@ def same(got: np.ndarray, want: torch.Tensor, atol: float = 1e-5) -> None:
 
 def whole_sound(host: Host, frames: int) -> torch.Tensor:
     """All own frames decoded and resampled in one go, as the truth to compare the ring with."""
-    player = host.lane.director.player
-    codes = player.stream.codes()[:, player.prompt_frames :][:, :frames]
+    renderer = host.lane.controller.renderer
+    codes = renderer.stream.codes()[:, renderer.prompt_frames :][:, :frames]
     with torch.no_grad():
-        return player.resampler.whole(host.studio.model.codec.decode(codes[None])[0])[0]
+        return renderer.resampler.whole(host.generate_loop.model.codec.decode(codes[None])[0])[0]
 
 
 def test_first_sample_on_the_beat_and_the_lead_is_kept(host):
@@ -59,7 +59,7 @@ def test_same_seed_same_music_and_a_drawn_seed_is_told(host):
     for _ in range(2):
         host.play(At(beats=0.0), bars=1)
         host.settle()
-        sounds.append(host.lane.director.player.stream.codes())
+        sounds.append(host.lane.controller.renderer.stream.codes())
     assert torch.equal(sounds[0], sounds[1])
     assert host.answers[0][2] == 7
     host.lane.update(lambda s: s.with_value("seed", -1))
@@ -74,11 +74,11 @@ def test_continue_places_the_first_sample_after_the_region(host):
     host.lane.update(lambda s: s.with_region(CONTINUE, region))
     host.play(At(beats=3.0))
     host.settle()
-    player = host.lane.director.player
-    assert player.prompt_frames == 30  # 63 whole frames, cut to what a window keeps
-    assert torch.equal(player.prompt.audio, region.audio[:, -30 * 640 :])  # counted back from its end
-    assert player.place.zero_samples == Grid(RATE).sample_at(3)
-    ask, offset, _ = host.studio.model.conditioner.asked[0]
+    renderer = host.lane.controller.renderer
+    assert renderer.prompt_frames == 30  # 63 whole frames, cut to what a window keeps
+    assert torch.equal(renderer.prompt.audio, region.audio[:, -30 * 640 :])  # counted back from its end
+    assert renderer.placement.zero_samples == Grid(RATE).sample_at(3)
+    ask, offset, _ = host.generate_loop.model.conditioner.asked[0]
     assert offset == 0
     assert ask.grid.start_beats == pytest.approx(3.0 - 30 * 0.02 * 2)
     host.start()
@@ -99,10 +99,10 @@ def test_a_new_prompt_takes_over_without_a_hole(host):
     host.settle()
     plan = host.lane.ring.plan
     assert plan.generation == generation + 1
-    margin = host.lane.director.pace.margin_seconds
+    margin = host.lane.controller.timing.margin_seconds
     now = host.transport.position_samples
     assert now < plan.from_samples <= now + (margin + 0.1) * RATE  # soon, not after the whole lead
-    assert host.studio.model.conditioner.asked[-1][0].text == "something else"
+    assert host.generate_loop.model.conditioner.asked[-1][0].text == "something else"
     after = host.listen(2 * RATE)
     assert np.isfinite(before).all()
     assert np.isfinite(after).all()
@@ -115,7 +115,7 @@ def test_prompt_at_a_beat_waits_for_it(host):
     host.play(At(beats=0.0))
     host.start()
     host.settle()
-    host.lane.director.schedule(At(beats=8.0), lambda s: s.with_prompt("later"))
+    host.lane.controller.schedule(At(beats=8.0), lambda s: s.with_prompt("later"))
     host.listen(2 * RATE)
     assert host.lane.settings.prompt == ""
     assert np.isfinite(host.listen(3 * RATE)).all()
@@ -129,7 +129,7 @@ def test_stop_ends_with_a_fade(host):
     host.settle()
     host.listen(RATE)
     left = 3 * RATE - host.transport.position_samples
-    assert host.lane.director.stop(At(beats=6.0)) == 6.0  # 3 s
+    assert host.lane.controller.stop(At(beats=6.0)) == 6.0  # 3 s
     sound = host.listen(4 * RATE)
     assert np.isfinite(sound[:left]).all()
     assert np.isnan(sound[left:]).all()
@@ -142,7 +142,7 @@ def test_stop_now_is_soon(host):
     host.start()
     host.settle()
     host.listen(RATE)
-    host.lane.director.stop(At("now"))
+    host.lane.controller.stop(At("now"))
     sound = host.listen(RATE)
     heard = np.isfinite(sound[:, 0]).sum() / RATE
     assert 0.03 < heard < 0.1
@@ -159,10 +159,10 @@ def test_tempo_change_makes_what_is_ahead_anew(host):
     grid = host.transport.grid.retuned(position, 90.0)
     host.transport = Transport(True, position, grid)
     host.settle()
-    player = host.lane.director.player
-    assert player.place.grid.tempo_bpm == 90.0
-    assert player.place.end_samples == grid.sample_at(16)  # the asked bars, at the new tempo
-    assert host.studio.model.conditioner.asked[-1][0].grid.bpm == 90.0
+    renderer = host.lane.controller.renderer
+    assert renderer.placement.grid.tempo_bpm == 90.0
+    assert renderer.placement.end_samples == grid.sample_at(16)  # the asked bars, at the new tempo
+    assert host.generate_loop.model.conditioner.asked[-1][0].grid.bpm == 90.0
     assert np.isfinite(host.listen(3 * RATE)).all()
 
 
@@ -175,7 +175,7 @@ def test_jump_goes_on_from_there(host):
     host.settle()
     sound = host.listen(2 * RATE)
     hole = np.isnan(sound[:, 0]).sum() / RATE
-    assert hole <= host.lane.director.pace.margin_seconds + 0.5
+    assert hole <= host.lane.controller.timing.margin_seconds + 0.5
     assert np.isfinite(sound[-RATE // 2 :]).all()
 
 
@@ -199,7 +199,7 @@ def test_play_while_playing_takes_over_on_its_beat(host):
     host.play(At(beats=16.0), bars=1)  # 8 s: beyond what is made
     sound = host.listen(8 * RATE)
     assert np.isfinite(sound).all()
-    assert host.lane.director.player.place.zero_samples == 8 * RATE
+    assert host.lane.controller.renderer.placement.zero_samples == 8 * RATE
     assert len(host.answers) == 2
     assert host.answers[1][0] == 16.0
 
@@ -231,7 +231,7 @@ def test_play_now_while_running_begins_when_it_can(host):
     host.settle()
     host.play(At("now"))
     host.settle()
-    start = host.lane.director.player.place.zero_samples
+    start = host.lane.controller.renderer.placement.zero_samples
     assert 0 < start - 10 * RATE < RATE
     host.play(At("bar"))
     host.settle()
@@ -242,12 +242,12 @@ def test_level_needs_no_new_tokens(host):
     host.play(At(beats=0.0))
     host.start()
     host.settle()
-    version = host.lane.director.player.version
+    version = host.lane.controller.renderer.version
     before = host.listen(RATE)
     host.lane.update(lambda s: s.with_value("level_db", -60.0))
     sound = host.listen(RATE)
     assert np.isfinite(sound).all()
-    assert host.lane.director.player.version == version  # nothing was made anew
+    assert host.lane.controller.renderer.version == version  # nothing was made anew
     assert np.abs(sound[RATE // 5 :]).max() < 0.01 * np.abs(before).max()  # and it is heard at once
 
 
@@ -276,7 +276,7 @@ def test_a_new_prompt_takes_over_in_a_loop(host):
     host.lane.update(lambda s: s.with_prompt("new"))
     sounds = host.listen_looped(3)
     assert all(np.isfinite(sound).all() for sound in sounds)
-    assert host.studio.model.conditioner.asked[-1][0].text == "new"
+    assert host.generate_loop.model.conditioner.asked[-1][0].text == "new"
 
 
 def test_a_new_prompt_just_before_the_loops_end_is_heard_in_the_next_pass(host):
@@ -284,7 +284,7 @@ def test_a_new_prompt_just_before_the_loops_end_is_heard_in_the_next_pass(host):
     host.start(loop_beats=(0.0, 4.0))
     host.settle()
     host.listen(2 * RATE - RATE // 50)
-    host.lane.director.renewal.last_seconds = 0.0  # changes that follow at once would be taken together
+    host.lane.controller.renewal.last_seconds = 0.0  # changes that follow at once would be taken together
     host.lane.update(lambda s: s.with_prompt("new"))
     host.settle()
     assert host.lane.ring.plan.timeline == 1
@@ -308,19 +308,19 @@ def test_a_late_stream_comes_in_again_on_a_bar_line(host):
     host.start()
     host.settle()
     host.listen(3 * RATE)
-    made = host.lane.director.player.made_own
+    made = host.lane.controller.renderer.stream_made
     far = host.transport.position_samples + 6 * RATE  # the engine stood still for six seconds
     host.transport = Transport(True, far, host.transport.grid)
-    host.lane.director._follower._changed_seconds = 0.0
+    host.lane.controller._follower._changed_seconds = 0.0
     host.settle()
     plan, grid = host.lane.ring.plan, host.transport.grid
     bar = grid.next_bar(plan.from_samples)
     assert 0 <= grid.bar_start(bar) - plan.from_samples < RATE // 50  # the frame that holds the bar line
     assert grid.bar_start(bar) > far
-    player = host.lane.director.player
-    own = grid.bar_start(bar) - player.place.zero_samples
-    assert own <= made
-    assert own % (2 * RATE) == 0
+    renderer = host.lane.controller.renderer
+    stream_sample = grid.bar_start(bar) - renderer.placement.zero_samples
+    assert stream_sample <= made
+    assert stream_sample % (2 * RATE) == 0
     host.listen(grid.bar_start(bar) - host.transport.position_samples)
     assert np.isfinite(host.listen(2 * RATE)).all()
 
@@ -332,8 +332,8 @@ def test_a_jump_keeps_the_place_in_the_bar(host):
     host.listen(5 * RATE)
     host.transport = Transport(True, 20 * RATE + 7000, host.transport.grid, timeline=1)
     host.settle()
-    player = host.lane.director.player
-    assert player.place.zero_samples % (2 * RATE) == 0  # whole bars further: what was on the beat still is
+    renderer = host.lane.controller.renderer
+    assert renderer.placement.zero_samples % (2 * RATE) == 0  # whole bars further: what was on the beat still is
 
 
 def test_a_second_lane_changes_nothing_for_the_first(host):
@@ -343,8 +343,8 @@ def test_a_second_lane_changes_nothing_for_the_first(host):
     host.start()
     host.settle()
     alone = host.listen(6 * RATE)
-    one = Host(host.studio)
-    two = Host(host.studio)
+    one = Host(host.generate_loop)
+    two = Host(host.generate_loop)
     try:
         for lane in (one, two):
             lane.publish()
@@ -382,7 +382,7 @@ def _from_beat(host: Host, beats: float, n_samples: int) -> np.ndarray:
 def test_a_take_is_the_same_wherever_its_host_stands(host, beats):
     bar = 4 * RATE // 2
     take = _from_beat(host, 0.0, 9 * bar // 2)[bar:]
-    host.lane.director.stop(NOW)
+    host.lane.controller.stop(NOW)
     host.settle()
     here = host.transport.grid.sample_at(beats) - bar
     sound = _from_beat(host, beats, 3 * bar - here)
@@ -402,7 +402,7 @@ def test_a_take_is_the_same_wherever_its_host_stands(host, beats):
 def test_a_take_that_is_over_where_the_host_stands_begins_when_it_comes_back(host):
     bar = 4 * RATE // 2
     take = _from_beat(host, 0.0, 4 * bar)[bar:]
-    host.lane.director.stop(NOW)
+    host.lane.controller.stop(NOW)
     sound = _from_beat(host, 17.0, bar)
     assert np.isnan(sound).all()
     assert host.states[-1] == "ended"

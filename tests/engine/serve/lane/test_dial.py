@@ -32,7 +32,7 @@ def test_the_newest_value_of_a_dial_sounds_soon_at_any_rate(busy, per_second):
     assert busy.sounded[last] - busy.told[last] < 0.7
     waited = [busy.sounded[id] - busy.told[id] for id in busy.sounded]
     assert max(waited) < 0.7
-    assert busy.lane.director.player.settings.values["temperature"] == busy.lane.settings.values["temperature"]
+    assert busy.lane.controller.renderer.settings.values["temperature"] == busy.lane.settings.values["temperature"]
 
 
 def test_what_needs_a_new_window_waits_until_the_ring_is_filled_again(busy):

@@ -23,8 +23,8 @@ FRAME = 640
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """The pace of a quick engine, however busy this machine is."""
-    monkeypatch.setattr(LaneTiming, "realtime_ratio", property(lambda pace: 20.0))
-    monkeypatch.setattr(LaneTiming, "margin_seconds", property(lambda pace: 0.25))
+    monkeypatch.setattr(LaneTiming, "realtime_ratio", property(lambda timing: 20.0))
+    monkeypatch.setattr(LaneTiming, "margin_seconds", property(lambda timing: 0.25))
 
 
 class SoundOfCodes:

@@ -22,8 +22,8 @@ def no_collector():
     gc.enable()
 
 
-def played(studio: GenerateLoop) -> Host:
-    host = Host(studio)
+def played(generate_loop: GenerateLoop) -> Host:
+    host = Host(generate_loop)
     noise = torch.rand(1, 32_000, generator=torch.Generator().manual_seed(1)) - 0.5
     host.lane.update(
         lambda s: s.with_region(CONTINUE, ReferenceAudio(noise, 120.0, 0.0)).with_value("lead_seconds", 1.0)
@@ -38,22 +38,22 @@ def played(studio: GenerateLoop) -> Host:
 
 
 def test_a_lane_that_played_is_freed_when_it_is_closed(no_collector):
-    studio = GenerateLoop(make_model(), lambda lane, *event: None)
-    host = played(studio)
-    player, director = host.lane.director.player, host.lane.director
-    kept = player, player.stream, player.chain, player.stream.window, director, host.lane
+    generate_loop = GenerateLoop(make_model(), lambda lane, *event: None)
+    host = played(generate_loop)
+    renderer, controller = host.lane.controller.renderer, host.lane.controller
+    kept = renderer, renderer.stream, renderer.codec_output, renderer.stream.window, controller, host.lane
     left = [weakref.ref(each) for each in kept]
-    del player, director, kept
+    del renderer, controller, kept
     host.close()
     del host
     assert [each() for each in left] == [None] * len(left)
 
 
 def test_music_that_was_stopped_is_freed_while_its_lane_stays_open(no_collector):
-    studio = GenerateLoop(make_model(), lambda lane, *event: None)
-    host = played(studio)
-    left = weakref.ref(host.lane.director.player), weakref.ref(host.lane.director.player.stream)
-    host.lane.director.stop(At("now"))
+    generate_loop = GenerateLoop(make_model(), lambda lane, *event: None)
+    host = played(generate_loop)
+    left = weakref.ref(host.lane.controller.renderer), weakref.ref(host.lane.controller.renderer.stream)
+    host.lane.controller.stop(At("now"))
     host.listen(RATE)
     assert host.lane.view.state == "ended"
     assert [each() for each in left] == [None, None]

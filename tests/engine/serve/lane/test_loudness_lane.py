@@ -41,11 +41,11 @@ def test_no_peak_over_the_ceiling_with_the_fader_all_the_way_up(loud):
 @pytest.mark.parametrize("pieces", [1, 7])
 def test_the_stream_comes_to_the_loudness_asked_for_and_goes_back_with_it(pieces):
     codes = torch.randint(2, CARD, (4, 1500), generator=torch.Generator().manual_seed(2))
-    chain = CodecOutput(SoundOfCodes(), StreamResampler(32_000, RATE), 2).with_loudness(-26.0)
-    sound = torch.cat([chain.push(part) for part in codes.chunk(pieces, dim=1)]).numpy()
+    codec_output = CodecOutput(SoundOfCodes(), StreamResampler(32_000, RATE), 2).with_loudness(-26.0)
+    sound = torch.cat([codec_output.push(part) for part in codes.chunk(pieces, dim=1)]).numpy()
     assert integrated_lufs(sound[: 2 * RATE], RATE) > -20.0
     assert integrated_lufs(sound[-5 * RATE :], RATE) == pytest.approx(-26.0 + 3.0, abs=1.2)  # mono, doubled
-    again = chain.again_from(1300, codes[:, :1300])
+    again = codec_output.again_from(1300, codes[:, :1300])
     more = again.push(codes[:, 1300:]).numpy()
     begin = 1300 * FRAME * 3 // 2
     np.testing.assert_allclose(more[RATE:], sound[begin + RATE : begin + len(more)], atol=1e-4)

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 import torch
-from grid_rig import GridHost, told_against_score
+from grid_rig import GridHost, told_against_beat_map
 from lane_rig import RATE
 
 from bridge.control.arguments import At
@@ -15,7 +15,7 @@ from bridge.time.tempo_map import SignaturePoint, TempoMap, TempoPoint
 from bridge.time.transport import Grid
 from bridge.time.units import Signature
 from engine.models.model import CONTINUE
-from engine.serve.lane.fitting import fitting_own
+from engine.serve.lane.fitting import fitting_sample
 from engine.serve.lane_settings import ReferenceAudio
 from engine.serve.timeline.phase_in import begin_after
 
@@ -52,7 +52,7 @@ def test_a_step_of_tempo_is_led_to_within_a_bar_and_made_anew_once(hosts, bpm):
     bar = 4 * 60 / bpm
     assert heard.worst(2.0 + bar, 6.0) < 0.1
     assert heard.worst() < 100.0  # what it was off when the new tempo could first be heard
-    assert told_against_score(host.lane.director.player) < 1e-5
+    assert told_against_beat_map(host.lane.controller.renderer) < 1e-5
 
 
 def test_a_ramp_is_within_ten_milliseconds_and_not_made_anew_each_block(hosts):
@@ -62,7 +62,7 @@ def test_a_ramp_is_within_ten_milliseconds_and_not_made_anew_each_block(hosts):
     assert heard.worst() < 10.0
     assert heard.worst(7.9) < 0.5
     assert host.generations <= 4
-    assert told_against_score(host.lane.director.player) < 1e-5
+    assert told_against_beat_map(host.lane.controller.renderer) < 1e-5
 
 
 def test_a_wandering_clock_is_followed_silently(hosts):
@@ -80,7 +80,7 @@ def test_the_first_sample_stays_on_its_beat_while_the_tempo_moves_before_it(host
     plan = host.lane.ring.plan
     assert plan.start_samples == host.course.sample_at(5)
     assert heard.worst() < 4.0
-    assert host.lane.director.player.windows <= 2  # moved, not made anew
+    assert host.lane.controller.renderer.windows <= 2  # moved, not made anew
 
 
 def test_a_step_before_the_start_is_heard_from_its_first_sample(hosts):
@@ -95,10 +95,10 @@ def test_bars_change_their_length(hosts):
     heard = host.play_map(4.0)
     assert heard.holes == 0
     assert host.generations == 1
-    player = host.lane.director.player
-    grid = player.score.model_grid(player.prompt_frames, player.stream.window_offset, 500, None)
-    assert [leg.beats_per_bar for leg in grid.legs] == [4.0, 3.5]
-    assert told_against_score(player) < 1e-5
+    renderer = host.lane.controller.renderer
+    grid = renderer.beat_map.model_grid(renderer.prompt_frames, renderer.stream.window_offset, 500, None)
+    assert [segment.beats_per_bar for segment in grid.segments] == [4.0, 3.5]
+    assert told_against_beat_map(renderer) < 1e-5
 
 
 def test_a_loop_of_odd_length_has_its_bars_right_in_every_pass(hosts):
@@ -107,9 +107,9 @@ def test_a_loop_of_odd_length_has_its_bars_right_in_every_pass(hosts):
     assert host.heard.holes == 0
     assert host.heard.worst() < 0.01
     assert host.generations == 0
-    player = host.lane.director.player
-    assert len(player.score.entries) >= 4
-    assert told_against_score(player) < 1e-5
+    renderer = host.lane.controller.renderer
+    assert len(renderer.beat_map.entries) >= 4
+    assert told_against_beat_map(renderer) < 1e-5
 
 
 def test_a_tempo_that_moves_in_a_loop_leaves_no_hole(hosts):
@@ -117,7 +117,7 @@ def test_a_tempo_that_moves_in_a_loop_leaves_no_hole(hosts):
     host.play_map(5.0)
     assert host.heard.holes == 0
     assert host.heard.worst() < 10.0
-    assert host.lane.director.player.loop[0] == 0  # where the host came by, whatever its tempo says of it now
+    assert host.lane.controller.renderer.loop[0] == 0  # where the host came by, whatever its tempo says of it now
 
 
 def test_a_jump_lands_in_phase(hosts):
@@ -127,7 +127,7 @@ def test_a_jump_lands_in_phase(hosts):
     host.play_map(1.5)
     assert host.generations == 1
     assert host.heard.worst() < 0.05
-    assert host.lane.director.player.place.timeline == 1
+    assert host.lane.controller.renderer.placement.timeline == 1
 
 
 def test_scrubbing_is_awaited(hosts):
@@ -205,10 +205,10 @@ def test_what_lies_before_the_bar_line_is_made_and_thrown_away(hosts):
     host.lane.update(lambda s: s.with_region(CONTINUE, region(7)))
     host.play(At(beats=8.0))
     heard = host.play_map(5.0)
-    player = host.lane.director.player
-    assert player.place.unheard_samples == RATE // 2
-    assert host.lane.ring.plan.start_samples == player.place.start_samples == host.course.sample_at(8)
-    assert player.score.beats_at(0) == pytest.approx(7.0)  # the prompt's end, as the model hears it
+    renderer = host.lane.controller.renderer
+    assert renderer.placement.unheard_samples == RATE // 2
+    assert host.lane.ring.plan.start_samples == renderer.placement.start_samples == host.course.sample_at(8)
+    assert renderer.beat_map.beats_at(0) == pytest.approx(7.0)  # the prompt's end, as the model hears it
     assert heard.holes == 0
     assert heard.worst() < 0.01
 
@@ -218,12 +218,12 @@ def test_given_music_of_another_tempo_is_told_as_it_is(hosts):
     host.lane.update(lambda s: s.with_region(CONTINUE, region(8, 100.0)))
     host.play(At(beats=8.0))
     host.play_map(0.3)
-    player = host.lane.director.player
-    grid = player.score.model_grid(player.prompt_frames, 0, 500, None)
-    assert [leg.bpm for leg in grid.legs] == [100.0, 120.0]
-    assert grid.legs[1].frame == player.prompt_frames
-    assert player.score.beats_at(-RATE) == pytest.approx(8.0 - 100 / 60)
-    assert told_against_score(player) < 1e-5
+    renderer = host.lane.controller.renderer
+    grid = renderer.beat_map.model_grid(renderer.prompt_frames, 0, 500, None)
+    assert [segment.bpm for segment in grid.segments] == [100.0, 120.0]
+    assert grid.segments[1].frame == renderer.prompt_frames
+    assert renderer.beat_map.beats_at(-RATE) == pytest.approx(8.0 - 100 / 60)
+    assert told_against_beat_map(renderer) < 1e-5
 
 
 @pytest.mark.parametrize("lead_seconds", [0.2, 0.46, 1.1])
@@ -234,13 +234,13 @@ def test_too_late_at_the_very_beginning_it_comes_in_again_on_the_beat(hosts, bea
     host.lane.update(lambda s: s.with_region(CONTINUE, region(beats)).with_value("lead_seconds", lead_seconds))
     host.play(At(beats=8.0))
     host.settle()
-    player, to = host.lane.director.player, host.course.sample_at(12)
-    assert 0 < player.made_own < 2 * RATE
-    own = fitting_own(player, to, player.place.line)
-    assert 0 <= own <= player.made_own
-    assert float(player.score.beats_at(own)) % 1 == pytest.approx(0.0, abs=1e-4)
-    settings = player.settings
-    player.move(host.course.sample_at(10), own, to, settings, player.place, 99)
-    assert player.place.zero_samples + own == to
-    assert player.place.start_samples <= to
+    renderer, to = host.lane.controller.renderer, host.course.sample_at(12)
+    assert 0 < renderer.stream_made < 2 * RATE
+    stream_sample = fitting_sample(renderer, to, renderer.placement.curve)
+    assert 0 <= stream_sample <= renderer.stream_made
+    assert float(renderer.beat_map.beats_at(stream_sample)) % 1 == pytest.approx(0.0, abs=1e-4)
+    settings = renderer.settings
+    renderer.move(host.course.sample_at(10), stream_sample, to, settings, renderer.placement, 99)
+    assert renderer.placement.zero_samples + stream_sample == to
+    assert renderer.placement.start_samples <= to
     assert host.lane.ring.plan.from_samples == to

@@ -35,7 +35,7 @@ def test_takes_beside_a_lane_that_plays_leave_its_ring_full(monkeypatch):
     busy = BusyHost(monkeypatch, ratio=2.5, read_seconds=0.35)
     busy.begin()
     busy.run(4.0)
-    takes = [Waiting(busy.studio) for _ in range(4)]
+    takes = [Waiting(busy.generate_loop) for _ in range(4)]
     for take in takes:
         take.begin()
     busy.fills.clear()

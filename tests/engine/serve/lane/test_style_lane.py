@@ -13,7 +13,7 @@ from bridge.control.arguments import At
 from engine.models.model import LoadedModel
 from engine.serve.lane.generate_loop import GenerateLoop
 from engine.serve.lane_settings import CONTINUE, MELODY, STYLE, ReferenceAudio
-from engine.serve.models.handover import estate, raise_heir, take_over
+from engine.serve.models.handover import handover_music, prepare_handover, take_over
 
 SECONDS = 8
 Excerpts = list[tuple[float, float]]
@@ -76,9 +76,9 @@ def test_style_words_and_a_beginning_together(lane: tuple[Host, Excerpts], value
     host.lane.update(lambda s: s.with_region(CONTINUE, tune(2.0)))
     sound = play(host, seed=4, **values)
     assert np.isfinite(sound).all()
-    player = host.lane.director.player
-    assert player.prompt_frames == 100
-    guidance = player.stream.settings.guidance
+    renderer = host.lane.controller.renderer
+    assert renderer.prompt_frames == 100
+    guidance = renderer.stream.settings.guidance
     assert (guidance.cfg_coef_beta or 0.0, float(guidance.two_step)) == (
         values.get("cfg_beta", 0.0),
         values.get("two_step", 0.0),
@@ -88,11 +88,11 @@ def test_style_words_and_a_beginning_together(lane: tuple[Host, Excerpts], value
 
 def test_the_eval_q_is_heard(lane: tuple[Host, Excerpts]) -> None:
     host, _ = lane
-    player_codes = []
+    renderer_codes = []
     for eval_q in (1, 6):
         play(host, seed=4, excerpt_start=1.0, eval_q=eval_q)
-        player_codes.append(host.lane.director.player.stream.codes()[:, :100])
-    assert not torch.equal(*player_codes)
+        renderer_codes.append(host.lane.controller.renderer.stream.codes()[:, :100])
+    assert not torch.equal(*renderer_codes)
 
 
 def test_a_melody_for_another_model_waits(lane: tuple[Host, Excerpts]) -> None:
@@ -111,10 +111,10 @@ def test_a_style_that_waited_is_followed_by_the_next_model(host: Host, golden_mo
     host.listen(RATE)
     assert any("cannot follow style" in text for _, _, text in host.events)
     assert told == []
-    director = host.lane.director
-    heir = raise_heir(estate(director, 0.3, 100, False), golden_models["audiocraft/style"])
-    host.studio.use(heir.player.model)
-    take_over(heir, director)
+    controller = host.lane.controller
+    handover = prepare_handover(handover_music(controller, 0.3, 100, False), golden_models["audiocraft/style"])
+    host.generate_loop.use(handover.renderer.model)
+    take_over(handover, controller)
     assert np.isfinite(host.listen(2 * RATE)).all()
     assert told == [(0.5, 3.0)]
     assert make_model().takes.isdisjoint({STYLE})

@@ -1,4 +1,4 @@
-"""Lanes of a studio whose model takes all steps together, as on a GPU: what is heard is what it is elsewhere."""
+"""Lanes of a generate loop whose model takes all steps together, as on a GPU: what is heard is what it is elsewhere."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def story(together: bool) -> tuple[list[np.ndarray], GenerateLoop]:
     model = make_model()
     if together:
         model.lm.step_together()
-    studio = GenerateLoop(model, lambda *event: None)
-    hosts = [Host(studio), Host(studio)]
+    generate_loop = GenerateLoop(model, lambda *event: None)
+    hosts = [Host(generate_loop), Host(generate_loop)]
     for seed, host in enumerate(hosts):
         host.lane.update(lambda s, seed=seed: s.with_value("seed", seed).with_value("lead_seconds", 1.0))
     noise = torch.rand(1, 32_000, generator=torch.Generator().manual_seed(1)) - 0.5
@@ -40,18 +40,18 @@ def story(together: bool) -> tuple[list[np.ndarray], GenerateLoop]:
     del hosts[1]
     listen(1)
     hosts[0].close()
-    return [np.concatenate(parts) for parts in heard], studio
+    return [np.concatenate(parts) for parts in heard], generate_loop
 
 
 def test_what_is_heard_is_the_same(monkeypatch):
     monkeypatch.setattr("engine.stream.window.PIECE_STEPS", 2)  # the second lane's beginning takes several turns
-    (want, _), (got, studio) = story(False), story(True)
+    (want, _), (got, generate_loop) = story(False), story(True)
     for one, other in zip(want, got, strict=True):
         np.testing.assert_array_equal(np.isnan(one), np.isnan(other))
         np.testing.assert_allclose(np.nan_to_num(other), np.nan_to_num(one), atol=1e-5)
     assert np.isfinite(want[0]).mean() > 0.95  # both did play
     assert np.isfinite(want[1]).sum() > RATE
-    assert studio.model.lm.device_step.buffers.sizes.rows == 4
+    assert generate_loop.model.lm.device_step.buffers.sizes.rows == 4
 
 
 def test_the_device_is_kept_warm_only_while_somebody_plays(host, monkeypatch):
@@ -63,17 +63,17 @@ def test_the_device_is_kept_warm_only_while_somebody_plays(host, monkeypatch):
             step()
 
     monkeypatch.setattr("engine.lm.executors.device.stepper.WARM_SECONDS", 0.0)
-    lm, runner = host.studio.model.lm, Counting()
+    lm, runner = host.generate_loop.model.lm, Counting()
     lm.step_together(runner)
     host.lane.update(lambda s: s.with_value("lead_seconds", 1.0))
     host.play(At(beats=0.0))
     host.settle()
-    before, codes = runner.runs, host.lane.director.player.stream.codes()
-    host.studio.turn()
+    before, codes = runner.runs, host.lane.controller.renderer.stream.codes()
+    host.generate_loop.turn()
     assert runner.runs == before  # the host stands
     host.start()
     host.settle()
-    host.studio.turn()
+    host.generate_loop.turn()
     assert runner.runs > before
-    player = host.lane.director.player
-    assert torch.equal(player.stream.codes(0, codes.shape[1]), codes)
+    renderer = host.lane.controller.renderer
+    assert torch.equal(renderer.stream.codes(0, codes.shape[1]), codes)

@@ -17,7 +17,7 @@ from engine.models.model import LoadedModel
 from engine.serve.lane_settings import CONTINUE, MELODY, ReferenceAudio
 from engine.serve.models import handover
 from engine.serve.models.change_over import LaneChangeOver, _install
-from engine.serve.models.handover import Handover, HandoverMusic, HandoverWait, estate, fits, raise_heir
+from engine.serve.models.handover import Handover, HandoverMusic, HandoverWait, fits, handover_music, prepare_handover
 from engine.serve.render import conditioning
 from engine.serve.render.codec_output import CodecOutput
 from engine.serve.render.stream_settings import as_prompt, own_values
@@ -30,27 +30,29 @@ OTHER = {"name": "other", "seed": 5, "card": 24}
 
 def leave(host: Host, need_seconds: float = 0.3) -> HandoverMusic:
     """What the lane leaves, once enough is made."""
-    director = host.lane.director
+    controller = host.lane.controller
     for _ in range(9):
-        left = estate(director, need_seconds, 30, False)
+        left = handover_music(controller, need_seconds, 30, False)
         if isinstance(left, HandoverMusic):
             return left
         assert isinstance(left, HandoverWait)
-        director.lead_at_least_seconds = left.lead_seconds
+        controller.lead_at_least_seconds = left.lead_seconds
         host.settle()
     raise AssertionError("the lane never has enough made")
 
 
 def settle(host: Host, raised: Handover, model: LoadedModel, late_too: bool = False) -> bool:
-    director = host.lane.director
-    return _install(host.studio, model, [LaneChangeOver(director, raised.estate.player, raised)], late_too)
+    controller = host.lane.controller
+    return _install(
+        host.generate_loop, model, [LaneChangeOver(controller, raised.handover_music.renderer, raised)], late_too
+    )
 
 
 def change(host: Host, model: LoadedModel, need_seconds: float = 0.3) -> HandoverMusic:
     """Let the lane change over; the host stands still meanwhile."""
     left = leave(host, need_seconds)
-    raised = raise_heir(left, model)
-    assert fits(raised, host.lane.director)
+    raised = prepare_handover(left, model)
+    assert fits(raised, host.lane.controller)
     assert settle(host, raised, model)
     return left
 
@@ -63,18 +65,18 @@ def begin(host: Host, at_beats: float = 0.0, **play: int) -> None:
 
 
 def expected(host: Host, left: HandoverMusic, model: LoadedModel, frames: int) -> torch.Tensor:
-    """What the new model makes of what was heard, all of it in one go, from the estate's frame on: [n, 2]."""
+    """What the new model makes of what was heard, all of it in one go, from the handover music's frame on: [n, 2]."""
     heard = as_prompt(model, left.heard)
-    player = host.lane.director.player
-    known = left.player.prompt_frames + left.frame
-    heard_there, first = partial(conditioning.conditions, player), known - heard.codes.shape[1]
-    stream = TokenStream.begin(model.lm, heard_there, heard.codes, player.stream.settings, 7, first)
+    renderer = host.lane.controller.renderer
+    known = left.renderer.prompt_frames + left.frame
+    heard_there, first = partial(conditioning.conditions, renderer), known - heard.codes.shape[1]
+    stream = TokenStream.begin(model.lm, heard_there, heard.codes, renderer.stream.settings, 7, first)
     with torch.no_grad():
         codes = stream.advance(frames)
     resampler = StreamResampler(32_000, RATE)
     level = 1.0 / heard.gain
-    chain = CodecOutput(model.codec, resampler, 2, heard.audio, heard.codes, left.frame, level)
-    return chain.push(codes, last=True)
+    codec_output = CodecOutput(model.codec, resampler, 2, heard.audio, heard.codes, left.frame, level)
+    return codec_output.push(codes, last=True)
 
 
 def test_the_next_model_takes_over_on_a_bar_line_without_a_hole(host: Host) -> None:
@@ -95,7 +97,7 @@ def test_the_next_model_takes_over_on_a_bar_line_without_a_hole(host: Host) -> N
     at = plan.from_samples
     assert steps[at - 2 : at + 2].max() <= np.delete(steps, np.arange(at - 3, at + 3)).max()  # no click
     assert host.reader.counters.late_blocks == 0
-    assert host.studio.model is model
+    assert host.generate_loop.model is model
     assert host.events[-1][2] == "goes on with other"
 
 
@@ -103,9 +105,9 @@ def test_what_was_heard_is_the_old_models_music(host: Host) -> None:
     begin(host)
     host.listen(RATE)
     left = leave(host)
-    player = left.player
+    renderer = left.renderer
     with torch.no_grad():
-        whole = player.model.codec.decode(player.stream.codes()[None])[0]
+        whole = renderer.model.codec.decode(renderer.stream.codes()[None])[0]
     end = left.frame * 640
     np.testing.assert_allclose(left.heard.numpy(), whole[:, end - 30 * 640 : end].numpy(), atol=1e-4)
 
@@ -140,9 +142,9 @@ def test_music_that_has_not_begun_is_the_new_models_from_its_start(host: Host) -
     sound = host.listen(3 * BAR)
     assert np.isnan(sound[: 2 * BAR]).all()
     assert np.isfinite(sound[2 * BAR :]).all()
-    player = host.lane.director.player
-    assert player.model is model
-    assert torch.equal(player.prompt.audio, region.audio[:, -30 * 640 :])
+    renderer = host.lane.controller.renderer
+    assert renderer.model is model
+    assert torch.equal(renderer.prompt.audio, region.audio[:, -30 * 640 :])
 
 
 def test_a_jump_before_the_start_plays_the_new_model_from_the_region(host: Host) -> None:
@@ -155,9 +157,9 @@ def test_a_jump_before_the_start_plays_the_new_model_from_the_region(host: Host)
     host.listen(2 * BAR)
     host.transport = Transport(True, 0, host.transport.grid, timeline=1)
     host.settle()
-    player = host.lane.director.player
-    assert player.model is model
-    assert torch.equal(player.prompt.codes, as_prompt(model, region.audio[:, -30 * 640 :]).codes)
+    renderer = host.lane.controller.renderer
+    assert renderer.model is model
+    assert torch.equal(renderer.prompt.codes, as_prompt(model, region.audio[:, -30 * 640 :]).codes)
     assert np.isfinite(host.listen(4 * BAR)[BAR:]).all()
 
 
@@ -183,7 +185,7 @@ def test_in_a_loop_the_seam_is_a_bar_line(host: Host) -> None:
     change(host, model, need_seconds=0.5)
     sounds = host.listen_looped(3)
     assert all(np.isfinite(sound).all() for sound in sounds)
-    assert host.lane.director.player.model is model
+    assert host.lane.controller.renderer.model is model
     assert host.reader.counters.late_blocks == 0
 
 
@@ -196,9 +198,9 @@ def test_behind_the_loops_end_the_next_pass_counts(host: Host) -> None:
     left = leave(host, need_seconds=0.8)
     assert left.frame == 100  # the end of the second pass
     model = make_model(**OTHER)
-    raised = raise_heir(left, model)
+    raised = prepare_handover(left, model)
     host.listen_looped(1)  # the host goes on meanwhile, into the next pass
-    assert fits(raised, host.lane.director)
+    assert fits(raised, host.lane.controller)
     assert settle(host, raised, model)
     sounds = host.listen_looped(4)
     assert all(np.isfinite(sound).all() for sound in sounds)
@@ -208,16 +210,16 @@ def test_an_heir_that_is_late_or_has_missed_something_does_not_fit(host: Host) -
     begin(host)
     host.listen(RATE)
     model = make_model(**OTHER)
-    raised = raise_heir(leave(host), model)
-    director = host.lane.director
-    assert fits(raised, director)
+    raised = prepare_handover(leave(host), model)
+    controller = host.lane.controller
+    assert fits(raised, controller)
     host.lane.update(lambda s: s.with_prompt("something new"))
-    assert not fits(raised, director)
+    assert not fits(raised, controller)
     assert not settle(host, raised, model)
-    assert host.studio.model is not model
-    raised = raise_heir(leave(host), model)
+    assert host.generate_loop.model is not model
+    raised = prepare_handover(leave(host), model)
     host.lane.update(lambda s: s.with_value("level_db", -6.0))  # heard by nobody but the listener
-    assert fits(raised, director)
+    assert fits(raised, controller)
     host.listen(RATE)  # past its bar line
     assert not settle(host, raised, model)
     assert settle(host, raised, model, late_too=True)
@@ -233,7 +235,7 @@ def test_values_nobody_asked_for_become_the_new_models_own(host: Host) -> None:
     values = host.lane.settings.values
     assert (values["cfg"], values["temperature"], values["top_k"]) == (5.0, 0.7, 24.0)
     assert own_values(model)["top_k"] == 24.0
-    assert host.lane.director.player.settings is host.lane.settings
+    assert host.lane.controller.renderer.settings is host.lane.settings
 
 
 def test_what_the_new_model_cannot_follow_is_told_and_kept(host: Host) -> None:
@@ -244,23 +246,23 @@ def test_what_the_new_model_cannot_follow_is_told_and_kept(host: Host) -> None:
     change(host, make_model(**OTHER))
     assert "other cannot follow melody" in host.events[-1][2]
     assert MELODY in host.lane.settings.regions
-    assert host.studio.model.conditioner.asked[-1][0].melody is None
+    assert host.generate_loop.model.conditioner.asked[-1][0].melody is None
     assert np.isfinite(host.listen(2 * RATE)).all()
 
 
 def test_music_that_ends_before_the_bar_line_plays_out(host: Host) -> None:
     begin(host, bars=1)
     host.listen(RATE + RATE // 2)
-    director, old = host.lane.director, host.lane.director.player
-    assert estate(director, 0.6, 30, False) is None
+    controller, old = host.lane.controller, host.lane.controller.renderer
+    assert handover_music(controller, 0.6, 30, False) is None
     model = make_model(**OTHER)
-    assert _install(host.studio, model, [LaneChangeOver(director, old)], False)
+    assert _install(host.generate_loop, model, [LaneChangeOver(controller, old)], False)
     assert np.isfinite(host.listen(RATE // 2 - 512)).all()
     host.listen(RATE)
     assert host.states[-1] == "ended"
     host.play(At("bar"))
     host.settle()
-    assert host.lane.director.player.model is model
+    assert host.lane.controller.renderer.model is model
 
 
 @pytest.mark.parametrize("playing", [True, False])
@@ -276,5 +278,5 @@ def test_a_host_that_stands_has_all_the_time(host: Host, playing: bool) -> None:
         host.settle()
     left = leave(host, need_seconds=30.0)
     assert left.frame == (100 if playing else 0)
-    raised = raise_heir(left, make_model(**OTHER))
-    assert fits(raised, host.lane.director)
+    raised = prepare_handover(left, make_model(**OTHER))
+    assert fits(raised, host.lane.controller)

@@ -1,4 +1,4 @@
-"""The loading thread: room in memory, what is freed, what is overtaken. A real studio runs beside it."""
+"""The loading thread: room in memory, what is freed, what is overtaken. A real generate loop runs beside it."""
 
 from __future__ import annotations
 
@@ -46,24 +46,24 @@ class Answer:
 
 
 class Rig:
-    """A loader beside a studio that plays a lane on a first model; `make` is what loads."""
+    """A loader beside a generate loop that plays a lane on a first model; `make` is what loads."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.host = Host()
         self.events: list[tuple[str, str, str]] = []
-        self.state = EngineState(studio=self.host.studio)
+        self.state = EngineState(generate_loop=self.host.generate_loop)
         self.loader = Loader(self.state, 1, None, 0.0, lambda *event: self.events.append(event))
         self.loader.on_state = self._on_state
         self.make: Callable[[str], LoadedModel] = lambda name: make_model(name, 5, 24)
         monkeypatch.setattr(load, "load_model", lambda name, *a, **options: self.make(name))
         monkeypatch.setattr(load, "warm_up", lambda model, progress: (30, 0.05, 9.0))
-        first = self.host.studio.model
+        first = self.host.generate_loop.model
         assert first is not None
         self.state.hot = Hot(Wanted("first"), first, "cpu", "float32", 30, 0.05, 9.0)
         self.state.name = READY
         self.host.publish()
         self.host.play()
-        self._thread = threading.Thread(target=self.host.studio.run)
+        self._thread = threading.Thread(target=self.host.generate_loop.run)
         self._thread.start()
         self.loader.thread.start()
 
@@ -77,7 +77,7 @@ class Rig:
 
     def close(self) -> None:
         self.loader.close()
-        self.host.studio.stop()
+        self.host.generate_loop.stop()
         self._thread.join()
         self.host.reader.close()
 
@@ -103,9 +103,9 @@ def memory(monkeypatch: pytest.MonkeyPatch, needs: dict[str, float], total_mb: f
 
 
 def test_the_old_model_is_freed_when_another_has_taken_over(rig: Rig) -> None:
-    old = weakref.ref(rig.host.studio.model.lm)
+    old = weakref.ref(rig.host.generate_loop.model.lm)
     assert wait(rig.ask(Wanted("second"))).values[0] == "second"
-    assert rig.state.hot.model is rig.host.studio.model
+    assert rig.state.hot.model is rig.host.generate_loop.model
     gc.collect()
     assert old() is None
 
@@ -134,7 +134,7 @@ def test_where_both_fit_the_old_one_plays_until_the_new_one_does(rig: Rig, monke
 
 def test_where_both_do_not_fit_the_old_one_goes_first_and_says_so(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     memory(monkeypatch, {"first": 500.0, "second": 800.0}, 1000.0, rig.state)
-    old = weakref.ref(rig.host.studio.model.lm)
+    old = weakref.ref(rig.host.generate_loop.model.lm)
     gone: list[bool] = []
 
     def make(name: str) -> LoadedModel:
@@ -147,7 +147,7 @@ def test_where_both_do_not_fit_the_old_one_goes_first_and_says_so(rig: Rig, monk
     assert gone == [True]  # before the new one was read
     assert any(state == "note" and "first goes first" in text for state, _, text in rig.events)
     assert ("unloaded", "first", "") in rig.events
-    assert rig.host.lane.director.player is None
+    assert rig.host.lane.controller.renderer is None
     assert rig.state.name == READY
 
 
@@ -157,7 +157,7 @@ def test_what_does_not_fit_alone_is_refused_and_what_plays_stays(rig: Rig, monke
     assert isinstance(fault, ModelError)
     assert "5000 MB" in str(fault)
     assert rig.state.hot.wanted.name == "first"
-    assert rig.host.lane.director.player is not None
+    assert rig.host.lane.controller.renderer is not None
     assert rig.state.name == READY
 
 
@@ -198,7 +198,7 @@ def test_later_requests_overtake_and_an_unload_ends_it_all(rig: Rig) -> None:
     assert wait(last).values[0] == "last"
     assert wait(rig.ask(None)).values[0] > 0
     assert rig.state.name == EMPTY
-    assert rig.host.studio.model is None
+    assert rig.host.generate_loop.model is None
     assert wait(rig.ask(None)).fault is None  # twice does no harm
 
 

@@ -22,35 +22,35 @@ BPM = 120.0
 
 
 class TapeCodec:
-    """Plays a tape, whatever the codes are; where it is on the tape it knows by what it is told came before."""
+    """Plays a tape, whatever the codes are; where it is on the recent audio it knows by what it is told came before."""
 
     sample_rate, channels, frame_samples, n_codebooks, lookahead_frames = RATE_HZ, 1, 640, 4, 0
 
-    def __init__(self, tape: np.ndarray, card: int) -> None:
-        self.tape, self.card = torch.from_numpy(tape), card
+    def __init__(self, recent_audio: np.ndarray, card: int) -> None:
+        self.recent_audio, self.card = torch.from_numpy(recent_audio), card
 
     def init_decoder(self, prompt_audio=None, prompt_codes=None):
         if prompt_audio is None:
             return 0
         end = prompt_audio[0, 0, -2000:-1000]
         # what came before ends on a frame: its last 2000 samples begin 560 samples into one
-        begins = torch.arange(560, len(self.tape) - 2000, 640)
-        unlike = torch.stack([(self.tape[begin : begin + 1000] - end).abs().sum() for begin in begins.tolist()])
+        begins = torch.arange(560, len(self.recent_audio) - 2000, 640)
+        unlike = torch.stack([(self.recent_audio[begin : begin + 1000] - end).abs().sum() for begin in begins.tolist()])
         assert float(unlike.min()) < 1e-3, "a decoder is told what the model made, as it made it"
         return int(begins[int(unlike.argmin())]) + 2000
 
     def decode_step(self, codes, state, last=False):
         end = state + 640 * codes.shape[-1]
-        return self.tape[state:end][None, None], end
+        return self.recent_audio[state:end][None, None], end
 
 
 class Untimed(PlainConditioner):
     takes = frozenset({"text"})
 
 
-def tape_host(tape: np.ndarray, conditioner=Untimed) -> Host:
+def tape_host(recent_audio: np.ndarray, conditioner=Untimed) -> Host:
     model = make_model()
-    model = replace(model, codec=TapeCodec(tape, model.lm.config.card), conditioner=conditioner(16))
+    model = replace(model, codec=TapeCodec(recent_audio, model.lm.config.card), conditioner=conditioner(16))
     return Host(GenerateLoop(model, lambda lane, *event: None))
 
 
@@ -93,7 +93,7 @@ def test_music_that_drifts_is_heard_on_the_beat(drifting):
     sound = begun(drifting).listen(12 * RATE)
     offs = offs_ms(sound, 10)
     assert np.percentile(np.abs(offs), 90) < 25
-    assert drifting.lane.director.player.chain.bend.map.last.shift > 0.15 * RATE_HZ
+    assert drifting.lane.controller.renderer.codec_output.bend.map.last.shift > 0.15 * RATE_HZ
     assert told
     assert abs(told[-1][1] - told[-1][0] * 60_000 / BPM) < 1e-6
 
@@ -110,13 +110,13 @@ def test_switched_off_it_plays_as_it_was_made(drifting, slow):
 def test_a_change_of_prompt_goes_on_where_the_music_was(drifting):
     begun(drifting).listen(7 * RATE)
     drifting.lane.update(lambda settings: settings.with_prompt("other"))
-    player = drifting.lane.director.player
-    version = player.version
+    renderer = drifting.lane.controller.renderer
+    version = renderer.version
     sound = drifting.listen(6 * RATE)
-    assert drifting.lane.director.player is player
-    assert player.version > version
+    assert drifting.lane.controller.renderer is renderer
+    assert renderer.version > version
     assert np.percentile(np.abs(offs_ms(np.concatenate([np.zeros((RATE, 2), np.float32), sound]), 4)), 85) < 25
-    assert player.chain.audio_end == player.chain.bend.out_end
+    assert renderer.codec_output.audio_end == renderer.codec_output.bend.out_end
 
 
 def test_an_end_is_kept_however_much_is_skipped(drifting):
@@ -127,11 +127,11 @@ def test_an_end_is_kept_however_much_is_skipped(drifting):
     assert not np.isnan(sound[: 8 * RATE]).any()
     assert np.abs(sound[7 * RATE : 8 * RATE]).max() > 0.01
     assert np.nan_to_num(np.abs(sound[8 * RATE + 100 :])).max() == 0
-    assert not drifting.lane.director.player
+    assert not drifting.lane.controller.renderer
 
 
 def test_models_that_hear_the_tempo_are_not_touched(slow):
     host = tape_host(slow, PlainConditioner)
     begun(host).listen(RATE)
-    assert host.lane.director.player.chain.bend is None
+    assert host.lane.controller.renderer.codec_output.bend is None
     host.close()

@@ -37,14 +37,14 @@ def test_any_cut_equals_the_whole(codec, rate):
     codes, resampler = random_codes(40), StreamResampler(32_000, rate)
     whole = resampler.whole(codec.decode(codes[None])[0])
     for seed in range(3):
-        chooser, chain, parts, at = random.Random(seed), CodecOutput(codec, resampler, 2), [], 0
+        chooser, codec_output, parts, at = random.Random(seed), CodecOutput(codec, resampler, 2), [], 0
         while at < 40:
             step = min(chooser.randrange(0, 9), 40 - at)
-            parts.append(chain.push(codes[:, at : at + step], last=at + step == 40))
+            parts.append(codec_output.push(codes[:, at : at + step], last=at + step == 40))
             at += step
         got = torch.cat(parts)
         assert got.shape == (-(-40 * 640 * rate // 32_000), 2)
-        assert chain.end_samples == len(got)
+        assert codec_output.end_samples == len(got)
         torch.testing.assert_close(got[:, 0], whole[0], atol=1e-5, rtol=0)
         assert torch.equal(got[:, 0], got[:, 1])
 
@@ -52,8 +52,8 @@ def test_any_cut_equals_the_whole(codec, rate):
 def test_begins_where_the_music_before_ends(codec):
     """No step at the joint: the first sample is near the last one given, at the host's rate too."""
     before = 0.5 * torch.sin(torch.arange(64 * 640) / 20.0)[None] + 0.3
-    chain = CodecOutput(codec, StreamResampler(32_000, 48_000), 1, before, random_codes(64))
-    out = chain.push(random_codes(20, seed=1))
+    codec_output = CodecOutput(codec, StreamResampler(32_000, 48_000), 1, before, random_codes(64))
+    out = codec_output.push(random_codes(20, seed=1))
     assert abs(float(out[0, 0] - before[0, -1])) < 0.05
     cold = CodecOutput(codec, StreamResampler(32_000, 48_000), 1).push(random_codes(20, seed=1))
     assert abs(float(cold[0, 0] - before[0, -1])) > 0.1
@@ -61,9 +61,9 @@ def test_begins_where_the_music_before_ends(codec):
 
 def test_taken_up_again_with_the_same_codes_it_is_the_same_music(codec):
     codes, resampler = random_codes(60), StreamResampler(32_000, 44_100)
-    chain = CodecOutput(codec, resampler, 1)
-    first = chain.push(codes)
-    again = chain.again_from(30, codes[:, :30])
+    codec_output = CodecOutput(codec, resampler, 1)
+    first = codec_output.push(codes)
+    again = codec_output.again_from(30, codes[:, :30])
     assert again.end_samples == -(-30 * 640 * 441 // 320)
     second = again.push(codes[:, 30:])
     start = -(-30 * 640 * 441 // 320)
@@ -74,10 +74,10 @@ def test_taken_up_again_with_the_same_codes_it_is_the_same_music(codec):
 
 
 def test_only_kept_audio_can_be_taken_up(codec):
-    chain = CodecOutput(codec, StreamResampler(32_000, 48_000), 1)
-    chain.push(random_codes(30))
+    codec_output = CodecOutput(codec, StreamResampler(32_000, 48_000), 1)
+    codec_output.push(random_codes(30))
     with pytest.raises(ValueError, match="frame 29"):
-        chain.again_from(29, random_codes(29))  # not final yet: the codec looks ahead
+        codec_output.again_from(29, random_codes(29))  # not final yet: the codec looks ahead
 
 
 def test_level_glides(codec):
@@ -94,20 +94,20 @@ def test_level_glides(codec):
 
 
 def test_replay_is_what_was_put_out(codec):
-    chain = CodecOutput(codec, StreamResampler(32_000, 44_100), 2)
-    first = chain.push(random_codes(60))
+    codec_output = CodecOutput(codec, StreamResampler(32_000, 44_100), 2)
+    first = codec_output.push(random_codes(60))
     start = -(-20 * 640 * 441 // 320)
-    torch.testing.assert_close(chain.replay(20, 5000), first[start : start + 5000], atol=1e-6, rtol=0)
+    torch.testing.assert_close(codec_output.replay(20, 5000), first[start : start + 5000], atol=1e-6, rtol=0)
 
 
 def test_taken_back_at_the_very_end_of_what_was_made_nothing_jumps(codec):
     """All that was made is heard, and as it would go on it fades to what is made instead."""
     codes = random_codes(40)
-    chain = CodecOutput(codec, StreamResampler(32_000, 32_000), 1)
-    heard = chain.push(codes[:, :20])
-    frame = chain.audio_end // 640 - 1
-    hold = chain.audio_end - frame * 640
-    again = chain.again_from(frame, codes[:, :frame], hold)
+    codec_output = CodecOutput(codec, StreamResampler(32_000, 32_000), 1)
+    heard = codec_output.push(codes[:, :20])
+    frame = codec_output.audio_end // 640 - 1
+    hold = codec_output.audio_end - frame * 640
+    again = codec_output.again_from(frame, codes[:, :frame], hold)
     other = again.push(random_codes(20, seed=5))
     plain = CodecOutput(codec, StreamResampler(32_000, 32_000), 1, heard[: frame * 640].T, codes[:, :frame], frame)
     wanted = plain.push(random_codes(20, seed=5))

@@ -1,4 +1,4 @@
-"""The fader and its tape: any cut of the music gives the same, and what was put out can be had again."""
+"""The fader and its recent audio: any cut of the music gives the same, and what was put out can be had again."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ def test_a_later_fade_is_forgotten_by_an_earlier_one() -> None:
 
 
 def test_the_tape_knows_the_last_seconds() -> None:
-    tape = RecentAudio(RATE, 2)
+    recent_audio = RecentAudio(RATE, 2)
     music = torch.arange(20_000.0)[:, None].repeat(1, 2)
     for begin in range(0, 20_000, 700):
-        tape.put(music[begin : begin + 700], begin)
-    assert (tape.begin_own, tape.end_own) == (12_000, 20_000)
-    assert torch.equal(tape.between(13_000, 14_000), music[13_000:14_000])
-    tape.put(-music[15_000:15_100], 15_000)  # made anew from there
-    assert tape.end_own == 15_100
-    assert torch.equal(tape.between(14_990, 15_010), torch.cat([music[14_990:15_000], -music[15_000:15_010]]))
-    tape.put(music[18_000:18_010], 18_000)  # with a hole before it
-    assert (tape.begin_own, tape.end_own) == (18_000, 18_010)
+        recent_audio.put(music[begin : begin + 700], begin)
+    assert (recent_audio.stream_begin, recent_audio.stream_end) == (12_000, 20_000)
+    assert torch.equal(recent_audio.between(13_000, 14_000), music[13_000:14_000])
+    recent_audio.put(-music[15_000:15_100], 15_000)  # made anew from there
+    assert recent_audio.stream_end == 15_100
+    assert torch.equal(recent_audio.between(14_990, 15_010), torch.cat([music[14_990:15_000], -music[15_000:15_010]]))
+    recent_audio.put(music[18_000:18_010], 18_000)  # with a hole before it
+    assert (recent_audio.stream_begin, recent_audio.stream_end) == (18_000, 18_010)

@@ -24,20 +24,20 @@ def region(seconds: float, bpm: float, start_beats: float = 0.0, extra_samples: 
 
 
 def test_frames_and_positions():
-    place = StreamPlacement.on(Grid(48_000), zero_samples=96_000, end_samples=96_000 + 48_000)
-    assert place.frame_at(96_000) == 0
-    assert place.frame_at(96_001) == 1
-    assert place.frame_at(96_000 + 960) == 1  # 20 ms at 48 kHz
-    assert place.frames_to_end() == 50
-    assert replace(place, end_samples=96_000 + 48_001).frames_to_end() == 51
+    placement = StreamPlacement.on(Grid(48_000), zero_samples=96_000, end_samples=96_000 + 48_000)
+    assert placement.frame_at(96_000) == 0
+    assert placement.frame_at(96_001) == 1
+    assert placement.frame_at(96_000 + 960) == 1  # 20 ms at 48 kHz
+    assert placement.frames_to_end() == 50
+    assert replace(placement, end_samples=96_000 + 48_001).frames_to_end() == 51
     assert StreamPlacement.on(Grid(48_000), 0).frames_to_end() is None
 
 
 def test_beats_of_frames_before_and_after_the_start():
-    place = StreamPlacement.on(Grid(44_100, 120.0), zero_samples=44_100)  # beat 2
-    assert place.beats_at_frame(0) == 2
-    assert place.beats_at_frame(-50) == 0
-    assert place.beats_at_frame(25) == 3
+    placement = StreamPlacement.on(Grid(44_100, 120.0), zero_samples=44_100)  # beat 2
+    assert placement.beats_at_frame(0) == 2
+    assert placement.beats_at_frame(-50) == 0
+    assert placement.beats_at_frame(25) == 3
 
 
 def test_region_cut_on_a_beat_is_whole_beats_long():
@@ -47,16 +47,16 @@ def test_region_cut_on_a_beat_is_whole_beats_long():
 
 def test_ask_holds_what_the_lane_was_told():
     settings = LaneSettings("slow dub").with_region("melody", region(2, 120)).with_region("style", region(3, 120))
-    place = StreamPlacement.on(Grid(48_000, 90.0, Signature(7, 8), bar_origin_beats=1.0), zero_samples=0)
-    ask = ask_at(settings, place, 0, 0, TAKES)
+    placement = StreamPlacement.on(Grid(48_000, 90.0, Signature(7, 8), bar_origin_beats=1.0), zero_samples=0)
+    ask = ask_at(settings, placement, 0, 0, TAKES)
     assert ask.text == "slow dub"
     assert ask.grid.bpm == 90.0
     assert ask.grid.beats_per_bar == 3.5
     assert ask.grid.start_beats == -1.0  # counted from a bar line, so that the bar's phase is right
     assert ask.melody.speed == 0.75
     assert ask.style.audio.shape == (1, 96_000)
-    assert ask_at(LaneSettings(), place, 0, 0, frozenset({"text"})) == ask_at(
-        LaneSettings(), place, 0, 900, frozenset({"text"})
+    assert ask_at(LaneSettings(), placement, 0, 0, frozenset({"text"})) == ask_at(
+        LaneSettings(), placement, 0, 900, frozenset({"text"})
     )
 
 
@@ -65,21 +65,21 @@ def test_looped_region_is_in_phase_at_every_window(offset):
     """Ten hours in, the region still begins on its bar line, though its length was rounded to samples."""
     seconds = 60 / 130 * 16  # 16 beats at 130 bpm: not a whole number of samples
     looped = region(seconds, 130.0, start_beats=4.0)
-    place = StreamPlacement.on(Grid(48_000, 130.0), zero_samples=Grid(48_000, 130.0).sample_at(20))
-    ask = ask_at(LaneSettings().with_region("melody", looped), place, 30, offset, TAKES)
+    placement = StreamPlacement.on(Grid(48_000, 130.0), zero_samples=Grid(48_000, 130.0).sample_at(20))
+    ask = ask_at(LaneSettings().with_region("melody", looped), placement, 30, offset, TAKES)
     read_at = ask.melody.start_samples + offset * 640 * ask.melody.speed  # what a conditioner reads first
-    beat = place.beats_at_frame(offset - 30)
+    beat = placement.beats_at_frame(offset - 30)
     want = float((beat - 4) % 16) * 60 / 130 * 32_000
     assert abs(read_at - want) <= 1.0
 
 
 def test_what_rolls_a_stream_and_what_does_not():
     settings = LaneSettings("a").with_value("temperature", 1.0)
-    assert settings.heard() != settings.with_prompt("b").heard()
-    assert settings.heard() != settings.with_value("temperature", 0.5).heard()
-    assert settings.heard() != settings.with_region("melody", region(1, 100)).heard()
-    assert settings.heard() == settings.with_value("level_db", -6.0).heard()
-    assert settings.heard() == settings.with_region("continue", region(1, 100)).heard()
+    assert settings.regenerating() != settings.with_prompt("b").regenerating()
+    assert settings.regenerating() != settings.with_value("temperature", 0.5).regenerating()
+    assert settings.regenerating() != settings.with_region("melody", region(1, 100)).regenerating()
+    assert settings.regenerating() == settings.with_value("level_db", -6.0).regenerating()
+    assert settings.regenerating() == settings.with_region("continue", region(1, 100)).regenerating()
 
 
 def test_stems_of_a_region_are_taken_apart_before_a_window_asks(golden_models):
@@ -90,8 +90,15 @@ def test_stems_of_a_region_are_taken_apart_before_a_window_asks(golden_models):
         lengths.append(mix.shape[-1])
         return torch.stack([mix, mix, mix, mix], dim=1)
 
-    own = loaded.conditioner.melody
-    melody = MelodyConditioner(own.chroma, own.projection, own.n_frames, 32_000, separate, own.window_samples)
+    stream_sample = loaded.conditioner.melody
+    melody = MelodyConditioner(
+        stream_sample.chroma,
+        stream_sample.projection,
+        stream_sample.n_frames,
+        32_000,
+        separate,
+        stream_sample.window_samples,
+    )
     model = replace(loaded, conditioner=MusicGenConditioner(loaded.conditioner.text, True, melody))
     settings = LaneSettings().with_region("melody", ReferenceAudio(torch.ones(1, 64_000), 120.0, 0.0))
     prepare(golden_models["audiocraft/text"], settings)  # follows no melody: nothing to prepare
@@ -108,8 +115,8 @@ def test_stems_of_a_region_are_taken_apart_before_a_window_asks(golden_models):
 def test_chords_of_what_is_gone_on_from_are_kept_bar_by_bar(beats: float, looped: float) -> None:
     """Its whole bars, on their beats; not where a melody is given, it is told not to, or the model cannot."""
     takes = frozenset({"text", "tempo", "melody", "harmony"})
-    place, begun = StreamPlacement.on(Grid(48_000, 120.0), 192_000), region(beats / 2, 120)
-    found = ask_at(LaneSettings(), place, 30, 100, takes, begun=begun).harmony
+    placement, begun = StreamPlacement.on(Grid(48_000, 120.0), 192_000), region(beats / 2, 120)
+    found = ask_at(LaneSettings(), placement, 30, 100, takes, begun=begun).harmony
     assert found is not None
     assert found.on_grid is not None
     assert (found.on_grid.beats, found.on_grid.bpm) == (looped, 120.0)
@@ -119,5 +126,5 @@ def test_chords_of_what_is_gone_on_from_are_kept_bar_by_bar(beats: float, looped
         (LaneSettings().with_region("melody", region(4, 120)), takes),
         (LaneSettings(), takes - {"harmony"}),
     ):
-        assert ask_at(settings, place, 30, 100, able, begun=begun).harmony is None
-    assert ask_at(LaneSettings(), place, 30, 100, takes).harmony is None
+        assert ask_at(settings, placement, 30, 100, able, begun=begun).harmony is None
+    assert ask_at(LaneSettings(), placement, 30, 100, takes).harmony is None
