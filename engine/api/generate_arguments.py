@@ -12,7 +12,7 @@ from torch import Tensor
 from engine.api.generation import GenerationParams, frame_rate, frames_of, must_take
 from engine.audio.convert import as_heard
 from engine.errors import AudioError
-from engine.models.model import (
+from engine.model import (
     HARMONY,
     MELODY,
     STYLE,

@@ -9,7 +9,7 @@ from typing import Any
 from engine.core.guidance import Guidance
 from engine.core.sampling import Sampling
 from engine.errors import UnsupportedError
-from engine.models.model import TEMPO, FrameGrid, LoadedModel
+from engine.model import TEMPO, FrameGrid, LoadedModel
 from engine.stream import WindowSize
 
 DEFAULT_TOP_K = 250

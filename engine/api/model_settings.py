@@ -11,7 +11,7 @@ from engine.api.generation import GenerationParams, frame_rate, grid_for, sampli
 from engine.codec.familiar import CompressionModel
 from engine.core.guidance import Guidance
 from engine.errors import UnsupportedError
-from engine.models.model import HeardExcerpt, LoadedModel, StyleExcerpt
+from engine.model import HeardExcerpt, LoadedModel, StyleExcerpt
 from engine.system.type_checks import must_be_number, must_be_whole
 
 if TYPE_CHECKING:

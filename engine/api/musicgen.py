@@ -24,7 +24,7 @@ from engine.api.model_settings import ModelSettings
 from engine.api.offline import Report, frames_together, heard_as_made, print_progress
 from engine.api.reference import ReferenceRun
 from engine.core.sampling import checked_seed
-from engine.models.model import MELODY, STYLE, Ask
+from engine.model import MELODY, STYLE, Ask
 from engine.stream import StreamSettings, WindowSize
 from engine.system.type_checks import must_be_whole
 

@@ -18,7 +18,7 @@ from engine.codec.base import Codec
 from engine.codec.beside import DecodeThread
 from engine.core.guidance import Guidance
 from engine.lm import Conditions
-from engine.models.model import Ask, LoadedModel
+from engine.model import Ask, LoadedModel
 from engine.stream import LaneBatch, StreamSettings, TokenStream
 from engine.stream.tokens import WindowConditions
 

@@ -20,7 +20,7 @@ from engine.api.offline import FRAMES_AT_A_TIME, Report
 from engine.core.guidance import Guidance, combine
 from engine.core.sampling import Sampling, probabilities
 from engine.errors import AudioError
-from engine.models.model import Ask, HeardExcerpt, LoadedModel, Reference
+from engine.model import Ask, HeardExcerpt, LoadedModel, Reference
 from engine.stream.lanes import step_windows
 from engine.stream.window import Window
 

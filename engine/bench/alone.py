@@ -19,7 +19,7 @@ import torch
 from engine.core.config import LMConfig
 from engine.core.guidance import Guidance
 from engine.core.sampling import Sampling
-from engine.models.model import Ask, FrameGrid, LoadedModel
+from engine.model import Ask, FrameGrid, LoadedModel
 from engine.stream import StreamSettings, TokenStream, WindowSize
 
 FRAMES_PER_SECOND = 50

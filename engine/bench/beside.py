@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from engine.bench import memory
 from engine.bench.device_side import DeviceSide
+from engine.bench.load_time import peak_bytes
 from engine.bench.results import FRAMES_PER_SECOND, Extras, Spread, spread
 from engine.bench.segue_side import SPARE_FRAMES, SegueSide
 from engine.bench.shapes import Shape
 from engine.bench.sounding import Sounding, random_codec
-from engine.checkpoints.measure import peak_bytes
 from engine.lm import LanguageModel
 
 if TYPE_CHECKING:

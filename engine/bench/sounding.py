@@ -30,8 +30,8 @@ HOPS = 6
 
 def random_codec(device: str) -> Codec:
     """EnCodec of the published sizes with random weights, in the runtime that is faster here.  [main]"""
-    from engine.codec.choice import set_runtime
     from engine.codec.encodec import Encodec, EncodecConfig
+    from engine.models.codec_choice import set_runtime
 
     torch.manual_seed(0)
     codec = Encodec(EncodecConfig()).eval().requires_grad_(False)

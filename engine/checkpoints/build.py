@@ -23,7 +23,7 @@ from engine.conditions.text_t5 import T5Encoder
 from engine.errors import CheckpointError
 from engine.lm import LanguageModel
 from engine.lm.precision import place_dtype
-from engine.models.model import LoadedModel
+from engine.model import LoadedModel
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from engine.checkpoints.read import Plugs, read
 from engine.conditions.melody import Separator
 from engine.conditions.text_t5 import TextStandIn
 from engine.lm.precision import chosen_dtype
-from engine.models.model import LoadedModel
+from engine.model import LoadedModel
 
 
 def load_model(

@@ -40,7 +40,7 @@ from engine.conditions.scale import outside_scale
 from engine.conditions.words import encode_texts, words_of
 from engine.core.guidance import Guidance
 from engine.lm import Conditions
-from engine.models.model import HARMONY, MELODY, STYLE, TEMPO, TEXT, Ask, FrameGrid, HeardExcerpt, Reference
+from engine.model import HARMONY, MELODY, STYLE, TEMPO, TEXT, Ask, FrameGrid, HeardExcerpt, Reference
 
 EARLY_SECONDS = 0.006  # attacks lie so much before the beat that is told: measured; most of it is the codec's frames
 STYLE_FRAMES = 150
@@ -85,7 +85,7 @@ def between_beats(grid: FrameGrid) -> Ask:
 
 
 class EmbeddedConditioner:
-    """Implements `engine.models.model.Conditioner` for the model that ships with Segue; all methods [generate]."""
+    """Implements `engine.model.Conditioner` for the model that ships with Segue; all methods [generate]."""
 
     takes = frozenset({TEXT, MELODY, STYLE, TEMPO, HARMONY})
 
@@ -99,15 +99,15 @@ class EmbeddedConditioner:
     def __call__(
         self, asks: Sequence[Ask], guidance: Guidance, offset_frames: int, window_frames: int
     ) -> list[tuple[Conditions, ...]]:
-        """See `engine.models.model.Conditioner`; nothing here depends on what else is asked for."""
+        """See `engine.model.Conditioner`; nothing here depends on what else is asked for."""
         return [self._of(ask, guidance, offset_frames, window_frames) for ask in asks]
 
     def excerpts(self, asks: Sequence[Ask], offset_frames: int) -> list[HeardExcerpt | None]:
-        """See `engine.models.model.Conditioner`; a seed draws nothing here."""
+        """See `engine.model.Conditioner`; a seed draws nothing here."""
         return [heard_excerpt(ask, offset_frames) for ask in asks]
 
     def prepare(self, ask: Ask) -> None:
-        """See `engine.models.model.Conditioner`: pitch classes and key, which of minutes of music take long."""
+        """See `engine.model.Conditioner`: pitch classes and key, which of minutes of music take long."""
         if ask.melody is not None:
             self._cached("melody", ask.melody, _as_heard(chroma_frames))
         if ask.harmony is not None:

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from engine.models.model import FrameGrid
+from engine.model import FrameGrid
 
 SAMPLE_RATE_HZ = 32000
 FRAME_SAMPLES = 640

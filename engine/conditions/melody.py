@@ -20,7 +20,7 @@ from torch.nn import functional as F
 from engine.audio.convert import resample
 from engine.conditions.cache import ConditionCache
 from engine.conditions.chroma import HOP_SAMPLES, N_CHROMA, Chroma
-from engine.models.model import Ask, Reference
+from engine.model import Ask, Reference
 
 SEPARATOR_RATE_HZ = 44100
 OTHER, VOCALS = 2, 3

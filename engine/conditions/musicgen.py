@@ -20,13 +20,13 @@ from engine.conditions.text_t5 import TextConditioner
 from engine.core.guidance import Guidance
 from engine.errors import UnsupportedError
 from engine.lm import Conditions
-from engine.models.model import MELODY, STYLE, TEXT, Ask, HeardExcerpt
+from engine.model import MELODY, STYLE, TEXT, Ask, HeardExcerpt
 
 _NOTHING = Ask()
 
 
 class MusicGenConditioner:
-    """Text and, where the model has it, melody or style; implements `engine.models.model.Conditioner`.
+    """Text and, where the model has it, melody or style; implements `engine.model.Conditioner`.
 
     A grid is not heard by these models and is left alone; music that the model cannot follow is refused, with
     `why_not` saying what is missing where something is.
@@ -56,7 +56,7 @@ class MusicGenConditioner:
     def __call__(
         self, asks: Sequence[Ask], guidance: Guidance, offset_frames: int, window_frames: int
     ) -> list[tuple[Conditions, ...]]:
-        """See `engine.models.model.Conditioner`.  UnsupportedError for what the model cannot follow.  [generate]"""
+        """See `engine.model.Conditioner`.  UnsupportedError for what the model cannot follow.  [generate]"""
         self._refuse(asks)
         count = len(asks)
         texts: list[str | None] = [ask.text for ask in asks]
@@ -74,11 +74,11 @@ class MusicGenConditioner:
         return [(_take(together, [index + count * k for k in range(len(kinds))]),) for index in range(count)]
 
     def excerpts(self, asks: Sequence[Ask], offset_frames: int) -> list[HeardExcerpt | None]:
-        """See `engine.models.model.Conditioner`.  [any]"""
+        """See `engine.model.Conditioner`.  [any]"""
         return [None] * len(asks) if self.style is None else self.style.excerpts(asks, offset_frames)
 
     def prepare(self, ask: Ask) -> None:
-        """See `engine.models.model.Conditioner`: separates the melody.  [any]"""
+        """See `engine.model.Conditioner`: separates the melody.  [any]"""
         if self.melody is not None and ask.melody is not None:
             self.melody.prepare(ask.melody)
 

@@ -20,7 +20,7 @@ from engine.audio.convert import resample
 from engine.conditions.cache import ConditionCache
 from engine.conditions.style_net import StyleNet
 from engine.errors import AudioError
-from engine.models.model import Ask, HeardExcerpt, Reference
+from engine.model import Ask, HeardExcerpt, Reference
 
 FEATURE_RATE_HZ = 24000
 FEATURES_PER_SECOND = 75
@@ -70,7 +70,7 @@ class StyleConditioner:
         return torch.stack([zeros if row is None else row for row in rows])
 
     def excerpts(self, asks: Sequence[Ask], offset_frames: int) -> list[HeardExcerpt | None]:
-        """See `engine.models.model.Conditioner`.  [any]"""
+        """See `engine.model.Conditioner`.  [any]"""
         given = [ask for ask in asks if ask.style is not None]
         shared = self._shared(given, offset_frames) if given and given[0].exact else None
         heard: list[HeardExcerpt | None] = []

@@ -26,7 +26,7 @@ from engine.errors import CheckpointError, UnsupportedError
 from engine.lm import LanguageModel
 from engine.lm.executors.select import quantised
 from engine.lm.precision import half_is_faster
-from engine.models.model import LoadedModel
+from engine.model import LoadedModel
 
 _log = logging.getLogger("segue.engine")
 FOLDER = Path(str(files("engine"))) / "models" / "embedded"

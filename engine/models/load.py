@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from engine.errors import UnsupportedError
-from engine.models.model import LoadedModel
+from engine.model import LoadedModel
 
 if TYPE_CHECKING:
     import torch
@@ -56,7 +56,7 @@ def load_model(
     if name == EMBEDDED:
         return _embedded(device, dtype, codec_runtime)
     from engine.checkpoints.load import load_model as load_checkpoint
-    from engine.codec.choice import set_runtime
+    from engine.models.codec_choice import set_runtime
 
     model = load_checkpoint(
         name,

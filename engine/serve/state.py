@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from engine.models.model import LoadedModel
+    from engine.model import LoadedModel
     from engine.serve.lane.generate_loop import GenerateLoop
 
 WEIGHT_BYTES = {"float32": 4.0, "float16": 2.0, "bfloat16": 2.0}

@@ -21,8 +21,8 @@ from engine.core.guidance import Guidance
 from engine.core.sampling import Sampling
 from engine.listen.choose import best, worth
 from engine.listen.seeds import derived_seed
+from engine.model import Ask, LoadedModel
 from engine.models.load import load_model
-from engine.models.model import Ask, LoadedModel
 from engine.stream import StreamSettings, TokenStream, WindowSize
 from engine.stream.candidate_set import CandidateSet
 from engine.train import metrics

@@ -19,8 +19,8 @@ from engine.api.offline import run_together
 from engine.conditions.frames import SAMPLE_RATE_HZ
 from engine.core.guidance import Guidance
 from engine.core.sampling import Sampling
+from engine.model import Ask, FrameGrid, LoadedModel
 from engine.models.load import load_model
-from engine.models.model import Ask, FrameGrid, LoadedModel
 from engine.stream import StreamSettings, WindowSize
 from engine.train.compose import compose
 from engine.train.evaluation.kept import following

@@ -29,16 +29,16 @@ from bridge.time.transport import Grid, Transport
 from bridge.time.units import samples_to_seconds
 from plugin_host.bench.models import BenchError, embedded_table
 from plugin_host.bench.processor_time import ProcessorTime
-from plugin_host.cli.output import check_file, put
-from plugin_host.cli.screen import Screen
 from plugin_host.client.client import EngineClient
 from plugin_host.client.engine_process import EngineProcess, free_port
 from plugin_host.client.lane_session import LaneSession, RegionFile, Setup
-from plugin_host.demo.report import RunFigures
+from plugin_host.console.output import check_file, put
+from plugin_host.console.screen import Screen
 from plugin_host.doctor.doctor import version
-from plugin_host.host.performance import Means, Performance
-from plugin_host.host.region_layout import RegionLayout, RegionRequest, plot_region
 from plugin_host.playback.processor import Processor
+from plugin_host.run.performance import Means, Performance
+from plugin_host.run.region_layout import RegionLayout, RegionRequest, plot_region
+from plugin_host.run.report import RunFigures
 
 BLOCKS = 20_000
 BLOCK_SAMPLES = 256

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from bridge.errors import SegueError
-from plugin_host.cli.output import check_file, put
-from plugin_host.cli.screen import Screen
+from plugin_host.console.output import check_file, put
+from plugin_host.console.screen import Screen
 
 LIMIT_SECONDS = 12 * 3600  # of everything; the engine gives each of its processes a limit of its own
 

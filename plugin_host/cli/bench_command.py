@@ -49,7 +49,7 @@ def bench(
     real ones are not on this machine. With --sync: is the music on the host's beat, at any tempo, through changes,
     stalls and a dead engine?
     """
-    from plugin_host.cli.screen import Screen
+    from plugin_host.console.screen import Screen
 
     if sync and models:
         raise typer.BadParameter("--sync and --models measure different things: choose one")

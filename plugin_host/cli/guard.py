@@ -33,7 +33,7 @@ def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
     def run(*arguments: Any, **options: Any) -> Any:
         from bridge.errors import SegueError
         from bridge.system.dependencies import broken_library
-        from plugin_host.cli.screen import complain
+        from plugin_host.console.screen import complain
 
         signal.signal(signal.SIGTERM, _on_sigterm)
         try:
@@ -62,7 +62,7 @@ def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def _exit_code(error: Exception) -> int:
     from bridge.errors import RegionError
-    from plugin_host.cli.output import OutputError
+    from plugin_host.console.output import OutputError
     from plugin_host.host.jack_client import JackError
     from plugin_host.host.soundcard import SoundCardError
     from plugin_host.takes.errors import TakeError

@@ -13,17 +13,17 @@ from typing import Any
 from bridge.control import messages
 from bridge.control.messages import DEFAULT_PORT
 from bridge.time.units import Signature
-from plugin_host.cli.output import ready_file, save_wav
-from plugin_host.cli.screen import Screen
 from plugin_host.client.client import EngineClient
 from plugin_host.client.lane_session import LaneSession, Setup
 from plugin_host.client.udp_connection import Event
-from plugin_host.demo import report
+from plugin_host.console.output import ready_file, save_wav
+from plugin_host.console.screen import Screen
 from plugin_host.demo.demo import described
 from plugin_host.host.full_scale import within_full_scale
-from plugin_host.host.performance import Means, Performance
-from plugin_host.host.region_layout import RegionLayout, RegionRequest, plot_nothing, plot_region, read_for
-from plugin_host.host.region_tempo import ear_of
+from plugin_host.run import report
+from plugin_host.run.performance import Means, Performance
+from plugin_host.run.region_layout import RegionLayout, RegionRequest, plot_nothing, plot_region, read_for
+from plugin_host.run.region_tempo import ear_of
 from plugin_host.sync.first_tempo import first_tempo
 from plugin_host.sync.reading import Reading
 from plugin_host.sync.sync import SyncWish

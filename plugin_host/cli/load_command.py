@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from plugin_host.cli.screen import Screen
 from plugin_host.client.client import EngineClient
+from plugin_host.console.screen import Screen
 from plugin_host.demo.demo import described
 
 

@@ -40,9 +40,9 @@ from plugin_host.cli.options import (
     Weights,
     Who,
 )  # fmt: skip
-from plugin_host.cli.screen import tell
-from plugin_host.plugin.commands import add_to as add_plugin
-from plugin_host.takes.commands import add_to as add_takes
+from plugin_host.cli.plugin_commands import add_to as add_plugin
+from plugin_host.cli.take_commands import add_to as add_takes
+from plugin_host.console.screen import tell
 
 app = typer.Typer(
     name="segue",
@@ -91,10 +91,10 @@ def demo(
     Starts an engine of its own, plays in real time, and leaves demo.wav (your region, then exactly so many
     bars of Segue), demo.png (what was heard, bar by bar, and how well the engine kept ahead) and a report.
     """
-    from plugin_host.cli.screen import Screen
+    from plugin_host.console.screen import Screen
     from plugin_host.demo.demo import DemoOptions, run_demo
-    from plugin_host.host.performance import Means
-    from plugin_host.host.region_layout import RegionRequest
+    from plugin_host.run.performance import Means
+    from plugin_host.run.region_layout import RegionRequest
 
     if play and offline:
         raise typer.BadParameter("--play is in real time, --offline is not: choose one")
@@ -171,9 +171,9 @@ def host(
     """Play with an engine that runs already (`segue engine`), on a sound card or into a file."""
     from bridge.time.units import Signature
     from plugin_host.cli.host_command import HostOptions, run_host
-    from plugin_host.cli.screen import Screen
-    from plugin_host.host.performance import Means
-    from plugin_host.host.region_layout import RegionRequest
+    from plugin_host.console.screen import Screen
+    from plugin_host.run.performance import Means
+    from plugin_host.run.region_layout import RegionRequest
     from plugin_host.sync.sync import SyncWish
 
     synced = SyncWish(sync.value, midi_in, midi_clock_out, tap_note, link_out)

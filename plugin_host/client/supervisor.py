@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Sequence
 from types import FrameType
 
-from plugin_host.cli.screen import complain
+from plugin_host.console.screen import complain
 
 RESTARTS_MAX = 3  # within the time below
 RESTARTS_SECONDS = 60.0

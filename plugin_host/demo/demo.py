@@ -14,16 +14,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bridge.errors import NoAnswer
-from plugin_host.cli.output import ready_file, ready_folder, save_wav
-from plugin_host.cli.screen import Screen
 from plugin_host.client.client import EngineClient
 from plugin_host.client.engine_process import EngineProcess, free_port
 from plugin_host.client.lane_session import LaneSession, Setup
-from plugin_host.demo import report
+from plugin_host.console.output import ready_file, ready_folder, save_wav
+from plugin_host.console.screen import Screen
 from plugin_host.host.full_scale import within_full_scale
-from plugin_host.host.performance import Means, Performance
-from plugin_host.host.region_layout import RegionLayout, RegionRequest, plot_region, read_for
-from plugin_host.host.region_tempo import Ear, ReadRegion, ear_of, no_ear
+from plugin_host.run import report
+from plugin_host.run.performance import Means, Performance
+from plugin_host.run.region_layout import RegionLayout, RegionRequest, plot_region, read_for
+from plugin_host.run.region_tempo import Ear, ReadRegion, ear_of, no_ear
 
 
 @dataclass(frozen=True)

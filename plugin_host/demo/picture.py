@@ -11,10 +11,10 @@ import numpy as np
 from bridge.system.plain_text import plain
 from bridge.system.whole_file import writing
 from bridge.time.units import quick_beats, samples_to_seconds
-from plugin_host.cli.output import cannot
-from plugin_host.demo.report import MusicStretch, envelope, fill_text
+from plugin_host.console.output import cannot
 from plugin_host.host.headless import Column, HostRecording
 from plugin_host.playback.processor import BlockState
+from plugin_host.run.report import MusicStretch, envelope, fill_text
 
 _REGION, _CONTINUED, _HELD, _FILL = "#8a8f98", "#d9822b", "#c23b4b", "#2b7bb9"
 _COLUMNS = 2400

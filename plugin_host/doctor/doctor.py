@@ -261,7 +261,7 @@ def _try_segment(text: str) -> Finding:
 
 
 def _regions() -> list[Finding]:
-    from plugin_host.host.region_layout import shipped_regions
+    from plugin_host.run.region_layout import shipped_regions
 
     missing = [name for name in ("numpy", "soundfile", "matplotlib") if importlib.util.find_spec(name) is None]
     results = [Finding(BAD, "libraries", f"{name} is not installed", f"pip install {name}") for name in missing]

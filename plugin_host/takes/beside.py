@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from plugin_host.cli.output import OutputError, put, read_note, ready_folder
+from plugin_host.console.output import OutputError, put, read_note, ready_folder
 from plugin_host.takes import names
 
 TAKES, ERROR = "-takes", "-error.txt"

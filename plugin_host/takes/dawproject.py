@@ -19,7 +19,7 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 
 from bridge.system.plain_text import plain, xml_text
 from bridge.time.units import beats_to_seconds
-from plugin_host.cli.output import put
+from plugin_host.console.output import put
 from plugin_host.doctor.doctor import version
 from plugin_host.takes.errors import TakeError
 from plugin_host.takes.finish import Finished

@@ -19,9 +19,9 @@ from bridge.ring.form import Audio
 from plugin_host.client.lane_session import LaneSession, RegionFile, Setup
 from plugin_host.host.clock import OfflineClock
 from plugin_host.host.headless import HeadlessHost, Host
-from plugin_host.host.region_layout import CHANNELS
 from plugin_host.host.timeline import Timeline
 from plugin_host.playback.processor import Processor
+from plugin_host.run.region_layout import CHANNELS
 from plugin_host.takes.engines import HotEngine
 from plugin_host.takes.errors import TakeError, TakeFailed
 from plugin_host.takes.finish import tail_samples

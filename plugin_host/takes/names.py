@@ -14,7 +14,7 @@ import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
-from plugin_host.cli.output import OutputError
+from plugin_host.console.output import OutputError
 
 WORDS_MAX, WORDS_BYTES = 48, 120  # characters, and bytes of UTF-8: a file system has 143 to 255 for a name
 LABEL_MAX, LABEL_BYTES = 64, 160

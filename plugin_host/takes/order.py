@@ -10,8 +10,8 @@ from pathlib import Path
 from bridge.control.presets import load_preset
 from bridge.ring.form import Audio
 from bridge.time.units import Signature
-from plugin_host.cli.output import put, ready_folder
-from plugin_host.host.region_tempo import Ear, ear_of, no_ear
+from plugin_host.console.output import put, ready_folder
+from plugin_host.run.region_tempo import Ear, ear_of, no_ear
 from plugin_host.takes.engines import HotEngine
 from plugin_host.takes.finish import Finished, finish, looped
 from plugin_host.takes.make import make_all

@@ -30,8 +30,8 @@ from bridge.time.units import (
     seconds_to_beats,
 )
 from plugin_host.host.clip import fit
-from plugin_host.host.region_layout import CHANNELS, shipped_regions
-from plugin_host.host.region_tempo import Ear, no_ear, read_wished
+from plugin_host.run.region_layout import CHANNELS, shipped_regions
+from plugin_host.run.region_tempo import Ear, no_ear, read_wished
 from plugin_host.takes import names
 from plugin_host.takes.recipe import TEMPO_MAX, UsedRegion
 

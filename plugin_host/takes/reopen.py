@@ -11,8 +11,8 @@ import numpy as np
 
 from bridge.ring.form import Audio
 from bridge.system.plain_text import plain
-from plugin_host.cli.output import ready_folder
-from plugin_host.cli.screen import Screen
+from plugin_host.console.output import ready_folder
+from plugin_host.console.screen import Screen
 from plugin_host.takes.engines import EngineWish, HotEngine, hot_engine
 from plugin_host.takes.finish import decoded, encoded
 from plugin_host.takes.order import one

@@ -12,7 +12,7 @@ from importlib import resources
 from pathlib import Path
 
 from bridge.control.take_rows import TAKE, WATCH_PORT
-from plugin_host.cli.output import put, ready_folder
+from plugin_host.console.output import put, ready_folder
 from plugin_host.takes.errors import TakeError
 
 DAWS = ("ardour", "reaper")

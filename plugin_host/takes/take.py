@@ -19,7 +19,7 @@ import numpy as np
 from bridge.region.sound_file import SoundFault, opened
 from bridge.ring.form import Audio
 from bridge.time.transport import Grid
-from plugin_host.cli.output import OutputError, put_new
+from plugin_host.console.output import OutputError, put_new
 from plugin_host.doctor.doctor import version
 from plugin_host.takes import chunks
 from plugin_host.takes.errors import TakeError

@@ -24,8 +24,8 @@ from pathlib import Path
 from bridge.control.arguments import Value
 from bridge.errors import NoAnswer, RegionNotAudio, RegionTooShort, RegionUnreadable, SegueError
 from bridge.system.plain_text import plain
-from plugin_host.cli.output import OutputError, add_line, put, ready_folder
-from plugin_host.cli.screen import Screen
+from plugin_host.console.output import OutputError, add_line, put, ready_folder
+from plugin_host.console.screen import Screen
 from plugin_host.takes import jobs
 from plugin_host.takes.beside import ERROR, Beside, refuse_link
 from plugin_host.takes.engines import EngineWish, HotEngine, hot_engine

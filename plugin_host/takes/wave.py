@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from plugin_host.cli.output import OutputError
+from plugin_host.console.output import OutputError
 from plugin_host.takes.errors import TakeError
 
 Chunks = Sequence[tuple[bytes, bytes]]

@@ -14,7 +14,7 @@ import torch
 from engine.checkpoints.load import load_model
 from engine.errors import UnsupportedError
 from engine.lm.executors.native import build, library
-from engine.models.model import LoadedModel
+from engine.model import LoadedModel
 
 PACKED = Path(__file__).parent.parent / "data" / "golden"
 

@@ -18,7 +18,7 @@ from engine_rig import Engine, wait_for
 
 from bridge.ring import shared_memory
 from bridge.time.transport import Grid
-from plugin_host.host.region_layout import shipped_regions
+from plugin_host.run.region_layout import shipped_regions
 
 ROOT = Path(__file__).parents[2]
 RATE = 48_000

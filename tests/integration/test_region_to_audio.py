@@ -45,8 +45,8 @@ def expected_sound(options: list[str], region_path, seed: int, n_samples: int) -
     from engine.audio.convert import as_heard
     from engine.audio.resample import StreamResampler
     from engine.core.sampling import Sampling
+    from engine.model import Ask
     from engine.models.load import load_model
-    from engine.models.model import Ask
     from engine.serve.control.region_handlers import AHEAD_SAMPLES
     from engine.serve.lane_settings import ReferenceAudio
     from engine.serve.render.codec_output import CodecOutput

@@ -15,9 +15,9 @@ from engine_rig import Engine, wait_for
 from bridge.control import messages
 from bridge.control.take_rows import TAKE
 from bridge.errors import SegueError
-from plugin_host.cli.screen import Screen
 from plugin_host.client.client import EngineClient
 from plugin_host.client.udp_connection import Event
+from plugin_host.console.screen import Screen
 from plugin_host.takes.engines import EngineWish, hot_engine
 from plugin_host.takes.order import TakeOrder, fill
 from plugin_host.takes.place import RegionWish

@@ -14,8 +14,8 @@ import soundfile
 from engine_rig import Engine
 from test_demo import Demo
 
-from plugin_host.cli.screen import Screen
 from plugin_host.client.client import EngineClient
+from plugin_host.console.screen import Screen
 from plugin_host.takes.engines import EngineWish, hot_engine
 from plugin_host.takes.order import TakeOrder, fill
 from plugin_host.takes.place import RegionWish

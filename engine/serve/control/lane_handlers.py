@@ -24,7 +24,7 @@ from engine.serve.options import Options
 from engine.serve.state import EMPTY, LOADING, READY, EngineState
 
 if TYPE_CHECKING:
-    from engine.models.model import LoadedModel
+    from engine.model import LoadedModel
     from engine.serve.lane.generate_loop import GenerateLoop
 
 RING_SECONDS = 12.0  # at least; a power of two of blocks

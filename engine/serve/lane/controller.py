@@ -18,7 +18,7 @@ from bridge.errors import NotReady
 from bridge.ring.form import PlaybackPlan
 from bridge.ring.layout import ENDLESS_SAMPLES
 from bridge.time.transport import Transport
-from engine.models.model import LoadedModel
+from engine.model import LoadedModel
 from engine.serve.lane.candidates import Candidates
 from engine.serve.lane.catch_up import begin_behind, catch_up
 from engine.serve.lane.commands import Begun, Command, Failed, PlayOrder

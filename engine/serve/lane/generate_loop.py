@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from engine.codec.beside import DecodeThread
-from engine.models.model import LoadedModel
+from engine.model import LoadedModel
 from engine.serve.lane.controller import LaneController, Report
 from engine.serve.lane.lane import PLAYING, Lane
 from engine.serve.lane.timing import Medians

@@ -23,7 +23,7 @@ from engine.serve.timeline.due import due_at
 from engine.serve.timeline.host_clock import HostClock
 
 if TYPE_CHECKING:
-    from engine.models.model import HeardExcerpt
+    from engine.model import HeardExcerpt
     from engine.serve.lane.commands import Command
     from engine.serve.lane.controller import LaneController
 

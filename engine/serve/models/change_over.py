@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from bridge.control.arguments import NOW
 from bridge.errors import NotReady
 from engine.errors import EngineError
-from engine.models.model import LoadedModel
+from engine.model import LoadedModel
 from engine.serve.lane.controller import LaneController
 from engine.serve.lane.generate_loop import GenerateLoop
 from engine.serve.models.handover import (

@@ -17,7 +17,7 @@ from torch import Tensor
 from bridge.time import units
 from bridge.time.transport import Transport
 from engine.audio.convert import resample
-from engine.models.model import LoadedModel
+from engine.model import LoadedModel
 from engine.serve.lane.controller import LaneController
 from engine.serve.lane.lane import Lane
 from engine.serve.lane_settings import LaneSettings

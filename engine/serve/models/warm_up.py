@@ -10,7 +10,7 @@ from torch import Tensor
 
 from engine.core.sampling import Sampling
 from engine.lm import Conditions
-from engine.models.model import TEXT, Ask, LoadedModel
+from engine.model import TEXT, Ask, LoadedModel
 from engine.serve.models.handover import READY_FRAMES
 from engine.stream import StreamSettings, TokenStream, WindowSize
 

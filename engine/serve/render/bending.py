@@ -12,7 +12,7 @@ from torch import Tensor
 from bridge.ring.layout import ENDLESS_SAMPLES
 from engine.beat.bend import BEND_RESERVE, Bend
 from engine.beat.onsets import RATE_HZ
-from engine.models.model import TEMPO
+from engine.model import TEMPO
 from engine.serve.lane_settings import LaneSettings
 from engine.serve.timeline.placement import StreamPlacement
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from engine.lm import Conditions
-from engine.models.model import TEMPO, Ask, FollowsGrid, LoadedModel
+from engine.model import TEMPO, Ask, FollowsGrid, LoadedModel
 from engine.serve.lane_settings import LaneSettings, ReferenceAudio
 from engine.serve.render import bending
 from engine.serve.timeline.placement import StreamPlacement, ask_at

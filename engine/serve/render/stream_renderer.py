@@ -20,7 +20,7 @@ from torch import Tensor
 
 from bridge.ring.writer import RingWriter
 from engine.audio.resample import StreamResampler
-from engine.models.model import HeardExcerpt, LoadedModel
+from engine.model import HeardExcerpt, LoadedModel
 from engine.serve.lane_settings import LaneSettings, ReferenceAudio
 from engine.serve.render import bending, conditioning
 from engine.serve.render.codec_output import CodecOutput

@@ -13,7 +13,7 @@ from engine.audio.mono import to_mono
 from engine.codec.base import encode_within
 from engine.core.guidance import Guidance
 from engine.core.sampling import Sampling
-from engine.models.model import LoadedModel
+from engine.model import LoadedModel
 from engine.serve.lane_settings import LaneSettings, ReferenceAudio
 from engine.serve.timeline.placement import StreamPlacement
 from engine.stream import StreamSettings, WindowSize

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from bridge.time import units
-from engine.models.model import FrameGrid, GridLeg
+from engine.model import FrameGrid, GridLeg
 from engine.serve.timeline.placement import StreamPlacement, plain_grid
 from engine.serve.timeline.tempo_curve import TempoCurve, TempoSegment
 

@@ -14,7 +14,7 @@ from fractions import Fraction
 from bridge.ring.layout import ENDLESS_SAMPLES
 from bridge.time import units
 from bridge.time.transport import Grid as HostGrid
-from engine.models.model import HARMONY, TEMPO, TEXT, Ask, FrameGrid, LoadedModel, OnGrid, Reference, StyleExcerpt
+from engine.model import HARMONY, TEMPO, TEXT, Ask, FrameGrid, LoadedModel, OnGrid, Reference, StyleExcerpt
 from engine.serve.lane_settings import CONTINUE, MELODY, STYLE, LaneSettings, ReferenceAudio
 from engine.serve.timeline.tempo_curve import TempoCurve
 

@@ -6,7 +6,7 @@ import torch
 
 from engine.api.generate_arguments import harmony_of
 from engine.conditions.frames import SAMPLE_RATE_HZ
-from engine.models.model import Ask, FrameGrid, Reference
+from engine.model import Ask, FrameGrid, Reference
 from engine.train.evaluation.pieces import HeldOut, held_out
 
 GROUPS = ("melody", "tempo", "style", "genre", "instrument", "onward")

@@ -23,8 +23,8 @@ from engine.api.offline import run_together
 from engine.audio.resample import StreamResampler
 from engine.core.guidance import Guidance
 from engine.core.sampling import Sampling
+from engine.model import LoadedModel
 from engine.models.load import load_model
-from engine.models.model import LoadedModel
 from engine.serve.render.codec_output import CodecOutput
 from engine.stream import StreamSettings, WindowSize
 from engine.train.evaluation.asks import FIRST_SEED, PROMPT_SECONDS, EvaluationPlan, ask_of, pieces_of

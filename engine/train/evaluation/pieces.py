@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
-from engine.models.model import FrameGrid, Reference
+from engine.model import FrameGrid, Reference
 from engine.train.captions import caption
 from engine.train.compose import Piece
 from engine.train.genres import PROGRAM_NAMES

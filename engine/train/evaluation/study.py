@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from bridge.system.whole_file import settle
-from engine.models.model import LoadedModel
+from engine.model import LoadedModel
 from engine.train import metrics
 from engine.train.evaluation import nearness
 from engine.train.evaluation.asks import EvaluationPlan, pieces_of

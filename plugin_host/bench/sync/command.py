@@ -23,8 +23,8 @@ from plugin_host.bench.sync.results import SceneResults
 from plugin_host.bench.sync.stage import ClockKind, Stage
 from plugin_host.bench.sync.stalls import measure_holes, measure_kill, measure_stalls
 from plugin_host.bench.sync.steady import TEMPI_BPM, measure_tempo, play_steady
-from plugin_host.cli.output import OutputError, put, ready_folder
-from plugin_host.cli.screen import Screen
+from plugin_host.console.output import OutputError, put, ready_folder
+from plugin_host.console.screen import Screen
 from plugin_host.doctor.doctor import version
 
 SLOW_RATIO = 2.0  # below it the engine cannot keep up with changes on the wall clock: the host waits for it there

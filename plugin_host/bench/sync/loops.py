@@ -14,8 +14,8 @@ from bridge.region.region_file import read_region
 from plugin_host.bench.sync.results import SceneResults
 from plugin_host.bench.sync.stage import RATE_HZ, Stage
 from plugin_host.bench.sync.steady import measure_steady
-from plugin_host.cli.output import save_wav
-from plugin_host.host.region_layout import RegionLayout, RegionRequest, plot_region
+from plugin_host.console.output import save_wav
+from plugin_host.run.region_layout import RegionLayout, RegionRequest, plot_region
 
 FOLDER = Path("/usr/share/sonic-pi/samples")
 PACKAGE = "sonic-pi-samples"

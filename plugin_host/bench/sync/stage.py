@@ -16,16 +16,16 @@ from bridge.time.tempo_map import TempoMap
 from bridge.time.transport import Grid
 from plugin_host.bench.sync.patient_clock import PatientClock
 from plugin_host.bench.sync.recorder import Recorder, Recording
-from plugin_host.cli.screen import Screen
 from plugin_host.client.client import EngineClient
 from plugin_host.client.engine_process import EngineProcess, free_port
 from plugin_host.client.lane_session import LaneSession, Setup
 from plugin_host.client.udp_connection import Event, OnEvent
+from plugin_host.console.screen import Screen
 from plugin_host.host.clock import Clock, OfflineClock, PacedClock
 from plugin_host.host.headless import HeadlessHost
-from plugin_host.host.region_layout import CHANNELS, RegionLayout, RegionRequest, plot_region
 from plugin_host.host.timeline import Timeline
 from plugin_host.playback.processor import Processor
+from plugin_host.run.region_layout import CHANNELS, RegionLayout, RegionRequest, plot_region
 
 RATE_HZ = 48_000
 LOOK_SECONDS = 0.02

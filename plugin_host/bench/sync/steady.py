@@ -12,7 +12,7 @@ from plugin_host.bench.sync.measures import Beats, bar_phases, beats_heard, clic
 from plugin_host.bench.sync.recorder import Noted, Recording
 from plugin_host.bench.sync.results import PhaseTrace, SceneResults
 from plugin_host.bench.sync.stage import RATE_HZ, BenchRun, ClockKind, Stage
-from plugin_host.host.region_layout import RegionLayout
+from plugin_host.run.region_layout import RegionLayout
 
 TEMPI_BPM = (70.0, 84.0, 93.7, 106.0, 128.0, 146.0, 174.0)
 GOAL = "< 15"

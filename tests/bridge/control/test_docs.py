@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from conftest import PATIENCE_SECONDS, Peer
+from udp_peer import PATIENCE_SECONDS, Peer
 
 from bridge.control import docs, messages
 from bridge.control.endpoint import Endpoint

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from conftest import Peer, code_of
+from udp_peer import Peer, code_of
 
 from bridge.control import dispatch, messages
 from bridge.control.client_rows import PADDING_MIN

@@ -16,8 +16,8 @@ from engine.conditions.cache import WhileItLives
 from engine.conditions.frames import MELODY_COLUMNS, chroma_frames, harmony_frames
 from engine.conditions.scale import outside_scale
 from engine.core.guidance import Guidance
+from engine.model import Ask, FrameGrid, LoadedModel, OnGrid, Reference
 from engine.models.load import load_model
-from engine.models.model import Ask, FrameGrid, LoadedModel, OnGrid, Reference
 from engine.serve.lane_settings import CONTINUE, MELODY, LaneSettings, ReferenceAudio
 from engine.serve.timeline.placement import prepare
 

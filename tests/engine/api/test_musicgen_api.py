@@ -19,7 +19,7 @@ from engine.api.reference import draw_batch
 from engine.conditions.musicgen import MusicGenConditioner
 from engine.core.sampling import Sampling
 from engine.errors import AudioError, CheckpointError, UnsupportedError
-from engine.models.model import HeardExcerpt, LoadedModel
+from engine.model import HeardExcerpt, LoadedModel
 
 SHORT, LONG = "sad jazz", "slow ambient drone with warm analog pads and choir"
 

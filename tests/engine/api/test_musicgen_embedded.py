@@ -9,9 +9,9 @@ from engine.api.musicgen import MusicGen
 from engine.conditions import embedded
 from engine.core.guidance import Guidance
 from engine.errors import AudioError, EngineError
+from engine.model import Ask, HeardExcerpt, Reference, StyleExcerpt
 from engine.models.device import pick_device
 from engine.models.embedded_model import FOLDER
-from engine.models.model import Ask, HeardExcerpt, Reference, StyleExcerpt
 from engine.train.metrics import beat_score
 
 pytestmark = pytest.mark.skipif(not any(FOLDER.glob("*.safetensors")), reason="no embedded model in this checkout")

@@ -15,7 +15,7 @@ from engine.audio.convert import as_heard
 from engine.core.guidance import combine
 from engine.lm import Conditions
 from engine.lm.executors.native import library
-from engine.models.model import LoadedModel
+from engine.model import LoadedModel
 from engine.stream.window import Window
 
 META = json.loads((Path(__file__).parents[2] / "data" / "golden" / "audiocraft" / "meta.json").read_text())

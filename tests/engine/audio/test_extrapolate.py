@@ -67,7 +67,7 @@ def test_another_rate_keeps_the_end_in_its_place(n_samples: int, rate: int) -> N
 
 def test_music_is_joined_without_anything_that_it_has_not() -> None:
     """Waves, cut, and other music at the codec's rate: at the host's nothing lies above what both have."""
-    from tests.engine.serve.test_chain import random_codes, tiny_codec
+    from tests.engine.serve.render.test_codec_output import random_codes, tiny_codec
 
     before = torch.from_numpy(tune(2.0, RATE)[None])
     led = resample_to_end(before, RATE, 32_000, beyond=128)

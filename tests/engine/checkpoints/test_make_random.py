@@ -30,7 +30,7 @@ from engine.checkpoints.make_random import (
     write_transformers,
 )
 from engine.codec.encodec import EncodecConfig
-from engine.models.model import LoadedModel
+from engine.model import LoadedModel
 
 MANIFESTS = Path(__file__).parents[2] / "data" / "golden" / "manifests" / "checkpoint_keys.json.gz"
 FILES = json.loads(gzip.decompress(MANIFESTS.read_bytes()))

@@ -13,7 +13,7 @@ import engine.checkpoints.conditioner as conditioner_module
 from engine.checkpoints.load import load_model
 from engine.core.guidance import Guidance
 from engine.errors import CheckpointError, UnsupportedError
-from engine.models.model import Ask, Reference
+from engine.model import Ask, Reference
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.codec import choice, onnx_runtime
+from engine.codec import onnx_runtime
 from engine.codec.base import encode_within
 from engine.codec.encodec import Encodec, EncodecConfig
 from engine.codec.encodec_whole import cuts
@@ -21,6 +21,7 @@ from engine.codec.onnx_runtime import OnnxRuntime
 from engine.codec.runtime import TorchRuntime
 from engine.codec.stereo import StereoCodec
 from engine.errors import UnsupportedError
+from engine.models import codec_choice as choice
 from engine.models.load import load_model
 from engine.ort import session
 from engine.system import remembered

@@ -14,7 +14,7 @@ from engine.audio.convert import as_heard
 from engine.conditions.melody import MelodyConditioner, excerpt, without_drums_and_bass
 from engine.core.guidance import Guidance
 from engine.errors import UnsupportedError
-from engine.models.model import Ask, Reference
+from engine.model import Ask, Reference
 
 CASES = [
     ("text", name) for name in ("gen_text1", "gen_text2", "gen_cfg1", "gen_uncond", "gen_two_step", "gen_continuation")

@@ -18,7 +18,7 @@ from engine.conditions.cache import ConditionCache
 from engine.conditions.melody import MelodyConditioner
 from engine.conditions.separation import SHIFT_SAMPLES, SOURCES, DemucsSeparator, htdemucs
 from engine.errors import CheckpointError, UnsupportedError
-from engine.models.model import Ask, LoadedModel, Reference
+from engine.model import Ask, LoadedModel, Reference
 
 demucs = pytest.importorskip("demucs.apply")
 CPU = torch.device("cpu")

@@ -18,7 +18,7 @@ from engine.core.guidance import Guidance
 from engine.core.sampling import Sampling
 from engine.errors import AudioError, UnsupportedError
 from engine.lm import Conditions
-from engine.models.model import Ask, HeardExcerpt, LoadedModel, Reference, StyleExcerpt
+from engine.model import Ask, HeardExcerpt, LoadedModel, Reference, StyleExcerpt
 from engine.stream import StreamSettings, TokenStream, WindowSize
 from engine.stream.snapshot import keep, resume
 

@@ -11,7 +11,7 @@ import torch
 
 from engine.api.musicgen import MusicGen
 from engine.audio.convert import as_heard
-from engine.models.model import LoadedModel
+from engine.model import LoadedModel
 
 META = json.loads((Path(__file__).parents[2] / "data" / "golden" / "audiocraft" / "meta.json").read_text())
 CASES = {name: case for name, case in META["style"]["cases"].items() if name.startswith("gen_")}

@@ -19,8 +19,8 @@ from engine.checkpoints.convert import convert
 from engine.checkpoints.make_random import Noise, write_audiocraft, write_t5, write_transformers
 from engine.core.config import LMConfig
 from engine.errors import CheckpointError, UnsupportedError
+from engine.model import LoadedModel
 from engine.models.load import load_model
-from engine.models.model import LoadedModel
 
 ROOT = Path(__file__).parents[3]
 
@@ -161,7 +161,7 @@ def test_memory_stays_near_the_weights(made: Path, tmp_path: Path) -> None:
     write_transformers(tmp_path / "whole", sizes, Noise())
     code = (
         "import sys, torch; from engine.models.load import load_model\n"
-        "from engine.checkpoints.measure import peak_bytes\n"
+        "from engine.bench.load_time import peak_bytes\n"
         "load_model(sys.argv[1])\n"
         "for path in sys.argv[2:]:\n"
         "    before = peak_bytes()\n"

@@ -13,7 +13,7 @@ from engine.codec.encodec import Encodec, EncodecConfig
 from engine.conditions.frames import beats_on, tempo_features
 from engine.core.config import LMConfig
 from engine.lm import Conditions, LanguageModel
-from engine.models.model import LoadedModel
+from engine.model import LoadedModel
 from engine.serve.lane import controller, generate_loop, host_follower, lane
 from engine.serve.lane.generate_loop import GenerateLoop
 

@@ -16,7 +16,7 @@ from engine.codec.encodec import Encodec, EncodecConfig
 from engine.codec.stereo import StereoCodec
 from engine.core.config import LMConfig
 from engine.lm import Conditions, LanguageModel
-from engine.models.model import LoadedModel
+from engine.model import LoadedModel
 from engine.serve.lane.commands import Command
 from engine.serve.lane.generate_loop import GenerateLoop
 from engine.serve.lane.lane import Lane

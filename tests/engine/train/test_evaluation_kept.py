@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
+from engine.model import LoadedModel
 from engine.models import embedded_model
-from engine.models.model import LoadedModel
 from engine.train import evaluate, examples
 from engine.train.compose import compose
 from engine.train.evaluation import kept as kept_module

@@ -15,8 +15,8 @@ from engine.conditions.frames import N_FEATURES, TEMPO_COLUMNS, TEXT_COLUMNS, ch
 from engine.core.config import LMConfig
 from engine.core.delay import delay, valid_mask
 from engine.core.guidance import Guidance
+from engine.model import Ask, FrameGrid, Reference
 from engine.models import embedded_model
-from engine.models.model import Ask, FrameGrid, Reference
 from engine.train import codec_fit, codec_train, curves, export, lm_data, lm_train, tokenise
 from engine.train.compose import compose
 from engine.train.render_set import facts

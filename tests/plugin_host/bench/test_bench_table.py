@@ -7,8 +7,8 @@ from typer.testing import CliRunner
 
 from plugin_host.bench.models import BenchError, Table, run_table
 from plugin_host.cli import main
-from plugin_host.cli.output import OutputError
-from plugin_host.cli.screen import Screen
+from plugin_host.console.output import OutputError
+from plugin_host.console.screen import Screen
 
 
 def test_options_become_the_engines() -> None:

@@ -22,13 +22,13 @@ from engine.serve import options
 from plugin_host.bench import bench
 from plugin_host.cli import guard, main
 from plugin_host.cli.options import Weights
-from plugin_host.cli.screen import Screen
+from plugin_host.console.screen import Screen
 from plugin_host.demo import demo
 from plugin_host.demo.picture import save_picture
-from plugin_host.demo.report import MusicStretch
 from plugin_host.doctor import doctor, libraries
 from plugin_host.host.headless import Column, HostRecording
-from plugin_host.host.region_layout import RegionRequest, plot_region
+from plugin_host.run.region_layout import RegionRequest, plot_region
+from plugin_host.run.report import MusicStretch
 
 ROOT = Path(__file__).parents[3]
 COMMANDS = ("demo", "host", "load", "unload", "doctor", "bench", "version", "engine", "models")

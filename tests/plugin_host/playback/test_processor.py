@@ -560,7 +560,7 @@ def print_allocations(n: int) -> None:
 def test_no_array_is_allocated_block_by_block() -> None:
     """A block is 32 kB here; no call may need a quarter of one beyond what it gives back, nor keep any."""
     n = 4096
-    script = f"from tests.plugin_host.test_processor import print_allocations; print_allocations({n})"
+    script = f"from tests.plugin_host.playback.test_processor import print_allocations; print_allocations({n})"
     root = Path(__file__).resolve().parents[3]
     done = subprocess.run([sys.executable, "-c", script], cwd=root, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

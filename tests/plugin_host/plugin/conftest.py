@@ -13,7 +13,7 @@ import pytest
 from plugin_host.plugin import build
 from plugin_host.plugin.build import PluginBuildError
 from plugin_host.plugin.bundles import UNITS, VARIANTS, build_bundles
-from tests.plugin_native import native_core
+from tests.plugin_host.plugin import native_core
 
 if sys.platform == "win32":
     collect_ignore_glob = ["test_*.py"]

@@ -14,13 +14,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from tests.plugin_native.counting_engine import value_at
-from tests.plugin_native.native_core import repository
 
 from bridge.control.packet import encode, parse
 from bridge.control.rows import ROOT
 from plugin_host import plugin
 from plugin_host.client.engine_process import free_port
+from tests.plugin_host.plugin.counting_engine import value_at
+from tests.plugin_host.plugin.native_core import repository
 
 PATIENCE_SECONDS = 60.0
 HOSTS = Path(__file__).parent / "hosts"

@@ -9,13 +9,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.plugin_native.native_core import NativeLane, repository
 
 from bridge.ring import shared_memory
 from bridge.ring.form import RingForm
 from bridge.ring.shared_memory import Segment
 from bridge.ring.writer import RingWriter
 from plugin_host.plugin import build
+from tests.plugin_host.plugin.native_core import NativeLane, repository
 
 HOUR_SAMPLES = 3600 * 48_000
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 import soundfile
-from tests.plugin_native.plugin_rig import HOSTS, Counting, assert_all_there, environment
+
+from tests.plugin_host.plugin.plugin_rig import HOSTS, Counting, assert_all_there, environment
 
 PROGRAMS = ("ardour7-lua", "ardour7-export")
 MISSING = [name for name in PROGRAMS if not shutil.which(name)]

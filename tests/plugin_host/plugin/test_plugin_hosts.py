@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.plugin_native.counting_engine import value_at
-from tests.plugin_native.plugin_rig import Counting, assert_all_there, environment, finished, start_host
 
 from bridge.time.transport import Grid
+from tests.plugin_host.plugin.counting_engine import value_at
+from tests.plugin_host.plugin.plugin_rig import Counting, assert_all_there, environment, finished, start_host
 
 RATE = 48_000
 FADE = 240  # samples of a joint after a jump: 5 ms

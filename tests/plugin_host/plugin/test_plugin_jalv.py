@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.plugin_native.plugin_rig import Counting, assert_all_there, environment
+
+from tests.plugin_host.plugin.plugin_rig import Counting, assert_all_there, environment
 
 RATE, PERIOD, BPM = 48_000, 1024, 140.0
 MISSING = [name for name in ("jackd", "jalv") if not shutil.which(name)]

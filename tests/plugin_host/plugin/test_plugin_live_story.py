@@ -16,13 +16,13 @@ import numpy as np
 import pytest
 import soundfile
 from pythonosc.osc_message_builder import build_msg
-from tests.plugin_native.plugin_rig import HOSTS, RealEngine
 
 from bridge.errors import SegueError
 from bridge.time.transport import Grid
 from plugin_host.client.client import EngineClient
 from plugin_host.client.replies import LaneStatus
-from tests.takes import ardour_rig
+from tests.plugin_host.plugin.plugin_rig import HOSTS, RealEngine
+from tests.plugin_host.takes import ardour_rig
 
 BPM, GUITAR_BAR, GUITAR_BARS, BARS = 137.5, 2, 4, 4
 GRID = Grid(ardour_rig.RATE, BPM)

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.plugin_native.plugin_rig import Counting, Driven, ask_plugin, assert_all_there
+
+from tests.plugin_host.plugin.plugin_rig import Counting, Driven, ask_plugin, assert_all_there
 
 BAR = 96_000  # samples, at 120 in 4/4
 ABSENT, CONNECTED, PREPARING, PLAYING, NO_MODEL, TIMELESS = 0, 2, 3, 4, 6, 11

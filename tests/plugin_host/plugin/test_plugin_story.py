@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.plugin_native.plugin_rig import RealEngine, finished, start_host
 
 from bridge.time.transport import Grid
+from tests.plugin_host.plugin.plugin_rig import RealEngine, finished, start_host
 
 GRID = Grid(48_000, 137.5)
 FADE = 240  # samples of a joint: 5 ms

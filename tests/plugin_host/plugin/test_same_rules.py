@@ -9,7 +9,6 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from tests.plugin_native.native_core import NativeLane
 
 from bridge.ring import shared_memory
 from bridge.ring.form import PlaybackPlan, RingForm
@@ -20,6 +19,7 @@ from bridge.ring.writer import RingWriter
 from bridge.time.transport import Grid, Transport
 from bridge.time.units import Signature
 from plugin_host.playback.processor import Processor
+from tests.plugin_host.plugin.native_core import NativeLane
 
 RATE = 8000
 

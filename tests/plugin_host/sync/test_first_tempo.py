@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from plugin_host.host.region_layout import RegionRequest, plot_region
+from plugin_host.run.region_layout import RegionRequest, plot_region
 from plugin_host.sync.first_tempo import first_tempo, settled_tempo
 from plugin_host.sync.leader import Leader
 from plugin_host.sync.reading import Reading

@@ -18,7 +18,7 @@ from wavinfo import WavInfoReader
 from bridge.region.tempo import own_tempo
 from bridge.time.transport import Grid
 from bridge.time.units import Signature
-from plugin_host.cli.output import OutputError, put
+from plugin_host.console.output import OutputError, put
 from plugin_host.takes import chunks, names
 from plugin_host.takes.errors import TakeError
 from plugin_host.takes.finish import decoded, encoded, finish, looped, tail_samples

@@ -14,7 +14,7 @@ import soundfile
 from bridge.errors import RegionMissing, RegionSilent
 from bridge.time.transport import Grid
 from bridge.time.units import Signature
-from plugin_host.cli.output import put
+from plugin_host.console.output import put
 from plugin_host.takes.chunks import acid
 from plugin_host.takes.place import RegionWish, place
 from plugin_host.takes.wave import format_chunk, wave_bytes

@@ -17,8 +17,8 @@ from bridge.control import messages
 from bridge.control.packet import parse
 from bridge.control.take_rows import TAKE
 from bridge.time.units import Signature
-from plugin_host.cli.screen import Screen
 from plugin_host.client.replies import Listened
+from plugin_host.console.screen import Screen
 from plugin_host.takes import jobs, watch
 from plugin_host.takes.engines import EngineWish, HotEngine
 from plugin_host.takes.errors import TakeError, TakeFailed

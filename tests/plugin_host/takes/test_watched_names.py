@@ -15,8 +15,8 @@ import pytest
 import soundfile
 from test_watched_folder import RATE, Engine, engine, music, run, takes  # noqa: F401 - a fixture
 
-from plugin_host.cli.output import OutputError
-from plugin_host.cli.screen import Screen
+from plugin_host.console.output import OutputError
+from plugin_host.console.screen import Screen
 from plugin_host.takes import jobs, names, watch
 from plugin_host.takes.order import TakeOrder
 from plugin_host.takes.place import RegionWish

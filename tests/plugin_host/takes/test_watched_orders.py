@@ -11,7 +11,7 @@ from test_watched_folder import RATE, Engine, engine, music, run, takes  # noqa:
 
 from bridge.errors import RegionTooLong
 from bridge.time.units import Signature
-from plugin_host.cli.screen import Screen
+from plugin_host.console.screen import Screen
 from plugin_host.takes import jobs, watch
 from plugin_host.takes.errors import TakeError
 from plugin_host.takes.order import TakeOrder, recipe_of

@@ -14,8 +14,8 @@ from engine.lm import Conditions, LanguageModel
 from engine.lm.executors import onnx_graph
 from engine.lm.executors.onnx_step import OnnxStepper
 from engine.lm.state import LMState
+from engine.model import Ask
 from engine.models.load import load_model, quantised_bits
-from engine.models.model import Ask
 from engine.ort.quantised import quantise
 from engine.ort.session import Session
 from engine.ort.taken import is_taken

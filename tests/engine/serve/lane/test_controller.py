@@ -9,7 +9,7 @@ from lane_rig import NOW, RATE, Host
 
 from bridge.control.arguments import At
 from bridge.time.transport import Grid, Transport
-from engine.models.model import CONTINUE
+from engine.model import CONTINUE
 from engine.serve.lane_settings import ReferenceAudio
 
 

@@ -12,7 +12,7 @@ from lane_rig import RATE, Host, PlainConditioner
 
 from engine.core.config import LMConfig
 from engine.lm import LanguageModel, LMState
-from engine.models.model import LoadedModel
+from engine.model import LoadedModel
 from engine.serve.lane.generate_loop import GenerateLoop
 from engine.serve.lane.timing import LaneTiming
 

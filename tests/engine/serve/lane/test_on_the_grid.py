@@ -14,7 +14,7 @@ from bridge.time.course import Course
 from bridge.time.tempo_map import SignaturePoint, TempoMap, TempoPoint
 from bridge.time.transport import Grid
 from bridge.time.units import Signature
-from engine.models.model import CONTINUE
+from engine.model import CONTINUE
 from engine.serve.lane.fitting import fitting_sample
 from engine.serve.lane_settings import ReferenceAudio
 from engine.serve.timeline.phase_in import begin_after

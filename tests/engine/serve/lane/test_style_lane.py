@@ -10,7 +10,7 @@ import torch
 from lane_rig import RATE, Host, make_model
 
 from bridge.control.arguments import At
-from engine.models.model import LoadedModel
+from engine.model import LoadedModel
 from engine.serve.lane.generate_loop import GenerateLoop
 from engine.serve.lane_settings import CONTINUE, MELODY, STYLE, ReferenceAudio
 from engine.serve.models.handover import handover_music, prepare_handover, take_over

@@ -13,7 +13,7 @@ from lane_rig import RATE, Host, make_model
 from bridge.control.arguments import At
 from bridge.time.transport import Grid, Transport
 from engine.audio.resample import StreamResampler
-from engine.models.model import LoadedModel
+from engine.model import LoadedModel
 from engine.serve.lane_settings import CONTINUE, MELODY, ReferenceAudio
 from engine.serve.models import handover
 from engine.serve.models.change_over import LaneChangeOver, _install

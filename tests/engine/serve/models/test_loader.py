@@ -15,7 +15,7 @@ from lane_rig import Host, make_model
 
 from bridge.errors import LoadOvertaken, ModelError, SegueError
 from engine.errors import UnsupportedError
-from engine.models.model import LoadedModel
+from engine.model import LoadedModel
 from engine.serve.models import load
 from engine.serve.models import memory as models_memory
 from engine.serve.models.loader import Loader

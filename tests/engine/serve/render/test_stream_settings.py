@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from bridge.errors import RegionTooShort
-from engine.models.model import LoadedModel
+from engine.model import LoadedModel
 from engine.serve.lane_settings import ReferenceAudio
 from engine.serve.render.stream_settings import GAIN_MOST, make_prompt
 

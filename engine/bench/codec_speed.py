@@ -1,6 +1,6 @@
 """Speed of EnCodec in PyTorch and in ONNX Runtime, in turns, on weights of the published size with random values.
 
-    python -m engine.codec.measure [--rounds 7] [--threads 1] [--device cpu] [--json FILE]
+    python -m engine.bench.codec_speed [--rounds 7] [--threads 1] [--device cpu] [--json FILE]
 
 Milliseconds a frame (20 ms of audio), medians over the rounds. Streams are measured inside, past their first frames.
 """
@@ -20,10 +20,10 @@ import torch
 from torch import Tensor
 
 from bridge.system.whole_file import put
-from engine.codec.choice import opened, some_codes, under_way
 from engine.codec.encodec import Encodec, EncodecConfig
 from engine.codec.encodec_stream import DecoderState
 from engine.codec.runtime import Runtime, TorchRuntime
+from engine.models.codec_choice import opened, some_codes, under_way
 
 HOPS = ((1, 1), (4, 1), (10, 1), (50, 1), (4, 2), (10, 2))  # frames, streams
 ENCODE_SECONDS = 10

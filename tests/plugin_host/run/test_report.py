@@ -9,11 +9,11 @@ import pytest
 
 from bridge.ring.layout import ENDLESS_SAMPLES
 from bridge.time.transport import Grid
-from plugin_host.cli.screen import Screen
-from plugin_host.demo import report
+from plugin_host.console.screen import Screen
 from plugin_host.demo.picture import save_picture
 from plugin_host.host.headless import Column, HostRecording
 from plugin_host.playback.processor import BlockState, Processor
+from plugin_host.run import report
 
 RATE, BLOCK = 8000, 100
 

@@ -1,6 +1,6 @@
 """What loading a model costs on this computer: seconds and peak memory, each in a process of its own.
 
-    python -m engine.checkpoints.measure melody [--dtype bfloat16] [--against-float32]
+    python -m engine.bench.load_time melody [--dtype bfloat16] [--against-float32]
 
 Peak is the process' high-water mark (VmHWM). The bound: by what loading raised it, over the bytes that the weights take
 at the wanted precision, is at most 1.3; interpreter and torch, about half a gigabyte, are told beside it. With
@@ -98,8 +98,8 @@ def compare_here(name: str, device: str, dtype: str) -> dict[str, Any]:
     import torch
 
     from engine.core.guidance import Guidance
+    from engine.model import Ask
     from engine.models.load import load_model
-    from engine.models.model import Ask
 
     logits = []
     for kind in (torch.float32, getattr(torch, dtype)):
@@ -126,7 +126,7 @@ def compare_here(name: str, device: str, dtype: str) -> dict[str, Any]:
 
 
 def _in_own_process(arguments: list[str]) -> dict[str, Any]:
-    command = [sys.executable, "-m", "engine.checkpoints.measure", *arguments, "--here"]
+    command = [sys.executable, "-m", "engine.bench.load_time", *arguments, "--here"]
     child = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own module
     if child.returncode:
         raise SystemExit(f"measuring failed:\n{child.stderr[-2000:]}")
@@ -158,7 +158,7 @@ def _tell(figures: dict[str, Any]) -> None:
 
 def main(arguments: list[str]) -> int:
     """The command; 1 when the peak is over the bound.  [main]"""
-    parser = argparse.ArgumentParser(prog="python -m engine.checkpoints.measure", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m engine.bench.load_time", description=__doc__)
     parser.add_argument("name", help="a model's name, or a folder")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--dtype", choices=DTYPES)

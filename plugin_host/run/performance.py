@@ -8,14 +8,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from plugin_host.client.lane_session import LaneSession
-from plugin_host.demo import report
 from plugin_host.host.clock import OfflineClock, PacedClock
 from plugin_host.host.headless import HeadlessHost, Host, HostRecording
 from plugin_host.host.jack_card import JackCard
-from plugin_host.host.region_layout import CHANNELS, RegionLayout
 from plugin_host.host.soundcard import SoundCardHost, open_card
 from plugin_host.host.timeline import Timeline
 from plugin_host.playback.processor import Processor
+from plugin_host.run import report
+from plugin_host.run.region_layout import CHANNELS, RegionLayout
 from plugin_host.sync.sync import Sync, SyncWish
 
 LOOK_SECONDS = 0.05

@@ -10,11 +10,11 @@ from bridge.region.tail import length_of, tail_words
 from bridge.system.plain_text import is_plain
 from bridge.time.transport import Grid
 from bridge.time.units import Signature
-from plugin_host.cli.output import OutputError, save_wav
 from plugin_host.client.lane_session import RegionFile
-from plugin_host.demo.report import MusicStretch
+from plugin_host.console.output import OutputError, save_wav
 from plugin_host.host.clip import Clip, fit, place_before_bar, tempo_of
-from plugin_host.host.region_tempo import Ear, ReadRegion, no_ear, read_wished
+from plugin_host.run.region_tempo import Ear, ReadRegion, no_ear, read_wished
+from plugin_host.run.report import MusicStretch
 
 CHANNELS = 2
 

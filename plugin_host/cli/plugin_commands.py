@@ -12,7 +12,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from plugin_host.cli.guard import EXIT_FAULT, guarded
-from plugin_host.cli.screen import complain, tell
+from plugin_host.console.screen import complain, tell
 
 Port = Annotated[int, typer.Option(min=1, max=65535, help="The plugin's control port, as it shows it.")]
 plugin = typer.Typer(no_args_is_help=True, help="Segue inside a DAW: build and install the plugin.")

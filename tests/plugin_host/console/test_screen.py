@@ -12,9 +12,9 @@ import soundfile
 
 from bridge.region.region_file import read_region
 from bridge.system.plain_text import is_plain
-from plugin_host.cli.screen import Screen
+from plugin_host.console.screen import Screen
 from plugin_host.host.full_scale import FULL_SCALE, within_full_scale
-from plugin_host.host.region_layout import RegionRequest, plot_region, save_wav
+from plugin_host.run.region_layout import RegionRequest, plot_region, save_wav
 
 EVIL = "riff\x1b]0;owned\x07\u202e"
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from bridge.control.take_rows import WATCH_PORT
+from plugin_host.cli import take_commands as shared
 from plugin_host.cli.guard import guarded
 from plugin_host.cli.options import (
     Bpm,
@@ -21,8 +22,7 @@ from plugin_host.cli.options import (
     Seed,
     Weights,
 )
-from plugin_host.cli.screen import tell
-from plugin_host.takes import commands as shared
+from plugin_host.console.screen import tell
 
 
 @guarded
@@ -54,7 +54,7 @@ def watch(
     once: Annotated[bool, typer.Option("--once", help="End when all that is there is made.")] = False,
 ) -> None:
     """Watch a folder: put music in, takes come out beside it. DAW scripts order takes here, too. Until Ctrl-C."""
-    from plugin_host.cli.screen import Screen
+    from plugin_host.console.screen import Screen
     from plugin_host.takes.order import TakeOrder
     from plugin_host.takes.place import RegionWish
     from plugin_host.takes.scripts import default_folder

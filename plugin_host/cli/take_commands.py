@@ -139,7 +139,7 @@ def take(
     precision: Precision = Weights.AUTO,
 ) -> None:
     """Make takes: files of exactly so many bars, with tempo, place and recipe inside, as fast as the computer can."""
-    from plugin_host.cli.screen import Screen
+    from plugin_host.console.screen import Screen
     from plugin_host.takes.engines import hot_engine
     from plugin_host.takes.names import words
     from plugin_host.takes.order import TakeOrder, fill, looked_at
@@ -178,7 +178,7 @@ def reopen(
     precision: Annotated[Weights | None, typer.Option(help="Of the weights; as it was, if left out.")] = None,
 ) -> None:
     """Make a take again from the recipe inside it, and say whether it came out the same; or vary it."""
-    from plugin_host.cli.screen import Screen
+    from plugin_host.console.screen import Screen
     from plugin_host.takes.errors import TakeError
     from plugin_host.takes.reopen import Variation, describe, make_again
     from plugin_host.takes.take import read_take
@@ -205,7 +205,7 @@ def export(
     out: Annotated[Path, typer.Option(help="The project to write.")] = Path("segue.dawproject"),
 ) -> None:
     """Put takes into one DAWproject: a track for each, clips on their bars, tempo and markers, audio inside."""
-    from plugin_host.cli.screen import Screen
+    from plugin_host.console.screen import Screen
     from plugin_host.takes.dawproject import export as write
 
     write(takes, out, Screen().say)
@@ -213,7 +213,7 @@ def export(
 
 def add_to(app: typer.Typer) -> None:
     """Give these commands and those of `watch_commands` to the command line.  [main]"""
-    from plugin_host.takes import watch_commands
+    from plugin_host.cli import watch_commands
 
     app.command(short_help="Make takes: files for your DAW, exactly so many bars.")(take)
     app.command("open", short_help="Make a take again from the recipe inside it.")(reopen)

@@ -1,4 +1,4 @@
-"""`python -m engine.checkpoints.measure`: what it tells, and that it can say no."""
+"""`python -m engine.bench.load_time`: what it tells, and that it can say no."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tiny import TINY
 
-from engine.checkpoints import measure
+from engine.bench import load_time as measure
 from engine.checkpoints.make_random import Noise, write_transformers
 
 

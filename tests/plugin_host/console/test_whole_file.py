@@ -21,8 +21,8 @@ import torch
 from bridge.system import whole_file
 from engine.audio import audio_file
 from engine.errors import AudioError
-from plugin_host.cli import output
-from plugin_host.cli.output import OutputError, add_line, put, read_note, ready_file, ready_folder, save_wav
+from plugin_host.console import output
+from plugin_host.console.output import OutputError, add_line, put, read_note, ready_file, ready_folder, save_wav
 from plugin_host.takes.finish import finish
 from plugin_host.takes.recipe import Recipe
 from plugin_host.takes.take import save_take, span_of
