@@ -1,6 +1,7 @@
 """Rules of the code itself, read from the source: who may import whom, how long things may be, what stands once."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +11,23 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("bridge", "engine", "plugin_host", "presets")
 FILES = sorted(path for name in PACKAGES for path in (ROOT / name).rglob("*.py"))
 NATIVE = sorted(path for kind in ("*.cpp", "*.h") for path in (ROOT / "engine").rglob(kind))
-MAX_FILE_LINES, MAX_FUNCTION_LINES, MAX_LINE = 300, 50, 120
+MAX_FUNCTION_LINES, MAX_LINE, MAX_NATIVE_LINES = 50, 120, 300
+MAX_METHODS, MAX_ATTRIBUTES = 30, 22  # of one class
+MARK = re.compile(r"\[(any|main|control|generate|load|regions|audio)\b[^\]]*\]")
+# Folders of a package (and files beside them): each imports those before it.
+ORDER = {
+    "bridge": ("errors", "system", "time", "control", "ring", "region"),
+    "engine": (
+        "errors", "system", "audio", "beat", "listen", "ort", "codec", "core", "lm", "model", "conditions", "stream",
+        "checkpoints", "models",
+        "serve.weak_method", "serve.screen", "serve.options", "serve.lane_settings", "serve.timeline", "serve.render",
+        "serve.lane", "serve.faults", "serve.state", "serve.models", "serve.control",
+        "__main__", "api", "bench", "train",
+    ),
+    "plugin_host": (
+        "console", "playback", "client", "host", "plugin", "sync", "run", "doctor", "bench", "demo", "takes", "cli",
+    ),
+}  # fmt: skip
 TORCH_FREE = ("bridge", "plugin_host", "presets")
 MAY_KNOW_BRIDGE = ("engine/serve/", "engine/__main__.py")
 FOR_ALL = ("bridge.system", "bridge.region.sound_file")
@@ -50,22 +67,99 @@ def test_imports_only_go_down(path: Path) -> None:
     assert not [name for name in imports(path) if name.startswith(PARSER_OF_PYTHON_OSC)], "network bytes"
 
 
+def unit(module: str) -> str:
+    """What ORDER lists: a folder of a package, or a file that stands in no folder."""
+    parts = module.split(".")
+    return ".".join(parts[: 3 if parts[:2] == ["engine", "serve"] else 2])
+
+
+def module_of(path: Path) -> str:
+    return name_of(path).removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
+
+MODULES = {module_of(path): path for path in FILES}
+
+
+def used_modules(path: Path, also_for_types: bool = True) -> set[str]:
+    """The project's modules that a file imports; without those that only type checkers see, if so wanted."""
+    tree = ast.parse(path.read_text())
+    typed = [node for node in ast.walk(tree) if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)]
+    left_out = set() if also_for_types else {id(inside) for node in typed for inside in ast.walk(node)}
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if id(node) in left_out:
+            continue
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names if alias.name in MODULES}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            inside = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= (inside & MODULES.keys()) or ({node.module} & MODULES.keys())
+    return found - {module_of(path)}
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if module_of(path).count(".")], ids=name_of)
+def test_folders_import_those_before_them(path: Path) -> None:
+    package, own = module_of(path).split(".")[0], unit(module_of(path))
+    order = [f"{package}.{name}" for name in ORDER.get(package, ())]
+    if own == "engine.serve" or not order:
+        return
+    assert own in order, f"{own} has no place in ORDER"
+    used = {unit(module) for module in used_modules(path)} - {own, package, f"{package}.serve"}
+    later = [name for name in used if name.startswith(f"{package}.") and order.index(name) > order.index(own)]
+    assert not later
+
+
+def test_modules_import_each_other_in_no_circle() -> None:
+    """Imports inside functions count; those for type checkers alone do not."""
+    waiting = {module: used_modules(path, also_for_types=False) for module, path in MODULES.items()}
+    while ready := [module for module, used in waiting.items() if not used & waiting.keys()]:
+        for module in ready:
+            del waiting[module]
+    assert not waiting
+
+
 @pytest.mark.parametrize("path", FILES, ids=name_of)
-def test_files_and_functions_stay_small(path: Path) -> None:
-    text = path.read_text()
-    assert len(text.splitlines()) <= MAX_FILE_LINES
+def test_functions_and_classes_stay_small(path: Path) -> None:
+    tree = ast.parse(path.read_text())
     long = {
         node.name: node.end_lineno - node.lineno + 1
-        for node in ast.walk(ast.parse(text))
+        for node in ast.walk(tree)
         if isinstance(node, ast.FunctionDef) and node.end_lineno and node.end_lineno - node.lineno >= MAX_FUNCTION_LINES
     }
     assert not long
+    wide = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef):
+            methods = [item for item in node.body if isinstance(item, ast.FunctionDef)]
+            inner = [each for method in methods for each in ast.walk(method)]
+            stored = {each.attr for each in inner if isinstance(each, ast.Attribute) and isinstance(each.ctx, ast.Store)
+                      and ast.unparse(each.value) == "self"}  # fmt: skip
+            if len(methods) > MAX_METHODS or len(stored) > MAX_ATTRIBUTES:
+                wide[node.name] = (len(methods), len(stored))
+    assert not wide, "a class does one thing"
+
+
+def marks_missing(body: list[ast.stmt], marked: bool) -> Iterator[str]:
+    """Public functions and methods without a thread mark in their docstring, their class's or their module's."""
+    for node in body:
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            yield from marks_missing(node.body, marked or bool(MARK.search(ast.get_docstring(node) or "")))
+        elif isinstance(node, ast.FunctionDef) and not node.name.startswith("_") and not marked:
+            setter = any(ast.unparse(each).endswith(".setter") for each in node.decorator_list)
+            if not setter and not MARK.search(ast.get_docstring(node) or ""):
+                yield node.name
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_public_functions_say_their_thread(path: Path) -> None:
+    tree = ast.parse(path.read_text())
+    assert not list(marks_missing(tree.body, bool(MARK.search(ast.get_docstring(tree) or ""))))
 
 
 @pytest.mark.parametrize("path", NATIVE, ids=name_of)
 def test_native_files_stay_small_and_say_what_they_are(path: Path) -> None:
     lines = path.read_text().splitlines()
-    assert len(lines) <= MAX_FILE_LINES
+    assert len(lines) <= MAX_NATIVE_LINES
     assert max(map(len, lines)) <= MAX_LINE
     assert lines[0].startswith("// "), "a file begins with what it is"
 

@@ -70,7 +70,7 @@ class Part:
         return os.lseek(self._handle, 0, os.SEEK_CUR)
 
     def flush(self) -> None:
-        """Nothing waits here."""
+        """Nothing waits here.  [any]"""
 
 
 @contextmanager

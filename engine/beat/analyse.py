@@ -187,7 +187,7 @@ def analyse_apart(
 
 
 def main() -> None:
-    """The process apart."""
+    """The process apart.  [any]"""
     if hasattr(os, "nice"):
         os.nice(int(sys.argv[4]))
     mono = np.frombuffer(sys.stdin.buffer.read(), np.float32)

@@ -97,7 +97,7 @@ def _fits(
 
 @lru_cache(maxsize=64)
 def pattern(n_bins: int, beat_seconds: float) -> Floats:
-    """What a beat looks like, around its mean."""
+    """What a beat looks like, around its mean.  [any]"""
     at = np.arange(n_bins) / n_bins
     shape = np.zeros(n_bins)
     for place, height in PATTERN:

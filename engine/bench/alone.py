@@ -28,14 +28,14 @@ TOP_K = 250
 
 
 def seconds_of(work: Callable[[], Any]) -> float:
-    """Wall-clock seconds of one call."""
+    """Wall-clock seconds of one call.  [main]"""
     began = time.perf_counter()
     work()
     return time.perf_counter() - began
 
 
 def stream(model: LoadedModel, n_frames: int, seed: int) -> torch.Tensor:
-    """Codes [K, n] of one guided lane, windows rolling as in the engine."""
+    """Codes [K, n] of one guided lane, windows rolling as in the engine.  [main]"""
     guidance = Guidance(model.cfg_coef)
     settings = StreamSettings(
         Sampling(True, model.temperature, min(TOP_K, model.lm.config.card), 0.0),
@@ -51,7 +51,7 @@ def stream(model: LoadedModel, n_frames: int, seed: int) -> torch.Tensor:
 
 
 def prefill(model: LoadedModel) -> None:
-    """What a window roll costs before its first new step: conditions, and the kept frames in one pass."""
+    """What a window roll costs before its first new step: conditions, and the kept frames in one pass.  [main]"""
     guidance = Guidance(model.cfg_coef)
     conditions = model.conditioner([Ask(text="rock")], guidance, 0, model.window_frames)[0][0]
     state = model.lm.init_state(guidance.rows, model.window_frames + 4, conditions)
@@ -60,7 +60,10 @@ def prefill(model: LoadedModel) -> None:
 
 
 def reference_model(config: LMConfig) -> Any:
-    """transformers' MusicGen with this language model's sizes, random weights and a codec too small to matter."""
+    """transformers' MusicGen with this language model's sizes, random weights and a codec too small to matter.
+
+    [main]
+    """
     from transformers import (
         EncodecConfig,
         MusicgenConfig,
@@ -86,7 +89,7 @@ def reference_model(config: LMConfig) -> Any:
 
 
 def reference_generate(reference: Any, n_frames: int, cfg_coef: float) -> None:
-    """The same number of frames from transformers' `generate`, guided and sampled alike."""
+    """The same number of frames from transformers' `generate`, guided and sampled alike.  [main]"""
     inputs = torch.arange(2, 10)[None]
     special = reference.config.decoder.pad_token_id
     reference.generate(
@@ -96,7 +99,7 @@ def reference_generate(reference: Any, n_frames: int, cfg_coef: float) -> None:
 
 
 def measure(model: LoadedModel, seconds: float, rounds: int) -> dict[str, float]:
-    """All figures; theirs and ours take turns, so that a busy machine is busy for both."""
+    """All figures; theirs and ours take turns, so that a busy machine is busy for both.  [main]"""
     n_frames = int(seconds * FRAMES_PER_SECOND)
     codes = stream(model, n_frames, 0)
     audio = model.codec.decode(codes[None])

@@ -49,11 +49,11 @@ class Side(Protocol):
 
     @property
     def precision(self) -> str:
-        """Of the weights."""
+        """Of the weights.  [main]"""
         ...
 
     def visit(self, fill_frames: int, n_steps: int = VISIT_STEPS) -> list[float]:
-        """Seconds of each step from a fill on."""
+        """Seconds of each step from a fill on.  [main]"""
         ...
 
 

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import torch
 
 from engine.checkpoints.catalog import HTDEMUCS, MERT
-from engine.checkpoints.find import obtain
 from engine.checkpoints.htdemucs import load_htdemucs
 from engine.checkpoints.mert import load_mert
+from engine.checkpoints.obtain import obtain
 from engine.checkpoints.opened import Opened
 from engine.checkpoints.read import Plugs, Stored
 from engine.conditions.melody import MelodyConditioner, Separator

@@ -1,22 +1,20 @@
-"""Where a checkpoint lies: on this machine first (`find`), else fetched from the hub (`obtain`).
+"""Where a checkpoint lies on this machine.
 
 a folder                       itself
-'small', 'facebook/...'        SEGUE_MODELS/<name>, then the Hugging Face cache, then the hub
+'small', 'facebook/...'        SEGUE_MODELS/<name>, then the Hugging Face cache; `obtain.py` asks the hub after that
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
 from pathlib import Path
 
-from engine.checkpoints.catalog import COMPANIONS, MODELS, OTHER_NAMES, full_name, near_name, short_name
+from engine.checkpoints.catalog import MODELS, OTHER_NAMES, full_name, near_name, short_name
 from engine.checkpoints.plain_file import read_json
 from engine.errors import CheckpointError
 
 SIZES = tuple(MODELS)
-Report = Callable[[str, float, float], None]
 _NAME = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]{0,99}/)?[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -102,16 +100,3 @@ def find(name: str | os.PathLike[str]) -> Path:
         f"no checkpoint '{text}' on this machine: {where} `segue models` shows what can be had; or put the files in a "
         f"folder and give its path, or set SEGUE_MODELS to the folder that holds it"
     )
-
-
-def obtain(name: str | os.PathLike[str], report: Report | None = None) -> Path:
-    """As `find`, but published models and their companions that are not here are fetched from the hub.
-
-    `report("downloading", done, total)` in bytes.  Raises CheckpointError that says what to do.  [main]
-    """
-    here = find_here(name)
-    if here is None and (short_name(str(name)) or full_name(str(name)) in COMPANIONS):
-        from engine.checkpoints.hub import fetch
-
-        return fetch(str(name), report)
-    return here or find(name)

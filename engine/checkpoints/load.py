@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from engine.checkpoints.build import build
-from engine.checkpoints.find import obtain
+from engine.checkpoints.obtain import obtain
 from engine.checkpoints.opened import Opened, Report
 from engine.checkpoints.read import Plugs, read
 from engine.conditions.melody import Separator

@@ -20,7 +20,7 @@ from engine.checkpoints.config import ModelConfig, naming
 from engine.checkpoints.config_audiocraft import codec_from_audiocraft, lm_from_audiocraft
 from engine.checkpoints.config_transformers import codec_from_transformers, lm_from_transformers, t5_from_transformers
 from engine.checkpoints.convert import CONFIG
-from engine.checkpoints.find import obtain
+from engine.checkpoints.obtain import obtain
 from engine.checkpoints.opened import Opened, read_json, weights_file
 from engine.checkpoints.weights import Stored as StoredTensor
 from engine.checkpoints.weights import translate

@@ -89,7 +89,7 @@ class Quantizer(nn.Module):
         self.register_buffer("tables", torch.zeros(config.n_codebooks, config.card, config.dim))
 
     def encode(self, latent: Tensor) -> Tensor:
-        """Latent [B, D, T] to codes [B, K, T]: nearest row by squared distance, first index on ties."""
+        """Latent [B, D, T] to codes [B, K, T]: nearest row by squared distance, first index on ties.  [generate]"""
         rest = latent.transpose(1, 2)
         codes = []
         for table in self.get_buffer("tables"):
@@ -100,7 +100,7 @@ class Quantizer(nn.Module):
         return torch.stack(codes, dim=1)
 
     def decode(self, codes: Tensor) -> Tensor:
-        """Codes [B, K, T] to latent [B, D, T]: the sum of the tables' rows."""
+        """Codes [B, K, T] to latent [B, D, T]: the sum of the tables' rows.  [generate]"""
         rows = [F.embedding(codes[:, k], table) for k, table in enumerate(self.get_buffer("tables"))]
         return torch.stack(rows).sum(0).transpose(1, 2)
 

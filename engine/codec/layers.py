@@ -41,7 +41,7 @@ class PaddedConv(nn.Conv1d):
         self.edge_mode = pad_mode
 
     def forward(self, x: Tensor) -> Tensor:
-        """[B, C, N] to [B, C', ceil(N / stride)]; the last window is filled up on the right."""
+        """[B, C, N] to [B, C', ceil(N / stride)]; the last window is filled up on the right.  [generate]"""
         extra = -x.shape[-1] % self.stride[0]
         return self.inside(pad_edges(x, self.pad_left, self.pad_right + extra, self.edge_mode))
 
@@ -71,7 +71,7 @@ class CutConvTranspose(nn.ConvTranspose1d):
         self._folded: tuple[tuple[int, ...], Tensor] | None = None
 
     def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
-        """[B, C, N] to [B, C', r N]."""
+        """[B, C, N] to [B, C', r N].  [generate]"""
         y = super().forward(x)
         return y[..., self.cut_left : y.shape[-1] - self.cut_right]
 
@@ -124,7 +124,7 @@ class Residual(nn.Module):
         return cast(tuple[PaddedConv, PaddedConv], (self.block[1], self.block[3]))
 
     def forward(self, x: Tensor) -> Tensor:
-        """[B, C, N] to the same shape."""
+        """[B, C, N] to the same shape.  [generate]"""
         return x + self.block(x)
 
     def advance(self, x: Tensor, past: Past | None, last: bool = False) -> tuple[Tensor, Past]:
@@ -198,7 +198,7 @@ class Stack(nn.Module):
         self.layers = nn.ModuleList(layers)
 
     def forward(self, x: Tensor) -> Tensor:
-        """[B, C, N] through all layers, LSTMs from a zero state."""
+        """[B, C, N] through all layers, LSTMs from a zero state.  [generate]"""
         return through(list(self.layers), x)
 
 

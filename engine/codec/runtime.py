@@ -43,10 +43,10 @@ class TorchRuntime:
         self._reach = codec.encoder_reach_frames
 
     def decode(self, latents: Tensor, past: Past) -> tuple[Tensor, Past]:
-        """See `Runtime`."""
+        """See `Runtime`.  [generate]"""
         return advance(self._decoder, latents, past)
 
     def encode(self, audio: Tensor, past: Past) -> tuple[Tensor, Past]:
-        """See `Runtime`."""
+        """See `Runtime`.  [generate]"""
         x = through(self._before, audio)
         return advance(self._lstm, x[..., self._reach : x.shape[-1] - self._reach], past)

@@ -36,17 +36,17 @@ class SpectralConfig:
 
     @property
     def spectrum(self) -> int:
-        """Numbers in one codec frame's log-magnitudes."""
+        """Numbers in one codec frame's log-magnitudes.  [generate]"""
         return self.n_bins * self.subframes
 
 
 def to_log(magnitude: Tensor) -> Tensor:
-    """Magnitudes to natural log over a floor."""
+    """Magnitudes to natural log over a floor.  [generate]"""
     return torch.log(magnitude + FLOOR)
 
 
 def from_log(log_magnitude: Tensor) -> Tensor:
-    """Inverse of `to_log`, never negative."""
+    """Inverse of `to_log`, never negative.  [generate]"""
     return (torch.exp(log_magnitude) - FLOOR).clamp(min=0.0)
 
 
@@ -62,7 +62,10 @@ class CausalBlock(nn.Module):
         self.kernel = kernel
 
     def forward(self, x: Tensor, past: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """x [B, T, W] and the inputs before it [B, kernel - 1, W]; output and the past for the next call."""
+        """x [B, T, W] and the inputs before it [B, kernel - 1, W]; output and the past for the next call.
+
+        [generate]
+        """
         normed = self.norm(x)
         if past is None:
             past = normed.new_zeros(x.shape[0], self.kernel - 1, x.shape[2])
@@ -120,7 +123,7 @@ class SpectralNet(nn.Module):
             nn.init.zeros_(out.bias)
 
     def latents(self, log_magnitude: Tensor) -> Tensor:
-        """Log-magnitudes [B, T, spectrum] to latents [B, T, latent]."""
+        """Log-magnitudes [B, T, spectrum] to latents [B, T, latent].  [generate]"""
         z = self.analysis(log_magnitude - self.mean)
         x = self.encoder_in(z)
         for block in self.encoder:
@@ -128,7 +131,7 @@ class SpectralNet(nn.Module):
         return z + self.encoder_out(x)
 
     def quantise(self, latents: Tensor) -> Tensor:
-        """Latents [B, T, latent] to codes [B, K, T], each codebook coding what the ones before left."""
+        """Latents [B, T, latent] to codes [B, K, T], each codebook coding what the ones before left.  [generate]"""
         rest, codes = latents, []
         for book in self.codebooks:
             distance = (book**2).sum(-1) - 2.0 * rest @ book.T
@@ -138,7 +141,7 @@ class SpectralNet(nn.Module):
         return torch.stack(codes, dim=1)
 
     def dequantise(self, codes: Tensor) -> Tensor:
-        """Codes [B, K, T] to latents [B, T, latent]."""
+        """Codes [B, K, T] to latents [B, T, latent].  [generate]"""
         books = [book[codes[:, k]] for k, book in enumerate(self.codebooks)]
         return torch.stack(books).sum(dim=0)
 
@@ -146,6 +149,7 @@ class SpectralNet(nn.Module):
         """Latents [B, T, latent] to log-magnitudes [B, T, spectrum], with what the next call needs of the past.
 
         These are of the frames `lookahead_frames` before: at a beginning so many come out that are nobody's.
+        [generate]
         """
         window, heard = self.window(latents, past)
         x = self.decoder_in(window)
@@ -157,7 +161,10 @@ class SpectralNet(nn.Module):
         return torch.minimum(out, self.ceiling), [*kept, heard]
 
     def window(self, latents: Tensor, past: list[Tensor] | None) -> tuple[Tensor, Tensor]:
-        """Each frame's latents and those ahead of it [B, T, latent * (lookahead + 1)], and the last ones heard."""
+        """Each frame's latents and those ahead of it [B, T, latent * (lookahead + 1)], and the last ones heard.
+
+        [generate]
+        """
         ahead, frames = self.config.lookahead_frames, latents.shape[1]
         before = latents.new_zeros(latents.shape[0], ahead, latents.shape[2]) if past is None else past[-1]
         joined = torch.cat([before, latents], dim=1)

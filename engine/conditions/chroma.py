@@ -44,7 +44,7 @@ class Chroma(nn.Module):
         self.register_buffer("bank", filter_bank(sample_rate), persistent=False)
 
     def power(self, audio: Tensor) -> Tensor:
-        """Audio [B, N] to power [B, 8193, F], F = max(N, 16384) // 4096 + 1; zeros around short audio."""
+        """Audio [B, N] to power [B, 8193, F], F = max(N, 16384) // 4096 + 1; zeros around short audio.  [generate]"""
         short = max(0, WINDOW_SAMPLES - audio.shape[-1])
         audio = F.pad(audio, (short // 2, short - short // 2))
         window = self.get_buffer("window")
@@ -60,7 +60,10 @@ class Chroma(nn.Module):
         return (spectrum / window.pow(2).sum().sqrt()).abs().pow(2)
 
     def normalised(self, audio: Tensor) -> Tensor:
-        """Audio [B, N] to chroma [B, F, 12] with each frame's maximum 1 (all zero where there is silence)."""
+        """Audio [B, N] to chroma [B, F, 12] with each frame's maximum 1 (all zero where there is silence).
+
+        [generate]
+        """
         raw = torch.einsum("cf,bft->btc", self.get_buffer("bank"), self.power(audio))
         return raw / raw.amax(dim=-1, keepdim=True).clamp(min=1e-6)
 

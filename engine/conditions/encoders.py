@@ -33,7 +33,10 @@ class WordEncoder(nn.Module):
         self.dim = dim
 
     def forward(self, parts: Tensor) -> tuple[Tensor, Tensor]:
-        """Part numbers [B, 16, 24] to memory [B, 16, D] and summary [B, 32]; zeros where there is no word."""
+        """Part numbers [B, 16, 24] to memory [B, 16, D] and summary [B, 32]; zeros where there is no word.
+
+        [generate]
+        """
         there = (parts > 0).sum(dim=2)
         word = there > 0
         mean = self.parts(parts).sum(dim=2) / there.clamp(min=1).sqrt().unsqueeze(-1)
@@ -67,7 +70,7 @@ class StyleEncoder(nn.Module):
         self.summary = nn.Linear(2 * latent, SUMMARY, bias=False)
 
     def forward(self, latents: Tensor) -> tuple[Tensor, Tensor]:
-        """Latents [B, T, latent] (T at least 25) to memory [B, 8, D] and summary [B, 32]."""
+        """Latents [B, T, latent] (T at least 25) to memory [B, 8, D] and summary [B, 32].  [generate]"""
         scaled = latents / self.latent_scale
         x = F.gelu(self.widen(scaled)).transpose(1, 2)
         x = F.gelu(self.second(F.gelu(self.first(x)))).transpose(1, 2)

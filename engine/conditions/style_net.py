@@ -51,7 +51,7 @@ class BatchNorm(nn.Module):
         self.register_buffer("running_var", torch.ones(dim))
 
     def forward(self, x: Tensor) -> Tensor:
-        """[B, F, D] to the same shape."""
+        """[B, F, D] to the same shape.  [generate]"""
         mean, variance = self.get_buffer("running_mean"), self.get_buffer("running_var")
         return (x - mean) * torch.rsqrt(variance + BATCH_NORM_EPS)
 
@@ -77,7 +77,10 @@ class StyleNet(nn.Module):
         return self.batch_norm(x)
 
     def codes(self, latent: Tensor, eval_q: int) -> Tensor:
-        """Latent [B, F, D] to codes [B, eval_q, F]: nearest rows, each table coding what those before left over."""
+        """Latent [B, F, D] to codes [B, eval_q, F]: nearest rows, each table coding what those before left over.
+
+        [generate]
+        """
         rest, codes = latent, []
         for table in self.get_buffer("tables")[:eval_q]:
             code = (2 * rest @ table.t() - table.pow(2).sum(-1)).argmax(dim=-1)

@@ -50,7 +50,7 @@ class RMSNorm(nn.Module):
         self.eps = eps
 
     def forward(self, x: Tensor) -> Tensor:
-        """[..., D] to the same shape."""
+        """[..., D] to the same shape.  [generate]"""
         return self.weight * (x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + self.eps))
 
 
@@ -65,7 +65,7 @@ class SelfAttention(nn.Module):
         self.o = nn.Linear(inner, config.dim, bias=False)
 
     def forward(self, x: Tensor, bias: Tensor) -> Tensor:
-        """x [1, L, D], bias [1, H, L, L] to [1, L, D]."""
+        """x [1, L, D], bias [1, H, L, L] to [1, L, D].  [generate]"""
         q, k, v = (part(x).unflatten(-1, (self.n_heads, -1)).transpose(1, 2) for part in (self.q, self.k, self.v))
         heads = F.scaled_dot_product_attention(q, k, v, attn_mask=bias, scale=1.0)
         return self.o(heads.transpose(1, 2).flatten(2))
@@ -83,7 +83,7 @@ class EncoderLayer(nn.Module):
         self.ffn_norm = RMSNorm(config.dim, config.eps)
 
     def forward(self, x: Tensor, bias: Tensor) -> Tensor:
-        """[1, L, D] to the same shape."""
+        """[1, L, D] to the same shape.  [generate]"""
         x = x + self.attention(self.attention_norm(x), bias)
         return x + self.wo(F.relu(self.wi(self.ffn_norm(x))))
 
@@ -108,7 +108,10 @@ class T5Encoder(nn.Module):
         return self.final_norm(x)
 
     def buckets(self, length: int, device: torch.device) -> Tensor:
-        """Bucket [L, L] of each distance query to key: half per sign, exact when near, then by logarithm."""
+        """Bucket [L, L] of each distance query to key: half per sign, exact when near, then by logarithm.
+
+        [generate]
+        """
         at = torch.arange(length, device=device)
         distance = at.unsqueeze(0) - at.unsqueeze(1)
         per_sign = self.config.n_buckets // 2

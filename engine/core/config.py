@@ -35,19 +35,22 @@ class LMConfig:
 
     @property
     def head_dim(self) -> int:
-        """Width of one attention head."""
+        """Width of one attention head.  [any]"""
         return self.dim // self.n_heads
 
     @property
     def special(self) -> int:
-        """The token that fills cells outside the delay pattern; never sampled."""
+        """The token that fills cells outside the delay pattern; never sampled.  [any]"""
         return self.card
 
     @property
     def max_delay(self) -> int:
-        """Steps between a frame's first and its last code."""
+        """Steps between a frame's first and its last code.  [any]"""
         return max(self.delays)
 
     def sequence_steps(self, n_frames: int) -> int:
-        """Steps S of the delayed sequence of `n_frames` frames: one special step, the frames, the largest delay."""
+        """Steps S of the delayed sequence of `n_frames` frames: one special step, the frames, the largest delay.
+
+        [any]
+        """
         return 1 + n_frames + self.max_delay

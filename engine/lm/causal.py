@@ -18,7 +18,7 @@ class CausalAttention(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        """[B, S, D]; keeps the attention weights for the way back."""
+        """[B, S, D]; keeps the attention weights for the way back.  [generate]"""
         steps, out, weights = q.shape[1], torch.empty_like(q), []
         for start in range(0, steps, BLOCK_STEPS):
             end = min(start + BLOCK_STEPS, steps)
@@ -31,7 +31,7 @@ class CausalAttention(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Gradients of q, k and v, block by block."""
+        """Gradients of q, k and v, block by block.  [generate]"""
         q, k, v, *weights = ctx.saved_tensors
         scale, grad = q.shape[2] ** -0.5, grad_outputs[0].contiguous()
         to_q, to_k, to_v = torch.empty_like(q), torch.zeros_like(k), torch.zeros_like(v)

@@ -20,7 +20,7 @@ class Conditions:
 
     @property
     def rows(self) -> int | None:
-        """R, or None when there is nothing at all."""
+        """R, or None when there is nothing at all.  [generate]"""
         for part in (self.prefix, self.memory, self.frames):
             if part is not None:
                 return part.shape[0]
@@ -28,5 +28,5 @@ class Conditions:
 
     @property
     def prefix_steps(self) -> int:
-        """P: positions the prefix takes in front of step 0."""
+        """P: positions the prefix takes in front of step 0.  [generate]"""
         return 0 if self.prefix is None else self.prefix.shape[1]

@@ -26,6 +26,7 @@ def attend(q: Tensor, k: Tensor, v: Tensor, causal: bool = False) -> Tensor:
     """Attention of whole sequences [R, H, S, D/H], with a gradient where one is wanted.
 
     torch's fused kernel is the fastest forward, but on a CPU its backward takes twice as long as plain products.
+    [generate]
     """
     if not (torch.is_grad_enabled() and q.requires_grad and q.device.type == "cpu"):
         return F.scaled_dot_product_attention(q, k, v, is_causal=causal)
@@ -57,7 +58,7 @@ class Matrix(nn.Linear):
         super().__init__(n_in, n_out, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """[..., n_in] to [..., n_out] in the weight's precision."""
+        """[..., n_in] to [..., n_out] in the weight's precision.  [generate]"""
         return F.linear(x.to(self.weight.dtype), self.weight)
 
 
@@ -73,30 +74,30 @@ class Attention(nn.Module):
         nn.init.normal_(self.in_proj_weight, std=1.0 / math.sqrt(dim))
 
     def split(self, x: Tensor) -> Tensor:
-        """[R, S, D] to [R, H, S, D/H]."""
+        """[R, S, D] to [R, H, S, D/H].  [generate]"""
         return x.view(*x.shape[:2], self.n_heads, self.head_dim).transpose(1, 2)
 
     def query_key_value(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Self-attention's three projections of x [R, S, D], split into heads."""
+        """Self-attention's three projections of x [R, S, D], split into heads.  [generate]"""
         weight = self.in_proj_weight
         q, k, v = F.linear(x.to(weight.dtype), weight).chunk(3, dim=-1)
         return self.split(q), self.split(k), self.split(v)
 
     def query(self, x: Tensor) -> Tensor:
-        """Only the query of x [R, S, D] (cross-attention)."""
+        """Only the query of x [R, S, D] (cross-attention).  [generate]"""
         dim = x.shape[-1]
         weight = self.in_proj_weight[:dim]
         return self.split(F.linear(x.to(weight.dtype), weight))
 
     def key_value(self, memory: Tensor) -> tuple[Tensor, Tensor]:
-        """Keys and values of a memory [R, M, D]; constant over a window, so computed once."""
+        """Keys and values of a memory [R, M, D]; constant over a window, so computed once.  [generate]"""
         dim = memory.shape[-1]
         weight = self.in_proj_weight[dim:]
         k, v = F.linear(memory.to(weight.dtype), weight).chunk(2, dim=-1)
         return self.split(k), self.split(v)
 
     def merge(self, heads: Tensor) -> Tensor:
-        """[R, H, S, D/H] back to [R, S, D], and the output matrix."""
+        """[R, H, S, D/H] back to [R, S, D], and the output matrix.  [generate]"""
         rows, _, steps, _ = heads.shape
         return self.out_proj(heads.transpose(1, 2).reshape(rows, steps, -1))
 
@@ -116,7 +117,7 @@ class DecoderLayer(nn.Module):
         self.norm2 = nn.LayerNorm(dim)
 
     def cross(self, x: Tensor, cross_kv: tuple[Tensor, Tensor] | None) -> Tensor:
-        """Add cross-attention; a layer without a memory leaves x as it is. No mask, as the reference."""
+        """Add cross-attention; a layer without a memory leaves x as it is. No mask, as the reference.  [generate]"""
         if self.cross_attention is None or self.norm_cross is None or cross_kv is None:
             return x
         query = self.cross_attention.query(self.norm_cross(x))
@@ -124,5 +125,5 @@ class DecoderLayer(nn.Module):
         return x + self.cross_attention.merge(heads)
 
     def feed_forward(self, x: Tensor) -> Tensor:
-        """Add the feed-forward part (exact GELU)."""
+        """Add the feed-forward part (exact GELU).  [generate]"""
         return x + self.linear2(F.gelu(self.linear1(self.norm2(x))))

@@ -56,7 +56,10 @@ class LanguageModel(nn.Module):
 
     @property
     def device_step(self) -> DeviceStepper | None:
-        """What takes the steps of all windows together: on every device but processors, there by `step_together`."""
+        """What takes the steps of all windows together: on every device but processors, there by `step_together`.
+
+        [generate]
+        """
         if self._device_step is None and self.out_norm.weight.device.type != "cpu":
             self.step_together()
         return self._device_step
@@ -72,18 +75,21 @@ class LanguageModel(nn.Module):
 
     @property
     def precision(self) -> str:
-        """Of the weights that a step reads: float32, float16, bfloat16, int8 or int4."""
+        """Of the weights that a step reads: float32, float16, bfloat16, int8 or int4.  [generate]"""
         if self.stepper is not None and self.stepper.bits is not None:
             return f"int{self.stepper.bits}"
         return str(self.linears[0].weight.dtype).removeprefix("torch.")
 
     @property
     def layers(self) -> list[DecoderLayer]:
-        """The decoder layers, typed."""
+        """The decoder layers, typed.  [generate]"""
         return cast(list[DecoderLayer], list(self.transformer.layers))
 
     def embed(self, tokens: Tensor, frames: Tensor | None) -> Tensor:
-        """Tokens [R, K, S] and features of the same steps [R, <=S, F] to inputs [R, S, D], without positions."""
+        """Tokens [R, K, S] and features of the same steps [R, <=S, F] to inputs [R, S, D], without positions.
+
+        [generate]
+        """
         x = self.emb[0](tokens[:, 0])
         for k in range(1, self.config.n_codebooks):
             x = x + self.emb[k](tokens[:, k])
@@ -93,7 +99,7 @@ class LanguageModel(nn.Module):
         return x
 
     def positions(self, start: int, count: int, like: Tensor) -> Tensor:
-        """Position vectors [count, D] from position `start`."""
+        """Position vectors [count, D] from position `start`.  [generate]"""
         table = self._positions
         if table is None or len(table) < start + count or table.device != like.device:
             at = torch.arange(max(POSITIONS_AT_LEAST, 2 * (start + count)), device=like.device)
@@ -101,7 +107,7 @@ class LanguageModel(nn.Module):
         return table[start : start + count].to(like.dtype)
 
     def logits(self, x: Tensor) -> Tensor:
-        """Hidden [R, S, D] to logits [R, K, S, card], float32."""
+        """Hidden [R, S, D] to logits [R, K, S, card], float32.  [generate]"""
         x = self.out_norm(x)
         return torch.stack([head(x) for head in self.linears], dim=1).float()
 
@@ -110,7 +116,10 @@ class LanguageModel(nn.Module):
         return self.logits(self.hidden(tokens, conditions))
 
     def hidden(self, tokens: Tensor, conditions: Conditions) -> Tensor:
-        """What the logits of a whole delayed sequence [R, K, S] are read from: [R, S, D], before the last norm."""
+        """What the logits of a whole delayed sequence [R, K, S] are read from: [R, S, D], before the last norm.
+
+        [generate]
+        """
         frames = conditions.frames
         x = self.embed(tokens, None if frames is None else frames[:, : tokens.shape[-1]])
         prefix_steps = conditions.prefix_steps
@@ -149,7 +158,7 @@ class LanguageModel(nn.Module):
         return LMState(cache, cross, fused.fuse(self, cross, packed(self)) if together is None else together.weights)
 
     def known_inputs(self, conditions: Conditions, n_steps: int, rows: int) -> Tensor:
-        """What is added to the embeddings of every step [R, S, D]: position and frame features."""
+        """What is added to the embeddings of every step [R, S, D]: position and frame features.  [generate]"""
         weight = self.out_norm.weight
         known = self.positions(conditions.prefix_steps, n_steps, weight).expand(rows, -1, -1).clone()
         if self.frame_proj is not None and conditions.frames is not None:
@@ -159,7 +168,10 @@ class LanguageModel(nn.Module):
 
     @torch.inference_mode()
     def hear_anew(self, conditions: Conditions, state: LMState, first_row: int) -> None:
-        """Frame features have changed from a row on that no step has read: what was worked out of them follows."""
+        """Frame features have changed from a row on that no step has read: what was worked out of them follows.
+
+        [generate]
+        """
         if state.bound is not None and conditions.frames is not None:
             known = state.bound.known
             known[:, first_row:] = self.known_inputs(conditions, known.shape[1], state.rows)[:, first_row:]

@@ -31,12 +31,12 @@ class LMState:
 
     @property
     def rows(self) -> int:
-        """R, the guidance rows."""
+        """R, the guidance rows.  [generate]"""
         return self.cache.shape[2]
 
     @property
     def capacity(self) -> int:
-        """Positions the cache can hold, prefix included."""
+        """Positions the cache can hold, prefix included.  [generate]"""
         return self.cache.shape[4]
 
     def back_to(self, step: int) -> None:

@@ -33,7 +33,7 @@ FOLDER = Path(str(files("engine"))) / "models" / "embedded"
 
 
 def read_shards(folder: Path) -> dict[str, Tensor]:
-    """All tensors of a folder's shards, float32.  Raises CheckpointError for a shard that cannot be read."""
+    """All tensors of a folder's shards, float32.  Raises CheckpointError for a shard that cannot be read.  [any]"""
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
@@ -47,7 +47,7 @@ def read_shards(folder: Path) -> dict[str, Tensor]:
 
 
 def read_config(folder: Path) -> dict[str, Any]:
-    """`config.json` of a folder.  Raises CheckpointError when it is not there or not what it should be."""
+    """`config.json` of a folder.  Raises CheckpointError when it is not there or not what it should be.  [any]"""
     try:
         config: dict[str, Any] = json.loads((folder / "config.json").read_text())
         return config
@@ -56,7 +56,7 @@ def read_config(folder: Path) -> dict[str, Any]:
 
 
 def fill(module: nn.Module, tensors: dict[str, Tensor], prefix: str) -> None:
-    """Load what stands under `prefix`, every name and shape as it must be.  Raises CheckpointError."""
+    """Load what stands under `prefix`, every name and shape as it must be.  Raises CheckpointError.  [any]"""
     own = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
     try:
         module.load_state_dict(own, strict=True)

@@ -23,6 +23,7 @@ class PlainFormatter(logging.Formatter):
     """Names and texts of strangers stand in the log without what a terminal would obey."""
 
     def format(self, record: logging.LogRecord) -> str:
+        """One record as plain lines.  [any]"""
         return plain(super().format(record), LINES)
 
 

@@ -272,7 +272,10 @@ class TokenStream:
             self.coming = ComingWindow(self.lm, self.conditions, offset, n_frames, self.n_frames)
 
     def append(self, codes: Tensor) -> None:
-        """More frames [K, n]; they stay on their device until somebody looks, so that no step waits for a copy."""
+        """More frames [K, n]; they stay on their device until somebody looks, so that no step waits for a copy.
+
+        [generate]
+        """
         self._fresh.append(codes)
         self.n_frames += codes.shape[-1]
 

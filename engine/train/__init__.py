@@ -2,4 +2,6 @@
 
 Reading order: genres, compose (notes), render (audio), captions (text), dataset (tokens on disk), codec_fit and
 codec_train (the codec), lm_train (the language model), evaluate (what it can do), export (the shipped files).
+
+All of it [main].
 """

@@ -1,6 +1,8 @@
 """Captions of a piece, as a musician would type them: templates over what is known, with synonyms.
 
 Every phrase is optional and the order changes, so that the model understands a word alone as well as a sentence.
+
+All of it [main].
 """
 
 import random

@@ -1,6 +1,8 @@
 """Stage 1 of the codec: principal components and k-means codebooks, no gradient; under two minutes on a core.
 
 python -m engine.train.codec_fit --data DATA --out codec.pt
+
+All of it [main].
 """
 
 import argparse

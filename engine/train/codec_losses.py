@@ -3,6 +3,8 @@
 Judges are small networks of convolutions over log-magnitudes as pictures, one a scale, as EnCodec's on spectrograms
 (Defossez et al. 2022): hinge losses, and matching of what they see within. The codec keeps no phase, so there is no
 waveform to judge.
+
+All of it [main].
 """
 
 from __future__ import annotations

@@ -9,6 +9,8 @@
 `codec.pt` holds the weights alone, `codec.pt.run` what it takes to go on after an interruption (the same command goes
 on), `codec.pt.log` and `codec.pt.png` the losses. The learning rate falls to nothing over the minutes asked for.
 Losses are those of `codec_losses`, and commitment.
+
+All of it [main].
 """
 
 import argparse

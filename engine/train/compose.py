@@ -2,6 +2,8 @@
 
 A piece is form (sections), harmony (one chord a bar), a two-bar motif varied as A A' B A, accompaniment patterns,
 drums with a fill every fourth or eighth bar. It never ends: it is material to jam on, cut anywhere.
+
+All of it [main].
 """
 
 import random

@@ -4,6 +4,8 @@
 
 A line is `step, minutes "min", frames seen "M", [loss a codebook]`, as `lm_train` writes it, or `step, seconds "s",
 "loss" loss, ...`, as `codec_train` does; a log goes on over all runs that continue the same file.
+
+All of it [main].
 """
 
 import argparse

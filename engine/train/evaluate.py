@@ -6,6 +6,8 @@
 Held-out pieces are composed from seeds that training never sees and rendered like the training set, so the two
 soundfonts of `engine.train.render` must be installed; listeners of others: see docs/evaluation.md. The model's answers
 are kept (`--keep`), so a run that was stopped goes on, and another look at the same model takes minutes.
+
+All of it [main].
 """
 
 import argparse

@@ -4,6 +4,8 @@
 
 Candidates are chosen by `engine.listen.beat`; what comes of it is measured by `engine.train.metrics.beat_score`,
 another estimator, and the melody's chroma says what it costs elsewhere.
+
+All of it [main].
 """
 
 import argparse

@@ -4,6 +4,8 @@
 
 Held-out pieces and asks only. What the model plays stands beside the same kind of music through the codec alone, so
 that one hears which of the two limits what. Nothing is chosen by ear: seeds are counted from the first.
+
+All of it [main].
 """
 
 import argparse

@@ -3,6 +3,8 @@
 Drum patterns are bars of sixteen steps (twelve in 3/4): K kick, S snare, H closed hat, O open hat, R ride, C clap,
 T rim, `.` nothing; lines are laid over one another. Progressions are scale degrees, one chord a bar. Programs are
 General MIDI numbers. Everything here is ours: common practice written down, no corpus.
+
+All of it [main].
 """
 
 from dataclasses import dataclass, field

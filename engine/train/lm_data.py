@@ -1,4 +1,7 @@
-"""Windows of pieces for training the language model, with every condition given or withheld at random."""
+"""Windows of pieces for training the language model, with every condition given or withheld at random.
+
+All of it [main].
+"""
 
 import json
 import random

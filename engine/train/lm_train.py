@@ -6,6 +6,8 @@
 The learning rate falls to nothing over the minutes asked for, counted over all runs that continue the same file.
 Log lines are `step, minutes, frames seen, loss a codebook`; `lm.pt.log` keeps them, `lm.pt.png` shows them. Products
 are in bfloat16, on a processor as on a GPU; weights, optimiser and losses in float32.
+
+All of it [main].
 """
 
 import argparse

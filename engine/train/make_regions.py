@@ -3,6 +3,8 @@
     python -m engine.train.make_regions --out presets/regions
 
 The seeds are fixed, and none of them is in the training or the evaluation range.
+
+All of it [main].
 """
 
 import argparse

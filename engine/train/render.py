@@ -2,6 +2,8 @@
 
 Sounds: FluidR3_GM (MIT) and MuseScore_General (MIT), from the Debian packages fluid-soundfont-gm and
 musescore-general-soundfont-small. Renderer: tinysoundfont (MIT), about 200 times real time on one core.
+
+All of it [main].
 """
 
 import random

@@ -3,6 +3,8 @@
     python -m engine.train.render_set --out DATA --pieces 2000 [--first 0] [--seconds 40]
 
 Piece n is made from seed n alone; seeds from HELD_OUT on are never trained on.
+
+All of it [main].
 """
 
 import argparse

@@ -38,7 +38,7 @@ class Table:
     limit_minutes: float = 0.0
 
     def arguments(self, out: Path) -> list[str]:
-        """Of the engine's command."""
+        """Of the engine's command.  [main]"""
         arguments = ["--models", self.models, "--device", self.device, "--json", str(out)]
         arguments += ["--precision", self.precision] if self.precision else []
         arguments += ["--fast"] if self.fast else []

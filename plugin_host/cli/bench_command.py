@@ -1,4 +1,4 @@
-"""`segue bench`. Its docstring is its help; see `docs/bench.md` and `docs/bench_sync.md`."""
+"""`segue bench`. Its docstring is its help; see `docs/bench.md` and `docs/bench_sync.md`. All of it [main]."""
 
 from __future__ import annotations
 

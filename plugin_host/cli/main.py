@@ -42,6 +42,7 @@ from plugin_host.cli.options import (
 )  # fmt: skip
 from plugin_host.cli.plugin_commands import add_to as add_plugin
 from plugin_host.cli.take_commands import add_to as add_takes
+from plugin_host.cli.watch_commands import add_to as add_watch
 from plugin_host.console.screen import tell
 
 app = typer.Typer(
@@ -249,6 +250,7 @@ def version() -> None:
 
 
 add_takes(app)
+add_watch(app)
 add_plugin(app)
 
 

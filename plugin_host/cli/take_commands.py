@@ -212,10 +212,7 @@ def export(
 
 
 def add_to(app: typer.Typer) -> None:
-    """Give these commands and those of `watch_commands` to the command line.  [main]"""
-    from plugin_host.cli import watch_commands
-
+    """Give these commands to the command line.  [main]"""
     app.command(short_help="Make takes: files for your DAW, exactly so many bars.")(take)
     app.command("open", short_help="Make a take again from the recipe inside it.")(reopen)
     app.command(short_help="Takes as one DAWproject.")(export)
-    watch_commands.add_to(app)

@@ -109,7 +109,7 @@ def _absorb(layer: DecoderLayer, keys: Tensor, values: Tensor) -> tuple[Tensor |
 
 
 def embed(fused: FusedStep, tokens: Tensor) -> Tensor:
-    """Tokens [R, K] to the sum of their embeddings [R, D]."""
+    """Tokens [R, K] to the sum of their embeddings [R, D].  [generate]"""
     return F.embedding_bag(tokens + fused.offsets, fused.table, mode="sum")
 
 

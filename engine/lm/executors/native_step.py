@@ -43,7 +43,7 @@ class NativeBound:
 
     @property
     def joins(self) -> bool:
-        """Whether its step can be taken beside others'."""
+        """Whether its step can be taken beside others'.  [generate]"""
         return len(self.given) == 1
 
     def checked(self, tokens: Tensor, step: int, length: int) -> Tensor:

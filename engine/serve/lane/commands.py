@@ -47,19 +47,19 @@ class PlayOrder:
     beginning: PhaseIn = field(default_factory=PhaseIn)  # the music that it goes on from
 
     def begin(self, generation: int) -> None:
-        """Answer that it sounds."""
+        """Answer that it sounds.  [generate]"""
         if not self.answered:
             self.answered = True
             self.begun(float(self.start_beats), generation, self.seed)
 
     def fail(self, error: Exception) -> None:
-        """Answer that it does not; nothing where it was answered."""
+        """Answer that it does not; nothing where it was answered.  [generate]"""
         if not self.answered:
             self.answered = True
             self.failed(error)
 
     def moved(self, start_beats: Fraction) -> None:
-        """Begin elsewhere, as long as before."""
+        """Begin elsewhere, as long as before.  [generate]"""
         if self.end_beats is not None:
             self.end_beats += start_beats - self.start_beats
         self.start_beats = start_beats

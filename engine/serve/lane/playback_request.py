@@ -12,10 +12,10 @@ class PlaybackRequest(Protocol):
     """What is to be heard where: the lane's scheduler."""
 
     def settings(self) -> LaneSettings:
-        """At the end of what is made."""
+        """At the end of what is made.  [generate]"""
 
     def changed(self, renderer: StreamRenderer) -> bool:
-        """Whether something else is to be heard than what is made."""
+        """Whether something else is to be heard than what is made.  [generate]"""
 
     def settings_from(self, stream_sample: int) -> LaneSettings:
-        """From a stream sample on, where the stream is made anew; later changes wait again."""
+        """From a stream sample on, where the stream is made anew; later changes wait again.  [generate]"""

@@ -4,6 +4,8 @@ keys).
 basic-pitch: Bittner et al. 2022, Apache-2.0, read from its package's ONNX file alone (`pip install --no-deps
 basic-pitch`); SwiftF0: MIT; librosa: ISC; madmom (Böck et al. 2016): BSD, its networks CC BY-NC-SA. For measuring only;
 nothing of them ships with Segue, and nothing was trained on what they say.
+
+All of it [main].
 """
 
 from dataclasses import dataclass

@@ -3,6 +3,8 @@
     KEEP / <what made them> / <group> / 0007.npz    codes [4, T] (prompt first) and audio int16 [n], 32 kHz
 
 What made them: the weights, the settings and the evaluation's own rules; another model gets another folder.
+
+All of it [main].
 """
 
 import hashlib

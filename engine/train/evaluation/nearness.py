@@ -2,6 +2,8 @@
 
 The network: aiSFX (Ma and Lerch, ISMIR 2022), trained to index libraries of sound effects; 512 numbers for every two
 seconds. Its package carries the weights (`pip install --no-deps aisfx`, CC BY 4.0). For measuring only.
+
+All of it [main].
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Held-out music: composed from seeds that training never sees, rendered like the training set."""
+"""Held-out music: composed from seeds that training never sees, rendered like the training set. All of it [main]."""
 
 import random
 from dataclasses import dataclass

@@ -1,4 +1,7 @@
-"""Rows of the codec alone: what of a held-out piece is left after coding, the ceiling of everything else."""
+"""Rows of the codec alone: what of a held-out piece is left after coding, the ceiling of everything else.
+
+All of it [main].
+"""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,7 @@
-"""Rows of nearness: how far output lies from real music, by an independent network, with controls in between."""
+"""Rows of nearness: how far output lies from real music, by an independent network, with controls in between.
+
+All of it [main].
+"""
 
 from collections.abc import Sequence
 

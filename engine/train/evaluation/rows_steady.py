@@ -1,4 +1,4 @@
-"""Rows of ten minutes: level, silence, flicker of tones, and loops."""
+"""Rows of ten minutes: level, silence, flicker of tones, and loops. All of it [main]."""
 
 from engine.train import metrics
 from engine.train.evaluation import sound

@@ -1,4 +1,4 @@
-"""Rows of words and style: is what was asked for what is heard? Judges learn on real renders only."""
+"""Rows of words and style: is what was asked for what is heard? Judges learn on real renders only. All of it [main]."""
 
 from collections.abc import Sequence
 

@@ -1,5 +1,8 @@
 """Is a join heard? Features of the sound around a moment, and a detector that learns on real music cut and put
-together: pieces that just go on, against pieces that another moment or another piece follows."""
+together: pieces that just go on, against pieces that another moment or another piece follows.
+
+All of it [main].
+"""
 
 from collections.abc import Sequence
 

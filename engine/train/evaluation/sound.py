@@ -1,4 +1,7 @@
-"""Measures of sound against sound, and of one long sound, in plain numpy; each says what a good value is."""
+"""Measures of sound against sound, and of one long sound, in plain numpy; each says what a good value is.
+
+All of it [main].
+"""
 
 import numpy as np
 import torch

@@ -1,4 +1,7 @@
-"""One evaluation at work: the model, the held-out pieces, its answers, and real music to compare with."""
+"""One evaluation at work: the model, the held-out pieces, its answers, and real music to compare with.
+
+All of it [main].
+"""
 
 from dataclasses import dataclass
 from functools import cached_property

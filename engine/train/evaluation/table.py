@@ -1,4 +1,7 @@
-"""Rows of the evaluation: a figure with its 95 % interval, and its goal; as JSON and as a table to read."""
+"""Rows of the evaluation: a figure with its 95 % interval, and its goal; as JSON and as a table to read.
+
+All of it [main].
+"""
 
 import json
 from collections.abc import Callable, Sequence

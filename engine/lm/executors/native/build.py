@@ -32,7 +32,10 @@ SOURCES: dict[str, tuple[str, ...]] = {"processor.cpp": (), "step.cpp": WIDE, "d
 
 
 def find_compiler() -> str:
-    """The compiler's path: $CXX or the first there is.  Raises BuildError, also on processors that it is not for."""
+    """The compiler's path: $CXX or the first there is.  Raises BuildError, also on processors that it is not for.
+
+    [any]
+    """
     if platform.machine().lower() not in ("x86_64", "amd64") or sys.platform == "win32":
         raise BuildError(
             f"the native step is for x86-64 on Linux and macOS, this is {platform.machine()}, {sys.platform}"

@@ -1,6 +1,6 @@
 // Products of a few rows with a weight matrix, at the speed at which memory gives the matrix.
 //
-// Floats are read where they lie, row by row. Codes lie as `engine.lm.executors.native.tiles` lays them, in tiles of 16 outputs:
+// Floats are read where they lie, row by row. Codes lie as tiles.py lays them, in tiles of 16 outputs:
 // for each block of inputs its lines (64 bytes: 16 outputs x 4 inputs; with 4 bits the low halves are four inputs, the
 // high halves the next four), then a line of 16 scales.
 #pragma once

@@ -1,4 +1,4 @@
-// One step of the language model for some windows: embeddings, layers with their caches, heads. See `engine.lm.executors.native`.
+// One step of the language model for some windows: embeddings, layers with their caches, heads..
 //
 //   x  --norm1--> qkv --cache--> attend --> out +x  --norm_cross--> query --> cross --> cross_out +x
 //      --norm2--> widen, GELU --> narrow +x                      ... out_norm --> logits
