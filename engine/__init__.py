@@ -2,7 +2,7 @@
 
     Ask -> conditions -> token stream (lm, delay, sampling, guidance) -> codec -> resample -> ring
 
-Reading order: config, delay, lm/, sampling, guidance, stream/, codec/, conditions/, model, musicgen, serve/.
+Reading order: core/, lm/, stream/, codec/, conditions/, model.py, models/, api/, serve/.
 Importing this package loads no torch; `from engine import MusicGen` does.
 """
 

@@ -1,15 +1,15 @@
 """What runs on the DAW's side. Imports bridge only: no engine, no torch.
 
-A native plugin does the same, in the same order:
+    console/      lines on the screen; files that are there whole or not at all
+    playback/     process(out, transport) and its parts: reads the ring by position, holds, rejoins, fades   [audio]
+    client/       the engine as a client sees it: calls, replies, lane sessions, the engine as a child        [main]
+    host/         a DAW without a window: timeline, clip, clock, sound card, JACK
+    plugin/       the DAW plugin in C++: src/, build.py, install.py
+    sync/         whose time is followed: MIDI clock, JACK, Ableton Link, taps, OSC
+    run/          a run from go to the last bar: where the region lies, its tempo, the performance, the report
+    doctor/, bench/, demo/, takes/   what the commands of the same names do
+    cli/          the command line, `segue`
+    scripts/      actions for Ardour and REAPER, in Lua
 
-    client.py      say hello, open a lane, hand over regions, prompt and parameters, play      [main]
-    session.py     do so again when the engine has been away                                    [main]
-    processor.py   process(out, transport): read the ring by position, hold, rejoin, fade      [audio]
-      held_bar.py, fade.py   the parts of it
-    timeline.py    a host's timeline where there is no DAW
-    headless.py    a DAW without a window: timeline, one clip, one lane, to memory
-      clock.py     at the wall clock's pace or the engine's
-      soundcard.py at a sound card's
-
-    cli.py         the command line: demo, engine, host, doctor, bench, version
+Each folder imports those above it. A native plugin does what client/, playback/ and sync/ do, in the same order.
 """

@@ -10,7 +10,7 @@ take.py      what a take is; onto disk and back
   recipe.py  all that it takes to make the take again
   names.py   file names: letters kept, taken by every system
 dawproject.py  several takes as one project
-commands.py  `segue take`, `open`, `export`, `watch`, `scripts`
-  watch.py, jobs.py, desk.py   a folder and a UDP port that take orders from DAWs
+cli/take_commands.py, cli/watch_commands.py  `segue take`, `open`, `export`, `watch`, `scripts`
+  watch.py, jobs.py, take_handlers.py   a folder and a UDP port that take orders from DAWs
   beside.py, unfinished.py     where takes and errors lie there; whether a file is whole
 """

@@ -2,7 +2,7 @@
 
 play ---> preparing --first block in the ring---> playing --end reached---> ended
              |                                       |
-             +---- a fault: failed, this lane alone  +-- follows host and settings, see follow.py
+             +---- a fault: failed, this lane alone  +-- follows host and settings, see host_follower.py
 """
 
 from __future__ import annotations
