@@ -11,11 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from engine.api.musicgen import MusicGen
+    from engine.audio import audio_file
     from engine.audio.audio_file import audio_read, audio_write
 
-__all__ = ["MusicGen", "audio_read", "audio_write"]
+__all__ = ["MusicGen", "audio_file", "audio_read", "audio_write"]
 
-_HOMES = {"MusicGen": "api.musicgen", "audio_read": "audio.audio_file", "audio_write": "audio.audio_file"}
+_HOMES = {
+    "MusicGen": "api.musicgen",
+    "audio_file": "audio.audio_file",
+    "audio_read": "audio.audio_file",
+    "audio_write": "audio.audio_file",
+}
 
 
 def __getattr__(name: str) -> Any:
@@ -25,5 +31,5 @@ def __getattr__(name: str) -> Any:
 
         with needed(f"engine.{name}"):
             module = import_module(f"engine.{_HOMES[name]}")
-        return getattr(module, name)
+        return module if name == "audio_file" else getattr(module, name)
     raise AttributeError(f"module 'engine' has no attribute {name!r}")

@@ -24,7 +24,7 @@ MIN_EXCERPT_SECONDS = 0.02  # shorter ones give the feature model nothing
 
 
 @dataclass(frozen=True)
-class GridLeg:
+class GridSegment:
     """From stream frame `frame` on: beat and tempo there, and by how much a beat moves the tempo (`slope`, bpm).
 
     A bar begins at `bar_beats`; all beats are counted like `FrameGrid.start_beats`.  [any]
@@ -43,13 +43,13 @@ class FrameGrid:
     """The host's beats under a stream: frame t lies at `start_beats + t / 50 * bpm / 60` quarter notes.
 
     `beats_per_bar` is in quarter notes (3.5 for 7/8), a bar begins at beat 0. Where tempo or bars change under the
-    stream, `legs` say so, in the order of their frames; the first then also holds for what is before it.  [any]
+    stream, `segments` say so, in the order of their frames; the first then also holds for what is before it.  [any]
     """
 
     bpm: float
     start_beats: float = 0.0
     beats_per_bar: float = 4.0
-    legs: tuple[GridLeg, ...] = ()
+    segments: tuple[GridSegment, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -80,8 +80,8 @@ def between_beats(grid: FrameGrid) -> Ask:
     A null row without any grid hears the beat in what was played before, and agrees with the other row about it, so
     that nothing pushes towards the beat.  [generate]
     """
-    legs = tuple(replace(leg, beats=leg.beats + OFF_BEATS) for leg in grid.legs)
-    return Ask(grid=replace(grid, start_beats=grid.start_beats + OFF_BEATS, legs=legs))
+    segments = tuple(replace(segment, beats=segment.beats + OFF_BEATS) for segment in grid.segments)
+    return Ask(grid=replace(grid, start_beats=grid.start_beats + OFF_BEATS, segments=segments))
 
 
 class EmbeddedConditioner:

@@ -124,17 +124,21 @@ class FrameBeats:
 
 
 def beats_on(grid: FrameGrid, first_frame: int, n_frames: int) -> FrameBeats:
-    """Where a grid, its legs included, puts frames first..first+n.  [any]"""
-    if not grid.legs:
+    """Where a grid, its segments included, puts frames first..first+n.  [any]"""
+    if not grid.segments:
         beats = beats_of_frames(grid.start_beats, grid.bpm, first_frame, n_frames)
         return FrameBeats(beats, beats, grid.bpm, grid.beats_per_bar)
     middle = torch.arange(first_frame, first_frame + n_frames, dtype=torch.float64) + 0.5
     found = torch.empty(4, n_frames, dtype=torch.float64)
-    for index, leg in enumerate(grid.legs):
-        here = middle >= leg.frame if index else torch.ones(n_frames, dtype=torch.bool)
-        minutes = (middle[here] - leg.frame) / (60.0 * FRAMES_PER_SECOND)
-        passed = leg.bpm / leg.slope * torch.expm1(leg.slope * minutes) if leg.slope else leg.bpm * minutes
-        bars = torch.full_like(passed, leg.beats_per_bar)
-        beats = leg.beats + passed
-        found[:, here] = torch.stack([beats, beats - leg.bar_beats, leg.bpm + leg.slope * passed, bars])
+    for index, segment in enumerate(grid.segments):
+        here = middle >= segment.frame if index else torch.ones(n_frames, dtype=torch.bool)
+        minutes = (middle[here] - segment.frame) / (60.0 * FRAMES_PER_SECOND)
+        passed = (
+            segment.bpm / segment.slope * torch.expm1(segment.slope * minutes)
+            if segment.slope
+            else segment.bpm * minutes
+        )
+        bars = torch.full_like(passed, segment.beats_per_bar)
+        beats = segment.beats + passed
+        found[:, here] = torch.stack([beats, beats - segment.bar_beats, segment.bpm + segment.slope * passed, bars])
     return FrameBeats(*found)

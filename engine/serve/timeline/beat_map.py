@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from bridge.time import units
-from engine.model import FrameGrid, GridLeg
+from engine.model import FrameGrid, GridSegment
 from engine.serve.timeline.placement import StreamPlacement, plain_grid
 from engine.serve.timeline.tempo_curve import TempoCurve, TempoSegment
 
@@ -108,7 +108,7 @@ class BeatMap:
         entries = self._with_passes(loop, last)
         now = entries[-1].placement.curve.grid
         origin = float(now.bar_origin_beats)
-        segments: list[GridLeg] = []
+        segments: list[GridSegment] = []
         for entry, following in zip(entries, [*entries[1:], None], strict=True):
             end = last if following is None else following.from_stream_sample
             if end > first and entry.from_stream_sample < last:
@@ -117,7 +117,7 @@ class BeatMap:
                 )
         grid = plain_grid(entries[-1].placement, prompt_frames)
         straight = len(entries) == 1 and len(entries[0].placement.curve.segments) == 1
-        return grid if straight else replace(grid, legs=tuple(segments))
+        return grid if straight else replace(grid, segments=tuple(segments))
 
     def _with_passes(self, loop: tuple[int, int] | None, last_stream_sample: float) -> list[BeatMapEntry]:
         """The entries, and those of loop passes that are still to come."""
@@ -140,7 +140,7 @@ def _own(frame: int, rate_hz: int) -> float:
 
 def _segments(
     entry: BeatMapEntry, first_stream_sample: float, stream_end: float, prompt_frames: int, origin: float
-) -> list[GridLeg]:
+) -> list[GridSegment]:
     """An entry's segments within [first, end), as the model counts: stream frames, beats from a bar line."""
     zero, curve = entry.placement.zero_samples, entry.placement.curve
     found = []
@@ -154,10 +154,10 @@ def _segments(
 
 def _segment(
     segment: TempoSegment, position: float, stream_sample: float, prompt_frames: int, origin: float
-) -> GridLeg:
+) -> GridSegment:
     grid = segment.grid
     frame = prompt_frames + float(units.seconds_to_frames(units.samples_to_seconds(stream_sample, grid.sample_rate_hz)))
-    return GridLeg(
+    return GridSegment(
         frame,
         segment.quick_beats(position) - origin,
         segment.tempo_at(position),

@@ -85,7 +85,9 @@ class TempoCurve:
     def __post_init__(self) -> None:
         starts = [segment.from_samples for segment in self.segments]
         if not starts or any(late <= early for early, late in pairwise(starts)):
-            raise ValueError(f"a line needs legs one after the other, got some that begin at samples {starts}")
+            raise ValueError(
+                f"a tempo curve needs segments one after the other, got some that begin at samples {starts}"
+            )
 
     @staticmethod
     def straight(grid: Grid) -> TempoCurve:

@@ -87,7 +87,7 @@ def test_a_preset_that_is_wrong_says_where(text: str, match: str) -> None:
 
 
 def test_knobs_are_called_as_in_the_plugin() -> None:
-    source = Path(plugin_host.__file__).parent / "native" / "src" / "params.hpp"
+    source = Path(plugin_host.__file__).parent / "plugin" / "src" / "params.hpp"
     rows = re.findall(r'^ *\{"(\w+)", .*"(\w+)"\},$', source.read_text(), re.MULTILINE)
     knobs = {symbol: name for symbol, name in rows if name in PARAMETERS}
     assert {"creativity", "guidance", "level", "ahead", "bars"} <= set(knobs)
