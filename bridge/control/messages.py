@@ -43,7 +43,7 @@ from bridge.control.time_rows import EVENT_TIME as EVENT_TIME
 from bridge.control.time_rows import TAP as TAP
 from bridge.control.time_rows import TRANSPORT as TRANSPORT
 
-PROTOCOL = 3
+PROTOCOL = 4  # grows when a request gains an argument or means something else: an engine refuses what it does not know
 DEFAULT_PORT = 9600
 COUNTED_FROM = 2**20  # ids from here on are used once; below, a message box may send its own again and again
 LANE_COMMANDS_PER_SECOND = 20.0  # that a lane takes up

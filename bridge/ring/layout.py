@@ -5,6 +5,7 @@
     128    plan         the engine's plan (sequence)   | no line is written from both sides
     192    reader       the host's counters            |
     256    transport    the host's timeline (sequence) |
+    384    fader        the lane's loudness (sequence) |
     512    slot headers capacity_blocks x 32 bytes
     ...    payload      capacity_blocks x block_samples x channels float32, interleaved, page-aligned
 
@@ -23,6 +24,8 @@ HEADER_BYTES = 512
 SLOT_BYTES = 32
 PAGE_BYTES = 4096
 ENDLESS_SAMPLES = 2**63 - 1
+FADER_CHANGES = 3  # to come that a fader tells
+MAX_GAIN = 8.0  # of a fader
 
 # What a reader accepts; a writer makes nothing outside.
 MAX_CHANNELS = 8
@@ -133,6 +136,18 @@ SECTIONS: tuple[Section, ...] = (
         ("bar_origin_beats", "d", "a beat on which some bar begins; 0 unless the signature changed"),
         ("loop_start_beats", "d", "loop, when bit 1 is set"),
         ("loop_end_beats", "d", ""),
+    ),
+    make_section(
+        "fader", 384, 64, "engine",
+        ("fader_sequence", "I", "odd while the fader is being written; 0: never written"),
+        ("fader_timeline", "I", "timeline number the positions below belong to"),
+        ("fader_gain", "d", f"how loud the lane is before the first of them; 0 is muted, 0..{MAX_GAIN:.0f}"),
+        ("fader_1_samples", "q", "from this position on...; 2^63-1 where no change is known"),
+        ("fader_1_gain", "d", "...it is as loud as this"),
+        ("fader_2_samples", "q", "the next one, no earlier"),
+        ("fader_2_gain", "d", ""),
+        ("fader_3_samples", "q", "the next one, no earlier"),
+        ("fader_3_gain", "d", ""),
     ),
 )  # fmt: skip
 

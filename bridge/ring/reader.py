@@ -10,6 +10,7 @@ import numpy as np
 
 from bridge.errors import SharedMemoryError
 from bridge.ring import form as ring_form
+from bridge.ring.fader_block import Fader, read_fader
 from bridge.ring.fields import Words, i64, u32, u64
 from bridge.ring.form import Audio, PlaybackPlan, RingForm
 from bridge.ring.layout import ENGINE_CLOSED
@@ -52,7 +53,8 @@ class RingReader:
         self.segment = segment
         self.counters = RingCounters()
         self.plan = PlaybackPlan()
-        self._plan_sequence = 0
+        self.fader: Fader | None = None  # None: the engine has said nothing of it
+        self._plan_sequence = self._fader_sequence = 0
         self._words = words
         self._slots = Slots(segment, words, form)
         self._next = int(words.u64[_BLOCKS_READ])
@@ -175,9 +177,24 @@ class RingReader:
             return 0
         return min(max(self._words.i64[_WRITTEN_END] - position_samples, 0), self.form.capacity_samples)
 
+    def fill_samples(self, position_samples: int, timeline: int) -> int:
+        """Samples that wait from a position on, or from where the music begins if that is later.  [audio]"""
+        plan = self.plan
+        begins = plan.sounding and plan.timeline == timeline and plan.start_samples > position_samples
+        return self.ahead_samples(plan.start_samples if begins else position_samples)
+
+    def over(self, position_samples: int, timeline: int) -> bool:
+        """Whether the plan's end lies before a position, or there.  [audio]"""
+        return self.planned and self.plan.timeline == timeline and position_samples >= self.plan.end_samples
+
+    def lasts(self, position_samples: int, n_samples: int) -> bool:
+        """Whether so much is ready from a position on, or all there is to come.  [audio]"""
+        return self.ahead_samples(position_samples) >= min(n_samples, self.plan.end_samples - position_samples)
+
     def look(self) -> PlaybackPlan:
-        """The engine's newest plan; `read` looks too.  [audio]"""
+        """The engine's newest plan, and its fader; `read` looks too.  [audio]"""
         self.plan, self._plan_sequence = ring_form.read_plan(self._words, self.plan, self._plan_sequence)
+        self.fader, self._fader_sequence = read_fader(self._words, self.fader, self._fader_sequence)
         return self.plan
 
     @property

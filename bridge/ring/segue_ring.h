@@ -75,6 +75,18 @@ typedef struct { /* written by: host */
 } segue_transport;
 
 typedef struct { /* written by: engine */
+    uint32_t fader_sequence;
+    uint32_t fader_timeline;
+    double fader_gain;
+    int64_t fader_1_samples;
+    double fader_1_gain;
+    int64_t fader_2_samples;
+    double fader_2_gain;
+    int64_t fader_3_samples;
+    double fader_3_gain;
+} segue_fader;
+
+typedef struct { /* written by: engine */
     uint64_t slot_number;
     int64_t slot_position_samples;
     uint32_t slot_generation;
@@ -89,7 +101,8 @@ typedef struct {
     segue_plan plan;
     segue_reader reader;
     segue_transport transport;
-    uint8_t spare[128];
+    segue_fader fader;
+    uint8_t spare[64];
 } segue_header;
 
 #endif

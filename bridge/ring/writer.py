@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from bridge.ring import form as ring_form
 from bridge.ring import layout
+from bridge.ring.fader_block import Fader, write_fader
 from bridge.ring.fields import Words, i64, u32, u64
 from bridge.ring.form import Audio, PlaybackPlan, RingForm
 from bridge.ring.layout import ENGINE_CLOSED, ENGINE_READY
@@ -41,6 +42,7 @@ class RingWriter:
         self.form = form
         self.segment = segment
         self.plan = PlaybackPlan()
+        self.fader: Fader | None = None  # that the host was told last
         self._words = Words(segment)
         self._slots = Slots(segment, self._words, form)
         self._written = 0
@@ -118,6 +120,12 @@ class RingWriter:
         """Tell the host what is due and from where on older blocks do not count.  [generate]"""
         self.plan = plan
         ring_form.write_plan(self._words, plan)
+
+    def set_fader(self, fader: Fader) -> None:
+        """Tell the host how loud the lane is and when that changes: a bar that it holds is to obey.  [generate]"""
+        if fader != self.fader:
+            self.fader = fader
+            write_fader(self._words, fader)
 
     def beat(self) -> None:
         """Sign of life; due at least every 100 ms, also while nothing plays.  [any]"""

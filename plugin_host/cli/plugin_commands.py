@@ -115,7 +115,7 @@ def measure(
     seconds: Annotated[float, typer.Option(min=1, max=3600, help="How much music.")] = 60.0,
     block: Annotated[int, typer.Option(min=1, max=8192, help="Samples in a block.")] = 64,
 ) -> None:
-    """How long the plugin's part of a block takes (p50, p99, max) and how much memory an instance has."""
+    """How long the plugin's part of a block takes (p50, p99, max), its page faults, and the memory of an instance."""
     from plugin_host.plugin.build import PluginBuildError
     from plugin_host.plugin.measure import measure as run
 

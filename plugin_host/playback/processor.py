@@ -1,4 +1,4 @@
-"""process(out, transport): what runs on the audio thread; with held_bar.py and fade.py all of it.
+"""process(out, transport): what runs on the audio thread; with held_bar.py, held_level.py and fade.py all of it.
 
     ring --read by position--> [real]--+--> out --> loop store (one bar, by phase)
     loop store --in phase--> [held]----+             ^ what was heard last at each place of the bar
@@ -16,6 +16,8 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+import numpy as np
+
 from bridge.ring.form import Audio
 from bridge.ring.reader import RingCounters, RingReader
 from bridge.time.transport import Grid, Transport
@@ -23,6 +25,7 @@ from bridge.time.units import beats_to_samples, nearest, seconds_to_samples
 from plugin_host.playback.counters import BlockState, Counters
 from plugin_host.playback.fade import Fade, Takeover
 from plugin_host.playback.held_bar import HeldBar
+from plugin_host.playback.held_level import HeldLevel
 from plugin_host.playback.recent_music import RecentMusic
 
 FADE_SECONDS = 0.005
@@ -56,10 +59,12 @@ class Processor:
         self._takeover = Takeover()
         self._bar_start = self._bar_end = 0
         self._half_beat_samples = 0
+        self._nothing: Audio = np.zeros((0, channels), np.float32)
         self._in_bar = True  # what fades belongs into the held bar too: its two sides are neighbours there
         fade = max(nearest(seconds_to_samples(fade_seconds, sample_rate_hz)), 1)
         self._fade = Fade(fade, channels)
         self._held = HeldBar(sample_rate_hz, channels, self._fade.fall)
+        self._level = HeldLevel(fade)
 
     # -- main thread ----------------------------------------------------------------------------------
 
@@ -98,24 +103,19 @@ class Processor:
         if reader is not None:
             reader.publish(transport, self.timeline, n_samples, counters.underruns, counters.missed_samples)
             reader.look()
+        self._level.follow(None if reader is None else reader.fader, self.timeline)
         if transport.playing:
             done = 0
             while done < n_samples:
                 here = position + done
                 if not self._bar_start <= here < self._bar_end:
                     self._find_bar(here)
-                end = min(n_samples, done + self._bar_end - here, done + self._until_plan_end(here))
-                self._part(out[done:end], here)
-                done = end
+                whole = min(n_samples - done, self._bar_end - here, self._until_plan_end(here), self._level.at(here))
+                self._part(out[done : done + whole], here)
+                done += whole
         else:
             self._rest(out)
-        self.fill_samples = 0 if reader is None else self._fill_at(reader, position + n_samples)
-
-    def _fill_at(self, reader: RingReader, position: int) -> int:
-        """Samples that wait from a position on, or from where the music begins if that is later."""
-        plan = reader.plan
-        ahead = plan.sounding and plan.timeline == self.timeline and plan.start_samples > position
-        return reader.ahead_samples(plan.start_samples if ahead else position)
+        self.fill_samples = 0 if reader is None else reader.fill_samples(position + n_samples, self.timeline)
 
     def _take_offered(self) -> RingReader | None:
         reader = self._offered
@@ -181,7 +181,7 @@ class Processor:
                 begin, end = reader.read(position, out, self.timeline)
                 if self._takeover.late(reader.plan, position) and self.state == BlockState.PLAYING:
                     self._fade.join()
-                if self._over(reader, position):
+                if reader.over(position, self.timeline):
                     begin = end = 0
             if end == 0:
                 self._missing(out, position)
@@ -190,10 +190,6 @@ class Processor:
                 self._missing(out[:begin], position)
             self._real(out[begin:end], position + begin)
             out, position = out[end:], position + end
-
-    def _over(self, reader: RingReader, position: int) -> bool:
-        plan = reader.plan
-        return plan.timeline == self.timeline and reader.planned and position >= plan.end_samples
 
     def _due(self, position: int) -> bool:
         """Whether sound belongs here; before the engine has planned for this time: whether there was some."""
@@ -207,14 +203,19 @@ class Processor:
             return False
         return position >= plan.start_samples or self.state in SOUNDING  # what sounds is held over to a new start
 
-    def ready(self, n_samples: int) -> bool:
-        """Whether the next block can be all it should be: for hosts that wait for the engine.  [audio]"""
-        reader = self._offered
+    def ready(self, n_samples: int, expecting: bool = False) -> bool:
+        """Whether the next block can be all it should be: for hosts that wait for the engine.
+
+        `expecting`: a stream was asked for, so what the engine has not planned yet is to come.  [audio]
+        """
+        reader = self._take_offered()
         if reader is None:
             return True
-        plan, position = reader.look(), self._expected
+        position = self._expected
+        reader.read(position, self._nothing, self.timeline)  # give back what is overtaken: the engine needs the room
+        plan = reader.look()
         if not reader.planned or plan.timeline != self.timeline:
-            return self.state == BlockState.IDLE
+            return self.state == BlockState.IDLE and not expecting
         end = min(position + n_samples, plan.end_samples)
         if not plan.sounding or end <= max(position, plan.start_samples):
             return True
@@ -229,25 +230,20 @@ class Processor:
             self.state = BlockState.PLAYING
         elif self.state != BlockState.PLAYING:
             waits = self.state == BlockState.HOLDING and position != self._bar_start
-            if waits or not self._enough(position):
+            if waits or self._reader is None or not self._reader.lasts(position, self._rejoin_samples):
                 self.counters.skipped_samples += len(out)
                 self._fill(out, position)
                 return
             leaving = self._fade.across()
             if self.state == BlockState.HOLDING:
                 self._held.play(leaving, 0)
+                self._level.apply(leaving)
             else:
                 leaving[:] = 0
             self.state = BlockState.PLAYING
             self.counters.rejoins += 1
         self.counters.played_samples += len(out)
         self._finish(out, position)
-
-    def _enough(self, position: int) -> bool:
-        """Whether what is ready lasts a while, or to the end."""
-        if (reader := self._reader) is None:
-            return False
-        return reader.ahead_samples(position) >= min(self._rejoin_samples, reader.plan.end_samples - position)
 
     def _missing(self, out: Audio, position: int) -> None:
         """Nothing real for `out`: hold, mute, or rest where nothing is due."""
@@ -259,6 +255,7 @@ class Processor:
             self.counters.underruns += 1
             if self._held.complete(position - self._bar_start, self._half_beat_samples, self._in_bar):
                 self._fade.join()
+                self._level.begin()
                 self.state = BlockState.HOLDING
             else:
                 self._fade.let_go()
@@ -270,6 +267,7 @@ class Processor:
         """Held or muted samples."""
         if self.state == BlockState.HOLDING:
             self._held.play(out, position - self._bar_start)
+            self._level.apply(out)
             self.counters.held_samples += len(out)
         else:
             out[:] = 0
@@ -292,10 +290,11 @@ class Processor:
         phase = position - self._bar_start
         if self.state == BlockState.PLAYING:
             self._held.keep(out, phase)
+            self._level.hear()
             if self._grid is not None:
                 self.heard.keep(out, position, self._grid)
             if not self._in_bar:  # after a jump it lies beside other music there than it was heard after
                 self._held.join(phase, len(out))
                 self._in_bar = True
-        elif fading and self._in_bar and self.state == BlockState.HOLDING:
+        elif fading and self._in_bar and self.state == BlockState.HOLDING and self._level.whole:
             self._held.mend(out, phase)

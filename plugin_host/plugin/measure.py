@@ -41,12 +41,13 @@ def measure(seconds: float, block_samples: int) -> str:
             writer.close()
     if done.returncode:
         raise PluginBuildError(f"the measuring program ended with {done.returncode}: {done.stderr[-300:]}")
-    p50, p99, most, blocks, played, memory_kb = (int(word) for word in done.stdout.split())
+    p50, p99, most, blocks, played, memory_kb, faults = (int(word) for word in done.stdout.split())
     period_us = 1e6 * block_samples / RATE_HZ
     return (
         f"{blocks} blocks of {block_samples} samples at {RATE_HZ} Hz, stereo ({played} samples of music): "
         f"p50 {p50 / 1000:.1f} us, p99 {p99 / 1000:.1f} us, max {most / 1000:.1f} us "
-        f"(a block lasts {period_us:.0f} us); memory of an instance {memory_kb / 1024:.1f} MB and the ring, shared"
+        f"(a block lasts {period_us:.0f} us); memory of an instance {memory_kb / 1024:.1f} MB and the ring, shared; "
+        f"{faults} page faults after the first blocks"
     )
 
 

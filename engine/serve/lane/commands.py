@@ -250,11 +250,11 @@ class Commands:
             command.ahead = 0 if past else ahead_samples(command.due, transport)
         return gone
 
-    def postpone(self, here: int, stream_written: int) -> None:
-        """Where the host waits for music, what it has come to is not heard yet."""
+    def postpone(self, here: int, stream_written: int, quick: list[Command]) -> None:
+        """Where the host waits for music, what it has come to is not heard yet, but for `quick` commands."""
         for command in self.made:
             silent = stream_written <= here and (command.update is not None or command.order is not None)
-            if silent and command.stream_sample is not None and command.stream_sample <= here:
+            if silent and command not in quick and command.stream_sample is not None and command.stream_sample <= here:
                 command.stream_sample = here + 1
 
     def heard(self, stream_sample: int) -> list[Command]:

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from bridge.ring.fader_block import Fader
+from bridge.ring.layout import FADER_CHANGES
+from bridge.ring.writer import RingWriter
 from bridge.time.transport import Transport
 from engine.serve.lane.commands import Command, Commands
 from engine.serve.lane_settings import LaneSettings
@@ -52,6 +55,17 @@ class Levels:
             commands.make([each for each in fresh if not each.slow], stream_now)
         renderer.fader.told = gain, points
         return [each for each in fresh if each.slow]
+
+    @staticmethod
+    def tell(ring: RingWriter, renderer: StreamRenderer | None, transport: Transport, base: LaneSettings) -> None:
+        """Tell the host, for a bar that it holds: what is not in the ring cannot be written once more."""
+        if renderer is None:
+            ring.set_fader(Fader(base.gain, (), transport.timeline))
+            return
+        zero, timeline = renderer.placement.zero_samples, renderer.placement.timeline
+        gain, later = renderer.fader.standing(transport.position_samples - zero)
+        changes = tuple((zero + stream_sample, to) for stream_sample, to in later[:FADER_CHANGES])
+        ring.set_fader(Fader(gain, changes, timeline))
 
     @staticmethod
     def passed(renderer: StreamRenderer, here: int) -> None:

@@ -1,7 +1,8 @@
 """What a lane was told and when it is heard: takes up commands in time, tells of each as it sounds. All [generate].
 
     a change of what the model hears   as soon as the music up to its place is made: from there it is made anew
-    mute, level                        shortly before its place: what is made is written once more, louder or softer
+    mute, level                        shortly before its place: what is made is written once more, louder or softer;
+                                       a bar that the host holds obeys as well
     play                               as soon as the music before it is made; stop: shortly before its place
     told "now"                         is in the settings when it comes here, and heard from where it can be first
 
@@ -103,6 +104,7 @@ class CommandScheduler:
         self._go_with(renderer, transport)
         if renderer is None:
             self._fresh.clear()
+            self._levels.tell(self._lane.ring, renderer, transport, self.base)
             self._begin_waiting(transport)
             return False
         anew = False
@@ -117,6 +119,7 @@ class CommandScheduler:
                 return anew
             anew |= self._take_up(renderer, transport, stream_sample)
         self._fresh = self._levels.follow(renderer, transport, self.base, self.commands, self._fresh)
+        self._levels.tell(self._lane.ring, renderer, transport, self.base)
         return anew
 
     def _begin_waiting(self, transport: Transport) -> None:
@@ -266,13 +269,23 @@ class CommandScheduler:
             return
         zero = renderer.placement.zero_samples
         here = transport.position_samples - zero
-        self.commands.postpone(here, renderer.stream_written)
+        self.commands.postpone(here, renderer.stream_written, self._quick())
         for command in self.commands.heard(here):
             if command.update is not None and not command.settled:
                 self.base = self._lane.update(command.update)
                 self._base_made = command.update(self._base_made)
             self._told_heard(command, renderer)
         self._levels.passed(renderer, here)
+
+    def _quick(self) -> list[Command]:
+        """What is made and moves the fader alone: it is heard in a held bar, too."""
+        found, settings = [], self.base
+        for command in self.commands.made:
+            before, settings = settings, command.applied(settings)
+            moved = before.gain != settings.gain and before.regenerating() == settings.regenerating()
+            if moved or (command.settled and not command.slow):
+                found.append(command)
+        return found
 
     def _told_heard(self, command: Command, renderer: StreamRenderer) -> None:
         stream_sample = command.stream_sample or 0

@@ -25,10 +25,22 @@ class Fader:
         self._kept_samples = int(2 * TAPE_SECONDS * rate_hz)
         self.told: tuple[float, list[tuple[int, float]]] = (gain, [])  # by the scheduler: gain now, points to come
 
+    def moved(self) -> None:
+        """Own samples lie elsewhere from now on: it stands where it stood for the host, and is told the rest anew."""
+        gain = self.told[0]
+        self._points, self.told = [(-(1 << 62), gain, gain)], (gain, [])
+
     @property
     def target(self) -> float:
         """The gain that it goes to last."""
         return self._points[-1][2]
+
+    def standing(self, stream_samples: int) -> tuple[float, list[tuple[int, float]]]:
+        """Where it goes by a stream sample, and where it goes from which stream samples behind that."""
+        gain = next(after for stream_sample, _, after in reversed(self._points) if stream_sample <= stream_samples)
+        return gain, [
+            (stream_sample, after) for stream_sample, _, after in self._points if stream_sample > stream_samples
+        ]
 
     def fade(self, stream_samples: int, gain: float) -> None:
         """Glide to another gain from a stream sample on; what was to come after it is forgotten."""

@@ -48,11 +48,9 @@ class StreamRenderer(RingOutput):
     ) -> None:
         """Begin after the end of `region`, or with `taken_over` in the middle of another model's music."""
         super().__init__(ring, placement, settings.gain)
-        self._first_seed = seed
-        self.model, self.settings, self.seed, self.region = model, settings, seed, region
+        self.model, self.settings, self.seed, self._first_seed, self.region = model, settings, seed, seed, region
         self.prompt: Prompt | None = None
-        self.prompt_frames = 0
-        self.windows = 0
+        self.prompt_frames = self.windows = 0
         self.version = 0  # counts what was taken back or made anew
         self.in_window = False  # what was made anew last went on in the open window, without reading what came before
         self.excerpt: HeardExcerpt | None = None  # of the style region, that the newest window hears
@@ -127,6 +125,7 @@ class StreamRenderer(RingOutput):
     def restart(self, settings: LaneSettings, placement: StreamPlacement, generation: int) -> None:
         """From the first frame again, at another place or otherwise; nothing of it was heard yet."""
         self.settings, self.placement = settings, placement
+        self.fader.moved()
         self.begin()
         self.announce(placement.start_samples, generation)
 
@@ -169,6 +168,7 @@ class StreamRenderer(RingOutput):
         its zero is set here.
         """
         frame = self._known(self.codec_output.frame_at(self._coded(max(stream_samples, 0))))
+        self.fader.moved()
         unheard = min(placement.unheard_samples, stream_samples)  # it is heard from there on, its beginning too
         self._cut(
             frame, settings, replace(placement, zero_samples=to_samples - stream_samples, unheard_samples=unheard)

@@ -1,5 +1,8 @@
 // The processor and the ring reader behind plain C functions: what the tests and `measure` call by ctypes. MIT.
 #include <cstring>
+#ifdef __linux__
+#include <sys/resource.h>
+#endif
 
 #include "processor.hpp"
 
@@ -47,8 +50,32 @@ void segue_lane_process(Lane* lane, float* out, int n, int playing, int64_t posi
     lane->processor.process(out, n, lane->transport);
 }
 
+int segue_lane_ready(Lane* lane, int n, int64_t position, int expecting) {
+    return lane->processor.ready(n, position, expecting);
+}
+void segue_lane_hold_until(Lane* lane, int64_t position) { lane->processor.hold_until(position); }
+
 int segue_lane_state(Lane* lane) { return static_cast<int>(lane->processor.state()); }
 int64_t segue_lane_fill(Lane* lane) { return lane->processor.fill_samples; }
+
+void segue_lane_prepare(Lane* lane) { lane->processor.prepare(); }
+
+#ifdef __linux__
+// `blocks` blocks of n samples that follow each other; returns how many page faults this thread had in them.
+int64_t segue_lane_faults(Lane* lane, float* out, int n, int64_t position, int blocks) {
+    int64_t faults = 0;
+    rusage before{}, after{};
+    lane->transport.playing = true;
+    for (int i = 0; i < blocks; ++i) {
+        lane->transport.position_samples = position + int64_t(i) * n;
+        getrusage(RUSAGE_THREAD, &before);
+        lane->processor.process(out, n, lane->transport);
+        getrusage(RUSAGE_THREAD, &after);
+        faults += after.ru_minflt - before.ru_minflt + after.ru_majflt - before.ru_majflt;
+    }
+    return faults;
+}
+#endif
 
 // The counters in the order of plugin_host.playback.processor.Counters, then the ring's.
 void segue_lane_counters(Lane* lane, uint64_t* out) {

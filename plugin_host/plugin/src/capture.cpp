@@ -10,6 +10,7 @@ std::unique_ptr<Capture> Capture::create(int number, int rate, int channels, int
     const size_t bytes = SEGUE_CAPTURE_PAYLOAD + sizeof(float) * static_cast<size_t>(channels) * capacity;
     auto segment = Segment::create(segment_name(getpid(), number), bytes, why);
     if (!segment) return nullptr;
+    segment->populate();
     std::unique_ptr<Capture> made(new Capture(std::move(segment)));
     made->capacity_ = capacity;
     made->channels_ = channels;

@@ -1,5 +1,6 @@
 // Fades and the held bar: see held_bar.hpp. MIT.
 #include "held_bar.hpp"
+#include "segment.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -83,19 +84,11 @@ HeldBar::HeldBar(int sample_rate_hz, int channels, const std::vector<float>& fal
 HeldBar::~HeldBar() { munmap(mapped_, 2 * length_ * channels_ * sizeof(float)); }
 
 void HeldBar::populate(int64_t bar_samples) {
-#if defined(__linux__) && defined(MADV_POPULATE_WRITE)
     const int64_t wanted = std::min(bar_samples + 1, length_);
     if (wanted <= populated_) return;
+    for (float* base : {mapped_, mapped_ + length_ * channels_})
+        segue::populate(base + populated_ * channels_, (wanted - populated_) * channels_ * sizeof(float));
     populated_ = wanted;
-    constexpr uintptr_t page = 4096;
-    for (float* base : {mapped_, mapped_ + length_ * channels_}) {
-        const uintptr_t begin = reinterpret_cast<uintptr_t>(base) / page * page;
-        const uintptr_t end = reinterpret_cast<uintptr_t>(base + wanted * channels_);
-        madvise(reinterpret_cast<void*>(begin), (end - begin + page - 1) / page * page, MADV_POPULATE_WRITE);
-    }
-#else
-    populated_ = bar_samples;
-#endif
 }
 
 void HeldBar::keep(const float* out, int n, int64_t phase) {

@@ -18,7 +18,7 @@ LaneHost::LaneHost(Values& values, int sample_rate_hz, int channels)
     : values_(values), processor_(sample_rate_hz, channels),
       session_(values, shared_, processor_, recorder_, instances++ % 90), clock_(sample_rate_hz),
       wet_(static_cast<size_t>(part_samples) * channels) {
-    processor_.held().populate(2 * sample_rate_hz);  // a bar of 4/4 at 120
+    processor_.prepare();
 }
 
 void LaneHost::run(const float* const* in, float* const* out, int n, const HostTime& time) {
@@ -80,7 +80,7 @@ bool LaneHost::ready(int n, const Transport& transport) {
     if (!recorder_.prepared()) return false;
     if (!values_.on(p_generate)) return true;
     if (!shared_.handled_on || shared_.handled_timeline != processor_.timeline()) return false;
-    return !shared_.expecting || processor_.ready(n, transport.position_samples);
+    return !shared_.expecting || processor_.ready(n, transport.position_samples, true);
 }
 
 // Only while the host renders faster than the clock, where waiting is right: to the engine the host stands here.

@@ -10,13 +10,14 @@ namespace {
 
 constexpr long double fade_seconds = 0.005L, rejoin_seconds = 0.1L;
 constexpr int64_t far_samples = int64_t(1) << 40;
+constexpr int64_t first_bar_seconds = 2;  // a bar of 4/4 at 120
 
 }  // namespace
 
 Processor::Processor(int sample_rate_hz, int channels)
     : sample_rate_hz_(sample_rate_hz), channels_(channels), rejoin_samples_(nearest(rejoin_seconds * sample_rate_hz)),
       fade_(std::max<int>(static_cast<int>(nearest(fade_seconds * sample_rate_hz)), 1), channels),
-      held_(sample_rate_hz, channels, fade_.fall()) {}
+      held_(sample_rate_hz, channels, fade_.fall()), level_(fade_.size()) {}
 
 void Processor::process(float* out, int n, const Transport& transport) {
     const int64_t position = transport.position_samples;
@@ -28,14 +29,16 @@ void Processor::process(float* out, int n, const Transport& transport) {
         reader_->publish(transport, timeline(), n, counters.underruns, counters.missed_samples);
         reader_->look();
     }
+    level_.follow(reader_ ? &reader_->fader() : nullptr, timeline());
     if (transport.playing) {
         int done = 0;
         while (done < n) {
             const int64_t here = position + done;
             if (!(bar_start_ <= here && here < bar_end_)) find_bar(here);
-            const int64_t end = std::min<int64_t>({n, done + bar_end_ - here, done + until_plan_end(here)});
-            part(out + done * channels_, static_cast<int>(end) - done, here);
-            done = static_cast<int>(end);
+            const int64_t whole =
+                std::min<int64_t>({n - done, bar_end_ - here, until_plan_end(here), level_.at(here)});
+            part(out + done * channels_, static_cast<int>(whole), here);
+            done += static_cast<int>(whole);
         }
     } else {
         rest(out, n);
@@ -43,6 +46,11 @@ void Processor::process(float* out, int n, const Transport& transport) {
     fill_samples = reader_ ? fill_at(position + n) : 0;
     reader_ = nullptr;
     held_ring_.store(nullptr);
+}
+
+void Processor::prepare() {
+    const int64_t bar = std::max<int64_t>(bar_samples_.load(std::memory_order_relaxed), first_bar_seconds * sample_rate_hz_);
+    held_.populate(2 * bar);
 }
 
 void Processor::look_ahead(int n, const Transport& transport) {
@@ -89,6 +97,7 @@ void Processor::follow(const Transport& transport, int n) {
             held_.retime(grid_, grid);
         }
         half_beat_samples_ = nearest(grid.samples_of(0.5L));
+        bar_samples_.store(nearest(grid.samples_of(grid.beats_per_bar())), std::memory_order_relaxed);
         grid_ = grid;
         bar_end_ = bar_start_;  // to be found anew
     }
@@ -116,7 +125,6 @@ void Processor::find_bar(int64_t position) {
     bar_start_ = grid_.bar_start(bar);
     bar_end_ = std::max(grid_.bar_start(bar + 1), position + 1);
     held_.measure(bar_end_ - bar_start_);
-    bar_samples_.store(bar_end_ - bar_start_, std::memory_order_relaxed);
 }
 
 int64_t Processor::until_plan_end(int64_t position) const {
@@ -159,19 +167,20 @@ bool Processor::over(int64_t position) const {
 bool Processor::due(int64_t position) const {
     if (!reader_ || !reader_->planned() || reader_->plan().timeline != timeline()) return state_ != State::idle;
     const Plan& plan = reader_->plan();
+    if (state_ == State::holding && position < hold_until_.load(std::memory_order_relaxed)) return true;
     if (!plan.sounding || position >= plan.end_samples) return false;
     if (state_ == State::playing || state_ == State::holding) return true;  // what sounds is held over to a new start
     return position >= plan.start_samples;
 }
 
-bool Processor::ready(int n, int64_t position) {
+bool Processor::ready(int n, int64_t position, bool expecting) {
     reader_ = take_offered();
     bool whole = true;
     if (reader_) {
         reader_->read(position, nullptr, 0, timeline());  // give back what is overtaken: the engine needs the room
         const Plan plan = reader_->look();
         if (!reader_->planned() || plan.timeline != timeline()) {
-            whole = false;
+            whole = state_ == State::idle && !expecting;
         } else if (plan.sounding) {
             const int64_t end = std::min(position + n, plan.end_samples);
             const bool due_here = end > std::max(position, plan.start_samples);
@@ -196,10 +205,12 @@ void Processor::real(float* out, int n, int64_t position) {
             return;
         }
         float* leaving = fade_.across();
-        if (state_ == State::holding)
+        if (state_ == State::holding) {
             held_.play(leaving, fade_.size(), 0);
-        else
+            level_.apply(leaving, fade_.size(), channels_);
+        } else {
             std::memset(leaving, 0, sizeof(float) * fade_.size() * channels_);
+        }
         state_ = State::playing;
         ++counters.rejoins;
     }
@@ -222,6 +233,7 @@ void Processor::missing(float* out, int n, int64_t position) {
         ++counters.underruns;
         if (held_.complete(position - bar_start_, half_beat_samples_, in_bar_)) {
             fade_.join();
+            level_.begin();
             state_ = State::holding;
         } else {
             fade_.let_go();
@@ -235,6 +247,7 @@ void Processor::missing(float* out, int n, int64_t position) {
 void Processor::fill(float* out, int n, int64_t position) {
     if (state_ == State::holding) {
         held_.play(out, n, position - bar_start_);
+        level_.apply(out, n, channels_);
         counters.held_samples += n;
     } else {
         std::memset(out, 0, sizeof(float) * n * channels_);
@@ -258,9 +271,10 @@ void Processor::finish(float* out, int n, int64_t position) {
     const int64_t phase = position - bar_start_;
     if (state_ == State::playing) {
         held_.keep(out, n, phase);
+        level_.hear();
         if (!in_bar_) held_.join(phase, n);  // after a jump it lies beside other music there than it was heard after
         in_bar_ = true;
-    } else if (fading && in_bar_ && state_ == State::holding) {
+    } else if (fading && in_bar_ && state_ == State::holding && level_.whole()) {
         held_.mend(out, n, phase);
     }
 }

@@ -9,6 +9,7 @@
 #include <atomic>
 
 #include "held_bar.hpp"
+#include "held_level.hpp"
 #include "ring_reader.hpp"
 
 namespace segue {
@@ -34,16 +35,20 @@ public:
     void process(float* out, int n, const Transport& transport);
     // Note where the host is without a sample of sound, so that the engine may plan: before waiting for it.  [audio]
     void look_ahead(int n, const Transport& transport);
-    // Whether the next block can be all it should be.  [audio]
-    bool ready(int n, int64_t position) ;
+    // Whether the next block can be all it should be. `expecting`: a stream was asked for, so what the engine has not
+    // planned yet is to come.  [audio]
+    bool ready(int n, int64_t position, bool expecting);
+    // A held bar goes on to that position, whatever the ring's plan says.  [session]
+    void hold_until(int64_t position) { hold_until_.store(position, std::memory_order_relaxed); }
 
     uint32_t timeline() const { return timeline_.load(std::memory_order_relaxed); }
     State state() const { return state_; }
-    int64_t bar_samples() const { return bar_samples_.load(std::memory_order_relaxed); }
+    // Have memory there before the audio thread needs it: for a bar twice as long as the present one, so that a change
+    // of tempo finds it as well. Ask for it again and again.  [session]
+    void prepare();
     int64_t fill_samples = 0;
     Counters counters;
     RingCounters drops;
-    HeldBar& held() { return held_; }
     int channels() const { return channels_; }
     int sample_rate_hz() const { return sample_rate_hz_; }
 
@@ -69,10 +74,11 @@ private:
     int64_t rejoin_samples_;
     Fade fade_;
     HeldBar held_;
+    HeldLevel level_;
     State state_ = State::idle;
     std::atomic<uint32_t> timeline_{0};
     std::atomic<RingReader*> offered_{nullptr}, held_ring_{nullptr};
-    std::atomic<int64_t> bar_samples_{0};
+    std::atomic<int64_t> bar_samples_{0}, hold_until_{INT64_MIN};
     RingReader* reader_ = nullptr;
     Grid grid_;
     bool known_ = false;

@@ -14,6 +14,7 @@ constexpr int drops_max = 1024;
 constexpr int sequence_tries = 8;
 constexpr uint32_t timelines_ahead_max = 1024;
 constexpr float loudest_energy = 1e30f;
+constexpr double gain_max = 8.0;
 
 std::string number(const char* name, uint64_t value) { return std::string(name) + " is " + std::to_string(value); }
 
@@ -58,6 +59,7 @@ std::unique_ptr<RingReader> RingReader::attach(const std::string& name, std::str
         return nullptr;
     }
     release(head.reader.host_pid, getpid());
+    segment->populate();
     return std::unique_ptr<RingReader>(new RingReader(std::move(segment)));
 }
 
@@ -208,7 +210,34 @@ const Plan& RingReader::look() {
         plan_sequence_ = before;
         break;
     }
+    look_at_fader();
     return plan_;
+}
+
+// What makes no sense is passed by.
+void RingReader::look_at_fader() {
+    const segue_fader& fader = header()->fader;
+    for (int attempt = 0; attempt < sequence_tries; ++attempt) {
+        const uint32_t before = acquired(fader.fader_sequence);
+        if (before == fader_sequence_) break;
+        if (before & 1) continue;
+        const auto change = [](const int64_t& position, const double& gain) {
+            const int64_t at = relaxed(position);
+            return Fader::Change{at == SEGUE_ENDLESS ? at : near(at), relaxed(gain)};
+        };
+        Fader found{true, relaxed(fader.fader_gain),
+                    {change(fader.fader_1_samples, fader.fader_1_gain), change(fader.fader_2_samples, fader.fader_2_gain),
+                     change(fader.fader_3_samples, fader.fader_3_gain)},
+                    relaxed(fader.fader_timeline)};
+        fence();
+        if (relaxed(fader.fader_sequence) != before) continue;
+        bool sense = found.gain >= 0 && found.gain <= gain_max;
+        for (const Fader::Change& each : found.changes)
+            sense &= each.position == SEGUE_ENDLESS || (each.gain >= 0 && each.gain <= gain_max);
+        if (sense) fader_ = found;
+        fader_sequence_ = before;
+        break;
+    }
 }
 
 void RingReader::publish(const Transport& transport, uint32_t timeline, int block_samples, uint64_t underruns,

@@ -21,6 +21,18 @@ struct Plan {
     uint32_t timeline = 0;
 };
 
+// How loud the lane is, and the first changes to come; untold ones lie endlessly far.
+struct Fader {
+    struct Change {
+        int64_t position = SEGUE_ENDLESS;
+        double gain = 1.0;
+    };
+    bool told = false;
+    double gain = 1.0;
+    Change changes[3];
+    uint32_t timeline = 0;
+};
+
 struct Stretch {
     int begin = 0, end = 0;
 };
@@ -35,9 +47,10 @@ public:
     // stretch; after a gap ask again from `end`. Never waits.  [audio]
     Stretch read(int64_t position, float* out, int n, uint32_t timeline);
     int64_t ahead(int64_t position) const;  // [audio]
-    const Plan& look();                     // [audio]
+    const Plan& look();                     // at the fader too  [audio]
     bool planned() const { return plan_sequence_ != 0; }
     const Plan& plan() const { return plan_; }
+    const Fader& fader() const { return fader_; }  // as `look` saw it
     // Tell the engine where the host is, that it lives, and what it has counted.  [audio]
     void publish(const Transport& transport, uint32_t timeline, int block_samples, uint64_t underruns,
                  uint64_t missed_samples);
@@ -68,12 +81,14 @@ private:
     bool out_of_order(const Slot& found, uint32_t timeline, uint64_t published) const;
     bool copy(const float* block, float* out, size_t floats) const;
     uint64_t written();
+    void look_at_fader();
     void give_back(uint64_t number);
 
     std::unique_ptr<Segment> segment_;
     RingCounters own_;
     Plan plan_;
-    uint32_t plan_sequence_ = 0;
+    Fader fader_;
+    uint32_t plan_sequence_ = 0, fader_sequence_ = 0;
     uint64_t next_ = 0;
     bool begun_ = false;  // part of the block `next_` has been used
     // Copied at attach: a header that changes later moves no pointer of ours.

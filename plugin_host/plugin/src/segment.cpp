@@ -31,6 +31,17 @@ bool pid_alive(int64_t pid) {
     return there && !zombie(pid);
 }
 
+void populate(void* begin, size_t bytes) {
+    const uintptr_t page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
+    const uintptr_t first = reinterpret_cast<uintptr_t>(begin) / page * page;
+    const uintptr_t last = (reinterpret_cast<uintptr_t>(begin) + bytes + page - 1) / page * page;
+#if defined(__linux__)
+    constexpr int populate_write = 23;  // MADV_POPULATE_WRITE, Linux 5.14, which older headers do not name
+    if (madvise(reinterpret_cast<void*>(first), last - first, populate_write) == 0 || errno != EINVAL) return;
+#endif
+    for (uintptr_t at = first; at < last; at += page) __atomic_fetch_or(reinterpret_cast<uint8_t*>(at), 0, __ATOMIC_RELAXED);
+}
+
 std::string segment_name(int pid, int number) {
     return "segue-" + std::to_string(pid) + "-" + std::to_string(number);
 }
@@ -93,6 +104,8 @@ bool Segment::cut() const {
     struct stat about {};
     return fstat(file_, &about) != 0 || about.st_size < static_cast<off_t>(bytes_);
 }
+
+void Segment::populate() { segue::populate(data_, bytes_); }
 
 std::string Segment::fault() const {
     struct stat about {};

@@ -6,6 +6,8 @@
 
 namespace segue {
 
+// Have the pages from `begin` on there, writable, before the audio thread touches them. Nothing is written.  [session]
+void populate(void* begin, size_t bytes);
 bool pid_alive(int64_t pid);                    // [session]
 std::string segment_name(int pid, int number);  // "segue-<pid>-<number>"
 bool valid_name(const std::string& name);       // nothing but segue-<digits>-<digits> is ever opened
@@ -21,6 +23,8 @@ public:
     // What is wrong with it by now, or empty: cut short (touching it would kill the host), or removed.  [session]
     std::string fault() const;
     bool cut() const;
+    // Have all its pages in this process's map: the audio thread is to meet none for the first time.  [session]
+    void populate();
     uint8_t* data() const { return data_; }
     size_t bytes() const { return bytes_; }
     const std::string& name() const { return name_; }

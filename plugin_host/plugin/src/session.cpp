@@ -8,7 +8,7 @@ namespace segue {
 
 namespace {
 
-constexpr int protocol_oldest = 2, protocol_newest = 3;  // bridge.control.messages.PROTOCOL
+constexpr int protocol_oldest = 2, protocol_newest = 4;  // bridge.control.messages.PROTOCOL
 constexpr uint64_t second_ns = 1000000000u;
 constexpr double hello_seconds = 0.4, ask_seconds = 5.0;
 
@@ -63,6 +63,7 @@ bool Session::idle() {
         check_ns_ = now;
         if (reader_->cut()) processor_.offer(nullptr);
     }
+    prepare();
     show_state();
     return !stopping_;
 }
@@ -79,17 +80,29 @@ void Session::turn() {
         follow_host();
         follow_generate();
         settle();
-        processor_.held().populate(processor_.bar_samples());
         look();
     }
+    prepare();
     show_state();
     link_.wait(reader_ ? 0.02 : 0.05);
+}
+
+// Keep what the audio thread needs there for it: memory for a bar, and up to where a lost engine's bar is held.
+void Session::prepare() {
+    processor_.prepare();
+    int64_t until = INT64_MIN;
+    if (resuming_ && values_.on(p_generate)) {
+        const double left = end_beats_ - shared_.beats;
+        until = end_beats_ < 0 ? INT64_MAX
+                               : shared_.position + std::llround(left * 60 / shared_.tempo * processor_.sample_rate_hz());
+    }
+    processor_.hold_until(until);
 }
 
 // Ask for the engine once a second; with its lane open, attach to the ring.
 void Session::reach() {
     if (reader_ && lost_ && !lost()) {  // it was only slow
-        lost_ = false;
+        lost_ = resuming_ = false;
         return;
     }
     const uint64_t now = monotonic_ns();
@@ -110,6 +123,7 @@ void Session::reach() {
         unreached_ = hello.good() ? engine_foreign : refusal_;
         return;
     }
+    protocol_ = static_cast<int>(protocol);
     const int asked = values_.whole(p_lane);
     const int wanted = asked >= 0 ? asked : lane_ >= 0 ? lane_ : saved().lane;
     const int rate = processor_.sample_rate_hz(), channels = processor_.channels();
@@ -127,7 +141,7 @@ void Session::reach() {
 
 void Session::open_lane(const std::string& ring) {
     if (reader_ && reader_->is_ring(ring) && reader_->fault().empty() && reader_->engine_alive()) {
-        lost_ = false;
+        lost_ = resuming_ = false;
         return;
     }
     std::string why;
@@ -164,6 +178,7 @@ bool Session::lost() { return !reader_->fault().empty() || reader_->engine_ended
 // The processor holds its last bar meanwhile.
 void Session::lose() {
     lost_ = true;
+    resuming_ = resuming_ || playing_;
     shared_.handled_timeline = ~0u;
     shared_.expecting = false;
     unreached_ = engine_absent;

@@ -69,6 +69,7 @@ private:
     void lose();
     void retire(std::unique_ptr<RingReader> reader, std::unique_ptr<Capture> capture);
     void free_retired(bool all);
+    void prepare();
     void restore_captured(const std::string& key, const std::string& value);
     // What it is told: session_tell.cpp.
     void follow_values();
@@ -124,6 +125,7 @@ private:
     };
     std::vector<Retired> retired_;
     int role_ = -1;  // of the capture, once it was handed over
+    int protocol_ = 0;  // that the engine speaks
     int captures_ = 0, lane_ = -1, take_ = 0, preset_ = 0, port_ = 0;
     std::atomic<uint64_t> restored_ns_{0};  // when the host last restored something
     std::atomic<int64_t> restored_blocks_{0};  // blocks before that: they had the knobs of before
@@ -131,6 +133,7 @@ private:
     std::atomic<bool> reopened_{false};     // the host's project brought a take
     int refusals_ = 0;                      // of a capture
     int cleared_ = -1;                      // the Clear parameter as it was last seen
+    bool resuming_ = false;  // the engine was lost while it played, and plays no more yet
     bool lost_ = false, delivered_ = false, playing_ = false, ended_ = false, generating_ = false, fresh_ = true;
     double end_beats_ = -1;  // of the stream; -1: endless
     std::string told_prompt_;

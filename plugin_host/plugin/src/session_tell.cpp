@@ -10,6 +10,7 @@ namespace {
 
 constexpr double ask_seconds = 5.0, slow_seconds = 30.0;
 constexpr uint64_t second_ns = 1000000000u, settled_ns = second_ns / 5;
+constexpr int protocol_past = 4;  // from which on an engine knows the argument `past` of a play
 
 // Number `at` of a list "a|b|c".
 std::string choice(const char* choices, int at) {
@@ -85,7 +86,7 @@ void Session::follow_generate() {
                 link_.ask("/segue/lane/stop", {lane_}, ask_seconds);
         }
         if (refusal_ != engine_bad_capture) refusal_ = 0;
-        generating_ = playing_ = ended_ = false;
+        generating_ = playing_ = ended_ = resuming_ = false;
         return;
     }
     if (shared_.blocks <= blocks_at_open_ || monotonic_ns() < refused_ns_ || !whole_again()) return;
@@ -112,7 +113,9 @@ bool Session::play(double at_beats) {
     asking_ = true;
     sounding_ = false;
     const Value at = at_beats >= 0 ? Value(at_beats) : Value("bar");
-    const Answer answer = link_.ask("/segue/lane/play", {lane_, at, bars, 1}, slow_seconds);
+    std::vector<Value> values{lane_, at, bars};
+    if (protocol_ >= protocol_past) values.push_back(1);  // an older engine refuses a play that says more than it knows
+    const Answer answer = link_.ask("/segue/lane/play", std::move(values), slow_seconds);
     asking_ = false;
     if (!answer.good()) {
         refused_ns_ = monotonic_ns() + second_ns;
@@ -122,7 +125,7 @@ bool Session::play(double at_beats) {
     refusal_ = silent_looks_ = 0;
     take_ = take;
     playing_ = true;
-    ended_ = false;
+    ended_ = resuming_ = false;
     fresh_ = true;  // from here on the same music is meant, until a new take is asked for
     const double start = answer.values.number(0);
     end_beats_ = bars > 0 ? start + bars * shared_.beats_per_bar : -1;

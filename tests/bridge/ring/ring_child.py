@@ -1,6 +1,7 @@
 """The engine's half of the two-process ring tests: makes a ring, says its name, writes counted samples.
 
 python ring_child.py count SAMPLES SEED    sample value = its number modulo 2^24, in random block sizes
+python ring_child.py music SAMPLES         stereo noise, due from 0 on, in a ring of 8 s; then waits to be killed
 python ring_child.py hang                  makes a ring and waits to be killed
 """
 
@@ -12,6 +13,7 @@ import time
 
 import numpy as np
 
+from bridge.ring.form import PlaybackPlan
 from bridge.ring.writer import RingWriter
 
 MODULUS = 1 << 24  # float32 counts exactly up to here
@@ -34,10 +36,25 @@ def count(n_samples: int, seed: int) -> None:
     writer.close()
 
 
+def music(n_samples: int) -> None:
+    """Write so much as fast as the reader takes it."""
+    writer = RingWriter.create(912, 48000, channels=2, seconds=8.0)
+    writer.set_plan(PlaybackPlan(1, True))
+    noise = np.random.default_rng(0).uniform(-0.2, 0.2, (8192, 2)).astype("<f4")
+    print(writer.name, flush=True)
+    done = 0
+    while done < n_samples:
+        done += writer.write(done, noise[: min(8192, n_samples - done)], generation=1)
+        time.sleep(0.0002)
+    time.sleep(600)
+
+
 if __name__ == "__main__":
     if sys.argv[1] == "hang":
         held = RingWriter.create(911, 48000)
         print(held.name, flush=True)
         time.sleep(600)
+    elif sys.argv[1] == "music":
+        music(int(sys.argv[2]))
     else:
         count(int(sys.argv[2]), int(sys.argv[3]))

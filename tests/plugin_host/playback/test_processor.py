@@ -18,6 +18,7 @@ import plugin_host.playback.fade
 import plugin_host.playback.held_bar
 import plugin_host.playback.processor
 from bridge.ring import shared_memory
+from bridge.ring.fader_block import Fader
 from bridge.ring.form import Audio, PlaybackPlan, RingForm
 from bridge.ring.reader import RingReader
 from bridge.ring.shared_memory import Segment
@@ -412,6 +413,100 @@ def test_engine_gone_holds_and_another_engine_takes_over(plain: Rig) -> None:
     assert not out[-1000 + FADE :].any()
     plain.processor.offer(None)
     other.close()
+
+
+def _held(rig: Rig, *faders: tuple[int, Fader]) -> Audio:
+    """Bars 2 to 5, held from 100 samples behind bar 2 on; each fader is told at a position. What came out."""
+    bar = rig.grid.bar_start
+    rig.plan(0, bar(40))
+    rig.write(0, bar(2) + 100)
+    rig.run(bar(2))
+    outs = []
+    for position, fader in faders:
+        outs.append(rig.run(position))
+        rig.writer.set_fader(fader)
+    outs.append(rig.run(bar(6)))
+    assert rig.processor.state == BlockState.HOLDING
+    return np.concatenate(outs) if len(outs) > 1 else outs[0]
+
+
+@pytest.fixture
+def untouched(rig: Rig) -> Audio:
+    other = Rig(rig.grid, lane=932)
+    held = _held(other)
+    other.close()
+    return held
+
+
+def test_a_held_bar_obeys_mute_where_it_is_to_begin_and_to_end(rig: Rig, untouched: Audio) -> None:
+    """It is told late, for a place to come, as for places that both lie ahead; without a click."""
+    start = rig.grid.bar_start(2)
+    muted = [3000, 9000, 20_000, 30_001]
+    out = _held(
+        rig,
+        (start + 1000, Fader(1.0, ((start + muted[0], 0.0), (start + muted[1], 1.0)))),
+        (start + 15_000, Fader(1.0, ((start + muted[2], 0.0),))),
+        (start + 25_000, Fader(0.0, ((start + muted[3], 1.0),))),
+    )
+    for begin, end in (muted[:2], muted[2:]):
+        assert not out[begin + FADE : end].any()
+        assert out[begin : begin + FADE].any()
+    kept = [(0, muted[0]), (muted[1] + FADE, muted[2]), (muted[3] + FADE, len(out))]
+    for begin, end in kept:
+        assert np.array_equal(out[begin:end], untouched[begin:end])
+    assert steps(out) < LOUDEST_STEP
+
+
+def test_music_that_was_muted_when_it_ran_dry_is_held_muted(rig: Rig, untouched: Audio) -> None:
+    bar = rig.grid.bar_start
+    muted = bar(2) - 300
+    rig.writer.set_fader(Fader(1.0, ((muted, 0.0),)))
+    rig.plan(0, bar(40))
+    rig.write(0, muted)
+    glide = np.clip(1 - np.arange(1, 401) / 80, 0, 1).astype(np.float32)[:, None]
+    assert rig.writer.write(muted, music(muted, muted + 400) * glide, 1) == 400
+    rig.run(bar(2))
+    out = rig.run(bar(4))
+    assert rig.processor.state == BlockState.HOLDING
+    assert not out.any()  # though most of the bar was heard
+    rig.writer.set_fader(Fader(1.0))
+    out = rig.run(bar(5))
+    whole = slice(100 + FADE, bar(3) - bar(2) - 310)
+    assert np.array_equal(out[whole], untouched[whole])
+    assert steps(out) < LOUDEST_STEP
+
+
+def test_a_held_bar_is_turned_down_and_never_up(rig: Rig, untouched: Audio) -> None:
+    start = rig.grid.bar_start(2)
+    rig.writer.set_fader(Fader(0.5))  # at which it was heard
+    out = _held(rig, (start + 2000, Fader(0.125)), (start + 6000, Fader(4.0)))
+    assert np.allclose(out[2500:6000], 0.25 * untouched[2500:6000], atol=1e-6)
+    assert np.array_equal(out[6500:], untouched[6500:])
+    assert steps(out) < LOUDEST_STEP
+
+
+def test_music_comes_back_from_a_muted_hold_without_a_click(rig: Rig) -> None:
+    bar = rig.grid.bar_start
+    _held(rig, (bar(2) + 500, Fader(0.0)))
+    rig.write(bar(6), bar(8))
+    out = rig.run(bar(8))
+    assert rig.processor.state == BlockState.PLAYING
+    assert np.array_equal(out[FADE:], music(bar(6) + FADE, bar(8)))
+    assert steps(np.concatenate([np.zeros((1, 2), np.float32), out])) < LOUDEST_STEP
+
+
+def test_a_fader_of_another_stretch_of_time_or_without_sense_is_left_alone(rig: Rig, untouched: Audio) -> None:
+    start = rig.grid.bar_start(2)
+    words = rig.writer._words
+    outs = [_held(rig, (start + 500, Fader(0.0, (), timeline=1)))]
+    assert np.array_equal(outs[0], untouched)
+    for gain in (float("nan"), -1.0, 9.0, float("inf")):
+        rig.writer.set_fader(Fader(0.0, (), timeline=1))
+        words.put("fader_timeline", 0)
+        words.put("fader_gain", gain)
+        words.put("fader_sequence", words.get("fader_sequence") + 2)
+        out = rig.run(rig.position + 500)
+        assert np.abs(out).max() > 0.1
 
 
 def test_hold_goes_on_while_a_new_engine_does_not_manage_to_play(plain: Rig) -> None:

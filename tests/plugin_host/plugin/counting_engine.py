@@ -1,6 +1,6 @@
 """An engine whose music is numbers: each sample says where it belongs, so one lost or doubled shows.
 
-python counting_engine.py PORT     prints a JSON line for each message, and where the host is when that changes
+python counting_engine.py PORT [PROTOCOL [REFUSED]]    prints a JSON line for each message, and where the host is
 
 The wire, the ring, the plan and the captures are the real ones (bridge); only the music is not.
 """
@@ -25,6 +25,7 @@ from bridge.time.transport import Grid, Transport
 
 LEAD_SECONDS = 1.5
 PERIOD = 1 << 20
+PLAY_VALUES = {2: 4, 3: 4}  # that older versions of the table take for a play, its id among them
 
 
 def value_at(position: np.ndarray) -> np.ndarray:
@@ -61,6 +62,10 @@ class Lane:
         self.bars, self.timeline = bars, -1
         return self.start_beats
 
+    def fail(self) -> None:
+        """Nothing is due, as the engine says when a play has failed."""
+        self.ring.set_plan(PlaybackPlan(self.generation + 1, False, 0, 0, 0, self.transport().timeline))
+
     def work(self) -> None:
         """Plan for the host's stretch of time, and write ahead of it."""
         self.ring.beat()
@@ -85,14 +90,15 @@ class Lane:
 class CountingEngine:
     """Answers what the plugin asks."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, protocol: int) -> None:
+        self.protocol = protocol
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind(("127.0.0.1", port))
         self.socket.settimeout(0.002)
         self.lanes: dict[int, Lane] = {}
         self.answered: dict[tuple[object, int], bytes] = {}
         self.seen: dict[int, tuple[object, ...]] = {}
-        self.refused: dict[str, list[str]] = {}  # code and text by message
+        self.refused: dict[str, list[str]] = json.loads((*sys.argv, "{}", "{}")[3])  # code and text by message
         threading.Thread(target=self.listen, daemon=True).start()
 
     def listen(self) -> None:
@@ -138,7 +144,13 @@ class CountingEngine:
         values = row.check(packet.values)
         say(message=packet.address.removeprefix("/segue/"), values=[str(value) for value in packet.values[1:]])
         refusal = self.refused.get(packet.address.removeprefix("/segue/"))
-        if refusal:
+        fewer = PLAY_VALUES.get(self.protocol, 5) if row is messages.LANE_PLAY else len(packet.values)
+        if len(packet.values) > fewer:
+            text = f"{packet.address} got {len(packet.values)} arguments, takes: id lane [at] [bars]"
+            datagram = encode("/segue/error", [number, packet.address, "wrong_count", text])
+        elif refusal:
+            if row is messages.LANE_PLAY and values["lane"] in self.lanes:
+                self.lanes[values["lane"]].fail()
             datagram = encode("/segue/error", [number, packet.address, *refusal])
         elif values.get("lane", -1) >= 0 and packet.address != "/segue/lane/open" and values["lane"] not in self.lanes:
             datagram = encode("/segue/error", [number, packet.address, "no_such_lane", "it is not open"])
@@ -152,7 +164,7 @@ class CountingEngine:
         match address.removeprefix("/segue/"):
             case "hello":
                 self.answered.clear()
-                return [messages.PROTOCOL, "counting", 30.0]
+                return [self.protocol, "counting", 30.0]
             case "ping":
                 return [time.monotonic() % 1000]
             case "lane/open":
@@ -202,4 +214,4 @@ def say(**what: object) -> None:
 
 
 if __name__ == "__main__":
-    CountingEngine(int(sys.argv[1])).serve()
+    CountingEngine(int(sys.argv[1]), int((*sys.argv, messages.PROTOCOL)[2])).serve()

@@ -23,6 +23,9 @@ _SIGNATURES = {
     "segue_lane_grid": (None, ctypes.c_void_p, _F64, ctypes.c_int, ctypes.c_int, _I64, _F64, _F64),
     "segue_lane_loop": (None, ctypes.c_void_p, ctypes.c_int, _F64, _F64),
     "segue_lane_process": (None, ctypes.c_void_p, _FLOATS, ctypes.c_int, ctypes.c_int, _I64),
+    "segue_lane_ready": (ctypes.c_int, ctypes.c_void_p, ctypes.c_int, _I64, ctypes.c_int),
+    "segue_lane_hold_until": (None, ctypes.c_void_p, _I64),
+    "segue_lane_prepare": (None, ctypes.c_void_p),
     "segue_lane_state": (ctypes.c_int, ctypes.c_void_p),
     "segue_lane_fill": (_I64, ctypes.c_void_p),
     "segue_lane_counters": (None, ctypes.c_void_p, ctypes.POINTER(_U64)),
@@ -69,6 +72,24 @@ class NativeLane:
         line = (grid.tempo_bpm, grid.signature.numerator, grid.signature.denominator)
         anchor = (grid.anchor_samples, grid.anchor_beats, grid.bar_origin_beats)
         self._library.segue_lane_grid(self.pointer, *line, *anchor)
+
+    def ready(self, n: int, position: int, expecting: bool) -> bool:
+        """As Processor.ready, for a block at a position."""
+        return bool(self._library.segue_lane_ready(self.pointer, n, position, expecting))
+
+    def hold_until(self, position: int) -> None:
+        """As Processor.hold_until_samples."""
+        self._library.segue_lane_hold_until(self.pointer, position)
+
+    def prepare(self) -> None:
+        """What the session does beside the audio thread."""
+        self._library.segue_lane_prepare(self.pointer)
+
+    def faults(self, out: Audio, position: int, blocks: int) -> int:
+        """Page faults in so many blocks that follow each other."""
+        count = self._library.segue_lane_faults
+        count.restype, count.argtypes = _I64, [ctypes.c_void_p, _FLOATS, ctypes.c_int, _I64, ctypes.c_int]
+        return int(count(self.pointer, out.ctypes.data_as(_FLOATS), len(out), position, blocks))
 
     @property
     def state(self) -> int:

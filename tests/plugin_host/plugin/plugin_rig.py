@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bridge.control import messages
 from bridge.control.packet import encode, parse
 from bridge.control.rows import ROOT
 from plugin_host import plugin
@@ -35,14 +36,16 @@ def environment(port: int = 0, **more: str) -> dict[str, str]:
 class Counting:
     """counting_engine.py in a process of its own; `lines` are what it has said."""
 
-    def __init__(self, port: int = 0) -> None:
-        self.port = port or free_port()
+    def __init__(self, port: int = 0, protocol: int = messages.PROTOCOL) -> None:
+        self.port, self.protocol = port or free_port(), protocol
         self.lines: list[dict] = []
+        self.refused: dict[str, list[str]] = {}  # from its next start on: [code, text] by message
         self.start()
 
     def start(self) -> None:
         """Start it, again perhaps."""
-        command = [sys.executable, str(Path(__file__).parent / "counting_engine.py"), str(self.port)]
+        script = Path(__file__).parent / "counting_engine.py"
+        command = [sys.executable, str(script), str(self.port), str(self.protocol), json.dumps(self.refused)]
         pipe = subprocess.PIPE
         self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=environment())
         threading.Thread(target=self._read, args=(self.process,), daemon=True).start()

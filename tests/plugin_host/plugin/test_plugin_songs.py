@@ -12,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from bridge.control import messages
+from bridge.errors import WireError
+from plugin_host.client.client import EngineClient
 from tests.plugin_host.plugin.plugin_rig import Counting, Driven, ask_plugin, assert_all_there
 
 BAR = 96_000  # samples, at 120 in 4/4
@@ -70,6 +73,56 @@ def test_a_song_opens_with_its_take_where_it_was(host: Driven, engine: Counting,
     _opened(host, again)
     host.until(lambda: len(plays(engine)) > before)
     assert plays(engine)[-1][1] == "48.0"
+
+
+def test_a_lost_engines_bar_is_held_while_the_next_one_does_not_play(host: Driven, engine: Counting) -> None:
+    _opened(host)
+    host.run(generate=1, output=1)
+    host.until(lambda: host.value("engine") == PLAYING)
+
+    def hear() -> bool:
+        time.sleep(0.1)
+        return bool(host.run(samples=4800, playing=True)[-1000:].all())
+
+    heard = [hear() for _ in range(25)]
+    assert heard[-1]
+    engine.refused = {"lane/play": ["busy", "no room"]}
+    engine.kill()
+    before = len(plays(engine))
+    engine.start()
+    deadline = time.monotonic() + 30
+    while len(plays(engine)) < before + 2:
+        assert time.monotonic() < deadline
+        assert hear()
+    assert all(hear() for _ in range(5))
+    host.run(generate=0, playing=True)
+    host.until(lambda: not host.run(samples=4800, playing=True).any())
+
+
+@pytest.mark.parametrize("protocol", [2, 3])
+def test_an_engine_of_before_is_asked_for_no_more_than_it_knows(bundles: Path, protocol: int) -> None:
+    engine = Counting(protocol=protocol)
+    host = Driven(bundles, engine.port)
+    try:
+        _opened(host, at=11 * BAR + 24_000)
+        host.run(generate=1, output=1)
+        host.until(lambda: host.value("engine") == PLAYING)
+        assert plays(engine) == [["0", "bar", "0"]]
+    finally:
+        host.end()
+        engine.kill()
+
+
+def test_a_host_says_that_an_engine_is_of_before() -> None:
+    engine = Counting(protocol=3)
+    try:
+        with (
+            pytest.raises(WireError, match=f"speaks version 3, this host {messages.PROTOCOL}"),
+            EngineClient(engine.port),
+        ):
+            pass
+    finally:
+        engine.kill()
 
 
 def test_with_generate_off_a_song_opens_without_a_take(host: Driven, engine: Counting) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from bridge.ring import shared_memory
+from bridge.ring.fader_block import Fader
 from bridge.ring.form import PlaybackPlan, RingForm
 from bridge.ring.layout import ENDLESS_SAMPLES
 from bridge.ring.reader import RingReader
@@ -18,7 +19,7 @@ from bridge.ring.shared_memory import Segment
 from bridge.ring.writer import RingWriter
 from bridge.time.transport import Grid, Transport
 from bridge.time.units import Signature
-from plugin_host.playback.processor import Processor
+from plugin_host.playback.processor import FAR_SAMPLES, BlockState, Processor
 from tests.plugin_host.plugin.native_core import NativeLane
 
 RATE = 8000
@@ -42,11 +43,26 @@ class Both:
         self.python = Processor(RATE)
         self.python.offer(self.reader)
         self.native = NativeLane(core, RATE)
+        self.muted_samples = 0  # of what was held
         assert not self.native.attach(self.writers[1].name)
 
     def plan(self, plan: PlaybackPlan) -> None:
         for writer in self.writers:
             writer.set_plan(plan)
+
+    def fade(self, fader: Fader) -> None:
+        for writer in self.writers:
+            writer.set_fader(fader)
+
+    def hold_until(self, position: int) -> None:
+        self.python.hold_until_samples = position
+        self.native.hold_until(position)
+
+    def ready(self, n: int, expecting: bool) -> bool:
+        """What both say of the next block; fails where they differ."""
+        python = self.python.ready(n, expecting)
+        assert self.native.ready(n, self.python._expected, expecting) == python, (n, expecting, self.python.state)
+        return python
 
     def write(self, begin: int, end: int, generation: int, timeline: int) -> None:
         for writer in self.writers:
@@ -60,6 +76,7 @@ class Both:
         where = f"at {transport.position_samples}, {transport.grid}"
         np.testing.assert_allclose(native, python, atol=2e-6, err_msg=where)
         assert self.native.state == self.python.state, where
+        self.muted_samples += n if self.python.state == BlockState.HOLDING and not python.any() else 0
         assert self.native.fill_samples == self.python.fill_samples, where
         assert self.native.counted() == (self.python.counters, self.python.drops), where
 
@@ -78,6 +95,7 @@ class Story:
         self.grid = Grid(RATE, 120.0)
         self.position, self.written, self.timeline, self.generation = 0, 0, 0, 1
         self.stalled = 0
+        self.answers: set[bool] = set()  # to whether the next block is ready
         both.plan(PlaybackPlan(1, True, 0, 0, ENDLESS_SAMPLES, 0))
 
     def turn(self) -> None:
@@ -90,9 +108,15 @@ class Story:
             self.stalled = dice.randint(10, 90)
         if dice.random() < 0.001:
             self._plan()
+        if dice.random() < 0.01:
+            self._fade()
+        if dice.random() < 0.002:
+            self.both.hold_until(dice.choice((-FAR_SAMPLES, FAR_SAMPLES, self.position + dice.randint(0, 20_000))))
         self.stalled = max(0, self.stalled - 1)
         self._write()
         n = dice.choice((1, 7, 64, 100, 150, 512))
+        if dice.random() < 0.3:
+            self.answers.add(self.both.ready(n, dice.random() < 0.5))
         playing = dice.random() > 0.01
         self.both.process(Transport(playing, self.position, self.grid), n)
         self.position += n if playing else 0
@@ -123,6 +147,15 @@ class Story:
                 self.position, Signature(self.dice.choice((3, 4, 7)), self.dice.choice((4, 8)))
             )
 
+    def _fade(self) -> None:
+        dice, at = self.dice, self.position
+        changes = []
+        for _ in range(dice.randint(0, 3)):
+            at += dice.choice((0, 1, dice.randint(0, 700), dice.randint(0, 9000)))
+            changes.append((at, dice.choice((0.0, 1.0, 0.25, 2.0))))
+        timeline = self.both.python.timeline + dice.choice((0, 0, 0, 1))
+        self.both.fade(Fader(dice.choice((0.0, 1.0, 1.0, 0.5)), tuple(changes), timeline))
+
     def _plan(self) -> None:
         self.generation += 1
         self.written = self.position + self.dice.randint(0, 1000)
@@ -145,6 +178,59 @@ def test_a_session_by_dice_sounds_the_same(core: ctypes.CDLL, seed: int) -> None
         assert counters.played_samples > 0
         assert counters.held_samples + counters.muted_samples > 0
         assert counters.jumps > 0
+        assert story.answers == {True, False}
+    finally:
+        both.close()
+
+
+@pytest.mark.parametrize("expecting", [False, True])
+def test_a_ring_without_a_plan_is_ready_where_nothing_is_to_come(core: ctypes.CDLL, expecting: bool) -> None:
+    both, grid = Both(core), Grid(RATE, 120.0)
+    try:
+        both.process(Transport(False, 0, grid), 64)
+        assert both.ready(64, expecting) == (not expecting)
+        both.plan(PlaybackPlan(1, True, 0, 0, ENDLESS_SAMPLES, 0))
+        assert not both.ready(64, expecting)
+        both.write(0, 9000, 1, 0)
+        assert both.ready(64, expecting)
+        for begin in range(0, 9000, 100):
+            both.process(Transport(True, begin, grid), 100)
+        both.process(Transport(True, 40_000, grid), 100)  # another stretch of time, not planned yet
+        assert both.python.state == BlockState.HOLDING
+        assert not both.ready(64, expecting)
+    finally:
+        both.close()
+
+
+def test_a_held_bar_obeys_the_fader(core: ctypes.CDLL) -> None:
+    both, grid = Both(core), Grid(RATE, 120.0)
+    try:
+        both.plan(PlaybackPlan(1, True, 0, 0, ENDLESS_SAMPLES, 0))
+        both.write(0, 20_000, 1, 0)
+        both.fade(Fader(0.8, ((24_010, 0.0), (31_000, 0.8), (40_000, 0.1))))
+        for begin in range(0, 50_000, 50):
+            if begin == 45_000:
+                both.fade(Fader(4.0, ((47_003, float(1 / 3)),)))
+            both.process(Transport(True, begin, grid), 50)
+        assert both.python.counters.held_samples == 30_000
+        assert both.muted_samples == 31_000 - 24_050  # but for the block in which it glides
+    finally:
+        both.close()
+
+
+def test_a_bar_is_held_as_long_as_it_is_told_to(core: ctypes.CDLL) -> None:
+    """An engine that does not manage to play plans silence: the held bar goes on all the same, up to its end."""
+    both, grid = Both(core), Grid(RATE, 120.0)
+    try:
+        both.plan(PlaybackPlan(1, True, 0, 0, ENDLESS_SAMPLES, 0))
+        both.write(0, 20_000, 1, 0)
+        both.hold_until(60_000)
+        for begin in range(0, 70_000, 100):
+            if begin == 30_000:
+                both.plan(PlaybackPlan(2, False, 0, 0, 0))
+            both.process(Transport(True, begin, grid), 100)
+            wanted = BlockState.PLAYING if begin < 20_000 else BlockState.HOLDING if begin < 60_000 else BlockState.IDLE
+            assert both.python.state == wanted
     finally:
         both.close()
 

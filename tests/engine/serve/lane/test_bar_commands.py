@@ -9,13 +9,14 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from lane_rig import RATE, Host
+from lane_rig import BLOCK, RATE, Host
 
 from bridge.control.arguments import NOW, At
 from bridge.time.transport import Grid, Transport
 from bridge.time.units import Signature
 from engine.serve.lane import commands, controller, host_follower, lane
 from engine.serve.lane.commands import Command, Meeting
+from plugin_host.playback.processor import BlockState, Processor
 
 ODD = Grid(RATE, 93.7, Signature(7, 8))
 ADDRESS = "/root/lane/"
@@ -386,3 +387,87 @@ def test_commands_told_together_for_lanes_whose_margins_differ_land_together(hos
     other.lane.controller.cancel(0)
     assert other.lane.controller.change(second) == begins
     other.close()
+
+
+@pytest.mark.parametrize(
+    ("bpm", "start_beats", "from_beats", "to_beats"),
+    [(120.0, 4.0, 16, 3), (60.0, 0.0, 8, 3)],
+    ids=["from its start again", "from music that was made before the mute"],
+)
+def test_a_muted_lane_stays_muted_when_its_host_jumps(host, bpm, start_beats, from_beats, to_beats):
+    grid = Grid(RATE, bpm)
+    host.transport = Transport(False, 0, grid)
+    host.settle()
+    host.play(At(beats=start_beats))
+    host.start()
+    host.listen(grid.sample_at(Fraction(from_beats)))
+    give(host, "now", lambda s: s.with_mute(True), 9, "mute")
+    host.listen(RATE // 4)
+    host.transport = Transport(True, grid.sample_at(Fraction(to_beats)), grid, None, 1)
+    host.publish()
+    host.settle()
+    sound = host.listen(3 * RATE)
+    assert np.isfinite(sound[2 * RATE :]).all()
+    assert not np.nan_to_num(sound).any()
+    give(host, "now", lambda s: s.with_mute(False), 10, "mute")
+    host.listen(RATE // 2)
+    assert np.abs(host.listen(RATE)).max() > 0
+
+
+def hold(host: Host, processor: Processor, n_samples: int) -> np.ndarray:
+    """A host plays on with an engine that takes commands and makes no music."""
+    sound = np.zeros((n_samples, 2), np.float32)
+    for begin in range(0, n_samples, BLOCK):
+        out = sound[begin : begin + BLOCK]
+        processor.process(out, host.transport)
+        host.transport = host.transport.advanced(len(out))
+        host.clock.seconds += len(out) / RATE
+        if begin % (4 * BLOCK) == 0:
+            host.lane.controller.tick()
+    return sound
+
+
+def mute_for(at: str | float, beats: float) -> Command:
+    mute = command(at, lambda s: s.with_mute(True), 5, "mute")
+    mute.then, mute.length_beats = command(at, lambda s: s.with_mute(False), 5, "mute"), Fraction(beats)
+    return mute
+
+
+def test_a_held_bar_obeys_mute_on_its_beats(host):
+    heard, beat = told(host), RATE // 2
+    playing(host, Grid(RATE, 120.0))
+    processor = Processor(RATE)
+    processor.offer(host.reader)
+    before = hold(host, processor, 5 * beat)  # two seconds were made
+    assert processor.state == BlockState.HOLDING
+    assert host.lane.controller.change(mute_for(7.25, 2.5)) == (7.25, 0)
+    sound = np.concatenate([before, hold(host, processor, 7 * beat)])
+    assert processor.state == BlockState.HOLDING
+    silent = np.flatnonzero(np.abs(sound).max(axis=1) == 0.0)
+    silent = silent[silent > RATE // 10]
+    glide = RATE // 200
+    assert silent[0] == pytest.approx(7.25 * beat + glide, abs=2)
+    assert silent[-1] == pytest.approx(9.75 * beat, abs=2)
+    assert len(silent) == pytest.approx(2.5 * beat - glide, abs=4)
+    assert [said[:3] for said in heard] == [(5, ADDRESS + "mute", 7.25), (5, ADDRESS + "mute", 9.75)]
+
+
+def test_a_held_bar_obeys_a_mute_now_and_a_level(host):
+    heard, beat = told(host), RATE // 2
+    playing(host, Grid(RATE, 120.0))
+    processor = Processor(RATE)
+    processor.offer(host.reader)
+    hold(host, processor, 6 * beat)
+    loud = hold(host, processor, 4 * beat)
+    give(host, "now", lambda s: s.with_value("level_db", -20.0), 8, "set")
+    hold(host, processor, 4 * beat)
+    assert hold(host, processor, 4 * beat) == pytest.approx(loud / 10, abs=1e-6)
+    give(host, "now", lambda s: s.with_mute(True), 9, "mute")
+    hold(host, processor, beat)
+    assert not hold(host, processor, 4 * beat).any()
+    assert [said[0] for said in heard] == [8, 9]
+    assert max(said[3] for said in heard) < 0.2
+    give(host, "now", lambda s: s.with_mute(False).with_value("level_db", 0.0), 10, "mute")
+    hold(host, processor, 3 * beat)
+    assert hold(host, processor, 4 * beat) == pytest.approx(loud, abs=1e-6)
+    assert processor.state == BlockState.HOLDING

@@ -1,0 +1,95 @@
+"""The fader block of a segment: how loud the engine makes a lane, for what the host plays without the engine.
+
+    gain   1 ------\\                /------     changes: (position, gain from there on)
+           0        \\______________/
+
+Blocks in the ring are as loud as that already. A sequence lock like the plan's; the engine writes, the host reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from bridge.ring.fields import SEQUENCE_TRIES, Words, f64, i64, u32
+from bridge.ring.layout import ENDLESS_SAMPLES, FADER_CHANGES, MAX_GAIN
+
+_SEQUENCE, _TIMELINE, _GAIN = u32("fader_sequence"), u32("fader_timeline"), f64("fader_gain")
+_POSITIONS = tuple(i64(f"fader_{number}_samples") for number in range(1, FADER_CHANGES + 1))
+_GAINS = tuple(f64(f"fader_{number}_gain") for number in range(1, FADER_CHANGES + 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Fader:
+    """A lane's gain, and the first changes to come: (position on `timeline`, gain from there on), in order.
+
+    ValueError for a gain that is not 0..8, and for more than three changes.
+    """
+
+    gain: float = 1.0
+    changes: tuple[tuple[int, float], ...] = ()
+    timeline: int = 0
+
+    def __post_init__(self) -> None:
+        if len(self.changes) > FADER_CHANGES:
+            raise ValueError(f"a fader tells up to {FADER_CHANGES} changes, got {len(self.changes)}")
+        for gain in self._gains():
+            if not 0.0 <= gain <= MAX_GAIN:
+                raise ValueError(f"a gain must be 0..{MAX_GAIN:.0f}, got {gain}")
+
+    def _gains(self) -> Iterator[float]:
+        yield self.gain
+        yield from (gain for _, gain in self.changes)
+
+    def gain_at(self, position_samples: int) -> float:
+        """How loud the lane is at a position of its timeline.  [audio]"""
+        gain = self.gain
+        for position, other in self.changes:
+            if position <= position_samples:
+                gain = other
+        return gain
+
+    def next_change(self, position_samples: int) -> int:
+        """First position behind the given one where it changes; 2^63-1 for none.  [audio]"""
+        for position, _ in self.changes:
+            if position > position_samples:
+                return position
+        return ENDLESS_SAMPLES
+
+
+def write_fader(words: Words, fader: Fader) -> None:
+    """Publish a fader under its sequence lock; the engine alone does.  [generate]"""
+    sequence = words.u32[_SEQUENCE] | 1
+    words.u32[_SEQUENCE] = sequence
+    words.fence()
+    words.u32[_TIMELINE] = fader.timeline & 0xFFFFFFFF
+    words.f64[_GAIN] = fader.gain
+    for number in range(FADER_CHANGES):
+        known = number < len(fader.changes)
+        position, gain = fader.changes[number] if known else (ENDLESS_SAMPLES, 1.0)
+        words.i64[_POSITIONS[number]], words.f64[_GAINS[number]] = position, gain
+    words.fence()
+    words.u32[_SEQUENCE] = (sequence + 1) & 0xFFFFFFFF or 2
+
+
+def read_fader(words: Words, known: Fader | None, known_sequence: int) -> tuple[Fader | None, int]:
+    """The fader and its sequence; what was known when nothing changed, it is being written, or it makes no sense.
+
+    None where nothing was written yet.  [audio]
+    """
+    for _ in range(SEQUENCE_TRIES):
+        before = words.u32[_SEQUENCE]
+        if before == known_sequence:
+            break
+        if before & 1:
+            continue
+        words.fence()
+        timeline, gain = words.u32[_TIMELINE], words.f64[_GAIN]
+        told = tuple((words.i64[at], words.f64[of]) for at, of in zip(_POSITIONS, _GAINS, strict=True))
+        words.fence()
+        if words.u32[_SEQUENCE] == before:
+            try:
+                return Fader(gain, tuple(each for each in told if each[0] != ENDLESS_SAMPLES), timeline), before
+            except ValueError:
+                return known, before
+    return known, known_sequence
