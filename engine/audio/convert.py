@@ -23,7 +23,7 @@ _PIECE_SAMPLES = 1 << 18  # converted at a time: a long file takes no more memor
 
 @lru_cache(maxsize=16)
 def _resampler(orig_hz: int, new_hz: int) -> StreamResampler:
-    return StreamResampler(orig_hz, new_hz)
+    return StreamResampler(orig_hz, new_hz, by_tap=False)  # the same audio is always cut alike here
 
 
 def resample(audio: Tensor, orig_hz: int, new_hz: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""The model's sample rate to the host's, streaming: any cut of the input gives what the whole gives.
+"""The model's sample rate to the host's, streaming: any cut of the input gives what the whole gives, to the bit.
 
 Windowed sinc with a Hann window (torchaudio's `sinc_interp_hann` kernel), zero phase: output sample 0 lies on
 input sample 0. Output n is a weighted sum of the `2 * reach + 1` inputs around n * orig / new:
@@ -6,21 +6,31 @@ input sample 0. Output n is a weighted sum of the `2 * reach + 1` inputs around 
     input    . . . . . . . . . . . .        orig per second
                  [---- taps ----]
     output     .    .    .    .    .        new per second
+
+A stream's sums are taken tap by tap, a product rounded and then a sum rounded: the same bits however it is cut, on any
+machine. A library's convolution (`by_tap` False) is up to ten times as fast where much comes at once, but it sums the
+last few outputs of a call in another order, and a short call in another order than a long one.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 ZEROS = 24  # zero crossings of the sinc on each side
 ROLLOFF = 0.945  # cut-off as a share of the smaller Nyquist frequency
 MAX_RATE_HZ = 384_000
-_OUTPUTS_AT_ONCE = 1 << 16  # computed per gather, bounds memory
+_OUTPUTS_AT_ONCE = 1 << 13  # gathered tap by tap, so that they stay in a processor's cache
+_FEW_PHASES = 8  # so many are taken one after the other, each of all its outputs
 _GROUP_MAX = 1 << 18  # of orig * new, reduced: above it outputs are gathered one by one
+
+Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -35,10 +45,14 @@ class ResampleState:
 class StreamResampler:
     """Resamples [C, n] float32 from `orig_hz` to `new_hz` (any whole numbers); holds no stream state itself.
 
+    `by_tap` False is for what is always cut alike, see above.
+
     Raises ValueError for rates outside 1 to 384,000 Hz.  [generate]
     """
 
-    def __init__(self, orig_hz: int, new_hz: int, zeros: int = ZEROS, rolloff: float = ROLLOFF) -> None:
+    def __init__(
+        self, orig_hz: int, new_hz: int, zeros: int = ZEROS, rolloff: float = ROLLOFF, by_tap: bool = True
+    ) -> None:
         for name, rate in (("orig_hz", orig_hz), ("new_hz", new_hz)):
             if not 1 <= rate <= MAX_RATE_HZ:
                 raise ValueError(f"{name} is {rate}, must be 1 to {MAX_RATE_HZ}")
@@ -47,7 +61,8 @@ class StreamResampler:
         cutoff = min(self.orig, self.new) * rolloff
         self.reach = math.ceil(zeros * self.orig / cutoff)
         self._kernel = _phase_kernels(self.orig, self.new, self.reach, zeros, cutoff)
-        self._groups = _group_kernel(self._kernel, self.orig, self.new)
+        self._groups = None if by_tap else _group_kernel(self._kernel, self.orig, self.new)
+        self._taps: Floats = np.ascontiguousarray(self._kernel.numpy().T)  # [taps, new]
 
     @property
     def lookahead_samples(self) -> int:
@@ -91,7 +106,8 @@ class StreamResampler:
         if stop <= start:
             return known.new_zeros(known.shape[0], 0)
         if self._groups is None:
-            return self._gathered(known, known_start, start, stop)
+            make = self._by_phase if self.new <= _FEW_PHASES else self._by_output
+            return torch.from_numpy(make(known.numpy(), known_start + self.reach, start, stop))
         first, last = start // self.new, -(-stop // self.new)  # groups of `new` outputs on `orig` inputs
         left = first * self.orig - self.reach - known_start
         needed = (last - first - 1) * self.orig + self._groups.shape[2]
@@ -101,15 +117,37 @@ class StreamResampler:
         begin = start - first * self.new
         return out.transpose(1, 2).reshape(known.shape[0], -1)[:, begin : begin + stop - start]
 
-    def _gathered(self, known: Tensor, known_start: int, start: int, stop: int) -> Tensor:
-        """The same for odd rates, whose group would be huge: taps gathered per output."""
+    def _by_phase(self, known: Floats, centre: int, start: int, stop: int) -> Floats:
+        """Outputs [C, stop - start], those of a phase together; an output at input `centre` begins with `known`'s."""
+        out = np.empty((known.shape[0], stop - start), np.float32)
+        for n in range(start, min(start + self.new, stop)):
+            left, weights = n * self.orig // self.new - centre, self._taps[:, n % self.new]
+            length = (stop - 1 - n) // self.new * self.orig + 1
+            heard = (known[:, at : at + length : self.orig] for at in range(left, left + len(weights)))
+            out[:, n - start :: self.new] = _summed(heard, weights)
+        return out
+
+    def _by_output(self, known: Floats, centre: int, start: int, stop: int) -> Floats:
+        """The same for many phases: each output with weights of its own."""
         parts = []
         for first in range(start, stop, _OUTPUTS_AT_ONCE):
-            n = torch.arange(first, min(first + _OUTPUTS_AT_ONCE, stop), dtype=torch.int64)
-            left = n * self.orig // self.new - self.reach - known_start
-            taps = known.unfold(1, 2 * self.reach + 1, 1)[:, left]  # [C, outputs, taps]
-            parts.append((taps * self._kernel[n % self.new]).sum(dim=-1))
-        return torch.cat(parts, dim=1)
+            n = np.arange(first, min(first + _OUTPUTS_AT_ONCE, stop))
+            left, weights = n * self.orig // self.new - centre, self._taps.take(n % self.new, axis=1)
+            heard = (known[:, at:].take(left, axis=1) for at in range(len(weights)))
+            parts.append(_summed(heard, weights))
+        return np.concatenate(parts, axis=1)
+
+
+def _summed(heard: Iterable[Floats], weights: Floats) -> Floats:
+    """Inputs [C, n] of each tap times its weight (or weights [n]), summed in the order of the taps."""
+    total: Floats | None = None
+    for tap, weight in zip(heard, weights, strict=True):
+        if total is None:
+            total, part = tap * weight, np.empty(tap.shape, np.float32)
+        else:
+            total += np.multiply(tap, weight, out=part)
+    assert total is not None
+    return total
 
 
 def _group_kernel(kernel: Tensor, orig: int, new: int) -> Tensor | None:

@@ -108,13 +108,14 @@ class SpectralCodec:
         phase reconstruction would make another wave of the smallest difference.
         """
         state.waiting = torch.cat([state.waiting, codes.cpu()], dim=-1)
-        pieces = [np.zeros((0, self.net.config.n_bins), np.float32)]
+        pieces = [torch.zeros(0)]
         while state.waiting.shape[-1] >= TOGETHER:
-            pieces.append(self._magnitudes(state, self._latents_of(state.waiting[..., :TOGETHER])))
+            mags = self._magnitudes(state, self._latents_of(state.waiting[..., :TOGETHER]))
             state.waiting = state.waiting[..., TOGETHER:]
+            pieces.append(_audio_of(state, mags, False))
         if last:
-            pieces += self._last_magnitudes(state)
-        return round_off(torch.from_numpy(rtisi.push(state.phase, np.concatenate(pieces), last)))[None, None], state
+            pieces.append(_audio_of(state, self._last_magnitudes(state), True))
+        return torch.cat(pieces)[None, None], state
 
     def _magnitudes(self, state: SpectralDecoderState, latents: Tensor) -> NDArray[np.float32]:
         """Magnitudes [n, bins] of the frames that latents [1, TOGETHER, latent] make final."""
@@ -123,19 +124,19 @@ class SpectralCodec:
         state.before_frames -= skipped
         return from_log(spectrum[:, skipped:]).reshape(-1, self.net.config.n_bins).cpu().numpy()
 
-    def _last_magnitudes(self, state: SpectralDecoderState) -> list[NDArray[np.float32]]:
+    def _last_magnitudes(self, state: SpectralDecoderState) -> NDArray[np.float32]:
         """Magnitudes [n, bins] of all frames that wait or are heard ahead, as if the last sounded on."""
         ahead, count = self.net.config.lookahead_frames, state.waiting.shape[-1]
         due = count + ahead - state.before_frames
         if not due:
-            return []
+            return np.zeros((0, self.net.config.n_bins), np.float32)
         latents = self._latents_of(state.waiting)
         known = latents if state.past is None else torch.cat([state.past[-1], latents], dim=1)
         n_fill = ahead + -(count + ahead) % TOGETHER
         latents = torch.cat([latents, known[:, -1:].expand(-1, n_fill, -1)], dim=1)
         made = np.concatenate([self._magnitudes(state, group) for group in latents.split(TOGETHER, dim=1)])
         state.waiting = state.waiting[..., count:]
-        return [made[: due * self.net.config.subframes]]
+        return made[: due * self.net.config.subframes]
 
     def _latents_of(self, codes: Tensor) -> Tensor:
         """Latents [1, t, latent] of codes [1, 4, t], where the network is."""
@@ -144,3 +145,8 @@ class SpectralCodec:
     def _whole_frames(self, audio: Tensor) -> Tensor:
         """Silence appended up to a whole frame."""
         return F.pad(audio, (0, -audio.shape[-1] % self.frame_samples))
+
+
+def _audio_of(state: SpectralDecoderState, mags: NDArray[np.float32], last: bool) -> Tensor:
+    """The audio [n] that is final with these magnitudes [m, bins]."""
+    return round_off(torch.from_numpy(rtisi.push(state.phase, mags, last)))

@@ -196,7 +196,7 @@ class GenerateLoop:
                 self._batch.remove(controller.lane.number)
 
     def _advance(self, waiting: list[LaneController]) -> None:
-        short = any(each.lane.waits or each.lane.view.fill_seconds < WELL_FILLED_SECONDS for each in waiting)
+        short = any(each.lane.view.fill_seconds < WELL_FILLED_SECONDS for each in waiting)
         hop = QUICK_FRAMES if short else HOP_FRAMES
         names: list[Hashable] = []
         for controller in waiting:

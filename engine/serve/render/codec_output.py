@@ -25,11 +25,12 @@ from engine.codec.base import Codec
 from engine.codec.beside import DecodeThread
 from engine.listen.follow_level import LevelFollower
 
-PIECE_FRAMES = 4  # decoded at once
+PIECE_FRAMES = 4  # decoded at once, counted from where the codec output begins
 CONTEXT_FRAMES = 64  # of codes and audio that a decoder is primed with
 HISTORY_FRAMES = 600  # how far back a stream can be taken up again
 CUT_SECONDS = 0.005  # the same, where the change is to be heard exactly from a bar line on
 CROSSFADE_SECONDS = 0.02  # from what was made before a change to what is made after it
+GLIDE_SECONDS = 0.02  # from one level to another
 SEAM_SECONDS = 0.006  # within which a step at the joint fades
 JOIN_SECONDS = 0.0015  # from how the music before would go on to what follows: short, so that an attack stays one
 
@@ -61,7 +62,8 @@ class CodecOutput:
         self.codec = codec
         self.resampler = resampler
         self.channels = channels
-        self.level = self._level_now = level
+        self.level = self._level_now = self._level_before = level
+        self._glided = 0  # samples of the way from the level before
         self.bend = bend
         begin = first_frame * codec.frame_samples if bend is None else bend.out_end
         self.audio_end = begin  # codec-rate samples from frame 0, put out so far
@@ -80,6 +82,7 @@ class CodecOutput:
         if self._leaving.shape[1]:
             self._seam_from = None
         self._decoder: Any = codec.init_decoder(context, codes if context is not None else None)
+        self._waiting: Tensor | None = None  # codes [K, n] of a piece that is not whole yet
         self._begun: list[Future[Tensor]] = []  # decodes, on another thread, of codes that were not pushed yet
         self.begun_frames = 0  # how many those are
         self._follower = LevelFollower(codec.sample_rate, None)
@@ -129,10 +132,18 @@ class CodecOutput:
         self.begun_frames += codes.shape[1]
 
     def _decode(self, codes: Tensor, last: bool) -> Tensor:
-        """Piece by piece: the last bit of a sound depends on how many frames are decoded at once."""
-        pieces = codes.split(PIECE_FRAMES, dim=1)
+        """Whole pieces, and with `last` the rest: an EnCodec's last bit depends on how many frames are decoded at once,
+        and frames come cut as there was time for them.
+        """
+        known = self._with_waiting(codes)
+        end = known.shape[1] if last else known.shape[1] // PIECE_FRAMES * PIECE_FRAMES
+        self._waiting = known[:, end:]
+        pieces = known[:, :end].split(PIECE_FRAMES, dim=1)
         audio = [self._piece(each, False) for each in pieces[:-1]]
         return torch.cat([*audio, self._piece(pieces[-1], last)], dim=1)
+
+    def _with_waiting(self, codes: Tensor) -> Tensor:
+        return codes if self._waiting is None else torch.cat([self._waiting, codes], dim=1)
 
     def _piece(self, codes: Tensor, last: bool) -> Tensor:
         audio, self._decoder = self.codec.decode_step(codes[None].to(self.device), self._decoder, last)
@@ -161,7 +172,8 @@ class CodecOutput:
     def preview(self, codes: Tensor, last: bool = False) -> Tensor:
         """The codec's audio [C, n] that these codes [K, t] would add; nothing moves on.  [generate]"""
         state = copy.deepcopy(self._decoder)
-        return self.codec.decode_step(codes[None].to(self.device), state, last)[0][0].float().cpu()
+        known = self._with_waiting(codes)[None].to(self.device)
+        return self.codec.decode_step(known, state, last)[0][0].float().cpu()
 
     def again_from(self, frame: int, codes: Tensor, hold_samples: int | None = None) -> CodecOutput:
         """A chain that goes on at `frame`, in phase with what this one put out; codes [K, P] end there.
@@ -214,8 +226,8 @@ class CodecOutput:
         return self
 
     def with_level(self, level: float) -> CodecOutput:
-        """This chain, gliding to another gain factor over its next push.  [generate]"""
-        self.level = level
+        """This chain, gliding to another gain factor from where it is.  [generate]"""
+        self.level, self._level_before, self._glided = level, self._level_now, 0
         return self
 
     @property
@@ -246,22 +258,26 @@ class CodecOutput:
             return audio
         whole = self._crossed_whole
         begin = whole - self._leaving.shape[1]
-        placement = torch.arange(begin, begin + count)
+        placement = torch.arange(whole)  # all of it each time: no cut changes a bit
         if self._held is None:
             leaves = 0.5 + 0.5 * torch.cos((placement + 0.5) * (math.pi / whole))
         else:  # straight, so that the change is heard from its first sample on
             leaves = 1.0 - ((placement + 1 - self._held) / max(whole - self._held, 1)).clamp(0, 1)
         audio = audio.clone()
-        audio[:, :count] += (self._leaving[:, :count] - audio[:, :count]) * leaves
+        audio[:, :count] += (self._leaving[:, :count] - audio[:, :count]) * leaves[begin : begin + count]
         self._leaving = self._leaving[:, count:]
         return audio
 
     def _levelled(self, audio: Tensor) -> Tensor:
-        """Multiply by the level, gliding over one push when it has changed."""
-        before, self._level_now = self._level_now, self.level if audio.shape[1] else self._level_now
-        if before == self.level:
-            return audio if before == 1.0 else audio * before
-        return audio * torch.linspace(before, self.level, audio.shape[1])
+        """Multiply by the level, gliding where it has changed."""
+        if self._level_now == self.level:
+            return audio if self.level == 1.0 else audio * self.level
+        begin, whole = self._glided, int(GLIDE_SECONDS * self.codec.sample_rate)
+        self._glided += audio.shape[1]
+        along = (torch.arange(begin, self._glided + 1) / whole).clamp(max=1.0)
+        gains = self._level_before + (self.level - self._level_before) * along
+        self._level_now = self.level if self._glided >= whole else float(gains[-1])
+        return audio * gains[:-1]
 
 
 def _falling(count: int) -> Tensor:
