@@ -86,8 +86,7 @@ class TokenStream:
         codebook.  [generate]
         """
         settings = settings or StreamSettings()
-        device = lm.out_norm.weight.device
-        stream = cls(lm, conditions, settings, seeded_generator(seed, device), first_frame)
+        stream = cls(lm, conditions, settings, seeded_generator(seed, lm.out_norm.weight.device), first_frame)
         if prompt is not None:
             _check_prompt(prompt, lm, settings, first_frame)
             stream.append(prompt)
@@ -212,6 +211,11 @@ class TokenStream:
         self._prepare() if self.coming is None else self.coming.back_to(n_frames)
         return True
 
+    def draw_by(self, settings: StreamSettings) -> None:
+        """Draw by another sampling and guidance of as many rows; ValueError where the model cannot.  [generate]"""
+        settings.sampling.check(self.lm.config.card)
+        self.settings = replace(self.settings, sampling=settings.sampling, guidance=settings.guidance)
+
     @property
     def free_frame(self) -> int:
         """First frame whose conditions no step has read yet.  [generate]"""
@@ -286,10 +290,8 @@ class TokenStream:
             self._fresh.clear()
             start = self.n_frames - fresh.shape[1]
             if self.n_frames > self._codes.shape[1]:
-                room = max(self.n_frames, 2 * self._codes.shape[1])
-                grown = torch.zeros(self._codes.shape[0], room, dtype=torch.int16)
-                grown[:, :start] = self._codes[:, :start]
-                self._codes = grown
+                more = max(self.n_frames, 2 * self._codes.shape[1]) - start
+                self._codes = torch.nn.functional.pad(self._codes[:, :start], (0, more))
             self._codes[:, start : self.n_frames] = fresh
         return self._codes
 
@@ -297,8 +299,7 @@ class TokenStream:
 def _check_prompt(prompt: Tensor, lm: LanguageModel, settings: StreamSettings, first_frame: int) -> None:
     if prompt.dim() != 2 or prompt.shape[0] != lm.config.n_codebooks:
         raise ValueError(f"prompt has shape {tuple(prompt.shape)}, must be [{lm.config.n_codebooks}, P]")
-    limit = settings.size.window_frames
-    if settings.total_frames is not None:
-        limit = min(limit, settings.total_frames - first_frame)
+    window, total = settings.size.window_frames, settings.total_frames
+    limit = window if total is None else min(window, total - first_frame)
     if prompt.shape[1] >= limit:
         raise ValueError(f"prompt has {prompt.shape[1]} frames, must be shorter than {limit} (window and total)")

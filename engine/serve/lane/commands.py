@@ -44,6 +44,7 @@ class PlayOrder:
     begun: Begun
     failed: Failed
     answered: bool = False
+    needs_seconds: float = 0.0  # from when it is begun to its first block
     beginning: PhaseIn = field(default_factory=PhaseIn)  # the music that it goes on from
 
     def begin(self, generation: int) -> None:
@@ -225,7 +226,7 @@ class Commands:
         self.waiting.sort(key=lambda each: each.arrived_seconds)
         self.made.sort(key=lambda each: each.stream_sample or 0)
 
-    def jumped(self, transport: Transport, margin_samples: int) -> None:
+    def jumped(self, transport: Transport, margin_samples: Callable[[Command, Transport], int]) -> None:
         """The host is elsewhere: places named wait for it, 'the next one' is another one now."""
         for command in [each for each in self.made if each.update is not None and not each.settled]:
             self.made.remove(command)
@@ -237,7 +238,7 @@ class Commands:
             if command.explicit:
                 command.ahead = ahead_samples(command.due, transport)
             else:
-                command.aim(transport, margin_samples)
+                command.aim(transport, margin_samples(command, transport))
 
     def passed(self, advanced_samples: int, transport: Transport) -> list[Command]:
         """Those that wait and whose place the host has gone past since the last look."""

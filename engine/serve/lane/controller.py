@@ -22,6 +22,7 @@ from engine.model import LoadedModel
 from engine.serve.lane.candidates import Candidates
 from engine.serve.lane.catch_up import begin_behind, catch_up
 from engine.serve.lane.commands import Begun, Command, Failed, PlayOrder
+from engine.serve.lane.filling import ready_noted, take_noted
 from engine.serve.lane.fitting import loop_samples, placement_of
 from engine.serve.lane.guard_actions import GuardActions
 from engine.serve.lane.host_follower import HostFollower
@@ -135,7 +136,7 @@ class LaneController:
         if renderer is not None:
             if self._follower.follow(renderer, transport):
                 self._waiting_from = None if self._follower.quick else time.monotonic()
-                self.scheduler.made_anew(renderer, renderer.stream_made)
+                self.scheduler.made_anew(renderer, max(renderer.stream_made, renderer.stream_settled))
             behind, seen = renderer.stream_behind, catch_up(renderer, transport)
             if self._watch.look(renderer, seen):
                 self._waiting_from = time.monotonic()
@@ -148,12 +149,16 @@ class LaneController:
 
     def wants_frames(self) -> bool:
         """Whether the stream is to be advanced now."""
-        renderer = self.renderer
-        if renderer is None:
-            return False
-        wanted = max(self.lane.settings.values["lead_seconds"], self.lead_at_least_seconds)
-        lead = min(self._follower.lead_seconds(wanted), lead_limit_seconds(self.lane.ring))
-        return renderer.wants(self.lane.clock.or_standing().position_samples, lead) or self.candidates.running(renderer)
+        renderer, position = self.renderer, self.lane.clock.or_standing().position_samples
+        return renderer is not None and (
+            renderer.wants(position, self._lead_seconds()) or self.candidates.running(renderer)
+        )
+
+    def _lead_seconds(self) -> float:
+        """How far ahead music is to be made."""
+        told = self.renewal.lead_seconds(self.lane.settings.values["lead_seconds"], self.timing.in_window_seconds)
+        wanted = self._follower.lead_seconds(max(told, self.lead_at_least_seconds, self.scheduler.lead_seconds))
+        return min(wanted, lead_limit_seconds(self.lane.ring))
 
     def streams(self) -> tuple[TokenStream, ...]:
         """Who is to be advanced: the renderer's stream and its rivals."""
@@ -161,11 +166,9 @@ class LaneController:
 
     def take(self, codes: torch.Tensor) -> None:
         """Frames that the stream gained."""
-        if self.renderer is not None:
-            before = self.renderer.stream_written
-            self.renderer.take(codes)
-            if self.renderer.stream_written > before:
-                self._wrote()
+        noted = self.lane.clock, self.timing, self.renewal, self._lead_seconds()
+        if self.renderer is not None and take_noted(self.renderer, codes, *noted):
+            self._wrote()
 
     def fail(self, error: Exception) -> None:
         """Stop this lane's stream; what is in the ring still sounds."""
@@ -181,7 +184,7 @@ class LaneController:
         order, before = command.order, self.renderer
         assert order is not None
         self._drop(self._order)
-        self._order = order
+        self._order, self._waiting_from = order, time.monotonic()
         try:
             if self.model is None:
                 raise NotReady("no model is loaded")
@@ -203,7 +206,6 @@ class LaneController:
         end = before.placement.end_samples if before is not None and same else ENDLESS_SAMPLES
         renderer.announce(min(placement.start_samples, end), self._next_generation())
         self._change_state(PREPARING, float(order.start_beats), left_aside(renderer.model, settings))
-        self._waiting_from = time.monotonic()
         begin_behind(renderer, command, transport, self._generation)
 
     def _end_play(self, command: Command, transport: Transport) -> None:
@@ -246,8 +248,8 @@ class LaneController:
             if self._state == PLAYING:
                 self._change_state(PREPARING, self.renderer.beat_map.beats_at(0))
             return
-        if self._waiting_from is not None:
-            self.timing.ready_after(now - self._waiting_from)
+        if self._waiting_from is not None and self.renderer is not None:
+            ready_noted(self.renderer, self.timing, now - self._waiting_from, self._state == PREPARING)
             self._waiting_from = None
         if self._state == PREPARING and order is not None:
             self.timing.first_sound_seconds = now - order.ordered_seconds

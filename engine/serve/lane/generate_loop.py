@@ -48,7 +48,7 @@ class GenerateLoop:
     """Runs lanes on a loaded model until stopped; `post` is how other threads reach it."""
 
     def __init__(self, model: LoadedModel | None, report: Report) -> None:
-        self.model = model
+        self.model, self._change_seconds = model, 0.0
         self._report = report
         self._commands: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._controllers: dict[int, LaneController] = {}
@@ -109,10 +109,14 @@ class GenerateLoop:
     def open(self, lane: Lane) -> None:
         """Take a lane in.  [generate]"""
         lane.controller = self._controllers[lane.number] = LaneController(lane, self.model, self._report)
+        lane.controller.timing.expected_seconds = self._change_seconds
 
-    def use(self, model: LoadedModel | None) -> None:
-        """Let another model play what begins from now on; None: there is none.  [generate]"""
-        self.model = model
+    def use(self, model: LoadedModel | None, change_seconds: float = 0.0) -> None:
+        """Let another model play what begins from now on, in which reading music took so long; None: there is none.
+
+        [generate]
+        """
+        self.model, self._change_seconds = model, change_seconds
         self._decoding.close()
         self._decoding = _decode_thread(model)
         self._figures = Medians()
@@ -120,6 +124,7 @@ class GenerateLoop:
         for controller in self.controllers():
             controller.model = model
             controller.lead_at_least_seconds = 0.0
+            controller.timing.expected_seconds = change_seconds
 
     def forget(self, controller: LaneController) -> None:
         """Let go of a lane's stream; one that it plays on with is taken in again.  [generate]"""
@@ -196,8 +201,7 @@ class GenerateLoop:
                 self._batch.remove(controller.lane.number)
 
     def _advance(self, waiting: list[LaneController]) -> None:
-        short = any(each.lane.view.fill_seconds < WELL_FILLED_SECONDS for each in waiting)
-        hop = QUICK_FRAMES if short else HOP_FRAMES
+        hop = QUICK_FRAMES if any(map(_hurried, waiting)) else HOP_FRAMES
         names: list[Hashable] = []
         for controller in waiting:
             for index, stream in enumerate(controller.streams()):
@@ -280,6 +284,12 @@ def _begin_decoding(controller: LaneController, thread: DecodeThread) -> None:
     codes = renderer.stream.codes(renderer.taken_frames + renderer.codec_output.begun_frames)
     if codes.shape[1]:
         renderer.codec_output.decode_beside(codes, thread)
+
+
+def _hurried(controller: LaneController) -> bool:
+    """Whether a lane is to have its frames few at a time: little is ready, or what it is told changes all the time."""
+    lane = controller.lane
+    return lane.view.fill_seconds < WELL_FILLED_SECONDS or controller.renewal.turning
 
 
 def _hungry(controller: LaneController) -> bool:

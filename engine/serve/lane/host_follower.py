@@ -31,7 +31,7 @@ from engine.serve.lane.renewal import Renewal
 from engine.serve.lane.scrubbing import Scrubbing
 from engine.serve.lane.timing import LaneTiming
 from engine.serve.lane_settings import LaneSettings
-from engine.serve.render.conditioning import follows_grid, window_stays
+from engine.serve.render.conditioning import follows_grid, redraw, window_stays
 from engine.serve.render.stream_renderer import StreamRenderer
 from engine.serve.timeline.placement import StreamPlacement
 from engine.serve.timeline.tempo_curve import RAMP_SECONDS, TempoCurve
@@ -57,11 +57,10 @@ class HostFollower:
     ) -> None:
         self._lane, self._timing, self._renewal, self._request = lane, timing, renewal, request
         self._placement_on, self._next_generation = placement_on, next_generation
-        self._foresight = TempoPredictor()
+        self._foresight, self._scrubbing = TempoPredictor(), Scrubbing()
         self._shifted_seconds = 0.0
         self._hoped_seconds = 0.0  # when music was begun last that could be in time
         self._curve_seconds = 0.0  # when a change of tempo was last made anew
-        self._scrubbing = Scrubbing()
         self.quick = False  # what was made anew last needed no new window: it tells nothing of what that takes
         self._seen: tuple[object, ...] = ()  # what was compared last
         self._looped: tuple[object, ...] = ()  # renderer and loop at the last look
@@ -108,23 +107,35 @@ class HostFollower:
         begun = renderer.stream_made > renderer.placement.unheard_samples
         in_window = begun and window_stays(renderer, settings, self._placement_here(renderer, transport))
         least = self._timing.in_window_seconds if in_window else self._timing.margin_seconds
-        margin = self._renewal.margin_seconds(least)
+        margin, rate = self._renewal.margin_seconds(least, in_window), transport.sample_rate_hz
         ready = self._soon(transport, margin)
         spare = self._spare(renderer, transport, ready) if begun else None
-        if not self._renewal.due(in_window, spare, margin):
+        if self._renewal.leads(in_window, spare, rate) and redraw(renderer, settings):
+            self._request.settings_from(renderer.stream_free)
+            self._renewal.led()
+            self.quick = True
+        elif self._renewal.due(in_window, spare, margin):
+            self._retake(renderer, transport, ready_samples=ready)
+            self.quick = renderer.in_window
+            if self.quick:
+                self._renewal.made_in_window(max(0, renderer.ahead_samples(transport.position_samples)) / rate)
+        else:
             return False
-        self._retake(renderer, transport, ready_samples=ready)
-        self.quick = renderer.in_window
-        ahead = renderer.placement.zero_samples + renderer.stream_made - transport.position_samples
-        told = time.monotonic() - self._lane.changed_seconds
-        self._timing.change_seconds = told + max(0, ahead) / transport.sample_rate_hz
+        ahead = (
+            renderer.placement.zero_samples
+            + max(renderer.stream_made, renderer.stream_settled)
+            - transport.position_samples
+        )
+        self._timing.change_seconds = time.monotonic() - self._lane.changed_seconds + max(0, ahead) / rate
         return True
 
     def _spare(self, renderer: StreamRenderer, transport: Transport, ready: int) -> int:
-        """Own samples that are made from a host position on; 0 where no more is to be made for now."""
-        lead = self.lead_seconds(self._lane.settings.values["lead_seconds"])
-        full = not renderer.wants(transport.position_samples, lead)
-        return 0 if full else renderer.placement.zero_samples + renderer.stream_made - ready
+        """Own samples that are made from a host position on; not below 0 where no more is to be made for now."""
+        lead, spare = (
+            self._lane.settings.values["lead_seconds"],
+            renderer.placement.zero_samples + renderer.stream_made - ready,
+        )
+        return spare if renderer.wants(transport.position_samples, self.lead_seconds(lead)) else max(spare, 0)
 
     # -- tempo, bars, loop ----------------------------------------------------------------------------
 
@@ -215,8 +226,7 @@ class HostFollower:
         ends_off = abs(placement.end_samples - renderer.placement.end_samples)
         if max(map(abs, apart)) <= LED_SECONDS and not ends_off:
             return
-        made = renderer.placement.zero_samples + renderer.stream_made
-        end = placement.end_samples
+        made, end = renderer.placement.zero_samples + renderer.stream_made, placement.end_samples
         if min(end, renderer.placement.end_samples) <= made:  # it is made already, or nearly
             placement = replace(placement, end_samples=renderer.placement.end_samples)
         renderer.steer(placement)
@@ -272,8 +282,7 @@ class HostFollower:
     def _jump(self, renderer: StreamRenderer, transport: Transport) -> None:
         """The host is elsewhere: the same again before the start, or what fits the bar inside."""
         self._makes_anew()
-        generation, placement = self._next_generation(), self._placement_on(transport)
-        to = self._soon(transport)
+        generation, placement, to = self._next_generation(), self._placement_on(transport), self._soon(transport)
         if (
             to <= placement.start_samples
             or not renderer.stream_made

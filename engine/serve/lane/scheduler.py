@@ -23,10 +23,12 @@ from engine.serve.lane.renewal import Renewal
 from engine.serve.lane.timing import LaneTiming
 from engine.serve.lane_settings import LaneSettings
 from engine.serve.render.stream_renderer import StreamRenderer
-from engine.serve.timeline.due import Due, advanced_samples, ahead_samples
+from engine.serve.timeline.due import Due, advanced_samples, ahead_samples, due_at
+from engine.serve.timeline.phase_in import unheard_seconds
 
 EARLY_SECONDS = 0.15  # before its last moment that a quick change is taken up
 PLACES_MAX = 64  # taken up in one turn
+TRIES = 8  # for a play's first place that leaves the time it takes to begin there
 
 Act = Callable[[Command, Transport], None]
 Remake = Callable[[StreamRenderer, Transport, int, LaneSettings], None]  # from a stream sample on, with these settings
@@ -60,9 +62,31 @@ class CommandScheduler:
     def margin_samples(self, command: Command, transport: Transport) -> int:
         """How far ahead of the host it must come to be in time."""
         seconds = self._timing.quick_seconds if command.at != NOW else SOON_SECONDS
-        if command.order is not None or self._is_slow(command):
+        if command.order is not None:
+            seconds = command.order.needs_seconds = self._begin_seconds(command, transport)
+        elif self._is_slow(command):
             seconds = self._timing.margin_seconds
         return int(seconds * transport.sample_rate_hz)
+
+    def _begin_seconds(self, play: Command, transport: Transport) -> float:
+        """How far ahead a play must come: the further, the more music may lie before it that lines up its bar."""
+        settings = self.commands.settings(self._lane.settings)
+        for command in self.commands.waiting:
+            settings = command.applied(settings)
+        region = settings.continued
+        seconds = self._timing.begin_seconds(region is not None)
+        for _ in range(TRIES):
+            due = due_at(play.at, transport, int(seconds * transport.sample_rate_hz))
+            before, unheard = seconds, unheard_seconds(region, due.beats, transport.grid)
+            seconds = max(before, self._timing.begin_seconds(region is not None, unheard))
+            if seconds == before:
+                break
+        return seconds
+
+    @property
+    def lead_seconds(self) -> float:
+        """How far ahead the music before a play that waits must be made."""
+        return max((each.order.needs_seconds for each in self.commands.waiting if each.order is not None), default=0.0)
 
     def _is_slow(self, command: Command) -> bool:
         """Whether music must be made anew for it."""
@@ -75,7 +99,8 @@ class CommandScheduler:
         count = self.commands.take_back(mine, Overtaken("it was cancelled"))
         if renderer is None:
             return count
-        ready = transport.position_samples - renderer.placement.zero_samples + self._margin(transport)
+        margin = self._timing.margin_seconds * transport.sample_rate_hz * transport.playing
+        ready = transport.position_samples - renderer.placement.zero_samples + int(margin)
         gone = [
             each for each in self.commands.made
             if which in (0, each.id) and each.update is not None
@@ -91,9 +116,6 @@ class CommandScheduler:
         """A stop takes back what was scheduled for its place or later, or is not on the host's way."""
         later = [each for each in self.commands.waiting if each.ahead is None or each.ahead >= (stop.ahead or 0)]
         self.commands.take_back([each for each in later if each is not stop], error)
-
-    def _margin(self, transport: Transport) -> int:
-        return int(self._timing.margin_seconds * transport.sample_rate_hz) if transport.playing else 0
 
     # -- every turn -----------------------------------------------------------------------------------
 
@@ -136,7 +158,7 @@ class CommandScheduler:
             return
         advanced = advanced_samples(before, transport)
         if advanced is None:
-            self.commands.jumped(transport, self._margin(transport))
+            self.commands.jumped(transport, self.margin_samples)
             return
         for command in self.commands.passed(advanced, transport):
             if command.update is not None and renderer is None:
@@ -254,8 +276,7 @@ class CommandScheduler:
             self.commands.shift(before.placement.zero_samples - renderer.placement.zero_samples)
         start = renderer.placement.unheard_samples
         self.commands.make([*self._early, *self._fresh, play], start)
-        self._early, self._fresh = [], []
-        self._base_made = self.base
+        self._early, self._fresh, self._base_made = [], [], self.base
 
     def handed_over(self) -> None:
         """Another model's renderer goes on, with the settings as they are."""
@@ -267,8 +288,7 @@ class CommandScheduler:
         """Tell of the commands whose place the host has come to."""
         if renderer is None or not transport.playing or transport.timeline != renderer.placement.timeline:
             return
-        zero = renderer.placement.zero_samples
-        here = transport.position_samples - zero
+        here = transport.position_samples - renderer.placement.zero_samples
         self.commands.postpone(here, renderer.stream_written, self._quick())
         for command in self.commands.heard(here):
             if command.update is not None and not command.settled:

@@ -17,7 +17,9 @@ MARGIN_RANGE_SECONDS = (0.08, 4.0)
 START_RATIO = 2.0  # realtime ratio before one is measured
 MOST_CUSHION_SECONDS = 1.5
 QUICK_SECONDS = 0.1
-ENOUGH_RATIO = 1.2  # of an engine that fills its ring again
+ENOUGH_RATIO = 1.05  # of an engine that fills its ring again
+SPREAD = 1.3  # a stream may need so much longer than the slowest of the last ones
+SLOWEST_RATIO = 0.5  # by which the time for music that is thrown away is reckoned, at worst
 HOP_SECONDS = 0.2  # of music, that a turn makes at most
 
 
@@ -26,6 +28,8 @@ class LaneTiming:
 
     def __init__(self) -> None:
         self._ready: deque[float] = deque(maxlen=8)
+        self._read = False  # whether one of those read given music
+        self.expected_seconds = 0.0  # that reading it takes, as it was measured when the model was loaded
         self.first_sound_seconds = 0.0
         self.change_seconds = 0.0  # from a change of settings to its sound
         self.fill_low_seconds = 0.0
@@ -37,8 +41,11 @@ class LaneTiming:
         """How far ahead of the host a stream can begin or change and stay in time from there on."""
         if not self._ready:
             return START_MARGIN_SECONDS
+        return self._margin(max(self._ready))
+
+    def _margin(self, ready_seconds: float) -> float:
         low, high = MARGIN_RANGE_SECONDS
-        return min(max(1.3 * max(self._ready) + self.cushion_seconds, low), high)
+        return min(max(SPREAD * ready_seconds + self.cushion_seconds, low), high)
 
     @property
     def cushion_seconds(self) -> float:
@@ -63,9 +70,22 @@ class LaneTiming:
         fast = (self.realtime_ratio or START_RATIO) > ENOUGH_RATIO
         return min(self.quick_seconds + QUICK_SECONDS, self.margin_seconds) if fast else self.margin_seconds
 
-    def ready_after(self, seconds: float) -> None:
-        """A stream needed so long from the command to its first block."""
-        self._ready.append(seconds)
+    def begin_seconds(self, reads: bool, unheard_seconds: float = 0.0) -> float:
+        """How far ahead of the host a play can begin that reads given music, and makes so much before its first sample.
+
+        The margin, and that music besides: it is made and thrown away.
+        """
+        unknown = reads and not self._read
+        margin = max(self.margin_seconds, self._margin(self.expected_seconds)) if unknown else self.margin_seconds
+        return margin + SPREAD * self._making_seconds(unheard_seconds)
+
+    def _making_seconds(self, music_seconds: float) -> float:
+        return music_seconds / max(self.realtime_ratio or START_RATIO, SLOWEST_RATIO)
+
+    def ready_after(self, seconds: float, reads: bool = False, unheard_seconds: float = 0.0) -> None:
+        """A stream needed so long from the command to its first block, what it made and threw away included."""
+        self._ready.append(max(0.0, seconds - self._making_seconds(unheard_seconds)))
+        self._read = self._read or reads
 
     def restart(self) -> None:
         """A new stream: the low-water mark counts from here."""

@@ -66,7 +66,7 @@ def change_over(generate_loop: GenerateLoop, hot: Hot, check: Callable[[], None]
             successions.append(_succession(controller, renderer, left, hot.model))
             if isinstance(left, HandoverMusic):
                 per_lane = max(per_lane, time.monotonic() - began)
-        if generate_loop.ask(lambda: _install(generate_loop, hot.model, successions, last)):  # noqa: B023 - asked at once
+        if generate_loop.ask(lambda: _install(generate_loop, hot.model, successions, last, hot.change_seconds)):  # noqa: B023 - asked at once
             return
 
 
@@ -112,7 +112,11 @@ def _succession(
 
 
 def _install(
-    generate_loop: GenerateLoop, model: LoadedModel, successions: list[LaneChangeOver], late_too: bool
+    generate_loop: GenerateLoop,
+    model: LoadedModel,
+    successions: list[LaneChangeOver],
+    late_too: bool,
+    change_seconds: float = 0.0,
 ) -> bool:
     """All lanes change over, or none: False when one could not in time.  [generate]"""
     generate_loop.follow()
@@ -121,7 +125,7 @@ def _install(
         each = known.get(id(controller), LaneChangeOver(controller, None))
         if controller.renderer is not None and not _ready(each, late_too):
             return False
-    generate_loop.use(model)
+    generate_loop.use(model, change_seconds)
     for controller in generate_loop.controllers():
         _settle(generate_loop, known.get(id(controller)), controller)
     return True

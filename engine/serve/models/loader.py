@@ -121,7 +121,7 @@ class Loader:
 
         generate_loop = self.generate_loop()
         if self._state.hot is None:
-            generate_loop.ask(lambda: generate_loop.use(loaded.model))
+            generate_loop.ask(lambda: generate_loop.use(loaded.model, loaded.change_seconds))
         else:
             self._tell("loading", loaded.wanted.name, "waits for its bar line")
             change_over(generate_loop, loaded, job.check)

@@ -11,6 +11,7 @@ from engine.lm import Conditions
 from engine.model import TEMPO, Ask, FollowsGrid, LoadedModel
 from engine.serve.lane_settings import LaneSettings, ReferenceAudio
 from engine.serve.render import bending
+from engine.serve.render.stream_settings import stream_settings
 from engine.serve.timeline.placement import StreamPlacement, ask_at
 from engine.serve.timeline.tempo_curve import TempoCurve
 
@@ -41,6 +42,24 @@ def window_stays(renderer: StreamRenderer, settings: LaneSettings, placement: St
     same, known = settings.regenerating() == renderer.settings.regenerating(), renderer.settings.conditioned()
     moves = follows_grid(renderer.model) or (not same and placement.curve == renderer.placement.curve)
     return moves and settings.conditioned() == known
+
+
+def redraw(renderer: StreamRenderer, settings: LaneSettings) -> bool:
+    """What no step has begun to draw is drawn by other settings: nothing is taken back, and no window is read.
+
+    False, and nothing is done, where they ask for more than that.  [generate]
+    """
+    stream = renderer.stream
+    placement = bending.enough(renderer.placement, renderer.codec_output.bend)
+    tuned = stream_settings(renderer.model, settings, placement, renderer.prompt_frames)
+    stays = window_stays(renderer, settings, renderer.placement) and settings.dice == renderer.settings.dice
+    if stream.finished or not stays or not tuned.guidance.same_rows(stream.settings.guidance):
+        return False
+    stream.draw_by(tuned)
+    renderer.quiet_change(settings)
+    renderer.stream_settled = renderer.stream_free
+    renderer.version += 1
+    return True
 
 
 def ask(renderer: StreamRenderer, offset_frames: int, window_frames: int) -> Ask:

@@ -295,7 +295,9 @@ class StreamRenderer(RingOutput):
             self.stream.roll(settings=tuned)
         if not same:
             self.stream.reseed(self.seed + known)
-            self.stream_settled = self.codec_output.end_samples
+        self.stream_settled = min(
+            self.codec_output.end_samples, self.stream_settled if same else self.codec_output.end_samples
+        )
         self._tune()
         self.version += 1
 

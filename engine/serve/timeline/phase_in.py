@@ -54,6 +54,12 @@ def begin_after(region: ReferenceAudio | None, start_beats: Fraction, grid: Grid
     return PhaseIn(region, under)
 
 
+def unheard_seconds(region: ReferenceAudio | None, start_beats: Fraction, grid: Grid) -> float:
+    """How much music is made and thrown away before `start_beats` comes in phase.  [any]"""
+    ahead_beats = begin_after(region, start_beats, grid).ahead_beats
+    return float(units.beats_to_seconds(ahead_beats, grid.tempo_bpm))
+
+
 def _beats(region: ReferenceAudio, n_samples: int) -> Fraction:
     return units.samples_to_beats(n_samples, region.bpm, region.rate_hz)
 

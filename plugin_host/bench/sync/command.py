@@ -16,6 +16,7 @@ from plugin_host.bench.bench import show_rows
 from plugin_host.bench.processor_time import ProcessorTime
 from plugin_host.bench.sync.changes import CHANGES, LOOPS, measure_change, measure_loop
 from plugin_host.bench.sync.control import TURNS, measure_control
+from plugin_host.bench.sync.dial import RATES, measure_dial
 from plugin_host.bench.sync.hearing import librosa
 from plugin_host.bench.sync.loops import measure_loops
 from plugin_host.bench.sync.pictures import save_phases, save_tempi
@@ -28,7 +29,7 @@ from plugin_host.console.screen import Screen
 from plugin_host.doctor.doctor import version
 
 SLOW_RATIO = 2.0  # below it the engine cannot keep up with changes on the wall clock: the host waits for it there
-SCENES = ("tempi", "loops", "changes", "loop", "stall", "kill", "control", "holes")
+SCENES = ("tempi", "loops", "changes", "loop", "stall", "kill", "control", "dial", "holes")
 LOOPS_SECONDS = 60.0
 STALLS_SECONDS = (0.5, 3.0, 10.0)
 Scene = tuple[str, Callable[[], SceneResults]]
@@ -134,6 +135,7 @@ def _scenes(stage: Stage, options: SyncOptions) -> Iterator[Scene]:
         "stall": lambda: measure_stalls(stage, STALLS_SECONDS[1:2] if quick else STALLS_SECONDS),
         "kill": lambda: measure_kill(stage),
         "control": lambda: measure_control(stage, 1 if quick else TURNS),
+        "dial": lambda: measure_dial(stage, RATES[-1:] if quick else RATES),
         "holes": lambda: measure_holes(stage, 0.5 if quick else options.minutes),
     }
     for name, scene in rest.items():

@@ -11,6 +11,7 @@ from bridge.control.arguments import At
 from engine.serve.lane import commands, controller, generate_loop, host_follower, lane
 from engine.serve.lane.commands import Command
 from engine.serve.lane.generate_loop import GenerateLoop
+from engine.serve.models.handover import READY_FRAMES
 from engine.stream.window import Window
 
 TURN_SECONDS = 0.005  # that an idle turn takes
@@ -18,18 +19,27 @@ MODULES = (commands, controller, host_follower, lane, generate_loop)
 
 
 class BusyHost(Host):
-    """`ratio` seconds of music are made in a second; reading a window's 300 frames takes `read_seconds`."""
+    """`ratio` seconds of music are made in a second; reading a window's 300 frames takes `read_seconds`.
 
-    def __init__(self, monkeypatch, ratio: float, read_seconds: float) -> None:
+    Another program has the processor for `pause_seconds` each second of that work.
+    """
+
+    def __init__(self, monkeypatch, ratio: float, read_seconds: float, pause_seconds: float = 0.0) -> None:
         model = replace(make_model(), window_frames=500, stride_frames=200)
         super().__init__(GenerateLoop(model, lambda lane, *event: self.events.append(event)))
+        self.generate_loop.use(
+            model, read_seconds + READY_FRAMES * 0.02 / ratio
+        )  # as it is measured when a model is loaded
         for module in MODULES:
             monkeypatch.setattr(module, "time", self.clock)
         step, read = Window.write, Window.read_to
         per_frame, per_read = 0.02 / ratio, read_seconds / 300
+        self.worked = 0
 
         def write(window, tokens):
-            self.clock.seconds += per_frame
+            self.worked += 1
+            paused = self.worked % int(1.0 / per_frame) == 0
+            self.clock.seconds += per_frame + pause_seconds * paused
             step(window, tokens)
 
         def read_to(window, n_frames):

@@ -7,6 +7,7 @@ import pytest
 
 from bridge.ring.form import Audio
 from bridge.time.transport import Grid
+from plugin_host.bench.sync.dial import becomes_another
 from plugin_host.bench.sync.measures import (
     bar_phases,
     beats_heard,
@@ -160,3 +161,24 @@ def test_at_the_joint_a_step_is_a_click_and_a_cut_cymbal_is_none() -> None:
     region[-3000:] += 0.1 * np.random.default_rng(1).standard_normal((3000, 2)).astype(np.float32)
     region[2 * RATE :][:50] += 0.1  # a click of the region's own
     assert found() == []
+
+
+def music_then_noise(noise_from_seconds: float) -> Audio:
+    """Hits on the beat, and from a place on noise as loud, in which something still beats."""
+    audio = played(Grid(RATE, 120.0), 9.0)
+    at = int(noise_from_seconds * RATE)
+    noise = np.random.default_rng(3).standard_normal(max(len(audio) - at, 0)).astype(np.float32)
+    audio[at:] = 0.3 * audio[at:] + 0.1 * noise
+    return np.repeat(audio[:, None], 2, axis=1)
+
+
+@pytest.mark.parametrize("late_seconds", [0.2, 0.6, 2.0])
+def test_where_music_becomes_another_sound_is_heard(late_seconds: float) -> None:
+    heard = becomes_another(music_then_noise(3.0 + late_seconds), RATE, told_seconds=3.0)
+    assert heard == pytest.approx(late_seconds, abs=0.03)
+
+
+def test_music_that_goes_on_becomes_no_other_sound() -> None:
+    """What a dial whose last value is lost sounds like: no figure, where a place that is always found would be one."""
+    assert np.isnan(becomes_another(music_then_noise(9.0), RATE, told_seconds=3.0))
+    assert np.isnan(becomes_another(music_then_noise(3.5)[: 5 * RATE], RATE, told_seconds=3.0))  # its end is not there

@@ -5,6 +5,8 @@ On a machine that makes twice as much music as is played, where a window takes 3
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from busy_rig import BusyHost
 from lane_rig import RATE
@@ -18,6 +20,38 @@ def busy(monkeypatch):
     host.fills.clear()
     assert host.missing == 0
     yield host
+    host.close()
+
+
+def test_what_is_made_is_thrown_away_once_for_a_dial_that_is_turned(busy):
+    """Later values are drawn behind what is made, of which there is no more than the margin."""
+    before, frames = busy.lane.ring.plan.generation, []
+    begin = busy.clock.seconds
+    for number in range(60):
+        busy.set(number + 1, "temperature", 0.5 + number / 100)
+        busy.run(0.05)
+        frames.append(busy.lane.controller.renderer.stream.n_frames)
+    assert busy.lane.ring.plan.generation - before == 1
+    assert sum(later < earlier for earlier, later in pairwise(frames)) <= 1
+    assert max(busy.fills[-100:]) < 0.7
+    assert busy.missing == 0
+    busy.run(4.0)
+    assert busy.clock.seconds - begin > 7.0
+    assert busy.fills[-1] > 1.5  # and the ring is filled again
+
+
+@pytest.mark.parametrize("per_second", [5, 50])
+def test_a_dial_beside_another_program_that_takes_the_processor_away(monkeypatch, per_second):
+    """The margin is what the ring fell lately while it was being filled, and more."""
+    host = BusyHost(monkeypatch, ratio=2.0, read_seconds=0.35, pause_seconds=0.35)
+    host.begin()
+    host.run(4.0)
+    host.fills.clear()
+    last = host.dial("temperature", per_second, 5.0, lambda number: 0.5 + number / 2000)
+    host.run(2.0)
+    assert host.missing == 0
+    assert min(host.fills) > 0.05
+    assert host.sounded[last] - host.told[last] < 0.7
     host.close()
 
 

@@ -54,3 +54,23 @@ def test_figures_are_medians_of_the_last():
     for value in (100.0, 1.0, 2.0, 3.0):
         figures.add("step_ms", value)
     assert figures.median("step_ms") == 2.0
+
+
+def test_music_that_is_thrown_away_before_a_play_is_in_its_margin_and_in_no_other():
+    timing = LaneTiming()
+    timing.worked(20.0, 10.0)
+    for _ in range(8):
+        timing.ready_after(0.8, reads=True, unheard_seconds=1.0)  # half a second of that for a second of music
+    assert timing.margin_seconds - timing.cushion_seconds == pytest.approx(1.3 * 0.3)
+    assert timing.begin_seconds(True) == timing.margin_seconds
+    assert timing.begin_seconds(True, 1.0) - timing.margin_seconds == pytest.approx(1.3 * 0.5)
+
+
+def test_a_first_play_that_reads_music_is_given_what_the_model_was_measured_to_take():
+    timing = LaneTiming()
+    timing.expected_seconds = 0.6
+    timing.ready_after(0.02)
+    assert timing.begin_seconds(False) == timing.margin_seconds
+    assert timing.begin_seconds(True) == pytest.approx(1.3 * 0.6 + timing.cushion_seconds)
+    timing.ready_after(0.3, reads=True)
+    assert timing.begin_seconds(True) == timing.margin_seconds

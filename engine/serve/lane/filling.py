@@ -1,0 +1,36 @@
+"""What a stream needed and what its ring held meanwhile, for its lane's pace and renewal. All of it [generate]."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from engine.serve.lane.renewal import Renewal
+from engine.serve.lane.timing import LaneTiming
+from engine.serve.render.stream_renderer import StreamRenderer
+from engine.serve.timeline.host_clock import HostClock
+
+
+def take_noted(
+    renderer: StreamRenderer, codes: Tensor, clock: HostClock, timing: LaneTiming, renewal: Renewal, lead_seconds: float
+) -> bool:
+    """Write what new frames [K, n] sound like, made to reach a lead; whether something went into the ring.
+
+    Where the host plays, what is left in the ring is noted right before: there it is at its lowest.
+    """
+    written = renderer.stream_written
+    renderer.keep(codes)
+    transport, placement = clock.or_standing(), renderer.placement
+    rate, left = transport.sample_rate_hz, max(0, renderer.ahead_samples(transport.position_samples))
+    renderer.write()
+    sounding = transport.playing and transport.position_samples >= placement.start_samples
+    goes_on = written > placement.unheard_samples and not renderer.stream_behind
+    if sounding and goes_on and transport.timeline == placement.timeline:
+        timing.saw_fill(left / rate, sounding)
+        renewal.filled(left / rate, renderer.ahead_samples(transport.position_samples) / rate, lead_seconds)
+    return renderer.stream_written > written
+
+
+def ready_noted(renderer: StreamRenderer, timing: LaneTiming, seconds: float, begins: bool) -> None:
+    """The first block of something new came after so long: of a play that `begins`, or of music made anew."""
+    unheard = renderer.placement.unheard_samples / renderer.placement.grid.sample_rate_hz if begins else 0.0
+    timing.ready_after(seconds, renderer.prompt_frames > 0, unheard)

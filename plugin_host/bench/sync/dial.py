@@ -1,0 +1,123 @@
+"""Scene: a dial is turned while the music plays, many times a second. When is its newest value heard?
+
+    told      a b c d e f g h ... wild            as a controller sends it: by the way, no answer waited for
+    recorded  ~~~~~~~~ music ~~~~~~~~~|#### noise    the last value draws almost any sound: that is heard
+
+Nothing that the engine says is used: the last value is heard where the recorded sound becomes another one.
+"""
+
+from __future__ import annotations
+
+import random
+import socket
+import time
+from itertools import pairwise
+
+import numpy as np
+
+from bridge.control import messages
+from bridge.ring.form import Audio
+from plugin_host.bench.sync.changes import BAR_BEATS, BPM
+from plugin_host.bench.sync.recorder import Floats, Noted
+from plugin_host.bench.sync.results import SceneResults
+from plugin_host.bench.sync.stage import RATE_HZ, BenchRun, Stage
+
+RATES = (5.0, 20.0, 50.0, 200.0)
+TURNED_SECONDS = 8.0
+BEFORE_SECONDS = 3.0  # that are listened to before the last value is told
+AFTER_SECONDS = 6.0  # and after it
+SETTLED_SECONDS = 3.5  # after which its sound is there, if ever
+NAME, USUAL, WILD = "temperature", (0.7, 1.0), 4.0
+HOP_SAMPLES = 480
+EDGES_HZ = np.geomspace(60.0, 15_000.0, 17)
+APART = 0.5  # how surely hops are of one sound or the other, on the whole: music and this noise 1, any music 0.15
+
+
+def measure_dial(stage: Stage, rates: tuple[float, ...] = RATES) -> SceneResults:
+    """A dial turned so often a second; the ring meanwhile, and from when on its last value is heard.  [main]"""
+    found = SceneResults()
+    for rate in rates:
+        found.take(_turned(stage, rate))
+    return found
+
+
+def _turned(stage: Stage, per_second: float) -> SceneResults:
+    plot = stage.region(BPM)
+    run = BenchRun(stage, plot, 8.0 + TURNED_SECONDS + AFTER_SECONDS + 4.0)
+    counters = run.processor.counters
+    with run.playing():
+        lane = run.session.lane
+        stage.client.set(lane, "guard", 0)  # it would take the noise for a fault
+        stage.client.set(lane, "top_k", 0)
+        run.until_beats(plot.stretch.start_beats + 3 * BAR_BEATS)
+        underruns, began = counters.underruns, time.monotonic()
+        told = _turn(run, stage.engine.port, lane, per_second)
+        run.for_seconds(AFTER_SECONDS)
+        underruns = counters.underruns - underruns
+    recording, found = run.recording(), SceneResults()
+    at, name = recording.after_seconds(told), f"dial, {per_second:g} a second"
+    begin, end = (recording.after_seconds(each) for each in (told - BEFORE_SECONDS, told + AFTER_SECONDS))
+    log = recording.log
+    turned = (log[:, Noted.SECONDS] >= began) & (log[:, Noted.SECONDS] < told + 1.0)
+    heard = becomes_another(recording.audio[begin:end], RATE_HZ, (at - begin) / RATE_HZ)
+    found.add(f"{name}: lowest ring fill", 1000 * float(log[turned, Noted.FILL].min()) / RATE_HZ, "ms", "> 0")
+    found.add(f"{name}: underruns", underruns, "", "0")
+    found.add(f"{name}: last value heard in the recording after", 1000 * heard, "ms", "< 700")
+    return found
+
+
+def _turn(run: BenchRun, port: int, lane: int, per_second: float) -> float:
+    """Turn the dial, and in the end to its wildest; when that was told, on the monotonic clock."""
+    dice, count = random.Random(1), int(TURNED_SECONDS * per_second)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as wire:
+        wire.connect(("127.0.0.1", port))
+        began = looked = time.monotonic()
+        for number in range(count):
+            time.sleep(max(0.0, began + number / per_second - time.monotonic()))
+            last = number == count - 1
+            value = WILD if last else round(dice.uniform(*USUAL), 3)
+            told = time.monotonic()
+            wire.send(messages.LANE_SET.pack(0, lane, NAME, value, "now"))
+            if told - looked > 0.5 and not last:
+                looked = told
+                run.session.look(run.timeline.now.grid, run.timeline.now.position_samples)
+    return told
+
+
+# -- listening ----------------------------------------------------------------------------------------------
+
+
+def becomes_another(audio: Audio, rate_hz: int, told_seconds: float) -> float:
+    """Seconds from `told_seconds` to where audio [n, channels] becomes another sound; NaN where it does not.
+
+    Each hop of 10 ms is compared with what is heard up to then and with what is heard in the end: the place is the one
+    that divides them best (the likeliest change point between two Gaussians of band levels).  [main]
+    """
+    levels = band_levels(audio, rate_hz)
+    seconds = np.arange(len(levels)) * HOP_SAMPLES / rate_hz
+    early, late = seconds < told_seconds, seconds >= told_seconds + SETTLED_SECONDS
+    if not early.any() or not late.any():
+        return float("nan")
+    surer = _likelihood(levels, levels[late]) - _likelihood(levels, levels[early])
+    if min(surer[late].mean(), -surer[early].mean()) < APART:
+        return float("nan")
+    place = int(np.argmin(np.concatenate([[0.0], np.cumsum(surer)])))
+    return float(place * HOP_SAMPLES / rate_hz - told_seconds)
+
+
+def band_levels(audio: Audio, rate_hz: int) -> Floats:
+    """Levels in dB [hops, bands] of audio [n, channels], a hop 10 ms apart.  [any]"""
+    mono = np.asarray(audio.mean(axis=1), np.float64)
+    hops = len(mono) // HOP_SAMPLES
+    pieces = mono[: hops * HOP_SAMPLES].reshape(hops, HOP_SAMPLES) * np.hanning(HOP_SAMPLES)
+    power = np.abs(np.fft.rfft(pieces, axis=1)) ** 2
+    at = np.fft.rfftfreq(HOP_SAMPLES, 1 / rate_hz)
+    bands = [(at >= low) & (at < high) for low, high in pairwise(EDGES_HZ)]
+    return np.stack([10 * np.log10(power[:, band].sum(axis=1) + 1e-6) for band in bands if band.any()], axis=1)
+
+
+def _likelihood(levels: Floats, like: Floats) -> Floats:
+    """Logarithm of how likely each hop is among others, by band, their mean: [hops]."""
+    mean, deviation = like.mean(axis=0), like.std(axis=0) + 1.0
+    off = (levels - mean) / deviation
+    return np.asarray((-0.5 * off**2 - np.log(deviation)).mean(axis=1))
