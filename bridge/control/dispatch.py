@@ -85,6 +85,10 @@ class Dispatcher:
         """Whether a sender has yet to say the secret.  [control]"""
         return self.strict and not self.clients.knows(source)
 
+    def trusts(self, source: Source) -> bool:
+        """Whether the secret was said from a sender's machine before.  [control]"""
+        return self._door.trusts(source[0])
+
     def dispatch(self, packet: Packet, source: Source, now_seconds: float, size_bytes: int = 0) -> None:
         """Answer one message, or have it answered later; no message makes it raise.
 
@@ -200,6 +204,7 @@ class Dispatcher:
 
     def _bye(self, request: Request) -> Answer:
         self.clients.remove(request.client)
+        self._door.left(request.source)
         return ()
 
     def _ping(self, request: Request) -> Answer:

@@ -30,6 +30,7 @@ from bridge.errors import Busy, OutOfRange, PacketError
 
 MESSAGES_PER_SECOND = 4000.0  # of one sender; what comes above is thrown away unread, and said once a second
 STRANGERS_PER_SECOND = 50.0  # messages of one machine that has yet to say the secret
+STRANGERS_FACTOR = 20.0  # of that, for all strangers together: who has many addresses does not keep the others out
 ALL_FACTOR = 1.25  # of what one may send, for all together
 SENDER_SHARE = 0.24  # of a processor for one sender: a message that takes longer than its part of it counts as several
 SHUT_SECONDS = 0.002  # that a sender who is over its ration is not looked at again; SHUT_MAX such senders
@@ -67,7 +68,7 @@ class Endpoint:
         check_secret(host, secret, allow_network)
         self._dispatcher = Dispatcher(handlers, self._send, engine, secret, on_gone, time.monotonic(), plain_secret)
         self._limiter = RateLimiter(messages_per_second, messages_per_second / 2, ALL_FACTOR)
-        self._strangers = RateLimiter(STRANGERS_PER_SECOND, STRANGERS_PER_SECOND, ALL_FACTOR)
+        self._strangers = RateLimiter(STRANGERS_PER_SECOND, STRANGERS_PER_SECOND, STRANGERS_FACTOR)
         self._shed_notices = RateLimiter(1.0, 1.0, all_factor=8.0)
         self._scheduled: list[tuple[float, int, Packet, Source, int]] = []
         self._shut: dict[Source, float] = {}  # senders over their ration, and until when they are not looked at
@@ -178,7 +179,7 @@ class Endpoint:
     def _admit(self, source: Source, now: float, stranger: bool) -> bool:
         """Whether one more message of a sender is read; if not, that is said now and then."""
         if stranger:
-            passes = self._strangers.admit(source[0], now)
+            passes = self._strangers.admit(source[0], now, self._dispatcher.trusts(source))
         else:
             passes = self._limiter.admit(source, now, self._dispatcher.clients.knows(source))
         if not passes:

@@ -170,6 +170,7 @@ LANE_STATUS = rows.request(
         rows.count("seed", "of the random numbers"),
         rows.text("references", "roles of the regions it has"),
         rows.text("listener", "who hears it: a host that plays, one that stands, or nobody and what to do", 200),
+        rows.text("fault", "why its music failed, and whether that is tried again; empty where all is well", 400),
     ),
     meaning="How a lane is.", asks=True,
 )
@@ -264,7 +265,8 @@ EVENT_EXCERPT = rows.answer(
 EVENT_LANE = rows.answer(
     "event/lane", LANE, rows.text("state", "idle, preparing, playing, ended or failed"),
     rows.figure("beats", "where on the timeline", "beats"), TEXT,
-    meaning="A lane's state changed.",
+    meaning="A lane's state changed. Music that fails in the middle is `preparing` again, its text says why and which "
+    "try it is; `failed` says what to do.",
 )
 EVENT_LATE = rows.answer(
     "event/late", LANE, rows.count("blocks", "made too late and not heard, since the last such event"), TEXT,

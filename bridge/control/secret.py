@@ -7,6 +7,10 @@
 
 A challenge is for the address and port that asked, for ten seconds and one hello. The secret itself is taken from
 this machine, where nobody listens on the wire, and from others only where the engine was told to (`plain`).
+
+Wrong guesses of all machines together are slow too, so one who has many addresses could use them up and keep others
+out. A proof of nothing that was asked for tells its sender nothing and is not counted; secrets that are said in plain
+are counted apart; and machines that once proved it have a part of their own.
 """
 
 from __future__ import annotations
@@ -25,6 +29,7 @@ PROOF = "hmac:"  # begins a proof in the place of the secret
 CHALLENGE_SECONDS = 10.0
 CHALLENGES_MAX = 1024
 GUESSES_PER_SECOND, GUESSES_AT_ONCE = 1.0, 5.0  # of one machine that were wrong
+TRUSTED_MAX = 64  # machines
 _log = logging.getLogger("segue.bridge")
 
 
@@ -35,7 +40,9 @@ class SecretKeeper:
         self._secret, self._plain = secret, plain
         self._challenges: OrderedDict[Source, tuple[str, float]] = OrderedDict()
         self._taken: OrderedDict[Source, tuple[str, float]] = OrderedDict()  # hellos, which may come again
+        self._trusted: OrderedDict[str, None] = OrderedDict()  # machines from which it was proved
         self._guesses = RateLimiter(GUESSES_PER_SECOND, GUESSES_AT_ONCE, all_factor=4.0)
+        self._guesses_plain = RateLimiter(GUESSES_PER_SECOND, GUESSES_AT_ONCE, all_factor=4.0)
         self._warned: set[str] = set()
 
     def challenge(self, source: Source, now_seconds: float) -> str:
@@ -50,9 +57,12 @@ class SecretKeeper:
         """Let a hello pass; NotAllowed for what proves nothing, Busy (unread) after too many of these."""
         if not self._secret:
             return
-        if not self._guesses.admit(source[0], now_seconds):
-            raise Busy("too many wrong secrets came from there; wait a second")
         proved = said.startswith(PROOF)
+        if proved and not self._asked(source, now_seconds):
+            raise NotAllowed("the proof is wrong or too old")
+        guesses = self._guesses if proved else self._guesses_plain
+        if not guesses.admit(source[0], now_seconds, self.trusts(source[0])):
+            raise Busy("too many wrong secrets came from there; wait a second")
         if proved:
             right = self._proves(source, said, reply_port, now_seconds)
         elif self._plain or is_loopback(source[0]):
@@ -62,7 +72,24 @@ class SecretKeeper:
         if not right:
             self._warn(source[0])
             raise NotAllowed("the proof is wrong or too old" if proved else "the secret is missing or wrong")
-        self._guesses.charge(source[0], -1.0)
+        guesses.charge(source[0], -1.0)
+        self._trusted[source[0]] = None
+        self._trusted.move_to_end(source[0])
+        if len(self._trusted) > TRUSTED_MAX:
+            self._trusted.popitem(last=False)
+
+    def trusts(self, host: str) -> bool:
+        """Whether somebody on this machine has said or proved the secret before."""
+        return host in self._trusted
+
+    def left(self, source: Source) -> None:
+        """Who says bye has had the answer to its hello: that is good no more."""
+        self._taken.pop(source, None)
+
+    def _asked(self, source: Source, now_seconds: float) -> bool:
+        """Whether a proof from there may prove anything: it asked for a challenge, or was let in, lately."""
+        known = (table[source][1] for table in (self._challenges, self._taken) if source in table)
+        return any(now_seconds - at <= CHALLENGE_SECONDS for at in known)
 
     def _proves(self, source: Source, said: str, reply_port: int, now_seconds: float) -> bool:
         text, asked = self._challenges.get(source, ("", 0.0))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -51,7 +51,7 @@ def run_host(options: HostOptions, screen: Screen) -> None:
     leader_bpm = first_tempo(options.means.sync, options.wish.rate_hz, screen.say)
     wish = replace(options.wish, leader_bpm=leader_bpm)
     read = read_for(wish) if wish.region else None
-    hear = partial(_hear_time, options.means.sync)
+    hear = partial(_hear, options.means.sync, screen.say)
     with (
         tempfile.TemporaryDirectory(prefix="segue-") as copies,
         EngineClient(options.port, name="segue host", secret=options.secret, on_event=hear) as client,
@@ -63,9 +63,11 @@ def run_host(options: HostOptions, screen: Screen) -> None:
         _play(options, plot, client, screen)
 
 
-def _hear_time(wish: SyncWish, event: Event) -> None:
-    """What others told the engine of our lane's time goes to the sync.  [any]"""
+def _hear(wish: SyncWish, say: Callable[[str], None], event: Event) -> None:
+    """What is told of our lane: of its music to the screen, of its time by others to the sync.  [any]"""
     said: dict[str, Any] = dict(event.values)
+    if event.message is messages.EVENT_LANE and said["lane"] == wish.told.lane and said["text"]:
+        say(f"lane {said['lane']} is {said['state']}: {said['text']}")
     if event.message is messages.EVENT_TIME and said["lane"] == wish.told.lane:
         playing, meter = int(said["playing"]), Signature(int(said["numerator"]), int(said["denominator"]))
         beats = float(said["beats"]) if playing >= 0 else None

@@ -145,7 +145,10 @@ class Play(NamedTuple):
 
 
 class LaneStatus(NamedTuple):
-    """How a lane is; `references` are roles separated by spaces, `listener` says who hears it."""
+    """How a lane is; `references` are roles separated by spaces, `listener` says who hears it.
+
+    `fault` says why its music failed and whether that is tried again; empty where all is well.
+    """
 
     state: str
     written_beats: float
@@ -153,6 +156,7 @@ class LaneStatus(NamedTuple):
     seed: int
     references: str
     listener: str
+    fault: str
 
 
 class LaneStats(NamedTuple):

@@ -27,8 +27,8 @@ def start_engine(tiny_model) -> Iterator[Callable[..., Engine]]:
     """Starts engines on the tiny model; all that still run are ended with the tests."""
     started: list[Engine] = []
 
-    def start(*options: str, port: int | None = None) -> Engine:
-        started.append(Engine([*tiny_model, *options], port))
+    def start(*options: str, port: int | None = None, program: tuple[str, ...] = ("-m", "engine")) -> Engine:
+        started.append(Engine([*tiny_model, *options], port, program))
         return started[-1]
 
     yield start

@@ -36,11 +36,13 @@ def unpack(folder: Path, target: Path) -> Path:
 
 
 class Engine:
-    """`python -m engine` on a free port."""
+    """`python -m engine` on a free port; `program`: what Python runs instead."""
 
-    def __init__(self, options: list[str], port: int | None = None) -> None:
+    def __init__(
+        self, options: list[str], port: int | None = None, program: tuple[str, ...] = ("-m", "engine")
+    ) -> None:
         self.port = port or free_port()
-        command = [sys.executable, "-m", "engine", "--port", str(self.port), *options]
+        command = [sys.executable, *program, "--port", str(self.port), *options]
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
         self.process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment

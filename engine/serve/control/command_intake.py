@@ -7,6 +7,7 @@
 
 A lane has room for some commands at once and then for so many a second; so have all lanes together. A dial that is
 turned fast, or three programs that send all they can, cost the music no more than that. Each request is answered.
+Lanes are known weakly, but for those with commands that are held: one that was closed is freed.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from collections.abc import Callable, Hashable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 from bridge.control.limits import Bucket
 from bridge.control.messages import LANE_COMMANDS_PER_SECOND
@@ -97,7 +99,8 @@ class CommandIntake:
         self.later: Callable[[float, Callable[[], None]], None] = lambda seconds, act: None
         self._generate_loop, self._now_seconds = generate_loop, now_seconds
         self._all = Bucket(ALL_PER_SECOND, ALL_AT_ONCE, ALL_AT_ONCE, now_seconds())
-        self._lanes: OrderedDict[Lane, _Waiting] = OrderedDict()
+        self._buckets: WeakKeyDictionary[Lane, Bucket] = WeakKeyDictionary()
+        self._lanes: OrderedDict[Lane, _Waiting] = OrderedDict()  # with commands that are held
         self._out: deque[IntakeItem] = deque()  # that [generate] has not come to
         self._armed = False
         self._answers = ThreadPoolExecutor(1, "segue-answers")
@@ -106,9 +109,7 @@ class CommandIntake:
         """Take a command in; Busy where too many different ones wait, NotReady where nothing plays.  [control]"""
         self._generate_loop()
         now = self._now_seconds()
-        waiting = self._lanes.get(ask.lane)
-        if waiting is None:
-            waiting = self._lanes[ask.lane] = _Waiting(Bucket(LANE_PER_SECOND, LANE_AT_ONCE, LANE_AT_ONCE, now))
+        waiting = self._lanes.get(ask.lane) or _Waiting(self._bucket(ask.lane, now))
         if not waiting.held and self._may(waiting, now):
             self._hand_over(ask)
             return
@@ -118,7 +119,13 @@ class CommandIntake:
         elif len(waiting.held) >= HELD_MAX:
             raise Busy(f"{HELD_MAX} commands wait for lane {ask.lane.number} and there is room for no more")
         waiting.held[ask.key] = ask
+        self._lanes[ask.lane] = waiting
         self._arm(now)
+
+    def _bucket(self, lane: Lane, now: float) -> Bucket:
+        if lane not in self._buckets:
+            self._buckets[lane] = Bucket(LANE_PER_SECOND, LANE_AT_ONCE, LANE_AT_ONCE, now)
+        return self._buckets[lane]
 
     def _may(self, waiting: _Waiting, now: float) -> bool:
         if len(self._out) >= OUT_MAX or waiting.bucket.seconds_to_next(now) > 0.0:
@@ -141,7 +148,7 @@ class CommandIntake:
     def _arm(self, now: float) -> None:
         if not self._armed:
             self._armed = True
-            lanes = [waiting.bucket.seconds_to_next(now) for waiting in self._lanes.values() if waiting.held]
+            lanes = [waiting.bucket.seconds_to_next(now) for waiting in self._lanes.values()]
             self.later(max(LOOK_SECONDS, self._all.seconds_to_next(now), min(lanes)), self._release)
 
     def _release(self) -> None:
@@ -156,7 +163,7 @@ class CommandIntake:
                     self._hand_over(waiting.held.popitem(last=False)[1])
                     more = True
         for lane, waiting in list(self._lanes.items()):
-            if not waiting.held and waiting.bucket.tokens >= LANE_AT_ONCE:
+            if not waiting.held:
                 del self._lanes[lane]
-        if any(waiting.held for waiting in self._lanes.values()):
+        if self._lanes:
             self._arm(now)

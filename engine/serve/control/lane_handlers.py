@@ -176,7 +176,7 @@ class LaneHandlers:
         lane = self.lane_of(request.whole("lane"))
         view = lane.view
         references = " ".join(sorted(lane.settings.regions))
-        return view.state, view.written_beats, view.generation, view.seed, references, lane.listener()
+        return view.state, view.written_beats, view.generation, view.seed, references, lane.listener(), view.fault
 
     def lane_stats(self, request: Request) -> Answer:
         """lane/stats.  [control]"""

@@ -216,17 +216,21 @@ class Server:
             looked, told = now if look else looked, now if tell else told
             if tell:
                 self.loader.beat()
-            for lane in self.desk.lanes.values():
-                try:
-                    lane.ring.beat()
-                    if look and lane.ring.segment.cut:
-                        self._free(lane, "its shared memory was cut short")
-                    elif look and (lane.ring.host_gone() or (lane.orphaned and not lane.host_plays())):
-                        self._free(lane, f"its host (pid {lane.ring.host_pid}) has ended")
-                    if tell:
-                        self._tell_late(lane, late)
-                except (ValueError, OSError):  # the ring is being closed
-                    continue
+            self._look_after(look, late if tell else None)
+
+    def _look_after(self, look: bool, late: dict[int, int] | None) -> None:
+        """Every lane once; `late` counts late blocks, None where nothing is to be told of them."""
+        for lane in self.desk.lanes.values():
+            try:
+                lane.ring.beat()
+                if look and lane.ring.segment.cut:
+                    self._free(lane, "its shared memory was cut short")
+                elif look and (lane.ring.host_gone() or (lane.orphaned and not lane.host_plays())):
+                    self._free(lane, f"its host (pid {lane.ring.host_pid}) has ended")
+                if late is not None:
+                    self._tell_late(lane, late)
+            except (ValueError, OSError):  # the ring is being closed
+                continue
 
     def _free(self, lane: Lane, why: str) -> None:
         if not lane.freeing:

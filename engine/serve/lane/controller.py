@@ -26,9 +26,10 @@ from engine.serve.lane.filling import ready_noted, take_noted
 from engine.serve.lane.fitting import loop_samples, placement_of
 from engine.serve.lane.guard_actions import GuardActions
 from engine.serve.lane.host_follower import HostFollower
-from engine.serve.lane.lane import ENDED, FAILED, IDLE, PLAYING, PREPARING, Lane, LaneView, Overtaken, Update
+from engine.serve.lane.lane import ENDED, IDLE, PLAYING, PREPARING, Lane, LaneView, Overtaken, Update
 from engine.serve.lane.levels import SOON_SECONDS, Levels
 from engine.serve.lane.renewal import Renewal
+from engine.serve.lane.retries import Retries
 from engine.serve.lane.scheduler import CommandScheduler
 from engine.serve.lane.timing import LaneTiming, lead_limit_seconds
 from engine.serve.lane_settings import Depth, LaneSettings
@@ -57,6 +58,7 @@ class LaneController:
         number, ours = weakly(self._next_generation), (lane, self.timing, self.renewal)
         acts = weakly(self._remake), weakly(self._begin_play), weakly(self._end_play)
         self.scheduler = CommandScheduler(*ours, Levels(number, lambda: time.monotonic()), *acts)
+        self.retries = Retries(lane, lambda: time.monotonic(), acts[1], weakly(self._end))
         self._follower = HostFollower(*ours, weakly(self._placement_on), number, self.scheduler)
         self.candidates, self._watch = Candidates(lane, self.timing), GuardActions(lane, self.timing, number)
         self._order: PlayOrder | None = None  # of the renderer
@@ -66,10 +68,7 @@ class LaneController:
     # -- commands -----------------------------------------------------------------------------------------
 
     def change(self, command: Command) -> tuple[float, int]:
-        """A change of settings: from which beat it will be heard, and whether that is later than it was meant.
-
-        One for now is in the settings already.
-        """
+        """A change of settings (of now: it is in them): from which beat it is heard, whether later than meant."""
         if command.settled:
             return self.lane.place_now(Depth.WINDOW if command.slow else Depth.SOUND)
         due = self.scheduler.add(command, self.lane.clock.or_standing())
@@ -130,7 +129,7 @@ class LaneController:
     def tick(self) -> None:
         """Follow host and settings, write what waits, and end what is at its end."""
         transport = self.lane.clock.or_standing()
-        if self.scheduler.turn(self.renderer, transport):
+        if self.scheduler.turn(self.renderer, transport) or self.retries.turn(self.renderer, transport, self.timing):
             self._waiting_from = time.monotonic()
         renderer = self.renderer
         if renderer is not None:
@@ -171,11 +170,8 @@ class LaneController:
             self._wrote()
 
     def fail(self, error: Exception) -> None:
-        """Stop this lane's stream; what is in the ring still sounds."""
-        if self._order is not None:
-            self._order.fail(error)
-        end = self.renderer.placement.zero_samples + self.renderer.stream_written if self.renderer else 0
-        self._end(FAILED, end, f"{error}")
+        """Stop this lane's stream; what is in the ring still sounds, and it may be tried again: see `Retries`."""
+        self._end(*self.retries.failed(self._order, self.renderer, error, self.scheduler))
 
     # -- the stream's life ----------------------------------------------------------------------------------
 
@@ -184,7 +180,7 @@ class LaneController:
         order, before = command.order, self.renderer
         assert order is not None
         self._drop(self._order)
-        self._order, self._waiting_from = order, time.monotonic()
+        self._order, self._waiting_from = self.retries.begins(order), time.monotonic()
         try:
             if self.model is None:
                 raise NotReady("no model is loaded")
@@ -212,6 +208,8 @@ class LaneController:
         """End the music where a stop says."""
         renderer, order = self.renderer, self._order
         if renderer is None or order is None:
+            if self.retries.given_up():
+                self._end(IDLE, transport.position_samples)
             return
         soon = transport.position_samples + (int(SOON_SECONDS * transport.sample_rate_hz) if transport.playing else 0)
         end = max(
@@ -254,7 +252,7 @@ class LaneController:
         if self._state == PREPARING and order is not None:
             self.timing.first_sound_seconds = now - order.ordered_seconds
             self.timing.restart()
-            self._change_state(PLAYING, float(order.start_beats))
+            self._change_state(PLAYING, float(order.start_beats), self.retries.came_back())
             order.begin(self._generation)
 
     def _maybe_end(self, renderer: StreamRenderer, transport: Transport) -> None:
@@ -270,7 +268,8 @@ class LaneController:
         if renderer is not None:
             grid, timeline = renderer.placement.grid, renderer.placement.timeline
         generation = self._next_generation() if state == IDLE else self._generation
-        self.lane.ring.set_plan(PlaybackPlan(generation, False, end_samples, end_samples, end_samples, timeline))
+        if state != PREPARING:  # it is tried again, and the host holds its bar
+            self.lane.ring.set_plan(PlaybackPlan(generation, False, end_samples, end_samples, end_samples, timeline))
         self.renderer = self._order = None
         for each in (self.candidates, self._watch, self._follower):
             each.forget()  # a whole model hangs on a renderer
@@ -302,7 +301,7 @@ class LaneController:
             timing.fill_low_seconds, timing.first_sound_seconds, timing.realtime_ratio, rolls,
             timing.change_seconds, self.scheduler.times.text,
             (self._watch.heard, self._watch.passed, self.candidates.chosen),
-            (SOON_SECONDS, timing.in_window_seconds, timing.margin_seconds),
+            (SOON_SECONDS, timing.in_window_seconds, timing.margin_seconds), self.retries.text,
         )  # fmt: skip
 
     def _change_state(self, state: str, beats: float, text: str = "") -> None:

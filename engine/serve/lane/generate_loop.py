@@ -210,7 +210,14 @@ class GenerateLoop:
             if controller.renderer is not None:
                 hop = controller.candidates.hop(controller.renderer, hop)
         began = time.perf_counter()
-        results = self._made(hop, names, waiting, lambda: self._pressed(waiting, began))
+        try:
+            results = self._made(hop, names, waiting, lambda: self._pressed(waiting, began))
+        except Exception as error:  # in what they share
+            for name in names:
+                self._batch.remove(name)
+            for controller in waiting:
+                self._fail(controller, error)
+            return
         stepped = time.perf_counter()
         n_frames = sum(frames.codes.shape[1] for frames in results.values())
         for controller in waiting:

@@ -55,6 +55,7 @@ class LaneView:
     heard: str = ""
     listened: tuple[int, int, int] = (0, 0, 0)  # faults, of these let pass, stretches chosen among candidates
     ready_seconds: tuple[float, float, float] = (0.06, 0.3, 0.4)  # until a change told now is heard, by its `Depth`
+    fault: str = ""  # why it is silent, or was lately, and what is done about it
 
 
 class Lane:

@@ -278,6 +278,12 @@ class CommandScheduler:
         self.commands.make([*self._early, *self._fresh, play], start)
         self._early, self._fresh, self._base_made = [], [], self.base
 
+    def wait_again(self, transport: Transport) -> None:
+        """The stream has failed and is tried again: what was not heard waits for its place, or for the new music."""
+        self.commands.jumped(transport, self._margin(transport))
+        for command in self.commands.made:
+            command.stream_sample = 0
+
     def handed_over(self) -> None:
         """Another model's renderer goes on, with the settings as they are."""
         self.base, news = self._lane.look()

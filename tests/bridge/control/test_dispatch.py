@@ -12,6 +12,7 @@ from bridge.control.messages import COUNTED_FROM
 from bridge.control.packet import Packet, parse
 from bridge.control.request_memory import CLIENTS_KNOWN, REMEMBERED_MAX, REMEMBERED_SECONDS, Memory
 from bridge.control.requests import Answer, Request, Responder
+from bridge.control.secret import PROOF, proof
 from bridge.control.suggestions import thing
 from bridge.errors import BY_CODE, Busy, OutOfRange, SegueError, from_wire
 
@@ -47,7 +48,8 @@ class Desk:
 
     def say(self, row: messages.Message, *values: object, source: tuple[str, int] = HERE) -> Packet:
         """What the message is answered with last."""
-        self.dispatcher.dispatch(parse(row.pack(*values))[0], source, self.now_seconds)
+        datagram = row.pack(*values)
+        self.dispatcher.dispatch(parse(datagram)[0], source, self.now_seconds, len(datagram))
         return self.sent[-1][0]
 
 
@@ -353,3 +355,41 @@ def test_every_code_word_means_one_error_and_comes_back_from_the_wire() -> None:
         assert fault.text == "text"
     assert type(from_wire("of_the_future", "text")) is SegueError
     assert "of_the_future" in str(from_wire("of_the_future", "text"))
+
+
+def test_who_has_many_addresses_does_not_keep_the_owner_out() -> None:
+    """Proofs of nothing that was asked for, and secrets in plain, from everywhere, use up nothing of the owner's."""
+    desk = Desk(secret="open sesame")
+    wrong = PROOF + "0" * 64
+    for number in range(1000):
+        guesser = (f"127.9.{number // 250}.{number % 250 + 1}", 5000)
+        desk.say(messages.HELLO, 1, 0, "", wrong, source=guesser)
+        desk.say(messages.HELLO, 1, 0, "", "a guess", source=guesser)
+    challenge = str(desk.say(messages.CHALLENGE, 2, "." * 48).values[2])
+    said = desk.say(messages.HELLO, 3, 0, "", proof("open sesame", challenge, 0))
+    assert said.address == messages.OK.address
+
+
+def test_a_machine_that_proved_the_secret_is_let_in_while_others_guess_by_the_rules() -> None:
+    desk = Desk(secret="open sesame")
+
+    def come_in(id: int) -> Packet:
+        challenge = str(desk.say(messages.CHALLENGE, id, "." * 48).values[2])
+        return desk.say(messages.HELLO, id + 1, 0, "", proof("open sesame", challenge, 0))
+
+    come_in(1)
+    desk.say(messages.BYE, 3)
+    for number in range(1000):
+        guesser = (f"127.9.{number // 250}.{number % 250 + 1}", 5000)
+        desk.dispatcher.dispatch(parse(messages.CHALLENGE.pack(1, "." * 48))[0], guesser, desk.now_seconds, 100)
+        desk.say(messages.HELLO, 2, 0, "", PROOF + "0" * 64, source=guesser)
+    assert come_in(4).address == messages.OK.address
+
+
+def test_a_hello_is_good_no_more_once_its_client_said_bye() -> None:
+    desk = Desk(secret="open sesame")
+    challenge = str(desk.say(messages.CHALLENGE, 1, "." * 48).values[2])
+    hello = 2, 0, "", proof("open sesame", challenge, 0)
+    assert desk.say(messages.HELLO, *hello).address == desk.say(messages.HELLO, *hello).address == messages.OK.address
+    desk.say(messages.BYE, 3)
+    assert "not_allowed" in desk.say(messages.HELLO, *hello).values

@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import random
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -527,6 +528,16 @@ def test_secrets_cannot_be_guessed_fast(serve: Serve) -> None:
             codes.append(code_of(peer.receive()))
     assert codes.count("not_allowed") <= 7  # 5 at once, then one a second
     assert codes.count("not_allowed") >= 5
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="speaks from many addresses of this machine")
+def test_strangers_with_many_addresses_do_not_keep_others_out(serve: Serve) -> None:
+    endpoint, peer = serve(secret="open sesame")
+    for number in range(400):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+            stranger.bind((f"127.9.{number // 200}.{number % 200 + 1}", 0))
+            stranger.sendto(messages.CHALLENGE.pack(1, "." * PADDING_MIN), ("127.0.0.1", endpoint.port))
+    assert peer.ask(messages.CHALLENGE.pack(1, "." * PADDING_MIN)).address == messages.OK.address
 
 
 def test_handlers_of_unknown_addresses_are_our_fault() -> None:

@@ -1,0 +1,139 @@
+"""A lane whose stream fails inside, in the middle of its music, is tried again by itself.
+
+    playing --a fault--> preparing --a pause, then the next bar line that can be met--> playing
+                            |  ^-- a fault: a longer pause --|
+                            +-- as often as there are pauses --> failed: what to do is said
+
+The ring's plan stays as it is meanwhile, so the host holds its last bar. Not tried again: what was refused by name,
+a play that its caller is told of, and what a host waits for, which would get a hole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bridge.control.arguments import At
+from bridge.errors import SegueError
+from bridge.time.transport import Transport
+from engine.errors import EngineError
+from engine.serve.faults import wire_fault
+from engine.serve.lane.commands import Command, PlayOrder
+from engine.serve.lane.lane import ENDED, FAILED, PREPARING, Lane
+from engine.serve.lane.scheduler import CommandScheduler
+from engine.serve.lane.timing import LaneTiming
+from engine.serve.models.memory import trim
+from engine.serve.timeline.due import Due, ahead_samples
+
+if TYPE_CHECKING:
+    from engine.serve.render.stream_renderer import StreamRenderer
+
+PAUSES_SECONDS = (0.25, 1.0, 2.0, 4.0, 8.0)  # before each try
+STEADY_SECONDS = 30.0  # music that goes on so long after a try is whole again: the next fault is the first
+
+
+@dataclass
+class _Due:
+    order: PlayOrder
+    at_seconds: float
+
+
+class Retries:
+    """One lane's; all [generate]. `begin` plays a command's order, `end` says how the lane is from a sample on."""
+
+    def __init__(
+        self,
+        lane: Lane,
+        now_seconds: Callable[[], float],
+        begin: Callable[[Command, Transport], None],
+        end: Callable[[str, int], None],
+    ) -> None:
+        self.text = ""  # what failed, and what is done about it; empty while nothing is at fault
+        self._lane, self._now_seconds, self._begin, self._end = lane, now_seconds, begin, end
+        self._due: _Due | None = None
+        self._tries = 0
+        self._tried_seconds = 0.0
+        self._tried: PlayOrder | None = None  # what the newest try plays
+
+    def failed(
+        self, order: PlayOrder | None, renderer: StreamRenderer | None, error: Exception, scheduler: CommandScheduler
+    ) -> tuple[str, int, str]:
+        """A stream has failed: the lane's state from now on, the sample to which there is music, and why, in words."""
+        end = renderer.placement.zero_samples + renderer.stream_written if renderer is not None else 0
+        final = isinstance(error, (SegueError, EngineError)) or self._lane.waits
+        again = order is not None and order.answered and not final
+        if order is not None:
+            order.fail(error)
+        if self._now_seconds() - self._tried_seconds > STEADY_SECONDS:
+            self._tries = 0
+        if again and order is not None and self._tries < len(PAUSES_SECONDS):
+            self._due = _Due(order, self._now_seconds() + PAUSES_SECONDS[self._tries])
+            self._tries += 1
+            scheduler.wait_again(self._lane.clock.or_standing())
+            trim()  # it may have been for want of memory
+            count = f"{self._tries} of {len(PAUSES_SECONDS)}"
+            self.text = f"{_words(error)}; tried again from the next bar ({count})"
+            return PREPARING, end, self.text
+        self.text = _words(error)
+        if again:
+            self.text += f"; {self._tries} tries failed: play it again once the cause is mended"
+        self._forget()
+        return FAILED, end, self.text
+
+    def turn(self, renderer: StreamRenderer | None, transport: Transport, timing: LaneTiming) -> bool:
+        """Begin a try that is due; whether one was."""
+        due = self._due
+        if renderer is not None or due is None or self._now_seconds() < due.at_seconds:
+            self._look(renderer)
+            return False
+        order, self._due, self._tried_seconds = due.order, None, self._now_seconds()
+        end, self._tried = order.end_beats, due.order
+        command = _command(order, transport, int(timing.margin_seconds * transport.sample_rate_hz))
+        order.end_beats = end  # as it was: what was silent is not made up for
+        if end is not None and order.start_beats >= end:
+            self._forget()
+            self._end(ENDED, transport.grid.sample_at(end))
+            return False
+        self._begin(command, transport)
+        return True
+
+    def _look(self, renderer: StreamRenderer | None) -> None:
+        """What has gone on for long enough after a try is whole again."""
+        if renderer is not None and self.text and self._now_seconds() - self._tried_seconds > STEADY_SECONDS:
+            self.text = ""
+
+    def came_back(self) -> str:
+        """Music is there: what is to be said of it, nothing where it is the first."""
+        return f"plays again, after {self._tries} of {len(PAUSES_SECONDS)} tries" if self._tried is not None else ""
+
+    def begins(self, order: PlayOrder) -> PlayOrder:
+        """An order begins: one that is not a try of ours leaves nothing to try again."""
+        if order is not self._tried:
+            self._forget()
+            self.text = ""
+        return order
+
+    def given_up(self) -> bool:
+        """A stop: nothing is tried any more; whether something was to be."""
+        was, self.text = self._due is not None, ""
+        self._forget()
+        return was
+
+    def _forget(self) -> None:
+        self._due = self._tried = None
+        self._tries = 0
+
+
+def _words(error: Exception) -> str:
+    told = str(error) if isinstance(error, RuntimeError) and str(error) else wire_fault(error).text
+    return told[:250]
+
+
+def _command(order: PlayOrder, transport: Transport, margin_samples: int) -> Command:
+    """An order once more: where it was to begin if that is still ahead, else from the next bar line."""
+    placement = ahead_samples(Due(order.start_beats), transport)
+    ahead = placement is not None and placement >= (margin_samples if transport.playing else 0)
+    command = Command(At(beats=float(order.start_beats)) if ahead else At("bar"), order=order)
+    command.aim(transport, margin_samples)
+    return command

@@ -1,0 +1,136 @@
+"""A lane whose stream fails in the middle of its music: tried again by itself, so often, at a bar line, to its end."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from lane_rig import RATE, Clock, Host, make_model
+
+from bridge.control.arguments import At
+from engine.serve.lane import controller, retries
+from engine.serve.lane.generate_loop import GenerateLoop
+from engine.serve.lane.retries import PAUSES_SECONDS
+from engine.stream.lanes import LaneBatch
+
+BAR = 2 * RATE  # 120 BPM
+
+
+@pytest.fixture
+def host(monkeypatch: pytest.MonkeyPatch):
+    """Its engine's clock is that of the samples played."""
+    clock = Clock()
+    monkeypatch.setattr(controller, "time", clock)
+    made = Host(GenerateLoop(make_model(), lambda lane, *event: made.events.append(event)), clock)
+    made.publish()
+    yield made
+    made.close()
+
+
+def begin(host: Host, bars: int = 0) -> None:
+    host.lane.update(lambda s: s.with_value("lead_seconds", 1.0).with_value("guard", 0.0))
+    host.play(At(beats=0.0), bars)
+    host.start()
+    host.settle()
+    host.listen(RATE)
+
+
+def tell(host: Host, prompt: str) -> None:
+    host.lane.update(lambda s: s.with_prompt(prompt))
+
+
+def test_it_comes_back_by_itself_on_a_bar_line(host: Host) -> None:
+    begin(host)
+    tell(host, "break")
+    host.listen(RATE // 4)
+    state, _, text = host.events[-1]
+    assert state == host.lane.view.state == "preparing"
+    assert "breaks the model; tried again" in text
+    assert text == host.lane.view.fault
+    tell(host, "good")
+    sound = host.listen(4 * BAR)
+    assert host.events[-1][::2] == ("playing", f"plays again, after 1 of {len(PAUSES_SECONDS)} tries")
+    assert host.lane.view.state == "playing"
+    renderer = host.lane.controller.renderer
+    assert renderer.placement.zero_samples % BAR == 0
+    assert np.isfinite(sound[-BAR:]).all()
+    assert len(host.answers) == 1  # its caller was answered once
+
+
+def test_the_host_is_left_its_bar_to_hold_meanwhile(host: Host) -> None:
+    begin(host)
+    tell(host, "break")
+    host.listen(RATE // 4)
+    assert host.reader.look().sounding
+    host.lane.controller.stop(At("now"))
+    host.listen(RATE // 4)
+    assert host.lane.view.state == "idle"
+    assert not host.reader.look().sounding
+    tell(host, "good")
+    host.listen(8 * RATE)
+    assert host.lane.view.state == "idle"  # nothing comes back that was stopped
+
+
+def test_it_is_given_up_after_so_many_tries_and_says_what_to_do(host: Host) -> None:
+    begin(host)
+    tell(host, "break")
+    host.listen(int((sum(PAUSES_SECONDS) + 5) * RATE))
+    tried = [text for state, _, text in host.events if state == "preparing" and text]
+    assert len(tried) == len(PAUSES_SECONDS)
+    state, _, text = host.events[-1]
+    assert state == host.lane.view.state == "failed"
+    assert "play it again once the cause is mended" in text
+    assert not host.reader.look().sounding
+    tell(host, "good")
+    host.play(At("bar"))
+    host.listen(2 * BAR)
+    assert host.lane.view.state == "playing"
+    assert host.lane.view.fault == ""
+
+
+def test_music_that_went_on_for_long_has_all_its_tries_again(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retries, "STEADY_SECONDS", 4.0)
+    monkeypatch.setattr(retries, "PAUSES_SECONDS", (0.25,))
+    begin(host)
+    for _ in range(2):
+        tell(host, "break")
+        host.listen(RATE // 4)
+        tell(host, "good")
+        host.listen(8 * RATE)
+        assert host.lane.view.state == "playing"
+        assert host.lane.view.fault == ""
+
+
+def test_it_ends_where_it_was_to_end(host: Host) -> None:
+    begin(host, bars=4)
+    tell(host, "break")
+    host.listen(RATE // 4)
+    tell(host, "good")
+    host.listen(RATE)
+    assert host.lane.controller.renderer.placement.end_samples == 4 * BAR
+    tell(host, "break")
+    host.listen(4 * BAR)
+    assert host.lane.view.state == "ended"  # a try has nothing left to play
+
+
+def test_changes_that_were_not_heard_are_not_lost(host: Host) -> None:
+    begin(host)
+    host.lane.controller.schedule(At(beats=12.0), lambda s: s.with_value("temperature", 0.5))
+    tell(host, "break")
+    host.listen(RATE // 4)
+    tell(host, "good")
+    host.listen(4 * BAR)
+    assert host.lane.settings.values["temperature"] == 0.5
+
+
+def test_a_fault_in_what_lanes_share_fails_them_and_they_come_back(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    begin(host)
+
+    def no_room(*given: object) -> None:
+        raise MemoryError
+
+    with monkeypatch.context() as broken:
+        broken.setattr(LaneBatch, "advance", no_room)
+        host.listen(RATE // 4)
+    assert "MemoryError" in host.lane.view.fault
+    host.listen(4 * BAR)
+    assert host.lane.view.state == "playing"
