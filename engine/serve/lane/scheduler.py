@@ -280,7 +280,7 @@ class CommandScheduler:
 
     def wait_again(self, transport: Transport) -> None:
         """The stream has failed and is tried again: what was not heard waits for its place, or for the new music."""
-        self.commands.jumped(transport, self._margin(transport))
+        self.commands.jumped(transport, self.margin_samples)
         for command in self.commands.made:
             command.stream_sample = 0
 
