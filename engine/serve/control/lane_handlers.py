@@ -145,6 +145,7 @@ class LaneHandlers:
 
     def free(self, lane: Lane, then: Callable[[], object] = lambda: None) -> None:
         """Stop a lane and free its ring and number; `then` is called when that is done.  [any]"""
+        lane.freeing = True  # the pulse has nothing more to say of it
         generate_loop = self._state.generate_loop
 
         def work() -> None:

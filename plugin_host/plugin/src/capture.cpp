@@ -67,12 +67,16 @@ void Capture::finish(int64_t n_samples) {
     release(header()->captured.capture_state, capture_whole);
 }
 
-void Recorder::process(const float* const* in, int n, const Transport& transport, bool armed, bool again, int bars) {
+void Recorder::arm(bool armed) {
     if (armed && !armed_) {
         planned_ = false;
         done_ = had_its_turn_.exchange(false);
     }
     armed_ = armed;
+}
+
+void Recorder::process(const float* const* in, int n, const Transport& transport, bool armed, bool again, int bars) {
+    arm(armed);
     Capture* capture = offered_.load();
     held_.store(capture);
     if (offered_.load() != capture) capture = nullptr;  // it was just taken away: next block
@@ -94,11 +98,18 @@ void Recorder::process(const float* const* in, int n, const Transport& transport
     held_.store(nullptr);
 }
 
+void Recorder::look_ahead(const Transport& transport, bool armed, int bars) {
+    arm(armed);
+    if (armed && !done_ && !recording_) plan(transport, transport.position_samples, bars);
+}
+
+// There is room when the one before was handed over and cleared, too.
 bool Recorder::prepared() {
-    if (wanted_samples() == 0) return true;
+    if (recording_ || wanted_samples() == 0) return true;
     Capture* capture = offered_.load();
     held_.store(capture);
-    const bool there = capture && offered_.load() == capture && capture->capacity() >= wanted_samples();
+    const bool there = capture && offered_.load() == capture && capture->capacity() >= wanted_samples() &&
+                       capture->state() == capture_empty;
     held_.store(nullptr);
     return there;
 }

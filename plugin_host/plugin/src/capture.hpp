@@ -58,10 +58,12 @@ public:
 
     // One part of a block: `armed` as the parameter is, `again` to record pass after pass.  [audio]
     void process(const float* const* in, int n, const Transport& transport, bool armed, bool again, int bars);
-    // Whether there is room for what is to be recorded: asked where waiting is right.  [audio]
+    // Where waiting is right, before the part is recorded: ask for room, and whether it is there.  [audio]
+    void look_ahead(const Transport& transport, bool armed, int bars);
     bool prepared();
 
 private:
+    void arm(bool armed);
     void plan(const Transport& transport, int64_t from, int bars);
     void record(Capture* capture, const float* const* in, int n, const Transport& transport);
     void stop(Capture* capture);

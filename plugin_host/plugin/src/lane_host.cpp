@@ -9,6 +9,9 @@ namespace {
 
 constexpr int part_samples = 8192;
 constexpr double outrun_seconds = 0.5;  // more than any sound card's buffer
+constexpr double outrun_window_seconds = 10.0;  // a sound card's clock drifts by less in that time
+constexpr int render_block_samples = 8192;  // so many at once, in a host without a clock: no sound card waits for them
+constexpr double begin_seconds = 0.2;  // made ahead before our own clock begins
 constexpr uint64_t least_patience_ns = 200000000u;
 std::atomic<int> instances{0};
 
@@ -22,13 +25,14 @@ LaneHost::LaneHost(Values& values, int sample_rate_hz, int channels)
 }
 
 void LaneHost::run(const float* const* in, float* const* out, int n, const HostTime& time) {
-    const bool own = values_.on(p_clock);
+    count_offs();
     const bool running = values_.on(p_generate) || values_.on(p_capture);
-    const bool offline = time.offline || (outruns_the_clock(n, own && running) && own);
-    const bool told = time.has_beats || time.playing || time.position_samples != 0;
-    if (told) shared_.timed.store(true, std::memory_order_relaxed);
+    const bool rendered = outruns_the_clock(n, running) || (running && n >= render_block_samples);
+    const bool own = clock_of_our_own(time, rendered);
+    const bool offline = time.offline || (rendered && (own || !time.has_beats));
+    begun_ = own && running && (begun_ || can_begin(n, offline));
     if (own)
-        clock_.own(running, values_.get(p_own_tempo), n);
+        clock_.own(begun_, values_.get(p_own_tempo), n);
     else
         clock_.follow(time, n);
     for (int done = 0; done < n; done += part_samples) {
@@ -38,18 +42,45 @@ void LaneHost::run(const float* const* in, float* const* out, int n, const HostT
     }
 }
 
-// Whether blocks on a clock of our own come faster than time passes: a host without a transport that renders.
+// Generate may be off for a moment that the session sleeps through: on again is a new take all the same.
+void LaneHost::count_offs() {
+    const bool on = values_.on(p_generate);
+    if (was_on_ && !on) shared_.offs.fetch_add(1);
+    was_on_ = on;
+}
+
+// Whether our own clock runs: it was asked for, or the host tells no time, yet plays or renders. Audacity says at every
+// block that it plays, at sample 0.
+bool LaneHost::clock_of_our_own(const HostTime& time, bool rendered) {
+    const bool told = time.has_beats || time.position_samples != told_position_;
+    told_position_ = time.position_samples;
+    if (told) shared_.timed.store(true, std::memory_order_relaxed);
+    const bool own = values_.on(p_clock) || (!told && (time.playing || (rendered && !shared_.timed)));
+    shared_.own_time.store(own, std::memory_order_relaxed);
+    return own;
+}
+
+// Our own clock stands until what it is to play and to record is ready: a take begins with its first bar.
+bool LaneHost::can_begin(int n, bool offline) {
+    const Transport standing = clock_.own(false, values_.get(p_own_tempo), n);
+    if (offline) wait_for_engine(n, standing);
+    prepare_to_record(standing);
+    const int margin = offline ? 0 : static_cast<int>(begin_seconds * processor_.sample_rate_hz());
+    return ready(n + margin, standing);
+}
+
+// Whether blocks come faster than time passes, but for the time that we waited ourselves: a host that renders and does
+// not say so.
 bool LaneHost::outruns_the_clock(int n, bool running) {
     const uint64_t now = monotonic_ns();
     outrun_samples_ += static_cast<uint64_t>(n);
     const double heard = static_cast<double>(outrun_samples_) / processor_.sample_rate_hz();
-    const double lead = heard - static_cast<double>(now - outrun_from_ns_) / 1e9;
-    if (!running || lead < 0) {
-        outrun_from_ns_ = now;
-        outrun_samples_ = 0;
-        return false;
-    }
-    return lead > outrun_seconds;
+    const double passed = static_cast<double>(now - outrun_from_ns_) / 1e9, lead = heard - passed;
+    const bool over = passed > outrun_window_seconds, goes_on = running && over && heard > 1.5 * passed;
+    if (running && lead >= 0 && !over) return lead > outrun_seconds;
+    outrun_from_ns_ = now;
+    outrun_samples_ = goes_on ? static_cast<uint64_t>(2 * outrun_seconds * processor_.sample_rate_hz()) : 0;
+    return goes_on;
 }
 
 void LaneHost::part(const float* const* in, float* const* out, int from, int n, bool offline,
@@ -79,7 +110,8 @@ void LaneHost::tell(const Transport& transport) {
 bool LaneHost::ready(int n, const Transport& transport) {
     if (!recorder_.prepared()) return false;
     if (!values_.on(p_generate)) return true;
-    if (!shared_.handled_on || shared_.handled_timeline != processor_.timeline()) return false;
+    if (!shared_.handled_on || shared_.handled_offs != shared_.offs) return false;
+    if (shared_.handled_timeline != processor_.timeline()) return false;
     return !shared_.expecting || processor_.ready(n, transport.position_samples, true);
 }
 
@@ -87,23 +119,32 @@ bool LaneHost::ready(int n, const Transport& transport) {
 void LaneHost::wait_for_engine(int n, const Transport& transport) {
     Transport standing = transport;
     standing.playing = false;
+    prepare_to_record(transport);
     const uint64_t began = monotonic_ns();
-    for (;;) {
-        processor_.look_ahead(n, standing);
-        shared_.timeline = processor_.timeline();
-        if (ready(n, transport)) {
-            gave_up_ = false;
-            return;
-        }
+    while (!caught_up(n, transport, standing)) {
         if (gave_up_ || monotonic_ns() - began > patience_ns_) {
             if (!gave_up_) patience_ns_ = std::max(patience_ns_ / 2, least_patience_ns);
             gave_up_ = true;
-            return;
+            break;
         }
         shared_.blocks.fetch_add(1, std::memory_order_relaxed);
         const timespec pause{0, 1000000};
         nanosleep(&pause, nullptr);
     }
+    outrun_from_ns_ += monotonic_ns() - began;
+}
+
+void LaneHost::prepare_to_record(const Transport& transport) {
+    const bool armed = values_.on(p_capture) || values_.on(p_follow);
+    recorder_.look_ahead(transport, armed, values_.whole(p_capture_bars));
+}
+
+bool LaneHost::caught_up(int n, const Transport& transport, const Transport& standing) {
+    processor_.look_ahead(n, standing);
+    shared_.timeline = processor_.timeline();
+    if (!ready(n, transport)) return false;
+    gave_up_ = false;
+    return true;
 }
 
 void LaneHost::mix(const float* const* in, float* const* out, int from, int n) const {

@@ -20,8 +20,13 @@ public:
 private:
     void part(const float* const* in, float* const* out, int from, int n, bool offline, const Transport& transport);
     void tell(const Transport& transport);
+    void count_offs();
+    bool clock_of_our_own(const HostTime& time, bool rendered);
+    bool can_begin(int n, bool offline);
+    void prepare_to_record(const Transport& transport);
     bool outruns_the_clock(int n, bool running);
     void wait_for_engine(int n, const Transport& transport);
+    bool caught_up(int n, const Transport& transport, const Transport& standing);
     bool ready(int n, const Transport& transport);
     void mix(const float* const* in, float* const* out, int from, int n) const;
 
@@ -32,7 +37,8 @@ private:
     Session session_;
     HostClock clock_;
     std::vector<float> wet_;  // interleaved
-    bool gave_up_ = false;
+    bool gave_up_ = false, was_on_ = false, begun_ = false;
+    int64_t told_position_ = 0;
     uint64_t outrun_from_ns_ = 0, outrun_samples_ = 0;
     uint64_t patience_ns_ = 10000000000u;  // halved each time it was in vain
 };

@@ -40,10 +40,13 @@ struct Shared {
     std::atomic<int64_t> position{0}, blocks{0};
     std::atomic<uint32_t> timeline{0};
     std::atomic<bool> playing{false}, timed{false};  // timed: the host has told some time
+    std::atomic<bool> own_time{false};               // the plugin's own clock runs
+    std::atomic<int64_t> offs{0};                    // how often Generate was turned off
     std::atomic<double> tempo{120}, beats{0}, beats_per_bar{4};
     // Session to audio: the stretch of time that was dealt with, and whether a stream is under way on it.
     std::atomic<uint32_t> handled_timeline{~0u};
     std::atomic<bool> expecting{false}, handled_on{false};  // handled_on: with Generate on
+    std::atomic<int64_t> handled_offs{0};
 };
 
 class Session {
@@ -134,6 +137,7 @@ private:
     int refusals_ = 0;                      // of a capture
     int cleared_ = -1;                      // the Clear parameter as it was last seen
     bool resuming_ = false;  // the engine was lost while it played, and plays no more yet
+    int64_t offs_ = 0;                      // how often Generate was turned off, as it was last seen
     bool lost_ = false, delivered_ = false, playing_ = false, ended_ = false, generating_ = false, fresh_ = true;
     double end_beats_ = -1;  // of the stream; -1: endless
     std::string told_prompt_;

@@ -42,7 +42,7 @@ std::string inputs_by_name() {
 int Session::engine_state() {
     if (!reader_ || lost()) return unreached_;
     if (refusal_) return refusal_;
-    if (values_.on(p_generate) && !shared_.timed && !values_.on(p_clock)) return engine_timeless;
+    if (values_.on(p_generate) && !shared_.timed && !values_.on(p_clock) && !shared_.own_time) return engine_timeless;
     if (asking_ || (playing_ && !sounding_)) return engine_preparing;
     return playing_ ? engine_playing : engine_connected;
 }

@@ -70,6 +70,7 @@ void Session::opened_or_off() {
         fresh_ = true;
         generating_ = false;
         cleared_ = -1;
+        offs_ = shared_.offs;
     }
     const bool told = shared_.blocks > restored_blocks_;  // LV2 hosts tell the knobs with the next block
     if (!values_.on(p_generate) && told) fresh_ = false;
@@ -77,8 +78,11 @@ void Session::opened_or_off() {
 
 // Begin, end or change the stream as Generate and Take say, once the host has said where it is.
 void Session::follow_generate() {
-    const bool wanted = values_.on(p_generate);
-    if (!wanted) {
+    const int64_t offs = shared_.offs;
+    const bool was_off = offs != offs_;  // it may be on again by now: that is a new take
+    offs_ = offs;
+    if (was_off) fresh_ = false;
+    if (was_off || !values_.on(p_generate)) {
         if (generating_ && (playing_ || ended_)) {
             if (shared_.playing)
                 link_.ask("/segue/lane/stop", {lane_, "bar"}, ask_seconds);
@@ -152,6 +156,7 @@ void Session::settle() {
     const bool on = values_.on(p_generate), done = !on || (generating_ && (playing_ || (ended_ && !elsewhere)));
     shared_.expecting = playing_;
     shared_.handled_on = on;
+    shared_.handled_offs = offs_;
     shared_.handled_timeline = done ? timeline : ~0u;
 }
 

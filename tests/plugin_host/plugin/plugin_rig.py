@@ -161,9 +161,12 @@ class Driven:
 
     def run(self, samples: int = 512, playing: bool = False, at: int | None = None, **turned: float) -> np.ndarray:
         """Blocks of so many samples; parameters turned by name before them. What was heard, one channel."""
-        values = {self.numbers[name]: value for name, value in turned.items()}
-        told = self.do("run", samples=samples, playing=playing, at=at, set=values)
+        told = self.do("run", samples=samples, playing=playing, at=at, set=self.by_number(**turned))
         return np.frombuffer(bytes.fromhex(told["audio"]), np.float32)
+
+    def by_number(self, **turned: float) -> dict[int, float]:
+        """Parameters as the host numbers them."""
+        return {self.numbers[name]: value for name, value in turned.items()}
 
     def value(self, name: str) -> float:
         """A parameter as it is."""
