@@ -59,7 +59,7 @@ class EngineClient(LaneCalls):
         self._hello = (0, name, secret)
         self.latest_model = ""  # that the engine told of as ready; empty when it was none since we listen
         self._on_event, self._on_heard = on_event, on_heard
-        self._line = UdpConnection(host, port, self._hello, self._heard)
+        self._connection = UdpConnection(host, port, self._hello, self._heard)
         self._timeout_seconds = timeout_seconds
         self._slow_timeout_seconds = slow_timeout_seconds
         self._transfers = itertools.count(1)
@@ -76,7 +76,7 @@ class EngineClient(LaneCalls):
         try:
             self.connect()
         except BaseException:
-            self._line.close()
+            self._connection.close()
             raise
         return self
 
@@ -86,12 +86,12 @@ class EngineClient(LaneCalls):
     @property
     def silent_seconds(self) -> float:
         """How long nothing was heard from the engine, which is asked every two seconds.  [any]"""
-        return self._line.silent_seconds
+        return self._connection.silent_seconds
 
     @property
     def restarts(self) -> int:
         """How often another engine took over on the port; its lanes must be opened again.  [any]"""
-        return self._line.restarts
+        return self._connection.restarts
 
     def call(
         self,
@@ -108,7 +108,7 @@ class EngineClient(LaneCalls):
         usual = self._slow_timeout_seconds if message.slow else self._timeout_seconds
         wait = usual if timeout_seconds is None else timeout_seconds
         then = None if on_heard is None else lambda event: on_heard(replies.heard(event.values))
-        answer = self._line.call(message, *values, timeout_seconds=wait, on_progress=on_progress, on_heard=then)
+        answer = self._connection.call(message, *values, timeout_seconds=wait, on_progress=on_progress, on_heard=then)
         if len(answer) < len(message.reply):  # a newer engine may say more
             raise WireError(f"{message.address} was answered with {len(answer)} values, not {len(message.reply)}")
         return tuple(message.reply_values(answer[: len(message.reply)]))
@@ -120,7 +120,7 @@ class EngineClient(LaneCalls):
 
         NoAnswer after `timeout_seconds`; WireError when it speaks another version of the table.  [main]
         """
-        self._line.start()
+        self._connection.start()
         return self.hello(timeout_seconds)
 
     def hello(self, timeout_seconds: float | None = None) -> replies.Hello:
@@ -142,10 +142,10 @@ class EngineClient(LaneCalls):
 
     def close(self) -> None:
         """Say bye, when the engine is there, and stop listening. Twice does no harm.  [main]"""
-        if not self._line.closed:
+        if not self._connection.closed:
             with contextlib.suppress(NoAnswer, WireError):
                 self.call(messages.BYE, timeout_seconds=0.5)
-        self._line.close()
+        self._connection.close()
 
     def ping(self, timeout_seconds: float | None = None) -> float:
         """Seconds since the engine started.  [main]"""
@@ -194,7 +194,7 @@ class EngineClient(LaneCalls):
 
     def start_loading(self, name: str) -> None:
         """Ask for a model and wait for nothing; `status` tells when it is there.  [any]"""
-        self._line.send(messages.MODEL_LOAD, name)
+        self._connection.send(messages.MODEL_LOAD, name)
 
     def cancel_load(self) -> None:
         """Give up a load that is under way.  [main]"""
@@ -220,7 +220,7 @@ class EngineClient(LaneCalls):
         self, lane: int, playing: bool, position_beats: float, bpm: float, numerator: int = 4, denominator: int = 4
     ) -> None:
         """Say where the host is, when there is no shared transport block. Waits for nothing.  [any]"""
-        self._line.send(messages.TRANSPORT, lane, int(playing), position_beats, bpm, numerator, denominator)
+        self._connection.send(messages.TRANSPORT, lane, int(playing), position_beats, bpm, numerator, denominator)
 
     # -- regions --------------------------------------------------------------------------------------
 
@@ -286,4 +286,4 @@ class EngineClient(LaneCalls):
         for sent, chunk in enumerate(wanted):
             if sent and sent % CHUNKS_PER_BURST == 0:
                 time.sleep(max(0.0, begun + sent / CHUNKS_PER_SECOND - time.monotonic()))
-            self._line.send(messages.REGION_CHUNK, number, chunk, chunks[chunk])
+            self._connection.send(messages.REGION_CHUNK, number, chunk, chunks[chunk])

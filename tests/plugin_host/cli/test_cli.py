@@ -103,8 +103,8 @@ def test_help_loads_nothing_heavy() -> None:
     """What makes `--help` quick: none of these is imported to show it."""
     code = (
         "import sys; sys.argv = ['segue', '--help']\n"
-        "from plugin_host import cli\n"
-        "try: cli.main()\n"
+        "from plugin_host.cli.main import main\n"
+        "try: main()\n"
         "except SystemExit: pass\n"
         "heavy = {'torch', 'numpy', 'scipy', 'matplotlib', 'soundfile', 'sounddevice', 'engine', 'rich'}\n"
         "print('heavy:', sorted(heavy & set(sys.modules)))"
@@ -281,7 +281,7 @@ def test_doctor_reads_what_nvidia_smi_says(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_doctor_tells_little_shared_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor.shm, "available_bytes", lambda: 2**20)
+    monkeypatch.setattr(doctor.shared_memory, "available_bytes", lambda: 2**20)
     finding = doctor._shared_memory()[0]
     assert finding.mark == doctor.BAD
     assert "1.0 MB" in finding.text

@@ -22,7 +22,7 @@ HOUR_SAMPLES = 3600 * 48_000
 
 def _writer(n_samples: int) -> subprocess.Popen[str]:
     """Another process that writes counted samples as fast as they are read."""
-    child = repository() / "tests" / "bridge" / "ring_child.py"
+    child = repository() / "tests/bridge/ring/ring_child.py"
     command = [sys.executable, str(child), "count", str(n_samples), "7"]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=repository(), env=_environment())
 

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="page faults of 
 @pytest.fixture
 def ring() -> Iterator[str]:
     """A ring that another process fills as fast as it is read."""
-    child = repository() / "tests" / "bridge" / "ring_child.py"
+    child = repository() / "tests/bridge/ring/ring_child.py"
     command = [sys.executable, str(child), "music", str(MUSIC)]
     engine = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=repository(), env=environment())
     assert engine.stdout is not None
