@@ -445,7 +445,7 @@ def test_another_engine_on_the_same_port_is_noticed() -> None:
     port = first.port
     client = EngineClient(port)
     client.connect()
-    client._line._born_seconds = time.monotonic() - 1e6  # as if the first one had run for days
+    client._connection._born_seconds = time.monotonic() - 1e6  # as if the first one had run for days
     first.close()
     second = _started(port, "second")
     try:
