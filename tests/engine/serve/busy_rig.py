@@ -51,9 +51,14 @@ class BusyHost(Host):
         self.fills: list[float] = []
         self.missing = 0  # samples that were due and not there
         self.told: dict[int, float] = {}  # when each command was told, by id
-        self.sounded: dict[int, float] = {}  # and when the host came to where it is heard
-        self.lane.on_heard = lambda lane, id, *said: self.sounded.setdefault(id, self.clock.seconds)
+        self.sounded: dict[int, float] = {}  # and when the host played the beat on which it is heard
+        self.began = self.clock.seconds  # when the host was at its transport's position
+        self.lane.on_heard = self._heard
         self.sounds: list[np.ndarray] = []
+
+    def _heard(self, lane, id: int, address: str, beats: float, seconds: float) -> None:
+        samples = self.transport.grid.sample_at(beats) - self.transport.position_samples
+        self.sounded.setdefault(id, self.began + samples / RATE)
 
     def begin(self) -> None:
         """Play, and fill the ring."""
@@ -65,7 +70,7 @@ class BusyHost(Host):
 
     def turn(self) -> None:
         """One turn of the engine; then the host has played for as long as it took."""
-        began = self.clock.seconds
+        began = self.began = self.clock.seconds
         self.generate_loop.turn()
         end = max(self.clock.seconds, began + TURN_SECONDS)
         self.clock.seconds = began

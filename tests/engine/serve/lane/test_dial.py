@@ -43,7 +43,7 @@ def test_what_is_made_is_thrown_away_once_for_a_dial_that_is_turned(busy):
 @pytest.mark.parametrize("per_second", [5, 50])
 def test_a_dial_beside_another_program_that_takes_the_processor_away(monkeypatch, per_second):
     """The margin is what the ring fell lately while it was being filled, and more."""
-    host = BusyHost(monkeypatch, ratio=2.0, read_seconds=0.35, pause_seconds=0.35)
+    host = BusyHost(monkeypatch, ratio=2.0, read_seconds=0.35, pause_seconds=0.4)
     host.begin()
     host.run(4.0)
     host.fills.clear()
