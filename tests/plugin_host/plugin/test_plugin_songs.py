@@ -165,6 +165,8 @@ def test_all_that_is_in_force_is_saved_shown_and_cleared(host: Driven, engine: C
     host.until(lambda: host.value("references") == 5)
     assert [line["captured"] for line in engine.lines if "captured" in line][2:] == heard
     assert sorted(values[1] for values in engine.messages("region/capture")[2:]) == ["continue", "melody"]
+    deadline = time.monotonic() + 1.0  # until then knobs are taken for the song's own: `settled_ns`
+    host.until(lambda: time.monotonic() > deadline)
     host.run(clear=MELODY)
     host.until(lambda: host.value("references") == 4)
     assert engine.messages("region/clear")[-1] == ["0", "melody"]
