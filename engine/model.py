@@ -17,6 +17,7 @@ from torch import Tensor
 from engine.codec.base import Codec
 from engine.core.guidance import Guidance
 from engine.lm import Conditions, LanguageModel
+from engine.lm.executors.base import Executor
 
 TEXT, MELODY, STYLE, TEMPO, CONTINUE = "text", "melody", "style", "tempo", "continue"
 HARMONY = "harmony"  # a model that goes on within the chords of what it goes on from
@@ -179,10 +180,13 @@ class FollowsGrid(Protocol):
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A hot model; windows see `window_frames` and roll by `stride_frames`.  [generate]"""
+    """A hot model; windows see `window_frames` and roll by `stride_frames`.
+
+    Its executor takes the language model's steps: chosen when the model was loaded.  [generate]
+    """
 
     name: str
-    lm: LanguageModel
+    executor: Executor
     codec: Codec
     conditioner: Conditioner
     window_frames: int = 1500
@@ -191,6 +195,11 @@ class LoadedModel:
     temperature: float = 1.0  # the two that sound best, unless the user says otherwise
     trained_rms: float | None = None  # loudness of what the model was trained on; None = any
     notes: tuple[str, ...] = ()  # plain sentences that a user should see: what is missing, and what to do about it
+
+    @property
+    def lm(self) -> LanguageModel:
+        """The language model.  [any]"""
+        return self.executor.lm
 
     @property
     def takes(self) -> frozenset[str]:

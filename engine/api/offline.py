@@ -53,7 +53,7 @@ def frames_together(
     for index, ask in enumerate(asks):
         codes = None if prompt is None else prompt[index]
         conditions = conditions_of(model, ask, settings.guidance)
-        lanes.add(index, TokenStream.begin(model.lm, conditions, codes, settings, seed + index))
+        lanes.add(index, TokenStream.begin(model.executor, conditions, codes, settings, seed + index))
     streams = [lanes.streams[index] for index in range(len(asks))]
     if prompt is not None:
         yield prompt

@@ -127,7 +127,7 @@ class ReferenceRun:
         with torch.no_grad():
             conditions = self.model.conditioner(asks, guidance, 0, n_frames)
         self.heard.append(self.model.conditioner.excerpts(asks, 0))
-        windows = [Window(self.model.lm, own, prompt[row], n_frames) for row, own in enumerate(conditions)]
+        windows = [Window(self.model.executor, own, prompt[row], n_frames) for row, own in enumerate(conditions)]
         while not windows[0].done:
             self._step(windows, guidance)
             complete = windows[0].complete_frames

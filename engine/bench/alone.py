@@ -47,16 +47,16 @@ def stream(model: LoadedModel, n_frames: int, seed: int) -> torch.Tensor:
     def conditions(offset: int, count: int) -> Any:
         return model.conditioner([ask], guidance, offset, count)[0]
 
-    return TokenStream.begin(model.lm, conditions, None, settings, seed).advance(n_frames)
+    return TokenStream.begin(model.executor, conditions, None, settings, seed).advance(n_frames)
 
 
 def prefill(model: LoadedModel) -> None:
     """What a window roll costs before its first new step: conditions, and the kept frames in one pass.  [main]"""
     guidance = Guidance(model.cfg_coef)
     conditions = model.conditioner([Ask(text="rock")], guidance, 0, model.window_frames)[0][0]
-    state = model.lm.init_state(guidance.rows, model.window_frames + 4, conditions)
+    state = model.executor.init_state(guidance.rows, model.window_frames + 4, conditions)
     tokens = torch.randint(0, model.lm.config.card, (guidance.rows, model.lm.config.n_codebooks, PREFILL_FRAMES))
-    model.lm.prefill(tokens, conditions, state)
+    model.executor.prefill(tokens, conditions, state)
 
 
 def reference_model(config: LMConfig) -> Any:

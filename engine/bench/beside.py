@@ -13,7 +13,7 @@ from engine.bench.results import FRAMES_PER_SECOND, Extras, Spread, spread
 from engine.bench.segue_side import SPARE_FRAMES, SegueSide
 from engine.bench.shapes import Shape
 from engine.bench.sounding import Sounding, random_codec
-from engine.lm import LanguageModel
+from engine.lm.executors.base import Executor
 
 if TYPE_CHECKING:
     from engine.bench.contest import ContestSpec
@@ -24,15 +24,15 @@ SLOW_SECONDS = 30.0  # then two are enough
 
 
 def measure_beside(
-    extras: Extras, shape: Shape, lm: LanguageModel, codec: Any, step_ms: float, spec: ContestSpec
+    extras: Extras, shape: Shape, executor: Executor, codec: Any, step_ms: float, spec: ContestSpec
 ) -> Iterator[None]:
     """Fill `extras` bit by bit, a yield after each.  [generate]"""
     if codec is None and shape.encodec:
         codec = random_codec(spec.device)
     if codec is not None:
-        _sound(extras, Sounding(shape, lm, codec), step_ms, spec)
+        _sound(extras, Sounding(shape, executor, codec), step_ms, spec)
         yield
-    _lanes(extras, shape, lm, spec)
+    _lanes(extras, shape, executor, spec)
     extras.peak_mb = _peak_mb(spec.device)
     yield
 
@@ -57,15 +57,15 @@ def _sound(extras: Extras, sounding: Sounding, step_ms: float, spec: ContestSpec
     extras.realtime = 1000.0 / FRAMES_PER_SECOND / spread(frames).median
 
 
-def _lanes(extras: Extras, shape: Shape, lm: LanguageModel, spec: ContestSpec) -> None:
+def _lanes(extras: Extras, shape: Shape, executor: Executor, spec: ContestSpec) -> None:
     """Milliseconds of one step of all lanes at half fill; the numbers of lanes take turns."""
     half = shape.window_frames // 2
-    numbers = _that_fit(extras, shape, lm, half + SPARE_FRAMES, spec.device)
+    numbers = _that_fit(extras, shape, executor, half + SPARE_FRAMES, spec.device)
     if not numbers:
         return
-    side: Any = DeviceSide(shape, lm)
+    side: Any = DeviceSide(shape, executor)
     if spec.device == "cpu":
-        side = SegueSide(shape, lm, max(numbers), half + SPARE_FRAMES)
+        side = SegueSide(shape, executor, max(numbers), half + SPARE_FRAMES)
     took: dict[int, list[float]] = {number: [] for number in numbers}
     for _ in range(spec.rounds):
         for number in numbers:
@@ -75,10 +75,10 @@ def _lanes(extras: Extras, shape: Shape, lm: LanguageModel, spec: ContestSpec) -
     extras.lanes_ms = found
 
 
-def _that_fit(extras: Extras, shape: Shape, lm: LanguageModel, frames: int, device: str) -> list[int]:
+def _that_fit(extras: Extras, shape: Shape, executor: Executor, frames: int, device: str) -> list[int]:
     """Numbers of lanes whose caches fit in memory; why others are skipped goes into `extras`."""
     free = memory.available_bytes(device)
-    item = 1.0 if lm.stepper is not None and lm.stepper.bits else float(lm.linears[0].weight.element_size())  # type: ignore[operator]
+    item = float(executor.cache_dtype.itemsize)
     numbers = []
     for number in LANES:
         needed = number * memory.lane_bytes(shape, item, frames)

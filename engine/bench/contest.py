@@ -31,7 +31,8 @@ from engine.bench.weights import BITS, held_bytes, in_precision, random_model
 from engine.checkpoints.find import find_here
 from engine.errors import EngineError, UnsupportedError
 from engine.lm import LanguageModel
-from engine.lm.fidelity import STEPS, compare, hear
+from engine.lm.executors.base import Executor
+from engine.lm.executors.fidelity import STEPS, compare, hear
 from engine.models.load import load_model
 from engine.stream.tokens import CONTEXT_AT_LEAST
 
@@ -96,7 +97,7 @@ class Contest:
         self.shape = shape_of(spec.model)
         self.frames = fill_frames(self.shape)
         self.entries: list[Entry] = []
-        self.models: dict[str, LanguageModel] = {}
+        self.executors: dict[str, Executor] = {}
         self.read_bandwidth: list[float] = []
         self.codec: Any = None
         self.weights = "random"
@@ -115,20 +116,20 @@ class Contest:
         if self.spec.beside:
             precision = self._first_int()
             self.say(f"first sound, change, codec, lanes in {precision}")
-            self._beside(precision, self.models[precision])
+            self._beside(precision, self.executors[precision])
 
     def _first_int(self) -> str:
         """The precision that lanes and first sound are measured in: what the engine would take by itself, if there."""
-        return next((one for one in self.models if one in BITS), next(iter(self.models)))
+        return next((one for one in self.executors if one in BITS), next(iter(self.executors)))
 
     def _make_models(self) -> None:
         base = self._base(getattr(torch, self.spec.base))
         for precision in self.spec.precisions:
             try:
-                self.models[precision] = in_precision(base, precision)
+                self.executors[precision] = in_precision(base, precision)
             except (EngineError, RuntimeError) as fault:
                 self._lost(SEGUE, precision, str(fault))
-        if not self.models:
+        if not self.executors:
             raise UnsupportedError(f"{self.spec.model} runs in none of {', '.join(self.spec.precisions)} here")
 
     def _base(self, dtype: torch.dtype) -> LanguageModel:
@@ -145,26 +146,27 @@ class Contest:
         return random_model(self.shape.lm, dtype).to(self.spec.device)
 
     def _enter(self) -> None:
-        for precision, lm in self.models.items():
-            side: Any = DeviceSide(self.shape, lm) if self.spec.device != "cpu" else SegueSide(self.shape, lm)
+        for precision, executor in self.executors.items():
+            kind = SegueSide if self.spec.device == "cpu" else DeviceSide
+            side: Any = kind(self.shape, executor)
             row = self._row(SEGUE, precision)
-            row.held_mb = (held_bytes(lm) + side.held_cache_bytes) / 1e6
+            row.held_mb = (held_bytes(executor) + side.held_cache_bytes) / 1e6
             self.entries.append(Entry(side, row))
             if not self.spec.reference or precision in BITS:
                 continue
             for compiled in (False, True) if self.spec.compiled else (False,):
-                self._enter_reference(lm, precision, compiled)
+                self._enter_reference(executor, precision, compiled)
 
-    def _enter_reference(self, lm: LanguageModel, precision: str, compiled: bool) -> None:
+    def _enter_reference(self, executor: Executor, precision: str, compiled: bool) -> None:
         name = "transformers, compiled" if compiled else "transformers"
         row = self._row(name, precision)
         try:
-            side = ReferenceSide(self.shape, lm, getattr(torch, precision), compiled)
+            side = ReferenceSide(self.shape, executor.lm, getattr(torch, precision), compiled)
             if compiled:
                 self.say(f"{name} in {precision}: compiling")
                 side.visit(self.frames["start"], LEAST_STEPS)
             else:
-                row.logits_off = check.difference(self.shape, lm, side)
+                row.logits_off = check.difference(self.shape, executor, side)
                 if not row.logits_off <= check.ALLOWED[precision]:
                     allowed = check.ALLOWED[precision]
                     raise UnsupportedError(f"logits differ by {row.logits_off:.1e} of their spread, allowed {allowed}")
@@ -174,14 +176,14 @@ class Contest:
 
     def _compare(self) -> None:
         """Logits of each precision against float32's, where that takes part; fewer steps of a large model."""
-        if "float32" not in self.models or len(self.models) == 1:
+        if "float32" not in self.executors or len(self.executors) == 1:
             return
         steps = STEPS if all_weights(self.shape.lm) < MANY_WEIGHTS else FEW_STEPS
         conditions = conditions_of(self.shape, self.spec.device)
-        exact = hear(self.models["float32"], conditions, steps)
+        exact = hear(self.executors["float32"], conditions, steps)
         for entry in self.entries:
             if entry.row.side == SEGUE and entry.row.precision != "float32":
-                near = hear(self.models[entry.row.precision], conditions, steps, tokens=exact.tokens)
+                near = hear(self.executors[entry.row.precision], conditions, steps, tokens=exact.tokens)
                 found = compare(exact, near)
                 entry.row.error_std, entry.row.drawn_otherwise = found.error_std, found.total_variation
 
@@ -238,11 +240,11 @@ class Contest:
         best = [min(statistics.median(one.took["half"][n]) for one in theirs) for n in rounds]
         return spread([best[n] / statistics.median(entry.took["half"][n]) for n in rounds])
 
-    def _beside(self, precision: str, lm: LanguageModel) -> None:
+    def _beside(self, precision: str, executor: Executor) -> None:
         entry = next(one for one in self.entries if one.row.side == SEGUE and one.row.precision == precision)
         step_ms = entry.row.fills["half"].step_ms.median
         extras = Extras(self.spec.model, precision, self.spec.device, notes=list(getattr(entry.side, "notes", [])))
-        for _ in measure_beside(extras, self.shape, lm, self.codec, step_ms, self.spec):
+        for _ in measure_beside(extras, self.shape, executor, self.codec, step_ms, self.spec):
             self.emit({"kind": "extras", **asdict(extras)})
 
 

@@ -11,7 +11,7 @@ import torch
 
 from engine.bench.segue_side import ROWS, VISIT_STEPS
 from engine.bench.shapes import Shape
-from engine.lm import LanguageModel
+from engine.lm.executors.base import Executor
 from engine.lm.executors.device import TimedStep, time_steps
 
 
@@ -20,20 +20,20 @@ class DeviceSide:
 
     name = "Segue"
 
-    def __init__(self, shape: Shape, lm: LanguageModel) -> None:
-        self.shape, self.lm = shape, lm
+    def __init__(self, shape: Shape, executor: Executor) -> None:
+        self.shape, self.executor = shape, executor
         self._timed: tuple[tuple[int, int], TimedStep] | None = None  # one at a time: caches are large
         self.notes: list[str] = []
 
     @property
     def precision(self) -> str:
         """Of the weights that a step reads."""
-        return self.lm.precision
+        return self.executor.precision
 
     @property
     def cache_item_bytes(self) -> int:
         """Of a number in the cache."""
-        return (self.lm.cache_dtype or self.lm.out_norm.weight.dtype).itemsize
+        return self.executor.cache_dtype.itemsize
 
     @property
     def held_cache_bytes(self) -> int:
@@ -46,7 +46,7 @@ class DeviceSide:
         """Seconds of each of `n_steps` steps of so many lanes (None: one) at a fill."""
         timed = self._probe(fill_frames, lanes or 1)
         timed.step()
-        if self.lm.out_norm.weight.device.type == "cpu":  # the same code, seen by a test
+        if self.executor.lm.device.type == "cpu":  # the same code, seen by a test
             return [timed.first_after(0.0) for _ in range(n_steps)]
         marks = [torch.cuda.Event(enable_timing=True) for _ in range(n_steps + 1)]
         timed.wait()
@@ -62,7 +62,8 @@ class DeviceSide:
         if self._timed is None or self._timed[0] != key:
             self._timed = None
             filled = self.shape.prefix + fill_frames + 1
-            timed = time_steps(self.lm, rows=ROWS, lanes=lanes, filled=filled, memory=self.shape.memory)
+            lm, cache = self.executor.lm, self.executor.cache_dtype
+            timed = time_steps(lm, ROWS, lanes, filled, self.shape.memory, cache_dtype=cache)
             for _ in range(3):
                 timed.step()
             timed.wait()

@@ -88,7 +88,7 @@ def _weights_bytes(model: Any) -> int:
             seen |= {tensor.data_ptr(): tensor.nbytes for tensor in item.state_dict().values()}
         elif type(item).__module__.startswith("engine."):
             queue += [value for value in vars(item).values() if hasattr(value, "__dict__")]
-    return sum(seen.values()) + (0 if model.lm.stepper is None else model.lm.stepper.held_bytes)
+    return sum(seen.values()) + model.executor.held_bytes
 
 
 def compare_here(name: str, device: str, dtype: str) -> dict[str, Any]:
@@ -104,16 +104,16 @@ def compare_here(name: str, device: str, dtype: str) -> dict[str, Any]:
     logits = []
     for kind in (torch.float32, getattr(torch, dtype)):
         model = load_model(name, device, dtype=kind)
-        lm = model.lm
+        lm, executor = model.lm, model.executor
         (conditions,) = model.conditioner([Ask(text="a warm bass")], Guidance(), 0, 100)[0]
         generator = torch.Generator().manual_seed(0)
         tokens = torch.randint(0, lm.config.card, (1, lm.config.n_codebooks, _STEPS), generator=generator).to(device)
         tokens = tokens.expand(conditions.rows or 1, -1, -1)
-        state = lm.init_state(tokens.shape[0], _STEPS, conditions)
-        steps = [lm.prefill(tokens[..., :4], conditions, state)]
-        steps += [lm.step(tokens[..., step], state) for step in range(4, _STEPS)]
+        state = executor.init_state(tokens.shape[0], _STEPS, conditions)
+        steps = [executor.prefill(tokens[..., :4], conditions, state)]
+        steps += [executor.step(tokens[..., step], state) for step in range(4, _STEPS)]
         logits.append(torch.stack(steps).float().cpu())
-        del model, lm, state, conditions
+        del model, lm, executor, state, conditions
         gc.collect()
     exact, near = logits
     spread = float(exact.std())

@@ -81,7 +81,7 @@ class BenchRow:
     `times_as_fast` is against transformers' best at this precision, for int8 and int4 at any, round by round at half
     fill.  `logits_off` is the largest difference of the two sides' logits over their spread.  Against Segue in float32:
     `error_std`, of the logits over their spread; `drawn_otherwise`, the share of draws that would come out differently
-    (see `engine.lm.fidelity`).  [any]
+    (see `engine.lm.executors.fidelity`).  [any]
     """
 
     model: str

@@ -15,9 +15,10 @@ from torch import Tensor
 from engine.bench.shapes import Shape
 from engine.core.guidance import Guidance
 from engine.core.sampling import Sampling
-from engine.lm import Conditions, LanguageModel, LMState
+from engine.lm import Conditions, LMState
+from engine.lm.executors.base import Executor
 from engine.stream import StreamSettings, TokenStream, WindowSize
-from engine.stream.lanes import step_windows
+from engine.stream.lanes import step_streams
 from engine.stream.window import Window
 
 ROWS = 2
@@ -49,27 +50,29 @@ class SegueSide:
 
     name = "Segue"
 
-    def __init__(self, shape: Shape, lm: LanguageModel, lanes: int = 1, window_frames: int | None = None) -> None:
+    def __init__(self, shape: Shape, executor: Executor, lanes: int = 1, window_frames: int | None = None) -> None:
         """Each lane's window filled up to all but `SPARE_FRAMES` of its frames."""
-        self.shape, self.lm = shape, lm
+        self.shape, self.executor = shape, executor
         frames = window_frames or shape.window_frames
         conditions = conditions_of(shape)
         self.streams = [self._begin(conditions, frames, seed) for seed in range(lanes)]
         self._tokens = [stream.open_window().sequence.clone() for stream in self.streams]
 
     def _begin(self, conditions: Conditions, frames: int, seed: int) -> TokenStream:
-        config, generator = self.lm.config, torch.Generator().manual_seed(seed)
+        config, generator = self.executor.lm.config, torch.Generator().manual_seed(seed)
         prompt = torch.randint(0, config.card, (config.n_codebooks, frames - SPARE_FRAMES), generator=generator)
         settings = settings_of(self.shape, frames)
-        stream = TokenStream.begin(self.lm, lambda offset, count: (replace(conditions),), prompt, settings, seed)
+        stream = TokenStream.begin(self.executor, lambda offset, count: (replace(conditions),), prompt, settings, seed)
         fill(stream.open_window())
-        stream.write(torch.zeros(ROWS, config.n_codebooks, config.card))
+        first_logits = torch.zeros(ROWS, config.n_codebooks, config.card)
+        self.executor.take([replace(stream.request(), first_logits=first_logits)])
+        stream.was_drawn()
         return stream
 
     @property
     def precision(self) -> str:
         """Of the weights that a step reads."""
-        return self.lm.precision
+        return self.executor.precision
 
     @property
     def cache_item_bytes(self) -> int:
@@ -102,11 +105,9 @@ class SegueSide:
 
 def step(streams: list[TokenStream]) -> None:
     """One step of every stream; raises what a lane raised.  [generate]"""
-    results = step_windows([stream.open_window() for stream in streams])
-    for stream, result in zip(streams, results, strict=True):
-        if isinstance(result, Exception):
-            raise result
-        stream.write(result)
+    for fault in step_streams(streams):
+        if fault is not None:
+            raise fault
 
 
 def fill_up(stream: TokenStream, tokens: Tensor) -> None:
@@ -127,10 +128,10 @@ def fill(window: Window) -> None:
 
     The time of a step does not depend on what the numbers are.  [generate]
     """
-    lm, steps = window.lm, window.prompt_frames + 1
+    steps = window.prompt_frames + 1
     states = []
     for conditions in window.conditions:
-        state = lm.init_state(conditions.rows or 1, window.n_steps, conditions)
+        state = window.executor.init_state(conditions.rows or 1, window.n_steps, conditions)
         layer = state.cache[0]
         if layer.is_floating_point():
             layer.normal_(generator=torch.Generator().manual_seed(0))
@@ -139,4 +140,4 @@ def fill(window: Window) -> None:
         state.cache[1:] = layer
         state.step, state.length = steps, steps + conditions.prefix_steps
         states.append(state)
-    window.states, window.next_step = tuple(states), steps
+    window.passes.states, window.next_step = tuple(states), steps

@@ -19,7 +19,8 @@ from engine.api.offline import heard_as_made
 from engine.bench.segue_side import conditions_of, settings_of
 from engine.bench.shapes import Shape
 from engine.codec.base import Codec
-from engine.lm import Conditions, LanguageModel
+from engine.lm import Conditions
+from engine.lm.executors.base import Executor
 from engine.stream import TokenStream
 from engine.stream.lanes import LaneBatch
 
@@ -44,9 +45,9 @@ def random_codec(device: str) -> Codec:
 class Sounding:
     """One stream of a model with its codec.  All methods [generate]."""
 
-    def __init__(self, shape: Shape, lm: LanguageModel, codec: Codec) -> None:
-        self.shape, self.lm, self.codec = shape, lm, codec
-        self.device = str(lm.out_norm.weight.device)
+    def __init__(self, shape: Shape, executor: Executor, codec: Codec) -> None:
+        self.shape, self.executor, self.codec = shape, executor, codec
+        self.device = str(executor.lm.device)
         self.told = conditions_of(shape, self.device)
         samples = PROMPT_SECONDS * codec.sample_rate
         self.audio = 0.1 * torch.randn(1, codec.channels, samples, generator=torch.Generator().manual_seed(3))
@@ -61,7 +62,7 @@ class Sounding:
         codes = self.codec.encode(self.audio.to(self.device))[0]
         kept = codes[:, -min(codes.shape[1], self.shape.keep_frames) :]
         settings = settings_of(self.shape)
-        stream = TokenStream.begin(self.lm, self._conditions, kept, settings, seed=5)
+        stream = TokenStream.begin(self.executor, self._conditions, kept, settings, seed=5)
         state = self.codec.init_decoder(None, codes[None])
         state = self._until_heard(stream, state)
         return time.perf_counter() - began, stream, state
@@ -71,7 +72,8 @@ class Sounding:
         """Seconds from a new prompt to the first samples that it makes; the stream's window is at least half full."""
         missing = self.shape.window_frames // 2 - stream.n_frames
         if missing > 0:  # codes that nobody drew: a window's past costs the same whatever it is
-            numbers = torch.randint(0, self.lm.config.card, (self.lm.config.n_codebooks, missing))
+            config = self.executor.lm.config
+            numbers = torch.randint(0, config.card, (config.n_codebooks, missing))
             stream.append(numbers.to(self.device))
         began = time.perf_counter()
         stream.roll(self._conditions)

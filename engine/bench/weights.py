@@ -7,11 +7,13 @@ numbers, and no second copy in memory.
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from engine.core.config import LMConfig
 from engine.errors import UnsupportedError
 from engine.lm import LanguageModel
+from engine.lm.executors.base import Executor
+from engine.lm.executors.select import choose
 from engine.lm.precision import half_is_faster, place_dtype
 
 POOL = 1_000_003  # a prime: rows of a matrix that are filled from it do not repeat
@@ -40,22 +42,18 @@ def _random(name: str, shape: torch.Size, dtype: torch.dtype, pool: Tensor) -> T
     return tensor
 
 
-def in_precision(lm: LanguageModel, precision: str) -> LanguageModel:
-    """The same model at a precision, every tensor shared that need not change.  Raises UnsupportedError.  [main]"""
-    if precision in BITS:
-        from engine.lm.executors.select import quantised
+def in_precision(lm: LanguageModel, precision: str) -> Executor:
+    """The executor of the same model at a precision, every tensor shared that need not change.
 
-        if lm.out_norm.weight.device.type != "cpu":
+    Raises UnsupportedError.  [main]
+    """
+    if precision in BITS:
+        if lm.device.type != "cpu":
             raise UnsupportedError(f"{precision} is for the CPU")
         kept = lm.state_dict()["linears.0.weight"].dtype
-        made = _twin(lm, kept)
-        made.stepper = quantised(made, BITS[precision], made.config.cross_attention)
-        made.prefill_half = half_is_faster()  # as the engine loads them
-        return made
+        return choose(_twin(lm, kept), BITS[precision], prefill_half=half_is_faster())  # as the engine loads them
     dtype: torch.dtype = getattr(torch, precision)
-    made = _twin(lm, dtype)
-    made.cache_dtype = None if dtype == torch.float32 else dtype
-    return made
+    return choose(_twin(lm, dtype), cache_dtype=None if dtype == torch.float32 else dtype)
 
 
 def _twin(lm: LanguageModel, dtype: torch.dtype) -> LanguageModel:
@@ -70,12 +68,10 @@ def _assigned(lm: LanguageModel, tensors: dict[str, Tensor]) -> LanguageModel:
     return lm.eval().requires_grad_(False)
 
 
-def held_bytes(*modules: nn.Module) -> int:
-    """Bytes of the modules' weights, each storage counted once, with what their steppers have of them.  [any]"""
+def held_bytes(*executors: Executor) -> int:
+    """Bytes of the models' weights, each storage counted once, with what their executors have of them.  [any]"""
     seen: dict[int, int] = {}
-    for module in modules:
-        seen |= {tensor.data_ptr(): tensor.nbytes for tensor in module.state_dict().values()}
-        stepper = getattr(module, "stepper", None)
-        if stepper is not None:
-            seen[id(stepper)] = stepper.held_bytes
+    for executor in executors:
+        seen |= {tensor.data_ptr(): tensor.nbytes for tensor in executor.lm.state_dict().values()}
+        seen[id(executor)] = executor.held_bytes
     return sum(seen.values())

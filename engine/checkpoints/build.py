@@ -20,9 +20,11 @@ from engine.codec.stereo import StereoCodec
 from engine.conditions.chroma import Chroma
 from engine.conditions.style_net import StyleNet
 from engine.conditions.text_t5 import T5Encoder
-from engine.errors import CheckpointError
-from engine.lm import LanguageModel
-from engine.lm.precision import place_dtype
+from engine.errors import CheckpointError, UnsupportedError
+from engine.lm import LanguageModel, precision
+from engine.lm.executors import select
+from engine.lm.executors.base import Executor
+from engine.lm.precision import halve_matrices, place_dtype
 from engine.model import LoadedModel
 
 
@@ -54,20 +56,27 @@ class Modules:
         return {name: module for name, module in groups.items() if module is not None}
 
 
+@dataclass(frozen=True)
+class Steps:
+    """How steps are to run: on weights of 8 or 4 `bits`, or as the model is; where they cannot, `or_float32`.  [any]"""
+
+    bits: int | None = None
+    or_float32: bool = False
+
+
 def build(
-    stored: Stored, folder: Path, device: torch.device, dtype: torch.dtype, plugs: Plugs, opened: Opened
+    stored: Stored, folder: Path, device: torch.device, dtype: torch.dtype, plugs: Plugs, opened: Opened, steps: Steps
 ) -> LoadedModel:
     """A hot model of what was read, the language model's matrices in `dtype`.  [main]"""
     modules = assemble(stored, folder, device, dtype, opened)
     for module in modules.groups().values():
         module.to(device)  # what is computed, not stored
-    if dtype != torch.float32:
-        modules.lm.cache_dtype = dtype
     model, notes = stored.model, list[str]()
     conditioner = ConditionerMaker(stored, modules, plugs, device, opened, notes).conditioner()
+    executor = executor_of(modules.lm, dtype, steps, notes)
     return LoadedModel(
         name=folder.name,
-        lm=modules.lm,
+        executor=executor,
         codec=modules.codec if model.channels == 1 else StereoCodec(modules.codec),
         conditioner=conditioner,
         window_frames=model.window_frames,
@@ -75,6 +84,27 @@ def build(
         cfg_coef=model.cfg_coef,
         notes=tuple(notes),
     )
+
+
+def executor_of(lm: LanguageModel, dtype: torch.dtype, steps: Steps, notes: list[str]) -> Executor:
+    """Who takes the model's steps; a line in `notes` where it is not who was wanted.
+
+    With few bits matrices are kept in bfloat16 alone where prompts are read so: products with them would turn them into
+    that in any case. Raises UnsupportedError, and leaves the model as it is, where nothing here can run them.  [main]
+    """
+    if steps.bits:
+        half = precision.half_is_faster()
+        try:
+            executor = select.choose(lm, steps.bits, prefill_half=half)
+        except UnsupportedError as error:
+            if not steps.or_float32:
+                raise
+            notes.append(f"it plays in float32, which is slower: {error}")
+        else:
+            if half:
+                halve_matrices(lm, torch.bfloat16)
+            return executor
+    return select.choose(lm, cache_dtype=None if dtype == torch.float32 else dtype)
 
 
 def assemble(

@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from engine.checkpoints.build import build
+from engine.checkpoints.build import Steps, build
 from engine.checkpoints.obtain import obtain
 from engine.checkpoints.opened import Opened, Report
 from engine.checkpoints.read import Plugs, read
@@ -32,15 +32,19 @@ def load_model(
     style_features: str | os.PathLike[str] | Callable[[Tensor], Tensor] | None = None,
     on_progress: Report | None = None,
     cache_dir: Path | None = None,
+    bits: int | None = None,
+    or_float32: bool = False,
 ) -> LoadedModel:
     """A MusicGen checkpoint in audiocraft's or transformers' format, ready to play; see `load_model`.
 
     `t5` is the folder of the text encoder and its tokenizer (default: what the checkpoint brings, or found by the
-    name in it). `separator` takes melodies apart; without one they are heard whole. Raises CheckpointError when
+    name in it). `separator` takes melodies apart; without one they are heard whole. Steps run on
+    weights of 8 or 4 `bits`, or (`or_float32`) in float32 with a note where they cannot. Raises CheckpointError when
     anything is missing, left over, damaged or of another shape, UnsupportedError for models of another kind.  [main]
     """
     place = torch.device(device)
     precision = chosen_dtype(dtype, place)
     plugs, opened = Plugs(t5, separator, style_features), Opened(cache_dir, on_progress)
     folder = obtain(path_or_name, opened.report)
-    return build(read(folder, plugs, opened), folder, place, precision, plugs, opened)
+    stored, steps = read(folder, plugs, opened), Steps(bits, or_float32)
+    return build(stored, folder, place, precision, plugs, opened, steps)

@@ -11,7 +11,6 @@ from torch.nn import functional as F
 
 from engine.core.config import LMConfig
 from engine.lm.causal import causal_attention
-from engine.lm.executors.packed import packed_product
 
 
 def sinusoidal(positions: Tensor, dim: int, max_period: float) -> Tensor:
@@ -36,19 +35,6 @@ def attend(q: Tensor, k: Tensor, v: Tensor, causal: bool = False) -> Tensor:
     flat_q, flat_k, flat_v = (x.reshape(rows * heads, -1, width) for x in (q, k, v))
     scores = torch.baddbmm(q.new_zeros(1, 1), flat_q, flat_k.transpose(1, 2), alpha=width**-0.5)
     return torch.bmm(scores.softmax(dim=-1), flat_v).view(rows, heads, steps, width)
-
-
-def times(x: Tensor, matrix: Tensor) -> Tensor:
-    """x @ matrix, in the matrix's precision; a packed one stands for its transpose.  [generate]"""
-    x = x.to(matrix.dtype)
-    return packed_product(x, matrix) if matrix.is_mkldnn else x @ matrix
-
-
-def plus_times(base: Tensor, x: Tensor, matrix: Tensor) -> Tensor:
-    """base + x @ matrix for [R, D]: the product in the matrix's precision, the sum in the base's.  [generate]"""
-    if matrix.dtype == base.dtype:
-        return torch.addmm(base, x, matrix)
-    return base + times(x, matrix)
 
 
 class Matrix(nn.Linear):

@@ -8,25 +8,20 @@ Source: MusicGen (Copet et al. 2023). Positions count from the first prefix vect
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from collections.abc import Callable
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from engine.core.config import LMConfig
-from engine.lm import half_prefill
 from engine.lm.conditions import Conditions
-from engine.lm.executors import fused, select
-from engine.lm.executors.packed import packed
 from engine.lm.layers import DecoderLayer, Matrix, attend, sinusoidal
 from engine.lm.state import LMState
 
-if TYPE_CHECKING:
-    from engine.lm.executors.device import DeviceStepper
-    from engine.lm.executors.device.runner import Runner
-
 POSITIONS_AT_LEAST = 2048
+Layers = Callable[[Tensor, LMState, Tensor | None], Tensor]  # inputs [R, S, D], state, mask -> hidden [R, S, D]
 
 
 class Transformer(nn.Module):
@@ -38,16 +33,15 @@ class Transformer(nn.Module):
 
 
 class LanguageModel(nn.Module):
-    """Decoder transformer over K delayed codebooks; `forward` whole, `prefill` and `step` streamed."""
+    """Decoder transformer over K delayed codebooks: `forward` whole, `prefill` with a cache.
+
+    Single steps are taken by an executor (`engine.lm.executors`), of which the model knows nothing.
+    """
 
     def __init__(self, config: LMConfig) -> None:
         super().__init__()
         self.config = config
         self._positions: Tensor | None = None
-        self.cache_dtype: torch.dtype | None = None  # of keys and values; None = that of the weights
-        self.stepper: select.Stepper | None = None  # takes the steps in place of the layers here (processors)
-        self.prefill_half = False  # whether prefill computes its products in bfloat16
-        self._device_step: DeviceStepper | None = None
         self.emb = nn.ModuleList(nn.Embedding(config.card + 1, config.dim) for _ in range(config.n_codebooks))
         self.frame_proj = nn.Linear(config.frame_features, config.dim) if config.frame_features else None
         self.transformer = Transformer(config)
@@ -55,30 +49,9 @@ class LanguageModel(nn.Module):
         self.linears = nn.ModuleList(Matrix(config.dim, config.card) for _ in range(config.n_codebooks))
 
     @property
-    def device_step(self) -> DeviceStepper | None:
-        """What takes the steps of all windows together: on every device but processors, there by `step_together`.
-
-        [generate]
-        """
-        if self._device_step is None and self.out_norm.weight.device.type != "cpu":
-            self.step_together()
-        return self._device_step
-
-    def step_together(self, runner: Runner | None = None) -> DeviceStepper:
-        """From now on steps are taken as on a GPU; ValueError where a stepper takes them.  [generate]"""
-        from engine.lm.executors.device import DeviceStepper
-
-        if self.stepper is not None:
-            raise ValueError("the steps of this model are taken on few-bit weights, with a cache of their own")
-        self._device_step = DeviceStepper(self, runner)
-        return self._device_step
-
-    @property
-    def precision(self) -> str:
-        """Of the weights that a step reads: float32, float16, bfloat16, int8 or int4.  [generate]"""
-        if self.stepper is not None and self.stepper.bits is not None:
-            return f"int{self.stepper.bits}"
-        return str(self.linears[0].weight.dtype).removeprefix("torch.")
+    def device(self) -> torch.device:
+        """Where the weights are.  [any]"""
+        return self.out_norm.weight.device
 
     @property
     def layers(self) -> list[DecoderLayer]:
@@ -135,27 +108,12 @@ class LanguageModel(nn.Module):
             x = layer.feed_forward(x)
         return x[:, prefix_steps:]
 
-    @torch.inference_mode()
-    def init_state(self, rows: int, capacity_steps: int, conditions: Conditions) -> LMState:
-        """An empty cache for `capacity_steps` audio steps and the prefix; cross keys computed once.  [generate]"""
-        config, weight = self.config, self.out_norm.weight
-        capacity = capacity_steps + conditions.prefix_steps
-        shape = (config.n_layers, 2, rows, config.n_heads, capacity, config.head_dim)
-        cross = None
-        if conditions.memory is not None and config.cross_attention:
-            memory = conditions.memory
-            cross = [layer.cross_attention.key_value(memory) for layer in self.layers if layer.cross_attention]
-        together = self.device_step
-        stepper = self.stepper or (select.plain(self) if together is None else None)
-        if stepper is not None:
-            if cross is not None:
-                cross = [(keys.contiguous(), values.contiguous()) for keys, values in cross]
-            scales = None if stepper.scales is None else stepper.scales.clone()
-            state = LMState(torch.zeros(shape, dtype=stepper.cache_dtype), cross, None, scales=scales)
-            state.bound = stepper.bind(state, self.known_inputs(conditions, capacity_steps, rows))
-            return state
-        cache = torch.zeros(shape, dtype=self.cache_dtype or weight.dtype, device=weight.device)
-        return LMState(cache, cross, fused.fuse(self, cross, packed(self)) if together is None else together.weights)
+    def cross_keys_values(self, conditions: Conditions) -> list[tuple[Tensor, Tensor]] | None:
+        """Each layer's keys and values of the conditions' memory; None without a memory.  [generate]"""
+        memory = conditions.memory
+        if memory is None or not self.config.cross_attention:
+            return None
+        return [layer.cross_attention.key_value(memory) for layer in self.layers if layer.cross_attention]
 
     def known_inputs(self, conditions: Conditions, n_steps: int, rows: int) -> Tensor:
         """What is added to the embeddings of every step [R, S, D]: position and frame features.  [generate]"""
@@ -167,61 +125,36 @@ class LanguageModel(nn.Module):
         return known
 
     @torch.inference_mode()
-    def hear_anew(self, conditions: Conditions, state: LMState, first_row: int) -> None:
-        """Frame features have changed from a row on that no step has read: what was worked out of them follows.
-
-        [generate]
-        """
-        if state.bound is not None and conditions.frames is not None:
-            known = state.bound.known
-            known[:, first_row:] = self.known_inputs(conditions, known.shape[1], state.rows)[:, first_row:]
-        if self.device_step is not None:
-            self.device_step.hear_anew(conditions, first_row)
-
-    @torch.inference_mode()
     def prefill(self, tokens: Tensor, conditions: Conditions, state: LMState) -> Tensor:
-        """Run known steps [R, K, S] (and, first, the prefix); logits [R, K, card] of the last one.  [generate]
+        """Run known steps [R, K, S] (and, first, the prefix); logits [R, K, card] of the last one.
 
-        May be called again with later steps; frames are read at the state's own step.
+        May be called again with later steps; frames are read at the state's own step. ValueError where the cache is too
+        short.  [generate]
         """
-        n_steps = tokens.shape[-1]
+        return self.advance(self.inputs(tokens, conditions, state), state)
+
+    def inputs(self, tokens: Tensor, conditions: Conditions, state: LMState) -> Tensor:
+        """Inputs [R, S, D] of known steps [R, K, S] of a state, the prefix in front of its first ones.  [generate]"""
         frames = conditions.frames
         if frames is not None:
-            frames = frames[:, state.step : state.step + n_steps]
+            frames = frames[:, state.step : state.step + tokens.shape[-1]]
         x = self.embed(tokens, frames)
         if state.length == 0 and conditions.prefix is not None:
             x = torch.cat([conditions.prefix, x], dim=1)
-        state.step += n_steps
-        half = self.prefill_half or torch.is_autocast_enabled("cpu")
-        with torch.autocast("cpu", torch.bfloat16, enabled=half):
-            return self._advance(x, state).float()
+        state.step += tokens.shape[-1]
+        return x
 
-    @torch.inference_mode()
-    def step(self, tokens: Tensor, state: LMState, frames: Tensor | None = None) -> Tensor:
-        """One step: tokens [R, K], features of this step [R, F] or None; logits [R, K, card].  [generate]"""
-        if state.length >= state.capacity:
-            raise ValueError(f"cache holds {state.capacity} positions, {state.length + 1} needed")
-        if state.bound is not None:
-            logits = state.bound.run(tokens, state.step, state.length)
-            state.step, state.length = state.step + 1, state.length + 1
-            return logits.view(-1, self.config.n_codebooks, self.config.card)
-        assert state.fused is not None
-        x = fused.embed(state.fused, tokens)
-        if self.frame_proj is not None and frames is not None:
-            x = x + self.frame_proj(frames)
-        state.step += 1
-        return fused.advance(self, x + self.positions(state.length, 1, x), state)
+    def advance(self, x: Tensor, state: LMState, layers: Layers | None = None) -> Tensor:
+        """Inputs [R, S, D] through the layers with the cache; logits [R, K, card] of the last position.
 
-    def _advance(self, x: Tensor, state: LMState) -> Tensor:
-        """Inputs [R, S, D] through the layers with the cache; logits [R, K, card] of the last position."""
+        `layers` computes all layers in place of the ones here.  [generate]
+        """
         count, start = x.shape[1], state.length
         end = start + count
         if end > state.capacity:
             raise ValueError(f"cache holds {state.capacity} positions, {end} needed")
         x = x + self.positions(start, count, x)
-        mask = self._causal(count, start, x.device)
-        matrices = half_prefill.halves(self)
-        x = self._through(x, state, mask) if matrices is None else half_prefill.advance(self, x, state, matrices, mask)
+        x = (layers or self._through)(x, state, self._causal(count, start, x.device))
         state.length = end
         return self.logits(x[:, -1:])[:, :, 0]
 

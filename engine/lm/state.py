@@ -3,31 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
 
 import torch
 from torch import Tensor
-
-if TYPE_CHECKING:
-    from engine.lm.executors.fused import FusedStep
-    from engine.lm.executors.select import Bound
 
 
 @dataclass
 class LMState:
     """Keys and values [L, 2, R, H, C, D/H] written in place up to `length`, and each layer's cross keys and values.
 
-    A state belongs to one window of one lane; `prefill` and `step` advance it. The tokens are the truth, the cache
+    A state belongs to one window of one lane; prefill and steps advance it. The tokens are the truth, the cache
     is only their echo: to go back is to let it be written again. An 8-bit cache has `scales` [L, 2, H, 1, D/H].
     """
 
     cache: Tensor
     cross_kv: list[tuple[Tensor, Tensor]] | None
-    fused: FusedStep | None
     length: int = 0
     step: int = 0
     scales: Tensor | None = None
-    bound: Bound | None = None  # where a stepper takes the steps, in place of `fused`
+    bound: Any = None  # whatever takes the steps keeps here what it has worked out for this state
 
     @property
     def rows(self) -> int:

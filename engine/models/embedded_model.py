@@ -1,8 +1,8 @@
 """The model that ships with Segue: read its shards, put its parts together.
 
 `engine/models/embedded/` holds `config.json`, one or more `*.safetensors` shards and `MODEL_CARD.md`. Weights are
-stored in half precision and run in float32; on a processor steps and decoding run in 8 bits (`executors.select`,
-`engine.ort`). Nothing is downloaded and nothing is executed from the files.
+stored in half precision and run in float32; on a processor steps and decoding run in 8 bits
+(`engine.lm.executors`, `engine.ort`). Nothing is downloaded and nothing is executed from the files.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from engine.conditions.encoders import StyleEncoder, WordEncoder
 from engine.core.config import LMConfig
 from engine.errors import CheckpointError, UnsupportedError
 from engine.lm import LanguageModel
-from engine.lm.executors.select import quantised
+from engine.lm.executors.base import Executor
+from engine.lm.executors.select import choose
 from engine.lm.precision import half_is_faster
 from engine.model import LoadedModel
 
@@ -64,16 +65,21 @@ def fill(module: nn.Module, tensors: dict[str, Tensor], prefix: str) -> None:
         raise CheckpointError(f"the embedded model's weights do not fit: {error}") from error
 
 
-def quantise(lm: LanguageModel, codec: SpectralCodec, bits: int) -> None:
-    """Have steps done on 8-bit or 4-bit weights and decoding on 8-bit ones; a line in the log where they cannot be.
+def executor_of(lm: LanguageModel, codec: SpectralCodec, bits: int | None) -> Executor:
+    """Steps on 8-bit or 4-bit weights, and decoding on 8-bit ones; a line in the log where they cannot be.
 
     [generate]
     """
+    few = bits if lm.device.type == "cpu" else None
+    prefill_half, executor = few is not None and half_is_faster(), None
     try:
-        lm.stepper = quantised(lm, bits, True, False)
-        codec.spectra = OnnxSpectra(codec.net, TOGETHER)
+        if few is not None:
+            executor = choose(lm, few, prefill_half=prefill_half, memories=(True, False))
+            codec.spectra = OnnxSpectra(codec.net, TOGETHER)
     except UnsupportedError as error:
         _log.warning("quantised weights are not available, playing on float32 ones: %s", error)
+    # keys and values in bfloat16: attention reads half as much, a tenth off every step
+    return executor or choose(lm, cache_dtype=torch.bfloat16, prefill_half=prefill_half)
 
 
 def load(device: str = "cpu", folder: Path = FOLDER, bits: int | None = 8) -> LoadedModel:
@@ -91,11 +97,7 @@ def load(device: str = "cpu", folder: Path = FOLDER, bits: int | None = 8) -> Lo
         fill(module, tensors, prefix)
         module.to(device).eval().requires_grad_(False)
     codec = SpectralCodec(net)
-    if bits and torch.device(device).type == "cpu":
-        quantise(lm, codec, bits)
-        lm.prefill_half = half_is_faster()
-    if lm.stepper is None:
-        lm.cache_dtype = torch.bfloat16  # attention reads half as much: a tenth off every step
+    executor = executor_of(lm, codec, bits)
     conditioner = EmbeddedConditioner(text, style, codec)
     torch.set_flush_denormal(True)
-    return LoadedModel("embedded", lm, codec, conditioner, trained_rms=TRAINED_RMS, **config["windows"])
+    return LoadedModel("embedded", executor, codec, conditioner, trained_rms=TRAINED_RMS, **config["windows"])

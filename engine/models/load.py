@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from engine.conditions.melody import Separator
-    from engine.lm import LanguageModel
 
 EMBEDDED = "embedded"
 Report = Callable[[str, float, float], None]
@@ -36,6 +35,7 @@ def load_model(
     style_features: str | os.PathLike[str] | Callable[[Tensor], Tensor] | None = None,
     on_progress: Report | None = None,
     codec_runtime: str = "auto",
+    or_float32: bool = False,
 ) -> LoadedModel:
     """The model `name`, hot on `device`.
 
@@ -45,6 +45,7 @@ def load_model(
     `separator` and `style_features` stand in for the text encoder, the stem separator
     ([B, 2, N] at 44.1 kHz -> [B, 4, 2, N]) and the style features ([B, N] at 24 kHz -> [B, F, D]).
     `on_progress(stage, done, total)` hears "downloading", "converting", "reading" and "moving", in bytes.
+    `or_float32`: where a published model's steps cannot run on int8 or int4 here, it plays in float32, with a note.
     `codec_runtime` runs EnCodec: "torch", "onnx", or "auto", the one that is measured faster here (once).
     Raises CheckpointError when the model is not there, not whole or not what it should be, UnsupportedError
     for what this version cannot run, EngineError for a device that is not there.  [generate]
@@ -66,28 +67,11 @@ def load_model(
         separator=separator,
         style_features=style_features,
         on_progress=on_progress,
+        bits=bits,
+        or_float32=or_float32,
     )
     set_runtime(model.codec, codec_runtime)
-    if bits:
-        quantise_steps(model.lm, bits)
     return model
-
-
-def quantise_steps(lm: LanguageModel, bits: int) -> None:
-    """Have a checkpoint's steps run on weights of 8 or 4 bits, on a CPU; prompts in bfloat16 where that is faster.
-
-    Its matrices are then kept in bfloat16 alone: products with them would turn them into that in any case.
-    Raises UnsupportedError, and leaves the model as it is, where nothing here can run them.  [generate]
-    """
-    import torch
-
-    from engine.lm.executors.select import quantised
-    from engine.lm.precision import half_is_faster, halve_matrices
-
-    lm.stepper = quantised(lm, bits, lm.config.cross_attention)
-    lm.prefill_half = half_is_faster()
-    if lm.prefill_half:
-        halve_matrices(lm, torch.bfloat16)
 
 
 def quantised_bits(dtype: torch.dtype | None, device: str) -> int | None:

@@ -14,11 +14,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from engine.lm import Conditions, LanguageModel
+from engine.lm import Conditions
+from engine.lm.executors.base import Executor
 from engine.stream.window import Window
-
-PIECE_FRAMES = 50
-PIECE_FRAMES_TOGETHER = 100  # where weights are read once for many frames: four times as few passes
 
 
 class ComingWindow:
@@ -26,7 +24,7 @@ class ComingWindow:
 
     def __init__(
         self,
-        lm: LanguageModel,
+        executor: Executor,
         conditions: Callable[[int, int], tuple[Conditions, ...]],
         offset: int,
         n_frames: int,
@@ -34,8 +32,8 @@ class ComingWindow:
     ) -> None:
         """Conditions are asked for when the first piece is read; `begun_at`: frames of the stream right now."""
         self.offset, self.n_frames, self._begun_at = offset, n_frames, begun_at
-        self._lm, self._conditions = lm, conditions
-        self.piece_frames = PIECE_FRAMES if lm.device_step is None else PIECE_FRAMES_TOGETHER
+        self._executor, self._conditions = executor, conditions
+        self.piece_frames = executor.piece_frames
         self.window: Window | None = None
         self.read_frames = 0  # of its own, that are in its cache
 
@@ -47,10 +45,10 @@ class ComingWindow:
 
     def _opened(self) -> Window:
         if self.window is None:
-            nothing = torch.zeros(self._lm.config.n_codebooks, 0, dtype=torch.long)
-            device = self._lm.out_norm.weight.device
+            lm = self._executor.lm
+            nothing = torch.zeros(lm.config.n_codebooks, 0, dtype=torch.long, device=lm.device)
             conditions = self._conditions(self.offset, self.n_frames)
-            self.window = Window(self._lm, conditions, nothing.to(device), self.n_frames)
+            self.window = Window(self._executor, conditions, nothing, self.n_frames)
         return self.window
 
     def _read(self, codes: Callable[[int, int], Tensor]) -> None:

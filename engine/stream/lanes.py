@@ -1,9 +1,8 @@
 """Lanes: streams that begin and end at different times and advance together.
 
-On a processor native code takes the steps of all lanes of a model in one call that reads each weight once; each row is
-reckoned by itself, so a lane's tokens are the same to the last bit whatever plays beside it. Without native code every
-lane takes its own step. On a GPU all take one together too (`executors.device`); values differ from those alone by
-rounding at most. Prompts are read a piece at a time, one step of the others between two pieces, and who has its
+All lanes of an executor take a step in one call. On a processor each row is reckoned by itself, so a lane's tokens are
+the same to the last bit whatever plays beside it; on a GPU values differ from those alone by rounding at most
+(`engine.lm.executors`). Prompts are read a piece at a time, one step of the others between two pieces, and who has its
 frames is not kept waiting for them.
 """
 
@@ -15,54 +14,59 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from engine.lm import LanguageModel
-from engine.lm.executors.device import BatchSlot, StepRequest
-from engine.lm.executors.joint import JointStep, step_states
+from engine.lm.executors.base import Executor, StepRequest
 from engine.stream.tokens import TokenStream
 from engine.stream.window import Window
+
+Faults = dict[Hashable, Exception]
 
 
 def step_windows(windows: Sequence[Window]) -> list[Tensor | Exception]:
     """Logits [R, K, card] of each window's next step; an exception for a lane that failed.  [generate]"""
     results: dict[int, Tensor | Exception] = {}
-    seated: list[tuple[int, BatchSlot, LanguageModel]] = []
-    asking: dict[int, list[JointStep]] = {}
+    stepping: list[int] = []
     for index, window in enumerate(windows):
+        if window.next_step:
+            stepping.append(index)
+            continue
         try:
-            seat = window.sit()
-            if seat is not None:
-                seated.append((index, seat, window.lm))
-            elif window.next_step:
-                asking[index] = window.asks()
-            else:
-                results[index] = window.logits()
+            results[index] = window.logits()
         except Exception as error:
             results[index] = error
-    for lm in {id(lm): lm for *_, lm in seated}.values():
-        own = [(index, seat) for index, seat, its in seated if its is lm]
-        for (index, _), logits in zip(own, _logits_together(lm, [seat for _, seat in own]), strict=True):
-            results[index] = logits
-    every = iter(step_states([ask for asks in asking.values() for ask in asks]))
-    for index, asks in asking.items():
-        results[index] = _joined([next(every) for _ in asks])
+    for executor, own in _by_executor([(index, windows[index].executor) for index in stepping]):
+        results |= dict(zip(own, executor.logits([windows[index].passes for index in own]), strict=True))
     return [results[index] for index in range(len(windows))]
 
 
-def _joined(parts: Sequence[Tensor | Exception]) -> Tensor | Exception:
-    """Logits of all passes of a window, or the first thing that went wrong."""
-    good = [part for part in parts if isinstance(part, Tensor)]
-    if len(good) == len(parts):
-        return good[0] if len(good) == 1 else torch.cat(good)
-    return next(part for part in parts if isinstance(part, Exception))
+def step_streams(streams: Sequence[TokenStream]) -> list[Exception | None]:
+    """One step of each stream, all that have the same executor together; None, or what went wrong with one.
+
+    What is left of a prompt is read first.  [generate]
+    """
+    faults: dict[int, Exception] = {}
+    requests: dict[int, StepRequest] = {}
+    for index, stream in enumerate(streams):
+        try:
+            requests[index] = stream.request()
+        except Exception as error:
+            faults[index] = error
+    for executor, own in _by_executor([(index, streams[index].executor) for index in requests]):
+        for index, fault in zip(own, executor.take([requests[index] for index in own]), strict=True):
+            try:
+                if fault is not None:
+                    raise fault
+                streams[index].was_drawn()
+            except Exception as error:
+                faults[index] = error
+    return [faults.get(index) for index in range(len(streams))]
 
 
-def _logits_together(lm: LanguageModel, seats: Sequence[BatchSlot]) -> Sequence[Tensor | Exception]:
-    """Logits of seats in one step; where that fails, its exception for each."""
-    assert lm.device_step is not None
-    try:
-        return lm.device_step.logits(seats)
-    except Exception as error:
-        return [error] * len(seats)
+def _by_executor(numbers: Iterable[tuple[int, Executor]]) -> Iterable[tuple[Executor, list[int]]]:
+    """Numbers of those that have the same executor."""
+    found: dict[int, tuple[Executor, list[int]]] = {}
+    for index, executor in numbers:
+        found.setdefault(id(executor), (executor, []))[1].append(index)
+    return found.values()
 
 
 @dataclass(frozen=True)
@@ -132,66 +136,23 @@ class LaneBatch:
         }
 
     def keep_warm(self) -> None:
-        """Nobody wants frames now, but somebody soon will: see `DeviceStepper.keep_warm`.  [generate]"""
-        for lm in {id(stream.lm): stream.lm for stream in self.streams.values()}.values():
-            if lm.device_step is not None:
-                lm.device_step.keep_warm()
-
-
-Faults = dict[Hashable, Exception]
+        """Nobody wants frames now, but somebody soon will: see `Executor.keep_warm`.  [generate]"""
+        for executor in {id(stream.executor): stream.executor for stream in self.streams.values()}.values():
+            executor.keep_warm()
 
 
 def _step(lanes: Sequence[tuple[Hashable, TokenStream]]) -> tuple[int, Faults]:
     """One step of every lane, or a piece of its prompt; how many read one, and the exceptions of those that failed."""
     faults: Faults = {}
-    reading = 0
-    alone: list[tuple[Hashable, TokenStream]] = []
-    together: dict[int, list[tuple[Hashable, TokenStream, StepRequest]]] = {}
+    stepping: list[tuple[Hashable, TokenStream]] = []
     for name, stream in lanes:
         try:
-            if not stream.read_piece():
-                reading += 1
-                continue
-            turn = stream.turn()
-            if turn is None:
-                alone.append((name, stream))
-            else:
-                turn.numbers()  # a lane whose own numbers are wrong fails alone
-                together.setdefault(id(stream.lm), []).append((name, stream, turn))
+            if stream.read_piece():
+                stepping.append((name, stream))
         except Exception as error:
             faults[name] = error
-    faults.update(_step_each(alone))
-    for group in together.values():
-        faults.update(_step_together(group))
+    reading = len(lanes) - len(stepping) - len(faults)
+    for (name, _), fault in zip(stepping, step_streams([stream for _, stream in stepping]), strict=True):
+        if fault is not None:
+            faults[name] = fault
     return reading, faults
-
-
-def _step_each(lanes: Sequence[tuple[Hashable, TokenStream]]) -> Faults:
-    """One step of lanes that sit nowhere."""
-    faults: Faults = {}
-    logits = step_windows([stream.open_window() for _, stream in lanes])
-    for (name, stream), made in zip(lanes, logits, strict=True):
-        try:
-            if isinstance(made, Exception):
-                raise made
-            stream.write(made)
-        except Exception as error:
-            faults[name] = error
-    return faults
-
-
-def _step_together(lanes: Sequence[tuple[Hashable, TokenStream, StepRequest]]) -> Faults:
-    """One step of lanes of one model."""
-    stepper = lanes[0][1].lm.device_step
-    assert stepper is not None
-    try:
-        stepper.step([turn for *_, turn in lanes])
-    except Exception as error:
-        return {name: error for name, *_ in lanes}
-    faults: Faults = {}
-    for name, stream, _ in lanes:
-        try:
-            stream.was_drawn()
-        except Exception as error:
-            faults[name] = error
-    return faults

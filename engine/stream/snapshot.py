@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from engine.lm import LanguageModel
+from engine.lm.executors.base import Executor
 from engine.stream.tokens import StreamSettings, TokenStream, WindowConditions
 from engine.stream.window import Window
 
@@ -41,22 +41,22 @@ def keep(stream: TokenStream) -> StreamSnapshot:
     )
 
 
-def resume(lm: LanguageModel, conditions: WindowConditions, kept: StreamSnapshot) -> TokenStream:
+def resume(executor: Executor, conditions: WindowConditions, kept: StreamSnapshot) -> TokenStream:
     """Go on from a snapshot with exactly the tokens the original would have had.
 
     The running window is replayed step by step, so its cache is the same to the last bit.  [generate]
     """
-    stream = TokenStream(lm, conditions, kept.settings, torch.Generator(device=lm.out_norm.weight.device))
+    stream = TokenStream(executor, conditions, kept.settings, torch.Generator(device=executor.lm.device))
     stream.append(kept.codes.long())
     stream.window_offset = kept.window_offset
     prompt = kept.codes[:, kept.window_offset :][:, : kept.window_prompt_frames].long()
-    window = Window(lm, conditions(kept.window_offset, kept.window_frames), prompt, kept.window_frames)
-    window.sequence = kept.sequence.clone()
+    window = Window(executor, conditions(kept.window_offset, kept.window_frames), prompt, kept.window_frames)
+    window.sequence.copy_(kept.sequence)
     while kept.next_step and not window.read_piece():
         pass
     while window.next_step < kept.next_step:
         window.logits()
-        window.next_step += 1
+        window.was_drawn()
     stream.window = window
     stream.generator.set_state(kept.generator_state)
     return stream

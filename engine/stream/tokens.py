@@ -19,9 +19,8 @@ from torch import Tensor
 
 from engine.core.guidance import Guidance
 from engine.core.sampling import Sampling, seeded_generator
-from engine.lm import Conditions, LanguageModel
-from engine.lm.executors.device import StepRequest
-from engine.lm.executors.native_draw import draw_guided
+from engine.lm import Conditions
+from engine.lm.executors.base import Executor, StepRequest
 from engine.stream.coming import ComingWindow
 from engine.stream.window import Window, WindowSize
 
@@ -50,14 +49,15 @@ class TokenStream:
 
     def __init__(
         self,
-        lm: LanguageModel,
+        executor: Executor,
         conditions: WindowConditions,
         settings: StreamSettings,
         generator: torch.Generator,
         first_frame: int = 0,
     ) -> None:
-        settings.sampling.check(lm.config.card)
-        self.lm = lm
+        self.executor = executor
+        self.config = executor.lm.config
+        settings.sampling.check(self.config.card)
         self.conditions = conditions
         self.settings = settings
         self.generator = generator
@@ -65,14 +65,14 @@ class TokenStream:
         self.coming: ComingWindow | None = None
         self.first_frame = first_frame  # codes before are not known: what was played there was another model's
         self.window_offset = first_frame  # stream frame at which the window begins
-        self._codes = torch.zeros(lm.config.n_codebooks, max(1024, 2 * first_frame), dtype=torch.int16)
+        self._codes = torch.zeros(self.config.n_codebooks, max(1024, 2 * first_frame), dtype=torch.int16)
         self._fresh: list[Tensor] = []
         self.n_frames = first_frame  # completed frames, prompt included
 
     @classmethod
     def begin(
         cls,
-        lm: LanguageModel,
+        executor: Executor,
         conditions: WindowConditions,
         prompt: Tensor | None = None,
         settings: StreamSettings | None = None,
@@ -86,9 +86,9 @@ class TokenStream:
         codebook.  [generate]
         """
         settings = settings or StreamSettings()
-        stream = cls(lm, conditions, settings, seeded_generator(seed, lm.out_norm.weight.device), first_frame)
+        stream = cls(executor, conditions, settings, seeded_generator(seed, executor.lm.device), first_frame)
         if prompt is not None:
-            _check_prompt(prompt, lm, settings, first_frame)
+            _check_prompt(prompt, stream.config.n_codebooks, settings, first_frame)
             stream.append(prompt)
         return stream
 
@@ -123,36 +123,24 @@ class TokenStream:
         """Draw the next step of this stream alone, its prompt read as beside others.  [generate]"""
         while not self.read_piece():
             pass
-        turn, stepper = self.turn(), self.lm.device_step
-        if turn is None or stepper is None:
-            self.write(self.open_window().logits())
-        else:
-            stepper.step([turn])
-            self.was_drawn()
+        (fault,) = self.executor.take([self.request()])
+        if fault is not None:
+            raise fault
+        self.was_drawn()
 
     def read_piece(self) -> bool:
         """Read a piece of the open window's prompt, if there is one left; else True: now comes a step.  [generate]"""
         return self.open_window().read_piece()
 
-    def turn(self) -> StepRequest | None:
-        """How the open window's next step is drawn beside others; None where it is to be taken alone.  [generate]"""
-        seat = None if self.window is None else self.window.sit()
-        return (
-            None if seat is None else StepRequest(seat, self.settings.sampling, self.settings.guidance, self.generator)
-        )
+    def request(self) -> StepRequest:
+        """How the open window's next step is to be drawn; `was_drawn` follows when it was.  [generate]"""
+        return self.open_window().request(self.settings.sampling, self.settings.guidance, self.generator)
 
     def was_drawn(self) -> None:
-        """The step of `turn` was taken: keep what is complete.  [generate]"""
+        """The step of `request` was taken: keep what is complete.  [generate]"""
         assert self.window is not None
         self.window.was_drawn()
         self._keep_complete(self.window)
-
-    def write(self, logits: Tensor) -> None:
-        """Draw the open window's next step from logits [R, K, card]; keep what is complete.  [generate]"""
-        window = self.window
-        assert window is not None
-        window.write(draw_guided(logits, self.settings.guidance, self.settings.sampling, self.generator))
-        self._keep_complete(window)
 
     def _keep_complete(self, window: Window) -> None:
         known = self.n_frames - self.window_offset
@@ -170,7 +158,7 @@ class TokenStream:
         nothing.  [generate]
         """
         settings = settings or self.settings
-        settings.sampling.check(self.lm.config.card)
+        settings.sampling.check(self.config.card)
         self.settings = settings
         self.conditions = conditions or self.conditions
         self.window_offset = max(self.first_frame, self.n_frames - settings.size.keep_frames)
@@ -189,7 +177,7 @@ class TokenStream:
 
     def reseed(self, seed: int) -> None:
         """Draw what follows with another seed.  [generate]"""
-        self.generator = seeded_generator(seed, self.lm.out_norm.weight.device)
+        self.generator = seeded_generator(seed, self.executor.lm.device)
 
     def again_from(self, n_frames: int, settings: StreamSettings | None = None) -> bool:
         """Forget the frames after the first `n_frames` and go on in the same window, without a new prefill.
@@ -204,7 +192,7 @@ class TokenStream:
             return False
         if n_frames > self.n_frames or not settings.guidance.same_rows(self.settings.guidance):
             return False
-        settings.sampling.check(self.lm.config.card)
+        settings.sampling.check(self.config.card)
         self._settled()
         self.settings, self.n_frames = settings, n_frames
         window.back_to(known)
@@ -213,7 +201,7 @@ class TokenStream:
 
     def draw_by(self, settings: StreamSettings) -> None:
         """Draw by another sampling and guidance of as many rows; ValueError where the model cannot.  [generate]"""
-        settings.sampling.check(self.lm.config.card)
+        settings.sampling.check(self.config.card)
         self.settings = replace(self.settings, sampling=settings.sampling, guidance=settings.guidance)
 
     @property
@@ -250,11 +238,11 @@ class TokenStream:
         n_frames = self._frames_at(offset)
         if rolled and self.settings.prepared:
             if self.coming is None or (self.coming.offset, self.coming.n_frames) != (offset, n_frames):
-                self.coming = ComingWindow(self.lm, self.conditions, offset, n_frames, self.n_frames)
+                self.coming = ComingWindow(self.executor, self.conditions, offset, n_frames, self.n_frames)
             self.window = self.coming.ready(self.codes, self.n_frames)
         else:
-            prompt = self.codes(offset).to(self.lm.out_norm.weight.device)
-            self.window = Window(self.lm, self.conditions(offset, n_frames), prompt, n_frames)
+            prompt = self.codes(offset).to(self.executor.lm.device)
+            self.window = Window(self.executor, self.conditions(offset, n_frames), prompt, n_frames)
         self.window_offset = offset
         self._prepare()
 
@@ -273,7 +261,7 @@ class TokenStream:
         total, offset = self.settings.total_frames, self.window_offset + self.settings.size.stride_frames
         if total is None or total > self.window_offset + window.n_frames:
             n_frames = self._frames_at(offset)
-            self.coming = ComingWindow(self.lm, self.conditions, offset, n_frames, self.n_frames)
+            self.coming = ComingWindow(self.executor, self.conditions, offset, n_frames, self.n_frames)
 
     def append(self, codes: Tensor) -> None:
         """More frames [K, n]; they stay on their device until somebody looks, so that no step waits for a copy.
@@ -296,10 +284,11 @@ class TokenStream:
         return self._codes
 
 
-def _check_prompt(prompt: Tensor, lm: LanguageModel, settings: StreamSettings, first_frame: int) -> None:
-    if prompt.dim() != 2 or prompt.shape[0] != lm.config.n_codebooks:
-        raise ValueError(f"prompt has shape {tuple(prompt.shape)}, must be [{lm.config.n_codebooks}, P]")
-    window, total = settings.size.window_frames, settings.total_frames
-    limit = window if total is None else min(window, total - first_frame)
+def _check_prompt(prompt: Tensor, n_codebooks: int, settings: StreamSettings, first_frame: int) -> None:
+    if prompt.dim() != 2 or prompt.shape[0] != n_codebooks:
+        raise ValueError(f"prompt has shape {tuple(prompt.shape)}, must be [{n_codebooks}, P]")
+    limit = settings.size.window_frames
+    if settings.total_frames is not None:
+        limit = min(limit, settings.total_frames - first_frame)
     if prompt.shape[1] >= limit:
         raise ValueError(f"prompt has {prompt.shape[1]} frames, must be shorter than {limit} (window and total)")

@@ -20,12 +20,12 @@ import torch
 from torch import Tensor
 
 from engine.core.delay import delay
-from engine.lm import Conditions, LanguageModel, LMState
-from engine.lm.executors.device import BatchSlot
-from engine.lm.executors.joint import JointStep
+from engine.core.guidance import Guidance
+from engine.core.sampling import Sampling
+from engine.lm import Conditions, LMState
+from engine.lm.executors.base import UNKNOWN, Executor, StepRequest
 
 PIECE_STEPS = 128  # of a prompt that are read at once; other lanes step between two pieces
-_UNKNOWN = -1
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class WindowSize:
 class Window:
     """Fills one delayed sequence step by step; `logits` and `write` alternate until `done`."""
 
-    def __init__(self, lm: LanguageModel, conditions: Sequence[Conditions], prompt: Tensor, n_frames: int) -> None:
+    def __init__(self, executor: Executor, conditions: Sequence[Conditions], prompt: Tensor, n_frames: int) -> None:
         """Prompt codes [K, P] int64, P < `n_frames`; one `Conditions` per pass (two for two-step guidance).
 
         Raises ValueError when the prompt does not leave a frame to fill.  [generate]
@@ -58,29 +58,30 @@ class Window:
         prompt_frames = prompt.shape[-1]
         if not prompt_frames < n_frames:
             raise ValueError(f"prompt has {prompt_frames} frames, the window only {n_frames}")
-        config = lm.config
-        codes = prompt.new_full((config.n_codebooks, n_frames), _UNKNOWN)
+        config = executor.lm.config
+        codes = prompt.new_full((config.n_codebooks, n_frames), UNKNOWN)
         codes[:, :prompt_frames] = prompt
-        self.lm = lm
+        self.executor = executor
+        self.config = config
         self.n_frames = n_frames
         self.prompt_frames = prompt_frames
-        self._sequence = delay(codes, config.delays, config.special)
-        self.seat: BatchSlot | None = None  # its rows, where steps of several windows are taken together
-        self.conditions = tuple(conditions)
-        self.states: tuple[LMState, ...] = ()
+        self.passes = executor.open(tuple(conditions), delay(codes, config.delays, config.special))
         self.next_step = 0  # the step that the next `write` fills; 0 = nothing prefilled yet
 
     @property
     def sequence(self) -> Tensor:
-        """[K, S], delayed.  [generate]"""
-        return self._sequence if self.seat is None else self.seat.sequence
+        """[K, S], delayed; where it lies is the executor's affair.  [generate]"""
+        return self.passes.sequence
 
-    @sequence.setter
-    def sequence(self, tokens: Tensor) -> None:
-        if self.seat is None:
-            self._sequence = tokens
-        else:
-            self.seat.sequence.copy_(tokens)
+    @property
+    def conditions(self) -> tuple[Conditions, ...]:
+        """Of each pass.  [generate]"""
+        return self.passes.conditions
+
+    @property
+    def states(self) -> tuple[LMState, ...]:
+        """Of each pass; none before the first piece of the prompt is read.  [generate]"""
+        return self.passes.states
 
     @property
     def n_steps(self) -> int:
@@ -95,11 +96,11 @@ class Window:
     @property
     def complete_frames(self) -> int:
         """Frames from the window's start, prompt included, whose K codes are all known.  [generate]"""
-        return max(self.prompt_frames, self.next_step - 1 - self.lm.config.max_delay)
+        return max(self.prompt_frames, self.next_step - 1 - self.config.max_delay)
 
     def codes(self, start: int, stop: int) -> Tensor:
         """Codes [K, stop - start] of complete frames, counted from the window's start.  [generate]"""
-        rows = [self.sequence[k, 1 + lag + start : 1 + lag + stop] for k, lag in enumerate(self.lm.config.delays)]
+        rows = [self.sequence[k, 1 + lag + start : 1 + lag + stop] for k, lag in enumerate(self.config.delays)]
         return torch.stack(rows)
 
     def logits(self) -> Tensor:
@@ -109,29 +110,15 @@ class Window:
         """
         if self.next_step == 0:
             return self._prefill()
-        seat = self.sit()
-        if seat is not None and self.lm.device_step is not None:
-            return self.lm.device_step.logits([seat])[0]
-        parts = [ask.alone() for ask in self.asks()]
-        return parts[0] if len(parts) == 1 else torch.cat(parts)
+        (logits,) = self.executor.logits([self.passes])
+        if isinstance(logits, Exception):
+            raise logits
+        return logits
 
-    def asks(self) -> list[JointStep]:
-        """What each pass of the next step asks of the model; there was a first one.  [generate]"""
-        column = self.last_column()
-        return [
-            JointStep(self.lm, state, column.expand(state.rows, -1), step_frames(conditions, state.step))
-            for conditions, state in zip(self.conditions, self.states, strict=True)
-        ]
-
-    def sit(self) -> BatchSlot | None:
-        """Its seat beside other windows; None before its first step, and for models that step each window alone.
-
-        RuntimeError where the device has no room for one more.  [generate]
-        """
-        stepper = self.lm.device_step
-        if self.seat is None and stepper is not None and self.next_step and self.states[0].step == self.next_step - 1:
-            self.seat = stepper.seat(self.states, self.conditions, self._sequence)
-        return self.seat
+    def request(self, sampling: Sampling, guidance: Guidance, generator: torch.Generator) -> StepRequest:
+        """What its executor is to do for the next step; what is left of the prompt is read now.  [generate]"""
+        first = None if self.next_step else self._prefill()
+        return StepRequest(self.passes, sampling, guidance, generator, first)
 
     def read_piece(self) -> bool:
         """Prefill a piece of its prompt, if more is left; else True: what is left comes with the first logits.
@@ -145,17 +132,13 @@ class Window:
         return False
 
     def was_drawn(self) -> None:
-        """Its next step was filled where it sits.  [generate]"""
+        """Its executor has filled the next step.  [generate]"""
         self.next_step += 1
-
-    def last_column(self) -> Tensor:
-        """Tokens [K] of the newest step that is written, the input of the next.  [generate]"""
-        return self.sequence[:, self.next_step - 1]
 
     def learn(self, codes: Tensor) -> None:
         """More codes [K, n] of its prompt, behind those that it has; before the first step alone.  [generate]"""
         begin = self.prompt_frames
-        for row, lag, known in zip(self.sequence, self.lm.config.delays, codes.to(self.sequence.device), strict=True):
+        for row, lag, known in zip(self.sequence, self.config.delays, codes.to(self.sequence.device), strict=True):
             row[1 + lag + begin : 1 + lag + begin + len(known)] = known
         self.prompt_frames += codes.shape[1]
 
@@ -164,8 +147,8 @@ class Window:
 
         [generate]
         """
-        for row, lag in zip(self.sequence, self.lm.config.delays, strict=True):
-            row[1 + lag + n_frames : 1 + lag + self.prompt_frames] = _UNKNOWN
+        for row, lag in zip(self.sequence, self.config.delays, strict=True):
+            row[1 + lag + n_frames : 1 + lag + self.prompt_frames] = UNKNOWN
         self.prompt_frames = n_frames
         for state in self.states:
             state.back_to(min(state.step, n_frames + 1))
@@ -178,12 +161,12 @@ class Window:
         if not self.states:
             rows = [conditions.rows or 1 for conditions in self.conditions]
             given = zip(rows, self.conditions, strict=True)
-            self.states = tuple(self.lm.init_state(count, self.n_steps, conditions) for count, conditions in given)
+            self.passes.states = tuple(self.executor.init_state(count, self.n_steps, own) for count, own in given)
         parts = []
         for conditions, state in zip(self.conditions, self.states, strict=True):
             state.back_to(min(state.step, n_frames))
             steps = self.sequence[:, state.step : n_frames + 1]
-            parts.append(self.lm.prefill(steps.expand(state.rows, -1, -1), conditions, state))
+            parts.append(self.executor.prefill(steps.expand(state.rows, -1, -1), conditions, state))
         return parts
 
     def _prefill(self) -> Tensor:
@@ -205,8 +188,8 @@ class Window:
         """
         if not self.next_step or not 0 < n_frames <= self.complete_frames:
             raise ValueError(f"cannot go back to frame {n_frames} of a window with {self.complete_frames}")
-        for row, lag in zip(self.sequence, self.lm.config.delays, strict=True):
-            row[1 + lag + n_frames : 1 + lag + self.n_frames] = _UNKNOWN
+        for row, lag in zip(self.sequence, self.config.delays, strict=True):
+            row[1 + lag + n_frames : 1 + lag + self.n_frames] = UNKNOWN
         self.next_step = n_frames + 1
         self.prompt_frames = n_frames
         for state in self.states:
@@ -214,18 +197,10 @@ class Window:
 
     def hear_anew(self, first_row: int) -> None:
         """The conditions' frames have changed from a row on that no step has read yet.  [generate]"""
-        for conditions, state in zip(self.conditions, self.states, strict=bool(self.states)):
-            self.lm.hear_anew(conditions, state, first_row)
+        self.executor.hear_anew(self.passes, first_row)
 
     def write(self, tokens: Tensor) -> None:
         """Fill the next step's unknown cells from tokens [K]; known and special ones stay.  [generate]"""
         column = self.sequence[:, self.next_step]
-        torch.where(column == _UNKNOWN, tokens, column, out=column)
+        torch.where(column == UNKNOWN, tokens, column, out=column)
         self.next_step += 1
-
-
-def step_frames(conditions: Conditions, step: int) -> Tensor | None:
-    """Per-frame features [R, F] of one step, None where there are none.  [generate]"""
-    if conditions.frames is None or step >= conditions.frames.shape[1]:
-        return None
-    return conditions.frames[:, step]

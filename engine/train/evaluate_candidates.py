@@ -42,7 +42,7 @@ def play(model: LoadedModel, ask: Ask, bpm: float, seconds: float, count: int, s
         Sampling(True, model.temperature, 250), Guidance(model.cfg_coef),
         WindowSize(model.window_frames, model.stride_frames), total,
     )  # fmt: skip
-    stream = TokenStream.begin(model.lm, conditions_of(model, ask, settings.guidance), None, settings, seed)
+    stream = TokenStream.begin(model.executor, conditions_of(model, ask, settings.guidance), None, settings, seed)
     decoder, made = codec.init_decoder(), np.zeros(0, np.float32)
     while not stream.finished:
         start = stream.n_frames

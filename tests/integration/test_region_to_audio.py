@@ -72,7 +72,7 @@ def expected_sound(options: list[str], region_path, seed: int, n_samples: int) -
         with torch.no_grad():
             return model.conditioner([Ask(text="sad jazz")], settings.guidance, offset, count)[0]
 
-    stream = TokenStream.begin(model.lm, conditions, prompt.codes, settings, seed)
+    stream = TokenStream.begin(model.executor, conditions, prompt.codes, settings, seed)
     codes = stream.advance(frames)
     chain = CodecOutput(model.codec, StreamResampler(32_000, RATE), 2, prompt.audio, prompt.codes)
     chain.go_on_from(prompt.ahead)

@@ -8,18 +8,17 @@ once a window (where that is small). Equal to the plain layers up to rounding.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from engine.lm.layers import DecoderLayer, attend, plus_times, times
-
-if TYPE_CHECKING:
-    from engine.lm.executors.packed import Packed
-    from engine.lm.model import LanguageModel
-    from engine.lm.state import LMState
+from engine.lm.conditions import Conditions
+from engine.lm.executors.packed import Packed, plus_times, times
+from engine.lm.layers import DecoderLayer, attend
+from engine.lm.model import LanguageModel
+from engine.lm.state import LMState
 
 ABSORBED_BYTES = 64 * 2**20
 
@@ -113,15 +112,39 @@ def embed(fused: FusedStep, tokens: Tensor) -> Tensor:
     return F.embedding_bag(tokens + fused.offsets, fused.table, mode="sum")
 
 
-def advance(model: LanguageModel, x: Tensor, state: LMState) -> Tensor:
-    """Inputs [R, D] of one position, positions added, through all layers; logits [R, K, card].  [generate]"""
-    fused, at = state.fused, state.length
-    assert fused is not None
+def advance(model: LanguageModel, fused: FusedStep, x: Tensor, state: LMState) -> Tensor:
+    """Inputs [R, D] of one position, positions added, through all layers; logits [R, K * card].  [generate]"""
     for index, part in enumerate(fused.layers):
-        x = _layer(part, x, state, index, at)
-    state.length = at + 1
+        x = _layer(part, x, state, index, state.length)
     hidden = F.layer_norm(x, x.shape[-1:], model.out_norm.weight, model.out_norm.bias)
-    return times(hidden, fused.heads).float().view(x.shape[0], model.config.n_codebooks, model.config.card)
+    return times(hidden, fused.heads).float()
+
+
+@dataclass(frozen=True)
+class FusedBound:
+    """What one state's steps use: the weights regrouped for its memory, and the conditions whose frames are read.
+
+    [generate]
+    """
+
+    model: LanguageModel
+    weights: FusedStep
+    conditions: Conditions
+
+    def run(self, tokens: Tensor, state: LMState) -> Tensor:
+        """Logits [R, K * card] of the state's next step, tokens [R, K]."""
+        x = embed(self.weights, tokens)
+        frames = self.conditions.frames
+        if self.model.frame_proj is not None and frames is not None and state.step < frames.shape[1]:
+            x = x + self.model.frame_proj(frames[:, state.step])
+        return advance(self.model, self.weights, x + self.model.positions(state.length, 1, x), state)
+
+    def hear_anew(self, conditions: Conditions, first_row: int) -> None:
+        """Nothing to do: steps read the conditions themselves."""
+
+    def rebound(self, state: LMState) -> FusedBound:
+        """For a copy of its state: the same."""
+        return self
 
 
 def _layer(part: FusedLayer, x: Tensor, state: LMState, index: int, at: int) -> Tensor:

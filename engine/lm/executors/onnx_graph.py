@@ -11,18 +11,16 @@ a fortieth of what a step reads, a seventh of what it gets wrong (embedded model
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from engine.lm.layers import DecoderLayer
+from engine.lm.model import LanguageModel
 from engine.ort.graph import CONTRIB, Dims, Graph
 from engine.ort.quantised import array_of, product
-
-if TYPE_CHECKING:
-    from engine.lm.model import LanguageModel
 
 PARTS = ("keys", "values")
 HEAD_BITS = 8

@@ -9,17 +9,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, cast
-from weakref import WeakKeyDictionary
+from typing import cast
 
 import torch
 from torch import Tensor
 
+from engine.lm.layers import DecoderLayer
+from engine.lm.model import LanguageModel
 from engine.system import huge_pages
-
-if TYPE_CHECKING:
-    from engine.lm.layers import DecoderLayer
-    from engine.lm.model import LanguageModel
 
 HALVES = (torch.bfloat16, torch.float16)
 FEW_ROWS = 2  # that a step has
@@ -39,18 +36,26 @@ class Packed:
         return self.stamp == _stamp(model)
 
 
-_kept: WeakKeyDictionary[LanguageModel, Packed] = WeakKeyDictionary()
+class KeptPacked:
+    """A model's packed matrices in one precision: made when first asked for, made anew where weights were replaced."""
 
+    def __init__(self, model: LanguageModel) -> None:
+        self._model = model
+        self._packed: Packed | None = None
 
-def packed(model: LanguageModel) -> Packed | None:
-    """The model's packed matrices, made once; None where steps read the plain ones.  [generate]"""
-    weight = cast(Tensor, model.linears[0].weight)
-    if weight.device.type != "cpu" or weight.dtype not in HALVES or not can_pack(weight.dtype):
-        return None
-    known = _kept.get(model)
-    if known is None or not known.of(model):
-        known = _kept[model] = pack_all(model, weight.dtype)
-    return known
+    def of(self, dtype: torch.dtype) -> Packed:
+        """As halves of `dtype`.  [generate]"""
+        packed = self._packed
+        if packed is None or packed.heads.dtype != dtype or not packed.of(self._model):
+            packed = self._packed = pack_all(self._model, dtype)
+        return packed
+
+    def own(self) -> Packed | None:
+        """In the model's own precision; None where a step reads the plain ones.  [generate]"""
+        weight = cast(Tensor, self._model.linears[0].weight)
+        if weight.device.type != "cpu" or weight.dtype not in HALVES or not can_pack(weight.dtype):
+            return None
+        return self.of(weight.dtype)
 
 
 def _stamp(model: LanguageModel) -> tuple[int, ...]:
@@ -95,6 +100,19 @@ def pack(weight: Tensor) -> Tensor:
 def packed_product(x: Tensor, matrix: Tensor) -> Tensor:
     """x [R, K] times the weight [N, K] that was packed, transposed.  [generate]"""
     return cast(Tensor, torch.ops.mkldnn._linear_pointwise(x, matrix, None, "none", [], ""))
+
+
+def times(x: Tensor, matrix: Tensor) -> Tensor:
+    """x @ matrix, in the matrix's precision; a packed one stands for its transpose.  [generate]"""
+    x = x.to(matrix.dtype)
+    return packed_product(x, matrix) if matrix.is_mkldnn else x @ matrix
+
+
+def plus_times(base: Tensor, x: Tensor, matrix: Tensor) -> Tensor:
+    """base + x @ matrix for [R, D]: the product in the matrix's precision, the sum in the base's.  [generate]"""
+    if matrix.dtype == base.dtype:
+        return torch.addmm(base, x, matrix)
+    return base + times(x, matrix)
 
 
 @lru_cache(maxsize=2)

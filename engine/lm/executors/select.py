@@ -1,10 +1,12 @@
-"""Who takes the steps on a processor: native code where it is and where it is right, else ONNX Runtime or PyTorch.
+"""Who takes a model's steps: decided here and nowhere else, once for a loaded model.
 
-    weights               native library runs here         else
-    float32, bfloat16     it reads them where they lie     PyTorch (`engine.lm.executors.fused`)
-    8 or 4 bits           it has them laid out             ONNX Runtime (`engine.lm.executors.onnx_step`)
+    weights               on a processor                                    on another device
+    8 or 4 bits           native code, else ONNX Runtime                    none
+    float32, bfloat16     native code, else PyTorch                         all windows at once (`executors.device`)
+    float16               PyTorch                                           all windows at once
 
-Before its first use in a process the native step is compared with PyTorch on a small model.
+Native code takes a model where the library runs, suits its shape, and is right: before its first use in a process it is
+compared with PyTorch on a small model.
 """
 
 from __future__ import annotations
@@ -12,93 +14,66 @@ from __future__ import annotations
 import logging
 import os
 from functools import lru_cache
-from typing import TYPE_CHECKING, Protocol
-from weakref import WeakKeyDictionary
 
 import torch
-from torch import Tensor
 
 from engine.core.config import LMConfig
 from engine.errors import UnsupportedError
 from engine.lm.conditions import Conditions
+from engine.lm.executors.base import Executor
+from engine.lm.executors.device import DeviceExecutor
 from engine.lm.executors.native import library
-
-if TYPE_CHECKING:
-    from engine.lm.executors.native_step import NativeStepper
-    from engine.lm.model import LanguageModel
-    from engine.lm.state import LMState
+from engine.lm.executors.native_executor import NativeExecutor
+from engine.lm.executors.onnx_executor import OnnxExecutor
+from engine.lm.executors.torch_executor import TorchExecutor
+from engine.lm.model import LanguageModel
 
 TOLERANCE = {None: 1e-4, 8: 0.1, 4: 0.5}  # of the logits' spread
 _log = logging.getLogger("segue.engine")
 
 
-class Bound(Protocol):
-    """One state's buffers, for its steps.  [generate]"""
+def choose(
+    lm: LanguageModel,
+    bits: int | None = None,
+    *,
+    cache_dtype: torch.dtype | None = None,
+    prefill_half: bool = False,
+    memories: tuple[bool, ...] | None = None,
+) -> Executor:
+    """The executor of a model: on weights of 8 or 4 `bits`, or on its own.
 
-    known: Tensor  # [R, S, D]: position and frame features of every step
-
-    @property
-    def stepper(self) -> Stepper:
-        """What bound them."""
-
-    def run(self, tokens: Tensor, step: int, length: int) -> Tensor:
-        """Tokens [R, K] of one step at a cache of `length` positions; logits [R, K * card]."""
-
-
-class Stepper(Protocol):
-    """Takes a model's steps in place of its layers.  [generate]"""
-
-    bits: int | None
-    cache_dtype: torch.dtype
-    scales: Tensor | None  # [L, 2, H, 1, D/H] of an 8-bit cache
-
-    @property
-    def held_bytes(self) -> int:
-        """Of the weights that it has for itself."""
-
-    def bind(self, state: LMState, known: Tensor) -> Bound:
-        """A state's buffers bound."""
-
-
-def quantised(model: LanguageModel, bits: int, *crosses: bool) -> Stepper:
-    """What takes the model's steps on weights of 8 or 4 bits, ready with (True) or without (False) a memory.
-
-    Raises UnsupportedError where neither native code nor ONNX Runtime can.  [generate]
+    `cache_dtype` is that of keys and values where weights are the model's own (None: as LayerNorms). `prefill_half`: on
+    a processor prompts are read in bfloat16. `memories`: steps of few bits are made ready with (True) or without
+    (False) a memory; None: as the model was trained. Raises UnsupportedError where nothing here can take steps of so
+    few bits.  [generate]
     """
-    if trusted(bits):
-        from engine.lm.executors.native_step import NativeStepper
+    if lm.device.type != "cpu":
+        if bits:
+            raise UnsupportedError(f"precision int{bits} is for the CPU, the model is on {lm.device}")
+        return DeviceExecutor(lm, cache_dtype=cache_dtype)
+    if bits:
+        return quantised(lm, bits, prefill_half, memories or (lm.config.cross_attention,))
+    return plain(lm, cache_dtype, prefill_half)
 
+
+def quantised(lm: LanguageModel, bits: int, prefill_half: bool, memories: tuple[bool, ...]) -> Executor:
+    """On a processor, on weights of few bits; see `choose`.  [generate]"""
+    if trusted(bits):
         try:
-            return NativeStepper(model, bits)
+            return NativeExecutor(lm, bits, prefill_half=prefill_half)
         except UnsupportedError as error:
             _log.info("steps are taken by ONNX Runtime: %s", error)
-    from engine.lm.executors.onnx_step import OnnxStepper
-
-    return OnnxStepper(model, bits).ready(*crosses)
+    return OnnxExecutor(lm, bits, prefill_half).ready(*memories)
 
 
-_kept: WeakKeyDictionary[LanguageModel, tuple[tuple[object, ...], NativeStepper | None]] = WeakKeyDictionary()
-
-
-def plain(model: LanguageModel) -> NativeStepper | None:
-    """What takes the model's steps on its own float32 or bfloat16 weights; None: PyTorch does.  [generate]"""
-    if model.out_norm.weight.device.type != "cpu" or not trusted(None):
-        return None
-    stamp = (model.cache_dtype, *((parameter.data_ptr(), parameter.dtype) for parameter in model.parameters()))
-    known = _kept.get(model)
-    if known is None or known[0] != stamp:
-        known = _kept[model] = (stamp, _plain(model))
-    return known[1]
-
-
-def _plain(model: LanguageModel) -> NativeStepper | None:
-    from engine.lm.executors.native_step import NativeStepper
-
-    try:
-        return NativeStepper(model)
-    except UnsupportedError as error:
-        _log.info("steps are taken by PyTorch: %s", error)
-        return None
+def plain(lm: LanguageModel, cache_dtype: torch.dtype | None, prefill_half: bool) -> Executor:
+    """On a processor, on the model's own weights; see `choose`.  [generate]"""
+    if trusted(None):
+        try:
+            return NativeExecutor(lm, None, cache_dtype, prefill_half)
+        except UnsupportedError as error:
+            _log.info("steps are taken by PyTorch: %s", error)
+    return TorchExecutor(lm, cache_dtype, prefill_half)
 
 
 def trusted(bits: int | None) -> bool:
@@ -126,9 +101,6 @@ def difference(bits: int | None) -> float:
 
     Raises UnsupportedError where there is no native step.  [generate]
     """
-    from engine.lm.executors.native_step import NativeStepper
-    from engine.lm.model import LanguageModel
-
     library.load()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
@@ -136,8 +108,8 @@ def difference(bits: int | None) -> float:
         conditions = Conditions(memory=torch.randn(2, 3, 64))
         tokens = torch.randint(0, 41, (2, 4, 24))
     whole = lm(tokens, conditions)
-    lm.stepper = NativeStepper(lm, bits)
-    state = lm.init_state(2, tokens.shape[-1], conditions)
-    lm.prefill(tokens[..., :2], conditions, state)
-    made = torch.stack([lm.step(tokens[..., step], state) for step in range(2, tokens.shape[-1])], dim=2)
+    native = NativeExecutor(lm, bits)
+    state = native.init_state(2, tokens.shape[-1], conditions)
+    native.prefill(tokens[..., :2], conditions, state)
+    made = torch.stack([native.step(tokens[..., step], state) for step in range(2, tokens.shape[-1])], dim=2)
     return float((made - whole[:, :, 2:]).abs().max() / whole.std())

@@ -18,10 +18,11 @@ import torch
 
 from engine.checkpoints.cache import default_cache_dir
 from engine.errors import EngineError
+from engine.lm.executors.weight_bytes import CODE_BYTES
 from engine.models.device import pick_device
 from engine.models.load import EMBEDDED
 from engine.serve.screen import say
-from engine.serve.state import CODE_BYTES, Hot, Wanted
+from engine.serve.state import Hot, Wanted
 from engine.system import remembered
 
 AUTO, CPU = "auto", "cpu"

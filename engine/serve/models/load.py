@@ -8,15 +8,16 @@ from dataclasses import replace
 import torch
 
 from engine.errors import UnsupportedError
+from engine.lm.executors.weight_bytes import weight_bytes
 from engine.model import LoadedModel
-from engine.models.load import EMBEDDED, load_model, quantise_steps
+from engine.models.load import EMBEDDED, load_model
 from engine.serve.models.device_choice import load_on_faster
 from engine.serve.models.memory import need_mb
 from engine.serve.models.model_names import license_of
 from engine.serve.models.progress import WARMING_UP, Progress
 from engine.serve.models.warm_up import warm_up
 from engine.serve.screen import say
-from engine.serve.state import Hot, Wanted, weight_bytes
+from engine.serve.state import Hot, Wanted
 
 FRAME_SAMPLES, RATE_HZ = 640, 32_000  # of every model that is served: the timeline counts in such frames
 SLOW_RATIO = 1.1
@@ -45,17 +46,16 @@ def _load_on(device: str, wanted: Wanted, t5: str | None, progress: Progress) ->
         progress(stage, done, total)
 
     progress("reading", 0, 0)
+    dtype, auto = _dtype(wanted, precision), wanted.precision == "auto"
     with torch.no_grad():
-        model = load_model(wanted.name, device, dtype=_dtype(wanted, precision), t5=t5, on_progress=on_progress)
-    if wanted.precision == "auto" and precision == "int8" and wanted.name != EMBEDDED:
-        model = _tried_in_8_bits(model)
+        model = load_model(wanted.name, device, dtype=dtype, t5=t5, on_progress=on_progress, or_float32=auto)
     _check(model)
     if license_of(wanted.name):  # a published name says more than the folder that it was found in
         model = replace(model, name=wanted.name)
     loaded_seconds = time.monotonic() - began
     frames, seconds, ratio = warm_up(model, lambda done, total: progress(WARMING_UP, done, total))
     notes = (*model.notes, *_own_notes(device, ratio))
-    hot = Hot(wanted, model, device, model.lm.precision, frames, seconds, ratio, notes, license_of(wanted.name))
+    hot = Hot(wanted, model, device, model.executor.precision, frames, seconds, ratio, notes, license_of(wanted.name))
     _log_sizes(hot, loaded_seconds)
     return hot
 
@@ -84,20 +84,11 @@ def _log_sizes(hot: Hot, seconds: float) -> None:
 
 
 def _dtype(wanted: Wanted, precision: str) -> torch.dtype | None:
-    """What the loader is to be told; None where it knows itself, or where 8 bits are tried afterwards."""
-    if wanted.precision == "auto" and (wanted.name == EMBEDDED or precision == "int8"):
+    """What the loader is to be told; None where it knows itself."""
+    if wanted.precision == "auto" and wanted.name == EMBEDDED:
         return None
     chosen: torch.dtype = getattr(torch, precision)
     return chosen
-
-
-def _tried_in_8_bits(model: LoadedModel) -> LoadedModel:
-    """The model in 8 bits, or as it is and a note of why: nobody asked for them by name."""
-    try:
-        quantise_steps(model.lm, 8)
-    except UnsupportedError as error:
-        return replace(model, notes=(*model.notes, f"it plays in float32, which is slower: {error}"))
-    return model
 
 
 def default_precision(device: str) -> str:

@@ -54,11 +54,10 @@ def _run(model: LoadedModel, prompt_frames: int, frames: int) -> tuple[float, fl
     audio: Tensor = 0.1 * torch.randn(1, codec.channels, prompt_frames * codec.frame_samples).to(device)
     with torch.no_grad():
         prompt = codec.encode(audio)[0]
-        stream = TokenStream.begin(model.lm, conditions, prompt, settings)
+        stream = TokenStream.begin(model.executor, conditions, prompt, settings)
         state = codec.init_decoder(audio[..., -64 * codec.frame_samples :], prompt[None, :, -64:])
         stream.advance(1)
-        if model.lm.device_step is not None:
-            model.lm.device_step.capture()  # no lane is to wait for that
+        model.executor.warm_up()  # no lane is to wait for that
         prefilled = time.perf_counter()
         codec.decode_step(stream.advance(frames)[None].to(device), state, True)
     ended = time.perf_counter()

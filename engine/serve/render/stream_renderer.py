@@ -83,7 +83,7 @@ class StreamRenderer(RingOutput):
         self._reserved = False  # frames for a sound that is bent
         tuned = stream_settings(model, self.settings, bending.enough(self.placement, bend), self.prompt_frames)
         heard = partial(conditioning.conditions, proxy(self))  # the stream is ours: nothing keeps us alive but the lane
-        self.stream = TokenStream.begin(model.lm, heard, codes, tuned, self.seed, first_frame)
+        self.stream = TokenStream.begin(model.executor, heard, codes, tuned, self.seed, first_frame)
         device, channels, level = model.lm.out_norm.weight.device, self.ring.form.channels, 1.0 / self.gain
         self.codec_output = CodecOutput(
             model.codec, self.resampler, channels, audio, codes, frame, level, device, bend=bend

@@ -54,7 +54,11 @@ def fingerprint(model: LoadedModel, plan: EvaluationPlan) -> str:
                 digest.update(name.encode())
                 digest.update(tensor.detach().cpu().float().numpy().tobytes())
     said = {key: value for key, value in asdict(plan).items() if key not in ("pieces", "long_pieces", "long_seconds")}
-    said |= {"windows": [model.window_frames, model.stride_frames], "precision": model.lm.precision, "rules": RULES}
+    said |= {
+        "windows": [model.window_frames, model.stride_frames],
+        "precision": model.executor.precision,
+        "rules": RULES,
+    }
     digest.update(json.dumps(said, sort_keys=True).encode())
     return f"{model.name.replace('/', '-')[:40]}-{digest.hexdigest()[:12]}"
 

@@ -73,9 +73,9 @@ class Witness:
         self.conditions: list[tuple[Conditions, ...]] = []
         self.logits: list[torch.Tensor] = []
 
-        def window(lm, conditions, prompt, n_frames):
+        def window(executor, conditions, prompt, n_frames):
             self.conditions.append(conditions)
-            return Window(lm, conditions, prompt, n_frames)
+            return Window(executor, conditions, prompt, n_frames)
 
         def combined(logits, guidance):
             self.logits.append(logits)

@@ -38,7 +38,9 @@ from engine.bench.sounding import Sounding
 from engine.bench.weights import held_bytes, in_precision, random_model
 from engine.codec.encodec import Encodec, EncodecConfig
 from engine.errors import EngineError, UnsupportedError
+from engine.lm.executors.device import DeviceExecutor
 from engine.lm.executors.device.probe import read_weights
+from engine.lm.executors.select import choose
 
 TEXT = shape_of(TINY)
 PREFIXED = replace(TEXT, prefix=7, memory=0, lm=replace(TEXT.lm, cross_attention=False))
@@ -92,11 +94,11 @@ def test_both_sides_give_the_same_logits_on_the_same_tensors(shape: Shape, preci
     pytest.importorskip("transformers")
     from engine.bench.reference import ReferenceSide
 
-    lm = in_precision(random_model(shape.lm), precision)
-    side = ReferenceSide(shape, lm, getattr(torch, precision))
-    assert check.difference(shape, lm, side) < check.ALLOWED[precision]
+    executor = in_precision(random_model(shape.lm), precision)
+    side = ReferenceSide(shape, executor.lm, getattr(torch, precision))
+    assert check.difference(shape, executor, side) < check.ALLOWED[precision]
     theirs = {tensor.data_ptr() for tensor in side.model.state_dict().values()}
-    assert lm.layers[0].linear1.weight.data_ptr() in theirs
+    assert executor.lm.layers[0].linear1.weight.data_ptr() in theirs
     took = side.visit(60, 4)
     assert len(took) == 4
     assert min(took) > 0
@@ -107,7 +109,7 @@ def test_other_weights_are_found_out() -> None:
     from engine.bench.reference import ReferenceSide
 
     side = ReferenceSide(TEXT, random_model(TEXT.lm, seed=1), torch.float32)
-    assert check.difference(TEXT, random_model(TEXT.lm, seed=2), side) > check.ALLOWED["float32"]
+    assert check.difference(TEXT, choose(random_model(TEXT.lm, seed=2)), side) > check.ALLOWED["float32"]
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16", "int8", "int4"])
@@ -131,18 +133,18 @@ def test_the_device_step_takes_part_in_the_same_contest(shape: Shape) -> None:
     from engine.bench.reference import ReferenceSide
 
     lm = random_model(shape.lm)
-    side = DeviceSide(shape, lm)
+    executor = DeviceExecutor(lm)
+    side = DeviceSide(shape, executor)
     assert len(side.visit(60, 2)) == 2
     assert len(side.visit(60, 2, lanes=3)) == 2
-    lm.step_together()
-    assert check.difference(shape, lm, ReferenceSide(shape, lm, torch.float32)) < check.ALLOWED["float32"]
+    assert check.difference(shape, executor, ReferenceSide(shape, lm, torch.float32)) < check.ALLOWED["float32"]
 
 
 def test_weights_are_shared_between_precisions() -> None:
     lm = random_model(TEXT.lm)
-    same, half = in_precision(lm, "float32"), in_precision(lm, "bfloat16")
-    assert held_bytes(lm, same) == held_bytes(lm)
-    assert held_bytes(half) < held_bytes(lm)
+    whole, same, half = choose(lm), in_precision(lm, "float32"), in_precision(lm, "bfloat16")
+    assert held_bytes(whole, same) == held_bytes(whole)
+    assert held_bytes(half) < held_bytes(whole)
 
 
 def small_codec() -> Encodec:
@@ -154,9 +156,7 @@ def small_codec() -> Encodec:
 @pytest.mark.parametrize("together", [False, True], ids=["processor", "as on a GPU"])
 def test_first_sound_change_and_codec(together: bool) -> None:
     lm = random_model(TEXT.lm)
-    if together:
-        lm.step_together()
-    sounding = Sounding(TEXT, lm, small_codec())
+    sounding = Sounding(TEXT, DeviceExecutor(lm) if together else choose(lm), small_codec())
     seconds, stream, state = sounding.first_sound()
     assert seconds > 0
     assert stream.n_frames >= TEXT.keep_frames + 4
@@ -169,9 +169,9 @@ def test_first_sound_change_and_codec(together: bool) -> None:
 
 def test_beside_its_steps_a_model_tells_codec_and_lanes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "available_bytes", lambda device: 2e6)  # four lanes' caches, not eight
-    lm, told = random_model(TEXT.lm), Extras(TINY, "float32", "cpu")
+    executor, told = choose(random_model(TEXT.lm)), Extras(TINY, "float32", "cpu")
     spec = ContestSpec(TINY, ["float32"], rounds=2)
-    shown = list(measure_beside(told, replace(TEXT, encodec=False), lm, small_codec(), 3.0, spec))
+    shown = list(measure_beside(told, replace(TEXT, encodec=False), executor, small_codec(), 3.0, spec))
     assert len(shown) == 2, "told bit by bit"
     assert told.codec_frame_ms is not None
     assert told.codec_share == pytest.approx(told.codec_frame_ms.median / (told.codec_frame_ms.median + 3.0))

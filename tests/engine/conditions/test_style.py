@@ -275,11 +275,11 @@ def test_a_stream_hears_the_same_excerpts_however_it_is_cut(model):
 
     size = WindowSize(model.window_frames, model.stride_frames)
     settings = StreamSettings(Sampling(top_k=50), Guidance(cfg_coef_beta=5.0), size)
-    whole = TokenStream.begin(model.lm, conditions, None, settings, seed=11).advance(420)
+    whole = TokenStream.begin(model.executor, conditions, None, settings, seed=11).advance(420)
     assert len(set(asked)) == len(asked) == 3
-    pieces = TokenStream.begin(model.lm, conditions, None, settings, seed=11)
+    pieces = TokenStream.begin(model.executor, conditions, None, settings, seed=11)
     parts = [pieces.advance(n) for n in (1, 97, 170)]
-    resumed = resume(model.lm, conditions, keep(pieces))
+    resumed = resume(model.executor, conditions, keep(pieces))
     parts.append(resumed.advance(152))
     assert torch.equal(torch.cat(parts, dim=1), whole)
     assert asked[3:6] == [asked[0], asked[1], asked[1]]

@@ -12,7 +12,9 @@ from engine.listen.beat import share_on_grid
 from engine.listen.choose import best, worth
 from engine.listen.faults import SILENCE, Verdict
 from engine.lm import Conditions, LanguageModel
-from engine.lm.executors.onnx_step import OnnxStepper
+from engine.lm.executors.base import Executor
+from engine.lm.executors.onnx_executor import OnnxExecutor
+from engine.lm.executors.select import choose
 from engine.stream import StreamSettings, TokenStream, WindowSize
 from engine.stream.candidate_set import CandidateSet
 from engine.stream.fork import fork
@@ -50,21 +52,19 @@ def test_faults_and_levels_count_against_a_candidate():
     assert worth(before, good, RATE, None) == 0.0  # no grid, nothing against it
 
 
-def tiny_lm(stepper: bool) -> LanguageModel:
+def tiny(onnx: bool) -> Executor:
     torch.manual_seed(5)
     lm = LanguageModel(LMConfig(dim=16, n_heads=2, n_layers=2, card=32)).eval()
-    if stepper:
-        lm.stepper = OnnxStepper(lm, bits=None)
-    return lm
+    return OnnxExecutor(lm, bits=None) if onnx else choose(lm)
 
 
-@pytest.mark.parametrize("stepper", [False, True], ids=["torch", "onnx"])
-def test_a_fork_goes_on_like_its_stream_and_leaves_it_alone(stepper):
-    lm = tiny_lm(stepper)
+@pytest.mark.parametrize("onnx", [False, True], ids=["as chosen", "onnx"])
+def test_a_fork_goes_on_like_its_stream_and_leaves_it_alone(onnx):
+    executor = tiny(onnx)
 
     def begin() -> TokenStream:
         settings = StreamSettings(Sampling(top_k=0), size=WindowSize(60, 30), prepared=True)
-        return TokenStream.begin(lm, lambda offset, count: (Conditions(),), None, settings, seed=3)
+        return TokenStream.begin(executor, lambda offset, count: (Conditions(),), None, settings, seed=3)
 
     alone, stream = begin(), begin()
     want = alone.advance(80)
@@ -79,9 +79,9 @@ def test_a_fork_goes_on_like_its_stream_and_leaves_it_alone(stepper):
 
 
 def test_a_heat_is_done_when_all_are_and_the_first_is_the_stream_itself():
-    lm = tiny_lm(False)
+    executor = tiny(False)
     settings = StreamSettings(Sampling(top_k=0))
-    stream = TokenStream.begin(lm, lambda offset, count: (Conditions(),), None, settings, seed=3)
+    stream = TokenStream.begin(executor, lambda offset, count: (Conditions(),), None, settings, seed=3)
     stream.advance(10)
     heat = CandidateSet.begin(stream, 15, [4, 5])
     assert heat.streams[0] is stream

@@ -8,6 +8,7 @@ from engine.core.delay import delay, undelay, valid_mask
 from engine.lm import Conditions, LanguageModel
 from engine.lm.executors import fused
 from engine.lm.executors.native import library
+from engine.lm.executors.select import choose
 
 ROWS, STEPS = 2, 24
 
@@ -33,15 +34,15 @@ def test_streamed_equals_whole(parts: tuple[str, ...], by: str, monkeypatch: pyt
     tokens = torch.randint(0, 17, (ROWS, 4, STEPS), generator=torch.Generator().manual_seed(2))
     with torch.no_grad():
         whole = lm(tokens, given)
-    state = lm.init_state(ROWS, STEPS, given)
-    torch.testing.assert_close(lm.prefill(tokens[..., :5], given, state), whole[:, :, 4], atol=1e-5, rtol=0)
-    torch.testing.assert_close(lm.prefill(tokens[..., 5:9], given, state), whole[:, :, 8], atol=1e-5, rtol=0)
+    executor = choose(lm)
+    state = executor.init_state(ROWS, STEPS, given)
+    torch.testing.assert_close(executor.prefill(tokens[..., :5], given, state), whole[:, :, 4], atol=1e-5, rtol=0)
+    torch.testing.assert_close(executor.prefill(tokens[..., 5:9], given, state), whole[:, :, 8], atol=1e-5, rtol=0)
     for step in range(9, STEPS):
-        frames = None if given.frames is None or step >= 20 else given.frames[:, step]
-        logits = lm.step(tokens[..., step], state, frames)
+        logits = executor.step(tokens[..., step], state)
         torch.testing.assert_close(logits, whole[:, :, step], atol=1e-5, rtol=0)
     with pytest.raises(ValueError, match="cache holds"):
-        lm.step(tokens[..., 0], state)
+        executor.step(tokens[..., 0], state)
 
 
 def test_gradient_attention_equals_the_fused_one() -> None:

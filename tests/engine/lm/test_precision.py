@@ -10,9 +10,11 @@ import torch
 from engine.core.config import LMConfig
 from engine.errors import UnsupportedError
 from engine.lm import Conditions, LanguageModel
-from engine.lm.executors.fused import fuse
+from engine.lm.executors.fused import FusedBound, fuse
 from engine.lm.executors.native import library
-from engine.lm.executors.packed import can_pack, packed
+from engine.lm.executors.packed import KeptPacked, can_pack
+from engine.lm.executors.select import choose
+from engine.lm.executors.torch_executor import TorchExecutor
 from engine.lm.precision import chosen_dtype, place_dtype
 
 STEPS, ROWS = 40, 2
@@ -34,7 +36,6 @@ def halved(lm: LanguageModel, dtype: torch.dtype) -> LanguageModel:
     half, dtype_of = copy.deepcopy(lm), place_dtype(dtype)
     for name, parameter in half.named_parameters():
         parameter.data = parameter.data.to(dtype_of(name))
-    half.cache_dtype = dtype
     return half
 
 
@@ -61,10 +62,11 @@ def test_logits_stay_near_float32(
     error = (near - exact).abs().max() / spread
     assert 0 < error < 4 * BOUNDS[dtype], f"largest error {error:.4f} of the logits' spread"
     assert (near - exact).std() / spread < BOUNDS[dtype]
-    state = half.init_state(ROWS, STEPS, conditions)
+    executor = choose(half, cache_dtype=dtype)
+    state = executor.init_state(ROWS, STEPS, conditions)
     assert state.cache.dtype == dtype
-    streamed = [half.prefill(tokens[..., :7], conditions, state)]
-    streamed += [half.step(tokens[..., step], state) for step in range(7, STEPS)]
+    streamed = [executor.prefill(tokens[..., :7], conditions, state)]
+    streamed += [executor.step(tokens[..., step], state) for step in range(7, STEPS)]
     error = (torch.stack(streamed, dim=2) - exact[:, :, 6:]).abs().max() / spread
     assert error < 4 * BOUNDS[dtype], f"streamed: largest error {error:.4f} of the logits' spread"
 
@@ -89,24 +91,22 @@ def test_which_precision() -> None:
 
 @pytest.mark.parametrize("dtype", BOUNDS)
 @pytest.mark.parametrize("cross", [True, False])
-def test_packed_matrices_compute_what_plain_ones_do(
-    dtype: torch.dtype, cross: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv(library.SWITCH, "0")
+def test_packed_matrices_compute_what_plain_ones_do(dtype: torch.dtype, cross: bool) -> None:
     half, conditions = halved(whole_precision(cross), dtype), given(cross)
-    laid_out = packed(half)
+    executor, kept = TorchExecutor(half, dtype), KeptPacked(half)
+    laid_out = kept.own()
     assert (laid_out is None) != can_pack(dtype)
     if laid_out is None:
         pytest.skip(f"this processor does not multiply packed matrices in {dtype}")
-    assert packed(half) is laid_out
+    assert kept.own() is laid_out
     tokens = torch.randint(0, 257, (ROWS, 4, 12), generator=torch.Generator().manual_seed(2))
     made = []
     for matrices in (laid_out, None):
-        state = half.init_state(ROWS, 12, conditions)
-        state.fused = fuse(half, state.cross_kv, matrices)
-        made.append(torch.stack([half.step(tokens[..., step], state) for step in range(12)]))
+        state = executor.init_state(ROWS, 12, conditions)
+        state.bound = FusedBound(half, fuse(half, state.cross_kv, matrices), conditions)
+        made.append(torch.stack([executor.step(tokens[..., step], state) for step in range(12)]))
     error = (made[0] - made[1]).abs().max() / made[1].std()
     assert error < 4 * BOUNDS[dtype], f"{error:.4f} of the logits' spread"
     with torch.no_grad():
         half.linears[0].weight = torch.nn.Parameter(half.linears[0].weight.clone())
-    assert packed(half) is not laid_out, "other weights, other matrices"
+    assert kept.own() is not laid_out, "other weights, other matrices"

@@ -105,7 +105,7 @@ def test_half_files_in_transformers_layout(made: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_precision_is_the_callers(made: Path, name: str, dtype: torch.dtype) -> None:
     model = load_model(name, dtype=dtype)
-    assert f"torch.{model.lm.precision}" == str(dtype)
+    assert f"torch.{model.executor.precision}" == str(dtype)
     halved = {key for key, tensor in model.lm.state_dict().items() if tensor.dtype == dtype}
     assert {key.rpartition(".")[0].rpartition(".")[2] for key in halved} >= {"linear1", "linear2", "out_proj"}
     assert not [key for key in halved if "norm" in key or key.startswith("emb")]

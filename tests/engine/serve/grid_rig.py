@@ -13,6 +13,7 @@ from engine.codec.encodec import Encodec, EncodecConfig
 from engine.conditions.frames import beats_on, tempo_features
 from engine.core.config import LMConfig
 from engine.lm import Conditions, LanguageModel
+from engine.lm.executors.select import choose
 from engine.model import LoadedModel
 from engine.serve.lane import controller, generate_loop, host_follower, lane
 from engine.serve.lane.generate_loop import GenerateLoop
@@ -51,8 +52,8 @@ def tempo_model() -> LoadedModel:
     config = LMConfig(dim=16, n_heads=2, n_layers=1, card=16, frame_features=COLUMNS)
     codec = Encodec(EncodecConfig(n_filters=2, dim=8, card=16)).eval()
     torch.nn.init.normal_(codec.quantizer.get_buffer("tables"))
-    model = LanguageModel(config).eval()
-    return LoadedModel("tempo", model, codec, TempoConditioner(), window_frames=500, stride_frames=200)
+    executor = choose(LanguageModel(config).eval())
+    return LoadedModel("tempo", executor, codec, TempoConditioner(), window_frames=500, stride_frames=200)
 
 
 @dataclass

@@ -16,6 +16,7 @@ from engine.codec.encodec import Encodec, EncodecConfig
 from engine.codec.stereo import StereoCodec
 from engine.core.config import LMConfig
 from engine.lm import Conditions, LanguageModel
+from engine.lm.executors.select import choose
 from engine.model import LoadedModel
 from engine.serve.lane.commands import Command
 from engine.serve.lane.generate_loop import GenerateLoop
@@ -53,7 +54,7 @@ def make_model(name: str = "toy", seed: int = 11, card: int = 32, stereo: bool =
     codec = Encodec(EncodecConfig(n_filters=2, dim=8, card=card)).eval()
     torch.nn.init.normal_(codec.quantizer.get_buffer("tables"))
     heard = StereoCodec(codec) if stereo else codec
-    return LoadedModel(name, lm, heard, PlainConditioner(16), window_frames=60, stride_frames=30)
+    return LoadedModel(name, choose(lm), heard, PlainConditioner(16), window_frames=60, stride_frames=30)
 
 
 class Clock:

@@ -18,6 +18,8 @@ from engine.core.delay import delay, undelay, valid_mask
 from engine.core.guidance import Guidance
 from engine.core.sampling import Sampling
 from engine.lm import Conditions, LanguageModel
+from engine.lm.executors.select import choose
+from engine.lm.executors.torch_executor import TorchExecutor
 from engine.stream import LaneBatch, StreamSettings, TokenStream, WindowSize
 from engine.stream.window import Window
 
@@ -104,10 +106,10 @@ def test_greedy_tokens(golden, models, model, case):
     settings = StreamSettings(GREEDY, guidance, WindowSize(), meta["out_frames"])
     n_samples = data["tokens"].shape[0]
     prompt = torch.from_numpy(data["prompt_tokens"])[0].long() if "prompt_tokens" in data else None
-    lanes = LaneBatch()
+    lanes, executor = LaneBatch(), choose(models[model])
     for sample in range(n_samples):
         conditions = sample_conditions(model, data, sample, n_samples, two_step)
-        lanes.add(sample, TokenStream.begin(models[model], lambda *_, c=conditions: c, prompt, settings))
+        lanes.add(sample, TokenStream.begin(executor, lambda *_, c=conditions: c, prompt, settings))
     done = lanes.advance(meta["out_frames"])
     for sample, frames in done.items():
         assert frames.error is None
@@ -143,6 +145,6 @@ def test_a_window_begins_with_its_prompt(golden, layout, delays):
     prompt = undelay(torch.from_numpy(data[f"{layout}_T5_seq"][0]), delays)[:, :2].long()
     with torch.device("meta"):
         lm = LanguageModel(LMConfig(16, 2, 1, len(delays), 64, delays))
-    window = Window(lm, (), prompt, 5)
+    window = Window(TorchExecutor(lm), (), prompt, 5)
     assert np.array_equal(window.sequence.numpy(), want)
     assert data[f"{layout}_T5_first_step_of_t"].tolist() == [1 + frame for frame in range(5)]

@@ -12,7 +12,9 @@ from engine.core.config import LMConfig
 from engine.core.guidance import Guidance
 from engine.core.sampling import Sampling
 from engine.lm import Conditions, LanguageModel
-from engine.lm.executors.onnx_step import OnnxStepper
+from engine.lm.executors.base import Executor
+from engine.lm.executors.onnx_executor import OnnxExecutor
+from engine.lm.executors.select import choose
 from engine.stream import StreamSettings, TokenStream, WindowSize
 from engine.stream.coming import ComingWindow
 from engine.stream.fork import fork
@@ -22,19 +24,16 @@ SIZE = WindowSize(window_frames=160, stride_frames=70)
 
 
 @pytest.fixture(scope="module")
-def lm() -> LanguageModel:
+def executor() -> Executor:
     torch.set_num_threads(1)
     torch.manual_seed(5)
-    return LanguageModel(LMConfig(dim=32, n_heads=2, n_layers=2, card=40, frame_features=FEATURES)).eval()
+    return choose(LanguageModel(LMConfig(dim=32, n_heads=2, n_layers=2, card=40, frame_features=FEATURES)).eval())
 
 
 @pytest.fixture(scope="module")
-def bound_lm(lm) -> LanguageModel:
+def onnx_executor(executor) -> Executor:
     """The same model, its steps taken by ONNX Runtime in float32."""
-    other = LanguageModel(lm.config).eval()
-    other.load_state_dict(lm.state_dict())
-    other.stepper = OnnxStepper(other, bits=None)
-    return other
+    return OnnxExecutor(executor.lm, bits=None)
 
 
 class Told:
@@ -59,10 +58,10 @@ def drawn(prepared: bool) -> StreamSettings:
     return replace(greedy(prepared), sampling=Sampling(top_k=20))
 
 
-@pytest.mark.parametrize("which", ["lm", "bound_lm"])
+@pytest.mark.parametrize("which", ["executor", "onnx_executor"])
 def test_going_back_inside_a_window_is_as_if_never_gone_on(which, request):
-    lm = request.getfixturevalue(which)
-    one, other = (TokenStream.begin(lm, Told(), None, greedy()) for _ in range(2))
+    executor = request.getfixturevalue(which)
+    one, other = (TokenStream.begin(executor, Told(), None, greedy()) for _ in range(2))
     straight = one.advance(150)
     other.advance(120)
     assert other.again_from(90)
@@ -73,25 +72,25 @@ def test_going_back_inside_a_window_is_as_if_never_gone_on(which, request):
     assert torch.equal(other.advance(50), straight[:, 100:])
 
 
-@pytest.mark.parametrize("which", ["lm", "bound_lm"])
+@pytest.mark.parametrize("which", ["executor", "onnx_executor"])
 def test_frames_that_are_still_to_come_hear_the_tempo_anew(which, request):
     """What is told in the middle of a window is heard from the first frame that no step has read."""
-    lm = request.getfixturevalue(which)
+    executor = request.getfixturevalue(which)
     told, whole = Told(1), Told(1)
-    stream = TokenStream.begin(lm, told, None, greedy())
+    stream = TokenStream.begin(executor, told, None, greedy())
     stream.advance(80)
     free = stream.free_frame
     assert free >= 80
     told.frames[:, free:] = whole.frames[:, free:] = Told(9).frames[:, free:]
     stream.retime(told.renew)
-    want = TokenStream.begin(lm, whole, None, greedy()).advance(300)
+    want = TokenStream.begin(executor, whole, None, greedy()).advance(300)
     assert torch.equal(torch.cat([stream.codes(0, 80), stream.advance(220)], dim=1), want)
-    before = TokenStream.begin(lm, Told(1), None, greedy()).advance(300)
+    before = TokenStream.begin(executor, Told(1), None, greedy()).advance(300)
     assert not torch.equal(before[:, 80:], want[:, 80:])
 
 
-def test_what_cannot_be_gone_back_to_is_told(lm):
-    stream = TokenStream.begin(lm, Told(), None, greedy())
+def test_what_cannot_be_gone_back_to_is_told(executor):
+    stream = TokenStream.begin(executor, Told(), None, greedy())
     assert not stream.again_from(0)
     stream.advance(100)
     for frames in (10, 101):  # too little to go on from; not made yet
@@ -103,28 +102,28 @@ def test_what_cannot_be_gone_back_to_is_told(lm):
         stream.window.back_to(500)
 
 
-def test_windows_that_get_ready_beforehand_are_the_same(lm):
-    plain, ready = (TokenStream.begin(lm, Told(), None, drawn(prepared), seed=3) for prepared in (False, True))
+def test_windows_that_get_ready_beforehand_are_the_same(executor):
+    plain, ready = (TokenStream.begin(executor, Told(), None, drawn(prepared), seed=3) for prepared in (False, True))
     whole = plain.advance(400)
     assert torch.equal(ready.advance(400), whole)
     for seed in range(2):
-        chooser, cut, parts = random.Random(seed), TokenStream.begin(lm, Told(), None, drawn(True), seed=3), []
+        chooser, cut, parts = random.Random(seed), TokenStream.begin(executor, Told(), None, drawn(True), seed=3), []
         while not cut.finished:
             parts.append(cut.advance(chooser.randrange(1, 60)))
         assert torch.equal(torch.cat(parts, dim=1), whole)
 
 
-def test_no_roll_reads_more_than_a_piece_at_once(lm, monkeypatch):
+def test_no_roll_reads_more_than_a_piece_at_once(executor, monkeypatch):
     """The longest pass after the first window is a piece, not all that a window keeps."""
     lengths: list[int] = []
-    prefill = lm.prefill
+    prefill = executor.prefill
 
     def counted(tokens, *rest):
         lengths.append(tokens.shape[-1])
         return prefill(tokens, *rest)
 
-    monkeypatch.setattr(lm, "prefill", counted)
-    stream = TokenStream.begin(lm, Told(), None, replace(greedy(True), total_frames=None))
+    monkeypatch.setattr(executor, "prefill", counted)
+    stream = TokenStream.begin(executor, Told(), None, replace(greedy(True), total_frames=None))
     per_hop = []
     for _ in range(60):
         lengths.clear()
@@ -134,9 +133,9 @@ def test_no_roll_reads_more_than_a_piece_at_once(lm, monkeypatch):
     assert sum(per_hop) >= 6 * 90
 
 
-def test_a_window_that_gets_ready_follows_what_is_gone_back_on_and_told_anew(lm):
+def test_a_window_that_gets_ready_follows_what_is_gone_back_on_and_told_anew(executor):
     told = Told(1)
-    stream = TokenStream.begin(lm, told, None, greedy(True))
+    stream = TokenStream.begin(executor, told, None, greedy(True))
     stream.advance(150)
     assert stream.coming is not None
     assert stream.coming.read_frames > 0
@@ -144,15 +143,15 @@ def test_a_window_that_gets_ready_follows_what_is_gone_back_on_and_told_anew(lm)
     free = stream.free_frame
     told.frames[:, free:] = Told(7).frames[:, free:]
     stream.retime(told.renew)
-    want = TokenStream.begin(lm, told, stream.codes(), greedy())  # what was kept is a prompt
+    want = TokenStream.begin(executor, told, stream.codes(), greedy())  # what was kept is a prompt
     assert torch.equal(stream.advance(200), want.advance(200))
 
 
-@pytest.mark.parametrize("which", ["lm", "bound_lm"])
+@pytest.mark.parametrize("which", ["executor", "onnx_executor"])
 def test_a_window_that_gets_ready_keeps_what_it_has_read_of_the_frames_that_stay(which, request, monkeypatch):
     """Each time the stream goes back a little, only the pieces beyond that place are read again."""
-    lm = request.getfixturevalue(which)
-    stream = TokenStream.begin(lm, Told(1), None, greedy(True))
+    executor = request.getfixturevalue(which)
+    stream = TokenStream.begin(executor, Told(1), None, greedy(True))
     stream.advance(150)
     coming, read = stream.coming, []
     assert coming is not None
@@ -166,17 +165,17 @@ def test_a_window_that_gets_ready_keeps_what_it_has_read_of_the_frames_that_stay
     assert read == []
     assert stream.again_from(115)  # the piece from 70 to 120 is not all of it any more
     assert coming.read_frames == 0
-    want = TokenStream.begin(lm, Told(1), None, greedy()).advance(400)
+    want = TokenStream.begin(executor, Told(1), None, greedy()).advance(400)
     assert torch.equal(torch.cat([stream.codes(), stream.advance(285)], dim=1), want)
 
 
-def test_what_follows_is_drawn_otherwise_in_the_same_window(lm):
-    stream = TokenStream.begin(lm, Told(1), None, drawn(True), seed=3)
+def test_what_follows_is_drawn_otherwise_in_the_same_window(executor):
+    stream = TokenStream.begin(executor, Told(1), None, drawn(True), seed=3)
     stream.advance(120)
     window, colder = stream.window, replace(drawn(True), sampling=Sampling(use_sampling=False))
     assert stream.again_from(100, colder)
     assert stream.window is window
-    want = TokenStream.begin(lm, Told(1), stream.codes(), greedy())  # what was kept is a prompt
+    want = TokenStream.begin(executor, Told(1), stream.codes(), greedy())  # what was kept is a prompt
     assert torch.equal(stream.advance(60), want.advance(60))
     other = replace(colder, guidance=Guidance(two_step=True))
     assert not stream.again_from(140, other)  # it has other rows
@@ -186,15 +185,15 @@ def test_what_follows_is_drawn_otherwise_in_the_same_window(lm):
     assert stream.settings == colder
 
 
-def test_a_fork_leaves_the_window_that_gets_ready_alone(lm):
-    stream = TokenStream.begin(lm, Told(), None, greedy(True))
+def test_a_fork_leaves_the_window_that_gets_ready_alone(executor):
+    stream = TokenStream.begin(executor, Told(), None, greedy(True))
     stream.advance(150)
     other = fork(stream, 5)
     assert torch.equal(other.advance(100), stream.advance(100))  # greedy: the dice do not matter
 
 
-def test_an_end_that_moves_a_little_needs_no_new_window(lm):
-    stream = TokenStream.begin(lm, Told(), None, replace(greedy(total=100), spare_frames=25))
+def test_an_end_that_moves_a_little_needs_no_new_window(executor):
+    stream = TokenStream.begin(executor, Told(), None, replace(greedy(total=100), spare_frames=25))
     stream.advance(90)
     window = stream.window
     stream.with_total(120)

@@ -5,14 +5,14 @@
              |
     one step: columns -> layers -> logits -> guidance -> draw -> next columns        all on the device
 
-`Seats` gives a window rows of the `Buffers`; `take_step` reads and writes nothing else; a runner calls it (CPU) or
-replays a CUDA graph of it, one for each (rows, cache bucket). `DeviceStepper` holds them together; `time_steps` is what
-a benchmark calls. See docs/gpu.md.
+A `BatchSlot` gives a window rows of the `Buffers`; `take_step` reads and writes nothing else; a runner calls it (CPU)
+or replays a CUDA graph of it, one for each (rows, cache bucket). `DeviceExecutor` holds them together; `time_steps` is
+what a benchmark calls. See docs/gpu.md.
 """
 
-from engine.lm.executors.device.batch_slot import BatchSlot, StepRequest
+from engine.lm.executors.device.batch_slot import BatchSlot
+from engine.lm.executors.device.executor import DeviceExecutor
 from engine.lm.executors.device.probe import TimedStep, time_steps
 from engine.lm.executors.device.runner import GraphRunner, PlainRunner
-from engine.lm.executors.device.stepper import DeviceStepper
 
-__all__ = ["BatchSlot", "DeviceStepper", "GraphRunner", "PlainRunner", "StepRequest", "TimedStep", "time_steps"]
+__all__ = ["BatchSlot", "DeviceExecutor", "GraphRunner", "PlainRunner", "TimedStep", "time_steps"]

@@ -1,38 +1,31 @@
 """Which rows of the buffers a window has, what stands in them, and moving it.
 
-A seat is freed with its last reference (its window's): no lane has to say that it leaves.
+A slot is freed with its last reference (its window's): no lane has to say that it leaves.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
 
-from engine.core.guidance import Guidance
-from engine.core.sampling import Sampling
 from engine.lm.conditions import Conditions
+from engine.lm.executors.base import StepRequest, WindowPasses
 from engine.lm.executors.device.buffers import Buffers, BufferSizes
+from engine.lm.model import LanguageModel
 from engine.lm.state import LMState
-
-if TYPE_CHECKING:
-    from engine.lm.model import LanguageModel
 
 Numbers = dict[str, float]  # by the name of a buffer
 
 
 @dataclass(eq=False)
-class BatchSlot:
+class BatchSlot(WindowPasses):
     """A window's rows from `row` on: those of its states, one after the other (two for two-step guidance).
 
-    `states` and `sequence` are views of the buffers while it sits; `told` is what its head row's numbers say there.
+    `row` is -1 until its first step is taken. From then on `states` and `sequence` are views of the buffers; `told` is
+    what its head row's numbers say there.
     """
 
-    states: tuple[LMState, ...]
-    conditions: tuple[Conditions, ...]
-    sequence: Tensor  # [K, S]
     row: int = -1
     told: Numbers = field(default_factory=dict)
 
@@ -73,35 +66,29 @@ class BatchSlot:
             state.step, state.length = state.step + 1, state.length + 1
 
 
-@dataclass(frozen=True)
-class StepRequest:
-    """A seat that takes a step, and how its next column is drawn.  [generate]"""
+def numbers_of(request: StepRequest, rows: int) -> Numbers:
+    """Of the head row of a window that has so many rows.
 
-    seat: BatchSlot
-    sampling: Sampling
-    guidance: Guidance
-    generator: torch.Generator
-
-    def numbers(self) -> Numbers:
-        """Of its head row.  Raises ValueError where rows and guidance do not belong together.  [generate]"""
-        drawn, guidance, rows = self.sampling, self.guidance, self.seat.rows
-        if rows > 3 or (rows == 3 and guidance.cfg_coef_beta is None):
-            raise ValueError(f"guidance got {rows} rows, needs {guidance.rows} (or 1 for none)")
-        return {
-            "cfg": guidance.cfg_coef,
-            "beta": guidance.cfg_coef_beta or 0.0,
-            "temperature": 1.0 if drawn.greedy else drawn.temperature,
-            "top_k": drawn.top_k,
-            "top_p": drawn.top_p,
-            "greedy": drawn.greedy,
-        }
+    Raises ValueError where rows and guidance do not belong together.  [generate]
+    """
+    drawn, guidance = request.sampling, request.guidance
+    if rows > 3 or (rows == 3 and guidance.cfg_coef_beta is None):
+        raise ValueError(f"guidance got {rows} rows, needs {guidance.rows} (or 1 for none)")
+    return {
+        "cfg": guidance.cfg_coef,
+        "beta": guidance.cfg_coef_beta or 0.0,
+        "temperature": 1.0 if drawn.greedy else drawn.temperature,
+        "top_k": drawn.top_k,
+        "top_p": drawn.top_p,
+        "greedy": drawn.greedy,
+    }
 
 
 @torch.inference_mode()
-def sit_down(lm: LanguageModel, seat: BatchSlot, buffers: Buffers, row: int) -> None:
-    """Copy all that a seat has to rows `row` on, and let it stand there.  [generate]"""
-    first, steps = row, seat.sequence.shape[1]
-    for state, conditions in zip(seat.states, seat.conditions, strict=True):
+def give_rows(lm: LanguageModel, slot: BatchSlot, buffers: Buffers, row: int) -> None:
+    """Copy all that a slot has to rows `row` on of the buffers, and let it stand there.  [generate]"""
+    first, steps = row, slot.sequence.shape[1]
+    for state, conditions in zip(slot.states, slot.conditions, strict=True):
         here = slice(first, first + state.rows)
         cache = buffers.cache[:, :, here, :, : state.capacity]
         cache[..., : state.length, :] = state.cache[..., : state.length, :]
@@ -112,13 +99,13 @@ def sit_down(lm: LanguageModel, seat: BatchSlot, buffers: Buffers, row: int) -> 
         buffers.vectors[here] = _vectors(state)
         first += state.rows
     sequence = buffers.sequence[row, :, :steps]
-    sequence.copy_(seat.sequence)
+    sequence.copy_(slot.sequence)
     rows = slice(row, first)
     buffers.head[rows] = row
     buffers.middle[rows] = row + 1 if first - row == 3 else row
     buffers.null[rows] = first - 1
     buffers.active[rows] = False
-    seat.sequence, seat.row, seat.told = sequence, row, {}
+    slot.sequence, slot.row, slot.told = sequence, row, {}
 
 
 def hear(
@@ -129,19 +116,19 @@ def hear(
     buffers.known[rows, first_row:steps] = known[:, first_row:]
 
 
-def tell(buffers: Buffers, seat: BatchSlot, numbers: Numbers) -> None:
+def tell(buffers: Buffers, slot: BatchSlot, numbers: Numbers) -> None:
     """Write those of a head row's numbers that have changed; nothing waits for it.  [generate]"""
     for name, number in numbers.items():
-        if seat.told.get(name) != number:
-            getattr(buffers, name)[seat.row].fill_(number)
-            seat.told[name] = number
+        if slot.told.get(name) != number:
+            getattr(buffers, name)[slot.row].fill_(number)
+            slot.told[name] = number
 
 
-def take_along(seat: BatchSlot) -> None:
-    """Give a seat memory of its own, until it sits down again.  [generate]"""
-    for state in seat.states:
+def take_along(slot: BatchSlot) -> None:
+    """Give a slot memory of its own, until it is given rows again.  [generate]"""
+    for state in slot.states:
         state.cache = state.cache.clone()
-    seat.sequence = seat.sequence.clone()
+    slot.sequence = slot.sequence.clone()
 
 
 def _vectors(state: LMState) -> int:

@@ -9,9 +9,8 @@ import torch
 from torch import Tensor
 
 from engine.core.sampling import TINY, keep_from, keep_top_p
+from engine.lm.executors.base import UNKNOWN
 from engine.lm.executors.device.buffers import Buffers
-
-UNKNOWN = -1
 
 
 def guided(buffers: Buffers, n: int) -> Tensor:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -20,12 +19,10 @@ from torch import Tensor
 from engine.core.guidance import Guidance
 from engine.core.sampling import Sampling, seeded_generator
 from engine.lm.conditions import Conditions
-from engine.lm.executors.device.batch_slot import StepRequest
+from engine.lm.executors.base import UNKNOWN, StepRequest
+from engine.lm.executors.device.executor import DeviceExecutor
 from engine.lm.executors.device.runner import Runner
-from engine.lm.executors.device.stepper import DeviceStepper
-
-if TYPE_CHECKING:
-    from engine.lm.model import LanguageModel
+from engine.lm.model import LanguageModel
 
 STEPS_AT_A_TIME = 32  # then back to the fill that was asked for
 TOP_K = 250
@@ -35,8 +32,8 @@ TOP_K = 250
 class TimedStep:
     """Lanes that only step; see above.  [generate]"""
 
-    stepper: DeviceStepper
-    turns: tuple[StepRequest, ...]
+    executor: DeviceExecutor
+    requests: tuple[StepRequest, ...]
     filled: int
     weight_bytes: int
     cache_bytes: int
@@ -48,19 +45,21 @@ class TimedStep:
 
         [any]
         """
-        return self.stepper.runner.reason
+        return self.executor.runner.reason
 
     def step(self) -> None:
         """Enqueue one step of all lanes: guidance, sampling and the numbers of the dice counted in.  [generate]"""
-        for turn in self.turns:
-            for state in turn.seat.states:
+        for request in self.requests:
+            for state in request.passes.states:
                 if state.step >= self.filled + STEPS_AT_A_TIME:
                     state.back_to(self.filled)
-        self.stepper.step(self.turns)
+        for fault in self.executor.take(self.requests):
+            if fault is not None:
+                raise fault
 
     def wait(self) -> None:
         """Wait until all enqueued steps are done.  [generate]"""
-        device = self.stepper.lm.out_norm.weight.device
+        device = self.executor.lm.device
         if device.type != "cpu":
             torch.get_device_module(device).synchronize(device)
 
@@ -72,7 +71,7 @@ class TimedStep:
         while (left := until - time.perf_counter()) > 0:
             time.sleep(min(left, 0.01))
             if keep_warm:
-                self.stepper.keep_warm()
+                self.executor.keep_warm()
         self.wait()
         began = time.perf_counter()
         self.step()
@@ -82,7 +81,13 @@ class TimedStep:
 
 @torch.inference_mode()
 def time_steps(
-    lm: LanguageModel, rows: int = 2, lanes: int = 1, filled: int = 1, memory: int = 0, runner: Runner | None = None
+    lm: LanguageModel,
+    rows: int = 2,
+    lanes: int = 1,
+    filled: int = 1,
+    memory: int = 0,
+    runner: Runner | None = None,
+    cache_dtype: torch.dtype | None = None,
 ) -> TimedStep:
     """Lanes of `rows` guidance rows whose caches hold `filled` positions, with `memory` vectors to attend to.
 
@@ -93,17 +98,16 @@ def time_steps(
         raise ValueError(
             f"rows {rows} must be 1 to 3, lanes {lanes} and filled {filled} 1 or more, memory {memory} 0 or more"
         )
-    stepper = DeviceStepper(lm, runner)
-    turns = tuple(_turn(stepper, lane, rows, filled, memory) for lane in range(lanes))
-    config, item = lm.config, (lm.cache_dtype or lm.out_norm.weight.dtype).itemsize
-    per_position = 2 * config.n_layers * config.dim * item * rows * lanes
+    executor = DeviceExecutor(lm, runner, cache_dtype)
+    requests = tuple(_request(executor, lane, rows, filled, memory) for lane in range(lanes))
+    config = lm.config
+    per_position = 2 * config.n_layers * config.dim * executor.cache_dtype.itemsize * rows * lanes
     timed = TimedStep(
-        stepper, turns, filled, sum(map(_bytes, read_weights(lm, memory > 0))), per_position * (filled + 1), 0
+        executor, requests, filled, sum(map(_bytes, read_weights(lm, memory > 0))), per_position * (filled + 1), 0
     )
     timed.step()
     timed.wait()
-    assert stepper.buffers is not None
-    timed.cache_bytes_read = per_position * stepper.shape_of([turn.seat for turn in turns]).positions
+    timed.cache_bytes_read = per_position * executor.shape_of(executor.slots()).positions
     return timed
 
 
@@ -123,16 +127,16 @@ def _bytes(tensor: Tensor) -> int:
     return tensor.numel() * tensor.element_size()
 
 
-def _turn(stepper: DeviceStepper, lane: int, rows: int, filled: int, memory: int) -> StepRequest:
-    lm = stepper.lm
-    config, device = lm.config, lm.out_norm.weight.device
+def _request(executor: DeviceExecutor, lane: int, rows: int, filled: int, memory: int) -> StepRequest:
+    config, device = executor.lm.config, executor.lm.device
     conditions = Conditions(memory=torch.randn(rows, memory, config.dim, device=device) if memory else None)
     steps = filled + STEPS_AT_A_TIME + 2
-    state = lm.init_state(rows, steps, conditions)
+    sequence = torch.randint(0, config.card, (config.n_codebooks, steps), device=device)
+    sequence[:, filled + 1 :] = UNKNOWN
+    passes = executor.open((conditions,), sequence)
+    state = executor.init_state(rows, steps, conditions)
     state.cache.normal_()
     state.step = state.length = filled
-    sequence = torch.randint(0, config.card, (config.n_codebooks, steps), device=device)
-    sequence[:, filled + 1 :] = -1
-    seat = stepper.seat((state,), (conditions,), sequence)
+    passes.states = (state,)
     guidance = Guidance(cfg_coef_beta=5.0 if rows == 3 else None)
-    return StepRequest(seat, Sampling(top_k=min(TOP_K, config.card)), guidance, seeded_generator(lane, device))
+    return StepRequest(passes, Sampling(top_k=min(TOP_K, config.card)), guidance, seeded_generator(lane, device))

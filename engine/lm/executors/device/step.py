@@ -8,21 +8,16 @@ over by its own next step.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from engine.lm.executors.device.buffers import Buffers
 from engine.lm.executors.device.draw import draw_columns
 from engine.lm.executors.fused import FusedLayer, FusedStep
-from engine.lm.layers import plus_times, times
-
-if TYPE_CHECKING:
-    from torch import nn
-
-    from engine.lm.model import LanguageModel
+from engine.lm.executors.packed import plus_times, times
+from engine.lm.model import LanguageModel
 
 
 @dataclass(frozen=True)

@@ -6,5 +6,5 @@
     attention.h   over the cache             vectors.h              exp, GELU, LayerNorm
     pool.h        its threads                processor.cpp          whether it runs here
 
-`engine.lm.executors.native_step` hands a model and its states to it.
+`engine.lm.executors.native_executor` hands a model and its states to it.
 """

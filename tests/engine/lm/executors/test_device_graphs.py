@@ -11,7 +11,7 @@ from engine.core.config import LMConfig
 from engine.core.guidance import Guidance
 from engine.core.sampling import Sampling
 from engine.lm import Conditions, LanguageModel
-from engine.lm.executors.device import GraphRunner, PlainRunner, time_steps
+from engine.lm.executors.device import DeviceExecutor, GraphRunner, PlainRunner, time_steps
 from engine.stream import LaneBatch, StreamSettings, TokenStream, WindowSize
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device on this machine")
@@ -26,7 +26,7 @@ def lm() -> LanguageModel:
     return LanguageModel(config).eval().requires_grad_(False).cuda()
 
 
-def lanes_of(lm: LanguageModel) -> LaneBatch:
+def lanes_of(executor: DeviceExecutor) -> LaneBatch:
     """Lanes of 1, 2 and 3 rows, sampled in every way."""
     lanes = LaneBatch()
     kinds = [
@@ -43,23 +43,20 @@ def lanes_of(lm: LanguageModel) -> LaneBatch:
             return (Conditions(memory=memory, frames=frames[:, offset : offset + count]),)
 
         settings = StreamSettings(sampling, guidance, SIZE, FRAMES, prepared=True)
-        lanes.add(index, TokenStream.begin(lm, at, None, settings, index))
+        lanes.add(index, TokenStream.begin(executor, at, None, settings, index))
     return lanes
 
 
-def tokens(lm: LanguageModel) -> list[torch.Tensor]:
-    lanes = lanes_of(lm)
+def tokens(executor: DeviceExecutor) -> list[torch.Tensor]:
+    lanes = lanes_of(executor)
     lanes.advance(100, [0])
     lanes.advance(FRAMES)
     return [stream.codes() for stream in lanes.streams.values()]
 
 
 def test_replayed_is_called(lm):
-    called, replayed = copy.deepcopy(lm), copy.deepcopy(lm)
-    called.step_together(PlainRunner())
     runner = GraphRunner(torch.device("cuda"))
-    replayed.step_together(runner)
-    want, got = tokens(called), tokens(replayed)
+    want, got = tokens(DeviceExecutor(lm, PlainRunner())), tokens(DeviceExecutor(lm, runner))
     assert not runner.reason
     for one, other in zip(want, got, strict=True):
         assert torch.equal(one, other)
@@ -67,32 +64,31 @@ def test_replayed_is_called(lm):
 
 def test_a_step_waits_for_nothing(lm):
     """torch raises where an operation would make the host wait for the device."""
-    lanes = lanes_of(copy.deepcopy(lm))
+    executor = DeviceExecutor(lm)
+    lanes = lanes_of(executor)
     lanes.advance(10)
     streams = list(lanes.streams.values())
-    stepper = streams[0].lm.device_step
-    turns = [stream.turn() for stream in streams]
+    requests = [stream.request() for stream in streams]
     torch.cuda.set_sync_debug_mode("error")
     try:
         for _ in range(20):
-            stepper.step(turns)
+            assert executor.take(requests) == [None] * len(requests)
             for stream in streams:
                 stream.window.was_drawn()
     finally:
         torch.cuda.set_sync_debug_mode("default")
-    assert not stepper.runner.reason
+    assert not executor.runner.reason
 
 
 def test_where_graphs_cannot_be_had_steps_are_called(lm, monkeypatch):
     def refuse(*_args, **_more):
         raise RuntimeError("no graphs today")
 
-    broken, plain = copy.deepcopy(lm), copy.deepcopy(lm)
-    plain.step_together(PlainRunner())
-    want = tokens(plain)
+    want = tokens(DeviceExecutor(lm, PlainRunner()))
+    broken = DeviceExecutor(lm)
     monkeypatch.setattr(GraphRunner, "_capture", refuse)
     assert all(torch.equal(one, other) for one, other in zip(want, tokens(broken), strict=True))
-    assert "no graphs today" in broken.device_step.runner.reason
+    assert "no graphs today" in broken.runner.reason
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
@@ -103,10 +99,9 @@ def test_half_precision_runs_as_a_graph(lm, dtype):
     for layer in half.layers:
         for norm in (layer.norm1, layer.norm2, layer.norm_cross):
             norm.float()
-    half.cache_dtype = dtype
-    timed = time_steps(half, rows=2, lanes=2, filled=700, memory=6)
+    timed = time_steps(half, rows=2, lanes=2, filled=700, memory=6, cache_dtype=dtype)
     for _ in range(5):
         timed.step()
     timed.wait()
     assert not timed.reason
-    assert timed.stepper.buffers.logits.isfinite().all()
+    assert timed.executor.buffers.logits.isfinite().all()

@@ -15,9 +15,11 @@ from engine.core.config import LMConfig
 from engine.core.guidance import Guidance
 from engine.core.sampling import Sampling
 from engine.lm import Conditions, LanguageModel
-from engine.lm.executors.device import GraphRunner, PlainRunner, time_steps
+from engine.lm.executors.base import Executor
+from engine.lm.executors.device import DeviceExecutor, GraphRunner, PlainRunner, time_steps
 from engine.lm.executors.device import buffers as sizes
 from engine.lm.executors.device.step import StepShape
+from engine.lm.executors.select import choose
 from engine.stream import LaneBatch, StreamSettings, TokenStream, WindowSize
 from engine.stream.fork import fork
 from engine.stream.lanes import step_windows
@@ -32,10 +34,10 @@ def small_pieces(monkeypatch):
     """Several cache buckets and prompt pieces in windows that are quick to fill."""
     torch.set_num_threads(1)
     monkeypatch.setattr("engine.lm.executors.device.buffers.BUCKET_POSITIONS", 16)
-    monkeypatch.setattr("engine.lm.executors.device.stepper.BUCKET_POSITIONS", 16)
+    monkeypatch.setattr("engine.lm.executors.device.executor.BUCKET_POSITIONS", 16)
     monkeypatch.setattr("engine.stream.window.PIECE_STEPS", 7)
-    monkeypatch.setattr("engine.stream.coming.PIECE_FRAMES_TOGETHER", 5)
-    monkeypatch.setattr("engine.lm.executors.device.stepper.WARM_SECONDS", 0.0)
+    monkeypatch.setattr(DeviceExecutor, "piece_frames", 5)
+    monkeypatch.setattr("engine.lm.executors.device.executor.WARM_SECONDS", 0.0)
 
 
 @pytest.fixture(scope="module")
@@ -68,11 +70,15 @@ class Rehearsing(PlainRunner):
 
 
 @pytest.fixture
-def joint_lm(lm) -> LanguageModel:
-    """The same weights, steps taken together."""
-    other = copy.deepcopy(lm)
-    other.step_together(Rehearsing())
-    return other
+def plain(lm) -> Executor:
+    """Who takes the steps of each lane by itself."""
+    return choose(lm)
+
+
+@pytest.fixture
+def joint(lm) -> DeviceExecutor:
+    """Who takes the steps of all lanes together, on the same weights."""
+    return DeviceExecutor(lm, Rehearsing())
 
 
 class Told:
@@ -120,35 +126,35 @@ LANES = [  # rows, kinds, two passes, guidance
 ]
 
 
-def lane(lm: LanguageModel, number: int, total: int | None = 130, prompt: int = 0, **more) -> TokenStream:
+def lane(executor: Executor, number: int, total: int | None = 130, prompt: int = 0, **more) -> TokenStream:
     rows, kinds, two_step, guidance = LANES[number % len(LANES)]
     rows = 1 if two_step else rows
     told = Told(number, 2 if two_step else rows, kinds, two_step)
     codes = torch.randint(0, 40, (4, prompt), generator=torch.Generator().manual_seed(number)) if prompt else None
     tuned = StreamSettings(SAMPLINGS[number % len(SAMPLINGS)], guidance, SIZE, total, **more)
-    return TokenStream.begin(lm, told, codes, tuned, seed=number)
+    return TokenStream.begin(executor, told, codes, tuned, seed=number)
 
 
 @pytest.mark.parametrize("number", range(len(LANES)))
 @pytest.mark.parametrize("prepared", [False, True])
-def test_a_lane_has_the_tokens_of_its_own_steps(lm, joint_lm, number, prepared):
+def test_a_lane_has_the_tokens_of_its_own_steps(plain, joint, number, prepared):
     for index in (number, number + len(LANES)):
-        plain, joint = (lane(one, index, prompt=3 * index, prepared=prepared) for one in (lm, joint_lm))
-        assert torch.equal(joint.advance(130), plain.advance(130))
-        assert joint.window.seat is not None  # it was really taken there
-    assert joint_lm.device_step.buffers.sizes.rows <= 2 + (number % len(LANES) == 1)  # one window after the other
+        alone, beside = (lane(one, index, prompt=3 * index, prepared=prepared) for one in (plain, joint))
+        assert torch.equal(beside.advance(130), alone.advance(130))
+        assert beside.window.passes in joint.slots()  # it was really taken there
+    assert joint.buffers.sizes.rows <= 2 + (number % len(LANES) == 1)  # one window after the other
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_lanes_that_come_and_go_do_not_touch_each_other(lm, joint_lm, seed):
+def test_lanes_that_come_and_go_do_not_touch_each_other(plain, joint, seed):
     """Any story of lanes that join, advance in any company, go back, change their mind and leave."""
-    chance, lanes, stepper = random.Random(seed), LaneBatch(), joint_lm.device_step
+    chance, lanes = random.Random(seed), LaneBatch()
     alone: dict[int, TokenStream] = {}
     for turn in range(24):
         if len(alone) < 5 and chance.random() < 0.5:
             prompt = chance.choice([0, 0, 5, 17])
-            alone[turn] = lane(lm, turn, None, prompt, prepared=True)
-            lanes.add(turn, lane(joint_lm, turn, None, prompt, prepared=True))
+            alone[turn] = lane(plain, turn, None, prompt, prepared=True)
+            lanes.add(turn, lane(joint, turn, None, prompt, prepared=True))
         if not alone:
             continue
         some = chance.sample(sorted(alone), chance.randrange(1, len(alone) + 1))
@@ -161,10 +167,10 @@ def test_lanes_that_come_and_go_do_not_touch_each_other(lm, joint_lm, seed):
             alone[name].advance(lanes.streams[name].n_frames - alone[name].n_frames)
             assert torch.equal(lanes.streams[name].codes(), alone[name].codes())
         if chance.random() < 0.5:
-            stepper.capture() if chance.random() < 0.3 else lanes.keep_warm()
-        heads = {seat.row for seat in stepper.seats()}
-        rows = max((seat.row + seat.rows for seat in stepper.seats()), default=0)
-        assert set(stepper.buffers.active[:rows].nonzero().flatten().tolist()) <= heads
+            joint.warm_up() if chance.random() < 0.3 else lanes.keep_warm()
+        heads = {slot.row for slot in joint.slots()}
+        rows = max((slot.row + slot.rows for slot in joint.slots()), default=0)
+        assert set(joint.buffers.active[:rows].nonzero().flatten().tolist()) <= heads
         name = chance.choice(sorted(alone))
         change_mind(chance.randrange(8), (alone[name], lanes.streams[name]), chance)
         if chance.random() < 0.15:
@@ -191,39 +197,38 @@ def change_mind(which: int, both: tuple[TokenStream, TokenStream], chance: rando
             stream.retime(stream.conditions.renew)
 
 
-def test_going_back_and_hearing_anew_in_a_window(lm, joint_lm, monkeypatch):
+def test_going_back_and_hearing_anew_in_a_window(plain, joint, monkeypatch):
     monkeypatch.setattr("engine.stream.tokens.CONTEXT_AT_LEAST", 4)
-    plain, joint = lane(lm, 0), lane(joint_lm, 0)
-    for stream in (plain, joint):
+    alone, beside = lane(plain, 0), lane(joint, 0)
+    for stream in (alone, beside):
         stream.advance(40)
         assert stream.again_from(30)
         stream.advance(3)
         stream.conditions.frames[:, stream.free_frame :] = 0.3
         stream.retime(stream.conditions.renew)
         stream.advance(60)
-    assert torch.equal(joint.codes(), plain.codes())
+    assert torch.equal(beside.codes(), alone.codes())
 
 
-def test_forks_snapshots_and_other_windows_beside(lm, joint_lm):
-    plain, joint = lane(lm, 0), lane(joint_lm, 0)
+def test_forks_snapshots_and_other_windows_beside(plain, joint):
     got = []
-    for stream in (plain, joint):
+    for stream in (lane(plain, 0), lane(joint, 0)):
         stream.advance(20)
         rivals, lanes = [stream, fork(stream, 8), fork(stream, 9)], LaneBatch()
         for index, rival in enumerate(rivals):
             lanes.add(index, rival)
         lanes.advance(25)
         kept = keep(stream)
-        again = resume(stream.lm, stream.conditions, kept)
+        again = resume(stream.executor, stream.conditions, kept)
         again.advance(10)
         got.append([rival.codes() for rival in (*rivals, again)])
     for one, other in zip(*got, strict=True):
         assert torch.equal(one, other)
 
 
-def test_logits_of_windows_together_are_those_alone(lm, joint_lm):
+def test_logits_of_windows_together_are_those_alone(plain, joint):
     """Values, up to float32 rounding; and what they are when other lanes stand in other rows."""
-    streams = [[lane(one, number, prompt=number * 4) for number in range(6)] for one in (lm, joint_lm)]
+    streams = [[lane(one, number, prompt=number * 4) for number in range(6)] for one in (plain, joint)]
     for steps in range(12):
         windows = [[stream.open_window() for stream in each] for each in streams]
         want, got = (step_windows(each) for each in windows)
@@ -236,11 +241,11 @@ def test_logits_of_windows_together_are_those_alone(lm, joint_lm):
             streams = [each[2:] for each in streams]  # the first ones leave, the last ones move up
 
 
-def test_a_lane_left_behind_reads_its_prompt_while_others_step(lm, joint_lm):
+def test_a_lane_left_behind_reads_its_prompt_while_others_step(plain, joint):
     lanes = LaneBatch()
-    lanes.add("playing", lane(joint_lm, 0, None))
+    lanes.add("playing", lane(joint, 0, None))
     lanes.advance(5)
-    lanes.add("new", lane(joint_lm, 5, None, prompt=40))
+    lanes.add("new", lane(joint, 5, None, prompt=40))
     new = lanes.streams["new"]
     made = [lanes.advance(2)["playing"].codes.shape[1]]
     assert new.n_frames == 40  # still reading: a hop of the others did not wait for it
@@ -248,46 +253,46 @@ def test_a_lane_left_behind_reads_its_prompt_while_others_step(lm, joint_lm):
         made.append(lanes.advance(2)["playing"].codes.shape[1])
     assert made == [2] * len(made)
     assert len(made) > 1
-    alone = lane(lm, 5, None, prompt=40)
+    alone = lane(plain, 5, None, prompt=40)
     alone.advance(20)
     lanes.advance(20, ["new"])
     assert torch.equal(new.codes()[:, :60], alone.codes())
 
 
-def test_rows_are_given_back_and_closed_up(joint_lm):
-    stepper, lanes = joint_lm.device_step, LaneBatch()
+def test_rows_are_given_back_and_closed_up(joint):
+    lanes = LaneBatch()
     for number in range(4):
-        lanes.add(number, lane(joint_lm, number, None))
+        lanes.add(number, lane(joint, number, None))
     lanes.advance(3)
-    assert [seat.row for seat in stepper.seats()] == [0, 2, 5, 6]
+    assert [slot.row for slot in joint.slots()] == [0, 2, 5, 6]
     for number in (0, 2):
         lanes.remove(number)
     gc.collect()
     lanes.advance(3)
-    assert sum(seat.rows for seat in stepper.seats()) == 4
-    assert max(seat.row + seat.rows for seat in stepper.seats()) == 4
-    where = stepper.buffers
-    lanes.add(9, lane(joint_lm, 3, None))
+    assert sum(slot.rows for slot in joint.slots()) == 4
+    assert max(slot.row + slot.rows for slot in joint.slots()) == 4
+    where = joint.buffers
+    lanes.add(9, lane(joint, 3, None))
     lanes.advance(3)
-    assert stepper.buffers is where  # nothing had to grow
+    assert joint.buffers is where  # nothing had to grow
 
 
-def test_shapes_are_prepared_before_lanes_come_to_them(joint_lm):
-    lanes, stepper = LaneBatch(), joint_lm.device_step
+def test_shapes_are_prepared_before_lanes_come_to_them(joint):
+    lanes = LaneBatch()
     for number in (0, 1):
-        lanes.add(number, lane(joint_lm, number, None))
+        lanes.add(number, lane(joint, number, None))
     lanes.advance(3)
     lanes.remove(0)
     gc.collect()
     for _ in range(2):  # one a call
-        stepper.keep_warm()
-    assert {StepShape(3, positions, 8) for positions in (16, 32)} <= stepper.runner.known
+        joint.keep_warm()
+    assert {StepShape(3, positions, 8) for positions in (16, 32)} <= joint.runner.known
 
 
-def test_one_lane_that_cannot_be_guided_fails_alone(joint_lm):
+def test_one_lane_that_cannot_be_guided_fails_alone(joint):
     lanes = LaneBatch()
-    lanes.add("good", lane(joint_lm, 0))
-    bad = lane(joint_lm, 1)
+    lanes.add("good", lane(joint, 0))
+    bad = lane(joint, 1)
     bad.settings = replace(bad.settings, guidance=Guidance())  # three rows
     lanes.add("bad", bad)
     result = lanes.advance(5)
@@ -303,10 +308,8 @@ def test_half_precision_is_as_close_as_alone(lm, dtype):
         for module in (layer.self_attn, layer.cross_attention, layer.linear1, layer.linear2):
             module.to(dtype)
     half.linears.to(dtype)
-    half.cache_dtype = dtype
-    joint = copy.deepcopy(half)
-    joint.step_together()
-    streams = [lane(one, 0, prompt=6) for one in (lm, half, joint)]
+    executors = choose(lm), choose(half, cache_dtype=dtype), DeviceExecutor(half, cache_dtype=dtype)
+    streams = [lane(one, 0, prompt=6) for one in executors]
     for _ in range(20):
         exact, alone, together = (stream.open_window().logits() for stream in streams)
         far = (alone - exact).abs().max()
@@ -334,21 +337,20 @@ def test_where_graphs_cannot_be_had_steps_are_called_and_it_is_told(lm, monkeypa
         raise RuntimeError("no graphs today\nand more of that")
 
     monkeypatch.setattr(GraphRunner, "_capture", refuse)
-    broken = copy.deepcopy(lm)
-    broken.step_together(GraphRunner(torch.device("cpu")))
-    assert torch.equal(lane(broken, 0).advance(40), lane(lm, 0).advance(40))
-    assert broken.device_step.runner.reason == "no graphs today"
+    broken = DeviceExecutor(lm, GraphRunner(torch.device("cpu")))
+    assert torch.equal(lane(broken, 0).advance(40), lane(choose(lm), 0).advance(40))
+    assert broken.runner.reason == "no graphs today"
     assert len([record for record in caplog.records if "no graphs today" in record.message]) == 1
 
 
-def test_a_model_in_training_is_heard_as_it_is(lm, joint_lm):
-    plain = copy.deepcopy(lm)
-    lane(joint_lm, 0).advance(5)
-    for one in (plain, joint_lm):
-        with torch.no_grad():
-            one.linears[0].weight.mul_(-1.0)
-            one.emb[1].weight.mul_(0.5)
-    assert torch.equal(lane(joint_lm, 0).advance(40), lane(plain, 0).advance(40))
+def test_a_model_in_training_is_heard_as_it_is(lm):
+    trained = copy.deepcopy(lm)
+    joint = DeviceExecutor(trained, Rehearsing())
+    lane(joint, 0).advance(5)
+    with torch.no_grad():
+        trained.linears[0].weight.mul_(-1.0)
+        trained.emb[1].weight.mul_(0.5)
+    assert torch.equal(lane(joint, 0).advance(40), lane(choose(trained), 0).advance(40))
 
 
 def test_sizes_are_rounded_up_to_buckets():

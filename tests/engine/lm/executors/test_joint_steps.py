@@ -12,10 +12,13 @@ from engine.core.config import LMConfig
 from engine.core.guidance import Guidance
 from engine.core.sampling import Sampling
 from engine.lm import Conditions, LanguageModel, LMState
-from engine.lm.executors.joint import JointStep, step_states
+from engine.lm.executors.base import Executor
+from engine.lm.executors.basic import PassStep
 from engine.lm.executors.native import library
-from engine.lm.executors.native_step import NativeStepper
-from engine.lm.executors.onnx_step import OnnxStepper
+from engine.lm.executors.native_executor import NativeExecutor
+from engine.lm.executors.native_weights import NativeWeights
+from engine.lm.executors.onnx_executor import OnnxExecutor
+from engine.lm.executors.torch_executor import TorchExecutor
 from engine.stream import StreamSettings, TokenStream, WindowSize
 from engine.stream.lanes import LaneBatch
 
@@ -26,28 +29,31 @@ ROWS, PREFILLED = (2, 1, 3, 2), (3, 9, 1, 20)
 pytestmark = pytest.mark.usefixtures("native")
 
 
-def model(bits: int | None, cross: bool = True, card: int = CARD) -> LanguageModel:
+def model(card: int = CARD) -> LanguageModel:
     torch.manual_seed(0)
-    lm = LanguageModel(LMConfig(DIM, 2, n_layers=2, card=card, cross_attention=cross)).eval().requires_grad_(False)
-    lm.stepper = NativeStepper(lm, bits)
-    return lm
+    return LanguageModel(LMConfig(DIM, 2, n_layers=2, card=card)).eval().requires_grad_(False)
 
 
 def tokens_of(seed: int, rows: int, steps: int) -> Tensor:
     return torch.randint(0, CARD + 1, (rows, 4, steps), generator=torch.Generator().manual_seed(seed))
 
 
-def begun(lm: LanguageModel, lane: int, memory: bool = True) -> LMState:
+def begun(executor: Executor, lane: int, memory: bool = True) -> LMState:
     """A lane's window behind its prompt; the same one again for the same number."""
     rows, prefilled, generator = ROWS[lane], PREFILLED[lane], torch.Generator().manual_seed(lane)
     told = Conditions(memory=torch.randn(rows, 3 + lane, DIM, generator=generator)) if memory else Conditions()
-    state = lm.init_state(rows, 24 + STEPS + 7 * lane, told)
-    lm.prefill(tokens_of(lane, rows, prefilled), told, state)
+    state = executor.init_state(rows, 24 + STEPS + 7 * lane, told)
+    executor.prefill(tokens_of(lane, rows, prefilled), told, state)
     return state
 
 
-def ask(lm: LanguageModel, state: LMState, lane: int, step: int) -> JointStep:
-    return JointStep(lm, state, tokens_of(100 + lane, ROWS[lane], STEPS)[..., step], None)
+def ask(state: LMState, lane: int, step: int) -> PassStep:
+    return PassStep(state, tokens_of(100 + lane, ROWS[lane], STEPS)[..., step])
+
+
+def alone_of(executor: Executor, state: LMState, lane: int, step: int) -> Tensor:
+    """Logits of the same step taken by itself."""
+    return executor.step(ask(state, lane, step).tokens, state)
 
 
 @pytest.mark.parametrize("bits", [None, 8, 4])
@@ -58,13 +64,13 @@ def test_logits_and_caches_are_to_the_bit_what_they_are_alone(
 ) -> None:
     had = torch.get_num_threads()
     torch.set_num_threads(threads)
-    lm = model(bits)
-    here = [begun(lm, lane, memory) for lane, memory in enumerate(memories)]
-    alone = [begun(lm, lane, memory) for lane, memory in enumerate(memories)]
+    executor = NativeExecutor(model(), bits)
+    here = [begun(executor, lane, memory) for lane, memory in enumerate(memories)]
+    alone = [begun(executor, lane, memory) for lane, memory in enumerate(memories)]
     for step in range(STEPS):
-        made = step_states([ask(lm, state, lane, step) for lane, state in enumerate(here)])
+        made = executor.step_states([ask(state, lane, step) for lane, state in enumerate(here)])
         for lane, state in enumerate(alone):
-            assert torch.equal(made[lane], ask(lm, state, lane, step).alone())
+            assert torch.equal(made[lane], alone_of(executor, state, lane, step))
     for mine, its in zip(here, alone, strict=True):
         assert torch.equal(mine.cache, its.cache)
         assert (mine.step, mine.length) == (its.step, its.length)
@@ -72,17 +78,17 @@ def test_logits_and_caches_are_to_the_bit_what_they_are_alone(
 
 
 def test_more_rows_than_one_call_takes(monkeypatch: pytest.MonkeyPatch) -> None:
-    lm, calls = model(8), list[int]()
-    honest = NativeStepper.take
+    executor, calls = NativeExecutor(model(), 8), list[int]()
+    honest = NativeWeights.take
 
-    def spied(self: NativeStepper, turns: list[Any], tokens: Tensor, logits: Tensor) -> None:
+    def spied(self: NativeWeights, turns: list[Any], tokens: Tensor, logits: Tensor) -> None:
         calls.append(len(tokens))
         honest(self, turns, tokens, logits)
 
-    monkeypatch.setattr(NativeStepper, "take", spied)
+    monkeypatch.setattr(NativeWeights, "take", spied)
     lanes = [lane % 4 for lane in range(13)]
-    states = [begun(lm, lane) for lane in lanes]
-    made = step_states([ask(lm, state, lane, 0) for lane, state in zip(lanes, states, strict=True)])
+    states = [begun(executor, lane) for lane in lanes]
+    made = executor.step_states([ask(state, lane, 0) for lane, state in zip(lanes, states, strict=True)])
     assert sum(calls) == sum(ROWS[lane] for lane in lanes)
     assert max(calls) <= library.MAX_ROWS
     assert len(calls) == 2
@@ -91,53 +97,54 @@ def test_more_rows_than_one_call_takes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_who_asks_for_what_is_not_there_fails_alone() -> None:
-    lm = model(8)
-    here, alone = [begun(lm, lane) for lane in range(3)], [begun(lm, lane) for lane in range(3)]
-    asks = [ask(lm, state, lane, 0) for lane, state in enumerate(here)]
+    executor = NativeExecutor(model(), 8)
+    here, alone = ([begun(executor, lane) for lane in range(3)] for _ in range(2))
+    asks = [ask(state, lane, 0) for lane, state in enumerate(here)]
     asks[1] = asks[1]._replace(tokens=torch.full((1, 4), CARD + 1))
-    made = step_states(asks)
+    made = executor.step_states(asks)
     assert isinstance(made[1], ValueError)
     assert (here[1].step, here[1].length) == (alone[1].step, alone[1].length)
     for lane in (0, 2):
-        assert torch.equal(made[lane], ask(lm, alone[lane], lane, 0).alone())
-    assert torch.equal(step_states([ask(lm, here[1], 1, 0)])[0], ask(lm, alone[1], 1, 0).alone())
+        assert torch.equal(made[lane], alone_of(executor, alone[lane], lane, 0))
+    (again,) = executor.step_states([ask(here[1], 1, 0)])
+    assert torch.equal(again, alone_of(executor, alone[1], 1, 0))
 
 
-def test_models_and_steppers_side_by_side() -> None:
-    native, onnx = model(8), model(8)
-    onnx.stepper = OnnxStepper(onnx, 8)
-    plain = model(None)
-    models = [native, onnx, plain, native]
-    here = [begun(lm, lane) for lane, lm in enumerate(models)]
-    alone = [begun(lm, lane) for lane, lm in enumerate(models)]
-    made = step_states([ask(lm, state, lane, 0) for lane, (lm, state) in enumerate(zip(models, here, strict=True))])
-    for lane, (lm, state) in enumerate(zip(models, alone, strict=True)):
-        assert torch.equal(made[lane], ask(lm, state, lane, 0).alone())
+def test_executors_side_by_side() -> None:
+    """Lanes of several models in one batch: each plays what it plays alone."""
+    lm = model(card=32)
+    executors = [NativeExecutor(lm, 8), OnnxExecutor(lm, 8), NativeExecutor(lm), TorchExecutor(lm)]
+    batch = LaneBatch()
+    for lane in range(8):
+        batch.add(lane, stream_of(executors[lane % 4], lane))
+    batch.advance(30)
+    for lane, stream in batch.streams.items():
+        assert torch.equal(stream.codes(), stream_of(executors[lane % 4], lane).advance(30))
 
 
-def stream_of(lm: LanguageModel, seed: int) -> TokenStream:
+def stream_of(executor: Executor, seed: int) -> TokenStream:
     """Windows that roll; guidance of two rows, of three, and in two passes."""
     generator = torch.Generator().manual_seed(seed)
     guidance = (Guidance(3.0), Guidance(3.0, cfg_coef_beta=2.0), Guidance(2.0, two_step=True))[seed % 3]
     passes = ((2,), (3,), (1, 1))[seed % 3]
     told = [Conditions(memory=torch.randn(rows, 3 + seed, DIM, generator=generator)) for rows in passes]
     settings = StreamSettings(Sampling(True, 1.0, 20, 0.0), guidance, WindowSize(24, 8))
-    return TokenStream.begin(lm, lambda offset, count: tuple(told), None, settings, seed=seed)
+    return TokenStream.begin(executor, lambda offset, count: tuple(told), None, settings, seed=seed)
 
 
 @pytest.mark.parametrize("bits", [None, 8])
 def test_lanes_that_come_and_go_play_what_they_play_alone(bits: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
-    lm, together = model(bits, card=32), list[int]()
-    honest = NativeStepper.take
+    executor, together = NativeExecutor(model(card=32), bits), list[int]()
+    honest = NativeWeights.take
 
-    def spied(self: NativeStepper, turns: list[Any], tokens: Tensor, logits: Tensor) -> None:
+    def spied(self: NativeWeights, turns: list[Any], tokens: Tensor, logits: Tensor) -> None:
         together.append(len(turns))
         honest(self, turns, tokens, logits)
 
-    monkeypatch.setattr(NativeStepper, "take", spied)
+    monkeypatch.setattr(NativeWeights, "take", spied)
     batch = LaneBatch()
     for lane in range(4):
-        batch.add(lane, stream_of(lm, lane))
+        batch.add(lane, stream_of(executor, lane))
         batch.advance(7)
     batch.remove(1)
     batch.advance(20)
@@ -145,16 +152,16 @@ def test_lanes_that_come_and_go_play_what_they_play_alone(bits: int | None, monk
     assert max(together) >= 4
     assert sorted(played) == [0, 2, 3]
     for lane, codes in played.items():
-        alone = stream_of(lm, lane)
+        alone = stream_of(executor, lane)
         assert torch.equal(codes, alone.advance(codes.shape[1]))
 
 
 def two_lanes() -> tuple[LaneBatch, TokenStream]:
     """Lanes 0 and 1 after three frames, and the stream of lane 0 alone, from its beginning."""
-    lm = model(8, card=32)
-    batch, alone = LaneBatch(), stream_of(lm, 0)
+    executor = NativeExecutor(model(card=32), 8)
+    batch, alone = LaneBatch(), stream_of(executor, 0)
     for lane in range(2):
-        batch.add(lane, stream_of(lm, lane))
+        batch.add(lane, stream_of(executor, lane))
     batch.advance(3)
     return batch, alone
 
@@ -172,7 +179,7 @@ def test_a_lane_that_breaks_does_not_take_the_others_along() -> None:
 def test_a_lane_that_cannot_even_ask_fails_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     batch, alone = two_lanes()
     broken = batch.streams[1].open_window()
-    broken.states = ()
+    broken.passes.states = ()
     monkeypatch.setattr(type(broken), "read_piece", lambda window: True)
     gained = batch.advance(5)
     assert isinstance(gained[1].error, ValueError)

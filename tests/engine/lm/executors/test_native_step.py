@@ -17,10 +17,12 @@ from engine.core.sampling import Sampling
 from engine.errors import UnsupportedError
 from engine.lm import Conditions, LanguageModel
 from engine.lm.executors import select
+from engine.lm.executors.base import Executor
 from engine.lm.executors.native import build, library
 from engine.lm.executors.native.tiles import TILE, Room, block_of, tiled
-from engine.lm.executors.native_step import NativeStepper
-from engine.lm.executors.onnx_step import OnnxStepper
+from engine.lm.executors.native_executor import NativeExecutor
+from engine.lm.executors.onnx_executor import OnnxExecutor
+from engine.lm.executors.torch_executor import TorchExecutor
 from engine.ort.quantised import quantise
 from engine.stream import StreamSettings, TokenStream, WindowSize
 from engine.stream.fork import fork
@@ -46,15 +48,20 @@ def tokens_of(rows: int, steps: int = STEPS, card: int = 37) -> Tensor:
     return torch.randint(0, card + 1, (rows, 4, steps), generator=torch.Generator().manual_seed(2))
 
 
-def streamed(lm: LanguageModel, tokens: Tensor, given: Conditions) -> Tensor:
+def streamed(executor: Executor, tokens: Tensor, given: Conditions) -> Tensor:
     """Logits [R, K, S - P + 1, card] of the last prefilled step and all that are taken."""
     rows, _, steps = tokens.shape
-    state = lm.init_state(rows, steps, given)
-    logits = [lm.prefill(tokens[..., :PREFILLED], given, state)]
-    for step in range(PREFILLED, steps):
-        frames = None if given.frames is None or step >= FEATURED else given.frames[:, step]
-        logits.append(lm.step(tokens[..., step], state, frames))
+    state = executor.init_state(rows, steps, given)
+    logits = [executor.prefill(tokens[..., :PREFILLED], given, state)]
+    logits += [executor.step(tokens[..., step], state) for step in range(PREFILLED, steps)]
     return torch.stack(logits, dim=2)
+
+
+def native(lm: LanguageModel, cache_dtype: torch.dtype | None = None) -> NativeExecutor:
+    """The one that is chosen for a model's own weights."""
+    executor = select.choose(lm, cache_dtype=cache_dtype)
+    assert isinstance(executor, NativeExecutor)
+    return executor
 
 
 def off(made: Tensor, whole: Tensor) -> float:
@@ -71,8 +78,7 @@ def off(made: Tensor, whole: Tensor) -> float:
 def test_float32_steps_equal_the_layers(dim: int, heads: int, rows: int, cross: bool) -> None:
     lm, given, tokens = model(dim, heads, cross), conditions(dim, rows, cross), tokens_of(rows)
     whole = lm(tokens, given)[:, :, PREFILLED - 1 :]
-    assert select.plain(lm) is not None
-    assert off(streamed(lm, tokens, given), whole) < 1e-5
+    assert off(streamed(native(lm), tokens, given), whole) < 1e-5
 
 
 @pytest.mark.usefixtures("native")
@@ -80,13 +86,14 @@ def test_float32_steps_equal_the_layers(dim: int, heads: int, rows: int, cross: 
 def test_bfloat16_steps_are_as_near_as_halves_are(cross: bool) -> None:
     lm, given, tokens = model(128, 2, cross), conditions(128, 2, cross), tokens_of(2)
     whole = lm(tokens, given)[:, :, PREFILLED - 1 :]
-    lm.cache_dtype = torch.bfloat16
-    assert off(streamed(lm, tokens, given), whole) < 0.02  # the cache alone
+    executor = native(lm, torch.bfloat16)
+    assert off(streamed(executor, tokens, given), whole) < 0.02  # the cache alone
     for name, parameter in lm.named_parameters():
         if parameter.dim() > 1 and not name.startswith(("emb", "frame")):
             parameter.data = parameter.data.to(torch.bfloat16)
-    assert select.plain(lm) is not None
-    assert 1e-4 < off(streamed(lm, tokens, given), whole) < 0.1
+    halves = streamed(native(lm, torch.bfloat16), tokens, given)
+    assert 1e-4 < off(halves, whole) < 0.1
+    assert torch.equal(streamed(executor, tokens, given), halves), "weights that were replaced are read anew"
 
 
 @pytest.mark.usefixtures("native")
@@ -97,10 +104,10 @@ def test_few_bits_are_as_near_as_on_onnx_runtime(bits: int, cross: bool) -> None
     lm, given, tokens = model(128, 2, cross), conditions(128, 3, cross), tokens_of(3, 300)
     whole = lm(tokens, given)[:, :, PREFILLED - 1 :]
     errors = []
-    for kind in (OnnxStepper, NativeStepper):
-        lm.stepper = kind(lm, bits)
-        errors.append(float((streamed(lm, tokens, given) - whole).std() / whole.std()))
-    assert lm.precision == f"int{bits}"
+    for kind in (OnnxExecutor, NativeExecutor):
+        executor = kind(lm, bits)
+        assert executor.precision == f"int{bits}"
+        errors.append(float((streamed(executor, tokens, given) - whole).std() / whole.std()))
     assert errors[1] < 1.1 * errors[0]
     assert errors[1] > 1e-3, "these weights are not quantised"
 
@@ -111,11 +118,11 @@ def test_few_bits_are_as_near_as_on_onnx_runtime(bits: int, cross: bool) -> None
 def test_a_row_is_what_it_is_in_a_smaller_batch(bits: int | None, cross: bool) -> None:
     """Pieces made together have their rows in one state, as many as were asked for."""
     lm, given, tokens = model(64, 2, cross), conditions(64, 19, cross), tokens_of(19)
-    lm.stepper = NativeStepper(lm, bits)
-    all_of_them = streamed(lm, tokens, given)
+    executor = NativeExecutor(lm, bits)
+    all_of_them = streamed(executor, tokens, given)
     for part in (slice(0, 16), slice(16, 19)):
         told = {name: value[part] for name, value in vars(given).items() if isinstance(value, Tensor)}
-        alone = streamed(lm, tokens[part], replace(given, **told))
+        alone = streamed(executor, tokens[part], replace(given, **told))
         assert off(alone, all_of_them[part]) < (1e-5 if bits is None else 0.02)
 
 
@@ -123,11 +130,10 @@ def test_a_row_is_what_it_is_in_a_smaller_batch(bits: int | None, cross: bool) -
 @pytest.mark.parametrize("bits", [None, 8, 4])
 def test_the_same_bits_whatever_the_threads(bits: int | None) -> None:
     lm, given, tokens = model(256, 4, card=300), conditions(256, 2, True), tokens_of(2, card=300)
-    lm.stepper = NativeStepper(lm, bits)
-    made = []
+    executor, made = NativeExecutor(lm, bits), []
     for threads in (2, 1, 2):
         torch.set_num_threads(threads)
-        made.append(streamed(lm, tokens, given))
+        made.append(streamed(executor, tokens, given))
     assert torch.equal(made[0], made[1])
     assert torch.equal(made[0], made[2])
 
@@ -136,12 +142,10 @@ def test_the_same_bits_whatever_the_threads(bits: int | None) -> None:
 @pytest.mark.parametrize("bits", [None, 8])
 def test_windows_roll_and_forks_go_on_alike(bits: int | None) -> None:
     """A stream over several windows, and a fork of it with the same dice, give the same tokens."""
-    lm = model(64, 2, cross=False, card=32)
-    if bits:
-        lm.stepper = NativeStepper(lm, bits)
+    executor = NativeExecutor(model(64, 2, cross=False, card=32), bits)
     settings = StreamSettings(Sampling(True, 1.0, 20, 0.0), Guidance(3.0), WindowSize(24, 8))
     told = Conditions(prefix=torch.randn(2, 3, 64, generator=torch.Generator().manual_seed(3)))
-    stream = TokenStream.begin(lm, lambda offset, count: (told,), None, settings, seed=4)
+    stream = TokenStream.begin(executor, lambda offset, count: (told,), None, settings, seed=4)
     for _ in range(10):
         stream.step()
     other = fork(stream, seed=5)
@@ -158,55 +162,56 @@ def test_windows_roll_and_forks_go_on_alike(bits: int | None) -> None:
 @pytest.mark.usefixtures("native")
 def test_going_back_takes_the_same_steps_again() -> None:
     lm, given, tokens = model(64, 2), conditions(64, 2, True), tokens_of(2)
-    lm.stepper = NativeStepper(lm, 8)
-    state = lm.init_state(2, STEPS, given)
-    lm.prefill(tokens[..., :PREFILLED], given, state)
-    once = [lm.step(tokens[..., step], state) for step in range(PREFILLED, 20)]
+    executor = NativeExecutor(lm, 8)
+    state = executor.init_state(2, STEPS, given)
+    executor.prefill(tokens[..., :PREFILLED], given, state)
+    once = [executor.step(tokens[..., step], state) for step in range(PREFILLED, 20)]
     state.back_to(10)
-    again = [lm.step(tokens[..., step], state) for step in range(10, 20)]
+    again = [executor.step(tokens[..., step], state) for step in range(10, 20)]
     assert all(torch.equal(a, b) for a, b in zip(once[6:], again, strict=True))
 
 
 @pytest.mark.usefixtures("native")
 def test_what_does_not_fit_is_said() -> None:
-    lm, given, tokens = model(), conditions(64, 2, True), tokens_of(2)
-    state = lm.init_state(2, 6, given)
-    lm.prefill(tokens[..., :PREFILLED], given, state)
+    executor, given, tokens = native(model()), conditions(64, 2, True), tokens_of(2)
+    state = executor.init_state(2, 6, given)
+    executor.prefill(tokens[..., :PREFILLED], given, state)
     for wrong in (-1, 38):
         with pytest.raises(ValueError, match=f"tokens go from 0 to 37, got .*{wrong}"):
-            lm.step(torch.full((2, 4), wrong), state)
+            executor.step(torch.full((2, 4), wrong), state)
     with pytest.raises(ValueError, match=r"tokens have shape \(1, 4\), this state takes \(2, 4\)"):
-        lm.step(tokens[:1, :, 0], state)
+        executor.step(tokens[:1, :, 0], state)
     for step in (4, 5):
-        lm.step(tokens[..., step], state)
+        executor.step(tokens[..., step], state)
     with pytest.raises(ValueError, match="cache holds 6 positions, 7 needed"):
-        lm.step(tokens[..., 6], state)
-    assert state.bound is not None
+        executor.step(tokens[..., 6], state)
     for step, length in ((6, 0), (0, 6), (-1, 0), (0, -1)):
         with pytest.raises(ValueError, match="this state has 6 steps"):
-            state.bound.run(tokens[..., 0], step, length)
+            state.bound.run(tokens[..., 0], replace(state, step=step, length=length))
     with pytest.raises(ValueError, match="the native step takes"):
-        state.bound.stepper.bind(state, state.bound.known[:1])
+        executor.bind_known(state, state.bound.known[:1], state.bound.weights)
 
 
 @pytest.mark.usefixtures("native")
 def test_what_it_does_not_take_others_do() -> None:
     with pytest.raises(UnsupportedError, match="heads of up to 64, these have 128"):
-        NativeStepper(model(128), 8)
-    assert isinstance(select.quantised(model(128), 8, True), OnnxStepper)
-    assert isinstance(select.quantised(model(64), 8, True), NativeStepper)
+        NativeExecutor(model(128), 8)
+    assert isinstance(select.choose(model(128), 8), OnnxExecutor)
+    assert isinstance(select.choose(model(64), 8), NativeExecutor)
     with pytest.raises(UnsupportedError, match="rows of 36 weights cannot be cut into blocks"):
-        NativeStepper(model(36), 4)
-    half = model().half()
-    assert select.plain(half) is None
+        NativeExecutor(model(36), 4)
+    assert isinstance(select.choose(model().half()), TorchExecutor)
+    across = model()
+    across.linears[0].weight.data = across.linears[0].weight.t().contiguous().t()
+    assert isinstance(select.choose(across), TorchExecutor)
 
 
 @pytest.mark.usefixtures("native")
 def test_it_can_be_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
     assert select.trusted(None)
     monkeypatch.setenv(library.SWITCH, "0")
-    assert select.plain(model()) is None
-    assert isinstance(select.quantised(model(), 4, True), OnnxStepper)
+    assert isinstance(select.choose(model()), TorchExecutor)
+    assert isinstance(select.choose(model(), 4), OnnxExecutor)
     with pytest.raises(UnsupportedError, match=f"switched off \\({library.SWITCH}=0\\)"):
         library.load()
     monkeypatch.setenv(library.SWITCH, os.devnull)
@@ -220,7 +225,7 @@ def test_one_that_computes_otherwise_is_not_used(
     for error in (0.01, float("nan")):
         select._trusted.cache_clear()
         monkeypatch.setattr(select, "difference", lambda bits, error=error: error)
-        assert select.plain(model()) is None
+        assert isinstance(select.choose(model()), TorchExecutor)
     assert "the native step is not used" in caplog.text
     select._trusted.cache_clear()
 

@@ -12,7 +12,8 @@ from engine.core.guidance import Guidance
 from engine.errors import UnsupportedError
 from engine.lm import Conditions, LanguageModel
 from engine.lm.executors import onnx_graph
-from engine.lm.executors.onnx_step import OnnxStepper
+from engine.lm.executors.base import Executor
+from engine.lm.executors.onnx_executor import OnnxExecutor
 from engine.lm.state import LMState
 from engine.model import Ask
 from engine.models.load import load_model, quantised_bits
@@ -36,14 +37,12 @@ def conditions(cross: bool) -> Conditions:
     return Conditions(memory=torch.randn(ROWS, 7, 64), frames=torch.randn(ROWS, 9, 5))
 
 
-def streamed(lm: LanguageModel, tokens: torch.Tensor, given: Conditions) -> torch.Tensor:
-    state = lm.init_state(ROWS, STEPS, given)
-    logits = [lm.prefill(tokens[..., :PREFILLED], given, state)]
-    for step in range(PREFILLED, STEPS):
-        frames = None if given.frames is None or step >= 9 else given.frames[:, step]
-        logits.append(lm.step(tokens[..., step], state, frames))
+def streamed(executor: Executor, tokens: torch.Tensor, given: Conditions) -> torch.Tensor:
+    state = executor.init_state(ROWS, STEPS, given)
+    logits = [executor.prefill(tokens[..., :PREFILLED], given, state)]
+    logits += [executor.step(tokens[..., step], state) for step in range(PREFILLED, STEPS)]
     with pytest.raises(ValueError, match="cache holds"):
-        lm.step(tokens[..., 0], state)
+        executor.step(tokens[..., 0], state)
     return torch.stack(logits, dim=2)
 
 
@@ -54,8 +53,7 @@ def test_steps_equal_the_layers(cross: bool, bits: int | None, tolerance: float)
     tokens = torch.randint(0, 33, (ROWS, 4, STEPS))  # rows differ: each has its own
     with torch.no_grad():
         whole = lm(tokens, given)[:, :, PREFILLED - 1 :]
-    lm.stepper = OnnxStepper(lm, bits)
-    error = (streamed(lm, tokens, given) - whole).abs().max()
+    error = (streamed(OnnxExecutor(lm, bits), tokens, given) - whole).abs().max()
     assert error < tolerance
     assert bits is None or error > 1e-4, "these weights are not quantised"
 
@@ -66,29 +64,28 @@ def test_memory_or_none_by_one_model() -> None:
     tokens = torch.randint(0, 33, (ROWS, 4, STEPS))
     with torch.no_grad():
         whole = lm(tokens, given)[:, :, PREFILLED - 1 :]
-    lm.stepper = OnnxStepper(lm, None)
-    torch.testing.assert_close(streamed(lm, tokens, given), whole, atol=1e-5, rtol=0)
-    streamed(lm, tokens, conditions(True))
+    executor = OnnxExecutor(lm, None)
+    torch.testing.assert_close(streamed(executor, tokens, given), whole, atol=1e-5, rtol=0)
+    streamed(executor, tokens, conditions(True))
 
 
 def test_states_do_not_disturb_each_other() -> None:
-    lm, given = model(True), conditions(True)
-    lm.stepper = OnnxStepper(lm, 8)
+    executor, given = OnnxExecutor(model(True), 8), conditions(True)
     tokens = torch.randint(0, 33, (ROWS, 4, STEPS))
-    alone = streamed(lm, tokens, given)
-    one, two = (lm.init_state(ROWS, STEPS, given) for _ in range(2))
-    lm.prefill(tokens[..., :PREFILLED], given, one)
-    lm.prefill(tokens[..., 1 : PREFILLED + 1], given, two)
+    alone = streamed(executor, tokens, given)
+    one, two = (executor.init_state(ROWS, STEPS, given) for _ in range(2))
+    executor.prefill(tokens[..., :PREFILLED], given, one)
+    executor.prefill(tokens[..., 1 : PREFILLED + 1], given, two)
     for step in range(PREFILLED, STEPS):
-        kept = lm.step(tokens[..., step], one)
-        lm.step(tokens[..., STEPS - step], two)
+        kept = executor.step(tokens[..., step], one)
+        executor.step(tokens[..., STEPS - step], two)
         assert torch.equal(kept, alone[:, :, step - PREFILLED + 1])
 
 
 def test_cache_scales_grow_to_fit_what_comes_first() -> None:
     """A prefix may reach further than the music that calibration saw: nothing of it is cut off."""
     scales = torch.full((1, 2, 4, 1, 8), 1 / 127)
-    state = LMState(torch.zeros(1, 2, ROWS, 4, 6, 8, dtype=torch.int8), None, None, scales=scales)
+    state = LMState(torch.zeros(1, 2, ROWS, 4, 6, 8, dtype=torch.int8), None, scales=scales)
     keys, values = torch.randn(ROWS, 4, 3, 8), torch.randn(ROWS, 4, 3, 8) * 9.0
     state.extend(0, keys, values)
     state.length = 3
@@ -121,14 +118,14 @@ def test_a_checkpoint_in_few_bits(golden: Path, name: str, bits: int) -> None:
     few = {8: torch.int8, 4: torch.int4}[bits]
     for dtype in (torch.float32, few):
         model = load_model(golden / "audiocraft" / name / "ckpt", dtype=dtype, t5=golden / "t5_tiny")
-        assert model.lm.precision == str(dtype).removeprefix("torch.")
+        assert model.executor.precision == str(dtype).removeprefix("torch.")
         conditions = model.conditioner([Ask("a slow song")], Guidance(), 0, 40)[0][0]
-        state = model.lm.init_state(2, 44, conditions)
+        state = model.executor.init_state(2, 44, conditions)
         config = model.lm.config
         tokens = torch.randint(0, config.card, (config.n_codebooks, 20), generator=torch.Generator().manual_seed(5))
         rows = tokens.expand(2, -1, -1)
-        logits = [model.lm.prefill(rows[..., :8], conditions, state)]
-        made[dtype] = torch.stack(logits + [model.lm.step(rows[..., step], state) for step in range(8, 20)])
+        logits = [model.executor.prefill(rows[..., :8], conditions, state)]
+        made[dtype] = torch.stack(logits + [model.executor.step(rows[..., step], state) for step in range(8, 20)])
     spread = made[torch.float32].std()
     error = (made[few] - made[torch.float32]).abs()
     assert 0 < error.max() < (0.25 if bits == 8 else 2.5) * spread
@@ -143,10 +140,10 @@ def test_few_bits_are_for_the_cpu(golden: Path) -> None:
     assert quantised_bits(torch.bfloat16, "cuda") is None
     if not torch.cuda.is_available():
         path, t5 = golden / "audiocraft/text/ckpt", golden / "t5_tiny"
-        assert load_model(path, "auto", dtype=torch.int8, t5=t5).lm.precision == "int8"
-    assert load_model("embedded").lm.precision == "int8"
+        assert load_model(path, "auto", dtype=torch.int8, t5=t5).executor.precision == "int8"
+    assert load_model("embedded").executor.precision == "int8"
     for dtype in (torch.float32, torch.int4):
-        assert f"torch.{load_model('embedded', dtype=dtype).lm.precision}" == str(dtype)
+        assert f"torch.{load_model('embedded', dtype=dtype).executor.precision}" == str(dtype)
     with pytest.raises(UnsupportedError, match="float32, int8 or int4, not in bfloat16"):
         load_model("embedded", dtype=torch.bfloat16)
 
@@ -154,17 +151,17 @@ def test_few_bits_are_for_the_cpu(golden: Path) -> None:
 def test_a_missing_package_is_told_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(UnsupportedError, match=r"onnx is not installed: pip install .*onnx"):
-        OnnxStepper(model(True)).ready(True)
+        OnnxExecutor(model(True)).ready(True)
 
 
 @pytest.mark.parametrize("bits", [8, 4])
 def test_weights_that_a_session_lays_out_anew_are_not_kept_twice(bits: int) -> None:
     lm = model(True)
-    stepper = OnnxStepper(lm, bits).ready(True)
+    executor = OnnxExecutor(lm, bits).ready(True)
     graph = onnx_graph.build(lm, True, bits, True)
     opened = Session(graph)
-    held = vars(stepper.session(True))["_weights"]
+    held = vars(executor.session(True))["_weights"]
     taken = {name for name, sizes in graph.lent.items() if is_taken(*sizes)}
     assert set(graph.weights) - set(held) == taken
-    assert stepper.session(True).held_bytes + sum(graph.weights[name].nbytes for name in taken) == opened.held_bytes
+    assert executor.session(True).held_bytes + sum(graph.weights[name].nbytes for name in taken) == opened.held_bytes
     assert all(name.endswith((".codes", ".scales")) for name in graph.lent)

@@ -12,6 +12,7 @@ from lane_rig import RATE, Host, PlainConditioner
 
 from engine.core.config import LMConfig
 from engine.lm import LanguageModel, LMState
+from engine.lm.executors.torch_executor import TorchExecutor
 from engine.model import LoadedModel
 from engine.serve.lane.generate_loop import GenerateLoop
 from engine.serve.lane.timing import LaneTiming
@@ -52,20 +53,15 @@ class SoundOfCodes:
         return (0.1 * (0.3 + column[0] / CARD) * noise).astype(np.float32)
 
 
-class Falling(LanguageModel):
+class Falling(TorchExecutor):
     """Draws evenly, but now and then the token `trap`, after which it does not get away again.
 
     `SILENT` is followed by silence for ever, `STUCK` by the same tokens over and over.
     """
 
     def __init__(self, trap: int, seconds: float) -> None:
-        super().__init__(LMConfig(dim=16, n_heads=2, n_layers=1, card=CARD))
+        super().__init__(LanguageModel(LMConfig(dim=16, n_heads=2, n_layers=1, card=CARD)).eval())
         self.trap, self.chance = trap, 1.0 / (50.0 * seconds)
-
-    def init_state(self, rows, capacity_steps, conditions):
-        state = super().init_state(rows, capacity_steps, conditions)
-        state.bound = None  # its steps are taken here
-        return state
 
     def _bent(self, state: LMState, n_steps: int, last: torch.Tensor) -> torch.Tensor:
         state.step, state.length = state.step + n_steps, state.length + n_steps
@@ -83,14 +79,14 @@ class Falling(LanguageModel):
     def prefill(self, tokens, conditions, state):
         return self._bent(state, tokens.shape[-1], tokens[0, :, -1])
 
-    def step(self, tokens, state, frames=None):
+    def step(self, tokens, state):
         return self._bent(state, 1, tokens[0])
 
 
 def falling_host(trap: int, seconds: float, **values: float) -> Host:
     torch.manual_seed(1)
-    lm = Falling(trap, seconds).eval()
-    model = LoadedModel("falling", lm, SoundOfCodes(), PlainConditioner(16), window_frames=400, stride_frames=200)
+    executor, conditioner = Falling(trap, seconds), PlainConditioner(16)
+    model = LoadedModel("falling", executor, SoundOfCodes(), conditioner, window_frames=400, stride_frames=200)
     events: list = []
     host = Host(GenerateLoop(model, lambda lane, *event: events.append(event)))
     host.faults = []

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from lane_rig import RATE, Host, make_model
 
 from bridge.control.arguments import At
-from engine.lm.executors.device import PlainRunner
+from engine.lm.executors.device import DeviceExecutor, PlainRunner
 from engine.serve.lane.generate_loop import GenerateLoop
 from engine.serve.lane_settings import CONTINUE, ReferenceAudio
 
@@ -16,7 +18,7 @@ def story(together: bool) -> tuple[list[np.ndarray], GenerateLoop]:
     """A lane that plays; another that joins it, to go on from a region, and leaves."""
     model = make_model()
     if together:
-        model.lm.step_together()
+        model = replace(model, executor=DeviceExecutor(model.lm))
     generate_loop = GenerateLoop(model, lambda *event: None)
     hosts = [Host(generate_loop), Host(generate_loop)]
     for seed, host in enumerate(hosts):
@@ -51,10 +53,10 @@ def test_what_is_heard_is_the_same(monkeypatch):
         np.testing.assert_allclose(np.nan_to_num(other), np.nan_to_num(one), atol=1e-5)
     assert np.isfinite(want[0]).mean() > 0.95  # both did play
     assert np.isfinite(want[1]).sum() > RATE
-    assert generate_loop.model.lm.device_step.buffers.sizes.rows == 4
+    assert generate_loop.model.executor.buffers.sizes.rows == 4
 
 
-def test_the_device_is_kept_warm_only_while_somebody_plays(host, monkeypatch):
+def test_the_device_is_kept_warm_only_while_somebody_plays(monkeypatch):
     class Counting(PlainRunner):
         runs = 0
 
@@ -62,9 +64,9 @@ def test_the_device_is_kept_warm_only_while_somebody_plays(host, monkeypatch):
             self.runs += 1
             step()
 
-    monkeypatch.setattr("engine.lm.executors.device.stepper.WARM_SECONDS", 0.0)
-    lm, runner = host.generate_loop.model.lm, Counting()
-    lm.step_together(runner)
+    monkeypatch.setattr("engine.lm.executors.device.executor.WARM_SECONDS", 0.0)
+    model, runner = make_model(), Counting()
+    host = Host(GenerateLoop(replace(model, executor=DeviceExecutor(model.lm, runner)), lambda *event: None))
     host.lane.update(lambda s: s.with_value("lead_seconds", 1.0))
     host.play(At(beats=0.0))
     host.settle()

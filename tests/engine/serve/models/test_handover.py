@@ -70,7 +70,7 @@ def expected(host: Host, left: HandoverMusic, model: LoadedModel, frames: int) -
     renderer = host.lane.controller.renderer
     known = left.renderer.prompt_frames + left.frame
     heard_there, first = partial(conditioning.conditions, renderer), known - heard.codes.shape[1]
-    stream = TokenStream.begin(model.lm, heard_there, heard.codes, renderer.stream.settings, 7, first)
+    stream = TokenStream.begin(model.executor, heard_there, heard.codes, renderer.stream.settings, 7, first)
     with torch.no_grad():
         codes = stream.advance(frames)
     resampler = StreamResampler(32_000, RATE)

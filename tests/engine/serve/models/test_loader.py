@@ -9,12 +9,13 @@ import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
+import torch
 from lane_rig import Host, make_model
 
 from bridge.errors import LoadOvertaken, ModelError, SegueError
-from engine.errors import UnsupportedError
 from engine.model import LoadedModel
 from engine.serve.models import load
 from engine.serve.models import memory as models_memory
@@ -55,7 +56,8 @@ class Rig:
         self.loader = Loader(self.state, 1, None, 0.0, lambda *event: self.events.append(event))
         self.loader.on_state = self._on_state
         self.make: Callable[[str], LoadedModel] = lambda name: make_model(name, 5, 24)
-        monkeypatch.setattr(load, "load_model", lambda name, *a, **options: self.make(name))
+        self.told: dict[str, Any] = {}  # what the loader of models was told last
+        monkeypatch.setattr(load, "load_model", self._load)
         monkeypatch.setattr(load, "warm_up", lambda model, progress: (30, 0.05, 9.0))
         first = self.host.generate_loop.model
         assert first is not None
@@ -66,6 +68,10 @@ class Rig:
         self._thread = threading.Thread(target=self.host.generate_loop.run)
         self._thread.start()
         self.loader.thread.start()
+
+    def _load(self, name: str, *_: object, **options: Any) -> LoadedModel:
+        self.told = options
+        return self.make(name)
 
     def _on_state(self, name: str, text: str) -> None:
         self.state.name, self.state.text = name, text
@@ -110,18 +116,14 @@ def test_the_old_model_is_freed_when_another_has_taken_over(rig: Rig) -> None:
     assert old() is None
 
 
-def test_a_processor_without_8_bit_steps_plays_in_float32_and_says_so(
-    rig: Rig, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("precision", "dtype", "or_float32"), [("auto", torch.int8, True), ("int8", torch.int8, False)]
+)
+def test_8_bits_are_asked_for_and_only_insisted_on_by_name(
+    rig: Rig, precision: str, dtype: torch.dtype, or_float32: bool
 ) -> None:
-    def no_steps(lm: object, bits: int) -> None:
-        raise UnsupportedError("ONNX Runtime does not open a step")
-
-    assert wait(rig.ask(Wanted("small"))).fault is None
-    assert rig.state.hot.precision == "int8"
-    monkeypatch.setattr(load, "quantise_steps", no_steps)
-    assert wait(rig.ask(Wanted("second"))).fault is None
-    assert rig.state.hot.precision == "float32"
-    assert "plays in float32, which is slower: ONNX Runtime does not open a step" in rig.state.hot.notes_text
+    assert wait(rig.ask(Wanted("small", precision=precision))).fault is None
+    assert (rig.told["dtype"], rig.told["or_float32"]) == (dtype, or_float32)
 
 
 def test_where_both_fit_the_old_one_plays_until_the_new_one_does(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:

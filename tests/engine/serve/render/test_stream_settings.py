@@ -15,8 +15,8 @@ from engine.serve.render.stream_settings import GAIN_MOST, make_prompt
 def model(trained_rms: float | None) -> LoadedModel:
     codec = SimpleNamespace(channels=1, frame_samples=640, encode=lambda audio: audio[:, :, ::640].expand(-1, 4, -1))
     lm = SimpleNamespace(out_norm=SimpleNamespace(weight=torch.zeros(1)))
-    conditioner: Any = None
-    return LoadedModel("test", cast(Any, lm), cast(Any, codec), conditioner, 500, 200, trained_rms=trained_rms)
+    executor, conditioner = cast(Any, SimpleNamespace(lm=lm)), cast(Any, None)
+    return LoadedModel("test", executor, cast(Any, codec), conditioner, 500, 200, trained_rms=trained_rms)
 
 
 def region(rms: float, n_samples: int = 32000) -> ReferenceAudio:

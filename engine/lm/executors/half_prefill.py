@@ -1,30 +1,48 @@
 """Known steps read in bfloat16 with matrices laid out once, for models whose steps are taken on 8 or 4 bits.
 
-What `LanguageModel._advance` computes under autocast, to which it is equal up to rounding; but autocast turns each
+What `LanguageModel.prefill` computes under autocast, to which it is equal up to rounding; but autocast turns each
 matrix into halves anew in every pass, which for a piece of 25 frames took as long as the products themselves. The
 copies take two bytes a weight, so only models up to `MOST_BYTES` of them have some.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
+from functools import partial
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from engine.lm.executors.packed import Packed, can_pack, pack_all, packed_product
-
-if TYPE_CHECKING:
-    from engine.lm.layers import DecoderLayer
-    from engine.lm.model import LanguageModel
-    from engine.lm.state import LMState
+from engine.lm.conditions import Conditions
+from engine.lm.executors.packed import KeptPacked, Packed, can_pack, packed_product
+from engine.lm.layers import DecoderLayer
+from engine.lm.model import LanguageModel
+from engine.lm.state import LMState
 
 HALF = torch.bfloat16
 MOST_BYTES = 1 << 30  # musicgen-small has 0.8 GB of them
 
-_kept: WeakKeyDictionary[LanguageModel, Packed] = WeakKeyDictionary()
+
+class HalfPrefill:
+    """Reads one model's known steps in halves.  [generate]"""
+
+    def __init__(self, model: LanguageModel) -> None:
+        self._model, self._packed = model, KeptPacked(model)
+
+    def matrices(self) -> Packed | None:
+        """The model's matrices in halves, made once; None where they would be too many, or cannot be laid out."""
+        if not can_pack(HALF) or half_bytes(self._model) > MOST_BYTES:
+            return None
+        return self._packed.of(HALF)
+
+    @torch.inference_mode()
+    def read(self, tokens: Tensor, conditions: Conditions, state: LMState) -> Tensor:
+        """As `LanguageModel.prefill`."""
+        x = self._model.inputs(tokens, conditions, state)
+        with torch.autocast("cpu", HALF):
+            matrices = self.matrices()
+            layers = None if matrices is None else partial(advance, self._model, matrices)
+            return self._model.advance(x, state, layers)
 
 
 def half_bytes(model: LanguageModel) -> int:
@@ -33,20 +51,7 @@ def half_bytes(model: LanguageModel) -> int:
     return 2 * sum(matrix.numel() for matrix in matrices)
 
 
-def halves(model: LanguageModel) -> Packed | None:
-    """A model's matrices in halves, made once; None where it does not read in halves, or they would be too many.
-
-    [generate]
-    """
-    if not model.prefill_half or not can_pack(HALF) or half_bytes(model) > MOST_BYTES:
-        return None
-    known = _kept.get(model)
-    if known is None or not known.of(model):
-        known = _kept[model] = pack_all(model, HALF)
-    return known
-
-
-def advance(model: LanguageModel, x: Tensor, state: LMState, matrices: Packed, mask: Tensor | None) -> Tensor:
+def advance(model: LanguageModel, matrices: Packed, x: Tensor, state: LMState, mask: Tensor | None) -> Tensor:
     """Inputs [R, S, D], positions added, through all layers; hidden [R, S, D]; `length` is the caller's.  [generate]"""
     rows, steps, dim = x.shape
     for index, (layer, part) in enumerate(zip(model.layers, matrices.layers, strict=True)):

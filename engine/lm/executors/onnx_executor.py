@@ -7,30 +7,27 @@ of keys and values, and is one call: with a busy machine around it that is worth
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from engine.lm.conditions import Conditions
 from engine.lm.executors import onnx_graph
-from engine.lm.precision import half_is_faster
+from engine.lm.executors.basic import BasicExecutor
+from engine.lm.executors.cache_scales import cache_scales
+from engine.lm.executors.known import lie_row_by_row, renew_known
+from engine.lm.model import LanguageModel
 from engine.lm.state import LMState
 from engine.ort.session import Session
 from engine.ort.taken import let_go
 
-if TYPE_CHECKING:
-    from engine.lm.model import LanguageModel
-
-CALIBRATION_STEPS = 256
-HEADROOM = 2.0  # of the 8-bit cache over what calibration saw
-
 
 @dataclass
-class BoundStep:
-    """One state's buffers, bound to a session once; `run` moves them on by a step."""
+class OnnxBound:
+    """One state's buffers, bound to a session once; `run` moves them on by a step.  [generate]"""
 
-    stepper: OnnxStepper
+    executor: OnnxExecutor
     session: Session
     binding: Any
     tokens: Tensor  # [R, 1, K] int64
@@ -40,38 +37,51 @@ class BoundStep:
     logits: Tensor  # [R, 1, K * card]
     known: Tensor  # [R, S, D]: position and frame features of every step
 
-    def run(self, tokens: Tensor, step: int, length: int) -> Tensor:
-        """Tokens [R, K] of one step at a cache of `length` positions; logits [R, K * card].  [generate]"""
+    def run(self, tokens: Tensor, state: LMState) -> Tensor:
+        """Tokens [R, K] of the state's next step; logits [R, K * card]."""
         self.tokens.copy_(tokens.unsqueeze(1))
-        self.added.copy_(self.known[:, step : step + 1])
-        self.lengths.fill_(length)
-        self.total.fill_(length + 1)
+        self.added.copy_(self.known[:, state.step : state.step + 1])
+        self.lengths.fill_(state.length)
+        self.total.fill_(state.length + 1)
         self.session.run(self.binding)
         return self.logits[:, 0].clone()
 
+    def hear_anew(self, conditions: Conditions, first_row: int) -> None:
+        """Frame features have changed from a row on: `known` follows."""
+        renew_known(self.executor.lm, self.known, conditions, first_row)
 
-class OnnxStepper:
-    """Makes states whose steps ONNX Runtime takes, for one model; sessions are built when first needed."""
+    def rebound(self, state: LMState) -> OnnxBound:
+        """Buffers of a copy of the state, the known inputs shared."""
+        return self.executor.bind_known(state, self.known)
 
-    def __init__(self, model: LanguageModel, bits: int | None = 8) -> None:
-        """Weights in `bits` 8 or 4 and the cache in 8; None = both in float32.  [generate]"""
-        self.model, self.bits = model, bits
-        self.scales = None if bits is None else cache_scales(model)  # [L, 2, H, 1, D/H]
-        self.cache_dtype = torch.float32 if bits is None else torch.int8
+
+class OnnxExecutor(BasicExecutor):
+    """Takes each state's step by ONNX Runtime; sessions are opened when first needed.  [generate]"""
+
+    def __init__(self, lm: LanguageModel, bits: int | None = 8, prefill_half: bool = False) -> None:
+        """Weights in `bits` 8 or 4 and the cache in 8; None = both in float32."""
+        super().__init__(lm, torch.float32 if bits is None else torch.int8, prefill_half)
+        self.bits = bits
+        self.scales = None if bits is None else cache_scales(lm)
         self._sessions: dict[bool, Session] = {}
 
+    @property
+    def precision(self) -> str:
+        """Of the weights that a step reads."""
+        return super().precision if self.bits is None else f"int{self.bits}"
+
     def session(self, cross: bool) -> Session:
-        """The session for steps with or without a memory.  [generate]"""
+        """The session for steps with or without a memory."""
         if cross not in self._sessions:
-            graph = onnx_graph.build(self.model, cross, self.bits, small_cache=self.scales is not None)
+            graph = onnx_graph.build(self.lm, cross, self.bits, small_cache=self.scales is not None)
             self._sessions[cross] = session = Session(graph, what="a step of the language model")
             let_go(session, graph)
         return self._sessions[cross]
 
-    def ready(self, *crosses: bool) -> OnnxStepper:
+    def ready(self, *crosses: bool) -> OnnxExecutor:
         """Itself, its sessions open for steps with (True) or without (False) a memory.
 
-        Raises UnsupportedError where ONNX Runtime cannot run them.  [generate]
+        Raises UnsupportedError where ONNX Runtime cannot run them.
         """
         for cross in crosses:
             self.session(cross)
@@ -82,12 +92,17 @@ class OnnxStepper:
         """Of the weights that its sessions have.  [any]"""
         return sum(session.held_bytes for session in self._sessions.values())
 
-    def bind(self, state: LMState, known: Tensor) -> BoundStep:
-        """A state's buffers bound to its session; `known` [R, S, D] is added to the steps' inputs.  [generate]"""
-        config, rows = self.model.config, state.rows
+    def bind(self, state: LMState, conditions: Conditions, capacity_steps: int) -> OnnxBound:
+        """A new state's buffers bound to its session."""
+        lie_row_by_row(state)
+        return self.bind_known(state, self.lm.known_inputs(conditions, capacity_steps, state.rows))
+
+    def bind_known(self, state: LMState, known: Tensor) -> OnnxBound:
+        """The same where `known` [R, S, D] is added to the steps' inputs."""
+        config, rows = self.lm.config, state.rows
         session = self.session(state.cross_kv is not None)
         binding = session.binding()
-        bound = BoundStep(
+        bound = OnnxBound(
             self,
             session,
             binding,
@@ -112,20 +127,3 @@ class OnnxStepper:
                 for part, memory in zip(onnx_graph.PARTS, state.cross_kv[index], strict=True):
                     session.bind_input(binding, f"layer{index}.memory_{part}", memory)
         return bound
-
-
-@torch.inference_mode()
-def cache_scales(model: LanguageModel) -> Tensor:
-    """Scales [L, 2, H, 1, D/H] of an 8-bit cache: twice what the channels reach on random tokens.  [generate]
-
-    Music stays below 1.7 times of it (the embedded model, its training data), so nothing is cut off.
-    """
-    config = model.config
-    generator = torch.Generator().manual_seed(0)
-    tokens = torch.randint(0, config.card, (2, config.n_codebooks, CALIBRATION_STEPS), generator=generator)
-    shape = (config.n_layers, 2, 2, config.n_heads, CALIBRATION_STEPS, config.head_dim)
-    state = LMState(torch.zeros(shape), None, None)
-    with torch.autocast("cpu", torch.bfloat16, enabled=half_is_faster()):
-        model.prefill(tokens, Conditions(), state)
-    largest = state.cache.abs().amax(dim=(2, 4)).unsqueeze(3)
-    return largest.clamp(min=1e-6) * (HEADROOM / 127.0)

@@ -1,8 +1,8 @@
 """How far a precision is from float32: error of the logits, and change of what is drawn.
 
-    heard = hear(exact_lm, conditions)                        # exact_lm draws, guided, from a seed
-    near  = hear(near_lm, conditions, tokens=heard.tokens)    # the other reads the same tokens
-    compare(heard, near)                                      # Fidelity
+    heard = hear(exact, conditions)                         # this executor draws, guided, from a seed
+    near  = hear(other, conditions, tokens=heard.tokens)    # the other reads the same tokens
+    compare(heard, near)                                    # Fidelity
 
 Both hear the same tokens at every step, so that errors do not add up by choosing otherwise. Only steps are compared:
 a prompt is always read in float32 or half precision. Random weights spread the logits as trained ones do not: figures
@@ -12,7 +12,6 @@ of random weights say little about trained ones, and the bench says which it had
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -20,9 +19,7 @@ from torch import Tensor
 from engine.core.guidance import Guidance, combine
 from engine.core.sampling import Sampling, draw, probabilities
 from engine.lm.conditions import Conditions
-
-if TYPE_CHECKING:
-    from engine.lm.model import LanguageModel
+from engine.lm.executors.base import Executor
 
 STEPS = 48
 GUIDANCE, SAMPLING = Guidance(3.0), Sampling(True, 1.0, 250)
@@ -55,26 +52,24 @@ class Fidelity:
 
 @torch.inference_mode()
 def hear(
-    lm: LanguageModel, conditions: Conditions, steps: int = STEPS, seed: int = 0, tokens: Tensor | None = None
+    executor: Executor, conditions: Conditions, steps: int = STEPS, seed: int = 0, tokens: Tensor | None = None
 ) -> TeacherRun:
     """`steps` guided steps of one lane (2 rows) after the first; `tokens` [K, steps]: read these, draw none.
 
     The rows are those of `conditions`.  [generate]
     """
-    config, device = lm.config, lm.out_norm.weight.device
+    config, device = executor.lm.config, executor.lm.device
     rows, generator = conditions.rows or 1, torch.Generator().manual_seed(seed)
     sampling = Sampling(True, SAMPLING.temperature, min(SAMPLING.top_k, config.card))
     known = torch.full((config.n_codebooks, steps + 1), config.special, device=device)
     if tokens is not None:
         known[:, 1:] = tokens.to(device)
-    state = lm.init_state(rows, steps + 1, conditions)
-    lm.prefill(known[:, :1].expand(rows, -1, -1), conditions, state)
+    state = executor.init_state(rows, steps + 1, conditions)
+    executor.prefill(known[:, :1].expand(rows, -1, -1), conditions, state)
     state.back_to(0)  # the first step too is taken by what takes steps
     out = []
     for step in range(steps):
-        frames = conditions.frames
-        now = None if frames is None or step >= frames.shape[1] else frames[:, step]
-        logits = lm.step(known[:, step].expand(rows, -1), state, now).float().cpu()
+        logits = executor.step(known[:, step].expand(rows, -1), state).float().cpu()
         out.append(logits)
         if tokens is None:
             known[:, step + 1] = draw(combine(logits, GUIDANCE), sampling, generator).to(device)

@@ -1,0 +1,190 @@
+"""What executors have in common: caches, prompts, forks, and tokens drawn on the host from the logits of a step.
+
+Each says by `bind` what it works out for a state: that takes the state's steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import NamedTuple, Protocol, cast
+
+import torch
+from torch import Tensor
+
+from engine.lm.conditions import Conditions
+from engine.lm.executors.base import PIECE_FRAMES, UNKNOWN, StepRequest, WindowPasses
+from engine.lm.executors.half_prefill import HalfPrefill
+from engine.lm.executors.native_draw import draw_guided
+from engine.lm.model import LanguageModel
+from engine.lm.state import LMState
+
+
+class Bound(Protocol):
+    """What an executor has worked out for one state (`LMState.bound`).  [generate]"""
+
+    def run(self, tokens: Tensor, state: LMState) -> Tensor:
+        """Tokens [R, K] of the state's next step; logits [R, K * card]. The state's position is the caller's."""
+
+    def hear_anew(self, conditions: Conditions, first_row: int) -> None:
+        """Frame features have changed from a row on."""
+
+    def rebound(self, state: LMState) -> Bound:
+        """The same for a copy of the state."""
+
+
+class PassStep(NamedTuple):
+    """A state's next step: tokens [R, K].  [generate]"""
+
+    state: LMState
+    tokens: Tensor
+
+
+class BasicExecutor:
+    """Takes each state's step by itself, unless `step_states` says otherwise.  All methods [generate]."""
+
+    piece_frames = PIECE_FRAMES
+    scales: Tensor | None = None  # [L, 2, H, 1, D/H] of an 8-bit cache
+
+    def __init__(self, lm: LanguageModel, cache_dtype: torch.dtype | None = None, prefill_half: bool = False) -> None:
+        """Keys and values in `cache_dtype` (None: as LayerNorms); `prefill_half`: prompts are read in bfloat16."""
+        self.lm = lm
+        self.cache_dtype = cache_dtype or lm.out_norm.weight.dtype
+        self._half_prefill = HalfPrefill(lm) if prefill_half else None
+
+    def bind(self, state: LMState, conditions: Conditions, capacity_steps: int) -> Bound:
+        """What takes the steps of a new state."""
+        raise NotImplementedError
+
+    @property
+    def precision(self) -> str:
+        """Of the weights that a step reads."""
+        return str(self.lm.linears[0].weight.dtype).removeprefix("torch.")
+
+    @property
+    def held_bytes(self) -> int:
+        """Of the weights that it has for itself."""
+        return 0
+
+    @torch.inference_mode()
+    def init_state(self, rows: int, capacity_steps: int, conditions: Conditions) -> LMState:
+        """An empty cache for `capacity_steps` audio steps and the prefix; cross keys computed once."""
+        config = self.lm.config
+        capacity = capacity_steps + conditions.prefix_steps
+        shape = (config.n_layers, 2, rows, config.n_heads, capacity, config.head_dim)
+        cache = torch.zeros(shape, dtype=self.cache_dtype, device=self.lm.device)
+        scales = None if self.scales is None else self.scales.clone()
+        state = LMState(cache, self.lm.cross_keys_values(conditions), scales=scales)
+        state.bound = self.bind(state, conditions, capacity_steps)
+        return state
+
+    def prefill(self, tokens: Tensor, conditions: Conditions, state: LMState) -> Tensor:
+        """Run known steps [R, K, S] (and, first, the prefix); logits [R, K, card] of the last one."""
+        if self._half_prefill is not None:
+            return self._half_prefill.read(tokens, conditions, state)
+        return self.lm.prefill(tokens, conditions, state)
+
+    @torch.inference_mode()
+    def step(self, tokens: Tensor, state: LMState) -> Tensor:
+        """One step of one state: tokens [R, K] to logits [R, K, card]."""
+        if state.length >= state.capacity:
+            raise ValueError(f"cache holds {state.capacity} positions, {state.length + 1} needed")
+        return self.stepped(state, cast(Bound, state.bound).run(tokens, state))
+
+    def stepped(self, state: LMState, logits: Tensor) -> Tensor:
+        """A state moves on: logits [R, K * card] to [R, K, card]."""
+        state.step, state.length = state.step + 1, state.length + 1
+        return logits.view(-1, self.lm.config.n_codebooks, self.lm.config.card)
+
+    # -- windows ------------------------------------------------------------------------------------------
+
+    def open(self, conditions: tuple[Conditions, ...], sequence: Tensor) -> WindowPasses:
+        """A new window's passes, nothing read yet."""
+        return WindowPasses(conditions, sequence)
+
+    def fork(self, passes: WindowPasses) -> WindowPasses:
+        """A copy that goes on by itself."""
+        other = self.open(passes.conditions, passes.sequence.clone())
+        other.states = tuple(map(_copied, passes.states))
+        return other
+
+    @torch.inference_mode()
+    def hear_anew(self, passes: WindowPasses, first_row: int) -> None:
+        """The conditions' frames have changed from a row on that no step has read."""
+        for conditions, state in zip(passes.conditions, passes.states, strict=bool(passes.states)):
+            cast(Bound, state.bound).hear_anew(conditions, first_row)
+
+    def logits(self, windows: Sequence[WindowPasses]) -> list[Tensor | Exception]:
+        """Logits [R, K, card] of each window's next step; an exception for one that failed."""
+        asked = [_pass_steps(window) for window in windows]
+        steps = [step for steps in asked if not isinstance(steps, Exception) for step in steps]
+        taken = iter(self.step_states(steps))
+        return [steps if isinstance(steps, Exception) else _joined(len(steps), taken) for steps in asked]
+
+    @torch.inference_mode()
+    def step_states(self, asked: Sequence[PassStep]) -> list[Tensor | Exception]:
+        """Logits [R, K, card] of each state's step, or what went wrong with it alone; who has none is where it was."""
+        made: list[Tensor | Exception] = []
+        for state, tokens in asked:
+            try:
+                made.append(self.step(tokens, state))
+            except Exception as error:
+                made.append(error)
+        return made
+
+    def take(self, requests: Sequence[StepRequest]) -> list[Exception | None]:
+        """One step of each window, its next column drawn into its sequence; None, or what went wrong with it."""
+        stepped = iter(self.logits([request.passes for request in requests if request.first_logits is None]))
+        return [
+            draw_column(request, next(stepped) if request.first_logits is None else request.first_logits)
+            for request in requests
+        ]
+
+    def warm_up(self) -> None:
+        """Nothing to do."""
+
+    def keep_warm(self) -> None:
+        """Nothing to do."""
+
+
+def draw_column(request: StepRequest, logits: Tensor | Exception) -> Exception | None:
+    """Draw the unknown cells of a window's next column from logits [R, K, card], which its states have moved on to.
+
+    [generate]
+    """
+    if isinstance(logits, Exception):
+        return logits
+    try:
+        tokens = draw_guided(logits, request.guidance, request.sampling, request.generator)
+        column = request.passes.sequence[:, request.passes.states[0].step]
+        torch.where(column == UNKNOWN, tokens, column, out=column)
+    except Exception as error:
+        return error
+    return None
+
+
+def _pass_steps(window: WindowPasses) -> list[PassStep] | Exception:
+    """What each pass of a window's next step reads, or why there is none."""
+    try:
+        return [
+            PassStep(state, window.sequence[:, state.step].expand(state.rows, -1))
+            for _, state in zip(window.conditions, window.states, strict=True)
+        ]
+    except Exception as error:
+        return error
+
+
+def _joined(count: int, taken: Iterator[Tensor | Exception]) -> Tensor | Exception:
+    """Logits of all passes of a window, or the first thing that went wrong."""
+    parts = [next(taken) for _ in range(count)]
+    good = [part for part in parts if isinstance(part, Tensor)]
+    if len(good) == len(parts):
+        return good[0] if len(good) == 1 else torch.cat(good)
+    return next(part for part in parts if isinstance(part, Exception))
+
+
+def _copied(state: LMState) -> LMState:
+    """A state with a cache of its own."""
+    other = replace(state, cache=state.cache.clone())
+    other.bound = cast(Bound, state.bound).rebound(other)
+    return other
