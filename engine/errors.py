@@ -3,7 +3,9 @@
     EngineError
     ├── CheckpointError     a model file is not what it should be; says which file and why
     ├── AudioError          audio that this model cannot use
-    └── UnsupportedError    asked for something the loaded model cannot do, named
+    ├── UnsupportedError    asked for something the loaded model cannot do, named
+    │   └── NotInstalled    ... without a library that is not there
+    └── OutOfMemory         there was no memory for it
 
 Each has a `code`, a short lower-case word that stays the same across versions.
 """
@@ -31,3 +33,15 @@ class UnsupportedError(EngineError):
     """The loaded model cannot do what was asked; the message names it.  [any]"""
 
     code = "unsupported"
+
+
+class NotInstalled(UnsupportedError):
+    """A library that this needs is not there; the message says how to install it.  [any]"""
+
+    code = "not_installed"
+
+
+class OutOfMemory(EngineError):
+    """There was no memory for it, on the processor's side or a device's.  [any]"""
+
+    code = "out_of_memory"

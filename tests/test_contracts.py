@@ -180,6 +180,93 @@ def test_addresses_stand_in_the_table_alone() -> None:
     assert not elsewhere
 
 
+PROSE = {"error", "fault", "exc", "reason", "doubt", "note", "why", "complaint", "status_text"}
+PROSE_OF = {"text", "reason", "doubt", "note", "why", "who", "stderr", "strerror", "args"}
+ASKED = {"startswith", "endswith", "find", "rfind", "index", "count", "match", "search", "fullmatch", "findall"}
+BY_TEXT = {  # where the text is all that there is, and the one place that looks at it
+    "bridge/control/status_text.py": "a status has no column for a load beside what plays",
+    "bridge/region/sound_file.py": "libsndfile's MP3 decoder prints its complaints and raises nothing",
+    "engine/system/out_of_memory.py": "PyTorch's allocators for processors and ONNX Runtime have no class for it",
+}
+
+
+def is_prose(node: ast.expr) -> bool:
+    """Whether an expression is made of the text of an error, a status or a message for people."""
+    if isinstance(node, ast.Name):
+        return node.id in PROSE
+    if isinstance(node, ast.Attribute):
+        return node.attr in PROSE_OF or (not isinstance(node.value, ast.Name) and is_prose(node.value))
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and is_prose(node.func.value):
+        return True  # a method of the text: lower(), splitlines()
+    return any(map(is_prose, (each for each in ast.iter_child_nodes(node) if isinstance(each, (ast.expr)))))
+
+
+def is_words(node: ast.expr) -> bool:
+    words = node.elts if isinstance(node, (ast.Tuple, ast.List, ast.Set)) else [node]
+    return all(isinstance(each, ast.JoinedStr) or (isinstance(each, ast.Constant) and each.value and
+               isinstance(each.value, str)) for each in words)  # fmt: skip
+
+
+def decides_by_text(node: ast.AST) -> bool:
+    """`"cut" in str(error)`, `status.text.startswith(...)`, `reason == "gone"`, `re.search(..., fault.text)`."""
+    if isinstance(node, ast.Compare):
+        sides = [node.left, *node.comparators]
+        if isinstance(node.ops[0], (ast.In, ast.NotIn)):
+            return is_prose(sides[1]) or (is_prose(sides[0]) and is_words(sides[1]))
+        return any(map(is_prose, sides)) and any(map(is_words, sides))
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in ASKED:
+        return any(map(is_prose, [node.func.value, *node.args]))
+    return False
+
+
+@pytest.mark.parametrize(
+    ("code", "found"),
+    [
+        ('"cut" in str(error)', True),
+        ('any(word in f"{fault}" for word in WORDS)', True),
+        ('"gone" not in lost.text', True),
+        ("status.text.startswith(LOADING)", True),
+        ('re.search("memory", str(fault))', True),
+        ('found.reason == "time limit"', True),
+        ('reason in ("gone", "cut")', True),
+        ("error.code in CODES", False),
+        ('state == "failed"', False),
+        ("isinstance(error, NotInstalled)", False),
+        ("reason or doubt", False),
+        ('note.stem == "drums"', False),
+        ('error.code.startswith("region")', False),
+        ('"memory" in str(error).lower()', True),
+        ('note.lower().endswith("cut")', True),
+    ],
+)
+def test_what_decides_by_a_text_is_known(code: str, found: bool) -> None:
+    assert any(map(decides_by_text, ast.walk(ast.parse(code)))) == found
+
+
+def test_nothing_is_decided_by_the_text_of_an_error() -> None:
+    """A class, a code, a field says what happened; the text is for people and may change."""
+    found = {
+        f"{name_of(path)}:{node.lineno} {ast.unparse(node)}": name_of(path)
+        for path in FILES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, (ast.Compare, ast.Call)) and decides_by_text(node)
+    }
+    assert [where for where, name in found.items() if name not in BY_TEXT] == []
+    assert set(found.values()) == set(BY_TEXT), "who needs it no longer goes off the list"
+
+
+def test_a_lanes_values_are_read_through_their_rows() -> None:
+    """`settings.get(ROW)` alone: what a default is, and of which type, stands in the table of parameters."""
+    elsewhere = [
+        f"{name_of(path)}:{node.lineno}"
+        for path in FILES
+        if name_of(path).startswith("engine/") and name_of(path) != "engine/serve/lane_settings.py"
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Attribute) and node.attr == "values" and ast.unparse(node.value).endswith("settings")
+    ]
+    assert not elsewhere
+
+
 def test_the_host_prints_through_its_screen() -> None:
     """Names and texts of strangers reach a terminal by `bridge.system.plain_text` alone."""
     for path in FILES:

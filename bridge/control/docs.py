@@ -14,6 +14,7 @@ from bridge.control.docs_text import INTRO, MAX, PD, SHELL, SUPERCOLLIDER
 from bridge.control.endpoint import AHEAD_SECONDS_MAX, ALL_FACTOR, MESSAGES_PER_SECOND
 from bridge.control.packet import DATAGRAM_BYTES_MAX, DEPTH_MAX
 from bridge.control.parameters import KNOBS, PARAMETERS
+from bridge.control.plugin_rows import PLUGIN_PORT
 from bridge.control.presets import load_preset, preset_names
 from bridge.control.rows import ROOT
 from bridge.errors import BY_CODE
@@ -39,6 +40,7 @@ def page() -> str:
         *(part for group in _GROUPS for part in _group(*group)),
         "## Answers and events\n",
         *(_message(row) for row in (*messages.ANSWERS, *messages.EVENTS)),
+        *_plugin(),
         _parameters(),
         _presets(),
         _errors(),
@@ -83,10 +85,10 @@ def _family(row: Message, known: Sequence[str]) -> str:
 
 
 def _message(row: Message) -> str:
-    usage = " ".join(a.name if a.default is None else f"[{a.name}]" for a in row.arguments)
-    request = row in messages.REQUESTS
+    usage = " ".join((row.address, *(a.name if a.default is None else f"[{a.name}]" for a in row.arguments)))
+    request = row in (*messages.REQUESTS, *messages.PLUGIN_REQUESTS)
     marks = [word for word, on in (("slow", row.slow), ("this machine only", row.local)) if on]
-    lines = [f"### {row.address}\n", f"`{row.address} {usage}{' values...' if row.rest else ''}`\n"]
+    lines = [f"### {row.address}\n", f"`{usage}{' values...' if row.rest else ''}`\n"]
     lines.append(row.meaning + (f" *({', '.join(marks)})*" if marks else "") + "\n")
     shown = [a for a in row.arguments if not (request and a.name == "id")]
     if shown:
@@ -100,11 +102,21 @@ def _answer(row: Message) -> str:
     if row.quiet:
         return "Answered only with an error.\n"
     values = " ".join(column.name for column in row.reply)
-    head = f"Answer: `{messages.OK.address} id {row.address}{' ' + values if values else ''}`\n"
+    ok = messages.PLUGIN_OK.address if row in messages.PLUGIN_REQUESTS else f"{messages.OK.address} id"
+    head = f"Answer: `{ok} {row.address}{' ' + values if values else ''}`\n"
     if not row.reply:
         return head
     cells = ([f"`{column.name}`", column.kind, column.unit, _said(column)] for column in row.reply)
     return head + "\n" + _table(("value", "type", "unit", "meaning"), cells)
+
+
+def _plugin() -> list[str]:
+    head = (
+        "## The plugin\n\nA plugin in a DAW takes these at a port of its own on this machine, which it shows as "
+        f"*Control port*: {PLUGIN_PORT} for the first one. They have no id; the answer goes to the port that they "
+        "came from. [plugin.md](plugin.md) tells more.\n"
+    )
+    return [head, *(_message(row) for row in (*messages.PLUGIN_REQUESTS, *messages.PLUGIN_ANSWERS))]
 
 
 def _said(column: Argument) -> str:

@@ -32,7 +32,16 @@ from bridge.control.command_rows import LANE_SET as LANE_SET
 from bridge.control.command_rows import LANE_STOP as LANE_STOP
 from bridge.control.command_rows import REGION_CLEAR as REGION_CLEAR
 from bridge.control.guard_rows import EVENT_GUARD as EVENT_GUARD
-from bridge.control.rows import ADDRESS, AT, ID, LANE, NAME, PLACED, ROLE, START, TEXT, UNDERSTOOD
+from bridge.control.plugin_rows import PLUGIN_ANSWERS as PLUGIN_ANSWERS
+from bridge.control.plugin_rows import PLUGIN_CLEAR as PLUGIN_CLEAR
+from bridge.control.plugin_rows import PLUGIN_ENGINE as PLUGIN_ENGINE
+from bridge.control.plugin_rows import PLUGIN_ERROR as PLUGIN_ERROR
+from bridge.control.plugin_rows import PLUGIN_OK as PLUGIN_OK
+from bridge.control.plugin_rows import PLUGIN_PROMPT as PLUGIN_PROMPT
+from bridge.control.plugin_rows import PLUGIN_REQUESTS as PLUGIN_REQUESTS
+from bridge.control.plugin_rows import PLUGIN_SET as PLUGIN_SET
+from bridge.control.plugin_rows import PLUGIN_STATUS as PLUGIN_STATUS
+from bridge.control.rows import ADDRESS, AT, ID, LANE, LANE_STATE, NAME, PLACED, ROLE, START, TEXT, UNDERSTOOD
 from bridge.control.rows import LANES_MAX as LANES_MAX
 from bridge.control.rows import ROLES as ROLES
 from bridge.control.rows import SHORT as SHORT
@@ -164,7 +173,7 @@ LANE_GET = rows.request(
 LANE_STATUS = rows.request(
     "lane/status", LANE,
     reply=(
-        rows.text("state", "idle, preparing, playing, ended or failed"),
+        LANE_STATE,
         rows.figure("written_beats", "beat up to which audio is ready", "beats"),
         rows.count("generation", "of the plan"),
         rows.count("seed", "of the random numbers"),
@@ -263,7 +272,7 @@ EVENT_EXCERPT = rows.answer(
     meaning="A window of a lane listens to this excerpt of its style region.",
 )
 EVENT_LANE = rows.answer(
-    "event/lane", LANE, rows.text("state", "idle, preparing, playing, ended or failed"),
+    "event/lane", LANE, LANE_STATE,
     rows.figure("beats", "where on the timeline", "beats"), TEXT,
     meaning="A lane's state changed. Music that fails in the middle is `preparing` again, its text says why and which "
     "try it is; `failed` says what to do.",
@@ -288,4 +297,6 @@ EVENTS: tuple[Message, ...] = (
     EVENT_ENGINE, EVENT_MODEL, EVENT_LANE, EVENT_EXCERPT, EVENT_LATE, EVENT_TIME, EVENT_HEARD, EVENT_GUARD,
     EVENT_REGION, EVENT_GRID, EVENT_CLIENT, EVENT_TAKE,
 )  # fmt: skip
-TABLE: dict[str, Message] = {row.address: row for row in (*REQUESTS, *ANSWERS, *EVENTS)}
+TABLE: dict[str, Message] = {
+    row.address: row for row in (*REQUESTS, *ANSWERS, *EVENTS, *PLUGIN_REQUESTS, *PLUGIN_ANSWERS)
+}

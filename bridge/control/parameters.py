@@ -2,61 +2,122 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from difflib import get_close_matches
+from enum import IntEnum
 from functools import lru_cache
+from typing import Any, Generic, TypeVar
 
 from bridge.control.arguments import WHOLE_MAX, Argument
 from bridge.errors import OutOfRange
 
-# fmt: off
-_ROWS = (
-    Argument("temperature", "f", "how adventurous: 0 always the likeliest, 1 as learned, above wilder",
-             "", 0, 4, default=1.0),
-    Argument("top_k", "i", "draw among so many likeliest sounds; 0: among all",
-             "", 0, 4096, default=250),
-    Argument("top_p", "f", "draw among the likeliest of this share; 0: off; above 0 it replaces top_k",
-             "", 0, 1, default=0.0),
-    Argument("cfg", "f", "how closely to follow prompt and references: 1 not pushed, 3 usual, above 6 harsh",
-             "", 0, 20, default=3.0),
-    Argument("cfg_beta", "f", "a second push, for the prompt over the style excerpt; 0: off",
-             "", 0, 20, default=0.0),
-    Argument("two_step", "i", "1: guidance in two passes, as some checkpoints were tuned; cfg_beta goes before it",
-             "", 0, 1, default=0),
-    Argument("excerpt_seconds", "f", "how much of the style region a window listens to",
-             "s", 1.5, 4.5, default=3.0),
-    Argument("excerpt_start", "f", "where in the style region that begins; -1: drawn by the seed",
-             "s", -1, 3600, default=-1.0),
-    Argument("eval_q", "i", "how finely the style is heard: 1 its gist, 6 nearly the excerpt itself",
-             "", 1, 6, default=3),
-    Argument("seed", "i", "number of the dice: same seed and inputs, same music; -1: a new one at each play",
-             "", -1, WHOLE_MAX, default=-1),
-    Argument("bars", "i", "how many bars a play without a number makes; 0: until stopped",
-             "bars", 0, 100_000, default=0),
-    Argument("lead_seconds", "f", "how far ahead of the host music is made: less is quicker, more is safer",
-             "s", 0.2, 20, default=2.0),
-    Argument("level_db", "f", "loudness of the lane",
-             "dB", -60, 12, default=0.0),
-    Argument("loudness_match", "i", "1: come to the loudness of the region that is gone on from; 0: as the model plays",
-             "", 0, 1, default=1),
-    Argument("loudness_lufs", "f", "come to this loudness, whatever the region's; 0: none",
-             "LUFS", -60, 0, default=0.0),
-    Argument("guard", "i", "1: what is made is listened to before it is played, and faults are made anew; 0: not",
-             "", 0, 1, default=1),
-    Argument("candidates", "i", "make so many continuations of each second, and keep the one best on the beat",
-             "", 1, 4, default=1),
-    Argument("bend", "i", "1: a model that is not told the tempo is bent onto the host's beat; 0: not",
-             "", 0, 1, default=1),
-    Argument("keep_harmony", "i", "where no melody is given: 1: within the chords and the key of the region that is "
-             "gone on from, its whole bars round and round; 0: freely. For models that say `harmony`",
-             "", 0, 1, default=1),
-    Argument("region_tempo", "i", "a region of another tempo that is gone on from, or whose style is taken: 1: first "
-             "brought to the host's tempo at its pitch; 0: kept as it is", "", 0, 1, default=1),
-)
-# fmt: on
+T = TypeVar("T", int, float, bool)
 
-PARAMETERS: dict[str, Argument] = {row.name: row for row in _ROWS}
+
+class Depth(IntEnum):
+    """How much of the music that is made is made anew for another value.  [any]"""
+
+    SOUND = 0  # none of it: how loud it is, or what is made later
+    DRAWN = 1  # what follows, drawn otherwise: the open window goes on
+    WINDOW = 2  # what follows, in a new window: the model is conditioned otherwise
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter(Argument, Generic[T]):
+    """A row: an argument that every lane has a value of. `regenerates` is what a stream that plays does for another
+    one, `read` makes a checked number what the engine works with.
+    """
+
+    read: Callable[[float], T] = field(kw_only=True)
+    regenerates: Depth = field(kw_only=True)
+
+    @property
+    def initial(self) -> T:
+        """The default, as the engine works with it.  [any]"""
+        return self.read(float(str(self.default)))
+
+
+def _number(
+    name: str, meaning: str, unit: str, low: float, high: float, default: float, regenerates: Depth = Depth.SOUND
+) -> Parameter[float]:
+    return Parameter(name, "f", meaning, unit, low, high, default=default, read=float, regenerates=regenerates)
+
+
+def _whole(
+    name: str, meaning: str, unit: str, low: float, high: float, default: int, regenerates: Depth = Depth.SOUND
+) -> Parameter[int]:
+    return Parameter(name, "i", meaning, unit, low, high, default=default, read=int, regenerates=regenerates)
+
+
+def _switch(name: str, meaning: str, default: int, regenerates: Depth = Depth.SOUND) -> Parameter[bool]:
+    return Parameter(name, "i", meaning, "", 0, 1, default=default, read=bool, regenerates=regenerates)
+
+
+# fmt: off
+TEMPERATURE = _number("temperature", "how adventurous: 0 always the likeliest, 1 as learned, above wilder",
+                      "", 0, 4, 1.0, Depth.DRAWN)
+TOP_K = _whole("top_k", "draw among so many likeliest sounds; 0: among all", "", 0, 4096, 250, Depth.DRAWN)
+TOP_P = _number("top_p", "draw among the likeliest of this share; 0: off; above 0 it replaces top_k",
+                "", 0, 1, 0.0, Depth.DRAWN)
+CFG = _number("cfg", "how closely to follow prompt and references: 1 not pushed, 3 usual, above 6 harsh",
+              "", 0, 20, 3.0, Depth.DRAWN)
+CFG_BETA = _number("cfg_beta", "a second push, for the prompt over the style excerpt; 0: off",
+                   "", 0, 20, 0.0, Depth.WINDOW)
+TWO_STEP = _switch("two_step", "1: guidance in two passes, as some checkpoints were tuned; cfg_beta goes before it",
+                   0, Depth.WINDOW)
+EXCERPT_SECONDS = _number("excerpt_seconds", "how much of the style region a window listens to",
+                          "s", 1.5, 4.5, 3.0, Depth.WINDOW)
+EXCERPT_START = _number("excerpt_start", "where in the style region that begins; -1: drawn by the seed",
+                        "s", -1, 3600, -1.0, Depth.WINDOW)
+EVAL_Q = _whole("eval_q", "how finely the style is heard: 1 its gist, 6 nearly the excerpt itself",
+                "", 1, 6, 3, Depth.WINDOW)
+SEED = _whole("seed", "number of the dice: same seed and inputs, same music; -1: a new one at each play",
+              "", -1, WHOLE_MAX, -1)
+BARS = _whole("bars", "how many bars a play without a number makes; 0: until stopped", "bars", 0, 100_000, 0)
+LEAD_SECONDS = _number("lead_seconds", "how far ahead of the host music is made: less is quicker, more is safer",
+                       "s", 0.2, 20, 2.0)
+LEVEL_DB = _number("level_db", "loudness of the lane", "dB", -60, 12, 0.0)
+LOUDNESS_MATCH = _switch(
+    "loudness_match", "1: come to the loudness of the region that is gone on from; 0: as the model plays", 1)
+LOUDNESS_LUFS = _number("loudness_lufs", "come to this loudness, whatever the region's; 0: none", "LUFS", -60, 0, 0.0)
+GUARD = _switch("guard", "1: what is made is listened to before it is played, and faults are made anew; 0: not", 1)
+CANDIDATES = _whole("candidates", "make so many continuations of each second, and keep the one best on the beat",
+                    "", 1, 4, 1)
+BEND = _switch("bend", "1: a model that is not told the tempo is bent onto the host's beat; 0: not", 1)
+KEEP_HARMONY = _switch("keep_harmony", "where no melody is given: 1: within the chords and the key of the region that "
+                       "is gone on from, its whole bars round and round; 0: freely. For models that say `harmony`",
+                       1, Depth.WINDOW)
+REGION_TEMPO = _switch("region_tempo", "a region of another tempo that is gone on from, or whose style is taken: 1: "
+                       "first brought to the host's tempo at its pitch; 0: kept as it is", 1)
+# fmt: on
+_ROWS: tuple[Parameter[Any], ...] = (
+    TEMPERATURE,
+    TOP_K,
+    TOP_P,
+    CFG,
+    CFG_BETA,
+    TWO_STEP,
+    EXCERPT_SECONDS,
+    EXCERPT_START,
+    EVAL_Q,
+    SEED,
+    BARS,
+    LEAD_SECONDS,
+    LEVEL_DB,
+    LOUDNESS_MATCH,
+    LOUDNESS_LUFS,
+    GUARD,
+    CANDIDATES,
+    BEND,
+    KEEP_HARMONY,
+    REGION_TEMPO,
+)  # fmt: skip
+
+PARAMETERS: dict[str, Parameter[Any]] = {row.name: row for row in _ROWS}
 KNOBS = {  # names that the plugin's knobs have
-    "creativity": "temperature", "guidance": "cfg", "level": "level_db", "ahead": "lead_seconds", "take": "seed",
+    "creativity": TEMPERATURE.name, "guidance": CFG.name, "level": LEVEL_DB.name, "ahead": LEAD_SECONDS.name,
+    "take": SEED.name,
 }  # fmt: skip
 
 
@@ -65,7 +126,7 @@ def row_name(name: str) -> str:
     return KNOBS.get(name, name)
 
 
-def parameter(name: str) -> Argument:
+def parameter(name: str) -> Parameter[Any]:
     """The row of a parameter, by its name or the plugin's; OutOfRange names close ones when there is none.  [any]"""
     row = PARAMETERS.get(row_name(name))
     if row is None:
@@ -86,8 +147,3 @@ def check_parameter(name: str, value: object) -> float:
     """
     checked = float(parameter(name).wire(value))
     return -1.0 if name == "take" and checked == 0.0 else checked
-
-
-def defaults() -> dict[str, float]:
-    """Every parameter at its default.  [any]"""
-    return {name: float(str(row.default)) for name, row in PARAMETERS.items()}

@@ -9,6 +9,7 @@ SHORT = f"{ROOT}/do/"  # begins the short form of a request's address
 LANES_MAX = 64
 FIGURE_MAX = 2.0**40  # of measured values in answers
 ROLES = ("melody", "style", "continue")
+LANE_STATES = ("idle", "preparing", "playing", "ended", "failed")
 
 ID = Argument("id", "i", "counted up by the client, repeated in the answer; 0: not counted", low=0)
 LANE = Argument("lane", "i", "which stream of music", low=0, high=LANES_MAX - 1)
@@ -16,6 +17,7 @@ AT = Argument("at", "at", "when it takes effect", "beats", default=NOW)
 ROLE = Argument("role", "s", "what the music is for: its melody, its style, or to go on from", choices=ROLES)
 BPM = Argument("bpm", "f", "tempo of the music, quarter notes a minute", "bpm", 20, 999)
 START = Argument("start_beats", "f", "beat of the host's timeline on which the music begins", "beats")
+LANE_STATE = Argument("state", "s", f"{', '.join(LANE_STATES[:-1])} or {LANE_STATES[-1]}")
 TEXT = Argument("text", "s", "for people")
 ADDRESS = Argument("address", "s", "address of the request")
 NAME = Argument("name", "s", "name of a lane parameter, see the table of parameters", max_length=32)

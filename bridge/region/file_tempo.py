@@ -19,6 +19,7 @@ import struct
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import BinaryIO
 
 from bridge.region.tempo_text import NUMBER, TEMPO_LEAST, TEMPO_MOST, number_of, tagged_tempo
@@ -30,20 +31,32 @@ ONE_SHOT = 0x01
 _APPLE_BEATS = bytes.fromhex("29819273b5bf4aefb78d62d1ef90bb2c")
 _IXML = re.compile(rf"<(?:BPM|TEMPO)>\s*({NUMBER})\s*</", re.IGNORECASE)
 _WANTED = frozenset((b"acid", b"iXML", b"bext", b"id3 ", b"ID3 ", b"basc", b"info", b"uuid"))
-_TRUST = ("acid", "iXML", "Apple", "tags", "bext")
+
+
+class TempoSource(IntEnum):
+    """Where in a file a tempo stands, the most trustworthy first.  [any]"""
+
+    ACID = 0
+    IXML = 1
+    APPLE = 2
+    TAGS = 3
+    BEXT = 4
+    NOWHERE = 5
 
 
 @dataclass(frozen=True)
 class Said:
-    """Tempo in bpm, the beats it may mean by its length (0, none: it does not say), and what says so.
+    """Tempo in bpm, the beats it may mean by its length (0, none: it does not say), and what says so, in words.
 
-    `weak`: of one that is no loop, where makers leave a tempo that means nothing.
+    `source` is where it stands: some places are trusted more than others. `weak`: of one that is no loop, where makers
+    leave a tempo that means nothing.
     """
 
     bpm: float = 0.0
     beats: tuple[float, ...] = ()
     who: str = ""
     weak: bool = False
+    source: TempoSource = TempoSource.NOWHERE
 
 
 def said_in(path: str) -> tuple[Said, ...]:
@@ -54,7 +67,7 @@ def said_in(path: str) -> tuple[Said, ...]:
             with open(path, "rb", opener=_opened) as file:
                 found.extend(_all(file))
     told = [said for said in found if said.bpm or said.beats]
-    return tuple(sorted(told, key=lambda said: [word in said.who for word in _TRUST].index(True)))
+    return tuple(sorted(told, key=lambda said: said.source))
 
 
 def _opened(path: str, flags: int) -> int:
@@ -121,14 +134,16 @@ def _of_chunk(name: bytes, body: bytes) -> Said:
         return _acid(body)
     if name == b"iXML":
         match = _IXML.search(body.decode("utf-8", "replace"))
-        return Said(number_of(match[1]) if match else 0.0, who="its iXML")
+        return Said(number_of(match[1]) if match else 0.0, who="its iXML", source=TempoSource.IXML)
     if name == b"bext":
         texts = body[:256], body[602:]
         found = (tagged_tempo(text.split(b"\0")[0].decode("utf-8", "replace")) for text in texts)
-        return Said(next((bpm for bpm in found if bpm), 0.0), who="its bext text")
+        return Said(next((bpm for bpm in found if bpm), 0.0), who="its bext text", source=TempoSource.BEXT)
     if name == b"basc":
         beats = struct.unpack(">I", body[4:8])[0]
-        return Said(beats=(float(beats),) if 0 < beats < 10_000 else (), who="its Apple loop chunk")
+        return Said(
+            beats=(float(beats),) if 0 < beats < 10_000 else (), who="its Apple loop chunk", source=TempoSource.APPLE
+        )
     if name in (b"info", b"uuid"):
         return _apple(name, body)
     return _id3(body)
@@ -139,7 +154,8 @@ def _acid(body: bytes) -> Said:
     flags, beats, unit, bpm = *struct.unpack("<I", body[:4]), *struct.unpack("<IH2xf", body[12:24])
     counts = {float(beats)} | ({beats * 4.0 / unit} if unit in (1, 2, 4, 8, 16, 32) else set())
     told = round(bpm, 4) if TEMPO_LEAST <= bpm <= TEMPO_MOST else 0.0
-    return Said(told, tuple(sorted(counts)) if 0 < beats < 10_000 else (), "its acid chunk", bool(flags & ONE_SHOT))
+    meant = tuple(sorted(counts)) if 0 < beats < 10_000 else ()
+    return Said(told, meant, "its acid chunk", bool(flags & ONE_SHOT), TempoSource.ACID)
 
 
 def _apple(name: bytes, body: bytes) -> Said:
@@ -149,7 +165,8 @@ def _apple(name: bytes, body: bytes) -> Said:
     words = body[4 if name == b"info" else 20 :].decode("utf-8", "replace").split("\0")
     pairs = dict(zip(words[::2], words[1::2], strict=False))
     beats = number if (number := pairs.get("beat count", "")).isdecimal() and len(number) < 5 else ""
-    return Said(number_of(pairs.get("tempo", "")), (float(beats),) if beats else (), "its Apple chunk")
+    counted = (float(beats),) if beats else ()
+    return Said(number_of(pairs.get("tempo", "")), counted, "its Apple chunk", source=TempoSource.APPLE)
 
 
 def _id3(tag: bytes) -> Said:
@@ -171,7 +188,9 @@ def _id3(tag: bytes) -> Said:
             length, head = _synchsafe(raw) if tag[3] == 4 else int.from_bytes(raw, "big"), 10
         if name in (b"TBPM", b"TBP"):
             text = tag[place + head + 1 : place + head + min(length, 64)]
-            return Said(number_of(re.sub(r"[^0-9.,]", "", text.decode("latin-1"))), who="its tags")
+            return Said(
+                number_of(re.sub(r"[^0-9.,]", "", text.decode("latin-1"))), who="its tags", source=TempoSource.TAGS
+            )
         place += head + length
     return Said()
 
@@ -213,6 +232,7 @@ def _comments(body: bytes) -> Said:
         size = int.from_bytes(body[place : place + 4], "little")
         name, equals, text = body[place + 4 : place + 4 + min(size, 64)].partition(b"=")
         if equals and name.upper() in (b"BPM", b"TBPM", b"TEMPO"):
-            return Said(number_of(text.decode("utf-8", "replace").lower().removesuffix("bpm")), who="its tags")
+            bpm = number_of(text.decode("utf-8", "replace").lower().removesuffix("bpm"))
+            return Said(bpm, who="its tags", source=TempoSource.TAGS)
         place += 4 + size
     return Said()

@@ -162,7 +162,8 @@ class _Hush:
         with suppress(OSError):
             while self._pipe >= 0 and len(self._said) < HEARD_BYTES and (more := os.read(self._pipe, HEARD_BYTES)):
                 self._said += more
-        return [line for line in self._said.decode("utf-8", "replace").splitlines() if any(w in line for w in _FAULTS)]
+        complaints = self._said.decode("utf-8", "replace").splitlines()
+        return [complaint for complaint in complaints if any(word in complaint for word in _FAULTS)]
 
     def _end(self) -> None:
         if self._kept >= 0:

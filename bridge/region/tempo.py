@@ -36,13 +36,17 @@ TOLD, FILE, NAME, NUMBER, BARS, BEATS, TAIL, DOUBTED, GUESS = 1.0, 0.95, 0.95, 0
 
 @dataclass(frozen=True)
 class OwnTempo:
-    """A region's tempo in bpm, who says so, how sure that is (0 to 1), what speaks against it; `open`: ask the ear."""
+    """A region's tempo in bpm, who says so, how sure that is (0 to 1), what speaks against it; `open`: ask the ear.
+
+    `clash` are the tempos between which what speaks against it leaves the choice.
+    """
 
     bpm: float
     how: str
     sure: float
     doubt: str = ""
     open: bool = False
+    clash: tuple[float, ...] = ()
 
     @property
     def words(self) -> str:
@@ -79,7 +83,7 @@ def by_words(
     if found is None:
         return None
     doubts = [found.doubt]
-    if by_name and not _same(named, found.bpm) and f"{named:g}" not in found.doubt:
+    if by_name and not _same(named, found.bpm) and f"{named:g}" not in map("{:g}".format, found.clash):
         doubts.append(f"its name says {named:g}")
     fits = _bars(seconds, song_bpm, beats_per_bar) == BARS if song_bpm else False
     if fits and not _bars(seconds, found.bpm, beats_per_bar):
@@ -102,7 +106,8 @@ def _of_file(said: Said, seconds: float, beats_per_bar: float, witnesses: Sequen
     votes = [sum(_same(bpm, each) for each in witnesses) for bpm in (said.bpm, other)]
     whole = [_bars(seconds, bpm, beats_per_bar) for bpm in (said.bpm, other)]
     ahead = (votes[1], whole[1]) > (votes[0], whole[0])
-    return OwnTempo(other if ahead else said.bpm, f"by {said.who}", DOUBTED, clash)
+    bpm = other if ahead else said.bpm
+    return OwnTempo(bpm, f"by {said.who}", DOUBTED, clash, clash=(said.bpm, other))
 
 
 def _holds(beats: float, seconds: float, bpm: float) -> bool:

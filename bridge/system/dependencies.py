@@ -29,11 +29,21 @@ def broken_library(error: BaseException) -> str | None:
     name = _failed_import(error)
     if name is None:
         return None
-    missing = isinstance(error, ModuleNotFoundError) and str(error.name).partition(".")[0] == name
-    version = "" if missing else _version(distribution_of(name))
+    version = _version_there(error, name)
     what = f"{name} {version} does not load" if version else f"{name} is not installed"
     why = f" ({_first_cause(error)})" if version else ""
     return f"{what}{why}: {advice(name, reinstall=bool(version))}; `segue doctor` tries every library"
+
+
+def is_missing(error: BaseException) -> bool:
+    """Whether the library that an error is about is not there, rather than there and broken.  [any]"""
+    name = _failed_import(error)
+    return name is not None and not _version_there(error, name)
+
+
+def _version_there(error: BaseException, name: str) -> str:
+    missing = isinstance(error, ModuleNotFoundError) and str(error.name).partition(".")[0] == name
+    return "" if missing else _version(distribution_of(name))
 
 
 def advice(name: str, reinstall: bool = False) -> str:

@@ -29,7 +29,7 @@ from engine.bench.segue_side import ROWS, SPARE_FRAMES, VISIT_STEPS, SegueSide, 
 from engine.bench.shapes import EMBEDDED, Shape, shape_of
 from engine.bench.weights import BITS, held_bytes, in_precision, random_model
 from engine.checkpoints.find import find_here
-from engine.errors import EngineError, UnsupportedError
+from engine.errors import EngineError, NotInstalled, UnsupportedError
 from engine.lm import LanguageModel
 from engine.lm.executors.base import Executor
 from engine.lm.executors.fidelity import STEPS, compare, hear
@@ -128,7 +128,7 @@ class Contest:
             try:
                 self.executors[precision] = in_precision(base, precision)
             except (EngineError, RuntimeError) as fault:
-                self._lost(SEGUE, precision, str(fault))
+                self._lost(SEGUE, precision, fault, str(fault))
         if not self.executors:
             raise UnsupportedError(f"{self.spec.model} runs in none of {', '.join(self.spec.precisions)} here")
 
@@ -172,7 +172,7 @@ class Contest:
                     raise UnsupportedError(f"logits differ by {row.logits_off:.1e} of their spread, allowed {allowed}")
             self.entries.append(Entry(side, row))
         except Exception as fault:  # theirs, whatever it raises: the rest is still measured
-            self._lost(name, precision, f"{type(fault).__name__}: {str(fault).splitlines()[0][:160]}")
+            self._lost(name, precision, fault, f"{type(fault).__name__}: {str(fault).splitlines()[0][:160]}")
 
     def _compare(self) -> None:
         """Logits of each precision against float32's, where that takes part; fewer steps of a large model."""
@@ -190,9 +190,9 @@ class Contest:
     def _row(self, side: str, precision: str) -> BenchRow:
         return BenchRow(self.spec.model, self.weights, side, precision, self.spec.device, rows=ROWS)
 
-    def _lost(self, side: str, precision: str, reason: str) -> None:
+    def _lost(self, side: str, precision: str, fault: Exception, reason: str) -> None:
         row = self._row(side, precision)
-        row.status, row.reason = (NOT_MEASURED if "not installed" in reason else FAILED), reason
+        row.status, row.reason = (NOT_MEASURED if isinstance(fault, NotInstalled) else FAILED), reason
         self.emit({"kind": "row", **row_json(row)})
 
     def _round(self) -> None:

@@ -4,32 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from enum import IntEnum
 from fractions import Fraction
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from bridge.control.messages import ROLES
+from bridge.control.parameters import LEVEL_DB, PARAMETERS, Depth, Parameter, T
 from bridge.time import units
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 MELODY, STYLE, CONTINUE = ROLES
-DRAWN = ("temperature", "top_k", "top_p", "cfg")  # how tokens are drawn from what the model says
-NOT_CONDITIONS = (
-    *DRAWN, "level_db", "loudness_match", "loudness_lufs", "lead_seconds", "bars", "seed", "guard", "candidates",
-    "bend", "region_tempo",
-)  # fmt: skip
+_DRAWN, _CONDITIONS = (
+    tuple(row for row in PARAMETERS.values() if row.regenerates is depth) for depth in (Depth.DRAWN, Depth.WINDOW)
+)
 WHOLE_BEAT_SECONDS = 0.02  # a region that ends this near to a whole beat was cut there
-
-
-class Depth(IntEnum):
-    """How much of the music is made anew for other settings.  [any]"""
-
-    SOUND = 0  # nothing: how loud it is
-    DRAWN = 1  # how tokens are drawn: the open window goes on
-    WINDOW = 2  # what the model is conditioned on: a window is begun
 
 
 @dataclass(frozen=True)
@@ -58,7 +48,10 @@ class ReferenceAudio:
 
 @dataclass(frozen=True)
 class LaneSettings:
-    """Prompt, parameter values by name, regions by role; replaced, never changed.  [any]"""
+    """Prompt, parameter values by name, regions by role; replaced, never changed.
+
+    `values` are those that were told and the model's own; of all others the table's default holds.  [any]
+    """
 
     prompt: str = ""
     values: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
@@ -66,6 +59,11 @@ class LaneSettings:
     told: frozenset[str] = frozenset()  # names of the values that somebody asked for
     muted: bool = False
     dice: tuple[int, int] = (0, -1)  # how often another seed was taken while it played, and the last one
+
+    def get(self, parameter: Parameter[T]) -> T:
+        """The value of a parameter: what was told, else the model's own, else the table's default.  [any]"""
+        value = self.values.get(parameter.name)
+        return parameter.initial if value is None else parameter.read(value)
 
     def with_prompt(self, prompt: str) -> LaneSettings:
         """These settings with another prompt.  [any]"""
@@ -98,16 +96,16 @@ class LaneSettings:
     @property
     def gain(self) -> float:
         """Of the fader.  [any]"""
-        return 0.0 if self.muted else float(10.0 ** (self.values.get("level_db", 0.0) / 20.0))
+        return 0.0 if self.muted else float(10.0 ** (self.get(LEVEL_DB) / 20.0))
 
     def regenerating(self) -> tuple[object, ...]:
         """What has a part in the tokens: a running stream is made anew when this changes.  [any]"""
-        drawn = tuple(self.values.get(name) for name in DRAWN)
+        drawn = tuple(self.get(row) for row in _DRAWN)
         return drawn, self.dice, self.conditioned()
 
     def conditioned(self) -> tuple[object, ...]:
         """What the language model is conditioned on: when this changes, an open window cannot go on.  [any]"""
-        values = tuple(sorted((k, v) for k, v in self.values.items() if k not in NOT_CONDITIONS))
+        values = tuple(self.get(row) for row in _CONDITIONS)
         dice = self.dice if STYLE in self.regions else None  # they draw where the style's excerpt begins
         return self.prompt, values, dice, tuple(id(self.regions.get(role)) for role in (MELODY, STYLE))
 

@@ -46,7 +46,7 @@ class Hot:
     @property
     def notes_text(self) -> str:
         """The notes as one text.  [any]"""
-        return " ".join(note if note.endswith(".") else f"{note}." for note in self.notes)
+        return " ".join(f"{note.removesuffix('.')}." for note in self.notes)
 
 
 @dataclass

@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from bridge.system.dependencies import broken_library
-from engine.errors import UnsupportedError
+from bridge.system.dependencies import broken_library, is_missing
+from engine.errors import NotInstalled, UnsupportedError
 
 
 @contextmanager
 def needed(what: str) -> Iterator[None]:
-    """Around imports: raises UnsupportedError, "`what` needs a library: ...", for one that does not load.  [any]"""
+    """Around imports: raises UnsupportedError, "`what` needs a library: ...", for one that does not load.
+
+    NotInstalled where it is not there.  [any]
+    """
     try:
         yield
     except Exception as fault:
         told = broken_library(fault)
         if told is None:
             raise
-        raise UnsupportedError(f"{what} needs a library: {told}") from fault
+        kind = NotInstalled if is_missing(fault) else UnsupportedError
+        raise kind(f"{what} needs a library: {told}") from fault

@@ -11,6 +11,8 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from bridge.control.arguments import Message
+from bridge.control.plugin_rows import PLUGIN_CLEAR, PLUGIN_PORT, PLUGIN_PROMPT, PLUGIN_SET, PLUGIN_STATUS
 from plugin_host.cli.guard import EXIT_FAULT, guarded
 from plugin_host.console.screen import complain, tell
 
@@ -63,13 +65,13 @@ def install(
 @guarded
 def prompt(
     text: Annotated[str, typer.Argument(help='In words; "" for none.')],
-    port: Port = 9620,
+    port: Port = PLUGIN_PORT,
 ) -> None:
     """Give a running plugin its prompt. It is saved with the DAW's project.
 
     Each instance has a control port of its own and shows it: 9620 for the first, 9621 for the next.
     """
-    _ask(port, "prompt", text)
+    _ask(port, PLUGIN_PROMPT, text)
     tell(f"the plugin at port {port} has it")
 
 
@@ -78,13 +80,13 @@ def prompt(
 def set_(
     name: Annotated[str, typer.Argument(help="As in capture_bars, own_tempo.")],
     value: Annotated[float, typer.Argument(help="A list's entries count from 0.")],
-    port: Port = 9620,
+    port: Port = PLUGIN_PORT,
 ) -> None:
     """Turn a knob of a running plugin, as if it had been turned in the DAW.
 
     The DAW is told where its plugin format can tell it (CLAP, VST3; LV2 in few hosts).
     """
-    _, now, told = _ask(port, "set", name, value)
+    _, now, told = _ask(port, PLUGIN_SET, name, value)
     unknown = "" if told else "; this DAW cannot be told, its window and its song keep the value from before"
     tell(f"{name} is {now:g}{unknown}")
 
@@ -93,18 +95,18 @@ def set_(
 @guarded
 def clear(
     role: Annotated[str, typer.Argument(help="melody, style, continue or all.")] = "all",
-    port: Port = 9620,
+    port: Port = PLUGIN_PORT,
 ) -> None:
     """Take off what a running plugin has captured, as a melody, a style or to go on from."""
-    _ask(port, "clear", role)
+    _ask(port, PLUGIN_CLEAR, role)
     tell(f"{role}: taken off")
 
 
 @plugin.command(short_help="How a plugin stands.")
 @guarded
-def status(port: Port = 9620) -> None:
+def status(port: Port = PLUGIN_PORT) -> None:
     """How a running plugin stands with the engine, and why where something was refused."""
-    state, why, lane, take, references, text = _ask(port, "status")
+    state, why, lane, take, references, text = _ask(port, PLUGIN_STATUS)
     tell(f"engine     {state}{', ' if why else ''}{why}")
     tell(f"lane       {lane:g}\ntake       {take:g}\nin force   {references}\nprompt     {text or 'none'}")
 
@@ -125,12 +127,12 @@ def measure(
         _fail(fault)
 
 
-def _ask(port: int, name: str, *values: float | str) -> list[float | str]:
+def _ask(port: int, row: Message, *values: float | str) -> list[float | str]:
     from bridge.errors import SegueError
     from plugin_host.plugin.control import ask_plugin
 
     try:
-        return ask_plugin(port, name, *values)
+        return ask_plugin(port, row, *values)
     except SegueError as fault:
         _fail(fault)
 

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from bridge.control.status_text import tells_of_loading
 from bridge.errors import NoAnswer, SegmentMissing, SegueError
 from bridge.ring.reader import RingReader
 from bridge.time.transport import Grid
@@ -25,7 +26,6 @@ from plugin_host.playback.processor import FAR_SAMPLES, Processor
 from plugin_host.playback.recent_music import Passage
 
 RETRY_SECONDS = 1.0
-LOADING = "loading "  # begins what a status says while a model is loaded
 PING_SECONDS = 0.3
 GO_ON_SECONDS = 8.0  # of what was heard last that a new engine is given, at most
 REATTACH_MARGIN_SECONDS = 0.5  # a bar line nearer than this is left for the next one
@@ -227,7 +227,7 @@ class LaneSession:
             self._say(f"the engine is asked for {self.model} again, which was playing")
             self.client.start_loading(self.model)
             return False
-        return status.state == "ready" and not status.text.startswith(LOADING)
+        return status.state == "ready" and not tells_of_loading(status.text)
 
     def _found(self, how: str) -> None:
         self.lost = False

@@ -216,9 +216,9 @@ def _sync() -> list[Finding]:
         return [Finding(NOTE, "sync", why)]
     results = []
     for mode, state in found.items():
-        works, text = state if isinstance(state, list) else (False, str(state))
-        how = f"pip install 'segue[{mode}]'" if text == "not installed" else ""
-        results.append(Finding(GOOD if works else NOTE, "sync", f"--sync {mode}: {text}", how))
+        how_it_is, text = state if isinstance(state, list) else ("broken", str(state))
+        how = f"pip install 'segue[{mode}]'" if how_it_is == "missing" else ""
+        results.append(Finding(GOOD if how_it_is == "works" else NOTE, "sync", f"--sync {mode}: {text}", how))
     return [*results, Finding(GOOD, "sync", "--sync osc, own: always there")]
 
 

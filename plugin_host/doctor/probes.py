@@ -91,10 +91,10 @@ def link():
     return "installed; joins the network only with --sync link"
 for name, ask in (("midi", midi), ("jack", jack_transport), ("link", link)):
     try:
-        found[name] = [True, ask()]
+        found[name] = ["works", ask()]
     except ImportError:
-        found[name] = [False, "not installed"]
+        found[name] = ["missing", "not installed"]
     except BaseException as error:
-        found[name] = [False, (str(error).splitlines() or [type(error).__name__])[0][:160]]
+        found[name] = ["broken", (str(error).splitlines() or [type(error).__name__])[0][:160]]
 print(json.dumps(found))
 """

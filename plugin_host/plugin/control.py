@@ -5,32 +5,31 @@ from __future__ import annotations
 import socket
 import time
 
+from bridge.control.arguments import Message
 from bridge.control.packet import encode, parse
-from bridge.control.rows import ROOT
+from bridge.control.plugin_rows import PLUGIN_ERROR, PLUGIN_PORT
 from bridge.errors import NoAnswer, SegueError, from_wire
 
-FIRST_PORT = 9620  # of the first plugin; the next one has the next
 ANSWER_SECONDS = 1.0  # it answers within a twentieth, unless it waits for the engine
 TRIES = 3
 
 
-def ask_plugin(port: int, name: str, *values: float | str) -> list[float | str]:
+def ask_plugin(port: int, row: Message, *values: float | str) -> list[float | str]:
     """What a plugin answers to one of its messages; asked again where nothing comes.
 
     NoAnswer where no plugin listens there; the error that it names where it refuses.  [main]
     """
-    address = f"{ROOT}/plugin/{name}"
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as wire:
         wire.connect(("127.0.0.1", port))
         for _ in range(TRIES):
             try:
-                wire.send(encode(address, list(values)))
-                answer = _answer(wire, address)
+                wire.send(encode(row.address, list(values)))
+                answer = _answer(wire, row.address)
             except ConnectionRefusedError:
                 break
             if answer is not None:
                 return answer
-    raise NoAnswer(f"no plugin answers at port {port}: each shows its own as Control port, the first has {FIRST_PORT}")
+    raise NoAnswer(f"no plugin answers at port {port}: each shows its own as Control port, the first has {PLUGIN_PORT}")
 
 
 def _answer(wire: socket.socket, address: str) -> list[float | str] | None:
@@ -47,7 +46,7 @@ def _answer(wire: socket.socket, address: str) -> list[float | str] | None:
         if not packet.values or packet.values[0] != address:
             continue
         said = [value for value in packet.values[1:] if not isinstance(value, bytes)]
-        if packet.address == f"{ROOT}/plugin/error":
+        if packet.address == PLUGIN_ERROR.address:
             raise from_wire(str(said[0]), str(said[1]))
         return said
     return None

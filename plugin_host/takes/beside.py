@@ -87,12 +87,12 @@ class Beside:
             os.rmdir(self.takes(takes))
             self.look()
         with suppress(OutputError):
-            put(self._error(name), f"{error}\n\n(file as it was: {stamp})\n")
+            put(self._error(name), f"{error}\n\n{_state_line(stamp)}\n")
             self.look()
 
     def is_refused(self, name: str, stamp: str) -> bool:
         """Whether it was refused in this state.  [main]"""
-        return bool(stamp) and f"(file as it was: {stamp})" in read_note(self._error(name))
+        return bool(stamp) and _state_line(stamp) in read_note(self._error(name))
 
     def forgive(self, name: str) -> None:
         """Take its error away.  [main]"""
@@ -104,6 +104,11 @@ class Beside:
 
     def _error(self, name: str) -> Path:
         return self._folder / f"{self.label(name)}{ERROR}"
+
+
+def _state_line(stamp: str) -> str:
+    """The line of an error file that holds the state of the file it is about, and by which that is found again."""
+    return f"(file as it was: {stamp})"
 
 
 def refuse_link(folder: Path) -> None:

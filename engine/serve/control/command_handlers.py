@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from bridge.control import messages, presets
 from bridge.control.arguments import NOW
-from bridge.control.parameters import check_parameter, row_name
+from bridge.control.parameters import SEED, TOP_K, check_parameter, row_name
 from bridge.control.requests import LATER, Answer, Handler, Request
 from bridge.errors import OutOfRange
 from bridge.time.units import exact
@@ -88,12 +88,12 @@ class CommandHandlers:
         lane, name = self._lane_of(request.whole("lane")), row_name(request.text("name"))
         value = check_parameter(request.text("name"), request.number("value"))
         self._check_card(name, value)
-        told = float(lane.draw_seed()) if name == "seed" and value < 0 else value
+        told = float(lane.draw_seed()) if name == SEED.name and value < 0 else value
         return self._change(request, name, lambda settings: settings.with_value(name, value), name, told)
 
     def _check_card(self, name: str, value: float) -> None:
         hot = self._state.hot
-        if name == "top_k" and hot is not None and value > hot.model.lm.config.card:
+        if name == TOP_K.name and hot is not None and value > hot.model.lm.config.card:
             card = hot.model.lm.config.card
             raise OutOfRange(f"top_k is {value:.0f}, this model draws among {card} (0: all of them)")
 

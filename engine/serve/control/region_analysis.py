@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from bridge.control.parameters import REGION_TEMPO
 from bridge.errors import OutOfRange, RegionSilent
 from bridge.region.region import SILENCE_DBFS, Region, level_dbfs
 from bridge.region.tail import Length, length_of, tail_words
@@ -85,7 +86,7 @@ class RegionAnalysis:
         if host is None:
             return region, ReferenceAudio(audio, region.bpm, region.start_beats, rate_hz)
         counted = counted_bpm(region.bpm, host.tempo_bpm)
-        if region.role == MELODY or lane.settings.values.get("region_tempo", 1.0) <= 0:
+        if region.role == MELODY or not lane.settings.get(REGION_TEMPO):
             return region, ReferenceAudio(audio, counted, region.start_beats, rate_hz)
         speed = speed_to(region.bpm, host.tempo_bpm)
         if abs(speed - 1.0) >= SAME:

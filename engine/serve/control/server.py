@@ -21,6 +21,7 @@ from types import FrameType
 from bridge.control import messages
 from bridge.control.clients import Client
 from bridge.control.endpoint import Endpoint
+from bridge.control.status_text import loading_text
 from bridge.errors import EndpointError
 from bridge.ring import shared_memory
 from bridge.system.dependencies import broken_library
@@ -130,7 +131,7 @@ class Server:
             say("ready, no model: load one")
             return
         say(f"loading model {options.model}")
-        self._change(LOADING, f"loading {options.model}")
+        self._change(LOADING, loading_text(options.model))
         self.loader.put(Job(Wanted(options.model, options.device, options.precision)))
 
     # -- [generate] -------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
+from bridge.control.parameters import CANDIDATES
 from engine.listen.choose import best, worth
 from engine.listen.features import Audio
 from engine.listen.seeds import derived_seed
@@ -72,7 +73,7 @@ class Candidates:
         return renderer.stream.codes(renderer.taken_frames)
 
     def _count(self) -> int:
-        return int(self._lane.settings.values.get("candidates", 1.0))
+        return self._lane.settings.get(CANDIDATES)
 
     def _goes_on(self, renderer: StreamRenderer, fill_seconds: float) -> bool:
         """Whether the candidates are still of this stream, and there is time for them."""

@@ -14,6 +14,7 @@ from fractions import Fraction
 import torch
 
 from bridge.control.arguments import NOW, At
+from bridge.control.parameters import BARS, LEAD_SECONDS, Depth
 from bridge.errors import NotReady
 from bridge.ring.form import PlaybackPlan
 from bridge.ring.layout import ENDLESS_SAMPLES
@@ -32,7 +33,7 @@ from engine.serve.lane.renewal import Renewal
 from engine.serve.lane.retries import Retries
 from engine.serve.lane.scheduler import CommandScheduler
 from engine.serve.lane.timing import LaneTiming, lead_limit_seconds
-from engine.serve.lane_settings import Depth, LaneSettings
+from engine.serve.lane_settings import LaneSettings
 from engine.serve.render import bending
 from engine.serve.render.stream_renderer import StreamRenderer
 from engine.serve.render.stream_settings import left_aside, own_values
@@ -81,7 +82,7 @@ class LaneController:
     def play(self, at: At, bars: int, begun: Begun, failed: Failed, command: Command | None = None) -> Due:
         """Begin a stream; a running one goes on up to the new one's start."""
         transport = self.lane.clock.or_standing()
-        bars = int(self.lane.settings.values["bars"]) if bars < 0 else bars
+        bars = self.lane.settings.get(BARS) if bars < 0 else bars
         command = command or Command(at)
         end = bars * transport.signature.beats_per_bar if bars else None
         command.order = PlayOrder(Fraction(0), end, self.lane.take_seed(), command.arrived_seconds, begun, failed)
@@ -155,7 +156,7 @@ class LaneController:
 
     def _lead_seconds(self) -> float:
         """How far ahead music is to be made."""
-        told = self.renewal.lead_seconds(self.lane.settings.values["lead_seconds"], self.timing.in_window_seconds)
+        told = self.renewal.lead_seconds(self.lane.settings.get(LEAD_SECONDS), self.timing.in_window_seconds)
         wanted = self._follower.lead_seconds(max(told, self.lead_at_least_seconds, self.scheduler.lead_seconds))
         return min(wanted, lead_limit_seconds(self.lane.ring))
 

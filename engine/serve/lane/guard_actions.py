@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from bridge.control.parameters import GUARD
 from bridge.time.transport import Transport
 from engine.listen.faults import ENDING, LOOP, SILENCE
 from engine.listen.seeds import derived_seed
@@ -47,7 +48,7 @@ class GuardActions:
         if renderer is not self._renderer:
             self._renderer, self.heard, self.passed, self._tries = renderer, 0, 0, 0
         while (verdict := renderer.listening.verdict) is not None:
-            if self._lane.settings.values.get("guard", 1.0) < 1.0:
+            if not self._lane.settings.get(GUARD):
                 renderer.listening.pardon(verdict)
                 continue
             self.heard += 1

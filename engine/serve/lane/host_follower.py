@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
+from bridge.control.parameters import LEAD_SECONDS
 from bridge.time.transport import Transport
 from engine.serve.lane.catch_up import made_from_start
 from engine.serve.lane.fitting import (
@@ -131,11 +132,9 @@ class HostFollower:
 
     def _spare(self, renderer: StreamRenderer, transport: Transport, ready: int) -> int:
         """Own samples that are made from a host position on; not below 0 where no more is to be made for now."""
-        lead, spare = (
-            self._lane.settings.values["lead_seconds"],
-            renderer.placement.zero_samples + renderer.stream_made - ready,
-        )
-        return spare if renderer.wants(transport.position_samples, self.lead_seconds(lead)) else max(spare, 0)
+        lead = self.lead_seconds(self._lane.settings.get(LEAD_SECONDS))
+        spare = renderer.placement.zero_samples + renderer.stream_made - ready
+        return spare if renderer.wants(transport.position_samples, lead) else max(spare, 0)
 
     # -- tempo, bars, loop ----------------------------------------------------------------------------
 

@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from bridge.control import parameters
 from bridge.control.arguments import NOW
 from bridge.control.clients import Client
+from bridge.control.parameters import EXCERPT_START, PARAMETERS, SEED, Depth
+from bridge.control.rows import LANE_STATES
 from bridge.ring.writer import RingWriter
-from engine.serve.lane_settings import Depth, LaneSettings
+from engine.serve.lane_settings import LaneSettings
 from engine.serve.timeline.due import due_at
 from engine.serve.timeline.host_clock import HostClock
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 SILENT_SECONDS = 5.0  # a host that played no block for so long is not playing
 BEAT_SECONDS = 1.0  # between two tellings of how far off the beat is
 SEEDS = 2**24  # seeds lie below: whole numbers that every client can send
-IDLE, PREPARING, PLAYING, ENDED, FAILED = "idle", "preparing", "playing", "ended", "failed"
+IDLE, PREPARING, PLAYING, ENDED, FAILED = LANE_STATES
 Update = Callable[[LaneSettings], LaneSettings]
 
 
@@ -72,8 +73,7 @@ class Lane:
         self.client = client
         self.ring = ring
         self.clock = HostClock(ring)
-        values = {**parameters.defaults(), **own}
-        self.settings = LaneSettings(values=MappingProxyType(values))
+        self.settings = LaneSettings(values=MappingProxyType(dict(own)))
         self.view = LaneView()
         self.controller: LaneController | None = None  # [generate]
         self.freeing = False  # its host has ended and it is on its way out
@@ -150,7 +150,7 @@ class Lane:
 
     def take_seed(self) -> int:
         """The seed of a play that begins: the one set, the one drawn in advance, or a new one.  [generate]"""
-        seed, drawn = int(self.settings.values["seed"]), self._drawn
+        seed, drawn = self.settings.get(SEED), self._drawn
         self._drawn = None
         if seed >= 0:
             return seed
@@ -158,10 +158,10 @@ class Lane:
 
     def value(self, name: str) -> float:
         """A parameter as it is now; a seed or an excerpt's start of -1 is the one drawn.  [control]"""
-        value = self.settings.values[name]
-        if name == "excerpt_start" and value < 0 and self.excerpt_seconds is not None:
+        value = float(self.settings.get(PARAMETERS[name]))
+        if name == EXCERPT_START.name and value < 0 and self.excerpt_seconds is not None:
             return self.excerpt_seconds[0]
-        if name == "seed" and value < 0:
+        if name == SEED.name and value < 0:
             return float(self.view.seed if self._drawn is None else self._drawn)
         return value
 

@@ -16,11 +16,13 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from bridge.control.status_text import loading_text
 from bridge.errors import LoadOvertaken, ModelError, NotReady, SegueError
 from bridge.system.dependencies import broken_library
 from engine.errors import EngineError
 from engine.serve.models.progress import STEPS, Job, Progress, progress_text
 from engine.serve.state import EMPTY, LOADING, READY, EngineState, Hot, Wanted
+from engine.system.out_of_memory import memory_may_run_out
 
 if TYPE_CHECKING:
     from engine.serve.lane.generate_loop import GenerateLoop
@@ -92,10 +94,11 @@ class Loader:
         before = sys.getswitchinterval()
         sys.setswitchinterval(SWITCH_SECONDS)
         try:
-            if job.wanted is None:
-                self._unload(job)
-            else:
-                self._load(job, job.wanted)
+            with memory_may_run_out():
+                if job.wanted is None:
+                    self._unload(job)
+                else:
+                    self._load(job, job.wanted)
         except Exception as error:
             self._failed(job, _as_model_error(error))
         finally:
@@ -109,7 +112,7 @@ class Loader:
         del hot  # nothing here may keep it: it may have to go first
         from engine.serve.models.load import load_hot
 
-        self._say_state(f"loading {wanted.name}")
+        self._say_state(loading_text(wanted.name))
         progress = Progress(self, job, wanted)
         loaded = load_hot(wanted, self._t5, self._threads, progress)
         job.check()
@@ -219,7 +222,7 @@ class Loader:
     def heard(self, job: Job, wanted: Wanted, stage: str, done: float, total: float) -> None:
         """A sign of progress: told to who asked and, in words, to who looks.  [load]"""
         text = progress_text(stage, done, total)
-        self._state.text = f"loading {wanted.name}: {text}"
+        self._state.text = loading_text(wanted.name, text)
         job.step = (round(STEPS * min(done / total, 1.0)) if total else 0, STEPS if total else 0, text)
         job.say_step()
         self._tell("loading", wanted.name, text)
@@ -239,7 +242,5 @@ def _as_model_error(error: Exception) -> SegueError:
     broken = broken_library(error)
     if broken is not None:
         return ModelError(broken)
-    if isinstance(error, MemoryError) or "out of memory" in str(error).lower():
-        return ModelError(f"there is not enough memory: {error}")
     _log.exception("a model cannot be loaded", exc_info=error)
     return ModelError(f"{type(error).__name__}: {error}")

@@ -9,6 +9,7 @@ from weakref import proxy
 import numpy as np
 from torch import Tensor
 
+from bridge.control.parameters import BEND
 from bridge.ring.layout import ENDLESS_SAMPLES
 from engine.beat.bend import BEND_RESERVE, Bend
 from engine.beat.onsets import RATE_HZ
@@ -74,7 +75,7 @@ def off_the_beat(renderer: StreamRenderer) -> tuple[float, float, float]:
 
 def wanted(settings: LaneSettings) -> bool:
     """Whether a lane's sound is to be bent onto the beat.  [any]"""
-    return settings.values.get("bend", 1.0) > 0.0
+    return settings.get(BEND)
 
 
 def engaged(bend: Bend | None) -> bool:

@@ -7,6 +7,7 @@ import math
 import numpy as np
 from torch import Tensor
 
+from bridge.control.parameters import LOUDNESS_LUFS, LOUDNESS_MATCH
 from engine.conditions.cache import WhileItLives
 from engine.listen.meter import integrated_lufs
 from engine.serve.lane_settings import LaneSettings, ReferenceAudio
@@ -24,12 +25,12 @@ def target_lufs(
 
     The lane's fader comes after it.  [generate]
     """
-    asked = settings.values.get("loudness_lufs", 0.0)
+    asked = settings.get(LOUDNESS_LUFS)
     to_model = 20.0 * math.log10(gain)
     if asked < 0.0:
         doubled = DOUBLED_LU if codec_channels == 1 and ring_channels > 1 else 0.0
         return asked - doubled + to_model
-    if region is None or settings.values.get("loudness_match", 1.0) < 1.0:
+    if region is None or not settings.get(LOUDNESS_MATCH):
         return None
     found = _region_lufs(region.audio, region.rate_hz, codec_channels)
     return found + to_model if math.isfinite(found) else None

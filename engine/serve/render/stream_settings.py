@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from bridge.control.parameters import CFG, CFG_BETA, TEMPERATURE, TOP_K, TOP_P, TWO_STEP
 from bridge.errors import RegionTooShort
 from bridge.time.units import CODEC_RATE_HZ, SAMPLES_PER_FRAME
 from engine.audio.mono import to_mono
@@ -49,9 +50,9 @@ class HandoverPrompt:
 def own_values(model: LoadedModel) -> dict[str, float]:
     """A model's own values of some parameters, in place of the table's defaults.  [any]"""
     return {
-        "cfg": model.cfg_coef,
-        "temperature": model.temperature,
-        "top_k": float(min(250, model.lm.config.card)),
+        CFG.name: model.cfg_coef,
+        TEMPERATURE.name: model.temperature,
+        TOP_K.name: float(min(TOP_K.initial, model.lm.config.card)),
     }
 
 
@@ -65,17 +66,16 @@ def left_aside(model: LoadedModel, settings: LaneSettings) -> str:
 def stream_settings(
     model: LoadedModel, settings: LaneSettings, placement: StreamPlacement, prompt_frames: int
 ) -> StreamSettings:
-    """How a stream at `placement` samples, is guided and ends; values not set are the model's own.  [generate]"""
-    values = settings.values
-    beta = values.get("cfg_beta", 0.0)
+    """How a stream at `placement` samples, is guided and ends.  [generate]"""
+    beta = settings.get(CFG_BETA)
     frames = placement.frames_to_end()
     return StreamSettings(
         Sampling(
-            temperature=values.get("temperature", model.temperature),
-            top_k=min(int(values.get("top_k", 250)), model.lm.config.card),
-            top_p=values.get("top_p", 0.0),
+            temperature=settings.get(TEMPERATURE),
+            top_k=min(settings.get(TOP_K), model.lm.config.card),
+            top_p=settings.get(TOP_P),
         ),
-        Guidance(values.get("cfg", model.cfg_coef), beta if beta > 0 else None, values.get("two_step", 0.0) > 0),
+        Guidance(settings.get(CFG), beta if beta > 0 else None, settings.get(TWO_STEP)),
         WindowSize(model.window_frames, model.stride_frames),
         None if frames is None else prompt_frames + max(1, frames),
         SPARE_FRAMES,

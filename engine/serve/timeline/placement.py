@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
+from bridge.control.parameters import EVAL_Q, EXCERPT_SECONDS, EXCERPT_START, KEEP_HARMONY
 from bridge.ring.layout import ENDLESS_SAMPLES
 from bridge.time import units
 from bridge.time.transport import Grid as HostGrid
@@ -88,7 +89,7 @@ def ask_at(
     grid = (grid or plain_grid(placement, prompt_frames)) if TEMPO in takes else None
     regions = {role: region for role, region in settings.regions.items() if role in takes}
     melody, style = regions.get(MELODY), regions.get(STYLE)
-    stays = HARMONY in takes and melody is None and settings.values.get("keep_harmony", 1.0) >= 1.0
+    stays = HARMONY in takes and melody is None and settings.get(KEEP_HARMONY)
     return Ask(
         text=(settings.prompt if TEXT in takes else "") or None,
         melody=None if melody is None else _placed(melody, placement, prompt_frames, offset_frames),
@@ -120,12 +121,11 @@ def prepare(model: LoadedModel, settings: LaneSettings) -> None:
 
 def _excerpt(settings: LaneSettings, style: ReferenceAudio | None) -> StyleExcerpt:
     """How the style region is listened to; a start behind its end is taken round and round."""
-    values = settings.values
-    start = values.get("excerpt_start", -1.0)
+    start = settings.get(EXCERPT_START)
     starts = None
     if style is not None and start >= 0:
         starts = (units.nearest(units.exact(start) * style.rate_hz) % style.audio.shape[-1],)
-    return StyleExcerpt(values.get("excerpt_seconds", 3.0), int(values.get("eval_q", 3)), start_samples=starts)
+    return StyleExcerpt(settings.get(EXCERPT_SECONDS), settings.get(EVAL_Q), start_samples=starts)
 
 
 def _chords(region: ReferenceAudio, placement: StreamPlacement, prompt_frames: int, offset_frames: int) -> Reference:

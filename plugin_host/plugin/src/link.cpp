@@ -17,9 +17,7 @@ namespace segue {
 
 namespace {
 
-constexpr int first_port = 9620, ports = 32;
 constexpr double first_repeat_seconds = 0.1, last_repeat_seconds = 2.0, progress_seconds = 30.0;
-constexpr int64_t whole_max = (1 << 24) - 1;
 
 sockaddr_in local(int port) {
     sockaddr_in at{};
@@ -41,8 +39,8 @@ Link::~Link() {
 
 bool Link::open(std::string& why) {
     socket_ = socket(AF_INET, SOCK_DGRAM, 0);
-    for (int i = 0; socket_ >= 0 && i <= ports; ++i) {
-        const int port = i < ports ? first_port + i : 0;
+    for (int i = 0; socket_ >= 0 && i <= plugin_ports; ++i) {
+        const int port = i < plugin_ports ? first_plugin_port + i : 0;
         sockaddr_in at = local(port);
         if (bind(socket_, reinterpret_cast<sockaddr*>(&at), sizeof at) != 0) continue;
         socklen_t size = sizeof at;
@@ -107,7 +105,7 @@ void Link::wait(double seconds) {
 bool Link::receive(int milliseconds) {
     pollfd waiting{socket_, POLLIN, 0};
     if (poll(&waiting, 1, milliseconds) <= 0) return false;
-    uint8_t data[9216 + 4];
+    uint8_t data[datagram_bytes_max + 4];
     for (int i = 0; i < 64; ++i) {
         sockaddr_in from{};
         socklen_t size = sizeof from;
@@ -127,18 +125,18 @@ void Link::take(const Message& message, bool from_engine) {
     }
     heard_ns_ = monotonic_ns();
     const bool mine = awaited_ && message.whole(0) == awaited_ && message.text(1) == awaited_address_;
-    if (message.address == "/segue/ok") {
+    if (message.address == address::ok) {
         if (!mine) return;
         answer_.kind = Answer::ok;
         answer_.values.values.assign(message.values.begin() + 2, message.values.end());
         settled_ = true;
-    } else if (message.address == "/segue/error") {
+    } else if (message.address == address::error) {
         if (!mine) return;
         answer_.kind = Answer::refused;
         answer_.code = message.text(2);
         answer_.text = message.text(3);
         settled_ = true;
-    } else if (message.address == "/segue/progress") {
+    } else if (message.address == address::progress) {
         progressed_ = progressed_ || mine;
     } else {
         heard_(message, true);

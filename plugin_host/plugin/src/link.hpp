@@ -5,6 +5,7 @@
 #include <string>
 
 #include "osc.hpp"
+#include "segue_protocol.h"
 
 namespace segue {
 
@@ -40,7 +41,7 @@ private:
 
     Heard heard_;
     Idle idle_;
-    int socket_ = -1, port_ = 0, engine_port_ = 9600;
+    int socket_ = -1, port_ = 0, engine_port_ = default_engine_port;
     int64_t next_id_ = 1, awaited_ = 0;
     bool settled_ = false, progressed_ = false;
     std::string awaited_address_;

@@ -2,6 +2,8 @@
 #pragma once
 #include <atomic>
 
+#include "segue_protocol.h"
+
 namespace segue {
 
 enum Parameter {
@@ -33,28 +35,32 @@ inline constexpr Row rows[p_count] = {
     {"follow_input", "Follow input", "", 0, 1, 0, 'b', nullptr, nullptr},
     {"capture", "Capture", "", 0, 1, 0, 'b', nullptr, nullptr},
     {"capture_bars", "Capture bars", "", 0, 32, 0, 'i', nullptr, nullptr},
-    {"bars", "Bars", "", 0, 256, 0, 'i', nullptr, "bars"},
-    {"creativity", "Creativity", "", 0, 2, 0.9f, 'f', nullptr, "temperature"},
-    {"guidance", "Guidance", "", 0, 10, 2.5f, 'f', nullptr, "cfg"},
-    {"take", "Take", "", 0, 16777215, 0, 'i', nullptr, nullptr},
-    {"level", "Level", "dB", -60, 12, 0, 'f', nullptr, "level_db"},
+    {lane_parameter::bars.knob, "Bars", "", 0, 256, lane_parameter::bars.initial, 'i', nullptr,
+     lane_parameter::bars.name},
+    {lane_parameter::temperature.knob, "Creativity", "", 0, 2, 0.9f, 'f', nullptr, lane_parameter::temperature.name},
+    {lane_parameter::cfg.knob, "Guidance", "", 0, 10, 2.5f, 'f', nullptr, lane_parameter::cfg.name},
+    {lane_parameter::seed.knob, "Take", "", 0, lane_parameter::seed.high, 0, 'i', nullptr, nullptr},
+    {lane_parameter::level_db.knob, "Level", "dB", lane_parameter::level_db.low, lane_parameter::level_db.high,
+     lane_parameter::level_db.initial, 'f', nullptr, lane_parameter::level_db.name},
     {"output", "Output", "", 0, 2, 0, 'e', "Dry + Segue|Segue|Dry", nullptr},
-    {"preset", "Preset", "", 0, 8, 0, 'e',
-     "None|answer-me|night-bus|out-on-a-limb|peak-hour|porch|same-but-new|slow-tide|straight-on", nullptr},
-    {"ahead", "Seconds ahead", "", 0.2f, 20, 2, 'f', nullptr, "lead_seconds"},
-    {"lane", "Lane", "", -1, 63, -1, 'i', nullptr, nullptr},
+    {"preset", "Preset", "", 0, preset_count, 0, 'e', "None|" SEGUE_PRESETS, nullptr},
+    {lane_parameter::lead_seconds.knob, "Seconds ahead", "", lane_parameter::lead_seconds.low,
+     lane_parameter::lead_seconds.high, lane_parameter::lead_seconds.initial, 'f', nullptr,
+     lane_parameter::lead_seconds.name},
+    {"lane", "Lane", "", -1, lanes_max - 1, -1, 'i', nullptr, nullptr},
     {"clock", "Time", "", 0, 1, 0, 'e', "Host|Own", nullptr},
     {"own_tempo", "Own tempo", "", 20, 400, 120, 'f', nullptr, nullptr},
     {"engine", "Engine", "", 0, 11, 0, 'e',
      "Not there|Other version|Connected|Preparing|Playing|Refused|Refused: no model|Refused: no lane is free|"
      "Refused: the lane is taken|Refused: not with this model|Refused: what was captured|"
      "Waits: the host tells no time", nullptr, true},
-    {"lane_now", "Lane now", "", -1, 63, -1, 'i', nullptr, nullptr, true},
-    {"seed", "Take now", "", -1, 16777215, -1, 'i', nullptr, nullptr, true},
+    {"lane_now", "Lane now", "", -1, lanes_max - 1, -1, 'i', nullptr, nullptr, true},
+    {"seed", "Take now", "", lane_parameter::seed.low, lane_parameter::seed.high, lane_parameter::seed.initial,
+     'i', nullptr, nullptr, true},
     {"captured_bars", "Bars captured", "", 0, 100000, 0, 'f', nullptr, nullptr, true},
     {"heard_tempo", "Tempo heard", "", 0, 999, 0, 'f', nullptr, nullptr, true},
     {"port", "Control port", "", 0, 65535, 0, 'i', nullptr, nullptr, true},
-    {"underruns", "Late", "", 0, 16777215, 0, 'i', nullptr, nullptr, true},
+    {"underruns", "Late", "", 0, whole_max, 0, 'i', nullptr, nullptr, true},
     {"clear", "Clear", "", 0, 4, 0, 'e', "Nothing|Melody|Style|Continue|All", nullptr},
     {"references", "In force", "", 0, 7, 0, 'e',
      "Nothing|Melody|Style|Melody + Style|Continue|Melody + Continue|Style + Continue|Melody + Style + Continue",
@@ -63,6 +69,13 @@ inline constexpr Row rows[p_count] = {
     {"guidance_now", "Guidance now", "", 0, 10, 0, 'f', nullptr, nullptr, true},
     {"offline", "Offline", "", 0, 1, 0, 'b', nullptr, nullptr},
 };
+
+// A knob turns its lane parameter within what the engine takes.
+constexpr bool fits(int knob, const LaneParameter& of) {
+    return rows[knob].low >= of.low && rows[knob].high <= of.high;
+}
+static_assert(fits(p_bars, lane_parameter::bars) && fits(p_creativity, lane_parameter::temperature) &&
+              fits(p_guidance, lane_parameter::cfg) && fits(p_take, lane_parameter::seed));
 
 enum EngineState {
     engine_absent, engine_foreign, engine_connected, engine_preparing, engine_playing,

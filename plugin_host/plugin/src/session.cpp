@@ -8,7 +8,7 @@ namespace segue {
 
 namespace {
 
-constexpr int protocol_oldest = 2, protocol_newest = 4;  // bridge.control.messages.PROTOCOL
+constexpr int protocol_oldest = 2;
 constexpr uint64_t second_ns = 1000000000u;
 constexpr double hello_seconds = 0.4, ask_seconds = 5.0;
 
@@ -35,8 +35,8 @@ void Session::stop() {
     processor_.offer(nullptr);
     recorder_.offer(nullptr);
     if (reader_ && !lost_) {
-        link_.tell("/segue/lane/close", {lane_});
-        link_.tell("/segue/bye", {});
+        link_.tell(address::lane_close, {lane_});
+        link_.tell(address::bye, {});
     }
     reader_.reset();
     capture_.reset();
@@ -112,13 +112,13 @@ void Session::reach() {
         std::lock_guard<std::mutex> guard(texts_);
         link_.engine_at(saved_.engine_port);
     }
-    const Answer hello = link_.ask("/segue/hello", {0, "plugin"}, hello_seconds);
+    const Answer hello = link_.ask(address::hello, {0, "plugin"}, hello_seconds);
     if (hello.kind == Answer::none) {
         unreached_ = engine_absent;
         return;
     }
     const int64_t protocol = hello.values.whole(0);
-    if (!hello.good() || protocol < protocol_oldest || protocol > protocol_newest) {
+    if (!hello.good() || protocol < protocol_oldest || protocol > protocol_version) {
         refuse(hello);
         unreached_ = hello.good() ? engine_foreign : refusal_;
         return;
@@ -127,9 +127,9 @@ void Session::reach() {
     const int asked = values_.whole(p_lane);
     const int wanted = asked >= 0 ? asked : lane_ >= 0 ? lane_ : saved().lane;
     const int rate = processor_.sample_rate_hz(), channels = processor_.channels();
-    Answer opened = link_.ask("/segue/lane/open", {wanted, rate, channels}, ask_seconds);
+    Answer opened = link_.ask(address::lane_open, {wanted, rate, channels}, ask_seconds);
     if (!opened.good() && wanted >= 0 && asked < 0)  // somebody else has it by now
-        opened = link_.ask("/segue/lane/open", {-1, rate, channels}, ask_seconds);
+        opened = link_.ask(address::lane_open, {-1, rate, channels}, ask_seconds);
     if (!opened.good()) {
         refuse(opened);
         unreached_ = opened.kind == Answer::refused ? refusal_ : engine_absent;
@@ -239,12 +239,12 @@ void Session::restore(const std::string& key, const std::string& value) {
     }
     if (key == "armed" && value == "1") recorder_.had_its_turn();
     const double number = std::strtod(value.c_str(), nullptr);
-    if (key == "prompt") saved_.prompt = value.substr(0, 1000);
+    if (key == "prompt") saved_.prompt = value.substr(0, text_max);
     if (value.empty() || !(number >= -1000 && number < 1e12)) return;
     const bool free_port = !std::getenv("SEGUE_ENGINE_PORT") && number >= 1024 && number < 65536;
     if (key == "engine_port" && free_port) saved_.engine_port = static_cast<int>(number);
-    if (key == "lane" && number >= -1 && number < 64) saved_.lane = static_cast<int>(number);
-    if (key == "take" && number >= -1 && number < 16777216) saved_.seed = static_cast<int64_t>(number);
+    if (key == "lane" && number >= -1 && number < lanes_max) saved_.lane = static_cast<int>(number);
+    if (key == "take" && number >= -1 && number <= whole_max) saved_.seed = static_cast<int64_t>(number);
     if (key == "start") {
         saved_.start_beats = number < 0 ? -1 : number / 1000;
         reopened_ = true;

@@ -21,13 +21,10 @@
 
 namespace segue {
 
-inline constexpr int n_roles = 3;
-inline constexpr const char* roles[n_roles] = {"melody", "style", "continue"};  // as the Mode parameter counts
-
 // What is saved with the host's project beside the parameters.
 struct Saved {
     std::string prompt;
-    int engine_port = 9600;
+    int engine_port = default_engine_port;
     int lane = -1;
     int64_t seed = -1;                     // of the take that sounds
     double start_beats = -1.0;             // where it began

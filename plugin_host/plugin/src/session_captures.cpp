@@ -54,8 +54,8 @@ void Session::hand_over_kept() {
         std::unique_ptr<Capture> made;
         if (kept.text) made = kept.capture(first_capture_number + number_ * 100 + captures_++ % 100, why);
         const Answer answer =
-            made ? link_.ask("/segue/region/capture", {lane_, roles[role], made->name()}, slow_seconds)
-                 : link_.ask("/segue/region/clear", {lane_, roles[role]}, ask_seconds);
+            made ? link_.ask(address::region_capture, {lane_, roles[role], made->name()}, slow_seconds)
+                 : link_.ask(address::region_clear, {lane_, roles[role]}, ask_seconds);
         const bool refused = answer.kind == Answer::refused && ++refusals_ < refusals_max;  // it may only be busy
         if (answer.kind == Answer::none || refused) {
             capture_ns_ = monotonic_ns() + second_ns;
@@ -74,7 +74,7 @@ void Session::hand_over_capture() {
     const bool fresh = role_ < 0;
     const int role = fresh ? values_.whole(p_mode) : role_;
     if (fresh) round_to_24_bits(*capture_);
-    const Answer answer = link_.ask("/segue/region/capture", {lane_, roles[role], capture_->name()}, slow_seconds);
+    const Answer answer = link_.ask(address::region_capture, {lane_, roles[role], capture_->name()}, slow_seconds);
     const bool refused = answer.kind == Answer::refused && ++refusals_ < refusals_max;  // it may only be busy
     if (answer.kind == Answer::none || refused) {
         capture_ns_ = monotonic_ns() + second_ns;

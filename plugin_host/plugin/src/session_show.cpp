@@ -16,8 +16,8 @@ struct Refusal {
     int state;
 };
 constexpr Refusal refusals[] = {
-    {"not_ready", engine_no_model}, {"busy", engine_no_room}, {"lane_in_use", engine_lane_taken},
-    {"unsupported", engine_cannot},
+    {error_code::not_ready, engine_no_model}, {error_code::busy, engine_no_room},
+    {error_code::lane_in_use, engine_lane_taken}, {error_code::unsupported, engine_cannot},
 };
 
 std::string choice_at(int parameter, int at) {
@@ -55,7 +55,9 @@ void Session::show_state() {
 // Note why something was refused.
 void Session::refuse(const Answer& answer) {
     if (answer.kind != Answer::refused) return;
-    refusal_ = answer.code.compare(0, 6, "region") == 0 ? engine_bad_capture : engine_refused;
+    refusal_ = engine_refused;
+    for (const char* code : region_codes)
+        if (answer.code == code) refusal_ = engine_bad_capture;
     for (const Refusal& known : refusals)
         if (answer.code == known.code) refusal_ = known.state;
     why_ = answer.text;
@@ -66,18 +68,18 @@ void Session::look() {
     const uint64_t now = monotonic_ns();
     if (now - look_ns_ < second_ns / 2) return;
     look_ns_ = now;
-    const Answer lane = link_.ask("/segue/lane/status", {lane_}, look_seconds);
+    const Answer lane = link_.ask(address::lane_status, {lane_}, look_seconds);
     if (!lane.good()) return;
     const std::string state = lane.values.text(0), references = lane.values.text(4);
     in_force_ = 0;
     for (int role = 0; role < n_roles; ++role)
         if (references.find(roles[role]) != std::string::npos) in_force_ |= 1u << role;
-    const bool plays = state == "playing" || state == "preparing";
+    const bool plays = state == lane_state::playing || state == lane_state::preparing;
     silent_looks_ = plays ? 0 : silent_looks_ + 1;
     if (plays || silent_looks_ >= silent_looks_max) lane_is(state);
-    const Answer creativity = link_.ask("/segue/lane/get", {lane_, "temperature"}, look_seconds);
+    const Answer creativity = link_.ask(address::lane_get, {lane_, lane_parameter::temperature.name}, look_seconds);
     if (creativity.good()) show(p_creativity_now, creativity.values.number(1));
-    const Answer guidance = link_.ask("/segue/lane/get", {lane_, "cfg"}, look_seconds);
+    const Answer guidance = link_.ask(address::lane_get, {lane_, lane_parameter::cfg.name}, look_seconds);
     if (guidance.good()) show(p_guidance_now, guidance.values.number(1));
 }
 
@@ -87,52 +89,54 @@ void Session::heard(const Message& message, bool from_engine) {
         return;
     }
     if (message.whole(0) != lane_) return;
-    if (message.address == "/segue/event/lane") lane_is(message.text(1));
-    if (message.address == "/segue/event/region") show(p_heard_tempo, message.number(2));
+    if (message.address == address::event_lane) lane_is(message.text(1));
+    if (message.address == address::event_region) show(p_heard_tempo, message.number(2));
 }
 
 // The engine says how the lane is.
 void Session::lane_is(const std::string& state) {
-    sounding_ = state == "playing";
-    if ((state != "ended" && state != "failed" && state != "idle") || !playing_) return;
+    sounding_ = state == lane_state::playing;
+    const bool failed = state == lane_state::failed, ended = state == lane_state::ended;
+    if ((!ended && !failed && state != lane_state::idle) || !playing_) return;
     playing_ = false;
-    ended_ = state == "ended";
-    if (state == "failed") generating_ = false;
-    if (state == "failed") refused_ns_ = monotonic_ns() + second_ns;
+    ended_ = ended;
+    if (failed) generating_ = false;
+    if (failed) refused_ns_ = monotonic_ns() + second_ns;
 }
 
 // -- messages of other programs on this machine: what a plugin's own window would offer -----------------
 
 void Session::reply_ok(const Message& message, std::vector<Value> values) {
     values.insert(values.begin(), Value(message.address));
-    link_.reply({"/segue/plugin/ok", std::move(values)});
+    link_.reply({address::plugin_ok, std::move(values)});
 }
 
 void Session::reply_error(const Message& message, const char* code, const std::string& text) {
-    link_.reply({"/segue/plugin/error", {message.address, code, text}});
+    link_.reply({address::plugin_error, {message.address, code, text}});
 }
 
 void Session::other_said(const Message& message) {
     const auto& values = message.values;
-    const std::string name = message.address.compare(0, 14, "/segue/plugin/") == 0 ? message.address.substr(14) : "";
-    if (name.empty() || name == "ok" || name == "error") return;
-    if (name == "status" && values.empty()) {
+    const std::string& asked = message.address;
+    if (asked.compare(0, std::strlen(plugin_root), plugin_root) != 0 || asked == plugin_root) return;
+    if (asked == address::plugin_ok || asked == address::plugin_error) return;
+    if (asked == address::plugin_status && values.empty()) {
         say_status();
-    } else if (name == "prompt" && values.size() == 1 && values[0].tag == 's') {
+    } else if (asked == address::plugin_prompt && values.size() == 1 && values[0].tag == 's') {
         std::lock_guard<std::mutex> guard(texts_);
-        saved_.prompt = message.text(0).substr(0, 1000);
+        saved_.prompt = message.text(0).substr(0, text_max);
         reply_ok(message, {saved_.prompt});
-    } else if (name == "engine" && values.size() == 1 && values[0].tag != 's') {
+    } else if (asked == address::plugin_engine && values.size() == 1 && values[0].tag != 's') {
         restore("engine_port", std::to_string(message.whole(0)));
         retry_ns_ = 0;
         reply_ok(message, {saved().engine_port});
-    } else if (name == "set" && values.size() == 2 && values[0].tag == 's' && values[1].tag != 's') {
+    } else if (asked == address::plugin_set && values.size() == 2 && values[0].tag == 's' && values[1].tag != 's') {
         turned_by_other(message);
-    } else if (name == "clear" && values.size() <= 1) {
+    } else if (asked == address::plugin_clear && values.size() <= 1) {
         cleared_by_other(message);
     } else {
-        const char* known = "status; prompt text; set name value; clear [role]; engine port";
-        reply_error(message, "bad_message", std::string("a plugin takes under /segue/plugin/: ") + known);
+        reply_error(message, error_code::bad_message,
+                    std::string("a plugin takes under ") + plugin_root + ": " + plugin_usage);
     }
 }
 
@@ -145,17 +149,17 @@ void Session::turned_by_other(const Message& message) {
         reply_ok(message, {rows[i].symbol, static_cast<double>(values_.get(i)), told ? 1 : 0});
         return;
     }
-    reply_error(message, "out_of_range", "there is no parameter '" + message.text(0).substr(0, 32) + "'; there is " +
-                                             inputs_by_name());
+    reply_error(message, error_code::out_of_range,
+                "there is no parameter '" + message.text(0).substr(0, 32) + "'; there is " + inputs_by_name());
 }
 
 void Session::cleared_by_other(const Message& message) {
-    unsigned mask = message.values.empty() || message.text(0) == "all" ? 7u : 0u;
+    unsigned mask = message.values.empty() || message.text(0) == all_roles ? 7u : 0u;
     for (int role = 0; role < n_roles; ++role)
         if (message.text(0) == roles[role]) mask = 1u << role;
     if (!mask) {
-        reply_error(message, "out_of_range", "role is '" + message.text(0).substr(0, 32) +
-                                                 "', must be melody, style, continue or all");
+        reply_error(message, error_code::out_of_range,
+                    "role is '" + message.text(0).substr(0, 32) + "', must be melody, style, continue or all");
         return;
     }
     clear_captured(mask);
@@ -167,7 +171,7 @@ void Session::say_status() {
     const Saved now = saved();
     const int state = engine_state();
     const bool refused = state >= engine_refused && state < engine_timeless;
-    link_.reply({"/segue/plugin/ok", {"/segue/plugin/status", choice_at(p_engine, state), refused ? why_ : "", lane_,
+    link_.reply({address::plugin_ok, {address::plugin_status, choice_at(p_engine, state), refused ? why_ : "", lane_,
                                       values_.whole(p_seed), choice_at(p_references, static_cast<int>(in_force_)),
                                       now.prompt}});
 }

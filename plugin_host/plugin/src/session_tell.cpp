@@ -27,14 +27,14 @@ std::string choice(const char* choices, int at) {
 }  // namespace
 
 bool Session::set_value(const char* name, double value) {
-    return link_.ask("/segue/lane/set", {lane_, name, value}, ask_seconds).kind != Answer::none;
+    return link_.ask(address::lane_set, {lane_, name, value}, ask_seconds).kind != Answer::none;
 }
 
 void Session::tell_preset() {
     preset_ = values_.whole(p_preset);
     if (preset_ > 0) {
         const std::string name = choice(rows[p_preset].choices, preset_);
-        link_.ask("/segue/lane/preset", {lane_, name}, ask_seconds);
+        link_.ask(address::lane_preset, {lane_, name}, ask_seconds);
     }
     for (int i = 0; i < p_count; ++i) told_[i] = preset_ > 0 ? rows[i].initial : NAN;  // what was turned goes before it
 }
@@ -50,7 +50,7 @@ void Session::follow_values() {
     }
     const std::string prompt = saved().prompt;
     if (prompt != told_prompt_) {
-        link_.ask("/segue/lane/prompt", {lane_, prompt}, slow_seconds);
+        link_.ask(address::lane_prompt, {lane_, prompt}, slow_seconds);
         told_prompt_ = prompt;  // a refusal (a model without words) is not asked again
     }
 }
@@ -85,9 +85,9 @@ void Session::follow_generate() {
     if (was_off || !values_.on(p_generate)) {
         if (generating_ && (playing_ || ended_)) {
             if (shared_.playing)
-                link_.ask("/segue/lane/stop", {lane_, "bar"}, ask_seconds);
+                link_.ask(address::lane_stop, {lane_, next_bar}, ask_seconds);
             else
-                link_.ask("/segue/lane/stop", {lane_}, ask_seconds);
+                link_.ask(address::lane_stop, {lane_}, ask_seconds);
         }
         if (refusal_ != engine_bad_capture) refusal_ = 0;
         generating_ = playing_ = ended_ = resuming_ = false;
@@ -113,13 +113,13 @@ void Session::follow_generate() {
 bool Session::play(double at_beats) {
     const int take = values_.whole(p_take), bars = values_.whole(p_bars);
     const int64_t seed = take > 0 ? take : fresh_ || ended_ || lane_ < 0 ? saved().seed : -1;
-    if (!set_value("seed", static_cast<double>(seed))) return false;
+    if (!set_value(lane_parameter::seed.name, static_cast<double>(seed))) return false;
     asking_ = true;
     sounding_ = false;
-    const Value at = at_beats >= 0 ? Value(at_beats) : Value("bar");
+    const Value at = at_beats >= 0 ? Value(at_beats) : Value(next_bar);
     std::vector<Value> values{lane_, at, bars};
     if (protocol_ >= protocol_past) values.push_back(1);  // an older engine refuses a play that says more than it knows
-    const Answer answer = link_.ask("/segue/lane/play", std::move(values), slow_seconds);
+    const Answer answer = link_.ask(address::lane_play, std::move(values), slow_seconds);
     asking_ = false;
     if (!answer.good()) {
         refused_ns_ = monotonic_ns() + second_ns;

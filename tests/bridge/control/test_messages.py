@@ -111,7 +111,8 @@ def test_either_number_type_is_taken(row: Message, place: int) -> None:
 
 
 def test_addresses_obey_the_law() -> None:
-    assert len(ROWS) == len(messages.REQUESTS) + len(messages.ANSWERS) + len(messages.EVENTS)
+    plugin = (*messages.PLUGIN_REQUESTS, *messages.PLUGIN_ANSWERS)
+    assert len(ROWS) == len(messages.REQUESTS) + len(messages.ANSWERS) + len(messages.EVENTS) + len(plugin)
     for row in ROWS:
         assert re.fullmatch(r"/segue(/[a-z]+){1,2}", row.address)
         assert row.meaning.endswith(".")

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
 
-import plugin_host
 from bridge.control.messages import LANE_SET
 from bridge.control.packet import encode, parse
-from bridge.control.parameters import PARAMETERS, check_parameter, defaults, parameter
+from bridge.control.parameters import KNOBS, PARAMETERS, Depth, check_parameter, parameter
 from bridge.control.presets import load_preset, parse_preset, preset_names
 from bridge.errors import OutOfRange, PresetError, WrongType
 
@@ -18,8 +16,8 @@ README = Path(__file__).parents[3] / "presets" / "README.md"
 
 
 def test_defaults_fit_their_own_rows() -> None:
-    assert {name: check_parameter(name, value) for name, value in defaults().items()} == defaults()
-    assert set(defaults()) == set(PARAMETERS)
+    for name, row in PARAMETERS.items():
+        assert check_parameter(name, row.default) == row.initial == row.default
 
 
 @pytest.mark.parametrize("name", PARAMETERS)
@@ -40,6 +38,13 @@ def test_a_value_that_is_too_large_is_answered_with_its_parameters_range(wrong: 
     value = LANE_SET.check(packet.values)["value"]
     with pytest.raises(OutOfRange, match=r"^seed is \S+, must be -1 to 16777215$"):
         check_parameter("seed", value)
+
+
+def test_the_page_of_commands_knows_what_makes_music_anew() -> None:
+    page = " ".join((README.parents[1] / "docs" / "commands.md").read_text("utf-8").split())
+    for depth in (Depth.DRAWN, Depth.WINDOW):
+        *names, last = (f"`{name}`" for name, row in PARAMETERS.items() if row.regenerates is depth)
+        assert f"{', '.join(names)} and {last}" in page
 
 
 def test_a_misspelt_name_is_answered_with_close_ones() -> None:
@@ -87,12 +92,9 @@ def test_a_preset_that_is_wrong_says_where(text: str, match: str) -> None:
 
 
 def test_knobs_are_called_as_in_the_plugin() -> None:
-    source = Path(plugin_host.__file__).parent / "plugin" / "src" / "params.hpp"
-    rows = re.findall(r'^ *\{"(\w+)", .*"(\w+)"\},$', source.read_text(), re.MULTILINE)
-    knobs = {symbol: name for symbol, name in rows if name in PARAMETERS}
-    assert {"creativity", "guidance", "level", "ahead", "bars"} <= set(knobs)
-    for symbol, name in knobs.items():
-        assert parameter(symbol) is PARAMETERS[name]
+    assert set(KNOBS) == {"creativity", "guidance", "level", "ahead", "take"}
+    for knob, name in KNOBS.items():
+        assert parameter(knob) is PARAMETERS[name]
     assert check_parameter("guidance", 2) == 2.0
     assert check_parameter("take", 7) == 7.0
     assert check_parameter("take", 0) == -1.0  # a new one, as in the plugin

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge.region.file_tempo import said_in
+from bridge.region.file_tempo import TempoSource, said_in
 from bridge.region.tempo import counted_bpm, heard, own_tempo, simple_ratio, speed_to
 
 FOUR = 4.0
@@ -162,6 +162,27 @@ def test_tempo_and_beats_that_do_not_fit_are_told(tmp_path: Path, name: str, son
     assert found.bpm == bpm
     assert found.sure == 0.5
     assert "says 120 bpm, and 8 beats, which in 5 s are 96 bpm" in found.words
+
+
+def test_a_name_is_held_against_tempos_not_against_words(tmp_path: Path) -> None:
+    """100 beats are no tempo of 100."""
+    path = tmp_path / "x 100bpm.wav"
+    path.write_bytes(wav(acid(120, 100), DATA))
+    found = own_tempo(str(path), 62.5, FOUR)
+    assert found.clash == pytest.approx((120.0, 96.0))
+    assert found.doubt.endswith("and 100 beats, which in 62.5 s are 96 bpm; its name says 100")
+
+
+def test_the_most_trustworthy_place_in_a_file_comes_first(tmp_path: Path) -> None:
+    path = tmp_path / "x.wav"
+    told = chunk(b"bext", BEXT), chunk(b"id3 ", id3(3, b"TBPM", b"90")), chunk(b"iXML", b"<BPM>91</BPM>"), acid(92, 0)
+    path.write_bytes(wav(DATA, *told))
+    assert [said.source for said in said_in(str(path))] == [
+        TempoSource.ACID,
+        TempoSource.IXML,
+        TempoSource.TAGS,
+        TempoSource.BEXT,
+    ]
 
 
 def test_a_name_that_says_another_tempo_is_told(tmp_path: Path) -> None:

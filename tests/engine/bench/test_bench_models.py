@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from engine.bench import bandwidth, check, command, memory, results, table
+from engine.bench import bandwidth, check, command, contest, memory, results, table
 from engine.bench.beside import measure_beside
 from engine.bench.children import run_child
 from engine.bench.contest import Contest, ContestSpec, fill_frames
@@ -37,7 +37,7 @@ from engine.bench.shapes import NAMES, TINY, Shape, names_of, precisions_of, sha
 from engine.bench.sounding import Sounding
 from engine.bench.weights import held_bytes, in_precision, random_model
 from engine.codec.encodec import Encodec, EncodecConfig
-from engine.errors import EngineError, UnsupportedError
+from engine.errors import EngineError, NotInstalled, UnsupportedError
 from engine.lm.executors.device import DeviceExecutor
 from engine.lm.executors.device.probe import read_weights
 from engine.lm.executors.select import choose
@@ -301,6 +301,25 @@ def report(told: list[dict[str, Any]]) -> BenchReport:
     found = BenchReport({"device": "a test", "threads": 1, "load": 0.5})
     gather(found, ContestSpec(TINY, ["float32", "int8"]), told, "")
     return found
+
+
+@pytest.mark.parametrize(
+    ("fault", "status"),
+    [
+        (NotInstalled("the comparison needs a library: transformers is missing"), results.NOT_MEASURED),
+        (UnsupportedError("CUDA is not installed as this kernel wants it"), results.FAILED),
+    ],
+)
+def test_a_side_without_its_library_did_not_fail(
+    fault: Exception, status: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def side(*arguments: object) -> None:
+        raise fault
+
+    lines: list[dict[str, Any]] = []
+    monkeypatch.setattr(contest, "ReferenceSide", side)
+    contest.Contest(ContestSpec(TINY, ["float32"]), lines.append, print)._enter_reference(None, "float32", False)  # type: ignore[arg-type]
+    assert [line["status"] for line in lines] == [status]
 
 
 def test_a_contest_tells_every_row_with_every_fill(report: BenchReport) -> None:

@@ -265,6 +265,22 @@ def test_doctor_survives_libraries_that_crash(monkeypatch: pytest.MonkeyPatch) -
         assert "pip install" in finding.advice
 
 
+@pytest.mark.parametrize(
+    ("state", "mark", "advice"),
+    [
+        (["works", "in: none"], doctor.GOOD, ""),
+        (["missing", "is nowhere"], doctor.NOTE, "pip install 'segue[link]'"),
+        (["broken", "not installed"], doctor.NOTE, ""),
+    ],
+)
+def test_doctor_advises_what_is_missing_and_not_what_is_broken(
+    monkeypatch: pytest.MonkeyPatch, state: list[str], mark: str, advice: str
+) -> None:
+    monkeypatch.setattr(doctor, "SYNC_PROBE", f"print('{json.dumps({'link': state})}')")
+    finding = doctor._sync()[0]
+    assert (finding.mark, finding.text, finding.advice) == (mark, f"--sync link: {state[1]}", advice)
+
+
 def test_doctor_reads_what_nvidia_smi_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tool = tmp_path / "nvidia-smi"
     monkeypatch.setattr(doctor.shutil, "which", lambda name: str(tool))

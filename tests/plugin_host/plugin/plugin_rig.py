@@ -17,6 +17,7 @@ import numpy as np
 
 from bridge.control import messages
 from bridge.control.packet import encode, parse
+from bridge.control.parameters import KNOBS
 from bridge.control.rows import ROOT
 from plugin_host import plugin
 from plugin_host.client.engine_process import free_port
@@ -147,7 +148,9 @@ class Driven:
     def __init__(self, bundles: Path, port: int) -> None:
         self.process = start_host("clap_driven.py", bundles / "Segue.clap", port=port)
         header = (Path(plugin.__file__).parent / "src" / "params.hpp").read_text()
-        self.numbers = {symbol: n for n, symbol in enumerate(re.findall(r'^ +{"(\w+)", "', header, re.MULTILINE))}
+        rows = re.findall(r'^ +{(?:"(\w+)"|lane_parameter::(\w+)\.knob), "', header, re.MULTILINE)
+        knobs = {name: knob for knob, name in KNOBS.items()}
+        self.numbers = {symbol or knobs.get(name, name): number for number, (symbol, name) in enumerate(rows)}
 
     def do(self, what: str, **how: object) -> dict:
         """One order; its answer."""
@@ -193,4 +196,8 @@ def ask_plugin(port: int, name: str, *values: object) -> list[object]:
         wire.sendto(encode(f"{ROOT}/plugin/{name}", list(values)), ("127.0.0.1", port))
         answer = parse(wire.recv(65535))[0]
     assert answer.values[0] == f"{ROOT}/plugin/{name}"
+    if answer.address == messages.PLUGIN_OK.address:
+        messages.TABLE[str(answer.values[0])].reply_values(answer.values[1:])  # as many and such as its row says
+    else:
+        messages.PLUGIN_ERROR.check(answer.values)
     return [answer.address.rsplit("/", 1)[1], *answer.values[1:]]

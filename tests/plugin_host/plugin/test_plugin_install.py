@@ -7,9 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from bridge.control import messages
-from bridge.control.parameters import PARAMETERS
-from bridge.control.presets import preset_names
 from plugin_host.plugin import bundles as native_bundles
 from plugin_host.plugin import install
 from plugin_host.plugin.build import SOURCES, PluginBuildError, find_compiler
@@ -64,14 +61,9 @@ def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
         find_compiler()
 
 
-def test_the_plugin_knows_our_presets_parameters_and_protocol() -> None:
+def test_knobs_turn_the_lanes_parameters() -> None:
+    """Each under the name that the table of parameters has for it; tests/bridge/control has the rest of the table."""
     rows = (SOURCES / "params.hpp").read_text()
-    listed = re.search(r'"None\|([^"]+)"', rows)
-    assert listed is not None
-    assert listed[1].split("|") == sorted(preset_names())
-    set_by_it = set(re.findall(r'(?:nullptr|"), "(\w+)"},', rows))
-    assert {"temperature", "cfg", "bars", "level_db", "lead_seconds"} <= set_by_it <= set(PARAMETERS)
-    session = (SOURCES / "session.cpp").read_text()
-    newest = re.search(r"protocol_newest = (\d+)", session)
-    assert newest is not None
-    assert int(newest[1]) == messages.PROTOCOL
+    knobs = set(re.findall(r"\{lane_parameter::(\w+)\.knob", rows))
+    assert knobs == {"temperature", "cfg", "bars", "level_db", "lead_seconds", "seed"}
+    assert set(re.findall(r"lane_parameter::(\w+)\.name\}", rows)) == knobs - {"seed"}

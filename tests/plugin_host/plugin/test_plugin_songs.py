@@ -18,7 +18,7 @@ from plugin_host.client.client import EngineClient
 from tests.plugin_host.plugin.plugin_rig import Counting, Driven, ask_plugin, assert_all_there
 
 BAR = 96_000  # samples, at 120 in 4/4
-ABSENT, CONNECTED, PREPARING, PLAYING, NO_MODEL, TIMELESS = 0, 2, 3, 4, 6, 11
+ABSENT, CONNECTED, PREPARING, PLAYING, NO_MODEL, BAD_CAPTURE, TIMELESS = 0, 2, 3, 4, 6, 10, 11
 MELODY, CONTINUE, ALL = 1, 3, 4  # as Clear counts them
 
 
@@ -209,6 +209,8 @@ def test_what_is_refused_says_why(host: Driven, engine: Counting) -> None:
     host.until(lambda: host.value("engine") == NO_MODEL)
     port = int(host.value("port"))
     assert ask_plugin(port, "status")[:3] == ["ok", "Refused: no model", "no model is loaded"]
+    engine.refuse("lane/open", "bad_region", "it has channels that the model does not know")
+    host.until(lambda: host.value("engine") == BAD_CAPTURE)
     engine.refuse("lane/open")
     host.until(lambda: host.value("engine") == CONNECTED)
     assert ask_plugin(port, "status")[1:3] == ["Connected", ""]

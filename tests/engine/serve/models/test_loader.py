@@ -15,6 +15,7 @@ import pytest
 import torch
 from lane_rig import Host, make_model
 
+from bridge.control.status_text import tells_of_loading
 from bridge.errors import LoadOvertaken, ModelError, SegueError
 from engine.model import LoadedModel
 from engine.serve.models import load
@@ -206,7 +207,12 @@ def test_later_requests_overtake_and_an_unload_ends_it_all(rig: Rig) -> None:
 
 @pytest.mark.parametrize(
     ("fault", "said"),
-    [(MemoryError("no room"), "not enough memory"), (KeyError("weight"), "KeyError"), (ModelError("cut"), "cut")],
+    [
+        (MemoryError("no room"), "there is not enough memory: no room"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"), "there is not enough memory: Default"),
+        (KeyError("weight"), "KeyError"),
+        (ModelError("cut"), "cut"),
+    ],
 )
 def test_whatever_a_load_raises_is_answered(rig: Rig, fault: Exception, said: str) -> None:
     def make(name: str) -> LoadedModel:
@@ -221,6 +227,30 @@ def test_whatever_a_load_raises_is_answered(rig: Rig, fault: Exception, said: st
     while ("failed", "broken", str(answer.fault)) not in rig.events and time.monotonic() < deadline:
         time.sleep(0.01)
     assert ("failed", "broken", str(answer.fault)) in rig.events
+
+
+def test_a_host_that_waits_for_a_model_reads_what_the_engine_writes(rig: Rig) -> None:
+    """While one model plays, the status says of the other one that it is loaded, until it is there or given up."""
+    inside, go_on = threading.Event(), threading.Event()
+
+    def make(name: str) -> LoadedModel:
+        inside.set()
+        assert go_on.wait(30)
+        return make_model(name, 5, 24)
+
+    rig.make = make
+    for cancelled in (False, True):
+        answer = rig.ask(Wanted(f"another {cancelled}"))
+        assert inside.wait(30)
+        assert (rig.state.name, tells_of_loading(rig.state.text)) == (READY, True)
+        if cancelled:
+            rig.loader.cancel()
+        go_on.set()
+        wait(answer)
+        assert wait(rig.ask(Wanted("another False"))).fault is None, "the thread is through with the one before"
+        assert not tells_of_loading(rig.state.text)
+        inside.clear()
+        go_on.clear()
 
 
 def write_sparse(path: Path, header: bytes, data_bytes: int) -> None:
