@@ -12,7 +12,7 @@ PACKAGES = ("bridge", "engine", "plugin_host", "presets")
 FILES = sorted(path for name in PACKAGES for path in (ROOT / name).rglob("*.py"))
 NATIVE = sorted(path for kind in ("*.cpp", "*.h") for path in (ROOT / "engine").rglob(kind))
 MAX_FUNCTION_LINES, MAX_LINE, MAX_NATIVE_LINES = 50, 120, 300
-MAX_METHODS, MAX_ATTRIBUTES = 30, 22  # of one class
+MAX_METHODS, MAX_ATTRIBUTES = 30, 23  # of one class
 MARK = re.compile(r"\[(any|main|control|generate|load|regions|audio)\b[^\]]*\]")
 # Folders of a package (and files beside them): each imports those before it.
 ORDER = {
@@ -20,8 +20,8 @@ ORDER = {
     "engine": (
         "errors", "system", "audio", "beat", "listen", "ort", "codec", "core", "lm", "model", "conditions", "stream",
         "checkpoints", "models",
-        "serve.weak_method", "serve.screen", "serve.options", "serve.lane_settings", "serve.timeline", "serve.render",
-        "serve.lane", "serve.faults", "serve.state", "serve.models", "serve.control",
+        "serve.weak_method", "serve.screen", "serve.options", "serve.lane_settings", "serve.faults", "serve.timeline",
+        "serve.render", "serve.lane", "serve.state", "serve.models", "serve.control",
         "__main__", "api", "bench", "train",
     ),
     "plugin_host": (

@@ -5,7 +5,10 @@ from __future__ import annotations
 from bridge.errors import EngineFault, LaneError, OutOfRange, RegionError, SegueError, Unsupported
 from bridge.system.dependencies import broken_library
 from engine.errors import AudioError, EngineError, UnsupportedError
-from engine.serve.lane.lane import Overtaken
+
+
+class Overtaken(Exception):
+    """A command whose place another one took."""
 
 
 def wire_fault(error: Exception) -> SegueError:

@@ -24,8 +24,8 @@ from bridge.control.limits import Bucket
 from bridge.control.messages import LANE_COMMANDS_PER_SECOND
 from bridge.control.requests import Responder
 from bridge.errors import Busy, NoSuchLane, SegueError
-from engine.serve.faults import wire_fault
-from engine.serve.lane.lane import Lane, Overtaken
+from engine.serve.faults import Overtaken, wire_fault
+from engine.serve.lane.lane import Lane
 
 if TYPE_CHECKING:
     from engine.serve.lane.controller import LaneController

@@ -29,7 +29,7 @@ from engine.serve.faults import wire_fault
 from engine.serve.lane.commands import Command
 from engine.serve.lane.lane import Lane
 from engine.serve.lane_settings import CONTINUE, ReferenceAudio
-from engine.serve.models.memory import trim
+from engine.system.freed_memory import trim
 
 if TYPE_CHECKING:
     from torch import Tensor

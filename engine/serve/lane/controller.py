@@ -20,6 +20,7 @@ from bridge.ring.form import PlaybackPlan
 from bridge.ring.layout import ENDLESS_SAMPLES
 from bridge.time.transport import Transport
 from engine.model import LoadedModel
+from engine.serve.faults import Overtaken
 from engine.serve.lane.candidates import Candidates
 from engine.serve.lane.catch_up import begin_behind, catch_up
 from engine.serve.lane.commands import Begun, Command, Failed, PlayOrder
@@ -27,7 +28,7 @@ from engine.serve.lane.filling import ready_noted, take_noted
 from engine.serve.lane.fitting import loop_samples, placement_of
 from engine.serve.lane.guard_actions import GuardActions
 from engine.serve.lane.host_follower import HostFollower
-from engine.serve.lane.lane import ENDED, IDLE, PLAYING, PREPARING, Lane, LaneView, Overtaken, Update
+from engine.serve.lane.lane import ENDED, IDLE, PLAYING, PREPARING, Lane, LaneView, Update
 from engine.serve.lane.levels import SOON_SECONDS, Levels
 from engine.serve.lane.renewal import Renewal
 from engine.serve.lane.retries import Retries

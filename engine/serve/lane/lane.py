@@ -35,10 +35,6 @@ IDLE, PREPARING, PLAYING, ENDED, FAILED = LANE_STATES
 Update = Callable[[LaneSettings], LaneSettings]
 
 
-class Overtaken(Exception):
-    """A command whose place another one took."""
-
-
 @dataclass(frozen=True)
 class LaneView:
     """How a lane is, for answers; seconds and beats as of the last turn of [generate].  [any]"""

@@ -23,8 +23,8 @@ from engine.serve.lane.commands import Command, PlayOrder
 from engine.serve.lane.lane import ENDED, FAILED, PREPARING, Lane
 from engine.serve.lane.scheduler import CommandScheduler
 from engine.serve.lane.timing import LaneTiming
-from engine.serve.models.memory import trim
 from engine.serve.timeline.due import Due, ahead_samples
+from engine.system.freed_memory import trim
 
 if TYPE_CHECKING:
     from engine.serve.render.stream_renderer import StreamRenderer

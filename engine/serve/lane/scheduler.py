@@ -16,8 +16,9 @@ from collections.abc import Callable
 
 from bridge.control.arguments import NOW
 from bridge.time.transport import Transport
+from engine.serve.faults import Overtaken
 from engine.serve.lane.commands import Command, Commands, Times, newest
-from engine.serve.lane.lane import Lane, Overtaken
+from engine.serve.lane.lane import Lane
 from engine.serve.lane.levels import SOON_SECONDS, Levels
 from engine.serve.lane.renewal import Renewal
 from engine.serve.lane.timing import LaneTiming

@@ -6,15 +6,14 @@ encoder that audiocraft's checkpoints leave out, ONNX Runtime's copies of the co
 
 from __future__ import annotations
 
-import ctypes
 import gc
-import sys
 from pathlib import Path
 
 from engine.checkpoints.find import find
 from engine.checkpoints.plain_file import header_of
 from engine.errors import CheckpointError, EngineError
 from engine.serve.lane.timing import resident_mb
+from engine.system.freed_memory import trim
 
 SHARE = 1.3  # of the weights: passing copies, caches, what a window computes
 LEAST_MB = 64.0
@@ -113,12 +112,3 @@ def give_back() -> None:
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
     trim()
-
-
-def trim() -> None:
-    """Return what the C library holds of freed memory to the system, where it can.  [any]"""
-    if sys.platform == "linux":
-        try:
-            ctypes.CDLL("libc.so.6").malloc_trim(0)
-        except (OSError, AttributeError):  # another C library: it gives back by itself, or not
-            return

@@ -5,6 +5,7 @@ import math
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -318,7 +319,9 @@ def test_a_side_without_its_library_did_not_fail(
 
     lines: list[dict[str, Any]] = []
     monkeypatch.setattr(contest, "ReferenceSide", side)
-    contest.Contest(ContestSpec(TINY, ["float32"]), lines.append, print)._enter_reference(None, "float32", False)  # type: ignore[arg-type]
+    contest.Contest(ContestSpec(TINY, ["float32"]), lines.append, print)._enter_reference(
+        SimpleNamespace(lm=None), "float32", False
+    )  # type: ignore[arg-type]
     assert [line["status"] for line in lines] == [status]
 
 
