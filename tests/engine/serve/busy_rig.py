@@ -32,21 +32,21 @@ class BusyHost(Host):
         )  # as it is measured when a model is loaded
         for module in MODULES:
             monkeypatch.setattr(module, "time", self.clock)
-        step, read = Window.write, Window.read_to
+        step, read = Window.was_drawn, Window.read_to
         per_frame, per_read = 0.02 / ratio, read_seconds / 300
         self.worked = 0
 
-        def write(window, tokens):
+        def was_drawn(window):
             self.worked += 1
             paused = self.worked % int(1.0 / per_frame) == 0
             self.clock.seconds += per_frame + pause_seconds * paused
-            step(window, tokens)
+            step(window)
 
         def read_to(window, n_frames):
             self.clock.seconds += per_read * (n_frames + 1 - (window.states[0].step if window.states else 0))
             return read(window, n_frames)
 
-        monkeypatch.setattr(Window, "write", write)
+        monkeypatch.setattr(Window, "was_drawn", was_drawn)
         monkeypatch.setattr(Window, "read_to", read_to)
         self.fills: list[float] = []
         self.missing = 0  # samples that were due and not there
