@@ -176,16 +176,19 @@ class TokenStream:
         self.window_offset = max(self.first_frame, self.n_frames - settings.size.keep_frames)
         self.window = self.coming = None
 
-    def rewind(self, n_frames: int) -> None:
+    def rewind(self, n_frames: int, context_frames: int | None = None) -> None:
         """Forget the frames after the first `n_frames`, prompt counted in, and begin a new window there.
 
-        Raises ValueError when there are fewer, or it lies before the first one known.  [generate]
+        That window hears `context_frames` of those before it; None: as many as a window keeps.  Raises ValueError when
+        there are fewer frames, or it lies before the first one known.  [generate]
         """
         if not self.first_frame <= n_frames <= self.n_frames:
             raise ValueError(f"cannot go back to frame {n_frames}: there are {self.first_frame} to {self.n_frames}")
         self._settled()
         self.n_frames = n_frames
         self.roll()
+        if context_frames is not None:
+            self.window_offset = max(self.first_frame, n_frames - context_frames)
 
     def reseed(self, seed: int) -> None:
         """Draw what follows with another seed.  [generate]"""

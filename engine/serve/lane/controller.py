@@ -120,8 +120,8 @@ class LaneController:
         transport = self.lane.clock.or_standing()
         self.model, self.renderer = model, renderer
         self.scheduler.handed_over()
-        begins = renderer.beat_map.beats_at(renderer.stream_written)
-        renderer.take_turn(transport.position_samples, self._next_generation())
+        begins = renderer.output.beat_map.beats_at(renderer.output.stream_written)
+        renderer.output.take_turn(transport.position_samples, self._next_generation())
         self._report(self.lane, self._state, begins, text)
 
     # -- every turn ---------------------------------------------------------------------------------------
@@ -135,12 +135,12 @@ class LaneController:
         if renderer is not None:
             if self._follower.follow(renderer, transport):
                 self._waiting_from = None if self._follower.quick else time.monotonic()
-                self.scheduler.made_anew(renderer, max(renderer.stream_made, renderer.stream_settled))
-            behind, seen = renderer.stream_behind, catch_up(renderer, transport)
+                self.scheduler.made_anew(renderer, max(renderer.output.stream_made, renderer.stream_settled))
+            behind, seen = renderer.output.catch_up.stream_behind, catch_up(renderer, transport)
             if self._watch.look(renderer, seen):
                 self._waiting_from = time.monotonic()
             self.scheduler.look_back(renderer)
-            if renderer.write() or behind > renderer.stream_behind == 0:
+            if renderer.output.write() or behind > renderer.output.catch_up.stream_behind == 0:
                 self._wrote()
             self.scheduler.hear(renderer, transport)
             self._maybe_end(renderer, transport)
@@ -195,12 +195,12 @@ class LaneController:
             self.fail(error)
             return
         self._seed = order.seed
-        renderer.loop = loop_samples(transport, placement.curve)
+        renderer.output.loop_changed(loop_samples(transport, placement.curve))
         self.renderer = renderer
         self.scheduler.begins(command, renderer, before, transport)
         same = before is not None and before.placement.timeline == placement.timeline
         end = before.placement.end_samples if before is not None and same else ENDLESS_SAMPLES
-        renderer.announce(min(placement.start_samples, end), self._next_generation())
+        renderer.output.announce(min(placement.start_samples, end), self._next_generation())
         self._change_state(PREPARING, float(order.start_beats), left_aside(renderer.model, settings))
         begin_behind(renderer, command, transport, self._generation)
 
@@ -241,10 +241,10 @@ class LaneController:
     def _wrote(self) -> None:
         """Blocks went into the ring: the first ones answer the command and teach the pace."""
         now, order = time.monotonic(), self._order
-        if self.renderer is not None and self.renderer.stream_behind:
+        if self.renderer is not None and self.renderer.output.catch_up.stream_behind:
             self._waiting_from = None  # it tells nothing of how quickly something new is there
             if self._state == PLAYING:
-                self._change_state(PREPARING, self.renderer.beat_map.beats_at(0))
+                self._change_state(PREPARING, self.renderer.output.beat_map.beats_at(0))
             return
         if self._waiting_from is not None and self.renderer is not None:
             ready_noted(self.renderer, self.timing, now - self._waiting_from, self._state == PREPARING)
@@ -288,13 +288,13 @@ class LaneController:
         fill, written, rolls = 0.0, before.written_beats, before.rolls
         if renderer is not None:
             position = max(transport.position_samples, renderer.placement.start_samples)
-            fill = max(0, renderer.ahead_samples(position)) / transport.sample_rate_hz
-            written = renderer.beat_map.beats_at(renderer.stream_written)
-            rolls = max(0, renderer.windows - 1)
-            self.lane.note_excerpt(renderer.excerpt, renderer.model.codec.sample_rate)
+            fill = max(0, renderer.output.ahead_samples(position)) / transport.sample_rate_hz
+            written = renderer.output.beat_map.beats_at(renderer.output.stream_written)
+            rolls = max(0, renderer.conditioning.windows - 1)
+            self.lane.note_excerpt(renderer.conditioning.excerpt, renderer.model.codec.sample_rate)
             if renderer.codec_output.bend is not None and transport.playing and self._state == PLAYING:
-                self.lane.note_beat(*bending.off_the_beat(renderer))
-            if self._state == PLAYING and not renderer.finished and transport.playing:
+                self.lane.note_beat(*bending.off_the_beat(renderer.codec_output.bend, renderer.output))
+            if self._state == PLAYING and not renderer.output.finished and transport.playing:
                 timing.saw_fill(fill, transport.position_samples >= renderer.placement.start_samples)
         self.lane.view = LaneView(
             self._state, written, self._generation, self._seed, fill,

@@ -107,6 +107,18 @@ class CodecOutput:
         kept_from = max(0, self.audio_end - self.history.shape[1])
         return -(-kept_from // self.codec.frame_samples)
 
+    @property
+    def kept_samples(self) -> int:
+        """How much sound is kept, at the codec's rate.  [generate]"""
+        return self.history.shape[1]
+
+    def heard_before(self, frame: int, n_frames: int) -> Tensor:
+        """Audio [C, n] of whole frames, `n_frames` at most, right before a frame's length times `frame`.  [generate]"""
+        samples = self.codec.frame_samples
+        end = self.history.shape[1] - (self.audio_end - frame * samples)
+        begin = end - max(0, min(end // samples, n_frames)) * samples
+        return self.history[:, max(begin, 0) : max(end, 0)].clone()
+
     # -- frames that were made, and where they are heard ------------------------------------------------
 
     def out_of(self, frame: int) -> int:

@@ -20,9 +20,34 @@ from engine.serve.render.fader import Fader, RecentAudio
 from engine.serve.render.limiter_stage import LimiterStage
 from engine.serve.timeline.beat_map import BeatMap
 from engine.serve.timeline.placement import StreamPlacement
+from engine.serve.timeline.tempo_curve import TempoCurve
 
 FADE_SECONDS = 0.01  # at the end of the music
 PASS_SECONDS = 0.5  # a loop pass is seen this long after it at the latest
+
+
+class CatchUp:
+    """A host inside music that is still being made: what lies before it is thrown away. All [generate]."""
+
+    def __init__(self) -> None:
+        self.keeps_place = False  # a take that is the same wherever its host comes to it
+        self.stream_behind = 0  # where the host is that the music is still to catch up with; 0: it is ahead of it
+
+    def begin(self, keeps_place: bool, here: int) -> None:
+        """Music begins for a host at a stream sample; one that keeps its place is caught up with."""
+        self.keeps_place, self.stream_behind = keeps_place, max(0, here) if keeps_place else 0
+
+    def from_start(self) -> None:
+        """The music is made from its start once more, for a host inside it."""
+        self.stream_behind = max(1, self.stream_behind)
+
+    def host_at(self, here: int) -> None:
+        """The host is at a stream sample that is not made yet."""
+        self.stream_behind = here
+
+    def done(self) -> None:
+        """The music is ahead of its host."""
+        self.stream_behind = 0
 
 
 class RingOutput:
@@ -37,14 +62,13 @@ class RingOutput:
         self.ring = ring
         self.fader = Fader(ring.form.sample_rate_hz, gain)
         self.recent_audio = RecentAudio(ring.form.sample_rate_hz, ring.form.channels)
+        self.catch_up = CatchUp()
         self._finish = LimiterStage(ring.form.sample_rate_hz, ring.form.channels)
         self.placement = self.writing = placement
         self.beat_map = BeatMap(placement)
         self.loop: tuple[int, int] | None = None  # first sample and the one behind the last
         self.stream_written = 0  # stream samples that are in the ring, or were thrown away before the start
         self._stream_begun = 0  # where writing began anew last
-        self.stream_behind = 0  # where the host is that the music is still to catch up with; 0: it is ahead of it
-        self.keeps_place = False  # a take that is the same wherever its host comes to it
         self._pending = torch.zeros(0, ring.form.channels)
 
     # -- how far it is --------------------------------------------------------------------------------
@@ -68,16 +92,54 @@ class RingOutput:
         """How far what is written reaches beyond a position of the present pass; negative: behind it."""
         return self.stream_written - (position_samples - self.placement.zero_samples)
 
+    def wants(self, position_samples: int, lead_seconds: float) -> bool:
+        """Whether more is to be made for a host at `position_samples`: never more than the lead."""
+        heard = max(position_samples - self.placement.zero_samples, self.placement.unheard_samples)
+        due = min(heard + int(lead_seconds * self.ring.form.sample_rate_hz), self.stream_end)
+        return self.stream_made < due and not len(self._pending)
+
+    # -- where it lies --------------------------------------------------------------------------------
+
+    def begin(self, placement: StreamPlacement, prompt: TempoCurve | None) -> None:
+        """The stream begins (anew) on `placement`; a prompt of another tempo lies on its own line."""
+        self.placement, self.beat_map = placement, BeatMap(placement, prompt)
+
+    def cut(self, stream_sample: int, placement: StreamPlacement) -> None:
+        """From a stream sample on the stream is made anew and lies on `placement`; what waits is forgotten."""
+        self.placement = placement
+        self.go_on_at(stream_sample)
+        self.beat_map.lay(stream_sample, placement)
+
+    def steer(self, stream_sample: int, placement: StreamPlacement) -> None:
+        """From a stream sample on the same pass lies on `placement`; what is made stays."""
+        self.placement = placement
+        self.writing = replace(placement, zero_samples=self.writing.zero_samples, timeline=self.writing.timeline)
+        self.beat_map.lay(stream_sample, self.writing)
+
+    def join(self, placement: StreamPlacement, loop: tuple[int, int] | None, host: int) -> None:
+        """Lie on another renderer's line: the same stream samples at the same positions, for a host at `host`."""
+        self.placement = self.writing = placement
+        self.loop = loop
+        self._wrap(host)
+
+    def loop_changed(self, loop: tuple[int, int] | None) -> None:
+        """The host loops elsewhere, or no longer: first sample and the one behind the last."""
+        self.loop = loop
+
+    def host_beyond_end(self, placement: StreamPlacement) -> None:
+        """The host is past the music's end, which lies on `placement`."""
+        self.placement = placement
+
     # -- writing --------------------------------------------------------------------------------------
 
-    def _from(self, stream_samples: int) -> None:
+    def go_on_at(self, stream_samples: int) -> None:
         """What comes next is `stream_samples`; nothing waits."""
         self.stream_written = self._stream_begun = stream_samples
         self._pending = self._pending[:0]
         self._finish.go_on_at(stream_samples)
         self.writing = self.placement
 
-    def _put(self, audio: Tensor, begin: int) -> None:
+    def put(self, audio: Tensor, begin: int) -> None:
         """More stream samples [n, channels], from `begin` on; cut and faded at the end, thrown away before the start.
 
         So are those that lie before where writing goes on.
@@ -91,7 +153,7 @@ class RingOutput:
         """Own samples [n, channels] that are on the recent audio, from `begin` on, as they are to be heard."""
         finish, end = self._finish, self.stream_end
         if begin > finish.stream_fed and len(audio):
-            self._from(begin)
+            self.go_on_at(begin)
         if not finish.running:
             finish.begin(self._before(begin))
         last = begin < end <= begin + len(audio)
@@ -127,7 +189,7 @@ class RingOutput:
         )
         fed = self._finish.stream_fed
         if stream_sample < made:
-            self._from(stream_sample)
+            self.go_on_at(stream_sample)
             self._feed(self.recent_audio.between(stream_sample, fed), stream_sample)
             self._wrap(host)
             begin, writing = self.writing.zero_samples + self.stream_written, self.writing
@@ -150,7 +212,7 @@ class RingOutput:
         """
         of = self.ring.plan.generation if generation is None else generation
         total = 0
-        behind = min(max(0, self.stream_behind - self.stream_written), len(self._pending))
+        behind = min(max(0, self.catch_up.stream_behind - self.stream_written), len(self._pending))
         self.stream_written, self._pending = self.stream_written + behind, self._pending[behind:]
         while len(self._pending):
             begin = self.writing.zero_samples + self.stream_written
@@ -180,8 +242,10 @@ class RingOutput:
             self.beat_map.lay(max(wrap, self._stream_begun), self.writing)
             from_samples = start
 
-    def _end_early(self, made: int, end_samples: int, generation: int) -> None:
-        """The place ends at a host position now: a fade before it where `made` stream samples reach beyond."""
+    def end_at(self, end_samples: int, generation: int) -> None:
+        """The music ends at a host position: a fade before it where what is made reaches beyond."""
+        made = self.stream_made
+        self.placement = replace(self.placement, end_samples=max(end_samples, self.placement.zero_samples))
         if self.stream_end >= made:
             self.announce(self.placement.zero_samples + made, generation)
             return
@@ -221,14 +285,26 @@ class RingOutput:
         )
         self.ring.set_plan(plan)
 
-    def join(self, placement: StreamPlacement, loop: tuple[int, int] | None, host: int) -> None:
-        """Lie on another renderer's line: the same stream samples at the same positions, for a host at `host`."""
-        self.placement = self.writing = placement
-        self.loop = loop
-        self._wrap(host)
-
-    def _go_on(self, host: int, generation: int) -> None:
-        """After a cut: where writing goes on, maybe behind the loop's end, and the plan that says so."""
+    def announce_here(self, host: int, generation: int) -> None:
+        """Tell a host at `host` the plan: older blocks count up to where writing goes on, maybe a loop's pass later."""
         self._wrap(host)
         self.announce(self.writing.zero_samples + self.stream_written, generation, self.writing)
         self.ring.set_reach(self.placement.zero_samples + self.stream_written)
+
+    def shift(self, host: int, from_stream_sample: int, placement: StreamPlacement, generation: int) -> None:
+        """What is made sounds elsewhere from `from_stream_sample` on: not made anew, only written once more.
+
+        `placement` has another zero (the start moves), or the loop has changed before.
+        """
+        fed = self._finish.stream_fed
+        begin = min(max(from_stream_sample, self.recent_audio.stream_begin), fed)
+        self.beat_map.move(placement.zero_samples - self.placement.zero_samples)
+        self.placement = placement
+        self.go_on_at(begin)
+        self._feed(self.recent_audio.between(begin, fed), begin)
+        self.take_turn(host, generation)
+
+    def take_turn(self, host: int, generation: int) -> None:
+        """What is made and not written yet takes over from what the ring holds."""
+        self.announce_here(host, generation)
+        self.write()

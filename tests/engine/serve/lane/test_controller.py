@@ -308,7 +308,7 @@ def test_a_late_stream_comes_in_again_on_a_bar_line(host):
     host.start()
     host.settle()
     host.listen(3 * RATE)
-    made = host.lane.controller.renderer.stream_made
+    made = host.lane.controller.renderer.output.stream_made
     far = host.transport.position_samples + 6 * RATE  # the engine stood still for six seconds
     host.transport = Transport(True, far, host.transport.grid)
     host.lane.controller._follower._changed_seconds = 0.0
