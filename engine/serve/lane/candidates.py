@@ -103,7 +103,7 @@ class Candidates:
         codec, codec_output = renderer.model.codec, renderer.codec_output
         before = _mono(codec_output.history[:, -int(BEFORE_SECONDS * codec.sample_rate) :])
         heard = [
-            _mono(codec_output.preview(candidate_set.codes(index), each.finished))
+            _mono(codec_output.decoder.preview(candidate_set.codes(index), each.finished))
             for index, each in enumerate(candidate_set.streams)
         ]
         beats_at = _beats_from(renderer, codec_output.audio_end, max(map(len, heard)))
@@ -112,7 +112,7 @@ class Candidates:
 
 def _beats_from(renderer: StreamRenderer, begin: int, count: int) -> Callable[[np.ndarray], np.ndarray]:
     """Seconds after the codec's sample `begin` to beats, straight through the next `count` samples."""
-    rate, to_host = renderer.model.codec.sample_rate, renderer.rates.stream_per_codec
+    rate, to_host = renderer.model.codec.sample_rate, renderer.codec_output.rates.stream_per_codec
     ends = [renderer.output.beat_map.beats_at(round(at * to_host)) for at in (begin, begin + count)]
     slope = (ends[1] - ends[0]) / max(count, 1) * rate
     return lambda seconds: ends[0] + slope * np.asarray(seconds)

@@ -22,7 +22,7 @@ from engine.model import LoadedModel
 from engine.serve.lane.controller import LaneController, Report
 from engine.serve.lane.lane import PLAYING, Lane
 from engine.serve.lane.timing import Medians
-from engine.serve.render.codec_output import PIECE_FRAMES
+from engine.serve.render.piece_decoder import PIECE_FRAMES
 from engine.stream.lanes import LaneBatch, LaneFrames
 
 HOP_FRAMES = 8  # advanced at a time while rings are well filled; whole pieces
@@ -288,9 +288,9 @@ def _begin_decoding(controller: LaneController, thread: DecodeThread) -> None:
     renderer = controller.renderer
     if renderer is None or controller.candidates.running(renderer):
         return
-    codes = renderer.stream.codes(renderer.taken_frames + renderer.codec_output.begun_frames)
+    codes = renderer.stream.codes(renderer.taken_frames + renderer.codec_output.decoder.begun_frames)
     if codes.shape[1]:
-        renderer.codec_output.decode_beside(codes, thread)
+        renderer.codec_output.decoder.decode_beside(codes, thread)
 
 
 def _hurried(controller: LaneController) -> bool:

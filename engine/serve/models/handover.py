@@ -98,7 +98,7 @@ def _bar_sample(renderer: StreamRenderer, transport: Transport, stream_sample: i
 
 def _frame_of(renderer: StreamRenderer, stream_sample: int) -> int:
     """The own frame that holds a stream sample, among those whose sound is known."""
-    rates = renderer.rates
+    rates = renderer.codec_output.rates
     coded = min(rates.codec_of(max(stream_sample, 0)), renderer.codec_output.audio_end)
     return rates.frame_at(coded)
 

@@ -29,7 +29,6 @@ from engine.serve.render.loudness_target import target_lufs
 from engine.serve.render.ring_output import RingOutput
 from engine.serve.render.stream_settings import HandoverPrompt, Prompt, make_prompt, stream_settings
 from engine.serve.timeline.placement import StreamPlacement
-from engine.serve.timeline.samples import SampleRates
 from engine.stream import StreamSettings, TokenStream
 
 
@@ -54,9 +53,7 @@ class StreamRenderer:
         self.prompt_frames = 0
         self.version = 0  # counts what was taken back or made anew
         self.in_window = False  # what was made anew last went on in the open window, without reading what came before
-        codec, rate_hz = model.codec, ring.form.sample_rate_hz
-        self.rates = SampleRates(codec.sample_rate, rate_hz, codec.frame_samples)
-        self.resampler = StreamResampler(codec.sample_rate, rate_hz)
+        self.resampler = StreamResampler(model.codec.sample_rate, ring.form.sample_rate_hz)
         if taken_over is None:
             self._begin(placement)
         else:
@@ -160,7 +157,9 @@ class StreamRenderer:
         The cut lies on the first frame that begins there or later, or on the last one that is made. The beats that
         are heard up to there are led to those of `placement` without a jump.
         """
-        self._cut_from(self.rates.start_of(max(0, self.placement.frame_at(cut_samples))), settings, placement)
+        self._cut_from(
+            self.codec_output.rates.start_of(max(0, self.placement.frame_at(cut_samples))), settings, placement
+        )
         self.output.announce_here(host, generation)
 
     def retake_at(
@@ -170,7 +169,7 @@ class StreamRenderer:
 
         The cut is in the frame that holds it, and what the new frames have before it is thrown away.
         """
-        coded = self.rates.codec_of(stream_sample)
+        coded = self.codec_output.rates.codec_of(stream_sample)
         frame = self._known(self.codec_output.frame_at(coded))
         hold = coded - self.codec_output.out_of(frame)
         self._cut(frame, settings, self._reached(placement, self._stream_of(frame)), hold, placed=True)
@@ -191,7 +190,7 @@ class StreamRenderer:
         What follows is made anew, from the frame that holds that sample; `placement` is that of the present pass,
         its zero is set here.
         """
-        frame = self._known(self.codec_output.frame_at(self.rates.codec_of(max(stream_samples, 0))))
+        frame = self._known(self.codec_output.frame_at(self.codec_output.rates.codec_of(max(stream_samples, 0))))
         self.output.fader.moved()
         unheard = min(placement.unheard_samples, stream_samples)  # it is heard from there on, its beginning too
         self._cut(
@@ -211,7 +210,7 @@ class StreamRenderer:
 
         The model still hears `context_frames` of the music before it; None: as much as it keeps.
         """
-        frame = self._cut_from(self.rates.codec_of(stream_sample), self.settings, self.placement)
+        frame = self._cut_from(self.codec_output.rates.codec_of(stream_sample), self.settings, self.placement)
         self.stream.reseed(seed_of(frame))
         self.output.announce_here(host, generation)
         if context_frames is not None:
@@ -238,16 +237,16 @@ class StreamRenderer:
     @property
     def first_kept_sample(self) -> int:
         """First stream sample whose sound is kept."""
-        kept = self.rates.stream_of(self.rates.start_of(self.codec_output.first_kept_frame))
+        kept = self.codec_output.rates.stream_of(self.codec_output.rates.start_of(self.codec_output.first_kept_frame))
         return max(kept, self.output.recent_audio.stream_begin)
 
     def _stream_of(self, frame: int) -> int:
         """First stream sample of an own frame, as it is heard."""
-        return self.rates.stream_of(self.codec_output.out_of(frame))
+        return self.codec_output.rates.stream_of(self.codec_output.out_of(frame))
 
     def _known(self, frame: int) -> int:
         """An own frame, or the last one that is made where that is earlier."""
-        return min(frame, self.codec_output.frame_at(self.rates.codec_of(self.output.stream_made)))
+        return min(frame, self.codec_output.frame_at(self.codec_output.rates.codec_of(self.output.stream_made)))
 
     def _set_total(self) -> None:
         """Tell the stream where the music ends."""
@@ -259,7 +258,7 @@ class StreamRenderer:
         On the last one that is made where that is earlier: all that was made of it sounds, a host may be waiting there.
         """
         frame, made = self._known(self.codec_output.frame_from(coded)), self.output.stream_made
-        end = self.rates.codec_of(made)
+        end = self.codec_output.rates.codec_of(made)
         hold = end - self.codec_output.out_of(frame) if coded >= end else None
         self._cut(frame, settings, self._reached(placement, self._stream_of(frame)), hold)
         if hold is not None:
