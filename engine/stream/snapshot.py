@@ -48,15 +48,14 @@ def resume(lm: LanguageModel, conditions: WindowConditions, kept: StreamSnapshot
     """
     stream = TokenStream(lm, conditions, kept.settings, torch.Generator(device=lm.out_norm.weight.device))
     stream.append(kept.codes.long())
-    stream.window_offset = kept.window_offset
     prompt = kept.codes[:, kept.window_offset :][:, : kept.window_prompt_frames].long()
     window = Window(lm, conditions(kept.window_offset, kept.window_frames), prompt, kept.window_frames)
-    window.sequence = kept.sequence.clone()
+    window.sequence.copy_(kept.sequence)
     while kept.next_step and not window.read_piece():
         pass
     while window.next_step < kept.next_step:
         window.logits()
-        window.next_step += 1
-    stream.window = window
+        window.was_drawn()
+    stream.go_on_in(window, kept.window_offset)
     stream.generator.set_state(kept.generator_state)
     return stream

@@ -44,6 +44,12 @@ class StreamSettings:
     spare_frames: int = 0
     prepared: bool = False
 
+    def frames_at(self, offset_frames: int) -> int:
+        """How many frames a window at a stream frame has.  [any]"""
+        if self.total_frames is None:
+            return self.size.window_frames
+        return min(self.size.window_frames, self.total_frames + self.spare_frames - offset_frames)
+
 
 class TokenStream:
     """Yields completed frames of one lane; make it with `begin`, take frames with `advance`."""
@@ -219,6 +225,10 @@ class TokenStream:
         settings.sampling.check(self.lm.config.card)
         self.settings = replace(self.settings, sampling=settings.sampling, guidance=settings.guidance)
 
+    def go_on_in(self, window: Window, offset_frames: int) -> None:
+        """Take the next steps in a window that begins at a stream frame and knows what was drawn there.  [generate]"""
+        self.window, self.window_offset = window, offset_frames
+
     @property
     def free_frame(self) -> int:
         """First frame whose conditions no step has read yet.  [generate]"""
@@ -250,7 +260,7 @@ class TokenStream:
 
     def _open(self, offset: int, rolled: bool = False) -> None:
         """A window at stream frame `offset`, its prompt the frames already complete there."""
-        n_frames = self._frames_at(offset)
+        n_frames = self.settings.frames_at(offset)
         if rolled and self.settings.prepared:
             if self.coming is None or (self.coming.offset, self.coming.n_frames) != (offset, n_frames):
                 self.coming = ComingWindow(self.lm, self.conditions, offset, n_frames, self.n_frames)
@@ -261,13 +271,6 @@ class TokenStream:
         self.window_offset = offset
         self._prepare()
 
-    def _frames_at(self, offset: int) -> int:
-        """How many frames a window at stream frame `offset` has."""
-        size, total = self.settings.size, self.settings.total_frames
-        if total is None:
-            return size.window_frames
-        return min(size.window_frames, total + self.settings.spare_frames - offset)
-
     def _prepare(self) -> None:
         """Begin to get the window after the open one ready, where there will be one."""
         self.coming, window = None, self.window
@@ -275,7 +278,7 @@ class TokenStream:
             return
         total, offset = self.settings.total_frames, self.window_offset + self.settings.size.stride_frames
         if total is None or total > self.window_offset + window.n_frames:
-            n_frames = self._frames_at(offset)
+            n_frames = self.settings.frames_at(offset)
             self.coming = ComingWindow(self.lm, self.conditions, offset, n_frames, self.n_frames)
 
     def append(self, codes: Tensor) -> None:

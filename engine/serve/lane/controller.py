@@ -26,7 +26,7 @@ from engine.serve.lane.filling import ready_noted, take_noted
 from engine.serve.lane.fitting import loop_samples, placement_of
 from engine.serve.lane.guard_actions import GuardActions
 from engine.serve.lane.host_follower import HostFollower
-from engine.serve.lane.lane import ENDED, IDLE, PLAYING, PREPARING, Lane, LaneView, Overtaken, Update
+from engine.serve.lane.lane import ENDED, IDLE, PLAYING, PREPARING, Lane, LaneView, Overtaken
 from engine.serve.lane.levels import SOON_SECONDS, Levels
 from engine.serve.lane.renewal import Renewal
 from engine.serve.lane.retries import Retries
@@ -52,7 +52,6 @@ class LaneController:
     def __init__(self, lane: Lane, model: LoadedModel | None, report: Report) -> None:
         self.lane, self.model, self._report = lane, model, report
         self.renderer: StreamRenderer | None = None
-        self.lead_at_least_seconds = 0.0  # while another model gets ready to take over
         self.timing = LaneTiming()
         self.renewal = Renewal(lambda: time.monotonic())  # `time` may be another one in tests
         number, ours = weakly(self._next_generation), (lane, self.timing, self.renewal)
@@ -73,10 +72,6 @@ class LaneController:
             return self.lane.place_now(Depth.WINDOW if command.slow else Depth.SOUND)
         due = self.scheduler.add(command, self.lane.clock.or_standing())
         return float(due.beats), int(due.late)
-
-    def schedule(self, at: At, update: Update) -> None:
-        """Change the settings when the host is at `at`; a running stream is made anew from there."""
-        self.change(Command(at, update=update))
 
     def play(self, at: At, bars: int, begun: Begun, failed: Failed, command: Command | None = None) -> Due:
         """Begin a stream; a running one goes on up to the new one's start."""
@@ -112,8 +107,14 @@ class LaneController:
         """The lane goes: nobody waits for an answer any more, and its ring is freed."""
         self._drop(self._order)
         self.scheduler.commands.take_back(list(self.scheduler.commands.waiting), Overtaken(OVERTAKEN))
-        self.renderer = self.lane.controller = None
+        self.renderer = None
+        self.lane.driven_by(None)
         self.lane.ring.close()
+
+    def use(self, model: LoadedModel | None, expected_seconds: float) -> None:
+        """Let another model play what begins from now on, in which reading given music takes so long."""
+        self.model = model
+        self.timing.model_changed(expected_seconds)
 
     def take_over(self, renderer: StreamRenderer, model: LoadedModel, text: str) -> None:
         """Another model's renderer goes on where this lane's one is; see `handover`."""
@@ -156,7 +157,7 @@ class LaneController:
     def _lead_seconds(self) -> float:
         """How far ahead music is to be made."""
         told = self.renewal.lead_seconds(self.lane.settings.values["lead_seconds"], self.timing.in_window_seconds)
-        wanted = self._follower.lead_seconds(max(told, self.lead_at_least_seconds, self.scheduler.lead_seconds))
+        wanted = self._follower.lead_seconds(max(told, self.timing.lead_at_least_seconds, self.scheduler.lead_seconds))
         return min(wanted, lead_limit_seconds(self.lane.ring))
 
     def streams(self) -> tuple[TokenStream, ...]:
@@ -250,8 +251,7 @@ class LaneController:
             ready_noted(self.renderer, self.timing, now - self._waiting_from, self._state == PREPARING)
             self._waiting_from = None
         if self._state == PREPARING and order is not None:
-            self.timing.first_sound_seconds = now - order.ordered_seconds
-            self.timing.restart()
+            self.timing.begun_after(now - order.ordered_seconds)
             self._change_state(PLAYING, float(order.start_beats), self.retries.came_back())
             order.begin(self._generation)
 
@@ -296,13 +296,13 @@ class LaneController:
                 self.lane.note_beat(*bending.off_the_beat(renderer.codec_output.bend, renderer.output))
             if self._state == PLAYING and not renderer.output.finished and transport.playing:
                 timing.saw_fill(fill, transport.position_samples >= renderer.placement.start_samples)
-        self.lane.view = LaneView(
+        self.lane.show(LaneView(
             self._state, written, self._generation, self._seed, fill,
             timing.fill_low_seconds, timing.first_sound_seconds, timing.realtime_ratio, rolls,
             timing.change_seconds, self.scheduler.times.text,
             (self._watch.heard, self._watch.passed, self.candidates.chosen),
             (SOON_SECONDS, timing.in_window_seconds, timing.margin_seconds), self.retries.text,
-        )  # fmt: skip
+        ))  # fmt: skip
 
     def _change_state(self, state: str, beats: float, text: str = "") -> None:
         if state != self._state or text:

@@ -108,8 +108,9 @@ class GenerateLoop:
 
     def open(self, lane: Lane) -> None:
         """Take a lane in.  [generate]"""
-        lane.controller = self._controllers[lane.number] = LaneController(lane, self.model, self._report)
-        lane.controller.timing.expected_seconds = self._change_seconds
+        controller = self._controllers[lane.number] = LaneController(lane, self.model, self._report)
+        controller.use(self.model, self._change_seconds)
+        lane.driven_by(controller)
 
     def use(self, model: LoadedModel | None, change_seconds: float = 0.0) -> None:
         """Let another model play what begins from now on, in which reading music took so long; None: there is none.
@@ -122,9 +123,7 @@ class GenerateLoop:
         self._figures = Medians()
         self._made_seconds = self._worked_seconds = 0.0
         for controller in self.controllers():
-            controller.model = model
-            controller.lead_at_least_seconds = 0.0
-            controller.timing.expected_seconds = change_seconds
+            controller.use(model, change_seconds)
 
     def forget(self, controller: LaneController) -> None:
         """Let go of a lane's stream; one that it plays on with is taken in again.  [generate]"""

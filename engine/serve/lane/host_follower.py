@@ -125,7 +125,7 @@ class HostFollower:
             + max(renderer.output.stream_made, renderer.stream_settled)
             - transport.position_samples
         )
-        self._timing.change_seconds = time.monotonic() - self._lane.changed_seconds + max(0, ahead) / rate
+        self._timing.changed_after(time.monotonic() - self._lane.changed_seconds + max(0, ahead) / rate)
         return True
 
     def _spare(self, renderer: StreamRenderer, transport: Transport, ready: int) -> int:
@@ -169,7 +169,8 @@ class HostFollower:
             return False
         self._shifted_seconds = now
         renderer.output.loop_changed(loop)
-        if renderer.first_kept_sample <= ends < renderer.output.stream_made:
+        kept_from = max(renderer.codec_output.kept_from, renderer.output.kept_from)
+        if kept_from <= ends < renderer.output.stream_made:
             renderer.output.shift(transport.position_samples, ends, renderer.placement, self._next_generation())
         return False
 

@@ -79,10 +79,10 @@ class CodecOutput:
         return self._resample.next_output_samples
 
     @property
-    def first_kept_frame(self) -> int:
-        """The first own frame whose sound is kept; 0 or more.  [generate]"""
+    def kept_from(self) -> int:
+        """The stream sample on which the first frame begins whose sound is kept; 0 or more.  [generate]"""
         kept_from = max(0, self.audio_end - self.history.shape[1])
-        return self.rates.frame_from(kept_from)
+        return self.rates.stream_of(self.rates.start_of(self.rates.frame_from(kept_from)))
 
     @property
     def kept_samples(self) -> int:
@@ -103,9 +103,13 @@ class CodecOutput:
         made = self.rates.start_of(frame)
         return made if self.bend is None else self.bend.map.out_at(made)
 
-    def frame_at(self, out: int) -> int:
-        """The own frame that is heard at a sample put out, at the codec's rate.  [generate]"""
-        return self.rates.frame_at(self._made_at(out))
+    def stream_of(self, frame: int) -> int:
+        """The first stream sample on which an own frame is heard.  [generate]"""
+        return self.rates.stream_of(self.out_of(frame))
+
+    def frame_of(self, stream_sample: int) -> int:
+        """The own frame that is heard at a stream sample.  [generate]"""
+        return self.rates.frame_at(self._made_at(self.rates.codec_of(stream_sample)))
 
     def frame_from(self, out: int) -> int:
         """The first own frame that begins to be heard at a sample put out or after it.  [generate]"""

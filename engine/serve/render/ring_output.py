@@ -16,13 +16,12 @@ from bridge.ring.layout import ENDLESS_SAMPLES
 from bridge.ring.writer import RingWriter
 from bridge.time import units
 from bridge.time.transport import Transport
-from engine.serve.render.fader import Fader, RecentAudio
-from engine.serve.render.limiter_stage import LimiterStage
+from engine.serve.render.fader import Fader
+from engine.serve.render.output_stage import FADE_SECONDS, OutputStage
 from engine.serve.timeline.beat_map import BeatMap
 from engine.serve.timeline.placement import StreamPlacement
 from engine.serve.timeline.tempo_curve import TempoCurve
 
-FADE_SECONDS = 0.01  # at the end of the music
 PASS_SECONDS = 0.5  # a loop pass is seen this long after it at the latest
 
 
@@ -61,9 +60,8 @@ class RingOutput:
     def __init__(self, ring: RingWriter, placement: StreamPlacement, gain: float = 1.0) -> None:
         self.ring = ring
         self.fader = Fader(ring.form.sample_rate_hz, gain)
-        self.recent_audio = RecentAudio(ring.form.sample_rate_hz, ring.form.channels)
         self.catch_up = CatchUp()
-        self._finish = LimiterStage(ring.form.sample_rate_hz, ring.form.channels)
+        self._stage = OutputStage(ring.form.sample_rate_hz, ring.form.channels, self.fader)
         self.placement = self.writing = placement
         self.beat_map = BeatMap(placement)
         self.loop: tuple[int, int] | None = None  # first sample and the one behind the last
@@ -91,6 +89,11 @@ class RingOutput:
     def ahead_samples(self, position_samples: int) -> int:
         """How far what is written reaches beyond a position of the present pass; negative: behind it."""
         return self.stream_written - (position_samples - self.placement.zero_samples)
+
+    @property
+    def kept_from(self) -> int:
+        """First stream sample whose sound is kept, to be written once more."""
+        return self._stage.kept_from
 
     def wants(self, position_samples: int, lead_seconds: float) -> bool:
         """Whether more is to be made for a host at `position_samples`: never more than the lead."""
@@ -136,7 +139,7 @@ class RingOutput:
         """What comes next is `stream_samples`; nothing waits."""
         self.stream_written = self._stream_begun = stream_samples
         self._pending = self._pending[:0]
-        self._finish.go_on_at(stream_samples)
+        self._stage.go_on_at(stream_samples)
         self.writing = self.placement
 
     def put(self, audio: Tensor, begin: int) -> None:
@@ -144,66 +147,34 @@ class RingOutput:
 
         So are those that lie before where writing goes on.
         """
-        known = max(0, self._finish.stream_fed - begin)
+        known = max(0, self._stage.stream_fed - begin)
         audio, begin = audio[known:], begin + min(known, len(audio))
-        self.recent_audio.put(audio, begin)
+        self._stage.keep(audio, begin)
         self._feed(audio, begin)
 
     def _feed(self, audio: Tensor, begin: int) -> None:
-        """Own samples [n, channels] that are on the recent audio, from `begin` on, as they are to be heard."""
-        finish, end = self._finish, self.stream_end
-        if begin > finish.stream_fed and len(audio):
+        """Kept stream samples [n, channels], from `begin` on, as they are to be heard."""
+        if begin > self._stage.stream_fed and len(audio):
             self.go_on_at(begin)
-        if not finish.running:
-            finish.begin(self._before(begin))
-        last = begin < end <= begin + len(audio)
-        out, first = finish.push(self._loud(audio[: max(0, end - begin)], begin), last)
+        out, first = self._stage.feed(audio, begin, self.stream_end)
         early = min(max(0, self.placement.unheard_samples - first), len(out))
         self.stream_written += early
         self._pending = torch.cat([self._pending, out[early:]])
-
-    def _before(self, stream_sample: int) -> Tensor:
-        """What is heard right before a stream sample, as far as it has a part in what follows."""
-        begin = max(self.recent_audio.stream_begin, stream_sample - self._finish.memory_samples)
-        return self._loud(self.recent_audio.between(begin, stream_sample), begin)
-
-    def _once_more(self, stream_sample: int, end: int) -> Tensor:
-        """What is heard from one stream sample to another [n, channels], as it is to be by now."""
-        return self._finish.whole(
-            self._loud(self.recent_audio.between(stream_sample, end), stream_sample),
-            stream_sample,
-            self._before(stream_sample),
-        )
-
-    def _loud(self, audio: Tensor, stream_begin: int) -> Tensor:
-        """Own samples [n, channels] from `stream_begin` on as they are to be heard."""
-        return self.fader.faded(self._faded(audio, stream_begin), stream_begin)
 
     def refade(self, host: int, points: list[tuple[int, float]], generation: int) -> None:
         """Be so loud from these stream samples on; what is made is written once more, for a host at `host`."""
         for stream_sample, gain in points:
             self.fader.fade(stream_sample, gain)
-        made, stream_sample = (
-            self.stream_made,
-            max(points[0][0], self.recent_audio.stream_begin, self.placement.unheard_samples),
-        )
-        fed = self._finish.stream_fed
+        made, fed = self.stream_made, self._stage.stream_fed
+        stream_sample = max(points[0][0], self.kept_from, self.placement.unheard_samples)
         if stream_sample < made:
             self.go_on_at(stream_sample)
-            self._feed(self.recent_audio.between(stream_sample, fed), stream_sample)
+            self._feed(self._stage.kept(stream_sample, fed), stream_sample)
             self._wrap(host)
             begin, writing = self.writing.zero_samples + self.stream_written, self.writing
             self.write(generation)  # before the plan says so: a host that has come there meanwhile finds them
             self.announce(begin, generation, writing)
             self.ring.set_reach(self.placement.zero_samples + self.stream_written)
-
-    def _faded(self, audio: Tensor, stream_begin: int) -> Tensor:
-        """A short fade right before the end of the music."""
-        if self.placement.end_samples == ENDLESS_SAMPLES or not len(audio):
-            return audio
-        fade = max(1, int(FADE_SECONDS * self.ring.form.sample_rate_hz))
-        left = self.stream_end - stream_begin - torch.arange(len(audio))
-        return audio * (left.clamp(max=fade) / fade)[:, None]
 
     def write(self, generation: int | None = None) -> int:
         """Put what waits into the ring as far as there is room; returns how many samples.
@@ -251,12 +222,12 @@ class RingOutput:
             return
         seconds = FADE_SECONDS + units.SAMPLES_PER_FRAME / units.CODEC_RATE_HZ
         begin = end_samples - int(seconds * self.ring.form.sample_rate_hz)
-        stream_sample = max(self.recent_audio.stream_begin, begin - self.placement.zero_samples)
+        stream_sample = max(self.kept_from, begin - self.placement.zero_samples)
         self.announce(self.placement.zero_samples + stream_sample, generation)
-        audio = self._once_more(stream_sample, self.stream_end)
+        audio = self._stage.once_more(stream_sample, self.stream_end)
         self.ring.write(self.placement.zero_samples + stream_sample, audio.numpy(), generation, self.placement.timeline)
         self._pending, self.stream_written = self._pending[:0], max(self.stream_written, self.stream_end)
-        self._finish.go_on_at(self.stream_written)
+        self._stage.go_on_at(self.stream_written)
 
     # -- the plan -------------------------------------------------------------------------------------
 
@@ -296,12 +267,12 @@ class RingOutput:
 
         `placement` has another zero (the start moves), or the loop has changed before.
         """
-        fed = self._finish.stream_fed
-        begin = min(max(from_stream_sample, self.recent_audio.stream_begin), fed)
+        fed = self._stage.stream_fed
+        begin = min(max(from_stream_sample, self.kept_from), fed)
         self.beat_map.move(placement.zero_samples - self.placement.zero_samples)
         self.placement = placement
         self.go_on_at(begin)
-        self._feed(self.recent_audio.between(begin, fed), begin)
+        self._feed(self._stage.kept(begin, fed), begin)
         self.take_turn(host, generation)
 
     def take_turn(self, host: int, generation: int) -> None:

@@ -169,10 +169,9 @@ class StreamRenderer:
 
         The cut is in the frame that holds it, and what the new frames have before it is thrown away.
         """
-        coded = self.codec_output.rates.codec_of(stream_sample)
-        frame = self._known(self.codec_output.frame_at(coded))
-        hold = coded - self.codec_output.out_of(frame)
-        self._cut(frame, settings, self._reached(placement, self._stream_of(frame)), hold, placed=True)
+        frame = self._known(self.codec_output.frame_of(stream_sample))
+        hold = self.codec_output.rates.codec_of(stream_sample) - self.codec_output.out_of(frame)
+        self._cut(frame, settings, self._reached(placement, self.codec_output.stream_of(frame)), hold, placed=True)
         self.output.go_on_at(max(stream_sample, self.output.stream_written))
         self.output.announce_here(host, generation)
 
@@ -190,7 +189,7 @@ class StreamRenderer:
         What follows is made anew, from the frame that holds that sample; `placement` is that of the present pass,
         its zero is set here.
         """
-        frame = self._known(self.codec_output.frame_at(self.codec_output.rates.codec_of(max(stream_samples, 0))))
+        frame = self._known(self.codec_output.frame_of(max(stream_samples, 0)))
         self.output.fader.moved()
         unheard = min(placement.unheard_samples, stream_samples)  # it is heard from there on, its beginning too
         self._cut(
@@ -232,21 +231,11 @@ class StreamRenderer:
     @property
     def stream_free(self) -> int:
         """First stream sample whose frame no step has begun to draw."""
-        return self._stream_of(self.stream.free_frame - self.prompt_frames)
-
-    @property
-    def first_kept_sample(self) -> int:
-        """First stream sample whose sound is kept."""
-        kept = self.codec_output.rates.stream_of(self.codec_output.rates.start_of(self.codec_output.first_kept_frame))
-        return max(kept, self.output.recent_audio.stream_begin)
-
-    def _stream_of(self, frame: int) -> int:
-        """First stream sample of an own frame, as it is heard."""
-        return self.codec_output.rates.stream_of(self.codec_output.out_of(frame))
+        return self.codec_output.stream_of(self.stream.free_frame - self.prompt_frames)
 
     def _known(self, frame: int) -> int:
         """An own frame, or the last one that is made where that is earlier."""
-        return min(frame, self.codec_output.frame_at(self.codec_output.rates.codec_of(self.output.stream_made)))
+        return min(frame, self.codec_output.frame_of(self.output.stream_made))
 
     def _set_total(self) -> None:
         """Tell the stream where the music ends."""
@@ -260,7 +249,7 @@ class StreamRenderer:
         frame, made = self._known(self.codec_output.frame_from(coded)), self.output.stream_made
         end = self.codec_output.rates.codec_of(made)
         hold = end - self.codec_output.out_of(frame) if coded >= end else None
-        self._cut(frame, settings, self._reached(placement, self._stream_of(frame)), hold)
+        self._cut(frame, settings, self._reached(placement, self.codec_output.stream_of(frame)), hold)
         if hold is not None:
             self.output.go_on_at(max(made, self.output.stream_written))
         return frame

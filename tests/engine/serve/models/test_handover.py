@@ -35,7 +35,7 @@ def leave(host: Host, need_seconds: float = 0.3) -> HandoverMusic:
         if isinstance(left, HandoverMusic):
             return left
         assert isinstance(left, HandoverWait)
-        controller.lead_at_least_seconds = left.lead_seconds
+        controller.timing.keep_ahead(left.lead_seconds)
         host.settle()
     raise AssertionError("the lane never has enough made")
 
