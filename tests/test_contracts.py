@@ -12,7 +12,23 @@ PACKAGES = ("bridge", "engine", "plugin_host", "presets")
 FILES = sorted(path for name in PACKAGES for path in (ROOT / name).rglob("*.py"))
 NATIVE = sorted(path for kind in ("*.cpp", "*.h") for path in (ROOT / "engine").rglob(kind))
 MAX_FUNCTION_LINES, MAX_LINE, MAX_NATIVE_LINES = 50, 120, 300
-MAX_METHODS, MAX_ATTRIBUTES = 30, 23  # of one class
+MAX_METHODS, MAX_ATTRIBUTES = 25, 19  # of one class
+WIDER = {  # methods and attributes of classes that may have more, and why
+    "EngineClient": (30, 19),  # one method for each message of the protocol
+    "CommandScheduler": (28, 19),  # now and later are still two paths
+    "ClockTicks": (26, 19),
+    "Lane": (25, 21),  # what two threads see of a lane, with a callback for each event
+    "Processor": (25, 23),  # twin of the C++ one
+}
+OWNERS = ("engine/serve/", "engine/stream/")  # where an object's attributes are set by its own methods alone
+FILLED_IN = {  # but for these, and why
+    "command": "a request on its way: handlers and the lane's scheduler note on it where it stands",
+    "command.then": "the same", "command.order": "the same", "end": "the same", "order": "the same",
+    "self.commands": "the scheduler's own list",
+    "lane": "events of a lane: callbacks that the server hangs in", "front": "the same", "self.desk": "the same",
+    "self.desk.regions": "the same", "self.desk.time": "the same", "self.desk.commands.intake": "the same",
+    "self.loader": "the same",
+}  # fmt: skip
 MARK = re.compile(r"\[(any|main|control|generate|load|regions|audio)\b[^\]]*\]")
 # Folders of a package (and files beside them): each imports those before it.
 ORDER = {
@@ -134,9 +150,52 @@ def test_functions_and_classes_stay_small(path: Path) -> None:
             inner = [each for method in methods for each in ast.walk(method)]
             stored = {each.attr for each in inner if isinstance(each, ast.Attribute) and isinstance(each.ctx, ast.Store)
                       and ast.unparse(each.value) == "self"}  # fmt: skip
-            if len(methods) > MAX_METHODS or len(stored) > MAX_ATTRIBUTES:
+            most_methods, most_attributes = WIDER.get(node.name, (MAX_METHODS, MAX_ATTRIBUTES))
+            if len(methods) > most_methods or len(stored) > most_attributes:
                 wide[node.name] = (len(methods), len(stored))
     assert not wide, "a class does one thing"
+
+
+def assigned_from_outside(tree: ast.AST) -> Iterator[tuple[str, str]]:
+    """Owner and attribute of assignments to an attribute of anything but `self`, `cls` or a copy just made there."""
+    scopes = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    for scope in [tree, *scopes]:
+        copies = {
+            target.id for node in ast.walk(scope) if scope is not tree and isinstance(node, ast.Assign)
+            and isinstance(node.value, ast.Call) and ast.unparse(node.value.func) in ("copy.copy", "replace")
+            for target in node.targets if isinstance(target, ast.Name)
+        }  # fmt: skip
+        for node in within(scope):
+            if isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Load):
+                owner = ast.unparse(node.value)
+                if owner not in {"self", "cls"} | copies:
+                    yield owner, node.attr
+
+
+def within(scope: ast.AST) -> Iterator[ast.AST]:
+    """Nodes of a scope without those of functions inside it."""
+    for node in ast.iter_child_nodes(scope):
+        if not isinstance(node, ast.FunctionDef):
+            yield node
+            yield from within(node)
+
+
+def test_objects_are_changed_by_their_own_methods() -> None:
+    """Nobody can hold an invariant whose state others set."""
+    found = {
+        (owner, f"{name_of(path)}: {owner}.{attribute}")
+        for path in FILES
+        if name_of(path).startswith(OWNERS)
+        for owner, attribute in assigned_from_outside(ast.parse(path.read_text()))
+    }
+    assert not sorted(text for owner, text in found if owner not in FILLED_IN)
+    assert not FILLED_IN.keys() - {owner for owner, _ in found}, "no longer needed: take it out of the list"
+
+
+@pytest.mark.parametrize("line", ["it.kept = 1", "it.kept += 1", "del it.kept", "self.it.kept, b = 1, 2"])
+def test_an_assignment_from_outside_is_found(line: str) -> None:
+    body = f"def f(self, it):\n    self.own = copy.copy(it)\n    it2 = copy.copy(it)\n    it2.kept = 3\n    {line}"
+    assert [attribute for _, attribute in assigned_from_outside(ast.parse(body))] == ["kept"]
 
 
 def marks_missing(body: list[ast.stmt], marked: bool) -> Iterator[str]:

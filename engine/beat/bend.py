@@ -81,6 +81,10 @@ class Bend:
         """How far the music is off, as of the last step; no confidence where it is not followed.  [generate]"""
         return self.course.detected
 
+    def switch(self, active: bool) -> None:
+        """Bend from now on, or let what is made go out as it is."""
+        self.active = active
+
     def push(self, audio: Samples, last: bool = False) -> Samples:
         """Audio [C, n] that was made; returns what is final [C, m], with `last` all that is left."""
         self.made = np.concatenate([self.made, audio], axis=1)

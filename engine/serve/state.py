@@ -59,3 +59,21 @@ class EngineState:
     generate_loop: GenerateLoop | None = None
     hot: Hot | None = None
     started_seconds: float = field(default_factory=time.monotonic)
+
+    def change(self, name: str, text: str) -> None:
+        """It is something else now, and why.  [any]"""
+        self.name, self.text = name, text
+
+    def say(self, text: str) -> None:
+        """What is going on.  [any]"""
+        self.text = text
+
+    def plays(self, hot: Hot | None) -> None:
+        """This model is loaded, None: no one.  [load]"""
+        self.hot = hot
+        if hot is not None:
+            self.device = hot.device
+
+    def runs(self, generate_loop: GenerateLoop) -> None:
+        """The generate loop is there.  [generate]"""
+        self.generate_loop = generate_loop

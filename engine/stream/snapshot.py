@@ -48,7 +48,6 @@ def resume(executor: Executor, conditions: WindowConditions, kept: StreamSnapsho
     """
     stream = TokenStream(executor, conditions, kept.settings, torch.Generator(device=executor.lm.device))
     stream.append(kept.codes.long())
-    stream.window_offset = kept.window_offset
     prompt = kept.codes[:, kept.window_offset :][:, : kept.window_prompt_frames].long()
     window = Window(executor, conditions(kept.window_offset, kept.window_frames), prompt, kept.window_frames)
     window.sequence.copy_(kept.sequence)
@@ -57,6 +56,6 @@ def resume(executor: Executor, conditions: WindowConditions, kept: StreamSnapsho
     while window.next_step < kept.next_step:
         window.logits()
         window.was_drawn()
-    stream.window = window
+    stream.go_on_in(window, kept.window_offset)
     stream.generator.set_state(kept.generator_state)
     return stream

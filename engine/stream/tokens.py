@@ -43,6 +43,12 @@ class StreamSettings:
     spare_frames: int = 0
     prepared: bool = False
 
+    def frames_at(self, offset_frames: int) -> int:
+        """How many frames a window at a stream frame has.  [any]"""
+        if self.total_frames is None:
+            return self.size.window_frames
+        return min(self.size.window_frames, self.total_frames + self.spare_frames - offset_frames)
+
 
 class TokenStream:
     """Yields completed frames of one lane; make it with `begin`, take frames with `advance`."""
@@ -164,16 +170,19 @@ class TokenStream:
         self.window_offset = max(self.first_frame, self.n_frames - settings.size.keep_frames)
         self.window = self.coming = None
 
-    def rewind(self, n_frames: int) -> None:
+    def rewind(self, n_frames: int, context_frames: int | None = None) -> None:
         """Forget the frames after the first `n_frames`, prompt counted in, and begin a new window there.
 
-        Raises ValueError when there are fewer, or it lies before the first one known.  [generate]
+        That window hears `context_frames` of those before it; None: as many as a window keeps.  Raises ValueError when
+        there are fewer frames, or it lies before the first one known.  [generate]
         """
         if not self.first_frame <= n_frames <= self.n_frames:
             raise ValueError(f"cannot go back to frame {n_frames}: there are {self.first_frame} to {self.n_frames}")
         self._settled()
         self.n_frames = n_frames
         self.roll()
+        if context_frames is not None:
+            self.window_offset = max(self.first_frame, n_frames - context_frames)
 
     def reseed(self, seed: int) -> None:
         """Draw what follows with another seed.  [generate]"""
@@ -203,6 +212,10 @@ class TokenStream:
         """Draw by another sampling and guidance of as many rows; ValueError where the model cannot.  [generate]"""
         settings.sampling.check(self.config.card)
         self.settings = replace(self.settings, sampling=settings.sampling, guidance=settings.guidance)
+
+    def go_on_in(self, window: Window, offset_frames: int) -> None:
+        """Take the next steps in a window that begins at a stream frame and knows what was drawn there.  [generate]"""
+        self.window, self.window_offset = window, offset_frames
 
     @property
     def free_frame(self) -> int:
@@ -235,7 +248,7 @@ class TokenStream:
 
     def _open(self, offset: int, rolled: bool = False) -> None:
         """A window at stream frame `offset`, its prompt the frames already complete there."""
-        n_frames = self._frames_at(offset)
+        n_frames = self.settings.frames_at(offset)
         if rolled and self.settings.prepared:
             if self.coming is None or (self.coming.offset, self.coming.n_frames) != (offset, n_frames):
                 self.coming = ComingWindow(self.executor, self.conditions, offset, n_frames, self.n_frames)
@@ -246,13 +259,6 @@ class TokenStream:
         self.window_offset = offset
         self._prepare()
 
-    def _frames_at(self, offset: int) -> int:
-        """How many frames a window at stream frame `offset` has."""
-        size, total = self.settings.size, self.settings.total_frames
-        if total is None:
-            return size.window_frames
-        return min(size.window_frames, total + self.settings.spare_frames - offset)
-
     def _prepare(self) -> None:
         """Begin to get the window after the open one ready, where there will be one."""
         self.coming, window = None, self.window
@@ -260,7 +266,7 @@ class TokenStream:
             return
         total, offset = self.settings.total_frames, self.window_offset + self.settings.size.stride_frames
         if total is None or total > self.window_offset + window.n_frames:
-            n_frames = self._frames_at(offset)
+            n_frames = self.settings.frames_at(offset)
             self.coming = ComingWindow(self.executor, self.conditions, offset, n_frames, self.n_frames)
 
     def append(self, codes: Tensor) -> None:

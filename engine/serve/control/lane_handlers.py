@@ -118,7 +118,7 @@ class LaneHandlers:
         if known is not None:
             form = known.ring.form
             if known.client == request.client and (form.sample_rate_hz, form.channels) == (rate_hz, channels):
-                known.orphaned = False
+                known.client_is(there=True)
                 return number, known.ring.name
             who = "you" if known.client == request.client else known.client.name or "another client"
             raise LaneInUse(f"lane {number} is open for {who}, {form.sample_rate_hz} Hz, {form.channels} channels")
@@ -163,7 +163,7 @@ class LaneHandlers:
         self.regions.forget(client)
         for lane in self.lanes.values():
             if lane.client == client:
-                lane.orphaned = True
+                lane.client_is(there=False)
                 if not lane.host_plays():
                     self.free(lane)
 

@@ -152,7 +152,7 @@ class Server:
                 _log.exception("the engine cannot start")
             self._fail(broken or f"{type(fault).__name__}: {fault}")
             return
-        self.state.generate_loop = generate_loop
+        self.state.runs(generate_loop)
         generate_loop.run()
 
     # -- [load] -------------------------------------------------------------------------------------------
@@ -175,7 +175,7 @@ class Server:
         self.endpoint.notify(messages.EVENT_LANE, lane.number, state, beats, text[:400])
 
     def _change(self, state: str, text: str) -> None:
-        self.state.name, self.state.text = state, text
+        self.state.change(state, text)
         self.endpoint.notify(messages.EVENT_ENGINE, state, text[:400])
 
     def _tell_excerpt(self, lane: Lane, start_seconds: float, seconds: float) -> None:

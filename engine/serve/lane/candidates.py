@@ -66,7 +66,7 @@ class Candidates:
         """New codes [K, n] for the renderer, whose stream is the best one then; None while some are being made."""
         candidate_set = self.candidate_set
         if candidate_set is not None and candidate_set.done:
-            renderer.stream = candidate_set.streams[self._best(renderer, candidate_set)]
+            renderer.adopt_candidate(candidate_set.streams[self._best(renderer, candidate_set)])
             self.candidate_set, self.chosen = None, self.chosen + 1
         elif candidate_set is not None:
             return None
@@ -104,7 +104,7 @@ class Candidates:
         codec, codec_output = renderer.model.codec, renderer.codec_output
         before = _mono(codec_output.history[:, -int(BEFORE_SECONDS * codec.sample_rate) :])
         heard = [
-            _mono(codec_output.preview(candidate_set.codes(index), each.finished))
+            _mono(codec_output.decoder.preview(candidate_set.codes(index), each.finished))
             for index, each in enumerate(candidate_set.streams)
         ]
         beats_at = _beats_from(renderer, codec_output.audio_end, max(map(len, heard)))
@@ -113,8 +113,8 @@ class Candidates:
 
 def _beats_from(renderer: StreamRenderer, begin: int, count: int) -> Callable[[np.ndarray], np.ndarray]:
     """Seconds after the codec's sample `begin` to beats, straight through the next `count` samples."""
-    rate, to_host = renderer.model.codec.sample_rate, renderer.resampler.new / renderer.resampler.orig
-    ends = [renderer.beat_map.beats_at(round(at * to_host)) for at in (begin, begin + count)]
+    rate, to_host = renderer.model.codec.sample_rate, renderer.codec_output.rates.stream_per_codec
+    ends = [renderer.output.beat_map.beats_at(round(at * to_host)) for at in (begin, begin + count)]
     slope = (ends[1] - ends[0]) / max(count, 1) * rate
     return lambda seconds: ends[0] + slope * np.asarray(seconds)
 

@@ -20,23 +20,22 @@ REMADE_SECONDS = 5.0  # that a take may take to be made again up to a place that
 
 def begin_behind(renderer: StreamRenderer, command: Command, transport: Transport, generation: int) -> None:
     """A play begins; one that the host is past is answered at once: its sound takes as long as the music before it."""
-    renderer.keeps_place = command.past
-    renderer.stream_behind = (
-        max(0, transport.position_samples - renderer.placement.start_samples) if command.past else 0
-    )
-    if renderer.stream_behind and command.order is not None:
+    behind = renderer.output.catch_up
+    behind.begin(command.past, transport.position_samples - renderer.placement.start_samples)
+    if behind.stream_behind and command.order is not None:
         command.order.begin(generation)
 
 
 def catch_up(renderer: StreamRenderer, transport: Transport) -> Transport:
     """Note where the host is; the transport by which faults are dealt with."""
-    if not renderer.stream_behind or transport.timeline != renderer.placement.timeline:
+    behind = renderer.output.catch_up
+    if not behind.stream_behind or transport.timeline != renderer.placement.timeline:
         return transport
     here = transport.position_samples - renderer.placement.zero_samples
-    if here <= renderer.placement.unheard_samples or renderer.stream_written > here:
-        renderer.stream_behind = 0
+    if here <= renderer.placement.unheard_samples or renderer.output.stream_written > here:
+        behind.done()
         return transport
-    renderer.stream_behind = here
+    behind.host_at(here)
     return replace(transport, playing=False, position_samples=renderer.placement.start_samples)
 
 
@@ -50,7 +49,8 @@ def made_from_start(renderer: StreamRenderer, transport: Transport, to_samples: 
         return False
     seconds = (to_samples - renderer.placement.start_samples) / transport.sample_rate_hz
     near = seconds <= REMADE_SECONDS * (timing.realtime_ratio or START_RATIO)
-    if renderer.stream_behind or (renderer.keeps_place and not transport.playing and near):
-        renderer.stream_behind = max(1, renderer.stream_behind)
+    behind = renderer.output.catch_up
+    if behind.stream_behind or (behind.keeps_place and not transport.playing and near):
+        behind.from_start()
         return True
     return False

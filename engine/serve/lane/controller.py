@@ -28,7 +28,7 @@ from engine.serve.lane.filling import ready_noted, take_noted
 from engine.serve.lane.fitting import loop_samples, placement_of
 from engine.serve.lane.guard_actions import GuardActions
 from engine.serve.lane.host_follower import HostFollower
-from engine.serve.lane.lane import ENDED, IDLE, PLAYING, PREPARING, Lane, LaneView, Update
+from engine.serve.lane.lane import ENDED, IDLE, PLAYING, PREPARING, Lane, LaneView
 from engine.serve.lane.levels import SOON_SECONDS, Levels
 from engine.serve.lane.renewal import Renewal
 from engine.serve.lane.retries import Retries
@@ -54,7 +54,6 @@ class LaneController:
     def __init__(self, lane: Lane, model: LoadedModel | None, report: Report) -> None:
         self.lane, self.model, self._report = lane, model, report
         self.renderer: StreamRenderer | None = None
-        self.lead_at_least_seconds = 0.0  # while another model gets ready to take over
         self.timing = LaneTiming()
         self.renewal = Renewal(lambda: time.monotonic())  # `time` may be another one in tests
         number, ours = weakly(self._next_generation), (lane, self.timing, self.renewal)
@@ -75,10 +74,6 @@ class LaneController:
             return self.lane.place_now(Depth.WINDOW if command.slow else Depth.SOUND)
         due = self.scheduler.add(command, self.lane.clock.or_standing())
         return float(due.beats), int(due.late)
-
-    def schedule(self, at: At, update: Update) -> None:
-        """Change the settings when the host is at `at`; a running stream is made anew from there."""
-        self.change(Command(at, update=update))
 
     def play(self, at: At, bars: int, begun: Begun, failed: Failed, command: Command | None = None) -> Due:
         """Begin a stream; a running one goes on up to the new one's start."""
@@ -114,16 +109,22 @@ class LaneController:
         """The lane goes: nobody waits for an answer any more, and its ring is freed."""
         self._drop(self._order)
         self.scheduler.commands.take_back(list(self.scheduler.commands.waiting), Overtaken(OVERTAKEN))
-        self.renderer = self.lane.controller = None
+        self.renderer = None
+        self.lane.driven_by(None)
         self.lane.ring.close()
+
+    def use(self, model: LoadedModel | None, expected_seconds: float) -> None:
+        """Let another model play what begins from now on, in which reading given music takes so long."""
+        self.model = model
+        self.timing.model_changed(expected_seconds)
 
     def take_over(self, renderer: StreamRenderer, model: LoadedModel, text: str) -> None:
         """Another model's renderer goes on where this lane's one is; see `handover`."""
         transport = self.lane.clock.or_standing()
         self.model, self.renderer = model, renderer
         self.scheduler.handed_over()
-        begins = renderer.beat_map.beats_at(renderer.stream_written)
-        renderer.take_turn(transport.position_samples, self._next_generation())
+        begins = renderer.output.beat_map.beats_at(renderer.output.stream_written)
+        renderer.output.take_turn(transport.position_samples, self._next_generation())
         self._report(self.lane, self._state, begins, text)
 
     # -- every turn ---------------------------------------------------------------------------------------
@@ -137,12 +138,12 @@ class LaneController:
         if renderer is not None:
             if self._follower.follow(renderer, transport):
                 self._waiting_from = None if self._follower.quick else time.monotonic()
-                self.scheduler.made_anew(renderer, max(renderer.stream_made, renderer.stream_settled))
-            behind, seen = renderer.stream_behind, catch_up(renderer, transport)
+                self.scheduler.made_anew(renderer, max(renderer.output.stream_made, renderer.stream_settled))
+            behind, seen = renderer.output.catch_up.stream_behind, catch_up(renderer, transport)
             if self._watch.look(renderer, seen):
                 self._waiting_from = time.monotonic()
             self.scheduler.look_back(renderer)
-            if renderer.write() or behind > renderer.stream_behind == 0:
+            if renderer.output.write() or behind > renderer.output.catch_up.stream_behind == 0:
                 self._wrote()
             self.scheduler.hear(renderer, transport)
             self._maybe_end(renderer, transport)
@@ -158,7 +159,7 @@ class LaneController:
     def _lead_seconds(self) -> float:
         """How far ahead music is to be made."""
         told = self.renewal.lead_seconds(self.lane.settings.get(LEAD_SECONDS), self.timing.in_window_seconds)
-        wanted = self._follower.lead_seconds(max(told, self.lead_at_least_seconds, self.scheduler.lead_seconds))
+        wanted = self._follower.lead_seconds(max(told, self.timing.lead_at_least_seconds, self.scheduler.lead_seconds))
         return min(wanted, lead_limit_seconds(self.lane.ring))
 
     def streams(self) -> tuple[TokenStream, ...]:
@@ -197,12 +198,12 @@ class LaneController:
             self.fail(error)
             return
         self._seed = order.seed
-        renderer.loop = loop_samples(transport, placement.curve)
+        renderer.output.loop_changed(loop_samples(transport, placement.curve))
         self.renderer = renderer
         self.scheduler.begins(command, renderer, before, transport)
         same = before is not None and before.placement.timeline == placement.timeline
         end = before.placement.end_samples if before is not None and same else ENDLESS_SAMPLES
-        renderer.announce(min(placement.start_samples, end), self._next_generation())
+        renderer.output.announce(min(placement.start_samples, end), self._next_generation())
         self._change_state(PREPARING, float(order.start_beats), left_aside(renderer.model, settings))
         begin_behind(renderer, command, transport, self._generation)
 
@@ -243,17 +244,16 @@ class LaneController:
     def _wrote(self) -> None:
         """Blocks went into the ring: the first ones answer the command and teach the pace."""
         now, order = time.monotonic(), self._order
-        if self.renderer is not None and self.renderer.stream_behind:
+        if self.renderer is not None and self.renderer.output.catch_up.stream_behind:
             self._waiting_from = None  # it tells nothing of how quickly something new is there
             if self._state == PLAYING:
-                self._change_state(PREPARING, self.renderer.beat_map.beats_at(0))
+                self._change_state(PREPARING, self.renderer.output.beat_map.beats_at(0))
             return
         if self._waiting_from is not None and self.renderer is not None:
             ready_noted(self.renderer, self.timing, now - self._waiting_from, self._state == PREPARING)
             self._waiting_from = None
         if self._state == PREPARING and order is not None:
-            self.timing.first_sound_seconds = now - order.ordered_seconds
-            self.timing.restart()
+            self.timing.begun_after(now - order.ordered_seconds)
             self._change_state(PLAYING, float(order.start_beats), self.retries.came_back())
             order.begin(self._generation)
 
@@ -290,21 +290,21 @@ class LaneController:
         fill, written, rolls = 0.0, before.written_beats, before.rolls
         if renderer is not None:
             position = max(transport.position_samples, renderer.placement.start_samples)
-            fill = max(0, renderer.ahead_samples(position)) / transport.sample_rate_hz
-            written = renderer.beat_map.beats_at(renderer.stream_written)
-            rolls = max(0, renderer.windows - 1)
-            self.lane.note_excerpt(renderer.excerpt, renderer.model.codec.sample_rate)
+            fill = max(0, renderer.output.ahead_samples(position)) / transport.sample_rate_hz
+            written = renderer.output.beat_map.beats_at(renderer.output.stream_written)
+            rolls = max(0, renderer.conditioning.windows - 1)
+            self.lane.note_excerpt(renderer.conditioning.excerpt, renderer.model.codec.sample_rate)
             if renderer.codec_output.bend is not None and transport.playing and self._state == PLAYING:
-                self.lane.note_beat(*bending.off_the_beat(renderer))
-            if self._state == PLAYING and not renderer.finished and transport.playing:
+                self.lane.note_beat(*bending.off_the_beat(renderer.codec_output.bend, renderer.output))
+            if self._state == PLAYING and not renderer.output.finished and transport.playing:
                 timing.saw_fill(fill, transport.position_samples >= renderer.placement.start_samples)
-        self.lane.view = LaneView(
+        self.lane.show(LaneView(
             self._state, written, self._generation, self._seed, fill,
             timing.fill_low_seconds, timing.first_sound_seconds, timing.realtime_ratio, rolls,
             timing.change_seconds, self.scheduler.times.text,
             (self._watch.heard, self._watch.passed, self.candidates.chosen),
             (SOON_SECONDS, timing.in_window_seconds, timing.margin_seconds), self.retries.text,
-        )  # fmt: skip
+        ))  # fmt: skip
 
     def _change_state(self, state: str, beats: float, text: str = "") -> None:
         if state != self._state or text:

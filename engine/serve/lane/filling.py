@@ -17,17 +17,17 @@ def take_noted(
 
     Where the host plays, what is left in the ring is noted right before: there it is at its lowest.
     """
-    written = renderer.stream_written
+    written = renderer.output.stream_written
     renderer.keep(codes)
     transport, placement = clock.or_standing(), renderer.placement
-    rate, left = transport.sample_rate_hz, max(0, renderer.ahead_samples(transport.position_samples))
-    renderer.write()
+    rate, left = transport.sample_rate_hz, max(0, renderer.output.ahead_samples(transport.position_samples))
+    renderer.output.write()
     sounding = transport.playing and transport.position_samples >= placement.start_samples
-    goes_on = written > placement.unheard_samples and not renderer.stream_behind
+    goes_on = written > placement.unheard_samples and not renderer.output.catch_up.stream_behind
     if sounding and goes_on and transport.timeline == placement.timeline:
         timing.saw_fill(left / rate, sounding)
-        renewal.filled(left / rate, renderer.ahead_samples(transport.position_samples) / rate, lead_seconds)
-    return renderer.stream_written > written
+        renewal.filled(left / rate, renderer.output.ahead_samples(transport.position_samples) / rate, lead_seconds)
+    return renderer.output.stream_written > written
 
 
 def ready_noted(renderer: StreamRenderer, timing: LaneTiming, seconds: float, begins: bool) -> None:

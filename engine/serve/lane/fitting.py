@@ -20,19 +20,19 @@ def fitting_sample(renderer: StreamRenderer, to_samples: int, curve: TempoCurve)
     Where there is none, or it is not kept any more, one whose place in the beat is that; the newest of all where not
     even a beat has been made.  [generate]
     """
-    made = renderer.stream_made
-    entry, grid = renderer.beat_map.at(made), curve.grid
+    made, beat_map = renderer.output.stream_made, renderer.output.beat_map
+    entry, grid = beat_map.at(made), curve.grid
     bar = float(grid.signature.beats_per_bar)
     newest = entry.beats_at(made) - entry.placement.grid.bar_origin_beats
     wanted = curve.beats_at(to_samples) - units.exact(grid.bar_origin_beats)
-    tempo, rate = renderer.beat_map.tempo_at(made), grid.sample_rate_hz
+    tempo, rate = beat_map.tempo_at(made), grid.sample_rate_hz
     back = units.nearest(units.beats_to_samples((newest - float(wanted)) % bar, tempo, rate))
     for _ in range(3):  # the tempo may have moved within that bar
-        found = renderer.beat_map.at(made - back)
+        found = beat_map.at(made - back)
         off = (found.beats_at(made - back) - found.placement.grid.bar_origin_beats - float(wanted)) % bar
         off = off - bar if off > bar / 2 else off
-        back += units.nearest(units.beats_to_samples(off, renderer.beat_map.tempo_at(made - back), rate))
-    kept = renderer.codec_output.history.shape[1] * renderer.resampler.new // renderer.resampler.orig - rate // 10
+        back += units.nearest(units.beats_to_samples(off, beat_map.tempo_at(made - back), rate))
+    kept = renderer.codec_output.rates.stream_length(renderer.codec_output.kept_samples) - rate // 10
     for fits in (back, back % units.nearest(units.beats_to_samples(1, tempo, rate))):
         if 0 <= fits <= made and (fits < kept or fits == made):
             return made - fits
@@ -44,23 +44,17 @@ def first_off(renderer: StreamRenderer, curve: TempoCurve, ready_samples: int) -
 
     None where it lies on the host's line.  [generate]
     """
-    rate, zero, made = curve.grid.sample_rate_hz, renderer.placement.zero_samples, renderer.stream_made
+    rate, zero, made = curve.grid.sample_rate_hz, renderer.placement.zero_samples, renderer.output.stream_made
     soon = max(ready_samples - zero, renderer.placement.unheard_samples)
-    if not renderer.beat_map.same_bars(curve, made):
+    if not renderer.output.beat_map.same_bars(curve, made):
         return zero + soon
     looked = [*range(soon, made, int(LOOK_SECONDS * rate)), made] if soon < made else []
-    offs = [abs(renderer.beat_map.off_seconds(curve, stream_sample)) for stream_sample in looked]
+    offs = [abs(renderer.output.beat_map.off_seconds(curve, stream_sample)) for stream_sample in looked]
     if max(offs, default=0.0) <= OFF_SECONDS:
         return None
     wrong = next(index for index, off in enumerate(offs) if off > OFF_SECONDS / 2)
     first = looked[max(0, wrong - 1)]
     return zero + first if first < made - rate // 50 else None
-
-
-def first_kept_sample(renderer: StreamRenderer) -> int:
-    """First stream sample whose sound is kept.  [generate]"""
-    kept = renderer.codec_output.first_kept_frame * renderer.model.codec.frame_samples
-    return max(-(-kept * renderer.resampler.new // renderer.resampler.orig), renderer.recent_audio.stream_begin)
 
 
 def loop_samples(transport: Transport, curve: TempoCurve | None = None) -> tuple[int, int] | None:

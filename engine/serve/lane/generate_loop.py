@@ -22,7 +22,7 @@ from engine.model import LoadedModel
 from engine.serve.lane.controller import LaneController, Report
 from engine.serve.lane.lane import PLAYING, Lane
 from engine.serve.lane.timing import Medians
-from engine.serve.render.codec_output import PIECE_FRAMES
+from engine.serve.render.piece_decoder import PIECE_FRAMES
 from engine.stream.lanes import LaneBatch, LaneFrames
 
 HOP_FRAMES = 8  # advanced at a time while rings are well filled; whole pieces
@@ -108,8 +108,9 @@ class GenerateLoop:
 
     def open(self, lane: Lane) -> None:
         """Take a lane in.  [generate]"""
-        lane.controller = self._controllers[lane.number] = LaneController(lane, self.model, self._report)
-        lane.controller.timing.expected_seconds = self._change_seconds
+        controller = self._controllers[lane.number] = LaneController(lane, self.model, self._report)
+        controller.use(self.model, self._change_seconds)
+        lane.driven_by(controller)
 
     def use(self, model: LoadedModel | None, change_seconds: float = 0.0) -> None:
         """Let another model play what begins from now on, in which reading music took so long; None: there is none.
@@ -122,9 +123,7 @@ class GenerateLoop:
         self._figures = Medians()
         self._made_seconds = self._worked_seconds = 0.0
         for controller in self.controllers():
-            controller.model = model
-            controller.lead_at_least_seconds = 0.0
-            controller.timing.expected_seconds = change_seconds
+            controller.use(model, change_seconds)
 
     def forget(self, controller: LaneController) -> None:
         """Let go of a lane's stream; one that it plays on with is taken in again.  [generate]"""
@@ -288,9 +287,9 @@ def _begin_decoding(controller: LaneController, thread: DecodeThread) -> None:
     renderer = controller.renderer
     if renderer is None or controller.candidates.running(renderer):
         return
-    codes = renderer.stream.codes(renderer.taken_frames + renderer.codec_output.begun_frames)
+    codes = renderer.stream.codes(renderer.taken_frames + renderer.codec_output.decoder.begun_frames)
     if codes.shape[1]:
-        renderer.codec_output.decode_beside(codes, thread)
+        renderer.codec_output.decoder.decode_beside(codes, thread)
 
 
 def _hurried(controller: LaneController) -> bool:

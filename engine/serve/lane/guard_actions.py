@@ -52,9 +52,10 @@ class GuardActions:
                 renderer.listening.pardon(verdict)
                 continue
             self.heard += 1
-            begin, seen = (_own(renderer, frame) for frame in (verdict.begin_frame, verdict.seen_frame))
+            rates = renderer.codec_output.rates  # the guard's frames are a codec frame's length of what is put out
+            begin, seen = (rates.stream_of(rates.start_of(at)) for at in (verdict.begin_frame, verdict.seen_frame))
             stream_sample, done = self._decide(renderer, transport, begin, None if verdict.what in LASTING else seen)
-            self._lane.on_guard(self._lane, renderer.beat_map.beats_at(begin), verdict.what, done, verdict.sure)
+            self._lane.on_guard(self._lane, renderer.output.beat_map.beats_at(begin), verdict.what, done, verdict.sure)
             if stream_sample is not None:
                 self._again(renderer, transport, stream_sample, self._context(verdict.what, done))
                 return True
@@ -92,17 +93,7 @@ class GuardActions:
     def _again(self, renderer: StreamRenderer, transport: Transport, stream_sample: int, context: int | None) -> None:
         """Make it again from a stream sample on."""
 
-        def dice(frame: int) -> int:
+        def seed_of(frame: int) -> int:
             return derived_seed(renderer.seed, GUARD_SALT, frame, self._tries)
 
-        renderer.take_back(transport.position_samples, stream_sample, dice, self._next_generation())
-        if context is not None:
-            stream = renderer.stream
-            stream.rewind(stream.n_frames)
-            stream.window_offset = max(stream.first_frame, stream.n_frames - context)
-
-
-def _own(renderer: StreamRenderer, frame: int) -> int:
-    """The stream sample at which a frame that the guard counts is heard."""
-    made = frame * renderer.model.codec.frame_samples
-    return -(-made * renderer.resampler.new // renderer.resampler.orig)
+        renderer.make_again(transport.position_samples, stream_sample, seed_of, context, self._next_generation())

@@ -21,7 +21,6 @@ from engine.serve.lane.catch_up import made_from_start
 from engine.serve.lane.fitting import (
     LOOK_SECONDS,
     OFF_SECONDS,
-    first_kept_sample,
     first_off,
     fitting_sample,
     loop_samples,
@@ -32,7 +31,7 @@ from engine.serve.lane.renewal import Renewal
 from engine.serve.lane.scrubbing import Scrubbing
 from engine.serve.lane.timing import LaneTiming
 from engine.serve.lane_settings import LaneSettings
-from engine.serve.render.conditioning import follows_grid, redraw, window_stays
+from engine.serve.render.conditioning import follows_grid
 from engine.serve.render.stream_renderer import StreamRenderer
 from engine.serve.timeline.placement import StreamPlacement
 from engine.serve.timeline.tempo_curve import RAMP_SECONDS, TempoCurve
@@ -82,11 +81,11 @@ class HostFollower:
         """Do what the host's newest snapshot asks for; True when the stream is made anew: it may be over after that."""
         self.quick = False
         if transport.timeline != renderer.placement.timeline:
-            if renderer.passed(transport):
+            if renderer.output.passed(transport):
                 return False
             if self._scrubbing.awaited(transport.timeline, time.monotonic()):
                 return False
-            renderer.loop = loop_samples(transport, self.curve(transport))
+            renderer.output.loop_changed(loop_samples(transport, self.curve(transport)))
             self._jump(renderer, transport)
             return True
         if self._follow_loop(renderer, transport) or self._follow_curve(renderer, transport):
@@ -105,13 +104,13 @@ class HostFollower:
             if renderer.settings is not settings:
                 renderer.quiet_change(settings)
             return False
-        begun = renderer.stream_made > renderer.placement.unheard_samples
-        in_window = begun and window_stays(renderer, settings, self._placement_here(renderer, transport))
+        begun = renderer.output.stream_made > renderer.placement.unheard_samples
+        in_window = begun and renderer.window_stays(settings, self._placement_here(renderer, transport))
         least = self._timing.in_window_seconds if in_window else self._timing.margin_seconds
         margin, rate = self._renewal.margin_seconds(least, in_window), transport.sample_rate_hz
         ready = self._soon(transport, margin)
         spare = self._spare(renderer, transport, ready) if begun else None
-        if self._renewal.leads(in_window, spare, rate) and redraw(renderer, settings):
+        if self._renewal.leads(in_window, spare, rate) and renderer.redraw(settings):
             self._request.settings_from(renderer.stream_free)
             self._renewal.led()
             self.quick = True
@@ -119,21 +118,21 @@ class HostFollower:
             self._retake(renderer, transport, ready_samples=ready)
             self.quick = renderer.in_window
             if self.quick:
-                self._renewal.made_in_window(max(0, renderer.ahead_samples(transport.position_samples)) / rate)
+                self._renewal.made_in_window(max(0, renderer.output.ahead_samples(transport.position_samples)) / rate)
         else:
             return False
         ahead = (
             renderer.placement.zero_samples
-            + max(renderer.stream_made, renderer.stream_settled)
+            + max(renderer.output.stream_made, renderer.stream_settled)
             - transport.position_samples
         )
-        self._timing.change_seconds = time.monotonic() - self._lane.changed_seconds + max(0, ahead) / rate
+        self._timing.changed_after(time.monotonic() - self._lane.changed_seconds + max(0, ahead) / rate)
         return True
 
     def _spare(self, renderer: StreamRenderer, transport: Transport, ready: int) -> int:
         """Own samples that are made from a host position on; not below 0 where no more is to be made for now."""
         lead = self.lead_seconds(self._lane.settings.get(LEAD_SECONDS))
-        spare = renderer.placement.zero_samples + renderer.stream_made - ready
+        spare = renderer.placement.zero_samples + renderer.output.stream_made - ready
         return spare if renderer.wants(transport.position_samples, lead) else max(spare, 0)
 
     # -- tempo, bars, loop ----------------------------------------------------------------------------
@@ -145,31 +144,33 @@ class HostFollower:
         """
         loop, known = loop_samples(transport, self.curve(transport)), self._looped
         self._looped = renderer, transport.loop_beats
-        if loop is None or renderer.loop is None or known != self._looped:
+        if loop is None or renderer.output.loop is None or known != self._looped:
             return loop
-        return (renderer.loop[0], loop[1]) if renderer.loop[0] < loop[1] else loop
+        return (renderer.output.loop[0], loop[1]) if renderer.output.loop[0] < loop[1] else loop
 
     def _follow_loop(self, renderer: StreamRenderer, transport: Transport) -> bool:
         """Another loop: from its end on what is made goes elsewhere; True when it is made anew."""
-        loop, before = self._loop_now(renderer, transport), renderer.loop
+        loop, before = self._loop_now(renderer, transport), renderer.output.loop
         if loop == before:
             return False
         if loop is None or before is None or not self._begun(renderer, transport):
-            renderer.loop = loop
+            renderer.output.loop_changed(loop)
             self._retake(renderer, transport)
             return True
         ends = min(loop[1], before[1]) - renderer.placement.zero_samples
         soon = self._soon(transport, SHIFT_SECONDS) - renderer.placement.zero_samples
         if loop[0] != before[0] or ends < soon:  # other beats, or too late for this pass
-            renderer.loop = loop
+            renderer.output.loop_changed(loop)
             self._retake(renderer, transport)
             return True
         now, near = time.monotonic(), ends - soon < CATCH_UP_SECONDS * transport.sample_rate_hz
         if now - self._shifted_seconds < LOOK_SECONDS and not near:
             return False
-        self._shifted_seconds, renderer.loop = now, loop
-        if first_kept_sample(renderer) <= ends < renderer.stream_made:
-            renderer.shift(transport.position_samples, ends, renderer.placement, self._next_generation())
+        self._shifted_seconds = now
+        renderer.output.loop_changed(loop)
+        kept_from = max(renderer.codec_output.kept_from, renderer.output.kept_from)
+        if kept_from <= ends < renderer.output.stream_made:
+            renderer.output.shift(transport.position_samples, ends, renderer.placement, self._next_generation())
         return False
 
     def _follow_curve(self, renderer: StreamRenderer, transport: Transport) -> bool:
@@ -213,19 +214,20 @@ class HostFollower:
         self._shifted_seconds = now
         unheard = renderer.placement.unheard_samples
         placement = replace(placement, zero_samples=placement.start_samples - unheard, unheard_samples=unheard)
-        renderer.shift(transport.position_samples, unheard, placement, self._next_generation())
+        renderer.output.shift(transport.position_samples, unheard, placement, self._next_generation())
         return True
 
     def _lead(self, renderer: StreamRenderer, transport: Transport, curve: TempoCurve) -> None:
         """What is still to be made goes to the host's line, the music's end with it."""
         stream_sample, rate = renderer.stream_free, transport.sample_rate_hz
-        position = renderer.beat_map.at(stream_sample).position(stream_sample)
-        apart = [renderer.writing.curve.off_seconds(curve, position + after * rate) for after in (0.0, 0.5, 1.0)]
+        position = renderer.output.beat_map.at(stream_sample).position(stream_sample)
+        laid = renderer.output.writing.curve
+        apart = [laid.off_seconds(curve, position + after * rate) for after in (0.0, 0.5, 1.0)]
         placement = self._placement_here(renderer, transport)
         ends_off = abs(placement.end_samples - renderer.placement.end_samples)
         if max(map(abs, apart)) <= LED_SECONDS and not ends_off:
             return
-        made, end = renderer.placement.zero_samples + renderer.stream_made, placement.end_samples
+        made, end = renderer.placement.zero_samples + renderer.output.stream_made, placement.end_samples
         if min(end, renderer.placement.end_samples) <= made:  # it is made already, or nearly
             placement = replace(placement, end_samples=renderer.placement.end_samples)
         renderer.steer(placement)
@@ -254,13 +256,13 @@ class HostFollower:
         self, renderer: StreamRenderer, transport: Transport, from_samples: int = 0, ready_samples: int | None = None
     ) -> None:
         """Make the stream anew from `from_samples`, or from as near to the host as can be done in time."""
-        self._makes_anew(renderer.ahead_samples(transport.position_samples) > 0)
+        self._makes_anew(renderer.output.ahead_samples(transport.position_samples) > 0)
         generation, placement = self._next_generation(), self._placement_here(renderer, transport)
         ready = self._soon(transport) if ready_samples is None else ready_samples
         cut = max(ready, from_samples)
-        if not renderer.stream_made or cut <= placement.start_samples:
+        if not renderer.output.stream_made or cut <= placement.start_samples:
             placement = placement if self._begun(renderer, transport) else self._placement_on(transport)
-            renderer.loop = loop_samples(transport, self.curve(transport))
+            renderer.output.loop_changed(loop_samples(transport, self.curve(transport)))
             renderer.restart(self._request.settings_from(placement.unheard_samples), placement, generation)
             return
         settings = self._request.settings_from(cut - renderer.placement.zero_samples)
@@ -273,7 +275,7 @@ class HostFollower:
         self._makes_anew()
         generation, placement = self._next_generation(), self._placement_here(renderer, transport)
         if stream_sample <= placement.unheard_samples:
-            renderer.loop = loop_samples(transport, self.curve(transport))
+            renderer.output.loop_changed(loop_samples(transport, self.curve(transport)))
             renderer.restart(settings, placement, generation)
             return
         renderer.retake_at(transport.position_samples, stream_sample, settings, placement, generation)
@@ -284,12 +286,12 @@ class HostFollower:
         generation, placement, to = self._next_generation(), self._placement_on(transport), self._soon(transport)
         if (
             to <= placement.start_samples
-            or not renderer.stream_made
+            or not renderer.output.stream_made
             or made_from_start(renderer, transport, to, self._timing)
         ):
             renderer.restart(self._request.settings_from(placement.unheard_samples), placement, generation)
         elif to >= placement.end_samples:
-            renderer.placement = placement
+            renderer.output.host_beyond_end(placement)
         else:
             self._move(renderer, transport, to, placement, generation)
 
@@ -317,10 +319,11 @@ class HostFollower:
 
     def _behind(self, renderer: StreamRenderer, transport: Transport) -> bool:
         """Whether the host is waiting for music that would come too late."""
-        if not transport.playing or renderer.stream.finished or not renderer.stream_made or renderer.stream_behind:
+        output = renderer.output
+        if not transport.playing or renderer.stream.finished or not output.stream_made or output.catch_up.stream_behind:
             return False
         waited = time.monotonic() - self._hoped_seconds
-        late = -renderer.ahead_samples(transport.position_samples) > transport.sample_rate_hz // 50
+        late = -renderer.output.ahead_samples(transport.position_samples) > transport.sample_rate_hz // 50
         return late and waited > self._timing.margin_seconds + CATCH_UP_SECONDS
 
     def _led_samples(self, renderer: StreamRenderer, transport: Transport) -> int:

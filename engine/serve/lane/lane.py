@@ -139,6 +139,18 @@ class Lane:
             if place is not None:
                 self.on_excerpt(self, *place)
 
+    def show(self, view: LaneView) -> None:
+        """How it is from now on, for answers.  [generate]"""
+        self.view = view
+
+    def driven_by(self, controller: LaneController | None) -> None:
+        """Who makes its music; None: nobody any more.  [generate]"""
+        self.controller = controller
+
+    def client_is(self, there: bool) -> None:
+        """Its client has left, or opens it once more.  [control]"""
+        self.orphaned = not there
+
     def draw_seed(self) -> int:
         """A new seed for the next play.  [control]"""
         self._drawn = secrets.randbelow(SEEDS)

@@ -38,7 +38,7 @@ class Levels:
 
         Those told "now" that music is to be made anew for; all of them where there was a change just before.
         """
-        now_gain, told = renderer.fader.told
+        now_gain, told = renderer.output.fader.told
         gain, points = base.gain, _points(base, commands)
         soon = int(SOON_SECONDS * transport.sample_rate_hz) if transport.playing else 0
         stream_now = max(0, transport.position_samples - renderer.placement.zero_samples + soon)
@@ -50,10 +50,10 @@ class Levels:
             self._written_seconds = now
             same = [one for one, other in zip(wanted, told, strict=False) if one == other]
             changed = wanted[len(same) :] or [(told[len(same)][0], same[-1][1] if same else now_gain)]
-            renderer.refade(transport.position_samples, changed, self._next_generation())
+            renderer.output.refade(transport.position_samples, changed, self._next_generation())
         if now_gain != gain:
             commands.make([each for each in fresh if not each.slow], stream_now)
-        renderer.fader.told = gain, points
+        renderer.output.fader.tell(gain, points)
         return [each for each in fresh if each.slow]
 
     @staticmethod
@@ -63,16 +63,9 @@ class Levels:
             ring.set_fader(Fader(base.gain, (), transport.timeline))
             return
         zero, timeline = renderer.placement.zero_samples, renderer.placement.timeline
-        gain, later = renderer.fader.standing(transport.position_samples - zero)
+        gain, later = renderer.output.fader.standing(transport.position_samples - zero)
         changes = tuple((zero + stream_sample, to) for stream_sample, to in later[:FADER_CHANGES])
         ring.set_fader(Fader(gain, changes, timeline))
-
-    @staticmethod
-    def passed(renderer: StreamRenderer, here: int) -> None:
-        """The host is at a stream sample: what lies behind it is not to come any more."""
-        gain, told = renderer.fader.told
-        passed = [point for point in told if point[0] <= here]
-        renderer.fader.told = passed[-1][1] if passed else gain, told[len(passed) :]
 
 
 def _points(base: LaneSettings, commands: Commands) -> list[tuple[int, float]]:

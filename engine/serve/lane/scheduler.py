@@ -194,15 +194,15 @@ class CommandScheduler:
         return here + ahead
 
     def _is_due(self, command: Command, stream_sample: int, renderer: StreamRenderer, transport: Transport) -> bool:
-        covered = stream_sample <= renderer.stream_made
+        covered = stream_sample <= renderer.output.stream_made
         if command.order is not None:
-            return covered or renderer.finished
+            return covered or renderer.output.finished
         ahead = (
             stream_sample - (transport.position_samples - renderer.placement.zero_samples)
         ) / transport.sample_rate_hz
         if self._is_slow(command):
             rests = self._renewal.rests(ahead, self._timing.margin_seconds)
-            return covered and stream_sample < renderer.stream_end and not rests
+            return covered and stream_sample < renderer.output.stream_end and not rests
         return ahead <= self._timing.quick_seconds + EARLY_SECONDS
 
     def _take_up(self, renderer: StreamRenderer, transport: Transport, stream_sample: int) -> bool:
@@ -296,13 +296,13 @@ class CommandScheduler:
         if renderer is None or not transport.playing or transport.timeline != renderer.placement.timeline:
             return
         here = transport.position_samples - renderer.placement.zero_samples
-        self.commands.postpone(here, renderer.stream_written, self._quick())
+        self.commands.postpone(here, renderer.output.stream_written, self._quick())
         for command in self.commands.heard(here):
             if command.update is not None and not command.settled:
                 self.base = self._lane.update(command.update)
                 self._base_made = command.update(self._base_made)
             self._told_heard(command, renderer)
-        self._levels.passed(renderer, here)
+        renderer.output.fader.passed(here)
 
     def _quick(self) -> list[Command]:
         """What is made and moves the fader alone: it is heard in a held bar, too."""
@@ -317,7 +317,7 @@ class CommandScheduler:
     def _told_heard(self, command: Command, renderer: StreamRenderer) -> None:
         stream_sample = command.stream_sample or 0
         named = command.update is not None and not command.settled
-        beats = float(command.due.beats) if named else renderer.beat_map.beats_at(stream_sample)
+        beats = float(command.due.beats) if named else renderer.output.beat_map.beats_at(stream_sample)
         at_seconds = self._lane.clock.was_at_seconds(renderer.placement.zero_samples + stream_sample)
         seconds = max(0.0, at_seconds - command.arrived_seconds)
         if command.address:

@@ -30,6 +30,7 @@ class LaneTiming:
         self._ready: deque[float] = deque(maxlen=8)
         self._read = False  # whether one of those read given music
         self.expected_seconds = 0.0  # that reading it takes, as it was measured when the model was loaded
+        self.lead_at_least_seconds = 0.0  # while another model gets ready to take over
         self.first_sound_seconds = 0.0
         self.change_seconds = 0.0  # from a change of settings to its sound
         self.fill_low_seconds = 0.0
@@ -86,6 +87,23 @@ class LaneTiming:
         """A stream needed so long from the command to its first block, what it made and threw away included."""
         self._ready.append(max(0.0, seconds - self._making_seconds(unheard_seconds)))
         self._read = self._read or reads
+
+    def model_changed(self, expected_seconds: float) -> None:
+        """Another model plays what begins from now on; reading given music takes it so long."""
+        self.expected_seconds, self.lead_at_least_seconds = expected_seconds, 0.0
+
+    def keep_ahead(self, seconds: float) -> None:
+        """Music is to be made so far ahead until the model has changed."""
+        self.lead_at_least_seconds = seconds
+
+    def changed_after(self, seconds: float) -> None:
+        """A change of settings took so long to its sound."""
+        self.change_seconds = seconds
+
+    def begun_after(self, seconds: float) -> None:
+        """A play took so long to its first sound; the low-water mark counts from here."""
+        self.first_sound_seconds = seconds
+        self.restart()
 
     def restart(self) -> None:
         """A new stream: the low-water mark counts from here."""

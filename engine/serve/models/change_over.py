@@ -95,7 +95,7 @@ def _look(
     for controller in controllers:
         left = handover_music(controller, need, context_frames, at_once)
         if isinstance(left, HandoverWait):
-            controller.lead_at_least_seconds = left.lead_seconds
+            controller.timing.keep_ahead(left.lead_seconds)
         found.append((controller, controller.renderer, left))
     return found
 

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from bridge.time import units
 from bridge.time.transport import Transport
 from engine.audio.convert import resample
 from engine.model import LoadedModel
@@ -67,17 +66,17 @@ def handover_music(
     With `at_once` from where its music is made to, wherever that is.  [generate]
     """
     renderer, lane = controller.renderer, controller.lane
-    if renderer is None or renderer.stream.finished or renderer.finished:
+    if renderer is None or renderer.stream.finished or renderer.output.finished:
         return None
     transport = lane.clock.or_standing()
     stream_now = transport.position_samples - renderer.placement.zero_samples
     need = int(need_seconds * transport.sample_rate_hz) if transport.playing else 0
-    if stream_now + need <= 0 or (not renderer.stream_made and not at_once):
+    if stream_now + need <= 0 or (not renderer.output.stream_made and not at_once):
         return HandoverMusic(lane, renderer, renderer.version, lane.settings, 0, None)
-    stream_sample = renderer.stream_made if at_once else _bar_sample(renderer, transport, stream_now + need)
-    if stream_sample >= renderer.stream_end:
+    stream_sample = renderer.output.stream_made if at_once else _bar_sample(renderer, transport, stream_now + need)
+    if stream_sample >= renderer.output.stream_end:
         return None
-    if stream_sample > renderer.stream_made:
+    if stream_sample > renderer.output.stream_made:
         return HandoverWait((stream_sample - stream_now) / transport.sample_rate_hz + 0.2)
     frame = _frame_of(renderer, stream_sample)
     return HandoverMusic(
@@ -89,8 +88,8 @@ def _bar_sample(renderer: StreamRenderer, transport: Transport, stream_sample: i
     """The first bar line at or after a stream sample, as a stream sample; a loop's end counts as one."""
     grid, zero, passes = transport.grid, renderer.placement.zero_samples, 0
     position = zero + stream_sample
-    if renderer.loop is not None and transport.position_samples < renderer.loop[1]:
-        start, end = renderer.loop
+    if renderer.output.loop is not None and transport.position_samples < renderer.output.loop[1]:
+        start, end = renderer.output.loop
         while position >= end:
             position, passes = position - (end - start), passes + end - start
         return min(grid.bar_start(grid.next_bar(position)), end) + passes - zero
@@ -99,18 +98,15 @@ def _bar_sample(renderer: StreamRenderer, transport: Transport, stream_sample: i
 
 def _frame_of(renderer: StreamRenderer, stream_sample: int) -> int:
     """The own frame that holds a stream sample, among those whose sound is known."""
-    seconds = units.samples_to_seconds(max(stream_sample, 0), renderer.ring.form.sample_rate_hz)
-    return min(
-        int(units.seconds_to_frames(seconds)), renderer.codec_output.audio_end // renderer.model.codec.frame_samples
-    )
+    rates = renderer.codec_output.rates
+    coded = min(rates.codec_of(max(stream_sample, 0)), renderer.codec_output.audio_end)
+    return rates.frame_at(coded)
 
 
 def _heard(renderer: StreamRenderer, frame: int, context_frames: int) -> Tensor | None:
     """Whole frames of what sounds right before an own frame, without the level that its model was given it at."""
-    codec_output, samples = renderer.codec_output, renderer.model.codec.frame_samples
-    end = codec_output.history.shape[1] - (codec_output.audio_end - frame * samples)
-    frames = min(end // samples, context_frames)
-    return codec_output.history[:, end - frames * samples : end].clone() / renderer.gain if frames > 0 else None
+    heard = renderer.codec_output.heard_before(frame, context_frames)
+    return heard / renderer.gain if heard.shape[1] else None
 
 
 def prepare_handover(left: HandoverMusic, model: LoadedModel) -> Handover:
@@ -125,8 +121,8 @@ def prepare_handover(left: HandoverMusic, model: LoadedModel) -> Handover:
         heard = as_prompt(model, resample(left.heard, rate_hz, own_hz))
         before = HandoverPrompt(heard, left.frame, old.prompt_frames)
     placement = old.placement
-    renderer = StreamRenderer(model, old.ring, settings, placement, old.seed, old.region, before)
-    renderer.join(placement, old.loop, left.lane.clock.or_standing().position_samples)
+    renderer = StreamRenderer(model, old.output.ring, settings, placement, old.seed, old.region, before)
+    renderer.output.join(placement, old.output.loop, left.lane.clock.or_standing().position_samples)
     with torch.no_grad():
         while (
             renderer.stream.n_frames < renderer.prompt_frames + left.frame + READY_FRAMES
@@ -143,13 +139,13 @@ def fits(handover: Handover, controller: LaneController) -> bool:
         return False
     if (
         controller.lane.settings.regenerating() != left.settings.regenerating()
-        or renderer.loop != handover.renderer.loop
+        or renderer.output.loop != handover.renderer.output.loop
     ):
         return False
     transport = controller.lane.clock.or_standing()
     if not transport.playing:
         return True
-    due = renderer.placement.zero_samples + handover.renderer.stream_written - transport.position_samples
+    due = renderer.placement.zero_samples + handover.renderer.output.stream_written - transport.position_samples
     return due > HURRY_SECONDS * transport.sample_rate_hz
 
 
@@ -158,7 +154,7 @@ def take_over(handover: Handover, controller: LaneController) -> None:
     lane, old, renderer = controller.lane, handover.handover_music.renderer, handover.renderer
     settings = lane.adopt(own_values(renderer.model))
     renderer.quiet_change(settings)
-    renderer.join(old.placement, old.loop, lane.clock.or_standing().position_samples)
+    renderer.output.join(old.placement, old.output.loop, lane.clock.or_standing().position_samples)
     lacking = left_aside(renderer.model, settings)
     controller.take_over(
         renderer, renderer.model, f"goes on with {renderer.model.name}{'; ' if lacking else ''}{lacking}"

@@ -70,9 +70,7 @@ class Loader:
     def _give_up(self, why: str) -> None:
         for job in (self._waiting, self._running):
             if job is not None and job.wanted is not None and not job.given_up:
-                job.given_up = why
-                if job.responder is not None:
-                    job.responder.error(LoadOvertaken(f"{job.wanted.name} was not loaded: {why}"))
+                job.give_up(why)
         self._waiting = None
 
     # -- the thread ---------------------------------------------------------------------------------------
@@ -128,7 +126,7 @@ class Loader:
         else:
             self._tell("loading", loaded.wanted.name, "waits for its bar line")
             change_over(generate_loop, loaded, job.check)
-        self._state.hot, self._state.device = loaded, loaded.device
+        self._state.plays(loaded)
         self.on_state(READY, "")
         self._free()
 
@@ -169,7 +167,7 @@ class Loader:
 
         self.on_state(state, text)
         stop_all(self.generate_loop())
-        self._state.hot = None
+        self._state.plays(None)
         self._free()
 
     @staticmethod
@@ -217,14 +215,13 @@ class Loader:
         if self._state.hot is None and text:
             self.on_state(LOADING, text)
         else:
-            self._state.text = text
+            self._state.say(text)
 
     def heard(self, job: Job, wanted: Wanted, stage: str, done: float, total: float) -> None:
         """A sign of progress: told to who asked and, in words, to who looks.  [load]"""
         text = progress_text(stage, done, total)
-        self._state.text = loading_text(wanted.name, text)
-        job.step = (round(STEPS * min(done / total, 1.0)) if total else 0, STEPS if total else 0, text)
-        job.say_step()
+        self._state.say(loading_text(wanted.name, text))
+        job.reached((round(STEPS * min(done / total, 1.0)) if total else 0, STEPS if total else 0, text))
         self._tell("loading", wanted.name, text)
 
     def beat(self) -> None:

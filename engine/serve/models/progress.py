@@ -32,6 +32,17 @@ class Job:
     given_up: str = ""
     step: tuple[int, int, str] = (0, 0, "waits")
 
+    def give_up(self, why: str) -> None:
+        """It is not wanted any more: its next `check` raises, and who asked is told.  [any]"""
+        self.given_up = why
+        if self.responder is not None and self.wanted is not None:
+            self.responder.error(LoadOvertaken(f"{self.wanted.name} was not loaded: {why}"))
+
+    def reached(self, step: tuple[int, int, str]) -> None:
+        """So far it is: done, of how much, in words.  [load]"""
+        self.step = step
+        self.say_step()
+
     def say_step(self) -> None:
         """Tell who asked how far it is.  [any]"""
         if self.responder is not None:

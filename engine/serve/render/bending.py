@@ -1,10 +1,8 @@
-"""The beat under a stream whose model is not told the tempo: what `engine.beat.bend` is laid on, for one renderer."""
+"""The beat under a stream whose model is not told the tempo: what `engine.beat.bend` is laid on, for one output."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
-from weakref import proxy
 
 import numpy as np
 from torch import Tensor
@@ -13,63 +11,62 @@ from bridge.control.parameters import BEND
 from bridge.ring.layout import ENDLESS_SAMPLES
 from engine.beat.bend import BEND_RESERVE, Bend
 from engine.beat.onsets import RATE_HZ
-from engine.model import TEMPO
+from engine.model import TEMPO, LoadedModel
 from engine.serve.lane_settings import LaneSettings
+from engine.serve.render.ring_output import RingOutput
 from engine.serve.timeline.placement import StreamPlacement
-
-if TYPE_CHECKING:
-    from engine.serve.render.stream_renderer import StreamRenderer
 
 SPARE_SECONDS = 2.0
 
 
 class HostBeats:
-    """The beats of the line that a renderer's newest music was laid on, under samples at the model's rate.
+    """The beats of the line that an output's newest music was laid on, under samples at the model's rate.
 
     All [generate].
     """
 
-    def __init__(self, renderer: StreamRenderer) -> None:
-        self._renderer = renderer
+    def __init__(self, output: RingOutput) -> None:
+        self._output = output
 
     def beats_at(self, out: int) -> float:
         """Beat of the host's grid at a sample put out."""
-        return self._renderer.beat_map.entries[-1].beats_at(out * self._ratio)
+        return self._output.beat_map.entries[-1].beats_at(out * self._ratio)
 
     def next_bar(self, out: int) -> int:
         """The first sample put out, at `out` or after it, on which a bar begins."""
-        entry, ratio = self._renderer.beat_map.entries[-1], self._ratio
+        entry, ratio = self._output.beat_map.entries[-1], self._ratio
         zero, curve = entry.placement.zero_samples, entry.placement.curve
         start = curve.bar_start(curve.next_bar(zero + int(np.ceil(out * ratio))))
         return int(np.ceil((start - zero) / ratio))
 
     @property
     def _ratio(self) -> float:
-        return self._renderer.ring.form.sample_rate_hz / RATE_HZ
+        return self._output.ring.form.sample_rate_hz / RATE_HZ
 
 
-def bend_for(renderer: StreamRenderer, frame: int, before: Tensor | None) -> Bend | None:
-    """What bends a renderer's sound from an own frame on, after the music `before` [C, n]; None for models that hear
+def bend_for(
+    model: LoadedModel, output: RingOutput, settings: LaneSettings, frame: int, before: Tensor | None
+) -> Bend | None:
+    """What bends a stream's sound from an own frame on, after the music `before` [C, n]; None for models that hear
     the tempo.  [generate]
     """
-    codec = renderer.model.codec
-    if TEMPO in renderer.model.takes or codec.sample_rate != RATE_HZ:
+    codec = model.codec
+    if TEMPO in model.takes or codec.sample_rate != RATE_HZ:
         return None
     heard = np.zeros((codec.channels, 0), np.float32) if before is None else before.float().cpu().numpy()
-    bend = Bend(HostBeats(proxy(renderer)), frame * codec.frame_samples, heard)
-    bend.active = wanted(renderer.settings)
+    bend = Bend(HostBeats(output), frame * codec.frame_samples, heard)
+    bend.switch(wanted(settings))
     return bend
 
 
-def off_the_beat(renderer: StreamRenderer) -> tuple[float, float, float]:
+def off_the_beat(bend: Bend | None, output: RingOutput) -> tuple[float, float, float]:
     """How far the newest music is off before it is put right, in beats and ms (late above 0), and how sure that is.
 
     [generate]
     """
-    bend = renderer.codec_output.bend
     if bend is None or not bend.course.followed:
         return 0.0, 0.0, 0.0
-    tempo = renderer.beat_map.tempo_at(renderer.stream_made)
+    tempo = output.beat_map.tempo_at(output.stream_made)
     return bend.detected.off_beats, bend.detected.off_beats * 60_000.0 / tempo, bend.detected.confidence
 
 
@@ -91,14 +88,6 @@ def enough(placement: StreamPlacement, bend: Bend | None) -> StreamPlacement:
     skipped = max(0, bend.map.last.shift) * rate // RATE_HZ
     reserve = int(BEND_RESERVE * (placement.end_samples - placement.zero_samples) + SPARE_SECONDS * rate)
     return replace(placement, end_samples=placement.end_samples + skipped + reserve)
-
-
-def reserve(renderer: StreamRenderer, reserved: bool) -> bool:
-    """Once a stream's sound begins to be bent, let it have frames enough; whether it has them.  [generate]"""
-    if not reserved and engaged(renderer.codec_output.bend):
-        renderer.set_total()
-        return True
-    return reserved
 
 
 def as_heard(placement: StreamPlacement, bend: Bend | None) -> StreamPlacement:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
+from weakref import proxy
 
 import torch
 
 from engine.lm import Conditions
-from engine.model import TEMPO, Ask, FollowsGrid, LoadedModel
-from engine.serve.lane_settings import LaneSettings, ReferenceAudio
+from engine.model import TEMPO, Ask, FollowsGrid, HeardExcerpt, LoadedModel
+from engine.serve.lane_settings import ReferenceAudio
 from engine.serve.render import bending
-from engine.serve.render.stream_settings import stream_settings
 from engine.serve.timeline.placement import StreamPlacement, ask_at
 from engine.serve.timeline.tempo_curve import TempoCurve
 
@@ -37,57 +37,41 @@ def follows_grid(model: LoadedModel) -> bool:
     return TEMPO in model.takes and isinstance(model.conditioner, FollowsGrid)
 
 
-def window_stays(renderer: StreamRenderer, settings: LaneSettings, placement: StreamPlacement) -> bool:
-    """Whether a renderer's open window hears all that other settings and another place say.  [generate]"""
-    same, known = settings.regenerating() == renderer.settings.regenerating(), renderer.settings.conditioned()
-    moves = follows_grid(renderer.model) or (not same and placement.curve == renderer.placement.curve)
-    return moves and settings.conditioned() == known
+class Conditioning:
+    """What one renderer's stream hears in its windows: the stream calls it for each of them. All [generate]."""
 
+    def __init__(self, renderer: StreamRenderer) -> None:
+        self._renderer = proxy(renderer)  # the stream is the renderer's: nothing keeps that alive but the lane
+        self.windows = 0  # so far
+        self.excerpt: HeardExcerpt | None = None  # of the style region, that the newest window hears
 
-def redraw(renderer: StreamRenderer, settings: LaneSettings) -> bool:
-    """What no step has begun to draw is drawn by other settings: nothing is taken back, and no window is read.
+    def __call__(self, offset_frames: int, window_frames: int) -> tuple[Conditions, ...]:
+        """What the stream's next window hears; the part of the style that it listens to is noted."""
+        self.windows += 1
+        conditioner, asked = self._renderer.model.conditioner, self._ask(offset_frames, window_frames)
+        self.excerpt = conditioner.excerpts([asked], offset_frames)[0] if asked.style is not None else None
+        with torch.no_grad():
+            guidance = self._renderer.stream.settings.guidance
+            return conditioner([asked], guidance, offset_frames, window_frames)[0]
 
-    False, and nothing is done, where they ask for more than that.  [generate]
-    """
-    stream = renderer.stream
-    placement = bending.enough(renderer.placement, renderer.codec_output.bend)
-    tuned = stream_settings(renderer.model, settings, placement, renderer.prompt_frames)
-    stays = window_stays(renderer, settings, renderer.placement) and settings.dice == renderer.settings.dice
-    if stream.finished or not stays or not tuned.guidance.same_rows(stream.settings.guidance):
-        return False
-    stream.draw_by(tuned)
-    renderer.quiet_change(settings)
-    renderer.stream_settled = renderer.stream_free
-    renderer.version += 1
-    return True
+    def retime(self) -> None:
+        """The frames that no window has drawn yet hear the beat map as it is now."""
+        model = self._renderer.model
+        follows, size = model.conditioner, model.window_frames
+        if not follows_grid(model) or not isinstance(follows, FollowsGrid):
+            return
 
+        def renew(heard: tuple[Conditions, ...], offset_frames: int, first_row: int) -> None:
+            follows.retime(heard, self._ask(offset_frames, size), offset_frames, first_row)
 
-def ask(renderer: StreamRenderer, offset_frames: int, window_frames: int) -> Ask:
-    """What is asked for in the window at a stream frame.  [generate]"""
-    grid = renderer.beat_map.model_grid(renderer.prompt_frames, offset_frames, window_frames, renderer.loop)
-    placement = bending.as_heard(renderer.writing, renderer.codec_output.bend)
-    takes, begun = renderer.model.takes, renderer.region
-    return ask_at(
-        renderer.settings, placement, renderer.prompt_frames, offset_frames, takes, renderer.seed, grid, begun
-    )
+        self._renderer.stream.retime(renew)
 
-
-def conditions(renderer: StreamRenderer, offset_frames: int, window_frames: int) -> tuple[Conditions, ...]:
-    """What the stream's next window hears; the part of the style that it listens to is noted.  [generate]"""
-    renderer.windows += 1
-    conditioner, asked = renderer.model.conditioner, ask(renderer, offset_frames, window_frames)
-    renderer.excerpt = conditioner.excerpts([asked], offset_frames)[0] if asked.style is not None else None
-    with torch.no_grad():
-        return conditioner([asked], renderer.stream.settings.guidance, offset_frames, window_frames)[0]
-
-
-def retime(renderer: StreamRenderer) -> None:
-    """The frames that no window has drawn yet hear the beat map as it is now.  [generate]"""
-    follows, size = renderer.model.conditioner, renderer.model.window_frames
-    if not follows_grid(renderer.model) or not isinstance(follows, FollowsGrid):
-        return
-
-    def renew(heard: tuple[Conditions, ...], offset_frames: int, first_row: int) -> None:
-        follows.retime(heard, ask(renderer, offset_frames, size), offset_frames, first_row)
-
-    renderer.stream.retime(renew)
+    def _ask(self, offset_frames: int, window_frames: int) -> Ask:
+        """What is asked for in the window at a stream frame."""
+        renderer, output = self._renderer, self._renderer.output
+        grid = output.beat_map.model_grid(renderer.prompt_frames, offset_frames, window_frames, output.loop)
+        placement = bending.as_heard(output.writing, renderer.codec_output.bend)
+        takes, begun = renderer.model.takes, renderer.region
+        return ask_at(
+            renderer.settings, placement, renderer.prompt_frames, offset_frames, takes, renderer.seed, grid, begun
+        )

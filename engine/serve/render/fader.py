@@ -23,7 +23,17 @@ class Fader:
             (-(1 << 62), gain, gain)
         ]  # stream sample, gain before, gain after
         self._kept_samples = int(2 * TAPE_SECONDS * rate_hz)
-        self.told: tuple[float, list[tuple[int, float]]] = (gain, [])  # by the scheduler: gain now, points to come
+        self.told: tuple[float, list[tuple[int, float]]] = (gain, [])  # gain now, points to come
+
+    def tell(self, gain: float, points: list[tuple[int, float]]) -> None:
+        """What a lane's settings want: the gain now, and from which stream samples on another one."""
+        self.told = gain, points
+
+    def passed(self, here: int) -> None:
+        """The host is at a stream sample: what lies behind it is not to come any more."""
+        gain, points = self.told
+        passed = [point for point in points if point[0] <= here]
+        self.told = passed[-1][1] if passed else gain, points[len(passed) :]
 
     def moved(self) -> None:
         """Own samples lie elsewhere from now on: it stands where it stood for the host, and is told the rest anew."""

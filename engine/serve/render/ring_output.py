@@ -16,13 +16,37 @@ from bridge.ring.layout import ENDLESS_SAMPLES
 from bridge.ring.writer import RingWriter
 from bridge.time import units
 from bridge.time.transport import Transport
-from engine.serve.render.fader import Fader, RecentAudio
-from engine.serve.render.limiter_stage import LimiterStage
+from engine.serve.render.fader import Fader
+from engine.serve.render.output_stage import FADE_SECONDS, OutputStage
 from engine.serve.timeline.beat_map import BeatMap
 from engine.serve.timeline.placement import StreamPlacement
+from engine.serve.timeline.tempo_curve import TempoCurve
 
-FADE_SECONDS = 0.01  # at the end of the music
 PASS_SECONDS = 0.5  # a loop pass is seen this long after it at the latest
+
+
+class CatchUp:
+    """A host inside music that is still being made: what lies before it is thrown away. All [generate]."""
+
+    def __init__(self) -> None:
+        self.keeps_place = False  # a take that is the same wherever its host comes to it
+        self.stream_behind = 0  # where the host is that the music is still to catch up with; 0: it is ahead of it
+
+    def begin(self, keeps_place: bool, here: int) -> None:
+        """Music begins for a host at a stream sample; one that keeps its place is caught up with."""
+        self.keeps_place, self.stream_behind = keeps_place, max(0, here) if keeps_place else 0
+
+    def from_start(self) -> None:
+        """The music is made from its start once more, for a host inside it."""
+        self.stream_behind = max(1, self.stream_behind)
+
+    def host_at(self, here: int) -> None:
+        """The host is at a stream sample that is not made yet."""
+        self.stream_behind = here
+
+    def done(self) -> None:
+        """The music is ahead of its host."""
+        self.stream_behind = 0
 
 
 class RingOutput:
@@ -36,15 +60,13 @@ class RingOutput:
     def __init__(self, ring: RingWriter, placement: StreamPlacement, gain: float = 1.0) -> None:
         self.ring = ring
         self.fader = Fader(ring.form.sample_rate_hz, gain)
-        self.recent_audio = RecentAudio(ring.form.sample_rate_hz, ring.form.channels)
-        self._finish = LimiterStage(ring.form.sample_rate_hz, ring.form.channels)
+        self.catch_up = CatchUp()
+        self._stage = OutputStage(ring.form.sample_rate_hz, ring.form.channels, self.fader)
         self.placement = self.writing = placement
         self.beat_map = BeatMap(placement)
         self.loop: tuple[int, int] | None = None  # first sample and the one behind the last
         self.stream_written = 0  # stream samples that are in the ring, or were thrown away before the start
         self._stream_begun = 0  # where writing began anew last
-        self.stream_behind = 0  # where the host is that the music is still to catch up with; 0: it is ahead of it
-        self.keeps_place = False  # a take that is the same wherever its host comes to it
         self._pending = torch.zeros(0, ring.form.channels)
 
     # -- how far it is --------------------------------------------------------------------------------
@@ -68,80 +90,91 @@ class RingOutput:
         """How far what is written reaches beyond a position of the present pass; negative: behind it."""
         return self.stream_written - (position_samples - self.placement.zero_samples)
 
+    @property
+    def kept_from(self) -> int:
+        """First stream sample whose sound is kept, to be written once more."""
+        return self._stage.kept_from
+
+    def wants(self, position_samples: int, lead_seconds: float) -> bool:
+        """Whether more is to be made for a host at `position_samples`: never more than the lead."""
+        heard = max(position_samples - self.placement.zero_samples, self.placement.unheard_samples)
+        due = min(heard + int(lead_seconds * self.ring.form.sample_rate_hz), self.stream_end)
+        return self.stream_made < due and not len(self._pending)
+
+    # -- where it lies --------------------------------------------------------------------------------
+
+    def begin(self, placement: StreamPlacement, prompt: TempoCurve | None) -> None:
+        """The stream begins (anew) on `placement`; a prompt of another tempo lies on its own line."""
+        self.placement, self.beat_map = placement, BeatMap(placement, prompt)
+
+    def cut(self, stream_sample: int, placement: StreamPlacement) -> None:
+        """From a stream sample on the stream is made anew and lies on `placement`; what waits is forgotten."""
+        self.placement = placement
+        self.go_on_at(stream_sample)
+        self.beat_map.lay(stream_sample, placement)
+
+    def steer(self, stream_sample: int, placement: StreamPlacement) -> None:
+        """From a stream sample on the same pass lies on `placement`; what is made stays."""
+        self.placement = placement
+        self.writing = replace(placement, zero_samples=self.writing.zero_samples, timeline=self.writing.timeline)
+        self.beat_map.lay(stream_sample, self.writing)
+
+    def join(self, placement: StreamPlacement, loop: tuple[int, int] | None, host: int) -> None:
+        """Lie on another renderer's line: the same stream samples at the same positions, for a host at `host`."""
+        self.placement = self.writing = placement
+        self.loop = loop
+        self._wrap(host)
+
+    def loop_changed(self, loop: tuple[int, int] | None) -> None:
+        """The host loops elsewhere, or no longer: first sample and the one behind the last."""
+        self.loop = loop
+
+    def host_beyond_end(self, placement: StreamPlacement) -> None:
+        """The host is past the music's end, which lies on `placement`."""
+        self.placement = placement
+
     # -- writing --------------------------------------------------------------------------------------
 
-    def _from(self, stream_samples: int) -> None:
+    def go_on_at(self, stream_samples: int) -> None:
         """What comes next is `stream_samples`; nothing waits."""
         self.stream_written = self._stream_begun = stream_samples
         self._pending = self._pending[:0]
-        self._finish.go_on_at(stream_samples)
+        self._stage.go_on_at(stream_samples)
         self.writing = self.placement
 
-    def _put(self, audio: Tensor, begin: int) -> None:
+    def put(self, audio: Tensor, begin: int) -> None:
         """More stream samples [n, channels], from `begin` on; cut and faded at the end, thrown away before the start.
 
         So are those that lie before where writing goes on.
         """
-        known = max(0, self._finish.stream_fed - begin)
+        known = max(0, self._stage.stream_fed - begin)
         audio, begin = audio[known:], begin + min(known, len(audio))
-        self.recent_audio.put(audio, begin)
+        self._stage.keep(audio, begin)
         self._feed(audio, begin)
 
     def _feed(self, audio: Tensor, begin: int) -> None:
-        """Own samples [n, channels] that are on the recent audio, from `begin` on, as they are to be heard."""
-        finish, end = self._finish, self.stream_end
-        if begin > finish.stream_fed and len(audio):
-            self._from(begin)
-        if not finish.running:
-            finish.begin(self._before(begin))
-        last = begin < end <= begin + len(audio)
-        out, first = finish.push(self._loud(audio[: max(0, end - begin)], begin), last)
+        """Kept stream samples [n, channels], from `begin` on, as they are to be heard."""
+        if begin > self._stage.stream_fed and len(audio):
+            self.go_on_at(begin)
+        out, first = self._stage.feed(audio, begin, self.stream_end)
         early = min(max(0, self.placement.unheard_samples - first), len(out))
         self.stream_written += early
         self._pending = torch.cat([self._pending, out[early:]])
-
-    def _before(self, stream_sample: int) -> Tensor:
-        """What is heard right before a stream sample, as far as it has a part in what follows."""
-        begin = max(self.recent_audio.stream_begin, stream_sample - self._finish.memory_samples)
-        return self._loud(self.recent_audio.between(begin, stream_sample), begin)
-
-    def _once_more(self, stream_sample: int, end: int) -> Tensor:
-        """What is heard from one stream sample to another [n, channels], as it is to be by now."""
-        return self._finish.whole(
-            self._loud(self.recent_audio.between(stream_sample, end), stream_sample),
-            stream_sample,
-            self._before(stream_sample),
-        )
-
-    def _loud(self, audio: Tensor, stream_begin: int) -> Tensor:
-        """Own samples [n, channels] from `stream_begin` on as they are to be heard."""
-        return self.fader.faded(self._faded(audio, stream_begin), stream_begin)
 
     def refade(self, host: int, points: list[tuple[int, float]], generation: int) -> None:
         """Be so loud from these stream samples on; what is made is written once more, for a host at `host`."""
         for stream_sample, gain in points:
             self.fader.fade(stream_sample, gain)
-        made, stream_sample = (
-            self.stream_made,
-            max(points[0][0], self.recent_audio.stream_begin, self.placement.unheard_samples),
-        )
-        fed = self._finish.stream_fed
+        made, fed = self.stream_made, self._stage.stream_fed
+        stream_sample = max(points[0][0], self.kept_from, self.placement.unheard_samples)
         if stream_sample < made:
-            self._from(stream_sample)
-            self._feed(self.recent_audio.between(stream_sample, fed), stream_sample)
+            self.go_on_at(stream_sample)
+            self._feed(self._stage.kept(stream_sample, fed), stream_sample)
             self._wrap(host)
             begin, writing = self.writing.zero_samples + self.stream_written, self.writing
             self.write(generation)  # before the plan says so: a host that has come there meanwhile finds them
             self.announce(begin, generation, writing)
             self.ring.set_reach(self.placement.zero_samples + self.stream_written)
-
-    def _faded(self, audio: Tensor, stream_begin: int) -> Tensor:
-        """A short fade right before the end of the music."""
-        if self.placement.end_samples == ENDLESS_SAMPLES or not len(audio):
-            return audio
-        fade = max(1, int(FADE_SECONDS * self.ring.form.sample_rate_hz))
-        left = self.stream_end - stream_begin - torch.arange(len(audio))
-        return audio * (left.clamp(max=fade) / fade)[:, None]
 
     def write(self, generation: int | None = None) -> int:
         """Put what waits into the ring as far as there is room; returns how many samples.
@@ -150,7 +183,7 @@ class RingOutput:
         """
         of = self.ring.plan.generation if generation is None else generation
         total = 0
-        behind = min(max(0, self.stream_behind - self.stream_written), len(self._pending))
+        behind = min(max(0, self.catch_up.stream_behind - self.stream_written), len(self._pending))
         self.stream_written, self._pending = self.stream_written + behind, self._pending[behind:]
         while len(self._pending):
             begin = self.writing.zero_samples + self.stream_written
@@ -180,19 +213,21 @@ class RingOutput:
             self.beat_map.lay(max(wrap, self._stream_begun), self.writing)
             from_samples = start
 
-    def _end_early(self, made: int, end_samples: int, generation: int) -> None:
-        """The place ends at a host position now: a fade before it where `made` stream samples reach beyond."""
+    def end_at(self, end_samples: int, generation: int) -> None:
+        """The music ends at a host position: a fade before it where what is made reaches beyond."""
+        made = self.stream_made
+        self.placement = replace(self.placement, end_samples=max(end_samples, self.placement.zero_samples))
         if self.stream_end >= made:
             self.announce(self.placement.zero_samples + made, generation)
             return
         seconds = FADE_SECONDS + units.SAMPLES_PER_FRAME / units.CODEC_RATE_HZ
         begin = end_samples - int(seconds * self.ring.form.sample_rate_hz)
-        stream_sample = max(self.recent_audio.stream_begin, begin - self.placement.zero_samples)
+        stream_sample = max(self.kept_from, begin - self.placement.zero_samples)
         self.announce(self.placement.zero_samples + stream_sample, generation)
-        audio = self._once_more(stream_sample, self.stream_end)
+        audio = self._stage.once_more(stream_sample, self.stream_end)
         self.ring.write(self.placement.zero_samples + stream_sample, audio.numpy(), generation, self.placement.timeline)
         self._pending, self.stream_written = self._pending[:0], max(self.stream_written, self.stream_end)
-        self._finish.go_on_at(self.stream_written)
+        self._stage.go_on_at(self.stream_written)
 
     # -- the plan -------------------------------------------------------------------------------------
 
@@ -221,14 +256,26 @@ class RingOutput:
         )
         self.ring.set_plan(plan)
 
-    def join(self, placement: StreamPlacement, loop: tuple[int, int] | None, host: int) -> None:
-        """Lie on another renderer's line: the same stream samples at the same positions, for a host at `host`."""
-        self.placement = self.writing = placement
-        self.loop = loop
-        self._wrap(host)
-
-    def _go_on(self, host: int, generation: int) -> None:
-        """After a cut: where writing goes on, maybe behind the loop's end, and the plan that says so."""
+    def announce_here(self, host: int, generation: int) -> None:
+        """Tell a host at `host` the plan: older blocks count up to where writing goes on, maybe a loop's pass later."""
         self._wrap(host)
         self.announce(self.writing.zero_samples + self.stream_written, generation, self.writing)
         self.ring.set_reach(self.placement.zero_samples + self.stream_written)
+
+    def shift(self, host: int, from_stream_sample: int, placement: StreamPlacement, generation: int) -> None:
+        """What is made sounds elsewhere from `from_stream_sample` on: not made anew, only written once more.
+
+        `placement` has another zero (the start moves), or the loop has changed before.
+        """
+        fed = self._stage.stream_fed
+        begin = min(max(from_stream_sample, self.kept_from), fed)
+        self.beat_map.move(placement.zero_samples - self.placement.zero_samples)
+        self.placement = placement
+        self.go_on_at(begin)
+        self._feed(self._stage.kept(begin, fed), begin)
+        self.take_turn(host, generation)
+
+    def take_turn(self, host: int, generation: int) -> None:
+        """What is made and not written yet takes over from what the ring holds."""
+        self.announce_here(host, generation)
+        self.write()

@@ -63,6 +63,12 @@ class BeatMap:
         """All of it sounds later; what it was made for stays."""
         self.entries = [replace(entry, moved_samples=entry.moved_samples + by_samples) for entry in self.entries]
 
+    def led_to(self, placement: StreamPlacement, stream_sample: int) -> StreamPlacement:
+        """A place whose line is come to from the beat that was laid at a stream sample."""
+        entry = self.at(stream_sample)
+        position = round(entry.position(stream_sample))
+        return replace(placement, curve=placement.curve.reached(position, entry.beats_at(stream_sample)))
+
     def off_seconds(self, curve: TempoCurve, stream_samples: float) -> float:
         """How much later than on a host's line the beat of a stream sample sounds there; negative: earlier."""
         entry = self.at(stream_samples)

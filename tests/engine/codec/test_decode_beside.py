@@ -72,11 +72,11 @@ def test_a_chain_gives_the_same_samples_however_much_was_begun(codec, pieces, th
             hop, at = codes[:, begin : begin + 16], 0
             wanted.append(plain.push(hop, last=begin == 32))
             for piece in pieces:
-                beside.decode_beside(hop[:, at : at + piece], thread)
+                beside.decoder.decode_beside(hop[:, at : at + piece], thread)
                 at = min(at + piece, hop.shape[1])
-            assert beside.begun_frames == at
+            assert beside.decoder.begun_frames == at
             got.append(beside.push(hop, last=begin == 32))
-            assert beside.begun_frames == 0
+            assert beside.decoder.begun_frames == 0
     torch.testing.assert_close(torch.cat(got), torch.cat(wanted), atol=1e-5, rtol=0)
 
 
@@ -91,7 +91,7 @@ def test_on_a_processor_it_is_done_at_once_by_whoever_gives_it():
 def test_a_fault_in_decoding_is_raised_where_the_sound_is_asked_for(codec, threaded):
     chain = CodecOutput(codec, StreamResampler(32_000, 48_000), 1)
     with DecodeThread(threaded=threaded) as thread:
-        chain.decode_beside(torch.full((4, 4), 99), thread)  # codes that the codec does not have
+        chain.decoder.decode_beside(torch.full((4, 4), 99), thread)  # codes that the codec does not have
         with pytest.raises((IndexError, RuntimeError)):
             chain.push(torch.full((4, 4), 99))
 

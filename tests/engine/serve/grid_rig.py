@@ -121,7 +121,7 @@ class GridHost(Host):
         if renderer.placement.timeline != self.transport.timeline:
             return
         stream_sample = position - renderer.placement.zero_samples
-        beats = float(self.course.beats_at(position)) - renderer.beat_map.beats_at(stream_sample)
+        beats = float(self.course.beats_at(position)) - renderer.output.beat_map.beats_at(stream_sample)
         beats = (beats + 2.0) % 4.0 - 2.0
         tempo = float(self.course.tempo_map.tempo_at(self.course.beats_at(position)))
         self.heard.seconds.append(self.clock.seconds - 1000.0)
@@ -150,7 +150,9 @@ def told_against_beat_map(renderer) -> float:
     window, stream = renderer.stream.window, renderer.stream
     frames = window.conditions[0].frames[0]
     told = torch.atan2(frames[:, 0], frames[:, 1]) / (2 * torch.pi) % 1.0
-    grid = renderer.beat_map.model_grid(renderer.prompt_frames, stream.window_offset, len(frames), renderer.loop)
+    grid = renderer.output.beat_map.model_grid(
+        renderer.prompt_frames, stream.window_offset, len(frames), renderer.output.loop
+    )
     want = beats_on(grid, stream.window_offset, len(frames)).from_bar % 1.0
     off = (told - want + 0.5) % 1.0 - 0.5
     return float(off.abs().max())

@@ -10,6 +10,7 @@ from lane_rig import NOW, RATE, Host
 from bridge.control.arguments import At
 from bridge.time.transport import Grid, Transport
 from engine.model import CONTINUE
+from engine.serve.lane.commands import Command
 from engine.serve.lane_settings import ReferenceAudio
 
 
@@ -115,7 +116,7 @@ def test_prompt_at_a_beat_waits_for_it(host):
     host.play(At(beats=0.0))
     host.start()
     host.settle()
-    host.lane.controller.schedule(At(beats=8.0), lambda s: s.with_prompt("later"))
+    host.lane.controller.change(Command(At(beats=8.0), update=lambda s: s.with_prompt("later")))
     host.listen(2 * RATE)
     assert host.lane.settings.prompt == ""
     assert np.isfinite(host.listen(3 * RATE)).all()
@@ -308,7 +309,7 @@ def test_a_late_stream_comes_in_again_on_a_bar_line(host):
     host.start()
     host.settle()
     host.listen(3 * RATE)
-    made = host.lane.controller.renderer.stream_made
+    made = host.lane.controller.renderer.output.stream_made
     far = host.transport.position_samples + 6 * RATE  # the engine stood still for six seconds
     host.transport = Transport(True, far, host.transport.grid)
     host.lane.controller._follower._changed_seconds = 0.0

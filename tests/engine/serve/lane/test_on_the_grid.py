@@ -80,7 +80,7 @@ def test_the_first_sample_stays_on_its_beat_while_the_tempo_moves_before_it(host
     plan = host.lane.ring.plan
     assert plan.start_samples == host.course.sample_at(5)
     assert heard.worst() < 4.0
-    assert host.lane.controller.renderer.windows <= 2  # moved, not made anew
+    assert host.lane.controller.renderer.conditioning.windows <= 2  # moved, not made anew
 
 
 def test_a_step_before_the_start_is_heard_from_its_first_sample(hosts):
@@ -96,7 +96,7 @@ def test_bars_change_their_length(hosts):
     assert heard.holes == 0
     assert host.generations == 1
     renderer = host.lane.controller.renderer
-    grid = renderer.beat_map.model_grid(renderer.prompt_frames, renderer.stream.window_offset, 500, None)
+    grid = renderer.output.beat_map.model_grid(renderer.prompt_frames, renderer.stream.window_offset, 500, None)
     assert [segment.beats_per_bar for segment in grid.segments] == [4.0, 3.5]
     assert told_against_beat_map(renderer) < 1e-5
 
@@ -108,7 +108,7 @@ def test_a_loop_of_odd_length_has_its_bars_right_in_every_pass(hosts):
     assert host.heard.worst() < 0.01
     assert host.generations == 0
     renderer = host.lane.controller.renderer
-    assert len(renderer.beat_map.entries) >= 4
+    assert len(renderer.output.beat_map.entries) >= 4
     assert told_against_beat_map(renderer) < 1e-5
 
 
@@ -117,7 +117,9 @@ def test_a_tempo_that_moves_in_a_loop_leaves_no_hole(hosts):
     host.play_map(5.0)
     assert host.heard.holes == 0
     assert host.heard.worst() < 10.0
-    assert host.lane.controller.renderer.loop[0] == 0  # where the host came by, whatever its tempo says of it now
+    assert (
+        host.lane.controller.renderer.output.loop[0] == 0
+    )  # where the host came by, whatever its tempo says of it now
 
 
 def test_a_jump_lands_in_phase(hosts):
@@ -208,7 +210,7 @@ def test_what_lies_before_the_bar_line_is_made_and_thrown_away(hosts):
     renderer = host.lane.controller.renderer
     assert renderer.placement.unheard_samples == RATE // 2
     assert host.lane.ring.plan.start_samples == renderer.placement.start_samples == host.course.sample_at(8)
-    assert renderer.beat_map.beats_at(0) == pytest.approx(7.0)  # the prompt's end, as the model hears it
+    assert renderer.output.beat_map.beats_at(0) == pytest.approx(7.0)  # the prompt's end, as the model hears it
     assert heard.holes == 0
     assert heard.worst() < 0.01
 
@@ -219,10 +221,10 @@ def test_given_music_of_another_tempo_is_told_as_it_is(hosts):
     host.play(At(beats=8.0))
     host.play_map(0.3)
     renderer = host.lane.controller.renderer
-    grid = renderer.beat_map.model_grid(renderer.prompt_frames, 0, 500, None)
+    grid = renderer.output.beat_map.model_grid(renderer.prompt_frames, 0, 500, None)
     assert [segment.bpm for segment in grid.segments] == [100.0, 120.0]
     assert grid.segments[1].frame == renderer.prompt_frames
-    assert renderer.beat_map.beats_at(-RATE) == pytest.approx(8.0 - 100 / 60)
+    assert renderer.output.beat_map.beats_at(-RATE) == pytest.approx(8.0 - 100 / 60)
     assert told_against_beat_map(renderer) < 1e-5
 
 
@@ -235,10 +237,10 @@ def test_too_late_at_the_very_beginning_it_comes_in_again_on_the_beat(hosts, bea
     host.play(At(beats=8.0))
     host.settle()
     renderer, to = host.lane.controller.renderer, host.course.sample_at(12)
-    assert 0 < renderer.stream_made < 2 * RATE
+    assert 0 < renderer.output.stream_made < 2 * RATE
     stream_sample = fitting_sample(renderer, to, renderer.placement.curve)
-    assert 0 <= stream_sample <= renderer.stream_made
-    assert float(renderer.beat_map.beats_at(stream_sample)) % 1 == pytest.approx(0.0, abs=1e-4)
+    assert 0 <= stream_sample <= renderer.output.stream_made
+    assert float(renderer.output.beat_map.beats_at(stream_sample)) % 1 == pytest.approx(0.0, abs=1e-4)
     settings = renderer.settings
     renderer.move(host.course.sample_at(10), stream_sample, to, settings, renderer.placement, 99)
     assert renderer.placement.zero_samples + stream_sample == to

@@ -8,6 +8,7 @@ from lane_rig import RATE, Clock, Host, make_model
 
 from bridge.control.arguments import At
 from engine.serve.lane import controller, retries
+from engine.serve.lane.commands import Command
 from engine.serve.lane.generate_loop import GenerateLoop
 from engine.serve.lane.retries import PAUSES_SECONDS
 from engine.stream.lanes import LaneBatch
@@ -114,7 +115,7 @@ def test_it_ends_where_it_was_to_end(host: Host) -> None:
 
 def test_changes_that_were_not_heard_are_not_lost(host: Host) -> None:
     begin(host)
-    host.lane.controller.schedule(At(beats=12.0), lambda s: s.with_value("temperature", 0.5))
+    host.lane.controller.change(Command(At(beats=12.0), update=lambda s: s.with_value("temperature", 0.5)))
     tell(host, "break")
     host.listen(RATE // 4)
     tell(host, "good")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from functools import partial
 
 import numpy as np
 import pytest
@@ -18,8 +17,8 @@ from engine.serve.lane_settings import CONTINUE, MELODY, ReferenceAudio
 from engine.serve.models import handover
 from engine.serve.models.change_over import LaneChangeOver, _install
 from engine.serve.models.handover import Handover, HandoverMusic, HandoverWait, fits, handover_music, prepare_handover
-from engine.serve.render import conditioning
 from engine.serve.render.codec_output import CodecOutput
+from engine.serve.render.conditioning import Conditioning
 from engine.serve.render.stream_settings import as_prompt, own_values
 from engine.stream import TokenStream
 
@@ -36,7 +35,7 @@ def leave(host: Host, need_seconds: float = 0.3) -> HandoverMusic:
         if isinstance(left, HandoverMusic):
             return left
         assert isinstance(left, HandoverWait)
-        controller.lead_at_least_seconds = left.lead_seconds
+        controller.timing.keep_ahead(left.lead_seconds)
         host.settle()
     raise AssertionError("the lane never has enough made")
 
@@ -69,7 +68,7 @@ def expected(host: Host, left: HandoverMusic, model: LoadedModel, frames: int) -
     heard = as_prompt(model, left.heard)
     renderer = host.lane.controller.renderer
     known = left.renderer.prompt_frames + left.frame
-    heard_there, first = partial(conditioning.conditions, renderer), known - heard.codes.shape[1]
+    heard_there, first = Conditioning(renderer), known - heard.codes.shape[1]
     stream = TokenStream.begin(model.executor, heard_there, heard.codes, renderer.stream.settings, 7, first)
     with torch.no_grad():
         codes = stream.advance(frames)
