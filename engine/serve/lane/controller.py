@@ -7,8 +7,6 @@ play ---> preparing --first block in the ring---> playing --end reached---> ende
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from fractions import Fraction
 
 import torch
@@ -43,22 +41,22 @@ from engine.serve.weak_method import weakly
 from engine.stream import TokenStream
 
 OVERTAKEN = "another command took its place"
-Report = Callable[[Lane, str, float, str], None]
 
 
 class LaneController:
     """Drives one lane; the generate loop calls `tick` often and hands the frames of its stream to `take`."""
 
-    def __init__(self, lane: Lane, model: LoadedModel | None, report: Report) -> None:
-        self.lane, self.model, self._report = lane, model, report
+    def __init__(self, lane: Lane, model: LoadedModel | None) -> None:
+        self.lane, self.model = lane, model
         self.renderer: StreamRenderer | None = None
         self.lead_at_least_seconds = 0.0  # while another model gets ready to take over
         self.timing = LaneTiming()
-        self.renewal = Renewal(lambda: time.monotonic())  # `time` may be another one in tests
+        self._clock = lane.time
+        self.renewal = Renewal(self._clock)
         number, ours = weakly(self._next_generation), (lane, self.timing, self.renewal)
         acts = weakly(self._remake), weakly(self._begin_play), weakly(self._end_play)
-        self.scheduler = CommandScheduler(*ours, Levels(number, lambda: time.monotonic()), *acts)
-        self.retries = Retries(lane, lambda: time.monotonic(), acts[1], weakly(self._end))
+        self.scheduler = CommandScheduler(*ours, Levels(number, self._clock), *acts)
+        self.retries = Retries(lane, acts[1], weakly(self._end))
         self._follower = HostFollower(*ours, weakly(self._placement_on), number, self.scheduler)
         self.candidates, self._watch = Candidates(lane, self.timing), GuardActions(lane, self.timing, number)
         self._order: PlayOrder | None = None  # of the renderer
@@ -76,13 +74,16 @@ class LaneController:
 
     def schedule(self, at: At, update: Update) -> None:
         """Change the settings when the host is at `at`; a running stream is made anew from there."""
-        self.change(Command(at, update=update))
+        self.change(self._command(at, update))
+
+    def _command(self, at: At, update: Update | None = None) -> Command:
+        return Command(at, update=update, arrived_seconds=self._clock.now_seconds())
 
     def play(self, at: At, bars: int, begun: Begun, failed: Failed, command: Command | None = None) -> Due:
         """Begin a stream; a running one goes on up to the new one's start."""
         transport = self.lane.clock.or_standing()
         bars = int(self.lane.settings.values["bars"]) if bars < 0 else bars
-        command = command or Command(at)
+        command = command or self._command(at)
         end = bars * transport.signature.beats_per_bar if bars else None
         command.order = PlayOrder(Fraction(0), end, self.lane.take_seed(), command.arrived_seconds, begun, failed)
         due = self.scheduler.add(command, transport)
@@ -96,7 +97,7 @@ class LaneController:
     def stop(self, at: At, command: Command | None = None) -> float:
         """End the stream at a beat; returns it. Nothing happens where none plays."""
         transport = self.lane.clock.or_standing()
-        command = command or Command(at)
+        command = command or self._command(at)
         due = self.scheduler.add(command, transport)
         self.scheduler.take_back_behind(command, Overtaken(OVERTAKEN))
         if self.renderer is None or at == NOW:
@@ -122,7 +123,7 @@ class LaneController:
         self.scheduler.handed_over()
         begins = renderer.beat_map.beats_at(renderer.stream_written)
         renderer.take_turn(transport.position_samples, self._next_generation())
-        self._report(self.lane, self._state, begins, text)
+        self.lane.events.state_changed(self.lane, self._state, begins, text)
 
     # -- every turn ---------------------------------------------------------------------------------------
 
@@ -130,15 +131,15 @@ class LaneController:
         """Follow host and settings, write what waits, and end what is at its end."""
         transport = self.lane.clock.or_standing()
         if self.scheduler.turn(self.renderer, transport) or self.retries.turn(self.renderer, transport, self.timing):
-            self._waiting_from = time.monotonic()
+            self._waiting_from = self._clock.now_seconds()
         renderer = self.renderer
         if renderer is not None:
             if self._follower.follow(renderer, transport):
-                self._waiting_from = None if self._follower.quick else time.monotonic()
+                self._waiting_from = None if self._follower.quick else self._clock.now_seconds()
                 self.scheduler.made_anew(renderer, max(renderer.stream_made, renderer.stream_settled))
             behind, seen = renderer.stream_behind, catch_up(renderer, transport)
             if self._watch.look(renderer, seen):
-                self._waiting_from = time.monotonic()
+                self._waiting_from = self._clock.now_seconds()
             self.scheduler.look_back(renderer)
             if renderer.write() or behind > renderer.stream_behind == 0:
                 self._wrote()
@@ -180,7 +181,7 @@ class LaneController:
         order, before = command.order, self.renderer
         assert order is not None
         self._drop(self._order)
-        self._order, self._waiting_from = self.retries.begins(order), time.monotonic()
+        self._order, self._waiting_from = self.retries.begins(order), self._clock.now_seconds()
         try:
             if self.model is None:
                 raise NotReady("no model is loaded")
@@ -240,7 +241,7 @@ class LaneController:
 
     def _wrote(self) -> None:
         """Blocks went into the ring: the first ones answer the command and teach the pace."""
-        now, order = time.monotonic(), self._order
+        now, order = self._clock.now_seconds(), self._order
         if self.renderer is not None and self.renderer.stream_behind:
             self._waiting_from = None  # it tells nothing of how quickly something new is there
             if self._state == PLAYING:
@@ -307,4 +308,4 @@ class LaneController:
     def _change_state(self, state: str, beats: float, text: str = "") -> None:
         if state != self._state or text:
             self._state = state
-            self._report(self.lane, state, beats, text)
+            self.lane.events.state_changed(self.lane, state, beats, text)

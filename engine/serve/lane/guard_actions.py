@@ -53,7 +53,8 @@ class GuardActions:
             self.heard += 1
             begin, seen = (_own(renderer, frame) for frame in (verdict.begin_frame, verdict.seen_frame))
             stream_sample, done = self._decide(renderer, transport, begin, None if verdict.what in LASTING else seen)
-            self._lane.on_guard(self._lane, renderer.beat_map.beats_at(begin), verdict.what, done, verdict.sure)
+            fault = renderer.beat_map.beats_at(begin), verdict.what, done, verdict.sure
+            self._lane.events.guard_acted(self._lane, *fault)
             if stream_sample is not None:
                 self._again(renderer, transport, stream_sample, self._context(verdict.what, done))
                 return True

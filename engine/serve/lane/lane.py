@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import secrets
 import threading
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -18,6 +17,7 @@ from bridge.control import parameters
 from bridge.control.arguments import NOW
 from bridge.control.clients import Client
 from bridge.ring.writer import RingWriter
+from engine.serve.clock import Clock
 from engine.serve.lane_settings import Depth, LaneSettings
 from engine.serve.timeline.due import due_at
 from engine.serve.timeline.host_clock import HostClock
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from engine.model import HeardExcerpt
     from engine.serve.lane.commands import Command
     from engine.serve.lane.controller import LaneController
+    from engine.serve.lane.events import LaneEvents
 
 SILENT_SECONDS = 5.0  # a host that played no block for so long is not playing
 BEAT_SECONDS = 1.0  # between two tellings of how far off the beat is
@@ -62,7 +63,14 @@ class Lane:
     """One open lane."""
 
     def __init__(
-        self, number: int, client: Client, ring: RingWriter, own: Mapping[str, float], waits: bool = False
+        self,
+        number: int,
+        client: Client,
+        ring: RingWriter,
+        own: Mapping[str, float],
+        events: LaneEvents,
+        time: Clock,
+        waits: bool = False,
     ) -> None:
         """`own` are the model's values of some parameters, in place of the table's; the host of one that `waits` needs
         its music at no certain time.  [control]
@@ -71,18 +79,15 @@ class Lane:
         self.number = number
         self.client = client
         self.ring = ring
-        self.clock = HostClock(ring)
+        self.events = events
+        self.time = time
+        self.clock = HostClock(ring, time)
         values = {**parameters.defaults(), **own}
         self.settings = LaneSettings(values=MappingProxyType(values))
         self.view = LaneView()
         self.controller: LaneController | None = None  # [generate]
-        self.freeing = False  # its host has ended and it is on its way out
         self.orphaned = False  # its client has left, but its host still plays
         self.excerpt_seconds: tuple[float, float] | None = None  # of the style region: where it begins, how long
-        self.on_excerpt: Callable[[Lane, float, float], None] = lambda lane, start, length: None
-        self.on_heard: Callable[[Lane, int, str, float, float], None] = lambda lane, *heard: None
-        self.on_guard: Callable[[Lane, float, str, str, float], None] = lambda lane, *fault: None
-        self.on_grid: Callable[[Lane, float, float, float], None] = lambda lane, *off: None
         self.beat = (0.0, 0.0, 0.0)  # how far off made music was, in beats and ms, and how sure that is
         self._beat_seconds = 0.0
         self.changed_seconds = 0.0  # when the settings were last replaced, on the monotonic clock
@@ -94,7 +99,7 @@ class Lane:
         """Replace the settings by what `change` makes of them.  [any]"""
         with self._lock:
             self.settings = change(self.settings)
-            self.changed_seconds = time.monotonic()
+            self.changed_seconds = self.time.now_seconds()
             return self.settings
 
     def tell(self, command: Command) -> Depth:
@@ -102,7 +107,7 @@ class Lane:
         assert command.update is not None
         with self._lock:
             before, self.settings = self.settings, command.update(self.settings)
-            self.changed_seconds = time.monotonic()
+            self.changed_seconds = self.time.now_seconds()
             depth = before.depth(self.settings)
             command.settled, command.slow = True, depth > Depth.SOUND
             if command.slow or before.gain != self.settings.gain:
@@ -130,10 +135,10 @@ class Lane:
 
     def note_beat(self, off_beats: float, off_ms: float, sure: float) -> None:
         """Made music is so far off the host's beat; told once a second at most.  [generate]"""
-        now = time.monotonic()
+        now = self.time.now_seconds()
         if now - self._beat_seconds >= BEAT_SECONDS:
             self._beat_seconds, self.beat = now, (off_beats, off_ms, sure)
-            self.on_grid(self, *self.beat)
+            self.events.beat_measured(self, *self.beat)
 
     def note_excerpt(self, heard: HeardExcerpt | None, rate_hz: int) -> None:
         """A window listens to this part of the style region; told once.  [generate]"""
@@ -141,7 +146,7 @@ class Lane:
         if place != self.excerpt_seconds:
             self.excerpt_seconds = place
             if place is not None:
-                self.on_excerpt(self, *place)
+                self.events.excerpt_chosen(self, *place)
 
     def draw_seed(self) -> int:
         """A new seed for the next play.  [control]"""

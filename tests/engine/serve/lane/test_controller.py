@@ -210,8 +210,8 @@ def test_a_lane_that_fails_says_so_and_plays_out_what_it_has(host):
     host.settle()
     host.lane.update(lambda s: s.with_prompt("break"))
     host.settle()
-    assert host.events[-1][0] == "preparing"
-    assert "breaks the model" in host.events[-1][2]
+    assert host.told.states[-1][0] == "preparing"
+    assert "breaks the model" in host.told.states[-1][2]
     host.lane.update(lambda s: s.with_prompt("good again"))
     host.play(At("bar"))
     host.settle()

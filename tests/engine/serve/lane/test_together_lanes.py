@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from lane_rig import RATE, Host, make_model
+from lane_rig import RATE, HandClock, Host, make_model
 
 from bridge.control.arguments import At
 from engine.lm.executors.device import PlainRunner
@@ -17,7 +17,7 @@ def story(together: bool) -> tuple[list[np.ndarray], GenerateLoop]:
     model = make_model()
     if together:
         model.lm.step_together()
-    generate_loop = GenerateLoop(model, lambda *event: None)
+    generate_loop = GenerateLoop(model, HandClock())
     hosts = [Host(generate_loop), Host(generate_loop)]
     for seed, host in enumerate(hosts):
         host.lane.update(lambda s, seed=seed: s.with_value("seed", seed).with_value("lead_seconds", 1.0))
