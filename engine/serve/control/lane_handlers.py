@@ -119,7 +119,7 @@ class LaneHandlers:
         if known is not None:
             form = known.ring.form
             if known.client == request.client and (form.sample_rate_hz, form.channels) == (rate_hz, channels):
-                known.orphaned = False
+                known.client_left(False)
                 return number, known.ring.name
             who = "you" if known.client == request.client else known.client.name or "another client"
             raise LaneInUse(f"lane {number} is open for {who}, {form.sample_rate_hz} Hz, {form.channels} channels")
@@ -138,7 +138,7 @@ class LaneHandlers:
     def close(self, request: Request) -> Answer:
         """lane/close: by the client that opened it, or by anybody once that one has left.  [control]"""
         lane = self.lanes.of(request.whole("lane"))
-        if lane.client != request.client and not lane.orphaned:
+        if lane.client != request.client and not lane.holder.left:
             who = lane.client.name or "another client"
             raise LaneInUse(f"lane {lane.number} is open for {who}: only that one may close it")
         self.free(lane, request.responder.ok)
@@ -146,6 +146,7 @@ class LaneHandlers:
 
     def free(self, lane: Lane, then: Callable[[], object] = lambda: None) -> None:
         """Stop a lane and free its ring and number; `then` is called when that is done.  [any]"""
+        lane.let_go()  # the pulse has nothing more to say of it
         generate_loop = self._state.generate_loop
 
         def work() -> None:
@@ -162,7 +163,7 @@ class LaneHandlers:
         self.regions.forget(client)
         for lane in self.lanes:
             if lane.client == client:
-                lane.orphaned = True
+                lane.client_left()
                 if not lane.host_plays():
                     self.free(lane)
 
@@ -185,5 +186,5 @@ class LaneHandlers:
         return (
             view.fill_seconds, view.fill_low_seconds, view.first_sound_seconds, view.realtime_ratio,
             lane.late_blocks(), view.rolls, view.change_seconds, view.heard, *view.listened,
-            lane.beat[1], lane.beat[2],
+            view.beat[1], view.beat[2],
         )  # fmt: skip

@@ -16,7 +16,6 @@ import threading
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from types import FrameType
-from weakref import WeakSet
 
 from bridge.control.endpoint import Endpoint
 from bridge.errors import EndpointError
@@ -67,7 +66,6 @@ class Server:
         )
         self.desk = LaneHandlers(options, self.state, front, lanes, self.events, endpoint.later, self._clock)
         endpoint.handle(self.desk.handlers())
-        self._freed: WeakSet[Lane] = WeakSet()  # by [pulse]: their hosts have ended, and they are on their way out
         self._generate = threading.Thread(target=self._play, name="segue-generate", daemon=True)
         self._pulse = threading.Thread(target=self._beat, name="segue-pulse", daemon=True)
 
@@ -172,7 +170,7 @@ class Server:
                 lane.ring.beat()
                 if look and lane.ring.segment.cut:
                     self._free(lane, "its shared memory was cut short")
-                elif look and (lane.ring.host_gone() or (lane.orphaned and not lane.host_plays())):
+                elif look and (lane.ring.host_gone() or (lane.holder.left and not lane.host_plays())):
                     self._free(lane, f"its host (pid {lane.ring.host_pid}) has ended")
                 if late is not None:
                     self._tell_late(lane, late)
@@ -180,8 +178,7 @@ class Server:
                 continue
 
     def _free(self, lane: Lane, why: str) -> None:
-        if lane not in self._freed:
-            self._freed.add(lane)
+        if lane.let_go():
             say(f"lane {lane.number}: {why}, the lane is freed")
             self.events.state_changed(lane, "idle", lane.view.written_beats, f"{why}, the lane is freed")
             self.desk.free(lane)

@@ -21,6 +21,7 @@ from engine.serve.lane.candidates import Candidates
 from engine.serve.lane.catch_up import begin_behind, catch_up
 from engine.serve.lane.commands import Begun, Command, Failed, PlayOrder
 from engine.serve.lane.filling import ready_noted, take_noted
+from engine.serve.lane.findings import Findings
 from engine.serve.lane.fitting import loop_samples, placement_of
 from engine.serve.lane.guard_actions import GuardActions
 from engine.serve.lane.host_follower import HostFollower
@@ -59,6 +60,7 @@ class LaneController:
         self.retries = Retries(lane, acts[1], weakly(self._end))
         self._follower = HostFollower(*ours, weakly(self._placement_on), number, self.scheduler)
         self.candidates, self._watch = Candidates(lane, self.timing), GuardActions(lane, self.timing, number)
+        self._findings = Findings(lane)
         self._order: PlayOrder | None = None  # of the renderer
         self._state, self._generation, self._seed = IDLE, 0, 0
         self._waiting_from: float | None = None  # since when the first block of something new is awaited
@@ -292,9 +294,9 @@ class LaneController:
             fill = max(0, renderer.ahead_samples(position)) / transport.sample_rate_hz
             written = renderer.beat_map.beats_at(renderer.stream_written)
             rolls = max(0, renderer.windows - 1)
-            self.lane.note_excerpt(renderer.excerpt, renderer.model.codec.sample_rate)
+            self._findings.note_excerpt(renderer.excerpt, renderer.model.codec.sample_rate)
             if renderer.codec_output.bend is not None and transport.playing and self._state == PLAYING:
-                self.lane.note_beat(*bending.off_the_beat(renderer))
+                self._findings.note_beat(*bending.off_the_beat(renderer))
             if self._state == PLAYING and not renderer.finished and transport.playing:
                 timing.saw_fill(fill, transport.position_samples >= renderer.placement.start_samples)
         self.lane.view = LaneView(
@@ -303,7 +305,9 @@ class LaneController:
             timing.change_seconds, self.scheduler.times.text,
             (self._watch.heard, self._watch.passed, self.candidates.chosen),
             (SOON_SECONDS, timing.in_window_seconds, timing.margin_seconds), self.retries.text,
+            self._findings.excerpt_seconds, self._findings.beat,
         )  # fmt: skip
+        self._findings.tell()
 
     def _change_state(self, state: str, beats: float, text: str = "") -> None:
         if state != self._state or text:

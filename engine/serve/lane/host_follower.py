@@ -126,7 +126,9 @@ class HostFollower:
             + max(renderer.stream_made, renderer.stream_settled)
             - transport.position_samples
         )
-        self._timing.change_seconds = self._clock.now_seconds() - self._lane.changed_seconds + max(0, ahead) / rate
+        self._timing.change_seconds = (
+            self._clock.now_seconds() - self._lane.orders.changed_seconds + max(0, ahead) / rate
+        )
         return True
 
     def _spare(self, renderer: StreamRenderer, transport: Transport, ready: int) -> int:
