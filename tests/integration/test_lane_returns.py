@@ -38,7 +38,7 @@ OF_LANES = (Lane, LaneController, StreamRenderer, TokenStream, ReferenceAudio, R
 NO_MEMORY = """
 import sys
 from pathlib import Path
-from engine.serve import server
+from engine.serve.control import server
 from engine.stream.tokens import TokenStream
 
 read_piece, fault = TokenStream.read_piece, Path({fault!r})
