@@ -20,8 +20,8 @@ ORDER = {
     "engine": (
         "errors", "system", "audio", "beat", "listen", "ort", "codec", "core", "lm", "model", "conditions", "stream",
         "checkpoints", "models",
-        "serve.weak_method", "serve.screen", "serve.options", "serve.clock", "serve.lane_settings", "serve.timeline",
-        "serve.render", "serve.lane", "serve.faults", "serve.state", "serve.models", "serve.control",
+        "serve.weak_method", "serve.screen", "serve.options", "serve.lane_settings", "serve.timeline", "serve.render",
+        "serve.lane", "serve.faults", "serve.state", "serve.models", "serve.control",
         "__main__", "api", "bench", "train",
     ),
     "plugin_host": (

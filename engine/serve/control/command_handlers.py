@@ -14,8 +14,8 @@ from bridge.control.arguments import NOW
 from bridge.control.parameters import check_parameter, row_name
 from bridge.control.requests import LATER, Answer, Handler, Request
 from bridge.errors import OutOfRange
+from bridge.system.clock import Clock
 from bridge.time.units import exact
-from engine.serve.clock import Clock
 from engine.serve.control.command_intake import CommandIntake, IntakeItem, Later, Question
 from engine.serve.faults import wire_fault
 from engine.serve.lane.commands import Command, Meeting

@@ -23,7 +23,7 @@ from bridge.control.limits import Bucket
 from bridge.control.messages import LANE_COMMANDS_PER_SECOND
 from bridge.control.requests import Responder
 from bridge.errors import Busy, NoSuchLane, SegueError
-from engine.serve.clock import Clock
+from bridge.system.clock import Clock
 from engine.serve.faults import wire_fault
 from engine.serve.lane.lane import Lane, Overtaken
 

@@ -8,7 +8,7 @@ from bridge.control import messages, presets
 from bridge.control.dispatch import Counts
 from bridge.control.requests import LATER, Answer, Handler, Request
 from bridge.errors import NotReady
-from engine.serve.clock import Clock
+from bridge.system.clock import Clock
 from engine.serve.control.client_events import ClientEvents
 from engine.serve.control.open_lanes import OpenLanes
 from engine.serve.lane.timing import resident_mb

@@ -13,7 +13,7 @@ from bridge.control.requests import LATER, Answer, Handler, Request
 from bridge.errors import Busy, LaneInUse, NoSuchLane, NotReady, Unsupported
 from bridge.region.region import Region
 from bridge.ring.writer import RingWriter
-from engine.serve.clock import Clock
+from bridge.system.clock import Clock
 from engine.serve.control.command_handlers import CommandHandlers
 from engine.serve.control.command_intake import Later
 from engine.serve.control.engine_handlers import EngineHandlers

@@ -22,8 +22,8 @@ from bridge.region.capture import read_capture
 from bridge.region.region import Region, make_region
 from bridge.region.region_file import read_region
 from bridge.region.transfer import Form, Transfers, format_numbers
+from bridge.system.clock import Clock
 from bridge.time.units import CODEC_RATE_HZ, Signature
-from engine.serve.clock import Clock
 from engine.serve.control.region_analysis import RegionAnalysis, check_bpm, found_values, listened_to
 from engine.serve.faults import wire_fault
 from engine.serve.lane.commands import Command

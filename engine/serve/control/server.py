@@ -20,8 +20,8 @@ from types import FrameType
 from bridge.control.endpoint import Endpoint
 from bridge.errors import EndpointError
 from bridge.ring import shared_memory
+from bridge.system.clock import MONOTONIC, Clock
 from bridge.system.dependencies import broken_library
-from engine.serve.clock import Clock
 from engine.serve.control.client_events import ClientEvents
 from engine.serve.control.engine_handlers import EngineHandlers
 from engine.serve.control.lane_handlers import LaneHandlers
@@ -43,9 +43,9 @@ _log = logging.getLogger("segue.engine")
 class Server:
     """One engine; `run` returns its exit code."""
 
-    def __init__(self, options: Options, clock: Clock | None = None) -> None:
+    def __init__(self, options: Options, clock: Clock = MONOTONIC) -> None:
         """Bind the port; raises EndpointError before anything slow happens.  [main]"""
-        self.options, self._clock = options, clock or Clock()
+        self.options, self._clock = options, clock
         self.state = EngineState(text="starting", device=options.device)
         self._quit = threading.Event()
         self.endpoint = Endpoint(

@@ -16,9 +16,9 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TypeVar
 
+from bridge.system.clock import Clock
 from engine.codec.beside import DecodeThread
 from engine.model import LoadedModel
-from engine.serve.clock import Clock
 from engine.serve.lane.controller import LaneController
 from engine.serve.lane.lane import PLAYING, Lane
 from engine.serve.lane.timing import Medians

@@ -21,7 +21,7 @@ from bridge.control import parameters
 from bridge.control.arguments import NOW
 from bridge.control.clients import Client
 from bridge.ring.writer import RingWriter
-from engine.serve.clock import Clock
+from bridge.system.clock import Clock
 from engine.serve.lane_settings import Depth, LaneSettings
 from engine.serve.timeline.due import due_at
 from engine.serve.timeline.host_clock import HostClock

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from bridge.ring.fader_block import Fader
 from bridge.ring.layout import FADER_CHANGES
 from bridge.ring.writer import RingWriter
+from bridge.system.clock import Clock
 from bridge.time.transport import Transport
-from engine.serve.clock import Clock
 from engine.serve.lane.commands import Command, Commands
 from engine.serve.lane_settings import LaneSettings
 from engine.serve.render.stream_renderer import StreamRenderer

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from engine.serve.clock import Clock
+from bridge.system.clock import Clock
 
 IN_WINDOW_SECONDS = 0.15  # between two changes of how tokens are drawn: the open window goes on
 WINDOW_SECONDS = 0.25  # between two that need a new window, or lie on a place still far ahead

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import torch
 
+from bridge.system.clock import Clock
 from engine.errors import UnsupportedError
 from engine.model import LoadedModel
 from engine.models.load import EMBEDDED, load_model, quantise_steps
-from engine.serve.clock import Clock
 from engine.serve.models.device_choice import load_on_faster
 from engine.serve.models.memory import need_mb
 from engine.serve.models.model_names import license_of

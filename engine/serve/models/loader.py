@@ -15,9 +15,9 @@ import threading
 from typing import TYPE_CHECKING
 
 from bridge.errors import LoadOvertaken, ModelError, NotReady, SegueError
+from bridge.system.clock import Clock
 from bridge.system.dependencies import broken_library
 from engine.errors import EngineError
-from engine.serve.clock import Clock
 from engine.serve.models.events import ModelEvents
 from engine.serve.models.progress import STEPS, Job, Progress, progress_text
 from engine.serve.state import EMPTY, LOADING, READY, EngineState, Hot, Wanted

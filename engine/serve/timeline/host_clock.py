@@ -6,11 +6,11 @@ import threading
 from dataclasses import replace
 
 from bridge.ring.writer import RingWriter
+from bridge.system.clock import Clock
 from bridge.time import units
 from bridge.time.tap_tempo import Tapped, TapTempo
 from bridge.time.transport import Grid, Transport
 from bridge.time.units import Signature, shortest_float32
-from engine.serve.clock import Clock
 
 SAME_PLACE_BEATS = 0.25  # an OSC position this near to the expected one is the same stretch of time
 

@@ -11,13 +11,13 @@ from bridge.control.arguments import At
 from bridge.control.clients import Client
 from bridge.ring.reader import RingReader
 from bridge.ring.writer import RingWriter
+from bridge.system.clock import Clock
 from bridge.time.transport import Grid, Transport
 from engine.codec.encodec import Encodec, EncodecConfig
 from engine.codec.stereo import StereoCodec
 from engine.core.config import LMConfig
 from engine.lm import Conditions, LanguageModel
 from engine.model import LoadedModel
-from engine.serve.clock import Clock
 from engine.serve.lane.commands import Command
 from engine.serve.lane.generate_loop import GenerateLoop
 from engine.serve.lane.lane import Lane

@@ -14,9 +14,9 @@ import pytest
 from lane_rig import Host, make_model
 
 from bridge.errors import LoadOvertaken, ModelError, SegueError
+from bridge.system.clock import Clock
 from engine.errors import UnsupportedError
 from engine.model import LoadedModel
-from engine.serve.clock import Clock
 from engine.serve.lane.generate_loop import GenerateLoop
 from engine.serve.models import load
 from engine.serve.models import memory as models_memory

@@ -1,4 +1,4 @@
-"""The engine's one clock: who needs the time is handed it, so that tests hand in another one."""
+"""The one clock: who needs the time is handed it, so that tests hand in another one."""
 
 from __future__ import annotations
 
@@ -15,3 +15,6 @@ class Clock:
     def sleep(self, seconds: float) -> None:
         """Wait for so long."""
         time.sleep(seconds)
+
+
+MONOTONIC = Clock()
