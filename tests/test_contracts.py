@@ -25,9 +25,6 @@ FILLED_IN = {  # but for these, and why
     "command": "a request on its way: handlers and the lane's scheduler note on it where it stands",
     "command.then": "the same", "command.order": "the same", "end": "the same", "order": "the same",
     "self.commands": "the scheduler's own list",
-    "lane": "events of a lane: callbacks that the server hangs in", "front": "the same", "self.desk": "the same",
-    "self.desk.regions": "the same", "self.desk.time": "the same", "self.desk.commands.intake": "the same",
-    "self.loader": "the same",
 }  # fmt: skip
 MARK = re.compile(r"\[(any|main|control|generate|load|regions|audio)\b[^\]]*\]")
 # Folders of a package (and files beside them): each imports those before it.

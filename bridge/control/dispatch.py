@@ -60,9 +60,7 @@ class Dispatcher:
         started_seconds: float = 0.0,
         plain_secret: bool = False,
     ) -> None:
-        if strange := sorted(set(handlers) - set(ROWS)):
-            raise ValueError(f"handlers for addresses that the table does not have: {', '.join(strange)}")
-        own: dict[str, Handler] = {
+        self._handlers: dict[str, Handler] = {
             messages.HELLO.address: self._hello,
             messages.CHALLENGE.address: self._challenge,
             messages.BYE.address: self._bye,
@@ -72,7 +70,7 @@ class Dispatcher:
         self.strict = bool(secret)
         self.clients = Clients(on_gone, self.strict)
         self.counts = Counts()
-        self._handlers = {**own, **handlers}
+        self.handle(handlers)
         self._send = send
         self._engine = engine
         self._door = SecretKeeper(secret, plain_secret)
@@ -80,6 +78,12 @@ class Dispatcher:
         self._complaints = RateLimiter(COMPLAINTS_PER_SECOND, COMPLAINTS_PER_SECOND)
         self._started_seconds = started_seconds
         self._now_seconds = started_seconds
+
+    def handle(self, handlers: Mapping[str, Handler]) -> None:
+        """Answer more of the table's requests.  [main]"""
+        if strange := sorted(set(handlers) - set(ROWS)):
+            raise ValueError(f"handlers for addresses that the table does not have: {', '.join(strange)}")
+        self._handlers = {**self._handlers, **handlers}
 
     def stranger(self, source: Source) -> bool:
         """Whether a sender has yet to say the secret.  [control]"""

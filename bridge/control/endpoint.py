@@ -99,6 +99,13 @@ class Endpoint:
         """Who is registered.  [any]"""
         return self._dispatcher.clients.all()
 
+    def handle(self, handlers: Mapping[str, Handler]) -> None:
+        """Answer more of the table's requests, from `start` on; ValueError for addresses that it does not have.
+
+        For handlers that send events themselves, and so must know their endpoint first.  [main]
+        """
+        self._dispatcher.handle(handlers)
+
     def start(self) -> None:
         """Begin to answer, on the thread [control].  [main]"""
         self._thread.start()

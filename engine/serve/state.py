@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -58,7 +57,6 @@ class EngineState:
     device: str = ""
     generate_loop: GenerateLoop | None = None
     hot: Hot | None = None
-    started_seconds: float = field(default_factory=time.monotonic)
 
     def change(self, name: str, text: str) -> None:
         """It is something else now, and why.  [any]"""

@@ -161,7 +161,7 @@ class Window:
         if not self.states:
             rows = [conditions.rows or 1 for conditions in self.conditions]
             given = zip(rows, self.conditions, strict=True)
-            self.passes.states = tuple(self.executor.init_state(count, self.n_steps, own) for count, own in given)
+            self.passes.read_into(tuple(self.executor.init_state(count, self.n_steps, own) for count, own in given))
         parts = []
         for conditions, state in zip(self.conditions, self.states, strict=True):
             state.back_to(min(state.step, n_frames))

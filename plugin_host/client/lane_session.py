@@ -10,7 +10,6 @@ again, and goes on from what was heard last of the old one, not from the region 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,6 +17,7 @@ from pathlib import Path
 from bridge.control.status_text import tells_of_loading
 from bridge.errors import NoAnswer, SegmentMissing, SegueError
 from bridge.ring.reader import RingReader
+from bridge.system.clock import MONOTONIC, Clock
 from bridge.time.transport import Grid
 from plugin_host.client import replies
 from plugin_host.client.client import EngineClient
@@ -57,9 +57,16 @@ class LaneSession:
     """Keeps one lane open. `say` gets a line for people when something changes."""
 
     def __init__(
-        self, client: EngineClient, processor: Processor, setup: Setup, say: Callable[[str], None], lane: int = -1
+        self,
+        client: EngineClient,
+        processor: Processor,
+        setup: Setup,
+        say: Callable[[str], None],
+        lane: int = -1,
+        clock: Clock = MONOTONIC,
     ) -> None:
         self.client = client
+        self._clock = clock
         self.setup = setup
         self.lane = lane
         self.lost = False
@@ -169,8 +176,8 @@ class LaneSession:
                 self._lose(reason)
         elif not self._reason_lost(self._reader):
             self._found("it was only slow")
-        elif time.monotonic() >= self._retry_at_seconds:
-            self._retry_at_seconds = time.monotonic() + RETRY_SECONDS
+        elif self._clock.now_seconds() >= self._retry_at_seconds:
+            self._retry_at_seconds = self._clock.now_seconds() + RETRY_SECONDS
             self._try_again(grid, position_samples)
 
     def _hold(self, grid: Grid) -> None:
@@ -198,10 +205,10 @@ class LaneSession:
     def _lose(self, reason: str) -> None:
         self.lost = True
         self.losses += 1
-        self._lost_at_seconds = time.monotonic()
+        self._lost_at_seconds = self._clock.now_seconds()
         self.model = self.client.latest_model or self.model
         self._wants_load = bool(self.model)
-        self._retry_at_seconds = time.monotonic() + PING_SECONDS
+        self._retry_at_seconds = self._clock.now_seconds() + PING_SECONDS
         self._say(f"engine lost ({reason}); holding the last bar until it is back")
 
     def _try_again(self, grid: Grid, position_samples: int) -> None:
@@ -231,7 +238,7 @@ class LaneSession:
 
     def _found(self, how: str) -> None:
         self.lost = False
-        self._say(f"engine back after {time.monotonic() - self._lost_at_seconds:.1f} s; {how}")
+        self._say(f"engine back after {self._clock.now_seconds() - self._lost_at_seconds:.1f} s; {how}")
 
     def _play_on(self, grid: Grid, position_samples: int) -> None:
         """From the next bar that can be met to where the music was to end."""
@@ -251,13 +258,13 @@ class LaneSession:
 
     def _retire(self, reader: RingReader | None) -> None:
         if reader is not None and not self._is_retired(reader):
-            self._retired.append((reader, time.monotonic()))
+            self._retired.append((reader, self._clock.now_seconds()))
 
     def _close_retired(self) -> None:
         """Unmap rings that the audio thread has surely left: a second after it took another."""
         keep = []
         for reader, since_seconds in self._retired:
-            if self._processor.in_use(reader) or time.monotonic() - since_seconds < 1.0:
+            if self._processor.in_use(reader) or self._clock.now_seconds() - since_seconds < 1.0:
                 keep.append((reader, since_seconds))
             else:
                 reader.close()

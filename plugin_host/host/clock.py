@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from typing import Protocol
 
+from bridge.system.clock import MONOTONIC
+from bridge.system.clock import Clock as SystemClock
 from bridge.time.units import samples_to_seconds
 
 OFFLINE_PATIENCE_SECONDS = 10.0
@@ -31,7 +32,8 @@ class Ready(Protocol):
 class PacedClock:
     """As a sound card asks: one block every block's length. What comes too late is counted, never skipped."""
 
-    def __init__(self, sample_rate_hz: int) -> None:
+    def __init__(self, sample_rate_hz: int, time: SystemClock = MONOTONIC) -> None:
+        self._time = time
         self.late = 0
         self.worst_seconds = 0.0
         self._sample_rate_hz = sample_rate_hz
@@ -40,14 +42,14 @@ class PacedClock:
 
     def wait(self, n_samples: int) -> bool:
         """Sleep until the block is due; False when that time had passed by a block or more.  [audio]"""
-        now = time.perf_counter()
+        now = self._time.now_seconds()
         if self._origin_seconds is None:
             self._origin_seconds = now
         due = self._origin_seconds + float(samples_to_seconds(self._samples, self._sample_rate_hz))
         self._samples += n_samples
         if now < due:
-            time.sleep(due - now)
-            now = time.perf_counter()
+            self._time.sleep(due - now)
+            now = self._time.now_seconds()
         behind = now - due
         self.worst_seconds = max(self.worst_seconds, behind)
         on_time = behind < float(samples_to_seconds(n_samples, self._sample_rate_hz))
@@ -58,7 +60,10 @@ class PacedClock:
 class OfflineClock:
     """As fast as the engine delivers: waits for the audio, not for the time."""
 
-    def __init__(self, ready: Ready, patience_seconds: float = OFFLINE_PATIENCE_SECONDS) -> None:
+    def __init__(
+        self, ready: Ready, patience_seconds: float = OFFLINE_PATIENCE_SECONDS, time: SystemClock = MONOTONIC
+    ) -> None:
+        self._time = time
         self.late = 0
         self.worst_seconds = 0.0
         self._ready = ready
@@ -70,14 +75,14 @@ class OfflineClock:
 
         Once its patience is at an end it waits no more until audio comes again.  [audio]
         """
-        began = time.monotonic()
+        began = self._time.now_seconds()
         while not self._ready(n_samples):
-            waited = time.monotonic() - began
+            waited = self._time.now_seconds() - began
             self.worst_seconds = max(self.worst_seconds, waited)
             if self._gave_up or waited > self._patience_seconds:
                 self._gave_up = True
                 self.late += 1
                 return False
-            time.sleep(_POLL_SECONDS)
+            self._time.sleep(_POLL_SECONDS)
         self._gave_up = False
         return True

@@ -37,6 +37,10 @@ class WindowPasses:
     sequence: Tensor
     states: tuple[LMState, ...] = ()
 
+    def read_into(self, states: tuple[LMState, ...]) -> None:
+        """These states hold what is read of the prompt from now on.  [generate]"""
+        self.states = states
+
 
 @dataclass(frozen=True)
 class StepRequest:

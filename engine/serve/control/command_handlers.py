@@ -6,7 +6,6 @@ Each is answered at once with its place; `messages.EVENT_HEARD` follows when the
 from __future__ import annotations
 
 import secrets
-import time
 from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING
 
@@ -15,8 +14,9 @@ from bridge.control.arguments import NOW
 from bridge.control.parameters import SEED, TOP_K, check_parameter, row_name
 from bridge.control.requests import LATER, Answer, Handler, Request
 from bridge.errors import OutOfRange
+from bridge.system.clock import Clock
 from bridge.time.units import exact
-from engine.serve.control.command_intake import CommandIntake, IntakeItem, Question
+from engine.serve.control.command_intake import CommandIntake, IntakeItem, Later, Question
 from engine.serve.faults import wire_fault
 from engine.serve.lane.commands import Command, Meeting
 from engine.serve.lane.lane import SEEDS, Lane, Update
@@ -40,10 +40,12 @@ class CommandHandlers:
         must_take: Callable[[str], None],
         generate_loop: Callable[[], GenerateLoop],
         model: Callable[[], object],
+        later: Later,
+        clock: Clock,
     ) -> None:
         self._state, self._lane_of, self._must_take = state, lane_of, must_take
-        self._generate_loop, self._model = generate_loop, model
-        self.intake = CommandIntake(generate_loop)
+        self._generate_loop, self._model, self._clock = generate_loop, model, clock
+        self.intake = CommandIntake(generate_loop, later, clock)
         self._meetings: dict[tuple[str, str], tuple[float, Meeting]] = {}  # by machine and place, since when
 
     def handlers(self) -> dict[str, Handler]:
@@ -73,13 +75,14 @@ class CommandHandlers:
 
     def _command(self, request: Request, update: Update | None = None) -> Command:
         """A request's command; it lands with those that the same machine told just before for the same place."""
-        now, key = time.monotonic(), (request.client.host, str(request.at().wire()))
+        now, key = self._clock.now_seconds(), (request.client.host, str(request.at().wire()))
         since, meeting = self._meetings.get(key, (0.0, Meeting()))
         if now - since > TOGETHER_SECONDS:
             since, meeting = now, Meeting()
             recent = {k: each for k, each in self._meetings.items() if now - each[0] <= TOGETHER_SECONDS}
             self._meetings = {**recent, key: (since, meeting)}
-        return Command(request.at(), request.id, request.message.address, update, meeting=meeting)
+        named = request.at(), request.id, request.message.address
+        return Command(*named, update, meeting=meeting, arrived_seconds=now)
 
     # -- the handlers ---------------------------------------------------------------------------------
 

@@ -12,7 +12,6 @@ Lanes are known weakly, but for those with commands that are held: one that was 
 
 from __future__ import annotations
 
-import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -24,6 +23,7 @@ from bridge.control.limits import Bucket
 from bridge.control.messages import LANE_COMMANDS_PER_SECOND
 from bridge.control.requests import Responder
 from bridge.errors import Busy, NoSuchLane, SegueError
+from bridge.system.clock import Clock
 from engine.serve.faults import Overtaken, wire_fault
 from engine.serve.lane.lane import Lane
 
@@ -41,6 +41,7 @@ OVERTAKEN = "another command took its place"
 
 Values = tuple[object, ...]
 Question = Callable[["LaneController"], "Values | None"]
+Later = Callable[[float, Callable[[], None]], None]
 
 
 @dataclass(eq=False)
@@ -91,14 +92,11 @@ class _Waiting:
 
 
 class CommandIntake:
-    """Hands commands over, in order for each lane. `later` has something done on [control] after some seconds."""
+    """Hands commands over, in order for each lane; has `later` do something on [control] after some seconds."""
 
-    def __init__(
-        self, generate_loop: Callable[[], GenerateLoop], now_seconds: Callable[[], float] = time.monotonic
-    ) -> None:
-        self.later: Callable[[float, Callable[[], None]], None] = lambda seconds, act: None
-        self._generate_loop, self._now_seconds = generate_loop, now_seconds
-        self._all = Bucket(ALL_PER_SECOND, ALL_AT_ONCE, ALL_AT_ONCE, now_seconds())
+    def __init__(self, generate_loop: Callable[[], GenerateLoop], later: Later, clock: Clock) -> None:
+        self._generate_loop, self._later, self._clock = generate_loop, later, clock
+        self._all = Bucket(ALL_PER_SECOND, ALL_AT_ONCE, ALL_AT_ONCE, clock.now_seconds())
         self._buckets: WeakKeyDictionary[Lane, Bucket] = WeakKeyDictionary()
         self._lanes: OrderedDict[Lane, _Waiting] = OrderedDict()  # with commands that are held
         self._out: deque[IntakeItem] = deque()  # that [generate] has not come to
@@ -108,7 +106,7 @@ class CommandIntake:
     def put(self, ask: IntakeItem) -> None:
         """Take a command in; Busy where too many different ones wait, NotReady where nothing plays.  [control]"""
         self._generate_loop()
-        now = self._now_seconds()
+        now = self._clock.now_seconds()
         waiting = self._lanes.get(ask.lane) or _Waiting(self._bucket(ask.lane, now))
         if not waiting.held and self._may(waiting, now):
             self._hand_over(ask)
@@ -149,12 +147,12 @@ class CommandIntake:
         if not self._armed:
             self._armed = True
             lanes = [waiting.bucket.seconds_to_next(now) for waiting in self._lanes.values()]
-            self.later(max(LOOK_SECONDS, self._all.seconds_to_next(now), min(lanes)), self._release)
+            self._later(max(LOOK_SECONDS, self._all.seconds_to_next(now), min(lanes)), self._release)
 
     def _release(self) -> None:
         """Hand over what there is room for, lane by lane."""
         self._armed = False
-        now, more = self._now_seconds(), True
+        now, more = self._clock.now_seconds(), True
         while more:
             more = False
             for lane, waiting in list(self._lanes.items()):

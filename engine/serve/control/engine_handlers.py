@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 from bridge.control import messages, presets
+from bridge.control.dispatch import Counts
 from bridge.control.requests import LATER, Answer, Handler, Request
 from bridge.errors import NotReady
+from bridge.system.clock import Clock
+from engine.serve.control.client_events import ClientEvents
+from engine.serve.control.open_lanes import OpenLanes
 from engine.serve.lane.timing import resident_mb
 from engine.serve.models.loader import Loader
 from engine.serve.models.progress import Job
@@ -18,13 +21,22 @@ NOTES_MAX = 500  # characters of notes in an answer: name, licence and they fit 
 
 
 class EngineHandlers:
-    """Answers for the engine as a whole; `lanes_open` and `counts` are set by who knows them."""
+    """Answers for the engine as a whole."""
 
-    def __init__(self, options: Options, state: EngineState, loader: Loader, quit_engine: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        options: Options,
+        state: EngineState,
+        loader: Loader,
+        lanes: OpenLanes,
+        events: ClientEvents,
+        counts: Callable[[], Counts],
+        quit_engine: Callable[[], None],
+        clock: Clock,
+    ) -> None:
         self._options, self._state, self._loader, self._quit = options, state, loader, quit_engine
-        self.lanes_open: Callable[[], int] = lambda: 0
-        self.counts: Callable[[], tuple[int, int]] = lambda: (0, 0)
-        self.on_take: Callable[[int, str, str], None] = lambda order, name, path: None
+        self._lanes, self._events, self._counts = lanes, events, counts
+        self._clock, self._started_seconds = clock, clock.now_seconds()
 
     def handlers(self) -> dict[str, Handler]:
         """Every request of the table that is ours, by address.  [main]"""
@@ -51,13 +63,14 @@ class EngineHandlers:
         """status.  [control]"""
         state, options = self._state, self._options
         name = state.hot.wanted.name if state.hot else ""
-        return state.name, name, state.device, self.lanes_open(), options.lanes, state.text
+        return state.name, name, state.device, len(self._lanes), options.lanes, state.text
 
     def stats(self, request: Request) -> Answer:
         """stats.  [control]"""
-        uptime = time.monotonic() - self._state.started_seconds
+        uptime = self._clock.now_seconds() - self._started_seconds
         generate_loop = self._state.generate_loop
-        received, refused = self.counts()
+        counts = self._counts()
+        received, refused = counts.received, counts.refused + counts.shed
         if generate_loop is None:
             return uptime, resident_mb(), 0.0, 0.0, 0.0, received, refused
         f = generate_loop.figures()
@@ -75,7 +88,7 @@ class EngineHandlers:
 
     def take_made(self, request: Request) -> Answer:
         """take/made.  [control]"""
-        self.on_take(request.whole("order"), request.text("name"), request.text("path"))
+        self._events.take_made(request.whole("order"), request.text("name"), request.text("path"))
         return ()
 
     # -- models ---------------------------------------------------------------------------------------

@@ -13,11 +13,15 @@ from bridge.control.requests import LATER, Answer, Handler, Request
 from bridge.errors import Busy, LaneInUse, NoSuchLane, NotReady, Unsupported
 from bridge.region.region import Region
 from bridge.ring.writer import RingWriter
+from bridge.system.clock import Clock
 from engine.serve.control.command_handlers import CommandHandlers
+from engine.serve.control.command_intake import Later
 from engine.serve.control.engine_handlers import EngineHandlers
+from engine.serve.control.open_lanes import OpenLanes
 from engine.serve.control.region_handlers import RegionHandlers
 from engine.serve.control.transport_handlers import TransportHandlers
 from engine.serve.lane.commands import Command
+from engine.serve.lane.events import LaneEvents
 from engine.serve.lane.lane import Lane
 from engine.serve.lane_settings import LaneSettings, ReferenceAudio
 from engine.serve.options import Options
@@ -31,18 +35,23 @@ RING_SECONDS = 12.0  # at least; a power of two of blocks
 
 
 class LaneHandlers:
-    """Holds the table of lanes; its methods are the handlers of the message table."""
+    """Opens and closes lanes, which tell `events`; its methods are the handlers of the message table."""
 
-    def __init__(self, options: Options, state: EngineState, front: EngineHandlers) -> None:
+    def __init__(
+        self,
+        options: Options,
+        state: EngineState,
+        front: EngineHandlers,
+        lanes: OpenLanes,
+        events: LaneEvents,
+        later: Later,
+        clock: Clock,
+    ) -> None:
         self._options, self._state, self.front = options, state, front
-        self.lanes: dict[int, Lane] = {}  # replaced as a whole, so that any thread may look
-        self.on_excerpt: Callable[[Lane, float, float], None] = lambda lane, start, length: None
-        self.time = TransportHandlers(self.lane_of)
-        self.on_heard: Callable[[Lane, int, str, float, float], None] = lambda lane, *heard: None
-        self.on_guard: Callable[[Lane, float, str, str, float], None] = lambda lane, *fault: None
-        self.on_grid: Callable[[Lane, float, float, float], None] = lambda lane, *off: None
-        self.commands = CommandHandlers(state, self.lane_of, self.must_take, self.generate_loop, self.model)
-        self.regions = RegionHandlers(self.lane_of, self.must_take, self._put_region)
+        self.lanes, self._events, self._clock = lanes, events, clock
+        self.time = TransportHandlers(lanes.of)
+        self.commands = CommandHandlers(state, lanes.of, self.must_take, self.generate_loop, self.model, later, clock)
+        self.regions = RegionHandlers(lanes.of, self.must_take, self._put_region, clock)
 
     def handlers(self) -> dict[str, Handler]:
         """Every request of the table that is ours, by address.  [main]"""
@@ -67,14 +76,6 @@ class LaneHandlers:
     def model(self) -> LoadedModel:
         """The model that plays; NotReady while none is loaded.  [control]"""
         return self.front.hot().model
-
-    def lane_of(self, number: int) -> Lane:
-        """An open lane; NoSuchLane names those that are.  [control]"""
-        lane = self.lanes.get(number)
-        if lane is None:
-            known = ", ".join(map(str, sorted(self.lanes))) or "none"
-            raise NoSuchLane(f"lane {number} is not open; open are: {known}")
-        return lane
 
     def must_take(self, role: str) -> None:
         """Raise Unsupported, by name, for a reference that the loaded model cannot follow.
@@ -118,26 +119,26 @@ class LaneHandlers:
         if known is not None:
             form = known.ring.form
             if known.client == request.client and (form.sample_rate_hz, form.channels) == (rate_hz, channels):
-                known.client_is(there=True)
+                known.client_left(False)
                 return number, known.ring.name
             who = "you" if known.client == request.client else known.client.name or "another client"
             raise LaneInUse(f"lane {number} is open for {who}, {form.sample_rate_hz} Hz, {form.channels} channels")
         if len(self.lanes) >= self._options.lanes:
             raise Busy(f"{self._options.lanes} lanes are open and there is room for no more")
         if number < 0:
-            number = next(free for free in range(messages.LANES_MAX) if free not in self.lanes)
+            number = self.lanes.free_number()
         ring = RingWriter.create(number, rate_hz, channels, RING_SECONDS)
-        lane = Lane(number, request.client, ring, own_values(model), request.whole("waits") == 1)
-        lane.on_excerpt, lane.on_heard, lane.on_guard = self.on_excerpt, self.on_heard, self.on_guard
-        lane.on_grid = self.on_grid
-        self.lanes = {**self.lanes, number: lane}
+        lane = Lane(
+            number, request.client, ring, own_values(model), self._events, self._clock, request.whole("waits") == 1
+        )
+        self.lanes.add(lane)
         generate_loop.post(lambda: generate_loop.open(lane))
         return number, ring.name
 
     def close(self, request: Request) -> Answer:
         """lane/close: by the client that opened it, or by anybody once that one has left.  [control]"""
-        lane = self.lane_of(request.whole("lane"))
-        if lane.client != request.client and not lane.orphaned:
+        lane = self.lanes.of(request.whole("lane"))
+        if lane.client != request.client and not lane.holder.left:
             who = lane.client.name or "another client"
             raise LaneInUse(f"lane {lane.number} is open for {who}: only that one may close it")
         self.free(lane, request.responder.ok)
@@ -145,14 +146,13 @@ class LaneHandlers:
 
     def free(self, lane: Lane, then: Callable[[], object] = lambda: None) -> None:
         """Stop a lane and free its ring and number; `then` is called when that is done.  [any]"""
-        lane.freeing = True  # the pulse has nothing more to say of it
+        lane.let_go()  # the pulse has nothing more to say of it
         generate_loop = self._state.generate_loop
 
         def work() -> None:
             if generate_loop is not None:
                 generate_loop.close(lane)
-            if self.lanes.get(lane.number) is lane:
-                self.lanes = {number: other for number, other in self.lanes.items() if other is not lane}
+            self.lanes.remove(lane)
             then()
 
         if generate_loop is not None:
@@ -161,30 +161,30 @@ class LaneHandlers:
     def gone(self, client: Client) -> None:
         """A client left or fell silent: its lanes are freed, those that a host still plays when it ends.  [control]"""
         self.regions.forget(client)
-        for lane in self.lanes.values():
+        for lane in self.lanes:
             if lane.client == client:
-                lane.client_is(there=False)
+                lane.client_left()
                 if not lane.host_plays():
                     self.free(lane)
 
     def get(self, request: Request) -> Answer:
         """lane/get.  [control]"""
-        lane, name = self.lane_of(request.whole("lane")), parameter(request.text("name")).name
+        lane, name = self.lanes.of(request.whole("lane")), parameter(request.text("name")).name
         return name, lane.value(name)
 
     def lane_status(self, request: Request) -> Answer:
         """lane/status.  [control]"""
-        lane = self.lane_of(request.whole("lane"))
+        lane = self.lanes.of(request.whole("lane"))
         view = lane.view
         references = " ".join(sorted(lane.settings.regions))
         return view.state, view.written_beats, view.generation, view.seed, references, lane.listener(), view.fault
 
     def lane_stats(self, request: Request) -> Answer:
         """lane/stats.  [control]"""
-        lane = self.lane_of(request.whole("lane"))
+        lane = self.lanes.of(request.whole("lane"))
         view = lane.view
         return (
             view.fill_seconds, view.fill_low_seconds, view.first_sound_seconds, view.realtime_ratio,
             lane.late_blocks(), view.rolls, view.change_seconds, view.heard, *view.listened,
-            lane.beat[1], lane.beat[2],
+            view.beat[1], view.beat[2],
         )  # fmt: skip

@@ -9,7 +9,6 @@ import logging
 import os
 import queue
 import threading
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -23,6 +22,7 @@ from bridge.region.capture import read_capture
 from bridge.region.region import Region, make_region
 from bridge.region.region_file import read_region
 from bridge.region.transfer import Form, Transfers, format_numbers
+from bridge.system.clock import Clock
 from bridge.time.units import CODEC_RATE_HZ, Signature
 from engine.serve.control.region_analysis import RegionAnalysis, check_bpm, found_values, listened_to
 from engine.serve.faults import wire_fault
@@ -33,8 +33,6 @@ from engine.system.freed_memory import trim
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-    from engine.beat.analyse import RegionBeat
 
 WAITING_MAX = 32
 NICE = 5  # by which the music goes before; more would starve a region on a busy machine
@@ -52,10 +50,10 @@ class RegionHandlers:
         lane_of: Callable[[int], Lane],
         must_take: Callable[[str], None],
         put: Put,
+        clock: Clock,
     ) -> None:
-        self._lane_of, self._must_take, self._put = lane_of, must_take, put
+        self._lane_of, self._must_take, self._put, self._clock = lane_of, must_take, put, clock
         self._ear = RegionAnalysis()
-        self.on_found: Callable[[Lane, str, RegionBeat], None] = lambda lane, role, found: None
         self._transfers = Transfers()
         self._jobs: queue.Queue[Callable[[], None] | None] = queue.Queue(WAITING_MAX)
         self._was_long = False
@@ -69,7 +67,7 @@ class RegionHandlers:
         """region/file.  [control]"""
         lane, role = self._lane_of(request.whole("lane")), request.text("role")
         self._must_take(role)
-        path, command = request.text("path"), _command(request)
+        path, command = request.text("path"), self._command(request)
         bpm, start_beats = check_bpm(request.number("bpm")), request.number("start_beats")
         return self._later(
             request.responder, lambda: self._take(lane, read_region(path, role, bpm, start_beats), command, path)
@@ -79,7 +77,7 @@ class RegionHandlers:
         """region/capture: what a plugin recorded, copied out of its shared memory.  [control]"""
         lane, role = self._lane_of(request.whole("lane")), request.text("role")
         self._must_take(role)
-        name, command = request.text("name"), _command(request)
+        name, command = request.text("name"), self._command(request)
 
         def work() -> tuple[object, ...]:
             found = read_capture(name)
@@ -102,13 +100,13 @@ class RegionHandlers:
             check_bpm(request.number("bpm")),
             request.number("start_beats"),
         )
-        transfer = self._transfers.begin(request.client, request.whole("transfer"), form, time.monotonic())
+        transfer = self._transfers.begin(request.client, request.whole("transfer"), form, self._clock.now_seconds())
         return len(transfer.came), min(CHUNK_BYTES, form.size_bytes)
 
     def chunk(self, request: Request) -> Answer:
         """region/chunk.  [control]"""
         number, chunk = request.whole("transfer"), request.whole("chunk")
-        self._transfers.chunk(request.client, number, chunk, request.text("data"), time.monotonic())
+        self._transfers.chunk(request.client, number, chunk, request.text("data"), self._clock.now_seconds())
         return None
 
     def end(self, request: Request) -> Answer:
@@ -117,7 +115,7 @@ class RegionHandlers:
         missing = transfer.missing()
         if missing:
             return len(missing), format_numbers(missing), 0.0, 1, 1, 0.0, "", 0.0, 0
-        lane, command = self._lane_of(transfer.form.lane), _command(request)
+        lane, command = self._lane_of(transfer.form.lane), self._command(request)
         return self._later(request.responder, lambda: (0, "", *self._take(lane, transfer.region(), command)))
 
     def forget(self, client: Client) -> None:
@@ -140,6 +138,10 @@ class RegionHandlers:
             return found_values(self._ear.listen(heard, 0.0, per_bar, hurry=True, hint_bpm=hint_bpm))
 
         return self._later(request.responder, work)
+
+    def _command(self, request: Request) -> Command:
+        named = request.at(), request.id, request.message.address
+        return Command(*named, arrived_seconds=self._clock.now_seconds())
 
     # -- the thread ---------------------------------------------------------------------------------------
 
@@ -185,7 +187,7 @@ class RegionHandlers:
         """Find out what a region is that is in place, and tell it."""
         try:
             per_bar = float(lane.clock.or_standing().signature.beats_per_bar)
-            self.on_found(lane, role, self._ear.listen(heard, bpm, per_bar))
+            lane.events.region_found(lane, role, self._ear.listen(heard, bpm, per_bar))
         except Exception:  # it is in place all the same
             _log.exception("a region could not be listened to")
 
@@ -211,7 +213,3 @@ def _behind_the_music() -> None:
     if hasattr(os, "setpriority"):
         with suppress(OSError, AttributeError):
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
-
-
-def _command(request: Request) -> Command:
-    return Command(request.at(), request.id, request.message.address)

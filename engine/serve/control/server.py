@@ -13,24 +13,21 @@ import os
 import signal
 import sys
 import threading
-import time
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from types import FrameType
 
-from bridge.control import messages
-from bridge.control.clients import Client
 from bridge.control.endpoint import Endpoint
 from bridge.control.status_text import loading_text
 from bridge.errors import EndpointError
 from bridge.ring import shared_memory
+from bridge.system.clock import MONOTONIC, Clock
 from bridge.system.dependencies import broken_library
-from bridge.time.units import Signature
-from engine.beat.analyse import RegionBeat
+from engine.serve.control.client_events import ClientEvents
 from engine.serve.control.engine_handlers import EngineHandlers
 from engine.serve.control.lane_handlers import LaneHandlers
-from engine.serve.control.region_analysis import found_values
-from engine.serve.lane.lane import PLAYING, Lane
+from engine.serve.control.open_lanes import OpenLanes
+from engine.serve.lane.lane import Lane
 from engine.serve.models.loader import Loader
 from engine.serve.models.progress import Job
 from engine.serve.options import EXIT_MODEL, EXIT_OK, EXIT_PORT, NO_MODEL, Options, parse
@@ -47,33 +44,29 @@ _log = logging.getLogger("segue.engine")
 class Server:
     """One engine; `run` returns its exit code."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, clock: Clock = MONOTONIC) -> None:
         """Bind the port; raises EndpointError before anything slow happens.  [main]"""
-        self.options = options
+        self.options, self._clock = options, clock
         self.state = EngineState(text="starting", device=options.device)
         self._quit = threading.Event()
-        self._exit_code = EXIT_OK
-        self.loader = Loader(self.state, options.threads, options.t5, options.memory_mb, self._tell_model)
-        self.loader.on_state, self.loader.on_failed_start = self._change, self._fail
-        front = EngineHandlers(options, self.state, self.loader, self._quit.set)
-        self.desk = LaneHandlers(options, self.state, front)
         self.endpoint = Endpoint(
             options.port,
-            self.desk.handlers(),
+            {},
             host=options.host,
             engine=f"segue {program_version()}",
             secret=options.secret,
             allow_network=options.allow_network,
             plain_secret=options.plain_secret,
-            on_gone=self.desk.gone,
+            on_gone=lambda client: self.desk.gone(client),
         )
-        self.desk.commands.intake.later = self.endpoint.later
-        front.on_take = lambda *made: self.endpoint.notify(messages.EVENT_TAKE, *made)
-        front.counts, front.lanes_open = self._counts, lambda: len(self.desk.lanes)
-        self.desk.on_excerpt, self.desk.on_heard = self._tell_excerpt, self._tell_heard
-        self.desk.on_guard, self.desk.on_grid = self._tell_guard, self._tell_grid
-        self.desk.regions.on_found = self._tell_region
-        self.desk.time.pass_on = self._tell_time
+        self.events = ClientEvents(self.endpoint, self.state, self._quit)
+        self.loader = Loader(self.state, options.threads, options.t5, options.memory_mb, self.events, self._clock)
+        lanes, endpoint = OpenLanes(), self.endpoint
+        front = EngineHandlers(
+            options, self.state, self.loader, lanes, self.events, lambda: endpoint.counts, self._quit.set, self._clock
+        )
+        self.desk = LaneHandlers(options, self.state, front, lanes, self.events, endpoint.later, self._clock)
+        endpoint.handle(self.desk.handlers())
         self._generate = threading.Thread(target=self._play, name="segue-generate", daemon=True)
         self._pulse = threading.Thread(target=self._beat, name="segue-pulse", daemon=True)
 
@@ -104,8 +97,9 @@ class Server:
     def _stop(self) -> int:
         """Tell clients, let the running hop end, free every ring."""
         failed = self.state.name == FAILED
+        exit_code = EXIT_MODEL if failed else EXIT_OK
         if not failed:
-            self._change(STOPPING, "the engine ends")
+            self.events.engine_changed(STOPPING, "the engine ends")
         self.loader.close()
         generate_loop = self.state.generate_loop
         if generate_loop is not None:
@@ -113,25 +107,25 @@ class Server:
             self._generate.join(STOP_SECONDS)
         self.desk.regions.close()
         self.endpoint.close()
-        for lane in self.desk.lanes.values():  # those that a hanging hop has left
+        for lane in self.desk.lanes:  # those that a hanging hop has left
             lane.ring.segment.unlink()
         say("ended")
         self.loader.thread.join(STOP_SECONDS / 5)
         if self._generate.is_alive() or self.loader.thread.is_alive():
             # inside a hop or a load: the interpreter would wait or crash
             sys.stderr.flush()
-            os._exit(self._exit_code)
-        return self._exit_code
+            os._exit(exit_code)
+        return exit_code
 
     def _begin(self) -> None:
         """Have the start model loaded, or say that there is none."""
         options = self.options
         if options.model == NO_MODEL:
-            self._change(EMPTY, "no model is loaded")
+            self.events.engine_changed(EMPTY, "no model is loaded")
             say("ready, no model: load one")
             return
         say(f"loading model {options.model}")
-        self._change(LOADING, loading_text(options.model))
+        self.events.engine_changed(LOADING, loading_text(options.model))
         self.loader.put(Job(Wanted(options.model, options.device, options.precision)))
 
     # -- [generate] -------------------------------------------------------------------------------------
@@ -145,74 +139,25 @@ class Server:
 
             torch.set_num_threads(self.options.threads)
             torch.set_flush_denormal(True)
-            generate_loop = GenerateLoop(None, self._report)
+            generate_loop = GenerateLoop(None, self._clock)
         except Exception as fault:  # a broken installation
             broken = broken_library(fault)
             if broken is None:
                 _log.exception("the engine cannot start")
-            self._fail(broken or f"{type(fault).__name__}: {fault}")
+            self.events.start_failed(broken or f"{type(fault).__name__}: {fault}")
             return
         self.state.runs(generate_loop)
         generate_loop.run()
-
-    # -- [load] -------------------------------------------------------------------------------------------
-
-    def _tell_model(self, state: str, model: str, text: str) -> None:
-        """To every client; what is not progress also to the screen."""
-        self.endpoint.notify(messages.EVENT_MODEL, state, model[:300], text[:400])
-        if state != "loading":
-            say(f"model {model}: {state}{', ' if text else ''}{text}")
-
-    def _fail(self, text: str) -> None:
-        self._exit_code = EXIT_MODEL
-        complain(f"the model cannot be used: {text}")
-        self._change(FAILED, text)
-        self._quit.set()
-
-    def _report(self, lane: Lane, state: str, beats: float, text: str) -> None:
-        if state == PLAYING and not text and not lane.host_plays():
-            text = lane.listener()
-        self.endpoint.notify(messages.EVENT_LANE, lane.number, state, beats, text[:400])
-
-    def _change(self, state: str, text: str) -> None:
-        self.state.change(state, text)
-        self.endpoint.notify(messages.EVENT_ENGINE, state, text[:400])
-
-    def _tell_excerpt(self, lane: Lane, start_seconds: float, seconds: float) -> None:
-        self.endpoint.notify(messages.EVENT_EXCERPT, lane.number, start_seconds, seconds)
-
-    def _tell_heard(self, lane: Lane, id: int, address: str, beats: float, seconds: float) -> None:
-        self.endpoint.notify(messages.EVENT_HEARD, lane.number, id, address, beats, seconds)
-
-    def _tell_guard(self, lane: Lane, beats: float, what: str, done: str, sure: float) -> None:
-        self.endpoint.notify(messages.EVENT_GUARD, lane.number, beats, what, done, sure)
-
-    def _tell_grid(self, lane: Lane, off_beats: float, off_ms: float, sure: float) -> None:
-        self.endpoint.notify(messages.EVENT_GRID, lane.number, off_beats, off_ms, sure)
-
-    def _tell_region(self, lane: Lane, role: str, found: RegionBeat) -> None:
-        self.endpoint.notify(messages.EVENT_REGION, lane.number, role, *found_values(found))
-
-    def _tell_time(
-        self, lane: Lane, teller: Client, playing: int, beats: float, bpm: float, signature: Signature
-    ) -> None:
-        """To everybody but who said it."""
-        meter = signature.numerator, signature.denominator
-        self.endpoint.notify(messages.EVENT_TIME, lane.number, playing, beats, bpm, *meter, but=teller)
-
-    def _counts(self) -> tuple[int, int]:
-        counts = self.endpoint.counts
-        return counts.received, counts.refused + counts.shed
 
     # -- [pulse] ----------------------------------------------------------------------------------------
 
     def _beat(self) -> None:
         """Show every host that the engine lives, and look whether the hosts do."""
-        looked = told = time.monotonic()
+        looked = told = self._clock.now_seconds()
         late: dict[int, int] = {}
         while True:
-            time.sleep(PULSE_SECONDS)
-            now = time.monotonic()
+            self._clock.sleep(PULSE_SECONDS)
+            now = self._clock.now_seconds()
             look, tell = now - looked >= LOOK_SECONDS, now - told >= 1.0
             looked, told = now if look else looked, now if tell else told
             if tell:
@@ -221,12 +166,12 @@ class Server:
 
     def _look_after(self, look: bool, late: dict[int, int] | None) -> None:
         """Every lane once; `late` counts late blocks, None where nothing is to be told of them."""
-        for lane in self.desk.lanes.values():
+        for lane in self.desk.lanes:
             try:
                 lane.ring.beat()
                 if look and lane.ring.segment.cut:
                     self._free(lane, "its shared memory was cut short")
-                elif look and (lane.ring.host_gone() or (lane.orphaned and not lane.host_plays())):
+                elif look and (lane.ring.host_gone() or (lane.holder.left and not lane.host_plays())):
                     self._free(lane, f"its host (pid {lane.ring.host_pid}) has ended")
                 if late is not None:
                     self._tell_late(lane, late)
@@ -234,10 +179,9 @@ class Server:
                 continue
 
     def _free(self, lane: Lane, why: str) -> None:
-        if not lane.freeing:
-            lane.freeing = True
+        if lane.let_go():
             say(f"lane {lane.number}: {why}, the lane is freed")
-            self._report(lane, "idle", lane.view.written_beats, f"{why}, the lane is freed")
+            self.events.state_changed(lane, "idle", lane.view.written_beats, f"{why}, the lane is freed")
             self.desk.free(lane)
 
     def _tell_late(self, lane: Lane, known: dict[int, int]) -> None:
@@ -245,8 +189,7 @@ class Server:
         new = blocks - known.get(lane.number, 0)
         known[lane.number] = blocks
         if new > 0:
-            text = "the engine falls behind; less load or a longer lead_seconds helps"
-            self.endpoint.notify(messages.EVENT_LATE, lane.number, new, text)
+            self.events.blocks_late(lane, new)
 
 
 def program_version() -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from bridge.control import messages
-from bridge.control.clients import Client
 from bridge.control.requests import Answer, Handler, Request
 from bridge.errors import OutOfRange
 from bridge.time.units import Signature
@@ -13,11 +12,10 @@ from engine.serve.lane.lane import Lane
 
 
 class TransportHandlers:
-    """Tells a lane's clock; `pass_on` gets what who said for a lane whose host writes the shared block itself."""
+    """Tells a lane's clock; where its host writes the shared block itself, the lane's events."""
 
     def __init__(self, lane_of: Callable[[int], Lane]) -> None:
         self._lane_of = lane_of
-        self.pass_on: Callable[[Lane, Client, int, float, float, Signature], None] = lambda *said: None
 
     def handlers(self) -> dict[str, Handler]:
         """Every request of the table that is ours, by address.  [main]"""
@@ -33,7 +31,7 @@ class TransportHandlers:
         playing, beats, bpm = request.whole("playing"), request.number("position_beats"), request.number("bpm")
         lane.clock.tell(playing == 1, beats, bpm, signature)
         if lane.clock.shared:
-            self.pass_on(lane, request.client, playing, beats, bpm, signature)
+            lane.events.time_told(lane, request.client, playing, beats, bpm, signature)
         return ()
 
     def tap(self, request: Request) -> Answer:
@@ -43,5 +41,5 @@ class TransportHandlers:
         if tapped is None:
             return 0.0, 0
         if lane.clock.shared:
-            self.pass_on(lane, request.client, -1, 0.0, tapped.tempo_bpm, lane.clock.or_standing().signature)
+            lane.events.time_told(lane, request.client, -1, 0.0, tapped.tempo_bpm, lane.clock.or_standing().signature)
         return tapped.tempo_bpm, tapped.beats_since_downbeat

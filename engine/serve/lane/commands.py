@@ -6,7 +6,6 @@ arrives ---> waits for its place ---> made: heard from a stream sample on ---> h
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
@@ -100,7 +99,7 @@ class Command:
     address: str = ""
     update: Update | None = None
     order: PlayOrder | None = None
-    arrived_seconds: float = field(default_factory=time.monotonic)
+    arrived_seconds: float = field(kw_only=True)
     due: Due = field(default_factory=lambda: Due(Fraction(0)))
     stream_sample: int | None = None
     ahead: int | None = None

@@ -7,8 +7,6 @@ play ---> preparing --first block in the ring---> playing --end reached---> ende
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from fractions import Fraction
 
 import torch
@@ -25,6 +23,7 @@ from engine.serve.lane.candidates import Candidates
 from engine.serve.lane.catch_up import begin_behind, catch_up
 from engine.serve.lane.commands import Begun, Command, Failed, PlayOrder
 from engine.serve.lane.filling import ready_noted, take_noted
+from engine.serve.lane.findings import Findings
 from engine.serve.lane.fitting import loop_samples, placement_of
 from engine.serve.lane.guard_actions import GuardActions
 from engine.serve.lane.host_follower import HostFollower
@@ -45,23 +44,24 @@ from engine.serve.weak_method import weakly
 from engine.stream import TokenStream
 
 OVERTAKEN = "another command took its place"
-Report = Callable[[Lane, str, float, str], None]
 
 
 class LaneController:
     """Drives one lane; the generate loop calls `tick` often and hands the frames of its stream to `take`."""
 
-    def __init__(self, lane: Lane, model: LoadedModel | None, report: Report) -> None:
-        self.lane, self.model, self._report = lane, model, report
+    def __init__(self, lane: Lane, model: LoadedModel | None) -> None:
+        self.lane, self.model = lane, model
         self.renderer: StreamRenderer | None = None
         self.timing = LaneTiming()
-        self.renewal = Renewal(lambda: time.monotonic())  # `time` may be another one in tests
+        self._clock = lane.time
+        self.renewal = Renewal(self._clock)
         number, ours = weakly(self._next_generation), (lane, self.timing, self.renewal)
         acts = weakly(self._remake), weakly(self._begin_play), weakly(self._end_play)
-        self.scheduler = CommandScheduler(*ours, Levels(number, lambda: time.monotonic()), *acts)
-        self.retries = Retries(lane, lambda: time.monotonic(), acts[1], weakly(self._end))
+        self.scheduler = CommandScheduler(*ours, Levels(number, self._clock), *acts)
+        self.retries = Retries(lane, acts[1], weakly(self._end))
         self._follower = HostFollower(*ours, weakly(self._placement_on), number, self.scheduler)
         self.candidates, self._watch = Candidates(lane, self.timing), GuardActions(lane, self.timing, number)
+        self._findings = Findings(lane)
         self._order: PlayOrder | None = None  # of the renderer
         self._state, self._generation, self._seed = IDLE, 0, 0
         self._waiting_from: float | None = None  # since when the first block of something new is awaited
@@ -79,7 +79,7 @@ class LaneController:
         """Begin a stream; a running one goes on up to the new one's start."""
         transport = self.lane.clock.or_standing()
         bars = self.lane.settings.get(BARS) if bars < 0 else bars
-        command = command or Command(at)
+        command = command or Command(at, arrived_seconds=self._clock.now_seconds())
         end = bars * transport.signature.beats_per_bar if bars else None
         command.order = PlayOrder(Fraction(0), end, self.lane.take_seed(), command.arrived_seconds, begun, failed)
         due = self.scheduler.add(command, transport)
@@ -93,7 +93,7 @@ class LaneController:
     def stop(self, at: At, command: Command | None = None) -> float:
         """End the stream at a beat; returns it. Nothing happens where none plays."""
         transport = self.lane.clock.or_standing()
-        command = command or Command(at)
+        command = command or Command(at, arrived_seconds=self._clock.now_seconds())
         due = self.scheduler.add(command, transport)
         self.scheduler.take_back_behind(command, Overtaken(OVERTAKEN))
         if self.renderer is None or at == NOW:
@@ -125,7 +125,7 @@ class LaneController:
         self.scheduler.handed_over()
         begins = renderer.output.beat_map.beats_at(renderer.output.stream_written)
         renderer.output.take_turn(transport.position_samples, self._next_generation())
-        self._report(self.lane, self._state, begins, text)
+        self.lane.events.state_changed(self.lane, self._state, begins, text)
 
     # -- every turn ---------------------------------------------------------------------------------------
 
@@ -133,15 +133,15 @@ class LaneController:
         """Follow host and settings, write what waits, and end what is at its end."""
         transport = self.lane.clock.or_standing()
         if self.scheduler.turn(self.renderer, transport) or self.retries.turn(self.renderer, transport, self.timing):
-            self._waiting_from = time.monotonic()
+            self._waiting_from = self._clock.now_seconds()
         renderer = self.renderer
         if renderer is not None:
             if self._follower.follow(renderer, transport):
-                self._waiting_from = None if self._follower.quick else time.monotonic()
+                self._waiting_from = None if self._follower.quick else self._clock.now_seconds()
                 self.scheduler.made_anew(renderer, max(renderer.output.stream_made, renderer.stream_settled))
             behind, seen = renderer.output.catch_up.stream_behind, catch_up(renderer, transport)
             if self._watch.look(renderer, seen):
-                self._waiting_from = time.monotonic()
+                self._waiting_from = self._clock.now_seconds()
             self.scheduler.look_back(renderer)
             if renderer.output.write() or behind > renderer.output.catch_up.stream_behind == 0:
                 self._wrote()
@@ -183,7 +183,7 @@ class LaneController:
         order, before = command.order, self.renderer
         assert order is not None
         self._drop(self._order)
-        self._order, self._waiting_from = self.retries.begins(order), time.monotonic()
+        self._order, self._waiting_from = self.retries.begins(order), self._clock.now_seconds()
         try:
             if self.model is None:
                 raise NotReady("no model is loaded")
@@ -243,7 +243,7 @@ class LaneController:
 
     def _wrote(self) -> None:
         """Blocks went into the ring: the first ones answer the command and teach the pace."""
-        now, order = time.monotonic(), self._order
+        now, order = self._clock.now_seconds(), self._order
         if self.renderer is not None and self.renderer.output.catch_up.stream_behind:
             self._waiting_from = None  # it tells nothing of how quickly something new is there
             if self._state == PLAYING:
@@ -293,9 +293,9 @@ class LaneController:
             fill = max(0, renderer.output.ahead_samples(position)) / transport.sample_rate_hz
             written = renderer.output.beat_map.beats_at(renderer.output.stream_written)
             rolls = max(0, renderer.conditioning.windows - 1)
-            self.lane.note_excerpt(renderer.conditioning.excerpt, renderer.model.codec.sample_rate)
+            self._findings.note_excerpt(renderer.conditioning.excerpt, renderer.model.codec.sample_rate)
             if renderer.codec_output.bend is not None and transport.playing and self._state == PLAYING:
-                self.lane.note_beat(*bending.off_the_beat(renderer.codec_output.bend, renderer.output))
+                self._findings.note_beat(*bending.off_the_beat(renderer.codec_output.bend, renderer.output))
             if self._state == PLAYING and not renderer.output.finished and transport.playing:
                 timing.saw_fill(fill, transport.position_samples >= renderer.placement.start_samples)
         self.lane.show(LaneView(
@@ -304,9 +304,11 @@ class LaneController:
             timing.change_seconds, self.scheduler.times.text,
             (self._watch.heard, self._watch.passed, self.candidates.chosen),
             (SOON_SECONDS, timing.in_window_seconds, timing.margin_seconds), self.retries.text,
+            self._findings.excerpt_seconds, self._findings.beat,
         ))  # fmt: skip
+        self._findings.tell()
 
     def _change_state(self, state: str, beats: float, text: str = "") -> None:
         if state != self._state or text:
             self._state = state
-            self._report(self.lane, state, beats, text)
+            self.lane.events.state_changed(self.lane, state, beats, text)

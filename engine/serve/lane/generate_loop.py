@@ -11,15 +11,15 @@ from __future__ import annotations
 import logging
 import queue
 import threading
-import time
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TypeVar
 
+from bridge.system.clock import Clock
 from engine.codec.beside import DecodeThread
 from engine.model import LoadedModel
-from engine.serve.lane.controller import LaneController, Report
+from engine.serve.lane.controller import LaneController
 from engine.serve.lane.lane import PLAYING, Lane
 from engine.serve.lane.timing import Medians
 from engine.serve.render.piece_decoder import PIECE_FRAMES
@@ -47,9 +47,9 @@ class LoopFigures:
 class GenerateLoop:
     """Runs lanes on a loaded model until stopped; `post` is how other threads reach it."""
 
-    def __init__(self, model: LoadedModel | None, report: Report) -> None:
+    def __init__(self, model: LoadedModel | None, clock: Clock) -> None:
         self.model, self._change_seconds = model, 0.0
-        self._report = report
+        self.clock = clock
         self._commands: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._controllers: dict[int, LaneController] = {}
         self._batch = LaneBatch()
@@ -108,7 +108,7 @@ class GenerateLoop:
 
     def open(self, lane: Lane) -> None:
         """Take a lane in.  [generate]"""
-        controller = self._controllers[lane.number] = LaneController(lane, self.model, self._report)
+        controller = self._controllers[lane.number] = LaneController(lane, self.model)
         controller.use(self.model, self._change_seconds)
         lane.driven_by(controller)
 
@@ -144,7 +144,7 @@ class GenerateLoop:
                     self._idle()
             except Exception:
                 _log.exception("a turn of the engine failed")
-                time.sleep(IDLE_SECONDS)
+                self.clock.sleep(IDLE_SECONDS)
         for controller in list(self._controllers.values()):
             self.close(controller.lane)
         self._decoding.close()
@@ -185,7 +185,7 @@ class GenerateLoop:
 
     def _pressed(self, waiting: list[LaneController], began: float) -> bool:
         """Whether a turn for hosts that wait has lasted so long that lanes that play are to be looked after."""
-        if time.perf_counter() - began < PRESSED_SECONDS or not any(each.lane.waits for each in waiting):
+        if self.clock.now_seconds() - began < PRESSED_SECONDS or not any(each.lane.waits for each in waiting):
             return False
         return any(not controller.lane.waits and _hungry(controller) for controller in self.controllers())
 
@@ -208,7 +208,7 @@ class GenerateLoop:
                 self._batch.add(names[-1], stream)
             if controller.renderer is not None:
                 hop = controller.candidates.hop(controller.renderer, hop)
-        began = time.perf_counter()
+        began = self.clock.now_seconds()
         try:
             results = self._made(hop, names, waiting, lambda: self._pressed(waiting, began))
         except Exception as error:  # in what they share
@@ -217,14 +217,14 @@ class GenerateLoop:
             for controller in waiting:
                 self._fail(controller, error)
             return
-        stepped = time.perf_counter()
+        stepped = self.clock.now_seconds()
         n_frames = sum(frames.codes.shape[1] for frames in results.values())
         for controller in waiting:
             try:
                 self._hand_over(controller, results)
             except Exception as error:
                 self._fail(controller, error)
-        self._measure(waiting, n_frames, stepped - began, time.perf_counter() - stepped)
+        self._measure(waiting, n_frames, stepped - began, self.clock.now_seconds() - stepped)
 
     def _made(
         self, n_frames: int, names: list[Hashable], waiting: list[LaneController], enough: Callable[[], bool]

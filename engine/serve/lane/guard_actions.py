@@ -55,7 +55,8 @@ class GuardActions:
             rates = renderer.codec_output.rates  # the guard's frames are a codec frame's length of what is put out
             begin, seen = (rates.stream_of(rates.start_of(at)) for at in (verdict.begin_frame, verdict.seen_frame))
             stream_sample, done = self._decide(renderer, transport, begin, None if verdict.what in LASTING else seen)
-            self._lane.on_guard(self._lane, renderer.output.beat_map.beats_at(begin), verdict.what, done, verdict.sure)
+            fault = renderer.output.beat_map.beats_at(begin), verdict.what, done, verdict.sure
+            self._lane.events.guard_acted(self._lane, *fault)
             if stream_sample is not None:
                 self._again(renderer, transport, stream_sample, self._context(verdict.what, done))
                 return True

@@ -11,7 +11,6 @@ the loop's end, expected                     nothing: the next pass is in the ri
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -56,6 +55,7 @@ class HostFollower:
         request: PlaybackRequest,
     ) -> None:
         self._lane, self._timing, self._renewal, self._request = lane, timing, renewal, request
+        self._clock = lane.time
         self._placement_on, self._next_generation = placement_on, next_generation
         self._foresight, self._scrubbing = TempoPredictor(), Scrubbing()
         self._shifted_seconds = 0.0
@@ -83,7 +83,7 @@ class HostFollower:
         if transport.timeline != renderer.placement.timeline:
             if renderer.output.passed(transport):
                 return False
-            if self._scrubbing.awaited(transport.timeline, time.monotonic()):
+            if self._scrubbing.awaited(transport.timeline, self._clock.now_seconds()):
                 return False
             renderer.output.loop_changed(loop_samples(transport, self.curve(transport)))
             self._jump(renderer, transport)
@@ -126,7 +126,8 @@ class HostFollower:
             + max(renderer.output.stream_made, renderer.stream_settled)
             - transport.position_samples
         )
-        self._timing.changed_after(time.monotonic() - self._lane.changed_seconds + max(0, ahead) / rate)
+        told_seconds = self._clock.now_seconds() - self._lane.orders.changed_seconds
+        self._timing.changed_after(told_seconds + max(0, ahead) / rate)
         return True
 
     def _spare(self, renderer: StreamRenderer, transport: Transport, ready: int) -> int:
@@ -163,7 +164,7 @@ class HostFollower:
             renderer.output.loop_changed(loop)
             self._retake(renderer, transport)
             return True
-        now, near = time.monotonic(), ends - soon < CATCH_UP_SECONDS * transport.sample_rate_hz
+        now, near = self._clock.now_seconds(), ends - soon < CATCH_UP_SECONDS * transport.sample_rate_hz
         if now - self._shifted_seconds < LOOK_SECONDS and not near:
             return False
         self._shifted_seconds = now
@@ -183,10 +184,10 @@ class HostFollower:
         off = first_off(renderer, curve, self._led_samples(renderer, transport))
         if off is None:
             self._lead(renderer, transport, curve)
-        elif time.monotonic() - self._curve_seconds < RETAKE_SECONDS:
+        elif self._clock.now_seconds() - self._curve_seconds < RETAKE_SECONDS:
             return False
         else:
-            self._curve_seconds = time.monotonic()
+            self._curve_seconds = self._clock.now_seconds()
             self._retake(renderer, transport, off, self._led_samples(renderer, transport))
             self.quick = follows_grid(renderer.model)
         self._seen = curve, renderer.version
@@ -205,7 +206,7 @@ class HostFollower:
         placement = self._placement_on(transport)
         if not self._starts_elsewhere(renderer, transport, placement):
             return True
-        now, near = time.monotonic(), self._soon(transport, LOOK_SECONDS + 2 * SHIFT_SECONDS)
+        now, near = self._clock.now_seconds(), self._soon(transport, LOOK_SECONDS + 2 * SHIFT_SECONDS)
         if (
             now - self._shifted_seconds < LOOK_SECONDS
             and min(placement.start_samples, renderer.placement.start_samples) > near
@@ -241,7 +242,7 @@ class HostFollower:
 
     def _makes_anew(self, in_time: bool = True) -> None:
         self._renewal.made()
-        self._hoped_seconds = time.monotonic() if in_time else self._hoped_seconds
+        self._hoped_seconds = self._clock.now_seconds() if in_time else self._hoped_seconds
 
     def _placement_here(self, renderer: StreamRenderer, transport: Transport) -> StreamPlacement:
         """The place on the host's line now; stream samples stay where they are once the music has begun."""
@@ -322,7 +323,7 @@ class HostFollower:
         output = renderer.output
         if not transport.playing or renderer.stream.finished or not output.stream_made or output.catch_up.stream_behind:
             return False
-        waited = time.monotonic() - self._hoped_seconds
+        waited = self._clock.now_seconds() - self._hoped_seconds
         late = -renderer.output.ahead_samples(transport.position_samples) > transport.sample_rate_hz // 50
         return late and waited > self._timing.margin_seconds + CATCH_UP_SECONDS
 

@@ -1,16 +1,19 @@
-"""A lane as both threads see it: what it was told, and how it is.
+"""A lane as its threads see it. What crosses from one to another are three frozen values, each replaced whole:
 
-[control] replaces `settings` and tells the clock; [generate] owns everything in `LaneController` and replaces
-`view`. Both are whole frozen values, so neither side ever sees half of one.
+    orders    what it was told: settings, what is new in them, the next seed    any thread, under the lane's lock
+    holder    whose it is, and whether it is still wanted                       any thread, under the lane's lock
+    view      how it is, for answers                                            [generate] alone
+
+So nobody ever sees half of one. `controller` and all that hangs on it are [generate]'s; a command told now is, too,
+from when `look` has handed it over. The rest is set when the lane is opened and stays; ring and clock guard themselves.
 """
 
 from __future__ import annotations
 
 import secrets
 import threading
-import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -19,20 +22,39 @@ from bridge.control.clients import Client
 from bridge.control.parameters import EXCERPT_START, PARAMETERS, SEED, Depth
 from bridge.control.rows import LANE_STATES
 from bridge.ring.writer import RingWriter
+from bridge.system.clock import Clock
 from engine.serve.lane_settings import LaneSettings
 from engine.serve.timeline.due import due_at
 from engine.serve.timeline.host_clock import HostClock
 
 if TYPE_CHECKING:
-    from engine.model import HeardExcerpt
     from engine.serve.lane.commands import Command
     from engine.serve.lane.controller import LaneController
+    from engine.serve.lane.events import LaneEvents
 
 SILENT_SECONDS = 5.0  # a host that played no block for so long is not playing
-BEAT_SECONDS = 1.0  # between two tellings of how far off the beat is
 SEEDS = 2**24  # seeds lie below: whole numbers that every client can send
 IDLE, PREPARING, PLAYING, ENDED, FAILED = LANE_STATES
 Update = Callable[[LaneSettings], LaneSettings]
+
+
+@dataclass(frozen=True)
+class LaneOrders:
+    """What a lane was told.  [any]"""
+
+    settings: LaneSettings
+    changed_seconds: float = 0.0  # when the settings were last replaced
+    news: tuple[Command, ...] = ()  # in the settings, for the controller to tell of
+    next_seed: int | None = None  # the next play's, told in advance
+
+
+@dataclass(frozen=True)
+class LaneHolder:
+    """Whose a lane is.  [any]"""
+
+    client: Client
+    left: bool = False  # the client is gone, but its host still plays
+    freeing: bool = False  # it is on its way out
 
 
 @dataclass(frozen=True)
@@ -53,57 +75,68 @@ class LaneView:
     listened: tuple[int, int, int] = (0, 0, 0)  # faults, of these let pass, stretches chosen among candidates
     ready_seconds: tuple[float, float, float] = (0.06, 0.3, 0.4)  # until a change told now is heard, by its `Depth`
     fault: str = ""  # why it is silent, or was lately, and what is done about it
+    excerpt_seconds: tuple[float, float] | None = None  # of the style region: where it begins, how long
+    beat: tuple[float, float, float] = (0.0, 0.0, 0.0)  # off the host's: in beats and ms, and how sure that is
 
 
 class Lane:
     """One open lane."""
 
     def __init__(
-        self, number: int, client: Client, ring: RingWriter, own: Mapping[str, float], waits: bool = False
+        self,
+        number: int,
+        client: Client,
+        ring: RingWriter,
+        own: Mapping[str, float],
+        events: LaneEvents,
+        time: Clock,
+        waits: bool = False,
     ) -> None:
         """`own` are the model's values of some parameters, in place of the table's; the host of one that `waits` needs
         its music at no certain time.  [control]
         """
         self.waits = waits
         self.number = number
-        self.client = client
         self.ring = ring
-        self.clock = HostClock(ring)
-        self.settings = LaneSettings(values=MappingProxyType(dict(own)))
+        self.events = events
+        self.time = time
+        self.clock = HostClock(ring, time)
+        self.orders = LaneOrders(LaneSettings(values=MappingProxyType(dict(own))))
+        self.holder = LaneHolder(client)
         self.view = LaneView()
         self.controller: LaneController | None = None  # [generate]
-        self.freeing = False  # its host has ended and it is on its way out
-        self.orphaned = False  # its client has left, but its host still plays
-        self.excerpt_seconds: tuple[float, float] | None = None  # of the style region: where it begins, how long
-        self.on_excerpt: Callable[[Lane, float, float], None] = lambda lane, start, length: None
-        self.on_heard: Callable[[Lane, int, str, float, float], None] = lambda lane, *heard: None
-        self.on_guard: Callable[[Lane, float, str, str, float], None] = lambda lane, *fault: None
-        self.on_grid: Callable[[Lane, float, float, float], None] = lambda lane, *off: None
-        self.beat = (0.0, 0.0, 0.0)  # how far off made music was, in beats and ms, and how sure that is
-        self._beat_seconds = 0.0
-        self.changed_seconds = 0.0  # when the settings were last replaced, on the monotonic clock
         self._lock = threading.Lock()
-        self._news: list[Command] = []  # in the settings, for the controller to tell of
-        self._drawn: int | None = None  # the next play's seed, told in advance
+
+    @property
+    def settings(self) -> LaneSettings:
+        """Prompt, values and regions as they were told last.  [any]"""
+        return self.orders.settings
+
+    @property
+    def client(self) -> Client:
+        """Who opened it.  [any]"""
+        return self.holder.client
+
+    # -- what it is told ------------------------------------------------------------------------------
 
     def update(self, change: Update) -> LaneSettings:
         """Replace the settings by what `change` makes of them.  [any]"""
         with self._lock:
-            self.settings = change(self.settings)
-            self.changed_seconds = time.monotonic()
-            return self.settings
+            settings = change(self.orders.settings)
+            self.orders = replace(self.orders, settings=settings, changed_seconds=self.time.now_seconds())
+            return settings
 
     def tell(self, command: Command) -> Depth:
         """Do a command "now": the settings have it at once, the controller makes it heard.  [any]"""
         assert command.update is not None
         with self._lock:
-            before, self.settings = self.settings, command.update(self.settings)
-            self.changed_seconds = time.monotonic()
-            depth = before.depth(self.settings)
+            before, news = self.orders.settings, self.orders.news
+            settings = command.update(before)
+            depth = before.depth(settings)
             command.settled, command.slow = True, depth > Depth.SOUND
-            if command.slow or before.gain != self.settings.gain:
-                overtaken = [each for each in self._news if each.about and each.about == command.about]
-                self._news = [*(each for each in self._news if each not in overtaken), command]
+            if command.slow or before.gain != settings.gain:
+                news = (*(each for each in news if not each.about or each.about != command.about), command)
+            self.orders = replace(self.orders, settings=settings, changed_seconds=self.time.now_seconds(), news=news)
             return depth
 
     def place_now(self, depth: Depth) -> tuple[float, int]:
@@ -115,29 +148,17 @@ class Lane:
     def look(self) -> tuple[LaneSettings, list[Command]]:
         """The settings, and the commands in them that were not looked at before.  [generate]"""
         with self._lock:
-            news, self._news = self._news, []
-            return self.settings, news
+            orders = self.orders
+            if orders.news:
+                self.orders = replace(orders, news=())
+            return orders.settings, list(orders.news)
 
     def adopt(self, own: Mapping[str, float]) -> LaneSettings:
         """The settings with another model's own values where nobody asked for others.  [generate]"""
         with self._lock:
-            self.settings = self.settings.with_own(own)
-            return self.settings
-
-    def note_beat(self, off_beats: float, off_ms: float, sure: float) -> None:
-        """Made music is so far off the host's beat; told once a second at most.  [generate]"""
-        now = time.monotonic()
-        if now - self._beat_seconds >= BEAT_SECONDS:
-            self._beat_seconds, self.beat = now, (off_beats, off_ms, sure)
-            self.on_grid(self, *self.beat)
-
-    def note_excerpt(self, heard: HeardExcerpt | None, rate_hz: int) -> None:
-        """A window listens to this part of the style region; told once.  [generate]"""
-        place = None if heard is None else (heard.start_samples / rate_hz, heard.count_samples / rate_hz)
-        if place != self.excerpt_seconds:
-            self.excerpt_seconds = place
-            if place is not None:
-                self.on_excerpt(self, *place)
+            settings = self.orders.settings.with_own(own)
+            self.orders = replace(self.orders, settings=settings)
+            return settings
 
     def show(self, view: LaneView) -> None:
         """How it is from now on, for answers.  [generate]"""
@@ -147,31 +168,44 @@ class Lane:
         """Who makes its music; None: nobody any more.  [generate]"""
         self.controller = controller
 
-    def client_is(self, there: bool) -> None:
-        """Its client has left, or opens it once more.  [control]"""
-        self.orphaned = not there
-
     def draw_seed(self) -> int:
         """A new seed for the next play.  [control]"""
-        self._drawn = secrets.randbelow(SEEDS)
-        return self._drawn
+        seed = secrets.randbelow(SEEDS)
+        with self._lock:
+            self.orders = replace(self.orders, next_seed=seed)
+        return seed
 
     def take_seed(self) -> int:
         """The seed of a play that begins: the one set, the one drawn in advance, or a new one.  [generate]"""
-        seed, drawn = self.settings.get(SEED), self._drawn
-        self._drawn = None
+        with self._lock:
+            seed, drawn = self.orders.settings.get(SEED), self.orders.next_seed
+            self.orders = replace(self.orders, next_seed=None)
         if seed >= 0:
             return seed
         return secrets.randbelow(SEEDS) if drawn is None else drawn
 
     def value(self, name: str) -> float:
         """A parameter as it is now; a seed or an excerpt's start of -1 is the one drawn.  [control]"""
-        value = float(self.settings.get(PARAMETERS[name]))
-        if name == EXCERPT_START.name and value < 0 and self.excerpt_seconds is not None:
-            return self.excerpt_seconds[0]
+        orders, view = self.orders, self.view
+        value = float(orders.settings.get(PARAMETERS[name]))
+        if name == EXCERPT_START.name and value < 0 and view.excerpt_seconds is not None:
+            return view.excerpt_seconds[0]
         if name == SEED.name and value < 0:
-            return float(self.view.seed if self._drawn is None else self._drawn)
+            return float(view.seed if orders.next_seed is None else orders.next_seed)
         return value
+
+    # -- whose it is ----------------------------------------------------------------------------------
+
+    def client_left(self, left: bool = True) -> None:
+        """Its client is gone, or is back.  [control]"""
+        with self._lock:
+            self.holder = replace(self.holder, left=left)
+
+    def let_go(self) -> bool:
+        """It is on its way out; whether nobody had said so before.  [any]"""
+        with self._lock:
+            was, self.holder = self.holder.freeing, replace(self.holder, freeing=True)
+        return not was
 
     def host_plays(self) -> bool:
         """Whether a host is attached, lives, and has played a block lately.  [any]"""

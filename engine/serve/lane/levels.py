@@ -10,6 +10,7 @@ from collections.abc import Callable
 from bridge.ring.fader_block import Fader
 from bridge.ring.layout import FADER_CHANGES
 from bridge.ring.writer import RingWriter
+from bridge.system.clock import Clock
 from bridge.time.transport import Transport
 from engine.serve.lane.commands import Command, Commands
 from engine.serve.lane_settings import LaneSettings
@@ -22,8 +23,8 @@ REST_SECONDS = 0.1  # between two: all that is made goes through the last stage 
 class Levels:
     """One lane's; all [generate]."""
 
-    def __init__(self, next_generation: Callable[[], int], now_seconds: Callable[[], float]) -> None:
-        self._next_generation, self._now_seconds = next_generation, now_seconds
+    def __init__(self, next_generation: Callable[[], int], clock: Clock) -> None:
+        self._next_generation, self._clock = next_generation, clock
         self._written_seconds = 0.0
 
     def follow(
@@ -44,7 +45,7 @@ class Levels:
         stream_now = max(0, transport.position_samples - renderer.placement.zero_samples + soon)
         wanted = [(stream_now, gain), *points] if now_gain != gain else points
         if wanted != told:
-            now = self._now_seconds()
+            now = self._clock.now_seconds()
             if now - self._written_seconds < REST_SECONDS:
                 return fresh
             self._written_seconds = now

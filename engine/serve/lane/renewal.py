@@ -14,7 +14,8 @@ margin is made, so that there is nothing to throw away.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+
+from bridge.system.clock import Clock
 
 IN_WINDOW_SECONDS = 0.15  # between two changes of how tokens are drawn: the open window goes on
 WINDOW_SECONDS = 0.25  # between two that need a new window, or lie on a place still far ahead
@@ -31,8 +32,8 @@ LATELY_SECONDS = 20.0
 class Renewal:
     """One lane's; all [generate]."""
 
-    def __init__(self, now_seconds: Callable[[], float]) -> None:
-        self._now_seconds = now_seconds  # of the monotonic clock
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self.last_seconds = 0.0  # when music was made anew last, for whatever reason
         self._since_seconds: float | None = None  # since when something else is wanted
         self._follows = self._turned = False  # what was made last followed soon; and was a change in the open window
@@ -42,7 +43,7 @@ class Renewal:
     def made(self) -> None:
         """Music was made anew."""
         self._follows, self._turned, self._top_seconds = self._turns(), False, None
-        self.last_seconds, self._since_seconds = self._now_seconds(), None
+        self.last_seconds, self._since_seconds = self._clock.now_seconds(), None
 
     def made_in_window(self, left_seconds: float) -> None:
         """That was for other settings, in the open window; so much is left in the ring."""
@@ -51,20 +52,20 @@ class Renewal:
     def led(self) -> None:
         """What is not drawn yet is drawn by other settings."""
         self._turned = self._turns()
-        self.last_seconds, self._since_seconds = self._now_seconds(), None
+        self.last_seconds, self._since_seconds = self._clock.now_seconds(), None
 
     def unwanted(self) -> None:
         """What is made is what is wanted."""
         self._since_seconds = None
 
     def _turns(self) -> bool:
-        return self._now_seconds() - self.last_seconds < TURNED_SECONDS
+        return self._clock.now_seconds() - self.last_seconds < TURNED_SECONDS
 
     # -- the ring ---------------------------------------------------------------------------------------
 
     def filled(self, before_seconds: float, after_seconds: float, lead_seconds: float) -> None:
         """The ring held so much right before and after music came that was wanted to fill it up to a lead."""
-        now, top = self._now_seconds(), self._top_seconds
+        now, top = self._clock.now_seconds(), self._top_seconds
         if top is not None:
             fall = top - before_seconds
             while self._falls and self._falls[-1][1] <= fall:
@@ -75,7 +76,7 @@ class Renewal:
     @property
     def fall_seconds(self) -> float:
         """How far the ring fell lately, at most."""
-        while self._falls and self._falls[0][0] < self._now_seconds() - LATELY_SECONDS:
+        while self._falls and self._falls[0][0] < self._clock.now_seconds() - LATELY_SECONDS:
             self._falls.popleft()
         return self._falls[0][1] if self._falls else 0.0
 
@@ -107,7 +108,7 @@ class Renewal:
 
         A beginning is begun anew at most once in a margin, or it would never be ready.
         """
-        now = self._now_seconds()
+        now = self._clock.now_seconds()
         if self._since_seconds is None:
             self._since_seconds = now
         passed, waited = now - self.last_seconds, now - self._since_seconds
@@ -120,4 +121,4 @@ class Renewal:
     def rests(self, ahead_seconds: float, margin_seconds: float) -> bool:
         """Whether a change for a place so far ahead waits for what else is told for it."""
         far = ahead_seconds > margin_seconds + WINDOW_SECONDS
-        return far and self._now_seconds() - self.last_seconds < WINDOW_SECONDS
+        return far and self._clock.now_seconds() - self.last_seconds < WINDOW_SECONDS

@@ -45,12 +45,11 @@ class Retries:
     def __init__(
         self,
         lane: Lane,
-        now_seconds: Callable[[], float],
         begin: Callable[[Command, Transport], None],
         end: Callable[[str, int], None],
     ) -> None:
         self.text = ""  # what failed, and what is done about it; empty while nothing is at fault
-        self._lane, self._now_seconds, self._begin, self._end = lane, now_seconds, begin, end
+        self._lane, self._clock, self._begin, self._end = lane, lane.time, begin, end
         self._due: _Due | None = None
         self._tries = 0
         self._tried_seconds = 0.0
@@ -65,10 +64,10 @@ class Retries:
         again = order is not None and order.answered and not final
         if order is not None:
             order.fail(error)
-        if self._now_seconds() - self._tried_seconds > STEADY_SECONDS:
+        if self._clock.now_seconds() - self._tried_seconds > STEADY_SECONDS:
             self._tries = 0
         if again and order is not None and self._tries < len(PAUSES_SECONDS):
-            self._due = _Due(order, self._now_seconds() + PAUSES_SECONDS[self._tries])
+            self._due = _Due(order, self._clock.now_seconds() + PAUSES_SECONDS[self._tries])
             self._tries += 1
             scheduler.wait_again(self._lane.clock.or_standing())
             trim()  # it may have been for want of memory
@@ -84,12 +83,13 @@ class Retries:
     def turn(self, renderer: StreamRenderer | None, transport: Transport, timing: LaneTiming) -> bool:
         """Begin a try that is due; whether one was."""
         due = self._due
-        if renderer is not None or due is None or self._now_seconds() < due.at_seconds:
+        if renderer is not None or due is None or self._clock.now_seconds() < due.at_seconds:
             self._look(renderer)
             return False
-        order, self._due, self._tried_seconds = due.order, None, self._now_seconds()
+        order, self._due, self._tried_seconds = due.order, None, self._clock.now_seconds()
         end, self._tried = order.end_beats, due.order
-        command = _command(order, transport, int(timing.margin_seconds * transport.sample_rate_hz))
+        margin_samples = int(timing.margin_seconds * transport.sample_rate_hz)
+        command = _command(order, transport, margin_samples, self._tried_seconds)
         order.end_beats = end  # as it was: what was silent is not made up for
         if end is not None and order.start_beats >= end:
             self._forget()
@@ -100,7 +100,7 @@ class Retries:
 
     def _look(self, renderer: StreamRenderer | None) -> None:
         """What has gone on for long enough after a try is whole again."""
-        if renderer is not None and self.text and self._now_seconds() - self._tried_seconds > STEADY_SECONDS:
+        if renderer is not None and self.text and self._clock.now_seconds() - self._tried_seconds > STEADY_SECONDS:
             self.text = ""
 
     def came_back(self) -> str:
@@ -130,10 +130,11 @@ def _words(error: Exception) -> str:
     return told[:250]
 
 
-def _command(order: PlayOrder, transport: Transport, margin_samples: int) -> Command:
+def _command(order: PlayOrder, transport: Transport, margin_samples: int, now_seconds: float) -> Command:
     """An order once more: where it was to begin if that is still ahead, else from the next bar line."""
     placement = ahead_samples(Due(order.start_beats), transport)
     ahead = placement is not None and placement >= (margin_samples if transport.playing else 0)
-    command = Command(At(beats=float(order.start_beats)) if ahead else At("bar"), order=order)
+    at = At(beats=float(order.start_beats)) if ahead else At("bar")
+    command = Command(at, order=order, arrived_seconds=now_seconds)
     command.aim(transport, margin_samples)
     return command

@@ -322,4 +322,4 @@ class CommandScheduler:
         seconds = max(0.0, at_seconds - command.arrived_seconds)
         if command.address:
             self.times.add(command.kind, seconds)
-            self._lane.on_heard(self._lane, command.id, command.address, beats, seconds)
+            self._lane.events.command_heard(self._lane, command.id, command.address, beats, seconds)

@@ -7,7 +7,6 @@ too slow a model    after some tries each lane changes over where its music is m
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -62,10 +61,10 @@ def change_over(generate_loop: GenerateLoop, hot: Hot, check: Callable[[], None]
         lefts = _estates(generate_loop, per_lane, hot.context_frames, last, check)
         successions = []
         for controller, renderer, left in lefts:
-            began = time.monotonic()
+            began = generate_loop.clock.now_seconds()
             successions.append(_succession(controller, renderer, left, hot.model))
             if isinstance(left, HandoverMusic):
-                per_lane = max(per_lane, time.monotonic() - began)
+                per_lane = max(per_lane, generate_loop.clock.now_seconds() - began)
         if generate_loop.ask(lambda: _install(generate_loop, hot.model, successions, last, hot.change_seconds)):  # noqa: B023 - asked at once
             return
 
@@ -74,14 +73,14 @@ def _estates(
     generate_loop: GenerateLoop, per_lane: float, context_frames: int, last: bool, check: Callable[[], None]
 ) -> list[tuple[LaneController, StreamRenderer | None, Left]]:
     """What each lane leaves, once all of them can."""
-    deadline = time.monotonic() + WAIT_SECONDS
+    deadline = generate_loop.clock.now_seconds() + WAIT_SECONDS
     while True:
         check()
-        late = last or time.monotonic() > deadline
+        late = last or generate_loop.clock.now_seconds() > deadline
         found = generate_loop.ask(lambda: _look(generate_loop, per_lane, context_frames, late))  # noqa: B023 - asked at once
         if late or not any(isinstance(left, HandoverWait) for _, _, left in found):
             return found
-        time.sleep(LOOK_SECONDS)
+        generate_loop.clock.sleep(LOOK_SECONDS)
 
 
 def _look(
@@ -154,11 +153,11 @@ def _settle(generate_loop: GenerateLoop, each: LaneChangeOver | None, controller
 def stop_all(generate_loop: GenerateLoop) -> None:
     """End every stream with its fade, and take the model away from all lanes.  [load]"""
     generate_loop.ask(lambda: [controller.stop(NOW) for controller in generate_loop.controllers()])
-    deadline = time.monotonic() + FADE_SECONDS
-    while time.monotonic() < deadline and any(
+    deadline = generate_loop.clock.now_seconds() + FADE_SECONDS
+    while generate_loop.clock.now_seconds() < deadline and any(
         controller.renderer is not None for controller in generate_loop.controllers()
     ):
-        time.sleep(LOOK_SECONDS)
+        generate_loop.clock.sleep(LOOK_SECONDS)
     generate_loop.ask(lambda: _leave(generate_loop))
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 
 import torch
 
+from bridge.system.clock import Clock
 from engine.errors import UnsupportedError
 from engine.lm.executors.weight_bytes import weight_bytes
 from engine.model import LoadedModel
@@ -23,19 +23,19 @@ FRAME_SAMPLES, RATE_HZ = 640, 32_000  # of every model that is served: the timel
 SLOW_RATIO = 1.1
 
 
-def load_hot(wanted: Wanted, t5: str | None, threads: int, progress: Progress) -> Hot:
+def load_hot(wanted: Wanted, t5: str | None, threads: int, progress: Progress, clock: Clock) -> Hot:
     """The model that is wanted, loaded, checked and warmed up.
 
     Raises EngineError for what it cannot be, LoadOvertaken out of `progress`.  [load]
     """
     torch.set_num_threads(threads)
     torch.set_flush_denormal(True)
-    return load_on_faster(wanted, threads, lambda device: _load_on(device, wanted, t5, progress))
+    return load_on_faster(wanted, threads, lambda device: _load_on(device, wanted, t5, progress, clock))
 
 
-def _load_on(device: str, wanted: Wanted, t5: str | None, progress: Progress) -> Hot:
+def _load_on(device: str, wanted: Wanted, t5: str | None, progress: Progress, clock: Clock) -> Hot:
     """The same on a device that is there."""
-    began = time.monotonic()
+    began = clock.now_seconds()
     precision = default_precision(device) if wanted.precision == "auto" else wanted.precision
     size = weight_bytes(precision, device)
     progress.room_for(need_mb(wanted.name, size, t5))
@@ -52,7 +52,7 @@ def _load_on(device: str, wanted: Wanted, t5: str | None, progress: Progress) ->
     _check(model)
     if license_of(wanted.name):  # a published name says more than the folder that it was found in
         model = replace(model, name=wanted.name)
-    loaded_seconds = time.monotonic() - began
+    loaded_seconds = clock.now_seconds() - began
     frames, seconds, ratio = warm_up(model, lambda done, total: progress(WARMING_UP, done, total))
     notes = (*model.notes, *_own_notes(device, ratio))
     hot = Hot(wanted, model, device, model.executor.precision, frames, seconds, ratio, notes, license_of(wanted.name))

@@ -12,14 +12,14 @@ from __future__ import annotations
 import logging
 import sys
 import threading
-import time
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from bridge.control.status_text import loading_text
 from bridge.errors import LoadOvertaken, ModelError, NotReady, SegueError
+from bridge.system.clock import Clock
 from bridge.system.dependencies import broken_library
 from engine.errors import EngineError
+from engine.serve.models.events import ModelEvents
 from engine.serve.models.progress import STEPS, Job, Progress, progress_text
 from engine.serve.state import EMPTY, LOADING, READY, EngineState, Hot, Wanted
 from engine.system.out_of_memory import memory_may_run_out
@@ -29,16 +29,16 @@ if TYPE_CHECKING:
 
 SWITCH_SECONDS = 0.0005  # between Python's threads while a model is loaded, so that [generate] waits less
 _log = logging.getLogger("segue.engine")
-Tell = Callable[[str, str, str], None]
 
 
 class Loader:
-    """Loads and unloads on a thread of its own; `tell(state, model, text)` goes to every client."""
+    """Loads and unloads on a thread of its own, and tells `events` of it."""
 
-    def __init__(self, state: EngineState, threads: int, t5: str | None, limit_mb: float, tell: Tell) -> None:
-        self._state, self._threads, self._t5, self._limit_mb, self._tell = state, threads, t5, limit_mb, tell
-        self.on_state: Callable[[str, str], None] = lambda name, text: None
-        self.on_failed_start: Callable[[str], None] = lambda text: None
+    def __init__(
+        self, state: EngineState, threads: int, t5: str | None, limit_mb: float, events: ModelEvents, clock: Clock
+    ) -> None:
+        self.clock = clock
+        self._state, self._threads, self._t5, self._limit_mb, self._events = state, threads, t5, limit_mb, events
         self._change = threading.Condition()
         self._waiting: Job | None = None
         self._running: Job | None = None
@@ -52,6 +52,7 @@ class Loader:
         what = f"{job.wanted.name} was asked for instead" if job.wanted else "the model is to be unloaded"
         with self._change:
             self._give_up(what)
+            job.taken_in(self.clock.now_seconds())
             self._waiting = job
             self._change.notify()
 
@@ -112,7 +113,7 @@ class Loader:
 
         self._say_state(loading_text(wanted.name))
         progress = Progress(self, job, wanted)
-        loaded = load_hot(wanted, self._t5, self._threads, progress)
+        loaded = load_hot(wanted, self._t5, self._threads, progress, self.clock)
         job.check()
         self._take_over(job, loaded)
         self._answer(job, loaded)
@@ -124,10 +125,10 @@ class Loader:
         if self._state.hot is None:
             generate_loop.ask(lambda: generate_loop.use(loaded.model, loaded.change_seconds))
         else:
-            self._tell("loading", loaded.wanted.name, "waits for its bar line")
+            self._events.model_told("loading", loaded.wanted.name, "waits for its bar line")
             change_over(generate_loop, loaded, job.check)
         self._state.plays(loaded)
-        self.on_state(READY, "")
+        self._events.engine_changed(READY, "")
         self._free()
 
     def make_room(self, wanted: Wanted, need_mb: float) -> None:
@@ -142,10 +143,10 @@ class Loader:
         if hot is not None and need_mb <= free_mb + memory.need_mb(hot.wanted.name, hot.bytes_per_weight, self._t5):
             name = hot.wanted.name
             text = f"{wanted.name} needs {need_mb:.0f} MB, {max(free_mb, 0):.0f} MB are free: {name} goes first"
-            self._tell("note", wanted.name, text)
+            self._events.model_told("note", wanted.name, text)
             del hot
             self._drop(LOADING, text)
-            self._tell("unloaded", name, "")
+            self._events.model_told("unloaded", name, "")
             free_mb = memory.free_mb(device, self._limit_mb)
         if need_mb > free_mb:
             free = memory.free_text(free_mb, self._limit_mb, device)
@@ -157,7 +158,7 @@ class Loader:
         name = self._state.hot.wanted.name if self._state.hot else ""
         if name:
             self._drop(EMPTY, "no model is loaded")
-            self._tell("unloaded", name, "")
+            self._events.model_told("unloaded", name, "")
         if job.responder is not None:
             job.responder.ok(resident_mb())
 
@@ -165,7 +166,7 @@ class Loader:
         """Fade, forget the model, give its memory back."""
         from engine.serve.models.change_over import stop_all
 
-        self.on_state(state, text)
+        self._events.engine_changed(state, text)
         stop_all(self.generate_loop())
         self._state.plays(None)
         self._free()
@@ -178,9 +179,9 @@ class Loader:
 
     def generate_loop(self) -> GenerateLoop:
         """The generate loop; NotReady until [generate] has made it.  [load]"""
-        deadline = time.monotonic() + 120.0
-        while self._state.generate_loop is None and time.monotonic() < deadline and not self._closed:
-            time.sleep(0.01)
+        deadline = self.clock.now_seconds() + 120.0
+        while self._state.generate_loop is None and self.clock.now_seconds() < deadline and not self._closed:
+            self.clock.sleep(0.01)
         if self._state.generate_loop is None:
             raise NotReady("the engine did not start")
         return self._state.generate_loop
@@ -189,10 +190,10 @@ class Loader:
 
     def _answer(self, job: Job, hot: Hot) -> None:
         self._say_state("")
-        seconds = time.monotonic() - job.began_seconds
-        self._tell("ready", hot.wanted.name, f"on {hot.device}, {hot.precision}, after {seconds:.1f} s")
+        seconds = self.clock.now_seconds() - job.began_seconds
+        self._events.model_told("ready", hot.wanted.name, f"on {hot.device}, {hot.precision}, after {seconds:.1f} s")
         for note in hot.notes:
-            self._tell("note", hot.wanted.name, note)
+            self._events.model_told("note", hot.wanted.name, note)
         if job.responder is not None:
             job.responder.ok(hot.wanted.name, seconds, hot.notes_text[:500])
 
@@ -201,19 +202,19 @@ class Loader:
         if self._closed:
             return
         if self._state.hot is None:
-            self.on_state(EMPTY, str(error)[:400])
+            self._events.engine_changed(EMPTY, str(error)[:400])
         else:
             self._say_state("")
         if not isinstance(error, LoadOvertaken):
-            self._tell("failed", name, str(error))
+            self._events.model_told("failed", name, str(error))
         if job.responder is not None:
             job.responder.error(error)
         elif not isinstance(error, LoadOvertaken):
-            self.on_failed_start(str(error))
+            self._events.start_failed(str(error))
 
     def _say_state(self, text: str) -> None:
         if self._state.hot is None and text:
-            self.on_state(LOADING, text)
+            self._events.engine_changed(LOADING, text)
         else:
             self._state.say(text)
 
@@ -222,7 +223,7 @@ class Loader:
         text = progress_text(stage, done, total)
         self._state.say(loading_text(wanted.name, text))
         job.reached((round(STEPS * min(done / total, 1.0)) if total else 0, STEPS if total else 0, text))
-        self._tell("loading", wanted.name, text)
+        self._events.model_told("loading", wanted.name, text)
 
     def beat(self) -> None:
         """Say once more how far it is: a step that takes long must not look like silence.  [pulse]"""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bridge.control.requests import Responder
@@ -28,7 +27,7 @@ class Job:
 
     wanted: Wanted | None
     responder: Responder | None = None
-    began_seconds: float = field(default_factory=time.monotonic)
+    began_seconds: float = 0.0  # when the loader took it in
     given_up: str = ""
     step: tuple[int, int, str] = (0, 0, "waits")
 
@@ -37,6 +36,10 @@ class Job:
         self.given_up = why
         if self.responder is not None and self.wanted is not None:
             self.responder.error(LoadOvertaken(f"{self.wanted.name} was not loaded: {why}"))
+
+    def taken_in(self, now_seconds: float) -> None:
+        """The loader has it.  [load]"""
+        self.began_seconds = now_seconds
 
     def reached(self, step: tuple[int, int, str]) -> None:
         """So far it is: done, of how much, in words.  [load]"""
@@ -59,12 +62,13 @@ class Progress:
 
     def __init__(self, loader: Loader, job: Job, wanted: Wanted) -> None:
         self._loader, self._job, self._wanted = loader, job, wanted
+        self._clock = loader.clock
         self._told_seconds, self._stage, self.room_known, self._paused_seconds = 0.0, "", False, 0.0
 
     def __call__(self, stage: str, done: float, total: float) -> None:
         """So much of a stage is done; raises LoadOvertaken.  [load]"""
         self._job.check()
-        now = time.monotonic()
+        now = self._clock.now_seconds()
         if stage != self._stage or done >= total or now - self._told_seconds >= TELL_SECONDS:
             self._told_seconds, self._stage = now, stage
             self._loader.heard(self._job, self._wanted, stage, done, total)
@@ -78,12 +82,12 @@ class Progress:
 
     def _let_music_go_first(self) -> None:
         generate_loop = self._loader.generate_loop()
-        began = time.monotonic()
+        began = self._clock.now_seconds()
         most = min(PAUSE_SECONDS_MAX, PAUSES_SECONDS_MAX - self._paused_seconds)
-        while generate_loop.fill_low_seconds() < LOW_FILL_SECONDS and time.monotonic() - began < most:
+        while generate_loop.fill_low_seconds() < LOW_FILL_SECONDS and self._clock.now_seconds() - began < most:
             self._job.check()
-            time.sleep(PAUSE_SECONDS)
-        self._paused_seconds += time.monotonic() - began
+            self._clock.sleep(PAUSE_SECONDS)
+        self._paused_seconds += self._clock.now_seconds() - began
 
 
 def progress_text(stage: str, done: float, total: float) -> str:

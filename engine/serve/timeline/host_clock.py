@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable
 from dataclasses import replace
 
 from bridge.ring.writer import RingWriter
+from bridge.system.clock import Clock
 from bridge.time import units
 from bridge.time.tap_tempo import Tapped, TapTempo
 from bridge.time.transport import Grid, Transport
@@ -19,9 +18,9 @@ SAME_PLACE_BEATS = 0.25  # an OSC position this near to the expected one is the 
 class HostClock:
     """The newest transport of one lane's host; the shared block wins over messages."""
 
-    def __init__(self, ring: RingWriter, now_seconds: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, ring: RingWriter, clock: Clock) -> None:
         self._ring = ring
-        self._now_seconds = now_seconds
+        self._clock = clock
         self._told: tuple[Transport, float] | None = None
         self._lock = threading.Lock()
         self._last: Transport | None = None
@@ -29,7 +28,7 @@ class HostClock:
 
     def tell(self, playing: bool, position_beats: float, bpm: float, signature: Signature) -> None:
         """A host without a shared block says where it is.  [control]"""
-        now = self._now_seconds()
+        now = self._clock.now_seconds()
         with self._lock:
             self._told = self._follow(playing, position_beats, bpm, signature, now), now
 
@@ -55,7 +54,7 @@ class HostClock:
         A host that tells its time by messages, or not at all, goes on at that tempo with the nearest beat (or bar
         line) where the tap was; one that has a shared block is only told of it.  [control]
         """
-        now = self._now_seconds()
+        now = self._clock.now_seconds()
         found = self._taps.tap(now, downbeat)
         if found is None:
             return None
@@ -92,7 +91,7 @@ class HostClock:
             return self._last
         with self._lock:
             told = self._told
-        return None if told is None else self._extrapolated(*told, self._now_seconds())
+        return None if told is None else self._extrapolated(*told, self._clock.now_seconds())
 
     def was_at_seconds(self, position_samples: int) -> float:
         """When the host was, or will be, at a position of its present stretch of time, on the monotonic clock.
@@ -100,7 +99,7 @@ class HostClock:
         [generate]
         """
         said = self._ring.transport_said()
-        transport, seconds = (self.or_standing(), self._now_seconds()) if said is None else said
+        transport, seconds = (self.or_standing(), self._clock.now_seconds()) if said is None else said
         passed = transport.position_samples - position_samples
         return seconds - float(units.samples_to_seconds(passed, transport.sample_rate_hz))
 

@@ -5,17 +5,29 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from lane_rig import BLOCK, RATE, Host, make_model
+from lane_rig import BLOCK, RATE, HandClock, Host, Told, make_model
 
 from bridge.control.arguments import At
-from engine.serve.lane import commands, controller, generate_loop, host_follower, lane
 from engine.serve.lane.commands import Command
 from engine.serve.lane.generate_loop import GenerateLoop
 from engine.serve.models.handover import READY_FRAMES
 from engine.stream.window import Window
 
 TURN_SECONDS = 0.005  # that an idle turn takes
-MODULES = (commands, controller, host_follower, lane, generate_loop)
+
+
+class Sounded(Told):
+    """Notes when the host plays the beat on which each command is heard."""
+
+    def __init__(self, host: BusyHost) -> None:
+        super().__init__()
+        self._host = host
+
+    def command_heard(self, lane, id, address, beats, seconds) -> None:
+        super().command_heard(lane, id, address, beats, seconds)
+        host = self._host
+        samples = host.transport.grid.sample_at(beats) - host.transport.position_samples
+        host.sounded.setdefault(id, host.began + samples / RATE)
 
 
 class BusyHost(Host):
@@ -26,12 +38,10 @@ class BusyHost(Host):
 
     def __init__(self, monkeypatch, ratio: float, read_seconds: float, pause_seconds: float = 0.0) -> None:
         model = replace(make_model(), window_frames=500, stride_frames=200)
-        super().__init__(GenerateLoop(model, lambda lane, *event: self.events.append(event)))
+        super().__init__(GenerateLoop(model, HandClock()), Sounded(self))
         self.generate_loop.use(
             model, read_seconds + READY_FRAMES * 0.02 / ratio
         )  # as it is measured when a model is loaded
-        for module in MODULES:
-            monkeypatch.setattr(module, "time", self.clock)
         step, read = Window.was_drawn, Window.read_to
         per_frame, per_read = 0.02 / ratio, read_seconds / 300
         self.worked = 0
@@ -50,15 +60,10 @@ class BusyHost(Host):
         monkeypatch.setattr(Window, "read_to", read_to)
         self.fills: list[float] = []
         self.missing = 0  # samples that were due and not there
-        self.told: dict[int, float] = {}  # when each command was told, by id
+        self.told_seconds: dict[int, float] = {}  # when each command was told, by id
         self.sounded: dict[int, float] = {}  # and when the host played the beat on which it is heard
         self.began = self.clock.seconds  # when the host was at its transport's position
-        self.lane.on_heard = self._heard
         self.sounds: list[np.ndarray] = []
-
-    def _heard(self, lane, id: int, address: str, beats: float, seconds: float) -> None:
-        samples = self.transport.grid.sample_at(beats) - self.transport.position_samples
-        self.sounded.setdefault(id, self.began + samples / RATE)
 
     def begin(self) -> None:
         """Play, and fill the ring."""
@@ -95,8 +100,11 @@ class BusyHost(Host):
 
     def set(self, id: int, name: str, value: float, at: str = "now") -> None:
         """As the handler of lane/set does."""
-        command = Command(At.read(at), id, "/root/lane/set", lambda s: s.with_value(name, value), about=name)
-        self.told[id] = self.clock.seconds
+        self.told_seconds[id] = self.clock.seconds
+        command = Command(
+            At.read(at), id, "/root/lane/set", lambda s: s.with_value(name, value), about=name,
+            arrived_seconds=self.clock.seconds,
+        )  # fmt: skip
         if at == "now":
             self.lane.tell(command)
         else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 import torch
-from lane_rig import RATE, Clock, Host
+from lane_rig import RATE, HandClock, Host
 
 from bridge.time.course import Course
 from bridge.time.transport import Transport
@@ -15,7 +15,6 @@ from engine.core.config import LMConfig
 from engine.lm import Conditions, LanguageModel
 from engine.lm.executors.select import choose
 from engine.model import LoadedModel
-from engine.serve.lane import controller, generate_loop, host_follower, lane
 from engine.serve.lane.generate_loop import GenerateLoop
 
 BLOCK = 1024
@@ -72,17 +71,8 @@ class Heard:
 class GridHost(Host):
     """A host whose tempo map is known, and whose clock is the samples it played."""
 
-    def __init__(self, course: Course, monkeypatch, turn_blocks: int = 1) -> None:
-        self.events = []
-        self.clock = Clock()
-        for module in (
-            controller,
-            host_follower,
-            lane,
-            generate_loop,
-        ):  # what is measured must not depend on the machine
-            monkeypatch.setattr(module, "time", self.clock)
-        super().__init__(GenerateLoop(tempo_model(), lambda lane, *event: self.events.append(event)), self.clock)
+    def __init__(self, course: Course, turn_blocks: int = 1) -> None:
+        super().__init__(GenerateLoop(tempo_model(), HandClock()))  # what is measured is not the machine
         self.course, self.turn_blocks = course, turn_blocks
         self.transport = Transport(False, 0, course.grid_at(0), course.loop_beats)
         self.lane.update(lambda told: told.with_value("guard", 0.0))  # it would let no noise pass

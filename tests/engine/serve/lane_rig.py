@@ -11,6 +11,7 @@ from bridge.control.arguments import At
 from bridge.control.clients import Client
 from bridge.ring.reader import RingReader
 from bridge.ring.writer import RingWriter
+from bridge.system.clock import Clock
 from bridge.time.transport import Grid, Transport
 from engine.codec.encodec import Encodec, EncodecConfig
 from engine.codec.stereo import StereoCodec
@@ -57,32 +58,82 @@ def make_model(name: str = "toy", seed: int = 11, card: int = 32, stereo: bool =
     return LoadedModel(name, choose(lm), heard, PlainConditioner(16), window_frames=60, stride_frames=30)
 
 
-class Clock:
-    """Stands in for `time` where the engine looks at it."""
+class HandClock(Clock):
+    """A clock that stands until it is moved: by a host by the samples played, by who waits for so long."""
 
     seconds = 1000.0
 
-    def monotonic(self) -> float:
+    def now_seconds(self) -> float:
         return self.seconds
 
-    perf_counter = monotonic
+    def sleep(self, seconds: float) -> None:
+        self.seconds += seconds
+
+
+class HandRing(RingWriter):
+    """A ring whose host's snapshots are stamped by a clock that is moved by hand, not by the machine's."""
+
+    clock: Clock
+
+    def transport_said(self) -> tuple[Transport, float] | None:
+        said = super().transport_said()
+        return None if said is None else (said[0], self.clock.now_seconds())
+
+
+class Told:
+    """What lanes told, in order, each without its lane: a list for each of the `LaneEvents`."""
+
+    def __init__(self) -> None:
+        self.states: list[tuple[str, float, str]] = []
+        self.heard: list[tuple[int, str, float, float]] = []
+        self.guarded: list[tuple[float, str, str, float]] = []
+        self.beats: list[tuple[float, float, float]] = []
+        self.excerpts: list[tuple[float, float]] = []
+        self.found: list[tuple] = []
+        self.late: list[int] = []
+        self.times: list[tuple] = []
+
+    def state_changed(self, lane, *what) -> None:
+        self.states.append(what)
+
+    def command_heard(self, lane, *what) -> None:
+        self.heard.append(what)
+
+    def guard_acted(self, lane, *what) -> None:
+        self.guarded.append(what)
+
+    def beat_measured(self, lane, *what) -> None:
+        self.beats.append(what)
+
+    def excerpt_chosen(self, lane, *what) -> None:
+        self.excerpts.append(what)
+
+    def region_found(self, lane, *what) -> None:
+        self.found.append(what)
+
+    def blocks_late(self, lane, blocks) -> None:
+        self.late.append(blocks)
+
+    def time_told(self, lane, *what) -> None:
+        self.times.append(what)
 
 
 class Host:
     """A host of one lane: moves its timeline by hand and reads the ring."""
 
-    def __init__(self, generate_loop: GenerateLoop | None = None, clock: Clock | None = None) -> None:
+    def __init__(self, generate_loop: GenerateLoop | None = None, told: Told | None = None) -> None:
         torch.set_num_threads(1)
-        self.events: list[tuple[str, float, str]] = []
-        self.generate_loop = generate_loop or GenerateLoop(make_model(), lambda lane, *event: self.events.append(event))
+        self.generate_loop = generate_loop or GenerateLoop(make_model(), HandClock())
+        self.clock = self.generate_loop.clock  # also of the samples played
+        self.told = told or Told()
         number = next(_numbers) % 64
-        ring = RingWriter.create(number, RATE, 2, seconds=12)
-        self.lane = Lane(number, Client("127.0.0.1", 5000), ring, {"cfg": 3.0})
+        ring = HandRing.create(number, RATE, 2, seconds=12)
+        ring.clock = self.clock
+        self.lane = Lane(number, Client("127.0.0.1", 5000), ring, {"cfg": 3.0}, self.told, self.clock)
         self.generate_loop.open(self.lane)
         self.reader = RingReader.attach(ring.name)
         self.transport = Transport(False, 0, Grid(RATE, 120.0))
         self.answers: list = []
-        self.clock = clock or Clock()  # of the samples played; tests may let the engine look at it
 
     def close(self) -> None:
         self.reader.close()
@@ -92,8 +143,8 @@ class Host:
         self.reader.publish(self.transport, self.transport.timeline, BLOCK)
 
     def play(self, at=NOW, bars: int = 0, past: bool = False) -> None:
-        told = self.answers.append
-        self.lane.controller.play(at, bars, lambda *a: told(a), told, Command(at, past=past))
+        told, command = self.answers.append, Command(at, past=past, arrived_seconds=self.clock.now_seconds())
+        self.lane.controller.play(at, bars, lambda *a: told(a), told, command)
 
     def settle(self) -> None:
         """Let the engine work until it wants no more."""
@@ -134,4 +185,4 @@ class Host:
 
     @property
     def states(self) -> list[str]:
-        return [state for state, _, _ in self.events]
+        return [state for state, _, _ in self.told.states]

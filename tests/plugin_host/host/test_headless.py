@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import random
-import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from bridge.ring.form import Audio
+from bridge.system.clock import Clock
 from bridge.time.course import Course
 from bridge.time.tempo_map import SignaturePoint, TempoMap, TempoPoint
 from bridge.time.transport import Grid, Transport
@@ -207,31 +207,41 @@ def test_another_tempo_keeps_the_pitch(bpm: float) -> None:
 # -- clocks and host ----------------------------------------------------------------------------------
 
 
-def test_paced_clock_keeps_the_average_and_counts_what_is_late(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = [10.0]
-    monkeypatch.setattr("plugin_host.host.clock.time.perf_counter", lambda: now[0])
-    monkeypatch.setattr("plugin_host.host.clock.time.sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
-    clock = PacedClock(RATE)
+class HandClock(Clock):
+    """A clock that stands until somebody waits, or moves it."""
+
+    seconds = 10.0
+
+    def now_seconds(self) -> float:
+        return self.seconds
+
+    def sleep(self, seconds: float) -> None:
+        self.seconds += seconds
+
+
+def test_paced_clock_keeps_the_average_and_counts_what_is_late() -> None:
+    time = HandClock()
+    clock = PacedClock(RATE, time)
     for _ in range(100):
         assert clock.wait(480)
-    assert now[0] == pytest.approx(10.0 + 0.99)
-    now[0] += 0.035
+    assert time.seconds == pytest.approx(10.0 + 0.99)
+    time.seconds += 0.035
     assert [clock.wait(480) for _ in range(4)] == [False, False, True, True]
     assert clock.late == 2
     assert clock.worst_seconds == pytest.approx(0.025)
     for _ in range(100):
         clock.wait(480)
-    assert now[0] == pytest.approx(10.0 + 2.03)  # it caught up
+    assert time.seconds == pytest.approx(10.0 + 2.03)  # it caught up
 
 
 def test_offline_clock_waits_for_audio_and_gives_up_once() -> None:
-    ready = [False]
-    clock = OfflineClock(lambda n: ready[0], patience_seconds=0.02)
+    time = HandClock()
+    clock = OfflineClock(lambda n: time.seconds >= 20.0, patience_seconds=0.02, time=time)
     assert [clock.wait(256), clock.wait(256)] == [False, False]
+    assert time.seconds == pytest.approx(10.02, abs=0.002)  # the second did not wait
     assert clock.late == 2
-    threading.Timer(0.05, lambda: ready.__setitem__(0, True)).start()
-    while not clock.wait(256):
-        pass
+    time.seconds = 20.0
+    assert clock.wait(256)
     assert clock.wait(256)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from types import SimpleNamespace
 
 import pytest
+from lane_rig import HandClock
 
 from bridge.control import messages
 from bridge.control.clients import Client
@@ -34,15 +35,18 @@ class Rig:
     """An intake on a hand-moved clock; what it hands over waits in `posted` until `work`."""
 
     def __init__(self) -> None:
-        self.now = 100.0
+        self.clock = HandClock()
         self.posted: list[Callable[[], None]] = []
         self.timers: list[tuple[float, Callable[[], None]]] = []
         self.answers: list[Packet] = []
         self.done: list[tuple[int, float]] = []
-        self.intake = CommandIntake(lambda: SimpleNamespace(post=self.posted.append), lambda: self.now)  # type: ignore[arg-type]
-        self.intake.later = lambda seconds, act: self.timers.append((self.now + seconds, act))
+        generate_loop = SimpleNamespace(post=self.posted.append)
+        self.intake = CommandIntake(lambda: generate_loop, self._later, self.clock)  # type: ignore[arg-type]
         self.intake._answers = SimpleNamespace(submit=lambda act, *values: act(*values))  # type: ignore[assignment]
         self.lanes = [Lane(number) for number in range(8)]
+
+    def _later(self, seconds: float, act: Callable[[], None]) -> None:
+        self.timers.append((self.clock.seconds + seconds, act))
 
     def _send(self, datagram: bytes, where: tuple[str, int]) -> None:
         self.answers.extend(parse(datagram))
@@ -61,13 +65,13 @@ class Rig:
 
     def move(self, seconds: float) -> None:
         """On, with [generate] at work at once."""
-        end = self.now + seconds
+        end = self.clock.seconds + seconds
         while self.timers and min(self.timers)[0] <= end:
             self.timers.sort(key=lambda timer: timer[0])
-            self.now, act = self.timers.pop(0)
+            self.clock.seconds, act = self.timers.pop(0)
             act()
             self.work()
-        self.now = end
+        self.clock.seconds = end
 
 
 def test_a_dial_turned_fast_reaches_the_lane_so_often_and_its_newest_value_wins() -> None:
@@ -142,8 +146,8 @@ def test_nothing_piles_up_where_nobody_works() -> None:
     rig = Rig()
     for step in range(5000):
         rig.put(step + 1, float(step), lane=step % 8)
-        rig.now += 0.01
-        while rig.timers and rig.timers[0][0] <= rig.now:
+        rig.clock.seconds += 0.01
+        while rig.timers and rig.timers[0][0] <= rig.clock.seconds:
             rig.timers.pop(0)[1]()
     assert len(rig.posted) <= OUT_MAX
     held = [ask for waiting in rig.intake._lanes.values() for ask in waiting.held.values()]

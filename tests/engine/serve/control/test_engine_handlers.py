@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import pytest
+from lane_rig import HandClock
 
+from bridge.control.dispatch import Counts
 from bridge.errors import NotReady
 from engine.serve.control.engine_handlers import EngineHandlers
+from engine.serve.control.open_lanes import OpenLanes
 from engine.serve.models.loader import Loader
 from engine.serve.options import Options
 from engine.serve.state import EMPTY, LOADING, EngineState
 
 
 def front(state: EngineState) -> EngineHandlers:
-    loader = Loader(state, 1, None, 0.0, lambda *event: None)
-    return EngineHandlers(Options(), state, loader, lambda: None)
+    clock = HandClock()
+    loader = Loader(state, 1, None, 0.0, None, clock)
+    return EngineHandlers(Options(), state, loader, OpenLanes(), None, Counts, lambda: None, clock)
 
 
 def test_an_engine_without_a_model_says_how_to_load_one():

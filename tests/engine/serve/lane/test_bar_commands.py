@@ -14,7 +14,6 @@ from lane_rig import BLOCK, RATE, Host
 from bridge.control.arguments import NOW, At
 from bridge.time.transport import Grid, Transport
 from bridge.time.units import Signature
-from engine.serve.lane import commands, controller, host_follower, lane
 from engine.serve.lane.commands import Command, Meeting
 from plugin_host.playback.processor import BlockState, Processor
 
@@ -22,19 +21,12 @@ ODD = Grid(RATE, 93.7, Signature(7, 8))
 ADDRESS = "/root/lane/"
 
 
-def told(host: Host) -> list[tuple]:
-    """From now on: what the lane tells of commands that are heard."""
-    heard: list[tuple] = []
-    host.lane.on_heard = lambda lane, *said: heard.append(said)
-    return heard
-
-
-def command(at: str | float, update, id: int = 1, kind: str = "prompt") -> Command:
-    return Command(At.read(at), id, ADDRESS + kind, update)
+def command(host: Host, at: str | float, update, id: int = 1, kind: str = "prompt") -> Command:
+    return Command(At.read(at), id, ADDRESS + kind, update, arrived_seconds=host.clock.seconds)
 
 
 def give(host: Host, at: str | float, update, id: int = 1, kind: str = "prompt") -> tuple[float, int]:
-    made = command(at, update, id, kind)
+    made = command(host, at, update, id, kind)
     if made.at == NOW:
         host.lane.tell(made)
     return host.lane.controller.change(made)
@@ -51,13 +43,6 @@ def playing(host: Host, grid: Grid = ODD, loop: tuple[float, float] | None = Non
     host.play(At(beats=0.0))
     host.start(loop)
     host.settle()
-
-
-@pytest.fixture(autouse=True)
-def clock(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The engine's clock is that of the samples played, so that a slow or quick machine hears the same."""
-    for module in (commands, controller, host_follower, lane):
-        monkeypatch.setattr(module, "time", host.clock)
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +64,7 @@ def first_difference(sound: np.ndarray, alone: np.ndarray) -> int:
 
 @pytest.mark.parametrize("word", ["bar 3", "bars 3", 10.5])
 def test_a_prompt_is_heard_exactly_from_its_line_on(host, alone, word):
-    heard = told(host)
+    heard = host.told.heard
     playing(host)
     before = host.listen(RATE)
     assert give(host, word, prompt("else")) == (10.5, 0)
@@ -119,7 +104,7 @@ def test_the_same_command_gives_the_same_music_whenever_it_is_told(host, alone):
     ],
 )
 def test_every_change_begins_on_the_line(host, alone, kind, update):
-    heard = told(host)
+    heard = host.told.heard
     playing(host)
     give(host, "bar 2", update, 4, kind)
     sound = host.listen(ODD.bar_start(3))
@@ -141,7 +126,7 @@ def test_a_mute_fades_and_the_music_goes_on_underneath(host, alone):
 
 
 def test_a_mute_now_is_soon_and_told(host, alone):
-    heard = told(host)
+    heard = host.told.heard
     playing(host)
     host.listen(RATE)
     give(host, "now", lambda s: s.with_mute(True), 9, "mute")
@@ -155,7 +140,7 @@ def test_a_mute_now_is_soon_and_told(host, alone):
 
 
 def test_changes_for_one_line_are_taken_together(host):
-    heard = told(host)
+    heard = host.told.heard
     playing(host)
     host.listen(RATE // 2)
     version = host.lane.controller.renderer.version
@@ -179,7 +164,7 @@ def test_too_late_goes_to_the_next_one_and_says_so(host, alone):
 
 
 def test_a_change_now_does_not_bring_a_later_one_forward(host):
-    heard = told(host)
+    heard = host.told.heard
     playing(host)
     give(host, "bar 2", prompt("second"), 1)
     host.listen(ODD.bar_start(2) - RATE)  # it is made already: the lead is two seconds
@@ -196,7 +181,7 @@ def test_a_change_now_does_not_bring_a_later_one_forward(host):
 
 
 def test_cancelled_commands_are_not_heard(host, alone):
-    heard = told(host)
+    heard = host.told.heard
     playing(host)
     give(host, "bar 2", prompt("else"), 1)
     give(host, "bar 3", prompt("other"), 2)
@@ -218,7 +203,7 @@ def looped(host: Host, passes: int) -> np.ndarray:
 
 
 def test_a_place_in_a_loop_is_the_next_time_the_host_gets_there(host):
-    heard = told(host)
+    heard = host.told.heard
     grid, loop = Grid(RATE, 137.0), (0.0, 8.0)
     playing(host, grid, loop)
     other = Host()
@@ -238,7 +223,7 @@ def test_a_place_in_a_loop_is_the_next_time_the_host_gets_there(host):
 
 
 def test_a_jump_keeps_named_places_and_finds_the_next_ones_anew(host):
-    heard = told(host)
+    heard = host.told.heard
     grid = Grid(RATE)
     playing(host, grid)
     give(host, "bar 4", prompt("named"), 1)
@@ -259,14 +244,14 @@ def test_a_jump_keeps_named_places_and_finds_the_next_ones_anew(host):
 
 
 def test_play_and_stop_at_their_lines_and_mid_stream(host):
-    heard = told(host)
+    heard = host.told.heard
     grid = Grid(RATE)
     playing(host, grid)
     controller = host.lane.controller
     host.listen(RATE // 2)
-    controller.stop(At.read("bar 2"), Command(At.read("bar 2"), 5, ADDRESS + "stop"))
+    controller.stop(At.read("bar 2"), command(host, "bar 2", None, 5, "stop"))
     host.lane.update(lambda s: s.with_prompt("again"))
-    play = Command(At.read("bar 4"), 6, ADDRESS + "play")
+    play = command(host, "bar 4", None, 6, "play")
     controller.play(play.at, 1, lambda *a: host.answers.append(a), host.answers.append, play)
     assert host.answers[-1][0] == 16.0  # answered at once
     sound = host.listen(12 * RATE - host.transport.position_samples)
@@ -280,12 +265,12 @@ def test_play_and_stop_at_their_lines_and_mid_stream(host):
 
 
 def test_what_waits_for_the_place_of_a_play_is_heard_with_it(host):
-    heard = told(host)
+    heard = host.told.heard
     grid = Grid(RATE)
     host.transport = Transport(True, 0, grid)
     host.settle()
     give(host, "bar 2", prompt("with it"), 1)
-    play = Command(At.read("bar 2"), 2, ADDRESS + "play")
+    play = command(host, "bar 2", None, 2, "play")
     host.lane.controller.play(play.at, 0, lambda *a: host.answers.append(a), host.answers.append, play)
     host.settle()
     assert host.generate_loop.model.conditioner.asked[-1][0].text == "with it"
@@ -304,7 +289,7 @@ def test_a_stop_takes_back_what_was_scheduled_behind_it(host):
 
 
 def test_on_a_lane_that_does_not_play_settings_change_when_the_host_is_there(host):
-    heard = told(host)
+    heard = host.told.heard
     host.transport = Transport(True, 0, Grid(RATE))
     host.settle()
     give(host, 3.0, prompt("later"))
@@ -316,10 +301,10 @@ def test_on_a_lane_that_does_not_play_settings_change_when_the_host_is_there(hos
 
 
 def test_the_time_from_command_to_sound_is_measured(host, monkeypatch):
-    heard = told(host)
+    heard = host.told.heard
     playing(host, Grid(RATE))
     host.listen(RATE // 2)
-    made = command("bar 1", prompt("else"))
+    made = command(host, "bar 1", prompt("else"))
     made.arrived_seconds = 100.0
     written = []
 
@@ -339,11 +324,11 @@ def test_the_time_from_command_to_sound_is_measured(host, monkeypatch):
 
 @pytest.mark.parametrize(("at", "begins"), [("bar", 3.5), (5.25, 5.25), ("beat", 2.0)])
 def test_a_mute_lasts_as_long_as_it_says(host, at, begins):
-    heard = told(host)
+    heard = host.told.heard
     playing(host)
     before = host.listen(RATE)  # beat 1.56
-    mute = command(at, lambda s: s.with_mute(True), 5, "mute")
-    mute.then, mute.length_beats = command(at, lambda s: s.with_mute(False), 5, "mute"), Fraction(5, 2)
+    mute = command(host, at, lambda s: s.with_mute(True), 5, "mute")
+    mute.then, mute.length_beats = command(host, at, lambda s: s.with_mute(False), 5, "mute"), Fraction(5, 2)
     assert host.lane.controller.change(mute) == (begins, 0)
     sound = np.concatenate([before, host.listen(6 * RATE)])
     silent = np.flatnonzero(np.abs(sound).max(axis=1) == 0.0)
@@ -356,8 +341,8 @@ def test_a_mute_lasts_as_long_as_it_says(host, at, begins):
 
 def test_a_mute_that_is_longer_than_what_is_left_of_a_loop_ends_in_the_next_pass(host):
     playing(host, Grid(RATE, 120.0), loop=(0.0, 4.0))
-    mute = command(3.0, lambda s: s.with_mute(True), 5, "mute")
-    mute.then, mute.length_beats = command(3.0, lambda s: s.with_mute(False), 5, "mute"), Fraction(2)
+    mute = command(host, 3.0, lambda s: s.with_mute(True), 5, "mute")
+    mute.then, mute.length_beats = command(host, 3.0, lambda s: s.with_mute(False), 5, "mute"), Fraction(2)
     host.lane.controller.change(mute)
     first, second = host.listen_looped(2)
     beat = RATE // 2
@@ -370,14 +355,14 @@ def test_a_mute_that_is_longer_than_what_is_left_of_a_loop_ends_in_the_next_pass
 def test_commands_told_together_for_lanes_whose_margins_differ_land_together(host):
     """One of them is handled so late that alone it would be heard a beat later."""
     playing(host, Grid(RATE, 120.0))
-    other = Host(host.generate_loop, host.clock)
+    other = Host(host.generate_loop)
     other.publish()
     playing(other, Grid(RATE, 120.0))
     meeting = Meeting()
     host.listen(RATE // 2 - 11_000)
     other.transport = host.transport
     other.publish()
-    first, second, alone = (command("beat", lambda s: s.with_mute(True), 6, "mute") for _ in range(3))
+    first, second, alone = (command(host, "beat", lambda s: s.with_mute(True), 6, "mute") for _ in range(3))
     first.meeting = second.meeting = meeting
     begins = host.lane.controller.change(first)
     assert begins == (1.0, 0)
@@ -427,20 +412,20 @@ def hold(host: Host, processor: Processor, n_samples: int) -> np.ndarray:
     return sound
 
 
-def mute_for(at: str | float, beats: float) -> Command:
-    mute = command(at, lambda s: s.with_mute(True), 5, "mute")
-    mute.then, mute.length_beats = command(at, lambda s: s.with_mute(False), 5, "mute"), Fraction(beats)
+def mute_for(host: Host, at: str | float, beats: float) -> Command:
+    mute = command(host, at, lambda s: s.with_mute(True), 5, "mute")
+    mute.then, mute.length_beats = command(host, at, lambda s: s.with_mute(False), 5, "mute"), Fraction(beats)
     return mute
 
 
 def test_a_held_bar_obeys_mute_on_its_beats(host):
-    heard, beat = told(host), RATE // 2
+    heard, beat = host.told.heard, RATE // 2
     playing(host, Grid(RATE, 120.0))
     processor = Processor(RATE)
     processor.offer(host.reader)
     before = hold(host, processor, 5 * beat)  # two seconds were made
     assert processor.state == BlockState.HOLDING
-    assert host.lane.controller.change(mute_for(7.25, 2.5)) == (7.25, 0)
+    assert host.lane.controller.change(mute_for(host, 7.25, 2.5)) == (7.25, 0)
     sound = np.concatenate([before, hold(host, processor, 7 * beat)])
     assert processor.state == BlockState.HOLDING
     silent = np.flatnonzero(np.abs(sound).max(axis=1) == 0.0)
@@ -453,7 +438,7 @@ def test_a_held_bar_obeys_mute_on_its_beats(host):
 
 
 def test_a_held_bar_obeys_a_mute_now_and_a_level(host):
-    heard, beat = told(host), RATE // 2
+    heard, beat = host.told.heard, RATE // 2
     playing(host, Grid(RATE, 120.0))
     processor = Processor(RATE)
     processor.offer(host.reader)

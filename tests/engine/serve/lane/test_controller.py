@@ -116,7 +116,7 @@ def test_prompt_at_a_beat_waits_for_it(host):
     host.play(At(beats=0.0))
     host.start()
     host.settle()
-    host.lane.controller.change(Command(At(beats=8.0), update=lambda s: s.with_prompt("later")))
+    host.lane.controller.change(Command(At(beats=8.0), update=lambda s: s.with_prompt("later"), arrived_seconds=0.0))
     host.listen(2 * RATE)
     assert host.lane.settings.prompt == ""
     assert np.isfinite(host.listen(3 * RATE)).all()
@@ -211,8 +211,8 @@ def test_a_lane_that_fails_says_so_and_plays_out_what_it_has(host):
     host.settle()
     host.lane.update(lambda s: s.with_prompt("break"))
     host.settle()
-    assert host.events[-1][0] == "preparing"
-    assert "breaks the model" in host.events[-1][2]
+    assert host.told.states[-1][0] == "preparing"
+    assert "breaks the model" in host.told.states[-1][2]
     host.lane.update(lambda s: s.with_prompt("good again"))
     host.play(At("bar"))
     host.settle()

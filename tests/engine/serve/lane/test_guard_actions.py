@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 import pytest
 import torch
-from lane_rig import RATE, Host, PlainConditioner
+from lane_rig import RATE, HandClock, Host, PlainConditioner
 
 from engine.core.config import LMConfig
 from engine.lm import LanguageModel, LMState
@@ -87,10 +87,7 @@ def falling_host(trap: int, seconds: float, **values: float) -> Host:
     torch.manual_seed(1)
     executor, conditioner = Falling(trap, seconds), PlainConditioner(16)
     model = LoadedModel("falling", executor, SoundOfCodes(), conditioner, window_frames=400, stride_frames=200)
-    events: list = []
-    host = Host(GenerateLoop(model, lambda lane, *event: events.append(event)))
-    host.faults = []
-    host.lane.on_guard = lambda lane, beats, what, done, sure: host.faults.append((what, done, beats))
+    host = Host(GenerateLoop(model, HandClock()))
     for name, value in {"seed": 8.0, **values}.items():
         host.lane.update(lambda settings, name=name, value=value: settings.with_value(name, value))
     return host
@@ -122,30 +119,30 @@ def test_a_model_that_falls_silent_is_made_again_before_it_is_heard():
     sound, host = heard(SILENT, 16.0)
     assert np.isfinite(sound).all()
     assert longest_silence_seconds(sound) < 0.1
-    assert host.faults
-    assert {fault[:2] for fault in host.faults} == {("silence", "again")}
+    assert host.told.guarded
+    assert {fault[1:3] for fault in host.told.guarded} == {("silence", "again")}
     view = host.lane.view.listened
-    assert view[0] == len(host.faults)
+    assert view[0] == len(host.told.guarded)
     assert view[1] == 0
 
 
 def test_without_the_guard_the_silence_is_heard():
     sound, host = heard(SILENT, 12.0, guard=0.0)
     assert longest_silence_seconds(sound) > 2.0
-    assert host.faults == []
+    assert host.told.guarded == []
 
 
 def test_the_same_seed_gives_the_same_music_again():
     one, first = heard(SILENT, 12.0)
     other, second = heard(SILENT, 12.0)
-    assert first.faults == second.faults
+    assert first.told.guarded == second.told.guarded
     np.testing.assert_array_equal(one, other)
 
 
 def test_a_stuck_loop_is_left():
     sound, host = heard(STUCK, 16.0)
     assert np.isfinite(sound).all()
-    assert {what for what, _, _ in host.faults} == {"loop"}
+    assert {what for _, what, _, _ in host.told.guarded} == {"loop"}
     frames = np.round(sound[: len(sound) // 960 * 960, 0].reshape(-1, 960), 3)
     same = np.abs(frames[1:] - frames[:-1]).max(axis=1) < 1e-2
     run = longest = 0
@@ -157,8 +154,8 @@ def test_a_stuck_loop_is_left():
 
 def test_too_short_a_lead_saves_what_can_be_saved():
     sound, host = heard(SILENT, 14.0, lead_seconds=0.5)
-    assert host.faults
-    assert {done for _, done, _ in host.faults} == {"late"}
+    assert host.told.guarded
+    assert {done for _, _, done, _ in host.told.guarded} == {"late"}
     assert longest_silence_seconds(sound) < 3.0  # heard after 1.1 s, with nothing made ahead but 0.5 s
 
 

@@ -7,7 +7,7 @@ import weakref
 
 import pytest
 import torch
-from lane_rig import RATE, Host, make_model
+from lane_rig import RATE, HandClock, Host, make_model
 
 from bridge.control.arguments import At
 from engine.serve.lane.generate_loop import GenerateLoop
@@ -38,7 +38,7 @@ def played(generate_loop: GenerateLoop) -> Host:
 
 
 def test_a_lane_that_played_is_freed_when_it_is_closed(no_collector):
-    generate_loop = GenerateLoop(make_model(), lambda lane, *event: None)
+    generate_loop = GenerateLoop(make_model(), HandClock())
     host = played(generate_loop)
     renderer, controller = host.lane.controller.renderer, host.lane.controller
     kept = renderer, renderer.stream, renderer.codec_output, renderer.stream.window, controller, host.lane
@@ -50,7 +50,7 @@ def test_a_lane_that_played_is_freed_when_it_is_closed(no_collector):
 
 
 def test_music_that_was_stopped_is_freed_while_its_lane_stays_open(no_collector):
-    generate_loop = GenerateLoop(make_model(), lambda lane, *event: None)
+    generate_loop = GenerateLoop(make_model(), HandClock())
     host = played(generate_loop)
     left = weakref.ref(host.lane.controller.renderer), weakref.ref(host.lane.controller.renderer.stream)
     host.lane.controller.stop(At("now"))

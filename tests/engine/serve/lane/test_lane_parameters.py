@@ -57,12 +57,12 @@ def another(row: Parameter[Any], value: float) -> float:
 def made_anew(host: BusyHost, name: str, value: float) -> Depth:
     """What a lane that plays does when a parameter is turned."""
     renderer = host.lane.controller.renderer
-    windows, version = renderer.windows, renderer.version
-    host.lane.tell(Command(update=lambda settings: settings.with_value(name, value), about=name))
+    windows, version = renderer.conditioning.windows, renderer.version
+    host.lane.tell(Command(update=lambda settings: settings.with_value(name, value), about=name, arrived_seconds=0.0))
     host.run(1.0)
     assert host.lane.controller.renderer is renderer
     assert host.missing == 0
-    if renderer.windows > windows:
+    if renderer.conditioning.windows > windows:
         return Depth.WINDOW
     return Depth.DRAWN if renderer.version > version else Depth.SOUND
 

@@ -21,12 +21,12 @@ from engine.serve.timeline.phase_in import begin_after
 
 
 @pytest.fixture
-def hosts(monkeypatch):
+def hosts():
     """Makes a host of a tempo map that plays, a lane's music ordered at a beat."""
     made: list[GridHost] = []
 
     def begin(*points, bars=(), at=0.0, loop=None, n_bars=0) -> GridHost:
-        host = GridHost(Course(TempoMap(points, bars), RATE, loop), monkeypatch)
+        host = GridHost(Course(TempoMap(points, bars), RATE, loop))
         made.append(host)
         host.publish()
         host.play(At(beats=at), n_bars)

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import pytest
-from lane_rig import Clock
+from lane_rig import HandClock
 
 from engine.serve.lane.renewal import LATELY_SECONDS, MARGIN_MOST_SECONDS, TURNED_MARGIN_SECONDS, Renewal
 
 
 @pytest.fixture
 def clock():
-    return Clock()
+    return HandClock()
 
 
 @pytest.fixture
 def renewal(clock):
-    return Renewal(clock.monotonic)
+    return Renewal(clock)
 
 
 def test_the_margin_is_what_the_ring_fell_while_it_was_filled_and_more(renewal, clock):

@@ -4,27 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from lane_rig import RATE, Clock, Host, make_model
+from lane_rig import RATE, Host
 
 from bridge.control.arguments import At
-from engine.serve.lane import controller, retries
+from engine.serve.lane import retries
 from engine.serve.lane.commands import Command
-from engine.serve.lane.generate_loop import GenerateLoop
 from engine.serve.lane.retries import PAUSES_SECONDS
 from engine.stream.lanes import LaneBatch
 
 BAR = 2 * RATE  # 120 BPM
-
-
-@pytest.fixture
-def host(monkeypatch: pytest.MonkeyPatch):
-    """Its engine's clock is that of the samples played."""
-    clock = Clock()
-    monkeypatch.setattr(controller, "time", clock)
-    made = Host(GenerateLoop(make_model(), lambda lane, *event: made.events.append(event)), clock)
-    made.publish()
-    yield made
-    made.close()
 
 
 def begin(host: Host, bars: int = 0) -> None:
@@ -43,13 +31,13 @@ def test_it_comes_back_by_itself_on_a_bar_line(host: Host) -> None:
     begin(host)
     tell(host, "break")
     host.listen(RATE // 4)
-    state, _, text = host.events[-1]
+    state, _, text = host.told.states[-1]
     assert state == host.lane.view.state == "preparing"
     assert "breaks the model; tried again" in text
     assert text == host.lane.view.fault
     tell(host, "good")
     sound = host.listen(4 * BAR)
-    assert host.events[-1][::2] == ("playing", f"plays again, after 1 of {len(PAUSES_SECONDS)} tries")
+    assert host.told.states[-1][::2] == ("playing", f"plays again, after 1 of {len(PAUSES_SECONDS)} tries")
     assert host.lane.view.state == "playing"
     renderer = host.lane.controller.renderer
     assert renderer.placement.zero_samples % BAR == 0
@@ -75,9 +63,9 @@ def test_it_is_given_up_after_so_many_tries_and_says_what_to_do(host: Host) -> N
     begin(host)
     tell(host, "break")
     host.listen(int((sum(PAUSES_SECONDS) + 5) * RATE))
-    tried = [text for state, _, text in host.events if state == "preparing" and text]
+    tried = [text for state, _, text in host.told.states if state == "preparing" and text]
     assert len(tried) == len(PAUSES_SECONDS)
-    state, _, text = host.events[-1]
+    state, _, text = host.told.states[-1]
     assert state == host.lane.view.state == "failed"
     assert "play it again once the cause is mended" in text
     assert not host.reader.look().sounding
@@ -115,7 +103,10 @@ def test_it_ends_where_it_was_to_end(host: Host) -> None:
 
 def test_changes_that_were_not_heard_are_not_lost(host: Host) -> None:
     begin(host)
-    host.lane.controller.change(Command(At(beats=12.0), update=lambda s: s.with_value("temperature", 0.5)))
+    command = Command(
+        At(beats=12.0), update=lambda s: s.with_value("temperature", 0.5), arrived_seconds=host.clock.seconds
+    )
+    host.lane.controller.change(command)
     tell(host, "break")
     host.listen(RATE // 4)
     tell(host, "good")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 import torch
-from lane_rig import RATE, Host, make_model
+from lane_rig import RATE, HandClock, Host, make_model
 
 from bridge.control.arguments import At
 from engine.model import LoadedModel
@@ -21,11 +21,9 @@ Excerpts = list[tuple[float, float]]
 
 @pytest.fixture
 def lane(golden_models: dict[str, LoadedModel]) -> Iterator[tuple[Host, Excerpts]]:
-    told: Excerpts = []
-    host = Host(GenerateLoop(golden_models["audiocraft/style"], lambda lane, *event: host.events.append(event)))
-    host.lane.on_excerpt = lambda lane, start, length: told.append((start, length))
+    host = Host(GenerateLoop(golden_models["audiocraft/style"], HandClock()))
     host.publish()
-    yield host, told
+    yield host, host.told.excerpts
     host.close()
 
 
@@ -99,17 +97,16 @@ def test_a_melody_for_another_model_waits(lane: tuple[Host, Excerpts]) -> None:
     host, _ = lane
     host.lane.update(lambda s: s.with_region(MELODY, tune(2.0)))
     assert np.isfinite(play(host, seed=4)).all()
-    assert any("cannot follow melody" in text for _, _, text in host.events)
+    assert any("cannot follow melody" in text for _, _, text in host.told.states)
 
 
 def test_a_style_that_waited_is_followed_by_the_next_model(host: Host, golden_models: dict[str, LoadedModel]) -> None:
-    told: Excerpts = []
-    host.lane.on_excerpt = lambda lane, start, length: told.append((start, length))
+    told = host.told.excerpts
     host.lane.update(lambda s: s.with_region(STYLE, tune()).with_value("excerpt_start", 0.5))
     host.play(At(beats=0.0))
     host.start()
     host.listen(RATE)
-    assert any("cannot follow style" in text for _, _, text in host.events)
+    assert any("cannot follow style" in text for _, _, text in host.told.states)
     assert told == []
     controller = host.lane.controller
     handover = prepare_handover(handover_music(controller, 0.3, 100, False), golden_models["audiocraft/style"])

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from lane_rig import RATE, Host, make_model
+from lane_rig import RATE, HandClock, Host, make_model
 
 from bridge.control.arguments import At
 from engine.lm.executors.device import DeviceExecutor, PlainRunner
@@ -19,7 +19,7 @@ def story(together: bool) -> tuple[list[np.ndarray], GenerateLoop]:
     model = make_model()
     if together:
         model = replace(model, executor=DeviceExecutor(model.lm))
-    generate_loop = GenerateLoop(model, lambda *event: None)
+    generate_loop = GenerateLoop(model, HandClock())
     hosts = [Host(generate_loop), Host(generate_loop)]
     for seed, host in enumerate(hosts):
         host.lane.update(lambda s, seed=seed: s.with_value("seed", seed).with_value("lead_seconds", 1.0))
@@ -66,7 +66,7 @@ def test_the_device_is_kept_warm_only_while_somebody_plays(monkeypatch):
 
     monkeypatch.setattr("engine.lm.executors.device.executor.WARM_SECONDS", 0.0)
     model, runner = make_model(), Counting()
-    host = Host(GenerateLoop(replace(model, executor=DeviceExecutor(model.lm, runner)), lambda *event: None))
+    host = Host(GenerateLoop(replace(model, executor=DeviceExecutor(model.lm, runner)), HandClock()))
     host.lane.update(lambda s: s.with_value("lead_seconds", 1.0))
     host.play(At(beats=0.0))
     host.settle()

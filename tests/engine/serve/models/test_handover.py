@@ -97,7 +97,7 @@ def test_the_next_model_takes_over_on_a_bar_line_without_a_hole(host: Host) -> N
     assert steps[at - 2 : at + 2].max() <= np.delete(steps, np.arange(at - 3, at + 3)).max()  # no click
     assert host.reader.counters.late_blocks == 0
     assert host.generate_loop.model is model
-    assert host.events[-1][2] == "goes on with other"
+    assert host.told.states[-1][2] == "goes on with other"
 
 
 def test_what_was_heard_is_the_old_models_music(host: Host) -> None:
@@ -243,7 +243,7 @@ def test_what_the_new_model_cannot_follow_is_told_and_kept(host: Host) -> None:
     host.settle()
     host.listen(RATE)
     change(host, make_model(**OTHER))
-    assert "other cannot follow melody" in host.events[-1][2]
+    assert "other cannot follow melody" in host.told.states[-1][2]
     assert MELODY in host.lane.settings.regions
     assert host.generate_loop.model.conditioner.asked[-1][0].melody is None
     assert np.isfinite(host.listen(2 * RATE)).all()

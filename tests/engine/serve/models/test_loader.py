@@ -17,7 +17,9 @@ from lane_rig import Host, make_model
 
 from bridge.control.status_text import tells_of_loading
 from bridge.errors import LoadOvertaken, ModelError, SegueError
+from bridge.system.clock import Clock
 from engine.model import LoadedModel
+from engine.serve.lane.generate_loop import GenerateLoop
 from engine.serve.models import load
 from engine.serve.models import memory as models_memory
 from engine.serve.models.loader import Loader
@@ -48,14 +50,16 @@ class Answer:
 
 
 class Rig:
-    """A loader beside a generate loop that plays a lane on a first model; `make` is what loads."""
+    """A loader beside a generate loop that plays a lane on a first model; `make` is what loads.
+
+    Its `ModelEvents` are the rig's.
+    """
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.host = Host()
+        self.host = Host(GenerateLoop(make_model(), Clock()))  # it has threads: a real clock
         self.events: list[tuple[str, str, str]] = []
         self.state = EngineState(generate_loop=self.host.generate_loop)
-        self.loader = Loader(self.state, 1, None, 0.0, lambda *event: self.events.append(event))
-        self.loader.on_state = self._on_state
+        self.loader = Loader(self.state, 1, None, 0.0, self, Clock())
         self.make: Callable[[str], LoadedModel] = lambda name: make_model(name, 5, 24)
         self.told: dict[str, Any] = {}  # what the loader of models was told last
         monkeypatch.setattr(load, "load_model", self._load)
@@ -74,8 +78,14 @@ class Rig:
         self.told = options
         return self.make(name)
 
-    def _on_state(self, name: str, text: str) -> None:
-        self.state.name, self.state.text = name, text
+    def model_told(self, *event: str) -> None:
+        self.events.append(event)
+
+    def engine_changed(self, state: str, text: str) -> None:
+        self.state.name, self.state.text = state, text
+
+    def start_failed(self, text: str) -> None:
+        raise AssertionError("nothing here loads the start model")
 
     def ask(self, wanted: Wanted | None) -> Answer:
         answer = Answer()
@@ -166,7 +176,7 @@ def test_what_does_not_fit_alone_is_refused_and_what_plays_stays(rig: Rig, monke
 
 def test_a_refusal_for_memory_tells_of_the_users_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(models_memory, "resident_mb", lambda: 240.0)
-    loader = Loader(EngineState(), 1, None, 100.0, lambda *event: None)
+    loader = Loader(EngineState(), 1, None, 100.0, None, Clock())
     limit = r"152 MB of memory, 0 MB are free \(--memory-mb allows 100 MB, the process has 240 MB already\)"
     with pytest.raises(ModelError, match=limit):
         loader.make_room(Wanted("embedded"), 152.0)

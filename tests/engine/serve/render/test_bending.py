@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from lane_rig import RATE, Host, PlainConditioner, make_model
+from lane_rig import RATE, HandClock, Host, PlainConditioner, make_model
 
 from engine.beat import onsets
 from engine.serve.lane.generate_loop import GenerateLoop
@@ -51,7 +51,7 @@ class Untimed(PlainConditioner):
 def tape_host(recent_audio: np.ndarray, conditioner=Untimed) -> Host:
     model = make_model()
     model = replace(model, codec=TapeCodec(recent_audio, model.lm.config.card), conditioner=conditioner(16))
-    return Host(GenerateLoop(model, lambda lane, *event: None))
+    return Host(GenerateLoop(model, HandClock()))
 
 
 def offs_ms(sound: np.ndarray, first_beat: int) -> np.ndarray:
@@ -88,8 +88,7 @@ def begun(host: Host) -> Host:
 
 
 def test_music_that_drifts_is_heard_on_the_beat(drifting):
-    told = []
-    drifting.lane.on_grid = lambda lane, *off: told.append(off)
+    told = drifting.told.beats
     sound = begun(drifting).listen(12 * RATE)
     offs = offs_ms(sound, 10)
     assert np.percentile(np.abs(offs), 90) < 25

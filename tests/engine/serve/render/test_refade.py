@@ -25,7 +25,7 @@ def test_what_is_written_once_more_is_there_before_the_plan_says_so(host: Host, 
         announce(plan)
 
     monkeypatch.setattr(ring, "set_plan", set_plan)
-    host.lane.tell(Command(NOW, update=lambda settings: settings.with_value("level_db", -20.0)))
+    host.lane.tell(Command(NOW, update=lambda settings: settings.with_value("level_db", -20.0), arrived_seconds=0.0))
     host.settle()
     after = host.listen(RATE // 2)
     assert not np.isnan(after).any()

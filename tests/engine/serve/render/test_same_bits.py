@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
-from lane_rig import RATE, Host, make_model
+from lane_rig import RATE, HandClock, Host, make_model
 
 from bridge.time.transport import Transport
 from engine.serve.lane.generate_loop import GenerateLoop
@@ -54,7 +54,7 @@ def new_host() -> Iterator[Callable[[], Host]]:
     made: list[Host] = []
 
     def host() -> Host:
-        made.append(Host(GenerateLoop(make_model(), lambda *event: None)))
+        made.append(Host(GenerateLoop(make_model(), HandClock())))
         return made[-1]
 
     yield host

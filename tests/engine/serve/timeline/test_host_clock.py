@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from lane_rig import HandClock
 
 from bridge.ring.reader import RingReader
 from bridge.ring.writer import RingWriter
@@ -20,13 +21,13 @@ class Bench:
 
     def __init__(self) -> None:
         self.ring = RingWriter.create(9177, RATE, 2, seconds=1)
-        self.now = 100.0
-        self.clock = HostClock(self.ring, lambda: self.now)
+        self.time = HandClock()
+        self.clock = HostClock(self.ring, self.time)
 
     def taps(self, *instants: float, downbeat: bool = False) -> float:
         found = None
         for instant in instants:
-            self.now = 100 + instant
+            self.time.seconds = 100 + instant
             found = self.clock.tap(downbeat and instant == instants[-1])
         return found.tempo_bpm if found else 0.0
 
@@ -61,7 +62,7 @@ def test_tap_moves_the_beat_of_a_host_that_plays(bench: Bench) -> None:
     assert told is not None
     assert told.position_beats % 3 == pytest.approx(0, abs=1e-3)
     assert told.timeline == timeline + 1  # beat 10 became 9: what was planned no longer fits
-    bench.now += 10.0
+    bench.time.seconds += 10.0
     later = bench.clock.now()
     assert later is not None
     assert later.position_beats == pytest.approx(told.position_beats + 20, abs=1e-3)
