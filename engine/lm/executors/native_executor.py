@@ -188,6 +188,8 @@ class NativeExecutor(BasicExecutor):
     @torch.inference_mode()
     def step_states(self, asked: Sequence[PassStep]) -> list[Tensor | Exception]:
         """Logits [R, K, card] of each state's step, or what went wrong with it alone; who has none is where it was."""
+        if len(asked) == 1:
+            return super().step_states(asked)
         made: dict[int, Tensor | Exception] = {}
         joint: dict[int, list[tuple[int, LMState, NativeBound, Tensor]]] = {}
         for place, (state, tokens) in enumerate(asked):

@@ -36,6 +36,7 @@ class OnnxBound:
     total: Tensor  # [1] int32
     logits: Tensor  # [R, 1, K * card]
     known: Tensor  # [R, S, D]: position and frame features of every step
+    memory: list[tuple[Tensor, ...]]  # keys and values to attend to, layer by layer: float32, whatever the weights are
 
     def run(self, tokens: Tensor, state: LMState) -> Tensor:
         """Tokens [R, K] of the state's next step; logits [R, K * card]."""
@@ -112,6 +113,7 @@ class OnnxExecutor(BasicExecutor):
             total=torch.zeros(1, dtype=torch.int32),
             logits=torch.zeros(rows, 1, config.n_codebooks * config.card),
             known=known,
+            memory=[tuple(part.float() for part in pair) for pair in state.cross_kv or ()],
         )
         for name in ("tokens", "added", "lengths", "total"):
             session.bind_input(binding, name, getattr(bound, name))
@@ -123,7 +125,7 @@ class OnnxExecutor(BasicExecutor):
             if state.scales is not None:
                 for part, scale in zip(onnx_graph.PARTS, state.scales[index].flatten(1), strict=True):
                     session.bind_input(binding, f"layer{index}.{part}.scale", scale)
-            if state.cross_kv is not None:
-                for part, memory in zip(onnx_graph.PARTS, state.cross_kv[index], strict=True):
+            if bound.memory:
+                for part, memory in zip(onnx_graph.PARTS, bound.memory[index], strict=True):
                     session.bind_input(binding, f"layer{index}.memory_{part}", memory)
         return bound

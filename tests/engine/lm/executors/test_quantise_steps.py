@@ -13,6 +13,7 @@ from engine.errors import UnsupportedError
 from engine.lm import Conditions, LanguageModel, precision
 from engine.lm.executors import select
 from engine.lm.executors.base import Executor
+from engine.lm.executors.native import library
 from engine.lm.executors.weight_bytes import weight_bytes
 from engine.models.load import load_model
 
@@ -45,7 +46,11 @@ def kinds(lm: LanguageModel) -> set[torch.dtype]:
 
 
 @pytest.mark.parametrize("bits", [8, 4])
-def test_matrices_are_kept_in_halves_where_prompts_are_read_in_them(monkeypatch: pytest.MonkeyPatch, bits: int) -> None:
+@pytest.mark.parametrize("switch", ["", "0"], ids=["native where it is", "onnx"])
+def test_matrices_are_kept_in_halves_where_prompts_are_read_in_them(
+    monkeypatch: pytest.MonkeyPatch, bits: int, switch: str
+) -> None:
+    monkeypatch.setenv(library.SWITCH, switch)
     near, exact = made(True, monkeypatch, bits), made(False, monkeypatch, bits)
     assert kinds(near.lm) == {torch.bfloat16}
     assert kinds(exact.lm) == {torch.float32}
