@@ -18,6 +18,7 @@ from engine.listen.seeds import derived_seed
 from engine.serve.lane.lane import Lane
 from engine.serve.lane.timing import LaneTiming
 from engine.serve.render.stream_renderer import StreamRenderer
+from engine.serve.timeline.samples import CodecSample
 from engine.stream import TokenStream
 from engine.stream.candidate_set import CandidateSet
 
@@ -111,7 +112,7 @@ class Candidates:
         return best([worth(before, audio, codec.sample_rate, beats_at) for audio in heard])
 
 
-def _beats_from(renderer: StreamRenderer, begin: int, count: int) -> Callable[[np.ndarray], np.ndarray]:
+def _beats_from(renderer: StreamRenderer, begin: CodecSample, count: int) -> Callable[[np.ndarray], np.ndarray]:
     """Seconds after the codec's sample `begin` to beats, straight through the next `count` samples."""
     rate, to_host = renderer.model.codec.sample_rate, renderer.codec_output.rates.stream_per_codec
     ends = [renderer.output.beat_map.beats_at(round(at * to_host)) for at in (begin, begin + count)]

@@ -14,6 +14,7 @@ from bridge.time.transport import Transport
 from engine.serve.lane.commands import Command
 from engine.serve.lane.timing import START_RATIO, LaneTiming
 from engine.serve.render.stream_renderer import StreamRenderer
+from engine.serve.timeline.samples import HostSample, StreamSample, position_of
 
 REMADE_SECONDS = 5.0  # that a take may take to be made again up to a place that its host was moved to
 
@@ -21,7 +22,8 @@ REMADE_SECONDS = 5.0  # that a take may take to be made again up to a place that
 def begin_behind(renderer: StreamRenderer, command: Command, transport: Transport, generation: int) -> None:
     """A play begins; one that the host is past is answered at once: its sound takes as long as the music before it."""
     behind = renderer.output.catch_up
-    behind.begin(command.past, transport.position_samples - renderer.placement.start_samples)
+    here = renderer.placement.stream_of(position_of(transport))
+    behind.begin(command.past, StreamSample(here - renderer.placement.unheard_samples))
     if behind.stream_behind and command.order is not None:
         command.order.begin(generation)
 
@@ -31,7 +33,7 @@ def catch_up(renderer: StreamRenderer, transport: Transport) -> Transport:
     behind = renderer.output.catch_up
     if not behind.stream_behind or transport.timeline != renderer.placement.timeline:
         return transport
-    here = transport.position_samples - renderer.placement.zero_samples
+    here = renderer.placement.stream_of(position_of(transport))
     if here <= renderer.placement.unheard_samples or renderer.output.stream_written > here:
         behind.done()
         return transport
@@ -39,7 +41,7 @@ def catch_up(renderer: StreamRenderer, transport: Transport) -> Transport:
     return replace(transport, playing=False, position_samples=renderer.placement.start_samples)
 
 
-def made_from_start(renderer: StreamRenderer, transport: Transport, to_samples: int, timing: LaneTiming) -> bool:
+def made_from_start(renderer: StreamRenderer, transport: Transport, to_samples: HostSample, timing: LaneTiming) -> bool:
     """Whether a take is made from its start once more, and caught up with, for a host that was moved into it.
 
     So is one that keeps its place, for a host that stands: one that rolls is not kept waiting, nor one far into the

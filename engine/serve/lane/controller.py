@@ -15,7 +15,6 @@ from bridge.control.arguments import NOW, At
 from bridge.control.parameters import BARS, LEAD_SECONDS, Depth
 from bridge.errors import NotReady
 from bridge.ring.form import PlaybackPlan
-from bridge.ring.layout import ENDLESS_SAMPLES
 from bridge.time.transport import Transport
 from engine.model import LoadedModel
 from engine.serve.faults import Overtaken
@@ -39,7 +38,8 @@ from engine.serve.render.stream_renderer import StreamRenderer
 from engine.serve.render.stream_settings import left_aside, own_values
 from engine.serve.timeline.due import Due
 from engine.serve.timeline.phase_in import begin_after
-from engine.serve.timeline.placement import StreamPlacement
+from engine.serve.timeline.placement import ENDLESS, FIRST, StreamPlacement
+from engine.serve.timeline.samples import HostSample, StreamSample, position_of
 from engine.serve.weak_method import weakly
 from engine.stream import TokenStream
 
@@ -124,7 +124,7 @@ class LaneController:
         self.model, self.renderer = model, renderer
         self.scheduler.handed_over()
         begins = renderer.output.beat_map.beats_at(renderer.output.stream_written)
-        renderer.output.take_turn(transport.position_samples, self._next_generation())
+        renderer.output.take_turn(position_of(transport), self._next_generation())
         self.lane.events.state_changed(self.lane, self._state, begins, text)
 
     # -- every turn ---------------------------------------------------------------------------------------
@@ -151,7 +151,7 @@ class LaneController:
 
     def wants_frames(self) -> bool:
         """Whether the stream is to be advanced now."""
-        renderer, position = self.renderer, self.lane.clock.or_standing().position_samples
+        renderer, position = self.renderer, position_of(self.lane.clock.or_standing())
         return renderer is not None and (
             renderer.wants(position, self._lead_seconds()) or self.candidates.running(renderer)
         )
@@ -202,7 +202,7 @@ class LaneController:
         self.renderer = renderer
         self.scheduler.begins(command, renderer, before, transport)
         same = before is not None and before.placement.timeline == placement.timeline
-        end = before.placement.end_samples if before is not None and same else ENDLESS_SAMPLES
+        end = before.placement.end_samples if before is not None and same else ENDLESS
         renderer.output.announce(min(placement.start_samples, end), self._next_generation())
         self._change_state(PREPARING, float(order.start_beats), left_aside(renderer.model, settings))
         begin_behind(renderer, command, transport, self._generation)
@@ -215,19 +215,18 @@ class LaneController:
                 self._end(IDLE, transport.position_samples)
             return
         soon = transport.position_samples + (int(SOON_SECONDS * transport.sample_rate_hz) if transport.playing else 0)
-        end = max(
-            renderer.placement.zero_samples + (self.scheduler.stream_sample(command, renderer, transport) or 0), soon
-        )
+        stream_sample = self.scheduler.stream_sample(command, renderer, transport) or FIRST
+        end = max(renderer.placement.host_of(stream_sample), HostSample(soon))
         if end <= renderer.placement.start_samples:
             self._drop(order)
             self._end(IDLE, renderer.placement.start_samples)
         elif end < renderer.placement.end_samples:
             order.end_beats = renderer.placement.curve.beats_at(end)
             renderer.end_at(end, self._next_generation())
-            self.scheduler.commands.make([command], end - renderer.placement.zero_samples)
+            self.scheduler.commands.make([command], renderer.placement.stream_of(end))
 
     def _remake(
-        self, renderer: StreamRenderer, transport: Transport, stream_sample: int, settings: LaneSettings
+        self, renderer: StreamRenderer, transport: Transport, stream_sample: StreamSample, settings: LaneSettings
     ) -> None:
         """Make the stream anew from a stream sample on, exactly."""
         self._follower.remake(renderer, transport, stream_sample, settings)
@@ -289,7 +288,7 @@ class LaneController:
         renderer, timing, before = self.renderer, self.timing, self.lane.view
         fill, written, rolls = 0.0, before.written_beats, before.rolls
         if renderer is not None:
-            position = max(transport.position_samples, renderer.placement.start_samples)
+            position = max(position_of(transport), renderer.placement.start_samples)
             fill = max(0, renderer.output.ahead_samples(position)) / transport.sample_rate_hz
             written = renderer.output.beat_map.beats_at(renderer.output.stream_written)
             rolls = max(0, renderer.conditioning.windows - 1)

@@ -8,6 +8,7 @@ from engine.serve.lane.renewal import Renewal
 from engine.serve.lane.timing import LaneTiming
 from engine.serve.render.stream_renderer import StreamRenderer
 from engine.serve.timeline.host_clock import HostClock
+from engine.serve.timeline.samples import position_of
 
 
 def take_noted(
@@ -20,13 +21,13 @@ def take_noted(
     written = renderer.output.stream_written
     renderer.keep(codes)
     transport, placement = clock.or_standing(), renderer.placement
-    rate, left = transport.sample_rate_hz, max(0, renderer.output.ahead_samples(transport.position_samples))
+    rate, left = transport.sample_rate_hz, max(0, renderer.output.ahead_samples(position_of(transport)))
     renderer.output.write()
     sounding = transport.playing and transport.position_samples >= placement.start_samples
     goes_on = written > placement.unheard_samples and not renderer.output.catch_up.stream_behind
     if sounding and goes_on and transport.timeline == placement.timeline:
         timing.saw_fill(left / rate, sounding)
-        renewal.filled(left / rate, renderer.output.ahead_samples(transport.position_samples) / rate, lead_seconds)
+        renewal.filled(left / rate, renderer.output.ahead_samples(position_of(transport)) / rate, lead_seconds)
     return renderer.output.stream_written > written
 
 

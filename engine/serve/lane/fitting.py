@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from bridge.ring.layout import ENDLESS_SAMPLES
 from bridge.time import units
 from bridge.time.transport import Transport
 from engine.serve.lane.commands import PlayOrder
 from engine.serve.render.stream_renderer import StreamRenderer
-from engine.serve.timeline.placement import StreamPlacement
+from engine.serve.timeline.placement import ENDLESS, StreamPlacement
+from engine.serve.timeline.samples import HostSample, StreamSample
 from engine.serve.timeline.tempo_curve import TempoCurve
 
 LOOK_SECONDS = 0.1  # apart, at which what is made is compared with the host's line
 OFF_SECONDS = 0.004  # beats that are further from the host's are made anew
 
 
-def fitting_sample(renderer: StreamRenderer, to_samples: int, curve: TempoCurve) -> int:
+def fitting_sample(renderer: StreamRenderer, to_samples: HostSample, curve: TempoCurve) -> StreamSample:
     """The newest stream sample that is made and whose place in the bar is that of `to_samples` on `curve`.
 
     Where there is none, or it is not kept any more, one whose place in the beat is that; the newest of all where not
@@ -35,41 +35,41 @@ def fitting_sample(renderer: StreamRenderer, to_samples: int, curve: TempoCurve)
     kept = renderer.codec_output.rates.stream_length(renderer.codec_output.kept_samples) - rate // 10
     for fits in (back, back % units.nearest(units.beats_to_samples(1, tempo, rate))):
         if 0 <= fits <= made and (fits < kept or fits == made):
-            return made - fits
+            return StreamSample(made - fits)
     return made
 
 
-def first_off(renderer: StreamRenderer, curve: TempoCurve, ready_samples: int) -> int | None:
+def first_off(renderer: StreamRenderer, curve: TempoCurve, ready_samples: HostSample) -> HostSample | None:
     """First position, from one on that can be made anew in time, from which what is made is heard off the beat.
 
     None where it lies on the host's line.  [generate]
     """
-    rate, zero, made = curve.grid.sample_rate_hz, renderer.placement.zero_samples, renderer.output.stream_made
-    soon = max(ready_samples - zero, renderer.placement.unheard_samples)
+    rate, placement, made = curve.grid.sample_rate_hz, renderer.placement, renderer.output.stream_made
+    soon = max(placement.stream_of(ready_samples), placement.unheard_samples)
     if not renderer.output.beat_map.same_bars(curve, made):
-        return zero + soon
+        return placement.host_of(soon)
     looked = [*range(soon, made, int(LOOK_SECONDS * rate)), made] if soon < made else []
     offs = [abs(renderer.output.beat_map.off_seconds(curve, stream_sample)) for stream_sample in looked]
     if max(offs, default=0.0) <= OFF_SECONDS:
         return None
     wrong = next(index for index, off in enumerate(offs) if off > OFF_SECONDS / 2)
-    first = looked[max(0, wrong - 1)]
-    return zero + first if first < made - rate // 50 else None
+    first = StreamSample(looked[max(0, wrong - 1)])
+    return placement.host_of(first) if first < made - rate // 50 else None
 
 
-def loop_samples(transport: Transport, curve: TempoCurve | None = None) -> tuple[int, int] | None:
+def loop_samples(transport: Transport, curve: TempoCurve | None = None) -> tuple[HostSample, HostSample] | None:
     """First sample of the host's loop and the one behind its last, on its line; None where it does not loop.  [any]"""
     if transport.loop_beats is None:
         return None
-    start, end = ((curve or transport.grid).sample_at(beats) for beats in transport.loop_beats)
+    start, end = (HostSample((curve or transport.grid).sample_at(beats)) for beats in transport.loop_beats)
     return (start, end) if end > start else None
 
 
 def placement_of(order: PlayOrder, curve: TempoCurve, transport: Transport) -> StreamPlacement:
     """Where an order's music lies on the host's line; endless where a loop hides its end.  [generate]"""
     start, zero = (curve.sample_at(order.start_beats - ahead) for ahead in (0, order.beginning.ahead_beats))
-    end = ENDLESS_SAMPLES if order.end_beats is None else curve.sample_at(order.end_beats)
+    end = ENDLESS if order.end_beats is None else curve.sample_at(order.end_beats)
     loop = loop_samples(transport, curve)
     if loop is not None and start < loop[1] < end and transport.position_samples < loop[1]:
-        end = ENDLESS_SAMPLES
-    return StreamPlacement(curve, zero, end, transport.timeline, start - zero)
+        end = ENDLESS
+    return StreamPlacement(curve, zero, end, transport.timeline, StreamSample(start - zero))

@@ -21,6 +21,7 @@ from engine.listen.seeds import derived_seed
 from engine.serve.lane.lane import Lane
 from engine.serve.lane.timing import LaneTiming
 from engine.serve.render.stream_renderer import StreamRenderer
+from engine.serve.timeline.samples import HostSample, StreamSample, position_of
 
 TRIES = 2  # each throws a lead of blocks away, and a host passes over a thousand of them at a time
 SAME_PLACE_SECONDS = 4.0  # faults that follow each other so closely are one, tried again
@@ -65,8 +66,8 @@ class GuardActions:
         return False
 
     def _decide(
-        self, renderer: StreamRenderer, transport: Transport, begin: int, end: int | None
-    ) -> tuple[int | None, str]:
+        self, renderer: StreamRenderer, transport: Transport, begin: StreamSample, end: StreamSample | None
+    ) -> tuple[StreamSample | None, str]:
         """From which stream sample on it is made again, None for not at all; and how that is called.
 
         `end` is where the fault may be over, None where it goes on.
@@ -77,7 +78,7 @@ class GuardActions:
             self._tries = 0
             return None, GIVEN_UP
         margin = int((self._timing.margin_seconds if transport.playing else 0.0) * rate)
-        ready = transport.position_samples - renderer.placement.zero_samples + margin
+        ready = renderer.placement.stream_of(HostSample(transport.position_samples + margin))
         ready = max(ready, renderer.placement.unheard_samples, renderer.stream_settled)
         if end is not None and ready >= end:
             return None, PASSED
@@ -91,10 +92,12 @@ class GuardActions:
             return CONTEXT_FRAMES[self._tries - 1]
         return 0 if done == LATE and what in LASTING else None
 
-    def _again(self, renderer: StreamRenderer, transport: Transport, stream_sample: int, context: int | None) -> None:
+    def _again(
+        self, renderer: StreamRenderer, transport: Transport, stream_sample: StreamSample, context: int | None
+    ) -> None:
         """Make it again from a stream sample on."""
 
         def seed_of(frame: int) -> int:
             return derived_seed(renderer.seed, GUARD_SALT, frame, self._tries)
 
-        renderer.make_again(transport.position_samples, stream_sample, seed_of, context, self._next_generation())
+        renderer.make_again(position_of(transport), stream_sample, seed_of, context, self._next_generation())

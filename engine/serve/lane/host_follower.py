@@ -33,12 +33,14 @@ from engine.serve.lane_settings import LaneSettings
 from engine.serve.render.conditioning import follows_grid
 from engine.serve.render.stream_renderer import StreamRenderer
 from engine.serve.timeline.placement import StreamPlacement
+from engine.serve.timeline.samples import HostSample, StreamSample, position_of
 from engine.serve.timeline.tempo_curve import RAMP_SECONDS, TempoCurve
 from engine.serve.timeline.tempo_predictor import TempoPredictor
 
 RETAKE_SECONDS = 0.25  # changes of tempo that come faster are taken together
 CATCH_UP_SECONDS = 0.3  # what is to be ready when a late stream comes in again
 LED_SECONDS = 0.0002  # lines that are further apart are led together
+BEGINNING = HostSample(0)
 SHIFT_SECONDS = 0.06  # ahead of the host that what is made can still be written elsewhere
 
 
@@ -118,7 +120,7 @@ class HostFollower:
             self._retake(renderer, transport, ready_samples=ready)
             self.quick = renderer.in_window
             if self.quick:
-                self._renewal.made_in_window(max(0, renderer.output.ahead_samples(transport.position_samples)) / rate)
+                self._renewal.made_in_window(max(0, renderer.output.ahead_samples(position_of(transport))) / rate)
         else:
             return False
         ahead = (
@@ -130,15 +132,15 @@ class HostFollower:
         self._timing.changed_after(told_seconds + max(0, ahead) / rate)
         return True
 
-    def _spare(self, renderer: StreamRenderer, transport: Transport, ready: int) -> int:
+    def _spare(self, renderer: StreamRenderer, transport: Transport, ready: HostSample) -> int:
         """Own samples that are made from a host position on; not below 0 where no more is to be made for now."""
         lead = self.lead_seconds(self._lane.settings.get(LEAD_SECONDS))
-        spare = renderer.placement.zero_samples + renderer.output.stream_made - ready
-        return spare if renderer.wants(transport.position_samples, lead) else max(spare, 0)
+        spare = renderer.placement.host_of(renderer.output.stream_made) - ready
+        return spare if renderer.wants(position_of(transport), lead) else max(spare, 0)
 
     # -- tempo, bars, loop ----------------------------------------------------------------------------
 
-    def _loop_now(self, renderer: StreamRenderer, transport: Transport) -> tuple[int, int] | None:
+    def _loop_now(self, renderer: StreamRenderer, transport: Transport) -> tuple[HostSample, HostSample] | None:
         """The host's loop in samples: its start where the host came by last, its end where it is foreseen.
 
         The start lies behind: a tempo that the host has now says nothing of it.
@@ -158,8 +160,8 @@ class HostFollower:
             renderer.output.loop_changed(loop)
             self._retake(renderer, transport)
             return True
-        ends = min(loop[1], before[1]) - renderer.placement.zero_samples
-        soon = self._soon(transport, SHIFT_SECONDS) - renderer.placement.zero_samples
+        ends = renderer.placement.stream_of(min(loop[1], before[1]))
+        soon = renderer.placement.stream_of(self._soon(transport, SHIFT_SECONDS))
         if loop[0] != before[0] or ends < soon:  # other beats, or too late for this pass
             renderer.output.loop_changed(loop)
             self._retake(renderer, transport)
@@ -171,7 +173,7 @@ class HostFollower:
         renderer.output.loop_changed(loop)
         kept_from = max(renderer.codec_output.kept_from, renderer.output.kept_from)
         if kept_from <= ends < renderer.output.stream_made:
-            renderer.output.shift(transport.position_samples, ends, renderer.placement, self._next_generation())
+            renderer.output.shift(position_of(transport), ends, renderer.placement, self._next_generation())
         return False
 
     def _follow_curve(self, renderer: StreamRenderer, transport: Transport) -> bool:
@@ -214,8 +216,9 @@ class HostFollower:
             return False
         self._shifted_seconds = now
         unheard = renderer.placement.unheard_samples
-        placement = replace(placement, zero_samples=placement.start_samples - unheard, unheard_samples=unheard)
-        renderer.output.shift(transport.position_samples, unheard, placement, self._next_generation())
+        zero = HostSample(placement.start_samples - unheard)
+        placement = replace(placement, zero_samples=zero, unheard_samples=unheard)
+        renderer.output.shift(position_of(transport), unheard, placement, self._next_generation())
         return True
 
     def _lead(self, renderer: StreamRenderer, transport: Transport, curve: TempoCurve) -> None:
@@ -228,7 +231,7 @@ class HostFollower:
         ends_off = abs(placement.end_samples - renderer.placement.end_samples)
         if max(map(abs, apart)) <= LED_SECONDS and not ends_off:
             return
-        made, end = renderer.placement.zero_samples + renderer.output.stream_made, placement.end_samples
+        made, end = renderer.placement.host_of(renderer.output.stream_made), placement.end_samples
         if min(end, renderer.placement.end_samples) <= made:  # it is made already, or nearly
             placement = replace(placement, end_samples=renderer.placement.end_samples)
         renderer.steer(placement)
@@ -236,7 +239,7 @@ class HostFollower:
             if end < placement.end_samples:
                 renderer.end_at(end, self._next_generation())
             else:
-                self._retake(renderer, transport, made - int(LOOK_SECONDS * rate))
+                self._retake(renderer, transport, HostSample(made - int(LOOK_SECONDS * rate)))
 
     # -- making anew ----------------------------------------------------------------------------------
 
@@ -254,10 +257,14 @@ class HostFollower:
         )
 
     def _retake(
-        self, renderer: StreamRenderer, transport: Transport, from_samples: int = 0, ready_samples: int | None = None
+        self,
+        renderer: StreamRenderer,
+        transport: Transport,
+        from_samples: HostSample = BEGINNING,
+        ready_samples: HostSample | None = None,
     ) -> None:
         """Make the stream anew from `from_samples`, or from as near to the host as can be done in time."""
-        self._makes_anew(renderer.output.ahead_samples(transport.position_samples) > 0)
+        self._makes_anew(renderer.output.ahead_samples(position_of(transport)) > 0)
         generation, placement = self._next_generation(), self._placement_here(renderer, transport)
         ready = self._soon(transport) if ready_samples is None else ready_samples
         cut = max(ready, from_samples)
@@ -266,11 +273,11 @@ class HostFollower:
             renderer.output.loop_changed(loop_samples(transport, self.curve(transport)))
             renderer.restart(self._request.settings_from(placement.unheard_samples), placement, generation)
             return
-        settings = self._request.settings_from(cut - renderer.placement.zero_samples)
-        renderer.retake(transport.position_samples, cut, settings, placement, generation)
+        settings = self._request.settings_from(renderer.placement.stream_of(cut))
+        renderer.retake(position_of(transport), cut, settings, placement, generation)
 
     def remake(
-        self, renderer: StreamRenderer, transport: Transport, stream_sample: int, settings: LaneSettings
+        self, renderer: StreamRenderer, transport: Transport, stream_sample: StreamSample, settings: LaneSettings
     ) -> None:
         """Make the stream anew with other settings, exactly from a stream sample on."""
         self._makes_anew()
@@ -279,7 +286,7 @@ class HostFollower:
             renderer.output.loop_changed(loop_samples(transport, self.curve(transport)))
             renderer.restart(settings, placement, generation)
             return
-        renderer.retake_at(transport.position_samples, stream_sample, settings, placement, generation)
+        renderer.retake_at(position_of(transport), stream_sample, settings, placement, generation)
 
     def _jump(self, renderer: StreamRenderer, transport: Transport) -> None:
         """The host is elsewhere: the same again before the start, or what fits the bar inside."""
@@ -300,17 +307,22 @@ class HostFollower:
         """Too late: come in again on a bar line that can be met with something to spare."""
         self._makes_anew()
         curve, spare = self.curve(transport), int(CATCH_UP_SECONDS * transport.sample_rate_hz)
-        to = curve.bar_start(curve.next_bar(self._soon(transport) + spare))
+        to = curve.bar_start(curve.next_bar(HostSample(self._soon(transport) + spare)))
         placement = self._placement_on(transport)
         if to < placement.end_samples:
             self._move(renderer, transport, to, placement, self._next_generation())
 
     def _move(
-        self, renderer: StreamRenderer, transport: Transport, to: int, placement: StreamPlacement, generation: int
+        self,
+        renderer: StreamRenderer,
+        transport: Transport,
+        to: HostSample,
+        placement: StreamPlacement,
+        generation: int,
     ) -> None:
         stream_sample = fitting_sample(renderer, to, placement.curve)
         renderer.move(
-            transport.position_samples,
+            position_of(transport),
             stream_sample,
             to,
             self._request.settings_from(stream_sample),
@@ -324,14 +336,15 @@ class HostFollower:
         if not transport.playing or renderer.stream.finished or not output.stream_made or output.catch_up.stream_behind:
             return False
         waited = self._clock.now_seconds() - self._hoped_seconds
-        late = -renderer.output.ahead_samples(transport.position_samples) > transport.sample_rate_hz // 50
+        late = -renderer.output.ahead_samples(position_of(transport)) > transport.sample_rate_hz // 50
         return late and waited > self._timing.margin_seconds + CATCH_UP_SECONDS
 
-    def _led_samples(self, renderer: StreamRenderer, transport: Transport) -> int:
+    def _led_samples(self, renderer: StreamRenderer, transport: Transport) -> HostSample:
         """The earliest position for another tempo, which a model that hears it takes up without a new window."""
         return self._soon(transport, self._timing.in_window_seconds if follows_grid(renderer.model) else None)
 
-    def _soon(self, transport: Transport, seconds: float | None = None) -> int:
+    def _soon(self, transport: Transport, seconds: float | None = None) -> HostSample:
         """So far ahead of a host that plays; without a number, what is begun there can be ready in time."""
         ahead = self._timing.margin_seconds if seconds is None else seconds
-        return transport.position_samples + int((ahead if transport.playing else 0.0) * transport.sample_rate_hz)
+        samples = int((ahead if transport.playing else 0.0) * transport.sample_rate_hz)
+        return HostSample(transport.position_samples + samples)

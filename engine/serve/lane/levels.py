@@ -15,6 +15,8 @@ from bridge.time.transport import Transport
 from engine.serve.lane.commands import Command, Commands
 from engine.serve.lane_settings import LaneSettings
 from engine.serve.render.stream_renderer import StreamRenderer
+from engine.serve.timeline.placement import FIRST
+from engine.serve.timeline.samples import HostSample, StreamSample, position_of
 
 SOON_SECONDS = 0.06  # a quick change "now" is heard after so much
 REST_SECONDS = 0.1  # between two: all that is made goes through the last stage again
@@ -42,7 +44,7 @@ class Levels:
         now_gain, told = renderer.output.fader.told
         gain, points = base.gain, _points(base, commands)
         soon = int(SOON_SECONDS * transport.sample_rate_hz) if transport.playing else 0
-        stream_now = max(0, transport.position_samples - renderer.placement.zero_samples + soon)
+        stream_now = max(FIRST, renderer.placement.stream_of(HostSample(transport.position_samples + soon)))
         wanted = [(stream_now, gain), *points] if now_gain != gain else points
         if wanted != told:
             now = self._clock.now_seconds()
@@ -51,7 +53,7 @@ class Levels:
             self._written_seconds = now
             same = [one for one, other in zip(wanted, told, strict=False) if one == other]
             changed = wanted[len(same) :] or [(told[len(same)][0], same[-1][1] if same else now_gain)]
-            renderer.output.refade(transport.position_samples, changed, self._next_generation())
+            renderer.output.refade(position_of(transport), changed, self._next_generation())
         if now_gain != gain:
             commands.make([each for each in fresh if not each.slow], stream_now)
         renderer.output.fader.tell(gain, points)
@@ -63,17 +65,17 @@ class Levels:
         if renderer is None:
             ring.set_fader(Fader(base.gain, (), transport.timeline))
             return
-        zero, timeline = renderer.placement.zero_samples, renderer.placement.timeline
-        gain, later = renderer.output.fader.standing(transport.position_samples - zero)
-        changes = tuple((zero + stream_sample, to) for stream_sample, to in later[:FADER_CHANGES])
-        ring.set_fader(Fader(gain, changes, timeline))
+        placement = renderer.placement
+        gain, later = renderer.output.fader.standing(placement.stream_of(position_of(transport)))
+        changes = tuple((placement.host_of(stream_sample), to) for stream_sample, to in later[:FADER_CHANGES])
+        ring.set_fader(Fader(gain, changes, placement.timeline))
 
 
-def _points(base: LaneSettings, commands: Commands) -> list[tuple[int, float]]:
+def _points(base: LaneSettings, commands: Commands) -> list[tuple[StreamSample, float]]:
     """Where made commands take the fader elsewhere: stream sample, gain from there on."""
     settings, points = base, []
     for command in commands.made:
         before, settings = settings.gain, command.applied(settings)
         if settings.gain != before and command.stream_sample is not None:
-            points.append((command.stream_sample, settings.gain))
+            points.append((StreamSample(command.stream_sample), settings.gain))
     return points

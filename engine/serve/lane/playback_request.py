@@ -6,6 +6,7 @@ from typing import Protocol
 
 from engine.serve.lane_settings import LaneSettings
 from engine.serve.render.stream_renderer import StreamRenderer
+from engine.serve.timeline.samples import StreamSample
 
 
 class PlaybackRequest(Protocol):
@@ -17,5 +18,5 @@ class PlaybackRequest(Protocol):
     def changed(self, renderer: StreamRenderer) -> bool:
         """Whether something else is to be heard than what is made.  [generate]"""
 
-    def settings_from(self, stream_sample: int) -> LaneSettings:
+    def settings_from(self, stream_sample: StreamSample) -> LaneSettings:
         """From a stream sample on, where the stream is made anew; later changes wait again.  [generate]"""

@@ -59,7 +59,7 @@ class Retries:
         self, order: PlayOrder | None, renderer: StreamRenderer | None, error: Exception, scheduler: CommandScheduler
     ) -> tuple[str, int, str]:
         """A stream has failed: the lane's state from now on, the sample to which there is music, and why, in words."""
-        end = renderer.placement.zero_samples + renderer.output.stream_written if renderer is not None else 0
+        end = renderer.placement.host_of(renderer.output.stream_written) if renderer is not None else 0
         final = isinstance(error, (SegueError, EngineError)) or self._lane.waits
         again = order is not None and order.answered and not final
         if order is not None:

@@ -26,13 +26,14 @@ from engine.serve.lane_settings import LaneSettings
 from engine.serve.render.stream_renderer import StreamRenderer
 from engine.serve.timeline.due import Due, advanced_samples, ahead_samples, due_at
 from engine.serve.timeline.phase_in import unheard_seconds
+from engine.serve.timeline.samples import HostSample, StreamSample, position_of
 
 EARLY_SECONDS = 0.15  # before its last moment that a quick change is taken up
 PLACES_MAX = 64  # taken up in one turn
 TRIES = 8  # for a play's first place that leaves the time it takes to begin there
 
 Act = Callable[[Command, Transport], None]
-Remake = Callable[[StreamRenderer, Transport, int, LaneSettings], None]  # from a stream sample on, with these settings
+Remake = Callable[[StreamRenderer, Transport, StreamSample, LaneSettings], None]  # from there on, with these settings
 
 
 class CommandScheduler:
@@ -108,7 +109,7 @@ class CommandScheduler:
             and not each.settled and (each.stream_sample or 0) >= ready
         ]  # fmt: skip
         if gone:
-            stream_sample = min(each.stream_sample or 0 for each in gone)
+            stream_sample = StreamSample(min(each.stream_sample or 0 for each in gone))
             self.commands.made = [each for each in self.commands.made if each not in gone]
             self._make_anew(renderer, transport, stream_sample)
         return count + len(gone)
@@ -171,9 +172,9 @@ class CommandScheduler:
             else:  # the music was not made in time: it goes to the next such place
                 command.aim(transport, self.margin_samples(command, transport))
 
-    def _due_first(self, renderer: StreamRenderer, transport: Transport) -> tuple[Command, int] | None:
+    def _due_first(self, renderer: StreamRenderer, transport: Transport) -> tuple[Command, StreamSample] | None:
         """The nearest command that can be taken up, and its stream sample."""
-        due: list[tuple[int, int, Command]] = []
+        due: list[tuple[StreamSample, int, Command]] = []
         for number, command in enumerate(self.commands.waiting):
             stream_sample = self.stream_sample(command, renderer, transport)
             if stream_sample is not None and self._is_due(command, stream_sample, renderer, transport):
@@ -183,29 +184,28 @@ class CommandScheduler:
         stream_sample, _, command = min(due, key=lambda each: each[:2])
         return command, stream_sample
 
-    def stream_sample(self, command: Command, renderer: StreamRenderer, transport: Transport) -> int | None:
+    def stream_sample(self, command: Command, renderer: StreamRenderer, transport: Transport) -> StreamSample | None:
         """The stream's sample on its place, None where the host does not get there."""
         ahead = ahead_samples(command.due, transport)
         if ahead is None:
             return None
-        here = transport.position_samples - renderer.placement.zero_samples
         if transport.position_samples + ahead == transport.grid.sample_at(command.due.beats):  # in this pass
-            return renderer.placement.curve.sample_at(command.due.beats) - renderer.placement.zero_samples
-        return here + ahead
+            return renderer.placement.stream_of(renderer.placement.curve.sample_at(command.due.beats))
+        return renderer.placement.stream_of(HostSample(transport.position_samples + ahead))
 
-    def _is_due(self, command: Command, stream_sample: int, renderer: StreamRenderer, transport: Transport) -> bool:
+    def _is_due(
+        self, command: Command, stream_sample: StreamSample, renderer: StreamRenderer, transport: Transport
+    ) -> bool:
         covered = stream_sample <= renderer.output.stream_made
         if command.order is not None:
             return covered or renderer.output.finished
-        ahead = (
-            stream_sample - (transport.position_samples - renderer.placement.zero_samples)
-        ) / transport.sample_rate_hz
+        ahead = (stream_sample - renderer.placement.stream_of(position_of(transport))) / transport.sample_rate_hz
         if self._is_slow(command):
             rests = self._renewal.rests(ahead, self._timing.margin_seconds)
             return covered and stream_sample < renderer.output.stream_end and not rests
         return ahead <= self._timing.quick_seconds + EARLY_SECONDS
 
-    def _take_up(self, renderer: StreamRenderer, transport: Transport, stream_sample: int) -> bool:
+    def _take_up(self, renderer: StreamRenderer, transport: Transport, stream_sample: StreamSample) -> bool:
         """Every change for one place, together."""
         self.commands.unmake(stream_sample)
         together = [
@@ -218,7 +218,7 @@ class CommandScheduler:
         self._make_anew(renderer, transport, stream_sample)
         return True
 
-    def _make_anew(self, renderer: StreamRenderer, transport: Transport, stream_sample: int) -> None:
+    def _make_anew(self, renderer: StreamRenderer, transport: Transport, stream_sample: StreamSample) -> None:
         settings = self.commands.settings(self.base)
         if settings.regenerating() != renderer.settings.regenerating():
             self._remake(renderer, transport, stream_sample, settings)
@@ -226,7 +226,7 @@ class CommandScheduler:
 
     # -- the stream -----------------------------------------------------------------------------------
 
-    def settings_from(self, stream_sample: int) -> LaneSettings:
+    def settings_from(self, stream_sample: StreamSample) -> LaneSettings:
         """What is to be heard from a stream sample on, where the stream is made anew; later changes wait again."""
         self.commands.unmake(stream_sample)
         self._base_made = self.base
@@ -241,7 +241,7 @@ class CommandScheduler:
         told = self.base is not self._base_made and self.base.regenerating() != self._base_made.regenerating()
         return told or renderer.settings.regenerating() != self.settings().regenerating()
 
-    def made_anew(self, renderer: StreamRenderer, stream_sample: int) -> None:
+    def made_anew(self, renderer: StreamRenderer, stream_sample: StreamSample) -> None:
         """The stream was made anew from a stream sample: what was told "now" is heard from there."""
         if not self.changed(renderer):
             slow = [each for each in self._fresh if each.slow]
@@ -295,7 +295,7 @@ class CommandScheduler:
         """Tell of the commands whose place the host has come to."""
         if renderer is None or not transport.playing or transport.timeline != renderer.placement.timeline:
             return
-        here = transport.position_samples - renderer.placement.zero_samples
+        here = renderer.placement.stream_of(position_of(transport))
         self.commands.postpone(here, renderer.output.stream_written, self._quick())
         for command in self.commands.heard(here):
             if command.update is not None and not command.settled:
@@ -315,10 +315,10 @@ class CommandScheduler:
         return found
 
     def _told_heard(self, command: Command, renderer: StreamRenderer) -> None:
-        stream_sample = command.stream_sample or 0
+        stream_sample = StreamSample(command.stream_sample or 0)
         named = command.update is not None and not command.settled
         beats = float(command.due.beats) if named else renderer.output.beat_map.beats_at(stream_sample)
-        at_seconds = self._lane.clock.was_at_seconds(renderer.placement.zero_samples + stream_sample)
+        at_seconds = self._lane.clock.was_at_seconds(renderer.placement.host_of(stream_sample))
         seconds = max(0.0, at_seconds - command.arrived_seconds)
         if command.address:
             self.times.add(command.kind, seconds)

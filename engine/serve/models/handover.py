@@ -22,6 +22,8 @@ from engine.serve.lane.lane import Lane
 from engine.serve.lane_settings import LaneSettings
 from engine.serve.render.stream_renderer import StreamRenderer
 from engine.serve.render.stream_settings import HandoverPrompt, as_prompt, left_aside, own_values
+from engine.serve.timeline.placement import FIRST
+from engine.serve.timeline.samples import StreamSample, position_of
 
 READY_FRAMES = 50  # made by the handover before it takes over
 HURRY_SECONDS = 0.04  # an handover whose place is nearer than this is too late
@@ -69,11 +71,13 @@ def handover_music(
     if renderer is None or renderer.stream.finished or renderer.output.finished:
         return None
     transport = lane.clock.or_standing()
-    stream_now = transport.position_samples - renderer.placement.zero_samples
+    stream_now = renderer.placement.stream_of(position_of(transport))
     need = int(need_seconds * transport.sample_rate_hz) if transport.playing else 0
     if stream_now + need <= 0 or (not renderer.output.stream_made and not at_once):
         return HandoverMusic(lane, renderer, renderer.version, lane.settings, 0, None)
-    stream_sample = renderer.output.stream_made if at_once else _bar_sample(renderer, transport, stream_now + need)
+    stream_sample = (
+        renderer.output.stream_made if at_once else _bar_sample(renderer, transport, StreamSample(stream_now + need))
+    )
     if stream_sample >= renderer.output.stream_end:
         return None
     if stream_sample > renderer.output.stream_made:
@@ -84,22 +88,22 @@ def handover_music(
     )
 
 
-def _bar_sample(renderer: StreamRenderer, transport: Transport, stream_sample: int) -> int:
+def _bar_sample(renderer: StreamRenderer, transport: Transport, stream_sample: StreamSample) -> StreamSample:
     """The first bar line at or after a stream sample, as a stream sample; a loop's end counts as one."""
     grid, zero, passes = transport.grid, renderer.placement.zero_samples, 0
-    position = zero + stream_sample
+    position: int = renderer.placement.host_of(stream_sample)
     if renderer.output.loop is not None and transport.position_samples < renderer.output.loop[1]:
         start, end = renderer.output.loop
         while position >= end:
             position, passes = position - (end - start), passes + end - start
-        return min(grid.bar_start(grid.next_bar(position)), end) + passes - zero
-    return grid.bar_start(grid.next_bar(position)) - zero
+        return StreamSample(min(grid.bar_start(grid.next_bar(position)), end) + passes - zero)
+    return StreamSample(grid.bar_start(grid.next_bar(position)) - zero)
 
 
-def _frame_of(renderer: StreamRenderer, stream_sample: int) -> int:
+def _frame_of(renderer: StreamRenderer, stream_sample: StreamSample) -> int:
     """The own frame that holds a stream sample, among those whose sound is known."""
     rates = renderer.codec_output.rates
-    coded = min(rates.codec_of(max(stream_sample, 0)), renderer.codec_output.audio_end)
+    coded = min(rates.codec_of(max(stream_sample, FIRST)), renderer.codec_output.audio_end)
     return rates.frame_at(coded)
 
 
@@ -122,7 +126,7 @@ def prepare_handover(left: HandoverMusic, model: LoadedModel) -> Handover:
         before = HandoverPrompt(heard, left.frame, old.prompt_frames)
     placement = old.placement
     renderer = StreamRenderer(model, old.output.ring, settings, placement, old.seed, old.region, before)
-    renderer.output.join(placement, old.output.loop, left.lane.clock.or_standing().position_samples)
+    renderer.output.join(placement, old.output.loop, position_of(left.lane.clock.or_standing()))
     with torch.no_grad():
         while (
             renderer.stream.n_frames < renderer.prompt_frames + left.frame + READY_FRAMES
@@ -145,7 +149,7 @@ def fits(handover: Handover, controller: LaneController) -> bool:
     transport = controller.lane.clock.or_standing()
     if not transport.playing:
         return True
-    due = renderer.placement.zero_samples + handover.renderer.output.stream_written - transport.position_samples
+    due = renderer.placement.host_of(handover.renderer.output.stream_written) - transport.position_samples
     return due > HURRY_SECONDS * transport.sample_rate_hz
 
 
@@ -154,7 +158,7 @@ def take_over(handover: Handover, controller: LaneController) -> None:
     lane, old, renderer = controller.lane, handover.handover_music.renderer, handover.renderer
     settings = lane.adopt(own_values(renderer.model))
     renderer.quiet_change(settings)
-    renderer.output.join(old.placement, old.output.loop, lane.clock.or_standing().position_samples)
+    renderer.output.join(old.placement, old.output.loop, position_of(lane.clock.or_standing()))
     lacking = left_aside(renderer.model, settings)
     controller.take_over(
         renderer, renderer.model, f"goes on with {renderer.model.name}{'; ' if lacking else ''}{lacking}"

@@ -15,6 +15,7 @@ from engine.model import TEMPO, LoadedModel
 from engine.serve.lane_settings import LaneSettings
 from engine.serve.render.ring_output import RingOutput
 from engine.serve.timeline.placement import StreamPlacement
+from engine.serve.timeline.samples import HostSample
 
 SPARE_SECONDS = 2.0
 
@@ -36,7 +37,7 @@ class HostBeats:
         """The first sample put out, at `out` or after it, on which a bar begins."""
         entry, ratio = self._output.beat_map.entries[-1], self._ratio
         zero, curve = entry.placement.zero_samples, entry.placement.curve
-        start = curve.bar_start(curve.next_bar(zero + int(np.ceil(out * ratio))))
+        start = curve.bar_start(curve.next_bar(HostSample(zero + int(np.ceil(out * ratio)))))
         return int(np.ceil((start - zero) / ratio))
 
     @property
@@ -87,7 +88,7 @@ def enough(placement: StreamPlacement, bend: Bend | None) -> StreamPlacement:
     rate = placement.grid.sample_rate_hz
     skipped = max(0, bend.map.last.shift) * rate // RATE_HZ
     reserve = int(BEND_RESERVE * (placement.end_samples - placement.zero_samples) + SPARE_SECONDS * rate)
-    return replace(placement, end_samples=placement.end_samples + skipped + reserve)
+    return replace(placement, end_samples=HostSample(placement.end_samples + skipped + reserve))
 
 
 def as_heard(placement: StreamPlacement, bend: Bend | None) -> StreamPlacement:
@@ -95,4 +96,4 @@ def as_heard(placement: StreamPlacement, bend: Bend | None) -> StreamPlacement:
     if bend is None:
         return placement
     shift = round(bend.map.last.shift * placement.grid.sample_rate_hz / RATE_HZ)
-    return replace(placement, zero_samples=placement.zero_samples - shift)
+    return replace(placement, zero_samples=HostSample(placement.zero_samples - shift))

@@ -20,7 +20,7 @@ from engine.codec.base import Codec
 from engine.listen.follow_level import LevelFollower
 from engine.serve.render.piece_decoder import PieceDecoder
 from engine.serve.render.seam import GlidingLevel, Seam
-from engine.serve.timeline.samples import SampleRates
+from engine.serve.timeline.samples import CodecSample, SampleRates, StreamSample
 
 HISTORY_FRAMES = 600  # how far back a stream can be taken up again
 CUT_SECONDS = 0.005  # the same, where the change is to be heard exactly from a bar line on
@@ -54,7 +54,9 @@ class CodecOutput:
         self.resampler, self._channels = resampler, channels
         self.rates = SampleRates(resampler.orig, resampler.new, codec.frame_samples)
         self.bend = bend
-        self.audio_end = first_frame * codec.frame_samples if bend is None else bend.out_end  # put out so far
+        self.audio_end = self.rates.start_of(first_frame)  # put out so far
+        if bend is not None:
+            self.audio_end = CodecSample(bend.out_end)
         self.history = torch.zeros(codec.channels, 0)  # at the codec's rate, ends at `audio_end`
         made: Tensor | None = None
         if before_audio is not None and before_audio.shape[-1]:
@@ -74,14 +76,14 @@ class CodecOutput:
         return ResampleState(tail, self.audio_end - reach, self.rates.stream_of(self.audio_end))
 
     @property
-    def end_samples(self) -> int:
+    def end_samples(self) -> StreamSample:
         """Host-rate samples put out so far, counted from frame 0.  [generate]"""
-        return self._resample.next_output_samples
+        return StreamSample(self._resample.next_output_samples)
 
     @property
-    def kept_from(self) -> int:
+    def kept_from(self) -> StreamSample:
         """The stream sample on which the first frame begins whose sound is kept; 0 or more.  [generate]"""
-        kept_from = max(0, self.audio_end - self.history.shape[1])
+        kept_from = CodecSample(max(0, self.audio_end - self.history.shape[1]))
         return self.rates.stream_of(self.rates.start_of(self.rates.frame_from(kept_from)))
 
     @property
@@ -98,26 +100,26 @@ class CodecOutput:
 
     # -- frames that were made, and where they are heard ------------------------------------------------
 
-    def out_of(self, frame: int) -> int:
+    def out_of(self, frame: int) -> CodecSample:
         """Sample put out, at the codec's rate, on which an own frame is heard.  [generate]"""
         made = self.rates.start_of(frame)
-        return made if self.bend is None else self.bend.map.out_at(made)
+        return made if self.bend is None else CodecSample(self.bend.map.out_at(made))
 
-    def stream_of(self, frame: int) -> int:
+    def stream_of(self, frame: int) -> StreamSample:
         """The first stream sample on which an own frame is heard.  [generate]"""
         return self.rates.stream_of(self.out_of(frame))
 
-    def frame_of(self, stream_sample: int) -> int:
+    def frame_of(self, stream_sample: StreamSample) -> int:
         """The own frame that is heard at a stream sample.  [generate]"""
         return self.rates.frame_at(self._made_at(self.rates.codec_of(stream_sample)))
 
-    def frame_from(self, out: int) -> int:
+    def frame_from(self, out: CodecSample) -> int:
         """The first own frame that begins to be heard at a sample put out or after it.  [generate]"""
         return self.rates.frame_from(self._made_at(out))
 
-    def _made_at(self, out: int) -> int:
+    def _made_at(self, out: CodecSample) -> CodecSample:
         """The sample made that is heard at a sample put out."""
-        return out if self.bend is None else self.bend.map.made_at(out)
+        return out if self.bend is None else CodecSample(self.bend.map.made_at(out))
 
     # -- sound ------------------------------------------------------------------------------------------
 
@@ -126,7 +128,7 @@ class CodecOutput:
         audio = self._seam.joined(self.decoder.decode(codes, last))
         if self.bend is not None:
             audio = torch.from_numpy(self.bend.push(audio.numpy(), last))
-        self.audio_end += audio.shape[1]
+        self.audio_end = CodecSample(self.audio_end + audio.shape[1])
         self.history = _tail(torch.cat([self.history, audio], dim=1), HISTORY_FRAMES * self.codec.frame_samples)
         loud, self._loudness = self._follower.step(audio.T.numpy(), self._loudness)
         out, self._resample = self.resampler.step(self._level.levelled(torch.from_numpy(loud.T)), self._resample, last)
@@ -170,7 +172,7 @@ class CodecOutput:
 
         Raises ValueError when that lies outside the kept history.  [generate]
         """
-        end = frame * self.codec.frame_samples
+        end = self.rates.start_of(frame)
         start = self.audio_end - self.history.shape[1]
         if not start <= end <= self.audio_end:
             raise ValueError(f"frame {frame} is not within the kept audio")

@@ -10,6 +10,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from engine.serve.timeline.beat_map import ALWAYS
+from engine.serve.timeline.samples import StreamSample
+
 GLIDE_SECONDS = 0.01
 TAPE_SECONDS = 8.0  # more than a host can be behind what is made
 
@@ -19,17 +22,17 @@ class Fader:
 
     def __init__(self, rate_hz: int, gain: float = 1.0) -> None:
         self.glide_samples = max(1, int(GLIDE_SECONDS * rate_hz))
-        self._points: list[tuple[int, float, float]] = [
-            (-(1 << 62), gain, gain)
+        self._points: list[tuple[StreamSample, float, float]] = [
+            (ALWAYS, gain, gain)
         ]  # stream sample, gain before, gain after
         self._kept_samples = int(2 * TAPE_SECONDS * rate_hz)
-        self.told: tuple[float, list[tuple[int, float]]] = (gain, [])  # gain now, points to come
+        self.told: tuple[float, list[tuple[StreamSample, float]]] = (gain, [])  # gain now, points to come
 
-    def tell(self, gain: float, points: list[tuple[int, float]]) -> None:
+    def tell(self, gain: float, points: list[tuple[StreamSample, float]]) -> None:
         """What a lane's settings want: the gain now, and from which stream samples on another one."""
         self.told = gain, points
 
-    def passed(self, here: int) -> None:
+    def passed(self, here: StreamSample) -> None:
         """The host is at a stream sample: what lies behind it is not to come any more."""
         gain, points = self.told
         passed = [point for point in points if point[0] <= here]
@@ -38,21 +41,21 @@ class Fader:
     def moved(self) -> None:
         """Own samples lie elsewhere from now on: it stands where it stood for the host, and is told the rest anew."""
         gain = self.told[0]
-        self._points, self.told = [(-(1 << 62), gain, gain)], (gain, [])
+        self._points, self.told = [(ALWAYS, gain, gain)], (gain, [])
 
     @property
     def target(self) -> float:
         """The gain that it goes to last."""
         return self._points[-1][2]
 
-    def standing(self, stream_samples: int) -> tuple[float, list[tuple[int, float]]]:
+    def standing(self, stream_samples: StreamSample) -> tuple[float, list[tuple[StreamSample, float]]]:
         """Where it goes by a stream sample, and where it goes from which stream samples behind that."""
         gain = next(after for stream_sample, _, after in reversed(self._points) if stream_sample <= stream_samples)
         return gain, [
             (stream_sample, after) for stream_sample, _, after in self._points if stream_sample > stream_samples
         ]
 
-    def fade(self, stream_samples: int, gain: float) -> None:
+    def fade(self, stream_samples: StreamSample, gain: float) -> None:
         """Glide to another gain from a stream sample on; what was to come after it is forgotten."""
         before = float(self.over(stream_samples, 1)[0])
         points = [point for point in self._points if point[0] < stream_samples]
@@ -60,7 +63,7 @@ class Fader:
             points.pop(0)
         self._points = [*points, (stream_samples, before, gain)]
 
-    def over(self, stream_begin: int, count: int) -> Tensor:
+    def over(self, stream_begin: StreamSample, count: int) -> Tensor:
         """Gains [count] of stream samples from `stream_begin` on."""
         placement = torch.arange(stream_begin, stream_begin + count, dtype=torch.int64)
         gains = torch.full((count,), self._points[0][2])
@@ -69,7 +72,7 @@ class Fader:
             gains = torch.where(placement >= stream_sample, before + (after - before) * along, gains)
         return gains
 
-    def faded(self, audio: Tensor, stream_begin: int) -> Tensor:
+    def faded(self, audio: Tensor, stream_begin: StreamSample) -> Tensor:
         """Own samples [n, channels] from `stream_begin` on, as loud as they are to be heard."""
         if len(self._points) == 1 and self.target == 1.0:
             return audio
@@ -82,22 +85,22 @@ class RecentAudio:
     def __init__(self, rate_hz: int, channels: int) -> None:
         self._kept_samples = int(TAPE_SECONDS * rate_hz)
         self._audio = torch.zeros(0, channels)
-        self.stream_end = 0
+        self.stream_end = StreamSample(0)
 
     @property
-    def stream_begin(self) -> int:
+    def stream_begin(self) -> StreamSample:
         """First stream sample that is known."""
-        return self.stream_end - len(self._audio)
+        return StreamSample(self.stream_end - len(self._audio))
 
-    def put(self, audio: Tensor, stream_begin: int) -> None:
+    def put(self, audio: Tensor, stream_begin: StreamSample) -> None:
         """Own samples [n, channels] from `stream_begin` on, in place of what is known from there on."""
         known = self._audio if stream_begin == self.stream_end else self.between(self.stream_begin, stream_begin)
         if stream_begin > self.stream_end:
             known = known[:0]
         self._audio = torch.cat([known, audio])[-self._kept_samples :]
-        self.stream_end = stream_begin + len(audio)
+        self.stream_end = StreamSample(stream_begin + len(audio))
 
-    def between(self, stream_begin: int, stream_end: int) -> Tensor:
+    def between(self, stream_begin: StreamSample, stream_end: StreamSample) -> Tensor:
         """Own samples [n, channels] of a stretch, as far as it is known."""
         first = self.stream_begin
         return self._audio[max(0, stream_begin - first) : max(0, stream_end - first)]

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from engine.serve.render.fader import Fader, RecentAudio
 from engine.serve.render.limiter_stage import LimiterStage
+from engine.serve.timeline.samples import StreamSample
 
 FADE_SECONDS = 0.01  # at the end of the music
 
@@ -25,49 +26,49 @@ class OutputStage:
         self._limiter = LimiterStage(rate_hz, channels)
 
     @property
-    def stream_fed(self) -> int:
+    def stream_fed(self) -> StreamSample:
         """Stream sample behind the last one taken."""
         return self._limiter.stream_fed
 
     @property
-    def kept_from(self) -> int:
+    def kept_from(self) -> StreamSample:
         """First stream sample that is kept."""
         return self._recent.stream_begin
 
-    def go_on_at(self, stream_sample: int) -> None:
+    def go_on_at(self, stream_sample: StreamSample) -> None:
         """What comes next is a stream sample; what the limiter has not put out is forgotten."""
         self._limiter.go_on_at(stream_sample)
 
-    def keep(self, audio: Tensor, begin: int) -> None:
+    def keep(self, audio: Tensor, begin: StreamSample) -> None:
         """Stream samples [n, channels] from `begin` on, in place of what is kept from there on."""
         self._recent.put(audio, begin)
 
-    def kept(self, begin: int, end: int) -> Tensor:
+    def kept(self, begin: StreamSample, end: StreamSample) -> Tensor:
         """Stream samples [n, channels] of a stretch before the stage, as far as they are kept."""
         return self._recent.between(begin, end)
 
-    def feed(self, audio: Tensor, begin: int, end: int) -> tuple[Tensor, int]:
+    def feed(self, audio: Tensor, begin: StreamSample, end: StreamSample) -> tuple[Tensor, StreamSample]:
         """Kept stream samples [n, channels] from `begin` on; what is final, and its first stream sample."""
         if not self._limiter.running:
             self._limiter.begin(self._before(begin, end))
         last = begin < end <= begin + len(audio)
         return self._limiter.push(self._loud(audio[: max(0, end - begin)], begin, end), last)
 
-    def once_more(self, begin: int, end: int) -> Tensor:
+    def once_more(self, begin: StreamSample, end: StreamSample) -> Tensor:
         """What is heard from a stream sample to the music's end [n, channels], as it is to be by now."""
         loud = self._loud(self._recent.between(begin, end), begin, end)
         return self._limiter.whole(loud, begin, self._before(begin, end))
 
-    def _before(self, stream_sample: int, end: int) -> Tensor:
+    def _before(self, stream_sample: StreamSample, end: StreamSample) -> Tensor:
         """What is heard right before a stream sample, as far as it has a part in what follows."""
-        begin = max(self._recent.stream_begin, stream_sample - self._limiter.memory_samples)
+        begin = max(self._recent.stream_begin, StreamSample(stream_sample - self._limiter.memory_samples))
         return self._loud(self._recent.between(begin, stream_sample), begin, end)
 
-    def _loud(self, audio: Tensor, begin: int, end: int) -> Tensor:
+    def _loud(self, audio: Tensor, begin: StreamSample, end: StreamSample) -> Tensor:
         """Stream samples [n, channels] from `begin` on as they are to be heard."""
         return self._fader.faded(self._ended(audio, begin, end), begin)
 
-    def _ended(self, audio: Tensor, begin: int, end: int) -> Tensor:
+    def _ended(self, audio: Tensor, begin: StreamSample, end: StreamSample) -> Tensor:
         """A short fade right before the end of the music."""
         if begin + len(audio) + self._fade_samples <= end:
             return audio

@@ -28,7 +28,8 @@ from engine.serve.render.guard_input import GuardInput
 from engine.serve.render.loudness_target import target_lufs
 from engine.serve.render.ring_output import RingOutput
 from engine.serve.render.stream_settings import HandoverPrompt, Prompt, make_prompt, stream_settings
-from engine.serve.timeline.placement import StreamPlacement
+from engine.serve.timeline.placement import FIRST, StreamPlacement
+from engine.serve.timeline.samples import CodecSample, HostSample, StreamSample
 from engine.stream import StreamSettings, TokenStream
 
 
@@ -100,7 +101,7 @@ class StreamRenderer:
         """Where it lies in the host's pass of the timeline."""
         return self.output.placement
 
-    def wants(self, position_samples: int, lead_seconds: float) -> bool:
+    def wants(self, position_samples: HostSample, lead_seconds: float) -> bool:
         """Whether more is to be made for a host at `position_samples`: never more than the lead."""
         return not self.stream.finished and self.output.wants(position_samples, lead_seconds)
 
@@ -113,7 +114,7 @@ class StreamRenderer:
             self._set_total()
         tempo = self.output.beat_map.tempo_at(self.output.stream_made)
         self.listening.hear(self.codec_output, codes, self.codec_output.audio_end - heard, tempo)
-        self.output.put(audio, self.codec_output.end_samples - len(audio))
+        self.output.put(audio, StreamSample(self.codec_output.end_samples - len(audio)))
 
     def adopt_candidate(self, stream: TokenStream) -> None:
         """Go on with a fork of the stream, which has the same music up to where it was forked."""
@@ -150,7 +151,12 @@ class StreamRenderer:
         return True
 
     def retake(
-        self, host: int, cut_samples: int, settings: LaneSettings, placement: StreamPlacement, generation: int
+        self,
+        host: HostSample,
+        cut_samples: HostSample,
+        settings: LaneSettings,
+        placement: StreamPlacement,
+        generation: int,
     ) -> None:
         """Make everything from `cut_samples` on anew for a host at `host`, with other settings, line or end.
 
@@ -163,7 +169,12 @@ class StreamRenderer:
         self.output.announce_here(host, generation)
 
     def retake_at(
-        self, host: int, stream_sample: int, settings: LaneSettings, placement: StreamPlacement, generation: int
+        self,
+        host: HostSample,
+        stream_sample: StreamSample,
+        settings: LaneSettings,
+        placement: StreamPlacement,
+        generation: int,
     ) -> None:
         """Make everything from `stream_sample` on anew, to the sample: up to it what was made sounds.
 
@@ -177,9 +188,9 @@ class StreamRenderer:
 
     def move(
         self,
-        host: int,
-        stream_samples: int,
-        to_samples: int,
+        host: HostSample,
+        stream_samples: StreamSample,
+        to_samples: HostSample,
         settings: LaneSettings,
         placement: StreamPlacement,
         generation: int,
@@ -189,18 +200,17 @@ class StreamRenderer:
         What follows is made anew, from the frame that holds that sample; `placement` is that of the present pass,
         its zero is set here.
         """
-        frame = self._known(self.codec_output.frame_of(max(stream_samples, 0)))
+        frame = self._known(self.codec_output.frame_of(max(stream_samples, FIRST)))
         self.output.fader.moved()
         unheard = min(placement.unheard_samples, stream_samples)  # it is heard from there on, its beginning too
-        self._cut(
-            frame, settings, replace(placement, zero_samples=to_samples - stream_samples, unheard_samples=unheard)
-        )
+        zero = HostSample(to_samples - stream_samples)
+        self._cut(frame, settings, replace(placement, zero_samples=zero, unheard_samples=unheard))
         self.output.announce_here(host, generation)
 
     def make_again(
         self,
-        host: int,
-        stream_sample: int,
+        host: HostSample,
+        stream_sample: StreamSample,
         seed_of: Callable[[int], int],
         context_frames: int | None,
         generation: int,
@@ -222,14 +232,14 @@ class StreamRenderer:
         self.conditioning.retime()
         self._set_total()
 
-    def _reached(self, placement: StreamPlacement, stream_sample: int) -> StreamPlacement:
+    def _reached(self, placement: StreamPlacement, stream_sample: StreamSample) -> StreamPlacement:
         """A place whose line is come to from the beat that was laid at a stream sample."""
         if stream_sample <= self.placement.unheard_samples and not self.prompt_frames:
             return placement
         return self.output.beat_map.led_to(placement, stream_sample)
 
     @property
-    def stream_free(self) -> int:
+    def stream_free(self) -> StreamSample:
         """First stream sample whose frame no step has begun to draw."""
         return self.codec_output.stream_of(self.stream.free_frame - self.prompt_frames)
 
@@ -241,7 +251,7 @@ class StreamRenderer:
         """Tell the stream where the music ends."""
         self.stream.with_total(self._tuned(self.settings, self.placement, self.codec_output.bend).total_frames)
 
-    def _cut_from(self, coded: int, settings: LaneSettings, placement: StreamPlacement) -> int:
+    def _cut_from(self, coded: CodecSample, settings: LaneSettings, placement: StreamPlacement) -> int:
         """Cut on the first own frame that begins at a sample of the codec's rate or later; that frame.
 
         On the last one that is made where that is earlier: all that was made of it sounds, a host may be waiting there.
@@ -296,7 +306,7 @@ class StreamRenderer:
         self._tune()
         self.version += 1
 
-    def end_at(self, end_samples: int, generation: int) -> None:
+    def end_at(self, end_samples: HostSample, generation: int) -> None:
         """End the music at a host position, with a short fade; what is made beyond it is taken back."""
         self.version += 1
         self.output.end_at(end_samples, generation)

@@ -13,10 +13,11 @@ from dataclasses import dataclass, replace
 
 from bridge.time import units
 from engine.model import FrameGrid, GridSegment
-from engine.serve.timeline.placement import StreamPlacement, plain_grid
+from engine.serve.timeline.placement import FIRST, StreamPlacement, plain_grid
+from engine.serve.timeline.samples import HostSample, StreamSample
 from engine.serve.timeline.tempo_curve import TempoCurve, TempoSegment
 
-ALWAYS = -(1 << 62)  # before everything
+ALWAYS = StreamSample(-(1 << 62))  # before everything
 SAME_BEATS = 1e-4
 KEPT_SECONDS = 60.0  # of what is behind: more than any window reaches back
 
@@ -25,7 +26,7 @@ KEPT_SECONDS = 60.0  # of what is behind: more than any window reaches back
 class BeatMapEntry:
     """From `from_stream_sample` on the stream was laid on `placement`, and moved as a whole since.  [any]"""
 
-    from_stream_sample: int
+    from_stream_sample: StreamSample
     placement: StreamPlacement
     moved_samples: int = 0
 
@@ -45,9 +46,10 @@ class BeatMap:
         """Begin on `placement`; a prompt of another tempo lies on its own line, in the same host samples."""
         self.entries = [BeatMapEntry(ALWAYS, placement)]
         if prompt is not None:
-            self.entries = [BeatMapEntry(ALWAYS, replace(placement, curve=prompt)), BeatMapEntry(0, placement)]
+            before = BeatMapEntry(ALWAYS, replace(placement, curve=prompt))
+            self.entries = [before, BeatMapEntry(FIRST, placement)]
 
-    def lay(self, from_stream_sample: int, placement: StreamPlacement) -> None:
+    def lay(self, from_stream_sample: StreamSample, placement: StreamPlacement) -> None:
         """From a stream sample on everything lies on `placement`."""
         kept = [entry for entry in self.entries if entry.from_stream_sample < from_stream_sample]
         if kept and kept[-1].placement.same_course(placement) and not kept[-1].moved_samples:
@@ -63,10 +65,10 @@ class BeatMap:
         """All of it sounds later; what it was made for stays."""
         self.entries = [replace(entry, moved_samples=entry.moved_samples + by_samples) for entry in self.entries]
 
-    def led_to(self, placement: StreamPlacement, stream_sample: int) -> StreamPlacement:
+    def led_to(self, placement: StreamPlacement, stream_sample: StreamSample) -> StreamPlacement:
         """A place whose line is come to from the beat that was laid at a stream sample."""
         entry = self.at(stream_sample)
-        position = round(entry.position(stream_sample))
+        position = HostSample(round(entry.position(stream_sample)))
         return replace(placement, curve=placement.curve.reached(position, entry.beats_at(stream_sample)))
 
     def off_seconds(self, curve: TempoCurve, stream_samples: float) -> float:
@@ -102,7 +104,7 @@ class BeatMap:
         return placement.curve.tempo_at(placement.zero_samples + stream_samples)
 
     def model_grid(
-        self, prompt_frames: int, offset_frames: int, n_frames: int, loop: tuple[int, int] | None
+        self, prompt_frames: int, offset_frames: int, n_frames: int, loop: tuple[HostSample, HostSample] | None
     ) -> FrameGrid:
         """What the model hears in the window of `n_frames` at stream frame `offset_frames`.
 
@@ -125,17 +127,17 @@ class BeatMap:
         straight = len(entries) == 1 and len(entries[0].placement.curve.segments) == 1
         return grid if straight else replace(grid, segments=tuple(segments))
 
-    def _with_passes(self, loop: tuple[int, int] | None, last_stream_sample: float) -> list[BeatMapEntry]:
+    def _with_passes(self, loop: tuple[HostSample, HostSample] | None, last_stream_sample: float) -> list[BeatMapEntry]:
         """The entries, and those of loop passes that are still to come."""
         entries = list(self.entries)
         if loop is None or loop[1] <= loop[0]:
             return entries
         while len(entries) < len(self.entries) + 200:
             here = entries[-1]
-            wrap = loop[1] - round(here.position(0))
+            wrap = StreamSample(loop[1] - round(here.position(0)))
             if wrap >= last_stream_sample or wrap <= here.from_stream_sample:
                 break
-            zero = loop[0] - wrap
+            zero = HostSample(loop[0] - wrap)
             entries.append(BeatMapEntry(wrap, replace(here.placement, zero_samples=zero)))
         return entries
 

@@ -15,6 +15,7 @@ from fractions import Fraction
 
 from bridge.control.arguments import At
 from bridge.time.transport import Transport
+from engine.serve.timeline.samples import HostSample
 
 PASS_SECONDS = 0.5  # a loop pass is seen this long after it at the latest
 
@@ -35,8 +36,8 @@ class Due:
 class LoopRange:
     """The loop that the host is in or comes to: first sample and the one behind the last.  [any]"""
 
-    start: int
-    end: int
+    start: HostSample
+    end: HostSample
 
     @property
     def length(self) -> int:
@@ -48,7 +49,7 @@ def loop_ahead(transport: Transport) -> LoopRange | None:
     """The loop whose end the host will not get beyond; None where there is none, or it is past it.  [any]"""
     if transport.loop_beats is None:
         return None
-    start, end = (transport.grid.sample_at(beats) for beats in transport.loop_beats)
+    start, end = (HostSample(transport.grid.sample_at(beats)) for beats in transport.loop_beats)
     return LoopRange(start, end) if start < end and transport.position_samples < end else None
 
 

@@ -11,6 +11,7 @@ from bridge.time import units
 from bridge.time.tap_tempo import Tapped, TapTempo
 from bridge.time.transport import Grid, Transport
 from bridge.time.units import Signature, shortest_float32
+from engine.serve.timeline.samples import HostSample
 
 SAME_PLACE_BEATS = 0.25  # an OSC position this near to the expected one is the same stretch of time
 
@@ -93,7 +94,7 @@ class HostClock:
             told = self._told
         return None if told is None else self._extrapolated(*told, self._clock.now_seconds())
 
-    def was_at_seconds(self, position_samples: int) -> float:
+    def was_at_seconds(self, position_samples: HostSample) -> float:
         """When the host was, or will be, at a position of its present stretch of time, on the monotonic clock.
 
         [generate]

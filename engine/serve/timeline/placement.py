@@ -17,7 +17,11 @@ from bridge.time import units
 from bridge.time.transport import Grid as HostGrid
 from engine.model import HARMONY, TEMPO, TEXT, Ask, FrameGrid, LoadedModel, OnGrid, Reference, StyleExcerpt
 from engine.serve.lane_settings import CONTINUE, MELODY, STYLE, LaneSettings, ReferenceAudio
+from engine.serve.timeline.samples import HostSample, StreamSample
 from engine.serve.timeline.tempo_curve import TempoCurve
+
+ENDLESS = HostSample(ENDLESS_SAMPLES)
+FIRST = StreamSample(0)
 
 
 @dataclass(frozen=True)
@@ -29,15 +33,15 @@ class StreamPlacement:
     """
 
     curve: TempoCurve
-    zero_samples: int
-    end_samples: int = ENDLESS_SAMPLES
+    zero_samples: HostSample
+    end_samples: HostSample = ENDLESS
     timeline: int = 0
-    unheard_samples: int = 0
+    unheard_samples: StreamSample = FIRST
 
     @staticmethod
     def on(grid: HostGrid, zero_samples: int, end_samples: int = ENDLESS_SAMPLES, timeline: int = 0) -> StreamPlacement:
         """A place on a straight line.  [any]"""
-        return StreamPlacement(TempoCurve.straight(grid), zero_samples, end_samples, timeline)
+        return StreamPlacement(TempoCurve.straight(grid), HostSample(zero_samples), HostSample(end_samples), timeline)
 
     @property
     def grid(self) -> HostGrid:
@@ -45,9 +49,17 @@ class StreamPlacement:
         return self.curve.grid
 
     @property
-    def start_samples(self) -> int:
+    def start_samples(self) -> HostSample:
         """Host position of the first sample that is heard.  [any]"""
-        return self.zero_samples + self.unheard_samples
+        return self.host_of(self.unheard_samples)
+
+    def stream_of(self, position: HostSample) -> StreamSample:
+        """The stream sample that sounds at a host position of this pass.  [any]"""
+        return StreamSample(position - self.zero_samples)
+
+    def host_of(self, stream_sample: StreamSample) -> HostSample:
+        """The host position of this pass at which a stream sample sounds.  [any]"""
+        return HostSample(self.zero_samples + stream_sample)
 
     def same_course(self, other: StreamPlacement) -> bool:
         """Whether stream samples have the same beats on both.  [any]"""
@@ -58,9 +70,9 @@ class StreamPlacement:
         stream_sample = units.seconds_to_samples(units.frames_to_seconds(frame), self.grid.sample_rate_hz)
         return self.curve.beats_at(self.zero_samples + stream_sample)
 
-    def frame_at(self, position_samples: int) -> int:
+    def frame_at(self, position_samples: HostSample) -> int:
         """First own frame that begins at a host position or after it.  [any]"""
-        seconds = units.samples_to_seconds(position_samples - self.zero_samples, self.grid.sample_rate_hz)
+        seconds = units.samples_to_seconds(self.stream_of(position_samples), self.grid.sample_rate_hz)
         frames = units.seconds_to_frames(seconds)
         return -(-frames.numerator // frames.denominator)
 

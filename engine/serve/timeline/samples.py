@@ -1,8 +1,27 @@
-"""How a stream's samples become its codec's and its frames: all counted from where the stream's own music begins."""
+"""Which clock a sample is counted on, and how a stream's samples become its codec's and its frames.
+
+HostSample     on the host's timeline, at its rate            where the playhead is
+StreamSample   from the stream's first sample, at that rate   `StreamPlacement` says where it lies on the host's
+CodecSample    from the same place, at the model's rate       what the codec puts out; `SampleRates` says which that is
+
+A position has one of these types; the difference of two, a length, is an `int`.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NewType
+
+from bridge.time.transport import Transport
+
+HostSample = NewType("HostSample", int)
+StreamSample = NewType("StreamSample", int)
+CodecSample = NewType("CodecSample", int)
+
+
+def position_of(transport: Transport) -> HostSample:
+    """Where a host is.  [any]"""
+    return HostSample(transport.position_samples)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,26 +40,26 @@ class SampleRates:
         """Stream samples in a codec sample.  [any]"""
         return self.stream_hz / self.codec_hz
 
-    def stream_of(self, codec: int) -> int:
+    def stream_of(self, codec: CodecSample) -> StreamSample:
         """The first stream sample at a codec sample or after it.  [any]"""
-        return -(-codec * self.stream_hz // self.codec_hz)
+        return StreamSample(-(-codec * self.stream_hz // self.codec_hz))
 
-    def codec_of(self, stream: int) -> int:
+    def codec_of(self, stream: StreamSample) -> CodecSample:
         """The codec sample at a stream sample, or the last one before it.  [any]"""
-        return stream * self.codec_hz // self.stream_hz
+        return CodecSample(stream * self.codec_hz // self.stream_hz)
 
     def stream_length(self, codec_samples: int) -> int:
         """Whole stream samples that so many of the codec's last.  [any]"""
         return codec_samples * self.stream_hz // self.codec_hz
 
-    def start_of(self, frame: int) -> int:
+    def start_of(self, frame: int) -> CodecSample:
         """The first codec sample of a frame.  [any]"""
-        return frame * self.frame_samples
+        return CodecSample(frame * self.frame_samples)
 
-    def frame_at(self, codec: int) -> int:
+    def frame_at(self, codec: CodecSample) -> int:
         """The frame that holds a codec sample.  [any]"""
         return codec // self.frame_samples
 
-    def frame_from(self, codec: int) -> int:
+    def frame_from(self, codec: CodecSample) -> int:
         """The first frame that begins at a codec sample or after it.  [any]"""
         return -(-codec // self.frame_samples)

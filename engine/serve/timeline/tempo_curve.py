@@ -20,6 +20,7 @@ from bridge.time import units
 from bridge.time.tempo_map import TEMPO_MAX_BPM, TEMPO_MIN_BPM
 from bridge.time.transport import Grid
 from bridge.time.units import Exact, exact
+from engine.serve.timeline.samples import HostSample
 
 STRAIGHT_BPM_PER_BEAT = 1e-7  # a slope below this is none
 SAME_SECONDS = 1e-6  # lines nearer than this are one
@@ -35,7 +36,7 @@ class TempoSegment:
     A ramp's grid is anchored on its first sample.  [any]
     """
 
-    from_samples: int
+    from_samples: HostSample
     grid: Grid
     slope: float = 0.0
 
@@ -62,14 +63,14 @@ class TempoSegment:
             position - grid.anchor_samples, grid.tempo_bpm, grid.sample_rate_hz
         )
 
-    def sample_at(self, beats: Exact) -> int:
+    def sample_at(self, beats: Exact) -> HostSample:
         """Sample on which a beat sounds, rounded once; inverse of `beats_at` on this segment.  [any]"""
         if not self.slope:
-            return self.grid.sample_at(beats)
+            return HostSample(self.grid.sample_at(beats))
         passed = float(exact(beats) - self.grid.beats_at(self.from_samples))
         grown = max(passed * self.slope / self.grid.tempo_bpm, -1.0 + 1e-9)  # a falling ramp never gets further
         minutes = math.log1p(grown) / self.slope
-        return self.from_samples + round(minutes * units.SECONDS_PER_MINUTE * self.grid.sample_rate_hz)
+        return HostSample(self.from_samples + round(minutes * units.SECONDS_PER_MINUTE * self.grid.sample_rate_hz))
 
     def tempo_at(self, position: float) -> float:
         """Quarter notes a minute at a sample.  [any]"""
@@ -92,10 +93,10 @@ class TempoCurve:
     @staticmethod
     def straight(grid: Grid) -> TempoCurve:
         """One tempo throughout: exactly the grid.  [any]"""
-        return TempoCurve((TempoSegment(grid.anchor_samples, grid),))
+        return TempoCurve((TempoSegment(HostSample(grid.anchor_samples), grid),))
 
     @staticmethod
-    def ramp(grid: Grid, position_samples: int, slope: float, seconds: float = RAMP_SECONDS) -> TempoCurve:
+    def ramp(grid: Grid, position_samples: HostSample, slope: float, seconds: float = RAMP_SECONDS) -> TempoCurve:
         """The tangent `grid` up to a sample, from there the tempo moves by `slope` bpm a beat.
 
         After `seconds`, or at the slowest or fastest tempo there is, it is straight.  [any]
@@ -109,9 +110,9 @@ class TempoCurve:
         count = int(min(seconds, most) * grid.sample_rate_hz)
         if count < 1:
             return TempoCurve.straight(grid)
-        end = position_samples + count
+        end = HostSample(position_samples + count)
         after = _tangent(grid, end, segment.beats_at(end), segment.tempo_at(end))
-        return TempoCurve((TempoSegment(position_samples - 1, grid), segment, TempoSegment(end, after)))
+        return TempoCurve((TempoSegment(HostSample(position_samples - 1), grid), segment, TempoSegment(end, after)))
 
     @property
     def grid(self) -> Grid:
@@ -135,7 +136,7 @@ class TempoCurve:
         """`beats_at` in floats, for comparisons.  [any]"""
         return self.segment_at(position).quick_beats(position)
 
-    def sample_at(self, beats: Exact) -> int:
+    def sample_at(self, beats: Exact) -> HostSample:
         """Sample on which a beat sounds, rounded once; inverse of `beats_at`.  [any]"""
         placement = exact(beats)
         found = self.segments[0]
@@ -154,7 +155,7 @@ class TempoCurve:
         beats = other.quick_beats(position) - self.quick_beats(position)
         return beats * units.SECONDS_PER_MINUTE / other.tempo_at(position)
 
-    def reached(self, position_samples: int, beats: Exact) -> TempoCurve:
+    def reached(self, position_samples: HostSample, beats: Exact) -> TempoCurve:
         """This line, come to from another beat at a sample: the tempo bends until they meet, the beat never jumps.
 
         By at most 4 %, unless that takes longer than two beats.  [any]
@@ -164,11 +165,12 @@ class TempoCurve:
         if abs(off) * units.SECONDS_PER_MINUTE < exact(SAME_SECONDS) * exact(tempo):
             return self
         spent = min(max(abs(float(off)) / MOST_BEND, SHORTEST_BEND_BEATS), LONGEST_BEND_BEATS)
-        end = position_samples + int(units.beats_to_samples(spent, tempo, self.grid.sample_rate_hz)) + 1
+        length = int(units.beats_to_samples(spent, tempo, self.grid.sample_rate_hz)) + 1
+        end = HostSample(position_samples + length)
         there, at_end = self.segment_at(position_samples), self.segment_at(end)
         minutes = (end - position_samples) / (units.SECONDS_PER_MINUTE * self.grid.sample_rate_hz)
-        length, slope = float(self.beats_at(end) - exact(beats)), there.slope
-        bent = length * slope / math.expm1(slope * minutes) if slope else length / minutes
+        passed, slope = float(self.beats_at(end) - exact(beats)), there.slope
+        bent = passed * slope / math.expm1(slope * minutes) if slope else passed / minutes
         if not TEMPO_MIN_BPM / 2 <= bent <= TEMPO_MAX_BPM * 2:  # too far off to be bent: it is a jump
             return self
         leading = TempoSegment(position_samples, _tangent(there.grid, position_samples, exact(beats), bent), slope)
@@ -180,21 +182,21 @@ class TempoCurve:
 
     # -- bars -----------------------------------------------------------------------------------------
 
-    def bar_start(self, bar: int) -> int:
+    def bar_start(self, bar: int) -> HostSample:
         """First sample of a bar, counted as the host counts now.  [any]"""
         return self.sample_at(self.grid.bar_start_beats(bar))
 
-    def bar_at(self, position_samples: int) -> int:
+    def bar_at(self, position_samples: HostSample) -> int:
         """Bar that owns a sample: bar_start(bar) <= position < bar_start(bar + 1).  [any]"""
         beats = self.beats_at(position_samples) - exact(self.grid.bar_origin_beats)
         bar = units.bar_at_beats(beats, self.grid.signature)
         return bar + 1 if self.bar_start(bar + 1) <= position_samples else bar
 
-    def next_bar(self, position_samples: int) -> int:
+    def next_bar(self, position_samples: HostSample) -> int:
         """First bar whose first sample is at `position_samples` or after it.  [any]"""
         bar = self.bar_at(position_samples)
         return bar if self.bar_start(bar) == position_samples else bar + 1
 
 
-def _tangent(grid: Grid, position_samples: int, beats: Fraction, tempo_bpm: float) -> Grid:
+def _tangent(grid: Grid, position_samples: HostSample, beats: Fraction, tempo_bpm: float) -> Grid:
     return replace(grid, tempo_bpm=tempo_bpm, anchor_samples=position_samples, anchor_beats=float(beats))

@@ -12,6 +12,7 @@ from itertools import pairwise
 
 from bridge.time.transport import Grid, Transport
 from bridge.time.units import samples_to_seconds
+from engine.serve.timeline.samples import HostSample
 from engine.serve.timeline.tempo_curve import TempoCurve
 
 LOOK_BACK_SECONDS = 0.6  # changes of tempo that lie nearer together than this are one movement
@@ -48,7 +49,7 @@ class TempoPredictor:
             return self._newest[1]
         slope = self._slope(transport)
         curve = (
-            TempoCurve.ramp(transport.grid, transport.position_samples, slope)
+            TempoCurve.ramp(transport.grid, HostSample(transport.position_samples), slope)
             if slope
             else self._straight(transport.grid)
         )
