@@ -8,6 +8,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Hashable
+from itertools import count
 from typing import TYPE_CHECKING
 
 from bridge.control import messages, presets
@@ -18,7 +19,8 @@ from bridge.errors import OutOfRange
 from bridge.time.units import exact
 from engine.serve.control.command_intake import CommandIntake, IntakeItem, Question
 from engine.serve.faults import wire_fault
-from engine.serve.lane.commands import Command, Meeting
+from engine.serve.lane.commands import Command
+from engine.serve.lane.gathering import Gathering
 from engine.serve.lane.lane import SEEDS, Lane, Update
 from engine.serve.lane_settings import CONTINUE, LaneSettings
 from engine.serve.state import EngineState
@@ -44,7 +46,8 @@ class CommandHandlers:
         self._state, self._lane_of, self._must_take = state, lane_of, must_take
         self._generate_loop, self._model = generate_loop, model
         self.intake = CommandIntake(generate_loop)
-        self._meetings: dict[tuple[str, str], tuple[float, Meeting]] = {}  # by machine and place, since when
+        self._keys = count(1)  # of mutes that last for some beats
+        self._meetings: dict[tuple[str, str], tuple[float, Gathering]] = {}  # by machine and place, since when
 
     def handlers(self) -> dict[str, Handler]:
         """Every request of the table that is ours, by address.  [main]"""
@@ -64,19 +67,22 @@ class CommandHandlers:
 
     def _change(self, request: Request, about: str, update: Update, *values: object) -> Answer:
         """Change a lane's settings; answered with `values` and the place: of one told now at once."""
-        command, lane = self._command(request, update), self._lane_of(request.whole("lane"))
+        command, lane = self.command(request, update), self._lane_of(request.whole("lane"))
         command.about = about
         if command.at == NOW:
             self._generate_loop()
             return (*values, *lane.place_now(lane.tell(command)))
         return self._ask(request, lambda controller: (*values, *controller.change(command)), about, command.at.wire())
 
-    def _command(self, request: Request, update: Update | None = None) -> Command:
-        """A request's command; it lands with those that the same machine told just before for the same place."""
+    def command(self, request: Request, update: Update | None = None) -> Command:
+        """A request's command; it lands with those that the same machine told just before for the same place.
+
+        [control]
+        """
         now, key = time.monotonic(), (request.client.host, str(request.at().wire()))
-        since, meeting = self._meetings.get(key, (0.0, Meeting()))
+        since, meeting = self._meetings.get(key, (0.0, Gathering()))
         if now - since > TOGETHER_SECONDS:
-            since, meeting = now, Meeting()
+            since, meeting = now, Gathering()
             recent = {k: each for k, each in self._meetings.items() if now - each[0] <= TOGETHER_SECONDS}
             self._meetings = {**recent, key: (since, meeting)}
         return Command(request.at(), request.id, request.message.address, update, meeting=meeting)
@@ -124,8 +130,9 @@ class CommandHandlers:
         on, beats = request.whole("on") == 1, exact(request.number("beats"))
         if not beats:
             return self._change(request, "mute", lambda settings: settings.with_mute(on))
-        command = self._command(request, lambda settings: settings.with_mute(on))
-        command.then = self._command(request, lambda settings: settings.with_mute(not on))
+        key = next(self._keys)  # it lasts so long whatever other mutes begin or end meanwhile
+        command = self.command(request, lambda settings: settings.with_mute(on, key * on))
+        command.then = self.command(request, lambda settings: settings.with_mute(not on, key * on))
         command.then.meeting, command.length_beats = None, beats
         command.about, command.then.about = "mute", "mute's end"
         return self._ask(request, lambda controller: controller.change(command), "mute", command.at.wire())
@@ -148,7 +155,7 @@ class CommandHandlers:
         self._model()
         if CONTINUE in lane.settings.regions:
             self._must_take(CONTINUE)
-        command = self._command(request)
+        command = self.command(request)
         command.past = request.whole("past") == 1
 
         def play(controller: LaneController) -> None:
@@ -162,7 +169,7 @@ class CommandHandlers:
 
     def stop(self, request: Request) -> Answer:
         """lane/stop.  [control]"""
-        command = self._command(request)
+        command = self.command(request)
         return self._ask(request, lambda controller: (controller.stop(command.at, command),), command.at.wire())
 
     def cancel(self, request: Request) -> Answer:

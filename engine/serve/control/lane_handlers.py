@@ -15,7 +15,7 @@ from bridge.region.region import Region
 from bridge.ring.writer import RingWriter
 from engine.serve.control.command_handlers import CommandHandlers
 from engine.serve.control.engine_handlers import EngineHandlers
-from engine.serve.control.region_handlers import RegionHandlers
+from engine.serve.control.region_handlers import RegionHandlers, come
 from engine.serve.control.transport_handlers import TransportHandlers
 from engine.serve.lane.commands import Command
 from engine.serve.lane.lane import Lane
@@ -42,7 +42,7 @@ class LaneHandlers:
         self.on_guard: Callable[[Lane, float, str, str, float], None] = lambda lane, *fault: None
         self.on_grid: Callable[[Lane, float, float, float], None] = lambda lane, *off: None
         self.commands = CommandHandlers(state, self.lane_of, self.must_take, self.generate_loop, self.model)
-        self.regions = RegionHandlers(self.lane_of, self.must_take, self._put_region)
+        self.regions = RegionHandlers(self.lane_of, self.must_take, self._put_region, self.commands.command)
 
     def handlers(self) -> dict[str, Handler]:
         """Every request of the table that is ours, by address.  [main]"""
@@ -102,6 +102,9 @@ class LaneHandlers:
         def place() -> tuple[object, ...]:
             if lane.controller is None:
                 raise NoSuchLane(f"lane {lane.number} was closed")
+            meeting = command.meeting
+            come(command)
+            command.meeting = meeting  # it joins the others now
             return lane.controller.change(command)
 
         return self.generate_loop().ask(place)

@@ -91,8 +91,9 @@ class Command:
     """What somebody wants, and when: a change of settings (`update`), a play (`order`), or with neither a stop.
 
     `stream_sample` is the one from which it is heard, None while it waits; `ahead` the samples from the host to its
-    place at the last look. `settled`: the lane's settings have it already; `slow`: music is made anew for it. `about`:
-    what it sets; one told "now" is overtaken by a newer one about the same that is heard no later. [generate]
+    place at the last look; `fresh`: it has its place since then. `settled`: the lane's settings have it already;
+    `slow`: music is made anew for it. `about`: what it sets; one told "now" is overtaken by a newer one about the same
+    that is heard no later. [generate]
     """
 
     at: At = NOW
@@ -104,12 +105,14 @@ class Command:
     due: Due = field(default_factory=lambda: Due(Fraction(0)))
     stream_sample: int | None = None
     ahead: int | None = None
+    fresh: bool = True
     settled: bool = False
     slow: bool = False
     about: str = ""
     then: Command | None = None  # ends what this one begins
     length_beats: Fraction = Fraction(0)  # after which that is
-    meeting: Meeting | None = None
+    meeting: Meeting | None = None  # that it is still to join
+    group: Meeting | None = None  # that it has joined
     past: bool = False  # a play that begins on its beat also where the host is past it
 
     @property
@@ -131,14 +134,18 @@ class Command:
         else:
             due = due_at(self.at, transport, margin_samples)
             if self.meeting is not None:
-                due, self.meeting = self.meeting.join(due, transport, margin_samples), None
-        self.due = Due(due.beats, due.late or self.due.late, due.timeline)
+                due = self.meeting.join(due, transport, margin_samples)
+                self.group, self.meeting = self.meeting, None
+        self.go_to(Due(due.beats, due.late or self.due.late, due.timeline), transport)
+        return self.due
+
+    def go_to(self, due: Due, transport: Transport) -> None:
+        """Take effect there."""
+        self.due, self.ahead, self.fresh = due, ahead_samples(due, transport), True
         if self.order is not None:
             self.order.moved(due.beats)
-        self.ahead = ahead_samples(self.due, transport)
         if self.then is not None:
             self._placement_end(self.then, transport)
-        return self.due
 
     def _placement_end(self, end: Command, transport: Transport) -> None:
         """The end lies so many beats behind the beginning, through the ends of the host's loop too."""
@@ -148,7 +155,7 @@ class Command:
             wrapped = due_at(NOW, replace(transport, playing=True), self.ahead + after - begin)
             found = found if transport.grid.sample_at(wrapped.beats) == after else wrapped
         end.at, end.due = At(beats=float(found.beats)), found
-        end.ahead = ahead_samples(found, transport)
+        end.ahead, end.fresh = ahead_samples(found, transport), True
 
     def applied(self, settings: LaneSettings) -> LaneSettings:
         """Settings with what it changes."""
@@ -242,20 +249,22 @@ class Commands:
 
     def passed(self, advanced_samples: int, transport: Transport) -> list[Command]:
         """Those that wait and whose place the host has gone past since the last look."""
-        gone = [each for each in self.waiting if each.ahead is not None and 0 < advanced_samples >= each.ahead]
+        gone = []
         for command in self.waiting:
-            if command not in gone:
-                command.ahead = ahead_samples(command.due, transport)
+            ahead = ahead_samples(command.due, transport)
+            past = ahead is None if command.fresh else 0 < advanced_samples >= (command.ahead or 0)
+            gone += [command] if past and command.ahead is not None else []
+            command.ahead, command.fresh = command.ahead if command in gone else ahead, False
         for command in self.made:
             past = command.ahead is not None and 0 < advanced_samples >= command.ahead
             command.ahead = 0 if past else ahead_samples(command.due, transport)
         return gone
 
-    def postpone(self, here: int, stream_written: int, quick: list[Command]) -> None:
-        """Where the host waits for music, what it has come to is not heard yet, but for `quick` commands."""
-        for command in self.made:
-            silent = stream_written <= here and (command.update is not None or command.order is not None)
-            if silent and command not in quick and command.stream_sample is not None and command.stream_sample <= here:
+    def postpone(self, here: int, stream_written: int, base: LaneSettings) -> None:
+        """Where the host waits for music, what it has come to is not heard yet, but for how loud `base` is."""
+        for command in self.made if stream_written <= here else []:
+            silent = command.order is not None or (command.update is not None and not base.goes_on(command.update))
+            if silent and command.stream_sample is not None and command.stream_sample <= here:
                 command.stream_sample = here + 1
 
     def heard(self, stream_sample: int) -> list[Command]:

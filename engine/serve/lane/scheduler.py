@@ -13,12 +13,14 @@ anew from before its place, and when the host jumps.
 from __future__ import annotations
 
 from collections.abc import Callable
+from weakref import ref
 
 from bridge.control.arguments import NOW
 from bridge.time.transport import Transport
 from engine.serve.lane.commands import Command, Commands, Times, newest
+from engine.serve.lane.gathering import Gathering, held
 from engine.serve.lane.lane import Lane, Overtaken
-from engine.serve.lane.levels import SOON_SECONDS, Levels
+from engine.serve.lane.levels import SOON_SECONDS, Levels, gain_points
 from engine.serve.lane.renewal import Renewal
 from engine.serve.lane.timing import LaneTiming
 from engine.serve.lane_settings import LaneSettings
@@ -48,16 +50,35 @@ class CommandScheduler:
         self._fresh: list[Command] = []  # in the settings, not in the music yet
         self._early: list[Command] = []  # begin with the play that is being begun
         self._before: Transport | None = None
+        self._renderer: Callable[[], StreamRenderer | None] = lambda: None
 
     # -- commands come --------------------------------------------------------------------------------
 
     def add(self, command: Command, transport: Transport) -> Due:
         """A change, a play or a stop for later; where it will be heard."""
-        due = command.aim(transport, self.margin_samples(command, transport))
+        command.aim(transport, self.margin_samples(command, transport))
         self.commands.wait(command)
         if command.then is not None:
             self.commands.wait(command.then)
-        return due
+        if isinstance(command.group, Gathering):
+            command.group.gather(self, command)
+        return command.due
+
+    def move_to(self, command: Command, due: Due) -> None:
+        """One of a group goes to a later place, if it is not heard before that can be helped."""
+        transport, renderer = self._lane.clock.or_standing(), self._renderer()
+        if command in self.commands.made and command.stream_sample is not None and renderer is not None:
+            here = transport.position_samples - renderer.placement.zero_samples
+            seconds = SOON_SECONDS if self.base.goes_on(command.update) else self._timing.margin_seconds
+            ready = here + int(seconds * transport.sample_rate_hz * transport.playing)
+            if command.update is None or command.settled or command.stream_sample < ready:
+                return
+            self.commands.made.remove(command)
+            self.commands.waiting.append(command)
+            stream_sample, command.stream_sample = command.stream_sample, None
+            self._make_anew(renderer, transport, stream_sample)
+        if command in self.commands.waiting:
+            command.go_to(due, transport)
 
     def margin_samples(self, command: Command, transport: Transport) -> int:
         """How far ahead of the host it must come to be in time."""
@@ -123,10 +144,12 @@ class CommandScheduler:
         """Look where the host is, take up what is due; True when the stream was made anew from some place."""
         self.base, news = self._lane.look()
         self._fresh = newest(self._fresh + news)
+        self._renderer = ref(renderer) if renderer is not None else lambda: None
+        self.hear(renderer, transport)
         self._go_with(renderer, transport)
         if renderer is None:
             self._fresh.clear()
-            self._levels.tell(self._lane.ring, renderer, transport, self.base)
+            self._levels.tell(self._lane.ring, None, transport, self.base)
             self._begin_waiting(transport)
             return False
         anew = False
@@ -141,8 +164,18 @@ class CommandScheduler:
                 return anew
             anew |= self._take_up(renderer, transport, stream_sample)
         self._fresh = self._levels.follow(renderer, transport, self.base, self.commands, self._fresh)
-        self._levels.tell(self._lane.ring, renderer, transport, self.base)
+        self._levels.tell(self._lane.ring, renderer, transport, self.base, self._gains_to_come(renderer, transport))
         return anew
+
+    def _gains_to_come(self, renderer: StreamRenderer, transport: Transport) -> list[tuple[int, float]]:
+        """Where what still waits takes the fader elsewhere: stream sample, gain from there on."""
+        placed: list[tuple[int, int, Command]] = []
+        for number, command in enumerate(self.commands.waiting):
+            stream_sample = self.stream_sample(command, renderer, transport)
+            if command.update is not None and stream_sample is not None:
+                placed.append((stream_sample, number, command))
+        in_order = sorted(placed, key=lambda each: each[:2])
+        return gain_points(self.commands.settings(self.base), [(at, each) for at, _, each in in_order])
 
     def _begin_waiting(self, transport: Transport) -> None:
         """A play that waited for the end of the music before it gets ready."""
@@ -164,7 +197,9 @@ class CommandScheduler:
             if command.update is not None and renderer is None:
                 self.commands.waiting.remove(command)
                 self.base = self._lane.update(command.update)
-            elif command.update is None and command.order is None:
+            elif renderer is not None and not held(command) and self.base.goes_on(command.update):  # a held bar obeyed
+                self.commands.make([command], transport.position_samples - renderer.placement.zero_samples)
+            elif command.update is None and command.order is None and not held(command):
                 self.commands.waiting.remove(command)
                 self._end(command, transport)
             else:  # the music was not made in time: it goes to the next such place
@@ -184,7 +219,7 @@ class CommandScheduler:
 
     def stream_sample(self, command: Command, renderer: StreamRenderer, transport: Transport) -> int | None:
         """The stream's sample on its place, None where the host does not get there."""
-        ahead = ahead_samples(command.due, transport)
+        ahead = None if held(command) else ahead_samples(command.due, transport)
         if ahead is None:
             return None
         here = transport.position_samples - renderer.placement.zero_samples
@@ -295,23 +330,13 @@ class CommandScheduler:
         if renderer is None or not transport.playing or transport.timeline != renderer.placement.timeline:
             return
         here = transport.position_samples - renderer.placement.zero_samples
-        self.commands.postpone(here, renderer.stream_written, self._quick())
+        self.commands.postpone(here, renderer.stream_written, self.base)
         for command in self.commands.heard(here):
             if command.update is not None and not command.settled:
                 self.base = self._lane.update(command.update)
                 self._base_made = command.update(self._base_made)
             self._told_heard(command, renderer)
         self._levels.passed(renderer, here)
-
-    def _quick(self) -> list[Command]:
-        """What is made and moves the fader alone: it is heard in a held bar, too."""
-        found, settings = [], self.base
-        for command in self.commands.made:
-            before, settings = settings, command.applied(settings)
-            moved = before.gain != settings.gain and before.regenerating() == settings.regenerating()
-            if moved or (command.settled and not command.slow):
-                found.append(command)
-        return found
 
     def _told_heard(self, command: Command, renderer: StreamRenderer) -> None:
         stream_sample = command.stream_sample or 0
