@@ -112,7 +112,7 @@ class LaneSettings:
         drawn = tuple(self.values.get(name) for name in DRAWN)
         return drawn, self.dice, self.conditioned()
 
-    def goes_on(self, update: Callable[[LaneSettings], LaneSettings] | None) -> bool:
+    def goes_on(self, update: Update | None) -> bool:
         """Whether a change is one of how loud it is, for which no music is made anew.  [any]"""
         return update is not None and update(self).regenerating() == self.regenerating()
 
@@ -132,3 +132,6 @@ class LaneSettings:
     def continued(self) -> ReferenceAudio | None:
         """The region to go on from.  [any]"""
         return self.regions.get(CONTINUE)
+
+
+Update = Callable[[LaneSettings], LaneSettings]

@@ -21,8 +21,8 @@ from engine.serve.control.command_intake import CommandIntake, IntakeItem, Quest
 from engine.serve.faults import wire_fault
 from engine.serve.lane.commands import Command
 from engine.serve.lane.gathering import Gathering
-from engine.serve.lane.lane import SEEDS, Lane, Update
-from engine.serve.lane_settings import CONTINUE, LaneSettings
+from engine.serve.lane.lane import SEEDS, Lane
+from engine.serve.lane_settings import CONTINUE, LaneSettings, Update
 from engine.serve.state import EngineState
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class CommandHandlers:
         command.about = about
         if command.at == NOW:
             self._generate_loop()
-            return (*values, *lane.place_now(lane.tell(command)))
+            return (*values, float(lane.place_now(lane.tell(command)).beats), 0)
         return self._ask(request, lambda controller: (*values, *controller.change(command)), about, command.at.wire())
 
     def command(self, request: Request, update: Update | None = None) -> Command:
@@ -123,7 +123,7 @@ class CommandHandlers:
                 settings = settings.with_value(name, value)
             return settings if preset.prompt is None else settings.with_prompt(preset.prompt)
 
-        return self._change(request, "", update, lane.settings.prompt if preset.prompt is None else preset.prompt)
+        return self._change(request, "", update, lane.wanted.prompt if preset.prompt is None else preset.prompt)
 
     def mute(self, request: Request) -> Answer:
         """lane/mute.  [control]"""
@@ -153,7 +153,7 @@ class CommandHandlers:
         lane, responder = self._lane_of(request.whole("lane")), request.responder
         bars = request.whole("bars")
         self._model()
-        if CONTINUE in lane.settings.regions:
+        if CONTINUE in lane.wanted.regions:
             self._must_take(CONTINUE)
         command = self.command(request)
         command.past = request.whole("past") == 1

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from bridge.control import messages
-from bridge.control.arguments import NOW
 from bridge.control.clients import Client
 from bridge.control.parameters import parameter
 from bridge.control.requests import LATER, Answer, Handler, Request
@@ -96,8 +95,6 @@ class LaneHandlers:
             prepare(hot.model, LaneSettings().with_region(region.role, heard))
         role = region.role  # alone, not the region: commands outlive what was read
         command.update = lambda settings: settings.with_region(role, heard)
-        if command.at == NOW:
-            lane.tell(command)
 
         def place() -> tuple[object, ...]:
             if lane.controller is None:
@@ -178,7 +175,7 @@ class LaneHandlers:
         """lane/status.  [control]"""
         lane = self.lane_of(request.whole("lane"))
         view = lane.view
-        references = " ".join(sorted(lane.settings.regions))
+        references = " ".join(sorted(lane.wanted.regions))
         return view.state, view.written_beats, view.generation, view.seed, references, lane.listener(), view.fault
 
     def lane_stats(self, request: Request) -> Answer:

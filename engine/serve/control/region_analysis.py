@@ -85,7 +85,7 @@ class RegionAnalysis:
         if host is None:
             return region, ReferenceAudio(audio, region.bpm, region.start_beats, rate_hz)
         counted = counted_bpm(region.bpm, host.tempo_bpm)
-        if region.role == MELODY or lane.settings.values.get("region_tempo", 1.0) <= 0:
+        if region.role == MELODY or lane.wanted.values.get("region_tempo", 1.0) <= 0:
             return region, ReferenceAudio(audio, counted, region.start_beats, rate_hz)
         speed = speed_to(region.bpm, host.tempo_bpm)
         if abs(speed - 1.0) >= SAME:

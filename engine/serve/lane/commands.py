@@ -16,8 +16,7 @@ from statistics import median
 from bridge.control.arguments import NOW, At
 from bridge.errors import Busy
 from bridge.time.transport import Transport
-from engine.serve.lane.lane import Update
-from engine.serve.lane_settings import LaneSettings
+from engine.serve.lane_settings import LaneSettings, Update
 from engine.serve.timeline.due import Due, ahead_samples, due_at
 from engine.serve.timeline.phase_in import PhaseIn
 
@@ -91,9 +90,8 @@ class Command:
     """What somebody wants, and when: a change of settings (`update`), a play (`order`), or with neither a stop.
 
     `stream_sample` is the one from which it is heard, None while it waits; `ahead` the samples from the host to its
-    place at the last look; `fresh`: it has its place since then. `settled`: the lane's settings have it already;
-    `slow`: music is made anew for it. `about`: what it sets; one told "now" is overtaken by a newer one about the same
-    that is heard no later. [generate]
+    place at the last look; `fresh`: it has its place since then. `slow`: music is made anew for it. `about`: what it
+    sets; one that floats is overtaken by a newer one about the same that is heard no later. [generate]
     """
 
     at: At = NOW
@@ -106,7 +104,6 @@ class Command:
     stream_sample: int | None = None
     ahead: int | None = None
     fresh: bool = True
-    settled: bool = False
     slow: bool = False
     about: str = ""
     then: Command | None = None  # ends what this one begins
@@ -114,6 +111,11 @@ class Command:
     meeting: Meeting | None = None  # that it is still to join
     group: Meeting | None = None  # that it has joined
     past: bool = False  # a play that begins on its beat also where the host is past it
+
+    @property
+    def floats(self) -> bool:
+        """Whether it has no place: it changes the settings as it comes, and is heard as soon as it can be."""
+        return self.update is not None and self.at == NOW and self.then is None
 
     @property
     def explicit(self) -> bool:
@@ -157,13 +159,17 @@ class Command:
         end.at, end.due = At(beats=float(found.beats)), found
         end.ahead, end.fresh = ahead_samples(found, transport), True
 
-    def applied(self, settings: LaneSettings) -> LaneSettings:
+    def changed(self, settings: LaneSettings) -> LaneSettings:
         """Settings with what it changes."""
-        return settings if self.update is None or self.settled else self.update(settings)
+        return settings if self.update is None else self.update(settings)
+
+    def applied(self, settings: LaneSettings) -> LaneSettings:
+        """The lane's settings with what it changes on its place; they have what floats already."""
+        return settings if self.floats else self.changed(settings)
 
 
 def newest(commands: list[Command]) -> list[Command]:
-    """Commands told "now" without those that a later one about the same has overtaken.  [any]"""
+    """Commands that float without those that a later one about the same has overtaken.  [any]"""
     last = {each.about: each for each in commands}
     return [each for each in commands if not each.about or last[each.about] is each]
 
@@ -192,7 +198,7 @@ class Commands:
 
     def settings(self, base: LaneSettings) -> LaneSettings:
         """What is heard at the end of what is made; the same object while nothing changes."""
-        changes = [each for each in self.made if each.update is not None and not each.settled]
+        changes = [each for each in self.made if each.update is not None and not each.floats]
         known = self._folded
         if known is not None and known[0] is base and known[1] == changes:
             return known[2]
@@ -205,11 +211,11 @@ class Commands:
     def make(self, commands: Iterable[Command], stream_sample: int) -> None:
         """They are heard from a stream sample on, and what they overtake is not."""
         commands = list(commands)
-        about = {each.about for each in commands if each.settled and each.about}
+        about = {each.about for each in commands if each.floats and each.about}
         gone = [
             each
             for each in self.made
-            if each.settled and each.about in about and (each.stream_sample or 0) >= stream_sample
+            if each.floats and each.about in about and (each.stream_sample or 0) >= stream_sample
         ]
         self.made = [each for each in self.made if each not in gone]
         for command in commands:
@@ -224,7 +230,7 @@ class Commands:
         for command in [
             each for each in self.made if each.stream_sample is not None and each.stream_sample > stream_sample
         ]:
-            if command.settled:
+            if command.floats:
                 command.stream_sample = stream_sample
             elif command.update is not None:
                 self.made.remove(command)
@@ -235,7 +241,7 @@ class Commands:
 
     def jumped(self, transport: Transport, margin_samples: Callable[[Command, Transport], int]) -> None:
         """The host is elsewhere: places named wait for it, 'the next one' is another one now."""
-        for command in [each for each in self.made if each.update is not None and not each.settled]:
+        for command in [each for each in self.made if each.update is not None and not each.floats]:
             self.made.remove(command)
             command.stream_sample = None
             self.waiting.append(command)
@@ -291,7 +297,7 @@ class Commands:
     def listed(self) -> tuple[int, str]:
         """How many are not heard yet, and the first ones: 'id kind beat'."""
         ahead = sorted(self.waiting, key=lambda each: (each.ahead is None, each.ahead or 0))
-        scheduled = [each for each in self.made if each.update is not None and not each.settled] + ahead
+        scheduled = [each for each in self.made if each.update is not None and not each.floats] + ahead
         names = [f"{each.id} {each.kind} {float(each.due.beats):.6g}" for each in scheduled[:LIST_MAX]]
         return len(scheduled), ", ".join(names)
 

@@ -26,13 +26,13 @@ from engine.serve.lane.filling import ready_noted, take_noted
 from engine.serve.lane.fitting import loop_samples, placement_of
 from engine.serve.lane.guard_actions import GuardActions
 from engine.serve.lane.host_follower import HostFollower
-from engine.serve.lane.lane import ENDED, IDLE, PLAYING, PREPARING, Lane, LaneView, Overtaken, Update
+from engine.serve.lane.lane import ENDED, IDLE, PLAYING, PREPARING, Lane, LaneView, Overtaken
 from engine.serve.lane.levels import SOON_SECONDS, Levels
 from engine.serve.lane.renewal import Renewal
 from engine.serve.lane.retries import Retries
 from engine.serve.lane.scheduler import CommandScheduler
 from engine.serve.lane.timing import LaneTiming, lead_limit_seconds
-from engine.serve.lane_settings import Depth, LaneSettings
+from engine.serve.lane_settings import LaneSettings, Update
 from engine.serve.render import bending
 from engine.serve.render.stream_renderer import StreamRenderer
 from engine.serve.render.stream_settings import left_aside, own_values
@@ -68,9 +68,7 @@ class LaneController:
     # -- commands -----------------------------------------------------------------------------------------
 
     def change(self, command: Command) -> tuple[float, int]:
-        """A change of settings (of now: it is in them): from which beat it is heard, whether later than meant."""
-        if command.settled:
-            return self.lane.place_now(Depth.WINDOW if command.slow else Depth.SOUND)
+        """A change of settings: from which beat it is heard, whether later than meant."""
         due = self.scheduler.add(command, self.lane.clock.or_standing())
         return float(due.beats), int(due.late)
 
@@ -80,6 +78,7 @@ class LaneController:
 
     def play(self, at: At, bars: int, begun: Begun, failed: Failed, command: Command | None = None) -> Due:
         """Begin a stream; a running one goes on up to the new one's start."""
+        self.scheduler.take_told()
         transport = self.lane.clock.or_standing()
         bars = int(self.lane.settings.values["bars"]) if bars < 0 else bars
         command = command or Command(at)
@@ -114,6 +113,11 @@ class LaneController:
         self.scheduler.commands.take_back(list(self.scheduler.commands.waiting), Overtaken(OVERTAKEN))
         self.renderer = self.lane.controller = None
         self.lane.ring.close()
+
+    def adopt(self, model: LoadedModel) -> LaneSettings:
+        """The settings with a model's own values where nobody asked for others."""
+        self.scheduler.take_told()
+        return self.scheduler.change_settings(lambda settings: settings.with_own(own_values(model)))
 
     def take_over(self, renderer: StreamRenderer, model: LoadedModel, text: str) -> None:
         """Another model's renderer goes on where this lane's one is; see `handover`."""
@@ -184,7 +188,7 @@ class LaneController:
         try:
             if self.model is None:
                 raise NotReady("no model is loaded")
-            self.lane.adopt(own_values(self.model))
+            self.adopt(self.model)
             settings = self.scheduler.settings_for(command, before, transport)
             order.beginning = begin_after(settings.continued, order.start_beats, transport.grid)
             placement = self._placement_on(transport)

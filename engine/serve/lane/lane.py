@@ -1,7 +1,10 @@
 """A lane as both threads see it: what it was told, and how it is.
 
-[control] replaces `settings` and tells the clock; [generate] owns everything in `LaneController` and replaces
+[control] tells commands and the clock; [generate] owns everything in `LaneController` and replaces `settings` and
 `view`. Both are whole frozen values, so neither side ever sees half of one.
+
+    told "now" ---> wanted, at once; on its way ---> settings, and music, at the next turn of [generate]
+    told for later, heard ----------------------------^ and wanted
 """
 
 from __future__ import annotations
@@ -18,20 +21,19 @@ from bridge.control import parameters
 from bridge.control.arguments import NOW
 from bridge.control.clients import Client
 from bridge.ring.writer import RingWriter
-from engine.serve.lane_settings import Depth, LaneSettings
-from engine.serve.timeline.due import due_at
+from engine.serve.lane.commands import Command, newest
+from engine.serve.lane_settings import Depth, LaneSettings, Update
+from engine.serve.timeline.due import Due, due_at
 from engine.serve.timeline.host_clock import HostClock
 
 if TYPE_CHECKING:
     from engine.model import HeardExcerpt
-    from engine.serve.lane.commands import Command
     from engine.serve.lane.controller import LaneController
 
 SILENT_SECONDS = 5.0  # a host that played no block for so long is not playing
 BEAT_SECONDS = 1.0  # between two tellings of how far off the beat is
 SEEDS = 2**24  # seeds lie below: whole numbers that every client can send
 IDLE, PREPARING, PLAYING, ENDED, FAILED = "idle", "preparing", "playing", "ended", "failed"
-Update = Callable[[LaneSettings], LaneSettings]
 
 
 class Overtaken(Exception):
@@ -73,7 +75,8 @@ class Lane:
         self.ring = ring
         self.clock = HostClock(ring)
         values = {**parameters.defaults(), **own}
-        self.settings = LaneSettings(values=MappingProxyType(values))
+        self.settings = LaneSettings(values=MappingProxyType(values))  # that the music follows: see `CommandScheduler`
+        self.wanted = self.settings  # with what was told "now" and is on its way: what [control] shows and checks
         self.view = LaneView()
         self.controller: LaneController | None = None  # [generate]
         self.freeing = False  # its host has ended and it is on its way out
@@ -85,48 +88,42 @@ class Lane:
         self.on_grid: Callable[[Lane, float, float, float], None] = lambda lane, *off: None
         self.beat = (0.0, 0.0, 0.0)  # how far off made music was, in beats and ms, and how sure that is
         self._beat_seconds = 0.0
-        self.changed_seconds = 0.0  # when the settings were last replaced, on the monotonic clock
+        self.changed_seconds = 0.0  # when a change "now" was told last, on the monotonic clock
         self._lock = threading.Lock()
-        self._news: list[Command] = []  # in the settings, for the controller to tell of
+        self._told: list[Command] = []  # on their way to the scheduler
         self._drawn: int | None = None  # the next play's seed, told in advance
 
-    def update(self, change: Update) -> LaneSettings:
-        """Replace the settings by what `change` makes of them.  [any]"""
-        with self._lock:
-            self.settings = change(self.settings)
-            self.changed_seconds = time.monotonic()
-            return self.settings
+    def update(self, change: Update) -> None:
+        """Tell a change "now" of which nobody is told when it is heard.  [any]"""
+        self.tell(Command(update=change))
 
     def tell(self, command: Command) -> Depth:
-        """Do a command "now": the settings have it at once, the controller makes it heard.  [any]"""
+        """Tell a command "now": wanted at once, and the scheduler gets it; how much is made anew for it.  [any]"""
         assert command.update is not None
         with self._lock:
-            before, self.settings = self.settings, command.update(self.settings)
+            before, self.wanted = self.wanted, command.update(self.wanted)
             self.changed_seconds = time.monotonic()
-            depth = before.depth(self.settings)
-            command.settled, command.slow = True, depth > Depth.SOUND
-            if command.slow or before.gain != self.settings.gain:
-                overtaken = [each for each in self._news if each.about and each.about == command.about]
-                self._news = [*(each for each in self._news if each not in overtaken), command]
-            return depth
+            self._told = newest([*self._told, command])
+            return before.depth(self.wanted)
 
-    def place_now(self, depth: Depth) -> tuple[float, int]:
-        """About which beat a change told now will be heard from, and 0: not late.  [control]"""
+    def take_told(self) -> list[Command]:
+        """The commands "now" that have come since, for the scheduler, which settles what they change.  [generate]"""
+        with self._lock:
+            told, self._told = self._told, []
+            return told
+
+    def settle(self, settings: LaneSettings) -> None:
+        """Other settings from now on; what is on its way stays wanted.  [generate]"""
+        with self._lock:
+            self.settings = self.wanted = settings
+            for command in self._told:
+                self.wanted = command.changed(self.wanted)
+
+    def place_now(self, depth: Depth) -> Due:
+        """About where a change told now will be heard from; it is never late.  [any]"""
         transport = self.clock.or_standing()
         margin = int(self.view.ready_seconds[depth] * transport.sample_rate_hz)
-        return float(due_at(NOW, transport, margin).beats), 0
-
-    def look(self) -> tuple[LaneSettings, list[Command]]:
-        """The settings, and the commands in them that were not looked at before.  [generate]"""
-        with self._lock:
-            news, self._news = self._news, []
-            return self.settings, news
-
-    def adopt(self, own: Mapping[str, float]) -> LaneSettings:
-        """The settings with another model's own values where nobody asked for others.  [generate]"""
-        with self._lock:
-            self.settings = self.settings.with_own(own)
-            return self.settings
+        return due_at(NOW, transport, margin)
 
     def note_beat(self, off_beats: float, off_ms: float, sure: float) -> None:
         """Made music is so far off the host's beat; told once a second at most.  [generate]"""
@@ -158,7 +155,7 @@ class Lane:
 
     def value(self, name: str) -> float:
         """A parameter as it is now; a seed or an excerpt's start of -1 is the one drawn.  [control]"""
-        value = self.settings.values[name]
+        value = self.wanted.values[name]
         if name == "excerpt_start" and value < 0 and self.excerpt_seconds is not None:
             return self.excerpt_seconds[0]
         if name == "seed" and value < 0:

@@ -23,7 +23,7 @@ from engine.serve.lane.lane import Lane, Overtaken
 from engine.serve.lane.levels import SOON_SECONDS, Levels, gain_points
 from engine.serve.lane.renewal import Renewal
 from engine.serve.lane.timing import LaneTiming
-from engine.serve.lane_settings import LaneSettings
+from engine.serve.lane_settings import Depth, LaneSettings, Update
 from engine.serve.render.stream_renderer import StreamRenderer
 from engine.serve.timeline.due import Due, advanced_samples, ahead_samples, due_at
 from engine.serve.timeline.phase_in import unheard_seconds
@@ -45,17 +45,30 @@ class CommandScheduler:
         self._lane, self._timing, self._renewal, self._levels = lane, timing, renewal, levels
         self._remake, self._begin, self._end = remake, begin, end
         self.commands, self.times = Commands(), Times()
-        self.base = lane.settings  # as of this turn
         self._base_made = self.base  # that the music of now is made with
-        self._fresh: list[Command] = []  # in the settings, not in the music yet
+        self._fresh: list[Command] = []  # that float: in the settings, not in the music yet
         self._early: list[Command] = []  # begin with the play that is being begun
         self._before: Transport | None = None
         self._renderer: Callable[[], StreamRenderer | None] = lambda: None
 
+    @property
+    def base(self) -> LaneSettings:
+        """The lane's settings: what is heard at the host's place, and what floats."""
+        return self._lane.settings
+
+    def change_settings(self, update: Update) -> LaneSettings:
+        """Change the lane's settings; nothing else does."""
+        self._lane.settle(update(self._lane.settings))
+        return self._lane.settings
+
     # -- commands come --------------------------------------------------------------------------------
 
     def add(self, command: Command, transport: Transport) -> Due:
-        """A change, a play or a stop for later; where it will be heard."""
+        """A change, a play or a stop; where it will be heard."""
+        if command.floats:
+            depth = self._lane.tell(command)
+            self.take_told()
+            return self._lane.place_now(depth)
         command.aim(transport, self.margin_samples(command, transport))
         self.commands.wait(command)
         if command.then is not None:
@@ -64,6 +77,15 @@ class CommandScheduler:
             command.group.gather(self, command)
         return command.due
 
+    def take_told(self) -> None:
+        """What was told "now" has come: it changes the settings, and is to be heard."""
+        for command in self._lane.take_told():
+            before = self.base
+            after = self.change_settings(command.changed)
+            command.slow = before.depth(after) > Depth.SOUND
+            if command.slow or before.gain != after.gain:
+                self._fresh = newest([*self._fresh, command])
+
     def move_to(self, command: Command, due: Due) -> None:
         """One of a group goes to a later place, if it is not heard before that can be helped."""
         transport, renderer = self._lane.clock.or_standing(), self._renderer()
@@ -71,7 +93,7 @@ class CommandScheduler:
             here = transport.position_samples - renderer.placement.zero_samples
             seconds = SOON_SECONDS if self.base.goes_on(command.update) else self._timing.margin_seconds
             ready = here + int(seconds * transport.sample_rate_hz * transport.playing)
-            if command.update is None or command.settled or command.stream_sample < ready:
+            if command.update is None or command.stream_sample < ready:
                 return
             self.commands.made.remove(command)
             self.commands.waiting.append(command)
@@ -125,7 +147,7 @@ class CommandScheduler:
         gone = [
             each for each in self.commands.made
             if which in (0, each.id) and each.update is not None
-            and not each.settled and (each.stream_sample or 0) >= ready
+            and not each.floats and (each.stream_sample or 0) >= ready
         ]  # fmt: skip
         if gone:
             stream_sample = min(each.stream_sample or 0 for each in gone)
@@ -142,8 +164,7 @@ class CommandScheduler:
 
     def turn(self, renderer: StreamRenderer | None, transport: Transport) -> bool:
         """Look where the host is, take up what is due; True when the stream was made anew from some place."""
-        self.base, news = self._lane.look()
-        self._fresh = newest(self._fresh + news)
+        self.take_told()
         self._renderer = ref(renderer) if renderer is not None else lambda: None
         self.hear(renderer, transport)
         self._go_with(renderer, transport)
@@ -196,7 +217,7 @@ class CommandScheduler:
         for command in self.commands.passed(advanced, transport):
             if command.update is not None and renderer is None:
                 self.commands.waiting.remove(command)
-                self.base = self._lane.update(command.update)
+                self.change_settings(command.update)
             elif renderer is not None and not held(command) and self.base.goes_on(command.update):  # a held bar obeyed
                 self.commands.make([command], transport.position_samples - renderer.placement.zero_samples)
             elif command.update is None and command.order is None and not held(command):
@@ -291,8 +312,7 @@ class CommandScheduler:
         """What a play begins with: also what waits for its place, or for one before it."""
         if before is not None:
             self.commands.unmake(self.stream_sample(play, before, transport) or 0)
-        self.base, news = self._lane.look()
-        self._fresh = newest(self._fresh + news)
+        self.take_told()
         start = ahead_samples(play.due, transport) or 0
         for command in self.commands.waiting:
             command.ahead = ahead_samples(command.due, transport)
@@ -321,8 +341,7 @@ class CommandScheduler:
 
     def handed_over(self) -> None:
         """Another model's renderer goes on, with the settings as they are."""
-        self.base, news = self._lane.look()
-        self._fresh = newest(self._fresh + news)
+        self.take_told()
         self._base_made = self.base
 
     def hear(self, renderer: StreamRenderer | None, transport: Transport) -> None:
@@ -332,15 +351,15 @@ class CommandScheduler:
         here = transport.position_samples - renderer.placement.zero_samples
         self.commands.postpone(here, renderer.stream_written, self.base)
         for command in self.commands.heard(here):
-            if command.update is not None and not command.settled:
-                self.base = self._lane.update(command.update)
+            if command.update is not None and not command.floats:
+                self.change_settings(command.update)
                 self._base_made = command.update(self._base_made)
             self._told_heard(command, renderer)
         self._levels.passed(renderer, here)
 
     def _told_heard(self, command: Command, renderer: StreamRenderer) -> None:
         stream_sample = command.stream_sample or 0
-        named = command.update is not None and not command.settled
+        named = command.update is not None and not command.floats
         beats = float(command.due.beats) if named else renderer.beat_map.beats_at(stream_sample)
         at_seconds = self._lane.clock.was_at_seconds(renderer.placement.zero_samples + stream_sample)
         seconds = max(0.0, at_seconds - command.arrived_seconds)

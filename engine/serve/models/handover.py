@@ -73,16 +73,14 @@ def handover_music(
     stream_now = transport.position_samples - renderer.placement.zero_samples
     need = int(need_seconds * transport.sample_rate_hz) if transport.playing else 0
     if stream_now + need <= 0 or (not renderer.stream_made and not at_once):
-        return HandoverMusic(lane, renderer, renderer.version, lane.settings, 0, None)
+        return HandoverMusic(lane, renderer, renderer.version, lane.wanted, 0, None)
     stream_sample = renderer.stream_made if at_once else _bar_sample(renderer, transport, stream_now + need)
     if stream_sample >= renderer.stream_end:
         return None
     if stream_sample > renderer.stream_made:
         return HandoverWait((stream_sample - stream_now) / transport.sample_rate_hz + 0.2)
     frame = _frame_of(renderer, stream_sample)
-    return HandoverMusic(
-        lane, renderer, renderer.version, lane.settings, frame, _heard(renderer, frame, context_frames)
-    )
+    return HandoverMusic(lane, renderer, renderer.version, lane.wanted, frame, _heard(renderer, frame, context_frames))
 
 
 def _bar_sample(renderer: StreamRenderer, transport: Transport, stream_sample: int) -> int:
@@ -141,10 +139,7 @@ def fits(handover: Handover, controller: LaneController) -> bool:
     left, renderer = handover.handover_music, controller.renderer
     if renderer is not left.renderer or renderer.version != left.version:
         return False
-    if (
-        controller.lane.settings.regenerating() != left.settings.regenerating()
-        or renderer.loop != handover.renderer.loop
-    ):
+    if controller.lane.wanted.regenerating() != left.settings.regenerating() or renderer.loop != handover.renderer.loop:
         return False
     transport = controller.lane.clock.or_standing()
     if not transport.playing:
@@ -156,7 +151,7 @@ def fits(handover: Handover, controller: LaneController) -> bool:
 def take_over(handover: Handover, controller: LaneController) -> None:
     """Let an handover play on; what the new model cannot follow is told.  [generate]"""
     lane, old, renderer = controller.lane, handover.handover_music.renderer, handover.renderer
-    settings = lane.adopt(own_values(renderer.model))
+    settings = controller.adopt(renderer.model)
     renderer.quiet_change(settings)
     renderer.join(old.placement, old.loop, lane.clock.or_standing().position_samples)
     lacking = left_aside(renderer.model, settings)

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from lane_rig import BLOCK, RATE, Host
 
-from bridge.control.arguments import NOW, At
+from bridge.control.arguments import At
 from bridge.ring.reader import RingReader
 from bridge.time.transport import Grid, Transport
 from engine.serve.lane import commands, controller, host_follower, lane
@@ -81,8 +81,6 @@ class SlowHost(Host):
             if lasts:
                 made.then = Command(At.read(at), 5, "/segue/lane/mute", lambda s: s.with_mute(False, key))
                 made.then.about, made.length_beats = "mute's end", Fraction(lasts)
-            elif made.at == NOW:
-                self.lane.tell(made)
             answers.append(self.lane.controller.change(made))
 
         self.todo.append((beat, act))
