@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 SILENT_SECONDS = 5.0  # a host that played no block for so long is not playing
 BEAT_SECONDS = 1.0  # between two tellings of how far off the beat is
+TOLD_MAX = 256  # commands "now" on their way; of more than that the newest of each kind
 SEEDS = 2**24  # seeds lie below: whole numbers that every client can send
 IDLE, PREPARING, PLAYING, ENDED, FAILED = "idle", "preparing", "playing", "ended", "failed"
 
@@ -103,7 +104,7 @@ class Lane:
         with self._lock:
             before, self.wanted = self.wanted, command.update(self.wanted)
             self.changed_seconds = time.monotonic()
-            self._told = newest([*self._told, command])
+            self._told = [*self._told, command] if len(self._told) < TOLD_MAX else newest([*self._told, command])
             return before.depth(self.wanted)
 
     def take_told(self) -> list[Command]:

@@ -4,7 +4,9 @@
     mute, level                        shortly before its place: what is made is written once more, louder or softer;
                                        a bar that the host holds obeys as well
     play                               as soon as the music before it is made; stop: shortly before its place
-    told "now"                         is in the settings when it comes here, and heard from where it can be first
+    told "now"                         changes the settings when it comes here, and is heard from where it can be first
+
+The lane's settings change here alone: as a command "now" comes, and as another one is heard.
 
 Commands for one place are taken up together. One that is made and not heard waits again when the stream is made
 anew from before its place, and when the host jumps.
@@ -57,7 +59,7 @@ class CommandScheduler:
         return self._lane.settings
 
     def change_settings(self, update: Update) -> LaneSettings:
-        """Change the lane's settings; nothing else does."""
+        """Change the lane's settings, for what is not told "now"."""
         self._lane.settle(update(self._lane.settings))
         return self._lane.settings
 
@@ -78,13 +80,15 @@ class CommandScheduler:
         return command.due
 
     def take_told(self) -> None:
-        """What was told "now" has come: it changes the settings, and is to be heard."""
-        for command in self._lane.take_told():
-            before = self.base
-            after = self.change_settings(command.changed)
-            command.slow = before.depth(after) > Depth.SOUND
-            if command.slow or before.gain != after.gain:
+        """What was told "now" has come: it changes the settings, and is to be heard where that makes a difference."""
+        told, settings = self._lane.take_told(), self.base
+        for command in told:
+            before, settings = settings, command.changed(settings)
+            command.slow = before.depth(settings) > Depth.SOUND
+            if command.slow or before.gain != settings.gain:
                 self._fresh = newest([*self._fresh, command])
+        if told:
+            self._lane.settle(settings)
 
     def move_to(self, command: Command, due: Due) -> None:
         """One of a group goes to a later place, if it is not heard before that can be helped."""
