@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from types import MappingProxyType
@@ -57,7 +57,7 @@ class LaneSettings:
     values: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     regions: Mapping[str, ReferenceAudio] = field(default_factory=lambda: MappingProxyType({}))
     told: frozenset[str] = frozenset()  # names of the values that somebody asked for
-    muted: bool = False
+    mutes: frozenset[int] = frozenset()  # keys of those that are on; it is heard when there is none
     dice: tuple[int, int] = (0, -1)  # how often another seed was taken while it played, and the last one
 
     def get(self, parameter: Parameter[T]) -> T:
@@ -85,9 +85,16 @@ class LaneSettings:
             regions[role] = region
         return replace(self, regions=MappingProxyType(regions))
 
-    def with_mute(self, muted: bool) -> LaneSettings:
-        """These settings, silent or not.  [any]"""
-        return replace(self, muted=muted)
+    def with_mute(self, muted: bool, key: int = 0) -> LaneSettings:
+        """These settings, silent or not; with a key one mute more or less, and the others stay.  [any]"""
+        if muted:
+            return replace(self, mutes=self.mutes | {key})
+        return replace(self, mutes=self.mutes - {key} if key else frozenset())
+
+    @property
+    def muted(self) -> bool:
+        """Whether it is silent.  [any]"""
+        return bool(self.mutes)
 
     def with_seed(self, seed: int) -> LaneSettings:
         """These settings with a seed for what follows.  [any]"""
@@ -102,6 +109,10 @@ class LaneSettings:
         """What has a part in the tokens: a running stream is made anew when this changes.  [any]"""
         drawn = tuple(self.get(row) for row in _DRAWN)
         return drawn, self.dice, self.conditioned()
+
+    def goes_on(self, update: Update | None) -> bool:
+        """Whether a change is one of how loud it is, for which no music is made anew.  [any]"""
+        return update is not None and update(self).regenerating() == self.regenerating()
 
     def conditioned(self) -> tuple[object, ...]:
         """What the language model is conditioned on: when this changes, an open window cannot go on.  [any]"""
@@ -119,3 +130,6 @@ class LaneSettings:
     def continued(self) -> ReferenceAudio | None:
         """The region to go on from.  [any]"""
         return self.regions.get(CONTINUE)
+
+
+Update = Callable[[LaneSettings], LaneSettings]

@@ -91,6 +91,20 @@ class HeldBar:
             self._store[start : start + first, channel] += self._ramp[:first]
             self._store[: n - first, channel] += self._ramp[first:n]
 
+    def hear(self, out: Audio, phase: int, unit_samples: int, silent: bool, in_bar: bool) -> bool:
+        """Take in what is heard at that phase, but no silence of a mute lane: what was heard before it is held.
+
+        `in_bar`: it follows what lies before it in the store; returned for what comes next.  [audio]
+        """
+        if silent:
+            if not self.complete(phase, unit_samples, in_bar):
+                self.forget()
+            return False
+        self.keep(out, phase)
+        if not in_bar:  # it lies beside other music there than it was heard after
+            self.join(phase, len(out))
+        return True
+
     def keep(self, out: Audio, phase: int) -> None:
         """Take in the music that is heard at that phase.  [audio]"""
         self._heard_on = None

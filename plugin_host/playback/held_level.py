@@ -42,6 +42,11 @@ class HeldLevel:
             self._heard_gain = self._gain
 
     @property
+    def silent(self) -> bool:
+        """Whether the lane is mute at this position.  [audio]"""
+        return self._gain == 0.0
+
+    @property
     def whole(self) -> bool:
         """Whether the held bar is as loud as it was heard.  [audio]"""
         return self._target == 1.0 and self._done == len(self._line)

@@ -289,12 +289,10 @@ class Processor:
         self._fade.apply(out)
         phase = position - self._bar_start
         if self.state == BlockState.PLAYING:
-            self._held.keep(out, phase)
+            silent = self._level.silent
+            self._in_bar = self._held.hear(out, phase, self._half_beat_samples, silent, self._in_bar)
             self._level.hear()
             if self._grid is not None:
                 self.heard.keep(out, position, self._grid)
-            if not self._in_bar:  # after a jump it lies beside other music there than it was heard after
-                self._held.join(phase, len(out))
-                self._in_bar = True
         elif fading and self._in_bar and self.state == BlockState.HOLDING and self._level.whole:
             self._held.mend(out, phase)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Hashable
+from itertools import count
 from typing import TYPE_CHECKING
 
 from bridge.control import messages, presets
@@ -18,9 +19,10 @@ from bridge.system.clock import Clock
 from bridge.time.units import exact
 from engine.serve.control.command_intake import CommandIntake, IntakeItem, Later, Question
 from engine.serve.faults import wire_fault
-from engine.serve.lane.commands import Command, Meeting
-from engine.serve.lane.lane import SEEDS, Lane, Update
-from engine.serve.lane_settings import CONTINUE, LaneSettings
+from engine.serve.lane.commands import Command
+from engine.serve.lane.gathering import Gathering
+from engine.serve.lane.lane import SEEDS, Lane
+from engine.serve.lane_settings import CONTINUE, LaneSettings, Update
 from engine.serve.state import EngineState
 
 if TYPE_CHECKING:
@@ -46,7 +48,8 @@ class CommandHandlers:
         self._state, self._lane_of, self._must_take = state, lane_of, must_take
         self._generate_loop, self._model, self._clock = generate_loop, model, clock
         self.intake = CommandIntake(generate_loop, later, clock)
-        self._meetings: dict[tuple[str, str], tuple[float, Meeting]] = {}  # by machine and place, since when
+        self._keys = count(1)  # of mutes that last for some beats
+        self._meetings: dict[tuple[str, str], tuple[float, Gathering]] = {}  # by machine and place, since when
 
     def handlers(self) -> dict[str, Handler]:
         """Every request of the table that is ours, by address.  [main]"""
@@ -66,19 +69,22 @@ class CommandHandlers:
 
     def _change(self, request: Request, about: str, update: Update, *values: object) -> Answer:
         """Change a lane's settings; answered with `values` and the place: of one told now at once."""
-        command, lane = self._command(request, update), self._lane_of(request.whole("lane"))
+        command, lane = self.command(request, update), self._lane_of(request.whole("lane"))
         command.about = about
         if command.at == NOW:
             self._generate_loop()
-            return (*values, *lane.place_now(lane.tell(command)))
+            return (*values, float(lane.place_now(lane.tell(command)).beats), 0)
         return self._ask(request, lambda controller: (*values, *controller.change(command)), about, command.at.wire())
 
-    def _command(self, request: Request, update: Update | None = None) -> Command:
-        """A request's command; it lands with those that the same machine told just before for the same place."""
+    def command(self, request: Request, update: Update | None = None) -> Command:
+        """A request's command; it lands with those that the same machine told just before for the same place.
+
+        [control]
+        """
         now, key = self._clock.now_seconds(), (request.client.host, str(request.at().wire()))
-        since, meeting = self._meetings.get(key, (0.0, Meeting()))
+        since, meeting = self._meetings.get(key, (0.0, Gathering()))
         if now - since > TOGETHER_SECONDS:
-            since, meeting = now, Meeting()
+            since, meeting = now, Gathering()
             recent = {k: each for k, each in self._meetings.items() if now - each[0] <= TOGETHER_SECONDS}
             self._meetings = {**recent, key: (since, meeting)}
         named = request.at(), request.id, request.message.address
@@ -120,15 +126,16 @@ class CommandHandlers:
                 settings = settings.with_value(name, value)
             return settings if preset.prompt is None else settings.with_prompt(preset.prompt)
 
-        return self._change(request, "", update, lane.settings.prompt if preset.prompt is None else preset.prompt)
+        return self._change(request, "", update, lane.wanted.prompt if preset.prompt is None else preset.prompt)
 
     def mute(self, request: Request) -> Answer:
         """lane/mute.  [control]"""
         on, beats = request.whole("on") == 1, exact(request.number("beats"))
         if not beats:
             return self._change(request, "mute", lambda settings: settings.with_mute(on))
-        command = self._command(request, lambda settings: settings.with_mute(on))
-        command.then = self._command(request, lambda settings: settings.with_mute(not on))
+        key = next(self._keys)  # it lasts so long whatever other mutes begin or end meanwhile
+        command = self.command(request, lambda settings: settings.with_mute(on, key * on))
+        command.then = self.command(request, lambda settings: settings.with_mute(not on, key * on))
         command.then.meeting, command.length_beats = None, beats
         command.about, command.then.about = "mute", "mute's end"
         return self._ask(request, lambda controller: controller.change(command), "mute", command.at.wire())
@@ -149,9 +156,9 @@ class CommandHandlers:
         lane, responder = self._lane_of(request.whole("lane")), request.responder
         bars = request.whole("bars")
         self._model()
-        if CONTINUE in lane.settings.regions:
+        if CONTINUE in lane.wanted.regions:
             self._must_take(CONTINUE)
-        command = self._command(request)
+        command = self.command(request)
         command.past = request.whole("past") == 1
 
         def play(controller: LaneController) -> None:
@@ -165,7 +172,7 @@ class CommandHandlers:
 
     def stop(self, request: Request) -> Answer:
         """lane/stop.  [control]"""
-        command = self._command(request)
+        command = self.command(request)
         return self._ask(request, lambda controller: (controller.stop(command.at, command),), command.at.wire())
 
     def cancel(self, request: Request) -> Answer:

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from bridge.control import messages
-from bridge.control.arguments import NOW
 from bridge.control.clients import Client
 from bridge.control.parameters import parameter
 from bridge.control.requests import LATER, Answer, Handler, Request
@@ -18,7 +17,7 @@ from engine.serve.control.command_handlers import CommandHandlers
 from engine.serve.control.command_intake import Later
 from engine.serve.control.engine_handlers import EngineHandlers
 from engine.serve.control.open_lanes import OpenLanes
-from engine.serve.control.region_handlers import RegionHandlers
+from engine.serve.control.region_handlers import RegionHandlers, come
 from engine.serve.control.transport_handlers import TransportHandlers
 from engine.serve.lane.commands import Command
 from engine.serve.lane.events import LaneEvents
@@ -51,7 +50,7 @@ class LaneHandlers:
         self.lanes, self._events, self._clock = lanes, events, clock
         self.time = TransportHandlers(lanes.of)
         self.commands = CommandHandlers(state, lanes.of, self.must_take, self.generate_loop, self.model, later, clock)
-        self.regions = RegionHandlers(lanes.of, self.must_take, self._put_region, clock)
+        self.regions = RegionHandlers(lanes.of, self.must_take, self._put_region, self.commands.command, clock)
 
     def handlers(self) -> dict[str, Handler]:
         """Every request of the table that is ours, by address.  [main]"""
@@ -97,12 +96,13 @@ class LaneHandlers:
             prepare(hot.model, LaneSettings().with_region(region.role, heard))
         role = region.role  # alone, not the region: commands outlive what was read
         command.update = lambda settings: settings.with_region(role, heard)
-        if command.at == NOW:
-            lane.tell(command)
 
         def place() -> tuple[object, ...]:
             if lane.controller is None:
                 raise NoSuchLane(f"lane {lane.number} was closed")
+            meeting = command.meeting
+            come(command)
+            command.meeting = meeting  # it joins the others now
             return lane.controller.change(command)
 
         return self.generate_loop().ask(place)
@@ -176,7 +176,7 @@ class LaneHandlers:
         """lane/status.  [control]"""
         lane = self.lanes.of(request.whole("lane"))
         view = lane.view
-        references = " ".join(sorted(lane.settings.regions))
+        references = " ".join(sorted(lane.wanted.regions))
         return view.state, view.written_beats, view.generation, view.seed, references, lane.listener(), view.fault
 
     def lane_stats(self, request: Request) -> Answer:

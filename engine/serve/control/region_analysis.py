@@ -86,7 +86,7 @@ class RegionAnalysis:
         if host is None:
             return region, ReferenceAudio(audio, region.bpm, region.start_beats, rate_hz)
         counted = counted_bpm(region.bpm, host.tempo_bpm)
-        if region.role == MELODY or not lane.settings.get(REGION_TEMPO):
+        if region.role == MELODY or not lane.wanted.get(REGION_TEMPO):
             return region, ReferenceAudio(audio, counted, region.start_beats, rate_hz)
         speed = speed_to(region.bpm, host.tempo_bpm)
         if abs(speed - 1.0) >= SAME:

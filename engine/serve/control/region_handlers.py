@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from bridge.control.arguments import NOW
 from bridge.control.clients import Client
 from bridge.control.messages import CHUNK_BYTES
 from bridge.control.requests import LATER, Answer, Request, Responder
@@ -27,6 +28,7 @@ from bridge.time.units import CODEC_RATE_HZ, Signature
 from engine.serve.control.region_analysis import RegionAnalysis, check_bpm, found_values, listened_to
 from engine.serve.faults import wire_fault
 from engine.serve.lane.commands import Command
+from engine.serve.lane.gathering import Gathering
 from engine.serve.lane.lane import Lane
 from engine.serve.lane_settings import CONTINUE, ReferenceAudio
 from engine.system.freed_memory import trim
@@ -50,9 +52,11 @@ class RegionHandlers:
         lane_of: Callable[[int], Lane],
         must_take: Callable[[str], None],
         put: Put,
+        command_of: Callable[[Request], Command],
         clock: Clock,
     ) -> None:
         self._lane_of, self._must_take, self._put, self._clock = lane_of, must_take, put, clock
+        self._command_of = command_of
         self._ear = RegionAnalysis()
         self._transfers = Transfers()
         self._jobs: queue.Queue[Callable[[], None] | None] = queue.Queue(WAITING_MAX)
@@ -67,24 +71,26 @@ class RegionHandlers:
         """region/file.  [control]"""
         lane, role = self._lane_of(request.whole("lane")), request.text("role")
         self._must_take(role)
-        path, command = request.text("path"), self._command(request)
+        path, command = request.text("path"), self._expected(request)
         bpm, start_beats = check_bpm(request.number("bpm")), request.number("start_beats")
         return self._later(
-            request.responder, lambda: self._take(lane, read_region(path, role, bpm, start_beats), command, path)
+            request.responder,
+            lambda: self._take(lane, read_region(path, role, bpm, start_beats), command, path),
+            command,
         )
 
     def capture(self, request: Request) -> Answer:
         """region/capture: what a plugin recorded, copied out of its shared memory.  [control]"""
         lane, role = self._lane_of(request.whole("lane")), request.text("role")
         self._must_take(role)
-        name, command = request.text("name"), self._command(request)
+        name, command = request.text("name"), self._expected(request)
 
         def work() -> tuple[object, ...]:
             found = read_capture(name)
             region = make_region(found.audio, found.rate_hz, role, found.bpm, found.start_beats)
             return self._take(lane, region, command)
 
-        return self._later(request.responder, work)
+        return self._later(request.responder, work, command)
 
     def begin(self, request: Request) -> Answer:
         """region/begin.  [control]"""
@@ -115,8 +121,8 @@ class RegionHandlers:
         missing = transfer.missing()
         if missing:
             return len(missing), format_numbers(missing), 0.0, 1, 1, 0.0, "", 0.0, 0
-        lane, command = self._lane_of(transfer.form.lane), self._command(request)
-        return self._later(request.responder, lambda: (0, "", *self._take(lane, transfer.region(), command)))
+        lane, command = self._lane_of(transfer.form.lane), self._expected(request)
+        return self._later(request.responder, lambda: (0, "", *self._take(lane, transfer.region(), command)), command)
 
     def forget(self, client: Client) -> None:
         """Drop what a client that is gone had begun.  [control]"""
@@ -145,16 +151,29 @@ class RegionHandlers:
 
     # -- the thread ---------------------------------------------------------------------------------------
 
-    def _later(self, responder: Responder, job: Callable[[], tuple[object, ...]]) -> Answer:
+    def _expected(self, request: Request) -> Command:
+        """A region's command; those told with it wait until it is read, but for what is told "now"."""
+        command = self._command_of(request)
+        command.meeting = None if command.at == NOW else command.meeting
+        return command
+
+    def _later(
+        self, responder: Responder, job: Callable[[], tuple[object, ...]], command: Command | None = None
+    ) -> Answer:
         def work() -> None:
             try:
                 responder.ok(*job())
             except Exception as fault:
                 responder.error(wire_fault(fault))
+            finally:
+                come(command)  # where it failed before it had a place
 
         try:
+            if command is not None and isinstance(command.meeting, Gathering):
+                command.meeting.expect(1)
             self._jobs.put_nowait(work)
         except queue.Full:
+            come(command)
             raise Busy(f"{WAITING_MAX} regions wait to be read and there is room for no more") from None
         return LATER
 
@@ -206,6 +225,14 @@ class RegionHandlers:
     def close(self) -> None:
         """Stop after the region that is being read.  [main]"""
         self._jobs.put(None)
+
+
+def come(command: Command | None) -> None:
+    """A command that a group waited for is there, or will not come; once.  [any]"""
+    meeting = None if command is None else command.meeting
+    if command is not None and isinstance(meeting, Gathering):
+        command.meeting = None
+        meeting.expect(-1)
 
 
 def _behind_the_music() -> None:

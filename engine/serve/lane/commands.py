@@ -15,10 +15,10 @@ from statistics import median
 from bridge.control.arguments import NOW, At
 from bridge.errors import Busy
 from bridge.time.transport import Transport
-from engine.serve.lane.lane import Update
-from engine.serve.lane_settings import LaneSettings
+from engine.serve.lane_settings import LaneSettings, Update
 from engine.serve.timeline.due import Due, ahead_samples, due_at
 from engine.serve.timeline.phase_in import PhaseIn
+from engine.serve.timeline.samples import StreamSample
 
 Begun = Callable[[float, int, int], object]  # start_beats, generation, seed
 Failed = Callable[[Exception], object]
@@ -90,8 +90,8 @@ class Command:
     """What somebody wants, and when: a change of settings (`update`), a play (`order`), or with neither a stop.
 
     `stream_sample` is the one from which it is heard, None while it waits; `ahead` the samples from the host to its
-    place at the last look. `settled`: the lane's settings have it already; `slow`: music is made anew for it. `about`:
-    what it sets; one told "now" is overtaken by a newer one about the same that is heard no later. [generate]
+    place at the last look; `fresh`: it has its place since then. `slow`: music is made anew for it. `about`: what it
+    sets; one that floats is overtaken by a newer one about the same that is heard no later. [generate]
     """
 
     at: At = NOW
@@ -101,15 +101,21 @@ class Command:
     order: PlayOrder | None = None
     arrived_seconds: float = field(kw_only=True)
     due: Due = field(default_factory=lambda: Due(Fraction(0)))
-    stream_sample: int | None = None
+    stream_sample: StreamSample | None = None
     ahead: int | None = None
-    settled: bool = False
+    fresh: bool = True
     slow: bool = False
     about: str = ""
     then: Command | None = None  # ends what this one begins
     length_beats: Fraction = Fraction(0)  # after which that is
-    meeting: Meeting | None = None
+    meeting: Meeting | None = None  # that it is still to join
+    group: Meeting | None = None  # that it has joined
     past: bool = False  # a play that begins on its beat also where the host is past it
+
+    @property
+    def floats(self) -> bool:
+        """Whether it has no place: it changes the settings as it comes, and is heard as soon as it can be."""
+        return self.update is not None and self.at == NOW and self.then is None
 
     @property
     def explicit(self) -> bool:
@@ -130,14 +136,18 @@ class Command:
         else:
             due = due_at(self.at, transport, margin_samples)
             if self.meeting is not None:
-                due, self.meeting = self.meeting.join(due, transport, margin_samples), None
-        self.due = Due(due.beats, due.late or self.due.late, due.timeline)
+                due = self.meeting.join(due, transport, margin_samples)
+                self.group, self.meeting = self.meeting, None
+        self.go_to(Due(due.beats, due.late or self.due.late, due.timeline), transport)
+        return self.due
+
+    def go_to(self, due: Due, transport: Transport) -> None:
+        """Take effect there."""
+        self.due, self.ahead, self.fresh = due, ahead_samples(due, transport), True
         if self.order is not None:
             self.order.moved(due.beats)
-        self.ahead = ahead_samples(self.due, transport)
         if self.then is not None:
             self._placement_end(self.then, transport)
-        return self.due
 
     def _placement_end(self, end: Command, transport: Transport) -> None:
         """The end lies so many beats behind the beginning, through the ends of the host's loop too."""
@@ -147,15 +157,19 @@ class Command:
             wrapped = due_at(NOW, replace(transport, playing=True), self.ahead + after - begin)
             found = found if transport.grid.sample_at(wrapped.beats) == after else wrapped
         end.at, end.due = At(beats=float(found.beats)), found
-        end.ahead = ahead_samples(found, transport)
+        end.ahead, end.fresh = ahead_samples(found, transport), True
+
+    def changed(self, settings: LaneSettings) -> LaneSettings:
+        """Settings with what it changes."""
+        return settings if self.update is None else self.update(settings)
 
     def applied(self, settings: LaneSettings) -> LaneSettings:
-        """Settings with what it changes."""
-        return settings if self.update is None or self.settled else self.update(settings)
+        """The lane's settings with what it changes on its place; they have what floats already."""
+        return settings if self.floats else self.changed(settings)
 
 
 def newest(commands: list[Command]) -> list[Command]:
-    """Commands told "now" without those that a later one about the same has overtaken.  [any]"""
+    """Commands that float without those that a later one about the same has overtaken.  [any]"""
     last = {each.about: each for each in commands}
     return [each for each in commands if not each.about or last[each.about] is each]
 
@@ -184,7 +198,7 @@ class Commands:
 
     def settings(self, base: LaneSettings) -> LaneSettings:
         """What is heard at the end of what is made; the same object while nothing changes."""
-        changes = [each for each in self.made if each.update is not None and not each.settled]
+        changes = [each for each in self.made if each.update is not None and not each.floats]
         known = self._folded
         if known is not None and known[0] is base and known[1] == changes:
             return known[2]
@@ -194,14 +208,14 @@ class Commands:
         self._folded = base, changes, settings
         return settings
 
-    def make(self, commands: Iterable[Command], stream_sample: int) -> None:
+    def make(self, commands: Iterable[Command], stream_sample: StreamSample) -> None:
         """They are heard from a stream sample on, and what they overtake is not."""
         commands = list(commands)
-        about = {each.about for each in commands if each.settled and each.about}
+        about = {each.about for each in commands if each.floats and each.about}
         gone = [
             each
             for each in self.made
-            if each.settled and each.about in about and (each.stream_sample or 0) >= stream_sample
+            if each.floats and each.about in about and (each.stream_sample or 0) >= stream_sample
         ]
         self.made = [each for each in self.made if each not in gone]
         for command in commands:
@@ -211,12 +225,12 @@ class Commands:
             self.made.append(command)
         self.made.sort(key=lambda each: each.stream_sample or 0)
 
-    def unmake(self, stream_sample: int) -> None:
+    def unmake(self, stream_sample: StreamSample) -> None:
         """The stream is made anew from a stream sample: what was to be heard later waits again."""
         for command in [
             each for each in self.made if each.stream_sample is not None and each.stream_sample > stream_sample
         ]:
-            if command.settled:
+            if command.floats:
                 command.stream_sample = stream_sample
             elif command.update is not None:
                 self.made.remove(command)
@@ -227,7 +241,7 @@ class Commands:
 
     def jumped(self, transport: Transport, margin_samples: Callable[[Command, Transport], int]) -> None:
         """The host is elsewhere: places named wait for it, 'the next one' is another one now."""
-        for command in [each for each in self.made if each.update is not None and not each.settled]:
+        for command in [each for each in self.made if each.update is not None and not each.floats]:
             self.made.remove(command)
             command.stream_sample = None
             self.waiting.append(command)
@@ -241,21 +255,23 @@ class Commands:
 
     def passed(self, advanced_samples: int, transport: Transport) -> list[Command]:
         """Those that wait and whose place the host has gone past since the last look."""
-        gone = [each for each in self.waiting if each.ahead is not None and 0 < advanced_samples >= each.ahead]
+        gone = []
         for command in self.waiting:
-            if command not in gone:
-                command.ahead = ahead_samples(command.due, transport)
+            ahead = ahead_samples(command.due, transport)
+            past = ahead is None if command.fresh else 0 < advanced_samples >= (command.ahead or 0)
+            gone += [command] if past and command.ahead is not None else []
+            command.ahead, command.fresh = command.ahead if command in gone else ahead, False
         for command in self.made:
             past = command.ahead is not None and 0 < advanced_samples >= command.ahead
             command.ahead = 0 if past else ahead_samples(command.due, transport)
         return gone
 
-    def postpone(self, here: int, stream_written: int, quick: list[Command]) -> None:
-        """Where the host waits for music, what it has come to is not heard yet, but for `quick` commands."""
-        for command in self.made:
-            silent = stream_written <= here and (command.update is not None or command.order is not None)
-            if silent and command not in quick and command.stream_sample is not None and command.stream_sample <= here:
-                command.stream_sample = here + 1
+    def postpone(self, here: int, stream_written: int, base: LaneSettings) -> None:
+        """Where the host waits for music, what it has come to is not heard yet, but for how loud `base` is."""
+        for command in self.made if stream_written <= here else []:
+            silent = command.order is not None or (command.update is not None and not base.goes_on(command.update))
+            if silent and command.stream_sample is not None and command.stream_sample <= here:
+                command.stream_sample = StreamSample(here + 1)
 
     def heard(self, stream_sample: int) -> list[Command]:
         """Those that are heard by now; they are on the list no longer."""
@@ -267,7 +283,7 @@ class Commands:
         """Own samples are counted from elsewhere."""
         for command in self.made:
             if command.stream_sample is not None:
-                command.stream_sample += samples
+                command.stream_sample = StreamSample(command.stream_sample + samples)
 
     def take_back(self, commands: Iterable[Command], error: Exception) -> int:
         """Forget commands that wait; how many there were."""
@@ -281,7 +297,7 @@ class Commands:
     def listed(self) -> tuple[int, str]:
         """How many are not heard yet, and the first ones: 'id kind beat'."""
         ahead = sorted(self.waiting, key=lambda each: (each.ahead is None, each.ahead or 0))
-        scheduled = [each for each in self.made if each.update is not None and not each.settled] + ahead
+        scheduled = [each for each in self.made if each.update is not None and not each.floats] + ahead
         names = [f"{each.id} {each.kind} {float(each.due.beats):.6g}" for each in scheduled[:LIST_MAX]]
         return len(scheduled), ", ".join(names)
 

@@ -12,7 +12,7 @@ from fractions import Fraction
 import torch
 
 from bridge.control.arguments import NOW, At
-from bridge.control.parameters import BARS, LEAD_SECONDS, Depth
+from bridge.control.parameters import BARS, LEAD_SECONDS
 from bridge.errors import NotReady
 from bridge.ring.form import PlaybackPlan
 from bridge.time.transport import Transport
@@ -69,14 +69,13 @@ class LaneController:
     # -- commands -----------------------------------------------------------------------------------------
 
     def change(self, command: Command) -> tuple[float, int]:
-        """A change of settings (of now: it is in them): from which beat it is heard, whether later than meant."""
-        if command.settled:
-            return self.lane.place_now(Depth.WINDOW if command.slow else Depth.SOUND)
+        """A change of settings: from which beat it is heard, whether later than meant."""
         due = self.scheduler.add(command, self.lane.clock.or_standing())
         return float(due.beats), int(due.late)
 
     def play(self, at: At, bars: int, begun: Begun, failed: Failed, command: Command | None = None) -> Due:
         """Begin a stream; a running one goes on up to the new one's start."""
+        self.scheduler.take_told()
         transport = self.lane.clock.or_standing()
         bars = self.lane.settings.get(BARS) if bars < 0 else bars
         command = command or Command(at, arrived_seconds=self._clock.now_seconds())
@@ -117,6 +116,11 @@ class LaneController:
         """Let another model play what begins from now on, in which reading given music takes so long."""
         self.model = model
         self.timing.model_changed(expected_seconds)
+
+    def adopt(self, model: LoadedModel) -> LaneSettings:
+        """The settings with a model's own values where nobody asked for others."""
+        self.scheduler.take_told()
+        return self.scheduler.change_settings(lambda settings: settings.with_own(own_values(model)))
 
     def take_over(self, renderer: StreamRenderer, model: LoadedModel, text: str) -> None:
         """Another model's renderer goes on where this lane's one is; see `handover`."""
@@ -187,7 +191,7 @@ class LaneController:
         try:
             if self.model is None:
                 raise NotReady("no model is loaded")
-            self.lane.adopt(own_values(self.model))
+            self.adopt(self.model)
             settings = self.scheduler.settings_for(command, before, transport)
             order.beginning = begin_after(settings.continued, order.start_beats, transport.grid)
             placement = self._placement_on(transport)

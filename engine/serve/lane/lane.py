@@ -1,18 +1,22 @@
 """A lane as its threads see it. What crosses from one to another are three frozen values, each replaced whole:
 
-    orders    what it was told: settings, what is new in them, the next seed    any thread, under the lane's lock
-    holder    whose it is, and whether it is still wanted                       any thread, under the lane's lock
-    view      how it is, for answers                                            [generate] alone
+    orders    what it was told: settings, what is wanted, the next seed    any thread, under the lane's lock
+    holder    whose it is, and whether it is still wanted                  any thread, under the lane's lock
+    view      how it is, for answers                                       [generate] alone
+
+    told "now" ---> wanted, at once; on its way ---> settings, and music, at the next turn of [generate]
+    told for later, heard ----------------------------^ and wanted
 
 So nobody ever sees half of one. `controller` and all that hangs on it are [generate]'s; a command told now is, too,
-from when `look` has handed it over. The rest is set when the lane is opened and stays; ring and clock guard themselves.
+from when `take_told` has handed it over. The rest is set when the lane is opened and stays; ring and clock guard
+themselves.
 """
 
 from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -23,28 +27,29 @@ from bridge.control.parameters import EXCERPT_START, PARAMETERS, SEED, Depth
 from bridge.control.rows import LANE_STATES
 from bridge.ring.writer import RingWriter
 from bridge.system.clock import Clock
-from engine.serve.lane_settings import LaneSettings
-from engine.serve.timeline.due import due_at
+from engine.serve.lane.commands import Command, newest
+from engine.serve.lane_settings import LaneSettings, Update
+from engine.serve.timeline.due import Due, due_at
 from engine.serve.timeline.host_clock import HostClock
 
 if TYPE_CHECKING:
-    from engine.serve.lane.commands import Command
     from engine.serve.lane.controller import LaneController
     from engine.serve.lane.events import LaneEvents
 
 SILENT_SECONDS = 5.0  # a host that played no block for so long is not playing
+TOLD_MAX = 256  # commands "now" on their way; of more than that the newest of each kind
 SEEDS = 2**24  # seeds lie below: whole numbers that every client can send
 IDLE, PREPARING, PLAYING, ENDED, FAILED = LANE_STATES
-Update = Callable[[LaneSettings], LaneSettings]
 
 
 @dataclass(frozen=True)
 class LaneOrders:
     """What a lane was told.  [any]"""
 
-    settings: LaneSettings
-    changed_seconds: float = 0.0  # when the settings were last replaced
-    news: tuple[Command, ...] = ()  # in the settings, for the controller to tell of
+    settings: LaneSettings  # that the music follows
+    wanted: LaneSettings  # with what was told "now" and is on its way
+    changed_seconds: float = 0.0  # when a change "now" was told last
+    told: tuple[Command, ...] = ()  # on their way to the scheduler
     next_seed: int | None = None  # the next play's, told in advance
 
 
@@ -101,7 +106,8 @@ class Lane:
         self.events = events
         self.time = time
         self.clock = HostClock(ring, time)
-        self.orders = LaneOrders(LaneSettings(values=MappingProxyType(dict(own))))
+        settings = LaneSettings(values=MappingProxyType(dict(own)))
+        self.orders = LaneOrders(settings, settings)
         self.holder = LaneHolder(client)
         self.view = LaneView()
         self.controller: LaneController | None = None  # [generate]
@@ -109,8 +115,13 @@ class Lane:
 
     @property
     def settings(self) -> LaneSettings:
-        """Prompt, values and regions as they were told last.  [any]"""
+        """Prompt, values and regions that the music follows: see `CommandScheduler`.  [any]"""
         return self.orders.settings
+
+    @property
+    def wanted(self) -> LaneSettings:
+        """The settings with what was told "now" and is on its way: what [control] shows and checks.  [any]"""
+        return self.orders.wanted
 
     @property
     def client(self) -> Client:
@@ -119,46 +130,45 @@ class Lane:
 
     # -- what it is told ------------------------------------------------------------------------------
 
-    def update(self, change: Update) -> LaneSettings:
-        """Replace the settings by what `change` makes of them.  [any]"""
-        with self._lock:
-            settings = change(self.orders.settings)
-            self.orders = replace(self.orders, settings=settings, changed_seconds=self.time.now_seconds())
-            return settings
+    def update(self, change: Update) -> None:
+        """Tell a change "now" of which nobody is told when it is heard.  [any]"""
+        self.tell(Command(update=change, arrived_seconds=self.time.now_seconds()))
 
     def tell(self, command: Command) -> Depth:
-        """Do a command "now": the settings have it at once, the controller makes it heard.  [any]"""
+        """Tell a command "now": wanted at once, and the scheduler gets it; how much is made anew for it.  [any]"""
         assert command.update is not None
         with self._lock:
-            before, news = self.orders.settings, self.orders.news
-            settings = command.update(before)
-            depth = before.depth(settings)
-            command.settled, command.slow = True, depth > Depth.SOUND
-            if command.slow or before.gain != settings.gain:
-                news = (*(each for each in news if not each.about or each.about != command.about), command)
-            self.orders = replace(self.orders, settings=settings, changed_seconds=self.time.now_seconds(), news=news)
-            return depth
+            before, told = self.orders.wanted, (*self.orders.told, command)
+            wanted = command.update(before)
+            self.orders = replace(
+                self.orders,
+                wanted=wanted,
+                changed_seconds=self.time.now_seconds(),
+                told=told if len(told) <= TOLD_MAX else tuple(newest(list(told))),
+            )
+            return before.depth(wanted)
 
-    def place_now(self, depth: Depth) -> tuple[float, int]:
-        """About which beat a change told now will be heard from, and 0: not late.  [control]"""
-        transport = self.clock.or_standing()
-        margin = int(self.view.ready_seconds[depth] * transport.sample_rate_hz)
-        return float(due_at(NOW, transport, margin).beats), 0
-
-    def look(self) -> tuple[LaneSettings, list[Command]]:
-        """The settings, and the commands in them that were not looked at before.  [generate]"""
+    def take_told(self) -> list[Command]:
+        """The commands "now" that have come since, for the scheduler, which settles what they change.  [generate]"""
         with self._lock:
             orders = self.orders
-            if orders.news:
-                self.orders = replace(orders, news=())
-            return orders.settings, list(orders.news)
+            if orders.told:
+                self.orders = replace(orders, told=())
+            return list(orders.told)
 
-    def adopt(self, own: Mapping[str, float]) -> LaneSettings:
-        """The settings with another model's own values where nobody asked for others.  [generate]"""
+    def settle(self, settings: LaneSettings) -> None:
+        """Other settings from now on; what is on its way stays wanted.  [generate]"""
         with self._lock:
-            settings = self.orders.settings.with_own(own)
-            self.orders = replace(self.orders, settings=settings)
-            return settings
+            wanted = settings
+            for command in self.orders.told:
+                wanted = command.changed(wanted)
+            self.orders = replace(self.orders, settings=settings, wanted=wanted)
+
+    def place_now(self, depth: Depth) -> Due:
+        """About where a change told now will be heard from; it is never late.  [any]"""
+        transport = self.clock.or_standing()
+        margin = int(self.view.ready_seconds[depth] * transport.sample_rate_hz)
+        return due_at(NOW, transport, margin)
 
     def show(self, view: LaneView) -> None:
         """How it is from now on, for answers.  [generate]"""
@@ -187,7 +197,7 @@ class Lane:
     def value(self, name: str) -> float:
         """A parameter as it is now; a seed or an excerpt's start of -1 is the one drawn.  [control]"""
         orders, view = self.orders, self.view
-        value = float(orders.settings.get(PARAMETERS[name]))
+        value = float(orders.wanted.get(PARAMETERS[name]))
         if name == EXCERPT_START.name and value < 0 and view.excerpt_seconds is not None:
             return view.excerpt_seconds[0]
         if name == SEED.name and value < 0:

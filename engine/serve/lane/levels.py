@@ -1,11 +1,12 @@
 """The fader stands where a lane's settings want it, now and at places to come; what is made is written once more.
 
-level, mute  . . : : : : . .        told many times a second: the newest counts, written at most ten times a second
+level, mute   . . : : : : . .     told "now" many times a second: the newest counts, written ten times a second at most
+              .       :      .    told for a place: written for it, and told the host, whose held bar obeys
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from bridge.ring.fader_block import Fader
 from bridge.ring.layout import FADER_CHANGES
@@ -42,13 +43,13 @@ class Levels:
         Those told "now" that music is to be made anew for; all of them where there was a change just before.
         """
         now_gain, told = renderer.output.fader.told
-        gain, points = base.gain, _points(base, commands)
+        gain, points = base.gain, gain_points(base, [(each.stream_sample, each) for each in commands.made])
         soon = int(SOON_SECONDS * transport.sample_rate_hz) if transport.playing else 0
         stream_now = max(FIRST, renderer.placement.stream_of(HostSample(transport.position_samples + soon)))
         wanted = [(stream_now, gain), *points] if now_gain != gain else points
         if wanted != told:
             now = self._clock.now_seconds()
-            if now - self._written_seconds < REST_SECONDS:
+            if points == told and now - self._written_seconds < REST_SECONDS:
                 return fresh
             self._written_seconds = now
             same = [one for one, other in zip(wanted, told, strict=False) if one == other]
@@ -60,22 +61,34 @@ class Levels:
         return [each for each in fresh if each.slow]
 
     @staticmethod
-    def tell(ring: RingWriter, renderer: StreamRenderer | None, transport: Transport, base: LaneSettings) -> None:
-        """Tell the host, for a bar that it holds: what is not in the ring cannot be written once more."""
+    def tell(
+        ring: RingWriter,
+        renderer: StreamRenderer | None,
+        transport: Transport,
+        base: LaneSettings,
+        to_come: Iterable[tuple[StreamSample, float]] = (),
+    ) -> None:
+        """Tell the host, for a bar that it holds: what is not in the ring cannot be written once more.
+
+        `to_come`: changes that wait, where the engine may be late for them; stream sample, gain from there on.
+        """
         if renderer is None:
             ring.set_fader(Fader(base.gain, (), transport.timeline))
             return
         placement = renderer.placement
         gain, later = renderer.output.fader.standing(placement.stream_of(position_of(transport)))
-        changes = tuple((placement.host_of(stream_sample), to) for stream_sample, to in later[:FADER_CHANGES])
-        ring.set_fader(Fader(gain, changes, placement.timeline))
+        changes = sorted([*later, *to_come], key=lambda each: each[0])[:FADER_CHANGES]
+        told = tuple((placement.host_of(stream_sample), to) for stream_sample, to in changes)
+        ring.set_fader(Fader(gain, told, placement.timeline))
 
 
-def _points(base: LaneSettings, commands: Commands) -> list[tuple[StreamSample, float]]:
-    """Where made commands take the fader elsewhere: stream sample, gain from there on."""
+def gain_points(
+    base: LaneSettings, commands: Iterable[tuple[StreamSample | None, Command]]
+) -> list[tuple[StreamSample, float]]:
+    """Where commands in order take the fader elsewhere: stream sample, gain from there on.  [generate]"""
     settings, points = base, []
-    for command in commands.made:
+    for stream_sample, command in commands:
         before, settings = settings.gain, command.applied(settings)
-        if settings.gain != before and command.stream_sample is not None:
-            points.append((StreamSample(command.stream_sample), settings.gain))
+        if settings.gain != before and stream_sample is not None:
+            points.append((stream_sample, settings.gain))
     return points

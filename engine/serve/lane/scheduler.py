@@ -4,7 +4,9 @@
     mute, level                        shortly before its place: what is made is written once more, louder or softer;
                                        a bar that the host holds obeys as well
     play                               as soon as the music before it is made; stop: shortly before its place
-    told "now"                         is in the settings when it comes here, and heard from where it can be first
+    told "now"                         changes the settings when it comes here, and is heard from where it can be first
+
+The lane's settings change here alone: as a command "now" comes, and as another one is heard.
 
 Commands for one place are taken up together. One that is made and not heard waits again when the stream is made
 anew from before its place, and when the host jumps.
@@ -13,19 +15,22 @@ anew from before its place, and when the host jumps.
 from __future__ import annotations
 
 from collections.abc import Callable
+from weakref import ref
 
 from bridge.control.arguments import NOW
 from bridge.time.transport import Transport
 from engine.serve.faults import Overtaken
 from engine.serve.lane.commands import Command, Commands, Times, newest
+from engine.serve.lane.gathering import Gathering, held
 from engine.serve.lane.lane import Lane
-from engine.serve.lane.levels import SOON_SECONDS, Levels
+from engine.serve.lane.levels import SOON_SECONDS, Levels, gain_points
 from engine.serve.lane.renewal import Renewal
 from engine.serve.lane.timing import LaneTiming
-from engine.serve.lane_settings import LaneSettings
+from engine.serve.lane_settings import Depth, LaneSettings, Update
 from engine.serve.render.stream_renderer import StreamRenderer
 from engine.serve.timeline.due import Due, advanced_samples, ahead_samples, due_at
 from engine.serve.timeline.phase_in import unheard_seconds
+from engine.serve.timeline.placement import FIRST
 from engine.serve.timeline.samples import HostSample, StreamSample, position_of
 
 EARLY_SECONDS = 0.15  # before its last moment that a quick change is taken up
@@ -45,21 +50,65 @@ class CommandScheduler:
         self._lane, self._timing, self._renewal, self._levels = lane, timing, renewal, levels
         self._remake, self._begin, self._end = remake, begin, end
         self.commands, self.times = Commands(), Times()
-        self.base = lane.settings  # as of this turn
         self._base_made = self.base  # that the music of now is made with
-        self._fresh: list[Command] = []  # in the settings, not in the music yet
+        self._fresh: list[Command] = []  # that float: in the settings, not in the music yet
         self._early: list[Command] = []  # begin with the play that is being begun
         self._before: Transport | None = None
+        self._renderer: ref[StreamRenderer] | None = None
+
+    @property
+    def base(self) -> LaneSettings:
+        """The lane's settings: what is heard at the host's place, and what floats."""
+        return self._lane.settings
+
+    def change_settings(self, update: Update) -> LaneSettings:
+        """Change the lane's settings, for what is not told "now"."""
+        self._lane.settle(update(self._lane.settings))
+        return self._lane.settings
 
     # -- commands come --------------------------------------------------------------------------------
 
     def add(self, command: Command, transport: Transport) -> Due:
-        """A change, a play or a stop for later; where it will be heard."""
-        due = command.aim(transport, self.margin_samples(command, transport))
+        """A change, a play or a stop; where it will be heard."""
+        if command.floats:
+            depth = self._lane.tell(command)
+            self.take_told()
+            return self._lane.place_now(depth)
+        command.aim(transport, self.margin_samples(command, transport))
         self.commands.wait(command)
         if command.then is not None:
             self.commands.wait(command.then)
-        return due
+        if isinstance(command.group, Gathering):
+            command.group.gather(self, command)
+        return command.due
+
+    def take_told(self) -> None:
+        """What was told "now" has come: it changes the settings, and is to be heard where that makes a difference."""
+        told, settings = self._lane.take_told(), self.base
+        for command in told:
+            before, settings = settings, command.changed(settings)
+            command.slow = before.depth(settings) > Depth.SOUND
+            if command.slow or before.gain != settings.gain:
+                self._fresh = newest([*self._fresh, command])
+        if told:
+            self._lane.settle(settings)
+
+    def move_to(self, command: Command, due: Due) -> None:
+        """One of a group goes to a later place, if it is not heard before that can be helped."""
+        transport = self._lane.clock.or_standing()
+        renderer = None if self._renderer is None else self._renderer()
+        if command in self.commands.made and command.stream_sample is not None and renderer is not None:
+            here = transport.position_samples - renderer.placement.zero_samples
+            seconds = SOON_SECONDS if self.base.goes_on(command.update) else self._timing.margin_seconds
+            ready = here + int(seconds * transport.sample_rate_hz * transport.playing)
+            if command.update is None or command.stream_sample < ready:
+                return
+            self.commands.made.remove(command)
+            self.commands.waiting.append(command)
+            stream_sample, command.stream_sample = command.stream_sample, None
+            self._make_anew(renderer, transport, stream_sample)
+        if command in self.commands.waiting:
+            command.go_to(due, transport)
 
     def margin_samples(self, command: Command, transport: Transport) -> int:
         """How far ahead of the host it must come to be in time."""
@@ -106,7 +155,7 @@ class CommandScheduler:
         gone = [
             each for each in self.commands.made
             if which in (0, each.id) and each.update is not None
-            and not each.settled and (each.stream_sample or 0) >= ready
+            and not each.floats and (each.stream_sample or 0) >= ready
         ]  # fmt: skip
         if gone:
             stream_sample = StreamSample(min(each.stream_sample or 0 for each in gone))
@@ -123,12 +172,13 @@ class CommandScheduler:
 
     def turn(self, renderer: StreamRenderer | None, transport: Transport) -> bool:
         """Look where the host is, take up what is due; True when the stream was made anew from some place."""
-        self.base, news = self._lane.look()
-        self._fresh = newest(self._fresh + news)
+        self.take_told()
+        self._renderer = ref(renderer) if renderer is not None else None
+        self.hear(renderer, transport)
         self._go_with(renderer, transport)
         if renderer is None:
             self._fresh.clear()
-            self._levels.tell(self._lane.ring, renderer, transport, self.base)
+            self._levels.tell(self._lane.ring, None, transport, self.base)
             self._begin_waiting(transport)
             return False
         anew = False
@@ -143,8 +193,18 @@ class CommandScheduler:
                 return anew
             anew |= self._take_up(renderer, transport, stream_sample)
         self._fresh = self._levels.follow(renderer, transport, self.base, self.commands, self._fresh)
-        self._levels.tell(self._lane.ring, renderer, transport, self.base)
+        self._levels.tell(self._lane.ring, renderer, transport, self.base, self._gains_to_come(renderer, transport))
         return anew
+
+    def _gains_to_come(self, renderer: StreamRenderer, transport: Transport) -> list[tuple[StreamSample, float]]:
+        """Where what still waits takes the fader elsewhere: stream sample, gain from there on."""
+        placed: list[tuple[StreamSample, int, Command]] = []
+        for number, command in enumerate(self.commands.waiting):
+            stream_sample = self.stream_sample(command, renderer, transport)
+            if command.update is not None and stream_sample is not None:
+                placed.append((stream_sample, number, command))
+        in_order = sorted(placed, key=lambda each: each[:2])
+        return gain_points(self.commands.settings(self.base), [(at, each) for at, _, each in in_order])
 
     def _begin_waiting(self, transport: Transport) -> None:
         """A play that waited for the end of the music before it gets ready."""
@@ -165,8 +225,10 @@ class CommandScheduler:
         for command in self.commands.passed(advanced, transport):
             if command.update is not None and renderer is None:
                 self.commands.waiting.remove(command)
-                self.base = self._lane.update(command.update)
-            elif command.update is None and command.order is None:
+                self.change_settings(command.update)
+            elif renderer is not None and not held(command) and self.base.goes_on(command.update):  # a held bar obeyed
+                self.commands.make([command], renderer.placement.stream_of(position_of(transport)))
+            elif command.update is None and command.order is None and not held(command):
                 self.commands.waiting.remove(command)
                 self._end(command, transport)
             else:  # the music was not made in time: it goes to the next such place
@@ -186,7 +248,7 @@ class CommandScheduler:
 
     def stream_sample(self, command: Command, renderer: StreamRenderer, transport: Transport) -> StreamSample | None:
         """The stream's sample on its place, None where the host does not get there."""
-        ahead = ahead_samples(command.due, transport)
+        ahead = None if held(command) else ahead_samples(command.due, transport)
         if ahead is None:
             return None
         if transport.position_samples + ahead == transport.grid.sample_at(command.due.beats):  # in this pass
@@ -256,9 +318,8 @@ class CommandScheduler:
     def settings_for(self, play: Command, before: StreamRenderer | None, transport: Transport) -> LaneSettings:
         """What a play begins with: also what waits for its place, or for one before it."""
         if before is not None:
-            self.commands.unmake(self.stream_sample(play, before, transport) or 0)
-        self.base, news = self._lane.look()
-        self._fresh = newest(self._fresh + news)
+            self.commands.unmake(self.stream_sample(play, before, transport) or FIRST)
+        self.take_told()
         start = ahead_samples(play.due, transport) or 0
         for command in self.commands.waiting:
             command.ahead = ahead_samples(command.due, transport)
@@ -283,12 +344,11 @@ class CommandScheduler:
         """The stream has failed and is tried again: what was not heard waits for its place, or for the new music."""
         self.commands.jumped(transport, self.margin_samples)
         for command in self.commands.made:
-            command.stream_sample = 0
+            command.stream_sample = FIRST
 
     def handed_over(self) -> None:
         """Another model's renderer goes on, with the settings as they are."""
-        self.base, news = self._lane.look()
-        self._fresh = newest(self._fresh + news)
+        self.take_told()
         self._base_made = self.base
 
     def hear(self, renderer: StreamRenderer | None, transport: Transport) -> None:
@@ -296,27 +356,17 @@ class CommandScheduler:
         if renderer is None or not transport.playing or transport.timeline != renderer.placement.timeline:
             return
         here = renderer.placement.stream_of(position_of(transport))
-        self.commands.postpone(here, renderer.output.stream_written, self._quick())
+        self.commands.postpone(here, renderer.output.stream_written, self.base)
         for command in self.commands.heard(here):
-            if command.update is not None and not command.settled:
-                self.base = self._lane.update(command.update)
+            if command.update is not None and not command.floats:
+                self.change_settings(command.update)
                 self._base_made = command.update(self._base_made)
             self._told_heard(command, renderer)
         renderer.output.fader.passed(here)
 
-    def _quick(self) -> list[Command]:
-        """What is made and moves the fader alone: it is heard in a held bar, too."""
-        found, settings = [], self.base
-        for command in self.commands.made:
-            before, settings = settings, command.applied(settings)
-            moved = before.gain != settings.gain and before.regenerating() == settings.regenerating()
-            if moved or (command.settled and not command.slow):
-                found.append(command)
-        return found
-
     def _told_heard(self, command: Command, renderer: StreamRenderer) -> None:
         stream_sample = StreamSample(command.stream_sample or 0)
-        named = command.update is not None and not command.settled
+        named = command.update is not None and not command.floats
         beats = float(command.due.beats) if named else renderer.output.beat_map.beats_at(stream_sample)
         at_seconds = self._lane.clock.was_at_seconds(renderer.placement.host_of(stream_sample))
         seconds = max(0.0, at_seconds - command.arrived_seconds)

@@ -27,7 +27,6 @@ from engine.serve.models.handover import (
     take_over,
 )
 from engine.serve.render.stream_renderer import StreamRenderer
-from engine.serve.render.stream_settings import own_values
 from engine.serve.state import Hot
 from engine.serve.timeline.placement import prepare
 
@@ -51,7 +50,7 @@ class LaneChangeOver:
 
 def change_over(generate_loop: GenerateLoop, hot: Hot, check: Callable[[], None]) -> None:
     """Let a hot model take over; `check` is asked before each try and raises when it is not wanted any more.  [load]"""
-    for settings in generate_loop.ask(lambda: [controller.lane.settings for controller in generate_loop.controllers()]):
+    for settings in generate_loop.ask(lambda: [controller.lane.wanted for controller in generate_loop.controllers()]):
         with suppress(EngineError):  # that lane alone fails, and says why, when its handover is raised
             prepare(hot.model, settings)
     per_lane = hot.change_seconds
@@ -140,12 +139,12 @@ def _settle(generate_loop: GenerateLoop, each: LaneChangeOver | None, controller
     """One lane's change, when the model has changed."""
     assert generate_loop.model is not None
     if each is None or controller.renderer is None:
-        controller.lane.adopt(own_values(generate_loop.model))
+        controller.adopt(generate_loop.model)
         return
     generate_loop.forget(controller)
     if each.error is not None:
         controller.fail(each.error)
-        controller.lane.adopt(own_values(generate_loop.model))
+        controller.adopt(generate_loop.model)
     elif each.handover is not None:
         take_over(each.handover, controller)
 

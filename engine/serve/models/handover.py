@@ -74,7 +74,7 @@ def handover_music(
     stream_now = renderer.placement.stream_of(position_of(transport))
     need = int(need_seconds * transport.sample_rate_hz) if transport.playing else 0
     if stream_now + need <= 0 or (not renderer.output.stream_made and not at_once):
-        return HandoverMusic(lane, renderer, renderer.version, lane.settings, 0, None)
+        return HandoverMusic(lane, renderer, renderer.version, lane.wanted, 0, None)
     stream_sample = (
         renderer.output.stream_made if at_once else _bar_sample(renderer, transport, StreamSample(stream_now + need))
     )
@@ -83,9 +83,7 @@ def handover_music(
     if stream_sample > renderer.output.stream_made:
         return HandoverWait((stream_sample - stream_now) / transport.sample_rate_hz + 0.2)
     frame = _frame_of(renderer, stream_sample)
-    return HandoverMusic(
-        lane, renderer, renderer.version, lane.settings, frame, _heard(renderer, frame, context_frames)
-    )
+    return HandoverMusic(lane, renderer, renderer.version, lane.wanted, frame, _heard(renderer, frame, context_frames))
 
 
 def _bar_sample(renderer: StreamRenderer, transport: Transport, stream_sample: StreamSample) -> StreamSample:
@@ -142,7 +140,7 @@ def fits(handover: Handover, controller: LaneController) -> bool:
     if renderer is not left.renderer or renderer.version != left.version:
         return False
     if (
-        controller.lane.settings.regenerating() != left.settings.regenerating()
+        controller.lane.wanted.regenerating() != left.settings.regenerating()
         or renderer.output.loop != handover.renderer.output.loop
     ):
         return False
@@ -156,7 +154,7 @@ def fits(handover: Handover, controller: LaneController) -> bool:
 def take_over(handover: Handover, controller: LaneController) -> None:
     """Let an handover play on; what the new model cannot follow is told.  [generate]"""
     lane, old, renderer = controller.lane, handover.handover_music.renderer, handover.renderer
-    settings = lane.adopt(own_values(renderer.model))
+    settings = controller.adopt(renderer.model)
     renderer.quiet_change(settings)
     renderer.output.join(old.placement, old.output.loop, position_of(lane.clock.or_standing()))
     lacking = left_aside(renderer.model, settings)

@@ -91,6 +91,16 @@ void HeldBar::populate(int64_t bar_samples) {
     populated_ = wanted;
 }
 
+bool HeldBar::hear(const float* out, int n, int64_t phase, int64_t unit_samples, bool silent, bool in_bar) {
+    if (silent) {
+        if (!complete(phase, unit_samples, in_bar)) forget();
+        return false;
+    }
+    keep(out, n, phase);
+    if (!in_bar) join(phase, n);  // it lies beside other music there than it was heard after
+    return true;
+}
+
 void HeldBar::keep(const float* out, int n, int64_t phase) {
     heard_known_ = false;
     mend(out, n, phase);

@@ -32,6 +32,8 @@ public:
     void hear() {
         if (gain_ > 0) heard_gain_ = gain_;
     }
+    // Whether the lane is mute at this position.  [audio]
+    bool silent() const { return gain_ == 0; }
     // Whether the held bar is as loud as it was heard.  [audio]
     bool whole() const { return target_ == 1.0 && done_ == n_; }
     // The held bar begins at this position, at the gain that is due.  [audio]

@@ -270,10 +270,8 @@ void Processor::finish(float* out, int n, int64_t position) {
     fade_.apply(out, n);
     const int64_t phase = position - bar_start_;
     if (state_ == State::playing) {
-        held_.keep(out, n, phase);
+        in_bar_ = held_.hear(out, n, phase, half_beat_samples_, level_.silent(), in_bar_);
         level_.hear();
-        if (!in_bar_) held_.join(phase, n);  // after a jump it lies beside other music there than it was heard after
-        in_bar_ = true;
     } else if (fading && in_bar_ && state_ == State::holding && level_.whole()) {
         held_.mend(out, n, phase);
     }

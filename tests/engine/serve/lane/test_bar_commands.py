@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from lane_rig import BLOCK, RATE, Host
 
-from bridge.control.arguments import NOW, At
+from bridge.control.arguments import At
 from bridge.time.transport import Grid, Transport
 from bridge.time.units import Signature
 from engine.serve.lane.commands import Command, Meeting
@@ -27,8 +27,6 @@ def command(host: Host, at: str | float, update, id: int = 1, kind: str = "promp
 
 def give(host: Host, at: str | float, update, id: int = 1, kind: str = "prompt") -> tuple[float, int]:
     made = command(host, at, update, id, kind)
-    if made.at == NOW:
-        host.lane.tell(made)
     return host.lane.controller.change(made)
 
 

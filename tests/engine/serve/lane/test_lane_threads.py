@@ -75,10 +75,10 @@ def test_commands_told_now_are_handed_over_once(host: Host) -> None:
     before = host.lane.orders
     for each in (first, second, other):
         host.lane.tell(each)
-    assert (before.settings.prompt, before.news) == ("", ())  # as it was when somebody looked
-    assert host.lane.look() == (host.lane.settings, [second, other])
-    assert host.lane.settings.prompt == "c"
-    assert host.lane.look() == (host.lane.settings, [])
+    assert (before.wanted.prompt, before.told) == ("", ())  # as it was when somebody looked
+    assert (host.lane.settings.prompt, host.lane.wanted.prompt) == ("", "c")
+    assert host.lane.take_told() == [first, second, other]
+    assert host.lane.take_told() == []
 
 
 def test_a_lane_is_let_go_once(host: Host) -> None:
