@@ -50,7 +50,7 @@ class Loader:
         what = f"{job.wanted.name} was asked for instead" if job.wanted else "the model is to be unloaded"
         with self._change:
             self._give_up(what)
-            job.began_seconds = self.clock.now_seconds()
+            job.come(self.clock.now_seconds())
             self._waiting = job
             self._change.notify()
 

@@ -31,6 +31,10 @@ class Job:
     given_up: str = ""
     step: tuple[int, int, str] = (0, 0, "waits")
 
+    def come(self, now_seconds: float) -> None:
+        """The loader takes it in.  [any]"""
+        self.began_seconds = now_seconds
+
     def say_step(self) -> None:
         """Tell who asked how far it is.  [any]"""
         if self.responder is not None:
