@@ -1,8 +1,8 @@
-"""The table of OSC messages: every address of the project stands here and nowhere else.
+"""The table of OSC messages; the rows of some topics are in the `*_rows` modules.
 
-Parser, checks, dispatcher, client, `docs/osc.md` and tests read it. Every request carries an id first: a
-number that the client counts up; its answer repeats it. Id 0 is answered and never taken for a repeat. Each has a
-short form as well, `rows.short`: no id, and no answer but an error, unless the answer is what it is for.
+Parser, checks, dispatcher, client, `docs/osc.md` and tests read it. Every request begins with an id: a number that the
+client counts up and the answer repeats. A request with id 0 is answered and never counts as a repeat. Each request also
+has a short form, `rows.short`: without an id, and without an answer unless it fails or is a query.
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ from bridge.control.time_rows import EVENT_TIME as EVENT_TIME
 from bridge.control.time_rows import TAP as TAP
 from bridge.control.time_rows import TRANSPORT as TRANSPORT
 
-PROTOCOL = 4  # grows when a request gains an argument or means something else: an engine refuses what it does not know
+PROTOCOL = 4  # grows when a request gains an argument or changes its meaning: engines refuse what they do not know
 DEFAULT_PORT = 9600
-COUNTED_FROM = 2**20  # ids from here on are used once; below, a message box may send its own again and again
-LANE_COMMANDS_PER_SECOND = 20.0  # that a lane takes up
-REQUEST_BYTES_MAX = 1400  # what we send; also what any sound program of the field takes
+COUNTED_FROM = 2**20  # ids from here on are used once; a message box may repeat one below
+LANE_COMMANDS_PER_SECOND = 20.0  # that a lane accepts
+REQUEST_BYTES_MAX = 1400  # what we send; all audio programs accept as much
 CHUNK_BYTES = 960  # of a region, before base64: the datagram stays under REQUEST_BYTES_MAX
 CHUNKS_MAX = 65536
 ENCODINGS = ("s16", "f32")

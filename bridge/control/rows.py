@@ -5,9 +5,9 @@ from __future__ import annotations
 from bridge.control.arguments import NOW, Argument, Kind, Message
 
 ROOT = "/segue"
-SHORT = f"{ROOT}/do/"  # begins the short form of a request's address
+SHORT = f"{ROOT}/do/"  # prefix of the short form of a request's address
 LANES_MAX = 64
-FIGURE_MAX = 2.0**40  # of measured values in answers
+FIGURE_MAX = 2.0**40  # largest measured value in answers
 ROLES = ("melody", "style", "continue")
 
 ID = Argument("id", "i", "counted up by the client, repeated in the answer; 0: no id", low=0)
@@ -19,7 +19,7 @@ START = Argument("start_beats", "f", "beat of the host's timeline on which the m
 TEXT = Argument("text", "s", "for people; may change")
 ADDRESS = Argument("address", "s", "address of the request")
 NAME = Argument("name", "s", "name of a lane parameter, see the table of parameters", max_length=32)
-PLACED = (  # of the answer to a command that says when
+PLACED = (  # in the answers to commands with `at`
     Argument("beats", "f", "beat from which it is heard; for 'now' an estimate", "beats",
              -FIGURE_MAX, FIGURE_MAX),
     Argument("late", "i", "1: too late for its place; `beats` is the next such place", low=0, high=1),
@@ -70,7 +70,7 @@ def request(
 
 
 def short(row: Message) -> str:
-    """The address under which a request is taken without an id.  [any]"""
+    """The address of a request's short form, which has no id.  [any]"""
     return SHORT + row.address.removeprefix(f"{ROOT}/")
 
 
