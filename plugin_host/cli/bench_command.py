@@ -43,11 +43,11 @@ def bench(
     tempo_seconds: SyncSeconds = 300.0,
     only: SyncOnly = "",
 ) -> None:
-    """Measure this computer: hand-over through the ring, the model's speed, time to first sound.
+    """Measure this computer: the ring, the model's speed, time to first sound.
 
-    With --models: how fast each model is here, beside transformers and what memory allows; random weights where the
-    real ones are not on this machine. With --sync: is the music on the host's beat, at any tempo, through changes,
-    stalls and a dead engine?
+    --models measures the speed of each model, compared with transformers and with the memory bandwidth; it uses random
+    weights for models that are not on this machine. --sync measures whether the music is on the host's beat, at any
+    tempo, through changes, stalls and a dead engine.
     """
     from plugin_host.console.screen import Screen
 

@@ -1,4 +1,4 @@
-"""Options that commands of `segue` share, and what they may be."""
+"""Options that commands of `segue` share, and their values."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ EPILOG = (
 
 
 class Role(StrEnum):
-    """What a region is for."""
+    """What a region is used for."""
 
     CONTINUE = "continue"
     MELODY = "melody"
@@ -23,7 +23,7 @@ class Role(StrEnum):
 
 
 class Weights(StrEnum):
-    """What a model's weights are kept as."""
+    """The precision of a model's weights."""
 
     AUTO = "auto"
     FLOAT32 = "float32"
@@ -34,7 +34,7 @@ class Weights(StrEnum):
 
 
 class Who(StrEnum):
-    """Whose time a host follows."""
+    """The leader that a host follows."""
 
     AUTO = "auto"
     OWN = "own"

@@ -1,4 +1,4 @@
-"""The commands of `segue plugin`: to build and install it, and to talk to one that runs.
+"""The commands of `segue plugin`: build and install the plugin, and control a running one.
 
 Docstrings are help; commands are [main].
 """
@@ -19,14 +19,14 @@ plugin = typer.Typer(no_args_is_help=True, help="Segue inside a DAW: build and i
 
 
 def add_to(app: typer.Typer) -> None:
-    """Give the command line its `plugin` group.  [main]"""
+    """Add the `plugin` group to the command line.  [main]"""
     app.add_typer(plugin, name="plugin", short_help="Segue inside a DAW: build and install the plugin.")
 
 
 @plugin.command(short_help="Compile the plugin: LV2, VST3 and CLAP.")
 @guarded
 def build(out: Annotated[Path, typer.Option(help="Folder for the bundles.")] = Path("segue-plugin")) -> None:
-    """Compile the plugin for this machine: LV2, VST3 and CLAP, each in stereo and mono. Takes some seconds.
+    """Compile the plugin for this machine: LV2, VST3 and CLAP, each in stereo and mono.
 
     Needs a C++ compiler and the DISTRHO Plugin Framework (Debian, Ubuntu: apt install g++ dpf-source).
     """
@@ -39,9 +39,9 @@ def build(out: Annotated[Path, typer.Option(help="Folder for the bundles.")] = P
 def install(
     source: Annotated[Path | None, typer.Option("--from", help="Folder of built bundles; else they are built.")] = None,
 ) -> None:
-    """Put the plugin into your own plugin folders. Then let your DAW scan for plugins.
+    """Install the plugin into your own plugin folders. Then let your DAW scan for plugins.
 
-    It is taken from Segue's own package where that has it, else built first.
+    The plugin comes from Segue's package if that contains it; otherwise it is built first.
     """
     from plugin_host.plugin.build import PluginBuildError
     from plugin_host.plugin.install import install as place
@@ -65,9 +65,9 @@ def prompt(
     text: Annotated[str, typer.Argument(help='In words; "" for none.')],
     port: Port = 9620,
 ) -> None:
-    """Give a running plugin its prompt. It is saved with the DAW's project.
+    """Set the prompt of a running plugin. The DAW's project saves it.
 
-    Each instance has a control port of its own and shows it: 9620 for the first, 9621 for the next.
+    Each instance shows its own control port: 9620 for the first, 9621 for the next.
     """
     _ask(port, "prompt", text)
     tell(f"the plugin at port {port} has it")
@@ -80,9 +80,9 @@ def set_(
     value: Annotated[float, typer.Argument(help="A list's entries count from 0.")],
     port: Port = 9620,
 ) -> None:
-    """Turn a knob of a running plugin, as if it had been turned in the DAW.
+    """Set a parameter of a running plugin, as in the DAW.
 
-    The DAW is told where its plugin format can tell it (CLAP, VST3; LV2 in few hosts).
+    The DAW is notified if the plugin format supports it (CLAP, VST3; LV2 in few hosts).
     """
     _, now, told = _ask(port, "set", name, value)
     unknown = "" if told else "; this DAW cannot be told, its window and its song keep the value from before"
@@ -95,7 +95,7 @@ def clear(
     role: Annotated[str, typer.Argument(help="melody, style, continue or all.")] = "all",
     port: Port = 9620,
 ) -> None:
-    """Take off what a running plugin has captured, as a melody, a style or to go on from."""
+    """Remove what a running plugin has captured: the melody, the style, the audio prompt, or all."""
     _ask(port, "clear", role)
     tell(f"{role}: taken off")
 
@@ -103,7 +103,7 @@ def clear(
 @plugin.command(short_help="How a plugin stands.")
 @guarded
 def status(port: Port = 9620) -> None:
-    """How a running plugin stands with the engine, and why where something was refused."""
+    """Show the state of a running plugin, and the reason if the engine refused something."""
     state, why, lane, take, references, text = _ask(port, "status")
     tell(f"engine     {state}{', ' if why else ''}{why}")
     tell(f"lane       {lane:g}\ntake       {take:g}\nin force   {references}\nprompt     {text or 'none'}")
@@ -115,7 +115,7 @@ def measure(
     seconds: Annotated[float, typer.Option(min=1, max=3600, help="How much music.")] = 60.0,
     block: Annotated[int, typer.Option(min=1, max=8192, help="Samples in a block.")] = 64,
 ) -> None:
-    """How long the plugin's part of a block takes (p50, p99, max), its page faults, and the memory of an instance."""
+    """Measure the plugin's time for a block (p50, p99, max), its page faults, and the memory of an instance."""
     from plugin_host.plugin.build import PluginBuildError
     from plugin_host.plugin.measure import measure as run
 

@@ -1,4 +1,4 @@
-"""`segue take`, `open` and `export`, and the options that all share. Docstrings are help; commands are [main]."""
+"""`segue take`, `open` and `export`, and their shared options. Docstrings are help; commands are [main]."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def values_of(pairs: list[str] | None) -> dict[str, float]:
 
 
 def loudness_of(text: str) -> str:
-    """A wish for a loudness, checked.  [main]"""
+    """A loudness option, checked.  [main]"""
     from plugin_host.takes.loudness import check_wish
 
     try:
@@ -92,7 +92,7 @@ def loudness_of(text: str) -> str:
 
 
 def engine_of(port: int, secret_file: Path | None, model: str, device: str, precision: Weights) -> Any:
-    """The engine that these options name.  [main]"""
+    """The engine of these options.  [main]"""
     from plugin_host.takes.engines import EngineWish
 
     try:
@@ -103,7 +103,7 @@ def engine_of(port: int, secret_file: Path | None, model: str, device: str, prec
 
 
 def region_of(path: Path | None, reference: Role, own_bpm: float | None, start_beats: float | None) -> Any:
-    """The region that these options wish for; None where there is none.  [main]"""
+    """The region of these options; None if there is none.  [main]"""
     from plugin_host.takes.place import RegionWish
 
     return RegionWish(path, reference.value, own_bpm, start_beats) if path else None
@@ -138,7 +138,7 @@ def take(
     device: Device = "auto",
     precision: Precision = Weights.AUTO,
 ) -> None:
-    """Make takes: files of exactly so many bars, with tempo, place and recipe inside, as fast as the computer can."""
+    """Make takes: files of an exact number of bars, with tempo, position and recipe inside, as fast as possible."""
     from plugin_host.console.screen import Screen
     from plugin_host.takes.engines import hot_engine
     from plugin_host.takes.names import words
@@ -177,7 +177,7 @@ def reopen(
     device: Device = "auto",
     precision: Annotated[Weights | None, typer.Option(help="Of the weights; as it was, if left out.")] = None,
 ) -> None:
-    """Make a take again from the recipe inside it, and say whether it came out the same; or vary it."""
+    """Make a take again from the recipe inside it and compare the two; or vary it."""
     from plugin_host.console.screen import Screen
     from plugin_host.takes.errors import TakeError
     from plugin_host.takes.reopen import Variation, describe, make_again
@@ -204,7 +204,7 @@ def export(
     takes: Annotated[list[Path], typer.Argument(help="Takes: WAV or FLAC files that Segue made.")],
     out: Annotated[Path, typer.Option(help="The project to write.")] = Path("segue.dawproject"),
 ) -> None:
-    """Put takes into one DAWproject: a track for each, clips on their bars, tempo and markers, audio inside."""
+    """Write takes as one DAWproject: a track for each, clips on their bars, tempo and markers, audio inside."""
     from plugin_host.console.screen import Screen
     from plugin_host.takes.dawproject import export as write
 

@@ -53,7 +53,7 @@ def watch(
     precision: Precision = Weights.AUTO,
     once: Annotated[bool, typer.Option("--once", help="End when all that is there is made.")] = False,
 ) -> None:
-    """Watch a folder: put music in, takes come out beside it. DAW scripts order takes here, too. Until Ctrl-C."""
+    """Watch a folder and make takes of the music in it, until Ctrl-C. DAW scripts order takes here, too."""
     from plugin_host.console.screen import Screen
     from plugin_host.takes.order import TakeOrder
     from plugin_host.takes.place import RegionWish
@@ -75,7 +75,7 @@ def scripts(
     folder: Annotated[Path | None, typer.Option(help="Where the DAW keeps its scripts, if not found.")] = None,
     inbox: Annotated[Path | None, typer.Option(help="The folder that `segue watch` watches; ~/Segue.")] = None,
 ) -> None:
-    """Install Segue's scripts where Ardour or REAPER look for them; see docs/daw.md."""
+    """Install Segue's scripts for Ardour or REAPER; see docs/daw.md."""
     from plugin_host.takes.scripts import default_folder, install, where
 
     if not daw:
