@@ -33,7 +33,7 @@ class HeardEvents:
 
 
 def measure_control(stage: Stage, turns: int = TURNS) -> SceneResults:
-    """Measure stop now, play on the next bar; a parameter, a prompt, a new seed, a mute now: several times each.  [main]"""
+    """Measure stop now, play on the next bar, and parameter, prompt, seed and mute now, several times each.  [main]"""
     plot, heard = stage.region(BPM), HeardEvents()
     run = BenchRun(stage, plot, 30.0 + turns * 32.0)
     stopped, started = [], []
