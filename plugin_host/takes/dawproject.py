@@ -77,7 +77,7 @@ def _names(takes: Sequence[Take]) -> list[str]:
 
 
 def _entry_name(stem: str) -> str:
-    """A file's name as one of any system: `..\\` is a way up on Windows, and `:` another stream of the file."""
+    """A file name for any system: on Windows `..\\` leads to the parent folder, `:` to another stream of the file."""
     bare = re.sub(r'[\\/:*?"<>|]', "_", xml_text(plain(stem))).strip(" .")
     return bare or "take"
 
