@@ -1,4 +1,4 @@
-"""State dicts: stored names put on ours, modules filled strictly, each tensor moved and converted once."""
+"""State dicts: stored names translated to Segue's, modules filled strictly, each tensor moved and converted once."""
 
 from __future__ import annotations
 

@@ -65,9 +65,9 @@ def _checked_stems(stems: object, mix: Tensor) -> Tensor:
 
 
 def excerpt(reference: Reference, offset_frames: int, n_samples: int) -> Tensor:
-    """What a window that starts at `offset_frames` hears of a reference: [1, n], read round and round.  [any]
+    """The part of a reference for a window that starts at `offset_frames`: [1, n], repeated if needed.  [any]
 
-    `whole` references are given as they are; at `speed` other than 1 the excerpt is longer or shorter.
+    `whole` references are returned unchanged; at `speed` other than 1 the excerpt is longer or shorter.
     """
     if reference.whole:
         return reference.audio

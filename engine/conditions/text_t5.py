@@ -179,7 +179,7 @@ class T5Texts:
         self.tokenize = tokenize
 
     def __call__(self, text: str, device: torch.device) -> Tensor:
-        """See `WordEncoder`.  UnsupportedError for a text of more than 1024 tokens.  [generate]"""
+        """See `TextEncoder`.  UnsupportedError for a text of more than 1024 tokens.  [generate]"""
         ids = self.tokenize(text)
         vocabulary = self.encoder.config.vocabulary
         if len(ids) > MAX_TOKENS:
@@ -200,7 +200,7 @@ class StandInTexts:
         self.dim = dim
 
     def __call__(self, text: str, device: torch.device) -> Tensor:
-        """See `WordEncoder`.  ValueError if the function returns anything else.  [generate]"""
+        """See `TextEncoder`.  ValueError if the function returns anything else.  [generate]"""
         vectors: object = self.stand_in([text])
         if not isinstance(vectors, Tensor):
             kind = type(vectors).__name__
