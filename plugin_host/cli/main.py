@@ -52,7 +52,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="Plays on with you: give it some bars of your music, and it goes on in time, from your bar line.",
+    help="Continues your music: give it some bars, and it streams what follows in time, from your bar line.",
     epilog=EPILOG,
 )
 
@@ -68,7 +68,7 @@ def _sound_device(text: str) -> str | int | None:
     return int(text) if text.isdigit() else text or None
 
 
-@app.command(short_help="Hear it: Segue goes on with a region of music.")
+@app.command(short_help="Play a region of music and continue it.")
 @guarded
 def demo(
     bpm: Bpm = None,
@@ -85,7 +85,7 @@ def demo(
     precision: Precision = Weights.AUTO,
     model: Annotated[str, typer.Option(help="embedded, melody, style, small, ... or a folder.")] = "embedded",
     port: Annotated[int, typer.Option(min=0, max=65535, help="UDP port for the engine; 0: a free one.")] = 0,
-    offline: Annotated[bool, typer.Option("--offline", help="As fast as the computer can, not in real time.")] = False,
+    offline: Annotated[bool, typer.Option("--offline", help="As fast as possible, not in real time.")] = False,
 ) -> None:
     """Play a region, and continue it with Segue from the next bar line.
 
@@ -162,7 +162,7 @@ def host(
     rate: Annotated[int, typer.Option(min=8000, max=192_000, help="Sample rate in Hz.")] = 48_000,
     port: EnginePort = 9600,
     secret_file: SecretFile = None,
-    offline: Annotated[bool, typer.Option("--offline", help="With --out: as fast as it can.")] = False,
+    offline: Annotated[bool, typer.Option("--offline", help="With --out: as fast as possible.")] = False,
     sync: SyncMode = Who.OWN,
     midi_in: MidiIn = "",
     midi_clock_out: MidiClockOut = "",
@@ -196,7 +196,7 @@ def host(
 @guarded
 def load(
     name: Annotated[str, typer.Argument(help="embedded, melody, style, small, ... or a folder; none: list them.")] = "",
-    device: Annotated[str, typer.Option(help="Where it is to run; as the engine was started if left out.")] = "",
+    device: Annotated[str, typer.Option(help="The device; by default the engine's.")] = "",
     precision: Precision = Weights.AUTO,
     port: EnginePort = 9600,
     secret_file: SecretFile = None,
@@ -219,10 +219,10 @@ def unload(port: EnginePort = 9600, secret_file: SecretFile = None) -> None:
     run_unload(port, _secret(secret_file))
 
 
-@app.command(short_help="What this computer has, and what is missing.")
+@app.command(short_help="List what this computer has, and what is missing.")
 @guarded
 def doctor(
-    port: Annotated[int, typer.Option(min=1, max=65535, help="UDP port to look at.")] = 9600,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="UDP port to check.")] = 9600,
 ) -> None:
     """List what this computer has, and what to install if something is missing. Exit code 0 if `segue demo` can run."""
     from plugin_host.doctor.doctor import BAD, examine

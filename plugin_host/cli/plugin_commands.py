@@ -14,7 +14,7 @@ import typer
 from plugin_host.cli.guard import EXIT_FAULT, guarded
 from plugin_host.console.screen import complain, tell
 
-Port = Annotated[int, typer.Option(min=1, max=65535, help="The plugin's control port, as it shows it.")]
+Port = Annotated[int, typer.Option(min=1, max=65535, help="The plugin's control port, which it shows.")]
 plugin = typer.Typer(no_args_is_help=True, help="Segue inside a DAW: build and install the plugin.")
 
 
@@ -34,10 +34,10 @@ def build(out: Annotated[Path, typer.Option(help="Folder for the bundles.")] = P
         tell(f"  {bundle}")
 
 
-@plugin.command(short_help="Put the plugin where DAWs look for it.")
+@plugin.command(short_help="Install the plugin where DAWs look for it.")
 @guarded
 def install(
-    source: Annotated[Path | None, typer.Option("--from", help="Folder of built bundles; else they are built.")] = None,
+    source: Annotated[Path | None, typer.Option("--from", help="Folder of built bundles; else built.")] = None,
 ) -> None:
     """Install the plugin into your own plugin folders. Then let your DAW scan for plugins.
 
@@ -59,7 +59,7 @@ def install(
             _fail(fault)
 
 
-@plugin.command(short_help="Say in words what a plugin's music should be like.")
+@plugin.command(short_help="Set a plugin's prompt.")
 @guarded
 def prompt(
     text: Annotated[str, typer.Argument(help='In words; "" for none.')],
@@ -73,7 +73,7 @@ def prompt(
     tell(f"the plugin at port {port} has it")
 
 
-@plugin.command("set", short_help="Turn a knob of a plugin.")
+@plugin.command("set", short_help="Set a parameter of a plugin.")
 @guarded
 def set_(
     name: Annotated[str, typer.Argument(help="As in capture_bars, own_tempo.")],
@@ -89,7 +89,7 @@ def set_(
     tell(f"{name} is {now:g}{unknown}")
 
 
-@plugin.command(short_help="Take off what was captured.")
+@plugin.command(short_help="Remove captured music.")
 @guarded
 def clear(
     role: Annotated[str, typer.Argument(help="melody, style, continue or all.")] = "all",
@@ -100,7 +100,7 @@ def clear(
     tell(f"{role}: taken off")
 
 
-@plugin.command(short_help="How a plugin stands.")
+@plugin.command(short_help="Show the state of a plugin.")
 @guarded
 def status(port: Port = 9620) -> None:
     """Show the state of a running plugin, and the reason if the engine refused something."""
@@ -112,7 +112,7 @@ def status(port: Port = 9620) -> None:
 @plugin.command(short_help="Measure the plugin's audio thread.")
 @guarded
 def measure(
-    seconds: Annotated[float, typer.Option(min=1, max=3600, help="How much music.")] = 60.0,
+    seconds: Annotated[float, typer.Option(min=1, max=3600, help="Length of the music.")] = 60.0,
     block: Annotated[int, typer.Option(min=1, max=8192, help="Samples in a block.")] = 64,
 ) -> None:
     """Measure the plugin's time for a block (p50, p99, max), its page faults, and the memory of an instance."""

@@ -41,10 +41,10 @@ class Bits(StrEnum):
     B32 = "32"
 
 
-Port = Annotated[int, typer.Option(min=0, max=65535, help="UDP port of a running engine; 0: one of its own.")]
+Port = Annotated[int, typer.Option(min=0, max=65535, help="UDP port of a running engine; 0: start one.")]
 Model = Annotated[str, typer.Option(help="Of its own engine: embedded, melody, style, ... or a folder.")]
 Out = Annotated[Path, typer.Option(help="Folder for the takes.")]
-Takes = Annotated[int, typer.Option(min=1, max=100, help="How many takes, each with a seed of its own.")]
+Takes = Annotated[int, typer.Option(min=1, max=100, help="How many takes, each with its own seed.")]
 Meter = Annotated[str, typer.Option(help="Time signature, like 4/4 or 7/8.")]
 TakeBars = Annotated[int, typer.Option(min=0, max=1000, help="How many bars; 0: as many as the region, or 8.")]
 Rate = Annotated[int, typer.Option(min=8000, max=192_000, help="Sample rate in Hz.")]
@@ -165,17 +165,17 @@ def take(
 @guarded
 def reopen(
     file: Annotated[Path, typer.Argument(help="A take: WAV or FLAC.")],
-    out: Annotated[Path | None, typer.Option(help="Folder for what is made; beside the file if left out.")] = None,
-    show: Annotated[bool, typer.Option("--show", help="Only say what it was made by.")] = False,
-    seed: Annotated[int | None, typer.Option(min=-1, max=2**24 - 1, help="Other dice than the take's.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the results; by default beside the file.")] = None,
+    show: Annotated[bool, typer.Option("--show", help="Only show the recipe.")] = False,
+    seed: Annotated[int | None, typer.Option(min=-1, max=2**24 - 1, help="Another seed.")] = None,
     bars: Annotated[int | None, typer.Option(min=1, max=1000, help="Another length.")] = None,
     prompt: Annotated[str | None, typer.Option(help="Another prompt.")] = None,
     format: Annotated[Format | None, typer.Option("--format", help="Another kind of file.")] = None,
     port: Port = 0,
     secret_file: SecretFile = None,
-    model: Annotated[str, typer.Option(help="Another model than the take's; needed where that was a folder.")] = "",
+    model: Annotated[str, typer.Option(help="Another model; required if the take's was a folder.")] = "",
     device: Device = "auto",
-    precision: Annotated[Weights | None, typer.Option(help="Of the weights; as it was, if left out.")] = None,
+    precision: Annotated[Weights | None, typer.Option(help="Of the weights; by default the take's.")] = None,
 ) -> None:
     """Make a take again from the recipe inside it and compare the two; or vary it."""
     from plugin_host.console.screen import Screen
@@ -213,6 +213,6 @@ def export(
 
 def add_to(app: typer.Typer) -> None:
     """Give these commands to the command line.  [main]"""
-    app.command(short_help="Make takes: files for your DAW, exactly so many bars.")(take)
+    app.command(short_help="Make takes: files for your DAW, of an exact number of bars.")(take)
     app.command("open", short_help="Make a take again from the recipe inside it.")(reopen)
-    app.command(short_help="Takes as one DAWproject.")(export)
+    app.command(short_help="Write takes as one DAWproject.")(export)
