@@ -95,7 +95,7 @@ class StyleConditioner:
         return HeardExcerpt(start, count)
 
     def _count(self, ask: Ask) -> int:
-        lost = 0.0 if ask.exact else 1e-6  # of 1.005 s audiocraft hears a sample less
+        lost = 0.0 if ask.exact else 1e-6  # of 1.005 s audiocraft uses a sample less
         return int(ask.excerpt.seconds * self.sample_rate + lost)
 
     def _length(self, reference: Reference) -> int:
