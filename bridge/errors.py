@@ -1,49 +1,49 @@
-"""The error tree of the contract, and the code words that an error answer carries over the wire.
+"""The error tree of the contract, and the codes of error answers.
 
     SegueError                  internal
     ├── WireError               bad_message        a datagram or message is at fault
-    │   ├── PacketError         bad_packet         not OSC by our rules
-    │   ├── UnknownAddress      unknown_address    nobody answers there; close matches are named
-    │   ├── WrongCount          wrong_count        an argument is missing or left over
+    │   ├── PacketError         bad_packet         not OSC by Segue's rules
+    │   ├── UnknownAddress      unknown_address    no such address; similar ones are named
+    │   ├── WrongCount          wrong_count        an argument is missing or extra
     │   ├── WrongType           wrong_type         a word where a number belongs, or the reverse
     │   ├── OutOfRange          out_of_range       beyond what the table allows, too long, not finite
-    │   ├── NotAllowed          not_allowed        no or wrong secret; only this machine may ask that
-    │   └── Busy                busy               more clients, lanes or transfers than there is room for
+    │   ├── NotAllowed          not_allowed        no or wrong secret; accepted from this machine only
+    │   └── Busy                busy               too many clients, lanes or transfers
     ├── LaneError               bad_lane           the lane cannot do that now
     │   ├── NoSuchLane          no_such_lane
     │   └── LaneInUse           lane_in_use
-    ├── RegionError             bad_region         music handed over cannot be used
+    ├── RegionError             bad_region         a region cannot be used
     │   ├── RegionMissing       region_missing     no such file, or not a file
     │   ├── RegionUnreadable    region_unreadable  no permission, cut short, damaged
     │   ├── RegionNotAudio      region_not_audio
     │   ├── RegionTooShort      region_too_short   empty included
     │   ├── RegionTooLong       region_too_long
-    │   ├── RegionFormat        region_format      channels or sample rate not taken
+    │   ├── RegionFormat        region_format      channels or sample rate not supported
     │   ├── RegionNotFinite     region_not_finite  NaN or infinity among the samples
     │   ├── RegionSilent        region_silent
     │   └── RegionTransfer      region_transfer    chunks that do not fit together
-    ├── Unsupported             unsupported        the loaded model cannot do what was asked, named
+    ├── Unsupported             unsupported        the loaded model does not support the request
     ├── NotReady                not_ready          no model is loaded (yet)
-    ├── ModelError              bad_model          a model cannot be loaded: not there, damaged, no room
-    │   └── LoadOvertaken       load_overtaken     a later load, an unload or a cancel took its place
+    ├── ModelError              bad_model          a model cannot be loaded: missing, damaged, no memory
+    │   └── LoadOvertaken       load_overtaken     replaced by a later load, an unload or a cancel
     ├── SharedMemoryError       shared_memory      a segment of another version or size, or gone
     │   ├── SegmentMissing      segment_missing
     │   └── SegmentForeign      segment_foreign
-    ├── EndpointError           endpoint           the engine's door cannot be opened
+    ├── EndpointError           endpoint           the engine's UDP port cannot be opened
     │   ├── PortInUse           port_in_use
     │   └── UnsafeBind          unsafe_bind
     ├── NoAnswer                no_answer          the engine did not answer in time
     ├── PresetError             bad_preset
-    └── EngineFault             internal           the engine failed inside; not the caller's fault
+    └── EngineFault             internal           an internal fault of the engine, not the caller's
 
-A code word keeps its meaning for ever; the text beside it is for people and may change.
+The meaning of a code never changes; the text beside it is for people and may change.
 """
 
 from __future__ import annotations
 
 
 class SegueError(Exception):
-    """Base of every error that the contract names; `code` is the word on the wire.  [any]"""
+    """Base of all errors of the contract; `code` is its code on the wire.  [any]"""
 
     code = "internal"
 
@@ -60,49 +60,49 @@ class WireError(SegueError):
 
 
 class PacketError(WireError):
-    """Bytes that are not OSC by our rules.  [any]"""
+    """Bytes that are not OSC by Segue's rules.  [any]"""
 
     code = "bad_packet"
 
 
 class UnknownAddress(WireError):
-    """Nobody answers at this address.  [any]"""
+    """There is no such address.  [any]"""
 
     code = "unknown_address"
 
 
 class WrongCount(WireError):
-    """An argument is missing or left over.  [any]"""
+    """An argument is missing or extra.  [any]"""
 
     code = "wrong_count"
 
 
 class WrongType(WireError):
-    """An argument is of another type than the table says.  [any]"""
+    """An argument has another type than its row says.  [any]"""
 
     code = "wrong_type"
 
 
 class OutOfRange(WireError):
-    """An argument is beyond what the table allows.  [any]"""
+    """An argument is outside the range of its row.  [any]"""
 
     code = "out_of_range"
 
 
 class NotAllowed(WireError):
-    """The sender may not ask that.  [any]"""
+    """The sender may not send this request.  [any]"""
 
     code = "not_allowed"
 
 
 class Busy(WireError):
-    """There is no room for more; the message says of what and how many there may be.  [any]"""
+    """There are too many already; the message says of what, and how many are allowed.  [any]"""
 
     code = "busy"
 
 
 class LaneError(SegueError):
-    """The lane cannot do that now.  [any]"""
+    """The lane cannot do this now.  [any]"""
 
     code = "bad_lane"
 
@@ -120,7 +120,7 @@ class LaneInUse(LaneError):
 
 
 class RegionError(SegueError):
-    """Music handed over cannot be used.  [any]"""
+    """A region cannot be used.  [any]"""
 
     code = "bad_region"
 
@@ -132,7 +132,7 @@ class RegionMissing(RegionError):
 
 
 class RegionUnreadable(RegionError):
-    """The file is there and cannot be read: permission, cut short, damaged.  [any]"""
+    """The file exists and cannot be read: permission, cut short, damaged.  [any]"""
 
     code = "region_unreadable"
 
@@ -150,13 +150,13 @@ class RegionTooShort(RegionError):
 
 
 class RegionTooLong(RegionError):
-    """Longer than is read.  [any]"""
+    """Longer than allowed.  [any]"""
 
     code = "region_too_long"
 
 
 class RegionFormat(RegionError):
-    """A number of channels or a sample rate that is not taken.  [any]"""
+    """A number of channels or a sample rate that is not supported.  [any]"""
 
     code = "region_format"
 
@@ -168,7 +168,7 @@ class RegionNotFinite(RegionError):
 
 
 class RegionSilent(RegionError):
-    """Nothing to hear in it.  [any]"""
+    """It is silent.  [any]"""
 
     code = "region_silent"
 
@@ -180,25 +180,25 @@ class RegionTransfer(RegionError):
 
 
 class Unsupported(SegueError):
-    """The loaded model cannot do what was asked; the message names it.  [any]"""
+    """The loaded model does not support this; the message names what.  [any]"""
 
     code = "unsupported"
 
 
 class NotReady(SegueError):
-    """No model is loaded, or it is still being loaded or warmed up; ask again.  [any]"""
+    """No model is loaded, or it is still loading or warming up; try again.  [any]"""
 
     code = "not_ready"
 
 
 class ModelError(SegueError):
-    """A model cannot be loaded: not there, damaged, of a kind that is not known, or without room.  [any]"""
+    """A model cannot be loaded: missing, damaged, of an unknown kind, or too large for the memory.  [any]"""
 
     code = "bad_model"
 
 
 class LoadOvertaken(ModelError):
-    """A load that was given up: a later load, an unload or a cancel took its place.  [any]"""
+    """A load that was replaced by a later load, an unload or a cancel.  [any]"""
 
     code = "load_overtaken"
 
@@ -210,19 +210,19 @@ class SharedMemoryError(SegueError):
 
 
 class SegmentMissing(SharedMemoryError):
-    """There is no segment of that name, or it has vanished.  [any]"""
+    """There is no segment of that name, or it was removed.  [any]"""
 
     code = "segment_missing"
 
 
 class SegmentForeign(SharedMemoryError):
-    """A segment of another kind, version or size than this program knows.  [any]"""
+    """A segment of another kind, version or size than this program supports.  [any]"""
 
     code = "segment_foreign"
 
 
 class EndpointError(SegueError):
-    """The network door cannot be opened.  [any]"""
+    """The UDP port cannot be opened.  [any]"""
 
     code = "endpoint"
 
@@ -234,7 +234,7 @@ class PortInUse(EndpointError):
 
 
 class UnsafeBind(EndpointError):
-    """Opening to a network without the flag or the secret that it takes.  [any]"""
+    """Opening to a network without the required flag or secret.  [any]"""
 
     code = "unsafe_bind"
 
@@ -246,13 +246,13 @@ class NoAnswer(SegueError):
 
 
 class PresetError(SegueError):
-    """There is no such preset, or its file is at fault.  [any]"""
+    """There is no such preset, or its file has a fault.  [any]"""
 
     code = "bad_preset"
 
 
 class EngineFault(SegueError):
-    """The engine failed inside; not the caller's fault.  [any]"""
+    """An internal fault of the engine, not the caller's.  [any]"""
 
     code = "internal"
 
@@ -265,6 +265,6 @@ BY_CODE: dict[str, type[SegueError]] = {kind.code: kind for kind in _leaves(Segu
 
 
 def from_wire(code: str, text: str) -> SegueError:
-    """The error that an error answer stands for; an unknown code keeps its word in the text.  [any]"""
+    """The error of an error answer; an unknown code becomes part of the text.  [any]"""
     kind = BY_CODE.get(code)
     return kind(text) if kind else SegueError(f"{code}: {text}")

@@ -25,7 +25,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Load a public name, and torch with it, when it is first asked for.  [any]"""
+    """Load a public name, and torch with it, on first use.  [any]"""
     if name in _HOMES:
         from engine.system.optional_library import needed
 

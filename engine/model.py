@@ -1,9 +1,9 @@
-"""What a loaded model is: language model, codec and conditioner, and what one stream asks of it.
+"""A loaded model: language model, codec and conditioner; and the requests of one stream.
 
     Ask (text, references, grid) --conditioner--> Conditions of one window --lm--> codes --codec--> audio
 
 References and the grid are given on the stream's own time axis (frame 0 = its first frame), so a conditioner
-can read them at any window's offset. `engine.checkpoints` and `engine.models.embedded_model` return a `LoadReply`.
+can read them at any window's offset. `engine.checkpoints` and `engine.models.embedded_model` return a `LoadedModel`.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from engine.lm import Conditions, LanguageModel
 from engine.lm.executors.base import Executor
 
 TEXT, MELODY, STYLE, TEMPO, CONTINUE = "text", "melody", "style", "tempo", "continue"
-HARMONY = "harmony"  # a model that goes on within the chords of what it goes on from
-MIN_EXCERPT_SECONDS = 0.02  # shorter ones give the feature model nothing
+HARMONY = "harmony"  # a model that keeps to the chords of its prompt
+MIN_EXCERPT_SECONDS = 0.02  # shorter ones yield no features
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,8 @@ class GridSegment:
 class FrameGrid:
     """The host's beats under a stream: frame t lies at `start_beats + t / 50 * bpm / 60` quarter notes.
 
-    `beats_per_bar` is in quarter notes (3.5 for 7/8), a bar begins at beat 0. Where tempo or bars change under the
-    stream, `segments` say so, in the order of their frames; the first then also holds for what is before it.  [any]
+    `beats_per_bar` is in quarter notes (3.5 for 7/8), a bar begins at beat 0. If tempo or bars change along the
+    stream, `segments` hold the changes, in the order of their frames; the first also holds before its frame.  [any]
     """
 
     bpm: float
@@ -55,7 +55,7 @@ class FrameGrid:
 
 @dataclass(frozen=True)
 class OnGrid:
-    """Where a reference lies on an ask's grid: its first sample on `start_beats`, again every `beats`.
+    """The position of a reference on an ask's grid: its first sample on `start_beats`, repeated every `beats`.
 
     `bpm` is its own tempo.  [any]
     """
@@ -67,13 +67,13 @@ class OnGrid:
 
 @dataclass(frozen=True)
 class Reference:
-    """Music to listen to: mono float32 `audio` [1, N] at the model's sample rate, read periodically.
+    """Music for conditioning: mono float32 `audio` [1, N] at the model's sample rate, repeated.
 
     `start_samples` is the sample that belongs to the stream's frame 0; `speed` is reference seconds per
-    stream second (host tempo over the reference's own), for conditioners that can follow it.  `whole`: the
-    conditions are made of all the audio and then repeated, whatever the window (audiocraft's rule when one
-    window is enough).  `on_grid` says the same as `start_samples` and `speed` where the ask has a grid, and goes
-    along when its tempo changes. [any]
+    stream second (host tempo over the reference's own), for conditioners that support it.  `whole`: the
+    conditions are computed from all the audio and then repeated, for any window (audiocraft's rule if one window
+    is enough).  `on_grid` replaces `start_samples` and `speed` if the ask has a grid, and follows its tempo
+    changes. [any]
     """
 
     audio: Tensor
@@ -85,12 +85,12 @@ class Reference:
 
 @dataclass(frozen=True)
 class StyleExcerpt:
-    """How a style is listened to: an excerpt of `seconds` (trained on 1.5 to 4.5), coded by `eval_q` quantisers.
+    """The excerpt of a style: `seconds` (trained on 1.5 to 4.5), coded by `eval_q` quantisers.
 
-    `start_samples` says where excerpts begin, one per window, the last for all later ones, in samples of what the
-    window hears at the model's rate; None: drawn by the ask's seed.  `ds_factor`: one of how many feature frames is
+    `start_samples` are the excerpts' starts, one per window, the last for all later ones, in samples of the window's
+    part at the model's rate; None: drawn from the ask's seed.  `ds_factor`: one of how many feature frames is
     kept, None = the model's own.  Windows are counted in steps of `stride_frames`, None = the model's own: a window
-    that begins in the same stretch of the stream hears the same excerpt, however often it is made anew.  Raises
+    that begins in the same stretch of the stream has the same excerpt, however often it is regenerated.  Raises
     ValueError out of range.  [any]
     """
 
@@ -113,10 +113,9 @@ class StyleExcerpt:
 
 @dataclass(frozen=True)
 class HeardExcerpt:
-    """The part of a style reference that a window hears: its first sample and how many, at the model's rate.
+    """The part of a style reference that conditions a window: first sample and count, at the model's rate.
 
-    Counted in what the window hears: the reference itself where it is `whole`, else from the sample that belongs to
-    the window's first frame.  [any]
+    Counted in the reference itself if it is `whole`, else from the sample of the window's first frame.  [any]
     """
 
     start_samples: int
@@ -125,11 +124,11 @@ class HeardExcerpt:
 
 @dataclass(frozen=True)
 class Ask:
-    """What one stream asks for; None = not asked (its null condition is used).
+    """The conditions that one stream requests; None = not requested (its null condition is used).
 
-    `harmony` is music whose chords are kept to where no melody is given: that which is gone on from. `seed` draws what
-    is random in the conditions (where style excerpts begin). `exact`: audiocraft's own rules where
-    Segue has better ones, see docs/conditions.md.  [any]
+    `harmony` is music whose chords are kept if there is no melody: the audio prompt. `seed` draws the random parts
+    of the conditions (the starts of style excerpts). `exact`: audiocraft's own rules instead of Segue's, see
+    docs/conditions.md.  [any]
     """
 
     text: str | None = None
@@ -143,7 +142,7 @@ class Ask:
 
 
 class Conditioner(Protocol):
-    """Turns what streams ask for into the conditions of one window."""
+    """Turns the asks of streams into the conditions of one window."""
 
     takes: frozenset[str]  # of TEXT, MELODY, STYLE, TEMPO, HARMONY
 
@@ -158,14 +157,14 @@ class Conditioner(Protocol):
         ...
 
     def excerpts(self, asks: Sequence[Ask], offset_frames: int) -> list[HeardExcerpt | None]:
-        """Which part of its style each ask hears in the window at `offset_frames`; None where there is no style.
+        """The part of its style for each ask in the window at `offset_frames`; None without a style.
 
         The same asks and offset give the same answer, before and after the conditions were made.  [any]
         """
         ...
 
     def prepare(self, ask: Ask) -> None:
-        """Do beforehand what takes seconds (to separate a melody's stems), so that no window waits for it.  [any]"""
+        """Do slow work in advance (separating a melody's stems), so that no window waits for it.  [any]"""
         ...
 
 
@@ -174,7 +173,7 @@ class FollowsGrid(Protocol):
     """A conditioner whose conditions can be changed while a window runs, for the frames that are not drawn yet."""
 
     def retime(self, conditions: tuple[Conditions, ...], ask: Ask, offset_frames: int, first_row: int) -> None:
-        """Write what an ask's new grid changes into a running window's frames, from row `first_row` on.  [generate]"""
+        """Write an ask's new grid into a running window's frames, from row `first_row` on.  [generate]"""
         ...
 
 
@@ -192,9 +191,9 @@ class LoadedModel:
     window_frames: int = 1500
     stride_frames: int = 900
     cfg_coef: float = 3.0
-    temperature: float = 1.0  # the two that sound best, unless the user says otherwise
-    trained_rms: float | None = None  # loudness of what the model was trained on; None = any
-    notes: tuple[str, ...] = ()  # plain sentences that a user should see: what is missing, and what to do about it
+    temperature: float = 1.0  # the two defaults that sound best
+    trained_rms: float | None = None  # loudness of the training set; None = any
+    notes: tuple[str, ...] = ()  # sentences for the user: what is missing, and the remedy
 
     @property
     def lm(self) -> LanguageModel:

@@ -1,7 +1,7 @@
-"""What a row of the message table is made of, and the one check that its arguments go through.
+"""The rows of the message table, and the check of their arguments.
 
 Wire types are those that every client can send: i (32-bit, used under 2^24), f (32-bit float), s (UTF-8).
-Either number type is taken for a number; a whole float is a whole number. `at` is a number or a word.
+Either number type is accepted for a number; a whole float is a whole number. `at` is a number or a word.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ from bridge.time.units import exact, shortest_float32
 
 Kind = Literal["i", "f", "s", "at"]
 WHOLE_MAX = 2**24 - 1  # clients with 32-bit float atoms (Pd) keep whole numbers exact up to here
-ANY_MAX = 2.0**52  # for numbers whose range another table has
+ANY_MAX = 2.0**52  # for numbers whose range is in another table
 TEXT_MAX = 1000  # characters of a string, unless its row says otherwise
 AT_WORDS = ("now", "beat", "bar")
 AT_HELP = (
     "a beat from 0, -1 or 'now', 'beat' (the next), 'bar' (the next), 'bars 4' (the next bar whose number is a "
     "multiple of 4) or 'bar 12' (that one, from 0)"
 )
-NAME_MAX = 64  # characters of a text that is a name, and has no spaces
-_CONTROL = re.compile(r"[\0-\x08\x0b\x0c\x0e-\x1f\x7f]")  # tab and line ends are taken
-_HALVES = re.compile("[\ud800-\udfff]")  # of characters: no encoding has them; a name that is not UTF-8, or bad JSON
+NAME_MAX = 64  # characters of a name, which has no spaces
+_CONTROL = re.compile(r"[\0-\x08\x0b\x0c\x0e-\x1f\x7f]")  # tab and line ends are accepted
+_HALVES = re.compile("[\ud800-\udfff]")  # lone surrogates: from a name that is not UTF-8, or bad JSON
 _SHOWN = 60  # characters of a wrong value that an error repeats
 
 
 @dataclass(frozen=True, slots=True)
 class At:
-    """When a command takes effect: a word of AT_WORDS or 'bars', or a beat where there is none.
+    """When a command takes effect: a word of AT_WORDS or 'bars', or else a beat.
 
-    `bar` is the number of 'bar 12', from 0; `every_bars` that of 'bars 4', from 1.
+    `bar` is the 12 of 'bar 12', from 0; `every_bars` is the 4 of 'bars 4', from 1.
     """
 
     word: str = ""
@@ -46,7 +46,7 @@ class At:
     every_bars: int = 0
 
     def resolve(self, grid: Grid, position_samples: int) -> Fraction:
-        """The beat meant, for a host that is at `position_samples` of `grid`; may lie in the past.  [any]"""
+        """The beat, for a host at `position_samples` of `grid`; may lie in the past.  [any]"""
         if self.word == "now":
             return grid.beats_at(position_samples)
         if self.word == "beat":
@@ -58,7 +58,7 @@ class At:
         return exact(self.beats)
 
     def wire(self) -> float | str:
-        """The value that stands for this on the wire; inverse of `At.read`.  [any]"""
+        """The value on the wire; inverse of `At.read`.  [any]"""
         if not self.word:
             return self.beats
         if self.every_bars:
@@ -67,7 +67,7 @@ class At:
 
     @staticmethod
     def read(raw: float | str) -> At:
-        """The meaning of a number or word; ValueError names what is allowed.  [any]"""
+        """The place that a number or word means; ValueError names what is allowed.  [any]"""
         if isinstance(raw, str):
             word, _, number = raw.strip().lower().partition(" ")
             if word in AT_WORDS and not number:
@@ -92,7 +92,7 @@ Value = int | float | str | At
 class Argument:
     """One argument of a message: `low`..`high` for numbers, `max_length` characters for text, or `choices`.
 
-    An argument with a `default` may be left out when none after it is given.
+    An argument with a `default` is optional if none after it is given.
     """
 
     name: str
@@ -107,7 +107,7 @@ class Argument:
 
     @property
     def range(self) -> str:
-        """What is allowed, for documents and errors.  [any]"""
+        """The allowed values, for documents and errors.  [any]"""
         if self.kind == "at":
             return AT_HELP
         if self.choices:
@@ -119,7 +119,7 @@ class Argument:
         return f"{self.low:.10g} to {self.high:.10g}"
 
     def check(self, raw: object) -> Value:
-        """`raw` as the table wants it; WrongType or OutOfRange say what was got and allowed.  [any]"""
+        """`raw` checked and converted; WrongType or OutOfRange say what was got and what is allowed.  [any]"""
         if self.kind == "s":
             return self._check_text(raw)
         if self.kind == "at":
@@ -127,7 +127,7 @@ class Argument:
         return self._check_number(raw)
 
     def wire(self, value: object) -> Wire:
-        """`value`, checked, as it is sent; numpy's numbers are taken too.  [any]"""
+        """`value`, checked, as it is sent; numpy numbers are accepted too.  [any]"""
         checked = self.check(value.item() if hasattr(value, "item") else value)
         return checked.wire() if isinstance(checked, At) else checked
 
@@ -171,10 +171,9 @@ class Argument:
 class Message:
     """One row of the table.
 
-    `reply` are the values that follow id and address in an ok answer. A `slow` message is answered when its
-    work is done, with progress before. `quiet`: answered only when something is wrong. `local`: taken only
-    from this machine. `rest`: any further values follow the named ones (ok only). `asks`: its answer is what it is
-    for, nothing is changed by it.
+    `reply` are the values after id and address in an ok answer. A `slow` message is answered when its work is
+    done, with progress before. `quiet`: answered only with an error. `local`: accepted from this machine only.
+    `rest`: any further values follow the named ones (ok only). `asks`: a query, which changes nothing.
     """
 
     address: str
@@ -189,11 +188,11 @@ class Message:
 
     @property
     def required(self) -> int:
-        """How many arguments must be given.  [any]"""
+        """The number of arguments without a default.  [any]"""
         return sum(argument.default is None for argument in self.arguments)
 
     def check(self, raw: Sequence[object]) -> dict[str, Value]:
-        """Arguments by name, defaults filled in; WrongCount, WrongType, OutOfRange name the fault.  [any]"""
+        """Arguments by name, defaults filled in; WrongCount, WrongType or OutOfRange name the fault.  [any]"""
         if not self.required <= len(raw) <= len(self.arguments):
             raise WrongCount(self._count_text(len(raw)) + self._quoting(raw))
         try:
@@ -223,7 +222,7 @@ class Message:
         return f"{self.address} got {got} arguments, takes: {names}"
 
     def _quoting(self, raw: Sequence[object]) -> str:
-        """What to say where text with spaces came as several arguments."""
+        """The hint for text with spaces that came as several arguments."""
         for at, (row, value) in enumerate(zip(self.arguments, raw, strict=False)):
             free = row.kind == "s" and not row.choices and row.max_length > NAME_MAX
             if not isinstance(value, str) or not (free or row.kind == "at"):
@@ -241,14 +240,14 @@ class Message:
 
 
 def tidy(value: float) -> float:
-    """A number that came as a 32-bit float, as the decimal that was meant: 120.1, not 120.09999847.  [any]"""
+    """The shortest decimal of a 32-bit float: 120.1, not 120.09999847.  [any]"""
     if not math.isfinite(value) or value.is_integer():
         return value
     return shortest_float32(value)
 
 
 def shown(value: object, quote: str = "") -> str:
-    """A wrong value for an error text, short and printable; text in `quote` where that is given.  [any]"""
+    """A wrong value for an error text, short and printable; text in `quote`s if given.  [any]"""
     if isinstance(value, bytes):
         return f"a blob of {len(value)} bytes"
     if value is None:

@@ -1,4 +1,4 @@
-"""Rows of the message table about captures: music that a plugin recorded, handed over in shared memory."""
+"""Rows of the message table about captures: music that a plugin recorded, passed in shared memory."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ from bridge.control.rows import AT, LANE, PLACED, ROLE, UNDERSTOOD
 REGION_CAPTURE = rows.request(
     "region/capture", LANE, ROLE, rows.text("name", "of the shared-memory segment it lies in, see capture.md", 64), AT,
     reply=(*UNDERSTOOD, *PLACED),
-    meaning="Hands over what the DAW plugin recorded; its tempo and place are in the segment.", slow=True, local=True,
+    meaning="Gives the lane what the DAW plugin recorded; its segment has tempo and position.", slow=True, local=True,
 )

@@ -1,10 +1,10 @@
-"""Who is there: clients that said hello, and where an answer to a datagram goes.
+"""The register of clients, and where the answer to a datagram goes.
 
 Answers go to the machine that asked, never elsewhere; a client chooses only the port, from 1024 up.
 
-    source known by hello                     ->  the reply port it gave
-    source unknown, its machine gave a port   ->  the last one so given (oscsend: a new source port each time)
-    the same, of clients that were forgotten  ->  likewise
+    source registered by hello                ->  its reply port
+    source unknown, its machine gave a port   ->  the last port given (oscsend: a new source port each time)
+    the same, of clients that were removed    ->  likewise
     otherwise                                 ->  the source port
 """
 
@@ -21,13 +21,13 @@ from bridge.errors import Busy, OutOfRange
 CLIENTS_MAX = 64
 PORT_MIN = 1024
 TIMEOUT_SECONDS = 30.0
-WARNED_SECONDS = 20.0  # of silence, after which a client is told that it will be forgotten
+WARNED_SECONDS = 20.0  # of silence, after which a client is warned
 Source = tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """Somebody to answer: host and UDP port, and whether it said hello. Equal ones are the same client."""
+    """The address of answers: host and UDP port, and whether it is registered. Equal ones are the same client."""
 
     host: str
     port: int
@@ -41,7 +41,7 @@ class Client:
 
     @property
     def local(self) -> bool:
-        """True when it is on this machine.  [any]"""
+        """Whether it is on this machine.  [any]"""
         return is_loopback(self.host)
 
 
@@ -51,7 +51,7 @@ class _KnownClient:
     source: Source
     heard_at_seconds: float
     chose_port: bool
-    told: bool = False  # of its silence; of a forgotten one: that it is forgotten, since it was heard again
+    told: bool = False  # it was warned of its silence; a removed one: of its removal, since it sent again
 
     @property
     def where(self) -> Source:
@@ -60,25 +60,23 @@ class _KnownClient:
 
 
 class Clients:
-    """The register. Written on [control]; `all` may be read from anywhere.
+    """The register. Written on [control]; any thread may read `all`.
 
-    With `strict` only a source that said hello itself counts as registered.
+    With `strict` only the source of a hello counts as registered.
     """
 
     def __init__(self, on_gone: Callable[[Client], None] | None = None, strict: bool = False) -> None:
-        self._entries: dict[Source, _KnownClient] = {}  # by the address that answers go to; the last hello is last
+        self._entries: dict[Source, _KnownClient] = {}  # by the address of answers; the last hello is last
         self._by_source: dict[Source, _KnownClient] = {}
-        self._forgotten: OrderedDict[Source, _KnownClient] = (
-            OrderedDict()
-        )  # by source, to answer them where they listen
+        self._forgotten: OrderedDict[Source, _KnownClient] = OrderedDict()  # by source
         self._on_gone = on_gone
         self._strict = strict
         self._lock = threading.Lock()
 
     def hello(self, source: Source, reply_port: int, name: str, now_seconds: float) -> Client:
-        """Register a sender; port 0: it listens where it sends. OutOfRange below 1024, Busy when full.
+        """Register a sender; port 0: its source port. OutOfRange below 1024, Busy when full.
 
-        A source that changes its port is a new client and the old one is gone.  [control]
+        A source that changes its port is a new client; the old one is removed.  [control]
         """
         where = (source[0], reply_port or source[1])
         if where[1] < PORT_MIN:
@@ -96,7 +94,7 @@ class Clients:
         return entry.client
 
     def of(self, source: Source, now_seconds: float) -> Client:
-        """The client behind a source; a stranger at its own port where nobody is registered.  [control]"""
+        """The client of a source; an unregistered one at the source port if there is none.  [control]"""
         entry = self._by_source.get(source)
         if entry is None and not self._strict:
             entry = _chosen(self._entries, source[0])
@@ -107,11 +105,11 @@ class Clients:
         return entry.client
 
     def knows(self, source: Source) -> bool:
-        """Whether this very sender said hello.  [control]"""
+        """Whether this exact sender said hello.  [control]"""
         return source in self._by_source
 
     def speaks_again(self, source: Source) -> Client | None:
-        """A forgotten client that says something, to be told once that it is forgotten.  [control]"""
+        """A removed client that sends again, to be told once that it was removed.  [control]"""
         gone = None if source in self._by_source else self._gone(source)
         if gone is None or gone.told or (not self._strict and _chosen(self._entries, source[0])):
             return None
@@ -123,14 +121,14 @@ class Clients:
         return gone if gone is not None or self._strict else _chosen(self._forgotten, source[0])
 
     def remove(self, client: Client) -> None:
-        """Forget a client and tell `on_gone`; nothing where it is not registered.  [control]"""
+        """Remove a client and call `on_gone`; no effect if it is not registered.  [control]"""
         with self._lock:
             gone = self._take_out(client.address)
         if gone and self._on_gone:
             self._on_gone(gone.client)
 
     def expire(self, now_seconds: float) -> list[Client]:
-        """Forget those that said nothing for TIMEOUT_SECONDS; returns them.  [control]"""
+        """Remove and return the clients that sent nothing for TIMEOUT_SECONDS.  [control]"""
         late = [e for e in self._entries.values() if now_seconds - e.heard_at_seconds > TIMEOUT_SECONDS]
         for entry in late:
             self.remove(entry.client)
@@ -141,14 +139,14 @@ class Clients:
         return [entry.client for entry in late]
 
     def falling_silent(self, now_seconds: float) -> list[Client]:
-        """Those that said nothing for WARNED_SECONDS and were not told so yet.  [control]"""
+        """The clients that sent nothing for WARNED_SECONDS and were not warned yet.  [control]"""
         late = [e for e in self._entries.values() if not e.told and now_seconds - e.heard_at_seconds > WARNED_SECONDS]
         for entry in late:
             entry.told = True
         return [entry.client for entry in late]
 
     def all(self) -> list[Client]:
-        """Everybody registered.  [any]"""
+        """All registered clients.  [any]"""
         with self._lock:
             return [entry.client for entry in self._entries.values()]
 

@@ -1,10 +1,10 @@
-"""From a parsed message to its answer: who asks, is it in the table, was it done before, who does it.
+"""From a parsed message to its answer: client, row, repeat, handler.
 
-No socket and no clock in here: `send` and the time are given. The dispatcher itself answers hello, challenge, bye,
-ping and sync; everything else goes to the handler of its address.
+This module has no socket and no clock: `send` and the time are given. The dispatcher itself answers hello, challenge,
+bye, ping and sync; everything else goes to the handler of its address.
 
-Who has not said the secret where one is asked for is a stranger: it may ask for a challenge and say hello, and no
-answer to it is longer than what it sent.
+If the engine has a secret, a sender that has not proved it is a stranger: it may request a challenge and send hello,
+and no answer to it is longer than its request.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from bridge.control.secret import SecretKeeper
 from bridge.control.suggestions import thing
 from bridge.errors import NotAllowed, SegueError, UnknownAddress, Unsupported
 
-COMPLAINTS_PER_SECOND = 20  # errors to one sender about messages that nothing in the table stands for
+COMPLAINTS_PER_SECOND = 20  # errors to one sender about messages that are not in the table
 ROWS = {row.address: row for row in messages.REQUESTS}
 SHORT_ROWS = {messages.short(row): row for row in messages.REQUESTS}
-_UNREMEMBERED = (messages.HELLO, messages.CHALLENGE, messages.PING)  # done again when they come again
+_UNREMEMBERED = (messages.HELLO, messages.CHALLENGE, messages.PING)  # take effect again when they are repeated
 _FOR_STRANGERS = (messages.HELLO, messages.CHALLENGE)
 _QUIET = f"nothing came from you for {WARNED_SECONDS:g} s: say {messages.PING.address}, or your lanes are closed"
 _FORGOTTEN = f"nothing came from you for {TIMEOUT_SECONDS:g} s: your lanes are closed; say {messages.HELLO.address}"
@@ -39,7 +39,7 @@ _log = logging.getLogger("segue.bridge")
 
 @dataclass(slots=True)
 class Counts:
-    """Messages: received in all; refused with an error; shed unread over the limit; repeats of a request."""
+    """Numbers of messages: received; refused with an error; dropped unread over the limit; repeated."""
 
     received: int = 0
     refused: int = 0
@@ -48,7 +48,7 @@ class Counts:
 
 
 class Dispatcher:
-    """Answers messages by the table. ValueError for handlers of addresses that the table does not have."""
+    """Answers messages by the table. ValueError for handlers of unknown addresses."""
 
     def __init__(
         self,
@@ -86,17 +86,17 @@ class Dispatcher:
         self._handlers = {**self._handlers, **handlers}
 
     def stranger(self, source: Source) -> bool:
-        """Whether a sender has yet to say the secret.  [control]"""
+        """Whether a sender has not proved the secret yet.  [control]"""
         return self.strict and not self.clients.knows(source)
 
     def trusts(self, source: Source) -> bool:
-        """Whether the secret was said from a sender's machine before.  [control]"""
+        """Whether the secret was proved from a sender's machine before.  [control]"""
         return self._door.trusts(source[0])
 
     def dispatch(self, packet: Packet, source: Source, now_seconds: float, size_bytes: int = 0) -> None:
-        """Answer one message, or have it answered later; no message makes it raise.
+        """Answer one message, now or later; no message makes it raise.
 
-        `size_bytes` is that of its datagram: no answer to a stranger is longer.  [control]
+        `size_bytes` is the size of its datagram: no answer to a stranger is longer.  [control]
         """
         self._now_seconds = now_seconds
         row, short = ROWS.get(packet.address), False
@@ -129,9 +129,9 @@ class Dispatcher:
         now_seconds: float,
         size_bytes: int = 0,
     ) -> None:
-        """Answer a message that has no place in the table, some of them when there are many.
+        """Answer a message that is not in the table, at a limited rate.
 
-        What is wrong is only looked into for those that are answered.  [control]
+        Only answered messages are diagnosed.  [control]
         """
         self.counts.refused += 1
         stranger = self.stranger(source)
@@ -142,7 +142,7 @@ class Dispatcher:
                 self._send(datagram, self.clients.of(source, now_seconds).address)
 
     def tidy(self, now_seconds: float) -> None:
-        """Warn clients that fell silent, forget those that stay so, and say so; once a second.  [control]"""
+        """Warn silent clients, and remove those that stay silent; once a second.  [control]"""
         for client in self.clients.falling_silent(now_seconds):
             self._tell(client, "quiet", TIMEOUT_SECONDS - WARNED_SECONDS, _QUIET)
         for client in self.clients.expire(now_seconds):
@@ -150,7 +150,7 @@ class Dispatcher:
         self._memory.tidy(now_seconds)
 
     def _warn_forgotten(self, source: Source) -> None:
-        """Who was forgotten and speaks again is told once more: it may have been away when it was told."""
+        """Tell a removed client that sends again: it may have missed the first event."""
         client = self.clients.speaks_again(source)
         if client is not None:
             self._tell(client, "forgotten", 0.0, _FORGOTTEN)
@@ -186,7 +186,7 @@ class Dispatcher:
         except SegueError as fault:
             self.counts.refused += 1
             request.responder.error(fault)
-        except Exception as fault:  # ours, not the client's: it is told so and the next message is served
+        except Exception as fault:  # our fault: the client gets an error, and the next message is served
             _log.exception("%s failed", request.message.address)
             request.responder.error(fault)
         else:
@@ -223,7 +223,7 @@ class Dispatcher:
 
 
 class _Countdown:
-    """Answers a request when so many others were answered, on whichever thread the last one was."""
+    """Answers a request after a number of others, on the thread of the last one."""
 
     def __init__(self, left: int, responder: Responder) -> None:
         self._left = left
@@ -239,7 +239,7 @@ class _Countdown:
 
 
 def id_of(packet: Packet) -> int:
-    """The request id of a message that may be wrong otherwise; 0 where there is none.  [any]"""
+    """The request id of a message that may be wrong otherwise; 0 if there is none.  [any]"""
     first = packet.values[0] if packet.values else 0
     if isinstance(first, (int, float)) and 0 <= first < 2**24:
         return int(first)
@@ -248,7 +248,7 @@ def id_of(packet: Packet) -> int:
 
 @lru_cache(256)
 def _near(address: str) -> tuple[str, ...]:
-    """Addresses that were perhaps meant; looking for them takes a millisecond."""
+    """Similar addresses; the search takes a millisecond."""
     rows = SHORT_ROWS if address.startswith(messages.SHORT) else ROWS
     return tuple(get_close_matches(address, rows, n=3, cutoff=0.6))
 

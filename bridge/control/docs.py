@@ -1,4 +1,4 @@
-"""docs/osc.md, made from the table: `python -m bridge.control.docs` writes it, `--check` says whether it is old."""
+"""docs/osc.md, generated from the table: `python -m bridge.control.docs` writes it, `--check` compares it."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ PAGE = Path(__file__).parents[2] / "docs" / "osc.md"
 REPLY_PORT = 9601  # of the examples
 _GROUPS = (
     ("The engine", "", "Requests about the engine as a whole."),
-    ("Models", "model", "Load, change and unload the model while the engine runs; models.md tells more."),
+    ("Models", "model", "Load, change and unload the model while the engine runs; see models.md."),
     ("Lanes", "lane", "A lane is one stream of music: its references, prompt, parameters, seed and ring."),
-    ("Regions", "region", "Music handed to a lane. Roles combine, as far as the loaded model can hear them."),
+    ("Regions", "region", "Music given to a lane. Roles combine, as far as the loaded model supports them."),
 )
 
 
@@ -144,7 +144,7 @@ def _parameters() -> str:
     )
     head = (
         f"## Lane parameters\n\nFor `{messages.LANE_SET.address}` and `{messages.LANE_GET.address}`, by their own name "
-        "or by that of the plugin's knob, where it has one. `take` 0 is a new take.\n"
+        "or by the name of the plugin's knob, if there is one. `take` 0 is a new take.\n"
     )
     return head + "\n" + _table(("name", "knob", "unit", "range", "default", "meaning"), cells)
 
@@ -158,7 +158,7 @@ def _presets() -> str:
 
 def _errors() -> str:
     cells = ([f"`{code}`", _first_line(kind)] for code, kind in BY_CODE.items())
-    head = f"## Error codes\n\nThe third value of `{messages.ERROR.address}`. A word keeps its meaning.\n"
+    head = f"## Error codes\n\nThe third value of `{messages.ERROR.address}`. The meaning of a code never changes.\n"
     return head + "\n" + _table(("code", "meaning"), cells)
 
 

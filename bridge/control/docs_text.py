@@ -5,57 +5,59 @@ INTRO = """\
 
 <!-- made by `python -m bridge.control.docs` from bridge/control/messages.py; a test compares. Do not edit. -->
 
-Segue's engine is played by [OSC](https://opensoundcontrol.stanford.edu/spec-1_0.html) over UDP, on port
-$PORT of this machine. Everything a client needs is on this page.
+Clients control Segue's engine with [OSC](https://opensoundcontrol.stanford.edu/spec-1_0.html) over UDP, on port
+$PORT of this machine. This page has everything that a client needs.
 
 ## Hear it: engine, host, lane 0
 
-1. `segue engine` in one terminal. It makes the music and listens on port $PORT.
-2. `segue host --bpm 96` in another. It opens lane 0, plays it on your sound card, and its clock is the timeline. (With
-   `--sync` it follows yours, see [sync.md](sync.md). In a DAW the plugin is the host; it shows its lane.)
-3. Now speak to lane 0, from Max, Pd, a controller or the shell:
+1. Run `segue engine` in one terminal. It makes the music and listens on port $PORT.
+2. Run `segue host --bpm 96` in another. It opens lane 0 and plays it on your sound card; its clock is the timeline.
+   (With `--sync` it follows yours, see [sync.md](sync.md). In a DAW the plugin is the host; it shows its lane.)
+3. Send messages to lane 0, from Max, Pd, a controller or the shell:
    `oscsend 127.0.0.1 $PORT $LANE_PROMPT_SHORT is 0 "lo-fi piano"`
 
-Sound comes out of a host, never out of the engine: a lane that you open yourself (`$LANE_OPEN`) fills a ring in
-shared memory, and is silent until a program reads it ([shared_memory.md](shared_memory.md)). `$LANE_STATUS` says
-who listens, or "nobody listens".
+The host plays the audio, not the engine: a lane that you open yourself (`$LANE_OPEN`) fills a ring in shared
+memory, and is silent until a program reads it ([shared_memory.md](shared_memory.md)). `$LANE_STATUS` says
+which host plays a lane, or "nobody listens".
 
-## How to speak
+## The protocol
 
-- **Say `$HELLO` first.** It registers you for events and says where answers go: to `reply_port` of your own
+- **Send `$HELLO` first.** It registers you for events and sets where answers go: to `reply_port` of your own
   machine or, with 0, to the port you send from. Max needs a reply port; Pd and SuperCollider do not. A client
-  that sends nothing for $TIMEOUT seconds is forgotten and its lanes are closed; a `$PING` is enough. It is told at
-  $WARNED seconds, and when it happens, by `$EVENT_CLIENT`; its answers still go to its reply port.
-- **Short form, for message boxes, faders and pedals:** `${SHORT}...` in place of `$ROOT/...`, and no id. It is done
-  each time it comes, and answered only when something is wrong, or when the answer is what it is for
+  that sends nothing for $TIMEOUT seconds is removed and its lanes are closed; a `$PING` prevents this.
+  `$EVENT_CLIENT` warns the client after $WARNED seconds, and reports the removal; answers still go to its reply port.
+- **Short form, for message boxes, faders and pedals:** `${SHORT}...` instead of `$ROOT/...`, without an id. Every
+  message takes effect. It is answered only if it fails, or if it asks for something
   (`$LANE_GET_SHORT`, `$STATUS_SHORT`, `$HELLO_SHORT`): as `$ROOT/...` with id 0.
-- **Long form, for programs: every request begins with an id**, a whole number that you count up. Its answer repeats
+- **Long form, for programs: every request begins with an id**, a whole number that you count up. The answer repeats
   it: `$OK id address values...` or `$ERROR id address code text`. Requests marked *slow* may send
-  `$PROGRESS` before. No answer? Send the same request again with the same id: it is done once
-  and answered again. Below $COUNTED an id may be used again, as a box with a fixed one does: after 10 seconds, or
-  when you changed the same thing in between, it is done again. From $COUNTED on an id is used once. With id 0 every
-  message is done, however often it comes. Later versions may answer with more values behind those that you know.
-- **Types are `i`, `f` and `s`.** Either number type is taken for a number, a whole float for a whole number;
+  `$PROGRESS` before. If no answer comes, send the same request again with the same id: it takes effect once
+  and is answered again. Ids below $COUNTED may be used again, as by a box with a fixed id: the message takes effect
+  again after 10 seconds, or if you changed the same thing in between. Ids from $COUNTED on are used once. With id 0
+  every message takes effect. Later versions may add values at the end of answers.
+- **Types are `i`, `f` and `s`.** Either number type is accepted for a number, a whole float for a whole number;
   yes and no are 1 and 0. Whole numbers stay under 2^24. Text is UTF-8 and one string, spaces included.
-- **Arguments in [brackets] may be left out** from the right; the default is then taken.
-- **`at` says when**: $AT.
-  Timetags of bundles are kept too, up to $AHEAD s ahead. What has an `at` is answered at once with its place
-  and told as `$EVENT_HEARD` when it is heard; `$LANE_SCHEDULED` lists what waits, `$LANE_CANCEL`
-  takes it back. [commands.md](commands.md) tells more.
+- **Arguments in [brackets] are optional**, from the right; they then have their default.
+- **`at` is the place where a command takes effect**: $AT.
+  Timetags of bundles count too, up to $AHEAD s ahead. A message with `at` is answered at once with its place;
+  `$EVENT_HEARD` reports when it is heard. `$LANE_SCHEDULED` lists scheduled commands, `$LANE_CANCEL` cancels them.
+  See [commands.md](commands.md).
 - **Beats are quarter notes** from the start of the song, whatever the time signature; bars count from 0.
-- A datagram we send has at most $BYTES bytes. Received are up to $DATAGRAM bytes, bundles nested to $DEPTH,
-  $RATE messages a second from one sender, $ALL_RATE from all; one that costs the engine much counts as several.
-- **Turn dials as fast as you like:** a lane takes up $LANE_RATE commands a second. Of more that change the same thing
-  for the same place the newest wins, and the others are answered with it; a play that is overtaken is refused.
-- **Other machines:** the engine listens on this machine only, unless told otherwise (`segue engine --host ADDRESS
-  --allow-network --secret-file FILE`) and given a secret. Then ask for a `$CHALLENGE` and say
+- **Limits:** the engine sends datagrams of up to $BYTES bytes. It accepts datagrams of up to $DATAGRAM bytes, bundles
+  nested up to $DEPTH deep, $RATE messages a second from one sender and $ALL_RATE from all; expensive messages count as
+  several.
+- **Dials may send as fast as they like:** a lane accepts $LANE_RATE commands a second. Of more commands that change the
+  same thing at the same place the newest counts, and the answers to the others hold its value; a play that a newer one
+  replaces is refused.
+- **Other machines:** the engine listens on this machine only, unless it is started with `segue engine --host ADDRESS
+  --allow-network --secret-file FILE`. Then request a `$CHALLENGE` and send
   `$HELLO id reply_port name hmac:PROOF`, where PROOF is the HMAC-SHA256 of the text `CHALLENGE REPLY_PORT` with
   the secret as its key, in 64 hexadecimal digits. In Node for Max that is
-  `crypto.createHmac("sha256", secret).update(challenge + " " + port).digest("hex")`. Who cannot do that may say the
-  secret itself: from the engine's own machine, and from others where it was started with `--plain-secret`; then
-  whoever listens on the network can read it. Wrong secrets are looked at once a second, and until you are let in no
-  answer is longer than what you sent: what would be is not sent. What follows the hello is neither hidden nor signed:
-  use networks that you trust.
+  `crypto.createHmac("sha256", secret).update(challenge + " " + port).digest("hex")`. Clients that cannot compute it may
+  send the secret itself: from the engine's own machine, and from others if the engine was started with
+  `--plain-secret`; anybody who captures packets on the network can then read it. One wrong secret a second is checked.
+  Before the client is accepted, no answer is longer than its request: longer ones are not sent. Messages after the
+  hello are neither encrypted nor signed: use networks that you trust.
 """
 
 SHELL = """\
@@ -73,14 +75,14 @@ oscsend 127.0.0.1 $PORT $LANE_PLAY iisi 5 0 bar 16
 oscsend 127.0.0.1 $PORT $LANE_MUTE iiis 6 0 1 "bars 4"
 ```
 
-`oscsend` sends from another port each time; it is answered at the reply port that its machine gave last.
+`oscsend` sends from another port each time; answers go to the reply port that its machine set last.
 """
 
 PD = """\
 ### Pure Data (vanilla, 0.53)
 
-Save as `segue.pd`. It speaks the short form, so a box may be pressed as often as you like. `oscformat` joins the words
-to an address; a space inside a text is written `\\ `.
+Save as `segue.pd`. It uses the short form, so you can click a box as often as you like. `oscformat` joins the words to
+an address; a space inside a text is written `\\ `.
 
 ```pd
 #N canvas 0 0 640 360 10;
@@ -138,7 +140,7 @@ OSCdef(\\segueError, { |message| message.postln }, "$ERROR");
 MAX = """\
 ### Max
 
-`udpsend 127.0.0.1 $PORT` sends, `udpreceive $REPLY_PORT` receives. Message boxes in the short form, each into
+`udpsend 127.0.0.1 $PORT` sends, `udpreceive $REPLY_PORT` receives. Connect message boxes in the short form to
 `udpsend`:
 
 ```
@@ -149,7 +151,7 @@ $LANE_PLAY_SHORT 0 bar 16
 $LANE_MUTE_SHORT 0 1 "bars 4"
 ```
 
-Each may be pressed as often as you like. A fader: `$LANE_SET_SHORT 0 level $$1`. Put a `metro 10000` on
-`$PING_SHORT`, so that you are not forgotten. Quote a text that has spaces (from a `textedit` use `tosymbol`), and
-`"bars 4"`. Answers: `udpreceive` into `route $OK $ERROR $EVENT_LANE $EVENT_CLIENT`.
+You can click each as often as you like. For a fader, use `$LANE_SET_SHORT 0 level $$1`. Put a `metro 10000` on
+`$PING_SHORT` to stay registered. Quote a text that has spaces (from a `textedit` use `tosymbol`), and `"bars 4"`. For
+answers, connect `udpreceive` to `route $OK $ERROR $EVENT_LANE $EVENT_CLIENT`.
 """

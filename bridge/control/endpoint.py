@@ -1,10 +1,10 @@
-"""The engine's door: a UDP endpoint that answers the message table and nothing else.
+"""The engine's UDP endpoint, which answers the messages of the table.
 
     datagram -> size, ration -> packet.parse -> (its time) -> Dispatcher -> answer to the sender's host
 
-One thread, [control], does all of it; handlers run there and must not block. What takes longer is answered
-through the request's responder from another thread, see `bridge.control.requests`. Each message takes from its sender's
-ration, and one that takes long takes more: however much is asked, the thread leaves the processor to the music.
+One thread, [control], does all of it; handlers run there and must not block. Longer work is answered from another
+thread through the request's responder, see `bridge.control.requests`. Each message uses up some of its sender's ration,
+and an expensive one more of it: whatever the load, the thread leaves the processor to the music.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ from bridge.control.requests import Handler
 from bridge.control.udp_socket import check_secret, open_socket
 from bridge.errors import Busy, OutOfRange, PacketError
 
-MESSAGES_PER_SECOND = 4000.0  # of one sender; what comes above is thrown away unread, and said once a second
-STRANGERS_PER_SECOND = 50.0  # messages of one machine that has yet to say the secret
-STRANGERS_FACTOR = 20.0  # of that, for all strangers together: who has many addresses does not keep the others out
-ALL_FACTOR = 1.25  # of what one may send, for all together
-SENDER_SHARE = 0.24  # of a processor for one sender: a message that takes longer than its part of it counts as several
-SHUT_SECONDS = 0.002  # that a sender who is over its ration is not looked at again; SHUT_MAX such senders
+MESSAGES_PER_SECOND = 4000.0  # of one sender; more are dropped unread, with an error once a second
+STRANGERS_PER_SECOND = 50.0  # messages of one machine that has not proved the secret
+STRANGERS_FACTOR = 20.0  # times that for all strangers together: many addresses do not block others
+ALL_FACTOR = 1.25  # times the limit of one sender, for all together
+SENDER_SHARE = 0.24  # of a processor for one sender: a message that takes more than its part counts as several
+SHUT_SECONDS = 0.002  # pause for a sender over its ration; SHUT_MAX such senders
 SHUT_MAX = 256
-DRAINED_MAX = 64  # datagrams that are read before the thread looks at anything else
-WAIT_SECONDS = 0.2  # longest sleep of the thread: how late an expiry or a close is noticed
+DRAINED_MAX = 64  # datagrams that are read in one go
+WAIT_SECONDS = 0.2  # the thread's longest sleep: how late an expiry or a close is noticed
 AHEAD_SECONDS_MAX = 60.0  # of a bundle's timetag
 SCHEDULED_MAX = 256
 _log = logging.getLogger("segue.bridge")
@@ -45,11 +45,10 @@ _log = logging.getLogger("segue.bridge")
 class Endpoint:
     """Answers requests on a UDP port from `start` to `close`; also a context manager.
 
-    `handlers` maps addresses of the table's requests to functions; without one a request is `unsupported`.
-    Port 0 takes a free one (`port` says which). `on_gone` hears, on [control], of clients that left or fell
-    silent. With `plain_secret` other machines may say the secret itself. Raises PortInUse, UnsafeBind (more than this
-    machine without `allow_network` and a `secret`) and ValueError for handlers of addresses that the table does not
-    have.
+    `handlers` maps addresses of the table's requests to functions; a request without one is `unsupported`.
+    Port 0 takes a free one (see `port`). `on_gone` is called on [control] for clients that left or were removed.
+    With `plain_secret` other machines may send the secret itself. Raises PortInUse, UnsafeBind (more than this machine
+    without `allow_network` and a `secret`) and ValueError for handlers of unknown addresses.
     """
 
     def __init__(
@@ -71,7 +70,7 @@ class Endpoint:
         self._strangers = RateLimiter(STRANGERS_PER_SECOND, STRANGERS_PER_SECOND, STRANGERS_FACTOR)
         self._shed_notices = RateLimiter(1.0, 1.0, all_factor=8.0)
         self._scheduled: list[tuple[float, int, Packet, Source, int]] = []
-        self._shut: dict[Source, float] = {}  # senders over their ration, and until when they are not looked at
+        self._shut: dict[Source, float] = {}  # senders over their ration, and until when they pause
         self._timers: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()
         self._tidied_seconds = 0.0
@@ -86,17 +85,17 @@ class Endpoint:
 
     @property
     def port(self) -> int:
-        """The UDP port that it listens on.  [any]"""
+        """The UDP port.  [any]"""
         return self._port
 
     @property
     def counts(self) -> Counts:
-        """What came so far, a copy.  [any]"""
+        """Counts so far, a copy.  [any]"""
         return replace(self._dispatcher.counts)
 
     @property
     def clients(self) -> list[Client]:
-        """Who is registered.  [any]"""
+        """The registered clients.  [any]"""
         return self._dispatcher.clients.all()
 
     def handle(self, handlers: Mapping[str, Handler]) -> None:
@@ -107,27 +106,27 @@ class Endpoint:
         self._dispatcher.handle(handlers)
 
     def start(self) -> None:
-        """Begin to answer, on the thread [control].  [main]"""
+        """Start answering, on the thread [control].  [main]"""
         self._thread.start()
 
     def close(self) -> None:
-        """Stop answering and free the port; waits for the handler that runs. Twice does no harm.  [main]"""
+        """Stop answering and free the port; waits for the running handler. May be called twice.  [main]"""
         self._closing.set()
         if self._thread.is_alive() and threading.current_thread() is not self._thread:
-            self._send(b"", self._wake_address)  # or it would notice only after WAIT_SECONDS
+            self._send(b"", self._wake_address)  # wakes the thread
             self._thread.join()
         self._selector.close()
         self._socket.close()
 
     def notify(self, event: Message, *values: object, but: Client | None = None) -> None:
-        """Send an event to every registered client (`but` one); WireError when the values do not fit its row.  [any]"""
+        """Send an event to all registered clients (except `but`); WireError if the values do not fit its row.  [any]"""
         datagram = event.pack(*values)
         for client in self.clients:
             if client != but:
                 self._send(datagram, client.address)
 
     def later(self, seconds: float, act: Callable[[], None]) -> None:
-        """Have something done on [control] after so long.  [control]"""
+        """Call `act` on [control] after `seconds`.  [control]"""
         heapq.heappush(self._timers, (time.monotonic() + seconds, next(self._order), act))
 
     def __enter__(self) -> Endpoint:
@@ -143,7 +142,7 @@ class Endpoint:
         while not self._closing.is_set():
             try:
                 self._turn()
-            except Exception:  # whatever it is, the next message is answered
+            except Exception:  # the next message is served, whatever the fault
                 _log.exception("a message was lost to a fault of the endpoint")
 
     def _turn(self) -> None:
@@ -160,7 +159,7 @@ class Endpoint:
             self._dispatcher.tidy(now)
 
     def _patience_seconds(self) -> float:
-        """Until something is due, at most WAIT_SECONDS."""
+        """Seconds until something is due, at most WAIT_SECONDS."""
         wait = WAIT_SECONDS
         if self._scheduled:
             wait = min(wait, self._scheduled[0][0] - time.time())
@@ -169,7 +168,7 @@ class Endpoint:
         return max(0.0, wait)
 
     def _drain(self) -> None:
-        """Take in what has come."""
+        """Read the datagrams that have arrived."""
         counts, now = self._dispatcher.counts, time.monotonic()
         for _ in range(DRAINED_MAX):
             try:
@@ -184,7 +183,7 @@ class Endpoint:
                 self._receive(datagram, source, now)
 
     def _admit(self, source: Source, now: float, stranger: bool) -> bool:
-        """Whether one more message of a sender is read; if not, that is said now and then."""
+        """Whether one more message of a sender is read; refusals are answered at a limited rate."""
         if stranger:
             passes = self._strangers.admit(source[0], now, self._dispatcher.trusts(source))
         else:
@@ -200,7 +199,7 @@ class Endpoint:
         return passes
 
     def _charge(self, source: Source, stranger: bool, spent_seconds: float) -> None:
-        """A message that took long counts as several."""
+        """Charge a message that took long as several."""
         limiter, sender = (self._strangers, source[0]) if stranger else (self._limiter, source)
         cost = spent_seconds * limiter.per_second / SENDER_SHARE
         if cost > 1.0:
@@ -229,7 +228,7 @@ class Endpoint:
             self._charge(source, stranger, time.thread_time() - began)
 
     def _parsed(self, datagram: bytes, source: Source, now: float, stranger: bool) -> list[Packet]:
-        """The messages of a datagram, none where it is no OSC: that is answered. Of strangers no bundle is opened."""
+        """The messages of a datagram; none, and an error answer, if it is not OSC. Bundles of strangers are refused."""
         try:
             if stranger and is_bundle(datagram):
                 raise PacketError("a bundle, from somebody who has not said the secret")
@@ -268,7 +267,7 @@ def _too_many(per_second: float) -> Busy:
 
 
 def _with_limit(fault: PacketError, datagram: bytes, address: str) -> PacketError:
-    """For a datagram that is too long, name the limit of the text that made it so."""
+    """For a datagram that is too long, name the limit of its longest text."""
     row = ROWS.get(address)
     texts = [a for a in row.arguments if a.kind == "s" and not a.choices] if row else []
     if len(datagram) <= DATAGRAM_BYTES_MAX or not texts:

@@ -1,4 +1,4 @@
-"""Rows of the message table about what is heard of the music before it is played."""
+"""Rows of the message table about the guard, which checks music before it is heard."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ DONE = ("again", "late", "passed", "given up")
 # fmt: off
 EVENT_GUARD = rows.answer(
     "event/guard", LANE,
-    rows.figure("beats", "where it begins", "beats"),
-    Argument("what", "s", "what was heard in the music that was made", choices=FAULTS),
-    Argument("done", "s", "made again from there; later than there, as there was no more time; let pass, as there was "
-             "no time at all; let pass after some tries", choices=DONE),
-    rows.bounded("sure", "f", "how sure it is", 0, 1),
-    meaning="Music that was made and not yet played went wrong, see docs/guard.md.",
+    rows.figure("beats", "where the fault begins", "beats"),
+    Argument("what", "s", "the kind of fault", choices=FAULTS),
+    Argument("done", "s", "regenerated from there; from later, since a part was on its way already; passed, since "
+             "there was no time; passed after the last try", choices=DONE),
+    rows.bounded("sure", "f", "how sure the guard is", 0, 1),
+    meaning="The guard found a fault in music that was made and not yet heard; see docs/guard.md.",
 )
 # fmt: on

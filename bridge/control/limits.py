@@ -1,8 +1,8 @@
-"""How much anybody may ask: token buckets, one per sender and one for all of them together.
+"""Rate limits: token buckets, one for each sender and one for all together.
 
-all together   |################|################|     a message takes a token, one that takes long takes more
+all together   |################|################|     a message takes a token, an expensive one more
                ^                ^
-               quiet senders    busy ones find nothing below their mark: what is left is for the others
+               quiet senders    busy senders find it empty below this mark: the rest is for the others
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 
 SENDERS_MAX = 256
-BUSY_SHARE = 0.5  # of the common bucket that is kept for senders who ask little
-LITTLE = 1 / 40  # of a sender's ration: who asks for more is busy
+BUSY_SHARE = 0.5  # of the common bucket, reserved for quiet senders
+LITTLE = 1 / 40  # of a sender's ration: more makes it busy
 
 
 @dataclass(slots=True)
@@ -26,13 +26,13 @@ class Bucket:
     filled_at_seconds: float
 
     def fill(self, now_seconds: float) -> None:
-        """Take in what has come since; `now_seconds` is of a clock that does not go back.  [control]"""
+        """Add the tokens since the last call; `now_seconds` is of a monotonic clock.  [control]"""
         passed = max(0.0, now_seconds - self.filled_at_seconds)
         self.tokens = min(self.burst, self.tokens + passed * self.per_second)
         self.filled_at_seconds = now_seconds
 
     def take(self, now_seconds: float, left: float = 0.0) -> bool:
-        """True when one more may pass and `left` stays for others.  [control]"""
+        """Whether one more may pass while `left` tokens remain.  [control]"""
         self.fill(now_seconds)
         if self.tokens < 1.0 + left:
             return False
@@ -40,11 +40,11 @@ class Bucket:
         return True
 
     def charge(self, tokens: float) -> None:
-        """What passed was more than one; the bucket may owe at most another burst for it.  [control]"""
+        """Take more tokens for the last message; the bucket may owe at most another burst.  [control]"""
         self.tokens = max(-self.burst, self.tokens - tokens)
 
     def seconds_to_next(self, now_seconds: float) -> float:
-        """How long until one more may pass.  [control]"""
+        """Seconds until one more may pass.  [control]"""
         self.fill(now_seconds)
         return max(0.0, (1.0 - self.tokens) / self.per_second)
 
@@ -52,7 +52,7 @@ class Bucket:
 class RateLimiter:
     """A bucket for each sender, the least recent of SENDERS_MAX forgotten, and one for all together.
 
-    `all_factor` times what one may ask is for all; a fourth of that on top for those who are known and ask little.
+    All together may send `all_factor` times as much as one; quiet known senders a fourth of that on top.
     """
 
     def __init__(self, per_second: float, burst: float, all_factor: float = 2.0) -> None:
@@ -62,13 +62,13 @@ class RateLimiter:
         self._all = Bucket(all_factor * per_second, together, together, 0.0)
         spare = all_factor / 4
         self._spare = Bucket(spare * per_second, max(1.0, spare * burst), max(1.0, spare * burst), 0.0)
-        self._senders: OrderedDict[Hashable, tuple[Bucket, Bucket]] = OrderedDict()  # ration, and what is little
-        self._paid = self._all  # by whom the last one was let in
+        self._senders: OrderedDict[Hashable, tuple[Bucket, Bucket]] = OrderedDict()  # ration, and a quiet one
+        self._paid = self._all  # the bucket that paid for the last one
 
     def admit(self, sender: Hashable, now_seconds: float, known: bool = False) -> bool:
-        """True when one more from `sender` may pass; who is over it takes nothing from others.
+        """Whether one more from `sender` may pass. Limits are per sender.
 
-        Where all together ask too much, those who ask little pass first, those that are `known` in any case.  [control]
+        If all together send too much, quiet senders pass first, and quiet `known` ones in any case.  [control]
         """
         bucket, little = self._of(sender, now_seconds)
         busy = not little.take(now_seconds)
@@ -84,7 +84,7 @@ class RateLimiter:
         return True
 
     def charge(self, sender: Hashable, tokens: float) -> None:
-        """What was admitted last, from `sender`, came out to cost so many more; below 0: less.  [control]"""
+        """Charge the last admitted message of `sender` so many more tokens; below 0: fewer.  [control]"""
         buckets = self._senders.get(sender)
         if buckets is not None:
             for bucket in (*buckets, self._paid):

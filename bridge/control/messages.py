@@ -1,8 +1,8 @@
-"""The table of OSC messages: every address of the project stands here and nowhere else.
+"""The table of OSC messages; the rows of some topics are in the `*_rows` modules.
 
-Parser, checks, dispatcher, client, `docs/osc.md` and tests read it. Every request carries an id first: a
-number that the client counts up; its answer repeats it. Id 0 is answered and never taken for a repeat. Each has a
-short form as well, `rows.short`: no id, and no answer but an error, unless the answer is what it is for.
+Parser, checks, dispatcher, client, `docs/osc.md` and tests read it. Every request begins with an id: a number that the
+client counts up and the answer repeats. A request with id 0 is answered and never counts as a repeat. Each request also
+has a short form, `rows.short`: without an id, and without an answer unless it fails or is a query.
 """
 
 from __future__ import annotations
@@ -52,11 +52,11 @@ from bridge.control.time_rows import EVENT_TIME as EVENT_TIME
 from bridge.control.time_rows import TAP as TAP
 from bridge.control.time_rows import TRANSPORT as TRANSPORT
 
-PROTOCOL = 4  # grows when a request gains an argument or means something else: an engine refuses what it does not know
+PROTOCOL = 4  # grows when a request gains an argument or changes its meaning: engines refuse what they do not know
 DEFAULT_PORT = 9600
-COUNTED_FROM = 2**20  # ids from here on are used once; below, a message box may send its own again and again
-LANE_COMMANDS_PER_SECOND = 20.0  # that a lane takes up
-REQUEST_BYTES_MAX = 1400  # what we send; also what any sound program of the field takes
+COUNTED_FROM = 2**20  # ids from here on are used once; a message box may repeat one below
+LANE_COMMANDS_PER_SECOND = 20.0  # that a lane accepts
+REQUEST_BYTES_MAX = 1400  # what we send; all audio programs accept as much
 CHUNK_BYTES = 960  # of a region, before base64: the datagram stays under REQUEST_BYTES_MAX
 CHUNKS_MAX = 65536
 ENCODINGS = ("s16", "f32")
@@ -70,13 +70,13 @@ STATUS = rows.request(
     "status",
     reply=(
         Argument("state", "s", "of the engine", choices=STATES),
-        rows.text("model", "name of the model, as it is loaded by; empty: none is loaded"),
-        rows.text("device", "what it runs on"),
+        rows.text("model", "name to load the model by; empty: none is loaded"),
+        rows.text("device", "the device it runs on"),
         rows.count("lanes_open", "lanes that are open"),
-        rows.count("lanes_max", "lanes that there is room for"),
+        rows.count("lanes_max", "the most lanes that can be open"),
         rows.text("text", "more about the state, or empty"),
     ),
-    meaning="How the engine is.", asks=True,
+    meaning="Reads the engine's state.", asks=True,
 )
 STATS = rows.request(
     "stats",
@@ -84,17 +84,17 @@ STATS = rows.request(
         rows.figure("uptime_seconds", "since the engine started", "s"),
         rows.figure("memory_mb", "resident memory", "MB"),
         rows.figure("step_ms", "one step of the language model, median", "ms"),
-        rows.figure("decode_ms", "what the codec adds per frame, median", "ms"),
+        rows.figure("decode_ms", "the codec's time per frame, median", "ms"),
         rows.figure("realtime_ratio", "seconds of audio made per second of work, all lanes together"),
         rows.figure("messages", "messages received"),
-        rows.figure("refused", "of these, answered with an error or thrown away"),
+        rows.figure("refused", "of these, answered with an error or dropped"),
     ),
-    meaning="What the engine measured.", asks=True,
+    meaning="Reads what the engine measures.", asks=True,
 )
 PRESETS = rows.request(
-    "presets", reply=(rows.text("names", "separated by spaces"),), meaning="Names of the presets.", asks=True,
+    "presets", reply=(rows.text("names", "separated by spaces"),), meaning="Lists the presets.", asks=True,
 )
-QUIT = rows.request("quit", meaning="Ends the engine cleanly. Taken only from this machine.", local=True)
+QUIT = rows.request("quit", meaning="Ends the engine cleanly. Accepted from this machine only.", local=True)
 
 # -- models -------------------------------------------------------------------------------------------
 
@@ -103,41 +103,41 @@ _MODEL_NAME = rows.text("name", "embedded, small, melody, style, ... or a folder
 MODEL = rows.request(
     "model",
     reply=(
-        rows.text("model", "its name, as it is loaded by"),
+        rows.text("model", "its name, to load it by"),
         rows.count("rate_hz", "its own sample rate", "Hz"),
         rows.count("channels", "its own channels"),
-        rows.figure("window_seconds", "how much music it sees at once", "s"),
-        rows.text("abilities", "words of: text melody style continue tempo harmony"),
+        rows.figure("window_seconds", "length of its window", "s"),
+        rows.text("abilities", "a list of: text melody style continue tempo harmony"),
         rows.text("license", "of its weights"),
         rows.text("precision", "of its weights while it runs"),
-        rows.text("notes", "what its user should know, a sentence each; or empty"),
+        rows.text("notes", "sentences for the user; or empty"),
     ),
-    meaning="What the loaded model is and can do. What it cannot do is refused as `unsupported`.", asks=True,
+    meaning="Describes the loaded model. Requests that it cannot follow are refused as `unsupported`.", asks=True,
 )
 MODEL_LIST = rows.request(
     "model/list",
     reply=(
-        rows.text("here", "names that are on the engine's machine, separated by spaces"),
+        rows.text("here", "names of models on the engine's machine, separated by spaces"),
         rows.text("known", "names that can be downloaded"),
     ),
-    meaning="Names for `model/load`; folders are taken too.", asks=True,
+    meaning="Lists names for `model/load`, which also accepts folders.", asks=True,
 )
 MODEL_LOAD = rows.request(
     "model/load", _MODEL_NAME,
-    rows.text("device", "cpu, cuda, cuda:1, mps or auto; empty: as the engine was started", 32, ""),
+    rows.text("device", "cpu, cuda, cuda:1, mps or auto; empty: the device that the engine was started with", 32, ""),
     Argument("precision", "s", "of the weights; auto: what suits the device", choices=PRECISIONS, default="auto"),
     reply=(
         rows.text("model", "its name"),
-        rows.figure("seconds", "that it took", "s"),
-        rows.text("notes", "what its user should know, a sentence each; or empty"),
+        rows.figure("seconds", "duration of the load", "s"),
+        rows.text("notes", "sentences for the user; or empty"),
     ),
-    meaning="Loads a model and goes on with it. The one before plays until the new one is hot, where memory "
-    "allows; lanes that play then change over on a bar line of their host. A later load overtakes this one. "
-    "When it fails, the one before stays.",
+    meaning="Loads a model and changes over to it. The old model plays until the new one is hot, if memory allows; "
+    "playing lanes then change over on a bar line of their host. A later load replaces this one. "
+    "If the load fails, the old model stays.",
     slow=True, local=True,
 )
 MODEL_CANCEL = rows.request(
-    "model/cancel", meaning="Gives up a load that is under way; the model before stays.", local=True
+    "model/cancel", meaning="Cancels the present load; the old model stays.", local=True
 )
 MODEL_UNLOAD = rows.request(
     "model/unload",
@@ -163,11 +163,11 @@ LANE_OPEN = rows.request(
 )
 LANE_CLOSE = rows.request(
     "lane/close", LANE,
-    meaning="Stops a lane at once and frees its ring; only for the client that opened it, or once that one has left.",
+    meaning="Stops a lane at once and frees its ring; only for the client that opened it, or after that client left.",
 )  # fmt: skip
 LANE_GET = rows.request(
     "lane/get", LANE, NAME,
-    reply=(NAME, rows.figure("value", "as it is now")),
+    reply=(NAME, rows.figure("value", "its present value")),
     meaning="Reads one parameter of a lane.", asks=True,
 )
 LANE_STATUS = rows.request(
@@ -177,30 +177,30 @@ LANE_STATUS = rows.request(
         rows.figure("written_beats", "beat up to which audio is ready", "beats"),
         rows.count("generation", "of the plan"),
         rows.count("seed", "of the random numbers"),
-        rows.text("references", "roles of the regions it has"),
-        rows.text("listener", "who hears it: a host that plays, one that stands, or nobody and what to do", 200),
-        rows.text("fault", "why its music failed, and whether that is tried again; empty where all is well", 400),
+        rows.text("references", "roles of its regions"),
+        rows.text("listener", "a host that plays, a host that stands, or nobody and what to do", 200),
+        rows.text("fault", "why its music failed, and whether it is tried again; empty: no fault", 400),
     ),
-    meaning="How a lane is.", asks=True,
+    meaning="Reads the state of a lane.", asks=True,
 )
 LANE_STATS = rows.request(
     "lane/stats", LANE,
     reply=(
-        rows.figure("fill_seconds", "audio that waits in the ring", "s"),
-        rows.figure("fill_low_seconds", "the least that waited since the stream began", "s"),
+        rows.figure("fill_seconds", "audio in the ring, ready to play", "s"),
+        rows.figure("fill_low_seconds", "the least since the stream began", "s"),
         rows.figure("first_sound_seconds", "from play to the first block in the ring", "s"),
         rows.figure("realtime_ratio", "seconds of audio made per second of work"),
         rows.count("late_blocks", "made too late to be heard"),
-        rows.count("rolls", "times that the model's window moved on"),
+        rows.count("rolls", "how often the model's window rolled"),
         rows.figure("change_seconds", "from the last change of prompt, reference or parameter to its sound", "s"),
         rows.text("heard", "from command to sound: `command median latest times` in seconds, separated by commas"),
-        rows.count("faults", "heard by the guard in this stream"),
-        rows.count("faults_passed", "of these, played all the same"),
-        rows.count("chosen", "stretches that were chosen among candidates"),
-        rows.figure("off_ms", "how far made music was off the beat before it was put right, last event/grid", "ms"),
+        rows.count("faults", "detected by the guard in this stream"),
+        rows.count("faults_passed", "of these, played"),
+        rows.count("chosen", "how often a candidate was chosen"),
+        rows.figure("off_ms", "how far the music was off the beat before the correction, last event/grid", "ms"),
         rows.figure("beat_sure", "how sure that is, 0 to 1"),
     ),
-    meaning="What was measured on a lane.", asks=True,
+    meaning="Reads what is measured on a lane.", asks=True,
 )
 
 # -- regions ------------------------------------------------------------------------------------------
@@ -223,14 +223,14 @@ REGION_BEGIN = rows.request(
         rows.count("chunks", "how many are expected, numbered from 0"),
         rows.count("chunk_bytes", "of audio in each but the last, before base64", "B"),
     ),
-    meaning="Begins to hand over music in chunks, for clients on another machine.",
+    meaning="Begins a transfer of music in chunks, for clients on another machine.",
 )
 REGION_CHUNK = rows.request(
     "region/chunk",
     rows.bounded("transfer", "i", "number of the transfer", 1, WHOLE_MAX),
     rows.bounded("chunk", "i", "its number, from 0", 0, CHUNKS_MAX - 1),
     rows.text("data", "base64 of its bytes", 4 * CHUNK_BYTES // 3),
-    meaning="One chunk. Any order; doubled ones do no harm. Answered only when it does not fit.", quiet=True,
+    meaning="Sends one chunk, in any order; duplicates are harmless. Answered only if it does not fit.", quiet=True,
 )
 REGION_END = rows.request(
     "region/end",
@@ -238,8 +238,8 @@ REGION_END = rows.request(
     Argument("crc32", "s", "of all bytes, 8 hexadecimal digits; or empty", default="", max_length=8),
     AT,
     reply=(
-        rows.count("missing", "chunks that have not come; 0: the music is in place"),
-        rows.text("list", "numbers of the first of them: '3 17 20-25'"),
+        rows.count("missing", "chunks that are missing; 0: the music is in place"),
+        rows.text("list", "numbers of the first missing ones: '3 17 20-25'"),
         *UNDERSTOOD, *PLACED,
     ),
     meaning="Ends a transfer, or names the chunks to send again; end it again with a new id.", slow=True,
@@ -247,14 +247,14 @@ REGION_END = rows.request(
 
 # -- answers and events, engine to client ----------------------------------------------------------------
 
-OK = rows.answer("ok", ID, ADDRESS, meaning="The request is done; the values its row names follow.", rest=True)
+OK = rows.answer("ok", ID, ADDRESS, meaning="The request is done; the values of its row follow.", rest=True)
 ERROR = rows.answer(
     "error", ID, ADDRESS, rows.text("code", "a word of the table of errors", 32), TEXT,
-    meaning="The request was refused or failed. Id 0 when the message was too broken to have one.",
+    meaning="The request was refused or failed. The id is 0 if the message has none that can be read.",
 )
 PROGRESS = rows.answer(
-    "progress", ID, ADDRESS, rows.count("done", "so much of"), rows.count("total", "so much; 0: not known"), TEXT,
-    meaning="A slow request is being worked on.",
+    "progress", ID, ADDRESS, rows.count("done", "work done"), rows.count("total", "of so much; 0: unknown"), TEXT,
+    meaning="Reports the progress of a slow request.",
 )
 EVENT_ENGINE = rows.answer(
     "event/engine", rows.text("state", ", ".join(STATES)), TEXT,
@@ -264,21 +264,21 @@ EVENT_MODEL = rows.answer(
     "event/model",
     Argument("state", "s", "of the model", choices=("loading", "ready", "note", "failed", "unloaded")),
     rows.text("model", "its name"), TEXT,
-    meaning="A model is being loaded, has taken over, or has gone; `note` is a sentence that its user should know.",
+    meaning="A model is being loaded, has taken over, or is unloaded; `note` is a sentence for the user.",
 )
 EVENT_EXCERPT = rows.answer(
-    "event/excerpt", LANE, rows.figure("start_seconds", "where in the style region it begins", "s"),
-    rows.figure("seconds", "how long it is", "s"),
-    meaning="A window of a lane listens to this excerpt of its style region.",
+    "event/excerpt", LANE, rows.figure("start_seconds", "where the excerpt begins in the style region", "s"),
+    rows.figure("seconds", "its length", "s"),
+    meaning="A window of the lane is conditioned on this excerpt of the style region.",
 )
 EVENT_LANE = rows.answer(
     "event/lane", LANE, LANE_STATE,
-    rows.figure("beats", "where on the timeline", "beats"), TEXT,
-    meaning="A lane's state changed. Music that fails in the middle is `preparing` again, its text says why and which "
-    "try it is; `failed` says what to do.",
+    rows.figure("beats", "position on the timeline", "beats"), TEXT,
+    meaning="A lane's state changed. After a failure of its music the lane is `preparing` again, and the text has the "
+    "reason and the number of the try; the text of `failed` says what to do.",
 )
 EVENT_LATE = rows.answer(
-    "event/late", LANE, rows.count("blocks", "made too late and not heard, since the last such event"), TEXT,
+    "event/late", LANE, rows.count("blocks", "made too late to be heard, since the last such event"), TEXT,
     meaning="The engine falls behind; at most once a second.",
 )
 

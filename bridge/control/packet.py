@@ -1,8 +1,8 @@
 """OSC datagrams: a strict parser, and the encoder that is its inverse.
 
-Network bytes meet this file first. Whatever they are, `parse` gives messages or raises PacketError, in time
-that grows with their number only. The rules are narrower than OSC 1.0: no address patterns, no arrays, no
-blobs that mean anything, no NaN, and limits on everything.
+Bytes from the network arrive here. Whatever they are, `parse` returns messages or raises PacketError, in time
+proportional to their number. The rules are narrower than OSC 1.0: no address patterns, no arrays, no meaning for
+blobs, no NaN, and limits on everything.
 
     datagram = message | "#bundle\\0" timetag { size element }        all sizes are multiples of 4
     message  = address\\0.. ",tags"\\0.. values                       big-endian
@@ -23,7 +23,7 @@ ADDRESS_BYTES_MAX = 128
 ARGUMENTS_MAX = 64
 ELEMENTS_MAX = 64  # messages and bundles in one datagram, all levels together
 DEPTH_MAX = 4
-IMMEDIATELY = 1  # the timetag that means now
+IMMEDIATELY = 1  # the timetag for now
 NTP_TO_UNIX_SECONDS = 2_208_988_800
 
 Wire = int | float | str | bytes
@@ -43,10 +43,9 @@ class Packet:
 
 
 def parse(datagram: bytes) -> list[Packet]:
-    """The messages of a datagram in their order; bundles are opened.
+    """The messages of a datagram in their order, those of bundles included.
 
-    PacketError says what is wrong with it; nothing else is ever raised, and nothing is kept of a datagram
-    of which any part is wrong.  [any]
+    PacketError says what is wrong; nothing else is raised. A datagram with any fault yields no messages.  [any]
     """
     if len(datagram) > DATAGRAM_BYTES_MAX:
         raise PacketError(f"datagram of {len(datagram)} bytes, at most {DATAGRAM_BYTES_MAX} are read")
@@ -57,7 +56,7 @@ def parse(datagram: bytes) -> list[Packet]:
 
 
 def is_bundle(datagram: bytes) -> bool:
-    """Whether a datagram says that it is a bundle.  [any]"""
+    """Whether a datagram is marked as a bundle.  [any]"""
     return datagram.startswith(_BUNDLE)
 
 
@@ -73,16 +72,16 @@ def encode(address: str, values: Sequence[Wire]) -> bytes:
 
 
 def with_first(datagram: bytes, id: int) -> bytes:
-    """A message of ours whose first value is a whole number, with another one there.  [any]"""
+    """One of our messages with its first value, a whole number, replaced.  [any]"""
     _, at = _string(datagram, 0, ADDRESS_BYTES_MAX)
     _, at = _string(datagram, at, DATAGRAM_BYTES_MAX)
     return datagram[:at] + id.to_bytes(4, "big") + datagram[at + 4 :]
 
 
 def salvage(datagram: bytes) -> tuple[str, int]:
-    """Address and request id of a message that `parse` refused, as far as they can be read; else ("", 0).
+    """Address and request id of a message that `parse` refused, if they can be read; else ("", 0).
 
-    For answering under the right id. Reads a bounded number of bytes and raises nothing.  [any]
+    For the answer's id. Reads a bounded number of bytes and raises nothing.  [any]
     """
     head = bytes(datagram[: ADDRESS_BYTES_MAX + ARGUMENTS_MAX + 16])
     try:
@@ -173,7 +172,7 @@ def _value(tag: str, data: bytes, at: int) -> tuple[Wire, int]:
 
 
 def _string(data: bytes, at: int, limit: int) -> tuple[bytes, int]:
-    """The bytes up to the zero from `at`, and where the padding after them ends."""
+    """The bytes from `at` to the zero, and the end of the padding."""
     end = data.find(b"\0", at)
     if end < 0:
         raise PacketError("text without an end")

@@ -55,41 +55,42 @@ def _switch(name: str, meaning: str, default: int, regenerates: Depth = Depth.SO
 
 
 # fmt: off
-TEMPERATURE = _number("temperature", "how adventurous: 0 always the likeliest, 1 as learned, above wilder",
+TEMPERATURE = _number("temperature", "randomness: 0 always the likeliest, 1 as trained, above 1 wilder",
                       "", 0, 4, 1.0, Depth.DRAWN)
-TOP_K = _whole("top_k", "draw among so many likeliest sounds; 0: among all", "", 0, 4096, 250, Depth.DRAWN)
+TOP_K = _whole("top_k", "draw among this many likeliest entries; 0: among all", "", 0, 4096, 250, Depth.DRAWN)
 TOP_P = _number("top_p", "draw among the likeliest of this share; 0: off; above 0 it replaces top_k",
                 "", 0, 1, 0.0, Depth.DRAWN)
-CFG = _number("cfg", "how closely to follow prompt and references: 1 not pushed, 3 usual, above 6 harsh",
+CFG = _number("cfg", "guidance, how closely prompt and references are followed: 1 none, 3 usual, above 6 harsh",
               "", 0, 20, 3.0, Depth.DRAWN)
-CFG_BETA = _number("cfg_beta", "a second push, for the prompt over the style excerpt; 0: off",
+CFG_BETA = _number("cfg_beta", "further guidance of the prompt against the style; 0: off",
                    "", 0, 20, 0.0, Depth.WINDOW)
-TWO_STEP = _switch("two_step", "1: guidance in two passes, as some checkpoints were tuned; cfg_beta goes before it",
+TWO_STEP = _switch("two_step", "1: guidance in two passes, as some checkpoints were tuned; cfg_beta takes "
+                               "precedence",
                    0, Depth.WINDOW)
-EXCERPT_SECONDS = _number("excerpt_seconds", "how much of the style region a window listens to",
+EXCERPT_SECONDS = _number("excerpt_seconds", "length of the style region's excerpt",
                           "s", 1.5, 4.5, 3.0, Depth.WINDOW)
-EXCERPT_START = _number("excerpt_start", "where in the style region that begins; -1: drawn by the seed",
+EXCERPT_START = _number("excerpt_start", "where the excerpt begins in the region; -1: drawn from the seed",
                         "s", -1, 3600, -1.0, Depth.WINDOW)
-EVAL_Q = _whole("eval_q", "how finely the style is heard: 1 its gist, 6 nearly the excerpt itself",
+EVAL_Q = _whole("eval_q", "how much of the style is used: 1 its gist, 6 nearly the excerpt itself",
                 "", 1, 6, 3, Depth.WINDOW)
-SEED = _whole("seed", "number of the dice: same seed and inputs, same music; -1: a new one at each play",
+SEED = _whole("seed", "the same seed and inputs give the same music; -1: a new one at each play",
               "", -1, WHOLE_MAX, -1)
 BARS = _whole("bars", "how many bars a play without a number makes; 0: until stopped", "bars", 0, 100_000, 0)
-LEAD_SECONDS = _number("lead_seconds", "how far ahead of the host music is made: less is quicker, more is safer",
+LEAD_SECONDS = _number("lead_seconds", "how far ahead of the host music is made: less reacts sooner, more is safer",
                        "s", 0.2, 20, 2.0)
-LEVEL_DB = _number("level_db", "loudness of the lane", "dB", -60, 12, 0.0)
+LEVEL_DB = _number("level_db", "level of the lane", "dB", -60, 12, 0.0)
 LOUDNESS_MATCH = _switch(
-    "loudness_match", "1: come to the loudness of the region that is gone on from; 0: as the model plays", 1)
-LOUDNESS_LUFS = _number("loudness_lufs", "come to this loudness, whatever the region's; 0: none", "LUFS", -60, 0, 0.0)
-GUARD = _switch("guard", "1: what is made is listened to before it is played, and faults are made anew; 0: not", 1)
-CANDIDATES = _whole("candidates", "make so many continuations of each second, and keep the one best on the beat",
+    "loudness_match", "1: approach the loudness of the continued region; 0: the model's own level", 1)
+LOUDNESS_LUFS = _number("loudness_lufs", "target loudness, with or without a region; 0: none", "LUFS", -60, 0, 0.0)
+GUARD = _switch("guard", "1: check music before it is heard, and regenerate faults; 0: off", 1)
+CANDIDATES = _whole("candidates", "make this many candidates of each second, and keep the one best on the beat",
                     "", 1, 4, 1)
-BEND = _switch("bend", "1: a model that is not told the tempo is bent onto the host's beat; 0: not", 1)
-KEEP_HARMONY = _switch("keep_harmony", "where no melody is given: 1: within the chords and the key of the region that "
-                       "is gone on from, its whole bars round and round; 0: freely. For models that say `harmony`",
+BEND = _switch("bend", "1: align models without tempo conditioning to the host's beat; 0: off", 1)
+KEEP_HARMONY = _switch("keep_harmony", "without a melody: 1: stay within the chords and the key of the continued "
+                                       "region; 0: freely. For models with the ability `harmony`",
                        1, Depth.WINDOW)
-REGION_TEMPO = _switch("region_tempo", "a region of another tempo that is gone on from, or whose style is taken: 1: "
-                       "first brought to the host's tempo at its pitch; 0: kept as it is", 1)
+REGION_TEMPO = _switch("region_tempo", "continue and style regions of another tempo: 1: first stretched to the "
+                                       "host's tempo at their pitch; 0: unchanged", 1)
 # fmt: on
 _ROWS: tuple[Parameter[Any], ...] = (
     TEMPERATURE,

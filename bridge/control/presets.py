@@ -1,4 +1,4 @@
-"""Presets: named rows of the parameter table with a prompt, from the TOML files of the package `presets`."""
+"""Presets: named parameter values with a prompt, from the TOML files of the package `presets`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _KEYS = {"description", "prompt", "parameters"}
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """A named set of parameter values; `prompt` None leaves the lane's prompt alone."""
+    """A named set of parameter values; `prompt` None keeps the lane's prompt."""
 
     name: str
     description: str
@@ -30,7 +30,7 @@ class Preset:
 
 
 def preset_names() -> list[str]:
-    """Names of the presets that came with the package, sorted.  [any]"""
+    """Names of the presets of the package, sorted.  [any]"""
     return list(_names())
 
 
@@ -41,7 +41,7 @@ def _names() -> tuple[str, ...]:
 
 
 def load_preset(name: str) -> Preset:
-    """The preset of a name; PresetError names close ones, or what is wrong with its file.  [any]"""
+    """The preset of a name; PresetError names similar ones, or the fault in its file.  [any]"""
     known = preset_names()
     if not _NAME.match(name) or name not in known:
         raise PresetError(f"there is no preset {name[:64]!r}; there is {', '.join(_near(name[:64]))}")
@@ -56,12 +56,12 @@ def _near(name: str) -> list[str]:
 
 @lru_cache(64)
 def _read(name: str) -> Preset:
-    """From its file, once: many may ask for it while music plays."""
+    """Read its file once: many may request it while music plays."""
     return parse_preset(name, (resources.files(PACKAGE) / f"{name}.toml").read_text("utf-8"))
 
 
 def parse_preset(name: str, text: str) -> Preset:
-    """A preset from the text of its TOML file; a misspelt key or a wrong value is a PresetError.  [any]"""
+    """A preset from the text of its TOML file; PresetError for a misspelt key or a wrong value.  [any]"""
     try:
         table = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as fault:

@@ -1,4 +1,4 @@
-"""Requests of the last seconds, by client: to know a repeat, and those that are not answered yet."""
+"""Requests of the last seconds, by client: to recognise repeats, and those without an answer yet."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bridge.control.suggestions import ALL, Thing
 
 REMEMBERED_SECONDS = 10.0
 REMEMBERED_MAX = 256  # of one client
-CLIENTS_KNOWN = 128  # the one that was silent longest goes
+CLIENTS_KNOWN = 128  # the one that was silent longest is dropped
 Key = TypeVar("Key")
 
 
@@ -30,7 +30,7 @@ class _KnownRequest:
 
 @dataclass(slots=True)
 class _Book:
-    """One client's: requests by id, and the number of the last that changed each thing."""
+    """One client's requests by id, and the number of the last one that changed each thing."""
 
     requests: OrderedDict[int, _KnownRequest] = field(default_factory=OrderedDict)
     changes: OrderedDict[Thing, int] = field(default_factory=OrderedDict)
@@ -38,17 +38,17 @@ class _Book:
 
 
 class Memory:
-    """What clients asked lately. Used on [control] only; what one client does costs no other's."""
+    """Recent requests of the clients. Used on [control] only; a client's entries displace only its own."""
 
     def __init__(self) -> None:
         self._books: OrderedDict[Source, _Book] = OrderedDict()
         self._numbers = itertools.count(1)
 
     def repeated(self, client: Client, packet: Packet, id: int, now_seconds: float) -> Responder | None:
-        """The responder of the same request, when it came before and was not answered long ago.
+        """The responder of the same request, if it came before and was not answered long ago.
 
-        None as well when the client has changed the same thing since, by an id that it may use twice: then it is
-        meant anew.  [control]
+        None as well if the id may be used twice and the client has changed the same thing since: then it is a new
+        request.  [control]
         """
         book = self._books.get(client.address)
         known = None if book is None else book.requests.get(id)
@@ -65,7 +65,7 @@ class Memory:
         return known.responder
 
     def keep(self, packet: Packet, responder: Responder, now_seconds: float, changes: Thing | None = None) -> None:
-        """Remember a request and what it changes; the client's oldest go. One with id 0 has no repeat.  [control]"""
+        """Remember a request and what it changes; drops the client's oldest. Id 0 has no repeats.  [control]"""
         book = self._book(responder.client.address)
         number = next(self._numbers)
         if changes is not None:
@@ -78,17 +78,17 @@ class Memory:
                 book.requests.popitem(last=False)
 
     def unanswered(self, client: Client) -> list[Responder]:
-        """Requests of a client that wait for their answer.  [control]"""
+        """Requests of a client without an answer yet.  [control]"""
         book = self._books.get(client.address)
         entries = [] if book is None else list(book.requests.values())
         return [entry.responder for entry in entries if not entry.responder.answered]
 
     def forget(self, client: Client) -> None:
-        """Drop what a client's earlier ids stand for.  [control]"""
+        """Forget a client's earlier ids.  [control]"""
         self._books.pop(client.address, None)
 
     def tidy(self, now_seconds: float) -> None:
-        """Let go of clients of which nothing need be known any more.  [control]"""
+        """Drop clients without remembered requests.  [control]"""
         for where, book in list(self._books.items()):
             if all(_is_past(entry, now_seconds) for entry in reversed(book.requests.values())):
                 del self._books[where]
@@ -102,7 +102,7 @@ class Memory:
 
 
 def _overtaken(book: _Book, entry: _KnownRequest) -> bool:
-    """Whether something of the same thing was changed after it."""
+    """Whether a later request changed the same thing."""
     thing = entry.thing
     if thing is None:
         return False

@@ -1,11 +1,11 @@
-"""A request on its way to an answer: what a handler sees, what it answers with, and the memory of answers.
+"""Requests and their answers: what a handler gets, and what it answers with.
 
-A handler returns the values of the ok answer (nothing: no values), raises a SegueError, or returns LATER and
-keeps `request.responder`, whose `ok`, `error` and `progress` may then be called from any thread.
+A handler returns the values of the ok answer (None: no values), raises a SegueError, or returns LATER and keeps
+`request.responder`, whose `ok`, `error` and `progress` may then be called from any thread.
 
-A request that comes again (same client, id and content, a few seconds later at most, and its client changed nothing
-else of the same thing meanwhile, see request_memory.py) is done once: the repeat gets the first answer, and none
-while that is not known. The same id with other content is new.
+A repeated request (same client, id and content, within a few seconds, while its client changed nothing else of the
+same thing, see request_memory.py) takes effect once: the repeat gets the first answer, when that is known. The same id
+with other content is a new request.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from bridge.control.clients import Client, Source
 from bridge.control.packet import Wire, with_first
 from bridge.errors import SegueError
 
-TEXT_BYTES_MAX = 900  # of one text in an answer, so that the datagram stays under 1,400
+TEXT_BYTES_MAX = 900  # of one text in an answer: the datagram stays under 1,400
 
 Send = Callable[[bytes, Source], None]
 _log = logging.getLogger("segue.bridge")
@@ -38,7 +38,7 @@ LATER: Final = Later()
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One checked request: its row, its arguments by name, who asked, and how to answer later."""
+    """One checked request: its row, its arguments by name, its client, and its responder."""
 
     message: Message
     id: int
@@ -69,7 +69,7 @@ class Request:
         return value
 
     def at(self, name: str = "at") -> At:
-        """An argument that says when.  [control]"""
+        """An argument of kind `at`.  [control]"""
         value = self.values[name]
         if not isinstance(value, At):
             raise TypeError(f"{name} of {self.message.address} does not say when")
@@ -81,9 +81,9 @@ Handler = Callable[[Request], Answer]
 
 
 class Responder:
-    """Answers one request, once; every method may be called from any thread and none waits.
+    """Answers one request, once. Any thread may call its methods; none waits.
 
-    `short`: it came in the short form, and is answered as that is. `room_bytes`: no answer is longer.
+    `short`: the request came in the short form. `room_bytes`: the most that an answer may have.
     """
 
     def __init__(
@@ -107,13 +107,13 @@ class Responder:
 
     @property
     def answered(self) -> bool:
-        """True after `ok` or `error`.  [any]"""
+        """Whether `ok` or `error` was called.  [any]"""
         return self._answer is not None
 
     def ok(self, *values: object) -> bool:
-        """Say that it is done. Values that do not fit the table are our fault and become an error.
+        """Send the ok answer; values that do not fit the row become an error.
 
-        False, and nothing is sent, when it was answered before.  [any]
+        False, and nothing is sent, if it was answered before.  [any]
         """
         try:
             datagram = self._packed(values)
@@ -127,7 +127,7 @@ class Responder:
         return messages.OK.pack(self.id, self.message.address, rest=rest)
 
     def ok_with(self, others: Sequence[Responder], *values: object) -> None:
-        """Answer other requests of the same kind, which came to the same, and this one: as `ok`.  [any]"""
+        """Send the same ok answer to other requests of this kind, and to this one.  [any]"""
         try:
             datagram = self._packed(values)
         except (SegueError, ValueError):
@@ -138,17 +138,17 @@ class Responder:
             responder._finish(with_first(datagram, responder.id), quiet=responder._quiet)
 
     def error(self, fault: Exception) -> bool:
-        """Say that it failed, with the fault's code word; False when it was answered before.  [any]"""
+        """Send an error answer with the fault's code; False if it was answered before.  [any]"""
         return self._finish(error_datagram(self.id, self.message.address, fault, self.room_bytes))
 
     def progress(self, done: int, total: int, text: str = "") -> None:
-        """Say how far it is; nothing after the answer.  [any]"""
+        """Send progress; no effect after the answer.  [any]"""
         if not self.answered and not self._quiet:
             datagram = messages.PROGRESS.pack(self.id, self.message.address, done, total, _clipped(text))
             self._send(datagram, self.client.address)
 
     def answer_from(self, pool: Executor, job: Callable[[], tuple[object, ...]]) -> Later:
-        """Have `job` done by a thread of `pool` and answer with what it returns or raises.
+        """Run `job` on a thread of `pool` and answer with what it returns or raises.
 
         For handlers: `return request.responder.answer_from(pool, lambda: ...)`.  [control]
         """
@@ -156,12 +156,12 @@ class Responder:
         return LATER
 
     def again(self) -> None:
-        """Send the answer once more, when there is one.  [any]"""
+        """Send the answer once more, if there is one.  [any]"""
         if self._answer and (self.room_bytes is None or len(self._answer) <= self.room_bytes):
             self._send(self._answer, self.client.address)
 
     def when_answered(self, then: Callable[[], None]) -> None:
-        """Call `then` after the answer, at once when it was given already.  [any]"""
+        """Call `then` after the answer, at once if it was answered already.  [any]"""
         with self._lock:
             if self._answer is None:
                 self._then.append(then)
@@ -173,7 +173,7 @@ class Responder:
             self.ok(*job())
         except SegueError as fault:
             self.error(fault)
-        except Exception as fault:  # ours: told as such, with the inside in the log only
+        except Exception as fault:  # our fault: the client gets `internal`, the log the traceback
             _log.exception("%s failed", self.message.address)
             self.error(fault)
 
@@ -190,9 +190,9 @@ class Responder:
 
 
 def error_datagram(id: int, address: str, fault: Exception, room_bytes: int | None = None) -> bytes:
-    """An error answer; what is not a SegueError is told as `internal` without its inside.
+    """An error answer; anything but a SegueError becomes `internal` without its text.
 
-    Where there is not room for all of it the text is cut, then the address left out; it may still be too long.  [any]
+    If it has more than `room_bytes`, the text is cut, then the address omitted; it may still be too long.  [any]
     """
     if isinstance(fault, SegueError):
         code, text = fault.code, fault.text
@@ -207,7 +207,7 @@ def error_datagram(id: int, address: str, fault: Exception, room_bytes: int | No
     bare = messages.ERROR.pack(id, address, code, "")
     if len(bare) > room_bytes:
         return messages.ERROR.pack(id, "", code, "")
-    room = room_bytes // 4 * 4 - len(bare) + 3  # the bare one has a zero and its padding for the text
+    room = room_bytes // 4 * 4 - len(bare) + 3  # `bare` holds a zero and padding for the text
     cut = _printable(text).encode("utf-8", "replace")[:room].decode("utf-8", "ignore")
     return messages.ERROR.pack(id, address, code, cut)
 
@@ -217,7 +217,7 @@ def _printable(text: str) -> str:
 
 
 def _clipped(value: object) -> Wire:
-    """Text cut to what fits an answer; anything else as it is."""
+    """Text cut to TEXT_BYTES_MAX; anything else unchanged."""
     if isinstance(value, str) and len(value.encode("utf-8", "replace")) > TEXT_BYTES_MAX:
         return value.encode("utf-8", "replace")[: TEXT_BYTES_MAX - 3].decode("utf-8", "ignore") + "..."
     return value  # type: ignore[return-value]

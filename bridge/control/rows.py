@@ -1,37 +1,37 @@
-"""What rows of the message table are built with: the arguments that many have, and short ways to say the rest."""
+"""What rows of the message table are built with: shared arguments, and short constructors for the others."""
 
 from __future__ import annotations
 
 from bridge.control.arguments import NOW, Argument, Kind, Message
 
 ROOT = "/segue"
-SHORT = f"{ROOT}/do/"  # begins the short form of a request's address
+SHORT = f"{ROOT}/do/"  # prefix of the short form of a request's address
 LANES_MAX = 64
-FIGURE_MAX = 2.0**40  # of measured values in answers
+FIGURE_MAX = 2.0**40  # largest measured value in answers
 ROLES = ("melody", "style", "continue")
 LANE_STATES = ("idle", "preparing", "playing", "ended", "failed")
 
-ID = Argument("id", "i", "counted up by the client, repeated in the answer; 0: not counted", low=0)
+ID = Argument("id", "i", "counted up by the client, repeated in the answer; 0: no id", low=0)
 LANE = Argument("lane", "i", "which stream of music", low=0, high=LANES_MAX - 1)
 AT = Argument("at", "at", "when it takes effect", "beats", default=NOW)
-ROLE = Argument("role", "s", "what the music is for: its melody, its style, or to go on from", choices=ROLES)
+ROLE = Argument("role", "s", "what the music is used for: melody, style, or audio prompt (`continue`)", choices=ROLES)
 BPM = Argument("bpm", "f", "tempo of the music, quarter notes a minute", "bpm", 20, 999)
 START = Argument("start_beats", "f", "beat of the host's timeline on which the music begins", "beats")
 LANE_STATE = Argument("state", "s", f"{', '.join(LANE_STATES[:-1])} or {LANE_STATES[-1]}")
-TEXT = Argument("text", "s", "for people")
+TEXT = Argument("text", "s", "for people; may change")
 ADDRESS = Argument("address", "s", "address of the request")
 NAME = Argument("name", "s", "name of a lane parameter, see the table of parameters", max_length=32)
-PLACED = (  # of the answer to a command that says when
-    Argument("beats", "f", "beat from which it is heard; of 'now' about where that will be", "beats",
+PLACED = (  # in the answers to commands with `at`
+    Argument("beats", "f", "beat from which it is heard; for 'now' an estimate", "beats",
              -FIGURE_MAX, FIGURE_MAX),
-    Argument("late", "i", "1: too late for the place it was meant for, this is the next such one", low=0, high=1),
+    Argument("late", "i", "1: too late for its place; `beats` is the next such place", low=0, high=1),
 )  # fmt: skip
 UNDERSTOOD = (
     Argument("seconds", "f", "length of the music", "s", 0),
     Argument("channels", "i", "channels kept", low=0, high=2),
     Argument("rate_hz", "i", "its sample rate", "Hz", 0),
     Argument("bars", "f", "its length at that tempo, in bars of the lane's signature", "bars", 0),
-    Argument("note", "s", "what was changed on the way in, or empty"),
+    Argument("note", "s", "what was changed in the music, or empty"),
 )
 
 
@@ -72,7 +72,7 @@ def request(
 
 
 def short(row: Message) -> str:
-    """The address under which a request is taken without an id.  [any]"""
+    """The address of a request's short form, which has no id.  [any]"""
     return SHORT + row.address.removeprefix(f"{ROOT}/")
 
 

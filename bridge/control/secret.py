@@ -1,16 +1,16 @@
-"""Who may come in where the engine asks for a secret: guesses are slow, and a proof is good once, here, and soon.
+"""Authentication by a shared secret: guesses are limited, and a proof is valid once, for one sender, for a short time.
 
     client                                   engine
     challenge padding  ---------------->
                        <----------------     ok challenge
     hello port name hmac:PROOF  ------->     PROOF = HMAC-SHA256(secret, "challenge port"), 64 hexadecimal digits
 
-A challenge is for the address and port that asked, for ten seconds and one hello. The secret itself is taken from
-this machine, where nobody listens on the wire, and from others only where the engine was told to (`plain`).
+A challenge is valid for the address and port that requested it, for ten seconds and one hello. The secret itself is
+accepted from this machine, and from others only with `plain`.
 
-Wrong guesses of all machines together are slow too, so one who has many addresses could use them up and keep others
-out. A proof of nothing that was asked for tells its sender nothing and is not counted; secrets that are said in plain
-are counted apart; and machines that once proved it have a part of their own.
+Wrong guesses of all machines together are limited too, so a sender with many addresses could use up the limit and block
+others. Therefore a proof without a challenge does not count, secrets in plain text count separately, and machines that
+proved the secret before have a limit of their own.
 """
 
 from __future__ import annotations
@@ -25,28 +25,28 @@ from bridge.control.clients import Source, is_loopback
 from bridge.control.limits import RateLimiter
 from bridge.errors import Busy, NotAllowed
 
-PROOF = "hmac:"  # begins a proof in the place of the secret
+PROOF = "hmac:"  # prefix of a proof
 CHALLENGE_SECONDS = 10.0
 CHALLENGES_MAX = 1024
-GUESSES_PER_SECOND, GUESSES_AT_ONCE = 1.0, 5.0  # of one machine that were wrong
+GUESSES_PER_SECOND, GUESSES_AT_ONCE = 1.0, 5.0  # wrong ones of one machine
 TRUSTED_MAX = 64  # machines
 _log = logging.getLogger("segue.bridge")
 
 
 class SecretKeeper:
-    """Knows the secret; empty: everybody may come in. All [control]."""
+    """Checks the secret; empty: every client is accepted. All [control]."""
 
     def __init__(self, secret: str, plain: bool = False) -> None:
         self._secret, self._plain = secret, plain
         self._challenges: OrderedDict[Source, tuple[str, float]] = OrderedDict()
-        self._taken: OrderedDict[Source, tuple[str, float]] = OrderedDict()  # hellos, which may come again
-        self._trusted: OrderedDict[str, None] = OrderedDict()  # machines from which it was proved
+        self._taken: OrderedDict[Source, tuple[str, float]] = OrderedDict()  # accepted hellos, which may be repeated
+        self._trusted: OrderedDict[str, None] = OrderedDict()  # machines that proved it
         self._guesses = RateLimiter(GUESSES_PER_SECOND, GUESSES_AT_ONCE, all_factor=4.0)
         self._guesses_plain = RateLimiter(GUESSES_PER_SECOND, GUESSES_AT_ONCE, all_factor=4.0)
         self._warned: set[str] = set()
 
     def challenge(self, source: Source, now_seconds: float) -> str:
-        """A new challenge for a sender; empty where no secret is asked for."""
+        """A new challenge for a sender; empty if there is no secret."""
         if not self._secret:
             return ""
         text = secrets.token_hex(16)
@@ -54,7 +54,7 @@ class SecretKeeper:
         return text
 
     def check(self, source: Source, said: str, reply_port: int, now_seconds: float) -> None:
-        """Let a hello pass; NotAllowed for what proves nothing, Busy (unread) after too many of these."""
+        """Check a hello; NotAllowed without a valid proof, Busy (unchecked) after too many of these."""
         if not self._secret:
             return
         proved = said.startswith(PROOF)
@@ -79,15 +79,15 @@ class SecretKeeper:
             self._trusted.popitem(last=False)
 
     def trusts(self, host: str) -> bool:
-        """Whether somebody on this machine has said or proved the secret before."""
+        """Whether a sender on this machine has proved the secret before."""
         return host in self._trusted
 
     def left(self, source: Source) -> None:
-        """Who says bye has had the answer to its hello: that is good no more."""
+        """Forget the hello of a sender that said bye."""
         self._taken.pop(source, None)
 
     def _asked(self, source: Source, now_seconds: float) -> bool:
-        """Whether a proof from there may prove anything: it asked for a challenge, or was let in, lately."""
+        """Whether a proof from there can be valid: it requested a challenge, or was accepted, lately."""
         known = (table[source][1] for table in (self._challenges, self._taken) if source in table)
         return any(now_seconds - at <= CHALLENGE_SECONDS for at in known)
 
@@ -95,7 +95,7 @@ class SecretKeeper:
         text, asked = self._challenges.get(source, ("", 0.0))
         before, at = self._taken.get(source, ("", 0.0))
         if before and now_seconds - at <= CHALLENGE_SECONDS and same_secret(said, before):
-            return True  # the same hello once more: its answer was lost
+            return True  # the same hello again: its answer was lost
         if not text or now_seconds - asked > CHALLENGE_SECONDS:
             return False
         if not same_secret(said, proof(self._secret, text, reply_port)):
@@ -112,13 +112,13 @@ class SecretKeeper:
 
 
 def proof(secret: str, challenge: str, reply_port: int) -> str:
-    """What proves the secret for a challenge, in the place of it in a hello with that reply port.  [any]"""
+    """The proof of the secret for a challenge, for a hello with that reply port.  [any]"""
     text = f"{challenge} {reply_port}".encode()
     return PROOF + hmac.new(secret.encode(), text, hashlib.sha256).hexdigest()
 
 
 def same_secret(given: str, wanted: str) -> bool:
-    """Compare in a time that tells nothing about where they differ, or how long they are.  [any]"""
+    """Compare in constant time, whatever their lengths.  [any]"""
     one, other = (hashlib.sha256(text.encode("utf-8", "replace")).digest() for text in (given, wanted))
     return hmac.compare_digest(one, other)
 

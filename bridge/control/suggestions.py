@@ -1,6 +1,6 @@
-"""What a request changes: two requests of a client change the same thing, or they have nothing to do with each other.
+"""What a request changes: two requests of a client change the same thing, or are unrelated.
 
-A request that comes again is a repeat only while its client changed nothing else of the same thing in between.
+A request that comes again is a repeat only if its client changed nothing else of the same thing in between.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ ALL = "*"
 
 @dataclass(frozen=True, slots=True)
 class Thing:
-    """A part of a whole: a lane's level, a lane's music, the model; `part` ALL is all of it."""
+    """Something that requests change: a lane's level, a lane's music, the model; `part` ALL is all of it."""
 
     whole: str
     part: str
@@ -36,7 +36,7 @@ _WHOLES |= {_m.QUIT.address: "engine", _m.BYE.address: "client"}
 
 
 def thing(row: Message, values: Mapping[str, Value]) -> Thing | None:
-    """What a checked request changes; None for one that only asks.  [any]"""
+    """What a checked request changes; None for a query.  [any]"""
     if row.address in _WHOLES:
         return Thing(_WHOLES[row.address], ALL)
     if row is messages.LANE_SET:

@@ -1,4 +1,4 @@
-"""Rows of the message table about the host's time: where it is, taps, and what others said of it."""
+"""Rows of the message table about the host's time: its transport, taps, and transports from other clients."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ TRANSPORT = rows.request(
     BPM,
     rows.bounded("numerator", "i", "of the time signature", 1, 64, default=4),
     Argument("denominator", "i", "of the time signature", low=1, choices=DENOMINATORS, default=4),
-    meaning="Where the host's timeline is, for hosts that have no shared transport block. Send it at each "
-    "change and about four times a second.",
+    meaning="The host's transport, for hosts without a shared transport block. Send it at each change and about "
+    "four times a second.",
 )
 TAP = rows.request(
     "tap", LANE,
     rows.bounded("downbeat", "i", "1: this tap is the first beat of a bar", 0, 1, default=0),
     reply=(
-        rows.figure("bpm", "tempo tapped; 0 before the second tap", "bpm"),
-        rows.count("beats", "since the downbeat that was tapped last, or since the first tap"),
+        rows.figure("bpm", "tapped tempo; 0 before the second tap", "bpm"),
+        rows.count("beats", "since the last tapped downbeat, or since the first tap"),
     ),
     meaning="Tap tempo: send it on each beat, with a pedal or a key; two taps give a tempo, eight a good one. The "
-    "lane's time goes on from the beat that was tapped, unless its host writes a shared transport block: then the "
-    "host is told, and follows where it was started with `--sync osc` or `auto`.",
+    "lane's time continues from the tapped beat. If its host writes a shared transport block, the host gets "
+    "`event/time` and follows if it was started with `--sync osc` or `auto`.",
 )
 EVENT_TIME = rows.answer(
     "event/time", LANE,
-    rows.bounded("playing", "i", "1: runs, 0: stands, -1: a tempo was tapped, which says nothing of it", -1, 1),
-    rows.figure("beats", "where it is; of a tap 0", "beats"),
+    rows.bounded("playing", "i", "1: runs, 0: stands, -1: unknown, since only a tempo was tapped", -1, 1),
+    rows.figure("beats", "position; 0 for a tap", "beats"),
     rows.figure("bpm", "tempo", "bpm"),
     rows.bounded("numerator", "i", "of the time signature", 1, 64),
     Argument("denominator", "i", "of the time signature", low=1, choices=DENOMINATORS),
-    meaning="Somebody sent a transport or taps for a lane whose host writes a shared transport block.",
+    meaning="A client sent a transport or taps for a lane whose host writes a shared transport block.",
 )

@@ -1,4 +1,4 @@
-"""Opening a UDP socket so that nobody is let in by mistake."""
+"""Opening a UDP socket safely: no network access without a flag and a secret."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from bridge.control.clients import is_loopback
 from bridge.control.secret import PROOF
 from bridge.errors import EndpointError, PortInUse, UnsafeBind
 
-RECEIVE_BUFFER_BYTES = 4 * 2**20  # asked for; the system may give less
+RECEIVE_BUFFER_BYTES = 4 * 2**20  # requested; the system may give less
 SECRET_MIN = 8  # characters
 
 
 def open_socket(host: str, port: int) -> socket.socket:
     """A bound UDP socket; port 0 takes a free one.
 
-    PortInUse says what to do when another program has the port; EndpointError for a host that is not ours,
-    a port that may not be taken or is none.  [main]
+    PortInUse, with advice, if another program has the port; EndpointError for a host that is not of this machine,
+    or an invalid or forbidden port.  [main]
     """
     if not 0 <= port <= 65535:
         raise EndpointError(f"port is {port}, must be 1024 to 65535, or 0 for a free one")
@@ -35,7 +35,7 @@ def open_socket(host: str, port: int) -> socket.socket:
 
 
 def check_secret(host: str, secret: str, allow_network: bool) -> None:
-    """UnsafeBind unless `host` is this machine alone, or flag and secret are both given.  [main]"""
+    """UnsafeBind unless `host` is this machine only, or both flag and secret are given.  [main]"""
     if secret and len(secret) < SECRET_MIN:
         raise UnsafeBind(f"the shared secret has {len(secret)} characters, must have at least {SECRET_MIN}")
     if secret.startswith(PROOF):

@@ -1,11 +1,11 @@
-"""A capture: music that a plugin recorded and hands over in a shared-memory segment of its own.
+"""A capture: music that a plugin recorded, in its own shared-memory segment.
 
     0      identity    the plugin, once, magic last
     64     captured    the plugin; `capture_state` last
     4096   payload     capacity_samples x channels float32, interleaved
 
 The plugin makes the segment (name `segue-<its pid>-<number>`), fills it, and names it in `region/capture`. The
-engine copies what is whole and keeps nothing of the segment. `python -m bridge.region.capture c` prints
+engine copies a complete capture and does not keep the segment. `python -m bridge.region.capture c` prints
 bridge/region/segue_capture.h, `md` the tables of docs/capture.md.
 """
 
@@ -58,7 +58,7 @@ SECTIONS = (
 
 @dataclass(frozen=True)
 class Captured:
-    """What was recorded: `audio` float32 [n, channels], a copy, and where it lies on the host's timeline."""
+    """A recording: `audio` float32 [n, channels], a copy, and its position on the host's timeline."""
 
     audio: Samples
     rate_hz: int
@@ -67,10 +67,10 @@ class Captured:
 
 
 def read_capture(name: str) -> Captured:
-    """Copy a whole capture out of its segment.
+    """Copy a complete capture out of its segment.
 
-    Raises SegmentMissing, SegmentForeign or SharedMemoryError for a segment that is not one, RegionTransfer for
-    one that is not whole, and what `check_form` raises for lengths and rates that are not taken.  [any]
+    Raises SegmentMissing, SegmentForeign or SharedMemoryError if the segment is no capture, RegionTransfer if it is
+    not complete, and the errors of `check_form` for its length and rate.  [any]
     """
     try:
         segment = Segment.attach(name)
@@ -110,7 +110,7 @@ def _read(segment: Segment) -> Captured:
 
 
 def _words(segment: Segment) -> dict[str, float]:
-    """All words of the header by name; SegmentForeign where there is no room for them."""
+    """All words of the header by name; SegmentForeign if the segment is too small."""
     if segment.n_bytes < PAYLOAD_OFFSET:
         raise SegmentForeign(f"{segment.name} has {segment.n_bytes} bytes, less than a capture's header")
     head, found = bytes(segment.memory[:PAYLOAD_OFFSET]), {}

@@ -1,4 +1,4 @@
-"""What an audio file says of its own tempo, beside its samples. Read with limits, and never an error.
+"""The tempo in an audio file's metadata. Reading is limited and raises no error.
 
     WAV, RF64    acid (tempo and beats), iXML (BPM or TEMPO), bext ("120 bpm" in its text), an ID3 tag (TBPM)
     AIFF         basc (an Apple loop's beats), an ID3 tag
@@ -6,7 +6,7 @@
     MP3          an ID3 tag
     FLAC, OGG    the comments BPM or TEMPO
 
-Sources: the field's agreement on acid (libsndfile, makers of loops) and basc (go-audio, readers of Apple Loops), the
+Sources: common practice for acid (libsndfile, makers of loops) and basc (go-audio, readers of Apple Loops), the
 iXML and Core Audio Format specifications, EBU Tech 3285, ID3 2.2 to 2.4, RFC 9639, the Vorbis comment header.
 """
 
@@ -26,7 +26,7 @@ from bridge.region.tempo_text import NUMBER, TEMPO_LEAST, TEMPO_MOST, number_of,
 
 CHUNKS_MAX = 512
 BODY_BYTES_MAX = 2**20
-HEAD_BYTES = 2**16  # of an OGG file, in which its comments are looked for
+HEAD_BYTES = 2**16  # of an OGG file, searched for its comments
 ONE_SHOT = 0x01
 _APPLE_BEATS = bytes.fromhex("29819273b5bf4aefb78d62d1ef90bb2c")
 _IXML = re.compile(rf"<(?:BPM|TEMPO)>\s*({NUMBER})\s*</", re.IGNORECASE)
@@ -60,9 +60,9 @@ class Said:
 
 
 def said_in(path: str) -> tuple[Said, ...]:
-    """What a file says, the most trustworthy first; nothing where it cannot be read.  [any]"""
+    """What a file says, the most trustworthy first; empty if it cannot be read.  [any]"""
     found: list[Said] = []
-    with suppress(OSError, ValueError, struct.error, IndexError, OverflowError):  # what was read before one counts
+    with suppress(OSError, ValueError, struct.error, IndexError, OverflowError):  # what was read before a fault counts
         if stat.S_ISREG(os.stat(path).st_mode):
             with open(path, "rb", opener=_opened) as file:
                 found.extend(_all(file))
@@ -71,7 +71,7 @@ def said_in(path: str) -> tuple[Said, ...]:
 
 
 def _opened(path: str, flags: int) -> int:
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))  # or one that became a pipe would be waited for
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))  # or a file that became a pipe would block
 
 
 def _all(file: BinaryIO) -> Iterator[Said]:
@@ -92,9 +92,9 @@ def _all(file: BinaryIO) -> Iterator[Said]:
 
 
 def _chunks(file: BinaryIO, order: str) -> Iterator[tuple[bytes, bytes]]:
-    """Name and body of the wanted chunks; one that was not padded to an even size is got over."""
+    """Name and body of the wanted chunks; tolerates a missing padding byte."""
     whole = os.fstat(file.fileno()).st_size
-    long = 0  # of the samples, where a 64-bit file says it apart
+    long = 0  # size of the samples in a 64-bit file, which stores it separately
     place = 12
     for _ in range(CHUNKS_MAX):
         file.seek(place)
@@ -150,7 +150,7 @@ def _of_chunk(name: bytes, body: bytes) -> Said:
 
 
 def _acid(body: bytes) -> Said:
-    """Beats are quarter notes to most, notes of the signature's denominator to some, Segue among them."""
+    """Most programs count beats as quarter notes, some as notes of the signature's denominator, Segue among them."""
     flags, beats, unit, bpm = *struct.unpack("<I", body[:4]), *struct.unpack("<IH2xf", body[12:24])
     counts = {float(beats)} | ({beats * 4.0 / unit} if unit in (1, 2, 4, 8, 16, 32) else set())
     told = round(bpm, 4) if TEMPO_LEAST <= bpm <= TEMPO_MOST else 0.0
@@ -159,7 +159,7 @@ def _acid(body: bytes) -> Said:
 
 
 def _apple(name: bytes, body: bytes) -> Said:
-    """Pairs of words in a CAF file: the tempo of `info`, the beat count of an Apple loop."""
+    """Key and value pairs of a CAF file: the tempo of `info`, the beat count of an Apple loop."""
     if name == b"uuid" and body[:16] != _APPLE_BEATS:
         return Said()
     words = body[4 if name == b"info" else 20 :].decode("utf-8", "replace").split("\0")
@@ -215,7 +215,7 @@ def _flac(file: BinaryIO) -> Iterator[Said]:
 
 
 def _ogg(head: bytes) -> Said:
-    """The comments of a Vorbis or Opus stream that lie whole in the file's first pages."""
+    """The comments of a Vorbis or Opus stream that are complete in the file's first pages."""
     for sign in (b"\x03vorbis", b"OpusTags"):
         place = head.find(sign)
         if place >= 0:

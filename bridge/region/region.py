@@ -1,4 +1,4 @@
-"""Region: a piece of the user's music with its place on the timeline, and every check it must pass.
+"""Region: a piece of the user's music with its position on the timeline, and its checks.
 
 The checks raise a RegionError that says what was got and what is allowed; see `bridge.errors`.
 """
@@ -18,12 +18,12 @@ from bridge.time.units import Signature, exact, samples_to_beats, samples_to_sec
 
 SECONDS_MIN = 0.5
 SECONDS_MAX = 600
-PEAK_TOLD = 1.06  # +0.5 dBFS: below it a lossy file's own overshoot is not worth a word
+PEAK_TOLD = 1.06  # +0.5 dBFS: below it a lossy file's overshoot is not reported
 SAMPLES_MAX = 2 * 600 * 48_000  # of all channels: 10 minutes of stereo at 48 kHz, 2.5 at 192 kHz
 CHANNELS_MAX = 8
 RATE_MIN_HZ, RATE_MAX_HZ = 8_000, 192_000
 _PART_SAMPLES = 1 << 18
-SILENCE_DBFS = -70.0  # RMS at or below this is nothing to hear
+SILENCE_DBFS = -70.0  # RMS at or below this counts as silence
 PEAK_MAX = 4.0  # +12 dBFS; above it the file was scaled wrongly (16-bit numbers as floats)
 
 Samples = NDArray[np.float32]
@@ -31,10 +31,10 @@ Samples = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Region:
-    """Music handed over: `audio` float32 [n_samples, 1 or 2 channels], finite, not silent.
+    """The user's music: `audio` float32 [n_samples, 1 or 2 channels], finite, not silent.
 
     Its first sample belongs on beat `start_beats` of the host's timeline; its own tempo is `bpm`. `role` is
-    one of messages.ROLES; `note` says what was changed on the way in.
+    one of messages.ROLES; `note` says what was changed in it.
     """
 
     audio: Samples
@@ -56,11 +56,11 @@ class Region:
 
     @property
     def end_beats(self) -> Fraction:
-        """The beat on which its last sample has sounded.  [any]"""
+        """The beat on which it ends.  [any]"""
         return exact(self.start_beats) + self.beats
 
     def understood(self, signature: Signature) -> tuple[object, ...]:
-        """What the engine answers: seconds, channels, rate_hz, bars, note.  [any]"""
+        """The values of the engine's answer: seconds, channels, rate_hz, bars, note.  [any]"""
         bars = float(self.beats / signature.beats_per_bar)
         return self.seconds, self.audio.shape[1], self.rate_hz, bars, self.note
 
@@ -68,9 +68,9 @@ class Region:
 def make_region(audio: Samples, rate_hz: int, role: str, bpm: float, start_beats: float) -> Region:
     """A region from interleaved samples [n_samples, channels], checked; more than 2 channels are mixed.
 
-    Its note says what was changed, and a peak above full scale, which files and sound cards clip.
+    Its note says what was changed, and reports a peak above full scale, which files and sound cards clip.
 
-    Raises the RegionError that fits.  [any]
+    Raises a RegionError.  [any]
     """
     check_form(len(audio), audio.shape[1], rate_hz)
     _check_finite(audio, rate_hz)
@@ -84,7 +84,7 @@ def make_region(audio: Samples, rate_hz: int, role: str, bpm: float, start_beats
 
 
 def check_form(n_samples: int, channels: int, rate_hz: int) -> None:
-    """Refuse lengths, channels and rates that are not taken, before anything is read.  [any]"""
+    """Raise a RegionError for unsupported lengths, channels and rates, before anything is read.  [any]"""
     if not 1 <= channels <= CHANNELS_MAX:
         raise RegionFormat(f"the region has {channels} channels, may have 1 to {CHANNELS_MAX}")
     if not RATE_MIN_HZ <= rate_hz <= RATE_MAX_HZ:
@@ -101,7 +101,7 @@ def check_form(n_samples: int, channels: int, rate_hz: int) -> None:
 
 
 def samples_max(channels: int, rate_hz: int) -> int:
-    """How many samples of each channel a region may have.  [any]"""
+    """The most samples per channel that a region may have.  [any]"""
     return min(int(seconds_to_samples(SECONDS_MAX, rate_hz)), SAMPLES_MAX // max(2, channels))
 
 
@@ -123,7 +123,7 @@ def level_dbfs(audio: Samples) -> float:
 
 
 def _parts(audio: Samples) -> Iterator[Samples]:
-    """Long audio piece by piece: what is computed of it takes no memory to speak of."""
+    """Long audio in pieces, so that calculations need little memory."""
     return (audio[begin : begin + _PART_SAMPLES] for begin in range(0, len(audio), _PART_SAMPLES))
 
 

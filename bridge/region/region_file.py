@@ -1,4 +1,4 @@
-"""Reading a region from an audio file of this machine; what is not a plain audio file is refused unread."""
+"""Reading a region from an audio file of this machine; anything but a plain file is refused unread."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _KINDS = (
 def read_region(path: str, role: str, bpm: float, start_beats: float) -> Region:
     """The region in a WAV, FLAC, AIFF, OGG or MP3 file, by absolute path (or from `~`).
 
-    Slow: reads the disk. Raises the RegionError that fits; never opens a pipe or a device.  [any]
+    Slow: reads the disk. Raises a RegionError; never opens a pipe or a device.  [any]
     """
     audio, rate_hz, cut_note = _read(open_plain(os.path.expanduser(path)), path)
     region = make_region(audio, rate_hz, role, bpm, start_beats)
@@ -31,7 +31,7 @@ def read_region(path: str, role: str, bpm: float, start_beats: float) -> Region:
 
 
 def open_plain(path: str) -> int:
-    """A file descriptor of a regular file of a sane size, by absolute path; RegionError, never a wait.  [any]"""
+    """A file descriptor of a regular file of a reasonable size, by absolute path; RegionError. Never blocks.  [any]"""
     if not os.path.isabs(path):
         raise RegionMissing(f"{path!r} is not an absolute path; the engine may run in another folder than you")
     try:
@@ -43,7 +43,7 @@ def open_plain(path: str) -> int:
         reason = getattr(fault, "strerror", None) or str(fault)
         raise RegionMissing(f"{path!r} cannot be opened: {reason}") from None
     try:
-        _check_plain(path, os.fstat(file))  # again: it may have been swapped meanwhile
+        _check_plain(path, os.fstat(file))  # again: it may have been replaced meanwhile
     except Exception:
         os.close(file)
         raise
@@ -62,7 +62,7 @@ def _check_plain(path: str, status: os.stat_result) -> None:
 
 
 def _read(descriptor: int, path: str) -> tuple[Samples, int, str]:
-    """Samples, rate and a note where the file is not as it says."""
+    """Samples, rate, and a note if the header is wrong."""
     with os.fdopen(descriptor, "rb") as file:
         try:
             with opened(file) as sound:
@@ -74,7 +74,7 @@ def _read(descriptor: int, path: str) -> tuple[Samples, int, str]:
 
 
 def _checked(sound: Sound, path: str) -> Samples:
-    """All samples that the decoder promises, as float32 [n, channels]; RegionUnreadable when they do not come."""
+    """All samples of the header's length, as float32 [n, channels]; RegionUnreadable if they are missing."""
     if sound.n_samples is not None:
         check_form(sound.n_samples, sound.channels, sound.rate_hz)
     else:

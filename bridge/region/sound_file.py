@@ -1,7 +1,7 @@
-"""The reader of audio files that all of Segue uses: libsndfile, headers that are wrong about lengths put right before.
+"""The reader of audio files that all of Segue uses: libsndfile, after wrong lengths in headers are repaired.
 
-It reads forwards only, so that streams without a length are read to their end, and never prints: what the MPEG
-decoder would write on standard error is counted instead.
+It reads forwards only, so that streams without a length are read to their end. It never prints: the MPEG decoder's
+messages on standard error are counted instead.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from soundfile import SoundFile
 
 BLOCK_SAMPLES = 1 << 16
-UNKNOWN_SAMPLES = 1 << 36  # what FLAC cannot hold: libsndfile's number for a length that is not known
-STREAM_BLOCK_SAMPLES = 1 << 12  # where the length is not known: what a cut stream's last block would hold is lost
-RESERVED_BYTES_MAX = 1 << 30  # of samples that a header promises, reserved before they are read
-LOSSY_SLACK_SAMPLES = 2 * 1152  # by which an MPEG stream may be shorter than said: its own padding
-HEARD_BYTES = 1 << 16  # of what a decoder prints
+UNKNOWN_SAMPLES = 1 << 36  # libsndfile's number for an unknown length, larger than FLAC allows
+STREAM_BLOCK_SAMPLES = 1 << 12  # for unknown lengths: the last block of a cut stream is lost
+RESERVED_BYTES_MAX = 1 << 30  # reserved for the samples of the header before they are read
+LOSSY_SLACK_SAMPLES = 2 * 1152  # by which an MPEG stream may be shorter than its header says: padding
+HEARD_BYTES = 1 << 16  # of a decoder's messages
 DAMAGE_NOTE = "the file is damaged"
 _FAULTS = ("error", "resync", "Illegal")
 _KINDS = (
@@ -41,7 +41,7 @@ _KINDS = (
     (0, b"OggS", "an Ogg file of a kind that is not read, or a damaged one"),
 )
 _TAGS = {0x161: "WMA", 0x162: "WMA", 0xFF: "AAC", 0x1600: "AAC", 0x2000: "AC-3", 0x2001: "DTS"}
-_standard_error = threading.RLock()  # one descriptor for all threads
+_standard_error = threading.RLock()  # one file descriptor for all threads
 
 
 class SoundFault(Exception):
@@ -49,23 +49,23 @@ class SoundFault(Exception):
 
 
 class NotSound(SoundFault):
-    """It holds no audio that can be read.  [any]"""
+    """The file holds no audio that can be read.  [any]"""
 
 
 @dataclass
 class Sound:
-    """An open file: `n_samples` as promised, None where its header does not know."""
+    """An open file: `n_samples` as in the header, None if unknown there."""
 
     file: SoundFile
     n_samples: int | None
     header_note: str
     hush: _Hush
-    short_by: int = 0  # samples that were promised and did not come
+    short_by: int = 0  # samples of the header's length that are missing
     _at: int = 0
 
     @property
     def note(self) -> str:
-        """What was wrong with the file, as far as it was read; empty for nothing.  [any]"""
+        """What is wrong with the file, as far as it was read; or empty.  [any]"""
         told = self.hush.complaints()
         damage = f"{DAMAGE_NOTE}: its decoder complained {len(told)} times, first: {told[0][:100]}" if told else ""
         return "; ".join(part for part in (self.header_note, damage) if part)
@@ -81,7 +81,7 @@ class Sound:
         return int(self.file.samplerate)
 
     def skip(self, count: int) -> None:
-        """Go on `count` samples later, or at the end.  [any]"""
+        """Skip `count` samples, or to the end.  [any]"""
         if self.n_samples is None:
             while count > 0 and len(block := self._block(min(count, STREAM_BLOCK_SAMPLES), "float32")):
                 count -= len(block)
@@ -90,7 +90,7 @@ class Sound:
             self.file.seek(self._at)
 
     def read(self, most: int | None = None, dtype: str = "float32") -> NDArray[Any]:
-        """All samples from here on, or at most so many: [n, channels]. SoundFault where decoding fails.  [any]"""
+        """All further samples, or at most `most`: [n, channels]. SoundFault if decoding fails.  [any]"""
         if self.n_samples is None:
             return self._to_the_end(most, dtype)
         left = self.n_samples - self._at
@@ -120,7 +120,7 @@ class Sound:
             except SoundFault:
                 if not done or self.n_samples is not None:
                     raise
-                break  # it ends in the middle of something: that is its end
+                break  # it ends inside a frame or page: that is its end
             if not len(block):
                 break
             blocks.append(block)
@@ -138,7 +138,7 @@ class Sound:
 
 
 class _Hush:
-    """Takes standard error away from a decoder that prints on it, and keeps the first of what it says."""
+    """Redirects standard error from a decoder that prints on it, and keeps the first of its messages."""
 
     def __init__(self, wanted: bool) -> None:
         self._wanted, self._kept, self._pipe, self._said = wanted, -1, -1, b""
@@ -150,15 +150,15 @@ class _Hush:
                 self._kept = os.dup(2)
                 self._pipe, into = os.pipe()
                 os.set_blocking(self._pipe, False)
-                os.set_blocking(into, False)  # what finds no room is lost: nobody waits
+                os.set_blocking(into, False)  # what does not fit is lost: no write waits
                 os.dup2(into, 2)
                 os.close(into)
-            except OSError:  # no standard error, or a system that cannot: it prints
+            except OSError:  # no standard error, or it cannot be redirected: messages are printed
                 self._end()
         return self
 
     def complaints(self) -> list[str]:
-        """Lines so far that tell of damage.  [any]"""
+        """Messages so far that report damage.  [any]"""
         with suppress(OSError):
             while self._pipe >= 0 and len(self._said) < HEARD_BYTES and (more := os.read(self._pipe, HEARD_BYTES)):
                 self._said += more
@@ -182,11 +182,11 @@ class _Hush:
 
 @contextmanager
 def opened(file: BinaryIO) -> Iterator[Sound]:
-    """An open binary file as audio, for the time of a `with`; NotSound where there is none in it.  [any]"""
+    """An open binary file as audio, as a context manager; NotSound if it has none.  [any]"""
     import soundfile
 
     class Forwards(soundfile.SoundFile):
-        """After each block the library would seek to where it is, which streams without a length cannot."""
+        """A file without seeks: after each block the library would seek, which streams without a length cannot."""
 
         def seekable(self) -> bool:
             return False
@@ -204,7 +204,7 @@ def opened(file: BinaryIO) -> Iterator[Sound]:
 
 
 def _plain(file: BinaryIO) -> BinaryIO | int:
-    """A file at its beginning: by its descriptor where it has one, which is faster."""
+    """A file at its beginning: its descriptor if it has one, which is faster."""
     file.seek(0)
     try:
         descriptor = file.fileno()
@@ -220,7 +220,7 @@ def _head(file: BinaryIO) -> bytes:
 
 
 def _why(head: bytes, tag: int, fault: Exception) -> str:
-    """Why a file cannot be opened, with what it is where that can be told."""
+    """Why a file cannot be opened, with its kind if that is recognised."""
     kind = next((name for at, magic, name in _KINDS if head[at : at + len(magic)] == magic), "")
     if not kind and tag:
         kind = f"a WAV file that holds {_TAGS.get(tag, f'audio of format {tag:#x}')}"
@@ -228,5 +228,5 @@ def _why(head: bytes, tag: int, fault: Exception) -> str:
 
 
 def reason_of(fault: Exception) -> str:
-    """A decoder's own words.  [any]"""
+    """A decoder's own message.  [any]"""
     return str(getattr(fault, "error_string", fault)).removeprefix("Error : ") or "the decoder gave up"

@@ -1,11 +1,11 @@
-"""Audio files whose headers are wrong about lengths, made readable: of recorders that died, streams, careless writers.
+"""Repair of audio files with wrong lengths in headers: from crashed recorders, streams and careless writers.
 
     no length      the data's size is 0 or the largest number: read to the end of the file
     cut short      the data's size is more than the file has left
     unpadded       a chunk of odd size without the byte that must follow it
-    MPEG in WAV    read as the MPEG stream that it is
+    MPEG in WAV    read as an MPEG stream
 
-Only headers are read here. A repaired file is a new header in front of the old data; nothing is copied.
+Only headers are read here. A repaired file is a new header before the old data; nothing is copied.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ CUT_NOTE = "the file is shorter than it says: cut short or still being written"
 ENDLESS_NOTE = "its header gives no length (a stream, or a recorder that was stopped): read to its end"
 UNPADDED_NOTE = "a chunk of odd size lacks its padding byte: read all the same"
 CHUNKS_MAX = 4096
-HEAD_BYTES_MAX = 1 << 20  # of chunks that a repaired header keeps
-UNSAID = 0x7FFFF000  # sizes from here on that a file does not have: writers that did not know (SoX, ffmpeg)
+HEAD_BYTES_MAX = 1 << 20  # of chunks in a repaired header
+UNSAID = 0x7FFFF000  # sizes from here on mean unknown, if the file is shorter (SoX, ffmpeg)
 MPEG_TAGS = (0x50, 0x55)
 _OGG_END = 4  # flag of a stream's last page
 
 
 @dataclass(frozen=True)
 class Repair:
-    """`source` is what to decode (None: the file as it is), `note` what was wrong, `tag` a WAV file's format tag."""
+    """`source` is what to decode (None: the file unchanged), `note` what is wrong, `tag` a WAV file's format tag."""
 
     source: Spliced | None = None
     note: str = ""
@@ -52,17 +52,17 @@ class Spliced(io.RawIOBase):
         return True
 
     def tell(self) -> int:
-        """Place of the next byte.  [any]"""
+        """Offset of the next byte.  [any]"""
         return self._at
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """As for any file; never before its beginning.  [any]"""
+        """As for any file.  [any]"""
         base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._size}[whence]
         self._at = max(0, base + offset)
         return self._at
 
     def readinto(self, buffer: object) -> int:
-        """Fill a buffer as far as there is something; how many bytes came.  [any]"""
+        """Read into a buffer; returns the number of bytes.  [any]"""
         view = memoryview(buffer).cast("B")  # type: ignore[arg-type]
         wanted = min(len(view), max(0, self._size - self._at))
         part = self._head[self._at : self._at + wanted]
@@ -75,7 +75,7 @@ class Spliced(io.RawIOBase):
 
 
 def repair(file: BinaryIO) -> Repair:
-    """What is wrong with an open audio file's lengths, and how it is read all the same.  [any]"""
+    """What is wrong with an open audio file's lengths, and how to read it.  [any]"""
     size = file.seek(0, os.SEEK_END)
     magic, form = _at(file, 0, 4), _at(file, 8, 4)
     if magic in (b"RIFF", b"RF64", b"BW64") and form == b"WAVE":
@@ -101,7 +101,7 @@ def _at(file: BinaryIO, at: int, count: int) -> bytes:
 
 @dataclass(frozen=True)
 class _Form:
-    """A kind of chunked file: byte order, the chunk of the samples, those that say what they are, its empty size."""
+    """A kind of chunked file: byte order, the samples' chunk, the chunks that describe them, its empty size."""
 
     order: str
     data: bytes
@@ -116,13 +116,13 @@ _AIFF = _Form(">", b"SSND", (b"COMM", b"FVER"), 8)
 @dataclass(frozen=True)
 class _Chunk:
     name: bytes
-    at: int  # of its body
+    at: int  # offset of its body
     size: int
     padded: bool = True
 
 
 def _chunks(file: BinaryIO, size: int, form: _Form) -> Iterator[_Chunk]:
-    """The chunks of a file up to that of its samples; where a padding byte lacks, the walk goes on without it."""
+    """The chunks of a file up to that of its samples; tolerates a missing padding byte."""
     at = 12
     for _ in range(CHUNKS_MAX):
         head = _at(file, at, 8)
@@ -139,10 +139,10 @@ def _chunks(file: BinaryIO, size: int, form: _Form) -> Iterator[_Chunk]:
 
 
 def _is_chunk(file: BinaryIO, at: int, size: int, form: _Form) -> bool:
-    """Whether a chunk may begin there: a printable name, and room for its body, or the samples."""
+    """Whether a chunk may begin there: a printable name, and room for its body; or the samples' chunk."""
     head = _at(file, at, 8)
     if len(head) < 8 or not all(32 <= letter < 127 for letter in head[:4]):
-        return at >= size  # behind the last one
+        return at >= size  # after the last one
     name, length = struct.unpack(f"{form.order}4sI", head)
     return name == form.data or at + 8 + int(length) <= size
 
@@ -173,14 +173,14 @@ def _iff(file: BinaryIO, size: int, form: _Form) -> Repair:
 
 
 def _tag(file: BinaryIO, chunk: _Chunk) -> int:
-    """Format tag of a WAV file; of the extensible form the one inside."""
+    """Format tag of a WAV file; for the extensible form the inner one."""
     body = _at(file, chunk.at, min(chunk.size, 40))
     tag = int.from_bytes(body[:2], "little")
     return int.from_bytes(body[24:26], "little") if tag == 0xFFFE else tag
 
 
 def _head(file: BinaryIO, kept: list[_Chunk], form: _Form, length: int) -> bytes:
-    """A header of these chunks and the one of `length` bytes of samples; empty where they are too large."""
+    """A header of these chunks and a chunk of `length` bytes of samples; empty if they are too large."""
     if sum(chunk.size for chunk in kept) > HEAD_BYTES_MAX:
         return b""
     parts = [_at(file, 8, 4)]
@@ -224,7 +224,7 @@ def _au(file: BinaryIO, size: int) -> Repair:
 
 
 def _ogg_is_whole(file: BinaryIO, size: int) -> bool:
-    """Whether the last page is all there and says that it is the last."""
+    """Whether the last page is complete and marked as the last."""
     tail = _at(file, max(0, size - (1 << 16) - 512), (1 << 16) + 512)
     begin = tail.rfind(b"OggS")
     page = tail[begin:] if begin >= 0 else b""

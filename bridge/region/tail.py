@@ -1,9 +1,9 @@
-"""Where the music of a region ends: on a bar line or a beat; what lies behind is a tail.
+"""Where the music of a region ends: on a bar line or a beat; the rest is a tail.
 
-    |....bar....|....bar....|~~        up to a beat behind the last whole bar: reverb, an encoder's or a block's padding
-    |....bar....|.beat.beat.|~         else behind its last whole beat
+    |....bar....|....bar....|~~        up to a beat after the last whole bar: reverb, padding of an encoder or a block
+    |....bar....|.beat.beat.|~         else after its last whole beat
 
-A tail never moves where the region begins: that stays on the beat.
+A tail does not move the region's start, which stays on the beat.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from bridge.time.units import (
     seconds_to_beats,
 )
 
-SHORT_SECONDS = 0.03  # that a cut, or an encoder, took too much
-QUIET = 0.25  # of the level before: a last beat below is a tail, not music
+SHORT_SECONDS = 0.03  # by which a cut or an encoder may shorten the music
+QUIET = 0.25  # of the level before: a last beat below it is a tail, not music
 
 
 @dataclass(frozen=True)
 class Length:
-    """Beats of a region that are music (whole bars, or whole beats), and beats of a tail behind them.
+    """Beats of a region that are music (whole bars, or whole beats), and beats of the tail after them.
 
-    `missing`: beats that the music lacks at its end, by an inexact cut.  [any]
+    `missing`: beats that an inexact cut removed from the end.  [any]
     """
 
     beats: Fraction
@@ -44,9 +44,9 @@ class Length:
 def length_in(
     beats: Exact, bpm: Exact, beats_per_bar: Exact, start_beats: Exact = 0, beat_is_tail: bool = False
 ) -> Length:
-    """What of so many beats from `start_beats` on is music.
+    """How much of `beats` from `start_beats` on is music.
 
-    A whole beat behind a bar line is music, unless `beat_is_tail`. Less than a beat in all is music as it is.  [any]
+    A whole beat after a bar line is music, unless `beat_is_tail`. Less than a beat in all is music.  [any]
     """
     bar, start, short = exact(beats_per_bar), exact(start_beats), seconds_to_beats(exact(SHORT_SECONDS), bpm)
     length = exact(beats)
@@ -64,13 +64,13 @@ def _length(beats: Fraction, over: Fraction) -> Length:
 
 
 def length_of(audio: Samples, rate_hz: int, bpm: float, beats_per_bar: Exact, start_beats: Exact = 0) -> Length:
-    """What of samples [n, channels] is music, from `start_beats` on; a quiet last beat is heard as a tail.  [any]"""
+    """How much of samples [n, channels] from `start_beats` on is music; a quiet last beat counts as a tail.  [any]"""
     beats = samples_to_beats(len(audio), bpm, rate_hz)
     return length_in(beats, bpm, beats_per_bar, start_beats, _ends_quietly(audio, rate_hz, bpm))
 
 
 def _ends_quietly(audio: Samples, rate_hz: int, bpm: float) -> bool:
-    """Whether the last beat is far below what was before."""
+    """Whether the last beat is far below the level before."""
     beat = nearest(beats_to_samples(1, bpm, rate_hz))
     if len(audio) < 2 * beat:
         return False
@@ -79,7 +79,7 @@ def _ends_quietly(audio: Samples, rate_hz: int, bpm: float) -> bool:
 
 
 def tail_words(length: Length, bpm: float, what: str) -> str:
-    """A tail in words, with what is done with it; nothing for none that is longer than an inexact cut.  [any]"""
+    """A tail in words, with what is done with it; empty if it is no longer than an inexact cut.  [any]"""
     seconds = float(beats_to_seconds(length.tail, bpm))
     if seconds <= SHORT_SECONDS:
         return ""

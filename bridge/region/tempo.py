@@ -1,15 +1,15 @@
 """The tempo of a region: one set of rules for every command, folder, order, script and message.
 
-    told                  by --region-bpm, or a message's bpm
+    given                 by --region-bpm, or a message's bpm
     what the file says    acid, iXML, bext, tags, Apple loops: see `file_tempo`
     what its name says    128bpm, BPM128, 92,5bpm, Drums_128_Am
-    the song's tempo      where the region is whole bars at it, with a tail or padding of up to a beat, or whole beats
-    what the ear finds    with the song's tempo as a hint: `heard` weighs it
+    the song's tempo      if the region is whole bars at it, with a tail or padding of up to a beat, or whole beats
+    the detected tempo    with the song's tempo as a hint: `heard` weighs it
     a guess               the song's tempo; without one, a power of two bars at 80 to 160 bpm
 
-The ear is the engine's. Where it is to be asked, `OwnTempo.open` is set and `bpm` is what holds if it hears nothing. It
-is never believed alone where it would stretch by a simple ratio: half, double, 3:4 and their like are mistaken for
-each other, by ears and people.
+The engine detects the tempo (its *ear*). If detection is needed, `OwnTempo.open` is set, and `bpm` holds if nothing is
+detected. Detection alone never stretches by a simple ratio: half, double, 3:4 and similar ones are easily confused, by
+programs and people.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from bridge.region.tail import length_in
 from bridge.region.tempo_text import bare_tempo, tagged_tempo
 from bridge.time.units import beats_to_seconds, fitting_tempo, seconds_to_beats
 
-PADDING_SECONDS = 0.06  # behind whole bars: an encoder's, or an inexact cut
-SAME = 0.006  # share of a tempo: two so near are the same
-TIDY_SECONDS = 0.003  # over a whole file: cut to samples it could not be told
-EAR_NEAR = 0.001  # share of a tempo by which an ear is off
+PADDING_SECONDS = 0.06  # after whole bars: an encoder's, or an inexact cut
+SAME = 0.006  # share of a tempo: two this near are the same
+TIDY_SECONDS = 0.003  # over a whole file: less than the error of a cut to samples
+EAR_NEAR = 0.001  # share of a tempo: the error of detection
 SIMPLE = (2, 1 / 2, 3, 1 / 3, 4, 1 / 4, 3 / 2, 2 / 3, 4 / 3, 3 / 4)
 SIMPLE_NEAR = 0.015
-EAR_SURE = 0.5  # from here on, and with whole bars, an ear is believed more than a length with a tail
+EAR_SURE = 0.5  # from here on, and with whole bars, detection outweighs a length with a tail
 TOLD, FILE, NAME, NUMBER, BARS, BEATS, TAIL, DOUBTED, GUESS = 1.0, 0.95, 0.95, 0.8, 0.9, 0.7, 0.6, 0.5, 0.2
 
 
@@ -50,7 +50,7 @@ class OwnTempo:
 
     @property
     def words(self) -> str:
-        """For people: `96 bpm (by its name, sure 0.95)`, and what speaks against it.  [any]"""
+        """For people: `96 bpm (by its name, sure 0.95)`, and what contradicts it.  [any]"""
         told = f"{self.bpm:g} bpm ({self.how}, sure {self.sure:.2g})"
         return f"{told}; but {self.doubt}" if self.doubt else told
 
@@ -58,9 +58,9 @@ class OwnTempo:
 def own_tempo(
     path: str, seconds: float, beats_per_bar: float, song_bpm: float = 0.0, told_bpm: float = 0.0
 ) -> OwnTempo:
-    """The tempo of a file by all rules but the ear; `path` "" for music without one, `song_bpm` 0 where not known.
+    """The tempo of a file by all rules but detection; `path` "" for music without a file, `song_bpm` 0 if unknown.
 
-    `path` is opened: what the file says is read.  [any]
+    Opens `path` to read its metadata.  [any]
     """
     said = said_in(path) if path else ()
     found = by_words(PurePath(path).stem if path else "", said, seconds, beats_per_bar, song_bpm)
@@ -73,7 +73,7 @@ def own_tempo(
 def by_words(
     name: str, said: Sequence[Said], seconds: float, beats_per_bar: float, song_bpm: float = 0.0
 ) -> OwnTempo | None:
-    """What a file and its name say, and where they contradict each other; None where they say nothing.  [any]"""
+    """What a file and its name say, and their contradictions; None if they say nothing.  [any]"""
     number, _ = bare_tempo(name, lambda bpm: _bars(seconds, bpm, beats_per_bar) == BARS)
     named, name_sure = (tagged, NAME) if (tagged := tagged_tempo(name)) else (number, NUMBER)
     by_name = OwnTempo(named, "by its name", name_sure) if named else None
@@ -93,7 +93,7 @@ def by_words(
 
 
 def _of_file(said: Said, seconds: float, beats_per_bar: float, witnesses: Sequence[float]) -> OwnTempo | None:
-    """What one place in a file says: its tempo against the beats that it counts."""
+    """What one source in a file says: its tempo against the beats that it counts."""
     counted = [_tidy(float(fitting_tempo(beats, seconds)), seconds) for beats in said.beats]
     if not said.bpm:
         return OwnTempo(counted[0], f"by the {said.beats[0]:g} beats of {said.who}", FILE) if counted else None
@@ -101,7 +101,7 @@ def _of_file(said: Said, seconds: float, beats_per_bar: float, witnesses: Sequen
         return None if said.weak and not counted else OwnTempo(said.bpm, f"by {said.who}", FILE)
     if said.weak:
         return None
-    beats, other = said.beats[-1], counted[-1]  # quarter notes, where both are possible: the signature's are fewer
+    beats, other = said.beats[-1], counted[-1]  # quarter notes, if both are possible: the signature's are fewer
     clash = f"{said.who} says {said.bpm:g} bpm, and {beats:g} beats, which in {seconds:.3g} s are {other:g} bpm"
     votes = [sum(_same(bpm, each) for each in witnesses) for bpm in (said.bpm, other)]
     whole = [_bars(seconds, bpm, beats_per_bar) for bpm in (said.bpm, other)]
@@ -111,13 +111,13 @@ def _of_file(said: Said, seconds: float, beats_per_bar: float, witnesses: Sequen
 
 
 def _holds(beats: float, seconds: float, bpm: float) -> bool:
-    """Whether a file of so many seconds holds these beats at that tempo, and behind them a tail of up to a beat."""
+    """Whether a file of this length holds these beats at that tempo, and after them a tail of up to a beat."""
     held = float(seconds_to_beats(seconds, bpm))
     return beats - 0.1 <= held <= beats + 1.02
 
 
 def by_length(seconds: float, beats_per_bar: float, song_bpm: float = 0.0) -> OwnTempo:
-    """The song's tempo where the length speaks for it; else what is to be asked of the ear.  [any]"""
+    """The song's tempo if the length supports it; else a tempo that is open to detection.  [any]"""
     if not song_bpm:
         one_bar_bpm = float(fitting_tempo(beats_per_bar, seconds))
         bars = 2.0 ** math.ceil(math.log2(80 / one_bar_bpm))
@@ -133,7 +133,7 @@ def by_length(seconds: float, beats_per_bar: float, song_bpm: float = 0.0) -> Ow
 
 
 def _bars(seconds: float, bpm: float, beats_per_bar: float) -> float:
-    """How surely a file is made for a tempo: whole bars, whole beats, bars and a tail; 0 for none of them."""
+    """How sure it is that a file has a tempo: whole bars, whole beats, bars and a tail; 0 for none."""
     beats = seconds_to_beats(seconds, bpm)
     length = length_in(beats, bpm, beats_per_bar, beat_is_tail=True)
     bars = float(length.beats) / beats_per_bar
@@ -141,7 +141,7 @@ def _bars(seconds: float, bpm: float, beats_per_bar: float) -> float:
     if length.beats < 1:
         return 0.0
     if bars >= 1 and bars == int(bars):
-        if length.tail >= 0.94:  # a whole beat more: music or a tail
+        if length.tail >= 0.94:  # a whole beat extra: music or a tail
             return BEATS
         return BARS if exact_cut else TAIL
     return BEATS if exact_cut else 0.0
@@ -150,7 +150,7 @@ def _bars(seconds: float, bpm: float, beats_per_bar: float) -> float:
 def heard(
     before: OwnTempo, ear_bpm: float, ear_sure: float, seconds: float, beats_per_bar: float, song_bpm: float = 0.0
 ) -> OwnTempo:
-    """The tempo when the ear has been asked: `ear_bpm` is what it found, 0 for nothing.  [any]"""
+    """The tempo after detection: `ear_bpm` is the detected one, 0 for none.  [any]"""
     if not ear_bpm:
         what = before.how if before.sure > GUESS or not song_bpm else f"{before.how}, no beat was heard in it"
         return replace(before, how=what, open=False)
@@ -173,14 +173,12 @@ def heard(
 
 
 def simple_ratio(bpm: float, song_bpm: float) -> bool:
-    """Whether two tempi are half, double, 3:4 and so on of each other.  [any]"""
+    """Whether two tempos are half, double, 3:4 and so on of each other.  [any]"""
     return any(abs(bpm / song_bpm / ratio - 1.0) < SIMPLE_NEAR for ratio in SIMPLE)
 
 
 def speed_to(own_bpm: float, song_bpm: float) -> float:
-    """How much faster music is to be played to be on a song's beat: at its tempo, or half or double of it, whichever
-    is nearest.  [any]
-    """
+    """The factor that brings music to the nearest of a song's tempo, half and double of it.  [any]"""
     speed = song_bpm / own_bpm
     while speed > 2**0.5:
         speed /= 2.0
@@ -190,13 +188,13 @@ def speed_to(own_bpm: float, song_bpm: float) -> float:
 
 
 def counted_bpm(own_bpm: float, song_bpm: float) -> float:
-    """A region's tempo with its beats counted as the song's: 87 beside a song at 174 is 174.  [any]"""
+    """A region's tempo with its beats counted like the song's: 87 with a song at 174 is 174.  [any]"""
     speed = speed_to(own_bpm, song_bpm)
     return own_bpm if speed == song_bpm / own_bpm else song_bpm / speed
 
 
 def _tidy(bpm: float, seconds: float, near: float = 0.0) -> float:
-    """A tempo to three places; a whole number that is as good for a file so long, or within `near` of it, is that."""
+    """A tempo to three decimals, or the whole number within `near` that fits a file of this length as well."""
     whole = round(bpm)
     as_good = seconds * abs(bpm / whole - 1.0) <= TIDY_SECONDS or abs(bpm / whole - 1.0) <= near
     return float(whole) if as_good else round(bpm, 3)

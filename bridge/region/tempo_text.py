@@ -1,4 +1,4 @@
-"""Tempi in words: what the name of a file, or a text inside it, says of its tempo."""
+"""Tempos in text: in a file's name, or in a text inside it."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import re
 import unicodedata
 from collections.abc import Callable
 
-TEMPO_LEAST, TEMPO_MOST = 20.0, 999.0  # bpm, that are a tempo at all
-_USUAL = (40.0, 250.0)  # what a number beside the word is rather than another number
-_BARE = (50.0, 220.0)  # what a number without the word may be
+TEMPO_LEAST, TEMPO_MOST = 20.0, 999.0  # bpm, of any tempo
+_USUAL = (40.0, 250.0)  # of a number beside the word, preferred to other numbers
+_BARE = (50.0, 220.0)  # of a number without the word
 NUMBER = r"\d{2,3}(?:[.,]\d{1,4})?"
 _BEFORE = re.compile(rf"(?<!\d)(?<!\d[.,])({NUMBER})([ _=:-]*)bpm", re.IGNORECASE)
 _AFTER = re.compile(rf"(?<![a-z])(?:bpm|tempo)([ _=:-]*)({NUMBER})(?!\d)", re.IGNORECASE)
@@ -18,7 +18,7 @@ _KEY = re.compile(rf"(?<![A-Za-z])[A-G](?:(?:#|b|sharp|flat) ?{_SCALE}?| ?{_SCAL
 
 
 def number_of(text: str) -> float:
-    """The tempo that a number stands for, a comma being a point; 0 where it is none.  [any]"""
+    """The tempo of a number, a comma counts as a point; 0 if it is no tempo.  [any]"""
     try:
         value = float(text.strip().replace(",", "."))
     except ValueError:
@@ -27,9 +27,9 @@ def number_of(text: str) -> float:
 
 
 def tagged_tempo(text: str) -> float:
-    """The number that stands beside the word, as in `128bpm`, `BPM 92,5`, `tempo=90`; 0 where there is none.
+    """The number beside the word, as in `128bpm`, `BPM 92,5`, `tempo=90`; 0 if there is none.
 
-    Of several the one that is a usual tempo, then the one nearest to its word, then the first.  [any]
+    Of several: a usual tempo, then the one nearest to its word, then the first.  [any]
     """
     plain = unicodedata.normalize("NFKC", text)
     found = [(number_of(match[1]), len(match[2]), match.start()) for match in _BEFORE.finditer(plain)]
@@ -39,10 +39,10 @@ def tagged_tempo(text: str) -> float:
 
 
 def bare_tempo(text: str, fits: Callable[[float], bool]) -> tuple[float, bool]:
-    """The one number between separators that may be a tempo, as in `Drums_128_Am`, and whether a key stands there too.
+    """The one number between separators that may be a tempo, as in `Drums_128_Am`, and whether there is a key too.
 
-    A number alone may count anything: without a key beside it, it must be one that `fits` the file. 0 for none, and
-    where there is more than one.  [any]
+    A number alone may mean anything: without a key beside it, it must be one that `fits` the file. 0 for none or
+    several.  [any]
     """
     plain = unicodedata.normalize("NFKC", text).replace("_", " ").replace("-", " ")
     found = {number_of(match[1]) for match in _ALONE.finditer(plain)}

@@ -2,8 +2,8 @@
 
     audio --bytes_of--> bytes --chunks_of--> base64 texts ~~~ UDP, any order ~~~> Transfers --region--> Region
 
-A chunk is CHUNK_BYTES of little-endian interleaved samples (the last one shorter). Chunks that do not come
-are named by `missing` and sent again.
+A chunk is CHUNK_BYTES of little-endian interleaved samples (the last one shorter). `missing` names chunks that did
+not arrive; they are sent again.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from bridge.region.region import Region, Samples, check_form, make_region
 TRANSFERS_PER_CLIENT = 4
 TRANSFERS_MAX = 16
 BYTES_MAX = 128 * 2**20  # of all transfers together
-IDLE_SECONDS = 60.0  # a transfer that nothing comes for is dropped
+IDLE_SECONDS = 60.0  # a transfer is dropped after this time without a chunk
 _LISTED_CHARACTERS = 800
 _DTYPES: dict[str, np.dtype[np.int16] | np.dtype[np.float32]] = {
     "s16": np.dtype("<i2"),
@@ -37,7 +37,7 @@ _FULL_SCALE = 32768.0
 
 
 def bytes_of(audio: Samples, encoding: str) -> bytes:
-    """float32 samples [n, channels] as they are sent; s16 is clipped at full scale.  [any]"""
+    """The bytes of float32 samples [n, channels]; s16 is clipped at full scale.  [any]"""
     dtype = dtype_of(encoding)
     if encoding == "s16":
         audio = np.clip(np.round(audio * _FULL_SCALE), -_FULL_SCALE, _FULL_SCALE - 1)
@@ -56,7 +56,7 @@ def checksum(data: bytes | bytearray) -> str:
 
 
 def dtype_of(encoding: str) -> np.dtype[np.int16] | np.dtype[np.float32]:
-    """The sample format behind a word of messages.ENCODINGS.  [any]"""
+    """The sample format of an entry of messages.ENCODINGS.  [any]"""
     if encoding not in _DTYPES:
         raise RegionFormat(f"encoding is {encoding!r}, must be one of {', '.join(_DTYPES)}")
     return _DTYPES[encoding]
@@ -66,7 +66,7 @@ def dtype_of(encoding: str) -> np.dtype[np.int16] | np.dtype[np.float32]:
 
 
 def format_numbers(numbers: Iterable[int]) -> str:
-    """Ascending numbers as '3 17 20-25', as many as fit an answer.  [any]"""
+    """Ascending numbers as '3 17 20-25', as many as fit in an answer.  [any]"""
     runs: list[list[int]] = []
     for number in numbers:
         if runs and number == runs[-1][1] + 1:
@@ -80,7 +80,7 @@ def format_numbers(numbers: Iterable[int]) -> str:
 
 
 def parse_numbers(text: str) -> list[int]:
-    """The numbers that a text of `format_numbers` names; ValueError for any other text.  [any]"""
+    """The numbers in a text of `format_numbers`; ValueError for any other text.  [any]"""
     numbers: list[int] = []
     for part in text.split():
         first, _, last = part.partition("-")
@@ -96,7 +96,7 @@ def parse_numbers(text: str) -> list[int]:
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """What a transfer announces: for which lane and role, and the samples' shape and place."""
+    """What a transfer announces: lane and role, and the samples' shape and position."""
 
     lane: int
     role: str
@@ -114,13 +114,13 @@ class Form:
 
     @property
     def chunks(self) -> int:
-        """How many chunks they make.  [any]"""
+        """The number of chunks.  [any]"""
         return -(-self.size_bytes // CHUNK_BYTES)
 
 
 @dataclass(slots=True)
 class Transfer:
-    """A region on its way: the bytes that came, and which chunks they were."""
+    """A region in transfer: the received bytes, and their chunks."""
 
     form: Form
     heard_at_seconds: float
@@ -132,7 +132,7 @@ class Transfer:
         self.came = bytearray(self.form.chunks)
 
     def put(self, chunk: int, text: str) -> None:
-        """Take one chunk; again does no harm. RegionTransfer when it does not fit.  [control]"""
+        """Store one chunk, also repeatedly. RegionTransfer if it does not fit.  [control]"""
         if chunk >= len(self.came):
             raise RegionTransfer(f"chunk {chunk} of a transfer of {len(self.came)} (numbered from 0)")
         try:
@@ -147,11 +147,11 @@ class Transfer:
         self.came[chunk] = 1
 
     def missing(self) -> list[int]:
-        """Numbers of the chunks that have not come.  [control]"""
+        """Numbers of the missing chunks.  [control]"""
         return [chunk for chunk, came in enumerate(self.came) if not came]
 
     def region(self) -> Region:
-        """The region, checked as one from a file is; slow.  [any]"""
+        """The region, checked like one from a file; slow.  [any]"""
         form = self.form
         audio = np.frombuffer(self.data, dtype_of(form.encoding)).reshape(-1, form.channels).astype(np.float32)
         if form.encoding == "s16":
@@ -160,15 +160,15 @@ class Transfer:
 
 
 class Transfers:
-    """All transfers on their way, by client and number."""
+    """All open transfers, by client and number."""
 
     def __init__(self) -> None:
         self._open: dict[tuple[Source, int], Transfer] = {}
 
     def begin(self, client: Client, number: int, form: Form, now_seconds: float) -> Transfer:
-        """Open a transfer; the same announcement again keeps what came, another one starts anew.
+        """Open a transfer; the same announcement again keeps the received chunks, another one starts over.
 
-        RegionError for shapes that would be refused in the end; Busy when too many are open.  [control]
+        RegionError for shapes that would be refused at the end; Busy if too many are open.  [control]
         """
         check_form(form.samples, form.channels, form.rate_hz)
         if form.chunks > CHUNKS_MAX:
@@ -184,22 +184,22 @@ class Transfers:
         return transfer
 
     def chunk(self, client: Client, number: int, chunk: int, text: str, now_seconds: float) -> None:
-        """Take one chunk of an open transfer.  [control]"""
+        """Store one chunk of an open transfer.  [control]"""
         transfer = self.get(client, number)
         transfer.heard_at_seconds = now_seconds
         transfer.put(chunk, text)
 
     def get(self, client: Client, number: int) -> Transfer:
-        """An open transfer; RegionTransfer when there is none.  [control]"""
+        """An open transfer; RegionTransfer if there is none.  [control]"""
         transfer = self._open.get((client.address, number))
         if transfer is None:
             raise RegionTransfer(f"transfer {number} was not begun, or fell silent for {IDLE_SECONDS:.0f} s")
         return transfer
 
     def finish(self, client: Client, number: int, crc32: str) -> Transfer:
-        """Take a transfer out when nothing is missing.
+        """Remove and return a transfer if no chunk is missing.
 
-        A wrong checksum is a RegionTransfer and everything must be sent again.  [control]
+        A wrong checksum raises RegionTransfer; all chunks must then be sent again.  [control]
         """
         transfer = self.get(client, number)
         if transfer.missing():
@@ -210,7 +210,7 @@ class Transfers:
         return self._open.pop((client.address, number))
 
     def forget(self, client: Client) -> None:
-        """Drop the transfers of a client that is gone.  [control]"""
+        """Drop the transfers of a client that left.  [control]"""
         for key in [key for key in self._open if key[0] == client.address]:
             del self._open[key]
 

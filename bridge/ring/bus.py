@@ -1,8 +1,8 @@
-"""Mappings that survive being cut short: `segue_bus.h`, compiled when Segue is installed, where there is a compiler.
+"""Mappings that survive truncation: `segue_bus.h`, compiled when Segue is installed, if there is a compiler.
 
     python -m bridge.ring.bus [FILE]     compiles it; needs the standard library and a C compiler
 
-Without it a ring that somebody truncates ends the process that touches it (SIGBUS), which no Python code can catch.
+Without it a truncated ring ends the process that reads it (SIGBUS), which Python code cannot catch.
 """
 
 from __future__ import annotations
@@ -55,18 +55,18 @@ def available() -> bool:
 
 
 def watch(mapped: mmap.mmap) -> int:
-    """Have missing pages of a mapping read as zeros from now on; its number, -1 where that cannot be had.  [any]"""
+    """Make missing pages of a mapping read as zeros; returns its number, -1 if this is unavailable.  [any]"""
     library = _library()
     if library is None:
         return -1
     held = ctypes.c_char.from_buffer(mapped)
     address = ctypes.addressof(held)
-    del held  # a mapping that is looked at cannot be closed
+    del held  # a mapping with a view cannot be closed
     return int(library.bus_watch(address, len(mapped)))
 
 
 def forget(number: int) -> None:
-    """Before a mapping is closed.  [any]"""
+    """Stop watching; call it before the mapping is closed.  [any]"""
     library = _library()
     if library is not None and number >= 0:
         library.bus_forget(number)

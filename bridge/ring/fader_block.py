@@ -1,9 +1,9 @@
-"""The fader block of a segment: how loud the engine makes a lane, for what the host plays without the engine.
+"""The fader block of a segment: the lane's gain, for the bar that the host repeats without the engine.
 
     gain   1 ------\\                /------     changes: (position, gain from there on)
            0        \\______________/
 
-Blocks in the ring are as loud as that already. A sequence lock like the plan's; the engine writes, the host reads.
+Blocks in the ring have this gain already. A sequence lock like the plan's; the engine writes, the host reads.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _GAINS = tuple(f64(f"fader_{number}_gain") for number in range(1, FADER_CHANGES 
 
 @dataclass(frozen=True, slots=True)
 class Fader:
-    """A lane's gain, and the first changes to come: (position on `timeline`, gain from there on), in order.
+    """A lane's gain, and its next changes: (position on `timeline`, gain from there on), in order.
 
     ValueError for a gain that is not 0..8, and for more than three changes.
     """
@@ -42,7 +42,7 @@ class Fader:
         yield from (gain for _, gain in self.changes)
 
     def gain_at(self, position_samples: int) -> float:
-        """How loud the lane is at a position of its timeline.  [audio]"""
+        """The gain at a position of its timeline.  [audio]"""
         gain = self.gain
         for position, other in self.changes:
             if position <= position_samples:
@@ -50,7 +50,7 @@ class Fader:
         return gain
 
     def next_change(self, position_samples: int) -> int:
-        """First position behind the given one where it changes; 2^63-1 for none.  [audio]"""
+        """The first position after the given one where it changes; 2^63-1 for none.  [audio]"""
         for position, _ in self.changes:
             if position > position_samples:
                 return position
@@ -58,7 +58,7 @@ class Fader:
 
 
 def write_fader(words: Words, fader: Fader) -> None:
-    """Publish a fader under its sequence lock; the engine alone does.  [generate]"""
+    """Publish a fader under its sequence lock; only the engine does.  [generate]"""
     sequence = words.u32[_SEQUENCE] | 1
     words.u32[_SEQUENCE] = sequence
     words.fence()
@@ -73,9 +73,9 @@ def write_fader(words: Words, fader: Fader) -> None:
 
 
 def read_fader(words: Words, known: Fader | None, known_sequence: int) -> tuple[Fader | None, int]:
-    """The fader and its sequence; what was known when nothing changed, it is being written, or it makes no sense.
+    """The fader and its sequence; the known ones if nothing changed, if it is being written, or if it is invalid.
 
-    None where nothing was written yet.  [audio]
+    None if nothing was written yet.  [audio]
     """
     for _ in range(SEQUENCE_TRIES):
         before = words.u32[_SEQUENCE]

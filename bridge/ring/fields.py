@@ -1,6 +1,6 @@
-"""A lane's segment as words by name: one 8- or 4-byte store or load each, so no word is ever half written.
+"""A lane's segment as words by name: each is one 8- or 4-byte store or load, so no word is ever half written.
 
-The hot path looks its index up once and then uses the typed views directly.
+The hot path looks up an index once and then uses the typed views directly.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ SEQUENCE_TRIES = 8
 class Words:
     """Typed views (`u32`, `u64`, `i64`, `f64`) on the words of a segment; index = byte offset / size.
 
-    Single-word stores through a cast memoryview are one machine store each, which `struct.pack_into("<Q")`
-    is not. `fence` orders them on processors that would not: taking and leaving a lock that nobody else
-    knows of is never waited for and is a full barrier.
+    A store through a cast memoryview is one machine store, unlike `struct.pack_into("<Q")`. `fence` orders
+    stores on processors that reorder them: it takes and releases a private lock, which never waits and is a
+    full barrier.
     """
 
     def __init__(self, segment: Segment) -> None:
@@ -38,7 +38,7 @@ class Words:
         self._lock = threading.Lock()
 
     def fence(self) -> None:
-        """Order every load and store before against every one after.  [any]"""
+        """Order all loads and stores before it against all after it.  [any]"""
         self._lock.acquire()
         self._lock.release()
 
@@ -52,7 +52,7 @@ class Words:
         self._views[CODES[name]][_index(name)] = value
 
     def release(self) -> None:
-        """Let go of the segment, so that it can be unmapped.  [any]"""
+        """Release the segment, so that it can be unmapped.  [any]"""
         for view in (*self._views.values(), self._whole):
             view.release()
 

@@ -1,6 +1,6 @@
-"""What writer, reader and listeners of a ring share: its form, its views, and the engine's plan.
+"""Shared by writer, reader and listeners of a ring: its form, its views, and the engine's plan.
 
-blocks_read ----v         v---- blocks_written            number:  counts up for ever
+blocks_read ----v         v---- blocks_written            number:  only counts up
 [ .. ][ .. ][ 5 ][ 6 ][ 7 ][ .. ][ .. ][ .. ]              slot  =  number mod capacity
               ^ owner reads here    ^ writer fills here
 """
@@ -27,7 +27,7 @@ _FROM, _START, _END = i64("plan_from_samples"), i64("plan_start_samples"), i64("
 
 @dataclass(frozen=True, slots=True)
 class RingForm:
-    """Sizes of a ring; ValueError for what the layout does not allow."""
+    """Sizes of a ring; ValueError for sizes outside the layout's limits."""
 
     sample_rate_hz: int
     channels: int = 2
@@ -45,7 +45,7 @@ class RingForm:
 
     @property
     def capacity_samples(self) -> int:
-        """Samples a ring of whole blocks holds.  [any]"""
+        """Samples that the ring holds in whole blocks.  [any]"""
         return self.block_samples * self.capacity_blocks
 
     @property
@@ -61,11 +61,11 @@ def _within(name: str, value: int, low: int, high: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class PlaybackPlan:
-    """What the engine intends: sound is due in [start, end) of a timeline, by this generation from `from`.
+    """The engine's plan: sound is due in [start, end) of a timeline, of this generation from `from` on.
 
-    Blocks of older generations still count before `from_samples`, so a change of prompt takes over in the
-    middle of what is ready already. Positions belong to `timeline`; a host that has jumped since ignores
-    them until the engine has planned anew.
+    Blocks of older generations still count before `from_samples`, so that a change of prompt takes over in
+    the middle of the audio that is ready. Positions belong to `timeline`; a host that has jumped since
+    ignores them until the engine publishes a new plan.
     """
 
     generation: int = 0
@@ -77,7 +77,7 @@ class PlaybackPlan:
 
 
 def write_plan(words: Words, plan: PlaybackPlan) -> None:
-    """Publish a plan under its sequence lock; the engine alone does.  [generate]"""
+    """Publish a plan under its sequence lock; only the engine does.  [generate]"""
     sequence = words.u32[_SEQUENCE] | 1
     words.u32[_SEQUENCE] = sequence
     words.fence()
@@ -92,7 +92,7 @@ def write_plan(words: Words, plan: PlaybackPlan) -> None:
 
 
 def read_plan(words: Words, known: PlaybackPlan, known_sequence: int) -> tuple[PlaybackPlan, int]:
-    """The plan and its sequence; what was known when nothing changed or it is being written.  [audio]"""
+    """The plan and its sequence; the known ones if nothing changed or it is being written.  [audio]"""
     for _ in range(SEQUENCE_TRIES):
         before = words.u32[_SEQUENCE]
         if before == known_sequence:
@@ -131,8 +131,8 @@ def publish_form(segment: Segment, words: Words, form: RingForm, engine_pid: int
 def read_form(segment: Segment, words: Words) -> RingForm:
     """Check a segment's identity against its true size and return its form.
 
-    Raises SegmentForeign, saying what is wrong, for another version, another kind of segment, or sizes that
-    do not fit: nothing is believed that could make a reader reach outside.  [main]
+    Raises SegmentForeign, with the reason, for another version, another kind of segment, or sizes that do not
+    fit: no value is trusted that could make a reader access memory outside.  [main]
     """
     magic, version = int(words.get("magic")), int(words.get("version"))
     if magic != layout.MAGIC:
@@ -158,7 +158,7 @@ def read_form(segment: Segment, words: Words) -> RingForm:
 
 
 def identity_of(name: str) -> tuple[int, int]:
-    """Which segment has a name now: its engine's process and when it was made; errors as `Segment.attach`.  [main]"""
+    """The segment of a name: its engine's process and its time of creation; errors as `Segment.attach`.  [main]"""
     segment = Segment.attach(name)
     try:
         words = header_words(segment)
@@ -171,12 +171,12 @@ def identity_of(name: str) -> tuple[int, int]:
 
 
 def identity(words: Words) -> tuple[int, int]:
-    """What tells two segments of one name apart: the engine's process, and when it made the segment.  [any]"""
+    """What distinguishes two segments of one name: the engine's process, and the time of creation.  [any]"""
     return int(words.get("engine_pid")), int(words.get("created_ns"))
 
 
 def header_words(segment: Segment) -> Words:
-    """Words of a segment large enough to have a header; SegmentForeign otherwise.  [main]"""
+    """Words of a segment; SegmentForeign if it is too small for a header.  [main]"""
     if segment.n_bytes < HEADER_BYTES:
         raise SegmentForeign(f"{segment.name} has {segment.n_bytes} bytes, less than a header")
     return Words(segment)

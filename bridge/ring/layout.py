@@ -1,7 +1,7 @@
-"""Byte layout of a lane's shared-memory segment: the one table that Python, C and the page are made from.
+"""Byte layout of a lane's shared-memory segment: the one table for Python, C and the documentation.
 
     0      identity     written once by the engine, magic last
-    64     writer       the engine's counters          | each on cache lines of its own:
+    64     writer       the engine's counters          | each on its own cache lines:
     128    plan         the engine's plan (sequence)   | no line is written from both sides
     192    reader       the host's counters            |
     256    transport    the host's timeline (sequence) |
@@ -24,10 +24,10 @@ HEADER_BYTES = 512
 SLOT_BYTES = 32
 PAGE_BYTES = 4096
 ENDLESS_SAMPLES = 2**63 - 1
-FADER_CHANGES = 3  # to come that a fader tells
+FADER_CHANGES = 3  # next changes in a fader block
 MAX_GAIN = 8.0  # of a fader
 
-# What a reader accepts; a writer makes nothing outside.
+# What a reader accepts; a writer makes only these.
 MAX_CHANNELS = 8
 MIN_RATE_HZ, MAX_RATE_HZ = 8_000, 384_000
 MIN_BLOCK_SAMPLES, MAX_BLOCK_SAMPLES = 16, 8192
@@ -43,7 +43,7 @@ C_TYPES = {"I": "uint32_t", "Q": "uint64_t", "q": "int64_t", "d": "double"}
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One word: `code` is u32 "I", u64 "Q", i64 "q" or f64 "d", all little-endian and aligned."""
+    """One word: `code` is u32 "I", u64 "Q", i64 "q" or f64 "d", little-endian and aligned."""
 
     name: str
     offset: int
@@ -53,7 +53,7 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """Words that one side writes; `start` is counted from the segment, fields from `start`."""
+    """Words that one side writes; `start` counts from the segment, fields count from `start`."""
 
     name: str
     start: int
@@ -63,7 +63,7 @@ class Section:
 
 
 def make_section(name: str, start: int, n_bytes: int, writer: str, *rows: tuple[str, str, str]) -> Section:
-    """A section of (name, code, meaning) rows, one behind the other; ValueError where they do not fit.  [any]"""
+    """A section of consecutive (name, code, meaning) rows; ValueError if they do not fit.  [any]"""
     fields: list[Field] = []
     offset = 0
     for field_name, code, meaning in rows:
@@ -164,7 +164,7 @@ OFFSETS: dict[str, int] = {f.name: s.start + f.offset for s in SECTIONS for f in
 
 
 def payload_offset(capacity_blocks: int) -> int:
-    """First payload byte behind the slot headers, page-aligned.  [any]"""
+    """The first payload byte after the slot headers, page-aligned.  [any]"""
     return -(-(HEADER_BYTES + SLOT_BYTES * capacity_blocks) // PAGE_BYTES) * PAGE_BYTES
 
 

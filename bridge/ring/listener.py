@@ -1,4 +1,4 @@
-"""Someone who listens in on a ring (a meter, a recorder, a second host) and moves no counter of it."""
+"""A further reader of a ring (a meter, a recorder, a second host), which moves no counter."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _BLOCKS_WRITTEN = u64("blocks_written")
 
 
 class RingListener:
-    """Hears every block from the moment it attached; one that is too slow loses blocks and is told how many.
+    """Reads every block from the moment it attached; if it is too slow it loses blocks and counts them.
 
-    Writes nothing into the segment, so any number may listen.
+    Writes nothing into the segment, so there may be any number of listeners.
     """
 
     def __init__(self, segment: Segment, words: Words, form: RingForm) -> None:
@@ -27,7 +27,7 @@ class RingListener:
 
     @classmethod
     def attach(cls, name: str) -> RingListener:
-        """Map a lane's ring to listen; errors as `RingReader.attach`, but any owner is fine.  [main]"""
+        """Map a lane's ring; errors as `RingReader.attach`, but the ring may have a reader.  [main]"""
         segment = Segment.attach(name)
         words: Words | None = None
         try:
@@ -40,16 +40,16 @@ class RingListener:
             raise
 
     def hear(self, out: Audio) -> tuple[int, int, int] | None:
-        """Copy the next block into `out` [>= block_samples, channels]; None when there is none yet.
+        """Copy the next block into `out` [>= block_samples, channels]; None if there is none yet.
 
-        Returns (position_samples, n_samples, generation). A block that was overwritten while it was copied
-        is lost, counted, and the next one is tried.  [any]
+        Returns (position_samples, n_samples, generation). A block that was overwritten during the copy
+        counts as lost, and the next one is tried.  [any]
         """
         words = self._words
         while True:
             written = int(words.u64[_BLOCKS_WRITTEN])
             words.fence()
-            oldest = written - self.form.capacity_blocks + 1  # the slot after the newest may be in the making
+            oldest = written - self.form.capacity_blocks + 1  # the slot after the newest may be in progress
             if not oldest - 1 <= self._next <= written:
                 self.lost_blocks += max(oldest - self._next, 0)
                 self._next = max(oldest, 0)
@@ -72,7 +72,7 @@ class RingListener:
         return position_samples, n_samples, generation
 
     def close(self) -> None:
-        """Unmap. Twice is allowed.  [any]"""
+        """Unmap. May be called twice.  [any]"""
         self._words.release()
         self._slots.release()
         self._segment.close()

@@ -20,9 +20,9 @@ from bridge.ring.transport_block import write_transport
 from bridge.time.transport import Transport
 
 HEARTBEAT_LIMIT_SECONDS = 0.5
-MAX_DROPS_PER_READ = 1024  # about 2 ms; a change of prompt overtakes up to a whole lead of blocks
-MAX_TIMELINES_AHEAD = 1024  # loop passes that a ring can hold blocks for, and more
-LOUDEST = 8.0  # samples beyond are brought there: no ear is to meet what only a broken writer can have meant
+MAX_DROPS_PER_READ = 1024  # about 2 ms; a change of prompt makes up to a whole lead of blocks stale
+MAX_TIMELINES_AHEAD = 1024  # more than the loop passes that a ring can hold
+LOUDEST = 8.0  # limit of a sample; larger ones come from a broken writer only
 _LOUDEST_ENERGY = 1e30
 
 _BLOCKS_WRITTEN, _BLOCKS_READ = u64("blocks_written"), u64("blocks_read")
@@ -34,7 +34,7 @@ _UNDERRUNS, _UNDERRUN_SAMPLES = u64("underruns"), u64("underrun_samples")
 
 @dataclass(slots=True)
 class RingCounters:
-    """What the reader met, in blocks: late (position passed), stale (overtaken), broken (no sense, NaN)."""
+    """Dropped blocks: late (position passed), stale (older generation), broken (invalid, NaN)."""
 
     blocks: int = 0
     late_blocks: int = 0
@@ -45,7 +45,7 @@ class RingCounters:
 class RingReader:
     """Owner of the read side. `read`, `ahead_samples` and `publish` belong to one thread, the audio thread.
 
-    A block is used for exactly its own position and timeline number, or not at all.
+    A block is played at exactly its own position and timeline number, or not at all.
     """
 
     def __init__(self, segment: Segment, words: Words, form: RingForm) -> None:
@@ -53,14 +53,14 @@ class RingReader:
         self.segment = segment
         self.counters = RingCounters()
         self.plan = PlaybackPlan()
-        self.fader: Fader | None = None  # None: the engine has said nothing of it
+        self.fader: Fader | None = None  # None: the engine has not written it
         self._plan_sequence = self._fader_sequence = 0
         self._words = words
         self._slots = Slots(segment, words, form)
         self._next = int(words.u64[_BLOCKS_READ])
         self.identity = ring_form.identity(words)
-        self._engine_seen = pid_alive(self.identity[0])  # an engine in another container is not
-        self._begun = False  # part of the block `_next` has been used
+        self._engine_seen = pid_alive(self.identity[0])  # not that of an engine in another container
+        self._begun = False  # part of the block `_next` was read
         self._closed = False
 
     @classmethod
@@ -87,11 +87,11 @@ class RingReader:
             raise
 
     def read(self, position_samples: int, out: Audio, timeline: int = 0) -> tuple[int, int]:
-        """Copy what there is for host samples [position, position + len(out)) into `out` [n, channels].
+        """Copy the audio for host samples [position, position + len(out)) into `out` [n, channels].
 
-        Returns (begin, end): `out[begin:end]` is real, the first unbroken stretch; the rest of `out` is
-        untouched. After a gap ask again from `end`. Blocks that are too late, overtaken or broken are
-        dropped and counted; blocks for later stay. Never waits.  [audio]
+        Returns (begin, end): `out[begin:end]` is audio, the first stretch without a gap; the rest of `out` is
+        unchanged. After a gap read again from `end`. Late, stale and broken blocks are dropped and counted;
+        blocks for later stay. Never waits.  [audio]
         """
         last = position_samples + len(out)
         self.look()
@@ -131,13 +131,13 @@ class RingReader:
         return (begin - position_samples, cursor - position_samples) if begin >= 0 else (0, 0)
 
     def _usable(self, header: Header, timeline: int) -> int:
-        """Samples of a block that count: 0 drops it, -1 leaves it for a later timeline."""
+        """Samples of a block to use: 0 drops it, -1 leaves it for a later timeline."""
         start, generation, of_timeline, n_samples = header
         plan = self.plan
         overtaken = generation < plan.generation and plan.timeline == timeline
         if of_timeline > timeline and not overtaken:
             return -1
-        if overtaken:  # a plan for this stretch of time overtakes what was made for later ones too
+        if overtaken:  # a plan for this stretch of time replaces the music for later ones too
             here = of_timeline == timeline
             n_samples = min(n_samples, max(plan.from_samples - start, 0)) if here else 0
         if of_timeline < timeline or n_samples == 0:
@@ -146,9 +146,9 @@ class RingReader:
         return n_samples
 
     def _out_of_order(self, header: Header | None, timeline: int, written: int) -> bool:
-        """Whether a block for a later timeline can never have its turn: too far ahead, or music for now lies behind it.
+        """Whether a block for a later timeline can never be played: too far ahead, or music for now lies after it.
 
-        An engine writes the timelines of one generation in their order.
+        An engine writes the timelines of one generation in order.
         """
         if header is None or header[2] - timeline > MAX_TIMELINES_AHEAD:
             return True
@@ -172,34 +172,34 @@ class RingReader:
             self._words.u64[_BLOCKS_READ] = number
 
     def ahead_samples(self, position_samples: int) -> int:
-        """How far the ring reaches beyond a position: its fill, 0 when there is nothing.  [audio]"""
+        """How far the ring reaches beyond a position: its fill, 0 if it is empty.  [audio]"""
         if self._next >= int(self._words.u64[_BLOCKS_WRITTEN]):
             return 0
         return min(max(self._words.i64[_WRITTEN_END] - position_samples, 0), self.form.capacity_samples)
 
     def fill_samples(self, position_samples: int, timeline: int) -> int:
-        """Samples that wait from a position on, or from where the music begins if that is later.  [audio]"""
+        """Samples ready from a position on, or from where the music begins if that is later.  [audio]"""
         plan = self.plan
         begins = plan.sounding and plan.timeline == timeline and plan.start_samples > position_samples
         return self.ahead_samples(plan.start_samples if begins else position_samples)
 
     def over(self, position_samples: int, timeline: int) -> bool:
-        """Whether the plan's end lies before a position, or there.  [audio]"""
+        """Whether the plan's end is at a position or before it.  [audio]"""
         return self.planned and self.plan.timeline == timeline and position_samples >= self.plan.end_samples
 
     def lasts(self, position_samples: int, n_samples: int) -> bool:
-        """Whether so much is ready from a position on, or all there is to come.  [audio]"""
+        """Whether `n_samples` are ready from a position on, or all up to the plan's end.  [audio]"""
         return self.ahead_samples(position_samples) >= min(n_samples, self.plan.end_samples - position_samples)
 
     def look(self) -> PlaybackPlan:
-        """The engine's newest plan, and its fader; `read` looks too.  [audio]"""
+        """Read the engine's newest plan and fader; `read` does so too.  [audio]"""
         self.plan, self._plan_sequence = ring_form.read_plan(self._words, self.plan, self._plan_sequence)
         self.fader, self._fader_sequence = read_fader(self._words, self.fader, self._fader_sequence)
         return self.plan
 
     @property
     def planned(self) -> bool:
-        """Whether the engine has published a plan that was seen.  [audio]"""
+        """Whether a plan of the engine was read.  [audio]"""
         return self._plan_sequence != 0
 
     def publish(
@@ -210,7 +210,7 @@ class RingReader:
         underruns: int = 0,
         missed_samples: int = 0,
     ) -> None:
-        """Tell the engine where the host is, that it lives, and what it has counted.
+        """Publish the host's position, sign of life and counters for the engine.
 
         `timeline` numbers the host's stretches of time, see `Transport`.  [audio]
         """
@@ -222,18 +222,18 @@ class RingReader:
 
     @property
     def engine_pid(self) -> int:
-        """Process that writes this ring.  [any]"""
+        """The process that writes this ring.  [any]"""
         return int(self._words.get("engine_pid"))
 
     def is_ring(self, name: str) -> bool:
-        """Whether the ring of this name is the one that is mapped here: names come again, segments do not.  [main]"""
+        """Whether the ring of this name is the one mapped here: names are used again, segments are not.  [main]"""
         try:
             return name == self.segment.name and ring_form.identity_of(name) == self.identity
         except SharedMemoryError:
             return False
 
     def engine_ended(self) -> bool:
-        """Whether the engine's process was there and has ended.  [main]"""
+        """Whether the engine's process was seen and has ended.  [main]"""
         return self._engine_seen and not pid_alive(self.identity[0])
 
     def engine_silent_seconds(self) -> float:
@@ -241,16 +241,16 @@ class RingReader:
         return max(time.monotonic_ns() - int(self._words.u64[_HEARTBEAT]), 0) / 1e9
 
     def engine_alive(self) -> bool:
-        """Whether the engine has shown itself in the last half second and not closed the ring.  [any]"""
+        """Whether the engine gave a sign of life in the last half second and has not closed the ring.  [any]"""
         closed = int(self._words.u32[_STATE]) == ENGINE_CLOSED
         return not closed and self.engine_silent_seconds() <= HEARTBEAT_LIMIT_SECONDS
 
     def check(self) -> None:
-        """Raise SegmentMissing when the segment was cut, removed or replaced; the main thread asks.  [main]"""
+        """Raise SegmentMissing if the segment was truncated, removed or replaced.  [main]"""
         self.segment.check()
 
     def close(self) -> None:
-        """Give the reader's place free and unmap; the audio thread must have stopped. Twice is allowed.  [main]"""
+        """Release the reader's slot and unmap; the audio thread must have stopped. May be called twice.  [main]"""
         if not self._closed:
             self._closed = True
             if int(self._words.u32[_HOST_PID]) == os.getpid():
@@ -261,12 +261,12 @@ class RingReader:
 
 
 def _copied(block: Audio, out: Audio) -> bool:
-    """Copy a block, its samples within +-LOUDEST; False, and nothing copied, where it is not finite."""
+    """Copy a block, limited to +-LOUDEST; False, and nothing copied, if a sample is not finite."""
     flat = block.reshape(-1)
     energy = np.dot(flat, flat)
     if not energy < _LOUDEST_ENERGY:
         return False
-    if energy > LOUDEST * LOUDEST:  # else no sample can be louder
+    if energy > LOUDEST * LOUDEST:  # otherwise no sample is louder
         np.clip(block, -LOUDEST, LOUDEST, out=out)
     else:
         out[:] = block

@@ -1,8 +1,8 @@
-"""Named shared memory: make, attach, check, unlink, and clear away what a killed engine left.
+"""Named shared memory: create, attach, check, unlink, and remove the segments of a killed engine.
 
-Our own few lines rather than `multiprocessing.shared_memory`, whose resource tracker unlinks a segment when
-a process that merely looked at it ends. Names are `segue-<pid of the engine>-<lane>`. On Windows a segment
-lives as long as someone has it open; elsewhere until its maker unlinks it.
+Not `multiprocessing.shared_memory`, whose resource tracker unlinks a segment when any process that attached it
+ends. Names are `segue-<pid of the engine>-<lane>`. On Windows a segment exists as long as a process has it open;
+elsewhere until its creator unlinks it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def segment_name(lane: int, pid: int | None = None) -> str:
 
 
 def pid_alive(pid: int) -> bool:
-    """Whether a process of that number runs.  [any]"""
+    """Whether a process with this id runs.  [any]"""
     if pid <= 0:
         return False
     if sys.platform == "win32":
@@ -71,7 +71,7 @@ def _windows_pid_alive(pid: int) -> bool:
 class Segment:
     """A mapped piece of shared memory; `memory` is all of it.
 
-    Use `create` or `attach`. A segment belongs to the user who made it (mode 0600).
+    Use `create` or `attach`. A segment belongs to the user who created it (mode 0600).
     """
 
     def __init__(self, name: str, fd: int, mapped: mmap.mmap) -> None:
@@ -84,9 +84,9 @@ class Segment:
 
     @classmethod
     def create(cls, name: str, n_bytes: int) -> Segment:
-        """Make a zeroed segment of that size; one left by a process that died is replaced.
+        """Create a zeroed segment; one of a process that has ended is replaced.
 
-        Raises ValueError for a name that is not `segue-<pid>-<lane>`, SharedMemoryError where the system
+        Raises ValueError for a name that is not `segue-<pid>-<lane>`, SharedMemoryError if the system
         gives no memory.  [any]
         """
         _check_name(name)
@@ -112,8 +112,8 @@ class Segment:
     def attach(cls, name: str) -> Segment:
         """Map a segment that exists.
 
-        Raises SegmentMissing when there is none, SharedMemoryError when it is another user's, SegmentForeign when
-        it is empty.  [any]
+        Raises SegmentMissing if there is none, SharedMemoryError if it is another user's, SegmentForeign if it is
+        empty.  [any]
         """
         _check_name(name)
         if sys.platform == "win32":
@@ -134,10 +134,10 @@ class Segment:
         return cls(name, fd, mmap.mmap(fd, stat.st_size))
 
     def check(self) -> None:
-        """Raise SegmentMissing when the segment was cut short, unlinked or replaced since it was mapped.
+        """Raise SegmentMissing if the segment was truncated, unlinked or replaced since it was mapped.
 
-        Touching a part that was cut off kills the process (SIGBUS) where bus.py has no library; there the main
-        thread stops the reading in time, short of someone cutting it on purpose between two calls.  [main]
+        Reading a truncated part kills the process (SIGBUS) if bus.py has no library; then this check stops the
+        reading in time, unless a program truncates the segment on purpose between two calls.  [main]
         """
         if sys.platform == "win32" or self._fd < 0:
             return
@@ -149,27 +149,27 @@ class Segment:
 
     @property
     def cut(self) -> bool:
-        """Whether it was cut short since it was mapped.  [any]"""
+        """Whether it was truncated since it was mapped.  [any]"""
         return sys.platform != "win32" and self._fd >= 0 and os.fstat(self._fd).st_size < self.n_bytes
 
     def close(self) -> None:
-        """Unmap; every memoryview and array on it must be gone or released. Twice is allowed.  [any]"""
+        """Unmap; all memoryviews and arrays on it must be released. May be called twice.  [any]"""
         self.memory.release()
         bus.forget(self._watched)
         self._watched = -1
-        with contextlib.suppress(BufferError):  # an array somewhere still looks at it: goes when that does
+        with contextlib.suppress(BufferError):  # an array still refers to it: unmapped with that array
             self._mapped.close()
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
 
     def unlink(self) -> None:
-        """Take the name away; mappings live on until they are closed. Twice is allowed.  [any]"""
+        """Remove the name; mappings stay until they are closed. May be called twice.  [any]"""
         unlink(self.name)
 
 
 def _attach_windows(name: str) -> Segment:
-    """Map the header, which says how long the rest is, then all of it."""
+    """Map the header, which has the size, then all of it."""
     if sys.platform != "win32":
         raise SharedMemoryError("tagged mappings are Windows' own")
     with mmap.mmap(-1, HEADER_BYTES, tagname=name) as header:
@@ -180,7 +180,7 @@ def _attach_windows(name: str) -> Segment:
 
 
 def unlink(name: str) -> None:
-    """Take a segment's name away, if it is there.  [any]"""
+    """Remove a segment's name, if it exists.  [any]"""
     _check_name(name)
     if sys.platform != "win32":
         with contextlib.suppress(FileNotFoundError):
@@ -188,9 +188,9 @@ def unlink(name: str) -> None:
 
 
 def remove_stale() -> list[str]:
-    """Unlink our user's segments whose engine no longer runs; returns their names.
+    """Unlink this user's segments whose engine no longer runs; returns their names.
 
-    Looks in /dev/shm, which Linux alone has; elsewhere a stale name goes when its number is used again.  [any]
+    Uses /dev/shm, which only Linux has; elsewhere a stale name is replaced when its number is used again.  [any]
     """
     removed = []
     for name in existing():
@@ -203,7 +203,7 @@ def remove_stale() -> list[str]:
 
 
 def existing() -> list[str]:
-    """Names of all Segue segments of this user that the system shows (Linux: /dev/shm).  [any]"""
+    """Names of all Segue segments of this user that the system lists (Linux: /dev/shm).  [any]"""
     names = []
     for path in _DIRECTORY.glob(f"{PREFIX}-*"):
         with contextlib.suppress(OSError):
@@ -213,7 +213,7 @@ def existing() -> list[str]:
 
 
 def available_bytes() -> int | None:
-    """Free shared memory, None where the system does not say.  [any]"""
+    """Free shared memory, None if the system does not report it.  [any]"""
     if not _DIRECTORY.is_dir():
         return None
     stat = os.statvfs(_DIRECTORY)
@@ -233,7 +233,7 @@ def _refuse_living(name: str) -> None:
 
 
 def _allocated(fd: int, n_bytes: int) -> mmap.mmap:
-    """Size and map; the pages are taken now, so that a full /dev/shm is an error here and not a SIGBUS."""
+    """Resize and map; allocates the pages now, so that a full /dev/shm is an error here and not a SIGBUS."""
     os.ftruncate(fd, n_bytes)
     if hasattr(os, "posix_fallocate") and sys.platform == "linux":
         os.posix_fallocate(fd, 0, n_bytes)

@@ -1,4 +1,4 @@
-"""The slots of a ring: headers and audio of numbered blocks, as writer, reader and listener see them."""
+"""The slots of a ring: headers and audio of numbered blocks, for writer, reader and listeners."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Slots:
         self._payload: Audio = flat.reshape(form.capacity_blocks, form.block_samples, form.channels)
 
     def put(self, number: int, position_samples: int, generation: int, timeline: int, block: Audio) -> None:
-        """Fill a slot with at most block_samples; to be published by the counter afterwards.  [generate]"""
+        """Fill a slot with at most block_samples; the counter publishes it afterwards.  [generate]"""
         slot, words = number & self._mask, self._words
         base32, base64 = _BASE_32 + slot * _WORDS_32, _BASE_64 + slot * _WORDS_64
         self._payload[slot, : len(block)] = block
@@ -44,7 +44,7 @@ class Slots:
         words.u64[base64 + _NUMBER_64] = number
 
     def header(self, number: int) -> Header | None:
-        """(position_samples, generation, timeline, n_samples); None when the slot makes no sense.  [audio]"""
+        """(position_samples, generation, timeline, n_samples); None if the slot is invalid.  [audio]"""
         slot, words = number & self._mask, self._words
         base32, base64 = _BASE_32 + slot * _WORDS_32, _BASE_64 + slot * _WORDS_64
         n_samples: int = words.u32[base32 + _N_SAMPLES_32]
@@ -62,5 +62,5 @@ class Slots:
         return self._payload[number & self._mask]
 
     def release(self) -> None:
-        """Let go of the memory, so that it can be unmapped.  [any]"""
+        """Release the memory, so that it can be unmapped.  [any]"""
         self._payload = self._payload[:0].copy()

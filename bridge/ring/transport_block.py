@@ -1,7 +1,7 @@
-"""The transport block of a segment: the host's audio thread writes it, the engine reads it, no one waits.
+"""The transport block of a segment: the host's audio thread writes it, the engine reads it, neither waits.
 
-A sequence lock: the sequence is odd while the words are being written, and a reader that saw it odd or saw
-it change throws away what it read and tries again a few times.
+A sequence lock: the sequence is odd while the words are being written; a reader that sees it odd or changed
+discards what it read and tries again a few times.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _ORIGIN, _LOOP_START, _LOOP_END = f64("bar_origin_beats"), f64("loop_start_beats
 def write_transport(words: Words, transport: Transport, timeline: int, block_samples: int, now_ns: int) -> None:
     """Publish a snapshot for the block of `block_samples` that begins at its position.
 
-    `timeline` is what counts; the snapshot's own number may be older.  [audio]
+    `timeline` is the number that counts; the snapshot's may be older.  [audio]
     """
     u32_, f64_ = words.u32, words.f64
     sequence = u32_[_SEQUENCE] | 1
@@ -53,10 +53,10 @@ def write_transport(words: Words, transport: Transport, timeline: int, block_sam
 
 
 def read_transport(words: Words, sample_rate_hz: int) -> tuple[Transport, int] | None:
-    """The newest whole snapshot and the monotonic ns at which it was written; None when there is none yet.
+    """The newest complete snapshot and the monotonic ns at which it was written; None if there is none yet.
 
-    None as well when the host was writing at every one of a few tries, or what stands there makes no sense
-    (a tempo that is no number, a signature out of range): the caller keeps what it had.  [any]
+    None as well if the host was writing at each of a few tries, or if the words are invalid (a tempo that is no
+    number, a signature out of range): the caller keeps its snapshot.  [any]
     """
     for attempt in range(SEQUENCE_TRIES):
         if attempt:

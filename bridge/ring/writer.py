@@ -1,4 +1,4 @@
-"""The engine's side of a ring: make it, write blocks, say what is planned, see what the host does."""
+"""The engine's side of a ring: create it, write blocks, publish the plan, read the host's transport."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ def capacity_for(seconds: float, sample_rate_hz: int, block_samples: int = 256) 
 
 
 class RingWriter:
-    """One lane's ring, made and written by the engine. One thread calls `write` and `set_plan`.
+    """One lane's ring, created and written by the engine. One thread calls `write` and `set_plan`.
 
-    The segment's name goes to the host in the answer to "open lane"; `close` takes it away.
+    The host gets the segment's name in the answer to "open lane"; `close` removes it.
     """
 
     def __init__(self, segment: Segment, form: RingForm) -> None:
         self.form = form
         self.segment = segment
         self.plan = PlaybackPlan()
-        self.fader: Fader | None = None  # that the host was told last
+        self.fader: Fader | None = None  # last published
         self._words = Words(segment)
         self._slots = Slots(segment, self._words, form)
         self._written = 0
@@ -54,9 +54,9 @@ class RingWriter:
     def create(
         cls, lane: int, sample_rate_hz: int, channels: int = 2, seconds: float = 8.0, block_samples: int = 256
     ) -> RingWriter:
-        """Make the segment of a lane with room for at least `seconds`.
+        """Create the segment of a lane with room for at least `seconds`.
 
-        Raises ValueError for sizes out of range and SharedMemoryError where the system gives no memory.  [control]
+        Raises ValueError for sizes out of range and SharedMemoryError if the system gives no memory.  [control]
         """
         capacity_blocks = capacity_for(seconds, sample_rate_hz, block_samples)
         form = RingForm(sample_rate_hz, channels, block_samples, capacity_blocks, lane)
@@ -64,17 +64,17 @@ class RingWriter:
 
     @property
     def name(self) -> str:
-        """Name by which a host attaches.  [any]"""
+        """The name by which a host attaches.  [any]"""
         return self.segment.name
 
     @property
     def space_samples(self) -> int:
-        """Samples that `write` takes now if they come in whole blocks.  [generate]"""
+        """Samples that `write` accepts now in whole blocks.  [generate]"""
         return self._space_blocks() * self.form.block_samples
 
     @property
     def written_end_samples(self) -> int:
-        """Host position right behind the last sample written.  [generate]"""
+        """Host position right after the last sample written.  [generate]"""
         return int(self._words.i64[_WRITTEN_END])
 
     def write(
@@ -82,11 +82,10 @@ class RingWriter:
     ) -> int:
         """Publish `audio` float32 [n, channels], whose first sample belongs at `position_samples`.
 
-        `shift_samples` is how much later that is for a host that counts on from its present pass, where the
-        audio is for a later pass of its loop; it goes into what `written_end_samples` says alone.
-        Returns how many samples went in: fewer than n when the ring is full (an overrun of the caller's
-        making; write the rest later, at its own position). A last part shorter than a block takes a slot
-        too. ValueError for another shape or dtype.  [generate]
+        For audio of a later pass of the host's loop, `shift_samples` is how much later that is than in the present
+        pass; it counts for `written_end_samples` only. Returns how many samples were written: fewer than n if
+        the ring is full (an overrun of the caller; write the rest later, at its own position). A last part
+        shorter than a block takes a slot too. ValueError for another shape or dtype.  [generate]
         """
         if audio.ndim != 2 or audio.shape[1] != self.form.channels or audio.dtype.str != "<f4":
             raise ValueError(f"audio must be float32 [n, {self.form.channels}], got {audio.dtype} {audio.shape}")
@@ -101,14 +100,14 @@ class RingWriter:
             words = self._words
             words.fence()
             words.u64[_BLOCKS_WRITTEN] = self._written
-            words.fence()  # a host that sees how far it reaches must find the blocks
+            words.fence()  # a host that reads the new end must find the blocks
             words.i64[_WRITTEN_END] = position_samples + taken + shift_samples
         return taken
 
     def set_reach(self, end_samples: int) -> None:
-        """Say anew how far what counts reaches, counted on from the host's present pass.
+        """Publish again up to where the valid audio reaches, counted from the host's present pass.
 
-        Due when the host has passed its loop's end, and when a newer plan overtakes what is written.  [generate]
+        Call it after the host has passed its loop's end, and after a newer plan replaces written audio.  [generate]
         """
         self._words.i64[_WRITTEN_END] = end_samples
 
@@ -117,37 +116,37 @@ class RingWriter:
         return min(max(self.form.capacity_blocks - unread, 0), self.form.capacity_blocks)
 
     def set_plan(self, plan: PlaybackPlan) -> None:
-        """Tell the host what is due and from where on older blocks do not count.  [generate]"""
+        """Publish what is due and from where on older blocks do not count.  [generate]"""
         self.plan = plan
         ring_form.write_plan(self._words, plan)
 
     def set_fader(self, fader: Fader) -> None:
-        """Tell the host how loud the lane is and when that changes: a bar that it holds is to obey.  [generate]"""
+        """Publish the lane's gain and its next changes, which a repeated bar follows.  [generate]"""
         if fader != self.fader:
             self.fader = fader
             write_fader(self._words, fader)
 
     def beat(self) -> None:
-        """Sign of life; due at least every 100 ms, also while nothing plays.  [any]"""
+        """Give a sign of life; call it at least every 100 ms, also while nothing plays.  [any]"""
         self._words.u64[_HEARTBEAT] = time.monotonic_ns()
 
     def transport(self) -> Transport | None:
-        """The host's newest snapshot, None when it has not written one (or is just writing).  [generate]"""
+        """The host's newest snapshot, None if it has not written one (or is writing now).  [generate]"""
         found = self._while_open(lambda: read_transport(self._words, self.form.sample_rate_hz), None)
         return None if found is None else found[0]
 
     def transport_said(self) -> tuple[Transport, float] | None:
-        """The host's newest snapshot, and when it was written on the monotonic clock; None as above.  [generate]"""
+        """The host's newest snapshot, and its time on the monotonic clock; None as above.  [generate]"""
         found = self._while_open(lambda: read_transport(self._words, self.form.sample_rate_hz), None)
         return None if found is None else (found[0], found[1] / 1e9)
 
     @property
     def host_pid(self) -> int:
-        """Process that reads this ring, 0 for none, and once it is closed.  [any]"""
+        """The process that reads this ring; 0 for none, and after `close`.  [any]"""
         return self._while_open(lambda: int(self._words.u32[_HOST_PID]), 0)
 
     def _while_open(self, look: Callable[[], Found], closed: Found) -> Found:
-        """What a look at the words finds; `closed` where another thread has let go of them meanwhile."""
+        """The result of reading the words; `closed` if another thread has released them meanwhile."""
         try:
             return look()
         except ValueError:
@@ -156,22 +155,22 @@ class RingWriter:
             return closed
 
     def host_gone(self) -> bool:
-        """Whether a host had attached and its process has ended: the lane can be freed.  [control]"""
+        """Whether a host was attached and its process has ended: the lane can be freed.  [control]"""
         pid = self.host_pid
         return pid != 0 and not pid_alive(pid)
 
     def host_silent_seconds(self) -> float:
-        """Seconds since the host last played a block; infinity when it never has.  [any]"""
+        """Seconds since the host last played a block; infinity if it never has.  [any]"""
         last_ns = self._while_open(lambda: int(self._words.u64[_HOST_HEARTBEAT]), 0)
         return (time.monotonic_ns() - last_ns) / 1e9 if last_ns else float("inf")
 
     def host_counters(self) -> dict[str, int]:
-        """What the host counted: underruns, underrun_samples, late_blocks, stale_blocks.  [any]"""
+        """The host's counters: underruns, underrun_samples, late_blocks, stale_blocks.  [any]"""
         names = ("underruns", "underrun_samples", "late_blocks", "stale_blocks")
         return self._while_open(lambda: {name: int(self._words.get(name)) for name in names}, dict.fromkeys(names, 0))
 
     def close(self) -> None:
-        """Say goodbye to the host, unlink and unmap. Twice is allowed.  [any]"""
+        """Mark the ring as closed, unlink and unmap. May be called twice.  [any]"""
         if self.segment.n_bytes and not self._closed:
             self._closed = True
             self._words.u32[_STATE] = ENGINE_CLOSED

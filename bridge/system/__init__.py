@@ -1,1 +1,1 @@
-"""Tools for all packages: text for a terminal, whole files, missing libraries, the compiler."""
+"""Tools for all packages: text for a terminal, atomic files, missing libraries, the compiler."""

@@ -1,8 +1,8 @@
-"""Libraries that do not load: which one an error is about, and what to install, in one sentence.
+"""Libraries that do not load: which one an error is about, and what to install.
 
-A library can be missing, or be there and fail while it is imported: built for another version of a library beside it,
-or without a system library that it needs. Such errors are of any class (ImportError, OSError, AttributeError, ...);
-they are told from others by where they were raised: in the body of a module that is not ours.
+A library can be missing, or fail while it is imported: built for another version of a second library, or without a
+system library that it needs. Such errors are of any class (ImportError, OSError, AttributeError, ...); they are
+recognised by where they were raised: in the body of a module that is not Segue's.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from types import TracebackType
 from packaging.requirements import Requirement
 
 PROGRAM = "segue"
-PAIRS = (("torch", "torchaudio"),)  # compiled against each other: replaced together
+PAIRS = (("torch", "torchaudio"),)  # compiled against each other: reinstalled together
 _OURS = ("bridge", "engine", "plugin_host", "presets")
 _TEXT_MAX = 200  # characters of a library's own error
 _LIBRARIES = ("site-packages", "dist-packages")
 
 
 def broken_library(error: BaseException) -> str | None:
-    """What to tell a user about an error that a library raised while it was imported; None for any other.  [any]"""
+    """The message for an error that a library raised during its import; None for any other error.  [any]"""
     name = _failed_import(error)
     if name is None:
         return None
@@ -47,7 +47,7 @@ def _version_there(error: BaseException, name: str) -> str:
 
 
 def advice(name: str, reinstall: bool = False) -> str:
-    """The command that installs what the import `name` needs, as this version of Segue wants it.  [any]"""
+    """The command that installs what the import `name` needs, in the versions that this Segue requires.  [any]"""
     distribution = distribution_of(name)
     pair = next((pair for pair in PAIRS if distribution in pair), (distribution,))
     wanted = [requirement for requirement in requirements() if requirement.name in pair]
@@ -60,7 +60,7 @@ def advice(name: str, reinstall: bool = False) -> str:
 
 @lru_cache(maxsize=1)
 def requirements() -> tuple[Requirement, ...]:
-    """What this version of Segue needs on this machine, extras included; nothing from a checkout that is not installed.
+    """Segue's requirements on this machine, extras included; empty for a checkout that is not installed.
 
     [any]
     """
@@ -73,13 +73,13 @@ def requirements() -> tuple[Requirement, ...]:
 
 
 def extra_of(requirement: Requirement) -> str:
-    """The extra that a requirement belongs to; "" for one that is always needed.  [any]"""
+    """The extra of a requirement; "" for one that is always needed.  [any]"""
     found = re.search(r"extra == ['\"]([^'\"]+)['\"]", str(requirement.marker or ""))
     return found[1] if found else ""
 
 
 def distribution_of(name: str) -> str:
-    """The distribution that an import comes from: "soundfile" from soundfile, "yaml" from PyYAML.  [any]"""
+    """The distribution of an import: soundfile for "soundfile", PyYAML for "yaml".  [any]"""
     homes = _homes().get(name, [])
     wanted = {requirement.name for requirement in requirements()}
     return next((home for home in homes if home in wanted), homes[0] if homes else _NOT_HERE.get(name, name))
@@ -94,7 +94,7 @@ def _homes() -> dict[str, list[str]]:
 
 
 def imports_of(distribution: str) -> list[str]:
-    """The top-level modules of an installed distribution, the one that is named like it first.  [any]"""
+    """The top-level modules of an installed distribution, the one of its name first.  [any]"""
     plain = distribution.lower().replace("-", "_")
     names = [name for name, homes in _homes().items() if distribution in homes and not name.startswith("_")]
     return sorted(names, key=lambda name: (name.lower() != plain, name))
@@ -108,7 +108,7 @@ def _version(distribution: str) -> str:
 
 
 def _failed_import(error: BaseException) -> str | None:
-    """The import that failed: the library we asked for; or one that it needs, where that is one of ours to ask for."""
+    """The import that failed: the imported library; or one that it needs, if Segue requires that one too."""
     loading = [
         name
         for frame in _frames(error.__traceback__)
@@ -130,7 +130,7 @@ def _frames(traceback: TracebackType | None) -> Iterator[TracebackType]:
 
 
 def _library(path: Path) -> str:
-    """The top-level module that a file of an installed library belongs to; "" for other files."""
+    """The top-level module of a file in an installed library; "" for other files."""
     parts = path.parts
     place = next((number for number, part in enumerate(parts) if part in _LIBRARIES), None)
     if place is None or place + 1 >= len(parts):
@@ -140,7 +140,7 @@ def _library(path: Path) -> str:
 
 
 def _first_cause(error: BaseException) -> str:
-    """The text of what went wrong first, in one line."""
+    """The text of the first error, in one line."""
     while (cause := error.__cause__ or error.__context__) is not None:
         error = cause
     text = " ".join(str(error).split()) or "no reason given"

@@ -1,9 +1,9 @@
-"""Files that are there whole or not at all: written beside, flushed to the disk, then put in place.
+"""Atomic files, complete or absent: written under another name, flushed to the disk, then renamed.
 
     FOLDER/.segue-5f3a....part  --fsync-->  renamed to its name  --fsync of the folder
 
-A full disk, a kill or a power cut leaves the file that was there before, or none. Only plain files are replaced: no
-folder, pipe or device, and nothing that a symbolic link leads to.
+A full disk, a kill or a power cut leaves the previous file, or none. Only plain files are replaced: no folder, pipe or
+device, and no target of a symbolic link.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import IO, cast
 
 PREFIX, SUFFIX = ".segue-", ".part"
-OLD_SECONDS = 86_400.0  # a part that nobody has written to for so long was left by a killed process
-_UNFLUSHABLE = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EROFS)  # of file systems that have no flush
+OLD_SECONDS = 86_400.0  # a part not written to for so long was left by a killed process
+_UNFLUSHABLE = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EROFS)  # of file systems without flush
 _BINARY = getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 _KINDS = (
     (stat.S_ISDIR, "a folder"),
@@ -34,9 +34,9 @@ _KINDS = (
 
 
 class Part:
-    """A file that is being written, for libraries that write to file objects.
+    """A file being written, for libraries that write to file objects.
 
-    C libraries lose what a write raises: the first fault is kept in `fault`, from there on nothing is written.
+    C libraries lose exceptions of a write: the first one is kept in `fault`, and nothing is written after it.
     """
 
     def __init__(self, handle: int) -> None:
@@ -44,7 +44,7 @@ class Part:
         self.fault: OSError | None = None
 
     def write(self, data: bytes | bytearray | memoryview) -> int:
-        """Write all of it; how many bytes, 0 after a fault.  [any]"""
+        """Write all of it; returns the number of bytes, 0 after a fault.  [any]"""
         left = memoryview(data).cast("B")
         if self.fault is not None:
             return 0
@@ -58,26 +58,26 @@ class Part:
         return size
 
     def read(self, size: int) -> bytes:
-        """Up to `size` bytes from where it stands.  [any]"""
+        """Up to `size` bytes from the present offset.  [any]"""
         return os.read(self._handle, size)
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Go to a place; the new one.  [any]"""
+        """Set the offset; returns it.  [any]"""
         return os.lseek(self._handle, offset, whence)
 
     def tell(self) -> int:
-        """Where it stands.  [any]"""
+        """The present offset.  [any]"""
         return os.lseek(self._handle, 0, os.SEEK_CUR)
 
     def flush(self) -> None:
-        """Nothing waits here.  [any]"""
+        """No effect: nothing is buffered.  [any]"""
 
 
 @contextmanager
 def writing(path: Path, new: bool = False) -> Iterator[IO[bytes]]:
-    """A file to write to, at `path` once the block ends; nothing is there, or what was, when it raises.
+    """A context manager with a file that is at `path` after the block; if the block raises, `path` is unchanged.
 
-    `new`: FileExistsError where something of that name is there. OSError says why it cannot be written.  [any]
+    `new`: FileExistsError if the name exists. OSError says why it cannot be written.  [any]
     """
     mode = None if new else replaceable(path)
     part, handle = _open_part(path.parent)
@@ -109,7 +109,7 @@ def put(path: Path, data: bytes, new: bool = False) -> None:
 
 
 def settle(part: Path, path: Path) -> None:
-    """Put a file that was written beside into its place, flushed; OSError.  [any]"""
+    """Flush a part and rename it to `path`; OSError.  [any]"""
     replaceable(path)
     handle = os.open(part, os.O_RDWR | _BINARY)
     try:
@@ -121,7 +121,7 @@ def settle(part: Path, path: Path) -> None:
 
 
 def replaceable(path: Path) -> int | None:
-    """Permissions of the plain file that is there, None without one; OSError where something else is.  [any]"""
+    """Permissions of the plain file at `path`, None without one; OSError if it is something else.  [any]"""
     try:
         mode = os.lstat(path).st_mode
     except FileNotFoundError:
@@ -133,14 +133,14 @@ def replaceable(path: Path) -> int | None:
 
 
 def probe(folder: Path) -> None:
-    """Whether files can be made in a folder; OSError where not.  [any]"""
+    """Check that files can be created in a folder; OSError if not.  [any]"""
     part, handle = _open_part(folder)
     os.close(handle)
     os.unlink(part)
 
 
 def sweep(folder: Path) -> None:
-    """Remove what killed processes left half written here, a day after.  [any]"""
+    """Remove parts that killed processes left here, after a day.  [any]"""
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             if entry.name.startswith(PREFIX) and entry.name.endswith(SUFFIX):
@@ -155,7 +155,7 @@ def _open_part(folder: Path) -> tuple[Path, int]:
 
 
 def _name(part: Path, path: Path, new: bool) -> None:
-    """Give the part its name; `new`: only where nobody has it."""
+    """Rename the part; `new`: only if the name is free."""
     if not new:
         os.replace(part, path)
         return
@@ -163,7 +163,7 @@ def _name(part: Path, path: Path, new: bool) -> None:
         os.link(part, path)
     except FileExistsError:
         raise
-    except (OSError, NotImplementedError, AttributeError):  # no hard links there: FAT, some network folders
+    except (OSError, NotImplementedError, AttributeError):  # no hard links: FAT, some network folders
         if os.path.lexists(path):
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), os.fspath(path)) from None
         os.rename(part, path)
@@ -172,7 +172,7 @@ def _name(part: Path, path: Path, new: bool) -> None:
 
 
 def _flush(handle: int) -> None:
-    """Onto the disk, through its own cache where macOS lets us."""
+    """Flush to the disk, on macOS through the disk's cache as well."""
     try:
         import fcntl
 
@@ -186,12 +186,12 @@ def _flush(handle: int) -> None:
 
 
 def _flush_folder(folder: Path) -> None:
-    """The name onto the disk, too; Windows does that by itself."""
+    """Flush the folder's entry, too; Windows does this by itself."""
     if os.name != "posix":
         return
     try:
         handle = os.open(folder, os.O_RDONLY)
-    except OSError:  # one may write there and not look: the file is there, its name perhaps not yet for ever
+    except OSError:  # a folder without read permission: the file exists, its name may not be flushed yet
         return
     try:
         _flush(handle)

@@ -1,1 +1,1 @@
-"""Musical time: exact units, transport, tempo map, courses of a song, tap tempo."""
+"""Musical time: exact units, transport, tempo map, course of a song, tap tempo."""

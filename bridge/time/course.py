@@ -1,8 +1,8 @@
-"""The host's musical time at its sample rate: a tempo map, a loop range, and where playing on leads to.
+"""The host's musical time at its sample rate: a tempo map, a loop range, and the positions of playing on.
 
-Beat 0 sounds at sample 0; what lies before it has negative positions. Whoever needs a straight line gets
-one from `grid_at`: on a straight stretch the exact `bridge.time.transport.Grid`, with the map's bar numbers; on a
-ramp the tangent at a sample, as a DAW tells its plugins once a block.
+Beat 0 sounds at sample 0; positions before it are negative. `grid_at` returns a straight line: on a straight stretch
+the exact `bridge.time.transport.Grid`, with the map's bar numbers; on a ramp the tangent at a sample, as a DAW reports
+it to plugins once a block.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from bridge.time.units import Exact, exact, nearest, positive, samples_to_second
 
 @dataclass(frozen=True, slots=True)
 class CourseStretch:
-    """`n_samples` of host time from `position_samples` on, in one go; `passes` counts returns of the loop."""
+    """`n_samples` of continuous host time from `position_samples` on; `passes` counts returns of the loop."""
 
     position_samples: int
     n_samples: int
@@ -27,7 +27,7 @@ class CourseStretch:
 
 @dataclass(frozen=True)
 class Course:
-    """A tempo map at a sample rate, with a loop range in beats, or none.
+    """A tempo map at a sample rate, with an optional loop range in beats.
 
     Positions are samples, rounded once from exact beats: no drift. ValueError for a rate not above 0 and for
     a loop that ends before it starts or lasts less than a sample.
@@ -70,10 +70,10 @@ class Course:
         return bar if self.bar_start(bar) == position_samples else bar + 1
 
     def grid_at(self, position_samples: int) -> Grid:
-        """The straight line through a sample: holds until `grid_ends`, on a ramp it is the tangent.
+        """The straight line through a sample: valid until `grid_ends`, on a ramp it is the tangent.
 
-        Exact, but for half a sample's worth where the stretch begins between two samples. Two samples of one
-        straight stretch get equal grids. Bars have the map's numbers.  [any]
+        Exact, or within half a sample if the stretch begins between two samples. Two samples of one straight
+        stretch get equal grids. Bars have the map's numbers.  [any]
         """
         place, tempi = self.beats_at(position_samples), self.tempo_map
         beats = self._settled(place, position_samples)
@@ -87,7 +87,7 @@ class Course:
         )  # fmt: skip
 
     def grid_ends(self, position_samples: int) -> int | None:
-        """First sample at which `grid_at` is another one than here; None when it holds for good.
+        """The first sample at which `grid_at` changes; None if it never does.
 
         On a ramp that is the next sample.  [any]
         """
@@ -98,7 +98,7 @@ class Course:
         return min((self.sample_at(end) for end in ends if end is not None), default=None)
 
     def _settled(self, beats: Fraction, position_samples: int) -> Fraction:
-        """`beats`, or the change behind it that was rounded onto this very sample."""
+        """`beats`, or the change after it that was rounded onto this sample."""
         ends = (self.tempo_map.next_tempo_change(beats), self.tempo_map.next_signature_change(beats))
         return max((end for end in ends if end is not None and self.sample_at(end) <= position_samples), default=beats)
 
@@ -106,13 +106,13 @@ class Course:
 
     @property
     def loop_samples(self) -> tuple[int, int] | None:
-        """First sample of the loop, and first behind it.  [any]"""
+        """The first sample of the loop, and the first after it.  [any]"""
         if self.loop_beats is None:
             return None
         return self.sample_at(exact(self.loop_beats[0])), self.sample_at(exact(self.loop_beats[1]))
 
     def after(self, position_samples: int, n_samples: int) -> int:
-        """Position `n_samples` of playing after another one. A loop catches what reaches its end from before.  [any]"""
+        """The position after playing `n_samples`, through the loop if its end is reached from before.  [any]"""
         bounds = self.loop_samples
         position = position_samples + n_samples
         if bounds is None or position_samples >= bounds[1] or position < bounds[1]:
@@ -120,7 +120,7 @@ class Course:
         return bounds[0] + (position - bounds[1]) % (bounds[1] - bounds[0])
 
     def stretches(self, position_samples: int, n_samples: int) -> Iterator[CourseStretch]:
-        """The next `n_samples` of playing, cut where the loop returns.  [any]"""
+        """The next `n_samples` of playing, split where the loop returns.  [any]"""
         bounds, passes = self.loop_samples, 0
         while n_samples > 0:
             inside = bounds is not None and position_samples < bounds[1]

@@ -1,7 +1,7 @@
-"""Tap tempo: the beat of somebody who taps it.
+"""Tap tempo.
 
-The line through the last taps by the median of all slopes (Theil 1950): one tap that slipped moves nothing. A
-tap left out is understood, a bounce is not counted, and another tempo or a pause begins anew.
+The line through the last taps by the median of all slopes (Theil 1950): one tap off the beat changes nothing. A missing
+tap is filled in, a bounce is not counted, and another tempo or a pause starts a new measurement.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from bridge.time.units import SECONDS_PER_MINUTE
 TAPS = 8
 SHORTEST_SECONDS = 0.9 * SECONDS_PER_MINUTE / TEMPO_MAX_BPM
 LONGEST_SECONDS = 1.1 * SECONDS_PER_MINUTE / TEMPO_MIN_BPM
-LEFT_OUT_MAX = 2  # taps; more are a pause
-OTHER_TEMPO = 0.3  # an interval this far from whole beats begins anew
+LEFT_OUT_MAX = 2  # missing taps; more are a pause
+OTHER_TEMPO = 0.3  # an interval this far from whole beats starts a new measurement
 
 
 @dataclass(frozen=True, slots=True)
 class Tapped:
-    """The tempo tapped, when its newest beat was, and how many beats after the downbeat (0 when none was told)."""
+    """The tapped tempo, the time of its newest beat, and the beats since the downbeat (since the first tap if none)."""
 
     tempo_bpm: float
     beat_seconds: float
@@ -31,16 +31,16 @@ class Tapped:
 
 
 class TapTempo:
-    """Takes taps in, one at a time; needs two for a tempo."""
+    """Takes taps one at a time; needs two for a tempo."""
 
     def __init__(self) -> None:
-        self._taps: deque[tuple[float, int]] = deque(maxlen=TAPS)  # when, and on which beat
+        self._taps: deque[tuple[float, int]] = deque(maxlen=TAPS)  # second and beat
         self._downbeat = 0
 
     def tap(self, seconds: float, downbeat: bool = False) -> Tapped | None:
-        """A tap at an instant of the monotonic clock; `downbeat`: it is the first beat of a bar.
+        """Add a tap at a time of the monotonic clock; `downbeat`: it is the first beat of a bar.
 
-        None until the tempo is known.  [any]
+        Returns None until the tempo is known.  [any]
         """
         if self._taps and seconds - self._taps[-1][0] < SHORTEST_SECONDS:
             return self._found()

@@ -1,6 +1,6 @@
 """A song's tempo map: steps and ramps of tempo, changes of signature, beats <-> seconds <-> bars.
 
-    tempo  ....120______       ____ 90 ....        the first tempo holds before its point, the last one after it
+    tempo  ....120______       ____ 90 ....        the first tempo holds before its point too, the last one after it
                         \\_____/                    a ramp is straight over beats: tempo(b) = T0 + k * (b - b0)
     bars   4/4 | | | | 7/8 | | | 5/4  |  |         a signature changes on a bar line; bars count through, from 0
 
@@ -8,8 +8,8 @@ Straight stretches are exact fractions. On a ramp, from integrating 60/tempo(b):
 
     seconds(b) = 60/k * ln(tempo(b)/T0),    b(seconds) = b0 + T0/k * (exp(k * seconds/60) - 1)
 
-worked out to 50 decimal digits (`decimal`, whose ln and exp are rounded right), so the error stays under
-1e-40 s in a piece of any length; one rounding remains, to the sample.
+computed to 50 decimal digits (`decimal`, whose ln and exp are correctly rounded), so the error stays under 1e-40 s in
+a piece of any length; one rounding remains, to the sample.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _DIGITS = Context(prec=50)
 
 @dataclass(frozen=True, slots=True)
 class TempoPoint:
-    """From `beats` on the tempo is `tempo_bpm`; with `ramp` it moves in a straight line to the next point's."""
+    """From `beats` on the tempo is `tempo_bpm`; with `ramp` it moves linearly to the next point's tempo."""
 
     beats: Exact
     tempo_bpm: Exact
@@ -54,7 +54,7 @@ class SignaturePoint:
 
 @dataclass(frozen=True, slots=True)
 class _Leg:
-    """A stretch of the map: tempo at its start, its slope in bpm per beat, and the second of its first beat."""
+    """A segment of the map: tempo at its start, slope in bpm per beat, and the second of its first beat."""
 
     beats: Fraction
     tempo_bpm: Fraction
@@ -85,7 +85,7 @@ def _decimal(value: Fraction) -> Decimal:
 class TempoMap:
     """Tempo and signatures of a whole song; beat 0 is second 0, and beats before it are negative.
 
-    Unchangeable; may be shared between threads. ValueError for no tempo, a tempo outside 20..400 bpm, two
+    Immutable; may be shared between threads. ValueError for no tempo, a tempo outside 20..400 bpm, two
     points on one beat or bar, and a ramp with no point to go to.
     """
 
@@ -119,22 +119,22 @@ class TempoMap:
         return leg.beats_at(moment)
 
     def tempo_at(self, beats: Exact) -> Fraction:
-        """Quarter notes a minute at a beat; where it steps, the new one.  [any]"""
+        """Quarter notes a minute at a beat; at a step, the new tempo.  [any]"""
         place = exact(beats)
         return self._leg_of_beats(place).tempo_at(place)
 
     def straight_at(self, beats: Exact) -> bool:
-        """Whether the tempo stands still at a beat.  [any]"""
+        """Whether the tempo is constant at a beat.  [any]"""
         return not self._leg_of_beats(exact(beats)).slope
 
     def next_tempo_change(self, beats: Exact) -> Fraction | None:
-        """First beat after `beats` on which another stretch of tempo begins; None when there is none.  [any]"""
+        """The first beat after `beats` on which another segment begins; None if there is none.  [any]"""
         index = bisect_right(self._leg_beats, exact(beats))
-        index = max(index, 1)  # before the first point it is as right after it
+        index = max(index, 1)  # before the first point the tempo is that after it
         return self._leg_beats[index] if index < len(self._leg_beats) else None
 
     def tempo_since(self, beats: Exact) -> Fraction:
-        """Beat on which the stretch of tempo around `beats` begins; the map's first point for all before it.  [any]"""
+        """The beat on which the segment around `beats` begins; the map's first point for all beats before it.  [any]"""
         return self._leg_of_beats(exact(beats)).beats
 
     def _leg_of_beats(self, beats: Fraction) -> _Leg:
@@ -158,11 +158,11 @@ class TempoMap:
         return bar_at_beats(place - self._origin(section), self.signatures[section].signature)
 
     def bar_origin_beats(self, beats: Exact) -> Fraction:
-        """Beat on which bar 0 would begin, had the signature at `beats` held from the start.  [any]"""
+        """The beat on which bar 0 would begin if the signature at `beats` held from the start.  [any]"""
         return self._origin(self._section(exact(beats)))
 
     def next_signature_change(self, beats: Exact) -> Fraction | None:
-        """First beat after `beats` on which another signature begins; None when there is none.  [any]"""
+        """The first beat after `beats` on which another signature begins; None if there is none.  [any]"""
         index = max(bisect_right(self._bar_beats, exact(beats)), 1)
         return self._bar_beats[index] if index < len(self._bar_beats) else None
 
@@ -174,7 +174,7 @@ class TempoMap:
         return self._bar_beats[section] - bar_start_beats(point.bar, point.signature)
 
     def _starts(self) -> list[Fraction]:
-        """First beat of each signature, so that bar 0 begins on beat 0."""
+        """The first beat of each signature; bar 0 begins on beat 0."""
         starts = [Fraction(0)]
         for point, following in zip(self.signatures, self.signatures[1:], strict=False):
             starts.append(starts[-1] + bar_start_beats(following.bar - point.bar, point.signature))
@@ -185,7 +185,7 @@ class TempoMap:
 
 
 def _legs(points: tuple[TempoPoint, ...]) -> list[_Leg]:
-    """The stretches of a map, the first point at second 0; what lies before it is straight."""
+    """The segments of a map, with the first point at second 0; the tempo before it is constant."""
     if not points:
         raise ValueError("a tempo map needs a tempo, got none")
     legs: list[_Leg] = []
@@ -215,6 +215,6 @@ def _slope(point: TempoPoint, following: TempoPoint) -> Fraction:
 
 
 def _shifted(legs: list[_Leg]) -> list[_Leg]:
-    """The same stretches, with beat 0 at second 0."""
+    """The same segments, with beat 0 at second 0."""
     zero = legs[max(bisect_right([leg.beats for leg in legs], 0) - 1, 0)].seconds_at(Fraction(0))
     return [_Leg(leg.beats, leg.tempo_bpm, leg.slope, leg.seconds - zero) for leg in legs]

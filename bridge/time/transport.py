@@ -1,7 +1,7 @@
-"""The host's timeline: a grid (samples <-> beats <-> bars) and a snapshot of where the host is on it.
+"""The host's timeline: a grid (samples <-> beats <-> bars) and a snapshot of the host's transport.
 
-A position is a number of host samples. The grid says which beat that is. It is measured from an anchor,
-a point that stays where it is as long as the tempo does, so that reading it a million times adds nothing up.
+A position is a number of host samples. The grid converts it to a beat, from an anchor that stays fixed as long as the
+tempo does, so that errors do not add up.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ COMMON_TIME = Signature(4, 4)
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """Straight line between samples and beats: `anchor_beats` sounds at sample `anchor_samples`.
+    """A straight line between samples and beats: `anchor_beats` sounds at sample `anchor_samples`.
 
-    `bar_origin_beats` is a beat on which some bar begins, 0 unless the signature changed on the way; it is
-    bar 0 for the functions here. All floats mean their shortest decimal, so both sides of the wire agree
-    to the last sample. ValueError for a tempo or rate that is not above 0.
+    `bar_origin_beats` is a beat on which a bar begins, 0 unless the signature changed before; it is bar 0 for
+    the functions here. Floats stand for their shortest decimal, so that both sides of the wire agree to the
+    sample. ValueError for a tempo or rate that is not above 0.
     """
 
     sample_rate_hz: int
@@ -77,32 +77,32 @@ class Grid:
         return bar if self.bar_start(bar) == position_samples else bar + 1
 
     def next_beat_start(self, position_samples: int) -> int:
-        """First sample, at `position_samples` or after it, on which a whole beat sounds.  [any]"""
+        """The first sample, at `position_samples` or after it, on which a whole beat sounds.  [any]"""
         beat = math.floor(self.beats_at(position_samples))
         start = self.sample_at(beat)
         return start if start >= position_samples else self.sample_at(beat + 1)
 
     def retuned(self, position_samples: int, tempo_bpm: float) -> Grid:
-        """The grid that goes on at another tempo from a sample, where the beat stays what it was.  [any]"""
+        """The grid with another tempo from a sample on, where the beat stays the same.  [any]"""
         beats = float(self.beats_at(position_samples))
         return replace(self, tempo_bpm=tempo_bpm, anchor_samples=position_samples, anchor_beats=beats)
 
     def resigned(self, position_samples: int, signature: Signature) -> Grid:
-        """The grid that goes on in another signature; a new bar begins at that sample.  [any]"""
+        """The grid with another signature; a new bar begins at that sample.  [any]"""
         return replace(self, signature=signature, bar_origin_beats=float(self.beats_at(position_samples)))
 
     def moved(self, position_samples: int, beats: float) -> Grid:
-        """The same tempo with `beats` at that sample: for hosts that report both themselves.  [any]"""
+        """The grid with the same tempo and `beats` at that sample: for hosts that report both.  [any]"""
         return replace(self, anchor_samples=position_samples, anchor_beats=float(beats))
 
 
 @dataclass(frozen=True, slots=True)
 class Transport:
-    """Where the host is, valid for the block whose first sample is `position_samples`.
+    """A snapshot of the host, valid for the block whose first sample is `position_samples`.
 
-    `loop_beats` is (start, end) when the host loops, else None. `timeline` numbers the stretches of host
-    time between jumps: the host's processor adds one at each jump and each loop pass, so that one position
-    in two passes of a loop can be told apart. It is 0 where nobody counts.
+    `loop_beats` is (start, end) if the host loops, else None. `timeline` numbers the stretches of host time
+    between jumps: the host's processor adds one at each jump and each loop pass, which distinguishes the same
+    position in two passes. It is 0 if nothing counts.
     """
 
     playing: bool
@@ -136,5 +136,5 @@ class Transport:
         return self.grid.sample_rate_hz
 
     def advanced(self, n_samples: int) -> Transport:
-        """The snapshot `n_samples` later on the same stretch; where it stops, it stays.  [any]"""
+        """The snapshot `n_samples` later on the same stretch; unchanged if the host is stopped.  [any]"""
         return replace(self, position_samples=self.position_samples + n_samples) if self.playing else self

@@ -1,7 +1,7 @@
 """Unit arithmetic: beats, seconds, samples, codec frames and bars, exact and in inverse pairs.
 
-Everything here is a `Fraction` until it becomes a sample number, and it becomes one in a single place,
-`nearest`. So nothing drifts: bar 9 000 of a piece in 7/8 at 128 BPM is where it belongs to the sample.
+All values are `Fraction`s until `nearest`, the only rounding, makes sample numbers of them. Nothing drifts: bar 9,000
+of a piece in 7/8 at 128 BPM is exact to the sample.
 
     bars  <->  beats  <->  seconds  <->  samples          (host's sample rate)
                                ^-------->  codec frames   (50 a second: 640 samples at 32 kHz)
@@ -26,10 +26,10 @@ SECONDS_PER_MINUTE = 60
 
 
 def exact(value: Exact) -> Fraction:
-    """The number that `value` stands for, exactly; a float stands for its shortest decimal.
+    """`value` as an exact fraction; a float stands for its shortest decimal.
 
     So 120.1 is 1201/10 on both sides of the wire and not the binary number next to it.
-    Raises ValueError for NaN and infinity, TypeError for what is not a number.  [any]
+    Raises ValueError for NaN and infinity, TypeError for anything but a number.  [any]
     """
     if isinstance(value, bool):
         raise TypeError(f"a number is needed, got {value!r}")
@@ -43,10 +43,10 @@ def exact(value: Exact) -> Fraction:
 
 
 def shortest_float32(value: float) -> float:
-    """The float whose decimal is the shortest that means the same 32-bit float as `value`.
+    """The float with the shortest decimal that is the same 32-bit float as `value`.
 
-    OSC carries floats in 32 bits, where 120.1 arrives as 120.0999984741211; this gives 120.1 back.
-    Values that do not fit 32 bits raise ValueError.  [any]
+    OSC floats have 32 bits: 120.1 arrives as 120.0999984741211, and this returns 120.1.
+    ValueError for values that do not fit 32 bits.  [any]
     """
     try:
         wanted = struct.pack("<f", value)
@@ -60,12 +60,12 @@ def shortest_float32(value: float) -> float:
 
 
 def nearest(value: Fraction) -> int:
-    """The nearest whole number, halves upwards: the one rounding of the project.  [any]"""
+    """The nearest whole number, halves upwards: the only rounding of the project.  [any]"""
     return math.floor(value + Fraction(1, 2))
 
 
 def positive(value: Exact, what: str) -> Fraction:
-    """`value` exactly, when it is above zero; ValueError names `what` otherwise.  [any]"""
+    """`value` exactly; ValueError names `what` if it is not above zero.  [any]"""
     number = exact(value)
     if number <= 0:
         raise ValueError(f"{what} must be above 0, got {value!r}")
@@ -74,7 +74,7 @@ def positive(value: Exact, what: str) -> Fraction:
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """Time signature: `numerator` notes of 1/`denominator` make a bar; a beat is a quarter note all the same.
+    """Time signature: a bar has `numerator` notes of 1/`denominator`; a beat is a quarter note in any signature.
 
     Numerator 1..64, denominator a power of two up to 64; ValueError otherwise.
     """
@@ -156,7 +156,7 @@ def frames_to_samples(frames: int) -> int:
 
 
 def samples_to_frames(samples: int) -> int:
-    """Whole frames that cover `samples` of the codec (32 kHz), the last one padded.  [any]"""
+    """Whole frames that cover `samples` of the codec (32 kHz), the last padded.  [any]"""
     return -(-samples // SAMPLES_PER_FRAME)
 
 
@@ -179,7 +179,7 @@ def bar_start_beats(bar: int, signature: Signature) -> Fraction:
 
 
 def bar_at_beats(beats: Exact, signature: Signature) -> int:
-    """Bar that contains `beats`; a bar owns its first beat and not the next bar's.  [any]"""
+    """The bar of a beat; a bar owns its first beat and not the next bar's.  [any]"""
     return math.floor(exact(beats) / signature.beats_per_bar)
 
 

@@ -1,4 +1,4 @@
-"""What a call of `MusicGen` was given, as the asks of its pieces: checked, at the model's rate, refused by name."""
+"""The arguments of a `MusicGen` call as the asks of its pieces: checked, at the model's rate."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Given:
 
     @property
     def count(self) -> int:
-        """How many pieces; ValueError when what was given disagrees.  [any]"""
+        """The number of pieces; ValueError if the arguments disagree.  [any]"""
         if isinstance(self.texts, str):
             raise ValueError(f"descriptions is the one text {self.texts[:40]!r}, must be a list of texts")
         if self.texts is not None:
@@ -107,7 +107,7 @@ def asks_for(
 def _harmonies(
     model: LoadedModel, given: Given, params: GenerationParams, melodies: list[Reference | None]
 ) -> list[Reference | None]:
-    """The prompt of each piece without a melody, its whole bars where there is a tempo, for models that keep to it."""
+    """The prompt of each piece without a melody (its whole bars if there is a tempo), for models with `harmony`."""
     if given.prompt is None or HARMONY not in model.takes or not params.keep_harmony:
         return [None] * len(melodies)
     rate_hz = model.codec.sample_rate
@@ -118,11 +118,11 @@ def _harmonies(
 
 
 def harmony_of(audio: Tensor, rate_hz: int, grid: FrameGrid | None) -> Reference:
-    """A prompt [1, n] as the music whose chords are kept to: its whole bars where there is a tempo.  [any]"""
+    """A prompt [1, n] as the music whose harmony is kept: its whole bars if there is a tempo.  [any]"""
     if grid is None:
         return Reference(audio)
     beats = audio.shape[1] / rate_hz * grid.bpm / 60.0
-    bars = int(beats / grid.beats_per_bar + 0.01)  # evidently meant, though some samples short
+    bars = int(beats / grid.beats_per_bar + 0.01)  # tolerate some missing samples
     looped = bars * grid.beats_per_bar if bars else beats
     return Reference(audio, on_grid=OnGrid(grid.start_beats, looped, grid.bpm))
 
@@ -130,7 +130,7 @@ def harmony_of(audio: Tensor, rate_hz: int, grid: FrameGrid | None) -> Reference
 def _references(
     model: LoadedModel, name: str, given: Given, count: int, whole: bool, exact: bool
 ) -> list[Reference | None]:
-    """A reference per piece; pieces given the same samples share one, so that it is listened to once."""
+    """A reference per piece; pieces with the same samples share one, so that it is analysed once."""
     wavs = _listed(given.melody if name == MELODY else given.style)
     if wavs is None:
         return [None] * count
@@ -155,7 +155,7 @@ def _references(
 def encode_prompt(model: LoadedModel, prompt: Tensor, rate_hz: int, duration: float, reference: bool) -> Tensor:
     """Prompt [B, C, n] to codes [B, K, P], each piece alone.
 
-    Raises AudioError for a prompt that leaves nothing to generate, or does not fit a window.  [generate]
+    Raises AudioError for a prompt that leaves nothing to generate, or exceeds a window.  [generate]
     """
     codec, device, rate = model.codec, model.lm.out_norm.weight.device, frame_rate(model)
     wavs = [as_heard(wav, rate_hz, codec.sample_rate, codec.channels, exact=reference) for wav in prompt]

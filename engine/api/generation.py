@@ -1,4 +1,4 @@
-"""What `MusicGen.set_generation_params` sets, checked, and how seconds become whole frames."""
+"""The generation parameters of `MusicGen`, checked, and seconds as whole frames."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ def frame_rate(model: LoadedModel) -> float:
 
 
 def frames_of(seconds: float, model: LoadedModel) -> int:
-    """Whole frames in `seconds`, without what floating point loses.  [any]"""
+    """Whole frames in `seconds`, without floating-point errors.  [any]"""
     return math.floor(seconds * frame_rate(model) + _EPSILON)
 
 
 @dataclass(frozen=True)
 class GenerationParams:
-    """What `set_generation_params` sets; seconds as the caller gave them.  [any]"""
+    """The values of `set_generation_params`; seconds as the caller gave them.  [any]"""
 
     sampling: Sampling
     guidance: Guidance
@@ -80,9 +80,9 @@ def stride_for(model: LoadedModel, duration: float, extend_stride: float | None)
 
 
 def grid_for(model: LoadedModel, bpm: float | None, start_beats: float, beats_per_bar: float) -> FrameGrid | None:
-    """The host's beats, None where no tempo is given.
+    """The host's beats, None without a tempo.
 
-    Raises UnsupportedError for a model that cannot hear the tempo, ValueError out of range.  [any]
+    Raises UnsupportedError for a model without tempo conditioning, ValueError out of range.  [any]
     """
     if bpm is None:
         return None
@@ -93,7 +93,7 @@ def grid_for(model: LoadedModel, bpm: float | None, start_beats: float, beats_pe
 
 
 def must_take(model: LoadedModel, name: str) -> None:
-    """Raise UnsupportedError where the model cannot follow `name`, with what is missing if anything is.  [any]"""
+    """Raise UnsupportedError if the model cannot follow `name`, with the missing part if there is one.  [any]"""
     if name not in model.takes:
         able, why = ", ".join(sorted(model.takes)), getattr(model.conditioner, "why_not", "")
         missing = f" ({why})" if why else ""

@@ -1,4 +1,4 @@
-"""What a `MusicGen` is and is set to: the names that audiocraft's users look for on their model."""
+"""Properties and settings of a `MusicGen`, with audiocraft's names."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class ModelSettings:
-    """A loaded model, how it generates, and what it is called; all of it [generate]."""
+    """A loaded model, its generation settings, and its name; all of it [generate]."""
 
     def __init__(self, model: LoadedModel, name: str | None = None, reference: bool = False) -> None:
         self.model = model
@@ -58,7 +58,7 @@ class ModelSettings:
 
     @property
     def max_duration(self) -> float:
-        """Seconds that one window sees; longer music rolls on by `extend_stride`."""
+        """Seconds of one window; windows of longer music roll by `extend_stride`."""
         return self.model.window_frames / self.frame_rate
 
     @property
@@ -73,7 +73,7 @@ class ModelSettings:
 
     @property
     def generation_params(self) -> dict[str, Any]:
-        """What sampling and guidance are set to, by audiocraft's names."""
+        """The settings of sampling and guidance, by audiocraft's names."""
         return self.params.familiar()
 
     def set_generation_params(
@@ -93,13 +93,13 @@ class ModelSettings:
         beats_per_bar: float = 4.0,
         keep_harmony: bool = True,
     ) -> None:
-        """Set everything anew; None takes the model's own: top_k 250, temperature 1, cfg_coef 3 and a stride of 18 s
+        """Set all parameters; None takes the model's own: top_k 250, temperature 1, cfg_coef 3 and a stride of 18 s
         for the published models.
 
         `duration` and `extend_stride` in seconds; `bpm`, `start_beats` (host beat of the first sample) and
-        `beats_per_bar` (quarter notes) are for models that hear the tempo. `keep_harmony`: where no melody is given, a
-        model that can goes on within the chords and key of its prompt.  Raises TypeError for what is no number,
-        ValueError out of range, UnsupportedError for a tempo given to a model that cannot take one.
+        `beats_per_bar` (quarter notes) are for models with tempo conditioning. `keep_harmony`: without a melody, a
+        model that supports it stays within the chords and key of its prompt.  Raises TypeError for anything but a
+        number, ValueError out of range, UnsupportedError for a tempo with a model without tempo conditioning.
         """
         must_be_whole(top_k=top_k)
         must_be_number(top_p=top_p, temperature=temperature, duration=duration, extend_stride=extend_stride)
@@ -119,7 +119,7 @@ class ModelSettings:
         ds_factor: int | None = None,
         encodec_n_q: int | None = None,
     ) -> None:
-        """How a style is listened to: through `eval_q` of the quantisers, an excerpt of `excerpt_length` seconds.
+        """How a style is encoded: by `eval_q` of the quantisers, from an excerpt of `excerpt_length` seconds.
 
         The model was trained on 1.5 to 4.5 s. `ds_factor`: one of how many feature frames is kept, None = the
         model's own. Raises UnsupportedError for a model without this kind of style, ValueError out of range.
@@ -136,5 +136,5 @@ class ModelSettings:
         self.style_excerpt = StyleExcerpt(excerpt_length, eval_q, ds_factor)
 
     def set_custom_progress_callback(self, progress_callback: Callable[[int, int], None] | None = None) -> None:
-        """Call `progress_callback(frames done, frames in all)` while generating; None = none."""
+        """Call `progress_callback(frames done, frames in total)` while generating; None = none."""
         self.progress_callback = progress_callback

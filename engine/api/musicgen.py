@@ -4,8 +4,8 @@
     model.set_generation_params(duration=8)
     audio = model.generate(["happy rock"], seed=1)  # [1, C, 640 * frames] at model.sample_rate
 
-Beyond audiocraft: `seed`, `stream=True`, prompt and reference together, `style_starts`, and a tempo for the model
-that hears one. Right where audiocraft is not, unless loaded with `reference=True`: docs/python.md lists it all.
+Beyond audiocraft: `seed`, `stream=True`, prompt and reference together, `style_starts`, and a tempo for models that are
+conditioned on it. It corrects audiocraft's errors, unless loaded with `reference=True`: see docs/python.md.
 """
 
 from __future__ import annotations
@@ -51,12 +51,12 @@ class MusicGen(ModelSettings):
     ) -> MusicGen:
         """A model by name ("facebook/musicgen-melody", "melody", "embedded") or folder, hot on `device`.
 
-        `device` None takes a GPU where there is one; `dtype` None float16 on a GPU, float32 on a CPU. `t5`,
-        `separator` and `style_features` are a path or a callable that stands in for T5, for the stem separator
-        (wav [B, 2, N] at 44.1 kHz -> [B, 4, 2, N]) and for the style's features (wav [B, N] at 24 kHz -> [B, F, D]).
-        `reference` computes exactly as audiocraft does, flaws included, for comparisons. What a user should know
-        (no stem separator, say) is given as a warning.
-        Raises CheckpointError, EngineError for a device that is not there.
+        `device` None takes a GPU if there is one; `dtype` None is float16 on a GPU, float32 on a CPU. `t5`,
+        `separator` and `style_features` are a path or a callable in place of T5, of the stem separator
+        (wav [B, 2, N] at 44.1 kHz -> [B, 4, 2, N]) and of the style's features (wav [B, N] at 24 kHz -> [B, F, D]).
+        `reference` computes exactly as audiocraft does, errors included, for comparisons. The model's notes (for
+        example a missing stem separator) are given as warnings.
+        Raises CheckpointError, or EngineError for a missing device.
         """
         from engine.models.device import pick_device
         from engine.models.load import load_model
@@ -79,8 +79,8 @@ class MusicGen(ModelSettings):
     ) -> Result:
         """Music for each text: float32 [B, C, n], and codes [B, K, T] with `return_tokens`.
 
-        `seed` None draws one from torch's generator. `stream`: an iterator of the same in pieces, as it is made;
-        put together along the last axis they are the whole.
+        `seed` None draws one from torch's generator. `stream`: an iterator of the same in pieces, as they are
+        made; joined along the last axis they are the whole.
         """
         return self._run(Given(descriptions), progress, return_tokens, seed, stream)
 
@@ -93,7 +93,7 @@ class MusicGen(ModelSettings):
         seed: int | None = None,
         stream: bool = False,
     ) -> Result:
-        """`num_samples` pieces that follow nothing."""
+        """`num_samples` pieces without conditions."""
         must_be_whole(num_samples=num_samples)
         if num_samples < 1:
             raise ValueError(f"num_samples is {num_samples}, must be 1 or more")
@@ -136,9 +136,9 @@ class MusicGen(ModelSettings):
         melody_sample_rate: int | None = None,
         style_starts: Sequence[int] | None = None,
     ) -> Result:
-        """Go on from audio [B, C, n] (or [C, n]); the result begins with the prompt as the codec hears it.
+        """Continue audio [B, C, n] (or [C, n]); the result begins with the prompt as the codec encodes and decodes it.
 
-        `melody_wavs`: what to follow meanwhile, as in `generate_with_chroma`.
+        `melody_wavs`: melodies to follow, as in `generate_with_chroma`.
         """
         given = self._with_wavs(descriptions, melody_wavs, melody_sample_rate or prompt_sample_rate, style_starts)
         return self._run(given.following(prompt, prompt_sample_rate), progress, return_tokens, seed, stream)
@@ -157,10 +157,10 @@ class MusicGen(ModelSettings):
         stream: bool = False,
         style_starts: Sequence[int] | None = None,
     ) -> Result:
-        """Any mix of text, melody, style and audio to continue, as far as the model takes them.
+        """Any mix of text, melody, style and audio prompt that the model supports.
 
-        All audio at `sample_rate`.  Raises UnsupportedError naming what the model cannot follow, AudioError for audio
-        it cannot use, ValueError when counts differ.
+        All audio at `sample_rate`.  Raises UnsupportedError naming what the model cannot follow, AudioError for invalid
+        audio, ValueError if counts differ.
         """
         given = Given(descriptions, melody_wavs, style_wavs, sample_rate, starts=style_starts)
         return self._run(given.following(prompt, sample_rate), progress, return_tokens, seed, stream)
@@ -172,7 +172,7 @@ class MusicGen(ModelSettings):
     def _with_wavs(
         self, texts: Sequence[str | None] | None, wavs: Wavs, rate_hz: int, starts: Sequence[int] | None
     ) -> Given:
-        """Wavs as what this model's one listener takes: a melody, or a style where there is only that."""
+        """Wavs as this model's reference: a melody, or a style if it has only that."""
         takes = self.model.takes
         has_style = STYLE in takes or getattr(self.model.conditioner, "style_quantizers", 0) > 0
         if MELODY not in takes and has_style:

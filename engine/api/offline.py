@@ -1,4 +1,4 @@
-"""Pieces of one length, made together: what `MusicGen.generate` does behind its method names.
+"""Pieces of one length, made together: the work of `MusicGen.generate`.
 
 asks --conditions, each piece alone--> lanes in lock step --> codes, a few frames at a time --> audio
 """
@@ -27,7 +27,7 @@ Report = Callable[[int, int], None]
 
 
 def conditions_of(model: LoadedModel, ask: Ask, guidance: Guidance) -> WindowConditions:
-    """The conditions of one piece, whatever is made beside it.  [generate]"""
+    """The conditions of one piece, independent of others.  [generate]"""
 
     def at(offset_frames: int, window_frames: int) -> tuple[Conditions, ...]:
         with torch.no_grad():
@@ -84,8 +84,8 @@ def heard_as_made(
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Codes [B, K, n] piece by piece to (audio [B, C, m], the same codes); decoded while the next piece is made.
 
-    Audio follows four frames (of EnCodec) behind its codes; what is left comes last, with no codes.  Put together
-    it is the audio of `codec.decode`.  [generate]
+    Audio comes four frames (of EnCodec) after its codes; the rest comes last, without codes.  Joined it is the audio
+    of `codec.decode`.  [generate]
     """
     states: list[Any] = []
     begun: tuple[Future[Tensor], Tensor] | None = None

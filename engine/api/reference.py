@@ -1,9 +1,10 @@
-"""Generation as audiocraft computes it, its flaws included: what `get_pretrained(..., reference=True)` runs.
+"""Generation as audiocraft computes it, errors included, for `get_pretrained(..., reference=True)`.
 
-For comparisons only. All pieces of a call are conditioned together, so a short text hears the padding of a longer
-one and all pieces share one style excerpt; two-step guidance uses the checkpoint's coefficient; windows are cut in
-floating-point seconds, which can lose a frame or fail; tokens of the whole batch are drawn by one `torch.multinomial`,
-excerpts by Python's `random`. See docs/python.md. B pieces, K codebooks, T frames, P frames of prompt.
+For comparisons only. All pieces of a call are conditioned together, so a short text is conditioned with the padding of
+a longer one and all pieces share one style excerpt; two-step guidance uses the checkpoint's coefficient; windows are
+cut in floating-point seconds, which can lose a frame or fail; tokens of the whole batch are drawn by one
+`torch.multinomial`, excerpts by Python's `random`. See docs/python.md. B pieces, K codebooks, T frames, P frames of
+prompt.
 """
 
 from __future__ import annotations
@@ -151,7 +152,7 @@ class ReferenceRun:
 
 
 def _periodic(asks: Sequence[Ask], start: int, count: int) -> list[Ask]:
-    """The asks of a window that begins at sample `start`: `count` samples of each wav, read round and round."""
+    """The asks of a window that begins at sample `start`: `count` samples of each wav, repeated."""
 
     def heard(given: Reference | None) -> Reference | None:
         if given is None:

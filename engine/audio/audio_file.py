@@ -51,9 +51,9 @@ def load(
 
     Arguments are torchaudio's. `uri` is a path or a binary file object. Without `normalize` a WAV file's own numbers
     come as they are: uint8, int16, int32 (24 bits in the upper ones), float32 or float64. Without `channels_first` it
-    is [n, C]. `format` and `buffer_size` change nothing: files say themselves what they are. Raises AudioError, naming
-    the file, where it is not audio, UnsupportedError for a `backend` other than None and "soundfile" and for samples
-    that are no plain numbers, ValueError for arguments that mean nothing.  [any]
+    is [n, C]. `format` and `buffer_size` have no effect: files identify themselves. Raises AudioError, naming the
+    file, if it is not audio, UnsupportedError for a `backend` other than None and "soundfile" and for samples
+    that are no plain numbers, ValueError for invalid arguments.  [any]
     """
     _check_load(uri, frame_offset, num_frames, format, backend)
     name = os.fspath(uri) if isinstance(uri, (str, os.PathLike)) else str(getattr(uri, "name", "the file object"))
@@ -183,7 +183,7 @@ def audio_write(
 
 
 def _write(path: Path, wav: Tensor, sample_rate: int, format: str, mp3_rate: int) -> None:
-    """Samples [C, n] within +-1 to a file that is there whole or as it was before."""
+    """Write samples [C, n] within +-1 atomically."""
     with needed("reading and writing audio files"):
         import soundfile
 

@@ -1,4 +1,4 @@
-"""Audio from outside to what a model hears: its sample rate, its channels, nothing broken in it.
+"""Audio from outside to a model's sample rate and channels, checked.
 
 The kernel is the reference's (windowed sinc, 24 zero crossings, roll-off 0.945, edges replicated, output
 length floor(n * new / old)); channels are mixed after resampling, as the reference does.
@@ -18,7 +18,7 @@ from engine.audio.resample import MAX_RATE_HZ, ResampleState, StreamResampler
 from engine.errors import AudioError
 
 MAX_CHANNELS = 2
-_PIECE_SAMPLES = 1 << 18  # converted at a time: a long file takes no more memory than itself
+_PIECE_SAMPLES = 1 << 18  # converted at a time: a long file needs no more memory than its own size
 
 
 @lru_cache(maxsize=16)
@@ -52,8 +52,7 @@ def _in_pieces(parts: Sequence[Tensor], resampler: StreamResampler) -> Tensor:
 def resample_to_end(audio: Tensor, orig_hz: int, new_hz: int, beyond: int = 0) -> Tensor:
     """[C, n] at `orig_hz` -> [C, floor(n * new_hz / orig_hz) + beyond], its end where the input's is.
 
-    For music that is gone on from: a fraction of a sample at its end would be a step. `beyond` samples more are how it
-    would go on.  [any]
+    For audio prompts: a fraction of a sample at the end would be a step. `beyond` more samples are extrapolated.  [any]
     """
     if audio.shape[-1] == 0:
         return audio
@@ -84,10 +83,10 @@ def as_heard(
 ) -> Tensor:
     """Audio [n] or [C, n], C 1 or 2, at `rate_hz` -> float32 [channels, m] at `model_hz`.
 
-    With `beyond` for music to go on from, see `resample_to_end`; else as the reference does it. Two channels become one
-    as the reference has it, too, but where they cancel each other (`engine.audio.mono`), unless it is to be `exact`.
+    With `beyond` for audio prompts, see `resample_to_end`; else as in the reference. Two channels become one as in the
+    reference, unless they cancel each other (`engine.audio.mono`) and it is not `exact`.
 
-    Raises AudioError for what is no tensor of floats (whole numbers would be heard thousands of times too loud),
+    Raises AudioError for anything but a tensor of floats (whole numbers would be thousands of times too loud),
     other shapes, nothing in it, NaN or infinity, rates other than whole Hz from 1 to 384,000.  [any]
     """
     if not isinstance(audio, Tensor):

@@ -1,7 +1,6 @@
-"""How a sound would go on: linear prediction from its last moments (Burg's method).
+"""Extrapolation of audio: linear prediction from its last samples (Burg's method).
 
-What follows is joined to this, so that neither the samples nor their slope jump where one music ends and the next
-begins.
+Following music is joined to it, so that neither the samples nor their slope jump at the joint.
 Source: J. P. Burg (1975), "Maximum entropy spectral analysis"; the filter it finds is always stable.
 """
 
@@ -11,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 ORDER = 48
-HEARD_SAMPLES = 1536  # the last moments that are listened to
+HEARD_SAMPLES = 1536  # the last samples, which are analysed
 _LEAST = 4 * ORDER
 _SILENT = 1e-12
 
@@ -19,7 +18,7 @@ Floats = NDArray[np.float64]
 
 
 def carry_on(audio: NDArray[np.float32], count: int) -> NDArray[np.float32]:
-    """The next `count` samples of audio [C, n], float32 [C, count]; the last one held where n is under 192.  [any]"""
+    """The next `count` samples of audio [C, n], float32 [C, count]; the last one repeated if n is under 192.  [any]"""
     heard = audio[:, -HEARD_SAMPLES:].astype(np.float64)
     if heard.shape[1] < _LEAST:
         last = heard[:, -1:] if heard.shape[1] else np.zeros((len(heard), 1))
@@ -32,7 +31,7 @@ def _predict(heard: Floats, count: int) -> Floats:
     known = np.concatenate([heard[-ORDER:], np.zeros(count)])
     for n in range(ORDER, ORDER + count):
         known[n] = weights @ known[n - ORDER : n]
-    reach = float(np.abs(heard).max())  # stable, but a sum of waves may swing beyond what was heard
+    reach = float(np.abs(heard).max())  # stable, but a sum of waves may exceed the audio's peak
     return np.clip(known[ORDER:], -reach, reach)
 
 

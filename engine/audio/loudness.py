@@ -1,4 +1,4 @@
-"""How loud audio is, and audio made as loud as wanted, before it is written.
+"""Loudness of audio, and normalisation before it is written.
 
 Loudness is ITU-R BS.1770-4's as torchaudio computes it (each of its two filters limits its output to +-1, which only
 very loud audio notices). Strategies, defaults and limits are audiocraft's. C channels, n samples.
@@ -16,7 +16,7 @@ from engine.errors import AudioError
 from engine.system.optional_library import needed
 
 STRATEGIES = ("peak", "clip", "rms", "loudness", "none")
-QUIETEST_RMS = 2e-3  # what is quieter has no loudness worth changing
+QUIETEST_RMS = 2e-3  # quieter audio is not normalised
 BLOCK_SECONDS = 0.4
 
 
@@ -38,7 +38,7 @@ def normalize_loudness(
 ) -> Tensor:
     """[C, n] brought to -`loudness_headroom_db` LUFS, not clipped; `loudness_compressor` bends peaks by tanh.
 
-    What is near silence, or has nothing to be heard, is returned unchanged.  Raises AudioError.  [any]
+    Audio near silence is returned unchanged.  Raises AudioError.  [any]
     """
     if float(wav.pow(2).mean().sqrt()) < QUIETEST_RMS:
         return wav

@@ -1,10 +1,10 @@
-"""Two channels as one. Their mean, as the reference has it; where that cancels what the channels hold, each is heard.
+"""Two channels as one: their mean, as in the reference; if the channels cancel each other, each counts.
 
-    mean      (L + R) / 2, for all music but the rarest
+    mean      (L + R) / 2, for nearly all music
     in turn   per bin of a short spectrum: where the mean has less than a quarter of the channels' power, their
               power is kept, at the phase of the left channel (the louder one where that is all but silent)
 
-Music whose channels are out of phase is silence in the mean, and nobody could follow its melody.
+The mean of channels out of phase is silence, without a melody to follow.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ import torch
 from torch import Tensor
 
 SIZE, HOP = 2048, 1024
-LOST_SHARE = 0.25  # of what counts, that must be lost in the mean: wide stereo loses some of it now and then
+LOST_SHARE = 0.25  # of the music, lost in the mean: wide stereo loses some of it now and then
 CANCELS = 0.05  # power of a band's mean against its channels' below which it counts as lost; without relation it is 0.5
-KEPT = 0.25  # the same of a bin, when channels are heard in turn
+KEPT = 0.25  # the same of a bin, if channels count one by one
 _LOOK_SIZE = 4096
-_LOOKS, _LOOKS_AT_ONCE = 512, 64  # places that are looked at, all along long music
+_LOOKS, _LOOKS_AT_ONCE = 512, 64  # windows that are analysed, spread over long music
 _LOWEST_HZ, _BANDS_PER_OCTAVE, _BANDS = 55.0, 3, 21
-_CENTRE_HZ, _OCTAVES = 880.0, 2.0  # how much octaves count, as in the chroma
+_CENTRE_HZ, _OCTAVES = 880.0, 2.0  # weight of octaves, as in the chroma
 _PIECE = 1 << 19
 
 
 def to_mono(audio: Tensor, rate_hz: int) -> tuple[Tensor, bool]:
-    """Audio [C, n], C 1 or 2, as [1, n], and whether its mean would have lost its music.  [any]"""
+    """Audio [C, n], C 1 or 2, as [1, n], and whether its mean would lose its music.  [any]"""
     if audio.shape[0] == 1:
         return audio, False
     if lost_share(audio, rate_hz) < LOST_SHARE:
@@ -33,7 +33,7 @@ def to_mono(audio: Tensor, rate_hz: int) -> tuple[Tensor, bool]:
 
 
 def lost_share(audio: Tensor, rate_hz: int) -> float:
-    """How much of the music of [2, n] is lost in the mean of its channels, 0 to 1.  [any]"""
+    """The share of the music of [2, n] that is lost in the mean of its channels, 0 to 1.  [any]"""
     if audio.shape[1] == 0 or torch.equal(audio[0], audio[1]):
         return 0.0
     short = -audio.shape[1] % _LOOK_SIZE
@@ -78,7 +78,7 @@ def _banded(power: Tensor, index: Tensor) -> Tensor:
 
 
 def _in_turn(audio: Tensor) -> Tensor:
-    """[2, n] as [1, n], nothing of it lost; piece by piece, so that long music takes no more memory than itself."""
+    """[2, n] as [1, n] without loss; in pieces, so that long music needs no more memory than its own size."""
     n, out = audio.shape[1], []
     led = torch.nn.functional.pad(audio, (SIZE, SIZE + -n % HOP))
     for begin in range(0, n, _PIECE):

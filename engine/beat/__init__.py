@@ -1,5 +1,5 @@
-"""The beat of audio: where it lies against the host's, bending it there, and what a region's own is.
+"""The beat of audio: detection against the host's, alignment, and the analysis of regions.
 
-onsets -> estimate -> steer -> bend      of what a model makes, before it is heard (models not told the tempo)
+onsets -> estimate -> steer -> bend      of a model's output, before it is heard (models without tempo conditioning)
 analyse, candidates -> tempo, key, stretch      of a region, once
 """

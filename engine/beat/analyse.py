@@ -1,8 +1,8 @@
-"""What a region of music is: tempo, beats, where its bars begin, key; each with how sure that is.
+"""Analysis of a region: tempo, beats, bar lines, key; each with its confidence.
 
     python -m engine.beat.analyse TOLD_BPM BEATS_PER_BAR HINT_BPM NICE     float32 at 32 kHz in, JSON out
 
-`analyse_apart` runs it so, as a process of its own: no music waits for it.
+`analyse_apart` runs it in its own process: no music waits for it.
 """
 
 from __future__ import annotations
@@ -22,25 +22,25 @@ from engine.beat.key import HOP_SAMPLES, WINDOW_SAMPLES, find_key, pitch_classes
 from engine.beat.onsets import RATE_HZ
 from engine.beat.tempo import Tempo, find_tempo
 
-SECONDS_MOST = 60  # that are listened to, from the beginning
+SECONDS_MOST = 60  # that are analysed, from the beginning
 APART_SECONDS = 60.0
 NICE = 10
 BARS_SECONDS, BEATS_SECONDS, HINT_SECONDS = 0.025, 0.008, 0.03  # at the end of a region: so near is on it
 EXACT_SHARE = 0.01  # of the tempo, that these change it by at most
-QUIET = 0.003  # of the peak: what is below at either end is padding
-AFTER_SECONDS = 0.04  # what begins this near to a bar line is on it
-BEGINS = 0.3  # of the strongest onsets: less begins nothing
-START_BONUS = 0.3  # music is mostly cut on a bar line
+QUIET = 0.003  # of the peak: lower samples at either end are padding
+AFTER_SECONDS = 0.04  # an onset this near to a bar line is on it
+BEGINS = 0.3  # of the strongest onsets: weaker ones do not count
+START_BONUS = 0.3  # music is usually cut on a bar line
 
 
 @dataclass(frozen=True)
 class RegionBeat:
-    """Of a region: tempo (0: none was heard), beats in it, the first beat and the first bar line in beats from its
+    """Of a region: tempo (0: none detected), beats in it, the first beat and the first bar line in beats from its
     start, key ("" for none); confidences 0 to 1.
 
-    `rivals` are tempi at least a tenth as likely as `bpm`, likeliest first; `bpm_sure` is what they leave. Where the
-    song's tempo decided, a rival may be likelier than `bpm`. `tail_beats` are those of `beats` behind the last whole
-    bar if nothing begins in them, else those behind the last whole beat.  [any]
+    `rivals` are tempos at least a tenth as likely as `bpm`, likeliest first; `bpm_sure` is what they leave. If the
+    song's tempo decided, a rival may be likelier than `bpm`. `tail_beats` are those of `beats` after the last whole
+    bar if nothing begins in them, else those after the last whole beat.  [any]
     """
 
     bpm: float = 0.0
@@ -58,8 +58,8 @@ class RegionBeat:
 def analyse(
     mono: NDArray[np.float32], told_bpm: float = 0.0, beats_per_bar: float = 4.0, hint_bpm: float = 0.0
 ) -> RegionBeat:
-    """What audio [n] at 32 kHz is; `told_bpm` above 0 is what its tempo is said to be, `hint_bpm` above 0 the tempo of
-    the song it is for: wherever that explains what is heard at a simple ratio of it, it is the region's too.  [any]
+    """Analyse audio [n] at 32 kHz; `told_bpm` above 0 is its given tempo, `hint_bpm` above 0 the tempo of its song: if
+    the detected tempo is a simple ratio of the song's, which explains the onsets, the region gets the song's.  [any]
     """
     audio = np.asarray(mono[: SECONDS_MOST * RATE_HZ], np.float64)
     classes = pitch_classes(audio)
@@ -70,7 +70,7 @@ def analyse(
     if tempo is None:
         return RegionBeat(key=key, key_sure=key_sure)
     bpm = _exact(tempo.bpm, _lengths(mono), beats_per_bar, hint_bpm)
-    first_beat = (tempo.first_seconds * bpm / 60.0 + 0.05) % 1.0 - 0.05  # a cut right behind an onset is one on it
+    first_beat = (tempo.first_seconds * bpm / 60.0 + 0.05) % 1.0 - 0.05  # a cut right after an onset counts as on it
     bar, bar_sure = _bar(banded[0], classes, Tempo(bpm, first_beat * 60.0 / bpm, 1.0), beats_per_bar)
     beats, first_bar = seconds * bpm / 60.0, first_beat + bar
     tail = _tail(banded[0], bpm, beats, first_bar, beats_per_bar)
@@ -79,7 +79,7 @@ def analyse(
 
 
 def _lengths(mono: NDArray[np.float32]) -> tuple[float, ...]:
-    """How many seconds a region lasts: with all, without padding behind, without padding at either end."""
+    """The length of a region in seconds: in all, without padding at the end, without padding at either end."""
     loud = np.abs(mono)
     sounds = np.flatnonzero(loud > QUIET * loud.max(initial=0.0))
     first, end = (int(sounds[0]), int(sounds[-1]) + 1) if len(sounds) else (0, len(mono))
@@ -87,8 +87,8 @@ def _lengths(mono: NDArray[np.float32]) -> tuple[float, ...]:
 
 
 def _exact(bpm: float, lengths: tuple[float, ...], beats_per_bar: float, hint_bpm: float) -> float:
-    """The tempo that was meant by one that was heard: the nearest at which the region holds whole bars or beats, or the
-    song's, if either lies within some milliseconds at its end; else the one heard.
+    """The exact tempo for a detected one: the nearest at which the region holds whole bars or beats, or the song's, if
+    either is within some milliseconds at its end; else the detected one.
     """
     options = [(hint_bpm, HINT_SECONDS)] if hint_bpm > 0 else []
     for seconds in lengths:
@@ -104,7 +104,7 @@ def _is_near(bpm: float, other: float, share: float) -> bool:
 
 
 def _tail(strengths: Floats, bpm: float, beats: float, first_bar: float, beats_per_bar: float) -> float:
-    """Beats behind the last whole bar, if nothing begins in them, else behind the last whole beat."""
+    """Beats after the last whole bar, if nothing begins in them, else after the last whole beat."""
     slack = BARS_SECONDS * bpm / 60.0
     bars = np.floor((beats - first_bar + slack) / beats_per_bar)
     if bars < 1:
@@ -118,7 +118,7 @@ def _tail(strengths: Floats, bpm: float, beats: float, first_bar: float, beats_p
 
 
 def _bar(strengths: Floats, classes: Floats, tempo: Tempo, beats_per_bar: float) -> tuple[int, float]:
-    """Which beat begins a bar, counted from the first, and how sure: where harmony changes and most begins."""
+    """The beat that begins a bar, counted from the first, and its confidence: harmony changes, most onsets."""
     per_bar = round(beats_per_bar)
     beat = 60.0 / tempo.bpm
     count = int((len(strengths) * onsets.HOP_SAMPLES / RATE_HZ - tempo.first_seconds) / beat)
@@ -164,9 +164,9 @@ def analyse_apart(
     hurry: bool = False,
     hint_bpm: float = 0.0,
 ) -> RegionBeat:
-    """`analyse` in a process of its own, at low priority unless somebody waits.
+    """`analyse` in its own process, at low priority unless a user waits.
 
-    Raises OSError or subprocess.SubprocessError where that fails.  [regions]
+    Raises OSError or subprocess.SubprocessError if that fails.  [regions]
     """
     command = [
         sys.executable,
@@ -187,7 +187,7 @@ def analyse_apart(
 
 
 def main() -> None:
-    """The process apart.  [any]"""
+    """The separate process.  [any]"""
     if hasattr(os, "nice"):
         os.nice(int(sys.argv[4]))
     mono = np.frombuffer(sys.stdin.buffer.read(), np.float32)

@@ -1,13 +1,13 @@
-"""A stream's sound bent onto the host's beat, before it is heard; any cut of the input gives what the whole gives.
+"""Alignment of a stream's audio to the host's beat, before it is heard; independent of how the input is cut.
 
-    made   --onsets--> estimate --> course --> joints      every 0.2 s of what was made, with what is known by then
-           --------------------------------> put out       0.06 to 0.26 s behind; as it is where nothing is bent
+    made   --onsets--> estimate --> course --> joints      every 0.2 s of the input, from what is known by then
+           --------------------------------> output        0.06 to 0.26 s later; unchanged if nothing is bent
 
-Why no library stretches here: of those that stream in Python none keeps exact counts and times (PyAV's atempo and
-audiostretchy's TDHS lose or withhold samples when the rate moves, Rubber Band is under the GPL and 1 to 5 ms off,
-python-stretch starts anew at every call), and a ring position, a retake and an heir need to know to the sample which
-sound lies where. Skipping and repeating short pieces at alike places, away from onsets, is exact, keeps transients as
-they are, and changes nothing where nothing is to be bent. `Bend` is all that the sound chain sees of it.
+No library is used: of those that stream in Python none keeps exact counts and times (PyAV's atempo and audiostretchy's
+TDHS lose or withhold samples when the rate changes, Rubber Band is under the GPL and 1 to 5 ms off, python-stretch
+restarts at every call), while ring positions, regeneration and handover need the exact position of each sample.
+Skipping and repeating short pieces at similar places, away from onsets, is exact, keeps transients, and changes nothing
+if nothing is bent. The renderer uses only `Bend`.
 """
 
 from __future__ import annotations
@@ -26,35 +26,35 @@ from engine.beat.time_map import MapStretch, TimeMap
 
 STEP_SAMPLES = 6400
 HOLD_SAMPLES = 2048  # a joint's crossfade and its longest skip
-KEPT_SAMPLES = 14 * RATE_HZ  # how far back it can be taken up again
-LOOK_STEPS = 3  # a beat that is not known yet is looked for so seldom
-KNOT_SAMPLES = 8000  # the grid is asked so often, and is straight between
-GUARD_SAMPLES = 64  # a leap is over this long before the bar line
+KEPT_SAMPLES = 14 * RATE_HZ  # how far back it can continue
+LOOK_STEPS = 3  # steps between searches for an unknown beat
+KNOT_SAMPLES = 8000  # interval of grid values, linear in between
+GUARD_SAMPLES = 64  # a jump ends this long before the bar line
 LEAP_MOST_BEATS = 4.0
-BEND_RESERVE = 0.1  # share of its length by which more may have to be made than is put out
+BEND_RESERVE = 0.1  # largest share of input in excess of the output
 
 Samples = NDArray[np.float32]
 
 
 class BeatLine(Protocol):
-    """The host's beats under what is put out, counted in samples at the model's rate.  [any]"""
+    """The host's beats along the output, in samples at the model's rate.  [any]"""
 
     def beats_at(self, out: int) -> float:
-        """Beat of the host's grid at a sample put out."""
+        """Beat of the host's grid at an output sample."""
         ...
 
     def next_bar(self, out: int) -> int:
-        """The first sample put out, at `out` or after it, on which a bar begins."""
+        """The first output sample, at `out` or after it, on which a bar begins."""
         ...
 
 
 class Bend:
-    """What was made goes in, what is heard on the beat comes out; `map` says which is which.  All [generate]."""
+    """Takes the model's audio and returns it aligned to the beat; `map` relates their samples.  All [generate]."""
 
     def __init__(self, line: BeatLine, start: int, before: Samples) -> None:
-        """Begin at sample `start`, made and put out, after the music `before` [C, n], whose beat is listened to."""
+        """Begin at sample `start` of input and output, after the music `before` [C, n], whose beat is detected."""
         self.line = line
-        self.active = True  # else what is made goes out as it is, at once
+        self.active = True  # otherwise the input passes unchanged, at once
         self.map = TimeMap((MapStretch(start, start),))
         self.out_end = start
         self.course = BeatCourse()
@@ -78,7 +78,7 @@ class Bend:
 
     @property
     def detected(self) -> Estimate:
-        """How far the music is off, as of the last step; no confidence where it is not followed.  [generate]"""
+        """How far the music is off at the last step; confidence 0 if the beat is not followed.  [generate]"""
         return self.course.detected
 
     def switch(self, active: bool) -> None:
@@ -86,7 +86,7 @@ class Bend:
         self.active = active
 
     def push(self, audio: Samples, last: bool = False) -> Samples:
-        """Audio [C, n] that was made; returns what is final [C, m], with `last` all that is left."""
+        """Push made audio [C, n]; returns final audio [C, m], with `last` all the rest."""
         self.made = np.concatenate([self.made, audio], axis=1)
         parts = [self.made[:, :0]]
         while self._next <= self.made_end:
@@ -98,9 +98,9 @@ class Bend:
         return np.concatenate(parts, axis=1)
 
     def again_from(self, made: int, line: BeatLine) -> Bend:
-        """A bend that goes on where sample `made` is heard, as this one knew things then; nothing later is known.
+        """A bend that continues where sample `made` is heard, with the state of that time.
 
-        Raises ValueError where that was not put out, or is not kept any more.
+        Raises ValueError if that sample was not output, or is no longer kept.
         """
         out = self.map.out_at(made)
         if not self._first <= made <= self.made_end or out > self.out_end:
@@ -114,10 +114,10 @@ class Bend:
         again._relisten(self, made)
         return again
 
-    # -- listening ----------------------------------------------------------------------------------------
+    # -- detection ----------------------------------------------------------------------------------------
 
     def _listen_before(self, start: int) -> None:
-        """What came before the first sample counts: its beat is what the music goes on with."""
+        """Detect the beat of the music before the first sample, which the stream continues."""
         for looks in (2 * LOOK_STEPS, LOOK_STEPS, 0):
             end = start - looks * STEP_SAMPLES
             if end > self._first:
@@ -132,7 +132,7 @@ class Bend:
         self._listened = end
 
     def _relisten(self, other: Bend, made: int) -> None:
-        """Take over another's onsets as far as they are complete at `made`."""
+        """Copy another's onsets as far as they are complete at `made`."""
         hops = min(len(other._strengths), max(0, (made - WINDOW_SAMPLES) // HOP_SAMPLES + 1 - other._first_hop))
         self._strengths, self._first_hop = other._strengths[:hops].copy(), other._first_hop
         from_hop = max(self._first_hop + hops - onsets.LAG_HOPS, -(-self._first // HOP_SAMPLES))
@@ -144,7 +144,7 @@ class Bend:
         return np.asarray(self.made[:, first - self._first : end - self._first].mean(axis=0), np.float32)
 
     def _look(self, now: int, passed: int) -> None:
-        """Where the beat is at sample `now`, on the grid as it is seen from there."""
+        """The beat at sample `now`, on the grid as seen from there."""
         count = min(len(self._strengths), int(WINDOW_SECONDS * RATE_HZ) // HOP_SAMPLES)
         first = self._first_hop + len(self._strengths) - count
         at = onsets.places(first, count)
@@ -157,17 +157,17 @@ class Bend:
         self.course = self.course.after(found, passed / self._beat_samples(now))
 
     def _beat_samples(self, now: int) -> float:
-        """How long a beat of the host is at a sample made."""
+        """The length of the host's beat at an input sample."""
         out = now - self.map.last.shift
         return RATE_HZ / (self.line.beats_at(out) - self.line.beats_at(out - RATE_HZ))
 
     def _beat(self, now: int) -> float:
         return self._beat_samples(now) / RATE_HZ
 
-    # -- putting out --------------------------------------------------------------------------------------
+    # -- output --------------------------------------------------------------------------------------
 
     def _step(self, now: int) -> list[Samples]:
-        """Listen up to `now`, decide, and put out what can be."""
+        """Detect up to `now`, decide, and output what is final."""
         self._listen(now)
         if not self.active:
             self.course, self._expected = BeatCourse(), None
@@ -184,14 +184,14 @@ class Bend:
         return parts
 
     def _bent(self, now: int, beat_samples: float) -> list[Samples]:
-        """The next stretch, with a joint in it where the beat is off."""
+        """The next stretch, with a joint if the beat is off."""
         limit, wanted = now - HOLD_SAMPLES, wanted_skip(self.course, beat_samples, STEP_SAMPLES)
         joint = self._joint(wanted, limit) if wanted else None
         parts = [self._join(joint)] if joint is not None else []
         return [*parts, self._pass(limit)]
 
     def _joint(self, wanted: int, limit: int) -> Joint | None:
-        """The best joint in what can be put out now."""
+        """The best joint in the audio that can be output now."""
         first = self.map.made_at(self.out_end)
         begin = max(first - SKIP_MOST, self._first)
         mono = self._mono(begin, limit + HOLD_SAMPLES)
@@ -201,7 +201,7 @@ class Bend:
         return None if found is None else Joint(found.position + begin, found.skip)
 
     def _onset(self, place: int, skip: int) -> float:
-        """The strongest onset in a joint at a sample, as a share of the strongest of late."""
+        """The strongest onset in a joint at a sample, relative to recent ones."""
         low, high = min(0, skip) - EDGE_SAMPLES, max(0, skip) + FADE_SAMPLES + EDGE_SAMPLES
         first = max(0, (place + low - onsets.CENTRE_SAMPLES) // HOP_SAMPLES - self._first_hop)
         last = (place + high - onsets.CENTRE_SAMPLES) // HOP_SAMPLES - self._first_hop + 1
@@ -209,7 +209,7 @@ class Bend:
         return float(self._strengths[first:last].max(initial=0.0) / (lately.max(initial=0.0) + 1e-9))
 
     def _join(self, joint: Joint) -> Samples:
-        """Put out up to a joint, and its crossfade."""
+        """Output up to a joint, and its crossfade."""
         before = self._pass(joint.position)
         at = joint.position - self._first
         new = at + joint.skip
@@ -219,7 +219,7 @@ class Bend:
         return np.concatenate([before, faded], axis=1)
 
     def _pass(self, limit: int) -> Samples:
-        """Put out what was made up to a sample, as it is."""
+        """Output the input up to a sample, unchanged."""
         first = self.map.made_at(self.out_end)
         if limit <= first:
             return self.made[:, :0]
@@ -227,7 +227,7 @@ class Bend:
         return self.made[:, first - self._first : limit - self._first]
 
     def _leap(self, now: int, beat_samples: float) -> list[Samples]:
-        """Go on as it is up to the next bar line; from there with what belongs there, once that is made."""
+        """Continue unchanged up to the next bar line, then jump to the music of that beat, once it is made."""
         limit, reach = now - HOLD_SAMPLES, FADE_SAMPLES + GUARD_SAMPLES
         bar = self.line.next_bar(self.out_end + reach)
         place = self.map.made_at(bar - reach) if bar - reach < self.out_end + now else now
@@ -241,7 +241,7 @@ class Bend:
         return [self._join(Joint(place, skip)), self._pass(limit)]
 
     def _forget(self) -> None:
-        """Let go of what is too far back to be taken up again."""
+        """Drop audio too far back to continue from."""
         surplus = (self.made.shape[1] - KEPT_SAMPLES) // HOP_SAMPLES * HOP_SAMPLES
         if surplus > 0:
             self.made, self._first = self.made[:, surplus:], self._first + surplus

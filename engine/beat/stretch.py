@@ -19,8 +19,8 @@ SAME = 0.0005  # a speed this near to 1 is left
 def stretched(audio: NDArray[np.float32], speed: float) -> NDArray[np.float32]:
     """Audio [C, n] at 32 kHz played `speed` times as fast, at its pitch: [C, round(n / speed)].
 
-    It is taken round and round, since the stretcher fades what begins and ends: a loop stays one, and music that is
-    gone on from is there to its last sample. Raises ValueError for speeds outside 0.5 to 2.  [regions]
+    The audio is repeated around itself, since the stretcher fades beginning and end: a loop stays a loop, and an audio
+    prompt keeps its last sample. Raises ValueError for speeds outside 0.5 to 2.  [regions]
     """
     if not SPEED_LEAST <= speed <= SPEED_MOST:
         raise ValueError(f"speed is {speed:g}, must be {SPEED_LEAST:g} to {SPEED_MOST:g}")

@@ -1,4 +1,4 @@
-"""What is measured of a model beside its steps: first sound, change, codec, lanes, memory, fidelity."""
+"""Measurements of a model besides its steps: first sound, change, codec, lanes, memory, fidelity."""
 
 from __future__ import annotations
 

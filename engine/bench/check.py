@@ -1,4 +1,4 @@
-"""Before anything is timed: both sides give the same logits, on real tokens and conditions."""
+"""The check before the timing: both sides give the same logits, on real tokens and conditions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A process for each contest: its memory is given back in the end, a crash or a time limit costs that contest alone."""
+"""A process for each contest: it frees its memory at the end, and a crash or a time limit affects that contest only."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Told = list[dict[str, Any]]
 
 
 def run_child(spec: ContestSpec, limit_seconds: float) -> tuple[Told, str]:
-    """What a contest has told, and why it did not end as it should, empty where it did.  [main]"""
+    """A contest's output, and the reason of an abnormal end, or empty.  [main]"""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "told.jsonl"
         path.touch()

@@ -1,4 +1,4 @@
-"""What a contest's process has told, put into the report; what it owed and did not tell becomes a row that says why."""
+"""A contest's output added to the report; each missing row gets the reason."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from engine.bench.results import FAILED, SEGUE, BenchReport, BenchRow, Extras, e
 
 
 def gather(report: BenchReport, spec: ContestSpec, told: list[dict[str, Any]], reason: str) -> None:
-    """The last word on each row counts; `reason` says why the process did not end as it should.  [main]"""
+    """The last word on each row counts; `reason` is that of an abnormal end of the process.  [main]"""
     rows: dict[tuple[str, str], BenchRow] = {}
     extras: list[Extras] = []
     for line in told:

@@ -1,9 +1,9 @@
-"""What loading a model costs on this computer: seconds and peak memory, each in a process of its own.
+"""The cost of loading a model on this computer: seconds and peak memory, each in its own process.
 
     python -m engine.bench.load_time melody [--dtype bfloat16] [--against-float32]
 
 Peak is the process' high-water mark (VmHWM). The bound: by what loading raised it, over the bytes that the weights take
-at the wanted precision, is at most 1.3; interpreter and torch, about half a gigabyte, are told beside it. With
+at the wanted precision, is at most 1.3; interpreter and torch, about half a gigabyte, are reported separately. With
 --against-float32 the logits of random tokens are compared with those in float32.
 """
 

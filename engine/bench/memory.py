@@ -1,4 +1,4 @@
-"""How much memory there is, and what a contest needs of it: what does not fit is skipped, and said, not tried."""
+"""The available memory, and a contest's needs: contests that do not fit are skipped and reported."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ROOM_BYTES = 1.2e9  # interpreter, torch, codec, what a product needs for itself
 
 
 def available_bytes(device: str = "cpu") -> float | None:
-    """Memory that may be used, on the device; None where the system does not say.  [any]"""
+    """Usable memory on the device; None if the system does not report it.  [any]"""
     if device.startswith("cuda"):
         import torch
 

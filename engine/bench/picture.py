@@ -1,4 +1,4 @@
-"""The picture of a run: milliseconds a step of each side at each fill, beside what memory allows; lanes."""
+"""The picture of a run: milliseconds a step of each side at each fill, with the memory floor; lanes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which contests are run, what is skipped and why, and about how long it all takes: told before it begins."""
+"""The plan of a run: its contests, the skipped ones with reasons, and the estimated time, shown first."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ EMBEDDED_PRECISIONS = ("float32", "int8", "int4")
 
 @dataclass(frozen=True)
 class BenchRequest:
-    """What was asked for on the command line.  [any]"""
+    """The options of the command line.  [any]"""
 
     models: list[str]
     precisions: list[str]

@@ -1,4 +1,4 @@
-"""What a run hands back, as plain values: rows, what was heard of a model beside its steps, bandwidth; and JSON."""
+"""Results of a run as plain values: rows, a model's extras besides its steps, bandwidth; and JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The models that are measured, by their sizes; weights are random where the real ones are not on this machine."""
+"""The measured models, by their sizes; weights are random if the real ones are not on this machine."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""What a musician waits for: the first sound of a hot model, a change of the prompt; and the codec's share of the work.
+"""A musician's waiting times: first sound of a hot model, change of the prompt; and the codec's share of the work.
 
     first sound   ten seconds of music before the stream: encoded, prefilled, steps and decoding up to the first sample
     change        the stream runs: a new window from what it keeps, steps and decoding up to the first changed sample
 
-Text encoder, chroma and style features are not counted here, nor the way to the host: `segue bench` without options
-measures the embedded model's through the engine's own door.
+Text encoder, chroma, style features and the host are not included: `segue bench` without options measures the embedded
+model through the engine's OSC port.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The table: ratios first, then times; every line says what it is of."""
+"""The table: ratios first, then times; every line is labelled."""
 
 from __future__ import annotations
 

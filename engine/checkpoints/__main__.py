@@ -1,8 +1,8 @@
 """The models on this machine and on the hub: `segue models`, or `python -m engine.checkpoints`.
 
-list                  what can be had, what is here, how large it is, under what licence
-get NAME              download it, with all that it needs
-remove NAME           delete what was downloaded, and what was converted from it
+list                  available and installed models, sizes, licences
+get NAME              download it, with its companions
+remove NAME           delete the download and its conversions
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def _tell(text: str) -> None:
 
 
 def show() -> int:
-    """Every published model, and what is here of it.  [main]"""
+    """List every published model, and whether it is installed.  [main]"""
     print(f"{'model':<23} {'here':>9}  {'follows':<14} {'licence':<13} folder")
     for name in [*MODELS, *COMPANIONS]:
         folder = find_here(name)

@@ -1,4 +1,4 @@
-"""Modules of what was read: made without memory, each tensor put in its place once, then a `LoadReply`."""
+"""Modules of a checkpoint: created without memory, each tensor placed once, then a `LoadedModel`."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Steps:
 def build(
     stored: Stored, folder: Path, device: torch.device, dtype: torch.dtype, plugs: Plugs, opened: Opened, steps: Steps
 ) -> LoadedModel:
-    """A hot model of what was read, the language model's matrices in `dtype`.  [main]"""
+    """A hot model of a read checkpoint, the language model's matrices in `dtype`.  [main]"""
     modules = assemble(stored, folder, device, dtype, opened)
     for module in modules.groups().values():
         module.to(device)  # what is computed, not stored
@@ -155,7 +155,7 @@ def _counter(
 
 
 def weight_bytes(tensors: Mapping[str, StoredTensor], dtype: torch.dtype) -> dict[str, int]:
-    """Bytes that each tensor takes once it is in its place.  [any]"""
+    """Bytes of each placed tensor.  [any]"""
     in_lm = place_dtype(dtype)
 
     def dtype_of(name: str) -> torch.dtype:
@@ -167,7 +167,7 @@ def weight_bytes(tensors: Mapping[str, StoredTensor], dtype: torch.dtype) -> dic
 def skeleton(stored: Stored) -> Modules:
     """The modules of a checkpoint, without memory for the weights.
 
-    Raises CheckpointError when language model and codec do not speak the same codes.  [any]
+    Raises CheckpointError if language model and codec have different codes.  [any]
     """
     model, codec = stored.model, stored.codec
     heard = model.channels * codec.n_codebooks

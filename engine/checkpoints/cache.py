@@ -4,8 +4,8 @@
     <cache>/checkpoints/<sha256>.v1.json            source name, source_sha256, sha256 of the converted file
     <cache>/checkpoints/sources/<path's hash>.json  size, times and SHA-256 of an original, so that it is hashed once
 
-A changed original has another hash, so it is converted anew, and so is a converted file that changed: that one is
-hashed at every loading.
+A changed original has another hash and is converted again, as is a changed converted file, which is hashed at every
+load.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ _ROOT = Path(__file__).resolve().parents[2]
 
 
 def default_cache_dir() -> Path:
-    """Where converted checkpoints are kept: SEGUE_CACHE, or the user's cache folder.  [any]"""
+    """The folder of converted checkpoints: SEGUE_CACHE, or the user's cache folder.  [any]"""
     chosen = os.environ.get("SEGUE_CACHE")
     return (Path(chosen) if chosen else Path(platformdirs.user_cache_dir("segue"))) / "checkpoints"
 
 
 def converted(source: Path, cache_dir: Path | None = None, report: Report | None = None) -> Path:
-    """The safetensors file that stands for a pickled checkpoint; converts it when the cache has none.
+    """The safetensors file of a pickled checkpoint; converts it if the cache has none.
 
     `report("converting", done, total)` in bytes.  Raises CheckpointError when the file cannot be read, holds what
     it must not, or the disk has no room.  [main]

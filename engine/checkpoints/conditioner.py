@@ -1,7 +1,7 @@
-"""The conditioner of a checkpoint: its own parts, and those that checkpoints leave out and are found or given.
+"""The conditioner of a checkpoint: its own parts, and those that checkpoints omit and that are found or given.
 
-Text encoder, stem separator and feature model come from elsewhere. What is not there is not made up: the model
-then cannot follow that reference, or hears the whole mix, and a note says so.
+Text encoder, stem separator and feature model come from elsewhere. If one is missing, the model cannot follow that
+reference, or uses the whole mix, and a note says so.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ NO_DEMUCS = f"stem separation is not installed: {WHOLE_MIX}; {HOW_TO_INSTALL}"
 
 @dataclass(frozen=True)
 class ConditionerMaker:
-    """Makes the conditioner of one checkpoint; `notes` gathers what the user should know.  [main]"""
+    """Makes the conditioner of one checkpoint; `notes` collects sentences for the user.  [main]"""
 
     stored: Stored
     modules: Modules
@@ -68,7 +68,7 @@ class ConditionerMaker:
         )
 
     def _separator(self) -> Separator | None:
-        """The stem separator; asked for by path it must be there, else a note is as good."""
+        """The stem separator; required if given by path, otherwise a note replaces it."""
         given = self.plugs.separator
         if callable(given):
             return given
@@ -85,7 +85,7 @@ class ConditionerMaker:
         return load_htdemucs(folder, self.device, self.opened)
 
     def _style(self) -> tuple[StyleConditioner | None, str]:
-        """The style conditioner, and what it lacks to hear a style."""
+        """The style conditioner, and what is missing for a style."""
         net, projection, model = self.modules.style, self.modules.project_style, self.stored.model
         if net is None or projection is None:
             return None, ""
@@ -96,7 +96,7 @@ class ConditionerMaker:
         return style, why_not
 
     def _features(self, width: int) -> tuple[FeatureModel | None, str]:
-        """The feature model; asked for by path it must be there, else a reason is as good."""
+        """The feature model; required if given by path, otherwise a reason replaces it."""
         given = self.plugs.style_features
         if callable(given):
             return given, ""

@@ -1,7 +1,7 @@
 """What a checkpoint's own configuration says, in both formats, as one frozen value.
 
-audiocraft stores the whole training configuration with `${...}` references; only what decides the
-computation is read. What this version cannot run is refused by name.
+audiocraft stores the whole training configuration with `${...}` references; only entries that
+affect the computation are read. Unsupported values are refused by name.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ STYLE_SCALES = {"xsmall": (256, 8, 4), "default": (512, 8, 8), "large": (1024, 1
 
 
 def _conditioners(config: Any) -> tuple[str | None, bool]:
-    """The kind of the conditioner that hears music, and whether text is read by cross-attention."""
+    """The kind of the music conditioner, and whether text is read by cross-attention."""
     conditioners = look_up(config, "conditioners")
     if "description" not in conditioners or set(conditioners) - {"self_wav", "description"}:
         known = "description and self_wav"

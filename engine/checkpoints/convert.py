@@ -2,7 +2,7 @@
 
     python -m engine.checkpoints.convert SOURCE TARGET
 
-Runs with limits on memory, time and file size, imports no torch and calls nothing that the file names.
+Runs with limits on memory, time and file size, imports no torch and calls nothing named in the file.
 Prints one line of JSON: {"sha256": ...} or {"error": ...}.
 """
 
@@ -122,7 +122,7 @@ def _write(out: BinaryIO, archive: TorchZip, name: str, tensor: TensorEntry) -> 
 
 
 def main(arguments: list[str]) -> int:
-    """Convert and say what came of it; any fault becomes a line of JSON.  [main]"""
+    """Convert and print the result; any fault becomes a line of JSON.  [main]"""
     source, target = Path(arguments[0]), Path(arguments[1])
     if hasattr(os, "nice"):
         os.nice(10)  # an engine may be playing meanwhile

@@ -1,7 +1,7 @@
-"""Where a checkpoint lies on this machine.
+"""Finding a checkpoint on this machine.
 
 a folder                       itself
-'small', 'facebook/...'        SEGUE_MODELS/<name>, then the Hugging Face cache; `obtain.py` asks the hub after that
+'small', 'facebook/...'        SEGUE_MODELS/<name>, then the Hugging Face cache; then `obtain.py` tries the hub
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def find_here(name: str | os.PathLike[str]) -> Path | None:
 def find(name: str | os.PathLike[str]) -> Path:
     """The folder of a checkpoint on this machine, given by path or name.
 
-    Raises CheckpointError that says where was looked.  [any]
+    Raises CheckpointError with the searched places.  [any]
     """
     here = find_here(name)
     if here is not None:

@@ -1,10 +1,10 @@
-"""The header of a safetensors file, read strictly, and JSON of strangers: what is costly to read is refused before.
+"""Strict reading of a safetensors header, and of foreign JSON: input that is costly to parse is refused first.
 
     python -I -S header.py < FILE      the child that `header_apart` starts: a line of JSON, the header or its fault
 
-Only the standard library is used, so that the child starts in some 20 ms and has nothing that a file could reach. It
-may use little memory and time, writes nothing, and takes the file's open descriptor, so that a path that is swapped
-meanwhile is no other file.
+Only the standard library is used, so that the child starts in about 20 ms and a file can reach nothing else. It has
+limits on memory and time, writes nothing, and gets the file's open descriptor, so that a replaced path makes no
+difference.
 """
 
 from __future__ import annotations

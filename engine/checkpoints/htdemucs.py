@@ -3,8 +3,8 @@
     htdemucs.yaml            models: ['955717e8'], the file's name without its ending; may be missing
     955717e8.safetensors     tensors; its metadata says class and settings
 
-The package's own loader imports and calls whatever class a file names, and falls back to pickles. Here the class must
-be the one that is known, its settings plain numbers within bounds, and every tensor must find its place.
+The package's own loader imports and calls any class that a file names, and falls back to pickles. Here the class must
+be the known one, its settings plain numbers within bounds, and every tensor must have its place.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Published models from the Hugging Face hub: one format, only the files that are used, checked, resumed.
 
-    plan      which files of which repositories, with the sizes the hub tells; what is here already is left out
-    fetch     licence, disk space, then file by file into Hugging Face's cache; a cut download goes on where it was
+    plan      the files of the repositories, with their sizes on the hub, without those present
+    fetch     licence, disk space, then file by file into Hugging Face's cache; an interrupted download continues
 
 HF_ENDPOINT, HF_HUB_CACHE, HF_HOME, HF_TOKEN and HF_HUB_OFFLINE are obeyed. huggingface_hub is imported on first use.
 """
@@ -32,7 +32,7 @@ _TOKENIZER = ("tokenizer.json", "spiece.model")
 
 
 def offline() -> bool:
-    """Whether the user wants no network.  [any]"""
+    """Whether the user disabled the network.  [any]"""
     wanted = os.environ.get("HF_HUB_OFFLINE") or os.environ.get("TRANSFORMERS_OFFLINE") or ""
     return wanted.upper() in ("1", "ON", "YES", "TRUE")
 

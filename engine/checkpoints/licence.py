@@ -17,7 +17,7 @@ FREE = ("Apache-2.0", "MIT")
 
 
 def settings_file() -> Path:
-    """Where acceptance is kept: SEGUE_CONFIG, or the user's settings folder.  [any]"""
+    """The file of accepted licences: in SEGUE_CONFIG, or the user's settings folder.  [any]"""
     chosen = os.environ.get("SEGUE_CONFIG")
     return (Path(chosen) if chosen else Path(platformdirs.user_config_dir("segue"))) / "licences.json"
 
@@ -28,7 +28,7 @@ def licence_of(name: str) -> str:
 
 
 def accepted(licence: str) -> bool:
-    """Whether the user accepted it, or it asks for nothing.  [any]"""
+    """Whether the user accepted it, or it needs no acceptance.  [any]"""
     if licence in FREE:
         return True
     try:

@@ -1,7 +1,7 @@
 """The feature model of style checkpoints, MERT-v1-95M, run by transformers' own HuBERT classes.
 
-A folder with config.json and model.safetensors or pytorch_model.bin. MERT computes what HuBERT computes; code that
-a folder brings is never run. Its file has weight norm's older names, `weight_g` and `weight_v`: they are mapped, and
+A folder with config.json and model.safetensors or pytorch_model.bin. MERT computes the same as HuBERT; code in the
+folder is never run. Its file has weight norm's older names, `weight_g` and `weight_v`: they are mapped, and
 every tensor must find its place, so nothing is left at random values.
 """
 

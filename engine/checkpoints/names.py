@@ -1,4 +1,4 @@
-"""Names of tensors: from both published formats to ours. Our names of the language model are audiocraft's.
+"""Names of tensors: from both published formats to Segue's. Those of the language model are audiocraft's.
 
     table       pattern of a stored name -> our name; `#` stands for a number, kept in order
     audiocraft  LM and conditioners from state_dict.bin, codec from compression_state_dict.bin

@@ -1,8 +1,8 @@
-"""Reads a pickle as data: a small machine that knows few opcodes and few names, and calls nothing.
+"""Reads a pickle as data: a small machine with few opcodes and few names, which calls nothing.
 
-A pickle is a program. Python's own reader imports whatever names the file gives and calls them; this one
-never imports or calls. A name must be in `NAMES` and only becomes a `Name`; building an object from a name
-only makes plain data (see `nodes.py`). Everything else is refused with what stood in the file and where.
+A pickle is a program. Python's own reader imports and calls any names in the file; this one never imports or
+calls. A name must be in `NAMES` and only becomes a `Name`; building an object from a name only makes plain data
+(see `nodes.py`). Everything else is refused, with its content and position.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""A folder as `Stored`: which format it is, its configuration, its tensors under our names, its companions.
+"""A folder as `Stored`: its format, its configuration, its tensors under Segue's names, its companions.
 
 transformers   config.json, model.safetensors (or shards, or pytorch_model.bin): all in one
-audiocraft     state_dict.bin, compression_state_dict.bin; the text encoder lies elsewhere, a codec may
+audiocraft     state_dict.bin, compression_state_dict.bin; the text encoder is elsewhere, a codec may be
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ PathName = str | os.PathLike[str]
 
 @dataclass(frozen=True)
 class Plugs:
-    """What stands in for parts that a checkpoint leaves out; see `load_model`.  [any]"""
+    """Replacements for parts that a checkpoint omits; see `load_model`.  [any]"""
 
     t5: PathName | TextStandIn | None = None
     separator: Separator | PathName | None = None

@@ -1,4 +1,4 @@
-"""A torch.save archive as tensors and plain data, checked before anything is believed.
+"""A torch.save archive as tensors and plain data, checked before use.
 
 NAME/data.pkl       the pickle: names of tensors, where they lie, the configuration
 NAME/data/0 ...     raw storages, never compressed

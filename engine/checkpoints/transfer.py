@@ -1,7 +1,7 @@
-"""One file from the hub into Hugging Face's cache, taken up again where an earlier try broke off, its hash compared.
+"""Download of one file from the hub into Hugging Face's cache; it continues an interrupted one and checks the hash.
 
-huggingface_hub keeps no half file from one call to the next, and ours have gigabytes: large files are written here,
-to blobs/<sha256>.segue-part, and handed to it whole. Small ones it fetches itself.
+huggingface_hub keeps no partial file between calls: large files are written here, to blobs/<sha256>.segue-part, and
+passed to it complete. It downloads small ones itself.
 """
 
 from __future__ import annotations

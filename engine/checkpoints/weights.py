@@ -1,4 +1,4 @@
-"""State dicts: stored names put on ours, modules filled strictly, each tensor moved and converted once."""
+"""State dicts: stored names translated to Segue's, modules filled strictly, each tensor moved and converted once."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def _nothing(n_bytes: int) -> None:
 
 @dataclass(frozen=True)
 class TensorPlacement:
-    """Where tensors go: device (None: where they are), type by our name, and who hears how many bytes were placed."""
+    """Placement of tensors: device (None: unchanged), type by Segue's name, and a callback for the bytes placed."""
 
     device: torch.device | None = None
     dtype_of: Callable[[str], torch.dtype] = _float32

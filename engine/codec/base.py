@@ -1,4 +1,4 @@
-"""What every codec offers: audio to codes and back, whole and as a stream.
+"""The codecs' interface: audio to codes and back, whole and as a stream.
 
 Implementations: EnCodec 32 kHz (`encodec.py`), two of it for stereo (`stereo.py`), and the embedded model's own
 (`spectral.py`). B batch, C channels, N samples, K codebooks, T frames.
@@ -31,15 +31,15 @@ class Codec(Protocol):
     def init_decoder(self, prompt_audio: Tensor | None = None, prompt_codes: Tensor | None = None) -> Any:
         """State of a streamed decode of one stream (B = 1; EnCodec takes more), as if it followed the prompt.
 
-        prompt_audio [1, C, N] is what was heard before, prompt_codes [1, K, Tp] its codes; both end where the stream
+        prompt_audio [1, C, N] is the audio before, prompt_codes [1, K, Tp] its codes; both end where the stream
         begins. With neither the stream begins from silence, as `decode` does.
         """
         ...
 
     def decode_step(self, codes: Tensor, state: Any, last: bool = False) -> tuple[Tensor, Any]:
-        """Next codes [1, K, t] to the audio [1, C, n] that is final now; n is all that is left when `last`.
+        """Next codes [1, K, t] to the audio [1, C, n] that is final now; with `last` all the rest.
 
-        However the codes are cut, the audio put together equals `decode` of the whole (after `init_decoder()`).
+        However the codes are cut, the joined audio equals `decode` of the whole (after `init_decoder()`).
         """
         ...
 
@@ -47,9 +47,9 @@ class Codec(Protocol):
 def encode_within(codec: Codec, audio: Tensor, before: Tensor | None = None, after: Tensor | None = None) -> Tensor:
     """Codes [B, K, ceil(N / frame_samples)] of `audio` [B, C, N], cut out of longer music.
 
-    `before` [B, C, .] ends where `audio` begins, `after` begins where it ends: heard, so that the edges of `audio`
-    are not taken for those of the music. Whole frames of `before` are heard, counted back from its end. With all
-    that came before and `codec.lookahead_frames + 1` frames after, the codes are those of the whole, cut.  [generate]
+    `before` [B, C, .] ends where `audio` begins, `after` begins where it ends: encoded too, so that the edges of
+    `audio` are not edges of the music. Whole frames of `before` count, back from its end. With all audio before and
+    `codec.lookahead_frames + 1` frames after, the codes are those of the whole, cut.  [generate]
     """
     heard = [audio]
     n_before = 0

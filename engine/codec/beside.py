@@ -1,13 +1,13 @@
-"""Decoding beside the language model, on a GPU: on a thread of its own and a stream of its own.
+"""Decoding beside the language model on a GPU: on its own thread and CUDA stream.
 
     steps    |-- frames 0..3 --|-- frames 4..7 --|-- 8, 9 --|
     codec                      |-- decodes 0..3 -|-- decodes 4..7 --|-- the rest
 
-Work is done in the order in which it was given; whoever gave it waits for it before it touches the same stream again.
+Work is done in order; the caller waits for it before it uses the same stream again.
 
-On a processor it is done at once, by whoever gives it. A second thread made a seventh more music on two idle
-hyperthreads, but on a virtual machine whose processors are taken away now and then, streams took up to fifteen times as
-long: the one that holds Python's lock is taken away, and the other waits for it.
+On a CPU the caller does the work at once. A second thread made a seventh more music on two idle hyperthreads, but on a
+virtual machine that loses its processors now and then, streams took up to fifteen times as long: the thread that holds
+Python's lock loses its processor, and the other waits for it.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from typing import Any, Self, TypeVar
 
 import torch
 
-TINY = 1e-40  # a number that a processor told to flush tiny ones takes for 0
+TINY = 1e-40  # a number that is 0 if the processor flushes denormals
 Made = TypeVar("Made")
 
 
 class DecodeThread:
-    """One thread that computes as the thread that opened it does.  Use it with `with`, or `close` it.  [generate]"""
+    """One thread with the settings of the thread that opened it.  Use it with `with`, or `close` it.  [generate]"""
 
     def __init__(self, device: torch.device | str = "cpu", threaded: bool | None = None) -> None:
         """`threaded` None: on every device but a processor."""
@@ -37,7 +37,7 @@ class DecodeThread:
         self._stream: Any = torch.cuda.Stream(place) if place.type == "cuda" else None
 
     def start(self, work: Callable[[], Made]) -> Future[Made]:
-        """Do this after what was given before; it may use what the caller's stream of a GPU has been told to make."""
+        """Queue `work`; it may use results queued on the caller's CUDA stream."""
         made = None if self._stream is None else torch.cuda.current_stream(self._stream.device).record_event()
 
         def beside() -> Made:
@@ -52,7 +52,7 @@ class DecodeThread:
         return nullcontext() if self._stream is None else torch.cuda.stream(self._stream)
 
     def close(self) -> None:
-        """Wait for what was given, and end."""
+        """Wait for all work, and end."""
         if self._pool is not None:
             self._pool.shutdown()
 

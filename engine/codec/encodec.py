@@ -82,7 +82,7 @@ def decoder_layers(config: EncodecConfig) -> list[nn.Module]:
 
 
 class Quantizer(nn.Module):
-    """Residual vector quantiser: K tables of `card` rows; each codes what the ones before left over."""
+    """Residual vector quantiser: K tables of `card` rows; each codes the residual of the previous ones."""
 
     def __init__(self, config: EncodecConfig) -> None:
         super().__init__()
@@ -106,7 +106,7 @@ class Quantizer(nn.Module):
 
 
 class Encodec(nn.Module):
-    """The codec; implements `engine.codec.base.Codec`. `runtime` is what does the bulk of the work."""
+    """The codec; implements `engine.codec.base.Codec`. `runtime` runs the bulk of the work."""
 
     def __init__(self, config: EncodecConfig) -> None:
         super().__init__()
@@ -154,8 +154,8 @@ class Encodec(nn.Module):
 
     @torch.no_grad()
     def decode_step(self, codes: Tensor, state: DecoderState, last: bool = False) -> tuple[Tensor, DecoderState]:
-        """Next codes [B, K, t] to the audio [B, C, n] that is final now, all when `last`.
+        """Next codes [B, K, t] to the final audio [B, C, n] so far, all of it with `last`.
 
-        B streams that began together may go on together; which B is settled by the first codes.  [generate]
+        B streams that began together may stay together; the first codes set B.  [generate]
         """
         return decode_step(self, codes, state, last)

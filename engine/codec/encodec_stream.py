@@ -2,10 +2,10 @@
 
 The decoder is not causal and has an LSTM. Every layer carries its own past, so nothing is computed twice:
 
-    codes      . . . . . . . . . . . .        first conv: sees 3 frames to each side
+    codes      . . . . . . . . . . . .        first conv: sees 3 frames on each side
     LSTM       . . . . . . . . .              state carried from frame to frame
     the rest   . . . . . . . .                convs lag by 466 samples more, their last inputs are kept
-    audio      |- whole frames -|             final 4 frames (2402 samples) behind the newest codes
+    audio      |- whole frames -|             final 4 frames (2402 samples) after the newest codes
 
 Only the ends of the signal are padded, as the whole decode pads them. State is a value.
 """
@@ -24,7 +24,7 @@ from engine.codec.layers import CutConvTranspose, PaddedConv, Past, Residual, ad
 if TYPE_CHECKING:
     from engine.codec.encodec import Encodec
 
-FRONT = 2  # layers up to the LSTM; what follows has a finite reach
+FRONT = 2  # layers up to the LSTM; the others have a finite reach
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ class DecoderState:
 
 
 def init_state(codec: Encodec, prompt_codes: Tensor | None) -> DecoderState:
-    """The state before any code, or after `prompt_codes` [B, K, Tp] whose audio is not wanted.  [generate]"""
+    """The state before any code, or after `prompt_codes` [B, K, Tp], whose audio is dropped.  [generate]"""
     like, reach = codec.quantizer.get_buffer("tables"), codec.reach
     state = DecoderState(like.new_zeros(1, codec.config.dim, 0), like.new_zeros(1, codec.channels, 0))
     if prompt_codes is None or prompt_codes.shape[-1] == 0:

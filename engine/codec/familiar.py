@@ -1,4 +1,4 @@
-"""A codec as audiocraft's users know it: what `MusicGen.compression_model` is.
+"""A codec with audiocraft's interface: `MusicGen.compression_model`.
 
 `codes, scale = model.compression_model.encode(audio)`; `scale` is always None, as with the published codec.
 """
@@ -14,7 +14,7 @@ from engine.codec.base import Codec
 
 
 class CompressionModel:
-    """audiocraft's names on a codec of ours; anything else it is asked for, the codec answers."""
+    """audiocraft's names for a Segue codec; other attributes are the codec's."""
 
     def __init__(self, codec: Codec) -> None:
         self.codec = codec
@@ -49,7 +49,7 @@ class CompressionModel:
             return self.codec.decode(codes)
 
     def __getattr__(self, name: str) -> Any:
-        """`sample_rate`, `channels` and whatever else the codec itself has."""
+        """`sample_rate`, `channels` and other attributes of the codec."""
         if name == "codec":
             raise AttributeError(name)
         return getattr(self.codec, name)

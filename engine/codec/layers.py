@@ -1,11 +1,11 @@
-"""EnCodec's layers: whole (`forward`), and step by step with their past carried (`advance`).
+"""EnCodec's layers: whole (`forward`), and step by step with their past (`advance`).
 
     y, past = layer.advance(x, None)         first samples: the true left edge is padded
     y, past = layer.advance(x, past)         n samples in, stride-many times n out
     y, past = layer.advance(x, past, True)   the last ones: the true right edge is padded
 
-What comes out, put together, equals `forward` of the whole. The first samples must be more than a layer pads. A past
-is a row of tensors, always of the same sizes. Convolutions are not causal: what comes out lags by the right padding.
+The joined output equals `forward` of the whole. The first samples must be more than a layer pads. A past
+is a row of tensors, always of the same sizes. Convolutions are not causal: the output lags by the right padding.
 Source: EnCodec (Defossez et al. 2022).  B batch, C channels, N samples.
 """
 
@@ -191,7 +191,7 @@ def n_past(layer: nn.Module) -> int:
 
 
 class Stack(nn.Module):
-    """Layers one after the other; their pasts, put together, are the stack's."""
+    """Layers one after the other; the stack's past is the list of theirs."""
 
     def __init__(self, layers: list[nn.Module]) -> None:
         super().__init__()

@@ -1,7 +1,7 @@
 """EnCodec's bulk work done by ONNX Runtime, on the CPU or through CUDA.
 
-Graphs are written when a session is opened, from the weights as they are loaded (`onnx_graphs.py`): nothing is
-exported beforehand and nothing is kept on disk. Tensors are bound where they lie, so nothing is copied on the way.
+Graphs are written when a session opens, from the loaded weights (`onnx_graphs.py`): nothing is exported beforehand and
+nothing is kept on disk. Tensors are bound in place, so nothing is copied.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class OnnxRuntime:
-    """Implements `engine.codec.runtime.Runtime` for a codec with float32 weights; the encoder opens when asked for.
+    """Implements `engine.codec.runtime.Runtime` for a codec with float32 weights; the encoder opens on demand.
 
     Raises UnsupportedError when ONNX Runtime is not installed or does not really run on the codec's device.  [main]
     """

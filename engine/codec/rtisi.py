@@ -1,8 +1,8 @@
 """Streaming phase reconstruction: magnitudes in, audio out, one hop at a time.
 
-Each frame's phase is found from what has already been put out and one frame of look-ahead, by a few iterations of
-real-time iterative spectrogram inversion with look-ahead (Zhu, Beauregard and Wyse 2007). Given real audio to follow
-on from, the phases continue those of that audio.
+Each frame's phase is estimated from the output so far and one frame of look-ahead, by a few iterations of real-time
+iterative spectrogram inversion with look-ahead (Zhu, Beauregard and Wyse 2007). After a prompt, the phases continue
+those of its audio.
 
     frame j covers samples [320 (j + 1) - 1280, 320 (j + 1)): it ends where its hop ends
     audio of a hop is final once the three later frames that overlap it and one of look-ahead are in

@@ -1,7 +1,7 @@
-"""What does the bulk of EnCodec's work: PyTorch, or ONNX Runtime where that is faster.
+"""The runtimes for the bulk of EnCodec's work: PyTorch, or ONNX Runtime if that is faster.
 
-A runtime does only what lies inside a signal; the ends of one, where edges are padded, are always PyTorch's. So
-either runtime can take up any stream at any moment: a stream's past is the same tensors for both.
+A runtime computes only the inside of a signal; PyTorch always computes its ends, where edges are padded. Either runtime
+can continue any stream at any time: a stream's past is the same tensors for both.
 """
 
 from __future__ import annotations

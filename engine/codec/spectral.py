@@ -1,7 +1,7 @@
 """The embedded model's codec: 32 kHz mono, 50 frames a second, four codebooks of 1024.
 
-A neural codec of magnitudes (`spectral_net`) and a streaming phase reconstruction (`rtisi`). It keeps no phase, so
-its audio is never the original's waveform; what it keeps is pitch, rhythm and timbre.
+A neural codec of magnitudes (`spectral_net`) and a streaming phase reconstruction (`rtisi`). It stores no phase,
+so its audio is not the original waveform; it keeps pitch, rhythm and timbre.
 """
 
 from collections.abc import Callable

@@ -79,13 +79,13 @@ class CausalBlock(nn.Module):
 
 
 def config_of(weights: dict[str, Tensor]) -> SpectralConfig:
-    """The sizes of a network of which these are the weights; only how far it hears ahead differs so far.  [any]"""
+    """The sizes of a network with these weights; so far only the lookahead differs.  [any]"""
     config = SpectralConfig()
     return replace(config, lookahead_frames=weights["decoder_in.weight"].shape[1] // config.latent - 1)
 
 
 def hear_ahead(weights: dict[str, Tensor], n_frames: int) -> dict[str, Tensor]:
-    """Weights of a decoder that hears `n_frames` ahead, at first without heed of what it hears more than before.
+    """Weights of a decoder with `n_frames` of lookahead, which at first ignores the additional frames.
 
     Raises ValueError where it heard further before.  [any]
     """

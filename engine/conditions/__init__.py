@@ -1,1 +1,1 @@
-"""What goes into the language model besides tokens: text, melody, style, tempo."""
+"""Conditioning of the language model: text, melody, style, tempo."""

@@ -1,4 +1,4 @@
-"""What was computed of audio before is not computed again: results kept by what the audio holds, within a bound."""
+"""Caches of results computed from audio, by the audio's content, with a size limit."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _Key = tuple[tuple[int, ...], bytes]
 
 
 class ConditionCache:
-    """`compute(audio)`, or what it gave for equal audio before; the least lately used results go first.
+    """`compute(audio)`, or its cached result for equal audio; drops the least recently used results first.
 
     At most `max_bytes` of results are held, but always the newest. Results are not to be written to. A thread that
-    asks for what another one computes waits for it; results that are there are given at once.
+    requests a result that another one computes waits for it; cached results are returned at once.
     """
 
     def __init__(self, compute: Callable[[Tensor], Tensor], max_bytes: int) -> None:
@@ -64,13 +64,13 @@ class ConditionCache:
 
 
 class WhileItLives:
-    """What was computed of a very tensor, kept as long as that tensor is: long music is not held by its results."""
+    """Results computed from one tensor object, kept as long as that tensor: they do not keep long music alive."""
 
     def __init__(self) -> None:
         self._found: dict[tuple[int, Hashable], tuple[weakref.ref[Tensor], Any]] = {}
 
     def __call__(self, audio: Tensor, kind: Hashable, compute: Callable[[], Any]) -> Any:
-        """The result of that kind; two threads that ask at once may both compute it.  [any]"""
+        """The result of that kind; two threads at once may both compute it.  [any]"""
         key = (id(audio), kind)
         found = self._found.get(key)
         if found is None or found[0]() is not audio:

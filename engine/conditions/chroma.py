@@ -19,7 +19,7 @@ _CENTRE_OCTAVE, _OCTAVE_WIDTH = 5.0, 2.0
 
 
 def filter_bank(sample_rate: int = 32000) -> Tensor:
-    """How much each of 8193 bins belongs to each pitch class, float32 [12, 8193], row 0 = C.  [any]
+    """Weight of each of 8193 bins in each pitch class, float32 [12, 8193], row 0 = C.  [any]
 
     A bump around each pitch class as wide as the bin, columns of length 1, weighted by octave around A5.
     """
@@ -60,7 +60,7 @@ class Chroma(nn.Module):
         return (spectrum / window.pow(2).sum().sqrt()).abs().pow(2)
 
     def normalised(self, audio: Tensor) -> Tensor:
-        """Audio [B, N] to chroma [B, F, 12] with each frame's maximum 1 (all zero where there is silence).
+        """Audio [B, N] to chroma [B, F, 12] with each frame's maximum 1 (all zero in silence).
 
         [generate]
         """

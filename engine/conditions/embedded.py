@@ -1,12 +1,12 @@
 """Conditions of the embedded model: text and style as memory, melody and the host's tempo frame by frame.
 
-    rows     conditional, (without text,) null: nothing but what is to be kept away from: a faint grid that lies
-             between the beats, and tones outside the key
+    rows     conditional, (without text,) null: only what guidance leads away from: a faint grid between the
+             beats, and tones outside the key
     memory   16 text vectors, then 8 style vectors, zeros if not given
 
-References are read at the window's offset on the stream's own time, so a looped region stays in phase. Where no melody
-is given, the chords of the music that is gone on from stand in its place, and what is outside its key is kept away
-from: left alone the model soon leaves it.
+References are read at the window's offset on the stream's own time, so a looped region stays in phase. Without a
+melody, the chords of the audio prompt take its place, and guidance leads away from tones outside its key: otherwise the
+model soon leaves the key.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from engine.core.guidance import Guidance
 from engine.lm import Conditions
 from engine.model import HARMONY, MELODY, STYLE, TEMPO, TEXT, Ask, FrameGrid, HeardExcerpt, Reference
 
-EARLY_SECONDS = 0.006  # attacks lie so much before the beat that is told: measured; most of it is the codec's frames
+EARLY_SECONDS = 0.006  # attacks come so early for the conditioned beat: measured; most of it is the codec's frames
 STYLE_FRAMES = 150
 STRIDE_FRAMES = 200
 TRAINED_RMS = 0.09
@@ -52,13 +52,13 @@ OFF_SHARE = 0.3  # its strength; measured: onsets as clearly on the eighths as i
 
 
 def at_trained_level(audio: Tensor) -> Tensor:
-    """Audio scaled to the loudness that the model was trained at; silence is left alone.  [any]"""
+    """Audio scaled to the loudness of the training set; silence is unchanged.  [any]"""
     rms = float(audio.pow(2).mean().sqrt())
     return audio if rms < QUIETEST_RMS else audio * (TRAINED_RMS / rms)
 
 
 def heard_excerpt(ask: Ask, offset_frames: int) -> HeardExcerpt | None:
-    """Three seconds of an ask's style: from where it says, else the middle, or all of it where it is shorter.  [any]"""
+    """Three seconds of an ask's style: from the given start, else the middle; all of it if it is shorter.  [any]"""
     if ask.style is None:
         return None
     wanted, length, given = STYLE_FRAMES * FRAME_SAMPLES, ask.style.audio.shape[-1], ask.excerpt.start_samples
@@ -69,23 +69,23 @@ def heard_excerpt(ask: Ask, offset_frames: int) -> HeardExcerpt | None:
 
 
 def style_excerpt(reference: Reference, start_samples: int = 0) -> Tensor:
-    """Three seconds [1, N] of a reference, read round and round.  [any]"""
+    """Three seconds [1, N] of a reference, repeated if needed.  [any]"""
     at = torch.arange(start_samples, start_samples + STYLE_FRAMES * FRAME_SAMPLES, device=reference.audio.device)
     return at_trained_level(reference.audio[:, at % reference.audio.shape[-1]])
 
 
 def between_beats(grid: FrameGrid) -> Ask:
-    """An ask for a grid that lies a quarter of a beat off: what guidance pushes away from.
+    """An ask with a grid a quarter of a beat off, from which guidance leads away.
 
-    A null row without any grid hears the beat in what was played before, and agrees with the other row about it, so
-    that nothing pushes towards the beat.  [generate]
+    A null row without a grid finds the beat in the audio so far and agrees with the other row, so that guidance would
+    not strengthen the beat.  [generate]
     """
     segments = tuple(replace(segment, beats=segment.beats + OFF_BEATS) for segment in grid.segments)
     return Ask(grid=replace(grid, start_beats=grid.start_beats + OFF_BEATS, segments=segments))
 
 
 class EmbeddedConditioner:
-    """Implements `engine.model.Conditioner` for the model that ships with Segue; all methods [generate]."""
+    """Implements `engine.model.Conditioner` for the embedded model; all methods [generate]."""
 
     takes = frozenset({TEXT, MELODY, STYLE, TEMPO, HARMONY})
 
@@ -93,21 +93,21 @@ class EmbeddedConditioner:
         self.text = text.eval()
         self.style = style.eval()
         self.codec = codec
-        self._kept = WhileItLives()  # [regions] prepares what [generate] asks for
+        self._kept = WhileItLives()  # [regions] prepares what [generate] uses
 
     @torch.no_grad()
     def __call__(
         self, asks: Sequence[Ask], guidance: Guidance, offset_frames: int, window_frames: int
     ) -> list[tuple[Conditions, ...]]:
-        """See `engine.model.Conditioner`; nothing here depends on what else is asked for."""
+        """See `engine.model.Conditioner`; asks do not affect each other."""
         return [self._of(ask, guidance, offset_frames, window_frames) for ask in asks]
 
     def excerpts(self, asks: Sequence[Ask], offset_frames: int) -> list[HeardExcerpt | None]:
-        """See `engine.model.Conditioner`; a seed draws nothing here."""
+        """See `engine.model.Conditioner`; the seed has no effect here."""
         return [heard_excerpt(ask, offset_frames) for ask in asks]
 
     def prepare(self, ask: Ask) -> None:
-        """See `engine.model.Conditioner`: pitch classes and key, which of minutes of music take long."""
+        """See `engine.model.Conditioner`: pitch classes and key, which take long for minutes of music."""
         if ask.melody is not None:
             self._cached("melody", ask.melody, _as_heard(chroma_frames))
         if ask.harmony is not None:
@@ -124,7 +124,7 @@ class EmbeddedConditioner:
         if ask.melody is None and ask.harmony is not None:
             strange = self._strange(ask.harmony).to(frames.device)
             frames[-1, :, CHROMA_COLUMNS], frames[-1, :, MELODY_GIVEN] = strange, strange.max()
-        memory = None  # of zero vectors would add nothing but work
+        memory = None  # zero vectors would only add work
         if ask.style is not None or words_of(ask.text or ""):
             memories = [self._told(kind, part, offset) for kind, part in zip(kinds, frames, strict=True)]
             memory = torch.stack(memories)
@@ -168,7 +168,7 @@ class EmbeddedConditioner:
         return frames.to(self.text.widen.weight.device)
 
     def retime(self, conditions: tuple[Conditions, ...], ask: Ask, offset_frames: int, first_row: int) -> None:
-        """See `FollowsGrid`: tempo and melody of the rows that hear them, and what is pushed away from."""
+        """See `FollowsGrid`: tempo and melody of the rows that have them, and of the null row."""
         rows = [row for part in conditions if part.frames is not None for row in part.frames]
         if not rows or first_row >= len(rows[0]) or ask.grid is None:
             return
@@ -184,23 +184,23 @@ class EmbeddedConditioner:
         return OFF_SHARE * self._frames(between_beats(grid), offset, count)[:, TEMPO_COLUMNS]
 
     def _strange(self, harmony: Reference) -> Tensor:
-        """How strange each pitch class [12] is to the key of what is gone on from."""
+        """How far each pitch class [12] is outside the prompt's key."""
         strange: Tensor = self._cached("scale", harmony, _as_heard(outside_scale))
         return strange
 
     @staticmethod
     def _tempo(grid: FrameGrid, offset: int, count: int) -> Tensor:
-        """Tempo columns [count, 11] of a grid, its beats told as much later as the model's come early."""
+        """Tempo columns [count, 11] of a grid, its beats delayed by EARLY_SECONDS."""
         lies = beats_on(grid, offset, count)
         return tempo_features(lies.from_bar - lies.bpm * (EARLY_SECONDS / 60.0), lies.bpm, lies.beats_per_bar)
 
     def _cached(self, kind: str, reference: Reference, compute) -> Tensor:  # type: ignore[no-untyped-def]
-        """What was computed for this very audio before, or now."""
+        """The cached result for this audio, or a new one."""
         return self._kept(reference.audio, kind, lambda: compute(reference))
 
 
 def _as_heard(listen: Callable[[Tensor], Tensor]) -> Callable[[Reference], Tensor]:
-    """Listening [N] to [T, 12] of a reference, brought to the trained level."""
+    """Apply an analysis [N] to [T, 12] to a reference at the trained level."""
 
     def hear(given: Reference) -> Tensor:
         channel = given.audio[0]
@@ -211,7 +211,7 @@ def _as_heard(listen: Callable[[Tensor], Tensor]) -> Callable[[Reference], Tenso
 
 
 def _along(reference: Reference, chroma: Tensor, grid: FrameGrid | None, offset: int, count: int) -> Tensor:
-    """Melody columns [count, 25] of a reference's chroma [T, 12], read round and round on the grid or at its speed."""
+    """Melody columns [count, 25] of a reference's chroma [T, 12], repeated on the grid or at its speed."""
     lies = reference.on_grid
     if grid is None or lies is None:
         at = torch.arange(offset, offset + count, dtype=torch.float64) + 0.5

@@ -1,8 +1,8 @@
 """The embedded model's two encoders: words, or a style excerpt, to memory vectors and a summary.
 
 Both are trained together with the language model. Cross-attention reads 16 text vectors, then 8 style vectors, and
-every frame is told the summaries; what is not given is zeros, as in the reference. Memory vectors are normalised:
-large ones at the start teach the model to look at the zeros only.
+every frame gets the summaries; missing conditions are zeros, as in the reference. Memory vectors are normalised: large
+ones at the start teach the model to attend to the zeros only.
 """
 
 import torch
@@ -33,7 +33,7 @@ class WordEncoder(nn.Module):
         self.dim = dim
 
     def forward(self, parts: Tensor) -> tuple[Tensor, Tensor]:
-        """Part numbers [B, 16, 24] to memory [B, 16, D] and summary [B, 32]; zeros where there is no word.
+        """Part numbers [B, 16, 24] to memory [B, 16, D] and summary [B, 32]; zeros without words.
 
         [generate]
         """

@@ -14,9 +14,9 @@ HOW_TO_INSTALL = "pip install 'segue[style]'"
 
 
 def hubert(settings: Mapping[str, Any]) -> nn.Module:
-    """A HuBERT of these sizes with weights at random; ValueError for sizes that do not fit together.
+    """A HuBERT of these sizes with random weights; ValueError for sizes that do not fit together.
 
-    Raises UnsupportedError where transformers is not installed.  [main]
+    Raises UnsupportedError if transformers is not installed.  [main]
     """
     with needed("hearing a style"):
         from transformers import HubertConfig, HubertModel
@@ -28,7 +28,7 @@ def hubert(settings: Mapping[str, Any]) -> nn.Module:
 
 
 class HubertFeatures:
-    """What the last layer makes of a waveform, as it is: not normalised, no mask."""
+    """The last layer's output for a waveform, not normalised, without a mask."""
 
     def __init__(self, module: nn.Module) -> None:
         self.module = module.eval()

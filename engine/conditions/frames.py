@@ -5,7 +5,7 @@
             33      log2(bpm / 120)              34      quarter notes a bar / 4     35  tempo known
             36..67  summary of the words         68..99  summary of the style (the same in every frame)
 
-What is not given is all zeros, flag included. Chroma follows MusicGen-Melody's idea (Copet et al. 2023) at the
+Missing conditions are all zeros, flag included. Chroma follows MusicGen-Melody's idea (Copet et al. 2023) at the
 codec's own frame rate, so that alignment is free.
 """
 
@@ -77,9 +77,9 @@ def chroma_frames(audio: Tensor) -> Tensor:
 
 
 def harmony_frames(audio: Tensor) -> Tensor:
-    """Chroma [T, 12] of what sounds around each frame, half a second of it, audio [N] being read round and round.
+    """Chroma [T, 12] of half a second around each frame; audio [N] is repeated.
 
-    Rather the chords than the tune.  [any]
+    It shows the chords rather than the melody.  [any]
     """
     chroma, reach = chroma_frames(audio), HARMONY_FRAMES // 2
     around = chroma[torch.arange(-reach, len(chroma) + reach) % len(chroma)]
@@ -124,7 +124,7 @@ class FrameBeats:
 
 
 def beats_on(grid: FrameGrid, first_frame: int, n_frames: int) -> FrameBeats:
-    """Where a grid, its segments included, puts frames first..first+n.  [any]"""
+    """The beats of frames first..first+n on a grid with its segments.  [any]"""
     if not grid.segments:
         beats = beats_of_frames(grid.start_beats, grid.bpm, first_frame, n_frames)
         return FrameBeats(beats, beats, grid.bpm, grid.beats_per_bar)

@@ -1,10 +1,10 @@
-"""Melody to vectors: what the mix sings without its drums and bass, as chroma, projected.
+"""Melody to vectors: chroma of the mix without drums and bass, projected.
 
-    reference -> separator (vocals + other) -> what the window hears -> one-hot chroma -> repeated to the
+    reference -> separator (vocals + other) -> excerpt of the window -> one-hot chroma -> repeated to the
     prefix's length -> Linear
 
-Source: MusicGen-Melody (Copet et al. 2023). A separator is a plug: without one the chroma is that of the
-whole mix.
+Source: MusicGen-Melody (Copet et al. 2023). The separator is optional: without one the chroma is that of
+the whole mix.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ SEPARATOR_RATE_HZ = 44100
 OTHER, VOCALS = 2, 3
 FRAME_SAMPLES = 640
 LONG_SECONDS = 60.0  # longer references are separated window by window, so that none waits for all of a song
-MARGIN_SECONDS = 8.0  # of music behind what is needed, for the separator to judge by
+MARGIN_SECONDS = 8.0  # of music after the needed part, as context for the separator
 KEPT_BYTES = 64 << 20  # of separated audio: 8 minutes
 
 
 class Separator(Protocol):
-    """Takes a mix apart; sources in the order drums, bass, other, vocals."""
+    """Separates a mix into stems, in the order drums, bass, other, vocals."""
 
     def __call__(self, mix: Tensor) -> Tensor:
         """Mix [B, 2, N] at 44.1 kHz to stems [B, 4, 2, N].  [generate]"""
@@ -41,8 +41,8 @@ class Separator(Protocol):
 def without_drums_and_bass(audio: Tensor, sample_rate: int, separator: Separator) -> Tensor:
     """Mono audio [B, N] to its vocals and other instruments, mono [B, N'] at the same rate and on the same device.
 
-    Rates are converted on the CPU; the separator is given the mix on the audio's device.
-    ValueError when the separator returns something else than stems.  [generate]
+    Rates are converted on the CPU; the separator gets the mix on the audio's device.
+    ValueError if the separator returns anything but stems.  [generate]
     """
     mono = resample(audio.cpu(), sample_rate, SEPARATOR_RATE_HZ)
     mix = mono.to(audio.device).unsqueeze(1).repeat(1, 2, 1)
@@ -52,7 +52,7 @@ def without_drums_and_bass(audio: Tensor, sample_rate: int, separator: Separator
 
 
 def _checked_stems(stems: object, mix: Tensor) -> Tensor:
-    """Stems of a mix [B, 2, N]; ValueError says what came where that is not [B, 4, 2, N]."""
+    """Stems of a mix [B, 2, N]; ValueError with the shape if it is not [B, 4, 2, N]."""
     needed = [len(mix), 4, *mix.shape[1:]]
     if not isinstance(stems, Tensor):
         raise ValueError(f"the given separator returned a {type(stems).__name__}, must be a torch tensor {needed}")
@@ -65,9 +65,9 @@ def _checked_stems(stems: object, mix: Tensor) -> Tensor:
 
 
 def excerpt(reference: Reference, offset_frames: int, n_samples: int) -> Tensor:
-    """What a window that starts at `offset_frames` hears of a reference: [1, n], read round and round.  [any]
+    """The part of a reference for a window that starts at `offset_frames`: [1, n], repeated if needed.  [any]
 
-    `whole` references are given as they are; at `speed` other than 1 the excerpt is longer or shorter.
+    `whole` references are returned unchanged; at `speed` other than 1 the excerpt is longer or shorter.
     """
     if reference.whole:
         return reference.audio
@@ -81,7 +81,7 @@ def excerpt(reference: Reference, offset_frames: int, n_samples: int) -> Tensor:
 class MelodyConditioner:
     """Melodies of asks to prefix vectors; shorter ones of those given together are followed by silence.
 
-    `window_samples` is what a window spans, whatever is generated of it. What was separated lately is kept.
+    `window_samples` is the length of a window, whatever part of it is generated. Recent separations are cached.
     """
 
     def __init__(
@@ -103,12 +103,12 @@ class MelodyConditioner:
 
     @torch.no_grad()
     def __call__(self, asks: Sequence[Ask], offset_frames: int) -> Tensor:
-        """Vectors [N, n_frames, D] of the window at `offset_frames`; no melody is what silence gives.  [generate]"""
+        """Vectors [N, n_frames, D] of the window at `offset_frames`; no melody counts as silence.  [generate]"""
         return self.projection(self.one_hot(asks, offset_frames).to(self.projection.weight))
 
     @torch.no_grad()
     def one_hot(self, asks: Sequence[Ask], offset_frames: int) -> Tensor:
-        """The prefix before the projection, [N, n_frames, 12]: pitch class 0 throughout where there is no melody.
+        """The prefix before the projection, [N, n_frames, 12]: pitch class 0 throughout without a melody.
 
         A speed of 2 skips every other chroma frame.  [generate]
         """
@@ -127,12 +127,12 @@ class MelodyConditioner:
 
     @torch.no_grad()
     def prepare(self, melody: Reference) -> None:
-        """Separate a reference now, so that no window has to wait for it; nothing where it cannot be kept.  [any]"""
+        """Separate a reference now, so that no window waits for it; no effect if it is too large to cache.  [any]"""
         if self.separator is not None and not self._is_long(melody):
             self._kept(self._needed(melody))
 
     def _needed(self, melody: Reference) -> Tensor:
-        """The audio [1, n] that is heard of a reference: of a long song that is whole only the beginning."""
+        """The part [1, n] of a reference that is used: of a long song that is `whole` only the beginning."""
         end = (self.n_frames + 2) * HOP_SAMPLES + int(MARGIN_SECONDS * self.sample_rate)
         return melody.audio[:, :end] if melody.whole else melody.audio
 
@@ -140,7 +140,7 @@ class MelodyConditioner:
         return self._needed(melody).shape[-1] > LONG_SECONDS * self.sample_rate
 
     def _heard(self, ask: Ask, melody: Reference, offset_frames: int) -> Tensor:
-        """What the window hears, [1, n]; without drums and bass unless the ask is `exact`."""
+        """The window's part, [1, n]; without drums and bass unless the ask is `exact`."""
         if ask.exact or self.separator is None:
             return excerpt(melody, offset_frames, self.window_samples)
         if self._is_long(melody):
@@ -149,7 +149,7 @@ class MelodyConditioner:
         return excerpt(separated, offset_frames, self.window_samples)
 
     def _separate(self, audio: Tensor) -> Tensor:
-        """Mono [1, N] without drums and bass, as long as it was."""
+        """Mono [1, N] without drums and bass, of the same length."""
         assert self.separator is not None
         stems = without_drums_and_bass(audio.to(self.projection.weight.device), self.sample_rate, self.separator)
         short = audio.shape[-1] - stems.shape[-1]  # a sample is lost on the way to 44.1 kHz and back

@@ -3,8 +3,8 @@
     prefix models   [melody or style][text][audio steps]     cross-attention models   text is the memory
     rows            conditional, (wav only,) null            of one ask; asks given together are padded together
 
-Source: MusicGen (Copet et al. 2023), MusicGen-Style (Rouard et al. 2024); what padding does to a batch is the
-reference's own rule, and so is only met by asks that are given together.
+Source: MusicGen (Copet et al. 2023), MusicGen-Style (Rouard et al. 2024); the effect of padding on a batch is the
+reference's own rule, and applies only to asks that are given together.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ _NOTHING = Ask()
 
 
 class MusicGenConditioner:
-    """Text and, where the model has it, melody or style; implements `engine.model.Conditioner`.
+    """Text and, if the model has it, melody or style; implements `engine.model.Conditioner`.
 
-    A grid is not heard by these models and is left alone; music that the model cannot follow is refused, with
-    `why_not` saying what is missing where something is.
+    These models ignore a grid; music that the model cannot follow is refused, and `why_not` names a missing part, if
+    any.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class MusicGenConditioner:
 
     @property
     def style_quantizers(self) -> int:
-        """How many quantisers a style can be heard through; 0 for models without style.  [any]"""
+        """The number of a style's quantisers; 0 for models without style.  [any]"""
         return 0 if self.style is None else self.style.net.config.n_codebooks
 
     def __call__(
@@ -90,7 +90,7 @@ class MusicGenConditioner:
                 raise UnsupportedError(f"the model cannot follow {name}; it can follow: {able}{why}")
 
     def _music(self, asks: Sequence[Ask], offset_frames: int) -> Tensor | None:
-        """Prefix vectors [N, V, D] of what the asks are to follow; None where text is all there is."""
+        """Prefix vectors [N, V, D] of the asks' music; None for models with text only."""
         if self.melody is not None:
             return self.melody(asks, offset_frames)
         return None if self.style is None else self.style(asks, offset_frames)

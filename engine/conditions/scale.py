@@ -1,4 +1,4 @@
-"""What music that goes on from other music is kept from: the tones outside its key, as far as that is sure."""
+"""The tones outside a prompt's key, as far as the key is sure: guidance leads away from them."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from engine.beat.key import find_key, pitch_classes, scale_of
 from engine.beat.onsets import RATE_HZ
 from engine.conditions.frames import N_CHROMA
 
-HEARD_SECONDS = 60  # of its end, that the key is found in
-SURE = 0.3  # a key as sure as this is kept to wholly, a less sure one in proportion
+HEARD_SECONDS = 60  # at its end, in which the key is detected
+SURE = 0.3  # a key this sure counts fully, a less sure one in proportion
 
 
 def outside_scale(audio: Tensor) -> Tensor:
-    """How strange each pitch class [12] is to the key of mono audio [N] at 32 kHz: 0 in its scale or unknown, up to 1.
+    """How far each pitch class [12] is outside the key of mono audio [N] at 32 kHz: 0 in its scale or unknown, up to 1.
 
-    Of long audio the last minute is listened to.  [any]
+    Only the last minute of long audio is analysed.  [any]
     """
     key, sure = find_key(pitch_classes(audio[-HEARD_SECONDS * RATE_HZ :].numpy().astype(np.float64)))
     strange = torch.zeros(N_CHROMA)

@@ -3,7 +3,7 @@
     mix -> shifted by a quarter of a second -> pieces of 7.8 s, a quarter shared with the next -> stems -> shifted back
 
 The reference shifts by a random amount up to half a second, so its melodies differ from run to run; the middle of
-that range is as good as any and always the same.  Source: Rouard et al. 2023.
+that range is as good as any and repeatable.  Source: Rouard et al. 2023.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ HOW_TO_INSTALL = "pip install 'segue[separation]'"
 
 
 def installed() -> bool:
-    """Whether the package demucs is there; imports nothing.  [any]"""
+    """Whether the package demucs is installed; imports nothing.  [any]"""
     return find_spec("demucs") is not None
 
 
 def htdemucs(settings: Mapping[str, Any]) -> nn.Module:
-    """A network of these sizes with weights at random.
+    """A network of these sizes with random weights.
 
-    Raises UnsupportedError where demucs is not installed, ValueError for settings that it does not have.  [main]
+    Raises UnsupportedError if demucs is not installed, ValueError for unknown settings.  [main]
     """
     with needed("stem separation"):
         from demucs.htdemucs import HTDemucs
@@ -47,7 +47,7 @@ def htdemucs(settings: Mapping[str, Any]) -> nn.Module:
 
 
 class DemucsSeparator:
-    """Takes mixes apart, one after the other and piece by piece: only a piece at a time is on the device."""
+    """Separates mixes one after the other and in pieces: only one piece at a time is on the device."""
 
     def __init__(self, module: nn.Module, device: torch.device) -> None:
         self.module: Any = module.eval()

@@ -1,10 +1,10 @@
-"""Style to vectors: an excerpt of a reference, as the style network hears it, projected for the language model.
+"""Style to vectors: an excerpt of a reference through the style network, projected for the language model.
 
-    reference  ......|== excerpt ==|......   at 32 kHz; where it begins is drawn, or the user says it
+    reference  ......|== excerpt ==|......   at 32 kHz; its start is drawn, or given by the user
                         -> 24 kHz -> features (MERT) -> style network -> Linear -> prefix vectors
 
-Source: MusicGen-Style (Rouard et al. 2024). References are read round and round, so an excerpt may be longer than
-its reference; a drawn one crosses the seam only where it must.
+Source: MusicGen-Style (Rouard et al. 2024). References are repeated, so an excerpt may be longer than its
+reference; a drawn one crosses the seam only if it must.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ FeatureModel = Callable[[Tensor], Tensor]  # wav [B, T] at 24 kHz -> features [B
 
 
 class StyleConditioner:
-    """Styles of asks to prefix vectors; `window_samples` is what a window hears of a reference that is not whole.
+    """Styles of asks to prefix vectors; `window_samples` is a window's part of a reference that is not whole.
 
-    `features` None: no style can be heard, only its absence.
+    `features` None: no style is possible, only its absence.
     """
 
     def __init__(
@@ -54,9 +54,9 @@ class StyleConditioner:
 
     @torch.no_grad()
     def __call__(self, asks: Sequence[Ask], offset_frames: int) -> Tensor:
-        """Vectors [N, V, D], V = ceil(feature frames / ds_factor); zeros without a style, V = 1 if nobody has one.
+        """Vectors [N, V, D], V = ceil(feature frames / ds_factor); zeros without a style, V = 1 if no ask has one.
 
-        Raises AudioError for audio that `exact` asks cannot use, ValueError for settings that the model does not
+        Raises AudioError for audio that is invalid for `exact` asks, ValueError for settings that the model does not
         have or that differ among asks given together.  [generate]
         """
         heard = self.excerpts(asks, offset_frames)
@@ -95,14 +95,14 @@ class StyleConditioner:
         return HeardExcerpt(start, count)
 
     def _count(self, ask: Ask) -> int:
-        lost = 0.0 if ask.exact else 1e-6  # of 1.005 s audiocraft hears a sample less
+        lost = 0.0 if ask.exact else 1e-6  # of 1.005 s audiocraft uses a sample less
         return int(ask.excerpt.seconds * self.sample_rate + lost)
 
     def _length(self, reference: Reference) -> int:
         return reference.audio.shape[-1] if reference.whole else self.window_samples
 
     def _start(self, ask: Ask, offset_frames: int, free: int) -> int:
-        """First sample in what the window hears: given, or drawn from 0 to `free` by seed and window number."""
+        """The first sample in the window's part: given, or drawn from 0 to `free` by seed and window number."""
         window = offset_frames // (ask.excerpt.stride_frames or self.stride_frames)
         given = ask.excerpt.start_samples
         if given is not None:
@@ -119,7 +119,7 @@ class StyleConditioner:
         ds_factor = ask.excerpt.ds_factor or self.net.config.ds_factor
         audio = self._audio(ask.style, part, offset_frames, ask.exact)
         vectors = self.projection(self.net.vectors(self._kept(audio), eval_q, ds_factor)[0])
-        if ask.exact:  # vectors that begin behind the end of the reference are nothing
+        if ask.exact:  # vectors after the end of the reference are zeros
             there = self._length(ask.style) / (self.sample_rate / FEATURES_PER_SECOND * ds_factor)
             vectors = vectors * (torch.arange(len(vectors), device=vectors.device) < there)[:, None]
         return vectors

@@ -24,9 +24,9 @@ BATCH_NORM_EPS = 1e-5
 
 @dataclass(frozen=True)
 class StyleConfig:
-    """Sizes of the style network, and what it hears unless it is told otherwise.
+    """Sizes of the style network, and its default excerpt.
 
-    `features` is the width of what comes in, `ds_factor` one of how many frames is kept.  [any]
+    `features` is the width of its input, `ds_factor` one of how many frames is kept.  [any]
     """
 
     dim: int = 512

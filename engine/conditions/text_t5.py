@@ -179,7 +179,7 @@ class T5Texts:
         self.tokenize = tokenize
 
     def __call__(self, text: str, device: torch.device) -> Tensor:
-        """See `WordEncoder`.  UnsupportedError for a text of more than 1024 tokens.  [generate]"""
+        """See `TextEncoder`.  UnsupportedError for a text of more than 1024 tokens.  [generate]"""
         ids = self.tokenize(text)
         vocabulary = self.encoder.config.vocabulary
         if len(ids) > MAX_TOKENS:
@@ -200,7 +200,7 @@ class StandInTexts:
         self.dim = dim
 
     def __call__(self, text: str, device: torch.device) -> Tensor:
-        """See `WordEncoder`.  ValueError when the function returns something else.  [generate]"""
+        """See `TextEncoder`.  ValueError if the function returns anything else.  [generate]"""
         vectors: object = self.stand_in([text])
         if not isinstance(vectors, Tensor):
             kind = type(vectors).__name__
@@ -211,9 +211,9 @@ class StandInTexts:
 
 
 class TextConditioner:
-    """Texts to projected vectors, padded with zero vectors, which the language model does attend to.
+    """Texts to projected vectors, padded with zero vectors, to which the language model attends.
 
-    Empty and None are all zeros. Texts met lately are kept.
+    Empty and None are all zeros. Recent texts are cached.
     """
 
     def __init__(self, encode: TextEncoder, projection: nn.Linear) -> None:
@@ -235,7 +235,7 @@ class TextConditioner:
         return torch.stack([F.pad(row, (0, 0, 0, longest - len(row))) for row in rows])
 
     def _vectors(self, text: str) -> Tensor:
-        """[L, D] of one text, from those met lately where it is one of them."""
+        """[L, D] of one text, cached if it is recent."""
         if text in self._known:
             self._known.move_to_end(text)
             return self._known[text]

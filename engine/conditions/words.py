@@ -1,7 +1,7 @@
 """Words of a prompt to numbers: lower case, hashed whole and in parts, so that near spellings are near.
 
-A word the model never met shares some parts with words it did ("jazzy", "jazz"), or means nothing to it; either way
-it is no error. Hashing is CRC-32: the same on every machine.
+An unknown word shares some parts with known ones ("jazzy", "jazz"), or has no meaning for the model; neither is an
+error. Hashing is CRC-32: the same on every machine.
 """
 
 import re
@@ -31,7 +31,7 @@ def parts_of(word: str) -> list[int]:
 
 
 def encode_texts(texts: list[str | None]) -> Tensor:
-    """Prompts to part numbers [B, 16, 24], 0 where there is no word or part.  [any]"""
+    """Prompts to part numbers [B, 16, 24], 0 for no word or part.  [any]"""
     out = torch.zeros(len(texts), MAX_WORDS, MAX_PARTS, dtype=torch.long)
     for row, text in enumerate(texts):
         for column, word in enumerate(words_of(text or "")):

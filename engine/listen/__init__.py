@@ -1,1 +1,1 @@
-"""Hears what was made before it is played: faults, how it sits on the beat, how loud it is. Pure; numpy alone."""
+"""Checks music before it is played: faults, beat, loudness. Pure functions; numpy only."""

@@ -1,4 +1,4 @@
-"""Which of several continuations is best: on the beat, free of faults, as loud as what came before."""
+"""The choice among several continuations: on the beat, without faults, as loud as the music before."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from engine.listen.beat import Beats, share_on_grid
 from engine.listen.faults import Verdict
 from engine.listen.features import Audio
 
-FREE_DB = 3.0  # a stretch may be so much louder or softer than the one before
-PER_DB = 0.02  # what each further dB costs, in shares of the beat
-FAULT = 1.0  # what a sure fault costs: more than any beat is worth
+FREE_DB = 3.0  # a stretch may be this much louder or softer than the previous one
+PER_DB = 0.02  # cost of each further dB, in shares of the beat
+FAULT = 1.0  # cost of a sure fault: more than any beat is worth
 
 
 def worth(
@@ -18,7 +18,7 @@ def worth(
 ) -> float:
     """How good audio [n] is after `before` [m] (both mono); seconds for `beats_at` count from its first sample.
 
-    None of `beats_at`: there is no grid, the rest decides.  [any]
+    `beats_at` None: there is no grid, the rest decides.  [any]
     """
     found = 0.0
     if beats_at is not None:

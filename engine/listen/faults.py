@@ -1,6 +1,6 @@
-"""What can be wrong with music that was made, judged from the rows of `features`: one function a fault.
+"""Faults of music, judged from the rows of `features`: one function for each.
 
-    silence    the level fell far below what came before, and stays there
+    silence    the level fell far below that of the music before, and stays there
     ending     it rang out or faded, and nothing follows
     clipping   flat tops at full scale, half a second of them
     jump       suddenly far louder than anything in the last seconds
@@ -20,8 +20,8 @@ from engine.listen.features import FRAMES_PER_SECOND, Audio, Rows
 SILENCE, ENDING, LOOP, CLIPPING, JUMP = "silence", "ending", "loop", "clipping", "jump"
 PATIENCE_BEATS = 2.2
 PATIENCE_RANGE_SECONDS = (0.8, 1.5)
-PATIENCE_SECONDS = 1.2  # where no tempo is known
-HEARD_SECONDS = 8.0  # what a level is compared with
+PATIENCE_SECONDS = 1.2  # without a known tempo
+HEARD_SECONDS = 8.0  # of music that a level is compared with
 HEARD_AT_LEAST = 2 * FRAMES_PER_SECOND
 QUIETEST_DB = -55.0  # music that is quieter anyway cannot fall silent
 SILENT_DB, RUNG_OUT_DB, FALLING_DB = 30.0, 12.0, 6.0  # under the level before
@@ -33,7 +33,7 @@ JUMP_DB, JUMP_FRAMES, JUMP_HEARD = 18.0, 20, 5 * FRAMES_PER_SECOND
 
 @dataclass(frozen=True)
 class Verdict:
-    """A fault: what, the own frame where it begins, the one by which it was heard, how sure that is (0 to 1).  [any]"""
+    """A fault: its kind, the stream frame where it begins, the one where it was detected, confidence.  [any]"""
 
     what: str
     begin_frame: int
@@ -42,7 +42,7 @@ class Verdict:
 
 
 def patience_frames(bpm: float | None) -> int:
-    """How long nothing may be heard: a little over two beats, within reason.  [any]"""
+    """The longest allowed silence: a little over two beats, within limits.  [any]"""
     low, high = PATIENCE_RANGE_SECONDS
     seconds = PATIENCE_SECONDS if bpm is None else min(max(PATIENCE_BEATS * 60.0 / bpm, low), high)
     return round(seconds * FRAMES_PER_SECOND)
@@ -93,6 +93,6 @@ def jump(rows: Rows) -> Verdict | None:
 
 
 def _last_above(level_db: Audio, threshold_db: float) -> int:
-    """The frame behind the last one that is as loud; 0 where none is."""
+    """The frame after the last one above a threshold; 0 if there is none."""
     above = np.flatnonzero(level_db >= threshold_db)
     return int(above[-1]) + 1 if len(above) else 0

@@ -1,4 +1,4 @@
-"""What the guard hears, one row a frame (20 ms): how loud, how high it peaks, how it is spread over pitch, onsets.
+"""The guard's features, one row for each frame (20 ms): level, peak, spectrum, onsets.
 
     frame t        samples [t * size, (t + 1) * size)
     bands of t     a Hann window over frame t and the one before it
@@ -18,9 +18,9 @@ FRAMES_PER_SECOND = 50
 N_BANDS = 24
 LOWEST_HZ, HIGHEST_HZ = 60.0, 14_000.0
 FLOOR_DB = -90.0
-RISE_FLOOR_DB = -60.0  # what is quieter than this has no onsets
+RISE_FLOOR_DB = -60.0  # quieter audio has no onsets
 TOP = 0.985  # of the largest magnitude of its frame: a sample that belongs to a flat top
-LOUD = 0.9  # only what is this large can be clipped
+LOUD = 0.9  # only samples this large can be clipped
 
 Audio = NDArray[np.float32]
 

@@ -1,4 +1,4 @@
-"""A slow gain that brings a stream to a loudness: what it continues, or a figure in LUFS.
+"""A slow gain that brings a stream to a loudness: that of the region it continues, or a value in LUFS.
 
     measured     the loudness of the last WINDOW_SECONDS, quiet passages left out (gated as the standard says)
     wanted       target - measured, within RANGE_DB; nothing within DEAD_DB of where the gain is
@@ -19,7 +19,7 @@ from engine.listen import meter
 from engine.listen.meter import Audio
 
 WINDOW_SECONDS = 20.0
-READY_SECONDS = 3.0  # before so much is heard the gain stays
+READY_SECONDS = 3.0  # before so much is measured the gain stays
 SLEW_DB_PER_SECOND = 0.75
 RANGE_DB = 12.0
 DEAD_DB = 0.5

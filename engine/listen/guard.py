@@ -1,10 +1,10 @@
-"""Hears a stream as it is made and says where it goes wrong; the same verdicts however its audio is cut.
+"""Checks a stream as it is made and reports faults; the verdicts do not depend on how its audio is cut.
 
     codes   ------------------------------>  come first
     audio   ----------------------->         of the same frames, a little later
     checks  every 0.1 s, loops every 0.5 s   at fixed frames of the stream, in turn
 
-A verdict is a fact about the music alone: what is done about it, and whether there is time, others decide.
+A verdict depends on the music alone; `guard_actions` decides what to do about it, and whether there is time.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from engine.listen.features import FRAMES_PER_SECOND, Audio, Ear, no_rows
 from engine.listen.loops import Codes
 
 CHECK_FRAMES, LOOP_CHECK_FRAMES = 5, 25
-KEPT_FRAMES = loops.FRAMES_NEEDED + 12 * FRAMES_PER_SECOND  # what is judged, and how far back a stream is ever taken
-PARDON_FRAMES = 10 * FRAMES_PER_SECOND  # for which a fault that was let pass is not told again
+KEPT_FRAMES = loops.FRAMES_NEEDED + 12 * FRAMES_PER_SECOND  # the judged part, and how far back a stream may go
+PARDON_FRAMES = 10 * FRAMES_PER_SECOND  # for which a pardoned fault is not reported again
 EAR_FRAMES = 4  # of audio that the ear needs before a frame
 
 
 class Guard:
-    """One stream's; frames are the stream's own, those before 0 the music that it goes on from."""
+    """The guard of one stream; frames count from its start, negative frames are the prompt."""
 
     def __init__(self, sample_rate_hz: int, n_codebooks: int, bpm: float | None = None) -> None:
         self.patience = faults.patience_frames(bpm)
@@ -38,7 +38,7 @@ class Guard:
 
     @property
     def heard_frames(self) -> int:
-        """Own frame behind the last one that was heard.  [generate]"""
+        """The stream frame after the last checked one.  [generate]"""
         return self._first + len(self._rows)
 
     def begin(self, audio: Audio, codes: Codes, frame: int = 0) -> None:
@@ -50,11 +50,11 @@ class Guard:
         self._first, self._checked = frame - count, frame
 
     def tempo(self, bpm: float | None) -> None:
-        """The host's tempo, that breaks are measured by.  [generate]"""
+        """Set the host's tempo, for the length of breaks.  [generate]"""
         self.patience = faults.patience_frames(bpm)
 
     def hear(self, audio: Audio, codes: Codes) -> Verdict | None:
-        """Audio [n] (mono) and codes [K, m] more; the first fault that shows.  [generate]
+        """Add audio [n] (mono) and codes [K, m]; returns the first fault.  [generate]
 
         After a verdict the stream is to be taken back, or the fault pardoned: `back_to`, `pardon`.
         """
@@ -68,11 +68,11 @@ class Guard:
         return found
 
     def go_on(self) -> Verdict | None:
-        """The next fault in what was heard already, after a pardon.  [generate]"""
+        """The next fault in the audio so far, after a pardon.  [generate]"""
         return self._check()
 
     def pardon(self, verdict: Verdict) -> None:
-        """Let a fault pass: its kind is not told again for some seconds.  [generate]"""
+        """Let a fault pass: its kind is not reported again for some seconds.  [generate]"""
         self._pardoned[verdict.what] = verdict.seen_frame + PARDON_FRAMES
 
     def back_to(self, frame: int, before: Audio) -> None:
@@ -87,7 +87,7 @@ class Guard:
         self._checked = min(self._checked, frame)
 
     def _check(self) -> Verdict | None:
-        """Judge, check by check, what was heard since the last one."""
+        """Run the checks since the last one."""
         while (frame := self._next_check()) <= self.heard_frames:
             self._checked = frame
             found = self._judge(frame)

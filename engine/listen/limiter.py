@@ -1,14 +1,14 @@
-"""Keeps the true peak under a ceiling: sees a peak coming, turns down before it, comes back slowly.
+"""Keeps the true peak below a ceiling: looks ahead, reduces the gain before a peak, recovers slowly.
 
     samples          ...  block k (16)  | k + 1 |  ...   peaks are measured between samples, see true_peak
-    needed           0    0    31   0    0    0          1/256 dB a block must be turned down, rounded up
+    needed           0    0    31   0    0    0          reduction of a block in 1/256 dB, rounded up
     released         0    0    31   29   27   25         falls by so much a block at most
     ahead            31   31   31   29   27   25         the most that the next ATTACK_SECONDS need
-    mean             10   20   31   30   29   27         of the last ATTACK_SECONDS: a ramp that is there in time
+    mean             10   20   31   30   29   27         of the last ATTACK_SECONDS: a ramp that arrives in time
     gain             a straight line in dB between blocks, never less than either needs
 
 Blocks lie at fixed places of the stream and reductions are whole numbers, so any cut of the input gives the same
-samples to the last bit. Output sample n is input sample n turned down: nothing moves, it only comes out later.
+samples to the last bit. Output sample n is input sample n, reduced: nothing moves, the output only comes later.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from engine.listen import true_peak
 from engine.listen.true_peak import AFTER, BEFORE, Audio
 
 CEILING_DBTP = -1.0
-SAFETY_DB = 0.1  # a meter's own points may lie elsewhere between the samples
+SAFETY_DB = 0.1  # a meter's points between the samples may differ
 BLOCK = 16
 ATTACK_SECONDS = 0.004
 RELEASE_DB_PER_SECOND = 30.0
 STEPS = 256  # of a dB
-MEMORY_SECONDS = 1.5  # what lies further back has no part in the gain: 45 dB are released by then
+MEMORY_SECONDS = 1.5  # older samples do not affect the gain: 45 dB are released by then
 
 Steps = NDArray[np.int64]
 
@@ -51,18 +51,18 @@ class PeakLimiter:
         self.fall = max(1, round(RELEASE_DB_PER_SECOND * BLOCK / sample_rate_hz * STEPS))
         self.limit = 10.0 ** ((ceiling_dbtp - SAFETY_DB) / 20.0)
         self.weights = true_peak.kernels(sample_rate_hz)
-        self.harmless = self.limit / true_peak.most(self.weights)  # samples up to here have no peak between them
+        self.harmless = self.limit / true_peak.most(self.weights)  # lower samples have no peak above the limit
         self.memory_samples = int(MEMORY_SECONDS * sample_rate_hz) + 2 * BLOCK * (self.attack + 2)
 
     @property
     def lookahead_samples(self) -> int:
-        """How many samples after its own place an output needs, at most.  [any]"""
+        """The most input samples after its own position that an output needs.  [any]"""
         return AFTER + BLOCK * (self.attack + 2)
 
     def init(self, channels: int, first_sample: int = 0, before: Audio | None = None) -> LimiterState:
-        """State in front of `first_sample`; `before` [m, C] is the input that ends there, silence if not given.
+        """State before `first_sample`; `before` [m, C] is the input that ends there, silence by default.
 
-        With `memory_samples` of it the stream goes on as if it had never stopped.  [any]
+        With `memory_samples` of it the stream continues as if it had never stopped.  [any]
         """
         known = np.zeros((0, channels), np.float32) if before is None else before[-self.memory_samples :]
         begin = first_sample - len(known)
@@ -73,13 +73,13 @@ class PeakLimiter:
         return LimiterState(audio, start, quiet, first_block - len(quiet), first_sample)
 
     def step(self, audio: Audio, state: LimiterState, last: bool = False) -> tuple[Audio, LimiterState]:
-        """Take [n, C] more; the samples that are final, and the next state. `last` empties everything.  [generate]"""
+        """Add [n, C]; returns final samples and the next state. `last` returns all the rest.  [generate]"""
         known = np.concatenate([state.audio, audio.astype(np.float32, copy=False)])
         end = state.start + len(known)
         if last:
             known = np.concatenate([known, np.zeros((self.lookahead_samples + BLOCK, known.shape[1]), np.float32)])
         released = np.concatenate([state.released, self._measure(known, state)])
-        after = state.first_block + len(released)  # the block behind the last one measured
+        after = state.first_block + len(released)  # the block after the last measured one
         stop = end if last else max(state.next_sample, (after - self.attack - 1) * BLOCK)
         out = known[state.next_sample - state.start : stop - state.start]
         gain = self._gain(released, state.first_block, state.next_sample, stop)
@@ -93,7 +93,7 @@ class PeakLimiter:
         )  # fmt: skip
 
     def _measure(self, known: Audio, state: LimiterState) -> Steps:
-        """What the blocks behind those of `state` are turned down by, released; all whose samples are known."""
+        """The released reductions of the blocks after those of `state`, as far as their samples are known."""
         first = state.first_block + len(state.released)
         begin = first * BLOCK - state.start - BEFORE
         count = (len(known) - begin - BEFORE - AFTER) // BLOCK
@@ -105,7 +105,7 @@ class PeakLimiter:
         return risen - falling
 
     def _needed(self, part: Audio, count: int) -> Steps:
-        """What `count` blocks must be turned down by; `part` has what lies around them too."""
+        """The needed reductions of `count` blocks; `part` includes the samples around them."""
         needed = np.zeros(count, np.int64)
         channels = part.T[:1] if bool((part == part[:, :1]).all()) else part.T
         windows = np.lib.stride_tricks.sliding_window_view(channels, BEFORE + BLOCK + AFTER, axis=1)[:, ::BLOCK]
@@ -117,7 +117,7 @@ class PeakLimiter:
         return needed
 
     def _gain(self, released: Steps, first_block: int, start: int, stop: int) -> NDArray[np.float32] | None:
-        """Gain [stop - start]; None where all of it is 1."""
+        """Gain [stop - start]; None if all of it is 1."""
         if stop <= start:
             return None
         first, last = start // BLOCK, -(-stop // BLOCK)  # the blocks to be turned down

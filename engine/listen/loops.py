@@ -1,9 +1,9 @@
-"""A stuck loop: the same few tokens, or the same sound, over and over, far beyond what music does.
+"""Stuck loops: the same few tokens, or the same sound, repeated far beyond music.
 
     codes     . . . a b c d a b c d a b c d a b c d       share of codes equal to those `lag` frames before
                     |-lag-| |---- span -----------|       span: SPAN_SECONDS, and at least twice the lag
 
-Music that a drum machine plays repeats bars, never every code of them: over 53 minutes of the project's own renderings
+A drum machine's music repeats bars, but never all of their codes: over 53 minutes of the project's own renderings
 the share stayed under 0.56 and the sound differed by 0.9 dB or more; a loop of tokens has 1 and less than 0.4 dB.
 """
 
@@ -18,10 +18,10 @@ from engine.listen.features import FRAMES_PER_SECOND, Rows
 
 SPAN_FRAMES = 4 * FRAMES_PER_SECOND
 MOST_LAG = 4 * FRAMES_PER_SECOND
-PROBE_FRAMES = 25  # looked at first, for every lag
+PROBE_FRAMES = 25  # compared first, for every lag
 SAME_SHARE = 0.85
 SAME_DB = 0.4
-MOVING_DB = 1.5  # less change than this in the sound's bands is no pattern
+MOVING_DB = 1.5  # less change than this in the bands is no pattern
 HEARD_FROM_DB = -60.0  # bands below are silence, which is another fault
 FRAMES_NEEDED = 2 * MOST_LAG + MOST_LAG  # of history, to find the longest
 
@@ -29,7 +29,7 @@ Codes = NDArray[np.int16]
 
 
 def token_loop(codes: Codes) -> tuple[int, float] | None:
-    """(lag, share) of a loop at the end of codes [K, n]; None where there is none.  [generate]"""
+    """(lag, share) of a loop at the end of codes [K, n]; None if there is none.  [generate]"""
     count = codes.shape[1]
     most = min(MOST_LAG, count - SPAN_FRAMES)
     if most < 1:
@@ -47,7 +47,7 @@ def token_loop(codes: Codes) -> tuple[int, float] | None:
 
 
 def sound_loop(rows: Rows) -> tuple[int, float] | None:
-    """(lag, how sure) of a loop at the end of `rows`, by the levels of their bands.  [generate]"""
+    """(lag, confidence) of a loop at the end of `rows`, by the levels of their bands.  [generate]"""
     bands = np.maximum(rows.bands_db, HEARD_FROM_DB)
     count = len(bands)
     most = min(MOST_LAG, count - SPAN_FRAMES)
@@ -60,7 +60,7 @@ def sound_loop(rows: Rows) -> tuple[int, float] | None:
         if span + lag > count:
             return None
         if float(bands[count - span :].std(axis=0).mean()) < MOVING_DB:
-            return None  # a sound that stands, as a pad does, repeats nothing
+            return None  # a steady sound, such as a pad, repeats nothing
         off = float(np.abs(bands[count - span :] - bands[count - span - lag : count - lag]).mean())
         if off < SAME_DB:
             return lag, 1.0 - off / SAME_DB / 2

@@ -1,4 +1,4 @@
-"""DC and rumble: what lies below 25 Hz, which nobody hears and which makes music seem louder than it is.
+"""DC and rumble below 25 Hz, which are inaudible and raise the measured level.
 
     audio -> mean of 128 samples, twice as often -> spectrum below 25 Hz -> drawn between its points -> taken off
 

@@ -1,4 +1,4 @@
-"""Seeds made from a stream's own: which number, by which fault, at which frame, says all; chance has no part."""
+"""Seeds derived from a stream's own seed, a frame and an attempt; nothing random."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ from hashlib import blake2b
 
 
 def derived_seed(seed: int, *numbers: int) -> int:
-    """A seed below 2**62, another for other numbers, the same for the same.  [any]"""
+    """A seed below 2**62, a function of these numbers.  [any]"""
     text = " ".join(map(str, (seed, *numbers)))
     return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "little") >> 2

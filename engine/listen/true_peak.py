@@ -1,4 +1,4 @@
-"""Peaks between the samples: the largest value that a converter will reach (ITU-R BS.1770-4, annex 2).
+"""True peaks, also between the samples: the largest value of a converter's output (ITU-R BS.1770-4, annex 2).
 
     samples      x[n]    .    .    .    x[n + 1]      three points between two samples (one from 80 kHz on), each a
                         1/4  2/4  3/4                 weighted sum of the `TAPS` samples around it
@@ -29,7 +29,7 @@ def kernels(sample_rate_hz: int) -> Audio:
 
 
 def most(weights: Audio) -> float:
-    """No point between samples is larger than so many times the largest sample around it.  [any]"""
+    """The largest ratio of a point between samples to the largest sample around it.  [any]"""
     return float(np.abs(weights).sum(axis=1).max()) * 1.001
 
 

@@ -1,1 +1,1 @@
-"""A loaded model: what it is, how it is loaded by name, the embedded one, its device."""
+"""Loading of models by name, the embedded model, devices."""

@@ -1,9 +1,9 @@
-"""Which runtime a codec gets: measured once on the machine it runs on, then remembered.
+"""The choice of a codec's runtime: measured once on a machine, then stored.
 
     <cache>/codec_runtime.json     {key: {"runtime": "onnx", "ms_per_frame": {"torch": 9.1, "onnx": 5.2}}}
 
-The key is a hash of all that speed depends on: the codec's sizes, device, machine, threads, versions. Both runtimes
-give the same audio, which is checked at every start on the loaded weights; where they do not, PyTorch is taken.
+The key is a hash of everything that affects the speed: the codec's sizes, device, machine, threads, versions. Both
+runtimes give the same audio, which is checked at every start on the loaded weights; if they differ, PyTorch is used.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ def load_model(
     default there).  `t5`,
     `separator` and `style_features` stand in for the text encoder, the stem separator
     ([B, 2, N] at 44.1 kHz -> [B, 4, 2, N]) and the style features ([B, N] at 24 kHz -> [B, F, D]).
-    `on_progress(stage, done, total)` hears "downloading", "converting", "reading" and "moving", in bytes.
+    `on_progress(stage, done, total)` gets "downloading", "converting", "reading" and "moving", in bytes.
     `or_float32`: where a published model's steps cannot run on int8 or int4 here, it plays in float32, with a note.
     `codec_runtime` runs EnCodec: "torch", "onnx", or "auto", the one that is measured faster here (once).
     Raises CheckpointError when the model is not there, not whole or not what it should be, UnsupportedError

@@ -18,7 +18,7 @@ from torchaudio.functional import melscale_fbanks
 from engine.codec.spectral_net import SpectralConfig, from_log, to_log
 from engine.train.codec_fit import BIN_HZ
 
-SCALES = ((1, 4), (2, 1), (4, 1), (8, 8))  # frames by bins whose power is taken together
+SCALES = ((1, 4), (2, 1), (4, 1), (8, 8))  # frames by bins whose power is summed
 JUDGED = ((1, 1), (2, 2), (4, 1))
 WIDTH = 16
 EAR_HZ = 230.0  # up to here the bandwidth of hearing hardly grows
@@ -76,7 +76,7 @@ def scales_loss(predicted: Tensor, target: Tensor) -> Tensor:
 
 
 class Judge(nn.Module):
-    """Log-magnitudes [B, S, bins] as a picture to a map of how real each part looks, and what it saw on the way."""
+    """Log-magnitudes [B, S, bins] to a map of how real each part is, and the features of its layers."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -117,7 +117,7 @@ def to_tell(judges: Judges, predicted: Tensor, target: Tensor) -> Tensor:
 
 
 def to_deceive(judges: Judges, predicted: Tensor, target: Tensor) -> Tensor:
-    """The codec's loss: to be taken for real, and to look the same within."""
+    """The codec's loss: adversarial, and feature matching."""
     with torch.no_grad():
         reals = judges(target)
     fooled, matched = [], []

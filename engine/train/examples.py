@@ -83,8 +83,8 @@ def piece_of(genre: str, least_seconds: float = 14.0) -> HeldOut:
 
 
 def words(maker: ExampleMaker) -> list[Example]:
-    """Four genres asked for in words, and real renders of two of them through the codec alone."""
-    made = [Example(f"words_{name}", f'asked for in words: "{text}", {bpm:g} beats a minute',
+    """Four genres by text prompt, and real renders of two of them through the codec alone."""
+    made = [Example(f"words_{name}", f'prompt: "{text}", {bpm:g} beats a minute',
                     maker.play(Ask(text=text, grid=FrameGrid(bpm)))) for name, text, bpm in TEXTS]  # fmt: skip
     for name in ("house", "jazz"):
         held = piece_of(name)
@@ -99,25 +99,25 @@ def references(maker: ExampleMaker) -> list[Example]:
     melody = Ask(melody=tune.reference("melody"), grid=tune.grid, text="rock, electric guitar with drums")
     style = Ask(style=sound.reference("mix"), grid=sound.grid)
     samples = int(SECONDS * SAMPLE_RATE_HZ)
-    followed = 'that melody followed, with the words "rock, electric guitar with drums"'
+    followed = 'that melody followed, with the prompt "rock, electric guitar with drums"'
     coded = [maker.coded(held.mix(SECONDS)) for held in (tune, sound)]
     return [
         Example("melody_given", "a melody that was given", tune.audio.melody[:samples]),
         Example("melody_followed", followed, maker.play(melody)),
         Example("melody_codec", "the piece that the melody is from, through the codec alone", coded[0]),
         Example("style_given_codec", "a piece given as a style, through the codec alone", coded[1]),
-        Example("style_resembled", "music that was given that piece as its style, and its tempo", maker.play(style)),
+        Example("style_resembled", "music conditioned on that piece as style, and on its tempo", maker.play(style)),
     ]
 
 
 def onward(maker: ExampleMaker) -> list[Example]:
-    """Four seconds of a held-out piece, then what the model goes on with."""
+    """Four seconds of a held-out piece, then the model's continuation."""
     held = piece_of("bossa")
     prompt = torch.from_numpy(held.mix(PROMPT_SECONDS))[None, None]
     codes = maker.model.codec.encode(prompt)
     made = maker.codes(Ask(grid=held.grid), codes)
     audio = following(maker.model, prompt, made, codes.shape[-1]).numpy()
-    what = f"{PROMPT_SECONDS:g} s of a held-out bossa nova, then what the model goes on with"
+    what = f"{PROMPT_SECONDS:g} s of a held-out bossa nova, then the model's continuation"
     return [Example("onward", what, np.concatenate([prompt[0, 0].numpy(), audio]))]
 
 

@@ -1,1 +1,1 @@
-"""`segue bench`: figures of this computer."""
+"""`segue bench`: measures this computer."""

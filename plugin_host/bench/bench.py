@@ -1,8 +1,7 @@
-"""`segue bench`: figures of this computer, as a table and as JSON.
+"""`segue bench`: measures this computer; the results are a table and JSON.
 
-Ring and host are measured here; the whole system as it is played, with an engine in its own process and a
-paced host beside it; the model alone, and transformers beside it, by `python -m engine.bench`; its table by precision
-by `bench_models`.
+This module measures the ring, the host, and the whole system: an engine in its own process and a host in real time.
+`python -m engine.bench` measures the model alone, and transformers for comparison; `models` has the table by precision.
 """
 
 from __future__ import annotations
@@ -49,7 +48,7 @@ _BENCH_LANE = 999_998
 
 @dataclass(frozen=True)
 class FigureRow:
-    """One figure; `goal` is what the project wants of it, as words, or empty."""
+    """One figure; `goal` is its goal as text, or empty."""
 
     name: str
     value: float
@@ -58,7 +57,7 @@ class FigureRow:
 
 
 def measure_ring() -> list[FigureRow]:
-    """Hand-over of 256-sample stereo blocks, written and read in turn, and a whole process() call.  [main]"""
+    """Measure writing and reading of 256-sample stereo blocks in turn, and a whole process() call.  [main]"""
     writer = RingWriter.create(_BENCH_LANE, RATE_HZ)
     reader = RingReader.attach(writer.name)
     processor = Processor(RATE_HZ)
@@ -108,7 +107,7 @@ def _process(writer: RingWriter, reader: RingReader, processor: Processor) -> li
 
 
 def measure_system(device: str, screen: Screen) -> list[FigureRow]:
-    """Time to first sound of a hot engine, then sixteen bars in real time; the errors of a demo.  [main]"""
+    """Measure the time to first sound of a hot engine, then sixteen bars in real time; errors as a demo's.  [main]"""
     processors = ProcessorTime()
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder)
@@ -135,7 +134,7 @@ def measure_system(device: str, screen: Screen) -> list[FigureRow]:
 
 
 def _taken(processors: ProcessorTime) -> list[FigureRow]:
-    """What else had the processors meanwhile; nothing where the system does not say."""
+    """The processor time of others meanwhile; empty if the system does not report it."""
     taken = processors.taken()
     if taken is None:
         return []
@@ -146,7 +145,7 @@ def _taken(processors: ProcessorTime) -> list[FigureRow]:
 
 
 def _first_sounds(plot: RegionLayout, client: EngineClient, screen: Screen) -> list[float]:
-    """Seconds from play to the first block in the ring, five times, the host standing."""
+    """Seconds from play to the first block in the ring, five times, with a stopped host."""
     grid, took = plot.stretch.grid, []
     processor = Processor(RATE_HZ)
     session = LaneSession(client, processor, Setup(seed=1, regions=_regions(plot)), screen.say)
@@ -156,7 +155,7 @@ def _first_sounds(plot: RegionLayout, client: EngineClient, screen: Screen) -> l
         for number in range(6):
             began = time.monotonic()
             session.play(plot.stretch.start_beats, 4, 4.0)
-            if number:  # the first one warms up what the engine has not met
+            if number:  # the first one is a warm-up
                 took.append(time.monotonic() - began)
             client.stop(session.lane)
     finally:
@@ -180,7 +179,7 @@ def _regions(plot: RegionLayout) -> tuple[RegionFile, ...]:
 
 
 def measure_model(screen: Screen) -> list[FigureRow]:
-    """The figures of `python -m engine.bench`; BenchError when it fails.  [main]"""
+    """The figures of `python -m engine.bench`; BenchError if it fails.  [main]"""
     screen.say("measuring the model alone")
     with tempfile.TemporaryDirectory() as folder:
         found = Path(folder) / "engine.json"
@@ -198,7 +197,7 @@ def measure_model(screen: Screen) -> list[FigureRow]:
 
 
 def run_bench(out: Path, device: str, quick: bool, screen: Screen) -> list[FigureRow]:
-    """Measure, print the tables, write JSON and picture; OutputError, BenchError, and what a demo raises.  [main]"""
+    """Measure, print the tables, write JSON and picture; OutputError, BenchError, and the errors of a demo.  [main]"""
     check_file(out)
     rows, models = measure_ring(), dict[str, Any]()
     show_rows(rows, screen)
@@ -214,7 +213,7 @@ def run_bench(out: Path, device: str, quick: bool, screen: Screen) -> list[Figur
         "machine": platform.platform(),
         "python": platform.python_version(),
         "cores": os.cpu_count(),
-        "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,  # what else ran on them
+        "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,  # load by other programs
     }
     put(out, json.dumps({**head, "rows": [asdict(row) for row in rows], **models}, indent=1) + "\n")
     screen.say(f"written to {out}" + (f" and {out.with_suffix('.png').name}" if models else ""))
@@ -222,6 +221,6 @@ def run_bench(out: Path, device: str, quick: bool, screen: Screen) -> list[Figur
 
 
 def show_rows(rows: list[FigureRow], screen: Screen) -> None:
-    """A line a figure.  [main]"""
+    """Print a line for each figure.  [main]"""
     for row in rows:
         screen.say(f"  {row.name:<60} {row.value:>10.2f} {row.unit:<6} {row.goal and f'goal {row.goal}'}")

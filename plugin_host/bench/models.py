@@ -1,6 +1,6 @@
-"""The table over model shapes: `python -m engine.bench --models ...` as a process, its lines on the screen.
+"""The table of models: runs `python -m engine.bench --models ...` and shows its lines on the screen.
 
-The engine measures; this side only asks, shows and reads the JSON that is left.
+The engine measures; this module starts it, shows its output and reads its JSON.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from bridge.errors import SegueError
 from plugin_host.console.output import check_file, put
 from plugin_host.console.screen import Screen
 
-LIMIT_SECONDS = 12 * 3600  # of everything; the engine gives each of its processes a limit of its own
+LIMIT_SECONDS = 12 * 3600  # of the whole run; the engine limits each of its processes too
 
 
 class BenchError(SegueError):
-    """The engine's own measuring failed; the message has what it said."""
+    """The engine's measurement failed; the message has its output."""
 
     code = "bench"
 
 
 @dataclass(frozen=True)
 class Table:
-    """What the table is to be about; empty and 0: the engine chooses."""
+    """The options of the table; empty and 0: the engine chooses."""
 
     models: str
     precision: str = ""
@@ -38,7 +38,7 @@ class Table:
     limit_minutes: float = 0.0
 
     def arguments(self, out: Path) -> list[str]:
-        """Of the engine's command.  [main]"""
+        """Arguments of the engine's command.  [main]"""
         arguments = ["--models", self.models, "--device", self.device, "--json", str(out)]
         arguments += ["--precision", self.precision] if self.precision else []
         arguments += ["--fast"] if self.fast else []
@@ -47,9 +47,9 @@ class Table:
 
 
 def run_table(table: Table, out: Path, screen: Screen) -> dict[str, Any]:
-    """Measure, show, leave `out` (JSON), and beside it the table as .txt and a picture as .png; what the JSON says.
+    """Measure, show, write `out` (JSON), and beside it the table as .txt and a picture as .png; returns the JSON.
 
-    Raises OutputError where nothing can be written there, BenchError where nothing was measured.  [main]
+    Raises OutputError if the files cannot be written, BenchError if nothing was measured.  [main]
     """
     check_file(out)
     command = [sys.executable, "-m", "engine.bench", *table.arguments(out)]
@@ -72,7 +72,7 @@ def run_table(table: Table, out: Path, screen: Screen) -> dict[str, Any]:
 
 
 def embedded_table(device: str, picture: Path, screen: Screen) -> dict[str, Any]:
-    """The embedded model's table, quickly; its picture is put at `picture`.  Raises BenchError.  [main]"""
+    """The embedded model's table, quickly; writes its picture to `picture`.  Raises BenchError.  [main]"""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "models.json"
         found = run_table(Table("embedded", device=device, fast=True), out, screen)

@@ -1,6 +1,6 @@
-"""Who had the processors while something was measured: ourselves, other programs, the hypervisor of a rented machine.
+"""Who used the processors during a measurement: this program, other programs, the hypervisor of a virtual machine.
 
-Read from Linux's /proc/stat; on other systems nothing is known.
+Read from /proc/stat on Linux; unknown on other systems.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ class Taken:
 
 
 class ProcessorTime:
-    """Begin, measure, `taken`; children count as ours once they have ended and were waited for."""
+    """Create it, measure, read `taken`; children count as own time once they have ended and were waited for."""
 
     def __init__(self) -> None:
         self._stat, self._own_seconds = _read_stat(), _own_seconds()
 
     def taken(self) -> Taken | None:
-        """What others had since the beginning; None where the system does not say.  [main]"""
+        """The shares of others since the beginning; None if the system does not report them.  [main]"""
         before, after = self._stat, _read_stat()
         if before is None or after is None:
             return None

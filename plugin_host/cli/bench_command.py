@@ -11,12 +11,12 @@ from plugin_host.cli.guard import guarded
 from plugin_host.cli.options import Device, SyncBench, SyncMinutes, SyncOnly, SyncSeconds, SyncTempi
 
 Models = Annotated[
-    str, typer.Option(help="Table over these models instead: embedded, small, medium, melody, style, large, or all.")
+    str, typer.Option(help="Measure these models instead: embedded, small, medium, melody, style, large, or all.")
 ]
-Precisions = Annotated[str, typer.Option("--precision", help="With --models: of these, as float32,bfloat16,int8,int4.")]
+Precisions = Annotated[str, typer.Option("--precision", help="With --models: precisions: float32,bfloat16,int8,int4.")]
 Fast = Annotated[bool, typer.Option("--fast", help="With --models: short rounds, nothing compiled.")]
-Threads = Annotated[int, typer.Option(min=0, max=256, help="With --models: CPU threads; 0: as PyTorch takes them.")]
-Limit = Annotated[float, typer.Option(min=0, help="With --models: most minutes for one of its processes; 0: by size.")]
+Threads = Annotated[int, typer.Option(min=0, max=256, help="With --models: CPU threads; 0: PyTorch's default.")]
+Limit = Annotated[float, typer.Option(min=0, help="With --models: most minutes for one process; 0: by size.")]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -25,12 +25,10 @@ def add_to(app: typer.Typer) -> None:
 
 
 def bench(
-    out: Annotated[
-        Path | None, typer.Option(help="JSON file with all figures; with --sync a folder for all of it.")
-    ] = None,
+    out: Annotated[Path | None, typer.Option(help="JSON file with all figures; with --sync a folder.")] = None,
     device: Device = "auto",
     quick: Annotated[
-        bool, typer.Option("--quick", help="Ring and host only, no model; with --sync two minutes of it.")
+        bool, typer.Option("--quick", help="Ring and host only, no model; with --sync a short run.")
     ] = False,
     models: Models = "",
     precision: Precisions = "",
@@ -43,11 +41,11 @@ def bench(
     tempo_seconds: SyncSeconds = 300.0,
     only: SyncOnly = "",
 ) -> None:
-    """Measure this computer: hand-over through the ring, the model's speed, time to first sound.
+    """Measure this computer: the ring, the model's speed, time to first sound.
 
-    With --models: how fast each model is here, beside transformers and what memory allows; random weights where the
-    real ones are not on this machine. With --sync: is the music on the host's beat, at any tempo, through changes,
-    stalls and a dead engine?
+    --models measures the speed of each model, compared with transformers and with the memory bandwidth; it uses random
+    weights for models that are not on this machine. --sync measures whether the music is on the host's beat, at any
+    tempo, through changes, stalls and a dead engine.
     """
     from plugin_host.console.screen import Screen
 

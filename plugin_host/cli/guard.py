@@ -1,4 +1,4 @@
-"""What every command of `segue` runs inside: errors in one line and an exit code, never a traceback."""
+"""The context of every `segue` command: errors in one line and an exit code, never a traceback."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import typer
 
 EXIT_FAULT, EXIT_ENGINE, EXIT_REGION, EXIT_SOUND_CARD, EXIT_OUTPUT = 1, 3, 4, 5, 6
 EXIT_INTERRUPTED, EXIT_TERMINATED = 130, 143
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)  # of scratch files: no fault of ours
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)  # of scratch files: faults of the disk
 
 
 class _Terminated(SystemExit):
@@ -41,7 +41,7 @@ def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
         except KeyboardInterrupt:
             complain("\nstopped")
             raise typer.Exit(EXIT_INTERRUPTED) from None
-        except BrokenPipeError:  # nobody reads any more: `segue demo | head`
+        except BrokenPipeError:  # the reader has ended: `segue demo | head`
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(EXIT_FAULT) from None
         except SegueError as error:

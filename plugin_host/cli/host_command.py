@@ -1,4 +1,4 @@
-"""`segue host`: the plugin host against an engine that runs already, on a sound card or into a file."""
+"""`segue host`: plays with a running engine, on a sound card or into a file."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from plugin_host.sync.sync import SyncWish
 
 @dataclass(frozen=True)
 class HostOptions:
-    """What `segue host` was asked for; `out` None plays on the sound card and keeps nothing."""
+    """Options of `segue host`; `out` None plays on the sound card and records nothing."""
 
     wish: RegionRequest = field(default_factory=RegionRequest)
     means: Means = field(default_factory=Means)
@@ -45,7 +45,7 @@ class HostOptions:
 
 
 def run_host(options: HostOptions, screen: Screen) -> None:
-    """Play until the last bar or an interrupt; raises the SegueError that says what went wrong.  [main]"""
+    """Play until the last bar or an interrupt; raises a SegueError.  [main]"""
     if options.out is not None:
         ready_file(options.out)
     leader_bpm = first_tempo(options.means.sync, options.wish.rate_hz, screen.say)
@@ -64,7 +64,7 @@ def run_host(options: HostOptions, screen: Screen) -> None:
 
 
 def _hear(wish: SyncWish, say: Callable[[str], None], event: Event) -> None:
-    """What is told of our lane: of its music to the screen, of its time by others to the sync.  [any]"""
+    """Handle an event of this lane: about its music for the screen, about time for the sync.  [any]"""
     said: dict[str, Any] = dict(event.values)
     if event.message is messages.EVENT_LANE and said["lane"] == wish.told.lane and said["text"]:
         say(f"lane {said['lane']} is {said['state']}: {said['text']}")

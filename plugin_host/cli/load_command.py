@@ -1,4 +1,4 @@
-"""`segue load` and `segue unload`: the model of an engine that runs."""
+"""`segue load` and `segue unload`: the model of a running engine."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from plugin_host.demo.demo import described
 
 
 def run_load(port: int, secret: str, name: str, device: str, precision: str) -> None:
-    """Load `name`, its progress on the screen; without a name say what plays and what can be loaded.  [main]"""
+    """Load `name` and show the progress; without a name list the present model and those that can be loaded.  [main]"""
     screen, path = Screen(), Path(name).expanduser()
-    wanted = str(path.absolute()) if name and path.is_dir() else name  # the engine stands in another folder
+    wanted = str(path.absolute()) if name and path.is_dir() else name  # the engine runs in another folder
     with EngineClient(port, name="segue load", secret=secret) as client:
         if not name:
             _describe(client, screen)
@@ -25,7 +25,7 @@ def run_load(port: int, secret: str, name: str, device: str, precision: str) -> 
 
 
 def run_unload(port: int, secret: str) -> None:
-    """End every stream and free the model.  [main]"""
+    """End all streams and free the model.  [main]"""
     with EngineClient(port, name="segue unload", secret=secret) as client:
         Screen().say(f"no model is loaded; the engine keeps {client.unload_model():.0f} MB of memory")
 

@@ -1,7 +1,7 @@
 """The command line, `segue`. Only typer is imported here; each command imports what it needs when it runs.
 A command's docstring is its help; all of them are [main].
 
-Exit codes: 0 done, 1 a fault of Segue's or (doctor) something the demo needs is missing, 2 wrong option,
+Exit codes: 0 done, 1 a fault of Segue or (doctor) something the demo needs is missing, 2 wrong option,
 3 no engine or it failed, 4 the region cannot be used, 5 no sound card, 6 the result cannot be written,
 130 Ctrl-C, 143 SIGTERM.
 """
@@ -52,7 +52,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="Plays on with you: give it some bars of your music, and it goes on in time, from your bar line.",
+    help="Continues your music: give it some bars, and it streams what follows in time, from your bar line.",
     epilog=EPILOG,
 )
 
@@ -68,7 +68,7 @@ def _sound_device(text: str) -> str | int | None:
     return int(text) if text.isdigit() else text or None
 
 
-@app.command(short_help="Hear it: Segue goes on with a region of music.")
+@app.command(short_help="Play a region of music and continue it.")
 @guarded
 def demo(
     bpm: Bpm = None,
@@ -85,12 +85,12 @@ def demo(
     precision: Precision = Weights.AUTO,
     model: Annotated[str, typer.Option(help="embedded, melody, style, small, ... or a folder.")] = "embedded",
     port: Annotated[int, typer.Option(min=0, max=65535, help="UDP port for the engine; 0: a free one.")] = 0,
-    offline: Annotated[bool, typer.Option("--offline", help="As fast as the computer can, not in real time.")] = False,
+    offline: Annotated[bool, typer.Option("--offline", help="As fast as possible, not in real time.")] = False,
 ) -> None:
-    """Hear it: a region is played, and Segue goes on with it from the next bar line.
+    """Play a region, and continue it with Segue from the next bar line.
 
-    Starts an engine of its own, plays in real time, and leaves demo.wav (your region, then exactly so many
-    bars of Segue), demo.png (what was heard, bar by bar, and how well the engine kept ahead) and a report.
+    Starts its own engine, plays in real time, and writes demo.wav (your region, then an exact number of bars of
+    Segue), demo.png (the music, bar by bar, and the ring's fill) and a report.
     """
     from plugin_host.console.screen import Screen
     from plugin_host.demo.demo import DemoOptions, run_demo
@@ -110,7 +110,7 @@ def demo(
     add_help_option=False,
 )
 def engine(context: typer.Context) -> None:
-    """Run the engine until Ctrl-C, the model hot for your DAW; it is started again when it crashes.
+    """Run the engine until Ctrl-C with a hot model; it is restarted after a crash.
 
     `segue engine --help` lists its options.
     """
@@ -128,12 +128,12 @@ def engine(context: typer.Context) -> None:
     add_help_option=False,
 )
 def models(context: typer.Context) -> None:
-    """Show the models that can be had and are here; `get NAME` downloads one, `remove NAME` deletes it."""
+    """List the models and which of them are installed; `get NAME` downloads one, `remove NAME` deletes it."""
     _become("engine.checkpoints", context.args)
 
 
 def _become(module: str, arguments: list[str]) -> NoReturn:
-    """Run a module of the engine in this process' place, signals and exit code and all."""
+    """Replace this process by a module of the engine, with its signals and exit code."""
     command = [sys.executable, "-m", module, *arguments]
     sys.stdout.flush()
     if os.name == "posix":
@@ -162,14 +162,14 @@ def host(
     rate: Annotated[int, typer.Option(min=8000, max=192_000, help="Sample rate in Hz.")] = 48_000,
     port: EnginePort = 9600,
     secret_file: SecretFile = None,
-    offline: Annotated[bool, typer.Option("--offline", help="With --out: as fast as it can.")] = False,
+    offline: Annotated[bool, typer.Option("--offline", help="With --out: as fast as possible.")] = False,
     sync: SyncMode = Who.OWN,
     midi_in: MidiIn = "",
     midi_clock_out: MidiClockOut = "",
     tap_note: TapNote = -1,
     link_out: LinkOut = False,
 ) -> None:
-    """Play with an engine that runs already (`segue engine`), on a sound card or into a file."""
+    """Play with a running engine (`segue engine`), on a sound card or into a file."""
     from bridge.time.units import Signature
     from plugin_host.cli.host_command import HostOptions, run_host
     from plugin_host.console.screen import Screen
@@ -196,14 +196,14 @@ def host(
 @guarded
 def load(
     name: Annotated[str, typer.Argument(help="embedded, melody, style, small, ... or a folder; none: list them.")] = "",
-    device: Annotated[str, typer.Option(help="Where it is to run; as the engine was started if left out.")] = "",
+    device: Annotated[str, typer.Option(help="The device; by default the engine's.")] = "",
     precision: Precision = Weights.AUTO,
     port: EnginePort = 9600,
     secret_file: SecretFile = None,
 ) -> None:
-    """Load a model into an engine that runs; the one before plays until the new one is hot.
+    """Load a model into the running engine; the old model plays until the new one is hot.
 
-    Lanes that play change over on a bar line. Without NAME: what plays, and what can be loaded.
+    Playing lanes change over on a bar line. Without NAME: list the present model and those that can be loaded.
     """
     from plugin_host.cli.load_command import run_load
 
@@ -213,18 +213,18 @@ def load(
 @app.command(short_help="Free the model of a running engine.")
 @guarded
 def unload(port: EnginePort = 9600, secret_file: SecretFile = None) -> None:
-    """Let every stream fade out and free the model's memory; the engine runs on without one."""
+    """Fade out all streams and free the model's memory; the engine runs on without a model."""
     from plugin_host.cli.load_command import run_unload
 
     run_unload(port, _secret(secret_file))
 
 
-@app.command(short_help="What this computer has, and what is missing.")
+@app.command(short_help="List what this computer has, and what is missing.")
 @guarded
 def doctor(
-    port: Annotated[int, typer.Option(min=1, max=65535, help="UDP port to look at.")] = 9600,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="UDP port to check.")] = 9600,
 ) -> None:
-    """Say what this computer has, and what to install for what is missing. 0 when `segue demo` can run."""
+    """List what this computer has, and what to install if something is missing. Exit code 0 if `segue demo` can run."""
     from plugin_host.doctor.doctor import BAD, examine
 
     bad = 0
@@ -243,7 +243,7 @@ add_bench(app)
 
 @app.command()
 def version() -> None:
-    """Say which Segue this is."""
+    """Print Segue's version."""
     from plugin_host.doctor.doctor import version as installed
 
     tell(f"segue {installed()}")

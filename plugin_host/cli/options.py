@@ -1,4 +1,4 @@
-"""Options that commands of `segue` share, and what they may be."""
+"""Options that commands of `segue` share, and their values."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ EPILOG = (
 
 
 class Role(StrEnum):
-    """What a region is for."""
+    """What a region is used for."""
 
     CONTINUE = "continue"
     MELODY = "melody"
@@ -23,7 +23,7 @@ class Role(StrEnum):
 
 
 class Weights(StrEnum):
-    """What a model's weights are kept as."""
+    """The precision of a model's weights."""
 
     AUTO = "auto"
     FLOAT32 = "float32"
@@ -34,7 +34,7 @@ class Weights(StrEnum):
 
 
 class Who(StrEnum):
-    """Whose time a host follows."""
+    """The leader that a host follows."""
 
     AUTO = "auto"
     OWN = "own"
@@ -47,19 +47,17 @@ class Who(StrEnum):
 Bpm = Annotated[float | None, typer.Option(min=20, max=999, help="The song's tempo; without it the region's own.")]
 RegionBpm = Annotated[
     float | None,
-    typer.Option(min=20, max=999, help="The region's own tempo, where its file, name, length or sound say another."),
+    typer.Option(min=20, max=999, help="The region's own tempo, if its file, name, length or sound give another."),
 ]
 Bars = Annotated[int, typer.Option(min=1, max=1000, help="How many bars Segue plays.")]
-Prompt = Annotated[str, typer.Option(help="What it should sound like, in words: 'warm lofi piano'.")]
+Prompt = Annotated[str, typer.Option(help="A description of the music: 'warm lofi piano'.")]
 Seed = Annotated[int, typer.Option(min=-1, max=2**24 - 1, help="Same seed, same music; -1 draws one.")]
 Region = Annotated[
     Path | None,
     typer.Option(help="Your music: a WAV, FLAC, AIFF, OGG or MP3 file; or a region of the package by name."),
 ]
-Reference = Annotated[Role, typer.Option(help="Go on from the region, or follow its melody, or sound like it.")]
-Device = Annotated[
-    str, typer.Option(help="What the model runs on: cpu, cuda, cuda:1, mps; auto: a GPU if there is one.")
-]
+Reference = Annotated[Role, typer.Option(help="Continue the region, follow its melody, or sound like it.")]
+Device = Annotated[str, typer.Option(help="The model's device: cpu, cuda, cuda:1, mps; auto: a GPU if there is one.")]
 Precision = Annotated[Weights, typer.Option(help="Of the weights; auto: what suits the device.")]
 SoundDevice = Annotated[str, typer.Option(help="Sound card, by name or number as `segue doctor` lists them.")]
 
@@ -68,14 +66,14 @@ SecretFile = Annotated[Path | None, typer.Option(help="File with the engine's se
 
 SyncMode = Annotated[
     Who,
-    typer.Option(help="Whose time it keeps; auto: JACK's, else MIDI clock's, else what OSC says, else its own."),
+    typer.Option(help="The leader to follow; auto: JACK, else MIDI clock, else OSC, else its own clock."),
 ]
 MidiIn = Annotated[str, typer.Option(help="MIDI port for clock and taps, by part of its name; virtual:NAME makes one.")]
-MidiClockOut = Annotated[str, typer.Option(help="MIDI port that gets our clock; virtual:NAME makes one.")]
+MidiClockOut = Annotated[str, typer.Option(help="MIDI port for Segue's clock; virtual:NAME creates one.")]
 TapNote = Annotated[int, typer.Option(min=-1, max=127, help="Number of the note on --midi-in that taps the tempo.")]
-LinkOut = Annotated[bool, typer.Option("--link-out", help="Lead an Ableton Link session; speaks to the local network.")]
-SyncBench = Annotated[bool, typer.Option("--sync", help="Measure the beat instead: listen to what is played.")]
-SyncMinutes = Annotated[float, typer.Option(min=0.2, max=600, help="With --sync: so long under load, for holes.")]
-SyncTempi = Annotated[str, typer.Option(help="With --sync: these tempi in bpm, as 93.7,128.")]
-SyncSeconds = Annotated[float, typer.Option(min=10, max=3600, help="With --sync: so much music at each tempo.")]
+LinkOut = Annotated[bool, typer.Option("--link-out", help="Lead an Ableton Link session; sends to the local network.")]
+SyncBench = Annotated[bool, typer.Option("--sync", help="Measure the beat instead.")]
+SyncMinutes = Annotated[float, typer.Option(min=0.2, max=600, help="With --sync: minutes under load, for holes.")]
+SyncTempi = Annotated[str, typer.Option(help="With --sync: these tempos in bpm, as 93.7,128.")]
+SyncSeconds = Annotated[float, typer.Option(min=10, max=3600, help="With --sync: seconds of music at each tempo.")]
 SyncOnly = Annotated[str, typer.Option(help="With --sync: these scenes: tempi,changes,loop,stall,kill,control,holes.")]

@@ -1,4 +1,4 @@
-"""The commands of `segue plugin`: to build and install it, and to talk to one that runs.
+"""The commands of `segue plugin`: build and install the plugin, and control a running one.
 
 Docstrings are help; commands are [main].
 """
@@ -16,19 +16,19 @@ from bridge.control.plugin_rows import PLUGIN_CLEAR, PLUGIN_PORT, PLUGIN_PROMPT,
 from plugin_host.cli.guard import EXIT_FAULT, guarded
 from plugin_host.console.screen import complain, tell
 
-Port = Annotated[int, typer.Option(min=1, max=65535, help="The plugin's control port, as it shows it.")]
+Port = Annotated[int, typer.Option(min=1, max=65535, help="The plugin's control port, which it shows.")]
 plugin = typer.Typer(no_args_is_help=True, help="Segue inside a DAW: build and install the plugin.")
 
 
 def add_to(app: typer.Typer) -> None:
-    """Give the command line its `plugin` group.  [main]"""
+    """Add the `plugin` group to the command line.  [main]"""
     app.add_typer(plugin, name="plugin", short_help="Segue inside a DAW: build and install the plugin.")
 
 
 @plugin.command(short_help="Compile the plugin: LV2, VST3 and CLAP.")
 @guarded
 def build(out: Annotated[Path, typer.Option(help="Folder for the bundles.")] = Path("segue-plugin")) -> None:
-    """Compile the plugin for this machine: LV2, VST3 and CLAP, each in stereo and mono. Takes some seconds.
+    """Compile the plugin for this machine: LV2, VST3 and CLAP, each in stereo and mono.
 
     Needs a C++ compiler and the DISTRHO Plugin Framework (Debian, Ubuntu: apt install g++ dpf-source).
     """
@@ -36,14 +36,14 @@ def build(out: Annotated[Path, typer.Option(help="Folder for the bundles.")] = P
         tell(f"  {bundle}")
 
 
-@plugin.command(short_help="Put the plugin where DAWs look for it.")
+@plugin.command(short_help="Install the plugin where DAWs look for it.")
 @guarded
 def install(
-    source: Annotated[Path | None, typer.Option("--from", help="Folder of built bundles; else they are built.")] = None,
+    source: Annotated[Path | None, typer.Option("--from", help="Folder of built bundles; else built.")] = None,
 ) -> None:
-    """Put the plugin into your own plugin folders. Then let your DAW scan for plugins.
+    """Install the plugin into your own plugin folders. Then let your DAW scan for plugins.
 
-    It is taken from Segue's own package where that has it, else built first.
+    The plugin comes from Segue's package if that contains it; otherwise it is built first.
     """
     from plugin_host.plugin.build import PluginBuildError
     from plugin_host.plugin.install import install as place
@@ -61,51 +61,51 @@ def install(
             _fail(fault)
 
 
-@plugin.command(short_help="Say in words what a plugin's music should be like.")
+@plugin.command(short_help="Set a plugin's prompt.")
 @guarded
 def prompt(
     text: Annotated[str, typer.Argument(help='In words; "" for none.')],
     port: Port = PLUGIN_PORT,
 ) -> None:
-    """Give a running plugin its prompt. It is saved with the DAW's project.
+    """Set the prompt of a running plugin. The DAW's project saves it.
 
-    Each instance has a control port of its own and shows it: 9620 for the first, 9621 for the next.
+    Each instance shows its own control port: 9620 for the first, 9621 for the next.
     """
     _ask(port, PLUGIN_PROMPT, text)
     tell(f"the plugin at port {port} has it")
 
 
-@plugin.command("set", short_help="Turn a knob of a plugin.")
+@plugin.command("set", short_help="Set a parameter of a plugin.")
 @guarded
 def set_(
     name: Annotated[str, typer.Argument(help="As in capture_bars, own_tempo.")],
     value: Annotated[float, typer.Argument(help="A list's entries count from 0.")],
     port: Port = PLUGIN_PORT,
 ) -> None:
-    """Turn a knob of a running plugin, as if it had been turned in the DAW.
+    """Set a parameter of a running plugin, as in the DAW.
 
-    The DAW is told where its plugin format can tell it (CLAP, VST3; LV2 in few hosts).
+    The DAW is notified if the plugin format supports it (CLAP, VST3; LV2 in few hosts).
     """
     _, now, told = _ask(port, PLUGIN_SET, name, value)
     unknown = "" if told else "; this DAW cannot be told, its window and its song keep the value from before"
     tell(f"{name} is {now:g}{unknown}")
 
 
-@plugin.command(short_help="Take off what was captured.")
+@plugin.command(short_help="Remove captured music.")
 @guarded
 def clear(
     role: Annotated[str, typer.Argument(help="melody, style, continue or all.")] = "all",
     port: Port = PLUGIN_PORT,
 ) -> None:
-    """Take off what a running plugin has captured, as a melody, a style or to go on from."""
+    """Remove what a running plugin has captured: the melody, the style, the audio prompt, or all."""
     _ask(port, PLUGIN_CLEAR, role)
     tell(f"{role}: taken off")
 
 
-@plugin.command(short_help="How a plugin stands.")
+@plugin.command(short_help="Show the state of a plugin.")
 @guarded
 def status(port: Port = PLUGIN_PORT) -> None:
-    """How a running plugin stands with the engine, and why where something was refused."""
+    """Show the state of a running plugin, and the reason if the engine refused something."""
     state, why, lane, take, references, text = _ask(port, PLUGIN_STATUS)
     tell(f"engine     {state}{', ' if why else ''}{why}")
     tell(f"lane       {lane:g}\ntake       {take:g}\nin force   {references}\nprompt     {text or 'none'}")
@@ -114,10 +114,10 @@ def status(port: Port = PLUGIN_PORT) -> None:
 @plugin.command(short_help="Measure the plugin's audio thread.")
 @guarded
 def measure(
-    seconds: Annotated[float, typer.Option(min=1, max=3600, help="How much music.")] = 60.0,
+    seconds: Annotated[float, typer.Option(min=1, max=3600, help="Length of the music.")] = 60.0,
     block: Annotated[int, typer.Option(min=1, max=8192, help="Samples in a block.")] = 64,
 ) -> None:
-    """How long the plugin's part of a block takes (p50, p99, max), its page faults, and the memory of an instance."""
+    """Measure the plugin's time for a block (p50, p99, max), its page faults, and the memory of an instance."""
     from plugin_host.plugin.build import PluginBuildError
     from plugin_host.plugin.measure import measure as run
 

@@ -1,4 +1,4 @@
-"""`segue take`, `open` and `export`, and the options that all share. Docstrings are help; commands are [main]."""
+"""`segue take`, `open` and `export`, and their shared options. Docstrings are help; commands are [main]."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ class Bits(StrEnum):
     B32 = "32"
 
 
-Port = Annotated[int, typer.Option(min=0, max=65535, help="UDP port of a running engine; 0: one of its own.")]
+Port = Annotated[int, typer.Option(min=0, max=65535, help="UDP port of a running engine; 0: start one.")]
 Model = Annotated[str, typer.Option(help="Of its own engine: embedded, melody, style, ... or a folder.")]
 Out = Annotated[Path, typer.Option(help="Folder for the takes.")]
-Takes = Annotated[int, typer.Option(min=1, max=100, help="How many takes, each with a seed of its own.")]
+Takes = Annotated[int, typer.Option(min=1, max=100, help="How many takes, each with its own seed.")]
 Meter = Annotated[str, typer.Option(help="Time signature, like 4/4 or 7/8.")]
 TakeBars = Annotated[int, typer.Option(min=0, max=1000, help="How many bars; 0: as many as the region, or 8.")]
 Rate = Annotated[int, typer.Option(min=8000, max=192_000, help="Sample rate in Hz.")]
@@ -82,7 +82,7 @@ def values_of(pairs: list[str] | None) -> dict[str, float]:
 
 
 def loudness_of(text: str) -> str:
-    """A wish for a loudness, checked.  [main]"""
+    """A loudness option, checked.  [main]"""
     from plugin_host.takes.loudness import check_wish
 
     try:
@@ -92,7 +92,7 @@ def loudness_of(text: str) -> str:
 
 
 def engine_of(port: int, secret_file: Path | None, model: str, device: str, precision: Weights) -> Any:
-    """The engine that these options name.  [main]"""
+    """The engine of these options.  [main]"""
     from plugin_host.takes.engines import EngineWish
 
     try:
@@ -103,7 +103,7 @@ def engine_of(port: int, secret_file: Path | None, model: str, device: str, prec
 
 
 def region_of(path: Path | None, reference: Role, own_bpm: float | None, start_beats: float | None) -> Any:
-    """The region that these options wish for; None where there is none.  [main]"""
+    """The region of these options; None if there is none.  [main]"""
     from plugin_host.takes.place import RegionWish
 
     return RegionWish(path, reference.value, own_bpm, start_beats) if path else None
@@ -138,7 +138,7 @@ def take(
     device: Device = "auto",
     precision: Precision = Weights.AUTO,
 ) -> None:
-    """Make takes: files of exactly so many bars, with tempo, place and recipe inside, as fast as the computer can."""
+    """Make takes: files of an exact number of bars, with tempo, position and recipe inside, as fast as possible."""
     from plugin_host.console.screen import Screen
     from plugin_host.takes.engines import hot_engine
     from plugin_host.takes.names import words
@@ -165,19 +165,19 @@ def take(
 @guarded
 def reopen(
     file: Annotated[Path, typer.Argument(help="A take: WAV or FLAC.")],
-    out: Annotated[Path | None, typer.Option(help="Folder for what is made; beside the file if left out.")] = None,
-    show: Annotated[bool, typer.Option("--show", help="Only say what it was made by.")] = False,
-    seed: Annotated[int | None, typer.Option(min=-1, max=2**24 - 1, help="Other dice than the take's.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the results; by default beside the file.")] = None,
+    show: Annotated[bool, typer.Option("--show", help="Only show the recipe.")] = False,
+    seed: Annotated[int | None, typer.Option(min=-1, max=2**24 - 1, help="Another seed.")] = None,
     bars: Annotated[int | None, typer.Option(min=1, max=1000, help="Another length.")] = None,
     prompt: Annotated[str | None, typer.Option(help="Another prompt.")] = None,
     format: Annotated[Format | None, typer.Option("--format", help="Another kind of file.")] = None,
     port: Port = 0,
     secret_file: SecretFile = None,
-    model: Annotated[str, typer.Option(help="Another model than the take's; needed where that was a folder.")] = "",
+    model: Annotated[str, typer.Option(help="Another model; required if the take's was a folder.")] = "",
     device: Device = "auto",
-    precision: Annotated[Weights | None, typer.Option(help="Of the weights; as it was, if left out.")] = None,
+    precision: Annotated[Weights | None, typer.Option(help="Of the weights; by default the take's.")] = None,
 ) -> None:
-    """Make a take again from the recipe inside it, and say whether it came out the same; or vary it."""
+    """Make a take again from the recipe inside it and compare the two; or vary it."""
     from plugin_host.console.screen import Screen
     from plugin_host.takes.errors import TakeError
     from plugin_host.takes.reopen import Variation, describe, make_again
@@ -204,7 +204,7 @@ def export(
     takes: Annotated[list[Path], typer.Argument(help="Takes: WAV or FLAC files that Segue made.")],
     out: Annotated[Path, typer.Option(help="The project to write.")] = Path("segue.dawproject"),
 ) -> None:
-    """Put takes into one DAWproject: a track for each, clips on their bars, tempo and markers, audio inside."""
+    """Write takes as one DAWproject: a track for each, clips on their bars, tempo and markers, audio inside."""
     from plugin_host.console.screen import Screen
     from plugin_host.takes.dawproject import export as write
 
@@ -213,6 +213,6 @@ def export(
 
 def add_to(app: typer.Typer) -> None:
     """Give these commands to the command line.  [main]"""
-    app.command(short_help="Make takes: files for your DAW, exactly so many bars.")(take)
+    app.command(short_help="Make takes: files for your DAW, of an exact number of bars.")(take)
     app.command("open", short_help="Make a take again from the recipe inside it.")(reopen)
-    app.command(short_help="Takes as one DAWproject.")(export)
+    app.command(short_help="Write takes as one DAWproject.")(export)

@@ -27,7 +27,7 @@ from plugin_host.console.screen import tell
 
 @guarded
 def watch(
-    folder: Annotated[Path | None, typer.Argument(help="The folder; ~/Segue if left out.")] = None,
+    folder: Annotated[Path | None, typer.Argument(help="The folder; by default ~/Segue.")] = None,
     reference: Reference = Role.CONTINUE,
     prompt: Prompt = "",
     bpm: Bpm = None,
@@ -51,9 +51,9 @@ def watch(
     model: shared.Model = "embedded",
     device: Device = "auto",
     precision: Precision = Weights.AUTO,
-    once: Annotated[bool, typer.Option("--once", help="End when all that is there is made.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="End when all present files are made.")] = False,
 ) -> None:
-    """Watch a folder: put music in, takes come out beside it. DAW scripts order takes here, too. Until Ctrl-C."""
+    """Watch a folder and make takes of the music in it, until Ctrl-C. DAW scripts order takes here, too."""
     from plugin_host.console.screen import Screen
     from plugin_host.takes.order import TakeOrder
     from plugin_host.takes.place import RegionWish
@@ -71,11 +71,11 @@ def watch(
 
 @guarded
 def scripts(
-    daw: Annotated[str, typer.Argument(help="ardour or reaper; none: say where they are.")] = "",
+    daw: Annotated[str, typer.Argument(help="ardour or reaper; none: show their folders.")] = "",
     folder: Annotated[Path | None, typer.Option(help="Where the DAW keeps its scripts, if not found.")] = None,
     inbox: Annotated[Path | None, typer.Option(help="The folder that `segue watch` watches; ~/Segue.")] = None,
 ) -> None:
-    """Install Segue's scripts where Ardour or REAPER look for them; see docs/daw.md."""
+    """Install Segue's scripts for Ardour or REAPER; see docs/daw.md."""
     from plugin_host.takes.scripts import default_folder, install, where
 
     if not daw:
@@ -88,5 +88,5 @@ def scripts(
 
 def add_to(app: typer.Typer) -> None:
     """Give these commands to the command line.  [main]"""
-    app.command(short_help="A folder where takes come out beside what is put in.")(watch)
+    app.command(short_help="Make takes of the files in a folder.")(watch)
     app.command(short_help="Install the scripts for Ardour or REAPER.")(scripts)

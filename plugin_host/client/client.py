@@ -5,8 +5,8 @@
         engine.region_file(lane, "continue", "/home/me/riff.wav", bpm=120, start_beats=0)
         engine.play(lane, at="bar", bars=16)
 
-Every call raises what the engine answers with (bridge.errors), WireError for arguments that do not fit the
-table, and NoAnswer when the engine is silent. Calls may come from any thread except from inside `on_event`,
+Every call raises the error that the engine answers (bridge.errors), WireError for arguments that do not fit the
+table, and NoAnswer if the engine is silent. Calls may come from any thread except from inside `on_event`,
 `on_heard` and `on_progress`, which run on the receiving thread and must not wait.
 """
 
@@ -32,16 +32,16 @@ from plugin_host.client.lane_calls import LaneCalls, OnHeard, When
 from plugin_host.client.udp_connection import Event, OnEvent, OnProgress, UdpConnection
 
 CALL_SECONDS = 2.0
-SLOW_CALL_SECONDS = 30.0  # for requests that the table marks slow
+SLOW_CALL_SECONDS = 30.0  # for requests marked slow
 CHUNKS_PER_BURST = 20
-CHUNKS_PER_SECOND = 2500  # under what an endpoint takes from one sender
+CHUNKS_PER_SECOND = 2500  # below an endpoint's limit for one sender
 ROUNDS_WITHOUT_PROGRESS_MAX = 5
 
 
 class EngineClient(LaneCalls):
-    """The engine as seen from a host; also a context manager that says hello and bye.
+    """A client of the engine; also a context manager that says hello and bye.
 
-    `on_event` gets what the engine tells unasked, `on_heard` each command of anybody that has become audible.
+    `on_event` gets the engine's events, `on_heard` the `heard` events of all clients' commands.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class EngineClient(LaneCalls):
         slow_timeout_seconds: float = SLOW_CALL_SECONDS,
     ) -> None:
         self._hello = (0, name, secret)
-        self.latest_model = ""  # that the engine told of as ready; empty when it was none since we listen
+        self.latest_model = ""  # the last one reported as ready; empty for none so far
         self._on_event, self._on_heard = on_event, on_heard
         self._connection = UdpConnection(host, port, self._hello, self._heard)
         self._timeout_seconds = timeout_seconds
@@ -85,12 +85,12 @@ class EngineClient(LaneCalls):
 
     @property
     def silent_seconds(self) -> float:
-        """How long nothing was heard from the engine, which is asked every two seconds.  [any]"""
+        """Seconds since the engine's last message; it is pinged every two seconds.  [any]"""
         return self._connection.silent_seconds
 
     @property
     def restarts(self) -> int:
-        """How often another engine took over on the port; its lanes must be opened again.  [any]"""
+        """How often a new engine took over the port; lanes must then be opened again.  [any]"""
         return self._connection.restarts
 
     def call(
@@ -101,32 +101,32 @@ class EngineClient(LaneCalls):
         on_progress: OnProgress | None = None,
         on_heard: OnHeard | None = None,
     ) -> tuple[Any, ...]:
-        """Any request of the table: its arguments without the id, the values of its answer.
+        """Send any request of the table with its arguments, without the id; returns the values of the answer.
 
-        `on_heard` is called, on the receiving thread, when the host has come to where the change is heard.  [main]
+        `on_heard` is called on the receiving thread when the change is heard.  [main]
         """
         usual = self._slow_timeout_seconds if message.slow else self._timeout_seconds
         wait = usual if timeout_seconds is None else timeout_seconds
         then = None if on_heard is None else lambda event: on_heard(replies.heard(event.values))
         answer = self._connection.call(message, *values, timeout_seconds=wait, on_progress=on_progress, on_heard=then)
-        if len(answer) < len(message.reply):  # a newer engine may say more
+        if len(answer) < len(message.reply):  # a newer engine may add values
             raise WireError(f"{message.address} was answered with {len(answer)} values, not {len(message.reply)}")
         return tuple(message.reply_values(answer[: len(message.reply)]))
 
     # -- the engine -----------------------------------------------------------------------------------
 
     def connect(self, timeout_seconds: float | None = None) -> replies.Hello:
-        """Start to listen and say hello, again and again until the engine answers.
+        """Start receiving and say hello repeatedly until the engine answers.
 
-        NoAnswer after `timeout_seconds`; WireError when it speaks another version of the table.  [main]
+        NoAnswer after `timeout_seconds`; WireError if it has another version of the table.  [main]
         """
         self._connection.start()
         return self.hello(timeout_seconds)
 
     def hello(self, timeout_seconds: float | None = None) -> replies.Hello:
-        """Say hello once more, to an engine that may be another one now; errors as `connect`.
+        """Say hello again, to an engine that may be a new one; errors as `connect`.
 
-        A secret is not said but proved.  [main]
+        Sends a proof of the secret, not the secret.  [main]
         """
         port, name, secret = self._hello
         if secret:
@@ -141,7 +141,7 @@ class EngineClient(LaneCalls):
         return hello
 
     def close(self) -> None:
-        """Say bye, when the engine is there, and stop listening. Twice does no harm.  [main]"""
+        """Say bye if the engine is there, and stop receiving. May be called twice.  [main]"""
         if not self._connection.closed:
             with contextlib.suppress(NoAnswer, WireError):
                 self.call(messages.BYE, timeout_seconds=0.5)
@@ -156,11 +156,11 @@ class EngineClient(LaneCalls):
         self.call(messages.SYNC, timeout_seconds=timeout_seconds)
 
     def status(self) -> replies.Status:
-        """How the engine is.  [main]"""
+        """The engine's state.  [main]"""
         return replies.Status(*self.call(messages.STATUS))
 
     def stats(self) -> replies.Stats:
-        """What the engine measured.  [main]"""
+        """The engine's measurements.  [main]"""
         return replies.Stats(*self.call(messages.STATS))
 
     def presets(self) -> list[str]:
@@ -168,7 +168,7 @@ class EngineClient(LaneCalls):
         return str(self.call(messages.PRESETS)[0]).split()
 
     def take_made(self, order: int, name: str, path: str) -> None:
-        """Say that a take which somebody ordered is made: the engine tells everybody.  [main]"""
+        """Report a finished take: the engine tells all clients.  [main]"""
         self.call(messages.TAKE_MADE, order, name, path)
 
     def quit(self) -> None:
@@ -178,30 +178,30 @@ class EngineClient(LaneCalls):
     # -- models ---------------------------------------------------------------------------------------
 
     def model(self) -> replies.ModelReply:
-        """What the loaded model is and can do.  [main]"""
+        """The loaded model and its abilities.  [main]"""
         return replies.ModelReply(*self.call(messages.MODEL))
 
     def models(self) -> replies.ModelNames:
-        """Which models can be loaded.  [main]"""
+        """The models that can be loaded.  [main]"""
         return replies.ModelNames(*self.call(messages.MODEL_LIST))
 
     def load_model(
         self, name: str, device: str = "", precision: str = "auto", on_progress: OnProgress | None = None
     ) -> replies.LoadReply:
-        """Load a model; the one before plays until it is hot. Takes as long as it goes on.  [main]"""
+        """Load a model; the old one plays until the new one is hot. Waits while the load makes progress.  [main]"""
         values = (name, device, precision)
         return replies.LoadReply(*self.call(messages.MODEL_LOAD, *values, on_progress=on_progress))
 
     def start_loading(self, name: str) -> None:
-        """Ask for a model and wait for nothing; `status` tells when it is there.  [any]"""
+        """Request a model without waiting; `status` shows when it is loaded.  [any]"""
         self._connection.send(messages.MODEL_LOAD, name)
 
     def cancel_load(self) -> None:
-        """Give up a load that is under way.  [main]"""
+        """Cancel the present load.  [main]"""
         self.call(messages.MODEL_CANCEL)
 
     def unload_model(self) -> float:
-        """End all streams and free the model; resident memory afterwards in MB.  [main]"""
+        """End all streams and free the model; returns resident memory in MB.  [main]"""
         return float(self.call(messages.MODEL_UNLOAD)[0])
 
     # -- lanes ----------------------------------------------------------------------------------------
@@ -209,7 +209,7 @@ class EngineClient(LaneCalls):
     def open_lane(
         self, lane: int = -1, rate_hz: int = 48_000, channels: int = 2, waits: bool = False
     ) -> replies.OpenLane:
-        """Open a lane, -1 for the first free one; one whose host `waits` for the music comes after others.  [main]"""
+        """Open a lane, -1 for the first free one; lanes whose host `waits` have lower priority.  [main]"""
         return replies.OpenLane(*self.call(messages.LANE_OPEN, lane, rate_hz, channels, int(waits)))
 
     def close_lane(self, lane: int) -> None:
@@ -219,7 +219,7 @@ class EngineClient(LaneCalls):
     def transport(
         self, lane: int, playing: bool, position_beats: float, bpm: float, numerator: int = 4, denominator: int = 4
     ) -> None:
-        """Say where the host is, when there is no shared transport block. Waits for nothing.  [any]"""
+        """Send the host's transport, for hosts without a shared transport block. Does not wait.  [any]"""
         self._connection.send(messages.TRANSPORT, lane, int(playing), position_beats, bpm, numerator, denominator)
 
     # -- regions --------------------------------------------------------------------------------------
@@ -234,14 +234,14 @@ class EngineClient(LaneCalls):
         at: When = "now",
         on_progress: OnProgress | None = None,
     ) -> replies.Understood:
-        """Hand over music by path to an engine on this machine.  [main]"""
+        """Send a region by path, to an engine on this machine.  [main]"""
         values = (lane, role, os.path.abspath(os.path.expanduser(path)), bpm, start_beats, at)
         return replies.Understood(*self.call(messages.REGION_FILE, *values, on_progress=on_progress))
 
     def listen(
         self, path: str | os.PathLike[str], hint_bpm: float, signature: Signature, on_progress: OnProgress | None = None
     ) -> replies.Listened:
-        """What the engine's ear finds in a file of its machine; `hint_bpm` 0 where the song's tempo is not known.
+        """Detect tempo, bars and key of a file on the engine's machine; `hint_bpm` 0 if the song's tempo is unknown.
 
         [main]
         """
@@ -260,9 +260,9 @@ class EngineClient(LaneCalls):
         encoding: str = "s16",
         on_progress: OnProgress | None = None,
     ) -> replies.Understood:
-        """Hand over samples [n, channels] in chunks, to an engine anywhere; what does not come is sent again.
+        """Send samples [n, channels] in chunks, to an engine anywhere; missing chunks are sent again.
 
-        RegionTransfer when nothing more arrives however often it is sent.  [main]
+        RegionTransfer if repeats do not arrive either.  [main]
         """
         data = bytes_of(audio, encoding)
         chunks, number = chunks_of(data), next(self._transfers)

@@ -1,7 +1,7 @@
-"""The engine as a child process: start it, wait until it is hot, start it again when it dies, end it.
+"""The engine as a child process: start it, wait until it is hot, restart it if it dies, end it.
 
-Started as `python -m engine`; nothing of it is imported here. What it prints goes to a log file, whose end is
-shown when it fails.
+It runs as `python -m engine`; none of its modules is imported here. Its output goes to a log file, whose end is shown
+if it fails.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ class EngineProcessError(SegueError):
 
 
 def free_port() -> int:
-    """A UDP port of this machine that nobody has now.  [main]"""
+    """A free UDP port of this machine.  [main]"""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 class EngineProcess:
-    """One engine, ours; `arguments` go to `python -m engine`."""
+    """One child engine; `arguments` go to `python -m engine`."""
 
     def __init__(self, port: int, log: Path, arguments: Sequence[str]) -> None:
         self.port = port
@@ -53,7 +53,7 @@ class EngineProcess:
 
     @property
     def pid(self) -> int:
-        """Its process number, 0 before `start`.  [main]"""
+        """Its process id, 0 before `start`.  [main]"""
         return self._process.pid if self._process else 0
 
     @property
@@ -62,7 +62,7 @@ class EngineProcess:
         return self._process is not None and self._process.poll() is None
 
     def start(self) -> None:
-        """Start the process; EngineProcessError when Python itself does not start.  [main]"""
+        """Start the process; EngineProcessError if Python does not start.  [main]"""
         own_group = {"process_group": 0} if os.name == "posix" else {}
         try:
             with self.log.open("ab" if self.restarts else "wb") as log:
@@ -77,9 +77,9 @@ class EngineProcess:
             raise EngineProcessError(f"the engine does not start: {error}") from None
 
     def connect(self, client: Callable[[], EngineClient], say: Callable[[str], None]) -> EngineClient:
-        """A client that is connected to the hot model; `client` makes one for each try.
+        """A client connected to the hot model; `client` makes one for each try.
 
-        EngineProcessError when the process ends, says that it failed, or takes too long.  [main]
+        EngineProcessError if the process ends, reports a failure, or takes too long.  [main]
         """
         deadline = time.monotonic() + START_SECONDS
         while True:
@@ -125,7 +125,7 @@ class EngineProcess:
         return EngineProcessError(f"the engine ended with code {code}:\n{self.log_end()}")
 
     def revive(self, say: Callable[[str], None]) -> None:
-        """Start it again when it has died; EngineProcessError after three times.  [main]"""
+        """Restart it if it has died; EngineProcessError after three times.  [main]"""
         if self.running or self._process is None:
             return
         code = self._process.returncode
@@ -147,7 +147,7 @@ class EngineProcess:
         return "\n".join(f"    {line}" for line in lines[-_LOG_LINES:]) or "    (its log is empty)"
 
     def stop(self) -> None:
-        """Ask it to end, end it after five seconds, clear what it left. Twice is allowed.  [main]"""
+        """Request its end, kill it after five seconds, remove its segments. May be called twice.  [main]"""
         process, self._process = self._process, None
         if process is None:
             return
@@ -155,7 +155,7 @@ class EngineProcess:
             process.send_signal(signal.SIGTERM)
             try:
                 process.wait(STOP_SECONDS)
-            except BaseException as error:  # a second Ctrl-C among them: it must not outlive us
+            except BaseException as error:  # also a second Ctrl-C: the engine must not outlive this process
                 process.kill()
                 process.wait()
                 if not isinstance(error, subprocess.TimeoutExpired):

@@ -1,11 +1,11 @@
-"""One lane from the host's side: set up, play, notice when the engine dies, take up again when it is back.
+"""One lane from the host's side: set up, play, notice that the engine has died, restore the lane when it is back.
 
-    open --> playing --silent for half a second, or its memory is gone--> lost --asked again each second--+
+    open --> playing --silent for half a second, or its memory is gone--> lost --hello again each second--+
                ^                                                                                          |
                +--------- lane opened, set up, plays on from the next bar to the same end ----------------+
 
-The processor holds its last bar meanwhile; nothing here runs on the audio thread. A new engine is told everything
-again, and goes on from what was heard last of the old one, not from the region that the music once began with.
+The processor repeats its last bar meanwhile; nothing here runs on the audio thread. A new engine gets all settings
+again, and continues the music that was heard last, not the region that the music began with.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from plugin_host.playback.recent_music import Passage
 
 RETRY_SECONDS = 1.0
 PING_SECONDS = 0.3
-GO_ON_SECONDS = 8.0  # of what was heard last that a new engine is given, at most
-REATTACH_MARGIN_SECONDS = 0.5  # a bar line nearer than this is left for the next one
+GO_ON_SECONDS = 8.0  # of the music heard last that a new engine continues, at most
+REATTACH_MARGIN_SECONDS = 0.5  # from a bar line; nearer than this, the next one is taken
 
 
 @dataclass(frozen=True)
 class RegionFile:
-    """A region to hand over by path."""
+    """A region to send by path."""
 
     role: str
     path: Path
@@ -43,7 +43,7 @@ class RegionFile:
 
 @dataclass(frozen=True)
 class Setup:
-    """What a lane is told before it plays; `seed` -1 draws one. `waits`: its host waits for the music."""
+    """The settings of a lane before it plays; `seed` -1 draws one. `waits`: its host waits for the music."""
 
     prompt: str = ""
     preset: str = ""
@@ -54,7 +54,7 @@ class Setup:
 
 
 class LaneSession:
-    """Keeps one lane open. `say` gets a line for people when something changes."""
+    """Keeps one lane open. `say` gets a line of text when something changes."""
 
     def __init__(
         self,
@@ -73,24 +73,24 @@ class LaneSession:
         self.losses = 0
         self.seed = setup.seed
         self.understood: list[replies.Understood] = []
-        self.model = ""  # that the lane was opened with or has changed to; asked for again after a loss
+        self.model = ""  # of the lane, now; requested again after a loss
         self._processor = processor
         self._say = say
         self._reader: RingReader | None = None
         self._retired: list[tuple[RingReader, float]] = []
-        self._end_beats: float | None = None  # of what was last played; None for endless
+        self._end_beats: float | None = None  # of the last play; None for endless
         self._played = False
-        self._passage: Passage | None = None  # that the engine of now was given to go on from
+        self._passage: Passage | None = None  # that the present engine continues
         self._retry_at_seconds = 0.0
         self._lost_at_seconds = 0.0
         self._wants_load = False
 
     def open(self) -> None:
-        """Open the lane, attach its ring, tell it everything; raises what they say.  [main]"""
+        """Open the lane, attach its ring, send all settings; raises their errors.  [main]"""
         form = self._processor.sample_rate_hz, self._processor.channels
         opened = self.client.open_lane(self.lane, *form, self.setup.waits)
         self.lane = opened.lane
-        passage = self._last_heard()  # before the new ring, which the audio thread takes at once
+        passage = self._last_heard()  # before the new ring, which the audio thread uses at once
         if self._reader is None or not self._reader.is_ring(opened.ring) or self._is_retired(self._reader):
             reader = RingReader.attach(opened.ring)
             self._processor.offer(reader)
@@ -100,7 +100,7 @@ class LaneSession:
         self.model = self.client.status().model
 
     def _last_heard(self) -> Passage | None:
-        """What a new engine is to go on from: the last whole bars; those of the time before where it had no more."""
+        """The audio prompt for a new engine: the last whole bars heard; the previous ones if there are no newer."""
         if self._played:
             self._passage = self._processor.heard.passage(GO_ON_SECONDS) or self._passage
         return self._passage
@@ -122,7 +122,7 @@ class LaneSession:
         ]
 
     def _goes_on_from(self, passage: Passage) -> bool:
-        """Hand over what was heard last as the beginning; False, and a word, when the engine cannot use it."""
+        """Send the music heard last as audio prompt; False, and a message, if the engine cannot use it."""
         grid = passage.grid
         try:
             self.client.region_audio(
@@ -135,22 +135,22 @@ class LaneSession:
             return False
         return True
 
-    # -- changes that a new engine is to know of ------------------------------------------------------
+    # -- changes that a new engine also gets ---------------------------------------------------------
 
     def set(self, name: str, value: float, at: When = "now") -> None:
-        """Set a parameter, and again for an engine that comes after this one.  [main]"""
+        """Set a parameter, also for later engines.  [main]"""
         self.client.set(self.lane, name, value, at)
         if name == "seed":
             self.seed = int(value)
         self.setup = replace(self.setup, values={**self.setup.values, name: value})
 
     def prompt(self, text: str, at: When = "now") -> None:
-        """Set the prompt, and again for an engine that comes after this one.  [main]"""
+        """Set the prompt, also for later engines.  [main]"""
         self.client.prompt(self.lane, text, at)
         self.setup = replace(self.setup, prompt=text)
 
     def region(self, region: RegionFile, at: When = "now") -> replies.Understood:
-        """Hand over a region, and again to an engine that comes after this one.  [main]"""
+        """Send a region, also to later engines.  [main]"""
         understood = self.client.region_file(self.lane, region.role, region.path, region.bpm, region.start_beats, at)
         others = tuple(each for each in self.setup.regions if each.role != region.role)
         self.setup = replace(self.setup, regions=(*others, region))
@@ -165,7 +165,7 @@ class LaneSession:
         return answer
 
     def look(self, grid: Grid, position_samples: int) -> None:
-        """Notice that the engine has gone, or take up again; call it ten times a second.  [main]"""
+        """Notice that the engine has gone, or restore the lane; call it ten times a second.  [main]"""
         self._close_retired()
         if self._reader is None:
             return
@@ -181,7 +181,7 @@ class LaneSession:
             self._try_again(grid, position_samples)
 
     def _hold(self, grid: Grid) -> None:
-        """While the engine is away, and while a new one does not manage to play, the bar is held up to the end."""
+        """While the engine is away, or a new one does not play yet, the bar is repeated up to the music's end."""
         until = -FAR_SAMPLES
         if self.lost and self._played:
             until = FAR_SAMPLES if self._end_beats is None else grid.sample_at(self._end_beats)
@@ -191,7 +191,7 @@ class LaneSession:
         try:
             reader.check()
         except SegmentMissing as error:
-            if reader.segment.cut:  # touching it could end this process
+            if reader.segment.cut:  # reading it could end this process
                 self._processor.offer(None)
                 self._retire(reader)
                 self._reader = reader
@@ -227,7 +227,7 @@ class LaneSession:
         self._found("playing on")
 
     def _has_our_model(self) -> bool:
-        """Whether the engine plays what it played before; another engine is asked to load it, which takes its time."""
+        """Whether the engine has this lane's model; a new engine is requested to load it."""
         status = self.client.status()
         if self._wants_load and status.state in ("ready", "empty") and status.model != self.model:
             self._wants_load = False
@@ -241,7 +241,7 @@ class LaneSession:
         self._say(f"engine back after {self._clock.now_seconds() - self._lost_at_seconds:.1f} s; {how}")
 
     def _play_on(self, grid: Grid, position_samples: int) -> None:
-        """From the next bar that can be met to where the music was to end."""
+        """Play from the next reachable bar to the music's end."""
         margin = int(REATTACH_MARGIN_SECONDS * grid.sample_rate_hz)
         bar = grid.next_bar(position_samples + margin)
         start = float(grid.bar_start_beats(bar))
@@ -249,7 +249,7 @@ class LaneSession:
         bars = 0 if self._end_beats is None else round((self._end_beats - start) / beats_per_bar)
         if self._end_beats is None or bars > 0:
             end = self._end_beats
-            at: float | str = start if bars else "bar"  # the bar line that was near may have passed by now
+            at: float | str = start if bars else "bar"  # the bar line may have passed by now
             self.play(at, bars, beats_per_bar)
             self._end_beats = end
 
@@ -261,7 +261,7 @@ class LaneSession:
             self._retired.append((reader, self._clock.now_seconds()))
 
     def _close_retired(self) -> None:
-        """Unmap rings that the audio thread has surely left: a second after it took another."""
+        """Unmap old rings, a second after the audio thread took another one."""
         keep = []
         for reader, since_seconds in self._retired:
             if self._processor.in_use(reader) or self._clock.now_seconds() - since_seconds < 1.0:
@@ -271,7 +271,7 @@ class LaneSession:
         self._retired = keep
 
     def close(self) -> None:
-        """Close the lane and let go of every ring; the audio thread must have stopped. Twice is allowed.  [main]"""
+        """Close the lane and unmap all rings; the audio thread must have stopped. May be called twice.  [main]"""
         self._processor.offer(None)
         if self._reader is not None and not self.lost:
             try:

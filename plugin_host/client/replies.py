@@ -1,4 +1,4 @@
-"""What calls to the engine return: one named tuple per row of the message table that answers with values.
+"""Results of calls to the engine: one named tuple per row of the message table that answers with values.
 
 The fields are the `reply` columns of the row, in their order; a test compares them.
 """
@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 
 class Hello(NamedTuple):
-    """Who answers."""
+    """The engine that answers."""
 
     protocol: int
     engine: str
@@ -18,7 +18,7 @@ class Hello(NamedTuple):
 
 
 class Status(NamedTuple):
-    """How the engine is."""
+    """The engine's state."""
 
     state: str
     model: str
@@ -29,7 +29,7 @@ class Status(NamedTuple):
 
 
 class ModelReply(NamedTuple):
-    """What the loaded model is and can do; `abilities` are words separated by spaces."""
+    """The loaded model; `abilities` are words separated by spaces."""
 
     model: str
     rate_hz: int
@@ -42,14 +42,14 @@ class ModelReply(NamedTuple):
 
 
 class ModelNames(NamedTuple):
-    """Names of models separated by spaces: on the engine's machine, and to be had."""
+    """Names of models separated by spaces: on the engine's machine, and available for download."""
 
     here: str
     known: str
 
 
 class LoadReply(NamedTuple):
-    """A model that was loaded; `notes` are what its user should know, or empty."""
+    """A model that was loaded; `notes` are sentences for the user, or empty."""
 
     model: str
     seconds: float
@@ -57,7 +57,7 @@ class LoadReply(NamedTuple):
 
 
 class Stats(NamedTuple):
-    """What the engine measured."""
+    """The engine's measurements."""
 
     uptime_seconds: float
     memory_mb: float
@@ -76,21 +76,21 @@ class OpenLane(NamedTuple):
 
 
 class Parameter(NamedTuple):
-    """A parameter as it is now."""
+    """A parameter's present value."""
 
     name: str
     value: float
 
 
 class PlacedReply(NamedTuple):
-    """From which beat a change is heard; `late`: 1 when it missed the place it was meant for."""
+    """The beat from which a change is heard; `late`: 1 if it missed its place."""
 
     beats: float
     late: int
 
 
 class Set(NamedTuple):
-    """A parameter as it is from `beats` on."""
+    """A parameter's value from `beats` on."""
 
     name: str
     value: float
@@ -107,7 +107,7 @@ class PresetReply(NamedTuple):
 
 
 class Reseed(NamedTuple):
-    """The seed that is used from `beats` on."""
+    """The seed in use from `beats` on."""
 
     seed: int
     beats: float
@@ -115,14 +115,14 @@ class Reseed(NamedTuple):
 
 
 class Scheduled(NamedTuple):
-    """How many commands wait for their beat, and the first of them: '7 prompt 16, 8 mute 24'."""
+    """The number of scheduled commands, and the first of them: '7 prompt 16, 8 mute 24'."""
 
     waiting: int
     list: str
 
 
 class CommandHeard(NamedTuple):
-    """A command is heard now: id and address of its request, the beat, seconds from its arrival to its sound."""
+    """A command is heard: id and address of its request, the beat, seconds from its arrival to its sound."""
 
     lane: int
     id: int
@@ -132,7 +132,7 @@ class CommandHeard(NamedTuple):
 
 
 def heard(values: Mapping[str, Any]) -> CommandHeard:
-    """What an `event/heard` says.  [any]"""
+    """The values of an `event/heard`.  [any]"""
     return CommandHeard(values["lane"], values["id"], values["address"], values["beats"], values["seconds"])
 
 
@@ -145,9 +145,9 @@ class Play(NamedTuple):
 
 
 class LaneStatus(NamedTuple):
-    """How a lane is; `references` are roles separated by spaces, `listener` says who hears it.
+    """The state of a lane; `references` are roles separated by spaces, `listener` says which host plays it.
 
-    `fault` says why its music failed and whether that is tried again; empty where all is well.
+    `fault` says why its music failed and whether it is tried again; or is empty.
     """
 
     state: str
@@ -160,7 +160,7 @@ class LaneStatus(NamedTuple):
 
 
 class LaneStats(NamedTuple):
-    """What was measured on a lane."""
+    """The measurements of a lane."""
 
     fill_seconds: float
     fill_low_seconds: float
@@ -178,14 +178,14 @@ class LaneStats(NamedTuple):
 
 
 class Tap(NamedTuple):
-    """The tempo tapped, 0 before the second tap, and the beats since the downbeat."""
+    """The tapped tempo, 0 before the second tap, and the beats since the downbeat."""
 
     bpm: float
     beats: int
 
 
 class Understood(NamedTuple):
-    """What the engine made of a region; `note` says what was changed on the way in, or is empty."""
+    """The region as the engine uses it; `note` says what was changed in it, or is empty."""
 
     seconds: float
     channels: int
@@ -197,7 +197,7 @@ class Understood(NamedTuple):
 
 
 class Listened(NamedTuple):
-    """What was heard in a file: tempo (0: none), first bar line and length in beats, key; each with how sure."""
+    """The analysis of a file: tempo (0: none), first bar line and length in beats, key; each with its certainty."""
 
     bpm: float
     sure: float

@@ -1,9 +1,9 @@
-"""`segue engine`: the engine as a child, started again when it crashes.
+"""`segue engine`: the engine as a child process, restarted after a crash.
 
     segue engine --signals, exit code--> python -m engine --killed, or out of memory--> the same again
 
-Clients find the new one by its hello and set up their lanes again. An engine that ended by itself (an option, a port
-that is taken, no model, a request to quit) stays ended. So does one that crashes again and again.
+Clients notice the new engine by its hello and set up their lanes again. An engine that ended by itself (a wrong option,
+a port in use, no model, a request to quit) is not restarted, nor is one that crashes repeatedly.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from plugin_host.console.screen import complain
 
 RESTARTS_MAX = 3  # within the time below
 RESTARTS_SECONDS = 60.0
-CRASHED_CODE = 1  # an error that nobody foresaw
+CRASHED_CODE = 1  # an unexpected error
 STOP_SECONDS = 10.0
 PASSED_ON = tuple(
     number for name in ("SIGTERM", "SIGINT", "SIGHUP") if (number := getattr(signal, name, None)) is not None
@@ -28,7 +28,7 @@ PASSED_ON = tuple(
 
 
 class Supervisor:
-    """Runs one command until it ends by itself, or is told to."""
+    """Runs one command until it ends by itself or is stopped."""
 
     def __init__(self, command: Sequence[str], say: Callable[[str], None]) -> None:
         self._command, self._say = list(command), say
@@ -37,7 +37,7 @@ class Supervisor:
         self._crashes: list[float] = []
 
     def run(self) -> int:
-        """Start it, again when it crashes; its exit code, 128 and more for a signal.  [main]"""
+        """Run it, and restart it after a crash; returns its exit code, 128 and more for a signal.  [main]"""
         before = {number: signal.signal(number, self._pass_on) for number in PASSED_ON}
         try:
             while True:
@@ -53,7 +53,7 @@ class Supervisor:
                 signal.signal(number, handler)
 
     def _once(self) -> int:
-        apart = {"process_group": 0} if os.name == "posix" else {}  # Ctrl-C comes to it through us, once
+        apart = {"process_group": 0} if os.name == "posix" else {}  # this process passes on Ctrl-C, once
         self._child = subprocess.Popen(self._command, **apart)  # type: ignore[call-overload]  # noqa: S603 - our own
         if self._told:  # between two starts
             self._child.terminate()
@@ -65,7 +65,7 @@ class Supervisor:
         return len(self._crashes) <= RESTARTS_MAX
 
     def _pass_on(self, number: int, frame: FrameType | None) -> None:
-        """A signal for us is one for the engine; a second one ends it at once."""
+        """Pass a signal on to the engine; a second one kills it."""
         child = self._child
         if child is None or child.poll() is not None:
             self._told = True
@@ -89,6 +89,6 @@ def _how(code: int) -> str:
 
 
 def run_engine(arguments: Sequence[str]) -> int:
-    """The engine with these arguments, supervised; it ends with us, however we end.  [main]"""
+    """Run the engine with these arguments, supervised; it ends with this process in any case.  [main]"""
     command = [sys.executable, "-m", "engine", "--parent", str(os.getpid()), *arguments]
     return Supervisor(command, lambda text: complain(f"segue: {text}")).run()

@@ -1,7 +1,7 @@
-"""The host's end of the wire: requests go out until they are answered, and answers find their request.
+"""The client's end of the connection: repeats requests until they are answered, and matches answers to requests.
 
-A request that gets no answer is sent again, soon and then less often; the engine knows a repeat by its id and
-does nothing twice. One thread receives; calls may come from any thread but the receiving one.
+A request without an answer is sent again, soon and then less often; the engine recognises a repeat by its id and does
+nothing twice. One thread receives; calls may come from any thread but the receiving one.
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ from bridge.control.secret import proof
 from bridge.errors import NoAnswer, PacketError, SegueError, from_wire
 
 FIRST_REPEAT_SECONDS = 0.1
-LAST_REPEAT_SECONDS = 2.0  # well under the time for which the engine remembers
+LAST_REPEAT_SECONDS = 2.0  # well below the time for which the engine remembers requests
 KEEPALIVE_SECONDS = 2.0
-UNHEARD_MAX = 256  # commands whose sound somebody waits for; the oldest go
-COUNTED = WHOLE_MAX + 1 - messages.COUNTED_FROM  # ids that we have: none comes twice
+UNHEARD_MAX = 256  # commands waiting for their `heard` event; the oldest are dropped
+COUNTED = WHOLE_MAX + 1 - messages.COUNTED_FROM  # number of ids: each is used once
 WAIT_SECONDS = 0.2
 _log = logging.getLogger("segue.host")
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something the engine told unasked: the row of the table and its values by name."""
+    """An event of the engine: the row of the table and its values by name."""
 
     message: Message
     values: Mapping[str, Value]
 
 
-OnEvent = Callable[[Event], None]  # also of one command that is heard
+OnEvent = Callable[[Event], None]  # also for the `heard` event of one command
 OnProgress = Callable[[int, int, str], None]
 
 
@@ -55,7 +55,7 @@ class _Pending:
 
 
 class UdpConnection:
-    """A UDP line to one engine, open from `start` to `close`. `hello` is what it says to a new engine."""
+    """A UDP connection to one engine, open from `start` to `close`. `hello` is sent to a new engine."""
 
     def __init__(self, host: str, port: int, hello: tuple[int, str, str], on_event: OnEvent | None) -> None:
         self._where = f"{host}, UDP port {port}"
@@ -63,47 +63,47 @@ class UdpConnection:
         self._on_event = on_event
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**20)
-        self._socket.connect((host, port))  # from now on the system drops what others send
+        self._socket.connect((host, port))  # the system now drops datagrams from others
         self._socket.settimeout(WAIT_SECONDS)
         self._pending: dict[int, _Pending] = {}
-        self._unheard: dict[int, tuple[str, OnEvent]] = {}  # by id: address, who waits
+        self._unheard: dict[int, tuple[str, OnEvent]] = {}  # by id: address, callback
         self._ids = itertools.count(random.randrange(COUNTED))
         self._heard_at_seconds = self._pinged_at_seconds = time.monotonic()
-        self._born_seconds: float | None = None  # of the engine, on our clock
+        self._born_seconds: float | None = None  # the engine's start, on this clock
         self._restarts = 0
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="segue-client", daemon=True)
 
     @property
     def silent_seconds(self) -> float:
-        """How long nothing was heard from the engine; it is asked every KEEPALIVE_SECONDS.  [any]"""
+        """Seconds since the engine's last message; it is pinged every KEEPALIVE_SECONDS.  [any]"""
         return time.monotonic() - self._heard_at_seconds
 
     @property
     def restarts(self) -> int:
-        """How often another engine answered than before: its lanes must be opened again.  [any]"""
+        """How often a new engine answered: lanes must then be opened again.  [any]"""
         return self._restarts
 
     @property
     def closed(self) -> bool:
-        """True when it does not receive: before `start` and after `close`.  [any]"""
+        """Whether it does not receive: before `start` and after `close`.  [any]"""
         return not self._thread.is_alive()
 
     def start(self) -> None:
-        """Begin to receive.  [main]"""
+        """Start receiving.  [main]"""
         self._thread.start()
 
     def close(self) -> None:
-        """Stop receiving; calls that wait get NoAnswer. Twice does no harm.  [main]"""
+        """Stop receiving; waiting calls raise NoAnswer. May be called twice.  [main]"""
         self._closing.set()
         if self._thread.is_alive() and threading.current_thread() is not self._thread:
             with contextlib.suppress(OSError):
-                self._socket.shutdown(socket.SHUT_RDWR)  # wakes the thread where the system can
+                self._socket.shutdown(socket.SHUT_RDWR)  # wakes the thread if the system can
             self._thread.join()
         self._socket.close()
 
     def send(self, message: Message, *values: object) -> None:
-        """Send a message with id 0 and wait for nothing.  [any]"""
+        """Send a message with id 0, without waiting.  [any]"""
         self._send(message.pack(0, *values))
 
     def call(
@@ -114,10 +114,10 @@ class UdpConnection:
         on_progress: OnProgress | None = None,
         on_heard: OnEvent | None = None,
     ) -> tuple[Wire, ...]:
-        """Send a request until it is answered; the values of the ok answer. `on_heard` gets its `event/heard`.
+        """Send a request until it is answered; returns the values of the ok answer. `on_heard` gets its `event/heard`.
 
-        Raises what the engine answers with, WireError for arguments that do not fit the table, NoAnswer when
-        nothing was heard about it for `timeout_seconds` (progress counts as heard).  [main]
+        Raises the error of an error answer, WireError for arguments that do not fit the table, NoAnswer after
+        `timeout_seconds` without an answer or progress.  [main]
         """
         id = messages.COUNTED_FROM + next(self._ids) % COUNTED
         datagram = message.pack(id, *values)
@@ -157,7 +157,7 @@ class UdpConnection:
     def _send(self, datagram: bytes) -> None:
         try:
             self._socket.send(datagram)
-        except OSError as fault:  # nobody listens there yet, or our buffer is full: it is sent again
+        except OSError as fault:  # no engine there yet, or a full buffer: it is sent again
             _log.debug("not sent to %s: %s", self._where, fault)
 
     # -- the receiving thread ---------------------------------------------------------------------------
@@ -178,7 +178,7 @@ class UdpConnection:
         try:
             datagram = self._socket.recv(65535)
             packets = parse(datagram) if not self._closing.is_set() else []
-        except (TimeoutError, ConnectionError):  # nothing came; or nobody listens there
+        except (TimeoutError, ConnectionError):  # no message; or no engine there
             return
         except PacketError as fault:
             _log.warning("what came from %s is not OSC: %s", self._where, fault)
@@ -212,7 +212,7 @@ class UdpConnection:
 
     def _told(self, row: Message, values: dict[str, Value]) -> None:
         pending = self._pending.get(int(str(values["id"])))
-        if pending is None or values["address"] not in (pending.message.address, ""):  # empty: there was no room
+        if pending is None or values["address"] not in (pending.message.address, ""):  # empty: omitted for lack of room
             if row is messages.ERROR:
                 self._tell(Event(row, values))
         elif row is messages.ERROR:
@@ -225,7 +225,7 @@ class UdpConnection:
                 pending.on_progress(done, total, str(values["text"]))
 
     def _check_uptime(self, uptime_seconds: float) -> None:
-        """An engine that was born later than the last one is another: it does not know us yet."""
+        """An engine that started later than the last one is a new one, which does not know this client."""
         born_seconds = time.monotonic() - uptime_seconds
         if self._born_seconds is not None and born_seconds > self._born_seconds + 1.0:
             self._restarts += 1
@@ -236,7 +236,7 @@ class UdpConnection:
         self._born_seconds = born_seconds
 
     def _greet(self, challenge: str) -> None:
-        """Say hello to a new engine, with a proof where it asks for one."""
+        """Say hello to a new engine, with a proof if it requires one."""
         port, name, secret = self._hello
         self.send(messages.HELLO, port, name, proof(secret, challenge, port) if challenge else "")
 

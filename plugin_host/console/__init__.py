@@ -1,1 +1,1 @@
-"""Lines on the screen, and files that are there whole or not at all."""
+"""Lines on the screen, and atomic files."""

@@ -1,4 +1,4 @@
-"""What the host's side leaves behind: results that are there whole or not at all, and why they cannot be written."""
+"""The files of the host's side: written atomically, with errors that say why not."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def cannot(path: Path, fault: OSError) -> OutputError:
 
 
 def put(path: Path, data: bytes | str) -> None:
-    """Write a file so that it is there whole or not at all; text is UTF-8. OutputError.  [any]"""
+    """Write a file atomically; text is UTF-8. OutputError.  [any]"""
     try:
         whole_file.put(path, data.encode("utf-8", "backslashreplace") if isinstance(data, str) else data)
     except OSError as fault:
@@ -35,7 +35,7 @@ def put(path: Path, data: bytes | str) -> None:
 
 
 def put_new(path: Path, data: bytes) -> bool:
-    """Write a file where nothing of that name is; False where something is. OutputError.  [any]"""
+    """Write a new file; False if the name exists. OutputError.  [any]"""
     try:
         whole_file.put(path, data, new=True)
     except FileExistsError:
@@ -46,9 +46,9 @@ def put_new(path: Path, data: bytes) -> bool:
 
 
 def add_line(path: Path, line: str) -> None:
-    """Add a line to a text file of ours, whole or not at all; OutputError.  [any]
+    """Append a line to a text file, atomically; OutputError.  [any]
 
-    Names go as the bytes they have, so that a script finds the file by them.
+    Names keep their bytes, so that a script finds the file by them.
     """
     try:
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | _PLAIN, 0o666)
@@ -68,7 +68,7 @@ def add_line(path: Path, line: str) -> None:
 
 
 def read_note(path: Path) -> str:
-    """What a small text file of ours says; empty where there is none, or no plain file. Never waits.  [any]"""
+    """The content of a small text file; empty if there is none, or no plain file. Never blocks.  [any]"""
     try:
         handle = os.open(path, os.O_RDONLY | _PLAIN)
     except OSError:
@@ -83,7 +83,7 @@ def read_note(path: Path) -> str:
 
 
 def save_wav(path: Path, audio: Audio, rate_hz: int, as_floats: bool = False) -> None:
-    """Write 24-bit WAV, in which what is above full scale is clipped, or floats, in which it is not. OutputError.
+    """Write 24-bit WAV, clipped at full scale, or floats, unclipped. OutputError.
     [main]
     """
     import soundfile
@@ -98,7 +98,7 @@ def save_wav(path: Path, audio: Audio, rate_hz: int, as_floats: bool = False) ->
 
 
 def ready_folder(folder: Path) -> Path:
-    """The folder, made and writable, as an absolute path; OutputError when it cannot be.  [main]"""
+    """Create a folder if needed; returns its absolute path. OutputError if it is not writable.  [main]"""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         whole_file.probe(folder)
@@ -109,9 +109,9 @@ def ready_folder(folder: Path) -> Path:
 
 
 def check_file(path: Path) -> None:
-    """Whether a file can be written there, asked before there is anything to write; OutputError.  [main]
+    """Check that a file can be written, before there is anything to write; OutputError.  [main]
 
-    So nobody plays for an hour into a folder's name.
+    So an hour's recording does not fail at its end.
     """
     try:
         whole_file.replaceable(path)
@@ -121,7 +121,7 @@ def check_file(path: Path) -> None:
 
 
 def ready_file(path: Path) -> Path:
-    """A file that can be written, its folder made; OutputError.  [main]"""
+    """Check that a file can be written, and create its folder; OutputError.  [main]"""
     ready_folder(path.parent)
     check_file(path)
     return path

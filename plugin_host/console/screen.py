@@ -1,4 +1,4 @@
-"""Lines on the screen: what happened stays, progress is written over (without a terminal: now and then)."""
+"""Lines on the screen: messages stay, progress is overwritten (without a terminal: printed at intervals)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ QUIET_SECONDS = 5.0
 
 
 class Screen:
-    """Prints to `stream`, standard output unless told otherwise, what it can print; one thread at a time.  [main]"""
+    """Prints to `stream`, by default standard output, in its encoding; one thread at a time.  [main]"""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream if stream is not None else sys.stdout
@@ -28,7 +28,7 @@ class Screen:
         self._stream.flush()
 
     def show(self, text: str) -> None:
-        """The line of progress; empty takes it away.  [main]"""
+        """The progress line; empty removes it.  [main]"""
         text = printed(text, self._stream)
         if self._terminal:
             self._clear()
@@ -49,11 +49,11 @@ class Screen:
 
 
 def tell(text: str) -> None:
-    """A line on standard output, as it can be printed there.  [main]"""
+    """A line on standard output, in its encoding.  [main]"""
     Screen().say(text)
 
 
 def complain(text: str) -> None:
-    """A line of error on standard error, as it can be printed there.  [main]"""
+    """An error line on standard error, in its encoding.  [main]"""
     sys.stderr.write(printed(text, sys.stderr) + "\n")
     sys.stderr.flush()

@@ -1,4 +1,4 @@
-"""The main job: an engine process continues a region in tempo; out come a WAV, a picture and a report.
+"""The main job: an engine process continues a region in tempo; the results are a WAV, a picture and a report.
 
 engine process <--OSC--> session <---- this file, [main]
       |
@@ -28,7 +28,7 @@ from plugin_host.run.region_tempo import Ear, ReadRegion, ear_of, no_ear
 
 @dataclass(frozen=True)
 class DemoOptions:
-    """What `segue demo` was asked for; `port` 0 takes a free one."""
+    """Options of `segue demo`; `port` 0 takes a free one."""
 
     wish: RegionRequest = field(default_factory=RegionRequest)
     means: Means = field(default_factory=Means)
@@ -42,12 +42,12 @@ class DemoOptions:
 
     @property
     def engine_arguments(self) -> list[str]:
-        """What its engine is started with.  [main]"""
+        """The arguments of its engine.  [main]"""
         return ["--model", self.model, "--device", self.device, "--precision", self.precision]
 
 
 def run_demo(options: DemoOptions, screen: Screen) -> report.RunFigures:
-    """All of it; raises the SegueError that says what went wrong. The engine never outlives it.  [main]"""
+    """Run the demo; raises a SegueError. The engine never outlives it.  [main]"""
     out = ready_folder(options.out)
     for name in ("demo.wav", "demo.png"):
         ready_file(out / name)
@@ -83,7 +83,7 @@ def _run(options: DemoOptions, read: ReadRegion, copies: Path, out: Path, screen
 
 
 def _plotted(options: DemoOptions, read: ReadRegion, copies: Path, ear: Ear, screen: Screen) -> RegionLayout:
-    """The region on the timeline, told."""
+    """Lay the region on the timeline, and report it."""
     plot = plot_region(options.wish, copies, read, ear)
     screen.say(f"region: {plot.words}")
     return plot
@@ -107,7 +107,7 @@ def _perform(
 
 
 def described(client: EngineClient) -> list[str]:
-    """What the engine's model can follow, and what its user should know.  [main]"""
+    """The abilities of the engine's model, and its notes.  [main]"""
     model = client.model()
     sides = "stereo" if model.channels == 2 else "mono"
     device = client.status().device
@@ -116,7 +116,7 @@ def described(client: EngineClient) -> list[str]:
 
 
 def attend_to(engine: EngineProcess, say: Callable[[str], None]) -> Callable[[], None]:
-    """What is done often while it plays: start the engine again when it has died.  [main]"""
+    """The callback during playback: restarts the engine if it has died.  [main]"""
     return lambda: engine.revive(say)
 
 

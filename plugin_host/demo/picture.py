@@ -1,4 +1,4 @@
-"""demo.png: the waveform with bar lines, region and continuation apart, and the ring's fill under it."""
+"""demo.png: the waveform with bar lines, region and continuation in two colours, and the ring's fill below."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def save_picture(path: Path, take: HostRecording, stretch: MusicStretch, title: 
     figure = Figure(figsize=(16, 8), dpi=100, layout="constrained")
     FigureCanvasAgg(figure)
     wave, fill = figure.subplots(2, 1, sharex=True, height_ratios=[3, 2])
-    figure.suptitle(plain(title), fontsize=13, parse_math=False)  # a name with two $ is no formula
+    figure.suptitle(plain(title), fontsize=13, parse_math=False)  # a name with two $ is not a formula
     rate_hz = stretch.grid.sample_rate_hz
     seconds = len(take.audio) / rate_hz
     _draw_wave(wave, take, stretch, seconds)
@@ -40,7 +40,7 @@ def save_picture(path: Path, take: HostRecording, stretch: MusicStretch, title: 
         axes.spines[["top", "right"]].set_visible(False)
     try:
         with writing(path) as file, warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Glyph")  # a name in letters that the font does not have
+            warnings.filterwarnings("ignore", "Glyph")  # a name in letters missing from the font
             figure.savefig(file, format="png")
     except OSError as fault:
         raise cannot(path, fault) from None
@@ -66,7 +66,7 @@ def _draw_wave(axes: Any, take: HostRecording, stretch: MusicStretch, seconds: f
 
 
 def _held_spans(take: HostRecording, rate_hz: int) -> list[tuple[float, float]]:
-    """Stretches in seconds that were held or silent though music was due."""
+    """Stretches in seconds that were held or silent while music was due."""
     spans: list[tuple[float, float]] = []
     for row in take.blocks:
         if row[Column.STATE] in (BlockState.HOLDING, BlockState.MUTED):
@@ -102,7 +102,7 @@ def _draw_fill(axes: Any, take: HostRecording, stretch: MusicStretch, lowest: in
 
 
 def _draw_bars(axes: Any, stretch: MusicStretch, n_samples: int) -> None:
-    """Bar lines through both panels, thicker where the continuation begins; numbers from 1, for people."""
+    """Bar lines through both panels, thicker where the continuation begins; numbered from 1."""
     grid, bar = stretch.grid, 0
     many = grid.bar_at(n_samples) > 40
     while grid.bar_start(bar) <= n_samples:

@@ -1,7 +1,7 @@
-"""`segue doctor`: what this machine has, what works, and what to install for what is missing.
+"""`segue doctor`: what this machine has, what works, and what to install for missing parts.
 
-Every finding is tried, not guessed: ONNX Runtime's providers run a session, devices are listed by PortAudio,
-ports are bound. Heavy libraries are asked in a child process, so that one that crashes is a finding too.
+Every finding is tested: ONNX Runtime's providers run a session, PortAudio lists devices, ports are bound. Heavy
+libraries are tested in a child process, so that a crash is a finding too.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ GOOD, NOTE, BAD = "ok", "--", "!!"
 
 @dataclass(frozen=True)
 class Finding:
-    """One line: `mark` is ok, -- (missing, and the main job does without) or !! (the main job needs it)."""
+    """One line: `mark` is ok, -- (missing, the main job works without it) or !! (the main job needs it)."""
 
     mark: str
     what: str
@@ -45,7 +45,7 @@ class Finding:
 
 
 def examine(port: int = DEFAULT_PORT) -> list[Finding]:
-    """Everything, in the order it is shown; takes some seconds.  [main]"""
+    """All findings, in order; takes some seconds.  [main]"""
     checks: tuple[Callable[[], list[Finding]], ...] = (
         _machine, _libraries, _torch, _gpu, _onnx, _steps, _models, _audio, _midi, _sync, lambda: _ports(port),
         _shared_memory, _regions, _plugin,
@@ -54,7 +54,7 @@ def examine(port: int = DEFAULT_PORT) -> list[Finding]:
 
 
 def _plugin() -> list[Finding]:
-    """The DAW plugin: installed, or what building it needs."""
+    """The DAW plugin: installed, or the requirements of building it."""
     from plugin_host.plugin.build import PluginBuildError, find_compiler
     from plugin_host.plugin.bundles import find_dpf
     from plugin_host.plugin.install import installed, shipped
@@ -80,7 +80,7 @@ def _machine() -> list[Finding]:
 
 
 def _libraries() -> list[Finding]:
-    """Every library that Segue needs, imported; one line for those that load."""
+    """Import every library that Segue needs; one line for those that load."""
     found = try_libraries()
     if not found:
         return [Finding(NOTE, "libraries", "Segue is not installed: what it needs is not known", "pip install -e .")]
@@ -88,13 +88,13 @@ def _libraries() -> list[Finding]:
     faults = {library.fault: library for library in sorted(broken, key=lambda one: one.name in FOR_THE_DEMO)}
     results = [
         Finding(BAD if library.name in FOR_THE_DEMO else NOTE, "libraries", library.fault, library.advice)
-        for library in faults.values()  # several that fail for one reason are one finding
+        for library in faults.values()  # several with the same reason are one finding
     ]
     return [*results, Finding(GOOD, "libraries", f"{len(found) - len(broken)} of {len(found)} load")]
 
 
 def _probe(code: str) -> tuple[dict[str, object] | None, str]:
-    """What a child process printed as JSON, or None and why not."""
+    """The JSON that a child process printed, or None and the reason."""
     command = [sys.executable, "-c", code]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=PROBE_SECONDS)  # noqa: S603
@@ -150,7 +150,7 @@ def _onnx() -> list[Finding]:
 
 
 def _steps() -> list[Finding]:
-    """What takes a model's steps on this processor."""
+    """The executors of a model's steps on this processor."""
     found, why = _probe(STEPS_PROBE)
     if found is None:
         return [Finding(NOTE, "steps", f"could not be tried: {why}")]
@@ -182,7 +182,7 @@ def _audio() -> list[Finding]:
         found = soundcard.outputs()
     except soundcard.SoundCardError as error:
         return [Finding(NOTE, "sound card", str(error), how)]
-    except Exception as error:  # whatever PortAudio throws on a machine without sound
+    except Exception as error:  # any error of PortAudio on a machine without sound
         return [Finding(NOTE, "sound card", f"PortAudio: {error}", how)]
     if not found:
         return [Finding(NOTE, "sound card", "PortAudio finds none that plays", f"{how}; is JACK running?")]
@@ -210,7 +210,7 @@ def _midi() -> list[Finding]:
 
 
 def _sync() -> list[Finding]:
-    """Whose time `segue host --sync` can follow here."""
+    """The leaders that `segue host --sync` can follow here."""
     found, why = _probe(SYNC_PROBE)
     if found is None:
         return [Finding(NOTE, "sync", why)]
@@ -274,7 +274,7 @@ def _regions() -> list[Finding]:
 
 
 def version() -> str:
-    """Version of the installed package, or of the checkout.  [any]"""
+    """The version of the installed package, or of the checkout.  [any]"""
     try:
         return importlib.metadata.version("segue")
     except importlib.metadata.PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""Whether every library that Segue needs loads: each is imported in a process of its own."""
+"""Whether every library that Segue needs loads: each is imported in its own process."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ except BaseException as error:
 
 @dataclass(frozen=True)
 class Library:
-    """One library: its distribution's name and version, what is wrong with it ("" for nothing), and what helps."""
+    """One library: its distribution's name and version, its fault ("" for none), and the remedy."""
 
     name: str
     version: str
@@ -37,9 +37,9 @@ class Library:
 
 
 def try_libraries() -> list[Library]:
-    """All that this version of Segue asks for on this machine, and the extras that are installed; takes seconds.
+    """All libraries that this version of Segue requires on this machine, and installed extras; takes seconds.
 
-    Empty for a checkout that is not installed: nothing says what it needs.  [main]
+    Empty for a checkout that is not installed: its requirements are unknown.  [main]
     """
     wanted = {requirement.name: extra_of(requirement) for requirement in reversed(requirements())}
     with ThreadPoolExecutor(2) as pool:
@@ -58,7 +58,7 @@ def _try(item: tuple[str, str]) -> Library | None:
 
 
 def _imported(modules: Iterable[str]) -> str:
-    """What went wrong; "" where these modules load."""
+    """The fault; "" if these modules load."""
     command = [sys.executable, "-c", _CODE, *modules]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=IMPORT_SECONDS)  # noqa: S603

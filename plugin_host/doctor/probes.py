@@ -1,4 +1,4 @@
-"""What `segue doctor` runs in child processes; each prints one line of JSON, and a crash is a finding."""
+"""Programs that `segue doctor` runs in child processes; each prints one line of JSON, and a crash is a finding."""
 
 TORCH_PROBE = """
 import json, torch

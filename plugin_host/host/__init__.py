@@ -1,1 +1,1 @@
-"""The headless host: timeline, clip, clock, sound cards, a run from go to the last bar."""
+"""The headless host: timeline, clip, clock, sound cards."""

@@ -1,7 +1,7 @@
 """A clip: the user's own music on the host's timeline, at the host's rate and tempo.
 
-Read by the bridge's reader, so it passes the same checks as what the engine is given. Another tempo is met by
-stretching it at its pitch, in whole: it is done before anything plays.
+The bridge's reader reads it, so it passes the same checks as the engine's regions. A clip of another tempo is stretched
+at its pitch, as a whole, before anything plays.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from bridge.time.units import exact, nearest, seconds_to_samples
 _TAPS = 32
 STRETCH_LEAST, STRETCH_MOST = 0.5, 2.0  # times as fast
 _FADE_SECONDS = 0.005
-_AROUND_SECONDS = 0.2  # that a stretch is given before and after, more than its window
+_AROUND_SECONDS = 0.2  # of audio around a stretch, more than its window
 
 
 @dataclass(frozen=True)
@@ -34,11 +34,11 @@ class Clip:
 
     @property
     def end_samples(self) -> int:
-        """Position right behind its last sample.  [any]"""
+        """The position right after its last sample.  [any]"""
         return self.start_samples + len(self.audio)
 
     def add_to(self, out: Audio, position_samples: int) -> None:
-        """Add what belongs into the block at that position.  [audio]"""
+        """Add its part of the block at that position.  [audio]"""
         begin = max(self.start_samples, position_samples)
         end = min(self.end_samples, position_samples + len(out))
         if begin < end:
@@ -47,7 +47,7 @@ class Clip:
 
 
 def tempo_of(path: Path, seconds: float, beats_per_bar: float = 4.0) -> tuple[float, str]:
-    """Tempo of a file in bpm without an ear, and how it was found; see `bridge.region.tempo`.  [main]"""
+    """Tempo of a file in bpm without detection, and its source; see `bridge.region.tempo`.  [main]"""
     found = own_tempo(str(path), seconds, beats_per_bar)
     return found.bpm, found.how
 
@@ -79,9 +79,9 @@ def resample(audio: Audio, ratio: float) -> Audio:
 def stretch(audio: Audio, rate_hz: int, speed: float) -> Audio:
     """Audio [n, channels] `speed` times as fast at its pitch, by Signalsmith Stretch: [round(n / speed), channels].
 
-    It is taken round and round, since the stretcher fades what begins and ends: a loop stays one, and music that is
-    gone on from is there to its last sample. More than twice as fast or slow: as a record player does it, since a
-    stretch would only smear.  [main]
+    The audio is repeated around itself, since the stretcher fades beginning and end: a loop stays a loop, and an audio
+    prompt keeps its last sample. More than twice as fast or slow it is resampled with its pitch, since a stretch would
+    smear.  [main]
     """
     if not STRETCH_LEAST <= speed <= STRETCH_MOST:
         return resample(audio, 1.0 / speed)
@@ -90,7 +90,7 @@ def stretch(audio: Audio, rate_hz: int, speed: float) -> Audio:
     stretcher = Stretch()
     stretcher.preset(audio.shape[1], rate_hz)
     stretcher.timeFactor = speed
-    around = round(_AROUND_SECONDS * rate_hz)  # of what comes out
+    around = round(_AROUND_SECONDS * rate_hz)  # of the output
     reach, length = round(around * speed), round(len(audio) / speed)
     led = audio[np.arange(-reach, len(audio) + reach) % len(audio)]
     out = np.asarray(stretcher.process(np.ascontiguousarray(led.T, np.float32)), np.float32).T
@@ -98,9 +98,9 @@ def stretch(audio: Audio, rate_hz: int, speed: float) -> Audio:
 
 
 def fit(audio: Audio, rate_hz: int, bpm: float, grid: Grid, channels: int) -> Audio:
-    """Audio at the host's rate, tempo and channels; the same array when nothing has to change.
+    """Audio at the host's rate, tempo and channels; the same array if nothing changes.
 
-    RegionTooLong where the tempo would make it so.  [main]
+    RegionTooLong if the result would be.  [main]
     """
     if audio.shape[1] == 1 and channels == 2:
         audio = np.repeat(audio, 2, axis=1)
@@ -108,24 +108,24 @@ def fit(audio: Audio, rate_hz: int, bpm: float, grid: Grid, channels: int) -> Au
         audio = audio.mean(axis=1, keepdims=True, dtype=np.float32)
     if bpm != grid.tempo_bpm:
         speed = float(exact(grid.tempo_bpm) / exact(bpm))
-        longer = max(round(len(audio) / speed), rate_hz)  # fifty times as slow is hours; short ones are what they are
+        longer = max(round(len(audio) / speed), rate_hz)  # fifty times as slow is hours; short clips may be
         check_form(longer, audio.shape[1], rate_hz)
         audio = stretch(audio, rate_hz, speed)
     return np.ascontiguousarray(resample(audio, float(exact(grid.sample_rate_hz) / rate_hz)), np.float32)
 
 
 def place_before_bar(audio: Audio, grid: Grid, fade_out: bool = False) -> tuple[Clip, int]:
-    """The clip so placed that its music begins on a beat and ends on the first bar line it fits before; and that bar.
+    """The clip, placed so that its music begins on a beat and ends on the first possible bar line; and that bar.
 
-    What lies behind its last whole bar or beat is a tail: cut off, or with `fade_out`, for when nothing goes on from
-    its last sample, left to ring on.  [main]
+    The part after its last whole bar or beat is a tail: it is cut, or with `fade_out`, if nothing continues its last
+    sample, rings on.  [main]
     """
     rate, bpm, per_bar = grid.sample_rate_hz, grid.tempo_bpm, grid.signature.beats_per_bar
     length = length_of(audio, rate, bpm, per_bar)
     bar = max(1, math.ceil(length.beats / per_bar))
     start_beats = bar * per_bar - length.beats
     end, start = grid.bar_start(bar), grid.sample_at(start_beats)
-    if length.beats < 1:  # not even a beat: its end is what is on the line
+    if length.beats < 1:  # less than a beat: its end is on the bar line
         start = max(0, end - len(audio))
     missing = max(0, end - start - len(audio))
     audio = np.pad(audio, ((0, missing), (0, 0)))

@@ -1,4 +1,4 @@
-"""What tells a headless host when its next block is due: the wall clock, or the engine's own pace."""
+"""Clocks of a headless host: real time, or the engine's pace."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _POLL_SECONDS = 0.001
 
 
 class Clock(Protocol):
-    """Waits until a block of `n_samples` may be played; True when it came on time, `late` counts the rest."""
+    """Waits until a block of `n_samples` may be played; True if it is on time, `late` counts the others."""
 
     late: int
     worst_seconds: float
@@ -24,13 +24,13 @@ class Clock(Protocol):
 
 
 class Ready(Protocol):
-    """Whether the audio of the next `n_samples` is there, or none is due, or none can come any more."""
+    """Whether the audio of the next `n_samples` is ready, or none is due, or none can come any more."""
 
     def __call__(self, n_samples: int) -> bool: ...
 
 
 class PacedClock:
-    """As a sound card asks: one block every block's length. What comes too late is counted, never skipped."""
+    """Like a sound card: one block every block's length. Late blocks are counted, never skipped."""
 
     def __init__(self, sample_rate_hz: int, time: SystemClock = MONOTONIC) -> None:
         self._time = time
@@ -41,7 +41,7 @@ class PacedClock:
         self._samples = 0
 
     def wait(self, n_samples: int) -> bool:
-        """Sleep until the block is due; False when that time had passed by a block or more.  [audio]"""
+        """Sleep until the block is due; False if that time had passed by a block or more.  [audio]"""
         now = self._time.now_seconds()
         if self._origin_seconds is None:
             self._origin_seconds = now
@@ -71,9 +71,9 @@ class OfflineClock:
         self._gave_up = False
 
     def wait(self, n_samples: int) -> bool:
-        """Return when the block's audio is there; False after `patience_seconds` without it.
+        """Return when the block's audio is ready; False after `patience_seconds` without it.
 
-        Once its patience is at an end it waits no more until audio comes again.  [audio]
+        After that it does not wait until audio comes again.  [audio]
         """
         began = self._time.now_seconds()
         while not self._ready(n_samples):

@@ -1,4 +1,4 @@
-"""Audio that no file of whole numbers clips."""
+"""Audio that does not clip in files of whole numbers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ FULL_SCALE = 1.0 - 2.0**-23  # of 24 bits
 
 
 def within_full_scale(audio: Audio) -> tuple[Audio, str]:
-    """Audio [n, channels] that stays below full scale, and in words by how much it was made quieter.  [main]"""
+    """Audio [n, channels] scaled below full scale, and a text with the change.  [main]"""
     peak = float(np.abs(audio).max(initial=0.0))
     if peak <= FULL_SCALE:
         return audio, ""

@@ -34,17 +34,17 @@ class Column(IntEnum):
 
 @dataclass(frozen=True)
 class HostRecording:
-    """What a host has played: audio float32 [n, channels] and the block log int64 [blocks, len(Column)]."""
+    """A host's recording: audio float32 [n, channels] and the block log int64 [blocks, len(Column)]."""
 
     audio: Audio
     blocks: NDArray[np.int64]
 
 
 class Host:
-    """One host; whoever has the clock calls `render`: `HeadlessHost` below, or a sound card.
+    """One host; the owner of the clock calls `render`: `HeadlessHost` below, or a sound card.
 
-    Records up to `record_samples` of what it plays while the timeline runs, then is `finished`; 0 records
-    nothing and never ends.
+    Records up to `record_samples` of its output while the timeline runs, then is `finished`; 0 records nothing
+    and never ends.
     """
 
     def __init__(
@@ -100,12 +100,12 @@ class Host:
         return self._recorded
 
     def take(self) -> HostRecording:
-        """What was recorded so far; views that later blocks do not change.  [any]"""
+        """The recording so far; views that later blocks do not change.  [any]"""
         return HostRecording(self._record[: self._recorded], self._log[: self._logged])
 
 
 class HeadlessHost:
-    """Runs a host without a sound card, on a thread of its own, at the pace of a clock."""
+    """Runs a host without a sound card, on its own thread, at the pace of a clock."""
 
     def __init__(self, host: Host, clock: Clock, block_samples: int = BLOCK_SAMPLES) -> None:
         self.host = host
@@ -116,11 +116,11 @@ class HeadlessHost:
         self._thread = threading.Thread(target=self._run, name="segue-audio", daemon=True)
 
     def start(self) -> None:
-        """Begin to render.  [main]"""
+        """Start rendering.  [main]"""
         self._thread.start()
 
     def stop(self) -> None:
-        """End after the present block; raises what ended the thread, if anything did.  [main]"""
+        """Stop after the present block; raises the exception that ended the thread, if any.  [main]"""
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join()

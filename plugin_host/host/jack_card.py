@@ -1,6 +1,6 @@
-"""The host as a client of JACK: what `soundcard` does, on a server that may end and come back.
+"""The host as a JACK client: like `soundcard`, for a server that may end and come back.
 
-PortAudio's own way to JACK hangs for ever once the server has ended; so where JACK is the device, this is used.
+PortAudio's JACK host API hangs for ever after the server has ended; therefore JACK devices use this module.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from bridge.ring.form import Audio
 from plugin_host.host.headless import Host
 from plugin_host.host.jack_client import JackError, LastingClient, load
 
-API = "JACK Audio Connection Kit"  # as PortAudio calls it
+API = "JACK Audio Connection Kit"  # PortAudio's name
 LARGEST_BLOCK = 8192
 
 
 class JackCard:
-    """Lets JACK ask the host for its blocks, into the ports of the client `device`; `say` hears of its end and return.
+    """Renders the host's blocks for JACK, into the ports of the client `device`; `say` reports its end and return.
 
-    While the server is away the host stands still.
+    The host stands still while there is no server.
     """
 
     def __init__(self, host: Host, device: str, say: Callable[[str], None], latency_seconds: float = 0.0) -> None:
         self.host = host
-        self.latency_seconds = latency_seconds  # from `render` to the speaker, as JACK tells it
-        self.flagged = 0  # times that JACK said it came too late
+        self.latency_seconds = latency_seconds  # from `render` to the speaker, as JACK reports it
+        self.flagged = 0  # xruns that JACK reported
         self.fault: BaseException | None = None
         self._device, self._say = device, say
         self._out: Audio = np.zeros((LARGEST_BLOCK, host.processor.channels), np.float32)
@@ -38,15 +38,15 @@ class JackCard:
 
     @property
     def running(self) -> bool:
-        """Whether it still plays, or waits for its server.  [any]"""
+        """Whether it plays, or waits for its server.  [any]"""
         return self._client is not None and self.fault is None and not self.host.finished
 
     def start(self) -> None:
-        """Begin to play; JackError when no server runs or it has another rate.  [main]"""
+        """Start playing; JackError if no server runs or it has another rate.  [main]"""
         self._client = LastingClient("segue", self._set_up, self._connect, self._say)
 
     def stop(self) -> None:
-        """Stop and let go of JACK, there or not; raises what ended the callback, if anything did.  [main]"""
+        """Stop and disconnect, with or without a server; raises the exception of the callback, if any.  [main]"""
         if self._client is not None:
             self._client.close()
             self._client = None
@@ -87,7 +87,7 @@ class JackCard:
 
 
 def device_of(sounddevice: Any, device: str | int | None) -> tuple[str, float] | None:
-    """The JACK client's name and its latency in seconds, if this output is one of JACK's; else None.  [main]"""
+    """The JACK client's name and its latency in seconds, if this output is a JACK port; else None.  [main]"""
     try:
         found = sounddevice.query_devices(device, "output")
         api = sounddevice.query_hostapis(found["hostapi"])["name"]

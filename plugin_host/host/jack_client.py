@@ -1,11 +1,11 @@
-"""A client of a JACK server that outlives it: when the server ends it waits, and is there again with the next one.
+"""A JACK client that outlives its server: it waits when the server ends, and connects to the next one.
 
     set_up (ports, callbacks) --> activate --> ready (connections)
        ^                                            |
-       +------ asked for twice a second <-- server ends
+       +------ tried twice a second <-- server ends
 
-By JACK's own library through cffi, which lets other Python threads run while JACK waits: a call that kept them
-waiting would wait for their audio callback, for ever. A server is never started.
+Uses JACK's own library through cffi, which lets other Python threads run while JACK waits: a call that blocked them
+would wait for their audio callback, for ever. It never starts a server.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ MISSING = "JACK's library is not here ({}): pip install 'segue[jack]', and JACK"
 
 
 class JackError(SegueError):
-    """No JACK, or no server; the message says what to install or start."""
+    """JACK or its server is missing; the message says what to install or start."""
 
     code = "jack"
 
 
 def load() -> Any:
-    """The jack module, quiet; JackError when it, or JACK under it, is not installed.  [main]"""
+    """The jack module, without its messages; JackError if it, or JACK, is not installed.  [main]"""
     try:
         import jack
     except (ImportError, OSError) as fault:
@@ -38,7 +38,7 @@ def load() -> Any:
 
 
 class LastingClient:
-    """Opened at once, JackError if no server runs. `say` gets a line when the server has gone and when it is back.
+    """Opens at once, JackError if no server runs. `say` gets a line when the server has gone and when it is back.
 
     `set_up` gets each new client before it is active, `ready` once it is.
     """
@@ -64,7 +64,7 @@ class LastingClient:
         return not self._gone.is_set()
 
     def close(self) -> None:
-        """Leave the server, if it is there; twice is allowed.  [main]"""
+        """Disconnect from the server, if it is there. May be called twice.  [main]"""
         self._ending.set()
         self._gone.set()
         self._thread.join()
@@ -98,7 +98,7 @@ class LastingClient:
             if self._ending.is_set():
                 return
             client, self.client = self.client, None
-            client.close()  # now: at the end of the program it would be too late for JACK's library
+            client.close()  # now: at the end of the program it is too late for JACK's library
             self._say(f"JACK has ended: {self._name} waits for it")
             while self.client is None and not self._ending.wait(RETRY_SECONDS):
                 try:

@@ -1,4 +1,4 @@
-"""The host on a sound card: any device PortAudio knows, JACK and PipeWire among them."""
+"""The host on a sound card: any PortAudio device, JACK and PipeWire included."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from plugin_host.host.jack_card import JackCard, device_of
 
 
 class SoundCardError(SegueError):
-    """No sound card, not that one, or not in that format; the message says what to do."""
+    """No sound card, no such one, or an unsupported format; the message says what to do."""
 
     code = "sound_card"
 
 
 def load() -> Any:
-    """The sounddevice module; SoundCardError when it, or PortAudio under it, is not installed.  [main]"""
+    """The sounddevice module; SoundCardError if it, or PortAudio, is not installed.  [main]"""
     try:
         import sounddevice
     except ImportError:
@@ -27,13 +27,13 @@ def load() -> Any:
         raise SoundCardError(
             "PortAudio is not installed: on Debian and Ubuntu `sudo apt install libportaudio2`"
         ) from None
-    if not sounddevice._initialized:  # ended by `open_card`
+    if not sounddevice._initialized:  # terminated by `open_card`
         sounddevice._initialize()
     return sounddevice
 
 
 def outputs() -> list[str]:
-    """Names of the devices that can play, as `--sound-device` takes them; errors as `load`.  [main]"""
+    """Names of the output devices, for `--sound-device`; errors as `load`.  [main]"""
     sounddevice = load()
     apis = sounddevice.query_hostapis()
     found = [device for device in sounddevice.query_devices() if device["max_output_channels"] > 0]
@@ -41,18 +41,18 @@ def outputs() -> list[str]:
 
 
 def open_card(host: Host, device: str | int | None, say: Callable[[str], None]) -> SoundCardHost | JackCard:
-    """What plays the host on a device, not started: by JACK's own library where the device is JACK's.  [main]"""
+    """A player of the host on a device, not started; JACK devices use JACK's own library.  [main]"""
     sounddevice = load()
     found = device_of(sounddevice, device)
     if found is None:
         return SoundCardHost(host, device)
-    sounddevice._terminate()  # its own client of JACK would not survive the server's end
+    sounddevice._terminate()  # its own JACK client would not survive the server's end
     client, latency_seconds = found
     return JackCard(host, client, say, latency_seconds)
 
 
 class SoundCardHost:
-    """Lets a sound card ask the host for its blocks. `device` is a name, a part of one, or a number."""
+    """Renders the host's blocks for a sound card. `device` is a name, a part of one, or a number."""
 
     def __init__(self, host: Host, device: str | int | None = None, block_samples: int = 0) -> None:
         self.host = host
@@ -75,23 +75,23 @@ class SoundCardHost:
 
     @property
     def latency_seconds(self) -> float:
-        """From `render` to the speaker, as PortAudio tells it.  [any]"""
+        """From `render` to the speaker, as PortAudio reports it.  [any]"""
         return float(self._stream.latency)
 
     @property
     def running(self) -> bool:
-        """Whether it still plays.  [any]"""
+        """Whether it plays.  [any]"""
         return bool(self._stream.active)
 
     def start(self) -> None:
-        """Begin to play.  [main]"""
+        """Start playing.  [main]"""
         self._stream.start()
         self._started = True
 
     def stop(self) -> None:
-        """Stop and let go of the card; raises what ended the callback, if anything did.
+        """Stop and release the card; raises the exception that ended the callback, if any.
 
-        A card that has gone is left alone, PortAudio too: on JACK both would wait for it for ever.  [main]
+        A card that has gone is not closed, nor PortAudio: with JACK both would wait for ever.  [main]
         """
         if self._started and not (self._stream.active or self.host.finished or self.fault):
             atexit.unregister(self._sounddevice._exit_handler)

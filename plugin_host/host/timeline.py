@@ -1,6 +1,6 @@
-"""The headless host's timeline: where it is, at which tempo, and whether it loops or runs.
+"""The headless host's timeline: position, tempo, loop, playing or not.
 
-The main thread asks for a change, the audio thread makes it at the next block's first sample.
+The main thread requests a change, the audio thread makes it at the next block's first sample.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ TimedChange = Callable[[Transport, int], Transport]
 
 @dataclass(frozen=True, slots=True)
 class BlockTime:
-    """When a block was asked for: on the monotonic clock, and as samples rendered since the host began."""
+    """The time of a block: on the monotonic clock, and in samples rendered since the host began."""
 
     seconds: float
     rendered_samples: int
@@ -28,10 +28,10 @@ class BlockTime:
 
 
 class Timeline:
-    """Gives the snapshot of each block in turn; float tempo, exact bars.
+    """Yields the snapshot of each block; float tempo, exact bars.
 
-    With a `course` tempo and signature follow its map: cut to the sample where they change, on a ramp the
-    tangent of each block. Setting the tempo or signature by hand, or another grid, leaves the map for good.
+    With a `course`, tempo and signature follow its map: split at the sample of a change, on a ramp the tangent
+    of each block. Setting the tempo, the signature or another grid leaves the map for good.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Timeline:
         self._now = Transport(playing, position_samples, grid, course.loop_beats if course else None)
         self._course = course
         self._now_seconds = now_seconds
-        self._grid_span = (0, 0)  # positions for which the present grid is the course's
+        self._grid_span = (0, 0)  # positions where the present grid is the course's
         self._rendered_samples = 0
         self._stamp = BlockTime(self._now_seconds(), 0, self._now)
         self._changes: queue.SimpleQueue[TimedChange] = queue.SimpleQueue()
@@ -60,22 +60,22 @@ class Timeline:
 
     @property
     def stamp(self) -> BlockTime:
-        """When the newest block was asked for, and where it began.  [any]"""
+        """Time and position of the newest block.  [any]"""
         return self._stamp
 
     def change(self, change: TimedChange) -> None:
-        """Any change; it gets the snapshot and the samples rendered before the block it is made in.  [main]"""
+        """Request any change; it gets the snapshot and the samples rendered before its block.  [main]"""
         self._changes.put(change)
 
     def _put(self, change: Change) -> None:
         self._changes.put(lambda now, _: change(now))
 
     def play(self) -> None:
-        """Let it run.  [main]"""
+        """Run.  [main]"""
         self._put(lambda now: replace(now, playing=True))
 
     def stop(self) -> None:
-        """Let it stand where it is.  [main]"""
+        """Stop at the present position.  [main]"""
         self._put(lambda now: replace(now, playing=False))
 
     def locate(self, position_samples: int) -> None:
@@ -83,21 +83,21 @@ class Timeline:
         self._put(lambda now: replace(now, position_samples=position_samples))
 
     def set_tempo(self, tempo_bpm: float) -> None:
-        """Go on at another tempo; the beat stays what it is. ValueError for 0 and less.  [main]"""
+        """Change the tempo; the beat stays the same. ValueError for 0 and less.  [main]"""
         replace(self._now.grid, tempo_bpm=tempo_bpm)
         self._put(lambda now: replace(now, grid=now.grid.retuned(now.position_samples, tempo_bpm)))
 
     def set_signature(self, signature: Signature) -> None:
-        """Go on in another signature; a bar begins here.  [main]"""
+        """Change the signature; a bar begins here.  [main]"""
         self._put(lambda now: replace(now, grid=now.grid.resigned(now.position_samples, signature)))
 
     def set_loop(self, loop_beats: tuple[float, float] | None) -> None:
-        """Loop between two beats, or no more. ValueError when it ends before it starts.  [main]"""
+        """Loop between two beats, or not any more. ValueError if the loop ends before it starts.  [main]"""
         replace(self._now, loop_beats=loop_beats)
         self._put(lambda now: replace(now, loop_beats=loop_beats))
 
     def take_changes(self) -> None:
-        """Make what was asked for; between two blocks.  [audio]"""
+        """Make the requested changes; between two blocks.  [audio]"""
         while not self._changes.empty():
             before = self._now
             self._now = self._changes.get_nowait()(before, self._rendered_samples)
@@ -107,7 +107,7 @@ class Timeline:
         self._stamp = BlockTime(self._now_seconds(), self._rendered_samples, self._now)
 
     def block(self, n_samples: int) -> tuple[Transport, int]:
-        """The next block's snapshot and how long it may be: none crosses the loop's end or a step.  [audio]"""
+        """The next block's snapshot and its length: no block crosses the loop's end or a step.  [audio]"""
         now = self._now
         if not now.playing:
             return now, n_samples
@@ -118,7 +118,7 @@ class Timeline:
         return now, min(n_samples, *left) if left else n_samples
 
     def advance(self, n_samples: int) -> None:
-        """Move on by what was played; at the loop's end back to its start.  [audio]"""
+        """Advance by the played samples; at the loop's end back to its start.  [audio]"""
         self._rendered_samples += n_samples
         now = self._now.advanced(n_samples)
         if now.playing and now.loop_beats is not None:
@@ -132,7 +132,7 @@ class Timeline:
         return self._now.grid.sample_at(beats) if self._course is None else self._course.sample_at(beats)
 
     def _next_step(self) -> int | None:
-        """Where the map's tempo or signature changes next, a ramp being one stretch."""
+        """The next change of the map's tempo or signature; a ramp is one stretch."""
         if self._course is None:
             return None
         course, position = self._course, self._now.position_samples
@@ -144,7 +144,7 @@ class Timeline:
         return min((course.sample_at(each) for each in ends if each is not None), default=None)
 
     def _steer(self) -> None:
-        """Take the course's grid where another one holds than at the block before."""
+        """Take the course's grid if it differs from that of the previous block."""
         if self._course is None or self._grid_span[0] <= self._now.position_samples < self._grid_span[1]:
             return
         position = self._now.position_samples

@@ -1,1 +1,1 @@
-"""`process()` and its parts: what runs on the audio thread."""
+"""`process()` and its parts: the code on the audio thread."""

@@ -1,4 +1,4 @@
-"""What a processor is doing and what happened to it: read by any thread, written by the audio thread."""
+"""A processor's state and counters: written by the audio thread, read by any thread."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import IntEnum
 
 
 class BlockState(IntEnum):
-    """What the last block was made of."""
+    """The source of the last block."""
 
     IDLE = 0
     PLAYING = 1
@@ -17,7 +17,7 @@ class BlockState(IntEnum):
 
 @dataclass(slots=True)
 class Counters:
-    """What happened on the audio thread since the start; only grows. Samples are per channel."""
+    """Counters of the audio thread since the start; they only grow. Samples are per channel."""
 
     blocks: int = 0
     samples: int = 0

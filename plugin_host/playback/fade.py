@@ -1,6 +1,6 @@
-"""Short fades between what sounded and what sounds next. Part of the audio thread's code.
+"""Short fades between consecutive sources. Part of the audio thread's code.
 
-Nothing here waits for samples to come: what fades out is kept, played on backwards, or is a single step.
+No fade waits for samples: the fading audio is stored, played backwards, or is a single step.
 """
 
 from __future__ import annotations
@@ -15,35 +15,35 @@ class Fade:
 
     def __init__(self, n_fade: int, channels: int) -> None:
         ramp = np.arange(n_fade, dtype=np.float32)[:, None] * np.float32(np.pi / 2 / n_fade)
-        self.fall: Audio = np.cos(ramp)  # from exactly 1: a joint begins where the last sample was
+        self.fall: Audio = np.cos(ramp)  # from exactly 1: a joint begins at the last sample
         self._equal_power: Audio = np.sin(ramp)
         self._ones: Audio = np.ones_like(ramp)
         self._rise = self._ones
-        self._tail: Audio = np.zeros((n_fade, channels), np.float32)  # what fades out
+        self._tail: Audio = np.zeros((n_fade, channels), np.float32)  # audio that fades out
         self._mixed: Audio = np.zeros((n_fade, channels), np.float32)
-        self._last: Audio = np.zeros((n_fade, channels), np.float32)  # newest samples that went out
+        self._last: Audio = np.zeros((n_fade, channels), np.float32)  # newest output samples
         self._done = n_fade
 
     @property
     def running(self) -> bool:
-        """Whether a fade is under way.  [audio]"""
+        """Whether a fade is running.  [audio]"""
         return self._done < len(self._tail)
 
     def across(self) -> Audio:
-        """Start an equal-power fade; the caller fills what is returned with what fades out.  [audio]"""
+        """Start an equal-power fade; the caller fills the returned array with the audio that fades out.  [audio]"""
         self._rise, self._done = self._equal_power, 0
         return self._tail
 
     def let_go(self) -> None:
-        """Fade into silence: the newest samples run on backwards.  [audio]"""
+        """Fade into silence: the newest samples are played backwards.  [audio]"""
         self.across()[:] = self._last[::-1]
 
     def join(self) -> None:
-        """Go on with other music at full strength, only the step between the two fades.  [audio]"""
+        """Continue with other music at full level; only the step between the two is faded.  [audio]"""
         self._rise, self._done = self._ones, 0
 
     def apply(self, out: Audio) -> None:
-        """Fade `out` in place, if a fade is under way, and remember its end.  [audio]"""
+        """Fade `out` in place, if a fade is running, and store its end.  [audio]"""
         n_fade, begin = len(self._tail), self._done
         if begin < n_fade:
             if begin == 0 and self._rise is self._ones:
@@ -64,13 +64,13 @@ class Fade:
 
 
 class Takeover:
-    """Notices other music that was to take over before now: its own fade is over, and the step to it is the host's."""
+    """Notices music that was to take over earlier: its own fade is over, and the host fades the step to it."""
 
     def __init__(self) -> None:
-        self._generation = 0  # of the plan that was last read by
+        self._generation = 0  # of the last plan
 
     def late(self, plan: PlaybackPlan, position: int) -> bool:
-        """Whether a plan that was not seen before took over before a position.  [audio]"""
+        """Whether a new plan took over before a position.  [audio]"""
         new = plan.generation != self._generation
         self._generation = plan.generation
         return new and plan.from_samples < position

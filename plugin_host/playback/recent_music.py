@@ -1,6 +1,6 @@
-"""The last seconds of music that were heard, in a row: what a new engine goes on from when the old one has died.
+"""The last seconds of music heard: the audio prompt for a new engine after the old one has died.
 
-Written by the audio thread, copied by the main thread. A held bar does not come in here: it is no news.
+Written by the audio thread, copied by the main thread. Repeated bars are not stored.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _TRIES = 5
 
 @dataclass(frozen=True)
 class Passage:
-    """Music float32 [n, channels] that ends on a bar line of `grid`; its first sample was heard on `start_beats`."""
+    """Music float32 [n, channels] that ends on a bar line of `grid`; its first sample lies on `start_beats`."""
 
     audio: Audio
     grid: Grid
@@ -29,18 +29,18 @@ class Passage:
 
 
 class RecentMusic:
-    """Keeps up to 20 s; begins anew where the music is broken off: another tempo, a jump that is not whole bars."""
+    """Keeps up to 20 s; starts over if the music breaks off: another tempo, a jump that is not whole bars."""
 
     def __init__(self, sample_rate_hz: int, channels: int) -> None:
         self._tape: Audio = np.zeros((nearest(seconds_to_samples(KEPT_SECONDS, sample_rate_hz)), channels), np.float32)
         self._grid: Grid | None = None
-        self._end_samples = 0  # host position behind the newest sample
-        self._at = 0  # where on the tape that is
+        self._end_samples = 0  # host position after the newest sample
+        self._at = 0  # its index in the store
         self._n_samples = 0
-        self._count = 0  # of what was kept: tells a copier that the tape has moved
+        self._count = 0  # of stored samples: shows a reader that the store has changed
 
     def keep(self, out: Audio, position_samples: int, grid: Grid) -> None:
-        """Take in music that is heard at a position.  [audio]"""
+        """Store music that is heard at a position.  [audio]"""
         if not self._follows(position_samples, grid):
             self._n_samples = 0
         n, length = len(out), len(self._tape)
@@ -65,7 +65,7 @@ class RecentMusic:
         return abs(bars - math.floor(bars + 0.5)) < SAME_PLACE_BARS
 
     def passage(self, most_seconds: float) -> Passage | None:
-        """The newest whole bars, at most so long; None for less than a bar, or while too much is going on.  [main]"""
+        """The newest whole bars, at most `most_seconds`; None for less than a bar, or a changing store.  [main]"""
         for _ in range(_TRIES):
             count, grid, n, end = self._count, self._grid, self._n_samples, self._end_samples
             if grid is None or count % 2:
@@ -77,7 +77,7 @@ class RecentMusic:
 
 
 def _whole_bars(audio: Audio, grid: Grid, end_samples: int, most_seconds: float) -> Passage | None:
-    """Cut at both ends to bar lines; `audio` ends at host position `end_samples`."""
+    """Cut both ends to bar lines; `audio` ends at host position `end_samples`."""
     last = grid.bar_at(end_samples)
     end = grid.bar_start(last)
     bars = 0

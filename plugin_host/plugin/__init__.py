@@ -1,1 +1,1 @@
-"""The DAW plugin: C++ sources (src/), how they are built (build.py), put in place (install.py) and measured."""
+"""The DAW plugin: C++ sources (src/), building (build.py), installation (install.py) and measurement."""

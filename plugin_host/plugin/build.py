@@ -4,7 +4,7 @@
     plugin.cpp + entry_<format>.cpp ---+--> Segue.vst3/Contents/x86_64-linux/Segue.so
                                        +--> Segue.lv2/Segue.so + .ttl
 
-Nothing of DPF is part of Segue; it is used where it lies: $SEGUE_DPF or /usr/share/dpf.
+Segue contains no part of DPF; it is used from $SEGUE_DPF or /usr/share/dpf.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ SECONDS_MAX = 300
 
 
 class PluginBuildError(Exception):
-    """What is missing or did not compile, in words for people."""
+    """Something is missing or does not compile; the message says what."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Toolchain:
     level: str = "-O2"
 
     def flags(self) -> list[str]:
-        """What every compile and link gets.  [any]"""
+        """Flags of every compile and link.  [any]"""
         if not self.sanitize:
             return [*FLAGS, self.level]
         visible = [flag for flag in FLAGS if flag != "-fvisibility=hidden"]
@@ -62,7 +62,7 @@ def find_compiler() -> str:
 
 
 def run_tool(command: Sequence[str], folder: Path | None = None) -> None:
-    """Run a compiler or linker; PluginBuildError with the end of what it said.  [main]"""
+    """Run a compiler or linker; PluginBuildError with the end of its output.  [main]"""
     try:
         done = subprocess.run(  # noqa: S603 - our own command line
             list(command), cwd=folder, capture_output=True, text=True, timeout=SECONDS_MAX, errors="replace"
@@ -74,7 +74,7 @@ def run_tool(command: Sequence[str], folder: Path | None = None) -> None:
 
 
 def compile_all(tools: Toolchain, jobs: Sequence[tuple[Path, Path]], extra: Sequence[str] = ()) -> list[Path]:
-    """Compile (source, object) pairs, as many at once as there are processors; the objects.  [main]"""
+    """Compile (source, object) pairs, one on each processor; returns the objects.  [main]"""
     includes = [f"-I{SOURCES}", f"-I{BRIDGE / 'ring'}", f"-I{BRIDGE / 'region'}"]
 
     def one(job: tuple[Path, Path]) -> Path:
@@ -95,7 +95,7 @@ def link(tools: Toolchain, objects: Sequence[Path], target: Path) -> Path:
 
 
 def build_core(folder: Path, sanitize: str = "") -> Path:
-    """The audio thread's part alone, with C functions, for tests and measuring: a shared library.  [main]"""
+    """The audio thread's part with C functions, as a shared library for tests and measurements.  [main]"""
     folder.mkdir(parents=True, exist_ok=True)
     tools = Toolchain(find_compiler(), sanitize)
     jobs = [(SOURCES / f"{name}.cpp", folder / f"{name}.o") for name in TESTED]
@@ -115,5 +115,5 @@ def build_count(folder: Path, sanitize: str) -> Path:
 
 
 def machine_folder() -> str:
-    """Name of the folder in a VST3 bundle that this machine's binary goes to.  [any]"""
+    """The folder of this machine's binary in a VST3 bundle.  [any]"""
     return "MacOS" if sys.platform == "darwin" else f"{platform.machine()}-linux"

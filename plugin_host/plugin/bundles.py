@@ -1,8 +1,8 @@
-"""The plugin's bundles in three formats: compiled, put into their folders, and described.
+"""The plugin's bundles in three formats: compiled, laid out in folders, and described.
 
-`Segue` has two channels in and out, `Segue mono` one. VST3 and CLAP are described by their binaries; the text that
-LV2 wants is written by the binary itself and completed here: the port by which a host says that it renders faster
-than the clock.
+`Segue` has two channels in and out, `Segue mono` one. VST3 and CLAP are described by their binaries. For LV2 the binary
+writes the text, and this module adds the free-wheeling port, with which a host reports that it renders faster than
+real time.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ _FREE_WHEELING = 'lv2:symbol "offline" ;'
 
 @dataclass(frozen=True)
 class Variant:
-    """One of the plugins: its name as hosts show it and the flags that make it."""
+    """One of the plugins: its name in hosts and its compiler flags."""
 
     name: str
     flags: tuple[str, ...] = ()
 
     @property
     def file_name(self) -> str:
-        """Of its bundle: without spaces, which the names of files in LV2's texts cannot have.  [any]"""
+        """The name of its bundle, without spaces, which LV2's texts do not allow in file names.  [any]"""
         return self.name.replace(" ", "-")
 
 
@@ -64,9 +64,9 @@ def find_dpf() -> Path:
 def build_bundles(
     out: Path, work: Path, units: Sequence[tuple[Variant, str]] = UNITS, level: str = "-O2"
 ) -> list[Path]:
-    """Compile plugins, each in a format; their bundles in `out`. `work` is for object files.
+    """Compile plugins, each in a format; returns their bundles in `out`. `work` is for object files.
 
-    PluginBuildError for a missing compiler or framework, or when it does not compile.  [main]
+    PluginBuildError for a missing compiler or framework, or if the compilation fails.  [main]
     """
     if sys.platform == "win32":
         raise PluginBuildError("the plugin is built on Linux and macOS; on Windows it cannot be built yet")
@@ -88,7 +88,7 @@ def _compile(tools: Toolchain, work: Path, includes: list[str], variant: Variant
 
 
 def _bundle(tools: Toolchain, variant: Variant, kind: str, objects: list[Path], out: Path) -> Path:
-    """Link one plugin into its place; the bundle's path."""
+    """Link one plugin; returns the bundle's path."""
     name = variant.file_name
     bundle = out / f"{name}.{kind}"
     if kind == "vst3":
@@ -109,7 +109,7 @@ def _bundle(tools: Toolchain, variant: Variant, kind: str, objects: list[Path], 
 
 
 def _describe(bundle: Path, binary: Path) -> None:
-    """Have the binary write its LV2 text, and mark the port that says free-wheeling."""
+    """Let the binary write its LV2 text, and mark the free-wheeling port."""
     code = "import ctypes,sys; ctypes.CDLL(sys.argv[1]).lv2_generate_ttl(sys.argv[2].encode())"
     command = [sys.executable, "-c", code, str(binary.resolve()), binary.stem]
     done = subprocess.run(command, cwd=bundle, capture_output=True, text=True, timeout=60)  # noqa: S603 - our own
@@ -124,7 +124,7 @@ def _describe(bundle: Path, binary: Path) -> None:
 
 
 def _write_property_list(path: Path, name: str) -> None:
-    """What macOS wants to know of a bundle."""
+    """Write the property list of a macOS bundle."""
     import plistlib
 
     identifier = f"org.segue.{name.lower()}"

@@ -1,4 +1,4 @@
-"""Talking to a plugin that runs in a DAW, at the control port that it shows: each message is answered."""
+"""Control of a plugin in a DAW, at its control port: each message is answered."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from bridge.control.packet import encode, parse
 from bridge.control.plugin_rows import PLUGIN_ERROR, PLUGIN_PORT
 from bridge.errors import NoAnswer, SegueError, from_wire
 
-ANSWER_SECONDS = 1.0  # it answers within a twentieth, unless it waits for the engine
+ANSWER_SECONDS = 1.0  # it answers within 0.05 s, unless it waits for the engine
 TRIES = 3
 
 
 def ask_plugin(port: int, row: Message, *values: float | str) -> list[float | str]:
-    """What a plugin answers to one of its messages; asked again where nothing comes.
+    """Send a message to a plugin, repeatedly until it answers; returns the answer.
 
-    NoAnswer where no plugin listens there; the error that it names where it refuses.  [main]
+    NoAnswer if no plugin listens there; the plugin's error if it refuses.  [main]
     """
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as wire:
         wire.connect(("127.0.0.1", port))
@@ -33,7 +33,7 @@ def ask_plugin(port: int, row: Message, *values: float | str) -> list[float | st
 
 
 def _answer(wire: socket.socket, address: str) -> list[float | str] | None:
-    """The answer to a message of ours; None where none comes in time."""
+    """The answer to a message; None if none comes in time."""
     deadline = time.monotonic() + ANSWER_SECONDS
     while (left := deadline - time.monotonic()) > 0:
         wire.settimeout(left)

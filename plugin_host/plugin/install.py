@@ -1,4 +1,4 @@
-"""Where hosts look for plugins, and putting the built bundles there: per-user folders, nobody's password needed."""
+"""Installation of the built bundles into the user's plugin folders, without a password."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from pathlib import Path
 from plugin_host.plugin.build import PluginBuildError
 from plugin_host.plugin.bundles import FORMATS, VARIANTS
 
-SHIPPED = "built"  # folder of bundles in a wheel that has them, see setup.py
+SHIPPED = "built"  # folder of bundles in a wheel that contains them, see setup.py
 
 
 def shipped() -> Path | None:
-    """Folder of the bundles that came with Segue's wheel; None where it came without.  [any]"""
+    """Folder of the bundles in Segue's wheel; None if it has none.  [any]"""
     folder = Path(__file__).parent / SHIPPED
     there = any((folder / name).exists() for kind in FORMATS for name in bundle_names(kind))
     return folder if there else None
@@ -38,14 +38,14 @@ def bundle_names(kind: str) -> list[str]:
 
 
 def _older_names(kind: str) -> list[str]:
-    """Names that bundles had before: with both there, hosts would find a plugin twice."""
+    """Former names of bundles: with both, hosts would find a plugin twice."""
     return [f"{variant.name}.{kind}" for variant in VARIANTS if variant.name != variant.file_name]
 
 
 def install(source: Path) -> list[Path]:
-    """Copy the bundles in `source` to where hosts look, over older ones; where they are now.
+    """Copy the bundles in `source` to the plugin folders, over older ones; returns their paths.
 
-    PluginBuildError when there is none, or a folder cannot be written.  [main]
+    PluginBuildError if there is none, or if a folder cannot be written.  [main]
     """
     placed = []
     for kind in FORMATS:
@@ -60,7 +60,7 @@ def install(source: Path) -> list[Path]:
 
 
 def _place(source: Path, target: Path) -> Path:
-    """Copy beside the target, then change over: a host that runs keeps the old one's memory."""
+    """Copy beside the target, then rename: a running host keeps the old one mapped."""
     fresh = target.with_name(f".{target.name}.new")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -84,6 +84,6 @@ def _remove(path: Path) -> None:
 
 
 def installed() -> list[Path]:
-    """The bundles that are where hosts look.  [any]"""
+    """The installed bundles.  [any]"""
     places = [host_folder(kind) / name for kind in FORMATS for name in bundle_names(kind)]
     return [place for place in places if place.exists()]

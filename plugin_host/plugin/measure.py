@@ -1,4 +1,4 @@
-"""`segue plugin measure`: what the plugin's audio thread takes for a block, from a ring that another process fills."""
+"""`segue plugin measure`: the time of the plugin's audio thread for a block, with a ring that another process fills."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LANE = 63
 
 
 def measure(seconds: float, block_samples: int) -> str:
-    """Compile the measuring program, run it against a ring that is filled from here, and say what it found.
+    """Compile the measuring program, run it with a ring that this process fills, and return its results.
 
     PluginBuildError without a compiler.  [main]
     """
@@ -61,7 +61,7 @@ def build_program(folder: Path) -> Path:
 
 
 def _fill(writer: RingWriter, samples: int, stop: threading.Event) -> None:
-    """Noise, as fast as it is read."""
+    """Write noise, as fast as it is read."""
     noise = np.random.default_rng(0).uniform(-0.2, 0.2, (8192, 2)).astype(np.float32)
     writer.set_plan(PlaybackPlan(1, True, 0, 0, ENDLESS_SAMPLES, 0))
     done = 0

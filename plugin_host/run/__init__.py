@@ -1,1 +1,1 @@
-"""A run from go to the last bar: where the region lies, its tempo, the performance, the report."""
+"""A run from start to the last bar: the region's position and tempo, the performance, the report."""

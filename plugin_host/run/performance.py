@@ -1,4 +1,4 @@
-"""A run from go to the last bar: the host plays, the session is looked after, progress is shown."""
+"""A run from start to the last bar: plays the host, looks after the session, shows progress."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Runner = HeadlessHost | SoundCardHost | JackCard
 
 @dataclass(frozen=True)
 class Means:
-    """What plays it: a sound card, or without `play` the wall clock, or `offline` the engine's pace."""
+    """How it plays: on a sound card, without `play` in real time, or `offline` at the engine's pace."""
 
     play: bool = False
     sound_device: str | int | None = None
@@ -35,7 +35,7 @@ class Means:
 class Performance:
     """One run of one lane; `say` prints a line, `show` the line of progress; `attend` is called often.
 
-    With `record`, the whole stretch is kept; an endless one cannot be.
+    With `record`, the whole stretch is recorded; an endless one cannot be.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Performance:
         self.host = Host(self.processor, Timeline(plot.stretch.grid), plot.clip, record_samples=kept)
 
     def run(self, session: LaneSession, attend: Callable[[], None]) -> report.RunFigures:
-        """Play it, the lane being open, up to its last bar; an endless one goes on for ever.  [main]"""
+        """Play the open lane up to its last bar; an endless one never ends.  [main]"""
         stretch = self.plot.stretch
         grid = stretch.grid
         with self._running() as runner, self._synced(runner) as leader_plays:
@@ -72,12 +72,12 @@ class Performance:
 
     @property
     def take(self) -> HostRecording:
-        """What was recorded.  [main]"""
+        """The recording.  [main]"""
         return self.host.take()
 
     @contextmanager
     def _running(self) -> Iterator[Runner]:
-        """The host, standing at the start of its timeline, so that the engine hears of its tempo."""
+        """A context with the host stopped at the start of its timeline, so that the engine gets its tempo."""
         runner: Runner
         if self._means.play:
             runner = open_card(self.host, self._means.sound_device, self._say)
@@ -97,7 +97,7 @@ class Performance:
 
     @contextmanager
     def _synced(self, runner: Runner) -> Iterator[bool]:
-        """In time with others, if that is wished: whether a leader decides when the host plays."""
+        """Start external sync if enabled; yields whether the leader controls playback."""
         wish = self._means.sync
         if wish.idle:
             yield False
@@ -120,7 +120,7 @@ class Performance:
         self._show("")
 
     def _progress(self) -> str:
-        """One line: where, what, how full."""
+        """One line: position, state, fill."""
         stretch, processor = self.plot.stretch, self.processor
         position = self.host.timeline.now.position_samples
         bar = stretch.grid.bar_at(position)

@@ -1,4 +1,4 @@
-"""Where a region lies on the host's timeline, and what the engine is given of it."""
+"""The layout of a region on the host's timeline, and its file for the engine."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ CHANNELS = 2
 
 @dataclass(frozen=True)
 class RegionRequest:
-    """What was asked for; `bpm` is the song's tempo, None takes the region's own, `bars` 0 is endless.
+    """The user's options; `bpm` is the song's tempo, None takes the region's own, `bars` 0 is endless.
 
-    `leader_bpm` is the tempo of whoever leads, where that is known: the host begins with it, and it is the song's.
-    `region_bpm` is the region's own tempo, None for `bridge.region.tempo` to find it.
+    `leader_bpm` is the leader's tempo, if known: the host begins with it, and it is the song's. `region_bpm` is the
+    region's own tempo, None lets `bridge.region.tempo` find it.
     """
 
     role: str = "continue"
@@ -38,7 +38,7 @@ class RegionRequest:
 
     @property
     def song_bpm(self) -> float | None:
-        """Tempo of the song, where somebody said it.  [any]"""
+        """Tempo of the song, if it is given.  [any]"""
         return self.leader_bpm or self.bpm
 
 
@@ -59,9 +59,9 @@ def shipped_regions() -> dict[str, Path]:
 
 
 def find_region(wish: RegionRequest) -> Path:
-    """The file asked for, a shipped one by name, or the shipped one nearest to the tempo.
+    """The requested file, an included region by name, or the included one nearest to the tempo.
 
-    OutputError when the package has none.  [main]
+    OutputError if the package has none.  [main]
     """
     shipped = shipped_regions()
     if wish.region is not None:
@@ -73,15 +73,15 @@ def find_region(wish: RegionRequest) -> Path:
 
 
 def read_for(wish: RegionRequest) -> ReadRegion:
-    """Read the region; its tempo may still be open. Raises the RegionError that fits.  [main]"""
+    """Read the region; its tempo may still be open. Raises a RegionError.  [main]"""
     return read_wished(find_region(wish), wish.role, wish.signature, wish.song_bpm, wish.region_bpm)
 
 
 def plot_region(wish: RegionRequest, copies: Path, read: ReadRegion | None = None, ear: Ear = no_ear) -> RegionLayout:
-    """Lay the region, `read` or read now, on the timeline, so that it ends on the bar line where the music goes on.
+    """Lay the region, `read` or read now, on the timeline, so that it ends on the bar line where the music continues.
 
-    One at another tempo than the host's is changed and written to `copies`, and so is one whose name cannot be told.
-    Raises the RegionError that fits, OutputError when the copy cannot be written.  [main]
+    A region of another tempo than the host's is stretched and written to `copies`, as is one whose name is not safe
+    to send. Raises a RegionError, or OutputError if the copy cannot be written.  [main]
     """
     found = (read or read_for(wish)).listened(ear)
     path, region, own_bpm, bpm = found.path, found.region, found.counted_bpm, found.bpm
@@ -91,7 +91,7 @@ def plot_region(wish: RegionRequest, copies: Path, read: ReadRegion | None = Non
     length = length_of(audio, wish.rate_hz, bpm, wish.signature.beats_per_bar)
     tail = tail_words(length, bpm, "cut where Segue goes on" if goes_on else "they ring on while Segue begins")
     clip, bar = place_before_bar(audio, grid, fade_out=not goes_on)
-    if own_bpm != bpm or not is_plain(str(path)):  # a name with signs that cannot be told is one of ours instead
+    if own_bpm != bpm or not is_plain(str(path)):  # a copy replaces a file whose name is not safe to send
         path = copies / "region.wav"
         save_wav(path, clip.audio, wish.rate_hz, as_floats=True)
     start_beats = float(grid.beats_at(clip.start_samples))
@@ -101,6 +101,6 @@ def plot_region(wish: RegionRequest, copies: Path, read: ReadRegion | None = Non
 
 
 def plot_nothing(wish: RegionRequest) -> RegionLayout:
-    """No region: the music begins with the timeline.  [main]"""
+    """The layout without a region: the music begins with the timeline.  [main]"""
     grid = Grid(wish.rate_hz, wish.song_bpm or 120.0, wish.signature)
     return RegionLayout(None, MusicStretch(grid, 0, wish.bars), None, "none: Segue begins by itself")

@@ -1,4 +1,4 @@
-"""The tempo of a region that a command reads: by the rules of `bridge.region.tempo`, and by the engine's ear."""
+"""The tempo of a command's region: by the rules of `bridge.region.tempo`, and by the engine's detection."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from bridge.time.units import Signature
 from plugin_host.client.client import EngineClient
 
 LISTENING = "listening to it: neither the file nor its name says its tempo"
-Ear = Callable[[Path, float, Signature], tuple[float, float]]  # file, hint in bpm or 0: tempo found, and how sure
+Ear = Callable[[Path, float, Signature], tuple[float, float]]  # file, hint in bpm or 0: tempo and certainty
 
 
 def no_ear(path: Path, hint_bpm: float, signature: Signature) -> tuple[float, float]:
-    """Hears nothing.  [any]"""
+    """Detects nothing.  [any]"""
     return 0.0, 0.0
 
 
 def ear_of(client: EngineClient, say: Callable[[str], None]) -> Ear:
-    """The ear of the engine that a client speaks to.  [main]"""
+    """Tempo detection by a client's engine.  [main]"""
 
     def listen(path: Path, hint_bpm: float, signature: Signature) -> tuple[float, float]:
         say(LISTENING)
@@ -39,7 +39,7 @@ def ear_of(client: EngineClient, say: Callable[[str], None]) -> Ear:
 
 @dataclass(frozen=True)
 class ReadRegion:
-    """A region that was read, and its tempo; `song_bpm` is 0 where the song is to have the region's tempo."""
+    """A region and its tempo; `song_bpm` is 0 if the song takes the region's tempo."""
 
     path: Path
     region: Region
@@ -49,16 +49,16 @@ class ReadRegion:
 
     @property
     def bpm(self) -> float:
-        """Tempo of the song: the region's own, where nobody told another.  [any]"""
+        """Tempo of the song: the region's own, unless another is given.  [any]"""
         return self.song_bpm or self.tempo.bpm
 
     @property
     def counted_bpm(self) -> float:
-        """The region's tempo, its beats counted as the song's: 87 beside a song at 174 is 174.  [any]"""
+        """The region's tempo with its beats counted like the song's: 87 with a song at 174 is 174.  [any]"""
         return counted_bpm(self.tempo.bpm, self.bpm)
 
     def listened(self, ear: Ear) -> ReadRegion:
-        """The same with a tempo that is settled: the ear is asked where the rules leave it open.  [main]"""
+        """The same with a final tempo: detected if the rules leave it open.  [main]"""
         if not self.tempo.open:
             return self
         bpm, sure = ear(self.path, self.song_bpm, self.signature)
@@ -68,7 +68,7 @@ class ReadRegion:
 
     @property
     def words(self) -> list[str]:
-        """What was read, at which tempo, and how it is played.  [any]"""
+        """The file, its tempo, and how it is played, as text.  [any]"""
         said = [f"{plain(self.path.name)}, {self.region.seconds:.1f} s at {self.tempo.words}"]
         if self.counted_bpm != self.bpm:
             half = f", counted as {self.counted_bpm:g}" if self.counted_bpm != self.tempo.bpm else ""
@@ -81,7 +81,7 @@ class ReadRegion:
 def read_wished(
     path: Path, role: str, signature: Signature, song_bpm: float | None = None, told_bpm: float | None = None
 ) -> ReadRegion:
-    """Read a region, and find its tempo by the rules without an ear. Raises the RegionError that fits.  [main]"""
+    """Read a region, and find its tempo by the rules without detection. Raises a RegionError.  [main]"""
     region = read_region(str(path), role, 120.0, 0.0)
     tempo = own_tempo(str(path), region.seconds, float(signature.beats_per_bar), song_bpm or 0.0, told_bpm or 0.0)
     return ReadRegion(path, region, tempo, signature, song_bpm or 0.0)

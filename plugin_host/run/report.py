@@ -1,4 +1,4 @@
-"""What a run was like, in figures and in words."""
+"""The report of a run, in figures and text."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from plugin_host.playback.processor import Processor
 
 @dataclass(frozen=True)
 class MusicStretch:
-    """Where the music lies on the timeline: the region up to `start_bar`, then `bars` bars, 0 for endless."""
+    """The music on the timeline: the region up to `start_bar`, then `bars` bars, 0 for endless."""
 
     grid: Grid
     start_bar: int
@@ -23,7 +23,7 @@ class MusicStretch:
 
     @property
     def start_beats(self) -> float:
-        """Beat on which the music begins, exactly: not the beat of its first sample, which was rounded.  [any]"""
+        """The exact beat on which the music begins: not the beat of its first sample, which is rounded.  [any]"""
         return float(self.grid.bar_start_beats(self.start_bar))
 
     @property
@@ -33,13 +33,13 @@ class MusicStretch:
 
     @property
     def end_samples(self) -> int:
-        """Right behind its last sample.  [any]"""
+        """The position right after its last sample.  [any]"""
         return self.grid.bar_start(self.start_bar + self.bars) if self.bars else ENDLESS_SAMPLES
 
 
 @dataclass(frozen=True)
 class RunFigures:
-    """What is shown after a run. `fill_low_samples` is None when nothing was played, or not in real time."""
+    """Figures of a run. `fill_low_samples` is None if nothing was played, or not in real time."""
 
     first_sound_seconds: float
     realtime_ratio: float
@@ -55,9 +55,9 @@ class RunFigures:
 
 
 def fill_low(take: HostRecording, stretch: MusicStretch) -> int | None:
-    """Least that waited in the ring while music was due, in samples.
+    """The lowest fill of the ring while music was due, in samples.
 
-    Blocks for which everything up to the end was ready already do not count: there the ring runs dry rightly.  [any]
+    Blocks with everything up to the end ready do not count: there the ring empties as it should.  [any]
     """
     log = take.blocks
     after = log[:, Column.POSITION] + log[:, Column.N_SAMPLES]
@@ -76,7 +76,7 @@ def figures(
     host_late: int,
     engine_losses: int,
 ) -> RunFigures:
-    """Collect the figures of a run that is over.  [main]"""
+    """The figures of a finished run.  [main]"""
     counters = processor.counters
 
     def seconds(samples: int) -> float:
@@ -106,7 +106,7 @@ def fill_text(samples: int | None, grid: Grid) -> str:
 
 
 def lines(found: RunFigures, grid: Grid) -> list[str]:
-    """The report on screen, a line a figure.  [any]"""
+    """The report, one line for each figure.  [any]"""
     rows = [
         ("time to first sound", f"{1000 * found.first_sound_seconds:.0f} ms after go, engine hot"),
         ("real-time factor", f"{found.realtime_ratio:.1f} x"),

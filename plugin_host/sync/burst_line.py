@@ -1,11 +1,11 @@
-"""The straight line through ticks that come in bursts: each up to a block late, and not at random.
+"""The straight line through ticks that come in bursts: each is up to a block late, and not at random.
 
     ticks      |  |  |  |  |  |        due
-    bursts        ||    |  ||          come at the next block: 0 to 1 block late
+    bursts        ||    |  ||          sent at the next block: 0 to 1 block late
 
-Least squares over as many of the last ticks as lie within a block of one straight line: all of them while the
-tempo holds, those since the change when it does not. Lateness is bounded, so a tick outside is a change and
-none inside it is. The line runs through the middle of the bursts.
+Least squares over the last ticks that lie within a block of one straight line: all of them while the tempo holds, and
+those since the change otherwise. Lateness is bounded, so a tick outside is a change of tempo. The line runs through the
+middle of the bursts.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ import numpy as np
 from plugin_host.sync.clock_pattern import SPREAD
 
 TICKS_KEPT = 288  # twelve beats
-BEYOND = 0.75  # of a block: further from the line than any tick that keeps its tempo
-SLACK_SECONDS = 0.002  # on top, for the computer's own jitter
-CHANGED_TICKS = 3  # in a row that must be beyond
-BLOCKS_LEAST = 12  # that the ticks must span before they say a tempo
+BEYOND = 0.75  # of a block: further from the line than any tick at the same tempo
+SLACK_SECONDS = 0.002  # added for the computer's own jitter
+CHANGED_TICKS = 3  # in a row beyond it are a change
+BLOCKS_LEAST = 12  # that the ticks must span for a tempo
 
 
 class BurstLine:
-    """Like `LineFilter`, for bursts of one block. `instants` begin it, one step apart; `step_seconds` the guess.
+    """Like `LineFilter`, for bursts of one block. `instants` begin it, one step apart; `step_seconds` is the guess.
 
-    With few instants the guess stays unless they cannot have it: so short a time says the block's tempo, not theirs.
+    With few instants the guess stays unless they contradict it: so short a time shows the block's tempo, not theirs.
     """
 
     def __init__(self, instants: Iterable[float], step_seconds: float, block_seconds: float) -> None:
@@ -42,12 +42,12 @@ class BurstLine:
 
     @property
     def jitter_seconds(self) -> float:
-        """Standard deviation of lateness that is even over a block.  [any]"""
+        """Standard deviation of a lateness uniform over a block.  [any]"""
         return self.block_seconds / 12**0.5
 
     @property
     def step_error(self) -> float:
-        """How uncertain the step still is, as a fraction of it: a block over the ticks' span, evened out.  [any]"""
+        """The step's uncertainty, as a fraction of it: a block over the ticks' span, averaged.  [any]"""
         n = len(self._seen)
         return 1.0 if self._too_few() else 2 * self.block_seconds / self.step_seconds / n**1.5
 
@@ -56,7 +56,7 @@ class BurstLine:
         return seconds - (self.seconds + steps * self.step_seconds)
 
     def see(self, seconds: float, steps: float = 1.0) -> float:
-        """Take in an event `steps` after the newest one; returns what the prediction missed, in seconds.  [any]"""
+        """Add an event `steps` after the newest one; returns the error of the prediction in seconds.  [any]"""
         missed = self.missed(seconds, steps)
         self._number += steps
         self._seen.append((self._number, seconds))
@@ -73,7 +73,7 @@ class BurstLine:
         return span * self.step_seconds < BLOCKS_LEAST * self.block_seconds or span < BLOCKS_LEAST
 
     def _keep_what_fits(self) -> None:
-        """Forget the oldest until the rest lies within a block of a straight line."""
+        """Drop the oldest until the rest lies within a block of a straight line."""
         allowed = SPREAD * self.block_seconds + SLACK_SECONDS
         while len(self._seen) > CHANGED_TICKS:
             _, off = self._line()
@@ -83,7 +83,7 @@ class BurstLine:
                 self._seen.popleft()
 
     def _line(self) -> tuple[float, np.ndarray]:
-        """Least squares: the step, and how far each tick is off."""
+        """Least squares: the step, and the residual of each tick."""
         seen = np.array(self._seen)
         numbers, instants = seen[:, 0] - seen[:, 0].mean(), seen[:, 1] - seen[:, 1].mean()
         step = float(numbers @ instants / (numbers @ numbers))

@@ -1,7 +1,7 @@
-"""MIDI clock out: what to send, and when, so that others play along with the host.
+"""MIDI clock out: plans the messages with which others follow the host.
 
-24 ticks a quarter note, while the host stands too. It starts on the next sixteenth, told by song position;
-a jump is stop, song position, continue. Beats before 0 wait for beat 0, which is a start.
+24 ticks a quarter note, also while the host stands. It starts on the next sixteenth, given by song position; a jump is
+stop, song position, continue. Before beat 0 it waits for beat 0, which is a start.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from plugin_host.sync.midi_clock import SIXTEENTHS_PER_BEAT
 
 TICKS_PER_SIXTEENTH = TICKS_PER_BEAT // SIXTEENTHS_PER_BEAT
 SONG_POSITION_MAX = 2**14 - 1
-JUST_PASSED = 0.15  # of a sixteenth: less than a tick ago, so it can still be met
+JUST_PASSED = 0.15  # of a sixteenth: less than a tick ago, so it is still in time
 JUMP_BEATS = 0.1
-CATCH_UP_TICKS = 6  # so many may be late and are still sent; more are a jump
+CATCH_UP_TICKS = 6  # late ticks that are still sent; more are a jump
 
 
 @dataclass(frozen=True, slots=True)
 class ClockMessage:
-    """A message by mido's name, and when it is due; `value` is the song position, in sixteenths."""
+    """A message by mido's name, and its time; `value` is the song position in sixteenths."""
 
     seconds: float
     kind: str
@@ -31,16 +31,16 @@ class ClockMessage:
 
 
 class ClockOut:
-    """Plans the messages; whoever has the port sends them."""
+    """Plans the messages; the owner of the port sends them."""
 
     def __init__(self) -> None:
         self._running = False
         self._next_tick = 0
         self._free_seconds: float | None = None
-        self._until = (0.0, 0.0)  # instant and beat up to which was planned
+        self._until = (0.0, 0.0)  # time and beat up to which messages are planned
 
     def plan(self, now_seconds: float, until_seconds: float, host: HostTime) -> list[ClockMessage]:
-        """What is due before an instant and was not planned yet, in order.  [main]"""
+        """New messages due before `until_seconds`, in order.  [main]"""
         if not host.transport.playing:
             return self._standing(now_seconds, until_seconds, host)
         due: list[ClockMessage] = []

@@ -1,12 +1,12 @@
-"""How the ticks of a MIDI clock arrive: evenly, in bursts, each one several times, or in no order.
+"""How the ticks of a MIDI clock arrive: evenly, in bursts, as copies, or irregularly.
 
-    even      |   |   |   |   |   |     one tick's length apart, give or take
+    even      |   |   |   |   |   |     about one tick's length apart
     bursts    ||  |   ||  |   ||  |     sent or received once per audio block: every gap is a multiple of the block
-    copies    | . | . | . | . | . |     one clock over two cables: long and short gaps in turn
+    copies    | . | . | . | . | . |     one clock over two cables: alternating long and short gaps
     uneven    || |    | |  |      |     none of these
 
-Bursts need a model of their own because their lateness is no noise: at 120 bpm and blocks of 512 samples at
-48 kHz twenty gaps in a row are two blocks, exactly, then one is a single block. Twenty gaps say 117.19 bpm.
+Bursts need their own model because their lateness is not noise: at 120 bpm and blocks of 512 samples at 48 kHz twenty
+gaps in a row are exactly two blocks, then one is a single block. Twenty gaps show 117.19 bpm.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ from numpy.typing import NDArray
 from bridge.time.units import SECONDS_PER_MINUTE
 
 TICKS_PER_BEAT = 24
-GAPS_LEAST = 12  # that say something
-SPANS = (48, 144, 600)  # gaps looked at: a burst clock near a multiple of its block shows it rarely
+GAPS_LEAST = 12  # for a result
+SPANS = (48, 144, 600)  # gaps analysed: a burst clock near a multiple of its block shows it rarely
 BLOCKS_SECONDS = sorted(
     {n / rate for n, rate in product((64, 128, 256, 512, 1024, 2048), (44_100, 48_000, 88_200, 96_000))} | {0.01}
 )
-KNOWN_FROM, SHORTEST_BLOCK = 0.005, 0.0006  # blocks longer than the first are looked for by name
+KNOWN_FROM, SHORTEST_BLOCK = 0.005, 0.0006  # longer blocks are searched among common sizes
 NEAR_BLOCK = 0.00015  # of the usual gap to a multiple of a block
-TOLERANCE, SHARE = 1 / 6, 0.94  # of a block, and of the gaps that must be within it
-SPREAD = 1.3  # in blocks, at most, of the ticks around their line
-COPY_SECONDS, COPIES = 0.016, (2, 3)  # at most so far behind, and so many
-COPY_LEAST, COPY_LEAST_FAST, COPY_SURE = 0.25, 0.08, 10.0  # how different gaps are, of their mean; standard errors
+TOLERANCE, SHARE = 1 / 6, 0.94  # of a block; share of the gaps that must be within it
+SPREAD = 1.3  # of the ticks around their line, in blocks, at most
+COPY_SECONDS, COPIES = 0.016, (2, 3)  # largest delay, and numbers of copies
+COPY_LEAST, COPY_LEAST_FAST, COPY_SURE = 0.25, 0.08, 10.0  # difference of gaps, of their mean; standard errors
 ONE_BLOCK, AT_ONCE_SECONDS = 0.007, 0.0005  # of a block
-FAST_BPM = 200  # above this ticks that come in exact turns are copies
-UNEVEN, UNEVEN_GAPS = 1.1, 24  # mean gaps between the shortest tenth and the longest; of so many
-TIGHT_SECONDS = 0.0003  # a gap that is a known block's multiple this nearly is no accident
+FAST_BPM = 200  # above this, exactly alternating ticks are copies
+UNEVEN, UNEVEN_GAPS = 1.1, 24  # mean gaps between the shortest and the longest tenth; number of gaps
+TIGHT_SECONDS = 0.0003  # a gap this near a known block's multiple is no accident
 
 
 class Arrival(Enum):
@@ -46,14 +46,14 @@ class Arrival(Enum):
     BURSTS = auto()
     COPIES = auto()
     UNEVEN = auto()
-    UNCLEAR = auto()  # yet
+    UNCLEAR = auto()  # not known yet
 
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """`seconds`: the block of bursts, how far the last copy is behind, or how far uneven ticks spread.
+    """`seconds`: the block of bursts, the delay of the last copy, or the spread of uneven ticks.
 
-    `period_seconds`: of `copies` copies, from one tick to the next one that is none.
+    `period_seconds`: with `copies` copies, from one original tick to the next.
     """
 
     arrival: Arrival
@@ -63,12 +63,12 @@ class Pattern:
 
     @property
     def longest_copy_gap(self) -> float:
-        """Of copies: a tick after a longer gap is none.  [any]"""
+        """With copies: a tick after a longer gap is an original.  [any]"""
         return (self.period_seconds - self.seconds + self.seconds / max(self.copies - 1, 1)) / 2
 
     @property
     def all_bpm(self) -> float:
-        """Of copies: the tempo if none were one.  [any]"""
+        """With copies: the tempo if all ticks were originals.  [any]"""
         return SECONDS_PER_MINUTE / TICKS_PER_BEAT * self.copies / self.period_seconds
 
 
@@ -76,7 +76,7 @@ EVEN, UNCLEAR = Pattern(Arrival.EVEN), Pattern(Arrival.UNCLEAR)
 
 
 def pattern(instants: Sequence[float]) -> Pattern:
-    """What the ticks at these instants (seconds, in order, not across a pause) look like.  [any]"""
+    """The pattern of ticks at these instants (seconds, in order, without a pause).  [any]"""
     times = np.asarray(instants, np.float64)
     gaps = np.diff(times)
     if len(gaps) < GAPS_LEAST or gaps.mean() <= 0:
@@ -95,18 +95,18 @@ def pattern(instants: Sequence[float]) -> Pattern:
 
 
 def is_even(gaps: Sequence[float], ratio: float) -> bool:
-    """Whether the longest gap is no longer than so many times the shortest.  [any]"""
+    """Whether the longest gap is at most `ratio` times the shortest.  [any]"""
     return bool(gaps) and max(gaps) <= ratio * min(gaps)
 
 
 def take_turns(gaps: Sequence[float]) -> bool:
-    """Whether long and short gaps follow each other, as of one clock over two cables.  [any]"""
+    """Whether long and short gaps alternate, as with one clock over two cables.  [any]"""
     evens, odds = sorted(gaps[::2]), sorted(gaps[1::2])
     return evens[0] > odds[-1] or odds[0] > evens[-1]
 
 
 def spread_seconds(times: NDArray[np.float64]) -> float:
-    """How far these ticks, all of them counted, lie from the straight line through them, first to last.  [any]"""
+    """The spread of these ticks around the straight line through them.  [any]"""
     counts = np.arange(len(times), dtype=np.float64) - (len(times) - 1) / 2
     centred = times - times.mean()
     off = centred - counts * (counts @ centred) / (counts @ counts)
@@ -118,7 +118,7 @@ def _bpm(gaps: NDArray[np.float64]) -> float:
 
 
 def _is_rather(block: float, copies: Pattern) -> bool:
-    """Whether what looks like copies is bursts of a common block: as exact as one, and no faster than music is."""
+    """Whether apparent copies are bursts of a common block: as exact, and no faster than music."""
     gap = copies.seconds / (copies.copies - 1)
     exact = block > 0 and abs(gap - round(gap / block) * block) < AT_ONCE_SECONDS
     return exact and _is_known(block) and copies.all_bpm <= FAST_BPM
@@ -129,7 +129,7 @@ def _is_known(block: float) -> bool:
 
 
 def _copies(gaps: NDArray[np.float64]) -> Pattern | None:
-    """Gaps in turn short and long: the one tick after the long gap, and its copies."""
+    """Alternating short and long gaps: the tick after the long gap, and its copies."""
     for copies in COPIES:
         if len(gaps) < GAPS_LEAST or len(gaps) < 6 * copies:
             return None
@@ -149,13 +149,13 @@ def _copies(gaps: NDArray[np.float64]) -> Pattern | None:
 
 
 def _are_bursts(found: Pattern) -> bool:
-    """Two or three ticks at once, a common block apart, and no faster than music is."""
+    """Two or three ticks at once, a common block apart, and no faster than music."""
     near = any(abs(found.period_seconds / each - 1) < ONE_BLOCK for each in BLOCKS_SECONDS if each >= KNOWN_FROM)
     return near and found.seconds < AT_ONCE_SECONDS and found.all_bpm <= FAST_BPM
 
 
 def _block(times: NDArray[np.float64]) -> float:
-    """The block whose multiples all gaps are, and around a straight line; 0 when there is none."""
+    """The block of which all gaps are multiples, with ticks around a straight line; 0 if there is none."""
     gaps = np.diff(times)
     usual, some = float(np.median(gaps)), gaps[gaps > SHORTEST_BLOCK]
     known = known_blocks(float(np.median(some))) if len(some) else []
@@ -167,22 +167,22 @@ def _block(times: NDArray[np.float64]) -> float:
 
 
 def known_blocks(gap_seconds: float) -> list[float]:
-    """Audio blocks that are common and not short, of which this gap is a multiple; shortest first.  [any]"""
+    """Common audio blocks, not short ones, of which this gap is a multiple; shortest first.  [any]"""
     long = [each for each in BLOCKS_SECONDS if each >= KNOWN_FROM]
     return [each for each in long if abs(gap_seconds - round(gap_seconds / each) * each) < NEAR_BLOCK]
 
 
 def _step_between(gaps: NDArray[np.float64]) -> float:
-    """How far two clusters of gaps are apart: split where sorted gaps are furthest from each other."""
+    """The distance of two clusters of gaps, split at the largest step of the sorted gaps."""
     ordered = np.sort(gaps)
     cut = int(np.diff(ordered).argmax()) + 1
     return float(np.median(ordered[cut:]) - np.median(ordered[:cut]))
 
 
 def _all_multiples(gaps: NDArray[np.float64], usual: float, block: float, known: bool) -> bool:
-    """Nearly all gaps are one of two neighbouring multiples of the block: rare ones often enough to be no accident.
+    """Whether nearly all gaps are one of two neighbouring multiples of the block, both often enough.
 
-    Ticks lost or doubled look like bursts whose block is a tick's length, but come at random, and both kinds.
+    Lost and doubled ticks look like bursts whose block is a tick's length, but come at random, and in both kinds.
     """
     numbers = np.rint(gaps / block)
     off = np.abs(gaps - numbers * block)

@@ -1,14 +1,13 @@
-"""The tempo and place of a MIDI clock: 24 ticks a quarter note, late, lost and doubled as cables deliver them.
+"""The tempo and position of a MIDI clock: 24 ticks a quarter note, which may be late, lost or doubled.
 
-    tick --> silence before it? --> how many ticks it stands for --> line (when each should have come)
+    tick --> silence before it? --> what it counts as ----------> line (when each was due)
                                        ^
-    history --> pattern (even, bursts, copies) --> counted anew when the pattern is another one
+    history --> pattern (even, bursts, copies) --> recounted when the pattern changes
 
-Every tick is counted; what is estimated is when it should have come (`line_filter`, `burst_line`). A tick far
-too early is a double and not counted, one far too late stands for those that were lost before it. When the last
-eight gaps together say another tempo by a third (70 to 140 looks like doubles at first), it is one: every tick
-did count, and the line begins anew. After a silence the old tempo is a guess, and the ticks that follow count
-one each until they have said theirs.
+Every tick is counted; the line (`line_filter`, `burst_line`) estimates when it was due. A tick far too early is a
+double and not counted; one far too late counts for lost ones before it as well. When the last eight gaps together show
+a tempo that differs by a third (70 to 140 looks like doubles at first), it is a new tempo: every tick counts, and a new
+line begins. After a silence the old tempo is a guess, and ticks count one each until they show their own.
 """
 
 from __future__ import annotations
@@ -32,27 +31,27 @@ from plugin_host.sync.clock_pattern import (
 from plugin_host.sync.line_filter import LineFilter
 from plugin_host.sync.tick_history import TickHistory
 
-EARLY, LATE = -0.6, 0.6  # of a tick's length: beyond, and
-TWIN_GAP, LONG_GAP = 0.3, 1.5  # so soon or so long after the one before, it is a double, or some were lost
-GAPS = 8  # that together can say another tempo
-OTHER_TEMPO = 0.3  # by so much
-EVEN = 1.8  # how much longer than the shortest the longest may be, leaving out one on either side
+EARLY, LATE = -0.6, 0.6  # of a tick's length: beyond these
+TWIN_GAP, LONG_GAP = 0.3, 1.5  # so soon or so long after the previous one, it is a double, or ticks were lost
+GAPS = 8  # that together can show another tempo
+OTHER_TEMPO = 0.3  # as a share
+EVEN = 1.8  # ratio of the longest to the shortest, without the extremes
 SETTLED = 0.005  # of the tempo
-FIRST_GAPS, FIRST_EVEN = 4, 1.35  # whose mean begins the line, if the longest is no longer than so much
-PATTERN_EACH = 6  # ticks after which the pattern is looked at again; twice the same counts
+FIRST_GAPS, FIRST_EVEN = 4, 1.35  # whose mean begins the line, if their ratio is at most this
+PATTERN_EACH = 6  # ticks between analyses of the pattern; twice the same counts
 LOST_SECONDS = 0.6  # without a tick
-BLOCKS_SURE = 100  # within so many blocks bursts show
+BLOCKS_SURE = 100  # within so many blocks bursts become visible
 UNEVEN_JITTER = 0.25  # of a tick
-SMALLER = 0.8  # of the block of before: another one, and not an accident
-PAUSE_TICKS = 4.0  # without one are a pause when nothing plays
+SMALLER = 0.8  # of the previous block: another block, not an accident
+PAUSE_TICKS = 4.0  # without a tick are a pause while nothing plays
 OUT_OF_STEP = 0.25  # of a tick
-IN_STEP = 0.05  # of a tick: nearer to the old line, jitter aside, a clock that was away has gone on
+IN_STEP = 0.05  # of a tick: this near to the old line, jitter aside, a lost clock has kept running
 _SHORTEST = 0.8 * SECONDS_PER_MINUTE / (TEMPO_MAX_BPM * TICKS_PER_BEAT)
 _LONGEST = 1.25 * SECONDS_PER_MINUTE / (TEMPO_MIN_BPM * TICKS_PER_BEAT)
 
 
 class ClockTicks:
-    """Counts ticks and knows when each should have come. Instants are seconds of one clock that never steps."""
+    """Counts ticks and estimates when each was due. Times are seconds of a monotonic clock."""
 
     def __init__(self) -> None:
         self.doubled = self.lost = self.restarts = self.pauses = 0
@@ -60,18 +59,18 @@ class ClockTicks:
         self._settled = False
         self._line: LineFilter | BurstLine | None = None
         self._history = TickHistory(max(SPANS) + 1)
-        self._fresh = 0  # ticks that still count one each, after a silence
+        self._fresh = 0  # remaining ticks that count one each, after a silence
         self._expected: Arrival | None = None
         self._looked_ago = 0  # ticks
 
     @property
     def ticks(self) -> int:
-        """Ticks counted, lost ones too, since the first.  [any]"""
+        """Ticks since the first, lost ones included.  [any]"""
         return self._history.ticks
 
     @property
     def tempo_bpm(self) -> float | None:
-        """Quarter notes a minute; None before the tempo can be told.  [any]"""
+        """Quarter notes a minute; None before the tempo is known.  [any]"""
         return None if self._line is None else SECONDS_PER_MINUTE / (TICKS_PER_BEAT * self._line.step_seconds)
 
     @property
@@ -81,16 +80,16 @@ class ClockTicks:
 
     @property
     def settled(self) -> bool:
-        """Whether the tempo was once known to half a per cent.  [any]"""
+        """Whether the tempo was ever known to half a per cent.  [any]"""
         return self._settled
 
     def lost_at(self, now_seconds: float) -> bool:
-        """Whether the clock has gone: no tick for more than half a second.  [any]"""
+        """Whether the clock is lost: no tick for more than half a second.  [any]"""
         instants = self._history.instants
         return not instants or now_seconds - instants[-1] > LOST_SECONDS
 
     def mark(self) -> None:
-        """The newest tick is the one that ticks are counted from.  [any]"""
+        """Mark the newest tick, from which ticks are counted.  [any]"""
         self._history.mark()
 
     @property
@@ -99,16 +98,16 @@ class ClockTicks:
         return self.ticks - self._history.marked_ticks
 
     def ticks_since_mark_at(self, seconds: float) -> float:
-        """Place on the line at an instant, in ticks since the marked one.  [any]"""
+        """Position on the line at a time, in ticks since the marked one.  [any]"""
         return self.ticks_at(seconds) - self._history.marked_ticks
 
     def ticks_at(self, seconds: float) -> float:
-        """Place on the line at an instant, in ticks since the first one.  [any]"""
+        """Position on the line at a time, in ticks since the first one.  [any]"""
         line = self._line
         return float(self.ticks) if line is None else self.ticks + (seconds - line.seconds) / line.step_seconds
 
     def tick(self, seconds: float, running: bool = False, begins: bool = False) -> bool:
-        """A tick came, while the song ran or not, or as its first; whether it counted.  [any]"""
+        """Add a tick; `running`: the song plays, `begins`: its first tick. Returns whether it counts.  [any]"""
         gap = seconds - self._history.instants[-1] if self._history.instants else 0.0
         silent = gap > (LOST_SECONDS if running or self._line is None else self._pause_seconds(self._line))
         silent = silent or (begins and self._out_of_step(seconds))
@@ -121,16 +120,16 @@ class ClockTicks:
         return steps > 0
 
     def _is_sure(self, line: LineFilter | BurstLine) -> bool:
-        """Whether the tempo is known; an audio block.s multiple may be the block.s, and is waited for."""
+        """Whether the tempo is known; a multiple of an audio block may be a burst pattern: wait."""
         if line.step_error >= SETTLED:
             return False
         blocks = known_blocks(line.step_seconds) if isinstance(line, LineFilter) else []
         return not blocks or len(self._history.instants) * line.step_seconds > BLOCKS_SURE * blocks[-1]
 
-    # -- what a tick stands for ----------------------------------------------------------------------------
+    # -- what a tick counts as -------------------------------------------------------------------------------
 
     def _steps(self, seconds: float, gap: float) -> int:
-        """0 for a double, 1, or more when some were lost; much jitter makes it slower to believe in either."""
+        """0 for a double, 1, or more if ticks were lost; with more jitter both need stronger evidence."""
         if self._line is None or isinstance(self._line, BurstLine):
             return 1
         step = self._line.step_seconds
@@ -149,13 +148,13 @@ class ClockTicks:
         return min(LOST_SECONDS, PAUSE_TICKS * line.step_seconds + 2 * block)
 
     def _out_of_step(self, seconds: float) -> bool:
-        """Whether a first tick is not where the ticks before it say: senders may begin their clock anew at start."""
+        """Whether a first tick is off the previous ticks' line: senders may restart their clock at start."""
         if not isinstance(self._line, LineFilter) or self.pattern.arrival is Arrival.COPIES:
             return False
         return abs(self._line.missed(seconds)) > OUT_OF_STEP * self._line.step_seconds
 
     def _after_silence(self, seconds: float, running: bool) -> int:
-        """A new stretch begins: how many ticks went by if the clock ran on unheard, 1 if it stood."""
+        """Begin a new stretch: the ticks that passed if the clock kept running, 1 if it stood still."""
         steps, line = 1, self._line
         if line is not None and running:
             away = line.missed(seconds) / line.step_seconds
@@ -194,14 +193,14 @@ class ClockTicks:
             self._look_for_other_tempo(self._line.step_seconds)
 
     def _freshly(self, seconds: float, step_seconds: float) -> None:
-        """After a silence: each tick where it came, at the tempo of before, until four gaps say one."""
+        """After a silence: each tick at its arrival, at the previous tempo, until four gaps show one."""
         gaps = self._history.gaps(FIRST_GAPS)
         if not self._fresh and is_even(gaps, FIRST_EVEN) and self.pattern.arrival is not Arrival.COPIES:
             step_seconds = sum(gaps) / len(gaps)
         self._line = LineFilter(seconds, step_seconds)
 
     def _first(self) -> None:
-        """Ticks before there is a line: four even gaps begin it, else what they look like."""
+        """Ticks before there is a line: four even gaps begin it, or else their pattern."""
         gaps, heard = self._history.gaps(FIRST_GAPS), len(self._history.instants) - 1
         if gaps and gaps[-1] > _LONGEST:
             self._history.forget_all_but(1)
@@ -254,23 +253,23 @@ class ClockTicks:
             self._adopt(found)
 
     def _line_is_good(self) -> bool:
-        """Whether the ticks that count are near their line, however many others come between."""
+        """Whether the counted ticks are near their line, whatever others come between."""
         line = self._line
         return isinstance(line, LineFilter) and line.jitter_seconds < UNEVEN_JITTER * line.step_seconds
 
     def _are_other_copies(self, found: Pattern) -> bool:
-        """Whether there are more or fewer, or their tempo is another one that was taken for late or lost ticks."""
+        """Whether the number of copies changed, or a new tempo was taken for late or lost ticks."""
         step = self._line.step_seconds if self._line is not None else found.period_seconds
         return found.copies != self.pattern.copies or abs(found.period_seconds / step - 1) > OTHER_TEMPO
 
     def _is_other_block(self, found: Pattern) -> bool:
-        """Whether the bursts are larger than before, or smaller and not part of the larger ones."""
+        """Whether the bursts are longer than before, or shorter and not part of the longer ones."""
         if found.seconds < SMALLER * self.pattern.seconds:
             return spread_seconds(self._history.times(SPANS[1] + 1)) < SPREAD * found.seconds
         return found.seconds > self.pattern.seconds / SMALLER
 
     def _adopt(self, found: Pattern) -> None:
-        """From here on ticks arrive like this; those of the history are counted anew as such."""
+        """Adopt a pattern; the ticks of the history are recounted with it."""
         self.pattern, self._fresh = found, 0
         if found.arrival is Arrival.UNEVEN:
             self._history.forget_all_but(SPANS[0] + 1)
@@ -291,7 +290,7 @@ class ClockTicks:
 
 
 def _still_bursts(line: BurstLine, found: Pattern) -> bool:
-    """Bursts near a multiple of their block look even for a long while, or like copies: each as long as a block."""
+    """Whether it is still bursts: near a multiple of their block they look even for long, or like copies."""
     period = found.period_seconds or line.step_seconds
     blocks = period / line.block_seconds
     return round(blocks) > 0 and abs(blocks - round(blocks)) * line.block_seconds < 0.1 * period

@@ -1,4 +1,4 @@
-"""The leader's tempo before anything is laid out: a region is brought to it, and not to a guess."""
+"""The leader's tempo before the region is laid out, so that the region is stretched to it and not to a guess."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from plugin_host.host.timeline import Timeline
 from plugin_host.sync.leader import Leader
 from plugin_host.sync.sync import Sync, SyncWish
 
-WAIT_SECONDS = 3.0  # for a leader that was chosen
-AUTO_SECONDS = 0.5  # for whoever there is
-SETTLE_SECONDS = 1.0  # of its tempo, once it is heard: a MIDI clock jitters
+WAIT_SECONDS = 3.0  # for a chosen leader
+AUTO_SECONDS = 0.5  # for any leader
+SETTLE_SECONDS = 1.0  # after its first tempo: a MIDI clock jitters
 LOOK_SECONDS = 0.02
 
 
 def first_tempo(wish: SyncWish, rate_hz: int, say: Callable[[str], None]) -> float | None:
-    """What the leader that was asked for says of its tempo now, None where it is silent or there is none.
+    """The present tempo of the chosen leader, None if it is silent or there is none.
 
-    OSC cannot be asked: it speaks to a lane, and none is open yet; nor a port of our own, which would be gone again
-    for whoever connects to it. Raises SourceError like `Sync`.  [main]
+    Not for OSC, which needs an open lane, nor for virtual ports, to which nobody is connected yet. Raises SourceError
+    like `Sync`.  [main]
     """
     if wish.mode not in ("midi", "jack", "link", "auto") or wish.midi_in.startswith("virtual:"):
         return None
@@ -43,7 +43,7 @@ def settled_tempo(
     now: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> float | None:
-    """The tempo that a leader settles on, to a hundredth; None where nothing is heard in `wait_seconds`.  [main]"""
+    """The tempo that a leader settles on, to a hundredth; None if it is silent for `wait_seconds`.  [main]"""
     began, heard = now(), list[tuple[float, float]]()
     while heard or now() - began < wait_seconds:
         reading = leader.reading(now())

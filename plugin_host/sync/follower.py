@@ -1,10 +1,10 @@
-"""Brings the host's timeline to where the leader is, and keeps it there.
+"""Aligns the host's timeline with the leader, and keeps it aligned.
 
     leader starts, stops, or is 80 ms and more away   jump: start or locate, exact at the next block
     off by 3 ms                                       bend: the tempo a little up or down until it is within 0.7 ms
-    otherwise                                         nothing: each change of tempo is work for the engine
+    otherwise                                         no change: each change of tempo is work for the engine
 
-The tempo followed is the leader's, averaged over a few seconds; another one by half a per cent counts at once.
+The host's tempo is the leader's, averaged over a few seconds; a difference of half a per cent counts at once.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from plugin_host.sync.reading import Reading
 
 JUMP_SECONDS = 0.08
 BEND_FROM_SECONDS, BEND_TO_SECONDS = 0.003, 0.0007
-PULL_SECONDS = 1.0  # over which an error is made good
+PULL_SECONDS = 1.0  # over which an error is corrected
 BEND_MAX = 0.04
 OTHER_TEMPO = 0.005
-STEADY_TEMPO = 0.0005  # nearer than this is the same tempo
+STEADY_TEMPO = 0.0005  # a smaller difference is the same tempo
 LEAST_CHANGE, LEAST_BEND = 0.0001, 0.002
 AVERAGE_SECONDS = 8.0
 CHANGES_APART_SECONDS = 0.25
@@ -32,17 +32,17 @@ STANDING_BEATS = 1e-3
 
 
 class ClockFollower:
-    """Steers one timeline. `error_seconds` is how far the leader was ahead at the last look."""
+    """Controls one timeline. `error_seconds` is how far the leader was ahead at the last `step`."""
 
     def __init__(self, timeline: Timeline) -> None:
         self.error_seconds = 0.0
         self.jumps = self.tempo_changes = 0
         self._timeline = timeline
-        self._tempo_bpm: float | None = None  # followed, without bend
+        self._tempo_bpm: float | None = None  # the leader's, without bend
         self._average_bpm, self._average_since = 0.0, 0.0
         self._bending = False
         self._looked_at = self._changed_at = -math.inf
-        self._after_samples = -1  # blocks up to here have not got the last change yet
+        self._after_samples = -1  # blocks up to here were rendered before the last change
 
     def step(self, now_seconds: float, reading: Reading | None, host: HostTime) -> None:
         """Compare and correct; ten to a hundred times a second.  [main]"""
@@ -100,7 +100,7 @@ class ClockFollower:
         self._timeline.set_tempo(wanted)
 
     def _jump(self, reading: Reading, host: HostTime) -> None:
-        """Be where the leader is when the next block is heard."""
+        """Jump to the leader's position at the time when the next block is heard."""
         self.jumps += 1
         self._bending = False
         self._after_samples = host.rendered_samples
@@ -108,7 +108,7 @@ class ClockFollower:
         self._timeline.change(partial(_placed, reading, host))
 
     def _release(self, host: HostTime) -> None:
-        """The leader is gone: on at its tempo, without bend."""
+        """The leader is gone: continue at its tempo, without bend."""
         if self._bending and self._tempo_bpm is not None:
             self._bending = False
             self._after_samples = host.rendered_samples
@@ -116,7 +116,7 @@ class ClockFollower:
 
 
 def _placed(reading: Reading, host: HostTime, now: Transport, rendered_samples: int) -> Transport:
-    """The snapshot for a block that begins at `rendered_samples`, where the leader will be then.  [audio]"""
+    """The snapshot for a block that begins at `rendered_samples`, at the leader's position then.  [audio]"""
     beats = reading.beats_at(host.heard_at(rendered_samples)) or 0.0
     grid = Grid(now.sample_rate_hz, round(reading.tempo_bpm, 2), reading.signature or now.signature)
     position = grid.sample_at(beats)

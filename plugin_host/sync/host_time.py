@@ -1,7 +1,7 @@
-"""When the host's samples are heard: its blocks' jittering instants, filtered to a line.
+"""When the host's samples are heard: the jittering times of its blocks, filtered to a line.
 
-The card's clock and the computer's run apart by some 50 millionths; whoever puts beats and seconds together
-needs the line between them, not the instant at which a block happened to be asked for.
+The card's clock and the computer's differ by some 50 millionths; a conversion of beats and seconds needs the line
+between them, not the time at which a block was requested.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from plugin_host.host.timeline import BlockTime, Timeline
 from plugin_host.sync.line_filter import LineFilter
 
 DRIFT_MAX = 1e-3  # of a sound card's rate
-WANDER = 1e-10  # of it, a sample
+WANDER = 1e-10  # of the rate, per sample
 
 
 @dataclass(frozen=True, slots=True)
 class HostTime:
-    """Sample `rendered_samples` of the host's life, at the transport's position, is heard at `seconds`."""
+    """Sample `rendered_samples` since the host's start, at the transport's position, is heard at `seconds`."""
 
     seconds: float
     rendered_samples: int
@@ -28,31 +28,31 @@ class HostTime:
 
     @property
     def beats_per_second(self) -> float:
-        """Of the timeline against the computer's clock, were it to run.  [any]"""
+        """Beats of the timeline per second of the computer's clock, as if it runs.  [any]"""
         per_sample = self.transport.tempo_bpm / (SECONDS_PER_MINUTE * self.transport.sample_rate_hz)
         return per_sample / self.seconds_per_sample
 
     @property
     def slowness(self) -> float:
-        """How much longer a second of the card's lasts than one of the computer's: about 1.  [any]"""
+        """The length of a second of the card in seconds of the computer: about 1.  [any]"""
         return self.seconds_per_sample * self.transport.sample_rate_hz
 
     def beats_at(self, seconds: float) -> float:
-        """Beat that is heard at an instant.  [any]"""
+        """Beat that is heard at a time.  [any]"""
         passed = seconds - self.seconds if self.transport.playing else 0.0
         return self.transport.position_beats + passed * self.beats_per_second
 
     def seconds_at(self, beats: float) -> float:
-        """Instant at which a beat is heard, playing on like this.  [any]"""
+        """Time at which a beat is heard, if the host plays on like this.  [any]"""
         return self.seconds + (beats - self.transport.position_beats) / self.beats_per_second
 
     def heard_at(self, rendered_samples: int) -> float:
-        """Instant at which a sample of the host's life is heard.  [any]"""
+        """Time at which a rendered sample is heard.  [any]"""
         return self.seconds + (rendered_samples - self.rendered_samples) * self.seconds_per_sample
 
 
 class HostWatch:
-    """Keeps the line; `look` often. `latency_seconds` is from a block's instant to the speaker."""
+    """Keeps the line; call `look` often. `latency_seconds` is from a block's time to the speaker."""
 
     def __init__(self, timeline: Timeline, latency_seconds: float = 0.0) -> None:
         self._timeline = timeline
@@ -61,7 +61,7 @@ class HostWatch:
         self._seen: BlockTime | None = None
 
     def look(self) -> HostTime | None:
-        """Where the host is now; None before its first block.  [main]"""
+        """The host's time now; None before its first block.  [main]"""
         stamp, seen = self._timeline.stamp, self._seen
         rate = stamp.transport.sample_rate_hz
         if seen is None or stamp.rendered_samples < seen.rendered_samples:

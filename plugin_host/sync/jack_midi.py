@@ -1,7 +1,7 @@
-"""MIDI ports of a JACK server, by JACK's own library. Events come and go at their sample, not at their block's start.
+"""MIDI ports of a JACK server, with JACK's own library. Events have the time of their sample, not of their block.
 
-(rtmidi's way to JACK keeps Python's lock while it waits for the server. Where the same process plays sound through
-JACK, the server waits for that, and both for five seconds.)
+(rtmidi's JACK backend holds Python's lock while it waits for the server. If the same process plays sound through JACK,
+the server waits for that process, and both wait for five seconds.)
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import Any
 from plugin_host.host.jack_client import JackError, LastingClient
 from plugin_host.sync.reading import SourceError
 
-Hear = Callable[[Any, float], None]  # a mido message, and its instant
+Hear = Callable[[Any, float], None]  # a mido message, and its time
 
 
 class JackMidi:
-    """Ports of JACK: `names` says which there are. Raises SourceError when no server runs."""
+    """JACK's MIDI ports. Raises SourceError if no server runs."""
 
     name = "JACK"
 
@@ -26,15 +26,15 @@ class JackMidi:
         self._client("segue-midi-look", lambda client: None).close()
 
     def get_input_names(self) -> list[str]:
-        """Ports that can be heard.  [main]"""
+        """Names of ports to receive from.  [main]"""
         return self._names(is_output=True)
 
     def get_output_names(self) -> list[str]:
-        """Ports that can be sent to.  [main]"""
+        """Names of ports to send to.  [main]"""
         return self._names(is_input=True)
 
     def open_input(self, name: str, callback: Hear, virtual: bool = False) -> LastingClient:
-        """Hear a port, or a port of our own that others connect to.  [main]"""
+        """Receive from a port, or create a port that others connect to.  [main]"""
         import mido
 
         port: list[Any] = []
@@ -59,7 +59,7 @@ class JackMidi:
         return self._client("segue-midi-in", set_up, ready)
 
     def open_output(self, name: str, virtual: bool = False) -> _Output:
-        """Send to a port, or a port of our own that others connect to.  [main]"""
+        """Send to a port, or create a port that others connect to.  [main]"""
         output = _Output(name, virtual)
         output.client = self._client("segue-midi-out", output.set_up, output.ready)
         return output
@@ -92,12 +92,12 @@ class _Output:
         self._port: Any = None
 
     def set_up(self, client: Any) -> None:
-        """Before the client is active.  [main]"""
+        """Set up ports and callbacks, before the client is active.  [main]"""
         self._port = client.midi_outports.register(self._name if self._virtual else "out")
 
         def process(n_samples: int) -> None:
             self._port.clear_buffer()
-            began, offset = client.last_frame_time, 0  # JACK takes no event before the one before
+            began, offset = client.last_frame_time, 0  # JACK requires events in order
             while self._due and (ahead := _frames_between(began, self._due[0][0])) < n_samples:
                 offset = max(ahead, offset)
                 self._port.write_midi_event(offset, self._due.popleft()[1])
@@ -105,18 +105,18 @@ class _Output:
         client.set_process_callback(process)
 
     def ready(self, client: Any) -> None:
-        """Once it is active.  [main]"""
+        """Connect the ports, once the client is active.  [main]"""
         if not self._virtual:
             client.connect(self._port, self._name)
 
     def send(self, message: Any) -> None:
-        """Queue a mido message for now; nothing while the server is away.  [main]"""
+        """Queue a mido message for now; no effect while the server is away.  [main]"""
         there = self.client.client if self.client is not None and self.client.here else None
         if there is not None:
             self._due.append((there.frame_time + there.blocksize, bytes(message.bytes())))
 
     def close(self) -> None:
-        """Send what is due, and leave.  [main]"""
+        """Send due messages, and disconnect.  [main]"""
         if self.client is not None:
             time.sleep(0.05 if self._due else 0.0)
             self.client.close()

@@ -1,8 +1,8 @@
-"""JACK's transport: position and tempo as the timebase master tells them (Ardour, Hydrogen, a looper).
+"""JACK's transport: position and tempo from the timebase master (Ardour, Hydrogen, a looper).
 
-JACK says where a cycle began and when; in between beats are reckoned on. Without a timebase master there is no
-tempo: then the host's own is kept, and start, stop and position are followed. A server that ends is waited for.
-Beats are quarter notes here; JACK counts beats of the signature's lower number.
+JACK reports the position and time of a cycle; beats in between are extrapolated. Without a timebase master there is no
+tempo: the host keeps its own, and follows start, stop and position. If the server ends, the source waits for the next.
+Beats are quarter notes here; JACK counts beats of the signature's denominator.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ OLD_SECONDS = 1.0
 
 
 class JackTransport:
-    """Listens to the JACK server that runs; SourceError when there is none. `own_bpm` is asked without a master.
+    """Follows the running JACK server; SourceError if there is none. Without a master the tempo is `own_bpm()`.
 
-    With `needs_master` it says nothing without one: a sound server alone is no leader.
+    With `needs_master` it is silent without one: a sound server alone is no leader.
     """
 
     name = "JACK"
@@ -37,7 +37,7 @@ class JackTransport:
         self._needs_master = needs_master
 
     def reading(self, now_seconds: float) -> Reading | None:
-        """Where JACK's transport is; None when the server, or a master that is needed, is not there.  [main]"""
+        """JACK's transport; None if the server, or a required master, is missing.  [main]"""
         client = self._lasting.client
         if client is None or not self._lasting.here:
             return None
@@ -53,12 +53,12 @@ class JackTransport:
         return Reading(seconds, rolling, quarters(position), position.beats_per_minute, signature_of(position))
 
     def close(self) -> None:
-        """Leave the server.  [main]"""
+        """Disconnect from the server.  [main]"""
         self._lasting.close()
 
 
 def quarters(position: Any) -> float:
-    """Quarter notes from the song's start, by the ticks JACK counts or bars of this signature.  [any]"""
+    """Quarter notes from the song's start, from JACK's ticks or from bars of this signature.  [any]"""
     before = position.bar_start_tick / position.ticks_per_beat
     if before <= 0 and position.bar > 1:
         before = (position.bar - 1) * position.beats_per_bar
@@ -66,7 +66,7 @@ def quarters(position: Any) -> float:
 
 
 def signature_of(position: Any) -> Signature | None:
-    """The signature, when it is one that we know.  [any]"""
+    """The signature, if it is valid here.  [any]"""
     try:
         return Signature(round(position.beats_per_bar), round(position.beat_type))
     except ValueError:
@@ -74,7 +74,7 @@ def signature_of(position: Any) -> Signature | None:
 
 
 def _age_seconds(stamp_seconds: float) -> float:
-    """How long ago JACK's stamp was: by the monotonic clock or the raw one, whichever JACK was built with."""
+    """The age of JACK's timestamp, by the monotonic or the raw clock, whichever JACK uses."""
     clocks = [time.monotonic()]
     if hasattr(time, "CLOCK_MONOTONIC_RAW"):
         clocks.append(time.clock_gettime(time.CLOCK_MONOTONIC_RAW))

@@ -1,10 +1,9 @@
-"""Who leads: the first source, in the order given, that says where it is.
+"""The leader: the first source, in the given order, that has a reading.
 
-Order of `auto`: JACK, MIDI clock, OSC and taps; the host's own clock when none of them speaks. (An engine whose
-host writes the shared transport block listens to that alone.) Ableton Link leads only when it is asked for,
-since it speaks to the whole network.
+Order of `auto`: JACK, MIDI clock, OSC and taps; the host's own clock if all are silent. (If a host writes the shared
+transport block, its engine reads only that.) Ableton Link leads only on request, since it sends to the whole network.
 
-A leader that falls silent is held: the host plays on at its last tempo. Back again, it leads again at once; after
+A leader that falls silent is held: the host plays on at its last tempo. When it returns, it leads again at once; after
 `HOLD_SECONDS` another one may.
 """
 
@@ -18,7 +17,7 @@ HOLD_SECONDS = 2.0
 
 
 class Leader:
-    """Chooses among sources, best first; `say` gets a line for people at each change."""
+    """Chooses among sources, best first; `say` gets a line of text at each change."""
 
     def __init__(self, sources: Sequence[Source], say: Callable[[str], None]) -> None:
         self.sources = tuple(sources)
@@ -33,7 +32,7 @@ class Leader:
         return self._lost_at is not None
 
     def reading(self, now_seconds: float) -> Reading | None:
-        """What the leader says; None when the host is on its own, or holds a lost one.  [main]"""
+        """The leader's reading; None if the host is on its own, or holds a lost leader.  [main]"""
         found: Reading | None = None
         for source in self.sources:
             found = source.reading(now_seconds)
@@ -51,7 +50,7 @@ class Leader:
         return found
 
     def _held(self, now_seconds: float) -> bool:
-        """The leader is silent: say so once; whether it is still waited for."""
+        """The leader is silent: report it once; returns whether it is still held."""
         if self._lost_at is None and self.current is not None and self._last is not None:
             self._lost_at = now_seconds
             self._say(f"{self.current.name} lost: going on at {self._last.tempo_bpm:.2f} bpm until it is back")

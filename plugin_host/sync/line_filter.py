@@ -1,32 +1,32 @@
-"""The straight line through jittering instants: when was event number n, and how long is one step.
+"""The straight line through jittering times: the time of event number n, and the length of a step.
 
-A Kalman filter of two numbers, the instant t of the newest event and the seconds p between events:
+A Kalman filter of two numbers, the time t of the newest event and the seconds p between events:
 
     predict   t += m * p                       m steps later; p wanders a little (`wander`)
     correct   t, p += gain * (seen - t)        gain from the spread of both
 
-with two additions. The jitter's spread is learned from what is seen. And a CUSUM test (Page 1954) adds up
-what the prediction misses in one direction: jitter cancels, a change of tempo does not; when it is found, the
-filter opens wide and is on the new line a few events later, then narrows again. Unless each event missed by the
-same, far beyond the jitter: that is a slip, and the line moves with its step.
+with two additions. The jitter's spread is learned from the events. And a CUSUM test (Page 1954) sums the prediction
+errors in one direction: jitter cancels, a change of tempo does not. When it detects a change, the filter widens and is
+on the new line a few events later, then narrows again. If each event misses by the same, far beyond the jitter, it is a
+slip, and the line moves with its step unchanged.
 """
 
 from __future__ import annotations
 
 import math
 
-DRIFT_ALLOWED = 0.6  # of a standard deviation an event, before the test counts it
+DRIFT_ALLOWED = 0.6  # of a standard deviation per event, below which the test counts nothing
 ALARM = 7.0
 JITTER_MEMORY = 48  # events
 OUTLIER = 3.5  # standard deviations
-SLIP_SCORE, SLIP_EVEN = 5.0, 1.4  # so many of them, and the longest miss of a slip so much longer than the shortest
+SLIP_SCORE, SLIP_EVEN = 5.0, 1.4  # CUSUM score of a slip, and the largest ratio of its longest to its shortest error
 
 
 class LineFilter:
     """Follows events numbered by steps; begins at the first one with a guessed step.
 
-    `spread` is how wrong the guess of the step may be, `jitter_seconds` the first guess of the jitter, which is
-    learned within `jitter_range`; `wander` is how much the step may change by itself, as a fraction per event.
+    `spread` is the possible error of that guess, `jitter_seconds` the first guess of the jitter, which is learned
+    within `jitter_range`; `wander` is how much the step may drift, as a fraction per event.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class LineFilter:
 
     @property
     def step_error(self) -> float:
-        """How uncertain the step still is: its standard deviation as a fraction of it.  [any]"""
+        """The step's uncertainty: its standard deviation as a fraction of it.  [any]"""
         return math.sqrt(self._pp) / self.step_seconds
 
     def missed(self, seconds: float, steps: float = 1.0) -> float:
@@ -64,7 +64,7 @@ class LineFilter:
         return seconds - (self.seconds + steps * self.step_seconds)
 
     def see(self, seconds: float, steps: float = 1.0) -> float:
-        """Take in an event `steps` after the newest one; returns what the prediction missed, in seconds.  [any]"""
+        """Add an event `steps` after the newest one; returns the error of the prediction in seconds.  [any]"""
         self._predict(steps)
         missed = seconds - self.seconds
         spread2 = self._tt + self._jitter2
@@ -79,7 +79,7 @@ class LineFilter:
         elif abs(score) < OUTLIER:
             self._learn(missed * missed - self._tt)
         else:
-            spread2 = max(spread2, (missed / OUTLIER) ** 2)  # a straggler pulls less
+            spread2 = max(spread2, (missed / OUTLIER) ** 2)  # an outlier weighs less
         self._correct(missed, spread2)
         return missed
 
@@ -100,12 +100,12 @@ class LineFilter:
         return True
 
     def _slipped(self) -> bool:
-        """Whether every event since the change missed by the same: a step that changed misses by more each time."""
+        """Whether every event since the change missed by the same; a changed step misses by more each time."""
         sizes = [abs(each) for each in self._missed]
         return len(sizes) > 2 and max(sizes) < SLIP_EVEN * min(sizes)
 
     def _open(self, missed: float, steps: float) -> None:
-        """Doubt step and instant, as if they had been doubted before this event was predicted."""
+        """Raise the uncertainty of step and time, as if before this event's prediction."""
         doubt = (self._spread * self.step_seconds) ** 2
         self._tt += steps * steps * doubt + missed * missed
         self._tp += steps * doubt

@@ -1,8 +1,8 @@
-"""Ableton Link: one tempo and one beat with every Link program in the network.
+"""Ableton Link: one tempo and one beat with all Link programs in the network.
 
-Link has a tempo, and a phase within so many beats, but no song position: the host begins with the bar that comes
-next in the session, as bar 0. Start and stop count once somebody in the session has used them. Joining a session
-speaks to the local network by multicast; it is never done unasked.
+Link has a tempo and a phase within a quantum, but no song position: the host begins with the next bar of the session,
+as bar 0. Start and stop count once a peer has used them. Joining a session sends multicast to the local network; it
+happens only on request.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ APART_SECONDS = 0.005
 
 
 class LinkSession:
-    """One membership in the session. As a source it leads once there is another peer; `lead` tells them our beat."""
+    """One membership in the session. As a source it leads once there is another peer; `lead` sends this host's beat."""
 
     name = "Ableton Link"
 
@@ -34,7 +34,7 @@ class LinkSession:
         self._link.startStopSyncEnabled = True
         self._link.enabled = True
         self._quantum = float((signature or Signature()).beats_per_bar)
-        self._origin_beats: float | None = None  # of the session, our beat 0
+        self._origin_beats: float | None = None  # the session's beat at this host's beat 0
         self._uses_start_stop = False
 
     @property
@@ -43,7 +43,7 @@ class LinkSession:
         return int(self._link.numPeers())
 
     def reading(self, now_seconds: float) -> Reading | None:
-        """Where the session is; None while nobody else is in it.  [main]"""
+        """The session's reading; None without other peers.  [main]"""
         if not self.peers:
             self._origin_beats = None
             return None
@@ -57,7 +57,7 @@ class LinkSession:
         return Reading(now_seconds, playing, beats - self._origin_beats if playing else 0.0, float(state.tempo()))
 
     def lead(self, now_seconds: float, host: HostTime) -> None:
-        """Tell the session our tempo, our beat and whether we play.  [main]"""
+        """Send this host's tempo, beat and playing state to the session.  [main]"""
         state, micros = self._link.captureSessionState(), self._micros(now_seconds)
         tempo, playing = host.beats_per_second * SECONDS_PER_MINUTE, host.transport.playing
         beats, changed = host.beats_at(now_seconds), False

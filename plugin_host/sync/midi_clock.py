@@ -3,8 +3,8 @@
     stop, song position 64 (bar 5), continue, tick tick ...   the first tick after it is beat 16
     tick 95, stop, continue, tick ...                         the first tick after it is tick 96
 
-The place is start or song position and the ticks counted since; at Stop too, wherever between two ticks it came.
-Bytes and their instants come from a port (`midi_ports`); this file needs none.
+The position is start or song position and the ticks since; at Stop too, wherever between two ticks it comes. Messages
+and their times come from a port (`midi_ports`); this module needs none.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from plugin_host.sync.clock_ticks import ClockTicks
 from plugin_host.sync.reading import Reading
 
 SIXTEENTHS_PER_BEAT = 4
-COPY_SECONDS = 0.03  # a message said again so soon came over another cable
-BLOCK_TOLD_SECONDS = 0.004  # shorter bursts move nothing that is heard
-PATIENCE_SECONDS = 3.0  # with ticks and without a tempo, until that is said
+COPY_SECONDS = 0.03  # a message repeated so soon came over another cable
+BLOCK_TOLD_SECONDS = 0.004  # shorter bursts have no audible effect
+PATIENCE_SECONDS = 3.0  # with ticks and without a tempo, until that is reported
 
 
 class MidiClock:
-    """Follows one MIDI clock. `hear` may come from any thread; `on_note` gets note number and instant.
+    """Follows one MIDI clock. Any thread may call `hear`; `on_note` gets note number and time.
 
-    `say` gets a line for people when the clock is not what it should be, from the thread that reads.
+    `say` gets a line of text if the clock is irregular, on the thread that reads.
     """
 
     name = "MIDI clock"
@@ -39,7 +39,7 @@ class MidiClock:
         self._lock = threading.Lock()
         self._playing = False
         self._begins = False  # with the next tick
-        self._beats = 0.0  # at the marked tick while it plays, else where it goes on
+        self._beats = 0.0  # at the marked tick while it plays, else where it will continue
         self._heard_at: dict[tuple[str, int], float] = {}
         self._told: Arrival | None = None
         self._pauses_told = 0
@@ -85,7 +85,7 @@ class MidiClock:
             self._begins, self._playing = self._playing or self._begins, False
 
     def reading(self, now_seconds: float) -> Reading | None:
-        """Where it is; None before the tempo is known and half a second after the last tick.  [main]"""
+        """The clock's reading; None before the tempo is known and half a second after the last tick.  [main]"""
         with self._lock:
             remark = self._remark(now_seconds)
             found = self._reading(now_seconds)
@@ -103,7 +103,7 @@ class MidiClock:
         return Reading(now_seconds, self._playing, beats, tempo)
 
     def _remark(self, now_seconds: float) -> str:
-        """What is to be said of how the clock arrives, once for each kind; "" for nothing."""
+        """The report on how the clock arrives, once for each kind; "" for none."""
         if self.ticks.pauses > self._pauses_told:
             self._pauses_told = self.ticks.pauses
             return (
@@ -121,7 +121,7 @@ class MidiClock:
         return text
 
     def on_close(self, close: Callable[[], None]) -> None:
-        """Have `close` called when this is closed.  [main]"""
+        """Call `close` when this is closed.  [main]"""
         self._close = close
 
     def close(self) -> None:
@@ -138,7 +138,7 @@ _NO_TEMPO = (
 
 
 def _words(found: Pattern) -> str:
-    """What to tell people of how ticks arrive, and what they can do; "" when all is well."""
+    """A report on how ticks arrive, with advice; "" if they are regular."""
     milliseconds = 1000 * found.seconds
     if found.arrival is Arrival.COPIES:
         return (

@@ -1,6 +1,6 @@
-"""MIDI ports by mido, imported when they are asked for. On Linux without ALSA's sequencer it is JACK's MIDI.
+"""MIDI ports by mido, imported on demand. On Linux without ALSA's sequencer they are JACK's.
 
-A port is named by its name or a part of it; "virtual:NAME" makes one for other programs to connect to.
+A port is given by its name or a part of it; "virtual:NAME" creates one for other programs to connect to.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ HEARD = ("clock", "start", "stop", "continue", "songpos", "note_on")
 
 
 def backend() -> Any:
-    """The first back end that works; SourceError says why none does.  [main]"""
+    """The first working backend; SourceError says why none works.  [main]"""
     said = []
     for system, opened in (("rtmidi", _rtmidi), ("JACK", JackMidi)):
         try:
@@ -38,12 +38,12 @@ def _rtmidi() -> Any:
         found = mido.Backend(RTMIDI, load=True)
         found.get_input_names()
         return found
-    except Exception as fault:  # rtmidi's own kinds
+    except Exception as fault:  # rtmidi's own errors
         raise SourceError((str(fault).splitlines() or [repr(fault)])[0]) from None
 
 
 def open_input(name: str, hear: Callable[[str, int, float], None]) -> Callable[[], None]:
-    """Let `hear(kind, value, seconds)` have what comes on a port; returns what closes it.  [main]"""
+    """Call `hear(kind, value, seconds)` for messages of a port; returns a function that closes it.  [main]"""
 
     def received(message: Any, at_seconds: float | None = None) -> None:
         seconds = time.monotonic() if at_seconds is None else at_seconds
@@ -55,7 +55,7 @@ def open_input(name: str, hear: Callable[[str, int, float], None]) -> Callable[[
 
 
 def open_output(name: str) -> tuple[Callable[[str, int], None], Callable[[], None]]:
-    """What sends a message by its kind (and a song position) on a port, and what closes it.  [main]"""
+    """Functions that send a message by its kind (and a song position) on a port, and that close it.  [main]"""
     import mido
 
     midi = backend()

@@ -1,4 +1,4 @@
-"""What a source of time says, and how a source looks to the leader."""
+"""Readings of time sources, and the sources' interface."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class SourceError(SegueError):
 class Reading:
     """At `seconds` of the monotonic clock the leader is at `beats` and plays or not, at `tempo_bpm`.
 
-    `signature` None: it did not say. `beats` None: it only has a tempo.
+    `signature` None: unknown. `beats` None: it only has a tempo.
     """
 
     seconds: float
@@ -29,21 +29,21 @@ class Reading:
     signature: Signature | None = None
 
     def beats_at(self, seconds: float) -> float | None:
-        """Its beat at another second, if it goes on like that.  [any]"""
+        """Its beat at another second, if nothing changes.  [any]"""
         if self.beats is None or not self.playing:
             return self.beats
         return self.beats + (seconds - self.seconds) * self.tempo_bpm / SECONDS_PER_MINUTE
 
 
 class Source(Protocol):
-    """Something that knows the time. `name` is what people read."""
+    """A source of time. `name` is its name in messages."""
 
     name: str
 
     def reading(self, now_seconds: float) -> Reading | None:
-        """Where it is; None while it says nothing, or nothing any more.  [main]"""
+        """Its reading; None while it is silent.  [main]"""
         ...
 
     def close(self) -> None:
-        """Let go of ports and threads; twice is allowed.  [main]"""
+        """Release ports and threads. May be called twice.  [main]"""
         ...

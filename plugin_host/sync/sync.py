@@ -1,6 +1,6 @@
-"""The thread that keeps a host in time: asks the leader, steers the timeline, sends MIDI clock out.
+"""The thread that keeps a host in time: reads the leader, controls the timeline, sends MIDI clock out.
 
-Runs a hundred times a second beside the audio thread and only ever puts changes into the timeline's queue.
+Runs a hundred times a second beside the audio thread; it only puts changes into the timeline's queue.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from plugin_host.sync.reading import Source, SourceError
 from plugin_host.sync.taps import TapSource, ToldTime
 
 LOOK_SECONDS = 0.01
-AHEAD_SECONDS = 0.025  # that clock out is planned ahead
-FIRST_WORD_SECONDS = 0.3  # for a source to be heard before the host begins on its own
+AHEAD_SECONDS = 0.025  # for which clock out is planned ahead
+FIRST_WORD_SECONDS = 0.3  # for a first reading, before the host begins on its own
 MODES = ("auto", "own", "midi", "jack", "link", "osc")
 
 
 @dataclass(frozen=True)
 class SyncWish:
-    """What a user asked for: who leads, MIDI ports by name, the note that taps, and whether Link is led."""
+    """The user's options: the leader, MIDI ports by name, the note for taps, and whether this host leads Link."""
 
     mode: str = "own"
     midi_in: str = ""
@@ -46,7 +46,7 @@ class SyncWish:
 
 
 class Sync:
-    """Opens what was asked for; SourceError when it is not there. `say` may be called from its thread."""
+    """Opens the requested sources; SourceError if one is missing. `say` may be called on its thread."""
 
     def __init__(
         self, timeline: Timeline, wish: SyncWish, say: Callable[[str], None], latency_seconds: float = 0.0
@@ -71,7 +71,7 @@ class Sync:
             raise
 
     def start(self) -> bool:
-        """Begin; True when a leader decides when the host plays, False when the host begins by itself.  [main]"""
+        """Start; True if a leader controls playback, False if the host starts by itself.  [main]"""
         self._thread.start()
         if self._wish.mode == "auto":
             time.sleep(FIRST_WORD_SECONDS)
@@ -82,11 +82,11 @@ class Sync:
         return True
 
     def _decides(self) -> bool:
-        """Whether the leader knows of playing and standing; taps do not."""
+        """Whether the leader reports playing and stopping; taps do not."""
         return not isinstance(self.leader.current, TapSource)
 
     def stop(self) -> None:
-        """End, tell those who follow to stop, let go of all ports.  [main]"""
+        """Stop, send a stop to followers, release all ports.  [main]"""
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join()
@@ -94,7 +94,7 @@ class Sync:
         if self.fault is not None:
             raise self.fault
 
-    # -- what there is --------------------------------------------------------------------------------
+    # -- sources -------------------------------------------------------------------------------------
 
     def _sources(self) -> list[Source]:
         mode, wish, sources = self._wish.mode, self._wish, self._opened
@@ -168,7 +168,7 @@ class Sync:
             self._link.lead(now_seconds, host)
 
     def _send_until(self, seconds: float) -> None:
-        """Send what is due up to an instant, each at its time, and return then."""
+        """Send messages up to a time, each when it is due; returns at that time."""
         while self._send is not None and self._due and self._due[0].seconds < seconds:
             message = self._due.popleft()
             self._stopping.wait(max(0.0, message.seconds - time.monotonic()))

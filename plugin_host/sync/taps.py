@@ -1,4 +1,4 @@
-"""Time by messages and by hand: transports and taps that the engine passes on, and taps by MIDI note."""
+"""Time by messages and by hand: transports and taps from the engine, and taps by MIDI note."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ import threading
 from bridge.time.tap_tempo import TapTempo
 from plugin_host.sync.reading import Reading
 
-SILENT_SECONDS = 3.0  # a transport is told about four times a second
+SILENT_SECONDS = 3.0  # a transport comes about four times a second
 
 
 class ToldTime:
-    """Follows transports told over OSC; any thread may tell.  [any]"""
+    """Follows transports from OSC; any thread may call `tell`.  [any]"""
 
     name = "OSC"
 
     def __init__(self) -> None:
-        self.lane = -1  # whose time it is
+        self.lane = -1  # of the transports
         self._told: Reading | None = None
 
     def tell(self, reading: Reading) -> None:
-        """Where the leader is, or only its tempo.  [any]"""
+        """Set a reading: the leader's position, or only its tempo.  [any]"""
         self._told = reading
 
     def reading(self, now_seconds: float) -> Reading | None:
-        """The newest; None once it is old. A bare tempo does not grow old.  [main]"""
+        """The newest reading; None once it is old. A tempo alone does not expire.  [main]"""
         told = self._told
         if told is None or (told.beats is not None and now_seconds - told.seconds > SILENT_SECONDS):
             return None
@@ -35,7 +35,7 @@ class ToldTime:
 
 
 class TapSource:
-    """Taps of one pedal or key: they give a tempo, which stays until others do; the place is the host's."""
+    """Taps of one pedal or key: they set the tempo, until the next taps; the position is the host's."""
 
     name = "taps"
 
@@ -45,14 +45,14 @@ class TapSource:
         self._found: Reading | None = None
 
     def tap(self, seconds: float) -> None:
-        """A tap at an instant of the monotonic clock.  [any]"""
+        """Add a tap at a time of the monotonic clock.  [any]"""
         with self._lock:
             found = self._tap.tap(seconds)
             if found is not None:
                 self._found = Reading(found.beat_seconds, True, None, round(found.tempo_bpm, 1))
 
     def reading(self, now_seconds: float) -> Reading | None:
-        """The tempo tapped; None before the second tap.  [main]"""
+        """The tapped tempo; None before the second tap.  [main]"""
         return self._found
 
     def close(self) -> None:

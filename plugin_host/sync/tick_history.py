@@ -1,11 +1,11 @@
-"""The ticks of a clock since its last silence or change of tempo, what each stands for, and which one is marked.
+"""The ticks of a clock since its last silence or change of tempo, the count at each, and the marked one.
 
-    instants   0.50   0.52   0.53   0.56        when each came
-    counts       12     13     13     14        with it; a double adds nothing
+    instants   0.50   0.52   0.53   0.56        its arrival
+    counts       12     13     13     14        its count; a double adds nothing
     marked              13                      the first tick of the song
 
-What a tick stood for can turn out otherwise (a double was one of a burst): then they are counted anew, and the
-mark goes with its tick.
+A later analysis may change what a tick counts as (a double was part of a burst): then ticks are recounted, and the mark
+stays with its tick.
 """
 
 from __future__ import annotations
@@ -20,28 +20,28 @@ from numpy.typing import NDArray
 
 
 class TickHistory:
-    """Keeps the newest `kept` ticks; `ticks` counts all that ever were."""
+    """Keeps the newest `kept` ticks; `ticks` counts all of them."""
 
     def __init__(self, kept: int) -> None:
         self.ticks = 0
         self.marked_ticks = 0
         self.instants: deque[float] = deque(maxlen=kept)
         self._counts: deque[int] = deque(maxlen=kept)
-        self._since_mark = 0  # ticks that came after the marked one
+        self._since_mark = 0  # ticks after the marked one
 
     def add(self, seconds: float, steps: int) -> None:
-        """A tick came and stands for so many.  [any]"""
+        """Add a tick that counts as `steps`.  [any]"""
         self.ticks += steps
         self._since_mark += 1
         self.instants.append(seconds)
         self._counts.append(self.ticks)
 
     def mark(self) -> None:
-        """The newest tick is the marked one.  [any]"""
+        """Mark the newest tick.  [any]"""
         self.marked_ticks, self._since_mark = self.ticks, 0
 
     def clear(self) -> None:
-        """Forget when they came; the count stays.  [any]"""
+        """Forget all arrivals; the count stays.  [any]"""
         self.forget_all_but(0)
 
     def forget_all_but(self, n: int) -> None:
@@ -63,14 +63,14 @@ class TickHistory:
         return self._counts[-1] - self._counts[-n - 1]
 
     def gaps_like(self, seconds: float, other_seconds: float, least: int) -> int:
-        """How many of the newest gaps are nearer to one length than to another; `least` are taken to be.  [any]"""
+        """How many of the newest gaps are nearer to one length than to another; at least `least`.  [any]"""
         gaps, between, n = self.gaps(len(self.instants)), math.sqrt(seconds * other_seconds), least
         while n < len(gaps) and (gaps[-n - 1] > between) == (seconds > between):
             n += 1
         return n
 
     def count_anew(self, steps: Sequence[int]) -> None:
-        """Each tick kept stands for so many; the first one's count stays.  [any]"""
+        """Set what each kept tick counts as; the first one's count stays.  [any]"""
         marked = len(steps) - 1 - self._since_mark
         count = self._counts[0]
         counts = [count := count + (each if n else 0) for n, each in enumerate(steps)]

@@ -1,10 +1,10 @@
-"""What lies beside a file in the watched folder: its takes, a note that says of which state they are, its error.
+"""The files beside a sound file in the watched folder: its takes, a note of the state they were made from, its error.
 
     riff.wav            riff.wav-takes/made-from-riff.wav.txt        riff.wav-error.txt
     riff.flac           riff.flac-takes/...
-    a name that some system does not take, or takes for a neighbour's, gets eight letters that no other has
+    a name that some system does not accept, or takes for another file's, gets eight unique letters
 
-Nothing here follows a symbolic link or opens a pipe: others may write into the folder, too.
+Nothing here follows a symbolic link or opens a pipe: other programs may write into the folder, too.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ TAKES, ERROR = "-takes", "-error.txt"
 
 
 class Beside:
-    """Places in one watched folder; two names never share one, on no file system."""
+    """Paths in one watched folder; two names never share one, on any file system."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -30,7 +30,7 @@ class Beside:
         self._keys: frozenset[str] = frozenset()
 
     def look(self, entries: Iterable[str] | None = None) -> None:
-        """See what is in the folder: as listed, or listed now; OutputError.  [main]"""
+        """Read the folder's entries, or take the given ones; OutputError.  [main]"""
         try:
             self._entries = frozenset(os.listdir(self._folder) if entries is None else entries)
         except OSError as error:
@@ -38,10 +38,10 @@ class Beside:
         self._keys = frozenset(map(names.key, self._entries))
 
     def label(self, name: str) -> str:
-        """What things beside a file or an order of this name are called.  [main]
+        """The name of the files beside a file or an order of this name.  [main]
 
-        The name itself, where every system takes it and no neighbour's things have one that differs only in upper and
-        lower case, or in how its accents are written.
+        The name itself, if every system accepts it and no other file's differs only in case or in the form of its
+        accents.
         """
         plain, marked = names.portable(name), names.marked(name)
         if plain != name or self._has(marked):
@@ -58,31 +58,31 @@ class Beside:
         return self._folder / f"{self.label(name)}{TAKES}"
 
     def ready(self, name: str) -> Path:
-        """That folder, made; OutputError where it is another's by a link.  [main]"""
+        """Create that folder; OutputError if it is a link.  [main]"""
         folder = self.takes(name)
         refuse_link(folder)
         made = ready_folder(folder)
         self.look()
         return made
 
-    # -- what was made --------------------------------------------------------------------------------
+    # -- takes ---------------------------------------------------------------------------------------
 
     def made_from(self, name: str, source: str, stamp: str) -> None:
-        """Note that the takes of `name` are of this file in this state; OutputError.  [main]"""
+        """Note that the takes of `name` were made from this file in this state; OutputError.  [main]"""
         refuse_link(self.takes(name))
         put(self._note(name, source), stamp)
 
     def is_made(self, name: str, source: str, stamp: str) -> bool:
-        """Whether they are.  [main]"""
+        """Whether they were made from it.  [main]"""
         return bool(stamp) and read_note(self._note(name, source)) == stamp
 
     def _note(self, name: str, source: str) -> Path:
         return self.takes(name) / f"made-from-{self.label(source)}.txt"
 
-    # -- what could not be made -----------------------------------------------------------------------
+    # -- errors ---------------------------------------------------------------------------------------
 
     def refuse(self, name: str, takes: str, error: str, stamp: str) -> None:
-        """Say beside it why not, where that can be written; its folder of takes goes if it is empty.  [main]"""
+        """Write the error beside it, if possible; removes its folder of takes if it is empty.  [main]"""
         with suppress(OSError):
             os.rmdir(self.takes(takes))
             self.look()
@@ -95,7 +95,7 @@ class Beside:
         return bool(stamp) and _state_line(stamp) in read_note(self._error(name))
 
     def forgive(self, name: str) -> None:
-        """Take its error away.  [main]"""
+        """Remove its error.  [main]"""
         path = self._error(name)
         with suppress(OSError):
             if stat.S_ISREG(os.lstat(path).st_mode):
@@ -112,6 +112,6 @@ def _state_line(stamp: str) -> str:
 
 
 def refuse_link(folder: Path) -> None:
-    """OutputError where a folder of ours is a symbolic link: others may have laid it.  [any]"""
+    """OutputError if the folder is a symbolic link, which others may have made.  [any]"""
     if folder.is_symlink():
         raise OutputError(f"{folder} is a symbolic link: nothing is written through one")

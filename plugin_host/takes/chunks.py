@@ -1,7 +1,7 @@
-"""What DAWs read beside the samples: bext, acid, smpl, cue and its labels, iXML. Bodies of RIFF chunks.
+"""Metadata for DAWs: bodies of the RIFF chunks bext, acid, smpl, cue with its labels, and iXML.
 
 Sources: EBU Tech 3285 version 2 (bext), Microsoft's multimedia data standards (smpl, cue, LIST adtl), the iXML 3.01
-specification; acid was never published, its fields are those that libsndfile and makers of loops agree on.
+specification; acid was never published; its fields follow libsndfile and makers of loops.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from plugin_host.takes.loudness import Loudness
 
 ACID_ROOT, ACID_STRETCH, ACID_ONE_SHOT = 0x02, 0x04, 0x01
 MIDDLE_C = 60
-_UNMEASURED = 0x7FFF  # what bext holds where a loudness is not known
+_UNMEASURED = 0x7FFF  # bext's value for an unknown loudness
 KEYS = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 _FLATS = {"Db": "C#", "Eb": "D#", "Gb": "F#", "Ab": "G#", "Bb": "A#"}
 
 
 @dataclass(frozen=True)
 class TakeStamp:
-    """Who made a file, of what, where on the time line, when."""
+    """A file's author, title, position on the timeline and date."""
 
     description: str
     originator: str
@@ -35,7 +35,7 @@ class TakeStamp:
 
 
 def root_of(key: str) -> int | None:
-    """Pitch class 0..11 of a key like "Am", "F# minor" or "Bb"; None where it is none.  [any]"""
+    """Pitch class 0..11 of a key like "Am", "F# minor" or "Bb"; None if it is none.  [any]"""
     name = key.strip()[:2]
     name = _FLATS.get(name, name)
     if name not in KEYS:
@@ -118,7 +118,7 @@ def ixml(fields: Mapping[str, str], user: Mapping[str, str], form: tuple[int, in
 
 
 def ixml_user(body: bytes, name: str) -> str | None:
-    """One of our own fields of an iXML chunk, by plain search: what strangers wrote is not parsed as XML.  [any]"""
+    """One of Segue's fields of an iXML chunk, by text search: foreign XML is not parsed.  [any]"""
     import html
 
     text = body.decode("utf-8", "replace")

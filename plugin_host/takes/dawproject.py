@@ -2,10 +2,10 @@
 
     project.xml    transport (tempo, signature) | structure (tracks, master) | arrangement (lanes of clips, markers)
     metadata.xml   title
-    audio/*.wav    the takes as WAV, recipes and all
+    audio/*.wav    the takes as WAV with their recipes
 
-A clip lies at beats of the project; its warps say which second of the audio belongs to which of its beats, so a
-DAW may change the tempo. Source: the schema that Bitwig publishes under the MIT licence.
+A clip's position is in beats of the project; its warps map seconds of the audio to its beats, so that a DAW can change
+the tempo. Source: the schema that Bitwig publishes under the MIT licence.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from plugin_host.takes.loudness import measure
 from plugin_host.takes.take import Take, read_take, title_of, wav_file
 
 TRACKS_MAX = 256
-AROUND_BYTES_MAX = 2**26  # in a take's file beside its samples: a file with more is written anew, not copied
+AROUND_BYTES_MAX = 2**26  # besides the samples in a take's file: a larger file is rewritten, not copied
 _HEAD = b'<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
-_EPOCH = (2020, 1, 1, 0, 0, 0)  # of all entries, so that the same takes give the same file
+_EPOCH = (2020, 1, 1, 0, 0, 0)  # of all entries: the same takes give the same file
 
 
 def export(files: Sequence[Path], out: Path, say: Callable[[str], None]) -> None:
-    """Read takes and write them as a project; TakeError where they do not fit together, OutputError.  [main]"""
+    """Read takes and write them as a project; TakeError if they do not fit together, OutputError.  [main]"""
     if not 1 <= len(files) <= TRACKS_MAX:
         raise TakeError(f"a project takes 1 to {TRACKS_MAX} takes, got {len(files)}")
     takes = [read_take(path) for path in files]
@@ -43,7 +43,7 @@ def export(files: Sequence[Path], out: Path, say: Callable[[str], None]) -> None
 
 
 def project_file(takes: Sequence[Take]) -> bytes:
-    """The bytes of a .dawproject of these takes; TakeError where their signatures differ.  [any]"""
+    """The bytes of a .dawproject of these takes; TakeError if their signatures differ.  [any]"""
     meters = {take.recipe.signature for take in takes}
     if len(meters) > 1:
         told = ", ".join(sorted(f"{meter.numerator}/{meter.denominator}" for meter in meters))
@@ -65,7 +65,7 @@ def _add(archive: zipfile.ZipFile, name: str, data: bytes) -> None:
 
 
 def _names(takes: Sequence[Take]) -> list[str]:
-    """A name for each take's audio, none twice, and none that leads elsewhere or that a system cannot have."""
+    """A unique name for each take's audio, valid on every system and without a path."""
     names: list[str] = []
     for take in takes:
         own = _entry_name(take.path.stem)
@@ -77,7 +77,7 @@ def _names(takes: Sequence[Take]) -> list[str]:
 
 
 def _entry_name(stem: str) -> str:
-    """A file's name as one of any system: `..\\` is a way up on Windows, and `:` another stream of the file."""
+    """A file name for any system: on Windows `..\\` leads to the parent folder, `:` to another stream of the file."""
     bare = re.sub(r'[\\/:*?"<>|]', "_", xml_text(plain(stem))).strip(" .")
     return bare or "take"
 
@@ -98,7 +98,7 @@ def _metadata(takes: Sequence[Take]) -> Element:
 
 
 def project_xml(takes: Sequence[Take], names: Sequence[str]) -> Element:
-    """The project's tree; its order of elements is the schema's.  [any]"""
+    """The project's XML tree, with elements in the schema's order.  [any]"""
     first = takes[0].recipe
     root = Element("Project", version="1.0")
     SubElement(root, "Application", name="Segue", version=version())
@@ -146,7 +146,7 @@ def _clip(lanes: Element, take: Take, name: str, number: int) -> None:
 
 
 def _markers(arrangement: Element, takes: Sequence[Take]) -> None:
-    """One where each take begins, and one where the last ends."""
+    """A marker at the start of each take, and at the end of the last."""
     places: dict[float, str] = {}
     for take in takes:
         recipe, bar = take.recipe, take.recipe.signature.beats_per_bar

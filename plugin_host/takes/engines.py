@@ -1,4 +1,4 @@
-"""The engine that makes takes: one that runs, or one of our own that ends with us."""
+"""The engine that makes takes: a running one, or a child process."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from plugin_host.client.udp_connection import Event
 from plugin_host.takes.errors import TakeFailed
 
 HASHED_BYTES_MAX = 2**29
-KEY_SURE = 0.3  # from here on a key that was heard is noted
-SILENT_SECONDS = 10.0  # a running engine that says nothing for so long is gone
-CALL_SECONDS = 10.0  # a loaded machine may take so long to answer
+KEY_SURE = 0.3  # from here on a detected key is used
+SILENT_SECONDS = 10.0  # a running engine that is silent for so long is gone
+CALL_SECONDS = 10.0  # a busy machine may take so long to answer
 
 
 @dataclass(frozen=True)
 class EngineWish:
-    """`port` 0: an engine of our own, with this model; else the one that runs there, with what it has loaded."""
+    """`port` 0: a child engine with this model; otherwise the running engine on the port, with its model."""
 
     port: int = 0
     secret: str = ""
@@ -35,9 +35,9 @@ class EngineWish:
 
 @dataclass(frozen=True)
 class HotEngine:
-    """A connected engine with a hot model; `sha256` of its weights where it is ours; `alive` says if it still runs.
+    """A connected engine with a hot model; `sha256` of its weights if it is a child; `alive` says if it still runs.
 
-    `keys` has the key that was heard in a lane's region, by lane, some seconds after it was handed over.
+    `keys` has the detected key of a lane's region, by lane, some seconds after the region was sent.
     """
 
     client: EngineClient
@@ -46,12 +46,12 @@ class HotEngine:
     sha256: str
     alive: Callable[[], bool]
     keys: dict[int, str] = field(default_factory=dict)
-    made: Callable[[int, str, str], None] = lambda order, name, path: None  # tells everybody of a take
+    made: Callable[[int, str, str], None] = lambda order, name, path: None  # reports a take to all clients
 
 
 @contextmanager
 def hot_engine(wish: EngineWish, say: Callable[[str], None]) -> Iterator[HotEngine]:
-    """The engine asked for, hot; ours ends with the block. Raises what it says.  [main]"""
+    """A context with the requested engine, hot; a child ends with the block. Raises the engine's errors.  [main]"""
     keys: dict[int, str] = {}
     if wish.port:
         with _client(wish.port, wish.secret, keys) as client:
@@ -89,7 +89,7 @@ def _described(client: EngineClient, sha256: str, alive: Callable[[], bool], key
 
 
 def weights_sha256(model: str) -> str:
-    """Checksum of a model's weights on this machine; empty where they are elsewhere, or large.  [any]"""
+    """Checksum of a model's weights on this machine; empty if they are elsewhere, or large.  [any]"""
     files = sorted(_folder(model).glob("*.safetensors")) if _folder(model).is_dir() else []
     if not files or sum(file.stat().st_size for file in files) > HASHED_BYTES_MAX:
         return ""
@@ -100,7 +100,7 @@ def weights_sha256(model: str) -> str:
 
 
 def _folder(model: str) -> Path:
-    """Where a model's files are: those that come with Segue, else the folder named."""
+    """The folder of a model's files: that of a model in the package, or the named one."""
     engine = importlib.util.find_spec("engine") if model == "embedded" else None
     places = list(engine.submodule_search_locations or ()) if engine else []
     return Path(places[0]) / "models" / "embedded" if places else Path(model).expanduser()

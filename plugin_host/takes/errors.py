@@ -1,4 +1,4 @@
-"""What can go wrong with a take."""
+"""Errors of takes."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from bridge.errors import SegueError
 
 
 class TakeError(SegueError):
-    """A file is no take, or its recipe cannot be used; the message says why.  [any]"""
+    """A file is no take, or its recipe is invalid; the message says why.  [any]"""
 
     code = "bad_take"
 
 
 class TakeFailed(SegueError):
-    """The engine did not make all of a take.  [any]"""
+    """The engine did not make a complete take.  [any]"""
 
     code = "take_failed"

@@ -1,4 +1,4 @@
-"""From what was recorded to what is written: a loop that wraps, the level, samples of a file's kind."""
+"""From the recording to the file: loop, level, sample format."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from bridge.ring.form import Audio
 from bridge.time.units import nearest, seconds_to_samples
 from plugin_host.takes.loudness import Loudness, gain_db, measure
 
-TAIL_SECONDS = 0.05  # of what follows the last bar, faded out over the first
+TAIL_SECONDS = 0.05  # of music after the last bar, faded out over the first
 
 
 @dataclass(frozen=True)
 class Finished:
-    """Audio as it goes into the file, how loud it is, what was done: `gain_db`, `clipped` samples, a note."""
+    """Audio for the file, its loudness, and the changes: `gain_db`, `clipped` samples, a note."""
 
     audio: Audio
     loudness: Loudness | None
@@ -25,15 +25,15 @@ class Finished:
 
 
 def tail_samples(rate_hz: int) -> int:
-    """How much more than the bars a loop needs.  [any]"""
+    """Samples that a loop needs after its bars.  [any]"""
     return nearest(seconds_to_samples(TAIL_SECONDS, rate_hz))
 
 
 def looped(audio: Audio, n_samples: int) -> Audio:
-    """The first `n_samples` so that the last one leads to the first: what follows fades out over the beginning.
+    """The first `n_samples`, with the last leading to the first: the music after the end fades out over the beginning.
 
     begin  [ / fades in   ............... ] end
-    tail   [ \\ fades out ]                     constant power; what comes behind the end was made to follow it
+    tail   [ \\ fades out ]                     constant power; the tail was made to follow the end
 
     Audio [n, channels], longer than `n_samples`; the length is `n_samples` exactly.  [any]
     """
@@ -45,7 +45,7 @@ def looped(audio: Audio, n_samples: int) -> Audio:
 
 
 def finish(audio: Audio, rate_hz: int, wish: str, bits: int) -> Finished:
-    """Audio [n, channels] at the wished loudness; what a file of whole numbers cannot hold is counted.  [any]"""
+    """Audio [n, channels] at the requested loudness; counts samples that clip in a file of whole numbers.  [any]"""
     change, note = gain_db(wish, measure(audio, rate_hz)) if wish != "off" else (0.0, "")
     louder = audio * np.float32(10 ** (change / 20)) if change else audio
     clipped = 0 if bits == 32 else int(np.count_nonzero(np.abs(louder) > 1.0))
@@ -53,7 +53,7 @@ def finish(audio: Audio, rate_hz: int, wish: str, bits: int) -> Finished:
 
 
 def encoded(audio: Audio, bits: int) -> bytes:
-    """Interleaved little-endian samples: 16 bits with triangular dither, always the same; 24; 32 as floats.  [any]"""
+    """Interleaved little-endian samples: 16 bits with a fixed triangular dither; 24; 32 as floats.  [any]"""
     if bits == 32:
         return audio.astype("<f4").tobytes()
     scale = float(1 << (bits - 1))
@@ -68,7 +68,7 @@ def encoded(audio: Audio, bits: int) -> bytes:
 
 
 def decoded(data: bytes, bits: int, channels: int) -> Audio:
-    """Inverse of `encoded`, up to its rounding: float32 [n, channels]; what is left over is dropped.  [any]"""
+    """Inverse of `encoded`, up to its rounding: float32 [n, channels]; drops an incomplete last sample.  [any]"""
     frame_bytes = bits // 8 * channels
     data = data[: len(data) // frame_bytes * frame_bytes]
     if bits == 32:

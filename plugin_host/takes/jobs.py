@@ -1,4 +1,4 @@
-"""Orders from a DAW: a message or a small text file, both checked against one row of columns (take_rows.py).
+"""Orders from a DAW: a message or a small text file, both checked against one row (take_rows.py).
 
 path=/home/me/song/guitar.wav
 role=continue
@@ -35,7 +35,7 @@ COLUMNS = {column.name: column for column in TAKE.arguments if column.name != "i
 
 
 def read_job(file: Path) -> dict[str, Value]:
-    """The columns of a job file, checked, defaults filled in; TakeError says which is wrong.  [any]"""
+    """The fields of a job file, checked, defaults filled in; TakeError names the wrong one.  [any]"""
     given: dict[str, str] = {}
     for line in re.split(r"\r\n|\r|\n", _text(file)):
         name, equals, text = line.partition("=")
@@ -47,7 +47,7 @@ def read_job(file: Path) -> dict[str, Value]:
 
 
 def _text(file: Path) -> str:
-    """What a small plain file says: UTF-8, or what its byte order mark says; TakeError. Never waits at a pipe."""
+    """The text of a small plain file: UTF-8, or as its byte order mark says; TakeError. Never blocks on a pipe."""
     try:
         with os.fdopen(os.open(file, os.O_RDONLY | _AT_ONCE), "rb") as opened:
             if not stat.S_ISREG(os.fstat(opened.fileno()).st_mode):
@@ -63,7 +63,7 @@ def _text(file: Path) -> str:
 
 
 def checked(given: Mapping[str, str], who: str, folder: Path) -> dict[str, Value]:
-    """Columns from their texts; paths from `folder` on. TakeError.  [any]"""
+    """Fields from their texts; paths are relative to `folder`. TakeError.  [any]"""
     if strange := sorted(set(given) - set(COLUMNS)):
         raise TakeError(f"{who}: there is no {strange[0][:32]!r}; there is {', '.join(COLUMNS)}")
     values: dict[str, Value] = {}
@@ -81,7 +81,7 @@ def checked(given: Mapping[str, str], who: str, folder: Path) -> dict[str, Value
 
 
 def order_of(values: Mapping[str, Value], usual: TakeOrder, scratch: Path) -> TakeOrder:
-    """The order that the columns stand for; what they leave open is as `usual`. Raises RegionError.  [any]"""
+    """The order of these fields; missing ones are taken from `usual`. Raises RegionError.  [any]"""
     got = dict(values)
     path = Path(str(got["path"]))
     if not os.path.isabs(path):
@@ -101,18 +101,18 @@ def order_of(values: Mapping[str, Value], usual: TakeOrder, scratch: Path) -> Ta
 
 
 def name_of(values: Mapping[str, Value]) -> str:
-    """What the folder of its takes is called.  [any]"""
+    """The name of the folder of its takes.  [any]"""
     return str(values["name"]) or Path(str(values["path"])).stem
 
 
 def error_name(values: Mapping[str, Value]) -> str:
-    """What its error is called: orders of one name for other parts or files have others.  [any]"""
+    """The name of its error file, unique for each part and file.  [any]"""
     part = "\n".join(str(values[column]) for column in ("path", "offset_seconds", "length_seconds", "role"))
     return f"{name_of(values)}-{hashlib.sha256(part.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
 
 
 def section(path: Path, offset_seconds: float, length_seconds: float, scratch: Path) -> Path:
-    """The file itself, or a part of it as a file in `scratch`; RegionError where there is none.  [any]"""
+    """The file itself, or a part of it as a file in `scratch`; RegionError if there is none.  [any]"""
     if offset_seconds == 0 and length_seconds == 0:
         return path
     import soundfile
@@ -124,9 +124,9 @@ def section(path: Path, offset_seconds: float, length_seconds: float, scratch: P
             count = min(left, round(length_seconds * file.samplerate)) if length_seconds else left
             if count == 0:
                 raise RegionTooShort(f"{path.name} has nothing from {offset_seconds:g} s on")
-            check_form(count, file.channels, file.samplerate)  # before anything of it is copied
+            check_form(count, file.channels, file.samplerate)  # before anything is copied
             file.seek(begin)
-            target = scratch / "part" / f"{portable(path.stem)}.wav"  # a folder of its own: never the file itself
+            target = scratch / "part" / f"{portable(path.stem)}.wav"  # its own folder: never the file itself
             target.parent.mkdir(exist_ok=True)
             with soundfile.SoundFile(target, "w", file.samplerate, file.channels, "FLOAT", format="WAV") as out:
                 while count > 0:

@@ -1,4 +1,4 @@
-"""How loud a take is (ITU-R BS.1770 and EBU R128, by libebur128), and by how much it is to be changed."""
+"""Loudness of a take (ITU-R BS.1770 and EBU R128, by libebur128), and the gain to a target."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bridge.ring.form import Audio
 from bridge.time.units import nearest, seconds_to_samples
 
 OFF, PEAK = "off", "peak"
-CEILING_DB = -1.0  # true peak that no change of level goes over
+CEILING_DB = -1.0  # highest true peak after a change of level
 LUFS_MIN, LUFS_MAX = -60.0, 0.0
 _HOP_SECONDS = 0.1
 _SILENCE_DB = -99.0
@@ -19,7 +19,7 @@ _SILENCE_DB = -99.0
 
 @dataclass(frozen=True)
 class Loudness:
-    """Whole in LUFS, range in LU, true peak in dBTP, loudest 0.4 s and 3 s in LUFS; -99 and less is silence."""
+    """Integrated LUFS, range in LU, true peak in dBTP, loudest 0.4 s and 3 s in LUFS; -99 and less is silence."""
 
     lufs: float
     range_lu: float
@@ -29,7 +29,7 @@ class Loudness:
 
 
 def measure(audio: Audio, rate_hz: int) -> Loudness | None:
-    """Loudness of float32 [n, channels]; None where libebur128 does not load.  [any]"""
+    """Loudness of float32 [n, channels]; None if libebur128 does not load.  [any]"""
     try:
         import pyebur128 as ebu
     except Exception:  # missing, or built for another system
@@ -60,9 +60,9 @@ def _db(amplitude: float) -> float:
 
 
 def gain_db(wish: str, found: Loudness | None) -> tuple[float, str]:
-    """Change of level in dB for "off", "peak" or a number of LUFS, and a word where it is less than wished.
+    """Gain in dB for "off", "peak" or a number of LUFS, and a message if it is less than requested.
 
-    Never so much that the true peak goes over -1 dB, nor anything for silence. ValueError for another wish.  [any]
+    The gain keeps the true peak below -1 dB, and is 0 for silence. ValueError for any other target.  [any]
     """
     if wish == OFF:
         return 0.0, ""
@@ -85,6 +85,6 @@ def gain_db(wish: str, found: Loudness | None) -> tuple[float, str]:
 
 
 def check_wish(wish: str) -> str:
-    """A wish for a loudness that `gain_db` takes; ValueError otherwise.  [any]"""
+    """A loudness target for `gain_db`, checked; ValueError if it is invalid.  [any]"""
     gain_db(wish, Loudness(-20, 0, -10, -20, -20))
     return wish

@@ -1,4 +1,4 @@
-"""Takes from recipes: the host's parts without a sound card, as fast as the engine delivers; several as lanes at once.
+"""Takes from recipes: a host without a sound card, as fast as the engine delivers; several at once as lanes.
 
 recipe --regions, prompt, values--> lane --ring--> processor --block by block--> exactly its bars (and a loop's tail)
 """
@@ -28,23 +28,23 @@ from plugin_host.takes.finish import tail_samples
 from plugin_host.takes.recipe import NOT_KEPT, SECONDS_MAX, ModelUsed, Recipe, region_bytes
 from plugin_host.takes.take import grid_of, span_of
 
-PATIENCE_SECONDS = 120.0  # without a new block, before the engine counts as stuck
+PATIENCE_SECONDS = 120.0  # without a new block: the engine counts as stuck
 LOOK_SECONDS = 0.02
 
 
 def make_all(
     engine: HotEngine, recipes: Sequence[Recipe], say: Callable[[str], None], show: Callable[[float], None]
 ) -> list[tuple[Recipe, Audio]]:
-    """Takes of some recipes at once, each a lane of the engine's one batch; as `make`, which they are equal to.
+    """Takes of several recipes at once, each a lane of the engine's batch; equal to those of `make`.
 
-    Where the engine has no room for all of them, the rest is made after the others. The first fault ends all.  [main]
+    If the engine has no room for all, the rest is made afterwards. The first fault ends all.  [main]
     """
     engine.keys.clear()
     shares, stop, made = [0.0] * len(recipes), threading.Event(), []
     told: set[str] = set()
 
     def say_once(text: str) -> None:
-        """All of them hear the same region."""
+        """Say a line once: all takes have the same region."""
         if text not in told:
             told.add(text)
             say(text)
@@ -78,10 +78,10 @@ def make(
     show: Callable[[float], None],
     stop: threading.Event | None = None,
 ) -> tuple[Recipe, Audio]:
-    """The recipe as it was made (seed drawn, values and model named), and its audio float32 [n, 2].
+    """Make a take; returns its complete recipe (seed drawn, values and model named), and audio float32 [n, 2].
 
-    A loop has `tail_samples` more than its bars. `show` gets the share that is done. Raises TakeFailed where the
-    engine left a gap or died, or `stop` was set, TakeError for one that is too long, and what the engine refuses.
+    A loop has `tail_samples` more than its bars. `show` gets the finished share. Raises TakeFailed if the engine
+    leaves a gap or dies, or `stop` is set, TakeError for a take that is too long, and the engine's errors.
     [main]
     """
     if recipe.seconds > SECONDS_MAX:
@@ -93,7 +93,7 @@ def make(
     with tempfile.TemporaryDirectory(prefix="segue-") as folder:
         setup = Setup(recipe.prompt, "", recipe.seed, recipe.values, _regions(recipe, Path(folder)), waits=True)
         session = LaneSession(engine.client, processor, setup, say)
-        over = threading.Event()  # or the host would wait on for an engine that is gone
+        over = threading.Event()  # stops the host from waiting for an engine that is gone
         ready = lambda n_samples: over.is_set() or processor.ready(n_samples)  # noqa: E731
         runner = HeadlessHost(host, OfflineClock(ready, PATIENCE_SECONDS))
         try:
@@ -114,7 +114,7 @@ def make(
 
 
 def _regions(recipe: Recipe, folder: Path) -> tuple[RegionFile, ...]:
-    """The regions as files that the engine reads: the bytes of the recipe, nothing else."""
+    """The regions as files for the engine: exactly the bytes of the recipe."""
     files = []
     for number, region in enumerate(recipe.regions):
         path = folder / f"region-{number}.flac"
@@ -124,7 +124,7 @@ def _regions(recipe: Recipe, folder: Path) -> tuple[RegionFile, ...]:
 
 
 def values_of(session: LaneSession) -> dict[str, float]:
-    """What every parameter of the lane is, a model's own values among them.  [main]"""
+    """The values of all parameters of the lane, the model's own defaults included.  [main]"""
     names = [name for name in PARAMETERS if name not in NOT_KEPT]
     return {name: session.client.get(session.lane, name).value for name in names}
 
@@ -138,9 +138,9 @@ def _run(
     stop: threading.Event | None,
 ) -> None:
     host, bar = runner.host, recipe.signature.beats_per_bar
-    while host.processor.counters.blocks == 0 and runner.running:  # the engine hears of the tempo
+    while host.processor.counters.blocks == 0 and runner.running:  # the engine gets the tempo
         time.sleep(LOOK_SECONDS / 10)
-    bars = recipe.bars + (1 if recipe.loop else 0)  # a loop's tail belongs to the bar behind it
+    bars = recipe.bars + (1 if recipe.loop else 0)  # a loop's tail belongs to the bar after it
     session.play(float(recipe.start_bar * bar), bars, float(bar))
     host.timeline.play()
     while runner.running:
@@ -148,13 +148,13 @@ def _run(
         show()
         if stop is not None and stop.is_set():
             raise TakeFailed("the take was given up with the others")
-        if not engine.alive():  # `session.look` would begin anew where an engine is only slow: not for a take
-            session.lost = True  # there is nobody to close the lane
+        if not engine.alive():  # `session.look` would also restart for a slow engine: not for a take
+            session.lost = True  # no engine to close the lane
             raise TakeFailed("the engine was lost while it made the take")
 
 
 def _check_whole(processor: Processor, host: Host, length: int) -> None:
-    """A take has no holes: nothing missed, held or muted, and all of it there."""
+    """Check that a take is complete and has no gaps: nothing missed, held or muted."""
     counters = processor.counters
     if host.recorded_samples < length:
         raise TakeFailed(f"only {host.recorded_samples} of {length} samples came")

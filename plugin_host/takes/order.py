@@ -1,4 +1,4 @@
-"""An order of takes, from the command line, a DAW or a folder: what is made, and the files that come of it."""
+"""An order of takes, from the command line, a DAW or a folder, and its files."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from plugin_host.takes.place import CONTINUED_BARS, RegionWish, place
 from plugin_host.takes.recipe import REGION_BYTES_MAX, Recipe, UsedRegion, from_json, to_json
 from plugin_host.takes.take import grid_of, save_take, span_of
 
-LANES_AT_ONCE = 4  # of takes that are made together: each costs little more than one, and its memory
-SEED_STEP = 1  # between the takes of one order, where the first seed was given
+LANES_AT_ONCE = 4  # takes made together: together they cost little more time than one, but memory each
+SEED_STEP = 1  # between the takes of one order, if the first seed is given
 
 
 @dataclass(frozen=True)
 class TakeOrder:
-    """What is wanted; None and -1 leave it to the region or to chance. `bpm` is the song's. Bars count from 0."""
+    """The options; None and -1 leave a value to the region or to chance. `bpm` is the song's. Bars count from 0."""
 
     region: RegionWish | None = None
     bpm: float | None = None
     signature: Signature = Signature(4, 4)  # noqa: RUF009 - frozen
-    bars: int = 0  # as many as the region has; 8 after it or without one
+    bars: int = 0  # 0: as many as the region has; 8 after it or without one
     start_bar: int | None = None
     takes: int = 1
     prompt: str = ""
@@ -50,7 +50,7 @@ Say = Callable[[str], None]
 
 
 def recipe_of(order: TakeOrder, say: Say, folder: Path, ear: Ear = no_ear) -> Recipe:
-    """The recipe of an order's first take; reads the region. RegionError, TakeError for what no take may be.  [main]"""
+    """The recipe of an order's first take; reads the region. RegionError, TakeError for invalid values.  [main]"""
     prompt, values = order.prompt, dict(order.values)
     if order.preset:
         preset = load_preset(order.preset)
@@ -67,14 +67,14 @@ def recipe_of(order: TakeOrder, say: Say, folder: Path, ear: Ear = no_ear) -> Re
         bpm, bars, start, order.signature, order.rate_hz, prompt, order.seed, values, regions,
         loop=order.loop, loudness=order.loudness, bits=order.bits, key=order.key,
     )  # fmt: skip
-    from_json(to_json(recipe.with_seed(max(order.seed, 0)), with_audio=False))  # what is made can be read back
+    from_json(to_json(recipe.with_seed(max(order.seed, 0)), with_audio=False))  # check that it can be read back
     return recipe
 
 
 def looked_at(order: TakeOrder, say: Say, folder: Path) -> Recipe | None:
-    """The recipe of an order, its folder made: what is wrong with either is raised before a model is loaded.
+    """The recipe of an order, with its folder created: faults of either are raised before a model is loaded.
 
-    None where it takes an engine's ear to say the tempo of its region.  [main]
+    None if the tempo of its region must be detected by an engine.  [main]
     """
     asked, said = list[Path](), list[str]()
 
@@ -91,7 +91,7 @@ def looked_at(order: TakeOrder, say: Say, folder: Path) -> Recipe | None:
 
 
 def kept(region: UsedRegion, folder: Path) -> UsedRegion:
-    """The region inside the recipe; one that is too large for that is put beside the takes.  [main]"""
+    """The region inside the recipe; a region too large for that is written beside the takes.  [main]"""
     if len(region.flac) <= REGION_BYTES_MAX:
         return region
     path = ready_folder(folder) / f"region-{region.sha256[:12]}.flac"
@@ -102,9 +102,9 @@ def kept(region: UsedRegion, folder: Path) -> UsedRegion:
 def fill(
     order: TakeOrder, engine: HotEngine, folder: Path, say: Say, show: Say, recipe: Recipe | None = None
 ) -> list[Path]:
-    """Make all takes of an order, some at once; files are there as soon as they are made. Raises what goes wrong.
+    """Make all takes of an order, some at once; writes each file as soon as it is made. Raises all errors.
 
-    `recipe` is the order's, where `looked_at` had it.  [main]
+    `recipe` is the order's, if `looked_at` returned it.  [main]
     """
     folder = ready_folder(folder)
     recipe = recipe or recipe_of(order, say, folder, ear_of(engine.client, say))
@@ -126,7 +126,7 @@ def batched(seeds: list[int], count: int) -> list[list[int]]:
 def one(
     recipe: Recipe, engine: HotEngine, folder: Path, kind: str, name: str, label: str, say: Say, show: Say
 ) -> tuple[Path, Recipe, Audio]:
-    """One take: made, finished, written; its path, recipe, and audio as it was before it became a file.  [main]"""
+    """Make, finish and write one take; returns its path, recipe, and audio before encoding.  [main]"""
     return some([recipe], engine, folder, kind, name, label, say, show)[0]
 
 
@@ -144,7 +144,7 @@ def some(
 def _written(
     made: Recipe, audio: Audio, took: float, folder: Path, kind: str, name: str, say: Say
 ) -> tuple[Path, Recipe, Audio]:
-    """A take that was made, finished and written; `took` is its share of the time."""
+    """Finish and write a take; `took` is its share of the time."""
     start, end = span_of(made)
     done = finished(made, audio)
     path = save_take(folder, made, done, kind, name)
@@ -161,7 +161,7 @@ def _written(
 
 
 def finished(recipe: Recipe, audio: Audio) -> Finished:
-    """Audio as it was made, looped and levelled as the recipe says.  [main]"""
+    """The audio, looped and levelled as the recipe says.  [main]"""
     start, end = span_of(recipe)
     whole = looped(audio, end - start) if recipe.loop else audio[: end - start]
     return finish(whole, recipe.rate_hz, recipe.loudness, recipe.bits)

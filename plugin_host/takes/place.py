@@ -1,6 +1,6 @@
-"""Where a region lies on the time line, which bar its take begins on, and the file that the engine is given.
+"""The position of a region on the timeline, the first bar of its take, and the file for the engine.
 
-continue         |....region....|~ take     the region ends on a bar line: a tail is cut, what lacks is silence
+continue         |....region....|~ take     the region ends on a bar line: a tail is cut, a gap is filled with silence
 melody, style    |....region....|
                  |.....take.....|           on the bar in which the region begins
 """
@@ -36,13 +36,13 @@ from plugin_host.takes import names
 from plugin_host.takes.recipe import TEMPO_MAX, UsedRegion
 
 CONTINUE = "continue"
-SLACK_SECONDS = 0.02  # a cut, or an encoder, was not exact
-CONTINUED_BARS = 8  # where nobody says how many
+SLACK_SECONDS = 0.02  # error of a cut or an encoder
+CONTINUED_BARS = 8  # by default
 
 
 @dataclass(frozen=True)
 class RegionWish:
-    """A region as asked for; `own_bpm` None looks for its tempo, `start_beats` None lays it at the beginning."""
+    """The options of a region; `own_bpm` None finds its tempo, `start_beats` None places it at the beginning."""
 
     path: Path
     role: str
@@ -52,7 +52,7 @@ class RegionWish:
 
 @dataclass(frozen=True)
 class RegionPlacement:
-    """A region as the engine gets it, tempo of the take, the bar it begins on and its bars unless told; in words."""
+    """The engine's region, the take's tempo, first bar and default number of bars; and a description."""
 
     region: UsedRegion
     bpm: float
@@ -64,8 +64,8 @@ class RegionPlacement:
 def place(
     wish: RegionWish, bpm: float | None, signature: Signature, rate_hz: int, ear: Ear = no_ear
 ) -> RegionPlacement:
-    """Read a region and lay it on the time line of a take at the song's `bpm`, or at its own tempo. The ear is asked
-    where nothing else says its tempo. Raises RegionError.  [main]
+    """Read a region and place it on the timeline of a take at the song's `bpm`, or at its own tempo, which is detected
+    if nothing else gives it. Raises RegionError.  [main]
     """
     path = shipped_regions().get(str(wish.path), wish.path.expanduser().absolute())
     read = read_wished(path, wish.role, signature, bpm, wish.own_bpm).listened(ear)
@@ -96,17 +96,17 @@ def place(
 
 
 def _start(wish: RegionWish, beats: Fraction, bar: Fraction) -> Fraction:
-    """Beat on which a region begins: as asked for, else so that its music ends, or begins, on a bar line."""
+    """Beat on which a region begins: as requested, else so that its music ends, or begins, on a bar line."""
     if wish.start_beats is not None:
         return exact(wish.start_beats)
     return max(1, math.ceil(beats / bar)) * bar - beats if wish.role == CONTINUE else Fraction(0)
 
 
 def _to_length(audio: np.ndarray, beats: Exact, bpm: float, rate_hz: int) -> tuple[np.ndarray, Fraction]:
-    """Audio cut, or filled up with silence, to so many beats; how many beats of it are silence."""
+    """Audio cut, or extended with silence, to `beats`; and the beats of silence."""
     n_samples = nearest(beats_to_samples(beats, bpm, rate_hz))
     if n_samples > len(audio):
-        try:  # a start far before the time line, or a bar of minutes
+        try:  # a start far before the timeline, or a bar of minutes
             check_form(n_samples, audio.shape[1], rate_hz)
         except RegionTooLong as fault:
             raise RegionTooLong(f"with silence up to its bar line {fault}") from None
@@ -115,7 +115,7 @@ def _to_length(audio: np.ndarray, beats: Exact, bpm: float, rate_hz: int) -> tup
 
 
 def _flac(audio: np.ndarray, rate_hz: int) -> tuple[bytes, str]:
-    """24-bit FLAC: the engine hears what is in the recipe, bit for bit."""
+    """24-bit FLAC: the engine reads the recipe's audio, bit for bit."""
     import soundfile
 
     peak = float(np.abs(audio).max())

@@ -1,9 +1,9 @@
-"""Everything that it takes to make a take again, as JSON that travels inside the file.
+"""Everything needed to make a take again, as JSON inside the file.
 
     {"segue_take": 1, "model": {...}, "prompt": ..., "seed": ..., "values": {...}, "bpm": ..., "regions": [...]}
 
-A recipe may come from a stranger: sizes, types and ranges are checked before anything is done with it, a region
-named by a path is taken only when its content is the one that was heard, and no file is named after what it says.
+A recipe may come from outside: sizes, types and ranges are checked before it is used, a region given by a path is used
+only if its checksum matches, and no file is named after its contents.
 """
 
 from __future__ import annotations
@@ -31,19 +31,19 @@ from plugin_host.takes.loudness import check_wish
 
 VERSION = 1
 JSON_BYTES_MAX = 16 * 2**20
-MARKS_MAX, DIGITS_MAX = 20_000, 500  # of a recipe's JSON: what is read stays small and quick
-REGION_BYTES_MAX = 6 * 2**20  # embedded; what is larger is named by its path
+MARKS_MAX, DIGITS_MAX = 20_000, 500  # limits of a recipe's JSON
+REGION_BYTES_MAX = 6 * 2**20  # embedded; a larger one is given by its path
 REGIONS_MAX = 3
 SECONDS_MAX = 3600  # of a take
 _MODEL_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?\Z")
 BARS_MAX = 1000
-TEMPO_MAX = 300  # characters of what is said of a region's tempo
-NOT_KEPT = ("seed", "bars", "lead_seconds")  # of the lane's values: said elsewhere, or of no influence
+TEMPO_MAX = 300  # characters of a region's tempo text
+NOT_KEPT = ("seed", "bars", "lead_seconds")  # of the lane's values: stored elsewhere, or without influence
 
 
 @dataclass(frozen=True)
 class UsedRegion:
-    """Music that the engine was given: its file's bytes, or for a large one where it lies."""
+    """A region given to the engine: its file's bytes, or the path of a large one."""
 
     role: str
     bpm: float
@@ -51,13 +51,13 @@ class UsedRegion:
     sha256: str
     flac: bytes = b""
     path: str = ""
-    name: str = ""  # what its file was called, for people
-    tempo: str = ""  # what its tempo was taken to be, from where and how surely, for people
+    name: str = ""  # its file's name, for people
+    tempo: str = ""  # its tempo, source and certainty, for people
 
 
 @dataclass(frozen=True)
 class ModelUsed:
-    """The model; `sha256` of its weights where the engine was our own, else empty."""
+    """The model; `sha256` of its weights if the engine was a child, else empty."""
 
     name: str = "embedded"
     precision: str = "auto"
@@ -82,20 +82,20 @@ class Recipe:
     loudness: str = "off"
     bits: int = 24
     key: str = ""
-    note: str = ""  # what reading it left out
+    note: str = ""  # what was omitted on reading
 
     @property
     def model_is_named(self) -> bool:
-        """Whether the model has a name, not a folder: of a stranger's recipe only those are loaded.  [any]"""
+        """Whether the model has a name, not a folder: only such models of a foreign recipe are loaded.  [any]"""
         return bool(_MODEL_NAME.match(self.model.name))
 
     @property
     def seconds(self) -> float:
-        """How long the take is.  [any]"""
+        """The length of the take.  [any]"""
         return float(beats_to_seconds(self.bars * self.signature.beats_per_bar, self.bpm))
 
     def with_seed(self, seed: int) -> Recipe:
-        """The same with other dice.  [any]"""
+        """The same with another seed.  [any]"""
         return replace(self, seed=seed)
 
 
@@ -154,7 +154,7 @@ _REGION = (
 
 
 def from_json(text: str | bytes) -> Recipe:
-    """The recipe that a text holds; TakeError says what is wrong with it.  [any]"""
+    """The recipe in a text; TakeError says what is wrong with it.  [any]"""
     if len(text) > JSON_BYTES_MAX:
         raise TakeError(f"the recipe has {len(text) / 2**20:.0f} MB, at most {JSON_BYTES_MAX / 2**20:.0f} are read")
     try:
@@ -184,14 +184,14 @@ def from_json(text: str | bytes) -> Recipe:
 
 
 def _marks(text: str | bytes) -> int:
-    """How many brackets and commas a text has: what it costs to read as JSON."""
+    """The number of brackets and commas in a text: the cost of parsing it as JSON."""
     if isinstance(text, bytes):
         return text.count(b"[") + text.count(b"{") + text.count(b",")
     return text.count("[") + text.count("{") + text.count(",")
 
 
 def _short_whole(digits: str) -> int:
-    if len(digits) > DIGITS_MAX:  # reading a number of thousands of digits takes a while
+    if len(digits) > DIGITS_MAX:  # parsing a number of thousands of digits takes long
         raise ValueError(f"a number of {len(digits)} digits")
     return int(digits)
 
@@ -249,11 +249,11 @@ def _regions(rows: object) -> tuple[UsedRegion, ...]:
 
 
 def region_bytes(region: UsedRegion) -> bytes:
-    """The region's file: embedded, or read from where it lay; TakeError when that is not there or another.  [any]"""
+    """The region's file: embedded, or read from its path; TakeError if that is missing or differs.  [any]"""
     if region.flac:
         return region.flac
     path = Path(region.path)
-    elsewhere = region.path.startswith(("\\\\", "//"))  # another machine: nothing is asked of it
+    elsewhere = region.path.startswith(("\\\\", "//"))  # another machine: it is not contacted
     if not os.path.isabs(region.path) or ".." in path.parts or elsewhere:
         raise TakeError(f"the recipe's region for {region.role} is neither inside the file nor at a plain full path")
     try:

@@ -1,4 +1,4 @@
-"""A take made again from the recipe inside it, and how near it comes to the file."""
+"""Making a take again from the recipe inside it, and comparing it with the file."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ from plugin_host.takes.take import Take, grid_of
 
 @dataclass(frozen=True)
 class Variation:
-    """What is to be other than in the recipe; None leaves it."""
+    """Changes to a recipe; None keeps the value."""
 
     seed: int | None = None
     bars: int | None = None
     prompt: str | None = None
 
     def of(self, recipe: Recipe) -> Recipe:
-        """The recipe with this in it.  [any]"""
+        """The recipe with these changes.  [any]"""
         changed = {name: value for name, value in vars(self).items() if value is not None}
         return replace(recipe, **changed)
 
 
 def describe(recipe: Recipe) -> Iterator[str]:
-    """What a take was made by, in lines for people.  [any]"""
+    """A recipe as lines of text.  [any]"""
     grid, bars = grid_of(recipe), f"bars {recipe.start_bar + 1} to {recipe.start_bar + recipe.bars}"
     meter = f"{grid.signature.numerator}/{grid.signature.denominator}"
     yield f"take: {recipe.bpm:g} bpm, {meter}, {bars}, seed {recipe.seed}, {recipe.rate_hz} Hz, {recipe.bits} bits"
@@ -56,13 +56,13 @@ def describe(recipe: Recipe) -> Iterator[str]:
 def make_again(
     found: Take, varied: Variation, wish: EngineWish, folder: Path, kind: str, screen: Screen
 ) -> float | None:
-    """Make it, write it beside, compare; the largest difference (0: the same), None for a variation.  [main]
+    """Make it, write it beside the file, compare; the largest difference (0: equal), None for a variation.  [main]
 
-    Raises TakeError where a region of the recipe cannot be had any more, and what the engine refuses.
+    Raises TakeError if a region of the recipe is no longer available, and the engine's errors.
     """
     recipe = varied.of(found.recipe)
     for region in recipe.regions:
-        region_bytes(region)  # before an engine is started for nothing
+        region_bytes(region)  # before an engine is started
     with hot_engine(wish, screen.say) as engine:
         for note in _notes(found.recipe, engine):
             screen.say(note)
@@ -76,7 +76,7 @@ def make_again(
 
 
 def _notes(recipe: Recipe, engine: HotEngine) -> Iterator[str]:
-    """Why it may come out otherwise."""
+    """Reasons for a difference."""
     used = recipe.model
     if engine.model != used.name:
         yield f"note: it was made with {used.name}, this engine has {engine.model}: it will be other music"
@@ -87,7 +87,7 @@ def _notes(recipe: Recipe, engine: HotEngine) -> Iterator[str]:
 
 
 def largest_difference(found: Take, audio: Audio) -> float:
-    """Between a file and audio as that file would hold it; infinite where lengths differ.  [any]"""
+    """The largest difference between a file and the encoded audio; infinite if lengths differ.  [any]"""
     bits = min(found.recipe.bits, 24) if found.path.suffix.lower() == ".flac" else found.recipe.bits
     again = decoded(encoded(audio, bits), bits, audio.shape[1])
     if again.shape != found.audio.shape:
@@ -96,7 +96,7 @@ def largest_difference(found: Take, audio: Audio) -> float:
 
 
 def told(difference: float) -> str:
-    """A difference in words.  [any]"""
+    """A difference as text.  [any]"""
     if difference == 0.0:
         return "the same as the file, to the last bit"
     if not math.isfinite(difference):

@@ -1,6 +1,6 @@
-"""The scripts for DAWs: where they are in the package, where a DAW looks for them, and putting them there.
+"""The scripts for DAWs: their files in the package, the DAW's script folder, and installation.
 
-A copy is told the folder that `segue watch` watches: the line that begins with `local INBOX`.
+The line `local INBOX` of a copy is set to the folder that `segue watch` watches.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ _INBOX, _PORT, _ADDRESS = "local INBOX = ", "local PORT = ", "local ADDRESS = "
 
 
 def default_folder() -> Path:
-    """The folder that is watched where none is named: ~/Segue.  [any]"""
+    """The default watched folder: ~/Segue.  [any]"""
     return Path.home() / "Segue"
 
 
 def files(daw: str) -> list[Path]:
-    """The scripts for a DAW in the package; TakeError for one that there are none for.  [any]"""
+    """The scripts for a DAW in the package; TakeError if there are none for it.  [any]"""
     if daw not in DAWS:
         raise TakeError(f"there are scripts for {' and '.join(DAWS)}, none for {daw[:32]!r}; use `segue watch`")
     return sorted(Path(str(resources.files("plugin_host"))).joinpath("scripts", daw).glob("*.lua"))
 
 
 def script_folder(daw: str) -> Path:
-    """Where a DAW keeps a user's scripts on this system.  [any]"""
+    """The DAW's folder of user scripts on this system.  [any]"""
     home, config = Path.home(), Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
     system = "win" if os.name == "nt" else "mac" if sys.platform == "darwin" else "linux"
     roaming = Path(os.environ.get("APPDATA") or home)
@@ -49,14 +49,14 @@ def script_folder(daw: str) -> Path:
 
 
 def where() -> Iterator[str]:
-    """Which scripts there are and where they would be put.  [any]"""
+    """The scripts and their target folders.  [any]"""
     for daw in DAWS:
         yield f"segue scripts {daw}: into {script_folder(daw)}"
         yield from (f"    {path.name}" for path in files(daw))
 
 
 def told(text: str, inbox: Path) -> str:
-    """A script that knows the watched folder, the port and the address.  [any]"""
+    """A script with the watched folder, the port and the address set.  [any]"""
     known = {_INBOX: str(inbox.absolute()), _PORT: str(WATCH_PORT), _ADDRESS: TAKE.address}
     lines = text.splitlines()
     for number, line in enumerate(lines):
@@ -68,7 +68,7 @@ def told(text: str, inbox: Path) -> str:
 
 
 def install(daw: str, folder: Path | None, inbox: Path) -> list[Path]:
-    """Put a DAW's scripts where it looks, or into `folder`; the files written. TakeError, OutputError.  [main]"""
+    """Copy a DAW's scripts to its folder, or into `folder`; returns the files. TakeError, OutputError.  [main]"""
     sources = files(daw)
     target = ready_folder(folder or script_folder(daw))
     written = [target / source.name for source in sources]

@@ -1,9 +1,9 @@
-"""A take on disk: samples, place, tempo, loop, loudness, and the recipe it was made by.
+"""A take on disk: samples, position, tempo, loop, loudness, and its recipe.
 
     WAV    fmt  bext  iXML(recipe without its audio)  data  cue  LIST  [smpl]  acid  segu(whole recipe)
     FLAC   the samples, title and the whole recipe as a comment
 
-A DAW that writes the file anew drops chunks it does not know, `segu` first; iXML mostly stays.
+A DAW that rewrites the file drops unknown chunks such as `segu`; most keep iXML.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ from plugin_host.takes.wave import format_chunk, read_chunks, wave_bytes, wave_f
 
 FORMATS = ("wav", "flac")
 RECIPE_CHUNK, RECIPE_FIELD = b"segu", "SEGUE_RECIPE"
-LONGER_SECONDS = 60  # than twice its recipe's bars: what an edited take may be
-_FLAC_COMMENT_MAX = 8 * 2**20  # a FLAC block holds 16 MB; what is above goes by checksum and path alone
+LONGER_SECONDS = 60  # more than twice its recipe's bars: the limit of an edited take
+_FLAC_COMMENT_MAX = 8 * 2**20  # a FLAC block holds 16 MB; larger regions have checksum and path only
 
 
 @dataclass(frozen=True)
 class Take:
-    """A take that was read: its recipe, and audio float32 [n, channels] as the file holds it."""
+    """A take read from a file: its recipe, and audio float32 [n, channels]."""
 
     path: Path
     recipe: Recipe
@@ -44,24 +44,24 @@ class Take:
 
 
 def grid_of(recipe: Recipe) -> Grid:
-    """The time line of a take: beat 0 on sample 0.  [any]"""
+    """The timeline of a take: beat 0 on sample 0.  [any]"""
     return Grid(recipe.rate_hz, recipe.bpm, recipe.signature)
 
 
 def span_of(recipe: Recipe) -> tuple[int, int]:
-    """First sample of a take on that time line, and the first behind it: exactly its bars.  [any]"""
+    """The first sample of a take on that timeline, and the first after it: exactly its bars.  [any]"""
     grid = grid_of(recipe)
     return grid.bar_start(recipe.start_bar), grid.bar_start(recipe.start_bar + recipe.bars)
 
 
 def title_of(recipe: Recipe) -> str:
-    """What a take is called where people read it.  [any]"""
+    """The title of a take.  [any]"""
     told = [f"{region.role} {region.name}" for region in recipe.regions[:1]]
     return recipe.prompt or (told[0].strip() if told else "Segue")
 
 
 def save_take(folder: Path, recipe: Recipe, done: Finished, kind: str = "wav", name: str = "") -> Path:
-    """Write a take into the folder under a name of its own; where it is. OutputError.  [any]
+    """Write a take into the folder under a unique name; returns its path. OutputError.  [any]
 
     `done.audio` must be exactly the recipe's bars long; ValueError otherwise.
     """
@@ -128,7 +128,7 @@ def flac_file(recipe: Recipe, done: Finished) -> bytes:
 
 
 def read_take(path: Path) -> Take:
-    """The take in a file; TakeError where there is none in it or its recipe is at fault.  [any]"""
+    """The take in a file; TakeError if it has none or an invalid recipe.  [any]"""
     if not path.is_file():
         raise TakeError(f"{path} is not a file")
     return _read_flac(path) if path.suffix.lower() == ".flac" else _read_wav(path)
@@ -160,7 +160,7 @@ def _read_wav(path: Path) -> Take:
 
 
 def _samples(path: Path, recipe: Recipe) -> Audio:
-    """All samples of a take's file, which may have been edited, but not into something else."""
+    """All samples of a take's file, which may be edited within limits."""
     start, end = span_of(recipe)
     most = 2 * (end - start) + LONGER_SECONDS * recipe.rate_hz
     try:
@@ -178,7 +178,7 @@ def _read_flac(path: Path) -> Take:
     import soundfile
 
     try:
-        with path.open("rb") as opened, soundfile.SoundFile(opened) as file:  # a name may be no UTF-8
+        with path.open("rb") as opened, soundfile.SoundFile(opened) as file:  # a name may not be UTF-8
             text = file.comment
     except (soundfile.LibsndfileError, OSError) as error:
         raise TakeError(f"{path.name} cannot be read: {error}") from None

@@ -1,4 +1,4 @@
-"""A UDP port on this machine where DAW scripts order takes by OSC; what does not fit the row is answered, not done."""
+"""A UDP port on this machine where DAW scripts order takes by OSC; invalid orders get an error."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _WAIT_SECONDS = 0.2
 
 
 class TakeHandlers:
-    """Hands each order that fits to `put`, on a thread of its own; also a context manager. PortInUse.
+    """Passes each valid order to `put`, on its own thread; also a context manager. PortInUse.
 
-    Port 0 takes a free one; `port` says which.
+    Port 0 takes a free one, see `port`.
     """
 
     def __init__(self, port: int, put: Callable[[Mapping[str, Value]], None]) -> None:
@@ -54,7 +54,7 @@ class TakeHandlers:
                 self._socket.sendto(self._answer(packet), source)
 
     def _answer(self, packet: Packet) -> bytes:
-        """Take an order in, or say what is wrong with it."""
+        """Accept an order, or answer with its error."""
         first = packet.values[0] if packet.values else 0
         number = int(first) if isinstance(first, (int, float)) and 0 <= first < 2**24 else 0
         try:

@@ -1,11 +1,11 @@
-"""Whether a sound file still lacks its end, by what its container says: half copied, or of a recorder that died.
+"""Whether a sound file is incomplete, by its container: half copied, or from a crashed recorder.
 
-    WAV, AIFF, CAF, W64, AU   the sizes in their heads reach beyond the file
-    OGG, Opus                 the last page is whole and says that it is the last
-    MP3                       its head counts the bytes, else the last frame is whole
+    WAV, AIFF, CAF, W64, AU   the sizes in their headers exceed the file
+    OGG, Opus                 the last page is complete and marked as the last
+    MP3                       its header counts the bytes, else the last frame is complete
 
-Only heads, ends and the frames' own heads are read. "" where nothing says that something is missing: also of files that
-are no sound, which reading them tells.
+Only headers, ends and frame headers are read. "" if nothing is missing, also for files without sound, which their
+reader reports.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ CHUNKS_MAX = 4096
 _WHY = "cut short, or still being written"
 _UNKNOWN = 2**32 - 1
 _OGG_PAGE_MAX = 65_307
-_FRAMES_MAX = 1_000_000  # of MP3: some seven hours
+_FRAMES_MAX = 1_000_000  # of MP3: about seven hours
 _W64 = bytes.fromhex("726966662e91cf11a5d628db04c10000")  # its "riff"
 _AT_ONCE = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 ByteOrder = Literal["little", "big"]
 
 
 def missing_end(path: Path) -> str:
-    """Why a file looks as if its end were missing, in words; "" where nothing says so, or it cannot be read.  [any]"""
+    """Why a file's end seems to be missing, as text; "" if it does not, or cannot be read.  [any]"""
     try:
         with os.fdopen(os.open(path, os.O_RDONLY | _AT_ONCE), "rb") as file:
             status = os.fstat(file.fileno())
@@ -45,7 +45,7 @@ def _missing(file: BinaryIO, size: int) -> str:
 
 
 def _told(wanted: int, size: int) -> str:
-    """In words, when the file is shorter than it says."""
+    """A text if the file is shorter than its header says."""
     return f"the file says it has {wanted} bytes, {size} are there: {_WHY}" if wanted > size else ""
 
 
@@ -53,16 +53,16 @@ def _told(wanted: int, size: int) -> str:
 
 
 def _iff(file: BinaryIO, size: int, head: bytes) -> str:
-    """RIFF, RIFX, RF64, BW64 and FORM: the chunks, and their sum in the head."""
+    """RIFF, RIFX, RF64, BW64 and FORM: the chunks, and their sum in the header."""
     order: ByteOrder = "big" if head[:4] in (b"RIFX", b"FORM") else "little"
-    long_data = 0  # RF64 says it in a chunk of its own
+    long_data = 0  # RF64 stores it in its own chunk
     at, padded = 12, 0
     for _ in range(CHUNKS_MAX):
         file.seek(at)
         chunk = file.read(8)
         if len(chunk) < 8:
             break
-        if not all(32 <= sign < 127 for sign in chunk[:4]):  # a chunk that was not padded to an even length, or rubbish
+        if not all(32 <= sign < 127 for sign in chunk[:4]):  # a chunk without its padding byte, or garbage
             if padded:
                 at, padded = at - 1, 0
                 continue
@@ -90,7 +90,7 @@ def _caf(file: BinaryIO, size: int, head: bytes) -> str:
         if len(chunk) < 12:
             return ""
         length = int.from_bytes(chunk[4:], "big", signed=True)
-        if length < 0:  # up to the end, whatever that is
+        if length < 0:  # up to the end of the file
             return ""
         at += 12 + length
         if at > size:
@@ -111,7 +111,7 @@ def _au(file: BinaryIO, size: int, head: bytes) -> str:
 
 
 def _ogg(file: BinaryIO, size: int, head: bytes) -> str:
-    """The last page: whole, and the last of its stream."""
+    """The last page: complete, and the last of its stream."""
     begin = max(0, size - 2 * _OGG_PAGE_MAX)
     file.seek(begin)
     end = file.read(2 * _OGG_PAGE_MAX)
@@ -126,7 +126,7 @@ def _ogg(file: BinaryIO, size: int, head: bytes) -> str:
 
 
 def _places(data: bytes, word: bytes) -> Iterator[int]:
-    """Where it is, from the end on."""
+    """Offsets of a word, from the end."""
     at = data.rfind(word)
     while at >= 0:
         yield at
@@ -134,7 +134,7 @@ def _places(data: bytes, word: bytes) -> Iterator[int]:
 
 
 def _id3(file: BinaryIO, size: int, head: bytes) -> str:
-    """MP3 behind an ID3v2 tag of so many bytes."""
+    """MP3 after an ID3v2 tag."""
     tag = sum((byte & 127) << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True))
     at = 10 + tag + (10 if head[5] & 16 else 0)
     if at > size:
@@ -158,7 +158,7 @@ def _mp3(file: BinaryIO, size: int, at: int = 0) -> str:
         file.seek(at)
         length = _frame_bytes(file.read(4))
         if not length:
-            return ""  # a tag, or what we do not know
+            return ""  # a tag, or unknown data
         if at + length > size:
             return _told(at + length, size)
         at += length
@@ -177,7 +177,7 @@ _KBIT = {
 
 
 def _frame_bytes(head: bytes) -> int:
-    """Length of the MPEG audio frame that begins so, 0 where none does."""
+    """Length of the MPEG audio frame with this header, 0 if it is none."""
     if len(head) < 4 or head[0] != 255 or head[1] & 0xE0 != 0xE0:
         return 0
     version, layer = head[1] >> 3 & 3, head[1] >> 1 & 3

@@ -1,12 +1,12 @@
-"""`segue watch`: a folder where takes come out beside what is put in, and a port where DAW scripts order them.
+"""`segue watch`: a folder in which takes are made of sound files, and a port where DAW scripts order takes.
 
-FOLDER/riff-92bpm.wav            put in: by hand, or by a DAW's export
-FOLDER/riff-92bpm.wav-takes/     takes come out
-FOLDER/riff-92bpm.wav-error.txt  why not
-FOLDER/takes.txt                 a line for each take made for a DAW, that its script imports it by
+FOLDER/riff-92bpm.wav            added by hand, or by a DAW's export
+FOLDER/riff-92bpm.wav-takes/     its takes
+FOLDER/riff-92bpm.wav-error.txt  or its error
+FOLDER/takes.txt                 a line for each take made for a DAW, for its import script
 FOLDER/*.segue                   an order by a DAW's script, see jobs.py
 
-What is not whole yet is looked at again after growing pauses; whatever one file does, the others get their takes.
+Incomplete files are read again after growing pauses; a fault of one file does not affect the others.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ from plugin_host.takes.take import read_recipe, span_of
 from plugin_host.takes.take_handlers import TakeHandlers
 from plugin_host.takes.unfinished import missing_end
 
-UNFINISHED = (RegionUnreadable, RegionNotAudio, RegionTooShort)  # what a file is that is still being copied
-SOUNDS = frozenset(  # endings; what of these cannot be read is told
+UNFINISHED = (RegionUnreadable, RegionNotAudio, RegionTooShort)  # errors of a file that is still being copied
+SOUNDS = frozenset(  # extensions; unreadable files of these are reported
     (
         *(".wav", ".wave", ".bwf", ".rf64", ".w64", ".caf", ".aif", ".aiff", ".aifc", ".au", ".snd", ".flac"),
         *(".ogg", ".oga", ".opus", ".mp3", ".mp2", ".m4a", ".m4b", ".mp4", ".aac", ".ac3", ".wma", ".webm", ".mka"),
@@ -45,44 +45,44 @@ SOUNDS = frozenset(  # endings; what of these cannot be read is told
     )
 )
 READABLE = "WAV, FLAC, AIFF, CAF, W64, OGG, Opus and MP3 are read: save it as one of these"
-LOOK_SECONDS, LOOK_SECONDS_MOST = 0.5, 5.0  # between looks; of a file that is not whole twice as long each time
-SETTLE_SECONDS = 1.0  # without change, before a file counts as whole
+LOOK_SECONDS, LOOK_SECONDS_MOST = 0.5, 5.0  # between scans; doubled each time for an incomplete file
+SETTLE_SECONDS = 1.0  # without change, before a file counts as complete
 DEATHS_MAX = 3
-PATIENCE_SECONDS = 15.0  # for one that looks cut short: a slow copy may go on
-INDEX, SIGN, SENT = "takes.txt", "watching.txt", "sent"  # the last: where DAW scripts put what they send
+PATIENCE_SECONDS = 15.0  # for one that seems cut short: a slow copy may continue
+INDEX, SIGN, SENT = "takes.txt", "watching.txt", "sent"  # the last: where DAW scripts put their files
 
 
 @dataclass
 class Seen:
-    """How a file in the folder looked, since when, when to look at it again, and whether it is done with."""
+    """The state of a file in the folder, since when, when to read it again, and whether it is done."""
 
     stamp: str
     since_seconds: float
     again_seconds: float
     done: bool = False
-    looks: int = 0  # that found it not whole
+    looks: int = 0  # that found it incomplete
 
     @property
     def young(self) -> bool:
-        """Whether it may still be being copied.  [main]"""
+        """Whether it may still be copied.  [main]"""
         return time.monotonic() - self.since_seconds < PATIENCE_SECONDS
 
 
 @dataclass(frozen=True)
 class WatchOptions:
-    """What `segue watch` was asked for; `osc_port` -1 listens to none."""
+    """Options of `segue watch`; `osc_port` -1 opens none."""
 
     folder: Path
     usual: TakeOrder = field(default_factory=TakeOrder)
     engine: EngineWish = field(default_factory=EngineWish)
     osc_port: int = -1
-    once: bool = False  # end when nothing is left to do
+    once: bool = False  # end when all is done
 
 
 def stamp_of(path: Path) -> str:
-    """Size and time of a file: another when it was written to; of a link that leads nowhere its own.  [any]
+    """Size and time of a file, which change when it is written; for a broken link, its own.  [any]
 
-    Empty when it is gone.
+    Empty if it does not exist.
     """
     for follow in (True, False):
         with suppress(OSError):
@@ -92,22 +92,22 @@ def stamp_of(path: Path) -> str:
 
 
 class FolderWatch:
-    """Looks through the folder, takes orders, makes them one after another.  [main]"""
+    """Scans the folder, accepts orders, makes them one after another.  [main]"""
 
     def __init__(self, options: WatchOptions, screen: Screen) -> None:
         self.folder = ready_folder(options.folder)
         refuse_link(self.folder / SENT)
         ready_folder(self.folder / SENT)
         self._beside = Beside(self.folder)
-        self._left: set[str] = set()  # files that are no sounds, told once
+        self._left: set[str] = set()  # other files, reported once
         self._options, self._screen = options, screen
         self._seen: dict[Path, Seen] = {}
-        self._deaths: Counter[str] = Counter()  # of engines, by what they were to make
+        self._deaths: Counter[str] = Counter()  # of engines, by the order they died on
         self._ordered: queue.SimpleQueue[Mapping[str, Value]] = queue.SimpleQueue()
         self.port = 0
 
     def run(self) -> None:
-        """Until Ctrl-C; our engine is started again when it dies. Raises OutputError, PortInUse, its faults.  [main]"""
+        """Run until Ctrl-C; restarts a child engine that dies. Raises OutputError, PortInUse, its errors.  [main]"""
         options = self._options
         desk = TakeHandlers(options.osc_port, self._ordered.put) if options.osc_port >= 0 else nullcontext(None)
         with desk as open_desk, self._sign():
@@ -123,7 +123,7 @@ class FolderWatch:
 
     @contextmanager
     def _sign(self) -> Iterator[None]:
-        """A file that says to scripts that somebody watches."""
+        """A context with a file that tells scripts that the folder is watched."""
         sign = self.folder / SIGN
         put(sign, f"{os.getpid()}\n")
         try:
@@ -133,7 +133,7 @@ class FolderWatch:
                 sign.unlink()
 
     def _serve(self, engine: HotEngine) -> bool:
-        """Work with this engine; True when another is needed, False when all is done (`once`)."""
+        """Work with this engine; True if a new one is needed, False if all is done (`once`)."""
         while True:
             worked = self._orders(engine)
             for path in self._ready():
@@ -151,7 +151,7 @@ class FolderWatch:
     # -- the folder -----------------------------------------------------------------------------------
 
     def _ready(self) -> list[Path]:
-        """Files that are whole, as it seems, and not done with."""
+        """Files that seem complete and are not done."""
         now, found = time.monotonic(), self._files()
         for path in found:
             stamp, seen = stamp_of(path), self._seen.get(path)
@@ -161,7 +161,7 @@ class FolderWatch:
         return [path for path, seen in self._seen.items() if not seen.done and now >= seen.again_seconds]
 
     def _files(self) -> list[Path]:
-        """Sounds and orders, links and pipes of that name among them; what else lies there is told once."""
+        """Sounds and orders, also links and pipes of such names; other files are reported once."""
         try:
             entries = list(os.scandir(self.folder))
         except OSError as error:
@@ -192,10 +192,10 @@ class FolderWatch:
     # -- the work -------------------------------------------------------------------------------------
 
     def _one(self, path: Path, engine: HotEngine) -> bool:
-        """Make what a file asks for, or say beside it why not; False where it is to be looked at again later."""
+        """Make the takes of a file, or write its error; False if it is to be read again later."""
         seen, takes = self._seen[path], path.name
         if stamp_of(path) != seen.stamp:
-            return False  # it has just been written to
+            return False  # it has just been written
         try:
             if path.suffix.lower() == jobs.ENDING:
                 values = jobs.read_job(path)
@@ -216,7 +216,7 @@ class FolderWatch:
         return True
 
     def _lost(self, name: str, error: Exception, engine: HotEngine) -> bool:
-        """Whether another engine is to make it: this one died over it, and not the third."""
+        """Whether to try again with a new engine: this one died on it, and it was not the third."""
         if engine.alive() or not isinstance(error, (TakeFailed, NoAnswer)):
             return False
         self._deaths[name] += 1
@@ -239,7 +239,7 @@ class FolderWatch:
         fill(replace(usual, region=region), engine, folder, self._screen.say, self._screen.show)
 
     def _orders(self, engine: HotEngine) -> bool:
-        """Make what came by OSC; whether there was anything."""
+        """Make orders from OSC; returns whether there were any."""
         if self._ordered.empty():
             return False
         values = self._ordered.get()
@@ -261,11 +261,11 @@ class FolderWatch:
             order = jobs.order_of(values, self._options.usual, Path(scratch))
             for path in fill(order, engine, self._beside.ready(name), self._screen.say, self._screen.show):
                 self._note(path)
-                with suppress(SegueError):  # the take is made, whoever hears of it
+                with suppress(SegueError):  # the take is made, even if it cannot be reported
                     engine.made(int(str(values.get("id", 0))), name, str(path))
 
     def _note(self, path: Path) -> None:
-        """A line for the DAW's script: path, first beat, bars, tempo, first sample, rate."""
+        """Add a line for the DAW's script: path, first beat, bars, tempo, first sample, rate."""
         if any(sign in str(path) for sign in "\t\r\n"):
             raise OutputError(f"{str(path)!r} has a tab or an end of line in it: {INDEX} cannot tell it")
         recipe = read_recipe(path)
@@ -274,7 +274,7 @@ class FolderWatch:
         add_line(self.folder / INDEX, "\t".join(map(str, line)))
 
     def _refuse(self, name: str, takes: str, error: Exception, stamp: str) -> None:
-        """Say why not, on the screen and beside it; a fault of ours is one file's, too."""
+        """Report an error, on the screen and beside the file; also for an internal fault."""
         ours = "" if isinstance(error, (SegueError, OSError)) else f"a fault of Segue's, {type(error).__name__}: "
         text = f"{ours}{error}"
         if isinstance(error, RegionNotAudio):
@@ -284,7 +284,7 @@ class FolderWatch:
 
 
 def run_watch(options: WatchOptions, screen: Screen) -> None:
-    """Watch until Ctrl-C, which is its end and no fault.  [main]"""
+    """Watch until Ctrl-C, which is its normal end.  [main]"""
     try:
         FolderWatch(options, screen).run()
     except KeyboardInterrupt:

@@ -1,4 +1,4 @@
-"""RIFF WAVE files: chunks in, chunks out. The samples are one of the chunks.
+"""RIFF WAVE files: reading and writing of chunks. The samples are one of the chunks.
 
     'RIFF' size 'WAVE' | id size bytes (padded to even) | id size bytes | ...
 
@@ -18,7 +18,7 @@ from plugin_host.takes.errors import TakeError
 
 Chunks = Sequence[tuple[bytes, bytes]]
 FILE_BYTES_MAX = 2**32 - 2
-CHUNK_BYTES_MAX = 16 * 2**20  # of a chunk that is read whole, the samples apart: as much as a recipe may have
+CHUNK_BYTES_MAX = 16 * 2**20  # of a chunk other than the samples: the largest recipe
 CHUNKS_MAX = 4096
 PCM, FLOAT = 1, 3
 ENCODINGS = {16: PCM, 24: PCM, 32: FLOAT}  # bits to format tag
@@ -34,7 +34,7 @@ def format_chunk(rate_hz: int, channels: int, bits: int) -> bytes:
 
 
 def wave_bytes(chunks: Chunks) -> bytes:
-    """A whole file of these chunks, in this order; OutputError above 4 GB.  [any]"""
+    """A file of these chunks, in this order; OutputError above 4 GB.  [any]"""
     parts = [b"WAVE"]
     for name, body in chunks:
         parts += [struct.pack("<4sI", name, len(body)), body, b"\0" * (len(body) % 2)]
@@ -45,7 +45,7 @@ def wave_bytes(chunks: Chunks) -> bytes:
 
 
 def read_chunks(path: Path, wanted: frozenset[bytes]) -> Mapping[bytes, bytes]:
-    """The first chunk of each wanted name, read whole; TakeError for what is no WAV or lies about its sizes.  [any]"""
+    """The first chunk of each wanted name; TakeError if the file is no WAV or has wrong sizes.  [any]"""
     try:
         with path.open("rb") as file:
             return dict(_walk(file, path, set(wanted)))
@@ -54,7 +54,7 @@ def read_chunks(path: Path, wanted: frozenset[bytes]) -> Mapping[bytes, bytes]:
 
 
 def _walk(file: BinaryIO, path: Path, wanted: set[bytes]) -> Iterator[tuple[bytes, bytes]]:
-    """Chunks of the wanted names, which are taken out of `wanted`: a second one is not read."""
+    """Chunks of the wanted names, which are removed from `wanted`: a second one is not read."""
     head = file.read(12)
     if len(head) < 12 or head[:4] != b"RIFF" or head[8:] != b"WAVE":
         raise TakeError(f"{path.name} is not a WAV file")
@@ -78,7 +78,7 @@ def _walk(file: BinaryIO, path: Path, wanted: set[bytes]) -> Iterator[tuple[byte
 
 
 def wave_form(body: bytes) -> tuple[int, int, int]:
-    """Rate in Hz, channels and bits from the body of a `fmt ` chunk that we wrote; TakeError otherwise.  [any]"""
+    """Rate in Hz, channels and bits from the body of a `fmt ` chunk as Segue writes it; TakeError otherwise.  [any]"""
     if len(body) < 16:
         raise TakeError("the file does not say what its samples are")
     tag, channels, rate_hz, _, _, bits = struct.unpack("<HHIIHH", body[:16])

@@ -1,8 +1,8 @@
-"""`segue bench --sync`: is the music on the host's beat, and is there ever a hole?
+"""`segue bench --sync`: measures whether the music is on the host's beat, and whether it has gaps.
 
-    engine process --ring--> processor --> recorder (what was heard, and where the host was)
+    engine process --ring--> processor --> recorder (what is heard, and the host's position)
                                               |
-    hearing: librosa's onsets, and a second ear of our own --> measures --> table, JSON, pictures
+    hearing: librosa's onsets, and a second onset detector --> measures --> table, JSON, pictures
 
-Nothing of the engine is imported, and nothing that it corrects itself by: what is measured is what was heard.
+No module of the engine is imported, and nothing that it corrects itself by: the recorded audio is measured.
 """

@@ -1,4 +1,4 @@
-"""Scenes: the host changes tempo or place while it plays, on the wall clock. When is the music on the beat again?"""
+"""Scenes: the host changes tempo or position while it plays, in real time. When is the music on the beat again?"""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Act = Callable[[BenchRun], None]
 
 @dataclass(frozen=True)
 class Change:
-    """One scene: how long it is recorded, what is done after the first bars, and the tempo map it plays on."""
+    """One scene: its length, the change after the first bars, and its tempo map."""
 
     name: str
     seconds: float
@@ -39,7 +39,7 @@ def _nothing(run: BenchRun) -> None:
 
 
 def _jump(run: BenchRun) -> None:
-    run.timeline.locate(run.grid.bar_start(32))  # bar 33, as people count
+    run.timeline.locate(run.grid.bar_start(32))  # bar 33, counted from 1
 
 
 def _stop_and_start(run: BenchRun) -> None:
@@ -84,7 +84,7 @@ CHANGES = (
 
 
 def measure_change(stage: Stage, change: Change) -> SceneResults:
-    """One scene: figures, and the trace of those that change the tempo.  [main]"""
+    """Measure one scene: figures, and a trace if the tempo changes.  [main]"""
     plot = stage.region(BPM)
     start = plot.stretch.start_beats
     run = BenchRun(stage, plot, change.seconds, stage.change_pace, change.tempi(start) if change.tempi else None)
@@ -115,7 +115,7 @@ def measure_change(stage: Stage, change: Change) -> SceneResults:
 
 
 def _events(recording: Recording) -> list[int]:
-    """Recorded samples at which the host jumped, started or changed its tempo, the run's own start left out."""
+    """Recorded samples at which the host jumped, started or changed its tempo, except the start of the run."""
     seen = {*recording.changes(Noted.TIMELINE), *recording.changes(Noted.TEMPO), *recording.changes(Noted.PLAYING)}
     playing = recording.log[:, Noted.PLAYING] > 0
     first = recording.log[np.argmax(playing), Noted.RECORDED] if playing.any() else 0
@@ -123,7 +123,7 @@ def _events(recording: Recording) -> list[int]:
 
 
 def _playing_after_ms(recording: Recording, event_seconds: float) -> float:
-    """From a change to the first block after it that is ring audio, and none is held or silent any more for a bar."""
+    """From a change to the first block of ring audio after which no block is held or silent for a bar."""
     log = recording.log
     after = log[:, Noted.RECORDED] >= event_seconds * RATE_HZ - 0.5
     near = after & (log[:, Noted.RECORDED] < (event_seconds + 8.0) * RATE_HZ) & (log[:, Noted.PLAYING] > 0)
@@ -135,7 +135,7 @@ def _playing_after_ms(recording: Recording, event_seconds: float) -> float:
 
 
 def silent_ms(recording: Recording) -> float:
-    """Silence in ms where the host plays and the phrase has begun, the host's own stops left out.  [any]"""
+    """Silence in ms while the host plays after the start of the phrase.  [any]"""
     log = recording.log
     started = log[:, Noted.STATE] == BlockState.PLAYING
     first = float(log[np.argmax(started), Noted.RECORDED]) / RATE_HZ if started.any() else float("inf")
@@ -148,7 +148,7 @@ def silent_ms(recording: Recording) -> float:
 
 
 def measure_loop(stage: Stage, passes: int = LOOPS) -> SceneResults:
-    """A loop of four bars, so many passes, as fast as the engine delivers.  [main]"""
+    """Measure a loop of four bars, for `passes` passes, as fast as the engine delivers.  [main]"""
     plot = stage.region(BPM)
     grid: Grid = plot.stretch.grid
     start = plot.stretch.start_beats

@@ -1,4 +1,4 @@
-"""`segue bench --sync`: the scenes in order, a table as they come, then JSON and pictures in a folder."""
+"""`segue bench --sync`: runs the scenes in order, prints a table, then writes JSON and pictures to a folder."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from plugin_host.console.output import OutputError, put, ready_folder
 from plugin_host.console.screen import Screen
 from plugin_host.doctor.doctor import version
 
-SLOW_RATIO = 2.0  # below it the engine cannot keep up with changes on the wall clock: the host waits for it there
+SLOW_RATIO = 2.0  # below it the engine cannot keep up with changes in real time: the host waits for it
 SCENES = ("tempi", "loops", "changes", "loop", "stall", "kill", "control", "dial", "holes")
 LOOPS_SECONDS = 60.0
 STALLS_SECONDS = (0.5, 3.0, 10.0)
@@ -37,7 +37,7 @@ Scene = tuple[str, Callable[[], SceneResults]]
 
 @dataclass(frozen=True)
 class SyncOptions:
-    """What was asked for; empty `only`: all scenes. `minutes` are those of the scene `holes`."""
+    """Options of the command; empty `only`: all scenes. `minutes` is the length of the scene `holes`."""
 
     out: Path = Path("segue-sync")
     device: str = "auto"
@@ -57,7 +57,7 @@ class WrongOption(SegueError):
 def parse_options(
     out: Path | None, device: str, quick: bool, minutes: float, tempi: str, tempo_seconds: float, only: str
 ) -> SyncOptions:
-    """From the command line; WrongOption for tempi or scenes that there are not.  [main]"""
+    """From the command line; WrongOption for invalid tempos or scenes.  [main]"""
     try:
         bpm = tuple(float(each) for each in tempi.split(",") if each.strip())
     except ValueError:
@@ -73,7 +73,7 @@ def parse_options(
 
 
 def run_sync_bench(options: SyncOptions, screen: Screen) -> SceneResults:
-    """Play, listen, print, write; HearingError without librosa, OutputError, and what a demo raises.  [main]"""
+    """Play, analyse, print, write; HearingError without librosa, OutputError, and the errors of a demo.  [main]"""
     librosa()
     out, found = ready_folder(options.out), SceneResults()
     began, processors = time.monotonic(), ProcessorTime()
@@ -89,7 +89,7 @@ def run_sync_bench(options: SyncOptions, screen: Screen) -> SceneResults:
 
 
 def _played(name: str, scene: Callable[[], SceneResults], screen: Screen) -> SceneResults:
-    """A scene's results; where it fails (a busy engine that does not answer) a row says so, and the others go on."""
+    """A scene's results; if it fails (a busy engine does not answer) a row says so, and the next scene follows."""
     try:
         return scene()
     except SegueError as fault:
@@ -100,7 +100,7 @@ def _played(name: str, scene: Callable[[], SceneResults], screen: Screen) -> Sce
 
 
 def _choose_pace(stage: Stage, screen: Screen) -> None:
-    """Changes are played on the wall clock where the engine keeps up with it, else the host waits for the engine."""
+    """Play changes in real time if the engine keeps up; otherwise the host waits for the engine."""
     ratio = measure_speed(stage)
     stage.realtime_ratio = ratio
     stage.change_pace = ClockKind.REAL if ratio >= SLOW_RATIO else ClockKind.PATIENT
@@ -109,7 +109,7 @@ def _choose_pace(stage: Stage, screen: Screen) -> None:
 
 
 def measure_speed(stage: Stage) -> float:
-    """Seconds of music a second of waiting, as fast as the engine delivers.  [main]"""
+    """Seconds of music per second, as fast as the engine delivers.  [main]"""
     plot = stage.region(120.0)
     play_steady(stage, plot, 120.0, 2.0)
     began = time.monotonic()
@@ -146,7 +146,7 @@ def _scenes(stage: Stage, options: SyncOptions) -> Iterator[Scene]:
 def _write(
     out: Path, options: SyncOptions, found: SceneResults, stage: Stage, processors: ProcessorTime, screen: Screen
 ) -> None:
-    """The JSON and the pictures."""
+    """Write the JSON and the pictures."""
     taken = processors.taken()
     head = {
         "segue": version(),

@@ -1,4 +1,4 @@
-"""Scene: from a command to its sound, on the wall clock, and on which sample what was asked for a bar is heard."""
+"""Scene: the time from a command to its sound, and the sample on which a command for a bar line is heard."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ QUIET = 1e-4
 
 
 class HeardEvents:
-    """Collects what the engine says was heard."""
+    """Collects the engine's `heard` events."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, list[float]] = {}  # by the command's address
 
     def __call__(self, event: Event) -> None:
-        """One event of any kind.  [receive]"""
+        """Take one event of any kind.  [receive]"""
         if event.message is messages.EVENT_HEARD:
             name = str(event.values["address"]).rpartition("/")[2]
             self.seconds.setdefault(name, []).append(float(str(event.values["seconds"])))
 
 
 def measure_control(stage: Stage, turns: int = TURNS) -> SceneResults:
-    """Stop now, play on the next bar; a parameter, a prompt, other dice, a mute now: several times each.  [main]"""
+    """Measure stop now, play on the next bar, and parameter, prompt, seed and mute now, several times each.  [main]"""
     plot, heard = stage.region(BPM), HeardEvents()
     run = BenchRun(stage, plot, 30.0 + turns * 32.0)
     stopped, started = [], []
@@ -61,13 +61,13 @@ def measure_control(stage: Stage, turns: int = TURNS) -> SceneResults:
               max(abs(place) for place in places), "smp", "0")  # fmt: skip
     for name, seconds in sorted(heard.seconds.items()):
         told = f"control: {name} now to its sound, as the engine tells, {len(seconds)} times"
-        if name != "play":  # asked for a bar line
+        if name != "play":  # scheduled for a bar line
             found.add(f"{told}, median", 1000 * float(np.median(seconds)), "ms")
     return found
 
 
 def _changes(client: EngineClient, lane: int, turn: int) -> list[Callable[[], object]]:
-    """What is asked for while the music plays, to be heard at once."""
+    """Send the changes while the music plays, to be heard at once."""
     return [
         lambda: client.set(lane, "temperature", 0.9 + 0.02 * (turn % 2)),
         lambda: client.prompt(lane, ("slow dub", "fast rock")[turn % 2]),

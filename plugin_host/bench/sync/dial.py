@@ -1,9 +1,9 @@
-"""Scene: a dial is turned while the music plays, many times a second. When is its newest value heard?
+"""Scene: a dial is turned while the music plays, many times a second. When is its last value heard?
 
-    told      a b c d e f g h ... wild            as a controller sends it: by the way, no answer waited for
-    recorded  ~~~~~~~~ music ~~~~~~~~~|#### noise    the last value draws almost any sound: that is heard
+    sent      a b c d e f g h ... wild            like a controller: without waiting for answers
+    recorded  ~~~~~~~~ music ~~~~~~~~~|#### noise    the last value draws almost any sound
 
-Nothing that the engine says is used: the last value is heard where the recorded sound becomes another one.
+The engine's events are not used: the last value is heard where the recorded sound changes.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from plugin_host.bench.sync.stage import RATE_HZ, BenchRun, Stage
 
 RATES = (5.0, 20.0, 50.0, 200.0)
 TURNED_SECONDS = 8.0
-BEFORE_SECONDS = 3.0  # that are listened to before the last value is told
+BEFORE_SECONDS = 3.0  # analysed before the last value is sent
 AFTER_SECONDS = 6.0  # and after it
-SETTLED_SECONDS = 3.5  # after which its sound is there, if ever
+SETTLED_SECONDS = 3.5  # after which its sound must be heard
 NAME, USUAL, WILD = "temperature", (0.7, 1.0), 4.0
 HOP_SAMPLES = 480
 EDGES_HZ = np.geomspace(60.0, 15_000.0, 17)
-APART = 0.5  # how surely hops are of one sound or the other, on the whole: music and this noise 1, any music 0.15
+APART = 0.5  # how well hops are separated into two sounds: music and this noise 1, any music 0.15
 
 
 def measure_dial(stage: Stage, rates: tuple[float, ...] = RATES) -> SceneResults:
-    """A dial turned so often a second; the ring meanwhile, and from when on its last value is heard.  [main]"""
+    """Turn a dial at each rate; measures the ring meanwhile, and when the last value is heard.  [main]"""
     found = SceneResults()
     for rate in rates:
         found.take(_turned(stage, rate))
@@ -47,7 +47,7 @@ def _turned(stage: Stage, per_second: float) -> SceneResults:
     counters = run.processor.counters
     with run.playing():
         lane = run.session.lane
-        stage.client.set(lane, "guard", 0)  # it would take the noise for a fault
+        stage.client.set(lane, "guard", 0)  # the guard would take the noise for a fault
         stage.client.set(lane, "top_k", 0)
         run.until_beats(plot.stretch.start_beats + 3 * BAR_BEATS)
         underruns, began = counters.underruns, time.monotonic()
@@ -67,7 +67,7 @@ def _turned(stage: Stage, per_second: float) -> SceneResults:
 
 
 def _turn(run: BenchRun, port: int, lane: int, per_second: float) -> float:
-    """Turn the dial, and in the end to its wildest; when that was told, on the monotonic clock."""
+    """Turn the dial, at last to its maximum; returns the time of that on the monotonic clock."""
     dice, count = random.Random(1), int(TURNED_SECONDS * per_second)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as wire:
         wire.connect(("127.0.0.1", port))
@@ -84,14 +84,14 @@ def _turn(run: BenchRun, port: int, lane: int, per_second: float) -> float:
     return told
 
 
-# -- listening ----------------------------------------------------------------------------------------------
+# -- analysis -----------------------------------------------------------------------------------------------
 
 
 def becomes_another(audio: Audio, rate_hz: int, told_seconds: float) -> float:
-    """Seconds from `told_seconds` to where audio [n, channels] becomes another sound; NaN where it does not.
+    """Seconds from `told_seconds` to where audio [n, channels] becomes another sound; NaN if it does not.
 
-    Each hop of 10 ms is compared with what is heard up to then and with what is heard in the end: the place is the one
-    that divides them best (the likeliest change point between two Gaussians of band levels).  [main]
+    Each hop of 10 ms is compared with the sound before it and with the sound at the end; the result is the likeliest
+    change point between two Gaussians of band levels.  [main]
     """
     levels = band_levels(audio, rate_hz)
     seconds = np.arange(len(levels)) * HOP_SAMPLES / rate_hz
@@ -117,7 +117,7 @@ def band_levels(audio: Audio, rate_hz: int) -> Floats:
 
 
 def _likelihood(levels: Floats, like: Floats) -> Floats:
-    """Logarithm of how likely each hop is among others, by band, their mean: [hops]."""
+    """Log-likelihood of each hop among others, the mean of the bands: [hops]."""
     mean, deviation = like.mean(axis=0), like.std(axis=0) + 1.0
     off = (levels - mean) / deviation
     return np.asarray((-0.5 * off**2 - np.log(deviation)).mean(axis=1))

@@ -1,7 +1,7 @@
-"""Two ears that share nothing with the engine: librosa's onset detection, and an onset phase of our own.
+"""Two onset detectors that share nothing with the engine: librosa's, and an onset phase of our own.
 
 Both are late or early by a few milliseconds, depending on the sound: their bias is measured on music whose beats are
-known to the sample (`bias_of`), told beside every figure, and taken off. librosa: https://librosa.org (ISC).
+known to the sample (`bias_of`), reported with every figure, and subtracted. librosa: https://librosa.org (ISC).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from bridge.errors import SegueError
 from bridge.ring.form import Audio
 from plugin_host.bench.sync.recorder import Floats
 
-RATE_HZ = 32_000  # of the analysis: what the models play
+RATE_HZ = 32_000  # of the analysis: the models' rate
 HOP_SAMPLES = 64  # 2 ms
 WINDOW_SAMPLES = 1024
 CHUNK_HOPS = 10_000  # 20 s at a time: a spectrogram of five minutes would take a gigabyte
@@ -32,7 +32,7 @@ class HearingError(SegueError):
 
 @dataclass(frozen=True)
 class Onsets:
-    """Where something begins: seconds into the audio, and how strongly; `envelope` is what they were found in."""
+    """Onsets: seconds into the audio, and strengths; `envelope` is the onset envelope."""
 
     seconds: Floats
     strength: Floats
@@ -40,7 +40,7 @@ class Onsets:
 
 
 def librosa() -> Any:
-    """The analysis library, imported when it is needed; HearingError without it.  [main]"""
+    """The analysis library, imported on demand; HearingError without it.  [main]"""
     try:
         import librosa as found
     except ImportError:
@@ -85,7 +85,7 @@ def _in_chunks(mono: Floats) -> Floats:
 
 
 def rises(audio: Audio, rate_hz: int) -> Floats:
-    """Our own ear: how much louder five bands get within 10 ms [hops], 2 ms apart; plain filters, no spectrogram.
+    """Our own onset envelope: how much louder five bands get within 10 ms [hops], 2 ms apart; filters, no spectrogram.
 
     [main]
     """

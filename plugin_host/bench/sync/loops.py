@@ -1,6 +1,6 @@
-"""Recorded drum loops as material: what no sequencer has made. They are not shipped; Debian's package has them, CC0.
+"""Recorded drum loops as material, not made by a sequencer. They are in Debian's package (CC0), not in Segue.
 
-A loop is cut on its beats, so its tempo follows from its length: `LOOPS` says how many beats each one has.
+A loop is cut on its beats, so its tempo follows from its length: `LOOPS` has the number of beats of each.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from plugin_host.run.region_layout import RegionLayout, RegionRequest, plot_regi
 
 FOLDER = Path("/usr/share/sonic-pi/samples")
 PACKAGE = "sonic-pi-samples"
-LEAST_SECONDS = 7.0  # of a region: shorter loops are laid out again and again
+LEAST_SECONDS = 7.0  # of a region: shorter loops are repeated
 LOOPS = {"loop_breakbeat.flac": 4, "loop_compus.flac": 16, "loop_mika.flac": 16, "loop_garzul.flac": 16}
 
 
@@ -32,12 +32,12 @@ class BeatLoop:
 
 
 def recorded_loops(folder: Path = FOLDER) -> list[BeatLoop]:
-    """Those that are on this computer.  [main]"""
+    """The loops on this computer.  [main]"""
     return [BeatLoop(folder / name, beats) for name, beats in LOOPS.items() if (folder / name).is_file()]
 
 
 def laid_out(loop: BeatLoop, folder: Path) -> tuple[RegionLayout, float]:
-    """A loop, often enough to go on from, on a host's timeline at its own tempo; and that tempo in bpm.  [main]"""
+    """A loop, repeated to a usable length, on a host's timeline at its own tempo; and that tempo in bpm.  [main]"""
     region = read_region(str(loop.path), "continue", 120.0, 0.0)
     bpm = 60.0 * loop.beats / region.seconds
     bars = max(loop.beats // 4, 1)
@@ -48,7 +48,7 @@ def laid_out(loop: BeatLoop, folder: Path) -> tuple[RegionLayout, float]:
 
 
 def measure_loops(stage: Stage, seconds: float) -> SceneResults:
-    """Each loop continued at its own tempo; a line that says so where there are none.  [main]"""
+    """Measure each loop, continued at its own tempo; a row says so if there are none.  [main]"""
     found, loops = SceneResults(), recorded_loops()
     if not loops:
         stage.screen.say(f"  no recorded loops on this computer: apt install {PACKAGE}")

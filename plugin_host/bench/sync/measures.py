@@ -1,4 +1,4 @@
-"""From what was heard and where the host was: how far off the beat, until when, clicks, silence."""
+"""Measures of a recording and the host's positions: distance from the beat, recovery times, clicks, silence."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from plugin_host.bench.sync.hearing import HOP_SAMPLES, RATE_HZ, Onsets, hop_sec
 from plugin_host.bench.sync.recorder import Floats, Noted, Recording
 from plugin_host.host.clip import Clip
 
-NEAR_BEATS = 0.125  # an onset within half a sixteenth of a beat is taken for that beat's
+NEAR_BEATS = 0.125  # an onset within half a sixteenth of a beat counts as that beat's
 SIXTEENTHS = 4
 SAME_BEAT_SECONDS = 0.5
 STEP_DBFS = -50.0
@@ -22,18 +22,18 @@ SILENT_SECONDS = 0.02
 
 @dataclass(frozen=True)
 class Beats:
-    """Beats that were heard: seconds into the recording, how late in ms (early: negative); `due`: beats there were."""
+    """Detected beats: seconds into the recording, how late in ms (early: negative); `due`: the number of beats."""
 
     seconds: Floats
     late_ms: Floats
     due: int
 
     def without(self, bias_ms: float) -> Beats:
-        """With the ear's own lateness taken off.  [any]"""
+        """The same with the detector's bias subtracted.  [any]"""
         return Beats(self.seconds, self.late_ms - bias_ms, self.due)
 
     def between(self, begin_seconds: float, end_seconds: float) -> Beats:
-        """Those of a stretch; `due` in proportion.  [any]"""
+        """The beats of a stretch; `due` in proportion.  [any]"""
         keep = (self.seconds >= begin_seconds) & (self.seconds < end_seconds)
         span = max(float(self.seconds[-1] - self.seconds[0]), 1e-9) if len(self.seconds) else 1.0
         due = round(self.due * min(1.0, (end_seconds - begin_seconds) / span))
@@ -41,24 +41,24 @@ class Beats:
 
     @property
     def median_ms(self) -> float:
-        """Half of the beats are nearer to the grid than this; NaN for none.  [any]"""
+        """Median distance from the grid; NaN for none.  [any]"""
         return float(np.median(np.abs(self.late_ms))) if len(self.late_ms) else float("nan")
 
     @property
     def p95_ms(self) -> float:
-        """95 of 100 beats are nearer to the grid than this; NaN for none.  [any]"""
+        """95th percentile of the distance from the grid; NaN for none.  [any]"""
         return float(np.percentile(np.abs(self.late_ms), 95)) if len(self.late_ms) else float("nan")
 
     @property
     def heard_share(self) -> float:
-        """Beats on which something begins, of all.  [any]"""
+        """The share of beats with an onset.  [any]"""
         return len(self.late_ms) / self.due if self.due else 0.0
 
 
 def beats_heard(found: Onsets, recording: Recording, stretched: float = 1.0) -> Beats:
     """For each beat of the host the strongest onset within half a sixteenth of it.
 
-    `stretched` other than 1 measures against a grid of another tempo, as a control: what a wrong grid looks like.
+    `stretched` other than 1 measures against a grid of another tempo, as a control.
     [any]
     """
     at = found.seconds * recording.rate_hz
@@ -68,7 +68,7 @@ def beats_heard(found: Onsets, recording: Recording, stretched: float = 1.0) -> 
     for index in np.flatnonzero(np.abs(beats - np.round(beats)) <= NEAR_BEATS):
         last = chosen[-1] if chosen else -1
         same = last >= 0 and round(float(beats[index])) == round(float(beats[last]))
-        if not same or found.seconds[index] - found.seconds[last] > SAME_BEAT_SECONDS:  # a loop comes by again
+        if not same or found.seconds[index] - found.seconds[last] > SAME_BEAT_SECONDS:  # the next pass of a loop
             chosen.append(int(index))
         elif found.strength[index] > found.strength[last]:
             chosen[-1] = int(index)
@@ -77,7 +77,7 @@ def beats_heard(found: Onsets, recording: Recording, stretched: float = 1.0) -> 
 
 
 def _beats_passed(recording: Recording) -> float:
-    """Beats that the host played in a recording, passes of loops added up."""
+    """Beats that the host played in a recording, all passes of loops included."""
     log = recording.log
     return float((log[:, Noted.N_SAMPLES] * log[:, Noted.TEMPO] * log[:, Noted.PLAYING]).sum()) / (
         60.0 * recording.rate_hz
@@ -86,7 +86,7 @@ def _beats_passed(recording: Recording) -> float:
 
 @dataclass(frozen=True)
 class BarPhases:
-    """A second opinion: the phase of the rises on the sixteenths, a bar at a time: how late in ms, how clearly 0..1."""
+    """A second measure: the phase of the rises on the sixteenths, a bar at a time: how late in ms, how clearly 0..1."""
 
     seconds: Floats
     late_ms: Floats
@@ -116,7 +116,7 @@ def bar_phases(rising: Floats, recording: Recording, bar_beats: float = 4.0) -> 
 def on_grid_after_ms(
     rising: Floats, recording: Recording, event_seconds: float, bias_ms: float, bar_seconds: float
 ) -> float:
-    """How long after a change the music is on the host's sixteenths again, in ms; NaN when it is not found to be.
+    """Milliseconds from a change to where the music is on the host's sixteenths again; NaN if it is not.
 
     From then on, for two bars, nine of ten windows of half a bar lie on the grid as clearly as 0.6 of the bars before.
     [any]
@@ -166,7 +166,7 @@ def _high_peaks(audio: Audio, rate_hz: int) -> Floats:
 
 
 def _high(audio: Audio, rate_hz: int) -> Floats:
-    """How far any channel swings above 17.5 kHz, sample by sample."""
+    """The peak above 17.5 kHz of any channel, sample by sample."""
     from scipy.signal import butter, sosfiltfilt
 
     steep = butter(8, 17_500, "highpass", fs=rate_hz, output="sos")
@@ -176,8 +176,8 @@ def _high(audio: Audio, rate_hz: int) -> Floats:
 def clicks_heard(recording: Recording, clip: Clip | None) -> Floats:
     """Clicks from where Segue's music begins, in seconds, the joint with the region before it included.
 
-    At the joint what counts is louder than twice what the region itself has up there in its last tenth of a second: a
-    cymbal that the bar line cuts is not a click.  [main]
+    At the joint a click is louder than twice the region's own level there in its last tenth of a second: a cymbal that
+    the bar line cuts is not a click.  [main]
     """
     heard, begin = with_region(recording, clip)
     found = clicks(heard, recording.rate_hz)
@@ -193,9 +193,9 @@ def clicks_heard(recording: Recording, clip: Clip | None) -> Floats:
 
 
 def with_region(recording: Recording, clip: Clip | None) -> tuple[Audio, int]:
-    """What a listener hears, and the sample on which the region ends in it.
+    """Region and recording as a listener hears them, and the sample on which the region ends.
 
-    The region is played by the host right before the music goes on from it.  [any]
+    The host plays the region right before the music that continues it.  [any]
     """
     log, audio = recording.log, recording.audio
     if clip is None or not len(log):
@@ -210,7 +210,7 @@ def with_region(recording: Recording, clip: Clip | None) -> tuple[Audio, int]:
 
 
 def silences(audio: Audio, rate_hz: int) -> list[tuple[float, float]]:
-    """Stretches of 20 ms and more in which nothing is heard: (begin, end) in seconds.  [any]"""
+    """Silent stretches of 20 ms and more: (begin, end) in seconds.  [any]"""
     quiet = np.abs(audio).max(axis=1) < SILENT
     edges = np.flatnonzero(np.diff(np.concatenate([[False], quiet, [False]]).astype(np.int8)))
     spans = edges.reshape(-1, 2)

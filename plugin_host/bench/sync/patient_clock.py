@@ -1,4 +1,4 @@
-"""A clock for scenes on a computer that is busy otherwise: never faster than real time, and it waits for the engine."""
+"""A clock for scenes on a busy computer: never faster than real time, and it waits for the engine."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _POLL_SECONDS = 0.001
 
 
 class PatientClock:
-    """As a sound card asks, but for a block that is not ready it stops the time; `late` counts those given up."""
+    """Like a sound card, but time stops until the block is ready; `late` counts blocks that never came."""
 
     def __init__(self, sample_rate_hz: int, ready: Ready) -> None:
         self.late = 0

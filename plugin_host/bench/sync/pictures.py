@@ -1,4 +1,4 @@
-"""Two pictures: the phase error over time at each tempo, and the tempo that is heard across a step and a ramp."""
+"""Two pictures: the phase error over time at each tempo, and the detected tempo across a step and a ramp."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WINDOW_SECONDS = 4.0
 
 
 def save_phases(path: Path, traces: list[PhaseTrace]) -> None:
-    """A panel a tempo: each beat a dot, the median of each four bars a line, the goal a band.  [main]"""
+    """A panel for each tempo: beats as dots, the median of each four bars as a line, the goal as a band.  [main]"""
     figure, panels = _figure(len(traces), 2.0)
     figure.suptitle("How far each beat is from the host's, in ms (below 0: early)", fontsize=13)
     for axes, trace in zip(panels, traces, strict=True):
@@ -45,7 +45,7 @@ def save_phases(path: Path, traces: list[PhaseTrace]) -> None:
 
 
 def save_tempi(path: Path, traces: list[TempoTrace]) -> None:
-    """A panel a change: which tempi are in the sound, dark where strong, and the host's as a line.  [main]"""
+    """A panel for each change: the tempogram, dark where strong, and the host's tempo as a line.  [main]"""
     figure, panels = _figure(len(traces), 3.2)
     figure.suptitle("The tempo that is heard (dark), and the host's (line)", fontsize=13)
     for axes, trace in zip(panels, traces, strict=True):
@@ -65,10 +65,10 @@ def save_tempi(path: Path, traces: list[TempoTrace]) -> None:
 
 
 def tempogram(rising: Floats, lowest_bpm: float, highest_bpm: float) -> tuple[Floats, Floats, Floats]:
-    """How strongly each tempo is in an onset envelope: seconds [t], bpm [k], 0..1 [t, k].
+    """The strength of each tempo in an onset envelope: seconds [t], bpm [k], 0..1 [t, k].
 
-    A tempo's beats, eighths and sixteenths count together; within 30 bpm of the host's, so that half and double tempo
-    do not come in.  [any]
+    A tempo's beats, eighths and sixteenths count together; tempos are within 30 bpm of the host's, which excludes half
+    and double tempo.  [any]
     """
     rate = RATE_HZ / HOP_SAMPLES
     tempi: Floats = np.arange(lowest_bpm - 30.0, highest_bpm + 30.0, 0.5, dtype=np.float64)

@@ -1,4 +1,4 @@
-"""A headless host that keeps everything it plays and, block by block, where it was in the song."""
+"""A headless host that records everything it plays and, for each block, its position in the song."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Floats = NDArray[np.float64]
 
 
 class Noted(IntEnum):
-    """Columns of the log: one row a block; samples, beats, bpm and seconds on the monotonic clock."""
+    """Columns of the log, one row for each block: samples, beats, bpm and seconds on the monotonic clock."""
 
     RECORDED = 0
     N_SAMPLES = 1
@@ -35,7 +35,7 @@ class Noted(IntEnum):
 
 @dataclass(frozen=True)
 class Recording:
-    """What was heard: audio float32 [n, channels], and the log float64 [blocks, len(Noted)]."""
+    """A recording: audio float32 [n, channels], and the log float64 [blocks, len(Noted)]."""
 
     audio: Audio
     log: Floats
@@ -46,7 +46,7 @@ class Recording:
         return self.log[:, which]
 
     def row_at(self, recorded: Floats | float) -> NDArray[np.int64]:
-        """Row that a recorded sample belongs to.  [any]"""
+        """The row of a recorded sample.  [any]"""
         rows = np.searchsorted(self.log[:, Noted.RECORDED], recorded, side="right") - 1
         return np.clip(rows, 0, len(self.log) - 1)
 
@@ -61,17 +61,17 @@ class Recording:
         return self.log[self.row_at(recorded), Noted.TEMPO]
 
     def changes(self, which: Noted) -> list[int]:
-        """Recorded samples at which a column took another value.  [any]"""
+        """Recorded samples at which a column changes.  [any]"""
         rows = np.flatnonzero(np.diff(self.log[:, which]) != 0) + 1
         return [int(sample) for sample in self.log[rows, Noted.RECORDED]]
 
     def after_seconds(self, seconds: float) -> int:
-        """First recorded sample of the first block asked for after a time on the monotonic clock.  [any]"""
+        """The first recorded sample of the first block after a time on the monotonic clock.  [any]"""
         row = int(np.searchsorted(self.log[:, Noted.SECONDS], seconds))
         return int(self.log[min(row, len(self.log) - 1), Noted.RECORDED])
 
     def part(self, begin: int, end: int) -> Recording:
-        """From one recorded sample to another, the log cut to whole blocks.  [any]"""
+        """A part between two recorded samples, the log cut to whole blocks.  [any]"""
         keep = (self.log[:, Noted.RECORDED] + self.log[:, Noted.N_SAMPLES] > begin) & (
             self.log[:, Noted.RECORDED] < end
         )
@@ -129,5 +129,5 @@ class Recorder(Host):
         return self._n_heard
 
     def recording(self) -> Recording:
-        """What was recorded so far; views that later blocks do not change.  [any]"""
+        """The recording so far; views that later blocks do not change.  [any]"""
         return Recording(self._heard[: self._n_heard], self._rows[: self._n_rows], self.processor.sample_rate_hz)

@@ -1,4 +1,4 @@
-"""What a scene hands back: rows of the table, and what the pictures are drawn from."""
+"""Results of a scene: rows of the table, and data for the pictures."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from plugin_host.bench.sync.recorder import Floats
 
 @dataclass(frozen=True)
 class PhaseTrace:
-    """Phase error over time at one tempo, the ear's bias taken off."""
+    """Phase error over time at one tempo, the detector's bias subtracted."""
 
     tempo_bpm: float
     material: str
@@ -21,7 +21,7 @@ class PhaseTrace:
 
 @dataclass(frozen=True)
 class TempoTrace:
-    """What a change sounded like: rises [hops] 2 ms apart, and the host's tempo at each."""
+    """The music across a change: rises [hops] 2 ms apart, and the host's tempo at each."""
 
     name: str
     rising: Floats
@@ -42,7 +42,7 @@ class SceneResults:
         self.rows.append(FigureRow(name, value, unit, goal))
 
     def take(self, other: SceneResults) -> None:
-        """Another scene's results behind these.  [main]"""
+        """Append another scene's results.  [main]"""
         self.rows += other.rows
         self.phases += other.phases
         self.tempi += other.tempi

@@ -1,4 +1,4 @@
-"""An engine in its own process, and runs of one lane on it: on the wall clock, or as fast as the engine delivers."""
+"""An engine in its own process, and runs of one lane on it: in real time, or as fast as the engine delivers."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ PATIENCE_SECONDS = 120.0
 
 
 class ClockKind(Enum):
-    """What the host's clock is: as fast as the engine delivers, the wall clock, or that but waiting for the engine."""
+    """The host's clock: as fast as the engine delivers, real time, or real time but waiting for the engine."""
 
     ACCELERATED = "accelerated"
     REAL = "real"
@@ -41,16 +41,16 @@ class ClockKind(Enum):
 
 
 class Stage:
-    """The engine that everything is played on; `folder` takes its log and changed regions."""
+    """The engine of all scenes; `folder` holds its log and changed regions."""
 
     def __init__(self, folder: Path, device: str, screen: Screen) -> None:
         self.folder = folder
         self.screen = screen
         self.engine = EngineProcess(free_port(), folder / "engine.log", ["--device", device])
         self.client: EngineClient
-        self.listeners: list[OnEvent] = []  # get what the engine tells unasked
+        self.listeners: list[OnEvent] = []  # receive the engine's events
         self.realtime_ratio = 0.0
-        self.change_pace = ClockKind.REAL  # PATIENT where the engine cannot keep up for want of processor time
+        self.change_pace = ClockKind.REAL  # PATIENT if the engine cannot keep up
 
     @contextmanager
     def open(self) -> Iterator[Stage]:
@@ -71,21 +71,21 @@ class Stage:
             listener(event)
 
     def region(self, bpm: float) -> RegionLayout:
-        """The shipped region nearest to a tempo, laid out at it.  [main]"""
+        """The included region nearest to a tempo, laid out at it.  [main]"""
         return plot_region(RegionRequest(bpm=bpm, rate_hz=RATE_HZ), self.folder)
 
     def signal(self, number: int) -> float:
-        """Send the engine's process a signal; the time on the monotonic clock.  [main]"""
+        """Send a signal to the engine's process; returns the time on the monotonic clock.  [main]"""
         os.kill(self.engine.pid, number)
         return time.monotonic()
 
     def resume(self) -> float:
-        """Let a stopped engine run on.  [main]"""
+        """Continue a stopped engine.  [main]"""
         return self.signal(signal.SIGCONT)
 
 
 class BenchRun:
-    """One lane that continues a region on a timeline of its own."""
+    """One lane that continues a region on its own timeline."""
 
     def __init__(
         self,
@@ -115,12 +115,12 @@ class BenchRun:
 
     @property
     def grid(self) -> Grid:
-        """The grid that the run began on.  [any]"""
+        """The grid at the start of the run.  [any]"""
         return self.plot.stretch.grid
 
     @contextmanager
     def playing(self, bars: int = 0) -> Iterator[BenchRun]:
-        """Open the lane, let the music be ready, and let the host run; everything is closed after.  [main]"""
+        """A context: open the lane, wait for the music, run the host; closes everything at the end.  [main]"""
         try:
             self.session.open()
             self.runner.start()
@@ -134,7 +134,7 @@ class BenchRun:
             self.session.close()
 
     def _await(self, condition: Callable[[], object], patience_seconds: float = PATIENCE_SECONDS) -> bool:
-        """Look after session and engine until something is so; False when patience is at an end.  [main]"""
+        """Look after session and engine until a condition holds; False after the patience.  [main]"""
         deadline = time.monotonic() + patience_seconds
         while not condition():
             if time.monotonic() > deadline or not self.runner.running:
@@ -146,20 +146,20 @@ class BenchRun:
         return True
 
     def until(self, condition: Callable[[], object], patience_seconds: float = PATIENCE_SECONDS) -> bool:
-        """Play on until something is so; False when patience is at an end.  [main]"""
+        """Play until a condition holds; False after the patience.  [main]"""
         return self._await(condition, patience_seconds)
 
     def until_beats(self, beats: float, patience_seconds: float = PATIENCE_SECONDS) -> bool:
-        """Play on until the host is at a beat.  [main]"""
+        """Play until the host is at a beat.  [main]"""
         return self.until(lambda: self.timeline.now.position_beats >= beats, patience_seconds)
 
     def for_seconds(self, seconds: float) -> None:
-        """Play on for a time on the wall clock.  [main]"""
+        """Play for a time.  [main]"""
         end = time.monotonic() + seconds
         self.until(lambda: time.monotonic() >= end, seconds + PATIENCE_SECONDS)
 
     def to_the_end(self) -> None:
-        """Play on until all that is recorded is full; stops waiting when nothing comes any more.  [main]"""
+        """Play until the recording is full; stops if no more music comes.  [main]"""
         last, since = -1, time.monotonic()
         while self.runner.running:
             if self.host.heard_samples != last:
@@ -169,5 +169,5 @@ class BenchRun:
             self.for_seconds(0.1)
 
     def recording(self) -> Recording:
-        """What was heard so far.  [main]"""
+        """The recording so far.  [main]"""
         return self.host.recording()

@@ -1,4 +1,4 @@
-"""Scenes on the wall clock: the engine is stopped, or killed and started again, or has to share its processors."""
+"""Scenes in real time: the engine is stopped, killed and restarted, or shares its processors."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ BAR_SECONDS = 60.0 * BAR_BEATS / BPM
 
 
 def measure_stalls(stage: Stage, seconds: tuple[float, ...]) -> SceneResults:
-    """Stops of the engine's process, of these lengths.  [main]"""
+    """Measure stops of the engine's process, of these lengths.  [main]"""
     found = SceneResults()
     for stall_seconds in seconds:
         found.take(measure_stall(stage, stall_seconds))
@@ -32,7 +32,7 @@ def measure_stalls(stage: Stage, seconds: tuple[float, ...]) -> SceneResults:
 
 
 def measure_stall(stage: Stage, stall_seconds: float) -> SceneResults:
-    """The engine's process is stopped for a while, in the middle of a bar.  [main]"""
+    """Measure a stop of the engine's process in the middle of a bar.  [main]"""
     plot = stage.region(BPM)
     run = BenchRun(stage, plot, stall_seconds + BACK_SECONDS)
     with run.playing():
@@ -47,7 +47,7 @@ def measure_stall(stage: Stage, stall_seconds: float) -> SceneResults:
 
 
 def measure_kill(stage: Stage) -> SceneResults:
-    """The engine's process is killed; it is started again, and the session takes its lane up.  [main]"""
+    """Measure a killed engine: it is restarted, and the session restores its lane.  [main]"""
     plot = stage.region(BPM)
     run = BenchRun(stage, plot, 2 * BACK_SECONDS)
     with run.playing():
@@ -63,7 +63,7 @@ def measure_kill(stage: Stage) -> SceneResults:
 
 
 def _until_back(run: BenchRun) -> None:
-    """Play until real music has been heard for three bars, or to the end."""
+    """Play until new music was heard for three bars, or to the end."""
     begun: list[float] = []
 
     def settled() -> bool:
@@ -104,7 +104,7 @@ def _figures(name: str, run: BenchRun, back: float, bias_ms: float) -> SceneResu
 
 
 def _rejoin(recording: Recording, back_seconds: float) -> np.ndarray | None:
-    """First row of ring audio after the engine was back and the bar held."""
+    """The first row of ring audio after the engine was back and the bar was held."""
     log = recording.log
     rows = (log[1:, Noted.STATE] == BlockState.PLAYING) & (log[:-1, Noted.STATE] != BlockState.PLAYING)
     after = np.flatnonzero(rows & (log[1:, Noted.SECONDS] > back_seconds - 0.05)) + 1
@@ -112,13 +112,13 @@ def _rejoin(recording: Recording, back_seconds: float) -> np.ndarray | None:
 
 
 def _fill_ms(recording: Recording, rejoined: float) -> float:
-    """What waited in the ring a bar after the music was back: the delay must not have grown."""
+    """The ring's fill a bar after the music was back: the delay must not grow."""
     row = recording.log[int(recording.row_at(rejoined + BAR_SECONDS * RATE_HZ))]
     return 1000.0 * float(row[Noted.FILL]) / RATE_HZ
 
 
 def measure_holes(stage: Stage, minutes: float) -> SceneResults:
-    """Minutes of music on the wall clock with every processor kept busy besides.  [main]"""
+    """Measure minutes of music in real time with every processor kept busy.  [main]"""
     cores = os.cpu_count() or 2
     plot = stage.region(BPM)
     run, processors = BenchRun(stage, plot, 60.0 * minutes), ProcessorTime()

@@ -1,4 +1,4 @@
-"""Scene: steady tempi. Five minutes of music at each, against the host's beats; and the first sample of the phrase."""
+"""Scene: steady tempos. Five minutes of music at each, against the host's beats; and the first sample of the phrase."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CLEAR = 0.3  # of a bar's phase; against a wrong grid bars have about 0.1
 
 
 def of_region(plot: RegionLayout, passes: int = 4) -> Recording:
-    """A region played round and round on its own grid, as if recorded: its beats are known to the sample.  [main]"""
+    """A region repeated on its own grid, as if recorded: its beats are known to the sample.  [main]"""
     assert plot.clip is not None
     audio: Audio = np.tile(plot.clip.audio, (passes, 1))
     grid, log = plot.stretch.grid, np.zeros((passes, len(Noted)))
@@ -35,7 +35,7 @@ def of_region(plot: RegionLayout, passes: int = 4) -> Recording:
 
 
 def bias_of(plot: RegionLayout) -> tuple[float, float, Beats]:
-    """How late both ears hear a region whose beats are known, in ms; and librosa's beats of it.  [main]"""
+    """How late both detectors are on a region whose beats are known, in ms; and librosa's beats of it.  [main]"""
     known = of_region(plot)
     beats = beats_heard(onsets(known.audio, RATE_HZ), known)
     bars = bar_phases(rises(known.audio, RATE_HZ), known)
@@ -43,7 +43,7 @@ def bias_of(plot: RegionLayout) -> tuple[float, float, Beats]:
 
 
 def play_steady(stage: Stage, plot: RegionLayout, bpm: float, seconds: float) -> tuple[Recording, BenchRun]:
-    """A region, then so much of Segue, as fast as the engine delivers.  [main]"""
+    """Play a region, then `seconds` of Segue, as fast as the engine delivers.  [main]"""
     run = BenchRun(stage, plot, seconds + 240.0 / bpm, ClockKind.ACCELERATED)
     with run.playing():
         run.to_the_end()
@@ -60,12 +60,12 @@ def first_sample(recording: Recording, start_samples: int) -> int:
 
 
 def measure_tempo(stage: Stage, bpm: float, seconds: float) -> SceneResults:
-    """One tempo, the shipped region nearest to it.  [main]"""
+    """Measure one tempo, with the included region nearest to it.  [main]"""
     return measure_steady(stage, stage.region(bpm), bpm, seconds, f"{bpm:g} bpm")
 
 
 def measure_steady(stage: Stage, plot: RegionLayout, bpm: float, seconds: float, name: str) -> SceneResults:
-    """One region at one tempo: figures and trace.  [main]"""
+    """Measure one region at one tempo: figures and trace.  [main]"""
     found = SceneResults()
     recording, run = play_steady(stage, plot, bpm, seconds)
     material = Path(plot.words.split(",")[0]).stem
