@@ -53,7 +53,7 @@ class SignaturePoint:
 
 
 @dataclass(frozen=True, slots=True)
-class _Leg:
+class _Segment:
     """A segment of the map: tempo at its start, slope in bpm per beat, and the second of its first beat."""
 
     beats: Fraction
@@ -92,9 +92,9 @@ class TempoMap:
     def __init__(self, tempi: Iterable[TempoPoint], signatures: Iterable[SignaturePoint] = ()) -> None:
         self.tempi = tuple(sorted(tempi, key=lambda point: exact(point.beats)))
         self.signatures = tuple(sorted(signatures, key=lambda point: point.bar)) or (SignaturePoint(0, Signature()),)
-        self._legs = _shifted(_legs(self.tempi))
-        self._leg_beats = [leg.beats for leg in self._legs]
-        self._leg_seconds = [leg.seconds for leg in self._legs]
+        self._segments = _shifted(_segments(self.tempi))
+        self._segment_beats = [segment.beats for segment in self._segments]
+        self._segment_seconds = [segment.seconds for segment in self._segments]
         self._bars = [point.bar for point in self.signatures]
         if len(set(self._bars)) < len(self._bars):
             raise ValueError(f"one signature a bar, got changes at bars {self._bars}")
@@ -110,35 +110,35 @@ class TempoMap:
     def seconds_at(self, beats: Exact) -> Fraction:
         """Second at which a beat sounds.  [any]"""
         place = exact(beats)
-        return self._leg_of_beats(place).seconds_at(place)
+        return self._segment_of_beats(place).seconds_at(place)
 
     def beats_at(self, seconds: Exact) -> Fraction:
         """Beat that sounds at a second; inverse of `seconds_at`.  [any]"""
         moment = exact(seconds)
-        leg = self._legs[max(bisect_right(self._leg_seconds, moment) - 1, 0)]
-        return leg.beats_at(moment)
+        segment = self._segments[max(bisect_right(self._segment_seconds, moment) - 1, 0)]
+        return segment.beats_at(moment)
 
     def tempo_at(self, beats: Exact) -> Fraction:
         """Quarter notes a minute at a beat; at a step, the new tempo.  [any]"""
         place = exact(beats)
-        return self._leg_of_beats(place).tempo_at(place)
+        return self._segment_of_beats(place).tempo_at(place)
 
     def straight_at(self, beats: Exact) -> bool:
         """Whether the tempo is constant at a beat.  [any]"""
-        return not self._leg_of_beats(exact(beats)).slope
+        return not self._segment_of_beats(exact(beats)).slope
 
     def next_tempo_change(self, beats: Exact) -> Fraction | None:
         """The first beat after `beats` on which another segment begins; None if there is none.  [any]"""
-        index = bisect_right(self._leg_beats, exact(beats))
+        index = bisect_right(self._segment_beats, exact(beats))
         index = max(index, 1)  # before the first point the tempo is that after it
-        return self._leg_beats[index] if index < len(self._leg_beats) else None
+        return self._segment_beats[index] if index < len(self._segment_beats) else None
 
     def tempo_since(self, beats: Exact) -> Fraction:
         """The beat on which the segment around `beats` begins; the map's first point for all beats before it.  [any]"""
-        return self._leg_of_beats(exact(beats)).beats
+        return self._segment_of_beats(exact(beats)).beats
 
-    def _leg_of_beats(self, beats: Fraction) -> _Leg:
-        return self._legs[max(bisect_right(self._leg_beats, beats) - 1, 0)]
+    def _segment_of_beats(self, beats: Fraction) -> _Segment:
+        return self._segments[max(bisect_right(self._segment_beats, beats) - 1, 0)]
 
     # -- bars -----------------------------------------------------------------------------------------
 
@@ -184,27 +184,27 @@ class TempoMap:
         return [start - shift for start in starts]
 
 
-def _legs(points: tuple[TempoPoint, ...]) -> list[_Leg]:
+def _segments(points: tuple[TempoPoint, ...]) -> list[_Segment]:
     """The segments of a map, with the first point at second 0; the tempo before it is constant."""
     if not points:
         raise ValueError("a tempo map needs a tempo, got none")
-    legs: list[_Leg] = []
+    segments: list[_Segment] = []
     seconds = Fraction(0)
     for index, point in enumerate(points):
         beats, tempo = exact(point.beats), exact(point.tempo_bpm)
         if not TEMPO_MIN_BPM <= tempo <= TEMPO_MAX_BPM:
             raise ValueError(f"tempo_bpm must be {TEMPO_MIN_BPM}..{TEMPO_MAX_BPM}, got {point.tempo_bpm}")
-        if legs:
-            if beats == legs[-1].beats:
+        if segments:
+            if beats == segments[-1].beats:
                 raise ValueError(f"one tempo a beat, got two at beat {point.beats}")
-            seconds = legs[-1].seconds_at(beats)
+            seconds = segments[-1].seconds_at(beats)
         slope = _slope(point, points[index + 1]) if index + 1 < len(points) else Fraction(0)
         if point.ramp and index + 1 == len(points):
             raise ValueError(f"the ramp at beat {point.beats} has no tempo to go to")
-        if not legs and slope:
-            legs.append(_Leg(beats - 1, tempo, Fraction(0), -beats_to_seconds(1, tempo)))
-        legs.append(_Leg(beats, tempo, slope, seconds))
-    return legs
+        if not segments and slope:
+            segments.append(_Segment(beats - 1, tempo, Fraction(0), -beats_to_seconds(1, tempo)))
+        segments.append(_Segment(beats, tempo, slope, seconds))
+    return segments
 
 
 def _slope(point: TempoPoint, following: TempoPoint) -> Fraction:
@@ -214,7 +214,7 @@ def _slope(point: TempoPoint, following: TempoPoint) -> Fraction:
     return (exact(following.tempo_bpm) - exact(point.tempo_bpm)) / width
 
 
-def _shifted(legs: list[_Leg]) -> list[_Leg]:
+def _shifted(segments: list[_Segment]) -> list[_Segment]:
     """The same segments, with beat 0 at second 0."""
-    zero = legs[max(bisect_right([leg.beats for leg in legs], 0) - 1, 0)].seconds_at(Fraction(0))
-    return [_Leg(leg.beats, leg.tempo_bpm, leg.slope, leg.seconds - zero) for leg in legs]
+    zero = segments[max(bisect_right([segment.beats for segment in segments], 0) - 1, 0)].seconds_at(Fraction(0))
+    return [_Segment(segment.beats, segment.tempo_bpm, segment.slope, segment.seconds - zero) for segment in segments]

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from engine.api.generation import GenerationParams, frame_rate, frames_of, must_take
-from engine.audio.convert import as_heard
+from engine.audio.convert import at_model_rate
 from engine.errors import AudioError
 from engine.model import (
     HARMONY,
@@ -112,7 +112,7 @@ def _harmonies(
         return [None] * len(melodies)
     rate_hz = model.codec.sample_rate
     return [
-        harmony_of(as_heard(wav, given.prompt_rate_hz, rate_hz), rate_hz, params.grid) if melody is None else None
+        harmony_of(at_model_rate(wav, given.prompt_rate_hz, rate_hz), rate_hz, params.grid) if melody is None else None
         for wav, melody in zip(given.prompt, melodies, strict=True)
     ]
 
@@ -146,7 +146,7 @@ def _references(
             raise AudioError(f"a {name} is a {type(wav).__name__}, must be a torch tensor [C, n], or None")
         key = (wav.data_ptr(), wav.shape, wav.stride())
         if key not in met:
-            heard = as_heard(wav, given.rate_hz, model.codec.sample_rate, exact=exact)
+            heard = at_model_rate(wav, given.rate_hz, model.codec.sample_rate, exact=exact)
             met[key] = Reference(heard, whole=whole or exact)
         references.append(met[key])
     return references
@@ -158,7 +158,7 @@ def encode_prompt(model: LoadedModel, prompt: Tensor, rate_hz: int, duration: fl
     Raises AudioError for a prompt that leaves nothing to generate, or exceeds a window.  [generate]
     """
     codec, device, rate = model.codec, model.lm.out_norm.weight.device, frame_rate(model)
-    wavs = [as_heard(wav, rate_hz, codec.sample_rate, codec.channels, exact=reference) for wav in prompt]
+    wavs = [at_model_rate(wav, rate_hz, codec.sample_rate, codec.channels, exact=reference) for wav in prompt]
     frames = math.ceil(wavs[0].shape[1] / codec.frame_samples)
     window_seconds = model.window_frames / rate
     if reference:  # as audiocraft counts, and it lets a prompt fill its window

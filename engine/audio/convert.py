@@ -78,7 +78,7 @@ def whole_rate(rate_hz: object, highest: int = MAX_RATE_HZ) -> int:
     return rate
 
 
-def as_heard(
+def at_model_rate(
     audio: Tensor, rate_hz: int, model_hz: int, channels: int = 1, beyond: int | None = None, exact: bool = False
 ) -> Tensor:
     """Audio [n] or [C, n], C 1 or 2, at `rate_hz` -> float32 [channels, m] at `model_hz`.

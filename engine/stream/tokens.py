@@ -231,11 +231,11 @@ class TokenStream:
         if window is not None:
             row = window.free_row
             renew(window.conditions, self.window_offset, row)
-            window.hear_anew(row)
+            window.conditions_changed(row)
         coming = None if self.coming is None else self.coming.window
         if self.coming is not None and coming is not None:
             renew(coming.conditions, self.coming.offset, coming.free_row)
-            coming.hear_anew(coming.free_row)
+            coming.conditions_changed(coming.free_row)
 
     def with_total(self, total_frames: int | None) -> None:
         """Change where the stream ends; a window that was cut short before that is begun anew.  [generate]"""

@@ -195,9 +195,9 @@ class Window:
         for state in self.states:
             state.back_to(n_frames)
 
-    def hear_anew(self, first_row: int) -> None:
+    def conditions_changed(self, first_row: int) -> None:
         """The conditions' frames have changed from a row on that no step has read yet.  [generate]"""
-        self.executor.hear_anew(self.passes, first_row)
+        self.executor.conditions_changed(self.passes, first_row)
 
     def write(self, tokens: Tensor) -> None:
         """Fill the next step's unknown cells from tokens [K]; known and special ones stay.  [generate]"""

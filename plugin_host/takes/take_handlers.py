@@ -28,7 +28,7 @@ class TakeHandlers:
         self._socket = open_socket("127.0.0.1", port)
         self.port = int(self._socket.getsockname()[1])
         self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="segue-desk", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="segue-orders", daemon=True)
 
     def __enter__(self) -> TakeHandlers:
         self._thread.start()

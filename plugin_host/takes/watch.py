@@ -109,10 +109,10 @@ class FolderWatch:
     def run(self) -> None:
         """Run until Ctrl-C; restarts a child engine that dies. Raises OutputError, PortInUse, its errors.  [main]"""
         options = self._options
-        desk = TakeHandlers(options.osc_port, self._ordered.put) if options.osc_port >= 0 else nullcontext(None)
-        with desk as open_desk, self._sign():
-            self.port = open_desk.port if open_desk else 0
-            by_osc = f", orders by OSC on port {self.port}" if open_desk else ""
+        handlers = TakeHandlers(options.osc_port, self._ordered.put) if options.osc_port >= 0 else nullcontext(None)
+        with handlers as open_handlers, self._sign():
+            self.port = open_handlers.port if open_handlers else 0
+            by_osc = f", orders by OSC on port {self.port}" if open_handlers else ""
             again = True
             while again:
                 with hot_engine(options.engine, self._screen.say) as engine:

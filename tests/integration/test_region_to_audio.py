@@ -42,7 +42,7 @@ def region_path(tmp_path_factory):
 
 def expected_sound(options: list[str], region_path, seed: int, n_samples: int) -> np.ndarray:
     """The same continuation, made in this process in one go."""
-    from engine.audio.convert import as_heard
+    from engine.audio.convert import at_model_rate
     from engine.audio.resample import StreamResampler
     from engine.core.sampling import Sampling
     from engine.model import Ask
@@ -56,7 +56,7 @@ def expected_sound(options: list[str], region_path, seed: int, n_samples: int) -
     torch.set_num_threads(1)
     model = load_model(options[1], "cpu", t5=options[3], dtype=torch.int8)  # as the engine takes it
     audio, rate = soundfile.read(region_path, dtype="float32")
-    heard = as_heard(torch.from_numpy(audio.T.copy()), rate, 32_000, beyond=AHEAD_SAMPLES)
+    heard = at_model_rate(torch.from_numpy(audio.T.copy()), rate, 32_000, beyond=AHEAD_SAMPLES)
     region = ReferenceAudio(heard[:, :-AHEAD_SAMPLES], BPM, 0.0, ahead=heard[:, -AHEAD_SAMPLES:])
     prompt = make_prompt(model, region)
     frames = -(-n_samples * 50 // RATE)

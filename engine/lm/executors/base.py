@@ -95,7 +95,7 @@ class Executor(Protocol):
     def fork(self, passes: WindowPasses) -> WindowPasses:
         """A copy that goes on by itself. Conditions, and what was worked out of them, are shared."""
 
-    def hear_anew(self, passes: WindowPasses, first_row: int) -> None:
+    def conditions_changed(self, passes: WindowPasses, first_row: int) -> None:
         """The conditions' frames have changed from a row on that no step has read: what was made of them follows."""
 
     def logits(self, windows: Sequence[WindowPasses]) -> list[Tensor | Exception]:

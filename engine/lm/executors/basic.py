@@ -26,7 +26,7 @@ class Bound(Protocol):
     def run(self, tokens: Tensor, state: LMState) -> Tensor:
         """Tokens [R, K] of the state's next step; logits [R, K * card]. The state's position is the caller's."""
 
-    def hear_anew(self, conditions: Conditions, first_row: int) -> None:
+    def conditions_changed(self, conditions: Conditions, first_row: int) -> None:
         """Frame features have changed from a row on."""
 
     def rebound(self, state: LMState) -> Bound:
@@ -109,10 +109,10 @@ class BasicExecutor:
         return other
 
     @torch.inference_mode()
-    def hear_anew(self, passes: WindowPasses, first_row: int) -> None:
+    def conditions_changed(self, passes: WindowPasses, first_row: int) -> None:
         """The conditions' frames have changed from a row on that no step has read."""
         for conditions, state in zip(passes.conditions, passes.states, strict=bool(passes.states)):
-            cast(Bound, state.bound).hear_anew(conditions, first_row)
+            cast(Bound, state.bound).conditions_changed(conditions, first_row)
 
     def logits(self, windows: Sequence[WindowPasses]) -> list[Tensor | Exception]:
         """Logits [R, K, card] of each window's next step; an exception for one that failed."""

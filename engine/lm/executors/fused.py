@@ -139,7 +139,7 @@ class FusedBound:
             x = x + self.model.frame_proj(frames[:, state.step])
         return advance(self.model, self.weights, x + self.model.positions(state.length, 1, x), state)
 
-    def hear_anew(self, conditions: Conditions, first_row: int) -> None:
+    def conditions_changed(self, conditions: Conditions, first_row: int) -> None:
         """Nothing to do: steps read the conditions themselves."""
 
     def rebound(self, state: LMState) -> FusedBound:

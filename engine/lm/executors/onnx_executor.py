@@ -47,7 +47,7 @@ class OnnxBound:
         self.session.run(self.binding)
         return self.logits[:, 0].clone()
 
-    def hear_anew(self, conditions: Conditions, first_row: int) -> None:
+    def conditions_changed(self, conditions: Conditions, first_row: int) -> None:
         """Frame features have changed from a row on: `known` follows."""
         renew_known(self.executor.lm, self.known, conditions, first_row)
 

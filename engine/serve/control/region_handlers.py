@@ -136,10 +136,10 @@ class RegionHandlers:
         def work() -> tuple[object, ...]:
             import torch
 
-            from engine.audio.convert import as_heard
+            from engine.audio.convert import at_model_rate
 
             region = read_region(path, CONTINUE, 0.0, 0.0)
-            heard = as_heard(torch.from_numpy(region.audio.T.copy()), region.rate_hz, CODEC_RATE_HZ, 1)
+            heard = at_model_rate(torch.from_numpy(region.audio.T.copy()), region.rate_hz, CODEC_RATE_HZ, 1)
             per_bar = float(signature.beats_per_bar)
             return found_values(self._ear.listen(heard, 0.0, per_bar, hurry=True, hint_bpm=hint_bpm))
 
@@ -181,12 +181,12 @@ class RegionHandlers:
         """Make a region ready for the model, give it to its lane, and say what was understood."""
         import torch
 
-        from engine.audio.convert import as_heard
+        from engine.audio.convert import at_model_rate
 
         audio = torch.from_numpy(region.audio).T
         goes_on = region.role == CONTINUE
         beyond = AHEAD_SAMPLES if goes_on else None
-        heard = as_heard(audio, region.rate_hz, CODEC_RATE_HZ, audio.shape[0], beyond=beyond)
+        heard = at_model_rate(audio, region.rate_hz, CODEC_RATE_HZ, audio.shape[0], beyond=beyond)
         heard, ahead = (heard[:, :-AHEAD_SAMPLES], heard[:, -AHEAD_SAMPLES:]) if goes_on else (heard, None)
         region, heard = listened_to(region, heard)
         signature = lane.clock.or_standing().signature

@@ -91,7 +91,7 @@ def enough(placement: StreamPlacement, bend: Bend | None) -> StreamPlacement:
     return replace(placement, end_samples=HostSample(placement.end_samples + skipped + reserve))
 
 
-def as_heard(placement: StreamPlacement, bend: Bend | None) -> StreamPlacement:
+def as_audible(placement: StreamPlacement, bend: Bend | None) -> StreamPlacement:
     """A place on which a frame lies where it will be heard.  [generate]"""
     if bend is None:
         return placement

@@ -70,7 +70,7 @@ class Conditioning:
         """What is asked for in the window at a stream frame."""
         renderer, output = self._renderer, self._renderer.output
         grid = output.beat_map.model_grid(renderer.prompt_frames, offset_frames, window_frames, output.loop)
-        placement = bending.as_heard(output.writing, renderer.codec_output.bend)
+        placement = bending.as_audible(output.writing, renderer.codec_output.bend)
         takes, begun = renderer.model.takes, renderer.region
         return ask_at(
             renderer.settings, placement, renderer.prompt_frames, offset_frames, takes, renderer.seed, grid, begun

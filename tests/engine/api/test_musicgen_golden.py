@@ -11,7 +11,7 @@ import torch
 
 import engine.api.reference
 from engine.api.musicgen import MusicGen
-from engine.audio.convert import as_heard
+from engine.audio.convert import at_model_rate
 from engine.core.guidance import combine
 from engine.lm import Conditions
 from engine.lm.executors.native import library
@@ -55,7 +55,7 @@ def call(model: MusicGen, case: dict, signals: dict, want: dict) -> tuple[torch.
             if name is None:
                 wavs.append(None)
             elif name.endswith("first"):  # converted beforehand
-                wavs.append(as_heard(*signals[name.split()[0]], 32_000))
+                wavs.append(at_model_rate(*signals[name.split()[0]], 32_000))
             else:
                 wav, rate = signals[name]
                 wavs.append(wav)

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from engine.api.musicgen import MusicGen
-from engine.audio.convert import as_heard
+from engine.audio.convert import at_model_rate
 
 META = json.loads((Path(__file__).parents[2] / "data" / "golden" / "audiocraft" / "meta.json").read_text())
 HAPPY, SAD = "happy rock song with electric guitar", "sad jazz"
@@ -86,7 +86,7 @@ def test_melody(golden, golden_models, case):
     data = vectors(golden, "musicgen_melody", case)
     music = generator(golden_models, "musicgen_melody", data)
     names = [None if name is None else name.split()[0] for name in META["melody"]["cases"][case]["melody"]]
-    wavs = [None if name is None else as_heard(*signal(golden, name), 32000) for name in names]
+    wavs = [None if name is None else at_model_rate(*signal(golden, name), 32000) for name in names]
     texts = META["melody"]["cases"][case]["descriptions"]
     audio, tokens = music.generate_with_chroma(texts, wavs, 32000, return_tokens=True)
     assert np.array_equal(tokens.numpy(), data["tokens"])

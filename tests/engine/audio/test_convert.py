@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from engine.audio.convert import as_heard, resample
+from engine.audio.convert import at_model_rate, resample
 from engine.errors import AudioError
 
 
@@ -25,10 +25,10 @@ def test_resample_matches_reference(data, rates):
 
 
 def test_conversion_matches_reference(data):
-    got = as_heard(data["in_44k_stereo"], 44_100, 32_000)
+    got = at_model_rate(data["in_44k_stereo"], 44_100, 32_000)
     torch.testing.assert_close(got, data["convert_44k_stereo_to_32k_mono"], atol=1e-5, rtol=0)
     mono = data["in_44k_stereo"][:1, :64]
-    assert as_heard(mono, 32_000, 32_000, channels=2).shape == (2, 64)
+    assert at_model_rate(mono, 32_000, 32_000, channels=2).shape == (2, 64)
 
 
 @pytest.mark.parametrize(
@@ -47,21 +47,21 @@ def test_conversion_matches_reference(data):
 )
 def test_broken_audio_is_refused(audio, rate, text):
     with pytest.raises(AudioError, match=text):
-        as_heard(audio, rate, 32_000)
+        at_model_rate(audio, rate, 32_000)
 
 
 def test_a_whole_rate_may_come_as_another_type():
     audio = torch.linspace(-1, 1, 441)
     for rate in (44_100.0, np.int64(44_100)):
-        assert torch.equal(as_heard(audio, rate, 32_000), as_heard(audio, 44_100, 32_000))
+        assert torch.equal(at_model_rate(audio, rate, 32_000), at_model_rate(audio, 44_100, 32_000))
 
 
 @pytest.mark.parametrize("rate", [48_000, 44_100, 11_025, 32_000])
 def test_long_audio_is_converted_in_pieces_as_in_one(monkeypatch, rate):
     audio = torch.randn(9_000, 2, generator=torch.Generator().manual_seed(1)).T  # as files hold it: not contiguous
-    whole = as_heard(audio, rate, 32_000), as_heard(audio, rate, 32_000, 2, beyond=100)
+    whole = at_model_rate(audio, rate, 32_000), at_model_rate(audio, rate, 32_000, 2, beyond=100)
     monkeypatch.setattr("engine.audio.convert._PIECE_SAMPLES", 1000)
-    again = as_heard(audio, rate, 32_000), as_heard(audio, rate, 32_000, 2, beyond=100)
+    again = at_model_rate(audio, rate, 32_000), at_model_rate(audio, rate, 32_000, 2, beyond=100)
     for one, other in zip(whole, again, strict=True):
         torch.testing.assert_close(one, other, atol=1e-5, rtol=0)
     assert whole[0].shape[1] == 9_000 * 32_000 // rate

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from engine.audio.convert import as_heard
+from engine.audio.convert import at_model_rate
 from engine.audio.mono import HOP, LOST_SHARE, lost_share, to_mono
 from engine.conditions.chroma import Chroma
 from engine.serve.render.stream_settings import in_channels
@@ -92,8 +92,8 @@ def test_a_lead_that_cancels_over_a_bass_that_does_not() -> None:
 def test_the_melody_of_channels_out_of_phase_is_the_melody() -> None:
     """What the model is given: the same pitch classes as of one channel, not those of silence."""
     chroma = Chroma(RATE)
-    one = chroma(as_heard(tune()[None], RATE, RATE))
-    two = chroma(as_heard(torch.stack([tune(), -tune()]), RATE, RATE))
+    one = chroma(at_model_rate(tune()[None], RATE, RATE))
+    two = chroma(at_model_rate(torch.stack([tune(), -tune()]), RATE, RATE))
     assert (one == two).all(dim=-1).float().mean() > 0.95
     assert len(set(np.argmax(one[0].numpy(), axis=1))) >= 4
 
@@ -105,4 +105,4 @@ def test_a_mono_model_goes_on_from_what_is_there() -> None:
 
 def test_the_reference_is_computed_as_it_is() -> None:
     audio = torch.stack([tune(), -tune()])
-    assert float(as_heard(audio, RATE, RATE, exact=True).abs().max()) == 0.0
+    assert float(at_model_rate(audio, RATE, RATE, exact=True).abs().max()) == 0.0

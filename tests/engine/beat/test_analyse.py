@@ -10,7 +10,7 @@ from beat_rig import RATE_HZ, chord, drums, noise, pad
 
 from bridge.region.tempo import speed_to
 from engine.audio.audio_file import load
-from engine.audio.convert import as_heard
+from engine.audio.convert import at_model_rate
 from engine.beat.analyse import analyse, analyse_apart
 from engine.beat.key import find_key, pitch_classes, scale_of
 from engine.beat.stretch import stretched
@@ -20,7 +20,7 @@ REGIONS = sorted((Path(__file__).parents[3] / "presets" / "regions").glob("*.fla
 
 def region(path: Path) -> tuple[np.ndarray, float]:
     audio, rate_hz = load(path)
-    return as_heard(audio, rate_hz, RATE_HZ)[0].numpy(), float(path.stem.rsplit("-", 1)[1].removesuffix("bpm"))
+    return at_model_rate(audio, rate_hz, RATE_HZ)[0].numpy(), float(path.stem.rsplit("-", 1)[1].removesuffix("bpm"))
 
 
 def scale(tonic_hz: float, steps: tuple[int, ...]) -> np.ndarray:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.audio.audio_file import load
-from engine.audio.convert import as_heard
+from engine.audio.convert import at_model_rate
 from engine.beat import onsets
 from engine.beat.estimate import NOTHING, Estimate, estimate
 from engine.beat.steer import TAKEN_UP
@@ -90,7 +90,7 @@ def test_every_region_that_ships_is_on_its_grid_within_milliseconds():
     for path in REGIONS:
         bpm = float(path.stem.rsplit("-", 1)[1].removesuffix("bpm"))
         audio, rate_hz = load(path)
-        found = looked(as_heard(audio, rate_hz, RATE_HZ)[0].numpy(), bpm)
+        found = looked(at_model_rate(audio, rate_hz, RATE_HZ)[0].numpy(), bpm)
         assert found.confidence > TAKEN_UP, path.stem
         assert abs(found.drift) < 0.004
         offs.append(abs(found.off_beats) * 60.0 / bpm)

@@ -11,7 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.audio.convert import as_heard
+from engine.audio.convert import at_model_rate
 from engine.codec.base import Codec
 from engine.codec.encodec import Encodec, EncodecConfig
 from engine.codec.encodec_stream import Reach, reach_frames
@@ -36,7 +36,7 @@ def vectors(golden: Path, name: str) -> dict[str, torch.Tensor]:
 def heard_prompt(golden: Path) -> torch.Tensor:
     with np.load(golden / "audiocraft" / "signals_i16.npz") as signals:
         wav = torch.from_numpy(signals["prompt_48k_stereo"]).float() / 32768
-        return as_heard(wav, int(signals["prompt_48k_stereo__sr"]), 32000)[None]
+        return at_model_rate(wav, int(signals["prompt_48k_stereo__sr"]), 32000)[None]
 
 
 @pytest.mark.parametrize("name", MODELS)

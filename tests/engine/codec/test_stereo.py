@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.audio.convert import as_heard
+from engine.audio.convert import at_model_rate
 from engine.audio.resample import StreamResampler
 from engine.codec.encodec import Encodec, EncodecConfig
 from engine.codec.stereo import StereoCodec, interleave, sides_of
@@ -44,7 +44,7 @@ def test_prompts_are_coded_as_the_reference_does(golden, codec, case, signal, ch
         wav, rate = torch.from_numpy(stored[signal]).float() / 32768, int(stored[f"{signal}__sr"])
     with np.load(golden / "audiocraft" / "stereo" / f"{case}.npz") as want:
         assert wav.shape[0] == channels
-        heard = as_heard(wav, rate, 32000, 2)
+        heard = at_model_rate(wav, rate, 32000, 2)
         if channels == 2:
             begin = torch.from_numpy(want["prompt_wav_32k_first3000"][0])
             torch.testing.assert_close(heard[:, :3000], begin, atol=1e-5, rtol=0)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from engine.audio.convert import as_heard
+from engine.audio.convert import at_model_rate
 from engine.conditions.melody import MelodyConditioner, excerpt, without_drums_and_bass
 from engine.core.guidance import Guidance
 from engine.errors import UnsupportedError
@@ -39,7 +39,7 @@ def reference(golden: Path, name: str | None, whole: bool) -> Reference | None:
     name = name.split()[0]
     with np.load(golden / "audiocraft" / "signals_i16.npz") as signals:
         wav = torch.from_numpy(signals[name]).float() / 32768
-        return Reference(as_heard(wav, int(signals[f"{name}__sr"]), 32000), whole=whole)
+        return Reference(at_model_rate(wav, int(signals[f"{name}__sr"]), 32000), whole=whole)
 
 
 def asks_of(golden: Path, case: dict, window_frames: int, exact: bool = False) -> list[Ask]:

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from engine.api.musicgen import MusicGen
-from engine.audio.convert import as_heard
+from engine.audio.convert import at_model_rate
 from engine.model import LoadedModel
 
 META = json.loads((Path(__file__).parents[2] / "data" / "golden" / "audiocraft" / "meta.json").read_text())
@@ -28,7 +28,7 @@ def signals(golden: Path) -> dict[str, torch.Tensor]:
     """Input audio by name, [C, n] at 32 kHz."""
     with np.load(golden / "audiocraft" / "signals_i16.npz") as stored:
         return {
-            name: as_heard(torch.from_numpy(stored[name]).float() / 32768, int(stored[f"{name}__sr"]), 32000)
+            name: at_model_rate(torch.from_numpy(stored[name]).float() / 32768, int(stored[f"{name}__sr"]), 32000)
             for name in stored.files
             if not name.endswith("__sr")
         }

@@ -109,7 +109,7 @@ class DeviceExecutor(BasicExecutor):
         return placed
 
     @torch.inference_mode()
-    def hear_anew(self, passes: WindowPasses, first_row: int) -> None:
+    def conditions_changed(self, passes: WindowPasses, first_row: int) -> None:
         """Frame features have changed from a row on that no step has read: for all that hear these conditions."""
         frames = [conditions.frames for conditions in passes.conditions if conditions.frames is not None]
         for slot in self.slots() if passes.states else ():
