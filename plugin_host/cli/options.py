@@ -76,4 +76,4 @@ SyncBench = Annotated[bool, typer.Option("--sync", help="Measure the beat instea
 SyncMinutes = Annotated[float, typer.Option(min=0.2, max=600, help="With --sync: minutes under load, for holes.")]
 SyncTempi = Annotated[str, typer.Option(help="With --sync: these tempos in bpm, as 93.7,128.")]
 SyncSeconds = Annotated[float, typer.Option(min=10, max=3600, help="With --sync: seconds of music at each tempo.")]
-SyncOnly = Annotated[str, typer.Option(help="With --sync: these scenes: tempi,changes,loop,stall,kill,control,holes.")]
+SyncOnly = Annotated[str, typer.Option(help="With --sync: of tempi,changes,loop,stall,kill,control,dial,holes these.")]
