@@ -41,7 +41,7 @@ def catch_up(renderer: StreamRenderer, transport: Transport) -> Transport:
 
 
 def made_from_start(renderer: StreamRenderer, transport: Transport, to_samples: HostSample, timing: LaneTiming) -> bool:
-    """Restart a stream whose host was moved into it, if it is to catch up from its start; returns whether it does.
+    """Whether a stream catches up from its start with a host that was moved into it; sets its catch-up if so.
 
     A stream that is catching up does, and a take with a fixed placement if the host is stopped near its start. A
     rolling host, or one far into the take, gets music that fits the bar.

@@ -143,7 +143,7 @@ class RingOutput:
         self.writing = self.placement
 
     def put(self, audio: Tensor, begin: StreamSample) -> None:
-        """Add stream samples [n, channels] from `begin` on; faded at the end, discarded before the start.
+        """Add stream samples [n, channels] from `begin` on; cut and faded at the end, discarded before the start.
 
         Samples before the point where writing continues are discarded too.
         """

@@ -5,7 +5,7 @@
     prompt   |....bar....|....bar....|.......  ends short of the next one: the missing music is made and
                                             ~~ discarded, so that the stream is in phase when the bar comes
 
-A play need not begin on a bar line: the prompt must end at the same position in the bar.
+A play need not begin on a bar line: the music before it must only end at its position in the bar.
 """
 
 from __future__ import annotations
