@@ -127,7 +127,7 @@ def _without_tail(region: Region, audio: Tensor, rate_hz: int, host: Transport) 
 def listened_to(region: Region, audio: Tensor) -> tuple[Region, Tensor]:
     """A region [C, n] at 32 kHz without DC and rumble, mono unless it is an audio prompt; its note says what was done.
 
-    The filter's decay below 25 Hz stays behind its end, so that no step is heard there.  [regions]
+    The continuation behind its end keeps what lies below 25 Hz, so that no step is heard there.  [regions]
     """
     import torch
 
