@@ -1,4 +1,4 @@
-"""The engine's own faults as the contract's, so that every answer carries one of its code words."""
+"""Maps the engine's errors to those of the OSC contract, so that every answer carries one of its codes."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from engine.errors import AudioError, EngineError, UnsupportedError
 
 
 class Overtaken(Exception):
-    """A command whose place another one took."""
+    """A command that another one replaced."""
 
 
 def wire_fault(error: Exception) -> SegueError:
-    """The error to answer with; what we did not foresee is `internal`, with its kind and text.  [any]"""
+    """The error to answer with; an unexpected one is `internal`, with its type and text.  [any]"""
     if isinstance(error, SegueError):
         return error
     if isinstance(error, UnsupportedError):

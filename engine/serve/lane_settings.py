@@ -1,4 +1,4 @@
-"""What a lane was told. Torch is only named here, not loaded: [control] comes before the model."""
+"""A lane's settings. Torch is only imported for types: [control] starts before the model loads."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ MELODY, STYLE, CONTINUE = ROLES
 _DRAWN, _CONDITIONS = (
     tuple(row for row in PARAMETERS.values() if row.regenerates is depth) for depth in (Depth.DRAWN, Depth.WINDOW)
 )
-WHOLE_BEAT_SECONDS = 0.02  # a region that ends this near to a whole beat was cut there
+WHOLE_BEAT_SECONDS = 0.02  # a region that ends this near to a whole beat was cut on it
 
 
 @dataclass(frozen=True)
 class ReferenceAudio:
-    """A region as models hear it: float32 [C, n] at their rate, its tempo and place.
+    """A region as models take it: float32 [C, n] at their rate, its tempo and start beat.
 
-    Stereo is kept for the models that know it, where it is to be gone on from; else it is mono. `ahead` [C, m] is how
-    it would go on, where that is known better than from its stream samples.  [any]
+    Mono, except an audio prompt for a stereo model. `ahead` [C, m] is its continuation, if known better than by
+    extrapolation.  [any]
     """
 
     audio: Tensor
@@ -38,7 +38,7 @@ class ReferenceAudio:
 
     @property
     def beats(self) -> Fraction:
-        """Its length in beats; snapped to a whole beat where it was evidently cut on one.  [any]"""
+        """Length in beats; snapped to a whole beat if it was evidently cut on one.  [any]"""
         seconds = units.samples_to_seconds(self.audio.shape[-1], self.rate_hz)
         length = units.seconds_to_beats(seconds, self.bpm)
         whole = Fraction(max(1, units.nearest(length)))
@@ -50,18 +50,18 @@ class ReferenceAudio:
 class LaneSettings:
     """Prompt, parameter values by name, regions by role; replaced, never changed.
 
-    `values` are those that were told and the model's own; of all others the table's default holds.  [any]
+    `values` are those set by clients and the model's own; all others have the table's default.  [any]
     """
 
     prompt: str = ""
     values: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     regions: Mapping[str, ReferenceAudio] = field(default_factory=lambda: MappingProxyType({}))
-    told: frozenset[str] = frozenset()  # names of the values that somebody asked for
-    mutes: frozenset[int] = frozenset()  # keys of those that are on; it is heard when there is none
-    dice: tuple[int, int] = (0, -1)  # how often another seed was taken while it played, and the last one
+    told: frozenset[str] = frozenset()  # names of the values set by clients
+    mutes: frozenset[int] = frozenset()  # keys of active mutes; the lane is audible without any
+    dice: tuple[int, int] = (0, -1)  # number of reseeds while it played, and the last seed
 
     def get(self, parameter: Parameter[T]) -> T:
-        """The value of a parameter: what was told, else the model's own, else the table's default.  [any]"""
+        """The value of a parameter: a client's, else the model's own, else the table's default.  [any]"""
         value = self.values.get(parameter.name)
         return parameter.initial if value is None else parameter.read(value)
 
@@ -74,61 +74,61 @@ class LaneSettings:
         return replace(self, values=MappingProxyType({**self.values, name: value}), told=self.told | {name})
 
     def with_own(self, own: Mapping[str, float]) -> LaneSettings:
-        """These settings with a model's own values where nobody asked for others.  [any]"""
+        """These settings with a model's own values where no client set others.  [any]"""
         untold = {name: value for name, value in own.items() if name not in self.told}
         return replace(self, values=MappingProxyType({**self.values, **untold}))
 
     def with_region(self, role: str, region: ReferenceAudio | None) -> LaneSettings:
-        """These settings with another region in a role; None takes it away.  [any]"""
+        """These settings with another region in a role; None removes it.  [any]"""
         regions = {other: heard for other, heard in self.regions.items() if other != role}
         if region is not None:
             regions[role] = region
         return replace(self, regions=MappingProxyType(regions))
 
     def with_mute(self, muted: bool, key: int = 0) -> LaneSettings:
-        """These settings, silent or not; with a key one mute more or less, and the others stay.  [any]"""
+        """These settings, muted or not; with a key only that mute changes.  [any]"""
         if muted:
             return replace(self, mutes=self.mutes | {key})
         return replace(self, mutes=self.mutes - {key} if key else frozenset())
 
     @property
     def muted(self) -> bool:
-        """Whether it is silent.  [any]"""
+        """Whether the lane is muted.  [any]"""
         return bool(self.mutes)
 
     def with_seed(self, seed: int) -> LaneSettings:
-        """These settings with a seed for what follows.  [any]"""
+        """These settings with another seed from now on.  [any]"""
         return replace(self, dice=(self.dice[0] + 1, seed))
 
     @property
     def gain(self) -> float:
-        """Of the fader.  [any]"""
+        """The fader's gain.  [any]"""
         return 0.0 if self.muted else float(10.0 ** (self.get(LEVEL_DB) / 20.0))
 
     def regenerating(self) -> tuple[object, ...]:
-        """What has a part in the tokens: a running stream is made anew when this changes.  [any]"""
+        """The settings that affect tokens: when they change, a running stream is regenerated.  [any]"""
         drawn = tuple(self.get(row) for row in _DRAWN)
         return drawn, self.dice, self.conditioned()
 
     def goes_on(self, update: Update | None) -> bool:
-        """Whether a change is one of how loud it is, for which no music is made anew.  [any]"""
+        """Whether a change regenerates no music.  [any]"""
         return update is not None and update(self).regenerating() == self.regenerating()
 
     def conditioned(self) -> tuple[object, ...]:
-        """What the language model is conditioned on: when this changes, an open window cannot go on.  [any]"""
+        """The language model's conditioning: when it changes, an open window cannot go on.  [any]"""
         values = tuple(self.get(row) for row in _CONDITIONS)
-        dice = self.dice if STYLE in self.regions else None  # they draw where the style's excerpt begins
+        dice = self.dice if STYLE in self.regions else None  # the seed draws the start of the style excerpt
         return self.prompt, values, dice, tuple(id(self.regions.get(role)) for role in (MELODY, STYLE))
 
     def depth(self, other: LaneSettings) -> Depth:
-        """What it takes to go on from these settings with others.  [any]"""
+        """How much a change from these settings to others regenerates.  [any]"""
         if self.regenerating() == other.regenerating():
             return Depth.SOUND
         return Depth.DRAWN if self.conditioned() == other.conditioned() else Depth.WINDOW
 
     @property
     def continued(self) -> ReferenceAudio | None:
-        """The region to go on from.  [any]"""
+        """The audio prompt's region.  [any]"""
         return self.regions.get(CONTINUE)
 
 

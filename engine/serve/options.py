@@ -1,4 +1,4 @@
-"""The engine's command line; nothing here loads torch, so a wrong option is answered at once."""
+"""The engine's command line; loads no torch, so that a wrong option fails at once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NO_MODEL = "none"
 
 @dataclass(frozen=True)
 class Options:
-    """What the engine was told on its command line.  [main]"""
+    """The engine's command-line options.  [main]"""
 
     port: int = DEFAULT_PORT
     model: str = "embedded"
@@ -35,13 +35,13 @@ class Options:
 
 
 def default_threads() -> int:
-    """Threads for the model: two; on a machine of two cores one, the host needs the other.  [any]"""
+    """Threads for the model: two; on a machine with two cores one, as the host needs the other.  [any]"""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min(2, cores - 1))
 
 
 def parse(arguments: Sequence[str] | None = None) -> Options:
-    """Options from the command line; prints help or what is wrong and exits with EXIT_OPTION.  [main]"""
+    """Parse the command line; prints help or an error and exits with EXIT_OPTION.  [main]"""
     parser = _parser()
     given = parser.parse_args(arguments)
     secret = ""

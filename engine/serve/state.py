@@ -1,4 +1,4 @@
-"""How the engine as a whole is."""
+"""The state of the engine as a whole."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LOADING, READY, EMPTY, STOPPING, FAILED = "loading", "ready", "empty", "stopping
 
 @dataclass(frozen=True)
 class Wanted:
-    """A model as somebody asks for it; `device` "auto": see `device_choice`.  [any]"""
+    """A model as requested; `device` "auto": see `device_choice`.  [any]"""
 
     name: str
     device: str = "auto"
@@ -23,21 +23,21 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Hot:
-    """A model that is loaded and warmed up: what was asked for, what came of it.  [any]"""
+    """A model that is loaded and warmed up: the request and the result.  [any]"""
 
     wanted: Wanted
     model: LoadedModel
     device: str
     precision: str
-    context_frames: int  # of what was heard that a lane takes along when it changes to this model
-    change_seconds: float  # that one lane's change takes, measured
-    realtime_ratio: float  # of one lane, measured alone
+    context_frames: int  # of old music that a lane takes along when it changes to this model
+    change_seconds: float  # measured time of one lane's change
+    realtime_ratio: float  # real-time factor of one lane alone
     notes: tuple[str, ...] = ()
     license: str = ""
 
     @property
     def bytes_per_weight(self) -> float:
-        """That it keeps.  [any]"""
+        """Bytes per weight in memory.  [any]"""
         from engine.lm.executors.weight_bytes import weight_bytes
 
         return weight_bytes(self.precision, self.device, loaded=True)
@@ -50,7 +50,7 @@ class Hot:
 
 @dataclass
 class EngineState:
-    """How the engine is; [main], [load] and [generate] change it, [control] answers with it."""
+    """The engine's state; [main], [load] and [generate] change it, [control] answers with it."""
 
     name: str = LOADING
     text: str = ""
@@ -59,19 +59,19 @@ class EngineState:
     hot: Hot | None = None
 
     def change(self, name: str, text: str) -> None:
-        """It is something else now, and why.  [any]"""
+        """Set the state and the reason.  [any]"""
         self.name, self.text = name, text
 
     def say(self, text: str) -> None:
-        """What is going on.  [any]"""
+        """Set the text on what is going on.  [any]"""
         self.text = text
 
     def plays(self, hot: Hot | None) -> None:
-        """This model is loaded, None: no one.  [load]"""
+        """Set the loaded model, None for none.  [load]"""
         self.hot = hot
         if hot is not None:
             self.device = hot.device
 
     def runs(self, generate_loop: GenerateLoop) -> None:
-        """The generate loop is there.  [generate]"""
+        """Set the generate loop.  [generate]"""
         self.generate_loop = generate_loop

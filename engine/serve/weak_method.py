@@ -1,4 +1,4 @@
-"""Methods handed to what their object owns, without keeping the object alive: what is let go of is freed at once."""
+"""Bound methods that do not keep their object alive, so that it is freed as soon as it is released."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Answer = TypeVar("Answer")
 
 
 def weakly(method: Callable[Given, Answer]) -> Callable[Given, Answer]:
-    """Call a bound method for as long as its object lives; ReferenceError after that.  [any]"""
+    """Call a bound method as long as its object lives; ReferenceError after that.  [any]"""
     reference = WeakMethod(method)
 
     def call(*given: Given.args, **named: Given.kwargs) -> Answer:

@@ -1,1 +1,1 @@
-"""The thread [control]: the server and the handlers of its messages; regions on their way in."""
+"""The thread [control]: the server and its message handlers; reading of regions."""

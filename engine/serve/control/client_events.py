@@ -1,4 +1,4 @@
-"""What happens, as events to every client: the one place where lanes and models meet the message table."""
+"""Sends the events of lanes and models to all clients, as messages of the table."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ LATE_TEXT = "the engine falls behind; less load or a longer lead_seconds helps"
 
 
 class ClientEvents:
-    """The `LaneEvents` and `ModelEvents` of a server; sets `quit_engine` where the engine is to end. All of it [any].
+    """The `LaneEvents` and `ModelEvents` of a server; sets `quit_engine` when the engine must end. All of it [any].
 
-    It keeps nothing: one event is one datagram to each client.
+    Stateless: one event is one datagram to each client.
     """
 
     def __init__(self, endpoint: Endpoint, state: EngineState, quit_engine: threading.Event) -> None:
@@ -30,7 +30,7 @@ class ClientEvents:
     # -- lanes ----------------------------------------------------------------------------------------
 
     def state_changed(self, lane: Lane, state: str, beats: float, text: str) -> None:
-        """event/lane; of one that plays to nobody, that this is so."""
+        """event/lane; the text says if no host plays the lane."""
         if state == PLAYING and not text and not lane.host_plays():
             text = lane.listener()
         self._endpoint.notify(messages.EVENT_LANE, lane.number, state, beats, text[:TEXT_MAX])
@@ -62,20 +62,20 @@ class ClientEvents:
     def time_told(
         self, lane: Lane, teller: Client, playing: int, beats: float, bpm: float, signature: Signature
     ) -> None:
-        """event/time, to everybody but who said it."""
+        """event/time, to all clients but the sender."""
         meter = signature.numerator, signature.denominator
         self._endpoint.notify(messages.EVENT_TIME, lane.number, playing, beats, bpm, *meter, but=teller)
 
     # -- models, takes and the engine -----------------------------------------------------------------
 
     def model_told(self, state: str, model: str, text: str) -> None:
-        """event/model; what is not progress also to the screen."""
+        """event/model; also on the screen, except progress."""
         self._endpoint.notify(messages.EVENT_MODEL, state, model[:NAME_MAX], text[:TEXT_MAX])
         if state != "loading":
             say(f"model {model}: {state}{', ' if text else ''}{text}")
 
     def engine_changed(self, state: str, text: str) -> None:
-        """event/engine; one that has failed stays so until it ends."""
+        """event/engine; a failed engine stays failed until it ends."""
         if self._state.name != FAILED:
             self._state.change(state, text)
             self._endpoint.notify(messages.EVENT_ENGINE, state, text[:TEXT_MAX])

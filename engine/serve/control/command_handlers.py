@@ -1,6 +1,6 @@
-"""The handlers of commands that say when they are to be heard, [control]: check, and hand over to [generate].
+"""Handlers of commands with a time, [control]: check them and pass them to [generate].
 
-Each is answered at once with its place; `messages.EVENT_HEARD` follows when the host has come there.
+Each is answered at once with its due beat; `messages.EVENT_HEARD` follows when it is heard.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
     from engine.serve.lane.controller import LaneController
     from engine.serve.lane.generate_loop import GenerateLoop
 
-TOGETHER_SECONDS = 0.1  # within which commands for one place are meant for one moment
+TOGETHER_SECONDS = 0.1  # within which commands with one `at` take effect together
 
 
 class CommandHandlers:
-    """`generate loop` and `model` raise NotReady while there is none; `must_take` Unsupported, by role."""
+    """The handlers; `generate_loop` and `model` raise NotReady while there is none, `must_take` Unsupported by role."""
 
     def __init__(
         self,
@@ -48,11 +48,11 @@ class CommandHandlers:
         self._state, self._lane_of, self._must_take = state, lane_of, must_take
         self._generate_loop, self._model, self._clock = generate_loop, model, clock
         self.intake = CommandIntake(generate_loop, later, clock)
-        self._keys = count(1)  # of mutes that last for some beats
-        self._meetings: dict[tuple[str, str], tuple[float, Gathering]] = {}  # by machine and place, since when
+        self._keys = count(1)  # of mutes with a duration
+        self._meetings: dict[tuple[str, str], tuple[float, Gathering]] = {}  # by machine and `at`; their start
 
     def handlers(self) -> dict[str, Handler]:
-        """Every request of the table that is ours, by address.  [main]"""
+        """The handlers by address.  [main]"""
         m = messages
         rows = {
             m.LANE_SET: self.set, m.LANE_PROMPT: self.prompt, m.LANE_PRESET: self.preset,
@@ -62,13 +62,13 @@ class CommandHandlers:
         return {row.address: handler for row, handler in rows.items()}
 
     def _ask(self, request: Request, question: Question, *what: Hashable, alone: bool = False) -> Answer:
-        """Answer with what the lane's controller says between two hops; those with one `what` overtake each other."""
+        """Ask the lane's controller between two hops and answer; requests with the same `what` replace each other."""
         lane = self._lane_of(request.whole("lane"))
         self.intake.put(IntakeItem(lane, (request.message.address, *what), question, request.responder, alone=alone))
         return LATER
 
     def _change(self, request: Request, about: str, update: Update, *values: object) -> Answer:
-        """Change a lane's settings; answered with `values` and the place: of one told now at once."""
+        """Change a lane's settings; the answer holds `values` and the due beat, for an immediate change at once."""
         command, lane = self.command(request, update), self._lane_of(request.whole("lane"))
         command.about = about
         if command.at == NOW:
@@ -77,7 +77,7 @@ class CommandHandlers:
         return self._ask(request, lambda controller: (*values, *controller.change(command)), about, command.at.wire())
 
     def command(self, request: Request, update: Update | None = None) -> Command:
-        """A request's command; it lands with those that the same machine told just before for the same place.
+        """A request's command; it takes effect with those that the same machine just sent with the same `at`.
 
         [control]
         """
@@ -133,7 +133,7 @@ class CommandHandlers:
         on, beats = request.whole("on") == 1, exact(request.number("beats"))
         if not beats:
             return self._change(request, "mute", lambda settings: settings.with_mute(on))
-        key = next(self._keys)  # it lasts so long whatever other mutes begin or end meanwhile
+        key = next(self._keys)  # its own, so that other mutes do not end it
         command = self.command(request, lambda settings: settings.with_mute(on, key * on))
         command.then = self.command(request, lambda settings: settings.with_mute(not on, key * on))
         command.then.meeting, command.length_beats = None, beats

@@ -1,13 +1,13 @@
-"""Commands on their way from [control] to [generate]: a few at a time, however many come.
+"""Limits the rate of commands from [control] to [generate].
 
-    comes ---> there is room ---> to its lane at once
-          |
-          +--> there is none: held ---> to its lane in the order of arrival, as room comes
-                 ^ one that changes the same thing takes its place: the newest wins, and is answered for all
+    arrives ---> within the limit ---> to its lane at once
+            |
+            +--> above it: held ---> to its lane in the order of arrival, as the limit allows
+                   ^ a newer one that changes the same thing replaces it and is answered for both
 
-A lane has room for some commands at once and then for so many a second; so have all lanes together. A dial that is
-turned fast, or three programs that send all they can, cost the music no more than that. Each request is answered.
-Lanes are known weakly, but for those with commands that are held: one that was closed is freed.
+Limits are per lane, and for all lanes together: a burst, then a number a second. So a fast dial, or three programs
+that send all they can, do not slow the music. Each request is answered. Only lanes with held commands are referenced
+strongly: a closed lane is freed.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
 
 LANE_PER_SECOND, LANE_AT_ONCE = LANE_COMMANDS_PER_SECOND, 8.0
 ALL_PER_SECOND, ALL_AT_ONCE = 120.0, 48.0
-HELD_MAX = 64  # different commands of a lane
-ANSWERS_MAX = 256  # requests that one command is answered for
-OUT_MAX = 16  # commands that [generate] has not come to
-LOOK_SECONDS = 0.005  # between looks whether it has
+HELD_MAX = 64  # different commands per lane
+ANSWERS_MAX = 256  # requests answered by one command
+OUT_MAX = 16  # commands posted to [generate] and not run yet
+LOOK_SECONDS = 0.005  # between two checks of that
 OVERTAKEN = "another command took its place"
 
 Values = tuple[object, ...]
@@ -46,10 +46,10 @@ Later = Callable[[float, Callable[[], None]], None]
 
 @dataclass(eq=False)
 class IntakeItem:
-    """A command, or a question, to a lane's controller; `question` gives the answer, or None where it answers itself.
+    """A command, or a question, to a lane's controller; `question` returns the answer, or None if it answers itself.
 
-    Those with one `key` overtake each other. `alone`: those that it overtakes are told so, instead of being answered
-    with it.  [control]
+    Items with one `key` replace each other. `alone`: replaced items get an error, instead of this one's answer.
+    [control]
     """
 
     lane: Lane
@@ -60,7 +60,7 @@ class IntakeItem:
     overtaken: list[Responder] = field(default_factory=list)
 
     def overtake(self, older: IntakeItem) -> None:
-        """Take another one's place."""
+        """Replace an older item."""
         answers = [*older.overtaken, older.responder]
         kept = 0 if self.alone else ANSWERS_MAX
         for responder in answers[: len(answers) - kept]:
@@ -68,7 +68,7 @@ class IntakeItem:
         self.overtaken = answers[len(answers) - kept :] if kept else []
 
     def work(self, answers: Executor) -> None:
-        """Ask, and answer.  [generate]"""
+        """Run the question, and answer.  [generate]"""
         try:
             if self.lane.controller is None:
                 raise NoSuchLane(f"lane {self.lane.number} was closed")
@@ -92,19 +92,19 @@ class _Waiting:
 
 
 class CommandIntake:
-    """Hands commands over, in order for each lane; has `later` do something on [control] after some seconds."""
+    """Passes commands to lanes, in order for each; `later` runs a function on [control] after some seconds."""
 
     def __init__(self, generate_loop: Callable[[], GenerateLoop], later: Later, clock: Clock) -> None:
         self._generate_loop, self._later, self._clock = generate_loop, later, clock
         self._all = Bucket(ALL_PER_SECOND, ALL_AT_ONCE, ALL_AT_ONCE, clock.now_seconds())
         self._buckets: WeakKeyDictionary[Lane, Bucket] = WeakKeyDictionary()
-        self._lanes: OrderedDict[Lane, _Waiting] = OrderedDict()  # with commands that are held
-        self._out: deque[IntakeItem] = deque()  # that [generate] has not come to
+        self._lanes: OrderedDict[Lane, _Waiting] = OrderedDict()  # lanes with held commands
+        self._out: deque[IntakeItem] = deque()  # posted to [generate], not run yet
         self._armed = False
         self._answers = ThreadPoolExecutor(1, "segue-answers")
 
     def put(self, ask: IntakeItem) -> None:
-        """Take a command in; Busy where too many different ones wait, NotReady where nothing plays.  [control]"""
+        """Add a command; Busy if too many different ones wait, NotReady without a generate loop.  [control]"""
         self._generate_loop()
         now = self._clock.now_seconds()
         waiting = self._lanes.get(ask.lane) or _Waiting(self._bucket(ask.lane, now))
@@ -150,7 +150,7 @@ class CommandIntake:
             self._later(max(LOOK_SECONDS, self._all.seconds_to_next(now), min(lanes)), self._release)
 
     def _release(self) -> None:
-        """Hand over what there is room for, lane by lane."""
+        """Pass on held commands as the limits allow, lane by lane."""
         self._armed = False
         now, more = self._clock.now_seconds(), True
         while more:

@@ -1,4 +1,4 @@
-"""The handlers of messages about the engine and its model, [control]: answer, or hand over to [load]."""
+"""Handlers of messages about the engine and its model, [control]: answer, or pass on to [load]."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from engine.serve.models.progress import Job
 from engine.serve.options import Options
 from engine.serve.state import EMPTY, READY, EngineState, Hot, Wanted
 
-NOTES_MAX = 500  # characters of notes in an answer: name, licence and they fit one datagram
+NOTES_MAX = 500  # characters of notes in an answer, so that it fits one datagram
 
 
 class EngineHandlers:
-    """Answers for the engine as a whole."""
+    """The handlers of messages about the engine as a whole."""
 
     def __init__(
         self,
@@ -39,7 +39,7 @@ class EngineHandlers:
         self._clock, self._started_seconds = clock, clock.now_seconds()
 
     def handlers(self) -> dict[str, Handler]:
-        """Every request of the table that is ours, by address.  [main]"""
+        """The handlers by address.  [main]"""
         m = messages
         rows = {
             m.STATUS: self.status, m.STATS: self.stats, m.PRESETS: self.presets, m.QUIT: self.quit,
@@ -50,7 +50,7 @@ class EngineHandlers:
         return {row.address: handler for row, handler in rows.items()}
 
     def hot(self) -> Hot:
-        """The model that plays; NotReady while there is none.  [control]"""
+        """The loaded model; NotReady while there is none.  [control]"""
         hot, state = self._state.hot, self._state
         if hot is None or state.name != READY:
             how = f"; load one: `segue load NAME`, or {messages.MODEL_LOAD.address}" if state.name == EMPTY else ""

@@ -1,4 +1,4 @@
-"""The handlers of lane messages, [control]: check and answer, or post to [generate]."""
+"""Handlers of lane messages, [control]: check and answer, or post to [generate]."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ RING_SECONDS = 12.0  # at least; a power of two of blocks
 
 
 class LaneHandlers:
-    """Opens and closes lanes, which tell `events`; its methods are the handlers of the message table."""
+    """Opens and closes lanes, which report to `events`; its methods are the handlers of the message table."""
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class LaneHandlers:
         self.regions = RegionHandlers(lanes.of, self.must_take, self._put_region, self.commands.command, clock)
 
     def handlers(self) -> dict[str, Handler]:
-        """Every request of the table that is ours, by address.  [main]"""
+        """The handlers by address.  [main]"""
         m, regions = messages, self.regions
         rows = {
             m.LANE_OPEN: self.open, m.LANE_CLOSE: self.close, m.LANE_GET: self.get,
@@ -64,22 +64,22 @@ class LaneHandlers:
         ours = {row.address: handler for row, handler in rows.items()}
         return ours | self.commands.handlers() | self.time.handlers() | self.front.handlers()
 
-    # -- what handlers lean on ------------------------------------------------------------------------
+    # -- shared by handlers ---------------------------------------------------------------------------
 
     def generate_loop(self) -> GenerateLoop:
-        """The running generate loop; NotReady before it runs.  [control]"""
+        """The generate loop; NotReady before it runs.  [control]"""
         if self._state.generate_loop is None or self._state.name not in (READY, EMPTY, LOADING):
             raise NotReady(f"the engine is {self._state.name}: {self._state.text or 'ask again'}")
         return self._state.generate_loop
 
     def model(self) -> LoadedModel:
-        """The model that plays; NotReady while none is loaded.  [control]"""
+        """The loaded model; NotReady while there is none.  [control]"""
         return self.front.hot().model
 
     def must_take(self, role: str) -> None:
-        """Raise Unsupported, by name, for a reference that the loaded model cannot follow.
+        """Raise Unsupported for a reference role that the loaded model cannot follow.
 
-        Where no model is loaded everything is taken, for the one to come.  [control]
+        Without a model every role is accepted, for the one to come.  [control]
         """
         hot = self._state.hot
         if hot is not None and role not in hot.model.takes:
@@ -88,13 +88,13 @@ class LaneHandlers:
             raise Unsupported(f"model {hot.wanted.name} cannot follow {role}; it can follow: {able}{why}")
 
     def _put_region(self, lane: Lane, region: Region, heard: ReferenceAudio, command: Command) -> tuple[object, ...]:
-        """Give a lane a region; where it will be heard.  [regions]"""
+        """Give a lane a region; returns its due beat and whether that is late.  [regions]"""
         from engine.serve.timeline.placement import prepare
 
         hot = self._state.hot
-        if hot is not None:  # here, where nobody waits for it
+        if hot is not None:  # on this thread, where it delays nothing
             prepare(hot.model, LaneSettings().with_region(region.role, heard))
-        role = region.role  # alone, not the region: commands outlive what was read
+        role = region.role  # only the role, as commands outlive the region read
         command.update = lambda settings: settings.with_region(role, heard)
 
         def place() -> tuple[object, ...]:
@@ -146,7 +146,7 @@ class LaneHandlers:
 
     def free(self, lane: Lane, then: Callable[[], object] = lambda: None) -> None:
         """Stop a lane and free its ring and number; `then` is called when that is done.  [any]"""
-        lane.let_go()  # the pulse has nothing more to say of it
+        lane.let_go()  # no more reports by [pulse]
         generate_loop = self._state.generate_loop
 
         def work() -> None:
@@ -159,7 +159,7 @@ class LaneHandlers:
             generate_loop.post(work)
 
     def gone(self, client: Client) -> None:
-        """A client left or fell silent: its lanes are freed, those that a host still plays when it ends.  [control]"""
+        """A client left or timed out: free its lanes, those that a host still plays once it stops.  [control]"""
         self.regions.forget(client)
         for lane in self.lanes:
             if lane.client == client:

@@ -11,9 +11,9 @@ from engine.serve.lane.lane import Lane
 
 
 class OpenLanes:
-    """Lanes by number: [control] adds them, [generate] takes them away, all look. All of it [any].
+    """Lanes by number: [control] adds them, [generate] removes them, all threads read. All of it [any].
 
-    The table is replaced as a whole, under a lock: who looks sees one that does not change.
+    The table is replaced as a whole, under a lock: a reader sees one that does not change.
     """
 
     def __init__(self) -> None:
@@ -27,11 +27,11 @@ class OpenLanes:
         return iter(self._lanes.values())
 
     def get(self, number: int) -> Lane | None:
-        """The lane of a number, None where it is not open."""
+        """The lane of a number, None if it is not open."""
         return self._lanes.get(number)
 
     def of(self, number: int) -> Lane:
-        """An open lane; NoSuchLane names those that are."""
+        """An open lane; NoSuchLane names those that are open."""
         lanes = self._lanes
         if number not in lanes:
             known = ", ".join(map(str, sorted(lanes))) or "none"
@@ -39,17 +39,17 @@ class OpenLanes:
         return lanes[number]
 
     def free_number(self) -> int:
-        """The lowest number that no lane has."""
+        """The lowest unused number."""
         lanes = self._lanes
         return next(number for number in range(LANES_MAX) if number not in lanes)
 
     def add(self, lane: Lane) -> None:
-        """One more."""
+        """Add a lane."""
         with self._lock:
             self._lanes = {**self._lanes, lane.number: lane}
 
     def remove(self, lane: Lane) -> None:
-        """One less; nothing where another one has its number by now."""
+        """Remove a lane, unless another one has its number by now."""
         with self._lock:
             if self._lanes.get(lane.number) is lane:
                 self._lanes = {number: other for number, other in self._lanes.items() if other is not lane}

@@ -1,10 +1,10 @@
-"""What a region is, listened to once, and regions of another tempo brought to the host's. All of it [regions].
+"""Analyses each region once, and stretches regions of another tempo to the host's. All of it [regions].
 
-told bpm 0           bridge/region/tempo.py says what its tempo is; where that asks the ear, it is listened to first
+bpm 0                bridge/region/tempo.py finds the tempo; if that needs the audio, it is analysed first
 continue, style      stretched to the host's tempo (or half or double of it), at its pitch: `region_tempo` 1
-melody               read at the host's speed by the model itself
-melody, style        a tail behind their whole bars is left out: they go round and round
-any                  listened to in a process apart, once it is in place; the same audio never twice
+melody               read at the host's tempo by the model itself
+melody, style        a tail behind their whole bars is cut off: they loop
+any                  analysed in another process, once it is in use; the same audio never twice
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ from engine.serve.lane_settings import CONTINUE, MELODY, ReferenceAudio
 if TYPE_CHECKING:
     from torch import Tensor
 
-KEPT = 64  # findings, of the newest regions
+KEPT = 64  # results, of the newest regions
 SLOWEST_BPM = 20.0
 UNKNOWN = RegionBeat()
 _log = logging.getLogger("segue.engine")
 
 
 class RegionAnalysis:
-    """Listens to regions and keeps what it found, by their content."""
+    """Analyses regions and stores the results by content."""
 
     def __init__(self) -> None:
         self._found: dict[bytes, RegionBeat] = {}
@@ -49,9 +49,9 @@ class RegionAnalysis:
     def listen(
         self, audio: Tensor, told_bpm: float, beats_per_bar: float, hurry: bool = False, hint_bpm: float = 0.0
     ) -> RegionBeat:
-        """What audio [C, n] at 32 kHz is; nothing where that cannot be found out.
+        """Tempo, beats and key of audio [C, n] at 32 kHz; an empty result if they cannot be found.
 
-        `hint_bpm` is the song's tempo, 0 where it is not known; `hurry` where somebody waits.  [regions]
+        `hint_bpm` is the song's tempo, 0 if unknown; `hurry` if a client waits.  [regions]
         """
         from engine.audio.mono import to_mono
 
@@ -76,9 +76,9 @@ class RegionAnalysis:
     def fitted(
         self, lane: Lane, region: Region, audio: Tensor, rate_hz: int, path: str = ""
     ) -> tuple[Region, ReferenceAudio]:
-        """A region [C, n] as models hear it, at a tempo that is known; the region's note says what was done.
+        """A region [C, n] as reference audio with a known tempo; the region's note says what was done.
 
-        `path` is the file it came from, whose name and chunks may say its tempo.  [regions]
+        `path` is its file, whose name and chunks may hold its tempo.  [regions]
         """
         host = lane.clock.now()
         region = self._timed(lane, region, audio, host, path)
@@ -98,7 +98,7 @@ class RegionAnalysis:
         return region, ReferenceAudio(audio, counted, region.start_beats, rate_hz)
 
     def _timed(self, lane: Lane, region: Region, audio: Tensor, host: Transport | None, path: str) -> Region:
-        """The region with its tempo, found out where 0 was told."""
+        """The region with its tempo, found if the client sent 0."""
         standing, song_bpm = lane.clock.or_standing(), host.tempo_bpm if host else 0.0
         per_bar = float(standing.signature.beats_per_bar)
         own = own_tempo(path, region.seconds, per_bar, song_bpm, region.bpm)
@@ -111,7 +111,7 @@ class RegionAnalysis:
 
 
 def _without_tail(region: Region, audio: Tensor, rate_hz: int, host: Transport) -> tuple[Region, Tensor]:
-    """A region that goes round and round without what lies behind its whole bars; its note says what is a tail."""
+    """A looped region without the tail behind its whole bars; its note names the tail."""
     bar = host.signature.beats_per_bar
     length: Length = length_of(audio.T.numpy(), rate_hz, region.bpm, bar, region.start_beats)
     whole = length.beats % bar == 0
@@ -125,9 +125,9 @@ def _without_tail(region: Region, audio: Tensor, rate_hz: int, host: Transport) 
 
 
 def listened_to(region: Region, audio: Tensor) -> tuple[Region, Tensor]:
-    """A region [C, n] at 32 kHz without DC and rumble, in one channel but to go on from; its note says what was done.
+    """A region [C, n] at 32 kHz without DC and rumble, mono unless it is an audio prompt; its note says what was done.
 
-    What would have gone on below 25 Hz stays in what follows its end, so that no step is heard there.  [regions]
+    The continuation behind its end keeps what lies below 25 Hz, so that no step is heard there.  [regions]
     """
     import torch
 
@@ -145,14 +145,14 @@ def listened_to(region: Region, audio: Tensor) -> tuple[Region, Tensor]:
 
 
 def check_bpm(bpm: float) -> float:
-    """A region's tempo as a client told it, 0 for "find it out"; OutOfRange for one that is too slow.  [control]"""
+    """A region's tempo as a client sent it, 0 for "analyse it"; OutOfRange for one that is too slow.  [control]"""
     if 0 < bpm < SLOWEST_BPM:
         raise OutOfRange(f"bpm is {bpm:g}, must be {SLOWEST_BPM:g} to 999, or 0 to have it found out")
     return bpm
 
 
 def found_values(found: RegionBeat) -> tuple[object, ...]:
-    """What was found in the order of the message table: tempo, first bar, beats, key, each with how sure.  [any]"""
+    """The result in the order of the message table: tempo, first bar, beats, key, each with confidence.  [any]"""
     tempo, bar = (found.bpm, found.bpm_sure), (found.first_bar, found.bar_sure)
     return *tempo, *bar, found.beats, found.key, found.key_sure
 

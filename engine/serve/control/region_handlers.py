@@ -1,4 +1,4 @@
-"""Regions on their way in: read, checked and made ready on a thread of their own, [regions].
+"""Reads, checks and prepares regions on their own thread, [regions].
 
 A long file takes seconds to read and convert; neither other answers nor the music wait for it.
 """
@@ -37,11 +37,11 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 WAITING_MAX = 32
-NICE = 5  # by which the music goes before; more would starve a region on a busy machine
-LONG_SECONDS = 60.0  # of a region after which memory is given back to the system
-AHEAD_SAMPLES = 128  # that a region to go on from is carried on: more than a joint takes
+NICE = 5  # below the music's priority; more would starve a region on a busy machine
+LONG_SECONDS = 60.0  # regions from this length on return their memory to the system
+AHEAD_SAMPLES = 128  # extrapolated behind an audio prompt: more than a seam needs
 _log = logging.getLogger("segue.engine")
-Put = Callable[[Lane, Region, ReferenceAudio, Command], tuple[object, ...]]  # beat of its sound, whether that is late
+Put = Callable[[Lane, Region, ReferenceAudio, Command], tuple[object, ...]]  # due beat, whether it is late
 
 
 class RegionHandlers:
@@ -64,7 +64,7 @@ class RegionHandlers:
         self._thread = threading.Thread(target=self._work, name="segue-regions", daemon=True)
 
     def start(self) -> None:
-        """Begin to read.  [main]"""
+        """Start the thread.  [main]"""
         self._thread.start()
 
     def file(self, request: Request) -> Answer:
@@ -80,7 +80,7 @@ class RegionHandlers:
         )
 
     def capture(self, request: Request) -> Answer:
-        """region/capture: what a plugin recorded, copied out of its shared memory.  [control]"""
+        """region/capture: audio that a plugin recorded, copied from its shared memory.  [control]"""
         lane, role = self._lane_of(request.whole("lane")), request.text("role")
         self._must_take(role)
         name, command = request.text("name"), self._expected(request)
@@ -125,11 +125,11 @@ class RegionHandlers:
         return self._later(request.responder, lambda: (0, "", *self._take(lane, transfer.region(), command)), command)
 
     def forget(self, client: Client) -> None:
-        """Drop what a client that is gone had begun.  [control]"""
+        """Drop the unfinished regions of a client that is gone.  [control]"""
         self._transfers.forget(client)
 
     def listen(self, request: Request) -> Answer:
-        """region/listen: what the ear finds in a file, which is put nowhere.  [control]"""
+        """region/listen: analyse a file without using it.  [control]"""
         path, hint_bpm = request.text("path"), check_bpm(request.number("hint_bpm"))
         signature = Signature(request.whole("numerator"), request.whole("denominator"))
 
@@ -152,7 +152,7 @@ class RegionHandlers:
     # -- the thread ---------------------------------------------------------------------------------------
 
     def _expected(self, request: Request) -> Command:
-        """A region's command; those told with it wait until it is read, but for what is told "now"."""
+        """A region's command; scheduled commands sent with it wait until it is read."""
         command = self._command_of(request)
         command.meeting = None if command.at == NOW else command.meeting
         return command
@@ -166,7 +166,7 @@ class RegionHandlers:
             except Exception as fault:
                 responder.error(wire_fault(fault))
             finally:
-                come(command)  # where it failed before it had a place
+                come(command)  # if it failed before it had a due beat
 
         try:
             if command is not None and isinstance(command.meeting, Gathering):
@@ -178,7 +178,7 @@ class RegionHandlers:
         return LATER
 
     def _take(self, lane: Lane, region: Region, command: Command, path: str = "") -> tuple[object, ...]:
-        """Make a region ready for the model, give it to its lane, and say what was understood."""
+        """Prepare a region for the model, give it to its lane, and answer with what was understood."""
         import torch
 
         from engine.audio.convert import at_model_rate
@@ -195,19 +195,19 @@ class RegionHandlers:
             fitted = replace(fitted, ahead=ahead)
         self._was_long = region.seconds > LONG_SECONDS
         told, role, bpm = region.understood(signature), region.role, region.bpm
-        region = replace(region, audio=region.audio[:0].copy())  # which may be large, and is not needed any more
+        region = replace(region, audio=region.audio[:0].copy())  # it may be large, and is no longer needed
         del audio
         placed = self._put(lane, region, fitted, command)
-        with suppress(queue.Full):  # behind what waits: nobody waits for this
+        with suppress(queue.Full):  # at the queue's end: nothing waits for it
             self._jobs.put_nowait(lambda: self._listen(lane, role, bpm, heard))
         return *told, *placed
 
     def _listen(self, lane: Lane, role: str, bpm: float, heard: Tensor) -> None:
-        """Find out what a region is that is in place, and tell it."""
+        """Analyse a region in use, and send the event."""
         try:
             per_bar = float(lane.clock.or_standing().signature.beats_per_bar)
             lane.events.region_found(lane, role, self._ear.listen(heard, bpm, per_bar))
-        except Exception:  # it is in place all the same
+        except Exception:  # the region is in use all the same
             _log.exception("a region could not be listened to")
 
     def _work(self) -> None:
@@ -217,18 +217,18 @@ class RegionHandlers:
             if job is None:
                 return
             job()
-            del job  # and with it the region, which may be large
+            del job  # it holds the region, which may be large
             if self._was_long:
                 trim()
                 self._was_long = False
 
     def close(self) -> None:
-        """Stop after the region that is being read.  [main]"""
+        """Stop after the region being read.  [main]"""
         self._jobs.put(None)
 
 
 def come(command: Command | None) -> None:
-    """A command that a group waited for is there, or will not come; once.  [any]"""
+    """Tell a command's group that it is ready, or will not come; once.  [any]"""
     meeting = None if command is None else command.meeting
     if command is not None and isinstance(meeting, Gathering):
         command.meeting = None
@@ -236,7 +236,7 @@ def come(command: Command | None) -> None:
 
 
 def _behind_the_music() -> None:
-    """This thread, and those that its library starts, yield to the one that makes music, where the system can."""
+    """Lower the priority of this thread, and of those its library starts, below the music's, if the system can."""
     if hasattr(os, "setpriority"):
         with suppress(OSError, AttributeError):
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)

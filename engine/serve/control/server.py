@@ -1,9 +1,9 @@
-"""The engine as a program: bind, load, warm up, play until told to stop, leave nothing behind.
+"""The engine as a program: bind, load, warm up, serve until stopped, free everything.
 
 [main]      options, signals, waiting               [generate]  runs the generate loop
 [control]   the endpoint's thread: handlers         [load]      loads models, also while lanes play
 [regions]   reads files
-[pulse]     a sign of life in every ring; frees lanes whose host has died; tells of late blocks
+[pulse]     heartbeat in every ring; frees lanes whose host has died; reports late blocks
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ from engine.serve.screen import complain, log_plainly, say
 from engine.serve.state import EMPTY, FAILED, LOADING, STOPPING, EngineState, Wanted
 
 PULSE_SECONDS = 0.05
-SWITCH_SECONDS = 0.001  # that one thread may keep Python to itself while [generate] waits for it
-LOOK_SECONDS = 0.25  # between looks whether hosts are alive
-STOP_SECONDS = 10.0  # to let a running hop end
+SWITCH_SECONDS = 0.001  # that a thread may hold the GIL while [generate] waits
+LOOK_SECONDS = 0.25  # between checks whether hosts are alive
+STOP_SECONDS = 10.0  # for a running hop to end
 _log = logging.getLogger("segue.engine")
 
 
@@ -45,7 +45,7 @@ class Server:
     """One engine; `run` returns its exit code."""
 
     def __init__(self, options: Options, clock: Clock = MONOTONIC) -> None:
-        """Bind the port; raises EndpointError before anything slow happens.  [main]"""
+        """Bind the port; raises EndpointError before any slow work.  [main]"""
         self.options, self._clock = options, clock
         self.state = EngineState(text="starting", device=options.device)
         self._quit = threading.Event()
@@ -95,7 +95,7 @@ class Server:
         self._quit.set()
 
     def _stop(self) -> int:
-        """Tell clients, let the running hop end, free every ring."""
+        """Inform clients, let the running hop end, free every ring."""
         failed = self.state.name == FAILED
         exit_code = EXIT_MODEL if failed else EXIT_OK
         if not failed:
@@ -107,7 +107,7 @@ class Server:
             self._generate.join(STOP_SECONDS)
         self.desk.regions.close()
         self.endpoint.close()
-        for lane in self.desk.lanes:  # those that a hanging hop has left
+        for lane in self.desk.lanes:  # those left by a hanging hop
             lane.ring.segment.unlink()
         say("ended")
         self.loader.thread.join(STOP_SECONDS / 5)
@@ -118,7 +118,7 @@ class Server:
         return exit_code
 
     def _begin(self) -> None:
-        """Have the start model loaded, or say that there is none."""
+        """Load the start model, or report that there is none."""
         options = self.options
         if options.model == NO_MODEL:
             self.events.engine_changed(EMPTY, "no model is loaded")
@@ -152,7 +152,7 @@ class Server:
     # -- [pulse] ----------------------------------------------------------------------------------------
 
     def _beat(self) -> None:
-        """Show every host that the engine lives, and look whether the hosts do."""
+        """Send the heartbeat to every host, and check whether the hosts live."""
         looked = told = self._clock.now_seconds()
         late: dict[int, int] = {}
         while True:
@@ -165,7 +165,7 @@ class Server:
             self._look_after(look, late if tell else None)
 
     def _look_after(self, look: bool, late: dict[int, int] | None) -> None:
-        """Every lane once; `late` counts late blocks, None where nothing is to be told of them."""
+        """Check every lane once; `late` counts late blocks, None to report none."""
         for lane in self.desk.lanes:
             try:
                 lane.ring.beat()

@@ -1,4 +1,4 @@
-"""The handlers of messages about a host's time, [control]: transports and taps."""
+"""Handlers of messages about a host's time, [control]: transports and taps."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from engine.serve.lane.lane import Lane
 
 
 class TransportHandlers:
-    """Tells a lane's clock; where its host writes the shared block itself, the lane's events."""
+    """Sets a lane's clock; if the host writes the shared block itself, sends the lane's event instead."""
 
     def __init__(self, lane_of: Callable[[int], Lane]) -> None:
         self._lane_of = lane_of
 
     def handlers(self) -> dict[str, Handler]:
-        """Every request of the table that is ours, by address.  [main]"""
+        """The handlers by address.  [main]"""
         return {messages.TRANSPORT.address: self.transport, messages.TAP.address: self.tap}
 
     def transport(self, request: Request) -> Answer:

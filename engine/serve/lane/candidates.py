@@ -1,7 +1,7 @@
-"""Several continuations of a lane's next second, made in one batch, of which the best is kept. All of it [generate].
+"""Several continuations of a lane's next second, made in one batch; the best is used. All of it [generate].
 
-stretch    |--- own dice ---|--- chosen of 4 ---|--- chosen of 4 ---|     STRETCH_FRAMES, counted from the start
-ring       enough in it to wait for all of them: else the first goes on as if alone
+stretch    |--- own seed ---|--- best of 4 ---|--- best of 4 ---|     STRETCH_FRAMES, counted from the start
+ring       must hold enough to wait for all of them, else the stream goes on without candidates
 """
 
 from __future__ import annotations
@@ -24,27 +24,27 @@ from engine.stream.candidate_set import CandidateSet
 
 STRETCH_FRAMES = 50
 BEFORE_SECONDS = 2.0
-SPARE_RATIO = 1.25  # how much faster than the host plays all candidates together must be made
-LOW_SECONDS = 0.3  # what must be left in the ring when they are done
+SPARE_RATIO = 1.25  # real-time factor that all candidates together must reach
+LOW_SECONDS = 0.3  # left in the ring when they are done
 CANDIDATE_SALT = 2  # keeps these seeds apart from the guard's
 
 
 class Candidates:
-    """One lane's; `streams` says who is to be advanced, `gather` what came of it."""
+    """One lane's candidates: `streams` yields the streams to advance, `gather` the chosen codes."""
 
     def __init__(self, lane: Lane, timing: LaneTiming) -> None:
         self._lane, self._timing = lane, timing
-        self.chosen = 0  # stretches of this renderer that were chosen
+        self.chosen = 0  # stretches of this renderer chosen among candidates
         self._renderer: StreamRenderer | None = None
         self._version = 0
         self.candidate_set: CandidateSet | None = None
 
     def forget(self) -> None:
-        """Let go of the renderer, and of the model with it."""
+        """Release the renderer, and with it the model."""
         self._renderer = self.candidate_set = None
 
     def streams(self, renderer: StreamRenderer, fill_seconds: float) -> tuple[TokenStream, ...]:
-        """The renderer's stream, and its rivals while there are some; the first is always its own."""
+        """The renderer's stream first, then its candidates while there are any."""
         if renderer is not self._renderer:
             self._renderer, self.chosen, self.candidate_set = renderer, 0, None
         if self.candidate_set is not None and not self._goes_on(renderer, fill_seconds):
@@ -54,17 +54,17 @@ class Candidates:
         return (renderer.stream,) if self.candidate_set is None else self.candidate_set.streams
 
     def running(self, renderer: StreamRenderer) -> bool:
-        """Whether some of a renderer's candidates are still to be made."""
+        """Whether a renderer's candidates are being made."""
         return self.candidate_set is not None and self._renderer is renderer
 
     def hop(self, renderer: StreamRenderer, frames: int) -> int:
-        """So many frames at most, not beyond the end of the stretch."""
+        """At most `frames`, and not beyond the end of the stretch."""
         if self._count() == 1 and self.candidate_set is None:
             return frames
         return min(frames, STRETCH_FRAMES - _stream_frame(renderer) % STRETCH_FRAMES)
 
     def gather(self, renderer: StreamRenderer) -> torch.Tensor | None:
-        """New codes [K, n] for the renderer, whose stream is the best one then; None while some are being made."""
+        """New codes [K, n] for the renderer, which adopts the best candidate; None while candidates are being made."""
         candidate_set = self.candidate_set
         if candidate_set is not None and candidate_set.done:
             renderer.adopt_candidate(candidate_set.streams[self._best(renderer, candidate_set)])
@@ -77,14 +77,14 @@ class Candidates:
         return self._lane.settings.get(CANDIDATES)
 
     def _goes_on(self, renderer: StreamRenderer, fill_seconds: float) -> bool:
-        """Whether the candidates are still of this stream, and there is time for them."""
+        """Whether the candidates still belong to this stream and there is time for them."""
         candidate_set = self.candidate_set
         assert candidate_set is not None
         mine = renderer.version == self._version and renderer.stream is candidate_set.streams[0]
         return mine and (fill_seconds > LOW_SECONDS or candidate_set.done)
 
     def _affords(self, renderer: StreamRenderer, fill_seconds: float) -> bool:
-        """Whether a stretch begins here and what is in the ring lasts until all candidates are made."""
+        """Whether a stretch begins here and the ring's fill lasts until all candidates are made."""
         count, ratio, frame = self._count(), self._timing.realtime_ratio, _stream_frame(renderer)
         if count < 2 or frame <= 0 or frame % STRETCH_FRAMES or renderer.stream.n_frames != renderer.taken_frames:
             return False
@@ -101,7 +101,7 @@ class Candidates:
         self._version = renderer.version
 
     def _best(self, renderer: StreamRenderer, candidate_set: CandidateSet) -> int:
-        """The candidate that sits best on the lane's beats."""
+        """Index of the candidate that fits the lane's beats best."""
         codec, codec_output = renderer.model.codec, renderer.codec_output
         before = _mono(codec_output.history[:, -int(BEFORE_SECONDS * codec.sample_rate) :])
         heard = [
@@ -113,7 +113,7 @@ class Candidates:
 
 
 def _beats_from(renderer: StreamRenderer, begin: CodecSample, count: int) -> Callable[[np.ndarray], np.ndarray]:
-    """Seconds after the codec's sample `begin` to beats, straight through the next `count` samples."""
+    """Map seconds after codec sample `begin` to beats, linear over the next `count` samples."""
     rate, to_host = renderer.model.codec.sample_rate, renderer.codec_output.rates.stream_per_codec
     ends = [renderer.output.beat_map.beats_at(round(at * to_host)) for at in (begin, begin + count)]
     slope = (ends[1] - ends[0]) / max(count, 1) * rate

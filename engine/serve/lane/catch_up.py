@@ -1,9 +1,8 @@
-"""A stream that begins behind its host: what lies before the host is made and thrown away. All of it [generate].
+"""A stream that begins behind its host: the music before the host is made and discarded. All of it [generate].
 
-    start |====== made, thrown away ======| host ==== heard ====>        a song that is opened in the middle of its take
+    start |====== made, discarded ======| host ==== heard ====>        a song opened in the middle of its take
 
-The music is the same as if the host had come there by playing, so what made it must be, too: faults are dealt with
-as for a host that waits at the start.
+The music equals that of a host that played from the start, so the guard acts as for a host that waits at the start.
 """
 
 from __future__ import annotations
@@ -16,11 +15,11 @@ from engine.serve.lane.timing import START_RATIO, LaneTiming
 from engine.serve.render.stream_renderer import StreamRenderer
 from engine.serve.timeline.samples import HostSample, StreamSample, position_of
 
-REMADE_SECONDS = 5.0  # that a take may take to be made again up to a place that its host was moved to
+REMADE_SECONDS = 5.0  # limit for regenerating a take up to the position its host was moved to
 
 
 def begin_behind(renderer: StreamRenderer, command: Command, transport: Transport, generation: int) -> None:
-    """A play begins; one that the host is past is answered at once: its sound takes as long as the music before it."""
+    """Begin a play; one that the host is past is answered at once, since its sound comes only after catching up."""
     behind = renderer.output.catch_up
     here = renderer.placement.stream_of(position_of(transport))
     behind.begin(command.past, StreamSample(here - renderer.placement.unheard_samples))
@@ -29,7 +28,7 @@ def begin_behind(renderer: StreamRenderer, command: Command, transport: Transpor
 
 
 def catch_up(renderer: StreamRenderer, transport: Transport) -> Transport:
-    """Note where the host is; the transport by which faults are dealt with."""
+    """Update the host position; the transport by which the guard acts."""
     behind = renderer.output.catch_up
     if not behind.stream_behind or transport.timeline != renderer.placement.timeline:
         return transport
@@ -42,10 +41,10 @@ def catch_up(renderer: StreamRenderer, transport: Transport) -> Transport:
 
 
 def made_from_start(renderer: StreamRenderer, transport: Transport, to_samples: HostSample, timing: LaneTiming) -> bool:
-    """Whether a take is made from its start once more, and caught up with, for a host that was moved into it.
+    """Whether a stream catches up from its start with a host that was moved into it; sets its catch-up if so.
 
-    So is one that keeps its place, for a host that stands: one that rolls is not kept waiting, nor one far into the
-    take. They get what fits the bar.
+    A stream that is catching up does, and a take with a fixed placement if the host is stopped near its start. A
+    rolling host, or one far into the take, gets music that fits the bar.
     """
     if to_samples >= renderer.placement.end_samples:
         return False

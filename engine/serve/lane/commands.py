@@ -1,7 +1,7 @@
-"""A command to a lane on its way from its arrival to its sound, and the list of those that are on it.
+"""A lane's commands from arrival to sound.
 
-arrives ---> waits for its place ---> made: heard from a stream sample on ---> heard: told, and part of the settings
-                 ^-- a jump, a cut before it --|
+arrives ---> scheduled: waits for its beat ---> made: audible from a stream sample on ---> heard: event sent, settings
+                 ^-- a jump, a cut before it --|                                                          changed
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from engine.serve.timeline.samples import StreamSample
 
 Begun = Callable[[float, int, int], object]  # start_beats, generation, seed
 Failed = Callable[[Exception], object]
-MEETING_SECONDS = 0.15  # later than the first that one told with it is handled
-MEETING_BARS = 8  # lanes whose places lie further apart are not on one song
-LIST_MAX = 40  # commands that are listed by name
-TIMES_KEPT = 64  # of each kind of command
-WAITING_MAX = 64  # commands of a lane that wait for their beat
+MEETING_SECONDS = 0.15  # within which commands sent together are handled
+MEETING_BARS = 8  # lanes whose due beats lie further apart are not in one song
+LIST_MAX = 40  # commands listed by name
+TIMES_KEPT = 64  # per kind of command
+WAITING_MAX = 64  # scheduled commands per lane
 
 
 @dataclass
 class PlayOrder:
-    """A play command with its place in beats.
+    """A play command with its start and end in beats.
 
     Answered once: `begun` with its first block in the ring, or `failed`.
     """
@@ -43,23 +43,23 @@ class PlayOrder:
     begun: Begun
     failed: Failed
     answered: bool = False
-    needs_seconds: float = 0.0  # from when it is begun to its first block
-    beginning: PhaseIn = field(default_factory=PhaseIn)  # the music that it goes on from
+    needs_seconds: float = 0.0  # from its begin to its first block
+    beginning: PhaseIn = field(default_factory=PhaseIn)  # the audio prompt
 
     def begin(self, generation: int) -> None:
-        """Answer that it sounds.  [generate]"""
+        """Answer that it plays.  [generate]"""
         if not self.answered:
             self.answered = True
             self.begun(float(self.start_beats), generation, self.seed)
 
     def fail(self, error: Exception) -> None:
-        """Answer that it does not; nothing where it was answered.  [generate]"""
+        """Answer that it failed, unless already answered.  [generate]"""
         if not self.answered:
             self.answered = True
             self.failed(error)
 
     def moved(self, start_beats: Fraction) -> None:
-        """Begin elsewhere, as long as before.  [generate]"""
+        """Move the start; the length stays.  [generate]"""
         if self.end_beats is not None:
             self.end_beats += start_beats - self.start_beats
         self.start_beats = start_beats
@@ -67,7 +67,7 @@ class PlayOrder:
 
 @dataclass
 class Meeting:
-    """The place that commands told together for several lanes have in common: the first one's, where it can be met.
+    """The common due beat of commands sent together to several lanes: the first one's, if it can be met.
 
     [generate]
     """
@@ -75,7 +75,7 @@ class Meeting:
     due: Due | None = None
 
     def join(self, due: Due, transport: Transport, margin_samples: int) -> Due:
-        """The place of one that would be at `due` alone; it needs `margin_samples`, and can do with a little less."""
+        """The due beat of a command that alone would get `due` and needs about `margin_samples`."""
         if self.due is None:
             self.due = due
         ahead, unit = ahead_samples(self.due, transport), transport.signature.beats_per_bar
@@ -87,11 +87,11 @@ class Meeting:
 
 @dataclass(eq=False)
 class Command:
-    """What somebody wants, and when: a change of settings (`update`), a play (`order`), or with neither a stop.
+    """A command and its time: a change of settings (`update`), a play (`order`), or with neither a stop.
 
-    `stream_sample` is the one from which it is heard, None while it waits; `ahead` the samples from the host to its
-    place at the last look; `fresh`: it has its place since then. `slow`: music is made anew for it. `about`: what it
-    sets; one that floats is overtaken by a newer one about the same that is heard no later. [generate]
+    `stream_sample`: from which it is audible, None while it waits. `ahead`: samples from the host to its due beat at
+    the last turn; `fresh`: its due beat is newer than that. `slow`: it regenerates music. `about`: what it sets; a
+    newer immediate command with the same `about` that is heard no later replaces an older one. [generate]
     """
 
     at: At = NOW
@@ -107,30 +107,30 @@ class Command:
     slow: bool = False
     about: str = ""
     then: Command | None = None  # ends what this one begins
-    length_beats: Fraction = Fraction(0)  # after which that is
-    meeting: Meeting | None = None  # that it is still to join
-    group: Meeting | None = None  # that it has joined
-    past: bool = False  # a play that begins on its beat also where the host is past it
+    length_beats: Fraction = Fraction(0)  # from this command to `then`
+    meeting: Meeting | None = None  # still to join
+    group: Meeting | None = None  # joined
+    past: bool = False  # a play that begins on its beat even if the host is past it
 
     @property
     def floats(self) -> bool:
-        """Whether it has no place: it changes the settings as it comes, and is heard as soon as it can be."""
+        """Whether it is immediate: no due beat, changes the settings at once, is heard as soon as possible."""
         return self.update is not None and self.at == NOW and self.then is None
 
     @property
     def explicit(self) -> bool:
-        """Whether it names its place; else it is the next one of its kind, wherever the host goes."""
+        """Whether it names a beat or bar; else it means the next one, wherever the host jumps."""
         return not self.at.word or self.at.bar is not None
 
     @property
     def kind(self) -> str:
-        """In a word: prompt, region, play, ..."""
+        """The kind in one word: prompt, region, play, ..."""
         parts = self.address.strip("/").split("/")
         word = parts[-1] if parts else ""
         return "region" if parts[1:2] == ["region"] and word != "clear" else word or "change"
 
     def aim(self, transport: Transport, margin_samples: int) -> Due:
-        """Find its place, for a host that is there."""
+        """Set and return the due beat for a host at `transport`."""
         if self.past and self.explicit:
             due = Due(self.at.resolve(transport.grid, transport.position_samples))
         else:
@@ -142,7 +142,7 @@ class Command:
         return self.due
 
     def go_to(self, due: Due, transport: Transport) -> None:
-        """Take effect there."""
+        """Take effect at `due`."""
         self.due, self.ahead, self.fresh = due, ahead_samples(due, transport), True
         if self.order is not None:
             self.order.moved(due.beats)
@@ -150,7 +150,7 @@ class Command:
             self._placement_end(self.then, transport)
 
     def _placement_end(self, end: Command, transport: Transport) -> None:
-        """The end lies so many beats behind the beginning, through the ends of the host's loop too."""
+        """Place `end` `length_beats` after the beginning, counted through the host's loop."""
         begin, after = (transport.grid.sample_at(self.due.beats + beats) for beats in (0, self.length_beats))
         found = Due(self.due.beats + self.length_beats)
         if self.ahead is not None:
@@ -160,16 +160,16 @@ class Command:
         end.ahead, end.fresh = ahead_samples(found, transport), True
 
     def changed(self, settings: LaneSettings) -> LaneSettings:
-        """Settings with what it changes."""
+        """The settings with this change."""
         return settings if self.update is None else self.update(settings)
 
     def applied(self, settings: LaneSettings) -> LaneSettings:
-        """The lane's settings with what it changes on its place; they have what floats already."""
+        """The lane's settings from its due beat on; they contain immediate changes already."""
         return settings if self.floats else self.changed(settings)
 
 
 def newest(commands: list[Command]) -> list[Command]:
-    """Commands that float without those that a later one about the same has overtaken.  [any]"""
+    """Immediate commands without those replaced by a later one with the same `about`.  [any]"""
     last = {each.about: each for each in commands}
     return [each for each in commands if not each.about or last[each.about] is each]
 
@@ -183,7 +183,7 @@ class Commands:
         self._folded: tuple[LaneSettings, list[Command], LaneSettings] | None = None
 
     def wait(self, command: Command) -> None:
-        """One more, in the place of one that changes the same thing in the same place; Busy after WAITING_MAX."""
+        """Add a command; it replaces one that changes the same thing at the same time. Busy after WAITING_MAX."""
         if command.update is not None:
             same = command.address, command.about, command.at
             gone = [
@@ -197,7 +197,7 @@ class Commands:
         self.waiting.append(command)
 
     def settings(self, base: LaneSettings) -> LaneSettings:
-        """What is heard at the end of what is made; the same object while nothing changes."""
+        """The settings at the end of the made music; the same object while nothing changes."""
         changes = [each for each in self.made if each.update is not None and not each.floats]
         known = self._folded
         if known is not None and known[0] is base and known[1] == changes:
@@ -209,7 +209,7 @@ class Commands:
         return settings
 
     def make(self, commands: Iterable[Command], stream_sample: StreamSample) -> None:
-        """They are heard from a stream sample on, and what they overtake is not."""
+        """Mark commands as made: audible from a stream sample on; those they replace are dropped."""
         commands = list(commands)
         about = {each.about for each in commands if each.floats and each.about}
         gone = [
@@ -226,7 +226,7 @@ class Commands:
         self.made.sort(key=lambda each: each.stream_sample or 0)
 
     def unmake(self, stream_sample: StreamSample) -> None:
-        """The stream is made anew from a stream sample: what was to be heard later waits again."""
+        """The stream is regenerated from a stream sample on: later commands wait again."""
         for command in [
             each for each in self.made if each.stream_sample is not None and each.stream_sample > stream_sample
         ]:
@@ -240,7 +240,7 @@ class Commands:
         self.made.sort(key=lambda each: each.stream_sample or 0)
 
     def jumped(self, transport: Transport, margin_samples: Callable[[Command, Transport], int]) -> None:
-        """The host is elsewhere: places named wait for it, 'the next one' is another one now."""
+        """The host has jumped: explicit commands wait for their beat, others are due on the next one from here."""
         for command in [each for each in self.made if each.update is not None and not each.floats]:
             self.made.remove(command)
             command.stream_sample = None
@@ -254,7 +254,7 @@ class Commands:
                 command.aim(transport, margin_samples(command, transport))
 
     def passed(self, advanced_samples: int, transport: Transport) -> list[Command]:
-        """Those that wait and whose place the host has gone past since the last look."""
+        """Waiting commands whose due beat the host has passed since the last turn."""
         gone = []
         for command in self.waiting:
             ahead = ahead_samples(command.due, transport)
@@ -267,26 +267,26 @@ class Commands:
         return gone
 
     def postpone(self, here: int, stream_written: int, base: LaneSettings) -> None:
-        """Where the host waits for music, what it has come to is not heard yet, but for how loud `base` is."""
+        """In an underrun, plays and changes that regenerate music are not heard yet."""
         for command in self.made if stream_written <= here else []:
             silent = command.order is not None or (command.update is not None and not base.goes_on(command.update))
             if silent and command.stream_sample is not None and command.stream_sample <= here:
                 command.stream_sample = StreamSample(here + 1)
 
     def heard(self, stream_sample: int) -> list[Command]:
-        """Those that are heard by now; they are on the list no longer."""
+        """Remove and return the commands that are heard by now."""
         now = [each for each in self.made if each.stream_sample is not None and each.stream_sample <= stream_sample]
         self.made = [each for each in self.made if each not in now]
         return now
 
     def shift(self, samples: int) -> None:
-        """Own samples are counted from elsewhere."""
+        """Shift stream samples: they are counted from another start."""
         for command in self.made:
             if command.stream_sample is not None:
                 command.stream_sample = StreamSample(command.stream_sample + samples)
 
     def take_back(self, commands: Iterable[Command], error: Exception) -> int:
-        """Forget commands that wait; how many there were."""
+        """Remove waiting commands; returns how many."""
         gone = [each for each in commands if each in self.waiting]
         for command in gone:
             self.waiting.remove(command)
@@ -295,7 +295,7 @@ class Commands:
         return len(gone)
 
     def listed(self) -> tuple[int, str]:
-        """How many are not heard yet, and the first ones: 'id kind beat'."""
+        """The number of commands not heard yet, and the first ones: 'id kind beat'."""
         ahead = sorted(self.waiting, key=lambda each: (each.ahead is None, each.ahead or 0))
         scheduled = [each for each in self.made if each.update is not None and not each.floats] + ahead
         names = [f"{each.id} {each.kind} {float(each.due.beats):.6g}" for each in scheduled[:LIST_MAX]]
@@ -303,14 +303,14 @@ class Commands:
 
 
 class Times:
-    """How long commands took from their arrival to their sound, by kind.  [generate]"""
+    """Seconds from a command's arrival to its sound, by kind.  [generate]"""
 
     def __init__(self) -> None:
         self._seconds: dict[str, deque[float]] = {}
         self._counts: dict[str, int] = {}
 
     def add(self, kind: str, seconds: float) -> None:
-        """One more."""
+        """Add one measurement."""
         self._seconds.setdefault(kind, deque(maxlen=TIMES_KEPT)).append(seconds)
         self._counts[kind] = self._counts.get(kind, 0) + 1
 

@@ -1,8 +1,8 @@
-"""What one lane's stream does next: begin, go on, end. All of it [generate].
+"""Controls one lane's stream: begin, go on, end. All of it [generate].
 
 play ---> preparing --first block in the ring---> playing --end reached---> ended
              |                                       |
-             +---- a fault: failed, this lane alone  +-- follows host and settings, see host_follower.py
+             +---- a fault: only this lane fails     +-- follows host and settings, see host_follower.py
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ OVERTAKEN = "another command took its place"
 
 
 class LaneController:
-    """Drives one lane; the generate loop calls `tick` often and hands the frames of its stream to `take`."""
+    """Controls one lane; the generate loop calls `tick` each turn and passes the stream's frames to `take`."""
 
     def __init__(self, lane: Lane, model: LoadedModel | None) -> None:
         self.lane, self.model = lane, model
@@ -64,17 +64,17 @@ class LaneController:
         self._findings = Findings(lane)
         self._order: PlayOrder | None = None  # of the renderer
         self._state, self._generation, self._seed = IDLE, 0, 0
-        self._waiting_from: float | None = None  # since when the first block of something new is awaited
+        self._waiting_from: float | None = None  # since when the first block of new music is awaited
 
     # -- commands -----------------------------------------------------------------------------------------
 
     def change(self, command: Command) -> tuple[float, int]:
-        """A change of settings: from which beat it is heard, whether later than meant."""
+        """Add a change of settings; returns its due beat, and whether that is later than asked."""
         due = self.scheduler.add(command, self.lane.clock.or_standing())
         return float(due.beats), int(due.late)
 
     def play(self, at: At, bars: int, begun: Begun, failed: Failed, command: Command | None = None) -> Due:
-        """Begin a stream; a running one goes on up to the new one's start."""
+        """Begin a stream; a stream already playing continues until the new one starts."""
         self.scheduler.take_told()
         transport = self.lane.clock.or_standing()
         bars = self.lane.settings.get(BARS) if bars < 0 else bars
@@ -86,11 +86,11 @@ class LaneController:
             self.scheduler.commands.waiting.remove(command)
             self._begin_play(command, transport)
         else:
-            command.order.begin(self._generation + 1)  # it may be long until it sounds
+            command.order.begin(self._generation + 1)  # its sound may be far off
         return due
 
     def stop(self, at: At, command: Command | None = None) -> float:
-        """End the stream at a beat; returns it. Nothing happens where none plays."""
+        """End the stream at a beat; returns the beat. Does nothing without a stream."""
         transport = self.lane.clock.or_standing()
         command = command or Command(at, arrived_seconds=self._clock.now_seconds())
         due = self.scheduler.add(command, transport)
@@ -101,11 +101,11 @@ class LaneController:
         return float(due.beats)
 
     def cancel(self, which: int) -> int:
-        """Take back a scheduled command by its id, or all with 0; how many there were."""
+        """Cancel a scheduled command by its id, or all with 0; returns how many."""
         return self.scheduler.cancel(which, self.renderer, self.lane.clock.or_standing())
 
     def close(self) -> None:
-        """The lane goes: nobody waits for an answer any more, and its ring is freed."""
+        """Close the lane: open orders fail, and its ring is freed."""
         self._drop(self._order)
         self.scheduler.commands.take_back(list(self.scheduler.commands.waiting), Overtaken(OVERTAKEN))
         self.renderer = None
@@ -113,17 +113,17 @@ class LaneController:
         self.lane.ring.close()
 
     def use(self, model: LoadedModel | None, expected_seconds: float) -> None:
-        """Let another model play what begins from now on, in which reading given music takes so long."""
+        """Use another model for new streams; reading an audio prompt takes it `expected_seconds`."""
         self.model = model
         self.timing.model_changed(expected_seconds)
 
     def adopt(self, model: LoadedModel) -> LaneSettings:
-        """The settings with a model's own values where nobody asked for others."""
+        """Change to the model's own values where no client set others; returns the settings."""
         self.scheduler.take_told()
         return self.scheduler.change_settings(lambda settings: settings.with_own(own_values(model)))
 
     def take_over(self, renderer: StreamRenderer, model: LoadedModel, text: str) -> None:
-        """Another model's renderer goes on where this lane's one is; see `handover`."""
+        """Another model's renderer takes over this lane; see `handover`."""
         transport = self.lane.clock.or_standing()
         self.model, self.renderer = model, renderer
         self.scheduler.handed_over()
@@ -134,7 +134,7 @@ class LaneController:
     # -- every turn ---------------------------------------------------------------------------------------
 
     def tick(self) -> None:
-        """Follow host and settings, write what waits, and end what is at its end."""
+        """Follow host and settings, write pending audio, and end the stream at its end."""
         transport = self.lane.clock.or_standing()
         if self.scheduler.turn(self.renderer, transport) or self.retries.turn(self.renderer, transport, self.timing):
             self._waiting_from = self._clock.now_seconds()
@@ -154,36 +154,36 @@ class LaneController:
         self._look(transport)
 
     def wants_frames(self) -> bool:
-        """Whether the stream is to be advanced now."""
+        """Whether the stream must be advanced now."""
         renderer, position = self.renderer, position_of(self.lane.clock.or_standing())
         return renderer is not None and (
             renderer.wants(position, self._lead_seconds()) or self.candidates.running(renderer)
         )
 
     def _lead_seconds(self) -> float:
-        """How far ahead music is to be made."""
+        """The lead: how far ahead music is made."""
         told = self.renewal.lead_seconds(self.lane.settings.get(LEAD_SECONDS), self.timing.in_window_seconds)
         wanted = self._follower.lead_seconds(max(told, self.timing.lead_at_least_seconds, self.scheduler.lead_seconds))
         return min(wanted, lead_limit_seconds(self.lane.ring))
 
     def streams(self) -> tuple[TokenStream, ...]:
-        """Who is to be advanced: the renderer's stream and its rivals."""
+        """The streams to advance: the renderer's and its candidates."""
         return () if self.renderer is None else self.candidates.streams(self.renderer, self.lane.view.fill_seconds)
 
     def take(self, codes: torch.Tensor) -> None:
-        """Frames that the stream gained."""
+        """Write the stream's new frames [K, n]."""
         noted = self.lane.clock, self.timing, self.renewal, self._lead_seconds()
         if self.renderer is not None and take_noted(self.renderer, codes, *noted):
             self._wrote()
 
     def fail(self, error: Exception) -> None:
-        """Stop this lane's stream; what is in the ring still sounds, and it may be tried again: see `Retries`."""
+        """Stop this lane's stream; the ring's music still plays, and the stream may be retried: see `Retries`."""
         self._end(*self.retries.failed(self._order, self.renderer, error, self.scheduler))
 
     # -- the stream's life ----------------------------------------------------------------------------------
 
     def _begin_play(self, command: Command, transport: Transport) -> None:
-        """Begin what a command ordered."""
+        """Begin a command's order."""
         order, before = command.order, self.renderer
         assert order is not None
         self._drop(self._order)
@@ -198,7 +198,7 @@ class LaneController:
             renderer = StreamRenderer(
                 self.model, self.lane.ring, settings, placement, order.seed, order.beginning.region
             )
-        except Exception as error:  # whatever it is, it is answered and this lane alone fails
+        except Exception as error:  # any fault is answered, and only this lane fails
             self.fail(error)
             return
         self._seed = order.seed
@@ -212,7 +212,7 @@ class LaneController:
         begin_behind(renderer, command, transport, self._generation)
 
     def _end_play(self, command: Command, transport: Transport) -> None:
-        """End the music where a stop says."""
+        """End the music at a stop's due beat."""
         renderer, order = self.renderer, self._order
         if renderer is None or order is None:
             if self.retries.given_up():
@@ -232,7 +232,7 @@ class LaneController:
     def _remake(
         self, renderer: StreamRenderer, transport: Transport, stream_sample: StreamSample, settings: LaneSettings
     ) -> None:
-        """Make the stream anew from a stream sample on, exactly."""
+        """Regenerate the stream exactly from a stream sample on."""
         self._follower.remake(renderer, transport, stream_sample, settings)
 
     def _next_generation(self) -> int:
@@ -240,15 +240,15 @@ class LaneController:
         return self._generation
 
     def _placement_on(self, transport: Transport) -> StreamPlacement:
-        """Where the order's music lies on the host's grid."""
+        """The placement of the order's music on the host's grid."""
         assert self._order is not None
         return placement_of(self._order, self._follower.curve(transport), transport)
 
     def _wrote(self) -> None:
-        """Blocks went into the ring: the first ones answer the command and teach the pace."""
+        """Blocks were written: the first ones answer the command and are timed."""
         now, order = self._clock.now_seconds(), self._order
         if self.renderer is not None and self.renderer.output.catch_up.stream_behind:
-            self._waiting_from = None  # it tells nothing of how quickly something new is there
+            self._waiting_from = None  # not a measure of how quickly new music comes
             if self._state == PLAYING:
                 self._change_state(PREPARING, self.renderer.output.beat_map.beats_at(0))
             return
@@ -273,16 +273,16 @@ class LaneController:
         if renderer is not None:
             grid, timeline = renderer.placement.grid, renderer.placement.timeline
         generation = self._next_generation() if state == IDLE else self._generation
-        if state != PREPARING:  # it is tried again, and the host holds its bar
+        if state != PREPARING:  # else it is retried, and the host holds its bar
             self.lane.ring.set_plan(PlaybackPlan(generation, False, end_samples, end_samples, end_samples, timeline))
         self.renderer = self._order = None
         for each in (self.candidates, self._watch, self._follower):
-            each.forget()  # a whole model hangs on a renderer
+            each.forget()  # a renderer keeps a whole model alive
         self._change_state(state, float(grid.beats_at(end_samples)), text)
 
     @staticmethod
     def _drop(order: PlayOrder | None) -> None:
-        """An order that is overtaken; nothing where it has begun already."""
+        """Fail an order that is replaced, unless it has begun."""
         if order is not None:
             order.fail(Overtaken(OVERTAKEN))
 

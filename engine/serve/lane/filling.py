@@ -1,4 +1,4 @@
-"""What a stream needed and what its ring held meanwhile, for its lane's pace and renewal. All of it [generate]."""
+"""Measures a stream's work and its ring's fill for its lane's timing and renewal. All of it [generate]."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from engine.serve.timeline.samples import position_of
 def take_noted(
     renderer: StreamRenderer, codes: Tensor, clock: HostClock, timing: LaneTiming, renewal: Renewal, lead_seconds: float
 ) -> bool:
-    """Write what new frames [K, n] sound like, made to reach a lead; whether something went into the ring.
+    """Decode new frames [K, n] and write them to the ring; returns whether anything was written.
 
-    Where the host plays, what is left in the ring is noted right before: there it is at its lowest.
+    While the host plays, the fill is measured right before writing, at its lowest.
     """
     written = renderer.output.stream_written
     renderer.keep(codes)
@@ -32,6 +32,6 @@ def take_noted(
 
 
 def ready_noted(renderer: StreamRenderer, timing: LaneTiming, seconds: float, begins: bool) -> None:
-    """The first block of something new came after so long: of a play that `begins`, or of music made anew."""
+    """Record the seconds to the first block of a play that `begins`, or of regenerated music."""
     unheard = renderer.placement.unheard_samples / renderer.placement.grid.sample_rate_hz if begins else 0.0
     timing.ready_after(seconds, renderer.prompt_frames > 0, unheard)

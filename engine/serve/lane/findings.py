@@ -1,4 +1,4 @@
-"""What a lane's music turns out to be while it is made: how far off the beat, which part of a style. All [generate]."""
+"""Measurements of a lane's music while it is made: its distance from the beat, the style excerpt. All [generate]."""
 
 from __future__ import annotations
 
@@ -9,33 +9,33 @@ from engine.serve.lane.lane import Lane
 if TYPE_CHECKING:
     from engine.model import HeardExcerpt
 
-BEAT_SECONDS = 1.0  # between two tellings of how far off the beat is
+BEAT_SECONDS = 1.0  # between two beat events
 
 
 class Findings:
-    """One lane's; `tell` tells what is new since it was told last."""
+    """One lane's findings; `tell` sends events for those that are new."""
 
     def __init__(self, lane: Lane) -> None:
         self._lane = lane
-        self.excerpt_seconds: tuple[float, float] | None = None  # of the style region: where it begins, how long
-        self.beat = (0.0, 0.0, 0.0)  # how far off made music is, in beats and ms, and how sure that is
+        self.excerpt_seconds: tuple[float, float] | None = None  # of the style region: start, length
+        self.beat = (0.0, 0.0, 0.0)  # how far made music is off the beat, in beats and ms; confidence
         self._beat_seconds = 0.0
         self._new_excerpt = self._new_beat = False
 
     def note_excerpt(self, heard: HeardExcerpt | None, rate_hz: int) -> None:
-        """A window listens to this part of the style region."""
+        """Record the excerpt of the style region that a window is conditioned on."""
         place = None if heard is None else (heard.start_samples / rate_hz, heard.count_samples / rate_hz)
         if place != self.excerpt_seconds:
             self.excerpt_seconds, self._new_excerpt = place, place is not None
 
     def note_beat(self, off_beats: float, off_ms: float, sure: float) -> None:
-        """Made music is so far off the host's beat; looked at once a second at most."""
+        """Record how far made music is off the host's beat, at most once a second."""
         now = self._lane.time.now_seconds()
         if now - self._beat_seconds >= BEAT_SECONDS:
             self._beat_seconds, self._new_beat, self.beat = now, True, (off_beats, off_ms, sure)
 
     def tell(self) -> None:
-        """Tell the lane's events what is new."""
+        """Send the lane's events for what is new."""
         if self._new_excerpt and self.excerpt_seconds is not None:
             self._lane.events.excerpt_chosen(self._lane, *self.excerpt_seconds)
         if self._new_beat:

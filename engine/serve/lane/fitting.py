@@ -1,4 +1,4 @@
-"""Which of the music that is made fits a place of the host, and where its loop lies in samples."""
+"""Which made music fits a host position, and where the host's loop lies in samples."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from engine.serve.timeline.placement import ENDLESS, StreamPlacement
 from engine.serve.timeline.samples import HostSample, StreamSample
 from engine.serve.timeline.tempo_curve import TempoCurve
 
-LOOK_SECONDS = 0.1  # apart, at which what is made is compared with the host's line
-OFF_SECONDS = 0.004  # beats that are further from the host's are made anew
+LOOK_SECONDS = 0.1  # between two comparisons of made music with the host's tempo curve
+OFF_SECONDS = 0.004  # beats further from the host's are regenerated
 
 
 def fitting_sample(renderer: StreamRenderer, to_samples: HostSample, curve: TempoCurve) -> StreamSample:
-    """The newest stream sample that is made and whose place in the bar is that of `to_samples` on `curve`.
+    """The newest made stream sample at the same position in the bar as `to_samples` on `curve`.
 
-    Where there is none, or it is not kept any more, one whose place in the beat is that; the newest of all where not
-    even a beat has been made.  [generate]
+    If there is none, or it is no longer stored, one at the same position in the beat; the newest made sample
+    if less than a beat has been made.  [generate]
     """
     made, beat_map = renderer.output.stream_made, renderer.output.beat_map
     entry, grid = beat_map.at(made), curve.grid
@@ -40,9 +40,9 @@ def fitting_sample(renderer: StreamRenderer, to_samples: HostSample, curve: Temp
 
 
 def first_off(renderer: StreamRenderer, curve: TempoCurve, ready_samples: HostSample) -> HostSample | None:
-    """First position, from one on that can be made anew in time, from which what is made is heard off the beat.
+    """First position behind `ready_samples` from which made music is off the beat.
 
-    None where it lies on the host's line.  [generate]
+    None if it agrees with the host's tempo curve.  [generate]
     """
     rate, placement, made = curve.grid.sample_rate_hz, renderer.placement, renderer.output.stream_made
     soon = max(placement.stream_of(ready_samples), placement.unheard_samples)
@@ -58,7 +58,7 @@ def first_off(renderer: StreamRenderer, curve: TempoCurve, ready_samples: HostSa
 
 
 def loop_samples(transport: Transport, curve: TempoCurve | None = None) -> tuple[HostSample, HostSample] | None:
-    """First sample of the host's loop and the one behind its last, on its line; None where it does not loop.  [any]"""
+    """First sample of the host's loop and the one behind its last, on its curve; None without a loop.  [any]"""
     if transport.loop_beats is None:
         return None
     start, end = (HostSample((curve or transport.grid).sample_at(beats)) for beats in transport.loop_beats)
@@ -66,7 +66,7 @@ def loop_samples(transport: Transport, curve: TempoCurve | None = None) -> tuple
 
 
 def placement_of(order: PlayOrder, curve: TempoCurve, transport: Transport) -> StreamPlacement:
-    """Where an order's music lies on the host's line; endless where a loop hides its end.  [generate]"""
+    """The placement of an order's music on the host's tempo curve; endless if a loop hides its end.  [generate]"""
     start, zero = (curve.sample_at(order.start_beats - ahead) for ahead in (0, order.beginning.ahead_beats))
     end = ENDLESS if order.end_beats is None else curve.sample_at(order.end_beats)
     loop = loop_samples(transport, curve)

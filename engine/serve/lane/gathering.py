@@ -1,11 +1,11 @@
-"""Commands that one machine tells several lanes for one place land there together, however long each takes.
+"""Commands sent together to several lanes with one due beat take effect together, however long each takes.
 
-    told at "bar"    lane 0  mute                 ready at once         |
+    sent at "bar"    lane 0  mute                 ready at once         |
                      lane 1  prompt               needs 0.8 s           | all on the first bar line that the slowest
                      lane 2  region/file          read, then made       | of them can meet
 
-One that needs a later place takes the others with it, as long as they are not heard. While a region is being read,
-the others wait for it.
+A command that needs a later beat delays the others, as long as they are not heard. While a region is being read, the
+others wait for it.
 """
 
 from __future__ import annotations
@@ -23,32 +23,32 @@ if TYPE_CHECKING:
 
 
 def held(command: Command) -> bool:
-    """Whether it waits for others of its group, whose music is not read yet.  [generate]"""
+    """Whether it waits for others of its group, whose regions are not read yet.  [generate]"""
     return isinstance(command.group, Gathering) and command.group.awaited > 0
 
 
 @dataclass
 class Gathering(Meeting):
-    """A meeting that knows who has come, and how many are still on their way."""
+    """A meeting that knows its members and how many are still expected."""
 
     members: list[tuple[CommandScheduler, Command]] = field(default_factory=list)
     awaited: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def expect(self, count: int) -> None:
-        """So many more are on their way; negative: they have come, or failed.  [any]"""
+        """Expect `count` more members; negative: they have come, or failed.  [any]"""
         with self._lock:
             self.awaited += count
 
     def join(self, due: Due, transport: Transport, margin_samples: int) -> Due:
-        """The place of one that would be at `due` alone; where that is later, it is everybody's.  [generate]"""
+        """The due beat of a command that alone would get `due`; a later one becomes everybody's.  [generate]"""
         met = super().join(due, transport, margin_samples)
         if self.due is not None and abs(self.due.beats - due.beats) <= MEETING_BARS * transport.signature.beats_per_bar:
             self.due = met
         return met
 
     def gather(self, scheduler: CommandScheduler, command: Command) -> None:
-        """One has its place: the others go there too.  [generate]"""
+        """Add a command with its due beat, and move the others there.  [generate]"""
         for other, earlier in self.members:
             if self.due is not None and command.due.beats == self.due.beats != earlier.due.beats:
                 other.move_to(earlier, self.due)

@@ -1,9 +1,9 @@
 """The thread [generate]: owns the model, every lane's stream and every ring's write side.
 
     commands -> each lane's controller: follow host and settings -> lanes that want frames advance together
-             -> codec, resampler, ring -> how everything is, for answers
+             -> codec, resampler, ring -> views, for answers
 
-Nothing here waits for a lane: one that has its lead is left alone, one that fails stops alone.
+Nothing waits for a lane: one with its lead full is skipped, one that fails stops alone.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ from engine.serve.render.piece_decoder import PIECE_FRAMES
 from engine.stream.lanes import LaneBatch, LaneFrames
 
 HOP_FRAMES = 8  # advanced at a time while rings are well filled; whole pieces
-QUICK_FRAMES = PIECE_FRAMES  # that much alone while one is nearly empty: the first sound is not kept waiting
+QUICK_FRAMES = PIECE_FRAMES  # advanced at a time while a ring is nearly empty, so that its first sound comes soon
 WELL_FILLED_SECONDS = 0.5
-FIRST_SECONDS = 1.0  # in the ring of each lane that plays, before lanes whose hosts wait have their turn
-PRESSED_SECONDS = 0.1  # that such a turn lasts while others play
-IDLE_SECONDS = 0.005  # between looks at the hosts when there is nothing to do
+FIRST_SECONDS = 1.0  # in the ring of each playing lane, before lanes whose hosts wait get a turn
+PRESSED_SECONDS = 0.1  # length of such a turn while others play
+IDLE_SECONDS = 0.005  # between two turns when there is nothing to do
 Answer = TypeVar("Answer")
 _log = logging.getLogger("segue.engine")
 
 
 @dataclass(frozen=True)
 class LoopFigures:
-    """What was measured, for the stats answer; `decode_ms`: what decoding adds to the steps it runs beside.  [any]"""
+    """Measured times for the stats answer; `decode_ms`: time that decoding adds to the steps.  [any]"""
 
     step_ms: float
     decode_ms: float
@@ -45,7 +45,7 @@ class LoopFigures:
 
 
 class GenerateLoop:
-    """Runs lanes on a loaded model until stopped; `post` is how other threads reach it."""
+    """Runs lanes on a loaded model until stopped; other threads reach it by `post`."""
 
     def __init__(self, model: LoadedModel | None, clock: Clock) -> None:
         self.model, self._change_seconds = model, 0.0
@@ -70,7 +70,7 @@ class GenerateLoop:
         self._commands.put(lambda: None)
 
     def ask(self, question: Callable[[], Answer]) -> Answer:
-        """What a question says on [generate], between two hops; raises what it raises.
+        """Run a question on [generate], between two hops; returns or raises what it does.
 
         RuntimeError when the generate loop has stopped.  [load]
         """
@@ -91,29 +91,29 @@ class GenerateLoop:
                     raise RuntimeError("the engine ends") from None
 
     def fill_low_seconds(self) -> float:
-        """The least that waits in a ring whose host plays what is still being made; else infinity.  [any]"""
+        """The lowest fill of a ring whose host plays music still being made; infinity without one.  [any]"""
         fills = [controller.lane.view.fill_seconds for controller in self.controllers() if _hungry(controller)]
         return min(fills, default=float("inf"))
 
     def controllers(self) -> list[LaneController]:
-        """One for each open lane.  [any]"""
+        """The controllers of all open lanes.  [any]"""
         return list(self._controllers.values())
 
     def figures(self) -> LoopFigures:
-        """What was measured lately.  [any]"""
+        """Recent measurements.  [any]"""
         ratio = self._made_seconds / self._worked_seconds if self._worked_seconds else 0.0
         return LoopFigures(self._figures.median("step_ms"), self._figures.median("decode_ms"), ratio)
 
     # -- on [generate] ------------------------------------------------------------------------------------
 
     def open(self, lane: Lane) -> None:
-        """Take a lane in.  [generate]"""
+        """Add a lane.  [generate]"""
         controller = self._controllers[lane.number] = LaneController(lane, self.model)
         controller.use(self.model, self._change_seconds)
         lane.driven_by(controller)
 
     def use(self, model: LoadedModel | None, change_seconds: float = 0.0) -> None:
-        """Let another model play what begins from now on, in which reading music took so long; None: there is none.
+        """Use another model for new streams, None for no model; `change_seconds`: measured time of a change to it.
 
         [generate]
         """
@@ -126,18 +126,18 @@ class GenerateLoop:
             controller.use(model, change_seconds)
 
     def forget(self, controller: LaneController) -> None:
-        """Let go of a lane's stream; one that it plays on with is taken in again.  [generate]"""
+        """Remove a lane's stream; it is re-added if the lane keeps playing.  [generate]"""
         self._batch.remove(controller.lane.number)
 
     def close(self, lane: Lane) -> None:
-        """Let a lane go and free its ring.  [generate]"""
+        """Close a lane and free its ring.  [generate]"""
         controller = self._controllers.pop(lane.number, None)
         self._batch.remove(lane.number)
         if controller is not None:
             controller.close()
 
     def run(self) -> None:
-        """Work until `stop`; then every lane is closed.  [generate]"""
+        """Run until `stop`, then close every lane.  [generate]"""
         while not self._stopping.is_set():
             try:
                 if not self.turn():
@@ -163,7 +163,7 @@ class GenerateLoop:
             _log.exception("a command failed")
 
     def turn(self) -> bool:
-        """Obey commands, follow hosts, advance who wants it by a hop; False when nobody did.  [generate]"""
+        """Run commands, follow hosts, advance lanes that want frames by a hop; False when none did.  [generate]"""
         while True:
             try:
                 self._obey(self._commands.get_nowait())
@@ -174,23 +174,23 @@ class GenerateLoop:
         if waiting:
             self._advance(waiting)
         elif any(map(_hungry, self.controllers())):
-            self._batch.keep_warm()  # the next hop is to come as fast as this one did
+            self._batch.keep_warm()  # so that the next hop is as fast
         return bool(waiting)
 
     def _first(self, waiting: list[LaneController]) -> list[LaneController]:
-        """Of lanes that want frames those whose turn it is: while one that plays has too little, no host that waits."""
+        """The lanes to advance first: while a playing lane has too little, none whose host waits."""
         playing = [controller for controller in self.controllers() if not controller.lane.waits and _hungry(controller)]
         short = any(controller.lane.view.fill_seconds < FIRST_SECONDS for controller in playing)
         return [controller for controller in waiting if not controller.lane.waits] if short else waiting
 
     def _pressed(self, waiting: list[LaneController], began: float) -> bool:
-        """Whether a turn for hosts that wait has lasted so long that lanes that play are to be looked after."""
+        """Whether a turn for waiting hosts has lasted so long that playing lanes come next."""
         if self.clock.now_seconds() - began < PRESSED_SECONDS or not any(each.lane.waits for each in waiting):
             return False
         return any(not controller.lane.waits and _hungry(controller) for controller in self.controllers())
 
     def follow(self) -> None:
-        """Let every lane see where its host is and what it was told.  [generate]"""
+        """Let every lane follow its host and its commands.  [generate]"""
         for controller in self.controllers():
             try:
                 controller.tick()
@@ -211,7 +211,7 @@ class GenerateLoop:
         began = self.clock.now_seconds()
         try:
             results = self._made(hop, names, waiting, lambda: self._pressed(waiting, began))
-        except Exception as error:  # in what they share
+        except Exception as error:  # a fault in the shared step
             for name in names:
                 self._batch.remove(name)
             for controller in waiting:
@@ -229,7 +229,7 @@ class GenerateLoop:
     def _made(
         self, n_frames: int, names: list[Hashable], waiting: list[LaneController], enough: Callable[[], bool]
     ) -> dict[Hashable, LaneFrames]:
-        """A hop of all named streams; but for the last piece its frames are decoded while the next are drawn."""
+        """A hop of all named streams; all pieces but the last are decoded while the next one is drawn."""
         made: dict[Hashable, LaneFrames] = {}
         for begin in range(0, n_frames, PIECE_FRAMES):
             on = [name for name in names if name not in made or made[name].goes_on]
@@ -243,7 +243,7 @@ class GenerateLoop:
         return made
 
     def _hand_over(self, controller: LaneController, results: dict[Hashable, LaneFrames]) -> None:
-        """What a lane gained, once its candidates are all made; the first fault among them is raised."""
+        """Give a lane its new frames, once all its candidates are made; raises the first fault among them."""
         rivals = [name for name in results if isinstance(name, tuple) and name[0] == controller.lane.number]
         for name in rivals:
             self._batch.remove(name)
@@ -283,7 +283,7 @@ def _decode_thread(model: LoadedModel | None) -> DecodeThread:
 
 
 def _begin_decoding(controller: LaneController, thread: DecodeThread) -> None:
-    """Begin to decode what a lane's stream has made and the lane will take, where it has no rivals."""
+    """Begin to decode the new frames of a lane's stream, if it has no candidates."""
     renderer = controller.renderer
     if renderer is None or controller.candidates.running(renderer):
         return
@@ -293,7 +293,7 @@ def _begin_decoding(controller: LaneController, thread: DecodeThread) -> None:
 
 
 def _hurried(controller: LaneController) -> bool:
-    """Whether a lane is to have its frames few at a time: little is ready, or what it is told changes all the time."""
+    """Whether a lane gets few frames at a time: little is ready, or its settings change constantly."""
     lane = controller.lane
     return lane.view.fill_seconds < WELL_FILLED_SECONDS or controller.renewal.turning
 

@@ -1,13 +1,13 @@
-"""What the guard heard, and what is done about it, while there is time. All of it [generate].
+"""Acts on the faults that the guard detects, while there is time. All of it [generate].
 
-    host    now .... margin ........ fault begins ........ heard
-                                     |-- made again ------->          again    there is time for all of it
-            now ..... fault begins ... margin ..... heard
-                                       |-- made again ---->           late     the rest of it, at least
-            now ..... fault begins ... heard ... margin               late     where it lasts; else passed: it sounds
+    host    now .... margin ........ fault begins ..... detected
+                                     |-- regenerated ------>          again    there is time for all of it
+            now ..... fault begins ... margin .... detected
+                                       |-- regenerated --->           late     its rest at least
+            now ..... fault begins ... detected ... margin            late     if it lasts; else passed: it sounds
 
-The stream goes back to the frame where the fault begins and draws other numbers: of its seed, that frame and the try.
-Nothing waits for it: the ring plays on meanwhile.
+The stream goes back to the frame where the fault begins and draws with another seed, derived from its own, that frame
+and the try. Nothing waits for it: the ring plays on.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from engine.serve.lane.timing import LaneTiming
 from engine.serve.render.stream_renderer import StreamRenderer
 from engine.serve.timeline.samples import HostSample, StreamSample, position_of
 
-TRIES = 2  # each throws a lead of blocks away, and a host passes over a thousand of them at a time
-SAME_PLACE_SECONDS = 4.0  # faults that follow each other so closely are one, tried again
-CONTEXT_FRAMES = (25, 0)  # of the music before that a stream in a loop still hears, try by try
+TRIES = 2  # each discards a lead of blocks, and a host passes over a thousand of them at a time
+SAME_PLACE_SECONDS = 4.0  # faults closer together count as one, tried again
+CONTEXT_FRAMES = (25, 0)  # of the music before that a looping stream is conditioned on, try by try
 LASTING = (SILENCE, ENDING, LOOP)  # they do not end by themselves
 AGAIN, LATE, PASSED, GIVEN_UP = "again", "late", "passed", "given up"
 GUARD_SALT = 1  # keeps these seeds apart from those of candidates
@@ -41,11 +41,11 @@ class GuardActions:
         self._tries, self._cut_sample = 0, 0
 
     def forget(self) -> None:
-        """Let go of the renderer, and of the model with it."""
+        """Release the renderer, and with it the model."""
         self._renderer = None
 
     def look(self, renderer: StreamRenderer, transport: Transport) -> bool:
-        """Deal with what was heard; True when the stream was taken back."""
+        """Handle the guard's verdicts; True when the stream was taken back."""
         if renderer is not self._renderer:
             self._renderer, self.heard, self.passed, self._tries = renderer, 0, 0, 0
         while (verdict := renderer.listening.verdict) is not None:
@@ -68,9 +68,9 @@ class GuardActions:
     def _decide(
         self, renderer: StreamRenderer, transport: Transport, begin: StreamSample, end: StreamSample | None
     ) -> tuple[StreamSample | None, str]:
-        """From which stream sample on it is made again, None for not at all; and how that is called.
+        """The stream sample from which the fault is regenerated, None if it is not; and the word for that.
 
-        `end` is where the fault may be over, None where it goes on.
+        `end` is where the fault may be over, None if it lasts.
         """
         rate = transport.sample_rate_hz
         follows = self._tries > 0 and begin - self._cut_sample < SAME_PLACE_SECONDS * rate
@@ -87,7 +87,7 @@ class GuardActions:
         return self._cut_sample, AGAIN if begin >= ready else LATE
 
     def _context(self, what: str, done: str) -> int | None:
-        """How much of the music before the model still hears: none of what went wrong, for it would only go on."""
+        """Frames of the music before that the model is conditioned on: none of the fault, or it would continue."""
         if what == LOOP:
             return CONTEXT_FRAMES[self._tries - 1]
         return 0 if done == LATE and what in LASTING else None
@@ -95,7 +95,7 @@ class GuardActions:
     def _again(
         self, renderer: StreamRenderer, transport: Transport, stream_sample: StreamSample, context: int | None
     ) -> None:
-        """Make it again from a stream sample on."""
+        """Regenerate from a stream sample on."""
 
         def seed_of(frame: int) -> int:
             return derived_seed(renderer.seed, GUARD_SALT, frame, self._tries)

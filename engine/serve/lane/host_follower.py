@@ -1,11 +1,11 @@
-"""Following the host: when a stream is led, moved or made anew. All of it [generate].
+"""Following the host: when a stream is steered, moved or regenerated. All of it [generate].
 
-tempo, a little                              steer: what is still to be made is led to the host's beats
-tempo, more than may be heard                retake: from the first place that is off, or as near as can be done
-prompt, reference, parameter                 retake: from as near to the host as can be done in time, see renewal
-jump inside the music, or behind the host    move: the newest music whose place in the bar fits goes there
-jump to before its start                     the same music from its start; see catch_up for one that keeps its place
-the start or the loop's end moves a little   shift: what is made is written once more, elsewhere
+small change of tempo                        steer: music still to be made is aligned to the host's beats
+larger change of tempo                       retake: from the first sample off the beat, or as soon as possible
+prompt, reference, parameter                 retake: as near to the host as can be in time, see renewal
+jump inside the music, or late music         move: the newest music at the same position in the bar goes there
+jump to before its start                     restart: the same music; see catch_up for a take with a fixed placement
+the start or the loop's end moves a little   shift: made music is written again, elsewhere
 the loop's end, expected                     nothing: the next pass is in the ring already
 """
 
@@ -37,15 +37,15 @@ from engine.serve.timeline.samples import HostSample, StreamSample, position_of
 from engine.serve.timeline.tempo_curve import RAMP_SECONDS, TempoCurve
 from engine.serve.timeline.tempo_predictor import TempoPredictor
 
-RETAKE_SECONDS = 0.25  # changes of tempo that come faster are taken together
-CATCH_UP_SECONDS = 0.3  # what is to be ready when a late stream comes in again
-LED_SECONDS = 0.0002  # lines that are further apart are led together
+RETAKE_SECONDS = 0.25  # tempo changes closer together are handled together
+CATCH_UP_SECONDS = 0.3  # ready in the ring when a late stream comes in again
+LED_SECONDS = 0.0002  # tempo curves further apart are aligned
 BEGINNING = HostSample(0)
-SHIFT_SECONDS = 0.06  # ahead of the host that what is made can still be written elsewhere
+SHIFT_SECONDS = 0.06  # how far ahead of the host made music can still be written elsewhere
 
 
 class HostFollower:
-    """Keeps one lane's stream where its host is; `placement_on` gives a stream's place on a host's grid."""
+    """Keeps one lane's stream aligned to its host; `placement_on` yields a stream's placement on a host's grid."""
 
     def __init__(
         self,
@@ -61,26 +61,26 @@ class HostFollower:
         self._placement_on, self._next_generation = placement_on, next_generation
         self._foresight, self._scrubbing = TempoPredictor(), Scrubbing()
         self._shifted_seconds = 0.0
-        self._hoped_seconds = 0.0  # when music was begun last that could be in time
-        self._curve_seconds = 0.0  # when a change of tempo was last made anew
-        self.quick = False  # what was made anew last needed no new window: it tells nothing of what that takes
-        self._seen: tuple[object, ...] = ()  # what was compared last
-        self._looped: tuple[object, ...] = ()  # renderer and loop at the last look
+        self._hoped_seconds = 0.0  # when music that could be in time was last begun
+        self._curve_seconds = 0.0  # when music was last regenerated for a tempo change
+        self.quick = False  # the last regeneration needed no new window, so its time is not measured
+        self._seen: tuple[object, ...] = ()  # curve and version compared last
+        self._looped: tuple[object, ...] = ()  # renderer and loop at the last turn
 
     def forget(self) -> None:
-        """Let go of the renderer, and of the model with it."""
+        """Release the renderer, and with it the model."""
         self._looped = self._seen = ()
 
     def curve(self, transport: Transport) -> TempoCurve:
-        """The line on which the host goes on, as far as it can be foreseen."""
+        """The host's predicted tempo curve."""
         return self._foresight.curve(transport)
 
     def lead_seconds(self, wanted: float) -> float:
-        """How far ahead music is to be made: no further than the tempo can be foreseen while it moves."""
+        """The lead: `wanted`, or less while the tempo moves, as far as it can be predicted."""
         return wanted if self._foresight.straight else min(wanted, RAMP_SECONDS)
 
     def follow(self, renderer: StreamRenderer, transport: Transport) -> bool:
-        """Do what the host's newest snapshot asks for; True when the stream is made anew: it may be over after that."""
+        """Follow the host's newest snapshot; True when the stream was regenerated or moved: it may have ended then."""
         self.quick = False
         if transport.timeline != renderer.placement.timeline:
             if renderer.output.passed(transport):
@@ -133,7 +133,7 @@ class HostFollower:
         return True
 
     def _spare(self, renderer: StreamRenderer, transport: Transport, ready: HostSample) -> int:
-        """Own samples that are made from a host position on; not below 0 where no more is to be made for now."""
+        """Stream samples made behind a host position; at least 0 when no more are wanted for now."""
         lead = self.lead_seconds(self._lane.settings.get(LEAD_SECONDS))
         spare = renderer.placement.host_of(renderer.output.stream_made) - ready
         return spare if renderer.wants(position_of(transport), lead) else max(spare, 0)
@@ -141,9 +141,9 @@ class HostFollower:
     # -- tempo, bars, loop ----------------------------------------------------------------------------
 
     def _loop_now(self, renderer: StreamRenderer, transport: Transport) -> tuple[HostSample, HostSample] | None:
-        """The host's loop in samples: its start where the host came by last, its end where it is foreseen.
+        """The host's loop in samples: its start as the host last passed it, its end as predicted.
 
-        The start lies behind: a tempo that the host has now says nothing of it.
+        The start lies in the past: the current tempo does not move it.
         """
         loop, known = loop_samples(transport, self.curve(transport)), self._looped
         self._looped = renderer, transport.loop_beats
@@ -152,7 +152,7 @@ class HostFollower:
         return (renderer.output.loop[0], loop[1]) if renderer.output.loop[0] < loop[1] else loop
 
     def _follow_loop(self, renderer: StreamRenderer, transport: Transport) -> bool:
-        """Another loop: from its end on what is made goes elsewhere; True when it is made anew."""
+        """Follow a changed loop: music beyond its end is placed elsewhere; True when music is regenerated."""
         loop, before = self._loop_now(renderer, transport), renderer.output.loop
         if loop == before:
             return False
@@ -177,7 +177,7 @@ class HostFollower:
         return False
 
     def _follow_curve(self, renderer: StreamRenderer, transport: Transport) -> bool:
-        """Compare what is made with the host's beats; True when some of it is made anew."""
+        """Compare made music with the host's beats; True when some of it is regenerated."""
         curve = self.curve(transport)
         if (curve, renderer.version) == self._seen:
             return False
@@ -196,15 +196,15 @@ class HostFollower:
         return off is not None
 
     def _begun(self, renderer: StreamRenderer, transport: Transport) -> bool:
-        """Whether the music's first sample can not be moved any more."""
+        """Whether it is too late to move the music's first sample."""
         return renderer.placement.start_samples <= self._soon(transport, SHIFT_SECONDS)
 
     def _starts_elsewhere(self, renderer: StreamRenderer, transport: Transport, placement: StreamPlacement) -> bool:
-        """Whether music that has not begun is to begin where the host still comes by: not before where it is."""
+        """Whether music that has not begun gets another start, which the host has not passed."""
         return renderer.placement.start_samples != placement.start_samples > self._soon(transport, SHIFT_SECONDS)
 
     def _keep_start(self, renderer: StreamRenderer, transport: Transport) -> bool:
-        """The music is still to begin: its first sample stays on its beat; False while that is to wait a moment."""
+        """Keep the first sample of music still to begin on its beat; False while the shift is delayed."""
         placement = self._placement_on(transport)
         if not self._starts_elsewhere(renderer, transport, placement):
             return True
@@ -222,7 +222,7 @@ class HostFollower:
         return True
 
     def _lead(self, renderer: StreamRenderer, transport: Transport, curve: TempoCurve) -> None:
-        """What is still to be made goes to the host's line, the music's end with it."""
+        """Align music still to be made, and its end, to the host's tempo curve."""
         stream_sample, rate = renderer.stream_free, transport.sample_rate_hz
         position = renderer.output.beat_map.at(stream_sample).position(stream_sample)
         laid = renderer.output.writing.curve
@@ -232,7 +232,7 @@ class HostFollower:
         if max(map(abs, apart)) <= LED_SECONDS and not ends_off:
             return
         made, end = renderer.placement.host_of(renderer.output.stream_made), placement.end_samples
-        if min(end, renderer.placement.end_samples) <= made:  # it is made already, or nearly
+        if min(end, renderer.placement.end_samples) <= made:  # already made, or nearly
             placement = replace(placement, end_samples=renderer.placement.end_samples)
         renderer.steer(placement)
         if placement.end_samples != end and ends_off > OFF_SECONDS * rate:
@@ -241,14 +241,14 @@ class HostFollower:
             else:
                 self._retake(renderer, transport, HostSample(made - int(LOOK_SECONDS * rate)))
 
-    # -- making anew ----------------------------------------------------------------------------------
+    # -- regenerating ---------------------------------------------------------------------------------
 
     def _makes_anew(self, in_time: bool = True) -> None:
         self._renewal.made()
         self._hoped_seconds = self._clock.now_seconds() if in_time else self._hoped_seconds
 
     def _placement_here(self, renderer: StreamRenderer, transport: Transport) -> StreamPlacement:
-        """The place on the host's line now; stream samples stay where they are once the music has begun."""
+        """The placement on the host's current tempo curve; stream samples stay put once the music has begun."""
         placement, stream_sample = self._placement_on(transport), renderer.placement
         if not self._begun(renderer, transport) and self._starts_elsewhere(renderer, transport, placement):
             return placement
@@ -263,7 +263,7 @@ class HostFollower:
         from_samples: HostSample = BEGINNING,
         ready_samples: HostSample | None = None,
     ) -> None:
-        """Make the stream anew from `from_samples`, or from as near to the host as can be done in time."""
+        """Regenerate the stream from `from_samples`, or from as near to the host as can be in time."""
         self._makes_anew(renderer.output.ahead_samples(position_of(transport)) > 0)
         generation, placement = self._next_generation(), self._placement_here(renderer, transport)
         ready = self._soon(transport) if ready_samples is None else ready_samples
@@ -279,7 +279,7 @@ class HostFollower:
     def remake(
         self, renderer: StreamRenderer, transport: Transport, stream_sample: StreamSample, settings: LaneSettings
     ) -> None:
-        """Make the stream anew with other settings, exactly from a stream sample on."""
+        """Regenerate the stream with other settings, exactly from a stream sample on."""
         self._makes_anew()
         generation, placement = self._next_generation(), self._placement_here(renderer, transport)
         if stream_sample <= placement.unheard_samples:
@@ -289,7 +289,7 @@ class HostFollower:
         renderer.retake_at(position_of(transport), stream_sample, settings, placement, generation)
 
     def _jump(self, renderer: StreamRenderer, transport: Transport) -> None:
-        """The host is elsewhere: the same again before the start, or what fits the bar inside."""
+        """The host has jumped: restart the music before its start, else move to music that fits the bar."""
         self._makes_anew()
         generation, placement, to = self._next_generation(), self._placement_on(transport), self._soon(transport)
         if (
@@ -304,7 +304,7 @@ class HostFollower:
             self._move(renderer, transport, to, placement, generation)
 
     def _catch_up(self, renderer: StreamRenderer, transport: Transport) -> None:
-        """Too late: come in again on a bar line that can be met with something to spare."""
+        """The music is late: come in again on a bar line that can be met with time to spare."""
         self._makes_anew()
         curve, spare = self.curve(transport), int(CATCH_UP_SECONDS * transport.sample_rate_hz)
         to = curve.bar_start(curve.next_bar(HostSample(self._soon(transport) + spare)))
@@ -340,11 +340,11 @@ class HostFollower:
         return late and waited > self._timing.margin_seconds + CATCH_UP_SECONDS
 
     def _led_samples(self, renderer: StreamRenderer, transport: Transport) -> HostSample:
-        """The earliest position for another tempo, which a model that hears it takes up without a new window."""
+        """The earliest position for another tempo; a model with tempo conditioning needs no new window for it."""
         return self._soon(transport, self._timing.in_window_seconds if follows_grid(renderer.model) else None)
 
     def _soon(self, transport: Transport, seconds: float | None = None) -> HostSample:
-        """So far ahead of a host that plays; without a number, what is begun there can be ready in time."""
+        """The position `seconds` ahead of a host that plays; by default the margin for what is begun now."""
         ahead = self._timing.margin_seconds if seconds is None else seconds
         samples = int((ahead if transport.playing else 0.0) * transport.sample_rate_hz)
         return HostSample(transport.position_samples + samples)

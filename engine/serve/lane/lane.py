@@ -1,15 +1,14 @@
-"""A lane as its threads see it. What crosses from one to another are three frozen values, each replaced whole:
+"""A lane as its threads share it. Threads exchange three frozen values, each replaced as a whole:
 
-    orders    what it was told: settings, what is wanted, the next seed    any thread, under the lane's lock
-    holder    whose it is, and whether it is still wanted                  any thread, under the lane's lock
-    view      how it is, for answers                                       [generate] alone
+    orders    settings, wanted settings, the next seed       any thread, under the lane's lock
+    holder    its client, and whether it is being freed      any thread, under the lane's lock
+    view      its state, for answers                         only [generate]
 
-    told "now" ---> wanted, at once; on its way ---> settings, and music, at the next turn of [generate]
-    told for later, heard ----------------------------^ and wanted
+    immediate command ---> wanted, at once; pending ---> settings, and music, at the next turn of [generate]
+    scheduled command, heard ------------------------------^ and wanted
 
-So nobody ever sees half of one. `controller` and all that hangs on it are [generate]'s; a command told now is, too,
-from when `take_told` has handed it over. The rest is set when the lane is opened and stays; ring and clock guard
-themselves.
+`controller` and all it owns belong to [generate]; so does an immediate command once `take_told` has returned it. The
+other fields are set when the lane is opened and stay; ring and clock are thread-safe.
 """
 
 from __future__ import annotations
@@ -36,35 +35,35 @@ if TYPE_CHECKING:
     from engine.serve.lane.controller import LaneController
     from engine.serve.lane.events import LaneEvents
 
-SILENT_SECONDS = 5.0  # a host that played no block for so long is not playing
-TOLD_MAX = 256  # commands "now" on their way; of more than that the newest of each kind
-SEEDS = 2**24  # seeds lie below: whole numbers that every client can send
+SILENT_SECONDS = 5.0  # without a played block, then the host counts as not playing
+TOLD_MAX = 256  # pending immediate commands; beyond that only the newest of each kind stays
+SEEDS = 2**24  # upper bound of seeds: whole numbers that every client can send
 IDLE, PREPARING, PLAYING, ENDED, FAILED = LANE_STATES
 
 
 @dataclass(frozen=True)
 class LaneOrders:
-    """What a lane was told.  [any]"""
+    """A lane's settings and pending commands.  [any]"""
 
-    settings: LaneSettings  # that the music follows
-    wanted: LaneSettings  # with what was told "now" and is on its way
-    changed_seconds: float = 0.0  # when a change "now" was told last
-    told: tuple[Command, ...] = ()  # on their way to the scheduler
-    next_seed: int | None = None  # the next play's, told in advance
+    settings: LaneSettings  # of the music
+    wanted: LaneSettings  # with all pending immediate commands
+    changed_seconds: float = 0.0  # when the last immediate change was sent
+    told: tuple[Command, ...] = ()  # pending: not yet taken by the scheduler
+    next_seed: int | None = None  # for the next play, drawn in advance
 
 
 @dataclass(frozen=True)
 class LaneHolder:
-    """Whose a lane is.  [any]"""
+    """The client that holds a lane.  [any]"""
 
     client: Client
     left: bool = False  # the client is gone, but its host still plays
-    freeing: bool = False  # it is on its way out
+    freeing: bool = False  # the lane is being freed
 
 
 @dataclass(frozen=True)
 class LaneView:
-    """How a lane is, for answers; seconds and beats as of the last turn of [generate].  [any]"""
+    """A lane's state for answers; seconds and beats as of the last turn of [generate].  [any]"""
 
     state: str = IDLE
     written_beats: float = 0.0
@@ -77,11 +76,11 @@ class LaneView:
     rolls: int = 0
     change_seconds: float = 0.0
     heard: str = ""
-    listened: tuple[int, int, int] = (0, 0, 0)  # faults, of these let pass, stretches chosen among candidates
-    ready_seconds: tuple[float, float, float] = (0.06, 0.3, 0.4)  # until a change told now is heard, by its `Depth`
-    fault: str = ""  # why it is silent, or was lately, and what is done about it
-    excerpt_seconds: tuple[float, float] | None = None  # of the style region: where it begins, how long
-    beat: tuple[float, float, float] = (0.0, 0.0, 0.0)  # off the host's: in beats and ms, and how sure that is
+    listened: tuple[int, int, int] = (0, 0, 0)  # faults, of these passed, stretches chosen among candidates
+    ready_seconds: tuple[float, float, float] = (0.06, 0.3, 0.4)  # until an immediate change is heard, by its `Depth`
+    fault: str = ""  # why it is silent, or was recently, and what is done about it
+    excerpt_seconds: tuple[float, float] | None = None  # of the style region: start, length
+    beat: tuple[float, float, float] = (0.0, 0.0, 0.0)  # off the host's: in beats and ms; confidence
 
 
 class Lane:
@@ -97,8 +96,8 @@ class Lane:
         time: Clock,
         waits: bool = False,
     ) -> None:
-        """`own` are the model's values of some parameters, in place of the table's; the host of one that `waits` needs
-        its music at no certain time.  [control]
+        """`own`: the model's values of some parameters, in place of the table's defaults. `waits`: the host waits for
+        its music, which is due at no certain time.  [control]
         """
         self.waits = waits
         self.number = number
@@ -115,27 +114,27 @@ class Lane:
 
     @property
     def settings(self) -> LaneSettings:
-        """Prompt, values and regions that the music follows: see `CommandScheduler`.  [any]"""
+        """Prompt, values and regions of the music: see `CommandScheduler`.  [any]"""
         return self.orders.settings
 
     @property
     def wanted(self) -> LaneSettings:
-        """The settings with what was told "now" and is on its way: what [control] shows and checks.  [any]"""
+        """The settings with pending immediate commands: [control] shows and checks these.  [any]"""
         return self.orders.wanted
 
     @property
     def client(self) -> Client:
-        """Who opened it.  [any]"""
+        """The client that opened the lane.  [any]"""
         return self.holder.client
 
-    # -- what it is told ------------------------------------------------------------------------------
+    # -- settings and commands ------------------------------------------------------------------------
 
     def update(self, change: Update) -> None:
-        """Tell a change "now" of which nobody is told when it is heard.  [any]"""
+        """Make an immediate change that sends no event when it is heard.  [any]"""
         self.tell(Command(update=change, arrived_seconds=self.time.now_seconds()))
 
     def tell(self, command: Command) -> Depth:
-        """Tell a command "now": wanted at once, and the scheduler gets it; how much is made anew for it.  [any]"""
+        """Send an immediate command: wanted at once, pending for the scheduler; returns its `Depth`.  [any]"""
         assert command.update is not None
         with self._lock:
             before, told = self.orders.wanted, (*self.orders.told, command)
@@ -149,7 +148,7 @@ class Lane:
             return before.depth(wanted)
 
     def take_told(self) -> list[Command]:
-        """The commands "now" that have come since, for the scheduler, which settles what they change.  [generate]"""
+        """Remove and return the pending immediate commands, for the scheduler.  [generate]"""
         with self._lock:
             orders = self.orders
             if orders.told:
@@ -157,7 +156,7 @@ class Lane:
             return list(orders.told)
 
     def settle(self, settings: LaneSettings) -> None:
-        """Other settings from now on; what is on its way stays wanted.  [generate]"""
+        """Set the settings; pending commands stay wanted.  [generate]"""
         with self._lock:
             wanted = settings
             for command in self.orders.told:
@@ -165,21 +164,21 @@ class Lane:
             self.orders = replace(self.orders, settings=settings, wanted=wanted)
 
     def place_now(self, depth: Depth) -> Due:
-        """About where a change told now will be heard from; it is never late.  [any]"""
+        """The estimated beat from which an immediate change is heard; never late.  [any]"""
         transport = self.clock.or_standing()
         margin = int(self.view.ready_seconds[depth] * transport.sample_rate_hz)
         return due_at(NOW, transport, margin)
 
     def show(self, view: LaneView) -> None:
-        """How it is from now on, for answers.  [generate]"""
+        """Set the view.  [generate]"""
         self.view = view
 
     def driven_by(self, controller: LaneController | None) -> None:
-        """Who makes its music; None: nobody any more.  [generate]"""
+        """Set the controller; None when the lane closes.  [generate]"""
         self.controller = controller
 
     def draw_seed(self) -> int:
-        """A new seed for the next play.  [control]"""
+        """Draw a new seed for the next play.  [control]"""
         seed = secrets.randbelow(SEEDS)
         with self._lock:
             self.orders = replace(self.orders, next_seed=seed)
@@ -195,7 +194,7 @@ class Lane:
         return secrets.randbelow(SEEDS) if drawn is None else drawn
 
     def value(self, name: str) -> float:
-        """A parameter as it is now; a seed or an excerpt's start of -1 is the one drawn.  [control]"""
+        """A parameter's value; for a seed or excerpt start of -1, the one drawn.  [control]"""
         orders, view = self.orders, self.view
         value = float(orders.wanted.get(PARAMETERS[name]))
         if name == EXCERPT_START.name and value < 0 and view.excerpt_seconds is not None:
@@ -204,26 +203,26 @@ class Lane:
             return float(view.seed if orders.next_seed is None else orders.next_seed)
         return value
 
-    # -- whose it is ----------------------------------------------------------------------------------
+    # -- holder and host ------------------------------------------------------------------------------
 
     def client_left(self, left: bool = True) -> None:
-        """Its client is gone, or is back.  [control]"""
+        """Note that the client is gone, or back.  [control]"""
         with self._lock:
             self.holder = replace(self.holder, left=left)
 
     def let_go(self) -> bool:
-        """It is on its way out; whether nobody had said so before.  [any]"""
+        """Mark the lane as being freed; False if it was already.  [any]"""
         with self._lock:
             was, self.holder = self.holder.freeing, replace(self.holder, freeing=True)
         return not was
 
     def host_plays(self) -> bool:
-        """Whether a host is attached, lives, and has played a block lately.  [any]"""
+        """Whether a host is attached, alive, and has played a block recently.  [any]"""
         ring = self.ring
         return ring.host_pid != 0 and not ring.host_gone() and ring.host_silent_seconds() < SILENT_SECONDS
 
     def listener(self) -> str:
-        """Who hears it, in words.  [any]"""
+        """Who plays the lane, in words.  [any]"""
         if self.host_plays():
             return f"a host plays it (process {self.ring.host_pid})"
         if self.ring.host_pid and not self.ring.host_gone():
@@ -231,5 +230,5 @@ class Lane:
         return "nobody listens: no host plays its ring; `segue host` opens a lane of its own and plays it"
 
     def late_blocks(self) -> int:
-        """Blocks that the host got too late to play.  [any]"""
+        """Number of blocks that came too late to play.  [any]"""
         return self.ring.host_counters()["late_blocks"]

@@ -1,7 +1,7 @@
-"""The fader stands where a lane's settings want it, now and at places to come; what is made is written once more.
+"""Sets the fader as a lane's settings say, now and on due beats to come; made music is written again.
 
-level, mute   . . : : : : . .     told "now" many times a second: the newest counts, written ten times a second at most
-              .       :      .    told for a place: written for it, and told the host, whose held bar obeys
+level, mute   . . : : : : . .     immediate, many a second: the newest counts, written at most ten times a second
+              .       :      .    scheduled: written at its beat, and sent to the host, whose held bar obeys
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from engine.serve.render.stream_renderer import StreamRenderer
 from engine.serve.timeline.placement import FIRST
 from engine.serve.timeline.samples import HostSample, StreamSample, position_of
 
-SOON_SECONDS = 0.06  # a quick change "now" is heard after so much
-REST_SECONDS = 0.1  # between two: all that is made goes through the last stage again
+SOON_SECONDS = 0.06  # until an immediate quick change is heard
+REST_SECONDS = 0.1  # between two: all made music passes the last stage again
 
 
 class Levels:
-    """One lane's; all [generate]."""
+    """One lane's levels; all [generate]."""
 
     def __init__(self, next_generation: Callable[[], int], clock: Clock) -> None:
         self._next_generation, self._clock = next_generation, clock
@@ -38,9 +38,9 @@ class Levels:
         commands: Commands,
         fresh: list[Command],
     ) -> list[Command]:
-        """Let the fader stand where `base` wants it from now on, and `commands` later; which `fresh` ones still wait.
+        """Set the fader to `base` from now on and to `commands` later; returns the `fresh` commands that still wait.
 
-        Those told "now" that music is to be made anew for; all of them where there was a change just before.
+        Those are the immediate ones that regenerate music, or all of them right after another change of level.
         """
         now_gain, told = renderer.output.fader.told
         gain, points = base.gain, gain_points(base, [(each.stream_sample, each) for each in commands.made])
@@ -68,9 +68,9 @@ class Levels:
         base: LaneSettings,
         to_come: Iterable[tuple[StreamSample, float]] = (),
     ) -> None:
-        """Tell the host, for a bar that it holds: what is not in the ring cannot be written once more.
+        """Send the fader to the host, for a bar that it holds: music outside the ring cannot be written again.
 
-        `to_come`: changes that wait, where the engine may be late for them; stream sample, gain from there on.
+        `to_come`: waiting changes, for which the engine may be late; stream sample, gain from there on.
         """
         if renderer is None:
             ring.set_fader(Fader(base.gain, (), transport.timeline))
@@ -85,7 +85,7 @@ class Levels:
 def gain_points(
     base: LaneSettings, commands: Iterable[tuple[StreamSample | None, Command]]
 ) -> list[tuple[StreamSample, float]]:
-    """Where commands in order take the fader elsewhere: stream sample, gain from there on.  [generate]"""
+    """The fader's changes by commands in order: stream sample, gain from there on.  [generate]"""
     settings, points = base, []
     for stream_sample, command in commands:
         before, settings = settings.gain, command.applied(settings)

@@ -1,4 +1,4 @@
-"""What a lane wants to be heard where, as the follower asks for it; the lane's scheduler knows."""
+"""The settings for each stretch of a lane's music, as the host follower asks for them."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from engine.serve.timeline.samples import StreamSample
 
 
 class PlaybackRequest(Protocol):
-    """What is to be heard where: the lane's scheduler."""
+    """The settings for each stretch of music; the lane's scheduler implements it."""
 
     def settings(self) -> LaneSettings:
-        """At the end of what is made.  [generate]"""
+        """The settings at the end of made music.  [generate]"""
 
     def changed(self, renderer: StreamRenderer) -> bool:
-        """Whether something else is to be heard than what is made.  [generate]"""
+        """Whether made music is out of date with the settings.  [generate]"""
 
     def settings_from(self, stream_sample: StreamSample) -> LaneSettings:
-        """From a stream sample on, where the stream is made anew; later changes wait again.  [generate]"""
+        """The settings from a stream sample on that is regenerated; later changes wait again.  [generate]"""

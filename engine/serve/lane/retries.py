@@ -1,11 +1,11 @@
-"""A lane whose stream fails inside, in the middle of its music, is tried again by itself.
+"""A lane whose stream fails while it plays is retried automatically.
 
     playing --a fault--> preparing --a pause, then the next bar line that can be met--> playing
                             |  ^-- a fault: a longer pause --|
-                            +-- as often as there are pauses --> failed: what to do is said
+                            +-- after the last pause --> failed: the text says what to do
 
-The ring's plan stays as it is meanwhile, so the host holds its last bar. Not tried again: what was refused by name,
-a play that its caller is told of, and what a host waits for, which would get a hole.
+The ring's plan stays meanwhile, so the host holds its last bar. Not retried: named errors, a play that has not been
+answered yet (its caller gets the error), and lanes whose host waits for the music, which would get a hole.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from engine.system.freed_memory import trim
 if TYPE_CHECKING:
     from engine.serve.render.stream_renderer import StreamRenderer
 
-PAUSES_SECONDS = (0.25, 1.0, 2.0, 4.0, 8.0)  # before each try
-STEADY_SECONDS = 30.0  # music that goes on so long after a try is whole again: the next fault is the first
+PAUSES_SECONDS = (0.25, 1.0, 2.0, 4.0, 8.0)  # before each retry
+STEADY_SECONDS = 30.0  # of music after a retry, then the count starts over
 
 
 @dataclass
@@ -40,7 +40,7 @@ class _Due:
 
 
 class Retries:
-    """One lane's; all [generate]. `begin` plays a command's order, `end` says how the lane is from a sample on."""
+    """One lane's retries; all [generate]. `begin` plays a command's order, `end` sets the state from a sample on."""
 
     def __init__(
         self,
@@ -48,17 +48,17 @@ class Retries:
         begin: Callable[[Command, Transport], None],
         end: Callable[[str, int], None],
     ) -> None:
-        self.text = ""  # what failed, and what is done about it; empty while nothing is at fault
+        self.text = ""  # what failed and what is done about it; empty without a fault
         self._lane, self._clock, self._begin, self._end = lane, lane.time, begin, end
         self._due: _Due | None = None
         self._tries = 0
         self._tried_seconds = 0.0
-        self._tried: PlayOrder | None = None  # what the newest try plays
+        self._tried: PlayOrder | None = None  # what the newest retry plays
 
     def failed(
         self, order: PlayOrder | None, renderer: StreamRenderer | None, error: Exception, scheduler: CommandScheduler
     ) -> tuple[str, int, str]:
-        """A stream has failed: the lane's state from now on, the sample to which there is music, and why, in words."""
+        """Handle a stream's failure; yields the lane's new state, the sample where its music ends, and the reason."""
         end = renderer.placement.host_of(renderer.output.stream_written) if renderer is not None else 0
         final = isinstance(error, (SegueError, EngineError)) or self._lane.waits
         again = order is not None and order.answered and not final
@@ -70,7 +70,7 @@ class Retries:
             self._due = _Due(order, self._clock.now_seconds() + PAUSES_SECONDS[self._tries])
             self._tries += 1
             scheduler.wait_again(self._lane.clock.or_standing())
-            trim()  # it may have been for want of memory
+            trim()  # the cause may be a lack of memory
             count = f"{self._tries} of {len(PAUSES_SECONDS)}"
             self.text = f"{_words(error)}; tried again from the next bar ({count})"
             return PREPARING, end, self.text
@@ -81,7 +81,7 @@ class Retries:
         return FAILED, end, self.text
 
     def turn(self, renderer: StreamRenderer | None, transport: Transport, timing: LaneTiming) -> bool:
-        """Begin a try that is due; whether one was."""
+        """Begin a retry if one is due; returns whether."""
         due = self._due
         if renderer is not None or due is None or self._clock.now_seconds() < due.at_seconds:
             self._look(renderer)
@@ -90,7 +90,7 @@ class Retries:
         end, self._tried = order.end_beats, due.order
         margin_samples = int(timing.margin_seconds * transport.sample_rate_hz)
         command = _command(order, transport, margin_samples, self._tried_seconds)
-        order.end_beats = end  # as it was: what was silent is not made up for
+        order.end_beats = end  # the end stays: the silence is not made up for
         if end is not None and order.start_beats >= end:
             self._forget()
             self._end(ENDED, transport.grid.sample_at(end))
@@ -99,23 +99,23 @@ class Retries:
         return True
 
     def _look(self, renderer: StreamRenderer | None) -> None:
-        """What has gone on for long enough after a try is whole again."""
+        """Clear the fault's text after STEADY_SECONDS of music."""
         if renderer is not None and self.text and self._clock.now_seconds() - self._tried_seconds > STEADY_SECONDS:
             self.text = ""
 
     def came_back(self) -> str:
-        """Music is there: what is to be said of it, nothing where it is the first."""
+        """The text for music that is back after retries; empty without one."""
         return f"plays again, after {self._tries} of {len(PAUSES_SECONDS)} tries" if self._tried is not None else ""
 
     def begins(self, order: PlayOrder) -> PlayOrder:
-        """An order begins: one that is not a try of ours leaves nothing to try again."""
+        """An order begins; one that is not a retry cancels all retries."""
         if order is not self._tried:
             self._forget()
             self.text = ""
         return order
 
     def given_up(self) -> bool:
-        """A stop: nothing is tried any more; whether something was to be."""
+        """Cancel retries, for a stop; returns whether one was due."""
         was, self.text = self._due is not None, ""
         self._forget()
         return was
@@ -131,7 +131,7 @@ def _words(error: Exception) -> str:
 
 
 def _command(order: PlayOrder, transport: Transport, margin_samples: int, now_seconds: float) -> Command:
-    """An order once more: where it was to begin if that is still ahead, else from the next bar line."""
+    """The command that retries an order: at its start if that is still ahead, else on the next bar line."""
     placement = ahead_samples(Due(order.start_beats), transport)
     ahead = placement is not None and placement >= (margin_samples if transport.playing else 0)
     at = At(beats=float(order.start_beats)) if ahead else At("bar")

@@ -1,15 +1,15 @@
-"""What a lane was told and when it is heard: takes up commands in time, tells of each as it sounds. All [generate].
+"""Schedules a lane's commands: applies each in time, sends an event when it is heard. All [generate].
 
-    a change of what the model hears   as soon as the music up to its place is made: from there it is made anew
-    mute, level                        shortly before its place: what is made is written once more, louder or softer;
-                                       a bar that the host holds obeys as well
-    play                               as soon as the music before it is made; stop: shortly before its place
-    told "now"                         changes the settings when it comes here, and is heard from where it can be first
+    change of conditioning   once the music up to its due beat is made: it is regenerated from there
+    mute, level              shortly before its due beat: made music is written again, louder or softer;
+                             a bar that the host holds obeys as well
+    play                     once the music before it is made; stop: shortly before its due beat
+    immediate ("now")        changes the settings when it arrives, and is heard as soon as possible
 
-The lane's settings change here alone: as a command "now" comes, and as another one is heard.
+Only the scheduler changes the lane's settings: when an immediate command arrives, and when another one is heard.
 
-Commands for one place are taken up together. One that is made and not heard waits again when the stream is made
-anew from before its place, and when the host jumps.
+Commands with one due beat are applied together. One that is made but not heard waits again when the stream is
+regenerated from before its due beat, and when the host jumps.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ from engine.serve.timeline.phase_in import unheard_seconds
 from engine.serve.timeline.placement import FIRST
 from engine.serve.timeline.samples import HostSample, StreamSample, position_of
 
-EARLY_SECONDS = 0.15  # before its last moment that a quick change is taken up
-PLACES_MAX = 64  # taken up in one turn
-TRIES = 8  # for a play's first place that leaves the time it takes to begin there
+EARLY_SECONDS = 0.15  # before its last moment that a quick change is applied
+PLACES_MAX = 64  # due beats applied in one turn
+TRIES = 8  # to find a play's first due beat that leaves the time to begin there
 
 Act = Callable[[Command, Transport], None]
 Remake = Callable[[StreamRenderer, Transport, StreamSample, LaneSettings], None]  # from there on, with these settings
 
 
 class CommandScheduler:
-    """One lane's commands; `remake`, `begin` and `end` do what they say."""
+    """One lane's commands; `remake`, `begin` and `end` carry them out."""
 
     def __init__(
         self, lane: Lane, timing: LaneTiming, renewal: Renewal, levels: Levels, remake: Remake, begin: Act, end: Act
@@ -50,26 +50,26 @@ class CommandScheduler:
         self._lane, self._timing, self._renewal, self._levels = lane, timing, renewal, levels
         self._remake, self._begin, self._end = remake, begin, end
         self.commands, self.times = Commands(), Times()
-        self._base_made = self.base  # that the music of now is made with
-        self._fresh: list[Command] = []  # that float: in the settings, not in the music yet
-        self._early: list[Command] = []  # begin with the play that is being begun
+        self._base_made = self.base  # the settings of the music being made
+        self._fresh: list[Command] = []  # immediate: in the settings, not in the music yet
+        self._early: list[Command] = []  # take effect with the play that is being begun
         self._before: Transport | None = None
         self._renderer: ref[StreamRenderer] | None = None
 
     @property
     def base(self) -> LaneSettings:
-        """The lane's settings: what is heard at the host's place, and what floats."""
+        """The lane's settings: those at the host position, with all immediate changes."""
         return self._lane.settings
 
     def change_settings(self, update: Update) -> LaneSettings:
-        """Change the lane's settings, for what is not told "now"."""
+        """Change the lane's settings, for a scheduled command."""
         self._lane.settle(update(self._lane.settings))
         return self._lane.settings
 
     # -- commands come --------------------------------------------------------------------------------
 
     def add(self, command: Command, transport: Transport) -> Due:
-        """A change, a play or a stop; where it will be heard."""
+        """Add a change, a play or a stop; returns its due beat."""
         if command.floats:
             depth = self._lane.tell(command)
             self.take_told()
@@ -83,7 +83,7 @@ class CommandScheduler:
         return command.due
 
     def take_told(self) -> None:
-        """What was told "now" has come: it changes the settings, and is to be heard where that makes a difference."""
+        """Apply immediate commands to the settings; those that make a difference in the music are to be heard."""
         told, settings = self._lane.take_told(), self.base
         for command in told:
             before, settings = settings, command.changed(settings)
@@ -94,7 +94,7 @@ class CommandScheduler:
             self._lane.settle(settings)
 
     def move_to(self, command: Command, due: Due) -> None:
-        """One of a group goes to a later place, if it is not heard before that can be helped."""
+        """Move a command of a group to a later due beat, unless it is too late to stop it from being heard."""
         transport = self._lane.clock.or_standing()
         renderer = None if self._renderer is None else self._renderer()
         if command in self.commands.made and command.stream_sample is not None and renderer is not None:
@@ -111,7 +111,7 @@ class CommandScheduler:
             command.go_to(due, transport)
 
     def margin_samples(self, command: Command, transport: Transport) -> int:
-        """How far ahead of the host it must come to be in time."""
+        """How far ahead of the host a command must come to be in time."""
         seconds = self._timing.quick_seconds if command.at != NOW else SOON_SECONDS
         if command.order is not None:
             seconds = command.order.needs_seconds = self._begin_seconds(command, transport)
@@ -120,7 +120,7 @@ class CommandScheduler:
         return int(seconds * transport.sample_rate_hz)
 
     def _begin_seconds(self, play: Command, transport: Transport) -> float:
-        """How far ahead a play must come: the further, the more music may lie before it that lines up its bar."""
+        """How far ahead a play must come; includes the unheard music that lines up its bar."""
         settings = self.commands.settings(self._lane.settings)
         for command in self.commands.waiting:
             settings = command.applied(settings)
@@ -136,16 +136,16 @@ class CommandScheduler:
 
     @property
     def lead_seconds(self) -> float:
-        """How far ahead the music before a play that waits must be made."""
+        """How far ahead the music before a waiting play must be made."""
         return max((each.order.needs_seconds for each in self.commands.waiting if each.order is not None), default=0.0)
 
     def _is_slow(self, command: Command) -> bool:
-        """Whether music must be made anew for it."""
+        """Whether the command regenerates music."""
         before = self.commands.settings(self.base)
         return command.update is not None and command.update(before).regenerating() != before.regenerating()
 
     def cancel(self, which: int, renderer: StreamRenderer | None, transport: Transport) -> int:
-        """Take back what waits, or is made and still far enough ahead; how many there were."""
+        """Cancel commands that wait, or are made and still far enough ahead; returns how many."""
         mine = [each for each in self.commands.waiting if which in (0, each.id)]
         count = self.commands.take_back(mine, Overtaken("it was cancelled"))
         if renderer is None:
@@ -164,14 +164,14 @@ class CommandScheduler:
         return count + len(gone)
 
     def take_back_behind(self, stop: Command, error: Exception) -> None:
-        """A stop takes back what was scheduled for its place or later, or is not on the host's way."""
+        """A stop cancels commands due at its beat or later, or on beats the host will not reach."""
         later = [each for each in self.commands.waiting if each.ahead is None or each.ahead >= (stop.ahead or 0)]
         self.commands.take_back([each for each in later if each is not stop], error)
 
     # -- every turn -----------------------------------------------------------------------------------
 
     def turn(self, renderer: StreamRenderer | None, transport: Transport) -> bool:
-        """Look where the host is, take up what is due; True when the stream was made anew from some place."""
+        """Follow the host and apply what is due; True when music was regenerated."""
         self.take_told()
         self._renderer = ref(renderer) if renderer is not None else None
         self.hear(renderer, transport)
@@ -197,7 +197,7 @@ class CommandScheduler:
         return anew
 
     def _gains_to_come(self, renderer: StreamRenderer, transport: Transport) -> list[tuple[StreamSample, float]]:
-        """Where what still waits takes the fader elsewhere: stream sample, gain from there on."""
+        """The fader's changes by waiting commands: stream sample, gain from there on."""
         placed: list[tuple[StreamSample, int, Command]] = []
         for number, command in enumerate(self.commands.waiting):
             stream_sample = self.stream_sample(command, renderer, transport)
@@ -207,7 +207,7 @@ class CommandScheduler:
         return gain_points(self.commands.settings(self.base), [(at, each) for at, _, each in in_order])
 
     def _begin_waiting(self, transport: Transport) -> None:
-        """A play that waited for the end of the music before it gets ready."""
+        """Begin the first play that waited for the end of the music before it."""
         plays = [each for each in self.commands.waiting if each.order is not None and each.ahead is not None]
         if plays:
             first = min(plays, key=lambda each: each.ahead or 0)
@@ -226,16 +226,16 @@ class CommandScheduler:
             if command.update is not None and renderer is None:
                 self.commands.waiting.remove(command)
                 self.change_settings(command.update)
-            elif renderer is not None and not held(command) and self.base.goes_on(command.update):  # a held bar obeyed
+            elif renderer is not None and not held(command) and self.base.goes_on(command.update):  # as a held bar did
                 self.commands.make([command], renderer.placement.stream_of(position_of(transport)))
             elif command.update is None and command.order is None and not held(command):
                 self.commands.waiting.remove(command)
                 self._end(command, transport)
-            else:  # the music was not made in time: it goes to the next such place
+            else:  # the music was not made in time: due on the next such beat
                 command.aim(transport, self.margin_samples(command, transport))
 
     def _due_first(self, renderer: StreamRenderer, transport: Transport) -> tuple[Command, StreamSample] | None:
-        """The nearest command that can be taken up, and its stream sample."""
+        """The nearest command that can be applied, and its stream sample."""
         due: list[tuple[StreamSample, int, Command]] = []
         for number, command in enumerate(self.commands.waiting):
             stream_sample = self.stream_sample(command, renderer, transport)
@@ -247,7 +247,7 @@ class CommandScheduler:
         return command, stream_sample
 
     def stream_sample(self, command: Command, renderer: StreamRenderer, transport: Transport) -> StreamSample | None:
-        """The stream's sample on its place, None where the host does not get there."""
+        """The stream sample on its due beat, None if the host will not reach it."""
         ahead = None if held(command) else ahead_samples(command.due, transport)
         if ahead is None:
             return None
@@ -268,7 +268,7 @@ class CommandScheduler:
         return ahead <= self._timing.quick_seconds + EARLY_SECONDS
 
     def _take_up(self, renderer: StreamRenderer, transport: Transport, stream_sample: StreamSample) -> bool:
-        """Every change for one place, together."""
+        """Apply all changes for one stream sample together."""
         self.commands.unmake(stream_sample)
         together = [
             each for each in self.commands.waiting
@@ -289,34 +289,34 @@ class CommandScheduler:
     # -- the stream -----------------------------------------------------------------------------------
 
     def settings_from(self, stream_sample: StreamSample) -> LaneSettings:
-        """What is to be heard from a stream sample on, where the stream is made anew; later changes wait again."""
+        """The settings from a stream sample on, where the stream is regenerated; later changes wait again."""
         self.commands.unmake(stream_sample)
         self._base_made = self.base
         return self.commands.settings(self.base)
 
     def settings(self) -> LaneSettings:
-        """What is to be heard at the end of what is made."""
+        """The settings at the end of made music."""
         return self.commands.settings(self.base)
 
     def changed(self, renderer: StreamRenderer) -> bool:
-        """Whether something else is to be heard, from as soon as can be, than what is made."""
+        """Whether made music is out of date with the settings."""
         told = self.base is not self._base_made and self.base.regenerating() != self._base_made.regenerating()
         return told or renderer.settings.regenerating() != self.settings().regenerating()
 
     def made_anew(self, renderer: StreamRenderer, stream_sample: StreamSample) -> None:
-        """The stream was made anew from a stream sample: what was told "now" is heard from there."""
+        """The stream was regenerated from a stream sample on: immediate commands are heard from there."""
         if not self.changed(renderer):
             slow = [each for each in self._fresh if each.slow]
             self._fresh = [each for each in self._fresh if not each.slow]
             self.commands.make(slow, stream_sample)
 
     def look_back(self, renderer: StreamRenderer) -> None:
-        """What was told "now" and changed nothing in the end is not told of."""
+        """Drop immediate commands that changed nothing: they send no event."""
         if self._fresh and not self.changed(renderer):
             self._fresh = [each for each in self._fresh if not each.slow]
 
     def settings_for(self, play: Command, before: StreamRenderer | None, transport: Transport) -> LaneSettings:
-        """What a play begins with: also what waits for its place, or for one before it."""
+        """The settings a play begins with, those of commands due by then included."""
         if before is not None:
             self.commands.unmake(self.stream_sample(play, before, transport) or FIRST)
         self.take_told()
@@ -333,7 +333,7 @@ class CommandScheduler:
     def begins(
         self, play: Command, renderer: StreamRenderer, before: StreamRenderer | None, transport: Transport
     ) -> None:
-        """A play's renderer begins, after another one or none."""
+        """Begin a play's renderer, after another one or none."""
         if before is not None:
             self.commands.shift(before.placement.zero_samples - renderer.placement.zero_samples)
         start = renderer.placement.unheard_samples
@@ -341,18 +341,18 @@ class CommandScheduler:
         self._early, self._fresh, self._base_made = [], [], self.base
 
     def wait_again(self, transport: Transport) -> None:
-        """The stream has failed and is tried again: what was not heard waits for its place, or for the new music."""
+        """The stream failed and is retried: commands not heard wait for their beat, or for the new music."""
         self.commands.jumped(transport, self.margin_samples)
         for command in self.commands.made:
             command.stream_sample = FIRST
 
     def handed_over(self) -> None:
-        """Another model's renderer goes on, with the settings as they are."""
+        """Another model's renderer goes on with the current settings."""
         self.take_told()
         self._base_made = self.base
 
     def hear(self, renderer: StreamRenderer | None, transport: Transport) -> None:
-        """Tell of the commands whose place the host has come to."""
+        """Send events for the commands that the host has reached."""
         if renderer is None or not transport.playing or transport.timeline != renderer.placement.timeline:
             return
         here = renderer.placement.stream_of(position_of(transport))

@@ -1,18 +1,18 @@
-"""A host that jumps many times a second is being scrubbed: it is followed once it comes to rest."""
+"""Scrubbing: a host that jumps many times a second is followed once it comes to rest."""
 
 from __future__ import annotations
 
-SETTLE_SECONDS = 0.15  # jumps nearer together than this are one movement
+SETTLE_SECONDS = 0.15  # jumps closer together are one movement
 
 
 class Scrubbing:
-    """Looks at a host's jumps; the first of several is followed at once. [generate]"""
+    """Watches a host's jumps; the first of several is followed at once. [generate]"""
 
     def __init__(self) -> None:
         self._timeline, self._since, self._quick = 0, 0.0, False
 
     def awaited(self, timeline: int, now_seconds: float) -> bool:
-        """Whether a host that is on `timeline` now has jumped so quickly after a jump that the next one is awaited."""
+        """Whether the host's jump to `timeline` followed another so closely that one more may come."""
         if timeline != self._timeline:
             self._quick = now_seconds - self._since < SETTLE_SECONDS
             self._timeline, self._since = timeline, now_seconds

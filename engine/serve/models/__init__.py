@@ -1,1 +1,1 @@
-"""Models come and go while lanes play: loading, warm-up, memory, change-over. All of it [load]."""
+"""Changing models while lanes play: loading, warm-up, memory, change-over. All of it [load]."""

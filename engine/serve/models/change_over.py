@@ -1,8 +1,8 @@
-"""The change from one model to the next while lanes play. Runs on [load], asks [generate] for what is its own.
+"""Changes from one model to the next while lanes play. Runs on [load], asks [generate] for its state.
 
-lanes that play     an handover each, on a bar line of its host; all of them take over together or try again later
-other lanes         begin with the new model when they are told to play
-too slow a model    after some tries each lane changes over where its music is made to, with what the ring holds
+playing lanes       a handover each, on a bar line of its host; all take over together, or try again later
+other lanes         use the new model from their next play on
+too slow a model    after some tries each lane changes over at the end of its made music, without a bar line
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ from engine.serve.timeline.placement import prepare
 
 TRIES = 4
 SPARE_SECONDS = 0.3
-WAIT_SECONDS = 15.0  # for a bar line that is made and far enough ahead
+WAIT_SECONDS = 15.0  # for a made bar line far enough ahead
 LOOK_SECONDS = 0.05
-FADE_SECONDS = 1.0  # within which every stream has faded out
+FADE_SECONDS = 1.0  # until every stream has faded out
 Left = HandoverMusic | HandoverWait | None
 
 
 @dataclass(frozen=True)
 class LaneChangeOver:
-    """What is to happen to one lane; without handover and error the old renderer plays its music out.  [any]"""
+    """One lane's change; without handover and error the old renderer plays its music out.  [any]"""
 
     controller: LaneController
     renderer: StreamRenderer | None
@@ -49,9 +49,9 @@ class LaneChangeOver:
 
 
 def change_over(generate_loop: GenerateLoop, hot: Hot, check: Callable[[], None]) -> None:
-    """Let a hot model take over; `check` is asked before each try and raises when it is not wanted any more.  [load]"""
+    """Let a hot model take over; `check` is called before each try and raises when the load is cancelled.  [load]"""
     for settings in generate_loop.ask(lambda: [controller.lane.wanted for controller in generate_loop.controllers()]):
-        with suppress(EngineError):  # that lane alone fails, and says why, when its handover is raised
+        with suppress(EngineError):  # only that lane fails, and says why
             prepare(hot.model, settings)
     per_lane = hot.change_seconds
     for attempt in range(TRIES):
@@ -71,7 +71,7 @@ def change_over(generate_loop: GenerateLoop, hot: Hot, check: Callable[[], None]
 def _estates(
     generate_loop: GenerateLoop, per_lane: float, context_frames: int, last: bool, check: Callable[[], None]
 ) -> list[tuple[LaneController, StreamRenderer | None, Left]]:
-    """What each lane leaves, once all of them can."""
+    """The handover music of each lane, once all have some."""
     deadline = generate_loop.clock.now_seconds() + WAIT_SECONDS
     while True:
         check()
@@ -85,7 +85,7 @@ def _estates(
 def _look(
     generate_loop: GenerateLoop, per_lane: float, context_frames: int, at_once: bool
 ) -> list[tuple[LaneController, StreamRenderer | None, Left]]:
-    """One look at all lanes; those with too little music made ahead are told to make more.  [generate]"""
+    """Try to get handover music from all lanes; those with too little raise their lead.  [generate]"""
     generate_loop.follow()
     controllers = generate_loop.controllers()
     need = 1.2 * per_lane * sum(controller.renderer is not None for controller in controllers) + SPARE_SECONDS
@@ -105,7 +105,7 @@ def _succession(
         return LaneChangeOver(controller, renderer)
     try:
         return LaneChangeOver(controller, renderer, handover=prepare_handover(left, model))
-    except Exception as error:  # this lane alone fails, as when it had asked that model for the same
+    except Exception as error:  # only this lane fails, as if it had asked that model for the same
         return LaneChangeOver(controller, renderer, error=error)
 
 
@@ -116,7 +116,7 @@ def _install(
     late_too: bool,
     change_seconds: float = 0.0,
 ) -> bool:
-    """All lanes change over, or none: False when one could not in time.  [generate]"""
+    """Change over all lanes or none; False when one is too late.  [generate]"""
     generate_loop.follow()
     known = {id(each.controller): each for each in successions}
     for controller in generate_loop.controllers():
@@ -136,7 +136,7 @@ def _ready(each: LaneChangeOver, late_too: bool) -> bool:
 
 
 def _settle(generate_loop: GenerateLoop, each: LaneChangeOver | None, controller: LaneController) -> None:
-    """One lane's change, when the model has changed."""
+    """Finish one lane's change, once the model has changed."""
     assert generate_loop.model is not None
     if each is None or controller.renderer is None:
         controller.adopt(generate_loop.model)
@@ -150,7 +150,7 @@ def _settle(generate_loop: GenerateLoop, each: LaneChangeOver | None, controller
 
 
 def stop_all(generate_loop: GenerateLoop) -> None:
-    """End every stream with its fade, and take the model away from all lanes.  [load]"""
+    """End every stream with its fade, and remove the model from all lanes.  [load]"""
     generate_loop.ask(lambda: [controller.stop(NOW) for controller in generate_loop.controllers()])
     deadline = generate_loop.clock.now_seconds() + FADE_SECONDS
     while generate_loop.clock.now_seconds() < deadline and any(
@@ -161,7 +161,7 @@ def stop_all(generate_loop: GenerateLoop) -> None:
 
 
 def _leave(generate_loop: GenerateLoop) -> None:
-    """No model any more.  [generate]"""
+    """Remove the model.  [generate]"""
     generate_loop.use(None)
     for controller in generate_loop.controllers():
         generate_loop.forget(controller)

@@ -1,6 +1,6 @@
 """Which devices `--device auto` means for a model, and the faster of two for the embedded one. All of it [load].
 
-MusicGen           a GPU where there is one, else the processor; 8 and 4 bits are a processor's
+MusicGen           a GPU if there is one, else the CPU; 8 and 4 bits run on a CPU only
 embedded           whichever is measured faster: its steps are so small that a GPU may gain nothing
 
 <cache>/embedded_device.json     {key: {"device": "cpu", "realtime_ratio": {"cpu": 12.1, "cuda": 9.4}}}
@@ -30,7 +30,7 @@ LoadOn = Callable[[str], Hot]
 
 
 def device_of(wanted: Wanted) -> str:
-    """The device that a model is loaded on, as far as it needs no measuring; EngineError for one that is not there."""
+    """The device for a model, as far as it needs no measuring; EngineError for one that is missing."""
     if wanted.device == AUTO and wanted.precision in CODE_BYTES:
         return CPU
     return pick_device(wanted.device)
@@ -39,8 +39,8 @@ def device_of(wanted: Wanted) -> str:
 def load_on_faster(wanted: Wanted, threads: int, load_on: LoadOn, memory: Path | None = None) -> Hot:
     """The model as `load_on(device)` makes it, on the device that `wanted` means.
 
-    With device "auto" and a GPU the embedded model is loaded on both and the one with the greater real-time ratio is
-    kept, unless this machine has been measured. A GPU that fails is not asked again, and a note says why.  Raises what
+    With device "auto" and a GPU the embedded model is loaded on both and the one with the higher real-time factor is
+    used, unless this machine has been measured. A GPU that fails is not tried again, and a note says why.  Raises what
     `load_on` does.
     """
     device = device_of(wanted)

@@ -1,4 +1,4 @@
-"""What the loader tells as it happens: one protocol, of which it is handed an object."""
+"""The loader's events: one protocol, of which it gets an object."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from typing import Protocol
 
 
 class ModelEvents(Protocol):
-    """Who hears of models and of the engine as a whole. All of it [any]."""
+    """Receives the events of models and of the engine as a whole. All of it [any]."""
 
     def model_told(self, state: str, model: str, text: str) -> None:
         """A model is loading, ready, failed, unloaded; or a note on it."""
 
     def engine_changed(self, state: str, text: str) -> None:
-        """The engine as a whole is `state` from now on."""
+        """The engine is `state` from now on."""
 
     def start_failed(self, text: str) -> None:
-        """The model that the engine was to start with cannot be used: the engine ends."""
+        """The start model cannot be used: the engine ends."""

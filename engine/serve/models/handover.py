@@ -1,10 +1,10 @@
-"""Another model takes over a lane that plays: on a bar line of its host, without a hole.
+"""Another model takes over a playing lane: on a bar line of its host, without a hole.
 
-    [generate]  handover music   what is heard up to a bar line that is far enough ahead and made already
-    [load]      raise_   the new model hears it, begins there and makes the first second
-    [generate]  fits, then LaneController.take_over: the ring's plan says from where on the new one's blocks count
+    [generate]  handover_music     the music up to a made bar line that is far enough ahead
+    [load]      prepare_handover   the new model is conditioned on it, begins there and makes the first second
+    [generate]  fits, take_over    the ring's plan says from where on the new model's blocks count
 
-The old model plays on meanwhile, beyond the bar line too: where the handover comes too late nothing is lost.
+The old model plays on meanwhile, beyond the bar line too: a handover that comes too late does no harm.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from engine.serve.timeline.placement import FIRST
 from engine.serve.timeline.samples import StreamSample, position_of
 
 READY_FRAMES = 50  # made by the handover before it takes over
-HURRY_SECONDS = 0.04  # an handover whose place is nearer than this is too late
+HURRY_SECONDS = 0.04  # a handover nearer to the host than this is too late
 
 
 @dataclass(frozen=True)
 class HandoverMusic:
-    """What a lane leaves to its next model; `heard` [C, n] ends at own frame `frame`, as loud as the user hears it.
+    """The music a lane passes to its next model; `heard` [C, n] ends at frame `frame`, at the user's level.
 
-    `frame` 0 and no audio where the music has not begun.  [any]
+    `frame` 0 and no audio if the music has not begun.  [any]
     """
 
     lane: Lane
@@ -46,14 +46,14 @@ class HandoverMusic:
 
 @dataclass(frozen=True)
 class HandoverWait:
-    """Nothing can be left yet: first so much music must be made ahead of the host.  [any]"""
+    """No handover music yet: first `lead_seconds` of music must be made ahead of the host.  [any]"""
 
     lead_seconds: float
 
 
 @dataclass(frozen=True)
 class Handover:
-    """A renderer of the new model, ready to take over, and what it took over from.  [any]"""
+    """A renderer of the new model, ready to take over, and the music it continues.  [any]"""
 
     handover_music: HandoverMusic
     settings: LaneSettings
@@ -63,9 +63,9 @@ class Handover:
 def handover_music(
     controller: LaneController, need_seconds: float, context_frames: int, at_once: bool
 ) -> HandoverMusic | HandoverWait | None:
-    """What a lane leaves from the first bar line that is `need_seconds` ahead; None where there is nothing to go on.
+    """A lane's music up to the first bar line `need_seconds` ahead; None if there is nothing to continue.
 
-    With `at_once` from where its music is made to, wherever that is.  [generate]
+    With `at_once` up to the end of made music, on a bar line or not.  [generate]
     """
     renderer, lane = controller.renderer, controller.lane
     if renderer is None or renderer.stream.finished or renderer.output.finished:
@@ -99,22 +99,22 @@ def _bar_sample(renderer: StreamRenderer, transport: Transport, stream_sample: S
 
 
 def _frame_of(renderer: StreamRenderer, stream_sample: StreamSample) -> int:
-    """The own frame that holds a stream sample, among those whose sound is known."""
+    """The frame that holds a stream sample, among those with known audio."""
     rates = renderer.codec_output.rates
     coded = min(rates.codec_of(max(stream_sample, FIRST)), renderer.codec_output.audio_end)
     return rates.frame_at(coded)
 
 
 def _heard(renderer: StreamRenderer, frame: int, context_frames: int) -> Tensor | None:
-    """Whole frames of what sounds right before an own frame, without the level that its model was given it at."""
+    """Whole frames of audio right before a frame, without the gain of its model's prompt."""
     heard = renderer.codec_output.heard_before(frame, context_frames)
     return heard / renderer.gain if heard.shape[1] else None
 
 
 def prepare_handover(left: HandoverMusic, model: LoadedModel) -> Handover:
-    """The new model's renderer, begun at its place, with its first music made; what is heard there is encoded anew.
+    """Begin the new model's renderer after the handover music, which it encodes, and make its first music.
 
-    Raises what the model raises for the lane's wishes.  [load]
+    Raises what the model raises for the lane's settings.  [load]
     """
     old, settings = left.renderer, left.settings.with_own(own_values(model))
     before = None
@@ -135,7 +135,7 @@ def prepare_handover(left: HandoverMusic, model: LoadedModel) -> Handover:
 
 
 def fits(handover: Handover, controller: LaneController) -> bool:
-    """Whether an handover still is in time and nothing was changed that it has not heard of.  [generate]"""
+    """Whether a handover is still in time and has the lane's present settings.  [generate]"""
     left, renderer = handover.handover_music, controller.renderer
     if renderer is not left.renderer or renderer.version != left.version:
         return False
@@ -152,7 +152,7 @@ def fits(handover: Handover, controller: LaneController) -> bool:
 
 
 def take_over(handover: Handover, controller: LaneController) -> None:
-    """Let an handover play on; what the new model cannot follow is told.  [generate]"""
+    """Carry out a handover; the event names the settings that the new model cannot follow.  [generate]"""
     lane, old, renderer = controller.lane, handover.handover_music.renderer, handover.renderer
     settings = controller.adopt(renderer.model)
     renderer.quiet_change(settings)

@@ -1,4 +1,4 @@
-"""A model from its name to hot: device, precision, memory, reading, warm-up. All of it [load]."""
+"""Loads a model from its name to hot: device, precision, memory, reading, warm-up. All of it [load]."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from engine.serve.models.warm_up import warm_up
 from engine.serve.screen import say
 from engine.serve.state import Hot, Wanted
 
-FRAME_SAMPLES, RATE_HZ = 640, 32_000  # of every model that is served: the timeline counts in such frames
+FRAME_SAMPLES, RATE_HZ = 640, 32_000  # of every served model: the timeline counts in such frames
 SLOW_RATIO = 1.1
 
 
 def load_hot(wanted: Wanted, t5: str | None, threads: int, progress: Progress, clock: Clock) -> Hot:
-    """The model that is wanted, loaded, checked and warmed up.
+    """Load, check and warm up the model that is wanted.
 
-    Raises EngineError for what it cannot be, LoadOvertaken out of `progress`.  [load]
+    Raises EngineError if it cannot be loaded, LoadOvertaken from `progress`.  [load]
     """
     torch.set_num_threads(threads)
     torch.set_flush_denormal(True)
@@ -34,14 +34,14 @@ def load_hot(wanted: Wanted, t5: str | None, threads: int, progress: Progress, c
 
 
 def _load_on(device: str, wanted: Wanted, t5: str | None, progress: Progress, clock: Clock) -> Hot:
-    """The same on a device that is there."""
+    """The same on a given device."""
     began = clock.now_seconds()
     precision = default_precision(device) if wanted.precision == "auto" else wanted.precision
     size = weight_bytes(precision, device)
     progress.room_for(need_mb(wanted.name, size, t5))
 
     def on_progress(stage: str, done: float, total: float) -> None:
-        if stage != "downloading":  # what was downloaded can be measured now
+        if stage != "downloading":  # downloaded files can be measured now
             progress.room_for(need_mb(wanted.name, size, t5))
         progress(stage, done, total)
 
@@ -84,7 +84,7 @@ def _log_sizes(hot: Hot, seconds: float) -> None:
 
 
 def _dtype(wanted: Wanted, precision: str) -> torch.dtype | None:
-    """What the loader is to be told; None where it knows itself."""
+    """The dtype to load with; None if the loader chooses it."""
     if wanted.precision == "auto" and wanted.name == EMBEDDED:
         return None
     chosen: torch.dtype = getattr(torch, precision)
@@ -92,10 +92,10 @@ def _dtype(wanted: Wanted, precision: str) -> torch.dtype | None:
 
 
 def default_precision(device: str) -> str:
-    """Precision where none is asked for: half on a GPU, 8 bits on a processor, else single.
+    """Default precision: half on a GPU, 8 bits on a CPU, else single.
 
-    Measured (docs/precision.md): on a processor 8 bits step almost three times as fast as float32 and change one draw
-    in twenty-five; 4 bits are a third faster again, but change one in six, so they are for those who ask.  [any]
+    Measured (docs/precision.md): on a CPU 8-bit steps are almost three times as fast as float32 and change one draw in
+    twenty-five; 4 bits are a third faster again but change one in six, so they are used only on request.  [any]
     """
     if device.startswith("cuda"):
         return "float16"

@@ -1,10 +1,10 @@
-"""The thread [load]: models come and go while the engine plays.
+"""The thread [load]: loads and unloads models while the engine plays.
 
-    load      room? --no: streams fade, the old model goes--> read --> warm up --> lanes change over --> old one goes
-    unload    streams fade, the model goes
+    load      memory? --no: streams fade, old model freed--> read --> warm up --> lanes change over --> old model freed
+    unload    streams fade, the model is freed
 
-One request at a time; a newer one overtakes the one at work, which is given up at its next sign of progress.
-The thread lets [generate] go first: one torch thread, and a pause wherever a ring runs low.
+One request at a time; a newer one cancels the one in progress, which stops at its next progress report. The thread
+yields to [generate]: one torch thread, and a pause whenever a ring runs low.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _log = logging.getLogger("segue.engine")
 
 
 class Loader:
-    """Loads and unloads on a thread of its own, and tells `events` of it."""
+    """Loads and unloads models on its own thread, and reports to `events`."""
 
     def __init__(
         self, state: EngineState, threads: int, t5: str | None, limit_mb: float, events: ModelEvents, clock: Clock
@@ -48,7 +48,7 @@ class Loader:
     # -- from other threads -----------------------------------------------------------------------------
 
     def put(self, job: Job) -> None:
-        """Take a request in; those before it that are not done are given up.  [any]"""
+        """Add a request; unfinished ones before it are cancelled.  [any]"""
         what = f"{job.wanted.name} was asked for instead" if job.wanted else "the model is to be unloaded"
         with self._change:
             self._give_up(what)
@@ -57,12 +57,12 @@ class Loader:
             self._change.notify()
 
     def cancel(self) -> None:
-        """Give up what is being loaded or waits to be.  [any]"""
+        """Cancel the present request and those that wait.  [any]"""
         with self._change:
             self._give_up("it was cancelled")
 
     def close(self) -> None:
-        """Give up, and end the thread when it can.  [main]"""
+        """Cancel, and end the thread as soon as possible.  [main]"""
         with self._change:
             self._closed = True
             self._give_up("the engine ends")
@@ -108,7 +108,7 @@ class Loader:
         if hot is not None and hot.wanted == wanted:
             self._answer(job, hot)
             return
-        del hot  # nothing here may keep it: it may have to go first
+        del hot  # no reference may stay: it may have to be freed first
         from engine.serve.models.load import load_hot
 
         self._say_state(loading_text(wanted.name))
@@ -132,7 +132,7 @@ class Loader:
         self._free()
 
     def make_room(self, wanted: Wanted, need_mb: float) -> None:
-        """Let the old model go first where both do not fit; ModelError where the new one alone does not.  [load]"""
+        """Free the old model first if both do not fit; ModelError if the new one alone does not.  [load]"""
         from engine.serve.models import memory
         from engine.serve.models.device_choice import device_of
 
@@ -163,7 +163,7 @@ class Loader:
             job.responder.ok(resident_mb())
 
     def _drop(self, state: str, text: str) -> None:
-        """Fade, forget the model, give its memory back."""
+        """Fade the streams, drop the model and free its memory."""
         from engine.serve.models.change_over import stop_all
 
         self._events.engine_changed(state, text)
@@ -186,7 +186,7 @@ class Loader:
             raise NotReady("the engine did not start")
         return self._state.generate_loop
 
-    # -- how it went --------------------------------------------------------------------------------------
+    # -- progress -----------------------------------------------------------------------------------------
 
     def _answer(self, job: Job, hot: Hot) -> None:
         self._say_state("")
@@ -219,14 +219,14 @@ class Loader:
             self._state.say(text)
 
     def heard(self, job: Job, wanted: Wanted, stage: str, done: float, total: float) -> None:
-        """A sign of progress: told to who asked and, in words, to who looks.  [load]"""
+        """Report progress to the client that asked and, in words, to all.  [load]"""
         text = progress_text(stage, done, total)
         self._state.say(loading_text(wanted.name, text))
         job.reached((round(STEPS * min(done / total, 1.0)) if total else 0, STEPS if total else 0, text))
         self._events.model_told("loading", wanted.name, text)
 
     def beat(self) -> None:
-        """Say once more how far it is: a step that takes long must not look like silence.  [pulse]"""
+        """Repeat the last progress report: a long step must not look like silence.  [pulse]"""
         job = self._running
         if job is not None:
             job.say_step()

@@ -1,7 +1,7 @@
-"""Memory: what a model will need, what is free, and giving back what an old one had.
+"""Memory: a model's need, what is free, and returning an old model's.
 
-What is needed is read from the files' sizes before anything is loaded: weights at the asked precision, the text
-encoder that audiocraft's checkpoints leave out, ONNX Runtime's copies of the codec, a share for caches and the like.
+The need is estimated from file sizes before loading: weights at the requested precision, the text encoder that
+audiocraft's checkpoints omit, ONNX Runtime's copies of the codec, a share for caches and the like.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from engine.errors import CheckpointError, EngineError
 from engine.serve.lane.timing import resident_mb
 from engine.system.freed_memory import trim
 
-SHARE = 1.3  # of the weights: passing copies, caches, what a window computes
+SHARE = 1.3  # of the weights: temporary copies, caches, activations
 LEAST_MB = 64.0
-KEPT_FREE_MB = 256.0  # that a model leaves to everybody else
-T5_PARAMETERS = 110e6  # t5-base's encoder, where it is not found to be measured
+KEPT_FREE_MB = 256.0  # reserve for other processes
+T5_PARAMETERS = 110e6  # t5-base's encoder, if it is not found to be measured
 EMBEDDED_PARAMETERS = 17e6
 ENCODEC_PARAMETERS = 59e6  # of every published model's codec
-CODEC_MB = 270.0 + 200.0  # its decoder and its encoder once more, as ONNX Runtime lays them out (docs/codec.md)
+CODEC_MB = 270.0 + 200.0  # ONNX Runtime's copies of its decoder and encoder (docs/codec.md)
 
 
 def need_mb(name: str, bytes_per_weight: float, t5: str | None = None) -> float:
-    """Memory in MB that a model will take; 0 where its files are not on this machine yet.  [load]"""
+    """Memory in MB that a model will take; 0 if its files are not on this machine yet.  [load]"""
     if name == "embedded":
         return LEAST_MB + SHARE * 4 * EMBEDDED_PARAMETERS / 1e6
     try:
@@ -36,7 +36,7 @@ def need_mb(name: str, bytes_per_weight: float, t5: str | None = None) -> float:
     encoder = 0.0
     if (folder / "state_dict.bin").exists() and not (folder / "model.safetensors").exists():
         encoder = _text_encoder(t5)
-    codec = CODEC_MB if weights > ENCODEC_PARAMETERS else 0.0  # a smaller model's is not worth a second runtime
+    codec = CODEC_MB if weights > ENCODEC_PARAMETERS else 0.0  # a second runtime does not pay for smaller codecs
     return LEAST_MB + codec + SHARE * (weights * bytes_per_weight + 4 * encoder) / 1e6
 
 
@@ -48,7 +48,7 @@ def _text_encoder(t5: str | None) -> float:
 
 
 def _parameters(folder: Path) -> float:
-    """Weights in a folder, in either format (the published pickles hold 2 bytes each)."""
+    """Number of weights in a folder, in either format (the published pickles hold 2 bytes each)."""
     stored = [_safetensors_parameters(path) for path in folder.glob("*.safetensors") if path.is_file()]
     if not stored:
         stored = [path.stat().st_size / 2 for path in folder.glob("*.bin") if path.is_file()]
@@ -56,7 +56,7 @@ def _parameters(folder: Path) -> float:
 
 
 def _safetensors_parameters(path: Path) -> float:
-    """Elements of all tensors, from the header as loading reads it; half the file's size where it is at fault."""
+    """Elements of all tensors, from the header as loading reads it; half the file's size if it is invalid."""
     try:
         return float(header_of(path).n_parameters)
     except CheckpointError:
@@ -66,8 +66,8 @@ def _safetensors_parameters(path: Path) -> float:
 def free_mb(device: str, limit_mb: float = 0.0) -> float:
     """Memory in MB that a model may still take on a device.
 
-    On the CPU what the system (and a container's limit) has left, less a reserve; with `limit_mb` at most what
-    this process is below it.  [load]
+    On the CPU what the system (and a container's limit) has left, less a reserve; with `limit_mb` at most this
+    process's distance from it.  [load]
     """
     if device.startswith("cuda"):
         import torch
@@ -78,7 +78,7 @@ def free_mb(device: str, limit_mb: float = 0.0) -> float:
 
 
 def free_text(free_mb: float, limit_mb: float, device: str = "cpu") -> str:
-    """How much is free, for errors; with the user's limit where one is set and counts.  [load]"""
+    """Text on free memory for errors; names the user's limit if one is set and applies.  [load]"""
     text = f"{max(free_mb, 0):.0f} MB are free"
     if not limit_mb or device.startswith("cuda"):
         return text
@@ -90,7 +90,7 @@ def _system_free_mb() -> float:
         lines = Path("/proc/meminfo").read_text().splitlines()
         return next(int(curve.split()[1]) / 1e3 for curve in lines if curve.startswith("MemAvailable:"))
     except (OSError, ValueError, StopIteration):
-        return float("inf")  # a system that does not say: its own refusal is all there is
+        return float("inf")  # unknown on this system: allocation itself must fail
 
 
 def _container_free_mb() -> float:
@@ -105,7 +105,7 @@ def _container_free_mb() -> float:
 
 
 def give_back() -> None:
-    """Return what is no longer used to the system, on CPU and GPU.  [load]"""
+    """Return unused memory to the system, on CPU and GPU.  [load]"""
     import torch
 
     gc.collect()

@@ -1,4 +1,4 @@
-"""A request to load or unload, how far it is, and giving way to the music while it is worked on."""
+"""A request to load or unload, its progress, and pauses that let the music go first."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from engine.serve.state import Wanted
 if TYPE_CHECKING:
     from engine.serve.models.loader import Loader
 
-LOW_FILL_SECONDS = 0.8  # in the least filled ring: below, loading pauses
+LOW_FILL_SECONDS = 0.8  # in the ring with the lowest fill: below, loading pauses
 PAUSE_SECONDS = 0.02
-PAUSE_SECONDS_MAX = 1.0  # at one sign of progress
-PAUSES_SECONDS_MAX = 20.0  # in all: a lane that never recovers does not stop a load for ever
+PAUSE_SECONDS_MAX = 1.0  # at one progress report
+PAUSES_SECONDS_MAX = 20.0  # in all: a lane that never recovers does not stop a load forever
 TELL_SECONDS = 0.1
 WARMING_UP = "warming up"  # in steps; all other stages count bytes
 STEPS = 1000  # of a stage, on the wire: bytes are more than a client can count
@@ -27,38 +27,38 @@ class Job:
 
     wanted: Wanted | None
     responder: Responder | None = None
-    began_seconds: float = 0.0  # when the loader took it in
+    began_seconds: float = 0.0  # when the loader began with it
     given_up: str = ""
     step: tuple[int, int, str] = (0, 0, "waits")
 
     def give_up(self, why: str) -> None:
-        """It is not wanted any more: its next `check` raises, and who asked is told.  [any]"""
+        """Cancel it: its next `check` raises, and the client gets an answer.  [any]"""
         self.given_up = why
         if self.responder is not None and self.wanted is not None:
             self.responder.error(LoadOvertaken(f"{self.wanted.name} was not loaded: {why}"))
 
     def taken_in(self, now_seconds: float) -> None:
-        """The loader has it.  [load]"""
+        """The loader begins with it.  [load]"""
         self.began_seconds = now_seconds
 
     def reached(self, step: tuple[int, int, str]) -> None:
-        """So far it is: done, of how much, in words.  [load]"""
+        """Set its progress: done, total, in words.  [load]"""
         self.step = step
         self.say_step()
 
     def say_step(self) -> None:
-        """Tell who asked how far it is.  [any]"""
+        """Send the progress to the client that asked.  [any]"""
         if self.responder is not None:
             self.responder.progress(*self.step)
 
     def check(self) -> None:
-        """Raise LoadOvertaken when it was given up.  [load]"""
+        """Raise LoadOvertaken if it was cancelled.  [load]"""
         if self.given_up:
             raise LoadOvertaken(self.given_up)
 
 
 class Progress:
-    """What a load reports to: passes it on, not too often; stops it when it was given up; lets the music go first."""
+    """Takes a load's reports: passes them on, not too often; stops a cancelled load; pauses for the music."""
 
     def __init__(self, loader: Loader, job: Job, wanted: Wanted) -> None:
         self._loader, self._job, self._wanted = loader, job, wanted
@@ -66,7 +66,7 @@ class Progress:
         self._told_seconds, self._stage, self.room_known, self._paused_seconds = 0.0, "", False, 0.0
 
     def __call__(self, stage: str, done: float, total: float) -> None:
-        """So much of a stage is done; raises LoadOvertaken.  [load]"""
+        """Report `done` of `total` in a stage; raises LoadOvertaken.  [load]"""
         self._job.check()
         now = self._clock.now_seconds()
         if stage != self._stage or done >= total or now - self._told_seconds >= TELL_SECONDS:
@@ -75,7 +75,7 @@ class Progress:
         self._let_music_go_first()
 
     def room_for(self, need_mb: float) -> None:
-        """Make room for so much; once is enough.  [load]"""
+        """Make room for `need_mb`, once.  [load]"""
         if need_mb and not self.room_known:
             self.room_known = True
             self._loader.make_room(self._wanted, need_mb)

@@ -1,4 +1,4 @@
-"""Running a model once before anybody waits for it, and measuring what a change to it takes. All of it [load]."""
+"""Runs a model once before a lane needs it, and measures how long a change to it takes. All of it [load]."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from engine.serve.models.handover import READY_FRAMES
 from engine.stream import StreamSettings, TokenStream, WindowSize
 
 FEW_FRAMES = 8
-PATIENCE_SECONDS = 2.5  # a change to a model may take so long; where it takes longer, less is taken along
+PATIENCE_SECONDS = 2.5  # limit for a change to a model; a slower one takes less context along
 LEAST_FRAMES = 50
 Progress = Callable[[float, float], None]
 
 
 def warm_up(model: LoadedModel, progress: Progress) -> tuple[int, float, float]:
-    """Run every stage, shortly, then as a lane's change to this model does.
+    """Run every stage briefly, then like a lane's change to this model.
 
-    Returns how many frames of what was heard a lane should take along, the seconds that its change takes, and the
-    real-time ratio.  [load]
+    Returns the frames of context that a lane takes along, the seconds that its change takes, and the real-time
+    factor.  [load]
     """
     progress(0, 3)
     _run(model, FEW_FRAMES, FEW_FRAMES)
@@ -32,7 +32,7 @@ def warm_up(model: LoadedModel, progress: Progress) -> tuple[int, float, float]:
     keep = model.window_frames - model.stride_frames
     few_seconds, ratio = _run(model, min(keep, LEAST_FRAMES), FEW_FRAMES)
     progress(2, 3)
-    if few_seconds > PATIENCE_SECONDS:  # more would only take longer
+    if few_seconds > PATIENCE_SECONDS:  # more context would take longer still
         return min(keep, LEAST_FRAMES), few_seconds + READY_FRAMES * 0.02 / ratio, ratio
     frames = min(keep, max(LEAST_FRAMES, int(keep * PATIENCE_SECONDS / max(few_seconds * keep / LEAST_FRAMES, 1e-6))))
     seconds, ratio = _run(model, frames, READY_FRAMES)
@@ -41,7 +41,7 @@ def warm_up(model: LoadedModel, progress: Progress) -> tuple[int, float, float]:
 
 
 def _run(model: LoadedModel, prompt_frames: int, frames: int) -> tuple[float, float]:
-    """Go on from so much noise, for so many frames: seconds of all of it, real-time ratio of the frames."""
+    """Continue `prompt_frames` of noise for `frames`: seconds in all, real-time factor of the frames."""
     began = time.perf_counter()
     device, codec = model.lm.out_norm.weight.device, model.codec
     sampling = Sampling(top_k=min(250, model.lm.config.card))
@@ -57,7 +57,7 @@ def _run(model: LoadedModel, prompt_frames: int, frames: int) -> tuple[float, fl
         stream = TokenStream.begin(model.executor, conditions, prompt, settings)
         state = codec.init_decoder(audio[..., -64 * codec.frame_samples :], prompt[None, :, -64:])
         stream.advance(1)
-        model.executor.warm_up()  # no lane is to wait for that
+        model.executor.warm_up()  # so that no lane waits for it
         prefilled = time.perf_counter()
         codec.decode_step(stream.advance(frames)[None].to(device), state, True)
     ended = time.perf_counter()

@@ -1,4 +1,4 @@
-"""The beat under a stream whose model is not told the tempo: what `engine.beat.bend` is laid on, for one output."""
+"""Beat alignment of a stream whose model has no tempo conditioning: the host's beats for `engine.beat.bend`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SPARE_SECONDS = 2.0
 
 
 class HostBeats:
-    """The beats of the line that an output's newest music was laid on, under samples at the model's rate.
+    """The host beats for which an output's newest music was made, by samples at the model's rate.
 
     All [generate].
     """
@@ -30,11 +30,11 @@ class HostBeats:
         self._output = output
 
     def beats_at(self, out: int) -> float:
-        """Beat of the host's grid at a sample put out."""
+        """Beat of the host's grid at an output sample."""
         return self._output.beat_map.entries[-1].beats_at(out * self._ratio)
 
     def next_bar(self, out: int) -> int:
-        """The first sample put out, at `out` or after it, on which a bar begins."""
+        """The first output sample, at `out` or after it, on which a bar begins."""
         entry, ratio = self._output.beat_map.entries[-1], self._ratio
         zero, curve = entry.placement.zero_samples, entry.placement.curve
         start = curve.bar_start(curve.next_bar(HostSample(zero + int(np.ceil(out * ratio)))))
@@ -48,8 +48,8 @@ class HostBeats:
 def bend_for(
     model: LoadedModel, output: RingOutput, settings: LaneSettings, frame: int, before: Tensor | None
 ) -> Bend | None:
-    """What bends a stream's sound from an own frame on, after the music `before` [C, n]; None for models that hear
-    the tempo.  [generate]
+    """The bend of a stream's audio from frame `frame` on, after the music `before` [C, n]; None for models with tempo
+    conditioning.  [generate]
     """
     codec = model.codec
     if TEMPO in model.takes or codec.sample_rate != RATE_HZ:
@@ -61,7 +61,7 @@ def bend_for(
 
 
 def off_the_beat(bend: Bend | None, output: RingOutput) -> tuple[float, float, float]:
-    """How far the newest music is off before it is put right, in beats and ms (late above 0), and how sure that is.
+    """How far the newest music is off before correction, in beats and ms (positive: late), and the confidence.
 
     [generate]
     """
@@ -72,17 +72,17 @@ def off_the_beat(bend: Bend | None, output: RingOutput) -> tuple[float, float, f
 
 
 def wanted(settings: LaneSettings) -> bool:
-    """Whether a lane's sound is to be bent onto the beat.  [any]"""
+    """Whether a lane's settings ask for bending onto the beat.  [any]"""
     return settings.get(BEND)
 
 
 def engaged(bend: Bend | None) -> bool:
-    """Whether sound is bent, or was: until then exactly as many frames are needed as it lasts.  [generate]"""
+    """Whether audio is bent, or was: until then a stream needs no spare frames.  [generate]"""
     return bend is not None and ((bend.active and bend.course.followed) or bend.map.last.shift != 0)
 
 
 def enough(placement: StreamPlacement, bend: Bend | None) -> StreamPlacement:
-    """A place that ends so much later that a stream whose sound is bent has frames enough for it.  [generate]"""
+    """A placement that ends later, so that a bent stream has enough frames.  [generate]"""
     if bend is None or not engaged(bend) or placement.end_samples == ENDLESS_SAMPLES:
         return placement
     rate = placement.grid.sample_rate_hz
@@ -92,7 +92,7 @@ def enough(placement: StreamPlacement, bend: Bend | None) -> StreamPlacement:
 
 
 def as_audible(placement: StreamPlacement, bend: Bend | None) -> StreamPlacement:
-    """A place on which a frame lies where it will be heard.  [generate]"""
+    """A placement on which each frame lies where it is heard after bending.  [generate]"""
     if bend is None:
         return placement
     shift = round(bend.map.last.shift * placement.grid.sample_rate_hz / RATE_HZ)

@@ -1,11 +1,11 @@
-"""From a stream's codes to the host's samples: codec, loudness, level, resampler, channels.
+"""From a stream's codes to samples at the host's rate: codec, loudness, level, resampler, channels.
 
-Sample 0 of what comes out lies on the first sample of frame 0, whatever the rates; frames are counted from
-where the stream's own music begins (its prompt comes before, at negative times, and is only used as context).
+Output sample 0 lies on the first sample of frame 0, whatever the rates; frames are counted from the end of the
+prompt, which has negative frames and serves as context only.
 
     codes --decode_step--> 32 kHz --seam--> (bend) --> history --slow gain, level--> resample --> channels --> [n, C]
 
-Where the sound is bent onto the beat, frames are counted in what was made, and everything else in what was put out.
+When audio is bent onto the beat, frames count audio before bending, everything else counts output.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from engine.serve.render.piece_decoder import PieceDecoder
 from engine.serve.render.seam import GlidingLevel, Seam
 from engine.serve.timeline.samples import CodecSample, SampleRates, StreamSample
 
-HISTORY_FRAMES = 600  # how far back a stream can be taken up again
-CUT_SECONDS = 0.005  # the same, where the change is to be heard exactly from a bar line on
-CROSSFADE_SECONDS = 0.02  # from what was made before a change to what is made after it
+HISTORY_FRAMES = 600  # how far back a stream can be resumed
+CUT_SECONDS = 0.005  # the same, for a change heard exactly from a bar line on
+CROSSFADE_SECONDS = 0.02  # from the old music to the new at a change
 
 
 class CodecOutput:
@@ -44,17 +44,17 @@ class CodecOutput:
         hold_samples: int | None = None,
         bend: Bend | None = None,
     ) -> None:
-        """Begin at `first_frame`, following on from audio [C, n] at the codec's rate and its codes [K, P].
+        """Begin at `first_frame`, continuing audio [C, n] at the codec's rate and its codes [K, P].
 
-        Both end where the stream begins; without them it begins from silence. `leaving` [C, n] is what would have
-        followed; it fades out, quickly after `hold_samples` more where given. The codec lives on `device`. With `bend`,
-        which begins there too, the sound is bent, and the audio before is what was put out.  [generate]
+        Both end where the stream begins; without them it begins from silence. `leaving` [C, n] is the old music from
+        there on; it fades out, quickly after `hold_samples` more if given. The codec runs on `device`. With `bend`,
+        which begins there too, the audio is bent, and the audio before is output.  [generate]
         """
         self.codec, self._device = codec, device
         self.resampler, self._channels = resampler, channels
         self.rates = SampleRates(resampler.orig, resampler.new, codec.frame_samples)
         self.bend = bend
-        self.audio_end = self.rates.start_of(first_frame)  # put out so far
+        self.audio_end = self.rates.start_of(first_frame)  # output so far
         if bend is not None:
             self.audio_end = CodecSample(bend.out_end)
         self.history = torch.zeros(codec.channels, 0)  # at the codec's rate, ends at `audio_end`
@@ -77,54 +77,54 @@ class CodecOutput:
 
     @property
     def end_samples(self) -> StreamSample:
-        """Host-rate samples put out so far, counted from frame 0.  [generate]"""
+        """Samples output so far, at the host's rate, counted from frame 0.  [generate]"""
         return StreamSample(self._resample.next_output_samples)
 
     @property
     def kept_from(self) -> StreamSample:
-        """The stream sample on which the first frame begins whose sound is kept; 0 or more.  [generate]"""
+        """First sample of the first frame whose audio is in the history; 0 or more.  [generate]"""
         kept_from = CodecSample(max(0, self.audio_end - self.history.shape[1]))
         return self.rates.stream_of(self.rates.start_of(self.rates.frame_from(kept_from)))
 
     @property
     def kept_samples(self) -> int:
-        """How much sound is kept, at the codec's rate.  [generate]"""
+        """Length of the history at the codec's rate.  [generate]"""
         return self.history.shape[1]
 
     def heard_before(self, frame: int, n_frames: int) -> Tensor:
-        """Audio [C, n] of whole frames, `n_frames` at most, right before a frame's length times `frame`.  [generate]"""
+        """Output [C, n] of at most `n_frames` whole frames, right before `frame` times a frame's length.  [generate]"""
         samples = self.codec.frame_samples
         end = self.history.shape[1] - (self.audio_end - frame * samples)
         begin = end - max(0, min(end // samples, n_frames)) * samples
         return self.history[:, max(begin, 0) : max(end, 0)].clone()
 
-    # -- frames that were made, and where they are heard ------------------------------------------------
+    # -- frames, and where they are heard ---------------------------------------------------------------
 
     def out_of(self, frame: int) -> CodecSample:
-        """Sample put out, at the codec's rate, on which an own frame is heard.  [generate]"""
+        """Output sample, at the codec's rate, on which a frame is heard.  [generate]"""
         made = self.rates.start_of(frame)
         return made if self.bend is None else CodecSample(self.bend.map.out_at(made))
 
     def stream_of(self, frame: int) -> StreamSample:
-        """The first stream sample on which an own frame is heard.  [generate]"""
+        """The first stream sample on which a frame is heard.  [generate]"""
         return self.rates.stream_of(self.out_of(frame))
 
     def frame_of(self, stream_sample: StreamSample) -> int:
-        """The own frame that is heard at a stream sample.  [generate]"""
+        """The frame that is heard at a stream sample.  [generate]"""
         return self.rates.frame_at(self._made_at(self.rates.codec_of(stream_sample)))
 
     def frame_from(self, out: CodecSample) -> int:
-        """The first own frame that begins to be heard at a sample put out or after it.  [generate]"""
+        """The first frame heard from an output sample or after it.  [generate]"""
         return self.rates.frame_from(self._made_at(out))
 
     def _made_at(self, out: CodecSample) -> CodecSample:
-        """The sample made that is heard at a sample put out."""
+        """The sample before bending that is heard at an output sample."""
         return out if self.bend is None else CodecSample(self.bend.map.made_at(out))
 
     # -- sound ------------------------------------------------------------------------------------------
 
     def push(self, codes: Tensor, last: bool = False) -> Tensor:
-        """Codes [K, t] to float32 [n, channels], what is final; with `last` all that is left.  [generate]"""
+        """Codes [K, t] to final samples, float32 [n, channels]; with `last` all that remain.  [generate]"""
         audio = self._seam.joined(self.decoder.decode(codes, last))
         if self.bend is not None:
             audio = torch.from_numpy(self.bend.push(audio.numpy(), last))
@@ -135,11 +135,11 @@ class CodecOutput:
         return _to_channels(out, self._channels).T.contiguous()
 
     def again_from(self, frame: int, codes: Tensor, hold_samples: int | None = None) -> CodecOutput:
-        """A chain that goes on at `frame`, in phase with what this one put out; codes [K, P] end there.
+        """A codec output that continues at `frame`, in phase with this one; codes [K, P] end there.
 
-        What this one put out is still heard for `hold_samples` of the codec, where given: then the change is quick.
+        This one's output is still heard for `hold_samples` of the codec, if given: then the change is quick.
 
-        Raises ValueError when that lies before the kept history or was not decoded yet.  [generate]
+        Raises ValueError when that lies before the history or is not decoded yet.  [generate]
         """
         end, bend = self.out_of(frame), self.bend
         start = self.audio_end - self.history.shape[1]
@@ -151,7 +151,7 @@ class CodecOutput:
         seconds = CROSSFADE_SECONDS if hold_samples is None else CUT_SECONDS
         fading = (hold_samples or 0) + int(seconds * self.codec.sample_rate)
         leaving = after[:, :fading].clone()
-        if 0 < leaving.shape[1] < fading:  # no more was made: it leaves as it would have gone on
+        if 0 < leaving.shape[1] < fading:  # no more was made: extrapolate it
             ahead = carry_on(self.history.numpy(), fading - leaving.shape[1])
             leaving = torch.cat([leaving, torch.from_numpy(ahead)], dim=1)
         again = CodecOutput(
@@ -162,15 +162,15 @@ class CodecOutput:
         return again.with_level(self._level.target)
 
     def _be_as_loud_as(self, other: CodecOutput) -> None:
-        """Go on from the loudness that another one had where this one begins."""
+        """Continue from another codec output's loudness where this one begins."""
         self._follower = other._follower
         self._loudness = other._follower.back_to(other._loudness, self.audio_end, self.history.T.numpy())
         self._resample = self._begin_resampling()
 
     def replay(self, frame: int, n_samples: int) -> Tensor:
-        """What was put out from a frame's length times `frame` on, once more: float32 [n, channels], what is known.
+        """The output from `frame` times a frame's length on, again: float32 [n, channels], as far as it is known.
 
-        Raises ValueError when that lies outside the kept history.  [generate]
+        Raises ValueError when that lies outside the history.  [generate]
         """
         end = self.rates.start_of(frame)
         start = self.audio_end - self.history.shape[1]
@@ -184,22 +184,22 @@ class CodecOutput:
         return (_to_channels(audio[:, :n_samples], self._channels) * self._level.now).T.contiguous()
 
     def with_loudness(self, target_lufs: float | None) -> CodecOutput:
-        """This chain, coming slowly to a loudness from where it is; None stays there.  [generate]"""
+        """Approach a loudness slowly, None to keep the present one; returns self.  [generate]"""
         self._follower = LevelFollower(self.codec.sample_rate, target_lufs)
         return self
 
     def with_level(self, level: float) -> CodecOutput:
-        """This chain, gliding to another gain factor from where it is.  [generate]"""
+        """Glide to another gain factor; returns self.  [generate]"""
         self._level.glide_to(level)
         return self
 
     def go_on_from(self, ahead: Tensor | None) -> None:
-        """How the music before would go on [C, m], where that is known; before the first push.  [generate]"""
+        """Set the known continuation [C, m] of the music before; call it before the first push.  [generate]"""
         self._seam.go_on_from(ahead)
 
 
 def _tail(audio: Tensor, n_samples: int) -> Tensor:
-    """The last `n_samples` of audio [C, n] (fewer where it is shorter), float32 on the CPU."""
+    """The last `n_samples` of audio [C, n] (fewer if it is shorter), float32 on the CPU."""
     return audio[:, max(audio.shape[1] - n_samples, 0) :].float().cpu()
 
 

@@ -1,4 +1,4 @@
-"""What a stream's model hears in its windows: what the lane was told, on the beats that its frames were laid on."""
+"""Conditioning of a stream's windows: the lane's prompt, references and values, on the beats of its frames."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from engine.serve.timeline.tempo_curve import TempoCurve
 if TYPE_CHECKING:
     from engine.serve.render.stream_renderer import StreamRenderer
 
-SAME_TEMPO = 1e-3  # tempi that differ by less of their size are one
+SAME_TEMPO = 1e-3  # relative difference below which tempi are equal
 
 
 def prompt_curve(placement: StreamPlacement, region: ReferenceAudio | None) -> TempoCurve | None:
-    """Where the beats of the given music lie, which has its own tempo; None where it is the host's.  [any]"""
+    """The tempo curve of the audio prompt, None if its tempo is the host's.  [any]"""
     tempo = placement.curve.tempo_at(placement.zero_samples)
     if region is None or abs(region.bpm / tempo - 1.0) < SAME_TEMPO:
         return None
@@ -33,20 +33,20 @@ def prompt_curve(placement: StreamPlacement, region: ReferenceAudio | None) -> T
 
 
 def follows_grid(model: LoadedModel) -> bool:
-    """Whether a model can be told another tempo in the middle of a window.  [any]"""
+    """Whether a model can take another tempo in the middle of a window.  [any]"""
     return TEMPO in model.takes and isinstance(model.conditioner, FollowsGrid)
 
 
 class Conditioning:
-    """What one renderer's stream hears in its windows: the stream calls it for each of them. All [generate]."""
+    """Yields the conditions of each window of one renderer's stream, which calls it. All [generate]."""
 
     def __init__(self, renderer: StreamRenderer) -> None:
-        self._renderer = proxy(renderer)  # the stream is the renderer's: nothing keeps that alive but the lane
+        self._renderer = proxy(renderer)  # only the lane keeps a renderer alive
         self.windows = 0  # so far
-        self.excerpt: HeardExcerpt | None = None  # of the style region, that the newest window hears
+        self.excerpt: HeardExcerpt | None = None  # of the style region, in the newest window
 
     def __call__(self, offset_frames: int, window_frames: int) -> tuple[Conditions, ...]:
-        """What the stream's next window hears; the part of the style that it listens to is noted."""
+        """The conditions of the stream's next window; records the style excerpt."""
         self.windows += 1
         conditioner, asked = self._renderer.model.conditioner, self._ask(offset_frames, window_frames)
         self.excerpt = conditioner.excerpts([asked], offset_frames)[0] if asked.style is not None else None
@@ -55,7 +55,7 @@ class Conditioning:
             return conditioner([asked], guidance, offset_frames, window_frames)[0]
 
     def retime(self) -> None:
-        """The frames that no window has drawn yet hear the beat map as it is now."""
+        """Condition frames that are not drawn yet on the current beat map."""
         model = self._renderer.model
         follows, size = model.conditioner, model.window_frames
         if not follows_grid(model) or not isinstance(follows, FollowsGrid):
@@ -67,7 +67,7 @@ class Conditioning:
         self._renderer.stream.retime(renew)
 
     def _ask(self, offset_frames: int, window_frames: int) -> Ask:
-        """What is asked for in the window at a stream frame."""
+        """The request for the window at a stream frame."""
         renderer, output = self._renderer, self._renderer.output
         grid = output.beat_map.model_grid(renderer.prompt_frames, offset_frames, window_frames, output.loop)
         placement = bending.as_audible(output.writing, renderer.codec_output.bend)

@@ -1,4 +1,4 @@
-"""A lane's fader: from which stream sample on a stream is how loud, with a short glide; and what it was before it.
+"""A lane's fader: gain by stream sample, with short glides; and the recent audio before it.
 
 gain   1 ------\\                /------     points: (stream sample, gain from there on)
        0        \\______________/
@@ -14,7 +14,7 @@ from engine.serve.timeline.beat_map import ALWAYS
 from engine.serve.timeline.samples import StreamSample
 
 GLIDE_SECONDS = 0.01
-TAPE_SECONDS = 8.0  # more than a host can be behind what is made
+TAPE_SECONDS = 8.0  # more than a host can lag behind made music
 
 
 class Fader:
@@ -29,34 +29,34 @@ class Fader:
         self.told: tuple[float, list[tuple[StreamSample, float]]] = (gain, [])  # gain now, points to come
 
     def tell(self, gain: float, points: list[tuple[StreamSample, float]]) -> None:
-        """What a lane's settings want: the gain now, and from which stream samples on another one."""
+        """Set what a lane's settings ask for: the gain now, and from which stream samples on another one."""
         self.told = gain, points
 
     def passed(self, here: StreamSample) -> None:
-        """The host is at a stream sample: what lies behind it is not to come any more."""
+        """The host is at a stream sample: drop the points it has passed."""
         gain, points = self.told
         passed = [point for point in points if point[0] <= here]
         self.told = passed[-1][1] if passed else gain, points[len(passed) :]
 
     def moved(self) -> None:
-        """Own samples lie elsewhere from now on: it stands where it stood for the host, and is told the rest anew."""
+        """Stream samples lie elsewhere from now on: keep the present gain and drop the points; `tell` sets new ones."""
         gain = self.told[0]
         self._points, self.told = [(ALWAYS, gain, gain)], (gain, [])
 
     @property
     def target(self) -> float:
-        """The gain that it goes to last."""
+        """The gain after the last point."""
         return self._points[-1][2]
 
     def standing(self, stream_samples: StreamSample) -> tuple[float, list[tuple[StreamSample, float]]]:
-        """Where it goes by a stream sample, and where it goes from which stream samples behind that."""
+        """The gain reached by a stream sample, and the points behind it."""
         gain = next(after for stream_sample, _, after in reversed(self._points) if stream_sample <= stream_samples)
         return gain, [
             (stream_sample, after) for stream_sample, _, after in self._points if stream_sample > stream_samples
         ]
 
     def fade(self, stream_samples: StreamSample, gain: float) -> None:
-        """Glide to another gain from a stream sample on; what was to come after it is forgotten."""
+        """Glide to another gain from a stream sample on; later points are dropped."""
         before = float(self.over(stream_samples, 1)[0])
         points = [point for point in self._points if point[0] < stream_samples]
         while len(points) > 1 and points[1][0] < stream_samples - self._kept_samples:
@@ -73,14 +73,14 @@ class Fader:
         return gains
 
     def faded(self, audio: Tensor, stream_begin: StreamSample) -> Tensor:
-        """Own samples [n, channels] from `stream_begin` on, as loud as they are to be heard."""
+        """Apply the gains to stream samples [n, channels] from `stream_begin` on."""
         if len(self._points) == 1 and self.target == 1.0:
             return audio
         return audio * self.over(stream_begin, len(audio))[:, None]
 
 
 class RecentAudio:
-    """The last seconds of what a stream has put out, before its fader; all [generate]."""
+    """The last seconds of a stream's audio, before its fader; all [generate]."""
 
     def __init__(self, rate_hz: int, channels: int) -> None:
         self._kept_samples = int(TAPE_SECONDS * rate_hz)
@@ -89,11 +89,11 @@ class RecentAudio:
 
     @property
     def stream_begin(self) -> StreamSample:
-        """First stream sample that is known."""
+        """First stream sample that is stored."""
         return StreamSample(self.stream_end - len(self._audio))
 
     def put(self, audio: Tensor, stream_begin: StreamSample) -> None:
-        """Own samples [n, channels] from `stream_begin` on, in place of what is known from there on."""
+        """Store stream samples [n, channels] from `stream_begin` on; they replace what is stored from there on."""
         known = self._audio if stream_begin == self.stream_end else self.between(self.stream_begin, stream_begin)
         if stream_begin > self.stream_end:
             known = known[:0]
@@ -101,6 +101,6 @@ class RecentAudio:
         self.stream_end = StreamSample(stream_begin + len(audio))
 
     def between(self, stream_begin: StreamSample, stream_end: StreamSample) -> Tensor:
-        """Own samples [n, channels] of a stretch, as far as it is known."""
+        """Stream samples [n, channels] of a stretch, as far as they are stored."""
         first = self.stream_begin
         return self._audio[max(0, stream_begin - first) : max(0, stream_end - first)]

@@ -1,4 +1,4 @@
-"""A renderer's guard: fed with what its codec output puts out, taken back with it. All of it [generate]."""
+"""Feeds a renderer's guard with its codec output, and rewinds with it. All of it [generate]."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from engine.serve.render.codec_output import CodecOutput
 
 
 class GuardInput:
-    """Its frames are a codec frame's length of what is put out, those before 0 the music that it goes on from."""
+    """The guard's frames are a codec frame's length of output; negative frames are the prompt."""
 
     def __init__(self, codec_output: CodecOutput, codes: Tensor | None, bpm: float) -> None:
-        """Begin where the codec output does; codes [K, P] end there, as the codec output's history does."""
+        """Begin where the codec output does; codes [K, P] end there, as its history does."""
         codec = codec_output.codec
         self._guard = Guard(codec.sample_rate, codec.n_codebooks, bpm)
         self.verdict: Verdict | None = None
@@ -26,19 +26,19 @@ class GuardInput:
             self._guard.begin(np.zeros(0, np.float32), np.zeros((codec.n_codebooks, 0), np.int16), frame)
 
     def hear(self, codec_output: CodecOutput, codes: Tensor, n_samples: int, bpm: float) -> None:
-        """The chain has taken codes [K, n] and put out `n_samples` more, at the codec's rate."""
+        """Take codes [K, n] and the `n_samples` that the codec output has added, at the codec's rate."""
         self._guard.tempo(bpm)
         audio = _mono(codec_output.history[:, codec_output.history.shape[1] - n_samples :])
         found = self._guard.hear(audio, codes.cpu().numpy())
         self.verdict = self.verdict or found
 
     def pardon(self, verdict: Verdict) -> None:
-        """Let a fault pass; the next one that was heard comes forward."""
+        """Let a fault pass; the next one detected is the verdict then."""
         self._guard.pardon(verdict)
         self.verdict = self._guard.go_on()
 
     def back_to(self, codec_output: CodecOutput) -> None:
-        """The stream was taken back to where this chain goes on."""
+        """Rewind to where a codec output continues."""
         self.verdict = None
         self._guard.back_to(codec_output.audio_end // codec_output.codec.frame_samples, _mono(codec_output.history))
 

@@ -1,6 +1,6 @@
-"""The last stage before the ring: what the fader lets through, its true peak under the ceiling. All of it [generate].
+"""The last stage before the ring: keeps the fader's output below a true-peak ceiling. All of it [generate].
 
-Own sample n of what comes out is stream sample n of what goes in: the limiter's look-ahead is waited for, not added.
+Stream sample n at the output is stream sample n at the input: the limiter's look-ahead adds no delay.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from engine.serve.timeline.samples import StreamSample
 
 
 class LimiterStage:
-    """One stream's limiter; takes stream samples [n, channels] in turn, or goes on elsewhere."""
+    """One stream's limiter; takes stream samples [n, channels] in order, or restarts elsewhere."""
 
     def __init__(self, sample_rate_hz: int, channels: int) -> None:
         self._limiter, self._channels = PeakLimiter(sample_rate_hz), channels
@@ -22,24 +22,24 @@ class LimiterStage:
 
     @property
     def memory_samples(self) -> int:
-        """How much of what comes before a sample has a part in how loud it is."""
+        """Number of samples before a sample that affect its gain."""
         return self._limiter.memory_samples
 
     @property
     def running(self) -> bool:
-        """Whether it knows what came before; else `begin`."""
+        """Whether the samples before are known; else call `begin`."""
         return self._state is not None
 
     def go_on_at(self, stream_samples: StreamSample) -> None:
-        """What comes next is `stream_samples`."""
+        """Continue at `stream_samples`."""
         self.stream_fed, self._state = stream_samples, None
 
     def begin(self, before: Tensor) -> None:
-        """`before` [m, channels] is what was taken right before the next sample."""
+        """Begin after `before` [m, channels], the samples right before the next one."""
         self._state = self._limiter.init(self._channels, self.stream_fed, before.numpy())
 
     def push(self, audio: Tensor, last: bool) -> tuple[Tensor, StreamSample]:
-        """[n, channels] more; what is final, and its first stream sample. `last` empties everything."""
+        """Take [n, channels] more; returns final samples and the first one's position. `last` empties the limiter."""
         state = self._state or self._limiter.init(self._channels, self.stream_fed)
         out, after = self._limiter.step(audio.numpy(), state, last)
         self._state = None if last else after
@@ -47,6 +47,6 @@ class LimiterStage:
         return torch.from_numpy(out), StreamSample(state.next_sample)
 
     def whole(self, audio: Tensor, stream_begin: StreamSample, before: Tensor) -> Tensor:
-        """[n, channels] from a stream sample on, all of it, after `before`; what runs is left alone."""
+        """Limit [n, channels] from a stream sample on, after `before`, without touching the running state."""
         state = self._limiter.init(self._channels, stream_begin, before.numpy())
         return torch.from_numpy(self._limiter.step(audio.numpy(), state, last=True)[0])

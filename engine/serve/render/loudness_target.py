@@ -1,4 +1,4 @@
-"""How loud a stream is to be: as the region that it goes on from, or a figure. In the model's own loudness."""
+"""A stream's target loudness: that of its audio prompt, or a number. In the model's own loudness."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from engine.listen.meter import integrated_lufs
 from engine.serve.lane_settings import LaneSettings, ReferenceAudio
 from engine.serve.render.stream_settings import in_channels
 
-REGION_SECONDS = 30.0  # of the region's end, that are measured
+REGION_SECONDS = 30.0  # of the region's end, measured
 _measured = WhileItLives()
-DOUBLED_LU = 10.0 * math.log10(2.0)  # mono on two channels is louder by so much
+DOUBLED_LU = 10.0 * math.log10(2.0)  # gain of mono on two channels
 
 
 def target_lufs(
     settings: LaneSettings, region: ReferenceAudio | None, gain: float, codec_channels: int, ring_channels: int
 ) -> float | None:
-    """What the codec's audio is to be brought to; it is `gain` times as loud as the user hears it. None: as it is.
+    """Target of the codec's audio, which is `gain` times as loud as the output; None leaves it as it is.
 
     The lane's fader comes after it.  [generate]
     """
@@ -37,7 +37,7 @@ def target_lufs(
 
 
 def _region_lufs(audio: Tensor, rate_hz: int, channels: int) -> float:
-    """Of the end of a region, as the codec's channels hear it; measured once."""
+    """Loudness of a region's end in the codec's channels; measured once."""
     return float(_measured(audio, (rate_hz, channels), lambda: _measure(audio, rate_hz, channels)))
 
 

@@ -3,10 +3,10 @@
     host position   now ........ margin ..... written               lead
                      |-- plays --|-- may be taken back --|-- to be made --|
 
-A change that is to be heard (prompt, references, parameters, tempo) takes the stream back to a frame that the
-host has not reached, and goes on from the tokens played before it: what is already in the ring up to there
-still sounds. Where the host's tempo alone moves, the model goes on in its window, from the beats that are heard to
-those that are wanted; a little of it is taken up by what is still to be made, and nothing is taken back.
+An audible change (prompt, references, parameters, tempo) takes the stream back to a frame that the host has not
+reached and continues from the tokens before it: the ring's music up to there still plays. When only the host's tempo
+changes, the model continues in its window, from the old beats to the new; a small change affects only music still to
+be made.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from engine.stream import StreamSettings, TokenStream
 
 
 class StreamRenderer:
-    """Makes one stream: tokens, their sound, and through `output` a lane's ring; all methods [generate]."""
+    """Makes one stream: tokens, audio, and through `output` a lane's ring; all methods [generate]."""
 
     def __init__(
         self,
@@ -46,14 +46,14 @@ class StreamRenderer:
         region: ReferenceAudio | None = None,
         taken_over: HandoverPrompt | None = None,
     ) -> None:
-        """Begin after the end of `region`, or with `taken_over` in the middle of another model's music."""
+        """Begin after the end of `region`, or with `taken_over` within another model's music."""
         self.model, self.settings, self.seed, self._first_seed, self.region = model, settings, seed, seed, region
         self.output = RingOutput(ring, placement, settings.gain)
         self.conditioning = Conditioning(self)
         self.prompt: Prompt | None = None
         self.prompt_frames = 0
-        self.version = 0  # counts what was taken back or made anew
-        self.in_window = False  # what was made anew last went on in the open window, without reading what came before
+        self.version = 0  # counts rewinds and regenerations
+        self.in_window = False  # the last regeneration went on in the open window, without a prefill
         self.resampler = StreamResampler(model.codec.sample_rate, ring.form.sample_rate_hz)
         if taken_over is None:
             self._begin(placement)
@@ -71,12 +71,12 @@ class StreamRenderer:
         self._start(placement, self.prompt, 0, 0)
 
     def _start(self, placement: StreamPlacement, before: Prompt | None, frame: int, first_frame: int) -> None:
-        """Stream and sound from an own frame on; `before` is what sounds right before it."""
+        """Start stream and codec output at a frame; `before` is the music right before it."""
         codes, audio = (None, None) if before is None else (before.codes, before.audio)
         own_curve = prompt_curve(placement, self.region) if before is not None and not frame else None
         self.output.begin(placement, own_curve)
         bend = bending.bend_for(self.model, self.output, self.settings, frame, audio)
-        self._reserved = False  # frames for a sound that is bent
+        self._reserved = False  # spare frames for bent audio
         model, tuned = self.model, self._tuned(self.settings, placement, bend)
         self.stream = TokenStream.begin(model.executor, self.conditioning, codes, tuned, self.seed, first_frame)
         device, channels, level = model.lm.out_norm.weight.device, self.output.ring.form.channels, 1.0 / self.gain
@@ -91,22 +91,22 @@ class StreamRenderer:
         self.version += 1
 
     def _tuned(self, settings: LaneSettings, placement: StreamPlacement, bend: Bend | None) -> StreamSettings:
-        """How the stream draws, and where it ends, by settings and a place."""
+        """The stream's sampling and end, by settings and placement."""
         return stream_settings(self.model, settings, bending.enough(placement, bend), self.prompt_frames)
 
-    # -- what it is and wants -------------------------------------------------------------------------
+    # -- state and new frames -------------------------------------------------------------------------
 
     @property
     def placement(self) -> StreamPlacement:
-        """Where it lies in the host's pass of the timeline."""
+        """The placement in the host's present pass of the timeline."""
         return self.output.placement
 
     def wants(self, position_samples: HostSample, lead_seconds: float) -> bool:
-        """Whether more is to be made for a host at `position_samples`: never more than the lead."""
+        """Whether more music is needed for a host at `position_samples`: never more than the lead."""
         return not self.stream.finished and self.output.wants(position_samples, lead_seconds)
 
     def keep(self, codes: Tensor) -> None:
-        """New frames [K, n] of the stream: decode and resample; `output.write` later."""
+        """Decode and resample new frames [K, n] of the stream; `output.write` comes later."""
         heard, self.taken_frames = self.codec_output.audio_end, self.taken_frames + codes.shape[1]
         audio = self.codec_output.push(codes, last=self.stream.finished)
         if not self._reserved and bending.engaged(self.codec_output.bend):
@@ -117,28 +117,28 @@ class StreamRenderer:
         self.output.put(audio, StreamSample(self.codec_output.end_samples - len(audio)))
 
     def adopt_candidate(self, stream: TokenStream) -> None:
-        """Go on with a fork of the stream, which has the same music up to where it was forked."""
+        """Continue with a fork of the stream."""
         self.stream = stream
 
     def window_stays(self, settings: LaneSettings, placement: StreamPlacement) -> bool:
-        """Whether the open window hears all that other settings and another place say."""
+        """Whether the open window can continue with other settings and another placement."""
         same, known = settings.regenerating() == self.settings.regenerating(), self.settings.conditioned()
         moves = follows_grid(self.model) or (not same and placement.curve == self.placement.curve)
         return moves and settings.conditioned() == known
 
-    # -- changing its mind ------------------------------------------------------------------------------
+    # -- regeneration -----------------------------------------------------------------------------------
 
     def restart(self, settings: LaneSettings, placement: StreamPlacement, generation: int) -> None:
-        """From the first frame again, at another place or otherwise; nothing of it was heard yet."""
+        """Restart from the first frame, with other settings or another placement; nothing was heard yet."""
         self.settings = settings
         self.output.fader.moved()
         self._begin(placement)
         self.output.announce(placement.start_samples, generation)
 
     def redraw(self, settings: LaneSettings) -> bool:
-        """What no step has begun to draw is drawn by other settings: nothing is taken back, and no window is read.
+        """Draw frames that no step has begun with other settings, without rewind or prefill.
 
-        False, and nothing is done, where they ask for more than that.
+        Returns False, and changes nothing, if the settings need more than that.
         """
         tuned = self._tuned(settings, self.placement, self.codec_output.bend)
         stays = self.window_stays(settings, self.placement) and settings.dice == self.settings.dice
@@ -158,10 +158,10 @@ class StreamRenderer:
         placement: StreamPlacement,
         generation: int,
     ) -> None:
-        """Make everything from `cut_samples` on anew for a host at `host`, with other settings, line or end.
+        """Regenerate everything from `cut_samples` on for a host at `host`, with other settings, tempo curve or end.
 
-        The cut lies on the first frame that begins there or later, or on the last one that is made. The beats that
-        are heard up to there are led to those of `placement` without a jump.
+        The cut lies on the first frame that begins there or later, or on the last one made. The beats up to there are
+        led to those of `placement` without a jump.
         """
         self._cut_from(
             self.codec_output.rates.start_of(max(0, self.placement.frame_at(cut_samples))), settings, placement
@@ -176,9 +176,9 @@ class StreamRenderer:
         placement: StreamPlacement,
         generation: int,
     ) -> None:
-        """Make everything from `stream_sample` on anew, to the sample: up to it what was made sounds.
+        """Regenerate everything from exactly `stream_sample` on; the old music sounds up to it.
 
-        The cut is in the frame that holds it, and what the new frames have before it is thrown away.
+        The cut is in the frame that holds it; the new frames' samples before it are discarded.
         """
         frame = self._known(self.codec_output.frame_of(stream_sample))
         hold = self.codec_output.rates.codec_of(stream_sample) - self.codec_output.out_of(frame)
@@ -195,14 +195,14 @@ class StreamRenderer:
         placement: StreamPlacement,
         generation: int,
     ) -> None:
-        """After a jump, or far behind the host: `stream_samples` comes to lie on `to_samples`.
+        """After a jump, or when late: move `stream_samples` to `to_samples`.
 
-        What follows is made anew, from the frame that holds that sample; `placement` is that of the present pass,
-        its zero is set here.
+        Music is regenerated from the frame that holds that sample; `placement` is that of the present pass, its zero
+        is set here.
         """
         frame = self._known(self.codec_output.frame_of(max(stream_samples, FIRST)))
         self.output.fader.moved()
-        unheard = min(placement.unheard_samples, stream_samples)  # it is heard from there on, its beginning too
+        unheard = min(placement.unheard_samples, stream_samples)  # heard from there on, its beginning too
         zero = HostSample(to_samples - stream_samples)
         self._cut(frame, settings, replace(placement, zero_samples=zero, unheard_samples=unheard))
         self.output.announce_here(host, generation)
@@ -215,9 +215,9 @@ class StreamRenderer:
         context_frames: int | None,
         generation: int,
     ) -> None:
-        """Make everything from `stream_sample` on anew from another seed: `seed_of` the frame where it begins.
+        """Regenerate everything from `stream_sample` on with another seed: `seed_of` the frame where it begins.
 
-        The model still hears `context_frames` of the music before it; None: as much as it keeps.
+        The model is conditioned on `context_frames` of the music before it; None: on all it keeps.
         """
         frame = self._cut_from(self.codec_output.rates.codec_of(stream_sample), self.settings, self.placement)
         self.stream.reseed(seed_of(frame))
@@ -226,14 +226,14 @@ class StreamRenderer:
             self.stream.rewind(self.stream.n_frames, context_frames)
 
     def steer(self, placement: StreamPlacement) -> None:
-        """What is still to be made lies on `placement`, led there from what is made; nothing is taken back."""
+        """Align music still to be made to `placement`, led there from made music; nothing is taken back."""
         stream_sample = self.stream_free
         self.output.steer(stream_sample, self._reached(placement, stream_sample))
         self.conditioning.retime()
         self._set_total()
 
     def _reached(self, placement: StreamPlacement, stream_sample: StreamSample) -> StreamPlacement:
-        """A place whose line is come to from the beat that was laid at a stream sample."""
+        """`placement` with a tempo curve led there from the beat of a stream sample."""
         if stream_sample <= self.placement.unheard_samples and not self.prompt_frames:
             return placement
         return self.output.beat_map.led_to(placement, stream_sample)
@@ -244,17 +244,17 @@ class StreamRenderer:
         return self.codec_output.stream_of(self.stream.free_frame - self.prompt_frames)
 
     def _known(self, frame: int) -> int:
-        """An own frame, or the last one that is made where that is earlier."""
+        """A frame, or the last one made if that is earlier."""
         return min(frame, self.codec_output.frame_of(self.output.stream_made))
 
     def _set_total(self) -> None:
-        """Tell the stream where the music ends."""
+        """Set the stream's length in frames."""
         self.stream.with_total(self._tuned(self.settings, self.placement, self.codec_output.bend).total_frames)
 
     def _cut_from(self, coded: CodecSample, settings: LaneSettings, placement: StreamPlacement) -> int:
-        """Cut on the first own frame that begins at a sample of the codec's rate or later; that frame.
+        """Cut on the first frame that begins at a codec sample or later; returns that frame.
 
-        On the last one that is made where that is earlier: all that was made of it sounds, a host may be waiting there.
+        If the last one made is earlier, cut on it: all of its audio sounds, as a host may be waiting there.
         """
         frame, made = self._known(self.codec_output.frame_from(coded)), self.output.stream_made
         end = self.codec_output.rates.codec_of(made)
@@ -272,10 +272,10 @@ class StreamRenderer:
         hold_samples: int | None = None,
         placed: bool = False,
     ) -> None:
-        """Forget own frames from `frame` on, and go on elsewhere or otherwise.
+        """Drop frames from `frame` on, and continue with other settings or another placement.
 
-        What was made is heard for `hold_samples` more, at the codec's rate. A change that is `placed` begins a window:
-        it gives the same music whenever it was told.
+        The old music is heard for `hold_samples` more, at the codec's rate. A change that is `placed` begins a window,
+        so that it gives the same music whenever it was sent.
         """
         same = settings.regenerating() == self.settings.regenerating()
         stays = self.window_stays(settings, placement) and (same or not placed)
@@ -307,18 +307,18 @@ class StreamRenderer:
         self.version += 1
 
     def end_at(self, end_samples: HostSample, generation: int) -> None:
-        """End the music at a host position, with a short fade; what is made beyond it is taken back."""
+        """End the music at a host position, with a short fade; made music beyond it is dropped."""
         self.version += 1
         self.output.end_at(end_samples, generation)
         self._set_total()
 
     def quiet_change(self, settings: LaneSettings) -> None:
-        """Settings that need no new tokens; the fader is told by the scheduler."""
+        """Change settings that need no new tokens; the scheduler sets the fader."""
         self.settings = settings
         self._tune()
 
     def _tune(self) -> None:
-        """What the settings say of the sound itself."""
+        """Apply the settings of the audio itself: loudness, level, bend."""
         channels = self.model.codec.channels, self.output.ring.form.channels
         target = target_lufs(self.settings, self.region, self.gain, *channels)
         self.codec_output.with_loudness(target).with_level(1.0 / self.gain)

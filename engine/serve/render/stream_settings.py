@@ -1,4 +1,4 @@
-"""A lane's parameters as what the token stream takes, and its region as the prompt to go on from."""
+"""A lane's parameters as settings of the token stream, and its region as audio prompt."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from engine.stream import StreamSettings, WindowSize
 
 GAIN_MOST = 16.0
 SPARE_FRAMES = 25  # by which the end may move later without a new window
-BEFORE_FRAMES = 50  # of the region before the prompt that the codec hears
+BEFORE_FRAMES = 50  # of the region before the prompt, as context for the codec
 
 
 @dataclass(frozen=True)
 class Prompt:
     """The music right before a stream: codes [K, P], audio [C, n] at the model's rate; both end there.
 
-    The audio is `gain` times as loud as the user's; what follows is to be divided by it, to go on as loud as they play.
-    `ahead` [C, m] is how it would go on, as loud, where that is known.
+    The audio is `gain` times as loud as the user's; the stream's audio is divided by it. `ahead` [C, m] is its
+    continuation at the same level, if known.
     """
 
     codes: Tensor
@@ -40,15 +40,15 @@ class Prompt:
 
 @dataclass(frozen=True)
 class HandoverPrompt:
-    """Another model's music up to own frame `frame`, as this one hears it: what a renderer goes on from.  [any]"""
+    """Another model's music up to frame `frame`, encoded by this model: a renderer's audio prompt.  [any]"""
 
     heard: Prompt
     frame: int
-    prompt_frames: int  # of the stream that is taken over: both count frames alike
+    prompt_frames: int  # of the old stream: both count frames alike
 
 
 def own_values(model: LoadedModel) -> dict[str, float]:
-    """A model's own values of some parameters, in place of the table's defaults.  [any]"""
+    """A model's own values of parameters, in place of the table's defaults.  [any]"""
     return {
         CFG.name: model.cfg_coef,
         TEMPERATURE.name: model.temperature,
@@ -57,7 +57,7 @@ def own_values(model: LoadedModel) -> dict[str, float]:
 
 
 def left_aside(model: LoadedModel, settings: LaneSettings) -> str:
-    """What a lane was told and a model cannot follow, in words; empty when there is nothing.  [any]"""
+    """The parts of a lane's settings that a model cannot follow, in words; empty without any.  [any]"""
     request = [*sorted(settings.regions), *(["text"] if settings.prompt else [])]
     lacking = [wish for wish in request if wish not in model.takes]
     return f"{model.name} cannot follow {' and '.join(lacking)}, which waits for a model that can" if lacking else ""
@@ -66,7 +66,7 @@ def left_aside(model: LoadedModel, settings: LaneSettings) -> str:
 def stream_settings(
     model: LoadedModel, settings: LaneSettings, placement: StreamPlacement, prompt_frames: int
 ) -> StreamSettings:
-    """How a stream at `placement` samples, is guided and ends.  [generate]"""
+    """Sampling, guidance and end of a stream at `placement`.  [generate]"""
     beta = settings.get(CFG_BETA)
     frames = placement.frames_to_end()
     return StreamSettings(
@@ -84,7 +84,7 @@ def stream_settings(
 
 
 def make_prompt(model: LoadedModel, region: ReferenceAudio | None) -> Prompt | None:
-    """The end of a region as codes, in whole frames counted back from its end; None for none.
+    """The end of a region as codes, in whole frames counted back from its end; None without a region.
 
     Raises RegionTooShort when it holds less than a frame.  [generate]
     """
@@ -102,7 +102,7 @@ def make_prompt(model: LoadedModel, region: ReferenceAudio | None) -> Prompt | N
 
 
 def as_prompt(model: LoadedModel, audio: Tensor, before: Tensor | None = None) -> Prompt:
-    """Audio [C, n] of whole frames, as loud as the user plays, as a model hears it after `before`.  [generate]"""
+    """Encode audio [C, n] of whole frames, at the user's level, after `before`.  [generate]"""
     gain, device = _gain(model, audio), model.lm.out_norm.weight.device
     audio = in_channels(audio, model.codec.channels) * gain
     led = None if before is None else (in_channels(before, model.codec.channels) * gain)[None].to(device)
@@ -119,7 +119,7 @@ def in_channels(audio: Tensor, channels: int) -> Tensor:
 
 
 def _gain(model: LoadedModel, audio: Tensor) -> float:
-    """What brings audio to the loudness the model was trained at, within reason; 1 for models that do not care."""
+    """Gain that brings audio to the model's training loudness, within limits; 1 for models without one."""
     rms = float(audio.pow(2).mean().sqrt())
     if model.trained_rms is None or rms <= 0.0:
         return 1.0

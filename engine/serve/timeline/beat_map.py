@@ -1,10 +1,10 @@
-"""What beat each stream sample of a stream was laid on: the truth about what is made, whatever the host did since.
+"""The beat for which each stream sample was made, whatever the host did since.
 
-    stream samples   prompt | place of the start   | after a change of tempo | after a loop's end | ...
+    stream samples   prompt | first placement      | after a change of tempo | after a loop's end | ...
                          0                      each entry holds from its first stream sample to the next one's
 
-A change of tempo, a jump or a loop's return begins a new entry, so that what a window hears of the music before it
-has the beats that it was made for.
+A change of tempo, a jump or a loop's return begins a new entry, so that a window's past frames keep the beats for
+which they were made.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ from engine.serve.timeline.tempo_curve import TempoCurve, TempoSegment
 
 ALWAYS = StreamSample(-(1 << 62))  # before everything
 SAME_BEATS = 1e-4
-KEPT_SECONDS = 60.0  # of what is behind: more than any window reaches back
+KEPT_SECONDS = 60.0  # of the past: more than any window reaches back
 
 
 @dataclass(frozen=True)
 class BeatMapEntry:
-    """From `from_stream_sample` on the stream was laid on `placement`, and moved as a whole since.  [any]"""
+    """From `from_stream_sample` on the stream was made for `placement`, and moved as a whole since.  [any]"""
 
     from_stream_sample: StreamSample
     placement: StreamPlacement
     moved_samples: int = 0
 
     def position(self, stream_samples: float) -> float:
-        """Where in its pass of the host's timeline a stream sample sounds.  [any]"""
+        """Host position of a stream sample in its pass.  [any]"""
         return self.placement.zero_samples + self.moved_samples + stream_samples
 
     def beats_at(self, stream_samples: float) -> float:
-        """Beat of the host at a stream sample, in floats.  [any]"""
+        """The host's beat at a stream sample, in floats.  [any]"""
         return self.placement.curve.quick_beats(self.placement.zero_samples + stream_samples)
 
 
@@ -43,14 +43,14 @@ class BeatMap:
     """The entries of one stream, in order; all [generate]."""
 
     def __init__(self, placement: StreamPlacement, prompt: TempoCurve | None = None) -> None:
-        """Begin on `placement`; a prompt of another tempo lies on its own line, in the same host samples."""
+        """Begin on `placement`; a prompt of another tempo lies on its own tempo curve, in the same host samples."""
         self.entries = [BeatMapEntry(ALWAYS, placement)]
         if prompt is not None:
             before = BeatMapEntry(ALWAYS, replace(placement, curve=prompt))
             self.entries = [before, BeatMapEntry(FIRST, placement)]
 
     def lay(self, from_stream_sample: StreamSample, placement: StreamPlacement) -> None:
-        """From a stream sample on everything lies on `placement`."""
+        """Add an entry: `placement` from a stream sample on."""
         kept = [entry for entry in self.entries if entry.from_stream_sample < from_stream_sample]
         if kept and kept[-1].placement.same_course(placement) and not kept[-1].moved_samples:
             kept[-1] = replace(kept[-1], placement=placement)
@@ -62,24 +62,24 @@ class BeatMap:
             self.entries.pop(0)
 
     def move(self, by_samples: int) -> None:
-        """All of it sounds later; what it was made for stays."""
+        """Move the whole stream later; the beats for which it was made stay."""
         self.entries = [replace(entry, moved_samples=entry.moved_samples + by_samples) for entry in self.entries]
 
     def led_to(self, placement: StreamPlacement, stream_sample: StreamSample) -> StreamPlacement:
-        """A place whose line is come to from the beat that was laid at a stream sample."""
+        """`placement` with a tempo curve led there from the beat of a stream sample."""
         entry = self.at(stream_sample)
         position = HostSample(round(entry.position(stream_sample)))
         return replace(placement, curve=placement.curve.reached(position, entry.beats_at(stream_sample)))
 
     def off_seconds(self, curve: TempoCurve, stream_samples: float) -> float:
-        """How much later than on a host's line the beat of a stream sample sounds there; negative: earlier."""
+        """How much later than on the host's tempo curve a stream sample's beat sounds; negative: earlier."""
         entry = self.at(stream_samples)
         position = entry.position(stream_samples)
         beats = curve.quick_beats(position) - entry.beats_at(stream_samples)
         return beats * units.SECONDS_PER_MINUTE / curve.tempo_at(position)
 
     def same_bars(self, curve: TempoCurve, stream_samples: float) -> bool:
-        """Whether a stream sample was made for bars as a host's line has them now."""
+        """Whether a stream sample was made for the bars of the host's present tempo curve."""
         grid, now = self.at(stream_samples).placement.grid, curve.grid
         bar = now.signature.beats_per_bar
         apart = units.exact(grid.bar_origin_beats) - units.exact(now.bar_origin_beats)
@@ -95,7 +95,7 @@ class BeatMap:
         return found
 
     def beats_at(self, stream_samples: float) -> float:
-        """Beat of the host on which a stream sample was laid, in floats."""
+        """The host's beat for which a stream sample was made, in floats."""
         return self.at(stream_samples).beats_at(stream_samples)
 
     def tempo_at(self, stream_samples: float) -> float:
@@ -106,9 +106,9 @@ class BeatMap:
     def model_grid(
         self, prompt_frames: int, offset_frames: int, n_frames: int, loop: tuple[HostSample, HostSample] | None
     ) -> FrameGrid:
-        """What the model hears in the window of `n_frames` at stream frame `offset_frames`.
+        """The beats that condition the window of `n_frames` at stream frame `offset_frames`.
 
-        Where the host loops, as positions will go on after its end.
+        In a loop they continue behind its end as positions will.
         """
         rate = self.entries[-1].placement.grid.sample_rate_hz
         first = _own(offset_frames - prompt_frames, rate)
@@ -128,7 +128,7 @@ class BeatMap:
         return grid if straight else replace(grid, segments=tuple(segments))
 
     def _with_passes(self, loop: tuple[HostSample, HostSample] | None, last_stream_sample: float) -> list[BeatMapEntry]:
-        """The entries, and those of loop passes that are still to come."""
+        """The entries, and those of loop passes to come."""
         entries = list(self.entries)
         if loop is None or loop[1] <= loop[0]:
             return entries

@@ -1,10 +1,10 @@
-"""When the host will be where a command belongs: the beat that is meant, and how far ahead it lies.
+"""The due beat of a command, and how far ahead of the host it lies.
 
-host   ....position....ready.........|.........|        ready: what can still be made in time
+host   ....position....ready.........|.........|        ready: music from here on can be made in time
                                    beat, bar, bars 4
 
-too late for its place     the next such place that is ready
-in a loop                  a place inside is met in this pass or the next, one behind its end waits
+too late for its beat      the next such beat that is ready
+in a loop                  a beat inside is met in this pass or the next, one behind its end waits
 behind the host otherwise  no distance: it waits until the host is there again
 """
 
@@ -17,14 +17,14 @@ from bridge.control.arguments import At
 from bridge.time.transport import Transport
 from engine.serve.timeline.samples import HostSample
 
-PASS_SECONDS = 0.5  # a loop pass is seen this long after it at the latest
+PASS_SECONDS = 0.5  # within which a loop pass is noticed
 
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """The beat on which a command takes effect; `timeline` is the first number of the host's it counts on.
+    """The beat on which a command takes effect; `timeline` is the host's first timeline number for which it holds.
 
-    `late`: it missed the place that was asked for, and this is the next one.  [any]
+    `late`: the beat asked for was missed, and this is the next one.  [any]
     """
 
     beats: Fraction
@@ -34,19 +34,19 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class LoopRange:
-    """The loop that the host is in or comes to: first sample and the one behind the last.  [any]"""
+    """The host's present or next loop: first sample and the one behind the last.  [any]"""
 
     start: HostSample
     end: HostSample
 
     @property
     def length(self) -> int:
-        """In samples.  [any]"""
+        """Length in samples.  [any]"""
         return self.end - self.start
 
 
 def loop_ahead(transport: Transport) -> LoopRange | None:
-    """The loop whose end the host will not get beyond; None where there is none, or it is past it.  [any]"""
+    """The loop whose end the host will not pass; None without one, or if the host is past it.  [any]"""
     if transport.loop_beats is None:
         return None
     start, end = (HostSample(transport.grid.sample_at(beats)) for beats in transport.loop_beats)
@@ -54,7 +54,7 @@ def loop_ahead(transport: Transport) -> LoopRange | None:
 
 
 def due_at(at: At, transport: Transport, margin_samples: int) -> Due:
-    """The place that `at` means for a host, no nearer than the margin: too near or behind is too late.  [any]"""
+    """The due beat of `at` for a host, at least the margin ahead; a nearer or past one is too late.  [any]"""
     margin = margin_samples if transport.playing else 0
     if at.word == "now":
         return _wrapped(transport, margin)
@@ -74,7 +74,7 @@ def due_at(at: At, transport: Transport, margin_samples: int) -> Due:
 
 
 def _next_place(at: At, transport: Transport, margin: int) -> Due:
-    """The first place of its kind that lies `margin` ahead or further; an explicit one as it is."""
+    """The first such beat at least `margin` ahead; an explicit one as it is."""
     grid, timeline, loop = transport.grid, transport.timeline, loop_ahead(transport)
     if not at.word or at.bar is not None:
         return Due(at.resolve(grid, transport.position_samples))
@@ -85,14 +85,14 @@ def _next_place(at: At, transport: Transport, margin: int) -> Due:
     beats = at.resolve(grid, begin)
     if loop is None or grid.sample_at(beats) < loop.end:
         return Due(beats, timeline=timeline)
-    beats = at.resolve(grid, loop.start)  # in the next pass; where that has none, its start counts as one
+    beats = at.resolve(grid, loop.start)  # in the next pass; without one there, the loop's start
     if grid.sample_at(beats) >= loop.end:
         beats = grid.beats_at(loop.start)
     return Due(beats, timeline=timeline + 1)
 
 
 def _wrapped(transport: Transport, margin: int) -> Due:
-    """So far ahead of the host, through loop ends."""
+    """The beat `margin` samples ahead of the host, through loop ends."""
     position, timeline, loop = transport.position_samples + margin, transport.timeline, loop_ahead(transport)
     if loop is not None and position >= loop.end:
         passes, into = divmod(position - loop.end, loop.length)
@@ -101,7 +101,7 @@ def _wrapped(transport: Transport, margin: int) -> Due:
 
 
 def ahead_samples(due: Due, transport: Transport) -> int | None:
-    """Samples until the host gets to a place; None where it does not without a jump.  [any]"""
+    """Samples until the host reaches a due beat; None if it will not without a jump.  [any]"""
     place, here = transport.grid.sample_at(due.beats), transport.position_samples
     loop = loop_ahead(transport)
     passes = max(0, due.timeline - transport.timeline)
@@ -115,7 +115,7 @@ def ahead_samples(due: Due, transport: Transport) -> int | None:
 
 
 def advanced_samples(before: Transport, now: Transport) -> int | None:
-    """Samples that the host went on between two snapshots, loop passes counted through; None for a jump.  [any]"""
+    """Samples that the host advanced between two snapshots, through loop passes; None for a jump.  [any]"""
     if now.timeline == before.timeline:
         moved = now.position_samples - before.position_samples
         return moved if moved >= 0 else None

@@ -1,4 +1,4 @@
-"""Where the host is: from the shared transport block where the host writes one, else from OSC messages."""
+"""The host's transport: from the shared block if the host writes one, else from OSC messages."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bridge.time.transport import Grid, Transport
 from bridge.time.units import Signature, shortest_float32
 from engine.serve.timeline.samples import HostSample
 
-SAME_PLACE_BEATS = 0.25  # an OSC position this near to the expected one is the same stretch of time
+SAME_PLACE_BEATS = 0.25  # an OSC position this near to the expected one is no jump
 
 
 class HostClock:
@@ -28,13 +28,13 @@ class HostClock:
         self._taps = TapTempo()
 
     def tell(self, playing: bool, position_beats: float, bpm: float, signature: Signature) -> None:
-        """A host without a shared block says where it is.  [control]"""
+        """Set the transport of a host without a shared block.  [control]"""
         now = self._clock.now_seconds()
         with self._lock:
             self._told = self._follow(playing, position_beats, bpm, signature, now), now
 
     def _follow(self, playing: bool, beats: float, bpm: float, signature: Signature, now_seconds: float) -> Transport:
-        """The new snapshot; it goes on from the old one where that is plausible, else the timeline grows."""
+        """The new snapshot; it continues the old one if plausible, else the timeline number grows."""
         rate = self._ring.form.sample_rate_hz
         if self._told is None:
             grid = Grid(rate, bpm, signature)
@@ -50,10 +50,10 @@ class HostClock:
         return Transport(playing, position, grid, None, before.timeline + jumped)
 
     def tap(self, downbeat: bool) -> Tapped | None:
-        """A beat was tapped now, the first of a bar if `downbeat`; None while that is no tempo yet.
+        """Take a tap now, the first of a bar if `downbeat`; None while the taps give no tempo yet.
 
-        A host that tells its time by messages, or not at all, goes on at that tempo with the nearest beat (or bar
-        line) where the tap was; one that has a shared block is only told of it.  [control]
+        A host that sends its time by messages, or not at all, goes on at that tempo with the nearest beat (or bar
+        line) on the tap; the time of a host with a shared block stays.  [control]
         """
         now = self._clock.now_seconds()
         found = self._taps.tap(now, downbeat)
@@ -75,7 +75,7 @@ class HostClock:
 
     @property
     def shared(self) -> bool:
-        """Whether the host writes the shared block, so that messages are not what counts.  [any]"""
+        """Whether the host writes the shared block, so that messages are ignored.  [any]"""
         return self._ring.transport() is not None or self._last is not None
 
     def _extrapolated(self, told: Transport, told_seconds: float, now_seconds: float) -> Transport:
@@ -83,7 +83,7 @@ class HostClock:
         return told.advanced(int(passed))
 
     def now(self) -> Transport | None:
-        """Where the host is, None when it never said.  [generate]"""
+        """The host's transport, None if it never sent one.  [generate]"""
         shared = self._ring.transport()
         if shared is not None:
             self._last = shared
@@ -95,7 +95,7 @@ class HostClock:
         return None if told is None else self._extrapolated(*told, self._clock.now_seconds())
 
     def was_at_seconds(self, position_samples: HostSample) -> float:
-        """When the host was, or will be, at a position of its present stretch of time, on the monotonic clock.
+        """When the host was, or will be, at a position of its present timeline number, on the monotonic clock.
 
         [generate]
         """
@@ -105,5 +105,5 @@ class HostClock:
         return seconds - float(units.samples_to_seconds(passed, transport.sample_rate_hz))
 
     def or_standing(self) -> Transport:
-        """Where the host is, or a host that stands at beat 0 of 120 bpm.  [generate]"""
+        """The host's transport, or a host that stands at beat 0 of 120 bpm.  [generate]"""
         return self.now() or Transport(False, 0, Grid(self._ring.form.sample_rate_hz))

@@ -1,11 +1,11 @@
-"""How a stream begins in phase: where in its bar the given music ends, and what follows up to the first heard sample.
+"""Begins a stream in phase with its audio prompt: cuts the prompt, or makes unheard music up to the first heard sample.
 
-    given music   |....bar....|....bar....|..      ends a little behind a bar line: the rest is cut off
-                                          ^ goes on from here
-    given music   |....bar....|....bar....|.......  ends short of the next one: what is missing is made, and
-                                                 ~~ thrown away, so that the music is in phase when the bar comes
+    prompt   |....bar....|....bar....|..      ends a little behind a bar line: the rest is cut off
+                                     ^ the stream continues here
+    prompt   |....bar....|....bar....|.......  ends short of the next one: the missing music is made and
+                                            ~~ discarded, so that the stream is in phase when the bar comes
 
-A play need not begin on a bar line: what counts is that the music before it ends at the same place in the bar.
+A play need not begin on a bar line: the music before it must only end at its position in the bar.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ from bridge.time.transport import Grid
 from bridge.time.units import exact
 from engine.serve.lane_settings import ReferenceAudio
 
-SHORTEST_SECONDS = 1.0  # of given music that is left after a cut
-ROUNDED_SAMPLES = 1  # a length in whole samples, at another rate, is so inexact: that is the bar line
-LONGEST_AHEAD_SECONDS = 1.0  # of music that is made and thrown away, where a cut would do as well
+SHORTEST_SECONDS = 1.0  # of the prompt that is left after a cut
+ROUNDED_SAMPLES = 1  # rounding error of a length at another rate: within it, the end is on the bar line
+LONGEST_AHEAD_SECONDS = 1.0  # of unheard music, when a cut is possible
 
 
 @dataclass(frozen=True)
 class PhaseIn:
-    """The music to go on from, cut, and the beats that are made and thrown away after it.  [any]"""
+    """The audio prompt, cut, and the beats of unheard music after it.  [any]"""
 
     region: ReferenceAudio | None = None
     ahead_beats: Fraction = Fraction(0)
 
 
 def begin_after(region: ReferenceAudio | None, start_beats: Fraction, grid: Grid) -> PhaseIn:
-    """How to go on from a region so that `start_beats` of the host's grid comes in phase.
+    """How to continue a region so that `start_beats` of the host's grid is in phase.
 
-    Cuts whichever is less, music off the end or music still to be made; a cut leaves a second at least.  [any]
+    Takes the shorter of a cut off the end and unheard music; a cut leaves at least a second.  [any]
     """
     if region is None:
         return PhaseIn()
@@ -55,7 +55,7 @@ def begin_after(region: ReferenceAudio | None, start_beats: Fraction, grid: Grid
 
 
 def unheard_seconds(region: ReferenceAudio | None, start_beats: Fraction, grid: Grid) -> float:
-    """How much music is made and thrown away before `start_beats` comes in phase.  [any]"""
+    """Seconds of unheard music that bring `start_beats` in phase.  [any]"""
     ahead_beats = begin_after(region, start_beats, grid).ahead_beats
     return float(units.beats_to_seconds(ahead_beats, grid.tempo_bpm))
 

@@ -1,7 +1,7 @@
-"""Where a stream lies on the host's timeline, and what it asks of the model there.
+"""A stream's placement on the host's timeline, and its requests to the model there.
 
-stream frame    0 ... P-1 | P          P+1        ...       P is the prompt: the music right before
-own frame              -1 | 0          1          ...       frame f = stream frame P + f
+stream frame    0 ... P-1 | P          P+1        ...       P frames of prompt: the music right before
+frame                  -1 | 0          1          ...       frame f = stream frame P + f
 stream sample                | 0 ....     at the host's rate
 host position             | zero_samples + stream sample
 """
@@ -26,10 +26,10 @@ FIRST = StreamSample(0)
 
 @dataclass(frozen=True)
 class StreamPlacement:
-    """Where a stream lies on the host's timeline; `end_samples` is where its music ends.
+    """The position of a stream on the host's timeline; its music ends at `end_samples`.
 
-    `start_samples` is where it begins to be heard, stream sample 0 unless music before that is made and thrown away. A
-    plain grid is taken as a straight line.  [any]
+    It is heard from `start_samples` on: stream sample 0, unless unheard music comes before. A plain grid is taken as a
+    straight tempo curve.  [any]
     """
 
     curve: TempoCurve
@@ -40,17 +40,17 @@ class StreamPlacement:
 
     @staticmethod
     def on(grid: HostGrid, zero_samples: int, end_samples: int = ENDLESS_SAMPLES, timeline: int = 0) -> StreamPlacement:
-        """A place on a straight line.  [any]"""
+        """A placement on a straight tempo curve.  [any]"""
         return StreamPlacement(TempoCurve.straight(grid), HostSample(zero_samples), HostSample(end_samples), timeline)
 
     @property
     def grid(self) -> HostGrid:
-        """What its line goes on as.  [any]"""
+        """The grid of the tempo curve's last segment.  [any]"""
         return self.curve.grid
 
     @property
     def start_samples(self) -> HostSample:
-        """Host position of the first sample that is heard.  [any]"""
+        """Host position of the first heard sample.  [any]"""
         return self.host_of(self.unheard_samples)
 
     def stream_of(self, position: HostSample) -> StreamSample:
@@ -62,22 +62,22 @@ class StreamPlacement:
         return HostSample(self.zero_samples + stream_sample)
 
     def same_course(self, other: StreamPlacement) -> bool:
-        """Whether stream samples have the same beats on both.  [any]"""
+        """Whether stream samples have the same beats on both placements.  [any]"""
         return self.zero_samples == other.zero_samples and self.curve == other.curve
 
     def beats_at_frame(self, frame: int) -> Fraction:
-        """Beat of the line at the start of an own frame (negative: the prompt).  [any]"""
+        """Beat at the start of a frame (negative: the prompt).  [any]"""
         stream_sample = units.seconds_to_samples(units.frames_to_seconds(frame), self.grid.sample_rate_hz)
         return self.curve.beats_at(self.zero_samples + stream_sample)
 
     def frame_at(self, position_samples: HostSample) -> int:
-        """First own frame that begins at a host position or after it.  [any]"""
+        """First frame that begins at a host position or after it.  [any]"""
         seconds = units.samples_to_seconds(self.stream_of(position_samples), self.grid.sample_rate_hz)
         frames = units.seconds_to_frames(seconds)
         return -(-frames.numerator // frames.denominator)
 
     def frames_to_end(self) -> int | None:
-        """Own frames that cover the music up to its end; None when it has none.  [any]"""
+        """Frames that cover the music up to its end; None when it has none.  [any]"""
         return None if self.end_samples == ENDLESS_SAMPLES else max(0, self.frame_at(self.end_samples))
 
 
@@ -91,9 +91,9 @@ def ask_at(
     grid: FrameGrid | None = None,
     begun: ReferenceAudio | None = None,
 ) -> Ask:
-    """What a lane asks for in the window at stream frame `offset_frames`, on the model's own time axis.
+    """A lane's request for the window at stream frame `offset_frames`, on the model's time axis.
 
-    `grid` is what its frames were laid on where that is more than the place's line says, `begun` what it goes on from.
+    `grid`: the beats of its frames, if other than the placement's; `begun`: the audio prompt.
 
     References are exact at that window: a looped region is in phase after hours. What the model does not take is
     left out: it was refused when it came, or it came for another model.  [generate]
@@ -114,13 +114,13 @@ def ask_at(
 
 
 def plain_grid(placement: StreamPlacement, prompt_frames: int) -> FrameGrid:
-    """What a model hears of a straight line, beats counted from a bar line.  [any]"""
+    """The frame grid of a straight tempo curve, beats counted from a bar line.  [any]"""
     beats = placement.beats_at_frame(-prompt_frames) - units.exact(placement.grid.bar_origin_beats)
     return FrameGrid(placement.grid.tempo_bpm, float(beats), float(placement.grid.signature.beats_per_bar))
 
 
 def prepare(model: LoadedModel, settings: LaneSettings) -> None:
-    """Let a model do beforehand what takes seconds: take a melody region's stems apart, hear long music's chords.
+    """Do a model's slow work ahead of time: separate a melody region's stems, find long music's chords.
 
     [any]
     """
@@ -132,7 +132,7 @@ def prepare(model: LoadedModel, settings: LaneSettings) -> None:
 
 
 def _excerpt(settings: LaneSettings, style: ReferenceAudio | None) -> StyleExcerpt:
-    """How the style region is listened to; a start behind its end is taken round and round."""
+    """The excerpt of the style region; a start behind its end wraps around."""
     start = settings.get(EXCERPT_START)
     starts = None
     if style is not None and start >= 0:
@@ -141,7 +141,7 @@ def _excerpt(settings: LaneSettings, style: ReferenceAudio | None) -> StyleExcer
 
 
 def _chords(region: ReferenceAudio, placement: StreamPlacement, prompt_frames: int, offset_frames: int) -> Reference:
-    """The whole bars of a region as a reference, round and round."""
+    """The whole bars of a region as a looped reference."""
     bar = placement.grid.signature.beats_per_bar
     found = _placed(region, placement, prompt_frames, offset_frames)
     if found.on_grid is None or region.beats < bar:

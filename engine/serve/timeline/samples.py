@@ -1,8 +1,8 @@
-"""Which clock a sample is counted on, and how a stream's samples become its codec's and its frames.
+"""The clocks on which samples are counted, and conversion between a stream's samples, codec samples and frames.
 
 HostSample     on the host's timeline, at its rate            where the playhead is
 StreamSample   from the stream's first sample, at that rate   `StreamPlacement` says where it lies on the host's
-CodecSample    from the same place, at the model's rate       what the codec puts out; `SampleRates` says which that is
+CodecSample    from the same start, at the model's rate       the codec's output; `SampleRates` converts
 
 A position has one of these types; the difference of two, a length, is an `int`.
 """
@@ -20,7 +20,7 @@ CodecSample = NewType("CodecSample", int)
 
 
 def position_of(transport: Transport) -> HostSample:
-    """Where a host is.  [any]"""
+    """The host position of a transport.  [any]"""
     return HostSample(transport.position_samples)
 
 
@@ -37,7 +37,7 @@ class SampleRates:
 
     @property
     def stream_per_codec(self) -> float:
-        """Stream samples in a codec sample.  [any]"""
+        """Stream samples per codec sample.  [any]"""
         return self.stream_hz / self.codec_hz
 
     def stream_of(self, codec: CodecSample) -> StreamSample:
@@ -49,7 +49,7 @@ class SampleRates:
         return CodecSample(stream * self.codec_hz // self.stream_hz)
 
     def stream_length(self, codec_samples: int) -> int:
-        """Whole stream samples that so many of the codec's last.  [any]"""
+        """Whole stream samples in a length of codec samples.  [any]"""
         return codec_samples * self.stream_hz // self.codec_hz
 
     def start_of(self, frame: int) -> CodecSample:

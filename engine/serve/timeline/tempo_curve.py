@@ -1,12 +1,12 @@
-"""The line a stream is laid on: which beat sounds at which host sample, as far ahead as anybody can say.
+"""Tempo curves: which beat sounds at which host sample, as far ahead as can be predicted.
 
     tempo          ____ 128           a segment holds from its first sample to the next one's; the first also
              _____/                   for everything before it, the last for everything behind it
     100 ____/
            |  ramp | straight         ramps are straight over beats, as in `bridge.time.tempo_map`
 
-One straight segment is exactly `transport.Grid`. A ramp is followed in floats from its first sample, where it is
-pinned exactly, and ends after a few seconds: nothing adds up, however long the piece is.
+One straight segment is exactly `transport.Grid`. A ramp is computed in floats from its first sample, where it is
+exact, and ends after a few seconds: errors do not add up, however long the piece is.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from bridge.time.transport import Grid
 from bridge.time.units import Exact, exact
 from engine.serve.timeline.samples import HostSample
 
-STRAIGHT_BPM_PER_BEAT = 1e-7  # a slope below this is none
-SAME_SECONDS = 1e-6  # lines nearer than this are one
-MOST_BEND = 0.04  # of the tempo, while a stream is led back to its host's line
+STRAIGHT_BPM_PER_BEAT = 1e-7  # a slope below this is straight
+SAME_SECONDS = 1e-6  # curves nearer than this are equal
+MOST_BEND = 0.04  # of the tempo, while a stream is led back to its host's tempo curve
 SHORTEST_BEND_BEATS, LONGEST_BEND_BEATS = 0.25, 2.0
-RAMP_SECONDS = 4.0  # so far ahead a ramp is believed; from there on straight, until the host says more
+RAMP_SECONDS = 4.0  # how far ahead a ramp is extrapolated; straight from there on, until the host sends more
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +41,12 @@ class TempoSegment:
     slope: float = 0.0
 
     def passed_beats(self, samples: float) -> float:
-        """Beats of a ramp that pass in so many samples from its first one, in floats.  [any]"""
+        """Beats that pass in `samples` from a ramp's first sample, in floats.  [any]"""
         tempo, minutes = self.grid.tempo_bpm, samples / (units.SECONDS_PER_MINUTE * self.grid.sample_rate_hz)
         return tempo / self.slope * math.expm1(self.slope * minutes)
 
     def beats_at(self, position: Exact) -> Fraction:
-        """Beat at a sample: exact where straight.  [any]"""
+        """Beat at a sample: exact if straight.  [any]"""
         if not self.slope:
             passed = units.samples_to_beats(
                 exact(position) - self.grid.anchor_samples, self.grid.tempo_bpm, self.grid.sample_rate_hz
@@ -68,7 +68,7 @@ class TempoSegment:
         if not self.slope:
             return HostSample(self.grid.sample_at(beats))
         passed = float(exact(beats) - self.grid.beats_at(self.from_samples))
-        grown = max(passed * self.slope / self.grid.tempo_bpm, -1.0 + 1e-9)  # a falling ramp never gets further
+        grown = max(passed * self.slope / self.grid.tempo_bpm, -1.0 + 1e-9)  # the limit of a falling ramp
         minutes = math.log1p(grown) / self.slope
         return HostSample(self.from_samples + round(minutes * units.SECONDS_PER_MINUTE * self.grid.sample_rate_hz))
 
@@ -116,7 +116,7 @@ class TempoCurve:
 
     @property
     def grid(self) -> Grid:
-        """What the last segment goes on as: its rate, signature and bar lines are the line's.  [any]"""
+        """The grid of the last segment: its rate, signature and bar lines are the curve's.  [any]"""
         return self.segments[-1].grid
 
     def segment_at(self, position: float) -> TempoSegment:
@@ -129,7 +129,7 @@ class TempoCurve:
         return found
 
     def beats_at(self, position: Exact) -> Fraction:
-        """Beat that sounds at a sample: exact where the line is straight.  [any]"""
+        """Beat that sounds at a sample: exact where the curve is straight.  [any]"""
         return self.segment_at(float(position)).beats_at(position)
 
     def quick_beats(self, position: float) -> float:
@@ -151,12 +151,12 @@ class TempoCurve:
         return self.segment_at(position).tempo_at(position)
 
     def off_seconds(self, other: TempoCurve, position: float) -> float:
-        """How much later than on `other` the beat of this line at a sample is there; negative: earlier.  [any]"""
+        """How much later this curve's beat at a sample comes than on `other`; negative: earlier.  [any]"""
         beats = other.quick_beats(position) - self.quick_beats(position)
         return beats * units.SECONDS_PER_MINUTE / other.tempo_at(position)
 
     def reached(self, position_samples: HostSample, beats: Exact) -> TempoCurve:
-        """This line, come to from another beat at a sample: the tempo bends until they meet, the beat never jumps.
+        """This curve, reached from another beat at a sample: the tempo bends until they meet, the beat never jumps.
 
         By at most 4 %, unless that takes longer than two beats.  [any]
         """
@@ -171,7 +171,7 @@ class TempoCurve:
         minutes = (end - position_samples) / (units.SECONDS_PER_MINUTE * self.grid.sample_rate_hz)
         passed, slope = float(self.beats_at(end) - exact(beats)), there.slope
         bent = passed * slope / math.expm1(slope * minutes) if slope else passed / minutes
-        if not TEMPO_MIN_BPM / 2 <= bent <= TEMPO_MAX_BPM * 2:  # too far off to be bent: it is a jump
+        if not TEMPO_MIN_BPM / 2 <= bent <= TEMPO_MAX_BPM * 2:  # too far off to bend: a jump
             return self
         leading = TempoSegment(position_samples, _tangent(there.grid, position_samples, exact(beats), bent), slope)
         grid = at_end.grid
@@ -183,11 +183,11 @@ class TempoCurve:
     # -- bars -----------------------------------------------------------------------------------------
 
     def bar_start(self, bar: int) -> HostSample:
-        """First sample of a bar, counted as the host counts now.  [any]"""
+        """First sample of a bar, in the host's present numbering.  [any]"""
         return self.sample_at(self.grid.bar_start_beats(bar))
 
     def bar_at(self, position_samples: HostSample) -> int:
-        """Bar that owns a sample: bar_start(bar) <= position < bar_start(bar + 1).  [any]"""
+        """Bar of a sample: bar_start(bar) <= position < bar_start(bar + 1).  [any]"""
         beats = self.beats_at(position_samples) - exact(self.grid.bar_origin_beats)
         bar = units.bar_at_beats(beats, self.grid.signature)
         return bar + 1 if self.bar_start(bar + 1) <= position_samples else bar

@@ -1,7 +1,7 @@
-"""Where a host's tempo is going: a DAW tells its plugins the tempo of each block alone, the tangent of its curve.
+"""Predicts a host's tempo: a DAW sends its plugins only the tempo of each block, the tangent of its curve.
 
-told      .  .  . ' ' ' " "      tempo over beats: the same again is straight, three changes the same way
-foreseen               " ^ '     within a moment are a ramp, and one change is a step
+sent      .  .  . ' ' ' " "      tempo over beats: no change is straight, three changes in one direction
+predicted              " ^ '     within a moment are a ramp, and one change is a step
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from bridge.time.units import samples_to_seconds
 from engine.serve.timeline.samples import HostSample
 from engine.serve.timeline.tempo_curve import TempoCurve
 
-LOOK_BACK_SECONDS = 0.6  # changes of tempo that lie nearer together than this are one movement
-CHANGES = 3  # so many of them, all upwards or all downwards, are a ramp
-MOST_UNEVEN = 3.0  # a movement more than so many times as steep as the whole is a step, not a part of a ramp
-STILL_SECONDS = 0.12  # a ramp that has not moved for so long is over
+LOOK_BACK_SECONDS = 0.6  # tempo changes closer together are one movement
+CHANGES = 3  # changes in one direction that make a ramp
+MOST_UNEVEN = 3.0  # a change steeper than the whole by this factor is a step, not part of a ramp
+STILL_SECONDS = 0.12  # without a change, then a ramp is over
 
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """A tempo that was new when it was seen, and where."""
+    """A new tempo, and where it was seen."""
 
     seconds: float
     beats: float
@@ -31,7 +31,7 @@ class _Seen:
 
 
 class TempoPredictor:
-    """Looks at one host's snapshots in turn; all [generate]."""
+    """Reads one host's snapshots in order; all [generate]."""
 
     def __init__(self) -> None:
         self._changes: deque[_Seen] = deque(maxlen=64)
@@ -40,11 +40,11 @@ class TempoPredictor:
 
     @property
     def straight(self) -> bool:
-        """Whether the tempo stood, when it was looked at last."""
+        """Whether the tempo stood at the last snapshot."""
         return self._newest is None or len(self._newest[1].segments) == 1
 
     def curve(self, transport: Transport) -> TempoCurve:
-        """The line on which the host goes on, as far as its snapshots tell; the same object while nothing changes."""
+        """The host's predicted tempo curve; the same object while nothing changes."""
         if self._newest is not None and self._newest[0] is transport:
             return self._newest[1]
         slope = self._slope(transport)
@@ -63,7 +63,7 @@ class TempoPredictor:
         return TempoCurve.straight(grid)
 
     def _slope(self, transport: Transport) -> float:
-        """Quarter notes a minute that the tempo moves in a beat; 0 where it stands or steps."""
+        """Change of tempo in bpm per beat; 0 if it stands or steps."""
         before = self._newest[0] if self._newest is not None else None
         seconds = float(samples_to_seconds(transport.position_samples, transport.sample_rate_hz))
         here = _Seen(seconds, transport.position_beats, transport.tempo_bpm)
@@ -83,7 +83,7 @@ class TempoPredictor:
         return self._steady_slope() if seconds - self._changed_seconds <= self._patience() else 0.0
 
     def _patience(self) -> float:
-        """How long after its last movement a ramp still counts: longer where the host moves in wide steps."""
+        """How long after its last change a ramp still counts: longer if the host changes in wide steps."""
         seen = self._changes
         gap = (seen[-1].seconds - seen[0].seconds) / max(1, len(seen) - 1)
         return max(STILL_SECONDS, 1.5 * gap)

@@ -1,4 +1,4 @@
-"""A host that plays on while the engine works: the clock is that of the work, so no machine is slower than another."""
+"""A host that plays while the engine works: the clock counts the work, so that results do not depend on the machine."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from engine.serve.lane.generate_loop import GenerateLoop
 from engine.serve.models.handover import READY_FRAMES
 from engine.stream.window import Window
 
-TURN_SECONDS = 0.005  # that an idle turn takes
+TURN_SECONDS = 0.005  # length of an idle turn
 
 
 class Sounded(Told):
-    """Notes when the host plays the beat on which each command is heard."""
+    """Records when the host plays the beat on which each command is heard."""
 
     def __init__(self, host: BusyHost) -> None:
         super().__init__()
@@ -31,9 +31,9 @@ class Sounded(Told):
 
 
 class BusyHost(Host):
-    """`ratio` seconds of music are made in a second; reading a window's 300 frames takes `read_seconds`.
+    """`ratio` seconds of music are made in a second; the prefill of a window's 300 frames takes `read_seconds`.
 
-    Another program has the processor for `pause_seconds` each second of that work.
+    Another program has the CPU for `pause_seconds` in each second of that work.
     """
 
     def __init__(self, monkeypatch, ratio: float, read_seconds: float, pause_seconds: float = 0.0) -> None:
@@ -59,9 +59,9 @@ class BusyHost(Host):
         monkeypatch.setattr(Window, "was_drawn", was_drawn)
         monkeypatch.setattr(Window, "read_to", read_to)
         self.fills: list[float] = []
-        self.missing = 0  # samples that were due and not there
-        self.told_seconds: dict[int, float] = {}  # when each command was told, by id
-        self.sounded: dict[int, float] = {}  # and when the host played the beat on which it is heard
+        self.missing = 0  # samples that were due but missing
+        self.told_seconds: dict[int, float] = {}  # when each command was sent, by id
+        self.sounded: dict[int, float] = {}  # when the host played the beat on which it is heard
         self.began = self.clock.seconds  # when the host was at its transport's position
         self.sounds: list[np.ndarray] = []
 
@@ -74,7 +74,7 @@ class BusyHost(Host):
         self.start()
 
     def turn(self) -> None:
-        """One turn of the engine; then the host has played for as long as it took."""
+        """Run one turn of the engine; the host then plays for as long as it took."""
         began = self.began = self.clock.seconds
         self.generate_loop.turn()
         end = max(self.clock.seconds, began + TURN_SECONDS)
@@ -93,13 +93,13 @@ class BusyHost(Host):
         self.publish()
 
     def run(self, seconds: float) -> None:
-        """Let engine and host work for so long."""
+        """Run engine and host for `seconds`."""
         end = self.clock.seconds + seconds
         while self.clock.seconds < end:
             self.turn()
 
     def set(self, id: int, name: str, value: float, at: str = "now") -> None:
-        """As the handler of lane/set does."""
+        """Set a parameter as the handler of lane/set does."""
         self.told_seconds[id] = self.clock.seconds
         command = Command(
             At.read(at), id, "/root/lane/set", lambda s: s.with_value(name, value), about=name,
@@ -111,7 +111,7 @@ class BusyHost(Host):
             self.lane.controller.change(command)
 
     def dial(self, name: str, per_second: float, seconds: float, values, at: str = "now") -> int:
-        """Set a parameter so often, for so long; the last command's id."""
+        """Set a parameter `per_second` times a second for `seconds`; returns the last command's id."""
         begin, id = self.clock.seconds, 0
         while self.clock.seconds < begin + seconds:
             while begin + id / per_second <= self.clock.seconds and id < per_second * seconds:

@@ -1,4 +1,4 @@
-"""Fixture: a host of one lane, moved by hand."""
+"""Fixture: a host of one lane, advanced by hand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A host that plays a tempo map into a lane, without a clock: for which beat each sample was made, and which it got."""
+"""A host that plays a lane along a tempo map, without a clock; compares the beats of the music with the host's."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ COLUMNS = 11
 
 
 class TempoConditioner:
-    """Hears the tempo frame by frame, and nothing else."""
+    """Conditions on the tempo frame by frame, and on nothing else."""
 
     takes = frozenset({"tempo"})
 
@@ -57,32 +57,32 @@ def tempo_model() -> LoadedModel:
 
 @dataclass
 class Heard:
-    """What was heard: host seconds, error in ms, and how often it was made anew."""
+    """What was heard: host seconds, error in ms, and the number of regenerations."""
 
     seconds: list[float] = field(default_factory=list)
     off_ms: list[float] = field(default_factory=list)
     holes: int = 0
 
     def worst(self, begin: float = 0.0, end: float = 1e9) -> float:
-        """The largest error in ms, heard from one second of the host's clock to another."""
+        """The largest error in ms between two times of the host's clock."""
         return max(abs(off) for at, off in zip(self.seconds, self.off_ms, strict=True) if begin <= at < end)
 
 
 class GridHost(Host):
-    """A host whose tempo map is known, and whose clock is the samples it played."""
+    """A host with a known tempo map, whose clock counts the samples it played."""
 
     def __init__(self, course: Course, turn_blocks: int = 1) -> None:
-        super().__init__(GenerateLoop(tempo_model(), HandClock()))  # what is measured is not the machine
+        super().__init__(GenerateLoop(tempo_model(), HandClock()))  # the machine's speed has no part in it
         self.course, self.turn_blocks = course, turn_blocks
         self.transport = Transport(False, 0, course.grid_at(0), course.loop_beats)
-        self.lane.update(lambda told: told.with_value("guard", 0.0))  # it would let no noise pass
+        self.lane.update(lambda told: told.with_value("guard", 0.0))  # it would detect faults in noise
         for _ in range(8):
             self.lane.controller.timing.ready_after(0.2)
         self.heard = Heard()
         self.generations = 0
 
     def play_map(self, seconds: float) -> Heard:
-        """Play on along the map; each block the host tells the tangent alone."""
+        """Play on along the map; the host sends only the tangent in each block."""
         before, end = self.lane.ring.plan.generation, self.clock.seconds + seconds
         sound, number = torch.zeros(BLOCK, 2).numpy(), 0
         while self.clock.seconds < end:
@@ -136,7 +136,7 @@ class GridHost(Host):
 
 
 def told_against_beat_map(renderer) -> float:
-    """The largest difference, in beats, between what the open window's rows were told and what the beat map says."""
+    """The largest difference in beats between the open window's conditioning and the beat map."""
     window, stream = renderer.stream.window, renderer.stream
     frames = window.conditions[0].frames[0]
     told = torch.atan2(frames[:, 0], frames[:, 1]) / (2 * torch.pi) % 1.0

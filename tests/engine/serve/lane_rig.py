@@ -1,4 +1,4 @@
-"""One lane end to end on one thread: a real ring, a real (tiny, random) model, a host moved by hand."""
+"""One lane end to end on one thread: a real ring, a real (tiny, random) model, a host advanced by hand."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class PlainConditioner:
         ask = asks[0]
         if ask.text == "break":
             raise RuntimeError("this prompt breaks the model")
-        seed = crc32(repr((ask.text, ask.grid and ask.grid.bpm)).encode())  # not hash(): each run has other ones
+        seed = crc32(repr((ask.text, ask.grid and ask.grid.bpm)).encode())  # not hash(), which differs between runs
         memory = torch.randn(guidance.rows, 3, self.dim, generator=torch.Generator().manual_seed(seed))
         return [(Conditions(memory=memory),)]
 
@@ -59,7 +59,7 @@ def make_model(name: str = "toy", seed: int = 11, card: int = 32, stereo: bool =
 
 
 class HandClock(Clock):
-    """A clock that stands until it is moved: by a host by the samples played, by who waits for so long."""
+    """A clock advanced only by hand: by the samples a host plays, and by each wait."""
 
     seconds = 1000.0
 
@@ -71,7 +71,7 @@ class HandClock(Clock):
 
 
 class HandRing(RingWriter):
-    """A ring whose host's snapshots are stamped by a clock that is moved by hand, not by the machine's."""
+    """A ring whose host's snapshots are stamped by a clock advanced by hand, not by the machine's."""
 
     clock: Clock
 
@@ -81,7 +81,7 @@ class HandRing(RingWriter):
 
 
 class Told:
-    """What lanes told, in order, each without its lane: a list for each of the `LaneEvents`."""
+    """The events of lanes in order, without the lane: a list for each of the `LaneEvents`."""
 
     def __init__(self) -> None:
         self.states: list[tuple[str, float, str]] = []
@@ -119,12 +119,12 @@ class Told:
 
 
 class Host:
-    """A host of one lane: moves its timeline by hand and reads the ring."""
+    """A host of one lane: its timeline is advanced by hand, and it reads the ring."""
 
     def __init__(self, generate_loop: GenerateLoop | None = None, told: Told | None = None) -> None:
         torch.set_num_threads(1)
         self.generate_loop = generate_loop or GenerateLoop(make_model(), HandClock())
-        self.clock = self.generate_loop.clock  # also of the samples played
+        self.clock = self.generate_loop.clock  # advanced by the samples played
         self.told = told or Told()
         number = next(_numbers) % 64
         ring = HandRing.create(number, RATE, 2, seconds=12)
@@ -147,7 +147,7 @@ class Host:
         self.lane.controller.play(at, bars, lambda *a: told(a), told, command)
 
     def settle(self) -> None:
-        """Let the engine work until it wants no more."""
+        """Run the engine until no lane wants frames."""
         self.publish()
         for _ in range(2000):
             if not self.generate_loop.turn():
@@ -155,7 +155,7 @@ class Host:
         raise AssertionError("the engine never rests")
 
     def listen(self, n_samples: int) -> np.ndarray:
-        """Play on: NaN where nothing was ready."""
+        """Play on; NaN where no audio was ready."""
         sound = np.full((n_samples, 2), np.nan, np.float32)
         for start in range(0, n_samples, BLOCK):
             out = sound[start : start + BLOCK]
@@ -174,7 +174,7 @@ class Host:
         self.publish()
 
     def listen_looped(self, passes: int) -> list[np.ndarray]:
-        """Play whole passes of the loop, each from its start to its end; NaN where nothing was ready."""
+        """Play whole passes of the loop, each from its start to its end; NaN where no audio was ready."""
         grid, sounds = self.transport.grid, []
         begin, end = (grid.sample_at(beats) for beats in self.transport.loop_beats)
         for _ in range(passes):

@@ -1,4 +1,4 @@
-"""The engine reads the clock that it is handed; and nobody hangs functions on its objects from outside."""
+"""The engine reads the clock that it is given; and no code sets functions on its objects from outside."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 SERVE = Path(__file__).resolve().parents[3] / "engine" / "serve"
 TREES = {path.relative_to(SERVE).as_posix(): ast.parse(path.read_text()) for path in SERVE.rglob("*.py")}
-READS = {"models/warm_up.py"}  # it measures its own work, once, on a real model
+READS = {"models/warm_up.py"}  # measures its own work, once, on a real model
 
 
 def modules(tree: ast.Module) -> set[str]:

@@ -1,4 +1,4 @@
-"""What happens to lanes and models, as events: each is one message that its row can pack, to every client."""
+"""Events of lanes and models: each is one message that its row can pack, to every client."""
 
 from __future__ import annotations
 

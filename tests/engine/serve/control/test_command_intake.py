@@ -1,4 +1,4 @@
-"""Commands on their way to a lane: how many get through, which win, and that each is answered."""
+"""The command intake: how many commands pass, which win, and that each is answered."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from engine.serve.control.command_intake import (
 
 
 class Lane:
-    """As much of one as commands see of it."""
+    """The part of a lane that the intake uses."""
 
     def __init__(self, number: int) -> None:
         self.number, self.controller = number, object()
 
 
 class Rig:
-    """An intake on a hand-moved clock; what it hands over waits in `posted` until `work`."""
+    """An intake on a clock advanced by hand; commands it passes on wait in `posted` until `work`."""
 
     def __init__(self) -> None:
         self.clock = HandClock()
@@ -64,7 +64,7 @@ class Rig:
             self.posted.pop(0)()
 
     def move(self, seconds: float) -> None:
-        """On, with [generate] at work at once."""
+        """Advance the clock, with [generate] at work at once."""
         end = self.clock.seconds + seconds
         while self.timers and min(self.timers)[0] <= end:
             self.timers.sort(key=lambda timer: timer[0])

@@ -1,4 +1,4 @@
-"""What clients are told of the engine and its model."""
+"""Answers and events on the engine and its model."""
 
 from __future__ import annotations
 

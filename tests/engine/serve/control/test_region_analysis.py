@@ -1,4 +1,4 @@
-"""Regions of unknown or other tempo on their way in, and what is told of them."""
+"""Regions of unknown or other tempo: their analysis, and the answers."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_where_no_beat_is_heard_the_hosts_tempo_is_taken(host: Host):
 
 @pytest.mark.parametrize(("length", "role"), [(9.6, CONTINUE), (10.0, STYLE), (9.65, MELODY)])
 def test_the_hosts_tempo_is_the_regions_where_it_is_bars_of_it(host: Host, hundred, length: float, role: str):
-    """With a tail, an encoder's padding or neither; said, and not stretched."""
+    """With a tail, an encoder's padding or neither; noted, and not stretched."""
     host.transport = replace(host.transport, grid=host.transport.grid.retuned(0, 100.0))
     host.publish()
     audio = np.resize(hundred, round(length * RATE_HZ))
@@ -107,7 +107,7 @@ def test_the_hosts_tempo_is_the_regions_where_it_is_bars_of_it(host: Host, hundr
 
 
 def test_the_ear_alone_stretches_by_no_simple_ratio(host: Host, monkeypatch):
-    """Swing at 128 that is heard as 96, of no whole beats."""
+    """Swing at 128 that is detected as 96, of no whole beats."""
     hints = []
 
     def mistaken(mono, told, bar, hurry, hint):
@@ -182,7 +182,7 @@ def test_dc_alone_is_nothing_to_go_on_from():
 
 
 def test_the_level_to_go_on_at_is_that_of_the_music_without_dc():
-    """The model hears it as loud as without the DC, and what follows is as loud: 8 dB too loud before."""
+    """Prompt and stream are as loud as without the DC: they were 8 dB too loud before."""
     music = 0.05 * np.random.default_rng(1).standard_normal(4 * RATE_HZ).astype(np.float32)
     gains = []
     for dc in (0.0, 0.1):

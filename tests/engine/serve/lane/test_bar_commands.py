@@ -1,4 +1,4 @@
-"""Commands at bar lines, one lane end to end on one thread: what is heard before the line stays, what follows is new.
+"""Commands at bar lines, one lane end to end on one thread: music before the line stays, music after it is new.
 
 At 120 bpm a beat has 24,000 samples and no frame of 960 begins on bar lines of 7/8 at 93.7 bpm.
 """
@@ -45,7 +45,7 @@ def playing(host: Host, grid: Grid = ODD, loop: tuple[float, float] | None = Non
 
 @pytest.fixture(scope="module")
 def alone() -> np.ndarray:
-    """Five bars of the same music to which nobody says anything."""
+    """Five bars of the same music without commands."""
     host = Host()
     host.publish()
     playing(host)
@@ -132,7 +132,7 @@ def test_a_mute_now_is_soon_and_told(host, alone):
     loud = np.flatnonzero(sound.any(axis=1))
     assert loud[-1] < RATE * 0.1
     assert [said[:2] for said in heard] == [(9, ADDRESS + "mute")]
-    give(host, "now", lambda s: s.with_mute(True), 10, "mute")  # it is mute already: nothing to be heard
+    give(host, "now", lambda s: s.with_mute(True), 10, "mute")  # already mute: no audible change
     host.listen(RATE)
     assert len(heard) == 1
 
@@ -165,14 +165,14 @@ def test_a_change_now_does_not_bring_a_later_one_forward(host):
     heard = host.told.heard
     playing(host)
     give(host, "bar 2", prompt("second"), 1)
-    host.listen(ODD.bar_start(2) - RATE)  # it is made already: the lead is two seconds
+    host.listen(ODD.bar_start(2) - RATE)  # already made: the lead is two seconds
     assert host.lane.controller.scheduler.commands.made
     give(host, "now", prompt("first"), 2)
     host.listen(RATE // 4)
     host.listen(2 * RATE)
     asked = [ask.text for ask, _, _ in host.generate_loop.model.conditioner.asked]
     turns = [text for text, before in zip(asked, ["", *asked], strict=False) if text != before]
-    assert turns == [None, "second", "first", "second"]  # made once more for its line
+    assert turns == [None, "second", "first", "second"]  # regenerated for its bar line
     assert [said[0] for said in heard] == [2, 1]
     assert heard[1][2] == 7.0
     assert host.lane.settings.prompt == "second"
@@ -187,11 +187,11 @@ def test_cancelled_commands_are_not_heard(host, alone):
     assert controller.scheduler.commands.listed() == (2, "1 prompt 7, 2 prompt 10.5")
     before = host.listen(ODD.bar_start(2) - RATE)
     assert controller.cancel(7) == 0
-    assert controller.cancel(1) == 1  # it is made already, and far enough ahead
+    assert controller.cancel(1) == 1  # already made, and far enough ahead
     assert controller.cancel(0) == 1
     sound = np.concatenate([before, host.listen(ODD.bar_start(4) - len(before))])
     assert not heard
-    assert first_difference(sound, alone) in (-1, ODD.bar_start(2))  # what was made is made once more
+    assert first_difference(sound, alone) in (-1, ODD.bar_start(2))  # made music is regenerated
     assert controller.renderer.settings.prompt == ""
 
 
@@ -295,7 +295,7 @@ def test_on_a_lane_that_does_not_play_settings_change_when_the_host_is_there(hos
     assert host.lane.settings.prompt == ""
     host.listen(RATE)
     assert host.lane.settings.prompt == "later"
-    assert not heard  # there was nothing to be heard
+    assert not heard  # no audible change
 
 
 def test_the_time_from_command_to_sound_is_measured(host, monkeypatch):
@@ -351,7 +351,7 @@ def test_a_mute_that_is_longer_than_what_is_left_of_a_loop_ends_in_the_next_pass
 
 
 def test_commands_told_together_for_lanes_whose_margins_differ_land_together(host):
-    """One of them is handled so late that alone it would be heard a beat later."""
+    """One of them is handled so late that alone it would be due a beat later."""
     playing(host, Grid(RATE, 120.0))
     other = Host(host.generate_loop)
     other.publish()

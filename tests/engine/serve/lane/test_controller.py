@@ -1,4 +1,4 @@
-"""One lane end to end on one thread: real ring, real (tiny, random) model, a hand-moved host."""
+"""One lane end to end on one thread: real ring, real (tiny, random) model, a host advanced by hand."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def same(got: np.ndarray, want: torch.Tensor, atol: float = 1e-5) -> None:
 
 
 def whole_sound(host: Host, frames: int) -> torch.Tensor:
-    """All own frames decoded and resampled in one go, as the truth to compare the ring with."""
+    """All frames of the stream decoded and resampled at once: the reference for the ring."""
     renderer = host.lane.controller.renderer
     codes = renderer.stream.codes()[:, renderer.prompt_frames :][:, :frames]
     with torch.no_grad():
@@ -249,7 +249,7 @@ def test_level_needs_no_new_tokens(host):
     sound = host.listen(RATE)
     assert np.isfinite(sound).all()
     assert host.lane.controller.renderer.version == version  # nothing was made anew
-    assert np.abs(sound[RATE // 5 :]).max() < 0.01 * np.abs(before).max()  # and it is heard at once
+    assert np.abs(sound[RATE // 5 :]).max() < 0.01 * np.abs(before).max()  # and heard at once
 
 
 def test_a_loop_is_played_through_without_a_hole(host):
@@ -367,7 +367,7 @@ def test_a_second_lane_changes_nothing_for_the_first(host):
 
 
 def _from_beat(host: Host, beats: float, n_samples: int) -> np.ndarray:
-    """What is heard of a take that lies on beat 4, 3 bars of it, by a host that stood at `beats` when it began."""
+    """The audio of a take placed on beat 4, 3 bars of it, for a host that stood at `beats` when it began."""
     host.lane.update(lambda s: s.with_value("seed", 7))
     now = host.transport
     host.transport = Transport(False, now.grid.sample_at(beats), now.grid, None, now.timeline + 1)
@@ -389,7 +389,7 @@ def test_a_take_is_the_same_wherever_its_host_stands(host, beats):
     sound = _from_beat(host, beats, 3 * bar - here)
     np.testing.assert_allclose(sound, take[here : 3 * bar], atol=1e-5)
     assert host.states[-1] == "playing"
-    # It lies where it lay: the host goes back to the start of the song, or to another place in it.
+    # The placement stays: the host goes back to the start of the song, or to another beat.
     for again in (0.0, 6.0):
         now = host.transport
         host.transport = Transport(False, now.grid.sample_at(again), now.grid, None, now.timeline + 1)

@@ -1,6 +1,6 @@
-"""A dial that is turned while a lane plays: the newest value sounds soon, and the ring does not pay for the others.
+"""A dial that is turned while a lane plays: the newest value sounds soon, and the ring stays filled.
 
-On a machine that makes twice as much music as is played, where a window takes 350 ms to read: two busy cores, measured.
+On a machine with a real-time factor of 2 and a prefill of 350 ms: two busy cores, measured.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def busy(monkeypatch):
 
 
 def test_what_is_made_is_thrown_away_once_for_a_dial_that_is_turned(busy):
-    """Later values are drawn behind what is made, of which there is no more than the margin."""
+    """Later values are drawn behind made music, of which there is no more than the margin."""
     before, frames = busy.lane.ring.plan.generation, []
     begin = busy.clock.seconds
     for number in range(60):
@@ -42,7 +42,7 @@ def test_what_is_made_is_thrown_away_once_for_a_dial_that_is_turned(busy):
 
 @pytest.mark.parametrize("per_second", [5, 50])
 def test_a_dial_beside_another_program_that_takes_the_processor_away(monkeypatch, per_second):
-    """The margin is what the ring fell lately while it was being filled, and more."""
+    """The margin is more than the ring's recent fall while it was being filled."""
     host = BusyHost(monkeypatch, ratio=2.0, read_seconds=0.35, pause_seconds=0.4)
     host.begin()
     host.run(4.0)
@@ -62,7 +62,7 @@ def test_the_newest_value_of_a_dial_sounds_soon_at_any_rate(busy, per_second):
     busy.run(2.0)
     assert busy.missing == 0
     assert min(busy.fills) > 0.15
-    assert len(while_turned) >= 8  # it is heard while it is turned, not after
+    assert len(while_turned) >= 8  # heard while it is turned, not after
     assert busy.sounded[last] - busy.told_seconds[last] < 0.7
     waited = [busy.sounded[id] - busy.told_seconds[id] for id in busy.sounded]
     assert max(waited) < 0.7
@@ -70,7 +70,7 @@ def test_the_newest_value_of_a_dial_sounds_soon_at_any_rate(busy, per_second):
 
 
 def test_what_needs_a_new_window_waits_until_the_ring_is_filled_again(busy):
-    """A knob that the model is conditioned on: nothing is lost however often it is turned."""
+    """A dial that the model is conditioned on: nothing is lost however often it is turned."""
     last = busy.dial("eval_q", 50, 4.0, lambda number: 1 + number % 6)
     busy.run(3.0)
     assert busy.missing == 0
@@ -88,7 +88,7 @@ def test_a_level_that_is_turned_quickly_is_written_ten_times_a_second(busy):
 
 
 def test_what_is_turned_for_a_place_is_made_anew_now_and_then(busy):
-    """A dial that is heard from the next bar on, told long before it."""
+    """A dial scheduled for the next bar, sent long before it."""
     before = busy.lane.ring.plan.generation
     last = busy.dial("temperature", 50, 1.0, lambda number: 0.5 + number / 2000, "bars 4")
     assert busy.lane.ring.plan.generation - before <= 5

@@ -1,4 +1,4 @@
-"""A model that goes wrong after some seconds: the guard has it made again before the host hears it."""
+"""A model that goes wrong after some seconds: the guard has it regenerated before the host plays it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FRAME = 640
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The pace of a quick engine, however busy this machine is."""
+    """The timing of a fast engine, however busy this machine is."""
     monkeypatch.setattr(LaneTiming, "realtime_ratio", property(lambda timing: 20.0))
     monkeypatch.setattr(LaneTiming, "margin_seconds", property(lambda timing: 0.25))
 
@@ -54,9 +54,9 @@ class SoundOfCodes:
 
 
 class Falling(TorchExecutor):
-    """Draws evenly, but now and then the token `trap`, after which it does not get away again.
+    """Draws evenly, but sometimes the token `trap`, which it cannot leave again.
 
-    `SILENT` is followed by silence for ever, `STUCK` by the same tokens over and over.
+    `SILENT` is followed by silence forever, `STUCK` by the same tokens over and over.
     """
 
     def __init__(self, trap: int, seconds: float) -> None:
@@ -94,7 +94,7 @@ def falling_host(trap: int, seconds: float, **values: float) -> Host:
 
 
 def heard(trap: int, seconds: float, **values: float) -> tuple[np.ndarray, Host]:
-    """What a host hears in some seconds; NaN where nothing was ready."""
+    """The audio a host plays in `seconds`; NaN where none was ready."""
     host = falling_host(trap, 4.0, **values)
     try:
         host.publish()
@@ -149,14 +149,14 @@ def test_a_stuck_loop_is_left():
     for stuck in same:
         run = run + 1 if stuck else 0
         longest = max(longest, run)
-    assert longest * 0.02 < 8.0  # it is known after four seconds, and left within some tries
+    assert longest * 0.02 < 8.0  # detected after four seconds, and left within some tries
 
 
 def test_too_short_a_lead_saves_what_can_be_saved():
     sound, host = heard(SILENT, 14.0, lead_seconds=0.5)
     assert host.told.guarded
     assert {done for _, _, done, _ in host.told.guarded} == {"late"}
-    assert longest_silence_seconds(sound) < 3.0  # heard after 1.1 s, with nothing made ahead but 0.5 s
+    assert longest_silence_seconds(sound) < 3.0  # detected after 1.1 s, with only 0.5 s made ahead
 
 
 @pytest.mark.parametrize("count", [2, 4])

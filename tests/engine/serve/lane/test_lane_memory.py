@@ -1,4 +1,4 @@
-"""What a lane that played leaves behind: nothing, without waiting for the garbage collector."""
+"""A lane that played leaves no memory behind, without waiting for the garbage collector."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Every row of the parameter table on a real lane: its default is what the engine works with, and what another value
-makes anew is what the row says.
+"""Every row of the parameter table on a real lane: the engine uses its default, and another value regenerates what the
+row says.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ TAKES = frozenset({"text", "style", "tempo", "harmony"})
 
 @pytest.fixture
 def busy(monkeypatch: pytest.MonkeyPatch):
-    """A lane that plays, and goes on for eight seconds before its window rolls."""
+    """A lane that plays, eight seconds before its window rolls."""
     host = BusyHost(monkeypatch, ratio=8.0, read_seconds=0.0)
     host.begin()
     host.run(0.5)
@@ -55,7 +55,7 @@ def another(row: Parameter[Any], value: float) -> float:
 
 
 def made_anew(host: BusyHost, name: str, value: float) -> Depth:
-    """What a lane that plays does when a parameter is turned."""
+    """What a playing lane regenerates when a parameter changes."""
     renderer = host.lane.controller.renderer
     windows, version = renderer.conditioning.windows, renderer.version
     host.lane.tell(Command(update=lambda settings: settings.with_value(name, value), about=name, arrived_seconds=0.0))
@@ -84,7 +84,7 @@ MODEL = make_model(card=500)
 
 
 def needs(before: LaneSettings, after: LaneSettings) -> Depth:
-    """What a stream must do for other settings, by what it is told and what its window hears."""
+    """What a stream must regenerate for other settings, by its settings and its window's conditions."""
     one, other = (stream_settings(MODEL, settings, PLACE, 0) for settings in (before, after))
     asks = [ask_at(settings, PLACE, 0, 0, TAKES, begun=BEGUN) for settings in (before, after)]
     if not one.guidance.same_rows(other.guidance) or differs(*asks):

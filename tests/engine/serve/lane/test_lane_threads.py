@@ -1,4 +1,4 @@
-"""What crosses threads in a lane: frozen values that are replaced whole, by whom lane.py says."""
+"""Threads exchange frozen values of a lane, replaced as a whole, by the threads that lane.py names."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_what_crosses_threads_is_frozen(kind: type) -> None:
 
 
 def stores(tree: ast.AST, locked: bool = False) -> Iterator[tuple[str, str, bool]]:
-    """Whose attribute is set, which, and whether that is under the object's lock."""
+    """The attributes that are set: owner, name, and whether under the owner's lock."""
     for node in ast.iter_child_nodes(tree):
         inside = locked
         if isinstance(node, ast.With):
@@ -75,7 +75,7 @@ def test_commands_told_now_are_handed_over_once(host: Host) -> None:
     before = host.lane.orders
     for each in (first, second, other):
         host.lane.tell(each)
-    assert (before.wanted.prompt, before.told) == ("", ())  # as it was when somebody looked
+    assert (before.wanted.prompt, before.told) == ("", ())  # a value read before stays
     assert (host.lane.settings.prompt, host.lane.wanted.prompt) == ("", "c")
     assert host.lane.take_told() == [first, second, other]
     assert host.lane.take_told() == []

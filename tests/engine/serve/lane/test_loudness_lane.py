@@ -1,4 +1,4 @@
-"""What goes into a ring: as loud as asked, its true peak under the ceiling whatever the fader does."""
+"""Audio in a ring has the requested loudness, and a true peak under the ceiling whatever the fader does."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_the_target_is_the_regions_unless_a_figure_is_given():
     region = ReferenceAudio(tone, 120.0, 0.0)
     plain = LaneSettings().with_value("loudness_match", 1.0)
     assert target_lufs(plain, region, 1.0, 1, 2) == pytest.approx(-23.0, abs=0.1)
-    assert target_lufs(plain, region, 2.0, 1, 2) == pytest.approx(-17.0, abs=0.1)  # heard twice as loud by the model
+    assert target_lufs(plain, region, 2.0, 1, 2) == pytest.approx(-17.0, abs=0.1)  # twice as loud for the model
     assert target_lufs(plain, None, 1.0, 1, 2) is None
     assert target_lufs(plain.with_value("loudness_match", 0.0), region, 1.0, 1, 2) is None
     figure = plain.with_value("loudness_lufs", -16.0)

@@ -1,7 +1,7 @@
-"""How long a mute lasts in what a host plays, where its engine is too slow: the work takes time, the host plays on.
+"""How long a mute lasts for a host whose engine is too slow: the work takes time, the host plays on.
 
-A host that gets no blocks holds its last bar. It was mute there only as far as that bar had been: mutes of 4 beats
-lasted 1.1 to 2.4.
+A host that gets no blocks holds its last bar. Once it was mute there only as far as that bar had been: mutes of 4
+beats lasted 1.1 to 2.4.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class SlowHost(Host):
                 self.block()
 
     def tell(self, beat: float, at: str, on: bool = True, lasts: float = 0.0) -> list[tuple[float, int]]:
-        """A mute that is told on a beat; its answer comes into the list."""
+        """Send a mute on a beat; its answer comes into the list."""
         answers: list[tuple[float, int]] = []
         key = next(_keys) if lasts else 0
 
@@ -91,7 +91,7 @@ class SlowHost(Host):
         return answers
 
     def silences(self) -> list[tuple[float, float]]:
-        """Begin and length in beats of every silence of more than an eighth of a beat."""
+        """Start and length in beats of every silence longer than an eighth of a beat."""
         quiet = np.abs(np.concatenate(self.played)).max(axis=1) < 1e-5
         edges = np.flatnonzero(np.diff(np.concatenate([[0], quiet.astype(int), [0]])))
         return [(a / BEAT, (b - a) / BEAT) for a, b in edges.reshape(-1, 2) if b - a > BEAT // 8]
@@ -106,7 +106,7 @@ def slow() -> Iterator[SlowHost]:
 
 
 def about(*spans: tuple[float, float]) -> list:
-    """From where to where it is silent, with the fade at its begin heard, that at its end partly."""
+    """Expected silences from `spans`, shortened by the fades at both ends."""
     half = FADE_BEATS / 2
     return [pytest.approx((begin + half, end - begin - half), abs=FADE_BEATS) for begin, end in spans]
 

@@ -1,4 +1,4 @@
-"""What is heard against the host's beats while its tempo, bars and position change; no clock, no waiting."""
+"""A lane's beats against the host's while its tempo, bars and position change; no clock, no waiting."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from engine.serve.timeline.phase_in import begin_after
 
 @pytest.fixture
 def hosts():
-    """Makes a host of a tempo map that plays, a lane's music ordered at a beat."""
+    """Makes a host that plays a tempo map, with a lane's play on a beat."""
     made: list[GridHost] = []
 
     def begin(*points, bars=(), at=0.0, loop=None, n_bars=0) -> GridHost:
@@ -80,7 +80,7 @@ def test_the_first_sample_stays_on_its_beat_while_the_tempo_moves_before_it(host
     plan = host.lane.ring.plan
     assert plan.start_samples == host.course.sample_at(5)
     assert heard.worst() < 4.0
-    assert host.lane.controller.renderer.conditioning.windows <= 2  # moved, not made anew
+    assert host.lane.controller.renderer.conditioning.windows <= 2  # moved, not regenerated
 
 
 def test_a_step_before_the_start_is_heard_from_its_first_sample(hosts):
@@ -102,7 +102,7 @@ def test_bars_change_their_length(hosts):
 
 
 def test_a_loop_of_odd_length_has_its_bars_right_in_every_pass(hosts):
-    host = hosts(steady(240.0), loop=(1.0, 6.0))  # 1.25 s: what a window hears wraps too
+    host = hosts(steady(240.0), loop=(1.0, 6.0))  # 1.25 s: a window's beats wrap too
     host.play_map(6.0)
     assert host.heard.holes == 0
     assert host.heard.worst() < 0.01
@@ -119,7 +119,7 @@ def test_a_tempo_that_moves_in_a_loop_leaves_no_hole(hosts):
     assert host.heard.worst() < 10.0
     assert (
         host.lane.controller.renderer.output.loop[0] == 0
-    )  # where the host came by, whatever its tempo says of it now
+    )  # where the host passed it, whatever its tempo says of it now
 
 
 def test_a_jump_lands_in_phase(hosts):
@@ -180,7 +180,7 @@ def region(beats: Fraction | float, bpm: float = 120.0, start: float = 0.0) -> R
         (16, 16, 16, 0),  # ends on the bar line that is played from
         (16, 20, 16, 0),  # or on another one
         (16.25, 16, 16, 0),  # a little too long: cut
-        (15, 16, 15, 1),  # a beat short of it: made, and thrown away
+        (15, 16, 15, 1),  # a beat short of it: made and discarded
         (17.5, 20, 16, 0),  # half of a bar is over: cut is as near
         (16, 18.5, 14.5, 0),  # played from the middle of a bar
         (2, 3, 2, 1),
@@ -202,7 +202,7 @@ def test_a_length_in_whole_samples_is_taken_as_it_was_meant():
 
 
 def test_what_lies_before_the_bar_line_is_made_and_thrown_away(hosts):
-    """A region that ends a beat before the bar line: the first sample that sounds is on the line, in phase."""
+    """A region that ends a beat before the bar line: the first heard sample is on it, in phase."""
     host = hosts(steady(), at=100.0)
     host.lane.update(lambda s: s.with_region(CONTINUE, region(7)))
     host.play(At(beats=8.0))
@@ -210,7 +210,7 @@ def test_what_lies_before_the_bar_line_is_made_and_thrown_away(hosts):
     renderer = host.lane.controller.renderer
     assert renderer.placement.unheard_samples == RATE // 2
     assert host.lane.ring.plan.start_samples == renderer.placement.start_samples == host.course.sample_at(8)
-    assert renderer.output.beat_map.beats_at(0) == pytest.approx(7.0)  # the prompt's end, as the model hears it
+    assert renderer.output.beat_map.beats_at(0) == pytest.approx(7.0)  # the prompt's end on the model's grid
     assert heard.holes == 0
     assert heard.worst() < 0.01
 
@@ -231,7 +231,7 @@ def test_given_music_of_another_tempo_is_told_as_it_is(hosts):
 @pytest.mark.parametrize("lead_seconds", [0.2, 0.46, 1.1])
 @pytest.mark.parametrize("beats", [8, 7])
 def test_too_late_at_the_very_beginning_it_comes_in_again_on_the_beat(hosts, beats, lead_seconds):
-    """Less than a bar is made: what is put on a later bar line is in phase with it all the same."""
+    """Less than a bar is made: music moved to a later bar line is in phase all the same."""
     host = hosts(steady(), at=100.0)
     host.lane.update(lambda s: s.with_region(CONTINUE, region(beats)).with_value("lead_seconds", lead_seconds))
     host.play(At(beats=8.0))

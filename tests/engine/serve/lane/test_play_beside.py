@@ -13,7 +13,7 @@ from engine.serve.lane_settings import CONTINUE, ReferenceAudio
 
 @pytest.mark.parametrize("at", ["now", "beat", "bar"])
 def test_a_region_and_a_play_while_it_plays_leave_no_hole(monkeypatch, at):
-    """The music begins where it can be ready: it came too late, and once was silent for ever."""
+    """The music begins where it can be ready: once it came too late, and once it stayed silent."""
     busy = BusyHost(monkeypatch, ratio=2.0, read_seconds=0.45)
     busy.begin()
     busy.run(4.0)
@@ -29,11 +29,11 @@ def test_a_region_and_a_play_while_it_plays_leave_no_hole(monkeypatch, at):
 
 
 def test_music_that_begins_too_late_comes_in_on_the_next_bar_and_plays_on(monkeypatch):
-    """It is brought back to the place that the host has passed by no more: it was silent for ever."""
+    """It is not moved back to a position that the host has passed: once it stayed silent."""
     busy = BusyHost(monkeypatch, ratio=2.0, read_seconds=0.9)
     busy.begin()
     busy.run(4.0)
-    busy.lane.controller.timing.expected_seconds = 0.1  # it was another machine when it was measured
+    busy.lane.controller.timing.expected_seconds = 0.1  # measured on another machine
     noise = torch.rand(1, 8 * 32_000, generator=torch.Generator().manual_seed(1)) - 0.5
     busy.lane.update(lambda s: s.with_region(CONTINUE, ReferenceAudio(noise, 120.0, 0.0)))
     busy.play(At.read("now"))
@@ -51,7 +51,7 @@ def test_music_that_begins_too_late_comes_in_on_the_next_bar_and_plays_on(monkey
     [("now", 1.5, 7.6), ("now", 2.0, 7.6), ("now", 4.0, 6.9), ("now", 2.0, 1.5), ("beat", 4.0, 7.3), ("bar", 4.0, 7.3)],
 )
 def test_a_region_that_ends_within_a_bar_is_gone_on_from_without_a_hole(monkeypatch, at, ratio, seconds):
-    """What is made and thrown away to line up the bar takes its time, and so does reading the region."""
+    """Unheard music that lines up the bar takes time, and so does reading the region."""
     busy = BusyHost(monkeypatch, ratio=ratio, read_seconds=0.45)
     busy.begin()
     busy.run(4.0 + 0.13 * seconds)
@@ -65,7 +65,7 @@ def test_a_region_that_ends_within_a_bar_is_gone_on_from_without_a_hole(monkeypa
 
 
 def test_music_before_a_play_is_made_as_far_ahead_as_the_play_needs(monkeypatch):
-    """A lane that makes little ahead: a region is read for longer than its ring lasts."""
+    """A lane with a short lead: reading a region takes longer than its ring lasts."""
     busy = BusyHost(monkeypatch, ratio=2.0, read_seconds=0.6)
     busy.lane.update(lambda s: s.with_value("lead_seconds", 0.5))
     busy.begin()

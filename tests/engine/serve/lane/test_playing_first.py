@@ -1,4 +1,4 @@
-"""Takes made beside a lane that plays: it goes first, and they have what is left."""
+"""Takes made beside a playing lane: it goes first, and they get the remaining time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bridge.time.transport import Transport
 
 
 class Waiting(Host):
-    """A host that takes what is there, as fast as it comes."""
+    """A host that takes music as fast as it is made."""
 
     def begin(self) -> None:
         self.lane.waits = True
@@ -47,7 +47,7 @@ def test_takes_beside_a_lane_that_plays_leave_its_ring_full(monkeypatch):
     assert busy.missing == 0
     assert min(busy.fills) > 0.6
     made = [take.transport.position_samples / RATE for take in takes]
-    assert min(made) > 0.5  # what is left over is theirs
+    assert min(made) > 0.5  # they get the remaining time
     assert sum(made) == pytest.approx(12.0, rel=0.6)
     for host in (*takes, busy):
         host.close()

@@ -1,4 +1,4 @@
-"""How far ahead of the host a change is heard: what the ring fell lately, and a little more."""
+"""How far ahead of the host a change takes effect: the ring's recent fall, and a little more."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A lane whose stream fails in the middle of its music: tried again by itself, so often, at a bar line, to its end."""
+"""A lane whose stream fails while it plays is retried automatically: how often, on which bar line, until its end."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_the_host_is_left_its_bar_to_hold_meanwhile(host: Host) -> None:
     assert not host.reader.look().sounding
     tell(host, "good")
     host.listen(8 * RATE)
-    assert host.lane.view.state == "idle"  # nothing comes back that was stopped
+    assert host.lane.view.state == "idle"  # a stopped play does not come back
 
 
 def test_it_is_given_up_after_so_many_tries_and_says_what_to_do(host: Host) -> None:
@@ -98,7 +98,7 @@ def test_it_ends_where_it_was_to_end(host: Host) -> None:
     assert host.lane.controller.renderer.placement.end_samples == 4 * BAR
     tell(host, "break")
     host.listen(4 * BAR)
-    assert host.lane.view.state == "ended"  # a try has nothing left to play
+    assert host.lane.view.state == "ended"  # a retry has nothing left to play
 
 
 def test_changes_that_were_not_heard_are_not_lost(host: Host) -> None:

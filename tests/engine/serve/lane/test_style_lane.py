@@ -1,4 +1,4 @@
-"""A lane on the tiny style checkpoint: what it listens to, what is told of it, and every role at once."""
+"""A lane on the tiny style checkpoint: its excerpts, their events, and every role at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lanes of a generate loop whose model takes all steps together, as on a GPU: what is heard is what it is elsewhere."""
+"""Lanes of a generate loop whose model takes all steps together, as on a GPU: the music is the same as elsewhere."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from engine.serve.lane_settings import CONTINUE, ReferenceAudio
 
 
 def story(together: bool) -> tuple[list[np.ndarray], GenerateLoop]:
-    """A lane that plays; another that joins it, to go on from a region, and leaves."""
+    """A lane that plays; another one joins it with an audio prompt, and leaves."""
     model = make_model()
     if together:
         model = replace(model, executor=DeviceExecutor(model.lm))

@@ -1,4 +1,4 @@
-"""What a lane is wanted to be, and what its settings are: told "now" it is wanted at once, settled by the next turn."""
+"""A lane's wanted settings and its settings: immediate commands are wanted at once, settled by the next turn."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_of_two_that_say_the_same_the_one_that_made_the_difference_is_told(host)
 
 
 def test_a_region_told_now_comes_by_the_same_way(host):
-    """`change` answers with a place, now or later, and tells once when it is heard."""
+    """`change` answers with a due beat, now or later, and sends one event when it is heard."""
     heard = playing(host)
     beats, late = host.lane.controller.change(command(6, lambda s: s.with_prompt("new")))
     assert beats > 0
@@ -77,7 +77,7 @@ def test_a_region_told_now_comes_by_the_same_way(host):
 
 
 def test_few_wait_however_many_are_told(host):
-    """While [generate] is busy: of one kind the newest counts."""
+    """While [generate] is busy, the newest of a kind counts."""
     for number in range(3 * lane.TOLD_MAX):
         host.lane.tell(command(number, lambda s, n=number: s.with_value("cfg", 1 + n / 1000), about="cfg"))
     assert len(host.lane.orders.told) <= lane.TOLD_MAX

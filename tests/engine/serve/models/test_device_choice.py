@@ -23,7 +23,7 @@ def with_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Loads:
-    """Loads nothing, and says on which devices; a device without a ratio fails."""
+    """Loads nothing and records the devices; a device without a ratio fails."""
 
     def __init__(self, **ratios: float) -> None:
         self.ratios, self.tried = ratios, list[str]()
@@ -74,7 +74,7 @@ def test_a_gpu_that_fails_leaves_the_processor_and_a_note(tmp_path: Path) -> Non
     hot = load_on_faster(Wanted("embedded"), 1, Loads(cpu=12.0), tmp_path / "memory.json")
     assert hot.device == "cpu"
     assert "no kernel image" in hot.notes[0]
-    with pytest.raises(RuntimeError):  # whoever asks for the GPU by name is told
+    with pytest.raises(RuntimeError):  # a GPU asked for by name is an error
         load_on_faster(Wanted("embedded", "cuda"), 1, Loads(cpu=12.0), tmp_path / "memory.json")
 
 

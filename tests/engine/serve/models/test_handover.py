@@ -1,4 +1,4 @@
-"""Another model takes over a lane that plays: on a bar line, without a hole, with what was heard as its beginning."""
+"""Another model takes over a playing lane: on a bar line, without a hole, with the old music as its prompt."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ OTHER = {"name": "other", "seed": 5, "card": 24}
 
 
 def leave(host: Host, need_seconds: float = 0.3) -> HandoverMusic:
-    """What the lane leaves, once enough is made."""
+    """The lane's handover music, once enough is made."""
     controller = host.lane.controller
     for _ in range(9):
         left = handover_music(controller, need_seconds, 30, False)
@@ -48,7 +48,7 @@ def settle(host: Host, raised: Handover, model: LoadedModel, late_too: bool = Fa
 
 
 def change(host: Host, model: LoadedModel, need_seconds: float = 0.3) -> HandoverMusic:
-    """Let the lane change over; the host stands still meanwhile."""
+    """Let the lane change over while the host stands still."""
     left = leave(host, need_seconds)
     raised = prepare_handover(left, model)
     assert fits(raised, host.lane.controller)
@@ -64,7 +64,7 @@ def begin(host: Host, at_beats: float = 0.0, **play: int) -> None:
 
 
 def expected(host: Host, left: HandoverMusic, model: LoadedModel, frames: int) -> torch.Tensor:
-    """What the new model makes of what was heard, all of it in one go, from the handover music's frame on: [n, 2]."""
+    """The new model's continuation from the handover music's frame on, made at once: [n, 2]."""
     heard = as_prompt(model, left.heard)
     renderer = host.lane.controller.renderer
     known = left.renderer.prompt_frames + left.frame
@@ -217,7 +217,7 @@ def test_an_heir_that_is_late_or_has_missed_something_does_not_fit(host: Host) -
     assert not settle(host, raised, model)
     assert host.generate_loop.model is not model
     raised = prepare_handover(leave(host), model)
-    host.lane.update(lambda s: s.with_value("level_db", -6.0))  # heard by nobody but the listener
+    host.lane.update(lambda s: s.with_value("level_db", -6.0))  # changes only the fader
     assert fits(raised, controller)
     host.listen(RATE)  # past its bar line
     assert not settle(host, raised, model)

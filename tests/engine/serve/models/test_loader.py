@@ -1,4 +1,4 @@
-"""The loading thread: room in memory, what is freed, what is overtaken. A real generate loop runs beside it."""
+"""The loading thread: memory, what is freed, what is cancelled. A real generate loop runs beside it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from engine.serve.state import EMPTY, READY, EngineState, Hot, Wanted
 
 
 class Answer:
-    """What a request was answered; stands where a `Responder` stands."""
+    """The answer to a request; a stand-in for `Responder`."""
 
     def __init__(self) -> None:
         self.values: tuple[object, ...] | None = None
@@ -61,7 +61,7 @@ class Rig:
         self.state = EngineState(generate_loop=self.host.generate_loop)
         self.loader = Loader(self.state, 1, None, 0.0, self, Clock())
         self.make: Callable[[str], LoadedModel] = lambda name: make_model(name, 5, 24)
-        self.told: dict[str, Any] = {}  # what the loader of models was told last
+        self.told: dict[str, Any] = {}  # the arguments of the last load
         monkeypatch.setattr(load, "load_model", self._load)
         monkeypatch.setattr(load, "warm_up", lambda model, progress: (30, 0.05, 9.0))
         first = self.host.generate_loop.model
@@ -112,7 +112,7 @@ def wait(answer: Answer) -> Answer:
 
 
 def memory(monkeypatch: pytest.MonkeyPatch, needs: dict[str, float], total_mb: float, state: EngineState) -> None:
-    """A machine with so much memory, of which the model that is loaded takes its part."""
+    """A machine with `total_mb` of memory, of which the loaded model takes its part."""
     monkeypatch.setattr(models_memory, "need_mb", lambda name, size, t5=None: needs[name])
     monkeypatch.setattr(load, "need_mb", lambda name, size, t5=None: needs[name])
     taken = SimpleNamespace(mb=lambda: needs[state.hot.wanted.name] if state.hot else 0.0)
@@ -240,7 +240,7 @@ def test_whatever_a_load_raises_is_answered(rig: Rig, fault: Exception, said: st
 
 
 def test_a_host_that_waits_for_a_model_reads_what_the_engine_writes(rig: Rig) -> None:
-    """While one model plays, the status says of the other one that it is loaded, until it is there or given up."""
+    """While one model plays, the status says that another one is loading, until it is there or cancelled."""
     inside, go_on = threading.Event(), threading.Event()
 
     def make(name: str) -> LoadedModel:

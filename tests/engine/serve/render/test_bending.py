@@ -1,4 +1,4 @@
-"""A lane whose model is not told the tempo: what it plays is bent onto the host's beat, through changes of mind."""
+"""A lane whose model has no tempo conditioning: its audio is bent onto the host's beat, through regenerations."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BPM = 120.0
 
 
 class TapeCodec:
-    """Plays a tape, whatever the codes are; where it is on the recent audio it knows by what it is told came before."""
+    """Plays a recording, whatever the codes are; finds its position by the audio before."""
 
     sample_rate, channels, frame_samples, n_codebooks, lookahead_frames = RATE_HZ, 1, 640, 4, 0
 
@@ -55,7 +55,7 @@ def tape_host(recent_audio: np.ndarray, conditioner=Untimed) -> Host:
 
 
 def offs_ms(sound: np.ndarray, first_beat: int) -> np.ndarray:
-    """How far the strongest onset near each beat is off, from a beat on, in ms."""
+    """Distance of the strongest onset from each beat, from a beat on, in ms."""
     assert not np.isnan(sound).any()
     mono = np.interp(np.arange(0, len(sound), RATE / RATE_HZ), np.arange(len(sound)), sound[:, 0])
     found = onsets.strengths(mono)

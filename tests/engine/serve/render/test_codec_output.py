@@ -1,4 +1,4 @@
-"""Codes to host samples: any cut equals the whole, joints do not click, streams can be taken up again."""
+"""Codes to host samples: any cut equals the whole, seams do not click, streams can be resumed."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def pushed(codec_output: CodecOutput, codes: torch.Tensor, steps: Iterator[int])
 @pytest.mark.parametrize("rate", [44_100, 48_000])
 @pytest.mark.parametrize("kind", ["from silence", "after music", "taken back"])
 def test_a_hop_of_any_length_gives_the_same_bits(codec, rate, kind):
-    """Hops are longer or shorter as there is time: a take made again is the same, whatever else went on."""
+    """Hops vary in length with the time there is: a take made again is the same, whatever else runs."""
     codes = random_codes(101)
 
     def made(steps: Iterator[int]) -> torch.Tensor:
@@ -147,7 +147,7 @@ def test_replay_is_what_was_put_out(codec):
 
 
 def test_taken_back_at_the_very_end_of_what_was_made_nothing_jumps(codec):
-    """All that was made is heard, and as it would go on it fades to what is made instead."""
+    """All made music is heard, and its extrapolation fades to the new."""
     codes = random_codes(40)
     codec_output = CodecOutput(codec, StreamResampler(32_000, 32_000), 1)
     heard = codec_output.push(codes[:, :20])

@@ -1,4 +1,4 @@
-"""The fader and its recent audio: any cut of the music gives the same, and what was put out can be had again."""
+"""The fader and its recent audio: any cut of the music gives the same, and recent output can be read again."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_the_tape_knows_the_last_seconds() -> None:
         recent_audio.put(music[begin : begin + 700], begin)
     assert (recent_audio.stream_begin, recent_audio.stream_end) == (12_000, 20_000)
     assert torch.equal(recent_audio.between(13_000, 14_000), music[13_000:14_000])
-    recent_audio.put(-music[15_000:15_100], 15_000)  # made anew from there
+    recent_audio.put(-music[15_000:15_100], 15_000)  # regenerated from there
     assert recent_audio.stream_end == 15_100
     assert torch.equal(recent_audio.between(14_990, 15_010), torch.cat([music[14_990:15_000], -music[15_000:15_010]]))
     recent_audio.put(music[18_000:18_010], 18_000)  # with a hole before it

@@ -1,4 +1,4 @@
-"""A change of level while music plays: a host that comes to it just then finds it."""
+"""A change of level while music plays: a host that reaches it at that moment gets the blocks."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ def begin(host: Host, waits: bool) -> None:
 
 
 def live(host: Host) -> np.ndarray:
-    """What is heard of a lane whose ring is kept full."""
+    """The audio of a lane whose ring stays full."""
     begin(host, waits=False)
     host.settle()
     host.start()
@@ -32,7 +32,7 @@ def live(host: Host) -> np.ndarray:
 
 
 def as_it_comes(host: Host) -> np.ndarray:
-    """What a host that waits takes of its ring after each turn of the engine."""
+    """The audio that a waiting host takes from its ring after each turn of the engine."""
     sound = np.full((SAMPLES, 2), np.nan, np.float32)
     begin(host, waits=True)
     host.start()
@@ -50,7 +50,7 @@ def as_it_comes(host: Host) -> np.ndarray:
 
 @pytest.fixture
 def new_host() -> Iterator[Callable[[], Host]]:
-    """Hosts, each on an engine of its own."""
+    """Hosts, each with its own engine."""
     made: list[Host] = []
 
     def host() -> Host:

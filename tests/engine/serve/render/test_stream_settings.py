@@ -1,4 +1,4 @@
-"""A region to go on from is heard at the loudness the model knows, and answered at the user's."""
+"""An audio prompt is encoded at the model's training loudness, and continued at the user's."""
 
 from types import SimpleNamespace
 from typing import Any, cast

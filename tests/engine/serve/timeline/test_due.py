@@ -1,4 +1,4 @@
-"""Where a command belongs: every word, too late, in loops, behind the host."""
+"""The due beat of a command: every word, too late, in loops, behind the host."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A lane's time from messages: taps give tempo and beat; a host with a shared block is only told."""
+"""A lane's time from messages: taps give tempo and beat; a host with a shared block keeps its own."""
 
 from __future__ import annotations
 

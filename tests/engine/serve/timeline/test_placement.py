@@ -83,7 +83,7 @@ def test_what_rolls_a_stream_and_what_does_not():
 
 
 def test_stems_of_a_region_are_taken_apart_before_a_window_asks(golden_models):
-    """What is prepared is what windows hear, wherever they begin and at whatever tempo."""
+    """Windows are conditioned on what was prepared, wherever they begin and at whatever tempo."""
     loaded, lengths = golden_models["audiocraft/melody"], []
 
     def separate(mix: torch.Tensor) -> torch.Tensor:
@@ -113,7 +113,7 @@ def test_stems_of_a_region_are_taken_apart_before_a_window_asks(golden_models):
 
 @pytest.mark.parametrize(("beats", "looped"), [(16.0, 16.0), (10.0, 8.0), (3.0, 3.0)])
 def test_chords_of_what_is_gone_on_from_are_kept_bar_by_bar(beats: float, looped: float) -> None:
-    """Its whole bars, on their beats; not where a melody is given, it is told not to, or the model cannot."""
+    """Its whole bars, on their beats; not with a melody, with the parameter off, or for a model without chords."""
     takes = frozenset({"text", "tempo", "melody", "harmony"})
     placement, begun = StreamPlacement.on(Grid(48_000, 120.0), 192_000), region(beats / 2, 120)
     found = ask_at(LaneSettings(), placement, 30, 100, takes, begun=begun).harmony

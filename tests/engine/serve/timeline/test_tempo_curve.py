@@ -1,4 +1,4 @@
-"""The line a stream lies on: inverse, rising, exact where straight, and led back without a jump."""
+"""Tempo curves: inverse, rising, exact where straight, and led back without a jump."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_legs_must_follow_each_other():
 def foreseen(
     course: Course, seconds: float, every: int, foresight: TempoPredictor | None = None, begin: int = 0
 ) -> TempoCurve:
-    """What is foreseen after a host played so long, looked at every so many samples."""
+    """The curve predicted after a host played `seconds`, with a snapshot every `every` samples."""
     foresight = foresight or TempoPredictor()
     curve = None
     for position in range(begin, begin + int(seconds * RATE), every):
