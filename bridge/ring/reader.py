@@ -146,7 +146,7 @@ class RingReader:
         return n_samples
 
     def _out_of_order(self, header: Header | None, timeline: int, written: int) -> bool:
-        """Whether a block for a later timeline can never be played: too far ahead, or music for now lies after it.
+        """Whether a block for a later timeline can never be played: too far ahead, or present music follows it.
 
         An engine writes the timelines of one generation in order.
         """

@@ -98,9 +98,9 @@ class Bend:
         return np.concatenate(parts, axis=1)
 
     def again_from(self, made: int, line: BeatLine) -> Bend:
-        """A bend that continues where sample `made` is heard, with the state of that time.
+        """A bend that continues where sample `made` is output, with the state of that time.
 
-        Raises ValueError if that sample was not output, or is no longer kept.
+        Raises ValueError if that sample was not output, or is no longer stored.
         """
         out = self.map.out_at(made)
         if not self._first <= made <= self.made_end or out > self.out_end:

@@ -168,7 +168,7 @@ class TokenStream:
         self.window = self.coming = None
 
     def rewind(self, n_frames: int, context_frames: int | None = None) -> None:
-        """Drop the frames after the first `n_frames`, including the prompt, and begin a new window there.
+        """Drop all frames after the first `n_frames` (the prompt counts), and begin a new window there.
 
         That window's prompt is the last `context_frames`; None: as many as a window keeps.  Raises ValueError if there
         are fewer frames, or it lies before the first known one.  [generate]

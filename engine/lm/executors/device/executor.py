@@ -221,7 +221,7 @@ class DeviceExecutor(BasicExecutor):
         for slot in placed:
             tell(self.buffers, slot, {"at": slot.step, "active": id(slot) in taking})
 
-    # -- beforehand, and meanwhile ------------------------------------------------------------------------
+    # -- preparation ----------------------------------------------------------------------------------------
 
     def warm_up(self) -> None:
         """Prepare every cache bucket for the rows in use."""
