@@ -1,4 +1,4 @@
-"""A loaded model: language model, codec and conditioner; and the requests of one stream.
+"""A loaded model: language model, codec and conditioner; and the requested conditions of one stream.
 
     Ask (text, references, grid) --conditioner--> Conditions of one window --lm--> codes --codec--> audio
 
@@ -20,13 +20,13 @@ from engine.lm import Conditions, LanguageModel
 from engine.lm.executors.base import Executor
 
 TEXT, MELODY, STYLE, TEMPO, CONTINUE = "text", "melody", "style", "tempo", "continue"
-HARMONY = "harmony"  # a model that keeps to the chords of its prompt
+HARMONY = "harmony"  # a model that follows the chords of its prompt
 MIN_EXCERPT_SECONDS = 0.02  # shorter ones yield no features
 
 
 @dataclass(frozen=True)
 class GridSegment:
-    """From stream frame `frame` on: beat and tempo there, and by how much a beat moves the tempo (`slope`, bpm).
+    """From stream frame `frame` on: beat and tempo there, and the tempo's change per beat (`slope`, bpm).
 
     A bar begins at `bar_beats`; all beats are counted like `FrameGrid.start_beats`.  [any]
     """
@@ -157,9 +157,9 @@ class Conditioner(Protocol):
         ...
 
     def excerpts(self, asks: Sequence[Ask], offset_frames: int) -> list[HeardExcerpt | None]:
-        """The part of its style for each ask in the window at `offset_frames`; None without a style.
+        """The excerpt of its style for each ask in the window at `offset_frames`; None without a style.
 
-        The same asks and offset give the same answer, before and after the conditions were made.  [any]
+        The same asks and offset give the same result, before and after the conditions are computed.  [any]
         """
         ...
 
@@ -179,9 +179,9 @@ class FollowsGrid(Protocol):
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A hot model; windows see `window_frames` and roll by `stride_frames`.
+    """A hot model; windows have `window_frames` and roll by `stride_frames`.
 
-    Its executor takes the language model's steps: chosen when the model was loaded.  [generate]
+    Its executor, chosen when the model is loaded, takes the language model's steps.  [generate]
     """
 
     name: str
@@ -202,5 +202,5 @@ class LoadedModel:
 
     @property
     def takes(self) -> frozenset[str]:
-        """Names of the references this model can follow, CONTINUE included.  [any]"""
+        """Names of the references that this model can follow, including CONTINUE.  [any]"""
         return self.conditioner.takes | {CONTINUE}

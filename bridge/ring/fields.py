@@ -1,4 +1,4 @@
-"""A lane's segment as words by name: each is one 8- or 4-byte store or load, so no word is ever half written.
+"""A lane's segment as words by name: each is one 8- or 4-byte store or load, so no word is half written.
 
 The hot path looks up an index once and then uses the typed views directly.
 """

@@ -63,9 +63,9 @@ def _within(name: str, value: int, low: int, high: int) -> None:
 class PlaybackPlan:
     """The engine's plan: sound is due in [start, end) of a timeline, of this generation from `from` on.
 
-    Blocks of older generations still count before `from_samples`, so that a change of prompt takes over in
-    the middle of the audio that is ready. Positions belong to `timeline`; a host that has jumped since
-    ignores them until the engine publishes a new plan.
+    Blocks of older generations stay valid before `from_samples`, so that a change of prompt takes over in the middle of
+    the audio that is ready. Positions belong to `timeline`; a host that has jumped since ignores them until the engine
+    publishes a new plan.
     """
 
     generation: int = 0
@@ -131,8 +131,8 @@ def publish_form(segment: Segment, words: Words, form: RingForm, engine_pid: int
 def read_form(segment: Segment, words: Words) -> RingForm:
     """Check a segment's identity against its true size and return its form.
 
-    Raises SegmentForeign, with the reason, for another version, another kind of segment, or sizes that do not
-    fit: no value is trusted that could make a reader access memory outside.  [main]
+    Raises SegmentForeign, with the reason, for another version, another kind of segment, or sizes that do not fit: a
+    reader never accesses memory outside.  [main]
     """
     magic, version = int(words.get("magic")), int(words.get("version"))
     if magic != layout.MAGIC:

@@ -20,9 +20,9 @@ from bridge.ring.transport_block import write_transport
 from bridge.time.transport import Transport
 
 HEARTBEAT_LIMIT_SECONDS = 0.5
-MAX_DROPS_PER_READ = 1024  # about 2 ms; a change of prompt makes up to a whole lead of blocks stale
+MAX_DROPS_PER_READ = 1024  # about 2 ms; after a change of prompt all blocks of the lead may be stale
 MAX_TIMELINES_AHEAD = 1024  # more than the loop passes that a ring can hold
-LOUDEST = 8.0  # limit of a sample; larger ones come from a broken writer only
+LOUDEST = 8.0  # limit of a sample; only a broken writer writes larger ones
 _LOUDEST_ENERGY = 1e30
 
 _BLOCKS_WRITTEN, _BLOCKS_READ = u64("blocks_written"), u64("blocks_read")
@@ -90,8 +90,8 @@ class RingReader:
         """Copy the audio for host samples [position, position + len(out)) into `out` [n, channels].
 
         Returns (begin, end): `out[begin:end]` is audio, the first stretch without a gap; the rest of `out` is
-        unchanged. After a gap read again from `end`. Late, stale and broken blocks are dropped and counted;
-        blocks for later stay. Never waits.  [audio]
+        unchanged. After a gap read again from `end`. Late, stale and broken blocks are dropped and counted; later
+        blocks stay. Never waits.  [audio]
         """
         last = position_samples + len(out)
         self.look()
@@ -137,7 +137,7 @@ class RingReader:
         overtaken = generation < plan.generation and plan.timeline == timeline
         if of_timeline > timeline and not overtaken:
             return -1
-        if overtaken:  # a plan for this stretch of time replaces the music for later ones too
+        if overtaken:  # a plan for this timeline replaces the music for later ones too
             here = of_timeline == timeline
             n_samples = min(n_samples, max(plan.from_samples - start, 0)) if here else 0
         if of_timeline < timeline or n_samples == 0:
@@ -146,7 +146,7 @@ class RingReader:
         return n_samples
 
     def _out_of_order(self, header: Header | None, timeline: int, written: int) -> bool:
-        """Whether a block for a later timeline can never be played: too far ahead, or music for now lies after it.
+        """Whether a block for a later timeline can never be played: too far ahead, or present music follows it.
 
         An engine writes the timelines of one generation in order.
         """
@@ -212,7 +212,7 @@ class RingReader:
     ) -> None:
         """Publish the host's position, sign of life and counters for the engine.
 
-        `timeline` numbers the host's stretches of time, see `Transport`.  [audio]
+        `timeline` numbers the host's timelines, see `Transport`.  [audio]
         """
         words, now_ns = self._words, time.monotonic_ns()
         write_transport(words, transport, timeline, block_samples, now_ns)
@@ -226,7 +226,7 @@ class RingReader:
         return int(self._words.get("engine_pid"))
 
     def is_ring(self, name: str) -> bool:
-        """Whether the ring of this name is the one mapped here: names are used again, segments are not.  [main]"""
+        """Whether the ring of this name is the one mapped here: names are reused, segments are not.  [main]"""
         try:
             return name == self.segment.name and ring_form.identity_of(name) == self.identity
         except SharedMemoryError:

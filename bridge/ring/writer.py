@@ -35,7 +35,7 @@ def capacity_for(seconds: float, sample_rate_hz: int, block_samples: int = 256) 
 class RingWriter:
     """One lane's ring, created and written by the engine. One thread calls `write` and `set_plan`.
 
-    The host gets the segment's name in the answer to "open lane"; `close` removes it.
+    The host gets the segment's name in the reply to "open lane"; `close` removes it.
     """
 
     def __init__(self, segment: Segment, form: RingForm) -> None:
@@ -116,7 +116,7 @@ class RingWriter:
         return min(max(self.form.capacity_blocks - unread, 0), self.form.capacity_blocks)
 
     def set_plan(self, plan: PlaybackPlan) -> None:
-        """Publish what is due and from where on older blocks do not count.  [generate]"""
+        """Publish when sound is due, and from where on older blocks are invalid.  [generate]"""
         self.plan = plan
         ring_form.write_plan(self._words, plan)
 

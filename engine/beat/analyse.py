@@ -22,25 +22,25 @@ from engine.beat.key import HOP_SAMPLES, WINDOW_SAMPLES, find_key, pitch_classes
 from engine.beat.onsets import RATE_HZ
 from engine.beat.tempo import Tempo, find_tempo
 
-SECONDS_MOST = 60  # that are analysed, from the beginning
+SECONDS_MOST = 60  # analysed at most, from the beginning
 APART_SECONDS = 60.0
 NICE = 10
-BARS_SECONDS, BEATS_SECONDS, HINT_SECONDS = 0.025, 0.008, 0.03  # at the end of a region: so near is on it
-EXACT_SHARE = 0.01  # of the tempo, that these change it by at most
-QUIET = 0.003  # of the peak: lower samples at either end are padding
+BARS_SECONDS, BEATS_SECONDS, HINT_SECONDS = 0.025, 0.008, 0.03  # tolerances at the end of a region
+EXACT_SHARE = 0.01  # largest change of the tempo by these, as a share
+QUIET = 0.003  # share of the peak: lower samples at either end are padding
 AFTER_SECONDS = 0.04  # an onset this near to a bar line is on it
-BEGINS = 0.3  # of the strongest onsets: weaker ones do not count
+BEGINS = 0.3  # share of the strongest onsets: weaker ones do not count
 START_BONUS = 0.3  # music is usually cut on a bar line
 
 
 @dataclass(frozen=True)
 class RegionBeat:
-    """Of a region: tempo (0: none detected), beats in it, the first beat and the first bar line in beats from its
-    start, key ("" for none); confidences 0 to 1.
+    """A region's tempo (0: none detected), its beats, the first beat and the first bar line in beats from its start,
+    key ("" for none); confidences 0 to 1.
 
-    `rivals` are tempos at least a tenth as likely as `bpm`, likeliest first; `bpm_sure` is what they leave. If the
-    song's tempo decided, a rival may be likelier than `bpm`. `tail_beats` are those of `beats` after the last whole
-    bar if nothing begins in them, else those after the last whole beat.  [any]
+    `rivals` are tempos at least a tenth as likely as `bpm`, likeliest first; `bpm_sure` is the odds that they leave. If
+    the song's tempo decided, a rival may be likelier than `bpm`. `tail_beats` are the beats after the last whole bar if
+    no onset is in them, else those after the last whole beat.  [any]
     """
 
     bpm: float = 0.0
@@ -104,7 +104,7 @@ def _is_near(bpm: float, other: float, share: float) -> bool:
 
 
 def _tail(strengths: Floats, bpm: float, beats: float, first_bar: float, beats_per_bar: float) -> float:
-    """Beats after the last whole bar, if nothing begins in them, else after the last whole beat."""
+    """Beats after the last whole bar, if no onset is in them, else after the last whole beat."""
     slack = BARS_SECONDS * bpm / 60.0
     bars = np.floor((beats - first_bar + slack) / beats_per_bar)
     if bars < 1:
@@ -179,7 +179,7 @@ def analyse_apart(
     ]
     data = np.ascontiguousarray(mono[: SECONDS_MOST * RATE_HZ], np.float32).tobytes()
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(p or "." for p in sys.path)}
-    done = subprocess.run(  # noqa: S603 - this very program
+    done = subprocess.run(  # noqa: S603 - this program itself
         command, input=data, capture_output=True, timeout=APART_SECONDS, env=environment, check=True
     )
     found = json.loads(done.stdout)

@@ -61,7 +61,7 @@ class Bend:
         self._expected: Estimate | None = None
         self._past: list[tuple[int, BeatCourse, Estimate | None]] = []  # by the end of each step
         length = before.shape[1] // HOP_SAMPLES * HOP_SAMPLES
-        self._first = start - length  # sample number of the first one kept
+        self._first = start - length  # number of the first stored sample
         self.made = np.ascontiguousarray(before[:, before.shape[1] - length :], np.float32)
         self._state = onsets.begin()
         self._strengths = np.zeros(0)
@@ -82,7 +82,7 @@ class Bend:
         return self.course.detected
 
     def switch(self, active: bool) -> None:
-        """Bend from now on, or let what is made go out as it is."""
+        """Bend from now on, or output the input unchanged."""
         self.active = active
 
     def push(self, audio: Samples, last: bool = False) -> Samples:
@@ -98,9 +98,9 @@ class Bend:
         return np.concatenate(parts, axis=1)
 
     def again_from(self, made: int, line: BeatLine) -> Bend:
-        """A bend that continues where sample `made` is heard, with the state of that time.
+        """A bend that continues where sample `made` is output, with the state of that time.
 
-        Raises ValueError if that sample was not output, or is no longer kept.
+        Raises ValueError if that sample was not output, or is no longer stored.
         """
         out = self.map.out_at(made)
         if not self._first <= made <= self.made_end or out > self.out_end:

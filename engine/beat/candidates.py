@@ -1,9 +1,8 @@
-"""Tempi that music may have, and how each of them looks: what a choice among half, double, 3:2 and 4:3 goes by.
+"""Candidate tempos of music with their figures, by which half, double, 3:2 and 4:3 of a tempo are distinguished.
 
-The onsets' autocorrelation names the periods; what lies at a simple ratio of one is a candidate as well, at exactly
-that ratio. Each is described by the same figures, whatever its tempo: how alike the onsets are a quarter, a third, ...
-four of its beats later, for kicks, snares and hats each; how well beats in straight, ternary and swung subdivision fit;
-how many things begin in a beat; whether the region holds whole bars of it.
+Candidates are the peaks of the onsets' autocorrelation, and tempos at exactly a simple ratio of one. All have the same
+figures: the onsets' likeness to those a quarter, a third, ... four beats later, for kicks, snares and hats each; the
+fit of straight, ternary and swung subdivisions; onsets per beat; whether the region has whole bars.
 """
 
 from __future__ import annotations
@@ -20,16 +19,16 @@ from engine.beat.onsets import CENTRE_SAMPLES, HOP_SAMPLES, RATE_HZ
 SLOWEST_BPM, FASTEST_BPM = 48.0, 215.0
 HOP_SECONDS = HOP_SAMPLES / RATE_HZ
 BIN_SECONDS = 0.005
-STEP_SECONDS = 0.008  # by which tempi that are tried differ over the whole region
-STEP_LEAST, STEP_MOST = 0.0002, 0.0015  # of the tempo
-NEAR = 0.012  # a tempo is made finer within this
-PERIODS = 6  # of the autocorrelation, that are gone into
+STEP_SECONDS = 0.008  # difference of tried tempos over the whole region
+STEP_LEAST, STEP_MOST = 0.0002, 0.0015  # as shares of the tempo
+NEAR = 0.012  # a tempo is refined within this share
+PERIODS = 6  # peaks of the autocorrelation that are examined
 RATIOS = (1.0, 2.0, 0.5, 1.5, 2 / 3, 4 / 3, 0.75, 3.0, 1 / 3)
-SAME = 0.01  # tempi as near as this are one
+SAME = 0.01  # tempos that differ by less are one
 LAGS = (1 / 4, 1 / 3, 1 / 2, 2 / 3, 3 / 4, 1.0, 4 / 3, 3 / 2, 2.0, 3.0, 4.0)  # in beats
 PLACES = (0.0, 1 / 4, 1 / 3, 1 / 2, 2 / 3, 3 / 4)
-BLUR_HOPS = 1.6  # how unevenly people play
-STRAIGHT = ((0.0, 1.0), (0.5, 0.5), (0.25, 0.25), (0.75, 0.25))  # place in the beat and height
+BLUR_HOPS = 1.6  # timing spread of human players
+STRAIGHT = ((0.0, 1.0), (0.5, 0.5), (0.25, 0.25), (0.75, 0.25))  # phase in the beat and height
 TERNARY = ((0.0, 1.0), (1 / 3, 0.4), (2 / 3, 0.5))
 SWUNG = tuple(((0.0, 1.0), (place, 0.5)) for place in (0.56, 0.6, 0.64, 0.7, 0.75))
 SWINGS = (0.56, 0.6, 0.64, 2 / 3, 0.7)
@@ -41,13 +40,13 @@ GRIDS = (
 )
 ON_GRID_SECONDS = 0.018
 WHOLE_SECONDS = 0.02
-STANDS_OUT = 0.12  # of the strongest onsets
+STANDS_OUT = 0.12  # share of the strongest onsets
 PATTERNS = (STRAIGHT, TERNARY, *SWUNG)
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A tempo, when its first beat sounds, how well its best pattern fits (a correlation), its figures.  [any]"""
+    """A tempo, the time of its first beat, the fit of its best pattern (a correlation), its figures.  [any]"""
 
     bpm: float
     first_seconds: float
@@ -91,7 +90,7 @@ def fits(centred: Floats, bpm: float) -> Floats:
 
 
 def finer(centred: Floats, bpm: float) -> float:
-    """The tempo near one at which a pattern fits best, between steps.  [any]"""
+    """The tempo near `bpm` at which a pattern fits best, interpolated between steps.  [any]"""
     step = float(np.clip(STEP_SECONDS / (len(centred) * HOP_SECONDS), STEP_LEAST, STEP_MOST))
     bpms = bpm * np.exp(step * np.arange(-round(NEAR / step), round(NEAR / step) + 1))
     tops = np.array([float(fits(centred, float(each)).max()) for each in bpms])
@@ -104,7 +103,7 @@ def finer(centred: Floats, bpm: float) -> float:
 
 
 class Alike:
-    """How alike onsets [bands, n] are to themselves some seconds later: 1 the same, 0 unrelated.  [any]"""
+    """Likeness of onsets [bands, n] to themselves some seconds later: 1 the same, 0 unrelated.  [any]"""
 
     def __init__(self, banded: Floats, most_seconds: float = 4 * 60.0 / SLOWEST_BPM + 0.1) -> None:
         n = banded.shape[1]
@@ -120,7 +119,7 @@ class Alike:
         self.rows[:, left < 0.2 * n] = 0.0
 
     def at(self, seconds: Floats) -> Floats:
-        """Likeness [bands, lags] at these times later [lags]; 0 where the region is too short to say."""
+        """Likeness [bands, lags] at these lags in seconds; 0 if the region is too short."""
         hops = np.asarray(seconds) / HOP_SECONDS
         lower = np.minimum(hops.astype(np.int64), self.lags - 1)
         part = hops - lower
@@ -129,7 +128,7 @@ class Alike:
 
 
 def periods(alike: Alike) -> list[float]:
-    """Tempi of the autocorrelation's strongest periods, most first.  [any]"""
+    """Tempos of the autocorrelation's strongest periods, strongest first.  [any]"""
     seconds = np.arange(60.0 / FASTEST_BPM, 60.0 / SLOWEST_BPM, HOP_SECONDS / 2)
     multiples = np.stack([alike.at(seconds * k)[0] for k in (1, 2, 3, 4)])
     salience = multiples.mean(axis=0)
@@ -142,7 +141,7 @@ def periods(alike: Alike) -> list[float]:
 def candidates(
     banded: Floats, seconds: float, beats_per_bar: float, near_bpm: tuple[float, ...] = ()
 ) -> list[Candidate]:
-    """Tempi that a region `seconds` long with onset strengths [4, n] may have; `near_bpm` are tried as well.  [any]"""
+    """Candidate tempos of a region of `seconds` with onset strengths [4, n]; also tries `near_bpm`.  [any]"""
     alike = Alike(banded)
     centred = banded[0] - banded[0].mean()
     found: list[float] = []
@@ -157,16 +156,16 @@ def candidates(
 
 
 def begun(strengths: Floats) -> NDArray[np.int64]:
-    """The hops on which something begins: peaks of onset strengths [n] that stand out.  [any]"""
+    """The hops of onsets: peaks of onset strengths [n] that stand out.  [any]"""
     inner = strengths[1:-1]
     least = STANDS_OUT * np.percentile(strengths, 99.5)
     return 1 + np.flatnonzero((inner > strengths[:-2]) & (inner >= strengths[2:]) & (inner > least))
 
 
 def explained(strengths: Floats, bpm: float) -> float:
-    """How much of what begins lies on the grid of a tempo, in sixteenths, triplets or swung: 1 all, 0 as chance has it.
+    """Share of onsets on the grid of a tempo, in sixteenths, triplets or swung: 1 all, 0 as many as by chance.
 
-    The grid lies where it explains most.  [any]
+    The grid has the phase that explains most.  [any]
     """
     tops = begun(strengths)
     only = np.zeros(len(strengths))
@@ -214,7 +213,7 @@ def _candidate(
 
 
 def _inside(strengths: Floats, bpm: float, first: float) -> Floats:
-    """How much begins at each of `PLACES` in the beat, as a share of what begins there altogether."""
+    """Log of the onset strength at each of the phases `PLACES` of the beat, relative to the beat's mean."""
     summed = folded(strengths, bpm)
     n_bins = len(summed)
     reach = max(1, round(0.015 / BIN_SECONDS))
@@ -226,7 +225,7 @@ def _inside(strengths: Floats, bpm: float, first: float) -> Floats:
 
 
 def _whole(seconds: float, beat: float, beats_per_bar: float) -> Floats:
-    """How near the region's length is to whole beats, to bars, to one, two, four, ... bars, and to half notes."""
+    """Nearness of the region's length to whole beats, to bars, to one, two, four, ... bars, and to half notes."""
 
     def near(count: float, unit: float) -> float:
         return float(np.exp(-0.5 * ((seconds - count * unit) / WHOLE_SECONDS) ** 2))

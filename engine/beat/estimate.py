@@ -1,12 +1,11 @@
-"""Where the beats of audio lie against a grid that is known: phase, drift, and how sure that is.
+"""The beats of audio relative to a known grid: phase, drift and confidence.
 
-The onset strengths of the last seconds are laid on the grid as it is seen from now, folded into one beat and held
-against what a beat looks like (a peak on the beat, lower ones on its half and quarters). The best fit over phase and
-drift is found at once, so a tempo a little off smears nothing. Only tempi near the grid's are looked for; half and
-double of it fall on the same beats. How well it fits is a correlation: material without a beat has little of it at
-every phase.
+The onset strengths of the last seconds are placed on the grid as seen from now, folded into one beat and correlated
+with a beat's pattern (a peak on the beat, lower ones on its half and quarters). Phase and drift are fitted together, so
+a slightly different tempo smears nothing. Only tempos near the grid's are searched; half and double of it fall on the
+same beats. The fit is a correlation: music without a beat has little at every phase.
 
-    off > 0     the music is late: its beats sound so many beats after the grid's
+    off > 0     the music is late: its beats are so many beats after the grid's
     drift > 0   the music is slower than the grid: it gets later by so many beats a beat
 """
 
@@ -18,25 +17,25 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-WINDOW_SECONDS = 6.0  # that are looked at
-MEMORY_SECONDS = 1.6  # within which their weight falls to a third
-SHORTEST_SECONDS = 1.5  # less than this says nothing
+WINDOW_SECONDS = 6.0  # of onsets that are analysed
+MEMORY_SECONDS = 1.6  # within these their weight falls to a third
+SHORTEST_SECONDS = 1.5  # shorter audio gives no estimate
 BIN_SECONDS = 0.004
-SHARP_SECONDS = 0.010  # how wide the peaks of the pattern are
-PATTERN = ((0.0, 1.0), (0.5, 0.5), (0.25, 0.25), (0.75, 0.25))  # place in the beat and height
-NEAR_BEATS = 0.12  # where the beat is known already, it is looked for this near
+SHARP_SECONDS = 0.010  # width of the pattern's peaks
+PATTERN = ((0.0, 1.0), (0.5, 0.5), (0.25, 0.25), (0.75, 0.25))  # phase in the beat and height
+NEAR_BEATS = 0.12  # search range around a known beat
 NEAR_DRIFT = 0.02
 FAR_DRIFT = 0.08
 DRIFT_STEP = 0.003
-FAR_COST = 0.6  # share of its fit that a phase loses for each beat it is away from the grid: eighths look alike
-NOTHING_FIT, SURE_FIT = 0.16, 0.46  # correlations: pads and noise stay below the one, drums reach the other
+FAR_COST = 0.6  # share of its fit that a phase loses per beat of distance from the grid: eighths look alike
+NOTHING_FIT, SURE_FIT = 0.16, 0.46  # correlations: pads and noise stay below the first, drums reach the second
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """How far music is off its grid now, in beats, its drift in beats a beat, confidence 0 to 1.  [any]"""
+    """The music's present offset from its grid in beats, its drift in beats a beat, confidence 0 to 1.  [any]"""
 
     off_beats: float = 0.0
     drift: float = 0.0
@@ -47,9 +46,9 @@ NOTHING = Estimate()
 
 
 def estimate(strengths: Floats, beats: Floats, beat_seconds: float, near: Estimate | None = None) -> Estimate:
-    """The fit of onset strengths [n], 5 ms apart, that lie on these beats [n] of the grid; the last is now.
+    """The fit of onset strengths [n], 5 ms apart, at the beats [n] of the grid; the last is now.
 
-    With `near` only phases and drifts around it are tried: it may be off by more than half a beat. Without it the
+    With `near` only phases and drifts around it are searched: it may be off by more than half a beat. Without it the
     whole beat is searched.  [generate]
     """
     if len(strengths) * _hop_seconds() < SHORTEST_SECONDS or not strengths.max(initial=0.0) > 0.0:
@@ -78,7 +77,7 @@ def _hop_seconds() -> float:
 def _fits(
     strengths: Floats, phases: Floats, ago: Floats, weights: Floats, drifts: Floats, beat_seconds: float
 ) -> Floats:
-    """Correlations [drifts, bins] of what was heard with the pattern, at each drift and phase."""
+    """Correlations [drifts, bins] of the onsets with the pattern, at each drift and phase."""
     n_bins = max(16, round(beat_seconds / BIN_SECONDS))
     mean = float((strengths * weights).sum() / weights.sum())
     centred = (strengths - mean) * weights
@@ -97,7 +96,7 @@ def _fits(
 
 @lru_cache(maxsize=64)
 def pattern(n_bins: int, beat_seconds: float) -> Floats:
-    """What a beat looks like, around its mean.  [any]"""
+    """The pattern of a beat, without its mean.  [any]"""
     at = np.arange(n_bins) / n_bins
     shape = np.zeros(n_bins)
     for place, height in PATTERN:
@@ -107,7 +106,7 @@ def pattern(n_bins: int, beat_seconds: float) -> Floats:
 
 
 def _best(fits: Floats, near_only: bool) -> tuple[int, int]:
-    """Row and column of the best fit; of the whole beat, phases near the grid are preferred."""
+    """Row and column of the best fit; in a whole beat, phases near the grid are preferred."""
     n_bins = fits.shape[1]
     away = np.abs(_wrapped(np.arange(n_bins) / n_bins))
     column_best = np.where(away <= NEAR_BEATS, fits.max(axis=0), -np.inf) if near_only else fits.max(axis=0)
@@ -119,12 +118,12 @@ def _best(fits: Floats, near_only: bool) -> tuple[int, int]:
 
 
 def _wrapped(beats: Floats) -> Floats:
-    """Beats as -0.5 to 0.5 around a whole one."""
+    """Beats as -0.5 to 0.5 around the nearest whole one."""
     return (beats + 0.5) % 1.0 - 0.5
 
 
 def _between(values: Floats, index: int) -> float:
-    """Where between samples the top of a peak lies, -0.5 to 0.5, by a parabola; the ends are neighbours."""
+    """The position of a peak's top between samples, -0.5 to 0.5, by a parabola; the ends are neighbours."""
     before, here, after = values[index - 1], values[index], values[(index + 1) % len(values)]
     bend = before - 2.0 * here + after
     return float(np.clip(0.5 * (before - after) / bend, -0.5, 0.5)) if bend < 0 else 0.0

@@ -1,7 +1,7 @@
-"""The key of music: its pitch classes held against the tones of each major and minor scale, those of the tonic's chord
-weighted most (after Krumhansl and Schmuckler 1990, by whose own profiles fewer pieces were named right: docs/beat.md).
+"""The key of music: its pitch classes correlated with the tones of each major and minor scale, those of the tonic's
+chord weighted most (after Krumhansl and Schmuckler 1990, whose own profiles were right for fewer pieces: docs/beat.md).
 
-Relative keys (C major, A minor) share their tones: confidence counts the lead over the best of all others.
+Relative keys (C major, A minor) share their tones, so confidence is the lead over the best of all others.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ MAJOR = np.array([1.5, 0.0, 1.0, 0.0, 1.25, 1.0, 0.0, 1.25, 0.0, 1.0, 0.0, 1.0])
 MINOR = np.array([1.5, 0.0, 1.0, 1.25, 0.0, 1.0, 0.0, 1.25, 1.0, 0.0, 1.0, 0.0])
 WINDOW_SAMPLES, HOP_SAMPLES = 8192, 4096
 LOW_HZ, HIGH_HZ = 60.0, 1500.0
-CLEAR_LEAD = 0.15  # of correlation: as sure as can be
+CLEAR_LEAD = 0.15  # lead in correlation for full confidence
 
 
 def pitch_classes(mono: Floats) -> Floats:
-    """How strong each pitch class is [windows, 12], C first, in audio [n] at 32 kHz.  [any]"""
+    """Strength of each pitch class [windows, 12], C first, in audio [n] at 32 kHz.  [any]"""
     if len(mono) < WINDOW_SAMPLES:
         mono = np.pad(mono, (0, WINDOW_SAMPLES - len(mono)))
     frames = np.lib.stride_tricks.sliding_window_view(mono, WINDOW_SAMPLES)[::HOP_SAMPLES]
@@ -41,7 +41,7 @@ def scale_of(key: str) -> set[int]:
 
 
 def find_key(classes: Floats) -> tuple[str, float]:
-    """Name of the key ("A minor") of pitch classes [windows, 12], and how sure that is; "" for silence.  [any]"""
+    """Name of the key ("A minor") of pitch classes [windows, 12], and its confidence; "" for silence.  [any]"""
     detected = classes.sum(axis=0)
     if not detected.max(initial=0.0) > 0.0 or detected.std() < 1e-9:
         return "", 0.0

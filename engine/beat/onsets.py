@@ -1,7 +1,7 @@
-"""Onset strength: how much begins at each moment of audio, streaming; any cut of the input gives what the whole gives.
+"""Onset strength of streamed audio; any cut of the input gives the same values.
 
 Spectral flux in bands: every 5 ms the rise of each band's level (in logarithmic steps) over 10 ms ago, averaged over
-the bands. Value k lies at `LATENCY + k * HOP_SAMPLES`, where an onset is strongest. Constants hold at 32 kHz.
+the bands. Value k lies at `LATENCY + k * HOP_SAMPLES`, where an onset is strongest. Constants are for 32 kHz.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 RATE_HZ = 32_000
 HOP_SAMPLES = 160
 WINDOW_SAMPLES = 512
-CENTRE_SAMPLES = 256  # where in its window an onset shows most: the middle, within a millisecond
+CENTRE_SAMPLES = 256  # where in its window an onset is strongest: the middle, within a millisecond
 LAG_HOPS = 2
 BANDS = 32
 LOW_HZ, HIGH_HZ = 40.0, 14_000.0
@@ -27,7 +27,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class OnsetState:
-    """What the next step needs of the past: samples of the unfinished windows, levels of the last hops.  [any]"""
+    """The past that the next step needs: samples of incomplete windows, levels of the last hops.  [any]"""
 
     tail: Floats
     levels: Floats  # [<= LAG_HOPS, bands]
@@ -46,7 +46,7 @@ def _bands() -> Floats:
 
 @lru_cache(maxsize=1)
 def _centres() -> Floats:
-    """Where each band weighs most, in Hz [bands]."""
+    """Frequency of each band's largest weight, in Hz [bands]."""
     return np.asarray(_bands().argmax(axis=0) * RATE_HZ / WINDOW_SAMPLES)
 
 
@@ -63,7 +63,7 @@ def begin() -> OnsetState:
 def step(mono: Floats, state: OnsetState) -> tuple[Floats, OnsetState]:
     """Onset strengths of the windows that are complete with `mono` [n], and the next state.
 
-    The first `LAG_HOPS` values of a stream are 0: nothing is known of before.  [generate]
+    The first `LAG_HOPS` values of a stream are 0: there is no earlier audio.  [generate]
     """
     known = np.concatenate([state.tail, mono])
     count = max(0, (len(known) - WINDOW_SAMPLES) // HOP_SAMPLES + 1)
@@ -88,7 +88,7 @@ def _rises(levels: Floats) -> Floats:
 
 
 def places(first: int, count: int) -> Floats:
-    """Samples on which strengths `first`, `first` + 1, ... lie, counted from the stream's first.  [any]"""
+    """Samples of the strengths `first`, `first` + 1, ..., counted from the stream's first.  [any]"""
     return np.asarray((first + np.arange(count)) * float(HOP_SAMPLES) + CENTRE_SAMPLES, np.float64)
 
 
@@ -98,7 +98,7 @@ def strengths(mono: Floats) -> Floats:
 
 
 def banded(mono: Floats) -> Floats:
-    """Onset strengths [4, n] of audio: of all bands (what `strengths` says), low, middle and high ones.  [any]"""
+    """Onset strengths [4, n] of audio: of all bands (as `strengths`), low, middle and high ones.  [any]"""
     count = max(0, (len(mono) - WINDOW_SAMPLES) // HOP_SAMPLES + 1)
     if count == 0:
         return np.zeros((4, 0))

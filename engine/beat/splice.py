@@ -1,11 +1,11 @@
-"""The joint where samples are left out or repeated so that it is not heard: where, how many, and the crossfade.
+"""Inaudible joints where samples are skipped or repeated: their position, length and crossfade.
 
     old   ....a b c d e f g h                  `position` is where the old one begins to fade,
               \\ crossfade \\                    `skip` how far ahead (or back) the new one is
     new           ....d e f g h i j ....
 
-Searched for: a joint at which old and new are alike over the whole crossfade (a whole period apart), with no onset
-in it: transients pass untouched.
+The search is for a joint at which old and new are alike over the whole crossfade (a whole period apart), without an
+onset, so that transients are unchanged.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 FADE_SAMPLES = 1024  # 32 ms
-REACH_SAMPLES = 192  # how far from the wanted length a skip may be
+REACH_SAMPLES = 192  # largest difference of a skip from the wanted length
 SKIP_LEAST, SKIP_MOST = 16, 512
-PLACES_SAMPLES = 256  # apart
-EDGE_SAMPLES = 160  # no onset this near to the crossfade
+PLACES_SAMPLES = 256  # interval of tried positions
+EDGE_SAMPLES = 160  # no onset is this near to the crossfade
 ONSET_COST = 4.0
 AWAY_COST = 0.15
 
@@ -29,7 +29,7 @@ Samples = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Joint:
-    """From sample `position` on, crossfade to `skip` samples further on.  [any]"""
+    """A crossfade from sample `position` on to the audio `skip` samples later.  [any]"""
 
     position: int
     skip: int
@@ -38,8 +38,8 @@ class Joint:
 def find_joint(mono: Samples, first: int, last: int, wanted: int, onsets: NDArray[np.float64]) -> Joint | None:
     """The least audible joint that begins at `first` to `last` in `mono` and skips about `wanted` samples.
 
-    `onsets` [n] is the onset strength at each place tried (`places(first, last)`), 0 to 1; None where there is no
-    place.  [generate]
+    `onsets` [n] is the onset strength at each tried position (`places(first, last)`), 0 to 1; None if no position
+    fits.  [generate]
     """
     tried = places(first, last)
     low, high = _lengths(wanted)
@@ -56,19 +56,19 @@ def find_joint(mono: Samples, first: int, last: int, wanted: int, onsets: NDArra
 
 
 def places(first: int, last: int) -> NDArray[np.int64]:
-    """Where joints are tried between two samples.  [any]"""
+    """Tried positions of joints between two samples.  [any]"""
     return np.arange(first, last + 1, PLACES_SAMPLES)
 
 
 def _lengths(wanted: int) -> tuple[int, int]:
-    """Least and most that is skipped for a wanted skip: never the other way, never next to nothing."""
+    """Least and most samples to skip for a wanted skip: never in the other direction, never hardly any."""
     size = min(max(abs(wanted), SKIP_LEAST), SKIP_MOST)
     low, high = max(SKIP_LEAST, size - REACH_SAMPLES), min(SKIP_MOST, size + REACH_SAMPLES)
     return (low, high) if wanted > 0 else (-high, -low)
 
 
 def _unlike(old: NDArray[np.float64], near: NDArray[np.float64]) -> NDArray[np.float64]:
-    """How much pieces [n, FADE] differ from each piece of `near` [n, span] of that length: 0 alike, 1 unrelated."""
+    """Difference of pieces [n, FADE] from each piece of `near` [n, span] of that length: 0 alike, 1 unrelated."""
     size = 1 << (near.shape[1] + old.shape[1] - 1).bit_length()
     spectra = np.fft.rfft(near, size) * np.conj(np.fft.rfft(old, size))
     alike = np.fft.irfft(spectra, size)[:, : near.shape[1] - old.shape[1] + 1]

@@ -1,8 +1,8 @@
-"""What is done about a beat that is off: nothing, a bend of a few per cent, or a leap at a bar line.
+"""The correction of a beat that is off: none, a bend of a few per cent, or a leap at a bar line.
 
-no beat, or not sure of it          nothing; what is put out stays what was made, sample by sample
-off by up to a tenth of a beat      skip or repeat a little, most 6 % of the time, until it is on
-off by more                         leap there at the next bar line
+no beat, or low confidence          none; the output equals the input sample by sample
+off by up to a tenth of a beat      skip or repeat a little, at most 6 % of the time, until it is on the beat
+off by more                         leap at the next bar line
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ from dataclasses import dataclass, replace
 from engine.beat.estimate import NOTHING, Estimate
 
 TAKEN_UP, LET_GO = 0.5, 0.15  # confidence from which a beat is followed, and below which no longer
-ALIKE_BEATS = 0.06  # two looks at a new beat agree this well, or it is none
+ALIKE_BEATS = 0.06  # largest difference of two detections of a new beat that agree
 LOOKS = 3
 BEND_MOST = 0.06  # share of the time
-SHARE = 0.5  # of what is off that one step takes away
-IDLE_SECONDS = 0.004  # what is off by less is left
+SHARE = 0.5  # share of the offset that one step corrects
+IDLE_SECONDS = 0.004  # smaller offsets are not corrected
 LEAP_BEATS = 0.1
 LEAP_LOOKS = 2
 
 
 @dataclass(frozen=True)
 class BeatCourse:
-    """What is known of a stream's beat after a step: the estimate, how often a new one agreed, how often it was far
-    off, and whether it is followed.  [any]
+    """A stream's beat after a step: the estimate, how many detections agreed, how many in a row were far off, and
+    whether it is followed.  [any]
     """
 
     detected: Estimate = NOTHING
@@ -34,11 +34,11 @@ class BeatCourse:
 
     @property
     def leaps(self) -> bool:
-        """Whether it is to leap at the next bar line.  [any]"""
+        """Whether to leap at the next bar line.  [any]"""
         return self.followed and self.far >= LEAP_LOOKS
 
     def after(self, detected: Estimate, step_beats: float) -> BeatCourse:
-        """The course after the next look, `step_beats` later.  [generate]"""
+        """The course after the next detection, `step_beats` later.  [generate]"""
         if self.followed:
             if detected.confidence < LET_GO:
                 return BeatCourse(detected)
@@ -52,17 +52,17 @@ class BeatCourse:
         return BeatCourse(detected, agreed, int(abs(detected.off_beats) > LEAP_BEATS), agreed >= LOOKS)
 
     def leapt(self, beats: float) -> BeatCourse:
-        """The course when `beats` were skipped (negative: repeated).  [generate]"""
+        """The course after `beats` were skipped (negative: repeated).  [generate]"""
         return replace(self, detected=replace(self.detected, off_beats=self.detected.off_beats - beats), far=0)
 
     def expected(self, step_beats: float, skipped_beats: float) -> Estimate:
-        """What the next look should find, after `skipped_beats` were skipped.  [generate]"""
+        """The expected next estimate, after `skipped_beats` were skipped.  [generate]"""
         off = self.detected.off_beats + self.detected.drift * step_beats - skipped_beats
         return replace(self.detected, off_beats=off)
 
 
 def wanted_skip(course: BeatCourse, beat_samples: float, step_samples: int) -> int:
-    """Samples to be skipped within the next step; negative: repeated; 0: leave it.  [generate]"""
+    """Samples to skip within the next step; negative: repeat; 0: no change.  [generate]"""
     if not course.followed or course.leaps or course.far:
         return 0
     run = course.detected.drift * step_samples

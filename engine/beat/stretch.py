@@ -1,6 +1,6 @@
-"""Whole regions at another tempo, pitch kept: Signalsmith Stretch by python-stretch, aligned at both ends.
+"""Whole regions at another tempo and the same pitch: Signalsmith Stretch by python-stretch, aligned at both ends.
 
-Its beats lie where they belong to within 3 ms at 0.6 to 1.5 times the speed. It cannot stream: see `bend`.
+Its beats are exact to within 3 ms at 0.6 to 1.5 times the speed. It cannot stream: see `bend`.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from engine.beat.onsets import RATE_HZ
 from engine.system.optional_library import needed
 
 SPEED_LEAST, SPEED_MOST = 0.5, 2.0
-AROUND_SAMPLES = 6400  # of what comes out, before and after: more than the stretcher's window
-SAME = 0.0005  # a speed this near to 1 is left
+AROUND_SAMPLES = 6400  # of output before and after: more than the stretcher's window
+SAME = 0.0005  # a speed this near to 1 changes nothing
 
 
 def stretched(audio: NDArray[np.float32], speed: float) -> NDArray[np.float32]:
     """Audio [C, n] at 32 kHz played `speed` times as fast, at its pitch: [C, round(n / speed)].
 
-    The audio is repeated around itself, since the stretcher fades beginning and end: a loop stays a loop, and an audio
-    prompt keeps its last sample. Raises ValueError for speeds outside 0.5 to 2.  [regions]
+    The audio is repeated before and after itself, since the stretcher fades both ends: a loop stays a loop, and an
+    audio prompt keeps its last sample. Raises ValueError for speeds outside 0.5 to 2.  [regions]
     """
     if not SPEED_LEAST <= speed <= SPEED_MOST:
         raise ValueError(f"speed is {speed:g}, must be {SPEED_LEAST:g} to {SPEED_MOST:g}")

@@ -1,9 +1,8 @@
-"""The tempo of music: of all that it may have, the one that looks most like a tempo, and how sure that is.
+"""The tempo of music: the likeliest candidate, and its confidence.
 
-Every candidate's figures are weighed (`tempo_weights`) and the odds shared among them: half and double time, straight
-and ternary rhythm compete, and what is left to a rival is doubt. What is known beforehand joins in: the song's tempo
-as a hint that tips the scales, and decides wherever what is heard lies at a simple ratio of it; what somebody says the
-tempo is, more so.
+Every candidate's figures are weighted (`tempo_weights`) and normalised to odds: half and double time, straight and
+ternary rhythm compete, and the odds of rivals reduce the confidence. Prior knowledge counts too: the song's tempo is a
+hint that raises the odds, and decides if the detected tempo is at a simple ratio of it; a given tempo counts more.
 
 librosa's tracker was tried: it was off by 3:2, 4:3 or 1 to 2 % on a third of the pieces, and takes 30 s and 430 MB the
 first time.
@@ -21,22 +20,20 @@ from engine.beat.onsets import HOP_SAMPLES, RATE_HZ
 from engine.beat.tempo_weights import WEIGHTS
 
 SHORTEST_SECONDS = 2.0
-NEAR = 0.02  # a tempo this near to one that was said is that one
-SIMPLE = (1.0, 2.0, 1 / 2, 3 / 2, 2 / 3, 4 / 3, 3 / 4, 3.0, 1 / 3)  # what is heard may be this many times what is meant
-HINT_ODDS, TOLD_ODDS = 3.0, 5.0  # logarithms: by how much what is said is likelier beforehand
-EXPLAINS = 0.75  # of what the tempo that is heard explains, for one that was said
-AS_GOOD = 0.8  # of the best fit, for the tempo that was told
+NEAR = 0.02  # a tempo this near to a hint or given tempo equals it
+SIMPLE = (1.0, 2.0, 1 / 2, 3 / 2, 2 / 3, 4 / 3, 3 / 4, 3.0, 1 / 3)  # ratios of a detected tempo to the hint
+HINT_ODDS, TOLD_ODDS = 3.0, 5.0  # logarithms: prior odds of a hint and of a given tempo
+EXPLAINS = 0.75  # share of the onsets that the detected tempo explains, which a hint must explain
+AS_GOOD = 0.8  # share of the best fit that a given tempo must reach
 CUT_SECONDS = 0.025  # a region that ends this near to a beat was cut on it
-RIVAL = 0.1  # of the odds of the tempo that is taken
+RIVAL = 0.1  # share of the chosen tempo's odds
 RIVALS = 3
-BEAT = 0.3  # how clear a beat must be, 0 to 1, to have a tempo
+BEAT = 0.3  # least clarity of a beat, 0 to 1, to have a tempo
 
 
 @dataclass(frozen=True)
 class Tempo:
-    """Beats a minute, when the first beat sounds, how sure that is, 0 to 1, and what else it may be, likeliest first.
-    [any]
-    """
+    """Beats a minute, time of the first beat, confidence 0 to 1, and rivals, likeliest first.  [any]"""
 
     bpm: float
     first_seconds: float
@@ -47,10 +44,10 @@ class Tempo:
 def find_tempo(
     banded: Floats, seconds: float, told_bpm: float = 0.0, beats_per_bar: float = 4.0, hint_bpm: float = 0.0
 ) -> Tempo | None:
-    """The tempo of a region `seconds` long with onset strengths [4, n]; None where there is none to be heard.
+    """The tempo of a region of `seconds` with onset strengths [4, n]; None if none is detected.
 
-    `told_bpm` above 0 is what somebody says it is: where it fits nearly as well as the best, it is kept (and made
-    finer). `hint_bpm` above 0 is the tempo of the song it is for.  [any]
+    `told_bpm` above 0 is its given tempo: if it fits nearly as well as the best, it is used (and refined). `hint_bpm`
+    above 0 is the tempo of its song.  [any]
     """
     detected = banded.shape[1] * HOP_SAMPLES / RATE_HZ
     if detected < SHORTEST_SECONDS or not banded[0].max(initial=0.0) > 0.0:
@@ -75,7 +72,7 @@ def find_tempo(
 
 
 def _within(bpm: float) -> float:
-    """A tempo in octaves that are looked for; 0 for none."""
+    """A tempo moved by octaves into the searched range; 0 for none."""
     if not bpm > 0:
         return 0.0
     while bpm > FASTEST_BPM:
@@ -86,14 +83,14 @@ def _within(bpm: float) -> float:
 
 
 def _near(bpms: Floats, bpm: float) -> Floats:
-    """1 for tempi that are the one said, else 0."""
+    """1 for tempos that equal `bpm`, else 0."""
     return np.asarray(np.abs(np.log(bpms / bpm)) < NEAR, np.float64) if bpm else np.zeros(len(bpms))
 
 
 def _meant(strengths: Floats, bpms: Floats, scores: Floats, said: float, best: int, cut: tuple[float, float]) -> int:
-    """What is meant where what is heard lies at a simple ratio of what was said: the latter, if it explains the onsets,
-    unless the region was cut (`cut`: its seconds, beats in a bar) to bars of what is heard and to no beat of what was
-    said.
+    """Index of the tempo `said`, if it is at a simple ratio of the detected one and explains the onsets, else `best`.
+
+    Also `best` if the region was cut (`cut`: its seconds, beats in a bar) to its bars and to no beat of `said`.
     """
     near = _near(bpms, said) > 0
     simple = said and any(abs(np.log(bpms[best] / (said * ratio))) < NEAR for ratio in SIMPLE)
@@ -114,7 +111,7 @@ def _is_whole(beats: float, bpm: float, unit: float) -> bool:
 
 
 def _told(found: list[Candidate], bpms: Floats, told: float, best: int) -> int:
-    """The tempo that was told, where its pattern fits nearly as well as that of the best."""
+    """Index of the given tempo, if its pattern fits nearly as well as that of the best; else `best`."""
     near = _near(bpms, told) > 0
     fits = np.where(near, [each.fit for each in found], -np.inf)
     return int(fits.argmax()) if near.any() and fits.max() >= AS_GOOD * found[best].fit else best

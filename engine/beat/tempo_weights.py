@@ -1,9 +1,9 @@
-"""How much each figure of a candidate (`candidates.Candidate.figures`, in its order) counts for it: logarithms of odds.
+"""Weights of a candidate's figures (`candidates.Candidate.figures`, in its order), as logarithms of odds.
 
-Fitted by multinomial regression, one choice among candidates a loop, on 1,200 synthesised loops of fifteen rhythms
+Fitted by multinomial regression, one choice among candidates per loop, on 1,200 synthesised loops of fifteen rhythms
 (straight, swung, ternary, compound, half-time; 60 to 200 bpm, one to eight bars, with tails and without, with basses
 and chords or none), 300 of printed drum machine patterns and 325 pieces of our composer; the rhythms of the tests'
-names count two to four times. What it does on others is in docs/beat.md.
+names count two to four times. Results on other music are in docs/beat.md.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _ROWS = (
     (0.686, 0.069, -0.087, 0.391, 0.162, 0.150),  # inside, low
     (-0.188, 0.145, -0.717, -1.256, -0.197, -1.040),  # inside, middle
     (1.482, -0.068, -0.034, 0.071, 0.292, 0.147),  # inside, high
-    (-0.020, -0.154),  # begun in a beat: octaves, their square
+    (-0.020, -0.154),  # onsets per beat: octaves, their square
     (0.105, -1.294, 0.713),  # pace: octaves from 110 bpm, square, cube
     (0.700, 1.010, 0.575, 1.309),  # whole beats, bars, powers of two bars, half bars
     (1.553, 2.539, 3.354, -6.081, -0.144, 6.304),  # bars of 3 or 6 beats: alike 1, 3/2, 3 beats later, all bands; low

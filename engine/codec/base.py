@@ -29,27 +29,27 @@ class Codec(Protocol):
         ...
 
     def init_decoder(self, prompt_audio: Tensor | None = None, prompt_codes: Tensor | None = None) -> Any:
-        """State of a streamed decode of one stream (B = 1; EnCodec takes more), as if it followed the prompt.
+        """State of a streamed decode of one stream (B = 1; EnCodec supports more) that follows the prompt.
 
         prompt_audio [1, C, N] is the audio before, prompt_codes [1, K, Tp] its codes; both end where the stream
-        begins. With neither the stream begins from silence, as `decode` does.
+        begins. With neither the stream begins from silence, as in `decode`.
         """
         ...
 
     def decode_step(self, codes: Tensor, state: Any, last: bool = False) -> tuple[Tensor, Any]:
         """Next codes [1, K, t] to the audio [1, C, n] that is final now; with `last` all the rest.
 
-        However the codes are cut, the joined audio equals `decode` of the whole (after `init_decoder()`).
+        For any cut of the codes, the joined audio equals `decode` of the whole (after `init_decoder()`).
         """
         ...
 
 
 def encode_within(codec: Codec, audio: Tensor, before: Tensor | None = None, after: Tensor | None = None) -> Tensor:
-    """Codes [B, K, ceil(N / frame_samples)] of `audio` [B, C, N], cut out of longer music.
+    """Codes [B, K, ceil(N / frame_samples)] of `audio` [B, C, N], a part of longer music.
 
-    `before` [B, C, .] ends where `audio` begins, `after` begins where it ends: encoded too, so that the edges of
-    `audio` are not edges of the music. Whole frames of `before` count, back from its end. With all audio before and
-    `codec.lookahead_frames + 1` frames after, the codes are those of the whole, cut.  [generate]
+    `before` [B, C, .] ends where `audio` begins, `after` begins where it ends; both are encoded too, so that the edges
+    of `audio` are not edges of the music. Whole frames of `before` are used, counted from its end. With all audio
+    before and `codec.lookahead_frames + 1` frames after, the codes equal those of the whole music.  [generate]
     """
     heard = [audio]
     n_before = 0

@@ -1,13 +1,13 @@
-"""Decoding beside the language model on a GPU: on its own thread and CUDA stream.
+"""Decodes in parallel to the language model on a GPU: on its own thread and CUDA stream.
 
     steps    |-- frames 0..3 --|-- frames 4..7 --|-- 8, 9 --|
     codec                      |-- decodes 0..3 -|-- decodes 4..7 --|-- the rest
 
 Work is done in order; the caller waits for it before it uses the same stream again.
 
-On a CPU the caller does the work at once. A second thread made a seventh more music on two idle hyperthreads, but on a
-virtual machine that loses its processors now and then, streams took up to fifteen times as long: the thread that holds
-Python's lock loses its processor, and the other waits for it.
+On a CPU the caller does the work at once. A second thread raised speed by a seventh on two idle hyperthreads, but on a
+virtual machine that temporarily loses its CPUs, streams took up to fifteen times as long: the thread that holds the GIL
+loses its CPU, and the other waits for it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class DecodeThread:
     """One thread with the settings of the thread that opened it.  Use it with `with`, or `close` it.  [generate]"""
 
     def __init__(self, device: torch.device | str = "cpu", threaded: bool | None = None) -> None:
-        """`threaded` None: on every device but a processor."""
+        """`threaded` None: on every device except a CPU."""
         place = torch.device(device)
         self._pool: ThreadPoolExecutor | None = None
         if place.type != "cpu" if threaded is None else threaded:
@@ -52,7 +52,7 @@ class DecodeThread:
         return nullcontext() if self._stream is None else torch.cuda.stream(self._stream)
 
     def close(self) -> None:
-        """Wait for all work, and end."""
+        """Wait for all work, then end the thread."""
         if self._pool is not None:
             self._pool.shutdown()
 

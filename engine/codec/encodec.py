@@ -28,7 +28,7 @@ from engine.errors import AudioError
 class EncodecConfig:
     """Sizes of the codec; the defaults are those of the published 32 kHz model.
 
-    `pad_mode` is 'constant' or 'reflect', as the checkpoint's own configuration says.  [any]
+    `pad_mode` is 'constant' or 'reflect', from the checkpoint's own configuration.  [any]
     """
 
     sample_rate: int = 32000
@@ -106,7 +106,7 @@ class Quantizer(nn.Module):
 
 
 class Encodec(nn.Module):
-    """The codec; implements `engine.codec.base.Codec`. `runtime` runs the bulk of the work."""
+    """The codec; implements `engine.codec.base.Codec`. `runtime` does most of the work."""
 
     def __init__(self, config: EncodecConfig) -> None:
         super().__init__()
@@ -154,8 +154,8 @@ class Encodec(nn.Module):
 
     @torch.no_grad()
     def decode_step(self, codes: Tensor, state: DecoderState, last: bool = False) -> tuple[Tensor, DecoderState]:
-        """Next codes [B, K, t] to the final audio [B, C, n] so far, all of it with `last`.
+        """Next codes [B, K, t] to the audio [B, C, n] that is final now, all the rest with `last`.
 
-        B streams that began together may stay together; the first codes set B.  [generate]
+        B streams that begin together can be decoded together; the first codes set B.  [generate]
         """
         return decode_step(self, codes, state, last)

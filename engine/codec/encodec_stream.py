@@ -1,13 +1,13 @@
-"""EnCodec's decoder as a stream, equal to the whole decode however the codes are cut.
+"""EnCodec's decoder as a stream, equal to the whole decode for any cut of the codes.
 
-The decoder is not causal and has an LSTM. Every layer carries its own past, so nothing is computed twice:
+The decoder is not causal and has an LSTM. Every layer stores its own past, so nothing is computed twice:
 
-    codes      . . . . . . . . . . . .        first conv: sees 3 frames on each side
+    codes      . . . . . . . . . . . .        first conv: reads 3 frames on each side
     LSTM       . . . . . . . . .              state carried from frame to frame
-    the rest   . . . . . . . .                convs lag by 466 samples more, their last inputs are kept
+    the rest   . . . . . . . .                convs lag by 466 samples more, their last inputs are stored
     audio      |- whole frames -|             final 4 frames (2402 samples) after the newest codes
 
-Only the ends of the signal are padded, as the whole decode pads them. State is a value.
+Only the ends of the signal are padded, as in the whole decode. State is a value.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ FRONT = 2  # layers up to the LSTM; the others have a finite reach
 
 @dataclass(frozen=True)
 class Reach:
-    """How far the decoder looks.  [any]
+    """The decoder's reach.  [any]
 
     first_frames: the fewest it can begin with; rest_frames: the same of the layers after the LSTM; delay_samples:
-    by how much audio lags behind codes; context_frames: what the layers after the LSTM can see to both sides.
+    the lag of audio behind codes; context_frames: frames on each side that the layers after the LSTM read.
     """
 
     first_frames: int
@@ -56,7 +56,7 @@ class Reach:
 
 
 def _come_out(layers: list[nn.Module], n: int) -> int:
-    """Samples that come out when the first `n` go in; 0 when they are too few to begin with."""
+    """Output samples of the first `n` input samples; 0 if they are too few to begin with."""
     for layer in layers:
         conv = layer.convs[0] if isinstance(layer, Residual) else layer
         if isinstance(conv, PaddedConv):
@@ -87,10 +87,10 @@ def reach_frames(layers: list[nn.Module], frame_samples: int) -> tuple[int, int]
 
 @dataclass(frozen=True)
 class DecoderState:
-    """Where B streamed decodes stand that began together.
+    """The state of B streamed decodes that began together.
 
-    waiting [B, D, .]: latents too few to begin with; past: the layers', None before they began; ready [B, C, .]:
-    audio of a frame not whole yet; skip_samples: audio still to come that belongs to the prompt.
+    waiting [B, D, .]: latents too few to begin with; past: the layers' pasts, None before they began; ready [B, C, .]:
+    audio of an incomplete frame; skip_samples: coming audio that belongs to the prompt.
     """
 
     waiting: Tensor
@@ -134,7 +134,7 @@ def decode_step(codec: Encodec, codes: Tensor, state: DecoderState, last: bool) 
 
 
 def _audio(codec: Encodec, latents: Tensor, state: DecoderState, last: bool) -> tuple[Tensor, DecoderState]:
-    """All audio that is final now, what was `ready` first."""
+    """All audio that is final now, beginning with `ready`."""
     layers, past, waiting = list(codec.decoder.layers), state.past, state.waiting[..., :0]
     pieces = [state.ready.expand(latents.shape[0], -1, -1)]
     if past is None:

@@ -1,11 +1,11 @@
 """EnCodec's encoder over a signal of any length, piece by piece.
 
     audio    |--------- piece ---------|--------- piece ---------|---- ...
-    convs      each piece with 1 frame of the true audio to each side, which is what they can see
+    convs      each piece with 1 frame of the true audio on each side, their reach
     LSTM       state carried from piece to piece
     last conv  over all frames at once
 
-So memory does not grow with what the convolutions make of the signal, and nothing differs from the whole.
+So memory does not grow with the convolutions' output, and the result equals that of the whole signal.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ if TYPE_CHECKING:
     from engine.codec.encodec import Encodec
 
 PIECE_FRAMES = {"cpu": 50, "cuda": 500}
-FEW_FRAMES = 12  # not worth cutting
+FEW_FRAMES = 12  # encoded in one piece
 
 
 def piece_frames(device: torch.device) -> int:
-    """Frames to do at once on a device: few where caches are small.  [any]"""
+    """Frames to encode at once on a device: few if its caches are small.  [any]"""
     return PIECE_FRAMES.get(device.type, 100)
 
 
 def encoder_reach_frames(layers: list[nn.Module], frame_samples: int) -> int:
     """Frames of audio to each side that a frame before the LSTM depends on (1 for the published sizes).
 
-    Follows the first and last sample that frame 0 sees backwards through the convolutions.  [any]
+    Follows the first and last sample that frame 0 depends on backwards through the convolutions.  [any]
     """
     first = last = 0
     for layer in reversed(layers[:-1]):
@@ -45,9 +45,9 @@ def encoder_reach_frames(layers: list[nn.Module], frame_samples: int) -> int:
 
 
 def cuts(n_frames: int, n_whole: int, reach: int, piece: int) -> list[int]:
-    """Where pieces begin and end: a short one at each true edge, the bulk between them.  [any]
+    """Bounds of the pieces: a short one at each true edge, the bulk between them.  [any]
 
-    `n_whole` frames are filled by the signal; the bulk sees `reach` of them to both sides.
+    The signal fills `n_whole` frames; the bulk depends on `reach` of them on each side.
     """
     first, end = min(reach + 1, n_frames), n_whole - reach
     inside = range(first + piece, end, piece)

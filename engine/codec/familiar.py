@@ -31,7 +31,7 @@ class CompressionModel:
 
     @property
     def num_codebooks(self) -> int:
-        """Codebooks, those of both channels counted.  [any]"""
+        """Codebooks of all channels.  [any]"""
         return self.codec.n_codebooks
 
     total_codebooks = num_codebooks

@@ -1,11 +1,11 @@
 """EnCodec's layers: whole (`forward`), and step by step with their past (`advance`).
 
     y, past = layer.advance(x, None)         first samples: the true left edge is padded
-    y, past = layer.advance(x, past)         n samples in, stride-many times n out
+    y, past = layer.advance(x, past)         n samples in, stride * n out
     y, past = layer.advance(x, past, True)   the last ones: the true right edge is padded
 
-The joined output equals `forward` of the whole. The first samples must be more than a layer pads. A past
-is a row of tensors, always of the same sizes. Convolutions are not causal: the output lags by the right padding.
+The joined output equals `forward` of the whole. The first samples must be more than a layer pads. A past is a list of
+tensors, always of the same sizes. Convolutions are not causal: the output lags by the right padding.
 Source: EnCodec (Defossez et al. 2022).  B batch, C channels, N samples.
 """
 
@@ -23,7 +23,7 @@ FEW_STREAMS = 4
 
 
 def pad_edges(x: Tensor, left: int, right: int, mode: str) -> Tensor:
-    """Pad the ends of [B, C, N]; 'reflect' fills a signal that is too short with zeros first.  [any]"""
+    """Pad the ends of [B, C, N]; 'reflect' first extends a signal that is too short with zeros.  [any]"""
     if mode != "reflect":
         return F.pad(x, (left, right), mode=mode)
     extra = max(0, max(left, right) - x.shape[-1] + 1)
@@ -32,7 +32,7 @@ def pad_edges(x: Tensor, left: int, right: int, mode: str) -> Tensor:
 
 
 class PaddedConv(nn.Conv1d):
-    """Convolution that keeps N / stride samples; the larger half of the padding stands left."""
+    """Convolution with N / stride output samples; the larger half of the padding is on the left."""
 
     def __init__(self, n_in: int, n_out: int, kernel: int, pad_mode: str, stride: int = 1) -> None:
         super().__init__(n_in, n_out, kernel, stride=stride)
@@ -41,16 +41,16 @@ class PaddedConv(nn.Conv1d):
         self.edge_mode = pad_mode
 
     def forward(self, x: Tensor) -> Tensor:
-        """[B, C, N] to [B, C', ceil(N / stride)]; the last window is filled up on the right.  [generate]"""
+        """[B, C, N] to [B, C', ceil(N / stride)]; the last window is padded on the right.  [generate]"""
         extra = -x.shape[-1] % self.stride[0]
         return self.inside(pad_edges(x, self.pad_left, self.pad_right + extra, self.edge_mode))
 
     def inside(self, x: Tensor) -> Tensor:
-        """Only what needs no padding.  [generate]"""
+        """Only the output that needs no padding.  [generate]"""
         return F.conv1d(x, self.weight, self.bias, self.stride)
 
     def joined(self, x: Tensor, past: Past | None, last: bool) -> tuple[Tensor, Past]:
-        """What lies under the kernel while it passes `x`, and the past for the next call; stride 1.  [generate]"""
+        """The kernel's whole input while it passes `x`, and the past for the next call; stride 1.  [generate]"""
         whole = pad_edges(x, self.pad_left, 0, self.edge_mode) if past is None else torch.cat([past[0], x], dim=-1)
         kept = whole[..., whole.shape[-1] - self.pad_left - self.pad_right :].clone()
         return pad_edges(whole, 0, self.pad_right, self.edge_mode) if last else whole, (kept,)
@@ -85,9 +85,9 @@ class CutConvTranspose(nn.ConvTranspose1d):
         return y[..., first : y.shape[-1] - (self.cut_right if last else 0)], (kept,)
 
     def pairs(self, x: Tensor) -> Tensor:
-        """The r samples that each pair of neighbours of [B, C, N] makes: [B, C', r (N - 1)].  [generate]
+        """The r output samples of each pair of neighbours of [B, C, N]: [B, C', r (N - 1)].  [generate]
 
-        On the CPU as one product of matrices, which is faster than the library's transposed convolution.
+        On the CPU one matrix product, which is faster than the library's transposed convolution.
         """
         ratio = self.stride[0]
         if x.device.type != "cpu":
@@ -100,7 +100,7 @@ class CutConvTranspose(nn.ConvTranspose1d):
         return y if self.bias is None else y.add_(self.bias[:, None])
 
     def folded(self) -> Tensor:
-        """The weights as a matrix [C' r, 2 C], columns of the earlier neighbour first; made once.  [generate]"""
+        """The weights as a matrix [C' r, 2 C], columns of the earlier neighbour first; built once.  [generate]"""
         weight, ratio = self.weight.detach(), self.stride[0]
         now = (weight.data_ptr(), weight._version)
         if self._folded is None or self._folded[0] != now:
@@ -130,7 +130,7 @@ class Residual(nn.Module):
     def advance(self, x: Tensor, past: Past | None, last: bool = False) -> tuple[Tensor, Past]:
         """[B, C, N] to the same shape, later by the kernel's right half; see the head of this file.  [generate]
 
-        Padding before the ELU is padding after it: it maps nought to nought.
+        Padding before the ELU equals padding after it, since ELU(0) = 0.
         """
         wide, narrow = self.convs
         whole, kept = wide.joined(x, past, last)
@@ -157,7 +157,7 @@ class SkipLSTM(nn.LSTM):
         return (y + steps).permute(1, 2, 0), after
 
     def _by_hand(self, steps: Tensor, past: Past) -> tuple[Tensor, Past]:
-        """Few streams [N, B, C] on the CPU: the library's LSTM would rearrange all its weights at every call."""
+        """For few streams [N, B, C] on the CPU: the library's LSTM would rearrange all its weights at every call."""
         x, width = steps, self.hidden_size
         after: list[tuple[Tensor, Tensor]] = []
         for layer in range(self.num_layers):
@@ -177,21 +177,21 @@ class SkipLSTM(nn.LSTM):
 
 
 def _plus_product(gates: Tensor, h: Tensor, back: Tensor) -> Tensor:
-    """gates [B, 4 C] + h [B, C] through the weights `back`; for one stream by the quicker routine."""
+    """gates [B, 4 C] + h [B, C] times the weights `back`; one stream uses the faster routine."""
     if h.shape[0] == 1:
         return torch.addmv(gates[0], back, h[0])[None]
     return torch.addmm(gates, h, back.t())
 
 
 def n_past(layer: nn.Module) -> int:
-    """How many tensors a layer's past has.  [any]"""
+    """Number of tensors in a layer's past.  [any]"""
     if isinstance(layer, SkipLSTM):
         return 2
     return int(isinstance(layer, PaddedConv | CutConvTranspose | Residual))
 
 
 class Stack(nn.Module):
-    """Layers one after the other; the stack's past is the list of theirs."""
+    """Consecutive layers; the stack's past is the list of theirs."""
 
     def __init__(self, layers: list[nn.Module]) -> None:
         super().__init__()

@@ -1,8 +1,8 @@
-"""EnCodec's layers as ONNX graphs for the inside of a signal; `runtime.py` says what they compute.
+"""EnCodec's layers as ONNX graphs for the inside of a signal; `runtime.py` defines what they compute.
 
-Convolutions are written with a height of 1, since ONNX Runtime has its fast blocked layout only for images; a
-transposed convolution is written as one of two taps that makes r samples at once. The gates of an LSTM stand in
-another order (input, output, forget, cell). Weights are the loaded ones, folded already.
+Convolutions have a height of 1, since ONNX Runtime has its fast blocked layout only for images; a transposed
+convolution becomes one of two taps that outputs r samples at once. The gates of an LSTM are in another order (input,
+output, forget, cell). Weights are the loaded ones, already folded.
 B batch, C channels, N samples, W width at the LSTM, t frames.
 """
 
@@ -43,10 +43,10 @@ def decoder_graph(layers: Sequence[nn.Module], n_latent: int) -> Graph:
 
 
 def encoder_graph(layers: Sequence[nn.Module], reach_frames: int, frame_samples: int) -> Graph:
-    """audio [B, C, N] with `reach_frames` to both sides, and the LSTM's past, to [B, W, t] and its new past.  [any]
+    """audio [B, C, N] with `reach_frames` on each side, and the LSTM's past, to [B, W, t] and its new past.  [any]
 
-    Nothing is padded: the audio is cut to just what the t frames can see, so every layer makes just what the next
-    one takes in.
+    Nothing is padded: the audio is cut to the reach of the t frames, so every layer outputs exactly the next one's
+    input.
     """
     convs = [layer for layer in layers[:-2] if isinstance(layer, PaddedConv | Residual)]
     left, right = _seen_around(convs)
@@ -68,7 +68,7 @@ def encoder_graph(layers: Sequence[nn.Module], reach_frames: int, frame_samples:
 
 
 def _seen_around(convs: Sequence[PaddedConv | Residual]) -> tuple[int, int]:
-    """Samples seen before the first and after the last of the samples that belong to some frames."""
+    """Samples that the convolutions read before the first and after the last sample of some frames."""
     left = right = 0
     for layer in reversed(convs):
         conv = layer.convs[0] if isinstance(layer, Residual) else layer
@@ -97,7 +97,7 @@ class _Layers:
         return self.graph.weight(f"w{self._n_weights}", values)
 
     def cut(self, x: str, start: int, end: int, axis: int = TIME) -> str:
-        """Values from `start` to `end`, which is counted from the end when it is negative or 0."""
+        """Values from `start` to `end`, which counts from the end if it is negative or 0."""
         numbers = self.graph.numbers
         return self.graph.one("Slice", x, numbers(start), numbers(end or END), numbers(axis))
 
@@ -109,11 +109,11 @@ class _Layers:
         return name
 
     def after(self, value: str, like: str) -> None:
-        """`value` is the new past of `like`."""
+        """Output `value` as the new past of `like`."""
         self.graph.name_output(value, like.replace("past", "after"), self.graph.inputs[like])
 
     def joined(self, x: str, channels: int, count: int) -> str:
-        """`x` behind the `count` samples that came before it."""
+        """`x` after the `count` samples before it."""
         past = self.past(["b", channels, count])
         whole = self.graph.one("Concat", self.high(past), x, axis=TIME)
         self.after(self.low(self.cut(whole, -count, 0)), past)
@@ -138,7 +138,7 @@ class _Layers:
         return self.graph.one("Reshape", y, self.graph.numbers(0, conv.out_channels, 1, -1))
 
     def residual(self, x: str, layer: Residual) -> str:
-        """`x` with the kernel's halves around it, to what lies inside."""
+        """`x`, which includes the kernel's halves on each side, to the output of its inside."""
         wide, narrow = layer.convs
         inner = self.conv(self.graph.one("Elu", x), wide)
         y = self.conv(self.graph.one("Elu", inner), narrow)

@@ -1,7 +1,7 @@
-"""EnCodec's bulk work done by ONNX Runtime, on the CPU or through CUDA.
+"""EnCodec's bulk work on ONNX Runtime, on the CPU or through CUDA.
 
-Graphs are written when a session opens, from the loaded weights (`onnx_graphs.py`): nothing is exported beforehand and
-nothing is kept on disk. Tensors are bound in place, so nothing is copied.
+Graphs are built from the loaded weights when a session opens (`onnx_graphs.py`): nothing is exported in advance or
+stored on disk. Tensors are bound in place, so nothing is copied.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class OnnxRuntime:
     """Implements `engine.codec.runtime.Runtime` for a codec with float32 weights; the encoder opens on demand.
 
-    Raises UnsupportedError when ONNX Runtime is not installed or does not really run on the codec's device.  [main]
+    Raises UnsupportedError if ONNX Runtime is not installed or does not really run on the codec's device.  [main]
     """
 
     name = "onnx"
@@ -54,7 +54,7 @@ class OnnxRuntime:
 
 
 class _Signal:
-    """A graph that takes and makes a signal and its past; as `x, past_0..` to `y, after_0..`."""
+    """A graph from a signal and its past to another: `x, past_0..` to `y, after_0..`."""
 
     def __init__(self, graph: Graph, device: torch.device) -> None:
         self._session = Session(graph, device, "EnCodec")

@@ -1,4 +1,4 @@
-"""The embedded codec's decoder network on ONNX Runtime, for processors: 8-bit weights, one call for some frames.
+"""The embedded codec's decoder network on ONNX Runtime on a CPU: 8-bit weights, one call for some frames.
 
 window [1, T, latent * (lookahead + 1)], past_0.. [1, kernel - 1, W]  ->  log-magnitudes [1, T, spectrum], after_0..
 """
@@ -15,7 +15,7 @@ from engine.ort.session import Session
 
 
 def spectra_graph(net: SpectralNet, n_frames: int, bits: int | None) -> Graph:
-    """What `SpectralNet.spectra` computes of windows of latents, always `n_frames`; `bits` None = float32.  [any]"""
+    """The graph of `SpectralNet.spectra` on windows of latents, always `n_frames`; `bits` None = float32.  [any]"""
     config = net.config
     graph = Graph(inputs={"window": [1, n_frames, net.decoder_in.in_features]})
     x = product(graph, "window", net.decoder_in.weight, "in", bits, net.decoder_in.bias)
@@ -31,7 +31,7 @@ def spectra_graph(net: SpectralNet, n_frames: int, bits: int | None) -> Graph:
 
 
 def _block(graph: Graph, block: CausalBlock, x: str, index: int, n_frames: int, bits: int | None) -> str:
-    """One block; its depthwise convolution as one product and sum for each tap."""
+    """One block; its depthwise convolution is one product and sum per tap."""
     name, kernel = f"block{index}", block.kernel
     affine = [graph.weight(f"{name}.{part}", array_of(getattr(block.norm, part))) for part in ("weight", "bias")]
     normed = graph.one("LayerNormalization", x, *affine, axis=-1, epsilon=block.norm.eps)
@@ -54,9 +54,9 @@ def _block(graph: Graph, block: CausalBlock, x: str, index: int, n_frames: int, 
 
 
 class OnnxSpectra:
-    """Stands in for `SpectralNet.spectra` where one stream's frames come in groups of `n_frames`.
+    """Replaces `SpectralNet.spectra` if one stream's frames come in groups of `n_frames`.
 
-    Raises UnsupportedError where ONNX Runtime does not run it.  [generate]
+    Raises UnsupportedError if ONNX Runtime does not run it.  [generate]
     """
 
     def __init__(self, net: SpectralNet, n_frames: int, bits: int | None = 8) -> None:

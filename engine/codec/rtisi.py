@@ -20,7 +20,7 @@ N_BINS = WINDOW_SAMPLES // 2 + 1
 ITERATIONS = 3
 LOOKAHEAD_HOPS = 1
 WINDOW = np.hanning(WINDOW_SAMPLES + 1)[:-1].astype(np.float32)
-WINDOW_SUM = np.float32(1.5)  # of the squared window over its four overlapping copies
+WINDOW_SUM = np.float32(1.5)  # sum of the squared window over its four overlapping copies
 SYNTHESIS = WINDOW / WINDOW_SUM
 SILENT_POWER = np.float32(1e-14)
 RANDOM_PHASE = np.exp(2j * np.pi * np.random.default_rng(5).random(N_BINS)).astype(np.complex64)
@@ -30,9 +30,9 @@ Array = NDArray[np.float32]
 
 @dataclass
 class PhaseState:
-    """`committed` [1280 + 320] is the overlap-add so far, from the start of the next frame to commit; `pending` the
-    magnitudes [641] that wait as look-ahead, with their phase estimate; `skip_samples` of leading output are not
-    the stream's but the prompt's or silence, and dropped."""
+    """`committed` [1280 + 320] is the overlap-add so far, from the start of the next frame to commit; `pending` are the
+    magnitudes [641] that wait as look-ahead, with their phase estimate; the first `skip_samples` of output belong to
+    the prompt or to silence, and are dropped."""
 
     committed: Array
     pending: Array | None = None
@@ -76,7 +76,7 @@ def _spectra(signal: Array, count: int) -> NDArray[np.complex64]:
 
 
 def _unit(spectra: NDArray[np.complex64]) -> NDArray[np.complex64]:
-    """Phase factors of spectra; where there is nothing to go by, fixed random ones (equal ones would be a click)."""
+    """Phase factors of spectra; fixed random ones in silence (equal ones would be a click)."""
     power = spectra.real**2 + spectra.imag**2
     unit = spectra * (np.float32(1.0) / np.sqrt(np.maximum(power, SILENT_POWER)))
     silent = power <= SILENT_POWER
@@ -86,7 +86,7 @@ def _unit(spectra: NDArray[np.complex64]) -> NDArray[np.complex64]:
 
 
 def _commit(state: PhaseState, mags: Array) -> Array:
-    """Settle the phase of the first of `mags` [1 or 2, 641]; the hop of audio [320] that is final."""
+    """Fix the phase of the first of `mags` [1 or 2, 641]; returns the hop of audio [320] that is final."""
     count, base = len(mags), state.committed
     phase = np.zeros((count, N_BINS), np.complex64)
     phase[0] = state.phase if state.phase is not None else _unit(_spectra(base, 1))[0]
@@ -106,9 +106,9 @@ def _commit(state: PhaseState, mags: Array) -> Array:
 
 
 def push(state: PhaseState, mags: Array, last: bool = False) -> Array:
-    """Take magnitudes [n, 641]; the audio that is final now. `last` empties everything.  [generate]
+    """Push magnitudes [n, 641]; returns the audio that is final now, all the rest with `last`.  [generate]
 
-    Changes `state` in place; the audio does not depend on how the frames are cut.
+    Changes `state` in place; any cut of the frames gives the same audio.
     """
     hops = []
     for mag in mags:

@@ -39,7 +39,7 @@ def log_spectra(audio: Tensor, subframes: int = 2) -> Tensor:
 
 
 def round_off(audio: Tensor) -> Tensor:
-    """Peaks above 0.7 rounded off below 1, as in everything the codec was trained on.  [any]"""
+    """Peaks above 0.7 are rounded off below 1, as in all of the codec's training data.  [any]"""
     room = 1.0 - ROUND_FROM
     over = (audio.abs() - ROUND_FROM).clamp(min=0.0)
     return torch.where(over > 0, audio.sign() * (ROUND_FROM + room * (over / room).tanh()), audio)
@@ -47,8 +47,8 @@ def round_off(audio: Tensor) -> Tensor:
 
 @dataclass
 class SpectralDecoderState:
-    """The phase state, codes [1, 4, <4] that wait for company, how many frames of the network's are still of before
-    the stream, and what the network needs of the past."""
+    """The phase state, codes [1, 4, <4] that wait for a whole group, the number of the network's coming frames that
+    precede the stream, and the past that the network needs."""
 
     phase: rtisi.PhaseState
     waiting: Tensor
@@ -65,14 +65,14 @@ class SpectralCodec:
 
     def __init__(self, net: SpectralNet) -> None:
         self.net = net.eval()
-        self.spectra: Spectra = net.spectra  # of TOGETHER frames of a stream; another may stand in for it
+        self.spectra: Spectra = net.spectra  # of TOGETHER frames of a stream; may be replaced
         self.n_codebooks = net.config.n_codebooks
         self.card = net.config.card
         self.lookahead_frames = TOGETHER + 1 + net.config.lookahead_frames
 
     @torch.no_grad()
     def latents(self, audio: Tensor) -> Tensor:
-        """Unquantised latents [B, T, latent] of audio [B, 1, N]: what style is read from."""
+        """Unquantised latents [B, T, latent] of audio [B, 1, N]; style is computed from these."""
         return self.net.latents(log_spectra(self._whole_frames(audio)[:, 0]))
 
     @torch.no_grad()
@@ -88,7 +88,7 @@ class SpectralCodec:
     def init_decoder(
         self, prompt_audio: Tensor | None = None, prompt_codes: Tensor | None = None
     ) -> SpectralDecoderState:
-        """A stream's beginning: from silence, or in phase with `prompt_audio` [1, 1, N], knowing its codes."""
+        """State of a stream from silence, or in phase with `prompt_audio` [1, 1, N] and after its codes."""
         none, ahead = torch.zeros(1, self.n_codebooks, 0, dtype=torch.long), self.net.config.lookahead_frames
         if prompt_audio is None or not prompt_audio.numel():
             return SpectralDecoderState(rtisi.init_phase(), none, ahead)
@@ -104,8 +104,8 @@ class SpectralCodec:
     ) -> tuple[Tensor, SpectralDecoderState]:
         """Next codes [1, 4, t] to the audio [1, 1, n] that is final; see the protocol.
 
-        Frames pass through the network four by four, counted from the stream's first, so that no cut changes a bit:
-        phase reconstruction would make another wave of the smallest difference.
+        Frames pass through the network in groups of four, counted from the stream's first, so that any cut gives the
+        same bits: phase reconstruction would turn the smallest difference into another waveform.
         """
         state.waiting = torch.cat([state.waiting, codes.cpu()], dim=-1)
         pieces = [torch.zeros(0)]
@@ -125,7 +125,7 @@ class SpectralCodec:
         return from_log(spectrum[:, skipped:]).reshape(-1, self.net.config.n_bins).cpu().numpy()
 
     def _last_magnitudes(self, state: SpectralDecoderState) -> NDArray[np.float32]:
-        """Magnitudes [n, bins] of all frames that wait or are heard ahead, as if the last sounded on."""
+        """Magnitudes [n, bins] of all waiting and look-ahead frames, as if the last one continued."""
         ahead, count = self.net.config.lookahead_frames, state.waiting.shape[-1]
         due = count + ahead - state.before_frames
         if not due:
@@ -139,11 +139,11 @@ class SpectralCodec:
         return made[: due * self.net.config.subframes]
 
     def _latents_of(self, codes: Tensor) -> Tensor:
-        """Latents [1, t, latent] of codes [1, 4, t], where the network is."""
+        """Latents [1, t, latent] of codes [1, 4, t], on the network's device."""
         return self.net.dequantise(codes.to(self.net.mean.device))
 
     def _whole_frames(self, audio: Tensor) -> Tensor:
-        """Silence appended up to a whole frame."""
+        """`audio` with silence appended up to a whole frame."""
         return F.pad(audio, (0, -audio.shape[-1] % self.frame_samples))
 
 

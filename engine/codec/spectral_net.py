@@ -1,10 +1,9 @@
-"""The network of the embedded codec: log-magnitudes to codes and back. Causal, but for the frames that the decoder
-hears ahead.
+"""The network of the embedded codec: log-magnitudes to codes and back. Causal except for the decoder's lookahead.
 
     log-magnitudes [2 subframes x 641] --linear + residual convs--> latent [96] --4 codebooks of 1024--> codes
     latents --linear + residual convs--> log-magnitudes
 
-The linear paths start as a principal component analysis, so that training refines something that already sounds.
+The linear paths start as a principal component analysis, so that training refines a working codec.
 Residual vector quantisation as in SoundStream (Zeghidour et al. 2021).
 """
 
@@ -36,7 +35,7 @@ class SpectralConfig:
 
     @property
     def spectrum(self) -> int:
-        """Numbers in one codec frame's log-magnitudes.  [generate]"""
+        """Number of log-magnitudes in one codec frame.  [generate]"""
         return self.n_bins * self.subframes
 
 
@@ -70,7 +69,7 @@ class CausalBlock(nn.Module):
         if past is None:
             past = normed.new_zeros(x.shape[0], self.kernel - 1, x.shape[2])
         joined = torch.cat([past, normed], dim=1)
-        if x.shape[1] <= FEW_FRAMES:  # a convolution's set-up would take longer than its work
+        if x.shape[1] <= FEW_FRAMES:  # the set-up of a convolution would take longer than its work
             mixed = (joined.unfold(1, self.kernel, 1) * self.depthwise).sum(dim=-1)
         else:
             weight = self.depthwise.unsqueeze(1)
@@ -79,7 +78,7 @@ class CausalBlock(nn.Module):
 
 
 def config_of(weights: dict[str, Tensor]) -> SpectralConfig:
-    """The sizes of a network with these weights; so far only the lookahead differs.  [any]"""
+    """The sizes of a network with these weights; only the lookahead differs.  [any]"""
     config = SpectralConfig()
     return replace(config, lookahead_frames=weights["decoder_in.weight"].shape[1] // config.latent - 1)
 
@@ -87,7 +86,7 @@ def config_of(weights: dict[str, Tensor]) -> SpectralConfig:
 def hear_ahead(weights: dict[str, Tensor], n_frames: int) -> dict[str, Tensor]:
     """Weights of a decoder with `n_frames` of lookahead, which at first ignores the additional frames.
 
-    Raises ValueError where it heard further before.  [any]
+    Raises ValueError if its lookahead was longer before.  [any]
     """
     had = weights["decoder_in.weight"]
     more = n_frames - config_of(weights).lookahead_frames
@@ -108,7 +107,7 @@ class SpectralNet(nn.Module):
         self.config = config
         width, wide = config.encoder_width, config.decoder_width
         self.register_buffer("mean", torch.zeros(config.spectrum))
-        self.register_buffer("ceiling", torch.full((config.spectrum,), 6.0))  # loudest log-magnitude ever trained on
+        self.register_buffer("ceiling", torch.full((config.spectrum,), 6.0))  # largest in training
         self.analysis = nn.Linear(config.spectrum, config.latent, bias=False)
         self.encoder_in = nn.Linear(config.latent, width)
         self.encoder = nn.ModuleList(CausalBlock(width, config.kernel) for _ in range(config.encoder_blocks))
@@ -131,7 +130,7 @@ class SpectralNet(nn.Module):
         return z + self.encoder_out(x)
 
     def quantise(self, latents: Tensor) -> Tensor:
-        """Latents [B, T, latent] to codes [B, K, T], each codebook coding what the ones before left.  [generate]"""
+        """Latents [B, T, latent] to codes [B, K, T]; each codebook codes the previous ones' residual.  [generate]"""
         rest, codes = latents, []
         for book in self.codebooks:
             distance = (book**2).sum(-1) - 2.0 * rest @ book.T
@@ -146,9 +145,9 @@ class SpectralNet(nn.Module):
         return torch.stack(books).sum(dim=0)
 
     def spectra(self, latents: Tensor, past: list[Tensor] | None = None) -> tuple[Tensor, list[Tensor]]:
-        """Latents [B, T, latent] to log-magnitudes [B, T, spectrum], with what the next call needs of the past.
+        """Latents [B, T, latent] to log-magnitudes [B, T, spectrum], and the past for the next call.
 
-        These are of the frames `lookahead_frames` before: at a beginning so many come out that are nobody's.
+        The output lags by `lookahead_frames`: at a stream's start the first ones belong to no frame.
         [generate]
         """
         window, heard = self.window(latents, past)
@@ -161,7 +160,7 @@ class SpectralNet(nn.Module):
         return torch.minimum(out, self.ceiling), [*kept, heard]
 
     def window(self, latents: Tensor, past: list[Tensor] | None) -> tuple[Tensor, Tensor]:
-        """Each frame's latents and those ahead of it [B, T, latent * (lookahead + 1)], and the last ones heard.
+        """Each frame's latents and those of its lookahead [B, T, latent * (lookahead + 1)], and the last latents.
 
         [generate]
         """

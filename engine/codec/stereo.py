@@ -2,8 +2,8 @@
 
     codebooks   1L 1R 2L 2R 3L 3R 4L 4R        left = every even row, right = every odd one
 
-Source: the stereo models of MusicGen (Copet et al. 2023). Left and right go through the mono codec together, as two
-rows; a mono prompt is heard on both sides.
+Source: the stereo models of MusicGen (Copet et al. 2023). Left and right pass through the mono codec together, as two
+rows; a mono prompt is used for both sides.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class StereoCodec:
         self.card, self.lookahead_frames = mono.card, mono.lookahead_frames
 
     def encode(self, audio: Tensor) -> Tensor:
-        """Audio [B, 2, N] (or [B, 1, N], heard on both sides) to codes [B, K, ceil(N / frame_samples)].
+        """Audio [B, 2, N] (or [B, 1, N], used for both sides) to codes [B, K, ceil(N / frame_samples)].
 
         Raises AudioError for no samples or other channels.  [generate]
         """
@@ -55,17 +55,17 @@ class StereoCodec:
         return _side_by_side(self.mono.decode(torch.cat(sides_of(codes))))
 
     def init_decoder(self, prompt_audio: Tensor | None = None, prompt_codes: Tensor | None = None) -> DecoderState:
-        """State of a streamed decode: two streams of the mono codec that go together.  [generate]"""
+        """State of a streamed decode: two streams of the mono codec in one state.  [generate]"""
         if prompt_codes is None and prompt_audio is not None:
             prompt_codes = self.encode(prompt_audio)
         return self.mono.init_decoder(prompt_codes=None if prompt_codes is None else torch.cat(sides_of(prompt_codes)))
 
     def decode_step(self, codes: Tensor, state: DecoderState, last: bool = False) -> tuple[Tensor, DecoderState]:
-        """Next codes [1, K, t] to the audio [1, 2, n] that is final now, all when `last`.  [generate]"""
+        """Next codes [1, K, t] to the audio [1, 2, n] that is final now, all the rest with `last`.  [generate]"""
         audio, state = self.mono.decode_step(torch.cat(sides_of(codes)), state, last)
         return _side_by_side(audio), state
 
 
 def _side_by_side(audio: Tensor) -> Tensor:
-    """Left and right one after the other [2 B, 1, N] to [B, 2, N]."""
+    """All left rows, then all right rows [2 B, 1, N] to [B, 2, N]."""
     return torch.cat(audio.chunk(SIDES), dim=1)

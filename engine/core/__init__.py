@@ -1,1 +1,1 @@
-"""The rules of MusicGen as small pure pieces: shapes, delay pattern, guidance, sampling."""
+"""The rules of MusicGen as small pure functions: shapes, delay pattern, guidance, sampling."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class LMConfig:
-    """Size and wiring of the token language model (MusicGen's decoder transformer).
+    """Sizes of the token language model (MusicGen's decoder transformer).
 
     `delays` has one entry per codebook. `frame_features` is the width F of the per-frame features that are added
     to the input (tempo, beat phase, melody of the embedded model); 0 for the published checkpoints.
@@ -27,7 +27,7 @@ class LMConfig:
     frame_features: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse sizes that do not divide."""
+        """Raise an error for sizes that do not divide."""
         if self.dim % self.n_heads or self.dim % 2:
             raise ValueError(f"dim {self.dim} must be even and divisible by n_heads {self.n_heads}")
         if len(self.delays) != self.n_codebooks or min(self.delays, default=0) < 0:

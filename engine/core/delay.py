@@ -1,7 +1,7 @@
-"""The delay pattern: which code of which frame stands in which step.
+"""The delay pattern: the step of each code of each frame.
 
-Codebook k lags k steps (mono), so that a step holds codes of K different frames, and each codebook is predicted
-knowing the ones before it of the same frame. `.` is the special token:
+Codebook k lags k steps (mono), so that a step holds codes of K different frames, and each codebook is predicted from
+the previous ones of the same frame. `.` is the special token:
 
     step        0   1   2   3   4   5   6
     codebook 0  .   a0  a1  a2  .   .   .

@@ -1,6 +1,6 @@
-"""Classifier-free guidance: how the logits of one lane's rows become one distribution.
+"""Classifier-free guidance: combines the logits of one lane's rows into one distribution.
 
-Rows stand in the order conditional, (wav only,) unconditional. R is 2, or 3 for double guidance.
+Rows are in the order conditional, (wav only,) unconditional. R is 2, or 3 for double guidance.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from torch import Tensor
 class Guidance:
     """Coefficients of guidance; `cfg_coef_beta` None = single, a number = double (text against the wav).
 
-    `two_step` asks for two passes with caches of their own, whose conditions may differ in length; double
-    guidance     takes precedence over it.  Raises ValueError for numbers that are not finite.  [any]
+    `two_step` uses two passes with their own caches, whose conditions may differ in length; double guidance takes
+    precedence over it.  Raises ValueError for numbers that are not finite.  [any]
     """
 
     cfg_coef: float = 3.0
@@ -29,18 +29,18 @@ class Guidance:
 
     @property
     def rows(self) -> int:
-        """How many rows of conditions one lane needs: 2, or 3 with `cfg_coef_beta`.  [any]"""
+        """Rows of conditions of one lane: 2, or 3 with `cfg_coef_beta`.  [any]"""
         return 2 if self.cfg_coef_beta is None else 3
 
     def same_rows(self, other: Guidance) -> bool:
-        """Whether conditions that were made for one are those of the other: coefficients may differ.  [any]"""
+        """Whether both use the same conditions; coefficients may differ.  [any]"""
         return (self.rows, self.two_step) == (other.rows, other.two_step)
 
 
 def combine(logits: Tensor, guidance: Guidance) -> Tensor:
     """Guided logits: float [R, ..., card] -> float [..., card].
 
-    One row is taken as it stands (a model that was run without guidance).  Two rows: u + cfg (c - u).
+    One row is unchanged (a model without guidance).  Two rows: u + cfg (c - u).
     Three: u + cfg (w + beta (c - w) - u).  Raises ValueError for other row counts.  [generate]
     """
     rows = logits.shape[0]

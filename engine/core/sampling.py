@@ -3,7 +3,7 @@
 Shapes: K codebooks, card entries per codebook. Every codebook is drawn independently. Nothing here reads a
 tensor back to Python, so the same code runs in a GPU loop without a hidden synchronisation.
 
-On a processor a draw wakes none of PyTorch's threads: woken, they spin for a while where the next step's are to run.
+On a CPU a draw uses none of PyTorch's threads: after a call they spin for a while on the cores of the next step.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ TINY = 1e-30  # smallest noise value: keeps p / noise finite
 
 @dataclass(frozen=True)
 class Sampling:
-    """How tokens are drawn: greedy when `use_sampling` is off or `temperature` is 0.
+    """Settings of a draw: greedy if `use_sampling` is off or `temperature` is 0.
 
     `top_p` above 0 wins over `top_k`; `top_k` 0 keeps every entry.  Raises ValueError out of range.  [any]
     """
@@ -41,11 +41,11 @@ class Sampling:
 
     @property
     def greedy(self) -> bool:
-        """True when the largest logit is taken and no random number is used.  [any]"""
+        """Whether the largest logit is taken and no random number is used.  [any]"""
         return not self.use_sampling or self.temperature <= 0.0
 
     def check(self, card: int) -> None:
-        """Raise ValueError when `top_k` asks for more entries than a codebook of `card` has.  [any]"""
+        """Raise ValueError if `top_k` exceeds the `card` entries of a codebook.  [any]"""
         if not self.greedy and self.top_p <= 0.0 and self.top_k > card:
             raise ValueError(f"top_k is {self.top_k}, this model's codebooks have {card} entries (0 = all)")
 
@@ -64,10 +64,10 @@ def probabilities(logits: Tensor, sampling: Sampling) -> Tensor:
 
 
 def _softmax(scores: Tensor) -> Tensor:
-    """Over the last axis.  [generate]"""
+    """Softmax over the last axis.  [generate]"""
     if scores.device.type != "cpu" or scores.dim() != 2 or len(scores) > FEW_ROWS:
         return torch.softmax(scores, dim=-1)
-    return torch.stack([torch.softmax(row, dim=-1) for row in scores.unbind()])  # two rows at once take two threads
+    return torch.stack([torch.softmax(row, dim=-1) for row in scores.unbind()])  # two rows at once use two threads
 
 
 def _keep_top_k(probs: Tensor, top_k: int) -> Tensor:
@@ -85,9 +85,9 @@ def _keep_top_p(probs: Tensor, top_p: float) -> Tensor:
 
 
 def keep_top_p(ordered: Tensor, order: Tensor, top_p: float | Tensor) -> Tensor:
-    """Of probabilities in descending order, and what stood where before: those kept, renormalised, back in place.
+    """From probabilities in descending order, and their old indexes: those kept, renormalised, in the old order.
 
-    Dropped are entries whose cumulative probability BEFORE them exceeds `top_p`.  [generate]
+    Drops entries if the cumulative probability BEFORE them exceeds `top_p`.  [generate]
     """
     before = torch.cumsum(ordered, dim=-1) - ordered
     ordered = torch.where(before > top_p, torch.zeros_like(ordered), ordered)
@@ -98,10 +98,10 @@ def keep_top_p(ordered: Tensor, order: Tensor, top_p: float | Tensor) -> Tensor:
 def draw(logits: Tensor, sampling: Sampling, generator: torch.Generator) -> Tensor:
     """One token per leading index: logits float [K, card] -> int64 [K].
 
-    Uses exactly K * card random numbers of `generator` per call (none when greedy), so a lane's draws do not
-    depend on what runs beside it.  `argmax(p / e)` with e exponential draws from p without a round trip to
-    the CPU (torch.multinomial would make one); e is made from uniform numbers, which torch draws four times as
-    fast as exponential ones.  [generate]
+    Uses exactly K * card random numbers of `generator` per call (none if greedy), so a lane's draws do not depend on
+    other lanes.  `argmax(p / e)` with e exponential draws from p without a round trip to the CPU (torch.multinomial
+    makes one); e is computed from uniform numbers, which torch draws four times as fast as exponential ones.
+    [generate]
     """
     if sampling.greedy:
         return logits.argmax(dim=-1)
@@ -111,7 +111,7 @@ def draw(logits: Tensor, sampling: Sampling, generator: torch.Generator) -> Tens
 
 
 def _log(numbers: Tensor) -> Tensor:
-    """The logarithms in place; PyTorch's own takes all threads for however few numbers.  [generate]"""
+    """The logarithms, in place; PyTorch's own uses all threads even for few numbers.  [generate]"""
     if numbers.device.type != "cpu":
         return numbers.log_()
     array = numbers.numpy()
@@ -121,7 +121,7 @@ def _log(numbers: Tensor) -> Tensor:
 
 
 def checked_seed(seed: object) -> int:
-    """A seed as an int, numpy's whole numbers too.  Raises ValueError for others, or outside +-2**62.  [any]"""
+    """A seed as an int, also from numpy's integers.  Raises ValueError for others, or outside +-2**62.  [any]"""
     try:
         whole = index(seed)  # type: ignore[arg-type]
     except TypeError:
@@ -132,7 +132,7 @@ def checked_seed(seed: object) -> int:
 
 
 def seeded_generator(seed: int, device: torch.device | str = "cpu") -> torch.Generator:
-    """A generator of one lane's own, started from `seed`.  [any]"""
+    """A lane's own generator, started from `seed`.  [any]"""
     generator = torch.Generator(device=device)
     generator.manual_seed(seed)
     return generator

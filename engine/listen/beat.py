@@ -1,10 +1,10 @@
-"""How well music fits a grid: whether its onsets fall on the grid's eighths and sixteenths.
+"""The fit of music to a grid: the share of its onsets on the grid's eighths and sixteenths.
 
-    rise of each 5 ms       how much louder 24 bands get (log), neighbours in pitch not counted as new (SuperFlux,
-                            Boeck and Widmer 2013)
+    rise of each 5 ms       increase of 24 bands' level (log) over the loudest neighbour before (SuperFlux, Boeck and
+                            Widmer 2013)
     share on the grid       sum of rise * cos(phase) over sum of rise: 1 all on it, 0 unrelated, below 0 between
 
-Candidates are chosen by this; the result is measured with another estimator, `engine.train.metrics`.
+Candidates are chosen by this; results are measured with another estimator, `engine.train.metrics`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ HOP_SECONDS = 0.005
 WINDOW_HOPS = 6
 LAG_HOPS = 2
 N_BANDS = 24
-EIGHTHS, SIXTEENTHS = 0.75, 0.25  # their weight
+EIGHTHS, SIXTEENTHS = 0.75, 0.25  # their weights
 CONTEXT_SECONDS = HOP_SECONDS * (WINDOW_HOPS + LAG_HOPS)  # of audio before the judged stretch
 
 Beats = Callable[[NDArray[np.float64]], NDArray[np.float64]]  # seconds of the audio to beats of the grid
@@ -29,7 +29,7 @@ Beats = Callable[[NDArray[np.float64]], NDArray[np.float64]]  # seconds of the a
 
 @lru_cache(maxsize=4)
 def _bands(size: int, sample_rate_hz: int) -> tuple[Audio, NDArray[np.intp]]:
-    """Window [size] and the first bin of each band, bands at least a bin wide."""
+    """Window [size] and the first bin of each band; bands are at least a bin wide."""
     edges = np.geomspace(60.0, 0.4 * sample_rate_hz, N_BANDS + 1) * size / sample_rate_hz
     whole = np.maximum(np.round(edges).astype(np.intp), 1)
     for index in range(1, len(whole)):
@@ -38,7 +38,7 @@ def _bands(size: int, sample_rate_hz: int) -> tuple[Audio, NDArray[np.intp]]:
 
 
 def rises(audio: Audio, sample_rate_hz: int) -> tuple[Audio, NDArray[np.float64]]:
-    """How much louder audio [n] gets at each hop, and the hops' times in seconds from its first sample.  [any]"""
+    """The rise in level of audio [n] at each hop, and the hops' times in seconds from its first sample.  [any]"""
     hop = round(HOP_SECONDS * sample_rate_hz)
     size = WINDOW_HOPS * hop
     window, edges = _bands(size, sample_rate_hz)
@@ -56,7 +56,7 @@ def rises(audio: Audio, sample_rate_hz: int) -> tuple[Audio, NDArray[np.float64]
 
 
 def share_on_grid(audio: Audio, sample_rate_hz: int, beats_at: Beats) -> float:
-    """How well the onsets of audio [n] (mono) fit the grid of `beats_at`.  [any]"""
+    """The fit of the onsets of audio [n] (mono) to the grid of `beats_at`.  [any]"""
     rise, seconds = rises(audio, sample_rate_hz)
     total = float(rise.sum())
     if total <= 1e-6:

@@ -16,9 +16,9 @@ FAULT = 1.0  # cost of a sure fault: more than any beat is worth
 def worth(
     before: Audio, audio: Audio, sample_rate_hz: int, beats_at: Beats | None, verdict: Verdict | None = None
 ) -> float:
-    """How good audio [n] is after `before` [m] (both mono); seconds for `beats_at` count from its first sample.
+    """The score of audio [n] after `before` [m] (both mono); seconds for `beats_at` count from its first sample.
 
-    `beats_at` None: there is no grid, the rest decides.  [any]
+    `beats_at` None: without a grid the other criteria decide.  [any]
     """
     found = 0.0
     if beats_at is not None:
@@ -31,7 +31,7 @@ def worth(
 
 
 def best(worths: list[float]) -> int:
-    """The index of the best; the first where several are.  [any]"""
+    """The index of the best score, the first of equal ones.  [any]"""
     return int(np.argmax(worths))
 
 

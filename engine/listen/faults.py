@@ -1,12 +1,12 @@
-"""Faults of music, judged from the rows of `features`: one function for each.
+"""Faults of music, detected in the rows of `features`: one function for each.
 
     silence    the level fell far below that of the music before, and stays there
     ending     it rang out or faded, and nothing follows
-    clipping   flat tops at full scale, half a second of them
+    clipping   half a second of flat tops at full scale
     jump       suddenly far louder than anything in the last seconds
 
-Breaks are music: both quiet faults wait for more than two beats. Thresholds are two to four times as far out as
-anything in 107 minutes of the project's own renderings (docs/guard.md has the count of false alarms).
+Breaks are music, so both quiet faults wait for more than two beats. Thresholds are two to four times the extremes of
+107 minutes of the project's own renderings (docs/guard.md counts the false alarms).
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ SILENCE, ENDING, LOOP, CLIPPING, JUMP = "silence", "ending", "loop", "clipping",
 PATIENCE_BEATS = 2.2
 PATIENCE_RANGE_SECONDS = (0.8, 1.5)
 PATIENCE_SECONDS = 1.2  # without a known tempo
-HEARD_SECONDS = 8.0  # of music that a level is compared with
+HEARD_SECONDS = 8.0  # of music with which a level is compared
 HEARD_AT_LEAST = 2 * FRAMES_PER_SECOND
-QUIETEST_DB = -55.0  # music that is quieter anyway cannot fall silent
-SILENT_DB, RUNG_OUT_DB, FALLING_DB = 30.0, 12.0, 6.0  # under the level before
+QUIETEST_DB = -55.0  # quieter music cannot fall silent
+SILENT_DB, RUNG_OUT_DB, FALLING_DB = 30.0, 12.0, 6.0  # below the level before
 ONSET_DB = 3.0
 DECAY_SECONDS = 0.3  # slower than this it rang out, faster it was cut off
 FLAT_SHARE, FLAT_FRAMES = 0.05, FRAMES_PER_SECOND // 2
@@ -33,7 +33,7 @@ JUMP_DB, JUMP_FRAMES, JUMP_HEARD = 18.0, 20, 5 * FRAMES_PER_SECOND
 
 @dataclass(frozen=True)
 class Verdict:
-    """A fault: its kind, the stream frame where it begins, the one where it was detected, confidence.  [any]"""
+    """A fault: its kind, the stream frames where it begins and where it was detected, confidence.  [any]"""
 
     what: str
     begin_frame: int
@@ -42,7 +42,7 @@ class Verdict:
 
 
 def patience_frames(bpm: float | None) -> int:
-    """The longest allowed silence: a little over two beats, within limits.  [any]"""
+    """The longest allowed silence: a little more than two beats, within limits.  [any]"""
     low, high = PATIENCE_RANGE_SECONDS
     seconds = PATIENCE_SECONDS if bpm is None else min(max(PATIENCE_BEATS * 60.0 / bpm, low), high)
     return round(seconds * FRAMES_PER_SECOND)
@@ -78,7 +78,7 @@ def clipping(rows: Rows) -> Verdict | None:
 
 
 def jump(rows: Rows) -> Verdict | None:
-    """The last 0.4 s of `rows` are far louder than any 0.4 s before.  [generate]"""
+    """A fault if the last 0.4 s of `rows` are far louder than any 0.4 s before.  [generate]"""
     heard = int(HEARD_SECONDS * FRAMES_PER_SECOND)
     power = np.power(10.0, rows.level_db[-heard - JUMP_FRAMES :].astype(np.float64) / 10.0)
     if len(power) < JUMP_HEARD + JUMP_FRAMES:

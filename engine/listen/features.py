@@ -2,7 +2,7 @@
 
     frame t        samples [t * size, (t + 1) * size)
     bands of t     a Hann window over frame t and the one before it
-    rise of t      how much louder the bands are than two frames before: an onset stands out
+    rise of t      the bands' increase in level over two frames before, large at onsets
 
 Each row depends on its frame and the three before it, so any cut of the audio gives the same rows.
 """
@@ -19,7 +19,7 @@ N_BANDS = 24
 LOWEST_HZ, HIGHEST_HZ = 60.0, 14_000.0
 FLOOR_DB = -90.0
 RISE_FLOOR_DB = -60.0  # quieter audio has no onsets
-TOP = 0.985  # of the largest magnitude of its frame: a sample that belongs to a flat top
+TOP = 0.985  # share of its frame's largest magnitude from which a sample can be part of a flat top
 LOUD = 0.9  # only samples this large can be clipped
 
 Audio = NDArray[np.float32]
@@ -31,7 +31,7 @@ class Rows:
 
     level_db: Audio
     peak: Audio
-    flat: Audio  # share of samples that lie on flat tops
+    flat: Audio  # share of samples on flat tops
     rise_db: Audio
     bands_db: Audio
 
@@ -39,12 +39,12 @@ class Rows:
         return len(self.level_db)
 
     def cut(self, start: int, stop: int | None = None) -> Rows:
-        """Some of them.  [any]"""
+        """Rows `start` to `stop`.  [any]"""
         part = slice(start, stop)
         return Rows(self.level_db[part], self.peak[part], self.flat[part], self.rise_db[part], self.bands_db[part])
 
     def then(self, more: Rows) -> Rows:
-        """These and more.  [any]"""
+        """These rows and `more`.  [any]"""
         pairs = (
             (self.level_db, more.level_db), (self.peak, more.peak), (self.flat, more.flat),
             (self.rise_db, more.rise_db), (self.bands_db, more.bands_db),
@@ -53,26 +53,26 @@ class Rows:
 
 
 def no_rows() -> Rows:
-    """None.  [any]"""
+    """Empty rows.  [any]"""
     none = np.zeros(0, np.float32)
     return Rows(none, none, none, none, np.zeros((0, N_BANDS), np.float32))
 
 
 class Ear:
-    """Audio [n] mono at one rate to rows; keeps the frames that the next row needs."""
+    """Computes rows of audio [n], mono at one rate; stores the frames that the next row needs."""
 
     def __init__(self, sample_rate_hz: int) -> None:
         self.size = sample_rate_hz // FRAMES_PER_SECOND
         freqs = np.fft.rfftfreq(2 * self.size, 1.0 / sample_rate_hz)
         edges = np.geomspace(LOWEST_HZ, min(HIGHEST_HZ, 0.45 * sample_rate_hz), N_BANDS + 1)
         bins = np.searchsorted(freqs, edges)
-        self._edges = np.maximum(bins, bins[0] + np.arange(N_BANDS + 1))  # a bin wide at least
+        self._edges = np.maximum(bins, bins[0] + np.arange(N_BANDS + 1))  # at least a bin wide
         self._window = np.hanning(2 * self.size + 1)[:-1].astype(np.float32)
         self._scale = 2.0 / float(self._window.sum()) ** 2
         self.forget()
 
     def forget(self, before: Audio | None = None) -> None:
-        """Begin anew; `before` is the audio that ends there, silence if not given.  [generate]"""
+        """Start again; `before` is the audio before the next sample, silence by default.  [generate]"""
         self._waiting = np.zeros(0, np.float32)
         self._last = np.zeros(self.size, np.float32)
         self._bands = np.full((2, N_BANDS), FLOOR_DB, np.float32)
@@ -81,7 +81,7 @@ class Ear:
             self.hear(before[-3 * self.size :])
 
     def hear(self, audio: Audio) -> Rows:
-        """Rows of the frames that are complete with [n] more.  [generate]"""
+        """Add audio [n]; returns the rows of the frames that it completes.  [generate]"""
         known = np.concatenate([self._waiting, audio.astype(np.float32, copy=False)])
         count = len(known) // self.size
         frames, self._waiting = known[: count * self.size].reshape(count, self.size), known[count * self.size :]
@@ -108,7 +108,7 @@ class Ear:
 
 
 def _flat_tops(frames: Audio, peak: Audio) -> Audio:
-    """Share of samples that lie, three or more in a row, as high as their frame ever gets."""
+    """Share of samples that are, three or more in a row, as high as their frame's peak."""
     high = (np.abs(frames) >= TOP * peak[:, None]) & (peak[:, None] >= LOUD)
     three = high[:, 2:] & high[:, 1:-1] & high[:, :-2]
     return np.asarray(three.mean(axis=1), np.float32)

@@ -1,11 +1,11 @@
 """A slow gain that brings a stream to a loudness: that of the region it continues, or a value in LUFS.
 
-    measured     the loudness of the last WINDOW_SECONDS, quiet passages left out (gated as the standard says)
-    wanted       target - measured, within RANGE_DB; nothing within DEAD_DB of where the gain is
-    gain         goes there by SLEW_DB_PER_SECOND at most, a straight line in dB through each 0.1 s
+    measured     the loudness of the last WINDOW_SECONDS without quiet passages (gated like the standard's)
+    wanted       target - measured, within RANGE_DB; no change within DEAD_DB of the present gain
+    gain         moves there by at most SLEW_DB_PER_SECOND, linear in dB over each 0.1 s
 
-The gain over block j is settled by blocks that ended before it, so it needs no look-ahead, and by its own samples'
-place alone: any cut of the input gives the same samples.
+The gain over block j depends only on blocks that ended before it, so it needs no look-ahead, and on the samples'
+positions: any cut of the input gives the same samples.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from engine.listen import meter
 from engine.listen.meter import Audio
 
 WINDOW_SECONDS = 20.0
-READY_SECONDS = 3.0  # before so much is measured the gain stays
+READY_SECONDS = 3.0  # until so much is measured the gain is constant
 SLEW_DB_PER_SECOND = 0.75
 RANGE_DB = 12.0
 DEAD_DB = 0.5
-KEPT_HOPS = 350  # measured blocks that are remembered: the window, and as far as a stream is ever taken back
+KEPT_HOPS = 350  # measured blocks that are stored: the window, and the furthest that a stream goes back
 
 
 @dataclass(frozen=True)
 class LevelState:
-    """Blocks measured from `first_hop` on and the gain in dB at their begins; `tail` [m, C] is what is not measured.
+    """Measured blocks from `first_hop` on and the gain in dB at their starts; `tail` [m, C] is not measured yet.
 
-    The gain is known at the end of each hop that has begun, two hops further than `powers` reach.  [any]
+    The gain is known up to the end of each hop that has begun, two hops further than `powers`.  [any]
     """
 
     tail: Audio
@@ -41,27 +41,27 @@ class LevelState:
 
 
 class LevelFollower:
-    """Takes float32 [n, C] at one rate; `target_lufs` None lets everything through as it is."""
+    """Processes float32 [n, C] at one rate; with `target_lufs` None the audio is unchanged."""
 
     def __init__(self, sample_rate_hz: int, target_lufs: float | None) -> None:
         self.rate_hz, self.target_lufs = sample_rate_hz, target_lufs
         self.hop = meter.hop_samples(sample_rate_hz)
 
     def init(self, channels: int, first_sample: int = 0, gain_db: float = 0.0) -> LevelState:
-        """State in front of `first_sample`, the gain where it is.  [any]"""
+        """State before `first_sample`, at the gain `gain_db`.  [any]"""
         first_hop = first_sample // self.hop
         tail = np.zeros((first_sample - first_hop * self.hop, channels), np.float32)
         return LevelState(tail, first_hop * self.hop, first_hop, (), (gain_db,))
 
     def step(self, audio: Audio, state: LevelState) -> tuple[Audio, LevelState]:
-        """[n, C] at its gain, and the next state.  [generate]"""
+        """[n, C] with its gain, and the next state.  [generate]"""
         begin = state.tail_start + len(state.tail)
         known = np.concatenate([state.tail, audio.astype(np.float32, copy=False)])
         end = begin + len(audio)
         powers, gains = list(state.powers), list(state.gains)
         last = (end - 1) // self.hop if len(audio) else state.first_hop + len(gains) - 2
         while len(gains) < last - state.first_hop + 2:
-            hop = state.first_hop + len(gains) - 1  # whose end gets a gain
+            hop = state.first_hop + len(gains) - 1  # the hop whose end gets a gain
             while (block := state.first_hop + len(powers)) + 2 <= hop:
                 at = block * self.hop - state.tail_start
                 powers.append(meter.block_power(known[at : at + 2 * self.hop], self.rate_hz))
@@ -74,7 +74,7 @@ class LevelFollower:
         )
 
     def back_to(self, state: LevelState, sample: int, before: Audio) -> LevelState:
-        """As it was in front of an earlier sample; `before` [m, C] is the input that ends there.  [generate]"""
+        """The state before an earlier sample; `before` [m, C] is the input that ends there.  [generate]"""
         hop = (sample - 1) // self.hop
         n_powers, n_gains = hop - 1 - state.first_hop, hop - state.first_hop + 2
         if n_gains < 1 or n_gains > len(state.gains):
@@ -86,7 +86,7 @@ class LevelFollower:
         return LevelState(tail, start, state.first_hop, powers, gains)
 
     def _next(self, powers: list[float], gain_db: float) -> float:
-        """The gain a hop later."""
+        """The gain one hop later."""
         if self.target_lufs is None or len(powers) * meter.HOP_SECONDS < READY_SECONDS:
             return gain_db
         measured = meter.gated_lufs(np.array(powers[-round(WINDOW_SECONDS / meter.HOP_SECONDS) :]))
@@ -98,7 +98,7 @@ class LevelFollower:
         return gain_db if abs(off) <= DEAD_DB else gain_db + min(max(off, -step), step)
 
     def _apply(self, audio: Audio, begin: int, end: int, first_hop: int, gains: list[float]) -> Audio:
-        """Audio of samples `begin` to `end` along the straight lines between gains."""
+        """Audio of samples `begin` to `end` with gains interpolated linearly in dB."""
         if not len(audio):
             return audio
         first, last = begin // self.hop, (end - 1) // self.hop
@@ -111,5 +111,5 @@ class LevelFollower:
         return np.asarray(audio * factor[:, None].astype(np.float32), np.float32)
 
     def gain_db(self, state: LevelState) -> float:
-        """The gain where a stream is.  [any]"""
+        """The present gain of a stream.  [any]"""
         return state.gains[-1]

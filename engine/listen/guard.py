@@ -1,8 +1,8 @@
-"""Checks a stream as it is made and reports faults; the verdicts do not depend on how its audio is cut.
+"""Checks a stream while it is made and reports faults; any cut of its audio gives the same verdicts.
 
     codes   ------------------------------>  come first
     audio   ----------------------->         of the same frames, a little later
-    checks  every 0.1 s, loops every 0.5 s   at fixed frames of the stream, in turn
+    checks  every 0.1 s, loops every 0.5 s   at fixed frames of the stream, in order
 
 A verdict depends on the music alone; `guard_actions` decides what to do about it, and whether there is time.
 """
@@ -19,9 +19,9 @@ from engine.listen.features import FRAMES_PER_SECOND, Audio, Ear, no_rows
 from engine.listen.loops import Codes
 
 CHECK_FRAMES, LOOP_CHECK_FRAMES = 5, 25
-KEPT_FRAMES = loops.FRAMES_NEEDED + 12 * FRAMES_PER_SECOND  # the judged part, and how far back a stream may go
-PARDON_FRAMES = 10 * FRAMES_PER_SECOND  # for which a pardoned fault is not reported again
-EAR_FRAMES = 4  # of audio that the ear needs before a frame
+KEPT_FRAMES = loops.FRAMES_NEEDED + 12 * FRAMES_PER_SECOND  # the checked part, and the furthest that a stream goes back
+PARDON_FRAMES = 10 * FRAMES_PER_SECOND  # for these a pardoned fault is not reported again
+EAR_FRAMES = 4  # frames of audio that `Ear` needs before a frame
 
 
 class Guard:
@@ -68,7 +68,7 @@ class Guard:
         return found
 
     def go_on(self) -> Verdict | None:
-        """The next fault in the audio so far, after a pardon.  [generate]"""
+        """Continue the checks after a pardon; returns the next fault in the audio so far.  [generate]"""
         return self._check()
 
     def pardon(self, verdict: Verdict) -> None:
@@ -102,7 +102,7 @@ class Guard:
         rows = self._rows.cut(0, frame - self._first)
         recent = rows.cut(max(0, len(rows) - loops.FRAMES_NEEDED))
         found = faults.quiet(recent, self.patience) or faults.clipping(recent) or faults.jump(recent)
-        if found is None and frame % LOOP_CHECK_FRAMES == 0:  # what is given may well be a loop: of its own music alone
+        if found is None and frame % LOOP_CHECK_FRAMES == 0:  # the prompt may be a loop: only own frames
             recent = rows.cut(max(0, len(rows) - loops.FRAMES_NEEDED, -self._first))
             found = loops.loop(recent, self._codes[:, len(rows) - len(recent) : len(rows)])
         if found is None:

@@ -2,13 +2,13 @@
 
     samples          ...  block k (16)  | k + 1 |  ...   peaks are measured between samples, see true_peak
     needed           0    0    31   0    0    0          reduction of a block in 1/256 dB, rounded up
-    released         0    0    31   29   27   25         falls by so much a block at most
-    ahead            31   31   31   29   27   25         the most that the next ATTACK_SECONDS need
+    released         0    0    31   29   27   25         falls by a limited amount a block
+    ahead            31   31   31   29   27   25         the largest of the next ATTACK_SECONDS
     mean             10   20   31   30   29   27         of the last ATTACK_SECONDS: a ramp that arrives in time
     gain             a straight line in dB between blocks, never less than either needs
 
-Blocks lie at fixed places of the stream and reductions are whole numbers, so any cut of the input gives the same
-samples to the last bit. Output sample n is input sample n, reduced: nothing moves, the output only comes later.
+Blocks have fixed positions in the stream and reductions are whole numbers, so any cut of the input gives bit for bit
+the same samples. Output sample n is input sample n, reduced: nothing moves, the output only comes later.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from engine.listen import true_peak
 from engine.listen.true_peak import AFTER, BEFORE, Audio
 
 CEILING_DBTP = -1.0
-SAFETY_DB = 0.1  # a meter's points between the samples may differ
+SAFETY_DB = 0.1  # another meter may interpolate differently
 BLOCK = 16
 ATTACK_SECONDS = 0.004
 RELEASE_DB_PER_SECOND = 30.0
-STEPS = 256  # of a dB
+STEPS = 256  # per dB
 MEMORY_SECONDS = 1.5  # older samples do not affect the gain: 45 dB are released by then
 
 Steps = NDArray[np.int64]
@@ -44,7 +44,7 @@ class LimiterState:
 
 
 class PeakLimiter:
-    """Takes float32 [n, C] at one sample rate; holds no stream's state itself."""
+    """Processes float32 [n, C] at one sample rate; stores no stream's state."""
 
     def __init__(self, sample_rate_hz: int, ceiling_dbtp: float = CEILING_DBTP) -> None:
         self.attack = max(1, round(ATTACK_SECONDS * sample_rate_hz / BLOCK))
@@ -73,7 +73,7 @@ class PeakLimiter:
         return LimiterState(audio, start, quiet, first_block - len(quiet), first_sample)
 
     def step(self, audio: Audio, state: LimiterState, last: bool = False) -> tuple[Audio, LimiterState]:
-        """Add [n, C]; returns final samples and the next state. `last` returns all the rest.  [generate]"""
+        """Add [n, C]; returns final samples and the next state, with `last` all the rest.  [generate]"""
         known = np.concatenate([state.audio, audio.astype(np.float32, copy=False)])
         end = state.start + len(known)
         if last:
@@ -128,7 +128,7 @@ class PeakLimiter:
         ahead = np.lib.stride_tricks.sliding_window_view(part, width).max(axis=1)
         sums = np.concatenate([[0], np.cumsum(ahead)])
         mean = (sums[width:] - sums[:-width]) / width  # of blocks first - 1 to last
-        edges = np.maximum(mean[:-1], mean[1:])  # in front of each block, and behind the last
+        edges = np.maximum(mean[:-1], mean[1:])  # before each block, and after the last
         inside = np.arange(BLOCK) / BLOCK
         steps = (edges[:-1, None] + (edges[1:] - edges[:-1])[:, None] * inside).reshape(-1)
         gain = np.exp(steps * (-np.log(10.0) / 20.0 / STEPS)).astype(np.float32)

@@ -3,8 +3,8 @@
     codes     . . . a b c d a b c d a b c d a b c d       share of codes equal to those `lag` frames before
                     |-lag-| |---- span -----------|       span: SPAN_SECONDS, and at least twice the lag
 
-A drum machine's music repeats bars, but never all of their codes: over 53 minutes of the project's own renderings
-the share stayed under 0.56 and the sound differed by 0.9 dB or more; a loop of tokens has 1 and less than 0.4 dB.
+A drum machine's music repeats bars, but never all of their codes: in 53 minutes of the project's own renderings the
+share was below 0.56 and the sound differed by 0.9 dB or more; a loop of tokens has 1 and less than 0.4 dB.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ MOST_LAG = 4 * FRAMES_PER_SECOND
 PROBE_FRAMES = 25  # compared first, for every lag
 SAME_SHARE = 0.85
 SAME_DB = 0.4
-MOVING_DB = 1.5  # less change than this in the bands is no pattern
-HEARD_FROM_DB = -60.0  # bands below are silence, which is another fault
-FRAMES_NEEDED = 2 * MOST_LAG + MOST_LAG  # of history, to find the longest
+MOVING_DB = 1.5  # with less change in the bands there is no pattern
+HEARD_FROM_DB = -60.0  # lower bands are silence, which is another fault
+FRAMES_NEEDED = 2 * MOST_LAG + MOST_LAG  # history to detect the longest loop
 
 Codes = NDArray[np.int16]
 
@@ -75,5 +75,5 @@ def loop(rows: Rows, codes: Codes) -> Verdict | None:
     lag, sure = found
     same = (codes[:, lag:] == codes[:, :-lag]).mean(axis=0) >= 0.5
     different = np.flatnonzero(~same)
-    begin = lag + (int(different[-1]) + 1 if len(different) else 0)  # where the pattern comes for the second time
+    begin = lag + (int(different[-1]) + 1 if len(different) else 0)  # where the pattern repeats first
     return Verdict(LOOP, min(begin, len(rows) - SPAN_FRAMES), len(rows), sure)

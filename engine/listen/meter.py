@@ -3,9 +3,8 @@
     block j covers samples [j * hop, j * hop + 2 * hop), hop = 0.1 s; its power is Parseval's sum of its spectrum under
     a Hann window, weighted by the curve of the standard's two filters
 
-The standard filters samples and takes blocks of 0.4 s (here: three blocks together); over some seconds of music
-both say the same within 0.2 LU. A block's figure depends on its own samples alone, so streams can be cut and taken
-back anywhere.
+The standard filters samples and uses blocks of 0.4 s (here: three blocks together); over some seconds of music both
+agree within 0.2 LU. A block's power depends only on its own samples, so streams can be cut, and go back, anywhere.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 HOP_SECONDS = 0.1
-TOGETHER = 3  # blocks that gates look at, for the standard's 0.4 s
+TOGETHER = 3  # blocks per gate, for the standard's 0.4 s
 OFFSET_LU = -0.691
 ABSOLUTE_GATE_LUFS = -70.0
 RELATIVE_GATE_LU = -10.0
@@ -45,7 +44,7 @@ def _biquad(kind: str, freq_hz: float, gain_db: float, q: float, rate_hz: float)
 
 @lru_cache(maxsize=8)
 def _curve(sample_rate_hz: int) -> tuple[Powers, Powers]:
-    """Window [2 * hop] and the weight of each bin [hop + 1] that makes a sum of |X|^2 a mean square."""
+    """Window [2 * hop] and the weights of the bins [hop + 1] by which a sum of |X|^2 is a mean square."""
     hop = hop_samples(sample_rate_hz)
     size = 2 * hop
     window = np.hanning(size + 1)[:-1]
@@ -78,7 +77,7 @@ def lufs(power: float) -> float:
 
 
 def gated_lufs(powers: Powers) -> float:
-    """Loudness of blocks together, without those that are silent or far below the rest; -inf for silence.  [any]"""
+    """Loudness of all blocks, without silent ones and those far below the rest; -inf for silence.  [any]"""
     powers = np.asarray(powers, np.float64)
     if len(powers) >= TOGETHER:
         powers = np.convolve(powers, np.full(TOGETHER, 1.0 / TOGETHER), mode="valid")
@@ -90,7 +89,7 @@ def gated_lufs(powers: Powers) -> float:
 
 
 def integrated_lufs(audio: Audio, sample_rate_hz: int) -> float:
-    """Loudness of all of [n, C]; what is shorter than a block is filled up with silence, none is -infinity.  [any]"""
+    """Loudness of all of [n, C]; less than a block is padded with silence, none is -infinity.  [any]"""
     size = 2 * hop_samples(sample_rate_hz)
     if len(audio) < size:
         audio = np.pad(audio, ((0, size - len(audio)), (0, 0)))

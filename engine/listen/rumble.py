@@ -1,8 +1,8 @@
 """DC and rumble below 25 Hz, which are inaudible and raise the measured level.
 
-    audio -> mean of 128 samples, twice as often -> spectrum below 25 Hz -> drawn between its points -> taken off
+    audio -> means of 128 samples, half overlapping -> spectrum below 25 Hz -> interpolated -> subtracted
 
-Zero phase, and nothing else of the audio changes. Audio is float32 [C, n].
+Zero phase; everything else in the audio is unchanged. Audio is float32 [C, n].
 """
 
 from __future__ import annotations
@@ -10,17 +10,17 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-STOP_HZ, PASS_HZ = 18.0, 28.0  # all of what lies below the first is taken out, nothing above the second
-POINTS_HZ = 500.0  # at which what is low is drawn
+STOP_HZ, PASS_HZ = 18.0, 28.0  # everything below the first is removed, nothing above the second
+POINTS_HZ = 500.0  # rate of the low-frequency signal
 PADDING_SECONDS = 1.0  # mirrored at both ends
-WORTH_SHARE = 0.02  # of the power: below it the level is wrong by less than 0.1 dB, and all is left as it is
-_PIECE = 1 << 18  # samples taken out at a time
+WORTH_SHARE = 0.02  # of the power: with less the level is wrong by less than 0.1 dB, and nothing is changed
+_PIECE = 1 << 18  # samples subtracted at a time
 
 Audio = NDArray[np.float32]
 
 
 def without_rumble(audio: Audio, rate_hz: int) -> tuple[Audio, float]:
-    """[C, n] without what lies below 25 Hz, and its share of the power; unchanged where that is small.  [any]"""
+    """[C, n] without the part below 25 Hz, and its share of the power; unchanged if that is small.  [any]"""
     step = max(1, round(rate_hz / POINTS_HZ))
     if audio.shape[1] < 4 * step:
         return audio, 0.0
@@ -39,11 +39,11 @@ def without_rumble(audio: Audio, rate_hz: int) -> tuple[Audio, float]:
 
 
 def _low(channel: Audio, step: int, rate_hz: int) -> NDArray[np.float64]:
-    """What lies below 25 Hz at the middle of each `step` samples."""
+    """The part below 25 Hz at the middle of each `step` samples."""
     whole = len(channel) // step
     halves = channel[: whole * step].reshape(whole, step).mean(axis=1, dtype=np.float64)
     around = np.pad(halves, 1, mode="edge")
-    points = 0.25 * around[:-2] + 0.5 * halves + 0.25 * around[2:]  # once more, so that little folds down
+    points = 0.25 * around[:-2] + 0.5 * halves + 0.25 * around[2:]  # once more, so that little aliases
     pad = min(round(PADDING_SECONDS * rate_hz / step), whole - 1)
     led = np.pad(points, pad, mode="symmetric")
     spectrum = np.fft.rfft(led)

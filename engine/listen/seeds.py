@@ -1,4 +1,4 @@
-"""Seeds derived from a stream's own seed, a frame and an attempt; nothing random."""
+"""Seeds derived deterministically from a stream's own seed, a frame and an attempt."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
     samples      x[n]    .    .    .    x[n + 1]      three points between two samples (one from 80 kHz on), each a
                         1/4  2/4  3/4                 weighted sum of the `TAPS` samples around it
 
-Sums are taken tap by tap, so that the same samples give the same bits however they are cut.
+Sums are computed tap by tap, so that any cut of the same samples gives the same bits.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 TAPS = 12
 BEFORE = TAPS // 2 - 1  # samples before x[n] that the points after it need
 AFTER = TAPS // 2  # and samples after x[n]
-_BETA = 5.0  # of the Kaiser window: 0.02 dB up to a third of the sample rate, where a model's music ends
+_BETA = 5.0  # of the Kaiser window: error 0.02 dB up to a third of the sample rate, where a model's music ends
 _ONE_POINT_FROM_HZ = 80_000
 
 Audio = NDArray[np.float32]

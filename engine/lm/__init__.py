@@ -1,4 +1,4 @@
-"""The token language model and what goes into it."""
+"""The token language model and its conditions."""
 
 from engine.lm.conditions import Conditions
 from engine.lm.model import LanguageModel

@@ -1,8 +1,8 @@
-"""Causal attention with a gradient on a processor, in blocks of queries that leave out most of what they may not see.
+"""Causal attention with a gradient on a CPU, in blocks of queries, which skip most of the masked half.
 
-torch's fused kernel is the fastest forward pass, but its backward takes twice as long on a CPU as plain products do,
-and plain products of whole sequences work out the half above the diagonal too. So: queries in blocks, each with the
-keys up to its own end. Products are fastest where the number of steps is a multiple of 16.
+torch's fused kernel is the fastest forward pass, but its backward pass takes twice as long on a CPU as plain products,
+and plain products of whole sequences also compute the half above the diagonal. Here each block of queries uses the keys
+up to its own end. Products are fastest if the number of steps is a multiple of 16.
 """
 
 from typing import Any
@@ -14,11 +14,11 @@ BLOCK_STEPS = 128
 
 
 class CausalAttention(torch.autograd.Function):
-    """softmax(q k^T / sqrt(D)) v of [B, S, D] each, no step seeing a later one; in the precision of its inputs."""
+    """Causal softmax(q k^T / sqrt(D)) v of [B, S, D] each, in the precision of its inputs."""
 
     @staticmethod
     def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        """[B, S, D]; keeps the attention weights for the way back.  [generate]"""
+        """[B, S, D]; stores the attention weights for the backward pass.  [generate]"""
         steps, out, weights = q.shape[1], torch.empty_like(q), []
         for start in range(0, steps, BLOCK_STEPS):
             end = min(start + BLOCK_STEPS, steps)
@@ -48,7 +48,7 @@ class CausalAttention(torch.autograd.Function):
 
 
 def causal_attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    """Attention of [R, H, S, D] on a processor, with a gradient.  [generate]"""
+    """Attention of [R, H, S, D] on a CPU, with a gradient.  [generate]"""
     rows, heads, steps, width = q.shape
     flat = (x.reshape(rows * heads, steps, width) for x in (q, k, v))
     attended: Tensor = CausalAttention.apply(*flat)

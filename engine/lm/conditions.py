@@ -7,11 +7,11 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Conditions:
-    """Conditions of R guidance rows, in the order conditional, (wav only,) null; projected, ready to attend to.
+    """Projected conditions of R guidance rows, in the order conditional, (wav only,) null.
 
-    prefix [R, P, D] stands in front of the audio steps; memory [R, M, D] is what cross-attention reads; frames
-    [R, T, F] are features of each frame, row t being added to the input of step t (the step that predicts frame t
-    of codebook 0); steps beyond T get none. Any of them may be None.
+    prefix [R, P, D] precedes the audio steps; cross-attention reads memory [R, M, D]; frames [R, T, F] are features of
+    each frame: row t is added to the input of step t (which predicts frame t of codebook 0), steps beyond T get none.
+    Any of them may be None.
     """
 
     prefix: Tensor | None = None
@@ -20,7 +20,7 @@ class Conditions:
 
     @property
     def rows(self) -> int | None:
-        """R, or None when there is nothing at all.  [generate]"""
+        """R, or None without any condition.  [generate]"""
         for part in (self.prefix, self.memory, self.frames):
             if part is not None:
                 return part.shape[0]
@@ -28,5 +28,5 @@ class Conditions:
 
     @property
     def prefix_steps(self) -> int:
-        """P: positions the prefix takes in front of step 0.  [generate]"""
+        """P: positions of the prefix before step 0.  [generate]"""
         return 0 if self.prefix is None else self.prefix.shape[1]

@@ -1,6 +1,6 @@
 """Layers of the decoder transformer; parameter names are those of the published checkpoints.
 
-Source: MusicGen (Copet et al. 2023): pre-norm layers, sinusoidal positions, no biases but in LayerNorm.
+Source: MusicGen (Copet et al. 2023): pre-norm layers, sinusoidal positions, no biases except in LayerNorm.
 """
 
 import math
@@ -22,9 +22,10 @@ def sinusoidal(positions: Tensor, dim: int, max_period: float) -> Tensor:
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, causal: bool = False) -> Tensor:
-    """Attention of whole sequences [R, H, S, D/H], with a gradient where one is wanted.
+    """Attention of whole sequences [R, H, S, D/H], with a gradient if required.
 
-    torch's fused kernel is the fastest forward, but on a CPU its backward takes twice as long as plain products.
+    torch's fused kernel is the fastest forward pass, but its backward pass on a CPU takes twice as long as plain
+    products.
     [generate]
     """
     if not (torch.is_grad_enabled() and q.requires_grad and q.device.type == "cpu"):
@@ -38,7 +39,7 @@ def attend(q: Tensor, k: Tensor, v: Tensor, causal: bool = False) -> Tensor:
 
 
 class Matrix(nn.Linear):
-    """A linear layer without bias that takes its input in any precision and computes in its own."""
+    """A linear layer without bias that accepts an input of any precision and computes in its own."""
 
     def __init__(self, n_in: int, n_out: int) -> None:
         super().__init__(n_in, n_out, bias=False)
@@ -70,7 +71,7 @@ class Attention(nn.Module):
         return self.split(q), self.split(k), self.split(v)
 
     def query(self, x: Tensor) -> Tensor:
-        """Only the query of x [R, S, D] (cross-attention).  [generate]"""
+        """The query of x [R, S, D] (cross-attention).  [generate]"""
         dim = x.shape[-1]
         weight = self.in_proj_weight[:dim]
         return self.split(F.linear(x.to(weight.dtype), weight))
@@ -83,13 +84,13 @@ class Attention(nn.Module):
         return self.split(k), self.split(v)
 
     def merge(self, heads: Tensor) -> Tensor:
-        """[R, H, S, D/H] back to [R, S, D], and the output matrix.  [generate]"""
+        """[R, H, S, D/H] back to [R, S, D], through the output matrix.  [generate]"""
         rows, _, steps, _ = heads.shape
         return self.out_proj(heads.transpose(1, 2).reshape(rows, steps, -1))
 
 
 class DecoderLayer(nn.Module):
-    """Self-attention, cross-attention where configured, feed-forward; each with its LayerNorm in front."""
+    """Self-attention, cross-attention if configured, feed-forward; each after its LayerNorm."""
 
     def __init__(self, config: LMConfig) -> None:
         super().__init__()
@@ -103,7 +104,7 @@ class DecoderLayer(nn.Module):
         self.norm2 = nn.LayerNorm(dim)
 
     def cross(self, x: Tensor, cross_kv: tuple[Tensor, Tensor] | None) -> Tensor:
-        """Add cross-attention; a layer without a memory leaves x as it is. No mask, as the reference.  [generate]"""
+        """Add cross-attention; without a memory x is unchanged. No mask, like the reference.  [generate]"""
         if self.cross_attention is None or self.norm_cross is None or cross_kv is None:
             return x
         query = self.cross_attention.query(self.norm_cross(x))

@@ -25,7 +25,7 @@ Layers = Callable[[Tensor, LMState, Tensor | None], Tensor]  # inputs [R, S, D],
 
 
 class Transformer(nn.Module):
-    """Holder of the layers, so that parameter names equal the published ones."""
+    """Holds the layers, so that parameter names equal the published ones."""
 
     def __init__(self, config: LMConfig) -> None:
         super().__init__()
@@ -35,7 +35,7 @@ class Transformer(nn.Module):
 class LanguageModel(nn.Module):
     """Decoder transformer over K delayed codebooks: `forward` whole, `prefill` with a cache.
 
-    Single steps are taken by an executor (`engine.lm.executors`), of which the model knows nothing.
+    Executors (`engine.lm.executors`) take single steps; the model does not depend on them.
     """
 
     def __init__(self, config: LMConfig) -> None:
@@ -50,7 +50,7 @@ class LanguageModel(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are.  [any]"""
+        """The weights' device.  [any]"""
         return self.out_norm.weight.device
 
     @property
@@ -89,7 +89,7 @@ class LanguageModel(nn.Module):
         return self.logits(self.hidden(tokens, conditions))
 
     def hidden(self, tokens: Tensor, conditions: Conditions) -> Tensor:
-        """What the logits of a whole delayed sequence [R, K, S] are read from: [R, S, D], before the last norm.
+        """Hidden states [R, S, D] of a whole delayed sequence [R, K, S], before the last norm.
 
         [generate]
         """
@@ -116,7 +116,7 @@ class LanguageModel(nn.Module):
         return [layer.cross_attention.key_value(memory) for layer in self.layers if layer.cross_attention]
 
     def known_inputs(self, conditions: Conditions, n_steps: int, rows: int) -> Tensor:
-        """What is added to the embeddings of every step [R, S, D]: position and frame features.  [generate]"""
+        """Known inputs [R, S, D], added to every step's embeddings: position and frame features.  [generate]"""
         weight = self.out_norm.weight
         known = self.positions(conditions.prefix_steps, n_steps, weight).expand(rows, -1, -1).clone()
         if self.frame_proj is not None and conditions.frames is not None:
@@ -126,15 +126,15 @@ class LanguageModel(nn.Module):
 
     @torch.inference_mode()
     def prefill(self, tokens: Tensor, conditions: Conditions, state: LMState) -> Tensor:
-        """Run known steps [R, K, S] (and, first, the prefix); logits [R, K, card] of the last one.
+        """Run known steps [R, K, S], the prefix before the first; logits [R, K, card] of the last one.
 
-        May be called again with later steps; frames are read at the state's own step. ValueError where the cache is too
+        May be called again with later steps; frames are read at the state's own step. ValueError if the cache is too
         short.  [generate]
         """
         return self.advance(self.inputs(tokens, conditions, state), state)
 
     def inputs(self, tokens: Tensor, conditions: Conditions, state: LMState) -> Tensor:
-        """Inputs [R, S, D] of known steps [R, K, S] of a state, the prefix in front of its first ones.  [generate]"""
+        """Inputs [R, S, D] of known steps [R, K, S] of a state, the prefix before the first.  [generate]"""
         frames = conditions.frames
         if frames is not None:
             frames = frames[:, state.step : state.step + tokens.shape[-1]]
@@ -147,7 +147,7 @@ class LanguageModel(nn.Module):
     def advance(self, x: Tensor, state: LMState, layers: Layers | None = None) -> Tensor:
         """Inputs [R, S, D] through the layers with the cache; logits [R, K, card] of the last position.
 
-        `layers` computes all layers in place of the ones here.  [generate]
+        `layers` replaces the computation of all layers.  [generate]
         """
         count, start = x.shape[1], state.length
         end = start + count
@@ -173,7 +173,7 @@ class LanguageModel(nn.Module):
 
     @staticmethod
     def _causal(count: int, start: int, device: torch.device) -> Tensor | None:
-        """Mask [count, start + count] when both old and several new positions are there, else None."""
+        """Mask [count, start + count] for several new positions after old ones, else None."""
         if count == 1 or start == 0:
             return None
         ones = torch.ones(count, start + count, dtype=torch.bool, device=device)

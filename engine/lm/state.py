@@ -1,4 +1,4 @@
-"""What a stream keeps between steps: a static KV cache and the position. One value per lane and window."""
+"""The language model's state between steps: a static KV cache and the position, one per pass of a window."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from torch import Tensor
 class LMState:
     """Keys and values [L, 2, R, H, C, D/H] written in place up to `length`, and each layer's cross keys and values.
 
-    A state belongs to one window of one lane; prefill and steps advance it. The tokens are the truth, the cache
-    is only their echo: to go back is to let it be written again. An 8-bit cache has `scales` [L, 2, H, 1, D/H].
+    A state belongs to one window of one lane; prefill and steps advance it. The cache is derived from the tokens, so
+    going back only overwrites it. An 8-bit cache has `scales` [L, 2, H, 1, D/H].
     """
 
     cache: Tensor
@@ -22,7 +22,7 @@ class LMState:
     length: int = 0
     step: int = 0
     scales: Tensor | None = None
-    bound: Any = None  # whatever takes the steps keeps here what it has worked out for this state
+    bound: Any = None  # the executor's data for this state
 
     @property
     def rows(self) -> int:
@@ -31,21 +31,21 @@ class LMState:
 
     @property
     def capacity(self) -> int:
-        """Positions the cache can hold, prefix included.  [generate]"""
+        """Positions that the cache can hold, including the prefix.  [generate]"""
         return self.cache.shape[4]
 
     def back_to(self, step: int) -> None:
-        """Let the steps from `step` on be taken again; ValueError where they were not taken yet.  [generate]"""
+        """Go back so that the steps from `step` on are taken again; ValueError if they were not taken.  [generate]"""
         if not 0 <= step <= self.step:
             raise ValueError(f"cannot go back to step {step}, {self.step} were taken")
         self.length -= self.step - step
         self.step = step
 
     def extend(self, index: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-        """Write a layer's new keys and values [R, H, S, D/H] behind `length`; all there are then.  [generate]
+        """Write a layer's new keys and values [R, H, S, D/H] at `length`; returns all of them.  [generate]
 
-        From an 8-bit cache the old ones come back rounded, the new ones as they are; its scales grow to fit the first
-        ones that it takes (a prefix may reach further than music does).
+        An 8-bit cache returns old ones rounded, new ones exact; its scales grow to fit the first ones written (a prefix
+        may have larger values than music).
         """
         start, end = self.length, self.length + keys.shape[2]
         cache, new = self.cache[index], torch.stack([keys, values])

@@ -31,19 +31,19 @@ from engine.errors import UnsupportedError
 from engine.system import remembered
 
 RUNTIMES = ("auto", "torch", "onnx")
-HOPS_FRAMES = (4, 10)  # what the engine decodes at once, when it has to be quick and when it has time
+HOPS_FRAMES = (4, 10)  # frames that the engine decodes at once, with a short and with a long lead
 BUDGET_SECONDS = 0.7
 LEAST_ROUNDS = 2
-WORTH_MEASURING = 1_000_000  # weights; a smaller codec costs next to nothing
+WORTH_MEASURING = 1_000_000  # weights; a smaller codec takes hardly any time
 EQUAL_TO = 1e-5
 _log = logging.getLogger(__name__)
 
 
 def set_runtime(codec: Codec, runtime: str = "auto", cache_dir: Path | None = None) -> str:
-    """Have `codec` run by "torch", "onnx" or what is faster ("auto"); the name of what runs it now.
+    """Set the runtime of `codec` to "torch", "onnx" or the faster one ("auto"); returns the name of the one in use.
 
-    "auto" measures for less than a second on the codec's device, unless the cache knows. The embedded model's codec
-    is always PyTorch's. Raises UnsupportedError when "onnx" is asked for and cannot be had.  [main]
+    "auto" measures for less than a second on the codec's device, unless the cache has a result. The embedded model's
+    codec always uses PyTorch. Raises UnsupportedError if "onnx" is requested and not available.  [main]
     """
     if runtime not in RUNTIMES:
         raise UnsupportedError(f"codec_runtime is '{runtime}', known are {', '.join(RUNTIMES)}")
@@ -53,7 +53,7 @@ def set_runtime(codec: Codec, runtime: str = "auto", cache_dir: Path | None = No
             raise UnsupportedError("the embedded model's codec runs in PyTorch only")
         return "torch"
     if inner.quantizer.get_buffer("tables").device.type == "cuda":
-        torch.backends.cudnn.allow_tf32 = False  # or PyTorch's convolutions and LSTMs round to 10 bits: 1e-3, not 1e-5
+        torch.backends.cudnn.allow_tf32 = False  # else convolutions and LSTMs round to 10 bits: 1e-3, not 1e-5
     inner.runtime = opened(inner) if runtime == "onnx" else TorchRuntime(inner)
     if runtime == "auto":
         inner.runtime = _faster(inner, (cache_dir or default_cache_dir()) / "codec_runtime.json")
@@ -61,7 +61,7 @@ def set_runtime(codec: Codec, runtime: str = "auto", cache_dir: Path | None = No
 
 
 def opened(codec: Encodec) -> OnnxRuntime:
-    """ONNX Runtime, open and seen to compute what PyTorch computes; UnsupportedError when it is not.  [main]"""
+    """ONNX Runtime, opened and checked against PyTorch; UnsupportedError if it fails or differs.  [main]"""
     onnx = OnnxRuntime(codec)
     hop, state = max(HOPS_FRAMES), under_way(codec, 1)
     wanted, got = (_step(codec, runtime, hop, state) for runtime in (TorchRuntime(codec), onnx))
@@ -72,7 +72,7 @@ def opened(codec: Encodec) -> OnnxRuntime:
 
 
 def _faster(codec: Encodec, memory: Path) -> Runtime:
-    """What the memory says, or a measurement does."""
+    """The faster runtime, as remembered or newly measured."""
     plain = TorchRuntime(codec)
     if sum(weight.numel() for weight in codec.parameters()) < WORTH_MEASURING:
         return plain
@@ -94,7 +94,7 @@ def _faster(codec: Encodec, memory: Path) -> Runtime:
 
 
 def measure(codec: Encodec, runtimes: list[Runtime], budget_seconds: float = BUDGET_SECONDS) -> dict[str, float]:
-    """Milliseconds a frame, the mean over the hops of medians; the runtimes take turns until time is up.  [main]"""
+    """Milliseconds a frame, the mean over the hops of medians; the runtimes alternate until time is up.  [main]"""
     state = under_way(codec, 1)
     took: dict[tuple[str, int], list[float]] = {}
     began = time.perf_counter()
@@ -113,13 +113,13 @@ def measure(codec: Encodec, runtimes: list[Runtime], budget_seconds: float = BUD
 
 
 def some_codes(codec: Encodec, n_streams: int, n_frames: int) -> Tensor:
-    """Codes [B, K, T] that repeat late, the same every time, on the codec's device.  [any]"""
+    """Codes [B, K, T] with a long period, always the same, on the codec's device.  [any]"""
     numbers = torch.arange(n_streams * codec.n_codebooks * n_frames, device=codec.quantizer.get_buffer("tables").device)
     return (numbers * 7919 % codec.card).view(n_streams, codec.n_codebooks, n_frames)
 
 
 def under_way(codec: Encodec, n_streams: int) -> DecoderState:
-    """A state inside a stream, as nearly all steps find it.  [generate]"""
+    """A state inside a stream, as in nearly all steps.  [generate]"""
     return codec.init_decoder(prompt_codes=some_codes(codec, n_streams, codec.reach.first_frames + 4))
 
 
@@ -133,7 +133,7 @@ def _step(codec: Encodec, runtime: Runtime, hop: int, state: DecoderState) -> Te
 
 
 def _key(codec: Encodec) -> str:
-    """What the speed depends on, hashed."""
+    """A hash of everything that the speed depends on."""
     device = codec.quantizer.get_buffer("tables").device
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
     machine = [str(device), name, platform.node(), os.cpu_count(), torch.get_num_threads()]

@@ -1,4 +1,4 @@
-"""The device that a model runs on: by name, checked to be there."""
+"""The device that a model runs on, by name, checked to exist."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from engine.errors import EngineError
 
 
 def pick_device(name: str) -> str:
-    """A device that is there; `auto` takes a GPU. EngineError names what there is.  [any]"""
+    """An existing device; `auto` prefers a GPU. EngineError names the available ones.  [any]"""
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     there = ["cpu"] + [f"cuda:{n}" for n in range(torch.cuda.device_count())]

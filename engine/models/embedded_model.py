@@ -1,7 +1,7 @@
-"""The model that ships with Segue: read its shards, put its parts together.
+"""The model that ships with Segue: reads its shards and assembles its parts.
 
 `engine/models/embedded/` holds `config.json`, one or more `*.safetensors` shards and `MODEL_CARD.md`. Weights are
-stored in half precision and run in float32; on a processor steps and decoding run in 8 bits
+stored in half precision and run in float32; on a CPU steps and decoding run in 8 bits
 (`engine.lm.executors`, `engine.ort`). Nothing is downloaded and nothing is executed from the files.
 """
 
@@ -48,7 +48,7 @@ def read_shards(folder: Path) -> dict[str, Tensor]:
 
 
 def read_config(folder: Path) -> dict[str, Any]:
-    """`config.json` of a folder.  Raises CheckpointError when it is not there or not what it should be.  [any]"""
+    """`config.json` of a folder.  Raises CheckpointError if it is missing or invalid.  [any]"""
     try:
         config: dict[str, Any] = json.loads((folder / "config.json").read_text())
         return config
@@ -57,7 +57,7 @@ def read_config(folder: Path) -> dict[str, Any]:
 
 
 def fill(module: nn.Module, tensors: dict[str, Tensor], prefix: str) -> None:
-    """Load what stands under `prefix`, every name and shape as it must be.  Raises CheckpointError.  [any]"""
+    """Load the tensors under `prefix`; every name and shape must match.  Raises CheckpointError.  [any]"""
     own = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
     try:
         module.load_state_dict(own, strict=True)
@@ -66,7 +66,7 @@ def fill(module: nn.Module, tensors: dict[str, Tensor], prefix: str) -> None:
 
 
 def executor_of(lm: LanguageModel, codec: SpectralCodec, bits: int | None) -> Executor:
-    """Steps on 8-bit or 4-bit weights, and decoding on 8-bit ones; a line in the log where they cannot be.
+    """An executor on 8-bit or 4-bit weights, and decoding on 8-bit ones; logs what is not available.
 
     [generate]
     """
@@ -78,12 +78,12 @@ def executor_of(lm: LanguageModel, codec: SpectralCodec, bits: int | None) -> Ex
             codec.spectra = OnnxSpectra(codec.net, TOGETHER)
     except UnsupportedError as error:
         _log.warning("quantised weights are not available, playing on float32 ones: %s", error)
-    # keys and values in bfloat16: attention reads half as much, a tenth off every step
+    # keys and values in bfloat16: attention reads half as much, steps take a tenth less time
     return executor or choose(lm, cache_dtype=torch.bfloat16, prefill_half=prefill_half)
 
 
 def load(device: str = "cpu", folder: Path = FOLDER, bits: int | None = 8) -> LoadedModel:
-    """The embedded model, hot on `device`; steps on weights of 8 or 4 `bits` where that is a CPU, None: float32.
+    """The embedded model, hot on `device`; on a CPU steps use weights of 8 or 4 `bits`, None: float32.
 
     Raises CheckpointError.  [generate]
     """

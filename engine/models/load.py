@@ -1,4 +1,4 @@
-"""A model by name, folder or "embedded": the one call that gives a hot model.
+"""Loads a hot model by name, by folder or as "embedded", in one call.
 
 embedded                        the model that ships with Segue
 melody, style, small, ...       a published MusicGen model: on this machine, or from the hub
@@ -40,15 +40,14 @@ def load_model(
     """The model `name`, hot on `device`.
 
     `dtype` is that of the language model's matrices: None is float32 on a CPU and float16 on a GPU; torch.int8 and
-    torch.int4, on a CPU only, are faster steps, further from float32 (docs/precision.md; int8 is the embedded model's
-    default there).  `t5`,
-    `separator` and `style_features` stand in for the text encoder, the stem separator
+    torch.int4, only on a CPU, give faster steps, further from float32 (docs/precision.md; int8 is the embedded model's
+    default there).  `t5`, `separator` and `style_features` replace the text encoder, the stem separator
     ([B, 2, N] at 44.1 kHz -> [B, 4, 2, N]) and the style features ([B, N] at 24 kHz -> [B, F, D]).
     `on_progress(stage, done, total)` gets "downloading", "converting", "reading" and "moving", in bytes.
-    `or_float32`: where a published model's steps cannot run on int8 or int4 here, it plays in float32, with a note.
+    `or_float32`: a published model whose steps cannot run on int8 or int4 here runs in float32, with a note.
     `codec_runtime` runs EnCodec: "torch", "onnx", or "auto", the one that is measured faster here (once).
-    Raises CheckpointError when the model is not there, not whole or not what it should be, UnsupportedError
-    for what this version cannot run, EngineError for a device that is not there.  [generate]
+    Raises CheckpointError if the model is missing, incomplete or invalid, UnsupportedError if this version cannot run
+    it, EngineError for a missing device.  [generate]
     """
     from engine.models.device import pick_device
 
@@ -75,7 +74,7 @@ def load_model(
 
 
 def quantised_bits(dtype: torch.dtype | None, device: str) -> int | None:
-    """8 or 4 where steps are to run on such weights, None for others; UnsupportedError where they cannot.  [any]"""
+    """8 or 4 for `dtype` int8 or int4, None for others; UnsupportedError if the device cannot run them.  [any]"""
     bits = {"torch.int8": 8, "torch.int4": 4}.get(str(dtype))
     if bits and device.partition(":")[0] != "cpu":
         raise UnsupportedError(f"precision int{bits} is for the CPU, the device is {device}; use float16 or bfloat16")

@@ -1,1 +1,1 @@
-"""Graphs for ONNX Runtime, made of a loaded model's weights when they are needed; nothing is exported to a file."""
+"""Graphs for ONNX Runtime, built from a loaded model's weights on demand; nothing is exported to a file."""

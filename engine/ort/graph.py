@@ -1,7 +1,7 @@
 """An ONNX graph that grows node by node.
 
-Weights are not part of it: it names them, and the session is handed the tensors (`engine.ort.session`), so they are
-neither copied nor bound to the 2 GB that a graph may have.
+Weights are not part of it: it names them, and the session gets the tensors (`engine.ort.session`), so they are neither
+copied nor subject to a graph's limit of 2 GB.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from engine.system.optional_library import needed
 
 IR_VERSION, OPSET = 9, 17
-CONTRIB = "com.microsoft"  # the operators that ONNX Runtime has beyond the standard
+CONTRIB = "com.microsoft"  # ONNX Runtime's operators beyond the standard
 
-Dims = Sequence[int | str]  # a size, or a name for one known only when it runs
+Dims = Sequence[int | str]  # a size, or a name for one known only at run time
 
 
 @dataclass
@@ -42,7 +42,7 @@ class Graph:
         unused: Sequence[int] = (),
         **attributes: Any,
     ) -> list[str]:
-        """Append a node; the names of its outputs, '' for those `unused`. An input left out is ''.  [any]"""
+        """Append a node; returns the names of its outputs, '' for those `unused`. An omitted input is ''.  [any]"""
         helper = _onnx().helper
         number = len(self._nodes)
         outputs = ["" if index in unused else f"{op.lower()}{number}_{index}" for index in range(n_outputs)]
@@ -55,12 +55,12 @@ class Graph:
         return self.add(op, inputs, 1, domain, **attributes)[0]
 
     def input(self, name: str, dims: Dims, kind: Any = np.float32) -> str:
-        """Declare an input; its name.  [any]"""
+        """Declare an input; returns its name.  [any]"""
         self.inputs[name], self.kinds[name] = dims, kind
         return name
 
     def weight(self, name: str, values: NDArray[Any]) -> str:
-        """A tensor that the session gets from us; its name.  [any]"""
+        """Declare a tensor that is given to the session; returns its name.  [any]"""
         self.weights[name] = np.ascontiguousarray(values)
         return name
 
@@ -71,13 +71,13 @@ class Graph:
         return name
 
     def name_output(self, inner: str, name: str, dims: Dims) -> None:
-        """Give a value out of the graph under `name`.  [any]"""
+        """Make a value an output of the graph under `name`.  [any]"""
         helper = _onnx().helper
         self._nodes.append(helper.make_node("Identity", [inner], [name]))
         self.outputs[name] = dims
 
     def give_in_place(self, inner: str, name: str, dims: Dims, kind: Any) -> None:
-        """Give a value out of the graph that its node writes where an input lies.  [any]"""
+        """Make a value that its node writes into an input's memory an output of the graph.  [any]"""
         for node in self._nodes:
             node.output[:] = [name if output == inner else output for output in node.output]
         self.outputs[name], self.kinds[name] = dims, kind
@@ -98,7 +98,7 @@ class Graph:
 
 
 def _onnx() -> Any:
-    """The package that writes graphs; UnsupportedError where it is not installed."""
+    """The package that writes graphs; UnsupportedError if it is not installed."""
     with needed("writing graphs for ONNX Runtime"):
         import onnx
     return onnx
@@ -109,7 +109,7 @@ def _kind(kind: Any) -> int:
 
 
 def _named(name: str, values: NDArray[Any]) -> Any:
-    """A tensor that is only named; its 'location' is never opened, since the session is given the values."""
+    """A tensor that is only named; its 'location' is never opened, since the session gets the values."""
     proto = _onnx().TensorProto
     tensor = proto(name=name, data_type=_kind(values.dtype), dims=values.shape)
     tensor.data_location = proto.EXTERNAL

@@ -1,4 +1,4 @@
-"""Matrix products on 8-bit or 4-bit weights, as ONNX Runtime's MatMulNBits takes them."""
+"""Matrix products on 8-bit or 4-bit weights, in the format of ONNX Runtime's MatMulNBits."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from torch import Tensor
 
 from engine.ort.graph import CONTRIB, Graph
 
-BLOCKS = (128, 64, 32, 16)  # how many weights of a row share a scale; the largest that divides the row
-PIECE = 1 << 16  # weights that are quantised at once: they stay in the processor's cache
+BLOCKS = (128, 64, 32, 16)  # weights of a row that share a scale; the largest that divides the row
+PIECE = 1 << 16  # weights that are quantised at once: they stay in the CPU's cache
 MANY = 1 << 20  # weights from which on a matrix is worth several threads
 TINY = np.float32(1e-12)
 INT8_PRODUCTS = 4  # MatMulNBits' accuracy level at which inputs are rounded to 8 bits, block by block
 
 
 def block_of(width: int) -> int | None:
-    """How many weights of a row of `width` share a scale; None where no block divides it.  [any]"""
+    """Weights of a row of `width` that share a scale; None if no block divides it.  [any]"""
     return next((size for size in BLOCKS if width % size == 0), None)
 
 
 def array_of(tensor: Tensor) -> NDArray[np.float32]:
-    """A weight in float32 on the CPU, without a copy where it is that already.  [any]"""
+    """A weight in float32 on the CPU, without a copy if it is that already.  [any]"""
     return tensor.detach().float().cpu().numpy()
 
 
 def quantise(weight: NDArray[np.float32], bits: int, block: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     """Weight [N, K] to codes [N, K / block, block * bits / 8] and scales [N * K / block], symmetric.  [any]
 
-    The zero is 2^(bits - 1), as ONNX Runtime takes it without zero points. In 8 bits the code 0 is not used, so that
-    a weight and its negative are treated alike; in 4 bits it stands for the block's largest weight, whose sign the
-    scale has: all 16 steps are used, and the error is an eighth smaller.
+    The zero is 2^(bits - 1), ONNX Runtime's default without zero points. In 8 bits the code 0 is not used, so that a
+    weight and its negative are treated alike; in 4 bits it is the block's largest weight, whose sign the scale has: all
+    16 levels are used, and the error is an eighth smaller.
     """
     rows, width = weight.shape
     codes = np.empty((rows, width // block, block * bits // 8), np.uint8)
@@ -46,7 +46,7 @@ def quantise(weight: NDArray[np.float32], bits: int, block: int) -> tuple[NDArra
             part = slice(at, min(at + count, end))
             codes[part], scales[part] = _quantise(weight[part].reshape(-1, width // block, block), bits)
 
-    threads = torch.get_num_threads() if weight.size > MANY else 1  # numpy lets others run while it reckons
+    threads = torch.get_num_threads() if weight.size > MANY else 1  # numpy releases the GIL while it computes
     each = -(-rows // threads)
     with ThreadPoolExecutor(threads) as pool:
         list(pool.map(lambda at: some(at, min(at + each, rows)), range(0, rows, each)))
@@ -73,7 +73,7 @@ def _quantise(blocks: NDArray[np.float32], bits: int) -> tuple[NDArray[np.uint8]
 
 
 def product(graph: Graph, x: str, weight: Tensor, name: str, bits: int | None, bias: Tensor | None = None) -> str:
-    """x [..., K] times weight [N, K] transposed, and a bias: quantised if asked and where a block divides K.  [any]"""
+    """x [..., K] times weight [N, K] transposed, and a bias: quantised if `bits` is set and a block fits K.  [any]"""
     matrix = array_of(weight)
     rows, width = matrix.shape
     block = block_of(width)

@@ -1,4 +1,4 @@
-"""Opening a graph in ONNX Runtime, on the CPU or through CUDA, and binding tensors to it where they lie."""
+"""Opens a graph in ONNX Runtime, on the CPU or through CUDA, and binds tensors to it in place."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from engine.errors import UnsupportedError
 from engine.ort.graph import Graph
 from engine.system.optional_library import needed
 
-QUIET = 4  # ONNX Runtime's log level: what goes wrong is raised, there is no need to print it too
+QUIET = 4  # ONNX Runtime's log level: errors are raised, they need not be printed too
 CUDA_OPTIONS = {"use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC", "arena_extend_strategy": "kSameAsRequested"}
 _KINDS = {
     torch.float32: np.float32,
@@ -25,10 +25,10 @@ _KINDS = {
 
 
 class Session:
-    """One graph on one device; as many threads as PyTorch has, none of which waits by spinning.
+    """One graph on one device; as many threads as PyTorch's, none of which spins while it waits.
 
-    Raises UnsupportedError when ONNX Runtime is not installed or does not really run on the device: what it lists
-    as available may still fail to load.  [generate]
+    Raises UnsupportedError if ONNX Runtime is not installed or does not really run on the device: a provider that it
+    lists as available may still fail to load.  [generate]
     """
 
     def __init__(self, graph: Graph, device: torch.device | str = "cpu", what: str = "the model") -> None:
@@ -40,12 +40,12 @@ class Session:
         options.inter_op_num_threads = 1
         options.log_severity_level = QUIET
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        # the session reads these where they are, so they stay as long as it does
+        # the session reads these in place, so they exist as long as it does
         self._weights = {name: onnxruntime.OrtValue.ortvalue_from_numpy(value) for name, value in graph.weights.items()}
         options.add_external_initializers(list(self._weights), list(self._weights.values()))
         try:
             self._session = onnxruntime.InferenceSession(graph.to_bytes(), options, providers=_providers(self.device))
-        except Exception as fault:  # ONNX Runtime raises classes of its own, which share no base
+        except Exception as fault:  # ONNX Runtime's own exceptions have no common base
             raise UnsupportedError(f"ONNX Runtime does not open {what} on {device}: {_first_line(fault)}") from fault
         self._taken_bytes = sum(graph.weights[name].nbytes for name in graph.lent)
         if self.device.type == "cuda" and "CUDAExecutionProvider" not in self._session.get_providers():
@@ -53,30 +53,30 @@ class Session:
 
     @property
     def held_bytes(self) -> int:
-        """Of weights: those that the session reads where they lie, and those that it has laid out anew.  [any]"""
+        """Memory of the weights that the session reads in place and of those that it has packed.  [any]"""
         kept = sum(value.tensor_size_in_bytes() for value in self._weights.values())
         return int(kept) + self._taken_bytes
 
     def let_go(self, names: Iterable[str]) -> None:
-        """Free weights that the session has laid out anew and reads no more; which those are, `quantised` knows."""
+        """Free weights that the session has packed and no longer reads; `quantised` knows which."""
         for name in names:
             self._weights.pop(name)
 
     def binding(self) -> Any:
-        """A new row of bound tensors, for `bind_input`, `bind_output` and `run`.  [generate]"""
+        """A new set of bound tensors, for `bind_input`, `bind_output` and `run`.  [generate]"""
         return self._session.io_binding()
 
     def bind_input(self, binding: Any, name: str, tensor: Tensor) -> None:
-        """Have an input read from a contiguous tensor on the session's device, which must outlive the binding."""
+        """Bind an input to a contiguous tensor on the session's device, which must outlive the binding."""
         binding.bind_input(name, *self._place(tensor))
 
     def bind_output(self, binding: Any, name: str, tensor: Tensor) -> None:
-        """Have an output written into a contiguous tensor, which must outlive the binding."""
+        """Bind an output to a contiguous tensor, which must outlive the binding."""
         binding.bind_output(name, *self._place(tensor))
 
     def run(self, binding: Any) -> None:
-        """Compute; on CUDA wait for the tensors to be there, and for the results.  [generate]"""
-        if self.device.type == "cuda":  # PyTorch and ONNX Runtime work in streams of their own
+        """Compute; on CUDA wait for the inputs and for the results.  [generate]"""
+        if self.device.type == "cuda":  # PyTorch and ONNX Runtime use different streams
             torch.cuda.current_stream(self.device).synchronize()
             self._session.run_with_iobinding(binding)
             binding.synchronize_outputs()
@@ -91,7 +91,7 @@ class Session:
 
 
 def _providers(device: torch.device) -> list[Any]:
-    """What is to run a session for `device`; UnsupportedError where ONNX Runtime has nothing for it."""
+    """The providers of a session for `device`; UnsupportedError if ONNX Runtime has none."""
     import onnxruntime
 
     if device.type == "cpu":

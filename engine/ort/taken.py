@@ -1,4 +1,4 @@
-"""Weights that ONNX Runtime lays out anew when a session opens: ours can go then, or they would be there twice."""
+"""Weights that ONNX Runtime packs when a session opens: ours are freed then, so that they do not exist twice."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ def let_go(session: Session, graph: Graph) -> None:
 
 @lru_cache(maxsize=256)
 def is_taken(rows: int, width: int, bits: int) -> bool:
-    """Whether such a product goes on as before when the weights that it was opened with are overwritten.
+    """Whether such a product is unchanged after the weights that it was opened with are overwritten.
 
-    Tried, not believed: what a session keeps is not documented, and depends on processor and version.  [any]
+    Tested, because what a session keeps is not documented, and depends on CPU and version.  [any]
     """
     graph = Graph(inputs={"x": ["rows", width]})
     weight = torch.linspace(-1.0, 1.0, rows * width).view(rows, width)

@@ -1,4 +1,4 @@
-"""Token streams with rolling windows, lanes, the resampler; read window, tokens, lanes, resample."""
+"""Token streams with rolling windows, and lanes that advance together."""
 
 from engine.stream.lanes import LaneBatch
 from engine.stream.tokens import StreamSettings, TokenStream

@@ -1,10 +1,10 @@
-"""Candidates for a stretch of music: streams from the same place, of which one goes on.
+"""Candidates for a stretch of music: streams that continue from the same frame; one is kept.
 
-    stream   ....|---- as it would go on anyway ----|....
+    stream   ....|---- its own continuation --------|....
     fork 1       |---- another seed ----------------|            the others are dropped
     fork 2       |---- another seed ----------------|
 
-The first candidate is the stream itself: where there is no time to wait for the others, it goes on as if alone.
+The first candidate is the stream itself: without time to wait for the others, it continues as if alone.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from engine.stream.tokens import TokenStream
 
 @dataclass(frozen=True)
 class CandidateSet:
-    """Streams that all go on from frame `start`, up to `stop` (prompt counted in).  [generate]"""
+    """Streams that all continue from frame `start` up to `stop` (including the prompt).  [generate]"""
 
     streams: tuple[TokenStream, ...]
     start: int
@@ -36,5 +36,5 @@ class CandidateSet:
         return all(stream.finished or stream.n_frames >= self.stop for stream in self.streams)
 
     def codes(self, index: int) -> Tensor:
-        """New codes [K, n] of a candidate, as far as it is.  [generate]"""
+        """New codes [K, n] of a candidate so far.  [generate]"""
         return self.streams[index].codes(self.start)

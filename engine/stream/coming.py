@@ -1,10 +1,10 @@
-"""The window after the open one, prefilled bit by bit while that one still plays: no roll takes its time at once.
+"""The window after the open one, prefilled piece by piece while that one plays, so that no roll takes long.
 
     open window     [------ kept ------|........ drawn so far ....|            ]
     coming window             [--- read already ---|- known -|                   then its own new frames
                               `stride_frames` later
 
-The pieces are cut at frames of the stream, wherever hops end: the same stream gives the same numbers.
+Pieces begin at fixed frames of the stream, independent of hops, so that the same stream gives the same numbers.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ class ComingWindow:
         n_frames: int,
         begun_at: int,
     ) -> None:
-        """Conditions are asked for when the first piece is read; `begun_at`: frames of the stream right now."""
+        """Conditions are computed when the first piece is read; `begun_at`: the stream's present frames."""
         self.offset, self.n_frames, self._begun_at = offset, n_frames, begun_at
         self._executor, self._conditions = executor, conditions
         self.piece_frames = executor.piece_frames
         self.window: Window | None = None
-        self.read_frames = 0  # of its own, that are in its cache
+        self.read_frames = 0  # its own frames that are in its cache
 
     def look(self, codes: Callable[[int, int], Tensor], known: int, drawn_per_frame: float) -> None:
-        """Read the next piece, when the stream's first `known` frames are complete and it is time for it."""
+        """Read the next piece if it is due and complete; the stream's first `known` frames are complete."""
         due = known - self._begun_at >= self.read_frames * drawn_per_frame
         if due and known - self.offset > self.read_frames + self.piece_frames:
             self._read(codes)
@@ -58,7 +58,7 @@ class ComingWindow:
         self.read_frames = end
 
     def back_to(self, known: int) -> None:
-        """Of the stream only its first `known` frames stay: the pieces that reach beyond are to be read again."""
+        """Go back to the stream's first `known` frames; later pieces are read again."""
         pieces = max(0, known - self.offset - 1) // self.piece_frames * self.piece_frames
         if self.window is None or pieces >= self.read_frames:
             return
@@ -69,7 +69,7 @@ class ComingWindow:
             self.window = None
 
     def ready(self, codes: Callable[[int, int], Tensor], known: int) -> Window:
-        """The window, all that is known learnt, its first logits one piece away at most."""
+        """The window with all known codes as its prompt, of which at most one piece is not read yet."""
         window = self._opened()
         while known - self.offset > self.read_frames + self.piece_frames:
             self._read(codes)

@@ -1,7 +1,7 @@
-"""Two streams out of one: the same tokens so far, the same open window, other numbers of the dice from here on.
+"""Two streams from one: the same tokens so far, the same open window, another seed from here on.
 
-stream   ....... window with its cache .......|---- goes on
-fork     ....... window, cache copied ........|---- goes on, another seed
+stream   ....... window with its cache .......|---- continues
+fork     ....... window, cache copied ........|---- continues with another seed
 """
 
 from __future__ import annotations
@@ -14,10 +14,9 @@ from engine.stream.window import Window
 
 
 def fork(stream: TokenStream, seed: int) -> TokenStream:
-    """A stream that goes on from where this one is, drawing from `seed`; this one is left as it is.
+    """A stream that continues from this one, drawing from `seed`; this one is unchanged.
 
-    What the open window hears (conditions, and what was worked out of them) is shared: a change of it is heard by
-    both.  [generate]
+    The open window's conditions, and everything computed from them, are shared: a change affects both.  [generate]
     """
     other = copy.copy(stream)
     other._codes, other._fresh = stream._codes.clone(), list(stream._fresh)

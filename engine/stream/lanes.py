@@ -1,9 +1,8 @@
 """Lanes: streams that begin and end at different times and advance together.
 
-All lanes of an executor take a step in one call. On a processor each row is reckoned by itself, so a lane's tokens are
-the same to the last bit whatever plays beside it; on a GPU values differ from those alone by rounding at most
-(`engine.lm.executors`). Prompts are read a piece at a time, one step of the others between two pieces, and who has its
-frames is not kept waiting for them.
+All lanes of an executor take a step in one call. On a CPU each row is computed separately, so a lane's tokens are bit
+for bit independent of other lanes; on a GPU values differ by rounding at most (`engine.lm.executors`). Prompts are read
+piece by piece, with one step of the others between two pieces; lanes that have their frames do not wait for them.
 """
 
 from __future__ import annotations
@@ -39,9 +38,9 @@ def step_windows(windows: Sequence[Window]) -> list[Tensor | Exception]:
 
 
 def step_streams(streams: Sequence[TokenStream]) -> list[Exception | None]:
-    """One step of each stream, all that have the same executor together; None, or what went wrong with one.
+    """Take one step of each stream, those of the same executor together; None or its exception for each.
 
-    What is left of a prompt is read first.  [generate]
+    The rest of a prompt is read first.  [generate]
     """
     faults: dict[int, Exception] = {}
     requests: dict[int, StepRequest] = {}
@@ -62,7 +61,7 @@ def step_streams(streams: Sequence[TokenStream]) -> list[Exception | None]:
 
 
 def _by_executor(numbers: Iterable[tuple[int, Executor]]) -> Iterable[tuple[Executor, list[int]]]:
-    """Numbers of those that have the same executor."""
+    """Numbers grouped by executor."""
     found: dict[int, tuple[Executor, list[int]]] = {}
     for index, executor in numbers:
         found.setdefault(id(executor), (executor, []))[1].append(index)
@@ -71,7 +70,7 @@ def _by_executor(numbers: Iterable[tuple[int, Executor]]) -> Iterable[tuple[Exec
 
 @dataclass(frozen=True)
 class LaneFrames:
-    """What a lane gained: codes [K, n] int64, whether it is at its end, what went wrong.  [generate]"""
+    """A lane's new frames: codes [K, n] int64, whether it is finished, its exception.  [generate]"""
 
     codes: Tensor
     finished: bool
@@ -79,26 +78,26 @@ class LaneFrames:
 
     @property
     def goes_on(self) -> bool:
-        """Whether there is more to come."""
+        """Whether the lane continues."""
         return not self.finished and self.error is None
 
     def and_then(self, more: LaneFrames) -> LaneFrames:
-        """These and what followed them."""
+        """These frames and the following ones."""
         return LaneFrames(torch.cat([self.codes, more.codes], dim=1), more.finished, more.error)
 
 
 class LaneBatch:
-    """Streams by name, advanced in lock step; a lane that fails is dropped alone."""
+    """Streams by name, advanced in lock step; only a lane that fails is dropped."""
 
     def __init__(self) -> None:
         self.streams: dict[Hashable, TokenStream] = {}
 
     def add(self, name: Hashable, stream: TokenStream) -> None:
-        """Let a stream take part from the next step on; replaces one of the same name.  [generate]"""
+        """Add a stream from the next step on; replaces one of the same name.  [generate]"""
         self.streams[name] = stream
 
     def remove(self, name: Hashable) -> TokenStream | None:
-        """Take a stream out; its codes stay with it.  [generate]"""
+        """Remove a stream; it keeps its codes.  [generate]"""
         return self.streams.pop(name, None)
 
     def advance(
@@ -107,11 +106,11 @@ class LaneBatch:
         names: Iterable[Hashable] | None = None,
         enough: Callable[[], bool] = lambda: False,
     ) -> dict[Hashable, LaneFrames]:
-        """Complete up to `n_frames` more of each named lane (None = all); finished lanes yield what is left.
+        """Complete up to `n_frames` more of each named lane (None = all); finished lanes yield the rest.
 
-        A lane that still reads its prompt when the others have their frames is not waited for. One that raises is
-        removed; its exception comes with the frames it still completed. `enough` is asked while prompts alone are
-        read, and may end it sooner.  [generate]
+        Does not wait for a lane that still reads its prompt when the others have their frames. A lane that raises is
+        removed; its exception comes with the frames that it completed. `enough` is called while only prompts are read,
+        and may end this early.  [generate]
         """
         chosen = {name: self.streams[name] for name in (self.streams if names is None else names)}
         start = {name: stream.n_frames for name, stream in chosen.items()}
@@ -127,7 +126,7 @@ class LaneBatch:
             reading, failed = _step([(name, chosen[name]) for name in waiting])
             errors.update(failed)
             if reading == len(waiting) and (reading < len(chosen) or enough()):
-                break  # others have what they wanted, and are not kept waiting for prompts
+                break  # other lanes have their frames, and do not wait for prompts
         for name in errors:
             self.remove(name)
         return {
@@ -136,13 +135,13 @@ class LaneBatch:
         }
 
     def keep_warm(self) -> None:
-        """Nobody wants frames now, but somebody soon will: see `Executor.keep_warm`.  [generate]"""
+        """Use a moment without requests for frames: see `Executor.keep_warm`.  [generate]"""
         for executor in {id(stream.executor): stream.executor for stream in self.streams.values()}.values():
             executor.keep_warm()
 
 
 def _step(lanes: Sequence[tuple[Hashable, TokenStream]]) -> tuple[int, Faults]:
-    """One step of every lane, or a piece of its prompt; how many read one, and the exceptions of those that failed."""
+    """Take a step of every lane, or read a piece of its prompt; returns how many read one, and the exceptions."""
     faults: Faults = {}
     stepping: list[tuple[Hashable, TokenStream]] = []
     for name, stream in lanes:

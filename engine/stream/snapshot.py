@@ -1,4 +1,4 @@
-"""A stream's state as a value: kept now, gone on from later, with exactly the tokens it would have had."""
+"""A stream's state as a value, from which it can continue later with exactly the same tokens."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from engine.stream.window import Window
 
 @dataclass(frozen=True)
 class StreamSnapshot:
-    """All that is needed to go on exactly: codes, the running window, and the generator's state.  [any]"""
+    """Everything needed to continue exactly: codes, the running window, and the generator's state.  [any]"""
 
-    codes: Tensor  # [K, n] int16, everything so far, prompt included
+    codes: Tensor  # [K, n] int16, everything so far, including the prompt
     window_offset: int
     window_frames: int
     window_prompt_frames: int
-    sequence: Tensor  # [K, S] of the running window
+    sequence: Tensor  # [K, S] sequence of the running window
     next_step: int
     generator_state: Tensor
     settings: StreamSettings
 
 
 def keep(stream: TokenStream) -> StreamSnapshot:
-    """Everything needed to go on from here, now or later.  [generate]"""
+    """Everything needed to continue from here.  [generate]"""
     window = stream.open_window()
     return StreamSnapshot(
         codes=stream.codes().to(torch.int16),
@@ -42,9 +42,9 @@ def keep(stream: TokenStream) -> StreamSnapshot:
 
 
 def resume(executor: Executor, conditions: WindowConditions, kept: StreamSnapshot) -> TokenStream:
-    """Go on from a snapshot with exactly the tokens the original would have had.
+    """Continue from a snapshot with exactly the tokens of the original.
 
-    The running window is replayed step by step, so its cache is the same to the last bit.  [generate]
+    The running window is replayed step by step, so its cache is bit for bit the same.  [generate]
     """
     stream = TokenStream(executor, conditions, kept.settings, torch.Generator(device=executor.lm.device))
     stream.append(kept.codes.long())

@@ -1,12 +1,11 @@
-"""A stream of codes without an end: windows that roll, each a fresh run from the tokens kept before it.
+"""An endless stream of codes: windows that roll, each a new run whose prompt is the kept tokens of the previous one.
 
     window 0   [prompt|----------- new -----------]
-    window 1              [---- kept ----|--- new ---]      `stride_frames` later, conditions read there
+    window 1              [---- kept ----|--- new ---]      `stride_frames` later, conditions computed there
     window 2                      [---- kept ----|--- new ---]
 
-The tokens are the truth: the state of a stream is its codes, where its window began, and the random
-generator. All counts are whole frames (the reference computes them in floating-point seconds and sometimes
-loses one).
+The state of a stream is its codes, its window's first frame, and the random generator. All counts are whole frames
+(the reference computes them in floating-point seconds and sometimes loses one).
 """
 
 from __future__ import annotations
@@ -24,16 +23,16 @@ from engine.lm.executors.base import Executor, StepRequest
 from engine.stream.coming import ComingWindow
 from engine.stream.window import Window, WindowSize
 
-CONTEXT_AT_LEAST = 50  # frames that a window must know before a frame, to go on from there
+CONTEXT_AT_LEAST = 50  # frames that a window must have before a frame, to continue from there
 WindowConditions = Callable[[int, int], tuple[Conditions, ...]]  # (offset_frames, window_frames)
 
 
 @dataclass(frozen=True)
 class StreamSettings:
-    """How a stream samples, is guided and rolls; `total_frames` None = endless (prompt counted in).
+    """A stream's sampling, guidance and windows; `total_frames` None = endless (including the prompt).
 
-    Windows leave room for `spare_frames` behind that end, so that it can move a little. With `prepared` the next
-    window's prompt is read while the open one still plays.  [any]
+    Windows leave room for `spare_frames` after that end, so that it can move a little. With `prepared` the next
+    window's prompt is read while the open one plays.  [any]
     """
 
     sampling: Sampling = field(default_factory=Sampling)
@@ -44,7 +43,7 @@ class StreamSettings:
     prepared: bool = False
 
     def frames_at(self, offset_frames: int) -> int:
-        """How many frames a window at a stream frame has.  [any]"""
+        """Frames of a window that begins at a stream frame.  [any]"""
         if self.total_frames is None:
             return self.size.window_frames
         return min(self.size.window_frames, self.total_frames + self.spare_frames - offset_frames)
@@ -69,11 +68,11 @@ class TokenStream:
         self.generator = generator
         self.window: Window | None = None
         self.coming: ComingWindow | None = None
-        self.first_frame = first_frame  # codes before are not known: what was played there was another model's
+        self.first_frame = first_frame  # earlier codes are not known: another model played there
         self.window_offset = first_frame  # stream frame at which the window begins
         self._codes = torch.zeros(self.config.n_codebooks, max(1024, 2 * first_frame), dtype=torch.int16)
         self._fresh: list[Tensor] = []
-        self.n_frames = first_frame  # completed frames, prompt included
+        self.n_frames = first_frame  # completed frames, including the prompt
 
     @classmethod
     def begin(
@@ -87,9 +86,8 @@ class TokenStream:
     ) -> TokenStream:
         """A stream whose first frames are the prompt codes [K, P] (None = none); nothing is computed yet.
 
-        With `first_frame` frames are counted from there: the stream takes over from another model's, of which it
-        knows the prompt alone.  Raises ValueError when the prompt fills window or total, or `top_k` exceeds the
-        codebook.  [generate]
+        Frames count from `first_frame`: a stream that takes over from another model's knows only its prompt of it.
+        Raises ValueError if the prompt fills window or total, or `top_k` exceeds the codebook.  [generate]
         """
         settings = settings or StreamSettings()
         stream = cls(executor, conditions, settings, seeded_generator(seed, executor.lm.device), first_frame)
@@ -100,24 +98,24 @@ class TokenStream:
 
     @property
     def finished(self) -> bool:
-        """True when `total_frames` are complete.  [generate]"""
+        """Whether `total_frames` are complete.  [generate]"""
         total = self.settings.total_frames
         return total is not None and self.n_frames >= total
 
     def codes(self, start: int = 0, stop: int | None = None) -> Tensor:
-        """Codes [K, n] int64 (CPU) of completed frames `start` to `stop`, prompt included.  [generate]"""
+        """Codes [K, n] int64 (CPU) of completed frames `start` to `stop`, including the prompt.  [generate]"""
         stop = self.n_frames if stop is None else min(stop, self.n_frames)
         return self._settled()[:, start:stop].long()
 
     def advance(self, n_frames: int) -> Tensor:
-        """Complete up to `n_frames` more; codes [K, n] int64, fewer only at the stream's end.  [generate]"""
+        """Complete up to `n_frames` more; returns codes [K, n] int64, fewer only at the stream's end.  [generate]"""
         start = self.n_frames
         while self.n_frames < start + n_frames and not self.finished:
             self.step()
         return self.codes(start, start + n_frames)
 
     def open_window(self) -> Window:
-        """The window that takes the next step; rolls when the last one is full.  [generate]"""
+        """The window that takes the next step; rolls if the present one is full.  [generate]"""
         if self.window is not None and self.window.done:
             self._open(self.window_offset + self.settings.size.stride_frames, rolled=True)
         elif self.window is None:
@@ -126,7 +124,7 @@ class TokenStream:
         return self.window
 
     def step(self) -> None:
-        """Draw the next step of this stream alone, its prompt read as beside others.  [generate]"""
+        """Draw the next step of this stream alone; its prompt is read as in a batch.  [generate]"""
         while not self.read_piece():
             pass
         (fault,) = self.executor.take([self.request()])
@@ -135,15 +133,15 @@ class TokenStream:
         self.was_drawn()
 
     def read_piece(self) -> bool:
-        """Read a piece of the open window's prompt, if there is one left; else True: now comes a step.  [generate]"""
+        """Read a piece of the open window's prompt, if one is left; else True: a step is next.  [generate]"""
         return self.open_window().read_piece()
 
     def request(self) -> StepRequest:
-        """How the open window's next step is to be drawn; `was_drawn` follows when it was.  [generate]"""
+        """The request for the open window's next step; call `was_drawn` after it.  [generate]"""
         return self.open_window().request(self.settings.sampling, self.settings.guidance, self.generator)
 
     def was_drawn(self) -> None:
-        """The step of `request` was taken: keep what is complete.  [generate]"""
+        """Take complete frames after the step of `request`.  [generate]"""
         assert self.window is not None
         self.window.was_drawn()
         self._keep_complete(self.window)
@@ -157,11 +155,10 @@ class TokenStream:
                 self.coming.look(self.codes, self.n_frames, size.stride_frames / size.keep_frames)
 
     def roll(self, conditions: WindowConditions | None = None, settings: StreamSettings | None = None) -> None:
-        """Begin a new window at the next step, from the frames complete now; half-known frames are dropped.
+        """Begin a new window at the next step, from the complete frames; incomplete frames are dropped.
 
-        New conditions and settings are heard from there on. The window starts `keep_frames` back, or where
-        the stream did.  Raises ValueError for settings that this model cannot take, and then changes
-        nothing.  [generate]
+        New conditions and settings apply from there on. The window starts `keep_frames` back, or at the stream's start.
+        Raises ValueError, and changes nothing, for settings that this model does not support.  [generate]
         """
         settings = settings or self.settings
         settings.sampling.check(self.config.card)
@@ -171,10 +168,10 @@ class TokenStream:
         self.window = self.coming = None
 
     def rewind(self, n_frames: int, context_frames: int | None = None) -> None:
-        """Forget the frames after the first `n_frames`, prompt counted in, and begin a new window there.
+        """Drop all frames after the first `n_frames` (the prompt counts), and begin a new window there.
 
-        That window hears `context_frames` of those before it; None: as many as a window keeps.  Raises ValueError when
-        there are fewer frames, or it lies before the first one known.  [generate]
+        That window's prompt is the last `context_frames`; None: as many as a window keeps.  Raises ValueError if there
+        are fewer frames, or it lies before the first known one.  [generate]
         """
         if not self.first_frame <= n_frames <= self.n_frames:
             raise ValueError(f"cannot go back to frame {n_frames}: there are {self.first_frame} to {self.n_frames}")
@@ -185,15 +182,15 @@ class TokenStream:
             self.window_offset = max(self.first_frame, n_frames - context_frames)
 
     def reseed(self, seed: int) -> None:
-        """Draw what follows with another seed.  [generate]"""
+        """Draw the following frames with another seed.  [generate]"""
         self.generator = seeded_generator(seed, self.executor.lm.device)
 
     def again_from(self, n_frames: int, settings: StreamSettings | None = None) -> bool:
-        """Forget the frames after the first `n_frames` and go on in the same window, without a new prefill.
+        """Drop the frames after the first `n_frames` and continue in the same window, without a new prefill.
 
-        What follows is drawn by `settings` where given, whose conditions must be those of the window. False, and
-        nothing is done, where that window does not know enough of what comes before, or has other rows.  Raises
-        ValueError for settings that this model cannot take.  [generate]
+        The following frames are drawn by `settings` if given, whose conditions must be those of the window. Returns
+        False, and does nothing, if that window has too few earlier frames, or other rows.  Raises ValueError for
+        settings that this model does not support.  [generate]
         """
         window, known = self.window, n_frames - self.window_offset
         settings = settings or self.settings
@@ -209,12 +206,12 @@ class TokenStream:
         return True
 
     def draw_by(self, settings: StreamSettings) -> None:
-        """Draw by another sampling and guidance of as many rows; ValueError where the model cannot.  [generate]"""
+        """Draw by other sampling and guidance of as many rows; ValueError if the model cannot.  [generate]"""
         settings.sampling.check(self.config.card)
         self.settings = replace(self.settings, sampling=settings.sampling, guidance=settings.guidance)
 
     def go_on_in(self, window: Window, offset_frames: int) -> None:
-        """Take the next steps in a window that begins at a stream frame and knows what was drawn there.  [generate]"""
+        """Take the next steps in a window that begins at a stream frame and has all drawn frames.  [generate]"""
         self.window, self.window_offset = window, offset_frames
 
     @property
@@ -223,9 +220,9 @@ class TokenStream:
         return self.n_frames if self.window is None else self.window_offset + self.window.free_row
 
     def retime(self, renew: Callable[[tuple[Conditions, ...], int, int], None]) -> None:
-        """Let `renew(conditions, offset_frames, first_row)` write what the open window's coming frames hear.
+        """Have `renew(conditions, offset_frames, first_row)` rewrite the conditions of the open window's coming frames.
 
-        Nothing where no window is open.  [generate]
+        Does nothing without an open window.  [generate]
         """
         window = self.window
         if window is not None:
@@ -238,7 +235,7 @@ class TokenStream:
             coming.conditions_changed(coming.free_row)
 
     def with_total(self, total_frames: int | None) -> None:
-        """Change where the stream ends; a window that was cut short before that is begun anew.  [generate]"""
+        """Change the stream's end; a window that is too short for it is begun again.  [generate]"""
         self.settings = replace(self.settings, total_frames=total_frames)
         window = self.window
         if window is not None and window.n_frames < self.settings.size.window_frames:
@@ -247,7 +244,7 @@ class TokenStream:
                 self.roll()
 
     def _open(self, offset: int, rolled: bool = False) -> None:
-        """A window at stream frame `offset`, its prompt the frames already complete there."""
+        """Open a window at stream frame `offset`; its prompt is the complete frames from there on."""
         n_frames = self.settings.frames_at(offset)
         if rolled and self.settings.prepared:
             if self.coming is None or (self.coming.offset, self.coming.n_frames) != (offset, n_frames):
@@ -260,7 +257,7 @@ class TokenStream:
         self._prepare()
 
     def _prepare(self) -> None:
-        """Begin to get the window after the open one ready, where there will be one."""
+        """Begin to prepare the window after the open one, if there will be one."""
         self.coming, window = None, self.window
         if not self.settings.prepared or window is None:
             return
@@ -270,7 +267,7 @@ class TokenStream:
             self.coming = ComingWindow(self.executor, self.conditions, offset, n_frames, self.n_frames)
 
     def append(self, codes: Tensor) -> None:
-        """More frames [K, n]; they stay on their device until somebody looks, so that no step waits for a copy.
+        """Append frames [K, n]; they stay on their device until they are read, so that no step waits for a copy.
 
         [generate]
         """

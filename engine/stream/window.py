@@ -1,14 +1,14 @@
-"""One window of one stream: a fresh cache, a prompt, and the steps that fill the rest.
+"""One window of one stream: an empty cache, a prompt, and the steps that fill the rest.
 
     step          0   1   2   3   4   5   6   7   8          T = 5 frames, prompt P = 2, delays 0 1 2 3
-    codebook 0    .   p   p   ?   ?   ?   .   .   .          `.` special, `p` prompt, `?` to be drawn
+    codebook 0    .   p   p   ?   ?   ?   .   .   .          `.` special, `p` prompt, `?` not drawn yet
     codebook 1    .   .   p   p   ?   ?   ?   .   .
     codebook 2    .   .   .   p   p   ?   ?   ?   .
     codebook 3    .   .   .   .   p   p   ?   ?   ?
                   |-- prefill --|                            first call: steps 0..P, logits of step P + 1
 
-Prompt codes that lie after step P because of the delay are kept; frame t is complete after step t + 1 +
-max(delays).
+Prompt codes after step P, which are there because of the delay, stay; frame t is complete after step
+t + 1 + max(delays).
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from engine.core.sampling import Sampling
 from engine.lm import Conditions, LMState
 from engine.lm.executors.base import UNKNOWN, Executor, StepRequest
 
-PIECE_STEPS = 128  # of a prompt that are read at once; other lanes step between two pieces
+PIECE_STEPS = 128  # steps of a prompt that are read at once; other lanes step between two pieces
 
 
 @dataclass(frozen=True)
 class WindowSize:
-    """How many frames a window sees and by how many it rolls (the reference: 1500 and 900).  [any]"""
+    """Frames of a window, and frames by which it rolls (the reference: 1500 and 900).  [any]"""
 
     window_frames: int = 1500
     stride_frames: int = 900
@@ -43,7 +43,7 @@ class WindowSize:
 
     @property
     def keep_frames(self) -> int:
-        """Frames a rolled window begins with, taken from the one before.  [any]"""
+        """Frames that a rolled window takes from the previous one.  [any]"""
         return self.window_frames - self.stride_frames
 
 
@@ -53,7 +53,7 @@ class Window:
     def __init__(self, executor: Executor, conditions: Sequence[Conditions], prompt: Tensor, n_frames: int) -> None:
         """Prompt codes [K, P] int64, P < `n_frames`; one `Conditions` per pass (two for two-step guidance).
 
-        Raises ValueError when the prompt does not leave a frame to fill.  [generate]
+        Raises ValueError if the prompt leaves no frame to fill.  [generate]
         """
         prompt_frames = prompt.shape[-1]
         if not prompt_frames < n_frames:
@@ -70,32 +70,32 @@ class Window:
 
     @property
     def sequence(self) -> Tensor:
-        """[K, S], delayed; where it lies is the executor's affair.  [generate]"""
+        """The delayed sequence [K, S], in the executor's memory.  [generate]"""
         return self.passes.sequence
 
     @property
     def conditions(self) -> tuple[Conditions, ...]:
-        """Of each pass.  [generate]"""
+        """Conditions of each pass.  [generate]"""
         return self.passes.conditions
 
     @property
     def states(self) -> tuple[LMState, ...]:
-        """Of each pass; none before the first piece of the prompt is read.  [generate]"""
+        """States of each pass; none before the first piece of the prompt is read.  [generate]"""
         return self.passes.states
 
     @property
     def n_steps(self) -> int:
-        """S, steps of the whole sequence.  [generate]"""
+        """S: steps of the whole sequence.  [generate]"""
         return self.sequence.shape[-1]
 
     @property
     def done(self) -> bool:
-        """True when every step is written.  [generate]"""
+        """Whether every step is written.  [generate]"""
         return self.next_step >= self.n_steps
 
     @property
     def complete_frames(self) -> int:
-        """Frames from the window's start, prompt included, whose K codes are all known.  [generate]"""
+        """Frames from the window's start, including the prompt, whose K codes are all known.  [generate]"""
         return max(self.prompt_frames, self.next_step - 1 - self.config.max_delay)
 
     def codes(self, start: int, stop: int) -> Tensor:
@@ -104,9 +104,9 @@ class Window:
         return torch.stack(rows)
 
     def logits(self) -> Tensor:
-        """Logits [R, K, card] of the next step to be written; the first call prefills prefix and prompt.
+        """Logits [R, K, card] of the next step to write; the first call prefills prefix and prompt.
 
-        Advances the cache by the step before it: call `write` once after each call.  [generate]
+        Advances the cache by the previous step: call `write` once after each call.  [generate]
         """
         if self.next_step == 0:
             return self._prefill()
@@ -116,14 +116,14 @@ class Window:
         return logits
 
     def request(self, sampling: Sampling, guidance: Guidance, generator: torch.Generator) -> StepRequest:
-        """What its executor is to do for the next step; what is left of the prompt is read now.  [generate]"""
+        """The request to its executor for the next step; reads the rest of the prompt now.  [generate]"""
         first = None if self.next_step else self._prefill()
         return StepRequest(self.passes, sampling, guidance, generator, first)
 
     def read_piece(self) -> bool:
-        """Prefill a piece of its prompt, if more is left; else True: what is left comes with the first logits.
+        """Prefill a piece of its prompt, if more than one is left; else True: the first logits read the last one.
 
-        Windows of streams are always read like this, in company or not, so that their numbers are the same.  [generate]
+        Streams always read prompts like this, alone or with others, so that the numbers are the same.  [generate]
         """
         read = self.states[0].step if self.states else 0
         if self.next_step or self.prompt_frames + 1 - read <= PIECE_STEPS:
@@ -132,18 +132,18 @@ class Window:
         return False
 
     def was_drawn(self) -> None:
-        """Its executor has filled the next step.  [generate]"""
+        """Advance after its executor has filled the next step.  [generate]"""
         self.next_step += 1
 
     def learn(self, codes: Tensor) -> None:
-        """More codes [K, n] of its prompt, behind those that it has; before the first step alone.  [generate]"""
+        """Append codes [K, n] to its prompt; only before the first step.  [generate]"""
         begin = self.prompt_frames
         for row, lag, known in zip(self.sequence, self.config.delays, codes.to(self.sequence.device), strict=True):
             row[1 + lag + begin : 1 + lag + begin + len(known)] = known
         self.prompt_frames += codes.shape[1]
 
     def unlearn(self, n_frames: int) -> None:
-        """Forget the codes of its prompt behind the first `n_frames`, which were read; before the first step alone.
+        """Drop the codes of its prompt after the first `n_frames`, which were read; only before the first step.
 
         [generate]
         """
@@ -154,9 +154,9 @@ class Window:
             state.back_to(min(state.step, n_frames + 1))
 
     def read_to(self, n_frames: int) -> list[Tensor]:
-        """Prefill what is not in the cache yet of the steps that end with frame `n_frames` of the prompt.
+        """Prefill the steps up to frame `n_frames` of the prompt that are not in the cache yet.
 
-        Logits [R, K, card] of the last one, for each pass.  [generate]
+        Returns logits [R, K, card] of the last one, for each pass.  [generate]
         """
         if not self.states:
             rows = [conditions.rows or 1 for conditions in self.conditions]
@@ -182,9 +182,9 @@ class Window:
         return self.next_step - 1
 
     def back_to(self, n_frames: int) -> None:
-        """Forget the codes from its frame `n_frames` on, without a new prefill: those steps are taken again.
+        """Drop the codes from its frame `n_frames` on, without a new prefill: those steps are taken again.
 
-        ValueError before its first frame, before a prefill, or where they are not complete.  [generate]
+        ValueError before its first frame, before a prefill, or if they are not complete.  [generate]
         """
         if not self.next_step or not 0 < n_frames <= self.complete_frames:
             raise ValueError(f"cannot go back to frame {n_frames} of a window with {self.complete_frames}")
@@ -196,7 +196,7 @@ class Window:
             state.back_to(n_frames)
 
     def conditions_changed(self, first_row: int) -> None:
-        """The conditions' frames have changed from a row on that no step has read yet.  [generate]"""
+        """Read the conditions' frames again from a row on that no step has read yet.  [generate]"""
         self.executor.conditions_changed(self.passes, first_row)
 
     def write(self, tokens: Tensor) -> None:

@@ -1,1 +1,1 @@
-"""Tools of the engine: argument checks, optional libraries, remembered measurements, large memory pages."""
+"""Utilities of the engine: argument checks, optional libraries, remembered measurements, memory."""

@@ -1,4 +1,4 @@
-"""Freed memory goes back to the system."""
+"""Returns freed memory to the system."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import sys
 
 
 def trim() -> None:
-    """Return what the C library holds of freed memory to the system, where it can.  [any]"""
+    """Return freed memory that the C library holds to the system, if it can.  [any]"""
     if sys.platform == "linux":
         try:
             ctypes.CDLL("libc.so.6").malloc_trim(0)
-        except (OSError, AttributeError):  # another C library: it gives back by itself, or not
+        except (OSError, AttributeError):  # another C library, without this function
             return

@@ -1,7 +1,7 @@
-"""Weights in large memory pages (2 MB in place of 4 KB): a processor that streams them looks up far fewer addresses.
+"""Weights in large memory pages (2 MB instead of 4 KB): a CPU that streams them looks up far fewer addresses.
 
-Linux only hands them out where a program asks. MADV_COLLAPSE (Linux 6.1) moves memory that is in use already; older
-systems and others leave it as it is. Mapped files cannot be moved.
+Linux only uses them on request. MADV_COLLAPSE (Linux 6.1) moves memory that is already in use; on older and other
+systems nothing changes. Mapped files cannot be moved.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ _COLLAPSE = 25  # MADV_COLLAPSE of linux/mman.h
 
 
 def move(places: Iterable[tuple[int, int]]) -> int:
-    """Have what lies at (address, bytes) moved into huge pages, as far as whole ones fit in; how many bytes were.
+    """Move the memory at each (address, bytes) into huge pages, as far as whole ones fit; returns the bytes moved.
 
-    The memory must be the process' own and filled. The program sees no difference, but for speed.  [load]
+    The memory must be the process' own and filled. Only its speed changes.  [load]
     """
     if sys.platform != "linux":
         return 0

@@ -1,4 +1,4 @@
-"""Libraries that are loaded when they are first needed: one that does not load is said in one sentence."""
+"""Libraries that are loaded on first use: one that does not load raises an error of one sentence."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from engine.errors import NotInstalled, UnsupportedError
 def needed(what: str) -> Iterator[None]:
     """Around imports: raises UnsupportedError, "`what` needs a library: ...", for one that does not load.
 
-    NotInstalled where it is not there.  [any]
+    NotInstalled if it is missing.  [any]
     """
     try:
         yield

@@ -1,8 +1,8 @@
-"""Memory that ran out, as one class of ours.
+"""Converts every out-of-memory error to one class.
 
-Python has a class for it, and PyTorch one for its own pool on a GPU; a call to CUDA that fails has a number. PyTorch's
-allocators for processors and Apple GPUs raise a plain RuntimeError, and ONNX Runtime has one class for all that goes
-wrong: of these the text is all there is. It is looked at here and nowhere else.
+Python has a class for it, and PyTorch one for its own pool on a GPU; a failed CUDA call has a number. PyTorch's
+allocators for CPUs and Apple GPUs raise a plain RuntimeError, and ONNX Runtime has one class for all errors: these can
+only be recognised by their text, which is examined only here.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _SAID = ("can't allocate memory", "out of memory")
 
 @contextmanager
 def memory_may_run_out() -> Iterator[None]:
-    """Raises OutOfMemory for what Python or PyTorch raise where there was no memory; all else passes.  [any]"""
+    """Raises OutOfMemory for any library's out-of-memory error; other errors pass.  [any]"""
     try:
         yield
     except Exception as error:
@@ -32,7 +32,7 @@ def memory_may_run_out() -> Iterator[None]:
 def _ran_out(error: Exception) -> bool:
     if isinstance(error, MemoryError):
         return True
-    torch: Any = sys.modules.get("torch")  # where it was never loaded it raised nothing
+    torch: Any = sys.modules.get("torch")  # if it was never loaded, it raised nothing
     if torch is not None and isinstance(error, torch.OutOfMemoryError):
         return True
     if torch is not None and isinstance(error, torch.AcceleratorError):

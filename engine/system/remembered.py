@@ -24,7 +24,7 @@ def key_of(*facts: object) -> str:
 
 
 def read(memory: Path) -> dict[str, Any]:
-    """What a file remembers; nothing where it is missing or broken.  [any]"""
+    """The measurements in a file; empty if it is missing or broken.  [any]"""
     try:
         known = json.loads(memory.read_text())
     except (OSError, ValueError):
@@ -33,7 +33,7 @@ def read(memory: Path) -> dict[str, Any]:
 
 
 def write(memory: Path, known: dict[str, Any]) -> None:
-    """Replace what a file remembers; a disk that refuses only means that it is measured again.  [any]"""
+    """Replace the measurements in a file; if the disk refuses, they are measured again.  [any]"""
     try:
         memory.parent.mkdir(parents=True, exist_ok=True)
         put(memory, (json.dumps(known, indent=1) + "\n").encode())

@@ -1,4 +1,4 @@
-"""Arguments of a wrong type, refused in a sentence: what was got, what is allowed."""
+"""Refuses arguments of a wrong type, in a sentence with the given and the allowed type."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor
 
 
 def must_be_number(**given: object) -> None:
-    """TypeError for the first argument that is no number; None, what is left to the model, passes.  [any]"""
+    """TypeError for the first argument that is no number; None (the model's default) passes.  [any]"""
     for name, value in given.items():
         single = isinstance(value, Tensor) and value.numel() == 1
         if not (value is None or single or isinstance(value, Real)):
@@ -19,7 +19,7 @@ def must_be_number(**given: object) -> None:
 
 
 def must_be_whole(**given: object) -> None:
-    """TypeError for the first argument that is no whole number, numpy's among them; None passes.  [any]"""
+    """TypeError for the first argument that is no whole number (numpy's pass); None passes.  [any]"""
     for name, value in given.items():
         try:
             index(0 if value is None else value)  # type: ignore[arg-type]

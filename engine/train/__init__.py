@@ -1,7 +1,7 @@
-"""How the embedded model is made, from nothing but this folder and permissively licensed sounds.
+"""Trains the embedded model from this folder and permissively licensed sounds only.
 
-Reading order: genres, compose (notes), render (audio), captions (text), dataset (tokens on disk), codec_fit and
-codec_train (the codec), lm_train (the language model), evaluate (what it can do), export (the shipped files).
+Reading order: genres, compose (notes), render, render_set (audio), captions (text), codec_fit and codec_train (the
+codec), tokenise, lm_data (tokens), lm_train (the language model), evaluate (its measures), export (the shipped files).
 
 All of it [main].
 """

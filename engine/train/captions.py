@@ -1,6 +1,6 @@
-"""Captions of a piece, as a musician would type them: templates over what is known, with synonyms.
+"""Captions of a piece, as a musician would type them: templates over its facts, with synonyms.
 
-Every phrase is optional and the order changes, so that the model understands a word alone as well as a sentence.
+Every phrase is optional and the order varies, so that the model follows single words as well as sentences.
 
 All of it [main].
 """

@@ -1,8 +1,8 @@
-"""What the codec's spectra are held to: distances at several scales, and judges that learn to tell them from real ones.
+"""Losses of the codec's spectra: distances at several scales, and discriminators.
 
-Judges are small networks of convolutions over log-magnitudes as pictures, one a scale, as EnCodec's on spectrograms
-(Defossez et al. 2022): hinge losses, and matching of what they see within. The codec keeps no phase, so there is no
-waveform to judge.
+Discriminators are small convolutional networks over log-magnitudes as images, one per scale, like EnCodec's on
+spectrograms (Defossez et al. 2022): hinge losses and feature matching. The codec stores no phase, so there is no
+waveform to discriminate.
 
 All of it [main].
 """

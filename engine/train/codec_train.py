@@ -1,14 +1,14 @@
 """Stage 2 of the codec: refine encoder, codebooks and decoder together by gradient; resumable.
 
     python -m engine.train.codec_train --data DATA --start codec0.pt --out codec.pt --minutes 12
-    ... --decoder-only     later: better sound from the same codes, the language model untouched
-    ... --hear-ahead 2     the decoder hears two frames (40 ms) more before it speaks
-    ... --adversarial      with judges that learn to tell its spectra from real ones, and losses at several scales
+    ... --decoder-only     later: better sound from the same codes, without retraining the language model
+    ... --hear-ahead 2     the decoder has two more frames (40 ms) of lookahead
+    ... --adversarial      with discriminators, and losses at several scales
     ... --device cuda      on a GPU
 
-`codec.pt` holds the weights alone, `codec.pt.run` what it takes to go on after an interruption (the same command goes
-on), `codec.pt.log` and `codec.pt.png` the losses. The learning rate falls to nothing over the minutes asked for.
-Losses are those of `codec_losses`, and commitment.
+`codec.pt` has only the weights, `codec.pt.run` the state from which the same command continues after an interruption,
+`codec.pt.log` and `codec.pt.png` the losses. The learning rate falls to 0 over the given minutes. Losses are those of
+`codec_losses`, and commitment.
 
 All of it [main].
 """

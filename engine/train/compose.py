@@ -1,7 +1,7 @@
-"""Compose a piece: notes on a grid of beats, from a genre and a seed. No corpus, no network, no audio.
+"""Composes a piece: notes on a grid of beats, from a genre and a seed. No corpus, no network, no audio.
 
 A piece is form (sections), harmony (one chord a bar), a two-bar motif varied as A A' B A, accompaniment patterns,
-drums with a fill every fourth or eighth bar. It never ends: it is material to jam on, cut anywhere.
+drums with a fill every fourth or eighth bar. It has no ending and can be cut anywhere.
 
 All of it [main].
 """

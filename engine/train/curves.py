@@ -2,8 +2,8 @@
 
     python -m engine.train.curves lm.pt.log [--out lm.pt.png]
 
-A line is `step, minutes "min", frames seen "M", [loss a codebook]`, as `lm_train` writes it, or `step, seconds "s",
-"loss" loss, ...`, as `codec_train` does; a log goes on over all runs that continue the same file.
+A line is `step, minutes "min", frames seen "M", [loss a codebook]` from `lm_train`, or `step, seconds "s", "loss" loss,
+...` from `codec_train`; a log covers all runs that continue the same file.
 
 All of it [main].
 """

@@ -3,9 +3,9 @@
     python -m engine.train.evaluate [--quick] [--processes 2] [--out evaluation/evaluation.json]
     python -m engine.train.evaluate --only codec seam --no-long
 
-Held-out pieces are composed from seeds that training never sees and rendered like the training set, so the two
-soundfonts of `engine.train.render` must be installed; listeners of others: see docs/evaluation.md. The model's answers
-are kept (`--keep`), so a run that was stopped goes on, and another look at the same model takes minutes.
+Held-out pieces are composed from seeds outside the training set and rendered like it, so the two soundfonts of
+`engine.train.render` must be installed; for third-party detectors see docs/evaluation.md. The model's outputs are
+stored (`--keep`), so a stopped run continues, and a second evaluation of the same model takes minutes.
 
 All of it [main].
 """

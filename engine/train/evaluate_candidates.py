@@ -2,8 +2,8 @@
 
     python -m engine.train.evaluate_candidates [--pieces 20] [--seconds 10] [--counts 1 2 4] [--out candidates.json]
 
-Candidates are chosen by `engine.listen.beat`; what comes of it is measured by `engine.train.metrics.beat_score`,
-another estimator, and the melody's chroma says what it costs elsewhere.
+`engine.listen.beat` chooses candidates; `engine.train.metrics.beat_score`, another estimator, measures the result, and
+the melody's chroma its cost elsewhere.
 
 All of it [main].
 """

@@ -2,8 +2,8 @@
 
     python -m engine.train.examples --out docs/examples [--seed 1]
 
-Held-out pieces and asks only. What the model plays stands beside the same kind of music through the codec alone, so
-that one hears which of the two limits what. Nothing is chosen by ear: seeds are counted from the first.
+Only held-out pieces and asks. The model's output is next to the same kind of music through the codec alone, so that
+the limits of each can be heard. Nothing is chosen by ear: seeds count up from the first.
 
 All of it [main].
 """

@@ -1,8 +1,8 @@
-"""The styles that the composer knows: tempo, harmony, rhythm and instruments of each, as one table.
+"""The composer's styles: tempo, harmony, rhythm and instruments of each, as one table.
 
 Drum patterns are bars of sixteen steps (twelve in 3/4): K kick, S snare, H closed hat, O open hat, R ride, C clap,
-T rim, `.` nothing; lines are laid over one another. Progressions are scale degrees, one chord a bar. Programs are
-General MIDI numbers. Everything here is ours: common practice written down, no corpus.
+T rim, `.` nothing; lines sound together. Progressions are scale degrees, one chord a bar. Programs are General MIDI
+numbers. Everything here is ours, from common practice; no corpus.
 
 All of it [main].
 """

@@ -1,4 +1,4 @@
-"""Windows of pieces for training the language model, with every condition given or withheld at random.
+"""Windows of pieces for training the language model, with every condition randomly present or absent.
 
 All of it [main].
 """

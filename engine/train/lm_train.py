@@ -3,9 +3,9 @@
     python -m engine.train.lm_train --tokens TOKENS --codec codec.pt --out lm.pt --minutes 90 [--threads 2]
         [--device auto]
 
-The learning rate falls to nothing over the minutes asked for, counted over all runs that continue the same file.
-Log lines are `step, minutes, frames seen, loss a codebook`; `lm.pt.log` keeps them, `lm.pt.png` shows them. Products
-are in bfloat16, on a processor as on a GPU; weights, optimiser and losses in float32.
+The learning rate falls to 0 over the given minutes, counted over all runs that continue the same file. Log lines are
+`step, minutes, frames seen, loss a codebook`, in `lm.pt.log` and plotted in `lm.pt.png`. Products are in bfloat16, on a
+CPU and on a GPU; weights, optimiser and losses in float32.
 
 All of it [main].
 """

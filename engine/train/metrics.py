@@ -1,4 +1,4 @@
-"""What the evaluation measures, in plain numpy and torch; each function says what a good value is. All of it [main]."""
+"""Measures of the evaluation, in plain numpy and torch; each function documents its good values. All of it [main]."""
 
 import numpy as np
 import torch

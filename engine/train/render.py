@@ -1,4 +1,4 @@
-"""Render a composed piece to audio: one soundfont pass a stem, then a mix with tone, room and level.
+"""Renders a composed piece to audio: one soundfont pass per stem, then a mix with tone, room and level.
 
 Sounds: FluidR3_GM (MIT) and MuseScore_General (MIT), from the Debian packages fluid-soundfont-gm and
 musescore-general-soundfont-small. Renderer: tinysoundfont (MIT), about 200 times real time on one core.

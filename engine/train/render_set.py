@@ -2,7 +2,7 @@
 
     python -m engine.train.render_set --out DATA --pieces 2000 [--first 0] [--seconds 40]
 
-Piece n is made from seed n alone; seeds from HELD_OUT on are never trained on.
+Piece n depends only on seed n; seeds from HELD_OUT on are not in the training set.
 
 All of it [main].
 """

@@ -2,7 +2,7 @@
 
     python -m engine.train.tokenise --data DATA --codec codec.pt --out TOKENS [--watch]
 
-Resumable; with --watch it goes on as long as new pieces appear.
+Resumable; with --watch it continues as long as new pieces appear.
 
 All of it [main].
 """

@@ -64,7 +64,7 @@ class Fade:
 
 
 class Takeover:
-    """Notices music that was to take over earlier: its own fade is over, and the host fades the step to it."""
+    """Detects music whose takeover is late: its own fade is over, so the host fades the step to it."""
 
     def __init__(self) -> None:
         self._generation = 0  # of the last plan

@@ -1,10 +1,10 @@
-"""The last bar heard, kept by phase, so that it can be played on in time. Part of the audio thread's code.
+"""The last bar heard, stored by phase, so that it can be repeated in time. Part of the audio thread's code.
 
     phase    0            u                bar
-    stored   [ this bar  | the bar before ]        u: where the music stopped coming
+    stored   [ this bar  | the bar before ]        u: where the music stopped
 
-What goes out goes in at its phase, fades included, so the joint at u is as smooth inside the store as it was
-when it was first heard. Where less than a bar was heard, its last beats stand for the rest of the bar.
+Output is stored at its phase, including fades, so the joint at u is as smooth in the store as it was when first heard.
+If less than a bar was heard, its last beats are repeated for the rest of the bar.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from bridge.ring.form import Audio
 from bridge.time.transport import Grid
 from bridge.time.units import beats_to_samples, nearest, seconds_to_samples
 
-NEARLY = 100  # bars that differ by less than one part in so many are as long as each other
-LONGEST_BAR_SECONDS = 64.0  # memory is taken only as bars need it
+NEARLY = 100  # bars that differ by less than one part in this number count as equally long
+LONGEST_BAR_SECONDS = 64.0  # memory is used only as far as bars need it
 
 
 class HeldBar:
@@ -33,28 +33,27 @@ class HeldBar:
         self._step: Audio = np.zeros(channels, np.float32)
         self._ramp: Audio = np.zeros(len(fall), np.float32)
         self._bar_samples = 0
-        self._stored = 0  # samples in a row that went in, at most a bar
-        self._heard_on: Grid | None = None  # the spare store has the bar as it was heard, on this grid
+        self._stored = 0  # consecutive stored samples, at most a bar
+        self._heard_on: Grid | None = None  # grid of the bar as it was heard, which is in the spare store
 
     def measure(self, bar_samples: int) -> None:
-        """Say how long the present bar is; bars of one tempo differ by a sample.  [audio]"""
+        """Set the length of the present bar; bars of one tempo differ by a sample.  [audio]"""
         self._bar_samples = bar_samples
 
     @property
     def whole(self) -> bool:
-        """Whether every phase of a bar holds music.  [audio]"""
+        """Whether every phase of a bar has music.  [audio]"""
         return 0 < self._bar_samples - 1 <= self._stored
 
     def forget(self) -> None:
-        """Hold nothing any more.  [audio]"""
+        """Drop the stored music.  [audio]"""
         self._stored = 0
         self._heard_on = None
 
     def complete(self, phase: int, unit_samples: int, breaks: bool) -> bool:
-        """Make a bar, smooth where it `breaks` off, of what was heard up to `phase`; False where not even a unit was.
+        """Complete a bar from the music heard up to `phase`, smooth where it `breaks` off; False with less than a unit.
 
-        The last 1, 2, 4, 8 .. units are laid out again and again over the rest, each on its place in the bar.
-        One copy of a bar.  [audio]
+        The last 1, 2, 4, 8 .. units are repeated over the rest, each at its phase. Copies one bar.  [audio]
         """
         if self.whole:
             if breaks:
@@ -80,7 +79,7 @@ class HeldBar:
         return True
 
     def join(self, start: int, n_samples: int) -> None:
-        """Let only the step between a place of the store and what lies before it fade; `n_samples` at most.  [audio]"""
+        """Fade only the step at a sample of the store from the one before it, over at most `n_samples`.  [audio]"""
         n = min(len(self._fall), n_samples)
         if n < 1 or not 0 <= start < self._bar_samples:
             return
@@ -92,52 +91,52 @@ class HeldBar:
             self._store[: n - first, channel] += self._ramp[first:n]
 
     def hear(self, out: Audio, phase: int, unit_samples: int, silent: bool, in_bar: bool) -> bool:
-        """Take in what is heard at that phase, but no silence of a mute lane: what was heard before it is held.
+        """Store the output at that phase, but no silence of a mute lane: the music before it is held.
 
-        `in_bar`: it follows what lies before it in the store; returned for what comes next.  [audio]
+        `in_bar`: the output follows the stored samples before it; returns the same for the next output.  [audio]
         """
         if silent:
             if not self.complete(phase, unit_samples, in_bar):
                 self.forget()
             return False
         self.keep(out, phase)
-        if not in_bar:  # it lies beside other music there than it was heard after
+        if not in_bar:  # other music precedes it in the store
             self.join(phase, len(out))
         return True
 
     def keep(self, out: Audio, phase: int) -> None:
-        """Take in the music that is heard at that phase.  [audio]"""
+        """Store the music that is heard at that phase.  [audio]"""
         self._heard_on = None
         self.mend(out, phase)
 
     def mend(self, out: Audio, phase: int) -> None:
-        """Take in what is heard at that phase: the joint where the music stopped.  [audio]"""
+        """Store the output at that phase: the joint where the music stopped.  [audio]"""
         after = phase + len(out)
         if after >= len(self._store):
             self._stored = 0
             return
         self._store[phase:after] = out
-        if after == self._bar_samples:  # a bar that is one sample longer finds its last one too
+        if after == self._bar_samples:  # a bar that is one sample longer has its last sample too
             self._store[after] = out[-1]
         self._stored = min(self._stored + len(out), self._bar_samples)
 
     def play(self, out: Audio, phase: int) -> None:
-        """What was heard at that phase.  [audio]"""
-        if phase < 0 or phase + len(out) > len(self._store):  # a bar that has just become longer than is kept
+        """Fill `out` with the music heard at that phase.  [audio]"""
+        if phase < 0 or phase + len(out) > len(self._store):  # a bar that is now longer than the store
             out[:] = 0
             return
         out[:] = self._store[phase : phase + len(out)]
 
     def retime(self, old: Grid, new: Grid) -> None:
-        """Lay the bar out for another tempo or signature, beat by beat: cut, or its end going to and fro.
+        """Change the bar to another tempo or signature, beat by beat: cut, or its end played back and forth.
 
-        One copy of a bar, of the bar as it was heard: a ramp wears nothing out. The beats stay on the beat, which is
-        what a held bar is for, and nothing is silent that was not.  [audio]
+        Copies one bar, from the bar as it was heard, so that a ramp loses nothing. Beats stay on the beat, and no new
+        silence appears.  [audio]
         """
         old_bar = _beat_start(old, old.signature.beats_per_bar)
         new_bar = _beat_start(new, new.signature.beats_per_bar)
         if self._stored < old_bar - 1 or new_bar >= len(self._store):
-            if abs(new_bar - old_bar) * NEARLY > old_bar:  # on a ramp, what little was heard counts on
+            if abs(new_bar - old_bar) * NEARLY > old_bar:  # on a ramp, less than a bar stays usable
                 self._stored = 0
             return
         if old_bar == new_bar and _beat_start(old, 1) == _beat_start(new, 1):
@@ -158,7 +157,7 @@ class HeldBar:
         self._store[new_bar] = self._store[new_bar - 1]
 
     def _lay(self, source: int, n_source: int, target: int, after: int) -> None:
-        """One beat out of the spare store: from its start, then back and forth over its second half."""
+        """Copy one beat from the spare store: from its start, then back and forth over its second half."""
         n = min(n_source, after - target)
         self._store[target : target + n] = self._spare[source : source + n]
         target, back, half = target + n, True, max(n_source // 2, 1)
@@ -171,5 +170,5 @@ class HeldBar:
 
 
 def _beat_start(grid: Grid, beats: Fraction | int) -> int:
-    """Samples from a bar's first to a beat in it."""
+    """Samples from a bar's start to a beat in it."""
     return nearest(beats_to_samples(beats, grid.tempo_bpm, grid.sample_rate_hz))

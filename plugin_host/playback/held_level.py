@@ -1,7 +1,7 @@
-"""How loud a held bar is: as loud as the lane's fader stands, which the engine tells. Part of the audio thread's code.
+"""The gain of a held bar, from the lane's fader, which the engine publishes. Part of the audio thread's code.
 
-fader    1 ------\\________/------     blocks of the ring come as loud as that already; a held bar does not
-held     a  bar   ........   a  bar   never louder than it was heard: no limiter stands behind it
+fader    1 ------\\________/------     blocks of the ring have this gain already; a held bar does not
+held     a  bar   ........   a  bar   never louder than it was heard: no limiter follows
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ class HeldLevel:
 
     def __init__(self, n_glide: int) -> None:
         self._line: Audio = np.arange(1, n_glide + 1, dtype=np.float32)[:, None] / np.float32(n_glide)
-        self._glide: Audio = np.ones_like(self._line)  # gains of the glide under way
+        self._glide: Audio = np.ones_like(self._line)  # gains of the running glide
         self._done = n_glide
         self._target = 1.0
         self._fader: Fader | None = None
         self._gain = self._heard_gain = 1.0
 
     def follow(self, fader: Fader | None, timeline: int) -> None:
-        """Take the engine's newest word; of another timeline, or with none, the lane stays as it is.  [audio]"""
+        """Use the engine's newest fader; if it is None or of another timeline, the gain stays.  [audio]"""
         self._fader = fader if fader is not None and fader.timeline == timeline else None
 
     def at(self, position_samples: int) -> int:
-        """Be at a position; returns the samples until the lane's gain changes next.  [audio]"""
+        """Set the position; returns the samples until the lane's gain changes next.  [audio]"""
         fader = self._fader
         if fader is None:
             return ENDLESS_SAMPLES
@@ -37,7 +37,7 @@ class HeldLevel:
         return fader.next_change(position_samples) - position_samples
 
     def hear(self) -> None:
-        """Music of the ring is heard at this position.  [audio]"""
+        """Store this position's gain: the ring's music is heard at it.  [audio]"""
         if self._gain > 0:
             self._heard_gain = self._gain
 
@@ -52,11 +52,11 @@ class HeldLevel:
         return self._target == 1.0 and self._done == len(self._line)
 
     def begin(self) -> None:
-        """The held bar begins at this position, at the gain that is due.  [audio]"""
+        """Begin the held bar at this position, at its gain.  [audio]"""
         self._target, self._done = self._wanted(), len(self._line)
 
     def apply(self, out: Audio) -> None:
-        """Bring samples of the held bar to the gain of this position, with a short glide.  [audio]"""
+        """Apply this position's gain to samples of the held bar, with a short glide.  [audio]"""
         wanted, n_glide = self._wanted(), len(self._line)
         if wanted != self._target:
             before = float(self._glide[self._done - 1, 0]) if 0 < self._done < n_glide else self._target

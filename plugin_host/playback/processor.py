@@ -1,10 +1,10 @@
-"""process(out, transport): what runs on the audio thread; with held_bar.py, held_level.py and fade.py all of it.
+"""process(out, transport): the code of the audio thread, with held_bar.py, held_level.py and fade.py.
 
-    ring --read by position--> [real]--+--> out --> loop store (one bar, by phase)
-    loop store --in phase--> [held]----+             ^ what was heard last at each place of the bar
+    ring --read by position--> [real]--+--> out --> held bar (one bar, by phase)
+    held bar --in phase--> [held]------+             ^ the newest music at each phase of the bar
     silence ---------------------------+
 
-    IDLE ----first sound----> PLAYING --too little: the last bar, or what was heard of it--> HOLDING
+    IDLE ----first sound----> PLAYING --too little: the last bar, or the part of it heard--> HOLDING
       ^                         ^  |                                                            |
       |                         |  +--not even half a beat was heard--> MUTED --at once--+      |
       +---end of the plan---    +----------------------------------at a bar line---------+------+
@@ -29,14 +29,14 @@ from plugin_host.playback.held_level import HeldLevel
 from plugin_host.playback.recent_music import RecentMusic
 
 FADE_SECONDS = 0.005
-REJOIN_SECONDS = 0.1  # so much must be ready before the hold is left, or it would come back at once
-HALF_BEAT = Fraction(1, 2)  # less than that was heard: nothing to hold
+REJOIN_SECONDS = 0.1  # so much must be ready before the hold ends, or it would return at once
+HALF_BEAT = Fraction(1, 2)  # with less music heard there is nothing to hold
 FAR_SAMPLES = 1 << 40
 SOUNDING = (BlockState.PLAYING, BlockState.HOLDING)
 
 
 class Processor:
-    """One lane as a DAW hears it, float32 [n, channels]. `process` is the audio thread's, `offer` the main thread's.
+    """One lane's output for a DAW, float32 [n, channels]. The audio thread calls `process`, the main thread `offer`.
 
     `state`, `fill_samples` and `counters` may be read from any thread.
     """
@@ -45,22 +45,22 @@ class Processor:
         self.sample_rate_hz = sample_rate_hz
         self.channels = channels
         self.counters = Counters()
-        self.drops = RingCounters()  # of all rings, one after the other
+        self.drops = RingCounters()  # of all consecutive rings
         self.state = BlockState.IDLE
         self.fill_samples = 0
         self.timeline = 0
         self.heard = RecentMusic(sample_rate_hz, channels)
-        self.hold_until_samples = -FAR_SAMPLES  # a held bar goes on to here, whatever the ring's plan says
+        self.hold_until_samples = -FAR_SAMPLES  # a held bar continues to here, whatever the ring's plan is
         self._reader: RingReader | None = None
         self._offered: RingReader | None = None
         self._rejoin_samples = nearest(seconds_to_samples(REJOIN_SECONDS, sample_rate_hz))
         self._grid: Grid | None = None
-        self._expected = 0  # position the next block must have, or it is a jump
+        self._expected = 0  # position of the next block without a jump
         self._takeover = Takeover()
         self._bar_start = self._bar_end = 0
         self._half_beat_samples = 0
         self._nothing: Audio = np.zeros((0, channels), np.float32)
-        self._in_bar = True  # what fades belongs into the held bar too: its two sides are neighbours there
+        self._in_bar = True  # store fades in the held bar too: both sides are neighbours there
         fade = max(nearest(seconds_to_samples(fade_seconds, sample_rate_hz)), 1)
         self._fade = Fade(fade, channels)
         self._held = HeldBar(sample_rate_hz, channels, self._fade.fall)
@@ -69,10 +69,10 @@ class Processor:
     # -- main thread ----------------------------------------------------------------------------------
 
     def offer(self, reader: RingReader | None) -> None:
-        """Hand over another ring, or none; the next block takes it.
+        """Set another ring, or none, from the next block on.
 
-        The old one is in use until `in_use` says otherwise: close it only then. ValueError for a ring of
-        another rate or number of channels.  [main]
+        Close the old one only when `in_use` is False for it. ValueError for a ring of another rate or number of
+        channels.  [main]
         """
         own = (self.sample_rate_hz, self.channels)
         if reader is not None and (reader.form.sample_rate_hz, reader.form.channels) != own:
@@ -83,16 +83,16 @@ class Processor:
         self._offered = reader
 
     def in_use(self, reader: RingReader | None) -> bool:
-        """Whether the audio thread may still touch that ring.  [main]"""
+        """Whether the audio thread may still use that ring.  [main]"""
         return reader is not None and (self._reader is reader or self._offered is reader)
 
     # -- audio thread ---------------------------------------------------------------------------------
 
     def process(self, out: Audio, transport: Transport) -> None:
-        """Fill all of `out` with what belongs at the transport's position.
+        """Fill all of `out` with the audio for the transport's position.
 
-        Ring audio where there is some; else the last bar in phase, until a bar line on which there is some again;
-        else silence. Every change of source is faded, but for the first sample of a phrase.  [audio]
+        Ring audio if there is some; else the last bar in phase, until a bar line at which there is some again; else
+        silence. Every change of source is faded, except the first sample of a phrase.  [audio]
         """
         n_samples, position = len(out), transport.position_samples
         reader = self._take_offered()
@@ -125,7 +125,7 @@ class Processor:
         return reader
 
     def _follow(self, transport: Transport, n_samples: int) -> None:
-        """Notice jumps and changes of tempo or signature."""
+        """Handle jumps and changes of tempo or signature."""
         grid, known = transport.grid, self._grid
         if grid is not known:
             if known is not None and (grid.tempo_bpm, grid.signature) != (known.tempo_bpm, known.signature):
@@ -139,7 +139,7 @@ class Processor:
                 half = beats_to_samples(HALF_BEAT, grid.tempo_bpm, grid.sample_rate_hz)
                 self._half_beat_samples = nearest(half)
             self._grid = grid
-            self._bar_end = self._bar_start  # to be found anew
+            self._bar_end = self._bar_start  # computed again
         if transport.position_samples != self._expected and known is not None:
             self.counters.jumps += 1
             self.timeline += 1
@@ -151,9 +151,9 @@ class Processor:
         self._expected = transport.position_samples + (n_samples if transport.playing else 0)
 
     def _settle(self) -> bool:
-        """Make a whole bar of what was heard up to here; whether there is one.
+        """Complete a bar from the music heard so far; returns whether there is one.
 
-        Before a jump and a change of tempo: what comes after cannot make it whole.
+        Called before a jump or a change of tempo, since later music cannot complete it.
         """
         if self.state != BlockState.PLAYING:
             return self._held.whole
@@ -167,7 +167,7 @@ class Processor:
             self._held.measure(self._bar_end - self._bar_start)
 
     def _until_plan_end(self, position: int) -> int:
-        """Samples until the plan ends, if that is still to come."""
+        """Samples until the plan's end, if it is ahead."""
         reader = self._reader
         if reader is None or reader.plan.timeline != self.timeline or reader.plan.end_samples <= position:
             return FAR_SAMPLES
@@ -192,7 +192,7 @@ class Processor:
             out, position = out[end:], position + end
 
     def _due(self, position: int) -> bool:
-        """Whether sound belongs here; before the engine has planned for this time: whether there was some."""
+        """Whether sound is due here; before the engine has a plan for this timeline, whether there was sound."""
         reader = self._reader
         if reader is None or not reader.planned or reader.plan.timeline != self.timeline:
             return self.state != BlockState.IDLE
@@ -201,18 +201,18 @@ class Processor:
             return True
         if not plan.sounding or position >= plan.end_samples:
             return False
-        return position >= plan.start_samples or self.state in SOUNDING  # what sounds is held over to a new start
+        return position >= plan.start_samples or self.state in SOUNDING  # sound continues up to a new start
 
     def ready(self, n_samples: int, expecting: bool = False) -> bool:
-        """Whether the next block can be all it should be: for hosts that wait for the engine.
+        """Whether the next block is complete: for hosts that wait for the engine.
 
-        `expecting`: a stream was asked for, so what the engine has not planned yet is to come.  [audio]
+        `expecting`: a stream was requested, so audio is due even before the engine has a plan.  [audio]
         """
         reader = self._take_offered()
         if reader is None:
             return True
         position = self._expected
-        reader.read(position, self._nothing, self.timeline)  # give back what is overtaken: the engine needs the room
+        reader.read(position, self._nothing, self.timeline)  # free outdated blocks: the engine needs the space
         plan = reader.look()
         if not reader.planned or plan.timeline != self.timeline:
             return self.state == BlockState.IDLE and not expecting
@@ -222,7 +222,7 @@ class Processor:
         return reader.ahead_samples(position) >= end - position
 
     def _real(self, out: Audio, position: int) -> None:
-        """`out` holds ring audio: let it through, or hold on until a bar line."""
+        """`out` has ring audio: play it, or hold until a bar line."""
         if self.state == BlockState.IDLE:
             exact = self._reader is not None and position == self._reader.plan.start_samples
             if not exact:
@@ -246,7 +246,7 @@ class Processor:
         self._finish(out, position)
 
     def _missing(self, out: Audio, position: int) -> None:
-        """Nothing real for `out`: hold, mute, or rest where nothing is due."""
+        """No ring audio for `out`: hold, mute, or rest if nothing is due."""
         if not self._due(position):
             self._rest(out)
             return
@@ -264,7 +264,7 @@ class Processor:
         self._fill(out, position)
 
     def _fill(self, out: Audio, position: int) -> None:
-        """Held or muted samples."""
+        """Fill `out` with held or muted samples."""
         if self.state == BlockState.HOLDING:
             self._held.play(out, position - self._bar_start)
             self._level.apply(out)
@@ -275,7 +275,7 @@ class Processor:
         self._finish(out, position)
 
     def _rest(self, out: Audio) -> None:
-        """Nothing is due: silence, after what sounded has faded."""
+        """Nothing is due: fade to silence."""
         if self.state in SOUNDING:
             self._fade.let_go()
         self.state = BlockState.IDLE
@@ -284,7 +284,7 @@ class Processor:
         self._finish(out, 0)
 
     def _finish(self, out: Audio, position: int) -> None:
-        """Mix in what fades out, keep the newest samples, and store what belongs to the music."""
+        """Mix in the fading audio, keep the newest samples, and store the music."""
         fading = self._fade.running
         self._fade.apply(out)
         phase = position - self._bar_start

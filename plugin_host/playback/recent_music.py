@@ -29,7 +29,7 @@ class Passage:
 
 
 class RecentMusic:
-    """Keeps up to 20 s; starts over if the music breaks off: another tempo, a jump that is not whole bars."""
+    """Stores up to 20 s; starts over at a break: another tempo, a jump that is not whole bars."""
 
     def __init__(self, sample_rate_hz: int, channels: int) -> None:
         self._tape: Audio = np.zeros((nearest(seconds_to_samples(KEPT_SECONDS, sample_rate_hz)), channels), np.float32)

@@ -1,9 +1,9 @@
-"""What an executor is: the one who takes a language model's steps. Everything that streams ask of one stands here.
+"""The executor protocol: an executor takes a language model's steps. Streams use only this interface.
 
-passes = executor.open(conditions, sequence)              # a window's
-state  = executor.init_state(rows, steps, conditions)     # of each of its passes
+passes = executor.open(conditions, sequence)              # a window's passes
+state  = executor.init_state(rows, steps, conditions)     # the state of each pass
 logits = executor.prefill(tokens, conditions, state)      # its prompt, piece by piece
-faults = executor.take([request, ...])                    # one step of many windows: next columns are drawn
+faults = executor.take([request, ...])                    # one step of many windows: draws their next columns
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from engine.lm.conditions import Conditions
 from engine.lm.model import LanguageModel
 from engine.lm.state import LMState
 
-UNKNOWN = -1  # a cell of a sequence that is to be drawn
+UNKNOWN = -1  # a cell of a sequence that is not drawn yet
 PIECE_FRAMES = 50
 
 
 @dataclass(eq=False)
 class WindowPasses:
-    """A window as its executor has it: one state for each pass (two for two-step guidance), and the tokens.
+    """A window in its executor: one state per pass (two for two-step guidance), and the tokens.
 
-    `sequence` [K, S] is delayed; an executor may move it to memory of its own. There are no `states` before the first
-    piece of the prompt is read. Column `states[0].step` is read by the next step.  [generate]
+    `sequence` [K, S] is delayed; an executor may move it to its own memory. `states` is empty until the first piece of
+    the prompt is read. The next step reads column `states[0].step`.  [generate]
     """
 
     conditions: tuple[Conditions, ...]
@@ -38,15 +38,15 @@ class WindowPasses:
     states: tuple[LMState, ...] = ()
 
     def read_into(self, states: tuple[LMState, ...]) -> None:
-        """These states hold what is read of the prompt from now on.  [generate]"""
+        """Set the states into which the prompt is read.  [generate]"""
         self.states = states
 
 
 @dataclass(frozen=True)
 class StepRequest:
-    """A window that takes a step, and how its next column is drawn.
+    """A window that takes a step, and the settings by which its next column is drawn.
 
-    `first_logits` [R, K, card] are those that its prompt ended with: then the column is drawn from these.  [generate]
+    With `first_logits` [R, K, card], the last logits of its prompt, the column is drawn from these.  [generate]
     """
 
     passes: WindowPasses
@@ -57,10 +57,10 @@ class StepRequest:
 
 
 class Executor(Protocol):
-    """Takes the steps of one model's windows. Chosen by `select.choose`, once for a loaded model.  [generate]"""
+    """Takes the steps of one model's windows; `select.choose` chooses it once for a loaded model.  [generate]"""
 
     cache_dtype: torch.dtype
-    piece_frames: int  # of a prepared window that are read at once
+    piece_frames: int  # frames of a prepared window that are read at once
 
     @property
     def lm(self) -> LanguageModel:
@@ -68,47 +68,47 @@ class Executor(Protocol):
 
     @property
     def precision(self) -> str:
-        """Of the weights that a step reads: float32, float16, bfloat16, int8 or int4."""
+        """Precision of a step's weights: float32, float16, bfloat16, int8 or int4."""
 
     @property
     def held_bytes(self) -> int:
-        """Of the weights that it has for itself, beside the model's."""
+        """Memory of its own weights, in addition to the model's."""
 
     def init_state(self, rows: int, capacity_steps: int, conditions: Conditions) -> LMState:
-        """An empty cache for `capacity_steps` audio steps and the prefix; cross keys computed once."""
+        """An empty cache for `capacity_steps` audio steps and the prefix; computes the cross keys once."""
 
     def prefill(self, tokens: Tensor, conditions: Conditions, state: LMState) -> Tensor:
-        """Run known steps [R, K, S] (and, first, the prefix); logits [R, K, card] of the last one.
+        """Run known steps [R, K, S], the prefix before the first; logits [R, K, card] of the last one.
 
-        ValueError where the cache is too short.
+        ValueError if the cache is too short.
         """
 
     def step(self, tokens: Tensor, state: LMState) -> Tensor:
         """One step of one state: tokens [R, K] to logits [R, K, card].
 
-        ValueError where the cache is full, or for tokens that there are not.
+        ValueError if the cache is full, or for invalid tokens.
         """
 
     def open(self, conditions: tuple[Conditions, ...], sequence: Tensor) -> WindowPasses:
-        """A new window's passes, nothing read yet."""
+        """The passes of a new window; nothing is read yet."""
 
     def fork(self, passes: WindowPasses) -> WindowPasses:
-        """A copy that goes on by itself. Conditions, and what was worked out of them, are shared."""
+        """An independent copy. Conditions, and everything computed from them, are shared."""
 
     def conditions_changed(self, passes: WindowPasses, first_row: int) -> None:
-        """The conditions' frames have changed from a row on that no step has read: what was made of them follows."""
+        """Recompute what depends on the conditions' frames, which changed from a row on that no step has read."""
 
     def logits(self, windows: Sequence[WindowPasses]) -> list[Tensor | Exception]:
-        """Logits [R, K, card] of each window's next step, taken together where that is faster.
+        """Logits [R, K, card] of each window's next step, taken together if that is faster.
 
-        An exception for a window that failed, alone; its step was not taken then.
+        An exception for each window that failed; its step was not taken.
         """
 
     def take(self, requests: Sequence[StepRequest]) -> list[Exception | None]:
-        """One step of each window, its next column drawn into its sequence; None, or what went wrong with it."""
+        """Take one step of each window and draw its next column into its sequence; None or its exception for each."""
 
     def warm_up(self) -> None:
-        """Do beforehand, for the windows that there are, what a step would otherwise wait for."""
+        """Do in advance, for the present windows, work that a step would otherwise wait for."""
 
     def keep_warm(self) -> None:
-        """Use a moment in which nobody wants a step."""
+        """Use a moment in which no step is requested."""

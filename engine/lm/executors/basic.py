@@ -1,6 +1,6 @@
-"""What executors have in common: caches, prompts, forks, and tokens drawn on the host from the logits of a step.
+"""The base of all executors: caches, prompts, forks, and tokens drawn on the host from a step's logits.
 
-Each says by `bind` what it works out for a state: that takes the state's steps.
+`bind` of each returns the object that takes a state's steps.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from engine.lm.state import LMState
 
 
 class Bound(Protocol):
-    """What an executor has worked out for one state (`LMState.bound`).  [generate]"""
+    """An executor's data for one state (`LMState.bound`); takes its steps.  [generate]"""
 
     def run(self, tokens: Tensor, state: LMState) -> Tensor:
-        """Tokens [R, K] of the state's next step; logits [R, K * card]. The state's position is the caller's."""
+        """Tokens [R, K] of the state's next step to logits [R, K * card]; the caller advances the state's position."""
 
     def conditions_changed(self, conditions: Conditions, first_row: int) -> None:
-        """Frame features have changed from a row on."""
+        """Read the frame features again from a row on."""
 
     def rebound(self, state: LMState) -> Bound:
-        """The same for a copy of the state."""
+        """The same data for a copy of the state."""
 
 
 class PassStep(NamedTuple):
@@ -41,34 +41,34 @@ class PassStep(NamedTuple):
 
 
 class BasicExecutor:
-    """Takes each state's step by itself, unless `step_states` says otherwise.  All methods [generate]."""
+    """Takes each state's step separately, unless `step_states` is overridden.  All methods [generate]."""
 
     piece_frames = PIECE_FRAMES
     scales: Tensor | None = None  # [L, 2, H, 1, D/H] of an 8-bit cache
 
     def __init__(self, lm: LanguageModel, cache_dtype: torch.dtype | None = None, prefill_half: bool = False) -> None:
-        """Keys and values in `cache_dtype` (None: as LayerNorms); `prefill_half`: prompts are read in bfloat16."""
+        """Keys and values are in `cache_dtype` (None: as LayerNorms); `prefill_half`: prefill runs in bfloat16."""
         self.lm = lm
         self.cache_dtype = cache_dtype or lm.out_norm.weight.dtype
         self._half_prefill = HalfPrefill(lm) if prefill_half else None
 
     def bind(self, state: LMState, conditions: Conditions, capacity_steps: int) -> Bound:
-        """What takes the steps of a new state."""
+        """The object that takes the steps of a new state."""
         raise NotImplementedError
 
     @property
     def precision(self) -> str:
-        """Of the weights that a step reads."""
+        """Precision of a step's weights."""
         return str(self.lm.linears[0].weight.dtype).removeprefix("torch.")
 
     @property
     def held_bytes(self) -> int:
-        """Of the weights that it has for itself."""
+        """Memory of its own weights."""
         return 0
 
     @torch.inference_mode()
     def init_state(self, rows: int, capacity_steps: int, conditions: Conditions) -> LMState:
-        """An empty cache for `capacity_steps` audio steps and the prefix; cross keys computed once."""
+        """An empty cache for `capacity_steps` audio steps and the prefix; computes the cross keys once."""
         config = self.lm.config
         capacity = capacity_steps + conditions.prefix_steps
         shape = (config.n_layers, 2, rows, config.n_heads, capacity, config.head_dim)
@@ -79,7 +79,7 @@ class BasicExecutor:
         return state
 
     def prefill(self, tokens: Tensor, conditions: Conditions, state: LMState) -> Tensor:
-        """Run known steps [R, K, S] (and, first, the prefix); logits [R, K, card] of the last one."""
+        """Run known steps [R, K, S], the prefix before the first; logits [R, K, card] of the last one."""
         if self._half_prefill is not None:
             return self._half_prefill.read(tokens, conditions, state)
         return self.lm.prefill(tokens, conditions, state)
@@ -92,25 +92,25 @@ class BasicExecutor:
         return self.stepped(state, cast(Bound, state.bound).run(tokens, state))
 
     def stepped(self, state: LMState, logits: Tensor) -> Tensor:
-        """A state moves on: logits [R, K * card] to [R, K, card]."""
+        """Advance a state by a step; logits [R, K * card] to [R, K, card]."""
         state.step, state.length = state.step + 1, state.length + 1
         return logits.view(-1, self.lm.config.n_codebooks, self.lm.config.card)
 
     # -- windows ------------------------------------------------------------------------------------------
 
     def open(self, conditions: tuple[Conditions, ...], sequence: Tensor) -> WindowPasses:
-        """A new window's passes, nothing read yet."""
+        """The passes of a new window; nothing is read yet."""
         return WindowPasses(conditions, sequence)
 
     def fork(self, passes: WindowPasses) -> WindowPasses:
-        """A copy that goes on by itself."""
+        """An independent copy."""
         other = self.open(passes.conditions, passes.sequence.clone())
         other.states = tuple(map(_copied, passes.states))
         return other
 
     @torch.inference_mode()
     def conditions_changed(self, passes: WindowPasses, first_row: int) -> None:
-        """The conditions' frames have changed from a row on that no step has read."""
+        """Read the conditions' frames again from a row on that no step has read."""
         for conditions, state in zip(passes.conditions, passes.states, strict=bool(passes.states)):
             cast(Bound, state.bound).conditions_changed(conditions, first_row)
 
@@ -123,7 +123,7 @@ class BasicExecutor:
 
     @torch.inference_mode()
     def step_states(self, asked: Sequence[PassStep]) -> list[Tensor | Exception]:
-        """Logits [R, K, card] of each state's step, or what went wrong with it alone; who has none is where it was."""
+        """Logits [R, K, card] of each state's step, or its exception; a state that failed has not moved."""
         made: list[Tensor | Exception] = []
         for state, tokens in asked:
             try:
@@ -133,7 +133,7 @@ class BasicExecutor:
         return made
 
     def take(self, requests: Sequence[StepRequest]) -> list[Exception | None]:
-        """One step of each window, its next column drawn into its sequence; None, or what went wrong with it."""
+        """Take one step of each window and draw its next column into its sequence; None or its exception for each."""
         stepped = iter(self.logits([request.passes for request in requests if request.first_logits is None]))
         return [
             draw_column(request, next(stepped) if request.first_logits is None else request.first_logits)
@@ -148,7 +148,7 @@ class BasicExecutor:
 
 
 def draw_column(request: StepRequest, logits: Tensor | Exception) -> Exception | None:
-    """Draw the unknown cells of a window's next column from logits [R, K, card], which its states have moved on to.
+    """Draw the unknown cells of a window's next column from logits [R, K, card]; its states have advanced to it.
 
     [generate]
     """
@@ -164,7 +164,7 @@ def draw_column(request: StepRequest, logits: Tensor | Exception) -> Exception |
 
 
 def _pass_steps(window: WindowPasses) -> list[PassStep] | Exception:
-    """What each pass of a window's next step reads, or why there is none."""
+    """The tokens of each pass of a window's next step, or the reason why there is none."""
     try:
         return [
             PassStep(state, window.sequence[:, state.step].expand(state.rows, -1))
@@ -175,7 +175,7 @@ def _pass_steps(window: WindowPasses) -> list[PassStep] | Exception:
 
 
 def _joined(count: int, taken: Iterator[Tensor | Exception]) -> Tensor | Exception:
-    """Logits of all passes of a window, or the first thing that went wrong."""
+    """Logits of all passes of a window, or the first exception."""
     parts = [next(taken) for _ in range(count)]
     good = [part for part in parts if isinstance(part, Tensor)]
     if len(good) == len(parts):
@@ -184,7 +184,7 @@ def _joined(count: int, taken: Iterator[Tensor | Exception]) -> Tensor | Excepti
 
 
 def _copied(state: LMState) -> LMState:
-    """A state with a cache of its own."""
+    """A state with its own cache."""
     other = replace(state, cache=state.cache.clone())
     other.bound = cast(Bound, state.bound).rebound(other)
     return other

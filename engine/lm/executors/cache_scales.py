@@ -11,14 +11,14 @@ from engine.lm.precision import half_is_faster
 from engine.lm.state import LMState
 
 CALIBRATION_STEPS = 256
-HEADROOM = 2.0  # of the 8-bit cache over what calibration saw
+HEADROOM = 2.0  # range of the 8-bit cache over the largest calibration value
 
 
 @torch.inference_mode()
 def cache_scales(model: LanguageModel) -> Tensor:
-    """Scales [L, 2, H, 1, D/H] of an 8-bit cache: twice what the channels reach on random tokens.  [generate]
+    """Scales [L, 2, H, 1, D/H] of an 8-bit cache: twice the channels' peaks on random tokens.  [generate]
 
-    Music stays below 1.7 times of it (the embedded model, its training data), so nothing is cut off.
+    Music stays below 1.7 times these peaks (embedded model, its training data), so nothing is clipped.
     """
     config = model.config
     generator = torch.Generator().manual_seed(0)

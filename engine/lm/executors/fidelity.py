@@ -1,12 +1,12 @@
-"""How far a precision is from float32: error of the logits, and change of what is drawn.
+"""The difference of a precision from float32: error of the logits, and change of the draws.
 
-    heard = hear(exact, conditions)                         # this executor draws, guided, from a seed
-    near  = hear(other, conditions, tokens=heard.tokens)    # the other reads the same tokens
-    compare(heard, near)                                    # Fidelity
+    exact_run = hear(exact, conditions)                             # this executor draws, guided, from a seed
+    near_run  = hear(other, conditions, tokens=exact_run.tokens)    # the other reads the same tokens
+    compare(exact_run, near_run)                                    # Fidelity
 
-Both hear the same tokens at every step, so that errors do not add up by choosing otherwise. Only steps are compared:
-a prompt is always read in float32 or half precision. Random weights spread the logits as trained ones do not: figures
-of random weights say little about trained ones, and the bench says which it had.
+Both read the same tokens at every step, so that errors do not accumulate through different draws. Only steps are
+compared: prefill always runs in float32 or half precision. Random weights spread the logits differently from trained
+ones, so their figures say little about trained ones; the bench reports which it used.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ GUIDANCE, SAMPLING = Guidance(3.0), Sampling(True, 1.0, 250)
 
 @dataclass(frozen=True)
 class TeacherRun:
-    """Tokens [K, S] that went in, and logits [S, R, K, card] of the steps after each, float32 on the CPU.  [any]"""
+    """Input tokens [K, S], and logits [S, R, K, card] of the step after each, float32 on the CPU.  [any]"""
 
     tokens: Tensor
     logits: Tensor
@@ -37,10 +37,10 @@ class TeacherRun:
 class Fidelity:
     """One precision against another, over all steps and codebooks.
 
-    `error_std` and `error_max` are of the logits of every row before guidance, over the exact logits' spread.
-    `total_variation` is half the sum of the differences of the two distributions that tokens are drawn from (guidance,
-    temperature and top-k done): of so many draws the other precision would change the outcome; its mean, and
-    `total_variation_p95` of all draws. `first_choice` is how often the likeliest token is the same.  [any]
+    `error_std` and `error_max` are errors of all rows' logits before guidance, relative to the exact logits' spread.
+    `total_variation` is half the summed difference of the two distributions that tokens are drawn from (after guidance,
+    temperature and top-k), the share of draws that the other precision changes: its mean, and `total_variation_p95`.
+    `first_choice` is the share of steps with the same likeliest token.  [any]
     """
 
     error_std: float
@@ -54,7 +54,7 @@ class Fidelity:
 def hear(
     executor: Executor, conditions: Conditions, steps: int = STEPS, seed: int = 0, tokens: Tensor | None = None
 ) -> TeacherRun:
-    """`steps` guided steps of one lane (2 rows) after the first; `tokens` [K, steps]: read these, draw none.
+    """Take `steps` guided steps of one lane (2 rows) after the first; `tokens` [K, steps] are read instead of drawn.
 
     The rows are those of `conditions`.  [generate]
     """
@@ -66,7 +66,7 @@ def hear(
         known[:, 1:] = tokens.to(device)
     state = executor.init_state(rows, steps + 1, conditions)
     executor.prefill(known[:, :1].expand(rows, -1, -1), conditions, state)
-    state.back_to(0)  # the first step too is taken by what takes steps
+    state.back_to(0)  # the step code takes the first step too
     out = []
     for step in range(steps):
         logits = executor.step(known[:, step].expand(rows, -1), state).float().cpu()
@@ -77,7 +77,7 @@ def hear(
 
 
 def compare(exact: TeacherRun, near: TeacherRun) -> Fidelity:
-    """How far `near` is from `exact`; ValueError where they did not hear the same tokens.  [any]"""
+    """The difference of `near` from `exact`; ValueError if they did not read the same tokens.  [any]"""
     if not torch.equal(exact.tokens, near.tokens):
         raise ValueError("both must have heard the same tokens: give the second the first one's")
     difference, spread = near.logits - exact.logits, float(exact.logits.std())
@@ -94,7 +94,7 @@ def compare(exact: TeacherRun, near: TeacherRun) -> Fidelity:
 
 
 def _distribution(logits: Tensor) -> Tensor:
-    """Logits [S, R, K, card] to what is drawn from [S, K, card]."""
+    """Logits [S, R, K, card] to the distributions [S, K, card] that are drawn from."""
     guided = combine(logits.transpose(0, 1), GUIDANCE)
     sampling = Sampling(True, SAMPLING.temperature, min(SAMPLING.top_k, logits.shape[-1]))
     return probabilities(guided, sampling)

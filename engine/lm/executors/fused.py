@@ -1,8 +1,8 @@
-"""One step with as few operations as torch allows: on a CPU a small model's time goes into calling them.
+"""One step with as few torch operations as possible: on a CPU a small model's time goes into calling them.
 
-What `LanguageModel.forward` computes, regrouped: one table for all codebooks, one matrix for all heads, residual
-sums inside the matrix products, and cross-attention with its query and output matrices multiplied into the memory
-once a window (where that is small). Equal to the plain layers up to rounding.
+`LanguageModel.forward` regrouped: one table for all codebooks, one matrix for all heads, residual sums inside the
+matrix products, and cross-attention's query and output matrices multiplied into the memory once a window (if that is
+small). Equal to the plain layers up to rounding.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ ABSORBED_BYTES = 64 * 2**20
 class FusedLayer:
     """A layer's weights, transposed views or packed ones.
 
-    Cross-attention has `query` and `cross_out`, for which `absorb` [R, D, H*M] and `release` [R, H*M, D] can stand.
+    Cross-attention has `query` and `cross_out`, or `absorb` [R, D, H*M] and `release` [R, H*M, D] in their place.
     """
 
     layer: DecoderLayer
@@ -43,7 +43,7 @@ class FusedLayer:
 
 @dataclass(frozen=True)
 class FusedStep:
-    """Everything one window's steps use."""
+    """The weights of one window's steps."""
 
     table: Tensor  # [K * (card + 1), D]
     offsets: Tensor  # [K]
@@ -54,7 +54,7 @@ class FusedStep:
 def fuse(
     model: LanguageModel, cross_kv: list[tuple[Tensor, Tensor]] | None, laid_out: Packed | None = None
 ) -> FusedStep:
-    """Regroup the weights for one window's memory; `laid_out` stands for them where a processor has it.  [generate]"""
+    """Regroup the weights for one window's memory; `laid_out` are packed matrices to use instead.  [generate]"""
     config = model.config
     table = torch.cat([cast(Tensor, table.weight) for table in model.emb])
     offsets = torch.arange(config.n_codebooks, device=table.device) * (config.card + 1)
@@ -71,7 +71,7 @@ def fuse(
 
 
 def _can_absorb(model: LanguageModel, cross_kv: list[tuple[Tensor, Tensor]]) -> bool:
-    """Where it is small, and only in float32: a product of halves would be rounded once more."""
+    """Whether it is small, and in float32: a half-precision product would be rounded once more."""
     keys = cross_kv[0][0]
     rows, heads, vectors, _ = keys.shape
     n_bytes = 2 * model.config.n_layers * rows * heads * vectors * model.config.dim * keys.element_size()
@@ -79,7 +79,7 @@ def _can_absorb(model: LanguageModel, cross_kv: list[tuple[Tensor, Tensor]]) -> 
 
 
 def _transposed(layer: DecoderLayer) -> dict[str, Tensor]:
-    """A layer's matrices by the names that `FusedLayer` gives them, as views."""
+    """A layer's matrices by their names in `FusedLayer`, as views."""
     attention, attended = layer.self_attn, layer.cross_attention
     views = {
         "qkv": attention.in_proj_weight.t(),
@@ -122,7 +122,7 @@ def advance(model: LanguageModel, fused: FusedStep, x: Tensor, state: LMState) -
 
 @dataclass(frozen=True)
 class FusedBound:
-    """What one state's steps use: the weights regrouped for its memory, and the conditions whose frames are read.
+    """Data of one state's steps: the weights regrouped for its memory, and the conditions whose frames are read.
 
     [generate]
     """
@@ -140,10 +140,10 @@ class FusedBound:
         return advance(self.model, self.weights, x + self.model.positions(state.length, 1, x), state)
 
     def conditions_changed(self, conditions: Conditions, first_row: int) -> None:
-        """Nothing to do: steps read the conditions themselves."""
+        """Nothing to do: steps read the conditions directly."""
 
     def rebound(self, state: LMState) -> FusedBound:
-        """For a copy of its state: the same."""
+        """Itself, also for a copy of its state."""
         return self
 
 
@@ -163,7 +163,7 @@ def _layer(part: FusedLayer, x: Tensor, state: LMState, index: int, at: int) -> 
 
 
 def cross(part: FusedLayer, x: Tensor, cross_kv: tuple[Tensor, Tensor] | None) -> Tensor:
-    """Add cross-attention: from the absorbed matrices where there are some, else from keys and values.  [generate]"""
+    """Add cross-attention: from the absorbed matrices if there are any, else from keys and values.  [generate]"""
     norm = part.layer.norm_cross
     if cross_kv is None or norm is None or part.query is None or part.cross_out is None:
         return x

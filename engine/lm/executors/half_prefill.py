@@ -1,8 +1,8 @@
-"""Known steps read in bfloat16 with matrices laid out once, for models whose steps are taken on 8 or 4 bits.
+"""Prefill in bfloat16 with matrices packed once, for models whose steps use 8-bit or 4-bit weights.
 
-What `LanguageModel.prefill` computes under autocast, to which it is equal up to rounding; but autocast turns each
-matrix into halves anew in every pass, which for a piece of 25 frames took as long as the products themselves. The
-copies take two bytes a weight, so only models up to `MOST_BYTES` of them have some.
+Equal up to rounding to `LanguageModel.prefill` under autocast; but autocast converts each matrix again in every pass,
+which for a piece of 25 frames took as long as the products themselves. The copies take two bytes a weight, so only
+models whose copies fit in `MOST_BYTES` have them.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ MOST_BYTES = 1 << 30  # musicgen-small has 0.8 GB of them
 
 
 class HalfPrefill:
-    """Reads one model's known steps in halves.  [generate]"""
+    """Prefills one model in bfloat16.  [generate]"""
 
     def __init__(self, model: LanguageModel) -> None:
         self._model, self._packed = model, KeptPacked(model)
 
     def matrices(self) -> Packed | None:
-        """The model's matrices in halves, made once; None where they would be too many, or cannot be laid out."""
+        """The model's matrices in bfloat16, made once; None if they are too large or cannot be packed."""
         if not can_pack(HALF) or half_bytes(self._model) > MOST_BYTES:
             return None
         return self._packed.of(HALF)
 
     @torch.inference_mode()
     def read(self, tokens: Tensor, conditions: Conditions, state: LMState) -> Tensor:
-        """As `LanguageModel.prefill`."""
+        """See `LanguageModel.prefill`."""
         x = self._model.inputs(tokens, conditions, state)
         with torch.autocast("cpu", HALF):
             matrices = self.matrices()
@@ -46,13 +46,13 @@ class HalfPrefill:
 
 
 def half_bytes(model: LanguageModel) -> int:
-    """What the copies of a model's matrices take.  [any]"""
+    """Memory of the copies of a model's matrices.  [any]"""
     matrices = (each for layer in model.layers for each in layer.parameters() if each.ndim == 2)
     return 2 * sum(matrix.numel() for matrix in matrices)
 
 
 def advance(model: LanguageModel, matrices: Packed, x: Tensor, state: LMState, mask: Tensor | None) -> Tensor:
-    """Inputs [R, S, D], positions added, through all layers; hidden [R, S, D]; `length` is the caller's.  [generate]"""
+    """Inputs [R, S, D] with positions through all layers: hidden [R, S, D]; the caller sets `length`.  [generate]"""
     rows, steps, dim = x.shape
     for index, (layer, part) in enumerate(zip(model.layers, matrices.layers, strict=True)):
         qkv = _times(_norm(x, layer.norm1), part["qkv"]).view(rows, steps, 3, layer.self_attn.n_heads, -1)
@@ -77,7 +77,7 @@ def _cross(layer: DecoderLayer, part: dict[str, Tensor], x: Tensor, keys: Tensor
 
 
 def _norm(x: Tensor, norm: torch.nn.LayerNorm) -> Tensor:
-    """LayerNorm of x [R, S, D] as halves [R * S, D]."""
+    """LayerNorm of x [R, S, D] in bfloat16 [R * S, D]."""
     return F.layer_norm(x, norm.normalized_shape, norm.weight, norm.bias, norm.eps).to(HALF).flatten(0, 1)
 
 

@@ -1,4 +1,4 @@
-"""What executors of processors work out once for a state: the inputs that are known beforehand, and how things lie."""
+"""Data that CPU executors compute once for a state: known inputs, and the memory layout of cross keys and values."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from engine.lm.state import LMState
 
 
 def renew_known(lm: LanguageModel, known: Tensor, conditions: Conditions, first_row: int) -> None:
-    """Write into a state's known inputs [R, S, D] what has changed in its frame features from a row on.  [generate]"""
+    """Update a state's known inputs [R, S, D] to its changed frame features from a row on.  [generate]"""
     if conditions.frames is not None:
         rows, n_steps, _ = known.shape
         known[:, first_row:] = lm.known_inputs(conditions, n_steps, rows)[:, first_row:]
 
 
 def lie_row_by_row(state: LMState) -> None:
-    """Have a state's cross keys and values lie contiguous, for code that is given their addresses.  [generate]"""
+    """Make a state's cross keys and values contiguous, for code that uses their addresses.  [generate]"""
     if state.cross_kv is not None:
         state.cross_kv = [(keys.contiguous(), values.contiguous()) for keys, values in state.cross_kv]

@@ -1,7 +1,7 @@
-"""Draw a step's tokens in native code, where that runs: guidance and sampling in one call on the calling thread.
+"""Draws a step's tokens in native code, if available: guidance and sampling in one call on the calling thread.
 
-`core.sampling` and `core.guidance` have the rules and draw where this does not: on a GPU, greedily, with top-p,
-and where there is no native library. Both take the same numbers of the generator, so that one seed draws the same.
+`core.sampling` and `core.guidance` define the rules, and draw in the other cases: on a GPU, greedily, with top-p,
+without a native library. Both use the same numbers of the generator, so one seed gives the same tokens.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _log = logging.getLogger("segue.engine")
 def draw_guided(logits: Tensor, guidance: Guidance, sampling: Sampling, generator: torch.Generator) -> Tensor:
     """One token a codebook: logits float [R, K, card] -> int64 [K].
 
-    Uses K * card random numbers of `generator`, none when greedy.  [generate]
+    Uses K * card random numbers of `generator`, none if greedy.  [generate]
     """
     if _takes(logits, guidance, sampling) and _trusted(os.environ.get(library.SWITCH, "")):
         return _native(logits, guidance, sampling, generator)
@@ -63,7 +63,7 @@ def _native(logits: Tensor, guidance: Guidance, sampling: Sampling, generator: t
 
 @lru_cache(maxsize=16)
 def _trusted(_switch: str) -> bool:
-    """Whether it is here and draws what PyTorch draws: asked once for each setting of the switch."""
+    """Whether it is available and draws the same as PyTorch; checked once per setting of the switch."""
     sampling, guidance = Sampling(top_k=20), Guidance(3.0)
     dice = torch.Generator().manual_seed(0)
     try:

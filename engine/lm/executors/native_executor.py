@@ -1,7 +1,7 @@
-"""Steps of a language model in native code, for processors: the whole step is one call that reads each weight once.
+"""Steps of a language model in native code on a CPU: the whole step is one call that reads each weight once.
 
-Float32 and bfloat16 weights are read where PyTorch has them; 8-bit and 4-bit ones are laid out anew. Prefill stays with
-PyTorch, and writes the same cache. Where the library or the model's shape does not allow it, UnsupportedError says so.
+Float32 and bfloat16 weights are read from PyTorch's memory; 8-bit and 4-bit ones are copied into the library's layout.
+PyTorch does the prefill and writes the same cache. UnsupportedError: no library, or an unsupported shape.
 """
 
 from __future__ import annotations
@@ -27,23 +27,23 @@ from engine.lm.state import LMState
 
 @dataclass
 class NativeBound:
-    """One state's buffers as the library takes them; `run` takes its step alone.  [generate]"""
+    """One state's buffers for the library; `run` takes its step alone.  [generate]"""
 
     executor: NativeExecutor
     weights: NativeWeights
-    known: Tensor  # [R, S, D]: position and frame features of every step
+    known: Tensor  # [R, S, D] known inputs: position and frame features of every step
     shape: tuple[int, int]  # R, K
     capacity: int
     given: tuple[library.NativeState, ...]  # of up to `MAX_ROWS` rows each
-    kept: tuple[Any, ...]  # what they point to
+    kept: tuple[Any, ...]  # the memory that they point to
 
     @property
     def joins(self) -> bool:
-        """Whether its step can be taken beside others'."""
+        """Whether its step can be taken together with others."""
         return len(self.given) == 1
 
     def checked(self, tokens: Tensor, step: int, length: int) -> Tensor:
-        """Tokens [R, K] as the library takes them.
+        """Tokens [R, K] for the library.
 
         ValueError for tokens, a step or a length that the model or the state does not have.
         """
@@ -61,7 +61,7 @@ class NativeBound:
         return tokens
 
     def run(self, tokens: Tensor, state: LMState) -> Tensor:
-        """Tokens [R, K] of the state's next step; logits [R, K * card]. ValueError for what `checked` refuses."""
+        """Tokens [R, K] of the state's next step to logits [R, K * card]; ValueError as `checked`."""
         tokens = self.checked(tokens, state.step, state.length)
         config = self.weights.config
         logits = torch.empty(self.shape[0], config.n_codebooks * config.card)
@@ -74,16 +74,16 @@ class NativeBound:
         return logits
 
     def conditions_changed(self, conditions: Conditions, first_row: int) -> None:
-        """Frame features have changed from a row on: `known` follows."""
+        """Update `known` to frame features that changed from a row on."""
         renew_known(self.executor.lm, self.known, conditions, first_row)
 
     def rebound(self, state: LMState) -> NativeBound:
-        """Buffers of a copy of the state, the known inputs shared."""
+        """Buffers of a copy of the state; shares the known inputs."""
         return self.executor.bind_known(state, self.known, self.weights)
 
 
 class NativeExecutor(BasicExecutor):
-    """Takes the steps of all states together in native code, to the last bit what each is alone.  [generate]"""
+    """Takes the steps of all states together in native code, bit for bit as each alone.  [generate]"""
 
     def __init__(
         self,
@@ -92,9 +92,9 @@ class NativeExecutor(BasicExecutor):
         cache_dtype: torch.dtype | None = None,
         prefill_half: bool = False,
     ) -> None:
-        """Weights in `bits` 8 or 4 and the cache in 8; None = the model's own, laid nowhere else.
+        """Weights in `bits` 8 or 4 and the cache in 8; None = the model's own, without a copy.
 
-        Raises UnsupportedError: no library, or a shape or type that it does not take.
+        Raises UnsupportedError: no library, or a shape or type that it does not support.
         """
         super().__init__(lm, torch.int8 if bits else cache_dtype, prefill_half)
         self.bits = bits
@@ -106,18 +106,18 @@ class NativeExecutor(BasicExecutor):
 
     @property
     def precision(self) -> str:
-        """Of the weights that a step reads."""
+        """Precision of a step's weights."""
         return super().precision if self.bits is None else f"int{self.bits}"
 
     @property
     def held_bytes(self) -> int:
-        """Of the weights that it has laid out for itself."""
+        """Memory of its own copies of weights."""
         return 0 if self._weights is None else self._weights.held_bytes
 
     def weights(self) -> NativeWeights:
-        """As the library reads them now: codes for good, the model's own anew where they were replaced.
+        """The library's view of the weights: codes are fixed; replaced weights of the model are described again.
 
-        Raises UnsupportedError where what is there now does not suit the library.
+        Raises UnsupportedError if the present weights do not suit the library.
         """
         if self.bits is not None and self._weights is not None:
             return self._weights
@@ -134,9 +134,9 @@ class NativeExecutor(BasicExecutor):
         return self.bind_known(state, known, self.weights())
 
     def bind_known(self, state: LMState, known: Tensor, weights: NativeWeights) -> NativeBound:
-        """The same where `known` [R, S, D] is added to the steps' inputs.
+        """The same with known inputs `known` [R, S, D].
 
-        ValueError for buffers that do not lie as the library reads them.
+        ValueError for buffers in another layout than the library reads.
         """
         config, rows = self.lm.config, state.rows
         shape = (config.n_layers, 2, rows, config.n_heads, state.capacity, config.head_dim)
@@ -156,7 +156,7 @@ class NativeExecutor(BasicExecutor):
     def _group(
         self, state: LMState, known: Tensor, memory: list[Tensor], first: int, rows: int
     ) -> tuple[library.NativeState, Any]:
-        """`rows` of a state from `first` on as the library takes them, and what else that points to."""
+        """`rows` of a state from `first` on for the library, and the other objects that this points to."""
         keys, values = (pointers([each[first:] for each in memory[part::2]]) if memory else None for part in (0, 1))
         given = library.NativeState(
             rows=rows,
@@ -187,7 +187,7 @@ class NativeExecutor(BasicExecutor):
 
     @torch.inference_mode()
     def step_states(self, asked: Sequence[PassStep]) -> list[Tensor | Exception]:
-        """Logits [R, K, card] of each state's step, or what went wrong with it alone; who has none is where it was."""
+        """Logits [R, K, card] of each state's step, or its exception; a state that failed has not moved."""
         if len(asked) == 1:
             return super().step_states(asked)
         made: dict[int, Tensor | Exception] = {}
@@ -214,9 +214,9 @@ class NativeExecutor(BasicExecutor):
 
 
 def _take_together(asked: Sequence[tuple[LMState, NativeBound, Tensor]]) -> list[Tensor]:
-    """One step of several states on the same weights: of each its tokens as `checked` gives them.
+    """Take one step of several states on the same weights, with tokens from `checked`.
 
-    Logits [R, K * card] of each, to the last bit what `run` gives; each weight is read once for up to `MAX_ROWS` rows.
+    Logits [R, K * card] of each, bit for bit those of `run`; each weight is read once for up to `MAX_ROWS` rows.
     """
     weights, made = asked[0][1].weights, dict[int, Tensor]()
     for places in _groups([bound for _, bound, _ in asked]):
@@ -232,7 +232,7 @@ def _take_together(asked: Sequence[tuple[LMState, NativeBound, Tensor]]) -> list
 
 
 def _check(lm: LanguageModel, bits: int | None, cache: torch.dtype) -> None:
-    """UnsupportedError for what the library does not take."""
+    """UnsupportedError for anything that the library does not support."""
     config, weight = lm.config, cast(Tensor, lm.linears[0].weight)
     if weight.device.type != "cpu" or (bits is None and weight.dtype not in KINDS) or cache not in KINDS:
         raise UnsupportedError(f"no native step for {weight.dtype} on {weight.device}, keys and values in {cache}")
@@ -246,7 +246,7 @@ def _check(lm: LanguageModel, bits: int | None, cache: torch.dtype) -> None:
 
 
 def _groups(bounds: Sequence[NativeBound]) -> list[list[int]]:
-    """Places of those that take a step in one call: up to `MAX_ROWS` rows, all with a memory or all without."""
+    """Indexes of the states that step in one call: up to `MAX_ROWS` rows, all with a memory or all without."""
     groups: list[list[int]] = []
     room = {False: 0, True: 0}
     open_groups: dict[bool, list[int]] = {}
@@ -261,7 +261,7 @@ def _groups(bounds: Sequence[NativeBound]) -> list[list[int]]:
 
 
 def _check_lies(tensor: Tensor, shape: tuple[int, ...], dtype: torch.dtype) -> None:
-    """That it is what the library will read, for memory's sake."""
+    """Check the layout that the library will read, so that it stays inside the memory."""
     if tuple(tensor.shape) != shape or tensor.dtype != dtype or not tensor.is_contiguous():
         raise ValueError(
             f"the native step takes {shape} in {dtype}, row by row; got {tuple(tensor.shape)} in {tensor.dtype}"

@@ -1,4 +1,4 @@
-"""A language model's weights as the native library takes them: where PyTorch has them, or laid out in few bits."""
+"""A language model's weights for the native library: PyTorch's own, or copies in 8 or 4 bits."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from engine.lm.model import LanguageModel
 from engine.ort.quantised import array_of
 from engine.system import huge_pages
 
-HEAD_BITS = 8  # of the heads where the rest has 4
+HEAD_BITS = 8  # of the heads if the rest has 4
 KINDS = {torch.float32: library.FLOAT32, torch.bfloat16: library.BFLOAT16, torch.int8: library.INT8}
 
 
 class NativeWeights:
-    """Weights in `bits` 8 or 4, or as they are (None); open in the library as long as this is there.  [generate]"""
+    """Weights in `bits` 8 or 4, or unchanged (None); open in the library while this exists.  [generate]"""
 
     def __init__(self, lm: LanguageModel, bits: int | None) -> None:
-        """Raises UnsupportedError: no library, or matrices of a shape that it does not take."""
+        """Raises UnsupportedError: no library, or matrices of a shape that it does not support."""
         self.config, self.bits = lm.config, bits
         self._library = library.load()
-        self._kept: list[Any] = []  # what the library's structures point to
+        self._kept: list[Any] = []  # the memory that the library's structures point to
         self._room = tiles.Room()
         given = self._describe(lm)
         self._handle = self._library.segue_open(ctypes.byref(given))
@@ -35,11 +35,11 @@ class NativeWeights:
 
     @property
     def held_bytes(self) -> int:
-        """Of those laid out here.  [any]"""
+        """Memory of the copies made here.  [any]"""
         return self._room.held_bytes
 
     def take(self, turns: list[library.NativeStep], tokens: Tensor, logits: Tensor) -> None:
-        """One step of windows of up to `MAX_ROWS` rows, all with a memory or all without; everything was checked.
+        """One step of windows of up to `MAX_ROWS` rows, all with a memory or all without; the caller checks everything.
 
         Reads tokens [rows, K], fills logits [rows, K * card], window after window.  [generate]
         """
@@ -47,7 +47,7 @@ class NativeWeights:
         self._library.segue_step(self._handle, given, len(turns), tokens.data_ptr(), threads, logits.data_ptr())
 
     def _describe(self, model: LanguageModel) -> library.NativeModel:
-        """The model as the library takes it."""
+        """The model's structure for the library."""
         config = self.config
         layers = (library.Layer * config.n_layers)(*(self._layer(layer) for layer in model.layers))
         heads = [self._matrix(cast(Tensor, head.weight), HEAD_BITS if self.bits else None) for head in model.linears]
@@ -88,7 +88,7 @@ class NativeWeights:
         return library.Norm(weight.data_ptr(), bias.data_ptr(), norm.eps)
 
     def _matrix(self, weight: Tensor, bits: int | None) -> library.NativeMatrix:
-        """A weight [N, K] as it lies, or laid out in few bits."""
+        """A weight [N, K] in place, or a copy in few bits."""
         n, k = weight.shape
         if bits is None:
             if not weight.is_contiguous():
@@ -102,5 +102,5 @@ class NativeWeights:
 
 
 def pointers(tensors: list[Tensor]) -> Any:
-    """Where tensors lie, as C takes it.  [generate]"""
+    """The tensors' addresses as a C array.  [generate]"""
     return (ctypes.c_void_p * len(tensors))(*(tensor.data_ptr() for tensor in tensors))

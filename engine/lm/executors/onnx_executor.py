@@ -1,7 +1,7 @@
-"""Steps of a language model on ONNX Runtime, for processors: what `engine.lm.executors.fused` does, on 8-bit weights.
+"""Steps of a language model on ONNX Runtime on a CPU: like `engine.lm.executors.fused`, on 8-bit weights.
 
-Prefill stays with torch, in float32; both write the same cache. A step reads a quarter of the bytes, of weights and
-of keys and values, and is one call: with a busy machine around it that is worth a factor of three.
+torch does the prefill, in float32; both write the same cache. A step reads a quarter of the bytes of weights, keys and
+values, and is one call: on a busy machine that is three times as fast.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ from engine.ort.taken import let_go
 
 @dataclass
 class OnnxBound:
-    """One state's buffers, bound to a session once; `run` moves them on by a step.  [generate]"""
+    """One state's buffers, bound to a session once; `run` advances them by a step.  [generate]"""
 
     executor: OnnxExecutor
     session: Session
     binding: Any
     tokens: Tensor  # [R, 1, K] int64
     added: Tensor  # [R, 1, D]
-    lengths: Tensor  # [R] int32: positions already there
+    lengths: Tensor  # [R] int32: positions in the cache
     total: Tensor  # [1] int32
     logits: Tensor  # [R, 1, K * card]
-    known: Tensor  # [R, S, D]: position and frame features of every step
-    memory: list[tuple[Tensor, ...]]  # keys and values to attend to, layer by layer: float32, whatever the weights are
+    known: Tensor  # [R, S, D] known inputs: position and frame features of every step
+    memory: list[tuple[Tensor, ...]]  # keys and values to attend to, layer by layer: float32 whatever the weights are
 
     def run(self, tokens: Tensor, state: LMState) -> Tensor:
-        """Tokens [R, K] of the state's next step; logits [R, K * card]."""
+        """Tokens [R, K] of the state's next step to logits [R, K * card]."""
         self.tokens.copy_(tokens.unsqueeze(1))
         self.added.copy_(self.known[:, state.step : state.step + 1])
         self.lengths.fill_(state.length)
@@ -48,16 +48,16 @@ class OnnxBound:
         return self.logits[:, 0].clone()
 
     def conditions_changed(self, conditions: Conditions, first_row: int) -> None:
-        """Frame features have changed from a row on: `known` follows."""
+        """Update `known` to frame features that changed from a row on."""
         renew_known(self.executor.lm, self.known, conditions, first_row)
 
     def rebound(self, state: LMState) -> OnnxBound:
-        """Buffers of a copy of the state, the known inputs shared."""
+        """Buffers of a copy of the state; shares the known inputs."""
         return self.executor.bind_known(state, self.known)
 
 
 class OnnxExecutor(BasicExecutor):
-    """Takes each state's step by ONNX Runtime; sessions are opened when first needed.  [generate]"""
+    """Takes each state's step in ONNX Runtime; opens sessions when first needed.  [generate]"""
 
     def __init__(self, lm: LanguageModel, bits: int | None = 8, prefill_half: bool = False) -> None:
         """Weights in `bits` 8 or 4 and the cache in 8; None = both in float32."""
@@ -68,7 +68,7 @@ class OnnxExecutor(BasicExecutor):
 
     @property
     def precision(self) -> str:
-        """Of the weights that a step reads."""
+        """Precision of a step's weights."""
         return super().precision if self.bits is None else f"int{self.bits}"
 
     def session(self, cross: bool) -> Session:
@@ -80,9 +80,9 @@ class OnnxExecutor(BasicExecutor):
         return self._sessions[cross]
 
     def ready(self, *crosses: bool) -> OnnxExecutor:
-        """Itself, its sessions open for steps with (True) or without (False) a memory.
+        """Open its sessions for steps with (True) or without (False) a memory; returns itself.
 
-        Raises UnsupportedError where ONNX Runtime cannot run them.
+        Raises UnsupportedError if ONNX Runtime cannot run them.
         """
         for cross in crosses:
             self.session(cross)
@@ -90,7 +90,7 @@ class OnnxExecutor(BasicExecutor):
 
     @property
     def held_bytes(self) -> int:
-        """Of the weights that its sessions have.  [any]"""
+        """Memory of its sessions' weights.  [any]"""
         return sum(session.held_bytes for session in self._sessions.values())
 
     def bind(self, state: LMState, conditions: Conditions, capacity_steps: int) -> OnnxBound:
@@ -99,7 +99,7 @@ class OnnxExecutor(BasicExecutor):
         return self.bind_known(state, self.lm.known_inputs(conditions, capacity_steps, state.rows))
 
     def bind_known(self, state: LMState, known: Tensor) -> OnnxBound:
-        """The same where `known` [R, S, D] is added to the steps' inputs."""
+        """The same with known inputs `known` [R, S, D]."""
         config, rows = self.lm.config, state.rows
         session = self.session(state.cross_kv is not None)
         binding = session.binding()

@@ -4,8 +4,8 @@
 
 The layers are those of `engine.lm.layers`; each matrix product is ONNX Runtime's blockwise quantised one, each
 self-attention its in-place cached one, each residual sum part of the LayerNorm that follows it. LayerNorm, softmax,
-residuals and embeddings stay in float32; keys and values are kept in 8 bits if asked. With 4 bits the heads have 8:
-a fortieth of what a step reads, a seventh of what it gets wrong (embedded model).
+residuals and embeddings stay in float32; keys and values are optionally in 8 bits. With 4 bits the heads have 8: they
+are a fortieth of the bytes of a step, and would cause a seventh of its error (embedded model).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ IN_8_BITS = {"k_quant_type": "PER_CHANNEL", "v_quant_type": "PER_CHANNEL", "kv_c
 def build(model: LanguageModel, cross: bool, bits: int | None, small_cache: bool) -> Graph:
     """The graph of one step; `cross`: with a memory to attend to; `bits` 8, 4, or None for float32.
 
-    `small_cache`: keys and values in 8 bits, with scales [D] of each as further inputs.  [generate]
+    `small_cache`: keys and values in 8 bits; their scales [D] are further inputs.  [generate]
     """
     config = model.config
     graph = Graph(inputs={"added": ["rows", 1, config.dim]})
@@ -62,7 +62,7 @@ class _Writer:
     cross: bool
 
     def embed(self, model: LanguageModel) -> str:
-        """Sum of the codebooks' embeddings, plus what is added to every row."""
+        """Sum of the codebooks' embeddings and the known inputs."""
         graph, config = self.graph, model.config
         table = torch.cat([cast(Tensor, emb.weight) for emb in model.emb])
         offsets = graph.numbers(*(k * (config.card + 1) for k in range(config.n_codebooks)))
@@ -71,7 +71,7 @@ class _Writer:
         return graph.one("Add", "added", graph.one("ReduceSum", found, graph.numbers(2), keepdims=0))
 
     def layer(self, layer: DecoderLayer, name: str, normed: str, x: str, following: nn.LayerNorm) -> tuple[str, str]:
-        """One layer from its normed input and the residual: both as the next layer takes them."""
+        """One layer, from its normed input and the residual to those of the next layer."""
         seen = self.attend(self.product(normed, layer.self_attn.in_proj_weight, f"{name}.qkv"), name)
         branch = self.product(seen, layer.self_attn.out_proj.weight, f"{name}.out")
         if self.cross and layer.cross_attention is not None and layer.norm_cross is not None:
@@ -84,7 +84,7 @@ class _Writer:
         return self.add_norm(x, self.product(wide, layer.linear2.weight, f"{name}.narrow"), following, f"{name}.next")
 
     def attend(self, qkv: str, name: str) -> str:
-        """Self-attention over the cache, which takes the new key and value in place."""
+        """Self-attention over the cache; writes the new key and value in place."""
         shape: Dims = ["rows", self.n_heads, "capacity", self.head_dim]
         kind = np.int8 if self.small_cache else np.float32
         cache = [self.graph.input(f"{name}.{part}", shape, kind) for part in PARTS]

@@ -1,8 +1,8 @@
-"""Half-precision matrices laid out as a processor's matrix unit reads them, in huge pages: faster, the same bits.
+"""Half-precision matrices packed for a CPU's matrix unit, in huge pages: faster, bit for bit the same.
 
-oneDNN, which multiplies halves for PyTorch on a processor, otherwise lays each matrix out anew in every product. The
-packed copies live beside the plain ones, which prefill reads. PyTorch's own compiler uses the same two operators; they
-have no public name, so where they are missing, or do not give what the plain product gives, steps read the plain ones.
+oneDNN, PyTorch's library for half-precision products on a CPU, otherwise packs each matrix again in every product. The
+packed copies exist beside the plain matrices, which prefill reads. PyTorch's own compiler uses the same two operators;
+they have no public name, so if they are missing, or differ from the plain product, steps read the plain matrices.
 """
 
 from __future__ import annotations
@@ -19,39 +19,39 @@ from engine.lm.model import LanguageModel
 from engine.system import huge_pages
 
 HALVES = (torch.bfloat16, torch.float16)
-FEW_ROWS = 2  # that a step has
+FEW_ROWS = 2  # rows of a step
 PROBE = 64
 
 
 @dataclass(frozen=True)
 class Packed:
-    """A model's packed matrices by the names of its layers' parts; `stamp` says of which weights they are.  [any]"""
+    """A model's packed matrices by the names of its layers' parts; `stamp` identifies their weights.  [any]"""
 
     stamp: tuple[int, ...]
     layers: tuple[dict[str, Tensor], ...]
     heads: Tensor
 
     def of(self, model: LanguageModel) -> bool:
-        """Whether they are still this model's weights."""
+        """Whether they are this model's present weights."""
         return self.stamp == _stamp(model)
 
 
 class KeptPacked:
-    """A model's packed matrices in one precision: made when first asked for, made anew where weights were replaced."""
+    """A model's packed matrices in one precision: packed on first use, and again if weights were replaced."""
 
     def __init__(self, model: LanguageModel) -> None:
         self._model = model
         self._packed: Packed | None = None
 
     def of(self, dtype: torch.dtype) -> Packed:
-        """As halves of `dtype`.  [generate]"""
+        """The matrices in half precision `dtype`.  [generate]"""
         packed = self._packed
         if packed is None or packed.heads.dtype != dtype or not packed.of(self._model):
             packed = self._packed = pack_all(self._model, dtype)
         return packed
 
     def own(self) -> Packed | None:
-        """In the model's own precision; None where a step reads the plain ones.  [generate]"""
+        """The matrices in the model's own precision; None if steps read the plain ones.  [generate]"""
         weight = cast(Tensor, self._model.linears[0].weight)
         if weight.device.type != "cpu" or weight.dtype not in HALVES or not can_pack(weight.dtype):
             return None
@@ -63,7 +63,7 @@ def _stamp(model: LanguageModel) -> tuple[int, ...]:
 
 
 def pack_all(model: LanguageModel, dtype: torch.dtype) -> Packed:
-    """All matrices of a step as halves of `dtype`, packed.  [generate]"""
+    """All matrices of a step, packed in half precision `dtype`.  [generate]"""
     layers = tuple(
         {name: pack(matrix.to(dtype)) for name, matrix in _matrices(layer, model.config.dim).items()}
         for layer in model.layers
@@ -77,7 +77,7 @@ def pack_all(model: LanguageModel, dtype: torch.dtype) -> Packed:
 
 
 def _matrices(layer: DecoderLayer, dim: int) -> dict[str, Tensor]:
-    """What a step multiplies with, by the names that `engine.lm.executors.fused` gives."""
+    """The matrices of a step by their names in `engine.lm.executors.fused`."""
     matrices: dict[str, Tensor] = {
         "qkv": layer.self_attn.in_proj_weight,
         "out": layer.self_attn.out_proj.weight,
@@ -98,12 +98,12 @@ def pack(weight: Tensor) -> Tensor:
 
 
 def packed_product(x: Tensor, matrix: Tensor) -> Tensor:
-    """x [R, K] times the weight [N, K] that was packed, transposed.  [generate]"""
+    """x [R, K] times a packed weight [N, K], transposed.  [generate]"""
     return cast(Tensor, torch.ops.mkldnn._linear_pointwise(x, matrix, None, "none", [], ""))
 
 
 def times(x: Tensor, matrix: Tensor) -> Tensor:
-    """x @ matrix, in the matrix's precision; a packed one stands for its transpose.  [generate]"""
+    """x @ matrix, in the matrix's precision; a packed one is used as its transpose.  [generate]"""
     x = x.to(matrix.dtype)
     return packed_product(x, matrix) if matrix.is_mkldnn else x @ matrix
 
@@ -117,7 +117,7 @@ def plus_times(base: Tensor, x: Tensor, matrix: Tensor) -> Tensor:
 
 @lru_cache(maxsize=2)
 def can_pack(dtype: torch.dtype) -> bool:
-    """Whether this PyTorch and this processor multiply packed halves, and get what they get unpacked.  [any]"""
+    """Whether packed half-precision products run here and equal the plain ones.  [any]"""
     generator = torch.Generator().manual_seed(0)
     weight, x = (torch.randn(rows, PROBE, generator=generator).to(dtype) for rows in (PROBE, FEW_ROWS))
     try:

@@ -1,12 +1,12 @@
-"""Who takes a model's steps: decided here and nowhere else, once for a loaded model.
+"""The choice of a model's executor: made only here, once for a loaded model.
 
-    weights               on a processor                                    on another device
+    weights               on a CPU                                          on another device
     8 or 4 bits           native code, else ONNX Runtime                    none
     float32, bfloat16     native code, else PyTorch                         all windows at once (`executors.device`)
     float16               PyTorch                                           all windows at once
 
-Native code takes a model where the library runs, suits its shape, and is right: before its first use in a process it is
-compared with PyTorch on a small model.
+Native code is chosen if the library runs, supports the model's shape, and is correct: before its first use in a process
+it is compared with PyTorch on a small model.
 """
 
 from __future__ import annotations
@@ -42,10 +42,9 @@ def choose(
 ) -> Executor:
     """The executor of a model: on weights of 8 or 4 `bits`, or on its own.
 
-    `cache_dtype` is that of keys and values where weights are the model's own (None: as LayerNorms). `prefill_half`: on
-    a processor prompts are read in bfloat16. `memories`: steps of few bits are made ready with (True) or without
-    (False) a memory; None: as the model was trained. Raises UnsupportedError where nothing here can take steps of so
-    few bits.  [generate]
+    `cache_dtype` is that of keys and values if the weights are the model's own (None: as LayerNorms). `prefill_half`:
+    prefill on a CPU runs in bfloat16. `memories`: quantised steps are prepared with (True) or without (False) a memory;
+    None: as the model was trained. Raises UnsupportedError if no executor here can take quantised steps.  [generate]
     """
     if lm.device.type != "cpu":
         if bits:
@@ -57,7 +56,7 @@ def choose(
 
 
 def quantised(lm: LanguageModel, bits: int, prefill_half: bool, memories: tuple[bool, ...]) -> Executor:
-    """On a processor, on weights of few bits; see `choose`.  [generate]"""
+    """The executor on a CPU, on weights of few bits; see `choose`.  [generate]"""
     if trusted(bits):
         try:
             return NativeExecutor(lm, bits, prefill_half=prefill_half)
@@ -67,7 +66,7 @@ def quantised(lm: LanguageModel, bits: int, prefill_half: bool, memories: tuple[
 
 
 def plain(lm: LanguageModel, cache_dtype: torch.dtype | None, prefill_half: bool) -> Executor:
-    """On a processor, on the model's own weights; see `choose`.  [generate]"""
+    """The executor on a CPU, on the model's own weights; see `choose`.  [generate]"""
     if trusted(None):
         try:
             return NativeExecutor(lm, None, cache_dtype, prefill_half)
@@ -77,13 +76,13 @@ def plain(lm: LanguageModel, cache_dtype: torch.dtype | None, prefill_half: bool
 
 
 def trusted(bits: int | None) -> bool:
-    """Whether the native step is here, switched on, and gives what PyTorch gives.  [generate]"""
+    """Whether the native step is available, switched on, and equal to PyTorch's.  [generate]"""
     return _trusted(bits, os.environ.get(library.SWITCH, ""))
 
 
 @lru_cache(maxsize=16)
 def _trusted(bits: int | None, switch: str) -> bool:
-    """Once for each number of bits and setting of the switch."""
+    """`trusted`, checked once per number of bits and setting of the switch."""
     try:
         error = difference(bits)
     except UnsupportedError as missing:
@@ -99,7 +98,7 @@ def _trusted(bits: int | None, switch: str) -> bool:
 def difference(bits: int | None) -> float:
     """The largest difference of the native step from PyTorch's layers on a small model, over the logits' spread.
 
-    Raises UnsupportedError where there is no native step.  [generate]
+    Raises UnsupportedError without a native step.  [generate]
     """
     library.load()
     with torch.random.fork_rng(devices=[]):

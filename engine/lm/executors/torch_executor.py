@@ -1,4 +1,4 @@
-"""Steps in PyTorch, on the model's own weights: what takes them where nothing faster can."""
+"""Steps in PyTorch, on the model's own weights: used if no faster executor can be."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from engine.lm.state import LMState
 
 
 class TorchExecutor(BasicExecutor):
-    """Takes each state's step by itself, with as few operations as torch allows.  [generate]"""
+    """Takes each state's step separately, with as few torch operations as possible.  [generate]"""
 
     def __init__(self, lm: LanguageModel, cache_dtype: torch.dtype | None = None, prefill_half: bool = False) -> None:
         super().__init__(lm, cache_dtype, prefill_half)

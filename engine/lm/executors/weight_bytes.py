@@ -1,4 +1,4 @@
-"""Memory that a model's weights take, by the precision and the executor that is going to be chosen for it."""
+"""Memory of a model's weights, by its precision and the executor that will be chosen."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from engine.lm import precision
 from engine.lm.executors import select
 
 WEIGHT_BYTES = {"float32": 4.0, "float16": 2.0, "bfloat16": 2.0}
-PACKED_BYTES = 2.0  # more, of halves on a processor where PyTorch takes the steps: these have matrices of their own
-CODE_BYTES = {"int8": (1.1, 2.1), "int4": (0.6, 1.2)}  # in native code; ONNX Runtime lays them out once more
+PACKED_BYTES = 2.0  # additional, for half precision on a CPU if PyTorch takes the steps: packed copies
+CODE_BYTES = {"int8": (1.1, 2.1), "int4": (0.6, 1.2)}  # in native code; ONNX Runtime makes a second copy
 
 
 def weight_bytes(kind: str, device: str, loaded: bool = False) -> float:
-    """Memory that each weight of a model takes at most while it loads, or keeps once it is `loaded`.
+    """Most bytes that each weight of a model takes while it loads, or once it is `loaded`.
 
-    Prompts of quantised models are read from weights beside the codes: in float32, or in bfloat16 where the processor
-    is faster in it (`engine.checkpoints.build.executor_of`).  [any]
+    Prefill of quantised models reads weights beside the codes: in float32, or in bfloat16 if the CPU is faster with it
+    (`engine.checkpoints.build.executor_of`).  [any]
     """
     if kind in CODE_BYTES:
         native, by_onnx = CODE_BYTES[kind]

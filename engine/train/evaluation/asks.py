@@ -1,4 +1,4 @@
-"""What is asked of the model for each held-out piece, by group; index and group decide everything. All of it [main]."""
+"""The model's requests for each held-out piece, determined by index and group. All of it [main]."""
 
 from dataclasses import dataclass
 

@@ -4,7 +4,7 @@
         [--vggish vggish-10086976.pth] [--passt] [--clap FOLDER]
 
 FAD on VGGish (Kilgour et al. 2019), Kullback-Leibler divergence of PaSST's labels (Koutini et al. 2022), CLAP score
-(Wu et al. 2023), as MusicGen's model cards give them. Folders hold WAV, FLAC or OGG of the same names; line n of texts
+(Wu et al. 2023), as in MusicGen's model cards. Folders have WAV, FLAC or OGG files of the same names; line n of texts
 belongs to the n-th output by name.
 
 All of it [main].

@@ -1,4 +1,4 @@
-"""Small classifiers that learn on real renders only, and the area under a detector's curve. All of it [main]."""
+"""Small classifiers trained only on real renders, and the area under a detector's ROC curve. All of it [main]."""
 
 from collections.abc import Sequence
 

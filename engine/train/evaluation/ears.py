@@ -1,9 +1,8 @@
-"""Listeners that share nothing with the engine: basic-pitch (notes), SwiftF0 (pitch), librosa (beats), madmom (beats,
-keys).
+"""Detectors independent of the engine: basic-pitch (notes), SwiftF0 (pitch), librosa (beats), madmom (beats, keys).
 
-basic-pitch: Bittner et al. 2022, Apache-2.0, read from its package's ONNX file alone (`pip install --no-deps
+basic-pitch: Bittner et al. 2022, Apache-2.0, only its package's ONNX file is read (`pip install --no-deps
 basic-pitch`); SwiftF0: MIT; librosa: ISC; madmom (Böck et al. 2016): BSD, its networks CC BY-NC-SA. For measuring only;
-nothing of them ships with Segue, and nothing was trained on what they say.
+nothing of them ships with Segue, and nothing was trained on their output.
 
 All of it [main].
 """

@@ -1,8 +1,8 @@
-"""The model's answers, on disk: made once, in as many processes as asked for, and gone on with after a stop.
+"""The model's outputs on disk: made once, in the given number of processes, and continued after a stop.
 
-    KEEP / <what made them> / <group> / 0007.npz    codes [4, T] (prompt first) and audio int16 [n], 32 kHz
+    KEEP / <key> / <group> / 0007.npz    codes [4, T] (prompt first) and audio int16 [n], 32 kHz
 
-What made them: the weights, the settings and the evaluation's own rules; another model gets another folder.
+The key depends on the weights, the settings and the evaluation's own rules; another model gets another folder.
 
 All of it [main].
 """

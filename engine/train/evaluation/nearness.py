@@ -1,7 +1,7 @@
-"""How near two sets of sounds are, on embeddings of a network that knows nothing of Segue.
+"""Distance of two sets of sounds, on embeddings of a network independent of Segue.
 
 The network: aiSFX (Ma and Lerch, ISMIR 2022), trained to index libraries of sound effects; 512 numbers for every two
-seconds. Its package carries the weights (`pip install --no-deps aisfx`, CC BY 4.0). For measuring only.
+seconds. Its package includes the weights (`pip install --no-deps aisfx`, CC BY 4.0). For measuring only.
 
 All of it [main].
 """

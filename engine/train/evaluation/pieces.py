@@ -1,4 +1,4 @@
-"""Held-out music: composed from seeds that training never sees, rendered like the training set. All of it [main]."""
+"""Held-out music: composed from seeds outside the training set, rendered like it. All of it [main]."""
 
 import random
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Pictures of an evaluation: every goal at a glance, phases, levels over ten minutes, seams. All of it [main]."""
+"""Plots of an evaluation: all goals, phases, levels over ten minutes, seams. All of it [main]."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Rows of the codec alone: what of a held-out piece is left after coding, the ceiling of everything else.
+"""Rows of the codec alone: the fidelity of held-out pieces after coding, the limit of all other rows.
 
 All of it [main].
 """

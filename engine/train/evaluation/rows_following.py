@@ -1,4 +1,4 @@
-"""Rows of melody, beat and tempo: does what is played follow what was given? All of it [main]."""
+"""Rows of melody, beat and tempo: whether output follows its conditions. All of it [main]."""
 
 from collections.abc import Callable, Sequence
 

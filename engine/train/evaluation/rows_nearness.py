@@ -1,4 +1,4 @@
-"""Rows of nearness: how far output lies from real music, by an independent network, with controls in between.
+"""Rows of nearness: the distance of output from real music, by an independent network, with controls in between.
 
 All of it [main].
 """

@@ -1,4 +1,4 @@
-"""Rows of going on: is the join heard, are tempo and key kept? All of it [main]."""
+"""Rows of continuation: whether the join is detectable, whether tempo and key stay. All of it [main]."""
 
 from collections.abc import Sequence
 

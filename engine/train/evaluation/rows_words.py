@@ -1,4 +1,7 @@
-"""Rows of words and style: is what was asked for what is heard? Judges learn on real renders only. All of it [main]."""
+"""Rows of words and style: whether output matches its text and style. Classifiers train on real renders only.
+
+All of it [main].
+"""
 
 from collections.abc import Sequence
 

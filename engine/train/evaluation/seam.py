@@ -1,5 +1,5 @@
-"""Is a join heard? Features of the sound around a moment, and a detector that learns on real music cut and put
-together: pieces that just go on, against pieces that another moment or another piece follows.
+"""Whether a join is detectable: features of the sound around a moment, and a detector trained on spliced real music:
+uncut pieces against pieces followed by another moment or another piece.
 
 All of it [main].
 """

@@ -1,4 +1,4 @@
-"""Measures of sound against sound, and of one long sound, in plain numpy; each says what a good value is.
+"""Measures of sound against sound, and of one long sound, in plain numpy; each documents its good values.
 
 All of it [main].
 """

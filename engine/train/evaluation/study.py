@@ -1,4 +1,4 @@
-"""One evaluation at work: the model, the held-out pieces, its answers, and real music to compare with.
+"""One running evaluation: the model, the held-out pieces, its outputs, and real music for comparison.
 
 All of it [main].
 """

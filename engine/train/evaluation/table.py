@@ -1,4 +1,4 @@
-"""Rows of the evaluation: a figure with its 95 % interval, and its goal; as JSON and as a table to read.
+"""Rows of the evaluation: a figure with its 95 % interval, and its goal; as JSON and as a table.
 
 All of it [main].
 """

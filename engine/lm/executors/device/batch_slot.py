@@ -1,6 +1,6 @@
-"""Which rows of the buffers a window has, what stands in them, and moving it.
+"""A window's rows in the buffers: their content, and moving it.
 
-A slot is freed with its last reference (its window's): no lane has to say that it leaves.
+A slot is freed with its last reference (its window's), so no lane has to leave explicitly.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ Numbers = dict[str, float]  # by the name of a buffer
 
 @dataclass(eq=False)
 class BatchSlot(WindowPasses):
-    """A window's rows from `row` on: those of its states, one after the other (two for two-step guidance).
+    """A window's rows from `row` on: those of its states in order (two for two-step guidance).
 
-    `row` is -1 until its first step is taken. From then on `states` and `sequence` are views of the buffers; `told` is
-    what its head row's numbers say there.
+    `row` is -1 until its first step. From then on `states` and `sequence` are views of the buffers; `told` holds the
+    numbers that were written to its head row.
     """
 
     row: int = -1
@@ -31,45 +31,45 @@ class BatchSlot(WindowPasses):
 
     @property
     def rows(self) -> int:
-        """Of all its states.  [generate]"""
+        """Rows of all its states.  [generate]"""
         return sum(state.rows for state in self.states)
 
     @property
     def step(self) -> int:
-        """The step whose column is read next.  [generate]"""
+        """The step whose column the next step reads.  [generate]"""
         return self.states[0].step
 
     @property
     def filled(self) -> int:
-        """Positions that its next step reads, the new one counted in.  [generate]"""
+        """Positions that its next step reads, including the new one.  [generate]"""
         return 1 + max(state.length for state in self.states)
 
     @property
     def vectors(self) -> int:
-        """Of its longest memory, 0 without one.  [generate]"""
+        """Vectors of its longest memory, 0 without one.  [generate]"""
         return max(_vectors(state) for state in self.states)
 
     @property
     def sizes(self) -> BufferSizes:
-        """What it needs.  [generate]"""
+        """The buffer sizes that it needs.  [generate]"""
         positions = max(state.capacity for state in self.states)
         return BufferSizes(self.rows, positions, self.sequence.shape[1], self.vectors)
 
     def check(self) -> None:
-        """ValueError where there is no step left to take.  [generate]"""
+        """ValueError if no step is left.  [generate]"""
         if self.step + 1 >= self.sequence.shape[1]:
             raise ValueError(f"the window has {self.sequence.shape[1]} steps, all of them are taken")
 
     def advance(self) -> None:
-        """A step was taken.  [generate]"""
+        """Advance its states by a step.  [generate]"""
         for state in self.states:
             state.step, state.length = state.step + 1, state.length + 1
 
 
 def numbers_of(request: StepRequest, rows: int) -> Numbers:
-    """Of the head row of a window that has so many rows.
+    """The numbers of the head row of a window of `rows` rows.
 
-    Raises ValueError where rows and guidance do not belong together.  [generate]
+    Raises ValueError if rows and guidance do not match.  [generate]
     """
     drawn, guidance = request.sampling, request.guidance
     if rows > 3 or (rows == 3 and guidance.cfg_coef_beta is None):
@@ -86,7 +86,7 @@ def numbers_of(request: StepRequest, rows: int) -> Numbers:
 
 @torch.inference_mode()
 def give_rows(lm: LanguageModel, slot: BatchSlot, buffers: Buffers, row: int) -> None:
-    """Copy all that a slot has to rows `row` on of the buffers, and let it stand there.  [generate]"""
+    """Move all data of a slot to rows `row` on of the buffers.  [generate]"""
     first, steps = row, slot.sequence.shape[1]
     for state, conditions in zip(slot.states, slot.conditions, strict=True):
         here = slice(first, first + state.rows)
@@ -111,13 +111,13 @@ def give_rows(lm: LanguageModel, slot: BatchSlot, buffers: Buffers, row: int) ->
 def hear(
     lm: LanguageModel, buffers: Buffers, conditions: Conditions, rows: slice, steps: int, first_row: int = 0
 ) -> None:
-    """Work out what is added to the inputs of some rows from step `first_row` on.  [generate]"""
+    """Compute the known inputs of some rows from step `first_row` on.  [generate]"""
     known = lm.known_inputs(conditions, steps, rows.stop - rows.start)
     buffers.known[rows, first_row:steps] = known[:, first_row:]
 
 
 def tell(buffers: Buffers, slot: BatchSlot, numbers: Numbers) -> None:
-    """Write those of a head row's numbers that have changed; nothing waits for it.  [generate]"""
+    """Write the changed numbers of a head row, without waiting.  [generate]"""
     for name, number in numbers.items():
         if slot.told.get(name) != number:
             getattr(buffers, name)[slot.row].fill_(number)
@@ -125,7 +125,7 @@ def tell(buffers: Buffers, slot: BatchSlot, numbers: Numbers) -> None:
 
 
 def take_along(slot: BatchSlot) -> None:
-    """Give a slot memory of its own, until it is given rows again.  [generate]"""
+    """Give a slot its own memory, until it is given rows again.  [generate]"""
     for state in slot.states:
         state.cache = state.cache.clone()
     slot.sequence = slot.sequence.clone()
@@ -138,7 +138,7 @@ def _vectors(state: LMState) -> int:
 def _copy_memory(state: LMState, buffers: Buffers, rows: slice) -> None:
     if buffers.memory is None:
         return
-    buffers.memory[:, :, rows] = 0.0  # a row without a memory looks at one vector of zeros, which adds nothing
+    buffers.memory[:, :, rows] = 0.0  # a row without a memory attends to one vector of zeros, which adds nothing
     if state.cross_kv:
         count = _vectors(state)
         for index, (keys, values) in enumerate(state.cross_kv):

@@ -1,4 +1,4 @@
-"""The memory that every step reads and writes: allocated once, so that a graph may remember where it lies."""
+"""The memory that every step reads and writes, allocated once so that its addresses are fixed in a graph."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from torch import Tensor
 
 from engine.core.config import LMConfig
 
-BUCKET_POSITIONS = 256  # the cache is read in multiples of so many positions
+BUCKET_POSITIONS = 256  # the cache is read in multiples of these
 MEMORY_AT_LEAST = 8
 
 
 @dataclass(frozen=True)
 class BufferSizes:
-    """How much there is room for: rows N, cache positions C, steps S, vectors of a cross-attention memory M."""
+    """Capacity: rows N, cache positions C, steps S, vectors of a cross-attention memory M."""
 
     rows: int = 0
     positions: int = 0
@@ -33,27 +33,27 @@ class BufferSizes:
 
 
 def bucket_of(positions: int) -> int:
-    """How many positions a step reads where `positions` are filled: the next multiple of the bucket.  [any]"""
+    """Positions that a step reads if `positions` are filled: the next multiple of the bucket.  [any]"""
     return -(-positions // BUCKET_POSITIONS) * BUCKET_POSITIONS
 
 
 def memory_bucket(vectors: int) -> int:
-    """How many memory vectors a step reads where the longest memory has so many: a power of two, 0 for none.  [any]"""
+    """Memory vectors that a step reads if the longest memory has `vectors`: a power of two, 0 for none.  [any]"""
     return max(MEMORY_AT_LEAST, 1 << (vectors - 1).bit_length()) if vectors else 0
 
 
 @dataclass(frozen=True)
 class Buffers:
-    """Everything of N rows; a lane's numbers stand in its first row ("head").
+    """All data of N rows; a lane's numbers are in its first row ("head").
 
-    `at` is the step whose column is read next; column `at + 1` is then drawn. Unknown cells of `sequence` are -1; one
-    column behind the last is never read.
+    `at` is the step whose column is read next; column `at + 1` is then drawn. Unknown cells of `sequence` are -1; the
+    column after the last one is never read.
     """
 
     sizes: BufferSizes
     cache: Tensor  # [L, 2, N, H, C, D/H]
     memory: Tensor | None  # [L, 2, N, H, M, D/H], keys and values of cross-attention
-    known: Tensor  # [N, S, D] position and frame features, added to a step's embeddings
+    known: Tensor  # [N, S, D] known inputs (position and frame features), added to a step's embeddings
     sequence: Tensor  # [N, K, S + 1] int64, delayed
     logits: Tensor  # [N, K, card]
     noise: Tensor  # [N, K, card] uniform numbers of the lanes' own generators
@@ -63,10 +63,10 @@ class Buffers:
     middle: Tensor
     null: Tensor
     at: Tensor  # [N]
-    prefix: Tensor  # [N] positions in front of step 0
-    vectors: Tensor  # [N] of the row's memory
-    active: Tensor  # [N] bool: heads whose lanes take this step; others are computed and nothing is kept
-    cfg: Tensor  # [N], as are the rest
+    prefix: Tensor  # [N] positions before step 0
+    vectors: Tensor  # [N] vectors of the row's memory
+    active: Tensor  # [N] bool: heads whose lanes take this step; results of other rows are discarded
+    cfg: Tensor  # [N], like the rest
     beta: Tensor
     temperature: Tensor
     top_k: Tensor
@@ -77,7 +77,7 @@ class Buffers:
     def allocate(
         cls, config: LMConfig, sizes: BufferSizes, device: torch.device, cache: torch.dtype, memory: torch.dtype
     ) -> Buffers:
-        """All of it, zero; every row its own lane's head. `cache` and `memory` are the types of both.  [generate]"""
+        """Buffers of zeros; every row is its own lane's head. `cache` and `memory` are their types.  [generate]"""
         n, layers, heads, width = sizes.rows, config.n_layers, config.n_heads, config.head_dim
 
         def zeros(*shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
@@ -86,7 +86,7 @@ class Buffers:
         def count(size: int) -> Tensor:
             return torch.arange(size, device=device)
 
-        with torch.inference_mode(False):  # what is written in and outside of inference mode
+        with torch.inference_mode(False):  # the buffers are written in and outside of inference mode
             return cls(
                 sizes,
                 cache=zeros(layers, 2, n, heads, sizes.positions, width, dtype=cache),

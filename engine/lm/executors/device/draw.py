@@ -1,6 +1,6 @@
-"""Guidance and sampling of all lanes at once, each by its own numbers: `guidance.combine` and `sampling.draw`.
+"""Guidance and sampling of all lanes at once, each with its own numbers: `guidance.combine` and `sampling.draw`.
 
-The numbers of the dice come from outside: a lane's own generator fills its row of `noise` before the step.
+Random numbers are an input: a lane's own generator fills its row of `noise` before the step.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from engine.lm.executors.device.buffers import Buffers
 
 
 def guided(buffers: Buffers, n: int) -> Tensor:
-    """Logits [N, K, card] of each row's lane, guided.
+    """Guided logits [N, K, card] of each row's lane.
 
-    A lane of two rows has its first for its middle one, a lane of one row itself for all: the terms that are too many
-    are then exactly zero.  [generate]
+    A lane of two rows uses its first as the middle one, a lane of one row uses it for all: the extra terms are then
+    exactly zero.  [generate]
     """
     conditional, middle, null = (
         buffers.logits.index_select(0, rows[:n]) for rows in (buffers.head, buffers.middle, buffers.null)
@@ -40,7 +40,7 @@ def draw_rows(buffers: Buffers, n: int) -> Tensor:
 
 
 def draw_columns(buffers: Buffers, n: int) -> None:
-    """Fill the unknown cells of every active lane's next column, and let it stand there.  [generate]"""
+    """Fill the unknown cells of every active lane's next column and advance it.  [generate]"""
     rows, at, active = buffers.row[:n], buffers.at[:n], buffers.active[:n]
     column = buffers.sequence[rows, :, at + 1]
     unknown = (column == UNKNOWN) & active.unsqueeze(1)

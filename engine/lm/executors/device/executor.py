@@ -23,12 +23,12 @@ from engine.lm.executors.fused import FusedBound, FusedStep, fuse
 from engine.lm.model import LanguageModel
 from engine.lm.state import LMState
 
-WARM_SECONDS = 0.1  # a GPU that has done nothing for so long is given a step, so that its clocks stay up
-Stepping = tuple[int, BatchSlot, StepRequest, Numbers]  # its place among the requests
+WARM_SECONDS = 0.1  # a GPU that was idle for so long is given a step, so that its clocks stay up
+Stepping = tuple[int, BatchSlot, StepRequest, Numbers]  # index of the request, its slot, itself, its numbers
 
 
 class DeviceExecutor(BasicExecutor):
-    """Takes the steps of all windows at once. What is not prefilled yet has no rows and keeps its own cache."""
+    """Takes the steps of all windows at once. A window that is not prefilled has no rows and keeps its own cache."""
 
     piece_frames = 100  # weights are read once for many frames: fewer passes
 
@@ -43,11 +43,11 @@ class DeviceExecutor(BasicExecutor):
         self._slots: list[weakref.ref[BatchSlot]] = []
 
     def bind(self, state: LMState, conditions: Conditions, capacity_steps: int) -> FusedBound:
-        """For steps of the state by itself, before its window has rows."""
+        """Weights for separate steps of the state, before its window has rows."""
         return FusedBound(self.lm, self.weights, conditions)
 
     def _fresh_weights(self) -> FusedStep:
-        """The weights as the step takes them: made anew where embeddings or heads have changed (in training)."""
+        """The step's weights, regrouped again if embeddings or heads have changed (in training)."""
         stamp = tuple(map(_stamp, (*self.lm.emb, *self.lm.linears)))
         if stamp != self._joined:
             self._joined, self.weights = stamp, fuse(self.lm, None)
@@ -57,19 +57,19 @@ class DeviceExecutor(BasicExecutor):
     # -- joining and leaving ------------------------------------------------------------------------------
 
     def open(self, conditions: tuple[Conditions, ...], sequence: Tensor) -> BatchSlot:
-        """A new window's passes, nothing read yet."""
+        """The passes of a new window; nothing is read yet."""
         return BatchSlot(conditions, sequence)
 
     def slots(self) -> list[BatchSlot]:
-        """Of windows that have rows and are still there, by row."""
+        """Slots of the existing windows that have rows, by row."""
         there = [(reference, slot) for reference in self._slots if (slot := reference()) is not None]
         self._slots = [reference for reference, _ in there]
         return sorted((slot for _, slot in there), key=lambda slot: slot.row)
 
     def with_rows(self, passes: WindowPasses) -> BatchSlot:
-        """A prefilled window with rows: its caches and sequence [K, S] lie there from now on.
+        """Give a prefilled window rows, which hold its caches and sequence [K, S] from now on.
 
-        Raises RuntimeError where the device has no memory for it; nothing has changed then.
+        Raises RuntimeError, and changes nothing, if the device has no memory for it.
         """
         slot = cast(BatchSlot, passes)
         if slot.row < 0:
@@ -82,7 +82,7 @@ class DeviceExecutor(BasicExecutor):
         return slot
 
     def _holding(self, sizes: BufferSizes, rows: int, placed: Sequence[BatchSlot]) -> Buffers:
-        """Buffers with so much room; who has rows moves along where they have to grow."""
+        """Buffers of at least these sizes; if they have to grow, slots move to the new ones."""
         have = BufferSizes() if self.buffers is None else self.buffers.sizes
         need = have.holding(BufferSizes(rows, sizes.positions, sizes.steps, sizes.memory))
         if self.buffers is None or need != have:
@@ -95,7 +95,7 @@ class DeviceExecutor(BasicExecutor):
         return self.buffers
 
     def _close_ranks(self, placed: list[BatchSlot]) -> list[BatchSlot]:
-        """Move slots into gaps in front, so that no step computes rows that belong to nobody: the last, if it fits."""
+        """Move slots into earlier gaps, the last slot if it fits, so that no step computes unused rows."""
         assert self.buffers is not None
         while placed and placed[-1].row + placed[-1].rows > sum(slot.rows for slot in placed):
             mover = placed[-1]
@@ -103,14 +103,14 @@ class DeviceExecutor(BasicExecutor):
             if row + mover.rows > mover.row:
                 row = _gap(placed, 1)
                 mover = next(slot for slot in placed if slot.row > row)
-                take_along(mover)  # its new rows and its old ones may be the same in part
+                take_along(mover)  # its new rows and its old ones may overlap
             give_rows(self.lm, mover, self.buffers, row)
             placed = sorted(placed, key=lambda slot: slot.row)
         return placed
 
     @torch.inference_mode()
     def conditions_changed(self, passes: WindowPasses, first_row: int) -> None:
-        """Frame features have changed from a row on that no step has read: for all that hear these conditions."""
+        """Read frame features again from a row on that no step has read, for all windows with these conditions."""
         frames = [conditions.frames for conditions in passes.conditions if conditions.frames is not None]
         for slot in self.slots() if passes.states else ():
             first = slot.row
@@ -123,10 +123,10 @@ class DeviceExecutor(BasicExecutor):
     # -- steps --------------------------------------------------------------------------------------------
 
     def take(self, requests: Sequence[StepRequest]) -> list[Exception | None]:
-        """One step of these windows, their next columns drawn on the device; the host waits for nothing.
+        """Take one step of these windows and draw their next columns on the device, without waiting.
 
-        ValueError for one at its end, or guidance that does not fit its rows. What goes wrong with the step itself
-        goes wrong with all; none has moved then.
+        ValueError for a window at its end, or guidance that does not match its rows. If the step itself fails, it
+        fails for all windows and none has moved.
         """
         faults: list[Exception | None] = [None] * len(requests)
         stepping: list[Stepping] = []
@@ -161,7 +161,7 @@ class DeviceExecutor(BasicExecutor):
             slot.told["at"] = slot.step
 
     def logits(self, windows: Sequence[WindowPasses]) -> list[Tensor | Exception]:
-        """Logits [R, K, card] of the next step of each window, whose next column is then to be written."""
+        """Logits [R, K, card] of each window's next step; the caller then writes its next column."""
         made: dict[int, Tensor | Exception] = {}
         stepping: dict[int, BatchSlot] = {}
         for place, window in enumerate(windows):
@@ -216,15 +216,15 @@ class DeviceExecutor(BasicExecutor):
         return StepShape(rows, positions, memory_bucket(max(slot.vectors for slot in placed)), draws)
 
     def _set_active(self, placed: Sequence[BatchSlot], taking: set[int]) -> None:
-        """Tell the device which slots (by id) take the next step, and where all of them stand."""
+        """Set on the device which slots (by id) take the next step, and the position of each."""
         assert self.buffers is not None
         for slot in placed:
             tell(self.buffers, slot, {"at": slot.step, "active": id(slot) in taking})
 
-    # -- beforehand, and meanwhile ------------------------------------------------------------------------
+    # -- preparation ----------------------------------------------------------------------------------------
 
     def warm_up(self) -> None:
-        """Prepare every cache bucket for the rows that are taken now."""
+        """Prepare every cache bucket for the rows in use."""
         placed, buffers = self._close_ranks(self.slots()) if self.buffers else [], self.buffers
         if not placed or buffers is None:
             return
@@ -238,8 +238,8 @@ class DeviceExecutor(BasicExecutor):
     def keep_warm(self) -> None:
         """Use a moment in which all lanes are ahead.
 
-        The shape that the lanes come to next is prepared, one a call. Where there is nothing to prepare and the device
-        has done nothing for a while, it takes a step that is nobody's.
+        Prepares the next shape that the lanes will need, one per call. With nothing to prepare, and if the device was
+        idle for a while, runs a step that no lane takes.
         """
         placed = self._close_ranks(self.slots()) if self.buffers else []
         if not placed or self.buffers is None:
@@ -256,13 +256,13 @@ class DeviceExecutor(BasicExecutor):
 
 
 def _stamp(holder: torch.nn.Module) -> tuple[int, int]:
-    """What changes with a module's weight: where it lies, and how often it was written to."""
+    """Identifies a module's weight: its address, and how often it was written."""
     weight = cast(Tensor, holder.weight)
     return weight.data_ptr(), 0 if weight.is_inference() else weight._version
 
 
 def _gap(placed: Sequence[BatchSlot], rows: int) -> int:
-    """First row from which `rows` are free, slots given by row."""
+    """First row from which `rows` rows are free; `placed` is sorted by row."""
     row = 0
     for slot in placed:
         if slot.row - row >= rows:

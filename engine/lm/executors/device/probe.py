@@ -1,10 +1,10 @@
-"""For benchmarks: steps of so many lanes at a given fill of the cache, and the bytes that each of them must read.
+"""For benchmarks: steps of some lanes at a given fill of the cache, and the bytes that each step must read.
 
 timed = time_steps(lm, rows=2, lanes=1, filled=1000)      # rows of each lane
-timed.step(); timed.wait()                                 # enqueue one step; wait for all that was enqueued
-timed.weight_bytes, timed.cache_bytes                      # what a step must read: their sum is the memory floor
-timed.first_after(5.0)                                     # seconds of a step after so long a rest, all waited for
-timed.reason                                               # why it is not a CUDA graph, empty where it is one
+timed.step(); timed.wait()                                 # enqueue one step; wait for all enqueued ones
+timed.weight_bytes, timed.cache_bytes                      # bytes that a step must read; their sum is the memory floor
+timed.first_after(5.0)                                     # seconds of one complete step after 5 s of rest
+timed.reason                                               # why it is not a CUDA graph, empty if it is one
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from engine.lm.executors.device.executor import DeviceExecutor
 from engine.lm.executors.device.runner import Runner
 from engine.lm.model import LanguageModel
 
-STEPS_AT_A_TIME = 32  # then back to the fill that was asked for
+STEPS_AT_A_TIME = 32  # then back to the requested fill
 TOP_K = 250
 
 
@@ -37,18 +37,18 @@ class TimedStep:
     filled: int
     weight_bytes: int
     cache_bytes: int
-    cache_bytes_read: int  # of the whole bucket, which is what is really read
+    cache_bytes_read: int  # bytes of the whole bucket, which a step really reads
 
     @property
     def reason(self) -> str:
-        """Why steps are called rather than replayed on a CUDA device, empty where they are replayed or there is none.
+        """Why steps are not replayed on a CUDA device; empty if they are, or without such a device.
 
         [any]
         """
         return self.executor.runner.reason
 
     def step(self) -> None:
-        """Enqueue one step of all lanes: guidance, sampling and the numbers of the dice counted in.  [generate]"""
+        """Enqueue one step of all lanes, including guidance, sampling and random numbers.  [generate]"""
         for request in self.requests:
             for state in request.passes.states:
                 if state.step >= self.filled + STEPS_AT_A_TIME:
@@ -64,7 +64,7 @@ class TimedStep:
             torch.get_device_module(device).synchronize(device)
 
     def first_after(self, rest_seconds: float, keep_warm: bool = False) -> float:
-        """Seconds of one step after the device did nothing for so long, or was kept warm meanwhile.  [generate]"""
+        """Seconds of one step after the device was idle, or only kept warm, for `rest_seconds`.  [generate]"""
         self.step()
         self.wait()
         until = time.perf_counter() + rest_seconds
@@ -91,7 +91,7 @@ def time_steps(
 ) -> TimedStep:
     """Lanes of `rows` guidance rows whose caches hold `filled` positions, with `memory` vectors to attend to.
 
-    Tokens, cache and memory are random; sampling is by top-k. ValueError for less than 1 of anything but memory.
+    Tokens, cache and memory are random; sampling is top-k. ValueError for less than 1 of anything but memory.
     [generate]
     """
     if min(rows, lanes, filled) < 1 or rows > 3 or memory < 0:
@@ -112,7 +112,7 @@ def time_steps(
 
 
 def read_weights(lm: LanguageModel, cross: bool = True) -> Iterator[Tensor]:
-    """Matrices that every step reads whole: not the embeddings; of cross-attention only query and output.  [any]"""
+    """Matrices that every step reads completely: no embeddings; of cross-attention only query and output.  [any]"""
     dim = lm.config.dim
     for layer in lm.layers:
         yield from (layer.self_attn.in_proj_weight, layer.self_attn.out_proj.weight)

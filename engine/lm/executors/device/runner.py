@@ -1,4 +1,4 @@
-"""How a step is run: called, or captured once as a CUDA graph and replayed."""
+"""Runners of a step: one calls it, one captures it once as a CUDA graph and replays it."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ import torch
 
 from engine.lm.executors.device.step import StepShape
 
-WARM_RUNS = 2  # before a capture: libraries choose their kernels and allocate what they need
+WARM_RUNS = 2  # before a capture: libraries choose their kernels and allocate memory
 _log = logging.getLogger("segue.engine")
 
 
 class Runner(Protocol):
-    """Runs steps of given shapes; `reason` says why a graph is not used where one could be, empty else."""
+    """Runs steps of given shapes; `reason` says why a possible graph is not used, else it is empty."""
 
     reason: str
 
     def prepare(self, shape: StepShape, step: Callable[[], None]) -> None:
-        """Be ready to run a shape; may run `step` and must be called while no row is active.  [generate]"""
+        """Prepare to run a shape; may run `step`, and must be called while no row is active.  [generate]"""
 
     def ready(self, shape: StepShape) -> bool:
-        """Whether `run` needs no `prepare` before.  [generate]"""
+        """Whether `run` needs no `prepare` first.  [generate]"""
 
     def run(self, shape: StepShape, step: Callable[[], None]) -> None:
         """Run a prepared shape.  [generate]"""
 
     def forget(self) -> None:
-        """What was prepared no longer holds: the buffers lie elsewhere.  [generate]"""
+        """Drop everything prepared: the buffers have moved.  [generate]"""
 
 
 class PlainRunner:
-    """Calls the step: on processors, and where graphs fail."""
+    """Calls the step: on CPUs, and if graphs fail."""
 
     def __init__(self, reason: str = "") -> None:
         self.reason = reason
@@ -50,13 +50,13 @@ class PlainRunner:
         step()
 
     def forget(self) -> None:
-        """Nothing was kept.  [generate]"""
+        """Nothing to drop.  [generate]"""
 
 
 class GraphRunner:
-    """Replays one CUDA graph for each shape; all graphs share one pool of memory.
+    """Replays one CUDA graph per shape; all graphs share one memory pool.
 
-    Where a capture fails the step is called from then on, `reason` says why, and the log says so once.
+    If a capture fails, the step is called from then on, `reason` says why, and it is logged once.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -64,10 +64,10 @@ class GraphRunner:
         self._device = device
         self._graphs: dict[StepShape, torch.cuda.CUDAGraph] = {}
         self._pool: Any = None
-        self._side: Any = None  # the stream that captures are made on
+        self._side: Any = None  # the stream of captures
 
     def ready(self, shape: StepShape) -> bool:
-        """Whether its graph is there.  [generate]"""
+        """Whether its graph exists.  [generate]"""
         return bool(self.reason) or shape in self._graphs
 
     def prepare(self, shape: StepShape, step: Callable[[], None]) -> None:
@@ -82,7 +82,7 @@ class GraphRunner:
             self._graphs.clear()
 
     def _capture(self, step: Callable[[], None]) -> torch.cuda.CUDAGraph:
-        """Not by `torch.cuda.graph`, which empties caches and collects garbage first: lanes may be playing."""
+        """Without `torch.cuda.graph`, which first empties caches and collects garbage: lanes may be playing."""
         with torch.cuda.device(self._device):
             if self._pool is None:
                 self._pool, self._side = torch.cuda.graph_pool_handle(), torch.cuda.Stream()
@@ -92,7 +92,7 @@ class GraphRunner:
                 with torch.cuda.stream(self._side):
                     for _ in range(WARM_RUNS):
                         step()
-                    graph.capture_begin(pool=self._pool, capture_error_mode="thread_local")  # others may load a model
+                    graph.capture_begin(pool=self._pool, capture_error_mode="thread_local")  # another may load
                     try:
                         step()
                     finally:
@@ -111,7 +111,7 @@ class GraphRunner:
                 graph.replay()
 
     def forget(self) -> None:
-        """Let all graphs go, once those that are under way are done.  [generate]"""
+        """Drop all graphs, once running ones are done.  [generate]"""
         if self._graphs:
             torch.cuda.synchronize(self._device)
         self._graphs.clear()

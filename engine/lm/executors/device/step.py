@@ -1,8 +1,8 @@
-"""The step itself: tensor operations on static buffers, no number of which is ever read on the host.
+"""The step: tensor operations on static buffers, none of which is read on the host.
 
-What `executors.fused` computes for one lane, for N rows of any lanes: each row has its own position, memory and frame
-features. A row that takes no part is computed all the same; what it writes lies behind what it has, and is written
-over by its own next step.
+Computes for N rows of any lanes what `executors.fused` computes for one lane: each row has its own position, memory and
+frame features. Inactive rows are computed too; their writes lie after their valid data, and their own next step
+overwrites them.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from engine.lm.model import LanguageModel
 
 @dataclass(frozen=True)
 class StepShape:
-    """What is constant in a step, and so what a graph is captured for.
+    """The constants of a step; a graph is captured for each.
 
-    The first `rows` rows, the first `positions` of the cache, the first `memory` vectors; `draws` the next column, or
-    leaves the logits.
+    Uses the first `rows` rows, the first `positions` of the cache, the first `memory` vectors; `draws` the next column,
+    or only leaves the logits.
     """
 
     rows: int
@@ -36,21 +36,21 @@ class StepShape:
 
 @dataclass(frozen=True)
 class Places:
-    """Where each row stands in this step."""
+    """The position of each row in this step."""
 
     rows: Tensor  # [N]
     position: Tensor  # [N] in the cache
-    reach: Tensor  # [N * H, 1, C] 0 where a row may look, minus infinity behind
+    reach: Tensor  # [N * H, 1, C] attention mask: 0 where a row may attend, minus infinity after
     memory_reach: Tensor | None  # [N * H, 1, M]
 
 
 @torch.inference_mode()
 def take_step(lm: LanguageModel, weights: FusedStep, buffers: Buffers, shape: StepShape) -> None:
-    """One step of every active lane: cache, logits and, where it `draws`, sequence and `at` move on.  [generate]"""
+    """Take one step of every active lane: updates cache, logits and, if it `draws`, sequence and `at`.  [generate]"""
     n, rows = shape.rows, buffers.row[: shape.rows]
     head = buffers.head[:n]
     at = buffers.at.index_select(0, head)
-    column = buffers.sequence[head, :, at].clamp(min=0)  # rows that belong to nobody hold anything
+    column = buffers.sequence[head, :, at].clamp(min=0)  # unused rows may hold any value
     x = F.embedding(column + weights.offsets, weights.table).sum(dim=1) + buffers.known[rows, at]
     places = _places(lm, buffers, shape, buffers.prefix[:n] + at)
     for index, part in enumerate(weights.layers):
@@ -73,7 +73,7 @@ def _places(lm: LanguageModel, buffers: Buffers, shape: StepShape, position: Ten
 
 
 def _reach(seen: Tensor, heads: int, dtype: torch.dtype) -> Tensor:
-    """Where rows may look [N, C], as what is added to the scores of all heads [N * H, 1, C]."""
+    """The visible positions [N, C] as an additive mask of all heads' scores [N * H, 1, C]."""
     bias = torch.zeros_like(seen, dtype=dtype).masked_fill(~seen, float("-inf"))
     return bias.unsqueeze(1).expand(-1, heads, -1).reshape(-1, 1, bias.shape[1])
 
@@ -102,8 +102,8 @@ def _layer(part: FusedLayer, x: Tensor, buffers: Buffers, index: int, places: Pl
 def _attend(query: Tensor, keys: Tensor, values: Tensor, reach: Tensor) -> Tensor:
     """Attention of one query per row [N, H, D/H] over [N, H, C, D/H]: [N, D].
 
-    As two batched products: torch's fused kernels take one block for each head of a row, however long the cache is,
-    and leave most of a GPU idle where there are few rows.
+    Two batched products: torch's fused kernels take one block per head of a row, however long the cache is, and leave
+    most of a GPU idle with few rows.
     """
     rows, heads, width = query.shape
     flat_keys, flat_values = keys.flatten(0, 1), values.flatten(0, 1)  # views of the cache

@@ -1,7 +1,7 @@
-"""A step of the language model in C++, for x86 processors with AVX-512 and VNNI: as fast as memory gives the weights.
+"""A step of the language model in C++, for x86 CPUs with AVX-512 and VNNI, bound by the memory's bandwidth.
 
-    build.py      compiles the library; done when Segue is installed, where there is a compiler
-    library.py    loads it, and the structures that it takes
+    build.py      compiles the library; run when Segue is installed, if there is a compiler
+    library.py    loads it, and defines its structures
     step.cpp      the phases of a step       products.h, inputs.h   matrices, and what they are multiplied with
     attention.h   over the cache             vectors.h              exp, GELU, LayerNorm
     pool.h        its threads                processor.cpp          whether it runs here

@@ -32,7 +32,7 @@ SOURCES: dict[str, tuple[str, ...]] = {"processor.cpp": (), "step.cpp": WIDE, "d
 
 
 def find_compiler() -> str:
-    """The compiler's path: $CXX or the first there is.  Raises BuildError, also on processors that it is not for.
+    """The compiler's path: $CXX or the first one found.  Raises BuildError, also on unsupported CPUs.
 
     [any]
     """
@@ -48,7 +48,7 @@ def find_compiler() -> str:
 
 
 def stamp() -> str:
-    """Of the sources beside this file; the library has that of those it was made of.  [any]"""
+    """A stamp of the sources in this folder; a library has the stamp of its own sources.  [any]"""
     found = sorted([*HERE.glob("*.cpp"), *HERE.glob("*.h")])
     return hashlib.sha256(b"".join(path.read_bytes() for path in found)).hexdigest()[:16]
 

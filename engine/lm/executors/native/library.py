@@ -1,4 +1,4 @@
-"""The native library, loaded, and the structures that it takes; field by field those of model.h and draw.h."""
+"""The native library and its structures, which equal those of model.h and draw.h field by field."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FLOAT32, BFLOAT16, INT8, INT4 = range(4)
 
 
 class NativeMatrix(Structure):
-    """A weight [n, k]: floats row by row, or codes as `tiles` lays them."""
+    """A weight [n, k]: floats row by row, or codes in the layout of `tiles`."""
 
     _fields_ = (
         ("kind", c_int64),
@@ -34,7 +34,7 @@ class Norm(Structure):
 
 
 class Layer(Structure):
-    """A layer; without cross-attention those parts are empty."""
+    """A layer; the cross-attention parts may be empty."""
 
     _fields_ = (
         *((name, Norm) for name in ("norm1", "norm_cross", "norm2")),
@@ -43,7 +43,7 @@ class Layer(Structure):
 
 
 class NativeModel(Structure):
-    """All that a step reads but for the state."""
+    """Everything that a step reads except the state."""
 
     _fields_ = (
         *((name, c_int64) for name in ("dim", "heads", "layers", "codebooks", "card", "ffn")),
@@ -68,13 +68,13 @@ class NativeState(Structure):
 
 
 class NativeStep(Structure):
-    """A window at the step that it is about to take, with so many positions in its cache."""
+    """A window's next step, and the number of positions in its cache."""
 
     _fields_ = (("state", POINTER(NativeState)), ("step", c_int64), ("length", c_int64))
 
 
 class Draw(Structure):
-    """How tokens are drawn."""
+    """Settings of a draw."""
 
     _fields_ = (
         *((name, c_int64) for name in ("rows", "codebooks", "card", "top_k")),
@@ -83,7 +83,7 @@ class Draw(Structure):
 
 
 def load() -> ctypes.CDLL:
-    """The library.  Raises UnsupportedError: switched off, not built, or not for this processor.  [generate]"""
+    """The loaded library.  Raises UnsupportedError: switched off, not built, or not for this CPU.  [generate]"""
     asked = os.environ.get(SWITCH, "")
     if asked == "0":
         raise UnsupportedError(f"the native step is switched off ({SWITCH}=0)")
@@ -92,7 +92,7 @@ def load() -> ctypes.CDLL:
 
 @lru_cache(maxsize=4)
 def _load(asked: str | None) -> ctypes.CDLL:
-    from engine.lm.executors.native import build  # here, so that it can be run as a command
+    from engine.lm.executors.native import build  # imported here, so that it can be run as a command
 
     path = Path(asked) if asked else build.LIBRARY
     if not path.is_file():

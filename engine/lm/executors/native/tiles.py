@@ -1,4 +1,4 @@
-"""Quantised weights laid out as the native step reads them: one stream of tiles of 16 outputs.
+"""Quantised weights in the layout of the native step: one sequence of tiles of 16 outputs.
 
     tile 0: block 0: lines of 16 outputs x 4 codes ..., one line of 16 scales; block 1: ...; tile 1: ...
 
@@ -25,15 +25,15 @@ SLAB_BYTES = 64 << 20
 
 
 class Room:
-    """Memory for matrices, one behind the other in large pages; `held_bytes` are those that are used.  [generate]"""
+    """Memory for consecutive matrices in large pages; `held_bytes` are in use.  [generate]"""
 
     def __init__(self) -> None:
         self.held_bytes = 0
         self._slabs: list[NDArray[np.uint32]] = []
-        self._used = 0  # of the last slab
+        self._used = 0  # used part of the last slab
 
     def take(self, shape: tuple[int, ...]) -> NDArray[np.uint32]:
-        """Zeros that start at a line of the processor's cache; `shape` is of whole lines."""
+        """Zeros that start at a cache line of the CPU; `shape` is whole lines."""
         count = int(np.prod(shape))
         if not self._slabs or self._used + count > len(self._slabs[-1]):
             self._slabs.append(_slab(max(4 * count, SLAB_BYTES)))
@@ -44,21 +44,21 @@ class Room:
         return part.reshape(shape)
 
     def settle(self) -> None:
-        """Once all is written: into large pages, where it is not in them yet."""
+        """Move everything written into large pages, if it is not in them yet."""
         huge_pages.move((slab.ctypes.data, slab.nbytes) for slab in self._slabs[:-1])
         if self._slabs:
             huge_pages.move([(self._slabs[-1].ctypes.data, 4 * self._used)])
 
 
 def _slab(n_bytes: int) -> NDArray[np.uint32]:
-    """At least so many bytes of zeros from the start of a large page on; the system gives them as they are used."""
+    """At least `n_bytes` zeros from the start of a large page on; the system allocates them on use."""
     room = np.zeros(n_bytes + huge_pages.PAGE_BYTES, np.uint8)
     start = -room.ctypes.data % huge_pages.PAGE_BYTES
     return room[start : start + n_bytes // 4 * 4].view(np.uint32)
 
 
 def block_of(width: int) -> int:
-    """How many weights of a row share a scale; UnsupportedError where no block divides the row.  [any]"""
+    """Weights of a row that share a scale; UnsupportedError if no block divides the row.  [any]"""
     block = quantised.block_of(width)
     if block is None:
         raise UnsupportedError(f"rows of {width} weights cannot be cut into blocks of {BLOCKS[-1]}")
@@ -68,7 +68,7 @@ def block_of(width: int) -> int:
 def tiled(weight: NDArray[np.float32], bits: int, room: Room) -> NDArray[np.uint32]:
     """Weight [N, K] to lines [N / 16, K / block, block * bits / 32 + 1, 16] in `room`, on all of PyTorch's threads.
 
-    The codes are those of `engine.ort.quantised.quantise`. Missing outputs of the last tile have scales of zero. Raises
+    The codes equal those of `engine.ort.quantised.quantise`. Missing outputs of the last tile have zero scales. Raises
     UnsupportedError without the library, and for a K that no block divides.  [generate]
     """
     rows, width = weight.shape
@@ -81,6 +81,6 @@ def tiled(weight: NDArray[np.float32], bits: int, room: Room) -> NDArray[np.uint
         native.segue_tile(weight.ctypes.data, rows, width, block, bits, begin, end, made.ctypes.data)
 
     each = -(-tiles // threads)
-    with ThreadPoolExecutor(threads) as pool:  # native code lets others run
+    with ThreadPoolExecutor(threads) as pool:  # native code releases the GIL
         list(pool.map(some, range(0, tiles, each)))
     return made
