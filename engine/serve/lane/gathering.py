@@ -13,6 +13,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+from weakref import ref
 
 from bridge.time.transport import Transport
 from engine.serve.lane.commands import MEETING_BARS, Command, Meeting
@@ -31,7 +32,7 @@ def held(command: Command) -> bool:
 class Gathering(Meeting):
     """A meeting that knows its members and how many are still expected."""
 
-    members: list[tuple[CommandScheduler, Command]] = field(default_factory=list)
+    members: list[tuple[ref[CommandScheduler], ref[Command]]] = field(default_factory=list)  # none is kept alive
     awaited: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -49,7 +50,9 @@ class Gathering(Meeting):
 
     def gather(self, scheduler: CommandScheduler, command: Command) -> None:
         """Add a command with its due beat, and move the others there.  [generate]"""
-        for other, earlier in self.members:
-            if self.due is not None and command.due.beats == self.due.beats != earlier.due.beats:
+        for other, earlier in ((scheduler(), command()) for scheduler, command in self.members):
+            if other is None or earlier is None or self.due is None:
+                continue
+            if command.due.beats == self.due.beats != earlier.due.beats:
                 other.move_to(earlier, self.due)
-        self.members.append((scheduler, command))
+        self.members.append((ref(scheduler), ref(command)))
