@@ -58,7 +58,7 @@ class LaneSettings:
     regions: Mapping[str, ReferenceAudio] = field(default_factory=lambda: MappingProxyType({}))
     told: frozenset[str] = frozenset()  # names of the values set by clients
     mutes: frozenset[int] = frozenset()  # keys of active mutes; the lane is audible without any
-    dice: tuple[int, int] = (0, -1)  # number of reseeds while it played, and the last seed
+    reseeds: tuple[int, int] = (0, -1)  # number of reseeds while it played, and the last seed
 
     def get(self, parameter: Parameter[T]) -> T:
         """The value of a parameter: a client's, else the model's own, else the table's default.  [any]"""
@@ -98,7 +98,7 @@ class LaneSettings:
 
     def with_seed(self, seed: int) -> LaneSettings:
         """These settings with another seed from now on.  [any]"""
-        return replace(self, dice=(self.dice[0] + 1, seed))
+        return replace(self, reseeds=(self.reseeds[0] + 1, seed))
 
     @property
     def gain(self) -> float:
@@ -108,7 +108,7 @@ class LaneSettings:
     def regenerating(self) -> tuple[object, ...]:
         """The settings that affect tokens: when they change, a running stream is regenerated.  [any]"""
         drawn = tuple(self.get(row) for row in _DRAWN)
-        return drawn, self.dice, self.conditioned()
+        return drawn, self.reseeds, self.conditioned()
 
     def goes_on(self, update: Update | None) -> bool:
         """Whether a change regenerates no music.  [any]"""
@@ -117,8 +117,8 @@ class LaneSettings:
     def conditioned(self) -> tuple[object, ...]:
         """The language model's conditioning: when it changes, an open window cannot go on.  [any]"""
         values = tuple(self.get(row) for row in _CONDITIONS)
-        dice = self.dice if STYLE in self.regions else None  # the seed draws the start of the style excerpt
-        return self.prompt, values, dice, tuple(id(self.regions.get(role)) for role in (MELODY, STYLE))
+        reseeds = self.reseeds if STYLE in self.regions else None  # the seed draws the start of the style excerpt
+        return self.prompt, values, reseeds, tuple(id(self.regions.get(role)) for role in (MELODY, STYLE))
 
     def depth(self, other: LaneSettings) -> Depth:
         """How much a change from these settings to others regenerates.  [any]"""

@@ -86,7 +86,7 @@ def test_a_lane_without_memory_plays_on_when_there_is_some(start_engine: Callabl
 def server(tiny_model: list[str]) -> Iterator[Server]:
     """An engine inside this process, whose objects can be counted."""
     made = Server(parse([*tiny_model, "--port", str(free_port())]))
-    for part in (made.endpoint, made.desk.regions, made._generate, made._pulse, made.loader.thread):
+    for part in (made.endpoint, made.lane_handlers.regions, made._generate, made._pulse, made.loader.thread):
         part.start()
     made._begin()
     wait_for(lambda: made.state.name == "ready", 60)

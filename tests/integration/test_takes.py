@@ -85,9 +85,9 @@ def test_a_take_that_was_ordered_is_told_by_the_engine_with_its_path(
         watch = FolderWatch(options, Screen())
         assert order.region is not None
         datagram = TAKE.pack(77, str(order.region.path), "continue", 200.0, 4, 4, 0.0, 1, 1, 11)
-        with TakeHandlers(0, watch._ordered.put) as desk, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
+        with TakeHandlers(0, watch._ordered.put) as handlers, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
             out.settimeout(30)
-            out.sendto(datagram, ("127.0.0.1", desk.port))
+            out.sendto(datagram, ("127.0.0.1", handlers.port))
             out.recv(65535)
         watch.run()
         client.sync()

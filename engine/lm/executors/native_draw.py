@@ -65,11 +65,11 @@ def _native(logits: Tensor, guidance: Guidance, sampling: Sampling, generator: t
 def _trusted(_switch: str) -> bool:
     """Whether it is available and draws the same as PyTorch; checked once per setting of the switch."""
     sampling, guidance = Sampling(top_k=20), Guidance(3.0)
-    dice = torch.Generator().manual_seed(0)
+    generator = torch.Generator().manual_seed(0)
     try:
         library.load()
         for seed in range(16):
-            logits = torch.randn(2, 4, 100, generator=dice)
+            logits = torch.randn(2, 4, 100, generator=generator)
             ours = _native(logits, guidance, sampling, torch.Generator().manual_seed(seed))
             theirs = draw(combine(logits, guidance), sampling, torch.Generator().manual_seed(seed))
             if not torch.equal(ours, theirs):

@@ -144,7 +144,7 @@ class CommandHandlers:
         """lane/reseed.  [control]"""
         asked = request.whole("seed")
         seed = secrets.randbelow(SEEDS) if asked < 0 else asked
-        return self._change(request, "dice", lambda settings: settings.with_seed(seed), seed)
+        return self._change(request, "seed of the music", lambda settings: settings.with_seed(seed), seed)
 
     def clear_region(self, request: Request) -> Answer:
         """region/clear.  [control]"""

@@ -57,7 +57,7 @@ class Server:
             secret=options.secret,
             allow_network=options.allow_network,
             plain_secret=options.plain_secret,
-            on_gone=lambda client: self.desk.gone(client),
+            on_gone=lambda client: self.lane_handlers.gone(client),
         )
         self.events = ClientEvents(self.endpoint, self.state, self._quit)
         self.loader = Loader(self.state, options.threads, options.t5, options.memory_mb, self.events, self._clock)
@@ -65,8 +65,8 @@ class Server:
         front = EngineHandlers(
             options, self.state, self.loader, lanes, self.events, lambda: endpoint.counts, self._quit.set, self._clock
         )
-        self.desk = LaneHandlers(options, self.state, front, lanes, self.events, endpoint.later, self._clock)
-        endpoint.handle(self.desk.handlers())
+        self.lane_handlers = LaneHandlers(options, self.state, front, lanes, self.events, endpoint.later, self._clock)
+        endpoint.handle(self.lane_handlers.handlers())
         self._generate = threading.Thread(target=self._play, name="segue-generate", daemon=True)
         self._pulse = threading.Thread(target=self._beat, name="segue-pulse", daemon=True)
 
@@ -79,7 +79,7 @@ class Server:
             say(f"removed {name}, left by an engine that died")
         self.endpoint.start()
         say(f"listening on {self.options.host}:{self.endpoint.port}, pid {os.getpid()}")
-        self.desk.regions.start()
+        self.lane_handlers.regions.start()
         self._generate.start()
         self._pulse.start()
         self.loader.thread.start()
@@ -105,9 +105,9 @@ class Server:
         if generate_loop is not None:
             generate_loop.stop()
             self._generate.join(STOP_SECONDS)
-        self.desk.regions.close()
+        self.lane_handlers.regions.close()
         self.endpoint.close()
-        for lane in self.desk.lanes:  # those left by a hanging hop
+        for lane in self.lane_handlers.lanes:  # those left by a hanging hop
             lane.ring.segment.unlink()
         say("ended")
         self.loader.thread.join(STOP_SECONDS / 5)
@@ -166,7 +166,7 @@ class Server:
 
     def _look_after(self, look: bool, late: dict[int, int] | None) -> None:
         """Check every lane once; `late` counts late blocks, None to report none."""
-        for lane in self.desk.lanes:
+        for lane in self.lane_handlers.lanes:
             try:
                 lane.ring.beat()
                 if look and lane.ring.segment.cut:
@@ -182,7 +182,7 @@ class Server:
         if lane.let_go():
             say(f"lane {lane.number}: {why}, the lane is freed")
             self.events.state_changed(lane, "idle", lane.view.written_beats, f"{why}, the lane is freed")
-            self.desk.free(lane)
+            self.lane_handlers.free(lane)
 
     def _tell_late(self, lane: Lane, known: dict[int, int]) -> None:
         blocks = lane.late_blocks()

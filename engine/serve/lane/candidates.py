@@ -96,8 +96,8 @@ class Candidates:
 
     def _begin(self, renderer: StreamRenderer) -> None:
         start = renderer.stream.n_frames
-        dice = [derived_seed(renderer.seed, CANDIDATE_SALT, start, index) for index in range(1, self._count())]
-        self.candidate_set = CandidateSet.begin(renderer.stream, start + STRETCH_FRAMES, dice)
+        seeds = [derived_seed(renderer.seed, CANDIDATE_SALT, start, index) for index in range(1, self._count())]
+        self.candidate_set = CandidateSet.begin(renderer.stream, start + STRETCH_FRAMES, seeds)
         self._version = renderer.version
 
     def _best(self, renderer: StreamRenderer, candidate_set: CandidateSet) -> int:

@@ -59,7 +59,7 @@ class HostFollower:
         self._lane, self._timing, self._renewal, self._request = lane, timing, renewal, request
         self._clock = lane.time
         self._placement_on, self._next_generation = placement_on, next_generation
-        self._foresight, self._scrubbing = TempoPredictor(), Scrubbing()
+        self._predictor, self._scrubbing = TempoPredictor(), Scrubbing()
         self._shifted_seconds = 0.0
         self._hoped_seconds = 0.0  # when music that could be in time was last begun
         self._curve_seconds = 0.0  # when music was last regenerated for a tempo change
@@ -73,11 +73,11 @@ class HostFollower:
 
     def curve(self, transport: Transport) -> TempoCurve:
         """The host's predicted tempo curve."""
-        return self._foresight.curve(transport)
+        return self._predictor.curve(transport)
 
     def lead_seconds(self, wanted: float) -> float:
         """The lead: `wanted`, or less while the tempo moves, as far as it can be predicted."""
-        return wanted if self._foresight.straight else min(wanted, RAMP_SECONDS)
+        return wanted if self._predictor.straight else min(wanted, RAMP_SECONDS)
 
     def follow(self, renderer: StreamRenderer, transport: Transport) -> bool:
         """Follow the host's newest snapshot; True when the stream was regenerated or moved: it may have ended then."""

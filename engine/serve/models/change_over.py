@@ -57,18 +57,18 @@ def change_over(generate_loop: GenerateLoop, hot: Hot, check: Callable[[], None]
     for attempt in range(TRIES):
         check()
         last = attempt == TRIES - 1
-        lefts = _estates(generate_loop, per_lane, hot.context_frames, last, check)
+        lefts = _handover_musics(generate_loop, per_lane, hot.context_frames, last, check)
         successions = []
         for controller, renderer, left in lefts:
             began = generate_loop.clock.now_seconds()
-            successions.append(_succession(controller, renderer, left, hot.model))
+            successions.append(_lane_change_over(controller, renderer, left, hot.model))
             if isinstance(left, HandoverMusic):
                 per_lane = max(per_lane, generate_loop.clock.now_seconds() - began)
         if generate_loop.ask(lambda: _install(generate_loop, hot.model, successions, last, hot.change_seconds)):  # noqa: B023 - asked at once
             return
 
 
-def _estates(
+def _handover_musics(
     generate_loop: GenerateLoop, per_lane: float, context_frames: int, last: bool, check: Callable[[], None]
 ) -> list[tuple[LaneController, StreamRenderer | None, Left]]:
     """The handover music of each lane, once all have some."""
@@ -98,7 +98,7 @@ def _look(
     return found
 
 
-def _succession(
+def _lane_change_over(
     controller: LaneController, renderer: StreamRenderer | None, left: Left, model: LoadedModel
 ) -> LaneChangeOver:
     if not isinstance(left, HandoverMusic):

@@ -14,7 +14,7 @@ from engine.serve.timeline.beat_map import ALWAYS
 from engine.serve.timeline.samples import StreamSample
 
 GLIDE_SECONDS = 0.01
-TAPE_SECONDS = 8.0  # more than a host can lag behind made music
+RECENT_SECONDS = 8.0  # more than a host can lag behind made music
 
 
 class Fader:
@@ -25,7 +25,7 @@ class Fader:
         self._points: list[tuple[StreamSample, float, float]] = [
             (ALWAYS, gain, gain)
         ]  # stream sample, gain before, gain after
-        self._kept_samples = int(2 * TAPE_SECONDS * rate_hz)
+        self._kept_samples = int(2 * RECENT_SECONDS * rate_hz)
         self.told: tuple[float, list[tuple[StreamSample, float]]] = (gain, [])  # gain now, points to come
 
     def tell(self, gain: float, points: list[tuple[StreamSample, float]]) -> None:
@@ -83,7 +83,7 @@ class RecentAudio:
     """The last seconds of a stream's audio, before its fader; all [generate]."""
 
     def __init__(self, rate_hz: int, channels: int) -> None:
-        self._kept_samples = int(TAPE_SECONDS * rate_hz)
+        self._kept_samples = int(RECENT_SECONDS * rate_hz)
         self._audio = torch.zeros(0, channels)
         self.stream_end = StreamSample(0)
 

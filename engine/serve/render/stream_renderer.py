@@ -141,7 +141,7 @@ class StreamRenderer:
         Returns False, and changes nothing, if the settings need more than that.
         """
         tuned = self._tuned(settings, self.placement, self.codec_output.bend)
-        stays = self.window_stays(settings, self.placement) and settings.dice == self.settings.dice
+        stays = self.window_stays(settings, self.placement) and settings.reseeds == self.settings.reseeds
         if self.stream.finished or not stays or not tuned.guidance.same_rows(self.stream.settings.guidance):
             return False
         self.stream.draw_by(tuned)
@@ -279,8 +279,8 @@ class StreamRenderer:
         """
         same = settings.regenerating() == self.settings.regenerating()
         stays = self.window_stays(settings, placement) and (same or not placed)
-        if settings.dice != self.settings.dice:
-            self.seed = settings.dice[1] if settings.dice[0] else self._first_seed
+        if settings.reseeds != self.settings.reseeds:
+            self.seed = settings.reseeds[1] if settings.reseeds[0] else self._first_seed
         self.settings = settings
         if frame <= 0:
             self._begin(placement)

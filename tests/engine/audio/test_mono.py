@@ -31,9 +31,9 @@ def tune(phase: float = 0.0) -> torch.Tensor:
 
 def usual() -> dict[str, torch.Tensor]:
     """Stereo music as there is a lot of it, [2, n]."""
-    dice = torch.Generator().manual_seed(1)
-    noise = torch.randn(2, len(SECONDS), generator=dice)
-    phases = 6.28 * torch.rand(2, 7, generator=dice)
+    generator = torch.Generator().manual_seed(1)
+    noise = torch.randn(2, len(SECONDS), generator=generator)
+    phases = 6.28 * torch.rand(2, 7, generator=generator)
     notes = (110.0, 164.8, 220.0, 277.2, 330.0, 440.0, 554.4)
     pads = [sum(tone(hz, float(at)) for hz, at in zip(notes, phases[side], strict=True)) for side in (0, 1)]
     detuned = [sum(tone(hz * width) for hz in notes) for width in (1.0, 1.003)]

@@ -21,9 +21,9 @@ def front(state: EngineState) -> EngineHandlers:
 
 
 def test_an_engine_without_a_model_says_how_to_load_one():
-    desk = front(EngineState(name=EMPTY, text="no model is loaded"))
+    handlers = front(EngineState(name=EMPTY, text="no model is loaded"))
     with pytest.raises(NotReady, match="the engine is empty: no model is loaded; load one: `segue load NAME`"):
-        desk.hot()
+        handlers.hot()
 
 
 def test_an_engine_that_loads_one_says_only_that():

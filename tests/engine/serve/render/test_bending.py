@@ -21,7 +21,7 @@ from beat_rig import RATE_HZ, drums, uneven
 BPM = 120.0
 
 
-class TapeCodec:
+class RecordedCodec:
     """Plays a recording, whatever the codes are; finds its position by the audio before."""
 
     sample_rate, channels, frame_samples, n_codebooks, lookahead_frames = RATE_HZ, 1, 640, 4, 0
@@ -50,7 +50,7 @@ class Untimed(PlainConditioner):
 
 def tape_host(recent_audio: np.ndarray, conditioner=Untimed) -> Host:
     model = make_model()
-    model = replace(model, codec=TapeCodec(recent_audio, model.lm.config.card), conditioner=conditioner(16))
+    model = replace(model, codec=RecordedCodec(recent_audio, model.lm.config.card), conditioner=conditioner(16))
     return Host(GenerateLoop(model, HandClock()))
 
 
