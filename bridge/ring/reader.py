@@ -94,7 +94,7 @@ class RingReader:
         blocks stay. Never waits.  [audio]
         """
         last = position_samples + len(out)
-        self.look()
+        self._look_at_plan()
         written = self._written()
         begin, cursor, drops = -1, position_samples, 0
         number = self._next
@@ -192,10 +192,13 @@ class RingReader:
         return self.ahead_samples(position_samples) >= min(n_samples, self.plan.end_samples - position_samples)
 
     def look(self) -> PlaybackPlan:
-        """Read the engine's newest plan and fader; `read` does so too.  [audio]"""
-        self.plan, self._plan_sequence = ring_form.read_plan(self._words, self.plan, self._plan_sequence)
+        """Read the engine's newest plan and fader; `read` looks at the plan too.  [audio]"""
+        self._look_at_plan()
         self.fader, self._fader_sequence = read_fader(self._words, self.fader, self._fader_sequence)
         return self.plan
+
+    def _look_at_plan(self) -> None:
+        self.plan, self._plan_sequence = ring_form.read_plan(self._words, self.plan, self._plan_sequence)
 
     @property
     def planned(self) -> bool:

@@ -20,8 +20,8 @@ from bridge.time.units import exact
 from engine.serve.control.command_intake import CommandIntake, IntakeItem, Later, Question
 from engine.serve.faults import wire_fault
 from engine.serve.lane.commands import Command
-from engine.serve.lane.gathering import Gathering
 from engine.serve.lane.lane import SEEDS, Lane
+from engine.serve.lane.meeting import Meeting
 from engine.serve.lane_settings import CONTINUE, LaneSettings, Update
 from engine.serve.state import EngineState
 
@@ -49,7 +49,7 @@ class CommandHandlers:
         self._generate_loop, self._model, self._clock = generate_loop, model, clock
         self.intake = CommandIntake(generate_loop, later, clock)
         self._keys = count(1)  # of mutes with a duration
-        self._meetings: dict[tuple[str, str], tuple[float, Gathering]] = {}  # by machine and `at`; their start
+        self._meetings: dict[tuple[str, str], tuple[float, Meeting]] = {}  # by machine and `at`; their start
 
     def handlers(self) -> dict[str, Handler]:
         """The handlers by address.  [main]"""
@@ -82,9 +82,9 @@ class CommandHandlers:
         [control]
         """
         now, key = self._clock.now_seconds(), (request.client.host, str(request.at().wire()))
-        since, meeting = self._meetings.get(key, (0.0, Gathering()))
+        since, meeting = self._meetings.get(key, (0.0, Meeting()))
         if now - since > TOGETHER_SECONDS:
-            since, meeting = now, Gathering()
+            since, meeting = now, Meeting()
             recent = {k: each for k, each in self._meetings.items() if now - each[0] <= TOGETHER_SECONDS}
             self._meetings = {**recent, key: (since, meeting)}
         named = request.at(), request.id, request.message.address

@@ -28,7 +28,6 @@ from bridge.time.units import CODEC_RATE_HZ, Signature
 from engine.serve.control.region_analysis import RegionAnalysis, check_bpm, found_values, listened_to
 from engine.serve.faults import wire_fault
 from engine.serve.lane.commands import Command
-from engine.serve.lane.gathering import Gathering
 from engine.serve.lane.lane import Lane
 from engine.serve.lane_settings import CONTINUE, ReferenceAudio
 from engine.system.freed_memory import trim
@@ -169,7 +168,7 @@ class RegionHandlers:
                 come(command)  # if it failed before it had a due beat
 
         try:
-            if command is not None and isinstance(command.meeting, Gathering):
+            if command is not None and command.meeting is not None:
                 command.meeting.expect(1)
             self._jobs.put_nowait(work)
         except queue.Full:
@@ -230,7 +229,7 @@ class RegionHandlers:
 def come(command: Command | None) -> None:
     """Tell a command's group that it is ready, or will not come; once.  [any]"""
     meeting = None if command is None else command.meeting
-    if command is not None and isinstance(meeting, Gathering):
+    if command is not None and meeting is not None:
         command.meeting = None
         meeting.expect(-1)
 

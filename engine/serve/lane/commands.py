@@ -15,6 +15,7 @@ from statistics import median
 from bridge.control.arguments import NOW, At
 from bridge.errors import Busy
 from bridge.time.transport import Transport
+from engine.serve.lane.meeting import Meeting
 from engine.serve.lane_settings import LaneSettings, Update
 from engine.serve.timeline.due import Due, ahead_samples, due_at
 from engine.serve.timeline.phase_in import PhaseIn
@@ -22,8 +23,6 @@ from engine.serve.timeline.samples import StreamSample
 
 Begun = Callable[[float, int, int], object]  # start_beats, generation, seed
 Failed = Callable[[Exception], object]
-MEETING_SECONDS = 0.15  # within which commands sent together are handled
-MEETING_BARS = 8  # lanes whose due beats lie further apart are not in one song
 LIST_MAX = 40  # commands listed by name
 TIMES_KEPT = 64  # per kind of command
 WAITING_MAX = 64  # scheduled commands per lane
@@ -63,26 +62,6 @@ class PlayOrder:
         if self.end_beats is not None:
             self.end_beats += start_beats - self.start_beats
         self.start_beats = start_beats
-
-
-@dataclass
-class Meeting:
-    """The common due beat of commands sent together to several lanes: the first one's, if it can be met.
-
-    [generate]
-    """
-
-    due: Due | None = None
-
-    def join(self, due: Due, transport: Transport, margin_samples: int) -> Due:
-        """The due beat of a command that alone would get `due` and needs about `margin_samples`."""
-        if self.due is None:
-            self.due = due
-        ahead, unit = ahead_samples(self.due, transport), transport.signature.beats_per_bar
-        spared = int(MEETING_SECONDS * transport.sample_rate_hz)
-        near = abs(self.due.beats - due.beats) <= unit * MEETING_BARS
-        met = ahead is not None and (not transport.playing or ahead >= margin_samples - spared)
-        return self.due if near and met else due
 
 
 @dataclass(eq=False)

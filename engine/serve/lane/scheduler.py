@@ -21,9 +21,9 @@ from bridge.control.arguments import NOW
 from bridge.time.transport import Transport
 from engine.serve.faults import Overtaken
 from engine.serve.lane.commands import Command, Commands, Times, newest
-from engine.serve.lane.gathering import Gathering, held
 from engine.serve.lane.lane import Lane
 from engine.serve.lane.levels import SOON_SECONDS, Levels, gain_points
+from engine.serve.lane.meeting import held
 from engine.serve.lane.renewal import Renewal
 from engine.serve.lane.timing import LaneTiming
 from engine.serve.lane_settings import Depth, LaneSettings, Update
@@ -78,7 +78,7 @@ class CommandScheduler:
         self.commands.wait(command)
         if command.then is not None:
             self.commands.wait(command.then)
-        if isinstance(command.group, Gathering):
+        if command.group is not None:
             command.group.gather(self, command)
         return command.due
 

@@ -14,7 +14,8 @@ from lane_rig import BLOCK, RATE, Host
 from bridge.control.arguments import At
 from bridge.time.transport import Grid, Transport
 from bridge.time.units import Signature
-from engine.serve.lane.commands import Command, Meeting
+from engine.serve.lane.commands import Command
+from engine.serve.lane.meeting import Meeting
 from plugin_host.playback.processor import BlockState, Processor
 
 ODD = Grid(RATE, 93.7, Signature(7, 8))

@@ -16,22 +16,26 @@ from typing import TYPE_CHECKING
 from weakref import ref
 
 from bridge.time.transport import Transport
-from engine.serve.lane.commands import MEETING_BARS, Command, Meeting
-from engine.serve.timeline.due import Due
+from engine.serve.timeline.due import Due, ahead_samples
 
 if TYPE_CHECKING:
+    from engine.serve.lane.commands import Command
     from engine.serve.lane.scheduler import CommandScheduler
+
+MEETING_SECONDS = 0.15  # within which commands sent together are handled
+MEETING_BARS = 8  # lanes whose due beats lie further apart are not in one song
 
 
 def held(command: Command) -> bool:
     """Whether it waits for others of its group, whose regions are not read yet.  [generate]"""
-    return isinstance(command.group, Gathering) and command.group.awaited > 0
+    return command.group is not None and command.group.awaited > 0
 
 
 @dataclass
-class Gathering(Meeting):
-    """A meeting that knows its members and how many are still expected."""
+class Meeting:
+    """The common due beat of commands sent together to several lanes, its members, and how many are still expected."""
 
+    due: Due | None = None
     members: list[tuple[ref[CommandScheduler], ref[Command]]] = field(default_factory=list)  # none is kept alive
     awaited: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -42,11 +46,19 @@ class Gathering(Meeting):
             self.awaited += count
 
     def join(self, due: Due, transport: Transport, margin_samples: int) -> Due:
-        """The due beat of a command that alone would get `due`; a later one becomes everybody's.  [generate]"""
-        met = super().join(due, transport, margin_samples)
-        if self.due is not None and abs(self.due.beats - due.beats) <= MEETING_BARS * transport.signature.beats_per_bar:
-            self.due = met
-        return met
+        """The due beat of a command that alone would get `due` and needs about `margin_samples`.
+
+        The first one's, if it can be met; else the command's own, which becomes everybody's.  [generate]
+        """
+        if self.due is None:
+            self.due = due
+        if abs(self.due.beats - due.beats) > MEETING_BARS * transport.signature.beats_per_bar:
+            return due
+        ahead = ahead_samples(self.due, transport)
+        spared = int(MEETING_SECONDS * transport.sample_rate_hz)
+        if ahead is None or (transport.playing and ahead < margin_samples - spared):
+            self.due = due
+        return self.due
 
     def gather(self, scheduler: CommandScheduler, command: Command) -> None:
         """Add a command with its due beat, and move the others there.  [generate]"""
