@@ -14,21 +14,21 @@ from dataclasses import dataclass
 from bridge.ring.fields import SEQUENCE_TRIES, Words, f64, i64, u32
 from bridge.ring.layout import ENDLESS_SAMPLES, FADER_CHANGES, MAX_GAIN
 
-_SEQUENCE, _TIMELINE, _GAIN = u32("fader_sequence"), u32("fader_timeline"), f64("fader_gain")
+_SEQUENCE, _SEEK_ID, _GAIN = u32("fader_sequence"), u32("fader_timeline"), f64("fader_gain")
 _POSITIONS = tuple(i64(f"fader_{number}_samples") for number in range(1, FADER_CHANGES + 1))
 _GAINS = tuple(f64(f"fader_{number}_gain") for number in range(1, FADER_CHANGES + 1))
 
 
 @dataclass(frozen=True, slots=True)
 class Fader:
-    """A lane's gain, and its next changes: (position on `timeline`, gain from there on), in order.
+    """A lane's gain, and its next changes: (position, gain from there on), in order.
 
     ValueError for a gain that is not 0..8, and for more than three changes.
     """
 
     gain: float = 1.0
     changes: tuple[tuple[int, float], ...] = ()
-    timeline: int = 0
+    seek_id: int = 0
 
     def __post_init__(self) -> None:
         if len(self.changes) > FADER_CHANGES:
@@ -42,7 +42,7 @@ class Fader:
         yield from (gain for _, gain in self.changes)
 
     def gain_at(self, position_samples: int) -> float:
-        """The gain at a position of its timeline.  [audio]"""
+        """The gain at a position of its seek id.  [audio]"""
         gain = self.gain
         for position, other in self.changes:
             if position <= position_samples:
@@ -62,7 +62,7 @@ def write_fader(words: Words, fader: Fader) -> None:
     sequence = words.u32[_SEQUENCE] | 1
     words.u32[_SEQUENCE] = sequence
     words.fence()
-    words.u32[_TIMELINE] = fader.timeline & 0xFFFFFFFF
+    words.u32[_SEEK_ID] = fader.seek_id & 0xFFFFFFFF
     words.f64[_GAIN] = fader.gain
     for number in range(FADER_CHANGES):
         known = number < len(fader.changes)
@@ -84,12 +84,12 @@ def read_fader(words: Words, known: Fader | None, known_sequence: int) -> tuple[
         if before & 1:
             continue
         words.fence()
-        timeline, gain = words.u32[_TIMELINE], words.f64[_GAIN]
+        seek_id, gain = words.u32[_SEEK_ID], words.f64[_GAIN]
         told = tuple((words.i64[at], words.f64[of]) for at, of in zip(_POSITIONS, _GAINS, strict=True))
         words.fence()
         if words.u32[_SEQUENCE] == before:
             try:
-                return Fader(gain, tuple(each for each in told if each[0] != ENDLESS_SAMPLES), timeline), before
+                return Fader(gain, tuple(each for each in told if each[0] != ENDLESS_SAMPLES), seek_id), before
             except ValueError:
                 return known, before
     return known, known_sequence

@@ -20,8 +20,8 @@ from bridge.ring.shared_memory import Segment
 
 Audio = NDArray[np.float32]
 
-_SEQUENCE, _GENERATION = u32("plan_sequence"), u32("plan_generation")
-_TIMELINE, _FLAGS = u32("plan_timeline"), u32("plan_flags")
+_SEQUENCE, _PLAN_REVISION = u32("plan_sequence"), u32("plan_generation")
+_SEEK_ID, _FLAGS = u32("plan_timeline"), u32("plan_flags")
 _FROM, _START, _END = i64("plan_from_samples"), i64("plan_start_samples"), i64("plan_end_samples")
 
 
@@ -61,19 +61,19 @@ def _within(name: str, value: int, low: int, high: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class PlaybackPlan:
-    """The engine's plan: sound is due in [start, end) of a timeline, of this generation from `from` on.
+    """The engine's plan: sound is due in [start, end), of this plan revision from `from` on.
 
-    Blocks of older generations stay valid before `from_samples`, so that a change of prompt takes over in the middle of
-    the audio that is ready. Positions belong to `timeline`; a host that has jumped since ignores them until the engine
+    Blocks of older revisions stay valid before `from_samples`, so that a change of prompt takes over in the middle of
+    the audio that is ready. Positions belong to `seek_id`; a host that has jumped since ignores them until the engine
     publishes a new plan.
     """
 
-    generation: int = 0
+    plan_revision: int = 0
     sounding: bool = False
     from_samples: int = 0
     start_samples: int = 0
     end_samples: int = ENDLESS_SAMPLES
-    timeline: int = 0
+    seek_id: int = 0
 
 
 def write_plan(words: Words, plan: PlaybackPlan) -> None:
@@ -81,8 +81,8 @@ def write_plan(words: Words, plan: PlaybackPlan) -> None:
     sequence = words.u32[_SEQUENCE] | 1
     words.u32[_SEQUENCE] = sequence
     words.fence()
-    words.u32[_GENERATION] = plan.generation
-    words.u32[_TIMELINE] = plan.timeline
+    words.u32[_PLAN_REVISION] = plan.plan_revision
+    words.u32[_SEEK_ID] = plan.seek_id
     words.u32[_FLAGS] = PLAN_SOUNDING if plan.sounding else 0
     words.i64[_FROM] = plan.from_samples
     words.i64[_START] = plan.start_samples
@@ -100,11 +100,11 @@ def read_plan(words: Words, known: PlaybackPlan, known_sequence: int) -> tuple[P
         if before & 1:
             continue
         words.fence()
-        flags, generation, timeline = words.u32[_FLAGS], words.u32[_GENERATION], words.u32[_TIMELINE]
+        flags, plan_revision, seek_id = words.u32[_FLAGS], words.u32[_PLAN_REVISION], words.u32[_SEEK_ID]
         begin, start, end = words.i64[_FROM], words.i64[_START], words.i64[_END]
         words.fence()
         if words.u32[_SEQUENCE] == before:
-            return PlaybackPlan(generation, bool(flags & PLAN_SOUNDING), begin, start, end, timeline), before
+            return PlaybackPlan(plan_revision, bool(flags & PLAN_SOUNDING), begin, start, end, seek_id), before
     return known, known_sequence
 
 

@@ -42,7 +42,7 @@ class RingListener:
     def hear(self, out: Audio) -> tuple[int, int, int] | None:
         """Copy the next block into `out` [>= block_samples, channels]; None if there is none yet.
 
-        Returns (position_samples, n_samples, generation). A block that was overwritten during the copy
+        Returns (position_samples, n_samples, plan_revision). A block that was overwritten during the copy
         counts as lost, and the next one is tried.  [any]
         """
         words = self._words
@@ -67,9 +67,9 @@ class RingListener:
         header = self._slots.header(number)
         if header is None:
             return None
-        position_samples, generation, _, n_samples = header
+        position_samples, plan_revision, _, n_samples = header
         out[:n_samples] = self._slots.audio(number)[:n_samples]
-        return position_samples, n_samples, generation
+        return position_samples, n_samples, plan_revision
 
     def close(self) -> None:
         """Unmap. May be called twice.  [any]"""

@@ -21,7 +21,7 @@ from bridge.time.transport import Transport
 
 HEARTBEAT_LIMIT_SECONDS = 0.5
 MAX_DROPS_PER_READ = 1024  # about 2 ms; after a change of prompt all blocks of the lead may be stale
-MAX_TIMELINES_AHEAD = 1024  # more than the loop passes that a ring can hold
+MAX_SEEKS_AHEAD = 1024  # more than the loop passes that a ring can hold
 LOUDEST = 8.0  # limit of a sample; only a broken writer writes larger ones
 _LOUDEST_ENERGY = 1e30
 
@@ -34,7 +34,7 @@ _UNDERRUNS, _UNDERRUN_SAMPLES = u64("underruns"), u64("underrun_samples")
 
 @dataclass(slots=True)
 class RingCounters:
-    """Dropped blocks: late (position passed), stale (older generation), broken (invalid, NaN)."""
+    """Dropped blocks: late (position passed), stale (older plan revision), broken (invalid, NaN)."""
 
     blocks: int = 0
     late_blocks: int = 0
@@ -45,7 +45,7 @@ class RingCounters:
 class RingReader:
     """Owner of the read side. `read`, `ahead_samples` and `publish` belong to one thread, the audio thread.
 
-    A block is played at exactly its own position and timeline number, or not at all.
+    A block is played at exactly its own position and seek id, or not at all.
     """
 
     def __init__(self, segment: Segment, words: Words, form: RingForm) -> None:
@@ -86,7 +86,7 @@ class RingReader:
             segment.close()
             raise
 
-    def read(self, position_samples: int, out: Audio, timeline: int = 0) -> tuple[int, int]:
+    def read(self, position_samples: int, out: Audio, seek_id: int = 0) -> tuple[int, int]:
         """Copy the audio for host samples [position, position + len(out)) into `out` [n, channels].
 
         Returns (begin, end): `out[begin:end]` is audio, the first stretch without a gap; the rest of `out` is
@@ -100,10 +100,10 @@ class RingReader:
         number = self._next
         while number < written and drops < MAX_DROPS_PER_READ:
             header = self._slots.header(number)
-            start, usable = (0, 0) if header is None else (header[0], self._usable(header, timeline))
+            start, usable = (0, 0) if header is None else (header[0], self._usable(header, seek_id))
             self.counters.broken_blocks += header is None
             if usable < 0:
-                if not self._out_of_order(header, timeline, written):
+                if not self._out_of_order(header, seek_id, written):
                     break
                 self.counters.broken_blocks += 1
                 usable = 0
@@ -130,30 +130,30 @@ class RingReader:
         self._give_back(number)
         return (begin - position_samples, cursor - position_samples) if begin >= 0 else (0, 0)
 
-    def _usable(self, header: Header, timeline: int) -> int:
-        """Samples of a block to use: 0 drops it, -1 leaves it for a later timeline."""
-        start, generation, of_timeline, n_samples = header
+    def _usable(self, header: Header, seek_id: int) -> int:
+        """Samples of a block to use: 0 drops it, -1 leaves it for a later seek id."""
+        start, plan_revision, of_seek_id, n_samples = header
         plan = self.plan
-        overtaken = generation < plan.generation and plan.timeline == timeline
-        if of_timeline > timeline and not overtaken:
+        overtaken = plan_revision < plan.plan_revision and plan.seek_id == seek_id
+        if of_seek_id > seek_id and not overtaken:
             return -1
-        if overtaken:  # a plan for this timeline replaces the music for later ones too
-            here = of_timeline == timeline
+        if overtaken:  # a plan for this seek id replaces the music for later ones too
+            here = of_seek_id == seek_id
             n_samples = min(n_samples, max(plan.from_samples - start, 0)) if here else 0
-        if of_timeline < timeline or n_samples == 0:
+        if of_seek_id < seek_id or n_samples == 0:
             self.counters.stale_blocks += 1
             return 0
         return n_samples
 
-    def _out_of_order(self, header: Header | None, timeline: int, written: int) -> bool:
-        """Whether a block for a later timeline can never be played: too far ahead, or present music follows it.
+    def _out_of_order(self, header: Header | None, seek_id: int, written: int) -> bool:
+        """Whether a block for a later seek id can never be played: too far ahead, or present music follows it.
 
-        An engine writes the timelines of one generation in order.
+        An engine writes the seek ids of one plan revision in order.
         """
-        if header is None or header[2] - timeline > MAX_TIMELINES_AHEAD:
+        if header is None or header[2] - seek_id > MAX_SEEKS_AHEAD:
             return True
         newest = self._slots.header(written - 1)
-        return newest is not None and newest[1] == header[1] and newest[2] <= timeline
+        return newest is not None and newest[1] == header[1] and newest[2] <= seek_id
 
     def _written(self) -> int:
         written = int(self._words.u64[_BLOCKS_WRITTEN])
@@ -177,15 +177,15 @@ class RingReader:
             return 0
         return min(max(self._words.i64[_WRITTEN_END] - position_samples, 0), self.form.capacity_samples)
 
-    def fill_samples(self, position_samples: int, timeline: int) -> int:
+    def fill_samples(self, position_samples: int, seek_id: int) -> int:
         """Samples ready from a position on, or from where the music begins if that is later.  [audio]"""
         plan = self.plan
-        begins = plan.sounding and plan.timeline == timeline and plan.start_samples > position_samples
+        begins = plan.sounding and plan.seek_id == seek_id and plan.start_samples > position_samples
         return self.ahead_samples(plan.start_samples if begins else position_samples)
 
-    def over(self, position_samples: int, timeline: int) -> bool:
+    def over(self, position_samples: int, seek_id: int) -> bool:
         """Whether the plan's end is at a position or before it.  [audio]"""
-        return self.planned and self.plan.timeline == timeline and position_samples >= self.plan.end_samples
+        return self.planned and self.plan.seek_id == seek_id and position_samples >= self.plan.end_samples
 
     def lasts(self, position_samples: int, n_samples: int) -> bool:
         """Whether `n_samples` are ready from a position on, or all up to the plan's end.  [audio]"""
@@ -208,17 +208,17 @@ class RingReader:
     def publish(
         self,
         transport: Transport,
-        timeline: int,
+        seek_id: int,
         block_samples: int,
         underruns: int = 0,
         missed_samples: int = 0,
     ) -> None:
         """Publish the host's position, sign of life and counters for the engine.
 
-        `timeline` numbers the host's timelines, see `Transport`.  [audio]
+        `seek_id` counts the host's jumps, see `Transport`.  [audio]
         """
         words, now_ns = self._words, time.monotonic_ns()
-        write_transport(words, transport, timeline, block_samples, now_ns)
+        write_transport(words, transport, seek_id, block_samples, now_ns)
         words.u64[_HOST_HEARTBEAT] = now_ns
         words.u64[_UNDERRUNS], words.u64[_UNDERRUN_SAMPLES] = underruns, missed_samples
         words.u64[_LATE], words.u64[_STALE] = self.counters.late_blocks, self.counters.stale_blocks

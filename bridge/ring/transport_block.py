@@ -15,7 +15,7 @@ from bridge.time.transport import Grid, Transport
 from bridge.time.units import Signature, quick_beats
 
 _SEQUENCE, _FLAGS = u32("transport_sequence"), u32("transport_flags")
-_TIMELINE, _BLOCK = u32("transport_timeline"), u32("host_block_samples")
+_SEEK_ID, _BLOCK = u32("transport_timeline"), u32("host_block_samples")
 _POSITION, _WRITTEN = i64("position_samples"), u64("transport_written_ns")
 _BPM, _BEATS = f64("tempo_bpm"), f64("position_beats")
 _ANCHOR_SAMPLES, _ANCHOR_BEATS = i64("anchor_samples"), f64("anchor_beats")
@@ -23,10 +23,10 @@ _NUMERATOR, _DENOMINATOR = u32("signature_numerator"), u32("signature_denominato
 _ORIGIN, _LOOP_START, _LOOP_END = f64("bar_origin_beats"), f64("loop_start_beats"), f64("loop_end_beats")
 
 
-def write_transport(words: Words, transport: Transport, timeline: int, block_samples: int, now_ns: int) -> None:
+def write_transport(words: Words, transport: Transport, seek_id: int, block_samples: int, now_ns: int) -> None:
     """Publish a snapshot for the block of `block_samples` that begins at its position.
 
-    `timeline` is the number that counts; the snapshot's may be older.  [audio]
+    `seek_id` is the number that counts; the snapshot's may be older.  [audio]
     """
     u32_, f64_ = words.u32, words.f64
     sequence = u32_[_SEQUENCE] | 1
@@ -35,7 +35,7 @@ def write_transport(words: Words, transport: Transport, timeline: int, block_sam
     grid = transport.grid
     loop = transport.loop_beats
     u32_[_FLAGS] = (TRANSPORT_PLAYING if transport.playing else 0) | (TRANSPORT_LOOPING if loop else 0)
-    u32_[_TIMELINE] = timeline & 0xFFFFFFFF
+    u32_[_SEEK_ID] = seek_id & 0xFFFFFFFF
     u32_[_BLOCK] = block_samples
     words.i64[_POSITION] = transport.position_samples
     words.u64[_WRITTEN] = now_ns
@@ -81,7 +81,7 @@ def _copy(words: Words) -> _Copied:
     u32_, i64_, f64_ = words.u32, words.i64, words.f64
     return (
         u32_[_FLAGS],
-        u32_[_TIMELINE],
+        u32_[_SEEK_ID],
         i64_[_POSITION],
         words.u64[_WRITTEN],
         f64_[_BPM],
@@ -96,12 +96,12 @@ def _copy(words: Words) -> _Copied:
 
 
 def _checked(copied: _Copied, sample_rate_hz: int) -> tuple[Transport, int] | None:
-    flags, timeline, position, written_ns, bpm, anchor, anchor_beats, num, den, origin, start, end = copied
+    flags, seek_id, position, written_ns, bpm, anchor, anchor_beats, num, den, origin, start, end = copied
     if not all(map(math.isfinite, (bpm, anchor_beats, origin, start, end))):
         return None
     try:
         grid = Grid(sample_rate_hz, bpm, Signature(num, den), anchor, anchor_beats, origin)
         loop = (start, end) if flags & TRANSPORT_LOOPING else None
-        return Transport(bool(flags & TRANSPORT_PLAYING), position, grid, loop, timeline), written_ns
+        return Transport(bool(flags & TRANSPORT_PLAYING), position, grid, loop, seek_id), written_ns
     except ValueError:
         return None

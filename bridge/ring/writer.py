@@ -78,7 +78,7 @@ class RingWriter:
         return int(self._words.i64[_WRITTEN_END])
 
     def write(
-        self, position_samples: int, audio: Audio, generation: int, timeline: int = 0, shift_samples: int = 0
+        self, position_samples: int, audio: Audio, plan_revision: int, seek_id: int = 0, shift_samples: int = 0
     ) -> int:
         """Publish `audio` float32 [n, channels], whose first sample belongs at `position_samples`.
 
@@ -94,7 +94,7 @@ class RingWriter:
         taken = min(len(audio), n_blocks * block_samples)
         for begin in range(0, taken, block_samples):
             end = min(begin + block_samples, taken)
-            self._slots.put(self._written, position_samples + begin, generation, timeline, audio[begin:end])
+            self._slots.put(self._written, position_samples + begin, plan_revision, seek_id, audio[begin:end])
             self._written += 1
         if taken:
             words = self._words

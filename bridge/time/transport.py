@@ -100,7 +100,7 @@ class Grid:
 class Transport:
     """A snapshot of the host, valid for the block whose first sample is `position_samples`.
 
-    `loop_beats` is (start, end) if the host loops, else None. `timeline` numbers the stretches of host time
+    `loop_beats` is (start, end) if the host loops, else None. `seek_id` numbers the stretches of host time
     between jumps: the host's processor adds one at each jump and each loop pass, which distinguishes the same
     position in two passes. It is 0 if nothing counts.
     """
@@ -109,7 +109,7 @@ class Transport:
     position_samples: int
     grid: Grid
     loop_beats: tuple[float, float] | None = None
-    timeline: int = 0
+    seek_id: int = 0
 
     def __post_init__(self) -> None:
         if self.loop_beats is not None and not self.loop_beats[0] < self.loop_beats[1]:

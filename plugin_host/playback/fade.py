@@ -67,10 +67,10 @@ class Takeover:
     """Detects music whose takeover is late: its own fade is over, so the host fades the step to it."""
 
     def __init__(self) -> None:
-        self._generation = 0  # of the last plan
+        self._plan_revision = 0  # of the last plan
 
     def late(self, plan: PlaybackPlan, position: int) -> bool:
         """Whether a new plan took over before a position.  [audio]"""
-        new = plan.generation != self._generation
-        self._generation = plan.generation
+        new = plan.plan_revision != self._plan_revision
+        self._plan_revision = plan.plan_revision
         return new and plan.from_samples < position

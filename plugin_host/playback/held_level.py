@@ -24,9 +24,9 @@ class HeldLevel:
         self._fader: Fader | None = None
         self._gain = self._heard_gain = 1.0
 
-    def follow(self, fader: Fader | None, timeline: int) -> None:
-        """Use the engine's newest fader; if it is None or of another timeline, the gain stays.  [audio]"""
-        self._fader = fader if fader is not None and fader.timeline == timeline else None
+    def follow(self, fader: Fader | None, seek_id: int) -> None:
+        """Use the engine's newest fader; if it is None or of another seek id, the gain stays.  [audio]"""
+        self._fader = fader if fader is not None and fader.seek_id == seek_id else None
 
     def at(self, position_samples: int) -> int:
         """Set the position; returns the samples until the lane's gain changes next.  [audio]"""

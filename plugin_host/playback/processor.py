@@ -48,7 +48,7 @@ class Processor:
         self.drops = RingCounters()  # of all consecutive rings
         self.state = BlockState.IDLE
         self.fill_samples = 0
-        self.timeline = 0
+        self.seek_id = 0
         self.heard = RecentMusic(sample_rate_hz, channels)
         self.hold_until_samples = -FAR_SAMPLES  # a held bar continues to here, whatever the ring's plan is
         self._reader: RingReader | None = None
@@ -101,9 +101,9 @@ class Processor:
         counters.blocks += 1
         counters.samples += n_samples
         if reader is not None:
-            reader.publish(transport, self.timeline, n_samples, counters.underruns, counters.missed_samples)
+            reader.publish(transport, self.seek_id, n_samples, counters.underruns, counters.missed_samples)
             reader.look()
-        self._level.follow(None if reader is None else reader.fader, self.timeline)
+        self._level.follow(None if reader is None else reader.fader, self.seek_id)
         if transport.playing:
             done = 0
             while done < n_samples:
@@ -115,7 +115,7 @@ class Processor:
                 done += whole
         else:
             self._rest(out)
-        self.fill_samples = 0 if reader is None else reader.fill_samples(position + n_samples, self.timeline)
+        self.fill_samples = 0 if reader is None else reader.fill_samples(position + n_samples, self.seek_id)
 
     def _take_offered(self) -> RingReader | None:
         reader = self._offered
@@ -142,7 +142,7 @@ class Processor:
             self._bar_end = self._bar_start  # computed again
         if transport.position_samples != self._expected and known is not None:
             self.counters.jumps += 1
-            self.timeline += 1
+            self.seek_id += 1
             if not self._settle():
                 self._held.forget()
             if self.state in SOUNDING:
@@ -169,7 +169,7 @@ class Processor:
     def _until_plan_end(self, position: int) -> int:
         """Samples until the plan's end, if it is ahead."""
         reader = self._reader
-        if reader is None or reader.plan.timeline != self.timeline or reader.plan.end_samples <= position:
+        if reader is None or reader.plan.seek_id != self.seek_id or reader.plan.end_samples <= position:
             return FAR_SAMPLES
         return reader.plan.end_samples - position
 
@@ -178,10 +178,10 @@ class Processor:
         reader, begin, end = self._reader, 0, 0
         while len(out):
             if reader is not None:
-                begin, end = reader.read(position, out, self.timeline)
+                begin, end = reader.read(position, out, self.seek_id)
                 if self._takeover.late(reader.plan, position) and self.state == BlockState.PLAYING:
                     self._fade.join()
-                if reader.over(position, self.timeline):
+                if reader.over(position, self.seek_id):
                     begin = end = 0
             if end == 0:
                 self._missing(out, position)
@@ -192,9 +192,9 @@ class Processor:
             out, position = out[end:], position + end
 
     def _due(self, position: int) -> bool:
-        """Whether sound is due here; before the engine has a plan for this timeline, whether there was sound."""
+        """Whether sound is due here; before the engine has a plan for this seek id, whether there was sound."""
         reader = self._reader
-        if reader is None or not reader.planned or reader.plan.timeline != self.timeline:
+        if reader is None or not reader.planned or reader.plan.seek_id != self.seek_id:
             return self.state != BlockState.IDLE
         plan = reader.plan
         if self.state == BlockState.HOLDING and position < self.hold_until_samples:
@@ -212,9 +212,9 @@ class Processor:
         if reader is None:
             return True
         position = self._expected
-        reader.read(position, self._nothing, self.timeline)  # free outdated blocks: the engine needs the space
+        reader.read(position, self._nothing, self.seek_id)  # free outdated blocks: the engine needs the space
         plan = reader.look()
-        if not reader.planned or plan.timeline != self.timeline:
+        if not reader.planned or plan.seek_id != self.seek_id:
             return self.state == BlockState.IDLE and not expecting
         end = min(position + n_samples, plan.end_samples)
         if not plan.sounding or end <= max(position, plan.start_samples):

@@ -90,7 +90,7 @@ class Listener:
         self.publish()
 
     def publish(self) -> None:
-        self.reader.publish(self.transport, self.transport.timeline, BLOCK)
+        self.reader.publish(self.transport, self.transport.seek_id, BLOCK)
 
     def listen(self, n_samples: int) -> np.ndarray:
         """What a host would play: float32 [n, 2], NaN where the ring had nothing."""

@@ -177,7 +177,7 @@ class LaneHandlers:
         lane = self.lanes.of(request.whole("lane"))
         view = lane.view
         references = " ".join(sorted(lane.wanted.regions))
-        return view.state, view.written_beats, view.generation, view.seed, references, lane.listener(), view.fault
+        return view.state, view.written_beats, view.plan_revision, view.seed, references, lane.listener(), view.fault
 
     def lane_stats(self, request: Request) -> Answer:
         """lane/stats.  [control]"""

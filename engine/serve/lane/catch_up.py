@@ -18,19 +18,19 @@ from engine.serve.timeline.samples import HostSample, StreamSample, position_of
 REMADE_SECONDS = 5.0  # limit for regenerating a take up to the position its host was moved to
 
 
-def begin_behind(renderer: StreamRenderer, command: Command, transport: Transport, generation: int) -> None:
+def begin_behind(renderer: StreamRenderer, command: Command, transport: Transport, plan_revision: int) -> None:
     """Begin a play; one that the host is past is answered at once, since its sound comes only after catching up."""
     behind = renderer.output.catch_up
     here = renderer.placement.stream_of(position_of(transport))
     behind.begin(command.past, StreamSample(here - renderer.placement.unheard_samples))
     if behind.stream_behind and command.order is not None:
-        command.order.begin(generation)
+        command.order.begin(plan_revision)
 
 
 def catch_up(renderer: StreamRenderer, transport: Transport) -> Transport:
     """Update the host position; the transport by which the guard acts."""
     behind = renderer.output.catch_up
-    if not behind.stream_behind or transport.timeline != renderer.placement.timeline:
+    if not behind.stream_behind or transport.seek_id != renderer.placement.seek_id:
         return transport
     here = renderer.placement.stream_of(position_of(transport))
     if here <= renderer.placement.unheard_samples or renderer.output.stream_written > here:

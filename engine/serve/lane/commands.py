@@ -21,7 +21,7 @@ from engine.serve.timeline.due import Due, ahead_samples, due_at
 from engine.serve.timeline.phase_in import PhaseIn
 from engine.serve.timeline.samples import StreamSample
 
-Begun = Callable[[float, int, int], object]  # start_beats, generation, seed
+Begun = Callable[[float, int, int], object]  # start_beats, plan_revision, seed
 Failed = Callable[[Exception], object]
 LIST_MAX = 40  # commands listed by name
 TIMES_KEPT = 64  # per kind of command
@@ -45,11 +45,11 @@ class PlayOrder:
     needs_seconds: float = 0.0  # from its begin to its first block
     beginning: PhaseIn = field(default_factory=PhaseIn)  # the audio prompt
 
-    def begin(self, generation: int) -> None:
+    def begin(self, plan_revision: int) -> None:
         """Answer that it plays.  [generate]"""
         if not self.answered:
             self.answered = True
-            self.begun(float(self.start_beats), generation, self.seed)
+            self.begun(float(self.start_beats), plan_revision, self.seed)
 
     def fail(self, error: Exception) -> None:
         """Answer that it failed, unless already answered.  [generate]"""
@@ -117,7 +117,7 @@ class Command:
             if self.meeting is not None:
                 due = self.meeting.join(due, transport, margin_samples)
                 self.group, self.meeting = self.meeting, None
-        self.go_to(Due(due.beats, due.late or self.due.late, due.timeline), transport)
+        self.go_to(Due(due.beats, due.late or self.due.late, due.seek_id), transport)
         return self.due
 
     def go_to(self, due: Due, transport: Transport) -> None:

@@ -55,7 +55,7 @@ class LaneController:
         self.timing = LaneTiming()
         self._clock = lane.time
         self.renewal = Renewal(self._clock)
-        number, ours = weakly(self._next_generation), (lane, self.timing, self.renewal)
+        number, ours = weakly(self._next_plan_revision), (lane, self.timing, self.renewal)
         acts = weakly(self._remake), weakly(self._begin_play), weakly(self._end_play)
         self.scheduler = CommandScheduler(*ours, Levels(number, self._clock), *acts)
         self.retries = Retries(lane, acts[1], weakly(self._end))
@@ -63,7 +63,7 @@ class LaneController:
         self.candidates, self._watch = Candidates(lane, self.timing), GuardActions(lane, self.timing, number)
         self._findings = Findings(lane)
         self._order: PlayOrder | None = None  # of the renderer
-        self._state, self._generation, self._seed = IDLE, 0, 0
+        self._state, self._plan_revision, self._seed = IDLE, 0, 0
         self._waiting_from: float | None = None  # since when the first block of new music is awaited
 
     # -- commands -----------------------------------------------------------------------------------------
@@ -86,7 +86,7 @@ class LaneController:
             self.scheduler.commands.waiting.remove(command)
             self._begin_play(command, transport)
         else:
-            command.order.begin(self._generation + 1)  # its sound may be far off
+            command.order.begin(self._plan_revision + 1)  # its sound may be far off
         return due
 
     def stop(self, at: At, command: Command | None = None) -> float:
@@ -128,7 +128,7 @@ class LaneController:
         self.model, self.renderer = model, renderer
         self.scheduler.handed_over()
         begins = renderer.output.beat_map.beats_at(renderer.output.stream_written)
-        renderer.output.take_turn(position_of(transport), self._next_generation())
+        renderer.output.take_turn(position_of(transport), self._next_plan_revision())
         self.lane.events.state_changed(self.lane, self._state, begins, text)
 
     # -- every turn ---------------------------------------------------------------------------------------
@@ -205,11 +205,11 @@ class LaneController:
         renderer.output.loop_changed(loop_samples(transport, placement.curve))
         self.renderer = renderer
         self.scheduler.begins(command, renderer, before, transport)
-        same = before is not None and before.placement.timeline == placement.timeline
+        same = before is not None and before.placement.seek_id == placement.seek_id
         end = before.placement.end_samples if before is not None and same else ENDLESS
-        renderer.output.announce(min(placement.start_samples, end), self._next_generation())
+        renderer.output.announce(min(placement.start_samples, end), self._next_plan_revision())
         self._change_state(PREPARING, float(order.start_beats), left_aside(renderer.model, settings))
-        begin_behind(renderer, command, transport, self._generation)
+        begin_behind(renderer, command, transport, self._plan_revision)
 
     def _end_play(self, command: Command, transport: Transport) -> None:
         """End the music at a stop's due beat."""
@@ -226,7 +226,7 @@ class LaneController:
             self._end(IDLE, renderer.placement.start_samples)
         elif end < renderer.placement.end_samples:
             order.end_beats = renderer.placement.curve.beats_at(end)
-            renderer.end_at(end, self._next_generation())
+            renderer.end_at(end, self._next_plan_revision())
             self.scheduler.commands.make([command], renderer.placement.stream_of(end))
 
     def _remake(
@@ -235,9 +235,9 @@ class LaneController:
         """Regenerate the stream exactly from a stream sample on."""
         self._follower.remake(renderer, transport, stream_sample, settings)
 
-    def _next_generation(self) -> int:
-        self._generation += 1
-        return self._generation
+    def _next_plan_revision(self) -> int:
+        self._plan_revision += 1
+        return self._plan_revision
 
     def _placement_on(self, transport: Transport) -> StreamPlacement:
         """The placement of the order's music on the host's grid."""
@@ -258,23 +258,23 @@ class LaneController:
         if self._state == PREPARING and order is not None:
             self.timing.begun_after(now - order.ordered_seconds)
             self._change_state(PLAYING, float(order.start_beats), self.retries.came_back())
-            order.begin(self._generation)
+            order.begin(self._plan_revision)
 
     def _maybe_end(self, renderer: StreamRenderer, transport: Transport) -> None:
         if (
-            transport.timeline == renderer.placement.timeline
+            transport.seek_id == renderer.placement.seek_id
             and transport.position_samples >= renderer.placement.end_samples
         ):
             self._end(ENDED, renderer.placement.end_samples)
 
     def _end(self, state: str, end_samples: int, text: str = "") -> None:
         renderer = self.renderer
-        grid, timeline = self.lane.clock.or_standing().grid, 0
+        grid, seek_id = self.lane.clock.or_standing().grid, 0
         if renderer is not None:
-            grid, timeline = renderer.placement.grid, renderer.placement.timeline
-        generation = self._next_generation() if state == IDLE else self._generation
+            grid, seek_id = renderer.placement.grid, renderer.placement.seek_id
+        plan_revision = self._next_plan_revision() if state == IDLE else self._plan_revision
         if state != PREPARING:  # else it is retried, and the host holds its bar
-            self.lane.ring.set_plan(PlaybackPlan(generation, False, end_samples, end_samples, end_samples, timeline))
+            self.lane.ring.set_plan(PlaybackPlan(plan_revision, False, end_samples, end_samples, end_samples, seek_id))
         self.renderer = self._order = None
         for each in (self.candidates, self._watch, self._follower):
             each.forget()  # a renderer keeps a whole model alive
@@ -302,7 +302,7 @@ class LaneController:
             if self._state == PLAYING and not renderer.output.finished and transport.playing:
                 timing.saw_fill(fill, transport.position_samples >= renderer.placement.start_samples)
         self.lane.show(LaneView(
-            self._state, written, self._generation, self._seed, fill,
+            self._state, written, self._plan_revision, self._seed, fill,
             timing.fill_low_seconds, timing.first_sound_seconds, timing.realtime_ratio, rolls,
             timing.change_seconds, self.scheduler.times.text,
             (self._watch.heard, self._watch.passed, self.candidates.chosen),

@@ -25,7 +25,7 @@ def take_noted(
     renderer.output.write()
     sounding = transport.playing and transport.position_samples >= placement.start_samples
     goes_on = written > placement.unheard_samples and not renderer.output.catch_up.stream_behind
-    if sounding and goes_on and transport.timeline == placement.timeline:
+    if sounding and goes_on and transport.seek_id == placement.seek_id:
         timing.saw_fill(left / rate, sounding)
         renewal.filled(left / rate, renderer.output.ahead_samples(position_of(transport)) / rate, lead_seconds)
     return renderer.output.stream_written > written

@@ -72,4 +72,4 @@ def placement_of(order: PlayOrder, curve: TempoCurve, transport: Transport) -> S
     loop = loop_samples(transport, curve)
     if loop is not None and start < loop[1] < end and transport.position_samples < loop[1]:
         end = ENDLESS
-    return StreamPlacement(curve, zero, end, transport.timeline, StreamSample(start - zero))
+    return StreamPlacement(curve, zero, end, transport.seek_id, StreamSample(start - zero))

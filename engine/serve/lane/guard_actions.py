@@ -34,8 +34,8 @@ GUARD_SALT = 1  # keeps these seeds apart from those of candidates
 class GuardActions:
     """Acts on one lane's verdicts."""
 
-    def __init__(self, lane: Lane, timing: LaneTiming, next_generation: Callable[[], int]) -> None:
-        self._lane, self._timing, self._next_generation = lane, timing, next_generation
+    def __init__(self, lane: Lane, timing: LaneTiming, next_plan_revision: Callable[[], int]) -> None:
+        self._lane, self._timing, self._next_plan_revision = lane, timing, next_plan_revision
         self.heard = self.passed = 0
         self._renderer: StreamRenderer | None = None
         self._tries, self._cut_sample = 0, 0
@@ -100,4 +100,4 @@ class GuardActions:
         def seed_of(frame: int) -> int:
             return derived_seed(renderer.seed, GUARD_SALT, frame, self._tries)
 
-        renderer.make_again(position_of(transport), stream_sample, seed_of, context, self._next_generation())
+        renderer.make_again(position_of(transport), stream_sample, seed_of, context, self._next_plan_revision())

@@ -53,12 +53,12 @@ class HostFollower:
         timing: LaneTiming,
         renewal: Renewal,
         placement_on: Callable[[Transport], StreamPlacement],
-        next_generation: Callable[[], int],
+        next_plan_revision: Callable[[], int],
         request: PlaybackRequest,
     ) -> None:
         self._lane, self._timing, self._renewal, self._request = lane, timing, renewal, request
         self._clock = lane.time
-        self._placement_on, self._next_generation = placement_on, next_generation
+        self._placement_on, self._next_plan_revision = placement_on, next_plan_revision
         self._predictor, self._scrubbing = TempoPredictor(), Scrubbing()
         self._shifted_seconds = 0.0
         self._hoped_seconds = 0.0  # when music that could be in time was last begun
@@ -82,10 +82,10 @@ class HostFollower:
     def follow(self, renderer: StreamRenderer, transport: Transport) -> bool:
         """Follow the host's newest snapshot; True when the stream was regenerated or moved: it may have ended then."""
         self.quick = False
-        if transport.timeline != renderer.placement.timeline:
+        if transport.seek_id != renderer.placement.seek_id:
             if renderer.output.passed(transport):
                 return False
-            if self._scrubbing.awaited(transport.timeline, self._clock.now_seconds()):
+            if self._scrubbing.awaited(transport.seek_id, self._clock.now_seconds()):
                 return False
             renderer.output.loop_changed(loop_samples(transport, self.curve(transport)))
             self._jump(renderer, transport)
@@ -173,7 +173,7 @@ class HostFollower:
         renderer.output.loop_changed(loop)
         kept_from = max(renderer.codec_output.kept_from, renderer.output.kept_from)
         if kept_from <= ends < renderer.output.stream_made:
-            renderer.output.shift(position_of(transport), ends, renderer.placement, self._next_generation())
+            renderer.output.shift(position_of(transport), ends, renderer.placement, self._next_plan_revision())
         return False
 
     def _follow_curve(self, renderer: StreamRenderer, transport: Transport) -> bool:
@@ -218,7 +218,7 @@ class HostFollower:
         unheard = renderer.placement.unheard_samples
         zero = HostSample(placement.start_samples - unheard)
         placement = replace(placement, zero_samples=zero, unheard_samples=unheard)
-        renderer.output.shift(position_of(transport), unheard, placement, self._next_generation())
+        renderer.output.shift(position_of(transport), unheard, placement, self._next_plan_revision())
         return True
 
     def _lead(self, renderer: StreamRenderer, transport: Transport, curve: TempoCurve) -> None:
@@ -237,7 +237,7 @@ class HostFollower:
         renderer.steer(placement)
         if placement.end_samples != end and ends_off > OFF_SECONDS * rate:
             if end < placement.end_samples:
-                renderer.end_at(end, self._next_generation())
+                renderer.end_at(end, self._next_plan_revision())
             else:
                 self._retake(renderer, transport, HostSample(made - int(LOOK_SECONDS * rate)))
 
@@ -265,43 +265,43 @@ class HostFollower:
     ) -> None:
         """Regenerate the stream from `from_samples`, or from as near to the host as can be in time."""
         self._makes_anew(renderer.output.ahead_samples(position_of(transport)) > 0)
-        generation, placement = self._next_generation(), self._placement_here(renderer, transport)
+        plan_revision, placement = self._next_plan_revision(), self._placement_here(renderer, transport)
         ready = self._soon(transport) if ready_samples is None else ready_samples
         cut = max(ready, from_samples)
         if not renderer.output.stream_made or cut <= placement.start_samples:
             placement = placement if self._begun(renderer, transport) else self._placement_on(transport)
             renderer.output.loop_changed(loop_samples(transport, self.curve(transport)))
-            renderer.restart(self._request.settings_from(placement.unheard_samples), placement, generation)
+            renderer.restart(self._request.settings_from(placement.unheard_samples), placement, plan_revision)
             return
         settings = self._request.settings_from(renderer.placement.stream_of(cut))
-        renderer.retake(position_of(transport), cut, settings, placement, generation)
+        renderer.retake(position_of(transport), cut, settings, placement, plan_revision)
 
     def remake(
         self, renderer: StreamRenderer, transport: Transport, stream_sample: StreamSample, settings: LaneSettings
     ) -> None:
         """Regenerate the stream with other settings, exactly from a stream sample on."""
         self._makes_anew()
-        generation, placement = self._next_generation(), self._placement_here(renderer, transport)
+        plan_revision, placement = self._next_plan_revision(), self._placement_here(renderer, transport)
         if stream_sample <= placement.unheard_samples:
             renderer.output.loop_changed(loop_samples(transport, self.curve(transport)))
-            renderer.restart(settings, placement, generation)
+            renderer.restart(settings, placement, plan_revision)
             return
-        renderer.retake_at(position_of(transport), stream_sample, settings, placement, generation)
+        renderer.retake_at(position_of(transport), stream_sample, settings, placement, plan_revision)
 
     def _jump(self, renderer: StreamRenderer, transport: Transport) -> None:
         """The host has jumped: restart the music before its start, else move to music that fits the bar."""
         self._makes_anew()
-        generation, placement, to = self._next_generation(), self._placement_on(transport), self._soon(transport)
+        plan_revision, placement, to = self._next_plan_revision(), self._placement_on(transport), self._soon(transport)
         if (
             to <= placement.start_samples
             or not renderer.output.stream_made
             or made_from_start(renderer, transport, to, self._timing)
         ):
-            renderer.restart(self._request.settings_from(placement.unheard_samples), placement, generation)
+            renderer.restart(self._request.settings_from(placement.unheard_samples), placement, plan_revision)
         elif to >= placement.end_samples:
             renderer.output.host_beyond_end(placement)
         else:
-            self._move(renderer, transport, to, placement, generation)
+            self._move(renderer, transport, to, placement, plan_revision)
 
     def _catch_up(self, renderer: StreamRenderer, transport: Transport) -> None:
         """The music is late: come in again on a bar line that can be met with time to spare."""
@@ -310,7 +310,7 @@ class HostFollower:
         to = curve.bar_start(curve.next_bar(HostSample(self._soon(transport) + spare)))
         placement = self._placement_on(transport)
         if to < placement.end_samples:
-            self._move(renderer, transport, to, placement, self._next_generation())
+            self._move(renderer, transport, to, placement, self._next_plan_revision())
 
     def _move(
         self,
@@ -318,7 +318,7 @@ class HostFollower:
         transport: Transport,
         to: HostSample,
         placement: StreamPlacement,
-        generation: int,
+        plan_revision: int,
     ) -> None:
         stream_sample = fitting_sample(renderer, to, placement.curve)
         renderer.move(
@@ -327,7 +327,7 @@ class HostFollower:
             to,
             self._request.settings_from(stream_sample),
             placement,
-            generation,
+            plan_revision,
         )
 
     def _behind(self, renderer: StreamRenderer, transport: Transport) -> bool:

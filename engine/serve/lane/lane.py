@@ -67,7 +67,7 @@ class LaneView:
 
     state: str = IDLE
     written_beats: float = 0.0
-    generation: int = 0
+    plan_revision: int = 0
     seed: int = 0
     fill_seconds: float = 0.0
     fill_low_seconds: float = 0.0

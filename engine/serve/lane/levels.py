@@ -26,8 +26,8 @@ REST_SECONDS = 0.1  # between two: all made music passes the last stage again
 class Levels:
     """One lane's levels; all [generate]."""
 
-    def __init__(self, next_generation: Callable[[], int], clock: Clock) -> None:
-        self._next_generation, self._clock = next_generation, clock
+    def __init__(self, next_plan_revision: Callable[[], int], clock: Clock) -> None:
+        self._next_plan_revision, self._clock = next_plan_revision, clock
         self._written_seconds = 0.0
 
     def follow(
@@ -54,7 +54,7 @@ class Levels:
             self._written_seconds = now
             same = [one for one, other in zip(wanted, told, strict=False) if one == other]
             changed = wanted[len(same) :] or [(told[len(same)][0], same[-1][1] if same else now_gain)]
-            renderer.output.refade(position_of(transport), changed, self._next_generation())
+            renderer.output.refade(position_of(transport), changed, self._next_plan_revision())
         if now_gain != gain:
             commands.make([each for each in fresh if not each.slow], stream_now)
         renderer.output.fader.tell(gain, points)
@@ -73,13 +73,13 @@ class Levels:
         `to_come`: waiting changes, for which the engine may be late; stream sample, gain from there on.
         """
         if renderer is None:
-            ring.set_fader(Fader(base.gain, (), transport.timeline))
+            ring.set_fader(Fader(base.gain, (), transport.seek_id))
             return
         placement = renderer.placement
         gain, later = renderer.output.fader.standing(placement.stream_of(position_of(transport)))
         changes = sorted([*later, *to_come], key=lambda each: each[0])[:FADER_CHANGES]
         told = tuple((placement.host_of(stream_sample), to) for stream_sample, to in changes)
-        ring.set_fader(Fader(gain, told, placement.timeline))
+        ring.set_fader(Fader(gain, told, placement.seek_id))
 
 
 def gain_points(

@@ -353,7 +353,7 @@ class CommandScheduler:
 
     def hear(self, renderer: StreamRenderer | None, transport: Transport) -> None:
         """Send events for the commands that the host has reached."""
-        if renderer is None or not transport.playing or transport.timeline != renderer.placement.timeline:
+        if renderer is None or not transport.playing or transport.seek_id != renderer.placement.seek_id:
             return
         here = renderer.placement.stream_of(position_of(transport))
         self.commands.postpone(here, renderer.output.stream_written, self.base)

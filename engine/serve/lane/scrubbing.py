@@ -9,11 +9,11 @@ class Scrubbing:
     """Watches a host's jumps; the first of several is followed at once. [generate]"""
 
     def __init__(self) -> None:
-        self._timeline, self._since, self._quick = 0, 0.0, False
+        self._seek_id, self._since, self._quick = 0, 0.0, False
 
-    def awaited(self, timeline: int, now_seconds: float) -> bool:
-        """Whether the host's jump to `timeline` followed another so closely that one more may come."""
-        if timeline != self._timeline:
+    def awaited(self, seek_id: int, now_seconds: float) -> bool:
+        """Whether the host's jump to `seek_id` followed another so closely that one more may come."""
+        if seek_id != self._seek_id:
             self._quick = now_seconds - self._since < SETTLE_SECONDS
-            self._timeline, self._since = timeline, now_seconds
+            self._seek_id, self._since = seek_id, now_seconds
         return self._quick and now_seconds - self._since < SETTLE_SECONDS

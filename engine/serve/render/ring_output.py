@@ -1,7 +1,7 @@
 """Writes a stream's samples into a lane's ring at host positions, through loops and plan changes.
 
 When the host loops, the stream goes on while positions start again: music behind the loop's end is written for the
-next pass, with the next timeline number, before the host gets there.
+next pass, with the next seek id, before the host gets there.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ class RingOutput:
     def steer(self, stream_sample: StreamSample, placement: StreamPlacement) -> None:
         """Change the placement of the same pass from a stream sample on; made music stays."""
         self.placement = placement
-        self.writing = replace(placement, zero_samples=self.writing.zero_samples, timeline=self.writing.timeline)
+        self.writing = replace(placement, zero_samples=self.writing.zero_samples, seek_id=self.writing.seek_id)
         self.beat_map.lay(stream_sample, self.writing)
 
     def join(self, placement: StreamPlacement, loop: tuple[HostSample, HostSample] | None, host: HostSample) -> None:
@@ -161,7 +161,7 @@ class RingOutput:
         self.stream_written = StreamSample(self.stream_written + early)
         self._pending = torch.cat([self._pending, out[early:]])
 
-    def refade(self, host: HostSample, points: list[tuple[StreamSample, float]], generation: int) -> None:
+    def refade(self, host: HostSample, points: list[tuple[StreamSample, float]], plan_revision: int) -> None:
         """Set gains from stream samples on; made music is written again, for a host at `host`."""
         for stream_sample, gain in points:
             self.fader.fade(stream_sample, gain)
@@ -172,16 +172,16 @@ class RingOutput:
             self._feed(self._stage.kept(stream_sample, fed), stream_sample)
             self._wrap(host)
             begin, writing = self.writing.host_of(self.stream_written), self.writing
-            self.write(generation)  # before the plan changes: a host that is there meanwhile finds the blocks
-            self.announce(begin, generation, writing)
+            self.write(plan_revision)  # before the plan changes: a host that is there meanwhile finds the blocks
+            self.announce(begin, plan_revision, writing)
             self.ring.set_reach(self.placement.host_of(self.stream_written))
 
-    def write(self, generation: int | None = None) -> int:
+    def write(self, plan_revision: int | None = None) -> int:
         """Write pending samples to the ring as far as there is room; returns how many.
 
-        The blocks get the plan's generation, or `generation`, whose plan is set later.
+        The blocks get the plan's revision, or `plan_revision`, whose plan is set later.
         """
-        of = self.ring.plan.generation if generation is None else generation
+        of = self.ring.plan.plan_revision if plan_revision is None else plan_revision
         total = 0
         behind = min(max(0, self.catch_up.stream_behind - self.stream_written), len(self._pending))
         self.stream_written, self._pending = StreamSample(self.stream_written + behind), self._pending[behind:]
@@ -192,7 +192,7 @@ class RingOutput:
                 count = min(count, self.loop[1] - begin)
             part = self._pending[:count].numpy()
             shift = self.placement.zero_samples - self.writing.zero_samples
-            taken = self.ring.write(begin, part, of, self.writing.timeline, shift)
+            taken = self.ring.write(begin, part, of, self.writing.seek_id, shift)
             self._pending = self._pending[taken:]
             self.stream_written = StreamSample(self.stream_written + taken)
             total += taken
@@ -209,61 +209,63 @@ class RingOutput:
         while from_samples < end <= self.writing.host_of(self.stream_written):
             wrap = self.writing.stream_of(end)
             zero = HostSample(self.writing.zero_samples - (end - start))
-            self.writing = replace(self.writing, zero_samples=zero, timeline=self.writing.timeline + 1)
+            self.writing = replace(self.writing, zero_samples=zero, seek_id=self.writing.seek_id + 1)
             self.beat_map.lay(max(wrap, self._stream_begun), self.writing)
             from_samples = start
 
-    def end_at(self, end_samples: HostSample, generation: int) -> None:
+    def end_at(self, end_samples: HostSample, plan_revision: int) -> None:
         """End the music at a host position, with a fade before it if made music reaches beyond."""
         made = self.stream_made
         self.placement = replace(self.placement, end_samples=max(end_samples, self.placement.zero_samples))
         if self.stream_end >= made:
-            self.announce(self.placement.host_of(made), generation)
+            self.announce(self.placement.host_of(made), plan_revision)
             return
         seconds = FADE_SECONDS + units.SAMPLES_PER_FRAME / units.CODEC_RATE_HZ
         begin = HostSample(end_samples - int(seconds * self.ring.form.sample_rate_hz))
         stream_sample = max(self.kept_from, self.placement.stream_of(begin))
         begin = self.placement.host_of(stream_sample)
-        self.announce(begin, generation)
+        self.announce(begin, plan_revision)
         audio = self._stage.once_more(stream_sample, self.stream_end)
-        self.ring.write(begin, audio.numpy(), generation, self.placement.timeline)
+        self.ring.write(begin, audio.numpy(), plan_revision, self.placement.seek_id)
         self._pending, self.stream_written = self._pending[:0], max(self.stream_written, self.stream_end)
         self._stage.go_on_at(self.stream_written)
 
     # -- the plan -------------------------------------------------------------------------------------
 
     def passed(self, transport: Transport) -> bool:
-        """Follow the host's new timeline number; True if it is the loop pass that was written ahead."""
-        passes = transport.timeline - self.placement.timeline
-        if self.loop is None or not 0 < passes <= self.writing.timeline - self.placement.timeline:
+        """Follow the host's new seek id; True if it is the loop pass that was written ahead."""
+        passes = transport.seek_id - self.placement.seek_id
+        if self.loop is None or not 0 < passes <= self.writing.seek_id - self.placement.seek_id:
             return False
         start, end = self.loop
         if not 0 <= transport.position_samples - start < PASS_SECONDS * transport.sample_rate_hz:
             return False
         zero = HostSample(self.placement.zero_samples - passes * (end - start))
-        self.placement = replace(self.placement, zero_samples=zero, timeline=transport.timeline)
+        self.placement = replace(self.placement, zero_samples=zero, seek_id=transport.seek_id)
         plan = self.ring.plan
-        if plan.timeline <= transport.timeline:  # else the plan is for a later pass and stays
-            begin = HostSample(plan.from_samples) if plan.timeline == transport.timeline else start
-            self.announce(begin, plan.generation)
+        if plan.seek_id <= transport.seek_id:  # else the plan is for a later pass and stays
+            begin = HostSample(plan.from_samples) if plan.seek_id == transport.seek_id else start
+            self.announce(begin, plan.plan_revision)
         self.ring.set_reach(self.placement.host_of(self.stream_written))
         return True
 
-    def announce(self, from_samples: HostSample, generation: int, placement: StreamPlacement | None = None) -> None:
+    def announce(self, from_samples: HostSample, plan_revision: int, placement: StreamPlacement | None = None) -> None:
         """Send the host a plan: older blocks count up to `from_samples`."""
         placement = placement or self.placement
         plan = PlaybackPlan(
-            generation, True, from_samples, placement.start_samples, placement.end_samples, placement.timeline
+            plan_revision, True, from_samples, placement.start_samples, placement.end_samples, placement.seek_id
         )
         self.ring.set_plan(plan)
 
-    def announce_here(self, host: HostSample, generation: int) -> None:
+    def announce_here(self, host: HostSample, plan_revision: int) -> None:
         """Send a host at `host` a plan: older blocks count up to the writing position, maybe a loop pass later."""
         self._wrap(host)
-        self.announce(self.writing.host_of(self.stream_written), generation, self.writing)
+        self.announce(self.writing.host_of(self.stream_written), plan_revision, self.writing)
         self.ring.set_reach(self.placement.host_of(self.stream_written))
 
-    def shift(self, host: HostSample, from_sample: StreamSample, placement: StreamPlacement, generation: int) -> None:
+    def shift(
+        self, host: HostSample, from_sample: StreamSample, placement: StreamPlacement, plan_revision: int
+    ) -> None:
         """Write made music again, elsewhere in the ring, from `from_sample` on.
 
         `placement` has another zero (the start moves), or the loop has just changed.
@@ -274,9 +276,9 @@ class RingOutput:
         self.placement = placement
         self.go_on_at(begin)
         self._feed(self._stage.kept(begin, fed), begin)
-        self.take_turn(host, generation)
+        self.take_turn(host, plan_revision)
 
-    def take_turn(self, host: HostSample, generation: int) -> None:
+    def take_turn(self, host: HostSample, plan_revision: int) -> None:
         """Let pending samples replace the ring's older blocks."""
-        self.announce_here(host, generation)
+        self.announce_here(host, plan_revision)
         self.write()

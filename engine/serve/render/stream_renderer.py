@@ -128,12 +128,12 @@ class StreamRenderer:
 
     # -- regeneration -----------------------------------------------------------------------------------
 
-    def restart(self, settings: LaneSettings, placement: StreamPlacement, generation: int) -> None:
+    def restart(self, settings: LaneSettings, placement: StreamPlacement, plan_revision: int) -> None:
         """Restart from the first frame, with other settings or another placement; nothing was heard yet."""
         self.settings = settings
         self.output.fader.moved()
         self._begin(placement)
-        self.output.announce(placement.start_samples, generation)
+        self.output.announce(placement.start_samples, plan_revision)
 
     def redraw(self, settings: LaneSettings) -> bool:
         """Draw frames that no step has begun with other settings, without rewind or prefill.
@@ -156,7 +156,7 @@ class StreamRenderer:
         cut_samples: HostSample,
         settings: LaneSettings,
         placement: StreamPlacement,
-        generation: int,
+        plan_revision: int,
     ) -> None:
         """Regenerate everything from `cut_samples` on for a host at `host`, with other settings, tempo curve or end.
 
@@ -166,7 +166,7 @@ class StreamRenderer:
         self._cut_from(
             self.codec_output.rates.start_of(max(0, self.placement.frame_at(cut_samples))), settings, placement
         )
-        self.output.announce_here(host, generation)
+        self.output.announce_here(host, plan_revision)
 
     def retake_at(
         self,
@@ -174,7 +174,7 @@ class StreamRenderer:
         stream_sample: StreamSample,
         settings: LaneSettings,
         placement: StreamPlacement,
-        generation: int,
+        plan_revision: int,
     ) -> None:
         """Regenerate everything from exactly `stream_sample` on; the old music sounds up to it.
 
@@ -184,7 +184,7 @@ class StreamRenderer:
         hold = self.codec_output.rates.codec_of(stream_sample) - self.codec_output.out_of(frame)
         self._cut(frame, settings, self._reached(placement, self.codec_output.stream_of(frame)), hold, placed=True)
         self.output.go_on_at(max(stream_sample, self.output.stream_written))
-        self.output.announce_here(host, generation)
+        self.output.announce_here(host, plan_revision)
 
     def move(
         self,
@@ -193,7 +193,7 @@ class StreamRenderer:
         to_samples: HostSample,
         settings: LaneSettings,
         placement: StreamPlacement,
-        generation: int,
+        plan_revision: int,
     ) -> None:
         """After a jump, or when late: move `stream_samples` to `to_samples`.
 
@@ -205,7 +205,7 @@ class StreamRenderer:
         unheard = min(placement.unheard_samples, stream_samples)  # heard from there on, its beginning too
         zero = HostSample(to_samples - stream_samples)
         self._cut(frame, settings, replace(placement, zero_samples=zero, unheard_samples=unheard))
-        self.output.announce_here(host, generation)
+        self.output.announce_here(host, plan_revision)
 
     def make_again(
         self,
@@ -213,7 +213,7 @@ class StreamRenderer:
         stream_sample: StreamSample,
         seed_of: Callable[[int], int],
         context_frames: int | None,
-        generation: int,
+        plan_revision: int,
     ) -> None:
         """Regenerate everything from `stream_sample` on with another seed: `seed_of` the frame where it begins.
 
@@ -221,7 +221,7 @@ class StreamRenderer:
         """
         frame = self._cut_from(self.codec_output.rates.codec_of(stream_sample), self.settings, self.placement)
         self.stream.reseed(seed_of(frame))
-        self.output.announce_here(host, generation)
+        self.output.announce_here(host, plan_revision)
         if context_frames is not None:
             self.stream.rewind(self.stream.n_frames, context_frames)
 
@@ -306,10 +306,10 @@ class StreamRenderer:
         self._tune()
         self.version += 1
 
-    def end_at(self, end_samples: HostSample, generation: int) -> None:
+    def end_at(self, end_samples: HostSample, plan_revision: int) -> None:
         """End the music at a host position, with a short fade; made music beyond it is dropped."""
         self.version += 1
-        self.output.end_at(end_samples, generation)
+        self.output.end_at(end_samples, plan_revision)
         self._set_total()
 
     def quiet_change(self, settings: LaneSettings) -> None:

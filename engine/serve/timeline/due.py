@@ -22,14 +22,14 @@ PASS_SECONDS = 0.5  # within which a loop pass is noticed
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """The beat on which a command takes effect; `timeline` is the host's first timeline number for which it holds.
+    """The beat on which a command takes effect; `seek_id` is the host's first for which it holds.
 
     `late`: the beat asked for was missed, and this is the next one.  [any]
     """
 
     beats: Fraction
     late: bool = False
-    timeline: int = 0
+    seek_id: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,44 +67,44 @@ def due_at(at: At, transport: Transport, margin_samples: int) -> Due:
     if explicit and (ahead is None) and place > transport.position_samples:
         return here  # behind the loop's end: it waits
     if explicit and loop is not None and loop.start <= place < loop.end:
-        return Due(here.beats, True, transport.timeline + 1)
+        return Due(here.beats, True, transport.seek_id + 1)
     following = At("beat") if not at.word else At("bar") if at.bar is not None else at
     found = _next_place(following, transport, margin)
-    return Due(found.beats, True, found.timeline)
+    return Due(found.beats, True, found.seek_id)
 
 
 def _next_place(at: At, transport: Transport, margin: int) -> Due:
     """The first such beat at least `margin` ahead; an explicit one as it is."""
-    grid, timeline, loop = transport.grid, transport.timeline, loop_ahead(transport)
+    grid, seek_id, loop = transport.grid, transport.seek_id, loop_ahead(transport)
     if not at.word or at.bar is not None:
         return Due(at.resolve(grid, transport.position_samples))
     begin = transport.position_samples + margin
     if loop is not None and begin >= loop.end:
         passes, into = divmod(begin - loop.end, loop.length)
-        begin, timeline = loop.start + into, timeline + passes + 1
+        begin, seek_id = loop.start + into, seek_id + passes + 1
     beats = at.resolve(grid, begin)
     if loop is None or grid.sample_at(beats) < loop.end:
-        return Due(beats, timeline=timeline)
+        return Due(beats, seek_id=seek_id)
     beats = at.resolve(grid, loop.start)  # in the next pass; without one there, the loop's start
     if grid.sample_at(beats) >= loop.end:
         beats = grid.beats_at(loop.start)
-    return Due(beats, timeline=timeline + 1)
+    return Due(beats, seek_id=seek_id + 1)
 
 
 def _wrapped(transport: Transport, margin: int) -> Due:
     """The beat `margin` samples ahead of the host, through loop ends."""
-    position, timeline, loop = transport.position_samples + margin, transport.timeline, loop_ahead(transport)
+    position, seek_id, loop = transport.position_samples + margin, transport.seek_id, loop_ahead(transport)
     if loop is not None and position >= loop.end:
         passes, into = divmod(position - loop.end, loop.length)
-        position, timeline = loop.start + into, timeline + passes + 1
-    return Due(transport.grid.beats_at(position), timeline=timeline)
+        position, seek_id = loop.start + into, seek_id + passes + 1
+    return Due(transport.grid.beats_at(position), seek_id=seek_id)
 
 
 def ahead_samples(due: Due, transport: Transport) -> int | None:
     """Samples until the host reaches a due beat; None if it will not without a jump.  [any]"""
     place, here = transport.grid.sample_at(due.beats), transport.position_samples
     loop = loop_ahead(transport)
-    passes = max(0, due.timeline - transport.timeline)
+    passes = max(0, due.seek_id - transport.seek_id)
     if loop is None:
         return place - here if place >= here else None
     if place >= here and not passes and place < loop.end:
@@ -116,10 +116,10 @@ def ahead_samples(due: Due, transport: Transport) -> int | None:
 
 def advanced_samples(before: Transport, now: Transport) -> int | None:
     """Samples that the host advanced between two snapshots, through loop passes; None for a jump.  [any]"""
-    if now.timeline == before.timeline:
+    if now.seek_id == before.seek_id:
         moved = now.position_samples - before.position_samples
         return moved if moved >= 0 else None
-    loop, passes = loop_ahead(before), now.timeline - before.timeline
+    loop, passes = loop_ahead(before), now.seek_id - before.seek_id
     if loop is None or passes < 0:
         return None
     into = now.position_samples - loop.start

@@ -47,7 +47,7 @@ class HostClock:
             grid = grid.retuned(position, bpm)
         if signature != grid.signature:
             grid = grid.resigned(grid.bar_start(grid.bar_at(position)), signature)
-        return Transport(playing, position, grid, None, before.timeline + jumped)
+        return Transport(playing, position, grid, None, before.seek_id + jumped)
 
     def tap(self, downbeat: bool) -> Tapped | None:
         """Take a tap now, the first of a bar if `downbeat`; None while the taps give no tempo yet.
@@ -70,7 +70,7 @@ class HostClock:
             grid = before.grid.retuned(before.position_samples, bpm)
             grid = grid.moved(before.position_samples, float(grid.beats_at(before.position_samples)) + moved)
             jumped = abs(moved) > SAME_PLACE_BEATS
-            self._told = replace(before, grid=grid, timeline=before.timeline + jumped), now
+            self._told = replace(before, grid=grid, seek_id=before.seek_id + jumped), now
         return found
 
     @property

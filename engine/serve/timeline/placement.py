@@ -35,13 +35,13 @@ class StreamPlacement:
     curve: TempoCurve
     zero_samples: HostSample
     end_samples: HostSample = ENDLESS
-    timeline: int = 0
+    seek_id: int = 0
     unheard_samples: StreamSample = FIRST
 
     @staticmethod
-    def on(grid: HostGrid, zero_samples: int, end_samples: int = ENDLESS_SAMPLES, timeline: int = 0) -> StreamPlacement:
+    def on(grid: HostGrid, zero_samples: int, end_samples: int = ENDLESS_SAMPLES, seek_id: int = 0) -> StreamPlacement:
         """A placement on a straight tempo curve.  [any]"""
-        return StreamPlacement(TempoCurve.straight(grid), HostSample(zero_samples), HostSample(end_samples), timeline)
+        return StreamPlacement(TempoCurve.straight(grid), HostSample(zero_samples), HostSample(end_samples), seek_id)
 
     @property
     def grid(self) -> HostGrid:

@@ -67,7 +67,7 @@ class TempoPredictor:
         before = self._newest[0] if self._newest is not None else None
         seconds = float(samples_to_seconds(transport.position_samples, transport.sample_rate_hz))
         here = _Seen(seconds, transport.position_beats, transport.tempo_bpm)
-        if before is None or before.timeline != transport.timeline or not transport.playing:
+        if before is None or before.seek_id != transport.seek_id or not transport.playing:
             self._changes.clear()
             self._changes.append(here)
             return 0.0

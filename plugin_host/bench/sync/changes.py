@@ -116,7 +116,7 @@ def measure_change(stage: Stage, change: Change) -> SceneResults:
 
 def _events(recording: Recording) -> list[int]:
     """Recorded samples at which the host jumped, started or changed its tempo, except the start of the run."""
-    seen = {*recording.changes(Noted.TIMELINE), *recording.changes(Noted.TEMPO), *recording.changes(Noted.PLAYING)}
+    seen = {*recording.changes(Noted.SEEK_ID), *recording.changes(Noted.TEMPO), *recording.changes(Noted.PLAYING)}
     playing = recording.log[:, Noted.PLAYING] > 0
     first = recording.log[np.argmax(playing), Noted.RECORDED] if playing.any() else 0
     return sorted(sample for sample in seen if sample > first)
@@ -159,7 +159,7 @@ def measure_loop(stage: Stage, passes: int = LOOPS) -> SceneResults:
         run.to_the_end()
     recording, found = run.recording(), SceneResults()
     beats = beats_heard(onsets(recording.audio, RATE_HZ), recording).without(bias_of(plot)[0])
-    returns = recording.changes(Noted.TIMELINE)
+    returns = recording.changes(Noted.SEEK_ID)
     early = _near(beats.seconds, returns)
     found.add(f"loop: passes of 4 bars at {grid.tempo_bpm:g} bpm", len(returns))
     found.add("loop: phase error, median", beats.median_ms, "ms")

@@ -29,7 +29,7 @@ class Noted(IntEnum):
     PLAYING = 5
     STATE = 6
     FILL = 7
-    TIMELINE = 8
+    SEEK_ID = 8
     SECONDS = 9
 
 
@@ -116,7 +116,7 @@ class Recorder(Host):
         row, processor = self._rows[self._n_rows], self.processor
         row[:] = (
             self._n_heard, len(part), transport.position_samples, transport.position_beats, transport.tempo_bpm,
-            transport.playing, processor.state, processor.fill_samples, processor.timeline, time.monotonic(),
+            transport.playing, processor.state, processor.fill_samples, processor.seek_id, time.monotonic(),
         )  # fmt: skip
         self._heard[self._n_heard : self._n_heard + len(part)] = part
         self._n_rows += 1

@@ -11,9 +11,9 @@ class HeldLevel {
 public:
     explicit HeldLevel(int n_glide) : n_(n_glide), done_(n_glide), glide_(n_glide) {}
 
-    // The engine's newest word; of another timeline, or null, the lane stays as loud as it is.  [audio]
-    void follow(const Fader* fader, uint32_t timeline) {
-        known_ = fader && fader->told && fader->timeline == timeline;
+    // The engine's newest word; of another seek id, or null, the lane stays as loud as it is.  [audio]
+    void follow(const Fader* fader, uint32_t seek_id) {
+        known_ = fader && fader->told && fader->seek_id == seek_id;
         if (known_) fader_ = *fader;
     }
     // Be at a position; returns the samples until the lane's gain changes next.  [audio]

@@ -88,7 +88,7 @@ void LaneHost::part(const float* const* in, float* const* out, int from, int n, 
     tell(transport);
     if (offline && (values_.on(p_generate) || values_.on(p_capture))) wait_for_engine(n, transport);
     processor_.process(wet_.data(), n, transport);
-    shared_.timeline = processor_.timeline();
+    shared_.seek_id = processor_.seek_id();
     values_.set(p_underruns, static_cast<float>(processor_.counters.underruns % 16777216));
     const float* inputs[2];
     for (int c = 0; c < processor_.channels(); ++c) inputs[c] = in[c] + from;
@@ -111,7 +111,7 @@ bool LaneHost::ready(int n, const Transport& transport) {
     if (!recorder_.prepared()) return false;
     if (!values_.on(p_generate)) return true;
     if (!shared_.handled_on || shared_.handled_offs != shared_.offs) return false;
-    if (shared_.handled_timeline != processor_.timeline()) return false;
+    if (shared_.handled_seek_id != processor_.seek_id()) return false;
     return !shared_.expecting || processor_.ready(n, transport.position_samples, true);
 }
 
@@ -141,7 +141,7 @@ void LaneHost::prepare_to_record(const Transport& transport) {
 
 bool LaneHost::caught_up(int n, const Transport& transport, const Transport& standing) {
     processor_.look_ahead(n, standing);
-    shared_.timeline = processor_.timeline();
+    shared_.seek_id = processor_.seek_id();
     if (!ready(n, transport)) return false;
     gave_up_ = false;
     return true;

@@ -26,10 +26,10 @@ void Processor::process(float* out, int n, const Transport& transport) {
     ++counters.blocks;
     counters.samples += n;
     if (reader_) {
-        reader_->publish(transport, timeline(), n, counters.underruns, counters.missed_samples);
+        reader_->publish(transport, seek_id(), n, counters.underruns, counters.missed_samples);
         reader_->look();
     }
-    level_.follow(reader_ ? &reader_->fader() : nullptr, timeline());
+    level_.follow(reader_ ? &reader_->fader() : nullptr, seek_id());
     if (transport.playing) {
         int done = 0;
         while (done < n) {
@@ -57,14 +57,14 @@ void Processor::look_ahead(int n, const Transport& transport) {
     reader_ = take_offered();
     follow(transport, n);
     expected_ = transport.position_samples;
-    if (reader_) reader_->publish(transport, timeline(), n, counters.underruns, counters.missed_samples);
+    if (reader_) reader_->publish(transport, seek_id(), n, counters.underruns, counters.missed_samples);
     reader_ = nullptr;
     held_ring_.store(nullptr);
 }
 
 int64_t Processor::fill_at(int64_t position) const {
     const Plan& plan = reader_->plan();
-    const bool ahead = plan.sounding && plan.timeline == timeline() && plan.start_samples > position;
+    const bool ahead = plan.sounding && plan.seek_id == seek_id() && plan.start_samples > position;
     return reader_->ahead(ahead ? plan.start_samples : position);
 }
 
@@ -103,7 +103,7 @@ void Processor::follow(const Transport& transport, int n) {
     }
     if (transport.position_samples != expected_ && known_) {
         ++counters.jumps;
-        timeline_.store(timeline() + 1, std::memory_order_relaxed);
+        seek_id_.store(seek_id() + 1, std::memory_order_relaxed);
         if (!settle()) held_.forget();
         if (state_ == State::playing || state_ == State::holding) {
             fade_.join();
@@ -128,7 +128,7 @@ void Processor::find_bar(int64_t position) {
 }
 
 int64_t Processor::until_plan_end(int64_t position) const {
-    if (!reader_ || reader_->plan().timeline != timeline() || reader_->plan().end_samples <= position)
+    if (!reader_ || reader_->plan().seek_id != seek_id() || reader_->plan().end_samples <= position)
         return far_samples;
     return reader_->plan().end_samples - position;
 }
@@ -136,7 +136,7 @@ int64_t Processor::until_plan_end(int64_t position) const {
 // A part of the block that lies in one bar and on one side of the plan's end.
 void Processor::part(float* out, int n, int64_t position) {
     while (n > 0) {
-        Stretch found = reader_ ? reader_->read(position, out, n, timeline()) : Stretch{};
+        Stretch found = reader_ ? reader_->read(position, out, n, seek_id()) : Stretch{};
         if (reader_ && late_takeover(position) && state_ == State::playing) fade_.join();
         if (found.end && over(position)) found = Stretch{};
         if (found.end == 0) {
@@ -154,18 +154,18 @@ void Processor::part(float* out, int n, int64_t position) {
 // Other music that was to take over before now comes in the middle of its own fade: only the step to it fades here.
 bool Processor::late_takeover(int64_t position) {
     const Plan& plan = reader_->plan();
-    const bool is_new = plan.generation != generation_;
-    generation_ = plan.generation;
+    const bool is_new = plan.plan_revision != plan_revision_;
+    plan_revision_ = plan.plan_revision;
     return is_new && plan.from_samples < position;
 }
 
 bool Processor::over(int64_t position) const {
     const Plan& plan = reader_->plan();
-    return plan.timeline == timeline() && reader_->planned() && position >= plan.end_samples;
+    return plan.seek_id == seek_id() && reader_->planned() && position >= plan.end_samples;
 }
 
 bool Processor::due(int64_t position) const {
-    if (!reader_ || !reader_->planned() || reader_->plan().timeline != timeline()) return state_ != State::idle;
+    if (!reader_ || !reader_->planned() || reader_->plan().seek_id != seek_id()) return state_ != State::idle;
     const Plan& plan = reader_->plan();
     if (state_ == State::holding && position < hold_until_.load(std::memory_order_relaxed)) return true;
     if (!plan.sounding || position >= plan.end_samples) return false;
@@ -177,9 +177,9 @@ bool Processor::ready(int n, int64_t position, bool expecting) {
     reader_ = take_offered();
     bool whole = true;
     if (reader_) {
-        reader_->read(position, nullptr, 0, timeline());  // give back what is overtaken: the engine needs the room
+        reader_->read(position, nullptr, 0, seek_id());  // give back what is overtaken: the engine needs the room
         const Plan plan = reader_->look();
-        if (!reader_->planned() || plan.timeline != timeline()) {
+        if (!reader_->planned() || plan.seek_id != seek_id()) {
             whole = state_ == State::idle && !expecting;
         } else if (plan.sounding) {
             const int64_t end = std::min(position + n, plan.end_samples);

@@ -41,7 +41,7 @@ public:
     // A held bar goes on to that position, whatever the ring's plan says.  [session]
     void hold_until(int64_t position) { hold_until_.store(position, std::memory_order_relaxed); }
 
-    uint32_t timeline() const { return timeline_.load(std::memory_order_relaxed); }
+    uint32_t seek_id() const { return seek_id_.load(std::memory_order_relaxed); }
     State state() const { return state_; }
     // Have memory there before the audio thread needs it: for a bar twice as long as the present one, so that a change
     // of tempo finds it as well. Ask for it again and again.  [session]
@@ -76,14 +76,14 @@ private:
     HeldBar held_;
     HeldLevel level_;
     State state_ = State::idle;
-    std::atomic<uint32_t> timeline_{0};
+    std::atomic<uint32_t> seek_id_{0};
     std::atomic<RingReader*> offered_{nullptr}, held_ring_{nullptr};
     std::atomic<int64_t> bar_samples_{0}, hold_until_{INT64_MIN};
     RingReader* reader_ = nullptr;
     Grid grid_;
     bool known_ = false;
     bool in_bar_ = true;  // what fades belongs into the held bar too: its two sides are neighbours there
-    uint32_t generation_ = 0;  // of the plan that the music was last read by
+    uint32_t plan_revision_ = 0;  // of the plan that the music was last read by
     int64_t expected_ = 0, bar_start_ = 0, bar_end_ = 0, half_beat_samples_ = 0;
 };
 

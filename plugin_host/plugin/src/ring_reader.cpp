@@ -12,7 +12,7 @@ namespace {
 constexpr uint64_t heartbeat_limit_ns = 500000000u;
 constexpr int drops_max = 1024;
 constexpr int sequence_tries = 8;
-constexpr uint32_t timelines_ahead_max = 1024;
+constexpr uint32_t seeks_ahead_max = 1024;
 constexpr float loudest_energy = 1e30f;
 constexpr double gain_max = 8.0;
 
@@ -96,7 +96,7 @@ const float* RingReader::audio(uint64_t number) const {
     return payload + (number & (capacity_ - 1)) * size_t(block_samples_) * channels_;
 }
 
-Stretch RingReader::read(int64_t position, float* out, int n, uint32_t timeline) {
+Stretch RingReader::read(int64_t position, float* out, int n, uint32_t seek_id) {
     const int64_t last = position + n;
     look();
     const uint64_t published = written();
@@ -107,9 +107,9 @@ Stretch RingReader::read(int64_t position, float* out, int n, uint32_t timeline)
     for (; at < published && drops < drops_max; ++at, begun_ = false) {
         Slot found{};
         const bool whole = slot(at, found);
-        const int count = whole ? usable(found, timeline) : 0;
+        const int count = whole ? usable(found, seek_id) : 0;
         counters->broken_blocks += !whole;
-        if (count < 0 && !out_of_order(found, timeline, published)) break;
+        if (count < 0 && !out_of_order(found, seek_id, published)) break;
         if (count < 0) ++counters->broken_blocks;
         if (count <= 0 || found.start + count <= cursor) {
             if (count > 0 && !begun_) ++counters->late_blocks;
@@ -138,28 +138,28 @@ Stretch RingReader::read(int64_t position, float* out, int n, uint32_t timeline)
     return {static_cast<int>(begin - position), static_cast<int>(cursor - position)};
 }
 
-// Samples of a block that count: 0 drops it, -1 leaves it for a later timeline.
-int RingReader::usable(const Slot& found, uint32_t timeline) {
-    const bool overtaken = found.generation < plan_.generation && plan_.timeline == timeline;
+// Samples of a block that count: 0 drops it, -1 leaves it for a later seek id.
+int RingReader::usable(const Slot& found, uint32_t seek_id) {
+    const bool overtaken = found.plan_revision < plan_.plan_revision && plan_.seek_id == seek_id;
     int64_t n = found.n;
-    if (found.timeline > timeline && !overtaken) return -1;
+    if (found.seek_id > seek_id && !overtaken) return -1;
     if (overtaken) {
-        const bool here = found.timeline == timeline;
+        const bool here = found.seek_id == seek_id;
         n = here ? std::min<int64_t>(n, std::max<int64_t>(plan_.from_samples - found.start, 0)) : 0;
     }
-    if (found.timeline < timeline || n == 0) {
+    if (found.seek_id < seek_id || n == 0) {
         ++counters->stale_blocks;
         return 0;
     }
     return static_cast<int>(n);
 }
 
-// A block for a later timeline that can never have its turn: too far ahead, or music for now lies behind it. An engine
-// writes the timelines of one generation in their order.
-bool RingReader::out_of_order(const Slot& found, uint32_t timeline, uint64_t published) const {
-    if (found.timeline - timeline > timelines_ahead_max) return true;
+// A block for a later seek id that can never have its turn: too far ahead, or music for now lies behind it. An engine
+// writes the seek ids of one plan revision in their order.
+bool RingReader::out_of_order(const Slot& found, uint32_t seek_id, uint64_t published) const {
+    if (found.seek_id - seek_id > seeks_ahead_max) return true;
     Slot newest{};
-    return slot(published - 1, newest) && newest.generation == found.generation && newest.timeline <= timeline;
+    return slot(published - 1, newest) && newest.plan_revision == found.plan_revision && newest.seek_id <= seek_id;
 }
 
 // Samples within +-loudest; false, and nothing copied, where they are not finite.
@@ -240,7 +240,7 @@ void RingReader::look_at_fader() {
     }
 }
 
-void RingReader::publish(const Transport& transport, uint32_t timeline, int block_samples, uint64_t underruns,
+void RingReader::publish(const Transport& transport, uint32_t seek_id, int block_samples, uint64_t underruns,
                          uint64_t missed_samples) {
     segue_transport& block = header()->transport;
     const uint64_t now_ns = monotonic_ns();
@@ -250,7 +250,7 @@ void RingReader::publish(const Transport& transport, uint32_t timeline, int bloc
     const Grid& grid = transport.grid;
     put(block.transport_flags, (transport.playing ? 1u : 0u) | (transport.looping ? 2u : 0u) |
                                    (transport.recording ? 4u : 0u));
-    put(block.transport_timeline, timeline);
+    put(block.transport_timeline, seek_id);
     put(block.host_block_samples, block_samples);
     put(block.position_samples, transport.position_samples);
     put(block.transport_written_ns, now_ns);

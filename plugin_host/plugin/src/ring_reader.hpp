@@ -15,10 +15,10 @@ struct RingCounters {
 };
 
 struct Plan {
-    uint32_t generation = 0;
+    uint32_t plan_revision = 0;
     bool sounding = false;
     int64_t from_samples = 0, start_samples = 0, end_samples = SEGUE_ENDLESS;
-    uint32_t timeline = 0;
+    uint32_t seek_id = 0;
 };
 
 // How loud the lane is, and the first changes to come; untold ones lie endlessly far.
@@ -30,7 +30,7 @@ struct Fader {
     bool told = false;
     double gain = 1.0;
     Change changes[3];
-    uint32_t timeline = 0;
+    uint32_t seek_id = 0;
 };
 
 struct Stretch {
@@ -45,14 +45,14 @@ public:
 
     // Copy what there is for [position, position + n) into out[n * channels]; [begin, end) is real, the first unbroken
     // stretch; after a gap ask again from `end`. Never waits.  [audio]
-    Stretch read(int64_t position, float* out, int n, uint32_t timeline);
+    Stretch read(int64_t position, float* out, int n, uint32_t seek_id);
     int64_t ahead(int64_t position) const;  // [audio]
     const Plan& look();                     // at the fader too  [audio]
     bool planned() const { return plan_sequence_ != 0; }
     const Plan& plan() const { return plan_; }
     const Fader& fader() const { return fader_; }  // as `look` saw it
     // Tell the engine where the host is, that it lives, and what it has counted.  [audio]
-    void publish(const Transport& transport, uint32_t timeline, int block_samples, uint64_t underruns,
+    void publish(const Transport& transport, uint32_t seek_id, int block_samples, uint64_t underruns,
                  uint64_t missed_samples);
 
     int sample_rate_hz() const { return static_cast<int>(rate_); }
@@ -70,15 +70,15 @@ public:
 private:
     struct Slot {
         int64_t start;
-        uint32_t generation, timeline;
+        uint32_t plan_revision, seek_id;
         int n;
     };
     explicit RingReader(std::unique_ptr<Segment> segment);
     segue_header* header() const { return reinterpret_cast<segue_header*>(segment_->data()); }
     bool slot(uint64_t number, Slot& found) const;
     const float* audio(uint64_t number) const;
-    int usable(const Slot& found, uint32_t timeline);
-    bool out_of_order(const Slot& found, uint32_t timeline, uint64_t published) const;
+    int usable(const Slot& found, uint32_t seek_id);
+    bool out_of_order(const Slot& found, uint32_t seek_id, uint64_t published) const;
     bool copy(const float* block, float* out, size_t floats) const;
     uint64_t written();
     void look_at_fader();

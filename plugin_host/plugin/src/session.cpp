@@ -179,7 +179,7 @@ bool Session::lost() { return !reader_->fault().empty() || reader_->engine_ended
 void Session::lose() {
     lost_ = true;
     resuming_ = resuming_ || playing_;
-    shared_.handled_timeline = ~0u;
+    shared_.handled_seek_id = ~0u;
     shared_.expecting = false;
     unreached_ = engine_absent;
     retry_ns_ = monotonic_ns() + second_ns / 3;

@@ -35,13 +35,13 @@ struct Saved {
 // What the audio thread tells the session, and is told.
 struct Shared {
     std::atomic<int64_t> position{0}, blocks{0};
-    std::atomic<uint32_t> timeline{0};
+    std::atomic<uint32_t> seek_id{0};
     std::atomic<bool> playing{false}, timed{false};  // timed: the host has told some time
     std::atomic<bool> own_time{false};               // the plugin's own clock runs
     std::atomic<int64_t> offs{0};                    // how often Generate was turned off
     std::atomic<double> tempo{120}, beats{0}, beats_per_bar{4};
     // Session to audio: the stretch of time that was dealt with, and whether a stream is under way on it.
-    std::atomic<uint32_t> handled_timeline{~0u};
+    std::atomic<uint32_t> handled_seek_id{~0u};
     std::atomic<bool> expecting{false}, handled_on{false};  // handled_on: with Generate on
     std::atomic<int64_t> handled_offs{0};
 };

@@ -144,20 +144,20 @@ bool Session::play(double at_beats) {
 
 // The host is elsewhere: a stream that plays is moved by the engine; one that was over is made again.
 void Session::follow_host() {
-    const uint32_t timeline = shared_.timeline;
-    if (timeline == shared_.handled_timeline || !generating_) return;
+    const uint32_t seek_id = shared_.seek_id;
+    if (seek_id == shared_.handled_seek_id || !generating_) return;
     if (!playing_ && ended_ && shared_.beats < end_beats_ - 1e-6) play(saved().start_beats);
 }
 
 // Say up to where all is dealt with, for a host that renders faster than the clock and waits.
 void Session::settle() {
-    const uint32_t timeline = shared_.timeline;
-    const bool elsewhere = timeline != shared_.handled_timeline && ended_ && shared_.beats < end_beats_ - 1e-6;
+    const uint32_t seek_id = shared_.seek_id;
+    const bool elsewhere = seek_id != shared_.handled_seek_id && ended_ && shared_.beats < end_beats_ - 1e-6;
     const bool on = values_.on(p_generate), done = !on || (generating_ && (playing_ || (ended_ && !elsewhere)));
     shared_.expecting = playing_;
     shared_.handled_on = on;
     shared_.handled_offs = offs_;
-    shared_.handled_timeline = done ? timeline : ~0u;
+    shared_.handled_seek_id = done ? seek_id : ~0u;
 }
 
 }  // namespace segue

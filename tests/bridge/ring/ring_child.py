@@ -27,7 +27,7 @@ def count(n_samples: int, seed: int) -> None:
     while done < n_samples:
         size = min(sizes.choice((1, 255, 4096, 5000, 20000, 65536)), n_samples - done)
         numbers = (np.arange(done, done + size, dtype=np.int64) & (MODULUS - 1)).astype("<f4")
-        taken = writer.write(done, numbers.reshape(-1, 1), generation=1)
+        taken = writer.write(done, numbers.reshape(-1, 1), plan_revision=1)
         done += taken
         if taken < size:
             time.sleep(0.0005)
@@ -44,7 +44,7 @@ def music(n_samples: int) -> None:
     print(writer.name, flush=True)
     done = 0
     while done < n_samples:
-        done += writer.write(done, noise[: min(8192, n_samples - done)], generation=1)
+        done += writer.write(done, noise[: min(8192, n_samples - done)], plan_revision=1)
         time.sleep(0.0002)
     time.sleep(600)
 

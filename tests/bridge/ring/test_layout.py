@@ -56,7 +56,7 @@ def test_a_written_block_lies_where_the_page_says() -> None:
     writer = RingWriter.create(926, 48_000)
     try:
         writer.write(-5, np.full((256, 2), 0.5, np.float32), 1)
-        writer.write(251, np.full((3, 2), 0.25, np.float32), 7, timeline=9)
+        writer.write(251, np.full((3, 2), 0.25, np.float32), 7, seek_id=9)
         raw, page = bytes(writer.segment.memory), documented()
         slot = raw[512 + 32 : 512 + 64]
         found = {

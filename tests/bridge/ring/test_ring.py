@@ -1,4 +1,4 @@
-"""The ring: positions, wrap, full, empty, plans and timelines; two real processes; hostile memory."""
+"""The ring: positions, wrap, full, empty, plans and seeks; two real processes; hostile memory."""
 
 from __future__ import annotations
 
@@ -57,9 +57,9 @@ def pair() -> Iterator[tuple[RingWriter, RingReader]]:
 Pair = tuple[RingWriter, RingReader]
 
 
-def fetch(reader: RingReader, position: int, n: int, timeline: int = 0) -> tuple[int, int, Audio]:
+def fetch(reader: RingReader, position: int, n: int, seek_id: int = 0) -> tuple[int, int, Audio]:
     out = np.full((n, reader.form.channels), -1, np.float32)
-    begin, end = reader.read(position, out, timeline)
+    begin, end = reader.read(position, out, seek_id)
     assert (out[:begin] == -1).all()
     assert (out[end:] == -1).all()
     return begin, end, out[begin:end]
@@ -157,48 +157,48 @@ def test_block_that_ends_where_the_reader_begins_is_late(pair: Pair) -> None:
 def test_newer_plan_overtakes_from_its_position(pair: Pair) -> None:
     writer, reader = pair
     writer.write(0, ramp(0, 32), 1)
-    writer.set_plan(PlaybackPlan(generation=2, sounding=True, from_samples=20))
+    writer.set_plan(PlaybackPlan(plan_revision=2, sounding=True, from_samples=20))
     writer.write(20, ramp(1020, 16), 2)
     out = np.zeros((36, 2), np.float32)
     assert reader.read(0, out) == (0, 36)
     assert np.array_equal(out, np.concatenate([ramp(0, 20), ramp(1020, 16)]))
-    assert reader.plan.generation == 2
+    assert reader.plan.plan_revision == 2
     assert reader.plan.sounding
-    writer.set_plan(PlaybackPlan(generation=3, from_samples=0))
+    writer.set_plan(PlaybackPlan(plan_revision=3, from_samples=0))
     writer.write(36, ramp(0, 16), 2)
     assert fetch(reader, 36, 16)[:2] == (0, 0)
     assert reader.counters.stale_blocks == 1
 
 
-def test_jump_drops_the_old_timeline_and_waits_for_the_next(pair: Pair) -> None:
+def test_a_jump_drops_the_old_blocks_and_waits_for_the_next(pair: Pair) -> None:
     writer, reader = pair
-    writer.write(100, ramp(100, 16), 1, timeline=0)
-    writer.write(50, ramp(500, 16), 1, timeline=1)
-    assert fetch(reader, 50, 16, timeline=0)[:2] == (0, 0)  # of the next pass: stays, and 100 waits before it
-    assert np.array_equal(fetch(reader, 50, 16, timeline=1)[2], ramp(500, 16))
+    writer.write(100, ramp(100, 16), 1, seek_id=0)
+    writer.write(50, ramp(500, 16), 1, seek_id=1)
+    assert fetch(reader, 50, 16, seek_id=0)[:2] == (0, 0)  # of the next pass: stays, and 100 waits before it
+    assert np.array_equal(fetch(reader, 50, 16, seek_id=1)[2], ramp(500, 16))
     assert reader.counters.stale_blocks == 1
     assert reader.counters.late_blocks == 0
 
 
 def test_block_of_the_next_loop_pass_is_kept_for_it(pair: Pair) -> None:
     writer, reader = pair
-    writer.write(84, ramp(84, 16), 1, timeline=0)
-    writer.write(0, ramp(0, 16), 1, timeline=1)  # written ahead, before the host has looped
+    writer.write(84, ramp(84, 16), 1, seek_id=0)
+    writer.write(0, ramp(0, 16), 1, seek_id=1)  # written ahead, before the host has looped
     assert fetch(reader, 84, 32)[:2] == (0, 16)
     assert fetch(reader, 100, 4)[:2] == (0, 0)
-    assert np.array_equal(fetch(reader, 0, 16, timeline=1)[2], ramp(0, 16))
+    assert np.array_equal(fetch(reader, 0, 16, seek_id=1)[2], ramp(0, 16))
     assert (reader.counters.stale_blocks, reader.counters.late_blocks) == (0, 0)
 
 
 def test_newer_plan_overtakes_the_next_loop_pass_too(pair: Pair) -> None:
     writer, reader = pair
-    writer.write(84, ramp(84, 16), 1, timeline=0)
-    writer.write(0, ramp(0, 16), 1, timeline=1)
-    writer.set_plan(PlaybackPlan(generation=2, sounding=True, from_samples=92, timeline=0))
-    writer.write(92, ramp(500, 8), 2, timeline=0)  # made anew, behind the old pass in the ring
-    writer.write(0, ramp(900, 16), 2, timeline=1)
+    writer.write(84, ramp(84, 16), 1, seek_id=0)
+    writer.write(0, ramp(0, 16), 1, seek_id=1)
+    writer.set_plan(PlaybackPlan(plan_revision=2, sounding=True, from_samples=92, seek_id=0))
+    writer.write(92, ramp(500, 8), 2, seek_id=0)  # made anew, behind the old pass in the ring
+    writer.write(0, ramp(900, 16), 2, seek_id=1)
     assert np.array_equal(fetch(reader, 84, 16)[2], np.concatenate([ramp(84, 8), ramp(500, 8)]))
-    assert np.array_equal(fetch(reader, 0, 16, timeline=1)[2], ramp(900, 16))
+    assert np.array_equal(fetch(reader, 0, 16, seek_id=1)[2], ramp(900, 16))
 
 
 @pytest.mark.parametrize(("name", "value"), [("slot_number", 99), ("slot_n_samples", 0), ("slot_n_samples", 17)])
@@ -215,8 +215,8 @@ def test_slot_that_makes_no_sense_is_dropped_and_counted(pair: Pair, name: str, 
 
 def test_plan_overtakes_the_next_pass_wherever_that_lies(pair: Pair) -> None:
     writer, reader = pair
-    writer.write(0, ramp(0, 16), 1, timeline=1)  # before the plan's position, but in a later stretch of time
-    writer.set_plan(PlaybackPlan(generation=2, sounding=True, from_samples=100))
+    writer.write(0, ramp(0, 16), 1, seek_id=1)  # before the plan's position, but in a later stretch of time
+    writer.set_plan(PlaybackPlan(plan_revision=2, sounding=True, from_samples=100))
     writer.write(100, ramp(100, 16), 2)
     assert np.array_equal(fetch(reader, 100, 16)[2], ramp(100, 16))
     assert reader.counters.stale_blocks == 1
@@ -247,11 +247,11 @@ def test_samples_that_only_a_broken_writer_can_have_meant_are_brought_down(
     assert (np.delete(heard.reshape(-1), 7) == 0.5).all()
 
 
-@pytest.mark.parametrize("timeline", [5, 1025, 2**32 - 1])
-def test_a_slot_for_a_later_timeline_that_cannot_come_blocks_nothing(pair: Pair, timeline: int) -> None:
+@pytest.mark.parametrize("seek_id", [5, 1025, 2**32 - 1])
+def test_a_slot_for_a_later_seek_that_cannot_come_blocks_nothing(pair: Pair, seek_id: int) -> None:
     writer, reader = pair
     writer.write(0, ramp(0, 16), 1)
-    writer.write(16, ramp(16, 16), 1, timeline=timeline)
+    writer.write(16, ramp(16, 16), 1, seek_id=seek_id)
     writer.write(32, ramp(32, 16), 1)
     assert fetch(reader, 0, 16)[:2] == (0, 16)
     assert fetch(reader, 16, 32)[:2] == (16, 32)
@@ -260,12 +260,12 @@ def test_a_slot_for_a_later_timeline_that_cannot_come_blocks_nothing(pair: Pair,
 
 def test_a_slot_far_beyond_any_loop_is_dropped_without_music_behind_it(pair: Pair) -> None:
     writer, reader = pair
-    writer.write(0, ramp(0, 16), 1, timeline=1024)  # still for later
+    writer.write(0, ramp(0, 16), 1, seek_id=1024)  # still for later
     assert fetch(reader, 0, 16)[:2] == (0, 0)
     assert writer.space_samples == 48
-    writer.set_plan(PlaybackPlan(generation=2, sounding=True))
+    writer.set_plan(PlaybackPlan(plan_revision=2, sounding=True))
     fetch(reader, 0, 16)
-    writer.write(0, ramp(0, 16), 2, timeline=1025)
+    writer.write(0, ramp(0, 16), 2, seek_id=1025)
     assert fetch(reader, 0, 16)[:2] == (0, 0)
     assert writer.space_samples == 64
     assert reader.counters.broken_blocks == 1

@@ -48,14 +48,14 @@ snapshots = st.builds(
         bar_origin_beats=st.floats(-1e6, 1e6),
     ),
     loop_beats=st.one_of(st.none(), st.tuples(st.floats(-1e5, 0, exclude_max=True), st.floats(0, 1e5))),
-    timeline=st.integers(0, 2**32 - 1),
+    seek_id=st.integers(0, 2**32 - 1),
 )
 
 
 @given(snapshots)
 def test_a_snapshot_comes_back_equal(snapshot: Transport) -> None:
     words = Words(_Plain())  # type: ignore[arg-type]
-    write_transport(words, snapshot, snapshot.timeline, 256, 12345)
+    write_transport(words, snapshot, snapshot.seek_id, 256, 12345)
     assert read_transport(words, 48000) == (snapshot, 12345)
 
 
@@ -119,7 +119,7 @@ def test_write_in_the_middle_of_a_read_is_noticed(words: Words, view: str, nth: 
 
 
 def test_never_torn_while_it_is_being_written() -> None:
-    """Position, timeline, tempo and anchor always belong to one snapshot; a plain copy would mix them."""
+    """Position, seek id, tempo and anchor always belong to one snapshot; a plain copy would mix them."""
     writer = RingWriter.create(901, 48000)
     reader = RingReader.attach(writer.name)
     stop = threading.Event()
@@ -141,7 +141,7 @@ def test_never_torn_while_it_is_being_written() -> None:
             if found is None:
                 continue
             count = found.position_samples
-            assert (found.timeline, found.grid.anchor_samples, found.grid.anchor_beats) == (
+            assert (found.seek_id, found.grid.anchor_samples, found.grid.anchor_beats) == (
                 count,
                 count,
                 count,

@@ -85,7 +85,7 @@ class BusyHost(Host):
 
     def _block(self) -> None:
         out = np.full((BLOCK, 2), np.nan, np.float32)
-        self.reader.read(self.transport.position_samples, out, self.transport.timeline)
+        self.reader.read(self.transport.position_samples, out, self.transport.seek_id)
         self.missing += int(np.isnan(out[:, 0]).sum())
         self.sounds.append(out)
         self.transport = self.transport.advanced(BLOCK)

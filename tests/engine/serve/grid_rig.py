@@ -57,7 +57,7 @@ def tempo_model() -> LoadedModel:
 
 @dataclass
 class Heard:
-    """What was heard: host seconds, error in ms, and the number of regenerations."""
+    """What was heard: host seconds, error in ms, and the number of plan revisions."""
 
     seconds: list[float] = field(default_factory=list)
     off_ms: list[float] = field(default_factory=list)
@@ -79,11 +79,11 @@ class GridHost(Host):
         for _ in range(8):
             self.lane.controller.timing.ready_after(0.2)
         self.heard = Heard()
-        self.generations = 0
+        self.plan_revisions = 0
 
     def play_map(self, seconds: float) -> Heard:
         """Play on along the map; the host sends only the tangent in each block."""
-        before, end = self.lane.ring.plan.generation, self.clock.seconds + seconds
+        before, end = self.lane.ring.plan.plan_revision, self.clock.seconds + seconds
         sound, number = torch.zeros(BLOCK, 2).numpy(), 0
         while self.clock.seconds < end:
             position = self.transport.position_samples
@@ -98,17 +98,17 @@ class GridHost(Host):
             self._hear(position, sound[: min(BLOCK, left)])
             self._go(position, min(BLOCK, left))
             number += 1
-        self.generations += self.lane.ring.plan.generation - before
+        self.plan_revisions += self.lane.ring.plan.plan_revision - before
         return self.heard
 
     def _hear(self, position: int, sound) -> None:
         renderer = self.lane.controller.renderer
-        begin, end = self.reader.read(position, sound, self.transport.timeline)
+        begin, end = self.reader.read(position, sound, self.transport.seek_id)
         if renderer is None or not renderer.placement.start_samples <= position < renderer.placement.end_samples:
             return
         if position + len(sound) <= renderer.placement.end_samples:
             self.heard.holes += len(sound) - (end - begin)
-        if renderer.placement.timeline != self.transport.timeline:
+        if renderer.placement.seek_id != self.transport.seek_id:
             return
         stream_sample = position - renderer.placement.zero_samples
         beats = float(self.course.beats_at(position)) - renderer.output.beat_map.beats_at(stream_sample)
@@ -120,7 +120,7 @@ class GridHost(Host):
     def _go(self, position: int, n_samples: int) -> None:
         after, now = self.course.after(position, n_samples), self.transport
         jumped = after != position + n_samples
-        self.transport = replace(now, position_samples=after, timeline=now.timeline + jumped)
+        self.transport = replace(now, position_samples=after, seek_id=now.seek_id + jumped)
         self.clock.seconds += n_samples / RATE
 
     @property
@@ -129,7 +129,7 @@ class GridHost(Host):
         return float(self.course.beats_at(self.transport.position_samples))
 
     def jump(self, position: int) -> None:
-        self.transport = replace(self.transport, position_samples=position, timeline=self.transport.timeline + 1)
+        self.transport = replace(self.transport, position_samples=position, seek_id=self.transport.seek_id + 1)
 
     def begin(self) -> None:
         self.transport = replace(self.transport, playing=True)

@@ -140,7 +140,7 @@ class Host:
         self.generate_loop.close(self.lane)
 
     def publish(self) -> None:
-        self.reader.publish(self.transport, self.transport.timeline, BLOCK)
+        self.reader.publish(self.transport, self.transport.seek_id, BLOCK)
 
     def play(self, at=NOW, bars: int = 0, past: bool = False) -> None:
         told, command = self.answers.append, Command(at, past=past, arrived_seconds=self.clock.now_seconds())
@@ -160,7 +160,7 @@ class Host:
         for start in range(0, n_samples, BLOCK):
             out = sound[start : start + BLOCK]
             self.publish()
-            self.reader.read(self.transport.position_samples, out, self.transport.timeline)
+            self.reader.read(self.transport.position_samples, out, self.transport.seek_id)
             self.transport = self.transport.advanced(len(out))
             self.clock.seconds += len(out) / RATE
             if start % (20 * BLOCK) == 0:
@@ -170,7 +170,7 @@ class Host:
 
     def start(self, loop_beats: tuple[float, float] | None = None) -> None:
         now = self.transport
-        self.transport = Transport(True, now.position_samples, now.grid, loop_beats, now.timeline)
+        self.transport = Transport(True, now.position_samples, now.grid, loop_beats, now.seek_id)
         self.publish()
 
     def listen_looped(self, passes: int) -> list[np.ndarray]:
@@ -179,7 +179,7 @@ class Host:
         begin, end = (grid.sample_at(beats) for beats in self.transport.loop_beats)
         for _ in range(passes):
             sounds.append(self.listen(end - self.transport.position_samples))
-            self.transport = Transport(True, begin, grid, self.transport.loop_beats, self.transport.timeline + 1)
+            self.transport = Transport(True, begin, grid, self.transport.loop_beats, self.transport.seek_id + 1)
             self.publish()
         return sounds
 

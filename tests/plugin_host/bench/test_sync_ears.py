@@ -140,7 +140,7 @@ def test_recorder_knows_where_the_host_was() -> None:
     assert found.beats_at(np.array([50.0 * 256 + 1000]))[0] == pytest.approx(
         2 * 50 * 256 / RATE + 1000 * 100 / 60 / RATE
     )
-    assert found.changes(Noted.TIMELINE) == [100 * 256]
+    assert found.changes(Noted.SEEK_ID) == [100 * 256]
     assert found.changes(Noted.TEMPO) == [50 * 256]
     assert found.column(Noted.POSITION)[100] == 10 * RATE
 

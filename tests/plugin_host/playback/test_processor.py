@@ -45,11 +45,11 @@ class Rig:
         self.playing = True
         self.sizes = random.Random(5)
 
-    def plan(self, start: int, end: int, generation: int = 1, timeline: int = 0) -> None:
-        self.writer.set_plan(PlaybackPlan(generation, True, start, start, end, timeline))
+    def plan(self, start: int, end: int, plan_revision: int = 1, seek_id: int = 0) -> None:
+        self.writer.set_plan(PlaybackPlan(plan_revision, True, start, start, end, seek_id))
 
-    def write(self, begin: int, end: int, generation: int = 1, timeline: int = 0, pitch: int = 0) -> None:
-        assert self.writer.write(begin, music(begin, end, pitch), generation, timeline) == end - begin
+    def write(self, begin: int, end: int, plan_revision: int = 1, seek_id: int = 0, pitch: int = 0) -> None:
+        assert self.writer.write(begin, music(begin, end, pitch), plan_revision, seek_id) == end - begin
 
     def run(self, until: int) -> Audio:
         """Blocks of random size up to a position; what came out."""
@@ -134,7 +134,7 @@ def test_a_phrase_that_is_over_is_not_held_when_the_next_one_is_late(plain: Rig)
     plain.plan(0, bar(3))
     plain.write(0, bar(3))
     plain.run(bar(4))
-    plain.plan(bar(5), bar(9), generation=2)
+    plain.plan(bar(5), bar(9), plan_revision=2)
     assert not plain.run(bar(6)).any()
     assert plain.processor.state == BlockState.MUTED
 
@@ -304,14 +304,14 @@ def test_jump_drops_what_does_not_fit_and_holds_in_phase(plain: Rig) -> None:
     plain.position = bar(20) + 3000
     after = plain.run(bar(20) + 7000)
     assert plain.processor.counters.jumps == 1
-    assert plain.processor.timeline == 1
+    assert plain.processor.seek_id == 1
     assert np.abs(after[FADE:] - music(bar(2) + 3000 + FADE, bar(2) + 7000)).max() < 1e-6
     assert steps(np.concatenate([before[-50:], after[:100]])) < LOUDEST_STEP
     found = plain.writer.transport()
     assert found is not None
-    assert found.timeline == 1
-    plain.plan(bar(20), bar(40), generation=2, timeline=found.timeline)
-    plain.write(bar(20) + 7000, bar(22), generation=2, timeline=1)
+    assert found.seek_id == 1
+    plain.plan(bar(20), bar(40), plan_revision=2, seek_id=found.seek_id)
+    plain.write(bar(20) + 7000, bar(22), plan_revision=2, seek_id=1)
     out = plain.run(bar(22))
     assert np.array_equal(out[-step + FADE :], music(bar(21) + FADE, bar(22)))
     assert plain.processor.drops.stale_blocks > 0
@@ -333,7 +333,7 @@ def test_loop_written_ahead_plays_through(plain: Rig) -> None:
     bar = plain.grid.bar_start
     plain.plan(0, bar(40))
     plain.write(0, bar(2))
-    plain.write(bar(1), bar(2), timeline=1, pitch=1)
+    plain.write(bar(1), bar(2), seek_id=1, pitch=1)
     first = plain.run(bar(2))
     plain.position = bar(1)
     second = plain.run(bar(2))
@@ -348,7 +348,7 @@ def test_newer_plan_takes_over_in_the_middle_of_a_block(plain: Rig) -> None:
     plain.write(0, 9000)
     first = plain.run(3001)
     plain.writer.set_plan(PlaybackPlan(2, True, 5555, 0, 10**6))
-    plain.write(5555, 9000, generation=2, pitch=2)
+    plain.write(5555, 9000, plan_revision=2, pitch=2)
     out = np.concatenate([first, plain.run(9000)])
     assert np.array_equal(out, np.concatenate([music(0, 5555), music(5555, 9000, 2)]))
     assert plain.processor.counters.underruns == 0
@@ -405,7 +405,7 @@ def test_engine_gone_holds_and_another_engine_takes_over(plain: Rig) -> None:
     plain.processor.offer(other.reader)
     plain.run(bar(4) + 100)
     assert plain.processor.state == BlockState.HOLDING  # it has not planned yet
-    other.plan(bar(5), bar(8), generation=1, timeline=plain.processor.timeline)
+    other.plan(bar(5), bar(8), plan_revision=1, seek_id=plain.processor.seek_id)
     other.writer.set_plan(PlaybackPlan(1, True, bar(4), bar(4), bar(8)))
     other.write(bar(5), bar(8), pitch=1)
     out = plain.run(bar(8) + 1000)
@@ -498,10 +498,10 @@ def test_music_comes_back_from_a_muted_hold_without_a_click(rig: Rig) -> None:
 def test_a_fader_of_another_stretch_of_time_or_without_sense_is_left_alone(rig: Rig, untouched: Audio) -> None:
     start = rig.grid.bar_start(2)
     words = rig.writer._words
-    outs = [_held(rig, (start + 500, Fader(0.0, (), timeline=1)))]
+    outs = [_held(rig, (start + 500, Fader(0.0, (), seek_id=1)))]
     assert np.array_equal(outs[0], untouched)
     for gain in (float("nan"), -1.0, 9.0, float("inf")):
-        rig.writer.set_fader(Fader(0.0, (), timeline=1))
+        rig.writer.set_fader(Fader(0.0, (), seek_id=1))
         words.put("fader_timeline", 0)
         words.put("fader_gain", gain)
         words.put("fader_sequence", words.get("fader_sequence") + 2)
@@ -529,8 +529,8 @@ def test_hold_lasts_over_to_a_new_start(plain: Rig) -> None:
     plain.plan(0, bar(40))
     plain.write(0, bar(2))
     plain.run(bar(2) + 500)
-    plain.plan(bar(4), bar(6), generation=2)
-    plain.write(bar(4), bar(6), generation=2, pitch=1)
+    plain.plan(bar(4), bar(6), plan_revision=2)
+    plain.write(bar(4), bar(6), plan_revision=2, pitch=1)
     out = plain.run(bar(7))
     held = out[bar(3) - bar(2) - 500 : bar(4) - bar(2) - 500]
     assert np.abs(held[FADE + 600 :] - music(bar(1) + FADE + 600, bar(2))).max() < 1e-6
@@ -553,8 +553,8 @@ def test_music_whose_new_start_comes_as_it_runs_dry_is_held_over_to_it(plain: Ri
     if jumps:
         plain.position = bar(1) + 300
     start = bar(plain.grid.bar_at(plain.position) + 1)
-    plain.plan(start, bar(40), generation=2, timeline=int(jumps))
-    plain.write(start, start + 4000, generation=2, timeline=int(jumps), pitch=1)
+    plain.plan(start, bar(40), plan_revision=2, seek_id=int(jumps))
+    plain.write(start, start + 4000, plan_revision=2, seek_id=int(jumps), pitch=1)
     begun = plain.position
     out = plain.run(start)
     assert plain.processor.state == BlockState.HOLDING

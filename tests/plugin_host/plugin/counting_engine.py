@@ -41,8 +41,8 @@ class Lane:
         self.last = Transport(False, 0, Grid(rate_hz))
         self.start_beats: float | None = None
         self.bars = 0
-        self.generation = 0
-        self.timeline = -1
+        self.plan_revision = 0
+        self.seek_id = -1
         self.grid: Grid | None = None
         self.written = 0
         self.references: set[str] = set()
@@ -59,12 +59,12 @@ class Lane:
         margin = now.sample_rate_hz // 10 if now.playing else 0
         bar = now.grid.next_bar(now.position_samples + margin)
         self.start_beats = float(now.grid.bar_start_beats(bar)) if isinstance(at, str) else float(str(at))
-        self.bars, self.timeline = bars, -1
+        self.bars, self.seek_id = bars, -1
         return self.start_beats
 
     def fail(self) -> None:
         """Nothing is due, as the engine says when a play has failed."""
-        self.ring.set_plan(PlaybackPlan(self.generation + 1, False, 0, 0, 0, self.transport().timeline))
+        self.ring.set_plan(PlaybackPlan(self.plan_revision + 1, False, 0, 0, 0, self.transport().seek_id))
 
     def work(self) -> None:
         """Plan for the host's stretch of time, and write ahead of it."""
@@ -75,16 +75,16 @@ class Lane:
         grid, per_bar = now.grid, float(now.grid.signature.beats_per_bar)
         start = grid.sample_at(self.start_beats)
         end = grid.sample_at(self.start_beats + self.bars * per_bar) if self.bars else ENDLESS_SAMPLES
-        if (now.timeline, grid) != (self.timeline, self.grid):
-            self.timeline, self.grid, self.generation = now.timeline, grid, self.generation + 1
+        if (now.seek_id, grid) != (self.seek_id, self.grid):
+            self.seek_id, self.grid, self.plan_revision = now.seek_id, grid, self.plan_revision + 1
             self.written = max(start, now.position_samples)
-            self.ring.set_plan(PlaybackPlan(self.generation, True, self.written, start, end, now.timeline))
+            self.ring.set_plan(PlaybackPlan(self.plan_revision, True, self.written, start, end, now.seek_id))
             self.ring.set_reach(self.written)
         until = min(end, now.position_samples + int(LEAD_SECONDS * now.sample_rate_hz))
         if until > self.written:
             wave = value_at(np.arange(self.written, until))
             audio = np.repeat(wave[:, None], self.ring.form.channels, axis=1)
-            self.written += self.ring.write(self.written, np.ascontiguousarray(audio), self.generation, now.timeline)
+            self.written += self.ring.write(self.written, np.ascontiguousarray(audio), self.plan_revision, now.seek_id)
 
 
 class CountingEngine:
@@ -126,13 +126,13 @@ class CountingEngine:
         """Say where the host is when its state changes."""
         now = lane.transport()
         loop = now.loop_beats
-        state = (now.playing, now.tempo_bpm, str(now.signature), loop, now.timeline)
+        state = (now.playing, now.tempo_bpm, str(now.signature), loop, now.seek_id)
         if state != self.seen.get(number):
             self.seen[number] = state
             meter = [now.signature.numerator, now.signature.denominator]
             flags = int(lane.ring._words.get("transport_flags"))
             say(lane=number, playing=now.playing, bpm=now.tempo_bpm, meter=meter, loop=loop, flags=flags,
-                timeline=now.timeline, position=now.position_samples, beats=now.position_beats)  # fmt: skip
+                seek_id=now.seek_id, position=now.position_samples, beats=now.position_beats)  # fmt: skip
 
     def take(self, packet: Packet, sender: object) -> None:
         """Answer one request, a repeated one as before."""
@@ -177,11 +177,11 @@ class CountingEngine:
                 at = values["at"]
                 start = lane.play(at.word if at.word not in ("", "now") else at.beats, max(values["bars"], 0))
                 lane.work()
-                return [start, lane.generation, 4711]
+                return [start, lane.plan_revision, 4711]
             case "lane/status":
                 lane = self.lanes[values["lane"]]
                 state = "idle" if lane.start_beats is None else "playing"
-                return [state, 0.0, lane.generation, 4711, " ".join(sorted(lane.references))]
+                return [state, 0.0, lane.plan_revision, 4711, " ".join(sorted(lane.references))]
             case "lane/get":
                 return [values["name"], self.lanes[values["lane"]].values.get(values["name"], 0.0)]
             case "lane/stop":

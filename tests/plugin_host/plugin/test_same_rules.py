@@ -64,9 +64,9 @@ class Both:
         assert self.native.ready(n, self.python._expected, expecting) == python, (n, expecting, self.python.state)
         return python
 
-    def write(self, begin: int, end: int, generation: int, timeline: int) -> None:
+    def write(self, begin: int, end: int, plan_revision: int, seek_id: int) -> None:
         for writer in self.writers:
-            writer.write(begin, _music(begin, end), generation, timeline)
+            writer.write(begin, _music(begin, end), plan_revision, seek_id)
 
     def process(self, transport: Transport, n: int) -> None:
         """One block of both; fails where they differ."""
@@ -93,7 +93,7 @@ class Story:
     def __init__(self, both: Both, seed: int) -> None:
         self.both, self.dice = both, random.Random(seed)
         self.grid = Grid(RATE, 120.0)
-        self.position, self.written, self.timeline, self.generation = 0, 0, 0, 1
+        self.position, self.written, self.seek_id, self.plan_revision = 0, 0, 0, 1
         self.stalled = 0
         self.answers: set[bool] = set()  # to whether the next block is ready
         both.plan(PlaybackPlan(1, True, 0, 0, ENDLESS_SAMPLES, 0))
@@ -125,19 +125,19 @@ class Story:
         lead = self.position + 2000
         self.written = max(self.written, self.position - 100)
         if not self.stalled and self.written < lead:
-            self.both.write(self.written, lead, self.generation, self.timeline)
+            self.both.write(self.written, lead, self.plan_revision, self.seek_id)
             self.written = lead
 
     def _jump(self) -> None:
         to = self.dice.choice((0, self.grid.bar_start(self.dice.randint(0, 9)), self.dice.randint(0, 90_000)))
         self.position = max(0, to)
-        self.timeline = self.both.python.timeline + 1
-        self.generation += 1
+        self.seek_id = self.both.python.seek_id + 1
+        self.plan_revision += 1
         self.written = self.position + self.dice.randint(0, 1500)
-        plan = PlaybackPlan(self.generation, True, self.written, self.written, ENDLESS_SAMPLES, self.timeline)
+        plan = PlaybackPlan(self.plan_revision, True, self.written, self.written, ENDLESS_SAMPLES, self.seek_id)
         self.both.process(Transport(False, self.position, self.grid), 64)
-        self.timeline = self.both.python.timeline
-        self.both.plan(replace(plan, timeline=self.timeline))
+        self.seek_id = self.both.python.seek_id
+        self.both.plan(replace(plan, seek_id=self.seek_id))
 
     def _retempo(self) -> None:
         bpm = self.dice.choice((60.0, 93.7, 120.0, 137.5, 174.03))
@@ -153,16 +153,16 @@ class Story:
         for _ in range(dice.randint(0, 3)):
             at += dice.choice((0, 1, dice.randint(0, 700), dice.randint(0, 9000)))
             changes.append((at, dice.choice((0.0, 1.0, 0.25, 2.0))))
-        timeline = self.both.python.timeline + dice.choice((0, 0, 0, 1))
-        self.both.fade(Fader(dice.choice((0.0, 1.0, 1.0, 0.5)), tuple(changes), timeline))
+        seek_id = self.both.python.seek_id + dice.choice((0, 0, 0, 1))
+        self.both.fade(Fader(dice.choice((0.0, 1.0, 1.0, 0.5)), tuple(changes), seek_id))
 
     def _plan(self) -> None:
-        self.generation += 1
+        self.plan_revision += 1
         self.written = self.position + self.dice.randint(0, 1000)
         end = self.dice.choice((ENDLESS_SAMPLES, self.position + self.dice.randint(0, 20_000)))
         self.both.plan(
             PlaybackPlan(
-                self.generation, self.dice.random() < 0.9, self.written, self.written - 500, end, self.timeline
+                self.plan_revision, self.dice.random() < 0.9, self.written, self.written - 500, end, self.seek_id
             )
         )
 

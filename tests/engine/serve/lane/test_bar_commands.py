@@ -228,13 +228,13 @@ def test_a_jump_keeps_named_places_and_finds_the_next_ones_anew(host):
     give(host, "bar 4", prompt("named"), 1)
     give(host, "bar", prompt("next"), 2)
     host.listen(RATE // 2)
-    host.transport = Transport(True, grid.bar_start(6) + 1000, grid, timeline=1)  # beyond both
+    host.transport = Transport(True, grid.bar_start(6) + 1000, grid, seek_id=1)  # beyond both
     host.settle()
     host.listen(3 * RATE)
     assert [said[0] for said in heard] == [2]
     assert heard[0][2] == 28.0  # bar 7
     assert host.lane.controller.scheduler.commands.listed() == (1, "1 prompt 16")  # it waits
-    host.transport = Transport(True, grid.bar_start(3), grid, timeline=2)
+    host.transport = Transport(True, grid.bar_start(3), grid, seek_id=2)
     host.settle()
     host.listen(3 * RATE)
     assert [said[0] for said in heard] == [2, 1]

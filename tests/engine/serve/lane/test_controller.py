@@ -95,11 +95,11 @@ def test_a_new_prompt_takes_over_without_a_hole(host):
     host.start()
     host.settle()
     before = host.listen(RATE)
-    generation = host.lane.ring.plan.generation
+    plan_revision = host.lane.ring.plan.plan_revision
     host.lane.update(lambda s: s.with_prompt("something else"))
     host.settle()
     plan = host.lane.ring.plan
-    assert plan.generation == generation + 1
+    assert plan.plan_revision == plan_revision + 1
     margin = host.lane.controller.timing.margin_seconds
     now = host.transport.position_samples
     assert now < plan.from_samples <= now + (margin + 0.1) * RATE  # soon, not after the whole lead
@@ -172,7 +172,7 @@ def test_jump_goes_on_from_there(host):
     host.start()
     host.settle()
     host.listen(3 * RATE)
-    host.transport = Transport(True, 20 * RATE, host.transport.grid, timeline=1)
+    host.transport = Transport(True, 20 * RATE, host.transport.grid, seek_id=1)
     host.settle()
     sound = host.listen(2 * RATE)
     hole = np.isnan(sound[:, 0]).sum() / RATE
@@ -186,7 +186,7 @@ def test_jump_back_before_the_start_plays_the_same_again(host):
     host.start()
     host.settle()
     first = host.listen(4 * RATE)
-    host.transport = Transport(True, 0, host.transport.grid, timeline=1)
+    host.transport = Transport(True, 0, host.transport.grid, seek_id=1)
     host.settle()
     np.testing.assert_allclose(host.listen(4 * RATE), first, atol=1e-6)
 
@@ -256,14 +256,14 @@ def test_a_loop_is_played_through_without_a_hole(host):
     host.play(At(beats=0.0))
     host.start(loop_beats=(0.0, 4.0))  # 2 s; the lead is as long
     host.settle()
-    generation = host.lane.ring.plan.generation
+    plan_revision = host.lane.ring.plan.plan_revision
     sounds = []
     for _ in range(4):
         sounds.append(host.listen(RATE))
         assert host.reader.ahead_samples(host.transport.position_samples) >= 1.8 * RATE  # all of the lead
         sounds += host.listen_looped(1)
     assert all(np.isfinite(sound).all() for sound in sounds)
-    assert host.lane.ring.plan.generation == generation  # nothing was made anew
+    assert host.lane.ring.plan.plan_revision == plan_revision  # nothing was made anew
     same(np.concatenate(sounds), whole_sound(host, 450))  # one stream, though positions begin again
     assert host.reader.counters.stale_blocks == host.reader.counters.late_blocks == 0
 
@@ -288,7 +288,7 @@ def test_a_new_prompt_just_before_the_loops_end_is_heard_in_the_next_pass(host):
     host.lane.controller.renewal.last_seconds = 0.0  # changes that follow at once would be taken together
     host.lane.update(lambda s: s.with_prompt("new"))
     host.settle()
-    assert host.lane.ring.plan.timeline == 1
+    assert host.lane.ring.plan.seek_id == 1
     assert host.lane.ring.plan.from_samples > 0  # up to there the next pass is what was made before
     assert all(np.isfinite(sound).all() for sound in host.listen_looped(3))
 
@@ -331,7 +331,7 @@ def test_a_jump_keeps_the_place_in_the_bar(host):
     host.start()
     host.settle()
     host.listen(5 * RATE)
-    host.transport = Transport(True, 20 * RATE + 7000, host.transport.grid, timeline=1)
+    host.transport = Transport(True, 20 * RATE + 7000, host.transport.grid, seek_id=1)
     host.settle()
     renderer = host.lane.controller.renderer
     assert renderer.placement.zero_samples % (2 * RATE) == 0  # whole bars further: what was on the beat still is
@@ -370,7 +370,7 @@ def _from_beat(host: Host, beats: float, n_samples: int) -> np.ndarray:
     """The audio of a take placed on beat 4, 3 bars of it, for a host that stood at `beats` when it began."""
     host.lane.update(lambda s: s.with_value("seed", 7))
     now = host.transport
-    host.transport = Transport(False, now.grid.sample_at(beats), now.grid, None, now.timeline + 1)
+    host.transport = Transport(False, now.grid.sample_at(beats), now.grid, None, now.seek_id + 1)
     host.settle()
     host.play(At(beats=4.0), bars=3, past=True)
     host.settle()
@@ -392,7 +392,7 @@ def test_a_take_is_the_same_wherever_its_host_stands(host, beats):
     # The placement stays: the host goes back to the start of the song, or to another beat.
     for again in (0.0, 6.0):
         now = host.transport
-        host.transport = Transport(False, now.grid.sample_at(again), now.grid, None, now.timeline + 1)
+        host.transport = Transport(False, now.grid.sample_at(again), now.grid, None, now.seek_id + 1)
         host.settle()
         host.start()
         begin = max(0, now.grid.sample_at(again) - bar)

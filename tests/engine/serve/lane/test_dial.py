@@ -25,13 +25,13 @@ def busy(monkeypatch):
 
 def test_what_is_made_is_thrown_away_once_for_a_dial_that_is_turned(busy):
     """Later values are drawn behind made music, of which there is no more than the margin."""
-    before, frames = busy.lane.ring.plan.generation, []
+    before, frames = busy.lane.ring.plan.plan_revision, []
     begin = busy.clock.seconds
     for number in range(60):
         busy.set(number + 1, "temperature", 0.5 + number / 100)
         busy.run(0.05)
         frames.append(busy.lane.controller.renderer.stream.n_frames)
-    assert busy.lane.ring.plan.generation - before == 1
+    assert busy.lane.ring.plan.plan_revision - before == 1
     assert sum(later < earlier for earlier, later in pairwise(frames)) <= 1
     assert max(busy.fills[-100:]) < 0.7
     assert busy.missing == 0
@@ -79,9 +79,9 @@ def test_what_needs_a_new_window_waits_until_the_ring_is_filled_again(busy):
 
 
 def test_a_level_that_is_turned_quickly_is_written_ten_times_a_second(busy):
-    before = busy.lane.ring.plan.generation
+    before = busy.lane.ring.plan.plan_revision
     last = busy.dial("level_db", 500, 2.0, lambda number: -number % 12)
-    assert busy.lane.ring.plan.generation - before <= 21
+    assert busy.lane.ring.plan.plan_revision - before <= 21
     busy.run(0.5)
     assert busy.missing == 0
     assert busy.sounded[last] - busy.told_seconds[last] < 0.25
@@ -89,9 +89,9 @@ def test_a_level_that_is_turned_quickly_is_written_ten_times_a_second(busy):
 
 def test_what_is_turned_for_a_place_is_made_anew_now_and_then(busy):
     """A dial scheduled for the next bar, sent long before it."""
-    before = busy.lane.ring.plan.generation
+    before = busy.lane.ring.plan.plan_revision
     last = busy.dial("temperature", 50, 1.0, lambda number: 0.5 + number / 2000, "bars 4")
-    assert busy.lane.ring.plan.generation - before <= 5
+    assert busy.lane.ring.plan.plan_revision - before <= 5
     busy.run(8.0)
     assert busy.missing == 0
     assert last in busy.sounded

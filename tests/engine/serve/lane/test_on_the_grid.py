@@ -47,7 +47,7 @@ def test_a_step_of_tempo_is_led_to_within_a_bar_and_made_anew_once(hosts, bpm):
     host = hosts(steady(), TempoPoint(4, bpm))  # 2 s
     heard = host.play_map(4.8)
     assert heard.holes == 0
-    assert host.generations == 1
+    assert host.plan_revisions == 1
     assert heard.worst(0.0, 2.0) < 0.01
     bar = 4 * 60 / bpm
     assert heard.worst(2.0 + bar, 6.0) < 0.1
@@ -61,7 +61,7 @@ def test_a_ramp_is_within_ten_milliseconds_and_not_made_anew_each_block(hosts):
     assert heard.holes == 0
     assert heard.worst() < 10.0
     assert heard.worst(7.9) < 0.5
-    assert host.generations <= 4
+    assert host.plan_revisions <= 4
     assert told_against_beat_map(host.lane.controller.renderer) < 1e-5
 
 
@@ -70,7 +70,7 @@ def test_a_wandering_clock_is_followed_silently(hosts):
     host = hosts(*(TempoPoint(4 * k, 120 * (1 + 0.0005 * (-1) ** k)) for k in range(8)))
     heard = host.play_map(5.0)
     assert heard.holes == 0
-    assert host.generations == 0
+    assert host.plan_revisions == 0
     assert heard.worst() < 4.0
 
 
@@ -94,7 +94,7 @@ def test_bars_change_their_length(hosts):
     host = hosts(steady(), bars=[SignaturePoint(0, Signature(4, 4)), SignaturePoint(1, Signature(7, 8))])  # 2 s
     heard = host.play_map(4.0)
     assert heard.holes == 0
-    assert host.generations == 1
+    assert host.plan_revisions == 1
     renderer = host.lane.controller.renderer
     grid = renderer.output.beat_map.model_grid(renderer.prompt_frames, renderer.stream.window_offset, 500, None)
     assert [segment.beats_per_bar for segment in grid.segments] == [4.0, 3.5]
@@ -106,7 +106,7 @@ def test_a_loop_of_odd_length_has_its_bars_right_in_every_pass(hosts):
     host.play_map(6.0)
     assert host.heard.holes == 0
     assert host.heard.worst() < 0.01
-    assert host.generations == 0
+    assert host.plan_revisions == 0
     renderer = host.lane.controller.renderer
     assert len(renderer.output.beat_map.entries) >= 4
     assert told_against_beat_map(renderer) < 1e-5
@@ -127,9 +127,9 @@ def test_a_jump_lands_in_phase(hosts):
     host.play_map(3.0)
     host.jump(host.course.sample_at(Fraction(1285, 10)))  # in the middle of bar 33
     host.play_map(1.5)
-    assert host.generations == 1
+    assert host.plan_revisions == 1
     assert host.heard.worst() < 0.05
-    assert host.lane.controller.renderer.placement.timeline == 1
+    assert host.lane.controller.renderer.placement.seek_id == 1
 
 
 def test_scrubbing_is_awaited(hosts):
@@ -139,7 +139,7 @@ def test_scrubbing_is_awaited(hosts):
         host.jump(host.course.sample_at(Fraction(64) + beat + Fraction(1, 3)))
         host.play_map(0.08)
     host.play_map(1.5)
-    assert host.generations <= 3  # the first jump, and where it came to rest
+    assert host.plan_revisions <= 3  # the first jump, and where it came to rest
     assert host.heard.worst() < 0.05
     assert host.reader.ahead_samples(host.transport.position_samples) > RATE  # in the ring again
 
@@ -155,7 +155,7 @@ def test_stopped_and_started_again_goes_on(hosts):
     host.play_map(1.5)
     assert host.heard.holes == 0
     assert host.heard.worst() < 0.01
-    assert host.generations == 0
+    assert host.plan_revisions == 0
 
 
 def test_the_end_moves_with_the_tempo(hosts):

@@ -26,7 +26,7 @@ class Waiting(Host):
         ahead = self.reader.ahead_samples(self.transport.position_samples)
         if ahead > 0:
             out = np.zeros((ahead, 2), np.float32)
-            self.reader.read(self.transport.position_samples, out, self.transport.timeline)
+            self.reader.read(self.transport.position_samples, out, self.transport.seek_id)
             self.transport = self.transport.advanced(ahead)
         self.publish()
 

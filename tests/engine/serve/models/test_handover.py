@@ -81,11 +81,11 @@ def expected(host: Host, left: HandoverMusic, model: LoadedModel, frames: int) -
 def test_the_next_model_takes_over_on_a_bar_line_without_a_hole(host: Host) -> None:
     begin(host)
     before = host.listen(RATE)
-    generation = host.lane.ring.plan.generation
+    plan_revision = host.lane.ring.plan.plan_revision
     model = make_model(**OTHER)
     left = change(host, model)
     plan = host.lane.ring.plan
-    assert plan.generation == generation + 1
+    assert plan.plan_revision == plan_revision + 1
     assert 0 <= BAR - plan.from_samples < FRAME  # the frame that holds the bar line
     sound = np.concatenate([before, host.listen(5 * RATE)])
     assert np.isfinite(sound).all()
@@ -154,7 +154,7 @@ def test_a_jump_before_the_start_plays_the_new_model_from_the_region(host: Host)
     model = make_model(**OTHER)
     change(host, model)
     host.listen(2 * BAR)
-    host.transport = Transport(True, 0, host.transport.grid, timeline=1)
+    host.transport = Transport(True, 0, host.transport.grid, seek_id=1)
     host.settle()
     renderer = host.lane.controller.renderer
     assert renderer.model is model

@@ -21,7 +21,7 @@ def test_what_is_written_once_more_is_there_before_the_plan_says_so(host: Host, 
 
     def set_plan(plan: PlaybackPlan) -> None:
         headers = [ring._slots.header(number) for number in range(max(0, ring._written - 500), ring._written)]
-        found.append((plan.from_samples, plan.generation) in [header[:2] for header in headers if header])
+        found.append((plan.from_samples, plan.plan_revision) in [header[:2] for header in headers if header])
         announce(plan)
 
     monkeypatch.setattr(ring, "set_plan", set_plan)

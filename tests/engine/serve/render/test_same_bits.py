@@ -40,7 +40,7 @@ def as_it_comes(host: Host) -> np.ndarray:
         host.generate_loop.turn()
         at = host.transport.position_samples
         count = min(max(0, host.reader.ahead_samples(at)), SAMPLES - at)
-        host.reader.read(at, sound[at : at + count], host.transport.timeline)
+        host.reader.read(at, sound[at : at + count], host.transport.seek_id)
         host.transport = Transport(True, at + count, host.transport.grid)
         host.publish()
         if at + count == SAMPLES:

@@ -16,10 +16,8 @@ BEAT = RATE // 2  # at 120 bpm
 MARGIN = BEAT // 2
 
 
-def at_beat(
-    beats: float, loop: tuple[float, float] | None = None, timeline: int = 0, playing: bool = True
-) -> Transport:
-    return Transport(playing, round(beats * BEAT), Grid(RATE), loop, timeline)
+def at_beat(beats: float, loop: tuple[float, float] | None = None, seek_id: int = 0, playing: bool = True) -> Transport:
+    return Transport(playing, round(beats * BEAT), Grid(RATE), loop, seek_id)
 
 
 @pytest.mark.parametrize(
@@ -78,7 +76,7 @@ LOOP = (4.0, 12.0)  # bars 1 and 2
     ],
 )
 def test_in_a_loop(word: float | str, here: float, beats: float, late: bool, ahead: float | None) -> None:
-    transport = at_beat(here, LOOP, timeline=7)
+    transport = at_beat(here, LOOP, seek_id=7)
     due = due_at(At.read(word), transport, MARGIN)
     assert (due.beats, due.late) == (Fraction(beats), late)
     samples = ahead_samples(due, transport)
@@ -90,7 +88,7 @@ def test_a_place_in_the_pass_after_the_next() -> None:
     transport = at_beat(0.9, loop)
     due = due_at(At.read("beat"), transport, 2 * BEAT)
     assert ahead_samples(due, transport) == round(2.1 * BEAT)
-    later = at_beat(0.5, loop, timeline=2)
+    later = at_beat(0.5, loop, seek_id=2)
     assert ahead_samples(due, later) == BEAT // 2
     assert ahead_samples(due, at_beat(1.5)) is None
 

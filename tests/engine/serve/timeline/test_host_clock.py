@@ -56,12 +56,12 @@ def test_tap_moves_the_beat_of_a_host_that_plays(bench: Bench) -> None:
     assert told is not None
     assert told.tempo_bpm == 120.0
     assert told.position_beats == pytest.approx(round(told.position_beats), abs=1e-3)
-    timeline = told.timeline
+    seek_id = told.seek_id
     bench.taps(5.03, 5.53, downbeat=True)
     told = bench.clock.now()
     assert told is not None
     assert told.position_beats % 3 == pytest.approx(0, abs=1e-3)
-    assert told.timeline == timeline + 1  # beat 10 became 9: what was planned no longer fits
+    assert told.seek_id == seek_id + 1  # beat 10 became 9: what was planned no longer fits
     bench.time.seconds += 10.0
     later = bench.clock.now()
     assert later is not None
