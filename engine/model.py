@@ -112,7 +112,7 @@ class StyleExcerpt:
 
 
 @dataclass(frozen=True)
-class HeardExcerpt:
+class ExcerptRange:
     """The part of a style reference that conditions a window: first sample and count, at the model's rate.
 
     Counted in the reference itself if it is `whole`, else from the sample of the window's first frame.  [any]
@@ -156,7 +156,7 @@ class Conditioner(Protocol):
         """
         ...
 
-    def excerpts(self, asks: Sequence[Ask], offset_frames: int) -> list[HeardExcerpt | None]:
+    def excerpts(self, asks: Sequence[Ask], offset_frames: int) -> list[ExcerptRange | None]:
         """The excerpt of its style for each ask in the window at `offset_frames`; None without a style.
 
         The same asks and offset give the same result, before and after the conditions are computed.  [any]

@@ -49,9 +49,9 @@ class Client:
 class _KnownClient:
     client: Client
     source: Source
-    heard_at_seconds: float
+    received_at_seconds: float
     chose_port: bool
-    told: bool = False  # it was warned of its silence; a removed one: of its removal, since it sent again
+    warned: bool = False  # it was warned of its silence; a removed one: of its removal, since it sent again
 
     @property
     def where(self) -> Source:
@@ -101,7 +101,7 @@ class Clients:
         if entry is None:
             gone = self._gone(source)
             return Client(*(source if gone is None else gone.where))
-        entry.heard_at_seconds, entry.told = now_seconds, False
+        entry.received_at_seconds, entry.warned = now_seconds, False
         return entry.client
 
     def knows(self, source: Source) -> bool:
@@ -111,9 +111,9 @@ class Clients:
     def speaks_again(self, source: Source) -> Client | None:
         """A removed client that sends again, to be told once that it was removed.  [control]"""
         gone = None if source in self._by_source else self._gone(source)
-        if gone is None or gone.told or (not self._strict and _chosen(self._entries, source[0])):
+        if gone is None or gone.warned or (not self._strict and _chosen(self._entries, source[0])):
             return None
-        gone.told = True
+        gone.warned = True
         return Client(*gone.where)
 
     def _gone(self, source: Source) -> _KnownClient | None:
@@ -129,10 +129,10 @@ class Clients:
 
     def expire(self, now_seconds: float) -> list[Client]:
         """Remove and return the clients that sent nothing for TIMEOUT_SECONDS.  [control]"""
-        late = [e for e in self._entries.values() if now_seconds - e.heard_at_seconds > TIMEOUT_SECONDS]
+        late = [e for e in self._entries.values() if now_seconds - e.received_at_seconds > TIMEOUT_SECONDS]
         for entry in late:
             self.remove(entry.client)
-            entry.told = False
+            entry.warned = False
             self._forgotten[entry.source] = entry
             if len(self._forgotten) > CLIENTS_MAX:
                 self._forgotten.popitem(last=False)
@@ -140,9 +140,11 @@ class Clients:
 
     def falling_silent(self, now_seconds: float) -> list[Client]:
         """The clients that sent nothing for WARNED_SECONDS and were not warned yet.  [control]"""
-        late = [e for e in self._entries.values() if not e.told and now_seconds - e.heard_at_seconds > WARNED_SECONDS]
+        late = [
+            e for e in self._entries.values() if not e.warned and now_seconds - e.received_at_seconds > WARNED_SECONDS
+        ]
         for entry in late:
-            entry.told = True
+            entry.warned = True
         return [entry.client for entry in late]
 
     def all(self) -> list[Client]:

@@ -144,18 +144,18 @@ class Dispatcher:
     def tidy(self, now_seconds: float) -> None:
         """Warn silent clients, and remove those that stay silent; once a second.  [control]"""
         for client in self.clients.falling_silent(now_seconds):
-            self._tell(client, "quiet", TIMEOUT_SECONDS - WARNED_SECONDS, _QUIET)
+            self._notify(client, "quiet", TIMEOUT_SECONDS - WARNED_SECONDS, _QUIET)
         for client in self.clients.expire(now_seconds):
-            self._tell(client, "forgotten", 0.0, _FORGOTTEN)
+            self._notify(client, "forgotten", 0.0, _FORGOTTEN)
         self._memory.tidy(now_seconds)
 
     def _warn_forgotten(self, source: Source) -> None:
-        """Tell a removed client that sends again: it may have missed the first event."""
+        """Notify a removed client that sends again: it may have missed the first event."""
         client = self.clients.speaks_again(source)
         if client is not None:
-            self._tell(client, "forgotten", 0.0, _FORGOTTEN)
+            self._notify(client, "forgotten", 0.0, _FORGOTTEN)
 
-    def _tell(self, client: Client, state: str, seconds: float, text: str) -> None:
+    def _notify(self, client: Client, state: str, seconds: float, text: str) -> None:
         self._send(messages.EVENT_CLIENT.pack(state, seconds, text), client.address)
 
     def _refusal(self, row: Message | None, client: Client, stranger: bool) -> SegueError | None:

@@ -15,6 +15,6 @@ def loading_text(model: str, step: str = "") -> str:
     return f"{LOADING}{model}: {step}" if step else f"{LOADING}{model}"
 
 
-def tells_of_loading(status_text: str) -> bool:
+def is_loading(status_text: str) -> bool:
     """Whether a status says that.  [any]"""
     return status_text.startswith(LOADING)

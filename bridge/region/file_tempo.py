@@ -66,8 +66,8 @@ def said_in(path: str) -> tuple[Said, ...]:
         if stat.S_ISREG(os.stat(path).st_mode):
             with open(path, "rb", opener=_opened) as file:
                 found.extend(_all(file))
-    told = [said for said in found if said.bpm or said.beats]
-    return tuple(sorted(told, key=lambda said: said.source))
+    known = [said for said in found if said.bpm or said.beats]
+    return tuple(sorted(known, key=lambda said: said.source))
 
 
 def _opened(path: str, flags: int) -> int:
@@ -153,9 +153,9 @@ def _acid(body: bytes) -> Said:
     """Most programs count beats as quarter notes, some as notes of the signature's denominator, Segue among them."""
     flags, beats, unit, bpm = *struct.unpack("<I", body[:4]), *struct.unpack("<IH2xf", body[12:24])
     counts = {float(beats)} | ({beats * 4.0 / unit} if unit in (1, 2, 4, 8, 16, 32) else set())
-    told = round(bpm, 4) if TEMPO_LEAST <= bpm <= TEMPO_MOST else 0.0
+    known = round(bpm, 4) if TEMPO_LEAST <= bpm <= TEMPO_MOST else 0.0
     meant = tuple(sorted(counts)) if 0 < beats < 10_000 else ()
-    return Said(told, meant, "its acid chunk", bool(flags & ONE_SHOT), TempoSource.ACID)
+    return Said(known, meant, "its acid chunk", bool(flags & ONE_SHOT), TempoSource.ACID)
 
 
 def _apple(name: bytes, body: bytes) -> Said:

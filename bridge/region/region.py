@@ -18,7 +18,7 @@ from bridge.time.units import Signature, exact, samples_to_beats, samples_to_sec
 
 SECONDS_MIN = 0.5
 SECONDS_MAX = 600
-PEAK_TOLD = 1.06  # +0.5 dBFS: below it a lossy file's overshoot is not reported
+PEAK_NOTED = 1.06  # +0.5 dBFS: below it a lossy file's overshoot is not reported
 SAMPLES_MAX = 2 * 600 * 48_000  # of all channels: 10 minutes of stereo at 48 kHz, 2.5 at 192 kHz
 CHANNELS_MAX = 8
 RATE_MIN_HZ, RATE_MAX_HZ = 8_000, 192_000
@@ -143,7 +143,7 @@ def _check_finite(audio: Samples, rate_hz: int) -> None:
 def _scale_down(audio: Samples) -> tuple[Samples, str]:
     peak = max(float(audio.max()), -float(audio.min()))
     if peak <= PEAK_MAX:
-        over = peak > PEAK_TOLD
+        over = peak > PEAK_NOTED
         return audio, f"it peaks at {20 * math.log10(peak):+.1f} dBFS, above full scale" if over else ""
     return audio / np.float32(peak), f"peak of {20 * math.log10(peak):+.0f} dBFS scaled down to 0 dBFS"
 

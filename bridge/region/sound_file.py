@@ -26,7 +26,7 @@ UNKNOWN_SAMPLES = 1 << 36  # libsndfile's number for an unknown length, larger t
 STREAM_BLOCK_SAMPLES = 1 << 12  # for unknown lengths: the last block of a cut stream is lost
 RESERVED_BYTES_MAX = 1 << 30  # reserved for the samples of the header before they are read
 LOSSY_SLACK_SAMPLES = 2 * 1152  # by which an MPEG stream may be shorter than its header says: padding
-HEARD_BYTES = 1 << 16  # of a decoder's messages
+MESSAGES_MAX = 1 << 16  # of a decoder's messages
 DAMAGE_NOTE = "the file is damaged"
 _FAULTS = ("error", "resync", "Illegal")
 _KINDS = (
@@ -66,8 +66,8 @@ class Sound:
     @property
     def note(self) -> str:
         """What is wrong with the file, as far as it was read; or empty.  [any]"""
-        told = self.hush.complaints()
-        damage = f"{DAMAGE_NOTE}: its decoder complained {len(told)} times, first: {told[0][:100]}" if told else ""
+        found = self.hush.complaints()
+        damage = f"{DAMAGE_NOTE}: its decoder complained {len(found)} times, first: {found[0][:100]}" if found else ""
         return "; ".join(part for part in (self.header_note, damage) if part)
 
     @property
@@ -160,7 +160,7 @@ class _Hush:
     def complaints(self) -> list[str]:
         """Messages so far that report damage.  [any]"""
         with suppress(OSError):
-            while self._pipe >= 0 and len(self._said) < HEARD_BYTES and (more := os.read(self._pipe, HEARD_BYTES)):
+            while self._pipe >= 0 and len(self._said) < MESSAGES_MAX and (more := os.read(self._pipe, MESSAGES_MAX)):
                 self._said += more
         complaints = self._said.decode("utf-8", "replace").splitlines()
         return [complaint for complaint in complaints if any(word in complaint for word in _FAULTS)]

@@ -4,10 +4,10 @@
     what the file says    acid, iXML, bext, tags, Apple loops: see `file_tempo`
     what its name says    128bpm, BPM128, 92,5bpm, Drums_128_Am
     the song's tempo      if the region is whole bars at it, with a tail or padding of up to a beat, or whole beats
-    the detected tempo    with the song's tempo as a hint: `heard` weighs it
+    the detected tempo    with the song's tempo as a hint: `with_detected` weighs it
     a guess               the song's tempo; without one, a power of two bars at 80 to 160 bpm
 
-The engine detects the tempo (its *ear*). If detection is needed, `OwnTempo.open` is set, and `bpm` holds if nothing is
+The engine detects the tempo. If detection is needed, `OwnTempo.open` is set, and `bpm` holds if nothing is
 detected. Detection alone never stretches by a simple ratio: half, double, 3:4 and similar ones are easily confused, by
 programs and people.
 """
@@ -27,16 +27,16 @@ from bridge.time.units import beats_to_seconds, fitting_tempo, seconds_to_beats
 PADDING_SECONDS = 0.06  # after whole bars: an encoder's, or an inexact cut
 SAME = 0.006  # share of a tempo: two this near are the same
 TIDY_SECONDS = 0.003  # over a whole file: less than the error of a cut to samples
-EAR_NEAR = 0.001  # share of a tempo: the error of detection
+DETECTED_NEAR = 0.001  # share of a tempo: the error of detection
 SIMPLE = (2, 1 / 2, 3, 1 / 3, 4, 1 / 4, 3 / 2, 2 / 3, 4 / 3, 3 / 4)
 SIMPLE_NEAR = 0.015
-EAR_SURE = 0.5  # from here on, and with whole bars, detection outweighs a length with a tail
-TOLD, FILE, NAME, NUMBER, BARS, BEATS, TAIL, DOUBTED, GUESS = 1.0, 0.95, 0.95, 0.8, 0.9, 0.7, 0.6, 0.5, 0.2
+DETECTED_SURE = 0.5  # from here on, and with whole bars, detection outweighs a length with a tail
+GIVEN, FILE, NAME, NUMBER, BARS, BEATS, TAIL, DOUBTED, GUESS = 1.0, 0.95, 0.95, 0.8, 0.9, 0.7, 0.6, 0.5, 0.2
 
 
 @dataclass(frozen=True)
 class OwnTempo:
-    """A region's tempo in bpm, who says so, how sure that is (0 to 1), what speaks against it; `open`: ask the ear.
+    """A region's tempo in bpm, who says so, how sure that is (0 to 1), what speaks against it; `open`: ask the engine.
 
     `clash` are the tempos between which what speaks against it leaves the choice.
     """
@@ -51,12 +51,12 @@ class OwnTempo:
     @property
     def words(self) -> str:
         """For people: `96 bpm (by its name, sure 0.95)`, and what contradicts it.  [any]"""
-        told = f"{self.bpm:g} bpm ({self.how}, sure {self.sure:.2g})"
-        return f"{told}; but {self.doubt}" if self.doubt else told
+        words = f"{self.bpm:g} bpm ({self.how}, sure {self.sure:.2g})"
+        return f"{words}; but {self.doubt}" if self.doubt else words
 
 
 def own_tempo(
-    path: str, seconds: float, beats_per_bar: float, song_bpm: float = 0.0, told_bpm: float = 0.0
+    path: str, seconds: float, beats_per_bar: float, song_bpm: float = 0.0, given_bpm: float = 0.0
 ) -> OwnTempo:
     """The tempo of a file by all rules but detection; `path` "" for music without a file, `song_bpm` 0 if unknown.
 
@@ -64,9 +64,9 @@ def own_tempo(
     """
     said = said_in(path) if path else ()
     found = by_words(PurePath(path).stem if path else "", said, seconds, beats_per_bar, song_bpm)
-    if told_bpm:
-        apart = found and not _same(counted_bpm(found.bpm, told_bpm), told_bpm)
-        return OwnTempo(told_bpm, "as given", TOLD, f"{found.how} it is {found.bpm:g}" if found and apart else "")
+    if given_bpm:
+        apart = found and not _same(counted_bpm(found.bpm, given_bpm), given_bpm)
+        return OwnTempo(given_bpm, "as given", GIVEN, f"{found.how} it is {found.bpm:g}" if found and apart else "")
     return found or by_length(seconds, beats_per_bar, song_bpm)
 
 
@@ -147,28 +147,33 @@ def _bars(seconds: float, bpm: float, beats_per_bar: float) -> float:
     return BEATS if exact_cut else 0.0
 
 
-def heard(
-    before: OwnTempo, ear_bpm: float, ear_sure: float, seconds: float, beats_per_bar: float, song_bpm: float = 0.0
+def with_detected(
+    before: OwnTempo,
+    detected_bpm: float,
+    detected_sure: float,
+    seconds: float,
+    beats_per_bar: float,
+    song_bpm: float = 0.0,
 ) -> OwnTempo:
-    """The tempo after detection: `ear_bpm` is the detected one, 0 for none.  [any]"""
-    if not ear_bpm:
-        what = before.how if before.sure > GUESS or not song_bpm else f"{before.how}, no beat was heard in it"
+    """The tempo after detection: `detected_bpm` is the detected one, 0 for none.  [any]"""
+    if not detected_bpm:
+        what = before.how if before.sure > GUESS or not song_bpm else f"{before.how}, no beat was detected in it"
         return replace(before, how=what, open=False)
-    sure = min(ear_sure, NAME)
-    whole = _bars(seconds, ear_bpm, beats_per_bar) == BARS
-    found = OwnTempo(_tidy(ear_bpm, seconds, EAR_NEAR), "heard", sure)
+    sure = min(detected_sure, NAME)
+    whole = _bars(seconds, detected_bpm, beats_per_bar) == BARS
+    found = OwnTempo(_tidy(detected_bpm, seconds, DETECTED_NEAR), "detected", sure)
     if not song_bpm:
         return found
-    if _same(ear_bpm, song_bpm):
-        return OwnTempo(song_bpm, f"{before.how}, and heard" if before.sure > GUESS else "heard: the song's",
+    if _same(detected_bpm, song_bpm):
+        return OwnTempo(song_bpm, f"{before.how}, and detected" if before.sure > GUESS else "detected: the song's",
                         max(sure, before.sure))  # fmt: skip
     fits = before.sure > GUESS
-    if simple_ratio(ear_bpm, song_bpm):
+    if simple_ratio(detected_bpm, song_bpm):
         if fits or not whole:
-            return replace(before, how=f"the song's; heard as {ear_bpm:.4g}, a simple ratio of it", open=False,
+            return replace(before, how=f"the song's; detected as {detected_bpm:.4g}, a simple ratio of it", open=False,
                            sure=max(before.sure, DOUBTED))  # fmt: skip
-    elif fits and not (whole and ear_sure >= EAR_SURE):
-        return replace(before, doubt=f"it was heard as {ear_bpm:.4g}", sure=DOUBTED, open=False)
+    elif fits and not (whole and detected_sure >= DETECTED_SURE):
+        return replace(before, doubt=f"it was detected as {detected_bpm:.4g}", sure=DOUBTED, open=False)
     return found
 
 

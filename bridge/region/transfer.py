@@ -123,7 +123,7 @@ class Transfer:
     """A region in transfer: the received bytes, and their chunks."""
 
     form: Form
-    heard_at_seconds: float
+    received_at_seconds: float
     data: bytearray = field(init=False)
     came: bytearray = field(init=False)
 
@@ -186,7 +186,7 @@ class Transfers:
     def chunk(self, client: Client, number: int, chunk: int, text: str, now_seconds: float) -> None:
         """Store one chunk of an open transfer.  [control]"""
         transfer = self.get(client, number)
-        transfer.heard_at_seconds = now_seconds
+        transfer.received_at_seconds = now_seconds
         transfer.put(chunk, text)
 
     def get(self, client: Client, number: int) -> Transfer:
@@ -224,5 +224,5 @@ class Transfers:
 
     def _expire(self, now_seconds: float) -> None:
         for key, transfer in list(self._open.items()):
-            if now_seconds - transfer.heard_at_seconds > IDLE_SECONDS:
+            if now_seconds - transfer.received_at_seconds > IDLE_SECONDS:
                 del self._open[key]

@@ -32,7 +32,7 @@ class Fader:
 
     def __post_init__(self) -> None:
         if len(self.changes) > FADER_CHANGES:
-            raise ValueError(f"a fader tells up to {FADER_CHANGES} changes, got {len(self.changes)}")
+            raise ValueError(f"a fader has up to {FADER_CHANGES} changes, got {len(self.changes)}")
         for gain in self._gains():
             if not 0.0 <= gain <= MAX_GAIN:
                 raise ValueError(f"a gain must be 0..{MAX_GAIN:.0f}, got {gain}")
@@ -85,11 +85,11 @@ def read_fader(words: Words, known: Fader | None, known_sequence: int) -> tuple[
             continue
         words.fence()
         seek_id, gain = words.u32[_SEEK_ID], words.f64[_GAIN]
-        told = tuple((words.i64[at], words.f64[of]) for at, of in zip(_POSITIONS, _GAINS, strict=True))
+        changes = tuple((words.i64[at], words.f64[of]) for at, of in zip(_POSITIONS, _GAINS, strict=True))
         words.fence()
         if words.u32[_SEQUENCE] == before:
             try:
-                return Fader(gain, tuple(each for each in told if each[0] != ENDLESS_SAMPLES), seek_id), before
+                return Fader(gain, tuple(each for each in changes if each[0] != ENDLESS_SAMPLES), seek_id), before
             except ValueError:
                 return known, before
     return known, known_sequence

@@ -39,7 +39,7 @@ class RingListener:
             segment.close()
             raise
 
-    def hear(self, out: Audio) -> tuple[int, int, int] | None:
+    def read(self, out: Audio) -> tuple[int, int, int] | None:
         """Copy the next block into `out` [>= block_samples, channels]; None if there is none yet.
 
         Returns (position_samples, n_samples, plan_revision). A block that was overwritten during the copy
@@ -57,10 +57,10 @@ class RingListener:
                 return None
             number = self._next
             self._next += 1
-            heard = self._copy(number, out)
+            copied = self._copy(number, out)
             words.fence()
-            if heard is not None and int(words.u64[_BLOCKS_WRITTEN]) - number < self.form.capacity_blocks:
-                return heard
+            if copied is not None and int(words.u64[_BLOCKS_WRITTEN]) - number < self.form.capacity_blocks:
+                return copied
             self.lost_blocks += 1
 
     def _copy(self, number: int, out: Audio) -> tuple[int, int, int] | None:

@@ -146,8 +146,8 @@ def _references(
             raise AudioError(f"a {name} is a {type(wav).__name__}, must be a torch tensor [C, n], or None")
         key = (wav.data_ptr(), wav.shape, wav.stride())
         if key not in met:
-            heard = at_model_rate(wav, given.rate_hz, model.codec.sample_rate, exact=exact)
-            met[key] = Reference(heard, whole=whole or exact)
+            converted = at_model_rate(wav, given.rate_hz, model.codec.sample_rate, exact=exact)
+            met[key] = Reference(converted, whole=whole or exact)
         references.append(met[key])
     return references
 

@@ -11,7 +11,7 @@ from engine.api.generation import GenerationParams, frame_rate, grid_for, sampli
 from engine.codec.familiar import CompressionModel
 from engine.core.guidance import Guidance
 from engine.errors import UnsupportedError
-from engine.model import HeardExcerpt, LoadedModel, StyleExcerpt
+from engine.model import ExcerptRange, LoadedModel, StyleExcerpt
 from engine.system.type_checks import must_be_number, must_be_whole
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class ModelSettings:
         self.compression_model = CompressionModel(model.codec)
         self.progress_callback: Callable[[int, int], None] | None = None
         self.style_excerpt = StyleExcerpt()
-        self.style_heard: list[list[HeardExcerpt | None]] = []  # of the last call, by window and piece
+        self.style_heard: list[list[ExcerptRange | None]] = []  # of the last call, by window and piece
         self.set_generation_params(duration=15.0)
 
     @property

@@ -21,7 +21,7 @@ from torch import Tensor
 from engine.api.generate_arguments import Given, Wavs, asks_for, encode_prompt
 from engine.api.generation import frames_of
 from engine.api.model_settings import ModelSettings
-from engine.api.offline import Report, frames_together, heard_as_made, print_progress
+from engine.api.offline import Report, decoded_as_made, frames_together, print_progress
 from engine.api.reference import ReferenceRun
 from engine.core.sampling import checked_seed
 from engine.model import MELODY, STYLE, Ask
@@ -189,11 +189,11 @@ class MusicGen(ModelSettings):
         report = self.progress_callback or (print_progress if progress else None)
         if self.reference:
             run = ReferenceRun(self.model, asks, self.params, seed, report)
-            frames, self.style_heard = run.frames(prompt), run.heard
+            frames, self.style_heard = run.frames(prompt), run.excerpts
         else:
             frames = self._frames(asks, prompt, own_seed, report)
         if stream:
-            pieces = heard_as_made(self.model.codec, frames, self.model.lm.out_norm.weight.device)
+            pieces = decoded_as_made(self.model.codec, frames, self.model.lm.out_norm.weight.device)
             return pieces if return_tokens else (audio for audio, _ in pieces)
         tokens = torch.cat(list(frames), dim=-1)
         audio = self.generate_audio(tokens)

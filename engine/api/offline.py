@@ -79,7 +79,7 @@ def run_together(
     return torch.cat(list(frames_together(model, asks, prompt, settings, seed, report)), dim=-1)
 
 
-def heard_as_made(
+def decoded_as_made(
     codec: Codec, frames: Iterator[Tensor], device: torch.device | str
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Codes [B, K, n] piece by piece to (audio [B, C, m], the same codes); decoded while the next piece is made.

@@ -21,7 +21,7 @@ from engine.api.offline import FRAMES_AT_A_TIME, Report
 from engine.core.guidance import Guidance, combine
 from engine.core.sampling import Sampling, probabilities
 from engine.errors import AudioError
-from engine.model import Ask, HeardExcerpt, LoadedModel, Reference
+from engine.model import Ask, ExcerptRange, LoadedModel, Reference
 from engine.stream.lanes import step_windows
 from engine.stream.window import Window
 
@@ -46,7 +46,7 @@ def _multinomial(probs: Tensor, generator: torch.Generator | None) -> Tensor:
 
 @dataclass
 class ReferenceRun:
-    """One call of `generate`; `frames` yields its codes, `heard` grows by each window's style excerpts.
+    """One call of `generate`; `frames` yields its codes, `excerpts` grows by each window's style excerpts.
 
     `seed` None draws from torch's and Python's global generators, as audiocraft does.
     """
@@ -56,7 +56,7 @@ class ReferenceRun:
     params: GenerationParams
     seed: int | None = None
     report: Report | None = None
-    heard: list[list[HeardExcerpt | None]] = field(default_factory=list)
+    excerpts: list[list[ExcerptRange | None]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         device = self.model.lm.out_norm.weight.device
@@ -81,15 +81,15 @@ class ReferenceRun:
             yield known
         self._done = known.shape[-1]
         if seconds <= max_seconds:
-            yield from self._window(self._excerpts(self.asks, 0), known, self._total)
+            yield from self._window(self._with_excerpt(self.asks, 0), known, self._total)
             return
         stride, offset, index = int(rate * self.params.stride_seconds), 0, 0
         while offset + known.shape[-1] < self._total:
             began = offset / rate
             n_frames = int(min(seconds - began, max_seconds) * rate)
-            heard = _periodic(self.asks, int(began * sample_rate), int(max_seconds * sample_rate))
+            repeated = _periodic(self.asks, int(began * sample_rate), int(max_seconds * sample_rate))
             parts = [known]
-            for codes in self._window(self._excerpts(heard, index), known, n_frames):
+            for codes in self._window(self._with_excerpt(repeated, index), known, n_frames):
                 parts.append(codes)
                 yield codes
             known = torch.cat(parts, dim=-1)[..., stride:]
@@ -101,7 +101,7 @@ class ReferenceRun:
             return replace(given, cfg_coef=self.model.cfg_coef)
         return given
 
-    def _excerpts(self, asks: Sequence[Ask], index: int) -> list[Ask]:
+    def _with_excerpt(self, asks: Sequence[Ask], index: int) -> list[Ask]:
         """The asks with one style excerpt for all of them: window `index`'s own start, or one drawn now."""
         styles = [ask.style.audio.shape[-1] for ask in asks if ask.style is not None]
         if not styles:
@@ -127,7 +127,7 @@ class ReferenceRun:
             )
         with torch.no_grad():
             conditions = self.model.conditioner(asks, guidance, 0, n_frames)
-        self.heard.append(self.model.conditioner.excerpts(asks, 0))
+        self.excerpts.append(self.model.conditioner.excerpts(asks, 0))
         windows = [Window(self.model.executor, own, prompt[row], n_frames) for row, own in enumerate(conditions)]
         while not windows[0].done:
             self._step(windows, guidance)
@@ -154,10 +154,10 @@ class ReferenceRun:
 def _periodic(asks: Sequence[Ask], start: int, count: int) -> list[Ask]:
     """The asks of a window that begins at sample `start`: `count` samples of each wav, repeated."""
 
-    def heard(given: Reference | None) -> Reference | None:
+    def part(given: Reference | None) -> Reference | None:
         if given is None:
             return None
         at = torch.arange(start, start + count) % given.audio.shape[-1]
         return Reference(given.audio[:, at], whole=True)
 
-    return [replace(ask, melody=heard(ask.melody), style=heard(ask.style)) for ask in asks]
+    return [replace(ask, melody=part(ask.melody), style=part(ask.style)) for ask in asks]

@@ -207,5 +207,5 @@ def _write(path: Path, wav: Tensor, sample_rate: int, format: str, mp3_rate: int
             for start in range(0, len(samples), _BLOCK_SAMPLES):  # long writes at once break some encoders
                 file.write(samples[start : start + _BLOCK_SAMPLES])
     except (soundfile.LibsndfileError, OSError, ValueError, TypeError, AssertionError) as fault:
-        told = fault.strerror if isinstance(fault, OSError) and fault.strerror else fault
-        raise AudioError(f"{path} cannot be written: {told}") from fault
+        reason = fault.strerror if isinstance(fault, OSError) and fault.strerror else fault
+        raise AudioError(f"{path} cannot be written: {reason}") from fault

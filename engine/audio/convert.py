@@ -12,7 +12,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from engine.audio.extrapolate import HEARD_SAMPLES, carry_on
+from engine.audio.extrapolate import ANALYSED_SAMPLES, carry_on
 from engine.audio.mono import to_mono
 from engine.audio.resample import MAX_RATE_HZ, ResampleState, StreamResampler
 from engine.errors import AudioError
@@ -60,7 +60,7 @@ def resample_to_end(audio: Tensor, orig_hz: int, new_hz: int, beyond: int = 0) -
     orig, new = resampler.orig, resampler.new
     lacking = -audio.shape[-1] % orig
     count = resampler.lookahead_samples - (-beyond * orig // new)
-    ahead = torch.from_numpy(carry_on(audio[:, -HEARD_SAMPLES:].float().numpy(), count))
+    ahead = torch.from_numpy(carry_on(audio[:, -ANALYSED_SAMPLES:].float().numpy(), count))
     end = (audio.shape[-1] + lacking) // orig * new
     parts = [part for part in (audio[:, :1].expand(-1, lacking), audio, ahead) if part.shape[1]]
     out = torch.cat(parts, dim=1) if orig == new else _in_pieces(parts, resampler)
@@ -103,7 +103,7 @@ def at_model_rate(
     audio = audio.detach().to("cpu", torch.float32)
     if not all(torch.isfinite(piece).all() for piece in audio.split(_PIECE_SAMPLES, dim=1)):
         raise AudioError("audio holds NaN or infinity")
-    heard = resample(audio, rate_hz, model_hz) if beyond is None else resample_to_end(audio, rate_hz, model_hz, beyond)
+    sound = resample(audio, rate_hz, model_hz) if beyond is None else resample_to_end(audio, rate_hz, model_hz, beyond)
     if channels == 1:
-        return heard.mean(dim=0, keepdim=True) if exact else to_mono(heard, model_hz)[0]
-    return heard.expand(channels, -1) if heard.shape[0] == 1 else heard
+        return sound.mean(dim=0, keepdim=True) if exact else to_mono(sound, model_hz)[0]
+    return sound.expand(channels, -1) if sound.shape[0] == 1 else sound

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 ORDER = 48
-HEARD_SAMPLES = 1536  # the last samples, which are analysed
+ANALYSED_SAMPLES = 1536  # the last samples, which are analysed
 _LEAST = 4 * ORDER
 _SILENT = 1e-12
 
@@ -19,25 +19,25 @@ Floats = NDArray[np.float64]
 
 def carry_on(audio: NDArray[np.float32], count: int) -> NDArray[np.float32]:
     """The next `count` samples of audio [C, n], float32 [C, count]; the last one repeated if n is under 192.  [any]"""
-    heard = audio[:, -HEARD_SAMPLES:].astype(np.float64)
-    if heard.shape[1] < _LEAST:
-        last = heard[:, -1:] if heard.shape[1] else np.zeros((len(heard), 1))
+    tail = audio[:, -ANALYSED_SAMPLES:].astype(np.float64)
+    if tail.shape[1] < _LEAST:
+        last = tail[:, -1:] if tail.shape[1] else np.zeros((len(tail), 1))
         return np.repeat(last, count, axis=1).astype(np.float32)
-    return np.stack([_predict(channel, count) for channel in heard]).astype(np.float32)
+    return np.stack([_predict(channel, count) for channel in tail]).astype(np.float32)
 
 
-def _predict(heard: Floats, count: int) -> Floats:
-    weights = _burg(heard)
-    known = np.concatenate([heard[-ORDER:], np.zeros(count)])
+def _predict(tail: Floats, count: int) -> Floats:
+    weights = _burg(tail)
+    known = np.concatenate([tail[-ORDER:], np.zeros(count)])
     for n in range(ORDER, ORDER + count):
         known[n] = weights @ known[n - ORDER : n]
-    reach = float(np.abs(heard).max())  # stable, but a sum of waves may exceed the audio's peak
+    reach = float(np.abs(tail).max())  # stable, but a sum of waves may exceed the audio's peak
     return np.clip(known[ORDER:], -reach, reach)
 
 
-def _burg(heard: Floats) -> Floats:
+def _burg(tail: Floats) -> Floats:
     """Weights [ORDER] of the samples before, oldest first."""
-    forward, backward = heard[1:].copy(), heard[:-1].copy()
+    forward, backward = tail[1:].copy(), tail[:-1].copy()
     filter_ = np.array([1.0])
     for _ in range(ORDER):
         energy = float(forward @ forward + backward @ backward)

@@ -98,10 +98,10 @@ def _scaled(wav: Tensor, level: float, headroom_db: float, normalize: bool) -> T
     return wav * factor if normalize or factor < 1.0 else wav
 
 
-def _cut(wav: Tensor, tell: bool, name: str | None) -> Tensor:
+def _cut(wav: Tensor, report: bool, name: str | None) -> Tensor:
     """Cut at +-1, with a warning that says how much."""
     share = float((wav.abs() > 1.0).float().mean())
-    if tell and share > 0.0:
+    if report and share > 0.0:
         what = name or "audio"
         peak = float(wav.abs().max())
         warnings.warn(f"{what}: {share:.2%} of the samples are cut at +-1, the peak was {peak:.2f}", stacklevel=4)

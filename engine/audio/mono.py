@@ -48,10 +48,10 @@ def lost_share(audio: Tensor, rate_hz: int) -> float:
         spectrum = torch.fft.rfft(frames * torch.hann_window(_LOOK_SIZE, device=audio.device))
         both = _banded(spectrum.abs().pow(2).mean(dim=0), index) * weight
         mean = _banded(spectrum.mean(dim=0).abs().pow(2), index) * weight
-        heard = both.sum(dim=1) > 1e-6 * _LOOK_SIZE
+        audible = both.sum(dim=1) > 1e-6 * _LOOK_SIZE
         gone = torch.where(mean < CANCELS * both, both, torch.zeros_like(both)).sum(dim=1)
-        lost += float((gone[heard] / both.sum(dim=1)[heard]).sum())
-        counted += float(heard.sum())
+        lost += float((gone[audible] / both.sum(dim=1)[audible]).sum())
+        counted += float(audible.sum())
     return lost / counted if counted else 0.0
 
 

@@ -123,8 +123,8 @@ class StreamResampler:
         for n in range(start, min(start + self.new, stop)):
             left, weights = n * self.orig // self.new - centre, self._taps[:, n % self.new]
             length = (stop - 1 - n) // self.new * self.orig + 1
-            heard = (known[:, at : at + length : self.orig] for at in range(left, left + len(weights)))
-            out[:, n - start :: self.new] = _summed(heard, weights)
+            taps = (known[:, at : at + length : self.orig] for at in range(left, left + len(weights)))
+            out[:, n - start :: self.new] = _summed(taps, weights)
         return out
 
     def _by_output(self, known: Floats, centre: int, start: int, stop: int) -> Floats:
@@ -133,15 +133,15 @@ class StreamResampler:
         for first in range(start, stop, _OUTPUTS_AT_ONCE):
             n = np.arange(first, min(first + _OUTPUTS_AT_ONCE, stop))
             left, weights = n * self.orig // self.new - centre, self._taps.take(n % self.new, axis=1)
-            heard = (known[:, at:].take(left, axis=1) for at in range(len(weights)))
-            parts.append(_summed(heard, weights))
+            taps = (known[:, at:].take(left, axis=1) for at in range(len(weights)))
+            parts.append(_summed(taps, weights))
         return np.concatenate(parts, axis=1)
 
 
-def _summed(heard: Iterable[Floats], weights: Floats) -> Floats:
+def _summed(taps: Iterable[Floats], weights: Floats) -> Floats:
     """Inputs [C, n] of each tap times its weight (or weights [n]), summed in the order of the taps."""
     total: Floats | None = None
-    for tap, weight in zip(heard, weights, strict=True):
+    for tap, weight in zip(taps, weights, strict=True):
         if total is None:
             total, part = tap * weight, np.empty(tap.shape, np.float32)
         else:

@@ -1,6 +1,6 @@
 """Analysis of a region: tempo, beats, bar lines, key; each with its confidence.
 
-    python -m engine.beat.analyse TOLD_BPM BEATS_PER_BAR HINT_BPM NICE     float32 at 32 kHz in, JSON out
+    python -m engine.beat.analyse GIVEN_BPM BEATS_PER_BAR HINT_BPM NICE     float32 at 32 kHz in, JSON out
 
 `analyse_apart` runs it in its own process: no music waits for it.
 """
@@ -56,9 +56,9 @@ class RegionBeat:
 
 
 def analyse(
-    mono: NDArray[np.float32], told_bpm: float = 0.0, beats_per_bar: float = 4.0, hint_bpm: float = 0.0
+    mono: NDArray[np.float32], given_bpm: float = 0.0, beats_per_bar: float = 4.0, hint_bpm: float = 0.0
 ) -> RegionBeat:
-    """Analyse audio [n] at 32 kHz; `told_bpm` above 0 is its given tempo, `hint_bpm` above 0 the tempo of its song: if
+    """Analyse audio [n] at 32 kHz; `given_bpm` above 0 is its given tempo, `hint_bpm` above 0 the tempo of its song: if
     the detected tempo is a simple ratio of the song's, which explains the onsets, the region gets the song's.  [any]
     """
     audio = np.asarray(mono[: SECONDS_MOST * RATE_HZ], np.float64)
@@ -66,7 +66,7 @@ def analyse(
     key, key_sure = find_key(classes)
     banded = onsets.banded(audio)
     seconds = len(mono) / RATE_HZ
-    tempo = find_tempo(banded, seconds, told_bpm, beats_per_bar, hint_bpm)
+    tempo = find_tempo(banded, seconds, given_bpm, beats_per_bar, hint_bpm)
     if tempo is None:
         return RegionBeat(key=key, key_sure=key_sure)
     bpm = _exact(tempo.bpm, _lengths(mono), beats_per_bar, hint_bpm)
@@ -159,7 +159,7 @@ def _even(values: Floats) -> Floats:
 
 def analyse_apart(
     mono: NDArray[np.float32],
-    told_bpm: float = 0.0,
+    given_bpm: float = 0.0,
     beats_per_bar: float = 4.0,
     hurry: bool = False,
     hint_bpm: float = 0.0,
@@ -172,7 +172,7 @@ def analyse_apart(
         sys.executable,
         "-m",
         __name__,
-        repr(float(told_bpm)),
+        repr(float(given_bpm)),
         repr(float(beats_per_bar)),
         repr(float(hint_bpm)),
         str(0 if hurry else NICE),

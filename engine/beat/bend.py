@@ -66,10 +66,10 @@ class Bend:
         self._state = onsets.begin()
         self._strengths = np.zeros(0)
         self._first_hop = self._first // HOP_SAMPLES
-        self._listened = self._first
+        self._detected = self._first
         self._looked = 0
         self._next = (start // STEP_SAMPLES + 1) * STEP_SAMPLES
-        self._listen_before(start)
+        self._detect_before(start)
 
     @property
     def made_end(self) -> int:
@@ -116,20 +116,20 @@ class Bend:
 
     # -- detection ----------------------------------------------------------------------------------------
 
-    def _listen_before(self, start: int) -> None:
+    def _detect_before(self, start: int) -> None:
         """Detect the beat of the music before the first sample, which the stream continues."""
         for looks in (2 * LOOK_STEPS, LOOK_STEPS, 0):
             end = start - looks * STEP_SAMPLES
             if end > self._first:
-                self._listen(end)
+                self._detect(end)
                 self._look(end, LOOK_STEPS * STEP_SAMPLES)
         self._past.append((start, self.course, self._expected))
 
-    def _listen(self, end: int) -> None:
-        mono = self._mono(self._listened, end)
+    def _detect(self, end: int) -> None:
+        mono = self._mono(self._detected, end)
         found, self._state = onsets.step(mono.astype(np.float64), self._state)
         self._strengths = np.concatenate([self._strengths, found])
-        self._listened = end
+        self._detected = end
 
     def _relisten(self, other: Bend, made: int) -> None:
         """Copy another's onsets as far as they are complete at `made`."""
@@ -138,7 +138,7 @@ class Bend:
         from_hop = max(self._first_hop + hops - onsets.LAG_HOPS, -(-self._first // HOP_SAMPLES))
         mono = self._mono(from_hop * HOP_SAMPLES, made).astype(np.float64)
         _, self._state = onsets.step(mono, onsets.begin())
-        self._listened = made
+        self._detected = made
 
     def _mono(self, first: int, end: int) -> Samples:
         return np.asarray(self.made[:, first - self._first : end - self._first].mean(axis=0), np.float32)
@@ -168,7 +168,7 @@ class Bend:
 
     def _step(self, now: int) -> list[Samples]:
         """Detect up to `now`, decide, and output what is final."""
-        self._listen(now)
+        self._detect(now)
         if not self.active:
             self.course, self._expected = BeatCourse(), None
             return []

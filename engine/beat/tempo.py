@@ -22,7 +22,7 @@ from engine.beat.tempo_weights import WEIGHTS
 SHORTEST_SECONDS = 2.0
 NEAR = 0.02  # a tempo this near to a hint or given tempo equals it
 SIMPLE = (1.0, 2.0, 1 / 2, 3 / 2, 2 / 3, 4 / 3, 3 / 4, 3.0, 1 / 3)  # ratios of a detected tempo to the hint
-HINT_ODDS, TOLD_ODDS = 3.0, 5.0  # logarithms: prior odds of a hint and of a given tempo
+HINT_ODDS, GIVEN_ODDS = 3.0, 5.0  # logarithms: prior odds of a hint and of a given tempo
 EXPLAINS = 0.75  # share of the onsets that the detected tempo explains, which a hint must explain
 AS_GOOD = 0.8  # share of the best fit that a given tempo must reach
 CUT_SECONDS = 0.025  # a region that ends this near to a beat was cut on it
@@ -42,25 +42,25 @@ class Tempo:
 
 
 def find_tempo(
-    banded: Floats, seconds: float, told_bpm: float = 0.0, beats_per_bar: float = 4.0, hint_bpm: float = 0.0
+    banded: Floats, seconds: float, given_bpm: float = 0.0, beats_per_bar: float = 4.0, hint_bpm: float = 0.0
 ) -> Tempo | None:
     """The tempo of a region of `seconds` with onset strengths [4, n]; None if none is detected.
 
-    `told_bpm` above 0 is its given tempo: if it fits nearly as well as the best, it is used (and refined). `hint_bpm`
+    `given_bpm` above 0 is its given tempo: if it fits nearly as well as the best, it is used (and refined). `hint_bpm`
     above 0 is the tempo of its song.  [any]
     """
     detected = banded.shape[1] * HOP_SAMPLES / RATE_HZ
     if detected < SHORTEST_SECONDS or not banded[0].max(initial=0.0) > 0.0:
         return None
-    told, hint = (_within(bpm) for bpm in (told_bpm, hint_bpm))
-    found = candidates(banded, seconds, beats_per_bar, tuple(bpm for bpm in (told, hint) if bpm))
+    given, hint = (_within(bpm) for bpm in (given_bpm, hint_bpm))
+    found = candidates(banded, seconds, beats_per_bar, tuple(bpm for bpm in (given, hint) if bpm))
     bpms = np.array([each.bpm for each in found])
     scores = np.stack([each.figures for each in found]) @ WEIGHTS
-    odds = scores + HINT_ODDS * _near(bpms, hint) + TOLD_ODDS * _near(bpms, told)
+    odds = scores + HINT_ODDS * _near(bpms, hint) + GIVEN_ODDS * _near(bpms, given)
     best = int(odds.argmax())
-    for said in (hint, told):
+    for said in (hint, given):
         best = _meant(banded[0], bpms, scores, said, best, (seconds, beats_per_bar))
-    best = _told(found, bpms, told, best)
+    best = _given_near(found, bpms, given, best)
     share = np.exp(odds - odds.max())
     share /= share.sum()
     beat = float(np.clip((max(each.fit for each in found) - NOTHING_FIT) / (SURE_FIT - NOTHING_FIT), 0.0, 1.0))
@@ -110,8 +110,8 @@ def _is_whole(beats: float, bpm: float, unit: float) -> bool:
     return abs(beats / unit - round(beats / unit)) * unit * 60.0 / bpm < CUT_SECONDS
 
 
-def _told(found: list[Candidate], bpms: Floats, told: float, best: int) -> int:
+def _given_near(found: list[Candidate], bpms: Floats, given: float, best: int) -> int:
     """Index of the given tempo, if its pattern fits nearly as well as that of the best; else `best`."""
-    near = _near(bpms, told) > 0
+    near = _near(bpms, given) > 0
     fits = np.where(near, [each.fit for each in found], -np.inf)
     return int(fits.argmax()) if near.any() and fits.max() >= AS_GOOD * found[best].fit else best

@@ -13,15 +13,15 @@ from typing import Any
 
 from engine.bench.contest import ContestSpec
 
-Told = list[dict[str, Any]]
+Records = list[dict[str, Any]]
 
 
-def run_child(spec: ContestSpec, limit_seconds: float) -> tuple[Told, str]:
+def run_child(spec: ContestSpec, limit_seconds: float) -> tuple[Records, str]:
     """A contest's output, and the reason of an abnormal end, or empty.  [main]"""
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "told.jsonl"
+        path = Path(folder) / "records.jsonl"
         path.touch()
-        command = [sys.executable, "-m", "engine.bench", "--contest", json.dumps(asdict(spec)), "--told", str(path)]
+        command = [sys.executable, "-m", "engine.bench", "--contest", json.dumps(asdict(spec)), "--records", str(path)]
         reason = ""
         try:
             done = subprocess.run(  # noqa: S603 - our own module
@@ -33,9 +33,9 @@ def run_child(spec: ContestSpec, limit_seconds: float) -> tuple[Told, str]:
             reason = f"time limit of {limit_seconds / 60:.0f} minutes"
         except OSError as fault:
             reason = f"no process could be started: {fault}"
-        told = _read(path)
-    faults = [one["reason"] for one in told if one["kind"] == "fault"]
-    return told, faults[-1] if faults else reason
+        records = _read(path)
+    faults = [one["reason"] for one in records if one["kind"] == "fault"]
+    return records, faults[-1] if faults else reason
 
 
 def _environment(threads: int) -> dict[str, str]:
@@ -44,11 +44,11 @@ def _environment(threads: int) -> dict[str, str]:
     return {**own, "OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)} if threads else own
 
 
-def _read(path: Path) -> Told:
-    told: Told = []
+def _read(path: Path) -> Records:
+    records: Records = []
     for line in path.read_text("utf-8").splitlines():
         try:
-            told.append(json.loads(line))
+            records.append(json.loads(line))
         except ValueError:
             continue  # the line that a killed process was writing
-    return told
+    return records

@@ -36,7 +36,7 @@ def main(arguments: list[str]) -> int:
     if given.contest:
         from engine.bench.contest import main as contest
 
-        return contest(given.contest, given.told)
+        return contest(given.contest, given.records)
     if not given.models:
         return _alone(given)
     try:
@@ -63,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--threads", type=int, default=0, help="CPU threads; 0: as many as PyTorch takes")
     add("--json", type=Path, default=None, help="file for all figures; table and picture beside it")
     add("--contest", default="", help=argparse.SUPPRESS)
-    add("--told", default="", help=argparse.SUPPRESS)
+    add("--records", default="", help=argparse.SUPPRESS)
     return parser
 
 
@@ -92,8 +92,8 @@ def _alone(given: argparse.Namespace) -> int:
     for name, value in figures.items():
         print(f"{name:<52} {value:8.2f}")
     if given.json:
-        told = {"threads": torch.get_num_threads(), "figures": figures}
-        put(given.json, (json.dumps(told, indent=2) + "\n").encode())
+        report = {"threads": torch.get_num_threads(), "figures": figures}
+        put(given.json, (json.dumps(report, indent=2) + "\n").encode())
     return 0
 
 
@@ -121,8 +121,8 @@ def run_plan(plan: BenchPlan, wish: BenchRequest, report: BenchReport, path: Pat
             f"  {number + 1} of {len(plan.specs)}: {what}, about {guess / 60:.1f} minutes", file=sys.stderr, flush=True
         )
         limit = wish.limit_minutes * 60.0 or max(600.0, 6.0 * guess)
-        told, reason = run_child(spec, limit)
-        gather(report, spec, told, reason)
+        records, reason = run_child(spec, limit)
+        gather(report, spec, records, reason)
         if path is not None:
             save(report, path)
 

@@ -32,7 +32,7 @@ from engine.checkpoints.find import find_here
 from engine.errors import EngineError, NotInstalled, UnsupportedError
 from engine.lm import LanguageModel
 from engine.lm.executors.base import Executor
-from engine.lm.executors.fidelity import STEPS, compare, hear
+from engine.lm.executors.fidelity import STEPS, compare, teacher_run
 from engine.models.load import load_model
 from engine.stream.tokens import CONTEXT_AT_LEAST
 
@@ -90,7 +90,7 @@ def fill_frames(shape: Shape) -> dict[str, int]:
 
 
 class Contest:
-    """Builds the sides, lets them take turns, tells.  All methods [generate]."""
+    """Builds the sides, lets them take turns, reports.  All methods [generate]."""
 
     def __init__(self, spec: ContestSpec, emit: Emit, say: Say) -> None:
         self.spec, self.emit, self.say = spec, emit, say
@@ -103,7 +103,7 @@ class Contest:
         self.weights = "random"
 
     def run(self) -> None:
-        """Everything; a side that cannot be had is told as a row."""
+        """Everything; a side that cannot be had is reported as a row."""
         self.say("making weights")
         self._make_models()
         self._enter()
@@ -112,7 +112,7 @@ class Contest:
         for number in range(self.spec.rounds):
             self.say(f"round {number + 1} of {self.spec.rounds}")
             self._round()
-            self._tell()
+            self._report_rows()
         if self.spec.beside:
             precision = self._first_int()
             self.say(f"first sound, change, codec, lanes in {precision}")
@@ -180,10 +180,10 @@ class Contest:
             return
         steps = STEPS if all_weights(self.shape.lm) < MANY_WEIGHTS else FEW_STEPS
         conditions = conditions_of(self.shape, self.spec.device)
-        exact = hear(self.executors["float32"], conditions, steps)
+        exact = teacher_run(self.executors["float32"], conditions, steps)
         for entry in self.entries:
             if entry.row.side == SEGUE and entry.row.precision != "float32":
-                near = hear(self.executors[entry.row.precision], conditions, steps, tokens=exact.tokens)
+                near = teacher_run(self.executors[entry.row.precision], conditions, steps, tokens=exact.tokens)
                 found = compare(exact, near)
                 entry.row.error_std, entry.row.drawn_otherwise = found.error_std, found.total_variation
 
@@ -212,7 +212,7 @@ class Contest:
             took += side.visit(frames, max(LEAST_STEPS, min(VISIT_STEPS, wanted)))
         return took
 
-    def _tell(self) -> None:
+    def _report_rows(self) -> None:
         best = max(self.read_bandwidth)
         for entry in self.entries:
             row = entry.row
@@ -249,7 +249,7 @@ class Contest:
 
 
 def _end_with_parent() -> None:
-    """Nobody reads what a contest tells when who asked for it has ended, killed or not."""
+    """Nobody reads the records of a contest whose caller has ended, killed or not."""
     parent = os.getppid()
 
     def watch() -> None:
@@ -268,8 +268,8 @@ def main(text: str, path: str) -> int:
         torch.set_num_threads(spec.threads)
     with open(path, "a", encoding="utf-8") as file:
 
-        def emit(told: dict[str, Any]) -> None:
-            file.write(json.dumps(told) + "\n")
+        def emit(record: dict[str, Any]) -> None:
+            file.write(json.dumps(record) + "\n")
             file.flush()
 
         emit({"kind": "threads", "threads": torch.get_num_threads()})

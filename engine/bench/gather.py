@@ -8,11 +8,11 @@ from engine.bench.contest import ContestSpec
 from engine.bench.results import FAILED, SEGUE, BenchReport, BenchRow, Extras, extras_of, row_of
 
 
-def gather(report: BenchReport, spec: ContestSpec, told: list[dict[str, Any]], reason: str) -> None:
+def gather(report: BenchReport, spec: ContestSpec, records: list[dict[str, Any]], reason: str) -> None:
     """The last word on each row counts; `reason` is that of an abnormal end of the process.  [main]"""
     rows: dict[tuple[str, str], BenchRow] = {}
     extras: list[Extras] = []
-    for line in told:
+    for line in records:
         body = {name: value for name, value in line.items() if name != "kind"}
         if line["kind"] == "row":
             row = row_of(body)
@@ -26,7 +26,7 @@ def gather(report: BenchReport, spec: ContestSpec, told: list[dict[str, Any]], r
             report.machine["threads"] = body["threads"]
     for precision in spec.precisions:
         if (SEGUE, precision) not in rows:
-            why = reason or "its process told nothing"
+            why = reason or "its process reported nothing"
             rows[SEGUE, precision] = BenchRow(spec.model, "", SEGUE, precision, spec.device, FAILED, why)
     if reason:
         for row in rows.values():

@@ -44,14 +44,14 @@ def measure_here(name: str, device: str, dtype: str | None, frames: int) -> dict
     stages: dict[str, float] = {}
     at, since = "reading", began
 
-    def heard(stage: str, done: float, total: float) -> None:
+    def on_progress(stage: str, done: float, total: float) -> None:
         nonlocal at, since
         now = time.monotonic()
         stages[at] = stages.get(at, 0.0) + now - since
         at, since = stage, now
 
-    model = load_model(name, device, dtype=getattr(torch, dtype) if dtype else None, on_progress=heard)
-    heard("ready", 0, 0)
+    model = load_model(name, device, dtype=getattr(torch, dtype) if dtype else None, on_progress=on_progress)
+    on_progress("ready", 0, 0)
     loaded = time.monotonic() - began
     figures: dict[str, Any] = {
         "name": name,
@@ -139,7 +139,7 @@ def grown(figures: dict[str, Any]) -> float:
     return float((figures["loaded_peak_bytes"] - figures["before_bytes"]) / figures["weights_bytes"])
 
 
-def _tell(figures: dict[str, Any]) -> None:
+def _print_figures(figures: dict[str, Any]) -> None:
     gigabyte, weights = 1e9, figures["weights_bytes"]
     ratio = grown(figures)
     print(f"{figures['name']}: loaded in {figures['load_seconds']:.1f} s")
@@ -180,7 +180,7 @@ def main(arguments: list[str]) -> int:
         print(f"{given.name} in {given.dtype}, error over the float32 logits' spread ({figures['logits_std']:.2f}):")
         print(f"    standard deviation {figures['error_std']:.5f}, largest {figures['error_max']:.5f}")
     else:
-        _tell(figures)
+        _print_figures(figures)
     return 0 if given.against_float32 or grown(figures) <= BOUND else 1
 
 

@@ -112,11 +112,11 @@ class ReferenceSide:
     def logits(self, tokens: Tensor, prefix: Tensor | None, memory: Tensor | None) -> Tensor:
         """Logits [R, K, card] of the last step of tokens [R, K, S], without a cache."""
         rows, n_codebooks, steps = tokens.shape
-        told = prefix if prefix is not None else memory
+        vectors = prefix if prefix is not None else memory
         with torch.no_grad():
             out = self.model(
                 input_ids=tokens.reshape(rows * n_codebooks, steps),
-                encoder_hidden_states=None if told is None else told.to(self.dtype), use_cache=False,
+                encoder_hidden_states=None if vectors is None else vectors.to(self.dtype), use_cache=False,
             )  # fmt: skip
         return out.logits[:, -1].view(rows, n_codebooks, -1).float()
 

@@ -145,22 +145,22 @@ def row_json(row: BenchRow) -> dict[str, Any]:
     return {**asdict(row), "steps_per_second": row.steps_per_second, "realtime": row.realtime}
 
 
-def row_of(told: dict[str, Any]) -> BenchRow:
+def row_of(values: dict[str, Any]) -> BenchRow:
     """The row that was written.  [any]"""
-    plain = {name: told[name] for name in BenchRow.__dataclass_fields__ if name in told}
+    plain = {name: values[name] for name in BenchRow.__dataclass_fields__ if name in values}
     plain["fills"] = {
-        name: Fill(**{**one, "step_ms": Spread(**one["step_ms"])}) for name, one in told.get("fills", {}).items()
+        name: Fill(**{**one, "step_ms": Spread(**one["step_ms"])}) for name, one in values.get("fills", {}).items()
     }
-    plain["times_as_fast"] = None if told.get("times_as_fast") is None else Spread(**told["times_as_fast"])
+    plain["times_as_fast"] = None if values.get("times_as_fast") is None else Spread(**values["times_as_fast"])
     return BenchRow(**plain)
 
 
-def extras_of(told: dict[str, Any]) -> Extras:
+def extras_of(values: dict[str, Any]) -> Extras:
     """The extras that were written.  [any]"""
-    plain = dict(told)
+    plain = dict(values)
     for name in ("first_sound_ms", "change_ms", "codec_frame_ms"):
-        plain[name] = None if told.get(name) is None else Spread(**told[name])
-    plain["lanes_ms"] = {name: Spread(**one) for name, one in told.get("lanes_ms", {}).items()}
+        plain[name] = None if values.get(name) is None else Spread(**values[name])
+    plain["lanes_ms"] = {name: Spread(**one) for name, one in values.get("lanes_ms", {}).items()}
     return Extras(**plain)
 
 

@@ -32,8 +32,8 @@ def conditions_of(shape: Shape, device: str = "cpu", seed: int = 1) -> Condition
     generator = torch.Generator().manual_seed(seed)
 
     def rows(count: int) -> Tensor | None:
-        told = 0.1 * torch.randn(1, count, shape.lm.dim, generator=generator)
-        return torch.cat([told, torch.zeros_like(told)]).to(device) if count else None
+        vectors = 0.1 * torch.randn(1, count, shape.lm.dim, generator=generator)
+        return torch.cat([vectors, torch.zeros_like(vectors)]).to(device) if count else None
 
     return Conditions(prefix=rows(shape.prefix), memory=rows(shape.memory))
 

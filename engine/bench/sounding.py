@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from engine.api.offline import heard_as_made
+from engine.api.offline import decoded_as_made
 from engine.bench.segue_side import conditions_of, settings_of
 from engine.bench.shapes import Shape
 from engine.codec.base import Codec
@@ -48,12 +48,12 @@ class Sounding:
     def __init__(self, shape: Shape, executor: Executor, codec: Codec) -> None:
         self.shape, self.executor, self.codec = shape, executor, codec
         self.device = str(executor.lm.device)
-        self.told = conditions_of(shape, self.device)
+        self.conditions = conditions_of(shape, self.device)
         samples = PROMPT_SECONDS * codec.sample_rate
         self.audio = 0.1 * torch.randn(1, codec.channels, samples, generator=torch.Generator().manual_seed(3))
 
     def _conditions(self, offset: int, count: int) -> tuple[Conditions, ...]:
-        return (replace(self.told),)
+        return (replace(self.conditions),)
 
     @torch.inference_mode()
     def first_sound(self) -> tuple[float, TokenStream, Any]:
@@ -64,7 +64,7 @@ class Sounding:
         settings = settings_of(self.shape)
         stream = TokenStream.begin(self.executor, self._conditions, kept, settings, seed=5)
         state = self.codec.init_decoder(None, codes[None])
-        state = self._until_heard(stream, state)
+        state = self._until_audio(stream, state)
         return time.perf_counter() - began, stream, state
 
     @torch.inference_mode()
@@ -77,7 +77,7 @@ class Sounding:
             stream.append(numbers.to(self.device))
         began = time.perf_counter()
         stream.roll(self._conditions)
-        self._until_heard(stream, state)
+        self._until_audio(stream, state)
         return time.perf_counter() - began
 
     @torch.inference_mode()
@@ -85,19 +85,19 @@ class Sounding:
         """Seconds a frame of a stream under way takes with its decoding beside it, as streams are made."""
         frames = (stream.advance(HOP_FRAMES)[None] for _ in range(HOPS))
         began = time.perf_counter()
-        for _ in heard_as_made(self.codec, frames, self.device):
+        for _ in decoded_as_made(self.codec, frames, self.device):
             pass
         return (time.perf_counter() - began) / (HOPS * HOP_FRAMES)
 
-    def _until_heard(self, stream: TokenStream, state: Any) -> Any:
-        heard, lanes = 0, LaneBatch()
+    def _until_audio(self, stream: TokenStream, state: Any) -> Any:
+        n_samples, lanes = 0, LaneBatch()
         lanes.add(0, stream)
-        while not heard:
+        while not n_samples:
             frames = lanes.advance(QUICK_FRAMES)[0]
             if frames.error is not None:
                 raise frames.error
             audio, state = self.codec.decode_step(frames.codes[None].to(self.device), state)
-            heard = audio.cpu().shape[-1]
+            n_samples = audio.cpu().shape[-1]
         return state
 
     @torch.inference_mode()

@@ -56,7 +56,7 @@ def _row(row: BenchRow) -> str:
     side = row.side if row.device == "cpu" else f"{row.side} ({row.device})"
     begin = f"{row.model:<9} {row.precision:<9} {side:<24}"
     if row.status != MEASURED or "half" not in row.fills:
-        return f"{begin} {row.status}: {row.reason or 'nothing was told'}"
+        return f"{begin} {row.status}: {row.reason or 'nothing was reported'}"
     half = row.fills["half"]
     return (
         f"{begin} {_ratio(row.times_as_fast):>15} {100 * half.of_floor:>7.0f}% {row.realtime or 0:>9.2f}"

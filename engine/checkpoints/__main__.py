@@ -31,7 +31,7 @@ def folder_bytes(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
-def _tell(text: str) -> None:
+def _print(text: str) -> None:
     print(printed(text, sys.stdout))
 
 
@@ -44,7 +44,7 @@ def show() -> int:
         size = f"{folder_bytes(folder) / 1e9:.2f} GB" if folder else "begun" if begun else "-"
         kind = {"text": "text", "melody": "text, melody", "style": "text, style"}
         follows = kind[MODELS[name].kind] if name in MODELS else ""
-        _tell(f"{name:<23} {size:>9}  {follows:<14} {licence.licence_of(name):<13} {folder or ''}".rstrip())
+        _print(f"{name:<23} {size:>9}  {follows:<14} {licence.licence_of(name):<13} {folder or ''}".rstrip())
     print("\nThe embedded model comes with Segue and needs none of these. `segue models get NAME` downloads one.")
     return 0
 
@@ -54,7 +54,7 @@ def get(name: str, accept: bool, form: str | None) -> int:
     _must_be_published(name)
     here = find_here(name)
     if here is not None:
-        _tell(f"{name} is here: {here}")
+        _print(f"{name} is here: {here}")
         return 0
     terms = licence.licence_of(name)
     if not licence.accepted(terms):
@@ -66,7 +66,7 @@ def get(name: str, accept: bool, form: str | None) -> int:
     licence.require(name)
     from engine.checkpoints.hub import fetch
 
-    _tell(f"{name}: {fetch(name, _Bar(), form)}")
+    _print(f"{name}: {fetch(name, _Bar(), form)}")
     return 0
 
 
@@ -83,15 +83,15 @@ class _Bar:
 
     def __init__(self) -> None:
         self._began = time.monotonic()
-        self._told = -1.0
+        self._shown = -1.0
 
     def __call__(self, stage: str, done: float, total: float) -> None:
-        """Hears bytes.  [main]"""
+        """Show the bytes that are there.  [main]"""
         share = done / total if total else 1.0
         terminal = sys.stderr.isatty()
-        if share < 1 and share - self._told < (0.002 if terminal else 0.1):
+        if share < 1 and share - self._shown < (0.002 if terminal else 0.1):
             return
-        self._told = share
+        self._shown = share
         speed = done / max(1e-3, time.monotonic() - self._began) / 1e6
         bar = "#" * round(_BAR * share)
         sizes = f"{done / 1e9:.2f} of {total / 1e9:.2f} GB  {speed:.1f} MB/s"
@@ -119,7 +119,7 @@ def remove(name: str) -> int:
     own = [place for place in own_places(name) if place.is_dir()]
     if own:
         print(f"{own[0]} is in a folder of your own and stays")
-    _tell(f"{name}: {freed / 1e9:.2f} GB deleted" if repos else f"{name}: nothing was downloaded")
+    _print(f"{name}: {freed / 1e9:.2f} GB deleted" if repos else f"{name}: nothing was downloaded")
     return 0
 
 

@@ -138,7 +138,7 @@ def assemble(
 def _counter(
     stored: Stored, device: torch.device | None, dtype: torch.dtype, opened: Opened | None
 ) -> Callable[[int], None]:
-    """Hears how many bytes were placed: tells the progress and gives pages back that were copied."""
+    """Called with the bytes that were placed: reports the progress and gives pages back that were copied."""
     if opened is None:
         return lambda n_bytes: None
     stage = "moving" if device is not None and device.type != "cpu" else "reading"
@@ -170,11 +170,11 @@ def skeleton(stored: Stored) -> Modules:
     Raises CheckpointError if language model and codec have different codes.  [any]
     """
     model, codec = stored.model, stored.codec
-    heard = model.channels * codec.n_codebooks
-    if (model.lm.card, model.lm.n_codebooks) != (codec.card, heard):
+    n_codebooks = model.channels * codec.n_codebooks
+    if (model.lm.card, model.lm.n_codebooks) != (codec.card, n_codebooks):
         raise CheckpointError(
             f"the language model has {model.lm.n_codebooks} codebooks of {model.lm.card}, the codec "
-            f"{heard} of {codec.card}"
+            f"{n_codebooks} of {codec.card}"
         )
     melody = model.chroma_frames > 0
     with torch.device("meta"):

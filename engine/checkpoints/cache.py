@@ -63,17 +63,17 @@ def converted(source: Path, cache_dir: Path | None = None, report: Report | None
 def _source_sha256(source: Path, folder: Path) -> str:
     """SHA-256 of the original, from the note of an earlier time when nothing about the file changed since."""
     stat = source.stat()
-    told = [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
+    stamp = [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
     note = _source_note(source, folder)
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         known = json.loads(note.read_text())
-        if known["stat"] == told and len(known["sha256"]) == 64 and known["sha256"].isalnum():
+        if known["stat"] == stamp and len(known["sha256"]) == 64 and known["sha256"].isalnum():
             return str(known["sha256"])
     with source.open("rb") as file:
         sha256 = sha256_of(file)
     with contextlib.suppress(OSError):
         note.parent.mkdir(parents=True, exist_ok=True)
-        put(note, json.dumps({"stat": told, "sha256": sha256}).encode())
+        put(note, json.dumps({"stat": stamp, "sha256": sha256}).encode())
     return sha256
 
 

@@ -116,21 +116,21 @@ def fetch(name: str, report: Report | None = None, form: str | None = None) -> P
     files = plan(name, form)
     _check_room(files)
     total, done = float(sum(file.n_bytes for file in files)), 0.0
-    tell = report or (lambda stage, done, total: None)
+    on_progress = report or (lambda stage, done, total: None)
     folder: Path | None = None
     for file in files:
-        tell("downloading", done, total)
-        path = download(file, partial(_shifted, tell, done, total))
+        on_progress("downloading", done, total)
+        path = download(file, partial(_shifted, on_progress, done, total))
         done += file.n_bytes
         if file.repo == full_name(name):
             folder = path.parent
-    tell("downloading", total, total)
+    on_progress("downloading", total, total)
     assert folder is not None
     return folder
 
 
-def _shifted(tell: Report, before: float, total: float, n_bytes: float) -> None:
-    tell("downloading", before + n_bytes, total)
+def _shifted(on_progress: Report, before: float, total: float, n_bytes: float) -> None:
+    on_progress("downloading", before + n_bytes, total)
 
 
 def _check_room(files: list[RemoteFile]) -> None:

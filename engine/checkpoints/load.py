@@ -38,7 +38,7 @@ def load_model(
     """A MusicGen checkpoint in audiocraft's or transformers' format, ready to play; see `load_model`.
 
     `t5` is the folder of the text encoder and its tokenizer (default: what the checkpoint brings, or found by the
-    name in it). `separator` takes melodies apart; without one they are heard whole. Steps run on
+    name in it). `separator` takes melodies apart; without one they are used whole. Steps run on
     weights of 8 or 4 `bits`, or (`or_float32`) in float32 with a note where they cannot. Raises CheckpointError when
     anything is missing, left over, damaged or of another shape, UnsupportedError for models of another kind.  [main]
     """

@@ -1,4 +1,4 @@
-"""Files of one loading: state dicts of a folder in any published form, their memory given back, progress told.
+"""Files of one loading: state dicts of a folder in any published form, their memory given back, progress reported.
 
 model.safetensors                      one file
 model.safetensors.index.json           shards, none missing or left over

@@ -20,7 +20,7 @@ from engine.checkpoints.find import hub_cache
 from engine.errors import CheckpointError
 
 _HTTP_LIBRARIES = ("httpx", "httpx2", "httpcore", "httpcore2", "requests", "urllib3")
-Heard = Callable[[float], None]
+OnBytes = Callable[[float], None]
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,8 @@ def endpoint() -> str | None:
     return os.environ.get("HF_ENDPOINT") or None
 
 
-def download(file: RemoteFile, heard: Heard) -> Path:
-    """Fetch a file, unless it is here; returns where it lies. `heard` gets the bytes that are there.
+def download(file: RemoteFile, on_bytes: OnBytes) -> Path:
+    """Fetch a file, unless it is here; returns where it lies. `on_bytes` gets the bytes that are there.
 
     Raises CheckpointError that says what to do when it breaks off or arrives damaged.  [main]
     """
@@ -65,14 +65,14 @@ def download(file: RemoteFile, heard: Heard) -> Path:
 
     with plainly(f"{file.repo}/{file.name}"):
         if file.sha256 and len(file.sha256) == 64 and file.sha256.isalnum() and not file.blob.exists():
-            _fetch_blob(file, heard)
+            _fetch_blob(file, on_bytes)
         path = hf_hub_download(
             file.repo,
             file.name,
             revision=file.revision,
             cache_dir=hub_cache(),
             endpoint=endpoint(),
-            tqdm_class=_progress(heard),
+            tqdm_class=_progress(on_bytes),
         )
     if Path(path).stat().st_size != file.n_bytes:
         Path(path).resolve().unlink()
@@ -80,7 +80,7 @@ def download(file: RemoteFile, heard: Heard) -> Path:
     return Path(path)
 
 
-def _fetch_blob(file: RemoteFile, heard: Heard) -> None:
+def _fetch_blob(file: RemoteFile, on_bytes: OnBytes) -> None:
     """A large file's content to its place in the cache, by way of a part that outlives a broken try."""
     from huggingface_hub import get_hf_file_metadata, hf_hub_url
     from huggingface_hub.file_download import http_get
@@ -105,7 +105,7 @@ def _fetch_blob(file: RemoteFile, heard: Heard) -> None:
                     resume_size=there,
                     headers=headers,
                     expected_size=file.n_bytes,
-                    tqdm_class=_progress(heard),
+                    tqdm_class=_progress(on_bytes),
                 )
         with part.open("rb") as content:
             whole = sha256_of(content) == file.sha256
@@ -115,19 +115,19 @@ def _fetch_blob(file: RemoteFile, heard: Heard) -> None:
         settle(part, file.blob)
 
 
-def _progress(heard: Heard) -> Any:
-    """A class in tqdm's place that prints nothing and tells the bytes that are there."""
+def _progress(on_bytes: OnBytes) -> Any:
+    """A class in tqdm's place that prints nothing and reports the bytes that are there."""
     from tqdm import tqdm
 
     class Silent(tqdm):
         def __init__(self, *arguments: Any, **options: Any) -> None:
             self.there = float(options.get("initial") or 0)
             super().__init__(*arguments, **{**options, "disable": True})
-            heard(self.there)
+            on_bytes(self.there)
 
         def update(self, n: float | None = 1) -> bool | None:
             self.there += n or 0
-            heard(self.there)
+            on_bytes(self.there)
             return None
 
     return Silent

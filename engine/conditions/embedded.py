@@ -40,7 +40,7 @@ from engine.conditions.scale import outside_scale
 from engine.conditions.words import encode_texts, words_of
 from engine.core.guidance import Guidance
 from engine.lm import Conditions
-from engine.model import HARMONY, MELODY, STYLE, TEMPO, TEXT, Ask, FrameGrid, HeardExcerpt, Reference
+from engine.model import HARMONY, MELODY, STYLE, TEMPO, TEXT, Ask, ExcerptRange, FrameGrid, Reference
 
 EARLY_SECONDS = 0.006  # attacks come so early for the conditioned beat: measured; most of it is the codec's frames
 STYLE_FRAMES = 150
@@ -57,15 +57,15 @@ def at_trained_level(audio: Tensor) -> Tensor:
     return audio if rms < QUIETEST_RMS else audio * (TRAINED_RMS / rms)
 
 
-def heard_excerpt(ask: Ask, offset_frames: int) -> HeardExcerpt | None:
+def excerpt_range(ask: Ask, offset_frames: int) -> ExcerptRange | None:
     """Three seconds of an ask's style: from the given start, else the middle; all of it if it is shorter.  [any]"""
     if ask.style is None:
         return None
     wanted, length, given = STYLE_FRAMES * FRAME_SAMPLES, ask.style.audio.shape[-1], ask.excerpt.start_samples
     if given is None:
-        return HeardExcerpt(max(0, length - wanted) // 2, wanted)
+        return ExcerptRange(max(0, length - wanted) // 2, wanted)
     window = offset_frames // (ask.excerpt.stride_frames or STRIDE_FRAMES)
-    return HeardExcerpt(given[min(window, len(given) - 1)] % length, wanted)
+    return ExcerptRange(given[min(window, len(given) - 1)] % length, wanted)
 
 
 def style_excerpt(reference: Reference, start_samples: int = 0) -> Tensor:
@@ -102,16 +102,16 @@ class EmbeddedConditioner:
         """See `engine.model.Conditioner`; asks do not affect each other."""
         return [self._of(ask, guidance, offset_frames, window_frames) for ask in asks]
 
-    def excerpts(self, asks: Sequence[Ask], offset_frames: int) -> list[HeardExcerpt | None]:
+    def excerpts(self, asks: Sequence[Ask], offset_frames: int) -> list[ExcerptRange | None]:
         """See `engine.model.Conditioner`; the seed has no effect here."""
-        return [heard_excerpt(ask, offset_frames) for ask in asks]
+        return [excerpt_range(ask, offset_frames) for ask in asks]
 
     def prepare(self, ask: Ask) -> None:
         """See `engine.model.Conditioner`: pitch classes and key, which take long for minutes of music."""
         if ask.melody is not None:
-            self._cached("melody", ask.melody, _as_heard(chroma_frames))
+            self._cached("melody", ask.melody, _at_trained_level(chroma_frames))
         if ask.harmony is not None:
-            self._cached("harmony", ask.harmony, _as_heard(harmony_frames))
+            self._cached("harmony", ask.harmony, _at_trained_level(harmony_frames))
             self._strange(ask.harmony)
 
     def _of(self, ask: Ask, guidance: Guidance, offset: int, count: int) -> tuple[Conditions, ...]:
@@ -126,22 +126,22 @@ class EmbeddedConditioner:
             frames[-1, :, CHROMA_COLUMNS], frames[-1, :, MELODY_GIVEN] = strange, strange.max()
         memory = None  # zero vectors would only add work
         if ask.style is not None or words_of(ask.text or ""):
-            memories = [self._told(kind, part, offset) for kind, part in zip(kinds, frames, strict=True)]
+            memories = [self._memory(kind, part, offset) for kind, part in zip(kinds, frames, strict=True)]
             memory = torch.stack(memories)
         if guidance.two_step and guidance.rows == 2:
             rows = [None, None] if memory is None else list(memory.split(1))
             return tuple(Conditions(memory=rows[i], frames=frames[i : i + 1]) for i in (0, 1))
         return (Conditions(memory=memory, frames=frames),)
 
-    def _told(self, ask: Ask, frames: Tensor, offset: int) -> Tensor:
+    def _memory(self, ask: Ask, frames: Tensor, offset: int) -> Tensor:
         """Memory [24, D] of one row; its summaries are written into its frame features [count, F]."""
         weight = self.text.widen.weight
         text, words = self.text(encode_texts([ask.text]).to(weight.device))
         frames[:, TEXT_COLUMNS] = words
         style = weight.new_zeros(STYLE_VECTORS, self.text.dim)
-        heard = heard_excerpt(ask, offset)
-        if ask.style is not None and heard is not None:
-            start = heard.start_samples
+        excerpt = excerpt_range(ask, offset)
+        if ask.style is not None and excerpt is not None:
+            start = excerpt.start_samples
             style, sound = self._cached(f"style {start}", ask.style, lambda given: self._style_vectors(given, start))
             frames[:, STYLE_COLUMNS] = sound
         return torch.cat([text[0], style])
@@ -157,10 +157,10 @@ class EmbeddedConditioner:
         """Frame features [count, F] of one row."""
         frames = torch.zeros(count, N_FEATURES)
         if ask.melody is not None:
-            chroma = self._cached("melody", ask.melody, _as_heard(chroma_frames))
+            chroma = self._cached("melody", ask.melody, _at_trained_level(chroma_frames))
             frames[:, MELODY_COLUMNS] = _along(ask.melody, chroma, ask.grid, offset, count)
         elif ask.harmony is not None:
-            chroma = self._cached("harmony", ask.harmony, _as_heard(harmony_frames))
+            chroma = self._cached("harmony", ask.harmony, _at_trained_level(harmony_frames))
             chroma = chroma * (1.0 - self._strange(ask.harmony))
             frames[:, MELODY_COLUMNS] = _along(ask.harmony, chroma, ask.grid, offset, count)
         if ask.grid is not None:
@@ -185,7 +185,7 @@ class EmbeddedConditioner:
 
     def _strange(self, harmony: Reference) -> Tensor:
         """How far each pitch class [12] is outside the prompt's key."""
-        strange: Tensor = self._cached("scale", harmony, _as_heard(outside_scale))
+        strange: Tensor = self._cached("scale", harmony, _at_trained_level(outside_scale))
         return strange
 
     @staticmethod
@@ -199,15 +199,15 @@ class EmbeddedConditioner:
         return self._kept(reference.audio, kind, lambda: compute(reference))
 
 
-def _as_heard(listen: Callable[[Tensor], Tensor]) -> Callable[[Reference], Tensor]:
+def _at_trained_level(analysis: Callable[[Tensor], Tensor]) -> Callable[[Reference], Tensor]:
     """Apply an analysis [N] to [T, 12] to a reference at the trained level."""
 
-    def hear(given: Reference) -> Tensor:
+    def analyse(given: Reference) -> Tensor:
         channel = given.audio[0]
         rms = float(torch.linalg.vector_norm(given.audio)) / given.audio.numel() ** 0.5  # no copy of long audio
-        return listen((channel if rms < QUIETEST_RMS else channel * (TRAINED_RMS / rms)).cpu())
+        return analysis((channel if rms < QUIETEST_RMS else channel * (TRAINED_RMS / rms)).cpu())
 
-    return hear
+    return analyse
 
 
 def _along(reference: Reference, chroma: Tensor, grid: FrameGrid | None, offset: int, count: int) -> Tensor:

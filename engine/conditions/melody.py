@@ -117,10 +117,10 @@ class MelodyConditioner:
         given = [(row, ask, ask.melody) for row, ask in zip(rows, asks, strict=True) if ask.melody is not None]
         if not given:
             return rows
-        heard = self._together([self._heard(ask, melody, offset_frames) for _, ask, melody in given])
+        audio = self._together([self._window_audio(ask, melody, offset_frames) for _, ask, melody in given])
         if given[0][1].exact and self.separator is not None:
-            heard = without_drums_and_bass(heard, self.sample_rate, self.separator)
-        for (row, _, melody), chroma in zip(given, self.chroma(heard).cpu(), strict=True):
+            audio = without_drums_and_bass(audio, self.sample_rate, self.separator)
+        for (row, _, melody), chroma in zip(given, self.chroma(audio).cpu(), strict=True):
             speed = 1.0 if melody.whole else melody.speed
             row[:] = chroma[(torch.arange(self.n_frames) * speed).long() % len(chroma)]
         return rows
@@ -139,7 +139,7 @@ class MelodyConditioner:
     def _is_long(self, melody: Reference) -> bool:
         return self._needed(melody).shape[-1] > LONG_SECONDS * self.sample_rate
 
-    def _heard(self, ask: Ask, melody: Reference, offset_frames: int) -> Tensor:
+    def _window_audio(self, ask: Ask, melody: Reference, offset_frames: int) -> Tensor:
         """The window's part, [1, n]; without drums and bass unless the ask is `exact`."""
         if ask.exact or self.separator is None:
             return excerpt(melody, offset_frames, self.window_samples)

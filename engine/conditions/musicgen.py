@@ -20,7 +20,7 @@ from engine.conditions.text_t5 import TextConditioner
 from engine.core.guidance import Guidance
 from engine.errors import UnsupportedError
 from engine.lm import Conditions
-from engine.model import MELODY, STYLE, TEXT, Ask, HeardExcerpt
+from engine.model import MELODY, STYLE, TEXT, Ask, ExcerptRange
 
 _NOTHING = Ask()
 
@@ -70,10 +70,10 @@ class MusicGenConditioner:
         if guidance.rows == 3:
             kinds.insert(1, (none, music))
         wavs = None if music is None else torch.cat([wav for _, wav in kinds if wav is not None])
-        together = self._rows([text for told, _ in kinds for text in told], wavs)
+        together = self._rows([text for words, _ in kinds for text in words], wavs)
         return [(_take(together, [index + count * k for k in range(len(kinds))]),) for index in range(count)]
 
-    def excerpts(self, asks: Sequence[Ask], offset_frames: int) -> list[HeardExcerpt | None]:
+    def excerpts(self, asks: Sequence[Ask], offset_frames: int) -> list[ExcerptRange | None]:
         """See `engine.model.Conditioner`.  [any]"""
         return [None] * len(asks) if self.style is None else self.style.excerpts(asks, offset_frames)
 

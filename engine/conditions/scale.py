@@ -10,7 +10,7 @@ from engine.beat.key import find_key, pitch_classes, scale_of
 from engine.beat.onsets import RATE_HZ
 from engine.conditions.frames import N_CHROMA
 
-HEARD_SECONDS = 60  # at its end, in which the key is detected
+KEY_SECONDS = 60  # at its end, in which the key is detected
 SURE = 0.3  # a key this sure counts fully, a less sure one in proportion
 
 
@@ -19,7 +19,7 @@ def outside_scale(audio: Tensor) -> Tensor:
 
     Only the last minute of long audio is analysed.  [any]
     """
-    key, sure = find_key(pitch_classes(audio[-HEARD_SECONDS * RATE_HZ :].numpy().astype(np.float64)))
+    key, sure = find_key(pitch_classes(audio[-KEY_SECONDS * RATE_HZ :].numpy().astype(np.float64)))
     strange = torch.zeros(N_CHROMA)
     if key:
         strange[[each for each in range(N_CHROMA) if each not in scale_of(key)]] = min(1.0, sure / SURE)

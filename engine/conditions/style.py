@@ -20,7 +20,7 @@ from engine.audio.convert import resample
 from engine.conditions.cache import ConditionCache
 from engine.conditions.style_net import StyleNet
 from engine.errors import AudioError
-from engine.model import Ask, HeardExcerpt, Reference
+from engine.model import Ask, ExcerptRange, Reference
 
 FEATURE_RATE_HZ = 24000
 FEATURES_PER_SECOND = 75
@@ -59,9 +59,9 @@ class StyleConditioner:
         Raises AudioError for audio that is invalid for `exact` asks, ValueError for settings that the model does not
         have or that differ among asks given together.  [generate]
         """
-        heard = self.excerpts(asks, offset_frames)
+        parts = self.excerpts(asks, offset_frames)
         rows = [
-            None if part is None else self._row(ask, part, offset_frames) for ask, part in zip(asks, heard, strict=True)
+            None if part is None else self._row(ask, part, offset_frames) for ask, part in zip(asks, parts, strict=True)
         ]
         lengths = {len(row) for row in rows if row is not None}
         if len(lengths) > 1:
@@ -69,21 +69,21 @@ class StyleConditioner:
         zeros = self.projection.weight.new_zeros(max(lengths, default=1), self.projection.out_features)
         return torch.stack([zeros if row is None else row for row in rows])
 
-    def excerpts(self, asks: Sequence[Ask], offset_frames: int) -> list[HeardExcerpt | None]:
+    def excerpts(self, asks: Sequence[Ask], offset_frames: int) -> list[ExcerptRange | None]:
         """See `engine.model.Conditioner`.  [any]"""
         given = [ask for ask in asks if ask.style is not None]
         shared = self._shared(given, offset_frames) if given and given[0].exact else None
-        heard: list[HeardExcerpt | None] = []
+        excerpts: list[ExcerptRange | None] = []
         for ask in asks:
             if ask.style is None:
-                heard.append(None)
+                excerpts.append(None)
                 continue
             count = self._count(ask)
             free = max(0, self._length(ask.style) - count)
-            heard.append(shared or HeardExcerpt(self._start(ask, offset_frames, free), count))
-        return heard
+            excerpts.append(shared or ExcerptRange(self._start(ask, offset_frames, free), count))
+        return excerpts
 
-    def _shared(self, asks: Sequence[Ask], offset_frames: int) -> HeardExcerpt:
+    def _shared(self, asks: Sequence[Ask], offset_frames: int) -> ExcerptRange:
         """audiocraft's rule: one excerpt for all, somewhere in the longest, refused when that is too short."""
         longest = max(self._length(ask.style) for ask in asks if ask.style is not None)
         count = self._count(asks[0])
@@ -92,7 +92,7 @@ class StyleConditioner:
         start = self._start(asks[0], offset_frames, longest - count)
         if start > longest - count:
             raise AudioError(f"the style excerpt begins at {start}, must be 0 to {longest - count} (exact rules)")
-        return HeardExcerpt(start, count)
+        return ExcerptRange(start, count)
 
     def _count(self, ask: Ask) -> int:
         lost = 0.0 if ask.exact else 1e-6  # of 1.005 s audiocraft uses a sample less
@@ -110,7 +110,7 @@ class StyleConditioner:
         drawn = hashlib.sha256(f"style excerpt {ask.seed} {window}".encode()).digest()
         return int.from_bytes(drawn[:8], "big") % (free + 1)
 
-    def _row(self, ask: Ask, part: HeardExcerpt, offset_frames: int) -> Tensor:
+    def _row(self, ask: Ask, part: ExcerptRange, offset_frames: int) -> Tensor:
         """Vectors [V, D] of one ask."""
         eval_q, n_codebooks = ask.excerpt.eval_q, self.net.config.n_codebooks
         if eval_q > n_codebooks:
@@ -124,7 +124,7 @@ class StyleConditioner:
             vectors = vectors * (torch.arange(len(vectors), device=vectors.device) < there)[:, None]
         return vectors
 
-    def _audio(self, reference: Reference, part: HeardExcerpt, offset_frames: int, exact: bool) -> Tensor:
+    def _audio(self, reference: Reference, part: ExcerptRange, offset_frames: int, exact: bool) -> Tensor:
         """The excerpt [1, n] at the model's rate."""
         audio = reference.audio
         start, stop = part.start_samples, part.start_samples + part.count_samples

@@ -21,14 +21,14 @@ SILENCE, ENDING, LOOP, CLIPPING, JUMP = "silence", "ending", "loop", "clipping",
 PATIENCE_BEATS = 2.2
 PATIENCE_RANGE_SECONDS = (0.8, 1.5)
 PATIENCE_SECONDS = 1.2  # without a known tempo
-HEARD_SECONDS = 8.0  # of music with which a level is compared
-HEARD_AT_LEAST = 2 * FRAMES_PER_SECOND
+COMPARED_SECONDS = 8.0  # of music with which a level is compared
+COMPARED_AT_LEAST = 2 * FRAMES_PER_SECOND
 QUIETEST_DB = -55.0  # quieter music cannot fall silent
 SILENT_DB, RUNG_OUT_DB, FALLING_DB = 30.0, 12.0, 6.0  # below the level before
 ONSET_DB = 3.0
 DECAY_SECONDS = 0.3  # slower than this it rang out, faster it was cut off
 FLAT_SHARE, FLAT_FRAMES = 0.05, FRAMES_PER_SECOND // 2
-JUMP_DB, JUMP_FRAMES, JUMP_HEARD = 18.0, 20, 5 * FRAMES_PER_SECOND
+JUMP_DB, JUMP_FRAMES, JUMP_COMPARED = 18.0, 20, 5 * FRAMES_PER_SECOND
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,8 @@ def patience_frames(bpm: float | None) -> int:
 
 def quiet(rows: Rows, patience: int) -> Verdict | None:
     """Silence or an ending at the end of `rows`, frames counted from their first.  [generate]"""
-    before = rows.level_db[:-patience][-int(HEARD_SECONDS * FRAMES_PER_SECOND) :]
-    if len(before) < HEARD_AT_LEAST:
+    before = rows.level_db[:-patience][-int(COMPARED_SECONDS * FRAMES_PER_SECOND) :]
+    if len(before) < COMPARED_AT_LEAST:
         return None
     usual = float(np.percentile(before, 75))
     late = rows.level_db[-patience:]
@@ -79,9 +79,9 @@ def clipping(rows: Rows) -> Verdict | None:
 
 def jump(rows: Rows) -> Verdict | None:
     """A fault if the last 0.4 s of `rows` are far louder than any 0.4 s before.  [generate]"""
-    heard = int(HEARD_SECONDS * FRAMES_PER_SECOND)
-    power = np.power(10.0, rows.level_db[-heard - JUMP_FRAMES :].astype(np.float64) / 10.0)
-    if len(power) < JUMP_HEARD + JUMP_FRAMES:
+    compared = int(COMPARED_SECONDS * FRAMES_PER_SECOND)
+    power = np.power(10.0, rows.level_db[-compared - JUMP_FRAMES :].astype(np.float64) / 10.0)
+    if len(power) < JUMP_COMPARED + JUMP_FRAMES:
         return None
     sums = np.convolve(power, np.full(JUMP_FRAMES, 1.0 / JUMP_FRAMES), mode="valid")
     levels = 10.0 * np.log10(sums + 1e-12)

@@ -58,7 +58,7 @@ def no_rows() -> Rows:
     return Rows(none, none, none, none, np.zeros((0, N_BANDS), np.float32))
 
 
-class Ear:
+class FrameFeatures:
     """Computes rows of audio [n], mono at one rate; stores the frames that the next row needs."""
 
     def __init__(self, sample_rate_hz: int) -> None:
@@ -78,9 +78,9 @@ class Ear:
         self._bands = np.full((2, N_BANDS), FLOOR_DB, np.float32)
         if before is not None and len(before) >= 4 * self.size:
             self._last = before[-4 * self.size : -3 * self.size].astype(np.float32)
-            self.hear(before[-3 * self.size :])
+            self.add(before[-3 * self.size :])
 
-    def hear(self, audio: Audio) -> Rows:
+    def add(self, audio: Audio) -> Rows:
         """Add audio [n]; returns the rows of the frames that it completes.  [generate]"""
         known = np.concatenate([self._waiting, audio.astype(np.float32, copy=False)])
         count = len(known) // self.size

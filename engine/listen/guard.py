@@ -15,13 +15,13 @@ import numpy as np
 
 from engine.listen import faults, loops
 from engine.listen.faults import Verdict
-from engine.listen.features import FRAMES_PER_SECOND, Audio, Ear, no_rows
+from engine.listen.features import FRAMES_PER_SECOND, Audio, FrameFeatures, no_rows
 from engine.listen.loops import Codes
 
 CHECK_FRAMES, LOOP_CHECK_FRAMES = 5, 25
 KEPT_FRAMES = loops.FRAMES_NEEDED + 12 * FRAMES_PER_SECOND  # the checked part, and the furthest that a stream goes back
 PARDON_FRAMES = 10 * FRAMES_PER_SECOND  # for these a pardoned fault is not reported again
-EAR_FRAMES = 4  # frames of audio that `Ear` needs before a frame
+FRAMES_BEFORE = 4  # frames of audio that `FrameFeatures` needs before a frame
 
 
 class Guard:
@@ -29,7 +29,7 @@ class Guard:
 
     def __init__(self, sample_rate_hz: int, n_codebooks: int, bpm: float | None = None) -> None:
         self.patience = faults.patience_frames(bpm)
-        self._ear = Ear(sample_rate_hz)
+        self._features = FrameFeatures(sample_rate_hz)
         self._rows = no_rows()
         self._codes: Codes = np.zeros((n_codebooks, 0), np.int16)
         self._first = 0  # own frame of the first row and of the first code
@@ -37,15 +37,15 @@ class Guard:
         self._pardoned: dict[str, int] = {}
 
     @property
-    def heard_frames(self) -> int:
+    def checked_frames(self) -> int:
         """The stream frame after the last checked one.  [generate]"""
         return self._first + len(self._rows)
 
     def begin(self, audio: Audio, codes: Codes, frame: int = 0) -> None:
         """Start at an own frame, after audio [n] (mono) and codes [K, m] that end there.  [generate]"""
-        self._ear.forget()
-        count = min(len(audio) // self._ear.size, codes.shape[1], KEPT_FRAMES)
-        self._rows = self._ear.hear(audio[len(audio) - count * self._ear.size :]) if count else no_rows()
+        self._features.forget()
+        count = min(len(audio) // self._features.size, codes.shape[1], KEPT_FRAMES)
+        self._rows = self._features.add(audio[len(audio) - count * self._features.size :]) if count else no_rows()
         self._codes = codes[:, codes.shape[1] - count :].astype(np.int16)
         self._first, self._checked = frame - count, frame
 
@@ -53,13 +53,13 @@ class Guard:
         """Set the host's tempo, for the length of breaks.  [generate]"""
         self.patience = faults.patience_frames(bpm)
 
-    def hear(self, audio: Audio, codes: Codes) -> Verdict | None:
+    def add(self, audio: Audio, codes: Codes) -> Verdict | None:
         """Add audio [n] (mono) and codes [K, m]; returns the first fault.  [generate]
 
         After a verdict the stream is to be taken back, or the fault pardoned: `back_to`, `pardon`.
         """
         self._codes = np.concatenate([self._codes, codes.astype(np.int16)], axis=1)
-        self._rows = self._rows.then(self._ear.hear(audio))
+        self._rows = self._rows.then(self._features.add(audio))
         found = self._check()
         extra = len(self._rows) - KEPT_FRAMES
         if extra > 0 and found is None:
@@ -77,18 +77,18 @@ class Guard:
 
     def back_to(self, frame: int, before: Audio) -> None:
         """Forget own frames from `frame` on; `before` [n] is the audio (mono) that ends there.  [generate]"""
-        if not self._first <= frame <= self.heard_frames:
+        if not self._first <= frame <= self.checked_frames:
             known = frame - self._first
             self.begin(before, self._codes[:, : max(0, known)], frame)
             return
         count = frame - self._first
         self._rows, self._codes = self._rows.cut(0, count), self._codes[:, :count]
-        self._ear.forget(before)
+        self._features.forget(before)
         self._checked = min(self._checked, frame)
 
     def _check(self) -> Verdict | None:
         """Run the checks since the last one."""
-        while (frame := self._next_check()) <= self.heard_frames:
+        while (frame := self._next_check()) <= self.checked_frames:
             self._checked = frame
             found = self._judge(frame)
             if found is not None and self._pardoned.get(found.what, frame) <= frame:

@@ -22,7 +22,7 @@ PROBE_FRAMES = 25  # compared first, for every lag
 SAME_SHARE = 0.85
 SAME_DB = 0.4
 MOVING_DB = 1.5  # with less change in the bands there is no pattern
-HEARD_FROM_DB = -60.0  # lower bands are silence, which is another fault
+SILENCE_DB = -60.0  # lower bands are silence, which is another fault
 FRAMES_NEEDED = 2 * MOST_LAG + MOST_LAG  # history to detect the longest loop
 
 Codes = NDArray[np.int16]
@@ -48,10 +48,10 @@ def token_loop(codes: Codes) -> tuple[int, float] | None:
 
 def sound_loop(rows: Rows) -> tuple[int, float] | None:
     """(lag, confidence) of a loop at the end of `rows`, by the levels of their bands.  [generate]"""
-    bands = np.maximum(rows.bands_db, HEARD_FROM_DB)
+    bands = np.maximum(rows.bands_db, SILENCE_DB)
     count = len(bands)
     most = min(MOST_LAG, count - SPAN_FRAMES)
-    if most < 1 or float(bands[-SPAN_FRAMES:].max()) <= HEARD_FROM_DB:
+    if most < 1 or float(bands[-SPAN_FRAMES:].max()) <= SILENCE_DB:
         return None
     earlier = sliding_window_view(bands[count - PROBE_FRAMES - most : count - 1], PROBE_FRAMES, axis=0)
     offs = np.abs(earlier - bands[count - PROBE_FRAMES :].T).mean(axis=(1, 2))[::-1]  # of lags 1, 2, ...

@@ -81,11 +81,11 @@ def gated_lufs(powers: Powers) -> float:
     powers = np.asarray(powers, np.float64)
     if len(powers) >= TOGETHER:
         powers = np.convolve(powers, np.full(TOGETHER, 1.0 / TOGETHER), mode="valid")
-    heard = powers[powers > 10.0 ** ((ABSOLUTE_GATE_LUFS - OFFSET_LU) / 10.0)]
-    if not len(heard):
+    audible = powers[powers > 10.0 ** ((ABSOLUTE_GATE_LUFS - OFFSET_LU) / 10.0)]
+    if not len(audible):
         return -math.inf
-    gate = heard.mean() * 10.0 ** (RELATIVE_GATE_LU / 10.0)
-    return lufs(float(heard[heard > gate].mean()))
+    gate = audible.mean() * 10.0 ** (RELATIVE_GATE_LU / 10.0)
+    return lufs(float(audible[audible > gate].mean()))
 
 
 def integrated_lufs(audio: Audio, sample_rate_hz: int) -> float:

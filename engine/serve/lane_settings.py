@@ -56,7 +56,7 @@ class LaneSettings:
     prompt: str = ""
     values: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     regions: Mapping[str, ReferenceAudio] = field(default_factory=lambda: MappingProxyType({}))
-    told: frozenset[str] = frozenset()  # names of the values set by clients
+    chosen: frozenset[str] = frozenset()  # names of the values set by clients
     mutes: frozenset[int] = frozenset()  # keys of active mutes; the lane is audible without any
     reseeds: tuple[int, int] = (0, -1)  # number of reseeds while it played, and the last seed
 
@@ -71,16 +71,16 @@ class LaneSettings:
 
     def with_value(self, name: str, value: float) -> LaneSettings:
         """These settings with one parameter at another value.  [any]"""
-        return replace(self, values=MappingProxyType({**self.values, name: value}), told=self.told | {name})
+        return replace(self, values=MappingProxyType({**self.values, name: value}), chosen=self.chosen | {name})
 
     def with_own(self, own: Mapping[str, float]) -> LaneSettings:
         """These settings with a model's own values where no client set others.  [any]"""
-        untold = {name: value for name, value in own.items() if name not in self.told}
-        return replace(self, values=MappingProxyType({**self.values, **untold}))
+        others = {name: value for name, value in own.items() if name not in self.chosen}
+        return replace(self, values=MappingProxyType({**self.values, **others}))
 
     def with_region(self, role: str, region: ReferenceAudio | None) -> LaneSettings:
         """These settings with another region in a role; None removes it.  [any]"""
-        regions = {other: heard for other, heard in self.regions.items() if other != role}
+        regions = {other: kept for other, kept in self.regions.items() if other != role}
         if region is not None:
             regions[role] = region
         return replace(self, regions=MappingProxyType(regions))

@@ -72,7 +72,7 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m engine",
-        description="Segue's engine: keeps a model hot and streams music into shared memory, told by OSC.",
+        description="Segue's engine: keeps a model hot and streams music into shared memory, controlled by OSC.",
         epilog="Ctrl-C ends it cleanly. Exit codes: 0 ended, 2 wrong option, 3 port or address, 4 model.",
     )
     add = parser.add_argument

@@ -18,8 +18,8 @@ def needed(what: str) -> Iterator[None]:
     try:
         yield
     except Exception as fault:
-        told = broken_library(fault)
-        if told is None:
+        reason = broken_library(fault)
+        if reason is None:
             raise
         kind = NotInstalled if is_missing(fault) else UnsupportedError
-        raise kind(f"{what} needs a library: {told}") from fault
+        raise kind(f"{what} needs a library: {reason}") from fault

@@ -23,7 +23,7 @@ from plugin_host.host.full_scale import within_full_scale
 from plugin_host.run import report
 from plugin_host.run.performance import Means, Performance
 from plugin_host.run.region_layout import RegionLayout, RegionRequest, plot_nothing, plot_region, read_for
-from plugin_host.run.region_tempo import ear_of
+from plugin_host.run.region_tempo import detector_of
 from plugin_host.sync.first_tempo import first_tempo
 from plugin_host.sync.reading import Reading
 from plugin_host.sync.sync import SyncWish
@@ -51,27 +51,27 @@ def run_host(options: HostOptions, screen: Screen) -> None:
     leader_bpm = first_tempo(options.means.sync, options.wish.rate_hz, screen.say)
     wish = replace(options.wish, leader_bpm=leader_bpm)
     read = read_for(wish) if wish.region else None
-    hear = partial(_hear, options.means.sync, screen.say)
+    on_event = partial(_on_event, options.means.sync, screen.say)
     with (
         tempfile.TemporaryDirectory(prefix="segue-") as copies,
-        EngineClient(options.port, name="segue host", secret=options.secret, on_event=hear) as client,
+        EngineClient(options.port, name="segue host", secret=options.secret, on_event=on_event) as client,
     ):
         for line in described(client):
             screen.say(line)
-        plot = plot_region(wish, Path(copies), read, ear_of(client, screen.say)) if read else plot_nothing(wish)
+        plot = plot_region(wish, Path(copies), read, detector_of(client, screen.say)) if read else plot_nothing(wish)
         screen.say(f"region: {plot.words}")
         _play(options, plot, client, screen)
 
 
-def _hear(wish: SyncWish, say: Callable[[str], None], event: Event) -> None:
+def _on_event(wish: SyncWish, say: Callable[[str], None], event: Event) -> None:
     """Handle an event of this lane: about its music for the screen, about time for the sync.  [any]"""
     said: dict[str, Any] = dict(event.values)
-    if event.message is messages.EVENT_LANE and said["lane"] == wish.told.lane and said["text"]:
+    if event.message is messages.EVENT_LANE and said["lane"] == wish.osc.lane and said["text"]:
         say(f"lane {said['lane']} is {said['state']}: {said['text']}")
-    if event.message is messages.EVENT_TIME and said["lane"] == wish.told.lane:
+    if event.message is messages.EVENT_TIME and said["lane"] == wish.osc.lane:
         playing, meter = int(said["playing"]), Signature(int(said["numerator"]), int(said["denominator"]))
         beats = float(said["beats"]) if playing >= 0 else None
-        wish.told.tell(Reading(time.monotonic(), playing != 0, beats, float(said["bpm"]), meter))
+        wish.osc.set(Reading(time.monotonic(), playing != 0, beats, float(said["bpm"]), meter))
 
 
 def _play(options: HostOptions, plot: RegionLayout, client: EngineClient, screen: Screen) -> None:
@@ -81,7 +81,7 @@ def _play(options: HostOptions, plot: RegionLayout, client: EngineClient, screen
     session = LaneSession(client, performance.processor, setup, screen.say)
     try:
         session.open()
-        options.means.sync.told.lane = session.lane
+        options.means.sync.osc.lane = session.lane
         found = performance.run(session, lambda: None)
     finally:
         session.close()

@@ -43,7 +43,7 @@ from plugin_host.cli.options import (
 from plugin_host.cli.plugin_commands import add_to as add_plugin
 from plugin_host.cli.take_commands import add_to as add_takes
 from plugin_host.cli.watch_commands import add_to as add_watch
-from plugin_host.console.screen import tell
+from plugin_host.console.screen import print_line
 
 app = typer.Typer(
     name="segue",
@@ -229,12 +229,12 @@ def doctor(
 
     bad = 0
     for finding in examine(port):
-        tell(f"  {finding.mark}  {finding.what:<14} {finding.text}")
+        print_line(f"  {finding.mark}  {finding.what:<14} {finding.text}")
         if finding.advice:
-            tell(f"      {'':<14} -> {finding.advice}")
+            print_line(f"      {'':<14} -> {finding.advice}")
         bad += finding.mark == BAD
-    tell("")
-    tell("segue demo cannot run yet: see the lines marked !!" if bad else "segue demo can run.")
+    print_line("")
+    print_line("segue demo cannot run yet: see the lines marked !!" if bad else "segue demo can run.")
     raise typer.Exit(EXIT_FAULT if bad else 0)
 
 
@@ -246,7 +246,7 @@ def version() -> None:
     """Print Segue's version."""
     from plugin_host.doctor.doctor import version as installed
 
-    tell(f"segue {installed()}")
+    print_line(f"segue {installed()}")
 
 
 add_takes(app)

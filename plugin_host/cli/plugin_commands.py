@@ -14,7 +14,7 @@ import typer
 from bridge.control.arguments import Message
 from bridge.control.plugin_rows import PLUGIN_CLEAR, PLUGIN_PORT, PLUGIN_PROMPT, PLUGIN_SET, PLUGIN_STATUS
 from plugin_host.cli.guard import EXIT_FAULT, guarded
-from plugin_host.console.screen import complain, tell
+from plugin_host.console.screen import complain, print_line
 
 Port = Annotated[int, typer.Option(min=1, max=65535, help="The plugin's control port, which it shows.")]
 plugin = typer.Typer(no_args_is_help=True, help="Segue inside a DAW: build and install the plugin.")
@@ -33,7 +33,7 @@ def build(out: Annotated[Path, typer.Option(help="Folder for the bundles.")] = P
     Needs a C++ compiler and the DISTRHO Plugin Framework (Debian, Ubuntu: apt install g++ dpf-source).
     """
     for bundle in _built(out):
-        tell(f"  {bundle}")
+        print_line(f"  {bundle}")
 
 
 @plugin.command(short_help="Install the plugin where DAWs look for it.")
@@ -56,7 +56,7 @@ def install(
             _built(folder)
         try:
             for bundle in place(folder):
-                tell(f"  {bundle}")
+                print_line(f"  {bundle}")
         except PluginBuildError as fault:
             _fail(fault)
 
@@ -72,7 +72,7 @@ def prompt(
     Each instance shows its own control port: 9620 for the first, 9621 for the next.
     """
     _ask(port, PLUGIN_PROMPT, text)
-    tell(f"the plugin at port {port} has it")
+    print_line(f"the plugin at port {port} has it")
 
 
 @plugin.command("set", short_help="Set a parameter of a plugin.")
@@ -86,9 +86,9 @@ def set_(
 
     The DAW is notified if the plugin format supports it (CLAP, VST3; LV2 in few hosts).
     """
-    _, now, told = _ask(port, PLUGIN_SET, name, value)
-    unknown = "" if told else "; this DAW cannot be told, its window and its song keep the value from before"
-    tell(f"{name} is {now:g}{unknown}")
+    _, now, notified = _ask(port, PLUGIN_SET, name, value)
+    unknown = "" if notified else "; this DAW cannot be notified, its window and its song keep the value from before"
+    print_line(f"{name} is {now:g}{unknown}")
 
 
 @plugin.command(short_help="Remove captured music.")
@@ -99,7 +99,7 @@ def clear(
 ) -> None:
     """Remove what a running plugin has captured: the melody, the style, the audio prompt, or all."""
     _ask(port, PLUGIN_CLEAR, role)
-    tell(f"{role}: taken off")
+    print_line(f"{role}: taken off")
 
 
 @plugin.command(short_help="Show the state of a plugin.")
@@ -107,8 +107,8 @@ def clear(
 def status(port: Port = PLUGIN_PORT) -> None:
     """Show the state of a running plugin, and the reason if the engine refused something."""
     state, why, lane, take, references, text = _ask(port, PLUGIN_STATUS)
-    tell(f"engine     {state}{', ' if why else ''}{why}")
-    tell(f"lane       {lane:g}\ntake       {take:g}\nin force   {references}\nprompt     {text or 'none'}")
+    print_line(f"engine     {state}{', ' if why else ''}{why}")
+    print_line(f"lane       {lane:g}\ntake       {take:g}\nin force   {references}\nprompt     {text or 'none'}")
 
 
 @plugin.command(short_help="Measure the plugin's audio thread.")
@@ -122,7 +122,7 @@ def measure(
     from plugin_host.plugin.measure import measure as run
 
     try:
-        tell(run(seconds, block))
+        print_line(run(seconds, block))
     except PluginBuildError as fault:
         _fail(fault)
 

@@ -22,7 +22,7 @@ from plugin_host.cli.options import (
     Seed,
     Weights,
 )
-from plugin_host.console.screen import tell
+from plugin_host.console.screen import print_line
 
 
 @guarded
@@ -80,10 +80,10 @@ def scripts(
 
     if not daw:
         for line in where():
-            tell(line)
+            print_line(line)
         return
     for path in install(daw, folder, inbox or default_folder()):
-        tell(f"  {path}")
+        print_line(f"  {path}")
 
 
 def add_to(app: typer.Typer) -> None:

@@ -59,12 +59,12 @@ class EngineClient(LaneCalls):
         self._hello = (0, name, secret)
         self.latest_model = ""  # the last one reported as ready; empty for none so far
         self._on_event, self._on_heard = on_event, on_heard
-        self._connection = UdpConnection(host, port, self._hello, self._heard)
+        self._connection = UdpConnection(host, port, self._hello, self._on_notification)
         self._timeout_seconds = timeout_seconds
         self._slow_timeout_seconds = slow_timeout_seconds
         self._transfers = itertools.count(1)
 
-    def _heard(self, event: Event) -> None:
+    def _on_notification(self, event: Event) -> None:
         if event.message is messages.EVENT_MODEL and event.values["state"] == "ready":
             self.latest_model = str(event.values["model"])
         if event.message is messages.EVENT_HEARD and self._on_heard:
@@ -168,7 +168,7 @@ class EngineClient(LaneCalls):
         return str(self.call(messages.PRESETS)[0]).split()
 
     def take_made(self, order: int, name: str, path: str) -> None:
-        """Report a finished take: the engine tells all clients.  [main]"""
+        """Report a finished take: the engine notifies all clients.  [main]"""
         self.call(messages.TAKE_MADE, order, name, path)
 
     def quit(self) -> None:
@@ -240,13 +240,13 @@ class EngineClient(LaneCalls):
 
     def listen(
         self, path: str | os.PathLike[str], hint_bpm: float, signature: Signature, on_progress: OnProgress | None = None
-    ) -> replies.Listened:
+    ) -> replies.FoundTempo:
         """Detect tempo, bars and key of a file on the engine's machine; `hint_bpm` 0 if the song's tempo is unknown.
 
         [main]
         """
         values = (os.path.abspath(os.path.expanduser(path)), hint_bpm, signature.numerator, signature.denominator)
-        return replies.Listened(*self.call(messages.REGION_LISTEN, *values, on_progress=on_progress))
+        return replies.FoundTempo(*self.call(messages.REGION_LISTEN, *values, on_progress=on_progress))
 
     def region_audio(
         self,

@@ -98,7 +98,7 @@ class EngineProcess:
         return made
 
     def _wait_hot(self, client: EngineClient, deadline: float, say: Callable[[str], None]) -> None:
-        told = ""
+        shown = ""
         while True:
             self._check(deadline)
             with contextlib.suppress(NoAnswer):
@@ -107,9 +107,9 @@ class EngineProcess:
                     return
                 if status.state == "failed":
                     raise EngineProcessError(f"the engine failed: {status.text}\n{self.log_end()}")
-                if status.text and status.text != told:
-                    told = status.text
-                    say(f"engine: {told}")
+                if status.text and status.text != shown:
+                    shown = status.text
+                    say(f"engine: {shown}")
             time.sleep(0.05)
 
     def _check(self, deadline: float) -> None:

@@ -31,9 +31,9 @@ class LaneCalls:
         """Set a parameter.  [main]"""
         return replies.Set(*self.call(messages.LANE_SET, lane, name, value, at, on_heard=on_heard))
 
-    def get(self: _Caller, lane: int, name: str) -> replies.Parameter:
+    def get(self: _Caller, lane: int, name: str) -> replies.ParameterReply:
         """Read a parameter.  [main]"""
-        return replies.Parameter(*self.call(messages.LANE_GET, lane, name))
+        return replies.ParameterReply(*self.call(messages.LANE_GET, lane, name))
 
     def prompt(
         self: _Caller, lane: int, text: str, at: When = "now", on_heard: OnHeard | None = None

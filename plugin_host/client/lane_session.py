@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from bridge.control.status_text import tells_of_loading
+from bridge.control.status_text import is_loading
 from bridge.errors import NoAnswer, SegmentMissing, SegueError
 from bridge.ring.reader import RingReader
 from bridge.system.clock import MONOTONIC, Clock
@@ -96,16 +96,16 @@ class LaneSession:
             self._processor.offer(reader)
             self._retire(self._reader)
             self._reader = reader
-        self._tell(passage)
+        self._send_settings(passage)
         self.model = self.client.status().model
 
     def _last_heard(self) -> Passage | None:
         """The audio prompt for a new engine: the last whole bars heard; the previous ones if there are no newer."""
         if self._played:
-            self._passage = self._processor.heard.passage(GO_ON_SECONDS) or self._passage
+            self._passage = self._processor.recent.passage(GO_ON_SECONDS) or self._passage
         return self._passage
 
-    def _tell(self, passage: Passage | None) -> None:
+    def _send_settings(self, passage: Passage | None) -> None:
         setup = self.setup
         if setup.preset:
             self.client.preset(self.lane, setup.preset)
@@ -234,7 +234,7 @@ class LaneSession:
             self._say(f"the engine is asked for {self.model} again, which was playing")
             self.client.start_loading(self.model)
             return False
-        return status.state == "ready" and not tells_of_loading(status.text)
+        return status.state == "ready" and not is_loading(status.text)
 
     def _found(self, how: str) -> None:
         self.lost = False

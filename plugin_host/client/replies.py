@@ -75,7 +75,7 @@ class OpenLane(NamedTuple):
     ring: str
 
 
-class Parameter(NamedTuple):
+class ParameterReply(NamedTuple):
     """A parameter's present value."""
 
     name: str
@@ -196,7 +196,7 @@ class Understood(NamedTuple):
     late: int
 
 
-class Listened(NamedTuple):
+class FoundTempo(NamedTuple):
     """The analysis of a file: tempo (0: none), first bar line and length in beats, key; each with its certainty."""
 
     bpm: float

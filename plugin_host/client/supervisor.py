@@ -33,7 +33,7 @@ class Supervisor:
     def __init__(self, command: Sequence[str], say: Callable[[str], None]) -> None:
         self._command, self._say = list(command), say
         self._child: subprocess.Popen[bytes] | None = None
-        self._told = False
+        self._ending = False
         self._crashes: list[float] = []
 
     def run(self) -> int:
@@ -42,7 +42,7 @@ class Supervisor:
         try:
             while True:
                 code = self._once()
-                if self._told or not _crashed(code):
+                if self._ending or not _crashed(code):
                     return code if code >= 0 else 128 - code
                 if not self._may_restart():
                     self._say(f"the engine crashed {len(self._crashes)} times in a minute: it is not started again")
@@ -55,7 +55,7 @@ class Supervisor:
     def _once(self) -> int:
         apart = {"process_group": 0} if os.name == "posix" else {}  # this process passes on Ctrl-C, once
         self._child = subprocess.Popen(self._command, **apart)  # type: ignore[call-overload]  # noqa: S603 - our own
-        if self._told:  # between two starts
+        if self._ending:  # between two starts
             self._child.terminate()
         return int(self._child.wait())
 
@@ -68,13 +68,13 @@ class Supervisor:
         """Pass a signal on to the engine; a second one kills it."""
         child = self._child
         if child is None or child.poll() is not None:
-            self._told = True
+            self._ending = True
             return
-        if self._told:
+        if self._ending:
             child.kill()
         else:
             child.send_signal(number if os.name == "posix" else signal.SIGTERM)
-        self._told = True
+        self._ending = True
 
 
 def _crashed(code: int) -> bool:

@@ -49,7 +49,7 @@ class _Pending:
     message: Message
     on_progress: OnProgress | None
     done: threading.Event = field(default_factory=threading.Event)
-    heard_at_seconds: float = 0.0
+    received_at_seconds: float = 0.0
     values: tuple[Wire, ...] = ()
     fault: SegueError | None = None
 
@@ -68,7 +68,7 @@ class UdpConnection:
         self._pending: dict[int, _Pending] = {}
         self._unheard: dict[int, tuple[str, OnEvent]] = {}  # by id: address, callback
         self._ids = itertools.count(random.randrange(COUNTED))
-        self._heard_at_seconds = self._pinged_at_seconds = time.monotonic()
+        self._received_at_seconds = self._pinged_at_seconds = time.monotonic()
         self._born_seconds: float | None = None  # the engine's start, on this clock
         self._restarts = 0
         self._closing = threading.Event()
@@ -77,7 +77,7 @@ class UdpConnection:
     @property
     def silent_seconds(self) -> float:
         """Seconds since the engine's last message; it is pinged every KEEPALIVE_SECONDS.  [any]"""
-        return time.monotonic() - self._heard_at_seconds
+        return time.monotonic() - self._received_at_seconds
 
     @property
     def restarts(self) -> int:
@@ -121,7 +121,7 @@ class UdpConnection:
         """
         id = messages.COUNTED_FROM + next(self._ids) % COUNTED
         datagram = message.pack(id, *values)
-        pending = _Pending(message, on_progress, heard_at_seconds=time.monotonic())
+        pending = _Pending(message, on_progress, received_at_seconds=time.monotonic())
         self._pending[id] = pending
         if on_heard is not None:
             self._await_sound(id, message, on_heard)
@@ -143,10 +143,10 @@ class UdpConnection:
         pause = FIRST_REPEAT_SECONDS
         while not self._closing.is_set():
             self._send(datagram)
-            left = pending.heard_at_seconds + timeout_seconds - time.monotonic()
+            left = pending.received_at_seconds + timeout_seconds - time.monotonic()
             if pending.done.wait(max(0.0, min(pause, left))):
                 return
-            if time.monotonic() >= pending.heard_at_seconds + timeout_seconds:
+            if time.monotonic() >= pending.received_at_seconds + timeout_seconds:
                 break
             pause = min(2 * pause, LAST_REPEAT_SECONDS)
         raise NoAnswer(
@@ -186,7 +186,7 @@ class UdpConnection:
         except OSError:
             self._closing.wait(WAIT_SECONDS)
             return
-        self._heard_at_seconds = time.monotonic()
+        self._received_at_seconds = time.monotonic()
         for packet in packets:
             self._take(packet)
 
@@ -195,9 +195,9 @@ class UdpConnection:
         if row is messages.OK:
             self._answered(packet.values)
         elif row in (messages.ERROR, messages.PROGRESS):
-            self._told(row, row.check(packet.values))
+            self._reported(row, row.check(packet.values))
         elif row in messages.EVENTS:
-            self._tell(Event(row, row.check(packet.values)))
+            self._notify(Event(row, row.check(packet.values)))
 
     def _answered(self, values: tuple[Wire, ...]) -> None:
         head = messages.OK.check(values[:2])
@@ -210,16 +210,16 @@ class UdpConnection:
         elif head["address"] == messages.CHALLENGE.address and len(values) == 3:
             self._greet(str(values[2]))
 
-    def _told(self, row: Message, values: dict[str, Value]) -> None:
+    def _reported(self, row: Message, values: dict[str, Value]) -> None:
         pending = self._pending.get(int(str(values["id"])))
         if pending is None or values["address"] not in (pending.message.address, ""):  # empty: omitted for lack of room
             if row is messages.ERROR:
-                self._tell(Event(row, values))
+                self._notify(Event(row, values))
         elif row is messages.ERROR:
             pending.fault = from_wire(str(values["code"]), str(values["text"]))
             pending.done.set()
         else:
-            pending.heard_at_seconds = time.monotonic()
+            pending.received_at_seconds = time.monotonic()
             if pending.on_progress:
                 done, total = int(str(values["done"])), int(str(values["total"]))
                 pending.on_progress(done, total, str(values["text"]))
@@ -240,7 +240,7 @@ class UdpConnection:
         port, name, secret = self._hello
         self.send(messages.HELLO, port, name, proof(secret, challenge, port) if challenge else "")
 
-    def _tell(self, event: Event) -> None:
+    def _notify(self, event: Event) -> None:
         if event.message is messages.EVENT_HEARD:
             address, on_heard = self._unheard.get(int(str(event.values["id"])), ("", None))
             if on_heard is not None and address == event.values["address"]:

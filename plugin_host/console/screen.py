@@ -48,7 +48,7 @@ class Screen:
             self._shown = False
 
 
-def tell(text: str) -> None:
+def print_line(text: str) -> None:
     """A line on standard output, in its encoding.  [main]"""
     Screen().say(text)
 

@@ -23,7 +23,7 @@ from plugin_host.host.full_scale import within_full_scale
 from plugin_host.run import report
 from plugin_host.run.performance import Means, Performance
 from plugin_host.run.region_layout import RegionLayout, RegionRequest, plot_region, read_for
-from plugin_host.run.region_tempo import Ear, ReadRegion, ear_of, no_ear
+from plugin_host.run.region_tempo import Detector, ReadRegion, detector_of, no_detector
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def run_demo(options: DemoOptions, screen: Screen) -> report.RunFigures:
 
 def _run(options: DemoOptions, read: ReadRegion, copies: Path, out: Path, screen: Screen) -> report.RunFigures:
     began = time.monotonic()
-    plot = None if read.tempo.open else _plotted(options, read, copies, no_ear, screen)
+    plot = None if read.tempo.open else _plotted(options, read, copies, no_detector, screen)
     port = options.port or free_port()
     engine = EngineProcess(port, out / "engine.log", options.engine_arguments)
     screen.say(f"engine: starting, model {options.model}, device {options.device} (log: {engine.log})")
@@ -69,7 +69,7 @@ def _run(options: DemoOptions, read: ReadRegion, copies: Path, out: Path, screen
         for line in described(client):
             screen.say(line)
         try:
-            plot = plot or _plotted(options, read, copies, ear_of(client, screen.say), screen)
+            plot = plot or _plotted(options, read, copies, detector_of(client, screen.say), screen)
             found, performance = _perform(options, plot, client, engine, screen)
         except NoAnswer as error:
             raise error if engine.running else engine.died() from None
@@ -82,9 +82,9 @@ def _run(options: DemoOptions, read: ReadRegion, copies: Path, out: Path, screen
     return found
 
 
-def _plotted(options: DemoOptions, read: ReadRegion, copies: Path, ear: Ear, screen: Screen) -> RegionLayout:
+def _plotted(options: DemoOptions, read: ReadRegion, copies: Path, detect: Detector, screen: Screen) -> RegionLayout:
     """Lay the region on the timeline, and report it."""
-    plot = plot_region(options.wish, copies, read, ear)
+    plot = plot_region(options.wish, copies, read, detect)
     screen.say(f"region: {plot.words}")
     return plot
 
@@ -98,9 +98,9 @@ def _perform(
     session = LaneSession(client, performance.processor, setup, screen.say)
     try:
         session.open()
-        for heard in session.understood:
-            note = f" ({heard.note})" if heard.note else ""
-            screen.say(f"engine heard: {heard.seconds:.2f} s, {heard.bars:.2f} bars{note}")
+        for understood in session.understood:
+            note = f" ({understood.note})" if understood.note else ""
+            screen.say(f"engine read: {understood.seconds:.2f} s, {understood.bars:.2f} bars{note}")
         return performance.run(session, attend_to(engine, screen.say)), performance
     finally:
         session.close()

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from bridge.system.clock import MONOTONIC
-from bridge.system.clock import Clock as SystemClock
+from bridge.system.clock import MONOTONIC, Clock
 from bridge.time.units import samples_to_seconds
 
 OFFLINE_PATIENCE_SECONDS = 10.0
 _POLL_SECONDS = 0.001
 
 
-class Clock(Protocol):
+class BlockClock(Protocol):
     """Waits until a block of `n_samples` may be played; True if it is on time, `late` counts the others."""
 
     late: int
@@ -32,7 +31,7 @@ class Ready(Protocol):
 class PacedClock:
     """Like a sound card: one block every block's length. Late blocks are counted, never skipped."""
 
-    def __init__(self, sample_rate_hz: int, time: SystemClock = MONOTONIC) -> None:
+    def __init__(self, sample_rate_hz: int, time: Clock = MONOTONIC) -> None:
         self._time = time
         self.late = 0
         self.worst_seconds = 0.0
@@ -61,7 +60,7 @@ class OfflineClock:
     """As fast as the engine delivers: waits for the audio, not for the time."""
 
     def __init__(
-        self, ready: Ready, patience_seconds: float = OFFLINE_PATIENCE_SECONDS, time: SystemClock = MONOTONIC
+        self, ready: Ready, patience_seconds: float = OFFLINE_PATIENCE_SECONDS, time: Clock = MONOTONIC
     ) -> None:
         self._time = time
         self.late = 0

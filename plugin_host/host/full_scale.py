@@ -16,5 +16,5 @@ def within_full_scale(audio: Audio) -> tuple[Audio, str]:
     peak = float(np.abs(audio).max(initial=0.0))
     if peak <= FULL_SCALE:
         return audio, ""
-    told = f"it would peak at {20 * math.log10(peak):+.1f} dBFS: written quieter by so much, so that nothing is clipped"
-    return np.clip(audio * np.float32(FULL_SCALE / peak), -FULL_SCALE, FULL_SCALE), told
+    note = f"it would peak at {20 * math.log10(peak):+.1f} dBFS: written quieter by so much, so that nothing is clipped"
+    return np.clip(audio * np.float32(FULL_SCALE / peak), -FULL_SCALE, FULL_SCALE), note

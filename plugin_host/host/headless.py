@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from bridge.ring.form import Audio
 from plugin_host.host.clip import Clip
-from plugin_host.host.clock import Clock
+from plugin_host.host.clock import BlockClock
 from plugin_host.host.timeline import Timeline
 from plugin_host.playback.processor import Processor
 
@@ -107,7 +107,7 @@ class Host:
 class HeadlessHost:
     """Runs a host without a sound card, on its own thread, at the pace of a clock."""
 
-    def __init__(self, host: Host, clock: Clock, block_samples: int = BLOCK_SAMPLES) -> None:
+    def __init__(self, host: Host, clock: BlockClock, block_samples: int = BLOCK_SAMPLES) -> None:
         self.host = host
         self.clock = clock
         self.fault: BaseException | None = None

@@ -59,13 +59,13 @@ class HeldBar:
             if breaks:
                 self.join(phase % self._bar_samples, len(self._fall))
             return True
-        bar, heard = self._bar_samples, self._stored
-        if bar < 2 or heard < max(unit_samples, 1):
+        bar, stored = self._bar_samples, self._stored
+        if bar < 2 or stored < max(unit_samples, 1):
             return False
         length = unit_samples
-        while 2 * length <= heard:
+        while 2 * length <= stored:
             length *= 2
-        done, wanted = 0, bar - heard
+        done, wanted = 0, bar - stored
         while done < wanted:
             target, source = (phase + done) % bar, (phase - length + done % length) % bar
             n = min(wanted - done, bar - target, bar - source, length - done % length)
@@ -73,7 +73,7 @@ class HeldBar:
             if done % length == 0:
                 self.join(target, n)
             done += n
-        self.join((phase - heard) % bar, heard)
+        self.join((phase - stored) % bar, stored)
         self._store[bar] = self._store[bar - 1]
         self._stored = bar
         return True
@@ -90,7 +90,7 @@ class HeldBar:
             self._store[start : start + first, channel] += self._ramp[:first]
             self._store[: n - first, channel] += self._ramp[first:n]
 
-    def hear(self, out: Audio, phase: int, unit_samples: int, silent: bool, in_bar: bool) -> bool:
+    def store(self, out: Audio, phase: int, unit_samples: int, silent: bool, in_bar: bool) -> bool:
         """Store the output at that phase, but no silence of a mute lane: the music before it is held.
 
         `in_bar`: the output follows the stored samples before it; returns the same for the next output.  [audio]
@@ -144,11 +144,11 @@ class HeldBar:
         if self._heard_on is None:
             self._heard_on = old
             self._store, self._spare = self._spare, self._store
-        heard = self._heard_on
-        heard_bar = _beat_start(heard, heard.signature.beats_per_bar)
+        before = self._heard_on
+        heard_bar = _beat_start(before, before.signature.beats_per_bar)
         for beat in range(math.ceil(new.signature.beats_per_bar)):
-            source = _beat_start(heard, beat % math.ceil(heard.signature.beats_per_bar))
-            n_source = min(_beat_start(heard, 1), heard_bar - source)
+            source = _beat_start(before, beat % math.ceil(before.signature.beats_per_bar))
+            n_source = min(_beat_start(before, 1), heard_bar - source)
             self._lay(source, n_source, _beat_start(new, beat), min(_beat_start(new, beat + 1), new_bar))
         self._stored = self._bar_samples = new_bar
         for beat in range(math.ceil(new.signature.beats_per_bar)):

@@ -36,7 +36,7 @@ class HeldLevel:
         self._gain = fader.gain_at(position_samples)
         return fader.next_change(position_samples) - position_samples
 
-    def hear(self) -> None:
+    def store(self) -> None:
         """Store this position's gain: the ring's music is heard at it.  [audio]"""
         if self._gain > 0:
             self._heard_gain = self._gain

@@ -49,7 +49,7 @@ class Processor:
         self.state = BlockState.IDLE
         self.fill_samples = 0
         self.seek_id = 0
-        self.heard = RecentMusic(sample_rate_hz, channels)
+        self.recent = RecentMusic(sample_rate_hz, channels)
         self.hold_until_samples = -FAR_SAMPLES  # a held bar continues to here, whatever the ring's plan is
         self._reader: RingReader | None = None
         self._offered: RingReader | None = None
@@ -290,9 +290,9 @@ class Processor:
         phase = position - self._bar_start
         if self.state == BlockState.PLAYING:
             silent = self._level.silent
-            self._in_bar = self._held.hear(out, phase, self._half_beat_samples, silent, self._in_bar)
-            self._level.hear()
+            self._in_bar = self._held.store(out, phase, self._half_beat_samples, silent, self._in_bar)
+            self._level.store()
             if self._grid is not None:
-                self.heard.keep(out, position, self._grid)
+                self.recent.keep(out, position, self._grid)
         elif fading and self._in_bar and self.state == BlockState.HOLDING and self._level.whole:
             self._held.mend(out, phase)

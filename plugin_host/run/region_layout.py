@@ -13,7 +13,7 @@ from bridge.time.units import Signature
 from plugin_host.client.lane_session import RegionFile
 from plugin_host.console.output import OutputError, save_wav
 from plugin_host.host.clip import Clip, fit, place_before_bar, tempo_of
-from plugin_host.run.region_tempo import Ear, ReadRegion, no_ear, read_wished
+from plugin_host.run.region_tempo import Detector, ReadRegion, no_detector, read_wished
 from plugin_host.run.report import MusicStretch
 
 CHANNELS = 2
@@ -77,13 +77,15 @@ def read_for(wish: RegionRequest) -> ReadRegion:
     return read_wished(find_region(wish), wish.role, wish.signature, wish.song_bpm, wish.region_bpm)
 
 
-def plot_region(wish: RegionRequest, copies: Path, read: ReadRegion | None = None, ear: Ear = no_ear) -> RegionLayout:
+def plot_region(
+    wish: RegionRequest, copies: Path, read: ReadRegion | None = None, detect: Detector = no_detector
+) -> RegionLayout:
     """Lay the region, `read` or read now, on the timeline, so that it ends on the bar line where the music continues.
 
     A region of another tempo than the host's is stretched and written to `copies`, as is one whose name is not safe
     to send. Raises a RegionError, or OutputError if the copy cannot be written.  [main]
     """
-    found = (read or read_for(wish)).listened(ear)
+    found = (read or read_for(wish)).with_tempo(detect)
     path, region, own_bpm, bpm = found.path, found.region, found.counted_bpm, found.bpm
     grid = Grid(wish.rate_hz, bpm, wish.signature)
     audio = fit(region.audio, region.rate_hz, own_bpm, grid, CHANNELS)

@@ -9,32 +9,32 @@ from pathlib import Path
 from bridge.errors import UnknownAddress
 from bridge.region.region import Region
 from bridge.region.region_file import read_region
-from bridge.region.tempo import OwnTempo, counted_bpm, heard, own_tempo
+from bridge.region.tempo import OwnTempo, counted_bpm, own_tempo, with_detected
 from bridge.system.plain_text import plain
 from bridge.time.units import Signature
 from plugin_host.client.client import EngineClient
 
-LISTENING = "listening to it: neither the file nor its name says its tempo"
-Ear = Callable[[Path, float, Signature], tuple[float, float]]  # file, hint in bpm or 0: tempo and certainty
+DETECTING = "detecting its tempo: neither the file nor its name says its tempo"
+Detector = Callable[[Path, float, Signature], tuple[float, float]]  # file, hint in bpm or 0: tempo and certainty
 
 
-def no_ear(path: Path, hint_bpm: float, signature: Signature) -> tuple[float, float]:
+def no_detector(path: Path, hint_bpm: float, signature: Signature) -> tuple[float, float]:
     """Detects nothing.  [any]"""
     return 0.0, 0.0
 
 
-def ear_of(client: EngineClient, say: Callable[[str], None]) -> Ear:
+def detector_of(client: EngineClient, say: Callable[[str], None]) -> Detector:
     """Tempo detection by a client's engine.  [main]"""
 
-    def listen(path: Path, hint_bpm: float, signature: Signature) -> tuple[float, float]:
-        say(LISTENING)
+    def detect(path: Path, hint_bpm: float, signature: Signature) -> tuple[float, float]:
+        say(DETECTING)
         try:
             found = client.listen(path, hint_bpm, signature)
         except UnknownAddress:  # an engine older than this host
             return 0.0, 0.0
         return found.bpm, found.sure
 
-    return listen
+    return detect
 
 
 @dataclass(frozen=True)
@@ -57,13 +57,13 @@ class ReadRegion:
         """The region's tempo with its beats counted like the song's: 87 with a song at 174 is 174.  [any]"""
         return counted_bpm(self.tempo.bpm, self.bpm)
 
-    def listened(self, ear: Ear) -> ReadRegion:
+    def with_tempo(self, detect: Detector) -> ReadRegion:
         """The same with a final tempo: detected if the rules leave it open.  [main]"""
         if not self.tempo.open:
             return self
-        bpm, sure = ear(self.path, self.song_bpm, self.signature)
+        bpm, sure = detect(self.path, self.song_bpm, self.signature)
         per_bar = float(self.signature.beats_per_bar)
-        tempo = heard(self.tempo, bpm, sure, self.region.seconds, per_bar, self.song_bpm)
+        tempo = with_detected(self.tempo, bpm, sure, self.region.seconds, per_bar, self.song_bpm)
         return ReadRegion(self.path, self.region, tempo, self.signature, self.song_bpm)
 
     @property
@@ -79,9 +79,9 @@ class ReadRegion:
 
 
 def read_wished(
-    path: Path, role: str, signature: Signature, song_bpm: float | None = None, told_bpm: float | None = None
+    path: Path, role: str, signature: Signature, song_bpm: float | None = None, given_bpm: float | None = None
 ) -> ReadRegion:
     """Read a region, and find its tempo by the rules without detection. Raises a RegionError.  [main]"""
     region = read_region(str(path), role, 120.0, 0.0)
-    tempo = own_tempo(str(path), region.seconds, float(signature.beats_per_bar), song_bpm or 0.0, told_bpm or 0.0)
+    tempo = own_tempo(str(path), region.seconds, float(signature.beats_per_bar), song_bpm or 0.0, given_bpm or 0.0)
     return ReadRegion(path, region, tempo, signature, song_bpm or 0.0)

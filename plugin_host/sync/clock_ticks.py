@@ -201,12 +201,12 @@ class ClockTicks:
 
     def _first(self) -> None:
         """Ticks before there is a line: four even gaps begin it, or else their pattern."""
-        gaps, heard = self._history.gaps(FIRST_GAPS), len(self._history.instants) - 1
+        gaps, n_gaps = self._history.gaps(FIRST_GAPS), len(self._history.instants) - 1
         if gaps and gaps[-1] > _LONGEST:
             self._history.forget_all_but(1)
         elif len(gaps) == FIRST_GAPS and is_even(gaps, FIRST_EVEN):
             self._begin(sum(gaps) / FIRST_GAPS)
-        elif heard >= 2 * PATTERN_EACH and heard % PATTERN_EACH == 0:
+        elif n_gaps >= 2 * PATTERN_EACH and n_gaps % PATTERN_EACH == 0:
             found = pattern(self._history.instants)
             if found.arrival is not Arrival.UNCLEAR:
                 self._adopt(found)

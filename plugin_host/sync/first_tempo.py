@@ -29,8 +29,8 @@ def first_tempo(wish: SyncWish, rate_hz: int, say: Callable[[str], None]) -> flo
     chosen = wish.mode != "auto"
     if chosen:
         say(f"listening for the tempo of {wish.mode}, {WAIT_SECONDS:g} s at most")
-    listening = replace(wish, midi_clock_out="", link_out=False)
-    sync = Sync(Timeline(Grid(rate_hz)), listening, lambda line: None)
+    following = replace(wish, midi_clock_out="", link_out=False)
+    sync = Sync(Timeline(Grid(rate_hz)), following, lambda line: None)
     try:
         return settled_tempo(sync.leader, WAIT_SECONDS if chosen else AUTO_SECONDS)
     finally:
@@ -44,13 +44,13 @@ def settled_tempo(
     sleep: Callable[[float], None] = time.sleep,
 ) -> float | None:
     """The tempo that a leader settles on, to a hundredth; None if it is silent for `wait_seconds`.  [main]"""
-    began, heard = now(), list[tuple[float, float]]()
-    while heard or now() - began < wait_seconds:
+    began, readings = now(), list[tuple[float, float]]()
+    while readings or now() - began < wait_seconds:
         reading = leader.reading(now())
         if reading is not None:
-            heard.append((now(), reading.tempo_bpm))
-        if heard and now() - heard[0][0] >= SETTLE_SECONDS:
-            late = [tempo for seconds, tempo in heard if seconds >= heard[-1][0] - SETTLE_SECONDS / 2]
+            readings.append((now(), reading.tempo_bpm))
+        if readings and now() - readings[0][0] >= SETTLE_SECONDS:
+            late = [tempo for seconds, tempo in readings if seconds >= readings[-1][0] - SETTLE_SECONDS / 2]
             return round(median(late), 2)
         sleep(LOOK_SECONDS)
     return None

@@ -14,7 +14,7 @@ from typing import Any
 from plugin_host.host.jack_client import JackError, LastingClient
 from plugin_host.sync.reading import SourceError
 
-Hear = Callable[[Any, float], None]  # a mido message, and its time
+OnMidi = Callable[[Any, float], None]  # a mido message, and its time
 
 
 class JackMidi:
@@ -33,7 +33,7 @@ class JackMidi:
         """Names of ports to send to.  [main]"""
         return self._names(is_input=True)
 
-    def open_input(self, name: str, callback: Hear, virtual: bool = False) -> LastingClient:
+    def open_input(self, name: str, callback: OnMidi, virtual: bool = False) -> LastingClient:
         """Receive from a port, or create a port that others connect to.  [main]"""
         import mido
 

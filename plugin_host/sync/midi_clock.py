@@ -18,12 +18,12 @@ from plugin_host.sync.reading import Reading
 
 SIXTEENTHS_PER_BEAT = 4
 COPY_SECONDS = 0.03  # a message repeated so soon came over another cable
-BLOCK_TOLD_SECONDS = 0.004  # shorter bursts have no audible effect
+BLOCK_NOTED_SECONDS = 0.004  # shorter bursts have no audible effect
 PATIENCE_SECONDS = 3.0  # with ticks and without a tempo, until that is reported
 
 
 class MidiClock:
-    """Follows one MIDI clock. Any thread may call `hear`; `on_note` gets note number and time.
+    """Follows one MIDI clock. Any thread may call `receive`; `on_note` gets note number and time.
 
     `say` gets a line of text if the clock is irregular, on the thread that reads.
     """
@@ -40,12 +40,12 @@ class MidiClock:
         self._playing = False
         self._begins = False  # with the next tick
         self._beats = 0.0  # at the marked tick while it plays, else where it will continue
-        self._heard_at: dict[tuple[str, int], float] = {}
-        self._told: Arrival | None = None
-        self._pauses_told = 0
+        self._received_at: dict[tuple[str, int], float] = {}
+        self._reported: Arrival | None = None
+        self._pauses_reported = 0
         self._ticks_from: float | None = None
 
-    def hear(self, kind: str, value: int, seconds: float) -> None:
+    def receive(self, kind: str, value: int, seconds: float) -> None:
         """A message by mido's name: clock, start, stop, continue, songpos (value: sixteenths), note_on.  [any]"""
         if kind == "note_on":
             if self._on_note is not None:
@@ -66,9 +66,9 @@ class MidiClock:
             self.ticks.mark()
 
     def _is_copy(self, kind: str, value: int, seconds: float) -> bool:
-        before = self._heard_at.get((kind, value))
-        self._heard_at = {each: at for each, at in self._heard_at.items() if seconds - at < COPY_SECONDS}
-        self._heard_at[kind, value] = seconds
+        before = self._received_at.get((kind, value))
+        self._received_at = {each: at for each, at in self._received_at.items() if seconds - at < COPY_SECONDS}
+        self._received_at[kind, value] = seconds
         return before is not None and seconds - before < COPY_SECONDS
 
     def _command(self, kind: str, value: int) -> None:
@@ -104,8 +104,8 @@ class MidiClock:
 
     def _remark(self, now_seconds: float) -> str:
         """The report on how the clock arrives, once for each kind; "" for none."""
-        if self.ticks.pauses > self._pauses_told:
-            self._pauses_told = self.ticks.pauses
+        if self.ticks.pauses > self._pauses_reported:
+            self._pauses_reported = self.ticks.pauses
             return (
                 "MIDI clock stood still without a stop: counted on from where it stood; "
                 "if the place is wrong, press stop and play on the sender"
@@ -115,9 +115,9 @@ class MidiClock:
         unclear = _NO_TEMPO if waited > PATIENCE_SECONDS else ""
         text = _words(found) if self.ticks.settled else unclear
         kind = found.arrival if self.ticks.settled else Arrival.UNCLEAR
-        if not text or kind is self._told or self.ticks.lost_at(now_seconds):
+        if not text or kind is self._reported or self.ticks.lost_at(now_seconds):
             return ""
-        self._told = kind
+        self._reported = kind
         return text
 
     def on_close(self, close: Callable[[], None]) -> None:
@@ -132,7 +132,7 @@ class MidiClock:
 
 
 _NO_TEMPO = (
-    "MIDI clock is unsteady: ticks come, but no tempo from 20 to 400 bpm can be told from them; "
+    "MIDI clock is unsteady: ticks come, but no tempo from 20 to 400 bpm fits them; "
     "not followed until it can (is more than one clock connected?)"
 )
 
@@ -146,7 +146,7 @@ def _words(found: Pattern) -> str:
             f"{milliseconds:.1f} ms later and is not counted. Disconnect one of the cables or virtual ports, "
             f"or switch off clock thru on the way"
         )
-    if found.arrival is Arrival.BURSTS and found.seconds >= BLOCK_TOLD_SECONDS:
+    if found.arrival is Arrival.BURSTS and found.seconds >= BLOCK_NOTED_SECONDS:
         return (
             f"MIDI clock comes in bursts, {milliseconds:.1f} ms apart: followed at their mean, up to half of that off. "
             f"A smaller audio buffer in the program that sends it is nearer"

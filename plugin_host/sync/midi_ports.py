@@ -14,7 +14,7 @@ from plugin_host.sync.reading import SourceError
 
 RTMIDI = "mido.backends.rtmidi"
 VIRTUAL = "virtual:"
-HEARD = ("clock", "start", "stop", "continue", "songpos", "note_on")
+KINDS = ("clock", "start", "stop", "continue", "songpos", "note_on")
 
 
 def backend() -> Any:
@@ -42,13 +42,13 @@ def _rtmidi() -> Any:
         raise SourceError((str(fault).splitlines() or [repr(fault)])[0]) from None
 
 
-def open_input(name: str, hear: Callable[[str, int, float], None]) -> Callable[[], None]:
-    """Call `hear(kind, value, seconds)` for messages of a port; returns a function that closes it.  [main]"""
+def open_input(name: str, receive: Callable[[str, int, float], None]) -> Callable[[], None]:
+    """Call `receive(kind, value, seconds)` for messages of a port; returns a function that closes it.  [main]"""
 
     def received(message: Any, at_seconds: float | None = None) -> None:
         seconds = time.monotonic() if at_seconds is None else at_seconds
-        if message.type in HEARD and not (message.type == "note_on" and message.velocity == 0):
-            hear(message.type, getattr(message, "pos", getattr(message, "note", 0)), seconds)
+        if message.type in KINDS and not (message.type == "note_on" and message.velocity == 0):
+            receive(message.type, getattr(message, "pos", getattr(message, "note", 0)), seconds)
 
     midi = backend()
     return _opened(midi.open_input, midi.get_input_names, name, callback=received)[1]

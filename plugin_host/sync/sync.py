@@ -20,7 +20,7 @@ from plugin_host.sync.leader import Leader
 from plugin_host.sync.link_session import LinkSession
 from plugin_host.sync.midi_clock import MidiClock
 from plugin_host.sync.reading import Source, SourceError
-from plugin_host.sync.taps import TapSource, ToldTime
+from plugin_host.sync.taps import OscTime, TapSource
 
 LOOK_SECONDS = 0.01
 AHEAD_SECONDS = 0.025  # for which clock out is planned ahead
@@ -37,7 +37,7 @@ class SyncWish:
     midi_clock_out: str = ""
     tap_note: int = -1
     link_out: bool = False
-    told: ToldTime = field(default_factory=ToldTime)
+    osc: OscTime = field(default_factory=OscTime)
 
     @property
     def idle(self) -> bool:
@@ -109,7 +109,7 @@ class Sync:
         elif mode == "midi":
             raise SourceError("--sync midi needs --midi-in PORT; `segue doctor` lists the ports")
         if mode in ("osc", "auto"):
-            sources.append(wish.told)
+            sources.append(wish.osc)
         if wish.tap_note >= 0 and mode != "own":
             sources.append(taps)
         return sources
@@ -131,7 +131,7 @@ class Sync:
                 taps.tap(seconds)
 
         clock = MidiClock(note, self._say)
-        clock.on_close(midi_ports.open_input(self._wish.midi_in, clock.hear))
+        clock.on_close(midi_ports.open_input(self._wish.midi_in, clock.receive))
         return clock
 
     def _open_outputs(self) -> None:

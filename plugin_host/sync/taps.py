@@ -10,25 +10,25 @@ from plugin_host.sync.reading import Reading
 SILENT_SECONDS = 3.0  # a transport comes about four times a second
 
 
-class ToldTime:
-    """Follows transports from OSC; any thread may call `tell`.  [any]"""
+class OscTime:
+    """Follows transports from OSC; any thread may call `set`.  [any]"""
 
     name = "OSC"
 
     def __init__(self) -> None:
         self.lane = -1  # of the transports
-        self._told: Reading | None = None
+        self._reading: Reading | None = None
 
-    def tell(self, reading: Reading) -> None:
+    def set(self, reading: Reading) -> None:
         """Set a reading: the leader's position, or only its tempo.  [any]"""
-        self._told = reading
+        self._reading = reading
 
     def reading(self, now_seconds: float) -> Reading | None:
         """The newest reading; None once it is old. A tempo alone does not expire.  [main]"""
-        told = self._told
-        if told is None or (told.beats is not None and now_seconds - told.seconds > SILENT_SECONDS):
+        reading = self._reading
+        if reading is None or (reading.beats is not None and now_seconds - reading.seconds > SILENT_SECONDS):
             return None
-        return told
+        return reading
 
     def close(self) -> None:
         """Nothing to let go of.  [main]"""

@@ -46,8 +46,8 @@ def project_file(takes: Sequence[Take]) -> bytes:
     """The bytes of a .dawproject of these takes; TakeError if their signatures differ.  [any]"""
     meters = {take.recipe.signature for take in takes}
     if len(meters) > 1:
-        told = ", ".join(sorted(f"{meter.numerator}/{meter.denominator}" for meter in meters))
-        raise TakeError(f"the takes have different signatures ({told}); a project has one")
+        signatures = ", ".join(sorted(f"{meter.numerator}/{meter.denominator}" for meter in meters))
+        raise TakeError(f"the takes have different signatures ({signatures}); a project has one")
     names = _names(takes)
     memory = io.BytesIO()
     with zipfile.ZipFile(memory, "w") as archive:

@@ -73,12 +73,12 @@ def hot_engine(wish: EngineWish, say: Callable[[str], None]) -> Iterator[HotEngi
 
 
 def _client(port: int, secret: str, keys: dict[int, str]) -> EngineClient:
-    def heard(event: Event) -> None:
+    def on_event(event: Event) -> None:
         said = event.values
         if event.message is messages.EVENT_REGION and float(str(said["key_sure"])) >= KEY_SURE:
             keys[int(str(said["lane"]))] = str(said["key"])
 
-    return EngineClient(port, name="segue take", secret=secret, on_event=heard, timeout_seconds=CALL_SECONDS)
+    return EngineClient(port, name="segue take", secret=secret, on_event=on_event, timeout_seconds=CALL_SECONDS)
 
 
 def _described(client: EngineClient, sha256: str, alive: Callable[[], bool], keys: dict[int, str]) -> HotEngine:

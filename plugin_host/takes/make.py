@@ -41,12 +41,12 @@ def make_all(
     """
     engine.keys.clear()
     shares, stop, made = [0.0] * len(recipes), threading.Event(), []
-    told: set[str] = set()
+    said: set[str] = set()
 
     def say_once(text: str) -> None:
         """Say a line once: all takes have the same region."""
-        if text not in told:
-            told.add(text)
+        if text not in said:
+            said.add(text)
             say(text)
 
     def lane(number: int) -> tuple[Recipe, Audio] | None:
@@ -98,8 +98,8 @@ def make(
         runner = HeadlessHost(host, OfflineClock(ready, PATIENCE_SECONDS))
         try:
             session.open()
-            for heard in filter(lambda heard: heard.note, session.understood):
-                say(f"engine heard: {heard.note}")
+            for understood in filter(lambda understood: understood.note, session.understood):
+                say(f"engine read: {understood.note}")
             values = values_of(session)
             runner.start()
             _run(engine, recipe, session, runner, lambda: show(host.recorded_samples / length), stop)

@@ -11,7 +11,7 @@ from bridge.control.presets import load_preset
 from bridge.ring.form import Audio
 from bridge.time.units import Signature
 from plugin_host.console.output import put, ready_folder
-from plugin_host.run.region_tempo import Ear, ear_of, no_ear
+from plugin_host.run.region_tempo import Detector, detector_of, no_detector
 from plugin_host.takes.engines import HotEngine
 from plugin_host.takes.finish import Finished, finish, looped
 from plugin_host.takes.make import make_all
@@ -49,7 +49,7 @@ class TakeOrder:
 Say = Callable[[str], None]
 
 
-def recipe_of(order: TakeOrder, say: Say, folder: Path, ear: Ear = no_ear) -> Recipe:
+def recipe_of(order: TakeOrder, say: Say, folder: Path, detect: Detector = no_detector) -> Recipe:
     """The recipe of an order's first take; reads the region. RegionError, TakeError for invalid values.  [main]"""
     prompt, values = order.prompt, dict(order.values)
     if order.preset:
@@ -58,7 +58,7 @@ def recipe_of(order: TakeOrder, say: Say, folder: Path, ear: Ear = no_ear) -> Re
     bpm, start, bars = order.bpm or 120.0, 0, order.bars or CONTINUED_BARS
     regions: tuple[UsedRegion, ...] = ()
     if order.region is not None:
-        placed = place(order.region, order.bpm, order.signature, order.rate_hz, ear)
+        placed = place(order.region, order.bpm, order.signature, order.rate_hz, detect)
         say(f"region: {placed.words}")
         regions = (kept(placed.region, folder),)
         bpm, start, bars = placed.bpm, placed.start_bar, order.bars or placed.bars
@@ -78,11 +78,11 @@ def looked_at(order: TakeOrder, say: Say, folder: Path) -> Recipe | None:
     """
     asked, said = list[Path](), list[str]()
 
-    def ear(path: Path, hint_bpm: float, signature: Signature) -> tuple[float, float]:
+    def detect(path: Path, hint_bpm: float, signature: Signature) -> tuple[float, float]:
         asked.append(path)
-        return no_ear(path, hint_bpm, signature)
+        return no_detector(path, hint_bpm, signature)
 
-    recipe = recipe_of(order, said.append, ready_folder(folder), ear)
+    recipe = recipe_of(order, said.append, ready_folder(folder), detect)
     if asked:
         return None
     for line in said:
@@ -107,7 +107,7 @@ def fill(
     `recipe` is the order's, if `looked_at` returned it.  [main]
     """
     folder = ready_folder(folder)
-    recipe = recipe or recipe_of(order, say, folder, ear_of(engine.client, say))
+    recipe = recipe or recipe_of(order, say, folder, detector_of(engine.client, say))
     paths: list[Path] = []
     seeds = [order.seed if order.seed < 0 else order.seed + number * SEED_STEP for number in range(order.takes)]
     for batch in batched(seeds, LANES_AT_ONCE):
@@ -149,8 +149,8 @@ def _written(
     done = finished(made, audio)
     path = save_take(folder, made, done, kind, name)
     lasts = (end - start) / made.rate_hz
-    heard = done.loudness
-    level = f"{heard.lufs:.1f} LUFS, peak {heard.true_peak_db:.1f} dB" if heard else "not measured"
+    loudness = done.loudness
+    level = f"{loudness.lufs:.1f} LUFS, peak {loudness.true_peak_db:.1f} dB" if loudness else "not measured"
     say(f"  {path}")
     bar = f"bar {made.start_bar + 1}"
     say(f"      {bar}, {made.bars} bars, {lasts:.2f} s in {took:.1f} s ({lasts / took:.1f} times real time); {level}")

@@ -31,7 +31,7 @@ from bridge.time.units import (
 )
 from plugin_host.host.clip import fit
 from plugin_host.run.region_layout import CHANNELS, shipped_regions
-from plugin_host.run.region_tempo import Ear, no_ear, read_wished
+from plugin_host.run.region_tempo import Detector, no_detector, read_wished
 from plugin_host.takes import names
 from plugin_host.takes.recipe import TEMPO_MAX, UsedRegion
 
@@ -62,13 +62,13 @@ class RegionPlacement:
 
 
 def place(
-    wish: RegionWish, bpm: float | None, signature: Signature, rate_hz: int, ear: Ear = no_ear
+    wish: RegionWish, bpm: float | None, signature: Signature, rate_hz: int, detect: Detector = no_detector
 ) -> RegionPlacement:
     """Read a region and place it on the timeline of a take at the song's `bpm`, or at its own tempo, which is detected
     if nothing else gives it. Raises RegionError.  [main]
     """
     path = shipped_regions().get(str(wish.path), wish.path.expanduser().absolute())
-    read = read_wished(path, wish.role, signature, bpm, wish.own_bpm).listened(ear)
+    read = read_wished(path, wish.role, signature, bpm, wish.own_bpm).with_tempo(detect)
     bar, goes_on, said = signature.beats_per_bar, wish.role == CONTINUE, read.words
     own_bpm, host_bpm = read.counted_bpm, read.bpm
     audio, region_rate = read.region.audio, read.region.rate_hz

@@ -243,7 +243,7 @@ def _regions(rows: object) -> tuple[UsedRegion, ...]:
         except (binascii.Error, ValueError):
             raise TakeError("recipe: a region's audio is not base64") from None
         if flac and hashlib.sha256(flac).hexdigest() != got["sha256"]:
-            raise TakeError("recipe: a region's audio is not the one that was heard (its checksum differs)")
+            raise TakeError("recipe: a region's audio is not the one that was used (its checksum differs)")
         regions.append(UsedRegion(**got, flac=flac))
     return tuple(regions)
 

@@ -71,7 +71,7 @@ def make_again(
     if varied != Variation():
         return None
     difference = largest_difference(found, audio)
-    screen.say(f"{path.name}: {told(difference)}")
+    screen.say(f"{path.name}: {difference_text(difference)}")
     return difference
 
 
@@ -95,7 +95,7 @@ def largest_difference(found: Take, audio: Audio) -> float:
     return float(np.abs(again - found.audio).max())
 
 
-def told(difference: float) -> str:
+def difference_text(difference: float) -> str:
     """A difference as text.  [any]"""
     if difference == 0.0:
         return "the same as the file, to the last bit"

@@ -55,7 +55,7 @@ def where() -> Iterator[str]:
         yield from (f"    {path.name}" for path in files(daw))
 
 
-def told(text: str, inbox: Path) -> str:
+def filled(text: str, inbox: Path) -> str:
     """A script with the watched folder, the port and the address set.  [any]"""
     known = {_INBOX: str(inbox.absolute()), _PORT: str(WATCH_PORT), _ADDRESS: TAKE.address}
     lines = text.splitlines()
@@ -73,5 +73,5 @@ def install(daw: str, folder: Path | None, inbox: Path) -> list[Path]:
     target = ready_folder(folder or script_folder(daw))
     written = [target / source.name for source in sources]
     for source, path in zip(sources, written, strict=True):
-        put(path, told(source.read_text("utf-8"), inbox).encode("utf-8", "surrogateescape"))
+        put(path, filled(source.read_text("utf-8"), inbox).encode("utf-8", "surrogateescape"))
     return written

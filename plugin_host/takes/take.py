@@ -56,8 +56,8 @@ def span_of(recipe: Recipe) -> tuple[int, int]:
 
 def title_of(recipe: Recipe) -> str:
     """The title of a take.  [any]"""
-    told = [f"{region.role} {region.name}" for region in recipe.regions[:1]]
-    return recipe.prompt or (told[0].strip() if told else "Segue")
+    named = [f"{region.role} {region.name}" for region in recipe.regions[:1]]
+    return recipe.prompt or (named[0].strip() if named else "Segue")
 
 
 def save_take(folder: Path, recipe: Recipe, done: Finished, kind: str = "wav", name: str = "") -> Path:
@@ -169,8 +169,8 @@ def _samples(path: Path, recipe: Recipe) -> Audio:
     except (SoundFault, OSError) as error:
         raise TakeError(f"{path.name} cannot be read: {error}") from None
     if len(audio) > most or audio.shape[1] > 2:
-        told = f"more than {most} samples" if len(audio) > most else f"{audio.shape[1]} channels"
-        raise TakeError(f"{path.name} has {told}, its recipe makes {end - start} of 2: it was changed since")
+        fault = f"more than {most} samples" if len(audio) > most else f"{audio.shape[1]} channels"
+        raise TakeError(f"{path.name} has {fault}, its recipe makes {end - start} of 2: it was changed since")
     return audio
 
 

@@ -44,7 +44,7 @@ def _missing(file: BinaryIO, size: int) -> str:
     return _mp3(file, size) if _frame_bytes(head[:4]) else ""
 
 
-def _told(wanted: int, size: int) -> str:
+def _shortage(wanted: int, size: int) -> str:
     """A text if the file is shorter than its header says."""
     return f"the file says it has {wanted} bytes, {size} are there: {_WHY}" if wanted > size else ""
 
@@ -75,11 +75,11 @@ def _iff(file: BinaryIO, size: int, head: bytes) -> str:
         if chunk[:4] == b"data" and length == 0 < size - at - 8:
             return f"the file says that it has no samples, {size - at - 8} bytes are there: {_WHY}"
         if at + 8 + length > size:
-            return _told(at + 8 + length, size)
+            return _shortage(at + 8 + length, size)
         padded = length % 2
         at += 8 + length + padded
     total = int.from_bytes(head[4:8], order) + 8
-    return _told(total, size) if total <= _UNKNOWN else ""
+    return _shortage(total, size) if total <= _UNKNOWN else ""
 
 
 def _caf(file: BinaryIO, size: int, head: bytes) -> str:
@@ -94,17 +94,17 @@ def _caf(file: BinaryIO, size: int, head: bytes) -> str:
             return ""
         at += 12 + length
         if at > size:
-            return _told(at, size)
+            return _shortage(at, size)
     return ""
 
 
 def _w64(file: BinaryIO, size: int, head: bytes) -> str:
-    return _told(int.from_bytes(head[16:24], "little"), size)
+    return _shortage(int.from_bytes(head[16:24], "little"), size)
 
 
 def _au(file: BinaryIO, size: int, head: bytes) -> str:
     length = int.from_bytes(head[8:12], "big")
-    return "" if length == _UNKNOWN else _told(int.from_bytes(head[4:8], "big") + length, size)
+    return "" if length == _UNKNOWN else _shortage(int.from_bytes(head[4:8], "big") + length, size)
 
 
 # -- pages and frames ---------------------------------------------------------------------------------
@@ -138,7 +138,7 @@ def _id3(file: BinaryIO, size: int, head: bytes) -> str:
     tag = sum((byte & 127) << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True))
     at = 10 + tag + (10 if head[5] & 16 else 0)
     if at > size:
-        return _told(at, size)
+        return _shortage(at, size)
     file.seek(at)
     return _mp3(file, size, at) if _frame_bytes(file.read(4)) else ""
 
@@ -150,17 +150,17 @@ def _mp3(file: BinaryIO, size: int, at: int = 0) -> str:
         found = first.find(word, 0, 64)
         if found >= 0 and first[found + 7] & 2:
             counted = found + 8 + (4 if first[found + 7] & 1 else 0)
-            return _told(at + int.from_bytes(first[counted : counted + 4], "big"), size)
+            return _shortage(at + int.from_bytes(first[counted : counted + 4], "big"), size)
     found = first.find(b"VBRI", 0, 64)
     if found >= 0:
-        return _told(at + int.from_bytes(first[found + 10 : found + 14], "big"), size)
+        return _shortage(at + int.from_bytes(first[found + 10 : found + 14], "big"), size)
     for _ in range(_FRAMES_MAX):
         file.seek(at)
         length = _frame_bytes(file.read(4))
         if not length:
             return ""  # a tag, or unknown data
         if at + length > size:
-            return _told(at + length, size)
+            return _shortage(at + length, size)
         at += length
     return ""
 

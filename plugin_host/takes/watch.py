@@ -123,7 +123,7 @@ class FolderWatch:
 
     @contextmanager
     def _sign(self) -> Iterator[None]:
-        """A context with a file that tells scripts that the folder is watched."""
+        """A context with a file that shows scripts that the folder is watched."""
         sign = self.folder / SIGN
         put(sign, f"{os.getpid()}\n")
         try:
@@ -253,9 +253,9 @@ class FolderWatch:
                 self._refuse(jobs.error_name(values), jobs.name_of(values), error, "")
         return True
 
-    def _job(self, values: Mapping[str, Value], engine: HotEngine, tell: bool) -> None:
+    def _job(self, values: Mapping[str, Value], engine: HotEngine, announce: bool) -> None:
         name = jobs.name_of(values)
-        if tell:
+        if announce:
             self._screen.say(f"{plain(name)}: ordered by a DAW")
         with tempfile.TemporaryDirectory(prefix="segue-") as scratch:
             order = jobs.order_of(values, self._options.usual, Path(scratch))
@@ -267,7 +267,7 @@ class FolderWatch:
     def _note(self, path: Path) -> None:
         """Add a line for the DAW's script: path, first beat, bars, tempo, first sample, rate."""
         if any(sign in str(path) for sign in "\t\r\n"):
-            raise OutputError(f"{str(path)!r} has a tab or an end of line in it: {INDEX} cannot tell it")
+            raise OutputError(f"{str(path)!r} has a tab or an end of line in it: {INDEX} cannot hold it")
         recipe = read_recipe(path)
         beats = float(recipe.start_bar * recipe.signature.beats_per_bar)
         line = (path, f"{beats:.9g}", recipe.bars, f"{recipe.bpm:g}", span_of(recipe)[0], recipe.rate_hz)

@@ -81,7 +81,7 @@ def wait_for(condition: Callable[[], object], seconds: float = 30.0) -> None:
         time.sleep(0.02)
 
 
-class Listener:
+class PlayingHost:
     """A host's audio thread, by hand: reads the ring block by block in real time from one position on."""
 
     def __init__(self, ring: str, bpm: float, position_samples: int = 0) -> None:
@@ -92,7 +92,7 @@ class Listener:
     def publish(self) -> None:
         self.reader.publish(self.transport, self.transport.seek_id, BLOCK)
 
-    def listen(self, n_samples: int) -> np.ndarray:
+    def render(self, n_samples: int) -> np.ndarray:
         """What a host would play: float32 [n, 2], NaN where the ring had nothing."""
         sound = np.full((n_samples, 2), np.nan, np.float32)
         self.transport = Transport(True, self.transport.position_samples, self.transport.grid)

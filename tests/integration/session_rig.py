@@ -18,7 +18,7 @@ RATE = 48_000
 GRID = Grid(RATE, 240.0)  # a bar a second
 
 
-class Rig:
+class SessionRig:
     """A paced host and a session on an engine; `lines` is what the session said."""
 
     def __init__(self, engine: Engine) -> None:

@@ -141,9 +141,9 @@ def test_killed_engine_is_started_again_and_the_music_goes_on(folder: Path) -> N
     demo.read_until("first sound ready")
     time.sleep(6.6 + 3 * 1.65)  # into the fourth bar of the continuation, so that a whole bar can be held
     os.kill(demo.engine_pid(), signal.SIGKILL)
-    told = ["starting it again (1 of 3)", "engine lost"]  # in the order in which they are noticed
-    first = demo.read_until(*told)
-    demo.read_until(next(word for word in told if word not in first))
+    lines = ["starting it again (1 of 3)", "engine lost"]  # in the order in which they are noticed
+    first = demo.read_until(*lines)
+    demo.read_until(next(word for word in lines if word not in first))
     demo.read_until("engine back after")
     assert demo.finish() == 0, demo.text
     audio = check_wav(folder / "out/demo.wav", 12)  # no bar is silent: the last one was held

@@ -13,7 +13,7 @@ from functools import partial
 import numpy as np
 import pytest
 import soundfile
-from engine_rig import RATE, Engine, Listener, wait_for
+from engine_rig import RATE, Engine, PlayingHost, wait_for
 
 from bridge.control import messages
 from plugin_host.client.client import EngineClient
@@ -32,7 +32,7 @@ def riff(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(path)
 
 
-class Band:
+class LaneBand:
     """Lanes that play, one host's thread for all of them."""
 
     def __init__(self, port: int) -> None:
@@ -40,7 +40,7 @@ class Band:
         self.client.connect(110)
         opened = [self.client.open_lane(-1, RATE) for _ in LEADS]
         self.lanes = [lane for lane, _ in opened]
-        self.hosts = [Listener(ring, BPM) for _, ring in opened]
+        self.hosts = [PlayingHost(ring, BPM) for _, ring in opened]
         self.heard: list[CommandHeard] = []
         for lane, lead in zip(self.lanes, LEADS, strict=True):
             self.client.set(lane, "lead_seconds", lead)
@@ -48,7 +48,7 @@ class Band:
             self.client.play(lane, 0.0)
         wait_for(lambda: self.client.lane_stats(self.lanes[1]).fill_seconds > 2.5, 60)
 
-    def tell(self, *calls: Callable[[], object]) -> None:
+    def submit(self, *calls: Callable[[], object]) -> None:
         """Send all at once."""
         with ThreadPoolExecutor(len(calls)) as threads:
             for future in [threads.submit(call) for call in calls]:
@@ -57,11 +57,11 @@ class Band:
     def call(self, row: messages.Message, *values: object) -> Callable[[], object]:
         return partial(self.client.call, row, *values, on_heard=self.heard.append)
 
-    def listen_until(self, count: int) -> list[CommandHeard]:
+    def render_until(self, count: int) -> list[CommandHeard]:
         end = time.monotonic() + 30
         while len(self.heard) < count and time.monotonic() < end:
             with ThreadPoolExecutor(len(self.hosts)) as threads:
-                list(threads.map(lambda host: host.listen(RATE // 4), self.hosts))
+                list(threads.map(lambda host: host.render(RATE // 4), self.hosts))
         return self.heard
 
     def close(self) -> None:
@@ -80,20 +80,20 @@ def port() -> Iterator[int]:
 
 
 @pytest.fixture
-def band(port: int) -> Iterator[Band]:
-    made = Band(port)
+def band(port: int) -> Iterator[LaneBand]:
+    made = LaneBand(port)
     yield made
     made.close()
 
 
 @pytest.mark.parametrize("at", ["beat", "bar"])
-def test_a_region_a_prompt_and_a_mute_told_together_land_on_one_beat(band: Band, riff: str, at: str) -> None:
+def test_a_region_a_prompt_and_a_mute_told_together_land_on_one_beat(band: LaneBand, riff: str, at: str) -> None:
     first, second = band.lanes
     m = messages
     with ThreadPoolExecutor(1) as playing:
-        heard = playing.submit(band.listen_until, 4)
+        heard = playing.submit(band.render_until, 4)
         time.sleep(0.6)  # the hosts roll
-        band.tell(
+        band.submit(
             band.call(m.LANE_MUTE, second, 1, at),
             band.call(m.REGION_FILE, first, "melody", riff, BPM, 0.0, at),
             band.call(m.REGION_FILE, second, "style", riff, BPM, 0.0, at),
@@ -106,14 +106,14 @@ def test_a_region_a_prompt_and_a_mute_told_together_land_on_one_beat(band: Band,
     assert len({each.beats for each in found}) == 1, found
 
 
-def test_a_region_that_fails_keeps_nobody_waiting(band: Band, tmp_path) -> None:
+def test_a_region_that_fails_keeps_nobody_waiting(band: LaneBand, tmp_path) -> None:
     first, second = band.lanes
     missing = str(tmp_path / "none.wav")
     with ThreadPoolExecutor(1) as playing:
-        heard = playing.submit(band.listen_until, 2)
+        heard = playing.submit(band.render_until, 2)
         time.sleep(0.6)
         with pytest.raises(Exception, match=r"none\.wav"):
-            band.tell(
+            band.submit(
                 band.call(messages.REGION_FILE, first, "melody", missing, BPM, 0.0, "bar"),
                 band.call(messages.LANE_MUTE, first, 1, "bar"),
                 band.call(messages.LANE_MUTE, second, 1, "bar"),

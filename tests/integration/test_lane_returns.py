@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 from engine_rig import Engine, wait_for
-from session_rig import Rig
+from session_rig import SessionRig
 
 from bridge.control import messages
 from bridge.ring.reader import RingReader
@@ -56,25 +56,25 @@ sys.exit(server.main(sys.argv[1:]))
 def test_a_lane_without_memory_plays_on_when_there_is_some(start_engine: Callable[..., Engine], tmp_path: Path) -> None:
     fault = tmp_path / "fault"
     engine = start_engine(program=("-c", NO_MEMORY.format(fault=str(fault)))).wait_ready()
-    told: list[tuple[str, str]] = []
+    events: list[tuple[str, str]] = []
 
-    def hear(event: Event) -> None:
+    def on_event(event: Event) -> None:
         if event.message is messages.EVENT_LANE and event.values["text"]:
-            told.append((str(event.values["state"]), str(event.values["text"])))
+            events.append((str(event.values["state"]), str(event.values["text"])))
 
-    rig = Rig(engine)
-    with EngineClient(engine.port, on_event=hear) as other:
+    rig = SessionRig(engine)
+    with EngineClient(engine.port, on_event=on_event) as other:
         try:
             rig.play(0)
             wait_for(lambda: other.lane_status(rig.session.lane).state == "playing")
             fault.touch()
-            wait_for(lambda: any(state == "preparing" and "no room for a step" in text for state, text in told))
+            wait_for(lambda: any(state == "preparing" and "no room for a step" in text for state, text in events))
             rig.look_until(lambda: rig.processor.counters.underruns)  # what was made is played, then the bar is held
             status = other.lane_status(rig.session.lane)
             assert status.state == "preparing"
             assert "tried again from the next bar" in status.fault
             fault.unlink()
-            wait_for(lambda: any(text.startswith("plays again") for _, text in told))
+            wait_for(lambda: any(text.startswith("plays again") for _, text in events))
             before = rig.processor.counters.played_samples
             rig.look_until(lambda: rig.processor.counters.played_samples > before)
         finally:

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from engine_rig import GOLDEN, RATE, Engine, Listener, unpack, wait_for
-from session_rig import Rig
+from engine_rig import GOLDEN, RATE, Engine, PlayingHost, unpack, wait_for
+from session_rig import SessionRig
 
 from bridge.control import messages
 from bridge.errors import LoadOvertaken, ModelError, NotReady, SegueError, Unsupported
@@ -53,7 +53,7 @@ class Guest:
         self.client = EngineClient(engine.port, on_event=self.events.append)
         self.client.connect(30)
         self.lane, ring = self.client.open_lane(-1, RATE)
-        self.host = Listener(ring, bpm)
+        self.host = PlayingHost(ring, bpm)
 
     def play(self) -> None:
         self.client.play(self.lane, 0.0)
@@ -63,31 +63,31 @@ class Guest:
         heard: list[np.ndarray] = []
         done = threading.Event()
 
-        def listen() -> None:
+        def render() -> None:
             while not done.is_set():
-                heard.append(self.host.listen(RATE // 8))
-            heard.append(self.host.listen(int(seconds * RATE)))
+                heard.append(self.host.render(RATE // 8))
+            heard.append(self.host.render(int(seconds * RATE)))
 
-        listening = threading.Thread(target=listen)
-        listening.start()
+        rendering = threading.Thread(target=render)
+        rendering.start()
         try:
             work()
         finally:
             done.set()
-            listening.join()
+            rendering.join()
         return np.concatenate(heard)
 
-    def hear(self, seconds: float) -> np.ndarray:
+    def render(self, seconds: float) -> np.ndarray:
         """What is heard in so many seconds."""
-        return self.host.listen(int(seconds * RATE))
+        return self.host.render(int(seconds * RATE))
 
     def play_from_the_bar(self) -> np.ndarray:
         """Play from the next bar line: the first quarter of a second from there."""
         start = self.host.transport.grid.sample_at(self.client.play(self.lane, "bar").start_beats)
-        self.host.listen(start - self.host.transport.position_samples)
-        return self.hear(0.25)
+        self.host.render(start - self.host.transport.position_samples)
+        return self.render(0.25)
 
-    def told(self, row: messages.Message) -> list[tuple[object, ...]]:
+    def events_of(self, row: messages.Message) -> list[tuple[object, ...]]:
         return [tuple(event.values.values()) for event in self.events if event.message is row]
 
     def close(self) -> None:
@@ -129,12 +129,12 @@ def test_a_model_takes_over_on_a_bar_line_without_a_hole(guest: Guest) -> None:
     stages = [text.split(" ")[0] for _, _, text in progress]
     assert [stages[0], stages[-1]] == ["reading", "warming"]
     assert all(0 <= done <= total for done, total, _ in progress)
-    (took_over,) = [row for row in guest.told(messages.EVENT_LANE) if "goes on with" in str(row[3])]
+    (took_over,) = [row for row in guest.events_of(messages.EVENT_LANE) if "goes on with" in str(row[3])]
     written = float(str(took_over[2]))
     assert took_over[1] == "playing"
     assert -0.021 * BPM / 60 <= (written + 2) % 4 - 2 <= 0  # the frame that holds a bar line
     assert client.lane_status(guest.lane).generation == 2
-    assert ("ready", "melody") in [row[:2] for row in guest.told(messages.EVENT_MODEL)]
+    assert ("ready", "melody") in [row[:2] for row in guest.events_of(messages.EVENT_MODEL)]
 
 
 def test_lanes_change_over_together_each_on_its_own_bar_line(guest: Guest, engine: Engine) -> None:
@@ -150,7 +150,7 @@ def test_lanes_change_over_together_each_on_its_own_bar_line(guest: Guest, engin
         done.set()
         beside.join()
         assert all(np.isfinite(sound).all() for sound in heard)
-        rows = [row for row in guest.told(messages.EVENT_LANE) if "goes on with melody" in str(row[3])]
+        rows = [row for row in guest.events_of(messages.EVENT_LANE) if "goes on with melody" in str(row[3])]
         assert {row[0] for row in rows} == {guest.lane, other.lane}
         for row, bpm in ((row, BPM if row[0] == guest.lane else 190.0) for row in rows):
             assert -0.021 * bpm / 60 <= (float(str(row[2])) + 2) % 4 - 2 <= 1e-6
@@ -165,15 +165,15 @@ def test_a_model_in_stereo_goes_on_from_a_region_in_stereo(guest: Guest, models:
     client = guest.client
     assert client.region_file(guest.lane, "continue", tmp_path / "region.wav", BPM, 0.0).channels == 2
     guest.play()
-    mono = guest.hear(0.5)
+    mono = guest.render(0.5)
     assert np.array_equal(mono[:, 0], mono[:, 1])
     heard = guest.during(lambda: client.load_model(str(models / "stereo")))
     assert np.isfinite(heard).all()
     assert client.model().channels == 2
-    wide = guest.hear(0.5)
+    wide = guest.render(0.5)
     assert abs(wide[:, 0] - wide[:, 1]).max() > 1e-3
     client.stop(guest.lane)
-    guest.hear(0.3)
+    guest.render(0.3)
     wide = guest.play_from_the_bar()  # the two channels of the region are its beginning
     assert abs(wide[:, 0] - wide[:, 1]).max() > 1e-3
 
@@ -256,7 +256,7 @@ def engine_cancel(engine: Engine) -> None:
 def test_unloading_fades_and_frees_and_a_model_can_be_loaded_again(guest: Guest) -> None:
     client = guest.client
     guest.play()
-    guest.hear(0.5)
+    guest.render(0.5)
     heard = guest.during(client.unload_model)
     sounding = int(np.isfinite(heard[:, 0]).sum())
     assert 0 < sounding < len(heard)
@@ -283,14 +283,14 @@ def test_what_the_new_model_cannot_follow_is_told_by_name(guest: Guest, models: 
     guest.play()
     heard = guest.during(lambda: client.load_model("small"))
     assert np.isfinite(heard).all()
-    assert any("cannot follow melody" in str(row[3]) for row in guest.told(messages.EVENT_LANE))
+    assert any("cannot follow melody" in str(row[3]) for row in guest.events_of(messages.EVENT_LANE))
     assert client.lane_status(guest.lane).references == "melody"
     assert client.lane_status(guest.lane).state == "playing"
 
 
 def test_a_new_engine_is_asked_for_the_model_that_played(start_engine: Callable[..., Engine], models: Path) -> None:
     first = start_engine("--model", "small").wait_ready()
-    rig = Rig(first)
+    rig = SessionRig(first)
     try:
         rig.play(0)
         rig.client.load_model("melody")

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from engine_rig import BLOCK, RATE, Listener, wait_for
+from engine_rig import BLOCK, RATE, PlayingHost, wait_for
 
 from bridge.control import messages
 from bridge.control.packet import parse
@@ -82,7 +82,7 @@ def expected_sound(options: list[str], region_path, seed: int, n_samples: int) -
 def test_a_region_is_continued_on_the_bar_line(client, engine, tiny_model, region_path):
     lane, ring = client.open_lane(-1, RATE)
     assert ring in shared_memory.existing()
-    host = Listener(ring, BPM)
+    host = PlayingHost(ring, BPM)
     understood = client.region_file(lane, "continue", region_path, BPM, 0.0)
     assert understood[:4] == (2.0, 2, RATE, 2.0)
     client.prompt(lane, "sad jazz")
@@ -92,7 +92,7 @@ def test_a_region_is_continued_on_the_bar_line(client, engine, tiny_model, regio
     client.set(lane, "guard", 0)
     played = client.play(lane, 8.0, bars=4)  # from 2 s to 6 s: longer than the model's window of 3 s
     assert (played.start_beats, played.seed) == (8.0, 11)
-    sound = host.listen(7 * RATE)
+    sound = host.render(7 * RATE)
     begin, end = 2 * RATE, 6 * RATE
     assert np.isnan(sound[:begin]).all()
     assert np.isfinite(sound[begin:end]).all()
@@ -142,11 +142,11 @@ def bad_files(folder):
 
 def test_bad_input_is_answered_and_disturbs_nobody(client, engine, tmp_path, region_path):
     lane, ring = client.open_lane(-1, RATE)
-    host = Listener(ring, BPM)
+    host = PlayingHost(ring, BPM)
     client.play(lane, 0.0)
     sounds = []
-    listening = threading.Thread(target=lambda: sounds.append(host.listen(4 * RATE)))
-    listening.start()
+    rendering = threading.Thread(target=lambda: sounds.append(host.render(4 * RATE)))
+    rendering.start()
     refused: dict[str, str] = {}
 
     def refuse(name, call, *arguments):
@@ -167,7 +167,7 @@ def test_bad_input_is_answered_and_disturbs_nobody(client, engine, tmp_path, reg
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
         for size in random_bytes.integers(0, 300, 300):
             stranger.sendto(random_bytes.bytes(int(size)), ("127.0.0.1", engine.port))
-    listening.join()
+    rendering.join()
     assert refused == {
         **wanted,
         "melody": "unsupported",
@@ -201,11 +201,11 @@ FLOOD = """
 
 def test_ten_thousand_messages_a_second_disturb_nobody(client, engine):
     lane, ring = client.open_lane(-1, RATE)
-    host = Listener(ring, BPM)
+    host = PlayingHost(ring, BPM)
     client.play(lane, 0.0)
-    host.listen(RATE // 2)
+    host.render(RATE // 2)
     flood = subprocess.Popen([sys.executable, "-c", textwrap.dedent(FLOOD), str(engine.port)])
-    sound = host.listen(3 * RATE)
+    sound = host.render(3 * RATE)
     assert flood.wait(30) == 0
     assert np.isfinite(sound).all()
     assert client.status().state == "ready"
@@ -241,9 +241,9 @@ def test_a_killed_host_frees_its_lane(client, engine):
     wait_for(lambda: client.status().lanes_open == before - 1)
     assert ring not in shared_memory.existing()
     lane, ring = client.open_lane(-1, RATE)  # there is room again, and the engine plays on
-    host = Listener(ring, BPM)
+    host = PlayingHost(ring, BPM)
     client.play(lane, 0.0)
-    assert np.isfinite(host.listen(RATE)).all()
+    assert np.isfinite(host.render(RATE)).all()
     host.close()
     client.close_lane(lane)
 
@@ -251,10 +251,10 @@ def test_a_killed_host_frees_its_lane(client, engine):
 def test_a_host_plays_on_when_its_client_has_left(client, engine):
     with EngineClient(engine.port) as other:
         lane, ring = other.open_lane(-1, RATE)
-        host = Listener(ring, BPM)
+        host = PlayingHost(ring, BPM)
         other.play(lane, 0.0)
-        host.listen(RATE // 4)
-    assert np.isfinite(host.listen(RATE)).all()  # said bye, but the host still plays
+        host.render(RATE // 4)
+    assert np.isfinite(host.render(RATE)).all()  # said bye, but the host still plays
     host.close()
     wait_for(lambda: client.status().lanes_open == 0)
     assert ring not in shared_memory.existing()
@@ -262,12 +262,12 @@ def test_a_host_plays_on_when_its_client_has_left(client, engine):
 
 def test_a_change_is_heard_soon_and_measured(client):
     lane, ring = client.open_lane(-1, RATE)
-    host = Listener(ring, BPM)
+    host = PlayingHost(ring, BPM)
     client.play(lane, 0.0)
-    host.listen(RATE)
+    host.render(RATE)
     before = client.lane_status(lane).generation
     client.prompt(lane, "slow ambient drone")
-    sound = host.listen(2 * RATE)
+    sound = host.render(2 * RATE)
     assert np.isfinite(sound).all()
     assert client.lane_status(lane).generation == before + 1
     lead = client.get(lane, "lead_seconds").value
@@ -276,7 +276,7 @@ def test_a_change_is_heard_soon_and_measured(client):
     client.close_lane(lane)
 
 
-def listen_to_both(hosts: list[Listener], n_samples: int) -> list[np.ndarray]:
+def render_both(hosts: list[PlayingHost], n_samples: int) -> list[np.ndarray]:
     """Two lanes of one host, side by side; where an engine is slow the host waits for it."""
     sounds = [np.full((n_samples, 2), np.nan, np.float32) for _ in hosts]
     began = time.monotonic()
@@ -284,7 +284,7 @@ def listen_to_both(hosts: list[Listener], n_samples: int) -> list[np.ndarray]:
         time.sleep(max(0.0, began + start / RATE - time.monotonic()))
         for host, sound in zip(hosts, sounds, strict=True):
             host.transport = replace(host.transport, playing=True)
-            wait_for(partial(heard_block, host, sound[start : start + BLOCK]))
+            wait_for(partial(has_block, host, sound[start : start + BLOCK]))
             host.transport = host.transport.advanced(len(sound[start : start + BLOCK]))
     return sounds
 
@@ -293,7 +293,7 @@ def filled(client: EngineClient, lane: int) -> bool:
     return client.lane_stats(lane).fill_seconds > 3.5
 
 
-def heard_block(host: Listener, out: np.ndarray) -> bool:
+def has_block(host: PlayingHost, out: np.ndarray) -> bool:
     host.publish()
     position = host.transport.position_samples
     begun = int(np.isfinite(out[:, 0]).sum())
@@ -304,7 +304,7 @@ def heard_block(host: Listener, out: np.ndarray) -> bool:
 def test_a_prompt_at_a_bar_is_heard_from_its_first_sample_on(client, engine):
     bpm = 197.3  # no bar line lies where a frame begins
     lanes = [client.open_lane(-1, RATE) for _ in range(2)]
-    hosts = [Listener(lane.ring, bpm) for lane in lanes]
+    hosts = [PlayingHost(lane.ring, bpm) for lane in lanes]
     for lane in lanes:
         client.set(lane.lane, "seed", 5)
         client.set(lane.lane, "lead_seconds", 4.0)
@@ -312,14 +312,14 @@ def test_a_prompt_at_a_bar_is_heard_from_its_first_sample_on(client, engine):
         client.play(lane.lane, 0.0)
     for lane in lanes:
         wait_for(partial(filled, client, lane.lane))
-    first = listen_to_both(hosts, RATE // 2)
+    first = render_both(hosts, RATE // 2)
     heard = []
     number = lanes[1].lane
     placed = client.prompt(number, "bright techno", at="bars 2", on_heard=heard.append)
     assert placed in ((8.0, 0), (16.0, 1))  # a machine that is busy may need the next one
     assert client.scheduled(number).list.endswith(f" prompt {placed.beats:g}")
     line = Grid(RATE, bpm).sample_at(placed.beats)
-    rest = listen_to_both(hosts, line + RATE // 2 - len(first[0]))
+    rest = render_both(hosts, line + RATE // 2 - len(first[0]))
     alone, changed = (np.concatenate(parts) for parts in zip(first, rest, strict=True))
     off = np.abs(changed - alone).max(axis=1)
     assert int(np.flatnonzero(off > 1e-6)[0]) == line  # before it nothing but the rounding of other hops
@@ -336,7 +336,7 @@ def test_a_prompt_at_a_bar_is_heard_from_its_first_sample_on(client, engine):
 
 def test_a_command_that_comes_twice_is_done_once_and_can_be_cancelled(client, engine):
     lane, ring = client.open_lane(-1, RATE)
-    host = Listener(ring, BPM)
+    host = PlayingHost(ring, BPM)
     client.play(lane, 0.0)
     row = messages.LANE_MUTE
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as patch:  # as Pd sends: nothing but i, f and s
@@ -381,9 +381,9 @@ def test_a_killed_engine_is_noticed_and_a_new_one_taken_up(start_engine):
     first = start_engine().wait_ready()
     with EngineClient(first.port, timeout_seconds=0.5) as client:
         lane, ring = client.open_lane(0, RATE)
-        host = Listener(ring, BPM)
+        host = PlayingHost(ring, BPM)
         client.play(lane, 0.0)
-        assert np.isfinite(host.listen(3 * RATE)).all()  # a while: its age must be known to see another's
+        assert np.isfinite(host.render(3 * RATE)).all()  # a while: its age must be known to see another's
         assert host.reader.engine_alive()
         first.process.kill()
         first.process.wait()

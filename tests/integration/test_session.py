@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from engine_rig import Engine, wait_for
-from session_rig import Rig
+from session_rig import SessionRig
 
 from bridge.control import messages
 from bridge.errors import LaneInUse, SegmentMissing
@@ -21,13 +21,13 @@ RATE = 48_000
 
 
 @pytest.fixture
-def rig(engine: Engine) -> Iterator[Rig]:
-    made = Rig(engine)
+def rig(engine: Engine) -> Iterator[SessionRig]:
+    made = SessionRig(engine)
     yield made
     made.close()
 
 
-def test_engine_that_hangs_is_noticed_and_found_again(rig: Rig, engine: Engine) -> None:
+def test_engine_that_hangs_is_noticed_and_found_again(rig: SessionRig, engine: Engine) -> None:
     rig.play(0)
     rig.look_until(lambda: rig.processor.counters.played_samples > 2 * RATE)
     muted = rig.processor.counters.muted_samples  # a busy machine may be late with the very first sound
@@ -45,7 +45,9 @@ def test_engine_that_hangs_is_noticed_and_found_again(rig: Rig, engine: Engine) 
     assert rig.processor.counters.muted_samples == muted
 
 
-def test_host_that_loops_and_changes_its_tempo_while_the_engine_hangs_hears_no_hole(rig: Rig, engine: Engine) -> None:
+def test_host_that_loops_and_changes_its_tempo_while_the_engine_hangs_hears_no_hole(
+    rig: SessionRig, engine: Engine
+) -> None:
     rig.play(0)
     rig.look_until(lambda: rig.processor.counters.played_samples > 2 * RATE)
     muted = rig.processor.counters.muted_samples
@@ -67,7 +69,7 @@ def test_host_that_loops_and_changes_its_tempo_while_the_engine_hangs_hears_no_h
 
 def test_engine_on_the_same_port_takes_over(start_engine: Callable[..., Engine]) -> None:
     first = start_engine().wait_ready()
-    rig = Rig(first)
+    rig = SessionRig(first)
     try:
         rig.play(40)
         rig.session.set("temperature", 1.25)
@@ -94,7 +96,7 @@ def test_engine_on_the_same_port_takes_over(start_engine: Callable[..., Engine])
     wait_for(lambda: not second.segments())
 
 
-def test_host_comes_back_after_a_living_engine_freed_its_lane(rig: Rig, engine: Engine) -> None:
+def test_host_comes_back_after_a_living_engine_freed_its_lane(rig: SessionRig, engine: Engine) -> None:
     """As after a host that stood still for so long that it was taken for gone: the same name, another ring."""
     rig.play(0)
     rig.look_until(lambda: rig.processor.counters.played_samples > RATE)
@@ -108,7 +110,7 @@ def test_host_comes_back_after_a_living_engine_freed_its_lane(rig: Rig, engine: 
     assert rig.session.losses == 1
 
 
-def test_only_its_owner_closes_a_lane(rig: Rig, engine: Engine) -> None:
+def test_only_its_owner_closes_a_lane(rig: SessionRig, engine: Engine) -> None:
     with (
         EngineClient(engine.port, name="a patch") as stranger,
         pytest.raises(LaneInUse, match="only that one may close it"),
@@ -117,7 +119,7 @@ def test_only_its_owner_closes_a_lane(rig: Rig, engine: Engine) -> None:
     assert len(engine.segments()) == 1
 
 
-def test_closed_session_gives_the_lane_back(rig: Rig, engine: Engine) -> None:
+def test_closed_session_gives_the_lane_back(rig: SessionRig, engine: Engine) -> None:
     (name,) = engine.segments()
     rig.runner.stop()
     rig.session.close()

@@ -74,13 +74,13 @@ def test_takes_of_one_order_have_seeds_of_their_own(order: TakeOrder, engine: En
 def test_a_take_that_was_ordered_is_told_by_the_engine_with_its_path(
     order: TakeOrder, engine: Engine, tmp_path: Path
 ) -> None:
-    told: list[dict[str, object]] = []
+    events: list[dict[str, object]] = []
 
-    def hear(event: Event) -> None:
+    def on_event(event: Event) -> None:
         if event.message is messages.EVENT_TAKE:
-            told.append(dict(event.values))
+            events.append(dict(event.values))
 
-    with EngineClient(engine.port, on_event=hear) as client:
+    with EngineClient(engine.port, on_event=on_event) as client:
         options = WatchOptions(tmp_path / "watched", TakeOrder(), EngineWish(engine.port), 0, once=True)
         watch = FolderWatch(options, Screen())
         assert order.region is not None
@@ -91,9 +91,9 @@ def test_a_take_that_was_ordered_is_told_by_the_engine_with_its_path(
             out.recv(65535)
         watch.run()
         client.sync()
-        wait_for(lambda: told)
+        wait_for(lambda: events)
     (path,) = (tmp_path / "watched").rglob("riff*/*.wav")
-    assert told == [{"order": 77, "name": "riff-200bpm", "path": str(path)}]
+    assert events == [{"order": 77, "name": "riff-200bpm", "path": str(path)}]
 
 
 def test_engine_that_is_killed_leaves_no_half_take(

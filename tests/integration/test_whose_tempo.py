@@ -68,13 +68,13 @@ def test_osc(client: EngineClient, name: str, song: float | None, bpm: float, ba
     try:
         if song is not None:
             client.transport(opened.lane, False, 0.0, song, 4, 4)
-        told = client.region_file(opened.lane, "continue", FILES / f"{name}.flac", 0.0, 0.0)
+        understood = client.region_file(opened.lane, "continue", FILES / f"{name}.flac", 0.0, 0.0)
     finally:
         client.close_lane(opened.lane)
-    assert told.note.startswith(f"{bpm:g} bpm (")
-    assert "stretched" not in told.note
-    assert int(told.bars + 0.01) == bars
-    assert ("a tail" in told.note) == ("tail" in name)
+    assert understood.note.startswith(f"{bpm:g} bpm (")
+    assert "stretched" not in understood.note
+    assert int(understood.bars + 0.01) == bars
+    assert ("a tail" in understood.note) == ("tail" in name)
 
 
 def test_osc_reads_the_name_and_says_what_contradicts_it(client: EngineClient, tmp_path: Path) -> None:
@@ -84,11 +84,11 @@ def test_osc_reads_the_name_and_says_what_contradicts_it(client: EngineClient, t
     opened = client.open_lane(-1, RATE, 2)
     try:
         client.transport(opened.lane, False, 0.0, 120.0, 4, 4)
-        told = client.region_file(opened.lane, "continue", path, 0.0, 0.0)
+        understood = client.region_file(opened.lane, "continue", path, 0.0, 0.0)
         against = client.region_file(opened.lane, "continue", path, 96.0, 0.0)
     finally:
         client.close_lane(opened.lane)
-    assert told.note == "128 bpm (by its name, sure 0.95); stretched from 128 to 120 bpm"
+    assert understood.note == "128 bpm (by its name, sure 0.95); stretched from 128 to 120 bpm"
     assert against.note.startswith("96 bpm (as given, sure 1); but by its name it is 128; stretched from 96 to 120")
 
 
@@ -106,16 +106,16 @@ def test_watched_folder_and_order_files(engine: Engine, tmp_path: Path) -> None:
         (tmp_path / f"{name}.flac").write_bytes((FILES / f"{name}.flac").read_bytes())
     swing = FILES / "swing-4-bars.flac"
     (tmp_path / "order.segue").write_text(f"path={swing}\nrole=continue\nbpm=128\nbars=1\nname=order\n")
-    (tmp_path / "told.segue").write_text(f"path={swing}\nrole=continue\nbpm=128\nregion_bpm=96\nbars=1\nname=told\n")
+    (tmp_path / "given.segue").write_text(f"path={swing}\nrole=continue\nbpm=128\nregion_bpm=96\nbars=1\nname=given\n")
     usual = TakeOrder(RegionWish(Path(), "continue"), bpm=120.0, bars=1)
     FolderWatch(WatchOptions(tmp_path, usual, EngineWish(engine.port), once=True), Screen()).run()
     recipes = {path.parent.name.removesuffix("-takes"): read_recipe(path) for path in tmp_path.rglob("*takes/*.wav")}
     assert {name: recipe.bpm for name, recipe in recipes.items()} == {
-        "riff-3-bars.flac": 120.0, "loop-2-bars-and-a-tail.flac": 120.0, "order": 128.0, "told": 128.0,
+        "riff-3-bars.flac": 120.0, "loop-2-bars-and-a-tail.flac": 120.0, "order": 128.0, "given": 128.0,
     }  # fmt: skip
     own = {name: recipe.regions[0].tempo.partition(" (")[0] for name, recipe in recipes.items()}
     assert own == {
-        "riff-3-bars.flac": "96 bpm", "loop-2-bars-and-a-tail.flac": "120 bpm", "order": "128 bpm", "told": "96 bpm",
+        "riff-3-bars.flac": "96 bpm", "loop-2-bars-and-a-tail.flac": "120 bpm", "order": "128 bpm", "given": "96 bpm",
     }  # fmt: skip
     assert {recipe.regions[0].start_beats for recipe in recipes.values()} == {0.0}
 
@@ -132,7 +132,7 @@ def test_host_begins_a_loop_with_a_tail_on_the_beat(engine: Engine, tmp_path: Pa
         assert "they ring on while Segue begins" in demo.text
         return
     assert demo.finish() == 0, demo.text
-    assert "120 bpm (the song's: it is 2 bars and a tail of it, and heard" in demo.text
+    assert "120 bpm (the song's: it is 2 bars and a tail of it, and detected" in demo.text
     assert "the last 0.40 s, behind 8 beats, are a tail: cut where Segue goes on" in demo.text
     heard, _ = soundfile.read(tmp_path / "out.wav")
     given, rate = soundfile.read(loop)
@@ -148,7 +148,7 @@ def test_demo_listens_where_nothing_says_the_tempo(tmp_path: Path) -> None:
         "demo", "--region", str(FILES / "riff-3-bars.flac"), "--bars", "1", "--offline", "--out", "out", cwd=tmp_path
     )
     assert demo.finish() == 0, demo.text
-    assert "listening to it" in demo.text
+    assert "detecting its tempo" in demo.text
     assert "riff-3-bars.flac, 7.5 s at 96 bpm (heard" in demo.text
     assert soundfile.info(tmp_path / "out" / "demo.wav").frames == 4 * 4 * RATE * 60 // 96
 

@@ -1,7 +1,7 @@
 """The difference of a precision from float32: error of the logits, and change of the draws.
 
-    exact_run = hear(exact, conditions)                             # this executor draws, guided, from a seed
-    near_run  = hear(other, conditions, tokens=exact_run.tokens)    # the other reads the same tokens
+    exact_run = teacher_run(exact, conditions)                             # this executor draws, guided, from a seed
+    near_run  = teacher_run(other, conditions, tokens=exact_run.tokens)    # the other reads the same tokens
     compare(exact_run, near_run)                                    # Fidelity
 
 Both read the same tokens at every step, so that errors do not accumulate through different draws. Only steps are
@@ -51,7 +51,7 @@ class Fidelity:
 
 
 @torch.inference_mode()
-def hear(
+def teacher_run(
     executor: Executor, conditions: Conditions, steps: int = STEPS, seed: int = 0, tokens: Tensor | None = None
 ) -> TeacherRun:
     """Take `steps` guided steps of one lane (2 rows) after the first; `tokens` [K, steps] are read instead of drawn.
@@ -79,9 +79,9 @@ def hear(
 def compare(exact: TeacherRun, near: TeacherRun) -> Fidelity:
     """The difference of `near` from `exact`; ValueError if they did not read the same tokens.  [any]"""
     if not torch.equal(exact.tokens, near.tokens):
-        raise ValueError("both must have heard the same tokens: give the second the first one's")
+        raise ValueError("both must have read the same tokens: give the second the first one's")
     difference, spread = near.logits - exact.logits, float(exact.logits.std())
-    drawn = [_distribution(heard.logits) for heard in (exact, near)]
+    drawn = [_distribution(run.logits) for run in (exact, near)]
     variation = (drawn[0] - drawn[1]).abs().sum(dim=-1) / 2
     same = drawn[0].argmax(dim=-1) == drawn[1].argmax(dim=-1)
     return Fidelity(

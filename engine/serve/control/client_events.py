@@ -59,16 +59,16 @@ class ClientEvents:
         """event/late."""
         self._endpoint.notify(messages.EVENT_LATE, lane.number, blocks, LATE_TEXT)
 
-    def time_told(
-        self, lane: Lane, teller: Client, playing: int, beats: float, bpm: float, signature: Signature
+    def time_set(
+        self, lane: Lane, sender: Client, playing: int, beats: float, bpm: float, signature: Signature
     ) -> None:
         """event/time, to all clients but the sender."""
         meter = signature.numerator, signature.denominator
-        self._endpoint.notify(messages.EVENT_TIME, lane.number, playing, beats, bpm, *meter, but=teller)
+        self._endpoint.notify(messages.EVENT_TIME, lane.number, playing, beats, bpm, *meter, but=sender)
 
     # -- models, takes and the engine -----------------------------------------------------------------
 
-    def model_told(self, state: str, model: str, text: str) -> None:
+    def model_changed(self, state: str, model: str, text: str) -> None:
         """event/model; also on the screen, except progress."""
         self._endpoint.notify(messages.EVENT_MODEL, state, model[:NAME_MAX], text[:TEXT_MAX])
         if state != "loading":

@@ -73,7 +73,7 @@ class CommandHandlers:
         command.about = about
         if command.at == NOW:
             self._generate_loop()
-            return (*values, float(lane.place_now(lane.tell(command)).beats), 0)
+            return (*values, float(lane.place_now(lane.submit(command)).beats), 0)
         return self._ask(request, lambda controller: (*values, *controller.change(command)), about, command.at.wire())
 
     def command(self, request: Request, update: Update | None = None) -> Command:
@@ -97,8 +97,8 @@ class CommandHandlers:
         lane, name = self._lane_of(request.whole("lane")), row_name(request.text("name"))
         value = check_parameter(request.text("name"), request.number("value"))
         self._check_card(name, value)
-        told = float(lane.draw_seed()) if name == SEED.name and value < 0 else value
-        return self._change(request, name, lambda settings: settings.with_value(name, value), name, told)
+        shown = float(lane.draw_seed()) if name == SEED.name and value < 0 else value
+        return self._change(request, name, lambda settings: settings.with_value(name, value), name, shown)
 
     def _check_card(self, name: str, value: float) -> None:
         hot = self._state.hot

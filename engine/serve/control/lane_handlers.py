@@ -87,15 +87,15 @@ class LaneHandlers:
             why = f". {hot.notes_text[:400]}" if hot.notes else ""
             raise Unsupported(f"model {hot.wanted.name} cannot follow {role}; it can follow: {able}{why}")
 
-    def _put_region(self, lane: Lane, region: Region, heard: ReferenceAudio, command: Command) -> tuple[object, ...]:
+    def _put_region(self, lane: Lane, region: Region, audio: ReferenceAudio, command: Command) -> tuple[object, ...]:
         """Give a lane a region; returns its due beat and whether that is late.  [regions]"""
         from engine.serve.timeline.placement import prepare
 
         hot = self._state.hot
         if hot is not None:  # on this thread, where it delays nothing
-            prepare(hot.model, LaneSettings().with_region(region.role, heard))
+            prepare(hot.model, LaneSettings().with_region(region.role, audio))
         role = region.role  # only the role, as commands outlive the region read
-        command.update = lambda settings: settings.with_region(role, heard)
+        command.update = lambda settings: settings.with_region(role, audio)
 
         def place() -> tuple[object, ...]:
             if lane.controller is None:
@@ -185,6 +185,6 @@ class LaneHandlers:
         view = lane.view
         return (
             view.fill_seconds, view.fill_low_seconds, view.first_sound_seconds, view.realtime_ratio,
-            lane.late_blocks(), view.rolls, view.change_seconds, view.heard, *view.listened,
+            lane.late_blocks(), view.rolls, view.change_seconds, view.heard, *view.guarded,
             view.beat[1], view.beat[2],
         )  # fmt: skip

@@ -22,7 +22,7 @@ from bridge.control.parameters import REGION_TEMPO
 from bridge.errors import OutOfRange, RegionSilent
 from bridge.region.region import SILENCE_DBFS, Region, level_dbfs
 from bridge.region.tail import Length, length_of, tail_words
-from bridge.region.tempo import counted_bpm, heard, own_tempo, speed_to
+from bridge.region.tempo import counted_bpm, own_tempo, speed_to, with_detected
 from bridge.time.transport import Transport
 from bridge.time.units import CODEC_RATE_HZ, beats_to_samples, nearest
 from engine.beat.analyse import SECONDS_MOST, RegionBeat, analyse_apart
@@ -46,8 +46,8 @@ class RegionAnalysis:
     def __init__(self) -> None:
         self._found: dict[bytes, RegionBeat] = {}
 
-    def listen(
-        self, audio: Tensor, told_bpm: float, beats_per_bar: float, hurry: bool = False, hint_bpm: float = 0.0
+    def analyse(
+        self, audio: Tensor, given_bpm: float, beats_per_bar: float, hurry: bool = False, hint_bpm: float = 0.0
     ) -> RegionBeat:
         """Tempo, beats and key of audio [C, n] at 32 kHz; an empty result if they cannot be found.
 
@@ -56,18 +56,18 @@ class RegionAnalysis:
         from engine.audio.mono import to_mono
 
         mono = to_mono(audio[:, : SECONDS_MOST * CODEC_RATE_HZ], CODEC_RATE_HZ)[0][0].numpy().astype(np.float32)
-        return self._heard(mono, told_bpm, beats_per_bar, hurry, hint_bpm)
+        return self._analyse_mono(mono, given_bpm, beats_per_bar, hurry, hint_bpm)
 
-    def _heard(
-        self, mono: NDArray[np.float32], told_bpm: float, beats_per_bar: float, hurry: bool, hint_bpm: float
+    def _analyse_mono(
+        self, mono: NDArray[np.float32], given_bpm: float, beats_per_bar: float, hurry: bool, hint_bpm: float
     ) -> RegionBeat:
-        form = np.array([told_bpm, beats_per_bar, hint_bpm]).tobytes()
+        form = np.array([given_bpm, beats_per_bar, hint_bpm]).tobytes()
         name = hashlib.blake2b(mono.tobytes() + form, digest_size=16).digest()
         if name not in self._found:
             try:
-                self._found[name] = analyse_apart(mono, told_bpm, beats_per_bar, hurry, hint_bpm)
+                self._found[name] = analyse_apart(mono, given_bpm, beats_per_bar, hurry, hint_bpm)
             except (OSError, ValueError, subprocess.SubprocessError) as fault:
-                _log.warning("a region could not be listened to: %s", fault)
+                _log.warning("a region could not be analysed: %s", fault)
                 return UNKNOWN
             while len(self._found) > KEPT:
                 del self._found[next(iter(self._found))]
@@ -105,8 +105,8 @@ class RegionAnalysis:
         if region.bpm:
             return _noted(region, own.words if own.doubt else "")
         if own.open:
-            found = self.listen(audio, 0.0, per_bar, hurry=True, hint_bpm=song_bpm)
-            own = heard(own, found.bpm, found.bpm_sure, region.seconds, per_bar, song_bpm)
+            found = self.analyse(audio, 0.0, per_bar, hurry=True, hint_bpm=song_bpm)
+            own = with_detected(own, found.bpm, found.bpm_sure, region.seconds, per_bar, song_bpm)
         return replace(_noted(region, own.words), bpm=own.bpm)
 
 
@@ -124,7 +124,7 @@ def _without_tail(region: Region, audio: Tensor, rate_hz: int, host: Transport) 
     return _noted(region, words), audio[:, : nearest(beats_to_samples(length.beats, region.bpm, rate_hz))]
 
 
-def listened_to(region: Region, audio: Tensor) -> tuple[Region, Tensor]:
+def cleaned(region: Region, audio: Tensor) -> tuple[Region, Tensor]:
     """A region [C, n] at 32 kHz without DC and rumble, mono unless it is an audio prompt; its note says what was done.
 
     The continuation behind its end keeps what lies below 25 Hz, so that no step is heard there.  [regions]
@@ -135,12 +135,12 @@ def listened_to(region: Region, audio: Tensor) -> tuple[Region, Tensor]:
 
     clean, share = without_rumble(audio.numpy(), CODEC_RATE_HZ)
     if share >= WORTH_SHARE:
-        told = f"{100 * share:.0f} % of its power is DC or rumble below 25 Hz, which is taken out before it is heard"
-        region, audio = _noted(region, told), torch.from_numpy(clean)
+        words = f"{100 * share:.0f} % of its power is DC or rumble below 25 Hz, which is taken out before it is used"
+        region, audio = _noted(region, words), torch.from_numpy(clean)
         if level_dbfs(clean.T) <= SILENCE_DBFS:
             raise RegionSilent("the region holds nothing but DC and rumble below 25 Hz")
     if audio.shape[0] == 2 and lost_share(audio, CODEC_RATE_HZ) >= LOST_SHARE:
-        region = _noted(region, "its channels cancel each other (out of phase): each is heard in turn, not their sum")
+        region = _noted(region, "its channels cancel each other (out of phase): each is used in turn, not their sum")
     return region, audio if region.role == CONTINUE else to_mono(audio, CODEC_RATE_HZ)[0]
 
 

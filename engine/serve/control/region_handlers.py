@@ -25,7 +25,7 @@ from bridge.region.region_file import read_region
 from bridge.region.transfer import Form, Transfers, format_numbers
 from bridge.system.clock import Clock
 from bridge.time.units import CODEC_RATE_HZ, Signature
-from engine.serve.control.region_analysis import RegionAnalysis, check_bpm, found_values, listened_to
+from engine.serve.control.region_analysis import RegionAnalysis, check_bpm, cleaned, found_values
 from engine.serve.faults import wire_fault
 from engine.serve.lane.commands import Command
 from engine.serve.lane.lane import Lane
@@ -56,7 +56,7 @@ class RegionHandlers:
     ) -> None:
         self._lane_of, self._must_take, self._put, self._clock = lane_of, must_take, put, clock
         self._command_of = command_of
-        self._ear = RegionAnalysis()
+        self._analysis = RegionAnalysis()
         self._transfers = Transfers()
         self._jobs: queue.Queue[Callable[[], None] | None] = queue.Queue(WAITING_MAX)
         self._was_long = False
@@ -138,9 +138,9 @@ class RegionHandlers:
             from engine.audio.convert import at_model_rate
 
             region = read_region(path, CONTINUE, 0.0, 0.0)
-            heard = at_model_rate(torch.from_numpy(region.audio.T.copy()), region.rate_hz, CODEC_RATE_HZ, 1)
+            audio = at_model_rate(torch.from_numpy(region.audio.T.copy()), region.rate_hz, CODEC_RATE_HZ, 1)
             per_bar = float(signature.beats_per_bar)
-            return found_values(self._ear.listen(heard, 0.0, per_bar, hurry=True, hint_bpm=hint_bpm))
+            return found_values(self._analysis.analyse(audio, 0.0, per_bar, hurry=True, hint_bpm=hint_bpm))
 
         return self._later(request.responder, work)
 
@@ -185,29 +185,29 @@ class RegionHandlers:
         audio = torch.from_numpy(region.audio).T
         goes_on = region.role == CONTINUE
         beyond = AHEAD_SAMPLES if goes_on else None
-        heard = at_model_rate(audio, region.rate_hz, CODEC_RATE_HZ, audio.shape[0], beyond=beyond)
-        heard, ahead = (heard[:, :-AHEAD_SAMPLES], heard[:, -AHEAD_SAMPLES:]) if goes_on else (heard, None)
-        region, heard = listened_to(region, heard)
+        sound = at_model_rate(audio, region.rate_hz, CODEC_RATE_HZ, audio.shape[0], beyond=beyond)
+        sound, ahead = (sound[:, :-AHEAD_SAMPLES], sound[:, -AHEAD_SAMPLES:]) if goes_on else (sound, None)
+        region, sound = cleaned(region, sound)
         signature = lane.clock.or_standing().signature
-        region, fitted = self._ear.fitted(lane, region, heard, CODEC_RATE_HZ, path)
-        if fitted.audio is heard:
+        region, fitted = self._analysis.fitted(lane, region, sound, CODEC_RATE_HZ, path)
+        if fitted.audio is sound:
             fitted = replace(fitted, ahead=ahead)
         self._was_long = region.seconds > LONG_SECONDS
-        told, role, bpm = region.understood(signature), region.role, region.bpm
+        understood, role, bpm = region.understood(signature), region.role, region.bpm
         region = replace(region, audio=region.audio[:0].copy())  # it may be large, and is no longer needed
         del audio
         placed = self._put(lane, region, fitted, command)
         with suppress(queue.Full):  # at the queue's end: nothing waits for it
-            self._jobs.put_nowait(lambda: self._listen(lane, role, bpm, heard))
-        return *told, *placed
+            self._jobs.put_nowait(lambda: self._analyse(lane, role, bpm, sound))
+        return *understood, *placed
 
-    def _listen(self, lane: Lane, role: str, bpm: float, heard: Tensor) -> None:
+    def _analyse(self, lane: Lane, role: str, bpm: float, audio: Tensor) -> None:
         """Analyse a region in use, and send the event."""
         try:
             per_bar = float(lane.clock.or_standing().signature.beats_per_bar)
-            lane.events.region_found(lane, role, self._ear.listen(heard, bpm, per_bar))
+            lane.events.region_found(lane, role, self._analysis.analyse(audio, bpm, per_bar))
         except Exception:  # the region is in use all the same
-            _log.exception("a region could not be listened to")
+            _log.exception("a region could not be analysed")
 
     def _work(self) -> None:
         _behind_the_music()

@@ -153,16 +153,16 @@ class Server:
 
     def _beat(self) -> None:
         """Send the heartbeat to every host, and check whether the hosts live."""
-        looked = told = self._clock.now_seconds()
+        looked = reported = self._clock.now_seconds()
         late: dict[int, int] = {}
         while True:
             self._clock.sleep(PULSE_SECONDS)
             now = self._clock.now_seconds()
-            look, tell = now - looked >= LOOK_SECONDS, now - told >= 1.0
-            looked, told = now if look else looked, now if tell else told
-            if tell:
+            look, report = now - looked >= LOOK_SECONDS, now - reported >= 1.0
+            looked, reported = now if look else looked, now if report else reported
+            if report:
                 self.loader.beat()
-            self._look_after(look, late if tell else None)
+            self._look_after(look, late if report else None)
 
     def _look_after(self, look: bool, late: dict[int, int] | None) -> None:
         """Check every lane once; `late` counts late blocks, None to report none."""
@@ -174,7 +174,7 @@ class Server:
                 elif look and (lane.ring.host_gone() or (lane.holder.left and not lane.host_plays())):
                     self._free(lane, f"its host (pid {lane.ring.host_pid}) has ended")
                 if late is not None:
-                    self._tell_late(lane, late)
+                    self._report_late(lane, late)
             except (ValueError, OSError):  # the ring is being closed
                 continue
 
@@ -184,7 +184,7 @@ class Server:
             self.events.state_changed(lane, "idle", lane.view.written_beats, f"{why}, the lane is freed")
             self.lane_handlers.free(lane)
 
-    def _tell_late(self, lane: Lane, known: dict[int, int]) -> None:
+    def _report_late(self, lane: Lane, known: dict[int, int]) -> None:
         blocks = lane.late_blocks()
         new = blocks - known.get(lane.number, 0)
         known[lane.number] = blocks

@@ -29,9 +29,9 @@ class TransportHandlers:
         except ValueError as fault:
             raise OutOfRange(str(fault)) from None
         playing, beats, bpm = request.whole("playing"), request.number("position_beats"), request.number("bpm")
-        lane.clock.tell(playing == 1, beats, bpm, signature)
+        lane.clock.report(playing == 1, beats, bpm, signature)
         if lane.clock.shared:
-            lane.events.time_told(lane, request.client, playing, beats, bpm, signature)
+            lane.events.time_set(lane, request.client, playing, beats, bpm, signature)
         return ()
 
     def tap(self, request: Request) -> Answer:
@@ -41,5 +41,5 @@ class TransportHandlers:
         if tapped is None:
             return 0.0, 0
         if lane.clock.shared:
-            lane.events.time_told(lane, request.client, -1, 0.0, tapped.tempo_bpm, lane.clock.or_standing().signature)
+            lane.events.time_set(lane, request.client, -1, 0.0, tapped.tempo_bpm, lane.clock.or_standing().signature)
         return tapped.tempo_bpm, tapped.beats_since_downbeat

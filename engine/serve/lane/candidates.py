@@ -104,12 +104,12 @@ class Candidates:
         """Index of the candidate that fits the lane's beats best."""
         codec, codec_output = renderer.model.codec, renderer.codec_output
         before = _mono(codec_output.history[:, -int(BEFORE_SECONDS * codec.sample_rate) :])
-        heard = [
+        pieces = [
             _mono(codec_output.decoder.preview(candidate_set.codes(index), each.finished))
             for index, each in enumerate(candidate_set.streams)
         ]
-        beats_at = _beats_from(renderer, codec_output.audio_end, max(map(len, heard)))
-        return best([worth(before, audio, codec.sample_rate, beats_at) for audio in heard])
+        beats_at = _beats_from(renderer, codec_output.audio_end, max(map(len, pieces)))
+        return best([worth(before, audio, codec.sample_rate, beats_at) for audio in pieces])
 
 
 def _beats_from(renderer: StreamRenderer, begin: CodecSample, count: int) -> Callable[[np.ndarray], np.ndarray]:

@@ -75,7 +75,7 @@ class LaneController:
 
     def play(self, at: At, bars: int, begun: Begun, failed: Failed, command: Command | None = None) -> Due:
         """Begin a stream; a stream already playing continues until the new one starts."""
-        self.scheduler.take_told()
+        self.scheduler.take_pending()
         transport = self.lane.clock.or_standing()
         bars = self.lane.settings.get(BARS) if bars < 0 else bars
         command = command or Command(at, arrived_seconds=self._clock.now_seconds())
@@ -119,7 +119,7 @@ class LaneController:
 
     def adopt(self, model: LoadedModel) -> LaneSettings:
         """Change to the model's own values where no client set others; returns the settings."""
-        self.scheduler.take_told()
+        self.scheduler.take_pending()
         return self.scheduler.change_settings(lambda settings: settings.with_own(own_values(model)))
 
     def take_over(self, renderer: StreamRenderer, model: LoadedModel, text: str) -> None:
@@ -149,7 +149,7 @@ class LaneController:
             self.scheduler.look_back(renderer)
             if renderer.output.write() or behind > renderer.output.catch_up.stream_behind == 0:
                 self._wrote()
-            self.scheduler.hear(renderer, transport)
+            self.scheduler.send_heard(renderer, transport)
             self._maybe_end(renderer, transport)
         self._look(transport)
 
@@ -162,8 +162,8 @@ class LaneController:
 
     def _lead_seconds(self) -> float:
         """The lead: how far ahead music is made."""
-        told = self.renewal.lead_seconds(self.lane.settings.get(LEAD_SECONDS), self.timing.in_window_seconds)
-        wanted = self._follower.lead_seconds(max(told, self.timing.lead_at_least_seconds, self.scheduler.lead_seconds))
+        lead = self.renewal.lead_seconds(self.lane.settings.get(LEAD_SECONDS), self.timing.in_window_seconds)
+        wanted = self._follower.lead_seconds(max(lead, self.timing.lead_at_least_seconds, self.scheduler.lead_seconds))
         return min(wanted, lead_limit_seconds(self.lane.ring))
 
     def streams(self) -> tuple[TokenStream, ...]:
@@ -305,11 +305,11 @@ class LaneController:
             self._state, written, self._plan_revision, self._seed, fill,
             timing.fill_low_seconds, timing.first_sound_seconds, timing.realtime_ratio, rolls,
             timing.change_seconds, self.scheduler.times.text,
-            (self._watch.heard, self._watch.passed, self.candidates.chosen),
+            (self._watch.n_faults, self._watch.n_passed, self.candidates.chosen),
             (SOON_SECONDS, timing.in_window_seconds, timing.margin_seconds), self.retries.text,
             self._findings.excerpt_seconds, self._findings.beat,
         ))  # fmt: skip
-        self._findings.tell()
+        self._findings.send_new()
 
     def _change_state(self, state: str, beats: float, text: str = "") -> None:
         if state != self._state or text:

@@ -35,7 +35,7 @@ class LaneEvents(Protocol):
     def blocks_late(self, lane: Lane, blocks: int) -> None:
         """The host got `blocks` more blocks too late to play."""
 
-    def time_told(
-        self, lane: Lane, teller: Client, playing: int, beats: float, bpm: float, signature: Signature
+    def time_set(
+        self, lane: Lane, sender: Client, playing: int, beats: float, bpm: float, signature: Signature
     ) -> None:
         """A client sent a time to a lane whose host writes the shared block itself; `playing` -1: only a tempo."""

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from engine.serve.lane.lane import Lane
 
 if TYPE_CHECKING:
-    from engine.model import HeardExcerpt
+    from engine.model import ExcerptRange
 
 BEAT_SECONDS = 1.0  # between two beat events
 
 
 class Findings:
-    """One lane's findings; `tell` sends events for those that are new."""
+    """One lane's findings; `send_new` sends events for those that are new."""
 
     def __init__(self, lane: Lane) -> None:
         self._lane = lane
@@ -22,9 +22,9 @@ class Findings:
         self._beat_seconds = 0.0
         self._new_excerpt = self._new_beat = False
 
-    def note_excerpt(self, heard: HeardExcerpt | None, rate_hz: int) -> None:
+    def note_excerpt(self, excerpt: ExcerptRange | None, rate_hz: int) -> None:
         """Record the excerpt of the style region that a window is conditioned on."""
-        place = None if heard is None else (heard.start_samples / rate_hz, heard.count_samples / rate_hz)
+        place = None if excerpt is None else (excerpt.start_samples / rate_hz, excerpt.count_samples / rate_hz)
         if place != self.excerpt_seconds:
             self.excerpt_seconds, self._new_excerpt = place, place is not None
 
@@ -34,7 +34,7 @@ class Findings:
         if now - self._beat_seconds >= BEAT_SECONDS:
             self._beat_seconds, self._new_beat, self.beat = now, True, (off_beats, off_ms, sure)
 
-    def tell(self) -> None:
+    def send_new(self) -> None:
         """Send the lane's events for what is new."""
         if self._new_excerpt and self.excerpt_seconds is not None:
             self._lane.events.excerpt_chosen(self._lane, *self.excerpt_seconds)

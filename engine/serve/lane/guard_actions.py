@@ -36,7 +36,7 @@ class GuardActions:
 
     def __init__(self, lane: Lane, timing: LaneTiming, next_plan_revision: Callable[[], int]) -> None:
         self._lane, self._timing, self._next_plan_revision = lane, timing, next_plan_revision
-        self.heard = self.passed = 0
+        self.n_faults = self.n_passed = 0
         self._renderer: StreamRenderer | None = None
         self._tries, self._cut_sample = 0, 0
 
@@ -47,12 +47,12 @@ class GuardActions:
     def look(self, renderer: StreamRenderer, transport: Transport) -> bool:
         """Handle the guard's verdicts; True when the stream was taken back."""
         if renderer is not self._renderer:
-            self._renderer, self.heard, self.passed, self._tries = renderer, 0, 0, 0
-        while (verdict := renderer.listening.verdict) is not None:
+            self._renderer, self.n_faults, self.n_passed, self._tries = renderer, 0, 0, 0
+        while (verdict := renderer.guard_input.verdict) is not None:
             if not self._lane.settings.get(GUARD):
-                renderer.listening.pardon(verdict)
+                renderer.guard_input.pardon(verdict)
                 continue
-            self.heard += 1
+            self.n_faults += 1
             rates = renderer.codec_output.rates  # the guard's frames are a codec frame's length of what is put out
             begin, seen = (rates.stream_of(rates.start_of(at)) for at in (verdict.begin_frame, verdict.seen_frame))
             stream_sample, done = self._decide(renderer, transport, begin, None if verdict.what in LASTING else seen)
@@ -61,8 +61,8 @@ class GuardActions:
             if stream_sample is not None:
                 self._again(renderer, transport, stream_sample, self._context(verdict.what, done))
                 return True
-            self.passed += 1
-            renderer.listening.pardon(verdict)
+            self.n_passed += 1
+            renderer.guard_input.pardon(verdict)
         return False
 
     def _decide(

@@ -128,8 +128,8 @@ class HostFollower:
             + max(renderer.output.stream_made, renderer.stream_settled)
             - transport.position_samples
         )
-        told_seconds = self._clock.now_seconds() - self._lane.orders.changed_seconds
-        self._timing.changed_after(told_seconds + max(0, ahead) / rate)
+        since_change_seconds = self._clock.now_seconds() - self._lane.orders.changed_seconds
+        self._timing.changed_after(since_change_seconds + max(0, ahead) / rate)
         return True
 
     def _spare(self, renderer: StreamRenderer, transport: Transport, ready: HostSample) -> int:

@@ -7,7 +7,7 @@
     immediate command ---> wanted, at once; pending ---> settings, and music, at the next turn of [generate]
     scheduled command, heard ------------------------------^ and wanted
 
-`controller` and all it owns belong to [generate]; so does an immediate command once `take_told` has returned it. The
+`controller` and all it owns belong to [generate]; so does an immediate command once `take_pending` has returned it. The
 other fields are set when the lane is opened and stay; ring and clock are thread-safe.
 """
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from engine.serve.lane.events import LaneEvents
 
 SILENT_SECONDS = 5.0  # without a played block, then the host counts as not playing
-TOLD_MAX = 256  # pending immediate commands; beyond that only the newest of each kind stays
+PENDING_MAX = 256  # pending immediate commands; beyond that only the newest of each kind stays
 SEEDS = 2**24  # upper bound of seeds: whole numbers that every client can send
 IDLE, PREPARING, PLAYING, ENDED, FAILED = LANE_STATES
 
@@ -48,7 +48,7 @@ class LaneOrders:
     settings: LaneSettings  # of the music
     wanted: LaneSettings  # with all pending immediate commands
     changed_seconds: float = 0.0  # when the last immediate change was sent
-    told: tuple[Command, ...] = ()  # pending: not yet taken by the scheduler
+    pending: tuple[Command, ...] = ()  # pending: not yet taken by the scheduler
     next_seed: int | None = None  # for the next play, drawn in advance
 
 
@@ -76,7 +76,7 @@ class LaneView:
     rolls: int = 0
     change_seconds: float = 0.0
     heard: str = ""
-    listened: tuple[int, int, int] = (0, 0, 0)  # faults, of these passed, stretches chosen among candidates
+    guarded: tuple[int, int, int] = (0, 0, 0)  # faults, of these passed, stretches chosen among candidates
     ready_seconds: tuple[float, float, float] = (0.06, 0.3, 0.4)  # until an immediate change is heard, by its `Depth`
     fault: str = ""  # why it is silent, or was recently, and what is done about it
     excerpt_seconds: tuple[float, float] | None = None  # of the style region: start, length
@@ -131,35 +131,35 @@ class Lane:
 
     def update(self, change: Update) -> None:
         """Make an immediate change that sends no event when it is heard.  [any]"""
-        self.tell(Command(update=change, arrived_seconds=self.time.now_seconds()))
+        self.submit(Command(update=change, arrived_seconds=self.time.now_seconds()))
 
-    def tell(self, command: Command) -> Depth:
+    def submit(self, command: Command) -> Depth:
         """Send an immediate command: wanted at once, pending for the scheduler; returns its `Depth`.  [any]"""
         assert command.update is not None
         with self._lock:
-            before, told = self.orders.wanted, (*self.orders.told, command)
+            before, pending = self.orders.wanted, (*self.orders.pending, command)
             wanted = command.update(before)
             self.orders = replace(
                 self.orders,
                 wanted=wanted,
                 changed_seconds=self.time.now_seconds(),
-                told=told if len(told) <= TOLD_MAX else tuple(newest(list(told))),
+                pending=pending if len(pending) <= PENDING_MAX else tuple(newest(list(pending))),
             )
             return before.depth(wanted)
 
-    def take_told(self) -> list[Command]:
+    def take_pending(self) -> list[Command]:
         """Remove and return the pending immediate commands, for the scheduler.  [generate]"""
         with self._lock:
             orders = self.orders
-            if orders.told:
-                self.orders = replace(orders, told=())
-            return list(orders.told)
+            if orders.pending:
+                self.orders = replace(orders, pending=())
+            return list(orders.pending)
 
     def settle(self, settings: LaneSettings) -> None:
         """Set the settings; pending commands stay wanted.  [generate]"""
         with self._lock:
             wanted = settings
-            for command in self.orders.told:
+            for command in self.orders.pending:
                 wanted = command.changed(wanted)
             self.orders = replace(self.orders, settings=settings, wanted=wanted)
 

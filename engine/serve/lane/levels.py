@@ -42,26 +42,26 @@ class Levels:
 
         Those are the immediate ones that regenerate music, or all of them right after another change of level.
         """
-        now_gain, told = renderer.output.fader.told
+        now_gain, set_points = renderer.output.fader.set_to
         gain, points = base.gain, gain_points(base, [(each.stream_sample, each) for each in commands.made])
         soon = int(SOON_SECONDS * transport.sample_rate_hz) if transport.playing else 0
         stream_now = max(FIRST, renderer.placement.stream_of(HostSample(transport.position_samples + soon)))
         wanted = [(stream_now, gain), *points] if now_gain != gain else points
-        if wanted != told:
+        if wanted != set_points:
             now = self._clock.now_seconds()
-            if points == told and now - self._written_seconds < REST_SECONDS:
+            if points == set_points and now - self._written_seconds < REST_SECONDS:
                 return fresh
             self._written_seconds = now
-            same = [one for one, other in zip(wanted, told, strict=False) if one == other]
-            changed = wanted[len(same) :] or [(told[len(same)][0], same[-1][1] if same else now_gain)]
+            same = [one for one, other in zip(wanted, set_points, strict=False) if one == other]
+            changed = wanted[len(same) :] or [(set_points[len(same)][0], same[-1][1] if same else now_gain)]
             renderer.output.refade(position_of(transport), changed, self._next_plan_revision())
         if now_gain != gain:
             commands.make([each for each in fresh if not each.slow], stream_now)
-        renderer.output.fader.tell(gain, points)
+        renderer.output.fader.set(gain, points)
         return [each for each in fresh if each.slow]
 
     @staticmethod
-    def tell(
+    def publish(
         ring: RingWriter,
         renderer: StreamRenderer | None,
         transport: Transport,
@@ -78,8 +78,8 @@ class Levels:
         placement = renderer.placement
         gain, later = renderer.output.fader.standing(placement.stream_of(position_of(transport)))
         changes = sorted([*later, *to_come], key=lambda each: each[0])[:FADER_CHANGES]
-        told = tuple((placement.host_of(stream_sample), to) for stream_sample, to in changes)
-        ring.set_fader(Fader(gain, told, placement.seek_id))
+        coming = tuple((placement.host_of(stream_sample), to) for stream_sample, to in changes)
+        ring.set_fader(Fader(gain, coming, placement.seek_id))
 
 
 def gain_points(

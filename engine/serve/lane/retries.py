@@ -126,8 +126,8 @@ class Retries:
 
 
 def _words(error: Exception) -> str:
-    told = str(error) if isinstance(error, RuntimeError) and str(error) else wire_fault(error).text
-    return told[:250]
+    text = str(error) if isinstance(error, RuntimeError) and str(error) else wire_fault(error).text
+    return text[:250]
 
 
 def _command(order: PlayOrder, transport: Transport, margin_samples: int, now_seconds: float) -> Command:

@@ -71,8 +71,8 @@ class CommandScheduler:
     def add(self, command: Command, transport: Transport) -> Due:
         """Add a change, a play or a stop; returns its due beat."""
         if command.floats:
-            depth = self._lane.tell(command)
-            self.take_told()
+            depth = self._lane.submit(command)
+            self.take_pending()
             return self._lane.place_now(depth)
         command.aim(transport, self.margin_samples(command, transport))
         self.commands.wait(command)
@@ -82,15 +82,15 @@ class CommandScheduler:
             command.group.gather(self, command)
         return command.due
 
-    def take_told(self) -> None:
+    def take_pending(self) -> None:
         """Apply immediate commands to the settings; those that make a difference in the music are to be heard."""
-        told, settings = self._lane.take_told(), self.base
-        for command in told:
+        pending, settings = self._lane.take_pending(), self.base
+        for command in pending:
             before, settings = settings, command.changed(settings)
             command.slow = before.depth(settings) > Depth.SOUND
             if command.slow or before.gain != settings.gain:
                 self._fresh = newest([*self._fresh, command])
-        if told:
+        if pending:
             self._lane.settle(settings)
 
     def move_to(self, command: Command, due: Due) -> None:
@@ -172,13 +172,13 @@ class CommandScheduler:
 
     def turn(self, renderer: StreamRenderer | None, transport: Transport) -> bool:
         """Follow the host and apply what is due; True when music was regenerated."""
-        self.take_told()
+        self.take_pending()
         self._renderer = ref(renderer) if renderer is not None else None
-        self.hear(renderer, transport)
+        self.send_heard(renderer, transport)
         self._go_with(renderer, transport)
         if renderer is None:
             self._fresh.clear()
-            self._levels.tell(self._lane.ring, None, transport, self.base)
+            self._levels.publish(self._lane.ring, None, transport, self.base)
             self._begin_waiting(transport)
             return False
         anew = False
@@ -193,7 +193,7 @@ class CommandScheduler:
                 return anew
             anew |= self._take_up(renderer, transport, stream_sample)
         self._fresh = self._levels.follow(renderer, transport, self.base, self.commands, self._fresh)
-        self._levels.tell(self._lane.ring, renderer, transport, self.base, self._gains_to_come(renderer, transport))
+        self._levels.publish(self._lane.ring, renderer, transport, self.base, self._gains_to_come(renderer, transport))
         return anew
 
     def _gains_to_come(self, renderer: StreamRenderer, transport: Transport) -> list[tuple[StreamSample, float]]:
@@ -300,8 +300,8 @@ class CommandScheduler:
 
     def changed(self, renderer: StreamRenderer) -> bool:
         """Whether made music is out of date with the settings."""
-        told = self.base is not self._base_made and self.base.regenerating() != self._base_made.regenerating()
-        return told or renderer.settings.regenerating() != self.settings().regenerating()
+        behind = self.base is not self._base_made and self.base.regenerating() != self._base_made.regenerating()
+        return behind or renderer.settings.regenerating() != self.settings().regenerating()
 
     def made_anew(self, renderer: StreamRenderer, stream_sample: StreamSample) -> None:
         """The stream was regenerated from a stream sample on: immediate commands are heard from there."""
@@ -319,7 +319,7 @@ class CommandScheduler:
         """The settings a play begins with, those of commands due by then included."""
         if before is not None:
             self.commands.unmake(self.stream_sample(play, before, transport) or FIRST)
-        self.take_told()
+        self.take_pending()
         start = ahead_samples(play.due, transport) or 0
         for command in self.commands.waiting:
             command.ahead = ahead_samples(command.due, transport)
@@ -348,10 +348,10 @@ class CommandScheduler:
 
     def handed_over(self) -> None:
         """Another model's renderer goes on with the current settings."""
-        self.take_told()
+        self.take_pending()
         self._base_made = self.base
 
-    def hear(self, renderer: StreamRenderer | None, transport: Transport) -> None:
+    def send_heard(self, renderer: StreamRenderer | None, transport: Transport) -> None:
         """Send events for the commands that the host has reached."""
         if renderer is None or not transport.playing or transport.seek_id != renderer.placement.seek_id:
             return
@@ -361,10 +361,10 @@ class CommandScheduler:
             if command.update is not None and not command.floats:
                 self.change_settings(command.update)
                 self._base_made = command.update(self._base_made)
-            self._told_heard(command, renderer)
+            self._send_heard(command, renderer)
         renderer.output.fader.passed(here)
 
-    def _told_heard(self, command: Command, renderer: StreamRenderer) -> None:
+    def _send_heard(self, command: Command, renderer: StreamRenderer) -> None:
         stream_sample = StreamSample(command.stream_sample or 0)
         named = command.update is not None and not command.floats
         beats = float(command.due.beats) if named else renderer.output.beat_map.beats_at(stream_sample)

@@ -8,7 +8,7 @@ from typing import Protocol
 class ModelEvents(Protocol):
     """Receives the events of models and of the engine as a whole. All of it [any]."""
 
-    def model_told(self, state: str, model: str, text: str) -> None:
+    def model_changed(self, state: str, model: str, text: str) -> None:
         """A model is loading, ready, failed, unloaded; or a note on it."""
 
     def engine_changed(self, state: str, text: str) -> None:

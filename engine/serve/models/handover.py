@@ -31,7 +31,7 @@ HURRY_SECONDS = 0.04  # a handover nearer to the host than this is too late
 
 @dataclass(frozen=True)
 class HandoverMusic:
-    """The music a lane passes to its next model; `heard` [C, n] ends at frame `frame`, at the user's level.
+    """The music a lane passes to its next model; `audio` [C, n] ends at frame `frame`, at the user's level.
 
     `frame` 0 and no audio if the music has not begun.  [any]
     """
@@ -41,7 +41,7 @@ class HandoverMusic:
     version: int
     settings: LaneSettings
     frame: int
-    heard: Tensor | None
+    audio: Tensor | None
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,9 @@ def handover_music(
     if stream_sample > renderer.output.stream_made:
         return HandoverWait((stream_sample - stream_now) / transport.sample_rate_hz + 0.2)
     frame = _frame_of(renderer, stream_sample)
-    return HandoverMusic(lane, renderer, renderer.version, lane.wanted, frame, _heard(renderer, frame, context_frames))
+    return HandoverMusic(
+        lane, renderer, renderer.version, lane.wanted, frame, _audio_before(renderer, frame, context_frames)
+    )
 
 
 def _bar_sample(renderer: StreamRenderer, transport: Transport, stream_sample: StreamSample) -> StreamSample:
@@ -105,10 +107,10 @@ def _frame_of(renderer: StreamRenderer, stream_sample: StreamSample) -> int:
     return rates.frame_at(coded)
 
 
-def _heard(renderer: StreamRenderer, frame: int, context_frames: int) -> Tensor | None:
+def _audio_before(renderer: StreamRenderer, frame: int, context_frames: int) -> Tensor | None:
     """Whole frames of audio right before a frame, without the gain of its model's prompt."""
-    heard = renderer.codec_output.heard_before(frame, context_frames)
-    return heard / renderer.gain if heard.shape[1] else None
+    audio = renderer.codec_output.audio_before(frame, context_frames)
+    return audio / renderer.gain if audio.shape[1] else None
 
 
 def prepare_handover(left: HandoverMusic, model: LoadedModel) -> Handover:
@@ -118,10 +120,10 @@ def prepare_handover(left: HandoverMusic, model: LoadedModel) -> Handover:
     """
     old, settings = left.renderer, left.settings.with_own(own_values(model))
     before = None
-    if left.heard is not None:
+    if left.audio is not None:
         rate_hz, own_hz = old.model.codec.sample_rate, model.codec.sample_rate
-        heard = as_prompt(model, resample(left.heard, rate_hz, own_hz))
-        before = HandoverPrompt(heard, left.frame, old.prompt_frames)
+        prompt = as_prompt(model, resample(left.audio, rate_hz, own_hz))
+        before = HandoverPrompt(prompt, left.frame, old.prompt_frames)
     placement = old.placement
     renderer = StreamRenderer(model, old.output.ring, settings, placement, old.seed, old.region, before)
     renderer.output.join(placement, old.output.loop, position_of(left.lane.clock.or_standing()))

@@ -125,7 +125,7 @@ class Loader:
         if self._state.hot is None:
             generate_loop.ask(lambda: generate_loop.use(loaded.model, loaded.change_seconds))
         else:
-            self._events.model_told("loading", loaded.wanted.name, "waits for its bar line")
+            self._events.model_changed("loading", loaded.wanted.name, "waits for its bar line")
             change_over(generate_loop, loaded, job.check)
         self._state.plays(loaded)
         self._events.engine_changed(READY, "")
@@ -143,10 +143,10 @@ class Loader:
         if hot is not None and need_mb <= free_mb + memory.need_mb(hot.wanted.name, hot.bytes_per_weight, self._t5):
             name = hot.wanted.name
             text = f"{wanted.name} needs {need_mb:.0f} MB, {max(free_mb, 0):.0f} MB are free: {name} goes first"
-            self._events.model_told("note", wanted.name, text)
+            self._events.model_changed("note", wanted.name, text)
             del hot
             self._drop(LOADING, text)
-            self._events.model_told("unloaded", name, "")
+            self._events.model_changed("unloaded", name, "")
             free_mb = memory.free_mb(device, self._limit_mb)
         if need_mb > free_mb:
             free = memory.free_text(free_mb, self._limit_mb, device)
@@ -158,7 +158,7 @@ class Loader:
         name = self._state.hot.wanted.name if self._state.hot else ""
         if name:
             self._drop(EMPTY, "no model is loaded")
-            self._events.model_told("unloaded", name, "")
+            self._events.model_changed("unloaded", name, "")
         if job.responder is not None:
             job.responder.ok(resident_mb())
 
@@ -191,9 +191,9 @@ class Loader:
     def _answer(self, job: Job, hot: Hot) -> None:
         self._say_state("")
         seconds = self.clock.now_seconds() - job.began_seconds
-        self._events.model_told("ready", hot.wanted.name, f"on {hot.device}, {hot.precision}, after {seconds:.1f} s")
+        self._events.model_changed("ready", hot.wanted.name, f"on {hot.device}, {hot.precision}, after {seconds:.1f} s")
         for note in hot.notes:
-            self._events.model_told("note", hot.wanted.name, note)
+            self._events.model_changed("note", hot.wanted.name, note)
         if job.responder is not None:
             job.responder.ok(hot.wanted.name, seconds, hot.notes_text[:500])
 
@@ -206,7 +206,7 @@ class Loader:
         else:
             self._say_state("")
         if not isinstance(error, LoadOvertaken):
-            self._events.model_told("failed", name, str(error))
+            self._events.model_changed("failed", name, str(error))
         if job.responder is not None:
             job.responder.error(error)
         elif not isinstance(error, LoadOvertaken):
@@ -218,12 +218,12 @@ class Loader:
         else:
             self._state.say(text)
 
-    def heard(self, job: Job, wanted: Wanted, stage: str, done: float, total: float) -> None:
+    def report(self, job: Job, wanted: Wanted, stage: str, done: float, total: float) -> None:
         """Report progress to the client that asked and, in words, to all.  [load]"""
         text = progress_text(stage, done, total)
         self._state.say(loading_text(wanted.name, text))
         job.reached((round(STEPS * min(done / total, 1.0)) if total else 0, STEPS if total else 0, text))
-        self._events.model_told("loading", wanted.name, text)
+        self._events.model_changed("loading", wanted.name, text)
 
     def beat(self) -> None:
         """Repeat the last progress report: a long step must not look like silence.  [pulse]"""

@@ -16,7 +16,7 @@ LOW_FILL_SECONDS = 0.8  # in the ring with the lowest fill: below, loading pause
 PAUSE_SECONDS = 0.02
 PAUSE_SECONDS_MAX = 1.0  # at one progress report
 PAUSES_SECONDS_MAX = 20.0  # in all: a lane that never recovers does not stop a load forever
-TELL_SECONDS = 0.1
+REPORT_SECONDS = 0.1
 WARMING_UP = "warming up"  # in steps; all other stages count bytes
 STEPS = 1000  # of a stage, on the wire: bytes are more than a client can count
 
@@ -63,15 +63,15 @@ class Progress:
     def __init__(self, loader: Loader, job: Job, wanted: Wanted) -> None:
         self._loader, self._job, self._wanted = loader, job, wanted
         self._clock = loader.clock
-        self._told_seconds, self._stage, self.room_known, self._paused_seconds = 0.0, "", False, 0.0
+        self._reported_seconds, self._stage, self.room_known, self._paused_seconds = 0.0, "", False, 0.0
 
     def __call__(self, stage: str, done: float, total: float) -> None:
         """Report `done` of `total` in a stage; raises LoadOvertaken.  [load]"""
         self._job.check()
         now = self._clock.now_seconds()
-        if stage != self._stage or done >= total or now - self._told_seconds >= TELL_SECONDS:
-            self._told_seconds, self._stage = now, stage
-            self._loader.heard(self._job, self._wanted, stage, done, total)
+        if stage != self._stage or done >= total or now - self._reported_seconds >= REPORT_SECONDS:
+            self._reported_seconds, self._stage = now, stage
+            self._loader.report(self._job, self._wanted, stage, done, total)
         self._let_music_go_first()
 
     def room_for(self, need_mb: float) -> None:

@@ -54,8 +54,8 @@ def bend_for(
     codec = model.codec
     if TEMPO in model.takes or codec.sample_rate != RATE_HZ:
         return None
-    heard = np.zeros((codec.channels, 0), np.float32) if before is None else before.float().cpu().numpy()
-    bend = Bend(HostBeats(output), frame * codec.frame_samples, heard)
+    previous = np.zeros((codec.channels, 0), np.float32) if before is None else before.float().cpu().numpy()
+    bend = Bend(HostBeats(output), frame * codec.frame_samples, previous)
     bend.switch(wanted(settings))
     return bend
 

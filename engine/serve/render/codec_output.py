@@ -17,7 +17,7 @@ from engine.audio.extrapolate import carry_on
 from engine.audio.resample import ResampleState, StreamResampler
 from engine.beat.bend import Bend
 from engine.codec.base import Codec
-from engine.listen.follow_level import LevelFollower
+from engine.listen.level_tracker import LevelTracker
 from engine.serve.render.piece_decoder import PieceDecoder
 from engine.serve.render.seam import GlidingLevel, Seam
 from engine.serve.timeline.samples import CodecSample, SampleRates, StreamSample
@@ -65,13 +65,17 @@ class CodecOutput:
         self.decoder = PieceDecoder(codec, device, made, before_codes)
         self._seam = Seam(codec.sample_rate, self.history, leaving, hold_samples)
         self._level = GlidingLevel(codec.sample_rate, level)
-        self._follower = LevelFollower(codec.sample_rate, None)
-        self._loudness = self._follower.init(codec.channels, self.audio_end)
+        self._level_tracker = LevelTracker(codec.sample_rate, None)
+        self._loudness = self._level_tracker.init(codec.channels, self.audio_end)
         self._resample = self._begin_resampling()
 
     def _begin_resampling(self) -> ResampleState:
         reach = self.resampler.lookahead_samples
-        tail = _tail(self.history, reach) * self._level.target * 10.0 ** (self._follower.gain_db(self._loudness) / 20.0)
+        tail = (
+            _tail(self.history, reach)
+            * self._level.target
+            * 10.0 ** (self._level_tracker.gain_db(self._loudness) / 20.0)
+        )
         tail = torch.nn.functional.pad(tail, (reach - tail.shape[1], 0))
         return ResampleState(tail, self.audio_end - reach, self.rates.stream_of(self.audio_end))
 
@@ -91,7 +95,7 @@ class CodecOutput:
         """Length of the history at the codec's rate.  [generate]"""
         return self.history.shape[1]
 
-    def heard_before(self, frame: int, n_frames: int) -> Tensor:
+    def audio_before(self, frame: int, n_frames: int) -> Tensor:
         """Output [C, n] of at most `n_frames` whole frames, right before `frame` times a frame's length.  [generate]"""
         samples = self.codec.frame_samples
         end = self.history.shape[1] - (self.audio_end - frame * samples)
@@ -130,7 +134,7 @@ class CodecOutput:
             audio = torch.from_numpy(self.bend.push(audio.numpy(), last))
         self.audio_end = CodecSample(self.audio_end + audio.shape[1])
         self.history = _tail(torch.cat([self.history, audio], dim=1), HISTORY_FRAMES * self.codec.frame_samples)
-        loud, self._loudness = self._follower.step(audio.T.numpy(), self._loudness)
+        loud, self._loudness = self._level_tracker.step(audio.T.numpy(), self._loudness)
         out, self._resample = self.resampler.step(self._level.levelled(torch.from_numpy(loud.T)), self._resample, last)
         return _to_channels(out, self._channels).T.contiguous()
 
@@ -163,8 +167,8 @@ class CodecOutput:
 
     def _be_as_loud_as(self, other: CodecOutput) -> None:
         """Continue from another codec output's loudness where this one begins."""
-        self._follower = other._follower
-        self._loudness = other._follower.back_to(other._loudness, self.audio_end, self.history.T.numpy())
+        self._level_tracker = other._level_tracker
+        self._loudness = other._level_tracker.back_to(other._loudness, self.audio_end, self.history.T.numpy())
         self._resample = self._begin_resampling()
 
     def replay(self, frame: int, n_samples: int) -> Tensor:
@@ -185,7 +189,7 @@ class CodecOutput:
 
     def with_loudness(self, target_lufs: float | None) -> CodecOutput:
         """Approach a loudness slowly, None to keep the present one; returns self.  [generate]"""
-        self._follower = LevelFollower(self.codec.sample_rate, target_lufs)
+        self._level_tracker = LevelTracker(self.codec.sample_rate, target_lufs)
         return self
 
     def with_level(self, level: float) -> CodecOutput:

@@ -9,7 +9,7 @@ from weakref import proxy
 import torch
 
 from engine.lm import Conditions
-from engine.model import TEMPO, Ask, FollowsGrid, HeardExcerpt, LoadedModel
+from engine.model import TEMPO, Ask, ExcerptRange, FollowsGrid, LoadedModel
 from engine.serve.lane_settings import ReferenceAudio
 from engine.serve.render import bending
 from engine.serve.timeline.placement import StreamPlacement, ask_at
@@ -43,7 +43,7 @@ class Conditioning:
     def __init__(self, renderer: StreamRenderer) -> None:
         self._renderer = proxy(renderer)  # only the lane keeps a renderer alive
         self.windows = 0  # so far
-        self.excerpt: HeardExcerpt | None = None  # of the style region, in the newest window
+        self.excerpt: ExcerptRange | None = None  # of the style region, in the newest window
 
     def __call__(self, offset_frames: int, window_frames: int) -> tuple[Conditions, ...]:
         """The conditions of the stream's next window; records the style excerpt."""
@@ -57,12 +57,12 @@ class Conditioning:
     def retime(self) -> None:
         """Condition frames that are not drawn yet on the current beat map."""
         model = self._renderer.model
-        follows, size = model.conditioner, model.window_frames
-        if not follows_grid(model) or not isinstance(follows, FollowsGrid):
+        conditioner, size = model.conditioner, model.window_frames
+        if not follows_grid(model) or not isinstance(conditioner, FollowsGrid):
             return
 
-        def renew(heard: tuple[Conditions, ...], offset_frames: int, first_row: int) -> None:
-            follows.retime(heard, self._ask(offset_frames, size), offset_frames, first_row)
+        def renew(conditions: tuple[Conditions, ...], offset_frames: int, first_row: int) -> None:
+            conditioner.retime(conditions, self._ask(offset_frames, size), offset_frames, first_row)
 
         self._renderer.stream.retime(renew)
 

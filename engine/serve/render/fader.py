@@ -17,7 +17,7 @@ GLIDE_SECONDS = 0.01
 RECENT_SECONDS = 8.0  # more than a host can lag behind made music
 
 
-class Fader:
+class StreamFader:
     """Gain by stream sample; all [generate]."""
 
     def __init__(self, rate_hz: int, gain: float = 1.0) -> None:
@@ -26,22 +26,22 @@ class Fader:
             (ALWAYS, gain, gain)
         ]  # stream sample, gain before, gain after
         self._kept_samples = int(2 * RECENT_SECONDS * rate_hz)
-        self.told: tuple[float, list[tuple[StreamSample, float]]] = (gain, [])  # gain now, points to come
+        self.set_to: tuple[float, list[tuple[StreamSample, float]]] = (gain, [])  # gain now, points to come
 
-    def tell(self, gain: float, points: list[tuple[StreamSample, float]]) -> None:
+    def set(self, gain: float, points: list[tuple[StreamSample, float]]) -> None:
         """Set what a lane's settings ask for: the gain now, and from which stream samples on another one."""
-        self.told = gain, points
+        self.set_to = gain, points
 
     def passed(self, here: StreamSample) -> None:
         """The host is at a stream sample: drop the points it has passed."""
-        gain, points = self.told
+        gain, points = self.set_to
         passed = [point for point in points if point[0] <= here]
-        self.told = passed[-1][1] if passed else gain, points[len(passed) :]
+        self.set_to = passed[-1][1] if passed else gain, points[len(passed) :]
 
     def moved(self) -> None:
-        """Stream samples lie elsewhere from now on: keep the present gain and drop the points; `tell` sets new ones."""
-        gain = self.told[0]
-        self._points, self.told = [(ALWAYS, gain, gain)], (gain, [])
+        """Stream samples lie elsewhere from now on: keep the present gain and drop the points; `set` sets new ones."""
+        gain = self.set_to[0]
+        self._points, self.set_to = [(ALWAYS, gain, gain)], (gain, [])
 
     @property
     def target(self) -> float:

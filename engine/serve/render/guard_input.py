@@ -25,11 +25,11 @@ class GuardInput:
         else:
             self._guard.begin(np.zeros(0, np.float32), np.zeros((codec.n_codebooks, 0), np.int16), frame)
 
-    def hear(self, codec_output: CodecOutput, codes: Tensor, n_samples: int, bpm: float) -> None:
+    def add(self, codec_output: CodecOutput, codes: Tensor, n_samples: int, bpm: float) -> None:
         """Take codes [K, n] and the `n_samples` that the codec output has added, at the codec's rate."""
         self._guard.tempo(bpm)
         audio = _mono(codec_output.history[:, codec_output.history.shape[1] - n_samples :])
-        found = self._guard.hear(audio, codes.cpu().numpy())
+        found = self._guard.add(audio, codes.cpu().numpy())
         self.verdict = self.verdict or found
 
     def pardon(self, verdict: Verdict) -> None:

@@ -42,5 +42,5 @@ def _region_lufs(audio: Tensor, rate_hz: int, channels: int) -> float:
 
 
 def _measure(audio: Tensor, rate_hz: int, channels: int) -> float:
-    heard = in_channels(audio[:, -int(REGION_SECONDS * rate_hz) :], channels).numpy()
-    return integrated_lufs(np.ascontiguousarray(heard.T, np.float32), rate_hz)
+    samples = in_channels(audio[:, -int(REGION_SECONDS * rate_hz) :], channels).numpy()
+    return integrated_lufs(np.ascontiguousarray(samples.T, np.float32), rate_hz)

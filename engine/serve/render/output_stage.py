@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from engine.serve.render.fader import Fader, RecentAudio
+from engine.serve.render.fader import RecentAudio, StreamFader
 from engine.serve.render.limiter_stage import LimiterStage
 from engine.serve.timeline.samples import StreamSample
 
@@ -20,7 +20,7 @@ FADE_SECONDS = 0.01  # at the end of the music
 class OutputStage:
     """One stream's output stage; `end` is always the stream sample behind the music's last."""
 
-    def __init__(self, rate_hz: int, channels: int, fader: Fader) -> None:
+    def __init__(self, rate_hz: int, channels: int, fader: StreamFader) -> None:
         self._fader, self._fade_samples = fader, max(1, int(FADE_SECONDS * rate_hz))
         self._recent = RecentAudio(rate_hz, channels)
         self._limiter = LimiterStage(rate_hz, channels)

@@ -16,7 +16,7 @@ from bridge.ring.layout import ENDLESS_SAMPLES
 from bridge.ring.writer import RingWriter
 from bridge.time import units
 from bridge.time.transport import Transport
-from engine.serve.render.fader import Fader
+from engine.serve.render.fader import StreamFader
 from engine.serve.render.output_stage import FADE_SECONDS, OutputStage
 from engine.serve.timeline.beat_map import BeatMap
 from engine.serve.timeline.placement import FIRST, StreamPlacement
@@ -59,7 +59,7 @@ class RingOutput:
 
     def __init__(self, ring: RingWriter, placement: StreamPlacement, gain: float = 1.0) -> None:
         self.ring = ring
-        self.fader = Fader(ring.form.sample_rate_hz, gain)
+        self.fader = StreamFader(ring.form.sample_rate_hz, gain)
         self.catch_up = CatchUp()
         self._stage = OutputStage(ring.form.sample_rate_hz, ring.form.channels, self.fader)
         self.placement = self.writing = placement
@@ -97,8 +97,8 @@ class RingOutput:
 
     def wants(self, position_samples: HostSample, lead_seconds: float) -> bool:
         """Whether more music is needed for a host at `position_samples`: never more than the lead."""
-        heard = max(self.placement.stream_of(position_samples), self.placement.unheard_samples)
-        due = min(heard + int(lead_seconds * self.ring.form.sample_rate_hz), self.stream_end)
+        position = max(self.placement.stream_of(position_samples), self.placement.unheard_samples)
+        due = min(position + int(lead_seconds * self.ring.form.sample_rate_hz), self.stream_end)
         return self.stream_made < due and not len(self._pending)
 
     # -- placement ------------------------------------------------------------------------------------

@@ -58,9 +58,9 @@ class StreamRenderer:
         if taken_over is None:
             self._begin(placement)
         else:
-            self.prompt_frames, self.gain = taken_over.prompt_frames, taken_over.heard.gain
-            first = taken_over.prompt_frames + taken_over.frame - taken_over.heard.codes.shape[1]
-            self._start(placement, taken_over.heard, taken_over.frame, first)
+            self.prompt_frames, self.gain = taken_over.prompt_frames, taken_over.prompt.gain
+            first = taken_over.prompt_frames + taken_over.frame - taken_over.prompt.codes.shape[1]
+            self._start(placement, taken_over.prompt, taken_over.frame, first)
 
     def _begin(self, placement: StreamPlacement) -> None:
         """(Re)start from the first frame: same seed and inputs, same music."""
@@ -86,7 +86,7 @@ class StreamRenderer:
         self.codec_output.go_on_from(None if before is None else before.ahead)
         self.output.go_on_at(self.codec_output.end_samples)
         self.taken_frames, self.stream_settled = self.prompt_frames + frame, self.codec_output.end_samples
-        self.listening = GuardInput(self.codec_output, codes, placement.curve.tempo_at(placement.zero_samples))
+        self.guard_input = GuardInput(self.codec_output, codes, placement.curve.tempo_at(placement.zero_samples))
         self._tune()
         self.version += 1
 
@@ -107,13 +107,13 @@ class StreamRenderer:
 
     def keep(self, codes: Tensor) -> None:
         """Decode and resample new frames [K, n] of the stream; `output.write` comes later."""
-        heard, self.taken_frames = self.codec_output.audio_end, self.taken_frames + codes.shape[1]
+        before, self.taken_frames = self.codec_output.audio_end, self.taken_frames + codes.shape[1]
         audio = self.codec_output.push(codes, last=self.stream.finished)
         if not self._reserved and bending.engaged(self.codec_output.bend):
             self._reserved = True
             self._set_total()
         tempo = self.output.beat_map.tempo_at(self.output.stream_made)
-        self.listening.hear(self.codec_output, codes, self.codec_output.audio_end - heard, tempo)
+        self.guard_input.add(self.codec_output, codes, self.codec_output.audio_end - before, tempo)
         self.output.put(audio, StreamSample(self.codec_output.end_samples - len(audio)))
 
     def adopt_candidate(self, stream: TokenStream) -> None:
@@ -287,7 +287,7 @@ class StreamRenderer:
             return
         known = self.prompt_frames + frame
         self.codec_output = self.codec_output.again_from(frame, self.stream.codes(0, known), hold_samples)
-        self.listening.back_to(self.codec_output)
+        self.guard_input.back_to(self.codec_output)
         self.taken_frames = known
         self.output.cut(self.codec_output.end_samples, placement)
         tuned = self._tuned(settings, placement, self.codec_output.bend)

@@ -42,7 +42,7 @@ class Prompt:
 class HandoverPrompt:
     """Another model's music up to frame `frame`, encoded by this model: a renderer's audio prompt.  [any]"""
 
-    heard: Prompt
+    prompt: Prompt
     frame: int
     prompt_frames: int  # of the old stream: both count frames alike
 

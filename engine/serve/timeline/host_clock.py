@@ -22,24 +22,24 @@ class HostClock:
     def __init__(self, ring: RingWriter, clock: Clock) -> None:
         self._ring = ring
         self._clock = clock
-        self._told: tuple[Transport, float] | None = None
+        self._reported: tuple[Transport, float] | None = None
         self._lock = threading.Lock()
         self._last: Transport | None = None
         self._taps = TapTempo()
 
-    def tell(self, playing: bool, position_beats: float, bpm: float, signature: Signature) -> None:
+    def report(self, playing: bool, position_beats: float, bpm: float, signature: Signature) -> None:
         """Set the transport of a host without a shared block.  [control]"""
         now = self._clock.now_seconds()
         with self._lock:
-            self._told = self._follow(playing, position_beats, bpm, signature, now), now
+            self._reported = self._follow(playing, position_beats, bpm, signature, now), now
 
     def _follow(self, playing: bool, beats: float, bpm: float, signature: Signature, now_seconds: float) -> Transport:
-        """The new snapshot; it continues the old one if plausible, else the timeline number grows."""
+        """The new snapshot; it continues the old one if plausible, else the seek id grows."""
         rate = self._ring.form.sample_rate_hz
-        if self._told is None:
+        if self._reported is None:
             grid = Grid(rate, bpm, signature)
             return Transport(playing, grid.sample_at(beats), grid)
-        before = self._extrapolated(*self._told, now_seconds)
+        before = self._extrapolated(*self._reported, now_seconds)
         jumped = abs(before.position_beats - beats) > SAME_PLACE_BEATS
         grid = before.grid
         position = grid.sample_at(beats) if jumped or not playing else before.position_samples
@@ -62,15 +62,15 @@ class HostClock:
         bpm, late_seconds = shortest_float32(found.tempo_bpm), now - found.beat_seconds
         with self._lock:
             before = Transport(False, 0, Grid(self._ring.form.sample_rate_hz, bpm))
-            if self._told is not None:
-                before = self._extrapolated(*self._told, now)
+            if self._reported is not None:
+                before = self._extrapolated(*self._reported, now)
             beats = before.position_beats - late_seconds * bpm / units.SECONDS_PER_MINUTE
             unit = float(before.signature.beats_per_bar) if downbeat else 1.0
             moved = round(beats / unit) * unit - beats if before.playing else 0.0
             grid = before.grid.retuned(before.position_samples, bpm)
             grid = grid.moved(before.position_samples, float(grid.beats_at(before.position_samples)) + moved)
             jumped = abs(moved) > SAME_PLACE_BEATS
-            self._told = replace(before, grid=grid, seek_id=before.seek_id + jumped), now
+            self._reported = replace(before, grid=grid, seek_id=before.seek_id + jumped), now
         return found
 
     @property
@@ -78,9 +78,9 @@ class HostClock:
         """Whether the host writes the shared block, so that messages are ignored.  [any]"""
         return self._ring.transport() is not None or self._last is not None
 
-    def _extrapolated(self, told: Transport, told_seconds: float, now_seconds: float) -> Transport:
-        passed = units.seconds_to_samples(max(0.0, now_seconds - told_seconds), told.sample_rate_hz)
-        return told.advanced(int(passed))
+    def _extrapolated(self, reported: Transport, reported_seconds: float, now_seconds: float) -> Transport:
+        passed = units.seconds_to_samples(max(0.0, now_seconds - reported_seconds), reported.sample_rate_hz)
+        return reported.advanced(int(passed))
 
     def now(self) -> Transport | None:
         """The host's transport, None if it never sent one.  [generate]"""
@@ -91,11 +91,11 @@ class HostClock:
         if self._last is not None:  # the host was just writing
             return self._last
         with self._lock:
-            told = self._told
-        return None if told is None else self._extrapolated(*told, self._clock.now_seconds())
+            reported = self._reported
+        return None if reported is None else self._extrapolated(*reported, self._clock.now_seconds())
 
     def was_at_seconds(self, position_samples: HostSample) -> float:
-        """When the host was, or will be, at a position of its present timeline number, on the monotonic clock.
+        """When the host was, or will be, at a position of its present seek id, on the monotonic clock.
 
         [generate]
         """

@@ -155,6 +155,6 @@ def _placed(region: ReferenceAudio, placement: StreamPlacement, prompt_frames: i
     start = units.exact(region.start_beats)
     phase_samples = units.beats_to_samples((beat - start) % region.beats, region.bpm, region.rate_hz)
     speed = placement.grid.tempo_bpm / region.bpm
-    heard_before = offset_frames * units.SAMPLES_PER_FRAME * speed
+    passed_samples = offset_frames * units.SAMPLES_PER_FRAME * speed
     lies = OnGrid(float(start - units.exact(placement.grid.bar_origin_beats)), float(region.beats), region.bpm)
-    return Reference(region.audio, units.nearest(phase_samples - units.exact(heard_before)), speed, on_grid=lies)
+    return Reference(region.audio, units.nearest(phase_samples - units.exact(passed_samples)), speed, on_grid=lies)

@@ -2,7 +2,7 @@
 
     engine process --ring--> processor --> recorder (what is heard, and the host's position)
                                               |
-    hearing: librosa's onsets, and a second onset detector --> measures --> table, JSON, pictures
+    detection: librosa's onsets, and a second onset detector --> measures --> table, JSON, pictures
 
 No module of the engine is imported, and nothing that it corrects itself by: the recorded audio is measured.
 """

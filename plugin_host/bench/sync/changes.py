@@ -9,8 +9,8 @@ import numpy as np
 
 from bridge.time.tempo_map import TempoMap, TempoPoint
 from bridge.time.transport import Grid
-from plugin_host.bench.sync.hearing import hop_seconds, onsets, rises
-from plugin_host.bench.sync.measures import beats_heard, clicks_heard, on_grid_after_ms, silences
+from plugin_host.bench.sync.detection import hop_seconds, onsets, rises
+from plugin_host.bench.sync.measures import detected_beats, detected_clicks, on_grid_after_ms, silences
 from plugin_host.bench.sync.recorder import Noted, Recording
 from plugin_host.bench.sync.results import SceneResults, TempoTrace
 from plugin_host.bench.sync.stage import RATE_HZ, BenchRun, ClockKind, Stage
@@ -102,10 +102,10 @@ def measure_change(stage: Stage, change: Change) -> SceneResults:
     again_ms = on_grid_after_ms(rising, recording, event, own_bias_ms, bar_seconds)
     found.add(f"{name}: on the host's grid again after", again_ms, "ms", f"< {1000 * bar_seconds:.0f}, a bar")
     found.add(f"{name}: new music heard after", _playing_after_ms(recording, event), "ms")
-    beats = beats_heard(onsets(recording.audio, RATE_HZ), recording).without(bias_ms)
+    beats = detected_beats(onsets(recording.audio, RATE_HZ), recording).without(bias_ms)
     later = beats.between(event + bar_seconds, 1e9)
     found.add(f"{name}: phase error from a bar later on, 95 %", later.p95_ms, "ms", "< 15")
-    found.add(f"{name}: clicks", len(clicks_heard(recording, plot.clip)), "", "0")
+    found.add(f"{name}: clicks", len(detected_clicks(recording, plot.clip)), "", "0")
     found.add(f"{name}: silent where music was due", silent_ms(recording), "ms", "0")
     found.add(f"{name}: of the last bar held", 1000.0 * run.processor.counters.held_samples / RATE_HZ, "ms")
     if change.tempi:
@@ -158,7 +158,7 @@ def measure_loop(stage: Stage, passes: int = LOOPS) -> SceneResults:
     with run.playing():
         run.to_the_end()
     recording, found = run.recording(), SceneResults()
-    beats = beats_heard(onsets(recording.audio, RATE_HZ), recording).without(bias_of(plot)[0])
+    beats = detected_beats(onsets(recording.audio, RATE_HZ), recording).without(bias_of(plot)[0])
     returns = recording.changes(Noted.SEEK_ID)
     early = _near(beats.seconds, returns)
     found.add(f"loop: passes of 4 bars at {grid.tempo_bpm:g} bpm", len(returns))
@@ -167,7 +167,7 @@ def measure_loop(stage: Stage, passes: int = LOOPS) -> SceneResults:
     around = np.abs(beats.late_ms[early])
     found.add("loop: of the beats on its returns, 95 %", float(np.percentile(around, 95)) if len(around) else
               float("nan"), "ms", "< 15")  # fmt: skip
-    found.add("loop: clicks", len(clicks_heard(recording, plot.clip)), "", "0")
+    found.add("loop: clicks", len(detected_clicks(recording, plot.clip)), "", "0")
     found.add("loop: silent where music was due", silent_ms(recording), "ms", "0")
     found.add("loop: of the last bar held", 1000.0 * run.processor.counters.held_samples / RATE_HZ, "ms")
     return found

@@ -16,8 +16,8 @@ from plugin_host.bench.bench import show_rows
 from plugin_host.bench.processor_time import ProcessorTime
 from plugin_host.bench.sync.changes import CHANGES, LOOPS, measure_change, measure_loop
 from plugin_host.bench.sync.control import TURNS, measure_control
+from plugin_host.bench.sync.detection import librosa
 from plugin_host.bench.sync.dial import RATES, measure_dial
-from plugin_host.bench.sync.hearing import librosa
 from plugin_host.bench.sync.loops import measure_loops
 from plugin_host.bench.sync.pictures import save_phases, save_tempi
 from plugin_host.bench.sync.results import SceneResults
@@ -73,7 +73,7 @@ def parse_options(
 
 
 def run_sync_bench(options: SyncOptions, screen: Screen) -> SceneResults:
-    """Play, analyse, print, write; HearingError without librosa, OutputError, and the errors of a demo.  [main]"""
+    """Play, analyse, print, write; AnalysisError without librosa, OutputError, and the errors of a demo.  [main]"""
     librosa()
     out, found = ready_folder(options.out), SceneResults()
     began, processors = time.monotonic(), ProcessorTime()

@@ -60,9 +60,9 @@ def measure_control(stage: Stage, turns: int = TURNS) -> SceneResults:
     found.add("control: play on the next bar, first sample from the bar line, worst",
               max(abs(place) for place in places), "smp", "0")  # fmt: skip
     for name, seconds in sorted(heard.seconds.items()):
-        told = f"control: {name} now to its sound, as the engine tells, {len(seconds)} times"
+        what = f"control: {name} now to its sound, as the engine reports, {len(seconds)} times"
         if name != "play":  # scheduled for a bar line
-            found.add(f"{told}, median", 1000 * float(np.median(seconds)), "ms")
+            found.add(f"{what}, median", 1000 * float(np.median(seconds)), "ms")
     return found
 
 

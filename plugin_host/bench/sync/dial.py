@@ -51,18 +51,18 @@ def _turned(stage: Stage, per_second: float) -> SceneResults:
         stage.client.set(lane, "top_k", 0)
         run.until_beats(plot.stretch.start_beats + 3 * BAR_BEATS)
         underruns, began = counters.underruns, time.monotonic()
-        told = _turn(run, stage.engine.port, lane, per_second)
+        sent = _turn(run, stage.engine.port, lane, per_second)
         run.for_seconds(AFTER_SECONDS)
         underruns = counters.underruns - underruns
     recording, found = run.recording(), SceneResults()
-    at, name = recording.after_seconds(told), f"dial, {per_second:g} a second"
-    begin, end = (recording.after_seconds(each) for each in (told - BEFORE_SECONDS, told + AFTER_SECONDS))
+    at, name = recording.after_seconds(sent), f"dial, {per_second:g} a second"
+    begin, end = (recording.after_seconds(each) for each in (sent - BEFORE_SECONDS, sent + AFTER_SECONDS))
     log = recording.log
-    turned = (log[:, Noted.SECONDS] >= began) & (log[:, Noted.SECONDS] < told + 1.0)
-    heard = becomes_another(recording.audio[begin:end], RATE_HZ, (at - begin) / RATE_HZ)
+    turned = (log[:, Noted.SECONDS] >= began) & (log[:, Noted.SECONDS] < sent + 1.0)
+    after_seconds = becomes_another(recording.audio[begin:end], RATE_HZ, (at - begin) / RATE_HZ)
     found.add(f"{name}: lowest ring fill", 1000 * float(log[turned, Noted.FILL].min()) / RATE_HZ, "ms", "> 0")
     found.add(f"{name}: underruns", underruns, "", "0")
-    found.add(f"{name}: last value heard in the recording after", 1000 * heard, "ms", "< 700")
+    found.add(f"{name}: last value heard in the recording after", 1000 * after_seconds, "ms", "< 700")
     return found
 
 
@@ -76,33 +76,33 @@ def _turn(run: BenchRun, port: int, lane: int, per_second: float) -> float:
             time.sleep(max(0.0, began + number / per_second - time.monotonic()))
             last = number == count - 1
             value = WILD if last else round(dice.uniform(*USUAL), 3)
-            told = time.monotonic()
+            sent = time.monotonic()
             wire.send(messages.LANE_SET.pack(0, lane, NAME, value, "now"))
-            if told - looked > 0.5 and not last:
-                looked = told
+            if sent - looked > 0.5 and not last:
+                looked = sent
                 run.session.look(run.timeline.now.grid, run.timeline.now.position_samples)
-    return told
+    return sent
 
 
 # -- analysis -----------------------------------------------------------------------------------------------
 
 
-def becomes_another(audio: Audio, rate_hz: int, told_seconds: float) -> float:
-    """Seconds from `told_seconds` to where audio [n, channels] becomes another sound; NaN if it does not.
+def becomes_another(audio: Audio, rate_hz: int, sent_seconds: float) -> float:
+    """Seconds from `sent_seconds` to where audio [n, channels] becomes another sound; NaN if it does not.
 
     Each hop of 10 ms is compared with the sound before it and with the sound at the end; the result is the likeliest
     change point between two Gaussians of band levels.  [main]
     """
     levels = band_levels(audio, rate_hz)
     seconds = np.arange(len(levels)) * HOP_SAMPLES / rate_hz
-    early, late = seconds < told_seconds, seconds >= told_seconds + SETTLED_SECONDS
+    early, late = seconds < sent_seconds, seconds >= sent_seconds + SETTLED_SECONDS
     if not early.any() or not late.any():
         return float("nan")
     surer = _likelihood(levels, levels[late]) - _likelihood(levels, levels[early])
     if min(surer[late].mean(), -surer[early].mean()) < APART:
         return float("nan")
     place = int(np.argmin(np.concatenate([[0.0], np.cumsum(surer)])))
-    return float(place * HOP_SAMPLES / rate_hz - told_seconds)
+    return float(place * HOP_SAMPLES / rate_hz - sent_seconds)
 
 
 def band_levels(audio: Audio, rate_hz: int) -> Floats:

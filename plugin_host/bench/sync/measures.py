@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bridge.ring.form import Audio
-from plugin_host.bench.sync.hearing import HOP_SAMPLES, RATE_HZ, Onsets, hop_seconds
+from plugin_host.bench.sync.detection import HOP_SAMPLES, RATE_HZ, Onsets, hop_seconds
 from plugin_host.bench.sync.recorder import Floats, Noted, Recording
 from plugin_host.host.clip import Clip
 
@@ -50,12 +50,12 @@ class Beats:
         return float(np.percentile(np.abs(self.late_ms), 95)) if len(self.late_ms) else float("nan")
 
     @property
-    def heard_share(self) -> float:
+    def detected_share(self) -> float:
         """The share of beats with an onset.  [any]"""
         return len(self.late_ms) / self.due if self.due else 0.0
 
 
-def beats_heard(found: Onsets, recording: Recording, stretched: float = 1.0) -> Beats:
+def detected_beats(found: Onsets, recording: Recording, stretched: float = 1.0) -> Beats:
     """For each beat of the host the strongest onset within half a sixteenth of it.
 
     `stretched` other than 1 measures against a grid of another tempo, as a control.
@@ -173,20 +173,20 @@ def _high(audio: Audio, rate_hz: int) -> Floats:
     return np.asarray(np.abs(sosfiltfilt(steep, audio.astype(np.float64), axis=0)).max(axis=1))
 
 
-def clicks_heard(recording: Recording, clip: Clip | None) -> Floats:
+def detected_clicks(recording: Recording, clip: Clip | None) -> Floats:
     """Clicks from where Segue's music begins, in seconds, the joint with the region before it included.
 
     At the joint a click is louder than twice the region's own level there in its last tenth of a second: a cymbal that
     the bar line cuts is not a click.  [main]
     """
-    heard, begin = with_region(recording, clip)
-    found = clicks(heard, recording.rate_hz)
+    mix, begin = with_region(recording, clip)
+    found = clicks(mix, recording.rate_hz)
     if clip is None or begin <= 0:
         return found
     joint = begin / recording.rate_hz
-    peaks = _high_peaks(heard, recording.rate_hz)
+    peaks = _high_peaks(mix, recording.rate_hz)
     at = round(joint / HIGH_SECONDS)
-    own = float(_high(heard[:begin], recording.rate_hz)[-recording.rate_hz // 10 :].max())
+    own = float(_high(mix[:begin], recording.rate_hz)[-recording.rate_hz // 10 :].max())
     loud = float(peaks[max(at - 1, 0) : at + 2].max()) > 2 * own
     near = np.abs(found - joint) <= 1.5 * HIGH_SECONDS
     return found[(found > joint) & ~near | near & loud]
@@ -200,13 +200,13 @@ def with_region(recording: Recording, clip: Clip | None) -> tuple[Audio, int]:
     log, audio = recording.log, recording.audio
     if clip is None or not len(log):
         return audio, 0
-    heard = audio.copy()
+    mix = audio.copy()
     first = int(log[0, Noted.POSITION])
-    n = min(max(clip.end_samples - first, 0), len(heard))
-    clip.add_to(heard[:n], first)
+    n = min(max(clip.end_samples - first, 0), len(mix))
+    clip.add_to(mix[:n], first)
     fade = min(n, recording.rate_hz // 100)
-    heard[:fade] *= np.linspace(0, 1, fade, dtype=np.float32)[:, None]
-    return heard, n
+    mix[:fade] *= np.linspace(0, 1, fade, dtype=np.float32)[:, None]
+    return mix, n
 
 
 def silences(audio: Audio, rate_hz: int) -> list[tuple[float, float]]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from bridge.system.whole_file import writing
-from plugin_host.bench.sync.hearing import HOP_SAMPLES, RATE_HZ
+from plugin_host.bench.sync.detection import HOP_SAMPLES, RATE_HZ
 from plugin_host.bench.sync.recorder import Floats
 from plugin_host.bench.sync.results import PhaseTrace, TempoTrace
 

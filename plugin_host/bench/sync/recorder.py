@@ -90,9 +90,9 @@ class Recorder(Host):
     def __init__(self, processor: Processor, timeline: Timeline, seconds: float) -> None:
         super().__init__(processor, timeline)
         n_samples = int(seconds * processor.sample_rate_hz)
-        self._heard: Audio = np.zeros((n_samples, processor.channels), np.float32)
+        self._audio: Audio = np.zeros((n_samples, processor.channels), np.float32)
         self._rows: Floats = np.zeros((4 * n_samples // BLOCK_SAMPLES + 64, len(Noted)))
-        self._n_heard = self._n_rows = 0
+        self._n_samples = self._n_rows = 0
 
     def render(self, out: Audio) -> None:
         """Fill all of `out` [n, channels] with the next samples of the timeline.  [audio]"""
@@ -102,7 +102,7 @@ class Recorder(Host):
             if self.finished:
                 out[done:] = 0
                 return
-            room = min(len(out) - done, len(self._heard) - self._n_heard)
+            room = min(len(out) - done, len(self._audio) - self._n_samples)
             transport, n_samples = self.timeline.block(room)
             part = out[done : done + n_samples]
             self.processor.process(part, transport)
@@ -115,19 +115,19 @@ class Recorder(Host):
             return
         row, processor = self._rows[self._n_rows], self.processor
         row[:] = (
-            self._n_heard, len(part), transport.position_samples, transport.position_beats, transport.tempo_bpm,
+            self._n_samples, len(part), transport.position_samples, transport.position_beats, transport.tempo_bpm,
             transport.playing, processor.state, processor.fill_samples, processor.seek_id, time.monotonic(),
         )  # fmt: skip
-        self._heard[self._n_heard : self._n_heard + len(part)] = part
+        self._audio[self._n_samples : self._n_samples + len(part)] = part
         self._n_rows += 1
-        self._n_heard += len(part)
-        self.finished = self._n_heard == len(self._heard) or self._n_rows == len(self._rows)
+        self._n_samples += len(part)
+        self.finished = self._n_samples == len(self._audio) or self._n_rows == len(self._rows)
 
     @property
-    def heard_samples(self) -> int:
+    def recorded_samples(self) -> int:
         """Samples recorded so far.  [any]"""
-        return self._n_heard
+        return self._n_samples
 
     def recording(self) -> Recording:
         """The recording so far; views that later blocks do not change.  [any]"""
-        return Recording(self._heard[: self._n_heard], self._rows[: self._n_rows], self.processor.sample_rate_hz)
+        return Recording(self._audio[: self._n_samples], self._rows[: self._n_rows], self.processor.sample_rate_hz)

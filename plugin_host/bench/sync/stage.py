@@ -21,7 +21,7 @@ from plugin_host.client.engine_process import EngineProcess, free_port
 from plugin_host.client.lane_session import LaneSession, Setup
 from plugin_host.client.udp_connection import Event, OnEvent
 from plugin_host.console.screen import Screen
-from plugin_host.host.clock import Clock, OfflineClock, PacedClock
+from plugin_host.host.clock import BlockClock, OfflineClock, PacedClock
 from plugin_host.host.headless import HeadlessHost
 from plugin_host.host.timeline import Timeline
 from plugin_host.playback.processor import Processor
@@ -64,9 +64,9 @@ class Stage:
             self.engine.stop()
 
     def _client(self) -> EngineClient:
-        return EngineClient(self.engine.port, name="segue bench", on_event=self._hear)
+        return EngineClient(self.engine.port, name="segue bench", on_event=self._on_event)
 
-    def _hear(self, event: Event) -> None:
+    def _on_event(self, event: Event) -> None:
         for listener in tuple(self.listeners):
             listener(event)
 
@@ -108,7 +108,7 @@ class BenchRun:
         regions = (plot.region,) if plot.region else ()
         self.session = LaneSession(stage.client, self.processor, Setup(seed=1, regions=regions), self.lines.append)
 
-    def _clock(self, pace: ClockKind) -> Clock:
+    def _clock(self, pace: ClockKind) -> BlockClock:
         if pace == ClockKind.ACCELERATED:
             return OfflineClock(self.processor.ready)
         return PatientClock(RATE_HZ, self.processor.ready) if pace == ClockKind.PATIENT else PacedClock(RATE_HZ)
@@ -162,8 +162,8 @@ class BenchRun:
         """Play until the recording is full; stops if no more music comes.  [main]"""
         last, since = -1, time.monotonic()
         while self.runner.running:
-            if self.host.heard_samples != last:
-                last, since = self.host.heard_samples, time.monotonic()
+            if self.host.recorded_samples != last:
+                last, since = self.host.recorded_samples, time.monotonic()
             if time.monotonic() - since > PATIENCE_SECONDS:
                 return
             self.for_seconds(0.1)

@@ -10,9 +10,9 @@ import numpy as np
 
 from plugin_host.bench.processor_time import ProcessorTime
 from plugin_host.bench.sync.changes import BAR_BEATS, BPM, silent_ms
-from plugin_host.bench.sync.hearing import onsets
+from plugin_host.bench.sync.detection import onsets
 from plugin_host.bench.sync.load import busy
-from plugin_host.bench.sync.measures import beats_heard, clicks_heard
+from plugin_host.bench.sync.measures import detected_beats, detected_clicks
 from plugin_host.bench.sync.recorder import Noted, Recording
 from plugin_host.bench.sync.results import SceneResults
 from plugin_host.bench.sync.stage import RATE_HZ, BenchRun, Stage
@@ -94,8 +94,8 @@ def _figures(name: str, run: BenchRun, back: float, bias_ms: float) -> SceneResu
     found.add(f"{name}: held", float(counters.held_samples) / RATE_HZ, "s")
     found.add(f"{name}: silent samples", counters.muted_samples, "smp", "0")
     found.add(f"{name}: silence heard", silent_ms(recording), "ms", "0")
-    found.add(f"{name}: clicks", len(clicks_heard(recording, plot.clip)), "", "0")
-    beats = beats_heard(onsets(recording.audio, RATE_HZ), recording).without(bias_ms)
+    found.add(f"{name}: clicks", len(detected_clicks(recording, plot.clip)), "", "0")
+    beats = detected_beats(onsets(recording.audio, RATE_HZ), recording).without(bias_ms)
     if len(holding):
         first, last = (float(holding[i, Noted.RECORDED]) / RATE_HZ for i in (0, -1))
         found.add(f"{name}: phase error while held, 95 %", beats.between(first, last).p95_ms, "ms", "< 15")
@@ -130,7 +130,7 @@ def measure_holes(stage: Stage, minutes: float) -> SceneResults:
     found.add(f"{name}: silence heard", silent_ms(recording), "ms", "0")
     found.add(f"{name}: underruns, covered by the last bar", counters.underruns)
     found.add(f"{name}: of the last bar held", counters.held_samples / RATE_HZ, "s")
-    found.add(f"{name}: clicks", len(clicks_heard(recording, plot.clip)), "", "0")
+    found.add(f"{name}: clicks", len(detected_clicks(recording, plot.clip)), "", "0")
     found.add(f"{name}: the host's own late blocks", run.runner.clock.late)
     taken = processors.taken()
     if taken is not None:

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from bridge.ring.form import Audio
-from plugin_host.bench.sync.hearing import onsets, rises
-from plugin_host.bench.sync.measures import Beats, bar_phases, beats_heard, clicks_heard
+from plugin_host.bench.sync.detection import onsets, rises
+from plugin_host.bench.sync.measures import Beats, bar_phases, detected_beats, detected_clicks
 from plugin_host.bench.sync.recorder import Noted, Recording
 from plugin_host.bench.sync.results import PhaseTrace, SceneResults
 from plugin_host.bench.sync.stage import RATE_HZ, BenchRun, ClockKind, Stage
@@ -37,7 +37,7 @@ def of_region(plot: RegionLayout, passes: int = 4) -> Recording:
 def bias_of(plot: RegionLayout) -> tuple[float, float, Beats]:
     """How late both detectors are on a region whose beats are known, in ms; and librosa's beats of it.  [main]"""
     known = of_region(plot)
-    beats = beats_heard(onsets(known.audio, RATE_HZ), known)
+    beats = detected_beats(onsets(known.audio, RATE_HZ), known)
     bars = bar_phases(rises(known.audio, RATE_HZ), known)
     return float(np.median(beats.late_ms)), float(np.median(bars.late_ms)), beats
 
@@ -70,26 +70,26 @@ def measure_steady(stage: Stage, plot: RegionLayout, bpm: float, seconds: float,
     recording, run = play_steady(stage, plot, bpm, seconds)
     material = Path(plot.words.split(",")[0]).stem
     bias_ms, own_bias_ms, _ = bias_of(plot)
-    heard = onsets(recording.audio, RATE_HZ)
-    beats = beats_heard(heard, recording).without(bias_ms)
+    found_onsets = onsets(recording.audio, RATE_HZ)
+    beats = detected_beats(found_onsets, recording).without(bias_ms)
     bars = bar_phases(rises(recording.audio, RATE_HZ), recording)
     clear = bars.clarity >= CLEAR
     own = np.abs(bars.late_ms[clear] - own_bias_ms)
-    wrong = beats_heard(heard, recording, WRONG_TEMPO).without(bias_ms)
+    wrong = detected_beats(found_onsets, recording, WRONG_TEMPO).without(bias_ms)
     shown = f"{name} ({material}, {len(recording.audio) / RATE_HZ:.0f} s)"
     found.add(f"{shown}: phase error, median", beats.median_ms, "ms")
     found.add(f"{name}: phase error, 95 %", beats.p95_ms, "ms", GOAL)
     found.add(f"{name}: of it lateness of all beats alike", float(np.median(beats.late_ms)), "ms")
     spread = beats.without(float(np.median(beats.late_ms)))
     found.add(f"{name}: and beside that, 95 %", spread.p95_ms, "ms")
-    found.add(f"{name}: beats on which something begins", 100 * beats.heard_share, "%")
-    found.add(f"{name}: second ear, a bar's phase, 95 %", _p95(own), "ms", GOAL)
-    found.add(f"{name}: second ear, bars clear enough", 100 * float(clear.mean()) if len(clear) else 0.0, "%")
-    found.add(f"{name}: the ear's own lateness, taken off", bias_ms, "ms")
+    found.add(f"{name}: beats on which something begins", 100 * beats.detected_share, "%")
+    found.add(f"{name}: second detector, a bar's phase, 95 %", _p95(own), "ms", GOAL)
+    found.add(f"{name}: second detector, bars clear enough", 100 * float(clear.mean()) if len(clear) else 0.0, "%")
+    found.add(f"{name}: the detector's own lateness, taken off", bias_ms, "ms")
     found.add(f"{name}: control, a grid 7 % off, 95 %", wrong.p95_ms, "ms")
     found.add(f"{name}: first sample from its bar line", first_sample(recording, plot.stretch.start_samples),
               "smp", "0")  # fmt: skip
-    steps = clicks_heard(recording, plot.clip)
+    steps = detected_clicks(recording, plot.clip)
     found.add(f"{name}: clicks", len(steps), "", "0")
     if len(steps):
         found.add(f"{name}: the first of them at", float(steps[0]), "s")

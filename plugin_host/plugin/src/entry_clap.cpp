@@ -23,7 +23,7 @@ static SEGUE_THREAD_LOCAL double rate_of_block = 48000;
 
 static double beats_of(clap_beattime time) { return static_cast<double>(time) / CLAP_BEATTIME_FACTOR; }
 
-static const DISTRHO_NAMESPACE::TimePosition& noted(const DISTRHO_NAMESPACE::TimePosition& told,
+static const DISTRHO_NAMESPACE::TimePosition& noted(const DISTRHO_NAMESPACE::TimePosition& reported,
                                                     const clap_process_t* process) {
     const clap_event_transport_t* at = process->transport;
     HostTime time;
@@ -49,12 +49,12 @@ static const DISTRHO_NAMESPACE::TimePosition& noted(const DISTRHO_NAMESPACE::Tim
         time.loop_end_beats = beats_of(at->loop_end_beats);
     }
     host_time_of_block = time;
-    return told;
+    return reported;
 }
 
 }  // namespace segue
 
-#define setTimePosition(told) setTimePosition(segue::noted(told, process))
+#define setTimePosition(reported) setTimePosition(segue::noted(reported, process))
 #define clap_entry clap_entry_of_framework
 #include "DistrhoPluginMain.cpp"
 #undef clap_entry

@@ -11,7 +11,7 @@
 
 namespace segue {
 
-static const DISTRHO_NAMESPACE::TimePosition& noted(const DISTRHO_NAMESPACE::TimePosition& told,
+static const DISTRHO_NAMESPACE::TimePosition& noted(const DISTRHO_NAMESPACE::TimePosition& reported,
                                                     const v3_process_data* data) {
     const v3_process_context* at = data->ctx;
     HostTime time;
@@ -32,10 +32,10 @@ static const DISTRHO_NAMESPACE::TimePosition& noted(const DISTRHO_NAMESPACE::Tim
     time.loop_start_beats = at->cycle_start_quarters;
     time.loop_end_beats = at->cycle_end_quarters;
     host_time_of_block = time;
-    return told;
+    return reported;
 }
 
 }  // namespace segue
 
-#define setTimePosition(told) setTimePosition(segue::noted(told, data))
+#define setTimePosition(reported) setTimePosition(segue::noted(reported, data))
 #include "DistrhoPluginMain.cpp"

@@ -91,7 +91,7 @@ void HeldBar::populate(int64_t bar_samples) {
     populated_ = wanted;
 }
 
-bool HeldBar::hear(const float* out, int n, int64_t phase, int64_t unit_samples, bool silent, bool in_bar) {
+bool HeldBar::store(const float* out, int n, int64_t phase, int64_t unit_samples, bool silent, bool in_bar) {
     if (silent) {
         if (!complete(phase, unit_samples, in_bar)) forget();
         return false;
@@ -169,22 +169,22 @@ void HeldBar::lay(int64_t source, int64_t n_source, int64_t target, int64_t afte
 }
 
 bool HeldBar::complete(int64_t phase, int64_t unit_samples, bool breaks) {
-    const int64_t bar = bar_samples_, heard = stored_;
+    const int64_t bar = bar_samples_, stored = stored_;
     const auto around = [bar](int64_t place) { return ((place % bar) + bar) % bar; };
     if (whole()) {
         if (breaks) join(around(phase), static_cast<int64_t>(fall_.size()));
         return true;
     }
-    if (bar < 2 || heard < std::max<int64_t>(unit_samples, 1)) return false;
+    if (bar < 2 || stored < std::max<int64_t>(unit_samples, 1)) return false;
     int64_t length = unit_samples;
-    while (2 * length <= heard) length *= 2;
-    for (int64_t done = 0, n = 0, wanted = bar - heard; done < wanted; done += n) {
+    while (2 * length <= stored) length *= 2;
+    for (int64_t done = 0, n = 0, wanted = bar - stored; done < wanted; done += n) {
         const int64_t target = around(phase + done), source = around(phase - length + done % length);
         n = std::min({wanted - done, bar - target, bar - source, length - done % length});
         copy(store_, target, store_, source, n);
         if (done % length == 0) join(target, n);
     }
-    join(around(phase - heard), heard);
+    join(around(phase - stored), stored);
     copy(store_, bar, store_, bar - 1, 1);
     stored_ = bar;
     return true;

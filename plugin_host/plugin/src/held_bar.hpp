@@ -39,7 +39,7 @@ public:
     bool complete(int64_t phase, int64_t unit_samples, bool breaks);
     // What is heard at that phase, but no silence of a mute lane: what was heard before it is held. `in_bar`: it
     // follows what lies before it in the store; returned for what comes next.  [audio]
-    bool hear(const float* out, int n, int64_t phase, int64_t unit_samples, bool silent, bool in_bar);
+    bool store(const float* out, int n, int64_t phase, int64_t unit_samples, bool silent, bool in_bar);
     void keep(const float* out, int n, int64_t phase);  // music that is heard at that phase  [audio]
     void mend(const float* out, int n, int64_t phase);  // the joint where it stopped  [audio]
     void join(int64_t start, int64_t n);  // let a step of the store fade  [audio]

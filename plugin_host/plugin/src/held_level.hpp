@@ -13,7 +13,7 @@ public:
 
     // The engine's newest word; of another seek id, or null, the lane stays as loud as it is.  [audio]
     void follow(const Fader* fader, uint32_t seek_id) {
-        known_ = fader && fader->told && fader->seek_id == seek_id;
+        known_ = fader && fader->known && fader->seek_id == seek_id;
         if (known_) fader_ = *fader;
     }
     // Be at a position; returns the samples until the lane's gain changes next.  [audio]
@@ -29,7 +29,7 @@ public:
         return next;
     }
     // Music of the ring is heard at this position.  [audio]
-    void hear() {
+    void store() {
         if (gain_ > 0) heard_gain_ = gain_;
     }
     // Whether the lane is mute at this position.  [audio]

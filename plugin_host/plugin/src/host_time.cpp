@@ -52,8 +52,8 @@ void HostClock::set_line(const HostTime& time, bool jumped) {
     const bool changed = tempo != grid.tempo_bpm || numerator != grid.numerator || denominator != grid.denominator;
     const int64_t position = transport_.position_samples;
     const bool beats_known = time.has_beats && std::isfinite(time.beats) && std::fabs(time.beats) < 1e9;
-    const long double told = beats_known ? time.beats : grid.beats_at(position);
-    const long double off = grid.beats_at(position) - told;
+    const long double given = beats_known ? time.beats : grid.beats_at(position);
+    const long double off = grid.beats_at(position) - given;
     // Two samples or a thousandth of a beat: less is the host's rounding.
     const long double small = std::max(0.001L, 2 * tempo / (60.0L * grid.sample_rate_hz));
     disagreed_ = std::fabs(off) > small ? disagreed_ + 1 : 0;
@@ -64,9 +64,9 @@ void HostClock::set_line(const HostTime& time, bool jumped) {
     now.denominator = denominator;
     now.anchor_samples = 0;
     now.anchor_beats = 0.0;
-    if (std::fabs(now.beats_at(position) - told) > small / 4) {  // else one tempo from the start: the neatest anchor
+    if (std::fabs(now.beats_at(position) - given) > small / 4) {  // else one tempo from the start: the neatest anchor
         now.anchor_samples = position;
-        now.anchor_beats = tidy(static_cast<double>(told));
+        now.anchor_beats = tidy(static_cast<double>(given));
     }
     now.bar_origin_beats = 0.0;
     if (beats_known && std::isfinite(time.bar_beats)) {

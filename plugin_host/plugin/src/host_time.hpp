@@ -26,7 +26,7 @@ struct HostTime {
 #define SEGUE_THREAD_LOCAL thread_local
 #endif
 extern SEGUE_THREAD_LOCAL HostTime host_time_of_block;
-// For the entry of CLAP: bit of a parameter of the block's plugin that its host is to be told of.
+// For the entry of CLAP: bit of a parameter of the block's plugin that its host is to be notified of.
 extern SEGUE_THREAD_LOCAL std::atomic<uint32_t>* turned_of_block;
 
 // Turns host times into transports whose grid has an anchor that stays while the tempo does.

@@ -52,10 +52,10 @@ void LaneHost::count_offs() {
 // Whether our own clock runs: it was asked for, or the host tells no time, yet plays or renders. Audacity says at every
 // block that it plays, at sample 0.
 bool LaneHost::clock_of_our_own(const HostTime& time, bool rendered) {
-    const bool told = time.has_beats || time.position_samples != told_position_;
-    told_position_ = time.position_samples;
-    if (told) shared_.timed.store(true, std::memory_order_relaxed);
-    const bool own = values_.on(p_clock) || (!told && (time.playing || (rendered && !shared_.timed)));
+    const bool known = time.has_beats || time.position_samples != last_position_;
+    last_position_ = time.position_samples;
+    if (known) shared_.timed.store(true, std::memory_order_relaxed);
+    const bool own = values_.on(p_clock) || (!known && (time.playing || (rendered && !shared_.timed)));
     shared_.own_time.store(own, std::memory_order_relaxed);
     return own;
 }
@@ -74,9 +74,9 @@ bool LaneHost::can_begin(int n, bool offline) {
 bool LaneHost::outruns_the_clock(int n, bool running) {
     const uint64_t now = monotonic_ns();
     outrun_samples_ += static_cast<uint64_t>(n);
-    const double heard = static_cast<double>(outrun_samples_) / processor_.sample_rate_hz();
-    const double passed = static_cast<double>(now - outrun_from_ns_) / 1e9, lead = heard - passed;
-    const bool over = passed > outrun_window_seconds, goes_on = running && over && heard > 1.5 * passed;
+    const double rendered_seconds = static_cast<double>(outrun_samples_) / processor_.sample_rate_hz();
+    const double passed = static_cast<double>(now - outrun_from_ns_) / 1e9, lead = rendered_seconds - passed;
+    const bool over = passed > outrun_window_seconds, goes_on = running && over && rendered_seconds > 1.5 * passed;
     if (running && lead >= 0 && !over) return lead > outrun_seconds;
     outrun_from_ns_ = now;
     outrun_samples_ = goes_on ? static_cast<uint64_t>(2 * outrun_seconds * processor_.sample_rate_hz()) : 0;
@@ -154,8 +154,8 @@ void LaneHost::mix(const float* const* in, float* const* out, int from, int n) c
         const float* source = in[c] + from;
         float* target = out[c] + from;
         for (int i = 0; i < n; ++i) {
-            const float heard = wet * wet_[static_cast<size_t>(i) * channels + c];
-            target[i] = dry != 0.0f ? source[i] + heard : heard;
+            const float engine = wet * wet_[static_cast<size_t>(i) * channels + c];
+            target[i] = dry != 0.0f ? source[i] + engine : engine;
         }
     }
 }

@@ -38,7 +38,7 @@ private:
     HostClock clock_;
     std::vector<float> wet_;  // interleaved
     bool gave_up_ = false, was_on_ = false, begun_ = false;
-    int64_t told_position_ = 0;
+    int64_t last_position_ = 0;
     uint64_t outrun_from_ns_ = 0, outrun_samples_ = 0;
     uint64_t patience_ns_ = 10000000000u;  // halved each time it was in vain
 };

@@ -31,7 +31,7 @@ double seconds_now() { return static_cast<double>(monotonic_ns()) / 1e9; }
 
 }  // namespace
 
-Link::Link(Heard heard, Idle idle) : heard_(std::move(heard)), idle_(std::move(idle)) {}
+Link::Link(OnMessage on_message, Idle idle) : on_message_(std::move(on_message)), idle_(std::move(idle)) {}
 
 Link::~Link() {
     if (socket_ >= 0) close(socket_);
@@ -120,7 +120,7 @@ bool Link::receive(int milliseconds) {
 
 void Link::take(const Message& message, bool from_engine) {
     if (!from_engine) {
-        heard_(message, false);
+        on_message_(message, false);
         return;
     }
     heard_ns_ = monotonic_ns();
@@ -139,7 +139,7 @@ void Link::take(const Message& message, bool from_engine) {
     } else if (message.address == address::progress) {
         progressed_ = progressed_ || mine;
     } else {
-        heard_(message, true);
+        on_message_(message, true);
     }
 }
 

@@ -18,11 +18,11 @@ struct Answer {
 
 class Link {
 public:
-    using Heard = std::function<void(const Message&, bool from_engine)>;
+    using OnMessage = std::function<void(const Message&, bool from_engine)>;
     using Idle = std::function<bool()>;  // called while waiting; false gives up
 
-    // `heard` gets whatever is no answer: events of the engine, and messages of others on this machine.
-    Link(Heard heard, Idle idle);
+    // `on_message` gets whatever is no answer: events of the engine, and messages of others on this machine.
+    Link(OnMessage on_message, Idle idle);
     ~Link();
     bool open(std::string& why);  // on 127.0.0.1, one of 9620..9651 if one is free
     int port() const { return port_; }
@@ -30,7 +30,7 @@ public:
     // Ask and wait, repeating the request; a slow one that tells of its progress is waited for longer.
     Answer ask(const std::string& address, std::vector<Value> values, double seconds);
     void tell(const std::string& address, std::vector<Value> values);  // without waiting for the answer
-    void reply(const Message& message);                                // to whoever said what was heard last
+    void reply(const Message& message);                                // to whoever sent the last message
     void wait(double seconds);                                         // take in what comes
     uint64_t heard_ns() const { return heard_ns_; }
 
@@ -39,7 +39,7 @@ private:
     bool receive(int milliseconds);
     void take(const Message& message, bool from_engine);
 
-    Heard heard_;
+    OnMessage on_message_;
     Idle idle_;
     int socket_ = -1, port_ = 0, engine_port_ = default_engine_port;
     int64_t next_id_ = 1, awaited_ = 0;

@@ -138,20 +138,20 @@ private:
 
     // LV2 and others: what the framework keeps of the host's position.
     segue::HostTime told_by_framework() const {
-        const TimePosition& told = getTimePosition();
+        const TimePosition& reported = getTimePosition();
         segue::HostTime time;
-        time.playing = told.playing;
-        time.position_samples = static_cast<int64_t>(told.frame);
-        if (!told.bbt.valid) return time;
-        time.tempo_bpm = told.bbt.beatsPerMinute;
-        time.numerator = static_cast<int>(told.bbt.beatsPerBar + 0.5f);
-        time.denominator = static_cast<int>(told.bbt.beatType + 0.5f);
-        const double quarter = 4.0 / (told.bbt.beatType > 0 ? told.bbt.beatType : 4);
-        const double bar = (told.bbt.bar - 1) * static_cast<double>(told.bbt.beatsPerBar);
-        const double ticks = told.bbt.ticksPerBeat > 0 ? told.bbt.tick / told.bbt.ticksPerBeat : 0;
+        time.playing = reported.playing;
+        time.position_samples = static_cast<int64_t>(reported.frame);
+        if (!reported.bbt.valid) return time;
+        time.tempo_bpm = reported.bbt.beatsPerMinute;
+        time.numerator = static_cast<int>(reported.bbt.beatsPerBar + 0.5f);
+        time.denominator = static_cast<int>(reported.bbt.beatType + 0.5f);
+        const double quarter = 4.0 / (reported.bbt.beatType > 0 ? reported.bbt.beatType : 4);
+        const double bar = (reported.bbt.bar - 1) * static_cast<double>(reported.bbt.beatsPerBar);
+        const double ticks = reported.bbt.ticksPerBeat > 0 ? reported.bbt.tick / reported.bbt.ticksPerBeat : 0;
         time.has_beats = true;
         time.bar_beats = bar * quarter;
-        time.beats = (bar + told.bbt.beat - 1 + ticks) * quarter;
+        time.beats = (bar + reported.bbt.beat - 1 + ticks) * quarter;
         return time;
     }
 

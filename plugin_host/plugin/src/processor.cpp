@@ -270,8 +270,8 @@ void Processor::finish(float* out, int n, int64_t position) {
     fade_.apply(out, n);
     const int64_t phase = position - bar_start_;
     if (state_ == State::playing) {
-        in_bar_ = held_.hear(out, n, phase, half_beat_samples_, level_.silent(), in_bar_);
-        level_.hear();
+        in_bar_ = held_.store(out, n, phase, half_beat_samples_, level_.silent(), in_bar_);
+        level_.store();
     } else if (fading && in_bar_ && state_ == State::holding && level_.whole()) {
         held_.mend(out, n, phase);
     }

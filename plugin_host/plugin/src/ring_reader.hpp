@@ -21,13 +21,13 @@ struct Plan {
     uint32_t seek_id = 0;
 };
 
-// How loud the lane is, and the first changes to come; untold ones lie endlessly far.
+// How loud the lane is, and the first changes to come; missing ones lie endlessly far.
 struct Fader {
     struct Change {
         int64_t position = SEGUE_ENDLESS;
         double gain = 1.0;
     };
-    bool told = false;
+    bool known = false;
     double gain = 1.0;
     Change changes[3];
     uint32_t seek_id = 0;

@@ -16,7 +16,7 @@ constexpr double hello_seconds = 0.4, ask_seconds = 5.0;
 
 Session::Session(Values& values, Shared& shared, Processor& processor, Recorder& recorder, int number)
     : values_(values), shared_(shared), processor_(processor), recorder_(recorder), number_(number),
-      link_([this](const Message& message, bool engine) { heard(message, engine); }, [this] { return idle(); }) {
+      link_([this](const Message& message, bool engine) { on_message(message, engine); }, [this] { return idle(); }) {
     const char* port = std::getenv("SEGUE_ENGINE_PORT");
     if (port && std::atoi(port) > 0 && std::atoi(port) < 65536) saved_.engine_port = std::atoi(port);
 }
@@ -161,8 +161,8 @@ void Session::open_lane(const std::string& ring) {
         std::lock_guard<std::mutex> guard(texts_);
         saved_.lane = lane_;
     }
-    for (float& told : told_) told = NAN;
-    told_prompt_.clear();
+    for (float& sent : sent_) sent = NAN;
+    sent_prompt_.clear();
     preset_ = refusal_ = refusals_ = 0;
     unreached_ = engine_absent;
     why_.clear();
@@ -215,16 +215,16 @@ void Session::restore_all(const Saved& saved) {
 
 // A song's capture under the key of its role; under "captured" songs of before have one of any role.
 void Session::restore_captured(const std::string& key, const std::string& value) {
-    Kept found;
-    const bool whole = Kept::look(value, found);
+    SavedCapture found;
+    const bool whole = SavedCapture::look(value, found);
     int role = whole ? found.role : -1;
     for (int i = 0; i < n_roles; ++i)
         if (key == std::string("captured_") + roles[i]) role = i;
     if (role < 0) return;
     found.role = role;
-    Kept& kept = saved_.captured[role];
-    if (!whole && !kept.text) return;
-    kept = whole ? found : Kept{};
+    SavedCapture& stored = saved_.captured[role];
+    if (!whole && !stored.text) return;
+    stored = whole ? found : SavedCapture{};
     to_deliver_ |= 1u << role;
 }
 

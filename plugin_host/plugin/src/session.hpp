@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "capture.hpp"
-#include "kept.hpp"
+#include "saved_capture.hpp"
 #include "link.hpp"
 #include "params.hpp"
 #include "processor.hpp"
@@ -28,15 +28,15 @@ struct Saved {
     int lane = -1;
     int64_t seed = -1;                     // of the take that sounds
     double start_beats = -1.0;             // where it began
-    std::array<Kept, n_roles> captured{};  // the music that it heard, by role
+    std::array<SavedCapture, n_roles> captured{};  // the captured music, by role
     bool any_captured() const { return captured[0].text || captured[1].text || captured[2].text; }
 };
 
-// What the audio thread tells the session, and is told.
+// What the audio thread and the session exchange.
 struct Shared {
     std::atomic<int64_t> position{0}, blocks{0};
     std::atomic<uint32_t> seek_id{0};
-    std::atomic<bool> playing{false}, timed{false};  // timed: the host has told some time
+    std::atomic<bool> playing{false}, timed{false};  // timed: the host has reported some time
     std::atomic<bool> own_time{false};               // the plugin's own clock runs
     std::atomic<int64_t> offs{0};                    // how often Generate was turned off
     std::atomic<double> tempo{120}, beats{0}, beats_per_bar{4};
@@ -55,7 +55,7 @@ public:
     Saved saved() const;
     void restore(const std::string& key, const std::string& value);  // [any]
     void restore_all(const Saved& saved);                            // [main]
-    // Called when a parameter was turned by a message: tells the host, false where the host cannot be told.  [main]
+    // Called when a parameter was turned by a message: notifies the host, false where that is not possible.  [main]
     void on_turned(std::function<bool(int parameter, float value)> turned) { turned_ = std::move(turned); }
 
 private:
@@ -71,7 +71,7 @@ private:
     void free_retired(bool all);
     void prepare();
     void restore_captured(const std::string& key, const std::string& value);
-    // What it is told: session_tell.cpp.
+    // What it sends: session_send.cpp.
     void follow_values();
     void follow_generate();
     void follow_host();
@@ -84,7 +84,7 @@ private:
     void settle();
     // What was captured: session_captures.cpp.
     void follow_capture();
-    void hand_over_kept();
+    void hand_over_captures();
     void hand_over_capture();
     void keep_capture();
     void follow_clear();
@@ -95,7 +95,7 @@ private:
     void show_state();
     void refuse(const Answer& answer);
     void look();
-    void heard(const Message& message, bool from_engine);
+    void on_message(const Message& message, bool from_engine);
     void lane_is(const std::string& state);
     void other_said(const Message& message);
     void turned_by_other(const Message& message);
@@ -129,7 +129,7 @@ private:
     int captures_ = 0, lane_ = -1, take_ = 0, preset_ = 0, port_ = 0;
     std::atomic<uint64_t> restored_ns_{0};  // when the host last restored something
     std::atomic<int64_t> restored_blocks_{0};  // blocks before that: they had the knobs of before
-    std::atomic<unsigned> to_deliver_{0};   // bit of a role: the engine is to hear, or to lose, what is kept
+    std::atomic<unsigned> to_deliver_{0};   // bit of a role: the captures to hand over, or to clear
     std::atomic<bool> reopened_{false};     // the host's project brought a take
     int refusals_ = 0;                      // of a capture
     int cleared_ = -1;                      // the Clear parameter as it was last seen
@@ -137,8 +137,8 @@ private:
     int64_t offs_ = 0;                      // how often Generate was turned off, as it was last seen
     bool lost_ = false, delivered_ = false, playing_ = false, ended_ = false, generating_ = false, fresh_ = true;
     double end_beats_ = -1;  // of the stream; -1: endless
-    std::string told_prompt_;
-    float told_[p_count];
+    std::string sent_prompt_;
+    float sent_[p_count];
     uint64_t retry_ns_ = 0, ping_ns_ = 0, check_ns_ = 0, refused_ns_ = 0, capture_ns_ = 0, look_ns_ = 0;
     int64_t blocks_at_open_ = 0;
     int unreached_ = engine_absent, refusal_ = 0;  // why there is no lane; why what was asked is not done, 0: it is

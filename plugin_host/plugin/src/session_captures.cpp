@@ -16,11 +16,11 @@ constexpr int first_capture_number = 1000;  // lanes have the numbers below
 }  // namespace
 
 void Session::follow_capture() {
-    hand_over_kept();
+    hand_over_captures();
     const int64_t wanted = recorder_.wanted_samples();
     if (capture_waits()) hand_over_capture();
     const bool too_long = wanted > longest_seconds * processor_.sample_rate_hz() ||
-                          wanted > kept_values_max / processor_.channels();
+                          wanted > saved_values_max / processor_.channels();
     if (wanted <= 0 || too_long) return;
     if (capture_ && capture_->capacity() >= wanted) {
         if (delivered_ && capture_->state() == capture_whole) {
@@ -45,14 +45,14 @@ void Session::follow_capture() {
 }
 
 // What the song holds goes to the engine, role by role, and what it holds no longer is taken off.
-void Session::hand_over_kept() {
+void Session::hand_over_captures() {
     if (!to_deliver_ || monotonic_ns() < capture_ns_) return;
     for (int role = 0; role < n_roles; ++role) {
         if (!(to_deliver_ & 1u << role)) continue;
-        const Kept kept = saved().captured[role];
+        const SavedCapture stored = saved().captured[role];
         std::string why;
         std::unique_ptr<Capture> made;
-        if (kept.text) made = kept.capture(first_capture_number + number_ * 100 + captures_++ % 100, why);
+        if (stored.text) made = stored.capture(first_capture_number + number_ * 100 + captures_++ % 100, why);
         const Answer answer =
             made ? link_.ask(address::region_capture, {lane_, roles[role], made->name()}, slow_seconds)
                  : link_.ask(address::region_clear, {lane_, roles[role]}, ask_seconds);
@@ -99,13 +99,13 @@ void Session::hand_over_capture() {
 
 // From here on it is saved with the host's project.
 void Session::keep_capture() {
-    Kept kept;
-    kept.role = role_;
-    kept.sample_rate_hz = capture_->sample_rate_hz();
-    kept.channels = capture_->channels();
-    kept.text = Kept::write(*capture_, kept.role);
+    SavedCapture stored;
+    stored.role = role_;
+    stored.sample_rate_hz = capture_->sample_rate_hz();
+    stored.channels = capture_->channels();
+    stored.text = SavedCapture::write(*capture_, stored.role);
     std::lock_guard<std::mutex> guard(texts_);
-    saved_.captured[role_] = kept;
+    saved_.captured[role_] = stored;
 }
 
 // What is in force is taken off when Clear is turned to it; as it stands in an opened song it has had its turn.
@@ -120,7 +120,7 @@ void Session::clear_captured(unsigned mask) {
     {
         std::lock_guard<std::mutex> guard(texts_);
         for (int role = 0; role < n_roles; ++role)
-            if (mask & 1u << role) saved_.captured[role] = Kept{};
+            if (mask & 1u << role) saved_.captured[role] = SavedCapture{};
     }
     to_deliver_ |= mask;
     refusal_ = refusals_ = 0;

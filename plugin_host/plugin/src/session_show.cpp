@@ -83,7 +83,7 @@ void Session::look() {
     if (guidance.good()) show(p_guidance_now, guidance.values.number(1));
 }
 
-void Session::heard(const Message& message, bool from_engine) {
+void Session::on_message(const Message& message, bool from_engine) {
     if (!from_engine) {
         other_said(message);
         return;
@@ -140,13 +140,13 @@ void Session::other_said(const Message& message) {
     }
 }
 
-// A parameter by its name; the host is told where it can be, so that its window and its song have it too.
+// A parameter by its name; the host is notified where it can be, so that its window and its song have it too.
 void Session::turned_by_other(const Message& message) {
     for (int i = 0; i < p_offline; ++i) {
         if (rows[i].shown || message.text(0) != rows[i].symbol) continue;
         values_.set(i, static_cast<float>(message.number(1)));
-        const bool told = turned_ && turned_(i, values_.get(i));
-        reply_ok(message, {rows[i].symbol, static_cast<double>(values_.get(i)), told ? 1 : 0});
+        const bool shown = turned_ && turned_(i, values_.get(i));
+        reply_ok(message, {rows[i].symbol, static_cast<double>(values_.get(i)), shown ? 1 : 0});
         return;
     }
     reply_error(message, error_code::out_of_range,

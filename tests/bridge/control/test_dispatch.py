@@ -74,21 +74,21 @@ def test_a_client_that_falls_silent_is_told_before_and_after_and_answered_where_
     desk.say(messages.HELLO, 1, 9601, "max")
     listens = (HERE[0], 9601)
 
-    def told(seconds: float) -> list[tuple[object, ...]]:
+    def notices(seconds: float) -> list[tuple[object, ...]]:
         desk.sent.clear()
         desk.now_seconds = 100.0 + seconds
         desk.dispatcher.tidy(desk.now_seconds)
         assert all(where == listens for _, where in desk.sent)
         return [packet.values[:2] for packet, _ in desk.sent if packet.address == messages.EVENT_CLIENT.address]
 
-    assert told(WARNED_SECONDS) == []
-    assert told(WARNED_SECONDS + 1) == [("quiet", 10.0)]
-    assert told(WARNED_SECONDS + 2) == []  # once
+    assert notices(WARNED_SECONDS) == []
+    assert notices(WARNED_SECONDS + 1) == [("quiet", 10.0)]
+    assert notices(WARNED_SECONDS + 2) == []  # once
     desk.now_seconds = 100.0 + WARNED_SECONDS + 3
     desk.say(messages.PING, 2)
-    assert told(WARNED_SECONDS + 4) == []
-    assert told(2 * WARNED_SECONDS + 4) == [("quiet", 10.0)]
-    assert told(WARNED_SECONDS + 4 + TIMEOUT_SECONDS) == [("forgotten", 0.0)]
+    assert notices(WARNED_SECONDS + 4) == []
+    assert notices(2 * WARNED_SECONDS + 4) == [("quiet", 10.0)]
+    assert notices(WARNED_SECONDS + 4 + TIMEOUT_SECONDS) == [("forgotten", 0.0)]
     desk.sent.clear()
     desk.say(messages.PING, 3)
     desk.say(messages.PING, 4)

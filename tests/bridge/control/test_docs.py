@@ -149,11 +149,11 @@ def test_the_pure_data_example_runs(band: tuple[Endpoint, dict[str, Request], th
     assert player.stderr is not None
     try:
         assert all_came.wait(PATIENCE_SECONDS)
-        told = next(line for line in player.stderr if "segue ok 0 /segue/hello" in line)
+        answer = next(line for line in player.stderr if "segue ok 0 /segue/hello" in line)
     finally:
         player.terminate()
         player.wait()
-    assert told
+    assert answer
     assert came[messages.LANE_PROMPT.address].text("text") == "lo-fi piano"
     assert came[messages.LANE_MUTE.address].at().every_bars == 4
 

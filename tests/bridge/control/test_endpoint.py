@@ -198,8 +198,8 @@ def test_who_is_over_the_limit_is_told_and_does_not_cost_others(serve: Serve) ->
         peer.send(messages.LANE_SET.pack(number + 1, 0, "cfg", 2))
     assert Peer(endpoint.port).alive()
     assert endpoint.counts.shed > 150
-    told = [peer.receive() for _ in range(11)]
-    assert [p for p in told if p.address == messages.ERROR.address and p.values[2] == "busy"]
+    answers = [peer.receive() for _ in range(11)]
+    assert [p for p in answers if p.address == messages.ERROR.address and p.values[2] == "busy"]
 
 
 def test_a_repeat_is_done_once_and_answered_again(serve: Serve) -> None:

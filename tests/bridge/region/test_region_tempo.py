@@ -1,4 +1,4 @@
-"""The rules of a region's tempo: what names and files say, what lengths and ears, and which of them holds."""
+"""The rules of a region's tempo: what names and files say, what lengths and detection, and which of them holds."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bridge.region.file_tempo import TempoSource, said_in
-from bridge.region.tempo import counted_bpm, heard, own_tempo, simple_ratio, speed_to
+from bridge.region.tempo import counted_bpm, own_tempo, simple_ratio, speed_to, with_detected
 
 FOUR = 4.0
 
@@ -175,8 +175,8 @@ def test_a_name_is_held_against_tempos_not_against_words(tmp_path: Path) -> None
 
 def test_the_most_trustworthy_place_in_a_file_comes_first(tmp_path: Path) -> None:
     path = tmp_path / "x.wav"
-    told = chunk(b"bext", BEXT), chunk(b"id3 ", id3(3, b"TBPM", b"90")), chunk(b"iXML", b"<BPM>91</BPM>"), acid(92, 0)
-    path.write_bytes(wav(DATA, *told))
+    chunks = chunk(b"bext", BEXT), chunk(b"id3 ", id3(3, b"TBPM", b"90")), chunk(b"iXML", b"<BPM>91</BPM>"), acid(92, 0)
+    path.write_bytes(wav(DATA, *chunks))
     assert [said.source for said in said_in(str(path))] == [
         TempoSource.ACID,
         TempoSource.IXML,
@@ -190,7 +190,7 @@ def test_a_name_that_says_another_tempo_is_told(tmp_path: Path) -> None:
     path.write_bytes(wav(acid(93.5, 12), DATA))
     found = own_tempo(str(path), seconds(12, 93.5), FOUR)
     assert (found.bpm, found.doubt) == (93.5, "its name says 100")
-    assert own_tempo(str(path), seconds(12, 93.5), FOUR, told_bpm=100.0).words == (
+    assert own_tempo(str(path), seconds(12, 93.5), FOUR, given_bpm=100.0).words == (
         "100 bpm (as given, sure 1); but by its acid chunk it is 93.5"
     )
 
@@ -217,16 +217,16 @@ def test_beats_and_tails_are_the_songs_unless_the_ear_knows_better(beats: int, b
     length = seconds(beats, 120) + behind
     found = own_tempo("/x/riff.wav", length, FOUR, 120.0)
     assert (found.bpm, found.open) == (120.0, True)
-    assert heard(found, 0.0, 0.0, length, FOUR, 120.0).bpm == 120.0
-    assert heard(found, 97.1, 0.9, length, FOUR, 120.0).bpm == 120.0  # no whole bars of that
-    assert heard(found, 97.1, 0.9, length, FOUR, 120.0).doubt == "it was heard as 97.1"
+    assert with_detected(found, 0.0, 0.0, length, FOUR, 120.0).bpm == 120.0
+    assert with_detected(found, 97.1, 0.9, length, FOUR, 120.0).bpm == 120.0  # no whole bars of that
+    assert with_detected(found, 97.1, 0.9, length, FOUR, 120.0).doubt == "it was detected as 97.1"
 
 
 def test_a_loop_of_another_tempo_that_looks_like_a_tail_is_heard() -> None:
     """Four bars at 100 are five at 128 and half a beat."""
     found = own_tempo("/x/riff.wav", 9.6, FOUR, 128.0)
     assert (found.bpm, found.sure) == (128.0, 0.6)
-    assert heard(found, 100.02, 0.9, 9.6, FOUR, 128.0).bpm == 100.0
+    assert with_detected(found, 100.02, 0.9, 9.6, FOUR, 128.0).bpm == 100.0
 
 
 def test_without_song_and_ear_it_is_guessed_by_length_and_said_so() -> None:
@@ -235,14 +235,14 @@ def test_without_song_and_ear_it_is_guessed_by_length_and_said_so() -> None:
     assert "a guess by its length, 4 bars" in found.words
 
 
-# -- the ear ------------------------------------------------------------------------------------------
+# -- detection --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("ratio", [2, 1 / 2, 3 / 4, 4 / 3, 3 / 2, 2 / 3, 1 / 3, 3])
 def test_no_simple_ratio_on_the_ears_word_alone(ratio: float) -> None:
     length = seconds(13.7, 128)  # no beats of the song's
     before = own_tempo("/x/riff.wav", length, FOUR, 128.0)
-    found = heard(before, 128 * ratio * 1.002, 1.0, length, FOUR, 128.0)
+    found = with_detected(before, 128 * ratio * 1.002, 1.0, length, FOUR, 128.0)
     assert found.bpm == 128.0
     assert "a simple ratio" in found.words
     assert simple_ratio(128 * ratio, 128.0)
@@ -251,20 +251,20 @@ def test_no_simple_ratio_on_the_ears_word_alone(ratio: float) -> None:
 def test_a_simple_ratio_that_the_length_speaks_for_is_one() -> None:
     """Four bars at 96 are five bars and a third at 128."""
     before = own_tempo("/x/riff.wav", 10.0, FOUR, 128.0)
-    assert heard(before, 96.04, 0.9, 10.0, FOUR, 128.0).bpm == 96.0
+    assert with_detected(before, 96.04, 0.9, 10.0, FOUR, 128.0).bpm == 96.0
 
 
 def test_what_is_heard_holds_where_nothing_else_speaks() -> None:
     length = seconds(13.7, 128)
     before = own_tempo("/x/riff.wav", length, FOUR, 128.0)
-    assert heard(before, 107.3, 0.7, length, FOUR, 128.0).words == "107.3 bpm (heard, sure 0.7)"
-    assert heard(before, 0.0, 0.0, length, FOUR, 128.0).words == (
-        "128 bpm (a guess: the song's, no beat was heard in it, sure 0.2)"
+    assert with_detected(before, 107.3, 0.7, length, FOUR, 128.0).words == "107.3 bpm (detected, sure 0.7)"
+    assert with_detected(before, 0.0, 0.0, length, FOUR, 128.0).words == (
+        "128 bpm (a guess: the song's, no beat was detected in it, sure 0.2)"
     )
-    assert heard(before, 128.3, 0.7, length, FOUR, 128.0).bpm == 128.0
+    assert with_detected(before, 128.3, 0.7, length, FOUR, 128.0).bpm == 128.0
     alone = own_tempo("/x/riff.wav", length, FOUR)
-    assert heard(alone, 119.93, 0.7, length, FOUR).bpm == 120.0  # as near as an ear can tell
-    assert heard(alone, 0.0, 0.0, length, FOUR).bpm == alone.bpm
+    assert with_detected(alone, 119.93, 0.7, length, FOUR).bpm == 120.0  # as near as detection can be
+    assert with_detected(alone, 0.0, 0.0, length, FOUR).bpm == alone.bpm
 
 
 @pytest.mark.parametrize(

@@ -203,7 +203,7 @@ def damaged_mp3(dice: random.Random) -> bytes:
 
 def test_damaged_mp3_prints_nothing_and_is_told(tmp_path: Path) -> None:
     """The decoder would print a line on standard error for every frame; ours says it once, in the error or the note."""
-    dice, told = random.Random(1), ""
+    dice, output = random.Random(1), ""
     for number in range(3):
         (tmp_path / f"{number}.mp3").write_bytes(damaged_mp3(dice))
         code = (
@@ -215,8 +215,8 @@ def test_damaged_mp3_prints_nothing_and_is_told(tmp_path: Path) -> None:
         command = [sys.executable, "-c", code, str(tmp_path / f"{number}.mp3")]
         child = subprocess.run(command, cwd=Path(__file__).parents[3], capture_output=True, text=True, check=True)
         assert child.stderr == "still there\n"
-        told += child.stdout
-    assert "the file is damaged: its decoder complained" in told
+        output += child.stdout
+    assert "the file is damaged: its decoder complained" in output
 
 
 def test_damage_leaves_standard_error_and_descriptors_alone(tmp_path: Path) -> None:

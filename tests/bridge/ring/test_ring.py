@@ -73,15 +73,15 @@ def test_empty_gives_nothing(pair: Pair) -> None:
 @pytest.mark.parametrize("seed", range(4))
 def test_any_cut_of_writes_and_reads_equals_whole(pair: Pair, seed: int) -> None:
     writer, reader = pair
-    cuts, written, heard = random.Random(seed), 0, []
+    cuts, written, copied = random.Random(seed), 0, []
     position = 0
     while position < 2000:
         written += writer.write(written, ramp(written, cuts.randint(1, 90)), 1)
         begin, end, got = fetch(reader, position, cuts.randint(1, min(60, max(written - position, 1))))
         assert begin == 0
-        heard.append(got.copy())
+        copied.append(got.copy())
         position += end
-    assert np.array_equal(np.concatenate(heard), ramp(0, position))
+    assert np.array_equal(np.concatenate(copied), ramp(0, position))
     assert (reader.counters.late_blocks, reader.counters.stale_blocks, reader.counters.broken_blocks) == (
         0,
         0,
@@ -242,9 +242,9 @@ def test_samples_that_only_a_broken_writer_can_have_meant_are_brought_down(
     spoiled = np.full((16, 2), 0.5, np.float32)
     spoiled[3, 1] = loud
     writer.write(0, spoiled, 1)
-    heard = fetch(reader, 0, 16)[2]
-    assert heard[3, 1] == np.copysign(8.0, loud)
-    assert (np.delete(heard.reshape(-1), 7) == 0.5).all()
+    copied = fetch(reader, 0, 16)[2]
+    assert copied[3, 1] == np.copysign(8.0, loud)
+    assert (np.delete(copied.reshape(-1), 7) == 0.5).all()
 
 
 @pytest.mark.parametrize("seek_id", [5, 1025, 2**32 - 1])
@@ -376,17 +376,17 @@ def test_listeners_hear_all_and_move_nothing(pair: Pair) -> None:
     after_write = bytes(writer.segment.memory[:256])
     out = np.zeros((16, 2), np.float32)
     for listener in listeners:
-        heard = []
-        while (found := listener.hear(out)) is not None:
-            assert found[0] == 7 + 16 * len(heard)
+        copied = []
+        while (found := listener.read(out)) is not None:
+            assert found[0] == 7 + 16 * len(copied)
             assert found[2] == 5
-            heard.append(out[: found[1]].copy())
-        assert np.array_equal(np.concatenate(heard), ramp(7, 40))
+            copied.append(out[: found[1]].copy())
+        assert np.array_equal(np.concatenate(copied), ramp(7, 40))
     assert before != after_write == bytes(writer.segment.memory[:256])
     for turn in range(20):
         writer.write(100 + 16 * turn, ramp(0, 16), 5)
         reader.read(100 + 16 * turn, out)
-    assert listeners[0].hear(out) == (100 + 16 * 17, 16, 5)
+    assert listeners[0].read(out) == (100 + 16 * 17, 16, 5)
     assert listeners[0].lost_blocks == 17
     for listener in listeners:
         listener.close()

@@ -28,7 +28,7 @@ def package(folder: Path, name: str, body: str, distribution: str = "", version:
     (info / "RECORD").write_text(f"{name}/__init__.py,,\n{info.name}/METADATA,,\n{info.name}/RECORD,,\n")
 
 
-def told(folder: Path, code: str) -> object:
+def fault_of(folder: Path, code: str) -> object:
     """What `broken_library` says of an error of `code`, in a process that has those packages first."""
     script = (
         "import json\nfrom bridge.system.dependencies import broken_library\n"
@@ -42,7 +42,7 @@ def told(folder: Path, code: str) -> object:
 
 def test_a_library_for_another_torch_is_named_with_both_to_install(tmp_path: Path) -> None:
     package(tmp_path, "torchaudio", f"raise OSError({ABI!r})", version="2.11.1")
-    text = told(tmp_path, "import torchaudio")
+    text = fault_of(tmp_path, "import torchaudio")
     assert isinstance(text, str)
     assert text.startswith("torchaudio 2.11.1 does not load (OSError: /x/_torchaudio.so: undefined symbol")
     assert "pip install --force-reinstall torch==2.11.0 torchaudio==2.11.0" in text
@@ -52,7 +52,7 @@ def test_a_library_for_another_torch_is_named_with_both_to_install(tmp_path: Pat
 @pytest.mark.parametrize("body", ["import struct\nstruct.nothing", "raise RuntimeError('a\\nb')", "1 / 0"])
 def test_whatever_a_library_raises_while_it_is_imported(tmp_path: Path, body: str) -> None:
     package(tmp_path, "weak_library", body)
-    text = told(tmp_path, "import weak_library")
+    text = fault_of(tmp_path, "import weak_library")
     assert isinstance(text, str)
     assert text.startswith("weak_library 9.9 does not load (")
     assert "pip install --force-reinstall weak_library" in text
@@ -61,7 +61,7 @@ def test_whatever_a_library_raises_while_it_is_imported(tmp_path: Path, body: st
 def test_the_library_that_we_asked_for_is_named_not_one_that_it_needs(tmp_path: Path) -> None:
     package(tmp_path, "outer_library", "import inner_library")
     package(tmp_path, "inner_library", "raise OSError('no libinner.so.1')")
-    text = told(tmp_path, "import outer_library")
+    text = fault_of(tmp_path, "import outer_library")
     assert isinstance(text, str)
     assert text.startswith("outer_library 9.9 does not load (OSError: no libinner.so.1)")
 
@@ -69,12 +69,14 @@ def test_the_library_that_we_asked_for_is_named_not_one_that_it_needs(tmp_path: 
 def test_a_library_of_ours_that_another_needs_is_the_one_that_is_broken(tmp_path: Path) -> None:
     package(tmp_path, "torchaudio", "import torch")
     package(tmp_path, "torch", "raise OSError('libcudart.so.13: cannot open shared object file')", version="2.11.0")
-    assert str(told(tmp_path, "import torchaudio")).startswith("torch 2.11.0 does not load (OSError: libcudart.so.13")
+    assert str(fault_of(tmp_path, "import torchaudio")).startswith(
+        "torch 2.11.0 does not load (OSError: libcudart.so.13"
+    )
 
 
 def test_a_library_that_is_not_there(tmp_path: Path) -> None:
     (tmp_path / "site-packages").mkdir()
-    text = told(tmp_path, "import not_there_at_all")
+    text = fault_of(tmp_path, "import not_there_at_all")
     assert isinstance(text, str)
     assert text.startswith("not_there_at_all is not installed: pip install not_there_at_all")
 
@@ -82,12 +84,12 @@ def test_a_library_that_is_not_there(tmp_path: Path) -> None:
 @pytest.mark.parametrize("code", ["open('/nowhere')", "1 / 0", "import bridge.nothing", "json.loads('{')"])
 def test_other_errors_are_not_ours_to_explain(tmp_path: Path, code: str) -> None:
     (tmp_path / "site-packages").mkdir()
-    assert told(tmp_path, code) is None
+    assert fault_of(tmp_path, code) is None
 
 
 def test_an_error_in_a_library_that_was_loaded_is_not_an_import(tmp_path: Path) -> None:
     package(tmp_path, "working_library", "def fail():\n    raise OSError('disk')\n")
-    assert told(tmp_path, "import working_library; working_library.fail()") is None
+    assert fault_of(tmp_path, "import working_library; working_library.fail()") is None
 
 
 def test_advice_is_what_this_version_asks_for() -> None:

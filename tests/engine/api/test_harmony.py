@@ -49,13 +49,13 @@ def melody_columns(model: LoadedModel, ask: Ask, offset: int = 0, count: int = 8
 
 def test_its_whole_bars_are_heard_round_and_round(model: LoadedModel) -> None:
     given = Reference(song(), on_grid=OnGrid(0.0, 16.0, BPM))
-    heard = melody_columns(model, Ask(grid=FrameGrid(BPM), harmony=given), 0, 800)
-    assert bool((heard[:, 24] == 1).all())
+    columns = melody_columns(model, Ask(grid=FrameGrid(BPM), harmony=given), 0, 800)
+    assert bool((columns[:, 24] == 1).all())
     for frame in range(30, 800, 50):  # a bar is 100 frames
         chord = CHORDS[frame // 100 % 4]
-        assert set(heard[frame, :12].topk(3).indices.tolist()) == set(chord)
-    assert torch.equal(heard[:400], heard[400:])
-    assert torch.equal(melody_columns(model, Ask(grid=FrameGrid(BPM), harmony=given), 250, 100), heard[250:350])
+        assert set(columns[frame, :12].topk(3).indices.tolist()) == set(chord)
+    assert torch.equal(columns[:400], columns[400:])
+    assert torch.equal(melody_columns(model, Ask(grid=FrameGrid(BPM), harmony=given), 250, 100), columns[250:350])
 
 
 def test_a_melody_comes_first_and_without_either_nothing_is_heard(model: LoadedModel) -> None:

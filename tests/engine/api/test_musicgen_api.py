@@ -19,7 +19,7 @@ from engine.api.reference import draw_batch
 from engine.conditions.musicgen import MusicGenConditioner
 from engine.core.sampling import Sampling
 from engine.errors import AudioError, CheckpointError, UnsupportedError
-from engine.model import HeardExcerpt, LoadedModel
+from engine.model import ExcerptRange, LoadedModel
 
 SHORT, LONG = "sad jazz", "slow ambient drone with warm analog pads and choir"
 
@@ -143,9 +143,9 @@ def test_a_stream_put_together_is_the_whole(models, reference):
     pieces = list(model.generate_continuation(**given, return_tokens=True, stream=True))
     assert len(pieces) > 15
     assert torch.equal(torch.cat([codes for _, codes in pieces], dim=-1), tokens)
-    torch.testing.assert_close(torch.cat([heard for heard, _ in pieces], dim=-1), audio, atol=1e-5, rtol=0)
-    heard = next(iter(model.generate_continuation(**given, stream=True)))
-    assert isinstance(heard, torch.Tensor)
+    torch.testing.assert_close(torch.cat([piece for piece, _ in pieces], dim=-1), audio, atol=1e-5, rtol=0)
+    piece = next(iter(model.generate_continuation(**given, stream=True)))
+    assert isinstance(piece, torch.Tensor)
 
 
 def test_prompt_and_melody_together(models):
@@ -332,11 +332,11 @@ def test_which_part_of_a_style_was_heard_is_told(style, seconds, windows):
     """Windows of 5 s by 2 s; a window begins only where there is something left to make."""
     style.set_generation_params(duration=seconds, extend_stride=2.0)
     made = style.generate_with_chroma([None, None], [tune(4.0), None], 32_000, seed=3, stream=True)
-    heard = style.style_heard
-    assert [len(pieces) for pieces in heard] == [2] * windows
-    assert {pieces[0].count_samples for pieces in heard} == {48_000}
-    assert all(pieces[1] is None for pieces in heard)
-    assert len({pieces[0].start_samples for pieces in heard}) == windows
+    excerpts = style.style_heard
+    assert [len(pieces) for pieces in excerpts] == [2] * windows
+    assert {pieces[0].count_samples for pieces in excerpts} == {48_000}
+    assert all(pieces[1] is None for pieces in excerpts)
+    assert len({pieces[0].start_samples for pieces in excerpts}) == windows
     assert isinstance(next(iter(made)), torch.Tensor)
 
 
@@ -362,7 +362,7 @@ def test_style_of_the_reference_is_drawn_once_for_all(style):
     random.seed(5)
     drawn = random.Random(5).randint(0, 128_000 - 48_000)
     assert torch.equal(made(theirs), made(theirs, style_starts=[drawn]))
-    assert theirs.style_heard == [[HeardExcerpt(drawn, 48_000)] * 2]
+    assert theirs.style_heard == [[ExcerptRange(drawn, 48_000)] * 2]
     random.seed(5)
     assert torch.equal(made(theirs, seed=5), made(theirs))
     with pytest.raises(AudioError, match="48000 samples long"):

@@ -9,7 +9,7 @@ from engine.api.musicgen import MusicGen
 from engine.conditions import embedded
 from engine.core.guidance import Guidance
 from engine.errors import AudioError, EngineError
-from engine.model import Ask, HeardExcerpt, Reference, StyleExcerpt
+from engine.model import Ask, ExcerptRange, Reference, StyleExcerpt
 from engine.models.device import pick_device
 from engine.models.embedded_model import FOLDER
 from engine.train.metrics import beat_score
@@ -84,7 +84,7 @@ def test_a_stream_put_together_is_the_whole(model):
     audio, tokens = model.generate_with_references(**given, return_tokens=True)
     pieces = list(model.generate_with_references(**given, return_tokens=True, stream=True))
     assert torch.equal(torch.cat([codes for _, codes in pieces], dim=-1), tokens)
-    torch.testing.assert_close(torch.cat([heard for heard, _ in pieces], dim=-1), audio, atol=1e-4, rtol=0)
+    torch.testing.assert_close(torch.cat([piece for piece, _ in pieces], dim=-1), audio, atol=1e-4, rtol=0)
 
 
 def test_a_style_is_heard_where_it_is_said(model):
@@ -92,13 +92,13 @@ def test_a_style_is_heard_where_it_is_said(model):
     conditioner = model.model.conditioner
     style = Reference(torch.cat([tone(4.0, 110.0), tone(4.0, 2000.0)], dim=1))
     asks = [Ask(style=style, excerpt=StyleExcerpt(start_samples=starts)) for starts in ((0,), (0, 130_000), (130_000,))]
-    early, late = ([heard.start_samples for heard in conditioner.excerpts(asks, offset)] for offset in (199, 200))
+    early, late = ([piece.start_samples for piece in conditioner.excerpts(asks, offset)] for offset in (199, 200))
     assert (early, late) == ([0, 0, 130_000], [0, 130_000, 130_000])
     first, both, second = (conditioner([ask], Guidance(), 200, 50)[0][0].frames for ask in asks)
     assert torch.equal(both, second)
     assert (first - second).abs().max() > 0.1
-    assert conditioner.excerpts([Ask(style=style), Ask()], 0) == [HeardExcerpt(80_000, 96_000), None]
-    assert conditioner.excerpts([Ask(style=Reference(tone(1.0, 110.0)))], 0) == [HeardExcerpt(0, 96_000)]
+    assert conditioner.excerpts([Ask(style=style), Ask()], 0) == [ExcerptRange(80_000, 96_000), None]
+    assert conditioner.excerpts([Ask(style=Reference(tone(1.0, 110.0)))], 0) == [ExcerptRange(0, 96_000)]
 
 
 def test_guidance_pushes_onsets_onto_the_beat(model, monkeypatch):

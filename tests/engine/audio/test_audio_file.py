@@ -28,8 +28,8 @@ def vectors(golden) -> dict[str, np.ndarray]:
 
 @pytest.fixture(scope="module")
 def signals(vectors) -> dict[str, torch.Tensor]:
-    heard = {name: torch.from_numpy(vectors[f"{name}_i16"]).float() / 32768 for name in ("mono", "stereo")}
-    return heard | {"loud": 3.0 * heard["mono"], "quiet": 0.001 * heard["mono"]}
+    sounds = {name: torch.from_numpy(vectors[f"{name}_i16"]).float() / 32768 for name in ("mono", "stereo")}
+    return sounds | {"loud": 3.0 * sounds["mono"], "quiet": 0.001 * sounds["mono"]}
 
 
 @pytest.mark.parametrize("name", ["mono", "stereo", "loud"])

@@ -58,8 +58,8 @@ def test_silence_noise_and_a_few_samples_stay_within_reach() -> None:
 @pytest.mark.parametrize("rate", [48_000, 44_100])
 def test_another_rate_keeps_the_end_in_its_place(n_samples: int, rate: int) -> None:
     """Samples lie where they did, counted from the end, and what comes behind it is how it goes on."""
-    heard = torch.from_numpy(waves(np.arange(n_samples) / rate)[None])
-    got = resample_to_end(heard, rate, 32_000, beyond=20)[0].numpy()
+    sound = torch.from_numpy(waves(np.arange(n_samples) / rate)[None])
+    got = resample_to_end(sound, rate, 32_000, beyond=20)[0].numpy()
     wanted = waves(n_samples / rate + np.arange(-1000, 20) / 32_000)
     assert len(got) == n_samples * 32_000 // rate + 20
     assert np.abs(got[-1020:] - wanted).max() < 0.01

@@ -61,12 +61,12 @@ def test_what_has_no_beat_gets_no_tempo(audio):
 
 def test_what_is_told_decides_between_double_and_half():
     audio = drums(75, 10)
-    assert analyse(audio, told_bpm=75).bpm == pytest.approx(75, rel=0.002)
-    assert analyse(audio, told_bpm=150).bpm == pytest.approx(150, rel=0.002)
+    assert analyse(audio, given_bpm=75).bpm == pytest.approx(75, rel=0.002)
+    assert analyse(audio, given_bpm=150).bpm == pytest.approx(150, rel=0.002)
 
 
 def test_a_tempo_that_is_told_wrong_is_not_believed():
-    assert analyse(drums(120, 8), told_bpm=97).bpm == pytest.approx(120, rel=0.002)
+    assert analyse(drums(120, 8), given_bpm=97).bpm == pytest.approx(120, rel=0.002)
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_stretched_music_is_on_the_hosts_beat_at_its_pitch(host):
     audio = np.stack([drums(100, 9.6)] * 2)
     out = stretched(audio, speed_to(100, host))
     assert out.shape == (2, round(audio.shape[1] * 100 / host))
-    found = analyse(out[0], told_bpm=host)
+    found = analyse(out[0], given_bpm=host)
     assert found.bpm == pytest.approx(host, rel=0.002)
     assert min(found.first_beat, 1 - found.first_beat) * 60 / host < 0.008
     tone = stretched(chord(4)[None], host / 100)[0]

@@ -170,16 +170,16 @@ def test_first_sound_change_and_codec(together: bool) -> None:
 
 def test_beside_its_steps_a_model_tells_codec_and_lanes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "available_bytes", lambda device: 2e6)  # four lanes' caches, not eight
-    executor, told = choose(random_model(TEXT.lm)), Extras(TINY, "float32", "cpu")
+    executor, extras = choose(random_model(TEXT.lm)), Extras(TINY, "float32", "cpu")
     spec = ContestSpec(TINY, ["float32"], rounds=2)
-    shown = list(measure_beside(told, replace(TEXT, encodec=False), executor, small_codec(), 3.0, spec))
-    assert len(shown) == 2, "told bit by bit"
-    assert told.codec_frame_ms is not None
-    assert told.codec_share == pytest.approx(told.codec_frame_ms.median / (told.codec_frame_ms.median + 3.0))
-    assert told.realtime is not None
-    assert told.realtime > 0
-    assert list(told.lanes_ms) == ["1", "2", "4"]
-    assert "GB" in told.lanes_skipped["8"]
+    shown = list(measure_beside(extras, replace(TEXT, encodec=False), executor, small_codec(), 3.0, spec))
+    assert len(shown) == 2, "reported bit by bit"
+    assert extras.codec_frame_ms is not None
+    assert extras.codec_share == pytest.approx(extras.codec_frame_ms.median / (extras.codec_frame_ms.median + 3.0))
+    assert extras.realtime is not None
+    assert extras.realtime > 0
+    assert list(extras.lanes_ms) == ["1", "2", "4"]
+    assert "GB" in extras.lanes_skipped["8"]
 
 
 # -- what is run and what is skipped -----------------------------------------------------------------------------
@@ -277,16 +277,16 @@ def some_row(**more: Any) -> BenchRow:
 
 def test_rows_go_through_json_unchanged() -> None:
     row = some_row(times_as_fast=Spread(2.0, 1.5, 2.5), logits_off=1e-6)
-    told = json.loads(json.dumps(row_json(row)))
-    assert row_of(told) == row
-    assert told["realtime"] == pytest.approx(row.steps_per_second / 50)
+    values = json.loads(json.dumps(row_json(row)))
+    assert row_of(values) == row
+    assert values["realtime"] == pytest.approx(row.steps_per_second / 50)
 
 
 # -- the whole contest ---------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
-def told() -> list[dict[str, Any]]:
+def records() -> list[dict[str, Any]]:
     """A contest on the tiny shape, in this process."""
     pytest.importorskip("transformers")
     lines: list[dict[str, Any]] = []
@@ -298,9 +298,9 @@ def told() -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def report(told: list[dict[str, Any]]) -> BenchReport:
+def report(records: list[dict[str, Any]]) -> BenchReport:
     found = BenchReport({"device": "a test", "threads": 1, "load": 0.5})
-    gather(found, ContestSpec(TINY, ["float32", "int8"]), told, "")
+    gather(found, ContestSpec(TINY, ["float32", "int8"]), records, "")
     return found
 
 
@@ -364,17 +364,17 @@ def test_the_table_says_what_was_measured_and_what_was_not(report: BenchReport, 
     assert len(headline) == 2
     assert "times as fast as transformers" in headline[0]
     command.save(report, tmp_path / "r.json")
-    told = json.loads((tmp_path / "r.json").read_text())
-    assert told["schema"] == results.SCHEMA
+    records = json.loads((tmp_path / "r.json").read_text())
+    assert records["schema"] == results.SCHEMA
     assert (tmp_path / "r.png").read_bytes().startswith(b"\x89PNG")
     assert "tiny" in (tmp_path / "r.txt").read_text()
     save_picture(tmp_path / "empty.png", BenchReport({}))
     assert (tmp_path / "empty.png").stat().st_size > 0
 
 
-def test_what_a_process_owed_becomes_a_row_that_says_why(told: list[dict[str, Any]]) -> None:
+def test_what_a_process_owed_becomes_a_row_that_says_why(records: list[dict[str, Any]]) -> None:
     found = BenchReport({})
-    gather(found, ContestSpec(TINY, ["float32", "int4"]), told, "time limit of 10 minutes")
+    gather(found, ContestSpec(TINY, ["float32", "int4"]), records, "time limit of 10 minutes")
     rows = {(row.side, row.precision): row for row in found.rows}
     assert rows[SEGUE, "int4"].status == results.FAILED
     assert rows[SEGUE, "int4"].reason == "time limit of 10 minutes"
@@ -383,8 +383,8 @@ def test_what_a_process_owed_becomes_a_row_that_says_why(told: list[dict[str, An
 
 
 def test_a_process_that_takes_too_long_is_ended() -> None:
-    told, reason = run_child(ContestSpec(TINY, ["float32"], reference=False), limit_seconds=0.05)
-    assert told == []
+    records, reason = run_child(ContestSpec(TINY, ["float32"], reference=False), limit_seconds=0.05)
+    assert records == []
     assert "time limit" in reason
 
 

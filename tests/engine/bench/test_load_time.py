@@ -32,9 +32,9 @@ def test_the_bound_is_on_what_loading_adds() -> None:
 
 def test_half_precision_is_compared_with_float32(tmp_path: Path) -> None:
     write_transformers(tmp_path, TINY, Noise())
-    told = measure.compare_here(str(tmp_path), "cpu", "bfloat16")
-    assert 0 < told["error_std"] < 0.02
-    assert told["error_std"] < told["error_max"] < 0.1
-    assert told["logits_std"] > 0.1
+    figures = measure.compare_here(str(tmp_path), "cpu", "bfloat16")
+    assert 0 < figures["error_std"] < 0.02
+    assert figures["error_std"] < figures["error_max"] < 0.1
+    assert figures["logits_std"] > 0.1
     with pytest.raises(SystemExit):
         measure.main(["small", "--against-float32"])

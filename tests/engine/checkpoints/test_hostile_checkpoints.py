@@ -103,12 +103,12 @@ def test_reading_attacks_does_nothing(tmp_path: Path) -> None:
         "for data in attacks:\n"
         "    try: read_pickle(data)\n"
         "    except CheckpointError: refused += 1\n"
-        "seen, told = [], set(seen)\n"
-        "print(refused, sorted(told))"
+        "seen, answer = [], set(seen)\n"
+        "print(refused, sorted(answer))"
     )
     command = [sys.executable, "-c", code, str(tmp_path / "attacks.json")]
-    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
-    assert told == f"{len(ATTACKS)} []"
+    answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+    assert answer == f"{len(ATTACKS)} []"
 
 
 def test_known_names_are_labels_only() -> None:
@@ -237,9 +237,9 @@ def test_the_child_says_what_is_wrong_in_one_line(folder: Path, monkeypatch: pyt
     monkeypatch.undo()
     monkeypatch.setattr(yaml, "safe_dump", lambda value: "x: .nan")
     write_audiocraft(folder, TINY, Noise())
-    told = refusal(lambda: load(folder))
-    assert "state_dict.bin: the configuration is not YAML of plain data: Out of range float" in told
-    assert "\n" not in told
+    answer = refusal(lambda: load(folder))
+    assert "state_dict.bin: the configuration is not YAML of plain data: Out of range float" in answer
+    assert "\n" not in answer
 
 
 def test_configurations_are_refused_with_their_file(folder: Path) -> None:
@@ -270,7 +270,7 @@ def test_changed_bytes_are_refused_or_harmless(folder: Path) -> None:
         if count % 5 == 0:
             del bad[source.randrange(len(bad)) :]
         path.write_bytes(bad)
-        told = refusal(lambda: load(folder))
-        refused += bool(told)
-        assert not told or "state_dict.bin" in told or "configuration" in told, told
+        answer = refusal(lambda: load(folder))
+        refused += bool(answer)
+        assert not answer or "state_dict.bin" in answer or "configuration" in answer, answer
     assert refused > 90  # checksums notice nearly everything; a changed byte of an unused field may pass

@@ -68,17 +68,17 @@ def server(home: Path, repos: dict[str, Path], monkeypatch: pytest.MonkeyPatch):
 
 def test_one_format_is_fetched_and_plays(server: Hub, home: Path) -> None:
     licence.accept("CC-BY-NC-4.0")
-    heard: list[tuple[str, float, float]] = []
-    model = load_model("small", on_progress=lambda *what: heard.append(what))
+    reports: list[tuple[str, float, float]] = []
+    model = load_model("small", on_progress=lambda *what: reports.append(what))
     assert model.takes == {"text", "continue"}
     names = set(server.downloads())
     assert {"config.json", "tokenizer.json", "model.safetensors.index.json"} <= names
     assert not [name for name in names if name.endswith((".bin", ".msgpack", ".md"))]
-    downloading = [(done, total) for stage, done, total in heard if stage == "downloading"]
+    downloading = [(done, total) for stage, done, total in reports if stage == "downloading"]
     files = server.repos["facebook/musicgen-small"]
     assert downloading[-1][0] == downloading[-1][1] == sum((files / name).stat().st_size for name in names)
     assert [done for done, _ in downloading] == sorted(done for done, _ in downloading)
-    assert heard[-1][0] == "reading"
+    assert reports[-1][0] == "reading"
     server.asked.clear()
     load_model("facebook/musicgen-small")
     assert server.asked == []
@@ -113,10 +113,10 @@ def test_a_cut_connection_is_taken_up_again(server: Hub, monkeypatch: pytest.Mon
     monkeypatch.setattr("time.sleep", lambda seconds: None)
     licence.accept("CC-BY-NC-4.0")
     server.cuts = [20_000, 30_000, 1 << 30]
-    heard: list[float] = []
-    hub.fetch("small", lambda stage, done, total: heard.append(done))
+    reports: list[float] = []
+    hub.fetch("small", lambda stage, done, total: reports.append(done))
     assert len(_resumed(server)) == 2
-    assert heard == sorted(heard)
+    assert reports == sorted(reports)
     assert is_whole(find("small"))
 
 

@@ -7,7 +7,7 @@ import threading
 import pytest
 import torch
 
-from engine.api.offline import heard_as_made
+from engine.api.offline import decoded_as_made
 from engine.audio.resample import StreamResampler
 from engine.codec.beside import DecodeThread
 from engine.codec.encodec import Encodec, EncodecConfig
@@ -99,7 +99,7 @@ def test_a_fault_in_decoding_is_raised_where_the_sound_is_asked_for(codec, threa
 def test_pieces_of_an_offline_stream_come_whole_and_in_order(codec):
     codes = random_codes(30)
     given = [codes[None, :, begin : begin + 8] for begin in range(0, 30, 8)]
-    pieces = list(heard_as_made(codec, iter(given), "cpu"))
+    pieces = list(decoded_as_made(codec, iter(given), "cpu"))
     assert torch.equal(torch.cat([each for _, each in pieces], dim=-1), codes[None])
     torch.testing.assert_close(
         torch.cat([audio for audio, _ in pieces], dim=-1), codec.decode(codes[None]), atol=1e-5, rtol=0
@@ -112,7 +112,7 @@ def test_a_fault_in_making_ends_an_offline_stream_with_it(codec):
         raise RuntimeError("no more")
 
     with pytest.raises(RuntimeError, match="no more"):
-        list(heard_as_made(codec, frames(), "cpu"))
+        list(decoded_as_made(codec, frames(), "cpu"))
     assert not [each for each in threading.enumerate() if each.name.startswith("segue-codec")]
 
 

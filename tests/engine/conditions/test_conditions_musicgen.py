@@ -91,7 +91,7 @@ def test_chroma_of_melodies_in_a_batch(golden, golden_models, exact):
 @pytest.mark.parametrize("exact", [False, True])
 @pytest.mark.parametrize("call", range(4))
 def test_chroma_of_later_windows(golden, golden_models, call, exact):
-    """Long pieces hear the melody round and round, each window from its own offset."""
+    """Long pieces follow the melody round and round, each window from its own offset."""
     case, data = load(golden, "melody", "gen_long_melody")
     loaded = golden_models["audiocraft/melody"]
     offset_frames = call * round(case["params"]["extend_stride"] * 50)
@@ -162,7 +162,7 @@ def test_without_a_separator_the_mix_is_heard(golden_models):
     assert melody.one_hot([Ask(melody=Reference(tone, whole=True))], 0)[0, 2:12].argmax(-1).eq(9).all()
 
 
-class Counting:
+class CountingSeparator:
     """A separator that gives back the mix as its voice, and keeps the lengths of what it was given."""
 
     def __init__(self) -> None:
@@ -179,7 +179,7 @@ def with_separator(golden_models, separator) -> MelodyConditioner:
 
 
 def test_a_region_is_separated_once_whatever_windows_hear_of_it(golden_models):
-    counting = Counting()
+    counting = CountingSeparator()
     melody = with_separator(golden_models, counting)
     region = torch.randn(1, 32000 * 2, generator=torch.Generator().manual_seed(1))
     for offset in (0, 77, 500):
@@ -190,7 +190,7 @@ def test_a_region_is_separated_once_whatever_windows_hear_of_it(golden_models):
 
 
 def test_long_music_is_separated_only_as_far_as_it_is_heard(golden_models):
-    counting = Counting()
+    counting = CountingSeparator()
     melody = with_separator(golden_models, counting)
     song = torch.zeros(1, 32000 * 61)
     melody.one_hot([Ask(melody=Reference(song, whole=True))], 0)
@@ -207,5 +207,5 @@ def test_vocals_and_other_are_what_is_heard(golden, golden_models):
     assert ask.melody is not None
     before, after = (torch.from_numpy(data[f"sep_{name}_32k_first4000"])[0] for name in ("input", "mix"))
     torch.testing.assert_close(ask.melody.audio[:, :4000], before, atol=1e-5, rtol=0)
-    heard = without_drums_and_bass(ask.melody.audio, 32000, loaded.conditioner.melody.separator)
-    torch.testing.assert_close(heard[:, :4000], after, atol=2e-5, rtol=0)
+    separated = without_drums_and_bass(ask.melody.audio, 32000, loaded.conditioner.melody.separator)
+    torch.testing.assert_close(separated[:, :4000], after, atol=2e-5, rtol=0)

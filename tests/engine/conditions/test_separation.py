@@ -107,7 +107,7 @@ def test_other_lists_of_models_are_refused(network, tmp_path, models):
 
 
 def test_a_melody_through_the_real_network(golden_models: dict[str, LoadedModel], network):
-    """The whole way of a region: separated once, by any thread, then heard by every window."""
+    """The whole way of a region: separated once, by any thread, then used by every window."""
     own = golden_models["audiocraft/melody"].conditioner.melody
     separator = DemucsSeparator(network, CPU)
     melody = MelodyConditioner(own.chroma, own.projection, own.n_frames, 32000, separator, own.window_samples)
@@ -116,9 +116,9 @@ def test_a_melody_through_the_real_network(golden_models: dict[str, LoadedModel]
     prepared.start()
     prepared.join()
     melody.separator = None  # nothing is left to be separated
-    heard = [melody._kept(region.audio), melody._kept(region.audio.clone())]
-    assert heard[0] is heard[1]
-    assert heard[0].shape == (1, 24000)
+    separated = [melody._kept(region.audio), melody._kept(region.audio.clone())]
+    assert separated[0] is separated[1]
+    assert separated[0].shape == (1, 24000)
     melody.separator = separator
     vectors = melody([Ask(melody=region), Ask()], 40)
     assert vectors.shape[:2] == (2, own.n_frames)

@@ -1,4 +1,4 @@
-"""Style: the network and its vectors against the reference, which excerpt is heard, what asks do not change."""
+"""Style: the network and its vectors against the reference, which excerpt is used, what asks do not change."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from engine.core.guidance import Guidance
 from engine.core.sampling import Sampling
 from engine.errors import AudioError, UnsupportedError
 from engine.lm import Conditions
-from engine.model import Ask, HeardExcerpt, LoadedModel, Reference, StyleExcerpt
+from engine.model import Ask, ExcerptRange, LoadedModel, Reference, StyleExcerpt
 from engine.stream import StreamSettings, TokenStream, WindowSize
 from engine.stream.snapshot import keep, resume
 
@@ -134,26 +134,26 @@ def test_excerpts_of_later_windows(golden, style, signals, window):
     [ask] = asks_of(case, data, signals, exact=False, whole=False)
     stride = round(case["params"]["extend_stride"] * 50)
     ask = replace(ask, excerpt=replace(ask.excerpt, stride_frames=stride))
-    [heard] = style.excerpts([ask], window * stride)
-    assert heard == HeardExcerpt(int(data["style_excerpt_starts"][window, 0]), 48000)
+    [excerpt] = style.excerpts([ask], window * stride)
+    assert excerpt == ExcerptRange(int(data["style_excerpt_starts"][window, 0]), 48000)
     audio = signals["melody_a_44k_stereo"][0]
     extended = audio[(torch.arange(250 * 640) + window * stride * 640) % len(audio)]
-    cut = extended[heard.start_samples : heard.start_samples + heard.count_samples]
+    cut = extended[excerpt.start_samples : excerpt.start_samples + excerpt.count_samples]
     alone = Ask(style=Reference(cut[None], whole=True), excerpt=StyleExcerpt(1.5, start_samples=(0,)))
     assert torch.equal(style([ask], window * stride), style([alone], 0))
 
 
 def test_a_drawn_excerpt_lies_inside_and_is_drawn_anew_per_stretch(style):
     reference = Reference(torch.randn(1, 200_000, generator=torch.Generator().manual_seed(2)), whole=True)
-    heard = {}
+    excerpt = {}
     for seed in range(20):
         ask = Ask(style=reference, seed=seed)
         for offset in (0, 149, 150, 300):
-            [heard[seed, offset]] = style.excerpts([ask], offset)
-            assert style.excerpts([ask], offset) == [heard[seed, offset]]
-            assert 0 <= heard[seed, offset].start_samples <= 200_000 - 96_000
-    assert all(heard[seed, 0] == heard[seed, 149] != heard[seed, 150] for seed in range(20))
-    starts = [heard[seed, 0].start_samples for seed in range(20)]
+            [excerpt[seed, offset]] = style.excerpts([ask], offset)
+            assert style.excerpts([ask], offset) == [excerpt[seed, offset]]
+            assert 0 <= excerpt[seed, offset].start_samples <= 200_000 - 96_000
+    assert all(excerpt[seed, 0] == excerpt[seed, 149] != excerpt[seed, 150] for seed in range(20))
+    starts = [excerpt[seed, 0].start_samples for seed in range(20)]
     assert len(set(starts)) == 20
     assert min(starts) < 30_000 < 74_000 < max(starts)
 
@@ -164,7 +164,7 @@ def test_short_references_are_read_round_and_round(style):
     short = style([Ask(style=Reference(audio, whole=True), excerpt=excerpt)], 0)
     looped = style([Ask(style=Reference(audio.repeat(1, 3), whole=True), excerpt=excerpt)], 0)
     assert torch.equal(short, looped)
-    assert style.excerpts([Ask(style=Reference(audio, whole=True))], 0) == [HeardExcerpt(0, 96_000)]
+    assert style.excerpts([Ask(style=Reference(audio, whole=True))], 0) == [ExcerptRange(0, 96_000)]
     with pytest.raises(AudioError, match=r"40000 samples long, must be 96000"):
         style([Ask(style=Reference(audio, whole=True), excerpt=excerpt, exact=True)], 0)
 
@@ -177,8 +177,8 @@ def test_asks_do_not_change_one_another(model):
         Ask("slow ambient drone with warm analog pads and choir", style=Reference(long, whole=True), seed=2),
     ]
     alone = [model.conditioner([ask], Guidance(), 0, 50)[0][0] for ask in asks]
-    heard = model.conditioner.excerpts(asks, 0)
-    assert heard == [model.conditioner.excerpts([ask], 0)[0] for ask in asks]
+    excerpt = model.conditioner.excerpts(asks, 0)
+    assert excerpt == [model.conditioner.excerpts([ask], 0)[0] for ask in asks]
     assert alone[0].prefix.shape[1] < alone[1].prefix.shape[1]
     together = [answer[0].prefix for answer in model.conditioner(asks, Guidance(), 0, 50)]
     assert torch.equal(together[0][:, : alone[0].prefix.shape[1]], alone[0].prefix)
@@ -267,7 +267,7 @@ def test_a_stream_hears_the_same_excerpts_however_it_is_cut(model):
     """Three windows, each with its own drawn excerpt: in one go, in pieces, and resumed from a snapshot."""
     wav = Reference(torch.randn(1, 200_000, generator=torch.Generator().manual_seed(8)), whole=True)
     ask = Ask("sad jazz", style=wav, excerpt=StyleExcerpt(1.5), seed=11)
-    asked: list[HeardExcerpt | None] = []
+    asked: list[ExcerptRange | None] = []
 
     def conditions(offset_frames: int, window_frames: int) -> tuple[Conditions, ...]:
         asked.extend(model.conditioner.excerpts([ask], offset_frames))

@@ -42,7 +42,7 @@ def verdicts(audio: np.ndarray, codes: np.ndarray, chunk: int = 3200, bpm: float
     guard, found = Guard(RATE, 4, bpm), []
     for at in range(0, len(audio), chunk):
         end = min(at + chunk, len(audio))
-        verdict = guard.hear(audio[at:end], codes[:, at // FRAME : end // FRAME])
+        verdict = guard.add(audio[at:end], codes[:, at // FRAME : end // FRAME])
         while verdict is not None:
             found.append(verdict)
             guard.pardon(verdict)
@@ -139,7 +139,7 @@ def test_what_is_heard_does_not_depend_on_the_cut():
         chooser, guard, found, at = random.Random(seed), Guard(RATE, 4, BPM), [], 0
         while at < len(audio):
             end = min(len(audio), at + FRAME * chooser.randrange(1, 30))
-            verdict = guard.hear(audio[at:end], codes[:, at // FRAME : end // FRAME])
+            verdict = guard.add(audio[at:end], codes[:, at // FRAME : end // FRAME])
             while verdict is not None:
                 found.append(verdict)
                 guard.pardon(verdict)
@@ -154,12 +154,12 @@ def test_taken_back_it_hears_as_if_the_rest_had_never_been():
     bad[8 * RATE :] = 0.0
     codes = codes_for(audio)
     guard = Guard(RATE, 4, BPM)
-    verdict = guard.hear(bad[: 11 * RATE], codes[:, : 11 * 50])
+    verdict = guard.add(bad[: 11 * RATE], codes[:, : 11 * 50])
     assert verdict is not None
     cut = verdict.begin_frame
     guard.back_to(cut, bad[: cut * FRAME])
-    assert guard.heard_frames == cut
-    assert guard.hear(audio[cut * FRAME :], codes[:, cut:]) is None
+    assert guard.checked_frames == cut
+    assert guard.add(audio[cut * FRAME :], codes[:, cut:]) is None
 
 
 def test_it_knows_the_music_before_the_stream():
@@ -167,20 +167,20 @@ def test_it_knows_the_music_before_the_stream():
     guard = Guard(RATE, 4, BPM)
     guard.begin(before, codes)
     silent = np.zeros(2 * RATE, np.float32)
-    verdict = guard.hear(silent, codes[:, :100])
+    verdict = guard.add(silent, codes[:, :100])
     assert verdict is not None
     assert verdict.what == SILENCE
     assert -15 <= verdict.begin_frame <= 0
 
 
 def test_a_loop_that_was_given_and_goes_on_a_while_is_no_fault():
-    """A drum loop is one: only its own music can be stuck, and that is told when it is."""
+    """A drum loop is one: only its own music can be stuck, and that is reported when it is."""
     bar = music(2.0)
     looped, codes = np.tile(bar, 12), np.tile(codes_for(bar), 12)
     guard = Guard(RATE, 4, BPM)
     guard.begin(looped[: 8 * RATE], codes[:, :400])
-    assert guard.hear(looped[8 * RATE : 13 * RATE], codes[:, 400:650]) is None
-    verdict = guard.hear(looped[13 * RATE :], codes[:, 650:])
+    assert guard.add(looped[8 * RATE : 13 * RATE], codes[:, 400:650]) is None
+    verdict = guard.add(looped[13 * RATE :], codes[:, 650:])
     assert verdict is not None
     assert verdict.what == LOOP
     assert verdict.begin_frame >= 0

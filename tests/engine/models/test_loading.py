@@ -123,9 +123,9 @@ def test_other_precisions_are_refused(made: Path) -> None:
 
 
 def test_progress_is_told_in_bytes(made: Path) -> None:
-    heard: list[tuple[str, float, float]] = []
-    model = load_model("pickled", on_progress=lambda *what: heard.append(what))
-    reading = [(done, total) for stage, done, total in heard if stage == "reading"]
+    reports: list[tuple[str, float, float]] = []
+    model = load_model("pickled", on_progress=lambda *what: reports.append(what))
+    reading = [(done, total) for stage, done, total in reports if stage == "reading"]
     assert [done for done, _ in reading] == sorted(done for done, _ in reading)
     assert reading[-1][0] == reading[-1][1] > sum(tensor.nbytes for tensor in weights(model).values())
 
@@ -172,9 +172,9 @@ def test_memory_stays_near_the_weights(made: Path, tmp_path: Path) -> None:
         "    del model, weights"
     )
     command = [sys.executable, "-c", code, str(made / "pickled"), str(tmp_path / "pickled"), str(tmp_path / "whole")]
-    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert told.returncode == 0, told.stderr
-    for line in told.stdout.splitlines():
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    for line in ended.stdout.splitlines():
         size, grown = map(int, line.split())
         assert size > 130e6
         assert grown < 1.3 * size

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from lane_rig import BLOCK, RATE, HandClock, Host, Told, make_model
+from lane_rig import BLOCK, RATE, HandClock, RecordedEvents, RigHost, make_model
 
 from bridge.control.arguments import At
 from engine.serve.lane.commands import Command
@@ -16,7 +16,7 @@ from engine.stream.window import Window
 TURN_SECONDS = 0.005  # length of an idle turn
 
 
-class Sounded(Told):
+class Sounded(RecordedEvents):
     """Records when the host plays the beat on which each command is heard."""
 
     def __init__(self, host: BusyHost) -> None:
@@ -30,7 +30,7 @@ class Sounded(Told):
         host.sounded.setdefault(id, host.began + samples / RATE)
 
 
-class BusyHost(Host):
+class BusyHost(RigHost):
     """`ratio` seconds of music are made in a second; the prefill of a window's 300 frames takes `read_seconds`.
 
     Another program has the CPU for `pause_seconds` in each second of that work.
@@ -106,7 +106,7 @@ class BusyHost(Host):
             arrived_seconds=self.clock.seconds,
         )  # fmt: skip
         if at == "now":
-            self.lane.tell(command)
+            self.lane.submit(command)
         else:
             self.lane.controller.change(command)
 

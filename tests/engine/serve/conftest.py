@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from lane_rig import Host
+from lane_rig import RigHost
 
 
 @pytest.fixture
-def host() -> Iterator[Host]:
-    made = Host()
+def host() -> Iterator[RigHost]:
+    made = RigHost()
     made.publish()
     yield made
     made.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 import torch
-from lane_rig import RATE, HandClock, Host
+from lane_rig import RATE, HandClock, RigHost
 
 from bridge.time.course import Course
 from bridge.time.transport import Transport
@@ -56,7 +56,7 @@ def tempo_model() -> LoadedModel:
 
 
 @dataclass
-class Heard:
+class BeatErrors:
     """What was heard: host seconds, error in ms, and the number of plan revisions."""
 
     seconds: list[float] = field(default_factory=list)
@@ -68,20 +68,20 @@ class Heard:
         return max(abs(off) for at, off in zip(self.seconds, self.off_ms, strict=True) if begin <= at < end)
 
 
-class GridHost(Host):
+class GridHost(RigHost):
     """A host with a known tempo map, whose clock counts the samples it played."""
 
     def __init__(self, course: Course, turn_blocks: int = 1) -> None:
         super().__init__(GenerateLoop(tempo_model(), HandClock()))  # the machine's speed has no part in it
         self.course, self.turn_blocks = course, turn_blocks
         self.transport = Transport(False, 0, course.grid_at(0), course.loop_beats)
-        self.lane.update(lambda told: told.with_value("guard", 0.0))  # it would detect faults in noise
+        self.lane.update(lambda settings: settings.with_value("guard", 0.0))  # it would detect faults in noise
         for _ in range(8):
             self.lane.controller.timing.ready_after(0.2)
-        self.heard = Heard()
+        self.heard = BeatErrors()
         self.plan_revisions = 0
 
-    def play_map(self, seconds: float) -> Heard:
+    def play_map(self, seconds: float) -> BeatErrors:
         """Play on along the map; the host sends only the tangent in each block."""
         before, end = self.lane.ring.plan.plan_revision, self.clock.seconds + seconds
         sound, number = torch.zeros(BLOCK, 2).numpy(), 0
@@ -95,13 +95,13 @@ class GridHost(Host):
             self.publish()
             if number % self.turn_blocks == 0:
                 self.settle()
-            self._hear(position, sound[: min(BLOCK, left)])
+            self._measure(position, sound[: min(BLOCK, left)])
             self._go(position, min(BLOCK, left))
             number += 1
         self.plan_revisions += self.lane.ring.plan.plan_revision - before
         return self.heard
 
-    def _hear(self, position: int, sound) -> None:
+    def _measure(self, position: int, sound) -> None:
         renderer = self.lane.controller.renderer
         begin, end = self.reader.read(position, sound, self.transport.seek_id)
         if renderer is None or not renderer.placement.start_samples <= position < renderer.placement.end_samples:
@@ -135,14 +135,14 @@ class GridHost(Host):
         self.transport = replace(self.transport, playing=True)
 
 
-def told_against_beat_map(renderer) -> float:
+def conditioned_beat_error(renderer) -> float:
     """The largest difference in beats between the open window's conditioning and the beat map."""
     window, stream = renderer.stream.window, renderer.stream
     frames = window.conditions[0].frames[0]
-    told = torch.atan2(frames[:, 0], frames[:, 1]) / (2 * torch.pi) % 1.0
+    given = torch.atan2(frames[:, 0], frames[:, 1]) / (2 * torch.pi) % 1.0
     grid = renderer.output.beat_map.model_grid(
         renderer.prompt_frames, stream.window_offset, len(frames), renderer.output.loop
     )
     want = beats_on(grid, stream.window_offset, len(frames)).from_bar % 1.0
-    off = (told - want + 0.5) % 1.0 - 0.5
+    off = (given - want + 0.5) % 1.0 - 0.5
     return float(off.abs().max())

@@ -80,7 +80,7 @@ class HandRing(RingWriter):
         return None if said is None else (said[0], self.clock.now_seconds())
 
 
-class Told:
+class RecordedEvents:
     """The events of lanes in order, without the lane: a list for each of the `LaneEvents`."""
 
     def __init__(self) -> None:
@@ -114,22 +114,22 @@ class Told:
     def blocks_late(self, lane, blocks) -> None:
         self.late.append(blocks)
 
-    def time_told(self, lane, *what) -> None:
+    def time_set(self, lane, *what) -> None:
         self.times.append(what)
 
 
-class Host:
+class RigHost:
     """A host of one lane: its timeline is advanced by hand, and it reads the ring."""
 
-    def __init__(self, generate_loop: GenerateLoop | None = None, told: Told | None = None) -> None:
+    def __init__(self, generate_loop: GenerateLoop | None = None, events: RecordedEvents | None = None) -> None:
         torch.set_num_threads(1)
         self.generate_loop = generate_loop or GenerateLoop(make_model(), HandClock())
         self.clock = self.generate_loop.clock  # advanced by the samples played
-        self.told = told or Told()
+        self.events = events or RecordedEvents()
         number = next(_numbers) % 64
         ring = HandRing.create(number, RATE, 2, seconds=12)
         ring.clock = self.clock
-        self.lane = Lane(number, Client("127.0.0.1", 5000), ring, {"cfg": 3.0}, self.told, self.clock)
+        self.lane = Lane(number, Client("127.0.0.1", 5000), ring, {"cfg": 3.0}, self.events, self.clock)
         self.generate_loop.open(self.lane)
         self.reader = RingReader.attach(ring.name)
         self.transport = Transport(False, 0, Grid(RATE, 120.0))
@@ -143,8 +143,8 @@ class Host:
         self.reader.publish(self.transport, self.transport.seek_id, BLOCK)
 
     def play(self, at=NOW, bars: int = 0, past: bool = False) -> None:
-        told, command = self.answers.append, Command(at, past=past, arrived_seconds=self.clock.now_seconds())
-        self.lane.controller.play(at, bars, lambda *a: told(a), told, command)
+        answer, command = self.answers.append, Command(at, past=past, arrived_seconds=self.clock.now_seconds())
+        self.lane.controller.play(at, bars, lambda *a: answer(a), answer, command)
 
     def settle(self) -> None:
         """Run the engine until no lane wants frames."""
@@ -154,7 +154,7 @@ class Host:
                 return
         raise AssertionError("the engine never rests")
 
-    def listen(self, n_samples: int) -> np.ndarray:
+    def render(self, n_samples: int) -> np.ndarray:
         """Play on; NaN where no audio was ready."""
         sound = np.full((n_samples, 2), np.nan, np.float32)
         for start in range(0, n_samples, BLOCK):
@@ -173,16 +173,16 @@ class Host:
         self.transport = Transport(True, now.position_samples, now.grid, loop_beats, now.seek_id)
         self.publish()
 
-    def listen_looped(self, passes: int) -> list[np.ndarray]:
+    def render_looped(self, passes: int) -> list[np.ndarray]:
         """Play whole passes of the loop, each from its start to its end; NaN where no audio was ready."""
         grid, sounds = self.transport.grid, []
         begin, end = (grid.sample_at(beats) for beats in self.transport.loop_beats)
         for _ in range(passes):
-            sounds.append(self.listen(end - self.transport.position_samples))
+            sounds.append(self.render(end - self.transport.position_samples))
             self.transport = Transport(True, begin, grid, self.transport.loop_beats, self.transport.seek_id + 1)
             self.publish()
         return sounds
 
     @property
     def states(self) -> list[str]:
-        return [state for state, _, _ in self.told.states]
+        return [state for state, _, _ in self.events.states]

@@ -36,7 +36,7 @@ def onnx_executor(executor) -> Executor:
     return OnnxExecutor(executor.lm, bits=None)
 
 
-class Told:
+class Frames:
     """Conditions of random frames, which may be told otherwise from a frame on."""
 
     def __init__(self, seed: int = 1) -> None:
@@ -61,7 +61,7 @@ def drawn(prepared: bool) -> StreamSettings:
 @pytest.mark.parametrize("which", ["executor", "onnx_executor"])
 def test_going_back_inside_a_window_is_as_if_never_gone_on(which, request):
     executor = request.getfixturevalue(which)
-    one, other = (TokenStream.begin(executor, Told(), None, greedy()) for _ in range(2))
+    one, other = (TokenStream.begin(executor, Frames(), None, greedy()) for _ in range(2))
     straight = one.advance(150)
     other.advance(120)
     assert other.again_from(90)
@@ -76,21 +76,21 @@ def test_going_back_inside_a_window_is_as_if_never_gone_on(which, request):
 def test_frames_that_are_still_to_come_hear_the_tempo_anew(which, request):
     """What is told in the middle of a window is heard from the first frame that no step has read."""
     executor = request.getfixturevalue(which)
-    told, whole = Told(1), Told(1)
-    stream = TokenStream.begin(executor, told, None, greedy())
+    conditions, whole = Frames(1), Frames(1)
+    stream = TokenStream.begin(executor, conditions, None, greedy())
     stream.advance(80)
     free = stream.free_frame
     assert free >= 80
-    told.frames[:, free:] = whole.frames[:, free:] = Told(9).frames[:, free:]
-    stream.retime(told.renew)
+    conditions.frames[:, free:] = whole.frames[:, free:] = Frames(9).frames[:, free:]
+    stream.retime(conditions.renew)
     want = TokenStream.begin(executor, whole, None, greedy()).advance(300)
     assert torch.equal(torch.cat([stream.codes(0, 80), stream.advance(220)], dim=1), want)
-    before = TokenStream.begin(executor, Told(1), None, greedy()).advance(300)
+    before = TokenStream.begin(executor, Frames(1), None, greedy()).advance(300)
     assert not torch.equal(before[:, 80:], want[:, 80:])
 
 
 def test_what_cannot_be_gone_back_to_is_told(executor):
-    stream = TokenStream.begin(executor, Told(), None, greedy())
+    stream = TokenStream.begin(executor, Frames(), None, greedy())
     assert not stream.again_from(0)
     stream.advance(100)
     for frames in (10, 101):  # too little to go on from; not made yet
@@ -103,11 +103,15 @@ def test_what_cannot_be_gone_back_to_is_told(executor):
 
 
 def test_windows_that_get_ready_beforehand_are_the_same(executor):
-    plain, ready = (TokenStream.begin(executor, Told(), None, drawn(prepared), seed=3) for prepared in (False, True))
+    plain, ready = (TokenStream.begin(executor, Frames(), None, drawn(prepared), seed=3) for prepared in (False, True))
     whole = plain.advance(400)
     assert torch.equal(ready.advance(400), whole)
     for seed in range(2):
-        chooser, cut, parts = random.Random(seed), TokenStream.begin(executor, Told(), None, drawn(True), seed=3), []
+        chooser, cut, parts = (
+            random.Random(seed),
+            TokenStream.begin(executor, Frames(), None, drawn(True), seed=3),
+            [],
+        )
         while not cut.finished:
             parts.append(cut.advance(chooser.randrange(1, 60)))
         assert torch.equal(torch.cat(parts, dim=1), whole)
@@ -123,7 +127,7 @@ def test_no_roll_reads_more_than_a_piece_at_once(executor, monkeypatch):
         return prefill(tokens, *rest)
 
     monkeypatch.setattr(executor, "prefill", counted)
-    stream = TokenStream.begin(executor, Told(), None, replace(greedy(True), total_frames=None))
+    stream = TokenStream.begin(executor, Frames(), None, replace(greedy(True), total_frames=None))
     per_hop = []
     for _ in range(60):
         lengths.clear()
@@ -134,16 +138,16 @@ def test_no_roll_reads_more_than_a_piece_at_once(executor, monkeypatch):
 
 
 def test_a_window_that_gets_ready_follows_what_is_gone_back_on_and_told_anew(executor):
-    told = Told(1)
-    stream = TokenStream.begin(executor, told, None, greedy(True))
+    conditions = Frames(1)
+    stream = TokenStream.begin(executor, conditions, None, greedy(True))
     stream.advance(150)
     assert stream.coming is not None
     assert stream.coming.read_frames > 0
     assert stream.again_from(140)
     free = stream.free_frame
-    told.frames[:, free:] = Told(7).frames[:, free:]
-    stream.retime(told.renew)
-    want = TokenStream.begin(executor, told, stream.codes(), greedy())  # what was kept is a prompt
+    conditions.frames[:, free:] = Frames(7).frames[:, free:]
+    stream.retime(conditions.renew)
+    want = TokenStream.begin(executor, conditions, stream.codes(), greedy())  # what was kept is a prompt
     assert torch.equal(stream.advance(200), want.advance(200))
 
 
@@ -151,7 +155,7 @@ def test_a_window_that_gets_ready_follows_what_is_gone_back_on_and_told_anew(exe
 def test_a_window_that_gets_ready_keeps_what_it_has_read_of_the_frames_that_stay(which, request, monkeypatch):
     """Each time the stream goes back a little, only the pieces beyond that place are read again."""
     executor = request.getfixturevalue(which)
-    stream = TokenStream.begin(executor, Told(1), None, greedy(True))
+    stream = TokenStream.begin(executor, Frames(1), None, greedy(True))
     stream.advance(150)
     coming, read = stream.coming, []
     assert coming is not None
@@ -165,17 +169,17 @@ def test_a_window_that_gets_ready_keeps_what_it_has_read_of_the_frames_that_stay
     assert read == []
     assert stream.again_from(115)  # the piece from 70 to 120 is not all of it any more
     assert coming.read_frames == 0
-    want = TokenStream.begin(executor, Told(1), None, greedy()).advance(400)
+    want = TokenStream.begin(executor, Frames(1), None, greedy()).advance(400)
     assert torch.equal(torch.cat([stream.codes(), stream.advance(285)], dim=1), want)
 
 
 def test_what_follows_is_drawn_otherwise_in_the_same_window(executor):
-    stream = TokenStream.begin(executor, Told(1), None, drawn(True), seed=3)
+    stream = TokenStream.begin(executor, Frames(1), None, drawn(True), seed=3)
     stream.advance(120)
     window, colder = stream.window, replace(drawn(True), sampling=Sampling(use_sampling=False))
     assert stream.again_from(100, colder)
     assert stream.window is window
-    want = TokenStream.begin(executor, Told(1), stream.codes(), greedy())  # what was kept is a prompt
+    want = TokenStream.begin(executor, Frames(1), stream.codes(), greedy())  # what was kept is a prompt
     assert torch.equal(stream.advance(60), want.advance(60))
     other = replace(colder, guidance=Guidance(two_step=True))
     assert not stream.again_from(140, other)  # it has other rows
@@ -186,14 +190,14 @@ def test_what_follows_is_drawn_otherwise_in_the_same_window(executor):
 
 
 def test_a_fork_leaves_the_window_that_gets_ready_alone(executor):
-    stream = TokenStream.begin(executor, Told(), None, greedy(True))
+    stream = TokenStream.begin(executor, Frames(), None, greedy(True))
     stream.advance(150)
     other = fork(stream, 5)
     assert torch.equal(other.advance(100), stream.advance(100))  # greedy: the dice do not matter
 
 
 def test_an_end_that_moves_a_little_needs_no_new_window(executor):
-    stream = TokenStream.begin(executor, Told(), None, replace(greedy(total=100), spare_frames=25))
+    stream = TokenStream.begin(executor, Frames(), None, replace(greedy(total=100), spare_frames=25))
     stream.advance(90)
     window = stream.window
     stream.with_total(120)

@@ -40,7 +40,7 @@ from plugin_host.client.udp_connection import Event
 FORM_FIELDS = ("samples", "channels", "rate_hz")
 
 
-class Band:
+class StubEngine:
     """The engine's side of the wire: lanes that only remember, regions that are really read."""
 
     def __init__(self) -> None:
@@ -211,15 +211,15 @@ class Line:
 
 
 @pytest.fixture
-def band() -> Iterator[tuple[Band, Endpoint]]:
-    players = Band()
+def band() -> Iterator[tuple[StubEngine, Endpoint]]:
+    players = StubEngine()
     with Endpoint(0, players.handlers, engine="test 1") as endpoint:
         yield players, endpoint
     players.pool.shutdown()
 
 
 @pytest.fixture
-def client(band: tuple[Band, Endpoint]) -> Iterator[EngineClient]:
+def client(band: tuple[StubEngine, Endpoint]) -> Iterator[EngineClient]:
     with EngineClient(band[1].port, slow_timeout_seconds=10.0, timeout_seconds=10.0) as opened:
         yield opened
 
@@ -237,7 +237,7 @@ REPLIES = {
     replies.LoadReply: messages.MODEL_LOAD,
     replies.Stats: messages.STATS,
     replies.OpenLane: messages.LANE_OPEN,
-    replies.Parameter: messages.LANE_GET,
+    replies.ParameterReply: messages.LANE_GET,
     replies.Set: messages.LANE_SET,
     replies.PresetReply: messages.LANE_PRESET,
     replies.PlacedReply: messages.LANE_PROMPT,
@@ -248,7 +248,7 @@ REPLIES = {
     replies.LaneStats: messages.LANE_STATS,
     replies.Tap: messages.TAP,
     replies.Understood: messages.REGION_FILE,
-    replies.Listened: messages.REGION_LISTEN,
+    replies.FoundTempo: messages.REGION_LISTEN,
 }
 
 
@@ -259,17 +259,17 @@ def test_replies_have_the_columns_of_the_table(kind: type) -> None:
     assert list(get_type_hints(kind)) == [column.name for column in REPLIES[kind].reply]
 
 
-def test_every_call(band: tuple[Band, Endpoint], client: EngineClient) -> None:
+def test_every_call(band: tuple[StubEngine, Endpoint], client: EngineClient) -> None:
     players, _ = band
     assert client.ping() >= 0
     client.sync()
     assert client.status() == replies.Status("ready", "embedded", "cpu", 1, 8, "")
     assert client.model().abilities.split() == ["text", "melody", "tempo"]
     assert client.models().here.split() == ["embedded", "small"]
-    told: list[tuple[int, int, str]] = []
-    loaded = client.load_model("small", "cuda", "float16", on_progress=lambda *step: told.append(step))
+    answer: list[tuple[int, int, str]] = []
+    loaded = client.load_model("small", "cuda", "float16", on_progress=lambda *step: answer.append(step))
     assert loaded == replies.LoadReply("small", 1.5, "float16")
-    assert told == [(500, 1000, "reading 1 of 2 MB")]
+    assert answer == [(500, 1000, "reading 1 of 2 MB")]
     client.cancel_load()
     assert client.unload_model() == 120.5
     assert client.stats().realtime_ratio == 3.5
@@ -358,13 +358,13 @@ def test_a_secret_is_told() -> None:
             assert client.ping() >= 0
 
 
-def test_events_arrive(band: tuple[Band, Endpoint]) -> None:
-    heard: list[Event] = []
+def test_events_arrive(band: tuple[StubEngine, Endpoint]) -> None:
+    events: list[Event] = []
     two = threading.Event()
 
     def on_event(event: Event) -> None:
-        heard.append(event)
-        if len(heard) == 1:
+        events.append(event)
+        if len(events) == 1:
             raise RuntimeError("a fault of the listener")
         two.set()
 
@@ -372,11 +372,11 @@ def test_events_arrive(band: tuple[Band, Endpoint]) -> None:
         band[1].notify(messages.EVENT_LANE, 2, "playing", 4.0, "")
         band[1].notify(messages.EVENT_ENGINE, "stopping", "bye")
         assert two.wait(10)
-    assert heard[0] == Event(messages.EVENT_LANE, {"lane": 2, "state": "playing", "beats": 4.0, "text": ""})
-    assert heard[1].message is messages.EVENT_ENGINE
+    assert events[0] == Event(messages.EVENT_LANE, {"lane": 2, "state": "playing", "beats": 4.0, "text": ""})
+    assert events[1].message is messages.EVENT_ENGINE
 
 
-def test_a_command_that_is_heard_is_told_to_who_waits_for_it(band: tuple[Band, Endpoint]) -> None:
+def test_a_command_that_is_heard_is_told_to_who_waits_for_it(band: tuple[StubEngine, Endpoint]) -> None:
     players, endpoint = band
     mine: list[replies.CommandHeard] = []
     all_of_them: list[replies.CommandHeard] = []
@@ -398,7 +398,7 @@ def test_a_command_that_is_heard_is_told_to_who_waits_for_it(band: tuple[Band, E
     assert [heard.beats for heard in all_of_them] == [8.0, 16.0, 16.0]
 
 
-def test_leaving_takes_the_client_off_the_list(band: tuple[Band, Endpoint]) -> None:
+def test_leaving_takes_the_client_off_the_list(band: tuple[StubEngine, Endpoint]) -> None:
     with EngineClient(band[1].port, name="reaper"):
         assert [c.name for c in band[1].clients] == ["reaper"]
     assert band[1].clients == []
@@ -421,8 +421,8 @@ def test_slow_answers_are_waited_for_as_long_as_there_is_progress() -> None:
         Endpoint(0, {messages.LANE_OPEN.address: slow}) as endpoint,
         EngineClient(endpoint.port, slow_timeout_seconds=0.5) as client,
     ):
-        told = client.call(messages.LANE_OPEN, 0, on_progress=lambda *p: seen.append(p))
-    assert told == (0, "ring")
+        answer = client.call(messages.LANE_OPEN, 0, on_progress=lambda *p: seen.append(p))
+    assert answer == (0, "ring")
     assert seen[-1] == (5, 6, "loading")
 
 
@@ -463,12 +463,12 @@ def test_another_engine_on_the_same_port_is_noticed() -> None:
 # -- regions ------------------------------------------------------------------------------------------
 
 
-def test_a_region_by_path(band: tuple[Band, Endpoint], client: EngineClient, tmp_path: Path, monkeypatch) -> None:
+def test_a_region_by_path(band: tuple[StubEngine, Endpoint], client: EngineClient, tmp_path: Path, monkeypatch) -> None:
     soundfile.write(tmp_path / "riff.wav", music(2.0), 16000)
     monkeypatch.chdir(tmp_path)
     seen: list[tuple[int, int, str]] = []
-    told = client.region_file(1, "continue", "riff.wav", 120, 8, on_progress=lambda *p: seen.append(p))
-    assert told == replies.Understood(2.0, 2, 16000, 1.0, "", 4.0, 0)
+    answer = client.region_file(1, "continue", "riff.wav", 120, 8, on_progress=lambda *p: seen.append(p))
+    assert answer == replies.Understood(2.0, 2, 16000, 1.0, "", 4.0, 0)
     assert band[0].regions[1, "continue"].start_beats == 8
     assert seen == [(1, 2, "reading")]
     with pytest.raises(RegionMissing):
@@ -476,27 +476,27 @@ def test_a_region_by_path(band: tuple[Band, Endpoint], client: EngineClient, tmp
 
 
 @pytest.mark.parametrize("encoding", ["s16", "f32"])
-def test_a_region_in_chunks(band: tuple[Band, Endpoint], client: EngineClient, encoding: str) -> None:
+def test_a_region_in_chunks(band: tuple[StubEngine, Endpoint], client: EngineClient, encoding: str) -> None:
     audio = music()
-    told = client.region_audio(0, "melody", audio, 16000, 90.0, 4.0, encoding=encoding)
-    assert told == replies.Understood(1.0, 2, 16000, 0.375, "", 4.0, 0)
+    answer = client.region_audio(0, "melody", audio, 16000, 90.0, 4.0, encoding=encoding)
+    assert answer == replies.Understood(1.0, 2, 16000, 0.375, "", 4.0, 0)
     assert np.abs(band[0].regions[0, "melody"].audio - audio).max() <= (0.6 / 32768 if encoding == "s16" else 0)
     assert band[0].count(messages.REGION_END) == 1
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_a_region_over_a_bad_line(band: tuple[Band, Endpoint], seed: int) -> None:
+def test_a_region_over_a_bad_line(band: tuple[StubEngine, Endpoint], seed: int) -> None:
     players, endpoint = band
     line = Line(endpoint.port, seed, lose=0.15, double=0.1, hold=0.2)
     audio = music(1.5)
     try:
         with EngineClient(line.port, timeout_seconds=20, slow_timeout_seconds=20) as client:
-            told = client.region_audio(0, "style", audio, 16000, 120, 0, encoding="f32")
+            answer = client.region_audio(0, "style", audio, 16000, 120, 0, encoding="f32")
             for number in range(20):
                 assert client.set(0, "seed", number).value == number
     finally:
         line.close()
-    assert told.seconds == 1.5
+    assert answer.seconds == 1.5
     np.testing.assert_array_equal(players.regions[0, "style"].audio, audio)
     assert line.lost > 20
     assert line.doubled > 10
@@ -505,7 +505,7 @@ def test_a_region_over_a_bad_line(band: tuple[Band, Endpoint], seed: int) -> Non
     assert players.count(messages.LANE_SET) == 20  # each once, whatever the line did
 
 
-def test_chunks_that_never_arrive_end_in_an_error(band: tuple[Band, Endpoint]) -> None:
+def test_chunks_that_never_arrive_end_in_an_error(band: tuple[StubEngine, Endpoint]) -> None:
     players, _endpoint = band
     players.handlers[messages.REGION_CHUNK.address] = lambda request: None
     with (

@@ -25,9 +25,9 @@ def test_the_screen_obeys_no_name(encoding: str) -> None:
     screen = Screen(io.TextIOWrapper(memory, encoding, newline="\n"))
     screen.say(f"{EVIL} Grüße {os.fsdecode(bytes([255]))}")
     screen.show(EVIL)
-    told = memory.getvalue().decode(encoding)
-    assert is_plain(told.replace("\n", ""))
-    assert r"riff\x1b]0;owned\x07\u202e" in told
+    text = memory.getvalue().decode(encoding)
+    assert is_plain(text.replace("\n", ""))
+    assert r"riff\x1b]0;owned\x07\u202e" in text
 
 
 def music(peak: float) -> np.ndarray:
@@ -37,13 +37,13 @@ def music(peak: float) -> np.ndarray:
 
 @pytest.mark.parametrize("peak", [0.5, 0.999, 1.0, 1.00001, 2.0, 3.9])
 def test_nothing_that_is_written_is_clipped(tmp_path: Path, peak: float) -> None:
-    audio, told = within_full_scale(music(peak))
+    audio, text = within_full_scale(music(peak))
     save_wav(tmp_path / "demo.wav", audio, 48_000)
     whole, _ = soundfile.read(tmp_path / "demo.wav", dtype="int32")
     assert np.count_nonzero(np.abs(whole >> 8) >= 2**23 - 1) <= 1
-    assert bool(told) == (peak > FULL_SCALE)
+    assert bool(text) == (peak > FULL_SCALE)
     if peak == 2.0:
-        assert "+6.0 dBFS" in told
+        assert "+6.0 dBFS" in text
     np.testing.assert_allclose(audio * max(1.0, peak), music(peak), atol=1e-5)
 
 

@@ -207,7 +207,7 @@ def test_another_tempo_keeps_the_pitch(bpm: float) -> None:
 # -- clocks and host ----------------------------------------------------------------------------------
 
 
-class HandClock(Clock):
+class HandHostClock(Clock):
     """A clock that stands until somebody waits, or moves it."""
 
     seconds = 10.0
@@ -220,7 +220,7 @@ class HandClock(Clock):
 
 
 def test_paced_clock_keeps_the_average_and_counts_what_is_late() -> None:
-    time = HandClock()
+    time = HandHostClock()
     clock = PacedClock(RATE, time)
     for _ in range(100):
         assert clock.wait(480)
@@ -235,7 +235,7 @@ def test_paced_clock_keeps_the_average_and_counts_what_is_late() -> None:
 
 
 def test_offline_clock_waits_for_audio_and_gives_up_once() -> None:
-    time = HandClock()
+    time = HandHostClock()
     clock = OfflineClock(lambda n: time.seconds >= 20.0, patience_seconds=0.02, time=time)
     assert [clock.wait(256), clock.wait(256)] == [False, False]
     assert time.seconds == pytest.approx(10.02, abs=0.002)  # the second did not wait

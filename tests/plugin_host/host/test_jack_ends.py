@@ -113,7 +113,7 @@ for n in range(4):
 )
 
 
-class Server:
+class JackServer:
     """A JACK server of its own name, with a dummy device, that can be ended and started again."""
 
     def __init__(self) -> None:
@@ -141,8 +141,8 @@ class Server:
 
 
 @pytest.fixture
-def server() -> Iterator[Server]:
-    found = Server()
+def server() -> Iterator[JackServer]:
+    found = JackServer()
     found.start()
     yield found
     found.end()
@@ -165,7 +165,7 @@ class Lines:
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
-def test_a_server_that_ends_is_waited_for_and_sigterm_ends_the_wait(server: Server, how: signal.Signals) -> None:
+def test_a_server_that_ends_is_waited_for_and_sigterm_ends_the_wait(server: JackServer, how: signal.Signals) -> None:
     child = subprocess.Popen([sys.executable, "-c", ENDS], stdout=subprocess.PIPE, text=True, env=server.environment)
     try:
         lines = Lines(child)
@@ -186,7 +186,7 @@ def test_a_server_that_ends_is_waited_for_and_sigterm_ends_the_wait(server: Serv
         child.wait()
 
 
-def test_without_jacks_client_the_end_of_the_server_is_said_and_ends_the_host(server: Server) -> None:
+def test_without_jacks_client_the_end_of_the_server_is_said_and_ends_the_host(server: JackServer) -> None:
     child = subprocess.Popen(
         [sys.executable, "-c", WITHOUT_CLIENT], stdout=subprocess.PIPE, text=True, env=server.environment
     )
@@ -201,7 +201,7 @@ def test_without_jacks_client_the_end_of_the_server_is_said_and_ends_the_host(se
         child.wait()
 
 
-def test_sound_and_midi_go_through_one_server_in_one_process(server: Server) -> None:
+def test_sound_and_midi_go_through_one_server_in_one_process(server: JackServer) -> None:
     done = subprocess.run(
         [sys.executable, "-c", TOGETHER], capture_output=True, text=True, env=server.environment, timeout=120
     )

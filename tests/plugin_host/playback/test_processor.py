@@ -31,7 +31,7 @@ RATE = 8000
 FADE = 40  # samples of 5 ms
 
 
-class Rig:
+class ProcessorRig:
     """A processor, a ring as large as a test needs, and a hand that moves the timeline."""
 
     def __init__(self, grid: Grid, lane: int = 930) -> None:
@@ -82,15 +82,15 @@ def steps(out: Audio) -> float:
 
 
 @pytest.fixture(params=[(120.0, Signature(4, 4)), (128.1, Signature(7, 8))], ids=["4/4", "7/8"])
-def rig(request: pytest.FixtureRequest) -> Iterator[Rig]:
-    made = Rig(Grid(RATE, request.param[0], request.param[1]))
+def rig(request: pytest.FixtureRequest) -> Iterator[ProcessorRig]:
+    made = ProcessorRig(Grid(RATE, request.param[0], request.param[1]))
     yield made
     made.close()
 
 
 @pytest.fixture
-def plain() -> Iterator[Rig]:
-    made = Rig(Grid(RATE, 120.0))
+def plain() -> Iterator[ProcessorRig]:
+    made = ProcessorRig(Grid(RATE, 120.0))
     yield made
     made.close()
 
@@ -103,7 +103,7 @@ def test_without_a_ring_all_of_out_is_silence() -> None:
     assert processor.state == BlockState.IDLE
 
 
-def test_phrase_begins_and_ends_to_the_sample(rig: Rig) -> None:
+def test_phrase_begins_and_ends_to_the_sample(rig: ProcessorRig) -> None:
     start, end = rig.grid.bar_start(1), rig.grid.bar_start(4)
     rig.plan(start, end)
     rig.write(start, end + 500)
@@ -118,7 +118,7 @@ def test_phrase_begins_and_ends_to_the_sample(rig: Rig) -> None:
     assert counters.samples == len(out)
 
 
-def test_plan_may_end_within_a_bar(rig: Rig) -> None:
+def test_plan_may_end_within_a_bar(rig: ProcessorRig) -> None:
     end = rig.grid.bar_start(2) + 1234
     rig.plan(0, end)
     rig.write(0, end + 2000)
@@ -129,7 +129,7 @@ def test_plan_may_end_within_a_bar(rig: Rig) -> None:
     assert rig.processor.counters.underruns == 0
 
 
-def test_a_phrase_that_is_over_is_not_held_when_the_next_one_is_late(plain: Rig) -> None:
+def test_a_phrase_that_is_over_is_not_held_when_the_next_one_is_late(plain: ProcessorRig) -> None:
     bar = plain.grid.bar_start
     plain.plan(0, bar(3))
     plain.write(0, bar(3))
@@ -139,7 +139,7 @@ def test_a_phrase_that_is_over_is_not_held_when_the_next_one_is_late(plain: Rig)
     assert plain.processor.state == BlockState.MUTED
 
 
-def test_a_jump_in_the_first_bar_holds_what_was_heard_of_it(plain: Rig) -> None:
+def test_a_jump_in_the_first_bar_holds_what_was_heard_of_it(plain: ProcessorRig) -> None:
     """Beats 1 and 2 were heard and a bit of 3: they are what is held, as 1 and 2 and again as 3 and 4."""
     bar, beat = plain.grid.bar_start, RATE // 2
     plain.plan(0, bar(40))
@@ -157,7 +157,7 @@ def test_a_jump_in_the_first_bar_holds_what_was_heard_of_it(plain: Rig) -> None:
 
 
 @pytest.mark.parametrize("heard", [2000, 2001, 3999, 4000, 7000, 15999])
-def test_a_stall_in_the_first_bar_holds_the_beats_heard(rig: Rig, heard: int) -> None:
+def test_a_stall_in_the_first_bar_holds_the_beats_heard(rig: ProcessorRig, heard: int) -> None:
     """From half a beat on there is no hole: the last 1, 2, 4 .. half beats go on in time, without a click."""
     half = nearest(beats_to_samples(Fraction(1, 2), rig.grid.tempo_bpm, RATE))
     bar = rig.grid.bar_start
@@ -178,7 +178,7 @@ def test_a_stall_in_the_first_bar_holds_the_beats_heard(rig: Rig, heard: int) ->
     assert np.sqrt(np.mean(out[bar(4) : bar(5)] ** 2)) > 0.2
 
 
-def test_underrun_holds_the_last_bar_in_phase_and_rejoins_on_a_bar_line(rig: Rig) -> None:
+def test_underrun_holds_the_last_bar_in_phase_and_rejoins_on_a_bar_line(rig: ProcessorRig) -> None:
     bar = rig.grid.bar_start
     rig.plan(0, bar(12))
     under = bar(3) + 777
@@ -209,7 +209,7 @@ def test_underrun_holds_the_last_bar_in_phase_and_rejoins_on_a_bar_line(rig: Rig
     assert counters.skipped_samples == bar(6) - bar(5) - 400
 
 
-def test_held_bars_are_the_stored_bar_for_ever(plain: Rig) -> None:
+def test_held_bars_are_the_stored_bar_for_ever(plain: ProcessorRig) -> None:
     bar = plain.grid.bar_start
     plain.plan(0, bar(40))
     plain.write(0, bar(2))
@@ -220,7 +220,7 @@ def test_held_bars_are_the_stored_bar_for_ever(plain: Rig) -> None:
     assert np.sqrt(np.mean(out[bar(29) : bar(30)] ** 2)) > 0.3
 
 
-def test_less_than_half_a_beat_heard_fades_and_comes_back_at_once(plain: Rig) -> None:
+def test_less_than_half_a_beat_heard_fades_and_comes_back_at_once(plain: ProcessorRig) -> None:
     """There is nothing to hold: the silence ends as soon as enough is there, not only on a bar line."""
     bar = plain.grid.bar_start
     plain.plan(0, bar(8))
@@ -236,7 +236,7 @@ def test_less_than_half_a_beat_heard_fades_and_comes_back_at_once(plain: Rig) ->
     assert counters.muted_samples == 3100 - 1500
 
 
-def test_sound_that_comes_too_late_for_its_bar_comes_in_where_it_belongs(plain: Rig) -> None:
+def test_sound_that_comes_too_late_for_its_bar_comes_in_where_it_belongs(plain: ProcessorRig) -> None:
     bar = plain.grid.bar_start
     plain.plan(bar(1), bar(6))
     out = plain.run(bar(1) + 900)
@@ -249,7 +249,7 @@ def test_sound_that_comes_too_late_for_its_bar_comes_in_where_it_belongs(plain: 
 
 
 def test_a_bar_of_forty_seconds_is_held() -> None:
-    rig = Rig(Grid(RATE, 24.0, Signature(16, 4)), lane=935)
+    rig = ProcessorRig(Grid(RATE, 24.0, Signature(16, 4)), lane=935)
     bar = rig.grid.bar_start
     rig.plan(0, bar(40))
     for begin in range(0, bar(1) + 777, 100_000):
@@ -264,7 +264,7 @@ def test_a_bar_of_forty_seconds_is_held() -> None:
 
 
 @pytest.mark.parametrize("slower", [True, False])
-def test_tempo_that_moves_while_held_leaves_no_hole_and_no_click(plain: Rig, slower: bool) -> None:
+def test_tempo_that_moves_while_held_leaves_no_hole_and_no_click(plain: ProcessorRig, slower: bool) -> None:
     """A ramp: another tempo at each block, a bar and more. Music that never pauses goes on never pausing."""
     bar = plain.grid.bar_start
     plain.plan(0, 10**7)
@@ -281,7 +281,7 @@ def test_tempo_that_moves_while_held_leaves_no_hole_and_no_click(plain: Rig, slo
     assert levels.min() > 0.15
 
 
-def test_a_trickle_does_not_end_the_hold(plain: Rig) -> None:
+def test_a_trickle_does_not_end_the_hold(plain: ProcessorRig) -> None:
     bar = plain.grid.bar_start
     plain.plan(0, bar(12))
     plain.write(0, bar(2))
@@ -296,7 +296,7 @@ def test_a_trickle_does_not_end_the_hold(plain: Rig) -> None:
     assert plain.processor.counters.rejoins == 1
 
 
-def test_jump_drops_what_does_not_fit_and_holds_in_phase(plain: Rig) -> None:
+def test_jump_drops_what_does_not_fit_and_holds_in_phase(plain: ProcessorRig) -> None:
     bar, step = plain.grid.bar_start, 16000
     plain.plan(0, bar(40))
     plain.write(0, bar(6))
@@ -317,7 +317,7 @@ def test_jump_drops_what_does_not_fit_and_holds_in_phase(plain: Rig) -> None:
     assert plain.processor.drops.stale_blocks > 0
 
 
-def test_a_bar_held_after_a_jump_has_no_step_where_the_music_broke_off(plain: Rig) -> None:
+def test_a_bar_held_after_a_jump_has_no_step_where_the_music_broke_off(plain: ProcessorRig) -> None:
     """The store is new up to the jump and a bar old from there on: the joint between them is heard in each held bar."""
     bar = plain.grid.bar_start
     plain.plan(0, bar(40))
@@ -329,7 +329,7 @@ def test_a_bar_held_after_a_jump_has_no_step_where_the_music_broke_off(plain: Ri
     assert steps(out) < LOUDEST_STEP
 
 
-def test_loop_written_ahead_plays_through(plain: Rig) -> None:
+def test_loop_written_ahead_plays_through(plain: ProcessorRig) -> None:
     bar = plain.grid.bar_start
     plain.plan(0, bar(40))
     plain.write(0, bar(2))
@@ -343,7 +343,7 @@ def test_loop_written_ahead_plays_through(plain: Rig) -> None:
     assert plain.processor.drops.late_blocks == 0
 
 
-def test_newer_plan_takes_over_in_the_middle_of_a_block(plain: Rig) -> None:
+def test_newer_plan_takes_over_in_the_middle_of_a_block(plain: ProcessorRig) -> None:
     plain.plan(0, 10**6)
     plain.write(0, 9000)
     first = plain.run(3001)
@@ -354,7 +354,7 @@ def test_newer_plan_takes_over_in_the_middle_of_a_block(plain: Rig) -> None:
     assert plain.processor.counters.underruns == 0
 
 
-def test_stopped_host_is_silent_and_goes_on_where_it_was(plain: Rig) -> None:
+def test_stopped_host_is_silent_and_goes_on_where_it_was(plain: ProcessorRig) -> None:
     plain.plan(0, 10**6)
     plain.write(0, 12000)
     first = plain.run(4000)
@@ -370,7 +370,7 @@ def test_stopped_host_is_silent_and_goes_on_where_it_was(plain: Rig) -> None:
 
 
 @pytest.mark.parametrize("tempo", [90.0, 150.0])
-def test_after_a_tempo_change_held_beats_fall_on_the_new_beats(plain: Rig, tempo: float) -> None:
+def test_after_a_tempo_change_held_beats_fall_on_the_new_beats(plain: ProcessorRig, tempo: float) -> None:
     bar, beat = plain.grid.bar_start, RATE // 2
     plain.plan(0, 10**7)
     clicks, hump = np.zeros((bar(2), 2), np.float32), np.sin(np.arange(30) * np.pi / 30)[:, None]
@@ -391,7 +391,7 @@ def test_after_a_tempo_change_held_beats_fall_on_the_new_beats(plain: Rig, tempo
         assert not out[at + 60 : at + 600].any()
 
 
-def test_engine_gone_holds_and_another_engine_takes_over(plain: Rig) -> None:
+def test_engine_gone_holds_and_another_engine_takes_over(plain: ProcessorRig) -> None:
     bar = plain.grid.bar_start
     plain.plan(0, bar(40))
     plain.write(0, bar(2))
@@ -401,7 +401,7 @@ def test_engine_gone_holds_and_another_engine_takes_over(plain: Rig) -> None:
     assert not plain.processor.in_use(plain.reader)
     assert plain.processor.state == BlockState.HOLDING
     assert np.abs(out[-8000:]).max() > 0.4
-    other = Rig(plain.grid, lane=931)
+    other = ProcessorRig(plain.grid, lane=931)
     plain.processor.offer(other.reader)
     plain.run(bar(4) + 100)
     assert plain.processor.state == BlockState.HOLDING  # it has not planned yet
@@ -415,7 +415,7 @@ def test_engine_gone_holds_and_another_engine_takes_over(plain: Rig) -> None:
     other.close()
 
 
-def _held(rig: Rig, *faders: tuple[int, Fader]) -> Audio:
+def _held(rig: ProcessorRig, *faders: tuple[int, Fader]) -> Audio:
     """Bars 2 to 5, held from 100 samples behind bar 2 on; each fader is told at a position. What came out."""
     bar = rig.grid.bar_start
     rig.plan(0, bar(40))
@@ -431,14 +431,14 @@ def _held(rig: Rig, *faders: tuple[int, Fader]) -> Audio:
 
 
 @pytest.fixture
-def untouched(rig: Rig) -> Audio:
-    other = Rig(rig.grid, lane=932)
+def untouched(rig: ProcessorRig) -> Audio:
+    other = ProcessorRig(rig.grid, lane=932)
     held = _held(other)
     other.close()
     return held
 
 
-def test_a_held_bar_obeys_mute_where_it_is_to_begin_and_to_end(rig: Rig, untouched: Audio) -> None:
+def test_a_held_bar_obeys_mute_where_it_is_to_begin_and_to_end(rig: ProcessorRig, untouched: Audio) -> None:
     """It is told late, for a place to come, as for places that both lie ahead; without a click."""
     start = rig.grid.bar_start(2)
     muted = [3000, 9000, 20_000, 30_001]
@@ -457,7 +457,7 @@ def test_a_held_bar_obeys_mute_where_it_is_to_begin_and_to_end(rig: Rig, untouch
     assert steps(out) < LOUDEST_STEP
 
 
-def test_music_that_was_muted_when_it_ran_dry_is_held_muted(rig: Rig, untouched: Audio) -> None:
+def test_music_that_was_muted_when_it_ran_dry_is_held_muted(rig: ProcessorRig, untouched: Audio) -> None:
     bar = rig.grid.bar_start
     muted = bar(2) - 300
     rig.writer.set_fader(Fader(1.0, ((muted, 0.0),)))
@@ -476,7 +476,7 @@ def test_music_that_was_muted_when_it_ran_dry_is_held_muted(rig: Rig, untouched:
     assert steps(out) < LOUDEST_STEP
 
 
-def test_a_held_bar_is_turned_down_and_never_up(rig: Rig, untouched: Audio) -> None:
+def test_a_held_bar_is_turned_down_and_never_up(rig: ProcessorRig, untouched: Audio) -> None:
     start = rig.grid.bar_start(2)
     rig.writer.set_fader(Fader(0.5))  # at which it was heard
     out = _held(rig, (start + 2000, Fader(0.125)), (start + 6000, Fader(4.0)))
@@ -485,7 +485,7 @@ def test_a_held_bar_is_turned_down_and_never_up(rig: Rig, untouched: Audio) -> N
     assert steps(out) < LOUDEST_STEP
 
 
-def test_music_comes_back_from_a_muted_hold_without_a_click(rig: Rig) -> None:
+def test_music_comes_back_from_a_muted_hold_without_a_click(rig: ProcessorRig) -> None:
     bar = rig.grid.bar_start
     _held(rig, (bar(2) + 500, Fader(0.0)))
     rig.write(bar(6), bar(8))
@@ -495,7 +495,7 @@ def test_music_comes_back_from_a_muted_hold_without_a_click(rig: Rig) -> None:
     assert steps(np.concatenate([np.zeros((1, 2), np.float32), out])) < LOUDEST_STEP
 
 
-def test_a_fader_of_another_stretch_of_time_or_without_sense_is_left_alone(rig: Rig, untouched: Audio) -> None:
+def test_a_fader_of_another_stretch_of_time_or_without_sense_is_left_alone(rig: ProcessorRig, untouched: Audio) -> None:
     start = rig.grid.bar_start(2)
     words = rig.writer._words
     outs = [_held(rig, (start + 500, Fader(0.0, (), seek_id=1)))]
@@ -509,7 +509,7 @@ def test_a_fader_of_another_stretch_of_time_or_without_sense_is_left_alone(rig: 
         assert np.abs(out).max() > 0.1
 
 
-def test_hold_goes_on_while_a_new_engine_does_not_manage_to_play(plain: Rig) -> None:
+def test_hold_goes_on_while_a_new_engine_does_not_manage_to_play(plain: ProcessorRig) -> None:
     bar = plain.grid.bar_start
     plain.plan(0, bar(40))
     plain.write(0, bar(2))
@@ -523,7 +523,7 @@ def test_hold_goes_on_while_a_new_engine_does_not_manage_to_play(plain: Rig) -> 
     assert plain.processor.state == BlockState.IDLE
 
 
-def test_hold_lasts_over_to_a_new_start(plain: Rig) -> None:
+def test_hold_lasts_over_to_a_new_start(plain: ProcessorRig) -> None:
     """An engine that is back plans from a later bar: no silence before it, and no rest of the old plan."""
     bar = plain.grid.bar_start
     plain.plan(0, bar(40))
@@ -542,7 +542,7 @@ def test_hold_lasts_over_to_a_new_start(plain: Rig) -> None:
 
 
 @pytest.mark.parametrize("jumps", [False, True])
-def test_music_whose_new_start_comes_as_it_runs_dry_is_held_over_to_it(plain: Rig, jumps: bool) -> None:
+def test_music_whose_new_start_comes_as_it_runs_dry_is_held_over_to_it(plain: ProcessorRig, jumps: bool) -> None:
     """An engine that is late plans from the next bar line: told in the very block that finds nothing, or after a jump
     before the host has noticed that nothing comes, that is no reason for silence."""
     bar, dry = plain.grid.bar_start, plain.grid.bar_start(2) + 700
@@ -564,7 +564,7 @@ def test_music_whose_new_start_comes_as_it_runs_dry_is_held_over_to_it(plain: Ri
     assert np.array_equal(plain.run(start + 2000)[FADE:], music(start + FADE, start + 2000, 1))
 
 
-def test_ready_says_when_a_block_can_be_all_it_should_be(plain: Rig) -> None:
+def test_ready_says_when_a_block_can_be_all_it_should_be(plain: ProcessorRig) -> None:
     ready = plain.processor.ready
     assert ready(256)  # nothing planned: nothing to wait for
     plain.plan(1000, 5000)
@@ -584,7 +584,7 @@ def test_ready_says_when_a_block_can_be_all_it_should_be(plain: Rig) -> None:
     assert ready(256)
 
 
-def test_fill_counts_what_waits_not_the_way_to_it(plain: Rig) -> None:
+def test_fill_counts_what_waits_not_the_way_to_it(plain: ProcessorRig) -> None:
     plain.plan(6000, 20000)
     plain.write(6000, 7000)
     plain.run(500)
@@ -606,7 +606,7 @@ def test_ring_of_another_format_is_refused() -> None:
 def test_any_block_sizes_give_the_same() -> None:
     outs = []
     for lane, seed in ((933, 1), (934, 2)):
-        rig = Rig(Grid(RATE, 128.1, Signature(7, 8)), lane)
+        rig = ProcessorRig(Grid(RATE, 128.1, Signature(7, 8)), lane)
         rig.sizes = random.Random(seed)
         bar = rig.grid.bar_start
         rig.plan(bar(1), bar(9))
@@ -619,7 +619,7 @@ def test_any_block_sizes_give_the_same() -> None:
     assert np.array_equal(outs[0], outs[1])
 
 
-def measure_allocations(plain: Rig, n: int) -> int:
+def measure_allocations(plain: ProcessorRig, n: int) -> int:
     """The most that one call of process() needed, in bytes, over blocks that play, then hold, then rejoin."""
     most, states = 0, set()
     plain.plan(0, 10**7)
@@ -645,7 +645,7 @@ def measure_allocations(plain: Rig, n: int) -> int:
 
 def print_allocations(n: int) -> None:
     """What the test below runs in a process of its own: memory is counted for all threads of a process."""
-    rig = Rig(Grid(RATE, 120.0), lane=931)
+    rig = ProcessorRig(Grid(RATE, 120.0), lane=931)
     try:
         print(measure_allocations(rig, n))
     finally:

@@ -33,7 +33,7 @@ def value_at(position: np.ndarray) -> np.ndarray:
     return (((position % PERIOD) + 1) / (2.0 * PERIOD)).astype(np.float32)
 
 
-class Lane:
+class CountingLane:
     """One ring of numbers."""
 
     def __init__(self, number: int, rate_hz: int, channels: int) -> None:
@@ -95,13 +95,13 @@ class CountingEngine:
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind(("127.0.0.1", port))
         self.socket.settimeout(0.002)
-        self.lanes: dict[int, Lane] = {}
+        self.lanes: dict[int, CountingLane] = {}
         self.answered: dict[tuple[object, int], bytes] = {}
         self.seen: dict[int, tuple[object, ...]] = {}
         self.refused: dict[str, list[str]] = json.loads((*sys.argv, "{}", "{}")[3])  # code and text by message
-        threading.Thread(target=self.listen, daemon=True).start()
+        threading.Thread(target=self.read_refusals, daemon=True).start()
 
-    def listen(self) -> None:
+    def read_refusals(self) -> None:
         """The test says what is to be refused: a JSON line [message, code, text], or [message] for no longer."""
         for line in sys.stdin:
             name, *why = json.loads(line)
@@ -122,7 +122,7 @@ class CountingEngine:
                 lane.work()
                 self.look(number, lane)
 
-    def look(self, number: int, lane: Lane) -> None:
+    def look(self, number: int, lane: CountingLane) -> None:
         """Say where the host is when its state changes."""
         now = lane.transport()
         loop = now.loop_beats
@@ -204,7 +204,7 @@ class CountingEngine:
         """Open a lane, or give what is open."""
         number = next(n for n in range(64) if n not in self.lanes) if number < 0 else number
         if number not in self.lanes:
-            self.lanes[number] = Lane(number, rate_hz, channels)
+            self.lanes[number] = CountingLane(number, rate_hz, channels)
         return [number, self.lanes[number].ring.name]
 
 

@@ -34,7 +34,7 @@ def environment(port: int = 0, **more: str) -> dict[str, str]:
     return {**known, "SEGUE_ENGINE_PORT": str(port)} if port else known
 
 
-class Counting:
+class CountingProcess:
     """counting_engine.py in a process of its own; `lines` are what it has said."""
 
     def __init__(self, port: int = 0, protocol: int = messages.PROTOCOL) -> None:
@@ -142,7 +142,7 @@ def assert_all_there(audio: np.ndarray, first: int, position: int = 0) -> None:
     assert not len(wrong), f"{len(wrong)} samples are not what they should be, the first {first + wrong[0]}"
 
 
-class Driven:
+class DrivenHost:
     """hosts/clap_driven.py: a CLAP host that does what a test says, with one plugin at a time."""
 
     def __init__(self, bundles: Path, port: int) -> None:
@@ -164,8 +164,8 @@ class Driven:
 
     def run(self, samples: int = 512, playing: bool = False, at: int | None = None, **turned: float) -> np.ndarray:
         """Blocks of so many samples; parameters turned by name before them. What was heard, one channel."""
-        told = self.do("run", samples=samples, playing=playing, at=at, set=self.by_number(**turned))
-        return np.frombuffer(bytes.fromhex(told["audio"]), np.float32)
+        answer = self.do("run", samples=samples, playing=playing, at=at, set=self.by_number(**turned))
+        return np.frombuffer(bytes.fromhex(answer["audio"]), np.float32)
 
     def by_number(self, **turned: float) -> dict[int, float]:
         """Parameters as the host numbers them."""

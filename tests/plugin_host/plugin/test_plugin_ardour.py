@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from tests.plugin_host.plugin.plugin_rig import HOSTS, Counting, assert_all_there, environment
+from tests.plugin_host.plugin.plugin_rig import HOSTS, CountingProcess, assert_all_there, environment
 
 PROGRAMS = ("ardour7-lua", "ardour7-export")
 MISSING = [name for name in PROGRAMS if not shutil.which(name)]
@@ -21,8 +21,8 @@ pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.joi
 
 
 @pytest.fixture
-def engine() -> Iterator[Counting]:
-    made = Counting()
+def engine() -> Iterator[CountingProcess]:
+    made = CountingProcess()
     yield made
     made.kill()
 
@@ -37,11 +37,11 @@ def _environment(bundles: Path, folder: Path, port: int) -> dict[str, str]:
     return environment(port, LV2_PATH=f"{only}:/usr/lib/lv2", **where)
 
 
-def _played(engine: Counting, times: int) -> None:
+def _played(engine: CountingProcess, times: int) -> None:
     engine.wait(lambda line: len(engine.messages("lane/play")) >= times)
 
 
-def _live(engine: Counting, known: dict[str, str], folder: Path) -> None:
+def _live(engine: CountingProcess, known: dict[str, str], folder: Path) -> None:
     """Ardour rolls with the plugin; the engine is killed and started again meanwhile."""
     command = ["ardour7-lua", str(HOSTS / "ardour_live.lua")]
     with subprocess.Popen(command, env=known, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as ardour:
@@ -62,7 +62,7 @@ def _live(engine: Counting, known: dict[str, str], folder: Path) -> None:
         ardour.communicate(timeout=100)  # its exit code says nothing: it may die while closing
 
 
-def _heard_captures(engine: Counting) -> int:
+def _heard_captures(engine: CountingProcess) -> int:
     return sum("captured" in line for line in engine.lines)
 
 
@@ -72,7 +72,7 @@ def _large_files(folder: Path) -> set[int]:
     return {file.stat().st_ino for file in files if file.stat().st_size > 100_000}
 
 
-def _reopened(engine: Counting, known: dict[str, str], folder: Path, bar: int) -> None:
+def _reopened(engine: CountingProcess, known: dict[str, str], folder: Path, bar: int) -> None:
     """The song is opened with the playhead behind the take's start, and saved: the take stays where it was."""
     heard = _heard_captures(engine)
     before = len(engine.messages("lane/play"))
@@ -103,7 +103,7 @@ def test_ardours_scanner_takes_the_vst3_for_a_plugin(bundles: Path, tmp_path: Pa
     assert 'name="Segue" vendor="Segue" category="Fx|Generator"' in found.stdout + found.stderr
 
 
-def test_ardour_plays_live_and_exports_to_the_sample(bundles: Path, engine: Counting, tmp_path: Path) -> None:
+def test_ardour_plays_live_and_exports_to_the_sample(bundles: Path, engine: CountingProcess, tmp_path: Path) -> None:
     known = _environment(bundles, tmp_path, engine.port)
     _live(engine, known, tmp_path)
     saves = list((tmp_path / "song" / "plugins").glob("*/state*"))

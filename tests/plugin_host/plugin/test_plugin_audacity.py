@@ -15,7 +15,7 @@ import pytest
 import soundfile
 
 from tests.plugin_host.plugin.counting_engine import value_at
-from tests.plugin_host.plugin.plugin_rig import PATIENCE_SECONDS, Counting, environment
+from tests.plugin_host.plugin.plugin_rig import PATIENCE_SECONDS, CountingProcess, environment
 
 MODULE = Path("/usr/lib/audacity/modules/mod-script-pipe.so")
 RATE, SECONDS = 48_000, 6
@@ -36,8 +36,8 @@ class Audacity:
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         self.screen = subprocess.Popen(["Xvfb", "-displayfd", str(number)], pass_fds=[number], **quiet)
         os.close(number)
-        with os.fdopen(seen) as told:
-            display = f":{told.readline().strip()}"
+        with os.fdopen(seen) as answers:
+            display = f":{answers.readline().strip()}"
         known = {name: value for name, value in environment(port).items() if not name.startswith("XDG_")}
         mine = {"HOME": str(home), "LV2_PATH": str(home / "lv2"), "DISPLAY": display, "XDG_RUNTIME_DIR": str(home)}
         self.pipes = [Path(f"/tmp/audacity_script_pipe.{way}.{os.getuid()}") for way in ("to", "from")]
@@ -69,14 +69,14 @@ class Audacity:
             assert self.process.poll() is None
             assert time.monotonic() < deadline, "Audacity offers no script pipe"
             time.sleep(0.05)
-        self.to, self.told = self.pipes[0].open("w"), os.open(self.pipes[1], os.O_RDONLY)
+        self.to, self.answers = self.pipes[0].open("w"), os.open(self.pipes[1], os.O_RDONLY)
 
         while b"finished: OK" not in self._ask(
             "Message: Text=ready", 0.5
         ):  # answers with nothing until its window is there
             assert time.monotonic() < deadline, "Audacity answers nothing"
-        while select.select([self.told], [], [], 1.0)[0]:  # what was asked before it was there is answered now
-            os.read(self.told, 4096)
+        while select.select([self.answers], [], [], 1.0)[0]:  # what was asked before it was there is answered now
+            os.read(self.answers, 4096)
 
     def _ask(self, command: str, seconds: float) -> bytes:
         """What it answers, all or what came until so many seconds passed without more."""
@@ -84,9 +84,9 @@ class Audacity:
         self.to.flush()
         answer = b""
         while b"BatchCommand finished:" not in answer or not answer.endswith(b"\n\n"):
-            if not select.select([self.told], [], [], seconds)[0]:
+            if not select.select([self.answers], [], [], seconds)[0]:
                 break
-            answer += os.read(self.told, 4096) or b"Audacity has ended. BatchCommand finished:\n\n"
+            answer += os.read(self.answers, 4096) or b"Audacity has ended. BatchCommand finished:\n\n"
         return answer
 
     def do(self, command: str) -> None:
@@ -102,16 +102,18 @@ class Audacity:
 
 
 @pytest.fixture
-def engine(bundles: Path) -> Iterator[Counting]:
+def engine(bundles: Path) -> Iterator[CountingProcess]:
     missing = [program for program in ("audacity", "Xvfb") if not shutil.which(program)]
     if missing or not MODULE.exists():
         pytest.skip(f"{' and '.join(missing) or MODULE} not there (apt install audacity xvfb)")
-    made = Counting()
+    made = CountingProcess()
     yield made
     made.kill()
 
 
-def test_apply_with_generate_is_music_from_the_first_sample_on(bundles: Path, engine: Counting, tmp_path: Path) -> None:
+def test_apply_with_generate_is_music_from_the_first_sample_on(
+    bundles: Path, engine: CountingProcess, tmp_path: Path
+) -> None:
     soundfile.write(tmp_path / "in.wav", np.zeros((SECONDS * RATE, 2), np.float32), RATE)
     audacity = Audacity(tmp_path, bundles, engine.port)
     try:

@@ -11,24 +11,24 @@ import pytest
 
 from bridge.time.transport import Grid
 from tests.plugin_host.plugin.counting_engine import value_at
-from tests.plugin_host.plugin.plugin_rig import Counting, assert_all_there, environment, finished, start_host
+from tests.plugin_host.plugin.plugin_rig import CountingProcess, assert_all_there, environment, finished, start_host
 
 RATE = 48_000
 FADE = 240  # samples of a joint after a jump: 5 ms
 
 
 @pytest.fixture
-def engine(bundles: Path) -> Counting:
-    made = Counting()
+def engine(bundles: Path) -> CountingProcess:
+    made = CountingProcess()
     yield made
     made.kill()
 
 
-def _opened(engine: Counting, count: int = 1) -> None:
+def _opened(engine: CountingProcess, count: int = 1) -> None:
     engine.wait(lambda line: len(engine.messages("lane/open")) >= count)
 
 
-def _captures(engine: Counting) -> list[dict]:
+def _captures(engine: CountingProcess) -> list[dict]:
     return [line for line in engine.lines if "captured" in line]
 
 
@@ -43,7 +43,7 @@ def _say(host: subprocess.Popen[str]) -> None:
     host.stdin.flush()
 
 
-def test_pedalboard_hears_every_sample(bundles: Path, engine: Counting, tmp_path: Path) -> None:
+def test_pedalboard_hears_every_sample(bundles: Path, engine: CountingProcess, tmp_path: Path) -> None:
     _need("pedalboard")
     out = tmp_path / "heard.npy"
     host = start_host("pedalboard_host.py", bundles / "Segue.vst3", out, 44_100, 2, port=engine.port)
@@ -58,7 +58,9 @@ def test_pedalboard_hears_every_sample(bundles: Path, engine: Counting, tmp_path
     assert engine.messages("lane/close") == [["0"]]
 
 
-def test_dawdreamer_bounces_and_hands_over_what_it_recorded(bundles: Path, engine: Counting, tmp_path: Path) -> None:
+def test_dawdreamer_bounces_and_hands_over_what_it_recorded(
+    bundles: Path, engine: CountingProcess, tmp_path: Path
+) -> None:
     _need("dawdreamer")
     out = tmp_path / "bounce.npy"
     host = start_host("dawdreamer_host.py", bundles / "Segue.vst3", out, 137.5, port=engine.port)
@@ -66,9 +68,9 @@ def test_dawdreamer_bounces_and_hands_over_what_it_recorded(bundles: Path, engin
     _say(host)
     captured = engine.wait(lambda line: "captured" in line)
     _say(host)
-    told = finished(host)
+    answer = finished(host)
     names = ["Generate", "Mode", "Follow input", "Capture", "Bars", "Creativity", "Guidance", "Take", "Level"]
-    assert set(names) <= set(told["names"])
+    assert set(names) <= set(answer["names"])
     assert_all_there(np.load(out)[0], 0)  # faster than the clock, and complete from the first sample on
     place = engine.wait(lambda line: line.get("bpm") == 137.5)
     assert place["beats"] == pytest.approx(place["position"] * 137.5 / 60 / RATE, abs=1e-9)
@@ -79,7 +81,7 @@ def test_dawdreamer_bounces_and_hands_over_what_it_recorded(bundles: Path, engin
     assert captured["channels"] == 2
 
 
-def test_clap_loops_renders_offline_and_keeps_its_state(bundles: Path, engine: Counting, tmp_path: Path) -> None:
+def test_clap_loops_renders_offline_and_keeps_its_state(bundles: Path, engine: CountingProcess, tmp_path: Path) -> None:
     out = tmp_path / "clap.npz"
     host = start_host("clap_host.py", bundles / "Segue.clap", out, port=engine.port)
     _opened(engine)
@@ -113,7 +115,7 @@ def test_clap_loops_renders_offline_and_keeps_its_state(bundles: Path, engine: C
     assert _captures(engine) == [captured, captured]
 
 
-def test_the_engine_may_die_and_come_back(bundles: Path, engine: Counting, tmp_path: Path) -> None:
+def test_the_engine_may_die_and_come_back(bundles: Path, engine: CountingProcess, tmp_path: Path) -> None:
     _need("pedalboard")
     out = tmp_path / "heard.npy"
     host = start_host("pedalboard_host.py", bundles / "Segue.vst3", out, RATE, 2, port=engine.port)

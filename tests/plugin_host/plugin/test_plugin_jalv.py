@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.plugin_host.plugin.plugin_rig import Counting, assert_all_there, environment
+from tests.plugin_host.plugin.plugin_rig import CountingProcess, assert_all_there, environment
 
 RATE, PERIOD, BPM = 48_000, 1024, 140.0
 MISSING = [name for name in ("jackd", "jalv") if not shutil.which(name)]
@@ -37,13 +37,13 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 
 @pytest.fixture
-def engine() -> Iterator[Counting]:
-    made = Counting()
+def engine() -> Iterator[CountingProcess]:
+    made = CountingProcess()
     yield made
     made.kill()
 
 
-class Recorder:
+class JackRecorder:
     """A JACK client that gives the tempo and records while the transport rolls."""
 
     def __init__(self, name: str, seconds: int) -> None:
@@ -82,9 +82,9 @@ class Recorder:
         position.beats_per_minute = BPM
 
 
-def test_the_mono_plugin_loads(bundles: Path, server: str, engine: Counting, tmp_path: Path) -> None:
+def test_the_mono_plugin_loads(bundles: Path, server: str, engine: CountingProcess, tmp_path: Path) -> None:
     shutil.copytree(bundles / "Segue-mono.lv2", tmp_path / "lv2" / "Segue-mono.lv2")
-    Recorder(server, 1).client.close()  # the server is there
+    JackRecorder(server, 1).client.close()  # the server is there
     known = environment(engine.port, LV2_PATH=str(tmp_path / "lv2"))
     with (tmp_path / "jalv.log").open("wb") as log:
         command = ["jalv", "-n", "segue", "-x", "urn:segue:plugin:mono"]
@@ -97,9 +97,11 @@ def test_the_mono_plugin_loads(bundles: Path, server: str, engine: Counting, tmp
         jalv.wait(20)
 
 
-def test_jalv_plays_each_sample_at_its_place(bundles: Path, server: str, engine: Counting, tmp_path: Path) -> None:
+def test_jalv_plays_each_sample_at_its_place(
+    bundles: Path, server: str, engine: CountingProcess, tmp_path: Path
+) -> None:
     shutil.copytree(bundles / "Segue.lv2", tmp_path / "lv2" / "Segue.lv2")
-    recorder = Recorder(server, 5)
+    recorder = JackRecorder(server, 5)
     known = environment(engine.port, LV2_PATH=str(tmp_path / "lv2"))
     settings = ["-c", "generate=1", "-c", "output=1"]
     with (tmp_path / "jalv.log").open("wb") as log:

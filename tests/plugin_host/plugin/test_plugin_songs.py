@@ -15,7 +15,7 @@ import pytest
 from bridge.control import messages
 from bridge.errors import WireError
 from plugin_host.client.client import EngineClient
-from tests.plugin_host.plugin.plugin_rig import Counting, Driven, ask_plugin, assert_all_there
+from tests.plugin_host.plugin.plugin_rig import CountingProcess, DrivenHost, ask_plugin, assert_all_there
 
 BAR = 96_000  # samples, at 120 in 4/4
 ABSENT, CONNECTED, PREPARING, PLAYING, NO_MODEL, BAD_CAPTURE, TIMELESS = 0, 2, 3, 4, 6, 10, 11
@@ -23,31 +23,31 @@ MELODY, CONTINUE, ALL = 1, 3, 4  # as Clear counts them
 
 
 @pytest.fixture
-def engine(bundles: Path) -> Iterator[Counting]:
-    made = Counting()
+def engine(bundles: Path) -> Iterator[CountingProcess]:
+    made = CountingProcess()
     yield made
     made.kill()
 
 
 @pytest.fixture
-def host(bundles: Path, engine: Counting) -> Iterator[Driven]:
-    made = Driven(bundles, engine.port)
+def host(bundles: Path, engine: CountingProcess) -> Iterator[DrivenHost]:
+    made = DrivenHost(bundles, engine.port)
     yield made
     made.end()
 
 
-def plays(engine: Counting) -> list[list[str]]:
+def plays(engine: CountingProcess) -> list[list[str]]:
     return engine.messages("lane/play")
 
 
-def _opened(host: Driven, state: str = "", at: int = 0) -> None:
+def _opened(host: DrivenHost, state: str = "", at: int = 0) -> None:
     """A plugin in a host that stands there, connected."""
     host.do("open", state=state)
     host.run(at=at)
     host.until(lambda: host.value("engine") in (CONNECTED, PREPARING, PLAYING))
 
 
-def _song(host: Driven, engine: Counting, start_bar: int = 12) -> str:
+def _song(host: DrivenHost, engine: CountingProcess, start_bar: int = 12) -> str:
     """A take from a bar on, saved four bars later."""
     _opened(host, at=(start_bar - 1) * BAR + 24_000)
     host.run(generate=1, output=1)
@@ -60,7 +60,7 @@ def _song(host: Driven, engine: Counting, start_bar: int = 12) -> str:
 
 
 @pytest.mark.parametrize("bar", [0, 12, 14, 16, 40])
-def test_a_song_opens_with_its_take_where_it_was(host: Driven, engine: Counting, bar: int) -> None:
+def test_a_song_opens_with_its_take_where_it_was(host: DrivenHost, engine: CountingProcess, bar: int) -> None:
     state = _song(host, engine)
     before = len(plays(engine))
     _opened(host, state, bar * BAR + 1000)
@@ -75,16 +75,16 @@ def test_a_song_opens_with_its_take_where_it_was(host: Driven, engine: Counting,
     assert plays(engine)[-1][1] == "48.0"
 
 
-def test_a_lost_engines_bar_is_held_while_the_next_one_does_not_play(host: Driven, engine: Counting) -> None:
+def test_a_lost_engines_bar_is_held_while_the_next_one_does_not_play(host: DrivenHost, engine: CountingProcess) -> None:
     _opened(host)
     host.run(generate=1, output=1)
     host.until(lambda: host.value("engine") == PLAYING)
 
-    def hear() -> bool:
+    def audible() -> bool:
         time.sleep(0.1)
         return bool(host.run(samples=4800, playing=True)[-1000:].all())
 
-    heard = [hear() for _ in range(25)]
+    heard = [audible() for _ in range(25)]
     assert heard[-1]
     engine.refused = {"lane/play": ["busy", "no room"]}
     engine.kill()
@@ -93,16 +93,16 @@ def test_a_lost_engines_bar_is_held_while_the_next_one_does_not_play(host: Drive
     deadline = time.monotonic() + 30
     while len(plays(engine)) < before + 2:
         assert time.monotonic() < deadline
-        assert hear()
-    assert all(hear() for _ in range(5))
+        assert audible()
+    assert all(audible() for _ in range(5))
     host.run(generate=0, playing=True)
     host.until(lambda: not host.run(samples=4800, playing=True).any())
 
 
 @pytest.mark.parametrize("protocol", [2, 3])
 def test_an_engine_of_before_is_asked_for_no_more_than_it_knows(bundles: Path, protocol: int) -> None:
-    engine = Counting(protocol=protocol)
-    host = Driven(bundles, engine.port)
+    engine = CountingProcess(protocol=protocol)
+    host = DrivenHost(bundles, engine.port)
     try:
         _opened(host, at=11 * BAR + 24_000)
         host.run(generate=1, output=1)
@@ -114,7 +114,7 @@ def test_an_engine_of_before_is_asked_for_no_more_than_it_knows(bundles: Path, p
 
 
 def test_a_host_says_that_an_engine_is_of_before() -> None:
-    engine = Counting(protocol=3)
+    engine = CountingProcess(protocol=3)
     try:
         with (
             pytest.raises(WireError, match=f"speaks version 3, this host {messages.PROTOCOL}"),
@@ -125,7 +125,7 @@ def test_a_host_says_that_an_engine_is_of_before() -> None:
         engine.kill()
 
 
-def test_with_generate_off_a_song_opens_without_a_take(host: Driven, engine: Counting) -> None:
+def test_with_generate_off_a_song_opens_without_a_take(host: DrivenHost, engine: CountingProcess) -> None:
     _opened(host, at=11 * BAR + 100)
     host.run(generate=1)
     host.until(lambda: host.value("engine") == PLAYING)
@@ -142,7 +142,7 @@ def test_with_generate_off_a_song_opens_without_a_take(host: Driven, engine: Cou
     assert engine.messages("lane/set")[-1] == ["0", "seed", "-1.0"]  # and a new take
 
 
-def _capture(host: Driven, engine: Counting, mode: int, at: int) -> None:
+def _capture(host: DrivenHost, engine: CountingProcess, mode: int, at: int) -> None:
     known = len(engine.messages("region/capture"))
     host.run(at=at, mode=mode, capture_bars=1, capture=1)
     time.sleep(0.5)  # there must be room for it when the bar comes
@@ -151,7 +151,7 @@ def _capture(host: Driven, engine: Counting, mode: int, at: int) -> None:
     host.run(capture=0)
 
 
-def test_all_that_is_in_force_is_saved_shown_and_cleared(host: Driven, engine: Counting) -> None:
+def test_all_that_is_in_force_is_saved_shown_and_cleared(host: DrivenHost, engine: CountingProcess) -> None:
     _opened(host)
     _capture(host, engine, 0, 100)
     _capture(host, engine, 2, 20 * BAR + 100)
@@ -181,7 +181,7 @@ def test_all_that_is_in_force_is_saved_shown_and_cleared(host: Driven, engine: C
     assert host.value("references") == 4
 
 
-def test_a_capture_armed_on_the_first_bar_line_begins_there(host: Driven, engine: Counting) -> None:
+def test_a_capture_armed_on_the_first_bar_line_begins_there(host: DrivenHost, engine: CountingProcess) -> None:
     host.do("open")
     host.run(capture_bars=1, capture=1, at=0)
     host.until(lambda: host.value("engine") == CONNECTED)
@@ -192,7 +192,7 @@ def test_a_capture_armed_on_the_first_bar_line_begins_there(host: Driven, engine
     assert (captured["start"], captured["samples"]) == (0.0, BAR)
 
 
-def test_an_engine_that_was_slow_is_there_again(host: Driven, engine: Counting) -> None:
+def test_an_engine_that_was_slow_is_there_again(host: DrivenHost, engine: CountingProcess) -> None:
     _opened(host)
     host.run(generate=1)
     host.until(lambda: host.value("engine") == PLAYING)
@@ -203,7 +203,7 @@ def test_an_engine_that_was_slow_is_there_again(host: Driven, engine: Counting) 
     assert len(plays(engine)) == 1
 
 
-def test_what_is_refused_says_why(host: Driven, engine: Counting) -> None:
+def test_what_is_refused_says_why(host: DrivenHost, engine: CountingProcess) -> None:
     engine.refuse("lane/open", "not_ready", "no model is loaded")
     host.do("open")
     host.until(lambda: host.value("engine") == NO_MODEL)
@@ -216,28 +216,28 @@ def test_what_is_refused_says_why(host: Driven, engine: Counting) -> None:
     assert ask_plugin(port, "status")[1:3] == ["Connected", ""]
 
 
-def test_the_knobs_are_what_the_engine_has(host: Driven, engine: Counting) -> None:
+def test_the_knobs_are_what_the_engine_has(host: DrivenHost, engine: CountingProcess) -> None:
     _opened(host)
     host.until(lambda: host.value("creativity_now") > 0)
-    told = {name: float(value) for _, name, value in engine.messages("lane/set")}
+    sent = {name: float(value) for _, name, value in engine.messages("lane/set")}
     for knob, name in (("creativity", "temperature"), ("guidance", "cfg")):
-        assert host.value(knob) == host.value(f"{knob}_now") == told[name]
+        assert host.value(knob) == host.value(f"{knob}_now") == sent[name]
     assert [host.value("creativity"), host.value("guidance")] == pytest.approx([0.9, 2.5])
 
 
-def test_a_drawn_take_can_be_asked_for(host: Driven, engine: Counting) -> None:
+def test_a_drawn_take_can_be_asked_for(host: DrivenHost, engine: CountingProcess) -> None:
     _opened(host)
     host.run(take=8_326_344, generate=1)
     host.until(lambda: plays(engine))
     assert engine.messages("lane/set")[-1] == ["0", "seed", "8326344.0"]
 
 
-def test_messages_are_answered_and_told_to_the_host(host: Driven, engine: Counting) -> None:
+def test_messages_are_answered_and_told_to_the_host(host: DrivenHost, engine: CountingProcess) -> None:
     _opened(host)
     port = int(host.value("port"))
     assert ask_plugin(port, "set", "level", -6.0) == ["ok", "level", -6.0, 1]
     host.run()
-    assert host.do("told")["told"][str(host.numbers["level"])] == -6.0
+    assert host.do("turned")["turned"][str(host.numbers["level"])] == -6.0
     answer = ask_plugin(port, "set", "levl", -6.0)
     assert answer[:2] == ["error", "out_of_range"]
     assert "there is no parameter 'levl'" in str(answer[2])
@@ -249,7 +249,7 @@ def test_messages_are_answered_and_told_to_the_host(host: Driven, engine: Counti
     assert ask_plugin(port, "clear", "melodie")[:2] == ["error", "out_of_range"]
 
 
-def test_off_and_on_again_between_two_looks_is_a_new_take(host: Driven, engine: Counting) -> None:
+def test_off_and_on_again_between_two_looks_is_a_new_take(host: DrivenHost, engine: CountingProcess) -> None:
     _opened(host)
     host.run(generate=1)
     host.until(lambda: host.value("engine") == PLAYING)
@@ -259,7 +259,7 @@ def test_off_and_on_again_between_two_looks_is_a_new_take(host: Driven, engine: 
     assert engine.messages("lane/set")[-1] == ["0", "seed", "-1.0"]
 
 
-def test_captures_of_a_host_that_renders_all_arrive(host: Driven, engine: Counting) -> None:
+def test_captures_of_a_host_that_renders_all_arrive(host: DrivenHost, engine: CountingProcess) -> None:
     """One right after the other, each armed with the block that its bar begins with: the host waits for the room."""
     _opened(host)
     host.do("offline", on=1)
@@ -272,7 +272,9 @@ def test_captures_of_a_host_that_renders_all_arrive(host: Driven, engine: Counti
 
 
 @pytest.mark.parametrize("clock", [0, 1])
-def test_a_host_without_a_transport_is_told_so_and_rendered_for(host: Driven, engine: Counting, clock: int) -> None:
+def test_a_host_without_a_transport_is_told_so_and_rendered_for(
+    host: DrivenHost, engine: CountingProcess, clock: int
+) -> None:
     """It renders as fast as it can, and says neither that nor a time: on its own clock the take begins with its bar."""
     host.do("open", timeless=True)
     host.run(generate=1, output=1)

@@ -28,8 +28,8 @@ def engine(bundles: Path) -> Iterator[RealEngine]:
 def test_capture_go_on_and_bounce_twice(bundles: Path, engine: RealEngine, tmp_path: Path) -> None:
     out = tmp_path / "bounces.npz"
     host = start_host("clap_bounce.py", bundles / "Segue.clap", out, port=engine.port)
-    told = finished(host, 200.0)
-    assert told["bars"] == pytest.approx(2, abs=0.001)
+    answer = finished(host, 200.0)
+    assert answer["bars"] == pytest.approx(2, abs=0.001)
     first, second = (np.load(out)[name] for name in ("first", "second"))
     begin = GRID.bar_start(2) - GRID.bar_start(1)
     assert not second[:, :begin].any()  # the bar before the take
@@ -38,7 +38,7 @@ def test_capture_go_on_and_bounce_twice(bundles: Path, engine: RealEngine, tmp_p
     loudness = [float(np.abs(first[:, a:b]).max()) for a, b in itertools.pairwise(ends)]
     assert min(loudness[:4]) > 0.003  # music in each of the four bars
     assert not first[:, ends[4] + 240 :].any()  # and none behind them
-    if told["late"]:
+    if answer["late"]:
         pytest.skip("the machine was too slow to play live: its holes are not compared with the bounce")
     live = np.load(out)["live"]
     assert live.any()

@@ -54,8 +54,8 @@ class SimulatedHost:
         return float(now.grid.beats_at(now.position_samples)) - ahead * now.tempo_bpm / 60 / RATE
 
 
-class Told:
-    """A source that says what it is told to."""
+class StubSource:
+    """A source that returns the given readings."""
 
     def __init__(self, name: str = "leader") -> None:
         self.name = name

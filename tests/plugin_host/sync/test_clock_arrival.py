@@ -1,6 +1,6 @@
 """MIDI clock as programs and cables really deliver it: pauses, bursts of an audio block, two cables, no order.
 
-The place is always start or song position and the ticks counted since; whatever else was heard, that is compared.
+The place is always start or song position and the ticks counted since; whatever else was received, that is compared.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ def tick_seconds(tempo_bpm: float) -> float:
 
 
 def play(clock: MidiClock, events: Iterable[tuple[float, str]]) -> float:
-    """Let it hear events in the order of their instants; returns the last one."""
+    """Let it receive events in the order of their instants; returns the last one."""
     seconds = 0.0
     for seconds, kind in sorted(events, key=lambda event: event[0]):
-        clock.hear(kind, 0, seconds)
+        clock.receive(kind, 0, seconds)
     return seconds
 
 
@@ -39,7 +39,7 @@ def ticks(clock: MidiClock, n: int, tempo_bpm: float, start: float, late: float 
     """n ticks, the first at `start`; returns when the next one is due."""
     dice = random.Random(n)
     for i in range(n):
-        clock.hear("clock", 0, start + i * tick_seconds(tempo_bpm) + late * dice.random())
+        clock.receive("clock", 0, start + i * tick_seconds(tempo_bpm) + late * dice.random())
     return start + n * tick_seconds(tempo_bpm)
 
 
@@ -64,11 +64,11 @@ def test_after_stop_silence_and_start_the_place_is_what_was_counted(
     before: float, after: float, silence: float, late: float
 ) -> None:
     clock = MidiClock()
-    clock.hear("start", 0, -0.001)
+    clock.receive("start", 0, -0.001)
     now = ticks(clock, 240, before, 0.0, late)
-    clock.hear("stop", 0, now - 0.001)
+    clock.receive("stop", 0, now - 0.001)
     now += silence
-    clock.hear("start", 0, now - 0.001)
+    clock.receive("start", 0, now - 0.001)
     last = ticks(clock, 4 * TICKS + 1, after, now, late) - tick_seconds(after)
     reading = clock.reading(last)
     assert reading is not None
@@ -81,14 +81,14 @@ def test_after_stop_silence_and_start_the_place_is_what_was_counted(
 def test_continue_goes_on_at_the_tick_after_the_last(pauses: list[tuple[int, float, bool]], tempo: float) -> None:
     clock, counted = MidiClock(), 0
     now = ticks(clock, 100, tempo, 0.0)
-    clock.hear("start", 0, now - 0.001)
+    clock.receive("start", 0, now - 0.001)
     for n, phase, runs_on in pauses:
         now = ticks(clock, n, tempo, now)
         counted += n
-        clock.hear("stop", 0, now - tick_seconds(tempo) * (1 - phase))
+        clock.receive("stop", 0, now - tick_seconds(tempo) * (1 - phase))
         assert beats(clock, now) == pytest.approx(counted / TICKS, abs=1e-6)
         now = ticks(clock, 37, tempo, now) if runs_on else now + 3.3
-        clock.hear("continue", 0, now - 0.001)
+        clock.receive("continue", 0, now - 0.001)
     now = ticks(clock, 10, tempo, now)
     assert beats(clock, now - tick_seconds(tempo)) == pytest.approx((counted + 9) / TICKS, abs=0.002)
 
@@ -119,7 +119,7 @@ def test_any_sequence_of_messages_leads_to_the_place_that_was_counted(commands: 
         elif kind == "silence":
             now += 0 if playing else value
         else:
-            clock.hear(kind, value, now - 0.0005)
+            clock.receive(kind, value, now - 0.0005)
             now += 0.0 if kind == "stop" else 2 * tick_seconds(tempo) if not playing else 0.0
             place = {"start": 0, "songpos": 6 * value}.get(kind, place)
             begins = kind in ("start", "continue") or (begins and kind == "songpos")
@@ -140,7 +140,7 @@ def test_any_sequence_of_messages_leads_to_the_place_that_was_counted(commands: 
 def test_a_clock_that_stood_without_a_stop_goes_on_where_it_was_and_says_so() -> None:
     said: list[str] = []
     clock = MidiClock(say=said.append)
-    clock.hear("start", 0, -0.001)
+    clock.receive("start", 0, -0.001)
     now = ticks(clock, 240, 120.0, 0.0)
     assert clock.reading(now + 3.0) is None
     now = ticks(clock, 25, 120.0, now + 3.0075)
@@ -158,10 +158,10 @@ BLOCKS = [n / rate for n in (64, 128, 256, 512, 1024, 2048) for rate in (44_100,
 def test_bursts_are_followed_at_their_mean(tempo: float, block: float) -> None:
     said: list[str] = []
     clock, n = MidiClock(say=said.append), 14 * TICKS
-    clock.hear("start", 0, -0.0001)
+    clock.receive("start", 0, -0.0001)
     wrong = 0
     for i, came in enumerate(bursts(n, tempo, block)):
-        clock.hear("clock", 0, came)
+        clock.receive("clock", 0, came)
         reading = clock.reading(came + 0.001)
         wrong += reading is not None and i > 8 * TICKS and abs(reading.tempo_bpm / tempo - 1) > 0.005
     assert wrong == 0
@@ -178,9 +178,9 @@ def test_bursts_at_any_tempo_and_then_another_one(tempo: float, block: float, la
     came = bursts(12 * TICKS, tempo, block)
     came += bursts(12 * TICKS + 1, other, block, 12 * TICKS * tick_seconds(tempo))
     clock = MidiClock()
-    clock.hear("start", 0, -0.0001)
+    clock.receive("start", 0, -0.0001)
     for each in came:
-        clock.hear("clock", 0, each + late * dice.random())
+        clock.receive("clock", 0, each + late * dice.random())
     reading = clock.reading(came[-1] + late)
     assert reading is not None
     assert reading.tempo_bpm == pytest.approx(other, rel=0.01)
@@ -246,11 +246,11 @@ def test_messages_that_come_twice_count_once(behind: float) -> None:
     assert beats(clock, 96 * step) == pytest.approx(4.0, abs=0.001)
     again = 97 * step - 0.001
     for late in (0.0, behind):
-        clock.hear("stop", 0, again + late)
-        clock.hear("songpos", 64, again + late)
-        clock.hear("continue", 0, again + late)
+        clock.receive("stop", 0, again + late)
+        clock.receive("songpos", 64, again + late)
+        clock.receive("continue", 0, again + late)
         if not late and behind > 0.001:
-            clock.hear("clock", 0, 97 * step)
+            clock.receive("clock", 0, 97 * step)
     ticks(clock, 24 if behind > 0.001 else 25, 120.0, (98 if behind > 0.001 else 97) * step)
     assert beats(clock, 121 * step) == pytest.approx(17.0, abs=0.001)
 
@@ -262,9 +262,9 @@ def test_ticks_in_no_order_are_followed_at_their_mean_and_called_unsteady() -> N
     said: list[str] = []
     clock, dice = MidiClock(say=said.append), random.Random(2)
     came = sorted(i * tick_seconds(110) + 0.03 * dice.random() for i in range(24 * TICKS))
-    clock.hear("start", 0, came[0] - 0.001)
+    clock.receive("start", 0, came[0] - 0.001)
     for each in came:
-        clock.hear("clock", 0, each)
+        clock.receive("clock", 0, each)
         reading = clock.reading(each)
     assert reading is not None
     assert reading.tempo_bpm == pytest.approx(110, rel=0.01)
@@ -276,7 +276,7 @@ def test_a_clock_without_a_tempo_is_not_followed_and_that_is_said() -> None:
     said: list[str] = []
     clock = MidiClock(say=said.append)
     for i in range(40):
-        clock.hear("clock", 0, 0.3 * i)  # 8.3 bpm
+        clock.receive("clock", 0, 0.3 * i)  # 8.3 bpm
         assert clock.reading(0.3 * i + 0.01) is None
     assert said == [next(each for each in said if "no tempo" in each)]
 

@@ -1,4 +1,4 @@
-"""The leader's tempo is heard before a region is laid out."""
+"""The leader's tempo is read before a region is laid out."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from plugin_host.sync.reading import Reading
 from plugin_host.sync.sync import SyncWish
 
 
-class Clock:
+class StubClock:
     seconds = 50.0
 
     def now(self) -> float:
@@ -44,7 +44,7 @@ class LateSource:
 
 @pytest.mark.parametrize(("after", "tempo"), [(0.0, 93.7), (1.5, 93.7), (9.0, None)])
 def test_a_leader_is_waited_for_and_its_tempo_settles(after, tempo):
-    clock = Clock()
+    clock = StubClock()
     leader = Leader([LateSource(50.0 + after)], lambda line: None)
     assert settled_tempo(leader, 3.0, clock.now, clock.sleep) == tempo
     assert clock.seconds < 50.0 + 4.1
@@ -67,5 +67,5 @@ def test_a_region_is_laid_out_at_the_leaders_tempo(tmp_path: Path):
     assert led.stretch.grid.tempo_bpm == led.region.bpm == 93.7
     assert led.region.path != path  # brought to that tempo
     assert led.stretch.start_bar == own.stretch.start_bar
-    told = plot_region(replace(wish, bpm=110.0, leader_bpm=93.7), tmp_path)
-    assert told.stretch.grid.tempo_bpm == 93.7
+    plot = plot_region(replace(wish, bpm=110.0, leader_bpm=93.7), tmp_path)
+    assert plot.stretch.grid.tempo_bpm == 93.7

@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 
 import pytest
-from rig import SimulatedHost, Told, follow
+from rig import SimulatedHost, StubSource, follow
 
 from bridge.time.units import Signature
 from plugin_host.sync.clock_out import ClockMessage, ClockOut
@@ -39,7 +39,7 @@ def errors_ms(host: SimulatedHost, beats_at: Callable[[float], float], tempo: fl
 
 def test_host_stays_with_a_leader_whose_clock_runs_off() -> None:
     """Two minutes, the card 80 millionths slow and its callbacks up to 2 ms late."""
-    source, host = Told(), SimulatedHost()
+    source, host = StubSource(), SimulatedHost()
     source.says = steady(128.0)
     step = follow(host, Leader([source], lambda text: None))
     host.until(5.0, step)
@@ -54,14 +54,14 @@ def test_host_follows_a_midi_clock() -> None:
     clock, host, spread = MidiClock(), SimulatedHost(), random.Random(5)
     due, tempo = 0.5, 120.0
     place: list[tuple[float, float]] = []
-    clock.hear("start", 0, 0.4)
+    clock.receive("start", 0, 0.4)
     leader = follow(host, Leader([clock], lambda text: None))
 
     def step(now: float, there: HostTime) -> None:
         nonlocal due
         while due <= now:
             place.append((due, len(place) / TICKS))
-            clock.hear("clock", 0, due + abs(spread.gauss(0, 0.001)))
+            clock.receive("clock", 0, due + abs(spread.gauss(0, 0.001)))
             due += 60 / tempo / TICKS
         leader(now, there)
 
@@ -82,7 +82,7 @@ def test_host_follows_a_midi_clock() -> None:
 
 
 def test_start_jump_and_stop_are_followed() -> None:
-    source, host = Told(), SimulatedHost()
+    source, host = StubSource(), SimulatedHost()
     step = follow(host, Leader([source], lambda text: None))
     source.says = lambda now: Reading(now, False, 16.0, 93.7, Signature(7, 8))
     host.until(1.0, step)
@@ -103,7 +103,7 @@ def test_start_jump_and_stop_are_followed() -> None:
 
 def test_loss_holds_and_return_rejoins() -> None:
     said: list[str] = []
-    source, host = Told("MIDI clock"), SimulatedHost()
+    source, host = StubSource("MIDI clock"), SimulatedHost()
     lead = steady(126.0)
     source.says = lead
     step = follow(host, Leader([source], said.append))
@@ -122,7 +122,7 @@ def test_loss_holds_and_return_rejoins() -> None:
 
 def test_best_speaking_source_leads() -> None:
     said: list[str] = []
-    jack, midi, taps = Told("JACK"), Told("MIDI clock"), Told("taps")
+    jack, midi, taps = StubSource("JACK"), StubSource("MIDI clock"), StubSource("taps")
     leader = Leader([jack, midi, taps], said.append)
     assert leader.reading(0.0) is None
     assert leader.current is None
@@ -156,7 +156,7 @@ def test_what_is_sent_out_leads_another_to_the_same_beat() -> None:
             message = waiting.pop(0)
             if message.kind != "clock":
                 kinds.append((message.kind, message.value))
-            clock.hear(message.kind, message.value, message.seconds)
+            clock.receive(message.kind, message.value, message.seconds)
 
     def apart_ms(now: float) -> float:
         reading = clock.reading(now)

@@ -102,16 +102,16 @@ def test_two_clocks_on_one_cable_are_one() -> None:
 
 def test_drop_out_holds_and_rejoins_on_the_beat() -> None:
     clock = MidiClock()
-    clock.hear("start", 0, 0.0)
+    clock.receive("start", 0, 0.0)
     due = instants(120, 24 * 60)
     for each in due[: 24 * 20]:
-        clock.hear("clock", 0, each)
+        clock.receive("clock", 0, each)
     held = clock.reading(due[24 * 20] + 0.3)
     assert held is not None
     assert held.tempo_bpm == pytest.approx(120, abs=0.01)
     assert clock.reading(due[24 * 20] + 1.0) is None
     for each in due[24 * 30 :]:
-        clock.hear("clock", 0, each)
+        clock.receive("clock", 0, each)
     back = clock.reading(due[-1])
     assert back is not None
     assert back.beats == pytest.approx(60 - 1 / 24, abs=0.001)
@@ -121,31 +121,31 @@ def test_start_stop_continue_and_song_position() -> None:
     clock = MidiClock()
     due = instants(125, 400)
     for each in due[:100]:
-        clock.hear("clock", 0, each)  # runs along while the song stands
+        clock.receive("clock", 0, each)  # runs along while the song stands
     assert (still := clock.reading(due[99])) is not None
     assert not still.playing
-    clock.hear("start", 0, due[99] + 0.001)
+    clock.receive("start", 0, due[99] + 0.001)
     assert not (clock.reading(due[99]) or still).playing  # from the next tick on
     for each in due[100:149]:
-        clock.hear("clock", 0, each)
+        clock.receive("clock", 0, each)
     playing = clock.reading(due[148])
     assert playing is not None
     assert playing.playing
     assert playing.beats == pytest.approx(2.0, abs=1e-4)
-    clock.hear("stop", 0, due[148])
+    clock.receive("stop", 0, due[148])
     stopped = clock.reading(due[148] + 0.1)
     assert stopped is not None
     assert not stopped.playing
     assert stopped.beats == pytest.approx(49 / 24, abs=1e-4)  # ticks counted: where continue goes on
-    clock.hear("songpos", 64, due[149])
-    clock.hear("continue", 0, due[149])
+    clock.receive("songpos", 64, due[149])
+    clock.receive("continue", 0, due[149])
     for each in due[149:174]:
-        clock.hear("clock", 0, each)
+        clock.receive("clock", 0, each)
     there = clock.reading(due[173])
     assert there is not None
     assert there.beats == pytest.approx(17.0, abs=1e-4)
-    clock.hear("songpos", 0, due[173])  # while it plays: a jump with the next tick
-    clock.hear("clock", 0, due[174])
+    clock.receive("songpos", 0, due[173])  # while it plays: a jump with the next tick
+    clock.receive("clock", 0, due[174])
     jumped = clock.reading(due[174])
     assert jumped is not None
     assert jumped.playing
@@ -153,11 +153,11 @@ def test_start_stop_continue_and_song_position() -> None:
 
 
 def test_notes_are_handed_on_and_closing_twice_is_allowed() -> None:
-    heard, closed = [], []
-    clock = MidiClock(lambda note, seconds: heard.append((note, seconds)))
+    received, closed = [], []
+    clock = MidiClock(lambda note, seconds: received.append((note, seconds)))
     clock.on_close(lambda: closed.append(1))
-    clock.hear("note_on", 37, 1.5)
-    assert heard == [(37, 1.5)]
+    clock.receive("note_on", 37, 1.5)
+    assert received == [(37, 1.5)]
     assert clock.reading(2.0) is None
     clock.close()
     clock.close()

@@ -22,7 +22,7 @@ from plugin_host.sync import midi_ports
 from plugin_host.sync.jack_transport import BBT, quarters, signature_of
 from plugin_host.sync.reading import Reading, SourceError
 from plugin_host.sync.sync import Sync, SyncWish
-from plugin_host.sync.taps import TapSource, ToldTime
+from plugin_host.sync.taps import OscTime, TapSource
 
 RATE = 48_000
 
@@ -44,10 +44,10 @@ def eventually(holds: object, seconds: float = 5.0) -> bool:
 
 
 def test_what_is_told_over_osc_leads_a_running_host(running: Timeline) -> None:
-    told, said = ToldTime(), []
-    sync = Sync(running, SyncWish("osc", told=told), said.append)
+    osc, said = OscTime(), []
+    sync = Sync(running, SyncWish("osc", osc=osc), said.append)
     assert sync.start()
-    told.tell(Reading(time.monotonic(), True, 33.0, 97.0, Signature(3, 4)))
+    osc.set(Reading(time.monotonic(), True, 33.0, 97.0, Signature(3, 4)))
     assert eventually(lambda: running.now.playing)
     assert running.now.tempo_bpm == pytest.approx(97.0, rel=0.05)
     assert running.now.position_beats > 32.5
@@ -57,20 +57,20 @@ def test_what_is_told_over_osc_leads_a_running_host(running: Timeline) -> None:
 
 
 def test_a_bare_tempo_leaves_place_and_playing_alone(running: Timeline) -> None:
-    told = ToldTime()
-    sync = Sync(running, SyncWish("osc", told=told), lambda text: None)
+    osc = OscTime()
+    sync = Sync(running, SyncWish("osc", osc=osc), lambda text: None)
     sync.start()
-    told.tell(Reading(time.monotonic(), True, None, 140.0))
+    osc.set(Reading(time.monotonic(), True, None, 140.0))
     assert eventually(lambda: abs(running.now.tempo_bpm - 140) < 0.5)
     assert not running.now.playing
     sync.stop()
 
 
 def test_told_time_grows_old_and_a_tap_does_not() -> None:
-    told, taps = ToldTime(), TapSource()
-    told.tell(Reading(10.0, True, 4.0, 120.0))
-    assert told.reading(11.0) is not None
-    assert told.reading(14.0) is None
+    osc, taps = OscTime(), TapSource()
+    osc.set(Reading(10.0, True, 4.0, 120.0))
+    assert osc.reading(11.0) is not None
+    assert osc.reading(14.0) is None
     assert taps.reading(0.0) is None
     for instant in (0.0, 0.5, 1.0):
         taps.tap(instant)

@@ -19,7 +19,7 @@ from pathlib import Path
 from pythonosc.osc_message_builder import build_msg
 
 from plugin_host.client.engine_process import free_port
-from plugin_host.takes.scripts import told
+from plugin_host.takes.scripts import filled
 
 PROGRAMS = ("ardour", "ardour7-lua", "ardour7-export", "Xvfb")
 RATE = 48_000
@@ -127,7 +127,7 @@ class Ardour:
         self._environment = {**os.environ, "XDG_CONFIG_HOME": str(self._config.parent), "HOME": str(folder)}
         self._environment.pop("WAYLAND_DISPLAY", None)
         self._bpm = bpm
-        texts = [told(path.read_text(), inbox) for path in scripts]
+        texts = [filled(path.read_text(), inbox) for path in scripts]
         self._scripts = [text.replace('local PORT = "9610"', f'local PORT = "{osc_port}"') for text in texts]
         self._running: list[subprocess.Popen[bytes]] = []
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)

@@ -138,10 +138,10 @@ def check_song(path: Path, take: Path) -> None:
     check_same(song[join:], made)
 
 
-def check_same(heard: np.ndarray, meant: np.ndarray) -> None:
+def check_same(made: np.ndarray, meant: np.ndarray) -> None:
     """The same up to a level; Ardour fades a region's ends."""
-    n = min(len(heard), len(meant))
-    heard, meant = heard[2048 : n - 2048], meant[2048 : n - 2048]
-    level = float((heard * meant).sum() / (meant**2).sum())
+    n = min(len(made), len(meant))
+    made, meant = made[2048 : n - 2048], meant[2048 : n - 2048]
+    level = float((made * meant).sum() / (meant**2).sum())
     assert 0.5 < level < 1.1
-    assert np.abs(heard - level * meant).max() < 1e-4
+    assert np.abs(made - level * meant).max() < 1e-4

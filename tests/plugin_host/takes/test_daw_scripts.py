@@ -60,11 +60,11 @@ class Reaper:
         for name, value in {"answer": answer, **world}.items():
             self.lua.globals()[name] = value
         rows = self.lua.table_from([self.lua.table_from(item, recursive=True) for item in items])
-        self.told, self.media = self.lua.execute(REAPER, rows)
+        self.messages, self.media = self.lua.execute(REAPER, rows)
 
     def run(self, name: str) -> list[str]:
         self.lua.execute((self.inbox / "scripts" / name).read_text())
-        return list(self.told.values())
+        return list(self.messages.values())
 
     def jobs(self) -> list[dict[str, Any]]:
         return [dict(read_job(path)) for path in sorted(self.inbox.glob("*.segue"))]
@@ -126,18 +126,18 @@ def test_reaper_sends_what_lies_in_the_time_selection(tmp_path: Path, song: Path
 )
 def test_reaper_says_what_must_be_glued_first(tmp_path: Path, song: Path, take: dict[str, Any], word: str) -> None:
     reaper = Reaper(tmp_path, item(song, **take), item(song))
-    (told,) = reaper.run("segue_send.lua")
-    assert word in told
-    assert "glue" in told
+    (messages,) = reaper.run("segue_send.lua")
+    assert word in messages
+    assert "glue" in messages
     assert len(reaper.jobs()) == 1, "the other one is sent all the same"
 
 
 @pytest.mark.parametrize(("items", "answer", "jobs"), [(0, "continue,8,1,", 0), (1, None, 0), (1, "drums,8,1,", 0)])
 def test_reaper_with_nothing_to_send(tmp_path: Path, song: Path, items: int, answer: str | None, jobs: int) -> None:
     reaper = Reaper(tmp_path, *[item(song)] * items, answer=answer)
-    told = reaper.run("segue_send.lua")
+    messages = reaper.run("segue_send.lua")
     assert len(reaper.jobs()) == jobs
-    assert bool(told) == (answer is not None), "only who cancels is told nothing"
+    assert bool(messages) == (answer is not None), "only who cancels is told nothing"
 
 
 def test_reaper_says_when_nobody_watches(tmp_path: Path, song: Path) -> None:

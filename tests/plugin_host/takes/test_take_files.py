@@ -64,9 +64,9 @@ def test_wavinfo_reads_what_we_wrote(tmp_path: Path) -> None:
     assert info.bext.time_reference == grid.bar_start(4)
     assert info.bext.description.startswith('warm "lofi"')
     assert info.bext.originator.startswith("Segue")
-    heard = measure(music(RECIPE), RATE)
-    assert info.bext.loudness_value == pytest.approx(heard.lufs, abs=0.01)
-    assert info.bext.max_true_peak == pytest.approx(heard.true_peak_db, abs=0.01)
+    loudness = measure(music(RECIPE), RATE)
+    assert info.bext.loudness_value == pytest.approx(loudness.lufs, abs=0.01)
+    assert info.bext.max_true_peak == pytest.approx(loudness.true_peak_db, abs=0.01)
     cues = info.cues.to_dict()
     assert [cue["frame"] for cue in cues.values()] == [grid.bar_start(4 + n) - grid.bar_start(4) for n in range(8)]
     assert cues[1]["label"] == "bar 5"
@@ -83,7 +83,7 @@ def test_acid_says_tempo_beats_meter_and_root(tmp_path: Path) -> None:
     body = read_chunks(path, frozenset((b"acid", b"smpl")))
     flags, root, _, _, beats, denominator, numerator, tempo = struct.unpack("<IHHfIHHf", body[b"acid"])
     assert (flags, root, beats, denominator, numerator, tempo) == (0x07, 66, 7, 8, 7, 137.5)
-    assert own_tempo(str(path), recipe.seconds, 3.5, told_bpm=0.0).bpm == 137.5
+    assert own_tempo(str(path), recipe.seconds, 3.5, given_bpm=0.0).bpm == 137.5
     assert b"smpl" not in body, "only what loops says so"
 
 

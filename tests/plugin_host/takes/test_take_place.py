@@ -30,7 +30,7 @@ def region(folder: Path, beats: float, bpm: float = 120.0, name: str = "riff") -
     return path
 
 
-def heard(flac: bytes) -> np.ndarray:
+def samples_of(flac: bytes) -> np.ndarray:
     return soundfile.read(io.BytesIO(flac), dtype="float32")[0]
 
 
@@ -56,7 +56,7 @@ def test_what_is_gone_on_from_ends_on_the_bar_line(tmp_path: Path) -> None:
     grid, meter = Grid(RATE, 137.5, Signature(7, 8)), Signature(7, 8)
     for beats in (7.01, 6.2):
         placed = place(RegionWish(region(tmp_path, beats, 137.5), "continue", 137.5, 3.5), None, meter, RATE)
-        audio = heard(placed.region.flac)
+        audio = samples_of(placed.region.flac)
         assert placed.start_bar == 3
         assert len(audio) == pytest.approx(grid.bar_start(3) - grid.bar_start(1), abs=1)
     assert "silence" in placed.words
@@ -66,7 +66,7 @@ def test_what_is_gone_on_from_ends_on_the_bar_line(tmp_path: Path) -> None:
 def test_unplaced_region_ends_on_a_bar_line_as_it_is(tmp_path: Path) -> None:
     placed = place(RegionWish(region(tmp_path, 6), "continue", 120.0), None, FOUR, RATE)
     assert (placed.region.start_beats, placed.start_bar) == (2.0, 2)
-    assert len(heard(placed.region.flac)) == 6 * RATE // 2
+    assert len(samples_of(placed.region.flac)) == 6 * RATE // 2
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_a_tail_moves_neither_region_nor_take(
     assert "are a tail" in placed.words
     assert "silence" not in placed.words
     if role == "continue":
-        assert len(heard(placed.region.flac)) == round((bar * 4 - start) * RATE / 2)
+        assert len(samples_of(placed.region.flac)) == round((bar * 4 - start) * RATE / 2)
 
 
 @pytest.mark.parametrize(("bars", "bpm"), [(3, 96.0), (4, 174.0), (5, 70.0), (1, 137.5)])
@@ -96,7 +96,7 @@ def test_a_region_of_the_song_stays_as_it_is(tmp_path: Path, bars: int, bpm: flo
     placed = place(RegionWish(region(tmp_path, 4 * bars, bpm), "continue"), bpm, FOUR, RATE)
     assert (placed.bpm, placed.region.bpm, placed.start_bar) == (bpm, bpm, bars)
     given = soundfile.read(tmp_path / "riff.wav", dtype="float32")[0]
-    kept = heard(placed.region.flac)
+    kept = samples_of(placed.region.flac)
     assert len(kept) == pytest.approx(len(given), abs=1)
     n = min(len(kept), len(given))
     assert np.abs(kept[:n] - given[:n]).max() < 1e-6
@@ -112,18 +112,18 @@ def test_half_time_is_on_the_songs_beat_as_it_is(tmp_path: Path) -> None:
 def test_what_the_ear_finds_is_what_nothing_else_says(tmp_path: Path) -> None:
     asked = []
 
-    def ear(path: Path, hint_bpm: float, signature: Signature) -> tuple[float, float]:
+    def detect(path: Path, hint_bpm: float, signature: Signature) -> tuple[float, float]:
         asked.append(hint_bpm)
         return 97.3, 0.8
 
     path = region(tmp_path, 13.4, 97.3)
-    assert place(RegionWish(path, "melody"), None, FOUR, RATE, ear).bpm == 97.3
-    placed = place(RegionWish(path, "melody"), 130.0, FOUR, RATE, ear)
+    assert place(RegionWish(path, "melody"), None, FOUR, RATE, detect).bpm == 97.3
+    placed = place(RegionWish(path, "melody"), 130.0, FOUR, RATE, detect)
     assert (placed.bpm, placed.region.bpm) == (130.0, 130.0)  # 3:4 of it, within 1.5 %
-    placed = place(RegionWish(path, "melody"), 110.0, FOUR, RATE, ear)
-    assert (placed.bpm, placed.region.bpm, placed.region.tempo) == (110.0, 97.3, "97.3 bpm (heard, sure 0.8)")
+    placed = place(RegionWish(path, "melody"), 110.0, FOUR, RATE, detect)
+    assert (placed.bpm, placed.region.bpm, placed.region.tempo) == (110.0, 97.3, "97.3 bpm (detected, sure 0.8)")
     assert asked == [0.0, 130.0, 110.0]
-    place(RegionWish(region(tmp_path, 13.4, 97.3, "riff 97.3bpm"), "melody"), 110.0, FOUR, RATE, ear)
+    place(RegionWish(region(tmp_path, 13.4, 97.3, "riff 97.3bpm"), "melody"), 110.0, FOUR, RATE, detect)
     assert len(asked) == 3
 
 
@@ -133,7 +133,7 @@ def test_other_tempo_is_met(tmp_path: Path) -> None:
     assert (follow.bpm, follow.region.bpm) == (120.0, 100.0)  # the engine hears it faster
     on = place(RegionWish(path, "continue"), 120.0, FOUR, RATE)
     assert on.region.bpm == 120.0
-    assert len(heard(on.region.flac)) == 2 * RATE
+    assert len(samples_of(on.region.flac)) == 2 * RATE
     assert "at its pitch" in on.words
 
 
@@ -162,7 +162,7 @@ def test_region_above_full_scale_is_kept_without_clipping(tmp_path: Path) -> Non
     soundfile.write(path, audio * 8, RATE, "FLOAT")
     placed = place(RegionWish(path, "style", 120.0), None, FOUR, RATE)
     assert "scaled down" in placed.words
-    kept = heard(placed.region.flac)
+    kept = samples_of(placed.region.flac)
     assert np.abs(kept - audio / np.abs(audio).max()).max() < 1e-6
 
 

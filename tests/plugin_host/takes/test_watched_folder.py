@@ -17,7 +17,7 @@ from bridge.control import messages
 from bridge.control.packet import parse
 from bridge.control.take_rows import TAKE
 from bridge.time.units import Signature
-from plugin_host.client.replies import Listened
+from plugin_host.client.replies import FoundTempo
 from plugin_host.console.screen import Screen
 from plugin_host.takes import jobs, watch
 from plugin_host.takes.engines import EngineWish, HotEngine
@@ -38,7 +38,7 @@ def music(path: Path, seconds: float = 2.0, rate: int = RATE) -> Path:
     return path
 
 
-class Engine:
+class WatchedEngine:
     """Stands in for an engine that makes noise at once; `fails` takes end as if it were lost."""
 
     def __init__(self) -> None:
@@ -51,9 +51,9 @@ class Engine:
         self.living = True
         yield HotEngine(self, "noise", "float32", "", lambda: self.living)  # type: ignore[arg-type]
 
-    def listen(self, *file: object) -> Listened:
+    def listen(self, *file: object) -> FoundTempo:
         """As an engine hears noise."""
-        return Listened(0.0, 0.0, 0.0, 0.0, 0.0, "", 0.0)
+        return FoundTempo(0.0, 0.0, 0.0, 0.0, 0.0, "", 0.0)
 
     def make(
         self, engine: object, recipe: Recipe, say: object, show: object, stop: object
@@ -68,8 +68,8 @@ class Engine:
 
 
 @pytest.fixture
-def engine(monkeypatch: pytest.MonkeyPatch) -> Engine:
-    made = Engine()
+def engine(monkeypatch: pytest.MonkeyPatch) -> WatchedEngine:
+    made = WatchedEngine()
     monkeypatch.setattr("plugin_host.takes.watch.hot_engine", made.hot)
     monkeypatch.setattr("plugin_host.takes.make.make", made.make)
     monkeypatch.setattr(watch, "LOOK_SECONDS", 0.01)
@@ -87,7 +87,7 @@ def takes(folder: Path) -> list[str]:
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*.wav") if path.parent != folder)
 
 
-def test_takes_come_out_beside_what_is_put_in(tmp_path: Path, engine: Engine) -> None:
+def test_takes_come_out_beside_what_is_put_in(tmp_path: Path, engine: WatchedEngine) -> None:
     music(tmp_path / "My Riff 120bpm.wav")
     run(tmp_path, takes=2, seed=5)
     assert takes(tmp_path) == [f"My Riff 120bpm.wav-takes/continue-my-riff-120bpm_120bpm_seed{n}.wav" for n in (5, 6)]
@@ -96,7 +96,7 @@ def test_takes_come_out_beside_what_is_put_in(tmp_path: Path, engine: Engine) ->
     assert not (tmp_path / "watching.txt").exists()
 
 
-def test_what_is_made_is_not_made_again_until_it_changes(tmp_path: Path, engine: Engine) -> None:
+def test_what_is_made_is_not_made_again_until_it_changes(tmp_path: Path, engine: WatchedEngine) -> None:
     music(tmp_path / "riff.wav")
     run(tmp_path)
     run(tmp_path)
@@ -106,7 +106,7 @@ def test_what_is_made_is_not_made_again_until_it_changes(tmp_path: Path, engine:
     assert len(takes(tmp_path)) == 2
 
 
-def test_own_output_hidden_files_and_other_kinds_are_left_alone(tmp_path: Path, engine: Engine) -> None:
+def test_own_output_hidden_files_and_other_kinds_are_left_alone(tmp_path: Path, engine: WatchedEngine) -> None:
     music(tmp_path / ".riff.wav")
     (tmp_path / "notes.txt").write_text("notes")
     (tmp_path / "folder.wav").mkdir()
@@ -115,7 +115,7 @@ def test_own_output_hidden_files_and_other_kinds_are_left_alone(tmp_path: Path, 
     assert takes(tmp_path) == ["folder.wav/deep.wav"]
 
 
-def test_why_not_stands_beside_the_file_and_goes_when_it_is_mended(tmp_path: Path, engine: Engine) -> None:
+def test_why_not_stands_beside_the_file_and_goes_when_it_is_mended(tmp_path: Path, engine: WatchedEngine) -> None:
     (tmp_path / "bad.wav").write_bytes(b"no sound in here")
     run(tmp_path)
     assert "no audio" in (tmp_path / "bad.wav-error.txt").read_text()
@@ -127,7 +127,9 @@ def test_why_not_stands_beside_the_file_and_goes_when_it_is_mended(tmp_path: Pat
 
 
 @pytest.mark.parametrize("kind", ["flac", "wav"])
-def test_half_copied_file_waits_for_its_other_half(tmp_path: Path, engine: Engine, monkeypatch, kind: str) -> None:
+def test_half_copied_file_waits_for_its_other_half(
+    tmp_path: Path, engine: WatchedEngine, monkeypatch, kind: str
+) -> None:
     monkeypatch.setattr(watch, "PATIENCE_SECONDS", 60.0)
     whole = music(tmp_path / f"whole.{kind}").read_bytes()
     (tmp_path / f"whole.{kind}").unlink()
@@ -143,14 +145,14 @@ def test_half_copied_file_waits_for_its_other_half(tmp_path: Path, engine: Engin
     assert not (tmp_path / f"copy.{kind}-error.txt").exists()
 
 
-def test_file_that_stays_cut_is_told(tmp_path: Path, engine: Engine) -> None:
+def test_file_that_stays_cut_is_told(tmp_path: Path, engine: WatchedEngine) -> None:
     whole = music(tmp_path / "cut.flac").read_bytes()
     (tmp_path / "cut.flac").write_bytes(whole[: len(whole) // 2])
     run(tmp_path)
     assert "cannot be read" in (tmp_path / "cut.flac-error.txt").read_text()
 
 
-def test_engine_that_dies_is_started_again_and_the_take_is_made(tmp_path: Path, engine: Engine) -> None:
+def test_engine_that_dies_is_started_again_and_the_take_is_made(tmp_path: Path, engine: WatchedEngine) -> None:
     music(tmp_path / "riff.wav")
     engine.fails = 1
     run(tmp_path)
@@ -158,7 +160,7 @@ def test_engine_that_dies_is_started_again_and_the_take_is_made(tmp_path: Path, 
     assert len(takes(tmp_path)) == 1
 
 
-def test_file_over_which_three_engines_die_is_told_and_left(tmp_path: Path, engine: Engine) -> None:
+def test_file_over_which_three_engines_die_is_told_and_left(tmp_path: Path, engine: WatchedEngine) -> None:
     music(tmp_path / "a-poison.wav")
     engine.fails = 3
     run(tmp_path)
@@ -166,7 +168,7 @@ def test_file_over_which_three_engines_die_is_told_and_left(tmp_path: Path, engi
     assert "lost" in (tmp_path / "a-poison.wav-error.txt").read_text()
 
 
-def test_job_file_and_what_the_daw_is_told(tmp_path: Path, engine: Engine) -> None:
+def test_job_file_and_what_the_daw_is_told(tmp_path: Path, engine: WatchedEngine) -> None:
     source = music(tmp_path / ".song.wav", 30.0)
     lines = {"path": source, "role": "melody", "bpm": 137.5, "numerator": 3, "denominator": 4, "start_beats": 30,
              "offset_seconds": 4.5, "length_seconds": 5.0, "takes": 2, "seed": 8, "name": "Guitar Solo"}  # fmt: skip
@@ -197,7 +199,7 @@ def test_job_files_are_checked(tmp_path: Path, line: str, word: str) -> None:
         jobs.read_job(tmp_path / "x.segue")
 
 
-def test_job_for_a_file_that_is_not_there_is_refused_beside_it(tmp_path: Path, engine: Engine) -> None:
+def test_job_for_a_file_that_is_not_there_is_refused_beside_it(tmp_path: Path, engine: WatchedEngine) -> None:
     (tmp_path / "x.segue").write_text("path=none.wav\nrole=style\nbpm=120\noffset_seconds=1\n")
     run(tmp_path)
     assert "none.wav" in (tmp_path / "x.segue-error.txt").read_text()

@@ -22,12 +22,12 @@ Numbers = dict[str, float]  # by the name of a buffer
 class BatchSlot(WindowPasses):
     """A window's rows from `row` on: those of its states in order (two for two-step guidance).
 
-    `row` is -1 until its first step. From then on `states` and `sequence` are views of the buffers; `told` holds the
+    `row` is -1 until its first step. From then on `states` and `sequence` are views of the buffers; `written` holds the
     numbers that were written to its head row.
     """
 
     row: int = -1
-    told: Numbers = field(default_factory=dict)
+    written: Numbers = field(default_factory=dict)
 
     @property
     def rows(self) -> int:
@@ -94,7 +94,7 @@ def give_rows(lm: LanguageModel, slot: BatchSlot, buffers: Buffers, row: int) ->
         cache[..., : state.length, :] = state.cache[..., : state.length, :]
         state.cache = cache
         _copy_memory(state, buffers, here)
-        hear(lm, buffers, conditions, here, steps)
+        put_known_inputs(lm, buffers, conditions, here, steps)
         buffers.prefix[here] = state.length - state.step
         buffers.vectors[here] = _vectors(state)
         first += state.rows
@@ -105,10 +105,10 @@ def give_rows(lm: LanguageModel, slot: BatchSlot, buffers: Buffers, row: int) ->
     buffers.middle[rows] = row + 1 if first - row == 3 else row
     buffers.null[rows] = first - 1
     buffers.active[rows] = False
-    slot.sequence, slot.row, slot.told = sequence, row, {}
+    slot.sequence, slot.row, slot.written = sequence, row, {}
 
 
-def hear(
+def put_known_inputs(
     lm: LanguageModel, buffers: Buffers, conditions: Conditions, rows: slice, steps: int, first_row: int = 0
 ) -> None:
     """Compute the known inputs of some rows from step `first_row` on.  [generate]"""
@@ -116,12 +116,12 @@ def hear(
     buffers.known[rows, first_row:steps] = known[:, first_row:]
 
 
-def tell(buffers: Buffers, slot: BatchSlot, numbers: Numbers) -> None:
+def put_numbers(buffers: Buffers, slot: BatchSlot, numbers: Numbers) -> None:
     """Write the changed numbers of a head row, without waiting.  [generate]"""
     for name, number in numbers.items():
-        if slot.told.get(name) != number:
+        if slot.written.get(name) != number:
             getattr(buffers, name)[slot.row].fill_(number)
-            slot.told[name] = number
+            slot.written[name] = number
 
 
 def take_along(slot: BatchSlot) -> None:

@@ -15,7 +15,15 @@ from torch import Tensor
 from engine.lm.conditions import Conditions
 from engine.lm.executors.base import StepRequest, WindowPasses
 from engine.lm.executors.basic import BasicExecutor, draw_column
-from engine.lm.executors.device.batch_slot import BatchSlot, Numbers, give_rows, hear, numbers_of, take_along, tell
+from engine.lm.executors.device.batch_slot import (
+    BatchSlot,
+    Numbers,
+    give_rows,
+    numbers_of,
+    put_known_inputs,
+    put_numbers,
+    take_along,
+)
 from engine.lm.executors.device.buffers import BUCKET_POSITIONS, Buffers, BufferSizes, bucket_of, memory_bucket
 from engine.lm.executors.device.runner import GraphRunner, PlainRunner, Runner
 from engine.lm.executors.device.step import StepShape, take_step
@@ -117,7 +125,7 @@ class DeviceExecutor(BasicExecutor):
             for state, own in zip(slot.states, slot.conditions, strict=True):
                 if any(own.frames is each for each in frames) and self.buffers is not None:
                     rows = slice(first, first + state.rows)
-                    hear(self.lm, self.buffers, own, rows, slot.sequence.shape[1], first_row)
+                    put_known_inputs(self.lm, self.buffers, own, rows, slot.sequence.shape[1], first_row)
                 first += state.rows
 
     # -- steps --------------------------------------------------------------------------------------------
@@ -153,12 +161,12 @@ class DeviceExecutor(BasicExecutor):
         self._prepare(slots, draws=True)
         assert self.buffers is not None
         for _, slot, request, numbers in stepping:
-            tell(self.buffers, slot, numbers)
+            put_numbers(self.buffers, slot, numbers)
             if not request.sampling.greedy:
                 self.buffers.noise[slot.row].uniform_(generator=request.generator)
         self._run(slots, draws=True)
         for slot in slots:
-            slot.told["at"] = slot.step
+            slot.written["at"] = slot.step
 
     def logits(self, windows: Sequence[WindowPasses]) -> list[Tensor | Exception]:
         """Logits [R, K, card] of each window's next step; the caller then writes its next column."""
@@ -219,7 +227,7 @@ class DeviceExecutor(BasicExecutor):
         """Set on the device which slots (by id) take the next step, and the position of each."""
         assert self.buffers is not None
         for slot in placed:
-            tell(self.buffers, slot, {"at": slot.step, "active": id(slot) in taking})
+            put_numbers(self.buffers, slot, {"at": slot.step, "active": id(slot) in taking})
 
     # -- preparation ----------------------------------------------------------------------------------------
 

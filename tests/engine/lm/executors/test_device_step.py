@@ -81,7 +81,7 @@ def joint(lm) -> DeviceExecutor:
     return DeviceExecutor(lm, Rehearsing())
 
 
-class Told:
+class RandomConditions:
     """Conditions of any kinds, different at every place, whose frames may change."""
 
     def __init__(self, seed: int, rows: int = 2, kinds: str = "pmf", two_step: bool = False) -> None:
@@ -129,10 +129,10 @@ LANES = [  # rows, kinds, two passes, guidance
 def lane(executor: Executor, number: int, total: int | None = 130, prompt: int = 0, **more) -> TokenStream:
     rows, kinds, two_step, guidance = LANES[number % len(LANES)]
     rows = 1 if two_step else rows
-    told = Told(number, 2 if two_step else rows, kinds, two_step)
+    conditions = RandomConditions(number, 2 if two_step else rows, kinds, two_step)
     codes = torch.randint(0, 40, (4, prompt), generator=torch.Generator().manual_seed(number)) if prompt else None
     tuned = StreamSettings(SAMPLINGS[number % len(SAMPLINGS)], guidance, SIZE, total, **more)
-    return TokenStream.begin(executor, told, codes, tuned, seed=number)
+    return TokenStream.begin(executor, conditions, codes, tuned, seed=number)
 
 
 @pytest.mark.parametrize("number", range(len(LANES)))

@@ -5,7 +5,7 @@ import torch
 
 from engine.core.config import LMConfig
 from engine.lm import Conditions, LanguageModel
-from engine.lm.executors.fidelity import TeacherRun, compare, hear
+from engine.lm.executors.fidelity import TeacherRun, compare, teacher_run
 from engine.lm.executors.onnx_executor import OnnxExecutor
 from engine.lm.executors.select import choose
 
@@ -30,7 +30,7 @@ def test_fewer_bits_are_further_away(cross: bool) -> None:
     lm = LanguageModel(LMConfig(dim=64, n_heads=2, n_layers=2, card=300, cross_attention=cross)).eval()
     vectors = torch.randn(2, 5, 64)
     conditions = Conditions(memory=vectors) if cross else Conditions(prefix=vectors)
-    exact = hear(choose(lm), conditions, steps=12)
+    exact = teacher_run(choose(lm), conditions, steps=12)
     assert exact.logits.shape == (12, 2, 4, 300)
     assert int(exact.tokens.max()) < 300
     whole = lm(torch.cat([torch.full((4, 1), 300), exact.tokens], 1)[:, :12].expand(2, -1, -1), conditions)
@@ -38,7 +38,7 @@ def test_fewer_bits_are_further_away(cross: bool) -> None:
     far = []
     for bits in (None, 8, 4):
         near = OnnxExecutor(lm, bits)
-        far.append(compare(exact, hear(near, conditions, steps=12, tokens=exact.tokens)))
+        far.append(compare(exact, teacher_run(near, conditions, steps=12, tokens=exact.tokens)))
     assert far[0].error_max < 1e-4
     assert far[0].total_variation < 1e-4
     assert far[0].total_variation < far[1].total_variation < far[2].total_variation < 1.0

@@ -41,9 +41,9 @@ def tokens_of(seed: int, rows: int, steps: int) -> Tensor:
 def begun(executor: Executor, lane: int, memory: bool = True) -> LMState:
     """A lane's window behind its prompt; the same one again for the same number."""
     rows, prefilled, generator = ROWS[lane], PREFILLED[lane], torch.Generator().manual_seed(lane)
-    told = Conditions(memory=torch.randn(rows, 3 + lane, DIM, generator=generator)) if memory else Conditions()
-    state = executor.init_state(rows, 24 + STEPS + 7 * lane, told)
-    executor.prefill(tokens_of(lane, rows, prefilled), told, state)
+    conditions = Conditions(memory=torch.randn(rows, 3 + lane, DIM, generator=generator)) if memory else Conditions()
+    state = executor.init_state(rows, 24 + STEPS + 7 * lane, conditions)
+    executor.prefill(tokens_of(lane, rows, prefilled), conditions, state)
     return state
 
 
@@ -127,9 +127,9 @@ def stream_of(executor: Executor, seed: int) -> TokenStream:
     generator = torch.Generator().manual_seed(seed)
     guidance = (Guidance(3.0), Guidance(3.0, cfg_coef_beta=2.0), Guidance(2.0, two_step=True))[seed % 3]
     passes = ((2,), (3,), (1, 1))[seed % 3]
-    told = [Conditions(memory=torch.randn(rows, 3 + seed, DIM, generator=generator)) for rows in passes]
+    conditions = [Conditions(memory=torch.randn(rows, 3 + seed, DIM, generator=generator)) for rows in passes]
     settings = StreamSettings(Sampling(True, 1.0, 20, 0.0), guidance, WindowSize(24, 8))
-    return TokenStream.begin(executor, lambda offset, count: tuple(told), None, settings, seed=seed)
+    return TokenStream.begin(executor, lambda offset, count: tuple(conditions), None, settings, seed=seed)
 
 
 @pytest.mark.parametrize("bits", [None, 8])

@@ -121,8 +121,8 @@ def test_a_row_is_what_it_is_in_a_smaller_batch(bits: int | None, cross: bool) -
     executor = NativeExecutor(lm, bits)
     all_of_them = streamed(executor, tokens, given)
     for part in (slice(0, 16), slice(16, 19)):
-        told = {name: value[part] for name, value in vars(given).items() if isinstance(value, Tensor)}
-        alone = streamed(executor, tokens[part], replace(given, **told))
+        own = {name: value[part] for name, value in vars(given).items() if isinstance(value, Tensor)}
+        alone = streamed(executor, tokens[part], replace(given, **own))
         assert off(alone, all_of_them[part]) < (1e-5 if bits is None else 0.02)
 
 
@@ -144,8 +144,8 @@ def test_windows_roll_and_forks_go_on_alike(bits: int | None) -> None:
     """A stream over several windows, and a fork of it with the same dice, give the same tokens."""
     executor = NativeExecutor(model(64, 2, cross=False, card=32), bits)
     settings = StreamSettings(Sampling(True, 1.0, 20, 0.0), Guidance(3.0), WindowSize(24, 8))
-    told = Conditions(prefix=torch.randn(2, 3, 64, generator=torch.Generator().manual_seed(3)))
-    stream = TokenStream.begin(executor, lambda offset, count: (told,), None, settings, seed=4)
+    conditions = Conditions(prefix=torch.randn(2, 3, 64, generator=torch.Generator().manual_seed(3)))
+    stream = TokenStream.begin(executor, lambda offset, count: (conditions,), None, settings, seed=4)
     for _ in range(10):
         stream.step()
     other = fork(stream, seed=5)

@@ -30,7 +30,7 @@ def made(half: bool, monkeypatch: pytest.MonkeyPatch, bits: int = 8) -> Executor
     return executor_of(small(), torch.float32, Steps(bits), [])
 
 
-def heard(executor: Executor) -> torch.Tensor:
+def logits(executor: Executor) -> torch.Tensor:
     """Logits of a prompt's last step and of one more."""
     generator = torch.Generator().manual_seed(1)
     conditions = Conditions(memory=torch.randn(2, 7, 64, generator=generator))
@@ -56,7 +56,7 @@ def test_matrices_are_kept_in_halves_where_prompts_are_read_in_them(
     assert kinds(exact.lm) == {torch.float32}
     assert {p.dtype for p in near.lm.parameters()} == {torch.float32, torch.bfloat16}, "embeddings and norms stay"
     assert near.precision == exact.precision == f"int{bits}"
-    prompt, step = heard(near), heard(exact)
+    prompt, step = logits(near), logits(exact)
     assert (prompt - step).std() < 0.03 * step.std()
 
 

@@ -6,7 +6,7 @@ import threading
 from types import SimpleNamespace
 
 import pytest
-from lane_rig import Host, Told
+from lane_rig import RecordedEvents, RigHost
 
 from bridge.control import messages
 from bridge.control.arguments import Message
@@ -26,11 +26,11 @@ OF_LANES = {
     "excerpt_chosen": ((1.5, 3.0), messages.EVENT_EXCERPT),
     "region_found": (("style", RegionBeat()), messages.EVENT_REGION),
     "blocks_late": ((3,), messages.EVENT_LATE),
-    "time_told": ((TELLER, 1, 4.0, 120.0, Signature(7, 8)), messages.EVENT_TIME),
+    "time_set": ((TELLER, 1, 4.0, 120.0, Signature(7, 8)), messages.EVENT_TIME),
 }
 
 
-class Rig:
+class EventsRig:
     """Events into a list, each packed as it would be sent."""
 
     def __init__(self) -> None:
@@ -44,20 +44,20 @@ class Rig:
 
 
 @pytest.fixture
-def rig() -> Rig:
-    return Rig()
+def rig() -> EventsRig:
+    return EventsRig()
 
 
 @pytest.mark.parametrize("name", [name for name in vars(LaneEvents) if not name.startswith("_")])
-def test_each_event_of_a_lane_is_one_message(rig: Rig, host: Host, name: str) -> None:
-    told, event = OF_LANES[name]
-    getattr(rig.events, name)(host.lane, *told)
-    getattr(Told(), name)(host.lane, *told)  # the tests' own keeps up with the protocol
+def test_each_event_of_a_lane_is_one_message(rig: EventsRig, host: RigHost, name: str) -> None:
+    values, event = OF_LANES[name]
+    getattr(rig.events, name)(host.lane, *values)
+    getattr(RecordedEvents(), name)(host.lane, *values)  # the tests' own keeps up with the protocol
     assert [(sent, values[0]) for sent, values, _ in rig.sent] == [(event, host.lane.number)]
-    assert rig.sent[0][2] == (TELLER if name == "time_told" else None)
+    assert rig.sent[0][2] == (TELLER if name == "time_set" else None)
 
 
-def test_a_lane_that_plays_to_nobody_says_so(rig: Rig, host: Host) -> None:
+def test_a_lane_that_plays_to_nobody_says_so(rig: EventsRig, host: RigHost) -> None:
     host.reader.close()  # its host is gone
     rig.events.state_changed(host.lane, "playing", 0.0, "")
     rig.events.state_changed(host.lane, "playing", 0.0, "goes on")
@@ -65,7 +65,7 @@ def test_a_lane_that_plays_to_nobody_says_so(rig: Rig, host: Host) -> None:
     assert "nobody listens" in host.lane.listener()
 
 
-def test_an_engine_that_has_failed_stays_so(rig: Rig) -> None:
+def test_an_engine_that_has_failed_stays_so(rig: EventsRig) -> None:
     rig.events.start_failed("no such model")
     assert rig.quit.is_set()
     rig.events.engine_changed(READY, "")
@@ -73,9 +73,9 @@ def test_an_engine_that_has_failed_stays_so(rig: Rig) -> None:
     assert [values for _, values, _ in rig.sent] == [(FAILED, "no such model")]
 
 
-def test_a_take_and_a_model_are_told(rig: Rig, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_take_and_a_model_are_told(rig: EventsRig, capsys: pytest.CaptureFixture[str]) -> None:
     rig.events.take_made(3, "drums", "/tmp/drums.wav")
-    rig.events.model_told("loading", "small", "reading")
-    rig.events.model_told("ready", "small", "on cpu")
+    rig.events.model_changed("loading", "small", "reading")
+    rig.events.model_changed("ready", "small", "on cpu")
     assert [sent for sent, _, _ in rig.sent] == [messages.EVENT_TAKE, messages.EVENT_MODEL, messages.EVENT_MODEL]
     assert capsys.readouterr().out == "segue engine: model small: ready, on cpu\n"

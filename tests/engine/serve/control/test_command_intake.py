@@ -24,14 +24,14 @@ from engine.serve.control.command_intake import (
 )
 
 
-class Lane:
+class StubLane:
     """The part of a lane that the intake uses."""
 
     def __init__(self, number: int) -> None:
         self.number, self.controller = number, object()
 
 
-class Rig:
+class IntakeRig:
     """An intake on a clock advanced by hand; commands it passes on wait in `posted` until `work`."""
 
     def __init__(self) -> None:
@@ -43,7 +43,7 @@ class Rig:
         generate_loop = SimpleNamespace(post=self.posted.append)
         self.intake = CommandIntake(lambda: generate_loop, self._later, self.clock)  # type: ignore[arg-type]
         self.intake._answers = SimpleNamespace(submit=lambda act, *values: act(*values))  # type: ignore[assignment]
-        self.lanes = [Lane(number) for number in range(8)]
+        self.lanes = [StubLane(number) for number in range(8)]
 
     def _later(self, seconds: float, act: Callable[[], None]) -> None:
         self.timers.append((self.clock.seconds + seconds, act))
@@ -75,7 +75,7 @@ class Rig:
 
 
 def test_a_dial_turned_fast_reaches_the_lane_so_often_and_its_newest_value_wins() -> None:
-    rig = Rig()
+    rig = IntakeRig()
     for step in range(1000):  # 500 a second
         rig.put(step + 1, float(step))
         rig.work()
@@ -89,7 +89,7 @@ def test_a_dial_turned_fast_reaches_the_lane_so_often_and_its_newest_value_wins(
 
 
 def test_some_commands_at_once_are_not_kept_waiting() -> None:
-    rig = Rig()
+    rig = IntakeRig()
     for number in range(int(LANE_AT_ONCE)):
         rig.put(number + 1, float(number), f"parameter {number}")
     assert len(rig.posted) == LANE_AT_ONCE
@@ -97,7 +97,7 @@ def test_some_commands_at_once_are_not_kept_waiting() -> None:
 
 
 def test_commands_of_a_lane_keep_their_order() -> None:
-    rig = Rig()
+    rig = IntakeRig()
     for number in range(20):
         rig.put(number + 1, float(number), f"parameter {number}")
     rig.put(21, 99.0, "parameter 12")
@@ -107,7 +107,7 @@ def test_commands_of_a_lane_keep_their_order() -> None:
 
 
 def test_one_lane_that_is_told_much_does_not_keep_another_waiting() -> None:
-    rig = Rig()
+    rig = IntakeRig()
     for step in range(400):
         rig.put(step + 1, float(step))
         rig.work()
@@ -118,7 +118,7 @@ def test_one_lane_that_is_told_much_does_not_keep_another_waiting() -> None:
 
 
 def test_all_lanes_together_are_told_so_much() -> None:
-    rig = Rig()
+    rig = IntakeRig()
     for step in range(2000):
         for lane in range(8):
             rig.put(1 + step, float(step), lane=lane)
@@ -130,7 +130,7 @@ def test_all_lanes_together_are_told_so_much() -> None:
 
 
 def test_what_is_overtaken_and_would_begin_something_is_told_so() -> None:
-    rig = Rig()
+    rig = IntakeRig()
     for number in range(int(LANE_AT_ONCE)):
         rig.put(number + 1, 0.0, f"parameter {number}")
     for id in (50, 51):
@@ -143,7 +143,7 @@ def test_what_is_overtaken_and_would_begin_something_is_told_so() -> None:
 
 
 def test_nothing_piles_up_where_nobody_works() -> None:
-    rig = Rig()
+    rig = IntakeRig()
     for step in range(5000):
         rig.put(step + 1, float(step), lane=step % 8)
         rig.clock.seconds += 0.01
@@ -156,7 +156,7 @@ def test_nothing_piles_up_where_nobody_works() -> None:
 
 
 def test_so_many_different_commands_wait_and_no_more() -> None:
-    rig = Rig()
+    rig = IntakeRig()
     for number in range(HELD_MAX + int(LANE_AT_ONCE)):
         rig.put(number + 1, 0.0, f"parameter {number}")
     with pytest.raises(Busy, match=f"{HELD_MAX} commands"):

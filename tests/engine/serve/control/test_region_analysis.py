@@ -10,12 +10,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from lane_rig import Host
+from lane_rig import RigHost
 
 from bridge.errors import OutOfRange, RegionSilent
 from bridge.region.region import Region
 from engine.beat.analyse import RegionBeat, analyse
-from engine.serve.control.region_analysis import RegionAnalysis, check_bpm, listened_to
+from engine.serve.control.region_analysis import RegionAnalysis, check_bpm, cleaned
 from engine.serve.lane_settings import CONTINUE, MELODY, STYLE
 from engine.serve.render.stream_settings import _gain
 
@@ -31,7 +31,7 @@ def region(audio: np.ndarray, bpm: float, role: str = CONTINUE) -> tuple[Region,
 def in_this_process(monkeypatch):
     monkeypatch.setattr(
         "engine.serve.control.region_analysis.analyse_apart",
-        lambda mono, told, bar, hurry, hint: analyse(mono, told, bar, hint_bpm=hint),
+        lambda mono, noted, bar, hurry, hint: analyse(mono, noted, bar, hint_bpm=hint),
     )
 
 
@@ -41,76 +41,76 @@ def hundred() -> np.ndarray:
 
 
 @pytest.mark.parametrize("role", [CONTINUE, STYLE])
-def test_a_region_of_another_tempo_is_brought_to_the_hosts(host: Host, hundred, role):
+def test_a_region_of_another_tempo_is_brought_to_the_hosts(host: RigHost, hundred, role):
     host.publish()  # 120 bpm
-    told, heard = RegionAnalysis().fitted(host.lane, *region(hundred, 100.0, role), RATE_HZ)
-    assert heard.bpm == 120.0
-    assert heard.audio.shape == (1, 8 * RATE_HZ)
-    assert heard.beats == 16
-    assert told.note == "stretched from 100 to 120 bpm"
-    assert told.bpm == 100.0
+    noted, reference = RegionAnalysis().fitted(host.lane, *region(hundred, 100.0, role), RATE_HZ)
+    assert reference.bpm == 120.0
+    assert reference.audio.shape == (1, 8 * RATE_HZ)
+    assert reference.beats == 16
+    assert noted.note == "stretched from 100 to 120 bpm"
+    assert noted.bpm == 100.0
 
 
-def test_a_melody_and_a_region_to_be_kept_stay_as_they_are(host: Host, hundred):
+def test_a_melody_and_a_region_to_be_kept_stay_as_they_are(host: RigHost, hundred):
     host.publish()
-    ear = RegionAnalysis()
+    analysis = RegionAnalysis()
     given = region(hundred, 100.0, MELODY)
-    told, heard = ear.fitted(host.lane, *given, RATE_HZ)
-    assert heard.audio is given[1]
-    assert (heard.bpm, told.note) == (100.0, "")
+    noted, reference = analysis.fitted(host.lane, *given, RATE_HZ)
+    assert reference.audio is given[1]
+    assert (reference.bpm, noted.note) == (100.0, "")
     host.lane.update(lambda settings: settings.with_value("region_tempo", 0.0))
     given = region(hundred, 100.0)
-    assert ear.fitted(host.lane, *given, RATE_HZ)[1].audio is given[1]
+    assert analysis.fitted(host.lane, *given, RATE_HZ)[1].audio is given[1]
 
 
-def test_a_host_that_never_said_its_tempo_is_not_followed(host: Host, hundred, monkeypatch):
+def test_a_host_that_never_said_its_tempo_is_not_followed(host: RigHost, hundred, monkeypatch):
     given = region(hundred, 100.0)
     monkeypatch.setattr(host.lane.clock, "now", lambda: None)
     assert RegionAnalysis().fitted(host.lane, *given, RATE_HZ)[1].audio is given[1]
 
 
-def test_half_of_the_hosts_tempo_is_on_its_beat(host: Host):
+def test_half_of_the_hosts_tempo_is_on_its_beat(host: RigHost):
     host.publish()
     given = region(drums(60.0, 8.0), 60.0)
-    _, heard = RegionAnalysis().fitted(host.lane, *given, RATE_HZ)
-    assert heard.audio is given[1]
-    assert (heard.bpm, heard.beats) == (120.0, 16)
+    _, reference = RegionAnalysis().fitted(host.lane, *given, RATE_HZ)
+    assert reference.audio is given[1]
+    assert (reference.bpm, reference.beats) == (120.0, 16)
 
 
-def test_a_tempo_that_is_not_known_is_found_out_first(host: Host, hundred):
+def test_a_tempo_that_is_not_known_is_found_out_first(host: RigHost, hundred):
     host.publish()
-    told, heard = RegionAnalysis().fitted(host.lane, *region(hundred, 0.0), RATE_HZ)
-    assert told.bpm == pytest.approx(100.0, rel=0.001)
-    assert told.note.startswith("100 bpm (heard")
-    assert heard.bpm == 120.0
-    assert abs(heard.audio.shape[1] - 8 * RATE_HZ) < 0.01 * RATE_HZ
+    noted, reference = RegionAnalysis().fitted(host.lane, *region(hundred, 0.0), RATE_HZ)
+    assert noted.bpm == pytest.approx(100.0, rel=0.001)
+    assert noted.note.startswith("100 bpm (detected")
+    assert reference.bpm == 120.0
+    assert abs(reference.audio.shape[1] - 8 * RATE_HZ) < 0.01 * RATE_HZ
 
 
-def test_where_no_beat_is_heard_the_hosts_tempo_is_taken(host: Host):
+def test_where_no_beat_is_heard_the_hosts_tempo_is_taken(host: RigHost):
     host.publish()
-    told, heard = RegionAnalysis().fitted(host.lane, *region(chord(6.8), 0.0), RATE_HZ)
-    assert (told.bpm, heard.bpm) == (120.0, 120.0)
-    assert "no beat was heard" in told.note
+    noted, reference = RegionAnalysis().fitted(host.lane, *region(chord(6.8), 0.0), RATE_HZ)
+    assert (noted.bpm, reference.bpm) == (120.0, 120.0)
+    assert "no beat was detected" in noted.note
 
 
 @pytest.mark.parametrize(("length", "role"), [(9.6, CONTINUE), (10.0, STYLE), (9.65, MELODY)])
-def test_the_hosts_tempo_is_the_regions_where_it_is_bars_of_it(host: Host, hundred, length: float, role: str):
+def test_the_hosts_tempo_is_the_regions_where_it_is_bars_of_it(host: RigHost, hundred, length: float, role: str):
     """With a tail, an encoder's padding or neither; noted, and not stretched."""
     host.transport = replace(host.transport, grid=host.transport.grid.retuned(0, 100.0))
     host.publish()
     audio = np.resize(hundred, round(length * RATE_HZ))
-    told, heard = RegionAnalysis().fitted(host.lane, *region(audio, 0.0, role), RATE_HZ)
-    assert (told.bpm, heard.bpm) == (100.0, 100.0)
-    assert "the song's: it is 4 bars" in told.note
-    assert "stretched" not in told.note
-    assert heard.audio.shape[1] == (len(audio) if role == CONTINUE else 9.6 * RATE_HZ)
+    noted, reference = RegionAnalysis().fitted(host.lane, *region(audio, 0.0, role), RATE_HZ)
+    assert (noted.bpm, reference.bpm) == (100.0, 100.0)
+    assert "the song's: it is 4 bars" in noted.note
+    assert "stretched" not in noted.note
+    assert reference.audio.shape[1] == (len(audio) if role == CONTINUE else 9.6 * RATE_HZ)
 
 
-def test_the_ear_alone_stretches_by_no_simple_ratio(host: Host, monkeypatch):
+def test_the_ear_alone_stretches_by_no_simple_ratio(host: RigHost, monkeypatch):
     """Swing at 128 that is detected as 96, of no whole beats."""
     hints = []
 
-    def mistaken(mono, told, bar, hurry, hint):
+    def mistaken(mono, noted, bar, hurry, hint):
         hints.append(hint)
         return RegionBeat(bpm=96.1, bpm_sure=1.0)
 
@@ -118,19 +118,19 @@ def test_the_ear_alone_stretches_by_no_simple_ratio(host: Host, monkeypatch):
     host.transport = replace(host.transport, grid=host.transport.grid.retuned(0, 128.0))
     host.publish()
     given = region(drums(128.0, 6.3), 0.0)
-    told, heard = RegionAnalysis().fitted(host.lane, *given, RATE_HZ)
-    assert (told.bpm, heard.bpm) == (128.0, 128.0)
-    assert heard.audio is given[1]
-    assert "heard as 96.1, a simple ratio of it" in told.note
+    noted, reference = RegionAnalysis().fitted(host.lane, *given, RATE_HZ)
+    assert (noted.bpm, reference.bpm) == (128.0, 128.0)
+    assert reference.audio is given[1]
+    assert "detected as 96.1, a simple ratio of it" in noted.note
     assert hints == [128.0]
 
 
-def test_what_a_name_says_and_what_contradicts_it_is_told(host: Host, hundred):
+def test_what_a_name_says_and_what_contradicts_it_is_told(host: RigHost, hundred):
     host.publish()
     named, _ = RegionAnalysis().fitted(host.lane, *region(hundred, 0.0), RATE_HZ, "/x/Drums BPM100.wav")
     assert named.note == "100 bpm (by its name, sure 0.95); stretched from 100 to 120 bpm"
-    told, _ = RegionAnalysis().fitted(host.lane, *region(hundred, 110.0), RATE_HZ, "/x/Drums BPM100.wav")
-    assert told.note.startswith("110 bpm (as given, sure 1); but by its name it is 100")
+    noted, _ = RegionAnalysis().fitted(host.lane, *region(hundred, 110.0), RATE_HZ, "/x/Drums BPM100.wav")
+    assert noted.note.startswith("110 bpm (as given, sure 1); but by its name it is 100")
 
 
 def test_the_same_audio_is_listened_to_once(monkeypatch, hundred):
@@ -139,8 +139,8 @@ def test_the_same_audio_is_listened_to_once(monkeypatch, hundred):
 
     plain = region_analysis.analyse_apart
     monkeypatch.setattr(region_analysis, "analyse_apart", lambda *given: times.append(1) or plain(*given))
-    ear, audio = RegionAnalysis(), torch.from_numpy(hundred)[None]
-    assert ear.listen(audio, 100.0, 4.0) == ear.listen(audio.clone(), 100.0, 4.0)
+    analysis, audio = RegionAnalysis(), torch.from_numpy(hundred)[None]
+    assert analysis.analyse(audio, 100.0, 4.0) == analysis.analyse(audio.clone(), 100.0, 4.0)
     assert len(times) == 1
 
 
@@ -149,7 +149,7 @@ def test_an_ear_that_fails_says_nothing(monkeypatch, caplog, hundred):
         raise OSError("no more processes")
 
     monkeypatch.setattr("engine.serve.control.region_analysis.analyse_apart", broken)
-    found = RegionAnalysis().listen(torch.from_numpy(hundred)[None], 100.0, 4.0)
+    found = RegionAnalysis().analyse(torch.from_numpy(hundred)[None], 100.0, 4.0)
     assert (found.bpm, found.key) == (0.0, "")
     assert "no more processes" in caplog.text
 
@@ -167,10 +167,10 @@ def made(audio: np.ndarray, role: str) -> Region:
 @pytest.mark.parametrize("role", [CONTINUE, MELODY, STYLE])
 def test_dc_is_taken_out_before_it_is_heard_and_said(hundred, role):
     dirty = hundred + np.float32(0.1)
-    told, heard = listened_to(made(dirty[None], role), torch.from_numpy(dirty)[None])
-    assert "is DC or rumble below 25 Hz, which is taken out" in told.note
-    assert float((heard[0] - torch.from_numpy(hundred)).pow(2).mean().sqrt()) < 0.01
-    clean, same = listened_to(made(hundred[None], role), torch.from_numpy(hundred)[None])
+    noted, reference = cleaned(made(dirty[None], role), torch.from_numpy(dirty)[None])
+    assert "is DC or rumble below 25 Hz, which is taken out" in noted.note
+    assert float((reference[0] - torch.from_numpy(hundred)).pow(2).mean().sqrt()) < 0.01
+    clean, same = cleaned(made(hundred[None], role), torch.from_numpy(hundred)[None])
     assert clean.note == ""
     assert torch.equal(same[0], torch.from_numpy(hundred))
 
@@ -178,7 +178,7 @@ def test_dc_is_taken_out_before_it_is_heard_and_said(hundred, role):
 def test_dc_alone_is_nothing_to_go_on_from():
     dirty = np.full((1, RATE_HZ), 0.1, np.float32)
     with pytest.raises(RegionSilent, match="nothing but DC"):
-        listened_to(made(dirty, CONTINUE), torch.from_numpy(dirty))
+        cleaned(made(dirty, CONTINUE), torch.from_numpy(dirty))
 
 
 def test_the_level_to_go_on_at_is_that_of_the_music_without_dc():
@@ -187,15 +187,15 @@ def test_the_level_to_go_on_at_is_that_of_the_music_without_dc():
     gains = []
     for dc in (0.0, 0.1):
         dirty = music + np.float32(dc)
-        _, heard = listened_to(made(dirty[None], CONTINUE), torch.from_numpy(dirty)[None])
-        gains.append(_gain(SimpleNamespace(trained_rms=0.09), heard))
+        _, reference = cleaned(made(dirty[None], CONTINUE), torch.from_numpy(dirty)[None])
+        gains.append(_gain(SimpleNamespace(trained_rms=0.09), reference))
     assert gains[1] == pytest.approx(gains[0], rel=0.02)
 
 
 @pytest.mark.parametrize("role", [CONTINUE, MELODY])
 def test_channels_that_cancel_are_heard_and_said(role):
     notes = np.stack([chord(2.0), -chord(2.0)]).astype(np.float32)
-    told, heard = listened_to(made(notes, role), torch.from_numpy(notes))
-    assert "out of phase" in told.note
-    assert heard.shape[0] == (2 if role == CONTINUE else 1)
-    assert float(heard.pow(2).mean()) == pytest.approx(float(np.mean(notes**2)), rel=0.02)
+    noted, reference = cleaned(made(notes, role), torch.from_numpy(notes))
+    assert "out of phase" in noted.note
+    assert reference.shape[0] == (2 if role == CONTINUE else 1)
+    assert float(reference.pow(2).mean()) == pytest.approx(float(np.mean(notes**2)), rel=0.02)

@@ -9,7 +9,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from lane_rig import BLOCK, RATE, Host
+from lane_rig import BLOCK, RATE, RigHost
 
 from bridge.control.arguments import At
 from bridge.time.transport import Grid, Transport
@@ -22,11 +22,11 @@ ODD = Grid(RATE, 93.7, Signature(7, 8))
 ADDRESS = "/root/lane/"
 
 
-def command(host: Host, at: str | float, update, id: int = 1, kind: str = "prompt") -> Command:
+def command(host: RigHost, at: str | float, update, id: int = 1, kind: str = "prompt") -> Command:
     return Command(At.read(at), id, ADDRESS + kind, update, arrived_seconds=host.clock.seconds)
 
 
-def give(host: Host, at: str | float, update, id: int = 1, kind: str = "prompt") -> tuple[float, int]:
+def give(host: RigHost, at: str | float, update, id: int = 1, kind: str = "prompt") -> tuple[float, int]:
     made = command(host, at, update, id, kind)
     return host.lane.controller.change(made)
 
@@ -35,7 +35,7 @@ def prompt(text: str):
     return lambda settings: settings.with_prompt(text)
 
 
-def playing(host: Host, grid: Grid = ODD, loop: tuple[float, float] | None = None) -> None:
+def playing(host: RigHost, grid: Grid = ODD, loop: tuple[float, float] | None = None) -> None:
     host.lane.update(lambda s: s.with_value("seed", 7).with_value("guard", 0.0))
     host.transport = Transport(False, 0, grid)
     host.settle()
@@ -47,10 +47,10 @@ def playing(host: Host, grid: Grid = ODD, loop: tuple[float, float] | None = Non
 @pytest.fixture(scope="module")
 def alone() -> np.ndarray:
     """Five bars of the same music without commands."""
-    host = Host()
+    host = RigHost()
     host.publish()
     playing(host)
-    sound = host.listen(ODD.bar_start(5))
+    sound = host.render(ODD.bar_start(5))
     host.close()
     return sound
 
@@ -63,12 +63,12 @@ def first_difference(sound: np.ndarray, alone: np.ndarray) -> int:
 
 @pytest.mark.parametrize("word", ["bar 3", "bars 3", 10.5])
 def test_a_prompt_is_heard_exactly_from_its_line_on(host, alone, word):
-    heard = host.told.heard
+    heard = host.events.heard
     playing(host)
-    before = host.listen(RATE)
+    before = host.render(RATE)
     assert give(host, word, prompt("else")) == (10.5, 0)
     assert host.lane.controller.scheduler.commands.listed() == (1, "1 prompt 10.5")
-    sound = np.concatenate([before, host.listen(ODD.bar_start(4) - RATE)])
+    sound = np.concatenate([before, host.render(ODD.bar_start(4) - RATE)])
     curve = ODD.bar_start(3)
     assert (curve * 50) % RATE  # in the middle of a frame
     assert first_difference(sound, alone) == curve
@@ -82,13 +82,13 @@ def test_a_prompt_is_heard_exactly_from_its_line_on(host, alone, word):
 def test_the_same_command_gives_the_same_music_whenever_it_is_told(host, alone):
     playing(host)
     give(host, "bar 3", prompt("else"))
-    first = host.listen(ODD.bar_start(4))
-    other = Host()
+    first = host.render(ODD.bar_start(4))
+    other = RigHost()
     other.publish()
     playing(other)
-    before = other.listen(3 * RATE)
+    before = other.render(3 * RATE)
     give(other, "bar 3", prompt("else"))
-    second = np.concatenate([before, other.listen(ODD.bar_start(4) - 3 * RATE)])
+    second = np.concatenate([before, other.render(ODD.bar_start(4) - 3 * RATE)])
     other.close()
     np.testing.assert_allclose(first, second, atol=1e-6)
 
@@ -103,10 +103,10 @@ def test_the_same_command_gives_the_same_music_whenever_it_is_told(host, alone):
     ],
 )
 def test_every_change_begins_on_the_line(host, alone, kind, update):
-    heard = host.told.heard
+    heard = host.events.heard
     playing(host)
     give(host, "bar 2", update, 4, kind)
-    sound = host.listen(ODD.bar_start(3))
+    sound = host.render(ODD.bar_start(3))
     assert first_difference(sound, alone) == ODD.bar_start(2)
     assert [said[:3] for said in heard] == [(4, ADDRESS + kind, 7.0)]
 
@@ -115,7 +115,7 @@ def test_a_mute_fades_and_the_music_goes_on_underneath(host, alone):
     playing(host)
     give(host, "bar 1", lambda s: s.with_mute(True), kind="mute")
     give(host, "bar 2", lambda s: s.with_mute(False), kind="mute")
-    sound = host.listen(ODD.bar_start(3))
+    sound = host.render(ODD.bar_start(3))
     begin, end, glide = ODD.bar_start(1), ODD.bar_start(2), RATE // 100
     assert first_difference(sound, alone) == begin
     assert not sound[begin + glide : end].any()
@@ -125,28 +125,28 @@ def test_a_mute_fades_and_the_music_goes_on_underneath(host, alone):
 
 
 def test_a_mute_now_is_soon_and_told(host, alone):
-    heard = host.told.heard
+    heard = host.events.heard
     playing(host)
-    host.listen(RATE)
+    host.render(RATE)
     give(host, "now", lambda s: s.with_mute(True), 9, "mute")
-    sound = host.listen(RATE)
+    sound = host.render(RATE)
     loud = np.flatnonzero(sound.any(axis=1))
     assert loud[-1] < RATE * 0.1
     assert [said[:2] for said in heard] == [(9, ADDRESS + "mute")]
     give(host, "now", lambda s: s.with_mute(True), 10, "mute")  # already mute: no audible change
-    host.listen(RATE)
+    host.render(RATE)
     assert len(heard) == 1
 
 
 def test_changes_for_one_line_are_taken_together(host):
-    heard = host.told.heard
+    heard = host.events.heard
     playing(host)
-    host.listen(RATE // 2)
+    host.render(RATE // 2)
     version = host.lane.controller.renderer.version
     give(host, "bar 2", prompt("one"), 1)
     give(host, 7.0, lambda s: s.with_value("cfg", 2.0), 2, "set")
     give(host, "bars 2", lambda s: s.with_mute(True), 3, "mute")
-    assert np.isfinite(host.listen(ODD.bar_start(3))).all()
+    assert np.isfinite(host.render(ODD.bar_start(3))).all()
     assert host.lane.controller.renderer.version == version + 1
     assert sorted(said[0] for said in heard) == [1, 2, 3]
     assert {said[2] for said in heard} == {7.0}
@@ -155,22 +155,22 @@ def test_changes_for_one_line_are_taken_together(host):
 
 def test_too_late_goes_to_the_next_one_and_says_so(host, alone):
     playing(host)
-    host.listen(ODD.bar_start(1) - 1000)
+    host.render(ODD.bar_start(1) - 1000)
     assert give(host, "bar", prompt("else")) == (7.0, 1)
     assert give(host, "bar 1", prompt("else")) == (7.0, 1)
-    sound = host.listen(ODD.bar_start(3) - host.transport.position_samples)
+    sound = host.render(ODD.bar_start(3) - host.transport.position_samples)
     assert first_difference(sound, alone[ODD.bar_start(1) - 1000 :]) == ODD.bar_start(2) - ODD.bar_start(1) + 1000
 
 
 def test_a_change_now_does_not_bring_a_later_one_forward(host):
-    heard = host.told.heard
+    heard = host.events.heard
     playing(host)
     give(host, "bar 2", prompt("second"), 1)
-    host.listen(ODD.bar_start(2) - RATE)  # already made: the lead is two seconds
+    host.render(ODD.bar_start(2) - RATE)  # already made: the lead is two seconds
     assert host.lane.controller.scheduler.commands.made
     give(host, "now", prompt("first"), 2)
-    host.listen(RATE // 4)
-    host.listen(2 * RATE)
+    host.render(RATE // 4)
+    host.render(2 * RATE)
     asked = [ask.text for ask, _, _ in host.generate_loop.model.conditioner.asked]
     turns = [text for text, before in zip(asked, ["", *asked], strict=False) if text != before]
     assert turns == [None, "second", "first", "second"]  # regenerated for its bar line
@@ -180,37 +180,37 @@ def test_a_change_now_does_not_bring_a_later_one_forward(host):
 
 
 def test_cancelled_commands_are_not_heard(host, alone):
-    heard = host.told.heard
+    heard = host.events.heard
     playing(host)
     give(host, "bar 2", prompt("else"), 1)
     give(host, "bar 3", prompt("other"), 2)
     controller = host.lane.controller
     assert controller.scheduler.commands.listed() == (2, "1 prompt 7, 2 prompt 10.5")
-    before = host.listen(ODD.bar_start(2) - RATE)
+    before = host.render(ODD.bar_start(2) - RATE)
     assert controller.cancel(7) == 0
     assert controller.cancel(1) == 1  # already made, and far enough ahead
     assert controller.cancel(0) == 1
-    sound = np.concatenate([before, host.listen(ODD.bar_start(4) - len(before))])
+    sound = np.concatenate([before, host.render(ODD.bar_start(4) - len(before))])
     assert not heard
     assert first_difference(sound, alone) in (-1, ODD.bar_start(2))  # made music is regenerated
     assert controller.renderer.settings.prompt == ""
 
 
-def looped(host: Host, passes: int) -> np.ndarray:
+def looped(host: RigHost, passes: int) -> np.ndarray:
     """Whole passes of a loop of two bars, from where the host is."""
-    return np.concatenate(host.listen_looped(passes))
+    return np.concatenate(host.render_looped(passes))
 
 
 def test_a_place_in_a_loop_is_the_next_time_the_host_gets_there(host):
-    heard = host.told.heard
+    heard = host.events.heard
     grid, loop = Grid(RATE, 137.0), (0.0, 8.0)
     playing(host, grid, loop)
-    other = Host()
+    other = RigHost()
     other.publish()
     playing(other, grid, loop)
-    same = np.concatenate([other.listen(grid.sample_at(5.0)), looped(other, 3)])
+    same = np.concatenate([other.render(grid.sample_at(5.0)), looped(other, 3)])
     other.close()
-    before = host.listen(grid.sample_at(5.0))
+    before = host.render(grid.sample_at(5.0))
     assert give(host, "bar 1", prompt("else")) == (4.0, 0)
     sound = np.concatenate([before, looped(host, 3)])
     assert first_difference(sound, same) == grid.sample_at(8.0) + grid.sample_at(4.0)  # of the second pass
@@ -222,38 +222,38 @@ def test_a_place_in_a_loop_is_the_next_time_the_host_gets_there(host):
 
 
 def test_a_jump_keeps_named_places_and_finds_the_next_ones_anew(host):
-    heard = host.told.heard
+    heard = host.events.heard
     grid = Grid(RATE)
     playing(host, grid)
     give(host, "bar 4", prompt("named"), 1)
     give(host, "bar", prompt("next"), 2)
-    host.listen(RATE // 2)
+    host.render(RATE // 2)
     host.transport = Transport(True, grid.bar_start(6) + 1000, grid, seek_id=1)  # beyond both
     host.settle()
-    host.listen(3 * RATE)
+    host.render(3 * RATE)
     assert [said[0] for said in heard] == [2]
     assert heard[0][2] == 28.0  # bar 7
     assert host.lane.controller.scheduler.commands.listed() == (1, "1 prompt 16")  # it waits
     host.transport = Transport(True, grid.bar_start(3), grid, seek_id=2)
     host.settle()
-    host.listen(3 * RATE)
+    host.render(3 * RATE)
     assert [said[0] for said in heard] == [2, 1]
     assert heard[1][2] == 16.0
     assert host.lane.settings.prompt == "named"
 
 
 def test_play_and_stop_at_their_lines_and_mid_stream(host):
-    heard = host.told.heard
+    heard = host.events.heard
     grid = Grid(RATE)
     playing(host, grid)
     controller = host.lane.controller
-    host.listen(RATE // 2)
+    host.render(RATE // 2)
     controller.stop(At.read("bar 2"), command(host, "bar 2", None, 5, "stop"))
     host.lane.update(lambda s: s.with_prompt("again"))
     play = command(host, "bar 4", None, 6, "play")
     controller.play(play.at, 1, lambda *a: host.answers.append(a), host.answers.append, play)
     assert host.answers[-1][0] == 16.0  # answered at once
-    sound = host.listen(12 * RATE - host.transport.position_samples)
+    sound = host.render(12 * RATE - host.transport.position_samples)
     silent = np.isnan(sound[:, 0])
     first = RATE // 2
     assert not silent[: 4 * RATE - first].any()
@@ -264,7 +264,7 @@ def test_play_and_stop_at_their_lines_and_mid_stream(host):
 
 
 def test_what_waits_for_the_place_of_a_play_is_heard_with_it(host):
-    heard = host.told.heard
+    heard = host.events.heard
     grid = Grid(RATE)
     host.transport = Transport(True, 0, grid)
     host.settle()
@@ -273,7 +273,7 @@ def test_what_waits_for_the_place_of_a_play_is_heard_with_it(host):
     host.lane.controller.play(play.at, 0, lambda *a: host.answers.append(a), host.answers.append, play)
     host.settle()
     assert host.generate_loop.model.conditioner.asked[-1][0].text == "with it"
-    host.listen(5 * RATE)
+    host.render(5 * RATE)
     assert sorted((said[0], said[2]) for said in heard) == [(1, 8.0), (2, 8.0)]
 
 
@@ -288,21 +288,21 @@ def test_a_stop_takes_back_what_was_scheduled_behind_it(host):
 
 
 def test_on_a_lane_that_does_not_play_settings_change_when_the_host_is_there(host):
-    heard = host.told.heard
+    heard = host.events.heard
     host.transport = Transport(True, 0, Grid(RATE))
     host.settle()
     give(host, 3.0, prompt("later"))
-    host.listen(RATE)
+    host.render(RATE)
     assert host.lane.settings.prompt == ""
-    host.listen(RATE)
+    host.render(RATE)
     assert host.lane.settings.prompt == "later"
     assert not heard  # no audible change
 
 
 def test_the_time_from_command_to_sound_is_measured(host, monkeypatch):
-    heard = host.told.heard
+    heard = host.events.heard
     playing(host, Grid(RATE))
-    host.listen(RATE // 2)
+    host.render(RATE // 2)
     made = command(host, "bar 1", prompt("else"))
     made.arrived_seconds = 100.0
     written = []
@@ -314,7 +314,7 @@ def test_the_time_from_command_to_sound_is_measured(host, monkeypatch):
 
     monkeypatch.setattr(host.lane.ring, "transport_said", said)
     host.lane.controller.change(made)
-    host.listen(4 * RATE)
+    host.render(4 * RATE)
     assert written
     assert heard[0][3] == pytest.approx(1.5)  # bar 1 lies at 2 s, where that clock says 101.5
     host.settle()
@@ -323,13 +323,13 @@ def test_the_time_from_command_to_sound_is_measured(host, monkeypatch):
 
 @pytest.mark.parametrize(("at", "begins"), [("bar", 3.5), (5.25, 5.25), ("beat", 2.0)])
 def test_a_mute_lasts_as_long_as_it_says(host, at, begins):
-    heard = host.told.heard
+    heard = host.events.heard
     playing(host)
-    before = host.listen(RATE)  # beat 1.56
+    before = host.render(RATE)  # beat 1.56
     mute = command(host, at, lambda s: s.with_mute(True), 5, "mute")
     mute.then, mute.length_beats = command(host, at, lambda s: s.with_mute(False), 5, "mute"), Fraction(5, 2)
     assert host.lane.controller.change(mute) == (begins, 0)
-    sound = np.concatenate([before, host.listen(6 * RATE)])
+    sound = np.concatenate([before, host.render(6 * RATE)])
     silent = np.flatnonzero(np.abs(sound).max(axis=1) == 0.0)
     glide = RATE // 100
     assert silent[0] == pytest.approx(ODD.sample_at(begins) + glide, abs=2)
@@ -343,7 +343,7 @@ def test_a_mute_that_is_longer_than_what_is_left_of_a_loop_ends_in_the_next_pass
     mute = command(host, 3.0, lambda s: s.with_mute(True), 5, "mute")
     mute.then, mute.length_beats = command(host, 3.0, lambda s: s.with_mute(False), 5, "mute"), Fraction(2)
     host.lane.controller.change(mute)
-    first, second = host.listen_looped(2)
+    first, second = host.render_looped(2)
     beat = RATE // 2
     assert np.abs(first[: 3 * beat]).max() > 0
     assert np.abs(first[3 * beat + RATE // 100 :]).max() == 0
@@ -354,11 +354,11 @@ def test_a_mute_that_is_longer_than_what_is_left_of_a_loop_ends_in_the_next_pass
 def test_commands_told_together_for_lanes_whose_margins_differ_land_together(host):
     """One of them is handled so late that alone it would be due a beat later."""
     playing(host, Grid(RATE, 120.0))
-    other = Host(host.generate_loop)
+    other = RigHost(host.generate_loop)
     other.publish()
     playing(other, Grid(RATE, 120.0))
     meeting = Meeting()
-    host.listen(RATE // 2 - 11_000)
+    host.render(RATE // 2 - 11_000)
     other.transport = host.transport
     other.publish()
     first, second, alone = (command(host, "beat", lambda s: s.with_mute(True), 6, "mute") for _ in range(3))
@@ -384,21 +384,21 @@ def test_a_muted_lane_stays_muted_when_its_host_jumps(host, bpm, start_beats, fr
     host.settle()
     host.play(At(beats=start_beats))
     host.start()
-    host.listen(grid.sample_at(Fraction(from_beats)))
+    host.render(grid.sample_at(Fraction(from_beats)))
     give(host, "now", lambda s: s.with_mute(True), 9, "mute")
-    host.listen(RATE // 4)
+    host.render(RATE // 4)
     host.transport = Transport(True, grid.sample_at(Fraction(to_beats)), grid, None, 1)
     host.publish()
     host.settle()
-    sound = host.listen(3 * RATE)
+    sound = host.render(3 * RATE)
     assert np.isfinite(sound[2 * RATE :]).all()
     assert not np.nan_to_num(sound).any()
     give(host, "now", lambda s: s.with_mute(False), 10, "mute")
-    host.listen(RATE // 2)
-    assert np.abs(host.listen(RATE)).max() > 0
+    host.render(RATE // 2)
+    assert np.abs(host.render(RATE)).max() > 0
 
 
-def hold(host: Host, processor: Processor, n_samples: int) -> np.ndarray:
+def hold(host: RigHost, processor: Processor, n_samples: int) -> np.ndarray:
     """A host plays on with an engine that takes commands and makes no music."""
     sound = np.zeros((n_samples, 2), np.float32)
     for begin in range(0, n_samples, BLOCK):
@@ -411,14 +411,14 @@ def hold(host: Host, processor: Processor, n_samples: int) -> np.ndarray:
     return sound
 
 
-def mute_for(host: Host, at: str | float, beats: float) -> Command:
+def mute_for(host: RigHost, at: str | float, beats: float) -> Command:
     mute = command(host, at, lambda s: s.with_mute(True), 5, "mute")
     mute.then, mute.length_beats = command(host, at, lambda s: s.with_mute(False), 5, "mute"), Fraction(beats)
     return mute
 
 
 def test_a_held_bar_obeys_mute_on_its_beats(host):
-    heard, beat = host.told.heard, RATE // 2
+    heard, beat = host.events.heard, RATE // 2
     playing(host, Grid(RATE, 120.0))
     processor = Processor(RATE)
     processor.offer(host.reader)
@@ -437,7 +437,7 @@ def test_a_held_bar_obeys_mute_on_its_beats(host):
 
 
 def test_a_held_bar_obeys_a_mute_now_and_a_level(host):
-    heard, beat = host.told.heard, RATE // 2
+    heard, beat = host.events.heard, RATE // 2
     playing(host, Grid(RATE, 120.0))
     processor = Processor(RATE)
     processor.offer(host.reader)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from lane_rig import NOW, RATE, Host
+from lane_rig import NOW, RATE, RigHost
 
 from bridge.control.arguments import At
 from bridge.time.transport import Grid, Transport
@@ -19,7 +19,7 @@ def same(got: np.ndarray, want: torch.Tensor, atol: float = 1e-5) -> None:
     np.testing.assert_allclose(got[:, 0], want.numpy()[: len(got)], atol=atol)
 
 
-def whole_sound(host: Host, frames: int) -> torch.Tensor:
+def whole_sound(host: RigHost, frames: int) -> torch.Tensor:
     """All frames of the stream decoded and resampled at once: the reference for the ring."""
     renderer = host.lane.controller.renderer
     codes = renderer.stream.codes()[:, renderer.prompt_frames :][:, :frames]
@@ -36,7 +36,7 @@ def test_first_sample_on_the_beat_and_the_lead_is_kept(host):
     written = host.lane.ring.written_end_samples
     assert 3 * RATE <= written < 3 * RATE + RATE // 2  # start + lead, and at most a hop more
     host.start()
-    sound = host.listen(5 * RATE)
+    sound = host.render(5 * RATE)
     assert np.isnan(sound[: 2 * RATE]).all()  # not a sample before its beat
     same(sound[2 * RATE :], whole_sound(host, 250))
     assert host.reader.counters.late_blocks == 0
@@ -46,7 +46,7 @@ def test_exactly_the_asked_bars_and_then_nothing(host):
     host.play(At(beats=0.0), bars=2)  # 4 s
     host.start()
     host.settle()
-    sound = host.listen(6 * RATE)
+    sound = host.render(6 * RATE)
     assert np.isfinite(sound[: 4 * RATE]).all()
     assert np.isnan(sound[4 * RATE :]).all()
     assert abs(sound[4 * RATE - 1]).max() < 0.05 * abs(sound[: 4 * RATE]).max()  # faded, no click
@@ -83,7 +83,7 @@ def test_continue_places_the_first_sample_after_the_region(host):
     assert offset == 0
     assert ask.grid.start_beats == pytest.approx(3.0 - 30 * 0.02 * 2)
     host.start()
-    sound = host.listen(2 * RATE)
+    sound = host.render(2 * RATE)
     begin = Grid(RATE).sample_at(3)
     assert np.isnan(sound[:begin]).all()
     assert np.isfinite(sound[begin:]).all()
@@ -94,7 +94,7 @@ def test_a_new_prompt_takes_over_without_a_hole(host):
     host.play(At(beats=0.0))
     host.start()
     host.settle()
-    before = host.listen(RATE)
+    before = host.render(RATE)
     plan_revision = host.lane.ring.plan.plan_revision
     host.lane.update(lambda s: s.with_prompt("something else"))
     host.settle()
@@ -104,7 +104,7 @@ def test_a_new_prompt_takes_over_without_a_hole(host):
     now = host.transport.position_samples
     assert now < plan.from_samples <= now + (margin + 0.1) * RATE  # soon, not after the whole lead
     assert host.generate_loop.model.conditioner.asked[-1][0].text == "something else"
-    after = host.listen(2 * RATE)
+    after = host.render(2 * RATE)
     assert np.isfinite(before).all()
     assert np.isfinite(after).all()
     steps = abs(np.diff(np.concatenate([before, after])[:, 0]))
@@ -117,9 +117,9 @@ def test_prompt_at_a_beat_waits_for_it(host):
     host.start()
     host.settle()
     host.lane.controller.change(Command(At(beats=8.0), update=lambda s: s.with_prompt("later"), arrived_seconds=0.0))
-    host.listen(2 * RATE)
+    host.render(2 * RATE)
     assert host.lane.settings.prompt == ""
-    assert np.isfinite(host.listen(3 * RATE)).all()
+    assert np.isfinite(host.render(3 * RATE)).all()
     assert host.lane.settings.prompt == "later"
     assert 0 <= host.lane.ring.plan.from_samples - 4 * RATE < RATE // 50  # the first frame from there on
 
@@ -128,10 +128,10 @@ def test_stop_ends_with_a_fade(host):
     host.play(At(beats=0.0))
     host.start()
     host.settle()
-    host.listen(RATE)
+    host.render(RATE)
     left = 3 * RATE - host.transport.position_samples
     assert host.lane.controller.stop(At(beats=6.0)) == 6.0  # 3 s
-    sound = host.listen(4 * RATE)
+    sound = host.render(4 * RATE)
     assert np.isfinite(sound[:left]).all()
     assert np.isnan(sound[left:]).all()
     assert abs(sound[left - 1]).max() < 0.02 * abs(sound[:left]).max()
@@ -142,9 +142,9 @@ def test_stop_now_is_soon(host):
     host.play(At(beats=0.0))
     host.start()
     host.settle()
-    host.listen(RATE)
+    host.render(RATE)
     host.lane.controller.stop(At("now"))
-    sound = host.listen(RATE)
+    sound = host.render(RATE)
     heard = np.isfinite(sound[:, 0]).sum() / RATE
     assert 0.03 < heard < 0.1
     last = int(np.isfinite(sound[:, 0]).sum()) - 1
@@ -155,7 +155,7 @@ def test_tempo_change_makes_what_is_ahead_anew(host):
     host.play(At(beats=0.0), bars=4)
     host.start()
     host.settle()
-    host.listen(RATE)
+    host.render(RATE)
     position = host.transport.position_samples
     grid = host.transport.grid.retuned(position, 90.0)
     host.transport = Transport(True, position, grid)
@@ -164,17 +164,17 @@ def test_tempo_change_makes_what_is_ahead_anew(host):
     assert renderer.placement.grid.tempo_bpm == 90.0
     assert renderer.placement.end_samples == grid.sample_at(16)  # the asked bars, at the new tempo
     assert host.generate_loop.model.conditioner.asked[-1][0].grid.bpm == 90.0
-    assert np.isfinite(host.listen(3 * RATE)).all()
+    assert np.isfinite(host.render(3 * RATE)).all()
 
 
 def test_jump_goes_on_from_there(host):
     host.play(At(beats=2.0))
     host.start()
     host.settle()
-    host.listen(3 * RATE)
+    host.render(3 * RATE)
     host.transport = Transport(True, 20 * RATE, host.transport.grid, seek_id=1)
     host.settle()
-    sound = host.listen(2 * RATE)
+    sound = host.render(2 * RATE)
     hole = np.isnan(sound[:, 0]).sum() / RATE
     assert hole <= host.lane.controller.timing.margin_seconds + 0.5
     assert np.isfinite(sound[-RATE // 2 :]).all()
@@ -185,20 +185,20 @@ def test_jump_back_before_the_start_plays_the_same_again(host):
     host.play(At(beats=2.0), bars=2)
     host.start()
     host.settle()
-    first = host.listen(4 * RATE)
+    first = host.render(4 * RATE)
     host.transport = Transport(True, 0, host.transport.grid, seek_id=1)
     host.settle()
-    np.testing.assert_allclose(host.listen(4 * RATE), first, atol=1e-6)
+    np.testing.assert_allclose(host.render(4 * RATE), first, atol=1e-6)
 
 
 def test_play_while_playing_takes_over_on_its_beat(host):
     host.play(At(beats=0.0))
     host.start()
     host.settle()
-    host.listen(RATE)
+    host.render(RATE)
     host.lane.update(lambda s: s.with_prompt("second"))
     host.play(At(beats=16.0), bars=1)  # 8 s: beyond what is made
-    sound = host.listen(8 * RATE)
+    sound = host.render(8 * RATE)
     assert np.isfinite(sound).all()
     assert host.lane.controller.renderer.placement.zero_samples == 8 * RATE
     assert len(host.answers) == 2
@@ -211,8 +211,8 @@ def test_a_lane_that_fails_says_so_and_plays_out_what_it_has(host):
     host.settle()
     host.lane.update(lambda s: s.with_prompt("break"))
     host.settle()
-    assert host.told.states[-1][0] == "preparing"
-    assert "breaks the model" in host.told.states[-1][2]
+    assert host.events.states[-1][0] == "preparing"
+    assert "breaks the model" in host.events.states[-1][2]
     host.lane.update(lambda s: s.with_prompt("good again"))
     host.play(At("bar"))
     host.settle()
@@ -244,9 +244,9 @@ def test_level_needs_no_new_tokens(host):
     host.start()
     host.settle()
     version = host.lane.controller.renderer.version
-    before = host.listen(RATE)
+    before = host.render(RATE)
     host.lane.update(lambda s: s.with_value("level_db", -60.0))
-    sound = host.listen(RATE)
+    sound = host.render(RATE)
     assert np.isfinite(sound).all()
     assert host.lane.controller.renderer.version == version  # nothing was made anew
     assert np.abs(sound[RATE // 5 :]).max() < 0.01 * np.abs(before).max()  # and heard at once
@@ -259,9 +259,9 @@ def test_a_loop_is_played_through_without_a_hole(host):
     plan_revision = host.lane.ring.plan.plan_revision
     sounds = []
     for _ in range(4):
-        sounds.append(host.listen(RATE))
+        sounds.append(host.render(RATE))
         assert host.reader.ahead_samples(host.transport.position_samples) >= 1.8 * RATE  # all of the lead
-        sounds += host.listen_looped(1)
+        sounds += host.render_looped(1)
     assert all(np.isfinite(sound).all() for sound in sounds)
     assert host.lane.ring.plan.plan_revision == plan_revision  # nothing was made anew
     same(np.concatenate(sounds), whole_sound(host, 450))  # one stream, though positions begin again
@@ -272,10 +272,10 @@ def test_a_new_prompt_takes_over_in_a_loop(host):
     host.play(At(beats=0.0))
     host.start(loop_beats=(0.0, 4.0))
     host.settle()
-    host.listen_looped(1)
-    host.listen(RATE // 2)
+    host.render_looped(1)
+    host.render(RATE // 2)
     host.lane.update(lambda s: s.with_prompt("new"))
-    sounds = host.listen_looped(3)
+    sounds = host.render_looped(3)
     assert all(np.isfinite(sound).all() for sound in sounds)
     assert host.generate_loop.model.conditioner.asked[-1][0].text == "new"
 
@@ -284,31 +284,31 @@ def test_a_new_prompt_just_before_the_loops_end_is_heard_in_the_next_pass(host):
     host.play(At(beats=0.0))
     host.start(loop_beats=(0.0, 4.0))
     host.settle()
-    host.listen(2 * RATE - RATE // 50)
+    host.render(2 * RATE - RATE // 50)
     host.lane.controller.renewal.last_seconds = 0.0  # changes that follow at once would be taken together
     host.lane.update(lambda s: s.with_prompt("new"))
     host.settle()
     assert host.lane.ring.plan.seek_id == 1
     assert host.lane.ring.plan.from_samples > 0  # up to there the next pass is what was made before
-    assert all(np.isfinite(sound).all() for sound in host.listen_looped(3))
+    assert all(np.isfinite(sound).all() for sound in host.render_looped(3))
 
 
 def test_loop_switched_on_and_off_while_playing(host):
     host.play(At(beats=0.0))
     host.start()
     host.settle()
-    host.listen(RATE)
+    host.render(RATE)
     host.start(loop_beats=(0.0, 4.0))
-    assert all(np.isfinite(sound).all() for sound in host.listen_looped(2))
+    assert all(np.isfinite(sound).all() for sound in host.render_looped(2))
     host.start(loop_beats=None)
-    assert np.isfinite(host.listen(4 * RATE)).all()
+    assert np.isfinite(host.render(4 * RATE)).all()
 
 
 def test_a_late_stream_comes_in_again_on_a_bar_line(host):
     host.play(At(beats=0.0))
     host.start()
     host.settle()
-    host.listen(3 * RATE)
+    host.render(3 * RATE)
     made = host.lane.controller.renderer.output.stream_made
     far = host.transport.position_samples + 6 * RATE  # the engine stood still for six seconds
     host.transport = Transport(True, far, host.transport.grid)
@@ -322,15 +322,15 @@ def test_a_late_stream_comes_in_again_on_a_bar_line(host):
     stream_sample = grid.bar_start(bar) - renderer.placement.zero_samples
     assert stream_sample <= made
     assert stream_sample % (2 * RATE) == 0
-    host.listen(grid.bar_start(bar) - host.transport.position_samples)
-    assert np.isfinite(host.listen(2 * RATE)).all()
+    host.render(grid.bar_start(bar) - host.transport.position_samples)
+    assert np.isfinite(host.render(2 * RATE)).all()
 
 
 def test_a_jump_keeps_the_place_in_the_bar(host):
     host.play(At(beats=0.0))
     host.start()
     host.settle()
-    host.listen(5 * RATE)
+    host.render(5 * RATE)
     host.transport = Transport(True, 20 * RATE + 7000, host.transport.grid, seek_id=1)
     host.settle()
     renderer = host.lane.controller.renderer
@@ -343,9 +343,9 @@ def test_a_second_lane_changes_nothing_for_the_first(host):
     host.play(At(beats=0.0), bars=3)
     host.start()
     host.settle()
-    alone = host.listen(6 * RATE)
-    one = Host(host.generate_loop)
-    two = Host(host.generate_loop)
+    alone = host.render(6 * RATE)
+    one = RigHost(host.generate_loop)
+    two = RigHost(host.generate_loop)
     try:
         for lane in (one, two):
             lane.publish()
@@ -353,12 +353,12 @@ def test_a_second_lane_changes_nothing_for_the_first(host):
         one.play(At(beats=0.0), bars=3)
         one.start()
         one.settle()
-        parts = [one.listen(2 * RATE)]
+        parts = [one.render(2 * RATE)]
         two.lane.update(lambda s: s.with_prompt("other"))
         two.play(At(beats=0.0))  # begins in the middle of the first
-        parts.append(one.listen(2 * RATE))
+        parts.append(one.render(2 * RATE))
         two.lane.update(lambda s: s.with_prompt("break"))  # and fails
-        parts.append(one.listen(2 * RATE))
+        parts.append(one.render(2 * RATE))
         assert "breaks the model" in two.lane.view.fault
         np.testing.assert_allclose(np.concatenate(parts), alone, atol=1e-6)  # hops differ, tokens do not
     finally:
@@ -366,7 +366,7 @@ def test_a_second_lane_changes_nothing_for_the_first(host):
         two.close()
 
 
-def _from_beat(host: Host, beats: float, n_samples: int) -> np.ndarray:
+def _from_beat(host: RigHost, beats: float, n_samples: int) -> np.ndarray:
     """The audio of a take placed on beat 4, 3 bars of it, for a host that stood at `beats` when it began."""
     host.lane.update(lambda s: s.with_value("seed", 7))
     now = host.transport
@@ -376,7 +376,7 @@ def _from_beat(host: Host, beats: float, n_samples: int) -> np.ndarray:
     host.settle()
     assert host.answers[-1][0] == 4.0
     host.start()
-    return host.listen(n_samples)
+    return host.render(n_samples)
 
 
 @pytest.mark.parametrize("beats", [4.0, 5.25, 9.5, 13.0, 15.9])
@@ -396,7 +396,7 @@ def test_a_take_is_the_same_wherever_its_host_stands(host, beats):
         host.settle()
         host.start()
         begin = max(0, now.grid.sample_at(again) - bar)
-        sound = host.listen(4 * bar - now.grid.sample_at(again))
+        sound = host.render(4 * bar - now.grid.sample_at(again))
         np.testing.assert_allclose(sound[-(3 * bar - begin) :], take[begin : 3 * bar], atol=1e-5)
 
 

@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 import pytest
 import torch
-from lane_rig import RATE, HandClock, Host, PlainConditioner
+from lane_rig import RATE, HandClock, PlainConditioner, RigHost
 
 from engine.core.config import LMConfig
 from engine.lm import LanguageModel, LMState
@@ -83,17 +83,17 @@ class Falling(TorchExecutor):
         return self._bent(state, 1, tokens[0])
 
 
-def falling_host(trap: int, seconds: float, **values: float) -> Host:
+def falling_host(trap: int, seconds: float, **values: float) -> RigHost:
     torch.manual_seed(1)
     executor, conditioner = Falling(trap, seconds), PlainConditioner(16)
     model = LoadedModel("falling", executor, SoundOfCodes(), conditioner, window_frames=400, stride_frames=200)
-    host = Host(GenerateLoop(model, HandClock()))
+    host = RigHost(GenerateLoop(model, HandClock()))
     for name, value in {"seed": 8.0, **values}.items():
         host.lane.update(lambda settings, name=name, value=value: settings.with_value(name, value))
     return host
 
 
-def heard(trap: int, seconds: float, **values: float) -> tuple[np.ndarray, Host]:
+def rendered(trap: int, seconds: float, **values: float) -> tuple[np.ndarray, RigHost]:
     """The audio a host plays in `seconds`; NaN where none was ready."""
     host = falling_host(trap, 4.0, **values)
     try:
@@ -101,7 +101,7 @@ def heard(trap: int, seconds: float, **values: float) -> tuple[np.ndarray, Host]
         host.play()
         host.settle()
         host.start()
-        return host.listen(int(seconds * RATE)), host
+        return host.render(int(seconds * RATE)), host
     finally:
         host.close()
 
@@ -116,33 +116,33 @@ def longest_silence_seconds(sound: np.ndarray) -> float:
 
 
 def test_a_model_that_falls_silent_is_made_again_before_it_is_heard():
-    sound, host = heard(SILENT, 16.0)
+    sound, host = rendered(SILENT, 16.0)
     assert np.isfinite(sound).all()
     assert longest_silence_seconds(sound) < 0.1
-    assert host.told.guarded
-    assert {fault[1:3] for fault in host.told.guarded} == {("silence", "again")}
-    view = host.lane.view.listened
-    assert view[0] == len(host.told.guarded)
+    assert host.events.guarded
+    assert {fault[1:3] for fault in host.events.guarded} == {("silence", "again")}
+    view = host.lane.view.guarded
+    assert view[0] == len(host.events.guarded)
     assert view[1] == 0
 
 
 def test_without_the_guard_the_silence_is_heard():
-    sound, host = heard(SILENT, 12.0, guard=0.0)
+    sound, host = rendered(SILENT, 12.0, guard=0.0)
     assert longest_silence_seconds(sound) > 2.0
-    assert host.told.guarded == []
+    assert host.events.guarded == []
 
 
 def test_the_same_seed_gives_the_same_music_again():
-    one, first = heard(SILENT, 12.0)
-    other, second = heard(SILENT, 12.0)
-    assert first.told.guarded == second.told.guarded
+    one, first = rendered(SILENT, 12.0)
+    other, second = rendered(SILENT, 12.0)
+    assert first.events.guarded == second.events.guarded
     np.testing.assert_array_equal(one, other)
 
 
 def test_a_stuck_loop_is_left():
-    sound, host = heard(STUCK, 16.0)
+    sound, host = rendered(STUCK, 16.0)
     assert np.isfinite(sound).all()
-    assert {what for _, what, _, _ in host.told.guarded} == {"loop"}
+    assert {what for _, what, _, _ in host.events.guarded} == {"loop"}
     frames = np.round(sound[: len(sound) // 960 * 960, 0].reshape(-1, 960), 3)
     same = np.abs(frames[1:] - frames[:-1]).max(axis=1) < 1e-2
     run = longest = 0
@@ -153,15 +153,15 @@ def test_a_stuck_loop_is_left():
 
 
 def test_too_short_a_lead_saves_what_can_be_saved():
-    sound, host = heard(SILENT, 14.0, lead_seconds=0.5)
-    assert host.told.guarded
-    assert {done for _, _, done, _ in host.told.guarded} == {"late"}
+    sound, host = rendered(SILENT, 14.0, lead_seconds=0.5)
+    assert host.events.guarded
+    assert {done for _, _, done, _ in host.events.guarded} == {"late"}
     assert longest_silence_seconds(sound) < 3.0  # detected after 1.1 s, with only 0.5 s made ahead
 
 
 @pytest.mark.parametrize("count", [2, 4])
 def test_candidates_are_chosen_once_the_ring_is_filled(count):
-    sound, host = heard(SILENT, 6.0, candidates=float(count))
+    sound, host = rendered(SILENT, 6.0, candidates=float(count))
     assert np.isfinite(sound).all()
-    assert host.lane.view.listened[2] >= 3
+    assert host.lane.view.guarded[2] >= 3
     assert longest_silence_seconds(sound) < 0.1

@@ -7,7 +7,7 @@ import weakref
 
 import pytest
 import torch
-from lane_rig import RATE, HandClock, Host, make_model
+from lane_rig import RATE, HandClock, RigHost, make_model
 
 from bridge.control.arguments import At
 from engine.serve.lane.generate_loop import GenerateLoop
@@ -22,8 +22,8 @@ def no_collector():
     gc.enable()
 
 
-def played(generate_loop: GenerateLoop) -> Host:
-    host = Host(generate_loop)
+def played(generate_loop: GenerateLoop) -> RigHost:
+    host = RigHost(generate_loop)
     noise = torch.rand(1, 32_000, generator=torch.Generator().manual_seed(1)) - 0.5
     host.lane.update(
         lambda s: s.with_region(CONTINUE, ReferenceAudio(noise, 120.0, 0.0)).with_value("lead_seconds", 1.0)
@@ -31,9 +31,9 @@ def played(generate_loop: GenerateLoop) -> Host:
     host.publish()
     host.play(At(beats=0.0))
     host.start()
-    host.listen(RATE)
+    host.render(RATE)
     host.lane.update(lambda s: s.with_prompt("other"))
-    host.listen(RATE)
+    host.render(RATE)
     return host
 
 
@@ -54,7 +54,7 @@ def test_music_that_was_stopped_is_freed_while_its_lane_stays_open(no_collector)
     host = played(generate_loop)
     left = weakref.ref(host.lane.controller.renderer), weakref.ref(host.lane.controller.renderer.stream)
     host.lane.controller.stop(At("now"))
-    host.listen(RATE)
+    host.render(RATE)
     assert host.lane.view.state == "ended"
     assert [each() for each in left] == [None, None]
     host.close()

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 from busy_rig import BusyHost
-from lane_rig import Host, make_model
+from lane_rig import RigHost, make_model
 
 from bridge.control.parameters import (
     CFG,
@@ -58,7 +58,7 @@ def made_anew(host: BusyHost, name: str, value: float) -> Depth:
     """What a playing lane regenerates when a parameter changes."""
     renderer = host.lane.controller.renderer
     windows, version = renderer.conditioning.windows, renderer.version
-    host.lane.tell(Command(update=lambda settings: settings.with_value(name, value), about=name, arrived_seconds=0.0))
+    host.lane.submit(Command(update=lambda settings: settings.with_value(name, value), about=name, arrived_seconds=0.0))
     host.run(1.0)
     assert host.lane.controller.renderer is renderer
     assert host.missing == 0
@@ -108,18 +108,18 @@ def test_a_row_says_what_the_engine_makes_of_its_value(name: str) -> None:
 
 def test_defaults_are_the_engines_own() -> None:
     sampling, guidance, excerpt = Sampling(), Guidance(), StyleExcerpt()
-    told = inspect.signature(ModelSettings.set_generation_params).parameters
+    defaults = inspect.signature(ModelSettings.set_generation_params).parameters
     model = {each.name: each.default for each in fields(LoadedModel)}
     own = {
         TEMPERATURE: (sampling.temperature, model["temperature"]),
         TOP_K: (sampling.top_k,),
-        TOP_P: (sampling.top_p, told["top_p"].default),
+        TOP_P: (sampling.top_p, defaults["top_p"].default),
         CFG: (guidance.cfg_coef, model["cfg_coef"]),
         CFG_BETA: (guidance.cfg_coef_beta or 0.0,),
-        TWO_STEP: (guidance.two_step, told["two_step_cfg"].default),
+        TWO_STEP: (guidance.two_step, defaults["two_step_cfg"].default),
         EXCERPT_SECONDS: (excerpt.seconds,),
         EVAL_Q: (excerpt.eval_q,),
-        KEEP_HARMONY: (told["keep_harmony"].default,),
+        KEEP_HARMONY: (defaults["keep_harmony"].default,),
     }
     for row, values in own.items():
         assert set(values) == {row.initial}, row.name
@@ -129,7 +129,7 @@ def test_defaults_are_the_engines_own() -> None:
 
 
 @pytest.mark.parametrize("name", PARAMETERS)
-def test_a_lane_that_was_told_nothing_has_the_tables_values_but_for_the_models_own(host: Host, name: str) -> None:
+def test_a_lane_that_was_told_nothing_has_the_tables_values_but_for_the_models_own(host: RigHost, name: str) -> None:
     own = {"cfg": 3.0}  # of the rig's lane
     assert host.lane.settings.values == own
     row = PARAMETERS[name]

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from lane_rig import Host
+from lane_rig import RigHost
 
 from bridge.control.arguments import NOW
 from engine.serve.lane.commands import Command
@@ -59,7 +59,7 @@ def test_nobody_else_sets_an_attribute_of_a_lane() -> None:
     assert not wrong
 
 
-def test_a_seed_drawn_in_advance_is_the_next_plays_and_no_later_ones(host: Host) -> None:
+def test_a_seed_drawn_in_advance_is_the_next_plays_and_no_later_ones(host: RigHost) -> None:
     drawn = host.lane.draw_seed()
     assert host.lane.value("seed") == drawn
     assert host.lane.take_seed() == drawn
@@ -67,21 +67,21 @@ def test_a_seed_drawn_in_advance_is_the_next_plays_and_no_later_ones(host: Host)
     assert host.lane.value("seed") == host.lane.view.seed
 
 
-def test_commands_told_now_are_handed_over_once(host: Host) -> None:
+def test_commands_told_now_are_handed_over_once(host: RigHost) -> None:
     def prompt(text: str, about: str) -> Command:
         return Command(NOW, update=lambda s: s.with_prompt(text), about=about, arrived_seconds=0.0)
 
     first, second, other = prompt("a", "prompt"), prompt("b", "prompt"), prompt("c", "else")
     before = host.lane.orders
     for each in (first, second, other):
-        host.lane.tell(each)
-    assert (before.wanted.prompt, before.told) == ("", ())  # a value read before stays
+        host.lane.submit(each)
+    assert (before.wanted.prompt, before.pending) == ("", ())  # a value read before stays
     assert (host.lane.settings.prompt, host.lane.wanted.prompt) == ("", "c")
-    assert host.lane.take_told() == [first, second, other]
-    assert host.lane.take_told() == []
+    assert host.lane.take_pending() == [first, second, other]
+    assert host.lane.take_pending() == []
 
 
-def test_a_lane_is_let_go_once(host: Host) -> None:
+def test_a_lane_is_let_go_once(host: RigHost) -> None:
     assert not host.lane.holder.freeing
     assert [host.lane.let_go(), host.lane.let_go()] == [True, False]
     host.lane.client_left()

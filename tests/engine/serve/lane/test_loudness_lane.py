@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from lane_rig import RATE, Host
+from lane_rig import RATE, RigHost
 from test_guard_actions import CARD, FRAME, SILENT, SoundOfCodes, falling_host
 
 from engine.audio.resample import StreamResampler
@@ -17,17 +17,17 @@ from engine.serve.render.loudness_target import target_lufs
 
 
 @pytest.fixture
-def loud() -> Host:
+def loud() -> RigHost:
     return falling_host(SILENT, 1e6, seed=8.0, level_db=12.0, loudness_lufs=-10.0)
 
 
-def play(host: Host, seconds: float) -> np.ndarray:
+def play(host: RigHost, seconds: float) -> np.ndarray:
     try:
         host.publish()
         host.play()
         host.settle()
         host.start()
-        return host.listen(int(seconds * RATE))
+        return host.render(int(seconds * RATE))
     finally:
         host.close()
 

@@ -12,7 +12,7 @@ from itertools import count
 
 import numpy as np
 import pytest
-from lane_rig import BLOCK, RATE, Host
+from lane_rig import BLOCK, RATE, RigHost
 
 from bridge.control.arguments import At
 from bridge.ring.reader import RingReader
@@ -26,7 +26,7 @@ FADE_BEATS = 2 * 0.01 * RATE / BEAT
 _keys = count(1)
 
 
-class SlowHost(Host):
+class SlowHost(RigHost):
     """A host whose engine makes `ratio` seconds of music in a second, on the host's own clock."""
 
     def __init__(self) -> None:
@@ -70,7 +70,7 @@ class SlowHost(Host):
             if not self.generate_loop.turn():
                 self.block()
 
-    def tell(self, beat: float, at: str, on: bool = True, lasts: float = 0.0) -> list[tuple[float, int]]:
+    def mute(self, beat: float, at: str, on: bool = True, lasts: float = 0.0) -> list[tuple[float, int]]:
         """Send a mute on a beat; its answer comes into the list."""
         answers: list[tuple[float, int]] = []
         key = next(_keys) if lasts else 0
@@ -111,10 +111,10 @@ def about(*spans: tuple[float, float]) -> list:
     return [pytest.approx((begin + half, end - begin - half), abs=FADE_BEATS) for begin, end in spans]
 
 
-@pytest.mark.parametrize(("at", "told"), [("now", 10.2), ("beat", 11.2), ("bar", 9.6)])
+@pytest.mark.parametrize(("at", "arrives"), [("now", 10.2), ("beat", 11.2), ("bar", 9.6)])
 @pytest.mark.parametrize(("ratio", "lead"), [(0.7, 0.3), (0.7, 1.0), (0.9, 0.3), (3.0, 0.3)])
-def test_four_beats_are_four_beats(slow: SlowHost, at: str, told: float, ratio: float, lead: float) -> None:
-    answers = slow.tell(told, at, lasts=4)
+def test_four_beats_are_four_beats(slow: SlowHost, at: str, arrives: float, ratio: float, lead: float) -> None:
+    answers = slow.mute(arrives, at, lasts=4)
     slow.run(ratio, lead, 32)
     begin = answers[0][0]
     assert slow.silences() == about((begin, begin + 4))
@@ -122,14 +122,14 @@ def test_four_beats_are_four_beats(slow: SlowHost, at: str, told: float, ratio: 
 
 
 def test_a_hand_ends_a_mute_in_a_held_bar(slow: SlowHost) -> None:
-    begun, ended = slow.tell(9.6, "bar", lasts=8), slow.tell(13.3, "beat", on=False)
+    begun, ended = slow.mute(9.6, "bar", lasts=8), slow.mute(13.3, "beat", on=False)
     slow.run(0.7, 0.3, 28)
     assert slow.silences() == about((begun[0][0], ended[0][0]))
     assert slow.processor.counters.held_samples > 4 * BEAT
 
 
 def test_mutes_that_overlap_last_as_long_as_each_says(slow: SlowHost) -> None:
-    first, second = slow.tell(9.6, "bar", lasts=4), slow.tell(13.3, "beat", lasts=4)
+    first, second = slow.mute(9.6, "bar", lasts=4), slow.mute(13.3, "beat", lasts=4)
     slow.run(0.7, 0.3, 28)
     assert slow.silences() == about((first[0][0], second[0][0] + 4))
 
@@ -143,7 +143,7 @@ def stall(host: SlowHost) -> Callable[[], None]:
 
 @pytest.mark.parametrize("ratio", [0.7, 3.0])
 def test_an_engine_that_stands_still_when_a_mute_begins_and_ends(slow: SlowHost, ratio: float) -> None:
-    answers = slow.tell(8.2, "bar", lasts=8)
+    answers = slow.mute(8.2, "bar", lasts=8)
     slow.todo += [(beat, stall(slow)) for beat in (11.0, 19.0)]
     slow.run(ratio, 0.3, 34)
     begin = answers[0][0]

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 import torch
-from grid_rig import GridHost, told_against_beat_map
+from grid_rig import GridHost, conditioned_beat_error
 from lane_rig import RATE
 
 from bridge.control.arguments import At
@@ -52,7 +52,7 @@ def test_a_step_of_tempo_is_led_to_within_a_bar_and_made_anew_once(hosts, bpm):
     bar = 4 * 60 / bpm
     assert heard.worst(2.0 + bar, 6.0) < 0.1
     assert heard.worst() < 100.0  # what it was off when the new tempo could first be heard
-    assert told_against_beat_map(host.lane.controller.renderer) < 1e-5
+    assert conditioned_beat_error(host.lane.controller.renderer) < 1e-5
 
 
 def test_a_ramp_is_within_ten_milliseconds_and_not_made_anew_each_block(hosts):
@@ -62,7 +62,7 @@ def test_a_ramp_is_within_ten_milliseconds_and_not_made_anew_each_block(hosts):
     assert heard.worst() < 10.0
     assert heard.worst(7.9) < 0.5
     assert host.plan_revisions <= 4
-    assert told_against_beat_map(host.lane.controller.renderer) < 1e-5
+    assert conditioned_beat_error(host.lane.controller.renderer) < 1e-5
 
 
 def test_a_wandering_clock_is_followed_silently(hosts):
@@ -98,7 +98,7 @@ def test_bars_change_their_length(hosts):
     renderer = host.lane.controller.renderer
     grid = renderer.output.beat_map.model_grid(renderer.prompt_frames, renderer.stream.window_offset, 500, None)
     assert [segment.beats_per_bar for segment in grid.segments] == [4.0, 3.5]
-    assert told_against_beat_map(renderer) < 1e-5
+    assert conditioned_beat_error(renderer) < 1e-5
 
 
 def test_a_loop_of_odd_length_has_its_bars_right_in_every_pass(hosts):
@@ -109,7 +109,7 @@ def test_a_loop_of_odd_length_has_its_bars_right_in_every_pass(hosts):
     assert host.plan_revisions == 0
     renderer = host.lane.controller.renderer
     assert len(renderer.output.beat_map.entries) >= 4
-    assert told_against_beat_map(renderer) < 1e-5
+    assert conditioned_beat_error(renderer) < 1e-5
 
 
 def test_a_tempo_that_moves_in_a_loop_leaves_no_hole(hosts):
@@ -225,7 +225,7 @@ def test_given_music_of_another_tempo_is_told_as_it_is(hosts):
     assert [segment.bpm for segment in grid.segments] == [100.0, 120.0]
     assert grid.segments[1].frame == renderer.prompt_frames
     assert renderer.output.beat_map.beats_at(-RATE) == pytest.approx(8.0 - 100 / 60)
-    assert told_against_beat_map(renderer) < 1e-5
+    assert conditioned_beat_error(renderer) < 1e-5
 
 
 @pytest.mark.parametrize("lead_seconds", [0.2, 0.46, 1.1])

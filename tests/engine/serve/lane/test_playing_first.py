@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from busy_rig import BusyHost
-from lane_rig import RATE, Host
+from lane_rig import RATE, RigHost
 
 from bridge.control.arguments import At
 from bridge.time.transport import Transport
 
 
-class Waiting(Host):
+class Waiting(RigHost):
     """A host that takes music as fast as it is made."""
 
     def begin(self) -> None:

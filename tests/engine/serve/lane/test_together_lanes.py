@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from lane_rig import RATE, HandClock, Host, make_model
+from lane_rig import RATE, HandClock, RigHost, make_model
 
 from bridge.control.arguments import At
 from engine.lm.executors.device import DeviceExecutor, PlainRunner
@@ -20,27 +20,27 @@ def story(together: bool) -> tuple[list[np.ndarray], GenerateLoop]:
     if together:
         model = replace(model, executor=DeviceExecutor(model.lm))
     generate_loop = GenerateLoop(model, HandClock())
-    hosts = [Host(generate_loop), Host(generate_loop)]
+    hosts = [RigHost(generate_loop), RigHost(generate_loop)]
     for seed, host in enumerate(hosts):
         host.lane.update(lambda s, seed=seed: s.with_value("seed", seed).with_value("lead_seconds", 1.0))
     noise = torch.rand(1, 32_000, generator=torch.Generator().manual_seed(1)) - 0.5
     hosts[1].lane.update(lambda s: s.with_region(CONTINUE, ReferenceAudio(noise, 120.0, 0.0)))
     heard: list[list[np.ndarray]] = [[], []]
 
-    def listen(seconds: int) -> None:
+    def render(seconds: int) -> None:
         for _ in range(seconds):
             for host, parts in zip(hosts, heard, strict=False):
-                parts.append(host.listen(RATE))
+                parts.append(host.render(RATE))
 
     hosts[0].play(At(beats=0.0))
     for host in hosts:
         host.start()
-    listen(1)
+    render(1)
     hosts[1].play(At(beats=3.0))
-    listen(3)
+    render(3)
     hosts[1].close()
     del hosts[1]
-    listen(1)
+    render(1)
     hosts[0].close()
     return [np.concatenate(parts) for parts in heard], generate_loop
 
@@ -57,7 +57,7 @@ def test_what_is_heard_is_the_same(monkeypatch):
 
 
 def test_the_device_is_kept_warm_only_while_somebody_plays(monkeypatch):
-    class Counting(PlainRunner):
+    class CountingRunner(PlainRunner):
         runs = 0
 
         def run(self, shape, step):
@@ -65,8 +65,8 @@ def test_the_device_is_kept_warm_only_while_somebody_plays(monkeypatch):
             step()
 
     monkeypatch.setattr("engine.lm.executors.device.executor.WARM_SECONDS", 0.0)
-    model, runner = make_model(), Counting()
-    host = Host(GenerateLoop(replace(model, executor=DeviceExecutor(model.lm, runner)), HandClock()))
+    model, runner = make_model(), CountingRunner()
+    host = RigHost(GenerateLoop(replace(model, executor=DeviceExecutor(model.lm, runner)), HandClock()))
     host.lane.update(lambda s: s.with_value("lead_seconds", 1.0))
     host.play(At(beats=0.0))
     host.settle()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from lane_rig import RATE, Host
+from lane_rig import RATE, RigHost
 
 from bridge.control.arguments import At
 from engine.serve.lane import lane
@@ -15,20 +15,20 @@ def command(id: int, update, at: str = "now", about: str = "") -> Command:
     return Command(At.read(at), id, "/segue/lane/set", update, about=about, arrived_seconds=0.0)
 
 
-def playing(host: Host) -> list[tuple]:
+def playing(host: RigHost) -> list[tuple]:
     host.lane.update(lambda s: s.with_value("guard", 0.0).with_value("seed", 7))
     host.settle()
     host.play(At(beats=0.0))
     host.settle()
     host.start()
-    host.listen(RATE)
-    return host.told.heard
+    host.render(RATE)
+    return host.events.heard
 
 
 def test_what_is_told_now_is_wanted_at_once_and_settled_by_the_next_turn(host):
     playing(host)
-    assert host.lane.tell(command(1, lambda s: s.with_prompt("new"))) == Depth.WINDOW
-    assert host.lane.tell(command(2, lambda s: s.with_value("lead_seconds", 1.5))) == Depth.SOUND
+    assert host.lane.submit(command(1, lambda s: s.with_prompt("new"))) == Depth.WINDOW
+    assert host.lane.submit(command(2, lambda s: s.with_value("lead_seconds", 1.5))) == Depth.SOUND
     assert (host.lane.wanted.prompt, host.lane.value("lead_seconds")) == ("new", 1.5)
     assert host.lane.settings.prompt == ""
     host.generate_loop.turn()
@@ -38,7 +38,7 @@ def test_what_is_told_now_is_wanted_at_once_and_settled_by_the_next_turn(host):
 
 def test_a_later_one_that_is_heard_while_one_now_is_on_its_way_loses_neither(host):
     playing(host)
-    host.lane.tell(command(2, lambda s: s.with_value("cfg", 1.0)))
+    host.lane.submit(command(2, lambda s: s.with_value("cfg", 1.0)))
     host.lane.controller.scheduler.change_settings(
         lambda s: s.with_value("cfg", 2.0).with_value("temperature", 0.5)
     )  # heard before that has come
@@ -60,8 +60,8 @@ def test_a_play_knows_what_was_told_right_before_it(host):
 def test_of_two_that_say_the_same_the_one_that_made_the_difference_is_told(host):
     heard = playing(host)
     for id in (4, 5):
-        host.lane.tell(command(id, lambda s: s.with_mute(True), about="mute"))
-    host.listen(RATE)
+        host.lane.submit(command(id, lambda s: s.with_mute(True), about="mute"))
+    host.render(RATE)
     assert [said[0] for said in heard] == [4]
 
 
@@ -72,14 +72,14 @@ def test_a_region_told_now_comes_by_the_same_way(host):
     assert beats > 0
     assert late == 0
     assert host.lane.wanted.prompt == host.lane.settings.prompt == "new"
-    assert np.isfinite(host.listen(3 * RATE)).all()
+    assert np.isfinite(host.render(3 * RATE)).all()
     assert [said[0] for said in heard] == [6]
 
 
 def test_few_wait_however_many_are_told(host):
     """While [generate] is busy, the newest of a kind counts."""
-    for number in range(3 * lane.TOLD_MAX):
-        host.lane.tell(command(number, lambda s, n=number: s.with_value("cfg", 1 + n / 1000), about="cfg"))
-    assert len(host.lane.orders.told) <= lane.TOLD_MAX
+    for number in range(3 * lane.PENDING_MAX):
+        host.lane.submit(command(number, lambda s, n=number: s.with_value("cfg", 1 + n / 1000), about="cfg"))
+    assert len(host.lane.orders.pending) <= lane.PENDING_MAX
     host.settle()
-    assert host.lane.settings.values["cfg"] == host.lane.wanted.values["cfg"] == 1 + (3 * lane.TOLD_MAX - 1) / 1000
+    assert host.lane.settings.values["cfg"] == host.lane.wanted.values["cfg"] == 1 + (3 * lane.PENDING_MAX - 1) / 1000

@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from lane_rig import RATE, Host, make_model
+from lane_rig import RATE, RigHost, make_model
 
 from bridge.control.arguments import At
 from bridge.time.transport import Grid, Transport
@@ -27,7 +27,7 @@ FRAME = RATE // 50
 OTHER = {"name": "other", "seed": 5, "card": 24}
 
 
-def leave(host: Host, need_seconds: float = 0.3) -> HandoverMusic:
+def leave(host: RigHost, need_seconds: float = 0.3) -> HandoverMusic:
     """The lane's handover music, once enough is made."""
     controller = host.lane.controller
     for _ in range(9):
@@ -40,14 +40,14 @@ def leave(host: Host, need_seconds: float = 0.3) -> HandoverMusic:
     raise AssertionError("the lane never has enough made")
 
 
-def settle(host: Host, raised: Handover, model: LoadedModel, late_too: bool = False) -> bool:
+def settle(host: RigHost, raised: Handover, model: LoadedModel, late_too: bool = False) -> bool:
     controller = host.lane.controller
     return _install(
         host.generate_loop, model, [LaneChangeOver(controller, raised.handover_music.renderer, raised)], late_too
     )
 
 
-def change(host: Host, model: LoadedModel, need_seconds: float = 0.3) -> HandoverMusic:
+def change(host: RigHost, model: LoadedModel, need_seconds: float = 0.3) -> HandoverMusic:
     """Let the lane change over while the host stands still."""
     left = leave(host, need_seconds)
     raised = prepare_handover(left, model)
@@ -56,16 +56,16 @@ def change(host: Host, model: LoadedModel, need_seconds: float = 0.3) -> Handove
     return left
 
 
-def begin(host: Host, at_beats: float = 0.0, **play: int) -> None:
+def begin(host: RigHost, at_beats: float = 0.0, **play: int) -> None:
     host.lane.update(lambda s: s.with_value("seed", 7))
     host.play(At(beats=at_beats), **play)
     host.start()
     host.settle()
 
 
-def expected(host: Host, left: HandoverMusic, model: LoadedModel, frames: int) -> torch.Tensor:
+def expected(host: RigHost, left: HandoverMusic, model: LoadedModel, frames: int) -> torch.Tensor:
     """The new model's continuation from the handover music's frame on, made at once: [n, 2]."""
-    heard = as_prompt(model, left.heard)
+    heard = as_prompt(model, left.audio)
     renderer = host.lane.controller.renderer
     known = left.renderer.prompt_frames + left.frame
     heard_there, first = Conditioning(renderer), known - heard.codes.shape[1]
@@ -78,16 +78,16 @@ def expected(host: Host, left: HandoverMusic, model: LoadedModel, frames: int) -
     return codec_output.push(codes, last=True)
 
 
-def test_the_next_model_takes_over_on_a_bar_line_without_a_hole(host: Host) -> None:
+def test_the_next_model_takes_over_on_a_bar_line_without_a_hole(host: RigHost) -> None:
     begin(host)
-    before = host.listen(RATE)
+    before = host.render(RATE)
     plan_revision = host.lane.ring.plan.plan_revision
     model = make_model(**OTHER)
     left = change(host, model)
     plan = host.lane.ring.plan
     assert plan.plan_revision == plan_revision + 1
     assert 0 <= BAR - plan.from_samples < FRAME  # the frame that holds the bar line
-    sound = np.concatenate([before, host.listen(5 * RATE)])
+    sound = np.concatenate([before, host.render(5 * RATE)])
     assert np.isfinite(sound).all()
     want = expected(host, left, model, 150).numpy()
     count = len(want) - 4 * FRAME
@@ -97,26 +97,26 @@ def test_the_next_model_takes_over_on_a_bar_line_without_a_hole(host: Host) -> N
     assert steps[at - 2 : at + 2].max() <= np.delete(steps, np.arange(at - 3, at + 3)).max()  # no click
     assert host.reader.counters.late_blocks == 0
     assert host.generate_loop.model is model
-    assert host.told.states[-1][2] == "goes on with other"
+    assert host.events.states[-1][2] == "goes on with other"
 
 
-def test_what_was_heard_is_the_old_models_music(host: Host) -> None:
+def test_what_was_heard_is_the_old_models_music(host: RigHost) -> None:
     begin(host)
-    host.listen(RATE)
+    host.render(RATE)
     left = leave(host)
     renderer = left.renderer
     with torch.no_grad():
         whole = renderer.model.codec.decode(renderer.stream.codes()[None])[0]
     end = left.frame * 640
-    np.testing.assert_allclose(left.heard.numpy(), whole[:, end - 30 * 640 : end].numpy(), atol=1e-4)
+    np.testing.assert_allclose(left.audio.numpy(), whole[:, end - 30 * 640 : end].numpy(), atol=1e-4)
 
 
-def test_a_model_in_stereo_plays_in_stereo(host: Host) -> None:
+def test_a_model_in_stereo_plays_in_stereo(host: RigHost) -> None:
     begin(host)
-    assert np.array_equal(*host.listen(BAR).T)
+    assert np.array_equal(*host.render(BAR).T)
     change(host, make_model("wide", 3, stereo=True))
-    host.listen(BAR)
-    sound = host.listen(BAR)
+    host.render(BAR)
+    sound = host.render(BAR)
     assert np.isfinite(sound).all()
     assert abs(sound[:, 0] - sound[:, 1]).max() > 1e-3
 
@@ -131,14 +131,14 @@ def test_a_region_in_stereo_reaches_a_model_in_stereo() -> None:
     assert torch.allclose(mono.audio, region.audio[:, -6400:].mean(dim=0, keepdim=True))
 
 
-def test_music_that_has_not_begun_is_the_new_models_from_its_start(host: Host) -> None:
+def test_music_that_has_not_begun_is_the_new_models_from_its_start(host: RigHost) -> None:
     region = ReferenceAudio(0.3 * torch.sin(torch.arange(40_321) / 9.0)[None], 120.0, 0.0)
     host.lane.update(lambda s: s.with_region(CONTINUE, region))
     begin(host, at_beats=8.0)
     model = make_model(**OTHER)
     left = change(host, model)
-    assert (left.frame, left.heard) == (0, None)
-    sound = host.listen(3 * BAR)
+    assert (left.frame, left.audio) == (0, None)
+    sound = host.render(3 * BAR)
     assert np.isnan(sound[: 2 * BAR]).all()
     assert np.isfinite(sound[2 * BAR :]).all()
     renderer = host.lane.controller.renderer
@@ -146,68 +146,68 @@ def test_music_that_has_not_begun_is_the_new_models_from_its_start(host: Host) -
     assert torch.equal(renderer.prompt.audio, region.audio[:, -30 * 640 :])
 
 
-def test_a_jump_before_the_start_plays_the_new_model_from_the_region(host: Host) -> None:
+def test_a_jump_before_the_start_plays_the_new_model_from_the_region(host: RigHost) -> None:
     region = ReferenceAudio(0.3 * torch.sin(torch.arange(40_321) / 9.0)[None], 120.0, 0.0)
     host.lane.update(lambda s: s.with_region(CONTINUE, region))
     begin(host, at_beats=4.0)
-    host.listen(2 * BAR)
+    host.render(2 * BAR)
     model = make_model(**OTHER)
     change(host, model)
-    host.listen(2 * BAR)
+    host.render(2 * BAR)
     host.transport = Transport(True, 0, host.transport.grid, seek_id=1)
     host.settle()
     renderer = host.lane.controller.renderer
     assert renderer.model is model
     assert torch.equal(renderer.prompt.codes, as_prompt(model, region.audio[:, -30 * 640 :]).codes)
-    assert np.isfinite(host.listen(4 * BAR)[BAR:]).all()
+    assert np.isfinite(host.render(4 * BAR)[BAR:]).all()
 
 
-def test_a_change_of_tempo_and_prompt_after_the_take_over(host: Host) -> None:
+def test_a_change_of_tempo_and_prompt_after_the_take_over(host: RigHost) -> None:
     begin(host)
-    host.listen(RATE)
+    host.render(RATE)
     change(host, make_model(**OTHER))
-    host.listen(RATE)  # right on the bar line: what is known before it was another model's
+    host.render(RATE)  # right on the bar line: what is known before it was another model's
     host.lane.update(lambda s: s.with_prompt("new"))
-    assert np.isfinite(host.listen(RATE)).all()
+    assert np.isfinite(host.render(RATE)).all()
     position = host.transport.position_samples
     host.transport = Transport(True, position, host.transport.grid.retuned(position, 90.0))
-    assert np.isfinite(host.listen(3 * RATE)).all()
+    assert np.isfinite(host.render(3 * RATE)).all()
 
 
-def test_in_a_loop_the_seam_is_a_bar_line(host: Host) -> None:
+def test_in_a_loop_the_seam_is_a_bar_line(host: RigHost) -> None:
     host.lane.update(lambda s: s.with_value("seed", 7))
     host.play(At(beats=0.0))
     host.start(loop_beats=(0.0, 4.0))
     host.settle()
-    host.listen(RATE)
+    host.render(RATE)
     model = make_model(**OTHER)
     change(host, model, need_seconds=0.5)
-    sounds = host.listen_looped(3)
+    sounds = host.render_looped(3)
     assert all(np.isfinite(sound).all() for sound in sounds)
     assert host.lane.controller.renderer.model is model
     assert host.reader.counters.late_blocks == 0
 
 
-def test_behind_the_loops_end_the_next_pass_counts(host: Host) -> None:
+def test_behind_the_loops_end_the_next_pass_counts(host: RigHost) -> None:
     host.lane.update(lambda s: s.with_value("seed", 7))
     host.play(At(beats=0.0))
     host.start(loop_beats=(0.0, 2.0))  # one second, half a bar
     host.settle()
-    host.listen(RATE // 2)
+    host.render(RATE // 2)
     left = leave(host, need_seconds=0.8)
     assert left.frame == 100  # the end of the second pass
     model = make_model(**OTHER)
     raised = prepare_handover(left, model)
-    host.listen_looped(1)  # the host goes on meanwhile, into the next pass
+    host.render_looped(1)  # the host goes on meanwhile, into the next pass
     assert fits(raised, host.lane.controller)
     assert settle(host, raised, model)
-    sounds = host.listen_looped(4)
+    sounds = host.render_looped(4)
     assert all(np.isfinite(sound).all() for sound in sounds)
 
 
-def test_an_heir_that_is_late_or_has_missed_something_does_not_fit(host: Host) -> None:
+def test_an_heir_that_is_late_or_has_missed_something_does_not_fit(host: RigHost) -> None:
     begin(host)
-    host.listen(RATE)
+    host.render(RATE)
     model = make_model(**OTHER)
     raised = prepare_handover(leave(host), model)
     controller = host.lane.controller
@@ -219,17 +219,17 @@ def test_an_heir_that_is_late_or_has_missed_something_does_not_fit(host: Host) -
     raised = prepare_handover(leave(host), model)
     host.lane.update(lambda s: s.with_value("level_db", -6.0))  # changes only the fader
     assert fits(raised, controller)
-    host.listen(RATE)  # past its bar line
+    host.render(RATE)  # past its bar line
     assert not settle(host, raised, model)
     assert settle(host, raised, model, late_too=True)
-    assert np.isfinite(host.listen(4 * RATE)[RATE:]).all()
+    assert np.isfinite(host.render(4 * RATE)[RATE:]).all()
 
 
-def test_values_nobody_asked_for_become_the_new_models_own(host: Host) -> None:
+def test_values_nobody_asked_for_become_the_new_models_own(host: RigHost) -> None:
     host.lane.update(lambda s: s.with_value("temperature", 0.7))
     model = dataclasses.replace(make_model(**OTHER), cfg_coef=5.0, temperature=1.3)
     begin(host)
-    host.listen(RATE)
+    host.render(RATE)
     change(host, model)
     values = host.lane.settings.values
     assert (values["cfg"], values["temperature"], values["top_k"]) == (5.0, 0.7, 24.0)
@@ -237,27 +237,27 @@ def test_values_nobody_asked_for_become_the_new_models_own(host: Host) -> None:
     assert host.lane.controller.renderer.settings is host.lane.settings
 
 
-def test_what_the_new_model_cannot_follow_is_told_and_kept(host: Host) -> None:
+def test_what_the_new_model_cannot_follow_is_told_and_kept(host: RigHost) -> None:
     begin(host)
     host.lane.update(lambda s: s.with_region(MELODY, ReferenceAudio(torch.rand(1, 6400), 120.0, 0.0)))
     host.settle()
-    host.listen(RATE)
+    host.render(RATE)
     change(host, make_model(**OTHER))
-    assert "other cannot follow melody" in host.told.states[-1][2]
+    assert "other cannot follow melody" in host.events.states[-1][2]
     assert MELODY in host.lane.settings.regions
     assert host.generate_loop.model.conditioner.asked[-1][0].melody is None
-    assert np.isfinite(host.listen(2 * RATE)).all()
+    assert np.isfinite(host.render(2 * RATE)).all()
 
 
-def test_music_that_ends_before_the_bar_line_plays_out(host: Host) -> None:
+def test_music_that_ends_before_the_bar_line_plays_out(host: RigHost) -> None:
     begin(host, bars=1)
-    host.listen(RATE + RATE // 2)
+    host.render(RATE + RATE // 2)
     controller, old = host.lane.controller, host.lane.controller.renderer
     assert handover_music(controller, 0.6, 30, False) is None
     model = make_model(**OTHER)
     assert _install(host.generate_loop, model, [LaneChangeOver(controller, old)], False)
-    assert np.isfinite(host.listen(RATE // 2 - 512)).all()
-    host.listen(RATE)
+    assert np.isfinite(host.render(RATE // 2 - 512)).all()
+    host.render(RATE)
     assert host.states[-1] == "ended"
     host.play(At("bar"))
     host.settle()
@@ -265,13 +265,13 @@ def test_music_that_ends_before_the_bar_line_plays_out(host: Host) -> None:
 
 
 @pytest.mark.parametrize("playing", [True, False])
-def test_a_host_that_stands_has_all_the_time(host: Host, playing: bool) -> None:
+def test_a_host_that_stands_has_all_the_time(host: RigHost, playing: bool) -> None:
     host.lane.update(lambda s: s.with_value("seed", 7))
     host.play(At(beats=0.0))
     host.settle()
     if playing:
         host.start()
-        host.listen(RATE)
+        host.render(RATE)
         host.transport = Transport(False, host.transport.position_samples, Grid(RATE, 120.0))
         host.publish()
         host.settle()

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 import torch
-from lane_rig import Host, make_model
+from lane_rig import RigHost, make_model
 
-from bridge.control.status_text import tells_of_loading
+from bridge.control.status_text import is_loading
 from bridge.errors import LoadOvertaken, ModelError, SegueError
 from bridge.system.clock import Clock
 from engine.model import LoadedModel
@@ -27,7 +27,7 @@ from engine.serve.models.progress import Job, progress_text
 from engine.serve.state import EMPTY, READY, EngineState, Hot, Wanted
 
 
-class Answer:
+class LoadAnswer:
     """The answer to a request; a stand-in for `Responder`."""
 
     def __init__(self) -> None:
@@ -49,19 +49,19 @@ class Answer:
         assert 0 <= done <= total
 
 
-class Rig:
+class LoaderRig:
     """A loader beside a generate loop that plays a lane on a first model; `make` is what loads.
 
     Its `ModelEvents` are the rig's.
     """
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.host = Host(GenerateLoop(make_model(), Clock()))  # it has threads: a real clock
+        self.host = RigHost(GenerateLoop(make_model(), Clock()))  # it has threads: a real clock
         self.events: list[tuple[str, str, str]] = []
         self.state = EngineState(generate_loop=self.host.generate_loop)
         self.loader = Loader(self.state, 1, None, 0.0, self, Clock())
         self.make: Callable[[str], LoadedModel] = lambda name: make_model(name, 5, 24)
-        self.told: dict[str, Any] = {}  # the arguments of the last load
+        self.options: dict[str, Any] = {}  # the arguments of the last load
         monkeypatch.setattr(load, "load_model", self._load)
         monkeypatch.setattr(load, "warm_up", lambda model, progress: (30, 0.05, 9.0))
         first = self.host.generate_loop.model
@@ -75,10 +75,10 @@ class Rig:
         self.loader.thread.start()
 
     def _load(self, name: str, *_: object, **options: Any) -> LoadedModel:
-        self.told = options
+        self.options = options
         return self.make(name)
 
-    def model_told(self, *event: str) -> None:
+    def model_changed(self, *event: str) -> None:
         self.events.append(event)
 
     def engine_changed(self, state: str, text: str) -> None:
@@ -87,8 +87,8 @@ class Rig:
     def start_failed(self, text: str) -> None:
         raise AssertionError("nothing here loads the start model")
 
-    def ask(self, wanted: Wanted | None) -> Answer:
-        answer = Answer()
+    def ask(self, wanted: Wanted | None) -> LoadAnswer:
+        answer = LoadAnswer()
         self.loader.put(Job(wanted, answer))  # type: ignore[arg-type]
         return answer
 
@@ -100,13 +100,13 @@ class Rig:
 
 
 @pytest.fixture
-def rig(monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
-    made = Rig(monkeypatch)
+def rig(monkeypatch: pytest.MonkeyPatch) -> Iterator[LoaderRig]:
+    made = LoaderRig(monkeypatch)
     yield made
     made.close()
 
 
-def wait(answer: Answer) -> Answer:
+def wait(answer: LoadAnswer) -> LoadAnswer:
     assert answer.done.wait(60)
     return answer
 
@@ -119,7 +119,7 @@ def memory(monkeypatch: pytest.MonkeyPatch, needs: dict[str, float], total_mb: f
     monkeypatch.setattr(models_memory, "free_mb", lambda device, limit=0.0: total_mb - taken.mb())
 
 
-def test_the_old_model_is_freed_when_another_has_taken_over(rig: Rig) -> None:
+def test_the_old_model_is_freed_when_another_has_taken_over(rig: LoaderRig) -> None:
     old = weakref.ref(rig.host.generate_loop.model.lm)
     assert wait(rig.ask(Wanted("second"))).values[0] == "second"
     assert rig.state.hot.model is rig.host.generate_loop.model
@@ -131,13 +131,15 @@ def test_the_old_model_is_freed_when_another_has_taken_over(rig: Rig) -> None:
     ("precision", "dtype", "or_float32"), [("auto", torch.int8, True), ("int8", torch.int8, False)]
 )
 def test_8_bits_are_asked_for_and_only_insisted_on_by_name(
-    rig: Rig, precision: str, dtype: torch.dtype, or_float32: bool
+    rig: LoaderRig, precision: str, dtype: torch.dtype, or_float32: bool
 ) -> None:
     assert wait(rig.ask(Wanted("small", precision=precision))).fault is None
-    assert (rig.told["dtype"], rig.told["or_float32"]) == (dtype, or_float32)
+    assert (rig.options["dtype"], rig.options["or_float32"]) == (dtype, or_float32)
 
 
-def test_where_both_fit_the_old_one_plays_until_the_new_one_does(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_both_fit_the_old_one_plays_until_the_new_one_does(
+    rig: LoaderRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
     memory(monkeypatch, {"first": 300.0, "second": 600.0}, 1000.0, rig.state)
     assert wait(rig.ask(Wanted("second"))).fault is None
     assert [event for event in rig.events if event[0] == "unloaded"] == []
@@ -145,7 +147,9 @@ def test_where_both_fit_the_old_one_plays_until_the_new_one_does(rig: Rig, monke
     assert "ended" not in rig.host.states
 
 
-def test_where_both_do_not_fit_the_old_one_goes_first_and_says_so(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_both_do_not_fit_the_old_one_goes_first_and_says_so(
+    rig: LoaderRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
     memory(monkeypatch, {"first": 500.0, "second": 800.0}, 1000.0, rig.state)
     old = weakref.ref(rig.host.generate_loop.model.lm)
     gone: list[bool] = []
@@ -164,7 +168,9 @@ def test_where_both_do_not_fit_the_old_one_goes_first_and_says_so(rig: Rig, monk
     assert rig.state.name == READY
 
 
-def test_what_does_not_fit_alone_is_refused_and_what_plays_stays(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_does_not_fit_alone_is_refused_and_what_plays_stays(
+    rig: LoaderRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
     memory(monkeypatch, {"first": 300.0, "huge": 5000.0}, 1000.0, rig.state)
     fault = wait(rig.ask(Wanted("huge"))).fault
     assert isinstance(fault, ModelError)
@@ -183,7 +189,7 @@ def test_a_refusal_for_memory_tells_of_the_users_limit(monkeypatch: pytest.Monke
     assert models_memory.free_text(-3.0, 0.0) == "0 MB are free"
 
 
-def test_the_model_that_plays_is_answered_at_once(rig: Rig) -> None:
+def test_the_model_that_plays_is_answered_at_once(rig: LoaderRig) -> None:
     def never(name: str) -> LoadedModel:
         raise AssertionError("it is there already")
 
@@ -191,7 +197,7 @@ def test_the_model_that_plays_is_answered_at_once(rig: Rig) -> None:
     assert wait(rig.ask(Wanted("first"))).values[0] == "first"
 
 
-def test_later_requests_overtake_and_an_unload_ends_it_all(rig: Rig) -> None:
+def test_later_requests_overtake_and_an_unload_ends_it_all(rig: LoaderRig) -> None:
     inside, go_on = threading.Event(), threading.Event()
 
     def make(name: str) -> LoadedModel:
@@ -224,7 +230,7 @@ def test_later_requests_overtake_and_an_unload_ends_it_all(rig: Rig) -> None:
         (ModelError("cut"), "cut"),
     ],
 )
-def test_whatever_a_load_raises_is_answered(rig: Rig, fault: Exception, said: str) -> None:
+def test_whatever_a_load_raises_is_answered(rig: LoaderRig, fault: Exception, said: str) -> None:
     def make(name: str) -> LoadedModel:
         raise fault
 
@@ -239,7 +245,7 @@ def test_whatever_a_load_raises_is_answered(rig: Rig, fault: Exception, said: st
     assert ("failed", "broken", str(answer.fault)) in rig.events
 
 
-def test_a_host_that_waits_for_a_model_reads_what_the_engine_writes(rig: Rig) -> None:
+def test_a_host_that_waits_for_a_model_reads_what_the_engine_writes(rig: LoaderRig) -> None:
     """While one model plays, the status says that another one is loading, until it is there or cancelled."""
     inside, go_on = threading.Event(), threading.Event()
 
@@ -252,13 +258,13 @@ def test_a_host_that_waits_for_a_model_reads_what_the_engine_writes(rig: Rig) ->
     for cancelled in (False, True):
         answer = rig.ask(Wanted(f"another {cancelled}"))
         assert inside.wait(30)
-        assert (rig.state.name, tells_of_loading(rig.state.text)) == (READY, True)
+        assert (rig.state.name, is_loading(rig.state.text)) == (READY, True)
         if cancelled:
             rig.loader.cancel()
         go_on.set()
         wait(answer)
         assert wait(rig.ask(Wanted("another False"))).fault is None, "the thread is through with the one before"
-        assert not tells_of_loading(rig.state.text)
+        assert not is_loading(rig.state.text)
         inside.clear()
         go_on.clear()
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from lane_rig import RATE, HandClock, Host, PlainConditioner, make_model
+from lane_rig import RATE, HandClock, PlainConditioner, RigHost, make_model
 
 from engine.beat import onsets
 from engine.serve.lane.generate_loop import GenerateLoop
@@ -48,10 +48,10 @@ class Untimed(PlainConditioner):
     takes = frozenset({"text"})
 
 
-def tape_host(recent_audio: np.ndarray, conditioner=Untimed) -> Host:
+def tape_host(recent_audio: np.ndarray, conditioner=Untimed) -> RigHost:
     model = make_model()
     model = replace(model, codec=RecordedCodec(recent_audio, model.lm.config.card), conditioner=conditioner(16))
-    return Host(GenerateLoop(model, HandClock()))
+    return RigHost(GenerateLoop(model, HandClock()))
 
 
 def offs_ms(sound: np.ndarray, first_beat: int) -> np.ndarray:
@@ -74,13 +74,13 @@ def slow() -> np.ndarray:
 
 
 @pytest.fixture
-def drifting(slow) -> Iterator[Host]:
+def drifting(slow) -> Iterator[RigHost]:
     host = tape_host(slow)
     yield host
     host.close()
 
 
-def begun(host: Host) -> Host:
+def begun(host: RigHost) -> RigHost:
     host.play()  # it stands: the music begins on its first sample
     host.settle()
     host.start()
@@ -88,18 +88,18 @@ def begun(host: Host) -> Host:
 
 
 def test_music_that_drifts_is_heard_on_the_beat(drifting):
-    told = drifting.told.beats
-    sound = begun(drifting).listen(12 * RATE)
+    beats = drifting.events.beats
+    sound = begun(drifting).render(12 * RATE)
     offs = offs_ms(sound, 10)
     assert np.percentile(np.abs(offs), 90) < 25
     assert drifting.lane.controller.renderer.codec_output.bend.map.last.shift > 0.15 * RATE_HZ
-    assert told
-    assert abs(told[-1][1] - told[-1][0] * 60_000 / BPM) < 1e-6
+    assert beats
+    assert abs(beats[-1][1] - beats[-1][0] * 60_000 / BPM) < 1e-6
 
 
 def test_switched_off_it_plays_as_it_was_made(drifting, slow):
     drifting.lane.update(lambda settings: settings.with_value("bend", 0.0))
-    sound = begun(drifting).listen(8 * RATE)
+    sound = begun(drifting).render(8 * RATE)
     made = np.interp(np.arange(0, 7 * RATE_HZ, RATE_HZ / RATE), np.arange(len(slow)), slow)
     heard = sound[: len(made), 0]
     assert np.corrcoef(heard, made)[0, 1] > 0.99
@@ -107,11 +107,11 @@ def test_switched_off_it_plays_as_it_was_made(drifting, slow):
 
 
 def test_a_change_of_prompt_goes_on_where_the_music_was(drifting):
-    begun(drifting).listen(7 * RATE)
+    begun(drifting).render(7 * RATE)
     drifting.lane.update(lambda settings: settings.with_prompt("other"))
     renderer = drifting.lane.controller.renderer
     version = renderer.version
-    sound = drifting.listen(6 * RATE)
+    sound = drifting.render(6 * RATE)
     assert drifting.lane.controller.renderer is renderer
     assert renderer.version > version
     assert np.percentile(np.abs(offs_ms(np.concatenate([np.zeros((RATE, 2), np.float32), sound]), 4)), 85) < 25
@@ -122,7 +122,7 @@ def test_an_end_is_kept_however_much_is_skipped(drifting):
     drifting.play(bars=4)
     drifting.settle()
     drifting.start()
-    sound = drifting.listen(9 * RATE)
+    sound = drifting.render(9 * RATE)
     assert not np.isnan(sound[: 8 * RATE]).any()
     assert np.abs(sound[7 * RATE : 8 * RATE]).max() > 0.01
     assert np.nan_to_num(np.abs(sound[8 * RATE + 100 :])).max() == 0
@@ -131,6 +131,6 @@ def test_an_end_is_kept_however_much_is_skipped(drifting):
 
 def test_models_that_hear_the_tempo_are_not_touched(slow):
     host = tape_host(slow, PlainConditioner)
-    begun(host).listen(RATE)
+    begun(host).render(RATE)
     assert host.lane.controller.renderer.codec_output.bend is None
     host.close()

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 import torch
 
-from engine.serve.render.fader import Fader, RecentAudio
+from engine.serve.render.fader import RecentAudio, StreamFader
 
 RATE = 1000  # a glide of 10 samples
 
 
 def test_a_mute_is_a_short_fade_and_any_cut_gives_the_same() -> None:
-    fader = Fader(RATE)
+    fader = StreamFader(RATE)
     fader.fade(20, 0.0)
     fader.fade(50, 1.0)
     whole = fader.over(0, 100)
@@ -25,7 +25,7 @@ def test_a_mute_is_a_short_fade_and_any_cut_gives_the_same() -> None:
 
 
 def test_a_fade_begins_where_the_one_before_it_was() -> None:
-    fader = Fader(RATE)
+    fader = StreamFader(RATE)
     fader.fade(10, 0.0)
     fader.fade(15, 1.0)  # half-way down
     gains = fader.over(0, 40)
@@ -35,7 +35,7 @@ def test_a_fade_begins_where_the_one_before_it_was() -> None:
 
 
 def test_a_later_fade_is_forgotten_by_an_earlier_one() -> None:
-    fader = Fader(RATE)
+    fader = StreamFader(RATE)
     fader.fade(100, 0.0)
     fader.fade(50, 1.0)
     assert torch.equal(fader.over(0, 300), torch.ones(300))

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from lane_rig import NOW, RATE, Host
+from lane_rig import NOW, RATE, RigHost
 
 from bridge.ring.form import PlaybackPlan
 from engine.serve.lane.commands import Command
 
 
 @pytest.mark.parametrize("loop_beats", [None, (0.0, 8.0)])
-def test_what_is_written_once_more_is_there_before_the_plan_says_so(host: Host, loop_beats, monkeypatch) -> None:
+def test_what_is_written_once_more_is_there_before_the_plan_says_so(host: RigHost, loop_beats, monkeypatch) -> None:
     host.play()
     host.start(loop_beats)
     host.settle()
-    before = host.listen(RATE)
+    before = host.render(RATE)
     ring, found = host.lane.ring, []
     announce = ring.set_plan
 
@@ -25,9 +25,9 @@ def test_what_is_written_once_more_is_there_before_the_plan_says_so(host: Host, 
         announce(plan)
 
     monkeypatch.setattr(ring, "set_plan", set_plan)
-    host.lane.tell(Command(NOW, update=lambda settings: settings.with_value("level_db", -20.0), arrived_seconds=0.0))
+    host.lane.submit(Command(NOW, update=lambda settings: settings.with_value("level_db", -20.0), arrived_seconds=0.0))
     host.settle()
-    after = host.listen(RATE // 2)
+    after = host.render(RATE // 2)
     assert not np.isnan(after).any()
     assert found == [True]
     assert np.abs(after[RATE // 4 :]).max() < 0.2 * np.abs(before).max()

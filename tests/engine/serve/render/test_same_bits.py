@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
-from lane_rig import RATE, HandClock, Host, make_model
+from lane_rig import RATE, HandClock, RigHost, make_model
 
 from bridge.time.transport import Transport
 from engine.serve.lane.generate_loop import GenerateLoop
@@ -15,7 +15,7 @@ from engine.serve.lane.generate_loop import GenerateLoop
 SAMPLES = 5 * RATE
 
 
-def begin(host: Host, waits: bool) -> None:
+def begin(host: RigHost, waits: bool) -> None:
     host.lane.waits = waits
     host.lane.update(lambda s: s.with_value("guard", 0.0).with_value("seed", 7).with_value("lead_seconds", 3.0))
     host.publish()
@@ -23,15 +23,15 @@ def begin(host: Host, waits: bool) -> None:
     host.publish()
 
 
-def live(host: Host) -> np.ndarray:
+def live(host: RigHost) -> np.ndarray:
     """The audio of a lane whose ring stays full."""
     begin(host, waits=False)
     host.settle()
     host.start()
-    return host.listen(SAMPLES)
+    return host.render(SAMPLES)
 
 
-def as_it_comes(host: Host) -> np.ndarray:
+def as_it_comes(host: RigHost) -> np.ndarray:
     """The audio that a waiting host takes from its ring after each turn of the engine."""
     sound = np.full((SAMPLES, 2), np.nan, np.float32)
     begin(host, waits=True)
@@ -49,12 +49,12 @@ def as_it_comes(host: Host) -> np.ndarray:
 
 
 @pytest.fixture
-def new_host() -> Iterator[Callable[[], Host]]:
+def new_host() -> Iterator[Callable[[], RigHost]]:
     """Hosts, each with its own engine."""
-    made: list[Host] = []
+    made: list[RigHost] = []
 
-    def host() -> Host:
-        made.append(Host(GenerateLoop(make_model(), HandClock())))
+    def host() -> RigHost:
+        made.append(RigHost(GenerateLoop(make_model(), HandClock())))
         return made[-1]
 
     yield host

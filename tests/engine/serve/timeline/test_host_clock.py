@@ -43,29 +43,29 @@ def test_taps_alone_give_a_standing_host_its_tempo(bench: Bench) -> None:
     assert bench.taps(0.0) == 0.0
     assert bench.clock.now() is None
     assert bench.taps(0.5, 1.0, 1.5) == pytest.approx(120)
-    told = bench.clock.now()
-    assert told is not None
-    assert (told.playing, told.tempo_bpm) == (False, 120.0)
+    transport = bench.clock.now()
+    assert transport is not None
+    assert (transport.playing, transport.tempo_bpm) == (False, 120.0)
     assert not bench.clock.shared
 
 
 def test_tap_moves_the_beat_of_a_host_that_plays(bench: Bench) -> None:
-    bench.clock.tell(True, 0.0, 100.0, Signature(3, 4))
+    bench.clock.report(True, 0.0, 100.0, Signature(3, 4))
     bench.taps(3.03, 3.53, 4.03, 4.53)
-    told = bench.clock.now()
-    assert told is not None
-    assert told.tempo_bpm == 120.0
-    assert told.position_beats == pytest.approx(round(told.position_beats), abs=1e-3)
-    seek_id = told.seek_id
+    transport = bench.clock.now()
+    assert transport is not None
+    assert transport.tempo_bpm == 120.0
+    assert transport.position_beats == pytest.approx(round(transport.position_beats), abs=1e-3)
+    seek_id = transport.seek_id
     bench.taps(5.03, 5.53, downbeat=True)
-    told = bench.clock.now()
-    assert told is not None
-    assert told.position_beats % 3 == pytest.approx(0, abs=1e-3)
-    assert told.seek_id == seek_id + 1  # beat 10 became 9: what was planned no longer fits
+    transport = bench.clock.now()
+    assert transport is not None
+    assert transport.position_beats % 3 == pytest.approx(0, abs=1e-3)
+    assert transport.seek_id == seek_id + 1  # beat 10 became 9: what was planned no longer fits
     bench.time.seconds += 10.0
     later = bench.clock.now()
     assert later is not None
-    assert later.position_beats == pytest.approx(told.position_beats + 20, abs=1e-3)
+    assert later.position_beats == pytest.approx(transport.position_beats + 20, abs=1e-3)
 
 
 def test_host_with_a_shared_block_is_only_told(bench: Bench) -> None:
@@ -73,7 +73,7 @@ def test_host_with_a_shared_block_is_only_told(bench: Bench) -> None:
     reader.publish(Transport(True, 480, Grid(RATE, 93.0)), 0, 256, 0, 0)
     assert bench.clock.shared
     assert bench.taps(0.0, 0.5, 1.0) == pytest.approx(120)
-    told = bench.clock.now()
-    assert told is not None
-    assert told.tempo_bpm == 93.0
+    transport = bench.clock.now()
+    assert transport is not None
+    assert transport.tempo_bpm == 93.0
     reader.close()

@@ -3,7 +3,7 @@
 {"do": "open", "state": hex, "bpm": 120, "timeless": false}   a plugin, with a saved song or none; {}
 {"do": "run", "samples": n, "playing": true, "at": position, "set": {number: value}}     {"audio": hex of float32 [n]}
 {"do": "value", "number": n}   {"value": v}        {"do": "save"}   {"state": hex}        {"do": "close"}   {}
-{"do": "offline", "on": 1}     {}                  {"do": "told"}   parameters the plugin told us: {"told": {n: v}}
+{"do": "offline", "on": 1}     {}                  {"do": "turned"}   by the plugin itself: {"turned": {n: v}}
 """
 
 import json
@@ -16,7 +16,7 @@ from clap_host import Loaded
 BLOCK = 512
 
 
-class Driven:
+class DrivenPlugin:
     """One plugin at a time."""
 
     def __init__(self, path: str) -> None:
@@ -53,8 +53,8 @@ class Driven:
         self.lane.mode(on)
         return {}
 
-    def told(self):
-        return {"told": self.lane.told}
+    def turned(self):
+        return {"turned": self.lane.turned}
 
     def close(self):
         self.lane.close()
@@ -62,7 +62,7 @@ class Driven:
 
 
 def main(path: str) -> None:
-    driven = Driven(path)
+    driven = DrivenPlugin(path)
     for line in sys.stdin:
         order = json.loads(line)
         print(json.dumps(getattr(driven, order.pop("do"))(**order)), flush=True)

@@ -115,12 +115,12 @@ class Loaded:
         assert self.plugin.start(self.pointer)
         self.position, self.steady = 0, 0
         self.timeless = False  # tells no time
-        self.told = {}  # parameters that the plugin has turned itself, by number
+        self.turned = {}  # parameters that the plugin has turned itself, by number
 
     def _given(self, event) -> bool:
         said = ctypes.cast(event, POINTER(ParamEvent)).contents
         if said.head.type == 5 and said.head.flags & 1:
-            self.told[said.id] = said.value
+            self.turned[said.id] = said.value
         return True
 
     def extension(self, name: str, kind):

@@ -24,10 +24,10 @@ BANDS_HZ = ((40, 160), (160, 640), (640, 2500), (2500, 7000), (7000, 15000))
 RISE_HOPS = 5
 
 
-class HearingError(SegueError):
+class AnalysisError(SegueError):
     """The analysis library is missing; the message says how to get it."""
 
-    code = "hearing"
+    code = "analysis"
 
 
 @dataclass(frozen=True)
@@ -40,11 +40,11 @@ class Onsets:
 
 
 def librosa() -> Any:
-    """The analysis library, imported on demand; HearingError without it.  [main]"""
+    """The analysis library, imported on demand; AnalysisError without it.  [main]"""
     try:
         import librosa as found
     except ImportError:
-        raise HearingError("listening needs librosa: pip install 'segue[sync-bench]'") from None
+        raise AnalysisError("the analysis needs librosa: pip install 'segue[sync-bench]'") from None
     return found
 
 
@@ -58,12 +58,12 @@ def at_analysis_rate(audio: Audio, rate_hz: int) -> Floats:
 
 def onsets(audio: Audio, rate_hz: int) -> Onsets:
     """librosa's spectral-flux onsets of float32 [n, channels], to 2 ms.  [main]"""
-    heard = librosa()
+    library = librosa()
     mono = at_analysis_rate(audio, rate_hz)
     envelope = _in_chunks(mono)
     reach = int(0.03 * RATE_HZ / HOP_SAMPLES)
     around = int(0.1 * RATE_HZ / HOP_SAMPLES)
-    frames = heard.onset.onset_detect(
+    frames = library.onset.onset_detect(
         onset_envelope=envelope, sr=RATE_HZ, hop_length=HOP_SAMPLES, units="frames", wait=reach,
         pre_max=reach, post_max=reach + 1, pre_avg=around, post_avg=around + 1, delta=0.05,
     )  # fmt: skip
@@ -72,12 +72,12 @@ def onsets(audio: Audio, rate_hz: int) -> Onsets:
 
 def _in_chunks(mono: Floats) -> Floats:
     """Onset strength [hops], computed 20 s at a time."""
-    heard = librosa()
+    library = librosa()
     n_hops, parts = 1 + len(mono) // HOP_SAMPLES, []
     for begin in range(0, n_hops, CHUNK_HOPS):
         first, last = max(begin - OVERLAP_HOPS, 0), min(begin + CHUNK_HOPS + OVERLAP_HOPS, n_hops)
         piece = mono[first * HOP_SAMPLES : last * HOP_SAMPLES]
-        found = heard.onset.onset_strength(
+        found = library.onset.onset_strength(
             y=piece, sr=RATE_HZ, hop_length=HOP_SAMPLES, n_fft=WINDOW_SAMPLES, lag=4, aggregate=np.median
         )
         parts.append(found[begin - first : begin - first + min(CHUNK_HOPS, n_hops - begin)])

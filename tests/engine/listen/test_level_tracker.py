@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from engine.listen import meter
-from engine.listen.follow_level import RANGE_DB, SLEW_DB_PER_SECOND, LevelFollower
+from engine.listen.level_tracker import RANGE_DB, SLEW_DB_PER_SECOND, LevelTracker
 
 RATE = 32_000
 
@@ -46,8 +46,8 @@ def test_silence_has_no_loudness_and_short_audio_is_measured():
 def test_the_stream_comes_to_the_target_slowly():
     audio = music(30.0)
     loud = meter.integrated_lufs(audio, RATE)
-    follower = LevelFollower(RATE, loud - 6.0)
-    out, state = follower.step(audio, follower.init(1))
+    tracker = LevelTracker(RATE, loud - 6.0)
+    out, state = tracker.step(audio, tracker.init(1))
     assert meter.integrated_lufs(out[-8 * RATE :], RATE) == pytest.approx(loud - 6.0, abs=1.2)
     np.testing.assert_array_equal(out[: 3 * RATE], audio[: 3 * RATE])  # nothing before it knows
     gains = np.array(state.gains)
@@ -57,26 +57,26 @@ def test_the_stream_comes_to_the_target_slowly():
 
 def test_gain_has_bounds_and_no_target_changes_nothing():
     audio = music(40.0)
-    follower = LevelFollower(RATE, 0.0)
-    _, state = follower.step(audio, follower.init(1))
+    tracker = LevelTracker(RATE, 0.0)
+    _, state = tracker.step(audio, tracker.init(1))
     assert max(state.gains) <= RANGE_DB
-    follower = LevelFollower(RATE, None)
-    out, _ = follower.step(audio, follower.init(1))
+    tracker = LevelTracker(RATE, None)
+    out, _ = tracker.step(audio, tracker.init(1))
     assert out is audio
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_any_cut_gives_the_same_samples_and_so_does_going_back(seed):
-    audio, follower = music(14.0), LevelFollower(RATE, -30.0)
-    whole, _ = follower.step(audio, follower.init(1))
-    chooser, state, parts, at = random.Random(seed), follower.init(1), [], 0
+    audio, tracker = music(14.0), LevelTracker(RATE, -30.0)
+    whole, _ = tracker.step(audio, tracker.init(1))
+    chooser, state, parts, at = random.Random(seed), tracker.init(1), [], 0
     while at < len(audio):
         count = chooser.choice([1, 640, 3000, 3200, 6400, 9999])
-        out, state = follower.step(audio[at : at + count], state)
+        out, state = tracker.step(audio[at : at + count], state)
         parts.append(out)
         at += count
     np.testing.assert_array_equal(np.concatenate(parts), whole)
     sample = chooser.randrange(4 * RATE, 13 * RATE)
-    back = follower.back_to(state, sample, audio[:sample])
-    again, _ = follower.step(audio[sample:], back)
+    back = tracker.back_to(state, sample, audio[:sample])
+    again, _ = tracker.step(audio[sample:], back)
     np.testing.assert_array_equal(again, whole[sample:])

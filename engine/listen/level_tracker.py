@@ -40,7 +40,7 @@ class LevelState:
     gains: tuple[float, ...]
 
 
-class LevelFollower:
+class LevelTracker:
     """Processes float32 [n, C] at one rate; with `target_lufs` None the audio is unchanged."""
 
     def __init__(self, sample_rate_hz: int, target_lufs: float | None) -> None:

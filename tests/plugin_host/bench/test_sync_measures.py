@@ -1,4 +1,4 @@
-"""The bench's ears: what they hear of music whose beats, clicks and pauses are known to the sample."""
+"""The bench's detectors, on music whose beats, clicks and pauses are known to the sample."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from bridge.time.transport import Grid
 from plugin_host.bench.sync.dial import becomes_another
 from plugin_host.bench.sync.measures import (
     bar_phases,
-    beats_heard,
     clicks,
-    clicks_heard,
+    detected_beats,
+    detected_clicks,
     on_grid_after_ms,
     silences,
 )
@@ -56,36 +56,36 @@ def played(grid: Grid, seconds: float, late_ms: float = 0.0, per_beat: int = 2, 
 
 def test_beats_that_are_late_by_so_much_are_heard_so_much_later() -> None:
     pytest.importorskip("librosa")
-    from plugin_host.bench.sync.hearing import onsets, rises
+    from plugin_host.bench.sync.detection import onsets, rises
 
-    grid, heard, second = Grid(RATE, 93.7), [], []
+    grid, medians, second = Grid(RATE, 93.7), [], []
     for late_ms in (0.0, 12.0):
         recording = recorded(played(grid, 12.0, late_ms), [(0, grid)])
-        beats = beats_heard(onsets(recording.audio, RATE), recording)
-        assert beats.heard_share > 0.9
-        heard.append(float(np.median(beats.late_ms)))
-        assert beats.without(heard[-1]).p95_ms < 3.0
+        beats = detected_beats(onsets(recording.audio, RATE), recording)
+        assert beats.detected_share > 0.9
+        medians.append(float(np.median(beats.late_ms)))
+        assert beats.without(medians[-1]).p95_ms < 3.0
         bars = bar_phases(rises(recording.audio, RATE), recording)
         assert bars.clarity.min() > 0.3
         second.append(float(np.median(bars.late_ms)))
-    assert abs(heard[0]) < 12.0  # the ear's own lateness
-    assert heard[1] - heard[0] == pytest.approx(12.0, abs=2.1)
+    assert abs(medians[0]) < 12.0  # the detector's own lateness
+    assert medians[1] - medians[0] == pytest.approx(12.0, abs=2.1)
     assert second[1] - second[0] == pytest.approx(12.0, abs=2.1)
 
 
 def test_a_wrong_grid_is_heard_as_wrong() -> None:
     pytest.importorskip("librosa")
-    from plugin_host.bench.sync.hearing import onsets
+    from plugin_host.bench.sync.detection import onsets
 
     grid = Grid(RATE, 120.0)
     recording = recorded(played(grid, 20.0), [(0, grid)])
-    assert beats_heard(onsets(recording.audio, RATE), recording, 1.07).p95_ms > 30.0
+    assert detected_beats(onsets(recording.audio, RATE), recording, 1.07).p95_ms > 30.0
 
 
 @pytest.mark.parametrize("stays_ms", [0, 1300])
 def test_how_long_the_music_stays_on_the_old_tempo_is_measured(stays_ms: int) -> None:
     pytest.importorskip("librosa")
-    from plugin_host.bench.sync.hearing import rises
+    from plugin_host.bench.sync.detection import rises
 
     old = Grid(RATE, 120.0)
     change = old.bar_start(5)
@@ -125,7 +125,7 @@ def test_recorder_knows_where_the_host_was() -> None:
     timeline = Timeline(Grid(RATE, 120.0))
     host, out = Recorder(Processor(RATE), timeline, 1.0), np.zeros((256, 2), np.float32)
     host.render(out)
-    assert host.heard_samples == 0  # it has not begun to play
+    assert host.recorded_samples == 0  # it has not begun to play
     timeline.play()
     for block in range(400):
         if block == 50:
@@ -152,7 +152,7 @@ def test_at_the_joint_a_step_is_a_click_and_a_cut_cymbal_is_none() -> None:
     music = np.concatenate([np.zeros(4 * RATE, np.float32), wave[4 * RATE :]])
 
     def found() -> list[float]:
-        return list(clicks_heard(recorded(music, [(0, grid)]), Clip(region, 0)))
+        return list(detected_clicks(recorded(music, [(0, grid)]), Clip(region, 0)))
 
     assert found() == []
     music[4 * RATE :] += 0.1
@@ -173,12 +173,12 @@ def music_then_noise(noise_from_seconds: float) -> Audio:
 
 
 @pytest.mark.parametrize("late_seconds", [0.2, 0.6, 2.0])
-def test_where_music_becomes_another_sound_is_heard(late_seconds: float) -> None:
-    heard = becomes_another(music_then_noise(3.0 + late_seconds), RATE, told_seconds=3.0)
-    assert heard == pytest.approx(late_seconds, abs=0.03)
+def test_where_music_becomes_another_sound_is_detected(late_seconds: float) -> None:
+    after = becomes_another(music_then_noise(3.0 + late_seconds), RATE, sent_seconds=3.0)
+    assert after == pytest.approx(late_seconds, abs=0.03)
 
 
 def test_music_that_goes_on_becomes_no_other_sound() -> None:
     """What a dial whose last value is lost sounds like: no figure, where a place that is always found would be one."""
-    assert np.isnan(becomes_another(music_then_noise(9.0), RATE, told_seconds=3.0))
-    assert np.isnan(becomes_another(music_then_noise(3.5)[: 5 * RATE], RATE, told_seconds=3.0))  # its end is not there
+    assert np.isnan(becomes_another(music_then_noise(9.0), RATE, sent_seconds=3.0))
+    assert np.isnan(becomes_another(music_then_noise(3.5)[: 5 * RATE], RATE, sent_seconds=3.0))  # its end is not there

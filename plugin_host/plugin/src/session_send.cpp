@@ -1,4 +1,4 @@
-// What the engine is told of the plugin's knobs, and when it is to play. See session.hpp. MIT.
+// What is sent to the engine of the plugin's knobs, and when it is to play. See session.hpp. MIT.
 #include <cmath>
 #include <cstring>
 
@@ -36,22 +36,22 @@ void Session::tell_preset() {
         const std::string name = choice(rows[p_preset].choices, preset_);
         link_.ask(address::lane_preset, {lane_, name}, ask_seconds);
     }
-    for (int i = 0; i < p_count; ++i) told_[i] = preset_ > 0 ? rows[i].initial : NAN;  // what was turned goes before it
+    for (int i = 0; i < p_count; ++i) sent_[i] = preset_ > 0 ? rows[i].initial : NAN;  // what was turned goes before it
 }
 
-// Without a preset every knob is told as it stands: what the host's window shows is what the engine has.
+// Without a preset every knob is sent as it stands: what the host's window shows is what the engine has.
 void Session::follow_values() {
     if (preset_ != values_.whole(p_preset)) tell_preset();
     for (int i = 0; i < p_count; ++i) {
         const float value = values_.get(i);
-        if (!rows[i].engine || told_[i] == value) continue;
+        if (!rows[i].engine || sent_[i] == value) continue;
         if (!set_value(rows[i].engine, rows[i].kind == 'i' ? std::round(value) : value)) return;
-        told_[i] = value;
+        sent_[i] = value;
     }
     const std::string prompt = saved().prompt;
-    if (prompt != told_prompt_) {
+    if (prompt != sent_prompt_) {
         link_.ask(address::lane_prompt, {lane_, prompt}, slow_seconds);
-        told_prompt_ = prompt;  // a refusal (a model without words) is not asked again
+        sent_prompt_ = prompt;  // a refusal (a model without words) is not asked again
     }
 }
 
@@ -72,8 +72,8 @@ void Session::opened_or_off() {
         cleared_ = -1;
         offs_ = shared_.offs;
     }
-    const bool told = shared_.blocks > restored_blocks_;  // LV2 hosts tell the knobs with the next block
-    if (!values_.on(p_generate) && told) fresh_ = false;
+    const bool known = shared_.blocks > restored_blocks_;  // LV2 hosts tell the knobs with the next block
+    if (!values_.on(p_generate) && known) fresh_ = false;
 }
 
 // Begin, end or change the stream as Generate and Take say, once the host has said where it is.

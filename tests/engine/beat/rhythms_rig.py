@@ -1,4 +1,4 @@
-"""Drum loops in eight rhythms at any tempo, for the tests of the ear: not by the code it was fitted on.
+"""Drum loops in eight rhythms at any tempo, for the tests of tempo detection: not by the code it was fitted on.
 
 A beat is a quarter note; an eighth of 6/8 and 12/8 is a third of one, and half of one in `COMPOUND`.
 """

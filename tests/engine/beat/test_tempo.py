@@ -1,4 +1,4 @@
-"""The tempo that is heard: eight rhythms at thirteen tempi, the song's tempo known and not; tails and padding."""
+"""The detected tempo: eight rhythms at thirteen tempi, the song's tempo known and not; tails and padding."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 import pytest
 from beat_rig import RATE_HZ, Audio
-from ear_rig import COMPOUND, RHYTHMS, TEMPI, loop
+from rhythms_rig import COMPOUND, RHYTHMS, TEMPI, loop
 
 from engine.beat import onsets
 from engine.beat.analyse import RegionBeat, analyse, analyse_apart
@@ -68,7 +68,7 @@ def test_a_tempo_at_a_simple_ratio_of_the_songs_is_the_songs_where_that_explains
     audio = loop(RHYTHMS["swing"], 128, bars=3)[: round(9.2 * 60 / 128 * RATE_HZ)]  # cut on no bar line
     found = analyse(audio, hint_bpm=96.0)
     assert is_right(found, 96.0)
-    assert found.bpm_sure < 0.5  # said to be doubtful, and what was heard is named
+    assert found.bpm_sure < 0.5  # said to be doubtful, and the detected one is named
     assert found.rivals[0] == pytest.approx(128, rel=0.005)
 
 

@@ -1,5 +1,5 @@
-// Captures as text: see kept.hpp. MIT.
-#include "kept.hpp"
+// Captures as text: see saved_capture.hpp. MIT.
+#include "saved_capture.hpp"
 
 #include <algorithm>
 #include <array>
@@ -78,7 +78,7 @@ bool power_of_two_to_64(uint32_t value) { return value > 0 && value <= 64 && (va
 
 bool good(const Form& form) {
     const bool counts = form.channels >= 1 && form.channels <= 2 && form.n_samples >= 1 &&
-                        form.n_samples <= uint64_t(kept_values_max) / form.channels;
+                        form.n_samples <= uint64_t(saved_values_max) / form.channels;
     const bool line = form.tempo_bpm >= 1 && form.tempo_bpm <= 1000 && std::fabs(form.start_beats) < 1e9;
     const bool meter = form.numerator >= 1 && form.numerator <= 64 && power_of_two_to_64(form.denominator);
     const bool rest = form.role <= 2 && form.exponent >= -20 && form.exponent <= 40;
@@ -105,9 +105,9 @@ void round_to_24_bits(Capture& capture) {
             values[i] = value_of(whole_of(values[i], exponent), exponent);
 }
 
-std::shared_ptr<const std::string> Kept::write(const Capture& capture, int role) {
+std::shared_ptr<const std::string> SavedCapture::write(const Capture& capture, int role) {
     const int64_t count = capture.n_samples() * capture.channels();
-    if (count < 1 || count > kept_values_max) return nullptr;
+    if (count < 1 || count > saved_values_max) return nullptr;
     const segue_captured& about = capture.about();
     const float* values = capture.payload();
     const int exponent = exponent_of(values, count);
@@ -123,7 +123,7 @@ std::shared_ptr<const std::string> Kept::write(const Capture& capture, int role)
     return std::make_shared<const std::string>(coded(bytes));
 }
 
-bool Kept::look(const std::string& text, Kept& found) {
+bool SavedCapture::look(const std::string& text, SavedCapture& found) {
     Form form{};
     if (!read_form(text, form)) return false;
     found.role = static_cast<int>(form.role);
@@ -133,7 +133,7 @@ bool Kept::look(const std::string& text, Kept& found) {
     return true;
 }
 
-std::unique_ptr<Capture> Kept::capture(int number, std::string& why) const {
+std::unique_ptr<Capture> SavedCapture::capture(int number, std::string& why) const {
     Form form{};
     const std::string bytes = text && read_form(*text, form) ? decoded(*text, text->size() - mark_size) : "";
     const int64_t count = static_cast<int64_t>(form.n_samples) * form.channels;
