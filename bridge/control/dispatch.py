@@ -73,7 +73,7 @@ class Dispatcher:
         self.handle(handlers)
         self._send = send
         self._engine = engine
-        self._door = SecretKeeper(secret, plain_secret)
+        self._secret_keeper = SecretKeeper(secret, plain_secret)
         self._memory = Memory()
         self._complaints = RateLimiter(COMPLAINTS_PER_SECOND, COMPLAINTS_PER_SECOND)
         self._started_seconds = started_seconds
@@ -91,7 +91,7 @@ class Dispatcher:
 
     def trusts(self, source: Source) -> bool:
         """Whether the secret was proved from a sender's machine before.  [control]"""
-        return self._door.trusts(source[0])
+        return self._secret_keeper.trusts(source[0])
 
     def dispatch(self, packet: Packet, source: Source, now_seconds: float, size_bytes: int = 0) -> None:
         """Answer one message, now or later; no message makes it raise.
@@ -197,18 +197,18 @@ class Dispatcher:
 
     def _hello(self, request: Request) -> Answer:
         port, name = request.whole("reply_port"), request.text("name")
-        self._door.check(request.source, request.text("secret"), port, self._now_seconds)
+        self._secret_keeper.check(request.source, request.text("secret"), port, self._now_seconds)
         client = self.clients.hello(request.source, port, name, self._now_seconds)
         self._memory.forget(client)
         request.responder.client, request.responder.room_bytes = client, None
         return messages.PROTOCOL, self._engine, TIMEOUT_SECONDS
 
     def _challenge(self, request: Request) -> Answer:
-        return (self._door.challenge(request.source, self._now_seconds),)
+        return (self._secret_keeper.challenge(request.source, self._now_seconds),)
 
     def _bye(self, request: Request) -> Answer:
         self.clients.remove(request.client)
-        self._door.left(request.source)
+        self._secret_keeper.left(request.source)
         return ()
 
     def _ping(self, request: Request) -> Answer:

@@ -22,16 +22,16 @@ def open_socket(host: str, port: int) -> socket.socket:
     """
     if not 0 <= port <= 65535:
         raise EndpointError(f"port is {port}, must be 1024 to 65535, or 0 for a free one")
-    door = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    bound = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     try:
         if sys.platform == "win32":
-            door.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
-        door.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
-        door.bind((host, port))
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
+        bound.bind((host, port))
     except OSError as fault:
-        door.close()
+        bound.close()
         raise _bind_error(host, port, fault) from None
-    return door
+    return bound
 
 
 def check_secret(host: str, secret: str, allow_network: bool) -> None:

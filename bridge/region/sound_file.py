@@ -141,13 +141,13 @@ class _Hush:
     """Redirects standard error from a decoder that prints on it, and keeps the first of its messages."""
 
     def __init__(self, wanted: bool) -> None:
-        self._wanted, self._kept, self._pipe, self._said = wanted, -1, -1, b""
+        self._wanted, self._stderr, self._pipe, self._said = wanted, -1, -1, b""
 
     def __enter__(self) -> _Hush:
         if self._wanted:
             _standard_error.acquire()
             try:
-                self._kept = os.dup(2)
+                self._stderr = os.dup(2)
                 self._pipe, into = os.pipe()
                 os.set_blocking(self._pipe, False)
                 os.set_blocking(into, False)  # what does not fit is lost: no write waits
@@ -166,12 +166,12 @@ class _Hush:
         return [complaint for complaint in complaints if any(word in complaint for word in _FAULTS)]
 
     def _end(self) -> None:
-        if self._kept >= 0:
-            os.dup2(self._kept, 2)
-        for descriptor in (self._kept, self._pipe):
+        if self._stderr >= 0:
+            os.dup2(self._stderr, 2)
+        for descriptor in (self._stderr, self._pipe):
             if descriptor >= 0:
                 os.close(descriptor)
-        self._kept = self._pipe = -1
+        self._stderr = self._pipe = -1
         self._wanted = False
         _standard_error.release()
 

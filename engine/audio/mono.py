@@ -15,7 +15,7 @@ from torch import Tensor
 SIZE, HOP = 2048, 1024
 LOST_SHARE = 0.25  # of the music, lost in the mean: wide stereo loses some of it now and then
 CANCELS = 0.05  # power of a band's mean against its channels' below which it counts as lost; without relation it is 0.5
-KEPT = 0.25  # the same of a bin, if channels count one by one
+UNMIXED_SHARE = 0.25  # the same of a bin, if channels count one by one
 _LOOK_SIZE = 4096
 _LOOKS, _LOOKS_AT_ONCE = 512, 64  # windows that are analysed, spread over long music
 _LOWEST_HZ, _BANDS_PER_OCTAVE, _BANDS = 55.0, 3, 21
@@ -94,5 +94,5 @@ def _spectra_in_turn(audio: Tensor) -> Tensor:
     power = (left.abs().pow(2) + right.abs().pow(2)) / 2
     leads = torch.where(left.abs() > 0.1 * right.abs(), left, right)
     kept = leads / leads.abs().clamp(min=1e-12) * power.sqrt()
-    chosen = torch.where(mean.abs().pow(2) < KEPT * power, kept, mean)
+    chosen = torch.where(mean.abs().pow(2) < UNMIXED_SHARE * power, kept, mean)
     return torch.istft(chosen, SIZE, HOP, window=window, length=audio.shape[1])

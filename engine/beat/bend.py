@@ -26,7 +26,7 @@ from engine.beat.time_map import MapStretch, TimeMap
 
 STEP_SAMPLES = 6400
 HOLD_SAMPLES = 2048  # a joint's crossfade and its longest skip
-KEPT_SAMPLES = 14 * RATE_HZ  # how far back it can continue
+PAST_SAMPLES = 14 * RATE_HZ  # how far back it can continue
 LOOK_STEPS = 3  # steps between searches for an unknown beat
 KNOT_SAMPLES = 8000  # interval of grid values, linear in between
 GUARD_SAMPLES = 64  # a jump ends this long before the bar line
@@ -242,11 +242,11 @@ class Bend:
 
     def _forget(self) -> None:
         """Drop audio too far back to continue from."""
-        surplus = (self.made.shape[1] - KEPT_SAMPLES) // HOP_SAMPLES * HOP_SAMPLES
+        surplus = (self.made.shape[1] - PAST_SAMPLES) // HOP_SAMPLES * HOP_SAMPLES
         if surplus > 0:
             self.made, self._first = self.made[:, surplus:], self._first + surplus
             self.map.forget_before(self.map.out_at(self._first))
-        hops = len(self._strengths) - (KEPT_SAMPLES + int(WINDOW_SECONDS * RATE_HZ)) // HOP_SAMPLES
+        hops = len(self._strengths) - (PAST_SAMPLES + int(WINDOW_SECONDS * RATE_HZ)) // HOP_SAMPLES
         if hops > 0:
             self._strengths, self._first_hop = self._strengths[hops:], self._first_hop + hops
         self._past = [past for past in self._past if past[0] >= self._first]

@@ -196,7 +196,7 @@ def _candidate(
     kinds = [early[0].max(), early[1].max(), early[2:].max()]
     inside = [_inside(band, bpm, first) for band in banded]
     per_beat = np.log2(max(begins, 1) * beat / seconds)
-    pace = np.log2(bpm / 110.0)
+    octaves = np.log2(bpm / 110.0)
     compound = float(beats_per_bar in (1.5, 3.0, 6.0))
     figures = np.concatenate(
         [
@@ -204,7 +204,7 @@ def _candidate(
             kinds,
             [min(first, 1 - first)],
             *inside,
-            [per_beat, per_beat**2, pace, pace**2, pace**3],
+            [per_beat, per_beat**2, octaves, octaves**2, octaves**3],
             _whole(seconds, beat, beats_per_bar),
             compound * np.concatenate([likeness[0, [5, 7, 9]], likeness[1, [5, 7, 9]]]),
         ]

@@ -22,7 +22,7 @@ _ROWS = (
     (-0.188, 0.145, -0.717, -1.256, -0.197, -1.040),  # inside, middle
     (1.482, -0.068, -0.034, 0.071, 0.292, 0.147),  # inside, high
     (-0.020, -0.154),  # onsets per beat: octaves, their square
-    (0.105, -1.294, 0.713),  # pace: octaves from 110 bpm, square, cube
+    (0.105, -1.294, 0.713),  # octaves from 110 bpm, square, cube
     (0.700, 1.010, 0.575, 1.309),  # whole beats, bars, powers of two bars, half bars
     (1.553, 2.539, 3.354, -6.081, -0.144, 6.304),  # bars of 3 or 6 beats: alike 1, 3/2, 3 beats later, all bands; low
 )

@@ -40,11 +40,11 @@ def main(arguments: list[str]) -> int:
     if not given.models:
         return _alone(given)
     try:
-        wish = wish_of(given)
+        request = request_of(given)
     except EngineError as fault:
         print(fault, file=sys.stderr)
         return EXIT_OPTION
-    return _table(wish, given.json)
+    return _table(request, given.json)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -67,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def wish_of(given: argparse.Namespace) -> BenchRequest:
+def request_of(given: argparse.Namespace) -> BenchRequest:
     """Options, checked.  Raises EngineError for a model, precision or device that there is not.  [main]"""
     from engine.models.device import pick_device
 
@@ -97,20 +97,22 @@ def _alone(given: argparse.Namespace) -> int:
     return 0
 
 
-def _table(wish: BenchRequest, path: Path | None) -> int:
+def _table(request: BenchRequest, path: Path | None) -> int:
     from engine.bench.table import headline, lines_of
 
-    plan = make_plan(wish, torch.cuda.is_available())
-    print(f"about {max(1.0, plan.minutes):.0f} minutes on an idle machine: {', '.join(wish.models)}", file=sys.stderr)
-    report = BenchReport(_machine(wish), rows=list(plan.rows))
-    run_plan(plan, wish, report, path)
+    plan = make_plan(request, torch.cuda.is_available())
+    print(
+        f"about {max(1.0, plan.minutes):.0f} minutes on an idle machine: {', '.join(request.models)}", file=sys.stderr
+    )
+    report = BenchReport(_machine(request), rows=list(plan.rows))
+    run_plan(plan, request, report, path)
     text = "\n".join(lines_of(report))
     print(text)
     print("\n" + "\n".join(headline(report)))
     return 0 if any(row.fills for row in report.rows) else EXIT_FAULT
 
 
-def run_plan(plan: BenchPlan, wish: BenchRequest, report: BenchReport, path: Path | None) -> None:
+def run_plan(plan: BenchPlan, request: BenchRequest, report: BenchReport, path: Path | None) -> None:
     """Contest after contest into the report; what is known is saved after each.  [main]"""
     from engine.bench.children import run_child
     from engine.bench.gather import gather
@@ -120,7 +122,7 @@ def run_plan(plan: BenchPlan, wish: BenchRequest, report: BenchReport, path: Pat
         print(
             f"  {number + 1} of {len(plan.specs)}: {what}, about {guess / 60:.1f} minutes", file=sys.stderr, flush=True
         )
-        limit = wish.limit_minutes * 60.0 or max(600.0, 6.0 * guess)
+        limit = request.limit_minutes * 60.0 or max(600.0, 6.0 * guess)
         records, reason = run_child(spec, limit)
         gather(report, spec, records, reason)
         if path is not None:
@@ -137,14 +139,14 @@ def save(report: BenchReport, path: Path) -> None:
     save_picture(path.with_suffix(".png"), report)
 
 
-def _machine(wish: BenchRequest) -> dict[str, Any]:
-    cuda = wish.device.startswith("cuda")
+def _machine(request: BenchRequest) -> dict[str, Any]:
+    cuda = request.device.startswith("cuda")
     return {
-        "device": torch.cuda.get_device_name(torch.device(wish.device)) if cuda else _processor(),
+        "device": torch.cuda.get_device_name(torch.device(request.device)) if cuda else _processor(),
         "platform": platform.platform(),
         "torch": torch.__version__,
         "cores": os.cpu_count(),
-        "threads": wish.threads or torch.get_num_threads(),
+        "threads": request.threads or torch.get_num_threads(),
         "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
     }
 

@@ -16,7 +16,7 @@ from engine.ort.quantised import block_of
 
 WEIGHT_BITS = {"float32": 32.0, "bfloat16": 16.0, "float16": 16.0, "int8": 8.0, "int4": 4.0}
 SCALE_BITS = 32.0  # one for each block of a quantised row
-HEADS_KEPT_IN = {"int4": "int8"}  # see `engine.lm.executors.onnx_graph`
+HEAD_PRECISION = {"int4": "int8"}  # see `engine.lm.executors.onnx_graph`
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def step_bytes(
     """What a step reads at `filled` positions, prefix counted in, and `memory` vectors to attend to.  [any]"""
     heads = head_weights(config)
     weights = (step_weights(config) - heads) * bits_of(precision, config.dim) / 8.0
-    weights += heads * bits_of(HEADS_KEPT_IN.get(precision, precision), config.dim) / 8.0
+    weights += heads * bits_of(HEAD_PRECISION.get(precision, precision), config.dim) / 8.0
     crossed = cache_bytes(config, rows, memory, 4.0 if "int" in precision else WEIGHT_BITS[precision] / 8.0)
     return StepBytes(weights, cache_bytes(config, rows, filled, cache_item_bytes) + crossed)
 

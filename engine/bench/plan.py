@@ -46,38 +46,42 @@ class BenchPlan:
         return sum(self.guesses) / 60.0
 
 
-def make_plan(wish: BenchRequest, gpu: bool, free_bytes: Callable[[str], float | None] = available_bytes) -> BenchPlan:
-    """What is to be run for a wish; `gpu`: whether there is one.  [any]"""
+def make_plan(
+    request: BenchRequest, gpu: bool, free_bytes: Callable[[str], float | None] = available_bytes
+) -> BenchPlan:
+    """What is to be run for a request; `gpu`: whether there is one.  [any]"""
     plan = BenchPlan()
-    for model in wish.models:
+    for model in request.models:
         shape = shape_of(model)
         precisions = []
-        for precision in wish.precisions:
-            reason = _cannot(model, precision, wish.device)
+        for precision in request.precisions:
+            reason = _cannot(model, precision, request.device)
             if reason:
-                plan.rows.append(_skipped(model, precision, wish.device, reason))
+                plan.rows.append(_skipped(model, precision, request.device, reason))
             else:
                 precisions.append(precision)
-        free = free_bytes(wish.device)
-        groups, skipped = groups_that_fit(shape, precisions, wish.reference, free, wish.compiled)
-        plan.rows += [_skipped(model, one, wish.device, reason) for one, reason in skipped.items()]
+        free = free_bytes(request.device)
+        groups, skipped = groups_that_fit(shape, precisions, request.reference, free, request.compiled)
+        plan.rows += [_skipped(model, one, request.device, reason) for one, reason in skipped.items()]
         first_quantised = next((n for n, group in enumerate(groups) if set(group.precisions) & set(BITS)), 0)
         for number, group in enumerate(groups):
-            plan.specs.append(_spec(wish, model, group, beside=number == first_quantised))
+            plan.specs.append(_spec(request, model, group, beside=number == first_quantised))
             plan.guesses.append(guess_seconds(plan.specs[-1]))
-            if wish.reference and not group.reference and not set(group.precisions) <= set(BITS):
+            if request.reference and not group.reference and not set(group.precisions) <= set(BITS):
                 reason = "no room in memory beside Segue"
-                plan.rows.append(BenchRow(model, "", "transformers", group.precisions[0], wish.device, SKIPPED, reason))
-        if not wish.device.startswith("cuda"):
+                plan.rows.append(
+                    BenchRow(model, "", "transformers", group.precisions[0], request.device, SKIPPED, reason)
+                )
+        if not request.device.startswith("cuda"):
             reason = "--device cuda was not asked for" if gpu else "no GPU here"
             row = BenchRow(model, "", SEGUE, "float16", "cuda", NOT_MEASURED, reason)
             plan.rows.append(row)
     return plan
 
 
-def _spec(wish: BenchRequest, model: str, group: Group, beside: bool) -> ContestSpec:
+def _spec(request: BenchRequest, model: str, group: Group, beside: bool) -> ContestSpec:
     return ContestSpec(
-        model, group.precisions, wish.device, wish.threads, wish.rounds, wish.seconds, group.reference,
+        model, group.precisions, request.device, request.threads, request.rounds, request.seconds, group.reference,
         group.compiled, beside, group.base,
     )  # fmt: skip
 

@@ -81,7 +81,7 @@ class ReferenceSide:
         self.name = "transformers, static cache, compiled" if compiled else "transformers, eager"
         self.model, self.device = build(shape, lm, dtype), lm.out_norm.weight.device
         self.memory = conditions_of(shape, str(self.device)).memory
-        self._kept: Any = None
+        self._held_cache: Any = None
         self._help_along()
 
     def _help_along(self) -> None:
@@ -124,10 +124,10 @@ class ReferenceSide:
         """A cache with `filled` positions, the memory's keys and values in theirs."""
         from transformers import DynamicCache, EncoderDecoderCache, StaticCache
 
-        if self._kept is not None:
-            for layer in self._kept.self_attention_cache.layers if self.shape.memory else self._kept.layers:
+        if self._held_cache is not None:
+            for layer in self._held_cache.self_attention_cache.layers if self.shape.memory else self._held_cache.layers:
                 layer.cumulative_length.fill_(filled)
-            return self._kept
+            return self._held_cache
         lm = self.shape.lm
         most = self.shape.prefix + self.shape.window_frames + lm.max_delay + 1
         own = StaticCache(config=self.model.config, max_cache_len=most) if self.compiled else DynamicCache()
@@ -142,7 +142,7 @@ class ReferenceSide:
         if self.shape.memory:
             cache = EncoderDecoderCache(own, crossed)
             cache.is_updated = dict.fromkeys(range(lm.n_layers), True)
-        self._kept = cache if self.compiled else None
+        self._held_cache = cache if self.compiled else None
         return cache
 
     def _cache_name(self) -> str:

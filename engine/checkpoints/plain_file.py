@@ -17,8 +17,8 @@ from engine.errors import CheckpointError
 
 MAX_JSON_BYTES = 4 << 20
 CHILD_SECONDS = 60
-KEPT = 64  # headers of files that did not change since
-_kept: dict[tuple[int, ...], Header] = {}
+CACHE_MAX = 64  # headers of files that did not change since
+_cache: dict[tuple[int, ...], Header] = {}
 
 
 def must_be_a_file(path: Path) -> None:
@@ -70,11 +70,11 @@ def header_apart(file: BufferedReader, path: Path) -> Header:
     """
     status = os.fstat(file.fileno())
     name = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
-    if name not in _kept:
-        while len(_kept) >= KEPT:
-            _kept.pop(next(iter(_kept)), None)
-        _kept[name] = _from_child(file, path)
-    return _kept[name]
+    if name not in _cache:
+        while len(_cache) >= CACHE_MAX:
+            _cache.pop(next(iter(_cache)), None)
+        _cache[name] = _from_child(file, path)
+    return _cache[name]
 
 
 def _from_child(file: BufferedReader, path: Path) -> Header:

@@ -93,7 +93,7 @@ class EmbeddedConditioner:
         self.text = text.eval()
         self.style = style.eval()
         self.codec = codec
-        self._kept = WhileItLives()  # [regions] prepares what [generate] uses
+        self._cached_results = WhileItLives()  # [regions] prepares what [generate] uses
 
     @torch.no_grad()
     def __call__(
@@ -196,7 +196,7 @@ class EmbeddedConditioner:
 
     def _cached(self, kind: str, reference: Reference, compute) -> Tensor:  # type: ignore[no-untyped-def]
         """The cached result for this audio, or a new one."""
-        return self._kept(reference.audio, kind, lambda: compute(reference))
+        return self._cached_results(reference.audio, kind, lambda: compute(reference))
 
 
 def _at_trained_level(analysis: Callable[[Tensor], Tensor]) -> Callable[[Reference], Tensor]:

@@ -27,7 +27,7 @@ OTHER, VOCALS = 2, 3
 FRAME_SAMPLES = 640
 LONG_SECONDS = 60.0  # longer references are separated window by window, so that none waits for all of a song
 MARGIN_SECONDS = 8.0  # of music after the needed part, as context for the separator
-KEPT_BYTES = 64 << 20  # of separated audio: 8 minutes
+CACHE_BYTES = 64 << 20  # of separated audio: 8 minutes
 
 
 class Separator(Protocol):
@@ -99,7 +99,7 @@ class MelodyConditioner:
         self.sample_rate = sample_rate
         self.separator = separator
         self.window_samples = window_samples
-        self._kept = ConditionCache(self._separate, KEPT_BYTES)
+        self._cache = ConditionCache(self._separate, CACHE_BYTES)
 
     @torch.no_grad()
     def __call__(self, asks: Sequence[Ask], offset_frames: int) -> Tensor:
@@ -129,7 +129,7 @@ class MelodyConditioner:
     def prepare(self, melody: Reference) -> None:
         """Separate a reference now, so that no window waits for it; no effect if it is too large to cache.  [any]"""
         if self.separator is not None and not self._is_long(melody):
-            self._kept(self._needed(melody))
+            self._cache(self._needed(melody))
 
     def _needed(self, melody: Reference) -> Tensor:
         """The part [1, n] of a reference that is used: of a long song that is `whole` only the beginning."""
@@ -144,8 +144,8 @@ class MelodyConditioner:
         if ask.exact or self.separator is None:
             return excerpt(melody, offset_frames, self.window_samples)
         if self._is_long(melody):
-            return self._kept(excerpt(melody, offset_frames, self.window_samples))
-        separated = replace(melody, audio=self._kept(self._needed(melody)))
+            return self._cache(excerpt(melody, offset_frames, self.window_samples))
+        separated = replace(melody, audio=self._cache(self._needed(melody)))
         return excerpt(separated, offset_frames, self.window_samples)
 
     def _separate(self, audio: Tensor) -> Tensor:

@@ -25,7 +25,7 @@ from engine.model import Ask, ExcerptRange, Reference
 FEATURE_RATE_HZ = 24000
 FEATURES_PER_SECOND = 75
 FRAME_SAMPLES = 640
-KEPT_BYTES = 16 << 20  # of latents: about 35 excerpts of 3 s
+CACHE_BYTES = 16 << 20  # of latents: about 35 excerpts of 3 s
 FeatureModel = Callable[[Tensor], Tensor]  # wav [B, T] at 24 kHz -> features [B, F, 768]
 
 
@@ -50,7 +50,7 @@ class StyleConditioner:
         self.sample_rate = sample_rate
         self.window_samples = window_samples
         self.stride_frames = stride_frames
-        self._kept = ConditionCache(self._of_excerpt, KEPT_BYTES)
+        self._cache = ConditionCache(self._of_excerpt, CACHE_BYTES)
 
     @torch.no_grad()
     def __call__(self, asks: Sequence[Ask], offset_frames: int) -> Tensor:
@@ -118,7 +118,7 @@ class StyleConditioner:
         assert ask.style is not None
         ds_factor = ask.excerpt.ds_factor or self.net.config.ds_factor
         audio = self._audio(ask.style, part, offset_frames, ask.exact)
-        vectors = self.projection(self.net.vectors(self._kept(audio), eval_q, ds_factor)[0])
+        vectors = self.projection(self.net.vectors(self._cache(audio), eval_q, ds_factor)[0])
         if ask.exact:  # vectors after the end of the reference are zeros
             there = self._length(ask.style) / (self.sample_rate / FEATURES_PER_SECOND * ds_factor)
             vectors = vectors * (torch.arange(len(vectors), device=vectors.device) < there)[:, None]

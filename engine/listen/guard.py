@@ -19,7 +19,7 @@ from engine.listen.features import FRAMES_PER_SECOND, Audio, FrameFeatures, no_r
 from engine.listen.loops import Codes
 
 CHECK_FRAMES, LOOP_CHECK_FRAMES = 5, 25
-KEPT_FRAMES = loops.FRAMES_NEEDED + 12 * FRAMES_PER_SECOND  # the checked part, and the furthest that a stream goes back
+PAST_FRAMES = loops.FRAMES_NEEDED + 12 * FRAMES_PER_SECOND  # the checked part, and the furthest that a stream goes back
 PARDON_FRAMES = 10 * FRAMES_PER_SECOND  # for these a pardoned fault is not reported again
 FRAMES_BEFORE = 4  # frames of audio that `FrameFeatures` needs before a frame
 
@@ -44,7 +44,7 @@ class Guard:
     def begin(self, audio: Audio, codes: Codes, frame: int = 0) -> None:
         """Start at an own frame, after audio [n] (mono) and codes [K, m] that end there.  [generate]"""
         self._features.forget()
-        count = min(len(audio) // self._features.size, codes.shape[1], KEPT_FRAMES)
+        count = min(len(audio) // self._features.size, codes.shape[1], PAST_FRAMES)
         self._rows = self._features.add(audio[len(audio) - count * self._features.size :]) if count else no_rows()
         self._codes = codes[:, codes.shape[1] - count :].astype(np.int16)
         self._first, self._checked = frame - count, frame
@@ -61,7 +61,7 @@ class Guard:
         self._codes = np.concatenate([self._codes, codes.astype(np.int16)], axis=1)
         self._rows = self._rows.then(self._features.add(audio))
         found = self._check()
-        extra = len(self._rows) - KEPT_FRAMES
+        extra = len(self._rows) - PAST_FRAMES
         if extra > 0 and found is None:
             self._rows, self._codes = self._rows.cut(extra), self._codes[:, extra:]
             self._first += extra

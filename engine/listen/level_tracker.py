@@ -23,7 +23,7 @@ READY_SECONDS = 3.0  # until so much is measured the gain is constant
 SLEW_DB_PER_SECOND = 0.75
 RANGE_DB = 12.0
 DEAD_DB = 0.5
-KEPT_HOPS = 350  # measured blocks that are stored: the window, and the furthest that a stream goes back
+PAST_HOPS = 350  # measured blocks that are stored: the window, and the furthest that a stream goes back
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class LevelTracker:
             gains.append(self._next(powers, gains[-1]))
         out = self._apply(audio, begin, end, state.first_hop, gains)
         keep = (state.first_hop + len(powers)) * self.hop
-        old = max(0, len(powers) - KEPT_HOPS)
+        old = max(0, len(powers) - PAST_HOPS)
         return out, LevelState(
             known[keep - state.tail_start :], keep, state.first_hop + old, tuple(powers[old:]), tuple(gains[old:])
         )

@@ -21,7 +21,7 @@ def fork(stream: TokenStream, seed: int) -> TokenStream:
     other = copy.copy(stream)
     other._codes, other._fresh = stream._codes.clone(), list(stream._fresh)
     other.generator = seeded_generator(seed, stream.executor.lm.device)
-    other.window, other.coming = None if stream.window is None else _fork_window(stream.window), None
+    other.window, other.next_window = None if stream.window is None else _fork_window(stream.window), None
     return other
 
 

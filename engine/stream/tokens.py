@@ -20,7 +20,7 @@ from engine.core.guidance import Guidance
 from engine.core.sampling import Sampling, seeded_generator
 from engine.lm import Conditions
 from engine.lm.executors.base import Executor, StepRequest
-from engine.stream.coming import ComingWindow
+from engine.stream.next_window import NextWindow
 from engine.stream.window import Window, WindowSize
 
 CONTEXT_AT_LEAST = 50  # frames that a window must have before a frame, to continue from there
@@ -67,7 +67,7 @@ class TokenStream:
         self.settings = settings
         self.generator = generator
         self.window: Window | None = None
-        self.coming: ComingWindow | None = None
+        self.next_window: NextWindow | None = None
         self.first_frame = first_frame  # earlier codes are not known: another model played there
         self.window_offset = first_frame  # stream frame at which the window begins
         self._codes = torch.zeros(self.config.n_codebooks, max(1024, 2 * first_frame), dtype=torch.int16)
@@ -150,9 +150,9 @@ class TokenStream:
         known = self.n_frames - self.window_offset
         if window.complete_frames > known:
             self.append(window.codes(known, window.complete_frames))
-            if self.coming is not None:
+            if self.next_window is not None:
                 size = self.settings.size
-                self.coming.look(self.codes, self.n_frames, size.stride_frames / size.keep_frames)
+                self.next_window.look(self.codes, self.n_frames, size.stride_frames / size.keep_frames)
 
     def roll(self, conditions: WindowConditions | None = None, settings: StreamSettings | None = None) -> None:
         """Begin a new window at the next step, from the complete frames; incomplete frames are dropped.
@@ -165,7 +165,7 @@ class TokenStream:
         self.settings = settings
         self.conditions = conditions or self.conditions
         self.window_offset = max(self.first_frame, self.n_frames - settings.size.keep_frames)
-        self.window = self.coming = None
+        self.window = self.next_window = None
 
     def rewind(self, n_frames: int, context_frames: int | None = None) -> None:
         """Drop all frames after the first `n_frames` (the prompt counts), and begin a new window there.
@@ -202,7 +202,7 @@ class TokenStream:
         self._settled()
         self.settings, self.n_frames = settings, n_frames
         window.back_to(known)
-        self._prepare() if self.coming is None else self.coming.back_to(n_frames)
+        self._prepare() if self.next_window is None else self.next_window.back_to(n_frames)
         return True
 
     def draw_by(self, settings: StreamSettings) -> None:
@@ -229,10 +229,10 @@ class TokenStream:
             row = window.free_row
             renew(window.conditions, self.window_offset, row)
             window.conditions_changed(row)
-        coming = None if self.coming is None else self.coming.window
-        if self.coming is not None and coming is not None:
-            renew(coming.conditions, self.coming.offset, coming.free_row)
-            coming.conditions_changed(coming.free_row)
+        ahead = None if self.next_window is None else self.next_window.window
+        if self.next_window is not None and ahead is not None:
+            renew(ahead.conditions, self.next_window.offset, ahead.free_row)
+            ahead.conditions_changed(ahead.free_row)
 
     def with_total(self, total_frames: int | None) -> None:
         """Change the stream's end; a window that is too short for it is begun again.  [generate]"""
@@ -247,9 +247,9 @@ class TokenStream:
         """Open a window at stream frame `offset`; its prompt is the complete frames from there on."""
         n_frames = self.settings.frames_at(offset)
         if rolled and self.settings.prepared:
-            if self.coming is None or (self.coming.offset, self.coming.n_frames) != (offset, n_frames):
-                self.coming = ComingWindow(self.executor, self.conditions, offset, n_frames, self.n_frames)
-            self.window = self.coming.ready(self.codes, self.n_frames)
+            if self.next_window is None or (self.next_window.offset, self.next_window.n_frames) != (offset, n_frames):
+                self.next_window = NextWindow(self.executor, self.conditions, offset, n_frames, self.n_frames)
+            self.window = self.next_window.ready(self.codes, self.n_frames)
         else:
             prompt = self.codes(offset).to(self.executor.lm.device)
             self.window = Window(self.executor, self.conditions(offset, n_frames), prompt, n_frames)
@@ -258,13 +258,13 @@ class TokenStream:
 
     def _prepare(self) -> None:
         """Begin to prepare the window after the open one, if there will be one."""
-        self.coming, window = None, self.window
+        self.next_window, window = None, self.window
         if not self.settings.prepared or window is None:
             return
         total, offset = self.settings.total_frames, self.window_offset + self.settings.size.stride_frames
         if total is None or total > self.window_offset + window.n_frames:
             n_frames = self.settings.frames_at(offset)
-            self.coming = ComingWindow(self.executor, self.conditions, offset, n_frames, self.n_frames)
+            self.next_window = NextWindow(self.executor, self.conditions, offset, n_frames, self.n_frames)
 
     def append(self, codes: Tensor) -> None:
         """Append frames [K, n]; they stay on their device until they are read, so that no step waits for a copy.

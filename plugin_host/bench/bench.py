@@ -35,8 +35,8 @@ from plugin_host.console.output import check_file, put
 from plugin_host.console.screen import Screen
 from plugin_host.doctor.doctor import version
 from plugin_host.playback.processor import Processor
-from plugin_host.run.performance import Means, Performance
-from plugin_host.run.region_layout import RegionLayout, RegionRequest, plot_region
+from plugin_host.run.performance import Performance, PlaybackOptions
+from plugin_host.run.region_layout import RegionLayout, RegionRequest, lay_out_region
 from plugin_host.run.report import RunFigures
 
 BLOCKS = 20_000
@@ -111,13 +111,13 @@ def measure_system(device: str, screen: Screen) -> list[FigureRow]:
     processors = ProcessorTime()
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder)
-        plot = plot_region(RegionRequest(), out)
+        layout = lay_out_region(RegionRequest(), out)
         engine = EngineProcess(free_port(), out / "engine.log", ["--device", device])
         try:
             engine.start()
             with closing(engine.connect(lambda: EngineClient(engine.port, name="segue bench"), screen.say)) as client:
-                first = _first_sounds(plot, client, screen)
-                found = _perform(plot, client, screen)
+                first = _first_sounds(layout, client, screen)
+                found = _perform(layout, client, screen)
         finally:
             engine.stop()
     low_ms = 1000 * float(samples_to_seconds(found.fill_low_samples or 0, RATE_HZ))
@@ -144,17 +144,17 @@ def _taken(processors: ProcessorTime) -> list[FigureRow]:
     ]
 
 
-def _first_sounds(plot: RegionLayout, client: EngineClient, screen: Screen) -> list[float]:
+def _first_sounds(layout: RegionLayout, client: EngineClient, screen: Screen) -> list[float]:
     """Seconds from play to the first block in the ring, five times, with a stopped host."""
-    grid, took = plot.stretch.grid, []
+    grid, took = layout.stretch.grid, []
     processor = Processor(RATE_HZ)
-    session = LaneSession(client, processor, Setup(seed=1, regions=_regions(plot)), screen.say)
+    session = LaneSession(client, processor, Setup(seed=1, regions=_regions(layout)), screen.say)
     try:
         session.open()
         processor.process(np.zeros((BLOCK_SAMPLES, 2), np.float32), Transport(False, 0, grid))
         for number in range(6):
             began = time.monotonic()
-            session.play(plot.stretch.start_beats, 4, 4.0)
+            session.play(layout.stretch.start_beats, 4, 4.0)
             if number:  # the first one is a warm-up
                 took.append(time.monotonic() - began)
             client.stop(session.lane)
@@ -163,9 +163,9 @@ def _first_sounds(plot: RegionLayout, client: EngineClient, screen: Screen) -> l
     return took
 
 
-def _perform(plot: RegionLayout, client: EngineClient, screen: Screen) -> RunFigures:
-    performance = Performance(plot, Means(), screen.say, screen.show, record=True)
-    setup = Setup(seed=1, regions=_regions(plot))
+def _perform(layout: RegionLayout, client: EngineClient, screen: Screen) -> RunFigures:
+    performance = Performance(layout, PlaybackOptions(), screen.say, screen.show, record=True)
+    setup = Setup(seed=1, regions=_regions(layout))
     session = LaneSession(client, performance.processor, setup, screen.say)
     try:
         session.open()
@@ -174,8 +174,8 @@ def _perform(plot: RegionLayout, client: EngineClient, screen: Screen) -> RunFig
         session.close()
 
 
-def _regions(plot: RegionLayout) -> tuple[RegionFile, ...]:
-    return (plot.region,) if plot.region else ()
+def _regions(layout: RegionLayout) -> tuple[RegionFile, ...]:
+    return (layout.region,) if layout.region else ()
 
 
 def measure_model(screen: Screen) -> list[FigureRow]:

@@ -21,20 +21,20 @@ from plugin_host.console.screen import Screen
 from plugin_host.demo.demo import described
 from plugin_host.host.full_scale import within_full_scale
 from plugin_host.run import report
-from plugin_host.run.performance import Means, Performance
-from plugin_host.run.region_layout import RegionLayout, RegionRequest, plot_nothing, plot_region, read_for
+from plugin_host.run.performance import Performance, PlaybackOptions
+from plugin_host.run.region_layout import RegionLayout, RegionRequest, lay_out_nothing, lay_out_region, read_for
 from plugin_host.run.region_tempo import detector_of
 from plugin_host.sync.first_tempo import first_tempo
 from plugin_host.sync.reading import Reading
-from plugin_host.sync.sync import SyncWish
+from plugin_host.sync.sync import SyncRequest
 
 
 @dataclass(frozen=True)
 class HostOptions:
     """Options of `segue host`; `out` None plays on the sound card and records nothing."""
 
-    wish: RegionRequest = field(default_factory=RegionRequest)
-    means: Means = field(default_factory=Means)
+    request: RegionRequest = field(default_factory=RegionRequest)
+    playback: PlaybackOptions = field(default_factory=PlaybackOptions)
     prompt: str = ""
     preset: str = ""
     seed: int = -1
@@ -48,46 +48,50 @@ def run_host(options: HostOptions, screen: Screen) -> None:
     """Play until the last bar or an interrupt; raises a SegueError.  [main]"""
     if options.out is not None:
         ready_file(options.out)
-    leader_bpm = first_tempo(options.means.sync, options.wish.rate_hz, screen.say)
-    wish = replace(options.wish, leader_bpm=leader_bpm)
-    read = read_for(wish) if wish.region else None
-    on_event = partial(_on_event, options.means.sync, screen.say)
+    leader_bpm = first_tempo(options.playback.sync, options.request.rate_hz, screen.say)
+    request = replace(options.request, leader_bpm=leader_bpm)
+    read = read_for(request) if request.region else None
+    on_event = partial(_on_event, options.playback.sync, screen.say)
     with (
         tempfile.TemporaryDirectory(prefix="segue-") as copies,
         EngineClient(options.port, name="segue host", secret=options.secret, on_event=on_event) as client,
     ):
         for line in described(client):
             screen.say(line)
-        plot = plot_region(wish, Path(copies), read, detector_of(client, screen.say)) if read else plot_nothing(wish)
-        screen.say(f"region: {plot.words}")
-        _play(options, plot, client, screen)
+        layout = (
+            lay_out_region(request, Path(copies), read, detector_of(client, screen.say))
+            if read
+            else lay_out_nothing(request)
+        )
+        screen.say(f"region: {layout.words}")
+        _play(options, layout, client, screen)
 
 
-def _on_event(wish: SyncWish, say: Callable[[str], None], event: Event) -> None:
+def _on_event(request: SyncRequest, say: Callable[[str], None], event: Event) -> None:
     """Handle an event of this lane: about its music for the screen, about time for the sync.  [any]"""
     said: dict[str, Any] = dict(event.values)
-    if event.message is messages.EVENT_LANE and said["lane"] == wish.osc.lane and said["text"]:
+    if event.message is messages.EVENT_LANE and said["lane"] == request.osc.lane and said["text"]:
         say(f"lane {said['lane']} is {said['state']}: {said['text']}")
-    if event.message is messages.EVENT_TIME and said["lane"] == wish.osc.lane:
+    if event.message is messages.EVENT_TIME and said["lane"] == request.osc.lane:
         playing, meter = int(said["playing"]), Signature(int(said["numerator"]), int(said["denominator"]))
         beats = float(said["beats"]) if playing >= 0 else None
-        wish.osc.set(Reading(time.monotonic(), playing != 0, beats, float(said["bpm"]), meter))
+        request.osc.set(Reading(time.monotonic(), playing != 0, beats, float(said["bpm"]), meter))
 
 
-def _play(options: HostOptions, plot: RegionLayout, client: EngineClient, screen: Screen) -> None:
-    regions = (plot.region,) if plot.region else ()
+def _play(options: HostOptions, layout: RegionLayout, client: EngineClient, screen: Screen) -> None:
+    regions = (layout.region,) if layout.region else ()
     setup = Setup(options.prompt, options.preset, options.seed, options.values, regions)
-    performance = Performance(plot, options.means, screen.say, screen.show, record=options.out is not None)
+    performance = Performance(layout, options.playback, screen.say, screen.show, record=options.out is not None)
     session = LaneSession(client, performance.processor, setup, screen.say)
     try:
         session.open()
-        options.means.sync.osc.lane = session.lane
+        options.playback.sync.osc.lane = session.lane
         found = performance.run(session, lambda: None)
     finally:
         session.close()
         if options.out is not None and len(performance.take.audio):
             audio, quieter = within_full_scale(performance.take.audio)
-            save_wav(options.out, audio, options.wish.rate_hz)
+            save_wav(options.out, audio, options.request.rate_hz)
             screen.say(f"  {options.out}" + (f"  ({quieter})" if quieter else ""))
-    for line in report.lines(found, plot.stretch.grid):
+    for line in report.lines(found, layout.stretch.grid):
         screen.say(line)

@@ -94,14 +94,14 @@ def demo(
     """
     from plugin_host.console.screen import Screen
     from plugin_host.demo.demo import DemoOptions, run_demo
-    from plugin_host.run.performance import Means
+    from plugin_host.run.performance import PlaybackOptions
     from plugin_host.run.region_layout import RegionRequest
 
     if play and offline:
         raise typer.BadParameter("--play is in real time, --offline is not: choose one")
-    wish = RegionRequest(role=reference.value, region=region, bpm=bpm, bars=bars, region_bpm=region_bpm)
-    means = Means(play=play, sound_device=_sound_device(sound_device), offline=offline)
-    run_demo(DemoOptions(wish, means, prompt, seed, model, device, port, out, precision.value), Screen())
+    request = RegionRequest(role=reference.value, region=region, bpm=bpm, bars=bars, region_bpm=region_bpm)
+    playback = PlaybackOptions(play=play, sound_device=_sound_device(sound_device), offline=offline)
+    run_demo(DemoOptions(request, playback, prompt, seed, model, device, port, out, precision.value), Screen())
 
 
 @app.command(
@@ -173,11 +173,11 @@ def host(
     from bridge.time.units import Signature
     from plugin_host.cli.host_command import HostOptions, run_host
     from plugin_host.console.screen import Screen
-    from plugin_host.run.performance import Means
+    from plugin_host.run.performance import PlaybackOptions
     from plugin_host.run.region_layout import RegionRequest
-    from plugin_host.sync.sync import SyncWish
+    from plugin_host.sync.sync import SyncRequest
 
-    synced = SyncWish(sync.value, midi_in, midi_clock_out, tap_note, link_out)
+    synced = SyncRequest(sync.value, midi_in, midi_clock_out, tap_note, link_out)
     if offline and not synced.idle:
         raise typer.BadParameter("--offline is not in real time: no --sync, --midi-clock-out or --link-out with it")
     if out is not None and bars == 0:
@@ -187,9 +187,9 @@ def host(
     except (ValueError, TypeError) as error:
         raise typer.BadParameter(f"--signature {signature}: {error}") from None
     secret = _secret(secret_file)
-    wish = RegionRequest(reference.value, region, bpm, bars, rate, meter, region_bpm=region_bpm)
-    means = Means(out is None, _sound_device(sound_device), offline, synced)
-    run_host(HostOptions(wish, means, prompt, preset, seed, {}, port, secret, out), Screen())
+    request = RegionRequest(reference.value, region, bpm, bars, rate, meter, region_bpm=region_bpm)
+    playback = PlaybackOptions(out is None, _sound_device(sound_device), offline, synced)
+    run_host(HostOptions(request, playback, prompt, preset, seed, {}, port, secret, out), Screen())
 
 
 @app.command(short_help="Load another model into a running engine.")

@@ -49,7 +49,7 @@ Meter = Annotated[str, typer.Option(help="Time signature, like 4/4 or 7/8.")]
 TakeBars = Annotated[int, typer.Option(min=0, max=1000, help="How many bars; 0: as many as the region, or 8.")]
 Rate = Annotated[int, typer.Option(min=8000, max=192_000, help="Sample rate in Hz.")]
 Kind = Annotated[Format, typer.Option("--format", help="wav or flac.")]
-BitsWish = Annotated[Bits, typer.Option(help="16, 24 or 32 (float).")]
+BitsOption = Annotated[Bits, typer.Option(help="16, 24 or 32 (float).")]
 Loop = Annotated[bool, typer.Option("--loop", help="Its end leads back to its beginning.")]
 Loud = Annotated[str, typer.Option(help="off, peak (-1 dB), or a loudness like -16 (LUFS).")]
 Preset = Annotated[str, typer.Option(help="A named set of values, see presets/README.md.")]
@@ -83,30 +83,30 @@ def values_of(pairs: list[str] | None) -> dict[str, float]:
 
 def loudness_of(text: str) -> str:
     """A loudness option, checked.  [main]"""
-    from plugin_host.takes.loudness import check_wish
+    from plugin_host.takes.loudness import check_request
 
     try:
-        return check_wish(text)
+        return check_request(text)
     except ValueError:
         raise typer.BadParameter(f"--loudness {text}: off, peak, or -60 to 0 (LUFS)") from None
 
 
 def engine_of(port: int, secret_file: Path | None, model: str, device: str, precision: Weights) -> Any:
     """The engine of these options.  [main]"""
-    from plugin_host.takes.engines import EngineWish
+    from plugin_host.takes.engines import EngineRequest
 
     try:
         secret = secret_file.read_text("utf-8").strip() if secret_file else ""
     except (OSError, UnicodeDecodeError) as error:
         raise typer.BadParameter(f"--secret-file: {error}") from None
-    return EngineWish(port, secret, model, device, precision.value)
+    return EngineRequest(port, secret, model, device, precision.value)
 
 
 def region_of(path: Path | None, reference: Role, own_bpm: float | None, start_beats: float | None) -> Any:
     """The region of these options; None if there is none.  [main]"""
-    from plugin_host.takes.place import RegionWish
+    from plugin_host.takes.place import TakeRegionRequest
 
-    return RegionWish(path, reference.value, own_bpm, start_beats) if path else None
+    return TakeRegionRequest(path, reference.value, own_bpm, start_beats) if path else None
 
 
 @guarded
@@ -126,7 +126,7 @@ def take(
     out: Out = OUT,
     name: Annotated[str, typer.Option(help="File name, instead of prompt, tempo, key and seed.")] = "",
     format: Kind = Format.WAV,
-    bits: BitsWish = Bits.B24,
+    bits: BitsOption = Bits.B24,
     rate: Rate = 48_000,
     loop: Loop = False,
     loudness: Loud = "off",
@@ -195,8 +195,8 @@ def reopen(
         raise TakeError(
             f"it was made with a model in a folder; say --model {found.recipe.model.name!r} if you trust it"
         )
-    wish = engine_of(port, secret_file, model or found.recipe.model.name, device, weights)
-    make_again(found, varied, wish, out or file.absolute().parent, kind, screen)
+    request = engine_of(port, secret_file, model or found.recipe.model.name, device, weights)
+    make_again(found, varied, request, out or file.absolute().parent, kind, screen)
 
 
 @guarded

@@ -39,7 +39,7 @@ def watch(
     preset: shared.Preset = "",
     values: shared.Values = None,
     format: shared.Kind = shared.Format.WAV,
-    bits: shared.BitsWish = shared.Bits.B24,
+    bits: shared.BitsOption = shared.Bits.B24,
     rate: shared.Rate = 48_000,
     loop: shared.Loop = False,
     loudness: shared.Loud = "off",
@@ -56,12 +56,12 @@ def watch(
     """Watch a folder and make takes of the music in it, until Ctrl-C. DAW scripts order takes here, too."""
     from plugin_host.console.screen import Screen
     from plugin_host.takes.order import TakeOrder
-    from plugin_host.takes.place import RegionWish
+    from plugin_host.takes.place import TakeRegionRequest
     from plugin_host.takes.scripts import default_folder
     from plugin_host.takes.watch import WatchOptions, run_watch
 
     usual = TakeOrder(
-        region=RegionWish(Path(), reference.value, region_bpm), bpm=bpm, signature=shared.meter_of(signature),
+        region=TakeRegionRequest(Path(), reference.value, region_bpm), bpm=bpm, signature=shared.meter_of(signature),
         bars=bars, takes=takes, prompt=prompt, preset=preset, seed=seed, values=shared.values_of(values), rate_hz=rate,
         bits=int(bits.value), kind=format.value, loop=loop, loudness=shared.loudness_of(loudness),
     )  # fmt: skip

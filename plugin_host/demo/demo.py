@@ -21,8 +21,8 @@ from plugin_host.console.output import ready_file, ready_folder, save_wav
 from plugin_host.console.screen import Screen
 from plugin_host.host.full_scale import within_full_scale
 from plugin_host.run import report
-from plugin_host.run.performance import Means, Performance
-from plugin_host.run.region_layout import RegionLayout, RegionRequest, plot_region, read_for
+from plugin_host.run.performance import Performance, PlaybackOptions
+from plugin_host.run.region_layout import RegionLayout, RegionRequest, lay_out_region, read_for
 from plugin_host.run.region_tempo import Detector, ReadRegion, detector_of, no_detector
 
 
@@ -30,8 +30,8 @@ from plugin_host.run.region_tempo import Detector, ReadRegion, detector_of, no_d
 class DemoOptions:
     """Options of `segue demo`; `port` 0 takes a free one."""
 
-    wish: RegionRequest = field(default_factory=RegionRequest)
-    means: Means = field(default_factory=Means)
+    request: RegionRequest = field(default_factory=RegionRequest)
+    playback: PlaybackOptions = field(default_factory=PlaybackOptions)
     prompt: str = ""
     seed: int = -1
     model: str = "embedded"
@@ -51,14 +51,14 @@ def run_demo(options: DemoOptions, screen: Screen) -> report.RunFigures:
     out = ready_folder(options.out)
     for name in ("demo.wav", "demo.png"):
         ready_file(out / name)
-    read = read_for(options.wish)
+    read = read_for(options.request)
     with tempfile.TemporaryDirectory(prefix="segue-") as copies:
         return _run(options, read, Path(copies), out, screen)
 
 
 def _run(options: DemoOptions, read: ReadRegion, copies: Path, out: Path, screen: Screen) -> report.RunFigures:
     began = time.monotonic()
-    plot = None if read.tempo.open else _plotted(options, read, copies, no_detector, screen)
+    layout = None if read.tempo.open else _laid_out(options, read, copies, no_detector, screen)
     port = options.port or free_port()
     engine = EngineProcess(port, out / "engine.log", options.engine_arguments)
     screen.say(f"engine: starting, model {options.model}, device {options.device} (log: {engine.log})")
@@ -69,8 +69,8 @@ def _run(options: DemoOptions, read: ReadRegion, copies: Path, out: Path, screen
         for line in described(client):
             screen.say(line)
         try:
-            plot = plot or _plotted(options, read, copies, detector_of(client, screen.say), screen)
-            found, performance = _perform(options, plot, client, engine, screen)
+            layout = layout or _laid_out(options, read, copies, detector_of(client, screen.say), screen)
+            found, performance = _perform(options, layout, client, engine, screen)
         except NoAnswer as error:
             raise error if engine.running else engine.died() from None
         finally:
@@ -82,19 +82,19 @@ def _run(options: DemoOptions, read: ReadRegion, copies: Path, out: Path, screen
     return found
 
 
-def _plotted(options: DemoOptions, read: ReadRegion, copies: Path, detect: Detector, screen: Screen) -> RegionLayout:
+def _laid_out(options: DemoOptions, read: ReadRegion, copies: Path, detect: Detector, screen: Screen) -> RegionLayout:
     """Lay the region on the timeline, and report it."""
-    plot = plot_region(options.wish, copies, read, detect)
-    screen.say(f"region: {plot.words}")
-    return plot
+    layout = lay_out_region(options.request, copies, read, detect)
+    screen.say(f"region: {layout.words}")
+    return layout
 
 
 def _perform(
-    options: DemoOptions, plot: RegionLayout, client: EngineClient, engine: EngineProcess, screen: Screen
+    options: DemoOptions, layout: RegionLayout, client: EngineClient, engine: EngineProcess, screen: Screen
 ) -> tuple[report.RunFigures, Performance]:
-    regions = (plot.region,) if plot.region else ()
+    regions = (layout.region,) if layout.region else ()
     setup = Setup(prompt=options.prompt, seed=options.seed, regions=regions)
-    performance = Performance(plot, options.means, screen.say, screen.show, record=True)
+    performance = Performance(layout, options.playback, screen.say, screen.show, record=True)
     session = LaneSession(client, performance.processor, setup, screen.say)
     try:
         session.open()
@@ -123,19 +123,19 @@ def attend_to(engine: EngineProcess, say: Callable[[str], None]) -> Callable[[],
 def _write(out: Path, options: DemoOptions, performance: Performance, found: report.RunFigures, screen: Screen) -> None:
     from plugin_host.demo.picture import save_picture
 
-    take, plot = performance.take, performance.plot
-    stretch = plot.stretch
+    take, layout = performance.take, performance.layout
+    stretch = layout.stretch
     screen.say("")
     for line in report.lines(found, stretch.grid):
         screen.say(line)
     wav, png = out / "demo.wav", out / "demo.png"
     audio, quieter = within_full_scale(take.audio)
     save_wav(wav, audio, stretch.grid.sample_rate_hz)
-    what = f"{options.wish.role}, {options.wish.bars} bars at {stretch.grid.tempo_bpm:g} bpm"
-    title = f"Segue: {plot.words} - {what}"
+    what = f"{options.request.role}, {options.request.bars} bars at {stretch.grid.tempo_bpm:g} bpm"
+    title = f"Segue: {layout.words} - {what}"
     save_picture(png, take, stretch, title, found.fill_low_samples)
     screen.say("")
-    screen.say(f"  {wav}  ({stretch.start_bar} bars of region, then {options.wish.bars} bars of Segue)")
+    screen.say(f"  {wav}  ({stretch.start_bar} bars of region, then {options.request.bars} bars of Segue)")
     if quieter:
         screen.say(f"      {quieter}")
     screen.say(f"  {png}")

@@ -14,7 +14,7 @@ from bridge.ring.form import Audio
 from bridge.time.transport import Grid
 from bridge.time.units import nearest, quick_beats, seconds_to_samples
 
-KEPT_SECONDS = 20.0
+RECENT_SECONDS = 20.0
 SAME_PLACE_BARS = 1e-4
 _TRIES = 5
 
@@ -32,7 +32,9 @@ class RecentMusic:
     """Stores up to 20 s; starts over at a break: another tempo, a jump that is not whole bars."""
 
     def __init__(self, sample_rate_hz: int, channels: int) -> None:
-        self._tape: Audio = np.zeros((nearest(seconds_to_samples(KEPT_SECONDS, sample_rate_hz)), channels), np.float32)
+        self._samples: Audio = np.zeros(
+            (nearest(seconds_to_samples(RECENT_SECONDS, sample_rate_hz)), channels), np.float32
+        )
         self._grid: Grid | None = None
         self._end_samples = 0  # host position after the newest sample
         self._at = 0  # its index in the store
@@ -43,11 +45,11 @@ class RecentMusic:
         """Store music that is heard at a position.  [audio]"""
         if not self._follows(position_samples, grid):
             self._n_samples = 0
-        n, length = len(out), len(self._tape)
+        n, length = len(out), len(self._samples)
         self._count += 1
         first = min(n, length - self._at)
-        self._tape[self._at : self._at + first] = out[:first]
-        self._tape[: n - first] = out[first:]
+        self._samples[self._at : self._at + first] = out[:first]
+        self._samples[: n - first] = out[first:]
         self._at = (self._at + n) % length
         self._grid, self._end_samples = grid, position_samples + n
         self._n_samples = min(self._n_samples + n, length)
@@ -70,7 +72,7 @@ class RecentMusic:
             count, grid, n, end = self._count, self._grid, self._n_samples, self._end_samples
             if grid is None or count % 2:
                 continue
-            whole = np.roll(self._tape, -self._at, axis=0)[len(self._tape) - n :].copy()
+            whole = np.roll(self._samples, -self._at, axis=0)[len(self._samples) - n :].copy()
             if self._count == count:
                 return _whole_bars(whole, grid, end, most_seconds)
         return None

@@ -16,20 +16,20 @@ from plugin_host.host.timeline import Timeline
 from plugin_host.playback.processor import Processor
 from plugin_host.run import report
 from plugin_host.run.region_layout import CHANNELS, RegionLayout
-from plugin_host.sync.sync import Sync, SyncWish
+from plugin_host.sync.sync import Sync, SyncRequest
 
 LOOK_SECONDS = 0.05
 Runner = HeadlessHost | SoundCardHost | JackCard
 
 
 @dataclass(frozen=True)
-class Means:
+class PlaybackOptions:
     """How it plays: on a sound card, without `play` in real time, or `offline` at the engine's pace."""
 
     play: bool = False
     sound_device: str | int | None = None
     offline: bool = False
-    sync: SyncWish = field(default_factory=SyncWish)
+    sync: SyncRequest = field(default_factory=SyncRequest)
 
 
 class Performance:
@@ -39,20 +39,25 @@ class Performance:
     """
 
     def __init__(
-        self, plot: RegionLayout, means: Means, say: Callable[[str], None], show: Callable[[str], None], record: bool
+        self,
+        layout: RegionLayout,
+        playback: PlaybackOptions,
+        say: Callable[[str], None],
+        show: Callable[[str], None],
+        record: bool,
     ) -> None:
-        self.plot = plot
-        self.processor = Processor(plot.stretch.grid.sample_rate_hz, CHANNELS)
-        self._means = means
+        self.layout = layout
+        self.processor = Processor(layout.stretch.grid.sample_rate_hz, CHANNELS)
+        self._playback = playback
         self._say = say
         self._show = show
-        self._endless = plot.stretch.bars == 0
-        kept = 0 if self._endless or not record else plot.stretch.end_samples
-        self.host = Host(self.processor, Timeline(plot.stretch.grid), plot.clip, record_samples=kept)
+        self._endless = layout.stretch.bars == 0
+        kept = 0 if self._endless or not record else layout.stretch.end_samples
+        self.host = Host(self.processor, Timeline(layout.stretch.grid), layout.clip, record_samples=kept)
 
     def run(self, session: LaneSession, attend: Callable[[], None]) -> report.RunFigures:
         """Play the open lane up to its last bar; an endless one never ends.  [main]"""
-        stretch = self.plot.stretch
+        stretch = self.layout.stretch
         grid = stretch.grid
         with self._running() as runner, self._synced(runner) as leader_plays:
             went = time.monotonic()
@@ -68,7 +73,7 @@ class Performance:
             self.host.take(), stretch, self.processor, first_sound_seconds, lane.realtime_ratio,
             engine.memory_mb, late, session.losses,
         )  # fmt: skip
-        return replace(found, fill_low_samples=None) if self._means.offline else found
+        return replace(found, fill_low_samples=None) if self._playback.offline else found
 
     @property
     def take(self) -> HostRecording:
@@ -79,9 +84,9 @@ class Performance:
     def _running(self) -> Iterator[Runner]:
         """A context with the host stopped at the start of its timeline, so that the engine gets its tempo."""
         runner: Runner
-        if self._means.play:
-            runner = open_card(self.host, self._means.sound_device, self._say)
-        elif self._means.offline:
+        if self._playback.play:
+            runner = open_card(self.host, self._playback.sound_device, self._say)
+        elif self._playback.offline:
             runner = HeadlessHost(self.host, OfflineClock(self.processor.ready))
         else:
             runner = HeadlessHost(self.host, PacedClock(self.processor.sample_rate_hz))
@@ -98,19 +103,19 @@ class Performance:
     @contextmanager
     def _synced(self, runner: Runner) -> Iterator[bool]:
         """Start external sync if enabled; yields whether the leader controls playback."""
-        wish = self._means.sync
-        if wish.idle:
+        request = self._playback.sync
+        if request.idle:
             yield False
             return
         latency = 0.0 if isinstance(runner, HeadlessHost) else runner.latency_seconds
-        sync = Sync(self.host.timeline, wish, self._say, latency)
+        sync = Sync(self.host.timeline, request, self._say, latency)
         try:
             yield sync.start()
         finally:
             sync.stop()
 
     def _watch(self, runner: Runner, session: LaneSession, attend: Callable[[], None]) -> None:
-        end = self.plot.stretch.end_samples
+        end = self.layout.stretch.end_samples
         while runner.running and self.host.timeline.now.position_samples < end:
             attend()
             now = self.host.timeline.now
@@ -121,7 +126,7 @@ class Performance:
 
     def _progress(self) -> str:
         """One line: position, state, fill."""
-        stretch, processor = self.plot.stretch, self.processor
+        stretch, processor = self.layout.stretch, self.processor
         position = self.host.timeline.now.position_samples
         bar = stretch.grid.bar_at(position)
         who, state = "Segue", processor.state.name.lower()

@@ -13,7 +13,7 @@ from bridge.time.units import Signature
 from plugin_host.client.lane_session import RegionFile
 from plugin_host.console.output import OutputError, save_wav
 from plugin_host.host.clip import Clip, fit, place_before_bar, tempo_of
-from plugin_host.run.region_tempo import Detector, ReadRegion, no_detector, read_wished
+from plugin_host.run.region_tempo import Detector, ReadRegion, no_detector, read_requested
 from plugin_host.run.report import MusicStretch
 
 CHANNELS = 2
@@ -58,51 +58,51 @@ def shipped_regions() -> dict[str, Path]:
     return {path.stem: path for path in sorted(folder.glob("*.*")) if path.suffix in (".flac", ".wav")}
 
 
-def find_region(wish: RegionRequest) -> Path:
+def find_region(request: RegionRequest) -> Path:
     """The requested file, an included region by name, or the included one nearest to the tempo.
 
     OutputError if the package has none.  [main]
     """
     shipped = shipped_regions()
-    if wish.region is not None:
-        return shipped.get(str(wish.region), wish.region.expanduser().absolute())
+    if request.region is not None:
+        return shipped.get(str(request.region), request.region.expanduser().absolute())
     if not shipped:
         raise OutputError("the package has no regions: is it installed whole? Give one of yours: --region FILE")
-    wanted = wish.song_bpm or 120.0
+    wanted = request.song_bpm or 120.0
     return min(shipped.values(), key=lambda path: abs(tempo_of(path, 8.0)[0] - wanted))
 
 
-def read_for(wish: RegionRequest) -> ReadRegion:
+def read_for(request: RegionRequest) -> ReadRegion:
     """Read the region; its tempo may still be open. Raises a RegionError.  [main]"""
-    return read_wished(find_region(wish), wish.role, wish.signature, wish.song_bpm, wish.region_bpm)
+    return read_requested(find_region(request), request.role, request.signature, request.song_bpm, request.region_bpm)
 
 
-def plot_region(
-    wish: RegionRequest, copies: Path, read: ReadRegion | None = None, detect: Detector = no_detector
+def lay_out_region(
+    request: RegionRequest, copies: Path, read: ReadRegion | None = None, detect: Detector = no_detector
 ) -> RegionLayout:
     """Lay the region, `read` or read now, on the timeline, so that it ends on the bar line where the music continues.
 
     A region of another tempo than the host's is stretched and written to `copies`, as is one whose name is not safe
     to send. Raises a RegionError, or OutputError if the copy cannot be written.  [main]
     """
-    found = (read or read_for(wish)).with_tempo(detect)
+    found = (read or read_for(request)).with_tempo(detect)
     path, region, own_bpm, bpm = found.path, found.region, found.counted_bpm, found.bpm
-    grid = Grid(wish.rate_hz, bpm, wish.signature)
+    grid = Grid(request.rate_hz, bpm, request.signature)
     audio = fit(region.audio, region.rate_hz, own_bpm, grid, CHANNELS)
-    goes_on = wish.role == "continue"
-    length = length_of(audio, wish.rate_hz, bpm, wish.signature.beats_per_bar)
+    goes_on = request.role == "continue"
+    length = length_of(audio, request.rate_hz, bpm, request.signature.beats_per_bar)
     tail = tail_words(length, bpm, "cut where Segue goes on" if goes_on else "they ring on while Segue begins")
     clip, bar = place_before_bar(audio, grid, fade_out=not goes_on)
     if own_bpm != bpm or not is_plain(str(path)):  # a copy replaces a file whose name is not safe to send
         path = copies / "region.wav"
-        save_wav(path, clip.audio, wish.rate_hz, as_floats=True)
+        save_wav(path, clip.audio, request.rate_hz, as_floats=True)
     start_beats = float(grid.beats_at(clip.start_samples))
-    handed = RegionFile(wish.role, path, bpm, start_beats)
+    handed = RegionFile(request.role, path, bpm, start_beats)
     words = "; ".join(filter(None, [*found.words, tail]))
-    return RegionLayout(clip, MusicStretch(grid, bar, wish.bars), handed, words)
+    return RegionLayout(clip, MusicStretch(grid, bar, request.bars), handed, words)
 
 
-def plot_nothing(wish: RegionRequest) -> RegionLayout:
+def lay_out_nothing(request: RegionRequest) -> RegionLayout:
     """The layout without a region: the music begins with the timeline.  [main]"""
-    grid = Grid(wish.rate_hz, wish.song_bpm or 120.0, wish.signature)
-    return RegionLayout(None, MusicStretch(grid, 0, wish.bars), None, "none: Segue begins by itself")
+    grid = Grid(request.rate_hz, request.song_bpm or 120.0, request.signature)
+    return RegionLayout(None, MusicStretch(grid, 0, request.bars), None, "none: Segue begins by itself")

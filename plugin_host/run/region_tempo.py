@@ -78,7 +78,7 @@ class ReadRegion:
         return [*said, self.region.note] if self.region.note else said
 
 
-def read_wished(
+def read_requested(
     path: Path, role: str, signature: Signature, song_bpm: float | None = None, given_bpm: float | None = None
 ) -> ReadRegion:
     """Read a region, and find its tempo by the rules without detection. Raises a RegionError.  [main]"""

@@ -17,7 +17,7 @@ import numpy as np
 
 from plugin_host.sync.clock_pattern import SPREAD
 
-TICKS_KEPT = 288  # twelve beats
+TICKS_MAX = 288  # twelve beats
 BEYOND = 0.75  # of a block: further from the line than any tick at the same tempo
 SLACK_SECONDS = 0.002  # added for the computer's own jitter
 CHANGED_TICKS = 3  # in a row beyond it are a change
@@ -33,7 +33,7 @@ class BurstLine:
     def __init__(self, instants: Iterable[float], step_seconds: float, block_seconds: float) -> None:
         self.step_seconds, self.block_seconds = step_seconds, block_seconds
         self.alarms = 0
-        self._seen: deque[tuple[float, float]] = deque(enumerate(instants), maxlen=TICKS_KEPT)  # number, instant
+        self._seen: deque[tuple[float, float]] = deque(enumerate(instants), maxlen=TICKS_MAX)  # number, instant
         self._number = self._seen[-1][0] if self._seen else 0.0
         self.seconds = self._seen[-1][1] if self._seen else 0.0
         self._beyond = 0

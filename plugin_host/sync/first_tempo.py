@@ -10,7 +10,7 @@ from statistics import median
 from bridge.time.transport import Grid
 from plugin_host.host.timeline import Timeline
 from plugin_host.sync.leader import Leader
-from plugin_host.sync.sync import Sync, SyncWish
+from plugin_host.sync.sync import Sync, SyncRequest
 
 WAIT_SECONDS = 3.0  # for a chosen leader
 AUTO_SECONDS = 0.5  # for any leader
@@ -18,18 +18,18 @@ SETTLE_SECONDS = 1.0  # after its first tempo: a MIDI clock jitters
 LOOK_SECONDS = 0.02
 
 
-def first_tempo(wish: SyncWish, rate_hz: int, say: Callable[[str], None]) -> float | None:
+def first_tempo(request: SyncRequest, rate_hz: int, say: Callable[[str], None]) -> float | None:
     """The present tempo of the chosen leader, None if it is silent or there is none.
 
     Not for OSC, which needs an open lane, nor for virtual ports, to which nobody is connected yet. Raises SourceError
     like `Sync`.  [main]
     """
-    if wish.mode not in ("midi", "jack", "link", "auto") or wish.midi_in.startswith("virtual:"):
+    if request.mode not in ("midi", "jack", "link", "auto") or request.midi_in.startswith("virtual:"):
         return None
-    chosen = wish.mode != "auto"
+    chosen = request.mode != "auto"
     if chosen:
-        say(f"listening for the tempo of {wish.mode}, {WAIT_SECONDS:g} s at most")
-    following = replace(wish, midi_clock_out="", link_out=False)
+        say(f"listening for the tempo of {request.mode}, {WAIT_SECONDS:g} s at most")
+    following = replace(request, midi_clock_out="", link_out=False)
     sync = Sync(Timeline(Grid(rate_hz)), following, lambda line: None)
     try:
         return settled_tempo(sync.leader, WAIT_SECONDS if chosen else AUTO_SECONDS)

@@ -29,7 +29,7 @@ MODES = ("auto", "own", "midi", "jack", "link", "osc")
 
 
 @dataclass(frozen=True)
-class SyncWish:
+class SyncRequest:
     """The user's options: the leader, MIDI ports by name, the note for taps, and whether this host leads Link."""
 
     mode: str = "own"
@@ -49,9 +49,9 @@ class Sync:
     """Opens the requested sources; SourceError if one is missing. `say` may be called on its thread."""
 
     def __init__(
-        self, timeline: Timeline, wish: SyncWish, say: Callable[[str], None], latency_seconds: float = 0.0
+        self, timeline: Timeline, request: SyncRequest, say: Callable[[str], None], latency_seconds: float = 0.0
     ) -> None:
-        self._timeline, self._wish, self._say = timeline, wish, say
+        self._timeline, self._request, self._say = timeline, request, say
         self._watch = HostWatch(timeline, latency_seconds)
         self._out = ClockOut()
         self._due: deque[ClockMessage] = deque()
@@ -73,10 +73,10 @@ class Sync:
     def start(self) -> bool:
         """Start; True if a leader controls playback, False if the host starts by itself.  [main]"""
         self._thread.start()
-        if self._wish.mode == "auto":
+        if self._request.mode == "auto":
             time.sleep(FIRST_WORD_SECONDS)
             return self.leader.current is not None and self._decides()
-        if self._wish.mode == "own" or not self._decides():
+        if self._request.mode == "own" or not self._decides():
             return False
         self._say(f"waiting for {self.leader.sources[0].name} to play")
         return True
@@ -97,20 +97,20 @@ class Sync:
     # -- sources -------------------------------------------------------------------------------------
 
     def _sources(self) -> list[Source]:
-        mode, wish, sources = self._wish.mode, self._wish, self._opened
+        mode, request, sources = self._request.mode, self._request, self._opened
         if mode in ("jack", "auto"):
             self._add_jack(mode == "auto")
         if mode == "link":
             now = self._timeline.now
             sources.append(LinkSession(now.tempo_bpm, now.signature))
         taps = TapSource()
-        if wish.midi_in and mode != "own":
+        if request.midi_in and mode != "own":
             sources.append(self._midi(taps))
         elif mode == "midi":
             raise SourceError("--sync midi needs --midi-in PORT; `segue doctor` lists the ports")
         if mode in ("osc", "auto"):
-            sources.append(wish.osc)
-        if wish.tap_note >= 0 and mode != "own":
+            sources.append(request.osc)
+        if request.tap_note >= 0 and mode != "own":
             sources.append(taps)
         return sources
 
@@ -127,17 +127,17 @@ class Sync:
 
     def _midi(self, taps: TapSource) -> MidiClock:
         def note(number: int, seconds: float) -> None:
-            if number == self._wish.tap_note:
+            if number == self._request.tap_note:
                 taps.tap(seconds)
 
         clock = MidiClock(note, self._say)
-        clock.on_close(midi_ports.open_input(self._wish.midi_in, clock.receive))
+        clock.on_close(midi_ports.open_input(self._request.midi_in, clock.receive))
         return clock
 
     def _open_outputs(self) -> None:
-        if self._wish.midi_clock_out:
-            self._send, self._close_out = midi_ports.open_output(self._wish.midi_clock_out)
-        if self._wish.link_out:
+        if self._request.midi_clock_out:
+            self._send, self._close_out = midi_ports.open_output(self._request.midi_clock_out)
+        if self._request.link_out:
             now = self._timeline.now
             mine = next((source for source in self._opened if isinstance(source, LinkSession)), None)
             self._link = mine or LinkSession(now.tempo_bpm, now.signature)

@@ -23,7 +23,7 @@ CALL_SECONDS = 10.0  # a busy machine may take so long to answer
 
 
 @dataclass(frozen=True)
-class EngineWish:
+class EngineRequest:
     """`port` 0: a child engine with this model; otherwise the running engine on the port, with its model."""
 
     port: int = 0
@@ -50,22 +50,22 @@ class HotEngine:
 
 
 @contextmanager
-def hot_engine(wish: EngineWish, say: Callable[[str], None]) -> Iterator[HotEngine]:
+def hot_engine(request: EngineRequest, say: Callable[[str], None]) -> Iterator[HotEngine]:
     """A context with the requested engine, hot; a child ends with the block. Raises the engine's errors.  [main]"""
     keys: dict[int, str] = {}
-    if wish.port:
-        with _client(wish.port, wish.secret, keys) as client:
+    if request.port:
+        with _client(request.port, request.secret, keys) as client:
             yield _described(client, "", lambda: client.silent_seconds < SILENT_SECONDS and not client.restarts, keys)
         return
     with tempfile.TemporaryDirectory(prefix="segue-") as folder:
-        arguments = ["--model", wish.model, "--device", wish.device, "--precision", wish.precision]
+        arguments = ["--model", request.model, "--device", request.device, "--precision", request.precision]
         engine = EngineProcess(free_port(), Path(folder) / "engine.log", arguments)
-        say(f"engine: starting, model {wish.model}, device {wish.device}")
+        say(f"engine: starting, model {request.model}, device {request.device}")
         try:
             engine.start()
             client = engine.connect(lambda: _client(engine.port, "", keys), say)
             try:
-                yield _described(client, weights_sha256(wish.model), lambda: engine.running, keys)
+                yield _described(client, weights_sha256(request.model), lambda: engine.running, keys)
             finally:
                 client.close()
         finally:

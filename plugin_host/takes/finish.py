@@ -44,9 +44,9 @@ def looped(audio: Audio, n_samples: int) -> Audio:
     return body
 
 
-def finish(audio: Audio, rate_hz: int, wish: str, bits: int) -> Finished:
+def finish(audio: Audio, rate_hz: int, request: str, bits: int) -> Finished:
     """Audio [n, channels] at the requested loudness; counts samples that clip in a file of whole numbers.  [any]"""
-    change, note = gain_db(wish, measure(audio, rate_hz)) if wish != "off" else (0.0, "")
+    change, note = gain_db(request, measure(audio, rate_hz)) if request != "off" else (0.0, "")
     louder = audio * np.float32(10 ** (change / 20)) if change else audio
     clipped = 0 if bits == 32 else int(np.count_nonzero(np.abs(louder) > 1.0))
     return Finished(louder, measure(louder, rate_hz), change, clipped, note)

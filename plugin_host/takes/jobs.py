@@ -25,7 +25,7 @@ from bridge.time.units import Signature
 from plugin_host.takes.errors import TakeError
 from plugin_host.takes.names import portable
 from plugin_host.takes.order import TakeOrder
-from plugin_host.takes.place import RegionWish
+from plugin_host.takes.place import TakeRegionRequest
 
 ENDING = ".segue"
 FILE_BYTES_MAX = 16_384
@@ -90,7 +90,7 @@ def order_of(values: Mapping[str, Value], usual: TakeOrder, scratch: Path) -> Ta
     bpm, start, own = (float(str(got[name])) for name in ("bpm", "start_beats", "region_bpm"))
     return replace(
         usual,
-        region=RegionWish(part, str(got["role"]), own or None, start),
+        region=TakeRegionRequest(part, str(got["role"]), own or None, start),
         bpm=bpm,
         signature=Signature(int(str(got["numerator"])), int(str(got["denominator"]))),
         bars=int(str(got["bars"])) or usual.bars,

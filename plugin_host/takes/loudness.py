@@ -59,23 +59,23 @@ def _db(amplitude: float) -> float:
     return 20 * math.log10(amplitude) if amplitude > 0 else -math.inf
 
 
-def gain_db(wish: str, found: Loudness | None) -> tuple[float, str]:
+def gain_db(request: str, found: Loudness | None) -> tuple[float, str]:
     """Gain in dB for "off", "peak" or a number of LUFS, and a message if it is less than requested.
 
     The gain keeps the true peak below -1 dB, and is 0 for silence. ValueError for any other target.  [any]
     """
-    if wish == OFF:
+    if request == OFF:
         return 0.0, ""
     if found is None:
         return 0.0, "its level is left alone: `segue doctor` says why it cannot be measured"
     room = CEILING_DB - found.true_peak_db
     if found.true_peak_db <= _SILENCE_DB:
         return 0.0, "it is silent: its level is left alone"
-    if wish == PEAK:
+    if request == PEAK:
         return room, ""
-    target = float(wish)
+    target = float(request)
     if not LUFS_MIN <= target <= LUFS_MAX:
-        raise ValueError(f"loudness is {wish}, must be off, peak or {LUFS_MIN:.0f} to {LUFS_MAX:.0f} (LUFS)")
+        raise ValueError(f"loudness is {request}, must be off, peak or {LUFS_MIN:.0f} to {LUFS_MAX:.0f} (LUFS)")
     if found.lufs <= _SILENCE_DB:
         return 0.0, "too short or too quiet for a loudness: its level is left alone"
     wanted = target - found.lufs
@@ -84,7 +84,7 @@ def gain_db(wish: str, found: Loudness | None) -> tuple[float, str]:
     return wanted, ""
 
 
-def check_wish(wish: str) -> str:
+def check_request(request: str) -> str:
     """A loudness target for `gain_db`, checked; ValueError if it is invalid.  [any]"""
-    gain_db(wish, Loudness(-20, 0, -10, -20, -20))
-    return wish
+    gain_db(request, Loudness(-20, 0, -10, -20, -20))
+    return request

@@ -25,7 +25,7 @@ from plugin_host.run.region_layout import CHANNELS
 from plugin_host.takes.engines import HotEngine
 from plugin_host.takes.errors import TakeError, TakeFailed
 from plugin_host.takes.finish import tail_samples
-from plugin_host.takes.recipe import NOT_KEPT, SECONDS_MAX, ModelUsed, Recipe, region_bytes
+from plugin_host.takes.recipe import NOT_STORED, SECONDS_MAX, ModelUsed, Recipe, region_bytes
 from plugin_host.takes.take import grid_of, span_of
 
 PATIENCE_SECONDS = 120.0  # without a new block: the engine counts as stuck
@@ -125,7 +125,7 @@ def _regions(recipe: Recipe, folder: Path) -> tuple[RegionFile, ...]:
 
 def values_of(session: LaneSession) -> dict[str, float]:
     """The values of all parameters of the lane, the model's own defaults included.  [main]"""
-    names = [name for name in PARAMETERS if name not in NOT_KEPT]
+    names = [name for name in PARAMETERS if name not in NOT_STORED]
     return {name: session.client.get(session.lane, name).value for name in names}
 
 

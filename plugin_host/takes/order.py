@@ -15,7 +15,7 @@ from plugin_host.run.region_tempo import Detector, detector_of, no_detector
 from plugin_host.takes.engines import HotEngine
 from plugin_host.takes.finish import Finished, finish, looped
 from plugin_host.takes.make import make_all
-from plugin_host.takes.place import CONTINUED_BARS, RegionWish, place
+from plugin_host.takes.place import CONTINUED_BARS, TakeRegionRequest, place
 from plugin_host.takes.recipe import REGION_BYTES_MAX, Recipe, UsedRegion, from_json, to_json
 from plugin_host.takes.take import grid_of, save_take, span_of
 
@@ -27,7 +27,7 @@ SEED_STEP = 1  # between the takes of one order, if the first seed is given
 class TakeOrder:
     """The options; None and -1 leave a value to the region or to chance. `bpm` is the song's. Bars count from 0."""
 
-    region: RegionWish | None = None
+    region: TakeRegionRequest | None = None
     bpm: float | None = None
     signature: Signature = Signature(4, 4)  # noqa: RUF009 - frozen
     bars: int = 0  # 0: as many as the region has; 8 after it or without one

@@ -31,7 +31,7 @@ from bridge.time.units import (
 )
 from plugin_host.host.clip import fit
 from plugin_host.run.region_layout import CHANNELS, shipped_regions
-from plugin_host.run.region_tempo import Detector, no_detector, read_wished
+from plugin_host.run.region_tempo import Detector, no_detector, read_requested
 from plugin_host.takes import names
 from plugin_host.takes.recipe import TEMPO_MAX, UsedRegion
 
@@ -41,7 +41,7 @@ CONTINUED_BARS = 8  # by default
 
 
 @dataclass(frozen=True)
-class RegionWish:
+class TakeRegionRequest:
     """The options of a region; `own_bpm` None finds its tempo, `start_beats` None places it at the beginning."""
 
     path: Path
@@ -62,22 +62,22 @@ class RegionPlacement:
 
 
 def place(
-    wish: RegionWish, bpm: float | None, signature: Signature, rate_hz: int, detect: Detector = no_detector
+    request: TakeRegionRequest, bpm: float | None, signature: Signature, rate_hz: int, detect: Detector = no_detector
 ) -> RegionPlacement:
     """Read a region and place it on the timeline of a take at the song's `bpm`, or at its own tempo, which is detected
     if nothing else gives it. Raises RegionError.  [main]
     """
-    path = shipped_regions().get(str(wish.path), wish.path.expanduser().absolute())
-    read = read_wished(path, wish.role, signature, bpm, wish.own_bpm).with_tempo(detect)
-    bar, goes_on, said = signature.beats_per_bar, wish.role == CONTINUE, read.words
+    path = shipped_regions().get(str(request.path), request.path.expanduser().absolute())
+    read = read_requested(path, request.role, signature, bpm, request.own_bpm).with_tempo(detect)
+    bar, goes_on, said = signature.beats_per_bar, request.role == CONTINUE, read.words
     own_bpm, host_bpm = read.counted_bpm, read.bpm
     audio, region_rate = read.region.audio, read.region.rate_hz
     if goes_on and own_bpm != host_bpm:
         audio = fit(audio, region_rate, own_bpm, Grid(rate_hz, host_bpm, signature), CHANNELS)
         region_rate, own_bpm = rate_hz, host_bpm
-    length = length_of(audio, region_rate, own_bpm, bar, wish.start_beats or 0.0)
+    length = length_of(audio, region_rate, own_bpm, bar, request.start_beats or 0.0)
     said.append(tail_words(length, own_bpm, "cut" if goes_on else "left out" if length.beats % bar == 0 else "kept"))
-    start = _start(wish, length.beats, bar)
+    start = _start(request, length.beats, bar)
     end_bar = max(1, math.ceil((start + length.beats) / bar))
     if goes_on:
         audio, silent = _to_length(audio, end_bar * bar - start, own_bpm, region_rate)
@@ -90,16 +90,22 @@ def place(
     flac, note = _flac(audio, region_rate)
     sha256 = hashlib.sha256(flac).hexdigest()
     used = UsedRegion(
-        wish.role, own_bpm, float(start), sha256, flac, name=names.words(path.stem), tempo=read.tempo.words[:TEMPO_MAX]
+        request.role,
+        own_bpm,
+        float(start),
+        sha256,
+        flac,
+        name=names.words(path.stem),
+        tempo=read.tempo.words[:TEMPO_MAX],
     )
     return RegionPlacement(used, host_bpm, start_bar, bars, "; ".join(word for word in [*said, note] if word))
 
 
-def _start(wish: RegionWish, beats: Fraction, bar: Fraction) -> Fraction:
+def _start(request: TakeRegionRequest, beats: Fraction, bar: Fraction) -> Fraction:
     """Beat on which a region begins: as requested, else so that its music ends, or begins, on a bar line."""
-    if wish.start_beats is not None:
-        return exact(wish.start_beats)
-    return max(1, math.ceil(beats / bar)) * bar - beats if wish.role == CONTINUE else Fraction(0)
+    if request.start_beats is not None:
+        return exact(request.start_beats)
+    return max(1, math.ceil(beats / bar)) * bar - beats if request.role == CONTINUE else Fraction(0)
 
 
 def _to_length(audio: np.ndarray, beats: Exact, bpm: float, rate_hz: int) -> tuple[np.ndarray, Fraction]:

@@ -27,7 +27,7 @@ from bridge.control.time_rows import DENOMINATORS
 from bridge.errors import SegueError
 from bridge.time.units import Signature, beats_to_seconds
 from plugin_host.takes.errors import TakeError
-from plugin_host.takes.loudness import check_wish
+from plugin_host.takes.loudness import check_request
 
 VERSION = 1
 JSON_BYTES_MAX = 16 * 2**20
@@ -38,7 +38,7 @@ SECONDS_MAX = 3600  # of a take
 _MODEL_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?\Z")
 BARS_MAX = 1000
 TEMPO_MAX = 300  # characters of a region's tempo text
-NOT_KEPT = ("seed", "bars", "lead_seconds")  # of the lane's values: stored elsewhere, or without influence
+NOT_STORED = ("seed", "bars", "lead_seconds")  # of the lane's values: stored elsewhere, or without influence
 
 
 @dataclass(frozen=True)
@@ -172,7 +172,7 @@ def from_json(text: str | bytes) -> Recipe:
     if got["bits"] not in (16, 24, 32):
         raise TakeError(f"recipe: bits are {got['bits']}, must be 16, 24 or 32")
     try:
-        check_wish(got["loudness"])
+        check_request(got["loudness"])
     except ValueError as fault:
         raise TakeError(f"recipe: {fault}") from None
     signature = Signature(got.pop("numerator"), got.pop("denominator"))
@@ -224,7 +224,7 @@ def _checked(table: Mapping[str, Any], columns: tuple[Argument, ...]) -> dict[st
 def _values(table: object) -> tuple[dict[str, float], str]:
     """Known parameters, checked; the names of others."""
     given = _table(table)
-    known = {name: PARAMETERS[name] for name in given if name in PARAMETERS and name not in NOT_KEPT}
+    known = {name: PARAMETERS[name] for name in given if name in PARAMETERS and name not in NOT_STORED}
     strange = sorted(str(name)[:32] for name in given if name not in PARAMETERS)
     note = f"parameters that this Segue does not have: {', '.join(strange[:8])}" if strange else ""
     return {name: float(value) for name, value in _checked(given, tuple(known.values())).items()}, note

@@ -13,7 +13,7 @@ from bridge.ring.form import Audio
 from bridge.system.plain_text import plain
 from plugin_host.console.output import ready_folder
 from plugin_host.console.screen import Screen
-from plugin_host.takes.engines import EngineWish, HotEngine, hot_engine
+from plugin_host.takes.engines import EngineRequest, HotEngine, hot_engine
 from plugin_host.takes.finish import decoded, encoded
 from plugin_host.takes.order import one
 from plugin_host.takes.recipe import Recipe, region_bytes
@@ -54,7 +54,7 @@ def describe(recipe: Recipe) -> Iterator[str]:
 
 
 def make_again(
-    found: Take, varied: Variation, wish: EngineWish, folder: Path, kind: str, screen: Screen
+    found: Take, varied: Variation, request: EngineRequest, folder: Path, kind: str, screen: Screen
 ) -> float | None:
     """Make it, write it beside the file, compare; the largest difference (0: equal), None for a variation.  [main]
 
@@ -63,7 +63,7 @@ def make_again(
     recipe = varied.of(found.recipe)
     for region in recipe.regions:
         region_bytes(region)  # before an engine is started
-    with hot_engine(wish, screen.say) as engine:
+    with hot_engine(request, screen.say) as engine:
         for note in _notes(found.recipe, engine):
             screen.say(note)
         name = f"{found.path.stem}-again" if varied == Variation() else ""

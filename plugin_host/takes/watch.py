@@ -28,10 +28,10 @@ from plugin_host.console.output import OutputError, add_line, put, ready_folder
 from plugin_host.console.screen import Screen
 from plugin_host.takes import jobs
 from plugin_host.takes.beside import ERROR, Beside, refuse_link
-from plugin_host.takes.engines import EngineWish, HotEngine, hot_engine
+from plugin_host.takes.engines import EngineRequest, HotEngine, hot_engine
 from plugin_host.takes.errors import TakeError, TakeFailed
 from plugin_host.takes.order import TakeOrder, fill
-from plugin_host.takes.place import RegionWish
+from plugin_host.takes.place import TakeRegionRequest
 from plugin_host.takes.take import read_recipe, span_of
 from plugin_host.takes.take_handlers import TakeHandlers
 from plugin_host.takes.unfinished import missing_end
@@ -74,7 +74,7 @@ class WatchOptions:
 
     folder: Path
     usual: TakeOrder = field(default_factory=TakeOrder)
-    engine: EngineWish = field(default_factory=EngineWish)
+    engine: EngineRequest = field(default_factory=EngineRequest)
     osc_port: int = -1
     once: bool = False  # end when all is done
 
@@ -234,7 +234,7 @@ class FolderWatch:
             raise RegionUnreadable(missing)
         if seen.looks == 0 or missing:
             self._screen.say(f"{plain(path.name)}:" + (f" {missing}; taken as far as it goes" if missing else ""))
-        region = replace(usual.region or RegionWish(path, "continue"), path=path)
+        region = replace(usual.region or TakeRegionRequest(path, "continue"), path=path)
         folder = self._beside.ready(path.name)
         fill(replace(usual, region=region), engine, folder, self._screen.say, self._screen.show)
 

@@ -18,9 +18,9 @@ from bridge.errors import SegueError
 from plugin_host.client.client import EngineClient
 from plugin_host.client.udp_connection import Event
 from plugin_host.console.screen import Screen
-from plugin_host.takes.engines import EngineWish, hot_engine
+from plugin_host.takes.engines import EngineRequest, hot_engine
 from plugin_host.takes.order import TakeOrder, fill
-from plugin_host.takes.place import RegionWish
+from plugin_host.takes.place import TakeRegionRequest
 from plugin_host.takes.reopen import Variation, make_again
 from plugin_host.takes.take import read_take, span_of
 from plugin_host.takes.take_handlers import TakeHandlers
@@ -35,12 +35,12 @@ def order(tmp_path: Path) -> TakeOrder:
     seconds = np.arange(int(2.4 * RATE)) / RATE
     tone = 0.3 * np.sin(2 * np.pi * 220 * seconds) * np.exp(-4 * (seconds % 0.3))
     soundfile.write(tmp_path / "riff-200bpm.wav", tone.astype(np.float32), RATE)
-    region = RegionWish(tmp_path / "riff-200bpm.wav", "continue", None, 4.0)
+    region = TakeRegionRequest(tmp_path / "riff-200bpm.wav", "continue", None, 4.0)
     return TakeOrder(region, bars=2, seed=11, values={"temperature": 1.2})
 
 
 def made(order: TakeOrder, engine: Engine, folder: Path) -> list[Path]:
-    with hot_engine(EngineWish(engine.port), lambda line: None) as hot:
+    with hot_engine(EngineRequest(engine.port), lambda line: None) as hot:
         return fill(order, hot, folder, lambda line: None, lambda line: None)
 
 
@@ -56,9 +56,9 @@ def test_take_is_made_again_to_the_last_bit(order: TakeOrder, engine: Engine, tm
     for half in np.array_split(take.audio, 2):
         assert np.abs(half).max() > 0.001, "a bar is silent"
     (tmp_path / "riff-200bpm.wav").unlink()  # the recipe has it
-    wish = EngineWish(engine.port)
-    assert make_again(take, Variation(), wish, tmp_path / "again", kind, Screen()) == 0.0
-    make_again(take, Variation(seed=12), wish, tmp_path / "other", kind, Screen())
+    request = EngineRequest(engine.port)
+    assert make_again(take, Variation(), request, tmp_path / "again", kind, Screen()) == 0.0
+    make_again(take, Variation(seed=12), request, tmp_path / "other", kind, Screen())
     (other,) = (tmp_path / "other").iterdir()
     assert "seed12" in other.name
     assert not np.array_equal(read_take(other).audio, take.audio)
@@ -81,7 +81,7 @@ def test_a_take_that_was_ordered_is_told_by_the_engine_with_its_path(
             events.append(dict(event.values))
 
     with EngineClient(engine.port, on_event=on_event) as client:
-        options = WatchOptions(tmp_path / "watched", TakeOrder(), EngineWish(engine.port), 0, once=True)
+        options = WatchOptions(tmp_path / "watched", TakeOrder(), EngineRequest(engine.port), 0, once=True)
         watch = FolderWatch(options, Screen())
         assert order.region is not None
         datagram = TAKE.pack(77, str(order.region.path), "continue", 200.0, 4, 4, 0.0, 1, 1, 11)
@@ -107,6 +107,6 @@ def test_engine_that_is_killed_leaves_no_half_take(
             engine.process.send_signal(signal.SIGKILL)
             engine.process.wait()
 
-    with pytest.raises(SegueError), hot_engine(EngineWish(engine.port), lambda line: None) as hot:
+    with pytest.raises(SegueError), hot_engine(EngineRequest(engine.port), lambda line: None) as hot:
         fill(replace(order, bars=400), hot, tmp_path / "takes", lambda line: None, kill)
     assert list((tmp_path / "takes").iterdir()) == []

@@ -16,9 +16,9 @@ from test_demo import Demo
 
 from plugin_host.client.client import EngineClient
 from plugin_host.console.screen import Screen
-from plugin_host.takes.engines import EngineWish, hot_engine
+from plugin_host.takes.engines import EngineRequest, hot_engine
 from plugin_host.takes.order import TakeOrder, fill
-from plugin_host.takes.place import RegionWish
+from plugin_host.takes.place import TakeRegionRequest
 from plugin_host.takes.take import read_recipe
 from plugin_host.takes.watch import FolderWatch, WatchOptions
 
@@ -35,14 +35,14 @@ CASES = [  # file, tempo of the song or None, tempo it is taken to have, bars of
 
 def taken(order: TakeOrder, engine: Engine, folder: Path) -> tuple[Path, list[str]]:
     said: list[str] = []
-    with hot_engine(EngineWish(engine.port), said.append) as hot:
+    with hot_engine(EngineRequest(engine.port), said.append) as hot:
         (path,) = fill(order, hot, folder, said.append, lambda line: None)
     return path, said
 
 
 @pytest.mark.parametrize(("name", "song", "bpm", "bars"), CASES)
 def test_take(engine: Engine, tmp_path: Path, name: str, song: float | None, bpm: float, bars: int) -> None:
-    order = TakeOrder(RegionWish(FILES / f"{name}.flac", "continue"), bpm=song, bars=1)
+    order = TakeOrder(TakeRegionRequest(FILES / f"{name}.flac", "continue"), bpm=song, bars=1)
     path, said = taken(order, engine, tmp_path)
     recipe = read_recipe(path)
     assert (recipe.bpm, recipe.start_bar) == (bpm, bars)
@@ -55,11 +55,11 @@ def test_take(engine: Engine, tmp_path: Path, name: str, song: float | None, bpm
 def test_take_of_a_region_at_another_tempo_is_stretched_to_the_song(engine: Engine, tmp_path: Path) -> None:
     """Neither name, file nor length say it: the ear does."""
     path, said = taken(
-        TakeOrder(RegionWish(FILES / "riff-3-bars.flac", "continue"), bpm=110.0, bars=1), engine, tmp_path
+        TakeOrder(TakeRegionRequest(FILES / "riff-3-bars.flac", "continue"), bpm=110.0, bars=1), engine, tmp_path
     )
     recipe = read_recipe(path)
     assert (recipe.bpm, recipe.start_bar, recipe.regions[0].start_beats) == (110.0, 3, 0.0)
-    assert "96 bpm (heard" in " ".join(said)
+    assert "96 bpm (detected" in " ".join(said)
 
 
 @pytest.mark.parametrize(("name", "song", "bpm", "bars"), CASES)
@@ -107,8 +107,8 @@ def test_watched_folder_and_order_files(engine: Engine, tmp_path: Path) -> None:
     swing = FILES / "swing-4-bars.flac"
     (tmp_path / "order.segue").write_text(f"path={swing}\nrole=continue\nbpm=128\nbars=1\nname=order\n")
     (tmp_path / "given.segue").write_text(f"path={swing}\nrole=continue\nbpm=128\nregion_bpm=96\nbars=1\nname=given\n")
-    usual = TakeOrder(RegionWish(Path(), "continue"), bpm=120.0, bars=1)
-    FolderWatch(WatchOptions(tmp_path, usual, EngineWish(engine.port), once=True), Screen()).run()
+    usual = TakeOrder(TakeRegionRequest(Path(), "continue"), bpm=120.0, bars=1)
+    FolderWatch(WatchOptions(tmp_path, usual, EngineRequest(engine.port), once=True), Screen()).run()
     recipes = {path.parent.name.removesuffix("-takes"): read_recipe(path) for path in tmp_path.rglob("*takes/*.wav")}
     assert {name: recipe.bpm for name, recipe in recipes.items()} == {
         "riff-3-bars.flac": 120.0, "loop-2-bars-and-a-tail.flac": 120.0, "order": 128.0, "given": 128.0,
@@ -149,12 +149,12 @@ def test_demo_listens_where_nothing_says_the_tempo(tmp_path: Path) -> None:
     )
     assert demo.finish() == 0, demo.text
     assert "detecting its tempo" in demo.text
-    assert "riff-3-bars.flac, 7.5 s at 96 bpm (heard" in demo.text
+    assert "riff-3-bars.flac, 7.5 s at 96 bpm (detected" in demo.text
     assert soundfile.info(tmp_path / "out" / "demo.wav").frames == 4 * 4 * RATE * 60 // 96
 
 
 def test_a_told_tempo_is_the_regions(engine: Engine, tmp_path: Path) -> None:
-    order = TakeOrder(RegionWish(FILES / "swing-4-bars.flac", "continue", 96.0), bpm=None, bars=1)
+    order = TakeOrder(TakeRegionRequest(FILES / "swing-4-bars.flac", "continue", 96.0), bpm=None, bars=1)
     assert read_recipe(taken(order, engine, tmp_path)[0]).bpm == 96.0
     both = replace(order, bpm=128.0)
     recipe = read_recipe(taken(both, engine, tmp_path / "both")[0])

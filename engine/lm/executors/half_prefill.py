@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from engine.lm.conditions import Conditions
-from engine.lm.executors.packed import KeptPacked, Packed, can_pack, packed_product
+from engine.lm.executors.packed import Packed, PackedWeights, can_pack, packed_product
 from engine.lm.layers import DecoderLayer
 from engine.lm.model import LanguageModel
 from engine.lm.state import LMState
@@ -27,7 +27,7 @@ class HalfPrefill:
     """Prefills one model in bfloat16.  [generate]"""
 
     def __init__(self, model: LanguageModel) -> None:
-        self._model, self._packed = model, KeptPacked(model)
+        self._model, self._packed = model, PackedWeights(model)
 
     def matrices(self) -> Packed | None:
         """The model's matrices in bfloat16, made once; None if they are too large or cannot be packed."""

@@ -27,8 +27,8 @@ class NativeWeights:
         """Raises UnsupportedError: no library, or matrices of a shape that it does not support."""
         self.config, self.bits = lm.config, bits
         self._library = library.load()
-        self._kept: list[Any] = []  # the memory that the library's structures point to
-        self._room = tiles.Room()
+        self._references: list[Any] = []  # the memory that the library's structures point to
+        self._paged_memory = tiles.PagedMemory()
         given = self._describe(lm)
         self._handle = self._library.segue_open(ctypes.byref(given))
         weakref.finalize(self, self._library.segue_close, self._handle)
@@ -36,7 +36,7 @@ class NativeWeights:
     @property
     def held_bytes(self) -> int:
         """Memory of the copies made here.  [any]"""
-        return self._room.held_bytes
+        return self._paged_memory.held_bytes
 
     def take(self, turns: list[library.NativeStep], tokens: Tensor, logits: Tensor) -> None:
         """One step of windows of up to `MAX_ROWS` rows, all with a memory or all without; the caller checks everything.
@@ -65,8 +65,8 @@ class NativeWeights:
             out_norm=self._norm(model.out_norm),
             logits=(library.NativeMatrix * config.n_codebooks)(*heads),
         )
-        self._kept += [*tables, given]
-        self._room.settle()
+        self._references += [*tables, given]
+        self._paged_memory.settle()
         return given
 
     def _layer(self, layer: DecoderLayer) -> library.Layer:
@@ -84,7 +84,7 @@ class NativeWeights:
 
     def _norm(self, norm: nn.LayerNorm) -> library.Norm:
         weight, bias = norm.weight.contiguous(), norm.bias.contiguous()
-        self._kept += [weight, bias]
+        self._references += [weight, bias]
         return library.Norm(weight.data_ptr(), bias.data_ptr(), norm.eps)
 
     def _matrix(self, weight: Tensor, bits: int | None) -> library.NativeMatrix:
@@ -94,9 +94,9 @@ class NativeWeights:
             if not weight.is_contiguous():
                 raise UnsupportedError("the native step takes matrices that lie row by row")
             huge_pages.move([(weight.data_ptr(), weight.nbytes)])
-            self._kept.append(weight)
+            self._references.append(weight)
             return library.NativeMatrix(KINDS[weight.dtype], n, k, 0, weight.data_ptr())
-        lines = tiles.tiled(array_of(weight), bits, self._room)
+        lines = tiles.tiled(array_of(weight), bits, self._paged_memory)
         kind = library.INT8 if bits == 8 else library.INT4
         return library.NativeMatrix(kind, n, k, tiles.block_of(k), lines.ctypes.data)
 

@@ -36,7 +36,7 @@ class Packed:
         return self.stamp == _stamp(model)
 
 
-class KeptPacked:
+class PackedWeights:
     """A model's packed matrices in one precision: packed on first use, and again if weights were replaced."""
 
     def __init__(self, model: LanguageModel) -> None:

@@ -7,7 +7,7 @@ import torch
 from engine.lm.conditions import Conditions
 from engine.lm.executors.basic import BasicExecutor
 from engine.lm.executors.fused import FusedBound, fuse
-from engine.lm.executors.packed import KeptPacked
+from engine.lm.executors.packed import PackedWeights
 from engine.lm.model import LanguageModel
 from engine.lm.state import LMState
 
@@ -17,7 +17,7 @@ class TorchExecutor(BasicExecutor):
 
     def __init__(self, lm: LanguageModel, cache_dtype: torch.dtype | None = None, prefill_half: bool = False) -> None:
         super().__init__(lm, cache_dtype, prefill_half)
-        self._packed = KeptPacked(lm)
+        self._packed = PackedWeights(lm)
 
     def bind(self, state: LMState, conditions: Conditions, capacity_steps: int) -> FusedBound:
         """The weights regrouped for the state's memory."""

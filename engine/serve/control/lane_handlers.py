@@ -40,13 +40,13 @@ class LaneHandlers:
         self,
         options: Options,
         state: EngineState,
-        front: EngineHandlers,
+        engine_handlers: EngineHandlers,
         lanes: OpenLanes,
         events: LaneEvents,
         later: Later,
         clock: Clock,
     ) -> None:
-        self._options, self._state, self.front = options, state, front
+        self._options, self._state, self.engine_handlers = options, state, engine_handlers
         self.lanes, self._events, self._clock = lanes, events, clock
         self.time = TransportHandlers(lanes.of)
         self.commands = CommandHandlers(state, lanes.of, self.must_take, self.generate_loop, self.model, later, clock)
@@ -62,7 +62,7 @@ class LaneHandlers:
             m.REGION_CHUNK: regions.chunk, m.REGION_END: regions.end, m.REGION_LISTEN: regions.listen,
         }  # fmt: skip
         ours = {row.address: handler for row, handler in rows.items()}
-        return ours | self.commands.handlers() | self.time.handlers() | self.front.handlers()
+        return ours | self.commands.handlers() | self.time.handlers() | self.engine_handlers.handlers()
 
     # -- shared by handlers ---------------------------------------------------------------------------
 
@@ -74,7 +74,7 @@ class LaneHandlers:
 
     def model(self) -> LoadedModel:
         """The loaded model; NotReady while there is none.  [control]"""
-        return self.front.hot().model
+        return self.engine_handlers.hot().model
 
     def must_take(self, role: str) -> None:
         """Raise Unsupported for a reference role that the loaded model cannot follow.

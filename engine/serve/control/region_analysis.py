@@ -34,7 +34,7 @@ from engine.serve.lane_settings import CONTINUE, MELODY, ReferenceAudio
 if TYPE_CHECKING:
     from torch import Tensor
 
-KEPT = 64  # results, of the newest regions
+RESULTS_MAX = 64  # results, of the newest regions
 SLOWEST_BPM = 20.0
 UNKNOWN = RegionBeat()
 _log = logging.getLogger("segue.engine")
@@ -69,7 +69,7 @@ class RegionAnalysis:
             except (OSError, ValueError, subprocess.SubprocessError) as fault:
                 _log.warning("a region could not be analysed: %s", fault)
                 return UNKNOWN
-            while len(self._found) > KEPT:
+            while len(self._found) > RESULTS_MAX:
                 del self._found[next(iter(self._found))]
         return self._found[name]
 

@@ -62,10 +62,12 @@ class Server:
         self.events = ClientEvents(self.endpoint, self.state, self._quit)
         self.loader = Loader(self.state, options.threads, options.t5, options.memory_mb, self.events, self._clock)
         lanes, endpoint = OpenLanes(), self.endpoint
-        front = EngineHandlers(
+        engine_handlers = EngineHandlers(
             options, self.state, self.loader, lanes, self.events, lambda: endpoint.counts, self._quit.set, self._clock
         )
-        self.lane_handlers = LaneHandlers(options, self.state, front, lanes, self.events, endpoint.later, self._clock)
+        self.lane_handlers = LaneHandlers(
+            options, self.state, engine_handlers, lanes, self.events, endpoint.later, self._clock
+        )
         endpoint.handle(self.lane_handlers.handlers())
         self._generate = threading.Thread(target=self._play, name="segue-generate", daemon=True)
         self._pulse = threading.Thread(target=self._beat, name="segue-pulse", daemon=True)

@@ -24,7 +24,7 @@ from engine.serve.timeline.samples import StreamSample
 Begun = Callable[[float, int, int], object]  # start_beats, plan_revision, seed
 Failed = Callable[[Exception], object]
 LIST_MAX = 40  # commands listed by name
-TIMES_KEPT = 64  # per kind of command
+TIMES_MAX = 64  # per kind of command
 WAITING_MAX = 64  # scheduled commands per lane
 
 
@@ -290,7 +290,7 @@ class Times:
 
     def add(self, kind: str, seconds: float) -> None:
         """Add one measurement."""
-        self._seconds.setdefault(kind, deque(maxlen=TIMES_KEPT)).append(seconds)
+        self._seconds.setdefault(kind, deque(maxlen=TIMES_MAX)).append(seconds)
         self._counts[kind] = self._counts.get(kind, 0) + 1
 
     @property

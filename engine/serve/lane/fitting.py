@@ -32,7 +32,7 @@ def fitting_sample(renderer: StreamRenderer, to_samples: HostSample, curve: Temp
         off = (found.beats_at(made - back) - found.placement.grid.bar_origin_beats - float(wanted)) % bar
         off = off - bar if off > bar / 2 else off
         back += units.nearest(units.beats_to_samples(off, beat_map.tempo_at(made - back), rate))
-    kept = renderer.codec_output.rates.stream_length(renderer.codec_output.kept_samples) - rate // 10
+    kept = renderer.codec_output.rates.stream_length(renderer.codec_output.history_samples) - rate // 10
     for fits in (back, back % units.nearest(units.beats_to_samples(1, tempo, rate))):
         if 0 <= fits <= made and (fits < kept or fits == made):
             return StreamSample(made - fits)

@@ -171,8 +171,8 @@ class HostFollower:
             return False
         self._shifted_seconds = now
         renderer.output.loop_changed(loop)
-        kept_from = max(renderer.codec_output.kept_from, renderer.output.kept_from)
-        if kept_from <= ends < renderer.output.stream_made:
+        stored_from = max(renderer.codec_output.stored_from, renderer.output.stored_from)
+        if stored_from <= ends < renderer.output.stream_made:
             renderer.output.shift(position_of(transport), ends, renderer.placement, self._next_plan_revision())
         return False
 

@@ -25,7 +25,7 @@ TURNED_MARGIN_SECONDS = 0.4  # left in the ring meanwhile, at least
 MARGIN_MOST_SECONDS = 0.45  # for the ring's fall: the newest value must be heard within 0.25 s after it
 LED_SECONDS = 0.1  # of music behind the margin that is played rather than discarded
 SPREAD = 1.25  # factor over the ring's recent fall
-KEPT_SECONDS = 0.1  # left in the ring then
+RESERVE_SECONDS = 0.1  # left in the ring then
 LATELY_SECONDS = 20.0
 
 
@@ -94,7 +94,7 @@ class Renewal:
         turned = TURNED_MARGIN_SECONDS if self._turns() else 0.0
         if not in_window:  # their time is measured from end to end
             return max(least_seconds, turned)
-        fall = min(SPREAD * self.fall_seconds + KEPT_SECONDS, MARGIN_MOST_SECONDS)
+        fall = min(SPREAD * self.fall_seconds + RESERVE_SECONDS, MARGIN_MOST_SECONDS)
         return max(least_seconds, turned, fall)
 
     # -- whether it is time -----------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from engine.system.freed_memory import trim
 
 SHARE = 1.3  # of the weights: temporary copies, caches, activations
 LEAST_MB = 64.0
-KEPT_FREE_MB = 256.0  # reserve for other processes
+RESERVE_MB = 256.0  # reserve for other processes
 T5_PARAMETERS = 110e6  # t5-base's encoder, if it is not found to be measured
 EMBEDDED_PARAMETERS = 17e6
 ENCODEC_PARAMETERS = 59e6  # of every published model's codec
@@ -73,7 +73,7 @@ def free_mb(device: str, limit_mb: float = 0.0) -> float:
         import torch
 
         return float(torch.cuda.mem_get_info(device)[0]) / 1e6
-    free = min(_system_free_mb(), _container_free_mb()) - KEPT_FREE_MB
+    free = min(_system_free_mb(), _container_free_mb()) - RESERVE_MB
     return min(free, limit_mb - resident_mb()) if limit_mb else free
 
 

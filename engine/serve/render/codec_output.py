@@ -85,13 +85,13 @@ class CodecOutput:
         return StreamSample(self._resample.next_output_samples)
 
     @property
-    def kept_from(self) -> StreamSample:
+    def stored_from(self) -> StreamSample:
         """First sample of the first frame whose audio is in the history; 0 or more.  [generate]"""
-        kept_from = CodecSample(max(0, self.audio_end - self.history.shape[1]))
-        return self.rates.stream_of(self.rates.start_of(self.rates.frame_from(kept_from)))
+        stored_from = CodecSample(max(0, self.audio_end - self.history.shape[1]))
+        return self.rates.stream_of(self.rates.start_of(self.rates.frame_from(stored_from)))
 
     @property
-    def kept_samples(self) -> int:
+    def history_samples(self) -> int:
         """Length of the history at the codec's rate.  [generate]"""
         return self.history.shape[1]
 

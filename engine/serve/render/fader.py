@@ -25,7 +25,7 @@ class StreamFader:
         self._points: list[tuple[StreamSample, float, float]] = [
             (ALWAYS, gain, gain)
         ]  # stream sample, gain before, gain after
-        self._kept_samples = int(2 * RECENT_SECONDS * rate_hz)
+        self._stored_samples = int(2 * RECENT_SECONDS * rate_hz)
         self.set_to: tuple[float, list[tuple[StreamSample, float]]] = (gain, [])  # gain now, points to come
 
     def set(self, gain: float, points: list[tuple[StreamSample, float]]) -> None:
@@ -59,7 +59,7 @@ class StreamFader:
         """Glide to another gain from a stream sample on; later points are dropped."""
         before = float(self.over(stream_samples, 1)[0])
         points = [point for point in self._points if point[0] < stream_samples]
-        while len(points) > 1 and points[1][0] < stream_samples - self._kept_samples:
+        while len(points) > 1 and points[1][0] < stream_samples - self._stored_samples:
             points.pop(0)
         self._points = [*points, (stream_samples, before, gain)]
 
@@ -83,7 +83,7 @@ class RecentAudio:
     """The last seconds of a stream's audio, before its fader; all [generate]."""
 
     def __init__(self, rate_hz: int, channels: int) -> None:
-        self._kept_samples = int(RECENT_SECONDS * rate_hz)
+        self._stored_samples = int(RECENT_SECONDS * rate_hz)
         self._audio = torch.zeros(0, channels)
         self.stream_end = StreamSample(0)
 
@@ -97,7 +97,7 @@ class RecentAudio:
         known = self._audio if stream_begin == self.stream_end else self.between(self.stream_begin, stream_begin)
         if stream_begin > self.stream_end:
             known = known[:0]
-        self._audio = torch.cat([known, audio])[-self._kept_samples :]
+        self._audio = torch.cat([known, audio])[-self._stored_samples :]
         self.stream_end = StreamSample(stream_begin + len(audio))
 
     def between(self, stream_begin: StreamSample, stream_end: StreamSample) -> Tensor:

@@ -31,7 +31,7 @@ class OutputStage:
         return self._limiter.stream_fed
 
     @property
-    def kept_from(self) -> StreamSample:
+    def stored_from(self) -> StreamSample:
         """First stream sample that is stored."""
         return self._recent.stream_begin
 

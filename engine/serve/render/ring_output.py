@@ -91,9 +91,9 @@ class RingOutput:
         return self.stream_written - self.placement.stream_of(position_samples)
 
     @property
-    def kept_from(self) -> StreamSample:
+    def stored_from(self) -> StreamSample:
         """First stream sample that is stored and can be written again."""
-        return self._stage.kept_from
+        return self._stage.stored_from
 
     def wants(self, position_samples: HostSample, lead_seconds: float) -> bool:
         """Whether more music is needed for a host at `position_samples`: never more than the lead."""
@@ -166,7 +166,7 @@ class RingOutput:
         for stream_sample, gain in points:
             self.fader.fade(stream_sample, gain)
         made, fed = self.stream_made, self._stage.stream_fed
-        stream_sample = max(points[0][0], self.kept_from, self.placement.unheard_samples)
+        stream_sample = max(points[0][0], self.stored_from, self.placement.unheard_samples)
         if stream_sample < made:
             self.go_on_at(stream_sample)
             self._feed(self._stage.kept(stream_sample, fed), stream_sample)
@@ -222,7 +222,7 @@ class RingOutput:
             return
         seconds = FADE_SECONDS + units.SAMPLES_PER_FRAME / units.CODEC_RATE_HZ
         begin = HostSample(end_samples - int(seconds * self.ring.form.sample_rate_hz))
-        stream_sample = max(self.kept_from, self.placement.stream_of(begin))
+        stream_sample = max(self.stored_from, self.placement.stream_of(begin))
         begin = self.placement.host_of(stream_sample)
         self.announce(begin, plan_revision)
         audio = self._stage.once_more(stream_sample, self.stream_end)
@@ -271,7 +271,7 @@ class RingOutput:
         `placement` has another zero (the start moves), or the loop has just changed.
         """
         fed = self._stage.stream_fed
-        begin = min(max(from_sample, self.kept_from), fed)
+        begin = min(max(from_sample, self.stored_from), fed)
         self.beat_map.move(placement.zero_samples - self.placement.zero_samples)
         self.placement = placement
         self.go_on_at(begin)

@@ -19,7 +19,7 @@ from engine.serve.timeline.tempo_curve import TempoCurve, TempoSegment
 
 ALWAYS = StreamSample(-(1 << 62))  # before everything
 SAME_BEATS = 1e-4
-KEPT_SECONDS = 60.0  # of the past: more than any window reaches back
+PAST_SECONDS = 60.0  # of the past: more than any window reaches back
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class BeatMap:
             self.entries = kept
             return
         self.entries = [*kept, BeatMapEntry(from_stream_sample, placement)]
-        oldest = from_stream_sample - int(KEPT_SECONDS * placement.grid.sample_rate_hz)
+        oldest = from_stream_sample - int(PAST_SECONDS * placement.grid.sample_rate_hz)
         while len(self.entries) > 1 and self.entries[1].from_stream_sample < oldest:
             self.entries.pop(0)
 

@@ -49,7 +49,7 @@ def _stop_and_start(run: BenchRun) -> None:
 
 
 def _scrub(run: BenchRun) -> None:
-    bar = run.plot.stretch.start_bar
+    bar = run.layout.stretch.start_bar
     for place in (9, 14, 10, 6, 12, 7, 5, 8):
         run.timeline.locate(run.grid.bar_start(bar + place) + 7777)
         run.for_seconds(0.15)
@@ -58,7 +58,7 @@ def _scrub(run: BenchRun) -> None:
 def _middle_of_a_bar(run: BenchRun) -> None:
     run.timeline.stop()
     run.for_seconds(0.5)
-    run.timeline.locate(run.grid.sample_at(run.grid.bar_start_beats(run.plot.stretch.start_bar + 9) + 1.37))
+    run.timeline.locate(run.grid.sample_at(run.grid.bar_start_beats(run.layout.stretch.start_bar + 9) + 1.37))
     run.for_seconds(0.5)
     run.timeline.play()
 
@@ -85,16 +85,16 @@ CHANGES = (
 
 def measure_change(stage: Stage, change: Change) -> SceneResults:
     """Measure one scene: figures, and a trace if the tempo changes.  [main]"""
-    plot = stage.region(BPM)
-    start = plot.stretch.start_beats
-    run = BenchRun(stage, plot, change.seconds, stage.change_pace, change.tempi(start) if change.tempi else None)
+    layout = stage.region(BPM)
+    start = layout.stretch.start_beats
+    run = BenchRun(stage, layout, change.seconds, stage.change_clock, change.tempi(start) if change.tempi else None)
     with run.playing():
         run.until_beats(start + 4 * BAR_BEATS)
         change.act(run)
         run.to_the_end()
     recording = run.recording()
     events = _events(recording)
-    own_bias_ms, bias_ms = bias_of(plot)[1], bias_of(plot)[0]
+    own_bias_ms, bias_ms = bias_of(layout)[1], bias_of(layout)[0]
     rising = rises(recording.audio, RATE_HZ)
     found, name = SceneResults(), change.name
     event = (events[-1] if name != "ramp" else events[0]) / RATE_HZ if events else float("nan")
@@ -105,7 +105,7 @@ def measure_change(stage: Stage, change: Change) -> SceneResults:
     beats = detected_beats(onsets(recording.audio, RATE_HZ), recording).without(bias_ms)
     later = beats.between(event + bar_seconds, 1e9)
     found.add(f"{name}: phase error from a bar later on, 95 %", later.p95_ms, "ms", "< 15")
-    found.add(f"{name}: clicks", len(detected_clicks(recording, plot.clip)), "", "0")
+    found.add(f"{name}: clicks", len(detected_clicks(recording, layout.clip)), "", "0")
     found.add(f"{name}: silent where music was due", silent_ms(recording), "ms", "0")
     found.add(f"{name}: of the last bar held", 1000.0 * run.processor.counters.held_samples / RATE_HZ, "ms")
     if change.tempi:
@@ -149,16 +149,16 @@ def silent_ms(recording: Recording) -> float:
 
 def measure_loop(stage: Stage, passes: int = LOOPS) -> SceneResults:
     """Measure a loop of four bars, for `passes` passes, as fast as the engine delivers.  [main]"""
-    plot = stage.region(BPM)
-    grid: Grid = plot.stretch.grid
-    start = plot.stretch.start_beats
+    layout = stage.region(BPM)
+    grid: Grid = layout.stretch.grid
+    start = layout.stretch.start_beats
     length = 4 * BAR_BEATS
-    run = BenchRun(stage, plot, (passes * length + BAR_BEATS) * 60.0 / BPM, ClockKind.ACCELERATED)
+    run = BenchRun(stage, layout, (passes * length + BAR_BEATS) * 60.0 / BPM, ClockKind.ACCELERATED)
     run.timeline.set_loop((start, start + length))
     with run.playing():
         run.to_the_end()
     recording, found = run.recording(), SceneResults()
-    beats = detected_beats(onsets(recording.audio, RATE_HZ), recording).without(bias_of(plot)[0])
+    beats = detected_beats(onsets(recording.audio, RATE_HZ), recording).without(bias_of(layout)[0])
     returns = recording.changes(Noted.SEEK_ID)
     early = _near(beats.seconds, returns)
     found.add(f"loop: passes of 4 bars at {grid.tempo_bpm:g} bpm", len(returns))
@@ -167,7 +167,7 @@ def measure_loop(stage: Stage, passes: int = LOOPS) -> SceneResults:
     around = np.abs(beats.late_ms[early])
     found.add("loop: of the beats on its returns, 95 %", float(np.percentile(around, 95)) if len(around) else
               float("nan"), "ms", "< 15")  # fmt: skip
-    found.add("loop: clicks", len(detected_clicks(recording, plot.clip)), "", "0")
+    found.add("loop: clicks", len(detected_clicks(recording, layout.clip)), "", "0")
     found.add("loop: silent where music was due", silent_ms(recording), "ms", "0")
     found.add("loop: of the last bar held", 1000.0 * run.processor.counters.held_samples / RATE_HZ, "ms")
     return found

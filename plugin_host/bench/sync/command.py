@@ -78,7 +78,7 @@ def run_sync_bench(options: SyncOptions, screen: Screen) -> SceneResults:
     out, found = ready_folder(options.out), SceneResults()
     began, processors = time.monotonic(), ProcessorTime()
     with Stage(out, options.device, screen).open() as stage:
-        _choose_pace(stage, screen)
+        _choose_clock(stage, screen)
         for name, scene in _scenes(stage, options):
             screen.say(f"{name}, after {time.monotonic() - began:.0f} s:")
             new = _played(name, scene, screen)
@@ -99,21 +99,21 @@ def _played(name: str, scene: Callable[[], SceneResults], screen: Screen) -> Sce
         return failed
 
 
-def _choose_pace(stage: Stage, screen: Screen) -> None:
+def _choose_clock(stage: Stage, screen: Screen) -> None:
     """Play changes in real time if the engine keeps up; otherwise the host waits for the engine."""
     ratio = measure_speed(stage)
     stage.realtime_ratio = ratio
-    stage.change_pace = ClockKind.REAL if ratio >= SLOW_RATIO else ClockKind.PATIENT
+    stage.change_clock = ClockKind.REAL if ratio >= SLOW_RATIO else ClockKind.PATIENT
     waits = "" if ratio >= SLOW_RATIO else ": too little for changes on the wall clock, the host waits there"
     screen.say(f"the engine makes {ratio:.1f} times as much music as is played now{waits}")
 
 
 def measure_speed(stage: Stage) -> float:
     """Seconds of music per second, as fast as the engine delivers.  [main]"""
-    plot = stage.region(120.0)
-    play_steady(stage, plot, 120.0, 2.0)
+    layout = stage.region(120.0)
+    play_steady(stage, layout, 120.0, 2.0)
     began = time.monotonic()
-    play_steady(stage, plot, 120.0, 8.0)
+    play_steady(stage, layout, 120.0, 8.0)
     return 10.0 / (time.monotonic() - began)
 
 
@@ -156,7 +156,7 @@ def _write(
         "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
         "processor_time_others_had": None if taken is None else taken.by_others,
         "realtime_ratio": stage.realtime_ratio,
-        "changes_on": stage.change_pace.value,
+        "changes_on": stage.change_clock.value,
         "options": {key: str(value) for key, value in asdict(options).items()},
     }
     rows = [{**asdict(row), "value": None if math.isnan(row.value) else row.value} for row in found.rows]

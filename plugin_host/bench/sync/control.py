@@ -34,14 +34,14 @@ class HeardEvents:
 
 def measure_control(stage: Stage, turns: int = TURNS) -> SceneResults:
     """Measure stop now, play on the next bar, and parameter, prompt, seed and mute now, several times each.  [main]"""
-    plot, heard = stage.region(BPM), HeardEvents()
-    run = BenchRun(stage, plot, 30.0 + turns * 32.0)
+    layout, heard = stage.region(BPM), HeardEvents()
+    run = BenchRun(stage, layout, 30.0 + turns * 32.0)
     stopped, started = [], []
     stage.listeners.append(heard)
     client = stage.client
     try:
         with run.playing():
-            run.until_beats(plot.stretch.start_beats + 2 * BAR_BEATS)
+            run.until_beats(layout.stretch.start_beats + 2 * BAR_BEATS)
             for turn in range(turns):
                 for ask in _changes(client, run.session.lane, turn):
                     ask()

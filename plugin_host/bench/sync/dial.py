@@ -42,14 +42,14 @@ def measure_dial(stage: Stage, rates: tuple[float, ...] = RATES) -> SceneResults
 
 
 def _turned(stage: Stage, per_second: float) -> SceneResults:
-    plot = stage.region(BPM)
-    run = BenchRun(stage, plot, 8.0 + TURNED_SECONDS + AFTER_SECONDS + 4.0)
+    layout = stage.region(BPM)
+    run = BenchRun(stage, layout, 8.0 + TURNED_SECONDS + AFTER_SECONDS + 4.0)
     counters = run.processor.counters
     with run.playing():
         lane = run.session.lane
         stage.client.set(lane, "guard", 0)  # the guard would take the noise for a fault
         stage.client.set(lane, "top_k", 0)
-        run.until_beats(plot.stretch.start_beats + 3 * BAR_BEATS)
+        run.until_beats(layout.stretch.start_beats + 3 * BAR_BEATS)
         underruns, began = counters.underruns, time.monotonic()
         sent = _turn(run, stage.engine.port, lane, per_second)
         run.for_seconds(AFTER_SECONDS)

@@ -15,7 +15,7 @@ from plugin_host.bench.sync.results import SceneResults
 from plugin_host.bench.sync.stage import RATE_HZ, Stage
 from plugin_host.bench.sync.steady import measure_steady
 from plugin_host.console.output import save_wav
-from plugin_host.run.region_layout import RegionLayout, RegionRequest, plot_region
+from plugin_host.run.region_layout import RegionLayout, RegionRequest, lay_out_region
 
 FOLDER = Path("/usr/share/sonic-pi/samples")
 PACKAGE = "sonic-pi-samples"
@@ -44,7 +44,7 @@ def laid_out(loop: BeatLoop, folder: Path) -> tuple[RegionLayout, float]:
     times = max(-(-int(LEAST_SECONDS * 1000) // int(region.seconds * 1000)), 1)
     path = folder / f"{loop.path.stem}-{bars * times}-bars.wav"
     save_wav(path, np.tile(region.audio, (times, 1)), region.rate_hz)
-    return plot_region(RegionRequest(region=path, bpm=bpm, rate_hz=RATE_HZ), folder), bpm
+    return lay_out_region(RegionRequest(region=path, bpm=bpm, rate_hz=RATE_HZ), folder), bpm
 
 
 def measure_loops(stage: Stage, seconds: float) -> SceneResults:
@@ -53,6 +53,6 @@ def measure_loops(stage: Stage, seconds: float) -> SceneResults:
     if not loops:
         stage.screen.say(f"  no recorded loops on this computer: apt install {PACKAGE}")
     for loop in loops:
-        plot, bpm = laid_out(loop, stage.folder)
-        found.take(measure_steady(stage, plot, bpm, seconds, f"{loop.path.stem} at {bpm:.2f} bpm"))
+        layout, bpm = laid_out(loop, stage.folder)
+        found.take(measure_steady(stage, layout, bpm, seconds, f"{loop.path.stem} at {bpm:.2f} bpm"))
     return found

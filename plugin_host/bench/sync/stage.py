@@ -25,7 +25,7 @@ from plugin_host.host.clock import BlockClock, OfflineClock, PacedClock
 from plugin_host.host.headless import HeadlessHost
 from plugin_host.host.timeline import Timeline
 from plugin_host.playback.processor import Processor
-from plugin_host.run.region_layout import CHANNELS, RegionLayout, RegionRequest, plot_region
+from plugin_host.run.region_layout import CHANNELS, RegionLayout, RegionRequest, lay_out_region
 
 RATE_HZ = 48_000
 LOOK_SECONDS = 0.02
@@ -50,7 +50,7 @@ class Stage:
         self.client: EngineClient
         self.listeners: list[OnEvent] = []  # receive the engine's events
         self.realtime_ratio = 0.0
-        self.change_pace = ClockKind.REAL  # PATIENT if the engine cannot keep up
+        self.change_clock = ClockKind.REAL  # PATIENT if the engine cannot keep up
 
     @contextmanager
     def open(self) -> Iterator[Stage]:
@@ -72,7 +72,7 @@ class Stage:
 
     def region(self, bpm: float) -> RegionLayout:
         """The included region nearest to a tempo, laid out at it.  [main]"""
-        return plot_region(RegionRequest(bpm=bpm, rate_hz=RATE_HZ), self.folder)
+        return lay_out_region(RegionRequest(bpm=bpm, rate_hz=RATE_HZ), self.folder)
 
     def signal(self, number: int) -> float:
         """Send a signal to the engine's process; returns the time on the monotonic clock.  [main]"""
@@ -90,33 +90,33 @@ class BenchRun:
     def __init__(
         self,
         stage: Stage,
-        plot: RegionLayout,
+        layout: RegionLayout,
         seconds: float,
-        pace: ClockKind = ClockKind.REAL,
+        clock_kind: ClockKind = ClockKind.REAL,
         tempi: TempoMap | None = None,
     ) -> None:
         """The host stands one bar before the music begins, or with `tempi` follows that map.  [main]"""
-        self.stage, self.plot = stage, plot
+        self.stage, self.layout = stage, layout
         self.lines: list[str] = []
         self.processor = Processor(RATE_HZ, CHANNELS)
-        grid = plot.stretch.grid
+        grid = layout.stretch.grid
         course = None if tempi is None else Course(tempi, RATE_HZ)
-        begin = grid.bar_start(plot.stretch.start_bar - 1)
+        begin = grid.bar_start(layout.stretch.start_bar - 1)
         self.timeline = Timeline(grid, begin, course=course)
         self.host = Recorder(self.processor, self.timeline, seconds)
-        self.runner = HeadlessHost(self.host, self._clock(pace))
-        regions = (plot.region,) if plot.region else ()
+        self.runner = HeadlessHost(self.host, self._clock(clock_kind))
+        regions = (layout.region,) if layout.region else ()
         self.session = LaneSession(stage.client, self.processor, Setup(seed=1, regions=regions), self.lines.append)
 
-    def _clock(self, pace: ClockKind) -> BlockClock:
-        if pace == ClockKind.ACCELERATED:
+    def _clock(self, clock_kind: ClockKind) -> BlockClock:
+        if clock_kind == ClockKind.ACCELERATED:
             return OfflineClock(self.processor.ready)
-        return PatientClock(RATE_HZ, self.processor.ready) if pace == ClockKind.PATIENT else PacedClock(RATE_HZ)
+        return PatientClock(RATE_HZ, self.processor.ready) if clock_kind == ClockKind.PATIENT else PacedClock(RATE_HZ)
 
     @property
     def grid(self) -> Grid:
         """The grid at the start of the run.  [any]"""
-        return self.plot.stretch.grid
+        return self.layout.stretch.grid
 
     @contextmanager
     def playing(self, bars: int = 0) -> Iterator[BenchRun]:
@@ -125,7 +125,7 @@ class BenchRun:
             self.session.open()
             self.runner.start()
             self._await(lambda: self.processor.counters.blocks > 0)
-            stretch = self.plot.stretch
+            stretch = self.layout.stretch
             self.session.play(stretch.start_beats, bars, float(stretch.grid.signature.beats_per_bar))
             self.timeline.play()
             yield self

@@ -33,31 +33,31 @@ def measure_stalls(stage: Stage, seconds: tuple[float, ...]) -> SceneResults:
 
 def measure_stall(stage: Stage, stall_seconds: float) -> SceneResults:
     """Measure a stop of the engine's process in the middle of a bar.  [main]"""
-    plot = stage.region(BPM)
-    run = BenchRun(stage, plot, stall_seconds + BACK_SECONDS)
+    layout = stage.region(BPM)
+    run = BenchRun(stage, layout, stall_seconds + BACK_SECONDS)
     with run.playing():
-        run.until_beats(plot.stretch.start_beats + 4 * BAR_BEATS + 1.3)
+        run.until_beats(layout.stretch.start_beats + 4 * BAR_BEATS + 1.3)
         stage.signal(signal.SIGSTOP)
         try:
             run.for_seconds(stall_seconds)
         finally:
             back = stage.resume()
         _until_back(run)
-    return _figures(f"stall of {stall_seconds:g} s", run, back, bias_of(plot)[0])
+    return _figures(f"stall of {stall_seconds:g} s", run, back, bias_of(layout)[0])
 
 
 def measure_kill(stage: Stage) -> SceneResults:
     """Measure a killed engine: it is restarted, and the session restores its lane.  [main]"""
-    plot = stage.region(BPM)
-    run = BenchRun(stage, plot, 2 * BACK_SECONDS)
+    layout = stage.region(BPM)
+    run = BenchRun(stage, layout, 2 * BACK_SECONDS)
     with run.playing():
-        run.until_beats(plot.stretch.start_beats + 4 * BAR_BEATS + 1.3)
+        run.until_beats(layout.stretch.start_beats + 4 * BAR_BEATS + 1.3)
         killed = stage.signal(signal.SIGKILL)
         run.until(lambda: run.session.lost, BACK_SECONDS)
         run.until(lambda: not run.session.lost, BACK_SECONDS)
         back = time.monotonic()
         _until_back(run)
-    found = _figures("kill -9", run, back, bias_of(plot)[0])
+    found = _figures("kill -9", run, back, bias_of(layout)[0])
     found.add("kill -9: engine back, model hot and lane open after", back - killed, "s")
     return found
 
@@ -77,7 +77,7 @@ def _until_back(run: BenchRun) -> None:
 
 
 def _figures(name: str, run: BenchRun, back: float, bias_ms: float) -> SceneResults:
-    recording, counters, found, plot = run.recording(), run.processor.counters, SceneResults(), run.plot
+    recording, counters, found, layout = run.recording(), run.processor.counters, SceneResults(), run.layout
     log = recording.log
     holding = log[log[:, Noted.STATE] == BlockState.HOLDING]
     rejoin = _rejoin(recording, back)
@@ -94,7 +94,7 @@ def _figures(name: str, run: BenchRun, back: float, bias_ms: float) -> SceneResu
     found.add(f"{name}: held", float(counters.held_samples) / RATE_HZ, "s")
     found.add(f"{name}: silent samples", counters.muted_samples, "smp", "0")
     found.add(f"{name}: silence heard", silent_ms(recording), "ms", "0")
-    found.add(f"{name}: clicks", len(detected_clicks(recording, plot.clip)), "", "0")
+    found.add(f"{name}: clicks", len(detected_clicks(recording, layout.clip)), "", "0")
     beats = detected_beats(onsets(recording.audio, RATE_HZ), recording).without(bias_ms)
     if len(holding):
         first, last = (float(holding[i, Noted.RECORDED]) / RATE_HZ for i in (0, -1))
@@ -120,8 +120,8 @@ def _fill_ms(recording: Recording, rejoined: float) -> float:
 def measure_holes(stage: Stage, minutes: float) -> SceneResults:
     """Measure minutes of music in real time with every processor kept busy.  [main]"""
     cores = os.cpu_count() or 2
-    plot = stage.region(BPM)
-    run, processors = BenchRun(stage, plot, 60.0 * minutes), ProcessorTime()
+    layout = stage.region(BPM)
+    run, processors = BenchRun(stage, layout, 60.0 * minutes), ProcessorTime()
     with busy(cores), run.playing():
         run.to_the_end()
     recording, counters, found = run.recording(), run.processor.counters, SceneResults()
@@ -130,7 +130,7 @@ def measure_holes(stage: Stage, minutes: float) -> SceneResults:
     found.add(f"{name}: silence heard", silent_ms(recording), "ms", "0")
     found.add(f"{name}: underruns, covered by the last bar", counters.underruns)
     found.add(f"{name}: of the last bar held", counters.held_samples / RATE_HZ, "s")
-    found.add(f"{name}: clicks", len(detected_clicks(recording, plot.clip)), "", "0")
+    found.add(f"{name}: clicks", len(detected_clicks(recording, layout.clip)), "", "0")
     found.add(f"{name}: the host's own late blocks", run.runner.clock.late)
     taken = processors.taken()
     if taken is not None:

@@ -20,31 +20,31 @@ WRONG_TEMPO = 1.07
 CLEAR = 0.3  # of a bar's phase; against a wrong grid bars have about 0.1
 
 
-def of_region(plot: RegionLayout, passes: int = 4) -> Recording:
+def of_region(layout: RegionLayout, passes: int = 4) -> Recording:
     """A region repeated on its own grid, as if recorded: its beats are known to the sample.  [main]"""
-    assert plot.clip is not None
-    audio: Audio = np.tile(plot.clip.audio, (passes, 1))
-    grid, log = plot.stretch.grid, np.zeros((passes, len(Noted)))
+    assert layout.clip is not None
+    audio: Audio = np.tile(layout.clip.audio, (passes, 1))
+    grid, log = layout.stretch.grid, np.zeros((passes, len(Noted)))
     for number in range(passes):
-        begin = number * len(plot.clip.audio)
-        beats = float(grid.beats_at(plot.clip.start_samples))
+        begin = number * len(layout.clip.audio)
+        beats = float(grid.beats_at(layout.clip.start_samples))
         log[number, : Noted.PLAYING + 1] = (
-            begin, len(plot.clip.audio), plot.clip.start_samples, beats, grid.tempo_bpm, 1.0,
+            begin, len(layout.clip.audio), layout.clip.start_samples, beats, grid.tempo_bpm, 1.0,
         )  # fmt: skip
     return Recording(audio, log, RATE_HZ)
 
 
-def bias_of(plot: RegionLayout) -> tuple[float, float, Beats]:
+def bias_of(layout: RegionLayout) -> tuple[float, float, Beats]:
     """How late both detectors are on a region whose beats are known, in ms; and librosa's beats of it.  [main]"""
-    known = of_region(plot)
+    known = of_region(layout)
     beats = detected_beats(onsets(known.audio, RATE_HZ), known)
     bars = bar_phases(rises(known.audio, RATE_HZ), known)
     return float(np.median(beats.late_ms)), float(np.median(bars.late_ms)), beats
 
 
-def play_steady(stage: Stage, plot: RegionLayout, bpm: float, seconds: float) -> tuple[Recording, BenchRun]:
+def play_steady(stage: Stage, layout: RegionLayout, bpm: float, seconds: float) -> tuple[Recording, BenchRun]:
     """Play a region, then `seconds` of Segue, as fast as the engine delivers.  [main]"""
-    run = BenchRun(stage, plot, seconds + 240.0 / bpm, ClockKind.ACCELERATED)
+    run = BenchRun(stage, layout, seconds + 240.0 / bpm, ClockKind.ACCELERATED)
     with run.playing():
         run.to_the_end()
     return run.recording(), run
@@ -64,12 +64,12 @@ def measure_tempo(stage: Stage, bpm: float, seconds: float) -> SceneResults:
     return measure_steady(stage, stage.region(bpm), bpm, seconds, f"{bpm:g} bpm")
 
 
-def measure_steady(stage: Stage, plot: RegionLayout, bpm: float, seconds: float, name: str) -> SceneResults:
+def measure_steady(stage: Stage, layout: RegionLayout, bpm: float, seconds: float, name: str) -> SceneResults:
     """Measure one region at one tempo: figures and trace.  [main]"""
     found = SceneResults()
-    recording, run = play_steady(stage, plot, bpm, seconds)
-    material = Path(plot.words.split(",")[0]).stem
-    bias_ms, own_bias_ms, _ = bias_of(plot)
+    recording, run = play_steady(stage, layout, bpm, seconds)
+    material = Path(layout.words.split(",")[0]).stem
+    bias_ms, own_bias_ms, _ = bias_of(layout)
     found_onsets = onsets(recording.audio, RATE_HZ)
     beats = detected_beats(found_onsets, recording).without(bias_ms)
     bars = bar_phases(rises(recording.audio, RATE_HZ), recording)
@@ -87,9 +87,9 @@ def measure_steady(stage: Stage, plot: RegionLayout, bpm: float, seconds: float,
     found.add(f"{name}: second detector, bars clear enough", 100 * float(clear.mean()) if len(clear) else 0.0, "%")
     found.add(f"{name}: the detector's own lateness, taken off", bias_ms, "ms")
     found.add(f"{name}: control, a grid 7 % off, 95 %", wrong.p95_ms, "ms")
-    found.add(f"{name}: first sample from its bar line", first_sample(recording, plot.stretch.start_samples),
+    found.add(f"{name}: first sample from its bar line", first_sample(recording, layout.stretch.start_samples),
               "smp", "0")  # fmt: skip
-    steps = detected_clicks(recording, plot.clip)
+    steps = detected_clicks(recording, layout.clip)
     found.add(f"{name}: clicks", len(steps), "", "0")
     if len(steps):
         found.add(f"{name}: the first of them at", float(steps[0]), "s")

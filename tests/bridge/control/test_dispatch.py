@@ -19,7 +19,7 @@ from bridge.errors import BY_CODE, Busy, OutOfRange, SegueError, from_wire
 HERE = ("127.0.0.1", 5000)
 
 
-class Desk:
+class StubHandlers:
     """A dispatcher whose answers are kept, on a hand-moved clock."""
 
     def __init__(self, secret: str = "") -> None:
@@ -54,7 +54,7 @@ class Desk:
 
 
 def test_ping_tells_the_uptime() -> None:
-    assert Desk().say(messages.PING, 1).values == (1, messages.PING.address, 10.0)
+    assert StubHandlers().say(messages.PING, 1).values == (1, messages.PING.address, 10.0)
 
 
 def test_a_client_is_forgotten_when_it_falls_silent_and_kept_by_any_message() -> None:
@@ -70,36 +70,36 @@ def test_a_client_is_forgotten_when_it_falls_silent_and_kept_by_any_message() ->
 
 
 def test_a_client_that_falls_silent_is_told_before_and_after_and_answered_where_it_listens() -> None:
-    desk = Desk()
-    desk.say(messages.HELLO, 1, 9601, "max")
+    handlers = StubHandlers()
+    handlers.say(messages.HELLO, 1, 9601, "max")
     listens = (HERE[0], 9601)
 
     def notices(seconds: float) -> list[tuple[object, ...]]:
-        desk.sent.clear()
-        desk.now_seconds = 100.0 + seconds
-        desk.dispatcher.tidy(desk.now_seconds)
-        assert all(where == listens for _, where in desk.sent)
-        return [packet.values[:2] for packet, _ in desk.sent if packet.address == messages.EVENT_CLIENT.address]
+        handlers.sent.clear()
+        handlers.now_seconds = 100.0 + seconds
+        handlers.dispatcher.tidy(handlers.now_seconds)
+        assert all(where == listens for _, where in handlers.sent)
+        return [packet.values[:2] for packet, _ in handlers.sent if packet.address == messages.EVENT_CLIENT.address]
 
     assert notices(WARNED_SECONDS) == []
     assert notices(WARNED_SECONDS + 1) == [("quiet", 10.0)]
     assert notices(WARNED_SECONDS + 2) == []  # once
-    desk.now_seconds = 100.0 + WARNED_SECONDS + 3
-    desk.say(messages.PING, 2)
+    handlers.now_seconds = 100.0 + WARNED_SECONDS + 3
+    handlers.say(messages.PING, 2)
     assert notices(WARNED_SECONDS + 4) == []
     assert notices(2 * WARNED_SECONDS + 4) == [("quiet", 10.0)]
     assert notices(WARNED_SECONDS + 4 + TIMEOUT_SECONDS) == [("forgotten", 0.0)]
-    desk.sent.clear()
-    desk.say(messages.PING, 3)
-    desk.say(messages.PING, 4)
-    assert [where for _, where in desk.sent] == [listens] * 3  # two answers, and once more that it is forgotten
-    assert [packet.address for packet, _ in desk.sent].count(messages.EVENT_CLIENT.address) == 1
+    handlers.sent.clear()
+    handlers.say(messages.PING, 3)
+    handlers.say(messages.PING, 4)
+    assert [where for _, where in handlers.sent] == [listens] * 3  # two answers, and once more that it is forgotten
+    assert [packet.address for packet, _ in handlers.sent].count(messages.EVENT_CLIENT.address) == 1
     from_elsewhere = ("127.0.0.1", 5999)  # as oscsend does
-    assert desk.say(messages.PING, 5, source=from_elsewhere).address == messages.OK.address
-    assert desk.sent[-1][1] == listens
-    assert not desk.dispatcher.clients.all()
-    desk.say(messages.HELLO, 6, 9601, "max")
-    assert len(desk.dispatcher.clients.all()) == 1
+    assert handlers.say(messages.PING, 5, source=from_elsewhere).address == messages.OK.address
+    assert handlers.sent[-1][1] == listens
+    assert not handlers.dispatcher.clients.all()
+    handlers.say(messages.HELLO, 6, 9601, "max")
+    assert len(handlers.dispatcher.clients.all()) == 1
 
 
 def test_a_source_that_changes_its_reply_port_is_a_new_client() -> None:
@@ -148,23 +148,23 @@ def test_there_is_room_for_so_many_clients() -> None:
 
 
 def test_repeats_are_known_for_a_while() -> None:
-    desk = Desk()
-    desk.say(messages.LANE_SET, 7, 0, "cfg", 1)
-    desk.now_seconds += REMEMBERED_SECONDS
-    desk.say(messages.LANE_SET, 7, 0, "cfg", 1)
-    assert len(desk.done) == 1
-    assert desk.dispatcher.counts.repeated == 1
-    desk.now_seconds += REMEMBERED_SECONDS + 0.1
-    desk.say(messages.LANE_SET, 7, 0, "cfg", 1)
-    assert len(desk.done) == 2
+    handlers = StubHandlers()
+    handlers.say(messages.LANE_SET, 7, 0, "cfg", 1)
+    handlers.now_seconds += REMEMBERED_SECONDS
+    handlers.say(messages.LANE_SET, 7, 0, "cfg", 1)
+    assert len(handlers.done) == 1
+    assert handlers.dispatcher.counts.repeated == 1
+    handlers.now_seconds += REMEMBERED_SECONDS + 0.1
+    handlers.say(messages.LANE_SET, 7, 0, "cfg", 1)
+    assert len(handlers.done) == 2
 
 
 def test_a_message_box_pressed_again_after_another_is_meant_again() -> None:
     """Three boxes of a Max patch with fixed ids: -20 dB, 0 dB, -20 dB leaves -20 dB."""
-    desk = Desk()
+    handlers = StubHandlers()
     for id, level in ((30, -20.0), (31, 0.0), (30, -20.0)):
-        assert desk.say(messages.LANE_SET, id, 0, "level_db", level).values[:1] == (id,)
-    assert [request.number("value") for request in desk.done] == [-20.0, 0.0, -20.0]
+        assert handlers.say(messages.LANE_SET, id, 0, "level_db", level).values[:1] == (id,)
+    assert [request.number("value") for request in handlers.done] == [-20.0, 0.0, -20.0]
 
 
 @pytest.mark.parametrize(
@@ -180,50 +180,50 @@ def test_a_message_box_pressed_again_after_another_is_meant_again() -> None:
     ],
 )
 def test_only_what_changed_the_same_thing_makes_a_repeat_new(between: tuple, again: bool) -> None:
-    desk = Desk()
-    desk.say(messages.LANE_SET, 30, 0, "level_db", -20.0)
-    desk.say(*between)
-    before = len(desk.done)
-    desk.say(messages.LANE_SET, 30, 0, "level_db", -20.0)
-    assert len(desk.done) - before == again
-    desk.say(messages.LANE_SET, 30, 0, "level_db", -20.0)
-    assert len(desk.done) - before == again
+    handlers = StubHandlers()
+    handlers.say(messages.LANE_SET, 30, 0, "level_db", -20.0)
+    handlers.say(*between)
+    before = len(handlers.done)
+    handlers.say(messages.LANE_SET, 30, 0, "level_db", -20.0)
+    assert len(handlers.done) - before == again
+    handlers.say(messages.LANE_SET, 30, 0, "level_db", -20.0)
+    assert len(handlers.done) - before == again
 
 
 def test_an_id_that_is_used_once_is_a_repeat_whatever_came_between() -> None:
     """A datagram that was late on the way does not undo what came after it."""
-    desk = Desk()
+    handlers = StubHandlers()
     for id, level in ((COUNTED_FROM, -20.0), (COUNTED_FROM + 1, 0.0), (COUNTED_FROM, -20.0)):
-        desk.say(messages.LANE_SET, id, 0, "level_db", level)
-    assert [request.number("value") for request in desk.done] == [-20.0, 0.0]
+        handlers.say(messages.LANE_SET, id, 0, "level_db", level)
+    assert [request.number("value") for request in handlers.done] == [-20.0, 0.0]
 
 
 def test_what_another_client_changes_makes_no_repeat_new() -> None:
-    desk = Desk()
-    desk.say(messages.LANE_SET, 30, 0, "level_db", -20.0)
-    desk.say(messages.LANE_SET, 31, 0, "level_db", 0.0, source=("127.0.0.1", 5001))
-    desk.say(messages.LANE_SET, 30, 0, "level_db", -20.0)
-    assert len(desk.done) == 2
+    handlers = StubHandlers()
+    handlers.say(messages.LANE_SET, 30, 0, "level_db", -20.0)
+    handlers.say(messages.LANE_SET, 31, 0, "level_db", 0.0, source=("127.0.0.1", 5001))
+    handlers.say(messages.LANE_SET, 30, 0, "level_db", -20.0)
+    assert len(handlers.done) == 2
 
 
 def test_the_short_form_needs_no_id_and_answers_only_when_asked_or_wrong() -> None:
-    desk = Desk()
+    handlers = StubHandlers()
 
     def say(row: messages.Message, *values: object) -> list[Packet]:
-        desk.sent.clear()
-        desk.dispatcher.dispatch(Packet(messages.short(row), values), HERE, desk.now_seconds)
-        return [packet for packet, _ in desk.sent]
+        handlers.sent.clear()
+        handlers.dispatcher.dispatch(Packet(messages.short(row), values), HERE, handlers.now_seconds)
+        return [packet for packet, _ in handlers.sent]
 
     for _ in range(3):  # done every time
         assert say(messages.LANE_SET, 0, "level_db", -20.0) == []
-    assert len(desk.done) == 3
+    assert len(handlers.done) == 3
     (answer,) = say(messages.LANE_GET, 0, "level_db")
     assert answer.values == (0, messages.LANE_GET.address, "level_db", 1.0)
     (hello,) = say(messages.HELLO, 0, "max")
     assert hello.address == messages.OK.address
     (wrong,) = say(messages.LANE_SET, 0, "level_db", "loud")
     assert wrong.values[:3] == (0, messages.LANE_SET.address, "wrong_type")
-    (unknown,) = (packet for packet in [desk.say_raw("/segue/do/lane/sett", 0)])
+    (unknown,) = (packet for packet in [handlers.say_raw("/segue/do/lane/sett", 0)])
     assert messages.short(messages.LANE_SET) in str(unknown.values[3])
 
 
@@ -237,10 +237,10 @@ def test_everything_that_changes_something_says_what() -> None:
 
 
 def test_ids_of_different_clients_do_not_meet() -> None:
-    desk = Desk()
-    desk.say(messages.LANE_SET, 7, 0, "cfg", 1)
-    desk.say(messages.LANE_SET, 7, 0, "cfg", 1, source=("127.0.0.1", 5001))
-    assert len(desk.done) == 2
+    handlers = StubHandlers()
+    handlers.say(messages.LANE_SET, 7, 0, "cfg", 1)
+    handlers.say(messages.LANE_SET, 7, 0, "cfg", 1, source=("127.0.0.1", 5001))
+    assert len(handlers.done) == 2
 
 
 def test_what_is_not_answered_yet_is_known_for_ever() -> None:
@@ -276,13 +276,13 @@ def test_the_memory_is_bounded_and_forgets() -> None:
 
 
 def test_only_this_machine_may_end_the_engine_or_name_files() -> None:
-    desk = Desk()
+    handlers = StubHandlers()
     abroad = ("192.168.1.7", 5000)
-    assert desk.say(messages.QUIT, 1).address == messages.OK.address
-    assert desk.say(messages.QUIT, 2, source=abroad).values[2] == "not_allowed"
-    refused = desk.say(messages.REGION_FILE, 3, 0, "style", "/etc/passwd", 120, 0, source=abroad)
+    assert handlers.say(messages.QUIT, 1).address == messages.OK.address
+    assert handlers.say(messages.QUIT, 2, source=abroad).values[2] == "not_allowed"
+    refused = handlers.say(messages.REGION_FILE, 3, 0, "style", "/etc/passwd", 120, 0, source=abroad)
     assert refused.values[2] == "not_allowed"
-    assert desk.sent[-1][1] == abroad
+    assert handlers.sent[-1][1] == abroad
 
 
 def test_a_limiter_lets_through_its_rate_and_forgets_old_senders() -> None:
@@ -359,37 +359,41 @@ def test_every_code_word_means_one_error_and_comes_back_from_the_wire() -> None:
 
 def test_who_has_many_addresses_does_not_keep_the_owner_out() -> None:
     """Proofs of nothing that was asked for, and secrets in plain, from everywhere, use up nothing of the owner's."""
-    desk = Desk(secret="open sesame")
+    handlers = StubHandlers(secret="open sesame")
     wrong = PROOF + "0" * 64
     for number in range(1000):
         guesser = (f"127.9.{number // 250}.{number % 250 + 1}", 5000)
-        desk.say(messages.HELLO, 1, 0, "", wrong, source=guesser)
-        desk.say(messages.HELLO, 1, 0, "", "a guess", source=guesser)
-    challenge = str(desk.say(messages.CHALLENGE, 2, "." * 48).values[2])
-    said = desk.say(messages.HELLO, 3, 0, "", proof("open sesame", challenge, 0))
+        handlers.say(messages.HELLO, 1, 0, "", wrong, source=guesser)
+        handlers.say(messages.HELLO, 1, 0, "", "a guess", source=guesser)
+    challenge = str(handlers.say(messages.CHALLENGE, 2, "." * 48).values[2])
+    said = handlers.say(messages.HELLO, 3, 0, "", proof("open sesame", challenge, 0))
     assert said.address == messages.OK.address
 
 
 def test_a_machine_that_proved_the_secret_is_let_in_while_others_guess_by_the_rules() -> None:
-    desk = Desk(secret="open sesame")
+    handlers = StubHandlers(secret="open sesame")
 
     def come_in(id: int) -> Packet:
-        challenge = str(desk.say(messages.CHALLENGE, id, "." * 48).values[2])
-        return desk.say(messages.HELLO, id + 1, 0, "", proof("open sesame", challenge, 0))
+        challenge = str(handlers.say(messages.CHALLENGE, id, "." * 48).values[2])
+        return handlers.say(messages.HELLO, id + 1, 0, "", proof("open sesame", challenge, 0))
 
     come_in(1)
-    desk.say(messages.BYE, 3)
+    handlers.say(messages.BYE, 3)
     for number in range(1000):
         guesser = (f"127.9.{number // 250}.{number % 250 + 1}", 5000)
-        desk.dispatcher.dispatch(parse(messages.CHALLENGE.pack(1, "." * 48))[0], guesser, desk.now_seconds, 100)
-        desk.say(messages.HELLO, 2, 0, "", PROOF + "0" * 64, source=guesser)
+        handlers.dispatcher.dispatch(parse(messages.CHALLENGE.pack(1, "." * 48))[0], guesser, handlers.now_seconds, 100)
+        handlers.say(messages.HELLO, 2, 0, "", PROOF + "0" * 64, source=guesser)
     assert come_in(4).address == messages.OK.address
 
 
 def test_a_hello_is_good_no_more_once_its_client_said_bye() -> None:
-    desk = Desk(secret="open sesame")
-    challenge = str(desk.say(messages.CHALLENGE, 1, "." * 48).values[2])
+    handlers = StubHandlers(secret="open sesame")
+    challenge = str(handlers.say(messages.CHALLENGE, 1, "." * 48).values[2])
     hello = 2, 0, "", proof("open sesame", challenge, 0)
-    assert desk.say(messages.HELLO, *hello).address == desk.say(messages.HELLO, *hello).address == messages.OK.address
-    desk.say(messages.BYE, 3)
-    assert "not_allowed" in desk.say(messages.HELLO, *hello).values
+    assert (
+        handlers.say(messages.HELLO, *hello).address
+        == handlers.say(messages.HELLO, *hello).address
+        == messages.OK.address
+    )
+    handlers.say(messages.BYE, 3)
+    assert "not_allowed" in handlers.say(messages.HELLO, *hello).values

@@ -404,4 +404,4 @@ def test_the_command_from_end_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_an_unknown_device_is_an_error_of_ours() -> None:
     with pytest.raises(EngineError):
-        command.wish_of(command._parser().parse_args(["--models", "small", "--device", "cuda:99"]))
+        command.request_of(command._parser().parse_args(["--models", "small", "--device", "cuda:99"]))

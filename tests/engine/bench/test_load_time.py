@@ -21,7 +21,7 @@ def test_a_model_is_measured_in_a_process_of_its_own(tmp_path: Path, capsys: pyt
     assert figures["loaded_peak_bytes"] > figures["before_bytes"] > 50e6
     assert figures["audio_seconds"] == 0.1
     assert figures["finite"]
-    measure._tell(figures)
+    measure._print_figures(figures)
     assert "bound 1.3" in capsys.readouterr().out
 
 

@@ -116,7 +116,7 @@ def test_a_melody_through_the_real_network(golden_models: dict[str, LoadedModel]
     prepared.start()
     prepared.join()
     melody.separator = None  # nothing is left to be separated
-    separated = [melody._kept(region.audio), melody._kept(region.audio.clone())]
+    separated = [melody._cache(region.audio), melody._cache(region.audio.clone())]
     assert separated[0] is separated[1]
     assert separated[0].shape == (1, 24000)
     melody.separator = separator

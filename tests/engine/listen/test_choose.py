@@ -83,10 +83,10 @@ def test_a_heat_is_done_when_all_are_and_the_first_is_the_stream_itself():
     settings = StreamSettings(Sampling(top_k=0))
     stream = TokenStream.begin(executor, lambda offset, count: (Conditions(),), None, settings, seed=3)
     stream.advance(10)
-    heat = CandidateSet.begin(stream, 15, [4, 5])
-    assert heat.streams[0] is stream
-    for each in heat.streams:
-        assert not heat.done
+    candidate_set = CandidateSet.begin(stream, 15, [4, 5])
+    assert candidate_set.streams[0] is stream
+    for each in candidate_set.streams:
+        assert not candidate_set.done
         each.advance(5)
-    assert heat.done
-    assert [heat.codes(index).shape[1] for index in range(3)] == [5, 5, 5]
+    assert candidate_set.done
+    assert [candidate_set.codes(index).shape[1] for index in range(3)] == [5, 5, 5]

@@ -12,7 +12,7 @@ from engine.errors import UnsupportedError
 from engine.lm import Conditions, LanguageModel
 from engine.lm.executors.fused import FusedBound, fuse
 from engine.lm.executors.native import library
-from engine.lm.executors.packed import KeptPacked, can_pack
+from engine.lm.executors.packed import PackedWeights, can_pack
 from engine.lm.executors.select import choose
 from engine.lm.executors.torch_executor import TorchExecutor
 from engine.lm.precision import chosen_dtype, place_dtype
@@ -93,7 +93,7 @@ def test_which_precision() -> None:
 @pytest.mark.parametrize("cross", [True, False])
 def test_packed_matrices_compute_what_plain_ones_do(dtype: torch.dtype, cross: bool) -> None:
     half, conditions = halved(whole_precision(cross), dtype), given(cross)
-    executor, kept = TorchExecutor(half, dtype), KeptPacked(half)
+    executor, kept = TorchExecutor(half, dtype), PackedWeights(half)
     laid_out = kept.own()
     assert (laid_out is None) != can_pack(dtype)
     if laid_out is None:

@@ -16,8 +16,8 @@ from engine.lm.executors.base import Executor
 from engine.lm.executors.onnx_executor import OnnxExecutor
 from engine.lm.executors.select import choose
 from engine.stream import StreamSettings, TokenStream, WindowSize
-from engine.stream.coming import ComingWindow
 from engine.stream.fork import fork
+from engine.stream.next_window import NextWindow
 
 FEATURES = 3
 SIZE = WindowSize(window_frames=160, stride_frames=70)
@@ -141,8 +141,8 @@ def test_a_window_that_gets_ready_follows_what_is_gone_back_on_and_told_anew(exe
     conditions = Frames(1)
     stream = TokenStream.begin(executor, conditions, None, greedy(True))
     stream.advance(150)
-    assert stream.coming is not None
-    assert stream.coming.read_frames > 0
+    assert stream.next_window is not None
+    assert stream.next_window.read_frames > 0
     assert stream.again_from(140)
     free = stream.free_frame
     conditions.frames[:, free:] = Frames(7).frames[:, free:]
@@ -157,18 +157,18 @@ def test_a_window_that_gets_ready_keeps_what_it_has_read_of_the_frames_that_stay
     executor = request.getfixturevalue(which)
     stream = TokenStream.begin(executor, Frames(1), None, greedy(True))
     stream.advance(150)
-    coming, read = stream.coming, []
-    assert coming is not None
-    assert coming.read_frames == 50
-    reads = ComingWindow._read
-    monkeypatch.setattr(ComingWindow, "_read", lambda self, codes: (read.append(1), reads(self, codes)))
+    next_window, read = stream.next_window, []
+    assert next_window is not None
+    assert next_window.read_frames == 50
+    reads = NextWindow._read
+    monkeypatch.setattr(NextWindow, "_read", lambda self, codes: (read.append(1), reads(self, codes)))
     for frames in (140, 135, 130, 125):
         assert stream.again_from(frames)
         stream.advance(2)
-        assert stream.coming is coming
+        assert stream.next_window is next_window
     assert read == []
     assert stream.again_from(115)  # the piece from 70 to 120 is not all of it any more
-    assert coming.read_frames == 0
+    assert next_window.read_frames == 0
     want = TokenStream.begin(executor, Frames(1), None, greedy()).advance(400)
     assert torch.equal(torch.cat([stream.codes(), stream.advance(285)], dim=1), want)
 

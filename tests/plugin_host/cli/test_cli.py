@@ -27,7 +27,7 @@ from plugin_host.demo import demo
 from plugin_host.demo.picture import save_picture
 from plugin_host.doctor import doctor, libraries
 from plugin_host.host.headless import Column, HostRecording
-from plugin_host.run.region_layout import RegionRequest, plot_region
+from plugin_host.run.region_layout import RegionRequest, lay_out_region
 from plugin_host.run.report import MusicStretch
 
 ROOT = Path(__file__).parents[3]
@@ -64,10 +64,10 @@ def test_region_whose_path_cannot_be_sent_is_handed_over_as_a_copy(tmp_path: Pat
     tone = 0.3 * np.sin(2 * np.pi * 220 * np.arange(96_000) / 48_000)
     soundfile.write(tmp_path / "a.wav", tone, 48_000)
     odd = (tmp_path / "a.wav").rename(tmp_path / ODD)
-    plot = plot_region(RegionRequest(region=odd, bpm=120.0), tmp_path)
-    assert plot.region is not None
-    assert plot.region.path == tmp_path / "region.wav"
-    assert np.abs(soundfile.read(plot.region.path)[0][:, 0] - tone).max() < 1e-4
+    layout = lay_out_region(RegionRequest(region=odd, bpm=120.0), tmp_path)
+    assert layout.region is not None
+    assert layout.region.path == tmp_path / "region.wav"
+    assert np.abs(soundfile.read(layout.region.path)[0][:, 0] - tone).max() < 1e-4
 
 
 def test_picture_takes_any_name(tmp_path: Path) -> None:

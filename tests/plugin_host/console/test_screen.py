@@ -14,7 +14,7 @@ from bridge.region.region_file import read_region
 from bridge.system.plain_text import is_plain
 from plugin_host.console.screen import Screen
 from plugin_host.host.full_scale import FULL_SCALE, within_full_scale
-from plugin_host.run.region_layout import RegionRequest, plot_region, save_wav
+from plugin_host.run.region_layout import RegionRequest, lay_out_region, save_wav
 
 EVIL = "riff\x1b]0;owned\x07\u202e"
 
@@ -49,19 +49,19 @@ def test_nothing_that_is_written_is_clipped(tmp_path: Path, peak: float) -> None
 
 def test_a_region_above_full_scale_is_told_and_reaches_the_engine_whole(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "loud-96bpm.wav", music(2.0), 48_000, subtype="FLOAT")
-    plot = plot_region(RegionRequest(region=tmp_path / "loud-96bpm.wav", bpm=120.0), tmp_path)
-    assert "it peaks at +6.0 dBFS" in plot.words
-    assert plot.region is not None
-    given = read_region(str(plot.region.path), "style", 120.0, 0.0).audio
-    assert np.abs(given).max() == pytest.approx(np.abs(plot.clip.audio).max(), abs=1e-6)
+    layout = lay_out_region(RegionRequest(region=tmp_path / "loud-96bpm.wav", bpm=120.0), tmp_path)
+    assert "it peaks at +6.0 dBFS" in layout.words
+    assert layout.region is not None
+    given = read_region(str(layout.region.path), "style", 120.0, 0.0).audio
+    assert np.abs(given).max() == pytest.approx(np.abs(layout.clip.audio).max(), abs=1e-6)
 
 
 @pytest.mark.parametrize("name", ["non-\udcff-utf8.wav", f"{EVIL}.wav"])
 def test_a_file_whose_name_cannot_be_told_is_handed_over_under_another(tmp_path: Path, name: str) -> None:
     soundfile.write(tmp_path / "plain.wav", music(0.5), 48_000)
     (tmp_path / "plain.wav").rename(tmp_path / name)
-    plot = plot_region(RegionRequest(region=tmp_path / name, bpm=120.0), tmp_path)
-    assert plot.region is not None
-    assert plot.region.path == tmp_path / "region.wav"
-    assert plot.clip is not None
-    np.testing.assert_allclose(soundfile.read(plot.region.path)[0], plot.clip.audio, atol=1e-6)
+    layout = lay_out_region(RegionRequest(region=tmp_path / name, bpm=120.0), tmp_path)
+    assert layout.region is not None
+    assert layout.region.path == tmp_path / "region.wav"
+    assert layout.clip is not None
+    np.testing.assert_allclose(soundfile.read(layout.region.path)[0], layout.clip.audio, atol=1e-6)

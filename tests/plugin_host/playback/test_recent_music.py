@@ -10,7 +10,7 @@ import pytest
 from bridge.ring.form import Audio
 from bridge.time.transport import Grid
 from bridge.time.units import Signature
-from plugin_host.playback.recent_music import KEPT_SECONDS, RecentMusic
+from plugin_host.playback.recent_music import RECENT_SECONDS, RecentMusic
 
 RATE = 8000
 GRID = Grid(RATE, 121.3)
@@ -60,7 +60,7 @@ def test_another_tempo_and_a_jump_begin_anew_but_a_loop_of_whole_bars_goes_on() 
     recent, bar = RecentMusic(RATE, 2), GRID.bar_start
     keep(recent, bar(0), bar(4))
     keep(recent, bar(2), bar(3))
-    passage = recent.passage(KEPT_SECONDS)
+    passage = recent.passage(RECENT_SECONDS)
     assert passage is not None
     assert np.array_equal(passage.audio, np.concatenate([music(bar(0), bar(4)), music(bar(2), bar(3))]))
     assert passage.start_beats == -8.0  # five bars that end on the end of bar 3

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import soundfile
 
-from plugin_host.run.region_layout import RegionRequest, plot_region
+from plugin_host.run.region_layout import RegionRequest, lay_out_region
 from plugin_host.sync.first_tempo import first_tempo, settled_tempo
 from plugin_host.sync.leader import Leader
 from plugin_host.sync.reading import Reading
-from plugin_host.sync.sync import SyncWish
+from plugin_host.sync.sync import SyncRequest
 
 
 class StubClock:
@@ -52,20 +52,20 @@ def test_a_leader_is_waited_for_and_its_tempo_settles(after, tempo):
 
 def test_who_has_no_leader_does_not_wait():
     said: list[str] = []
-    assert first_tempo(SyncWish("own"), 48_000, said.append) is None
-    assert first_tempo(SyncWish("osc"), 48_000, said.append) is None
+    assert first_tempo(SyncRequest("own"), 48_000, said.append) is None
+    assert first_tempo(SyncRequest("osc"), 48_000, said.append) is None
     assert not said
 
 
 def test_a_region_is_laid_out_at_the_leaders_tempo(tmp_path: Path):
     path = tmp_path / "loop_100bpm.wav"
     soundfile.write(path, np.zeros(int(8 * 0.6 * 48_000), np.float32) + 0.1, 48_000)
-    wish = RegionRequest(region=path)
-    own = plot_region(wish, tmp_path)
-    led = plot_region(replace(wish, leader_bpm=93.7), tmp_path)
+    request = RegionRequest(region=path)
+    own = lay_out_region(request, tmp_path)
+    led = lay_out_region(replace(request, leader_bpm=93.7), tmp_path)
     assert own.stretch.grid.tempo_bpm == 100.0
     assert led.stretch.grid.tempo_bpm == led.region.bpm == 93.7
     assert led.region.path != path  # brought to that tempo
     assert led.stretch.start_bar == own.stretch.start_bar
-    plot = plot_region(replace(wish, bpm=110.0, leader_bpm=93.7), tmp_path)
-    assert plot.stretch.grid.tempo_bpm == 93.7
+    layout = lay_out_region(replace(request, bpm=110.0, leader_bpm=93.7), tmp_path)
+    assert layout.stretch.grid.tempo_bpm == 93.7

@@ -21,7 +21,7 @@ from plugin_host.playback.processor import Processor
 from plugin_host.sync import midi_ports
 from plugin_host.sync.jack_transport import BBT, quarters, signature_of
 from plugin_host.sync.reading import Reading, SourceError
-from plugin_host.sync.sync import Sync, SyncWish
+from plugin_host.sync.sync import Sync, SyncRequest
 from plugin_host.sync.taps import OscTime, TapSource
 
 RATE = 48_000
@@ -45,7 +45,7 @@ def eventually(holds: object, seconds: float = 5.0) -> bool:
 
 def test_what_is_told_over_osc_leads_a_running_host(running: Timeline) -> None:
     osc, said = OscTime(), []
-    sync = Sync(running, SyncWish("osc", osc=osc), said.append)
+    sync = Sync(running, SyncRequest("osc", osc=osc), said.append)
     assert sync.start()
     osc.set(Reading(time.monotonic(), True, 33.0, 97.0, Signature(3, 4)))
     assert eventually(lambda: running.now.playing)
@@ -58,7 +58,7 @@ def test_what_is_told_over_osc_leads_a_running_host(running: Timeline) -> None:
 
 def test_a_bare_tempo_leaves_place_and_playing_alone(running: Timeline) -> None:
     osc = OscTime()
-    sync = Sync(running, SyncWish("osc", osc=osc), lambda text: None)
+    sync = Sync(running, SyncRequest("osc", osc=osc), lambda text: None)
     sync.start()
     osc.set(Reading(time.monotonic(), True, None, 140.0))
     assert eventually(lambda: abs(running.now.tempo_bpm - 140) < 0.5)
@@ -92,7 +92,7 @@ def test_jack_counts_beats_of_the_lower_number() -> None:
 
 def test_midi_without_a_port_says_what_to_give(running: Timeline) -> None:
     with pytest.raises(SourceError, match="--midi-in"):
-        Sync(running, SyncWish("midi"), print)
+        Sync(running, SyncRequest("midi"), print)
 
 
 def test_unknown_port_names_those_that_are_there() -> None:
@@ -150,8 +150,8 @@ def test_midi_clock_goes_through_real_ports(running: Timeline) -> None:
     follower = Timeline(Grid(RATE, 90.0))
     other = HeadlessHost(Host(Processor(RATE), follower), PacedClock(RATE))
     other.start()
-    out = Sync(running, SyncWish(midi_clock_out="virtual:segue-test-out"), print)
-    into = Sync(follower, SyncWish("midi", midi_in="virtual:segue-test-in"), print)
+    out = Sync(running, SyncRequest(midi_clock_out="virtual:segue-test-out"), print)
+    into = Sync(follower, SyncRequest("midi", midi_in="virtual:segue-test-in"), print)
     ports = {port.name: port for port in patch_bay.get_ports(is_midi=True)}
     names = [next(name for name in ports if name.endswith(end)) for end in ("segue-test-out", "segue-test-in")]
     patch_bay.connect(*(ports[name] for name in names))

@@ -145,8 +145,8 @@ def test_loop_wraps_cleanly() -> None:
 
 def test_level_is_as_chosen() -> None:
     audio = music(SHORT) * 0.2
-    for wish, about in (("-20", lambda found: found.lufs + 20), ("peak", lambda found: found.true_peak_db + 1)):
-        assert abs(about(finish(audio, RATE, wish, 24).loudness)) < 0.05
+    for request, about in (("-20", lambda found: found.lufs + 20), ("peak", lambda found: found.true_peak_db + 1)):
+        assert abs(about(finish(audio, RATE, request, 24).loudness)) < 0.05
     assert np.array_equal(finish(audio, RATE, "off", 24).audio, audio)
     held = finish(audio, RATE, "0", 24)
     assert held.loudness.true_peak_db < -0.9

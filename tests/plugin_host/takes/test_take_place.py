@@ -16,7 +16,7 @@ from bridge.time.transport import Grid
 from bridge.time.units import Signature
 from plugin_host.console.output import put
 from plugin_host.takes.chunks import acid
-from plugin_host.takes.place import RegionWish, place
+from plugin_host.takes.place import TakeRegionRequest, place
 from plugin_host.takes.wave import format_chunk, wave_bytes
 
 RATE = 48_000
@@ -46,7 +46,7 @@ def samples_of(flac: bytes) -> np.ndarray:
     ],
 )
 def test_take_begins_on_a_bar(tmp_path: Path, beats: float, start: float, role: str, bar: int, bars: int) -> None:
-    placed = place(RegionWish(region(tmp_path, beats), role, 120.0, start), None, FOUR, RATE)
+    placed = place(TakeRegionRequest(region(tmp_path, beats), role, 120.0, start), None, FOUR, RATE)
     assert (placed.bpm, placed.start_bar, placed.bars) == (120.0, bar, bars)
     assert placed.region.start_beats == start
 
@@ -55,7 +55,7 @@ def test_what_is_gone_on_from_ends_on_the_bar_line(tmp_path: Path) -> None:
     """In 7/8 at a crooked tempo: cut to it, or filled up with silence."""
     grid, meter = Grid(RATE, 137.5, Signature(7, 8)), Signature(7, 8)
     for beats in (7.01, 6.2):
-        placed = place(RegionWish(region(tmp_path, beats, 137.5), "continue", 137.5, 3.5), None, meter, RATE)
+        placed = place(TakeRegionRequest(region(tmp_path, beats, 137.5), "continue", 137.5, 3.5), None, meter, RATE)
         audio = samples_of(placed.region.flac)
         assert placed.start_bar == 3
         assert len(audio) == pytest.approx(grid.bar_start(3) - grid.bar_start(1), abs=1)
@@ -64,7 +64,7 @@ def test_what_is_gone_on_from_ends_on_the_bar_line(tmp_path: Path) -> None:
 
 
 def test_unplaced_region_ends_on_a_bar_line_as_it_is(tmp_path: Path) -> None:
-    placed = place(RegionWish(region(tmp_path, 6), "continue", 120.0), None, FOUR, RATE)
+    placed = place(TakeRegionRequest(region(tmp_path, 6), "continue", 120.0), None, FOUR, RATE)
     assert (placed.region.start_beats, placed.start_bar) == (2.0, 2)
     assert len(samples_of(placed.region.flac)) == 6 * RATE // 2
 
@@ -80,10 +80,10 @@ def test_unplaced_region_ends_on_a_bar_line_as_it_is(tmp_path: Path) -> None:
     ],
 )
 def test_a_tail_moves_neither_region_nor_take(
-    tmp_path: Path, beats: float, wish_start: float | None, role: str, start: float, bar: int, bars: int
+    tmp_path: Path, beats: float, start_of: float | None, role: str, start: float, bar: int, bars: int
 ) -> None:
     path = region(tmp_path, beats)
-    placed = place(RegionWish(path, role, None, wish_start), 120.0, FOUR, RATE)
+    placed = place(TakeRegionRequest(path, role, None, start_of), 120.0, FOUR, RATE)
     assert (placed.bpm, placed.region.start_beats, placed.start_bar, placed.bars) == (120.0, start, bar, bars)
     assert "are a tail" in placed.words
     assert "silence" not in placed.words
@@ -93,7 +93,7 @@ def test_a_tail_moves_neither_region_nor_take(
 
 @pytest.mark.parametrize(("bars", "bpm"), [(3, 96.0), (4, 174.0), (5, 70.0), (1, 137.5)])
 def test_a_region_of_the_song_stays_as_it_is(tmp_path: Path, bars: int, bpm: float) -> None:
-    placed = place(RegionWish(region(tmp_path, 4 * bars, bpm), "continue"), bpm, FOUR, RATE)
+    placed = place(TakeRegionRequest(region(tmp_path, 4 * bars, bpm), "continue"), bpm, FOUR, RATE)
     assert (placed.bpm, placed.region.bpm, placed.start_bar) == (bpm, bpm, bars)
     given = soundfile.read(tmp_path / "riff.wav", dtype="float32")[0]
     kept = samples_of(placed.region.flac)
@@ -104,7 +104,7 @@ def test_a_region_of_the_song_stays_as_it_is(tmp_path: Path, bars: int, bpm: flo
 
 
 def test_half_time_is_on_the_songs_beat_as_it_is(tmp_path: Path) -> None:
-    placed = place(RegionWish(region(tmp_path, 8, 87.0, "riff 87bpm"), "continue"), 174.0, FOUR, RATE)
+    placed = place(TakeRegionRequest(region(tmp_path, 8, 87.0, "riff 87bpm"), "continue"), 174.0, FOUR, RATE)
     assert (placed.region.bpm, placed.start_bar) == (174.0, 4)
     assert "half or double of 174" in placed.words
 
@@ -117,21 +117,21 @@ def test_what_the_ear_finds_is_what_nothing_else_says(tmp_path: Path) -> None:
         return 97.3, 0.8
 
     path = region(tmp_path, 13.4, 97.3)
-    assert place(RegionWish(path, "melody"), None, FOUR, RATE, detect).bpm == 97.3
-    placed = place(RegionWish(path, "melody"), 130.0, FOUR, RATE, detect)
+    assert place(TakeRegionRequest(path, "melody"), None, FOUR, RATE, detect).bpm == 97.3
+    placed = place(TakeRegionRequest(path, "melody"), 130.0, FOUR, RATE, detect)
     assert (placed.bpm, placed.region.bpm) == (130.0, 130.0)  # 3:4 of it, within 1.5 %
-    placed = place(RegionWish(path, "melody"), 110.0, FOUR, RATE, detect)
+    placed = place(TakeRegionRequest(path, "melody"), 110.0, FOUR, RATE, detect)
     assert (placed.bpm, placed.region.bpm, placed.region.tempo) == (110.0, 97.3, "97.3 bpm (detected, sure 0.8)")
     assert asked == [0.0, 130.0, 110.0]
-    place(RegionWish(region(tmp_path, 13.4, 97.3, "riff 97.3bpm"), "melody"), 110.0, FOUR, RATE, detect)
+    place(TakeRegionRequest(region(tmp_path, 13.4, 97.3, "riff 97.3bpm"), "melody"), 110.0, FOUR, RATE, detect)
     assert len(asked) == 3
 
 
 def test_other_tempo_is_met(tmp_path: Path) -> None:
     path = region(tmp_path, 4, 100.0, "riff 100bpm")
-    follow = place(RegionWish(path, "melody"), 120.0, FOUR, RATE)
+    follow = place(TakeRegionRequest(path, "melody"), 120.0, FOUR, RATE)
     assert (follow.bpm, follow.region.bpm) == (120.0, 100.0)  # the engine hears it faster
-    on = place(RegionWish(path, "continue"), 120.0, FOUR, RATE)
+    on = place(TakeRegionRequest(path, "continue"), 120.0, FOUR, RATE)
     assert on.region.bpm == 120.0
     assert len(samples_of(on.region.flac)) == 2 * RATE
     assert "at its pitch" in on.words
@@ -142,7 +142,7 @@ def test_tempo_is_what_the_file_says_before_its_name(tmp_path: Path) -> None:
     body = acid(90, 6, FOUR, "", True)
     put(tmp_path / "riff 120bpm.wav",
         wave_bytes([(b"fmt ", format_chunk(RATE, 1, 16)), (b"acid", body), (b"data", data)]))  # fmt: skip
-    placed = place(RegionWish(tmp_path / "riff 120bpm.wav", "style"), None, FOUR, RATE)
+    placed = place(TakeRegionRequest(tmp_path / "riff 120bpm.wav", "style"), None, FOUR, RATE)
     assert placed.bpm == 90
     assert "by its acid chunk" in placed.words
     assert "its name says 120" in placed.words
@@ -150,17 +150,17 @@ def test_tempo_is_what_the_file_says_before_its_name(tmp_path: Path) -> None:
 
 def test_what_cannot_be_used_is_told(tmp_path: Path) -> None:
     with pytest.raises(RegionMissing):
-        place(RegionWish(tmp_path / "none.wav", "style"), None, FOUR, RATE)
+        place(TakeRegionRequest(tmp_path / "none.wav", "style"), None, FOUR, RATE)
     soundfile.write(tmp_path / "silent.wav", np.zeros(RATE), RATE)
     with pytest.raises(RegionSilent):
-        place(RegionWish(tmp_path / "silent.wav", "style"), None, FOUR, RATE)
+        place(TakeRegionRequest(tmp_path / "silent.wav", "style"), None, FOUR, RATE)
 
 
 def test_region_above_full_scale_is_kept_without_clipping(tmp_path: Path) -> None:
     path = region(tmp_path, 4)
     audio, _ = soundfile.read(path, dtype="float32")
     soundfile.write(path, audio * 8, RATE, "FLOAT")
-    placed = place(RegionWish(path, "style", 120.0), None, FOUR, RATE)
+    placed = place(TakeRegionRequest(path, "style", 120.0), None, FOUR, RATE)
     assert "scaled down" in placed.words
     kept = samples_of(placed.region.flac)
     assert np.abs(kept - audio / np.abs(audio).max()).max() < 1e-6

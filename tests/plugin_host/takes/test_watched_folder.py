@@ -20,10 +20,10 @@ from bridge.time.units import Signature
 from plugin_host.client.replies import FoundTempo
 from plugin_host.console.screen import Screen
 from plugin_host.takes import jobs, watch
-from plugin_host.takes.engines import EngineWish, HotEngine
+from plugin_host.takes.engines import EngineRequest, HotEngine
 from plugin_host.takes.errors import TakeError, TakeFailed
 from plugin_host.takes.order import TakeOrder
-from plugin_host.takes.place import RegionWish
+from plugin_host.takes.place import TakeRegionRequest
 from plugin_host.takes.recipe import Recipe
 from plugin_host.takes.take import read_recipe, span_of
 from plugin_host.takes.take_handlers import TakeHandlers
@@ -46,7 +46,7 @@ class WatchedEngine:
         self.living = True
 
     @contextmanager
-    def hot(self, wish: EngineWish, say: object) -> Iterator[HotEngine]:
+    def hot(self, request: EngineRequest, say: object) -> Iterator[HotEngine]:
         self.starts += 1
         self.living = True
         yield HotEngine(self, "noise", "float32", "", lambda: self.living)  # type: ignore[arg-type]
@@ -79,7 +79,7 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> WatchedEngine:
 
 
 def run(folder: Path, **usual: object) -> None:
-    order = TakeOrder(**{"region": RegionWish(Path(), "continue"), "bars": 1, **usual})  # type: ignore[arg-type]
+    order = TakeOrder(**{"region": TakeRegionRequest(Path(), "continue"), "bars": 1, **usual})  # type: ignore[arg-type]
     FolderWatch(WatchOptions(folder, order, once=True), Screen()).run()
 
 

@@ -19,7 +19,7 @@ from plugin_host.console.output import OutputError
 from plugin_host.console.screen import Screen
 from plugin_host.takes import jobs, names, watch
 from plugin_host.takes.order import TakeOrder
-from plugin_host.takes.place import RegionWish
+from plugin_host.takes.place import TakeRegionRequest
 from plugin_host.takes.take import read_take
 from plugin_host.takes.unfinished import missing_end
 from plugin_host.takes.watch import FolderWatch, WatchOptions
@@ -47,7 +47,9 @@ def screen(encoding: str = "utf-8") -> tuple[Screen, io.BytesIO]:
 
 
 def watched(folder: Path, shown: Screen) -> None:
-    FolderWatch(WatchOptions(folder, TakeOrder(region=RegionWish(Path(), "continue"), bars=1), once=True), shown).run()
+    FolderWatch(
+        WatchOptions(folder, TakeOrder(region=TakeRegionRequest(Path(), "continue"), bars=1), once=True), shown
+    ).run()
 
 
 @pytest.mark.parametrize("clash", CLASHES)

@@ -15,7 +15,7 @@ from plugin_host.console.screen import Screen
 from plugin_host.takes import jobs, watch
 from plugin_host.takes.errors import TakeError
 from plugin_host.takes.order import TakeOrder, recipe_of
-from plugin_host.takes.place import RegionWish, place
+from plugin_host.takes.place import TakeRegionRequest, place
 
 LINES = "path=gitarre-ä.wav\r\nrole=continue\r\nbpm=120\r\nbars=1\r\n"
 
@@ -117,7 +117,7 @@ def test_a_fault_of_ours_costs_one_file_its_take_and_is_told(
 def test_stretch_to_hours_is_refused_before_it_is_made(tmp_path: Path) -> None:
     path = music(tmp_path / "riff.wav", 60.0, 8000)
     with pytest.raises(RegionTooLong, match="with silence up to its bar line"):
-        place(RegionWish(path, "continue", 20.0, 0.0), 20.0, Signature(64, 1), RATE)
+        place(TakeRegionRequest(path, "continue", 20.0, 0.0), 20.0, Signature(64, 1), RATE)
     with pytest.raises(TakeError, match="key"):  # what could not be read back is not made
         recipe_of(TakeOrder(bpm=120.0, bars=1, key="F sharp harmonic minor"), lambda line: None, tmp_path)
 

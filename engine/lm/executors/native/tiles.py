@@ -24,7 +24,7 @@ TILE = 16
 SLAB_BYTES = 64 << 20
 
 
-class Room:
+class PagedMemory:
     """Memory for consecutive matrices in large pages; `held_bytes` are in use.  [generate]"""
 
     def __init__(self) -> None:
@@ -52,9 +52,9 @@ class Room:
 
 def _slab(n_bytes: int) -> NDArray[np.uint32]:
     """At least `n_bytes` zeros from the start of a large page on; the system allocates them on use."""
-    room = np.zeros(n_bytes + huge_pages.PAGE_BYTES, np.uint8)
-    start = -room.ctypes.data % huge_pages.PAGE_BYTES
-    return room[start : start + n_bytes // 4 * 4].view(np.uint32)
+    slab = np.zeros(n_bytes + huge_pages.PAGE_BYTES, np.uint8)
+    start = -slab.ctypes.data % huge_pages.PAGE_BYTES
+    return slab[start : start + n_bytes // 4 * 4].view(np.uint32)
 
 
 def block_of(width: int) -> int:
@@ -65,7 +65,7 @@ def block_of(width: int) -> int:
     return block
 
 
-def tiled(weight: NDArray[np.float32], bits: int, room: Room) -> NDArray[np.uint32]:
+def tiled(weight: NDArray[np.float32], bits: int, paged_memory: PagedMemory) -> NDArray[np.uint32]:
     """Weight [N, K] to lines [N / 16, K / block, block * bits / 32 + 1, 16] in `room`, on all of PyTorch's threads.
 
     The codes equal those of `engine.ort.quantised.quantise`. Missing outputs of the last tile have zero scales. Raises
@@ -74,7 +74,7 @@ def tiled(weight: NDArray[np.float32], bits: int, room: Room) -> NDArray[np.uint
     rows, width = weight.shape
     weight, native = np.ascontiguousarray(weight), library.load()
     block, tiles, threads = block_of(width), -(-rows // TILE), torch.get_num_threads()
-    made = room.take((tiles, width // block, block * bits // 32 + 1, TILE))
+    made = paged_memory.take((tiles, width // block, block * bits // 32 + 1, TILE))
 
     def some(begin: int) -> None:
         end = min(begin + each, tiles)

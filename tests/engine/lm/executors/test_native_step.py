@@ -19,7 +19,7 @@ from engine.lm import Conditions, LanguageModel
 from engine.lm.executors import select
 from engine.lm.executors.base import Executor
 from engine.lm.executors.native import build, library
-from engine.lm.executors.native.tiles import TILE, Room, block_of, tiled
+from engine.lm.executors.native.tiles import TILE, PagedMemory, block_of, tiled
 from engine.lm.executors.native_executor import NativeExecutor
 from engine.lm.executors.onnx_executor import OnnxExecutor
 from engine.lm.executors.torch_executor import TorchExecutor
@@ -238,8 +238,8 @@ def test_tiles_hold_the_codes(bits: int, rows: int, width: int, scale: float) ->
     weight = (scale * np.random.default_rng(0).standard_normal((rows, width))).astype(np.float32)
     weight[1] = np.round(weight[1] * 2) / 2  # ties, and blocks that reach as far below as above
     weight[2, ::2] = -weight[2, 1::2]
-    room, block = Room(), block_of(width)
-    made = tiled(weight, bits, room)
+    paged_memory, block = PagedMemory(), block_of(width)
+    made = tiled(weight, bits, paged_memory)
     lines = made[:, :, :-1].copy().view(np.uint8).reshape(*made.shape[:2], -1, TILE, 4)
     scales = made[:, :, -1].transpose(0, 2, 1).reshape(-1, width // block).copy().view(np.float32)
     codes, plain_scales = quantise(weight, bits, block)
@@ -251,7 +251,7 @@ def test_tiles_hold_the_codes(bits: int, rows: int, width: int, scale: float) ->
     assert np.array_equal(scales[:rows].ravel(), plain_scales)
     assert not scales[rows:].any()
     assert made.ctypes.data % 64 == 0
-    assert room.held_bytes == made.nbytes
+    assert paged_memory.held_bytes == made.nbytes
 
 
 def test_without_a_compiler_it_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -14,18 +14,18 @@ from engine.serve.options import Options
 from engine.serve.state import EMPTY, LOADING, EngineState
 
 
-def front(state: EngineState) -> EngineHandlers:
+def handlers_of(state: EngineState) -> EngineHandlers:
     clock = HandClock()
     loader = Loader(state, 1, None, 0.0, None, clock)
     return EngineHandlers(Options(), state, loader, OpenLanes(), None, Counts, lambda: None, clock)
 
 
 def test_an_engine_without_a_model_says_how_to_load_one():
-    handlers = front(EngineState(name=EMPTY, text="no model is loaded"))
+    handlers = handlers_of(EngineState(name=EMPTY, text="no model is loaded"))
     with pytest.raises(NotReady, match="the engine is empty: no model is loaded; load one: `segue load NAME`"):
         handlers.hot()
 
 
 def test_an_engine_that_loads_one_says_only_that():
     with pytest.raises(NotReady, match=r"the engine is loading: loading small$"):
-        front(EngineState(name=LOADING, text="loading small")).hot()
+        handlers_of(EngineState(name=LOADING, text="loading small")).hot()

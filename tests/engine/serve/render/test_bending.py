@@ -48,7 +48,7 @@ class Untimed(PlainConditioner):
     takes = frozenset({"text"})
 
 
-def tape_host(recent_audio: np.ndarray, conditioner=Untimed) -> RigHost:
+def recorded_host(recent_audio: np.ndarray, conditioner=Untimed) -> RigHost:
     model = make_model()
     model = replace(model, codec=RecordedCodec(recent_audio, model.lm.config.card), conditioner=conditioner(16))
     return RigHost(GenerateLoop(model, HandClock()))
@@ -75,7 +75,7 @@ def slow() -> np.ndarray:
 
 @pytest.fixture
 def drifting(slow) -> Iterator[RigHost]:
-    host = tape_host(slow)
+    host = recorded_host(slow)
     yield host
     host.close()
 
@@ -130,7 +130,7 @@ def test_an_end_is_kept_however_much_is_skipped(drifting):
 
 
 def test_models_that_hear_the_tempo_are_not_touched(slow):
-    host = tape_host(slow, PlainConditioner)
+    host = recorded_host(slow, PlainConditioner)
     begun(host).render(RATE)
     assert host.lane.controller.renderer.codec_output.bend is None
     host.close()

@@ -43,7 +43,7 @@ def test_a_later_fade_is_forgotten_by_an_earlier_one() -> None:
     assert torch.equal(fader.faded(music, 0), music)
 
 
-def test_the_tape_knows_the_last_seconds() -> None:
+def test_recent_audio_has_the_last_seconds() -> None:
     recent_audio = RecentAudio(RATE, 2)
     music = torch.arange(20_000.0)[:, None].repeat(1, 2)
     for begin in range(0, 20_000, 700):

@@ -103,13 +103,13 @@ def test_legs_must_follow_each_other():
 
 
 def foreseen(
-    course: Course, seconds: float, every: int, foresight: TempoPredictor | None = None, begin: int = 0
+    course: Course, seconds: float, every: int, predictor: TempoPredictor | None = None, begin: int = 0
 ) -> TempoCurve:
     """The curve predicted after a host played `seconds`, with a snapshot every `every` samples."""
-    foresight = foresight or TempoPredictor()
+    predictor = predictor or TempoPredictor()
     curve = None
     for position in range(begin, begin + int(seconds * RATE), every):
-        curve = foresight.curve(Transport(True, position, course.grid_at(position)))
+        curve = predictor.curve(Transport(True, position, course.grid_at(position)))
     assert curve is not None
     return curve
 
@@ -123,8 +123,8 @@ def test_a_step_is_foreseen_as_a_step():
 
 
 def test_the_same_line_while_nothing_changes():
-    course, foresight = Course(TempoMap.steady(93.7, Signature(7, 8)), RATE), TempoPredictor()
-    assert foreseen(course, 1.0, 960, foresight) is foreseen(course, 2.0, 960, foresight, RATE)
+    course, predictor = Course(TempoMap.steady(93.7, Signature(7, 8)), RATE), TempoPredictor()
+    assert foreseen(course, 1.0, 960, predictor) is foreseen(course, 2.0, 960, predictor, RATE)
 
 
 @pytest.mark.parametrize("every", [256, 960, 5000])
@@ -139,6 +139,6 @@ def test_a_ramp_is_foreseen_and_its_end_is_noticed(every):
 
 def test_a_wandering_clock_is_no_ramp():
     points = [TempoPoint(4 * k, 120 + 0.3 * (k % 3)) for k in range(8)]
-    foresight, course = TempoPredictor(), Course(TempoMap(points), RATE)
+    predictor, course = TempoPredictor(), Course(TempoMap(points), RATE)
     for position in range(0, 14 * RATE, 2000):
-        assert len(foresight.curve(Transport(True, position, course.grid_at(position))).segments) == 1
+        assert len(predictor.curve(Transport(True, position, course.grid_at(position))).segments) == 1

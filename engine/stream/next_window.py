@@ -1,7 +1,7 @@
 """The window after the open one, prefilled piece by piece while that one plays, so that no roll takes long.
 
     open window     [------ kept ------|........ drawn so far ....|            ]
-    coming window             [--- read already ---|- known -|                   then its own new frames
+    next window               [--- read already ---|- known -|                   then its own new frames
                               `stride_frames` later
 
 Pieces begin at fixed frames of the stream, independent of hops, so that the same stream gives the same numbers.
@@ -19,7 +19,7 @@ from engine.lm.executors.base import Executor
 from engine.stream.window import Window
 
 
-class ComingWindow:
+class NextWindow:
     """Prepares the window at stream frame `offset`; all methods [generate]."""
 
     def __init__(
