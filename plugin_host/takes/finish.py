@@ -59,8 +59,8 @@ def encoded(audio: Audio, bits: int) -> bytes:
     scale = float(1 << (bits - 1))
     scaled = audio.astype(np.float64) * scale
     if bits == 16:
-        dice = np.random.default_rng(16)
-        scaled += dice.random(scaled.shape) - dice.random(scaled.shape)
+        rng = np.random.default_rng(16)
+        scaled += rng.random(scaled.shape) - rng.random(scaled.shape)
     whole = np.clip(np.rint(scaled), -scale, scale - 1).astype("<i4")
     if bits == 16:
         return whole.astype("<i2").tobytes()

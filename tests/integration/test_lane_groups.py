@@ -87,7 +87,7 @@ def band(port: int) -> Iterator[LaneBand]:
 
 
 @pytest.mark.parametrize("at", ["beat", "bar"])
-def test_a_region_a_prompt_and_a_mute_told_together_land_on_one_beat(band: LaneBand, riff: str, at: str) -> None:
+def test_a_region_a_prompt_and_a_mute_sent_together_land_on_one_beat(band: LaneBand, riff: str, at: str) -> None:
     first, second = band.lanes
     m = messages
     with ThreadPoolExecutor(1) as playing:

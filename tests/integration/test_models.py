@@ -272,7 +272,7 @@ def test_unloading_fades_and_frees_and_a_model_can_be_loaded_again(guest: Guest)
     assert np.isfinite(guest.play_from_the_bar()).all()
 
 
-def test_what_the_new_model_cannot_follow_is_told_by_name(guest: Guest, models: Path, tmp_path: Path) -> None:
+def test_what_the_new_model_cannot_follow_is_named(guest: Guest, models: Path, tmp_path: Path) -> None:
     t = np.arange(RATE) / RATE
     soundfile.write(tmp_path / "tune.wav", 0.3 * np.sin(2 * np.pi * 220 * t), RATE, subtype="FLOAT")
     client = guest.client

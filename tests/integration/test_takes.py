@@ -71,7 +71,7 @@ def test_takes_of_one_order_have_seeds_of_their_own(order: TakeOrder, engine: En
     assert not np.array_equal(takes[0].audio, takes[1].audio)
 
 
-def test_a_take_that_was_ordered_is_told_by_the_engine_with_its_path(
+def test_a_take_that_was_ordered_is_reported_by_the_engine_with_its_path(
     order: TakeOrder, engine: Engine, tmp_path: Path
 ) -> None:
     events: list[dict[str, object]] = []

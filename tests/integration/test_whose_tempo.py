@@ -92,7 +92,7 @@ def test_osc_reads_the_name_and_says_what_contradicts_it(client: EngineClient, t
     assert against.note.startswith("96 bpm (as given, sure 1); but by its name it is 128; stretched from 96 to 120")
 
 
-def test_listen_hears_without_a_lane(client: EngineClient) -> None:
+def test_listen_answers_without_a_lane(client: EngineClient) -> None:
     from bridge.time.units import Signature
 
     found = client.listen(FILES / "riff-3-bars.flac", 96.0, Signature(4, 4))
@@ -153,7 +153,7 @@ def test_demo_listens_where_nothing_says_the_tempo(tmp_path: Path) -> None:
     assert soundfile.info(tmp_path / "out" / "demo.wav").frames == 4 * 4 * RATE * 60 // 96
 
 
-def test_a_told_tempo_is_the_regions(engine: Engine, tmp_path: Path) -> None:
+def test_a_given_tempo_is_the_regions(engine: Engine, tmp_path: Path) -> None:
     order = TakeOrder(TakeRegionRequest(FILES / "swing-4-bars.flac", "continue", 96.0), bpm=None, bars=1)
     assert read_recipe(taken(order, engine, tmp_path)[0]).bpm == 96.0
     both = replace(order, bpm=128.0)

@@ -68,14 +68,14 @@ def _turned(stage: Stage, per_second: float) -> SceneResults:
 
 def _turn(run: BenchRun, port: int, lane: int, per_second: float) -> float:
     """Turn the dial, at last to its maximum; returns the time of that on the monotonic clock."""
-    dice, count = random.Random(1), int(TURNED_SECONDS * per_second)
+    rng, count = random.Random(1), int(TURNED_SECONDS * per_second)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as wire:
         wire.connect(("127.0.0.1", port))
         began = looked = time.monotonic()
         for number in range(count):
             time.sleep(max(0.0, began + number / per_second - time.monotonic()))
             last = number == count - 1
-            value = WILD if last else round(dice.uniform(*USUAL), 3)
+            value = WILD if last else round(rng.uniform(*USUAL), 3)
             sent = time.monotonic()
             wire.send(messages.LANE_SET.pack(0, lane, NAME, value, "now"))
             if sent - looked > 0.5 and not last:

@@ -69,7 +69,7 @@ def test_a_client_is_forgotten_when_it_falls_silent_and_kept_by_any_message() ->
     assert not clients.of(HERE, 60.0).registered
 
 
-def test_a_client_that_falls_silent_is_told_before_and_after_and_answered_where_it_listens() -> None:
+def test_a_client_that_falls_silent_is_reported_before_and_after_and_answered_where_it_listens() -> None:
     handlers = StubHandlers()
     handlers.say(messages.HELLO, 1, 9601, "max")
     listens = (HERE[0], 9601)

@@ -145,13 +145,13 @@ def test_complaints_are_rationed_but_requests_of_the_table_are_not(serve: Serve)
 
 def test_random_and_mutated_datagrams(serve: Serve) -> None:
     endpoint, peer = serve(SET, messages_per_second=1e9)
-    dice = random.Random(7)
+    rng = random.Random(7)
     whole = messages.LANE_SET.pack(1, 0, "cfg", 2)
     for _ in range(1500):
         mutated = bytearray(whole)
-        mutated[dice.randrange(len(whole))] = dice.randrange(256)
-        peer.send(bytes(mutated[: dice.randrange(1, len(mutated) + 1)]))
-        peer.send(dice.randbytes(dice.randrange(1, 600)))
+        mutated[rng.randrange(len(whole))] = rng.randrange(256)
+        peer.send(bytes(mutated[: rng.randrange(1, len(mutated) + 1)]))
+        peer.send(rng.randbytes(rng.randrange(1, 600)))
     assert peer.alive()
     assert endpoint.counts.received > 0
 
@@ -192,7 +192,7 @@ def test_ten_thousand_messages_a_second_do_not_keep_a_client_out(serve: Serve) -
     assert endpoint.counts.received > 20
 
 
-def test_who_is_over_the_limit_is_told_and_does_not_cost_others(serve: Serve) -> None:
+def test_who_is_over_the_limit_is_reported_and_does_not_cost_others(serve: Serve) -> None:
     endpoint, peer = serve(SET, messages_per_second=20)
     for number in range(200):
         peer.send(messages.LANE_SET.pack(number + 1, 0, "cfg", 2))
@@ -341,7 +341,7 @@ def test_a_reply_port_below_1024_is_refused(serve: Serve) -> None:
     assert endpoint.clients == []
 
 
-def test_lanes_hear_of_clients_that_leave(serve: Serve) -> None:
+def test_lanes_are_notified_of_clients_that_leave(serve: Serve) -> None:
     gone: list[str] = []
     _, peer = serve(on_gone=lambda client: gone.append(client.name))
     peer.ask(messages.HELLO.pack(1, 0, "max"))
@@ -449,7 +449,7 @@ def test_a_port_in_use_says_which_and_what_to_do(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize(("host", "port"), [("127.0.0.1", 70000), ("127.0.0.1", -1), ("203.0.113.9", 0)])
-def test_a_door_that_cannot_be_opened(host: str, port: int) -> None:
+def test_a_socket_that_cannot_be_opened(host: str, port: int) -> None:
     with pytest.raises(EndpointError):
         Endpoint(port, {}, host=host, allow_network=True, secret="long enough")
 

@@ -111,22 +111,22 @@ def test_any_bytes_after_a_good_start(tail: bytes, head: bytes) -> None:
 
 @settings(max_examples=300)
 @given(st.sampled_from(messages.REQUESTS), st.randoms(use_true_random=False))
-def test_mutated_messages(row: messages.Message, dice: random.Random) -> None:
+def test_mutated_messages(row: messages.Message, rng: random.Random) -> None:
     values = [a.choices[0] if a.kind == "s" and a.choices else "text" if a.kind == "s" else 1 for a in row.arguments]
     datagram = bytearray(encode(row.address, values))
-    if dice.random() < 0.3:
+    if rng.random() < 0.3:
         datagram = bytearray(bundle(bytes(datagram), bytes(datagram)))
-    for _ in range(dice.randrange(1, 6)):
-        place = dice.randrange(len(datagram))
-        change = dice.randrange(4)
+    for _ in range(rng.randrange(1, 6)):
+        place = rng.randrange(len(datagram))
+        change = rng.randrange(4)
         if change == 0:
-            datagram[place] = dice.randrange(256)
+            datagram[place] = rng.randrange(256)
         elif change == 1:
             del datagram[place:]
         elif change == 2:
-            datagram[place:place] = dice.randbytes(dice.randrange(1, 9))
+            datagram[place:place] = rng.randbytes(rng.randrange(1, 9))
         else:
-            datagram[place : place + 4] = struct.pack(">i", dice.choice([-1, -4, 0, 2**31 - 1, 65536]))
+            datagram[place : place + 4] = struct.pack(">i", rng.choice([-1, -4, 0, 2**31 - 1, 65536]))
         if not datagram:
             datagram = bytearray(b"\0")
     outcome(bytes(datagram))

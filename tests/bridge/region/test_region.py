@@ -226,15 +226,15 @@ def test_a_file_cut_short_says_so(tmp_path: Path) -> None:
 
 
 def test_damaged_files_are_refused_or_read_and_leave_nothing_open(tmp_path: Path) -> None:
-    dice = random.Random(3)
+    rng = random.Random(3)
     path = tmp_path / "a.wav"
     soundfile.write(path, music(0.6, rate_hz=16000), 16000)
     whole = path.read_bytes()
     before = len(os.listdir("/proc/self/fd")) if Path("/proc/self/fd").exists() else 0
     for _ in range(400):
-        damaged = bytearray(whole[: dice.randrange(1, len(whole))] if dice.random() < 0.3 else whole)
-        for _ in range(dice.randrange(1, 5)):
-            damaged[dice.randrange(min(len(damaged), 60))] = dice.randrange(256)
+        damaged = bytearray(whole[: rng.randrange(1, len(whole))] if rng.random() < 0.3 else whole)
+        for _ in range(rng.randrange(1, 5)):
+            damaged[rng.randrange(min(len(damaged), 60))] = rng.randrange(256)
         path.write_bytes(damaged)
         with contextlib.suppress(RegionError):  # anything else fails the test
             read(path)
@@ -252,7 +252,7 @@ def form_of(audio: Audio, encoding: str = "s16", rate_hz: int = 48000) -> Form:
 @pytest.mark.parametrize("encoding", ["s16", "f32"])
 @pytest.mark.parametrize("channels", [1, 2, 7])
 def test_chunks_in_any_order_doubled_and_dropped(encoding: str, channels: int) -> None:
-    dice = random.Random(channels)
+    rng = random.Random(channels)
     audio = music(0.53, channels, 16000)
     data = bytes_of(audio, encoding)
     chunks = chunks_of(data)
@@ -262,9 +262,9 @@ def test_chunks_in_any_order_doubled_and_dropped(encoding: str, channels: int) -
     wanted = list(range(len(chunks)))
     rounds = 0
     while wanted:
-        dice.shuffle(wanted)
+        rng.shuffle(wanted)
         for chunk in wanted:
-            for _ in range(dice.choice([0, 1, 1, 2])):
+            for _ in range(rng.choice([0, 1, 1, 2])):
                 transfers.chunk(CLIENT, 7, chunk, chunks[chunk], 1.0)
         wanted = transfers.finish(CLIENT, 7, checksum(data)).missing() if len(wanted) else []
         rounds += 1

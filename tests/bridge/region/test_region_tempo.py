@@ -115,14 +115,14 @@ def test_tempo_in_a_file(tmp_path: Path, kind: str, data: bytes) -> None:
 
 
 def test_files_that_lie_or_are_cut_say_nothing_and_never_fail(tmp_path: Path) -> None:
-    dice, path = random.Random(1), tmp_path / "x"
+    rng, path = random.Random(1), tmp_path / "x"
     whole = [wav(acid(93.5, 12), DATA), id3(4, b"TBPM", b"93"), FLAC, CAF + b"info" + struct.pack(">q", 999) + INFO]
     for data in whole:
         for _ in range(150):
-            bent = bytearray(data[: dice.randrange(len(data) + 1)])
-            for _ in range(dice.randrange(6)):
+            bent = bytearray(data[: rng.randrange(len(data) + 1)])
+            for _ in range(rng.randrange(6)):
                 if bent:
-                    bent[dice.randrange(len(bent))] = dice.choice((0, 0xFF, 0x80, dice.randrange(256)))
+                    bent[rng.randrange(len(bent))] = rng.choice((0, 0xFF, 0x80, rng.randrange(256)))
             path.write_bytes(bytes(bent))
             assert own_tempo(str(path), 7.77, FOUR).bpm > 0
     os.mkfifo(tmp_path / "pipe")
@@ -155,7 +155,7 @@ def test_a_one_shot_that_says_120_by_habit_is_not_believed(tmp_path: Path) -> No
         ("x 96bpm", 120.0, 96.0),
     ],
 )
-def test_tempo_and_beats_that_do_not_fit_are_told(tmp_path: Path, name: str, song: float, bpm: float) -> None:
+def test_tempo_and_beats_that_do_not_fit_are_reported(tmp_path: Path, name: str, song: float, bpm: float) -> None:
     path = tmp_path / f"{name}.wav"
     path.write_bytes(wav(acid(120, 8), DATA))
     found = own_tempo(str(path), 5.0, FOUR, song)
@@ -185,7 +185,7 @@ def test_the_most_trustworthy_place_in_a_file_comes_first(tmp_path: Path) -> Non
     ]
 
 
-def test_a_name_that_says_another_tempo_is_told(tmp_path: Path) -> None:
+def test_a_name_that_says_another_tempo_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "x 100bpm.wav"
     path.write_bytes(wav(acid(93.5, 12), DATA))
     found = own_tempo(str(path), seconds(12, 93.5), FOUR)
@@ -195,7 +195,7 @@ def test_a_name_that_says_another_tempo_is_told(tmp_path: Path) -> None:
     )
 
 
-def test_a_name_that_only_the_song_fits_is_told() -> None:
+def test_a_name_that_only_the_song_fits_is_reported() -> None:
     found = own_tempo("/x/riff 110bpm.wav", seconds(16, 120) + 0.001, FOUR, 120.0)
     assert found.bpm == 110.0
     assert "whole bars at the song's 120" in found.words
@@ -213,7 +213,7 @@ def test_whole_bars_of_the_song_are_the_songs(bars: int, bpm: float) -> None:
 
 
 @pytest.mark.parametrize(("beats", "behind"), [(8, 0.4), (12, 0.25), (8, 0.5), (7, 0.0), (13, 0.05)])
-def test_beats_and_tails_are_the_songs_unless_the_ear_knows_better(beats: int, behind: float) -> None:
+def test_beats_and_tails_are_the_songs_unless_detection_knows_better(beats: int, behind: float) -> None:
     length = seconds(beats, 120) + behind
     found = own_tempo("/x/riff.wav", length, FOUR, 120.0)
     assert (found.bpm, found.open) == (120.0, True)
@@ -222,14 +222,14 @@ def test_beats_and_tails_are_the_songs_unless_the_ear_knows_better(beats: int, b
     assert with_detected(found, 97.1, 0.9, length, FOUR, 120.0).doubt == "it was detected as 97.1"
 
 
-def test_a_loop_of_another_tempo_that_looks_like_a_tail_is_heard() -> None:
+def test_a_loop_of_another_tempo_that_looks_like_a_tail_is_detected() -> None:
     """Four bars at 100 are five at 128 and half a beat."""
     found = own_tempo("/x/riff.wav", 9.6, FOUR, 128.0)
     assert (found.bpm, found.sure) == (128.0, 0.6)
     assert with_detected(found, 100.02, 0.9, 9.6, FOUR, 128.0).bpm == 100.0
 
 
-def test_without_song_and_ear_it_is_guessed_by_length_and_said_so() -> None:
+def test_without_song_and_detection_it_is_guessed_by_length_and_said_so() -> None:
     found = own_tempo("", 7.0, FOUR)
     assert (found.bpm, found.sure) == (137.143, 0.2)
     assert "a guess by its length, 4 bars" in found.words
@@ -239,7 +239,7 @@ def test_without_song_and_ear_it_is_guessed_by_length_and_said_so() -> None:
 
 
 @pytest.mark.parametrize("ratio", [2, 1 / 2, 3 / 4, 4 / 3, 3 / 2, 2 / 3, 1 / 3, 3])
-def test_no_simple_ratio_on_the_ears_word_alone(ratio: float) -> None:
+def test_no_simple_ratio_on_detection_alone(ratio: float) -> None:
     length = seconds(13.7, 128)  # no beats of the song's
     before = own_tempo("/x/riff.wav", length, FOUR, 128.0)
     found = with_detected(before, 128 * ratio * 1.002, 1.0, length, FOUR, 128.0)
@@ -254,7 +254,7 @@ def test_a_simple_ratio_that_the_length_speaks_for_is_one() -> None:
     assert with_detected(before, 96.04, 0.9, 10.0, FOUR, 128.0).bpm == 96.0
 
 
-def test_what_is_heard_holds_where_nothing_else_speaks() -> None:
+def test_what_is_detected_holds_where_nothing_else_speaks() -> None:
     length = seconds(13.7, 128)
     before = own_tempo("/x/riff.wav", length, FOUR, 128.0)
     assert with_detected(before, 107.3, 0.7, length, FOUR, 128.0).words == "107.3 bpm (detected, sure 0.7)"

@@ -192,20 +192,20 @@ def test_what_is_not_read_is_named(tmp_path: Path, data: bytes, words: str) -> N
         read(tmp_path / "riff.wav", data)
 
 
-def damaged_mp3(dice: random.Random) -> bytes:
+def damaged_mp3(rng: random.Random) -> bytes:
     memory = io.BytesIO()
     soundfile.write(memory, np.tile(MUSIC, (8, 1)), RATE, format="MP3")
     data = bytearray(memory.getvalue())
     for _ in range(len(data) // 20):
-        data[dice.randrange(200, len(data))] = dice.randrange(256)
+        data[rng.randrange(200, len(data))] = rng.randrange(256)
     return bytes(data)
 
 
-def test_damaged_mp3_prints_nothing_and_is_told(tmp_path: Path) -> None:
+def test_damaged_mp3_prints_nothing_and_is_reported(tmp_path: Path) -> None:
     """The decoder would print a line on standard error for every frame; ours says it once, in the error or the note."""
-    dice, output = random.Random(1), ""
+    rng, output = random.Random(1), ""
     for number in range(3):
-        (tmp_path / f"{number}.mp3").write_bytes(damaged_mp3(dice))
+        (tmp_path / f"{number}.mp3").write_bytes(damaged_mp3(rng))
         code = (
             "import sys\nfrom bridge.errors import RegionError\nfrom bridge.region.region_file import read_region\n"
             "try: print(read_region(sys.argv[1], 'style', 120.0, 0.0).note)\n"
@@ -223,24 +223,24 @@ def test_damage_leaves_standard_error_and_descriptors_alone(tmp_path: Path) -> N
     folder = Path("/proc/self/fd")
     if not folder.exists():
         pytest.skip("needs /proc")
-    path, dice = tmp_path / "riff.mp3", random.Random(2)
+    path, rng = tmp_path / "riff.mp3", random.Random(2)
     before, error = len(os.listdir(folder)), os.fstat(2)
     for _ in range(5):
         with pytest.raises(RegionError):
-            read(path, damaged_mp3(dice))
+            read(path, damaged_mp3(rng))
     assert len(os.listdir(folder)) == before
     assert os.fstat(2)[:3] == error[:3]
 
 
 def test_changed_headers_are_read_or_refused(tmp_path: Path) -> None:
     """Every kind with bytes of its header changed: a region or a RegionError, nothing else, and none open after."""
-    dice, path, read_again = random.Random(7), tmp_path / "riff", 0
+    rng, path, read_again = random.Random(7), tmp_path / "riff", 0
     for kind in ("WAV", "RF64", "AIFF", "CAF", "AU", "FLAC", "OGG"):
         whole = bytes(file_of(kind))
         for _ in range(60):
-            data = bytearray(whole[: dice.randrange(1, len(whole))] if dice.random() < 0.3 else whole)
-            for _ in range(dice.randrange(1, 4)):
-                data[dice.randrange(min(len(data), 110))] = dice.choice([0, 255, dice.randrange(256)])
+            data = bytearray(whole[: rng.randrange(1, len(whole))] if rng.random() < 0.3 else whole)
+            for _ in range(rng.randrange(1, 4)):
+                data[rng.randrange(min(len(data), 110))] = rng.choice([0, 255, rng.randrange(256)])
             try:
                 read_again += bool(len(read(path, bytes(data)).audio))
             except RegionError:
@@ -250,10 +250,10 @@ def test_changed_headers_are_read_or_refused(tmp_path: Path) -> None:
 
 def test_a_splice_reads_as_its_parts_do() -> None:
     inner = io.BytesIO(bytes(range(100)))
-    file, want, dice = Spliced(b"head", inner, 20, 60), b"head" + bytes(range(20, 60)), random.Random(3)
+    file, want, rng = Spliced(b"head", inner, 20, 60), b"head" + bytes(range(20, 60)), random.Random(3)
     assert file.read() == want
     for _ in range(50):
-        at, count = dice.randrange(60), dice.randrange(60)
+        at, count = rng.randrange(60), rng.randrange(60)
         file.seek(at)
         assert file.read(count) == want[at : at + count]
     assert file.seek(-4, os.SEEK_END) == 40

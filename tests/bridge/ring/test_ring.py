@@ -125,7 +125,7 @@ def test_sample_lands_on_its_position(pair: Pair) -> None:
     assert np.array_equal(fetch(reader, 1006, 16)[2], ramp(1, 9))
 
 
-def test_gap_is_told_and_what_follows_stays(pair: Pair) -> None:
+def test_gap_is_reported_and_what_follows_stays(pair: Pair) -> None:
     writer, reader = pair
     writer.write(0, ramp(0, 8), 1)
     writer.write(12, ramp(12, 8), 1)
@@ -368,7 +368,7 @@ def test_capacity_holds_the_seconds() -> None:
             RingForm(**{"sample_rate_hz": 48000, **bad})
 
 
-def test_listeners_hear_all_and_move_nothing(pair: Pair) -> None:
+def test_listeners_read_all_and_move_nothing(pair: Pair) -> None:
     writer, reader = pair
     listeners = [RingListener.attach(writer.name) for _ in range(2)]
     before = bytes(writer.segment.memory[:256])

@@ -47,7 +47,7 @@ def melody_columns(model: LoadedModel, ask: Ask, offset: int = 0, count: int = 8
     return frames[0, :, MELODY_COLUMNS]
 
 
-def test_its_whole_bars_are_heard_round_and_round(model: LoadedModel) -> None:
+def test_its_whole_bars_are_used_round_and_round(model: LoadedModel) -> None:
     given = Reference(song(), on_grid=OnGrid(0.0, 16.0, BPM))
     columns = melody_columns(model, Ask(grid=FrameGrid(BPM), harmony=given), 0, 800)
     assert bool((columns[:, 24] == 1).all())
@@ -58,7 +58,7 @@ def test_its_whole_bars_are_heard_round_and_round(model: LoadedModel) -> None:
     assert torch.equal(melody_columns(model, Ask(grid=FrameGrid(BPM), harmony=given), 250, 100), columns[250:350])
 
 
-def test_a_melody_comes_first_and_without_either_nothing_is_heard(model: LoadedModel) -> None:
+def test_a_melody_comes_first_and_without_either_nothing_is_given(model: LoadedModel) -> None:
     given = Reference(song(), on_grid=OnGrid(0.0, 16.0, BPM))
     melody = Reference(song().flip(1), on_grid=OnGrid(0.0, 16.0, BPM))
     both = melody_columns(model, Ask(grid=FrameGrid(BPM), harmony=given, melody=melody))
@@ -111,7 +111,7 @@ def test_a_song_in_f_sharp_goes_on_in_f_sharp() -> None:
     assert kept > on_scale(False)
 
 
-def test_long_music_is_heard_in_pieces_as_in_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_long_music_is_analysed_in_pieces_as_in_one(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = chroma_frames(song()[0])
     monkeypatch.setattr("engine.conditions.frames.FRAMES_AT_ONCE", 37)
     torch.testing.assert_close(chroma_frames(song()[0]), whole, atol=1e-5, rtol=0)

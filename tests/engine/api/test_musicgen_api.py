@@ -328,7 +328,7 @@ def test_style_by_seed_or_by_start(style):
 
 
 @pytest.mark.parametrize(("seconds", "windows"), [(5.0, 1), (7.0, 2), (7.02, 3)])
-def test_which_part_of_a_style_was_heard_is_told(style, seconds, windows):
+def test_which_part_of_a_style_was_used_is_reported(style, seconds, windows):
     """Windows of 5 s by 2 s; a window begins only where there is something left to make."""
     style.set_generation_params(duration=seconds, extend_stride=2.0)
     made = style.generate_with_chroma([None, None], [tune(4.0), None], 32_000, seed=3, stream=True)
@@ -399,7 +399,7 @@ def test_a_style_model_without_its_feature_model_says_what_is_missing(style):
         (lambda m: m.generate_with_references(["a"], style_starts=[0.5]), r"style_starts is 0\.5, must be a whole"),
     ],
 )
-def test_arguments_of_a_wrong_type_are_told_with_what_is_allowed(golden_models, call, said):
+def test_arguments_of_a_wrong_type_are_refused_with_what_is_allowed(golden_models, call, said):
     model = MusicGen(golden_models["audiocraft/style"])
     before = model.params
     with pytest.raises(TypeError, match=said):

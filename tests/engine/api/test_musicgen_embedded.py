@@ -87,7 +87,7 @@ def test_a_stream_put_together_is_the_whole(model):
     torch.testing.assert_close(torch.cat([piece for piece, _ in pieces], dim=-1), audio, atol=1e-4, rtol=0)
 
 
-def test_a_style_is_heard_where_it_is_said(model):
+def test_a_style_is_used_where_it_is_said(model):
     """Half a tone, half another: the excerpt's start decides which, one start for each stretch of the stream."""
     conditioner = model.model.conditioner
     style = Reference(torch.cat([tone(4.0, 110.0), tone(4.0, 2000.0)], dim=1))
@@ -113,7 +113,7 @@ def test_guidance_pushes_onsets_onto_the_beat(model, monkeypatch):
 
 
 @pytest.mark.parametrize("device", ["gpu", "cuda:99", "CPU"])
-def test_a_device_that_is_not_there_is_told_with_those_that_are(device):
+def test_a_device_that_is_not_there_is_reported_with_those_that_are(device):
     with pytest.raises(EngineError, match=f"there is no device '{device}'; there is: cpu"):
         MusicGen.get_pretrained("embedded", device=device)
 

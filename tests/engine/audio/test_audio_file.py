@@ -75,7 +75,7 @@ def test_silence_and_what_cannot_be_heard_stay(signals):
     assert torch.isfinite(normalize_loudness(constant, RATE)).all()
 
 
-def test_what_is_cut_is_told():
+def test_what_is_cut_is_reported():
     loud = torch.cat([torch.full((1, RATE), 0.01), torch.ones(1, 300)], dim=1)
     with pytest.warns(UserWarning, match=r"song: .*% of the samples"):
         assert float(normalize_audio(loud, strategy="rms", log_clipping=True, stem_name="song").max()) == 1.0
@@ -254,7 +254,7 @@ def test_what_load_does_not_take_is_named(wrong, error, text):
         audio_file.load(**{"uri": stored(), **wrong})
 
 
-def test_a_recording_without_a_length_is_loaded_and_told(tmp_path):
+def test_a_recording_without_a_length_is_loaded_and_reported(tmp_path):
     data = bytearray(stored().getvalue())
     at = data.index(b"data") + 4
     data[at : at + 4] = bytes(4)

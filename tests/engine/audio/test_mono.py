@@ -66,14 +66,14 @@ def test_mono_is_itself() -> None:
 
 
 @pytest.mark.parametrize("n", [4 * RATE, 4 * RATE - 7, 3 * HOP + 1])
-def test_out_of_phase_is_heard(n: int) -> None:
+def test_out_of_phase_is_detected(n: int) -> None:
     audio = torch.stack([tune(), -tune()])[:, :n]
     mono, cancels = to_mono(audio, RATE)
     assert cancels
     torch.testing.assert_close(mono, audio[:1], atol=2e-4, rtol=0)
 
 
-def test_long_music_is_heard_in_pieces_as_in_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_long_music_is_analysed_in_pieces_as_in_one(monkeypatch: pytest.MonkeyPatch) -> None:
     audio = torch.stack([tune(), -0.9 * tune()])
     whole = to_mono(audio, RATE)[0]
     monkeypatch.setattr("engine.audio.mono._PIECE", 16 * HOP)

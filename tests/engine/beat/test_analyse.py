@@ -59,13 +59,13 @@ def test_what_has_no_beat_gets_no_tempo(audio):
     assert (found.bpm, found.bpm_sure, found.first_bar) == (0.0, 0.0, 0.0)
 
 
-def test_what_is_told_decides_between_double_and_half():
+def test_what_is_reported_decides_between_double_and_half():
     audio = drums(75, 10)
     assert analyse(audio, given_bpm=75).bpm == pytest.approx(75, rel=0.002)
     assert analyse(audio, given_bpm=150).bpm == pytest.approx(150, rel=0.002)
 
 
-def test_a_tempo_that_is_told_wrong_is_not_believed():
+def test_a_tempo_that_is_reported_wrong_is_not_believed():
     assert analyse(drums(120, 8), given_bpm=97).bpm == pytest.approx(120, rel=0.002)
 
 

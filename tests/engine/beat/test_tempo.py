@@ -100,7 +100,7 @@ def ringing(seconds: float) -> Audio:
     return (0.05 * np.sin(2 * np.pi * 220 * t) * np.exp(-4 * t)).astype(np.float32)
 
 
-def test_a_process_of_its_own_is_told_the_hint_as_well():
+def test_a_process_of_its_own_is_reported_the_hint_as_well():
     audio = loop(RHYTHMS["half-time"], 160, bars=2)
     for hint in (80.0, 160.0):
         found = analyse_apart(audio, 0.0, 4.0, hurry=True, hint_bpm=hint)

@@ -344,7 +344,7 @@ def test_a_contest_tells_every_row_with_every_fill(report: BenchReport) -> None:
     assert half.floor_ms == pytest.approx(1000 * half.read_bytes / max(report.bandwidth[TINY].values()))
 
 
-def test_lanes_are_told(report: BenchReport) -> None:
+def test_lanes_are_reported(report: BenchReport) -> None:
     (extras,) = report.extras
     assert extras.precision == "int8"
     assert list(extras.lanes_ms) == ["1", "2", "4", "8"]

@@ -382,7 +382,7 @@ def test_a_codec_by_pointer(golden, golden_models, folder, tmp_path, monkeypatch
 
 
 @pytest.mark.usefixtures("in_process")
-def test_a_text_encoder_must_be_told_or_found(golden, folder, tmp_path, monkeypatch):
+def test_a_text_encoder_must_be_given_or_found(golden, folder, tmp_path, monkeypatch):
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
     monkeypatch.setenv("SEGUE_MODELS", str(tmp_path / "models"))
     with pytest.raises(CheckpointError, match="'t5-base' is not on this machine, and HF_HUB_OFFLINE"):

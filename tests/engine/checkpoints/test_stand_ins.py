@@ -21,13 +21,13 @@ AUDIO = torch.zeros(2, 44_100)
         (lambda mix: mix.numpy(), "returned a ndarray, must be a torch tensor"),
     ],
 )
-def test_a_separator_that_returns_no_stems_is_told_what_is_needed(stems, said):
+def test_a_separator_that_returns_no_stems_is_reported_what_is_needed(stems, said):
     with pytest.raises(ValueError, match=f"the given separator {said}"):
         without_drums_and_bass(AUDIO, 44_100, stems)
 
 
 @pytest.mark.parametrize("wrong", [None, "text", [[0.0] * 8]])
-def test_a_t5_that_returns_no_tensor_is_told_what_is_needed(wrong):
+def test_a_t5_that_returns_no_tensor_is_reported_what_is_needed(wrong):
     said = rf"the given t5 returned a {type(wrong).__name__}, must be a torch tensor \[1, tokens, 8\]"
     with pytest.raises(ValueError, match=said):
         StandInTexts(lambda texts: wrong, 8)("jazz", torch.device("cpu"))

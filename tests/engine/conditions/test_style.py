@@ -263,7 +263,7 @@ def test_kept_results_stay_within_their_bound():
     assert kept.held_bytes == 4000
 
 
-def test_a_stream_hears_the_same_excerpts_however_it_is_cut(model):
+def test_a_stream_gets_the_same_excerpts_however_it_is_cut(model):
     """Three windows, each with its own drawn excerpt: in one go, in pieces, and resumed from a snapshot."""
     wav = Reference(torch.randn(1, 200_000, generator=torch.Generator().manual_seed(8)), whole=True)
     ask = Ask("sad jazz", style=wav, excerpt=StyleExcerpt(1.5), seed=11)

@@ -31,7 +31,7 @@ def clicks(bpm: float, off_seconds: float = 0.0, seconds: float = 4.0, per_beat:
     return audio.astype(np.float32)
 
 
-def test_the_beat_is_heard_at_its_tempo_and_phase():
+def test_the_beat_is_detected_at_its_tempo_and_phase():
     def score(audio: np.ndarray, bpm: float = 120.0) -> float:
         return share_on_grid(audio, RATE, lambda seconds: seconds * bpm / 60)
 
@@ -78,7 +78,7 @@ def test_a_fork_goes_on_like_its_stream_and_leaves_it_alone(onnx):
     assert not torch.equal(other.codes(20, 70), want[:, 20:70])
 
 
-def test_a_heat_is_done_when_all_are_and_the_first_is_the_stream_itself():
+def test_a_candidate_set_is_done_when_all_are_and_the_first_is_the_stream_itself():
     executor = tiny(False)
     settings = StreamSettings(Sampling(top_k=0))
     stream = TokenStream.begin(executor, lambda offset, count: (Conditions(),), None, settings, seed=3)

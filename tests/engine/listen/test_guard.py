@@ -75,7 +75,7 @@ def test_rendered_pieces_pass(path):
     assert verdicts(sound, codes_for(sound), bpm=float(path.stem.split("-")[1].removesuffix("bpm"))) == []
 
 
-def test_silence_is_heard_after_two_beats():
+def test_silence_is_detected_after_two_beats():
     audio = music(14.0)
     audio[8 * RATE + 1000 :] = 0.0
     found = only(audio)
@@ -85,7 +85,7 @@ def test_silence_is_heard_after_two_beats():
     assert found.seen_frame - found.begin_frame <= faults.patience_frames(BPM) + 15
 
 
-def test_an_ending_is_heard_while_it_rings_out():
+def test_an_ending_is_detected_while_it_rings_out():
     audio = music(16.0)
     t = np.arange(len(audio) - 8 * RATE) / RATE
     last = np.sin(2 * np.pi * 220 * t).astype(np.float32) * 0.15
@@ -95,7 +95,7 @@ def test_an_ending_is_heard_while_it_rings_out():
     assert 400 <= found.begin_frame < found.seen_frame < 600
 
 
-def test_clipping_and_a_jump_are_heard():
+def test_clipping_and_a_jump_are_detected():
     audio = music(14.0)
     clipped = audio.copy()
     clipped[9 * RATE :] = np.clip(clipped[9 * RATE :] * 9.0, -1, 1)
@@ -110,7 +110,7 @@ def test_clipping_and_a_jump_are_heard():
 
 
 @pytest.mark.parametrize("lag", [1, 37, 120])
-def test_a_loop_of_tokens_is_heard(lag):
+def test_a_loop_of_tokens_is_detected(lag):
     audio = music(24.0)
     codes = codes_for(audio)
     for frame in range(400, codes.shape[1]):
@@ -121,7 +121,7 @@ def test_a_loop_of_tokens_is_heard(lag):
     assert found.seen_frame <= 400 + max(200, 2 * lag) + 50
 
 
-def test_a_loop_of_sound_is_heard():
+def test_a_loop_of_sound_is_detected():
     audio = music(24.0)
     lag = 30 * FRAME
     for at in range(8 * RATE, len(audio), lag):
@@ -129,7 +129,7 @@ def test_a_loop_of_sound_is_heard():
     assert only(audio).what == LOOP
 
 
-def test_what_is_heard_does_not_depend_on_the_cut():
+def test_what_is_detected_does_not_depend_on_the_cut():
     audio = music(13.0)
     audio[8 * RATE :] *= 1e-4
     codes = codes_for(audio)
@@ -148,7 +148,7 @@ def test_what_is_heard_does_not_depend_on_the_cut():
         assert found == want
 
 
-def test_taken_back_it_hears_as_if_the_rest_had_never_been():
+def test_taken_back_it_detects_as_if_the_rest_had_never_been():
     audio = music(20.0)
     bad = audio.copy()
     bad[8 * RATE :] = 0.0

@@ -122,7 +122,7 @@ def test_other_precisions_are_refused(made: Path) -> None:
             load_model(name, dtype=torch.float64)
 
 
-def test_progress_is_told_in_bytes(made: Path) -> None:
+def test_progress_is_reported_in_bytes(made: Path) -> None:
     reports: list[tuple[str, float, float]] = []
     model = load_model("pickled", on_progress=lambda *what: reports.append(what))
     reading = [(done, total) for stage, done, total in reports if stage == "reading"]

@@ -28,7 +28,7 @@ def test_what_the_engine_refuses_is_said_and_leaves_no_file(tmp_path: Path) -> N
     assert not out.exists()
 
 
-def test_a_place_that_cannot_be_written_is_told_before_anything_is_measured(tmp_path: Path) -> None:
+def test_a_place_that_cannot_be_written_is_reported_before_anything_is_measured(tmp_path: Path) -> None:
     with pytest.raises(OutputError):
         run_table(Table("small"), tmp_path / "no" / "b.json", Screen())
 

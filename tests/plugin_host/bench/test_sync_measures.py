@@ -54,7 +54,7 @@ def played(grid: Grid, seconds: float, late_ms: float = 0.0, per_beat: int = 2, 
     return audio
 
 
-def test_beats_that_are_late_by_so_much_are_heard_so_much_later() -> None:
+def test_beats_that_are_late_by_so_much_are_detected_so_much_later() -> None:
     pytest.importorskip("librosa")
     from plugin_host.bench.sync.detection import onsets, rises
 
@@ -73,7 +73,7 @@ def test_beats_that_are_late_by_so_much_are_heard_so_much_later() -> None:
     assert second[1] - second[0] == pytest.approx(12.0, abs=2.1)
 
 
-def test_a_wrong_grid_is_heard_as_wrong() -> None:
+def test_a_wrong_grid_is_detected_as_wrong() -> None:
     pytest.importorskip("librosa")
     from plugin_host.bench.sync.detection import onsets
 

@@ -152,7 +152,7 @@ class Line:
 
     def __init__(self, port: int, seed: int, lose: float = 0.0, double: float = 0.0, hold: float = 0.0) -> None:
         self._chances = (lose, double, hold)
-        self._dice = random.Random(seed)
+        self._rng = random.Random(seed)
         self._near = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._near.bind(("127.0.0.1", 0))
         self._far = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -188,16 +188,16 @@ class Line:
 
     def _fate(self, datagram: bytes, waiting: list[bytes]) -> list[bytes]:
         lose, double, hold = self._chances
-        if self._dice.random() < lose:
+        if self._rng.random() < lose:
             self.lost += 1
             return []
-        if self._dice.random() < hold:
+        if self._rng.random() < hold:
             self.held += 1
             waiting.append(datagram)
             return []
-        late = waiting[::-1] if len(waiting) > 5 or self._dice.random() < 0.3 else []
+        late = waiting[::-1] if len(waiting) > 5 or self._rng.random() < 0.3 else []
         del waiting[: len(late)]
-        if self._dice.random() < double:
+        if self._rng.random() < double:
             self.doubled += 1
             return [datagram, datagram, *late]
         return [datagram, *late]
@@ -350,7 +350,7 @@ def _started(port: int, engine: str = "late") -> Endpoint:
     return endpoint
 
 
-def test_a_secret_is_told() -> None:
+def test_a_secret_is_reported() -> None:
     with Endpoint(0, {}, secret="open sesame") as endpoint:
         with pytest.raises(NotAllowed):
             EngineClient(endpoint.port).connect()
@@ -376,7 +376,7 @@ def test_events_arrive(band: tuple[StubEngine, Endpoint]) -> None:
     assert events[1].message is messages.EVENT_ENGINE
 
 
-def test_a_command_that_is_heard_is_told_to_who_waits_for_it(band: tuple[StubEngine, Endpoint]) -> None:
+def test_a_command_that_is_heard_is_reported_to_who_waits_for_it(band: tuple[StubEngine, Endpoint]) -> None:
     players, endpoint = band
     mine: list[replies.CommandHeard] = []
     all_of_them: list[replies.CommandHeard] = []

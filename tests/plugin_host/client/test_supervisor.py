@@ -52,7 +52,7 @@ def test_one_that_crashes_again_and_again_is_given_up(monkeypatch: pytest.Monkey
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals")
-def test_segue_engine_comes_back_and_ends_when_told(tmp_path: Path) -> None:
+def test_segue_engine_comes_back_and_ends_when_stopped(tmp_path: Path) -> None:
     """The command itself: killed, it is back on its port; SIGTERM ends both, with no ring left."""
     command = [sys.executable, "-m", "plugin_host.cli", "engine", "--model", "none", "--port", "0"]
     log = tmp_path / "log"

@@ -47,7 +47,7 @@ def test_nothing_that_is_written_is_clipped(tmp_path: Path, peak: float) -> None
     np.testing.assert_allclose(audio * max(1.0, peak), music(peak), atol=1e-5)
 
 
-def test_a_region_above_full_scale_is_told_and_reaches_the_engine_whole(tmp_path: Path) -> None:
+def test_a_region_above_full_scale_is_reported_and_reaches_the_engine_whole(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "loud-96bpm.wav", music(2.0), 48_000, subtype="FLOAT")
     layout = lay_out_region(RegionRequest(region=tmp_path / "loud-96bpm.wav", bpm=120.0), tmp_path)
     assert "it peaks at +6.0 dBFS" in layout.words
@@ -57,7 +57,7 @@ def test_a_region_above_full_scale_is_told_and_reaches_the_engine_whole(tmp_path
 
 
 @pytest.mark.parametrize("name", ["non-\udcff-utf8.wav", f"{EVIL}.wav"])
-def test_a_file_whose_name_cannot_be_told_is_handed_over_under_another(tmp_path: Path, name: str) -> None:
+def test_a_file_whose_name_cannot_be_sent_is_handed_over_under_another(tmp_path: Path, name: str) -> None:
     soundfile.write(tmp_path / "plain.wav", music(0.5), 48_000)
     (tmp_path / "plain.wav").rename(tmp_path / name)
     layout = lay_out_region(RegionRequest(region=tmp_path / name, bpm=120.0), tmp_path)

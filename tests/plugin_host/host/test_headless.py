@@ -44,7 +44,7 @@ def walk(timeline: Timeline, sizes: list[int]) -> list[tuple[int, int]]:
     return parts
 
 
-def test_timeline_stands_until_it_is_told_to_run() -> None:
+def test_timeline_stands_until_it_is_reported_to_run() -> None:
     timeline = Timeline(Grid(RATE))
     assert walk(timeline, [256, 256]) == [(0, 256), (0, 256)]
     timeline.play()

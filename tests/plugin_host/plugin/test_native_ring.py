@@ -117,7 +117,7 @@ def test_random_words_in_ring_and_slots_never_reach_outside(core: ctypes.CDLL) -
 
     from bridge.time.transport import Grid, Transport
 
-    writer, dice = _made(943), random.Random(4)
+    writer, rng = _made(943), random.Random(4)
     lane = NativeLane(core, 48_000)
     try:
         assert not lane.attach(writer.name)
@@ -125,10 +125,8 @@ def test_random_words_in_ring_and_slots_never_reach_outside(core: ctypes.CDLL) -
         out = np.zeros((512, 2), np.float32)
         for turn in range(300):
             for _ in range(20):
-                words.u32[dice.randrange(16, words.u32.nbytes // 4)] = dice.choice(
-                    (0, 1, 2**32 - 1, dice.getrandbits(32))
-                )
-            lane.process(out[: dice.randint(1, 512)], Transport(True, turn * 512, Grid(48_000, 133.0)))
+                words.u32[rng.randrange(16, words.u32.nbytes // 4)] = rng.choice((0, 1, 2**32 - 1, rng.getrandbits(32)))
+            lane.process(out[: rng.randint(1, 512)], Transport(True, turn * 512, Grid(48_000, 133.0)))
             assert not np.isnan(out).any()
     finally:
         words.put("host_pid", 0)

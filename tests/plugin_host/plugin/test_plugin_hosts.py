@@ -43,7 +43,7 @@ def _say(host: subprocess.Popen[str]) -> None:
     host.stdin.flush()
 
 
-def test_pedalboard_hears_every_sample(bundles: Path, engine: CountingProcess, tmp_path: Path) -> None:
+def test_pedalboard_gets_every_sample(bundles: Path, engine: CountingProcess, tmp_path: Path) -> None:
     _need("pedalboard")
     out = tmp_path / "heard.npy"
     host = start_host("pedalboard_host.py", bundles / "Segue.vst3", out, 44_100, 2, port=engine.port)

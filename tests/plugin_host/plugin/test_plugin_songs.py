@@ -232,7 +232,7 @@ def test_a_drawn_take_can_be_asked_for(host: DrivenHost, engine: CountingProcess
     assert engine.messages("lane/set")[-1] == ["0", "seed", "8326344.0"]
 
 
-def test_messages_are_answered_and_told_to_the_host(host: DrivenHost, engine: CountingProcess) -> None:
+def test_messages_are_answered_and_reported_to_the_host(host: DrivenHost, engine: CountingProcess) -> None:
     _opened(host)
     port = int(host.value("port"))
     assert ask_plugin(port, "set", "level", -6.0) == ["ok", "level", -6.0, 1]
@@ -272,7 +272,7 @@ def test_captures_of_a_host_that_renders_all_arrive(host: DrivenHost, engine: Co
 
 
 @pytest.mark.parametrize("clock", [0, 1])
-def test_a_host_without_a_transport_is_told_so_and_rendered_for(
+def test_a_host_without_a_transport_is_reported_and_rendered_for(
     host: DrivenHost, engine: CountingProcess, clock: int
 ) -> None:
     """It renders as fast as it can, and says neither that nor a time: on its own clock the take begins with its bar."""

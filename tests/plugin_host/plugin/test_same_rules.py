@@ -91,7 +91,7 @@ class Story:
     """A session by dice: blocks of any size, an engine that stalls, a host that jumps."""
 
     def __init__(self, both: Both, seed: int) -> None:
-        self.both, self.dice = both, random.Random(seed)
+        self.both, self.rng = both, random.Random(seed)
         self.grid = Grid(RATE, 120.0)
         self.position, self.written, self.seek_id, self.plan_revision = 0, 0, 0, 1
         self.stalled = 0
@@ -99,25 +99,25 @@ class Story:
         both.plan(PlaybackPlan(1, True, 0, 0, ENDLESS_SAMPLES, 0))
 
     def turn(self) -> None:
-        dice = self.dice
-        if dice.random() < 0.0012:
+        rng = self.rng
+        if rng.random() < 0.0012:
             self._jump()
-        if dice.random() < 0.0015:
+        if rng.random() < 0.0015:
             self._retempo()
-        if dice.random() < 0.002:
-            self.stalled = dice.randint(10, 90)
-        if dice.random() < 0.001:
+        if rng.random() < 0.002:
+            self.stalled = rng.randint(10, 90)
+        if rng.random() < 0.001:
             self._plan()
-        if dice.random() < 0.01:
+        if rng.random() < 0.01:
             self._fade()
-        if dice.random() < 0.002:
-            self.both.hold_until(dice.choice((-FAR_SAMPLES, FAR_SAMPLES, self.position + dice.randint(0, 20_000))))
+        if rng.random() < 0.002:
+            self.both.hold_until(rng.choice((-FAR_SAMPLES, FAR_SAMPLES, self.position + rng.randint(0, 20_000))))
         self.stalled = max(0, self.stalled - 1)
         self._write()
-        n = dice.choice((1, 7, 64, 100, 150, 512))
-        if dice.random() < 0.3:
-            self.answers.add(self.both.ready(n, dice.random() < 0.5))
-        playing = dice.random() > 0.01
+        n = rng.choice((1, 7, 64, 100, 150, 512))
+        if rng.random() < 0.3:
+            self.answers.add(self.both.ready(n, rng.random() < 0.5))
+        playing = rng.random() > 0.01
         self.both.process(Transport(playing, self.position, self.grid), n)
         self.position += n if playing else 0
 
@@ -129,46 +129,46 @@ class Story:
             self.written = lead
 
     def _jump(self) -> None:
-        to = self.dice.choice((0, self.grid.bar_start(self.dice.randint(0, 9)), self.dice.randint(0, 90_000)))
+        to = self.rng.choice((0, self.grid.bar_start(self.rng.randint(0, 9)), self.rng.randint(0, 90_000)))
         self.position = max(0, to)
         self.seek_id = self.both.python.seek_id + 1
         self.plan_revision += 1
-        self.written = self.position + self.dice.randint(0, 1500)
+        self.written = self.position + self.rng.randint(0, 1500)
         plan = PlaybackPlan(self.plan_revision, True, self.written, self.written, ENDLESS_SAMPLES, self.seek_id)
         self.both.process(Transport(False, self.position, self.grid), 64)
         self.seek_id = self.both.python.seek_id
         self.both.plan(replace(plan, seek_id=self.seek_id))
 
     def _retempo(self) -> None:
-        bpm = self.dice.choice((60.0, 93.7, 120.0, 137.5, 174.03))
+        bpm = self.rng.choice((60.0, 93.7, 120.0, 137.5, 174.03))
         self.grid = self.grid.retuned(self.position, bpm)
-        if self.dice.random() < 0.3:
+        if self.rng.random() < 0.3:
             self.grid = self.grid.resigned(
-                self.position, Signature(self.dice.choice((3, 4, 7)), self.dice.choice((4, 8)))
+                self.position, Signature(self.rng.choice((3, 4, 7)), self.rng.choice((4, 8)))
             )
 
     def _fade(self) -> None:
-        dice, at = self.dice, self.position
+        rng, at = self.rng, self.position
         changes = []
-        for _ in range(dice.randint(0, 3)):
-            at += dice.choice((0, 1, dice.randint(0, 700), dice.randint(0, 9000)))
-            changes.append((at, dice.choice((0.0, 1.0, 0.25, 2.0))))
-        seek_id = self.both.python.seek_id + dice.choice((0, 0, 0, 1))
-        self.both.fade(Fader(dice.choice((0.0, 1.0, 1.0, 0.5)), tuple(changes), seek_id))
+        for _ in range(rng.randint(0, 3)):
+            at += rng.choice((0, 1, rng.randint(0, 700), rng.randint(0, 9000)))
+            changes.append((at, rng.choice((0.0, 1.0, 0.25, 2.0))))
+        seek_id = self.both.python.seek_id + rng.choice((0, 0, 0, 1))
+        self.both.fade(Fader(rng.choice((0.0, 1.0, 1.0, 0.5)), tuple(changes), seek_id))
 
     def _plan(self) -> None:
         self.plan_revision += 1
-        self.written = self.position + self.dice.randint(0, 1000)
-        end = self.dice.choice((ENDLESS_SAMPLES, self.position + self.dice.randint(0, 20_000)))
+        self.written = self.position + self.rng.randint(0, 1000)
+        end = self.rng.choice((ENDLESS_SAMPLES, self.position + self.rng.randint(0, 20_000)))
         self.both.plan(
             PlaybackPlan(
-                self.plan_revision, self.dice.random() < 0.9, self.written, self.written - 500, end, self.seek_id
+                self.plan_revision, self.rng.random() < 0.9, self.written, self.written - 500, end, self.seek_id
             )
         )
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_a_session_by_dice_sounds_the_same(core: ctypes.CDLL, seed: int) -> None:
+def test_a_session_by_chance_sounds_the_same(core: ctypes.CDLL, seed: int) -> None:
     both = Both(core)
     try:
         story = Story(both, seed)
@@ -218,7 +218,7 @@ def test_a_held_bar_obeys_the_fader(core: ctypes.CDLL) -> None:
         both.close()
 
 
-def test_a_bar_is_held_as_long_as_it_is_told_to(core: ctypes.CDLL) -> None:
+def test_a_bar_is_held_as_long_as_it_is_reported_to(core: ctypes.CDLL) -> None:
     """An engine that does not manage to play plans silence: the held bar goes on all the same, up to its end."""
     both, grid = Both(core), Grid(RATE, 120.0)
     try:
@@ -236,20 +236,20 @@ def test_a_bar_is_held_as_long_as_it_is_told_to(core: ctypes.CDLL) -> None:
 
 
 def test_bars_begin_on_the_same_samples(core: ctypes.CDLL) -> None:
-    dice = random.Random(1)
+    rng = random.Random(1)
     for rate in (8000, 44_100, 48_000, 96_000, 192_000):
         lane = NativeLane(core, rate)
         for _ in range(300):
-            bpm = dice.choice((round(dice.uniform(20, 300), dice.randint(0, 3)), 93.7, 137.5, 160.0))
-            signature = Signature(dice.randint(1, 13), dice.choice((2, 4, 8, 16)))
-            anchor = dice.choice((0, dice.randint(-(10**6), 10**8)))
-            origin, beats = dice.choice((0.0, 3.5)), round(dice.uniform(-8, 3000), dice.randint(0, 4))
+            bpm = rng.choice((round(rng.uniform(20, 300), rng.randint(0, 3)), 93.7, 137.5, 160.0))
+            signature = Signature(rng.randint(1, 13), rng.choice((2, 4, 8, 16)))
+            anchor = rng.choice((0, rng.randint(-(10**6), 10**8)))
+            origin, beats = rng.choice((0.0, 3.5)), round(rng.uniform(-8, 3000), rng.randint(0, 4))
             grid = Grid(rate, bpm, signature, anchor, beats, origin)
             lane.grid(grid)
-            bar = dice.randint(-3, 20_000)
+            bar = rng.randint(-3, 20_000)
             assert core.segue_bar_start(lane.pointer, bar) == grid.bar_start(bar), (grid, bar)
-            beat = dice.randint(0, 4000)
+            beat = rng.randint(0, 4000)
             assert core.segue_sample_at(lane.pointer, beat) == grid.sample_at(Fraction(beat)), grid
-            place = grid.bar_start(bar) + dice.choice((-1, 0, 1, dice.randint(0, 10**6)))
+            place = grid.bar_start(bar) + rng.choice((-1, 0, 1, rng.randint(0, 10**6)))
             assert core.segue_bar_at(lane.pointer, place) == grid.bar_at(place), (grid, place)
         lane.close()

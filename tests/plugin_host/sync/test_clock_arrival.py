@@ -37,9 +37,9 @@ def play(clock: MidiClock, events: Iterable[tuple[float, str]]) -> float:
 
 def ticks(clock: MidiClock, n: int, tempo_bpm: float, start: float, late: float = 0.0) -> float:
     """n ticks, the first at `start`; returns when the next one is due."""
-    dice = random.Random(n)
+    rng = random.Random(n)
     for i in range(n):
-        clock.receive("clock", 0, start + i * tick_seconds(tempo_bpm) + late * dice.random())
+        clock.receive("clock", 0, start + i * tick_seconds(tempo_bpm) + late * rng.random())
     return start + n * tick_seconds(tempo_bpm)
 
 
@@ -174,13 +174,13 @@ def test_bursts_are_followed_at_their_mean(tempo: float, block: float) -> None:
 @quick
 @given(tempi, st.sampled_from(BLOCKS), st.sampled_from((0.0, 0.0003)))
 def test_bursts_at_any_tempo_and_then_another_one(tempo: float, block: float, late: float) -> None:
-    other, dice = 60 + (tempo + 37) % 140, random.Random(1)
+    other, rng = 60 + (tempo + 37) % 140, random.Random(1)
     came = bursts(12 * TICKS, tempo, block)
     came += bursts(12 * TICKS + 1, other, block, 12 * TICKS * tick_seconds(tempo))
     clock = MidiClock()
     clock.receive("start", 0, -0.0001)
     for each in came:
-        clock.receive("clock", 0, each + late * dice.random())
+        clock.receive("clock", 0, each + late * rng.random())
     reading = clock.reading(came[-1] + late)
     assert reading is not None
     assert reading.tempo_bpm == pytest.approx(other, rel=0.01)
@@ -201,10 +201,10 @@ def test_a_tempo_between_two_blocks_is_not_taken_for_the_blocks() -> None:
 def test_jitter_lost_and_doubled_ticks_are_no_bursts_and_no_copies(
     tempo: float, jitter: float, share: float, seed: int
 ) -> None:
-    dice, came = random.Random(seed), []
+    rng, came = random.Random(seed), []
     for i in range(300):
-        at = i * tick_seconds(tempo) + dice.gauss(0, jitter)
-        came += [at] * (dice.random() > share) + [at + 0.0005] * (dice.random() < share)
+        at = i * tick_seconds(tempo) + rng.gauss(0, jitter)
+        came += [at] * (rng.random() > share) + [at + 0.0005] * (rng.random() < share)
     assert pattern(sorted(came)).arrival is Arrival.EVEN
 
 
@@ -212,9 +212,9 @@ def test_jitter_lost_and_doubled_ticks_are_no_bursts_and_no_copies(
 
 
 def over_two_cables(n: int, tempo: float, behind: float, second: range, jitter: float) -> list[tuple[float, str]]:
-    dice, step = random.Random(3), tick_seconds(tempo)
-    first = [(i * step + jitter * dice.random(), "clock") for i in range(n)]
-    return first + [(i * step + behind + jitter * dice.random(), "clock") for i in range(n) if i in second]
+    rng, step = random.Random(3), tick_seconds(tempo)
+    first = [(i * step + jitter * rng.random(), "clock") for i in range(n)]
+    return first + [(i * step + behind + jitter * rng.random(), "clock") for i in range(n) if i in second]
 
 
 @settings(max_examples=60, derandomize=True)
@@ -260,8 +260,8 @@ def test_messages_that_come_twice_count_once(behind: float) -> None:
 
 def test_ticks_in_no_order_are_followed_at_their_mean_and_called_unsteady() -> None:
     said: list[str] = []
-    clock, dice = MidiClock(say=said.append), random.Random(2)
-    came = sorted(i * tick_seconds(110) + 0.03 * dice.random() for i in range(24 * TICKS))
+    clock, rng = MidiClock(say=said.append), random.Random(2)
+    came = sorted(i * tick_seconds(110) + 0.03 * rng.random() for i in range(24 * TICKS))
     clock.receive("start", 0, came[0] - 0.001)
     for each in came:
         clock.receive("clock", 0, each)

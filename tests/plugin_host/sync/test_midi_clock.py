@@ -77,12 +77,12 @@ def test_ramp_is_followed() -> None:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_lost_and_doubled_ticks_do_not_move_the_beat(seed: int) -> None:
-    ticks, dice = ClockTicks(), random.Random(seed)
+    ticks, rng = ClockTicks(), random.Random(seed)
     due = instants(128, 24 * 200)
     for n, (_, came) in enumerate(late(due, 0.001, seed)):
-        if n == 0 or dice.random() > 0.02:
+        if n == 0 or rng.random() > 0.02:
             ticks.tick(came)
-            if dice.random() < 0.02:
+            if rng.random() < 0.02:
                 ticks.tick(came + 0.0005)
     ticks.tick(due[-1] + 60 / 128 / BEAT_TICKS)
     assert ticks.ticks == 24 * 200 + 1

@@ -43,7 +43,7 @@ def eventually(holds: object, seconds: float = 5.0) -> bool:
     return bool(holds())  # type: ignore[operator]
 
 
-def test_what_is_told_over_osc_leads_a_running_host(running: Timeline) -> None:
+def test_what_is_reported_over_osc_leads_a_running_host(running: Timeline) -> None:
     osc, said = OscTime(), []
     sync = Sync(running, SyncRequest("osc", osc=osc), said.append)
     assert sync.start()
@@ -66,7 +66,7 @@ def test_a_bare_tempo_leaves_place_and_playing_alone(running: Timeline) -> None:
     sync.stop()
 
 
-def test_told_time_grows_old_and_a_tap_does_not() -> None:
+def test_osc_time_grows_old_and_a_tap_does_not() -> None:
     osc, taps = OscTime(), TapSource()
     osc.set(Reading(10.0, True, 4.0, 120.0))
     assert osc.reading(11.0) is not None

@@ -183,7 +183,7 @@ def test_ardours_actions_need_nothing_from_outside_their_factory() -> None:
         assert lua.eval('debug.getupvalue (factory, 1) == "_ENV" and debug.getupvalue (factory, 2) == nil')
 
 
-def test_other_daws_are_told_of_the_folder() -> None:
+def test_other_daws_are_pointed_to_the_folder() -> None:
     with pytest.raises(TakeError, match="segue watch"):
         scripts.install("live", None, Path("x"))
     assert any("reaper" in line for line in scripts.where())

@@ -77,7 +77,7 @@ def test_round_trip() -> None:
     ],
     ids=lambda value: str(value)[-24:],
 )
-def test_what_is_wrong_is_told(text: str, word: str) -> None:
+def test_what_is_wrong_is_reported(text: str, word: str) -> None:
     with pytest.raises(TakeError, match=word):
         from_json(text)
 

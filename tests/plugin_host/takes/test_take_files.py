@@ -203,7 +203,7 @@ def test_take_that_cannot_be_written_leaves_nothing(tmp_path: Path, monkeypatch:
 
 
 @pytest.mark.parametrize("damage", ["cut", "text", "chunk", "rate", "huge"])
-def test_damaged_files_are_told(tmp_path: Path, damage: str) -> None:
+def test_damaged_files_are_reported(tmp_path: Path, damage: str) -> None:
     path = saved(tmp_path, replace(RECIPE, bars=1))
     data = path.read_bytes()
     if damage == "cut":

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from test_watched_folder import RATE, Engine, engine, music, run, takes  # noqa: F401 - a fixture
+from test_watch import RATE, WatchedEngine, engine, music, run, takes  # noqa: F401 - a fixture
 
 from plugin_host.console.output import OutputError
 from plugin_host.console.screen import Screen
@@ -53,7 +53,7 @@ def watched(folder: Path, shown: Screen) -> None:
 
 
 @pytest.mark.parametrize("clash", CLASHES)
-def test_neighbours_share_nothing(tmp_path: Path, engine: Engine, clash: str) -> None:  # noqa: F811
+def test_neighbours_share_nothing(tmp_path: Path, engine: WatchedEngine, clash: str) -> None:  # noqa: F811
     """Every second file is at fault: each keeps its error, each of the others has its takes, and all stay made."""
     files = CLASHES[clash]
     for number, name in enumerate(files):
@@ -75,14 +75,14 @@ def test_neighbours_share_nothing(tmp_path: Path, engine: Engine, clash: str) ->
         read_take(wave)
 
 
-def test_a_name_stays_the_files_own(tmp_path: Path, engine: Engine) -> None:  # noqa: F811
+def test_a_name_stays_the_files_own(tmp_path: Path, engine: WatchedEngine) -> None:  # noqa: F811
     music(tmp_path / "ギター ソロ (2).wav")
     run(tmp_path)
     assert outputs(tmp_path) == ["ギター ソロ (2).wav-takes"]
     assert os.path.basename(takes(tmp_path)[0]).startswith("continue-ギター-ソロ-2_")
 
 
-def test_error_goes_with_its_own_file_alone(tmp_path: Path, engine: Engine) -> None:  # noqa: F811
+def test_error_goes_with_its_own_file_alone(tmp_path: Path, engine: WatchedEngine) -> None:  # noqa: F811
     (tmp_path / "Loop.wav").write_bytes(b"no sound in here")
     (tmp_path / "LOOP.wav").write_bytes(b"no sound in here")
     run(tmp_path)
@@ -102,7 +102,7 @@ ENDINGS = {".opus": ("OGG", "OPUS"), ".oga": ("OGG", "VORBIS"), ".caf": ("CAF", 
 
 
 @pytest.mark.parametrize("ending", [*ENDINGS, ".m4a", ".wma", ".AAC"])
-def test_every_sound_gets_a_take_or_an_error(tmp_path: Path, engine: Engine, ending: str) -> None:  # noqa: F811
+def test_every_sound_gets_a_take_or_an_error(tmp_path: Path, engine: WatchedEngine, ending: str) -> None:  # noqa: F811
     path = tmp_path / f"song{ending}"
     if ending in ENDINGS:
         kind, subtype = ENDINGS[ending]
@@ -114,7 +114,7 @@ def test_every_sound_gets_a_take_or_an_error(tmp_path: Path, engine: Engine, end
     assert outputs(tmp_path) == [f"{path.name}-{'takes' if ending in ENDINGS else 'error.txt'}"]
 
 
-def test_links_and_pipes_are_answered_and_never_waited_for(tmp_path: Path, engine: Engine) -> None:  # noqa: F811
+def test_links_and_pipes_are_answered_and_never_waited_for(tmp_path: Path, engine: WatchedEngine) -> None:  # noqa: F811
     folder = tmp_path / "in"
     folder.mkdir()
     (folder / "good.wav").symlink_to(music(tmp_path / "elsewhere.wav"))
@@ -132,7 +132,7 @@ def test_links_and_pipes_are_answered_and_never_waited_for(tmp_path: Path, engin
     assert "a folder" in (folder / "folder.wav-error.txt").read_text()
 
 
-def test_nothing_is_written_through_links(tmp_path: Path, engine: Engine) -> None:  # noqa: F811
+def test_nothing_is_written_through_links(tmp_path: Path, engine: WatchedEngine) -> None:  # noqa: F811
     """Who may write into the folder cannot have the watcher write elsewhere."""
     folder, mine = tmp_path / "in", tmp_path / "mine"
     folder.mkdir()
@@ -180,7 +180,7 @@ KINDS = ["ogg", "opus", "mp3", "mp3 without counts", "mp3 with a tag", "wav", "c
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_whole_files_are_told_from_halves(tmp_path: Path, kind: str) -> None:
+def test_whole_files_are_reported_from_halves(tmp_path: Path, kind: str) -> None:
     data = sound(tmp_path, kind)
     path = tmp_path / "copy"
     path.write_bytes(data)
@@ -198,9 +198,9 @@ def test_pages_that_are_whole_may_not_be_the_last(tmp_path: Path, kind: str) -> 
 
 
 @pytest.mark.parametrize("kind", ["ogg", "opus", "mp3", "mp3 without counts", "caf"])
-def test_half_copy_waits_and_one_that_stays_so_is_taken_or_told(
+def test_half_copy_waits_and_one_that_stays_so_is_taken_or_reported(
     tmp_path: Path,
-    engine: Engine,  # noqa: F811
+    engine: WatchedEngine,  # noqa: F811
     monkeypatch: pytest.MonkeyPatch,
     kind: str,
 ) -> None:
@@ -223,9 +223,9 @@ def test_half_copy_waits_and_one_that_stays_so_is_taken_or_told(
     assert b"taken as far as it goes" in text.getvalue()
 
 
-def test_what_looks_unfinished_is_looked_at_a_few_times_and_told_twice(
+def test_what_looks_unfinished_is_looked_at_a_few_times_and_reported_twice(
     tmp_path: Path,
-    engine: Engine,  # noqa: F811
+    engine: WatchedEngine,  # noqa: F811
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     music(tmp_path / ".song.wav", 2.0)

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
-from test_watched_folder import RATE, Engine, engine, music, run, takes  # noqa: F401 - a fixture
+from test_watch import RATE, WatchedEngine, engine, music, run, takes  # noqa: F401 - a fixture
 
 from bridge.errors import RegionTooLong
 from bridge.time.units import Signature
@@ -30,7 +30,7 @@ LINES = "path=gitarre-ä.wav\r\nrole=continue\r\nbpm=120\r\nbars=1\r\n"
     ],
     ids=["UTF-8", "UTF-16 LE", "UTF-16 BE", "old Mac"],
 )
-def test_orders_are_taken_with_a_byte_order_mark(tmp_path: Path, engine: Engine, data: bytes) -> None:  # noqa: F811
+def test_orders_are_taken_with_a_byte_order_mark(tmp_path: Path, engine: WatchedEngine, data: bytes) -> None:  # noqa: F811
     music(tmp_path / ".fresh.wav").rename(tmp_path / "gitarre-ä.wav")
     (tmp_path / "x.segue").write_bytes(data)
     assert jobs.read_job(tmp_path / "x.segue")["bpm"] == 120.0
@@ -39,7 +39,7 @@ def test_orders_are_taken_with_a_byte_order_mark(tmp_path: Path, engine: Engine,
     assert not list(tmp_path.glob("*-error.txt"))
 
 
-def test_orders_that_are_no_text_are_told(tmp_path: Path) -> None:
+def test_orders_that_are_no_text_are_reported(tmp_path: Path) -> None:
     (tmp_path / "x.segue").write_bytes(b"path=\xff\xfe.wav\n")
     with pytest.raises(TakeError, match="UTF-8"):
         jobs.read_job(tmp_path / "x.segue")
@@ -56,7 +56,7 @@ def test_orders_that_are_no_text_are_told(tmp_path: Path) -> None:
 )
 def test_orders_beyond_use_are_refused_and_the_next_is_made(
     tmp_path: Path,
-    engine: Engine,  # noqa: F811
+    engine: WatchedEngine,  # noqa: F811
     line: str,
     word: str,
 ) -> None:
@@ -87,16 +87,16 @@ def test_part_that_is_too_long_is_refused_before_it_is_copied(tmp_path: Path, mo
     assert list(scratch.rglob("*")) == []
 
 
-def test_order_of_a_pipe_is_refused_and_never_waited_for(tmp_path: Path, engine: Engine) -> None:  # noqa: F811
+def test_order_of_a_pipe_is_refused_and_never_waited_for(tmp_path: Path, engine: WatchedEngine) -> None:  # noqa: F811
     os.mkfifo(tmp_path / ".pipe.wav")
     (tmp_path / "x.segue").write_text("path=.pipe.wav\nrole=style\nbpm=120\noffset_seconds=1\n")
     run(tmp_path)
     assert "a pipe" in (tmp_path / "x.segue-error.txt").read_text()
 
 
-def test_a_fault_of_ours_costs_one_file_its_take_and_is_told(
+def test_a_fault_of_ours_costs_one_file_its_take_and_is_reported(
     tmp_path: Path,
-    engine: Engine,  # noqa: F811
+    engine: WatchedEngine,  # noqa: F811
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     music(tmp_path / "a.wav")
@@ -122,7 +122,7 @@ def test_stretch_to_hours_is_refused_before_it_is_made(tmp_path: Path) -> None:
         recipe_of(TakeOrder(bpm=120.0, bars=1, key="F sharp harmonic minor"), lambda line: None, tmp_path)
 
 
-def test_orders_of_one_name_keep_their_own_errors(tmp_path: Path, engine: Engine) -> None:  # noqa: F811
+def test_orders_of_one_name_keep_their_own_errors(tmp_path: Path, engine: WatchedEngine) -> None:  # noqa: F811
     """Two regions that a DAW calls the same: what became of one takes nothing from the other."""
     (tmp_path / ".bad.wav").write_bytes(b"no sound in here")
     music(tmp_path / ".good.wav")

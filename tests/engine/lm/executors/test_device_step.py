@@ -197,7 +197,7 @@ def change_mind(which: int, both: tuple[TokenStream, TokenStream], chance: rando
             stream.retime(stream.conditions.renew)
 
 
-def test_going_back_and_hearing_anew_in_a_window(plain, joint, monkeypatch):
+def test_going_back_and_conditioning_anew_in_a_window(plain, joint, monkeypatch):
     monkeypatch.setattr("engine.stream.tokens.CONTEXT_AT_LEAST", 4)
     alone, beside = lane(plain, 0), lane(joint, 0)
     for stream in (alone, beside):
@@ -332,7 +332,7 @@ def test_what_a_benchmark_calls(lm, rows):
         time_steps(lm, rows=4)
 
 
-def test_where_graphs_cannot_be_had_steps_are_called_and_it_is_told(lm, monkeypatch, caplog):
+def test_where_graphs_cannot_be_had_steps_are_called_and_it_is_reported(lm, monkeypatch, caplog):
     def refuse(*_args):
         raise RuntimeError("no graphs today\nand more of that")
 
@@ -343,7 +343,7 @@ def test_where_graphs_cannot_be_had_steps_are_called_and_it_is_told(lm, monkeypa
     assert len([record for record in caplog.records if "no graphs today" in record.message]) == 1
 
 
-def test_a_model_in_training_is_heard_as_it_is(lm):
+def test_a_model_in_training_is_used_as_it_is(lm):
     trained = copy.deepcopy(lm)
     joint = DeviceExecutor(trained, Rehearsing())
     lane(joint, 0).advance(5)

@@ -148,7 +148,7 @@ def test_few_bits_are_for_the_cpu(golden: Path) -> None:
         load_model("embedded", dtype=torch.bfloat16)
 
 
-def test_a_missing_package_is_told_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(UnsupportedError, match=r"onnx is not installed: pip install .*onnx"):
         OnnxExecutor(model(True)).ready(True)

@@ -73,7 +73,7 @@ def test_an_engine_that_has_failed_stays_so(rig: EventsRig) -> None:
     assert [values for _, values, _ in rig.sent] == [(FAILED, "no such model")]
 
 
-def test_a_take_and_a_model_are_told(rig: EventsRig, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_take_and_a_model_are_reported(rig: EventsRig, capsys: pytest.CaptureFixture[str]) -> None:
     rig.events.take_made(3, "drums", "/tmp/drums.wav")
     rig.events.model_changed("loading", "small", "reading")
     rig.events.model_changed("ready", "small", "on cpu")

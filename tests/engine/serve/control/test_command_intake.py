@@ -106,7 +106,7 @@ def test_commands_of_a_lane_keep_their_order() -> None:
     assert [value for _, value in rig.done] == [*(float(n) for n in range(20) if n != 12), 99.0]
 
 
-def test_one_lane_that_is_told_much_does_not_keep_another_waiting() -> None:
+def test_one_lane_that_is_reported_much_does_not_keep_another_waiting() -> None:
     rig = IntakeRig()
     for step in range(400):
         rig.put(step + 1, float(step))
@@ -117,7 +117,7 @@ def test_one_lane_that_is_told_much_does_not_keep_another_waiting() -> None:
     assert rig.done[-1] == (1, 7.0)
 
 
-def test_all_lanes_together_are_told_so_much() -> None:
+def test_all_lanes_together_take_so_much() -> None:
     rig = IntakeRig()
     for step in range(2000):
         for lane in range(8):
@@ -129,7 +129,7 @@ def test_all_lanes_together_are_told_so_much() -> None:
     assert dict(rig.done) == dict.fromkeys(range(8), 1999.0)
 
 
-def test_what_is_overtaken_and_would_begin_something_is_told_so() -> None:
+def test_what_is_overtaken_and_would_begin_something_is_answered_so() -> None:
     rig = IntakeRig()
     for number in range(int(LANE_AT_ONCE)):
         rig.put(number + 1, 0.0, f"parameter {number}")

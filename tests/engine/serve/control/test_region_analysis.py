@@ -86,7 +86,7 @@ def test_a_tempo_that_is_not_known_is_found_out_first(host: RigHost, hundred):
     assert abs(reference.audio.shape[1] - 8 * RATE_HZ) < 0.01 * RATE_HZ
 
 
-def test_where_no_beat_is_heard_the_hosts_tempo_is_taken(host: RigHost):
+def test_where_no_beat_is_detected_the_hosts_tempo_is_taken(host: RigHost):
     host.publish()
     noted, reference = RegionAnalysis().fitted(host.lane, *region(chord(6.8), 0.0), RATE_HZ)
     assert (noted.bpm, reference.bpm) == (120.0, 120.0)
@@ -106,7 +106,7 @@ def test_the_hosts_tempo_is_the_regions_where_it_is_bars_of_it(host: RigHost, hu
     assert reference.audio.shape[1] == (len(audio) if role == CONTINUE else 9.6 * RATE_HZ)
 
 
-def test_the_ear_alone_stretches_by_no_simple_ratio(host: RigHost, monkeypatch):
+def test_detection_alone_stretches_by_no_simple_ratio(host: RigHost, monkeypatch):
     """Swing at 128 that is detected as 96, of no whole beats."""
     hints = []
 
@@ -125,7 +125,7 @@ def test_the_ear_alone_stretches_by_no_simple_ratio(host: RigHost, monkeypatch):
     assert hints == [128.0]
 
 
-def test_what_a_name_says_and_what_contradicts_it_is_told(host: RigHost, hundred):
+def test_what_a_name_says_and_what_contradicts_it_is_reported(host: RigHost, hundred):
     host.publish()
     named, _ = RegionAnalysis().fitted(host.lane, *region(hundred, 0.0), RATE_HZ, "/x/Drums BPM100.wav")
     assert named.note == "100 bpm (by its name, sure 0.95); stretched from 100 to 120 bpm"
@@ -144,7 +144,7 @@ def test_the_same_audio_is_listened_to_once(monkeypatch, hundred):
     assert len(times) == 1
 
 
-def test_an_ear_that_fails_says_nothing(monkeypatch, caplog, hundred):
+def test_a_detector_that_fails_says_nothing(monkeypatch, caplog, hundred):
     def broken(*given):
         raise OSError("no more processes")
 
@@ -154,7 +154,7 @@ def test_an_ear_that_fails_says_nothing(monkeypatch, caplog, hundred):
     assert "no more processes" in caplog.text
 
 
-def test_tempi_that_clients_may_tell():
+def test_tempi_that_clients_may_send():
     assert [check_bpm(bpm) for bpm in (0.0, 20.0, 999.0)] == [0.0, 20.0, 999.0]
     with pytest.raises(OutOfRange, match="or 0 to have it found out"):
         check_bpm(5.0)
@@ -165,7 +165,7 @@ def made(audio: np.ndarray, role: str) -> Region:
 
 
 @pytest.mark.parametrize("role", [CONTINUE, MELODY, STYLE])
-def test_dc_is_taken_out_before_it_is_heard_and_said(hundred, role):
+def test_dc_is_taken_out_before_use_and_noted(hundred, role):
     dirty = hundred + np.float32(0.1)
     noted, reference = cleaned(made(dirty[None], role), torch.from_numpy(dirty)[None])
     assert "is DC or rumble below 25 Hz, which is taken out" in noted.note
@@ -193,7 +193,7 @@ def test_the_level_to_go_on_at_is_that_of_the_music_without_dc():
 
 
 @pytest.mark.parametrize("role", [CONTINUE, MELODY])
-def test_channels_that_cancel_are_heard_and_said(role):
+def test_channels_that_cancel_are_detected_and_noted(role):
     notes = np.stack([chord(2.0), -chord(2.0)]).astype(np.float32)
     noted, reference = cleaned(made(notes, role), torch.from_numpy(notes))
     assert "out of phase" in noted.note

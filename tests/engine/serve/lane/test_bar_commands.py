@@ -79,7 +79,7 @@ def test_a_prompt_is_heard_exactly_from_its_line_on(host, alone, word):
     assert steps[curve - 2 : curve + 2].max() <= np.delete(steps, np.arange(curve - 3, curve + 3)).max()  # no click
 
 
-def test_the_same_command_gives_the_same_music_whenever_it_is_told(host, alone):
+def test_the_same_command_gives_the_same_music_whenever_it_is_reported(host, alone):
     playing(host)
     give(host, "bar 3", prompt("else"))
     first = host.render(ODD.bar_start(4))
@@ -124,7 +124,7 @@ def test_a_mute_fades_and_the_music_goes_on_underneath(host, alone):
     assert np.abs(np.diff(sound[:, 0])).max() <= 1.1 * np.abs(np.diff(alone[:, 0])).max()
 
 
-def test_a_mute_now_is_soon_and_told(host, alone):
+def test_a_mute_now_is_soon_and_reported(host, alone):
     heard = host.events.heard
     playing(host)
     host.render(RATE)
@@ -351,7 +351,7 @@ def test_a_mute_that_is_longer_than_what_is_left_of_a_loop_ends_in_the_next_pass
     assert np.abs(second[beat + RATE // 100 : 2 * beat]).max() > 0
 
 
-def test_commands_told_together_for_lanes_whose_margins_differ_land_together(host):
+def test_commands_sent_together_for_lanes_whose_margins_differ_land_together(host):
     """One of them is handled so late that alone it would be due a beat later."""
     playing(host, Grid(RATE, 120.0))
     other = RigHost(host.generate_loop)

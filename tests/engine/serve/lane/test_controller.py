@@ -54,7 +54,7 @@ def test_exactly_the_asked_bars_and_then_nothing(host):
     assert not host.lane.ring.plan.sounding
 
 
-def test_same_seed_same_music_and_a_drawn_seed_is_told(host):
+def test_same_seed_same_music_and_a_drawn_seed_is_reported(host):
     host.lane.update(lambda s: s.with_value("seed", 7))
     sounds = []
     for _ in range(2):

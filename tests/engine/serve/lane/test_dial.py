@@ -97,7 +97,7 @@ def test_what_is_turned_for_a_place_is_made_anew_now_and_then(busy):
     assert last in busy.sounded
 
 
-def test_a_value_that_was_overtaken_is_not_told_as_heard(busy):
+def test_a_value_that_was_overtaken_is_not_reported_as_heard(busy):
     for number in range(1, 6):
         busy.set(number, "temperature", 0.5 + number / 10)
     busy.set(6, "cfg", 2.0)

@@ -129,7 +129,7 @@ def test_defaults_are_the_engines_own() -> None:
 
 
 @pytest.mark.parametrize("name", PARAMETERS)
-def test_a_lane_that_was_told_nothing_has_the_tables_values_but_for_the_models_own(host: RigHost, name: str) -> None:
+def test_a_lane_that_was_sent_nothing_has_the_tables_values_but_for_the_models_own(host: RigHost, name: str) -> None:
     own = {"cfg": 3.0}  # of the rig's lane
     assert host.lane.settings.values == own
     row = PARAMETERS[name]

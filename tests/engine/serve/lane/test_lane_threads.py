@@ -67,7 +67,7 @@ def test_a_seed_drawn_in_advance_is_the_next_plays_and_no_later_ones(host: RigHo
     assert host.lane.value("seed") == host.lane.view.seed
 
 
-def test_commands_told_now_are_handed_over_once(host: RigHost) -> None:
+def test_commands_sent_now_are_handed_over_once(host: RigHost) -> None:
     def prompt(text: str, about: str) -> Command:
         return Command(NOW, update=lambda s: s.with_prompt(text), about=about, arrived_seconds=0.0)
 

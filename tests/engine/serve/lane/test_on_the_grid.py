@@ -215,7 +215,7 @@ def test_what_lies_before_the_bar_line_is_made_and_thrown_away(hosts):
     assert heard.worst() < 0.01
 
 
-def test_given_music_of_another_tempo_is_told_as_it_is(hosts):
+def test_given_music_of_another_tempo_is_reported_as_it_is(hosts):
     host = hosts(steady(), at=100.0)
     host.lane.update(lambda s: s.with_region(CONTINUE, region(8, 100.0)))
     host.play(At(beats=8.0))

@@ -45,7 +45,7 @@ def play(host: RigHost, **values: float) -> np.ndarray:
     return host.render(4 * RATE)  # beyond the window of five seconds, with the lead of two
 
 
-def test_each_window_hears_an_excerpt_that_the_seed_draws(lane: tuple[RigHost, Excerpts]) -> None:
+def test_each_window_gets_an_excerpt_that_the_seed_draws(lane: tuple[RigHost, Excerpts]) -> None:
     host, excerpts = lane
     sound = play(host, seed=4, excerpt_seconds=2.0)
     assert np.isfinite(sound).all()
@@ -84,7 +84,7 @@ def test_style_words_and_a_beginning_together(lane: tuple[RigHost, Excerpts], va
     assert excerpts
 
 
-def test_the_eval_q_is_heard(lane: tuple[RigHost, Excerpts]) -> None:
+def test_the_eval_q_is_used(lane: tuple[RigHost, Excerpts]) -> None:
     host, _ = lane
     renderer_codes = []
     for eval_q in (1, 6):

@@ -25,7 +25,7 @@ def playing(host: RigHost) -> list[tuple]:
     return host.events.heard
 
 
-def test_what_is_told_now_is_wanted_at_once_and_settled_by_the_next_turn(host):
+def test_what_is_reported_now_is_wanted_at_once_and_settled_by_the_next_turn(host):
     playing(host)
     assert host.lane.submit(command(1, lambda s: s.with_prompt("new"))) == Depth.WINDOW
     assert host.lane.submit(command(2, lambda s: s.with_value("lead_seconds", 1.5))) == Depth.SOUND
@@ -49,7 +49,7 @@ def test_a_later_one_that_is_heard_while_one_now_is_on_its_way_loses_neither(hos
     assert host.lane.settings == host.lane.wanted
 
 
-def test_a_play_knows_what_was_told_right_before_it(host):
+def test_a_play_knows_what_was_sent_right_before_it(host):
     host.lane.update(lambda s: s.with_value("seed", 11).with_prompt("first"))
     host.play(At(beats=0.0))
     host.settle()
@@ -57,7 +57,7 @@ def test_a_play_knows_what_was_told_right_before_it(host):
     assert host.generate_loop.model.conditioner.asked[-1][0].text == "first"
 
 
-def test_of_two_that_say_the_same_the_one_that_made_the_difference_is_told(host):
+def test_of_two_that_say_the_same_the_one_that_made_the_difference_is_reported(host):
     heard = playing(host)
     for id in (4, 5):
         host.lane.submit(command(id, lambda s: s.with_mute(True), about="mute"))
@@ -65,7 +65,7 @@ def test_of_two_that_say_the_same_the_one_that_made_the_difference_is_told(host)
     assert [said[0] for said in heard] == [4]
 
 
-def test_a_region_told_now_comes_by_the_same_way(host):
+def test_a_region_sent_now_comes_by_the_same_way(host):
     """`change` answers with a due beat, now or later, and sends one event when it is heard."""
     heard = playing(host)
     beats, late = host.lane.controller.change(command(6, lambda s: s.with_prompt("new")))
@@ -76,7 +76,7 @@ def test_a_region_told_now_comes_by_the_same_way(host):
     assert [said[0] for said in heard] == [6]
 
 
-def test_few_wait_however_many_are_told(host):
+def test_few_wait_however_many_are_reported(host):
     """While [generate] is busy, the newest of a kind counts."""
     for number in range(3 * lane.PENDING_MAX):
         host.lane.submit(command(number, lambda s, n=number: s.with_value("cfg", 1 + n / 1000), about="cfg"))

@@ -40,7 +40,7 @@ def test_every_command_asks_for_auto() -> None:
 
 
 @pytest.mark.usefixtures("with_gpu")
-def test_musicgen_takes_the_gpu_without_being_told(tmp_path: Path) -> None:
+def test_musicgen_takes_the_gpu_without_being_asked(tmp_path: Path) -> None:
     loads = Loads(**RATIOS)
     assert load_on_faster(Wanted("melody"), 1, loads, tmp_path / "memory.json").device == "cuda"
     assert loads.tried == ["cuda"]

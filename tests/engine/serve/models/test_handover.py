@@ -205,7 +205,7 @@ def test_behind_the_loops_end_the_next_pass_counts(host: RigHost) -> None:
     assert all(np.isfinite(sound).all() for sound in sounds)
 
 
-def test_an_heir_that_is_late_or_has_missed_something_does_not_fit(host: RigHost) -> None:
+def test_a_handover_that_is_late_or_has_missed_something_does_not_fit(host: RigHost) -> None:
     begin(host)
     host.render(RATE)
     model = make_model(**OTHER)
@@ -237,7 +237,7 @@ def test_values_nobody_asked_for_become_the_new_models_own(host: RigHost) -> Non
     assert host.lane.controller.renderer.settings is host.lane.settings
 
 
-def test_what_the_new_model_cannot_follow_is_told_and_kept(host: RigHost) -> None:
+def test_what_the_new_model_cannot_follow_is_reported_and_kept(host: RigHost) -> None:
     begin(host)
     host.lane.update(lambda s: s.with_region(MELODY, ReferenceAudio(torch.rand(1, 6400), 120.0, 0.0)))
     host.settle()

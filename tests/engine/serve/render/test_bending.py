@@ -129,7 +129,7 @@ def test_an_end_is_kept_however_much_is_skipped(drifting):
     assert not drifting.lane.controller.renderer
 
 
-def test_models_that_hear_the_tempo_are_not_touched(slow):
+def test_models_that_take_the_tempo_are_not_touched(slow):
     host = recorded_host(slow, PlainConditioner)
     begun(host).render(RATE)
     assert host.lane.controller.renderer.codec_output.bend is None

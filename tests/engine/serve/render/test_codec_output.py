@@ -85,7 +85,7 @@ def test_a_hop_of_any_length_gives_the_same_bits(codec, rate, kind):
     assert torch.equal(made(chooser.randrange(0, 12) for _ in itertools.count()), wanted)
 
 
-def test_a_preview_hears_what_waits_for_its_piece(codec):
+def test_a_preview_has_what_waits_for_its_piece(codec):
     codes, resampler = random_codes(40), StreamResampler(32_000, 32_000)
     cut, whole = CodecOutput(codec, resampler, 1), CodecOutput(codec, resampler, 1)
     cut.push(codes[:, :18])

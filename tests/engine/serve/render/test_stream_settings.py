@@ -31,7 +31,7 @@ def test_prompt_is_brought_to_the_trained_level(rms: float, gain: float) -> None
     assert float(prompt.audio[0, 0]) == pytest.approx(rms * gain, rel=1e-4)
 
 
-def test_models_that_do_not_care_hear_it_as_it_is() -> None:
+def test_models_that_do_not_care_get_it_as_it_is() -> None:
     prompt = make_prompt(model(None), region(0.4))
     assert prompt is not None
     assert prompt.gain == 1.0

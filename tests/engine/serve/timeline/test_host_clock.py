@@ -68,7 +68,7 @@ def test_tap_moves_the_beat_of_a_host_that_plays(bench: Bench) -> None:
     assert later.position_beats == pytest.approx(transport.position_beats + 20, abs=1e-3)
 
 
-def test_host_with_a_shared_block_is_only_told(bench: Bench) -> None:
+def test_host_with_a_shared_block_only_sends_its_time(bench: Bench) -> None:
     reader = RingReader.attach(bench.ring.name)
     reader.publish(Transport(True, 480, Grid(RATE, 93.0)), 0, 256, 0, 0)
     assert bench.clock.shared

@@ -45,7 +45,7 @@ def test_region_cut_on_a_beat_is_whole_beats_long():
     assert region(4.1, 120.0).beats == Fraction(41, 5)
 
 
-def test_ask_holds_what_the_lane_was_told():
+def test_ask_holds_what_the_lane_was_sent():
     settings = LaneSettings("slow dub").with_region("melody", region(2, 120)).with_region("style", region(3, 120))
     placement = StreamPlacement.on(Grid(48_000, 90.0, Signature(7, 8), bar_origin_beats=1.0), zero_samples=0)
     ask = ask_at(settings, placement, 0, 0, TAKES)

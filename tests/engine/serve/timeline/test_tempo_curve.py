@@ -95,7 +95,7 @@ def test_ten_hours_of_being_led_do_not_drift():
     assert position == 10 * 3600 * RATE
 
 
-def test_legs_must_follow_each_other():
+def test_segments_must_follow_each_other():
     segment = TempoSegment(5, Grid(RATE))
     for segments in ((), (segment, segment), (segment, replace(segment, from_samples=4))):
         with pytest.raises(ValueError, match="one after the other"):

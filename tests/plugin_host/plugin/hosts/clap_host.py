@@ -202,8 +202,8 @@ class Loaded:
 
 def main(path: str, out_path: str) -> None:
     lane = Loaded(path)
-    dice = np.random.default_rng(5)
-    source = dice.uniform(-0.25, 0.25, (2, 60 * RATE)).astype(np.float32)
+    rng = np.random.default_rng(5)
+    source = rng.uniform(-0.25, 0.25, (2, 60 * RATE)).astype(np.float32)
     lane.run(source[:, :512])
     sys.stdin.readline()  # the engine has seen us
     lane.mode(1)
@@ -213,7 +213,7 @@ def main(path: str, out_path: str) -> None:
     parts, fed = [], []
     wrap = round(8 * 60 * RATE / 128.25)
     while sum(part.shape[1] for part in parts) < 10 * RATE:
-        size = min(int(dice.choice((1, 63, 512, 1000, 8192))), wrap - lane.position)
+        size = min(int(rng.choice((1, 63, 512, 1000, 8192))), wrap - lane.position)
         at = lane.position
         parts.append(lane.run(np.ascontiguousarray(source[:, at : at + size]), True, loop=loop))
         fed.append((at, size))

@@ -18,10 +18,10 @@ plugin.process(silence[:, :64], rate, 8192, False)
 sys.stdin.readline()  # the engine has seen us
 plugin.process(silence[:, :64], rate, 8192, False)
 plugin.generate = True
-dice, parts, samples = random.Random(3), [], 0
+rng, parts, samples = random.Random(3), [], 0
 began = time.monotonic()
 while samples < 4.5 * rate:
-    size = dice.choice((1, 17, 64, 480, 1000, 4096, 8192))
+    size = rng.choice((1, 17, 64, 480, 1000, 4096, 8192))
     parts.append(plugin.process(silence[:, :size], rate, 8192, False))
     samples += size
     time.sleep(max(0.0, began + samples / rate - time.monotonic()))

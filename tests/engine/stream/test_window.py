@@ -73,7 +73,7 @@ def test_going_back_inside_a_window_is_as_if_never_gone_on(which, request):
 
 
 @pytest.mark.parametrize("which", ["executor", "onnx_executor"])
-def test_frames_that_are_still_to_come_hear_the_tempo_anew(which, request):
+def test_frames_that_are_still_to_come_get_the_tempo_anew(which, request):
     """What is told in the middle of a window is heard from the first frame that no step has read."""
     executor = request.getfixturevalue(which)
     conditions, whole = Frames(1), Frames(1)
@@ -89,7 +89,7 @@ def test_frames_that_are_still_to_come_hear_the_tempo_anew(which, request):
     assert not torch.equal(before[:, 80:], want[:, 80:])
 
 
-def test_what_cannot_be_gone_back_to_is_told(executor):
+def test_what_cannot_be_gone_back_to_is_reported(executor):
     stream = TokenStream.begin(executor, Frames(), None, greedy())
     assert not stream.again_from(0)
     stream.advance(100)
@@ -137,7 +137,7 @@ def test_no_roll_reads_more_than_a_piece_at_once(executor, monkeypatch):
     assert sum(per_hop) >= 6 * 90
 
 
-def test_a_window_that_gets_ready_follows_what_is_gone_back_on_and_told_anew(executor):
+def test_a_window_that_gets_ready_follows_what_is_gone_back_on_and_reported_anew(executor):
     conditions = Frames(1)
     stream = TokenStream.begin(executor, conditions, None, greedy(True))
     stream.advance(150)

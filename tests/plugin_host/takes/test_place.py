@@ -109,7 +109,7 @@ def test_half_time_is_on_the_songs_beat_as_it_is(tmp_path: Path) -> None:
     assert "half or double of 174" in placed.words
 
 
-def test_what_the_ear_finds_is_what_nothing_else_says(tmp_path: Path) -> None:
+def test_what_detection_finds_is_what_nothing_else_says(tmp_path: Path) -> None:
     asked = []
 
     def detect(path: Path, hint_bpm: float, signature: Signature) -> tuple[float, float]:
@@ -148,7 +148,7 @@ def test_tempo_is_what_the_file_says_before_its_name(tmp_path: Path) -> None:
     assert "its name says 120" in placed.words
 
 
-def test_what_cannot_be_used_is_told(tmp_path: Path) -> None:
+def test_what_cannot_be_used_is_reported(tmp_path: Path) -> None:
     with pytest.raises(RegionMissing):
         place(TakeRegionRequest(tmp_path / "none.wav", "style"), None, FOUR, RATE)
     soundfile.write(tmp_path / "silent.wav", np.zeros(RATE), RATE)
@@ -166,7 +166,7 @@ def test_region_above_full_scale_is_kept_without_clipping(tmp_path: Path) -> Non
     assert np.abs(kept - audio / np.abs(audio).max()).max() < 1e-6
 
 
-def test_a_region_that_is_missing_is_told_before_an_engine_starts(tmp_path: Path) -> None:
+def test_a_region_that_is_missing_is_reported_before_an_engine_starts(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "plugin_host.cli", "take", "--region", str(tmp_path / "none.wav")]
     done = subprocess.run([*command, "--out", str(tmp_path / "takes")], capture_output=True, text=True, timeout=60)
     assert done.returncode

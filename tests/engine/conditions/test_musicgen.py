@@ -144,7 +144,7 @@ def last_c(classes: torch.Tensor) -> int:
     return int((classes == 0).nonzero().max())
 
 
-def test_a_faster_host_hears_the_melody_faster(golden_models):
+def test_a_faster_host_gets_the_melody_faster(golden_models):
     """Two seconds of C, then A: at speed 2 the change comes in half as many frames of the prefix."""
     melody = golden_models["audiocraft/melody"].conditioner.melody
     hz = torch.where(torch.arange(32000 * 16) < 64000, 261.63, 440.0)
@@ -155,7 +155,7 @@ def test_a_faster_host_hears_the_melody_faster(golden_models):
     assert 6 <= fast <= 8
 
 
-def test_without_a_separator_the_mix_is_heard(golden_models):
+def test_without_a_separator_the_mix_is_used(golden_models):
     melody = copy.copy(golden_models["audiocraft/melody"].conditioner.melody)
     melody.separator = None
     tone = torch.sin(2 * torch.pi * 440 * torch.arange(64000) / 32000)[None]
@@ -178,7 +178,7 @@ def with_separator(golden_models, separator) -> MelodyConditioner:
     return MelodyConditioner(m.chroma, m.projection, m.n_frames, m.sample_rate, separator, m.window_samples)
 
 
-def test_a_region_is_separated_once_whatever_windows_hear_of_it(golden_models):
+def test_a_region_is_separated_once_whatever_windows_are_notified_of_it(golden_models):
     counting = CountingSeparator()
     melody = with_separator(golden_models, counting)
     region = torch.randn(1, 32000 * 2, generator=torch.Generator().manual_seed(1))
@@ -189,7 +189,7 @@ def test_a_region_is_separated_once_whatever_windows_hear_of_it(golden_models):
     assert counting.lengths == [88200] * 2
 
 
-def test_long_music_is_separated_only_as_far_as_it_is_heard(golden_models):
+def test_long_music_is_separated_only_as_far_as_it_is_used(golden_models):
     counting = CountingSeparator()
     melody = with_separator(golden_models, counting)
     song = torch.zeros(1, 32000 * 61)
@@ -199,7 +199,7 @@ def test_long_music_is_separated_only_as_far_as_it_is_heard(golden_models):
     assert counting.lengths == [needed * 441 // 320, window * 441 // 320]
 
 
-def test_vocals_and_other_are_what_is_heard(golden, golden_models):
+def test_vocals_and_other_are_what_is_used(golden, golden_models):
     """The audio before and after separation, at 32 kHz mono, as the reference had it."""
     case, data = load(golden, "melody", "gen_melody_a")
     loaded = golden_models["audiocraft/melody"]

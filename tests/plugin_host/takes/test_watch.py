@@ -145,7 +145,7 @@ def test_half_copied_file_waits_for_its_other_half(
     assert not (tmp_path / f"copy.{kind}-error.txt").exists()
 
 
-def test_file_that_stays_cut_is_told(tmp_path: Path, engine: WatchedEngine) -> None:
+def test_file_that_stays_cut_is_reported(tmp_path: Path, engine: WatchedEngine) -> None:
     whole = music(tmp_path / "cut.flac").read_bytes()
     (tmp_path / "cut.flac").write_bytes(whole[: len(whole) // 2])
     run(tmp_path)
@@ -160,7 +160,7 @@ def test_engine_that_dies_is_started_again_and_the_take_is_made(tmp_path: Path, 
     assert len(takes(tmp_path)) == 1
 
 
-def test_file_over_which_three_engines_die_is_told_and_left(tmp_path: Path, engine: WatchedEngine) -> None:
+def test_file_over_which_three_engines_die_is_reported_and_left(tmp_path: Path, engine: WatchedEngine) -> None:
     music(tmp_path / "a-poison.wav")
     engine.fails = 3
     run(tmp_path)
@@ -168,7 +168,7 @@ def test_file_over_which_three_engines_die_is_told_and_left(tmp_path: Path, engi
     assert "lost" in (tmp_path / "a-poison.wav-error.txt").read_text()
 
 
-def test_job_file_and_what_the_daw_is_told(tmp_path: Path, engine: WatchedEngine) -> None:
+def test_job_file_and_what_the_daw_receives(tmp_path: Path, engine: WatchedEngine) -> None:
     source = music(tmp_path / ".song.wav", 30.0)
     lines = {"path": source, "role": "melody", "bpm": 137.5, "numerator": 3, "denominator": 4, "start_beats": 30,
              "offset_seconds": 4.5, "length_seconds": 5.0, "takes": 2, "seed": 8, "name": "Guitar Solo"}  # fmt: skip
@@ -205,7 +205,7 @@ def test_job_for_a_file_that_is_not_there_is_refused_beside_it(tmp_path: Path, e
     assert "none.wav" in (tmp_path / "x.segue-error.txt").read_text()
 
 
-def test_orders_by_osc_are_taken_or_told_why_not() -> None:
+def test_orders_by_osc_are_taken_or_refused_with_a_reason() -> None:
     came: list[dict[str, object]] = []
     with TakeHandlers(0, came.append) as desk, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:  # type: ignore[arg-type]
         out.settimeout(30)
