@@ -70,7 +70,7 @@ def test_unplaced_region_ends_on_a_bar_line_as_it_is(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("beats", "wish_start", "role", "start", "bar", "bars"),
+    ("beats", "region_start", "role", "start", "bar", "bars"),
     [
         (8.8, None, "continue", 0.0, 2, 8),  # two bars and 0.4 s
         (6.8, None, "continue", 2.0, 2, 8),
@@ -80,10 +80,10 @@ def test_unplaced_region_ends_on_a_bar_line_as_it_is(tmp_path: Path) -> None:
     ],
 )
 def test_a_tail_moves_neither_region_nor_take(
-    tmp_path: Path, beats: float, start_of: float | None, role: str, start: float, bar: int, bars: int
+    tmp_path: Path, beats: float, region_start: float | None, role: str, start: float, bar: int, bars: int
 ) -> None:
     path = region(tmp_path, beats)
-    placed = place(TakeRegionRequest(path, role, None, start_of), 120.0, FOUR, RATE)
+    placed = place(TakeRegionRequest(path, role, None, region_start), 120.0, FOUR, RATE)
     assert (placed.bpm, placed.region.start_beats, placed.start_bar, placed.bars) == (120.0, start, bar, bars)
     assert "are a tail" in placed.words
     assert "silence" not in placed.words
