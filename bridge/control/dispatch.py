@@ -150,7 +150,7 @@ class Dispatcher:
         self._memory.tidy(now_seconds)
 
     def _warn_forgotten(self, source: Source) -> None:
-        """Tell a removed client that sends again: it may have missed the first event."""
+        """Notify a removed client that sends again: it may have missed the first event."""
         client = self.clients.speaks_again(source)
         if client is not None:
             self._tell(client, "forgotten", 0.0, _FORGOTTEN)

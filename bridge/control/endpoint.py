@@ -2,9 +2,9 @@
 
     datagram -> size, ration -> packet.parse -> (its time) -> Dispatcher -> answer to the sender's host
 
-One thread, [control], does all of it; handlers run there and must not block. Longer work is answered from another
-thread through the request's responder, see `bridge.control.requests`. Each message uses up some of its sender's ration,
-and an expensive one more of it: whatever the load, the thread leaves the processor to the music.
+All of it runs on one thread, [control]; handlers run there and must not block. Longer work is answered from another
+thread through the request's responder, see `bridge.control.requests`. Each message uses up some of its sender's
+ration, an expensive one more: under any load the thread leaves the processor to the music.
 """
 
 from __future__ import annotations
@@ -199,7 +199,7 @@ class Endpoint:
         return passes
 
     def _charge(self, source: Source, stranger: bool, spent_seconds: float) -> None:
-        """Charge a message that took long as several."""
+        """Charge a message that took long like several."""
         limiter, sender = (self._strangers, source[0]) if stranger else (self._limiter, source)
         cost = spent_seconds * limiter.per_second / SENDER_SHARE
         if cost > 1.0:
