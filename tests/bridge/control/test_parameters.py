@@ -97,6 +97,6 @@ def test_knobs_are_called_as_in_the_plugin() -> None:
         assert parameter(knob) is PARAMETERS[name]
     assert check_parameter("guidance", 2) == 2.0
     assert check_parameter("take", 7) == 7.0
-    assert check_parameter("take", 0) == -1.0  # a new one, as in the plugin
+    assert check_parameter("take", 0) == -1.0  # a new take, as in the plugin
     with pytest.raises(OutOfRange, match="creativity"):
         parameter("creativty")

@@ -213,7 +213,7 @@ def test_other_kinds_are_floats_without_normalize_as_torchaudios_are():
 
 
 class OnlyReads:
-    """A stream as of a download: `read` and nothing else."""
+    """A stream with `read` only, like a download."""
 
     def __init__(self, data):
         self._file = io.BytesIO(data)
