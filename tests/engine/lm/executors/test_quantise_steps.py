@@ -1,4 +1,4 @@
-"""A checkpoint's model in few bits keeps one set of weights beside the codes: in halves where prompts are read so."""
+"""A quantised model keeps one set of weights beside the codes: in half precision if prompts are read in it."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ def test_each_window_hears_an_excerpt_that_the_seed_draws(lane: tuple[Host, Exce
     host, told = lane
     sound = play(host, seed=4, excerpt_seconds=2.0)
     assert np.isfinite(sound).all()
-    assert len(told) == 2  # windows, each its own
+    assert len(told) == 2  # one for each window
     assert told[0][0] != told[1][0]
     assert all(0 <= start <= SECONDS - 2.0 and length == 2.0 for start, length in told)
     assert host.lane.value("excerpt_start") == told[-1][0]

@@ -41,7 +41,7 @@ def test_a_later_one_that_is_heard_while_one_now_is_on_its_way_loses_neither(hos
     host.lane.tell(command(2, lambda s: s.with_value("cfg", 1.0)))
     host.lane.controller.scheduler.change_settings(
         lambda s: s.with_value("cfg", 2.0).with_value("temperature", 0.5)
-    )  # heard before that has come
+    )  # heard before that beat
     assert (host.lane.settings.values["cfg"], host.lane.wanted.values["cfg"]) == (2.0, 1.0)
     assert host.lane.wanted.values["temperature"] == 0.5
     host.generate_loop.turn()
