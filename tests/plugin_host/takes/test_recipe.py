@@ -1,4 +1,4 @@
-"""Recipes from strangers: whatever is in them, they are used as they should be or refused with a reason."""
+"""Recipes from outside: valid ones are used, all others are refused with a reason."""
 
 from __future__ import annotations
 
