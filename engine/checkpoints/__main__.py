@@ -86,7 +86,7 @@ class _Bar:
         self._told = -1.0
 
     def __call__(self, stage: str, done: float, total: float) -> None:
-        """Hears bytes.  [main]"""
+        """Show the bytes done.  [main]"""
         share = done / total if total else 1.0
         terminal = sys.stderr.isatty()
         if share < 1 and share - self._told < (0.002 if terminal else 0.1):
@@ -103,7 +103,7 @@ class _Bar:
 
 
 def remove(name: str) -> int:
-    """Delete a downloaded model and what was converted from its files.  [main]"""
+    """Delete a downloaded model and the conversions of its files.  [main]"""
     _must_be_published(name)
     freed = 0
     repos = {place.parents[1] for place in snapshots(name)}
