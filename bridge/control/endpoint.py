@@ -30,7 +30,7 @@ from bridge.errors import Busy, OutOfRange, PacketError
 
 MESSAGES_PER_SECOND = 4000.0  # of one sender; more are dropped unread, with an error once a second
 STRANGERS_PER_SECOND = 50.0  # messages of one machine that has not proved the secret
-STRANGERS_FACTOR = 20.0  # times that for all strangers together: many addresses do not block others
+STRANGERS_FACTOR = 20.0  # times that for all such machines together: many addresses do not block others
 ALL_FACTOR = 1.25  # times the limit of one sender, for all together
 SENDER_SHARE = 0.24  # of a processor for one sender: a message that takes more than its part counts as several
 SHUT_SECONDS = 0.002  # pause for a sender over its ration; SHUT_MAX such senders

@@ -38,7 +38,7 @@ def _limit_bytes() -> float | None:
 
 
 def lane_bytes(shape: Shape, item_bytes: float, frames: int | None = None) -> float:
-    """One lane's cache for a window of so many frames (None: the model's).  [any]"""
+    """Bytes of one lane's cache for a window of this many frames (None: the model's).  [any]"""
     positions = shape.prefix + shape.lm.sequence_steps(frames or shape.window_frames)
     return cache_bytes(shape.lm, ROWS, positions, item_bytes)
 

@@ -123,7 +123,7 @@ class FolderWatch:
 
     @contextmanager
     def _sign(self) -> Iterator[None]:
-        """A context with a file that tells scripts that the folder is watched."""
+        """A context with a file that shows scripts that the folder is watched."""
         sign = self.folder / SIGN
         put(sign, f"{os.getpid()}\n")
         try:

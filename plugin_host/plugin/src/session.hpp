@@ -141,10 +141,10 @@ private:
     float told_[p_count];
     uint64_t retry_ns_ = 0, ping_ns_ = 0, check_ns_ = 0, refused_ns_ = 0, capture_ns_ = 0, look_ns_ = 0;
     int64_t blocks_at_open_ = 0;
-    int unreached_ = engine_absent, refusal_ = 0;  // why there is no lane; why what was asked is not done, 0: it is
-    std::string why_;                              // of the refusal, in the engine's words
-    bool sounding_ = false, asking_ = false;       // of the stream; a play is being asked for
-    int silent_looks_ = 0;                         // in a row that say it does not play
+    int unreached_ = engine_absent, refusal_ = 0;  // why there is no lane; why a request was refused, 0: none was
+    std::string why_;                              // of the refusal: the engine's text
+    bool sounding_ = false, asking_ = false;       // of the stream; a play waits for its answer
+    int silent_looks_ = 0;                         // consecutive answers that it does not play
     unsigned in_force_ = 0;                        // bit of a role: the engine has it
 };
 

@@ -229,7 +229,7 @@ def test_given_music_of_another_tempo_is_told_as_it_is(hosts):
 @pytest.mark.parametrize("lead_seconds", [0.2, 0.46, 1.1])
 @pytest.mark.parametrize("beats", [8, 7])
 def test_too_late_at_the_very_beginning_it_comes_in_again_on_the_beat(hosts, beats, lead_seconds):
-    """Less than a bar is made: music moved to a later bar line is in phase all the same."""
+    """Less than a bar is made: music moved to a later bar line is in phase nevertheless."""
     host = hosts(steady(), at=100.0)
     host.lane.update(lambda s: s.with_region(CONTINUE, region(beats)).with_value("lead_seconds", lead_seconds))
     host.play(At(beats=8.0))
