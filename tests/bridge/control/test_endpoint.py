@@ -359,6 +359,7 @@ def at(seconds: float, *elements: bytes) -> bytes:
 
 
 def test_a_timetag_is_kept_and_nobody_waits_for_it(serve: Serve) -> None:
+    """Messages of a bundle take effect at its timetag; other messages are answered meanwhile."""
     done: list[float] = []
     _, peer = serve({messages.LANE_SET.address: lambda r: done.append(time.time()) or lane_set(r)})
     due = time.time() + 0.6
@@ -390,6 +391,7 @@ def test_so_many_may_wait_and_no_more(serve: Serve) -> None:
 
 
 def test_an_event_is_not_told_to_who_caused_it(serve: Serve) -> None:
+    """`notify` with `but` sends an event to all other clients."""
     tellers: list[Request] = []
     endpoint, peer = serve({messages.TRANSPORT.address: lambda request: tellers.append(request)})
     other = Peer(endpoint.port)
@@ -450,6 +452,7 @@ def test_a_port_in_use_says_which_and_what_to_do(serve: Serve) -> None:
 
 @pytest.mark.parametrize(("host", "port"), [("127.0.0.1", 70000), ("127.0.0.1", -1), ("203.0.113.9", 0)])
 def test_a_door_that_cannot_be_opened(host: str, port: int) -> None:
+    """Invalid hosts and ports raise EndpointError."""
     with pytest.raises(EndpointError):
         Endpoint(port, {}, host=host, allow_network=True, secret="long enough")
 

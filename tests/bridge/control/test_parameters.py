@@ -22,6 +22,7 @@ def test_defaults_fit_their_own_rows() -> None:
 
 @pytest.mark.parametrize("name", PARAMETERS)
 def test_edges_are_taken_and_what_lies_beyond_is_not(name: str) -> None:
+    """The limits of a row's range are valid; values beyond them, NaN and text are refused."""
     row = parameter(name)
     assert check_parameter(name, row.low) == row.low
     assert check_parameter(name, row.high) == row.high

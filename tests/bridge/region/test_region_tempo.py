@@ -240,6 +240,7 @@ def test_without_song_and_ear_it_is_guessed_by_length_and_said_so() -> None:
 
 @pytest.mark.parametrize("ratio", [2, 1 / 2, 3 / 4, 4 / 3, 3 / 2, 2 / 3, 1 / 3, 3])
 def test_no_simple_ratio_on_the_ears_word_alone(ratio: float) -> None:
+    """Detection alone does not replace the song's tempo by a simple ratio of it."""
     length = seconds(13.7, 128)  # not whole beats at the song's tempo
     before = own_tempo("/x/riff.wav", length, FOUR, 128.0)
     found = heard(before, 128 * ratio * 1.002, 1.0, length, FOUR, 128.0)
@@ -255,6 +256,7 @@ def test_a_simple_ratio_that_the_length_speaks_for_is_one() -> None:
 
 
 def test_what_is_heard_holds_where_nothing_else_speaks() -> None:
+    """The detected tempo counts if no other rule gives one; without it the song's."""
     length = seconds(13.7, 128)
     before = own_tempo("/x/riff.wav", length, FOUR, 128.0)
     assert heard(before, 107.3, 0.7, length, FOUR, 128.0).words == "107.3 bpm (heard, sure 0.7)"

@@ -67,6 +67,7 @@ def test_mono_is_itself() -> None:
 
 @pytest.mark.parametrize("n", [4 * RATE, 4 * RATE - 7, 3 * HOP + 1])
 def test_out_of_phase_is_heard(n: int) -> None:
+    """Channels that cancel each other give the left one as mono."""
     audio = torch.stack([tune(), -tune()])[:, :n]
     mono, cancels = to_mono(audio, RATE)
     assert cancels
@@ -104,5 +105,6 @@ def test_a_mono_model_goes_on_from_what_is_there() -> None:
 
 
 def test_the_reference_is_computed_as_it_is() -> None:
+    """With `exact` channels that cancel give silence, as in the reference."""
     audio = torch.stack([tune(), -tune()])
     assert float(at_model_rate(audio, RATE, RATE, exact=True).abs().max()) == 0.0

@@ -345,6 +345,7 @@ def test_a_contest_tells_every_row_with_every_fill(report: BenchReport) -> None:
 
 
 def test_lanes_are_told(report: BenchReport) -> None:
+    """The report has the milliseconds of 1, 2, 4 and 8 lanes, also after JSON."""
     (extras,) = report.extras
     assert extras.precision == "int8"
     assert list(extras.lanes_ms) == ["1", "2", "4", "8"]

@@ -320,6 +320,7 @@ def test_what_the_engine_does_not_do() -> None:
 
 
 def test_nobody_there() -> None:
+    """Without an engine a client raises NoAnswer and leaves no thread."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as spare:
         spare.bind(("127.0.0.1", 0))
         port = spare.getsockname()[1]
@@ -352,6 +353,7 @@ def _started(port: int, engine: str = "late") -> Endpoint:
 
 
 def test_a_secret_is_told() -> None:
+    """A client with the secret is accepted, one without is not."""
     with Endpoint(0, {}, secret="open sesame") as endpoint:
         with pytest.raises(NotAllowed):
             EngineClient(endpoint.port).connect()

@@ -169,6 +169,7 @@ class Story:
 
 @pytest.mark.parametrize("seed", range(6))
 def test_a_session_by_dice_sounds_the_same(core: ctypes.CDLL, seed: int) -> None:
+    """Random sessions: both processors give the same samples, states and counters."""
     both = Both(core)
     try:
         story = Story(both, seed)

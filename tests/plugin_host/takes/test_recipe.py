@@ -78,6 +78,7 @@ def test_round_trip() -> None:
     ids=lambda value: str(value)[-24:],
 )
 def test_what_is_wrong_is_told(text: str, word: str) -> None:
+    """TakeError names the fault of an invalid recipe."""
     with pytest.raises(TakeError, match=word):
         from_json(text)
 

@@ -110,6 +110,7 @@ def test_half_time_is_on_the_songs_beat_as_it_is(tmp_path: Path) -> None:
 
 
 def test_what_the_ear_finds_is_what_nothing_else_says(tmp_path: Path) -> None:
+    """The detected tempo is used only if no other rule gives one."""
     asked = []
 
     def ear(path: Path, hint_bpm: float, signature: Signature) -> tuple[float, float]:
@@ -149,6 +150,7 @@ def test_tempo_is_what_the_file_says_before_its_name(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_used_is_told(tmp_path: Path) -> None:
+    """Missing and silent regions raise their errors."""
     with pytest.raises(RegionMissing):
         place(RegionWish(tmp_path / "none.wav", "style"), None, FOUR, RATE)
     soundfile.write(tmp_path / "silent.wav", np.zeros(RATE), RATE)

@@ -99,6 +99,7 @@ def test_a_fault_of_ours_costs_one_file_its_take_and_is_told(
     engine: Engine,  # noqa: F811
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """An internal fault is reported beside its file; other files get their takes."""
     music(tmp_path / "a.wav")
     music(tmp_path / "b.wav")
     real = watch.fill

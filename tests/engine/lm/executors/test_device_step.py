@@ -344,6 +344,7 @@ def test_where_graphs_cannot_be_had_steps_are_called_and_it_is_told(lm, monkeypa
 
 
 def test_a_model_in_training_is_heard_as_it_is(lm):
+    """Steps use weights that changed after the executor was made."""
     trained = copy.deepcopy(lm)
     joint = DeviceExecutor(trained, Rehearsing())
     lane(joint, 0).advance(5)

@@ -90,6 +90,7 @@ def test_music_that_went_on_for_long_has_all_its_tries_again(host: Host, monkeyp
 
 
 def test_it_ends_where_it_was_to_end(host: Host) -> None:
+    """A retried stream keeps the end of its play."""
     begin(host, bars=4)
     tell(host, "break")
     host.listen(RATE // 4)

@@ -85,6 +85,7 @@ def test_style_words_and_a_beginning_together(lane: tuple[Host, Excerpts], value
 
 
 def test_the_eval_q_is_heard(lane: tuple[Host, Excerpts]) -> None:
+    """Another `eval_q` gives other music."""
     host, _ = lane
     renderer_codes = []
     for eval_q in (1, 6):

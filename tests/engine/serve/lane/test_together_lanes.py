@@ -46,6 +46,7 @@ def story(together: bool) -> tuple[list[np.ndarray], GenerateLoop]:
 
 
 def test_what_is_heard_is_the_same(monkeypatch):
+    """The audio of both lanes equals that of separate steps."""
     monkeypatch.setattr("engine.stream.window.PIECE_STEPS", 2)  # the second lane's beginning takes several turns
     (want, _), (got, generate_loop) = story(False), story(True)
     for one, other in zip(want, got, strict=True):

@@ -37,6 +37,7 @@ def test_what_is_told_now_is_wanted_at_once_and_settled_by_the_next_turn(host):
 
 
 def test_a_later_one_that_is_heard_while_one_now_is_on_its_way_loses_neither(host):
+    """A scheduled change that is heard while an immediate one is pending: both remain in force."""
     playing(host)
     host.lane.tell(command(2, lambda s: s.with_value("cfg", 1.0)))
     host.lane.controller.scheduler.change_settings(
@@ -58,6 +59,7 @@ def test_a_play_knows_what_was_told_right_before_it(host):
 
 
 def test_of_two_that_say_the_same_the_one_that_made_the_difference_is_told(host):
+    """Of two equal commands only the one that changed something sends an event."""
     heard = playing(host)
     for id in (4, 5):
         host.lane.tell(command(id, lambda s: s.with_mute(True), about="mute"))

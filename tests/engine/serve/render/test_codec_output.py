@@ -86,6 +86,7 @@ def test_a_hop_of_any_length_gives_the_same_bits(codec, rate, kind):
 
 
 def test_a_preview_hears_what_waits_for_its_piece(codec):
+    """A preview includes codes that wait for their piece to be complete."""
     codes, resampler = random_codes(40), StreamResampler(32_000, 32_000)
     cut, whole = CodecOutput(codec, resampler, 1), CodecOutput(codec, resampler, 1)
     cut.push(codes[:, :18])
