@@ -85,38 +85,21 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add(
-        "--port",
-        type=_whole(0, 65535),
-        default=DEFAULT_PORT,
-        metavar="N",
-        help="UDP port for OSC (default: 9600; 0: a free one)",
-    )
+    add("--port", type=_whole(0, 65535), default=DEFAULT_PORT, metavar="N", help="UDP port for OSC (0: a free one)")
     add(
         "--model",
         default="embedded",
         metavar="NAME",
         help="embedded (comes with Segue), melody, style, small, ... or a checkpoint's folder; none: start without one",
     )
-    add(
-        "--precision",
-        choices=PRECISIONS,
-        default="auto",
-        help="precision of the model's weights (auto: what suits the device)",
-    )
+    add("--precision", choices=PRECISIONS, default="auto", help="of the model's weights (auto: what suits the device)")
     add(
         "--device",
         default="auto",
         help="cpu, cuda, cuda:1, mps; auto: a GPU if there is one, and for the embedded model the faster one",
     )
     add("--t5", metavar="FOLDER", help="text encoder for checkpoints without one")
-    add(
-        "--threads",
-        type=_whole(0, 256),
-        default=0,
-        metavar="N",
-        help="CPU threads of the model (0: one or two, by the number of cores)",
-    )
+    add("--threads", type=_whole(0, 256), default=0, metavar="N", help="CPU threads of the model (0: one or two)")
     add(
         "--memory-mb",
         type=_whole(0, 1 << 24),

@@ -69,6 +69,13 @@ def _sound_device(text: str) -> str | int | None:
     return int(text) if text.isdigit() else text or None
 
 
+HOST_EXAMPLES = """\b
+segue host --bpm 96                                    # on the sound card
+segue host --region riff.wav --bars 16 --out riff16.wav
+segue host --sync midi --midi-in Digitakt              # with a drum machine
+"""
+
+
 @app.command(short_help="Play a region of music and continue it.")
 @guarded
 def demo(
@@ -149,7 +156,7 @@ def _become(module: str, arguments: list[str]) -> NoReturn:
     raise typer.Exit(subprocess.call(command))  # noqa: S603
 
 
-@app.command(short_help="Play with a running engine, to sound card or file.")
+@app.command(short_help="Play with a running engine, to sound card or file.", epilog=HOST_EXAMPLES)
 @guarded
 def host(
     bpm: Bpm = None,
@@ -177,13 +184,7 @@ def host(
     tap_note: TapNote = -1,
     link_out: LinkOut = False,
 ) -> None:
-    """Play with a running engine (`segue engine`), on a sound card or into a file.
-
-    \b
-    segue host --bpm 96                                    # on the sound card
-    segue host --region riff.wav --bars 16 --out riff16.wav
-    segue host --sync midi --midi-in Digitakt              # with a drum machine
-    """
+    """Play with a running engine (`segue engine`), on a sound card or into a file."""
     from bridge.time.units import Signature
     from plugin_host.cli.host_command import HostOptions, run_host
     from plugin_host.console.screen import Screen

@@ -56,6 +56,12 @@ Preset = Annotated[str, typer.Option(help="A named set of values, like night-bus
 Values = Annotated[list[str] | None, typer.Option("--set", help="A lane parameter, like temperature=1.2; repeatable.")]
 
 
+TAKE_EXAMPLES = """\b
+segue take --region riff.wav --bpm 96 --bars 8 --takes 4 --out takes
+segue take --region part.wav --reference melody --loop --loudness -16
+"""
+
+
 def meter_of(text: str) -> Any:
     """A signature like 7/8.  [main]"""
     from bridge.time.units import Signature
@@ -118,9 +124,7 @@ def take(
     bpm: Bpm = None,
     signature: Meter = "4/4",
     bars: TakeBars = 0,
-    at: Annotated[
-        int, typer.Option(min=0, help="Bar of the song on which the region begins, from 1; 0: not given.")
-    ] = 0,
+    at: Annotated[int, typer.Option(min=0, help="The region's first bar in the song, from 1; 0: not given.")] = 0,
     takes: Takes = 1,
     seed: Seed = -1,
     preset: Preset = "",
@@ -140,12 +144,7 @@ def take(
     device: Device = "auto",
     precision: Precision = Weights.AUTO,
 ) -> None:
-    """Make takes: files of an exact number of bars, with tempo, position and recipe inside, as fast as possible.
-
-    \b
-    segue take --region riff.wav --bpm 96 --bars 8 --takes 4 --out takes
-    segue take --region part.wav --reference melody --loop --loudness -16
-    """
+    """Make takes: files of an exact number of bars, with tempo, position and recipe inside, as fast as possible."""
     from plugin_host.console.screen import Screen
     from plugin_host.takes.engines import hot_engine
     from plugin_host.takes.names import words
@@ -232,6 +231,6 @@ def export(
 
 def add_to(app: typer.Typer) -> None:
     """Add these commands to the command line.  [main]"""
-    app.command(short_help="Make takes: files for your DAW, of an exact number of bars.")(take)
+    app.command(short_help="Make takes: files for your DAW, of an exact number of bars.", epilog=TAKE_EXAMPLES)(take)
     app.command("open", short_help="Make a take again from the recipe inside it.")(reopen)
     app.command(short_help="Write takes as one DAWproject.")(export)
