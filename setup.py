@@ -1,5 +1,5 @@
-"""Segue's wheel. The native step of the language model is compiled where there is a C++ compiler for it, and goes into
-the wheel, which is then for machines like this one; everything else is in pyproject.
+"""Segue's wheel. The native step of the language model is compiled if there is a C++ compiler, and goes into the
+wheel, which is then for machines like this one; everything else is in pyproject.toml.
 
 pip wheel --no-deps .                     segue-...-py3-none-linux_x86_64.whl with a compiler, else -py3-none-any.whl
 SEGUE_NATIVE_STEP=0 pip wheel --no-deps . always segue-...-py3-none-any.whl, for all
@@ -53,10 +53,10 @@ def can_build_step() -> bool:
 
 
 class BuildWithNative(build_py):
-    """Copies the packages, then puts among them what is compiled."""
+    """Copies the packages, then adds the compiled parts."""
 
     def run(self) -> None:
-        """Fails where the plugin is asked for and cannot be built; goes on without the native step."""
+        """Fails if the plugin is requested and cannot be built; continues without the native step."""
         super().run()
         if WITH_STEP:
             self._step()

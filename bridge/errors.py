@@ -114,7 +114,7 @@ class NoSuchLane(LaneError):
 
 
 class LaneInUse(LaneError):
-    """The lane is open already, for somebody else or in another format.  [any]"""
+    """The lane is open already, for another client or in another format.  [any]"""
 
     code = "lane_in_use"
 

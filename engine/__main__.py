@@ -7,7 +7,8 @@ from bridge.system.dependencies import broken_library
 
 
 def run() -> int:
-    """The engine's exit code; 1 and one sentence where a library that it begins with does not load.  [main]"""
+    """Run the engine; returns its exit code, or 1 and prints one sentence if a required library does not load.
+    [main]"""
     try:
         from engine.serve.control.server import main
     except Exception as fault:
@@ -20,9 +21,9 @@ def run() -> int:
 
 
 if __name__ == "__main__":
-    # PyTorch's threads otherwise spin after each product, on the processors that the native step's threads need. Read
-    # when PyTorch is loaded, which the imports above leave for later.
+    # PyTorch's threads otherwise spin after each product, on the processors that the native step's threads need.
+    # PyTorch reads this when it is loaded, after the imports above.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    # Decoders that print have standard error taken away while they read (`sound_file`): ours is another one.
+    # `sound_file` redirects standard error from decoders that print on it: the engine uses a copy.
     sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, encoding="utf-8", errors="backslashreplace")
     sys.exit(run())

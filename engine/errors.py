@@ -1,11 +1,11 @@
 """The engine's error tree.
 
     EngineError
-    ├── CheckpointError     a model file is not what it should be; says which file and why
+    ├── CheckpointError     a model file is invalid; names the file and the reason
     ├── AudioError          audio that this model cannot use
-    ├── UnsupportedError    asked for something the loaded model cannot do, named
-    │   └── NotInstalled    ... without a library that is not there
-    └── OutOfMemory         there was no memory for it
+    ├── UnsupportedError    the loaded model does not support the request, which is named
+    │   └── NotInstalled    ... because a library is missing
+    └── OutOfMemory         there is not enough memory
 
 Each has a `code`, a short lower-case word that stays the same across versions.
 """
@@ -18,7 +18,7 @@ class EngineError(Exception):
 
 
 class CheckpointError(EngineError):
-    """A checkpoint is missing, cut short, of another shape, or holds what it must not hold.  [any]"""
+    """A checkpoint is missing, truncated, of another shape, or has forbidden content.  [any]"""
 
     code = "checkpoint"
 
@@ -30,18 +30,18 @@ class AudioError(EngineError):
 
 
 class UnsupportedError(EngineError):
-    """The loaded model cannot do what was asked; the message names it.  [any]"""
+    """The loaded model does not support the request; the message names it.  [any]"""
 
     code = "unsupported"
 
 
 class NotInstalled(UnsupportedError):
-    """A library that this needs is not there; the message says how to install it.  [any]"""
+    """A required library is missing; the message says how to install it.  [any]"""
 
     code = "not_installed"
 
 
 class OutOfMemory(EngineError):
-    """There was no memory for it, on the processor's side or a device's.  [any]"""
+    """There is not enough memory, on the processor or on a device.  [any]"""
 
     code = "out_of_memory"

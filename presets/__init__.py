@@ -1,1 +1,1 @@
-"""Presets as TOML files; `bridge.control.presets` reads them, README.md says what a key means."""
+"""Presets as TOML files; `bridge.control.presets` reads them, README.md describes the keys."""

@@ -1,4 +1,4 @@
-"""For all tests: one thread a process (tests start processes of their own, and two cores are soon full), no hub."""
+"""For all tests: one thread a process (tests start processes, and two cores are soon busy), no hub."""
 
 import os
 import sys
@@ -8,18 +8,18 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-os.environ.setdefault("HF_HUB_OFFLINE", "1")  # tests of the hub have a stand-in on this machine
-# how long an example takes says how busy the machine is, not whether the code is right
+os.environ.setdefault("HF_HUB_OFFLINE", "1")  # tests of the hub use a stand-in on this machine
+# the time of an example depends on the machine's load, not on the code
 settings.register_profile("segue", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("segue")
 
-# Real processes, clocks and sound servers: these run in one process, one after the other. None is tried twice unless it
-# says why: `@pytest.mark.second_try("...")`; the summary names those that needed it.
+# Real processes, clocks and sound servers: these run in one process, one after the other. A test is repeated only with
+# a reason: `@pytest.mark.second_try("...")`; the summary names the repeated ones.
 ON_CLOCKS = ("integration", "plugin_host")
 
 
 def pytest_runtest_setup() -> None:
-    """A model that was loaded lets the processor take tiny numbers for 0; tests of numbers need them all."""
+    """A loaded model makes the processor flush subnormal numbers to 0; numeric tests need them."""
     if "torch" in sys.modules:
         sys.modules["torch"].set_flush_denormal(False)
 
@@ -34,7 +34,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """All tests on clocks go to one process. Not by xdist's groups: xdist 3.8 does not see them under pytest 9.2."""
+    """All tests with clocks go to one process. Not by xdist's groups: xdist 3.8 does not recognise them under pytest
+    9.2."""
     from xdist.scheduler import LoadScopeScheduling
 
     class OnClocksTogether(LoadScopeScheduling):

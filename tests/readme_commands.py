@@ -1,4 +1,4 @@
-"""Print the commands of one section of the README, so that CI runs what users are told, letter for letter.
+"""Print the commands of one section of the README, so that CI runs exactly the documented commands.
 
     python tests/readme_commands.py main-job|tests
 

@@ -1,4 +1,4 @@
-"""Rules of the code itself, read from the source: who may import whom, how long things may be, what stands once."""
+"""Rules of the code, checked in the source: imports, lengths, names, marks, and what may exist only once."""
 
 import ast
 import re
@@ -15,13 +15,13 @@ MAX_FUNCTION_LINES, MAX_LINE, MAX_NATIVE_LINES = 50, 120, 300
 MAX_METHODS, MAX_ATTRIBUTES = 25, 19  # of one class
 WIDER = {  # methods and attributes of classes that may have more, and why
     "EngineClient": (30, 19),  # one method for each message of the protocol
-    "CommandScheduler": (32, 19),  # commands come, wait for their beat, are made, are heard: one list, four moments
-    "LaneController": (26, 19),  # what a lane can be asked to do
+    "CommandScheduler": (32, 19),  # commands arrive, wait for their beat, are made, are heard: one list, four stages
+    "LaneController": (26, 19),  # all requests to a lane
     "ClockTicks": (26, 19),
     "Processor": (25, 23),  # twin of the C++ one
 }
-OWNERS = ("engine/serve/", "engine/stream/")  # where an object's attributes are set by its own methods alone
-FILLED_IN = {  # but for these, and why
+OWNERS = ("engine/serve/", "engine/stream/")  # packages whose objects' attributes are set by their own methods alone
+FILLED_IN = {  # except these, and why
     "command": "a request on its way: handlers and the lane's scheduler note on it where it stands",
     "command.then": "the same", "command.order": "the same", "end": "the same", "order": "the same",
     "self.commands": "the scheduler's own list",
@@ -81,7 +81,7 @@ def test_imports_only_go_down(path: Path) -> None:
 
 
 def unit(module: str) -> str:
-    """What ORDER lists: a folder of a package, or a file that stands in no folder."""
+    """The unit that ORDER lists: a folder of a package, or a file outside such folders."""
     parts = module.split(".")
     return ".".join(parts[: 3 if parts[:2] == ["engine", "serve"] else 2])
 
@@ -94,7 +94,7 @@ MODULES = {module_of(path): path for path in FILES}
 
 
 def used_modules(path: Path, also_for_types: bool = True) -> set[str]:
-    """The project's modules that a file imports; without those that only type checkers see, if so wanted."""
+    """The project's modules that a file imports; optionally without those for type checkers only."""
     tree = ast.parse(path.read_text())
     typed = [node for node in ast.walk(tree) if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)]
     left_out = set() if also_for_types else {id(inside) for node in typed for inside in ast.walk(node)}
@@ -123,7 +123,7 @@ def test_folders_import_those_before_them(path: Path) -> None:
 
 
 def test_modules_import_each_other_in_no_circle() -> None:
-    """Imports inside functions count; those for type checkers alone do not."""
+    """Imports inside functions count; those for type checkers do not."""
     waiting = {module: used_modules(path, also_for_types=False) for module, path in MODULES.items()}
     while ready := [module for module, used in waiting.items() if not used & waiting.keys()]:
         for module in ready:
@@ -154,7 +154,8 @@ def test_functions_and_classes_stay_small(path: Path) -> None:
 
 
 def assigned_from_outside(tree: ast.AST) -> Iterator[tuple[str, str]]:
-    """Owner and attribute of assignments to an attribute of anything but `self`, `cls` or a copy just made there."""
+    """Owner and attribute of assignments to attributes of other objects than `self`, `cls` or a copy made in that
+    function."""
     scopes = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
     for scope in [tree, *scopes]:
         copies = {
@@ -170,7 +171,7 @@ def assigned_from_outside(tree: ast.AST) -> Iterator[tuple[str, str]]:
 
 
 def within(scope: ast.AST) -> Iterator[ast.AST]:
-    """Nodes of a scope without those of functions inside it."""
+    """Nodes of a scope, without inner functions."""
     for node in ast.iter_child_nodes(scope):
         if not isinstance(node, ast.FunctionDef):
             yield node
@@ -178,7 +179,7 @@ def within(scope: ast.AST) -> Iterator[ast.AST]:
 
 
 def test_objects_are_changed_by_their_own_methods() -> None:
-    """Nobody can hold an invariant whose state others set."""
+    """An object can only guarantee state that it alone sets."""
     found = {
         (owner, f"{name_of(path)}: {owner}.{attribute}")
         for path in FILES
@@ -239,7 +240,7 @@ def test_addresses_stand_in_the_table_alone() -> None:
 PROSE = {"error", "fault", "exc", "reason", "doubt", "note", "why", "complaint", "status_text"}
 PROSE_OF = {"text", "reason", "doubt", "note", "why", "who", "stderr", "strerror", "args"}
 ASKED = {"startswith", "endswith", "find", "rfind", "index", "count", "match", "search", "fullmatch", "findall"}
-BY_TEXT = {  # where the text is all that there is, and the one place that looks at it
+BY_TEXT = {  # the exceptions: files where the text is all there is
     "bridge/control/status_text.py": "a status has no column for a load beside what plays",
     "bridge/region/sound_file.py": "libsndfile's MP3 decoder prints its complaints and raises nothing",
     "engine/system/out_of_memory.py": "PyTorch's allocators for processors and ONNX Runtime have no class for it",
@@ -247,7 +248,7 @@ BY_TEXT = {  # where the text is all that there is, and the one place that looks
 
 
 def is_prose(node: ast.expr) -> bool:
-    """Whether an expression is made of the text of an error, a status or a message for people."""
+    """Whether an expression uses the text of an error, a status or a message for people."""
     if isinstance(node, ast.Name):
         return node.id in PROSE
     if isinstance(node, ast.Attribute):
@@ -300,7 +301,7 @@ def test_what_decides_by_a_text_is_known(code: str, found: bool) -> None:
 
 
 def test_nothing_is_decided_by_the_text_of_an_error() -> None:
-    """A class, a code, a field says what happened; the text is for people and may change."""
+    """Decisions use a class, a code or a field; the text is for people and may change."""
     found = {
         f"{name_of(path)}:{node.lineno} {ast.unparse(node)}": name_of(path)
         for path in FILES
@@ -312,7 +313,7 @@ def test_nothing_is_decided_by_the_text_of_an_error() -> None:
 
 
 def test_a_lanes_values_are_read_through_their_rows() -> None:
-    """`settings.get(ROW)` alone: what a default is, and of which type, stands in the table of parameters."""
+    """Only through `settings.get(ROW)`: defaults and types are in the table of parameters."""
     elsewhere = [
         f"{name_of(path)}:{node.lineno}"
         for path in FILES
@@ -324,7 +325,7 @@ def test_a_lanes_values_are_read_through_their_rows() -> None:
 
 
 def test_the_host_prints_through_its_screen() -> None:
-    """Names and texts of strangers reach a terminal by `bridge.system.plain_text` alone."""
+    """Names and texts from outside reach a terminal only through `bridge.system.plain_text`."""
     for path in FILES:
         if not name_of(path).startswith("plugin_host/") or name_of(path) == "plugin_host/doctor/probes.py":
             continue
@@ -343,7 +344,7 @@ def test_nothing_unpickles() -> None:
 
 
 def test_project_stands_alone() -> None:
-    """No file names a place that only one machine has."""
+    """No file names a path that only one machine has."""
     forbidden = ("/" + "work/", "../" + "shared")
     for path in [*FILES, *(ROOT / "tests").rglob("*.py"), *(ROOT / "docs").rglob("*.md"), ROOT / "README.md"]:
         assert not [word for word in forbidden if word in path.read_text()], name_of(path)

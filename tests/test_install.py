@@ -1,4 +1,4 @@
-"""What a fresh machine gets: pinned pairs, a lock that fits what pyproject.toml asks for, libraries that load."""
+"""Installation on a fresh machine: pinned versions, a lock that satisfies pyproject.toml, libraries that load."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bridge.system.dependencies import PAIRS
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
-LOCKED_EXTRAS = ("train", "style", "separation", "bench", "sync-bench", "jack", "midi", "dev")  # what `.[dev]` brings
+LOCKED_EXTRAS = ("train", "style", "separation", "bench", "sync-bench", "jack", "midi", "dev")  # what `.[dev]` installs
 WANTED = [Requirement(line) for line in PROJECT["dependencies"]]
 FOR_TESTS = [Requirement(line) for extra in LOCKED_EXTRAS for line in EXTRAS[extra] if not line.startswith("segue[")]
 

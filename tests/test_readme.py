@@ -1,4 +1,4 @@
-"""The README says what is so: its commands exist with their options, its links lead somewhere, its Python runs."""
+"""The README is true: its commands and options exist, its links have targets, its Python runs."""
 
 import ast
 import re

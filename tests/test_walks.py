@@ -1,4 +1,4 @@
-"""docs/walks.md is so: the files and functions exist, no walk is long, none visits a file twice."""
+"""docs/walks.md is true: files and functions exist, no walk is too long, none visits a file twice."""
 
 import ast
 import re

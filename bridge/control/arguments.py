@@ -67,7 +67,7 @@ class At:
 
     @staticmethod
     def read(raw: float | str) -> At:
-        """The place that a number or word means; ValueError names what is allowed.  [any]"""
+        """The time of effect that a number or word means; ValueError names what is allowed.  [any]"""
         if isinstance(raw, str):
             word, _, number = raw.strip().lower().partition(" ")
             if word in AT_WORDS and not number:

@@ -6,7 +6,7 @@ from bridge.control import rows
 from bridge.control.arguments import Argument
 from bridge.control.rows import TEXT
 
-PADDING_MIN = 48  # characters: with so many the answer to a challenge is no longer than the request
+PADDING_MIN = 48  # characters, which make the request as long as the answer
 CLIENT_STATES = ("quiet", "forgotten")
 
 # fmt: off

@@ -109,7 +109,7 @@ class Clients:
         return source in self._by_source
 
     def speaks_again(self, source: Source) -> Client | None:
-        """A removed client that sends again, to be told once that it was removed.  [control]"""
+        """A removed client that sends again, once: it is notified that it was removed.  [control]"""
         gone = None if source in self._by_source else self._gone(source)
         if gone is None or gone.warned or (not self._strict and _chosen(self._entries, source[0])):
             return None

@@ -112,9 +112,9 @@ def _answer(row: Message) -> str:
 
 def _plugin() -> list[str]:
     head = (
-        "## The plugin\n\nA plugin in a DAW takes these at a port of its own on this machine, which it shows as "
+        "## The plugin\n\nA plugin in a DAW accepts these messages at its own port on this machine, which it shows as "
         f"*Control port*: {PLUGIN_PORT} for the first one. They have no id; the answer goes to the port that they "
-        "came from. [plugin.md](plugin.md) tells more.\n"
+        "came from. See [plugin.md](plugin.md).\n"
     )
     return [head, *(_message(row) for row in (*messages.PLUGIN_REQUESTS, *messages.PLUGIN_ANSWERS))]
 

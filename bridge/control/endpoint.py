@@ -2,9 +2,9 @@
 
     datagram -> size, ration -> packet.parse -> (its time) -> Dispatcher -> answer to the sender's host
 
-One thread, [control], does all of it; handlers run there and must not block. Longer work is answered from another
-thread through the request's responder, see `bridge.control.requests`. Each message uses up some of its sender's ration,
-and an expensive one more of it: whatever the load, the thread leaves the processor to the music.
+All of it runs on one thread, [control]; handlers run there and must not block. Longer work is answered from another
+thread through the request's responder, see `bridge.control.requests`. Each message uses up some of its sender's
+ration, an expensive one more: under any load the thread leaves the processor to the music.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from bridge.errors import Busy, OutOfRange, PacketError
 
 MESSAGES_PER_SECOND = 4000.0  # of one sender; more are dropped unread, with an error once a second
 STRANGERS_PER_SECOND = 50.0  # messages of one machine that has not proved the secret
-STRANGERS_FACTOR = 20.0  # times that for all strangers together: many addresses do not block others
+STRANGERS_FACTOR = 20.0  # times that for all such machines together: many addresses do not block others
 ALL_FACTOR = 1.25  # times the limit of one sender, for all together
 SENDER_SHARE = 0.24  # of a processor for one sender: a message that takes more than its part counts as several
 SHUT_SECONDS = 0.002  # pause for a sender over its ration; SHUT_MAX such senders
@@ -199,7 +199,7 @@ class Endpoint:
         return passes
 
     def _charge(self, source: Source, stranger: bool, spent_seconds: float) -> None:
-        """Charge a message that took long as several."""
+        """Charge a message that took long like several."""
         limiter, sender = (self._strangers, source[0]) if stranger else (self._limiter, source)
         cost = spent_seconds * limiter.per_second / SENDER_SHARE
         if cost > 1.0:

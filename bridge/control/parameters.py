@@ -16,17 +16,17 @@ T = TypeVar("T", int, float, bool)
 
 
 class Depth(IntEnum):
-    """How much of the music that is made is made anew for another value.  [any]"""
+    """What a stream that plays regenerates for another value of a parameter.  [any]"""
 
-    SOUND = 0  # none of it: how loud it is, or what is made later
-    DRAWN = 1  # what follows, drawn otherwise: the open window goes on
-    WINDOW = 2  # what follows, in a new window: the model is conditioned otherwise
+    SOUND = 0  # nothing: only the level changes, or music that is not made yet
+    DRAWN = 1  # the music ahead, in the open window
+    WINDOW = 2  # the music ahead, in a new window: its conditioning changes
 
 
 @dataclass(frozen=True, slots=True)
 class Parameter(Argument, Generic[T]):
-    """A row: an argument that every lane has a value of. `regenerates` is what a stream that plays does for another
-    one, `read` makes a checked number what the engine works with.
+    """A row: an argument for which every lane has a value. `regenerates`: what a stream that plays regenerates for
+    another value; `read` converts a checked number to the engine's value.
     """
 
     read: Callable[[float], T] = field(kw_only=True)
@@ -34,7 +34,7 @@ class Parameter(Argument, Generic[T]):
 
     @property
     def initial(self) -> T:
-        """The default, as the engine works with it.  [any]"""
+        """The default, as the engine's value.  [any]"""
         return self.read(float(str(self.default)))
 
 
@@ -116,19 +116,19 @@ _ROWS: tuple[Parameter[Any], ...] = (
 )  # fmt: skip
 
 PARAMETERS: dict[str, Parameter[Any]] = {row.name: row for row in _ROWS}
-KNOBS = {  # names that the plugin's knobs have
+KNOBS = {  # names of the plugin's knobs
     "creativity": TEMPERATURE.name, "guidance": CFG.name, "level": LEVEL_DB.name, "ahead": LEAD_SECONDS.name,
     "take": SEED.name,
 }  # fmt: skip
 
 
 def row_name(name: str) -> str:
-    """The name of a parameter that is called by its own name or by that of the plugin's knob.  [any]"""
+    """The name of a parameter, given by its own name or that of the plugin's knob.  [any]"""
     return KNOBS.get(name, name)
 
 
 def parameter(name: str) -> Parameter[Any]:
-    """The row of a parameter, by its name or the plugin's; OutOfRange names close ones when there is none.  [any]"""
+    """The row of a parameter, by its name or the plugin's; OutOfRange names similar ones if there is none.  [any]"""
     row = PARAMETERS.get(row_name(name))
     if row is None:
         raise OutOfRange(f"there is no parameter {name[:32]!r}; there is {', '.join(_near(name[:32]))}")
@@ -142,9 +142,9 @@ def _near(name: str) -> list[str]:
 
 
 def check_parameter(name: str, value: object) -> float:
-    """A value for a parameter, whole ones too as float; WrongType or OutOfRange otherwise.
+    """A checked value for a parameter, as float; WrongType or OutOfRange.
 
-    Of the plugin's `take` 0 is a new one, as there.  [any]
+    For the name `take` 0 means a new take, as in the plugin.  [any]
     """
     checked = float(parameter(name).wire(value))
     return -1.0 if name == "take" and checked == 0.0 else checked

@@ -1,7 +1,7 @@
-"""plugin_host/plugin/src/segue_protocol.h: what the plugin in C++ shares with the tables of this folder.
+"""plugin_host/plugin/src/segue_protocol.h: the tables of this folder for the plugin in C++.
 
-`python -m bridge.control.protocol_header` prints it; a test compares. Addresses, error codes, the rows of the lane
-parameters, roles, states, ports and limits stand in C++ nowhere else.
+`python -m bridge.control.protocol_header` prints it; a test compares. No other C++ file has addresses, error codes,
+lane parameters, roles, states, ports or limits.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ def _float(value: float) -> str:
 
 
 def _usage() -> str:
-    """What the plugin takes, as its error says it."""
+    """The usage of a message, for the plugin's error."""
     return "; ".join(
         " ".join([
             row.address.removeprefix(plugin_rows.PLUGIN_ROOT),
@@ -116,7 +116,7 @@ def _usage() -> str:
 
 
 def _joined(parts: Iterable[str], indent: int, first: int) -> str:
-    """Parts with commas between, in lines of the usual width; the first begins at column `first`."""
+    """Parts joined by commas, in lines of the usual width; the first begins at column `first`."""
     lines, left = [""], WIDTH - first - 2
     for part in parts:
         if lines[-1] and len(lines[-1]) + len(part) + 2 > left:

@@ -1,4 +1,4 @@
-"""What rows of the message table are built with: shared arguments, and short constructors for the others."""
+"""Parts of the message table's rows: shared arguments, and short constructors for the others."""
 
 from __future__ import annotations
 

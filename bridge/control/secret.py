@@ -83,7 +83,7 @@ class SecretKeeper:
         return host in self._trusted
 
     def left(self, source: Source) -> None:
-        """Forget the hello of a sender that said bye."""
+        """Drop the hello of a sender that said bye."""
         self._taken.pop(source, None)
 
     def _asked(self, source: Source, now_seconds: float) -> bool:

@@ -34,7 +34,7 @@ _WANTED = frozenset((b"acid", b"iXML", b"bext", b"id3 ", b"ID3 ", b"basc", b"inf
 
 
 class TempoSource(IntEnum):
-    """Where in a file a tempo stands, the most trustworthy first.  [any]"""
+    """The part of a file that states a tempo, the most trustworthy first.  [any]"""
 
     ACID = 0
     IXML = 1
@@ -46,10 +46,10 @@ class TempoSource(IntEnum):
 
 @dataclass(frozen=True)
 class Said:
-    """Tempo in bpm, the beats it may mean by its length (0, none: it does not say), and what says so, in words.
+    """A file's statement: tempo in bpm, possible numbers of beats (0, none: not stated), and its source in words.
 
-    `source` is where it stands: some places are trusted more than others. `weak`: of one that is no loop, where makers
-    leave a tempo that means nothing.
+    `source` is the part of the file: some are trusted more than others. `weak`: the file is no loop, and its maker may
+    have left a meaningless tempo.
     """
 
     bpm: float = 0.0
@@ -60,7 +60,7 @@ class Said:
 
 
 def said_in(path: str) -> tuple[Said, ...]:
-    """What a file says, the most trustworthy first; empty if it cannot be read.  [any]"""
+    """A file's statements, the most trustworthy first; empty if it cannot be read.  [any]"""
     found: list[Said] = []
     with suppress(OSError, ValueError, struct.error, IndexError, OverflowError):  # what was read before a fault counts
         if stat.S_ISREG(os.stat(path).st_mode):

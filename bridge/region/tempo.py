@@ -36,9 +36,9 @@ GIVEN, FILE, NAME, NUMBER, BARS, BEATS, TAIL, DOUBTED, GUESS = 1.0, 0.95, 0.95, 
 
 @dataclass(frozen=True)
 class OwnTempo:
-    """A region's tempo in bpm, who says so, how sure that is (0 to 1), what speaks against it; `open`: ask the engine.
+    """A region's tempo in bpm, its source, its certainty (0 to 1) and contradictions; `open`: detection decides.
 
-    `clash` are the tempos between which what speaks against it leaves the choice.
+    `clash`: the tempos that contradict each other.
     """
 
     bpm: float
@@ -73,7 +73,7 @@ def own_tempo(
 def by_words(
     name: str, said: Sequence[Said], seconds: float, beats_per_bar: float, song_bpm: float = 0.0
 ) -> OwnTempo | None:
-    """What a file and its name say, and their contradictions; None if they say nothing.  [any]"""
+    """The tempo that a file and its name state, and their contradictions; None if they state none.  [any]"""
     number, _ = bare_tempo(name, lambda bpm: _bars(seconds, bpm, beats_per_bar) == BARS)
     named, name_sure = (tagged, NAME) if (tagged := tagged_tempo(name)) else (number, NUMBER)
     by_name = OwnTempo(named, "by its name", name_sure) if named else None
@@ -93,7 +93,7 @@ def by_words(
 
 
 def _of_file(said: Said, seconds: float, beats_per_bar: float, witnesses: Sequence[float]) -> OwnTempo | None:
-    """What one source in a file says: its tempo against the beats that it counts."""
+    """One statement of a file: its tempo, checked against the beats that it counts."""
     counted = [_tidy(float(fitting_tempo(beats, seconds)), seconds) for beats in said.beats]
     if not said.bpm:
         return OwnTempo(counted[0], f"by the {said.beats[0]:g} beats of {said.who}", FILE) if counted else None
@@ -133,7 +133,7 @@ def by_length(seconds: float, beats_per_bar: float, song_bpm: float = 0.0) -> Ow
 
 
 def _bars(seconds: float, bpm: float, beats_per_bar: float) -> float:
-    """How sure it is that a file has a tempo: whole bars, whole beats, bars and a tail; 0 for none."""
+    """The certainty that a file has a tempo: whole bars, whole beats, bars and a tail; 0 for none."""
     beats = seconds_to_beats(seconds, bpm)
     length = length_in(beats, bpm, beats_per_bar, beat_is_tail=True)
     bars = float(length.beats) / beats_per_bar

@@ -1,7 +1,7 @@
-// Shared memory that somebody cuts short while it is mapped: zeros where there is nothing, instead of SIGBUS. C and C++. MIT.
+// Shared memory that is truncated while it is mapped: missing pages read as zeros, instead of SIGBUS. C and C++. MIT.
 //
-// A page behind the end of a file kills whoever touches it. The handler here puts a page of zeros in its place, marks
-// the mapping as hit, and lets the instruction run again. Other faults go to whoever handled SIGBUS before.
+// Reading a page behind the end of a file kills the process. This handler maps a page of zeros in its place, marks the
+// mapping as hit, and repeats the instruction. Other faults go to the previous handler of SIGBUS.
 #ifndef SEGUE_BUS_H
 #define SEGUE_BUS_H
 
@@ -15,7 +15,7 @@
 #define SEGUE_BUS_MAPPINGS 512
 
 struct segue_bus_mapping {
-    uintptr_t start, end;  // start is published last, and taken away first
+    uintptr_t start, end;  // start is set last and cleared first
     int taken, hit;
 };
 
@@ -30,7 +30,7 @@ static void segue_bus_pass_on(int number, siginfo_t *info, void *context) {
     } else if (segue_bus_before.sa_handler != SIG_DFL && segue_bus_before.sa_handler != SIG_IGN) {
         segue_bus_before.sa_handler(number);
     } else {
-        signal(number, SIG_DFL);  // the instruction runs again, and ends the process as it would have
+        signal(number, SIG_DFL);  // the repeated instruction ends the process, as without this handler
     }
 }
 
@@ -49,7 +49,7 @@ static void segue_bus_handle(int number, siginfo_t *info, void *context) {
     segue_bus_pass_on(number, info, context);
 }
 
-// Watch a mapping; its number, or -1 where there is room for no more.  [any but audio]
+// Watch a mapping; returns its number, or -1 if there is no room for more.  [any but audio]
 static inline int segue_bus_watch(const void *data, size_t bytes) {
     if (!__atomic_exchange_n(&segue_bus_installed, 1, __ATOMIC_ACQ_REL)) {
         struct sigaction ours;
@@ -71,14 +71,14 @@ static inline int segue_bus_watch(const void *data, size_t bytes) {
     return -1;
 }
 
-// Before it is unmapped.  [any but audio]
+// Stop watching; call it before the mapping is unmapped.  [any but audio]
 static inline void segue_bus_forget(int number) {
     if (number < 0 || number >= SEGUE_BUS_MAPPINGS) return;
     __atomic_store_n(&segue_bus_mappings[number].start, (uintptr_t)0, __ATOMIC_RELEASE);
     __atomic_store_n(&segue_bus_mappings[number].taken, 0, __ATOMIC_RELEASE);
 }
 
-// Whether a page of it was missing when it was touched.  [any]
+// Whether a missing page of it was accessed.  [any]
 static inline int segue_bus_hit(int number) {
     return number >= 0 && number < SEGUE_BUS_MAPPINGS &&
            __atomic_load_n(&segue_bus_mappings[number].hit, __ATOMIC_ACQUIRE);

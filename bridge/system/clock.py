@@ -1,4 +1,4 @@
-"""The one clock: who needs the time is handed it, so that tests hand in another one."""
+"""The clock, passed to all code that needs the time, so that tests can pass another one."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import time
 
 
 class Clock:
-    """Monotonic seconds, and waiting by them. All of it [any]."""
+    """Monotonic seconds, and waiting. All of it [any]."""
 
     def now_seconds(self) -> float:
-        """Seconds since some moment; they never go back."""
+        """Seconds since a fixed instant; they never decrease."""
         return time.monotonic()
 
     def sleep(self, seconds: float) -> None:
-        """Wait for so long."""
+        """Wait for this time."""
         time.sleep(seconds)
 
 

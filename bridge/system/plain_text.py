@@ -20,7 +20,7 @@ LINES = "\n\t"
 
 
 def plain(text: str, keep: str = "") -> str:
-    r"""Text with what a terminal would obey written out, like `\x1b`; characters in `keep` stay.  [any]"""
+    r"""Text with control characters escaped, like `\x1b`; characters in `keep` stay.  [any]"""
     return _UNFIT.sub(lambda found: found[0] if found[0] in keep else _written(ord(found[0])), text)
 
 

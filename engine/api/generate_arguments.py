@@ -81,7 +81,7 @@ def asks_for(
 ) -> list[Ask]:
     """One ask per piece; piece b's seed is `seed` + b.
 
-    Raises UnsupportedError naming what the model cannot follow, AudioError, ValueError.  [generate]
+    Raises UnsupportedError, which names what the model cannot follow; AudioError; ValueError.  [generate]
     """
     count = given.count
     texts = [None] * count if given.texts is None else given.texts

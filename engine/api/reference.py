@@ -46,7 +46,7 @@ def _multinomial(probs: Tensor, generator: torch.Generator | None) -> Tensor:
 
 @dataclass
 class ReferenceRun:
-    """One call of `generate`; `frames` yields its codes, `excerpts` grows by each window's style excerpts.
+    """One call of `generate`; `frames` yields its codes, `excerpts` collects each window's style excerpts.
 
     `seed` None draws from torch's and Python's global generators, as audiocraft does.
     """

@@ -77,7 +77,7 @@ def load(
 
 
 def _check_load(uri: object, frame_offset: int, num_frames: int, format: str | None, backend: str | None) -> None:
-    """Refuse what `load` does not take, by name."""
+    """Refuse arguments that `load` does not support, by name."""
     if isinstance(uri, (bytes, bytearray, memoryview)):
         raise ValueError("uri is bytes, must be a path or a binary file object: io.BytesIO(data) makes one")
     if isinstance(uri, str) and uri.partition("://")[0] in ("http", "https", "ftp", "s3"):
@@ -147,7 +147,7 @@ def audio_write(
     make_parent_dir: bool = True,
     add_suffix: bool = True,
 ) -> Path:
-    """Write [C, n] or [n] to `stem_name`.wav (mp3, ogg, flac), as loud as `strategy` says; the path written.
+    """Write [C, n] or [n] to `stem_name`.wav (mp3, ogg, flac) at the level of `strategy`; returns the path.
 
     Arguments and defaults are audiocraft's: see `normalize_audio` for the strategies; "loudness" brings it to -14
     LUFS. WAV is 16 bit, MP3 of constant `mp3_rate` kbit/s. Raises ValueError for other formats or shapes,

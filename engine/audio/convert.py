@@ -23,7 +23,7 @@ _PIECE_SAMPLES = 1 << 18  # converted at a time: a long file needs no more memor
 
 @lru_cache(maxsize=16)
 def _resampler(orig_hz: int, new_hz: int) -> StreamResampler:
-    return StreamResampler(orig_hz, new_hz, by_tap=False)  # the same audio is always cut alike here
+    return StreamResampler(orig_hz, new_hz, by_tap=False)  # the same audio is always cut the same way here
 
 
 def resample(audio: Tensor, orig_hz: int, new_hz: int) -> Tensor:
@@ -86,8 +86,8 @@ def at_model_rate(
     With `beyond` for audio prompts, see `resample_to_end`; else as in the reference. Two channels become one as in the
     reference, unless they cancel each other (`engine.audio.mono`) and it is not `exact`.
 
-    Raises AudioError for anything but a tensor of floats (whole numbers would be thousands of times too loud),
-    other shapes, nothing in it, NaN or infinity, rates other than whole Hz from 1 to 384,000.  [any]
+    Raises AudioError for anything but a tensor of floats (whole numbers would be thousands of times too loud), other
+    shapes, empty audio, NaN or infinity, and rates other than whole Hz from 1 to 384,000.  [any]
     """
     if not isinstance(audio, Tensor):
         raise AudioError(f"audio is a {type(audio).__name__}, must be a torch tensor (torch.from_numpy makes one)")

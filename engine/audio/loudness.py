@@ -1,7 +1,7 @@
 """Loudness of audio, and normalisation before it is written.
 
-Loudness is ITU-R BS.1770-4's as torchaudio computes it (each of its two filters limits its output to +-1, which only
-very loud audio notices). Strategies, defaults and limits are audiocraft's. C channels, n samples.
+Loudness is ITU-R BS.1770-4's as torchaudio computes it (each of its two filters limits its output to +-1, which
+affects only very loud audio). Strategies, defaults and limits are audiocraft's. C channels, n samples.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def normalize_audio(
 
     "peak" scales the largest sample to -`peak_clip_headroom_db`, "clip" cuts there, "rms" scales the mean of the
     channels, "loudness" the loudness (needs `sample_rate`); these two are then cut at +-1. Without `normalize` peak
-    and rms only ever make it quieter. "none" (or "") takes audio that is within +-1 as it is.  Raises ValueError
+    and rms only ever make it quieter. "none" (or "") leaves audio within +-1 unchanged.  Raises ValueError
     for another strategy, AudioError.  [any]
     """
     if wav.numel() == 0 or not torch.isfinite(wav).all():

@@ -1,4 +1,4 @@
-"""The model's sample rate to the host's, streaming: any cut of the input gives what the whole gives, to the bit.
+"""The model's sample rate to the host's, streaming: any cut of the input gives the same bits as the whole.
 
 Windowed sinc with a Hann window (torchaudio's `sinc_interp_hann` kernel), zero phase: output sample 0 lies on
 input sample 0. Output n is a weighted sum of the `2 * reach + 1` inputs around n * orig / new:
@@ -7,9 +7,9 @@ input sample 0. Output n is a weighted sum of the `2 * reach + 1` inputs around 
                  [---- taps ----]
     output     .    .    .    .    .        new per second
 
-A stream's sums are taken tap by tap, a product rounded and then a sum rounded: the same bits however it is cut, on any
-machine. A library's convolution (`by_tap` False) is up to ten times as fast where much comes at once, but it sums the
-last few outputs of a call in another order, and a short call in another order than a long one.
+A stream's sums are computed tap by tap, each product and each sum rounded: the same bits for any cut, on any machine.
+A library's convolution (`by_tap` False) is up to ten times as fast for long input, but it sums the last few outputs of
+a call in another order, and a short call in another order than a long one.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ ZEROS = 24  # zero crossings of the sinc on each side
 ROLLOFF = 0.945  # cut-off as a share of the smaller Nyquist frequency
 MAX_RATE_HZ = 384_000
 _OUTPUTS_AT_ONCE = 1 << 13  # gathered tap by tap, so that they stay in a processor's cache
-_FEW_PHASES = 8  # so many are taken one after the other, each of all its outputs
+_FEW_PHASES = 8  # this many are processed one after the other, each for all its outputs
 _GROUP_MAX = 1 << 18  # of orig * new, reduced: above it outputs are gathered one by one
 
 Floats = NDArray[np.float32]
@@ -45,7 +45,7 @@ class ResampleState:
 class StreamResampler:
     """Resamples [C, n] float32 from `orig_hz` to `new_hz` (any whole numbers); holds no stream state itself.
 
-    `by_tap` False is for what is always cut alike, see above.
+    `by_tap` False is for audio that is always cut the same way, see above.
 
     Raises ValueError for rates outside 1 to 384,000 Hz.  [generate]
     """
@@ -66,7 +66,7 @@ class StreamResampler:
 
     @property
     def lookahead_samples(self) -> int:
-        """How many input samples after its own place an output needs.  [any]"""
+        """How many input samples after its own position an output needs.  [any]"""
         return 0 if self.orig == self.new else self.reach
 
     def init(self, channels: int = 1) -> ResampleState:
@@ -77,7 +77,7 @@ class StreamResampler:
     def step(self, audio: Tensor, state: ResampleState, last: bool = False) -> tuple[Tensor, ResampleState]:
         """Take [C, n] more input; return the outputs that are final and the next state.
 
-        With `last` the tail comes out too: ceil(total * new / orig) outputs in all, and the state is spent.
+        With `last` also the tail: ceil(total * new / orig) outputs in all, and the state is spent.
         Raises ValueError when the channel count differs from the state's.  [generate]
         """
         if audio.dim() != 2 or audio.shape[0] != state.tail.shape[0]:

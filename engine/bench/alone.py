@@ -2,8 +2,8 @@
 
     python -m engine.bench [--seconds 6] [--rounds 3] [--threads 2] [--json FILE]
 
-`segue bench` runs this beside its measurements of the whole system. Streams are whole: windows roll, each from an empty
-cache to a full one. Figures are medians over the rounds.
+`segue bench` runs this besides its measurements of the whole system. Streams are complete: windows roll, each from an
+empty cache to a full one. Figures are medians over the rounds.
 """
 
 from __future__ import annotations
@@ -51,7 +51,8 @@ def stream(model: LoadedModel, n_frames: int, seed: int) -> torch.Tensor:
 
 
 def prefill(model: LoadedModel) -> None:
-    """What a window roll costs before its first new step: conditions, and the kept frames in one pass.  [main]"""
+    """The work of a window roll before its first new step: conditions, and the overlapping frames in one pass.
+    [main]"""
     guidance = Guidance(model.cfg_coef)
     conditions = model.conditioner([Ask(text="rock")], guidance, 0, model.window_frames)[0][0]
     state = model.executor.init_state(guidance.rows, model.window_frames + 4, conditions)
@@ -89,7 +90,7 @@ def reference_model(config: LMConfig) -> Any:
 
 
 def reference_generate(reference: Any, n_frames: int, cfg_coef: float) -> None:
-    """The same number of frames from transformers' `generate`, guided and sampled alike.  [main]"""
+    """The same number of frames from transformers' `generate`, with the same guidance and sampling.  [main]"""
     inputs = torch.arange(2, 10)[None]
     special = reference.config.decoder.pad_token_id
     reference.generate(
@@ -99,7 +100,7 @@ def reference_generate(reference: Any, n_frames: int, cfg_coef: float) -> None:
 
 
 def measure(model: LoadedModel, seconds: float, rounds: int) -> dict[str, float]:
-    """All figures; theirs and ours take turns, so that a busy machine is busy for both.  [main]"""
+    """All figures; both sides alternate, so that a busy machine affects both.  [main]"""
     n_frames = int(seconds * FRAMES_PER_SECOND)
     codes = stream(model, n_frames, 0)
     audio = model.codec.decode(codes[None])

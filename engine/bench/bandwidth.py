@@ -1,4 +1,4 @@
-"""How fast this machine reads and copies memory, with the threads and on the device that the models get."""
+"""The speed at which this machine reads and copies memory, with the models' threads, on their device."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ class Bandwidth:
 
 
 def measure(device: str, n_bytes: int = 0) -> Bandwidth:
-    """The best of some tries over blocks that no cache of a processor holds.  [generate]"""
+    """The best of several tries over blocks larger than any processor cache.  [generate]"""
     place = torch.device(device)
     count = (n_bytes or (GPU_BYTES if place.type == "cuda" else CPU_BYTES)) // 4
     source, target = torch.ones(count, device=place), torch.zeros(count, device=place)
-    if place.type == "cpu":  # as memory is read at its fastest
+    if place.type == "cpu":  # the fastest way to read memory
         huge_pages.move((tensor.data_ptr(), tensor.nbytes) for tensor in (source, target))
     folded = source.view(torch.int32)
 

@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 LANES = (1, 2, 4, 8)
 LANE_STEPS = 10
-SLOW_SECONDS = 30.0  # then two are enough
+SLOW_SECONDS = 30.0  # if slower, two rounds are enough
 
 
 def measure_beside(
     extras: Extras, shape: Shape, executor: Executor, codec: Any, step_ms: float, spec: ContestSpec
 ) -> Iterator[None]:
-    """Fill `extras` bit by bit, a yield after each.  [generate]"""
+    """Fill `extras` figure by figure; yields after each.  [generate]"""
     if codec is None and shape.encodec:
         codec = random_codec(spec.device)
     if codec is not None:
@@ -49,7 +49,7 @@ def _sound(extras: Extras, sounding: Sounding, step_ms: float, spec: ContestSpec
         frames.append(1000.0 * sounding.frame_with_codec(stream))
         if number and time.perf_counter() - began > SLOW_SECONDS:
             break
-    else:  # the first one warms up; where it takes so long, it counts
+    else:  # the first one warms up; if it takes long, it counts
         del firsts[0], changes[0], codecs[0], frames[0]
     extras.first_sound_ms, extras.change_ms = spread(firsts), spread(changes)
     extras.codec_frame_ms = spread(codecs)
@@ -58,7 +58,7 @@ def _sound(extras: Extras, sounding: Sounding, step_ms: float, spec: ContestSpec
 
 
 def _lanes(extras: Extras, shape: Shape, executor: Executor, spec: ContestSpec) -> None:
-    """Milliseconds of one step of all lanes at half fill; the numbers of lanes take turns."""
+    """Milliseconds of one step of all lanes at half fill; the numbers of lanes alternate."""
     half = shape.window_frames // 2
     numbers = _that_fit(extras, shape, executor, half + SPARE_FRAMES, spec.device)
     if not numbers:
@@ -76,7 +76,7 @@ def _lanes(extras: Extras, shape: Shape, executor: Executor, spec: ContestSpec) 
 
 
 def _that_fit(extras: Extras, shape: Shape, executor: Executor, frames: int, device: str) -> list[int]:
-    """Numbers of lanes whose caches fit in memory; why others are skipped goes into `extras`."""
+    """Numbers of lanes whose caches fit in memory; `extras` gets the reasons for skipped ones."""
     free = memory.available_bytes(device)
     item = float(executor.cache_dtype.itemsize)
     numbers = []

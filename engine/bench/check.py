@@ -13,15 +13,15 @@ from engine.stream.lanes import step_windows
 from engine.stream.window import Window
 
 PROMPT_FRAMES, STEPS, FRAMES = 8, 4, 20
-# largest difference allowed over the logits' spread; in half precision the two round in different places
+# largest allowed difference over the logits' spread; in half precision both round in different places
 ALLOWED = {"float32": 1e-3, "bfloat16": 0.25, "float16": 0.05}
 
 
 @torch.inference_mode()
 def segue_logits(shape: Shape, executor: Executor) -> tuple[Tensor, Tensor]:
-    """Tokens [R, K, S] and the logits [R, K, card] of their last step: a window's, its prompt read, some steps taken.
+    """Tokens [R, K, S] and the logits [R, K, card] of their last step, in a window with a prompt and some steps.
 
-    Taken as the timed ones are: by the device's own step where that takes them.  [generate]
+    Taken like the timed steps: by the device executor if that takes them.  [generate]
     """
     config, device, numbers = executor.lm.config, str(executor.lm.device), torch.Generator().manual_seed(2)
     prompt = torch.randint(0, config.card, (config.n_codebooks, PROMPT_FRAMES), generator=numbers).to(device)

@@ -39,7 +39,7 @@ def run_child(spec: ContestSpec, limit_seconds: float) -> tuple[Records, str]:
 
 
 def _environment(threads: int) -> dict[str, str]:
-    """Threads for all libraries alike, and nothing fetched from the net."""
+    """The same threads for all libraries, and no downloads."""
     own = {**os.environ, "HF_HUB_OFFLINE": "1", "TRANSFORMERS_VERBOSITY": "error", "TORCHINDUCTOR_COMPILE_THREADS": "1"}
     return {**own, "OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)} if threads else own
 
@@ -50,5 +50,5 @@ def _read(path: Path) -> Records:
         try:
             records.append(json.loads(line))
         except ValueError:
-            continue  # the line that a killed process was writing
+            continue  # an incomplete line of a killed process
     return records

@@ -1,8 +1,8 @@
-"""Speed of EnCodec in PyTorch and in ONNX Runtime, in turns, on weights of the published size with random values.
+"""Speed of EnCodec in PyTorch and in ONNX Runtime, alternating, on random weights of the published size.
 
     python -m engine.bench.codec_speed [--rounds 7] [--threads 1] [--device cpu] [--json FILE]
 
-Milliseconds a frame (20 ms of audio), medians over the rounds. Streams are measured inside, past their first frames.
+Milliseconds a frame (20 ms of audio), medians over the rounds. Streams are measured after their first frames.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def random_codec(config: EncodecConfig, device: str) -> Encodec:
 
 
 def works(codec: Encodec) -> dict[str, tuple[int, Callable[[], Any]]]:
-    """What is measured: name to frames and call.  [main]"""
+    """The measured calls by name, each with its frames.  [main]"""
     made: dict[str, tuple[int, Callable[[], Any]]] = {}
     for frames, streams in HOPS:
         codes, state = some_codes(codec, streams, frames), under_way(codec, streams)

@@ -68,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def request_of(given: argparse.Namespace) -> BenchRequest:
-    """Options, checked.  Raises EngineError for a model, precision or device that there is not.  [main]"""
+    """The checked options.  Raises EngineError for an unknown model, precision or device.  [main]"""
     from engine.models.device import pick_device
 
     device = pick_device(given.device)
@@ -113,7 +113,7 @@ def _table(request: BenchRequest, path: Path | None) -> int:
 
 
 def run_plan(plan: BenchPlan, request: BenchRequest, report: BenchReport, path: Path | None) -> None:
-    """Contest after contest into the report; what is known is saved after each.  [main]"""
+    """Run the contests one after another into the report, which is saved after each.  [main]"""
     from engine.bench.children import run_child
     from engine.bench.gather import gather
 

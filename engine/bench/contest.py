@@ -1,8 +1,8 @@
-"""One model's contest, in a process of its own: all sides take turns, round by round, so that each has the same noise.
+"""One model's contest, in its own process: all sides alternate, round by round, so that each has the same noise.
 
     round:  bandwidth | start: Segue float32, transformers float32, Segue int8, ... | half: ... | nearly full: ...
 
-A line of JSON goes out after each round, with all that is known by then: what a time limit cuts off is not lost.
+A line of JSON is written after each round, with all results so far, so that a time limit loses no finished round.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ Emit = Callable[[dict[str, Any]], None]
 
 
 class Side(Protocol):
-    """Who takes part."""
+    """A participant of a contest."""
 
     name: str
 
@@ -54,7 +54,7 @@ class Side(Protocol):
         ...
 
     def visit(self, fill_frames: int, n_steps: int = VISIT_STEPS) -> list[float]:
-        """Seconds of each step from a fill on.  [main]"""
+        """Measure steps from a fill on; returns the seconds of each.  [main]"""
         ...
 
 
@@ -76,7 +76,7 @@ class ContestSpec:
 
 @dataclass
 class Entry:
-    """A side and its steps so far: rounds of seconds, by fill."""
+    """A side and its steps so far: rounds of seconds for each fill."""
 
     side: Side
     row: BenchRow
@@ -84,13 +84,13 @@ class Entry:
 
 
 def fill_frames(shape: Shape) -> dict[str, int]:
-    """How many frames the cache holds at each fill: a second, half a window, all but a visit's steps.  [any]"""
+    """Frames in the cache at each fill: a second, half a window, all but a visit's steps.  [any]"""
     nearly = shape.window_frames - SPARE_FRAMES
     return dict(zip(FILLS, (CONTEXT_AT_LEAST, min(nearly, shape.window_frames // 2), nearly), strict=True))
 
 
 class Contest:
-    """Builds the sides, lets them take turns, reports.  All methods [generate]."""
+    """Builds the sides, measures them in turn, reports.  All methods [generate]."""
 
     def __init__(self, spec: ContestSpec, emit: Emit, say: Say) -> None:
         self.spec, self.emit, self.say = spec, emit, say
@@ -103,7 +103,7 @@ class Contest:
         self.weights = "random"
 
     def run(self) -> None:
-        """Everything; a side that cannot be had is reported as a row."""
+        """Run the contest; a side that is not available is reported as a row."""
         self.say("making weights")
         self._make_models()
         self._enter()
@@ -119,7 +119,7 @@ class Contest:
             self._beside(precision, self.executors[precision])
 
     def _first_int(self) -> str:
-        """The precision that lanes and first sound are measured in: what the engine would take by itself, if there."""
+        """The precision for lanes and first sound: the engine's default, if it is measured."""
         return next((one for one in self.executors if one in BITS), next(iter(self.executors)))
 
     def _make_models(self) -> None:
@@ -133,10 +133,10 @@ class Contest:
             raise UnsupportedError(f"{self.spec.model} runs in none of {', '.join(self.spec.precisions)} here")
 
     def _base(self, dtype: torch.dtype) -> LanguageModel:
-        """The model as it is on this machine, else random weights of its sizes."""
+        """The model's weights on this machine, else random ones of its sizes."""
         if self.spec.model == EMBEDDED or find_here(self.spec.model) is not None:
             try:
-                own = None if self.spec.model == EMBEDDED else dtype  # or its codec would not be in 8 bits
+                own = None if self.spec.model == EMBEDDED else dtype  # otherwise its codec is not in 8 bits
                 loaded = load_model(self.spec.model, self.spec.device, dtype=own)
                 if loaded.lm.config == self.shape.lm:
                     self.codec, self.weights = loaded.codec, "real"
@@ -171,11 +171,11 @@ class Contest:
                     allowed = check.ALLOWED[precision]
                     raise UnsupportedError(f"logits differ by {row.logits_off:.1e} of their spread, allowed {allowed}")
             self.entries.append(Entry(side, row))
-        except Exception as fault:  # theirs, whatever it raises: the rest is still measured
+        except Exception as fault:  # transformers may raise anything: the rest is still measured
             self._lost(name, precision, fault, f"{type(fault).__name__}: {str(fault).splitlines()[0][:160]}")
 
     def _compare(self) -> None:
-        """Logits of each precision against float32's, where that takes part; fewer steps of a large model."""
+        """Compare the logits of each precision with float32's, if that is measured; fewer steps for a large model."""
         if "float32" not in self.executors or len(self.executors) == 1:
             return
         steps = STEPS if all_weights(self.shape.lm) < MANY_WEIGHTS else FEW_STEPS
@@ -204,7 +204,7 @@ class Contest:
                 entry.took[name].append(self._visits(entry.side, frames))
 
     def _visits(self, side: Side, frames: int) -> list[float]:
-        """Steps for about `seconds`, three at least."""
+        """Steps for about `seconds`, at least three."""
         took = side.visit(frames, LEAST_STEPS)
         while sum(took) < self.spec.seconds:
             left = self.spec.seconds - sum(took)
@@ -249,7 +249,7 @@ class Contest:
 
 
 def _end_with_parent() -> None:
-    """Nobody reads the records of a contest whose caller has ended, killed or not."""
+    """End of the parent process has ended, killed or not: nobody reads the results any more."""
     parent = os.getppid()
 
     def watch() -> None:
@@ -261,7 +261,7 @@ def _end_with_parent() -> None:
 
 
 def main(text: str, path: str) -> int:
-    """A spec in JSON; lines of JSON are added to the file, progress goes to the screen's other channel.  [main]"""
+    """Run a spec given in JSON; appends lines of JSON to the file, prints progress on standard error.  [main]"""
     spec = ContestSpec(**json.loads(text))
     _end_with_parent()
     if spec.threads:

@@ -1,6 +1,6 @@
 """Segue's side of the contest on a GPU: the step of all lanes at once, as `engine.lm.executors.device` takes it.
 
-Steps are enqueued one behind the other, as the engine does; marks in the device's own queue give the time of each.
+Steps are enqueued like in the engine; events in the device's queue give the time of each.
 """
 
 from __future__ import annotations
@@ -27,26 +27,26 @@ class DeviceSide:
 
     @property
     def precision(self) -> str:
-        """Of the weights that a step reads."""
+        """Precision of the weights that a step reads."""
         return self.executor.precision
 
     @property
     def cache_item_bytes(self) -> int:
-        """Of a number in the cache."""
+        """Bytes of a number in the cache."""
         return self.executor.cache_dtype.itemsize
 
     @property
     def held_cache_bytes(self) -> int:
-        """Of one lane's cache of a whole window."""
+        """Bytes of one lane's cache for a whole window."""
         shape, config = self.shape, self.shape.lm
         positions = shape.prefix + config.sequence_steps(shape.window_frames)
         return 2 * config.n_layers * ROWS * positions * config.dim * self.cache_item_bytes
 
     def visit(self, fill_frames: int, n_steps: int = VISIT_STEPS, lanes: int | None = None) -> list[float]:
-        """Seconds of each of `n_steps` steps of so many lanes (None: one) at a fill."""
+        """Seconds of each of `n_steps` steps of this many lanes (None: one) at a fill."""
         timed = self._probe(fill_frames, lanes or 1)
         timed.step()
-        if self.executor.lm.device.type == "cpu":  # the same code, seen by a test
+        if self.executor.lm.device.type == "cpu":  # the same code in tests
             return [timed.first_after(0.0) for _ in range(n_steps)]
         marks = [torch.cuda.Event(enable_timing=True) for _ in range(n_steps + 1)]
         timed.wait()

@@ -1,10 +1,10 @@
-"""The memory floor: bytes that a step cannot do without, and how long this machine takes to read them.
+"""The memory floor: the bytes that a step must read, and the time that this machine takes for that.
 
-    weights   every matrix that the step multiplies with, in the precision that it is kept in, with its scales
-    cache     keys and values of all positions that are filled, of all rows and layers; those of the memory too
+    weights   every matrix of the step's products, in its stored precision, with its scales
+    cache     keys and values of all filled positions, rows and layers; those of the memory too
 
-Not counted: the few rows of the embedding tables, LayerNorms, positions, what is written. Cross-attention's key and
-value matrices are not read by a step: their products stand in the memory's keys and values.
+Not counted: the few rows of the embedding tables, LayerNorms, positions, writes. A step does not read
+cross-attention's key and value matrices: their products are the memory's keys and values.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ HEAD_PRECISION = {"int4": "int8"}  # see `engine.lm.executors.onnx_graph`
 
 @dataclass(frozen=True)
 class StepBytes:
-    """What one step of one lane reads.  [any]"""
+    """The bytes that one step of one lane reads.  [any]"""
 
     weights: float
     cache: float
@@ -33,7 +33,7 @@ class StepBytes:
 
 
 def step_weights(config: LMConfig) -> int:
-    """How many weights of matrices a step multiplies with.  [any]"""
+    """The number of matrix weights in a step's products.  [any]"""
     own = 4 + 2 * config.ffn_mult  # query, key, value, out; feed-forward up and down
     crossed = 2 if config.cross_attention else 0  # query and out
     layers = config.n_layers * (own + crossed) * config.dim**2
@@ -41,18 +41,18 @@ def step_weights(config: LMConfig) -> int:
 
 
 def head_weights(config: LMConfig) -> int:
-    """How many weights the heads have.  [any]"""
+    """The number of the heads' weights.  [any]"""
     return config.n_codebooks * config.card * config.dim
 
 
 def all_weights(config: LMConfig) -> int:
-    """How many weights the language model has, without its LayerNorms.  [any]"""
+    """The number of the language model's weights, without LayerNorms.  [any]"""
     crossed = 2 * config.n_layers * config.dim**2 if config.cross_attention else 0
     return step_weights(config) + crossed + config.n_codebooks * (config.card + 1) * config.dim
 
 
 def bits_of(precision: str, width: int) -> float:
-    """Bits that a weight takes, its share of a scale included; `width` is that of the matrix' rows.  [any]"""
+    """Bits of a weight, its share of a scale included; `width` is that of the matrix's rows.  [any]"""
     bits = WEIGHT_BITS[precision]
     if precision not in ("int8", "int4"):
         return bits
@@ -68,7 +68,7 @@ def cache_bytes(config: LMConfig, rows: int, positions: int, item_bytes: float) 
 def step_bytes(
     config: LMConfig, precision: str, rows: int, filled: int, memory: int, cache_item_bytes: float
 ) -> StepBytes:
-    """What a step reads at `filled` positions, prefix counted in, and `memory` vectors to attend to.  [any]"""
+    """What a step reads at `filled` positions, prefix included, with `memory` vectors to attend to.  [any]"""
     heads = head_weights(config)
     weights = (step_weights(config) - heads) * bits_of(precision, config.dim) / 8.0
     weights += heads * bits_of(HEAD_PRECISION.get(precision, precision), config.dim) / 8.0

@@ -9,7 +9,7 @@ from engine.bench.results import FAILED, SEGUE, BenchReport, BenchRow, Extras, e
 
 
 def gather(report: BenchReport, spec: ContestSpec, records: list[dict[str, Any]], reason: str) -> None:
-    """The last word on each row counts; `reason` is that of an abnormal end of the process.  [main]"""
+    """The last result of each row counts; `reason` is that of an abnormal end of the process.  [main]"""
     rows: dict[tuple[str, str], BenchRow] = {}
     extras: list[Extras] = []
     for line in records:

@@ -2,8 +2,8 @@
 
     python -m engine.bench.load_time melody [--dtype bfloat16] [--against-float32]
 
-Peak is the process' high-water mark (VmHWM). The bound: by what loading raised it, over the bytes that the weights take
-at the wanted precision, is at most 1.3; interpreter and torch, about half a gigabyte, are reported separately. With
+Peak is the process' high-water mark (VmHWM). The bound: the increase by loading, divided by the bytes of the weights
+at the requested precision, is at most 1.3; interpreter and torch, about half a gigabyte, are reported separately. With
 --against-float32 the logits of random tokens are compared with those in float32.
 """
 
@@ -23,7 +23,7 @@ _STEPS = 24
 
 
 def peak_bytes() -> int:
-    """The most memory this process ever had, 0 where the system does not say.  [any]"""
+    """This process's peak memory; 0 if the system does not report it.  [any]"""
     try:
         lines = Path("/proc/self/status").read_text().splitlines()
     except OSError:
@@ -74,7 +74,7 @@ def measure_here(name: str, device: str, dtype: str | None, frames: int) -> dict
 
 
 def _weights_bytes(model: Any) -> int:
-    """Bytes of every module's weights, each storage counted once, and of the quantised ones beside them."""
+    """Bytes of all modules' weights, each storage counted once, and of quantised copies."""
     from torch import nn
 
     seen: dict[int, int] = {}
@@ -135,7 +135,7 @@ def _in_own_process(arguments: list[str]) -> dict[str, Any]:
 
 
 def grown(figures: dict[str, Any]) -> float:
-    """By what loading raised the peak, over the weights' bytes.  [any]"""
+    """The increase of the peak by loading, divided by the weights' bytes.  [any]"""
     return float((figures["loaded_peak_bytes"] - figures["before_bytes"]) / figures["weights_bytes"])
 
 
@@ -157,7 +157,7 @@ def _print_figures(figures: dict[str, Any]) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """The command; 1 when the peak is over the bound.  [main]"""
+    """The command; returns 1 if the peak exceeds the bound.  [main]"""
     parser = argparse.ArgumentParser(prog="python -m engine.bench.load_time", description=__doc__)
     parser.add_argument("name", help="a model's name, or a folder")
     parser.add_argument("--device", default="cpu")

@@ -9,8 +9,8 @@ from engine.bench.floor import WEIGHT_BITS, all_weights, cache_bytes
 from engine.bench.segue_side import ROWS
 from engine.bench.shapes import Shape
 
-USABLE = 0.85  # of what is free: others need some too
-ROOM_BYTES = 1.2e9  # interpreter, torch, codec, what a product needs for itself
+USABLE = 0.85  # of the free memory: other programs need some
+ROOM_BYTES = 1.2e9  # interpreter, torch, codec, temporary memory of products
 
 
 def available_bytes(device: str = "cpu") -> float | None:
@@ -28,7 +28,7 @@ def available_bytes(device: str = "cpu") -> float | None:
 
 
 def _limit_bytes() -> float | None:
-    """What a container may have, less what it has; None where there is no limit."""
+    """A container's limit less its use; None without a limit."""
     folder = Path("/sys/fs/cgroup")
     try:
         most, used = (folder / "memory.max").read_text().strip(), (folder / "memory.current").read_text().strip()
@@ -38,16 +38,16 @@ def _limit_bytes() -> float | None:
 
 
 def lane_bytes(shape: Shape, item_bytes: float, frames: int | None = None) -> float:
-    """One lane's cache for a window of so many frames (None: the model's).  [any]"""
+    """Bytes of one lane's cache for a window of this many frames (None: the model's).  [any]"""
     positions = shape.prefix + shape.lm.sequence_steps(frames or shape.window_frames)
     return cache_bytes(shape.lm, ROWS, positions, item_bytes)
 
 
 @dataclass(frozen=True)
 class Group:
-    """Precisions that one process measures; the weights are made in `base`, prompts of quantised steps read in it.
+    """Precisions that one process measures; weights are made in `base`, in which prompts of quantised steps are read.
 
-    `reference`: whether transformers has room too, `compiled`: and its compiled form.  [any]
+    `reference`: whether there is memory for transformers, `compiled`: and for its compiled form.  [any]
     """
 
     precisions: list[str]
@@ -56,25 +56,25 @@ class Group:
     compiled: bool = True
 
     def needed_bytes(self, shape: Shape) -> float:
-        """Weights of all precisions at once and a cache a side; transformers looks at Segue's weights.  [any]"""
+        """Bytes of all precisions' weights and a cache for each side; transformers shares Segue's weights.  [any]"""
         count = all_weights(shape.lm)
         total = ROOM_BYTES + count * WEIGHT_BITS[self.base] / 8.0
         for precision in self.precisions:
             item = 1.0 if "int" in precision else WEIGHT_BITS[precision] / 8.0
-            if "int" in precision:  # ONNX Runtime packs a second copy of what it is given
+            if "int" in precision:  # ONNX Runtime packs a second copy of its weights
                 total += count * WEIGHT_BITS[precision] / 8.0 * 2.2
             elif precision != self.base:
                 total += count * item
             if precision == "bfloat16":
-                total += count * item  # the copy that a processor's matrix unit reads
+                total += count * item  # the packed copy for a processor's matrix unit
             theirs = self.reference and "int" not in precision
-            caches = (2.2 + self.compiled) if theirs else 1.0  # theirs grows by copying; compiled it is static
+            caches = (2.2 + self.compiled) if theirs else 1.0  # transformers copies its growing cache
             total += caches * lane_bytes(shape, item)
         return total
 
 
 def _ways(precisions: list[str], reference: bool, compiled: bool) -> list[Group]:
-    """How these could share a process, best first."""
+    """Possible groups for one process, best first."""
     base = "bfloat16" if "bfloat16" in precisions and "float32" not in precisions else "float32"
     ways = [Group(precisions, base, reference, reference and compiled)]
     if not set(precisions) & {"float32", "bfloat16"}:
@@ -85,7 +85,7 @@ def _ways(precisions: list[str], reference: bool, compiled: bool) -> list[Group]
 def groups_that_fit(
     shape: Shape, precisions: list[str], reference: bool, free_bytes: float | None, compiled: bool = True
 ) -> tuple[list[Group], dict[str, str]]:
-    """What is measured in one process, group by group; and why other precisions are skipped.  [any]"""
+    """The groups, each measured in one process; and the reasons for skipped precisions.  [any]"""
     groups: list[Group] = []
     skipped: dict[str, str] = {}
     limit = float("inf") if free_bytes is None else USABLE * free_bytes

@@ -15,7 +15,7 @@ REAL_TIME_MS = 20.0
 
 
 def save(path: Path, report: BenchReport) -> None:
-    """A panel a model, and one for lanes where they were measured.  Raises OSError.  [main]"""
+    """A panel for each model, and one for lanes if they were measured.  Raises OSError.  [main]"""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

@@ -12,7 +12,7 @@ from engine.bench.results import FILLS, NOT_MEASURED, SEGUE, SKIPPED, BenchRow
 from engine.bench.shapes import EMBEDDED, shape_of
 from engine.bench.weights import BITS
 
-READ_CPU, READ_GPU = 8e9, 2e12  # bytes a second, to guess with before anything is measured
+READ_CPU, READ_GPU = 8e9, 2e12  # bytes a second, assumed before anything is measured
 COMPILE_SECONDS_A_LAYER = 4.0
 EMBEDDED_PRECISIONS = ("float32", "int8", "int4")
 
@@ -34,7 +34,7 @@ class BenchRequest:
 
 @dataclass
 class BenchPlan:
-    """Contests in order, each with its guess in seconds; rows of what is skipped.  [any]"""
+    """Contests in order, each with its estimated seconds; rows for skipped ones.  [any]"""
 
     specs: list[ContestSpec] = field(default_factory=list)
     guesses: list[float] = field(default_factory=list)
@@ -42,14 +42,14 @@ class BenchPlan:
 
     @property
     def minutes(self) -> float:
-        """All of it, about.  [any]"""
+        """The estimated time of the run.  [any]"""
         return sum(self.guesses) / 60.0
 
 
 def make_plan(
     request: BenchRequest, gpu: bool, free_bytes: Callable[[str], float | None] = available_bytes
 ) -> BenchPlan:
-    """What is to be run for a request; `gpu`: whether there is one.  [any]"""
+    """The plan for a request; `gpu`: whether there is one.  [any]"""
     plan = BenchPlan()
     for model in request.models:
         shape = shape_of(model)
@@ -101,7 +101,7 @@ def _skipped(model: str, precision: str, device: str, reason: str) -> BenchRow:
 
 
 def guess_seconds(spec: ContestSpec) -> float:
-    """From bytes alone, so a guess: an idle machine of two cores, or a large GPU.  [any]"""
+    """An estimate from bytes alone: for an idle machine of two cores, or a large GPU.  [any]"""
     shape = shape_of(spec.model)
     count, rate = all_weights(shape.lm), READ_CPU if spec.device == "cpu" else READ_GPU
     total = 12.0 + count * 4.0 / 0.4e9 + sum(count / 20e6 for one in spec.precisions if one in BITS)

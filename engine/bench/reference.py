@@ -1,9 +1,9 @@
 """The other side of the contest: transformers' MusicGen decoder and its own `generate`, on Segue's weights.
 
-Each tensor of theirs is Segue's, or a part of it, in the same memory wherever the precision is the same; only tables
-and LayerNorms, which Segue keeps in float32, are copies in half precision. Their cache is filled beforehand with random
-keys and values, and `generate` goes on from there. A step's time is that between two of its tokens, so what a call of
-`generate` costs beforehand is not counted against it.
+Each of its tensors is Segue's, or a part of it, in the same memory if the precision is the same; only tables and
+LayerNorms, which Segue keeps in float32, are copies in half precision. The cache is filled beforehand with random keys
+and values, and `generate` continues from there. A step's time is that between two tokens, so the cost of a call before
+its first token is not counted.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ NORMS = {"norm1": "self_attn_layer_norm", "norm_cross": "encoder_attn_layer_norm
 
 
 def build(shape: Shape, lm: LanguageModel, dtype: torch.dtype) -> Any:
-    """transformers' decoder with head, looking at the tensors of `lm`.  Raises UnsupportedError.  [main]"""
+    """transformers' decoder with head, on the tensors of `lm`.  Raises UnsupportedError.  [main]"""
     with needed("the comparison with transformers"):
         import transformers
     transformers.logging.set_verbosity_error()
@@ -52,7 +52,7 @@ def _sizes(shape: Shape) -> dict[str, Any]:
 
 
 def _tensors(lm: LanguageModel) -> list[tuple[str, Tensor]]:
-    """Their names and our tensors; query, key and value are parts of one matrix."""
+    """transformers' names and Segue's tensors; query, key and value are parts of one matrix."""
     at, found = "model.decoder.", list[tuple[str, Tensor]]()
     own = lm.state_dict()
     for k in range(lm.config.n_codebooks):
@@ -73,10 +73,11 @@ def _tensors(lm: LanguageModel) -> list[tuple[str, Tensor]]:
 
 
 class ReferenceSide:
-    """transformers' `generate`, guided and sampled as ours, `compiled` with a static cache or eager.  [generate]"""
+    """transformers' `generate`, with Segue's guidance and sampling; `compiled` with a static cache, or eager.
+    [generate]"""
 
     def __init__(self, shape: Shape, lm: LanguageModel, dtype: torch.dtype, compiled: bool = False) -> None:
-        """Raises UnsupportedError where transformers is not there."""
+        """Raises UnsupportedError if transformers is not installed."""
         self.shape, self.dtype, self.compiled = shape, dtype, compiled
         self.name = "transformers, static cache, compiled" if compiled else "transformers, eager"
         self.model, self.device = build(shape, lm, dtype), lm.out_norm.weight.device
@@ -85,9 +86,9 @@ class ReferenceSide:
         self._help_along()
 
     def _help_along(self) -> None:
-        """Without a mask of ones, which `generate` makes although nothing is padded, and compiled if asked.
+        """Remove the mask of ones, which `generate` makes although nothing is padded; compile if requested.
 
-        A view of the tokens is made contiguous first: else every step is compiled anew.
+        A view of the tokens is made contiguous first: otherwise every step is compiled again.
         """
         plain = self.model.forward
         forward = self._compiled(plain) if self.compiled else plain
@@ -100,13 +101,13 @@ class ReferenceSide:
         self.model.forward = run
 
     def _compiled(self, plain: Any) -> Any:
-        """As `generate` would by itself on a GPU; there CUDA graphs are part of it."""
+        """Compile as `generate` does by itself on a GPU; there it includes CUDA graphs."""
         mode = "reduce-overhead" if self.device.type == "cuda" else None
         return torch.compile(plain, dynamic=False, mode=mode)
 
     @property
     def precision(self) -> str:
-        """Of all its weights."""
+        """Precision of all its weights."""
         return str(self.dtype).removeprefix("torch.")
 
     def logits(self, tokens: Tensor, prefix: Tensor | None, memory: Tensor | None) -> Tensor:
@@ -121,7 +122,7 @@ class ReferenceSide:
         return out.logits[:, -1].view(rows, n_codebooks, -1).float()
 
     def _cache(self, filled: int) -> Any:
-        """A cache with `filled` positions, the memory's keys and values in theirs."""
+        """A cache with `filled` positions, and the memory's keys and values."""
         from transformers import DynamicCache, EncoderDecoderCache, StaticCache
 
         if self._held_cache is not None:
@@ -146,16 +147,16 @@ class ReferenceSide:
         return cache
 
     def _cache_name(self) -> str:
-        """What `generate` calls its cache: transformers 5.24 renamed it."""
+        """The name of the cache in `generate`: transformers 5.24 renamed it."""
         taken = inspect.signature(self.model.prepare_inputs_for_generation).parameters
         return "cache" if "cache" in taken else "past_key_values"
 
     def visit(self, fill_frames: int, n_steps: int = VISIT_STEPS) -> list[float]:
         """Seconds of each of `n_steps` steps from a cache of `fill_frames` frames and the prefix on."""
         lm, watch = self.shape.lm, _Watch(self.device)
-        filled = self.shape.prefix + fill_frames  # and one more when the clock starts
+        filled = self.shape.prefix + fill_frames  # and one more at the start of the clock
         cache = self._cache(filled)
-        first = torch.full((lm.n_codebooks, filled + 1), lm.special, device=self.device)  # only the last is read
+        first = torch.full((lm.n_codebooks, filled + 1), lm.special, device=self.device)  # only the last one is read
         given: dict[str, Any] = {
             "attention_mask": torch.ones_like(first[:1]), self._cache_name(): cache, "stopping_criteria": [watch],
             "guidance_scale": 3.0, "do_sample": True, "top_k": min(TOP_K, lm.card), "max_new_tokens": n_steps + 1,
@@ -171,7 +172,7 @@ class ReferenceSide:
 
 
 class _Watch:
-    """A stopping criterion that stops nothing and looks at the clock after each token."""
+    """A stopping criterion that never stops and records the time of each token."""
 
     def __init__(self, device: torch.device) -> None:
         self.device, self.marks = device, list[Any]()
@@ -186,7 +187,7 @@ class _Watch:
         return torch.zeros(tokens.shape[0], dtype=torch.bool, device=tokens.device)
 
     def seconds(self) -> list[float]:
-        """Between the tokens."""
+        """Seconds between the tokens."""
         if self.device.type == "cuda":
             torch.cuda.synchronize()
             return [begin.elapsed_time(end) / 1000.0 for begin, end in itertools.pairwise(self.marks)]

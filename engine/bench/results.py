@@ -17,7 +17,7 @@ SEGUE = "Segue"
 
 @dataclass(frozen=True)
 class Spread:
-    """Of the medians of the rounds: their median, the lowest and the highest.  [any]"""
+    """Median, lowest and highest of the rounds' medians.  [any]"""
 
     median: float
     low: float
@@ -25,12 +25,12 @@ class Spread:
 
 
 def spread(values: Sequence[float]) -> Spread:
-    """Of one value a round; ValueError for none.  [any]"""
+    """The spread of one value for each round; ValueError for none.  [any]"""
     return Spread(statistics.median(values), min(values), max(values))
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """The smallest value that `share` of all do not exceed.  [any]"""
+    """The smallest value that a `share` of all values do not exceed.  [any]"""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, max(0, -(-int(share * 1000) * len(ordered) // 1000) - 1))]
 
@@ -39,7 +39,7 @@ def percentile(values: Sequence[float], share: float) -> float:
 class Fill:
     """Steps at one fill of the cache; times in milliseconds.
 
-    `step_ms` is over the rounds; percentiles are over all steps, None where there were too few of them.  [any]
+    `step_ms` is over the rounds; percentiles are over all steps, None if there were too few.  [any]
     """
 
     frames: int
@@ -56,7 +56,7 @@ class Fill:
 
 
 def fill_of(frames: int, positions: int, rounds: Sequence[Sequence[float]], n_bytes: float, bandwidth: float) -> Fill:
-    """From the seconds of all steps, round by round.  [any]"""
+    """The result of the seconds of all steps, round by round.  [any]"""
     every = [1000.0 * one for each in rounds for one in each]
     step, floor = spread([1000.0 * statistics.median(each) for each in rounds]), 1000.0 * n_bytes / bandwidth
     return Fill(
@@ -80,8 +80,8 @@ class BenchRow:
 
     `times_as_fast` is against transformers' best at this precision, for int8 and int4 at any, round by round at half
     fill.  `logits_off` is the largest difference of the two sides' logits over their spread.  Against Segue in float32:
-    `error_std`, of the logits over their spread; `drawn_otherwise`, the share of draws that would come out differently
-    (see `engine.lm.executors.fidelity`).  [any]
+    `error_std`, of the logits over their spread; `drawn_otherwise`, the share of draws that would differ (see
+    `engine.lm.executors.fidelity`).  [any]
     """
 
     model: str
@@ -101,20 +101,20 @@ class BenchRow:
 
     @property
     def steps_per_second(self) -> float | None:
-        """At half fill.  [any]"""
+        """Steps a second at half fill.  [any]"""
         half = self.fills.get("half")
         return None if half is None else 1000.0 / half.step_ms.median
 
     @property
     def realtime(self) -> float | None:
-        """Seconds of music a second, of the language model alone, at half fill.  [any]"""
+        """Seconds of music a second at half fill, for the language model alone.  [any]"""
         steps = self.steps_per_second
         return None if steps is None else steps / FRAMES_PER_SECOND
 
 
 @dataclass
 class Extras:
-    """What a model needs beside its steps, at one precision; milliseconds.  [any]"""
+    """A model's times besides its steps, at one precision; milliseconds.  [any]"""
 
     model: str
     precision: str
@@ -123,7 +123,7 @@ class Extras:
     change_ms: Spread | None = None
     codec_frame_ms: Spread | None = None
     codec_share: float | None = None
-    realtime: float | None = None  # language model with the codec beside it
+    realtime: float | None = None  # language model and codec
     lanes_ms: dict[str, Spread] = field(default_factory=dict)
     lanes_skipped: dict[str, str] = field(default_factory=dict)
     peak_mb: float | None = None
@@ -132,7 +132,7 @@ class Extras:
 
 @dataclass
 class BenchReport:
-    """All of a run; `machine` says on what.  [any]"""
+    """The results of a run; `machine` describes the computer.  [any]"""
 
     machine: dict[str, Any]
     rows: list[BenchRow] = field(default_factory=list)
@@ -141,12 +141,12 @@ class BenchReport:
 
 
 def row_json(row: BenchRow) -> dict[str, Any]:
-    """A row with what is worked out of it.  [any]"""
+    """A row with its derived figures.  [any]"""
     return {**asdict(row), "steps_per_second": row.steps_per_second, "realtime": row.realtime}
 
 
 def row_of(values: dict[str, Any]) -> BenchRow:
-    """The row that was written.  [any]"""
+    """The row of a JSON value.  [any]"""
     plain = {name: values[name] for name in BenchRow.__dataclass_fields__ if name in values}
     plain["fills"] = {
         name: Fill(**{**one, "step_ms": Spread(**one["step_ms"])}) for name, one in values.get("fills", {}).items()
@@ -156,7 +156,7 @@ def row_of(values: dict[str, Any]) -> BenchRow:
 
 
 def extras_of(values: dict[str, Any]) -> Extras:
-    """The extras that were written.  [any]"""
+    """The extras of a JSON value.  [any]"""
     plain = dict(values)
     for name in ("first_sound_ms", "change_ms", "codec_frame_ms"):
         plain[name] = None if values.get(name) is None else Spread(**values[name])

@@ -1,6 +1,6 @@
-"""Segue's side of the contest on a processor: lanes of guided streams, stepped as the engine steps them, caches filled.
+"""Segue's side of the contest on a processor: lanes of guided streams with filled caches, stepped like in the engine.
 
-A visit goes back to a fill and takes some steps from there: logits, guidance, sampling, tokens written. The first step
+A visit returns to a fill and takes some steps from there: logits, guidance, sampling, writing of tokens. The first step
 of a visit is not timed, on either side: it finds the processor's caches full of the other side's weights.
 """
 
@@ -28,7 +28,7 @@ SPARE_FRAMES = VISIT_STEPS + 8
 
 
 def conditions_of(shape: Shape, device: str = "cpu", seed: int = 1) -> Conditions:
-    """Random conditions of two rows, the null row's zeros, as published models have them.  [any]"""
+    """Random conditions of two rows, with zeros in the null row like in published models.  [any]"""
     generator = torch.Generator().manual_seed(seed)
 
     def rows(count: int) -> Tensor | None:
@@ -39,7 +39,7 @@ def conditions_of(shape: Shape, device: str = "cpu", seed: int = 1) -> Condition
 
 
 def settings_of(shape: Shape, window_frames: int | None = None) -> StreamSettings:
-    """Guided, sampled from the 250 best; windows as the model's, or shorter ones.  [any]"""
+    """Guidance and top-k sampling of 250; the model's windows, or shorter ones.  [any]"""
     frames = window_frames or shape.window_frames
     size = WindowSize(frames, min(shape.stride_frames, frames - 1))
     return StreamSettings(Sampling(True, 1.0, min(TOP_K, shape.lm.card), 0.0), Guidance(3.0), size)
@@ -51,7 +51,7 @@ class SegueSide:
     name = "Segue"
 
     def __init__(self, shape: Shape, executor: Executor, lanes: int = 1, window_frames: int | None = None) -> None:
-        """Each lane's window filled up to all but `SPARE_FRAMES` of its frames."""
+        """Each lane's window is filled up to all but `SPARE_FRAMES` of its frames."""
         self.shape, self.executor = shape, executor
         frames = window_frames or shape.window_frames
         conditions = conditions_of(shape)
@@ -71,17 +71,17 @@ class SegueSide:
 
     @property
     def precision(self) -> str:
-        """Of the weights that a step reads."""
+        """Precision of the weights that a step reads."""
         return self.executor.precision
 
     @property
     def cache_item_bytes(self) -> int:
-        """Of a number in the cache."""
+        """Bytes of a number in the cache."""
         return self._states()[0].cache.element_size()
 
     @property
     def held_cache_bytes(self) -> int:
-        """Of the lanes' caches, filled or not."""
+        """Bytes of the lanes' caches, filled or not."""
         return sum(state.cache.nbytes for state in self._states())
 
     def _states(self) -> list[LMState]:
@@ -104,14 +104,15 @@ class SegueSide:
 
 
 def step(streams: list[TokenStream]) -> None:
-    """One step of every stream; raises what a lane raised.  [generate]"""
+    """Take one step of every stream; raises a lane's exception.  [generate]"""
     for fault in step_streams(streams):
         if fault is not None:
             raise fault
 
 
 def fill_up(stream: TokenStream, tokens: Tensor) -> None:
-    """As it was when it began, with these tokens [K, S]: the cache behind the last visit is still there.  [generate]"""
+    """Restore the initial state with these tokens [K, S]: the cache behind the last visit is still valid.
+    [generate]"""
     window = stream.open_window()
     steps = window.n_frames - SPARE_FRAMES + 1
     window.sequence.copy_(tokens)
@@ -124,9 +125,9 @@ def fill_up(stream: TokenStream, tokens: Tensor) -> None:
 
 @torch.inference_mode()
 def fill(window: Window) -> None:
-    """Let a fresh window's cache be full up to its prompt, of random keys and values: a prefill without its work.
+    """Fill a new window's cache up to its prompt with random keys and values: a prefill without its cost.
 
-    The time of a step does not depend on what the numbers are.  [generate]
+    The time of a step does not depend on the numbers.  [generate]
     """
     steps = window.prompt_frames + 1
     states = []

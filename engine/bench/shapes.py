@@ -27,7 +27,7 @@ class Shape:
     memory: int
     window_frames: int = 1500
     stride_frames: int = 900
-    encodec: bool = True  # its codec is EnCodec's published shape, else it brings its own
+    encodec: bool = True  # its codec is EnCodec's published shape, else its own
 
     @property
     def keep_frames(self) -> int:
@@ -36,7 +36,7 @@ class Shape:
 
 
 def shape_of(name: str) -> Shape:
-    """The sizes of a model; UnsupportedError that names those there are.  [any]"""
+    """The sizes of a model; UnsupportedError names the known ones.  [any]"""
     if name == EMBEDDED:
         return _embedded()
     if name == TINY:

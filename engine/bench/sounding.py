@@ -1,7 +1,7 @@
 """A musician's waiting times: first sound of a hot model, change of the prompt; and the codec's share of the work.
 
     first sound   ten seconds of music before the stream: encoded, prefilled, steps and decoding up to the first sample
-    change        the stream runs: a new window from what it keeps, steps and decoding up to the first changed sample
+    change        in a running stream: a new window from the overlap, steps and decoding up to the first changed sample
 
 Text encoder, chroma, style features and the host are not included: `segue bench` without options measures the embedded
 model through the engine's OSC port.
@@ -25,12 +25,12 @@ from engine.stream import TokenStream
 from engine.stream.lanes import LaneBatch
 
 PROMPT_SECONDS = 10
-HOP_FRAMES, QUICK_FRAMES = 10, 4  # as the engine decodes: with time, and when it has to be quick
+HOP_FRAMES, QUICK_FRAMES = 10, 4  # the engine's pieces: with time, and in a hurry
 HOPS = 6
 
 
 def random_codec(device: str) -> Codec:
-    """EnCodec of the published sizes with random weights, in the runtime that is faster here.  [main]"""
+    """EnCodec of the published sizes with random weights, in the runtime that is faster on this machine.  [main]"""
     from engine.codec.encodec import Encodec, EncodecConfig
     from engine.models.codec_choice import set_runtime
 
@@ -57,7 +57,7 @@ class Sounding:
 
     @torch.inference_mode()
     def first_sound(self) -> tuple[float, TokenStream, Any]:
-        """Seconds to the first samples; the stream and the decoder's state, for a change."""
+        """Seconds to the first samples; keeps the stream and the decoder's state for a change."""
         began = time.perf_counter()
         codes = self.codec.encode(self.audio.to(self.device))[0]
         kept = codes[:, -min(codes.shape[1], self.shape.keep_frames) :]
@@ -71,7 +71,7 @@ class Sounding:
     def change(self, stream: TokenStream, state: Any) -> float:
         """Seconds from a new prompt to the first samples that it makes; the stream's window is at least half full."""
         missing = self.shape.window_frames // 2 - stream.n_frames
-        if missing > 0:  # codes that nobody drew: a window's past costs the same whatever it is
+        if missing > 0:  # arbitrary codes: the cost of a window does not depend on them
             config = self.executor.lm.config
             numbers = torch.randint(0, config.card, (config.n_codebooks, missing))
             stream.append(numbers.to(self.device))
@@ -82,7 +82,7 @@ class Sounding:
 
     @torch.inference_mode()
     def frame_with_codec(self, stream: TokenStream) -> float:
-        """Seconds a frame of a stream under way takes with its decoding beside it, as streams are made."""
+        """Seconds of a frame in a running stream, including decoding."""
         frames = (stream.advance(HOP_FRAMES)[None] for _ in range(HOPS))
         began = time.perf_counter()
         for _ in decoded_as_made(self.codec, frames, self.device):
@@ -102,7 +102,7 @@ class Sounding:
 
     @torch.inference_mode()
     def codec_frame(self) -> float:
-        """Seconds that the codec takes to decode a frame of a stream under way, hop by hop."""
+        """Seconds of decoding a frame in a running stream, hop by hop."""
         numbers = torch.randint(0, self.codec.card, (1, self.codec.n_codebooks, HOP_FRAMES)).to(self.device)
         state = self.codec.init_decoder()
         _, state = self.codec.decode_step(numbers, state)

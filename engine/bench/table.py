@@ -43,7 +43,7 @@ def lines_of(report: BenchReport) -> Iterator[str]:
 
 
 def machine_line(report: BenchReport) -> str:
-    """On what, with how many threads, how busy.  [any]"""
+    """Text: the computer, its threads, its load.  [any]"""
     machine = report.machine
     read = [one["read"] for one in report.bandwidth.values()]
     speed = f", reads {min(read) / 1e9:.1f} to {max(read) / 1e9:.1f} GB a second" if read else ""
@@ -108,7 +108,7 @@ def _maybe(value: float | None) -> str:
 
 
 def headline(report: BenchReport) -> Iterator[str]:
-    """A line a model: by how much Segue is ahead.  [any]"""
+    """A line for each model: Segue's speed relative to transformers.  [any]"""
     for row in report.rows:
         if row.side == SEGUE and row.times_as_fast is not None:
             half = row.fills["half"]

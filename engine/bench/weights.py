@@ -1,7 +1,7 @@
 """Language models for the contest: the real weights or random ones of the same sizes, in each precision, shared.
 
-All precisions of a model, and transformers' model too, look at the same tensors wherever the type allows it: the same
-numbers, and no second copy in memory.
+All precisions of a model, and transformers' model, share tensors if the type allows it: the same numbers, and no
+second copy in memory.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from engine.lm.executors.base import Executor
 from engine.lm.executors.select import choose
 from engine.lm.precision import half_is_faster, place_dtype
 
-POOL = 1_000_003  # a prime: rows of a matrix that are filled from it do not repeat
+POOL = 1_000_003  # a prime, so that the rows of a matrix filled from it do not repeat
 BITS = {"int8": 8, "int4": 4}
 
 
@@ -43,7 +43,7 @@ def _random(name: str, shape: torch.Size, dtype: torch.dtype, pool: Tensor) -> T
 
 
 def in_precision(lm: LanguageModel, precision: str) -> Executor:
-    """The executor of the same model at a precision, every tensor shared that need not change.
+    """The executor of the same model at a precision; shares every tensor that need not change.
 
     Raises UnsupportedError.  [main]
     """
@@ -69,7 +69,7 @@ def _assigned(lm: LanguageModel, tensors: dict[str, Tensor]) -> LanguageModel:
 
 
 def held_bytes(*executors: Executor) -> int:
-    """Bytes of the models' weights, each storage counted once, with what their executors have of them.  [any]"""
+    """Bytes of the models' weights, each storage counted once, and of their executors' copies.  [any]"""
     seen: dict[int, int] = {}
     for executor in executors:
         seen |= {tensor.data_ptr(): tensor.nbytes for tensor in executor.lm.state_dict().values()}

@@ -86,7 +86,7 @@ class _Bar:
         self._shown = -1.0
 
     def __call__(self, stage: str, done: float, total: float) -> None:
-        """Show the bytes that are there.  [main]"""
+        """Show the bytes done.  [main]"""
         share = done / total if total else 1.0
         terminal = sys.stderr.isatty()
         if share < 1 and share - self._shown < (0.002 if terminal else 0.1):
@@ -103,7 +103,7 @@ class _Bar:
 
 
 def remove(name: str) -> int:
-    """Delete a downloaded model and what was converted from its files.  [main]"""
+    """Delete a downloaded model and the conversions of its files.  [main]"""
     _must_be_published(name)
     freed = 0
     repos = {place.parents[1] for place in snapshots(name)}
@@ -125,15 +125,23 @@ def remove(name: str) -> int:
 
 def main(arguments: list[str]) -> int:
     """The command; 3 for an error, which is printed in one line.  [main]"""
-    parser = argparse.ArgumentParser(prog="segue models", description="Models of the MusicGen family.")
+    parser = argparse.ArgumentParser(
+        prog="segue models",
+        description="The MusicGen models: list them, download one, remove one.",
+        epilog="Example: `segue models get melody` shows the licence, asks, and downloads.",
+    )
     commands = parser.add_subparsers(dest="command", metavar="list | get | remove")
-    commands.add_parser("list", help="what can be had, and what is here (default)")
-    getting = commands.add_parser("get", help="download a model with all that it needs")
-    getting.add_argument("name")
-    getting.add_argument("--accept-license", "--accept-licence", action="store_true", dest="accept")
-    getting.add_argument("--format", choices=("transformers", "audiocraft"), help="instead of the usual one")
-    removing = commands.add_parser("remove", help="delete what was downloaded")
-    removing.add_argument("name")
+    commands.add_parser("list", help="list the models, and which are installed (default)")
+    getting = commands.add_parser("get", help="download a model and all that it needs: get NAME")
+    getting.add_argument("name", help="melody, style, small, ... or facebook/musicgen-melody")
+    getting.add_argument(
+        "--accept-license", "--accept-licence", action="store_true", dest="accept", help="accept it without a question"
+    )
+    getting.add_argument(
+        "--format", choices=("transformers", "audiocraft"), help="format of the files; by default the model's usual one"
+    )
+    removing = commands.add_parser("remove", help="delete a downloaded model and its conversions: remove NAME")
+    removing.add_argument("name", help="of a downloaded model")
     given = parser.parse_args(arguments)
     try:
         if given.command == "get":

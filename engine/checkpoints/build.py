@@ -42,7 +42,7 @@ class Modules:
     project_style: nn.Linear | None = None
 
     def groups(self) -> dict[str, nn.Module]:
-        """Each part by the prefix that its tensors have.  [any]"""
+        """Each part by the prefix of its tensors.  [any]"""
         groups: dict[str, nn.Module | None] = {
             "lm": self.lm,
             "codec": self.codec,
@@ -58,7 +58,7 @@ class Modules:
 
 @dataclass(frozen=True)
 class Steps:
-    """How steps are to run: on weights of 8 or 4 `bits`, or as the model is; where they cannot, `or_float32`.  [any]"""
+    """The weights of steps: 8 or 4 `bits`, or the model's own; `or_float32` if quantised steps cannot run.  [any]"""
 
     bits: int | None = None
     or_float32: bool = False
@@ -70,7 +70,7 @@ def build(
     """A hot model of a read checkpoint, the language model's matrices in `dtype`.  [main]"""
     modules = assemble(stored, folder, device, dtype, opened)
     for module in modules.groups().values():
-        module.to(device)  # what is computed, not stored
+        module.to(device)  # computed, not stored
     model, notes = stored.model, list[str]()
     conditioner = ConditionerMaker(stored, modules, plugs, device, opened, notes).conditioner()
     executor = executor_of(modules.lm, dtype, steps, notes)
@@ -87,10 +87,10 @@ def build(
 
 
 def executor_of(lm: LanguageModel, dtype: torch.dtype, steps: Steps, notes: list[str]) -> Executor:
-    """Who takes the model's steps; a line in `notes` where it is not who was wanted.
+    """The model's executor; `notes` gets a line if it is not the requested kind.
 
-    With few bits matrices are kept in bfloat16 alone where prompts are read so: products with them would turn them into
-    that in any case. Raises UnsupportedError, and leaves the model as it is, where nothing here can run them.  [main]
+    With few bits, matrices are kept in bfloat16 only if prompts are read in it: products would convert them anyway.
+    Raises UnsupportedError, and leaves the model unchanged, if no executor here can run them.  [main]
     """
     if steps.bits:
         half = precision.half_is_faster()
@@ -114,14 +114,14 @@ def assemble(
     dtype: torch.dtype = torch.float32,
     opened: Opened | None = None,
 ) -> Modules:
-    """Modules with each tensor in its place, none missing and none left over, or CheckpointError.  [main]"""
+    """Modules with every tensor in its place; CheckpointError if one is missing or left over.  [main]"""
     modules = skeleton(stored)
     groups = modules.groups()
     left = [name for name in stored.tensors if not name.startswith(tuple(f"{known}." for known in groups))]
     if left:
         raise CheckpointError(f"{where}: tensors that this kind of model does not have: {', '.join(sorted(left)[:4])}")
     if opened is not None:
-        opened.release()  # what was read to compare and to fold
+        opened.release()  # read to compare and to fold
     placed = _counter(stored, device, dtype, opened)
     for name, module in groups.items():
         place = (
@@ -138,7 +138,7 @@ def assemble(
 def _counter(
     stored: Stored, device: torch.device | None, dtype: torch.dtype, opened: Opened | None
 ) -> Callable[[int], None]:
-    """Called with the bytes that were placed: reports the progress and gives pages back that were copied."""
+    """A callback for placed bytes: reports the progress and releases copied pages."""
     if opened is None:
         return lambda n_bytes: None
     stage = "moving" if device is not None and device.type != "cpu" else "reading"
@@ -189,7 +189,7 @@ def skeleton(stored: Stored) -> Modules:
 
 
 def _text_width(stored: Stored) -> int:
-    """Width of the text vectors: the encoder's, or what the projection was trained on."""
+    """Width of the text vectors: the encoder's, or that of the trained projection."""
     if stored.text is not None:
         return stored.text.dim
     weight = stored.tensors.get("project.text.weight")

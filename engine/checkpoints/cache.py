@@ -45,8 +45,8 @@ def default_cache_dir() -> Path:
 def converted(source: Path, cache_dir: Path | None = None, report: Report | None = None) -> Path:
     """The safetensors file of a pickled checkpoint; converts it if the cache has none.
 
-    `report("converting", done, total)` in bytes.  Raises CheckpointError when the file cannot be read, holds what
-    it must not, or the disk has no room.  [main]
+    `report("converting", done, total)` in bytes.  Raises CheckpointError if the file cannot be read or has forbidden
+    content, or the disk is full.  [main]
     """
     folder = cache_dir or default_cache_dir()
     try:
@@ -61,7 +61,7 @@ def converted(source: Path, cache_dir: Path | None = None, report: Report | None
 
 
 def _source_sha256(source: Path, folder: Path) -> str:
-    """SHA-256 of the original, from the note of an earlier time when nothing about the file changed since."""
+    """SHA-256 of the original, from an earlier note if the file has not changed since."""
     stat = source.stat()
     stamp = [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
     note = _source_note(source, folder)
@@ -82,7 +82,7 @@ def _source_note(source: Path, folder: Path) -> Path:
 
 
 def conversions_of(source: Path, cache_dir: Path | None = None) -> list[Path]:
-    """Files in the cache that were made of `source`, for deleting.  [any]"""
+    """Files in the cache that were made of `source`, to be deleted.  [any]"""
     folder = cache_dir or default_cache_dir()
     note = _source_note(source, folder)
     try:
@@ -105,7 +105,7 @@ def _is_whole(target: Path, sha256: str) -> bool:
 
 
 def _convert(source: Path, target: Path, sha256: str, report: Report) -> None:
-    """Run the child, then move its file and the note beside it into place, each in one step."""
+    """Run the child, then rename its file and the note into place."""
     need, free = source.stat().st_size, shutil.disk_usage(target.parent).free
     if free < need:
         raise CheckpointError(
@@ -127,7 +127,7 @@ def _convert(source: Path, target: Path, sha256: str, report: Report) -> None:
 
 
 def _run_child(source: Path, part: Path, report: Report) -> str:
-    """SHA-256 of what the child read; CheckpointError with its reason when it did not get through."""
+    """SHA-256 of the file that the child read; CheckpointError with its reason if it failed."""
     command = [sys.executable, "-m", "engine.checkpoints.convert", str(source.resolve()), str(part.resolve())]
     size = source.stat().st_size
     seconds = BASE_SECONDS + SECONDS_PER_GIGABYTE * size / 1e9
@@ -156,7 +156,7 @@ def _run_child(source: Path, part: Path, report: Report) -> str:
 
 
 def _wait(child: subprocess.Popen[bytes], seconds: float, look: Callable[[], None]) -> bytes:
-    """What the child printed, looking now and then; TimeoutError when it is not done in `seconds`."""
+    """The child's output; TimeoutError if it takes longer than `seconds`."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         with contextlib.suppress(subprocess.TimeoutExpired):

@@ -1,7 +1,7 @@
 """The published models: names, sizes, licences, and which file format is fetched.
 
-Source: MusicGen (Copet et al. 2023), MusicGen-Style (Rouard et al. 2024). Transformers' safetensors are fetched where
-they exist: they bring codec, text encoder and tokenizer, and no pickle has to be read. Only style has none.
+Source: MusicGen (Copet et al. 2023), MusicGen-Style (Rouard et al. 2024). Transformers' safetensors are fetched if
+they exist: they contain codec, text encoder and tokenizer, and no pickle has to be read. Only style has none.
 """
 
 from __future__ import annotations
@@ -33,17 +33,17 @@ class Published:
 
     @property
     def format(self) -> str:
-        """What is fetched: "transformers" or "audiocraft"."""
+        """The fetched format: "transformers" or "audiocraft"."""
         return "audiocraft" if self.kind == "style" else "transformers"
 
     @property
     def n_codebooks(self) -> int:
-        """Of the language model."""
+        """Number of the language model's codebooks."""
         return 4 * self.channels
 
     @property
     def delays(self) -> tuple[int, ...]:
-        """Of each codebook; left and right of stereo lag together."""
+        """The delay of each codebook; left and right of stereo have the same delays."""
         return tuple(k // self.channels for k in range(self.n_codebooks))
 
 
@@ -71,7 +71,7 @@ LICENCE_TEXT = {
 
 
 def short_name(name: str) -> str | None:
-    """'facebook/musicgen-small', 'musicgen-small' or 'small' to 'small'; None for what is not in the family.  [any]"""
+    """'facebook/musicgen-small', 'musicgen-small' or 'small' to 'small'; None for names outside the family.  [any]"""
     short = name.removeprefix("facebook/").removeprefix("musicgen-")
     return short if short in MODELS else None
 
@@ -83,7 +83,7 @@ def full_name(name: str) -> str:
 
 
 def near_name(name: str) -> str:
-    """'; did you mean small?' for 'smal', nothing where no known name is near.  [any]"""
+    """'; did you mean small?' for 'smal'; empty without a similar name.  [any]"""
     short = name.removeprefix("facebook/").removeprefix("musicgen-")
     near = get_close_matches(short[:100], ["embedded", *MODELS], n=1, cutoff=0.7)
     return f"; did you mean {near[0]}?" if near else ""

@@ -1,4 +1,4 @@
-"""What a checkpoint's own configuration says, in both formats, as one frozen value.
+"""A checkpoint's own configuration, in both formats, as one frozen value.
 
 audiocraft stores the whole training configuration with `${...}` references; only entries that
 affect the computation are read. Unsupported values are refused by name.
@@ -29,7 +29,7 @@ _REFERENCE = re.compile(r"\$\{([A-Za-z0-9_.]+)\}")
 class ModelConfig:
     """One model: language model, how text, melody and style enter, window, guidance.
 
-    `text_prefix` True: text stands in front of the audio steps, False: it is read by cross-attention.
+    `text_prefix` True: text precedes the audio steps; False: cross-attention reads it.
     `chroma_frames` is the length of the melody prefix, 0 for models without melody; `style` the sizes of the
     style network, None for models without style. `t5` names the text encoder.  [any]
     """
@@ -48,7 +48,7 @@ class ModelConfig:
 
 @contextmanager
 def naming(file: Path) -> Iterator[None]:
-    """What is wrong with a configuration, said with the file that it came from.  [any]"""
+    """A context that adds the file's name to a configuration's errors.  [any]"""
     try:
         yield
     except (CheckpointError, UnsupportedError) as error:
@@ -56,9 +56,9 @@ def naming(file: Path) -> Iterator[None]:
 
 
 def look_up(config: Any, path: str, seen: int = 0) -> Any:
-    """`config['a']['b']` for 'a.b', with a reference to another entry followed.
+    """`config['a']['b']` for 'a.b'; follows a reference to another entry.
 
-    Raises CheckpointError when an entry is missing or references run in a circle.  [any]
+    Raises CheckpointError if an entry is missing or references form a circle.  [any]
     """
     value = config
     for part in path.split("."):
@@ -74,7 +74,7 @@ def look_up(config: Any, path: str, seen: int = 0) -> Any:
 
 
 def number(config: Any, path: str, low: float, high: float) -> float:
-    """The number at `path`, CheckpointError when it is none or out of range.  [any]"""
+    """The number at `path`; CheckpointError if it is no number or out of range.  [any]"""
     value = look_up(config, path)
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
         raise CheckpointError(f"the configuration's '{path}' is {value!r}, must be a number from {low} to {high}")
@@ -100,7 +100,7 @@ def counts(config: Any, path: str, low: int, high: int) -> tuple[int, ...]:
 
 
 def expect(config: Any, path: str, allowed: tuple[Any, ...]) -> Any:
-    """The value at `path`, UnsupportedError when this version does not run it.  [any]"""
+    """The value at `path`; UnsupportedError if this version does not support it.  [any]"""
     value = look_up(config, path)
     if value not in allowed:
         raise UnsupportedError(f"the configuration's '{path}' is {value!r}; this version runs {allowed}")
@@ -119,7 +119,7 @@ def window(seconds: float) -> tuple[int, int]:
 
 
 def encodec(**sizes: Any) -> EncodecConfig:
-    """The codec's sizes; CheckpointError for sizes it cannot have.  [any]"""
+    """The codec's sizes; CheckpointError for invalid ones.  [any]"""
     try:
         return EncodecConfig(**sizes)
     except ValueError as fault:
@@ -127,7 +127,7 @@ def encodec(**sizes: Any) -> EncodecConfig:
 
 
 def lm_config(**sizes: Any) -> LMConfig:
-    """The language model's sizes; CheckpointError for sizes it cannot have.  [any]"""
+    """The language model's sizes; CheckpointError for invalid ones.  [any]"""
     try:
         return LMConfig(**sizes)
     except ValueError as fault:
@@ -135,7 +135,7 @@ def lm_config(**sizes: Any) -> LMConfig:
 
 
 def style_config(**sizes: Any) -> StyleConfig:
-    """The style network's sizes; CheckpointError for sizes it cannot have.  [any]"""
+    """The style network's sizes; CheckpointError for invalid ones.  [any]"""
     try:
         style = StyleConfig(**sizes)
         style.layers()

@@ -1,4 +1,4 @@
-"""audiocraft's configuration: of all that was set for training, what decides the computation."""
+"""audiocraft's training configuration: the entries that affect the computation."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ STYLE_SCALES = {"xsmall": (256, 8, 4), "default": (512, 8, 8), "large": (1024, 1
 
 
 def _conditioners(config: Any) -> tuple[str | None, bool]:
-    """The kind of the music conditioner, and whether text is read by cross-attention."""
+    """The kind of the music conditioner, and whether cross-attention reads text."""
     conditioners = look_up(config, "conditioners")
     if "description" not in conditioners or set(conditioners) - {"self_wav", "description"}:
         known = "description and self_wav"
@@ -73,7 +73,7 @@ def _style(config: Any) -> StyleConfig:
 
 
 def lm_from_audiocraft(config: Any) -> ModelConfig:
-    """From the `xp.cfg` of a state_dict.bin.  [any]"""
+    """The model's configuration from the `xp.cfg` of a state_dict.bin.  [any]"""
     expect(config, "codebooks_pattern.modeling", ("delay",))
     expect(config, "transformer_lm.activation", ("gelu",))
     expect(config, "transformer_lm.positional_embedding", ("sin",))
@@ -97,7 +97,7 @@ def lm_from_audiocraft(config: Any) -> ModelConfig:
 
 
 def _channels(config: Any) -> int:
-    """2 where the codes of left and right are interleaved (old configurations do not speak of it: 1)."""
+    """2 if the codes of left and right are interleaved (old configurations without the entry: 1)."""
     if "interleave_stereo_codebooks" not in config or not look_up(config, "interleave_stereo_codebooks.use"):
         return 1
     expect(config, "interleave_stereo_codebooks.per_timestep", (False,))
@@ -118,7 +118,7 @@ def _language_model(config: Any, cross: bool) -> LMConfig:
 
 
 def codec_from_audiocraft(config: Any) -> EncodecConfig:
-    """From the `xp.cfg` of a compression_state_dict.bin.  [any]"""
+    """The codec's configuration from the `xp.cfg` of a compression_state_dict.bin.  [any]"""
     for name in ("encodec.causal", "encodec.renormalize"):
         expect(config, name, (False,))
     expect(config, "seanet.norm", ("weight_norm",))

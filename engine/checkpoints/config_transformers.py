@@ -32,7 +32,8 @@ _T5_DEFAULTS = {
 
 
 def lm_from_transformers(config: Any, generation: Any, chunk_seconds: float | None) -> ModelConfig:
-    """From config.json, generation_config.json and the feature extractor's chunk length.  [any]"""
+    """The model's configuration from config.json, generation_config.json and the feature extractor's chunk length.
+    [any]"""
     kind = expect(config, "model_type", ("musicgen", "musicgen_melody"))
     decoder = look_up(config, "decoder")
     channels = count({"audio_channels": 1} | decoder, "audio_channels", 2)
@@ -67,7 +68,7 @@ def lm_from_transformers(config: Any, generation: Any, chunk_seconds: float | No
 
 
 def t5_from_transformers(config: Any) -> T5Config:
-    """From a config.json of model type t5; entries that old files leave out have T5's defaults.  [any]"""
+    """The encoder's sizes from a config.json of model type t5; missing entries have T5's defaults.  [any]"""
     config = _T5_DEFAULTS | config
     expect(config, "feed_forward_proj", ("relu",))
     return T5Config(
@@ -94,7 +95,7 @@ def _codebooks(config: Any, sample_rate: int, ratios: tuple[int, ...]) -> int:
 
 
 def codec_from_transformers(config: Any) -> EncodecConfig:
-    """From a config.json of model type encodec.  [any]"""
+    """The codec's configuration from a config.json of model type encodec.  [any]"""
     expect(config, "use_causal_conv", (False,))
     expect(config, "normalize", (False,))
     expect(config, "norm_type", ("weight_norm",))

@@ -30,7 +30,7 @@ CPU_SECONDS = 1200
 
 
 def limit_this_process(target_bytes: int) -> None:
-    """Bound memory, processor time and what may be written, where the system can.  [any]"""
+    """Limit memory, processor time and the size of written files, if the system can.  [any]"""
     try:
         import resource
     except ImportError:  # Windows: the parent's time limit remains
@@ -68,7 +68,7 @@ def _configuration(value: Any) -> Any:
 
 
 def describe(value: dict[str, Any]) -> tuple[dict[str, TensorEntry], dict[str, Any]]:
-    """Tensors of `best_state`, and everything else as plain data; or a dict of tensors as it is.  [any]"""
+    """Tensors of `best_state`, and everything else as plain data; or a plain dict of tensors.  [any]"""
     if value and all(isinstance(item, TensorEntry) for item in value.values()):
         return dict(tensors_of(value)), {}
     state = value.get(STATE, {})

@@ -29,7 +29,7 @@ def hub_cache() -> Path:
 
 
 def own_places(name: str) -> list[Path]:
-    """Folders of the user's own where a named checkpoint may lie, best first.  [any]"""
+    """The user's own folders that may hold a named checkpoint, best first.  [any]"""
     models = os.environ.get("SEGUE_MODELS")
     if not models or not _NAME.fullmatch(name):
         return []
@@ -39,7 +39,7 @@ def own_places(name: str) -> list[Path]:
 
 
 def snapshots(name: str) -> list[Path]:
-    """What the Hugging Face cache has of a named checkpoint, whole or not, newest first.  [any]"""
+    """The Hugging Face cache's snapshots of a named checkpoint, complete or not, newest first.  [any]"""
     if not _NAME.fullmatch(name):
         return []
     repos = [full_name(name), *(old for old, new in OTHER_NAMES.items() if new == full_name(name))]
@@ -52,7 +52,7 @@ def snapshots(name: str) -> list[Path]:
 
 
 def is_whole(folder: Path) -> bool:
-    """Whether all the files are there that a loading begins with: one format, every shard.  [any]"""
+    """Whether all files required to load it are there: one format, every shard.  [any]"""
     if (folder / "state_dict.bin").exists():
         return (folder / "compression_state_dict.bin").exists()
     if (folder / "htdemucs.yaml").exists():
@@ -73,9 +73,9 @@ def is_whole(folder: Path) -> bool:
 
 
 def find_here(name: str | os.PathLike[str]) -> Path | None:
-    """The folder of a checkpoint that is on this machine, None when it is not.  [any]"""
+    """The folder of a checkpoint on this machine; None if it is not there.  [any]"""
     if os.path.isdir(name) and (short_name(str(name)) is None or is_whole(Path(name))):
-        return Path(name)  # a folder that only happens to be called 'melody' is none of ours
+        return Path(name)  # an unrelated folder may be called 'melody'
     for place in own_places(str(name)):
         if place.is_dir():
             return place

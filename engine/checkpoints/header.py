@@ -27,7 +27,7 @@ ITEM_BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16"
 
 
 class HeaderFault(Exception):
-    """What is wrong with a header, without the file's name.  [any]"""
+    """A header's fault, without the file's name.  [any]"""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Header:
 
 
 def strict_json(text: bytes | str) -> Any:
-    """JSON whose reading takes neither long nor much memory: no key twice, no number of thousands of digits.
+    """Parse JSON in limited time and memory: no key twice, no number of thousands of digits.
 
     Raises ValueError, RecursionError among them.  [any]
     """
@@ -76,7 +76,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def read_here(descriptor: int) -> Header:
-    """The header of an open file, checked to the last byte; HeaderFault names the tensor at fault.  [any]"""
+    """The header of an open file, checked up to the last byte; HeaderFault names the invalid tensor.  [any]"""
     size = os.fstat(descriptor).st_size
     os.lseek(descriptor, 0, os.SEEK_SET)
     length = int.from_bytes(_exactly(descriptor, 8), "little")
@@ -99,7 +99,7 @@ def _exactly(descriptor: int, count: int) -> bytes:
 
 
 def _table(text: bytes) -> dict[str, Any]:
-    """The header as a dict; what would be costly to parse is refused before."""
+    """The header as a dict; text that is costly to parse is refused first."""
     if text.count(b"data_offsets") > MAX_TENSORS or text.count(b"[") > 4 * MAX_TENSORS:
         raise HeaderFault(f"more than {MAX_TENSORS} tensors in the header, which is the limit")
     try:
@@ -120,7 +120,7 @@ def _metadata(value: Any) -> dict[str, str]:
 
 
 def _check_layout(header: dict[str, Any], data_bytes: int) -> dict[str, int]:
-    """Where each tensor begins in the data; HeaderFault names the tensor that is not where it should be."""
+    """Check where each tensor begins in the data; HeaderFault names a misplaced tensor."""
     spans = sorted((*_span(name, entry), name) for name, entry in header.items())
     at = 0
     for begin, end, name in spans:
@@ -134,7 +134,7 @@ def _check_layout(header: dict[str, Any], data_bytes: int) -> dict[str, int]:
 
 
 def _span(name: str, entry: Any) -> tuple[int, int]:
-    """First and last byte of a tensor, its entry checked."""
+    """First and last byte of a tensor, with its entry checked."""
     where = f"tensor '{name[:200]}'"
     if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
         raise HeaderFault(f"{where} must have dtype, shape and data_offsets, and nothing else")
@@ -156,7 +156,7 @@ def _whole(numbers: list[Any]) -> bool:
 
 
 def _limit_this_process() -> None:
-    """Bound memory, processor time and what may be written, where the system can."""
+    """Limit memory, processor time and the size of written files, if the system can."""
     try:
         import resource
     except ImportError:  # Windows: the parent's time limit remains
@@ -170,7 +170,7 @@ def _limit_this_process() -> None:
 
 
 def main() -> None:
-    """Read standard input as a safetensors file, say in a line of JSON what its header is.  [main]"""
+    """Read standard input as a safetensors file; prints its header as a line of JSON.  [main]"""
     _limit_this_process()
     try:
         header = read_here(0)

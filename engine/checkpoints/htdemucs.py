@@ -35,8 +35,8 @@ _LAYERS = ("depth", "dconv_depth", "t_layers", "multi_freqs_depth")
 def load_htdemucs(folder: Path, device: torch.device, opened: Opened) -> DemucsSeparator:
     """The separator of a folder, in float32.
 
-    Raises CheckpointError for what is missing, left over or of another shape, UnsupportedError for another kind of
-    separator and where demucs is not installed.  [main]
+    Raises CheckpointError for missing, left over or wrongly shaped tensors, UnsupportedError for another kind of
+    separator or if demucs is not installed.  [main]
     """
     path = _file(folder)
     tensors, metadata = opened.safetensors(path)
@@ -54,7 +54,7 @@ def load_htdemucs(folder: Path, device: torch.device, opened: Opened) -> DemucsS
 
 
 def _file(folder: Path) -> Path:
-    """The one safetensors file that the folder is about."""
+    """The separator's safetensors file in the folder."""
     note = folder / "htdemucs.yaml"
     if not note.exists():
         files = sorted(folder.glob("*.safetensors"))
@@ -75,7 +75,7 @@ def _file(folder: Path) -> Path:
 
 
 def settings_of(metadata: dict[str, str], path: Path) -> dict[str, Any]:
-    """What the network is made with; CheckpointError for anything but bounded numbers and words.  [any]"""
+    """The network's settings; CheckpointError for anything but bounded numbers and words.  [any]"""
     try:
         arguments, settings = (strict_json(metadata[name]) for name in ("args", "kwargs"))
     except (KeyError, ValueError, HeaderFault) as fault:

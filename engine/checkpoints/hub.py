@@ -38,7 +38,8 @@ def offline() -> bool:
 
 
 def listing(repo: str) -> dict[str, RemoteFile]:
-    """The files of a repository by name; CheckpointError when the hub does not answer or has no such thing.  [main]"""
+    """The files of a repository by name; CheckpointError if the hub does not answer or has no such repository.
+    [main]"""
     with needed("downloading models"):
         from huggingface_hub import HfApi
 
@@ -55,9 +56,9 @@ def listing(repo: str) -> dict[str, RemoteFile]:
 
 
 def choose(repo: str, files: dict[str, RemoteFile], form: str | None = None) -> list[RemoteFile]:
-    """The files of one format: safetensors where there are some, else audiocraft's pickles, else pytorch_model.bin.
+    """The files of one format: safetensors if there are some, else audiocraft's pickles, else pytorch_model.bin.
 
-    `form` "audiocraft" or "transformers" asks for that one.  CheckpointError when it is not there.  [any]
+    `form` "audiocraft" or "transformers" selects one. CheckpointError if it is missing.  [any]
     """
     if "htdemucs.yaml" in files:  # demucs has a layout of its own
         return [files[name] for name in sorted(files) if name == "htdemucs.yaml" or name.endswith(".safetensors")]
@@ -81,7 +82,7 @@ def choose(repo: str, files: dict[str, RemoteFile], form: str | None = None) -> 
 
 
 def plan(name: str, form: str | None = None) -> list[RemoteFile]:
-    """Every file that a model needs and that is not on this machine, its companions' included.  [main]"""
+    """Every missing file of a model and its companions.  [main]"""
     repo, short = full_name(name), short_name(name)
     own = choose(repo, listing(repo), form)
     companions: list[str] = []
@@ -103,8 +104,8 @@ def plan(name: str, form: str | None = None) -> list[RemoteFile]:
 def fetch(name: str, report: Report | None = None, form: str | None = None) -> Path:
     """Download a published model and what it needs; returns its folder.
 
-    Raises CheckpointError when its licence was not accepted, the network is off or fails, or the disk is too
-    small.  [main]
+    Raises CheckpointError if its licence was not accepted, the network is off or fails, or the disk is too small.
+    [main]
     """
     short = short_name(name) or name
     if offline():
@@ -134,7 +135,7 @@ def _shifted(on_progress: Report, before: float, total: float, n_bytes: float) -
 
 
 def _check_room(files: list[RemoteFile]) -> None:
-    """CheckpointError when the files, and what pickles are converted to, do not fit on the disk."""
+    """CheckpointError if the files and the conversions of pickles do not fit on the disk."""
     new = sum(max(0, file.n_bytes - here_bytes(file)) for file in files)
     converted = sum(file.n_bytes for file in files if file.name.endswith(".bin"))
     places = [(hub_cache(), new), (default_cache_dir(), converted)]

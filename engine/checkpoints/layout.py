@@ -1,7 +1,7 @@
 """Names and shapes of every tensor in the published files, from the sizes of a model.
 
-Written out apart from `names.py`, so that each checks the other: a checkpoint made of these must load, and these must
-equal what the original classes name.
+Written independently of `names.py`, so that each checks the other: a checkpoint made of these must load, and these
+must equal the names of the original classes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ CHROMA_WINDOW, N_CHROMA = 16384, 12
 
 @dataclass(frozen=True)
 class ModelSizes:
-    """All that decides names and shapes.  [any]"""
+    """All sizes that determine names and shapes.  [any]"""
 
     lm: LMConfig
     kind: str = "text"

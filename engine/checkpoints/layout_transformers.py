@@ -54,7 +54,7 @@ def codec(config: EncodecConfig) -> Named:
 
 
 def hubert(dim: int = 768, ffn: int = 3072, n_layers: int = 12, width: int = 512, taps: int = 128) -> Named:
-    """MERT-v1-95M, float32: HuBERT-base with the older names of weight norm, as its file has them.  [any]"""
+    """MERT-v1-95M, float32: HuBERT-base with the older names of weight norm, as in its file.  [any]"""
     yield "masked_spec_embed", (dim,)
     for index, (kernel, _) in enumerate(_CONVS):
         yield f"feature_extractor.conv_layers.{index}.conv.weight", (width, 1 if index == 0 else width, kernel)

@@ -1,4 +1,4 @@
-"""The licences of published weights: shown, accepted once, remembered in the user's settings folder."""
+"""The licences of published weights: shown, accepted once, stored in the user's settings folder."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def accepted(licence: str) -> bool:
 
 
 def accept(licence: str) -> None:
-    """Remember that the user accepted it; CheckpointError when that cannot be written.  [main]"""
+    """Store that the user accepted it; CheckpointError if that cannot be written.  [main]"""
     path = settings_file()
     try:
         known = json.loads(path.read_text())
@@ -55,7 +55,7 @@ def accept(licence: str) -> None:
 
 
 def require(name: str) -> None:
-    """CheckpointError with the licence and the command that accepts it, unless it was accepted.  [any]"""
+    """Raise CheckpointError with the licence and the command that accepts it, unless it was accepted.  [any]"""
     licence = licence_of(name)
     if not accepted(licence):
         short = short_name(name) or name

@@ -35,12 +35,12 @@ def load_model(
     bits: int | None = None,
     or_float32: bool = False,
 ) -> LoadedModel:
-    """A MusicGen checkpoint in audiocraft's or transformers' format, ready to play; see `load_model`.
+    """A MusicGen checkpoint in audiocraft's or transformers' format, hot; see `engine.models.load.load_model`.
 
-    `t5` is the folder of the text encoder and its tokenizer (default: what the checkpoint brings, or found by the
-    name in it). `separator` takes melodies apart; without one they are used whole. Steps run on
-    weights of 8 or 4 `bits`, or (`or_float32`) in float32 with a note where they cannot. Raises CheckpointError when
-    anything is missing, left over, damaged or of another shape, UnsupportedError for models of another kind.  [main]
+    `t5` is the folder of the text encoder and its tokenizer (default: the checkpoint's, or found by the name in it).
+    `separator` separates melodies' stems; without one the whole mix is used. Steps run on weights of 8 or 4 `bits`, or
+    with `or_float32` in float32 and a note if they cannot. Raises CheckpointError if anything is missing, left over,
+    damaged or of another shape, UnsupportedError for models of another kind.  [main]
     """
     place = torch.device(device)
     precision = chosen_dtype(dtype, place)

@@ -1,10 +1,11 @@
-"""Random checkpoints in the published layout, real names, shapes, types and sizes; nothing of the published weights.
+"""Random checkpoints in the published layout, with the real names, shapes, types and sizes, without the published
+weights.
 
     python -m engine.checkpoints.make_random melody FOLDER [--format transformers]
     SEGUE_MODELS=FOLDER segue engine --model melody
 
-Writes FOLDER/musicgen-melody and what an audiocraft checkpoint needs beside it (t5-base, for style MERT-v1-95M, for
-stereo the codec's own repository, to which the file then points). Streams to disk: a few megabytes of memory.
+Writes FOLDER/musicgen-melody and the companions of an audiocraft checkpoint (t5-base, for style MERT-v1-95M, for
+stereo the codec's repository, to which the file then refers). Streams to disk: a few megabytes of memory.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ LETTERS = "▁abcdefghijklmnopqrstuvwxyz0123456789-,.'&"
 
 
 class Noise(TensorPieces):
-    """Normal numbers, spread so that a signal keeps its size from layer to layer; the same for the same seed."""
+    """Normal numbers, scaled so that a signal keeps its level from layer to layer; the same for the same seed."""
 
     def __init__(self, seed: int = 0) -> None:
         pool = np.random.default_rng(seed).standard_normal(POOL, dtype=np.float32)
@@ -63,7 +64,7 @@ class Noise(TensorPieces):
 
     @staticmethod
     def _plain(spec: TensorSpec) -> int | None:
-        """The one number a tensor is full of, if it is."""
+        """The constant that fills a tensor, if it is constant."""
         name = spec.name
         if spec.dtype == "I64" or name.endswith(_ZEROS) or "bias_" in name:
             return 0
@@ -73,7 +74,7 @@ class Noise(TensorPieces):
 
 
 def _spread(spec: TensorSpec) -> float:
-    """Standard deviation: 1 over the root of what is summed, larger for tables."""
+    """Standard deviation: 1 over the root of the number of summands, larger for tables."""
     if ".emb" in f".{spec.name}" or "shared" in spec.name or "codebook" in spec.name:
         return 0.5
     if len(spec.shape) < 2:
@@ -88,7 +89,7 @@ def _specs(named: Named, dtype: str) -> list[TensorSpec]:
 def write_audiocraft(folder: Path, sizes: ModelSizes, noise: Noise, pointer: bool = False, nodes: bool = False) -> None:
     """state_dict.bin and compression_state_dict.bin.
 
-    `pointer`: the codec's file only names its repository; `nodes`: the configuration as pickled OmegaConf objects, as
+    `pointer`: the codec's file only names its repository; `nodes`: the configuration is pickled OmegaConf objects, as
     in the published style model, instead of YAML text.  [main]
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -141,7 +142,7 @@ def write_codec(folder: Path, sizes: ModelSizes, noise: Noise) -> None:
 
 
 def write_mert(folder: Path, noise: Noise) -> None:
-    """MERT as it is published: a pickle with the older names of weight norm.  [main]"""
+    """MERT as published: a pickle with the older names of weight norm.  [main]"""
     folder.mkdir(parents=True, exist_ok=True)
     _write_json(folder / "config.json", published.mert_json())
     write_torch(folder / "pytorch_model.bin", _specs(layout_transformers.hubert(), "F32"), noise, {})

@@ -1,8 +1,8 @@
 """The feature model of style checkpoints, MERT-v1-95M, run by transformers' own HuBERT classes.
 
 A folder with config.json and model.safetensors or pytorch_model.bin. MERT computes the same as HuBERT; code in the
-folder is never run. Its file has weight norm's older names, `weight_g` and `weight_v`: they are mapped, and
-every tensor must find its place, so nothing is left at random values.
+folder is never run. Its file has weight norm's older names, `weight_g` and `weight_v`: they are mapped, and every
+tensor must be present, so nothing keeps random values.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ _ONLY: dict[str, tuple[Any, ...]] = {
     "feat_proj_layer_norm": (True,),
     "do_stable_layer_norm": (False,),
     "conv_pos_batch_norm": (False,),
-    "feature_extractor_cqt": (False,),  # MERT's own switches: off in the published file
+    "feature_extractor_cqt": (False,),  # MERT's own options: off in the published file
     "deepnorm": (False,),
     "attention_relax": (-1.0, None),
 }
 _DEFAULTS = {"conv_pos_batch_norm": False, "feature_extractor_cqt": False, "deepnorm": False, "attention_relax": None}
 _SIZES = ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", "num_conv_pos_embeddings")
 _OLD_NORM = {"weight_g": "parametrizations.weight.original0", "weight_v": "parametrizations.weight.original1"}
-_TRAINING = "masked_spec_embed"  # stands for what is hidden in training
+_TRAINING = "masked_spec_embed"  # replaces masked frames in training
 
 
 def load_mert(folder: Path, device: torch.device, opened: Opened, width: int | None = None) -> HubertFeatures:
-    """The feature model of a folder, in float32; `width` is what its features must have (None: any).
+    """The feature model of a folder, in float32; `width` is the required width of its features (None: any).
 
-    Raises CheckpointError for what is missing, left over or of another shape, UnsupportedError for another kind of
-    model and where transformers is not installed.  [main]
+    Raises CheckpointError for missing, left over or wrongly shaped tensors, UnsupportedError for another kind of model
+    or if transformers is not installed.  [main]
     """
     settings = settings_of(read_json(folder / "config.json"))
     if width not in (None, settings["hidden_size"]):
@@ -56,7 +56,7 @@ def load_mert(folder: Path, device: torch.device, opened: Opened, width: int | N
 
 
 def renamed(stored: Mapping[str, Stored], where: Path) -> dict[str, Stored]:
-    """Tensors under the names of the installed classes; CheckpointError where two mean the same.  [any]"""
+    """Tensors under the names of the installed classes; CheckpointError for two of the same name.  [any]"""
     ours: dict[str, Stored] = {}
     for name, tensor in stored.items():
         if name == _TRAINING:
@@ -70,7 +70,7 @@ def renamed(stored: Mapping[str, Stored], where: Path) -> dict[str, Stored]:
 
 
 def settings_of(config: dict[str, Any]) -> dict[str, Any]:
-    """What HuBERT's configuration is made of; CheckpointError, UnsupportedError for what cannot be run.  [any]"""
+    """HuBERT's configuration; CheckpointError for invalid entries, UnsupportedError for unsupported ones.  [any]"""
     config = _DEFAULTS | config
     for name, allowed in _ONLY.items():
         expect(config, name, allowed)

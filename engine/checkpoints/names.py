@@ -41,7 +41,7 @@ AUDIOCRAFT_LM: Table = (
 )
 
 _WAV = "condition_provider.conditioners.self_wav."
-# a style model's own rows; they come before AUDIOCRAFT_LM, whose output_proj is the melody's
+# a style model's own rows; they precede AUDIOCRAFT_LM, whose output_proj is the melody's
 AUDIOCRAFT_STYLE: Table = (
     *((f"{_WAV}output_proj.{part}", f"project.style.{part}") for part in ("weight", "bias")),
     *((f"{_WAV}embed.{part}", f"style.embed.{part}") for part in ("weight", "bias")),
@@ -112,7 +112,7 @@ T5: Table = (
     ("encoder.final_layer_norm.weight", "text.final_norm.weight"),
 )
 
-# a whole T5 (t5-base) also holds its decoder, which a text encoder has no use for
+# a whole T5 (t5-base) also has its decoder, which a text encoder does not use
 T5_UNUSED: Table = (("decoder.*", None), ("lm_head.weight", None))
 
 TRANSFORMERS: Table = (
@@ -159,21 +159,21 @@ TRANSFORMERS: Table = (
     *((f"text_encoder.{stored}", ours) for stored, ours in T5),
 )
 
-# the codec's own repository in transformers' format, which a pointer in compression_state_dict.bin names
+# the codec's repository in transformers' format, to which compression_state_dict.bin may refer
 TRANSFORMERS_CODEC: Table = tuple(
     (stored.removeprefix(_HF_CODEC), ours) for stored, ours in TRANSFORMERS if stored.startswith(_HF_CODEC)
 )
 
 
 class Names:
-    """A table, ready to look names up; `ours(name)` is our name, None (not used) or KeyError.  [any]"""
+    """A table for looking names up; `ours(name)` is our name, None (not used) or KeyError.  [any]"""
 
     def __init__(self, *tables: Table) -> None:
         rows = [row for table in tables for row in table]
         self._rows = [(_pattern(stored), ours) for stored, ours in rows]
 
     def ours(self, name: str) -> str | None:
-        """Our name for a stored one; None when it is known and not used. KeyError when unknown.  [any]"""
+        """Our name for a stored one; None if it is known and not used. KeyError if it is unknown.  [any]"""
         for pattern, ours in self._rows:
             match = pattern.fullmatch(name)
             if match is None:

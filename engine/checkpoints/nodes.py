@@ -1,4 +1,4 @@
-"""What the pickle reader makes of the names it knows: plain data, never a call.
+"""The pickle reader's known names as plain data, never a call.
 
 OrderedDict, dict, defaultdict  ->  dict          tensors  ->  TensorEntry (name of a storage, shape, strides)
 list                            ->  list          OmegaConf's nodes  ->  Node (class name and state)
@@ -73,14 +73,14 @@ MAX_VALUES = 100_000
 
 @dataclass(frozen=True)
 class Name:
-    """A name that stood in the pickle and is on the list; a label only, nothing is imported.  [any]"""
+    """A listed name from the pickle; a label only, nothing is imported.  [any]"""
 
     module: str
     name: str
 
     @staticmethod
     def known(module: Any, name: Any) -> Name:
-        """The name, or CheckpointError when it is not on the list.  [any]"""
+        """The name; CheckpointError if it is not on the list.  [any]"""
         if not isinstance(module, str) or not isinstance(name, str) or (module, name) not in NAMES:
             raise CheckpointError(
                 f"the file asks for '{module}.{name}', which is not on the list of harmless names: it may "
@@ -91,7 +91,7 @@ class Name:
 
 @dataclass(frozen=True)
 class StorageEntry:
-    """A storage in the archive: element type, key of its file, how many elements it should have.  [any]"""
+    """A storage in the archive: element type, key of its file, expected number of elements.  [any]"""
 
     dtype: str
     key: str
@@ -110,7 +110,7 @@ class TensorEntry:
 
 @dataclass
 class Node:
-    """An object of OmegaConf, as the data it carries.  [any]"""
+    """The data of an OmegaConf object.  [any]"""
 
     kind: str
     state: dict[str, Any] = field(default_factory=dict)
@@ -129,7 +129,7 @@ def tensor_storage(ident: Any) -> StorageEntry:
 
 
 def reduce(callee: Any, arguments: Any) -> Any:
-    """What stands for `callee(*arguments)`: a tensor entry or an empty container.  [any]"""
+    """The replacement of `callee(*arguments)`: a tensor entry or an empty container.  [any]"""
     if not isinstance(callee, Name) or not isinstance(arguments, tuple):
         raise CheckpointError(f"pickle calls a {type(callee).__name__}")
     if callee.name == "_rebuild_tensor_v2":
@@ -167,14 +167,14 @@ def _tensor(arguments: tuple[Any, ...]) -> TensorEntry:
 
 
 def new(kind: Any, arguments: Any) -> Any:
-    """What stands for `kind.__new__(kind, *arguments)`: an empty node of OmegaConf.  [any]"""
+    """The replacement of `kind.__new__(kind, *arguments)`: an empty node of OmegaConf.  [any]"""
     if not isinstance(kind, Name) or (kind.module, kind.name) not in _OMEGACONF or arguments != ():
         raise CheckpointError(f"pickle makes an object of {getattr(kind, 'name', type(kind).__name__)}")
     return Node(kind.name)
 
 
 def build(target: Any, state: Any) -> Any:
-    """`target` with its state set; of a state dict only torch's `_metadata` is met, and dropped.  [any]"""
+    """`target` with its state; of a state dict's attributes only torch's `_metadata` occurs, and is dropped.  [any]"""
     if isinstance(target, Node) and isinstance(state, dict):
         target.state.update(state)
         return target

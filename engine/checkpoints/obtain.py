@@ -1,4 +1,4 @@
-"""A checkpoint's folder: on this machine, or fetched from the hub."""
+"""A checkpoint's folder: on this machine, or downloaded from the hub."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from engine.checkpoints.hub import Report, fetch
 
 
 def obtain(name: str | os.PathLike[str], report: Report | None = None) -> Path:
-    """As `find.find`, but published models and their companions that are not here are fetched from the hub.
+    """Like `find.find`, but missing published models and companions are downloaded from the hub.
 
     `report("downloading", done, total)` in bytes.  Raises CheckpointError that says what to do.  [main]
     """

@@ -1,8 +1,8 @@
-"""Files of one loading: state dicts of a folder in any published form, their memory given back, progress reported.
+"""The open files of one load: state dicts of a folder in any published form; releases their memory, reports progress.
 
 model.safetensors                      one file
 model.safetensors.index.json           shards, none missing or left over
-pytorch_model.bin (or its shards)      pickles, only where nothing else is there: converted once (`cache.py`)
+pytorch_model.bin (or its shards)      pickles, only if there is nothing else: converted once (`cache.py`)
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Report = Callable[[str, float, float], None]
 
 
 class Opened:
-    """What one loading has open. `cache_dir` keeps converted pickles; `report(stage, done, total)` in bytes."""
+    """The open files of one load. `cache_dir` holds converted pickles; `report(stage, done, total)` in bytes."""
 
     def __init__(self, cache_dir: Path | None = None, report: Report | None = None) -> None:
         self.cache_dir = cache_dir
@@ -34,14 +34,14 @@ class Opened:
         self._since_release = 0
 
     def safetensors(self, path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-        """Tensors of one file (read when they are used), and its metadata; CheckpointError when damaged.  [any]"""
+        """Tensors of one file (read on use), and its metadata; CheckpointError if it is damaged.  [any]"""
         must_be_a_file(path)
         file = MappedFile(path)
         self._files.append(file)
         return file.tensors, file.metadata
 
     def pickled(self, path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """Tensors and plain data of a torch.save file, by way of the cache; CheckpointError.  [any]"""
+        """Tensors and plain data of a torch.save file, converted through the cache; CheckpointError.  [any]"""
         must_be_a_file(path)
         tensors, metadata = self.safetensors(converted(path, self.cache_dir, self.report))
         return tensors, json.loads(metadata["other"])
@@ -59,26 +59,26 @@ class Opened:
         return (self.pickled(path) if path.suffix == ".bin" else self.safetensors(path))[0]
 
     def used(self, n_bytes: int) -> None:
-        """So much was read and copied: now and then its pages are given back.  [any]"""
+        """Note that bytes were read and copied; releases their pages from time to time.  [any]"""
         self._since_release += n_bytes
         if self._since_release >= RELEASE_BYTES:
             self.release()
 
     def release(self) -> None:
-        """Give back all pages that were read from the files.  [any]"""
+        """Release all pages that were read from the files.  [any]"""
         self._since_release = 0
         for file in self._files:
             file.release()
 
 
 def weights_file(folder: Path) -> Path:
-    """The file that a folder in transformers' layout is read from; model.safetensors where there is none.  [any]"""
+    """The weights file of a folder in transformers' layout; model.safetensors if there is none.  [any]"""
     names = [f"{single}{end}" for single in ("model.safetensors", "pytorch_model.bin") for end in ("", ".index.json")]
     return next((folder / name for name in names if (folder / name).exists()), folder / names[0])
 
 
 def shard_names(index: Path, ending: str) -> Mapping[str, str]:
-    """From tensor to file name, as an index says; CheckpointError for names that are not files beside it.  [any]"""
+    """File names by tensor from an index; CheckpointError for names that are not files beside it.  [any]"""
     where = read_json(index).get("weight_map")
     if not isinstance(where, dict) or not all(isinstance(name, str) for name in where.values()):
         raise CheckpointError(f"{index} has no 'weight_map' from tensor to file name")

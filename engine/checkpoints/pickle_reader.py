@@ -22,7 +22,7 @@ _MARK = object()
 
 
 class _Cursor:
-    """Bytes of the pickle and where we are in them; reading past the end is an error, not short data."""
+    """Bytes of the pickle and the position in them; reading past the end is an error, not short data."""
 
     def __init__(self, data: bytes) -> None:
         self.data = data
@@ -210,10 +210,10 @@ _OPCODES: dict[int, _Step] = {
 
 
 def read_pickle(data: bytes) -> Any:
-    """The value a pickle describes, as plain data with tensors as `TensorEntry`.
+    """The value of a pickle as plain data, with tensors as `TensorEntry`.
 
-    Raises CheckpointError for an opcode or name that is not on the list, for cut-short data and for data
-    beyond the limits.  [any]
+    Raises CheckpointError for an opcode or name that is not on the list, for truncated data and for data beyond the
+    limits.  [any]
     """
     machine = _Machine(data)
     for _ in range(MAX_OPCODES):

@@ -17,18 +17,18 @@ from engine.errors import CheckpointError
 
 MAX_JSON_BYTES = 4 << 20
 CHILD_SECONDS = 60
-CACHE_MAX = 64  # headers of files that did not change since
+CACHE_MAX = 64  # headers of unchanged files
 _cache: dict[tuple[int, ...], Header] = {}
 
 
 def must_be_a_file(path: Path) -> None:
-    """CheckpointError for what is there and no plain file: reading a pipe or a device would never end.  [any]"""
+    """Raise CheckpointError for anything but a plain file: reading a pipe or a device might never end.  [any]"""
     if path.exists() and not path.is_file():
         raise CheckpointError(f"{path} is not a file")
 
 
 def open_plain(path: Path) -> BufferedReader:
-    """A plain file, open; CheckpointError for all else. Never waits, whatever takes its place meanwhile.  [any]"""
+    """Open a plain file; CheckpointError for anything else. Never waits, whatever replaces it meanwhile.  [any]"""
     try:
         must_be_a_file(path)
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
@@ -41,7 +41,7 @@ def open_plain(path: Path) -> BufferedReader:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object from a small file, or CheckpointError.  [any]"""
+    """The JSON object in a small file; CheckpointError.  [any]"""
     with open_plain(path) as file:
         data = file.read(MAX_JSON_BYTES + 1)
     if len(data) > MAX_JSON_BYTES:
@@ -58,13 +58,14 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def header_of(path: Path) -> Header:
-    """The header of a safetensors file; CheckpointError says what is wrong with it.  [any]"""
+    """The header of a safetensors file; CheckpointError names its fault.  [any]"""
     with open_plain(path) as file:
         return header_apart(file, path)
 
 
 def header_apart(file: BufferedReader, path: Path) -> Header:
-    """The header of an open safetensors file, read by a child process with limits; once while it stays as it is.
+    """The header of an open safetensors file, read by a child process with limits; read once while the file is
+    unchanged.
 
     Raises CheckpointError, with the path.  [any]
     """

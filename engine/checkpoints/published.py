@@ -1,4 +1,4 @@
-"""The configurations that stand beside published weights, from the sizes of a model: what decides the computation."""
+"""The configurations beside published weights, made from a model's sizes: the entries that affect the computation."""
 
 from __future__ import annotations
 
@@ -185,7 +185,7 @@ def t5_json(t5: T5Config) -> Config:
 
 
 def mert_json() -> Config:
-    """config.json of MERT-v1-95M: HuBERT-base, its own switches off.  [any]"""
+    """config.json of MERT-v1-95M: HuBERT-base, MERT's own options off.  [any]"""
     return {
         "model_type": "mert_model",
         "hidden_size": 768,

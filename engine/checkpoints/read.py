@@ -1,7 +1,7 @@
 """A folder as `Stored`: its format, its configuration, its tensors under Segue's names, its companions.
 
 transformers   config.json, model.safetensors (or shards, or pytorch_model.bin): all in one
-audiocraft     state_dict.bin, compression_state_dict.bin; the text encoder is elsewhere, a codec may be
+audiocraft     state_dict.bin, compression_state_dict.bin; text encoder elsewhere, codec there or elsewhere
 """
 
 from __future__ import annotations
@@ -45,16 +45,16 @@ class Plugs:
 
     @property
     def t5_folder(self) -> PathName | None:
-        """The text encoder's folder or name, None where there is none or a function stands in."""
+        """The text encoder's folder or name; None without one, or with a function in its place."""
         return None if callable(self.t5) else self.t5
 
 
 @dataclass(frozen=True)
 class Stored:
-    """What a folder holds: sizes, and tensors under our names (see `names.py`).
+    """A folder's content: sizes, and tensors under our names (see `names.py`).
 
-    `text` and `tokenizer` are None where a function stands in for the text encoder. `files` says, for errors, which
-    file a group of tensors ("lm", "codec", ...) came from; "" is for all others.  [any]
+    `text` and `tokenizer` are None if a function replaces the text encoder. `files` has, for errors, the file of each
+    group of tensors ("lm", "codec", ...); "" is for all others.  [any]
     """
 
     model: ModelConfig
@@ -65,12 +65,12 @@ class Stored:
     files: Mapping[str, Path] = field(default_factory=dict)
 
     def file_of(self, group: str) -> Path | None:
-        """The file that a group's tensors came from, where it is known.  [any]"""
+        """The file of a group's tensors, if known.  [any]"""
         return self.files.get(group) or self.files.get("")
 
 
 def read(folder: Path, plugs: Plugs, opened: Opened) -> Stored:
-    """Everything a folder holds; transformers' format is preferred where both are there.
+    """Read a folder; transformers' format is preferred if both are present.
 
     Raises CheckpointError, UnsupportedError.  [main]
     """
@@ -131,7 +131,7 @@ def _read_audiocraft(folder: Path, plugs: Plugs, opened: Opened) -> Stored:
 
 
 def _read_codec(folder: Path, opened: Opened) -> tuple[EncodecConfig, dict[str, StoredTensor], Path]:
-    """The codec of an audiocraft folder and its file: its own weights, or the repository its file points to."""
+    """The codec of an audiocraft folder and its file: its own weights, or the repository to which its file refers."""
     path = folder / CODEC_FILE
     stored, other = opened.pickled(path)
     if "pretrained" not in other:
@@ -148,6 +148,6 @@ def _read_codec(folder: Path, opened: Opened) -> tuple[EncodecConfig, dict[str, 
 
 
 def _read_t5(folder: Path, opened: Opened) -> tuple[T5Config, dict[str, StoredTensor]]:
-    """Sizes and weights of a T5 folder (its decoder, if any, is left out)."""
+    """Sizes and weights of a T5 folder (without its decoder, if any)."""
     config = t5_from_transformers(read_json(folder / "config.json"))
     return config, translate(opened.folder(folder), names.Names(names.T5, names.T5_UNUSED), weights_file(folder))

@@ -1,4 +1,4 @@
-"""safetensors files, mapped into memory: what the header says is checked to the last byte, then tensors are views.
+"""safetensors files, mapped into memory: the header is checked up to the last byte, then tensors are views.
 
     8 bytes  length of the header, little-endian
     header   JSON: name -> {dtype, shape, data_offsets}, and __metadata__ of text
@@ -40,7 +40,7 @@ DTYPES = {
 class MappedFile:
     """One open file: `tensors` by name (views of the mapping, private to this process) and `metadata`.
 
-    Raises CheckpointError when the file cannot be opened or anything in its header is not as it must be.  [any]
+    Raises CheckpointError if the file cannot be opened or its header is invalid.  [any]
     """
 
     def __init__(self, path: Path, read: Callable[[BufferedReader, Path], Header] = header_apart) -> None:
@@ -67,6 +67,6 @@ class MappedFile:
         return torch.frombuffer(self._map, dtype=dtype, count=count, offset=at).view(shape)
 
     def release(self) -> None:
-        """Give back the memory of what was read so far; it comes back from the file when it is used again.  [any]"""
+        """Release the memory of pages read so far; they are read again on use.  [any]"""
         if hasattr(mmap, "MADV_DONTNEED"):
             self._map.madvise(mmap.MADV_DONTNEED)

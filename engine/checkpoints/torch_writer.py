@@ -1,4 +1,4 @@
-"""Writes files as torch.save and safetensors lay them out, tensor by tensor, without holding one in memory.
+"""Writes files in the layouts of torch.save and safetensors, tensor by tensor, without holding a tensor in memory.
 
 Only for checkpoints made of random numbers (`make_random.py`); the pickle is written opcode by opcode.
 """
@@ -23,7 +23,7 @@ _SAFETENSORS_BLOCK = 8
 
 @dataclass(frozen=True)
 class TensorSpec:
-    """A tensor to be written: name, element type as safetensors call it, shape.  [any]"""
+    """A tensor to be written: name, element type by its safetensors name, shape.  [any]"""
 
     name: str
     dtype: str
@@ -36,7 +36,7 @@ class TensorSpec:
 
 
 class TensorPieces:
-    """Gives the bytes of a tensor, a few megabytes at a time."""
+    """Yields the bytes of a tensor, a few megabytes at a time."""
 
     def __call__(self, spec: TensorSpec) -> Iterator[bytes]:
         """The elements in row-major order, little-endian.  [any]"""
@@ -91,7 +91,7 @@ class _Pickle:
         self.out += b"u"
 
     def tensor(self, spec: TensorSpec) -> None:
-        """A tensor that is all of its storage, as torch's own rebuild call."""
+        """A tensor that is its whole storage, as torch's rebuild call."""
         strides = tuple(math.prod(spec.shape[at + 1 :]) for at in range(len(spec.shape)))
         self.name("torch._utils", "_rebuild_tensor_v2")
         self.out += b"(("
@@ -130,7 +130,7 @@ class _Pickle:
         self.out += b"ub"
 
     def _node(self, module: str, name: str, parent: int | None) -> int:
-        """Opens an object and its state; returns where it is remembered."""
+        """Open an object and its state; returns its memo index."""
         self.name(module, name)
         self.out += b")\x81r" + struct.pack("<I", self._memo)
         here, self._memo = self._memo, self._memo + 1
@@ -158,7 +158,7 @@ class _Pickle:
 def write_torch(
     path: Path, tensors: Sequence[TensorSpec], pieces: TensorPieces, rest: dict[str, Any], nodes: bool = False
 ) -> None:
-    """A torch.save file: {"best_state": tensors, **rest}, or the tensors alone when `rest` is empty.
+    """A torch.save file: {"best_state": tensors, **rest}, or the tensors alone if `rest` is empty.
 
     `nodes`: "xp.cfg" as OmegaConf's objects instead of text.  [any]
     """

@@ -1,6 +1,6 @@
 """A torch.save archive as tensors and plain data, checked before use.
 
-NAME/data.pkl       the pickle: names of tensors, where they lie, the configuration
+NAME/data.pkl       the pickle: names and storages of tensors, the configuration
 NAME/data/0 ...     raw storages, never compressed
 """
 
@@ -26,7 +26,7 @@ _DAMAGE = (zipfile.BadZipFile, EOFError, OSError, ValueError, RuntimeError, NotI
 
 
 class TorchZip:
-    """An open archive of torch.save; raises CheckpointError for anything torch does not write.  [any]"""
+    """An open archive of torch.save; raises CheckpointError for content that torch does not write.  [any]"""
 
     def __init__(self, file: BinaryIO) -> None:
         size = file.seek(0, io.SEEK_END)
@@ -67,7 +67,7 @@ class TorchZip:
             raise CheckpointError(f"'{name}' in the archive is damaged: {fault}") from fault
 
     def value(self) -> dict[str, Any]:
-        """What was saved: a dict of plain data and TensorEntry.  [any]"""
+        """The saved value: a dict of plain data and TensorEntry.  [any]"""
         order = self.prefix + "byteorder"
         if order in self.entries and self._read(order, 16) != b"little":
             raise CheckpointError("the file was written on a big-endian machine, which is not supported")
@@ -79,8 +79,8 @@ class TorchZip:
     def pieces(self, tensor: TensorEntry) -> Iterator[bytes]:
         """The tensor's elements in row-major order, little-endian, piece by piece.
 
-        A tensor that is its whole storage is never held at once.  CheckpointError when the storage has another
-        size or is damaged, which may show only after some pieces.  [any]
+        A tensor that is its whole storage is never held at once.  CheckpointError if the storage has another size or
+        is damaged, which may be detected only after some pieces.  [any]
         """
         storage = tensor.storage
         item = ITEM_BYTES[storage.dtype]
@@ -100,7 +100,7 @@ class TorchZip:
         yield np.lib.stride_tricks.as_strided(flat, tensor.shape, strides).tobytes()
 
     def _stream(self, info: zipfile.ZipInfo) -> Iterator[bytes]:
-        """An entry's bytes; the checksum is compared at its end."""
+        """An entry's bytes; the checksum is checked at its end."""
         left = info.file_size
         try:
             with self.archive.open(info) as file:
@@ -118,7 +118,7 @@ class TorchZip:
 
 
 def _is_whole(tensor: TensorEntry) -> bool:
-    """Whether a tensor is all of its storage, row by row."""
+    """Whether a tensor is its whole storage, row by row."""
     expected = 1
     for size, stride in zip(reversed(tensor.shape), reversed(tensor.strides), strict=True):
         if size != 1 and stride != expected:

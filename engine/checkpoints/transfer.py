@@ -40,7 +40,7 @@ class RemoteFile:
 
 
 def here_bytes(file: RemoteFile) -> int:
-    """How much of a large file is on this machine already.  [any]"""
+    """The part of a large file that is on this machine already.  [any]"""
     for path in (file.blob, _part(file)):
         if file.sha256 and path.exists():
             return path.stat().st_size
@@ -52,14 +52,14 @@ def _part(file: RemoteFile) -> Path:
 
 
 def endpoint() -> str | None:
-    """The hub's address where the user chose another.  [any]"""
+    """The hub's address, if the user chose another one.  [any]"""
     return os.environ.get("HF_ENDPOINT") or None
 
 
 def download(file: RemoteFile, on_bytes: OnBytes) -> Path:
-    """Fetch a file, unless it is here; returns where it lies. `on_bytes` gets the bytes that are there.
+    """Download a file unless it is here; returns its path. `on_bytes` is called with the bytes present.
 
-    Raises CheckpointError that says what to do when it breaks off or arrives damaged.  [main]
+    Raises CheckpointError, with the remedy, if it is interrupted or damaged.  [main]
     """
     from huggingface_hub import hf_hub_download
 
@@ -81,7 +81,7 @@ def download(file: RemoteFile, on_bytes: OnBytes) -> Path:
 
 
 def _fetch_blob(file: RemoteFile, on_bytes: OnBytes) -> None:
-    """A large file's content to its place in the cache, by way of a part that outlives a broken try."""
+    """Download a large file into the cache through a partial file, which an interrupted download leaves."""
     from huggingface_hub import get_hf_file_metadata, hf_hub_url
     from huggingface_hub.file_download import http_get
     from huggingface_hub.utils import WeakFileLock, build_hf_headers
@@ -116,7 +116,7 @@ def _fetch_blob(file: RemoteFile, on_bytes: OnBytes) -> None:
 
 
 def _progress(on_bytes: OnBytes) -> Any:
-    """A class in tqdm's place that prints nothing and reports the bytes that are there."""
+    """A class in place of tqdm that prints nothing and reports the bytes present."""
     from tqdm import tqdm
 
     class Silent(tqdm):
@@ -135,7 +135,7 @@ def _progress(on_bytes: OnBytes) -> Any:
 
 @contextlib.contextmanager
 def plainly(what: str) -> Iterator[None]:
-    """The library's many errors as CheckpointError that says what to do.  [any]"""
+    """Converts the library's errors to CheckpointError with the remedy.  [any]"""
     from huggingface_hub import errors
 
     try:
@@ -148,7 +148,7 @@ def plainly(what: str) -> Iterator[None]:
         raise CheckpointError(f"the hub has no {what}, or wants to know who asks (`hf auth login`)") from fault
     except (OSError, ValueError, RuntimeError) as fault:
         raise CheckpointError(_broken_off(what, fault)) from fault
-    except Exception as fault:  # the HTTP library's own, which changes from version to version
+    except Exception as fault:  # the HTTP library's errors, which change from version to version
         if type(fault).__module__.partition(".")[0] not in _HTTP_LIBRARIES:
             raise
         raise CheckpointError(_broken_off(what, fault)) from fault

@@ -1,4 +1,4 @@
-"""State dicts: stored names translated to Segue's, modules filled strictly, each tensor moved and converted once."""
+"""State dicts: stored names translated to Segue's, modules filled completely, each tensor moved and converted once."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from engine.errors import CheckpointError
 
 @dataclass(frozen=True)
 class Joined:
-    """Tensors of one shape that stand one below the other in ours; copied only when they are placed.  [any]"""
+    """Tensors of one shape that are stacked in ours; copied only when placed.  [any]"""
 
     parts: tuple[Tensor, ...]
 
     @property
     def shape(self) -> torch.Size:
-        """Rows of all parts together; the other sizes as they are."""
+        """Rows of all parts together; other sizes unchanged."""
         return torch.Size([sum(len(part) for part in self.parts), *self.parts[0].shape[1:]])
 
     def is_floating_point(self) -> bool:
-        """As a tensor's."""
+        """Like a tensor's."""
         return all(part.is_floating_point() for part in self.parts)
 
     def to(self, device: torch.device | None, dtype: torch.dtype) -> Tensor:
@@ -58,7 +58,7 @@ class TensorPlacement:
     placed: Callable[[int], None] = _nothing
 
     def put(self, name: str, tensor: Stored) -> Tensor:
-        """The tensor in its place; the same one when nothing changes.  [any]"""
+        """The placed tensor; the same one if nothing changes.  [any]"""
         dtype = self.dtype_of(name)
         if isinstance(tensor, Joined):
             put = tensor.to(self.device, dtype)
@@ -72,7 +72,7 @@ ANYWHERE = TensorPlacement()
 
 
 def refuse(where: Path | str, **faults: Iterable[str]) -> None:
-    """Raise CheckpointError when any list has entries, naming the first few.  [any]"""
+    """Raise CheckpointError if a list has entries; names the first few.  [any]"""
     parts = []
     for fault, names in faults.items():
         found = sorted(names)
@@ -84,7 +84,7 @@ def refuse(where: Path | str, **faults: Iterable[str]) -> None:
 
 
 def translate(stored: Mapping[str, Tensor], names: Names, where: Path | str) -> dict[str, Stored]:
-    """Stored tensors under our names: known but unused ones dropped, tied ones checked, parts put together.
+    """Stored tensors under our names: unused ones dropped, tied ones checked, parts joined.
 
     Raises CheckpointError for unknown names and for two tensors of one name that differ.  [any]
     """
@@ -149,7 +149,7 @@ def part(tensors: Mapping[str, Stored], prefix: str) -> dict[str, Stored]:
 def fill(
     module: nn.Module, tensors: Mapping[str, Stored], where: Path | str, place: TensorPlacement = ANYWHERE
 ) -> None:
-    """Put tensors into a module (made on the meta device): every one, each of the right shape, float32 by default.
+    """Put tensors into a module (made on the meta device): all of them, each of the right shape, float32 by default.
 
     A tensor that needs neither another type nor another device is not copied: the module then uses the mapped
     file.  Raises CheckpointError that names what is missing, left over or of another shape.  [any]

@@ -19,7 +19,7 @@ from engine.listen import meter
 from engine.listen.meter import Audio
 
 WINDOW_SECONDS = 20.0
-READY_SECONDS = 3.0  # until so much is measured the gain is constant
+READY_SECONDS = 3.0  # until this much is measured the gain is constant
 SLEW_DB_PER_SECOND = 0.75
 RANGE_DB = 12.0
 DEAD_DB = 0.5

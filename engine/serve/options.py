@@ -69,11 +69,20 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
     )
 
 
+_EPILOG = """\
+  segue engine                                    the embedded model, OSC on port 9600 of this machine
+  segue engine --model melody --device cuda       another model, on a GPU
+  segue engine --host 192.168.1.5 --allow-network --secret-file secret.txt
+
+Ctrl-C ends it cleanly. Exit codes: 0 ended, 2 wrong option, 3 port or address, 4 model."""
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m engine",
-        description="Segue's engine: keeps a model hot and streams music into shared memory, controlled by OSC.",
-        epilog="Ctrl-C ends it cleanly. Exit codes: 0 ended, 2 wrong option, 3 port or address, 4 model.",
+        prog="segue engine",
+        description="Segue's engine: keeps a model ready and streams its music into shared memory; controlled by OSC.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
     add("--port", type=_whole(0, 65535), default=DEFAULT_PORT, metavar="N", help="UDP port for OSC (0: a free one)")
@@ -81,33 +90,33 @@ def _parser() -> argparse.ArgumentParser:
         "--model",
         default="embedded",
         metavar="NAME",
-        help="embedded (comes with Segue), melody, style, small, ... or a checkpoint's folder; none: load one by OSC",
+        help="embedded (comes with Segue), melody, style, small, ... or a checkpoint's folder; none: start without one",
     )
-    add("--precision", choices=PRECISIONS, default="auto", help="of the weights (auto: what suits the device)")
+    add("--precision", choices=PRECISIONS, default="auto", help="of the model's weights (auto: what suits the device)")
     add(
         "--device",
         default="auto",
-        help="cpu, cuda, cuda:1, mps; auto: a GPU if there is one, and for the embedded model what is faster",
+        help="cpu, cuda, cuda:1, mps; auto: a GPU if there is one, and for the embedded model the faster one",
     )
-    add("--t5", metavar="FOLDER", help="text encoder for checkpoints that do not bring theirs")
-    add("--threads", type=_whole(0, 256), default=0, metavar="N", help="CPU threads of the model (0: chosen)")
+    add("--t5", metavar="FOLDER", help="text encoder for checkpoints without one")
+    add("--threads", type=_whole(0, 256), default=0, metavar="N", help="CPU threads of the model (0: one or two)")
     add(
         "--memory-mb",
         type=_whole(0, 1 << 24),
         default=0,
         metavar="N",
-        help="most memory of the process with its model (0: what the machine has free)",
+        help="limit of memory for the process with its model (0: the free memory)",
     )
-    add("--lanes", type=_whole(1, LANES_MAX), default=LANES, metavar="N", help="most lanes open at once")
+    add("--lanes", type=_whole(1, LANES_MAX), default=LANES, metavar="N", help="how many lanes may be open at once")
     add("--host", default="127.0.0.1", metavar="ADDRESS", help="address to listen on (default: only this machine)")
     add("--allow-network", action="store_true", help="allow --host to be reached from other machines")
-    add("--secret-file", type=Path, metavar="FILE", help="file with the secret that clients must say")
+    add("--secret-file", type=Path, metavar="FILE", help="file with the secret that clients must prove")
     add(
         "--plain-secret",
         action="store_true",
-        help="let clients on other machines say the secret itself, which whoever listens on the network can read",
+        help="accept the secret itself from other machines; anybody who captures packets can then read it",
     )
-    add("--parent", type=_whole(0, 2**31 - 1), default=0, metavar="PID", help="end when that process has ended")
+    add("--parent", type=_whole(0, 2**31 - 1), default=0, metavar="PID", help="end when this process has ended")
     return parser
 
 

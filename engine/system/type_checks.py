@@ -28,7 +28,7 @@ def must_be_whole(**given: object) -> None:
 
 
 def must_be_list(name: str, value: object, kind: type, of: str) -> None:
-    """TypeError where `value` is no list of `kind` or None; `of` names that.  [any]"""
+    """TypeError if `value` is no list of `kind` or None; `of` names the kind.  [any]"""
     if isinstance(value, (str, bytes, dict)) or not (hasattr(value, "__len__") and hasattr(value, "__getitem__")):
         raise TypeError(f"{name} is {_shown(value)}, must be a list of {of}")
     for one in cast("Iterable[object]", value):

@@ -13,14 +13,16 @@ from plugin_host.cli.options import Device, SyncBench, SyncMinutes, SyncOnly, Sy
 Models = Annotated[
     str, typer.Option(help="Measure these models instead: embedded, small, medium, melody, style, large, or all.")
 ]
-Precisions = Annotated[str, typer.Option("--precision", help="With --models: precisions: float32,bfloat16,int8,int4.")]
+Precisions = Annotated[
+    str, typer.Option("--precision", help="With --models: precisions, like float32,bfloat16,int8,int4.")
+]
 Fast = Annotated[bool, typer.Option("--fast", help="With --models: short rounds, nothing compiled.")]
 Threads = Annotated[int, typer.Option(min=0, max=256, help="With --models: CPU threads; 0: PyTorch's default.")]
-Limit = Annotated[float, typer.Option(min=0, help="With --models: most minutes for one process; 0: by size.")]
+Limit = Annotated[float, typer.Option(min=0, help="With --models: time limit of a process in minutes; 0: by size.")]
 
 
 def add_to(app: typer.Typer) -> None:
-    """The command, on the command line.  [main]"""
+    """Add the command to the command line.  [main]"""
     app.command(short_help="Measure this computer.")(guarded(bench))
 
 
@@ -46,6 +48,11 @@ def bench(
     --models measures the speed of each model, compared with transformers and with the memory bandwidth; it uses random
     weights for models that are not on this machine. --sync measures whether the music is on the host's beat, at any
     tempo, through changes, stalls and a dead engine.
+
+    \b
+    segue bench                                   # under two minutes
+    segue bench --models small --fast             # one model's speed
+    segue bench --sync --quick                    # the beat, about two minutes
     """
     from plugin_host.console.screen import Screen
 

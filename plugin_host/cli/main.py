@@ -52,7 +52,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="Continues your music: give it some bars, and it streams what follows in time, from your bar line.",
+    help="Segue continues your music: give it some bars, and it streams what follows, in time, from your next bar "
+    "line. Start with `segue demo`; `segue COMMAND --help` shows a command's options.",
     epilog=EPILOG,
 )
 
@@ -66,6 +67,13 @@ def _secret(file: Path | None) -> str:
 
 def _sound_device(text: str) -> str | int | None:
     return int(text) if text.isdigit() else text or None
+
+
+HOST_EXAMPLES = """\b
+segue host --bpm 96                                    # on the sound card
+segue host --region riff.wav --bars 16 --out riff16.wav
+segue host --sync midi --midi-in Digitakt              # with a drum machine
+"""
 
 
 @app.command(short_help="Play a region of music and continue it.")
@@ -85,12 +93,17 @@ def demo(
     precision: Precision = Weights.AUTO,
     model: Annotated[str, typer.Option(help="embedded, melody, style, small, ... or a folder.")] = "embedded",
     port: Annotated[int, typer.Option(min=0, max=65535, help="UDP port for the engine; 0: a free one.")] = 0,
-    offline: Annotated[bool, typer.Option("--offline", help="As fast as possible, not in real time.")] = False,
+    offline: Annotated[bool, typer.Option("--offline", help="Play as fast as possible, not in real time.")] = False,
 ) -> None:
     """Play a region, and continue it with Segue from the next bar line.
 
     Starts its own engine, plays in real time, and writes demo.wav (your region, then an exact number of bars of
     Segue), demo.png (the music, bar by bar, and the ring's fill) and a report.
+
+    \b
+    segue demo
+    segue demo --region my-loop.wav --bpm 96 --prompt "warm lofi piano" --bars 32
+    segue demo --region my-melody.wav --reference melody --play
     """
     from plugin_host.console.screen import Screen
     from plugin_host.demo.demo import DemoOptions, run_demo
@@ -143,14 +156,14 @@ def _become(module: str, arguments: list[str]) -> NoReturn:
     raise typer.Exit(subprocess.call(command))  # noqa: S603
 
 
-@app.command(short_help="Play with a running engine, to sound card or file.")
+@app.command(short_help="Play with a running engine, to sound card or file.", epilog=HOST_EXAMPLES)
 @guarded
 def host(
     bpm: Bpm = None,
     signature: Annotated[str, typer.Option(help="Time signature, like 4/4 or 7/8.")] = "4/4",
     bars: Annotated[int, typer.Option(min=0, help="How many bars Segue plays; 0: until Ctrl-C.")] = 0,
     prompt: Prompt = "",
-    preset: Annotated[str, typer.Option(help="A named set of values, see presets/README.md.")] = "",
+    preset: Annotated[str, typer.Option(help="A named set of values, like night-bus; docs/osc.md lists all.")] = "",
     seed: Seed = -1,
     region: Region = None,
     region_bpm: RegionBpm = None,
@@ -162,7 +175,9 @@ def host(
     rate: Annotated[int, typer.Option(min=8000, max=192_000, help="Sample rate in Hz.")] = 48_000,
     port: EnginePort = 9600,
     secret_file: SecretFile = None,
-    offline: Annotated[bool, typer.Option("--offline", help="With --out: as fast as possible.")] = False,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="With --out: play as fast as possible, not in real time.")
+    ] = False,
     sync: SyncMode = Who.OWN,
     midi_in: MidiIn = "",
     midi_clock_out: MidiClockOut = "",
@@ -196,7 +211,7 @@ def host(
 @guarded
 def load(
     name: Annotated[str, typer.Argument(help="embedded, melody, style, small, ... or a folder; none: list them.")] = "",
-    device: Annotated[str, typer.Option(help="The device; by default the engine's.")] = "",
+    device: Annotated[str, typer.Option(help="The model's device: cpu, cuda, ...; by default the engine's.")] = "",
     precision: Precision = Weights.AUTO,
     port: EnginePort = 9600,
     secret_file: SecretFile = None,
@@ -204,6 +219,11 @@ def load(
     """Load a model into the running engine; the old model plays until the new one is hot.
 
     Playing lanes change over on a bar line. Without NAME: list the present model and those that can be loaded.
+
+    \b
+    segue load
+    segue load style
+    segue load ~/models/my-finetune --device cpu --precision float32
     """
     from plugin_host.cli.load_command import run_load
 

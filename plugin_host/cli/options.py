@@ -58,22 +58,28 @@ Region = Annotated[
 ]
 Reference = Annotated[Role, typer.Option(help="Continue the region, follow its melody, or sound like it.")]
 Device = Annotated[str, typer.Option(help="The model's device: cpu, cuda, cuda:1, mps; auto: a GPU if there is one.")]
-Precision = Annotated[Weights, typer.Option(help="Of the weights; auto: what suits the device.")]
+Precision = Annotated[Weights, typer.Option(help="Precision of the model's weights; auto: what suits the device.")]
 SoundDevice = Annotated[str, typer.Option(help="Sound card, by name or number as `segue doctor` lists them.")]
 
 EnginePort = Annotated[int, typer.Option(min=1, max=65535, help="UDP port of the engine.")]
-SecretFile = Annotated[Path | None, typer.Option(help="File with the engine's secret.")]
+SecretFile = Annotated[Path | None, typer.Option(help="File with the secret of an engine that requires one.")]
 
 SyncMode = Annotated[
     Who,
     typer.Option(help="The leader to follow; auto: JACK, else MIDI clock, else OSC, else its own clock."),
 ]
-MidiIn = Annotated[str, typer.Option(help="MIDI port for clock and taps, by part of its name; virtual:NAME makes one.")]
+MidiIn = Annotated[
+    str, typer.Option(help="MIDI port for clock and taps, by part of its name; virtual:NAME creates one.")
+]
 MidiClockOut = Annotated[str, typer.Option(help="MIDI port for Segue's clock; virtual:NAME creates one.")]
 TapNote = Annotated[int, typer.Option(min=-1, max=127, help="Number of the note on --midi-in that taps the tempo.")]
 LinkOut = Annotated[bool, typer.Option("--link-out", help="Lead an Ableton Link session; sends to the local network.")]
-SyncBench = Annotated[bool, typer.Option("--sync", help="Measure the beat instead.")]
-SyncMinutes = Annotated[float, typer.Option(min=0.2, max=600, help="With --sync: minutes under load, for holes.")]
-SyncTempi = Annotated[str, typer.Option(help="With --sync: these tempos in bpm, as 93.7,128.")]
+SyncBench = Annotated[bool, typer.Option("--sync", help="Measure the distance from the beat instead.")]
+SyncMinutes = Annotated[
+    float, typer.Option(min=0.2, max=600, help="With --sync: minutes under load, in the scene holes.")
+]
+SyncTempi = Annotated[str, typer.Option(help="With --sync: tempos in bpm, like 93.7,128.")]
 SyncSeconds = Annotated[float, typer.Option(min=10, max=3600, help="With --sync: seconds of music at each tempo.")]
-SyncOnly = Annotated[str, typer.Option(help="With --sync: of tempi,changes,loop,stall,kill,control,dial,holes these.")]
+SyncOnly = Annotated[
+    str, typer.Option(help="With --sync: only these of tempi,loops,changes,loop,stall,kill,control,dial,holes.")
+]

@@ -39,7 +39,9 @@ def build(out: Annotated[Path, typer.Option(help="Folder for the bundles.")] = P
 @plugin.command(short_help="Install the plugin where DAWs look for it.")
 @guarded
 def install(
-    source: Annotated[Path | None, typer.Option("--from", help="Folder of built bundles; else built.")] = None,
+    source: Annotated[
+        Path | None, typer.Option("--from", help="Folder of built bundles; by default they are built.")
+    ] = None,
 ) -> None:
     """Install the plugin into your own plugin folders. Then let your DAW scan for plugins.
 
@@ -64,12 +66,16 @@ def install(
 @plugin.command(short_help="Set a plugin's prompt.")
 @guarded
 def prompt(
-    text: Annotated[str, typer.Argument(help='In words; "" for none.')],
+    text: Annotated[str, typer.Argument(help='A description of the music; "" for none.')],
     port: Port = PLUGIN_PORT,
 ) -> None:
     """Set the prompt of a running plugin. The DAW's project saves it.
 
     Each instance shows its own control port: 9620 for the first, 9621 for the next.
+
+    \b
+    segue plugin prompt "dusty piano, brushes"
+    segue plugin prompt "dub, sparse" --port 9621
     """
     _ask(port, PLUGIN_PROMPT, text)
     print_line(f"the plugin at port {port} has it")
@@ -78,13 +84,17 @@ def prompt(
 @plugin.command("set", short_help="Set a parameter of a plugin.")
 @guarded
 def set_(
-    name: Annotated[str, typer.Argument(help="As in capture_bars, own_tempo.")],
-    value: Annotated[float, typer.Argument(help="A list's entries count from 0.")],
+    name: Annotated[str, typer.Argument(help="A parameter, like level, capture_bars or own_tempo.")],
+    value: Annotated[float, typer.Argument(help="Its value; entries of a list count from 0.")],
     port: Port = PLUGIN_PORT,
 ) -> None:
     """Set a parameter of a running plugin, as in the DAW.
 
     The DAW is notified if the plugin format supports it (CLAP, VST3; LV2 in few hosts).
+
+    \b
+    segue plugin set level -- -6
+    segue plugin set mode 2     # Continue: the third entry of Melody, Style, Continue
     """
     _, now, notified = _ask(port, PLUGIN_SET, name, value)
     unknown = "" if notified else "; this DAW cannot be notified, its window and its song keep the value from before"

@@ -42,18 +42,24 @@ class Bits(StrEnum):
 
 
 Port = Annotated[int, typer.Option(min=0, max=65535, help="UDP port of a running engine; 0: start one.")]
-Model = Annotated[str, typer.Option(help="Of its own engine: embedded, melody, style, ... or a folder.")]
+Model = Annotated[str, typer.Option(help="Model of the started engine: embedded, melody, style, ... or a folder.")]
 Out = Annotated[Path, typer.Option(help="Folder for the takes.")]
 Takes = Annotated[int, typer.Option(min=1, max=100, help="How many takes, each with its own seed.")]
 Meter = Annotated[str, typer.Option(help="Time signature, like 4/4 or 7/8.")]
 TakeBars = Annotated[int, typer.Option(min=0, max=1000, help="How many bars; 0: as many as the region, or 8.")]
 Rate = Annotated[int, typer.Option(min=8000, max=192_000, help="Sample rate in Hz.")]
-Kind = Annotated[Format, typer.Option("--format", help="wav or flac.")]
-BitsOption = Annotated[Bits, typer.Option(help="16, 24 or 32 (float).")]
-Loop = Annotated[bool, typer.Option("--loop", help="Its end leads back to its beginning.")]
-Loud = Annotated[str, typer.Option(help="off, peak (-1 dB), or a loudness like -16 (LUFS).")]
-Preset = Annotated[str, typer.Option(help="A named set of values, see presets/README.md.")]
-Values = Annotated[list[str] | None, typer.Option("--set", help="A lane's parameter: --set temperature=1.2")]
+Kind = Annotated[Format, typer.Option("--format", help="Kind of file: wav or flac.")]
+BitsOption = Annotated[Bits, typer.Option(help="Bits of a sample: 16, 24 or 32 (float).")]
+Loop = Annotated[bool, typer.Option("--loop", help="Make loops: the end leads back to the beginning.")]
+Loud = Annotated[str, typer.Option(help="Level: off (unchanged), peak (-1 dB), or a loudness like -16 (LUFS).")]
+Preset = Annotated[str, typer.Option(help="A named set of values, like night-bus; docs/osc.md lists all.")]
+Values = Annotated[list[str] | None, typer.Option("--set", help="A lane parameter, like temperature=1.2; repeatable.")]
+
+
+TAKE_EXAMPLES = """\b
+segue take --region riff.wav --bpm 96 --bars 8 --takes 4 --out takes
+segue take --region part.wav --reference melody --loop --loudness -16
+"""
 
 
 def meter_of(text: str) -> Any:
@@ -118,20 +124,20 @@ def take(
     bpm: Bpm = None,
     signature: Meter = "4/4",
     bars: TakeBars = 0,
-    at: Annotated[int, typer.Option(min=0, help="Bar on which the region begins, from 1; 0: anywhere.")] = 0,
+    at: Annotated[int, typer.Option(min=0, help="The region's first bar in the song, from 1; 0: not given.")] = 0,
     takes: Takes = 1,
     seed: Seed = -1,
     preset: Preset = "",
     values: Values = None,
     out: Out = OUT,
-    name: Annotated[str, typer.Option(help="File name, instead of prompt, tempo, key and seed.")] = "",
+    name: Annotated[str, typer.Option(help="File name; by default made of prompt, tempo, key and seed.")] = "",
     format: Kind = Format.WAV,
     bits: BitsOption = Bits.B24,
     rate: Rate = 48_000,
     loop: Loop = False,
     loudness: Loud = "off",
-    key: Annotated[str, typer.Option(help="Key to note in the file, like Am.")] = "",
-    dawproject: Annotated[Path | None, typer.Option(help="All takes as one project for a DAW, too.")] = None,
+    key: Annotated[str, typer.Option(help="Key for the file's metadata, like Am.")] = "",
+    dawproject: Annotated[Path | None, typer.Option(help="Also write all takes as one DAWproject file.")] = None,
     port: Port = 0,
     secret_file: SecretFile = None,
     model: Model = "embedded",
@@ -166,18 +172,26 @@ def take(
 def reopen(
     file: Annotated[Path, typer.Argument(help="A take: WAV or FLAC.")],
     out: Annotated[Path | None, typer.Option(help="Folder for the results; by default beside the file.")] = None,
-    show: Annotated[bool, typer.Option("--show", help="Only show the recipe.")] = False,
-    seed: Annotated[int | None, typer.Option(min=-1, max=2**24 - 1, help="Another seed.")] = None,
-    bars: Annotated[int | None, typer.Option(min=1, max=1000, help="Another length.")] = None,
-    prompt: Annotated[str | None, typer.Option(help="Another prompt.")] = None,
-    format: Annotated[Format | None, typer.Option("--format", help="Another kind of file.")] = None,
+    show: Annotated[bool, typer.Option("--show", help="Show the recipe and make nothing.")] = False,
+    seed: Annotated[int | None, typer.Option(min=-1, max=2**24 - 1, help="A different seed.")] = None,
+    bars: Annotated[int | None, typer.Option(min=1, max=1000, help="A different number of bars.")] = None,
+    prompt: Annotated[str | None, typer.Option(help="A different prompt.")] = None,
+    format: Annotated[Format | None, typer.Option("--format", help="A different kind of file.")] = None,
     port: Port = 0,
     secret_file: SecretFile = None,
-    model: Annotated[str, typer.Option(help="Another model; required if the take's was a folder.")] = "",
+    model: Annotated[str, typer.Option(help="A different model; required if the take's model was a folder.")] = "",
     device: Device = "auto",
-    precision: Annotated[Weights | None, typer.Option(help="Of the weights; by default the take's.")] = None,
+    precision: Annotated[
+        Weights | None, typer.Option(help="Precision of the model's weights; by default the take's.")
+    ] = None,
 ) -> None:
-    """Make a take again from the recipe inside it and compare the two; or vary it."""
+    """Make a take again from the recipe inside it and compare the two; or vary it.
+
+    \b
+    segue open take.wav --show       # shows the recipe
+    segue open take.wav              # makes it again beside the file
+    segue open take.wav --seed 12    # the same with another seed
+    """
     from plugin_host.console.screen import Screen
     from plugin_host.takes.errors import TakeError
     from plugin_host.takes.reopen import Variation, describe, make_again
@@ -204,7 +218,11 @@ def export(
     takes: Annotated[list[Path], typer.Argument(help="Takes: WAV or FLAC files that Segue made.")],
     out: Annotated[Path, typer.Option(help="The project to write.")] = Path("segue.dawproject"),
 ) -> None:
-    """Write takes as one DAWproject: a track for each, clips on their bars, tempo and markers, audio inside."""
+    """Write takes as one DAWproject: a track for each, clips on their bars, tempo and markers, audio inside.
+
+    \b
+    segue export takes/*.wav --out song.dawproject
+    """
     from plugin_host.console.screen import Screen
     from plugin_host.takes.dawproject import export as write
 
@@ -212,7 +230,7 @@ def export(
 
 
 def add_to(app: typer.Typer) -> None:
-    """Give these commands to the command line.  [main]"""
-    app.command(short_help="Make takes: files for your DAW, of an exact number of bars.")(take)
+    """Add these commands to the command line.  [main]"""
+    app.command(short_help="Make takes: files for your DAW, of an exact number of bars.", epilog=TAKE_EXAMPLES)(take)
     app.command("open", short_help="Make a take again from the recipe inside it.")(reopen)
     app.command(short_help="Write takes as one DAWproject.")(export)

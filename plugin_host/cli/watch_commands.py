@@ -51,9 +51,14 @@ def watch(
     model: shared.Model = "embedded",
     device: Device = "auto",
     precision: Precision = Weights.AUTO,
-    once: Annotated[bool, typer.Option("--once", help="End when all present files are made.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="End when takes of all present files are made.")] = False,
 ) -> None:
-    """Watch a folder and make takes of the music in it, until Ctrl-C. DAW scripts order takes here, too."""
+    """Watch a folder and make takes of the music in it, until Ctrl-C. DAW scripts order takes here, too.
+
+    \b
+    segue watch                                       # ~/Segue, for the DAW scripts
+    segue watch ~/loops --bpm 128 --bars 8 --takes 2  # takes of every file put there
+    """
     from plugin_host.console.screen import Screen
     from plugin_host.takes.order import TakeOrder
     from plugin_host.takes.place import TakeRegionRequest
@@ -72,10 +77,17 @@ def watch(
 @guarded
 def scripts(
     daw: Annotated[str, typer.Argument(help="ardour or reaper; none: show their folders.")] = "",
-    folder: Annotated[Path | None, typer.Option(help="Where the DAW keeps its scripts, if not found.")] = None,
-    inbox: Annotated[Path | None, typer.Option(help="The folder that `segue watch` watches; ~/Segue.")] = None,
+    folder: Annotated[Path | None, typer.Option(help="The DAW's script folder, if it is not found.")] = None,
+    inbox: Annotated[
+        Path | None, typer.Option(help="The folder that `segue watch` watches; by default ~/Segue.")
+    ] = None,
 ) -> None:
-    """Install Segue's scripts for Ardour or REAPER; see docs/daw.md."""
+    """Install Segue's scripts for Ardour or REAPER; see docs/daw.md.
+
+    \b
+    segue scripts ardour
+    segue scripts reaper --folder ~/.config/REAPER/Scripts
+    """
     from plugin_host.takes.scripts import default_folder, install, where
 
     if not daw:
@@ -87,6 +99,6 @@ def scripts(
 
 
 def add_to(app: typer.Typer) -> None:
-    """Give these commands to the command line.  [main]"""
+    """Add these commands to the command line.  [main]"""
     app.command(short_help="Make takes of the files in a folder.")(watch)
     app.command(short_help="Install the scripts for Ardour or REAPER.")(scripts)

@@ -168,7 +168,7 @@ class EngineClient(LaneCalls):
         return str(self.call(messages.PRESETS)[0]).split()
 
     def take_made(self, order: int, name: str, path: str) -> None:
-        """Report a finished take: the engine notifies all clients.  [main]"""
+        """Report a finished take: the engine sends an event to all clients.  [main]"""
         self.call(messages.TAKE_MADE, order, name, path)
 
     def quit(self) -> None:

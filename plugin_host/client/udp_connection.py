@@ -173,7 +173,7 @@ class UdpConnection:
         if time.monotonic() - self._pinged_at_seconds > KEEPALIVE_SECONDS:
             self._pinged_at_seconds = time.monotonic()
             self.send(messages.PING)
-            if self._hello[2] and self.silent_seconds > 2 * KEEPALIVE_SECONDS:  # a new engine does not answer strangers
+            if self._hello[2] and self.silent_seconds > 2 * KEEPALIVE_SECONDS:  # a new engine does not answer pings
                 self.send(messages.CHALLENGE, "." * PADDING_MIN)
         try:
             datagram = self._socket.recv(65535)

@@ -91,7 +91,7 @@ class HeldBar:
             self._store[: n - first, channel] += self._ramp[first:n]
 
     def store(self, out: Audio, phase: int, unit_samples: int, silent: bool, in_bar: bool) -> bool:
-        """Store the output at that phase, but no silence of a mute lane: the music before it is held.
+        """Store the output at that phase, but no silence of a muted lane: the music before it is held.
 
         `in_bar`: the output follows the stored samples before it; returns the same for the next output.  [audio]
         """

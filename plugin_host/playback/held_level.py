@@ -37,7 +37,7 @@ class HeldLevel:
         return fader.next_change(position_samples) - position_samples
 
     def store(self) -> None:
-        """Store this position's gain: the ring's music is heard at it.  [audio]"""
+        """Store the gain with which the ring's music is heard at this position.  [audio]"""
         if self._gain > 0:
             self._heard_gain = self._gain
 

@@ -29,7 +29,7 @@ from plugin_host.playback.held_level import HeldLevel
 from plugin_host.playback.recent_music import RecentMusic
 
 FADE_SECONDS = 0.005
-REJOIN_SECONDS = 0.1  # so much must be ready before the hold ends, or it would return at once
+REJOIN_SECONDS = 0.1  # ready music that ends a hold; with less it would begin again at once
 HALF_BEAT = Fraction(1, 2)  # with less music heard there is nothing to hold
 FAR_SAMPLES = 1 << 40
 SOUNDING = (BlockState.PLAYING, BlockState.HOLDING)

@@ -1,4 +1,4 @@
-"""A run from start to the last bar: plays the host, looks after the session, shows progress."""
+"""A run from start to the last bar: runs the host, supervises the session, shows progress."""
 
 from __future__ import annotations
 

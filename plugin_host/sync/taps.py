@@ -31,7 +31,7 @@ class OscTime:
         return reading
 
     def close(self) -> None:
-        """Nothing to let go of.  [main]"""
+        """Nothing to release.  [main]"""
 
 
 class TapSource:
@@ -56,4 +56,4 @@ class TapSource:
         return self._found
 
     def close(self) -> None:
-        """Nothing to let go of.  [main]"""
+        """Nothing to release.  [main]"""

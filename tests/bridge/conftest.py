@@ -13,7 +13,7 @@ from bridge.control.requests import Handler
 
 @pytest.fixture
 def serve() -> Iterator[Callable[..., tuple[Endpoint, Peer]]]:
-    """Starts an endpoint on a free port with handlers and gives it with a peer that talks to it."""
+    """Starts an endpoint with these handlers on a free port; returns it and a peer connected to it."""
     opened: list[tuple[Endpoint, Peer]] = []
 
     def start(handlers: Mapping[str, Handler] | None = None, **options: object) -> tuple[Endpoint, Peer]:

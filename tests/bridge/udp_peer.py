@@ -11,7 +11,7 @@ PATIENCE_SECONDS = 10.0
 
 
 class Peer:
-    """A bare UDP socket that talks to an endpoint, as any OSC program does."""
+    """A bare UDP socket that sends to an endpoint, like any OSC program."""
 
     def __init__(self, port: int) -> None:
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -31,12 +31,12 @@ class Peer:
         return packet
 
     def ask(self, datagram: bytes) -> Packet:
-        """Send and wait for the next thing that comes back."""
+        """Send, and wait for the next datagram."""
         self.send(datagram)
         return self.receive()
 
     def alive(self, id: int = 999) -> bool:
-        """True when a ping is answered; what waited before it is thrown away."""
+        """True if a ping is answered; earlier datagrams are discarded."""
         self.send(messages.PING.pack(id))
         while True:
             packet = self.receive()
@@ -44,7 +44,7 @@ class Peer:
                 return packet.address == messages.OK.address
 
     def alive_again(self, id: int = 998) -> bool:
-        """True when a ping is answered that is sent again and again, as clients do when it is dropped."""
+        """True if a ping is answered that is sent repeatedly, as clients do if it is dropped."""
         self.socket.settimeout(0.1)
         for _ in range(int(10 * PATIENCE_SECONDS)):
             try:

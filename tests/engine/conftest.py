@@ -44,7 +44,7 @@ def golden(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class StandInSeparator:
-    """What the vectors were made with instead of a real separator; memoryless, 44.1 kHz stereo."""
+    """The stand-in for a separator with which the vectors were made; memoryless, 44.1 kHz stereo."""
 
     def __call__(self, mix: torch.Tensor) -> torch.Tensor:
         swapped = mix.flip(1)
@@ -53,7 +53,7 @@ class StandInSeparator:
 
 
 class StandInFeatures:
-    """What the vectors were made with instead of MERT: overlapping frames through two matrices."""
+    """The stand-in for MERT with which the vectors were made: overlapping frames through two matrices."""
 
     def __init__(self, stored: Path) -> None:
         with np.load(stored) as parts:
@@ -91,7 +91,7 @@ def golden_models(golden: Path, tmp_path_factory: pytest.TempPathFactory) -> dic
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The library that is there, or one built here."""
+    """The installed library, or one built here."""
     try:
         library.load()
         return build.LIBRARY
@@ -105,7 +105,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def native(built: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The native library is used; skips where it can neither be had nor run."""
+    """The native library is used; skips if it can neither be built nor run."""
     monkeypatch.setenv(library.SWITCH, str(built))
     try:
         library.load()

@@ -1,7 +1,7 @@
-"""A stand-in for the Hugging Face hub: a real HTTP server that speaks what huggingface_hub asks of it.
+"""A stand-in for the Hugging Face hub: a real HTTP server with the requests of huggingface_hub.
 
-Serves folders as repositories, with ranges; large files, as there, by way of a redirect to another host. Can cut a
-connection after so many bytes; keeps what was asked.
+Serves folders as repositories, with ranges; large files by a redirect to another host, like the hub. Can cut a
+connection after a number of bytes; records the requests.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 class Hub:
     """`repos` maps "owner/name" to a folder.
 
-    `cuts`: large answers end after so many bytes of content, the last number for all that follow.
+    `cuts`: large answers end after these numbers of bytes, the last number for all later ones.
     """
 
     def __init__(self, repos: dict[str, Path]) -> None:
@@ -28,7 +28,7 @@ class Hub:
         self.cuts: list[int] = []
         self.asked: list[tuple[str, str, str]] = []  # method, path, range
         self.wrong_content = False
-        self.tokens: dict[str, str] = {}  # by path: what came with it as authorization
+        self.tokens: dict[str, str] = {}  # by path: the request's authorization
         hub = self
 
         class Handler(_Handler):
@@ -45,7 +45,7 @@ class Hub:
         self._thread.join()
 
     def downloads(self) -> list[str]:
-        """Names of the files whose content was asked for."""
+        """Names of the requested files."""
         return [path.rpartition("/")[2] for method, path, _ in self.asked if method == "GET" and "/resolve/" in path]
 
 
@@ -81,7 +81,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._file(folder / name, content)
 
     def _elsewhere(self, path: Path, asked: str) -> None:
-        """Where the content lies: the same server under another name, as a store of files has another host."""
+        """The address of the content: the same server under another name, like the hub's file store on another host."""
         self.send_response(302)
         self.send_header("Location", f"http://localhost:{self.server.server_port}/stored{asked}")  # type: ignore[attr-defined]
         self.send_header("X-Linked-ETag", f'"{hashlib.sha256(path.read_bytes()).hexdigest()}"')

@@ -24,7 +24,7 @@ def tiny_model(tmp_path_factory) -> list[str]:
 
 @pytest.fixture(scope="session")
 def start_engine(tiny_model) -> Iterator[Callable[..., Engine]]:
-    """Starts engines on the tiny model; all that still run are ended with the tests."""
+    """Starts engines on the tiny model; engines that still run end with the tests."""
     started: list[Engine] = []
 
     def start(*options: str, port: int | None = None, program: tuple[str, ...] = ("-m", "engine")) -> Engine:

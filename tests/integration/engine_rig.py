@@ -1,4 +1,4 @@
-"""An engine in its own process, and a host that plays a ring in real time, by hand."""
+"""An engine in its own process, and a simple host that plays a ring in real time."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def unpack(folder: Path, target: Path) -> Path:
 
 
 class Engine:
-    """`python -m engine` on a free port; `program`: what Python runs instead."""
+    """`python -m engine` on a free port; `program`: the script that Python runs instead."""
 
     def __init__(
         self, options: list[str], port: int | None = None, program: tuple[str, ...] = ("-m", "engine")
@@ -74,7 +74,7 @@ class Engine:
 
 
 def wait_for(condition: Callable[[], object], seconds: float = 30.0) -> None:
-    """Wait until something is true; fails after `seconds`, far more than it takes."""
+    """Wait for a condition; fails after `seconds`, far more than it takes."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
@@ -82,7 +82,7 @@ def wait_for(condition: Callable[[], object], seconds: float = 30.0) -> None:
 
 
 class PlayingHost:
-    """A host's audio thread, by hand: reads the ring block by block in real time from one position on."""
+    """A simple host's audio thread: reads the ring block by block in real time, from a position on."""
 
     def __init__(self, ring: str, bpm: float, position_samples: int = 0) -> None:
         self.reader = RingReader.attach(ring)
@@ -93,7 +93,7 @@ class PlayingHost:
         self.reader.publish(self.transport, self.transport.seek_id, BLOCK)
 
     def render(self, n_samples: int) -> np.ndarray:
-        """What a host would play: float32 [n, 2], NaN where the ring had nothing."""
+        """The audio that a host would play: float32 [n, 2], NaN where the ring had none."""
         sound = np.full((n_samples, 2), np.nan, np.float32)
         self.transport = Transport(True, self.transport.position_samples, self.transport.grid)
         began = time.monotonic()

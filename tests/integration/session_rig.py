@@ -19,7 +19,7 @@ GRID = Grid(RATE, 240.0)  # a bar a second
 
 
 class SessionRig:
-    """A paced host and a session on an engine; `lines` is what the session said."""
+    """A paced host and a session on an engine; `lines` are the session's messages."""
 
     def __init__(self, engine: Engine) -> None:
         self.client = EngineClient(engine.port)

@@ -1,4 +1,4 @@
-"""The main job as a user starts it: `segue demo`, `segue host` and what happens when things die meanwhile."""
+"""The main job as a user starts it: `segue demo`, `segue host`, and processes that die meanwhile."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ THREE_BARS = ("--offline", "--bars", "3", "--region", REGION, "--seed", "7", "--
 
 
 class Demo:
-    """`segue ...` as a child process whose lines are read as they come."""
+    """`segue ...` as a child process whose lines are read as they arrive."""
 
     def __init__(self, *arguments: str, cwd: Path) -> None:
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
@@ -55,21 +55,21 @@ class Demo:
         return "\n".join(self.lines)
 
     def engine_pid(self) -> int:
-        """The engine that this demo has started, found among its children."""
+        """The engine of this demo, found among its child processes."""
         path = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
         return int(path.read_text().split()[0])
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
-    """A folder to work in; afterwards no shared memory of a dead process may be left."""
+    """A working folder; afterwards no shared memory of a dead process may be left."""
     yield tmp_path
     left = [name for name in shared_memory.existing() if not shared_memory.pid_alive(int(name.split("-")[1]))]
     assert left == []
 
 
 def check_wav(path: Path, bars: int) -> np.ndarray:
-    """The region as it is, then exactly so many bars of something else that sounds throughout."""
+    """Check the file: the region unchanged, then exactly this many bars of other music without silence."""
     audio, rate = soundfile.read(path, dtype="float32")
     region, region_rate = soundfile.read(shipped_regions()[REGION], dtype="float32")
     grid = Grid(RATE, BPM)
@@ -84,7 +84,7 @@ def check_wav(path: Path, bars: int) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Demo, Path]:
-    """A demo of three bars that ran to its end, and its folder."""
+    """A completed demo of three bars, and its folder."""
     folder = tmp_path_factory.mktemp("whole")
     demo = Demo("demo", *THREE_BARS, cwd=folder)
     assert demo.finish() == 0, demo.text
@@ -141,7 +141,7 @@ def test_killed_engine_is_started_again_and_the_music_goes_on(folder: Path) -> N
     demo.read_until("first sound ready")
     time.sleep(6.6 + 3 * 1.65)  # into the fourth bar of the continuation, so that a whole bar can be held
     os.kill(demo.engine_pid(), signal.SIGKILL)
-    lines = ["starting it again (1 of 3)", "engine lost"]  # in the order in which they are noticed
+    lines = ["starting it again (1 of 3)", "engine lost"]  # in the order of detection
     first = demo.read_until(*lines)
     demo.read_until(next(word for word in lines if word not in first))
     demo.read_until("engine back after")

@@ -1,6 +1,6 @@
-"""Commands told together for lanes whose rings are filled differently land on one beat: an engine on its own model.
+"""Commands sent together for lanes with differently filled rings take effect on one beat; the embedded model.
 
-Regions too, which take a while to be read: what is told with them waits for them.
+Regions take a while to be read: commands sent with them wait for them.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class LaneBand:
         wait_for(lambda: self.client.lane_stats(self.lanes[1]).fill_seconds > 2.5, 60)
 
     def submit(self, *calls: Callable[[], object]) -> None:
-        """Send all at once."""
+        """Send all commands at once."""
         with ThreadPoolExecutor(len(calls)) as threads:
             for future in [threads.submit(call) for call in calls]:
                 future.result()

@@ -1,6 +1,6 @@
-"""A stream that fails inside a running engine: its lane comes back by itself, and all are told. And what lanes leave.
+"""A stream fails inside a running engine: its lane recovers, and all clients get events. Closed lanes leave no memory.
 
-The engine is a process of its own, started as ever but for a step that has no memory while a file is there.
+The engine runs in its own process, with a step that raises an out-of-memory error while a file exists.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def test_a_lane_without_memory_plays_on_when_there_is_some(start_engine: Callabl
             wait_for(lambda: other.lane_status(rig.session.lane).state == "playing")
             fault.touch()
             wait_for(lambda: any(state == "preparing" and "no room for a step" in text for state, text in events))
-            rig.look_until(lambda: rig.processor.counters.underruns)  # what was made is played, then the bar is held
+            rig.look_until(lambda: rig.processor.counters.underruns)  # the made music is played, then the bar is held
             status = other.lane_status(rig.session.lane)
             assert status.state == "preparing"
             assert "tried again from the next bar" in status.fault
@@ -84,7 +84,7 @@ def test_a_lane_without_memory_plays_on_when_there_is_some(start_engine: Callabl
 
 @pytest.fixture
 def server(tiny_model: list[str]) -> Iterator[Server]:
-    """An engine inside this process, whose objects can be counted."""
+    """An engine in this process, so that its objects can be counted."""
     made = Server(parse([*tiny_model, "--port", str(free_port())]))
     for part in (made.endpoint, made.lane_handlers.regions, made._generate, made._pulse, made.loader.thread):
         part.start()
@@ -95,7 +95,7 @@ def server(tiny_model: list[str]) -> Iterator[Server]:
 
 
 def alive() -> Counter[type]:
-    """Objects of lanes, and every tensor, that something still holds."""
+    """Objects of lanes and tensors that are still referenced."""
     gc.collect()
     return Counter(type(each) for each in gc.get_objects() if type(each) in (*OF_LANES, torch.Tensor))
 
@@ -103,7 +103,7 @@ def alive() -> Counter[type]:
 def test_lanes_that_played_leave_nothing_in_the_engine(server: Server) -> None:
     noise = np.random.default_rng(1).standard_normal((RATE, 2)).astype(np.float32) / 8
     counted: list[Counter[type]] = []
-    before = alive()  # other tests of this process may have left theirs
+    before = alive()  # other tests of this process may have left some
     with EngineClient(server.endpoint.port) as client:
         for _ in range(3):
             for _ in range(2):

@@ -1,4 +1,5 @@
-"""Models come and go while an engine plays: two processes, real UDP, real shared memory, tiny real checkpoints."""
+"""Models are loaded and unloaded while an engine plays: two processes, real UDP, real shared memory, tiny real
+checkpoints."""
 
 from __future__ import annotations
 
@@ -28,7 +29,7 @@ NAMES = {"text": "musicgen-small", "melody": "musicgen-melody"}
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A folder with tiny models under published names, where the engine looks for them; `stereo` is a folder."""
+    """A folder with tiny models under published names, which the engine searches; `stereo` is a folder."""
     folder = tmp_path_factory.mktemp("published")
     for kind in ("text", "melody", "stereo"):
         unpack(GOLDEN / "audiocraft" / kind / "ckpt", folder / NAMES.get(kind, kind))
@@ -46,7 +47,7 @@ def engine(models: Path, start_engine: Callable[..., Engine]) -> Engine:
 
 
 class Guest:
-    """A client that plays one lane and keeps what it heard and was told."""
+    """A client that plays one lane and records its audio and events."""
 
     def __init__(self, engine: Engine, bpm: float = BPM) -> None:
         self.events: list[Event] = []
@@ -59,7 +60,7 @@ class Guest:
         self.client.play(self.lane, 0.0)
 
     def during(self, work: Callable[[], object], seconds: float = 0.5) -> np.ndarray:
-        """What is heard while something is done, and for so many seconds after it."""
+        """The audio heard during an action, and for this many seconds after it."""
         heard: list[np.ndarray] = []
         done = threading.Event()
 
@@ -78,7 +79,7 @@ class Guest:
         return np.concatenate(heard)
 
     def render(self, seconds: float) -> np.ndarray:
-        """What is heard in so many seconds."""
+        """The audio heard in this many seconds."""
         return self.host.render(int(seconds * RATE))
 
     def play_from_the_bar(self) -> np.ndarray:
@@ -174,7 +175,7 @@ def test_a_model_in_stereo_goes_on_from_a_region_in_stereo(guest: Guest, models:
     assert abs(wide[:, 0] - wide[:, 1]).max() > 1e-3
     client.stop(guest.lane)
     guest.render(0.3)
-    wide = guest.play_from_the_bar()  # the two channels of the region are its beginning
+    wide = guest.play_from_the_bar()  # the prompt is the region's two channels
     assert abs(wide[:, 0] - wide[:, 1]).max() > 1e-3
 
 
@@ -248,7 +249,7 @@ def test_a_load_can_be_cancelled(guest: Guest, engine: Engine, tmp_path: Path) -
 
 
 def engine_cancel(engine: Engine) -> None:
-    """Cancel from another client: the one that loads must not wait in its own receiving thread."""
+    """Cancel from another client: the loading client must not wait in its receiving thread."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
         other.sendto(messages.MODEL_CANCEL.pack(0), ("127.0.0.1", engine.port))
 
@@ -266,7 +267,7 @@ def test_unloading_fades_and_frees_and_a_model_can_be_loaded_again(guest: Guest)
     for call in (lambda: client.play(guest.lane), client.model, lambda: client.open_lane(-1)):
         with pytest.raises(NotReady, match="no model"):
             call()
-    client.set(guest.lane, "temperature", 0.9)  # what a lane is told stays
+    client.set(guest.lane, "temperature", 0.9)  # the lane's settings stay
     assert client.load_model("small").model == "small"
     assert client.get(guest.lane, "temperature").value == pytest.approx(0.9)
     assert np.isfinite(guest.play_from_the_bar()).all()

@@ -41,7 +41,7 @@ def region_path(tmp_path_factory):
 
 
 def expected_sound(options: list[str], region_path, seed: int, n_samples: int) -> np.ndarray:
-    """The same continuation, made in this process in one go."""
+    """The same continuation, made in this process at once."""
     from engine.audio.convert import at_model_rate
     from engine.audio.resample import StreamResampler
     from engine.core.sampling import Sampling
@@ -54,7 +54,7 @@ def expected_sound(options: list[str], region_path, seed: int, n_samples: int) -
     from engine.stream import StreamSettings, TokenStream, WindowSize
 
     torch.set_num_threads(1)
-    model = load_model(options[1], "cpu", t5=options[3], dtype=torch.int8)  # as the engine takes it
+    model = load_model(options[1], "cpu", t5=options[3], dtype=torch.int8)  # as the engine uses it
     audio, rate = soundfile.read(region_path, dtype="float32")
     heard = at_model_rate(torch.from_numpy(audio.T.copy()), rate, 32_000, beyond=AHEAD_SAMPLES)
     region = ReferenceAudio(heard[:, :-AHEAD_SAMPLES], BPM, 0.0, ahead=heard[:, -AHEAD_SAMPLES:])
@@ -87,7 +87,7 @@ def test_a_region_is_continued_on_the_bar_line(client, engine, tiny_model, regio
     assert understood[:4] == (2.0, 2, RATE, 2.0)
     client.prompt(lane, "sad jazz")
     client.set(lane, "seed", 11)
-    client.set(lane, "level_db", -12)  # far from what the limiter takes back
+    client.set(lane, "level_db", -12)  # far below the limiter's threshold
     client.set(lane, "loudness_match", 0)
     client.set(lane, "guard", 0)
     played = client.play(lane, 8.0, bars=4)  # from 2 s to 6 s: longer than the model's window of 3 s
@@ -277,7 +277,7 @@ def test_a_change_is_heard_soon_and_measured(client):
 
 
 def render_both(hosts: list[PlayingHost], n_samples: int) -> list[np.ndarray]:
-    """Two lanes of one host, side by side; where an engine is slow the host waits for it."""
+    """Two lanes of one host; the host waits for a slow engine."""
     sounds = [np.full((n_samples, 2), np.nan, np.float32) for _ in hosts]
     began = time.monotonic()
     for start in range(0, n_samples, BLOCK):
@@ -302,7 +302,7 @@ def has_block(host: PlayingHost, out: np.ndarray) -> bool:
 
 
 def test_a_prompt_at_a_bar_is_heard_from_its_first_sample_on(client, engine):
-    bpm = 197.3  # no bar line lies where a frame begins
+    bpm = 197.3  # no bar line coincides with a frame's start
     lanes = [client.open_lane(-1, RATE) for _ in range(2)]
     hosts = [PlayingHost(lane.ring, bpm) for lane in lanes]
     for lane in lanes:
@@ -322,7 +322,7 @@ def test_a_prompt_at_a_bar_is_heard_from_its_first_sample_on(client, engine):
     rest = render_both(hosts, line + RATE // 2 - len(first[0]))
     alone, changed = (np.concatenate(parts) for parts in zip(first, rest, strict=True))
     off = np.abs(changed - alone).max(axis=1)
-    assert int(np.flatnonzero(off > 1e-6)[0]) == line  # before it nothing but the rounding of other hops
+    assert int(np.flatnonzero(off > 1e-6)[0]) == line  # before it only rounding of other hops
     assert off[line:].max() > 1e-3
     wait_for(lambda: heard)
     assert heard[0][:4] == (number, heard[0].id, messages.LANE_PROMPT.address, placed.beats)
@@ -362,7 +362,7 @@ def test_a_port_in_use_is_said_at_once(engine):
     )
     assert second.returncode == 3
     assert str(engine.port) in second.stderr
-    assert "| torch" not in second.stderr  # nothing slow was loaded for it
+    assert "| torch" not in second.stderr  # no heavy library was loaded for it
 
 
 def test_a_cut_checkpoint_ends_the_engine_with_a_reason(start_engine, tiny_model, tmp_path):
@@ -383,7 +383,7 @@ def test_a_killed_engine_is_noticed_and_a_new_one_taken_up(start_engine):
         lane, ring = client.open_lane(0, RATE)
         host = PlayingHost(ring, BPM)
         client.play(lane, 0.0)
-        assert np.isfinite(host.render(3 * RATE)).all()  # a while: its age must be known to see another's
+        assert np.isfinite(host.render(3 * RATE)).all()  # a while: uptime tells engines apart
         assert host.reader.engine_alive()
         first.process.kill()
         first.process.wait()
@@ -391,7 +391,7 @@ def test_a_killed_engine_is_noticed_and_a_new_one_taken_up(start_engine):
         with pytest.raises(NoAnswer):
             client.status()
         second = start_engine(port=first.port).wait_ready()
-        assert not first.segments()  # what the dead one left is cleared away
+        assert not first.segments()  # the dead engine's segments are removed
         wait_for(lambda: client.restarts == 1)
         again = client.open_lane(0, RATE)
         assert again.ring != ring

@@ -1,4 +1,4 @@
-"""The host's session when the engine hangs, dies, comes back, or never comes."""
+"""The host's session if the engine hangs, dies, returns, or never starts."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_engine_on_the_same_port_takes_over(start_engine: Callable[..., Engine])
         assert len(second.segments()) == 1
         assert rig.processor.counters.muted_samples == muted
         references = rig.client.lane_status(rig.session.lane).references
-        assert "continue" in references  # what was heard last, though no region was given
+        assert "continue" in references  # the music heard last, though there was no region
         assert rig.client.get(rig.session.lane, "temperature").value == 1.25
         assert rig.client.get(rig.session.lane, "seed").value == 1
     finally:
@@ -97,7 +97,7 @@ def test_engine_on_the_same_port_takes_over(start_engine: Callable[..., Engine])
 
 
 def test_host_comes_back_after_a_living_engine_freed_its_lane(rig: SessionRig, engine: Engine) -> None:
-    """As after a host that stood still for so long that it was taken for gone: the same name, another ring."""
+    """As after a host that was silent so long that its lane was freed: the same name, another ring."""
     rig.play(0)
     rig.look_until(lambda: rig.processor.counters.played_samples > RATE)
     ring = engine.segments()

@@ -1,4 +1,4 @@
-"""Takes by a real engine: whole, exact, and the same again from the recipe inside the file."""
+"""Takes by a real engine: complete, exact, and equal when made again from the recipe inside the file."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""A region's tempo through everything that takes one: takes, a watched folder, orders, the host, OSC; with a real ear.
+"""A region's tempo in takes, a watched folder, orders, the host and OSC; with real tempo detection.
 
-The files are recordings whose names say nothing: `tests/data/tempo/README.md`.
+The files are recordings without a tempo in their names: `tests/data/tempo/README.md`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from plugin_host.takes.watch import FolderWatch, WatchOptions
 
 FILES = Path(__file__).parents[1] / "data" / "tempo"
 RATE = 48_000
-CASES = [  # file, tempo of the song or None, tempo it is taken to have, bars of its music
+CASES = [  # file, tempo of the song or None, expected tempo, bars of its music
     ("riff-3-bars", 96.0, 96.0, 3),
     ("dnb-4-bars", 174.0, 174.0, 4),
     ("loop-2-bars-and-a-tail", 120.0, 120.0, 2),
@@ -53,7 +53,7 @@ def test_take(engine: Engine, tmp_path: Path, name: str, song: float | None, bpm
 
 
 def test_take_of_a_region_at_another_tempo_is_stretched_to_the_song(engine: Engine, tmp_path: Path) -> None:
-    """Neither name, file nor length say it: the ear does."""
+    """Neither name, metadata nor length has the tempo: it is detected."""
     path, said = taken(
         TakeOrder(TakeRegionRequest(FILES / "riff-3-bars.flac", "continue"), bpm=110.0, bars=1), engine, tmp_path
     )
@@ -128,7 +128,7 @@ def test_host_begins_a_loop_with_a_tail_on_the_beat(engine: Engine, tmp_path: Pa
         "--reference", reference, "--out", "out.wav", cwd=tmp_path,
     )  # fmt: skip
     if reference == "style":
-        assert demo.finish() != 0  # the tiny model has no ear for style; it is placed before that
+        assert demo.finish() != 0  # the tiny model supports no style; the region is laid out before that
         assert "they ring on while Segue begins" in demo.text
         return
     assert demo.finish() == 0, demo.text

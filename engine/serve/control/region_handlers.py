@@ -206,7 +206,7 @@ class RegionHandlers:
         try:
             per_bar = float(lane.clock.or_standing().signature.beats_per_bar)
             lane.events.region_found(lane, role, self._analysis.analyse(audio, bpm, per_bar))
-        except Exception:  # the region is in use all the same
+        except Exception:  # the region is in use nevertheless
             _log.exception("a region could not be analysed")
 
     def _work(self) -> None:
@@ -227,7 +227,7 @@ class RegionHandlers:
 
 
 def come(command: Command | None) -> None:
-    """Tell a command's group that it is ready, or will not come; once.  [any]"""
+    """Inform a command's group, once, that it is ready or will not come.  [any]"""
     meeting = None if command is None else command.meeting
     if command is not None and meeting is not None:
         command.meeting = None

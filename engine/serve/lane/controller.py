@@ -286,7 +286,7 @@ class LaneController:
         if order is not None:
             order.fail(Overtaken(OVERTAKEN))
 
-    # -- how it is --------------------------------------------------------------------------------------
+    # -- state --------------------------------------------------------------------------------------
 
     def _look(self, transport: Transport) -> None:
         renderer, timing, before = self.renderer, self.timing, self.lane.view

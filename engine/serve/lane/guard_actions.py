@@ -53,7 +53,7 @@ class GuardActions:
                 renderer.guard_input.pardon(verdict)
                 continue
             self.n_faults += 1
-            rates = renderer.codec_output.rates  # the guard's frames are a codec frame's length of what is put out
+            rates = renderer.codec_output.rates  # the guard's frames are a codec frame's length of output
             begin, seen = (rates.stream_of(rates.start_of(at)) for at in (verdict.begin_frame, verdict.seen_frame))
             stream_sample, done = self._decide(renderer, transport, begin, None if verdict.what in LASTING else seen)
             fault = renderer.output.beat_map.beats_at(begin), verdict.what, done, verdict.sure

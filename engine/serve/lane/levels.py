@@ -1,7 +1,7 @@
 """Sets the fader as a lane's settings say, now and on due beats to come; made music is written again.
 
 level, mute   . . : : : : . .     immediate, many a second: the newest counts, written at most ten times a second
-              .       :      .    scheduled: written at its beat, and sent to the host, whose held bar obeys
+              .       :      .    scheduled: written at its beat, and sent to the host for its held bar
 """
 
 from __future__ import annotations

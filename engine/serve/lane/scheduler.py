@@ -2,7 +2,7 @@
 
     change of conditioning   once the music up to its due beat is made: it is regenerated from there
     mute, level              shortly before its due beat: made music is written again, louder or softer;
-                             a bar that the host holds obeys as well
+                             a held bar of the host follows as well
     play                     once the music before it is made; stop: shortly before its due beat
     immediate ("now")        changes the settings when it arrives, and is heard as soon as possible
 

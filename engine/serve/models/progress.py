@@ -38,7 +38,7 @@ class Job:
             self.responder.error(LoadOvertaken(f"{self.wanted.name} was not loaded: {why}"))
 
     def taken_in(self, now_seconds: float) -> None:
-        """The loader begins with it.  [load]"""
+        """The loader starts on it.  [load]"""
         self.began_seconds = now_seconds
 
     def reached(self, step: tuple[int, int, str]) -> None:

@@ -69,7 +69,7 @@ class RingOutput:
         self._stream_begun = FIRST  # where writing last restarted
         self._pending = torch.zeros(0, ring.form.channels)
 
-    # -- how far it is --------------------------------------------------------------------------------
+    # -- progress --------------------------------------------------------------------------------
 
     @property
     def stream_end(self) -> StreamSample:

@@ -95,8 +95,8 @@ def ask_at(
 
     `grid`: the beats of its frames, if other than the placement's; `begun`: the audio prompt.
 
-    References are exact at that window: a looped region is in phase after hours. What the model does not take is
-    left out: it was refused when it came, or it came for another model.  [generate]
+    References are exact at that window: a looped region is in phase after hours. References that the model does not
+    support are omitted: they were refused on arrival, or came for another model.  [generate]
     """
     grid = (grid or plain_grid(placement, prompt_frames)) if TEMPO in takes else None
     regions = {role: region for role, region in settings.regions.items() if role in takes}

@@ -1,4 +1,4 @@
-// What the plugin is, as the framework asks for it. MIT.
+// Description of the plugin for the framework. MIT.
 #pragma once
 
 #define DISTRHO_PLUGIN_BRAND "Segue"

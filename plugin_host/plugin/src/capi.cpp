@@ -1,4 +1,4 @@
-// The processor and the ring reader behind plain C functions: what the tests and `measure` call by ctypes. MIT.
+// C functions of the processor and the ring reader, for the tests and `measure` (ctypes). MIT.
 #include <cstring>
 #ifdef __linux__
 #include <sys/resource.h>
@@ -20,13 +20,13 @@ extern "C" {
 Lane* segue_lane_new(int rate, int channels) { return new Lane(rate, channels); }
 void segue_lane_free(Lane* lane) { delete lane; }
 
-// 1 when attached; else 0 and the reason in `why`.
+// 1 if attached; else 0, and the reason in `why`.
 int segue_lane_attach(Lane* lane, const char* name, char* why, int size) {
     std::string reason;
     auto reader = RingReader::attach(name, reason);
     std::strncpy(why, reason.c_str(), size - 1);
     if (!reader) return 0;
-    reader->loudest = 1e15f;  // tests tell samples by their numbers
+    reader->loudest = 1e15f;  // tests use samples that are their numbers
     lane->processor.offer(reader.get());
     lane->reader = std::move(reader);
     return 1;
@@ -61,7 +61,7 @@ int64_t segue_lane_fill(Lane* lane) { return lane->processor.fill_samples; }
 void segue_lane_prepare(Lane* lane) { lane->processor.prepare(); }
 
 #ifdef __linux__
-// `blocks` blocks of n samples that follow each other; returns how many page faults this thread had in them.
+// Process `blocks` consecutive blocks of n samples; returns this thread's page faults meanwhile.
 int64_t segue_lane_faults(Lane* lane, float* out, int n, int64_t position, int blocks) {
     int64_t faults = 0;
     rusage before{}, after{};

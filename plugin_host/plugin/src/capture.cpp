@@ -1,4 +1,4 @@
-// Recording what passes through the plugin: see capture.hpp. MIT.
+// Recording the plugin's input: see capture.hpp. MIT.
 #include "capture.hpp"
 
 #include <algorithm>
@@ -79,7 +79,7 @@ void Recorder::process(const float* const* in, int n, const Transport& transport
     arm(armed);
     Capture* capture = offered_.load();
     held_.store(capture);
-    if (offered_.load() != capture) capture = nullptr;  // it was just taken away: next block
+    if (offered_.load() != capture) capture = nullptr;  // it was just withdrawn: next block
     if (armed && done_ && again && capture && capture->state() == capture_empty) done_ = planned_ = false;
     const bool moved = transport.position_samples != expected_ || !transport.grid.same(grid_);
     if (!armed || done_ || !transport.playing) {
@@ -88,9 +88,9 @@ void Recorder::process(const float* const* in, int n, const Transport& transport
         if (armed && !done_) plan(transport, transport.position_samples, bars);
     } else {
         if (moved) stop(capture);
-        if (!planned_) plan(transport, transport.position_samples, bars);  // a bar that begins with this block counts
+        if (!planned_) plan(transport, transport.position_samples, bars);  // a bar line at the block's start counts
         record(capture, in, n, transport);
-        if (!done_ && !recording_ && transport.position_samples + n > begin_) planned_ = false;  // missed it: the next
+        if (!done_ && !recording_ && transport.position_samples + n > begin_) planned_ = false;  // late: the next
         if (!planned_ && !done_) plan(transport, transport.position_samples + n, bars);
     }
     expected_ = transport.position_samples + (transport.playing ? n : 0);
@@ -103,7 +103,7 @@ void Recorder::look_ahead(const Transport& transport, bool armed, int bars) {
     if (armed && !done_ && !recording_) plan(transport, transport.position_samples, bars);
 }
 
-// There is room when the one before was handed over and cleared, too.
+// There is room once the previous capture was delivered and cleared.
 bool Recorder::prepared() {
     if (recording_ || wanted_samples() == 0) return true;
     Capture* capture = offered_.load();
@@ -114,7 +114,7 @@ bool Recorder::prepared() {
     return there;
 }
 
-// The stretch to record: it begins at `from` or later.
+// Choose the stretch to record; it begins at `from` or later.
 void Recorder::plan(const Transport& transport, int64_t from, int bars) {
     const Grid& grid = transport.grid;
     if (bars <= 0 && transport.looping) {

@@ -1,4 +1,4 @@
-// Recording what passes through the plugin, bar-exact, into a segment the engine reads. docs/capture.md. MIT.
+// Recording the plugin's input, exact to the bar line, into a segment that the engine reads. docs/capture.md. MIT.
 #pragma once
 #include <atomic>
 #include <memory>
@@ -14,7 +14,7 @@ enum { capture_empty = 0, capture_recording = 1, capture_whole = 2 };
 
 class Capture {
 public:
-    // A segment with room for so many samples; null and `why` where there is no memory.  [session]
+    // A segment with room for these samples; null and `why` if there is no memory.  [session]
     static std::unique_ptr<Capture> create(int number, int rate, int channels, int64_t capacity, std::string& why);
     int64_t capacity() const { return capacity_; }
     const std::string& name() const { return segment_->name(); }
@@ -25,9 +25,9 @@ public:
     int64_t n_samples() const { return static_cast<int64_t>(header()->captured.n_samples); }
     int sample_rate_hz() const { return rate_; }
     int channels() const { return channels_; }
-    // Its audio, interleaved; to be touched only while it is whole, or new.  [session]
+    // Its audio, interleaved; valid only while it is whole or new.  [session]
     float* payload() const { return reinterpret_cast<float*>(segment_->data() + SEGUE_CAPTURE_PAYLOAD); }
-    // A new one whose payload was filled by other means is whole.  [session]
+    // Mark a new one, whose payload was filled elsewhere, as whole.  [session]
     void put_whole(const segue_captured& about);
     void clear() { release(header()->captured.capture_state, capture_empty); }  // [session]
 
@@ -44,21 +44,21 @@ private:
     int channels_ = 2, rate_ = 48000;
 };
 
-// When to record: over the host's loop, or so many bars from the next bar line.
+// When to record: the host's loop, or a number of bars from the next bar line.
 class Recorder {
 public:
-    // Where to record to, or nothing; freed only when `in_use` says no.  [session]
+    // The capture to record into, or null; freed only if not `in_use`.  [session]
     void offer(Capture* capture) { offered_.store(capture); }
     bool in_use(const Capture* capture) const { return offered_.load() == capture || held_.load() == capture; }
-    // Samples that the next recording needs room for; 0: nothing is asked for.  [session]
+    // Samples that the next recording needs; 0: none.  [session]
     int64_t wanted_samples() const { return wanted_.load(std::memory_order_relaxed); }
 
-    // A recording that was armed has had its turn, in the song as it was saved: it waits to be armed anew.  [session]
+    // Capture was on when the song was saved and has recorded: it waits until it is turned off and on.  [session]
     void had_its_turn() { had_its_turn_.store(true); }
 
-    // One part of a block: `armed` as the parameter is, `again` to record pass after pass.  [audio]
+    // Record a part of a block; `armed` is the parameter, `again` records repeatedly.  [audio]
     void process(const float* const* in, int n, const Transport& transport, bool armed, bool again, int bars);
-    // Where waiting is right, before the part is recorded: ask for room, and whether it is there.  [audio]
+    // For a host that may wait, before a part is recorded: requests room; returns whether it is there.  [audio]
     void look_ahead(const Transport& transport, bool armed, int bars);
     bool prepared();
 

@@ -1,4 +1,4 @@
-// The ring test's reading side, for a library or a program of its own. MIT.
+// The reading side of the ring test, as a library or a program. MIT.
 #include <algorithm>
 #include <vector>
 
@@ -6,8 +6,8 @@
 
 using namespace segue;
 
-// Samples of one channel that count up modulo 2^24, read in blocks of changing size as fast as they come: returns how
-// many came one after the other; stops at the first that is lost, doubled or wrong.
+// Read one channel of samples that count up modulo 2^24, in blocks of varying size, as fast as they arrive. Returns
+// the number of consecutive samples; stops at the first that is lost, doubled or wrong.
 extern "C" int64_t segue_count(const char* name, int64_t n_samples, uint32_t seed) {
     std::string why;
     auto reader = RingReader::attach(name, why);

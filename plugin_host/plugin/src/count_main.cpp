@@ -1,4 +1,4 @@
-// The ring test as a program of its own, for sanitizer builds: count RING SAMPLES SEED prints how many came. MIT.
+// The ring test as a program, for sanitizer builds: `count RING SAMPLES SEED` prints the number of samples read. MIT.
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>

@@ -1,7 +1,7 @@
-// The CLAP plugin's way in: the framework's, and beside it the song position, the loop and the render mode. MIT.
+// Entry of the CLAP plugin: the framework's, extended by song position, loop and render mode. MIT.
 //
-// The framework's own source calls `setTimePosition` once a block, where `process` is the block; the name is made to
-// pass our note on first. Should the framework change, this does not compile.
+// The framework's source calls `setTimePosition` once a block, with the block in `process`; a macro of that name
+// passes our time on first. If the framework changes, this does not compile.
 #include "plugin.cpp"
 
 #include "src/DistrhoPluginInternal.hpp"
@@ -62,7 +62,7 @@ static const DISTRHO_NAMESPACE::TimePosition& noted(const DISTRHO_NAMESPACE::Tim
 
 namespace segue {
 
-// The framework's plugin with what we add behind it; freed by the framework as one block of malloc.
+// The framework's plugin with our additions behind it; the framework frees it as one block of malloc.
 struct Wrapped {
     clap_plugin_t plugin;
     bool (*activate)(const clap_plugin_t*, double, uint32_t, uint32_t);
@@ -76,7 +76,7 @@ static Wrapped* wrapped(const clap_plugin_t* plugin) {
     return reinterpret_cast<Wrapped*>(const_cast<clap_plugin_t*>(plugin));
 }
 
-// clap/ext/render.h, which the framework does not have.
+// clap/ext/render.h, which the framework does not contain.
 struct Render {
     bool (CLAP_ABI* has_hard_realtime_requirement)(const clap_plugin_t*);
     bool (CLAP_ABI* set)(const clap_plugin_t*, int32_t mode);
@@ -93,7 +93,7 @@ static bool CLAP_ABI activate(const clap_plugin_t* plugin, double rate, uint32_t
     return wrapped(plugin)->activate(plugin, rate, least, most);
 }
 
-// Tell the host what the plugin was turned to by others: the framework does so in VST3 and LV2 alone.
+// Notify the host of parameters set by messages: the framework does this in VST3 and LV2 only.
 static void tell_turned(const clap_plugin_t* plugin, const clap_output_events_t* events) {
     const uint32_t turned = events && turned_of_block ? turned_of_block->exchange(0, std::memory_order_relaxed) : 0;
     if (!turned) return;

@@ -1,8 +1,7 @@
-// The LV2 plugin's way in: the framework's, and beside it files of the song for what was captured. MIT.
+// Entry of the LV2 plugin: the framework's, extended by files of the song for captures. MIT.
 //
-// A host that offers state:makePath gets each capture as a file in the song's own folder, written once: a save that
-// has something else to tell gets another name of the same file. The framework knows no such files; its keys are led
-// past it here.
+// A host with state:makePath gets each capture as a file in the song's folder, written once: later saves get another
+// name of the same file. The framework does not support such files, so its keys bypass it here.
 #include "plugin.cpp"
 
 #define lv2_descriptor lv2_descriptor_of_framework
@@ -36,7 +35,7 @@ static uint32_t number_of(const std::string& uri) {
     return map ? map->map(map->handle, uri.c_str()) : 0;
 }
 
-// The role whose capture a key of the framework's holds; -1 for another key.
+// The role of the capture under a key of the framework; -1 for other keys.
 static int role_of(uint32_t key) {
     const std::string prefix = DISTRHO_PLUGIN_LV2_STATE_PREFIX "captured_";
     for (int role = 0; role < n_roles; ++role)
@@ -56,7 +55,7 @@ static bool holds(const char* path, const char* text, size_t size) {
     return known.size() == size && std::memcmp(known.data(), text, size) == 0;
 }
 
-// The file that held a role's capture of an instance last.
+// The last file with a role's capture of an instance.
 static std::mutex files_guard;
 static std::map<std::pair<LV2_Handle, int>, std::string> files;
 
@@ -103,7 +102,7 @@ struct Saving {
     LV2_Handle instance;
 };
 
-// A capture's text as a file whose path is stored in place of it; false where there can be none.
+// Store a capture's text as a file, and its path in place of the text; false if the host offers no files.
 static bool stored_as_file(const Saving& saving, int role, const void* value, size_t size) {
     const std::string name = std::string("captured_") + roles[role] + ".segue";
     char* path = saving.paths.make->path(saving.paths.make->handle, name.c_str());

@@ -1,7 +1,7 @@
-// The VST3 plugin's way in: the framework's, and beside it what the framework leaves out of the host's time. MIT.
+// Entry of the VST3 plugin: the framework's, extended by the host's times that the framework omits. MIT.
 //
-// The framework's own source calls `setTimePosition` once a block, where `data` is the block; the name is made to
-// pass our note on first. Should the framework change, this does not compile.
+// The framework's source calls `setTimePosition` once a block, with the block in `data`; a macro of that name passes
+// our time on first. If the framework changes, this does not compile.
 #include "plugin.cpp"
 
 #include "src/DistrhoPluginInternal.hpp"
@@ -25,7 +25,7 @@ static const DISTRHO_NAMESPACE::TimePosition& noted(const DISTRHO_NAMESPACE::Tim
         time.numerator = at->time_sig_numerator;
         time.denominator = at->time_sig_denom;
     }
-    time.has_beats = at->state & V3_PROCESS_CTX_PROJECT_TIME_VALID;  // named so in the header: the quarter notes
+    time.has_beats = at->state & V3_PROCESS_CTX_PROJECT_TIME_VALID;  // the header's name for quarter notes
     time.beats = at->project_time_quarters;
     if (at->state & V3_PROCESS_CTX_BAR_POSITION_VALID) time.bar_beats = at->bar_position_quarters;
     time.looping = (at->state & V3_PROCESS_CTX_CYCLE_ACTIVE) && (at->state & V3_PROCESS_CTX_CYCLE_VALID);

@@ -1,7 +1,7 @@
 // Samples <-> beats <-> bars: bridge/time/transport.py's Grid in C++. MIT.
 //
-// Python reckons in exact fractions; here a float stands for its shortest decimal as a long double, and what lies
-// within 1e-7 of a half is a half. A test compares the two over thousands of grids.
+// Python computes with exact fractions; here a float stands for its shortest decimal as a long double, and values
+// within 1e-7 of a half count as a half. A test compares the two on thousands of grids.
 #pragma once
 #include <cmath>
 #include <cstdint>
@@ -10,7 +10,7 @@ namespace segue {
 
 inline int64_t nearest(long double value) { return static_cast<int64_t>(std::floor(value + 0.5L + 1e-7L)); }
 
-// The number a double stands for: 93.7 and not the binary number next to it.  [audio]
+// The decimal that a double stands for: 93.7, not the binary number next to it.  [audio]
 inline long double shortest(double value) {
     long double scale = 1;
     for (int digits = 0; digits < 10; ++digits, scale *= 10) {
@@ -60,7 +60,7 @@ struct Grid {
     }
 };
 
-// Where the host is, valid for the block whose first sample is `position_samples`.
+// A snapshot of the host, valid for the block whose first sample is `position_samples`.
 struct Transport {
     bool playing = false;
     bool recording = false;

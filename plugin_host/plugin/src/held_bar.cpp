@@ -13,8 +13,8 @@ namespace segue {
 
 namespace {
 
-constexpr int longest_bar_seconds = 64;  // memory is taken only as bars need it
-constexpr int64_t nearly = 100;  // bars that differ by less than one part in so many are as long as each other
+constexpr int longest_bar_seconds = 64;  // pages are used only as far as bars need them
+constexpr int64_t nearly = 100;  // bars that differ by less than 1/100 count as equally long
 
 int64_t beat_start(const Grid& grid, long double beats) { return nearest(grid.samples_of(beats)); }
 
@@ -97,7 +97,7 @@ bool HeldBar::store(const float* out, int n, int64_t phase, int64_t unit_samples
         return false;
     }
     keep(out, n, phase);
-    if (!in_bar) join(phase, n);  // it lies beside other music there than it was heard after
+    if (!in_bar) join(phase, n);  // other music precedes it in the store
     return true;
 }
 
@@ -113,13 +113,13 @@ void HeldBar::mend(const float* out, int n, int64_t phase) {
         return;
     }
     std::memcpy(store_ + phase * channels_, out, sizeof(float) * n * channels_);
-    if (after == bar_samples_)  // a bar that is one sample longer finds its last one too
+    if (after == bar_samples_)  // a bar that is one sample longer has its last sample too
         std::memcpy(store_ + after * channels_, out + (n - 1) * channels_, sizeof(float) * channels_);
     stored_ = std::min(stored_ + n, bar_samples_);
 }
 
 void HeldBar::play(float* out, int n, int64_t phase) const {
-    if (phase < 0 || phase + n > length_) {  // a bar that has just become longer than is kept
+    if (phase < 0 || phase + n > length_) {  // a bar that is now longer than the store
         std::memset(out, 0, sizeof(float) * n * channels_);
         return;
     }
@@ -129,7 +129,7 @@ void HeldBar::play(float* out, int n, int64_t phase) const {
 void HeldBar::retime(const Grid& old, const Grid& now) {
     const int64_t old_bar = beat_start(old, old.beats_per_bar()), new_bar = beat_start(now, now.beats_per_bar());
     if (stored_ < old_bar - 1 || new_bar >= length_) {
-        if (std::llabs(new_bar - old_bar) * nearly > old_bar) stored_ = 0;  // on a ramp, what little was heard counts on
+        if (std::llabs(new_bar - old_bar) * nearly > old_bar) stored_ = 0;  // on a ramp, less than a bar stays usable
         return;
     }
     if (old_bar == new_bar && beat_start(old, 1) == beat_start(now, 1)) return;
@@ -154,7 +154,7 @@ void HeldBar::retime(const Grid& old, const Grid& now) {
     copy(store_, new_bar, store_, new_bar - 1, 1);
 }
 
-// One beat out of the spare store: from its start, then back and forth over its second half.
+// Copy one beat from the spare store: from its start, then back and forth over its second half.
 void HeldBar::lay(int64_t source, int64_t n_source, int64_t target, int64_t after) {
     int64_t n = std::min(n_source, after - target);
     if (n <= 0) return;
@@ -190,7 +190,7 @@ bool HeldBar::complete(int64_t phase, int64_t unit_samples, bool breaks) {
     return true;
 }
 
-// Let only the step between a place of the store and what lies before it fade; at most n of it.
+// Fade only the step at a sample of the store from the one before it, over at most n samples.
 void HeldBar::join(int64_t start, int64_t n) {
     n = std::min(static_cast<int64_t>(fall_.size()), n);
     if (n < 1 || start < 0 || start >= bar_samples_) return;

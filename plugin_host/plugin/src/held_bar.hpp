@@ -1,4 +1,4 @@
-// Fades, and the last bar heard, kept by phase: plugin_host/playback/fade.py and held_bar.py in C++. MIT.
+// Fades, and the last bar heard, stored by phase: plugin_host/playback/fade.py and held_bar.py in C++. MIT.
 #pragma once
 #include <vector>
 
@@ -11,9 +11,9 @@ class Fade {
 public:
     Fade(int n_fade, int channels);
     bool running() const { return done_ < n_; }
-    float* across();  // start an equal-power fade; the caller fills what is returned with what fades out  [audio]
-    void let_go();    // into silence: the newest samples run on backwards  [audio]
-    void join();      // go on with other music, only the step between the two fades  [audio]
+    float* across();  // equal-power fade; the caller fills the returned array with the audio that fades out  [audio]
+    void let_go();    // fade into silence: the newest samples are played backwards  [audio]
+    void join();      // continue with other music; only the step between the two is faded  [audio]
     void apply(float* out, int n);  // [audio]
     int size() const { return n_; }
     const std::vector<float>& fall() const { return fall_; }
@@ -35,29 +35,30 @@ public:
     void measure(int64_t bar_samples) { bar_samples_ = bar_samples; }  // [audio]
     bool whole() const { return bar_samples_ > 1 && bar_samples_ - 1 <= stored_; }
     void forget() { stored_ = 0; heard_known_ = false; }
-    // Make a bar, smooth where it `breaks` off, of what was heard up to `phase`; false for less than a unit.  [audio]
+    // Complete a bar from the music heard up to `phase`, smooth where it `breaks` off; false with less than a unit.
+    // [audio]
     bool complete(int64_t phase, int64_t unit_samples, bool breaks);
-    // What is heard at that phase, but no silence of a mute lane: what was heard before it is held. `in_bar`: it
-    // follows what lies before it in the store; returned for what comes next.  [audio]
+    // Store the output at that phase, but no silence of a muted lane: the music before it is held. `in_bar`: the
+    // output follows the stored samples before it; returns the same for the next output.  [audio]
     bool store(const float* out, int n, int64_t phase, int64_t unit_samples, bool silent, bool in_bar);
-    void keep(const float* out, int n, int64_t phase);  // music that is heard at that phase  [audio]
-    void mend(const float* out, int n, int64_t phase);  // the joint where it stopped  [audio]
-    void join(int64_t start, int64_t n);  // let a step of the store fade  [audio]
+    void keep(const float* out, int n, int64_t phase);  // store music heard at that phase  [audio]
+    void mend(const float* out, int n, int64_t phase);  // store the joint where the music stopped  [audio]
+    void join(int64_t start, int64_t n);  // fade a step in the store  [audio]
     void play(float* out, int n, int64_t phase) const;  // [audio]
     void retime(const Grid& old, const Grid& now);      // [audio]
-    // Have the pages of a bar of that length there before the audio thread touches them.  [session]
+    // Map the pages of a bar of that length before the audio thread uses them.  [session]
     void populate(int64_t bar_samples);
 
 private:
     void lay(int64_t source, int64_t n_source, int64_t target, int64_t after);
     void copy(float* to, int64_t target, const float* from, int64_t source, int64_t n) const;
 
-    int64_t length_;  // samples a store holds
+    int64_t length_;  // samples of a store
     int channels_;
     const std::vector<float>& fall_;
     float *store_, *spare_;
-    float* mapped_;  // both stores, pages taken only as they are used
-    Grid heard_on_;  // the spare store has the bar as it was heard, on this grid
+    float* mapped_;  // both stores; pages are used only as needed
+    Grid heard_on_;  // grid of the bar as it was heard, which is in the spare store
     bool heard_known_ = false;
     int64_t bar_samples_ = 0, stored_ = 0, populated_ = 0;
 };

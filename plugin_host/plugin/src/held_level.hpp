@@ -1,4 +1,4 @@
-// How loud a held bar is: plugin_host/playback/held_level.py in C++. MIT.
+// The gain of a held bar: plugin_host/playback/held_level.py in C++. MIT.
 #pragma once
 #include <algorithm>
 #include <vector>
@@ -11,12 +11,12 @@ class HeldLevel {
 public:
     explicit HeldLevel(int n_glide) : n_(n_glide), done_(n_glide), glide_(n_glide) {}
 
-    // The engine's newest word; of another seek id, or null, the lane stays as loud as it is.  [audio]
+    // Use the engine's newest fader; if it is null or of another timeline, the gain stays.  [audio]
     void follow(const Fader* fader, uint32_t seek_id) {
         known_ = fader && fader->known && fader->seek_id == seek_id;
         if (known_) fader_ = *fader;
     }
-    // Be at a position; returns the samples until the lane's gain changes next.  [audio]
+    // Set the position; returns the samples until the lane's gain changes next.  [audio]
     int64_t at(int64_t position) {
         int64_t next = SEGUE_ENDLESS;
         if (!known_) return next;
@@ -28,7 +28,7 @@ public:
                 next = change.position - position;
         return next;
     }
-    // Music of the ring is heard at this position.  [audio]
+    // Store the gain with which the ring's music is heard at this position.  [audio]
     void store() {
         if (gain_ > 0) heard_gain_ = gain_;
     }
@@ -36,12 +36,12 @@ public:
     bool silent() const { return gain_ == 0; }
     // Whether the held bar is as loud as it was heard.  [audio]
     bool whole() const { return target_ == 1.0 && done_ == n_; }
-    // The held bar begins at this position, at the gain that is due.  [audio]
+    // Begin the held bar at this position, at its gain.  [audio]
     void begin() {
         target_ = wanted();
         done_ = n_;
     }
-    // Bring n samples of the held bar to the gain of this position, with a short glide.  [audio]
+    // Apply this position's gain to n samples of the held bar, with a short glide.  [audio]
     void apply(float* out, int n, int channels) {
         const double wanted_now = wanted();
         if (wanted_now != target_) {
@@ -63,7 +63,7 @@ private:
     double wanted() const { return std::min(gain_ / heard_gain_, 1.0); }
 
     int n_, done_;
-    std::vector<float> glide_;  // gains of the glide under way
+    std::vector<float> glide_;  // gains of the running glide
     double target_ = 1.0, gain_ = 1.0, heard_gain_ = 1.0;
     Fader fader_;
     bool known_ = false;

@@ -21,7 +21,7 @@ int power_of_two(int denominator) {
     return 1;
 }
 
-// A round number of beats where the host meant one: 8 and not 7.9999998.
+// A round number of beats if the host meant one: 8, not 7.9999998.
 double tidy(double beats) {
     const double round = std::round(beats * 1e6) / 1e6;
     return std::fabs(beats - round) < 1e-6 ? round : beats;
@@ -64,7 +64,7 @@ void HostClock::set_line(const HostTime& time, bool jumped) {
     now.denominator = denominator;
     now.anchor_samples = 0;
     now.anchor_beats = 0.0;
-    if (std::fabs(now.beats_at(position) - given) > small / 4) {  // else one tempo from the start: the neatest anchor
+    if (std::fabs(now.beats_at(position) - given) > small / 4) {  // else one tempo from the start: the anchor stays at 0
         now.anchor_samples = position;
         now.anchor_beats = tidy(static_cast<double>(given));
     }

@@ -10,8 +10,8 @@ namespace {
 constexpr int part_samples = 8192;
 constexpr double outrun_seconds = 0.5;  // more than any sound card's buffer
 constexpr double outrun_window_seconds = 10.0;  // a sound card's clock drifts by less in that time
-constexpr int render_block_samples = 8192;  // so many at once, in a host without a clock: no sound card waits for them
-constexpr double begin_seconds = 0.2;  // made ahead before our own clock begins
+constexpr int render_block_samples = 8192;  // a host without a clock with such blocks renders: no sound card has them
+constexpr double begin_seconds = 0.2;  // of music ready before our own clock starts
 constexpr uint64_t least_patience_ns = 200000000u;
 std::atomic<int> instances{0};
 
@@ -42,15 +42,15 @@ void LaneHost::run(const float* const* in, float* const* out, int n, const HostT
     }
 }
 
-// Generate may be off for a moment that the session sleeps through: on again is a new take all the same.
+// Generate may be off for less than the session's sleep: turning it on again is a new take nevertheless.
 void LaneHost::count_offs() {
     const bool on = values_.on(p_generate);
     if (was_on_ && !on) shared_.offs.fetch_add(1);
     was_on_ = on;
 }
 
-// Whether our own clock runs: it was asked for, or the host tells no time, yet plays or renders. Audacity says at every
-// block that it plays, at sample 0.
+// Whether our own clock runs: it was requested, or the host reports no time but plays or renders. Audacity reports at
+// every block that it plays, at sample 0.
 bool LaneHost::clock_of_our_own(const HostTime& time, bool rendered) {
     const bool known = time.has_beats || time.position_samples != last_position_;
     last_position_ = time.position_samples;
@@ -60,7 +60,7 @@ bool LaneHost::clock_of_our_own(const HostTime& time, bool rendered) {
     return own;
 }
 
-// Our own clock stands until what it is to play and to record is ready: a take begins with its first bar.
+// Our own clock stands until music and recording are ready: a take begins with its first bar.
 bool LaneHost::can_begin(int n, bool offline) {
     const Transport standing = clock_.own(false, values_.get(p_own_tempo), n);
     if (offline) wait_for_engine(n, standing);
@@ -69,8 +69,7 @@ bool LaneHost::can_begin(int n, bool offline) {
     return ready(n + margin, standing);
 }
 
-// Whether blocks come faster than time passes, but for the time that we waited ourselves: a host that renders and does
-// not say so.
+// Whether blocks come faster than real time, our own waits excluded: a host that renders without reporting it.
 bool LaneHost::outruns_the_clock(int n, bool running) {
     const uint64_t now = monotonic_ns();
     outrun_samples_ += static_cast<uint64_t>(n);
@@ -115,7 +114,7 @@ bool LaneHost::ready(int n, const Transport& transport) {
     return !shared_.expecting || processor_.ready(n, transport.position_samples, true);
 }
 
-// Only while the host renders faster than the clock, where waiting is right: to the engine the host stands here.
+// Only while the host renders faster than real time and may wait: meanwhile it stands at this position for the engine.
 void LaneHost::wait_for_engine(int n, const Transport& transport) {
     Transport standing = transport;
     standing.playing = false;

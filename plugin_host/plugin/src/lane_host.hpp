@@ -1,4 +1,4 @@
-// Everything of one plugin instance that does not depend on a plugin format. MIT.
+// The part of a plugin instance that does not depend on the format. MIT.
 #pragma once
 #include <memory>
 #include <vector>
@@ -13,7 +13,7 @@ public:
     LaneHost(Values& values, int sample_rate_hz, int channels);
     Session& session() { return session_; }
     const Processor& processor() const { return processor_; }
-    void play(RingReader* reader) { processor_.offer(reader); }  // without a session: for measuring  [session]
+    void play(RingReader* reader) { processor_.offer(reader); }  // without a session, to measure  [session]
     // One block of any size; `in` may be `out`.  [audio]
     void run(const float* const* in, float* const* out, int n, const HostTime& time);
 
@@ -40,7 +40,7 @@ private:
     bool gave_up_ = false, was_on_ = false, begun_ = false;
     int64_t last_position_ = 0;
     uint64_t outrun_from_ns_ = 0, outrun_samples_ = 0;
-    uint64_t patience_ns_ = 10000000000u;  // halved each time it was in vain
+    uint64_t patience_ns_ = 10000000000u;  // halved after each wait in vain
 };
 
 }  // namespace segue

@@ -1,4 +1,4 @@
-// The wire to the engine: see link.hpp. UDP on 127.0.0.1. MIT.
+// Connection to the engine: see link.hpp. UDP on 127.0.0.1. MIT.
 #include "link.hpp"
 
 #include <algorithm>
@@ -56,7 +56,7 @@ bool Link::open(std::string& why) {
 
 void Link::send(const std::string& datagram) {
     const sockaddr_in at = local(engine_port_);
-    // A refusal (nobody listens yet) is what repeating is for.
+    // If nobody listens yet (connection refused), the request is repeated.
     (void)!sendto(socket_, datagram.data(), datagram.size(), 0, reinterpret_cast<const sockaddr*>(&at), sizeof at);
 }
 
@@ -110,7 +110,7 @@ bool Link::receive(int milliseconds) {
         sockaddr_in from{};
         socklen_t size = sizeof from;
         const ssize_t n = recvfrom(socket_, data, sizeof data, 0, reinterpret_cast<sockaddr*>(&from), &size);
-        if (n < 0) break;  // nothing more, or nobody listened to what was sent
+        if (n < 0) break;  // no more messages, or nobody received ours
         Message message;
         other_ = from;
         if (decode(data, static_cast<size_t>(n), message)) take(message, ntohs(from.sin_port) == engine_port_);

@@ -1,4 +1,4 @@
-// The wire to the engine: requests go out until they are answered. One thread, the session's. MIT.
+// Connection to the engine: requests are repeated until they are answered. Used by the session's thread only. MIT.
 #pragma once
 #include <functional>
 #include <netinet/in.h>
@@ -11,7 +11,7 @@ namespace segue {
 
 struct Answer {
     enum Kind { ok, refused, none } kind = none;
-    Message values;          // of an ok: what follows id and address
+    Message values;          // of an ok: the values after id and address
     std::string code, text;  // of a refusal
     bool good() const { return kind == ok; }
 };
@@ -21,17 +21,17 @@ public:
     using OnMessage = std::function<void(const Message&, bool from_engine)>;
     using Idle = std::function<bool()>;  // called while waiting; false gives up
 
-    // `on_message` gets whatever is no answer: events of the engine, and messages of others on this machine.
+    // `on_message` gets all messages that are no answers: events of the engine, and messages of other programs.
     Link(OnMessage on_message, Idle idle);
     ~Link();
-    bool open(std::string& why);  // on 127.0.0.1, one of 9620..9651 if one is free
+    bool open(std::string& why);  // on 127.0.0.1, one of 9620..9651 if free
     int port() const { return port_; }
     void engine_at(int port) { engine_port_ = port; }
-    // Ask and wait, repeating the request; a slow one that tells of its progress is waited for longer.
+    // Send a request repeatedly until it is answered; waits longer for a slow one that reports progress.
     Answer ask(const std::string& address, std::vector<Value> values, double seconds);
-    void tell(const std::string& address, std::vector<Value> values);  // without waiting for the answer
-    void reply(const Message& message);                                // to whoever sent the last message
-    void wait(double seconds);                                         // take in what comes
+    void tell(const std::string& address, std::vector<Value> values);  // send without waiting for an answer
+    void reply(const Message& message);                                // to the sender of the last message
+    void wait(double seconds);                                         // handle messages meanwhile
     uint64_t heard_ns() const { return heard_ns_; }
 
 private:

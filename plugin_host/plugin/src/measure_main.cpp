@@ -1,8 +1,8 @@
-// How long one block of a plugin instance takes while a ring is played: measure RING SAMPLES BLOCK. MIT.
+// Measures the time of a block of a plugin instance that plays a ring: measure RING SAMPLES BLOCK. MIT.
 //
-// All that the plugin does for a block, the framework's few lines left out: the host's time followed, the ring read,
-// the transport written, dry and wet mixed. Prints nanoseconds p50 p99 max, the blocks, the samples played, what an
-// instance takes of memory in kB, and the page faults of its blocks after the first ones.
+// Everything that the plugin does for a block, without the framework's few lines: follow the host's time, read the
+// ring, write the transport, mix dry and wet. Prints nanoseconds p50 p99 max, the blocks, the samples played, the
+// memory of an instance in kB, and the page faults of all but the first blocks.
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>

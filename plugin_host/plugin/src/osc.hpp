@@ -1,4 +1,4 @@
-// OSC messages as docs/osc.md allows them: a strict reader and its inverse. MIT.
+// OSC messages by the rules of docs/osc.md: a strict parser and its inverse. MIT.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -27,7 +27,7 @@ struct Message {
 };
 
 std::string encode(const Message& message);  // [session]
-// The message of a datagram; false for whatever is not exactly one. Never throws but for want of memory.  [session]
+// The message of a datagram; false unless it is exactly one. Throws only for lack of memory.  [session]
 bool decode(const uint8_t* data, size_t size, Message& message);
 
 }  // namespace segue

@@ -1,4 +1,4 @@
-// The plugin's parameters: one row each, in the order that hosts number them. Their places never change. MIT.
+// The plugin's parameters: one row each, in the order of the hosts' numbers, which never change. MIT.
 #pragma once
 #include <atomic>
 
@@ -10,11 +10,11 @@ enum Parameter {
     p_generate, p_mode, p_follow, p_capture, p_capture_bars, p_bars, p_creativity, p_guidance, p_take, p_level,
     p_output, p_preset, p_ahead, p_lane, p_clock, p_own_tempo,
     p_inputs,
-    // What the plugin shows.
+    // Shown by the plugin.
     p_engine = p_inputs, p_lane_now, p_seed, p_captured_bars, p_heard_tempo, p_port, p_underruns,
-    p_clear,  // turned again
+    p_clear,  // set by the user again
     p_references, p_creativity_now, p_guidance_now,  // shown
-    p_offline,  // LV2 alone: the host's "free-wheeling" port
+    p_offline,  // LV2 only: the host's "free-wheeling" port
     p_count
 };
 
@@ -25,8 +25,8 @@ struct Row {
     float low, high, initial;
     char kind;              // b on/off, i whole, f any, e of a list
     const char* choices;    // of an e: separated by |
-    const char* engine;     // the lane parameter that it sets, if it is one
-    bool shown = false;     // by the plugin; the others are turned
+    const char* engine;     // the lane parameter that it sets, if any
+    bool shown = false;     // by the plugin; the user sets the others
 };
 
 inline constexpr Row rows[p_count] = {
@@ -70,7 +70,7 @@ inline constexpr Row rows[p_count] = {
     {"offline", "Offline", "", 0, 1, 0, 'b', nullptr, nullptr},
 };
 
-// A knob turns its lane parameter within what the engine takes.
+// A knob's range lies within that of its lane parameter.
 constexpr bool fits(int knob, const LaneParameter& of) {
     return rows[knob].low >= of.low && rows[knob].high <= of.high;
 }
@@ -83,7 +83,7 @@ enum EngineState {
     engine_timeless,
 };
 
-// All values; each is written by one side and read by any.
+// All values; each is written by one thread and read by any.
 class Values {
 public:
     Values() {
@@ -92,7 +92,7 @@ public:
     float get(int parameter) const { return values_[parameter].load(std::memory_order_relaxed); }
     int whole(int parameter) const { return static_cast<int>(get(parameter) + (get(parameter) < 0 ? -0.5f : 0.5f)); }
     bool on(int parameter) const { return get(parameter) > 0.5f; }
-    // A value from outside, brought into its range; what is no number is left out.  [any]
+    // Set a value from outside, limited to its range; NaN is ignored.  [any]
     void set(int parameter, float value) {
         if (!(value >= -1e9f && value <= 1e9f)) return;
         const Row& row = rows[parameter];

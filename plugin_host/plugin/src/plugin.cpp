@@ -1,4 +1,4 @@
-// The plugin as the framework (DPF) wants it: parameters, state, and the block of audio handed on. MIT.
+// The plugin for the framework (DPF): parameters, state, audio blocks. MIT.
 #include "DistrhoPlugin.hpp"
 
 #include <cstdio>
@@ -12,11 +12,11 @@ namespace {
 
 constexpr int channels = DISTRHO_PLUGIN_NUM_OUTPUTS;
 #ifdef DISTRHO_PLUGIN_TARGET_LV2
-constexpr int parameters = segue::p_count;  // LV2 says by a port that it renders faster than the clock
+constexpr int parameters = segue::p_count;  // LV2 has a port that reports rendering faster than real time
 #else
 constexpr int parameters = segue::p_offline;
 #endif
-// "captured" is how songs of before say it: one capture, of any role.
+// Older songs have "captured": one capture, of any role.
 const char* const keys[] = {"prompt", "captured", "captured_melody", "captured_style", "captured_continue",
                             "armed", "engine_port", "lane", "take", "start"};
 constexpr int states = sizeof keys / sizeof keys[0];
@@ -43,7 +43,7 @@ class SeguePlugin : public Plugin {
 public:
     SeguePlugin() : Plugin(parameters, 0, states) {
         if (!isDummyInstance()) make(getSampleRate());
-        setLatency(0);  // what is heard lies where the host's timeline says
+        setLatency(0);  // the music lies exactly on the host's timeline
     }
 
 protected:
@@ -96,12 +96,12 @@ protected:
         for (int role = 0; role < segue::n_roles; ++role)
             if (std::string("captured_") + segue::roles[role] == key)
                 return saved.captured[role].text ? String(saved.captured[role].text->c_str()) : String();
-        // Capture is on and has had its turn: it is not to record again when the song is opened.
+        // Capture is on and has recorded: it does not record again when the song is opened.
         if (std::strcmp(key, "armed") == 0) return String(captured && values_.on(segue::p_capture) ? "1" : "0");
         if (std::strcmp(key, "engine_port") == 0) std::snprintf(text, sizeof text, "%d", saved.engine_port);
         if (std::strcmp(key, "lane") == 0) std::snprintf(text, sizeof text, "%d", saved.lane);
         if (std::strcmp(key, "take") == 0) std::snprintf(text, sizeof text, "%lld", static_cast<long long>(saved.seed));
-        // A thousandth of a beat, without the decimal point of some locale.
+        // Thousandths of a beat: no decimal point, which depends on the locale.
         if (std::strcmp(key, "start") == 0) std::snprintf(text, sizeof text, "%.0f", saved.start_beats * 1000);
         return String(text);
     }
@@ -136,7 +136,7 @@ private:
         });
     }
 
-    // LV2 and others: what the framework keeps of the host's position.
+    // LV2 and others: the framework's copy of the host's position.
     segue::HostTime told_by_framework() const {
         const TimePosition& reported = getTimePosition();
         segue::HostTime time;
@@ -156,7 +156,7 @@ private:
     }
 
     segue::Values values_;
-    std::atomic<uint32_t> turned_{0};  // bit of a parameter that was turned by a message
+    std::atomic<uint32_t> turned_{0};  // bit of a parameter that a message set
     static_assert(segue::p_count <= 32, "a bit for each parameter");
     std::unique_ptr<segue::LaneHost> host_;
 

@@ -1,4 +1,4 @@
-// The audio thread's part: see processor.hpp and plugin_host/playback/processor.py, whose names are kept. MIT.
+// Code of the audio thread: see processor.hpp, and plugin_host/playback/processor.py, which has the same names. MIT.
 #include "processor.hpp"
 
 #include <algorithm>
@@ -68,7 +68,7 @@ int64_t Processor::fill_at(int64_t position) const {
     return reader_->ahead(ahead ? plan.start_samples : position);
 }
 
-// Say which ring is touched before touching it, and look again: the session frees only what neither word names.
+// Publish which ring is used before using it, then check again: the session frees only rings that neither word names.
 RingReader* Processor::take_offered() {
     RingReader* reader = offered_.load();
     for (int attempt = 0; attempt < 4; ++attempt) {
@@ -99,7 +99,7 @@ void Processor::follow(const Transport& transport, int n) {
         half_beat_samples_ = nearest(grid.samples_of(0.5L));
         bar_samples_.store(nearest(grid.samples_of(grid.beats_per_bar())), std::memory_order_relaxed);
         grid_ = grid;
-        bar_end_ = bar_start_;  // to be found anew
+        bar_end_ = bar_start_;  // computed again
     }
     if (transport.position_samples != expected_ && known_) {
         ++counters.jumps;
@@ -114,7 +114,7 @@ void Processor::follow(const Transport& transport, int n) {
     expected_ = transport.position_samples + (transport.playing ? n : 0);
 }
 
-// Make a whole bar of what was heard up to here: what comes after a jump or another tempo cannot make it whole.
+// Complete a bar from the music heard so far: music after a jump or another tempo cannot complete it.
 bool Processor::settle() {
     if (state_ != State::playing) return held_.whole();
     return held_.complete(expected_ - bar_start_, half_beat_samples_, in_bar_);
@@ -133,7 +133,7 @@ int64_t Processor::until_plan_end(int64_t position) const {
     return reader_->plan().end_samples - position;
 }
 
-// A part of the block that lies in one bar and on one side of the plan's end.
+// Fill a part of the block that lies in one bar and on one side of the plan's end.
 void Processor::part(float* out, int n, int64_t position) {
     while (n > 0) {
         Stretch found = reader_ ? reader_->read(position, out, n, seek_id()) : Stretch{};
@@ -151,7 +151,7 @@ void Processor::part(float* out, int n, int64_t position) {
     }
 }
 
-// Other music that was to take over before now comes in the middle of its own fade: only the step to it fades here.
+// Music that takes over late comes after its own fade: the host fades only the step to it.
 bool Processor::late_takeover(int64_t position) {
     const Plan& plan = reader_->plan();
     const bool is_new = plan.plan_revision != plan_revision_;
@@ -169,7 +169,7 @@ bool Processor::due(int64_t position) const {
     const Plan& plan = reader_->plan();
     if (state_ == State::holding && position < hold_until_.load(std::memory_order_relaxed)) return true;
     if (!plan.sounding || position >= plan.end_samples) return false;
-    if (state_ == State::playing || state_ == State::holding) return true;  // what sounds is held over to a new start
+    if (state_ == State::playing || state_ == State::holding) return true;  // sound continues up to a new start
     return position >= plan.start_samples;
 }
 
@@ -177,7 +177,7 @@ bool Processor::ready(int n, int64_t position, bool expecting) {
     reader_ = take_offered();
     bool whole = true;
     if (reader_) {
-        reader_->read(position, nullptr, 0, seek_id());  // give back what is overtaken: the engine needs the room
+        reader_->read(position, nullptr, 0, seek_id());  // free outdated blocks: the engine needs the space
         const Plan plan = reader_->look();
         if (!reader_->planned() || plan.seek_id != seek_id()) {
             whole = state_ == State::idle && !expecting;
@@ -264,7 +264,7 @@ void Processor::rest(float* out, int n) {
     finish(out, n, 0);
 }
 
-// Mix in what fades out, keep the newest samples, and store what belongs to the music.
+// Mix in the fading audio, keep the newest samples, and store the music.
 void Processor::finish(float* out, int n, int64_t position) {
     const bool fading = fade_.running();
     fade_.apply(out, n);

@@ -1,4 +1,4 @@
-// What runs on the audio thread: plugin_host/playback/processor.py in C++, by the same rules. MIT.
+// The code of the audio thread: plugin_host/playback/processor.py in C++, with the same rules. MIT.
 //
 //   ring --read by position--> [real]--+--> out --> held bar (by phase)
 //   held bar --in phase-------> [held]-+
@@ -25,26 +25,26 @@ class Processor {
 public:
     Processor(int sample_rate_hz, int channels);
 
-    // Hand over another ring, or none; the next block takes it. It must have this rate and these channels.  [session]
+    // Set another ring, or none, from the next block on. It must have this rate and these channels.  [session]
     void offer(RingReader* reader) { offered_.store(reader); }
-    // Whether the audio thread may still touch that ring.  [session]
+    // Whether the audio thread may still use that ring.  [session]
     bool in_use(const RingReader* reader) const { return offered_.load() == reader || held_ring_.load() == reader; }
     RingReader* offered() const { return offered_.load(); }
 
-    // Fill all of out[n * channels] with what belongs at the transport's position.  [audio]
+    // Fill all of out[n * channels] with the audio for the transport's position.  [audio]
     void process(float* out, int n, const Transport& transport);
-    // Note where the host is without a sample of sound, so that the engine may plan: before waiting for it.  [audio]
+    // Publish the host's position without a block, so that the engine can plan, before waiting for it.  [audio]
     void look_ahead(int n, const Transport& transport);
-    // Whether the next block can be all it should be. `expecting`: a stream was asked for, so what the engine has not
-    // planned yet is to come.  [audio]
+    // Whether the next block is complete. `expecting`: a stream was requested, so audio is due even before the engine
+    // has a plan.  [audio]
     bool ready(int n, int64_t position, bool expecting);
-    // A held bar goes on to that position, whatever the ring's plan says.  [session]
+    // A held bar continues to that position, whatever the ring's plan is.  [session]
     void hold_until(int64_t position) { hold_until_.store(position, std::memory_order_relaxed); }
 
     uint32_t seek_id() const { return seek_id_.load(std::memory_order_relaxed); }
     State state() const { return state_; }
-    // Have memory there before the audio thread needs it: for a bar twice as long as the present one, so that a change
-    // of tempo finds it as well. Ask for it again and again.  [session]
+    // Map memory before the audio thread needs it: for a bar twice as long as the present one, which also covers a
+    // change of tempo. Call it repeatedly.  [session]
     void prepare();
     int64_t fill_samples = 0;
     Counters counters;
@@ -82,8 +82,8 @@ private:
     RingReader* reader_ = nullptr;
     Grid grid_;
     bool known_ = false;
-    bool in_bar_ = true;  // what fades belongs into the held bar too: its two sides are neighbours there
-    uint32_t plan_revision_ = 0;  // of the plan that the music was last read by
+    bool in_bar_ = true;  // store fades in the held bar too: both sides are neighbours there
+    uint32_t plan_revision_ = 0;  // of the plan by which music was last read
     int64_t expected_ = 0, bar_start_ = 0, bar_end_ = 0, half_beat_samples_ = 0;
 };
 

@@ -18,7 +18,7 @@ constexpr double gain_max = 8.0;
 
 std::string number(const char* name, uint64_t value) { return std::string(name) + " is " + std::to_string(value); }
 
-// Every word of the identity against the limits and the mapping's true size; what is wrong, or empty.
+// Check the identity against the limits and the mapping's true size; returns the fault, or empty.
 std::string form_fault(const segue_header& head, size_t bytes) {
     const segue_identity& id = head.identity;
     if (id.magic != SEGUE_MAGIC) return "it is not a Segue ring";
@@ -37,7 +37,7 @@ std::string form_fault(const segue_header& head, size_t bytes) {
     return "";
 }
 
-// Positions from outside, kept so near that sums of them stay whole numbers; "endless" is among the far ones.
+// Positions from outside, limited so that their sums do not overflow; "endless" is at the limit.
 constexpr int64_t far = int64_t(1) << 61;
 int64_t near(int64_t position) { return std::min(std::max(position, -far), far); }
 
@@ -138,7 +138,7 @@ Stretch RingReader::read(int64_t position, float* out, int n, uint32_t seek_id) 
     return {static_cast<int>(begin - position), static_cast<int>(cursor - position)};
 }
 
-// Samples of a block that count: 0 drops it, -1 leaves it for a later seek id.
+// Samples of a block to use: 0 drops it, -1 leaves it for a later seek id.
 int RingReader::usable(const Slot& found, uint32_t seek_id) {
     const bool overtaken = found.plan_revision < plan_.plan_revision && plan_.seek_id == seek_id;
     int64_t n = found.n;
@@ -154,15 +154,15 @@ int RingReader::usable(const Slot& found, uint32_t seek_id) {
     return static_cast<int>(n);
 }
 
-// A block for a later seek id that can never have its turn: too far ahead, or music for now lies behind it. An engine
-// writes the seek ids of one plan revision in their order.
+// Whether a block for a later seek id can never be played: too far ahead, or present music follows it. An engine
+// writes the seek ids of one plan revision in order.
 bool RingReader::out_of_order(const Slot& found, uint32_t seek_id, uint64_t published) const {
     if (found.seek_id - seek_id > seeks_ahead_max) return true;
     Slot newest{};
     return slot(published - 1, newest) && newest.plan_revision == found.plan_revision && newest.seek_id <= seek_id;
 }
 
-// Samples within +-loudest; false, and nothing copied, where they are not finite.
+// Copy a block, limited to +-loudest; false, and nothing copied, if a sample is not finite.
 bool RingReader::copy(const float* block, float* out, size_t floats) const {
     float energy = 0;
     for (size_t i = 0; i < floats; ++i) energy += block[i] * block[i];
@@ -214,7 +214,7 @@ const Plan& RingReader::look() {
     return plan_;
 }
 
-// What makes no sense is passed by.
+// Invalid words are ignored.
 void RingReader::look_at_fader() {
     const segue_fader& fader = header()->fader;
     for (int attempt = 0; attempt < sequence_tries; ++attempt) {

@@ -21,7 +21,7 @@ struct Plan {
     uint32_t seek_id = 0;
 };
 
-// How loud the lane is, and the first changes to come; missing ones lie endlessly far.
+// The lane's gain, and its next changes; unset ones are at infinity.
 struct Fader {
     struct Change {
         int64_t position = SEGUE_ENDLESS;
@@ -39,19 +39,19 @@ struct Stretch {
 
 class RingReader {
 public:
-    // Map a lane's ring and become its owning reader; null and `why` for what does not fit.  [session]
+    // Map a lane's ring and become its owning reader; null and `why` if it does not fit.  [session]
     static std::unique_ptr<RingReader> attach(const std::string& name, std::string& why);
     ~RingReader();
 
-    // Copy what there is for [position, position + n) into out[n * channels]; [begin, end) is real, the first unbroken
-    // stretch; after a gap ask again from `end`. Never waits.  [audio]
+    // Copy the audio for [position, position + n) into out[n * channels]; [begin, end) is audio, the first stretch
+    // without a gap; after a gap read again from `end`. Never waits.  [audio]
     Stretch read(int64_t position, float* out, int n, uint32_t seek_id);
     int64_t ahead(int64_t position) const;  // [audio]
-    const Plan& look();                     // at the fader too  [audio]
+    const Plan& look();                     // reads the fader too  [audio]
     bool planned() const { return plan_sequence_ != 0; }
     const Plan& plan() const { return plan_; }
     const Fader& fader() const { return fader_; }  // as `look` saw it
-    // Tell the engine where the host is, that it lives, and what it has counted.  [audio]
+    // Publish the host's position, sign of life and counters for the engine.  [audio]
     void publish(const Transport& transport, uint32_t seek_id, int block_samples, uint64_t underruns,
                  uint64_t missed_samples);
 
@@ -59,13 +59,13 @@ public:
     int channels() const { return static_cast<int>(channels_); }
     int engine_pid() const { return static_cast<int>(engine_pid_); }
     bool engine_alive() const;  // [any]
-    bool engine_ended() const;  // its process was there and is no more  [session]
-    bool is_ring(const std::string& name) const;  // names come again, segments do not  [session]
+    bool engine_ended() const;  // its process was seen and has ended  [session]
+    bool is_ring(const std::string& name) const;  // names are reused, segments are not  [session]
     std::string fault() const { return segment_->fault(); }
     const std::string& name() const { return segment_->name(); }
     bool cut() const { return segment_->cut(); }
     RingCounters* counters = &own_;
-    float loudest = 8.0f;  // samples beyond are brought there
+    float loudest = 8.0f;  // limit of a sample
 
 private:
     struct Slot {
@@ -91,10 +91,10 @@ private:
     uint32_t plan_sequence_ = 0, fader_sequence_ = 0;
     uint64_t next_ = 0;
     bool begun_ = false;  // part of the block `next_` has been used
-    // Copied at attach: a header that changes later moves no pointer of ours.
+    // Copied at attach: a header that changes later cannot move our pointers.
     uint32_t rate_, channels_, block_samples_, capacity_, payload_offset_, engine_pid_;
     uint64_t created_ns_;
-    bool engine_seen_;  // an engine in another container is not
+    bool engine_seen_;  // false for an engine in another container
 };
 
 }  // namespace segue

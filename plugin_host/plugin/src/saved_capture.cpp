@@ -21,7 +21,7 @@ struct Form {
     int64_t position_samples;
     double start_beats, tempo_bpm;
     uint32_t numerator, denominator, role;
-    int32_t exponent;  // a whole number w stands for w * 2^(exponent - 23)
+    int32_t exponent;  // a whole number w means w * 2^(exponent - 23)
 };
 
 // The smallest power of two that no sample exceeds.
@@ -53,7 +53,7 @@ std::string coded(const std::string& bytes) {
     return text;
 }
 
-// Bytes of a text of ours; empty where there is a letter that does not belong there.
+// The bytes in a base64 text; empty if it has an invalid character.
 std::string decoded(const std::string& text, size_t letters) {
     std::array<int8_t, 256> values;
     values.fill(-1);
@@ -101,7 +101,7 @@ void round_to_24_bits(Capture& capture) {
     const int64_t count = capture.n_samples() * capture.channels();
     const int exponent = exponent_of(values, count);
     for (int64_t i = 0; i < count; ++i)
-        if (std::isfinite(values[i]))  // else the engine refuses it
+        if (std::isfinite(values[i]))  // the engine refuses others
             values[i] = value_of(whole_of(values[i], exponent), exponent);
 }
 

@@ -1,4 +1,4 @@
-// A capture as text, for the host's project: what the engine is conditioned on, so that it can be given again. MIT.
+// A capture as text, for the host's project: the audio that the engine has. MIT.
 //
 //   segue-capture-1 <base64>      a Form, then its samples as whole numbers of 24 bits, interleaved, little-endian
 #pragma once
@@ -9,23 +9,23 @@
 
 namespace segue {
 
-// What is captured is kept whole, so this is also the longest that is recorded: five minutes of stereo at 48 kHz.
+// Captures are saved whole, so this is also the longest recording: five minutes of stereo at 48 kHz.
 constexpr int64_t saved_values_max = 30000000;
 
 struct SavedCapture {
-    int role = 0;  // as the Mode parameter counts
+    int role = 0;  // counted like Mode's entries
     int sample_rate_hz = 48000, channels = 2;
     std::shared_ptr<const std::string> text;
 
-    // What a project holds; false where it is no capture, or a damaged one.  [main]
+    // Read a project's text; false if it is no capture, or a damaged one.  [main]
     static bool look(const std::string& text, SavedCapture& found);
-    // The capture as it was, whole; null and `why` where there is no memory or it is damaged.  [session]
+    // The whole capture; null and `why` if there is no memory or it is damaged.  [session]
     std::unique_ptr<Capture> capture(int number, std::string& why) const;
-    // The text of a whole capture; nothing where it is too long.  [session]
+    // The text of a whole capture; empty if it is too long.  [session]
     static std::shared_ptr<const std::string> write(const Capture& capture, int role);
 };
 
-// Round a whole capture to 24 bits under its peak: what is kept is then exactly what was handed over.  [session]
+// Round a whole capture to 24 bits under its peak, so that the saved audio is exactly the audio sent.  [session]
 void round_to_24_bits(Capture& capture);
 
 }  // namespace segue

@@ -13,7 +13,7 @@
 
 namespace segue {
 
-// A killed process that nobody has waited for yet is there by number only.
+// A zombie process has a number but does not run.
 static bool zombie(int64_t pid) {
     char text[512];
     const int file = open(("/proc/" + std::to_string(pid) + "/stat").c_str(), O_RDONLY | O_CLOEXEC);
@@ -36,7 +36,7 @@ void populate(void* begin, size_t bytes) {
     const uintptr_t first = reinterpret_cast<uintptr_t>(begin) / page * page;
     const uintptr_t last = (reinterpret_cast<uintptr_t>(begin) + bytes + page - 1) / page * page;
 #if defined(__linux__)
-    constexpr int populate_write = 23;  // MADV_POPULATE_WRITE, Linux 5.14, which older headers do not name
+    constexpr int populate_write = 23;  // MADV_POPULATE_WRITE, Linux 5.14, which older headers lack
     if (madvise(reinterpret_cast<void*>(first), last - first, populate_write) == 0 || errno != EINVAL) return;
 #endif
     for (uintptr_t at = first; at < last; at += page) __atomic_fetch_or(reinterpret_cast<uint8_t*>(at), 0, __ATOMIC_RELAXED);
@@ -82,7 +82,7 @@ std::unique_ptr<Segment> Segment::attach(const std::string& name, size_t least_b
 
 std::unique_ptr<Segment> Segment::create(const std::string& name, size_t bytes, std::string& why) {
     std::string path = "/" + name;
-    shm_unlink(path.c_str());  // the number of our own process is in it: what is there, a dead one left
+    shm_unlink(path.c_str());  // the name has our own process id: a segment of that name was left by a dead process
     int file = shm_open(path.c_str(), O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
     int failed = file < 0 ? errno : (ftruncate(file, static_cast<off_t>(bytes)) != 0 ? errno : 0);
 #ifdef __linux__

@@ -1,4 +1,4 @@
-// Named shared memory of this user: make, attach, check, unlink. MIT.
+// Named shared memory of this user: create, attach, check, unlink. MIT.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -6,24 +6,24 @@
 
 namespace segue {
 
-// Have the pages from `begin` on there, writable, before the audio thread touches them. Nothing is written.  [session]
+// Map the pages from `begin` on, writable, before the audio thread uses them. Writes nothing.  [session]
 void populate(void* begin, size_t bytes);
 bool pid_alive(int64_t pid);                    // [session]
 std::string segment_name(int pid, int number);  // "segue-<pid>-<number>"
-bool valid_name(const std::string& name);       // nothing but segue-<digits>-<digits> is ever opened
+bool valid_name(const std::string& name);       // only segue-<digits>-<digits> is opened
 
 class Segment {
 public:
-    // Null and a reason in `why` when there is none, it is another user's, or smaller than `least_bytes`.  [session]
+    // Null and a reason in `why` if there is none, or it is another user's or smaller than `least_bytes`.  [session]
     static std::unique_ptr<Segment> attach(const std::string& name, size_t least_bytes, std::string& why);
-    // A zeroed one whose pages are there: a full /dev/shm is an error here and not a SIGBUS later.  [session]
+    // A zeroed one with its pages allocated: a full /dev/shm is an error here, not a SIGBUS later.  [session]
     static std::unique_ptr<Segment> create(const std::string& name, size_t bytes, std::string& why);
     ~Segment();
 
-    // What is wrong with it by now, or empty: cut short (touching it would kill the host), or removed.  [session]
+    // Its fault, or empty: truncated (reading it would kill the host), or removed.  [session]
     std::string fault() const;
     bool cut() const;
-    // Have all its pages in this process's map: the audio thread is to meet none for the first time.  [session]
+    // Map all its pages into this process, so that the audio thread causes no page fault.  [session]
     void populate();
     uint8_t* data() const { return data_; }
     size_t bytes() const { return bytes_; }
@@ -35,7 +35,7 @@ private:
     int file_;
     uint8_t* data_;
     size_t bytes_;
-    int watched_;  // by segue_bus.h: a segment that is cut reads as zeros
+    int watched_;  // number in segue_bus.h: a truncated segment reads as zeros
     bool own_;
 };
 

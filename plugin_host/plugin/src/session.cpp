@@ -1,4 +1,4 @@
-// The session thread: finding the engine, keeping the lane, noticing its end. See session.hpp. MIT.
+// The session thread: finds the engine, keeps the lane open, notices the engine's end. See session.hpp. MIT.
 #include "session.hpp"
 
 #include <cmath>
@@ -50,13 +50,13 @@ void Session::run() {
     while (!stopping_) {
         try {
             turn();
-        } catch (const std::exception&) {  // no memory: nothing is lost but this turn
+        } catch (const std::exception&) {  // no memory: only this turn is lost
             link_.wait(0.1);
         }
     }
 }
 
-// While an answer is waited for: a segment that was cut must not be touched again.
+// Called while waiting for an answer: a truncated segment must not be accessed again.
 bool Session::idle() {
     const uint64_t now = monotonic_ns();
     if (reader_ && now - check_ns_ > second_ns / 10) {
@@ -87,7 +87,7 @@ void Session::turn() {
     link_.wait(reader_ ? 0.02 : 0.05);
 }
 
-// Keep what the audio thread needs there for it: memory for a bar, and up to where a lost engine's bar is held.
+// Prepare for the audio thread: memory for a bar, and the position up to which the bar of a lost engine is held.
 void Session::prepare() {
     processor_.prepare();
     int64_t until = INT64_MIN;
@@ -99,7 +99,7 @@ void Session::prepare() {
     processor_.hold_until(until);
 }
 
-// Ask for the engine once a second; with its lane open, attach to the ring.
+// Look for the engine once a second; once its lane is open, attach to the ring.
 void Session::reach() {
     if (reader_ && lost_ && !lost()) {  // it was only slow
         lost_ = resuming_ = false;
@@ -128,7 +128,7 @@ void Session::reach() {
     const int wanted = asked >= 0 ? asked : lane_ >= 0 ? lane_ : saved().lane;
     const int rate = processor_.sample_rate_hz(), channels = processor_.channels();
     Answer opened = link_.ask(address::lane_open, {wanted, rate, channels}, ask_seconds);
-    if (!opened.good() && wanted >= 0 && asked < 0)  // somebody else has it by now
+    if (!opened.good() && wanted >= 0 && asked < 0)  // another client has it now
         opened = link_.ask(address::lane_open, {-1, rate, channels}, ask_seconds);
     if (!opened.good()) {
         refuse(opened);
@@ -166,7 +166,7 @@ void Session::open_lane(const std::string& ring) {
     preset_ = refusal_ = refusals_ = 0;
     unreached_ = engine_absent;
     why_.clear();
-    generating_ = playing_ = sounding_ = false;  // all of it is said again
+    generating_ = playing_ = sounding_ = false;  // all settings are sent again
     in_force_ = 0;
     for (int role = 0; role < n_roles; ++role)
         if (saved().captured[role].text) to_deliver_ |= 1u << role;
@@ -175,7 +175,7 @@ void Session::open_lane(const std::string& ring) {
 
 bool Session::lost() { return !reader_->fault().empty() || reader_->engine_ended() || !reader_->engine_alive(); }
 
-// The processor holds its last bar meanwhile.
+// The processor repeats its last bar meanwhile.
 void Session::lose() {
     lost_ = true;
     resuming_ = resuming_ || playing_;
@@ -213,7 +213,7 @@ void Session::restore_all(const Saved& saved) {
     if (saved.any_captured() && values_.on(p_capture)) recorder_.had_its_turn();
 }
 
-// A song's capture under the key of its role; under "captured" songs of before have one of any role.
+// Restore a song's capture from the key of its role; older songs have one of any role under "captured".
 void Session::restore_captured(const std::string& key, const std::string& value) {
     SavedCapture found;
     const bool whole = SavedCapture::look(value, found);
@@ -228,7 +228,7 @@ void Session::restore_captured(const std::string& key, const std::string& value)
     to_deliver_ |= 1u << role;
 }
 
-// A key of the host's saved state; what makes no sense is left out.  [main]
+// Restore a key of the host's saved state; invalid values are ignored.  [main]
 void Session::restore(const std::string& key, const std::string& value) {
     restored_ns_ = monotonic_ns();
     restored_blocks_ = shared_.blocks.load();

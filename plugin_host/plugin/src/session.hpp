@@ -1,8 +1,8 @@
-// One lane of the engine, kept open from a thread of its own: plugin_host/client/lane_session.py in C++. MIT.
+// One lane of the engine, kept open by a thread: plugin_host/client/lane_session.py in C++. MIT.
 //
 //   no engine --hello--> connected --lane/open, ring--> open --Generate--> preparing --> playing
 //      ^                                                  |
-//      +------------- silent for half a second, or its memory is gone (asked again each second)
+//      +------------- silent for half a second, or its memory is gone (tried again each second)
 #pragma once
 #include <array>
 #include <atomic>
@@ -21,26 +21,26 @@
 
 namespace segue {
 
-// What is saved with the host's project beside the parameters.
+// State saved with the host's project, besides the parameters.
 struct Saved {
     std::string prompt;
     int engine_port = default_engine_port;
     int lane = -1;
-    int64_t seed = -1;                     // of the take that sounds
-    double start_beats = -1.0;             // where it began
-    std::array<SavedCapture, n_roles> captured{};  // the captured music, by role
+    int64_t seed = -1;                     // of the present take
+    double start_beats = -1.0;             // on which it began
+    std::array<SavedCapture, n_roles> captured{};  // its captures, by role
     bool any_captured() const { return captured[0].text || captured[1].text || captured[2].text; }
 };
 
-// What the audio thread and the session exchange.
+// Values shared by the audio thread and the session.
 struct Shared {
     std::atomic<int64_t> position{0}, blocks{0};
     std::atomic<uint32_t> seek_id{0};
-    std::atomic<bool> playing{false}, timed{false};  // timed: the host has reported some time
+    std::atomic<bool> playing{false}, timed{false};  // timed: the host has reported a time
     std::atomic<bool> own_time{false};               // the plugin's own clock runs
     std::atomic<int64_t> offs{0};                    // how often Generate was turned off
     std::atomic<double> tempo{120}, beats{0}, beats_per_bar{4};
-    // Session to audio: the stretch of time that was dealt with, and whether a stream is under way on it.
+    // Session to audio: the timeline that was handled, and whether a stream is due on it.
     std::atomic<uint32_t> handled_seek_id{~0u};
     std::atomic<bool> expecting{false}, handled_on{false};  // handled_on: with Generate on
     std::atomic<int64_t> handled_offs{0};
@@ -55,14 +55,14 @@ public:
     Saved saved() const;
     void restore(const std::string& key, const std::string& value);  // [any]
     void restore_all(const Saved& saved);                            // [main]
-    // Called when a parameter was turned by a message: notifies the host, false where that is not possible.  [main]
+    // Called when a message has set a parameter: notifies the host; false if that is not notified.  [main]
     void on_turned(std::function<bool(int parameter, float value)> turned) { turned_ = std::move(turned); }
 
 private:
     void run();
     bool idle();
     void turn();
-    // How the engine is reached: session.cpp.
+    // Connection to the engine: session.cpp.
     void reach();
     void open_lane(const std::string& ring);
     bool lost();
@@ -71,7 +71,7 @@ private:
     void free_retired(bool all);
     void prepare();
     void restore_captured(const std::string& key, const std::string& value);
-    // What it sends: session_send.cpp.
+    // Sending to it: session_send.cpp.
     void follow_values();
     void follow_generate();
     void follow_host();
@@ -82,7 +82,7 @@ private:
     bool set_value(const char* name, double value);
     bool play(double at_beats);
     void settle();
-    // What was captured: session_captures.cpp.
+    // Captures: session_captures.cpp.
     void follow_capture();
     void hand_over_captures();
     void hand_over_capture();
@@ -90,7 +90,7 @@ private:
     void follow_clear();
     void clear_captured(unsigned mask);
     bool capture_waits() const { return capture_ && !delivered_ && capture_->state() == capture_whole; }
-    // What it shows and answers: session_show.cpp.
+    // Shown values and answers: session_show.cpp.
     int engine_state();
     void show_state();
     void refuse(const Answer& answer);
@@ -118,33 +118,33 @@ private:
     std::atomic<bool> stopping_{false};
 
     std::unique_ptr<RingReader> reader_;
-    std::unique_ptr<Capture> capture_;  // what is recorded to
+    std::unique_ptr<Capture> capture_;  // the one to record into
     struct Retired {
         std::unique_ptr<RingReader> reader;
         std::unique_ptr<Capture> capture;
     };
     std::vector<Retired> retired_;
-    int role_ = -1;  // of the capture, once it was handed over
-    int protocol_ = 0;  // that the engine speaks
+    int role_ = -1;  // of the capture, once it was sent
+    int protocol_ = 0;  // of the engine
     int captures_ = 0, lane_ = -1, take_ = 0, preset_ = 0, port_ = 0;
     std::atomic<uint64_t> restored_ns_{0};  // when the host last restored something
-    std::atomic<int64_t> restored_blocks_{0};  // blocks before that: they had the knobs of before
-    std::atomic<unsigned> to_deliver_{0};   // bit of a role: the captures to hand over, or to clear
-    std::atomic<bool> reopened_{false};     // the host's project brought a take
+    std::atomic<int64_t> restored_blocks_{0};  // blocks before that, which had the older parameters
+    std::atomic<unsigned> to_deliver_{0};   // bit of a role: its capture is to be sent, or cleared
+    std::atomic<bool> reopened_{false};     // the host's project has a take
     int refusals_ = 0;                      // of a capture
-    int cleared_ = -1;                      // the Clear parameter as it was last seen
-    bool resuming_ = false;  // the engine was lost while it played, and plays no more yet
-    int64_t offs_ = 0;                      // how often Generate was turned off, as it was last seen
+    int cleared_ = -1;                      // the last value of Clear
+    bool resuming_ = false;  // the engine was lost while it played, and does not play again yet
+    int64_t offs_ = 0;                      // the last value of `Shared::offs`
     bool lost_ = false, delivered_ = false, playing_ = false, ended_ = false, generating_ = false, fresh_ = true;
     double end_beats_ = -1;  // of the stream; -1: endless
     std::string sent_prompt_;
     float sent_[p_count];
     uint64_t retry_ns_ = 0, ping_ns_ = 0, check_ns_ = 0, refused_ns_ = 0, capture_ns_ = 0, look_ns_ = 0;
     int64_t blocks_at_open_ = 0;
-    int unreached_ = engine_absent, refusal_ = 0;  // why there is no lane; why what was asked is not done, 0: it is
-    std::string why_;                              // of the refusal, in the engine's words
-    bool sounding_ = false, asking_ = false;       // of the stream; a play is being asked for
-    int silent_looks_ = 0;                         // in a row that say it does not play
+    int unreached_ = engine_absent, refusal_ = 0;  // why there is no lane; why a request was refused, 0: none was
+    std::string why_;                              // of the refusal: the engine's text
+    bool sounding_ = false, asking_ = false;       // of the stream; a play waits for its answer
+    int silent_looks_ = 0;                         // consecutive answers that it does not play
     unsigned in_force_ = 0;                        // bit of a role: the engine has it
 };
 

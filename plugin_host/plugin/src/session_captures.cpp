@@ -1,4 +1,4 @@
-// The music that was captured: recorded, handed over, kept with the song by role, and cleared. See session.hpp. MIT.
+// Captured music: recorded, sent to the engine, saved with the song by role, and cleared. See session.hpp. MIT.
 #include <cmath>
 
 #include "session.hpp"
@@ -11,7 +11,7 @@ constexpr double ask_seconds = 5.0, slow_seconds = 30.0;
 constexpr uint64_t second_ns = 1000000000u;
 constexpr int refusals_max = 3;
 constexpr int64_t longest_seconds = 300;
-constexpr int first_capture_number = 1000;  // lanes have the numbers below
+constexpr int first_capture_number = 1000;  // lower numbers are lanes
 
 }  // namespace
 
@@ -44,7 +44,7 @@ void Session::follow_capture() {
     role_ = -1;
 }
 
-// What the song holds goes to the engine, role by role, and what it holds no longer is taken off.
+// Send the song's captures to the engine, role by role, and clear roles without one.
 void Session::hand_over_captures() {
     if (!to_deliver_ || monotonic_ns() < capture_ns_) return;
     for (int role = 0; role < n_roles; ++role) {
@@ -97,7 +97,7 @@ void Session::hand_over_capture() {
     }
 }
 
-// From here on it is saved with the host's project.
+// From now on it is saved with the host's project.
 void Session::keep_capture() {
     SavedCapture stored;
     stored.role = role_;
@@ -108,7 +108,7 @@ void Session::keep_capture() {
     saved_.captured[role_] = stored;
 }
 
-// What is in force is taken off when Clear is turned to it; as it stands in an opened song it has had its turn.
+// Clear the captures that Clear is turned to; its value in an opened song has no effect.
 void Session::follow_clear() {
     if (!settled() || shared_.blocks <= restored_blocks_) return;
     const int wanted = values_.whole(p_clear), before = cleared_;

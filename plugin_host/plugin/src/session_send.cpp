@@ -1,4 +1,4 @@
-// What is sent to the engine of the plugin's knobs, and when it is to play. See session.hpp. MIT.
+// Sends is plugin's parameters to the engine, and starts and ends its stream. See session.hpp. MIT.
 #include <cmath>
 #include <cstring>
 
@@ -10,7 +10,7 @@ namespace {
 
 constexpr double ask_seconds = 5.0, slow_seconds = 30.0;
 constexpr uint64_t second_ns = 1000000000u, settled_ns = second_ns / 5;
-constexpr int protocol_past = 4;  // from which on an engine knows the argument `past` of a play
+constexpr int protocol_past = 4;  // the first with the argument `past` of a play
 
 // Number `at` of a list "a|b|c".
 std::string choice(const char* choices, int at) {
@@ -36,10 +36,10 @@ void Session::tell_preset() {
         const std::string name = choice(rows[p_preset].choices, preset_);
         link_.ask(address::lane_preset, {lane_, name}, ask_seconds);
     }
-    for (int i = 0; i < p_count; ++i) sent_[i] = preset_ > 0 ? rows[i].initial : NAN;  // what was turned goes before it
+    for (int i = 0; i < p_count; ++i) sent_[i] = preset_ > 0 ? rows[i].initial : NAN;  // user's values override it
 }
 
-// Without a preset every knob is sent as it stands: what the host's window shows is what the engine has.
+// Without a preset every parameter is sent, so that the engine has the values in the host's window.
 void Session::follow_values() {
     if (preset_ != values_.whole(p_preset)) tell_preset();
     for (int i = 0; i < p_count; ++i) {
@@ -51,19 +51,20 @@ void Session::follow_values() {
     const std::string prompt = saved().prompt;
     if (prompt != sent_prompt_) {
         link_.ask(address::lane_prompt, {lane_, prompt}, slow_seconds);
-        sent_prompt_ = prompt;  // a refusal (a model without words) is not asked again
+        sent_prompt_ = prompt;  // a refused prompt (a model without text) is not sent again
     }
 }
 
 // -- playing ------------------------------------------------------------------------------------------
 
-// Whether the host has said all that its project says.
+// Whether the host has restored its whole project.
 bool Session::settled() const { return monotonic_ns() - restored_ns_ > settled_ns; }
 
-// Whether it has, and the engine has heard what was captured.
+// Whether it has, and the engine has the captures.
 bool Session::whole_again() const { return !capture_waits() && !to_deliver_ && settled(); }
 
-// A song was opened: its take is meant, where it was. With Generate off none is: on is a new one, on the next bar.
+// A song was opened: with Generate on, play its take at its position; with Generate off, turning it on makes a new
+// take on the next bar.
 void Session::opened_or_off() {
     if (!settled()) return;
     if (reopened_.exchange(false)) {
@@ -72,14 +73,14 @@ void Session::opened_or_off() {
         cleared_ = -1;
         offs_ = shared_.offs;
     }
-    const bool known = shared_.blocks > restored_blocks_;  // LV2 hosts tell the knobs with the next block
+    const bool known = shared_.blocks > restored_blocks_;  // LV2 hosts send parameters with the next block
     if (!values_.on(p_generate) && known) fresh_ = false;
 }
 
-// Begin, end or change the stream as Generate and Take say, once the host has said where it is.
+// Start, end or change the stream by Generate and Take, once the host's position is known.
 void Session::follow_generate() {
     const int64_t offs = shared_.offs;
-    const bool was_off = offs != offs_;  // it may be on again by now: that is a new take
+    const bool was_off = offs != offs_;  // it may be on again: a new take
     offs_ = offs;
     if (was_off) fresh_ = false;
     if (was_off || !values_.on(p_generate)) {
@@ -101,7 +102,7 @@ void Session::follow_generate() {
     const bool same = fresh_ && start >= 0;
     const int bars = values_.whole(p_bars);
     if (same && bars > 0 && shared_.beats >= start + bars * shared_.beats_per_bar - 1e-6) {
-        end_beats_ = start + bars * shared_.beats_per_bar;  // it is over where the host stands: see follow_host
+        end_beats_ = start + bars * shared_.beats_per_bar;  // the host is behind its end: see follow_host
         take_ = values_.whole(p_take);
         generating_ = ended_ = true;
         return;
@@ -109,7 +110,7 @@ void Session::follow_generate() {
     if (play(same ? start : -1)) generating_ = true;
 }
 
-// A play at a beat, which may lie behind the host, or (-1) on the next bar line; false when it is to be tried again.
+// Play at a beat, which may lie before the host's position, or (-1) on the next bar line; false: try again.
 bool Session::play(double at_beats) {
     const int take = values_.whole(p_take), bars = values_.whole(p_bars);
     const int64_t seed = take > 0 ? take : fresh_ || ended_ || lane_ < 0 ? saved().seed : -1;
@@ -118,7 +119,7 @@ bool Session::play(double at_beats) {
     sounding_ = false;
     const Value at = at_beats >= 0 ? Value(at_beats) : Value(next_bar);
     std::vector<Value> values{lane_, at, bars};
-    if (protocol_ >= protocol_past) values.push_back(1);  // an older engine refuses a play that says more than it knows
+    if (protocol_ >= protocol_past) values.push_back(1);  // an older engine refuses further arguments
     const Answer answer = link_.ask(address::lane_play, std::move(values), slow_seconds);
     asking_ = false;
     if (!answer.good()) {
@@ -130,7 +131,7 @@ bool Session::play(double at_beats) {
     take_ = take;
     playing_ = true;
     ended_ = resuming_ = false;
-    fresh_ = true;  // from here on the same music is meant, until a new take is asked for
+    fresh_ = true;  // the same music from now on, until a new take is requested
     const double start = answer.values.number(0);
     end_beats_ = bars > 0 ? start + bars * shared_.beats_per_bar : -1;
     {
@@ -142,14 +143,14 @@ bool Session::play(double at_beats) {
     return true;
 }
 
-// The host is elsewhere: a stream that plays is moved by the engine; one that was over is made again.
+// The host has jumped: the engine moves a stream that plays; one that has ended is played again.
 void Session::follow_host() {
     const uint32_t seek_id = shared_.seek_id;
     if (seek_id == shared_.handled_seek_id || !generating_) return;
     if (!playing_ && ended_ && shared_.beats < end_beats_ - 1e-6) play(saved().start_beats);
 }
 
-// Say up to where all is dealt with, for a host that renders faster than the clock and waits.
+// Publish which timeline was handled, for a host that renders faster than real time and waits.
 void Session::settle() {
     const uint32_t seek_id = shared_.seek_id;
     const bool elsewhere = seek_id != shared_.handled_seek_id && ended_ && shared_.beats < end_beats_ - 1e-6;

@@ -1,4 +1,4 @@
-// What the plugin shows, and what it answers to other programs on this machine. See session.hpp. MIT.
+// The plugin's shown values, and its answers to other programs on this machine. See session.hpp. MIT.
 #include <cstring>
 
 #include "session.hpp"
@@ -9,7 +9,7 @@ namespace {
 
 constexpr uint64_t second_ns = 1000000000u;
 constexpr double look_seconds = 0.3;
-constexpr int silent_looks_max = 2;  // one may have been under way when a play began
+constexpr int silent_looks_max = 2;  // one may have been sent before a play began
 
 struct Refusal {
     const char* code;
@@ -36,9 +36,9 @@ std::string inputs_by_name() {
 
 }  // namespace
 
-// -- what it shows ------------------------------------------------------------------------------------
+// -- shown values ------------------------------------------------------------------------------------
 
-// How it stands with the engine, from what is known now.
+// The state of the connection to the engine.
 int Session::engine_state() {
     if (!reader_ || lost()) return unreached_;
     if (refusal_) return refusal_;
@@ -52,7 +52,7 @@ void Session::show_state() {
     show(p_references, in_force_);
 }
 
-// Note why something was refused.
+// Store a refusal and its reason.
 void Session::refuse(const Answer& answer) {
     if (answer.kind != Answer::refused) return;
     refusal_ = engine_refused;
@@ -63,7 +63,7 @@ void Session::refuse(const Answer& answer) {
     why_ = answer.text;
 }
 
-// Twice a second the engine is asked how the lane is: an event may get lost, and others may turn it, too.
+// Request the lane's state twice a second: events may get lost, and other clients may change it.
 void Session::look() {
     const uint64_t now = monotonic_ns();
     if (now - look_ns_ < second_ns / 2) return;
@@ -93,7 +93,7 @@ void Session::on_message(const Message& message, bool from_engine) {
     if (message.address == address::event_region) show(p_heard_tempo, message.number(2));
 }
 
-// The engine says how the lane is.
+// Handle a state of the lane.
 void Session::lane_is(const std::string& state) {
     sounding_ = state == lane_state::playing;
     const bool failed = state == lane_state::failed, ended = state == lane_state::ended;
@@ -104,7 +104,7 @@ void Session::lane_is(const std::string& state) {
     if (failed) refused_ns_ = monotonic_ns() + second_ns;
 }
 
-// -- messages of other programs on this machine: what a plugin's own window would offer -----------------
+// -- messages of other programs on this machine, in place of a window of the plugin -----------------
 
 void Session::reply_ok(const Message& message, std::vector<Value> values) {
     values.insert(values.begin(), Value(message.address));
@@ -140,7 +140,7 @@ void Session::other_said(const Message& message) {
     }
 }
 
-// A parameter by its name; the host is notified where it can be, so that its window and its song have it too.
+// Set a parameter by its name; notifies the host if possible, so that its window and its song have the value.
 void Session::turned_by_other(const Message& message) {
     for (int i = 0; i < p_offline; ++i) {
         if (rows[i].shown || message.text(0) != rows[i].symbol) continue;

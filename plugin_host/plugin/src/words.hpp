@@ -1,4 +1,4 @@
-// Whole words of shared memory: one load or store each, ordered as docs/shared_memory.md asks. MIT.
+// Words of shared memory: one load or store each, ordered as docs/shared_memory.md requires. MIT.
 #pragma once
 #include <cstdint>
 #include <ctime>
@@ -27,10 +27,10 @@ template <class T, class V> inline void put(T& word, V value) {
     __atomic_store(&word, &stored, __ATOMIC_RELAXED);
 }
 
-// Orders what comes before against what comes after. ThreadSanitizer does not know fences: there every word is ordered.
+// A full fence. ThreadSanitizer does not know fences: with it every word is ordered.
 inline void fence() { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
 
-// The machine's monotonic clock, as the other side reads it. No system call on Linux and macOS.  [any]
+// The machine's monotonic clock, the same as the engine's. No system call on Linux and macOS.  [any]
 inline uint64_t monotonic_ns() {
     timespec now{};
     clock_gettime(CLOCK_MONOTONIC, &now);

@@ -3,10 +3,10 @@ ardour {
 	name = "Segue: import takes",
 	author = "Segue",
 	license = "MIT",
-	description = [[Puts the takes that `segue watch` has made since the last time on new tracks, each on its bar.]]
+	description = [[Imports the takes that `segue watch` has made since the last import, each on a new track, on its bar.]]
 }
 
--- Ardour keeps only what is inside factory().
+-- Ardour stores only the code inside factory().
 function factory () return function ()
 local INBOX = "~/Segue"
 
@@ -14,7 +14,7 @@ local INBOX = "~/Segue"
 		LuaDialog.Message ("Segue", text, LuaDialog.MessageType.Info, LuaDialog.ButtonType.Close):run ()
 	end
 
-	-- how many lines of takes.txt are on tracks already; the session's name keeps sessions apart
+	-- the number of imported lines of takes.txt, for each session by its name
 	local function memory_path ()
 		return INBOX .. "/imported-ardour.txt"
 	end
@@ -44,7 +44,7 @@ local INBOX = "~/Segue"
 		if path then
 			local ticks = math.floor (tonumber (beats) * Temporal.ticks_per_beat + 0.5)
 			local sample = Temporal.timepos_t.from_ticks (ticks):samples ()
-			-- Ardour rounds down, Segue to the nearest: where they mean the same sample, the nearest it is
+			-- Ardour rounds down, Segue to the nearest sample: within a sample of each other, Segue's counts
 			if tonumber (rate) == Session:nominal_sample_rate () and math.abs (tonumber (own) - sample) <= 1 then
 				sample = math.tointeger (tonumber (own))
 			end

@@ -3,11 +3,11 @@ ardour {
 	name = "Segue: send selected regions",
 	author = "Segue",
 	license = "MIT",
-	description = [[Hands each selected audio region to `segue watch`, with its tempo, time signature and place.
-Takes come out a moment later; "Segue: import takes" puts them on new tracks. "Segue: settings" says what to make.]]
+	description = [[Sends each selected audio region to `segue watch`, with its tempo, time signature and position.
+When the takes are made, "Segue: import takes" puts them on new tracks. "Segue: settings" sets what to make.]]
 }
 
--- Ardour keeps only what is inside factory().
+-- Ardour stores only the code inside factory().
 function factory () return function ()
 local INBOX = "~/Segue"
 local PORT = "9610"
@@ -17,7 +17,7 @@ local ADDRESS = "/segue/take"
 		LuaDialog.Message ("Segue", text, LuaDialog.MessageType.Info, LuaDialog.ButtonType.Close):run ()
 	end
 
-	-- role, bars, takes, prompt: lines of name=value that "Segue: settings" wrote
+	-- role, bars, takes, prompt: lines name=value written by "Segue: settings"
 	local function settings ()
 		local found = { role = "continue", bars = "0", takes = "1", prompt = "" }
 		local file = io.open (INBOX .. "/ardour-settings.txt", "r")
@@ -41,7 +41,7 @@ local ADDRESS = "/segue/take"
 		end
 	end
 
-	-- 32-bit float WAV of what the region sounds like, at the session's rate
+	-- write the region as it sounds as a 32-bit float WAV, at the session's rate
 	local function write_wav (path, region, rate)
 		local reader = region:to_readable ()
 		local frames, channels = reader:readable_length (), math.min (reader:n_channels (), 2)
@@ -101,7 +101,7 @@ local ADDRESS = "/segue/take"
 				return
 			end
 			sent = sent + 1
-			local bpm = tempi:quarters_per_minute_at (place) -- the song's there, and so that of what lies there
+			local bpm = tempi:quarters_per_minute_at (place) -- of the song at the region, and therefore of the region
 			to:send (ADDRESS, "issfiifiiisffsf",
 				sent, path, wish.role, bpm,
 				meter:divisions_per_bar (), meter:note_value (), beats,

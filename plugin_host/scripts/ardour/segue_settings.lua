@@ -3,10 +3,10 @@ ardour {
 	name = "Segue: settings",
 	author = "Segue",
 	license = "MIT",
-	description = [[What "Segue: send selected regions" asks for: continue, melody or style; bars, takes, prompt.]]
+	description = [[Sets what "Segue: send selected regions" orders: continue, melody or style; bars, takes, prompt.]]
 }
 
--- Ardour keeps only what is inside factory().
+-- Ardour stores only the code inside factory().
 function factory () return function ()
 local INBOX = "~/Segue"
 

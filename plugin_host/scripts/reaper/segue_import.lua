@@ -1,5 +1,5 @@
--- Segue: put the takes that `segue watch` has made since the last time on new tracks, each on its bar.
--- REAPER: Actions > Show action list > New action > Load ReaScript. Not tried in REAPER itself; see docs/daw.md.
+-- Segue: import the takes that `segue watch` has made since the last import, each on a new track, on its bar.
+-- REAPER: Actions > Show action list > New action > Load ReaScript. Not tested in REAPER itself; see docs/daw.md.
 
 local INBOX = "~/Segue"
 local MEMORY = INBOX .. "/imported-reaper.txt"

@@ -1,8 +1,8 @@
--- Segue: send the selected items, or the time selection over them, to `segue watch`.
--- REAPER: Actions > Show action list > New action > Load ReaScript. Not tried in REAPER itself; see docs/daw.md.
+-- Segue: send the selected items, or their part in the time selection, to `segue watch`.
+-- REAPER: Actions > Show action list > New action > Load ReaScript. Not tested in REAPER itself; see docs/daw.md.
 --
--- A take's own file is used where it plays plainly (no rate, no stretch markers, not MIDI, not reversed);
--- otherwise glue the item first (Item > Glue items), which makes such a file.
+-- An item's own file is used if the item simply plays it (same rate, no stretch markers, not MIDI, not reversed);
+-- glue other items first (Item > Glue items), which makes such a file.
 
 local INBOX = "~/Segue"
 
@@ -20,7 +20,7 @@ local function clean(text)
   return (tostring(text):gsub("%c", " "))
 end
 
--- what to make: asked each time, the last answers offered again
+-- asks what to make; the last answers are the defaults
 local function ask()
   local before = reaper.GetExtState("segue", "wish")
   if before == "" then before = "continue,0,1," end
@@ -36,7 +36,7 @@ local function ask()
   return { role = role, bars = bars, takes = takes, prompt = clean(prompt) }
 end
 
--- the part of an item that is wanted: all of it, or what lies in the time selection; seconds of the project
+-- the requested part of an item: all of it, or its part in the time selection; seconds of the project
 local function span(item)
   local start = reaper.GetMediaItemInfo_Value(item, "D_POSITION")
   local stop = start + reaper.GetMediaItemInfo_Value(item, "D_LENGTH")
@@ -47,7 +47,7 @@ local function span(item)
   return start, stop
 end
 
--- path of the file a take plays, and where in it the wanted part begins; nil and why not
+-- path of the file that an item plays, and where the requested part begins in it; or nil and the reason
 local function file_of(item, take, start)
   if reaper.TakeIsMIDI(take) then return nil, "is MIDI" end
   local source = reaper.GetMediaItemTake_Source(take)
@@ -69,7 +69,7 @@ local function free_path(name)
   end
 end
 
--- the beginning of a text in UTF-8, no letter cut in two
+-- the beginning of a UTF-8 text, cut between characters
 local function short(text, bytes)
   if #text <= bytes then return text end
   while bytes > 0 and text:byte(bytes + 1) >= 0x80 and text:byte(bytes + 1) < 0xC0 do bytes = bytes - 1 end
@@ -91,7 +91,7 @@ local function send(item, wish)
   local numerator, denominator, bpm = reaper.TimeMap_GetTimeSigAtTime(0, start)
   local lines = {
     "path=" .. clean(path), "role=" .. wish.role, "bpm=" .. number(bpm),
-    "region_bpm=" .. number(bpm), -- what lies on the time line is at its tempo
+    "region_bpm=" .. number(bpm), -- audio on the timeline has the song's tempo
     "numerator=" .. math.floor(numerator), "denominator=" .. math.floor(denominator),
     "start_beats=" .. number(reaper.TimeMap2_timeToQN(0, start)),
     "offset_seconds=" .. number(offset), "length_seconds=" .. number(stop - start),
@@ -102,7 +102,7 @@ local function send(item, wish)
   if not file then return INBOX .. " cannot be written." end
   file:write(table.concat(lines, "\n"), "\n")
   file:close()
-  os.rename(target .. ".part", target) -- whole or not at all
+  os.rename(target .. ".part", target) -- complete or absent
   return nil
 end
 

@@ -1,4 +1,4 @@
-"""Who is answered where, for how long, and how much: with a clock that is moved by hand."""
+"""The dispatcher: where answers go, repeats, limits and secrets; on a clock advanced by hand."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HERE = ("127.0.0.1", 5000)
 
 
 class StubHandlers:
-    """A dispatcher whose answers are kept, on a hand-moved clock."""
+    """A dispatcher on a clock advanced by hand; stores its answers."""
 
     def __init__(self, secret: str = "") -> None:
         self.sent: list[tuple[Packet, tuple[str, int]]] = []
@@ -47,7 +47,7 @@ class StubHandlers:
         return self.sent[-1][0]
 
     def say(self, row: messages.Message, *values: object, source: tuple[str, int] = HERE) -> Packet:
-        """What the message is answered with last."""
+        """The last answer to the message."""
         datagram = row.pack(*values)
         self.dispatcher.dispatch(parse(datagram)[0], source, self.now_seconds, len(datagram))
         return self.sent[-1][0]
@@ -92,7 +92,7 @@ def test_a_client_that_falls_silent_is_reported_before_and_after_and_answered_wh
     handlers.sent.clear()
     handlers.say(messages.PING, 3)
     handlers.say(messages.PING, 4)
-    assert [where for _, where in handlers.sent] == [listens] * 3  # two answers, and once more that it is forgotten
+    assert [where for _, where in handlers.sent] == [listens] * 3  # two answers, and a second event that it was removed
     assert [packet.address for packet, _ in handlers.sent].count(messages.EVENT_CLIENT.address) == 1
     from_elsewhere = ("127.0.0.1", 5999)  # as oscsend does
     assert handlers.say(messages.PING, 5, source=from_elsewhere).address == messages.OK.address
@@ -191,7 +191,7 @@ def test_only_what_changed_the_same_thing_makes_a_repeat_new(between: tuple, aga
 
 
 def test_an_id_that_is_used_once_is_a_repeat_whatever_came_between() -> None:
-    """A datagram that was late on the way does not undo what came after it."""
+    """A delayed datagram does not undo later ones."""
     handlers = StubHandlers()
     for id, level in ((COUNTED_FROM, -20.0), (COUNTED_FROM + 1, 0.0), (COUNTED_FROM, -20.0)):
         handlers.say(messages.LANE_SET, id, 0, "level_db", level)
@@ -214,7 +214,7 @@ def test_the_short_form_needs_no_id_and_answers_only_when_asked_or_wrong() -> No
         handlers.dispatcher.dispatch(Packet(messages.short(row), values), HERE, handlers.now_seconds)
         return [packet for packet, _ in handlers.sent]
 
-    for _ in range(3):  # done every time
+    for _ in range(3):  # takes effect every time
         assert say(messages.LANE_SET, 0, "level_db", -20.0) == []
     assert len(handlers.done) == 3
     (answer,) = say(messages.LANE_GET, 0, "level_db")
@@ -264,7 +264,7 @@ def test_the_memory_is_bounded_and_forgets() -> None:
     for responder in responders:
         memory.keep(Packet("/x", (responder.id,)), responder, 0.0)
     assert len(memory.unanswered(client)) == REMEMBERED_MAX
-    assert len(memory.unanswered(quiet)) == 1  # what others ask costs it nothing
+    assert len(memory.unanswered(quiet)) == 1  # requests of others do not count for it
     for responder in responders:
         responder.ok()
     memory.tidy(REMEMBERED_SECONDS + 1.0)
@@ -295,7 +295,7 @@ def test_a_limiter_lets_through_its_rate_and_forgets_old_senders() -> None:
     wide = RateLimiter(1, 1, all_factor=1e9)
     for sender in range(SENDERS_MAX + 1):
         assert wide.admit(sender, 200.0)
-    assert wide.admit(0, 200.0)  # the least recent one was forgotten
+    assert wide.admit(0, 200.0)  # the least recent one was dropped
     assert not wide.admit(SENDERS_MAX, 200.0)
 
 
@@ -358,7 +358,7 @@ def test_every_code_word_means_one_error_and_comes_back_from_the_wire() -> None:
 
 
 def test_who_has_many_addresses_does_not_keep_the_owner_out() -> None:
-    """Proofs of nothing that was asked for, and secrets in plain, from everywhere, use up nothing of the owner's."""
+    """Proofs without a challenge, and plain secrets, from any address, do not use up the owner's attempts."""
     handlers = StubHandlers(secret="open sesame")
     wrong = PROOF + "0" * 64
     for number in range(1000):

@@ -1,4 +1,4 @@
-"""docs/osc.md is the table's, and its examples run."""
+"""docs/osc.md is generated from the table, and its examples run."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_the_page_knows_everything() -> None:
 
 
 def row_of(address: str) -> tuple[messages.Message, list[object]]:
-    """The row of an address in either form, and what comes before the arguments of the short one."""
+    """The row of an address in either form, and the values before its arguments."""
     short = {messages.short(row): row for row in messages.REQUESTS}
     return (short[address], [0]) if address in short else (messages.TABLE[address], [])
 
@@ -62,7 +62,7 @@ def example(language: str) -> str:
 
 @pytest.fixture
 def band(serve: Serve) -> Iterator[tuple[Endpoint, dict[str, Request], threading.Event]]:
-    """An endpoint that takes what the examples send, and what came; the event: the last of it has come."""
+    """An endpoint for the examples' messages, those received, and an event that is set by the last one."""
     came: dict[str, Request] = {}
     all_came = threading.Event()
 
@@ -118,7 +118,7 @@ def test_the_shell_example_runs(band: tuple[Endpoint, dict[str, Request], thread
 
 
 def _wait_for_listener(port: int) -> None:
-    """Until somebody has the UDP port."""
+    """Wait until the UDP port is in use."""
     table = Path("/proc/net/udp")
     pause = threading.Event()
     for _ in range(200):

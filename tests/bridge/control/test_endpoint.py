@@ -1,4 +1,4 @@
-"""The endpoint over real UDP: good requests, every kind of bad one, floods, and who may come in."""
+"""The endpoint over real UDP: valid requests, every kind of invalid one, floods, and authentication."""
 
 from __future__ import annotations
 
@@ -165,8 +165,8 @@ def test_a_flood_of_20000_messages_then_a_ping(serve: Serve) -> None:
         if sent == 10_000:
             assert other.alive_again()  # in the middle of it
     assert other.alive_again()
-    assert peer.alive_again()  # the sender's own ration fills up again
-    assert endpoint.counts.received > 1000  # what the system did not drop before us
+    assert peer.alive_again()  # the sender's ration fills up again
+    assert endpoint.counts.received > 1000  # all that the system did not drop
 
 
 def test_ten_thousand_messages_a_second_do_not_keep_a_client_out(serve: Serve) -> None:
@@ -212,10 +212,10 @@ def test_a_repeat_is_done_once_and_answered_again(serve: Serve) -> None:
     peer.ask(messages.LANE_SET.pack(8, 0, "cfg", 3))  # same id, other content: new
     assert len(done) == 2
     peer.ask(messages.LANE_SET.pack(0, 0, "cfg", 2))
-    peer.ask(messages.LANE_SET.pack(0, 0, "cfg", 2))  # id 0: always done
+    peer.ask(messages.LANE_SET.pack(0, 0, "cfg", 2))  # id 0: always takes effect
     assert len(done) == 4
     peer.ask(messages.HELLO.pack(1))
-    peer.ask(messages.LANE_SET.pack(8, 0, "cfg", 3))  # a new hello: ids begin anew
+    peer.ask(messages.LANE_SET.pack(8, 0, "cfg", 3))  # a new hello: earlier ids are dropped
     assert len(done) == 5
 
 
@@ -242,7 +242,7 @@ def test_slow_requests_are_answered_from_another_thread(serve: Serve) -> None:
 
     _, peer = serve({messages.LANE_OPEN.address: open_lane})
     peer.send(messages.LANE_OPEN.pack(1, 0))
-    peer.send(messages.LANE_OPEN.pack(1, 0))  # repeated before the answer: not done twice
+    peer.send(messages.LANE_OPEN.pack(1, 0))  # repeated before the answer: takes effect once
     assert peer.alive(2)
     (responder,) = kept
     threads = [threading.Thread(target=responder.progress, args=(1, 3, "loading"))]
@@ -359,6 +359,7 @@ def at(seconds: float, *elements: bytes) -> bytes:
 
 
 def test_a_timetag_is_kept_and_nobody_waits_for_it(serve: Serve) -> None:
+    """Messages of a bundle take effect at its timetag; other messages are answered meanwhile."""
     done: list[float] = []
     _, peer = serve({messages.LANE_SET.address: lambda r: done.append(time.time()) or lane_set(r)})
     due = time.time() + 0.6
@@ -390,6 +391,7 @@ def test_so_many_may_wait_and_no_more(serve: Serve) -> None:
 
 
 def test_an_event_is_not_told_to_who_caused_it(serve: Serve) -> None:
+    """`notify` with `but` sends an event to all other clients."""
     tellers: list[Request] = []
     endpoint, peer = serve({messages.TRANSPORT.address: lambda request: tellers.append(request)})
     other = Peer(endpoint.port)
@@ -398,11 +400,11 @@ def test_an_event_is_not_told_to_who_caused_it(serve: Serve) -> None:
     peer.ask(messages.TRANSPORT.pack(2, 0, 1, 4.0, 120.0))
     endpoint.notify(messages.EVENT_TIME, 0, 1, 4.0, 120.0, 4, 4, but=tellers[0].client)
     assert other.receive().address == messages.EVENT_TIME.address
-    assert peer.ask(messages.PING.pack(3)).address == messages.OK.address  # nothing came before it
+    assert peer.ask(messages.PING.pack(3)).address == messages.OK.address  # nothing was received before it
 
 
 def test_misspelt_addresses_by_the_thousand_cost_no_time(serve: Serve) -> None:
-    """A suggestion takes a millisecond: only those that are sent are made."""
+    """A suggestion takes a millisecond: it is computed only for answers that are sent."""
     endpoint, peer = serve(SET)
     for number in range(20):
         bundle = b"#bundle\0" + bytes(7) + b"\1"
@@ -439,7 +441,7 @@ def test_what_is_to_be_done_later_is_done_in_time_and_order(serve: Serve) -> Non
     assert came == [1, 2]
 
 
-# -- the door -----------------------------------------------------------------------------------------
+# -- binding and secrets -----------------------------------------------------------------------------------------
 
 
 def test_a_port_in_use_says_which_and_what_to_do(serve: Serve) -> None:
@@ -450,6 +452,7 @@ def test_a_port_in_use_says_which_and_what_to_do(serve: Serve) -> None:
 
 @pytest.mark.parametrize(("host", "port"), [("127.0.0.1", 70000), ("127.0.0.1", -1), ("203.0.113.9", 0)])
 def test_a_socket_that_cannot_be_opened(host: str, port: int) -> None:
+    """Invalid hosts and ports raise EndpointError."""
     with pytest.raises(EndpointError):
         Endpoint(port, {}, host=host, allow_network=True, secret="long enough")
 
@@ -500,7 +503,7 @@ def test_a_stranger_gets_nothing_longer_than_it_sent(serve: Serve) -> None:
 
 
 def test_the_secret_is_proved_once_and_here(serve: Serve) -> None:
-    """What somebody hears on the network brings in nobody else, and nobody later."""
+    """A captured proof is of no use to another sender, nor later."""
     endpoint, peer = serve(SET, secret="open sesame")
     challenge = str(peer.ask(messages.CHALLENGE.pack(1, "." * PADDING_MIN)).values[2])
     hello = messages.HELLO.pack(2, 0, "max", proof("open sesame", challenge, 0))

@@ -1,4 +1,4 @@
-"""The table: every row there and back, every argument wrong in every way, and the law of addresses."""
+"""The table: every row packed and read back, every argument wrong in every way, and the rules of addresses."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[3]
 
 
 def samples_of(argument: Argument) -> list[object]:
-    """Values that the table allows, at the edges."""
+    """Allowed values, at the limits of their ranges."""
     if argument.kind == "at":
         return ["now", "beat", "bar", "bars 4", "bar 12", 0.0, 7, -1]
     if argument.choices:
@@ -183,6 +183,6 @@ def test_at_means_a_beat_of_the_hosts_timeline() -> None:
 
 
 def test_text_that_cannot_be_sent_is_refused_before() -> None:
-    """What Python makes of a name whose bytes are no UTF-8."""
+    """Python's text of a name that is not UTF-8."""
     with pytest.raises(OutOfRange, match="not whole Unicode"):
         messages.REGION_FILE.pack(1, 0, "style", "/song/\udcff.wav", 120.0, 0.0)

@@ -1,4 +1,4 @@
-"""Packets: anything that arrives is parsed or refused with PacketError, and what we write others can read."""
+"""Packets: any datagram is parsed or refused with PacketError, and other libraries read our datagrams."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def nested(depth: int) -> bytes:
 
 
 def outcome(datagram: bytes) -> list[Packet] | PacketError:
-    """What parse gives; any exception but PacketError goes through and fails the test."""
+    """The result of `parse`; any exception but PacketError fails the test."""
     try:
         packets = parse(datagram)
     except PacketError as fault:
@@ -62,7 +62,7 @@ def outcome(datagram: bytes) -> list[Packet] | PacketError:
 
 
 def lines_run(work: Callable[[], object]) -> int:
-    """How many lines of Python `work` takes: a measure of slowness that a busy machine does not change."""
+    """The number of Python lines that `work` runs: a measure of its cost that does not depend on the machine."""
     count = 0
 
     def trace(frame: object, event: str, argument: object) -> object:

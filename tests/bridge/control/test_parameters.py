@@ -22,6 +22,7 @@ def test_defaults_fit_their_own_rows() -> None:
 
 @pytest.mark.parametrize("name", PARAMETERS)
 def test_edges_are_taken_and_what_lies_beyond_is_not(name: str) -> None:
+    """The limits of a row's range are valid; values beyond them, NaN and text are refused."""
     row = parameter(name)
     assert check_parameter(name, row.low) == row.low
     assert check_parameter(name, row.high) == row.high
@@ -97,6 +98,6 @@ def test_knobs_are_called_as_in_the_plugin() -> None:
         assert parameter(knob) is PARAMETERS[name]
     assert check_parameter("guidance", 2) == 2.0
     assert check_parameter("take", 7) == 7.0
-    assert check_parameter("take", 0) == -1.0  # a new one, as in the plugin
+    assert check_parameter("take", 0) == -1.0  # a new take, as in the plugin
     with pytest.raises(OutOfRange, match="creativity"):
         parameter("creativty")

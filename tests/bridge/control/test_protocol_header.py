@@ -1,4 +1,4 @@
-"""The header that the plugin shares with the tables: it is theirs, it compiles, and C++ says none of it again."""
+"""The plugin's header: it equals the tables, compiles, and no other C++ file repeats it."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_no_address_and_no_word_of_the_protocol_stands_elsewhere(path: Path) -> 
 
 @pytest.mark.parametrize("path", OTHERS, ids=lambda path: path.name)
 def test_the_plugin_decides_nothing_by_the_text_of_an_error(path: Path) -> None:
-    """Its code says what it was; an error's text is shown and never looked at."""
+    """The plugin uses an error's code; it only shows the text."""
     prose = r"(?:\bwhy_?|\banswer\.text|\bfault\(\))"
     assert not re.search(rf'{prose}\s*[!=]=\s*"|{prose}\.(?:find|compare|substr)\b', path.read_text("utf-8"))
 

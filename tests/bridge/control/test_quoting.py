@@ -1,4 +1,4 @@
-"""Text with spaces that came as several arguments: the error says how to send it."""
+"""Text with spaces received as several arguments: the error says how to send it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A capture's segment: the table, the header and the page agree; nothing is believed that does not fit."""
+"""A capture's segment: the table, the header and the page agree; invalid segments are refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Regions: what is taken, what is refused and with which words; from files and from chunks."""
+"""Regions: what is accepted, what is refused and with which message; from files and from chunks."""
 
 from __future__ import annotations
 
@@ -313,7 +313,7 @@ def test_chunks_that_do_not_fit() -> None:
         with pytest.raises(RegionTransfer):
             transfers.chunk(CLIENT, 1, chunk, text, 0.0)
     with pytest.raises(RegionTransfer):
-        transfers.chunk(Client("127.0.0.1", 5001), 1, 0, chunks[0], 0.0)  # somebody else's
+        transfers.chunk(Client("127.0.0.1", 5001), 1, 0, chunks[0], 0.0)  # another client's
     assert len(transfers.get(CLIENT, 1).missing()) == len(chunks)
 
 

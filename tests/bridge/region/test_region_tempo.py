@@ -1,4 +1,4 @@
-"""The rules of a region's tempo: what names and files say, what lengths and detection, and which of them holds."""
+"""The rules of a region's tempo: names, files, lengths and detection, and which of them counts."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def seconds(beats: float, bpm: float) -> float:
         ("bpm_128 loop", 128), ("92,5bpm", 92.5), ("riff.92bpm", 92), ("Drums_128_Am", 128), ("Bass F# min 174", 174),
         ("loop 90 BPM 4 bars", 90), ("tempo=90", 90), ("20 BPM 128", 128), ("Riff (128 bpm) v2", 128),
         ("song128bpmmix", 128),
-        ("\uff22\uff30\uff2d\uff11\uff12\uff18", 128),  # full width, as Japanese systems write it
+        ("\uff22\uff30\uff2d\uff11\uff12\uff18", 128),  # full-width digits, as on Japanese systems
     ],
 )  # fmt: skip
 def test_tempo_in_a_name(name: str, bpm: float) -> None:
@@ -130,7 +130,7 @@ def test_files_that_lie_or_are_cut_say_nothing_and_never_fail(tmp_path: Path) ->
 
 
 def test_beats_may_be_notes_of_the_signature(tmp_path: Path) -> None:
-    """Seven eighths are 3.5 quarter notes, as Segue's own takes count."""
+    """Seven eighths are 3.5 quarter notes, as in Segue's own takes."""
     path = tmp_path / "x.wav"
     path.write_bytes(wav(acid(137.5, 7, denominator=8), DATA))
     found = own_tempo(str(path), seconds(3.5, 137.5), 3.5)
@@ -165,7 +165,7 @@ def test_tempo_and_beats_that_do_not_fit_are_reported(tmp_path: Path, name: str,
 
 
 def test_a_name_is_held_against_tempos_not_against_words(tmp_path: Path) -> None:
-    """100 beats are no tempo of 100."""
+    """A count of 100 beats is not a tempo of 100."""
     path = tmp_path / "x 100bpm.wav"
     path.write_bytes(wav(acid(120, 100), DATA))
     found = own_tempo(str(path), 62.5, FOUR)
@@ -240,7 +240,8 @@ def test_without_song_and_detection_it_is_guessed_by_length_and_said_so() -> Non
 
 @pytest.mark.parametrize("ratio", [2, 1 / 2, 3 / 4, 4 / 3, 3 / 2, 2 / 3, 1 / 3, 3])
 def test_no_simple_ratio_on_detection_alone(ratio: float) -> None:
-    length = seconds(13.7, 128)  # no beats of the song's
+    """Detection alone does not replace the song's tempo by a simple ratio of it."""
+    length = seconds(13.7, 128)  # not whole beats at the song's tempo
     before = own_tempo("/x/riff.wav", length, FOUR, 128.0)
     found = with_detected(before, 128 * ratio * 1.002, 1.0, length, FOUR, 128.0)
     assert found.bpm == 128.0
@@ -255,6 +256,7 @@ def test_a_simple_ratio_that_the_length_speaks_for_is_one() -> None:
 
 
 def test_what_is_detected_holds_where_nothing_else_speaks() -> None:
+    """The detected tempo counts if no other rule gives one; without it the song's."""
     length = seconds(13.7, 128)
     before = own_tempo("/x/riff.wav", length, FOUR, 128.0)
     assert with_detected(before, 107.3, 0.7, length, FOUR, 128.0).words == "107.3 bpm (detected, sure 0.7)"
@@ -263,7 +265,7 @@ def test_what_is_detected_holds_where_nothing_else_speaks() -> None:
     )
     assert with_detected(before, 128.3, 0.7, length, FOUR, 128.0).bpm == 128.0
     alone = own_tempo("/x/riff.wav", length, FOUR)
-    assert with_detected(alone, 119.93, 0.7, length, FOUR).bpm == 120.0  # as near as detection can be
+    assert with_detected(alone, 119.93, 0.7, length, FOUR).bpm == 120.0  # within the error of detection
     assert with_detected(alone, 0.0, 0.0, length, FOUR).bpm == alone.bpm
 
 

@@ -1,4 +1,4 @@
-"""Audio files whose headers are wrong, cut, damaged or of kinds that are not read: taken, or named."""
+"""Audio files with wrong headers, cut, damaged or of unsupported kinds: read, or refused with the reason."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def file_of(kind: str, subtype: str = "PCM_16") -> bytearray:
 
 
 def sized(kind: str, chunk: bytes, value: int, form: str) -> Callable[[], bytes]:
-    """A file whose chunk says another size."""
+    """A file whose chunk has another size in its header."""
 
     def make() -> bytes:
         data = file_of(kind)
@@ -45,7 +45,7 @@ def sized(kind: str, chunk: bytes, value: int, form: str) -> Callable[[], bytes]
 
 
 def died(value: int) -> Callable[[], bytes]:
-    """A WAV file of a recorder that died: neither size was ever written."""
+    """A WAV file of a crashed recorder: neither size was written."""
 
     def make() -> bytes:
         data = bytearray(sized("WAV", b"data", value, "<I")())
@@ -76,7 +76,7 @@ def rf64_of_no_length() -> bytes:
 
 
 def unpadded(kind: str) -> Callable[[], bytes]:
-    """An odd chunk without its padding byte in front of the samples."""
+    """A chunk of odd size without its padding byte, before the samples."""
 
     def make() -> bytes:
         data, order, chunk = file_of(kind), *((LITTLE, b"data") if kind == "WAV" else (BIG, b"SSND"))
@@ -165,7 +165,7 @@ def test_a_stream_without_a_length_may_not_be_endless(tmp_path: Path) -> None:
 def mp3_in_wav(tag: int = 0x55) -> bytes:
     stream = bytes(file_of("MP3"))
     form = struct.pack("<HHIIHHHHIHHH", tag, 2, RATE, 8000, 1, 0, 12, 1, 2, 288, 1, 1393)
-    fact = b"fact" + struct.pack("<II", 4, RATE + 140)  # more than there are: MPEG's own padding
+    fact = b"fact" + struct.pack("<II", 4, RATE + 140)  # more than there are: MPEG padding
     body = b"WAVE" + b"fmt " + struct.pack("<I", len(form)) + form + fact
     body += b"data" + struct.pack("<I", len(stream)) + stream
     return b"RIFF" + struct.pack("<I", len(body)) + body
@@ -202,7 +202,7 @@ def damaged_mp3(rng: random.Random) -> bytes:
 
 
 def test_damaged_mp3_prints_nothing_and_is_reported(tmp_path: Path) -> None:
-    """The decoder would print a line on standard error for every frame; ours says it once, in the error or the note."""
+    """The decoder prints a line on standard error for every frame; Segue reports it once, in the error or the note."""
     rng, output = random.Random(1), ""
     for number in range(3):
         (tmp_path / f"{number}.mp3").write_bytes(damaged_mp3(rng))
@@ -233,7 +233,7 @@ def test_damage_leaves_standard_error_and_descriptors_alone(tmp_path: Path) -> N
 
 
 def test_changed_headers_are_read_or_refused(tmp_path: Path) -> None:
-    """Every kind with bytes of its header changed: a region or a RegionError, nothing else, and none open after."""
+    """Files of every kind with changed header bytes: a region or a RegionError, nothing else; no file stays open."""
     rng, path, read_again = random.Random(7), tmp_path / "riff", 0
     for kind in ("WAV", "RF64", "AIFF", "CAF", "AU", "FLAC", "OGG"):
         whole = bytes(file_of(kind))

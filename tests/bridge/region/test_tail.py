@@ -43,5 +43,6 @@ def test_a_whole_beat_behind_the_bars_is_a_tail_where_it_is_quiet() -> None:
 
 
 def test_a_tail_in_words() -> None:
+    """The text of a tail; empty if it is no longer than an inexact cut."""
     assert tail_words(length_in(8.8, 120, 4), 120, "cut") == "the last 0.40 s, behind 8 beats, are a tail: cut"
     assert tail_words(length_in(8.02, 120, 4), 120, "cut") == ""

@@ -1,8 +1,8 @@
-"""The engine's half of the two-process ring tests: makes a ring, says its name, writes counted samples.
+"""The engine's part of the two-process ring tests: creates a ring, prints its name, writes counted samples.
 
 python ring_child.py count SAMPLES SEED    sample value = its number modulo 2^24, in random block sizes
 python ring_child.py music SAMPLES         stereo noise, due from 0 on, in a ring of 8 s; then waits to be killed
-python ring_child.py hang                  makes a ring and waits to be killed
+python ring_child.py hang                  creates a ring and waits to be killed
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def count(n_samples: int, seed: int) -> None:
 
 
 def music(n_samples: int) -> None:
-    """Write so much as fast as the reader takes it."""
+    """Write this many samples as fast as the reader takes them."""
     writer = RingWriter.create(912, 48000, channels=2, seconds=8.0)
     writer.set_plan(PlaybackPlan(1, True))
     noise = np.random.default_rng(0).uniform(-0.2, 0.2, (8192, 2)).astype("<f4")

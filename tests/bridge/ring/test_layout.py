@@ -52,7 +52,7 @@ def test_sections_fill_whole_lines_and_do_not_overlap() -> None:
 
 
 def test_a_written_block_lies_where_the_page_says() -> None:
-    """Bytes are picked out of the segment by the page's numbers alone."""
+    """The bytes are read from the segment at the page's offsets."""
     writer = RingWriter.create(926, 48_000)
     try:
         writer.write(-5, np.full((256, 2), 0.5, np.float32), 1)

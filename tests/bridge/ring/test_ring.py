@@ -1,4 +1,4 @@
-"""The ring: positions, wrap, full, empty, plans and seeks; two real processes; hostile memory."""
+"""The ring: positions, wrapping, full, empty, plans and seeks; two real processes; hostile memory."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MODULUS = 1 << 24
 
 
 def ramp(begin: int, n: int, channels: int = 2) -> Audio:
-    """Samples whose value is their number, channel c 0.5 higher."""
+    """Samples with their number as value, channel c 0.5 higher."""
     numbers = np.arange(begin, begin + n, dtype=np.float32)
     return np.stack([numbers + 0.5 * c for c in range(channels)], axis=1)
 
@@ -41,7 +41,7 @@ def small(lane: int = 920, blocks: int = 4, block_samples: int = 16, channels: i
 
 @pytest.fixture(autouse=True)
 def samples_tell_their_number(monkeypatch: pytest.MonkeyPatch) -> None:
-    """These tests count in samples, far beyond what is ever heard."""
+    """Sample values are numbers, far above full scale."""
     monkeypatch.setattr(ring_reader, "LOUDEST", 1e15)
 
 
@@ -90,7 +90,7 @@ def test_any_cut_of_writes_and_reads_equals_whole(pair: Pair, seed: int) -> None
 
 
 def test_reach_never_promises_a_block_that_is_not_published(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever is stopped between two stores of the writer's: a host that waits for its block finds it."""
+    """A host that waits for its block finds it even if the writer stops between two stores."""
     writer, reader = pair
     writer.write(0, ramp(0, 16), 1)
     fence, seen = Words.fence, []
@@ -195,7 +195,7 @@ def test_newer_plan_overtakes_the_next_loop_pass_too(pair: Pair) -> None:
     writer.write(84, ramp(84, 16), 1, seek_id=0)
     writer.write(0, ramp(0, 16), 1, seek_id=1)
     writer.set_plan(PlaybackPlan(plan_revision=2, sounding=True, from_samples=92, seek_id=0))
-    writer.write(92, ramp(500, 8), 2, seek_id=0)  # made anew, behind the old pass in the ring
+    writer.write(92, ramp(500, 8), 2, seek_id=0)  # regenerated, behind the old pass in the ring
     writer.write(0, ramp(900, 16), 2, seek_id=1)
     assert np.array_equal(fetch(reader, 84, 16)[2], np.concatenate([ramp(84, 8), ramp(500, 8)]))
     assert np.array_equal(fetch(reader, 0, 16, seek_id=1)[2], ramp(900, 16))
@@ -215,7 +215,7 @@ def test_slot_that_makes_no_sense_is_dropped_and_counted(pair: Pair, name: str, 
 
 def test_plan_overtakes_the_next_pass_wherever_that_lies(pair: Pair) -> None:
     writer, reader = pair
-    writer.write(0, ramp(0, 16), 1, seek_id=1)  # before the plan's position, but in a later stretch of time
+    writer.write(0, ramp(0, 16), 1, seek_id=1)  # before the plan's position, but of a later timeline
     writer.set_plan(PlaybackPlan(plan_revision=2, sounding=True, from_samples=100))
     writer.write(100, ramp(100, 16), 2)
     assert np.array_equal(fetch(reader, 100, 16)[2], ramp(100, 16))
@@ -260,7 +260,7 @@ def test_a_slot_for_a_later_seek_that_cannot_come_blocks_nothing(pair: Pair, see
 
 def test_a_slot_far_beyond_any_loop_is_dropped_without_music_behind_it(pair: Pair) -> None:
     writer, reader = pair
-    writer.write(0, ramp(0, 16), 1, seek_id=1024)  # still for later
+    writer.write(0, ramp(0, 16), 1, seek_id=1024)  # still of a later timeline
     assert fetch(reader, 0, 16)[:2] == (0, 0)
     assert writer.space_samples == 48
     writer.set_plan(PlaybackPlan(plan_revision=2, sounding=True))
@@ -451,7 +451,7 @@ def test_what_a_killed_engine_left_is_cleared_and_the_living_stays() -> None:
         RingReader.attach(name)
     with pytest.raises(SegmentMissing, match="removed"):
         reader.check()
-    assert fetch(reader, 0, 16)[:2] == (0, 0)  # what is mapped still reads
+    assert fetch(reader, 0, 16)[:2] == (0, 0)  # the mapping is still readable
     reader.close()
     living.close()
     living.close()
@@ -478,7 +478,7 @@ def test_second_reader_is_refused_while_the_first_lives() -> None:
         shared_memory.unlink(name)
 
 
-# -- other people's memory ----------------------------------------------------------------------------
+# -- foreign memory ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -563,7 +563,7 @@ def test_hostile_words_never_crash_the_reader_nor_get_out() -> None:
         if turn % 50 == 0:
             memory[:] = whole
             writer.write(noise.randrange(100), ramp(0, 100), 1)
-        # the reader's own identity words were checked once and are never read again: they may change too
+        # the reader checks the identity words once and never reads them again: they may change too
         at = noise.randrange(0, len(memory) // 8) * 8 if noise.random() < 0.3 else 64 + noise.randrange(86) * 8
         word = noise.choice(edges) if noise.random() < 0.5 else noise.getrandbits(64)
         memory[at : at + 8] = word.to_bytes(8, "little")
@@ -591,7 +591,7 @@ def test_heartbeat(monkeypatch: pytest.MonkeyPatch, pair: Pair) -> None:
 
 
 def test_a_ring_that_was_closed_has_no_host() -> None:
-    """Its lane is still looked at by other threads while it goes."""
+    """Other threads still read its lane while it closes."""
     writer = RingWriter.create(77, 48_000, 2, seconds=1.0)
     reader = RingReader.attach(writer.name)
     reader.publish(Transport(True, 0, Grid(48_000)), 0, 256)

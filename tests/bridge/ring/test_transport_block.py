@@ -1,4 +1,4 @@
-"""The transport block: what the host wrote is what the engine reads, whole or not at all."""
+"""The transport block: the engine reads complete snapshots of the host, or none."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from bridge.time.units import Signature
 
 
 class _Plain:
-    """Memory without a name: what `Words` needs of a segment."""
+    """Memory without a name, with the attributes that `Words` needs."""
 
     def __init__(self) -> None:
         self.memory = memoryview(bytearray(512))
@@ -88,7 +88,7 @@ def test_nonsense_reads_as_none(words: Words, name: str, value: float) -> None:
 
 
 class _Meddled:
-    """A view during whose `nth` load the host writes another snapshot, as it may at any moment."""
+    """A view during whose `nth` load the host writes another snapshot."""
 
     def __init__(self, view: memoryview, nth: int, write: Callable[[], None]) -> None:
         self._view, self._left, self._write = view, nth, write
@@ -119,7 +119,7 @@ def test_write_in_the_middle_of_a_read_is_noticed(words: Words, view: str, nth: 
 
 
 def test_never_torn_while_it_is_being_written() -> None:
-    """Position, seek id, tempo and anchor always belong to one snapshot; a plain copy would mix them."""
+    """Position, seek id, tempo and anchor always belong to one snapshot; an unguarded copy would mix them."""
     writer = RingWriter.create(901, 48000)
     reader = RingReader.attach(writer.name)
     stop = threading.Event()

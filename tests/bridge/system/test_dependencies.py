@@ -1,4 +1,4 @@
-"""Libraries that are missing or broken: which one, and what to install. Real packages in a folder of their own."""
+"""Missing or broken libraries: which one, and what to install. Real packages in a temporary folder."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def package(folder: Path, name: str, body: str, distribution: str = "", version:
 
 
 def fault_of(folder: Path, code: str) -> object:
-    """What `broken_library` says of an error of `code`, in a process that has those packages first."""
+    """The message of `broken_library` for an error of `code`, in a process that finds those packages first."""
     script = (
         "import json\nfrom bridge.system.dependencies import broken_library\n"
         f"try:\n    {code}\nexcept BaseException as error:\n    print(json.dumps(broken_library(error)))\n"

@@ -1,4 +1,4 @@
-"""Names and texts of strangers: nothing that a terminal obeys, that no encoding has, or that XML cannot hold."""
+"""Names and texts from outside: no control characters, no surrogates, nothing that XML cannot hold."""
 
 from __future__ import annotations
 

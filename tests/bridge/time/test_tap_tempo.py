@@ -1,4 +1,4 @@
-"""Tap tempo: human taps, a slip, a tap left out, bounces, pauses, another tempo."""
+"""Tap tempo: human taps, an inaccurate tap, a missing tap, bounces, pauses, another tempo."""
 
 from __future__ import annotations
 

@@ -72,7 +72,8 @@ def test_grid_bar_owns_its_samples(bpm: float, rate: int, sign: Signature, bar: 
 )
 @pytest.mark.parametrize("rate", [44100, 48000])
 def test_no_drift_in_ten_hours(bpm: float, signature: Signature, rate: int) -> None:
-    """The last bar of ten hours lies where integer arithmetic of its own says, and bars never differ by 2."""
+    """The last bar of ten hours lies where independent integer arithmetic puts it, and bar lengths never differ by
+    2."""
     grid = Grid(rate, float(bpm), signature)
     bars = grid.bar_at(10 * 3600 * rate)
     tenths = round(bpm * 10)

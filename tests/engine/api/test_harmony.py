@@ -1,4 +1,4 @@
-"""The embedded model stays within the chords of what it goes on from, where no melody is given."""
+"""The embedded model stays within the chords of its audio prompt if there is no melody."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_silence_has_no_chords() -> None:
 
 
 def test_what_is_outside_the_key_is_kept_away_from(model: LoadedModel) -> None:
-    """The null row, which guidance leads away from, hears it; the row that is led to does not."""
+    """The null row, which guidance leads away from, has the tones outside the key; the conditional row does not."""
     given = Reference(song(), on_grid=OnGrid(0.0, 16.0, BPM))
     strange = outside_scale(song()[0])
     assert set(strange.nonzero().flatten().tolist()) == set(range(12)) - set(SCALE)
@@ -96,7 +96,7 @@ def test_nothing_is_outside_the_key_of_silence() -> None:
 
 
 def test_a_song_in_f_sharp_goes_on_in_f_sharp() -> None:
-    """Of the tonal sound of six seconds; seven tones of twelve by chance."""
+    """The share of tonal sound in six seconds; by chance seven twelfths."""
     player = MusicGen.get_pretrained("embedded", device="cpu")
 
     def on_scale(keep: bool) -> float:
@@ -120,7 +120,7 @@ def test_long_music_is_analysed_in_pieces_as_in_one(monkeypatch: pytest.MonkeyPa
 def test_what_takes_long_is_prepared_and_not_computed_again(
     model: LoadedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Ten minutes of chords would stop every lane for as long as they take: they are heard on another thread."""
+    """Analysing ten minutes of chords would stop every lane: another thread does it."""
     begun, melody = song(), song().flip(1)
     settings = LaneSettings().with_region(CONTINUE, ReferenceAudio(begun, BPM, 0.0))
     prepare(model, settings.with_region(MELODY, ReferenceAudio(melody, BPM, 0.0)))

@@ -1,4 +1,4 @@
-"""MusicGen's methods: what audiocraft's users expect of them, and what audiocraft lacks or gets wrong."""
+"""MusicGen's methods: audiocraft's behaviour, and the corrections of its errors."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def tone(seconds: float, hz: float, channels: int = 1) -> torch.Tensor:
 
 
 def test_importing_the_package_is_cheap():
-    """No torch before it is needed; names stay what they are after the modules that hold them were imported."""
+    """torch is imported only when needed; names stay the same after their modules are imported."""
     code = (
         "import sys, engine; assert 'torch' not in sys.modules; import engine.audio.audio_file, engine.api.musicgen; "
         "from engine import MusicGen, audio_read, audio_write; assert callable(audio_write) and callable(audio_read); "
@@ -130,7 +130,7 @@ def test_melodies_do_not_change_one_another(models):
     model.set_generation_params(use_sampling=False, duration=0.3)
     theirs = reference.generate_with_chroma([SHORT, LONG, SHORT], wavs, 32_000, return_tokens=True)[1]
     ours = model.generate_with_chroma([SHORT, LONG, SHORT], wavs, 32_000, return_tokens=True)[1]
-    assert not torch.equal(theirs[0], ours[0])  # padded by its neighbours
+    assert not torch.equal(theirs[0], ours[0])  # padded to its neighbours' length
 
 
 @pytest.mark.parametrize("reference", [False, True])
@@ -182,7 +182,7 @@ def test_long_music_has_every_frame_whatever_the_stride(models, seconds, stride)
 
 
 def test_the_reference_fails_where_a_window_is_full_of_prompt(models):
-    """3.8 s in 3 s windows by 1.8 s, in audiocraft's arithmetic; that it loses a frame of 4.1 s see `sampled.npz`."""
+    """3.8 s in 3 s windows by 1.8 s, with audiocraft's arithmetic; `sampled.npz` shows the frame lost at 4.1 s."""
     reference, ours = MusicGen(models["text"], reference=True), MusicGen(models["text"])
     for model in (reference, ours):
         model.set_generation_params(duration=3.8, extend_stride=1.8)
@@ -310,7 +310,7 @@ def style(golden_models) -> MusicGen:
 
 
 def tune(seconds: float) -> torch.Tensor:
-    """A glide, so that every excerpt of it differs."""
+    """A glide, so that its excerpts differ."""
     at = torch.arange(int(seconds * 32_000)) / 32_000
     return 0.3 * torch.sin(2 * torch.pi * (110 * at + 60 * at**2))[None]
 
@@ -329,7 +329,7 @@ def test_style_by_seed_or_by_start(style):
 
 @pytest.mark.parametrize(("seconds", "windows"), [(5.0, 1), (7.0, 2), (7.02, 3)])
 def test_which_part_of_a_style_was_used_is_reported(style, seconds, windows):
-    """Windows of 5 s by 2 s; a window begins only where there is something left to make."""
+    """Windows of 5 s by 2 s; a window begins only if frames are left to make."""
     style.set_generation_params(duration=seconds, extend_stride=2.0)
     made = style.generate_with_chroma([None, None], [tune(4.0), None], 32_000, seed=3, stream=True)
     excerpts = style.style_heard
@@ -367,7 +367,7 @@ def test_style_of_the_reference_is_drawn_once_for_all(style):
     assert torch.equal(made(theirs, seed=5), made(theirs))
     with pytest.raises(AudioError, match="48000 samples long"):
         theirs.generate_with_chroma([None], [tune(1.0)], 32_000)
-    assert style.generate_with_chroma([None], [tune(1.0)], 32_000).shape == (1, 1, 12_800)  # read round and round
+    assert style.generate_with_chroma([None], [tune(1.0)], 32_000).shape == (1, 1, 12_800)  # repeated
 
 
 def test_a_style_model_without_its_feature_model_says_what_is_missing(style):

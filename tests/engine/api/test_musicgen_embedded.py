@@ -1,4 +1,4 @@
-"""MusicGen's methods on the model that ships with Segue: everything it can follow, from one call."""
+"""MusicGen's methods on the embedded model: all its conditions in one call."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_a_stream_put_together_is_the_whole(model):
 
 
 def test_a_style_is_used_where_it_is_said(model):
-    """Half a tone, half another: the excerpt's start decides which, one start for each stretch of the stream."""
+    """A reference of two tones: the excerpt's start, one for each stretch of the stream, selects the tone."""
     conditioner = model.model.conditioner
     style = Reference(torch.cat([tone(4.0, 110.0), tone(4.0, 2000.0)], dim=1))
     asks = [Ask(style=style, excerpt=StyleExcerpt(start_samples=starts)) for starts in ((0,), (0, 130_000), (130_000,))]

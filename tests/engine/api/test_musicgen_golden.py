@@ -1,4 +1,4 @@
-"""MusicGen's whole path, from text and audio to tokens and sound, against the reference: token for token."""
+"""MusicGen's whole path, from text and audio to tokens and audio, against the reference: token for token."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def call(model: MusicGen, case: dict, signals: dict, want: dict) -> tuple[torch.
 
 
 class Witness:
-    """What the reference run computes on its way: conditions of each window, logits of its first steps."""
+    """Records what a run computes: conditions of each window, logits of its first steps."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.conditions: list[tuple[Conditions, ...]] = []
@@ -90,7 +90,7 @@ class Witness:
         return torch.stack(steps).numpy()
 
     def stacked(self, n_pieces: int, part: int) -> np.ndarray:
-        """What attention is given of the first window, [rows, length, D], rows as in `branches`."""
+        """The conditioning of the first window, [rows, length, D], rows as in `branches`."""
         own = [conditions[part] for conditions in self.conditions[:n_pieces]]
         read = [given.memory if given.prefix is None else given.prefix for given in own]
         return torch.stack(read, dim=1).flatten(0, 1).numpy()
@@ -137,7 +137,7 @@ ALONE = [(model, name) for model, name in CASES if flawless(META[model]["cases"]
 
 @pytest.mark.parametrize(("model", "name"), ALONE)
 def test_a_piece_alone_is_the_same_either_way(golden, models, signals, model, name):
-    """Where the reference has no flaw to show, our own rules give its tokens too."""
+    """Where the reference has no error, our own rules give its tokens too."""
     case, want = META[model]["cases"][name], vectors(golden, model, name)
     tokens = call(MusicGen(models[model]), case, signals, want)[1]
     assert np.array_equal(tokens.numpy(), want["tokens"])

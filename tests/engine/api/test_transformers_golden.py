@@ -1,7 +1,7 @@
 """Checkpoints in transformers' format through the whole path: the tokens that transformers itself generated.
 
-transformers masks padded text in cross-attention, so each text of its batches is what it would be alone: our default.
-In the prefix of a melody model it masks nothing, as audiocraft: there `reference=True` is compared.
+transformers masks padded text in cross-attention, so each text of a batch is the same as alone, which is our default.
+In the prefix of a melody model it masks nothing, like audiocraft: there `reference=True` is compared.
 """
 
 from __future__ import annotations

@@ -68,6 +68,7 @@ def test_only_quieter_without_normalize(signals):
 
 
 def test_silence_and_what_cannot_be_heard_stay(signals):
+    """Silence is unchanged by every strategy; a constant stays finite."""
     silence = torch.zeros(1, RATE)
     for strategy in ("peak", "clip", "rms", "loudness"):
         assert torch.equal(normalize_audio(silence, strategy=strategy, sample_rate=RATE), silence)
@@ -76,6 +77,7 @@ def test_silence_and_what_cannot_be_heard_stay(signals):
 
 
 def test_what_is_cut_is_reported():
+    """Clipping by `rms` is reported as a warning."""
     loud = torch.cat([torch.full((1, RATE), 0.01), torch.ones(1, 300)], dim=1)
     with pytest.warns(UserWarning, match=r"song: .*% of the samples"):
         assert float(normalize_audio(loud, strategy="rms", log_clipping=True, stem_name="song").max()) == 1.0
@@ -213,7 +215,7 @@ def test_other_kinds_are_floats_without_normalize_as_torchaudios_are():
 
 
 class OnlyReads:
-    """A stream as of a download: `read` and nothing else."""
+    """A stream with `read` only, like a download."""
 
     def __init__(self, data):
         self._file = io.BytesIO(data)

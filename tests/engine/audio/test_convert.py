@@ -1,4 +1,4 @@
-"""Conversion of given audio against the reference's resampler."""
+"""Conversion of audio against the reference's resampler."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_a_whole_rate_may_come_as_another_type():
 
 @pytest.mark.parametrize("rate", [48_000, 44_100, 11_025, 32_000])
 def test_long_audio_is_converted_in_pieces_as_in_one(monkeypatch, rate):
-    audio = torch.randn(9_000, 2, generator=torch.Generator().manual_seed(1)).T  # as files hold it: not contiguous
+    audio = torch.randn(9_000, 2, generator=torch.Generator().manual_seed(1)).T  # not contiguous, as from files
     whole = at_model_rate(audio, rate, 32_000), at_model_rate(audio, rate, 32_000, 2, beyond=100)
     monkeypatch.setattr("engine.audio.convert._PIECE_SAMPLES", 1000)
     again = at_model_rate(audio, rate, 32_000), at_model_rate(audio, rate, 32_000, 2, beyond=100)

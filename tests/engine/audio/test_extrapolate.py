@@ -1,4 +1,4 @@
-"""How a sound would go on: waves go on as they are, and a joint made with it has nothing that the music has not."""
+"""Extrapolation of audio: waves continue unchanged, and a joint made with it adds no frequencies."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def tune(seconds: float, rate: int) -> Floats:
 
 
 def above(audio: Floats, hz: float = 17_500) -> Floats:
-    """What audio at 48 kHz has above a frequency."""
+    """The part of audio at 48 kHz above a frequency."""
     signal = pytest.importorskip("scipy.signal")
     steep = signal.butter(8, hz, "highpass", fs=RATE, output="sos")
     return np.asarray(np.abs(signal.sosfiltfilt(steep, audio)), np.float32)
@@ -57,7 +57,7 @@ def test_silence_noise_and_a_few_samples_stay_within_reach() -> None:
 @pytest.mark.parametrize("n_samples", [48_000, 47_999, 47_998])
 @pytest.mark.parametrize("rate", [48_000, 44_100])
 def test_another_rate_keeps_the_end_in_its_place(n_samples: int, rate: int) -> None:
-    """Samples lie where they did, counted from the end, and what comes behind it is how it goes on."""
+    """Samples keep their place counted from the end; the extrapolation follows."""
     sound = torch.from_numpy(waves(np.arange(n_samples) / rate)[None])
     got = resample_to_end(sound, rate, 32_000, beyond=20)[0].numpy()
     wanted = waves(n_samples / rate + np.arange(-1000, 20) / 32_000)
@@ -66,7 +66,8 @@ def test_another_rate_keeps_the_end_in_its_place(n_samples: int, rate: int) -> N
 
 
 def test_music_is_joined_without_anything_that_it_has_not() -> None:
-    """Waves, cut, and other music at the codec's rate: at the host's nothing lies above what both have."""
+    """Waves, cut, and other music at the codec's rate: the joint at the host's rate has no higher frequencies than
+    either."""
     from tests.engine.serve.render.test_codec_output import random_codes, tiny_codec
 
     before = torch.from_numpy(tune(2.0, RATE)[None])
@@ -95,7 +96,7 @@ def test_a_stretched_loop_is_as_loud_at_both_ends(speed: float) -> None:
 
 @pytest.mark.parametrize("bpm", [93.7, 128.0, 146.0, 174.0])
 def test_four_bars_are_four_bars_in_whole_samples_too(bpm: float) -> None:
-    """A region that is bars long to the nearest sample is not a sample short of its bar line."""
+    """A region of whole bars, rounded to a sample, is not counted as a sample short."""
     from fractions import Fraction
 
     from engine.serve.lane_settings import ReferenceAudio

@@ -1,4 +1,4 @@
-"""Two channels as one: the mean to the last bit for all music but what would cancel, whose melody stays."""
+"""Stereo to mono: the exact mean, except for channels that would cancel, whose melody is kept."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def tune(phase: float = 0.0) -> torch.Tensor:
 
 
 def usual() -> dict[str, torch.Tensor]:
-    """Stereo music as there is a lot of it, [2, n]."""
+    """Typical stereo music, [2, n]."""
     generator = torch.Generator().manual_seed(1)
     noise = torch.randn(2, len(SECONDS), generator=generator)
     phases = 6.28 * torch.rand(2, 7, generator=generator)
@@ -67,6 +67,7 @@ def test_mono_is_itself() -> None:
 
 @pytest.mark.parametrize("n", [4 * RATE, 4 * RATE - 7, 3 * HOP + 1])
 def test_out_of_phase_is_detected(n: int) -> None:
+    """Channels that cancel each other give the left one as mono."""
     audio = torch.stack([tune(), -tune()])[:, :n]
     mono, cancels = to_mono(audio, RATE)
     assert cancels
@@ -81,7 +82,7 @@ def test_long_music_is_analysed_in_pieces_as_in_one(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_lead_that_cancels_over_a_bass_that_does_not() -> None:
-    """The mean would leave the bass alone: the melody is what is lost."""
+    """The mean would keep the bass only and lose the melody."""
     bass = 0.6 * tone(55.0)
     audio = torch.stack([bass + tune(), bass - tune()])
     assert lost_share(audio, RATE) > LOST_SHARE
@@ -90,7 +91,7 @@ def test_a_lead_that_cancels_over_a_bass_that_does_not() -> None:
 
 
 def test_the_melody_of_channels_out_of_phase_is_the_melody() -> None:
-    """What the model is given: the same pitch classes as of one channel, not those of silence."""
+    """The model is conditioned on the pitch classes of one channel, not on those of silence."""
     chroma = Chroma(RATE)
     one = chroma(at_model_rate(tune()[None], RATE, RATE))
     two = chroma(at_model_rate(torch.stack([tune(), -tune()]), RATE, RATE))
@@ -104,5 +105,6 @@ def test_a_mono_model_goes_on_from_what_is_there() -> None:
 
 
 def test_the_reference_is_computed_as_it_is() -> None:
+    """With `exact` channels that cancel give silence, as in the reference."""
     audio = torch.stack([tune(), -tune()])
     assert float(at_model_rate(audio, RATE, RATE, exact=True).abs().max()) == 0.0

@@ -1,4 +1,4 @@
-"""The streaming resampler: equal to torchaudio's kernel, and to itself under any cut, to the bit."""
+"""The streaming resampler: equal to torchaudio's kernel, and bit for bit the same under any cut."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_any_cut_equals_whole(rate, seed):
 @pytest.mark.parametrize("rate", [44_100, 48_000, 96_000])
 @pytest.mark.parametrize("channels", [1, 2])
 def test_hops_of_any_length_give_the_same_bits(rate, channels):
-    """As the engine cuts them: 4, 8, 10 or 50 codec frames at once."""
+    """The engine's hops: 4, 8, 10 or 50 codec frames at once."""
     audio, resampler = noise(64_000, channels), StreamResampler(32_000, rate)
     whole = resampler.whole(audio)
     for frames in (4, 8, 10, 50):

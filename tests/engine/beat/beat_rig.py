@@ -1,4 +1,4 @@
-"""Music with known beats for the tests of `engine.beat`, made here: drums, clicks, pads, and tapes that run uneven."""
+"""Music with known beats for the tests of `engine.beat`: drums, clicks, pads, and audio at a varying speed."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def noise(seconds: float, seed: int = 1) -> Audio:
 def uneven(
     audio: Audio, speed: Callable[[NDArray[np.float64]], NDArray[np.float64]]
 ) -> tuple[Audio, NDArray[np.float64]]:
-    """Audio played at a speed that varies with time (1: as it is), and for each sample which one of the old it is."""
+    """Audio played at a speed that varies with time (1: unchanged), and for each sample its index in the original."""
     times = np.arange(int(len(audio) * 1.1)) / RATE_HZ
     places = np.cumsum(speed(times))
     places = places[places < len(audio) - 2]

@@ -1,4 +1,5 @@
-"""Drum loops in eight rhythms at any tempo, for the tests of tempo detection: not by the code it was fitted on.
+"""Drum loops in eight rhythms at any tempo, for the tests of tempo detection: not made by the code that it was fitted
+on.
 
 A beat is a quarter note; an eighth of 6/8 and 12/8 is a third of one, and half of one in `COMPOUND`.
 """
@@ -22,7 +23,7 @@ RHYTHMS: dict[str, dict[str, tuple[float, ...]]] = {  # kick, snare, hat, ride: 
     "half-time": {"kick": (0, 1.5), "snare": (2,), "hat": EIGHTHS},
     "dnb": {"kick": (0, 2.5), "snare": (1, 3), "hat": EIGHTHS},
 }
-COMPOUND = {"kick": (0, 2.5), "snare": (1.5,), "hat": tuple(n / 2 for n in range(6))}  # 6/8 as hosts count it
+COMPOUND = {"kick": (0, 2.5), "snare": (1.5,), "hat": tuple(n / 2 for n in range(6))}  # 6/8 in quarter notes
 
 
 def _hits(rng: np.random.Generator) -> dict[str, Audio]:
@@ -48,7 +49,7 @@ def loop(
     seed: int = 0,
     bass: bool = False,
 ) -> Audio:
-    """Whole bars of a rhythm at a tempo, cut on the bar line; as many as fill 5 s where none are asked for."""
+    """Whole bars of a rhythm at a tempo, cut on the bar line; by default as many as fill 5 s."""
     rng = np.random.default_rng(seed)
     bar = beats_per_bar * 60.0 / bpm
     bars = bars or 2 ** int(np.ceil(np.log2(5.0 / bar)))

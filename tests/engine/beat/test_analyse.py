@@ -1,4 +1,4 @@
-"""Tempo, beats, bars and key of regions; and regions brought to another tempo at their pitch."""
+"""Tempo, beats, bars and key of regions; regions stretched to another tempo at their pitch."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def region(path: Path) -> tuple[np.ndarray, float]:
 
 
 def scale(tonic_hz: float, steps: tuple[int, ...]) -> np.ndarray:
-    """A melody up a scale and back, on its tonic and fifth longest."""
+    """A melody up and down a scale, longest on tonic and fifth."""
     parts = []
     for step in (0, *steps, 12, *reversed(steps), 0, 0, 7, 0):
         t = np.arange(RATE_HZ // 4) / RATE_HZ

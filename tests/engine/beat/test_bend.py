@@ -1,4 +1,5 @@
-"""Bending: the map is exact, any cut gives the same, pads pass bit for bit, and drifting drums come onto the beat."""
+"""Bending: the map is exact, any cut gives the same result, pads pass unchanged, and drifting drums come onto the
+beat."""
 
 from __future__ import annotations
 
@@ -17,7 +18,7 @@ _jumps = st.lists(st.tuples(st.integers(1, 5000), st.integers(-4000, 4000)), max
 
 
 def bent(audio: Audio, bpm: float, before: Audio | None = None, chunk: int = 6000) -> tuple[Audio, Bend, TimeMap]:
-    """What is put out of audio [n], the bend, and a map that forgot nothing."""
+    """The output for audio [n], the bend, and a map that dropped nothing."""
     bend = Bend(SteadyLine(bpm), 0, NOTHING_BEFORE if before is None else before[None])
     whole = TimeMap()
     parts = []
@@ -142,7 +143,7 @@ def test_switched_off_it_holds_and_changes_nothing(slow):
 
 
 def errors_ms(places: np.ndarray, found: TimeMap, bpm: float, beats: range) -> tuple[np.ndarray, np.ndarray]:
-    """How far known beats are off the grid before and after bending."""
+    """Distances of known beats from the grid, before and after bending."""
     beat = 60.0 / bpm * RATE_HZ
     made = [int(np.searchsorted(places, number * beat)) for number in beats]
     grid = np.array([number * beat for number in beats])
@@ -194,6 +195,6 @@ def test_after_a_retake_it_goes_on_where_it_was():
     assert again.map.made_at(out) == made
     parts = np.concatenate([first[:, :out], again.push(audio[None, made:], last=True)], axis=1)[0]
     whole, _, _ = bent(audio, bpm, before=drums(bpm, 6))
-    assert abs(len(parts) - len(whole)) < 0.012 * RATE_HZ  # the same course, joints elsewhere
+    assert abs(len(parts) - len(whole)) < 0.012 * RATE_HZ  # the same map, joints elsewhere
     with pytest.raises(ValueError, match="not within"):
         bend.again_from(bend.made_end + 1, SteadyLine(bpm))

@@ -1,4 +1,4 @@
-"""The estimator: where beats lie against a grid, how they drift, and that material without a beat has none."""
+"""The estimator: the phase of beats against a grid, their drift, and no beat in material without one."""
 
 from __future__ import annotations
 

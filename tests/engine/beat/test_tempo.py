@@ -1,4 +1,4 @@
-"""The detected tempo: eight rhythms at thirteen tempi, the song's tempo known and not; tails and padding."""
+"""Tempo detection: eight rhythms at thirteen tempos, with and without the song's tempo; tails and padding."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NOTHING = Tempo(0.0, 0.0, 0.0)
 
 @lru_cache
 def detected() -> list[tuple[str, int, Tempo, Tempo]]:
-    """Of each rhythm and tempo what is found without a hint, and with the song's tempo as one."""
+    """The detected tempo of each rhythm and tempo, without a hint and with the song's tempo as one."""
     found = []
     for number, (name, bpm) in enumerate((name, bpm) for name in RHYTHMS for bpm in TEMPI):
         audio = loop(RHYTHMS[name], bpm, seed=number, bass=number % 3 == 0)
@@ -65,10 +65,10 @@ def test_ternary_rhythm_is_not_taken_for_straight_at_three_quarters_of_its_tempo
 
 
 def test_a_tempo_at_a_simple_ratio_of_the_songs_is_the_songs_where_that_explains_the_onsets():
-    audio = loop(RHYTHMS["swing"], 128, bars=3)[: round(9.2 * 60 / 128 * RATE_HZ)]  # cut on no bar line
+    audio = loop(RHYTHMS["swing"], 128, bars=3)[: round(9.2 * 60 / 128 * RATE_HZ)]  # not cut on a bar line
     found = analyse(audio, hint_bpm=96.0)
     assert is_right(found, 96.0)
-    assert found.bpm_sure < 0.5  # said to be doubtful, and the detected one is named
+    assert found.bpm_sure < 0.5  # low certainty, and the detected tempo is named
     assert found.rivals[0] == pytest.approx(128, rel=0.005)
 
 

@@ -75,7 +75,7 @@ def test_the_floor_by_hand() -> None:
     assert eight.weights == step_weights(lm) * (8 + 32 / 64) / 8  # a scale for each 64 weights of a row of 64
     assert eight.cache == 2 * lm.n_layers * 2 * 10 * lm.dim
     four = step_bytes(lm, "int4", rows=2, filled=0, memory=0, cache_item_bytes=1)
-    heads = lm.n_codebooks * lm.card * lm.dim  # in 8 bits even then
+    heads = lm.n_codebooks * lm.card * lm.dim  # in 8 bits nevertheless
     assert four.weights == ((step_weights(lm) - heads) * 4.5 + heads * 8.5) / 8
     assert fraction_of_floor(step_seconds=0.02, n_bytes=1e9, bytes_per_second=1e11) == pytest.approx(0.5)
 
@@ -122,14 +122,14 @@ def test_segue_steps_from_a_filled_cache(precision: str) -> None:
         assert len(side.visit(frames[name], 3)) == 3
         for stream in side.streams:
             state = stream.open_window().states[0]
-            assert state.length == frames[name] + 1 + 3  # one step that is not timed, and three
+            assert state.length == frames[name] + 1 + 3  # one step without timing, and three with
             filled = state.cache[0, 0, :, :, : frames[name]].float()
             assert bool((filled.abs().amax(dim=-1) > 0).all()), "an empty cache must not be timed"
 
 
 @pytest.mark.parametrize("shape", [TEXT, PREFIXED], ids=["memory", "prefix"])
 def test_the_device_step_takes_part_in_the_same_contest(shape: Shape) -> None:
-    """What a GPU runs, on a processor: timed, and compared with transformers before."""
+    """The GPU's step on a processor: compared with transformers, then timed."""
     pytest.importorskip("transformers")
     from engine.bench.reference import ReferenceSide
 
@@ -187,7 +187,7 @@ def test_beside_its_steps_a_model_tells_codec_and_lanes(monkeypatch: pytest.Monk
 
 def test_what_does_not_fit_is_skipped_and_said() -> None:
     plan = make_plan(BenchRequest(["large"], ["float32", "int8"]), gpu=False, free_bytes=lambda device: 12e9)
-    assert plan.specs == []  # int8 needs the weights that it is made from
+    assert plan.specs == []  # int8 needs the weights from which it is made
     said = {row.precision: row for row in plan.rows if row.device == "cpu"}
     assert said["float32"].status == results.SKIPPED
     assert "GB" in said["float32"].reason
@@ -282,12 +282,12 @@ def test_rows_go_through_json_unchanged() -> None:
     assert values["realtime"] == pytest.approx(row.steps_per_second / 50)
 
 
-# -- the whole contest ---------------------------------------------------------------------------------------------
+# -- the whole comparison ---------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
 def records() -> list[dict[str, Any]]:
-    """A contest on the tiny shape, in this process."""
+    """A comparison on the tiny shape, in this process."""
     pytest.importorskip("transformers")
     lines: list[dict[str, Any]] = []
     spec = ContestSpec(TINY, ["float32", "int8"], rounds=2, seconds=0.01, compiled=False)
@@ -345,6 +345,7 @@ def test_a_contest_tells_every_row_with_every_fill(report: BenchReport) -> None:
 
 
 def test_lanes_are_reported(report: BenchReport) -> None:
+    """The report has the milliseconds of 1, 2, 4 and 8 lanes, also after JSON."""
     (extras,) = report.extras
     assert extras.precision == "int8"
     assert list(extras.lanes_ms) == ["1", "2", "4", "8"]
@@ -389,7 +390,7 @@ def test_a_process_that_takes_too_long_is_ended() -> None:
 
 
 def test_the_command_from_end_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A process of its own, without transformers; the limit is for a machine that is busy with other tests."""
+    """In its own process, without transformers; the limit allows for a machine that is busy with other tests."""
     assert sys.executable
     out = tmp_path / "b.json"
     arguments = ["--models", TINY, "--precision", "float32", "--fast", "--no-reference", "--limit-minutes", "1.5"]

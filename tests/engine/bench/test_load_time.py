@@ -1,4 +1,4 @@
-"""`python -m engine.bench.load_time`: what it tells, and that it can say no."""
+"""`python -m engine.bench.load_time`: its output, and its exit code when the bound is exceeded."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from engine.checkpoints.make_random import Noise, write_transformers
 
 
 def test_a_model_is_measured_in_a_process_of_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A model of a megabyte costs more than that to load: the bound is broken, and the exit code says so."""
+    """A model of a megabyte takes more than that to load: the bound is exceeded, and the exit code reports it."""
     write_transformers(tmp_path, TINY, Noise())
     assert measure.main([str(tmp_path), "--frames", "5", "--json"]) == 1
     figures = json.loads(capsys.readouterr().out)

@@ -235,7 +235,7 @@ def test_a_reading_that_takes_too_long_is_ended(golden, folder, tmp_path, monkey
 
 
 def test_the_child_cannot_take_all_memory(folder, tmp_path, monkeypatch):
-    """With the limit at 64 MB the child cannot even start its work; the parent says so and goes on."""
+    """With a limit of 64 MB the child cannot start its work; the parent reports it and continues."""
     source = (
         "import sys; from engine.checkpoints import convert; convert.MEMORY_BYTES = 64 << 20; "
         "sys.exit(convert.main(sys.argv[1:]))"
@@ -400,7 +400,7 @@ def test_names_are_looked_up(golden, folder, tmp_path, monkeypatch):
     assert find.full_name("musicgen-small") == find.full_name("small") == "facebook/musicgen-small"
     shutil.copytree(folder, tmp_path / "models" / "musicgen-small")
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "small").mkdir()  # a folder that only happens to be called so
+    (tmp_path / "small").mkdir()  # an unrelated folder of that name
     assert find.find("small") == tmp_path / "models" / "musicgen-small"
     shutil.copytree(folder, tmp_path / "small", dirs_exist_ok=True)
     assert find.find("small") == Path("small")
@@ -418,7 +418,7 @@ def test_the_other_families_are_named(golden, folder, shared_cache):
 
 @pytest.mark.usefixtures("in_process")
 def test_saved_bytes_do_not_matter(golden, folder, shared_cache):
-    """The same weights saved by another torch layout (views of one storage) load to the same model."""
+    """The same weights saved in another layout (views of one storage) load to the same model."""
     path = folder / "state_dict.bin"
     value = torch.load(path, weights_only=True)
     before = load(golden, folder, shared_cache).lm.state_dict()

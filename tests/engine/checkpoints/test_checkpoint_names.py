@@ -82,7 +82,7 @@ def test_transformers(manifests, size):
 
 @pytest.mark.parametrize(("size", "other"), [("style", "melody"), ("melody", "style")])
 def test_a_melody_is_no_style_and_a_style_no_melody(manifests, codec_and_text, size, other):
-    """The two kinds share names: what belongs to the other is left over, not taken for one's own."""
+    """The two kinds share names: tensors of the other kind are left over, not accepted."""
 
     def load_as_other() -> None:
         music = names.AUDIOCRAFT_STYLE if other == "style" else ()
@@ -102,7 +102,7 @@ def test_the_codec_has_the_published_number_of_elements(manifests):
 
 
 def test_the_codecs_own_repository(manifests):
-    """The pointer of stereo models leads to a repository that holds only the codec, in either spelling."""
+    """The pointer of stereo models leads to a repository of the codec alone, in either spelling."""
     whole = manifests["transformers__musicgen-small"]
     prefix = "audio_encoder."
     alone = {name.removeprefix(prefix): tensor for name, tensor in whole.items() if name.startswith(prefix)}

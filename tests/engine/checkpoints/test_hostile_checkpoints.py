@@ -1,4 +1,4 @@
-"""Checkpoints made to harm: gadgets, bombs, paths that lead out. Refused by name, and nothing of them ever runs."""
+"""Hostile checkpoints: gadgets, bombs, paths outside the folder. All are refused by name, and nothing runs."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def text(value: str) -> bytes:
 
 
 def ways(module: str, name: str) -> dict[str, bytes]:
-    """Every opcode that can bring a name in and use it."""
+    """Every opcode that can import a name and use it."""
     name_line = f"{module}\n{name}\n".encode()
     return {
         "GLOBAL, REDUCE": b"\x80\x02c" + name_line + b"(" + text("true") + b"tR.",
@@ -76,7 +76,7 @@ ATTACKS = [(call, way, data) for call in CALLS for way, data in ways(*call.rspli
 
 
 def refusal(attempt: Callable[[], object]) -> str:
-    """What an attempt was refused with; empty when it was not."""
+    """The refusal's message; empty if there was none."""
     try:
         attempt()
     except (CheckpointError, UnsupportedError) as fault:
@@ -91,7 +91,7 @@ def test_no_gadget_gets_past_its_name() -> None:
 
 
 def test_reading_attacks_does_nothing(tmp_path: Path) -> None:
-    """Python's own audit events, while all of them are read: no import, no compile, no process, no file, no socket."""
+    """Python's audit events while all of them are read: no import, no compile, no process, no file, no socket."""
     (tmp_path / "attacks.json").write_text(json.dumps([data.hex() for _, _, data in ATTACKS]))
     code = (
         "import json, sys; from engine.checkpoints.pickle_reader import read_pickle\n"
@@ -112,7 +112,7 @@ def test_reading_attacks_does_nothing(tmp_path: Path) -> None:
 
 
 def test_known_names_are_labels_only() -> None:
-    """A name on the list is not called with arguments of its own choosing, and has no attributes."""
+    """A listed name cannot be called with arbitrary arguments, and has no attributes."""
     for data in (
         b"\x80\x02cbuiltins\nlist\n(" + text("ab") + b"tR.",
         b"\x80\x02ccollections\nOrderedDict\n(" + text("ab") + b"tR.",
@@ -130,7 +130,7 @@ def test_known_names_are_labels_only() -> None:
 
 @pytest.mark.parametrize("piece", [b"\x85", b"]\x94h\x00a", b"(", b"}", b")\x86", b"}\x85"])
 def test_long_pickles_end(piece: bytes) -> None:
-    """Nested a hundred thousand deep, or as many values left over: no crash, no recursion error."""
+    """A hundred thousand levels, or as many values left over: no crash, no recursion error."""
     with pytest.raises(CheckpointError):
         describe({"best_state": {}, "x": read_pickle(b"\x80\x04N" + piece * 100_000 + b".")})
 
@@ -171,7 +171,7 @@ def test_names_in_the_archive_lead_nowhere(folder: Path) -> None:
     for prefix in ("../../escaped/", "/tmp/escaped/"):
         write_audiocraft(folder, TINY, Noise())
         rewrite(folder / "state_dict.bin", lambda name, data, p=prefix: (p + name.partition("/")[2], data))
-        refusal(lambda: load(folder))  # a name is only a key: whether it is read or refused, nothing is written there
+        refusal(lambda: load(folder))  # a name is only a key: read or refused, nothing is written there
     after = [path for path in folder.parent.rglob("*") if "cache" not in path.relative_to(folder.parent).parts]
     assert sorted(after) == before
     assert not (folder.parent.parent / "escaped").exists()
@@ -179,7 +179,7 @@ def test_names_in_the_archive_lead_nowhere(folder: Path) -> None:
 
 
 def test_two_entries_in_one_place(folder: Path) -> None:
-    """The bomb without compression: many names for the same bytes, which together would be more than the file."""
+    """A bomb without compression: many names for the same bytes, together more than the file."""
     path = folder / "state_dict.bin"
     with zipfile.ZipFile(path, "a") as archive:
         largest = max(archive.infolist(), key=lambda info: info.file_size)
@@ -243,7 +243,7 @@ def test_the_child_says_what_is_wrong_in_one_line(folder: Path, monkeypatch: pyt
 
 
 def test_configurations_are_refused_with_their_file(folder: Path) -> None:
-    """Files that were mistaken for one another, and a file in the place of its folder."""
+    """Files exchanged for one another, and a file in place of a folder."""
     write_audiocraft(folder, TINY, Noise())
     language, codec = folder / "state_dict.bin", folder / "compression_state_dict.bin"
     assert f"'{language}' is a file: give the folder" in refusal(lambda: load(language))

@@ -1,4 +1,4 @@
-"""The hub, from a stand-in on this machine: what is fetched, licence, room, resuming, damage, offline."""
+"""The hub, with a stand-in on this machine: downloads, licence, disk space, resuming, damage, offline."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[3]
 
 @pytest.fixture(scope="module")
 def repos(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Tiny checkpoints under the published names; beside the weights what nobody needs."""
+    """Tiny checkpoints under the published names, with unneeded files beside the weights."""
     root, noise = tmp_path_factory.mktemp("repos"), Noise()
     places = {
         name: root / name.replace("/", "--")
@@ -48,7 +48,7 @@ def repos(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Every place that something could be kept in, empty."""
+    """All folders in which something could be stored, empty."""
     for name, place in (("HF_HOME", "hf"), ("SEGUE_CONFIG", "config"), ("SEGUE_CACHE", "cache")):
         monkeypatch.setenv(name, str(tmp_path / place))
     for name in ("SEGUE_MODELS", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_TOKEN", "HF_HUB_OFFLINE"):
@@ -85,7 +85,7 @@ def test_one_format_is_fetched_and_plays(server: Hub, home: Path) -> None:
 
 
 def test_pickles_bring_their_companions(server: Hub) -> None:
-    """T5 always, the codec's own repository where the codec's file only points there."""
+    """T5 always, the codec's repository if the codec's file only refers to it."""
     licence.accept("CC-BY-NC-4.0")
     assert load_model("medium").codec.n_codebooks == 4
     names = server.downloads()
@@ -121,7 +121,7 @@ def test_a_cut_connection_is_taken_up_again(server: Hub, monkeypatch: pytest.Mon
 
 
 def test_a_broken_download_goes_on_where_it_was(server: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The library asks again five times; then it is the user's turn, and what arrived is still there."""
+    """The library tries five times; then the user repeats the command, and the received part is still there."""
     monkeypatch.setattr(huggingface_hub.constants, "DOWNLOAD_CHUNK_SIZE", 1 << 12)
     monkeypatch.setattr("time.sleep", lambda seconds: None)
     licence.accept("CC-BY-NC-4.0")
@@ -142,7 +142,7 @@ def test_a_broken_download_goes_on_where_it_was(server: Hub, monkeypatch: pytest
 
 
 def _resumed(server: Hub) -> list[int]:
-    """Where the resumed downloads began."""
+    """The offsets at which downloads resumed."""
     return [int(asked[6:].rstrip("-")) for method, _, asked in server.asked if method == "GET" and asked]
 
 
@@ -156,7 +156,7 @@ def test_damaged_content_is_not_kept(server: Hub) -> None:
 
 
 def test_a_token_goes_to_the_hub_only(server: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Large files lie elsewhere: the place is asked for with the token, and visited without."""
+    """Large files are on another host: the token goes with the request for their address, not to that host."""
     monkeypatch.setenv("HF_TOKEN", "hf_secret")
     hub.fetch("t5-base")
     sent = {path: token for path, token in server.tokens.items() if path.endswith("model.safetensors")}

@@ -109,7 +109,7 @@ def test_transformers_files_load_and_play(shard_bytes: int, tmp_path: Path) -> N
 
 
 def test_both_formats_are_one_model_when_made_of_one_seed(tmp_path: Path) -> None:
-    """Names decide the numbers, so only tensors of one name agree; the same call gives the same file."""
+    """The numbers depend on names, so only tensors of equal names agree; the same call gives the same file."""
     for place in ("a", "b"):
         write_audiocraft(tmp_path / place, TINY, Noise(seed=3))
     a, b = ((tmp_path / place / "state_dict.bin") for place in ("a", "b"))

@@ -55,7 +55,7 @@ wav = model.generate_with_chroma(texts, melody[None].expand(3, -1, -1), sr)
 
 
 def write_tiny_mert(folder: Path) -> None:
-    """The feature model's architecture with MERT's width and hardly anything else, weights at random."""
+    """The feature model's architecture with MERT's width, otherwise tiny; random weights."""
     pytest.importorskip("transformers")
     from engine.conditions.features import hubert
 
@@ -73,7 +73,7 @@ def write_tiny_mert(folder: Path) -> None:
 
 @pytest.fixture
 def desk(golden: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder to work in, with the card's asset; the models under their published names, tiny ones."""
+    """A working folder with the card's asset; tiny models under the published names."""
     models = tmp_path / "models"
     for name in ("melody", "style"):
         shutil.copytree(golden / "audiocraft" / name / "ckpt", models / f"musicgen-{name}")
@@ -107,7 +107,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*of the samples are cut", "igno
 
 
 def meaning(code: str) -> list[str]:
-    """Statements of a script but for its imports and what the model is called."""
+    """Statements of a script, without its imports and the model's name."""
     script = ast.parse(code.replace("facebook/musicgen-melody", "melody")).body
     return [ast.dump(part) for part in script if not isinstance(part, ast.Import | ast.ImportFrom)]
 

@@ -1,4 +1,4 @@
-"""A model's name that is nearly right, or that of the model which needs no download."""
+"""A misspelt model name, and the name of the embedded model, which needs no download."""
 
 from __future__ import annotations
 

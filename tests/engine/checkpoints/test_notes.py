@@ -1,4 +1,4 @@
-"""What a model lacks on this machine is said, and refused by name when it is asked for."""
+"""What a model lacks on this machine is in its notes, and requests for it are refused by name."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_style_without_features(golden, cache):
     assert "MERT-v1-95M" in note
     assert model.takes == {"text", "continue"}
     prefix = model.conditioner([Ask("sad jazz")], Guidance(), 0, 50)[0][0].prefix
-    assert not prefix[:, 0].any()  # the style's null stands in front all the same
+    assert not prefix[:, 0].any()  # the style's null vector comes first nevertheless
     assert prefix[0, 1:].any()
     with pytest.raises(UnsupportedError, match=r"cannot follow style; it can follow: text \(.*MERT"):
         model.conditioner([Ask(style=Reference(torch.ones(1, 100_000)))], Guidance(), 0, 50)
@@ -72,12 +72,12 @@ def test_style_where_transformers_is_not_installed(golden, cache, monkeypatch, t
     shutil.copytree(golden / "misc/hubert_tiny", place)
     config = place / "config.json"
     config.write_text(config.read_text().replace('"hidden_size": 32', '"hidden_size": 768'))
-    monkeypatch.setitem(sys.modules, "transformers", None)  # as if it were not there
+    monkeypatch.setitem(sys.modules, "transformers", None)  # as if it were missing
     [note] = load(golden, cache, "style").notes
     assert "pip install 'segue[style]'" in note
 
 
 def test_features_of_another_width_are_refused(golden, cache):
-    """The tiny feature model is 32 wide, the style network hears 768."""
+    """The tiny feature model is 32 wide, the style network requires 768."""
     with pytest.raises(CheckpointError, match="32 wide, must be 768"):
         load(golden, cache, "style", style_features=golden / "misc/hubert_tiny")

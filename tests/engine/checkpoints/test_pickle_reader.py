@@ -1,4 +1,4 @@
-"""The restricted pickle reader: what it reads, what it refuses, and that nothing in a file ever runs."""
+"""The restricted pickle reader: what it reads, what it refuses; nothing in a file is executed."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_hidden_code_does_not_run(tmp_path, how, protocol):
     with pytest.raises(CheckpointError, match="hidden code"):
         read_pickle(data)
     assert not marker.exists()
-    pickle.loads(data)  # the attack is real: Python's own reader runs it
+    pickle.loads(data)  # the attack is real: Python's pickle module runs it
     assert marker.exists()
 
 
@@ -109,7 +109,7 @@ SEED_PICKLE = tensor_pickle()
 @given(at=st.integers(0, len(SEED_PICKLE) - 1), piece=st.binary(min_size=0, max_size=6), drop=st.integers(0, 6))
 @example(at=0, piece=b"", drop=6)
 def test_mutated_pickles_are_read_or_refused(at, piece, drop):
-    """Never another exception, whatever a byte becomes."""
+    """No other exception, whatever byte changes."""
     data = SEED_PICKLE[:at] + piece + SEED_PICKLE[at + drop :]
     try:
         value = read_pickle(data)

@@ -1,4 +1,4 @@
-"""safetensors headers: what is read, and that anything else is refused with the tensor's name, quickly and small."""
+"""safetensors headers: what is read; anything else is refused with the tensor's name, in little time and memory."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ F32 = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
 
 
 def in_this_process(file: BufferedReader, path: Path) -> Header:
-    """The child's own reader, for the thousands of files below; that the child is used is tested apart."""
+    """The child's reader in this process, for the thousands of files below; other tests check that the child is
+    used."""
     try:
         return read_here(file.fileno())
     except HeaderFault as fault:
@@ -150,7 +151,7 @@ def test_a_file_cut_anywhere_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_huge_header_costs_little(tmp_path: Path) -> None:
-    """An eighth of the costliest JSON that is read at all: refused with under 25 MB of objects, and nothing left."""
+    """An eighth of the costliest JSON that is read: refused with under 25 MB of objects, all freed."""
     header = b"{" + b",".join(b'"%d":{}' % index for index in range(45_000)) + b"}"
     assert len(header) > MAX_HEADER_BYTES / 10
     path = write(tmp_path / "huge.safetensors", header)
@@ -191,7 +192,7 @@ def seed_file(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, bytes]:
 
 
 def agrees_with_the_library(path: Path, data: bytes) -> bool:
-    """Ours reads nothing that the library refuses, and reads it equal; only CheckpointError comes out."""
+    """Our reader accepts nothing that the library refuses, and gives equal tensors; it raises only CheckpointError."""
     path.write_bytes(data)
     try:
         ours = MappedFile(path, in_this_process).tensors
@@ -218,7 +219,7 @@ def test_mutated_files_are_read_or_refused(seed_file: tuple[Path, bytes], at: in
 
 
 def test_thousands_of_mutations(seed_file: tuple[Path, bytes]) -> None:
-    """Digits and signs changed, where a header's mistakes matter most; 3,000 of them, always the same."""
+    """3,000 headers with changed digits and signs, always the same ones."""
     folder, data = seed_file
     length = int.from_bytes(data[:8], "little")
     source, read = random.Random(1), 0
@@ -243,7 +244,8 @@ COSTLY = {
 
 @pytest.mark.parametrize("name", COSTLY)
 def test_costly_headers_are_refused_in_the_child_and_by_the_estimate(tmp_path: Path, name: str) -> None:
-    """Neither memory nor time of this process, and the memory estimate, which reads the same, raises nothing."""
+    """They cost this process neither memory nor time; the memory estimate, which reads the same header, raises
+    nothing."""
     path = write(tmp_path / "model.safetensors", COSTLY[name])
     before = resource.getrusage(resource.RUSAGE_SELF)
     with pytest.raises(CheckpointError, match=r"model\.safetensors: "):
@@ -276,7 +278,7 @@ def test_a_header_that_kills_its_child_is_an_error(tmp_path: Path, monkeypatch: 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes")
 def test_a_pipe_in_the_folder_blocks_nothing(tmp_path: Path) -> None:
-    """Whatever it is called: the estimate passes it over, loading names it."""
+    """Under any name: the estimate ignores it, loading names it."""
     save_file({"a": torch.zeros(1000, 1000)}, tmp_path / "model.safetensors")
     alone = need_mb(str(tmp_path), 4.0)
     for name in ("more.safetensors", "x.bin", "config.json", "model.safetensors.index.json", "tokenizer.json"):

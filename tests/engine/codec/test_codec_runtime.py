@@ -1,4 +1,4 @@
-"""EnCodec by ONNX Runtime: what PyTorch and the reference compute, however it is cut; and which of them is chosen."""
+"""EnCodec by ONNX Runtime: equal to PyTorch and the reference under any cut; and the choice of runtime."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def test_a_cut_out_prompt_is_coded_as_in_the_whole(codecs, name):
 
 
 def test_other_sizes_are_written_as_well():
-    """Kernels that reach further, other ratios, one LSTM layer, two channels."""
+    """Longer kernels, other ratios, one LSTM layer, two channels."""
     torch.manual_seed(0)
     config = EncodecConfig(
         n_filters=2, dim=4, ratios=(2, 3), card=8, residual_kernel=9, kernel=5, lstm_layers=1, channels=2, compress=1
@@ -157,7 +157,7 @@ def real_size() -> Encodec:
 
 
 def test_the_published_size_is_measured_once_and_remembered(tmp_path: Path, monkeypatch):
-    """59 million weights: the two agree, one of them is chosen, and the next start does not measure."""
+    """59 million weights: both runtimes agree, the faster is chosen, and the next start does not measure."""
     codec = real_size()
     monkeypatch.setattr(choice, "BUDGET_SECONDS", 0.0)
     chosen = choice.set_runtime(StereoCodec(codec), "auto", tmp_path)

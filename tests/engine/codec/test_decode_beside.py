@@ -1,4 +1,4 @@
-"""Decoding on a thread of its own: in order, computing as its owner does, the same audio, faults where they belong."""
+"""Decoding on a second thread: in order, with the owner's settings, the same audio, errors raised to the owner."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_work_is_done_in_order_on_another_thread():
 
     with DecodeThread(threaded=True) as thread:
         begun = [thread.start(lambda number=number: work(number)) for number in range(5)]
-        assert not any(each.done() for each in begun)  # given, not waited for
+        assert not any(each.done() for each in begun)  # submitted, not waited for
         gate.set()
         idents = {each.result(10.0) for each in begun}
     assert done == [0, 1, 2, 3, 4]
@@ -91,7 +91,7 @@ def test_on_a_processor_it_is_done_at_once_by_whoever_gives_it():
 def test_a_fault_in_decoding_is_raised_where_the_sound_is_asked_for(codec, threaded):
     chain = CodecOutput(codec, StreamResampler(32_000, 48_000), 1)
     with DecodeThread(threaded=threaded) as thread:
-        chain.decoder.decode_beside(torch.full((4, 4), 99), thread)  # codes that the codec does not have
+        chain.decoder.decode_beside(torch.full((4, 4), 99), thread)  # codes outside the codebook
         with pytest.raises((IndexError, RuntimeError)):
             chain.push(torch.full((4, 4), 99))
 

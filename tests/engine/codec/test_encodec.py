@@ -52,7 +52,7 @@ def test_decodes_as_the_reference(golden, codecs, name):
 @pytest.mark.parametrize("name", MODELS)
 def test_encodes_as_the_reference(golden, codecs, name):
     data, codec, prompt = vectors(golden, name), codecs[name], heard_prompt(golden)
-    # the latent is up to 3.7 and carries the resampler's rounding; its codes are exact
+    # the latent is up to 3.7 and has the resampler's rounding errors; its codes are exact
     torch.testing.assert_close(codec.latent(prompt), data["enc_latent"], atol=5e-5, rtol=0)
     assert torch.equal(codec.encode(prompt), data["enc_codes"].long())
     for key in [key for key in data if key.startswith("enc_codes_n")]:
@@ -154,7 +154,7 @@ def test_published_sizes_reach_one_frame_to_each_side():
 
 
 def test_other_ratios_know_their_reach():
-    """A residual that looks far reaches more frames; the stream must follow."""
+    """A residual with a long kernel reaches more frames; the stream must wait for them."""
     torch.manual_seed(0)
     codec = Encodec(EncodecConfig(n_filters=2, dim=4, ratios=(2, 2), card=8, residual_kernel=9, kernel=5)).eval()
     codec.quantizer.get_buffer("tables").normal_()

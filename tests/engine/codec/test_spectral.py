@@ -1,4 +1,4 @@
-"""The embedded codec: any cut gives the same samples, and phases follow on from real audio."""
+"""The embedded codec: any cut gives the same samples, and phases continue those of real audio."""
 
 from dataclasses import replace
 
@@ -54,7 +54,7 @@ def test_any_cut_equals_whole(codec: SpectralCodec, cuts: list[int]) -> None:
 @pytest.mark.parametrize("ahead", [0, 2])
 @pytest.mark.parametrize(("bits", "tolerance"), [(None, 1e-5), (8, 0.05)])
 def test_decoder_on_onnx_runtime_equals_the_network(bits: int | None, tolerance: float, ahead: int) -> None:
-    """Group after group, each from the past that the one before left."""
+    """Group by group, each from the state that the previous one left."""
     torch.manual_seed(3)
     sizes = SpectralConfig(latent=32, card=32, decoder_width=64, decoder_blocks=3, lookahead_frames=ahead)
     net = SpectralNet(sizes).eval()
@@ -76,7 +76,7 @@ def test_decoder_on_onnx_runtime_equals_the_network(bits: int | None, tolerance:
 
 @pytest.mark.parametrize("n_frames", range(1, 10))
 def test_every_frame_is_heard_ahead_of_itself(codec: SpectralCodec, n_frames: int) -> None:
-    """Spectra of a stream's frames, in fours and padded at its end, are those of one call of the network."""
+    """Spectra of a stream's frames, four at a time and padded at the end, equal those of one call of the network."""
     codes = torch.randint(0, 32, (1, 4, n_frames), generator=torch.Generator().manual_seed(n_frames))
     seen: list[np.ndarray] = []
     push = rtisi.push
@@ -93,7 +93,7 @@ def test_every_frame_is_heard_ahead_of_itself(codec: SpectralCodec, n_frames: in
 
 
 def test_lookahead_is_what_it_says(codec: SpectralCodec) -> None:
-    """A frame's audio is out once `lookahead_frames` more are in."""
+    """A frame's audio is available `lookahead_frames` later."""
     codes = torch.zeros(1, 4, 10, dtype=torch.long)
     audio, _ = codec.decode_step(codes, codec.init_decoder())
     assert audio.shape[-1] >= (10 - codec.lookahead_frames) * 640
@@ -109,7 +109,7 @@ def test_phase_reconstruction_keeps_the_spectrum() -> None:
 
 
 def test_phase_follows_on_from_a_prompt() -> None:
-    """Given the audio before, a steady tone goes on as the very same wave."""
+    """With the audio before it, a steady tone continues as the same wave."""
     audio = tone(1.0)
     mags = rtisi.magnitudes(audio)
     follow = rtisi.push(rtisi.init_phase(audio[:16000]), mags[50:], last=True)

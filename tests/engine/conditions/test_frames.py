@@ -1,4 +1,4 @@
-"""Per-frame features: chroma hears pitch, tempo features are the host's beats."""
+"""Per-frame features: chroma has the pitch, tempo features are the host's beats."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""MERT's features by HuBERT's classes: the reference's numbers from either file, and nothing at random values."""
+"""MERT's features by HuBERT's classes: the reference's numbers from either file; nothing keeps random values."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from engine.errors import CheckpointError, UnsupportedError
 
 pytest.importorskip("transformers")
 CPU = torch.device("cpu")
-PUBLISHED = {  # of MERT-v1-95M, as far as it decides anything
+PUBLISHED = {  # of MERT-v1-95M, the fields that have an effect
     "model_type": "mert_model",
     **{"hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12, "intermediate_size": 3072},
     **{"conv_dim": [512] * 7, "conv_kernel": [10, 3, 3, 3, 3, 2, 2], "conv_stride": [5, 2, 2, 2, 2, 2, 2]},
@@ -53,7 +53,7 @@ def test_features(golden, folder, opened, file):
 
 
 def test_the_published_size():
-    """94.4 million, of which the vector that stands for hidden frames in training is not ours."""
+    """94.4 million, without the vector for masked frames, which only training needs."""
     with torch.device("meta"):
         module = hubert(settings_of(PUBLISHED))
     assert sum(parameter.numel() for parameter in module.parameters()) == 94_371_712 - 768
@@ -132,7 +132,7 @@ def test_models_of_another_kind_are_refused(folder, opened, entry, value, error)
 
 
 def test_code_that_a_folder_brings_is_not_run(folder, opened):
-    """The published configuration names code of its own; it is one more entry that nobody reads."""
+    """The published configuration names code in the folder; that entry is not read."""
     path = folder / "config.json"
     own = {"model_type": "mert_model", "auto_map": {"AutoModel": "modeling_MERT.MERTModel"}}
     path.write_text(json.dumps(json.loads(path.read_text()) | own))

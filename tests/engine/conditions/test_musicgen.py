@@ -91,7 +91,7 @@ def test_chroma_of_melodies_in_a_batch(golden, golden_models, exact):
 @pytest.mark.parametrize("exact", [False, True])
 @pytest.mark.parametrize("call", range(4))
 def test_chroma_of_later_windows(golden, golden_models, call, exact):
-    """Long pieces follow the melody round and round, each window from its own offset."""
+    """Long pieces are conditioned on the repeated melody, each window from its own offset."""
     case, data = load(golden, "melody", "gen_long_melody")
     loaded = golden_models["audiocraft/melody"]
     offset_frames = call * round(case["params"]["extend_stride"] * 50)
@@ -140,7 +140,7 @@ def test_excerpts_go_round():
 
 
 def last_c(classes: torch.Tensor) -> int:
-    """Index of the last frame whose pitch class is C, of a tune that begins with C."""
+    """Index of the last frame with pitch class C, of a tune that begins with C."""
     return int((classes == 0).nonzero().max())
 
 
@@ -163,7 +163,7 @@ def test_without_a_separator_the_mix_is_used(golden_models):
 
 
 class CountingSeparator:
-    """A separator that gives back the mix as its voice, and keeps the lengths of what it was given."""
+    """A separator that returns the mix as vocals, and records the lengths of its inputs."""
 
     def __init__(self) -> None:
         self.lengths: list[int] = []

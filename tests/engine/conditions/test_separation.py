@@ -1,4 +1,4 @@
-"""Stem separation through demucs' own network: always the same, equal to its own way, safely loaded, well behaved."""
+"""Stem separation with demucs' network: repeatable, equal to demucs.apply, safely loaded, silent on silence."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def network() -> torch.nn.Module:
 
 
 def save(network: torch.nn.Module, folder: Path, changed: dict | None = None, metadata: dict | None = None) -> Path:
-    """The folder as demucs publishes it."""
+    """A folder in demucs' published format."""
     folder.mkdir()
     about = {"klass": CLASS, "args": "[]", "kwargs": json.dumps(STORED | (changed or {}))} | (metadata or {})
     save_file({name: tensor.half() for name, tensor in network.state_dict().items()}, folder / "955717e8.safetensors",
@@ -65,7 +65,7 @@ def test_always_the_same_and_rows_do_not_touch(network):
     separator, mix = DemucsSeparator(network, CPU), tone(0.8)
     both = separator(torch.cat([mix, mix.flip(1) * 0.1]))
     assert torch.equal(both[:1], separator(mix))
-    assert not separator(torch.zeros(1, 2, 5000)).any()  # of silence nothing comes but silence
+    assert not separator(torch.zeros(1, 2, 5000)).any()  # silence gives silence
 
 
 def test_loads_what_demucs_publishes(network, tmp_path):
@@ -107,7 +107,7 @@ def test_other_lists_of_models_are_refused(network, tmp_path, models):
 
 
 def test_a_melody_through_the_real_network(golden_models: dict[str, LoadedModel], network):
-    """The whole way of a region: separated once, by any thread, then used by every window."""
+    """The whole path of a region: separated once, by any thread, then used by every window."""
     own = golden_models["audiocraft/melody"].conditioner.melody
     separator = DemucsSeparator(network, CPU)
     melody = MelodyConditioner(own.chroma, own.projection, own.n_frames, 32000, separator, own.window_samples)

@@ -1,4 +1,4 @@
-"""Style: the network and its vectors against the reference, which excerpt is used, what asks do not change."""
+"""Style: the network and its vectors against the reference, the choice of excerpts, and independence of asks."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def test_teacher_forced_logits(golden, model):
 
 @pytest.mark.parametrize("window", range(3))
 def test_excerpts_of_later_windows(golden, style, signals, window):
-    """In long pieces each window reads the reference round and round from its offset, and has its own excerpt."""
+    """In long pieces each window reads the repeated reference from its offset, and has its own excerpt."""
     case, data = load(golden, "gen_long_double")
     [ask] = asks_of(case, data, signals, exact=False, whole=False)
     stride = round(case["params"]["extend_stride"] * 50)
@@ -259,12 +259,12 @@ def test_kept_results_stay_within_their_bound():
     kept(c)
     assert kept.held_bytes == 400
     assert kept(a) is first
-    assert torch.equal(kept(torch.ones(1, 500)), torch.ones(1, 1000))  # the newest is held, whatever its size
+    assert torch.equal(kept(torch.ones(1, 500)), torch.ones(1, 1000))  # the newest is cached, whatever its size
     assert kept.held_bytes == 4000
 
 
 def test_a_stream_gets_the_same_excerpts_however_it_is_cut(model):
-    """Three windows, each with its own drawn excerpt: in one go, in pieces, and resumed from a snapshot."""
+    """Three windows, each with its own drawn excerpt: whole, in pieces, and resumed from a snapshot."""
     wav = Reference(torch.randn(1, 200_000, generator=torch.Generator().manual_seed(8)), whole=True)
     ask = Ask("sad jazz", style=wav, excerpt=StyleExcerpt(1.5), seed=11)
     asked: list[ExcerptRange | None] = []

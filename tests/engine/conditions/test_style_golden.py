@@ -1,4 +1,4 @@
-"""MusicGen-Style's whole path against the reference, token for token, and every mix of what it can be asked."""
+"""MusicGen-Style's whole path against the reference, token for token, with every combination of conditions."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_greedy_tokens_and_sound(golden, model, signals, reference, name):
 
 @pytest.mark.parametrize("kind", ["melody", "style"])
 def test_text_music_and_a_beginning_in_any_mix(golden_models, signals, kind):
-    """Each of the three changes what is made, alone and beside the others; a piece does not follow its neighbours."""
+    """Each of the three changes the music, alone and with the others; pieces of a batch are independent."""
     model = MusicGen(golden_models[f"audiocraft/{kind}"])
     model.set_generation_params(use_sampling=False, duration=1.2)
     tune, beginning = signals["melody_b_32k_mono"], signals["prompt_32k_mono"][:, :19200]

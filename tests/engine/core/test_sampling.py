@@ -1,4 +1,4 @@
-"""Sampling and guidance against vectors of the reference, and what a lane may rely on."""
+"""Sampling and guidance against vectors of the reference, and their guarantees for a lane."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Candidates: the beat is detected at its phase, the best one is taken, forks go on alike."""
+"""Candidates: the beat is detected at its phase, the best candidate is chosen, forks continue equally."""
 
 from __future__ import annotations
 

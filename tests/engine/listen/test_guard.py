@@ -1,4 +1,4 @@
-"""The guard: quiet while music plays, breaks included; names each fault, where it begins, whatever the cut."""
+"""The guard: no alarm for music, breaks included; each fault and its start are reported, under any cut."""
 
 from __future__ import annotations
 
@@ -174,7 +174,7 @@ def test_it_knows_the_music_before_the_stream():
 
 
 def test_a_loop_that_was_given_and_goes_on_a_while_is_no_fault():
-    """A drum loop is one: only its own music can be stuck, and that is reported when it is."""
+    """A given drum loop repeats: only generated music counts as stuck, and is reported if it is."""
     bar = music(2.0)
     looped, codes = np.tile(bar, 12), np.tile(codes_for(bar), 12)
     guard = Guard(RATE, 4, BPM)

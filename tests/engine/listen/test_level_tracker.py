@@ -1,4 +1,4 @@
-"""Loudness as other meters say it, and the slow gain that follows it."""
+"""Loudness, equal to other meters', and the slow gain that follows it."""
 
 from __future__ import annotations
 
@@ -49,10 +49,10 @@ def test_the_stream_comes_to_the_target_slowly():
     tracker = LevelTracker(RATE, loud - 6.0)
     out, state = tracker.step(audio, tracker.init(1))
     assert meter.integrated_lufs(out[-8 * RATE :], RATE) == pytest.approx(loud - 6.0, abs=1.2)
-    np.testing.assert_array_equal(out[: 3 * RATE], audio[: 3 * RATE])  # nothing before it knows
+    np.testing.assert_array_equal(out[: 3 * RATE], audio[: 3 * RATE])  # the samples before do not depend on it
     gains = np.array(state.gains)
     assert np.abs(np.diff(gains)).max() <= SLEW_DB_PER_SECOND * meter.HOP_SECONDS + 1e-9
-    assert (np.diff(gains) <= 1e-9).all()  # straight there: it does not pump with the bars
+    assert (np.diff(gains) <= 1e-9).all()  # steady: it does not pump with the bars
 
 
 def test_gain_has_bounds_and_no_target_changes_nothing():

@@ -14,7 +14,7 @@ RATES = [44_100, 48_000, 96_000]
 
 
 def drums(rate: int, seconds: float = 1.5, gain: float = 2.0, seed: int = 0) -> np.ndarray:
-    """Loud stereo music-like sound: decaying hits of noise over a tone, 15 kHz at most as a model's music is."""
+    """Loud stereo sound like music: decaying hits of noise over a tone, up to 15 kHz like a model's music."""
     rng = np.random.default_rng(seed)
     n = int(rate * seconds)
     t = np.arange(n) / rate

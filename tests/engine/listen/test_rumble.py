@@ -1,4 +1,4 @@
-"""DC and rumble: taken out where they are, nothing touched where they are not, and levels that follow the music."""
+"""DC and rumble: removed if present, other audio unchanged, and levels that follow the music."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_what_is_low_goes_and_the_music_stays(hz: float, level: float) -> None:
     clean, share = without_rumble(music() + low(hz, level), RATE)
     assert share > WORTH_SHARE
     assert db(music(), clean) < -20
-    edge = RATE // 50  # what is gone on from is the end
+    edge = RATE // 50  # the end is what is continued
     assert db(music()[:, -edge:], clean[:, -edge:]) < -15
 
 

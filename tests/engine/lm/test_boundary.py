@@ -1,4 +1,4 @@
-"""The language model knows no executor, and who takes its steps is decided in one file."""
+"""The language model imports no executor, and one file chooses the executor."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ ENGINE = Path(__file__).resolve().parents[3] / "engine"
 MODEL = sorted((ENGINE / "lm").glob("*.py"))
 EXECUTORS = "engine.lm.executors"
 FILES = sorted(path for path in ENGINE.rglob("*.py") if (ENGINE / "lm") not in path.parents)
-FOR_ALL = ("base", "select", "fidelity", "weight_bytes")  # what files outside may import of the executors
-MEASURES = "engine/bench/"  # names the step of a GPU, to time it
+FOR_ALL = ("base", "select", "fidelity", "weight_bytes")  # modules of the executors that other files may import
+MEASURES = "engine/bench/"  # imports the GPU's step, to time it
 
 
 def name_of(path: Path) -> str:
@@ -21,7 +21,7 @@ def name_of(path: Path) -> str:
 
 
 def imports(path: Path) -> Iterator[str]:
-    """Names of all that a file imports, for types only or not, at its top or in a function."""
+    """Names of all imports of a file, for types only or not, at its top or in functions."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)

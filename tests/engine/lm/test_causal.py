@@ -1,4 +1,4 @@
-"""Attention in blocks is attention: values and gradients of torch's own, whatever the length."""
+"""Attention in blocks: values and gradients equal torch's attention, for any length."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""The language model streamed equals the language model whole, however its conditions enter."""
+"""The language model step by step equals the whole language model, with every kind of condition."""
 
 import pytest
 import torch
@@ -46,7 +46,7 @@ def test_streamed_equals_whole(parts: tuple[str, ...], by: str, monkeypatch: pyt
 
 
 def test_gradient_attention_equals_the_fused_one() -> None:
-    """Training takes another path through attention; it must compute the same."""
+    """Training uses another implementation of attention; it must compute the same."""
     lm, given = model(True), conditions("memory")
     tokens = torch.randint(0, 17, (ROWS, 4, STEPS))
     trained = lm(tokens, given)

@@ -1,4 +1,4 @@
-"""Half precision: which weights are halved, how far the logits may be off, and that every path agrees on it."""
+"""Half precision: which weights are halved, the error of the logits, and that all paths agree."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ BOUNDS = {torch.float16: 0.001, torch.bfloat16: 0.008}
 
 
 def whole_precision(cross: bool) -> LanguageModel:
-    """Random weights of the published models' spread, a small width, 8 layers deep; float16 as they are stored."""
+    """Random weights with the published models' spread, of small width, 8 layers deep; stored as float16."""
     torch.manual_seed(0)
     lm = LanguageModel(LMConfig(dim=128, n_heads=2, n_layers=8, card=256, cross_attention=cross)).eval()
     with torch.no_grad():

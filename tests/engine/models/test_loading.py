@@ -1,4 +1,4 @@
-"""Loading: every format there is, precision, what is copied and what is not, progress, stand-ins."""
+"""Loading: every format, precision, copies, progress, stand-ins."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def test_progress_is_reported_in_bytes(made: Path) -> None:
 
 
 def test_a_function_stands_in_for_t5(made: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No text encoder on this machine is needed then; its answer must have the width that was trained."""
+    """No text encoder is needed on this machine; the function's result must have the trained width."""
     monkeypatch.setenv("SEGUE_MODELS", str(tmp_path))
     asked: list[list[str]] = []
 
@@ -152,9 +152,9 @@ def test_a_function_stands_in_for_t5(made: Path, monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_memory_stays_near_the_weights(made: Path, tmp_path: Path) -> None:
-    """Peak of a process that loads 130 MB of float32 weights, over what it had before: under 1.3 times the weights.
+    """The memory peak of loading 130 MB of float32 weights is under 1.3 times the weights.
 
-    First what is converted from float16 (which has to be new memory), then what is mapped.
+    First weights converted from float16 (which need new memory), then mapped ones.
     """
     sizes = replace(TINY, lm=LMConfig(dim=512, n_heads=8, n_layers=8, card=32))
     write_audiocraft(tmp_path / "pickled", sizes, Noise())
@@ -181,7 +181,7 @@ def test_memory_stays_near_the_weights(made: Path, tmp_path: Path) -> None:
 
 
 def test_equal_types_are_not_copied(made: Path) -> None:
-    """float32 files on a CPU: the weights are the mapped file, but for the matrices that are put together."""
+    """float32 files on a CPU: the weights are the mapped file, except for joined matrices."""
     lines = Path("/proc/self/maps")
     if not lines.exists():
         pytest.skip("reads /proc")

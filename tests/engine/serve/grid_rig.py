@@ -57,7 +57,7 @@ def tempo_model() -> LoadedModel:
 
 @dataclass
 class BeatErrors:
-    """What was heard: host seconds, error in ms, and the number of plan revisions."""
+    """The heard beats: host seconds, error in ms, and the number of plan revisions."""
 
     seconds: list[float] = field(default_factory=list)
     off_ms: list[float] = field(default_factory=list)
@@ -72,7 +72,7 @@ class GridHost(RigHost):
     """A host with a known tempo map, whose clock counts the samples it played."""
 
     def __init__(self, course: Course, turn_blocks: int = 1) -> None:
-        super().__init__(GenerateLoop(tempo_model(), HandClock()))  # the machine's speed has no part in it
+        super().__init__(GenerateLoop(tempo_model(), HandClock()))  # independent of the machine's speed
         self.course, self.turn_blocks = course, turn_blocks
         self.transport = Transport(False, 0, course.grid_at(0), course.loop_beats)
         self.lane.update(lambda settings: settings.with_value("guard", 0.0))  # it would detect faults in noise

@@ -1,7 +1,7 @@
 """The language model and the token stream against what the reference computed, token for token.
 
 Conditions come from the vectors themselves, so a failure here lies in the model, the pattern, the guidance or
-the windows; `test_musicgen_golden.py` goes the whole way from text and audio.
+the windows; `test_musicgen_golden.py` tests the whole path from text and audio.
 """
 
 from __future__ import annotations
@@ -139,7 +139,7 @@ def test_delay_pattern(golden, layout, delays):
 
 @pytest.mark.parametrize(("layout", "delays"), [("mono", (0, 1, 2, 3)), ("stereo", (0, 0, 1, 1, 2, 2, 3, 3))])
 def test_a_window_begins_with_its_prompt(golden, layout, delays):
-    """Prompt codes behind the first new step stay; what is unknown is to be drawn, what is outside is special."""
+    """Prompt codes behind the first new step stay; unknown codes are drawn; positions outside are special tokens."""
     data = dict(np.load(golden / "misc" / "patterns.npz"))
     want = np.where(data[f"{layout}_T5_prompt2_seq"][0] == 9999, 64, data[f"{layout}_T5_prompt2_seq"][0])
     prompt = undelay(torch.from_numpy(data[f"{layout}_T5_seq"][0]), delays)[:, :2].long()

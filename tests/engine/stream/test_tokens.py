@@ -59,7 +59,7 @@ def test_any_cut_gives_the_same_tokens(executor):
 
 
 def test_windows_are_fresh_runs_from_the_kept_tokens(executor):
-    """Each window equals a stream of its own, begun from the kept codes with conditions at its offset."""
+    """Each window equals a separate stream that begins from the overlapping codes with conditions at its offset."""
     greedy = StreamSettings(Sampling(use_sampling=False), Guidance(), SIZE, 60)
     whole = TokenStream.begin(executor, conditions_of(3), None, greedy).advance(60)
     for offset in (12, 24, 36):
@@ -124,7 +124,7 @@ def test_snapshot_goes_on_exactly(executor, at):
     rest = original.advance(100)
     resumed = resume(executor, conditions_of(1), kept)
     assert torch.equal(resumed.advance(100), rest)
-    assert torch.equal(resume(executor, conditions_of(1), kept).advance(100), rest)  # a value, not spent
+    assert torch.equal(resume(executor, conditions_of(1), kept).advance(100), rest)  # a value: it can be reused
 
 
 def test_roll_takes_new_conditions_at_once(executor):

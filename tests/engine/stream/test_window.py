@@ -1,4 +1,4 @@
-"""Going back inside a window, hearing the tempo anew, and windows that get ready before their time."""
+"""Rewinding inside a window, new tempo conditioning, and windows that are read in advance."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def executor() -> Executor:
 
 @pytest.fixture(scope="module")
 def onnx_executor(executor) -> Executor:
-    """The same model, its steps taken by ONNX Runtime in float32."""
+    """The same model with steps by ONNX Runtime in float32."""
     return OnnxExecutor(executor.lm, bits=None)
 
 
 class Frames:
-    """Conditions of random frames, which may be told otherwise from a frame on."""
+    """Conditions of random frames, which can be changed from a frame on."""
 
     def __init__(self, seed: int = 1) -> None:
         self.frames = torch.randn(2, 2000, FEATURES, generator=torch.Generator().manual_seed(seed))
@@ -68,13 +68,13 @@ def test_going_back_inside_a_window_is_as_if_never_gone_on(which, request):
     assert other.n_frames == 90
     assert torch.equal(other.advance(60), straight[:, 90:])
     assert other.again_from(100)
-    assert other.again_from(100)  # twice the same, though nothing was drawn in between
+    assert other.again_from(100)  # twice the same, with nothing drawn in between
     assert torch.equal(other.advance(50), straight[:, 100:])
 
 
 @pytest.mark.parametrize("which", ["executor", "onnx_executor"])
 def test_frames_that_are_still_to_come_get_the_tempo_anew(which, request):
-    """What is told in the middle of a window is heard from the first frame that no step has read."""
+    """A change in the middle of a window applies from the first frame that no step has read."""
     executor = request.getfixturevalue(which)
     conditions, whole = Frames(1), Frames(1)
     stream = TokenStream.begin(executor, conditions, None, greedy())
@@ -93,7 +93,7 @@ def test_what_cannot_be_gone_back_to_is_reported(executor):
     stream = TokenStream.begin(executor, Frames(), None, greedy())
     assert not stream.again_from(0)
     stream.advance(100)
-    for frames in (10, 101):  # too little to go on from; not made yet
+    for frames in (10, 101):  # too little to continue from; not made yet
         assert not stream.again_from(frames)
     assert stream.n_frames == 100
     stream.advance(80)  # rolled
@@ -118,7 +118,7 @@ def test_windows_that_get_ready_beforehand_are_the_same(executor):
 
 
 def test_no_roll_reads_more_than_a_piece_at_once(executor, monkeypatch):
-    """The longest pass after the first window is a piece, not all that a window keeps."""
+    """The longest pass after the first window is a piece, not the window's whole overlap."""
     lengths: list[int] = []
     prefill = executor.prefill
 
@@ -133,7 +133,7 @@ def test_no_roll_reads_more_than_a_piece_at_once(executor, monkeypatch):
         lengths.clear()
         stream.advance(10)
         per_hop.append(sum(lengths))
-    assert max(per_hop[1:]) <= 60  # of the 90 that a window keeps
+    assert max(per_hop[1:]) <= 60  # of the 90 that a window overlaps
     assert sum(per_hop) >= 6 * 90
 
 
@@ -147,13 +147,13 @@ def test_a_window_that_gets_ready_follows_what_is_gone_back_on_and_reported_anew
     free = stream.free_frame
     conditions.frames[:, free:] = Frames(7).frames[:, free:]
     stream.retime(conditions.renew)
-    want = TokenStream.begin(executor, conditions, stream.codes(), greedy())  # what was kept is a prompt
+    want = TokenStream.begin(executor, conditions, stream.codes(), greedy())  # the overlap is a prompt
     assert torch.equal(stream.advance(200), want.advance(200))
 
 
 @pytest.mark.parametrize("which", ["executor", "onnx_executor"])
 def test_a_window_that_gets_ready_keeps_what_it_has_read_of_the_frames_that_stay(which, request, monkeypatch):
-    """Each time the stream goes back a little, only the pieces beyond that place are read again."""
+    """Each time the stream rewinds a little, only the pieces beyond that frame are read again."""
     executor = request.getfixturevalue(which)
     stream = TokenStream.begin(executor, Frames(1), None, greedy(True))
     stream.advance(150)
@@ -167,7 +167,7 @@ def test_a_window_that_gets_ready_keeps_what_it_has_read_of_the_frames_that_stay
         stream.advance(2)
         assert stream.next_window is next_window
     assert read == []
-    assert stream.again_from(115)  # the piece from 70 to 120 is not all of it any more
+    assert stream.again_from(115)  # the piece from 70 to 120 is no longer complete
     assert next_window.read_frames == 0
     want = TokenStream.begin(executor, Frames(1), None, greedy()).advance(400)
     assert torch.equal(torch.cat([stream.codes(), stream.advance(285)], dim=1), want)
@@ -179,7 +179,7 @@ def test_what_follows_is_drawn_otherwise_in_the_same_window(executor):
     window, colder = stream.window, replace(drawn(True), sampling=Sampling(use_sampling=False))
     assert stream.again_from(100, colder)
     assert stream.window is window
-    want = TokenStream.begin(executor, Frames(1), stream.codes(), greedy())  # what was kept is a prompt
+    want = TokenStream.begin(executor, Frames(1), stream.codes(), greedy())  # the overlap is a prompt
     assert torch.equal(stream.advance(60), want.advance(60))
     other = replace(colder, guidance=Guidance(two_step=True))
     assert not stream.again_from(140, other)  # it has other rows
@@ -193,7 +193,7 @@ def test_a_fork_leaves_the_window_that_gets_ready_alone(executor):
     stream = TokenStream.begin(executor, Frames(), None, greedy(True))
     stream.advance(150)
     other = fork(stream, 5)
-    assert torch.equal(other.advance(100), stream.advance(100))  # greedy: the dice do not matter
+    assert torch.equal(other.advance(100), stream.advance(100))  # greedy: the seed has no effect
 
 
 def test_an_end_that_moves_a_little_needs_no_new_window(executor):

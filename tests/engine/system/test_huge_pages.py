@@ -1,4 +1,4 @@
-"""Memory moved into huge pages keeps what it holds; what cannot be moved is left alone."""
+"""Memory moved into huge pages keeps its content; memory that cannot be moved is unchanged."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""A library that is not there and one that is broken are told apart by class."""
+"""A missing library and a broken one raise different classes."""
 
 import sys
 from pathlib import Path
@@ -15,7 +15,7 @@ def test_a_library_that_is_not_there() -> None:
 
 
 def test_a_library_that_is_there_and_broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It may say of itself what it likes."""
+    """Its own message has no effect on the class."""
     home = tmp_path / "site-packages"
     (home / "broken_one").mkdir(parents=True)
     (home / "broken_one" / "__init__.py").write_text("raise RuntimeError('its driver is not installed')")

@@ -1,4 +1,4 @@
-"""Memory that runs out is one class, whoever raises it; nothing else is."""
+"""Every out-of-memory error is recognised, whichever library raises it; no other error is."""
 
 import sys
 

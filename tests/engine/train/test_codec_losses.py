@@ -1,4 +1,4 @@
-"""Losses of the codec's spectra: nothing for what is equal, and judges that learn to tell a blurred one."""
+"""Losses of the codec's spectra: 0 for equal ones, and discriminators that learn to recognise a blurred one."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_what_is_pooled_is_power() -> None:
 
 
 def test_a_flickering_tone_is_heard_where_single_hops_differ_as_little() -> None:
-    """As far off in every hop, a tone that is louder all along is nearer than one that flickers up and down."""
+    """At equal error in every hop, a tone that is louder throughout counts as nearer than a flickering one."""
     hop, bins = torch.arange(96), torch.arange(641)
     tone = 2.0 * torch.exp(-0.5 * (bins - 20.0) ** 2).expand(1, 96, -1)
     phases = torch.polar(torch.ones(1, 96, 641), (2 * math.pi * 0.2 * hop)[None, :, None].expand(-1, -1, 641))
@@ -76,7 +76,7 @@ def test_judges_learn_to_tell_and_the_told_apart_are_pushed_towards_the_real() -
         loss = to_tell(judges, blurred(music(seed)), music(seed))
         loss.backward()
         optimiser.step()
-    assert loss.item() < 1.0  # 2 is to know nothing
+    assert loss.item() < 1.0  # 2: it has learnt nothing
     real = music(99)
     made = blurred(real).requires_grad_()
     before = to_deceive(judges, made, real)

@@ -1,4 +1,4 @@
-"""The model cards' metrics: sizes, known answers, and what they say when their weights are missing."""
+"""The model cards' metrics: sizes, known results, and the messages for missing weights."""
 
 from pathlib import Path
 

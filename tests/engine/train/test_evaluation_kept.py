@@ -1,4 +1,4 @@
-"""The model's answers are made once, alone or together the same, and gone on with after a stop."""
+"""The model's outputs are made once, the same alone or together, and continued after a stop."""
 
 import argparse
 from pathlib import Path
@@ -21,7 +21,7 @@ PLAN = EvaluationPlan(pieces=2, seconds=0.4, long_pieces=1, long_seconds=0.6)
 
 
 def stand_in(seed: int) -> HeldOut:
-    """A held-out piece of plain tones, so that no soundfont is needed."""
+    """A held-out piece of plain tones, without a soundfont."""
     at = np.arange(int(32000 * PLAN.render_seconds)) / 32000
     audio = (0.2 * np.sin(2 * np.pi * (220.0 + 30 * seed) * at)).astype(np.float32)
     return HeldOut(compose(seed), Rendered(audio, audio, audio), "calm piano")

@@ -1,4 +1,4 @@
-"""Every measure of the evaluation on sounds whose answer is known."""
+"""Every measure of the evaluation on sounds with known results."""
 
 import importlib.metadata
 

@@ -1,4 +1,4 @@
-"""Every training stage runs, learns, resumes and exports, on a minute of sound made here."""
+"""Every training stage runs, learns, resumes and exports, on a minute of synthetic sound."""
 
 import argparse
 import json
@@ -112,7 +112,7 @@ def test_a_decoder_told_to_hear_ahead_begins_as_it_was_and_is_read_and_shipped_s
     with torch.no_grad():
         delayed, _ = ahead.spectra(latents)
         wanted, _ = net.spectra(latents)
-    torch.testing.assert_close(delayed[:, 20:], wanted[:, 18:-2], atol=1e-4, rtol=0)  # its beginning was another
+    torch.testing.assert_close(delayed[:, 20:], wanted[:, 18:-2], atol=1e-4, rtol=0)  # it began differently
     with pytest.raises(ValueError, match="hears 2 frames ahead already, 1 would be fewer"):
         hear_ahead(weights, 1)
     batches, out = codec_train.Batches(sorted((made / "data").glob("*.npz")), random.Random(0), []), made / "codec4.pt"
@@ -150,7 +150,7 @@ def test_language_model_trains_and_resumes(made: Path, monkeypatch: pytest.Monke
 
 
 def test_losses_are_those_of_the_whole_model(made: Path) -> None:
-    """Heads one by one, hidden from the model's own forward pass, are the same cross-entropies."""
+    """Cross-entropies computed head by head equal those of the whole forward pass."""
     torch.manual_seed(0)
     pieces = lm_data.TrainingPieces(made / "tokens")
     pieces.refresh()
@@ -244,7 +244,7 @@ def test_export_loads_as_the_embedded_model(made: Path, monkeypatch: pytest.Monk
     assert full[0].frames.shape == (2, 40, N_FEATURES)
     assert full[0].frames[0, :, TEXT_COLUMNS.start :].abs().sum() > 0, "every frame is told the summaries"
     untold = torch.ones(N_FEATURES, dtype=torch.bool)
-    untold[TEMPO_COLUMNS] = False  # but for a faint grid between the beats
+    untold[TEMPO_COLUMNS] = False  # except for a faint grid between the beats
     assert full[0].frames[1][:, untold].abs().sum() == 0
     assert full[0].memory is not None
     assert full[0].memory.shape == (2, 24, 32)

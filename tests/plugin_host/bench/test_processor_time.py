@@ -1,4 +1,4 @@
-"""Who had the processors: our own work is not taken for somebody else's."""
+"""Processor time: this program's own work does not count as others'."""
 
 from __future__ import annotations
 

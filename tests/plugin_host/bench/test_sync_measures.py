@@ -23,7 +23,7 @@ RATE = 48_000
 
 
 def drum(n: int, late_samples: int = 0) -> Audio:
-    """A short noisy hit with little above 10 kHz, as a model's music has nothing above 16."""
+    """A short noisy hit with little above 10 kHz (a model's music has nothing above 16)."""
     from scipy.signal import butter, sosfilt
 
     at = np.arange(n - late_samples)
@@ -37,7 +37,7 @@ def drum(n: int, late_samples: int = 0) -> Audio:
 
 
 def recorded(audio: Audio, grids: list[tuple[int, Grid]]) -> Recording:
-    """As if a host had played it on these grids, each from its sample on, in blocks of 256."""
+    """A recording of a host that played it on these grids, each from its sample on, in blocks of 256."""
     rows = []
     for begin in range(0, len(audio), 256):
         grid = next(each for start, each in reversed(grids) if start <= begin)
@@ -68,7 +68,7 @@ def test_beats_that_are_late_by_so_much_are_detected_so_much_later() -> None:
         bars = bar_phases(rises(recording.audio, RATE), recording)
         assert bars.clarity.min() > 0.3
         second.append(float(np.median(bars.late_ms)))
-    assert abs(medians[0]) < 12.0  # the detector's own lateness
+    assert abs(medians[0]) < 12.0  # the detector's bias
     assert medians[1] - medians[0] == pytest.approx(12.0, abs=2.1)
     assert second[1] - second[0] == pytest.approx(12.0, abs=2.1)
 
@@ -159,12 +159,12 @@ def test_at_the_joint_a_step_is_a_click_and_a_cut_cymbal_is_none() -> None:
     assert found() == pytest.approx([4.0], abs=0.004)
     music[4 * RATE :] -= 0.1
     region[-3000:] += 0.1 * np.random.default_rng(1).standard_normal((3000, 2)).astype(np.float32)
-    region[2 * RATE :][:50] += 0.1  # a click of the region's own
+    region[2 * RATE :][:50] += 0.1  # a click in the region itself
     assert found() == []
 
 
 def music_then_noise(noise_from_seconds: float) -> Audio:
-    """Hits on the beat, and from a place on noise as loud, in which something still beats."""
+    """Hits on the beat, and from a position on equally loud noise with a beat."""
     audio = played(Grid(RATE, 120.0), 9.0)
     at = int(noise_from_seconds * RATE)
     noise = np.random.default_rng(3).standard_normal(max(len(audio) - at, 0)).astype(np.float32)
@@ -179,6 +179,6 @@ def test_where_music_becomes_another_sound_is_detected(late_seconds: float) -> N
 
 
 def test_music_that_goes_on_becomes_no_other_sound() -> None:
-    """What a dial whose last value is lost sounds like: no figure, where a place that is always found would be one."""
+    """As if a dial's last value were lost: the result is NaN, not an arbitrary position."""
     assert np.isnan(becomes_another(music_then_noise(9.0), RATE, sent_seconds=3.0))
-    assert np.isnan(becomes_another(music_then_noise(3.5)[: 5 * RATE], RATE, sent_seconds=3.0))  # its end is not there
+    assert np.isnan(becomes_another(music_then_noise(3.5)[: 5 * RATE], RATE, sent_seconds=3.0))  # its end is missing

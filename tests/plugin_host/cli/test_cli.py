@@ -1,4 +1,4 @@
-"""The command line: quick, understandable, with the exit codes it promises. No engine runs here."""
+"""The command line: fast help, clear errors, the documented exit codes. No engine runs here."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def segue(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]
     return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=cwd, timeout=110)
 
 
-ODD = os.fsdecode(b"g\xff\x1b[31m$x^{_\xe3\x82\xae.wav")  # no UTF-8, an order to the terminal, half a formula, a letter
+ODD = os.fsdecode(b"g\xff\x1b[31m$x^{_\xe3\x82\xae.wav")  # not UTF-8, an escape sequence, half a formula, a letter
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
@@ -100,7 +100,7 @@ def test_help_names_every_command_and_its_exit_codes() -> None:
 
 
 def test_help_loads_nothing_heavy() -> None:
-    """What makes `--help` quick: none of these is imported to show it."""
+    """`--help` imports none of these, so it is fast."""
     code = (
         "import sys; sys.argv = ['segue', '--help']\n"
         "from plugin_host.cli.main import main\n"
@@ -200,7 +200,7 @@ def test_results_that_cannot_be_written_are_code_6(tmp_path: Path) -> None:
 
 def test_no_engine_is_code_3() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
-        taken.bind(("127.0.0.1", 0))  # bound, so that nobody answers there
+        taken.bind(("127.0.0.1", 0))  # bound, so that no engine answers there
         port = str(taken.getsockname()[1])
         done = segue("host", "--port", port, "--out", "x.wav", "--bars", "1")
         assert done.returncode == 3

@@ -1,4 +1,5 @@
-"""The client against a real endpoint over real UDP, with a line between that drops, doubles and reorders."""
+"""The client against a real endpoint over real UDP, with a relay between that drops, duplicates and reorders
+datagrams."""
 
 from __future__ import annotations
 
@@ -41,7 +42,7 @@ FORM_FIELDS = ("samples", "channels", "rate_hz")
 
 
 class StubEngine:
-    """The engine's side of the wire: lanes that only remember, regions that are really read."""
+    """The engine's side: lanes that only store their settings, regions that are really read."""
 
     def __init__(self) -> None:
         self.came: list[Request] = []
@@ -148,7 +149,7 @@ class StubEngine:
 
 
 class Line:
-    """A UDP relay that loses, doubles and holds back datagrams of both directions, by a seeded die."""
+    """A UDP relay that loses, duplicates and delays datagrams of both directions, from a seed."""
 
     def __init__(self, port: int, seed: int, lose: float = 0.0, double: float = 0.0, hold: float = 0.0) -> None:
         self._chances = (lose, double, hold)
@@ -319,6 +320,7 @@ def test_what_the_engine_does_not_do() -> None:
 
 
 def test_nobody_there() -> None:
+    """Without an engine a client raises NoAnswer and leaves no thread."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as spare:
         spare.bind(("127.0.0.1", 0))
         port = spare.getsockname()[1]
@@ -351,6 +353,7 @@ def _started(port: int, engine: str = "late") -> Endpoint:
 
 
 def test_a_secret_is_reported() -> None:
+    """A client with the secret is accepted, one without is not."""
     with Endpoint(0, {}, secret="open sesame") as endpoint:
         with pytest.raises(NotAllowed):
             EngineClient(endpoint.port).connect()
@@ -445,7 +448,7 @@ def test_another_engine_on_the_same_port_is_noticed() -> None:
     port = first.port
     client = EngineClient(port)
     client.connect()
-    client._connection._born_seconds = time.monotonic() - 1e6  # as if the first one had run for days
+    client._connection._born_seconds = time.monotonic() - 1e6  # as if the first engine had run for days
     first.close()
     second = _started(port, "second")
     try:
@@ -502,7 +505,7 @@ def test_a_region_over_a_bad_line(band: tuple[StubEngine, Endpoint], seed: int) 
     assert line.doubled > 10
     assert line.held > 20
     assert players.count(messages.REGION_END) > 1
-    assert players.count(messages.LANE_SET) == 20  # each once, whatever the line did
+    assert players.count(messages.LANE_SET) == 20  # each once, whatever the relay did
 
 
 def test_chunks_that_never_arrive_end_in_an_error(band: tuple[StubEngine, Endpoint]) -> None:

@@ -1,4 +1,4 @@
-"""The engine is started again when it crashes, and only then. Small real processes stand for it."""
+"""The engine is restarted if it crashes, and only then. Small real processes stand in for it."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_one_that_crashes_again_and_again_is_given_up(monkeypatch: pytest.Monkey
 
 @pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals")
 def test_segue_engine_comes_back_and_ends_when_stopped(tmp_path: Path) -> None:
-    """The command itself: killed, it is back on its port; SIGTERM ends both, with no ring left."""
+    """The command itself: a killed engine is back on its port; SIGTERM ends both, and no ring is left."""
     command = [sys.executable, "-m", "plugin_host.cli", "engine", "--model", "none", "--port", "0"]
     log = tmp_path / "log"
     with log.open("wb") as out, subprocess.Popen(command, stdout=out, stderr=out) as process:
@@ -72,7 +72,7 @@ def test_segue_engine_comes_back_and_ends_when_stopped(tmp_path: Path) -> None:
 
 
 def engine_pid(log: Path, count: int) -> int:
-    """Of the newest engine, once so many have said that they listen."""
+    """The newest engine's process id, once this many engines have reported that they listen."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         found = re.findall(r"listening on .*, pid (\d+)", log.read_text())

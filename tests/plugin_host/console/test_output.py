@@ -1,4 +1,4 @@
-"""Results are there whole or not at all: on a full disk, after a kill at any step, where a name is taken."""
+"""Result files are complete or absent: on a full disk, after a kill at any step, with a name in use."""
 
 from __future__ import annotations
 
@@ -189,7 +189,7 @@ def test_line_that_does_not_fit_is_not_added_by_half(small_disk: Path) -> None:
 
 
 def test_limit_on_file_sizes_is_like_a_full_disk(tmp_path: Path) -> None:
-    """What everybody can try, root or not: the system lets no file grow beyond 100 kB."""
+    """Works without root: the system limits files to 100 kB."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
     try:

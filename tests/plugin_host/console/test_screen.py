@@ -1,4 +1,4 @@
-"""What is printed, and where sound is written to: names that a terminal would obey, full scale."""
+"""Printed names with control characters, and audio files at full scale."""
 
 from __future__ import annotations
 

@@ -90,7 +90,8 @@ def test_tempo_and_signature_change_at_the_next_block() -> None:
 
 
 def test_timeline_follows_a_tempo_map() -> None:
-    """A ramp of 4 beats, then a step to 7/8: cut to the sample, each block on the map's beat, bars counted on."""
+    """A ramp of 4 beats, then a step to 7/8: split at the sample, each block on the map's beat, bars counted
+    through."""
     tempi = [TempoPoint(0, 120), TempoPoint(4, 120, True), TempoPoint(8, 90), TempoPoint(16, 140)]
     signatures = [SignaturePoint(0, Signature()), SignaturePoint(3, Signature(7, 8))]
     course = Course(TempoMap(tempi, signatures), RATE, (8.0, 19.0))
@@ -163,7 +164,7 @@ def test_resampling_down_takes_out_what_would_fold() -> None:
 def test_region_ends_on_a_bar_line() -> None:
     grid = Grid(RATE, 124.0)
     for bars in (1, 4, 8):
-        for off in (-300, -1, 0, 1, 300):  # a cut or an encoder that was not exact
+        for off in (-300, -1, 0, 1, 300):  # an inexact cut or encoder
             clip, bar = place_before_bar(np.ones((grid.bar_start(bars) + off, 2), np.float32), grid)
             assert (bar, clip.start_samples, clip.end_samples) == (bars, 0, grid.bar_start(bars))
     clip, bar = place_before_bar(np.ones((grid.bar_start(2) + 30_000, 2), np.float32), grid)
@@ -195,7 +196,7 @@ def test_fit_changes_nothing_that_fits() -> None:
 
 @pytest.mark.parametrize("bpm", [96.0, 137.5, 300.0])
 def test_another_tempo_keeps_the_pitch(bpm: float) -> None:
-    """300 bpm is more than twice as fast: there the pitch goes with it."""
+    """300 bpm is more than twice as fast: the pitch changes with it."""
     audio = tone(3 * RATE, 440.0)
     found = fit(audio, RATE, 120.0, Grid(RATE, bpm), 2)
     assert len(found) == pytest.approx(3 * RATE * 120.0 / bpm, abs=1)
@@ -208,7 +209,7 @@ def test_another_tempo_keeps_the_pitch(bpm: float) -> None:
 
 
 class HandHostClock(Clock):
-    """A clock that stands until somebody waits, or moves it."""
+    """A clock that advances only by waits and by hand."""
 
     seconds = 10.0
 
@@ -238,7 +239,7 @@ def test_offline_clock_waits_for_audio_and_gives_up_once() -> None:
     time = HandHostClock()
     clock = OfflineClock(lambda n: time.seconds >= 20.0, patience_seconds=0.02, time=time)
     assert [clock.wait(256), clock.wait(256)] == [False, False]
-    assert time.seconds == pytest.approx(10.02, abs=0.002)  # the second did not wait
+    assert time.seconds == pytest.approx(10.02, abs=0.002)  # the second one did not wait
     assert clock.late == 2
     time.seconds = 20.0
     assert clock.wait(256)

@@ -1,4 +1,4 @@
-"""A real JACK server that ends and comes back under the host; and sound and MIDI through it in one process."""
+"""A real JACK server ends and returns while the host plays; sound and MIDI through it in one process."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ for n in range(4):
 
 
 class JackServer:
-    """A JACK server of its own name, with a dummy device, that can be ended and started again."""
+    """A JACK server with its own name and a dummy device, which can be ended and restarted."""
 
     def __init__(self) -> None:
         self.name = "segue-ends-test"
@@ -149,7 +149,7 @@ def server() -> Iterator[JackServer]:
 
 
 class Lines:
-    """What a child prints, line by line."""
+    """The lines that a child process prints."""
 
     def __init__(self, child: subprocess.Popen[str]) -> None:
         self._child, self.all = child, list[str]()

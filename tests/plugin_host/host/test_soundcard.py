@@ -1,4 +1,4 @@
-"""The sound-card host on JACK's dummy device, where jackd is installed; what is said where there is none."""
+"""The sound-card host on JACK's dummy device, if jackd is installed; the messages without a sound card."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ needs_jack = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def jack() -> Iterator[str]:
-    """A JACK server with a dummy device, under a name of its own."""
+    """A JACK server with a dummy device and its own name."""
     name = "segue-sound-test"
     command = ["jackd", "-n", name, "-r", "-S", "-d", "dummy", "-r", str(RATE), "-p", "256"]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

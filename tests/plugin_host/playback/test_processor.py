@@ -1,4 +1,4 @@
-"""process(): every sample at its place, never a hole, no click, everything counted."""
+"""process(): every sample at its position, no gap, no click, everything counted."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ FADE = 40  # samples of 5 ms
 
 
 class ProcessorRig:
-    """A processor, a ring as large as a test needs, and a hand that moves the timeline."""
+    """A processor, a ring of any size, and a timeline advanced by hand."""
 
     def __init__(self, grid: Grid, lane: int = 930) -> None:
         form = RingForm(RATE, 2, 64, 4096, lane)
@@ -52,7 +52,7 @@ class ProcessorRig:
         assert self.writer.write(begin, music(begin, end, pitch), plan_revision, seek_id) == end - begin
 
     def run(self, until: int) -> Audio:
-        """Blocks of random size up to a position; what came out."""
+        """Process blocks of random size up to a position; returns the output."""
         outs = []
         while self.position < until:
             n = min(self.sizes.randint(1, 150), until - self.position)
@@ -68,13 +68,13 @@ class ProcessorRig:
 
 
 def music(begin: int, end: int, pitch: int = 0) -> Audio:
-    """A slow tone that differs at each place: steps of it are small, so a click stands out."""
+    """A slow tone that differs at each position: its steps are small, so a click stands out."""
     at = np.arange(begin, end)
     left = 0.5 * np.sin(at * (0.05 + 0.02 * pitch)) * (1 + 0.3 * np.sin(at * 0.0007))
     return np.stack([left, -left], axis=1).astype(np.float32)
 
 
-LOUDEST_STEP = 0.13  # of the music itself 0.046; a mirrored or crossed fade adds a little, a cut would give 1
+LOUDEST_STEP = 0.13  # the music itself has 0.046; a mirrored or crossed fade adds a little, a cut gives 1
 
 
 def steps(out: Audio) -> float:
@@ -140,7 +140,7 @@ def test_a_phrase_that_is_over_is_not_held_when_the_next_one_is_late(plain: Proc
 
 
 def test_a_jump_in_the_first_bar_holds_what_was_heard_of_it(plain: ProcessorRig) -> None:
-    """Beats 1 and 2 were heard and a bit of 3: they are what is held, as 1 and 2 and again as 3 and 4."""
+    """Beats 1 and 2 and part of 3 were heard: beats 1 and 2 are held, and again as 3 and 4."""
     bar, beat = plain.grid.bar_start, RATE // 2
     plain.plan(0, bar(40))
     plain.write(0, 9000)
@@ -158,7 +158,7 @@ def test_a_jump_in_the_first_bar_holds_what_was_heard_of_it(plain: ProcessorRig)
 
 @pytest.mark.parametrize("heard", [2000, 2001, 3999, 4000, 7000, 15999])
 def test_a_stall_in_the_first_bar_holds_the_beats_heard(rig: ProcessorRig, heard: int) -> None:
-    """From half a beat on there is no hole: the last 1, 2, 4 .. half beats go on in time, without a click."""
+    """From half a beat on there is no gap: the last 1, 2, 4 .. half beats are repeated in time, without a click."""
     half = nearest(beats_to_samples(Fraction(1, 2), rig.grid.tempo_bpm, RATE))
     bar = rig.grid.bar_start
     rig.plan(0, bar(40))
@@ -173,7 +173,7 @@ def test_a_stall_in_the_first_bar_holds_the_beats_heard(rig: ProcessorRig, heard
     if n > FADE:
         again = out[heard + FADE : heard + n]
         assert np.abs(again - out[heard + FADE - length : heard + n - length]).max() < 1e-6
-    for number in range(2, 6):  # and round and round, in the same place of each bar
+    for number in range(2, 6):  # repeated, at the same phase of each bar
         assert np.abs(out[bar(number) : bar(number) + half] - out[bar(5) : bar(5) + half]).max() < 1e-6
     assert np.sqrt(np.mean(out[bar(4) : bar(5)] ** 2)) > 0.2
 
@@ -187,7 +187,7 @@ def test_underrun_holds_the_last_bar_in_phase_and_rejoins_on_a_bar_line(rig: Pro
     rig.write(bar(5) + 400, bar(12), pitch=1)  # back in the middle of a bar: waits for bar 6
     out = np.concatenate([out, rig.run(bar(12))])
     assert np.array_equal(out[:under], music(0, under))
-    for number in (3, 4, 5):  # each held bar is the one before, place for place
+    for number in (3, 4, 5):  # each held bar equals the one before, sample by sample
         begin, stop = max(bar(number), under + FADE), bar(number + 1)
         phase = begin - bar(number)
         earlier = out[bar(number - 1) + phase : bar(number - 1) + phase + stop - begin]
@@ -221,7 +221,7 @@ def test_held_bars_are_the_stored_bar_for_ever(plain: ProcessorRig) -> None:
 
 
 def test_less_than_half_a_beat_heard_fades_and_comes_back_at_once(plain: ProcessorRig) -> None:
-    """There is nothing to hold: the silence ends as soon as enough is there, not only on a bar line."""
+    """There is nothing to hold: the silence ends as soon as enough is ready, not only on a bar line."""
     bar = plain.grid.bar_start
     plain.plan(0, bar(8))
     plain.write(0, 1500)
@@ -265,7 +265,7 @@ def test_a_bar_of_forty_seconds_is_held() -> None:
 
 @pytest.mark.parametrize("slower", [True, False])
 def test_tempo_that_moves_while_held_leaves_no_hole_and_no_click(plain: ProcessorRig, slower: bool) -> None:
-    """A ramp: another tempo at each block, a bar and more. Music that never pauses goes on never pausing."""
+    """A ramp with another tempo at each block, for more than a bar: music without pauses continues without pauses."""
     bar = plain.grid.bar_start
     plain.plan(0, 10**7)
     plain.write(0, bar(2))
@@ -286,7 +286,7 @@ def test_a_trickle_does_not_end_the_hold(plain: ProcessorRig) -> None:
     plain.plan(0, bar(12))
     plain.write(0, bar(2))
     plain.run(bar(3) - 50)
-    plain.write(bar(3), bar(3) + 400)  # half of what leaving the hold asks for
+    plain.write(bar(3), bar(3) + 400)  # half of what leaving the hold requires
     plain.run(bar(4) - 50)
     assert plain.processor.state == BlockState.HOLDING
     assert plain.processor.counters.rejoins == 0
@@ -318,7 +318,7 @@ def test_jump_drops_what_does_not_fit_and_holds_in_phase(plain: ProcessorRig) ->
 
 
 def test_a_bar_held_after_a_jump_has_no_step_where_the_music_broke_off(plain: ProcessorRig) -> None:
-    """The store is new up to the jump and a bar old from there on: the joint between them is heard in each held bar."""
+    """The store is new up to the jump and a bar old from there on: the joint between them is in each held bar."""
     bar = plain.grid.bar_start
     plain.plan(0, bar(40))
     plain.write(0, bar(6))
@@ -416,7 +416,7 @@ def test_engine_gone_holds_and_another_engine_takes_over(plain: ProcessorRig) ->
 
 
 def _held(rig: ProcessorRig, *faders: tuple[int, Fader]) -> Audio:
-    """Bars 2 to 5, held from 100 samples behind bar 2 on; each fader is told at a position. What came out."""
+    """The output of bars 2 to 5, held from 100 samples behind bar 2 on; each fader is published at a position."""
     bar = rig.grid.bar_start
     rig.plan(0, bar(40))
     rig.write(0, bar(2) + 100)
@@ -439,7 +439,7 @@ def untouched(rig: ProcessorRig) -> Audio:
 
 
 def test_a_held_bar_obeys_mute_where_it_is_to_begin_and_to_end(rig: ProcessorRig, untouched: Audio) -> None:
-    """It is told late, for a place to come, as for places that both lie ahead; without a click."""
+    """The fader is published late for a later position, or for two later positions; without a click."""
     start = rig.grid.bar_start(2)
     muted = [3000, 9000, 20_000, 30_001]
     out = _held(
@@ -478,7 +478,7 @@ def test_music_that_was_muted_when_it_ran_dry_is_held_muted(rig: ProcessorRig, u
 
 def test_a_held_bar_is_turned_down_and_never_up(rig: ProcessorRig, untouched: Audio) -> None:
     start = rig.grid.bar_start(2)
-    rig.writer.set_fader(Fader(0.5))  # at which it was heard
+    rig.writer.set_fader(Fader(0.5))  # the gain at which it was heard
     out = _held(rig, (start + 2000, Fader(0.125)), (start + 6000, Fader(4.0)))
     assert np.allclose(out[2500:6000], 0.25 * untouched[2500:6000], atol=1e-6)
     assert np.array_equal(out[6500:], untouched[6500:])
@@ -524,7 +524,7 @@ def test_hold_goes_on_while_a_new_engine_does_not_manage_to_play(plain: Processo
 
 
 def test_hold_lasts_over_to_a_new_start(plain: ProcessorRig) -> None:
-    """An engine that is back plans from a later bar: no silence before it, and no rest of the old plan."""
+    """A returned engine plans from a later bar: no silence before it, and no remainder of the old plan."""
     bar = plain.grid.bar_start
     plain.plan(0, bar(40))
     plain.write(0, bar(2))
@@ -543,8 +543,8 @@ def test_hold_lasts_over_to_a_new_start(plain: ProcessorRig) -> None:
 
 @pytest.mark.parametrize("jumps", [False, True])
 def test_music_whose_new_start_comes_as_it_runs_dry_is_held_over_to_it(plain: ProcessorRig, jumps: bool) -> None:
-    """An engine that is late plans from the next bar line: told in the very block that finds nothing, or after a jump
-    before the host has noticed that nothing comes, that is no reason for silence."""
+    """A late engine plans from the next bar line: published in the block that finds no audio, or after a jump before
+    the host has noticed the lack, this causes no silence."""
     bar, dry = plain.grid.bar_start, plain.grid.bar_start(2) + 700
     plain.plan(0, bar(40))
     plain.write(0, dry)
@@ -620,7 +620,7 @@ def test_any_block_sizes_give_the_same() -> None:
 
 
 def measure_allocations(plain: ProcessorRig, n: int) -> int:
-    """The most that one call of process() needed, in bytes, over blocks that play, then hold, then rejoin."""
+    """The most memory in bytes that a call of process() needed, over blocks that play, then hold, then rejoin."""
     most, states = 0, set()
     plain.plan(0, 10**7)
     plain.write(0, 9 * n)
@@ -644,7 +644,7 @@ def measure_allocations(plain: ProcessorRig, n: int) -> int:
 
 
 def print_allocations(n: int) -> None:
-    """What the test below runs in a process of its own: memory is counted for all threads of a process."""
+    """Run by the test below in its own process: memory is counted for all threads of a process."""
     rig = ProcessorRig(Grid(RATE, 120.0), lane=931)
     try:
         print(measure_allocations(rig, n))
@@ -653,7 +653,7 @@ def print_allocations(n: int) -> None:
 
 
 def test_no_array_is_allocated_block_by_block() -> None:
-    """A block is 32 kB here; no call may need a quarter of one beyond what it gives back, nor keep any."""
+    """A block is 32 kB here; no call may need more than a quarter of it temporarily, nor keep any."""
     n = 4096
     script = f"from tests.plugin_host.playback.test_processor import print_allocations; print_allocations({n})"
     root = Path(__file__).resolve().parents[3]
@@ -670,7 +670,7 @@ def test_source_keeps_off_what_the_audio_thread_must_not_do() -> None:
 
 
 def test_music_that_takes_over_too_late_comes_in_without_a_step() -> None:
-    """A plan whose place has passed: the newer blocks are joined to the older ones, not cut to."""
+    """A plan whose position has passed: newer blocks are faded to, not cut to."""
     writer = RingWriter.create(907, RATE)
     reader = RingReader.attach(writer.name)
     processor = Processor(RATE)

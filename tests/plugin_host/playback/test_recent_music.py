@@ -1,4 +1,4 @@
-"""What was heard last, for an engine that comes after one that died: whole bars, in a row, on their grid."""
+"""The music heard last, for a new engine after the old one died: consecutive whole bars on their grid."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_another_tempo_and_a_jump_begin_anew_but_a_loop_of_whole_bars_goes_on() 
     passage = recent.passage(RECENT_SECONDS)
     assert passage is not None
     assert np.array_equal(passage.audio, np.concatenate([music(bar(0), bar(4)), music(bar(2), bar(3))]))
-    assert passage.start_beats == -8.0  # five bars that end on the end of bar 3
+    assert passage.start_beats == -8.0  # five bars that end with bar 3
     keep(recent, bar(7) + 3000, bar(8))
     assert recent.passage(8.0) is None
     keep(recent, bar(8), bar(9))

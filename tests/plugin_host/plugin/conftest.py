@@ -1,4 +1,4 @@
-"""For all tests of the plugin: its core, compiled once; skipped with a reason where that is impossible."""
+"""For all tests of the plugin: its core, compiled once; skipped with a reason if that is impossible."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def core(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
 
 @pytest.fixture(scope="session")
 def bundles(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the plugin's three bundles, and the mono one as LV2."""
+    """A folder with the plugin's three bundles, and the mono LV2 bundle."""
     if os.environ.get("SEGUE_TEST_BUNDLES"):  # built before
         return Path(os.environ["SEGUE_TEST_BUNDLES"])
     folder = tmp_path_factory.mktemp("bundles")

@@ -1,8 +1,8 @@
-"""An engine whose music is numbers: each sample says where it belongs, so one lost or doubled shows.
+"""An engine whose music is numbers: each sample is its position, which shows lost and doubled samples.
 
-python counting_engine.py PORT [PROTOCOL [REFUSED]]    prints a JSON line for each message, and where the host is
+python counting_engine.py PORT [PROTOCOL [REFUSED]]    prints a JSON line for each message and host state
 
-The wire, the ring, the plan and the captures are the real ones (bridge); only the music is not.
+Connection, ring, plan and captures are the real ones (bridge); only the music is not.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from bridge.time.transport import Grid, Transport
 
 LEAD_SECONDS = 1.5
 PERIOD = 1 << 20
-PLAY_VALUES = {2: 4, 3: 4}  # that older versions of the table take for a play, its id among them
+PLAY_VALUES = {2: 4, 3: 4}  # arguments of a play in older versions of the table, the id included
 
 
 def value_at(position: np.ndarray) -> np.ndarray:
-    """The sample that belongs at a host position: exact in float32, 0 < value < 0.5."""
+    """The sample for a host position: exact in float32, 0 < value < 0.5."""
     return (((position % PERIOD) + 1) / (2.0 * PERIOD)).astype(np.float32)
 
 
@@ -49,8 +49,8 @@ class CountingLane:
         self.values: dict[str, float] = {}
 
     def transport(self) -> Transport:
-        """Where the host is."""
-        self.last = self.ring.transport() or self.last  # None as well while the host is just writing
+        """The host's transport."""
+        self.last = self.ring.transport() or self.last  # also None while the host is writing
         return self.last
 
     def play(self, at: object, bars: int) -> float:
@@ -63,11 +63,11 @@ class CountingLane:
         return self.start_beats
 
     def fail(self) -> None:
-        """Nothing is due, as the engine says when a play has failed."""
+        """Nothing is due, like the engine's plan after a failed play."""
         self.ring.set_plan(PlaybackPlan(self.plan_revision + 1, False, 0, 0, 0, self.transport().seek_id))
 
     def work(self) -> None:
-        """Plan for the host's stretch of time, and write ahead of it."""
+        """Plan for the host's timeline, and write ahead of it."""
         self.ring.beat()
         now = self.transport()
         if self.start_beats is None:
@@ -88,7 +88,7 @@ class CountingLane:
 
 
 class CountingEngine:
-    """Answers what the plugin asks."""
+    """Answers the plugin's requests."""
 
     def __init__(self, port: int, protocol: int) -> None:
         self.protocol = protocol
@@ -102,13 +102,13 @@ class CountingEngine:
         threading.Thread(target=self.read_refusals, daemon=True).start()
 
     def read_refusals(self) -> None:
-        """The test says what is to be refused: a JSON line [message, code, text], or [message] for no longer."""
+        """Read refusals from the test: a JSON line [message, code, text], or [message] to end one."""
         for line in sys.stdin:
             name, *why = json.loads(line)
             self.refused[name] = why
 
     def serve(self) -> None:
-        """For ever."""
+        """Run until it is killed."""
         say(ready=self.socket.getsockname()[1])
         while True:
             try:
@@ -123,7 +123,7 @@ class CountingEngine:
                 self.look(number, lane)
 
     def look(self, number: int, lane: CountingLane) -> None:
-        """Say where the host is when its state changes."""
+        """Report the host's position when its state changes."""
         now = lane.transport()
         loop = now.loop_beats
         state = (now.playing, now.tempo_bpm, str(now.signature), loop, now.seek_id)
@@ -201,7 +201,7 @@ class CountingEngine:
         return []
 
     def open(self, number: int, rate_hz: int, channels: int) -> list:
-        """Open a lane, or give what is open."""
+        """Open a lane, or return the open one."""
         number = next(n for n in range(64) if n not in self.lanes) if number < 0 else number
         if number not in self.lanes:
             self.lanes[number] = CountingLane(number, rate_hz, channels)
@@ -209,7 +209,7 @@ class CountingEngine:
 
 
 def say(**what: object) -> None:
-    """A line for the test."""
+    """Print a line for the test."""
     print(json.dumps(what), flush=True)
 
 

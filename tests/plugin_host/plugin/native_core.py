@@ -37,7 +37,7 @@ _SIGNATURES = {
 
 
 def load(path: Path) -> ctypes.CDLL:
-    """The library with its functions' types."""
+    """Load the library and set its functions' types."""
     library = ctypes.CDLL(str(path))
     for name, (result, *arguments) in _SIGNATURES.items():
         function = getattr(library, name)
@@ -46,21 +46,21 @@ def load(path: Path) -> ctypes.CDLL:
 
 
 class NativeLane:
-    """The C++ processor with the Python one's face, as far as tests need it."""
+    """The C++ processor with the Python processor's interface, as far as tests need it."""
 
     def __init__(self, library: ctypes.CDLL, rate_hz: int, channels: int = 2) -> None:
         self._library, self._channels = library, channels
         self.pointer = library.segue_lane_new(rate_hz, channels)
 
     def attach(self, name: str) -> str:
-        """Attach to a ring; what is wrong, or empty."""
+        """Attach to a ring; returns the fault, or empty."""
         why = ctypes.create_string_buffer(300)
         done = self._library.segue_lane_attach(self.pointer, name.encode(), why, 300)
         assert bool(done) == (why.value == b"")
         return why.value.decode()
 
     def process(self, out: Audio, transport: Transport) -> None:
-        """One block; `out` float32 [n, channels] contiguous."""
+        """Process one block; `out` float32 [n, channels] contiguous."""
         self.grid(transport.grid)
         loop = transport.loop_beats or (0.0, 0.0)
         self._library.segue_lane_loop(self.pointer, transport.loop_beats is not None, *loop)
@@ -68,7 +68,7 @@ class NativeLane:
         self._library.segue_lane_process(self.pointer, floats, len(out), transport.playing, transport.position_samples)
 
     def grid(self, grid: Grid) -> None:
-        """Say which grid the next questions are about."""
+        """Set the grid of the next calls."""
         line = (grid.tempo_bpm, grid.signature.numerator, grid.signature.denominator)
         anchor = (grid.anchor_samples, grid.anchor_beats, grid.bar_origin_beats)
         self._library.segue_lane_grid(self.pointer, *line, *anchor)
@@ -82,11 +82,11 @@ class NativeLane:
         self._library.segue_lane_hold_until(self.pointer, position)
 
     def prepare(self) -> None:
-        """What the session does beside the audio thread."""
+        """The session's preparation for the audio thread."""
         self._library.segue_lane_prepare(self.pointer)
 
     def faults(self, out: Audio, position: int, blocks: int) -> int:
-        """Page faults in so many blocks that follow each other."""
+        """Page faults in this many consecutive blocks."""
         count = self._library.segue_lane_faults
         count.restype, count.argtypes = _I64, [ctypes.c_void_p, _FLOATS, ctypes.c_int, _I64, ctypes.c_int]
         return int(count(self.pointer, out.ctypes.data_as(_FLOATS), len(out), position, blocks))
@@ -109,7 +109,7 @@ class NativeLane:
         return Counters(*numbers[:11]), RingCounters(*numbers[11:])
 
     def close(self) -> None:
-        """Free it and its ring."""
+        """Free the processor and its ring."""
         self._library.segue_lane_free(self.pointer)
 
 

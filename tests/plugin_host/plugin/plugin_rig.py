@@ -29,13 +29,13 @@ HOSTS = Path(__file__).parent / "hosts"
 
 
 def environment(port: int = 0, **more: str) -> dict[str, str]:
-    """For a child: this repository, and the engine's port."""
+    """Environment of a child process: this repository, and the engine's port."""
     known = {**os.environ, "PYTHONPATH": str(repository()), "OMP_NUM_THREADS": "1", **more}
     return {**known, "SEGUE_ENGINE_PORT": str(port)} if port else known
 
 
 class CountingProcess:
-    """counting_engine.py in a process of its own; `lines` are what it has said."""
+    """counting_engine.py in its own process; `lines` are its output."""
 
     def __init__(self, port: int = 0, protocol: int = messages.PROTOCOL) -> None:
         self.port, self.protocol = port or free_port(), protocol
@@ -44,7 +44,7 @@ class CountingProcess:
         self.start()
 
     def start(self) -> None:
-        """Start it, again perhaps."""
+        """Start it, or start it again."""
         script = Path(__file__).parent / "counting_engine.py"
         command = [sys.executable, str(script), str(self.port), str(self.protocol), json.dumps(self.refused)]
         pipe = subprocess.PIPE
@@ -58,7 +58,7 @@ class CountingProcess:
             self.lines.append(json.loads(line))
 
     def wait(self, wanted: Callable[[dict], object], after: int = 0) -> dict:
-        """The first line that is wanted; fails after a long time."""
+        """Wait for the first matching line; fails after a long time."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < deadline:
             for line in self.lines[after:]:
@@ -72,13 +72,13 @@ class CountingProcess:
         return [line["values"] for line in self.lines if line.get("message") == name]
 
     def refuse(self, message: str, *why: str) -> None:
-        """Refuse a message with a code and a text; with neither no longer."""
+        """Refuse a message with a code and a text; without both accept it again."""
         assert self.process.stdin is not None
         self.process.stdin.write(json.dumps([message, *why]) + "\n")
         self.process.stdin.flush()
 
     def kill(self) -> None:
-        """As a crash would."""
+        """Kill it, like a crash."""
         self.process.kill()
         self.process.wait()
 
@@ -91,7 +91,7 @@ class RealEngine:
         self.start()
 
     def start(self) -> None:
-        """Start it, again perhaps, and wait until its model is hot."""
+        """Start it, or start it again, and wait until its model is hot."""
         self.log = ""
         command = [sys.executable, "-m", "engine", "--port", str(self.port)]
         out = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
@@ -109,32 +109,32 @@ class RealEngine:
             self.log += line
 
     def kill(self) -> None:
-        """As a crash would."""
+        """Kill it, like a crash."""
         self.process.kill()
         self.process.wait()
 
     def end(self) -> None:
-        """As Ctrl-C would."""
+        """End it, like Ctrl-C."""
         self.process.terminate()
         self.process.wait(30)
 
 
 def start_host(script: str, *words: object, port: int) -> subprocess.Popen[str]:
-    """A script of hosts/ with its stdin and stdout open."""
+    """Start a script of hosts/ with its stdin and stdout open."""
     command = [sys.executable, str(HOSTS / script), *map(str, words)]
     pipe = subprocess.PIPE
     return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, env=environment(port))
 
 
 def finished(host: subprocess.Popen[str], seconds: float = PATIENCE_SECONDS) -> dict:
-    """What a host said last, as JSON; fails with all it said when it failed."""
+    """A host's last line, as JSON; fails with its whole output if the host failed."""
     out, err = host.communicate(timeout=seconds)
     assert host.returncode == 0, f"{out}\n{err}"
     return dict(json.loads(out.splitlines()[-1]))
 
 
 def assert_all_there(audio: np.ndarray, first: int, position: int = 0) -> None:
-    """`audio` [n] begins at host position `position`: silence up to `first`, then each sample at its place."""
+    """`audio` [n] begins at host position `position`: silence up to `first`, then each sample at its position."""
     count = len(audio)
     assert not audio[: first - position].any()
     wanted = value_at(np.arange(first, position + count))
@@ -143,7 +143,7 @@ def assert_all_there(audio: np.ndarray, first: int, position: int = 0) -> None:
 
 
 class DrivenHost:
-    """hosts/clap_driven.py: a CLAP host that does what a test says, with one plugin at a time."""
+    """hosts/clap_driven.py: a CLAP host controlled by a test, with one plugin at a time."""
 
     def __init__(self, bundles: Path, port: int) -> None:
         self.process = start_host("clap_driven.py", bundles / "Segue.clap", port=port)
@@ -153,7 +153,7 @@ class DrivenHost:
         self.numbers = {symbol or knobs.get(name, name): number for number, (symbol, name) in enumerate(rows)}
 
     def do(self, what: str, **how: object) -> dict:
-        """One order; its answer."""
+        """Send one order; returns its answer."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self.process.stdin.write(json.dumps({"do": what, **how}) + "\n")
@@ -163,7 +163,8 @@ class DrivenHost:
         return dict(json.loads(line))
 
     def run(self, samples: int = 512, playing: bool = False, at: int | None = None, **turned: float) -> np.ndarray:
-        """Blocks of so many samples; parameters turned by name before them. What was heard, one channel."""
+        """Run blocks of this many samples, with parameters set by name before them; returns one channel of the
+        output."""
         answer = self.do("run", samples=samples, playing=playing, at=at, set=self.by_number(**turned))
         return np.frombuffer(bytes.fromhex(answer["audio"]), np.float32)
 
@@ -172,11 +173,11 @@ class DrivenHost:
         return {self.numbers[name]: value for name, value in turned.items()}
 
     def value(self, name: str) -> float:
-        """A parameter as it is."""
+        """A parameter's present value."""
         return float(self.do("value", number=self.numbers[name])["value"])
 
     def until(self, condition: Callable[[], object], seconds: float = PATIENCE_SECONDS) -> None:
-        """Stand, block after block, until something is true."""
+        """Stand, block after block, until a condition holds."""
         deadline = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < deadline, f"waited in vain; engine state {self.value('engine')}"
@@ -184,20 +185,20 @@ class DrivenHost:
             time.sleep(0.01)
 
     def end(self) -> None:
-        """The host ends."""
+        """End the host."""
         self.process.kill()
         self.process.wait()
 
 
 def ask_plugin(port: int, name: str, *values: object) -> list[object]:
-    """What a plugin answers to a message at its control port: "ok" or "error", then the values behind its address."""
+    """A plugin's answer to a message at its control port: "ok" or "error", then the values after its address."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as wire:
         wire.settimeout(10)
         wire.sendto(encode(f"{ROOT}/plugin/{name}", list(values)), ("127.0.0.1", port))
         answer = parse(wire.recv(65535))[0]
     assert answer.values[0] == f"{ROOT}/plugin/{name}"
     if answer.address == messages.PLUGIN_OK.address:
-        messages.TABLE[str(answer.values[0])].reply_values(answer.values[1:])  # as many and such as its row says
+        messages.TABLE[str(answer.values[0])].reply_values(answer.values[1:])  # number and types as in its row
     else:
         messages.PLUGIN_ERROR.check(answer.values)
     return [answer.address.rsplit("/", 1)[1], *answer.values[1:]]

@@ -1,4 +1,4 @@
-"""The C++ ring reader against Python's writer: not one sample lost or doubled, nothing believed that does not fit."""
+"""The C++ ring reader against Python's writer: no sample lost or doubled, invalid segments refused."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ HOUR_SAMPLES = 3600 * 48_000
 
 
 def _writer(n_samples: int) -> subprocess.Popen[str]:
-    """Another process that writes counted samples as fast as they are read."""
+    """A process that writes counted samples as fast as they are read."""
     child = repository() / "tests/bridge/ring/ring_child.py"
     command = [sys.executable, str(child), "count", str(n_samples), "7"]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=repository(), env=_environment())
@@ -101,7 +101,7 @@ def test_a_ring_has_one_reader_and_gives_it_back(core: ctypes.CDLL) -> None:
     writer = _made(942)
     lane = NativeLane(core, 48_000)
     try:
-        writer._words.put("host_pid", 1)  # some process that lives
+        writer._words.put("host_pid", 1)  # any living process
         assert "read by process 1" in lane.attach(writer.name)
         writer._words.put("host_pid", 0)
         assert not lane.attach(writer.name)

@@ -1,4 +1,4 @@
-"""The audio thread meets no page for the first time: the ring, and the held bar, are there before it needs them."""
+"""The audio thread causes no page faults: ring and held bar are mapped before it needs them."""
 
 from __future__ import annotations
 

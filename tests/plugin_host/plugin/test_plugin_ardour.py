@@ -1,4 +1,5 @@
-"""The LV2 plugin in Ardour: time and tempo arrive, the engine may die, and the export has every sample in its place."""
+"""The LV2 plugin in Ardour: time and tempo arrive, the engine may die, and the export has every sample at its
+position."""
 
 from __future__ import annotations
 
@@ -28,7 +29,7 @@ def engine() -> Iterator[CountingProcess]:
 
 
 def _environment(bundles: Path, folder: Path, port: int) -> dict[str, str]:
-    """An Ardour that finds our plugin, and settings of nobody."""
+    """The environment of an Ardour that finds the plugin and has no user settings."""
     only = folder / "lv2"
     if not only.exists():
         shutil.copytree(bundles / "Segue.lv2", only / "Segue.lv2")
@@ -42,7 +43,7 @@ def _played(engine: CountingProcess, times: int) -> None:
 
 
 def _live(engine: CountingProcess, known: dict[str, str], folder: Path) -> None:
-    """Ardour rolls with the plugin; the engine is killed and started again meanwhile."""
+    """Ardour rolls with the plugin; meanwhile the engine is killed and restarted."""
     command = ["ardour7-lua", str(HOSTS / "ardour_live.lua")]
     with subprocess.Popen(command, env=known, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as ardour:
         engine.wait(lambda line: line.get("message") == "lane/open")
@@ -59,7 +60,7 @@ def _live(engine: CountingProcess, known: dict[str, str], folder: Path) -> None:
         assert engine.messages("lane/set")[-1][1:] == ["seed", "4711.0"]
         engine.wait(lambda line: "captured" in line)
         (folder / "go3").touch()
-        ardour.communicate(timeout=100)  # its exit code says nothing: it may die while closing
+        ardour.communicate(timeout=100)  # its exit code means nothing: it may crash while closing
 
 
 def _heard_captures(engine: CountingProcess) -> int:
@@ -67,7 +68,7 @@ def _heard_captures(engine: CountingProcess) -> int:
 
 
 def _large_files(folder: Path) -> set[int]:
-    """What the song keeps of what was captured, by where it lies on the disk."""
+    """The song's capture files, by their inode."""
     files = [file for file in (folder / "song" / "plugins").rglob("*") if file.is_file()]
     return {file.stat().st_ino for file in files if file.stat().st_size > 100_000}
 

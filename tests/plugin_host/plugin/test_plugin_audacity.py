@@ -1,4 +1,5 @@
-"""Audacity, without a screen: Apply renders faster than time and tells a plugin that it plays, always at sample 0."""
+"""Audacity without a screen: Apply renders faster than real time and reports to a plugin that it plays, always at
+sample 0."""
 
 from __future__ import annotations
 
@@ -19,14 +20,14 @@ from tests.plugin_host.plugin.plugin_rig import PATIENCE_SECONDS, CountingProces
 
 MODULE = Path("/usr/lib/audacity/modules/mod-script-pipe.so")
 RATE, SECONDS = 48_000, 6
-# What its dialog leaves behind: an Apply by script takes these settings. Every knob must be there.
+# The settings that its dialog stores: an Apply by script uses these. Every parameter must be there.
 KNOBS = {"Generate": 1, "Output": 1, "Bars": 0, "Capture": 0, "Capture_bars": 0, "Clear": 0, "Creativity": 0.9,
          "Follow_input": 0, "Guidance": 2.5, "Lane": -1, "Level": 0, "Mode": 0, "Offline": 0, "Own_tempo": 120,
          "Preset": 0, "Seconds_ahead": 2, "Take": 0, "Time": 0}  # fmt: skip
 
 
 class Audacity:
-    """One Audacity with a home of its own, driven by its script pipe."""
+    """One Audacity with its own home folder, controlled by its script pipe."""
 
     def __init__(self, home: Path, bundles: Path, port: int) -> None:
         self._settings(home / ".config" / "audacity", home)
@@ -47,7 +48,7 @@ class Audacity:
         self._connect()
 
     def _settings(self, folder: Path, home: Path) -> None:
-        """No splash, the script pipe on; and Segue's knobs."""
+        """No splash screen, the script pipe on; and Segue's parameters."""
         folder.mkdir(parents=True)
         built = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(MODULE.stat().st_mtime))
         (folder / "audacity.cfg").write_text(
@@ -73,13 +74,13 @@ class Audacity:
 
         while b"finished: OK" not in self._ask(
             "Message: Text=ready", 0.5
-        ):  # answers with nothing until its window is there
+        ):  # its answers are empty until its window is open
             assert time.monotonic() < deadline, "Audacity answers nothing"
-        while select.select([self.answers], [], [], 1.0)[0]:  # what was asked before it was there is answered now
+        while select.select([self.answers], [], [], 1.0)[0]:  # earlier commands are answered now
             os.read(self.answers, 4096)
 
     def _ask(self, command: str, seconds: float) -> bytes:
-        """What it answers, all or what came until so many seconds passed without more."""
+        """Its answer: complete, or as far as it arrived before this many seconds without more."""
         self.to.write(f"{command}\n")
         self.to.flush()
         answer = b""
@@ -95,7 +96,7 @@ class Audacity:
         assert b"finished: OK" in answer, (command, answer)
 
     def end(self) -> None:
-        """Without a question whether to save."""
+        """End it without the question whether to save."""
         for process in (self.process, self.screen):
             process.kill()
             process.wait()

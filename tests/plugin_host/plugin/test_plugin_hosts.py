@@ -71,7 +71,7 @@ def test_dawdreamer_bounces_and_hands_over_what_it_recorded(
     answer = finished(host)
     names = ["Generate", "Mode", "Follow input", "Capture", "Bars", "Creativity", "Guidance", "Take", "Level"]
     assert set(names) <= set(answer["names"])
-    assert_all_there(np.load(out)[0], 0)  # faster than the clock, and complete from the first sample on
+    assert_all_there(np.load(out)[0], 0)  # faster than real time, and complete from the first sample on
     place = engine.wait(lambda line: line.get("bpm") == 137.5)
     assert place["beats"] == pytest.approx(place["position"] * 137.5 / 60 / RATE, abs=1e-9)
     grid, bar = Grid(RATE, 137.5), int(captured["start"] // 4)
@@ -107,11 +107,11 @@ def test_clap_loops_renders_offline_and_keeps_its_state(bundles: Path, engine: C
     engine.wait(lambda line: len(_captures(engine)) >= 2)
     _say(host)
     engine.wait(lambda line: len(engine.messages("lane/play")) >= 2)
-    assert engine.messages("lane/set")[-1] == ["0", "seed", "4711.0"]  # the take that sounded
+    assert engine.messages("lane/set")[-1] == ["0", "seed", "4711.0"]  # the take that was played
     assert engine.messages("lane/play")[-1][1] in ("0.0", "0", "bar")
     _say(host)
     assert finished(host)["id"] == "org.segue.plugin"
-    # The song was opened with what it had heard, and with Capture on: that has had its turn.
+    # The song was opened with its captures, and with Capture on, which does not record again.
     assert _captures(engine) == [captured, captured]
 
 
@@ -127,7 +127,7 @@ def test_the_engine_may_die_and_come_back(bundles: Path, engine: CountingProcess
     engine.start()
     _opened(engine, 2)
     engine.wait(lambda line: len(engine.messages("lane/play")) >= 2)
-    assert engine.messages("lane/set")[-1][1:] == ["seed", "4711.0"]  # the same take goes on
+    assert engine.messages("lane/set")[-1][1:] == ["seed", "4711.0"]  # the same take continues
     finished(host)
     heard = np.load(out)[0]
     begun = int(np.flatnonzero(heard)[0])

@@ -1,4 +1,4 @@
-"""Building says what is missing; installing puts bundles where hosts look; the plugin's lists agree with ours."""
+"""Building reports missing tools; installing puts bundles where hosts look; the plugin's lists agree with ours."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_bundles_come_to_where_hosts_look(tmp_path: Path, monkeypatch: pytest.Mo
     assert placed == [old, install.host_folder("clap") / "Segue.clap"]
     assert [path.name for path in old.iterdir()] == ["manifest.ttl"]
     assert install.installed() == placed
-    assert not spaced.exists()  # as the mono one was called before
+    assert not spaced.exists()  # the mono bundle's former name
 
 
 def test_bundles_that_came_with_the_wheel_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,7 +62,7 @@ def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
 
 
 def test_knobs_turn_the_lanes_parameters() -> None:
-    """Each under the name that the table of parameters has for it; tests/bridge/control has the rest of the table."""
+    """Each has the name of its row in the table of parameters; tests/bridge/control has the rest of the table."""
     rows = (SOURCES / "params.hpp").read_text()
     knobs = set(re.findall(r"\{lane_parameter::(\w+)\.knob", rows))
     assert knobs == {"temperature", "cfg", "bars", "level_db", "lead_seconds", "seed"}

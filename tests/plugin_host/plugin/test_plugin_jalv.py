@@ -44,7 +44,7 @@ def engine() -> Iterator[CountingProcess]:
 
 
 class JackRecorder:
-    """A JACK client that gives the tempo and records while the transport rolls."""
+    """A JACK client that is the timebase master and records while the transport rolls."""
 
     def __init__(self, name: str, seconds: int) -> None:
         import jack
@@ -125,5 +125,5 @@ def test_jalv_plays_each_sample_at_its_place(
         recorder.client.close()
     heard = recorder.heard[: recorder.count]
     first = int(np.flatnonzero(heard)[0])
-    number = round(float(heard[first]) * 2 * (1 << 20)) - 1  # where its first sample belongs
+    number = round(float(heard[first]) * 2 * (1 << 20)) - 1  # its first sample's position
     assert_all_there(heard[first:], number, number)

@@ -1,7 +1,7 @@
-"""The whole story in Ardour's window with the plugin live: capture a guitar, play on from it, lose the engine, bounce.
+"""The plugin live in Ardour's window: capture a guitar, continue it, lose the engine, bounce.
 
-What was heard live is recorded on a second track of Ardour's; the bounce, by another process and with another engine,
-is the same to the last bit.
+The live output is recorded on a second track of Ardour; the bounce, by another process and with another engine, has
+the same bits.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from tests.plugin_host.takes import ardour_rig
 BPM, GUITAR_BAR, GUITAR_BARS, BARS = 137.5, 2, 4, 4
 GRID = Grid(ardour_rig.RATE, BPM)
 SCRIPTS = [HOSTS / "ardour_prepare.lua", HOSTS / "ardour_generate.lua"]
-SETTLE_SECONDS = 4.0  # Ardour tells nobody when it is done with what it was asked
+SETTLE_SECONDS = 4.0  # Ardour does not report when a command is done
 EDGE = 2048  # samples at a region's ends that Ardour fades
-STARTED = 8192  # samples after its transport has started, by which Ardour lets everything through
+STARTED = 8192  # samples after the transport's start, after which Ardour passes everything
 
 pytestmark = [
     pytest.mark.skipif(bool(ardour_rig.missing()), reason=f"not installed: {', '.join(ardour_rig.missing())}"),
@@ -39,12 +39,12 @@ pytestmark = [
 
 
 def at(bar: int) -> int:
-    """Sample of the export on which a bar begins: it begins with the guitar."""
+    """Sample of the export on which a bar begins; the export begins with the guitar."""
     return GRID.bar_start(bar) - GRID.bar_start(GUITAR_BAR)
 
 
 def guitar() -> np.ndarray:
-    """Plucked notes on each beat, exactly so many bars."""
+    """Plucked notes on each beat, exactly this many bars."""
     seconds = np.arange(GRID.bar_start(GUITAR_BARS)) / ardour_rig.RATE
     beats = seconds * BPM / 60
     hz = np.array([110.0, 138.6, 164.8, 220.0])[beats.astype(int) % 4]
@@ -73,13 +73,13 @@ def ardour(tmp_path: Path, engine: RealEngine) -> Iterator[ardour_rig.Ardour]:
 
 
 class Watched:
-    """The plugin's lane as the engine sees it, and Ardour's transport."""
+    """The plugin's lane as the engine reports it, and Ardour's transport."""
 
     def __init__(self, ardour: ardour_rig.Ardour, port: int) -> None:
         self._ardour, self._port = ardour, port
 
     def until(self, wanted: Callable[[LaneStatus], bool]) -> LaneStatus:
-        """Wait for the lane to be so."""
+        """Wait until the lane has this state."""
         found: list[LaneStatus] = []
 
         def look() -> bool:
@@ -95,7 +95,7 @@ class Watched:
         return found[0]
 
     def ready(self) -> bool:
-        """Whether the ring never ran dry: the engine is fast enough here to play live."""
+        """Whether the ring was never empty: the engine is fast enough here to play live."""
         with EngineClient(self._port, name="test") as client:
             stats = client.lane_stats(0)
         return stats.fill_low_seconds > 0.1 and not stats.late_blocks
@@ -114,7 +114,7 @@ def test_captured_played_on_killed_and_bounced(engine: RealEngine, ardour: ardou
     recorded = ardour.session / "interchange/song/audiofiles"
     time.sleep(SETTLE_SECONDS)  # the new track is being connected
     lane.osc("/transport_play")
-    lane.until(lambda status: "continue" in status.references)  # the guitar has passed and was heard
+    lane.until(lambda status: "continue" in status.references)  # the guitar was played and captured
     ardour.script(2)
     lane.until(lambda status: status.state == "playing")
     if os.environ.get("SEGUE_ARDOUR_LIVE_PICTURE"):
@@ -139,7 +139,7 @@ def test_captured_played_on_killed_and_bounced(engine: RealEngine, ardour: ardou
 
 
 def check_export(path: Path, live: np.ndarray, in_time: bool) -> None:
-    """The guitar in its bars, the take from a bar line on, the same as live; nothing behind."""
+    """The guitar in its bars, the take from a bar line on, the same as live; silence after it."""
     song, rate = soundfile.read(path, dtype="float32", always_2d=True)
     assert rate == ardour_rig.RATE
     heard, plucked = song[:, 0], guitar()[:, 0]
@@ -152,7 +152,7 @@ def check_export(path: Path, live: np.ndarray, in_time: bool) -> None:
     assert not heard[end + 240 :].any()
     if not in_time:
         pytest.skip("the machine was too slow to play live: its holes are not compared with the bounce")
-    # Ardour moves a recording by the latency it reckons with: the guitar says by how much.
+    # Ardour moves a recording by its assumed latency: the guitar shows by how much.
     shift = next(k for k in range(-64, 65) if np.array_equal(live[STARTED + k :][:4096], plucked[STARTED:][:4096]))
     lasts = min(end, len(live) - shift)
     assert lasts > begin + (end - begin) // 2

@@ -1,6 +1,7 @@
-"""A song that is saved and opened again: its take where it was, all its references; and what the plugin shows and says.
+"""A song that is saved and opened again: its take at its position, all its references; the plugin's shown values and
+answers.
 
-The host is one by the CLAP headers, the engine the one that counts: where a take lies is what it was asked for.
+A CLAP host and the counting engine: the position of a take is the requested one.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from tests.plugin_host.plugin.plugin_rig import CountingProcess, DrivenHost, ask
 
 BAR = 96_000  # samples, at 120 in 4/4
 ABSENT, CONNECTED, PREPARING, PLAYING, NO_MODEL, BAD_CAPTURE, TIMELESS = 0, 2, 3, 4, 6, 10, 11
-MELODY, CONTINUE, ALL = 1, 3, 4  # as Clear counts them
+MELODY, CONTINUE, ALL = 1, 3, 4  # in the order of Clear's entries
 
 
 @pytest.fixture
@@ -41,14 +42,14 @@ def plays(engine: CountingProcess) -> list[list[str]]:
 
 
 def _opened(host: DrivenHost, state: str = "", at: int = 0) -> None:
-    """A plugin in a host that stands there, connected."""
+    """A connected plugin in a host that stands at this position."""
     host.do("open", state=state)
     host.run(at=at)
     host.until(lambda: host.value("engine") in (CONNECTED, PREPARING, PLAYING))
 
 
 def _song(host: DrivenHost, engine: CountingProcess, start_bar: int = 12) -> str:
-    """A take from a bar on, saved four bars later."""
+    """A song with a take from a bar on, saved four bars later."""
     _opened(host, at=(start_bar - 1) * BAR + 24_000)
     host.run(generate=1, output=1)
     host.until(lambda: host.value("engine") == PLAYING)
@@ -165,7 +166,7 @@ def test_all_that_is_in_force_is_saved_shown_and_cleared(host: DrivenHost, engin
     host.until(lambda: host.value("references") == 5)
     assert [line["captured"] for line in engine.lines if "captured" in line][2:] == heard
     assert sorted(values[1] for values in engine.messages("region/capture")[2:]) == ["continue", "melody"]
-    deadline = time.monotonic() + 1.0  # until then knobs are taken for the song's own: `settled_ns`
+    deadline = time.monotonic() + 1.0  # until then parameters count as the song's: `settled_ns`
     host.until(lambda: time.monotonic() > deadline)
     host.run(clear=MELODY)
     host.until(lambda: host.value("references") == 4)
@@ -175,7 +176,7 @@ def test_all_that_is_in_force_is_saved_shown_and_cleared(host: DrivenHost, engin
     assert ask_plugin(int(host.value("port")), "clear", "continue") == ["ok"]
     host.until(lambda: host.value("references") == 0 and host.value("captured_bars") == 0)
     host.do("close")
-    _opened(host, again)  # with Clear as it was turned: that has had its turn
+    _opened(host, again)  # with Clear at its last value, which has no effect again
     host.until(lambda: host.value("references") == 4)
     host.until(lambda: len(engine.messages("lane/status")) > 4)
     assert host.value("references") == 4
@@ -186,7 +187,7 @@ def test_a_capture_armed_on_the_first_bar_line_begins_there(host: DrivenHost, en
     host.run(capture_bars=1, capture=1, at=0)
     host.until(lambda: host.value("engine") == CONNECTED)
     time.sleep(0.2)
-    host.do("run", samples=512, playing=True, at=-300, input=0.25)  # as Ardour rolls: from a little before
+    host.do("run", samples=512, playing=True, at=-300, input=0.25)  # like Ardour: it rolls from a little before
     host.do("run", samples=2 * BAR, playing=True, input=0.25)
     captured = engine.wait(lambda line: "captured" in line)
     assert (captured["start"], captured["samples"]) == (0.0, BAR)
@@ -242,7 +243,7 @@ def test_messages_are_answered_and_reported_to_the_host(host: DrivenHost, engine
     assert answer[:2] == ["error", "out_of_range"]
     assert "there is no parameter 'levl'" in str(answer[2])
     assert "level" in str(answer[2])
-    assert ask_plugin(port, "set", "underruns", 1)[0] == "error"  # it is shown, not turned
+    assert ask_plugin(port, "set", "underruns", 1)[0] == "error"  # it is shown, not set
     assert ask_plugin(port, "prompt", "dub")[0] == "ok"
     engine.wait(lambda line: line.get("message") == "lane/prompt" and line["values"] == ["0", "dub"])
     assert ask_plugin(port, "pormpt", "dub")[:2] == ["error", "bad_message"]
@@ -260,7 +261,7 @@ def test_off_and_on_again_between_two_looks_is_a_new_take(host: DrivenHost, engi
 
 
 def test_captures_of_a_host_that_renders_all_arrive(host: DrivenHost, engine: CountingProcess) -> None:
-    """One right after the other, each armed with the block that its bar begins with: the host waits for the room."""
+    """Consecutive captures, each armed in the block with its bar line: the host waits for room."""
     _opened(host)
     host.do("offline", on=1)
     for number in range(1, 5):
@@ -275,7 +276,8 @@ def test_captures_of_a_host_that_renders_all_arrive(host: DrivenHost, engine: Co
 def test_a_host_without_a_transport_is_reported_and_rendered_for(
     host: DrivenHost, engine: CountingProcess, clock: int
 ) -> None:
-    """It renders as fast as it can, and says neither that nor a time: on its own clock the take begins with its bar."""
+    """It renders as fast as possible and reports neither that nor a time: on the plugin's clock the take begins with
+    its bar."""
     host.do("open", timeless=True)
     host.run(generate=1, output=1)
     host.until(lambda: host.value("engine") == TIMELESS)

@@ -1,4 +1,4 @@
-"""With the real engine: what was played is captured, Segue goes on from it; bounces and live are equal to the bit."""
+"""With the real engine: the played music is captured and continued; bounces and live output have the same bits."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_capture_go_on_and_bounce_twice(bundles: Path, engine: RealEngine, tmp_p
     ends = [GRID.bar_start(bar) - GRID.bar_start(2) for bar in range(2, 8)]
     loudness = [float(np.abs(first[:, a:b]).max()) for a, b in itertools.pairwise(ends)]
     assert min(loudness[:4]) > 0.003  # music in each of the four bars
-    assert not first[:, ends[4] + 240 :].any()  # and none behind them
+    assert not first[:, ends[4] + 240 :].any()  # and none after them
     if answer["late"]:
         pytest.skip("the machine was too slow to play live: its holes are not compared with the bounce")
     live = np.load(out)["live"]
@@ -47,7 +47,7 @@ def test_capture_go_on_and_bounce_twice(bundles: Path, engine: RealEngine, tmp_p
 
 @pytest.mark.timeout(300)
 def test_a_song_sounds_the_same_wherever_it_is_opened(bundles: Path, engine: RealEngine, tmp_path: Path) -> None:
-    """A take from bar 12 after a melody and a beginning; opened with the playhead in front of it, in it, behind it."""
+    """A take from bar 12 with a melody and an audio prompt; opened with the playhead before it, in it, and after it."""
     out = tmp_path / "song.npz"
     places = os.environ.get("SEGUE_SONG_PLACES", "0 13.5 16").split()
     host = start_host("clap_song.py", bundles / "Segue.clap", out, *places, port=engine.port)
@@ -62,5 +62,5 @@ def test_a_song_sounds_the_same_wherever_it_is_opened(bundles: Path, engine: Rea
     for place in places:
         heard = found[f"{float(place):g}"]
         from_here = first[:, first.shape[1] - heard.shape[1] :]
-        joint = FADE if float(place) > 12 else 0  # from silence into the take, or what of it dies away there
+        joint = FADE if float(place) > 12 else 0  # from silence into the take, or its end
         assert np.array_equal(heard[:, joint:], from_here[:, joint:]), place

@@ -1,4 +1,4 @@
-"""The plugin's audio thread plays what plugin_host.playback.processor plays: the same samples, states and counters."""
+"""The plugin's audio thread equals plugin_host.playback.processor: the same samples, states and counters."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _music(begin: int, end: int) -> np.ndarray:
 
 
 class Both:
-    """Two rings of one content: Python's processor reads one, the plugin's the other."""
+    """Two rings of equal content: Python's processor reads one, the plugin's the other."""
 
     def __init__(self, core: ctypes.CDLL) -> None:
         self.writers = []
@@ -43,7 +43,7 @@ class Both:
         self.python = Processor(RATE)
         self.python.offer(self.reader)
         self.native = NativeLane(core, RATE)
-        self.muted_samples = 0  # of what was held
+        self.muted_samples = 0  # of the held bar
         assert not self.native.attach(self.writers[1].name)
 
     def plan(self, plan: PlaybackPlan) -> None:
@@ -59,7 +59,7 @@ class Both:
         self.native.hold_until(position)
 
     def ready(self, n: int, expecting: bool) -> bool:
-        """What both say of the next block; fails where they differ."""
+        """Whether the next block is ready for both; fails if they differ."""
         python = self.python.ready(n, expecting)
         assert self.native.ready(n, self.python._expected, expecting) == python, (n, expecting, self.python.state)
         return python
@@ -69,7 +69,7 @@ class Both:
             writer.write(begin, _music(begin, end), plan_revision, seek_id)
 
     def process(self, transport: Transport, n: int) -> None:
-        """One block of both; fails where they differ."""
+        """Process one block in both; fails if they differ."""
         python, native = np.full((n, 2), 9, np.float32), np.full((n, 2), 9, np.float32)
         self.python.process(python, transport)
         self.native.process(native, transport)
@@ -88,14 +88,14 @@ class Both:
 
 
 class Story:
-    """A session by dice: blocks of any size, an engine that stalls, a host that jumps."""
+    """A random session: blocks of any size, an engine that stalls, a host that jumps."""
 
     def __init__(self, both: Both, seed: int) -> None:
         self.both, self.rng = both, random.Random(seed)
         self.grid = Grid(RATE, 120.0)
         self.position, self.written, self.seek_id, self.plan_revision = 0, 0, 0, 1
         self.stalled = 0
-        self.answers: set[bool] = set()  # to whether the next block is ready
+        self.answers: set[bool] = set()  # of `ready`
         both.plan(PlaybackPlan(1, True, 0, 0, ENDLESS_SAMPLES, 0))
 
     def turn(self) -> None:
@@ -169,6 +169,7 @@ class Story:
 
 @pytest.mark.parametrize("seed", range(6))
 def test_a_session_by_chance_sounds_the_same(core: ctypes.CDLL, seed: int) -> None:
+    """Random sessions: both processors give the same samples, states and counters."""
     both = Both(core)
     try:
         story = Story(both, seed)
@@ -195,7 +196,7 @@ def test_a_ring_without_a_plan_is_ready_where_nothing_is_to_come(core: ctypes.CD
         assert both.ready(64, expecting)
         for begin in range(0, 9000, 100):
             both.process(Transport(True, begin, grid), 100)
-        both.process(Transport(True, 40_000, grid), 100)  # another stretch of time, not planned yet
+        both.process(Transport(True, 40_000, grid), 100)  # another timeline, not planned yet
         assert both.python.state == BlockState.HOLDING
         assert not both.ready(64, expecting)
     finally:
@@ -213,13 +214,13 @@ def test_a_held_bar_obeys_the_fader(core: ctypes.CDLL) -> None:
                 both.fade(Fader(4.0, ((47_003, float(1 / 3)),)))
             both.process(Transport(True, begin, grid), 50)
         assert both.python.counters.held_samples == 30_000
-        assert both.muted_samples == 31_000 - 24_050  # but for the block in which it glides
+        assert both.muted_samples == 31_000 - 24_050  # except for the block with the glide
     finally:
         both.close()
 
 
 def test_a_bar_is_held_as_long_as_it_is_reported_to(core: ctypes.CDLL) -> None:
-    """An engine that does not manage to play plans silence: the held bar goes on all the same, up to its end."""
+    """An engine that cannot play plans silence: the held bar continues nevertheless, up to its end."""
     both, grid = Both(core), Grid(RATE, 120.0)
     try:
         both.plan(PlaybackPlan(1, True, 0, 0, ENDLESS_SAMPLES, 0))

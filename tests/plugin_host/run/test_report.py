@@ -1,4 +1,4 @@
-"""Figures and picture of a run whose truth is known."""
+"""Figures and picture of a run with known results."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ RATE, BLOCK = 8000, 100
 
 
 def made_take(stretch: report.MusicStretch, low: int) -> HostRecording:
-    """Fill 1600 samples throughout, `low` in one block, dry at the end as it should be."""
+    """A run with a fill of 1600 samples, `low` in one block, and an empty ring at the end, as intended."""
     n = stretch.end_samples // BLOCK
     log = np.zeros((n, len(Column)), np.int64)
     log[:, Column.POSITION] = log[:, Column.RECORDED] = np.arange(n) * BLOCK
@@ -119,6 +119,6 @@ def test_progress_line_is_written_over_on_a_terminal_only(capsys: pytest.Capture
 
 @pytest.mark.filterwarnings("error")
 def test_a_picture_of_a_file_with_any_name(stretch: report.MusicStretch, tmp_path: Path) -> None:
-    """Bytes that are not UTF-8, a formula that is none, escapes, letters that the font does not have."""
+    """Bytes that are not UTF-8, an invalid formula, escapes, letters missing from the font."""
     save_picture(tmp_path / "a.png", made_take(stretch, 400), stretch, "n\udcffon $x_$ \x1b[31m ループ", 400)
     assert (tmp_path / "a.png").read_bytes()[:4] == b"\x89PNG"

@@ -1,4 +1,4 @@
-"""A host rendered in simulated time: a sound card whose clock runs off, with jittering callbacks."""
+"""A host rendered in simulated time: a sound card with a drifting clock and jittering callbacks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ RATE, BLOCK = 48_000, 256
 
 
 class SimulatedHost:
-    """Renders blocks as the card asks; `drift` of its clock; callbacks up to `jitter_seconds` late."""
+    """Renders the card's blocks; `drift` of its clock; callbacks up to `jitter_seconds` late."""
 
     def __init__(self, tempo_bpm: float = 120.0, drift: float = 80e-6, jitter_seconds: float = 0.002, seed: int = 1):
         self.now = 0.0
@@ -48,14 +48,14 @@ class SimulatedHost:
                     each_10_ms(self.now, host)
 
     def true_beats(self, seconds: float) -> float:
-        """Beat at an instant, by the card's own true clock."""
+        """Beat at an instant, by the card's true clock."""
         now = self.timeline.now
         ahead = (self._next - seconds) / self._block_seconds * BLOCK
         return float(now.grid.beats_at(now.position_samples)) - ahead * now.tempo_bpm / 60 / RATE
 
 
 class StubSource:
-    """A source that returns the given readings."""
+    """A source with a given reading."""
 
     def __init__(self, name: str = "leader") -> None:
         self.name = name
@@ -70,7 +70,7 @@ class StubSource:
 
 
 def follow(host: SimulatedHost, leader: Leader) -> Callable[[float, HostTime], None]:
-    """What the sync thread does, for `SimulatedHost.until`."""
+    """The sync thread's work, for `SimulatedHost.until`."""
 
     def step(now: float, there: HostTime) -> None:
         host.follower.step(now, leader.reading(now), there)

@@ -1,6 +1,6 @@
-"""MIDI clock as programs and cables really deliver it: pauses, bursts of an audio block, two cables, no order.
+"""MIDI clock as programs and cables deliver it: pauses, bursts of an audio block, two cables, irregular ticks.
 
-The place is always start or song position and the ticks counted since; whatever else was received, that is compared.
+The position is always start or song position and the ticks counted since; every test compares it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def tick_seconds(tempo_bpm: float) -> float:
 
 
 def play(clock: MidiClock, events: Iterable[tuple[float, str]]) -> float:
-    """Let it receive events in the order of their instants; returns the last one."""
+    """Deliver events in the order of their instants; returns the last one."""
     seconds = 0.0
     for seconds, kind in sorted(events, key=lambda event: event[0]):
         clock.receive(kind, 0, seconds)
@@ -44,7 +44,7 @@ def ticks(clock: MidiClock, n: int, tempo_bpm: float, start: float, late: float 
 
 
 def bursts(n: int, tempo_bpm: float, block: float, start: float = 0.0) -> list[float]:
-    """Ticks that come with the next block."""
+    """Ticks that arrive with the next block."""
     return [math.ceil((start + i * tick_seconds(tempo_bpm)) / block - 1e-9) * block for i in range(n)]
 
 
@@ -55,7 +55,7 @@ def beats(clock: MidiClock, seconds: float) -> float:
     return reading.beats
 
 
-# -- place ----------------------------------------------------------------------------------------------
+# -- position ----------------------------------------------------------------------------------------------
 
 
 @quick
@@ -105,10 +105,10 @@ COMMANDS = st.one_of(
 @settings(max_examples=60, derandomize=True)
 @given(st.lists(COMMANDS, max_size=30))
 def test_any_sequence_of_messages_leads_to_the_place_that_was_counted(commands: list[tuple[str, int]]) -> None:
-    """Start twice, no stop, song positions while it plays or stands, silences and other tempi while it stands."""
+    """Start twice, no stop, song positions while it plays or stands, silences and other tempos while it stands."""
     clock, tempo, now = MidiClock(), 120.0, 0.0
     now = ticks(clock, 60, tempo, now)
-    place, playing, begins = 0, False, False  # place: of the next tick
+    place, playing, begins = 0, False, False  # position of the next tick
     for kind, value in commands:
         if kind == "ticks":
             now = ticks(clock, value, tempo, now)
@@ -188,7 +188,7 @@ def test_bursts_at_any_tempo_and_then_another_one(tempo: float, block: float, la
 
 
 def test_a_tempo_between_two_blocks_is_not_taken_for_the_blocks() -> None:
-    """120 bpm in blocks of 512 samples at 48 kHz: 117.19 for twenty ticks, then one at half the time."""
+    """120 bpm in blocks of 512 samples at 48 kHz: 117.19 for twenty ticks, then a gap of half the time."""
     came = bursts(49, 120.0, 512 / 48_000)
     assert pattern(came).arrival is Arrival.BURSTS
     assert pattern([each * 1.0003 for each in came]).seconds == pytest.approx(512 / 48_000, rel=0.01)
@@ -220,7 +220,7 @@ def over_two_cables(n: int, tempo: float, behind: float, second: range, jitter: 
 @settings(max_examples=60, derandomize=True)
 @given(st.floats(60, 180), st.floats(0, 0.38), st.sampled_from((0.0, 0.0003)), st.sampled_from(("both", "in", "out")))
 def test_two_cables_do_not_double_the_tempo(tempo: float, part: float, jitter: float, when: str) -> None:
-    """The second cable all the time, plugged in after six beats, or pulled then."""
+    """The second cable is present throughout, plugged in after six beats, or unplugged then."""
     said: list[str] = []
     behind, n = min(part * tick_seconds(tempo), 0.012), 16 * TICKS
     second = {"both": range(n), "in": range(6 * TICKS, n), "out": range(6 * TICKS)}[when]
@@ -255,7 +255,7 @@ def test_messages_that_come_twice_count_once(behind: float) -> None:
     assert beats(clock, 121 * step) == pytest.approx(17.0, abs=0.001)
 
 
-# -- no order -------------------------------------------------------------------------------------------
+# -- irregular -------------------------------------------------------------------------------------------
 
 
 def test_ticks_in_no_order_are_followed_at_their_mean_and_called_unsteady() -> None:
@@ -283,7 +283,7 @@ def test_a_clock_without_a_tempo_is_not_followed_and_that_is_said() -> None:
 
 @pytest.mark.parametrize("slip", [-0.0015, 0.0015, 0.006])
 def test_a_slip_moves_the_line_and_leaves_its_tempo(slip: float) -> None:
-    """A clean clock whose ticks all come a little later from one on: a sender nudged, a small block."""
+    """A steady clock whose ticks all come a little later from one tick on."""
     step = tick_seconds(120)
     line, off = LineFilter(0.0, step), 0.0
     for i in range(1, 400):

@@ -1,4 +1,4 @@
-"""The leader's tempo is read before a region is laid out."""
+"""The leader's tempo is measured before a region is laid out."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class StubClock:
 
 
 class LateSource:
-    """Speaks from an instant on, first a little wrong."""
+    """Has readings from an instant on, at first a little wrong."""
 
     name = "late"
 
@@ -65,7 +65,7 @@ def test_a_region_is_laid_out_at_the_leaders_tempo(tmp_path: Path):
     led = lay_out_region(replace(request, leader_bpm=93.7), tmp_path)
     assert own.stretch.grid.tempo_bpm == 100.0
     assert led.stretch.grid.tempo_bpm == led.region.bpm == 93.7
-    assert led.region.path != path  # brought to that tempo
+    assert led.region.path != path  # stretched to that tempo
     assert led.stretch.start_bar == own.stretch.start_bar
     layout = lay_out_region(replace(request, bpm=110.0, leader_bpm=93.7), tmp_path)
     assert layout.stretch.grid.tempo_bpm == 93.7

@@ -1,4 +1,4 @@
-"""A host follows a leader: phase, tempo, jumps, loss and return; and who may lead."""
+"""A host follows a leader: phase, tempo, jumps, loss and return; and the choice of the leader."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def errors_ms(host: SimulatedHost, beats_at: Callable[[float], float], tempo: fl
 
 
 def test_host_stays_with_a_leader_whose_clock_runs_off() -> None:
-    """Two minutes, the card 80 millionths slow and its callbacks up to 2 ms late."""
+    """Two minutes, with a card 80 parts in a million slow and callbacks up to 2 ms late."""
     source, host = StubSource(), SimulatedHost()
     source.says = steady(128.0)
     step = follow(host, Leader([source], lambda text: None))
@@ -50,7 +50,7 @@ def test_host_stays_with_a_leader_whose_clock_runs_off() -> None:
 
 
 def test_host_follows_a_midi_clock() -> None:
-    """Through the estimator, 1 ms of jitter: phase within 5 ms, and again within a bar of a step of 20 bpm."""
+    """With 1 ms of jitter: phase within 5 ms, and again within a bar after a step of 20 bpm."""
     clock, host, spread = MidiClock(), SimulatedHost(), random.Random(5)
     due, tempo = 0.5, 120.0
     place: list[tuple[float, float]] = []
@@ -111,7 +111,7 @@ def test_loss_holds_and_return_rejoins() -> None:
     source.says = lambda now: None
     host.until(20.0, step)
     assert host.timeline.now.playing
-    assert host.timeline.now.tempo_bpm == pytest.approx(126.0, rel=2e-4)  # the card's clock counted in
+    assert host.timeline.now.tempo_bpm == pytest.approx(126.0, rel=2e-4)  # the card's clock included
     assert abs(host.true_beats(20.0) - (lead(20.0).beats or 0)) < 0.02
     source.says = lead
     host.until(24.0, step)
@@ -146,7 +146,8 @@ def test_best_speaking_source_leads() -> None:
 
 
 def test_what_is_sent_out_leads_another_to_the_same_beat() -> None:
-    """Out of one host into MIDI clock in: start, tempo change, jump to bar 33, stop, continue from the middle."""
+    """From one host's output to another's MIDI clock input: start, tempo change, jump to bar 33, stop, continue from
+    the middle."""
     host, out, clock, kinds = SimulatedHost(), ClockOut(), MidiClock(), []
     waiting: list[ClockMessage] = []
 

@@ -1,4 +1,4 @@
-"""MIDI clock as cables deliver it: jitter, lost and doubled ticks, tempo steps, drop-outs, song position."""
+"""MIDI clock over cables: jitter, lost and doubled ticks, tempo steps, interruptions, song position."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def instants(tempo_bpm: float, ticks: int, start: float = 0.0) -> list[float]:
 
 
 def late(due: list[float], jitter: float, seed: int = 1) -> Iterator[tuple[float, float]]:
-    """(due, came), in order."""
+    """(due, arrived), in order."""
     spread = random.Random(seed)
     came = sorted(each + spread.gauss(0, jitter) for each in due)
     return zip(due, came, strict=True)
@@ -59,7 +59,7 @@ def test_step_of_tempo_is_found_within_a_bar(before: float, after: float, jitter
         for _, came in late(due, jitter_ms / 1000, seed):
             ticks.tick(came)
         assert abs((ticks.tempo_bpm or 0) - after) < 0.01 * after
-        assert ticks.ticks == 24 * 36  # not a tick miscounted, so the beat is still right
+        assert ticks.ticks == 24 * 36  # no tick was miscounted, so the beat is still right
         assert abs(ticks.ticks_at(due[-1]) - 24 * 36) < 0.2
 
 
@@ -121,7 +121,7 @@ def test_start_stop_continue_and_song_position() -> None:
     clock = MidiClock()
     due = instants(125, 400)
     for each in due[:100]:
-        clock.receive("clock", 0, each)  # runs along while the song stands
+        clock.receive("clock", 0, each)  # continues while the song stands
     assert (still := clock.reading(due[99])) is not None
     assert not still.playing
     clock.receive("start", 0, due[99] + 0.001)
@@ -136,7 +136,7 @@ def test_start_stop_continue_and_song_position() -> None:
     stopped = clock.reading(due[148] + 0.1)
     assert stopped is not None
     assert not stopped.playing
-    assert stopped.beats == pytest.approx(49 / 24, abs=1e-4)  # ticks counted: where continue goes on
+    assert stopped.beats == pytest.approx(49 / 24, abs=1e-4)  # ticks counted: the position of continue
     clock.receive("songpos", 64, due[149])
     clock.receive("continue", 0, due[149])
     for each in due[149:174]:

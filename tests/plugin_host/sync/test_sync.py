@@ -1,4 +1,4 @@
-"""The sync thread, and real ports where a JACK server, or a network namespace of one's own, is to be had."""
+"""The sync thread, and real ports if a JACK server or a network namespace is available."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def test_link_leads_another_peer_in_a_network_of_its_own() -> None:
 
 @pytest.mark.skipif(importlib.util.find_spec("jack") is None, reason="JACK-Client is not installed")
 def test_midi_clock_goes_through_real_ports(running: Timeline) -> None:
-    """Out of one host, through JACK's MIDI, into another: skipped where no JACK server runs."""
+    """From one host through JACK's MIDI to another; skipped without a JACK server."""
     import jack
 
     try:

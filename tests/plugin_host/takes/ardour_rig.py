@@ -1,7 +1,7 @@
-"""Ardour in full on a screen of its own (Xvfb), without sound card, told what to do by OSC and Lua actions.
+"""The whole Ardour on its own screen (Xvfb), without sound card, controlled by OSC and Lua actions.
 
-What a musician clicks is what the actions do: the scripts are registered as Ardour does it, each as the function
-`factory` alone, so that one which leans on anything outside it fails here too.
+The actions do what a musician clicks: the scripts are registered like in Ardour, each as the function `factory` alone,
+so that a script that uses anything outside it fails here too.
 """
 
 from __future__ import annotations
@@ -75,17 +75,17 @@ CONFIG = """<?xml version="1.0" encoding="UTF-8"?>
 
 
 def missing() -> list[str]:
-    """Programs that are not here."""
+    """Missing programs."""
     return [name for name in PROGRAMS if not shutil.which(name)]
 
 
 def quoted(text: str) -> str:
-    """A Lua string."""
+    """A text as a Lua string."""
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
 
 
 def registered(scripts: list[str], faults: Path) -> str:
-    """Ardour's `ui_scripts`: the actions by number; what goes wrong in one is written to a file."""
+    """Ardour's `ui_scripts`: the actions by number; their errors are written to a file."""
     state = "scripts = {} "
     for number, text in enumerate(scripts, 1):
         load = (
@@ -102,7 +102,7 @@ def registered(scripts: list[str], faults: Path) -> str:
 
 
 def exported(command: list[str], environment: dict[str, str]) -> int:
-    """How the exporter ended; one that hung is killed."""
+    """The exporter's exit code; a hanging one is killed."""
     try:
         return subprocess.run(command, env=environment, timeout=60, check=False, capture_output=True).returncode
     except subprocess.TimeoutExpired:
@@ -110,7 +110,7 @@ def exported(command: list[str], environment: dict[str, str]) -> int:
 
 
 def wait_for(condition: Callable[[], object], log: Path, seconds: float = 90.0) -> None:
-    """Wait until something is true; fails after far more than it takes, with the end of a log."""
+    """Wait for a condition; fails after far more than it takes, with the end of a log."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "waited in vain\n" + (log.read_text()[-2000:] if log.exists() else "")
@@ -118,7 +118,7 @@ def wait_for(condition: Callable[[], object], log: Path, seconds: float = 90.0) 
 
 
 class Ardour:
-    """One Ardour on one session; `begin` is the action that puts the musician's own music on a track."""
+    """One Ardour on one session; `begin` is the action that imports the musician's music to a track."""
 
     def __init__(self, folder: Path, bpm: float, scripts: list[Path], inbox: Path, osc_port: int) -> None:
         self.folder, self.session, self.faults = folder, folder / "song", folder / "faults.txt"
@@ -144,11 +144,11 @@ class Ardour:
         file.write_text(text.replace(off, off.replace('"0"', '"1"')))
 
     def _lua(self, file: Path) -> None:
-        """Run a script without a window; it may die while closing, so what it left is what counts."""
+        """Run a script without a window; it may crash while closing, so only its results count."""
         subprocess.run(["ardour7-lua", str(file)], env=self._environment, timeout=100, check=False, capture_output=True)
 
     def start(self, file: Path, sample: int) -> None:
-        """The window; then the musician's file is on a track."""
+        """Open the window, and import the musician's file to a track."""
         done = self.folder / "begun.txt"
         begin = BEGIN.format(file=file, sample=sample, done=done)
         (self._config / "ui_scripts").write_text(registered([begin, *self._scripts], self.faults))
@@ -175,12 +175,12 @@ class Ardour:
         self._socket.sendto(build_msg("/access_action", [name]).dgram, ("127.0.0.1", 3819))
 
     def do(self, action: str, until: Callable[[], object] = lambda: True) -> None:
-        """One action, then wait for what it brings."""
+        """Run one action, then wait for its result."""
         self._action(action)
         self._until(until)
 
     def script(self, number: int, until: Callable[[], object] = lambda: True) -> None:
-        """One of the scripts given, from 1."""
+        """Run one of the given scripts, counted from 1."""
         self.do(f"LuaAction/script-{number + 1}", until)
 
     def text(self) -> str:
@@ -194,7 +194,7 @@ class Ardour:
         return self.folder / "ardour.log"
 
     def picture(self, file: Path) -> None:
-        """What is on the screen."""
+        """A picture of the screen."""
         window = subprocess.run(["import", "-window", "root", "-display", self.display, str(file)], check=False)
         assert window.returncode == 0
 
@@ -213,10 +213,10 @@ class Ardour:
             del self._running[1]
 
     def export(self, out: Path) -> None:
-        """The whole session to a WAV file, by Ardour's own program.
+        """Export the whole session to a WAV file with Ardour's exporter.
 
-        Ardour 7.3's exporter spoils its own memory in one run of five ("double free or corruption") and may leave a
-        broken sample a block in the file before it dies: only a run that ended well counts.
+        Ardour 7.3's exporter corrupts its memory in one run of five ("double free or corruption") and may write a
+        broken sample in each block before it crashes: only a run that ended normally counts.
         """
         command = ["ardour7-export", "-b", "float", "-o", str(out), str(self.session), "song"]
         ends: list[int] = []

@@ -1,4 +1,4 @@
-"""The whole story in Ardour: a guitar is selected and sent, a take comes back on its bar, the song is exported.
+"""Takes in Ardour: a guitar is selected and sent, a take is imported on its bar, the song is exported.
 
 At 137.5 bpm, in Ardour's own window on a screen without a monitor, with the embedded model and the scripts as
 `segue scripts` installs them.
@@ -33,7 +33,7 @@ pytestmark = [
 
 
 def guitar() -> np.ndarray:
-    """Plucked notes on each beat, exactly so many bars."""
+    """Plucked notes on each beat, exactly this many bars."""
     sound = np.zeros(GRID.bar_start(REGION_BARS))
     for beat in range(4 * REGION_BARS):
         begin, hz = GRID.sample_at(beat), (110.0, 138.6, 164.8, 220.0)[beat % 4]
@@ -44,7 +44,7 @@ def guitar() -> np.ndarray:
 
 
 class Watcher:
-    """`segue watch` as a user starts it, with an engine of its own."""
+    """`segue watch` as a user starts it, with its own engine."""
 
     def __init__(self, inbox: Path) -> None:
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
@@ -111,7 +111,7 @@ def test_guitar_goes_out_and_music_comes_back_on_its_bar(
 
 
 def check_sent(path: Path) -> None:
-    """What went out is the region as it sounds."""
+    """The sent file is the region as it sounds."""
     sent, _ = soundfile.read(path, dtype="float32")
     assert np.array_equal(sent, guitar())
 
@@ -123,18 +123,18 @@ def check_take(path: Path) -> None:
 
 
 def check_song(path: Path, take: Path) -> None:
-    """Guitar in its bars, the take in the next eight, to the sample; nothing behind them."""
+    """The guitar in its bars, the take in the next eight, to the sample; silence after them."""
     song, rate = soundfile.read(path, dtype="float32", always_2d=True)
     made, _ = soundfile.read(take, dtype="float32", always_2d=True)
     assert rate == ardour_rig.RATE
-    # an export begins where the session's first region does
+    # an export begins with the session's first region
     begin, join, end = (GRID.bar_start(bar) for bar in (REGION_BAR, REGION_BAR + REGION_BARS, 14))
     song = np.pad(song, ((begin, 0), (0, 0)))
     assert abs(len(song) - end) <= 1
     for bar in range(REGION_BAR, 14):
         part = song[GRID.bar_start(bar) : GRID.bar_start(bar + 1)]
         assert np.abs(part).max() > 0.01, f"bar {bar + 1} is silent"
-    check_same(song[begin:join], guitar()[:, None].repeat(2, axis=1))  # and nothing of the take before its bar
+    check_same(song[begin:join], guitar()[:, None].repeat(2, axis=1))  # and no take before its bar
     check_same(song[join:], made)
 
 

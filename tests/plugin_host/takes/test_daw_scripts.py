@@ -51,7 +51,7 @@ return told, media
 
 
 class Reaper:
-    """A stand-in for REAPER's functions that the scripts call, as its documentation describes them."""
+    """A stand-in for the REAPER functions that the scripts call, by REAPER's documentation."""
 
     def __init__(self, inbox: Path, *items: dict[str, Any], answer: str | None = "continue,8,2,dub", **world: float):
         self.lua = lua54.LuaRuntime(unpack_returned_tuples=True)
@@ -175,7 +175,7 @@ def test_scripts_are_installed_and_know_folder_and_address(tmp_path: Path, daw: 
 
 
 def test_ardours_actions_need_nothing_from_outside_their_factory() -> None:
-    """Ardour keeps the function alone; an upvalue would be nil there."""
+    """Ardour stores the function alone; an upvalue would be nil there."""
     lua = lua54.LuaRuntime()
     for path in scripts.files("ardour"):
         lua.execute("ardour = function () end")

@@ -1,7 +1,7 @@
-"""DAWproject files: what the format's schema wants, clips where they belong, takes whole inside.
+"""DAWproject files: valid by the format's schema, clips on their bars, complete takes inside.
 
-The schema itself is Bitwig's (github.com/bitwig/dawproject, MIT) and not in here: with its Project.xsd and
-MetaData.xsd in the folder that SEGUE_DAWPROJECT_XSD names, the files are validated against it too.
+The schema is Bitwig's (github.com/bitwig/dawproject, MIT) and not included: with its Project.xsd and MetaData.xsd in
+the folder SEGUE_DAWPROJECT_XSD, the files are validated against it too.
 """
 
 from __future__ import annotations
@@ -103,7 +103,8 @@ def test_what_does_not_fit_together_is_refused(tmp_path: Path) -> None:
 
 
 def test_entries_lead_nowhere_and_xml_stays_xml(tmp_path: Path) -> None:
-    """Names and prompts that only this system allows: a way up on Windows, escapes, bytes that are not UTF-8."""
+    """Names and prompts that other systems do not allow: parent folders on Windows, escapes, bytes that are not
+    UTF-8."""
     recipe = replace(RECIPES[2], prompt="dub\n\ufffe and bass")
     for number, name in enumerate(["..\\..\\x:y", "a\x1b[31m\x01", os.fsdecode(b"n\xffon"), "...", "con<>|"]):
         files(tmp_path, replace(recipe, seed=number))[0].rename(tmp_path / f"{name}.wav")

@@ -1,4 +1,4 @@
-"""Where regions lie and takes begin."""
+"""The positions of regions and takes."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_take_begins_on_a_bar(tmp_path: Path, beats: float, start: float, role: 
 
 
 def test_what_is_gone_on_from_ends_on_the_bar_line(tmp_path: Path) -> None:
-    """In 7/8 at a crooked tempo: cut to it, or filled up with silence."""
+    """In 7/8 at a fractional tempo: cut to the bar line, or extended with silence."""
     grid, meter = Grid(RATE, 137.5, Signature(7, 8)), Signature(7, 8)
     for beats in (7.01, 6.2):
         placed = place(TakeRegionRequest(region(tmp_path, beats, 137.5), "continue", 137.5, 3.5), None, meter, RATE)
@@ -110,6 +110,7 @@ def test_half_time_is_on_the_songs_beat_as_it_is(tmp_path: Path) -> None:
 
 
 def test_what_detection_finds_is_what_nothing_else_says(tmp_path: Path) -> None:
+    """The detected tempo is used only if no other rule gives one."""
     asked = []
 
     def detect(path: Path, hint_bpm: float, signature: Signature) -> tuple[float, float]:
@@ -130,7 +131,7 @@ def test_what_detection_finds_is_what_nothing_else_says(tmp_path: Path) -> None:
 def test_other_tempo_is_met(tmp_path: Path) -> None:
     path = region(tmp_path, 4, 100.0, "riff 100bpm")
     follow = place(TakeRegionRequest(path, "melody"), 120.0, FOUR, RATE)
-    assert (follow.bpm, follow.region.bpm) == (120.0, 100.0)  # the engine hears it faster
+    assert (follow.bpm, follow.region.bpm) == (120.0, 100.0)  # the engine gets it faster
     on = place(TakeRegionRequest(path, "continue"), 120.0, FOUR, RATE)
     assert on.region.bpm == 120.0
     assert len(samples_of(on.region.flac)) == 2 * RATE
@@ -149,6 +150,7 @@ def test_tempo_is_what_the_file_says_before_its_name(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_used_is_reported(tmp_path: Path) -> None:
+    """Missing and silent regions raise their errors."""
     with pytest.raises(RegionMissing):
         place(TakeRegionRequest(tmp_path / "none.wav", "style"), None, FOUR, RATE)
     soundfile.write(tmp_path / "silent.wav", np.zeros(RATE), RATE)
@@ -171,4 +173,4 @@ def test_a_region_that_is_missing_is_reported_before_an_engine_starts(tmp_path: 
     done = subprocess.run([*command, "--out", str(tmp_path / "takes")], capture_output=True, text=True, timeout=60)
     assert done.returncode
     assert "none.wav' cannot be opened" in done.stderr
-    assert not done.stdout  # where it says that an engine starts
+    assert not done.stdout  # where it reports that an engine starts

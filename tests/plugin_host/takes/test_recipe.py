@@ -1,4 +1,4 @@
-"""Recipes from strangers: whatever is in them, they are used as they should be or refused with a reason."""
+"""Recipes from outside: valid ones are used, all others are refused with a reason."""
 
 from __future__ import annotations
 
@@ -78,6 +78,7 @@ def test_round_trip() -> None:
     ids=lambda value: str(value)[-24:],
 )
 def test_what_is_wrong_is_reported(text: str, word: str) -> None:
+    """TakeError names the fault of an invalid recipe."""
     with pytest.raises(TakeError, match=word):
         from_json(text)
 

@@ -1,4 +1,4 @@
-"""Takes as files: read back by readers that are not ours, exact to the sample, recipes that survive."""
+"""Takes as files: read by independent readers, exact to the sample, with intact recipes."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def test_lengths_do_not_drift(tmp_path: Path) -> None:
 
 
 def test_loop_wraps_cleanly() -> None:
-    """A tone that does not fit its bars clicks when cut, and not with its tail crossfaded."""
+    """A tone that does not fit its bars clicks if cut, but not with its tail crossfaded."""
     n, hz = 96_000, 440.3
     tone = np.sin(2 * np.pi * hz * np.arange(n + tail_samples(RATE)) / RATE).astype(np.float32)[:, None].repeat(2, 1)
     step = np.abs(np.diff(tone[:, 0])).max()
@@ -226,7 +226,7 @@ def test_json_is_small_without_its_audio() -> None:
 
 
 def test_many_large_chunks_take_no_memory(tmp_path: Path) -> None:
-    """A sparse file with forty recipes of 16 MB: one is read, and that is not JSON."""
+    """A sparse file with forty recipes of 16 MB: only one is read, and it is not JSON."""
     path, size = tmp_path / "bomb.wav", 16 * 2**20
     with path.open("wb") as file:
         file.write(b"RIFF" + struct.pack("<I", 2**31) + b"WAVE")

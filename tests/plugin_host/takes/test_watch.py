@@ -1,4 +1,4 @@
-"""The watched folder and the port beside it: what comes out, what is left alone, what is refused, how it ends."""
+"""The watched folder and its port: takes, ignored files, refused files, and its end."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def music(path: Path, seconds: float = 2.0, rate: int = RATE) -> Path:
 
 
 class WatchedEngine:
-    """Stands in for an engine that makes noise at once; `fails` takes end as if it were lost."""
+    """A stand-in for an engine that makes noise at once; its first `fails` takes fail as if it were lost."""
 
     def __init__(self) -> None:
         self.starts = self.fails = 0
@@ -52,7 +52,7 @@ class WatchedEngine:
         yield HotEngine(self, "noise", "float32", "", lambda: self.living)  # type: ignore[arg-type]
 
     def listen(self, *file: object) -> FoundTempo:
-        """As an engine hears noise."""
+        """The analysis of noise."""
         return FoundTempo(0.0, 0.0, 0.0, 0.0, 0.0, "", 0.0)
 
     def make(
@@ -119,7 +119,7 @@ def test_why_not_stands_beside_the_file_and_goes_when_it_is_mended(tmp_path: Pat
     (tmp_path / "bad.wav").write_bytes(b"no sound in here")
     run(tmp_path)
     assert "no audio" in (tmp_path / "bad.wav-error.txt").read_text()
-    run(tmp_path)  # is not tried for ever
+    run(tmp_path)  # is not retried for ever
     music(tmp_path / "bad.wav")
     run(tmp_path)
     assert len(takes(tmp_path)) == 1

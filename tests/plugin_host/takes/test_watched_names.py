@@ -1,4 +1,4 @@
-"""Files in the watched folder, whatever they are called and are: each gets takes or an error of its own."""
+"""Files of any name and kind in the watched folder: each gets its own takes or its own error."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def watched(folder: Path, shown: Screen) -> None:
 
 @pytest.mark.parametrize("clash", CLASHES)
 def test_neighbours_share_nothing(tmp_path: Path, engine: WatchedEngine, clash: str) -> None:  # noqa: F811
-    """Every second file is at fault: each keeps its error, each of the others has its takes, and all stay made."""
+    """Every second file is invalid: these have their errors, the others their takes, and none is made again."""
     files = CLASHES[clash]
     for number, name in enumerate(files):
         if number % 2:
@@ -133,7 +133,7 @@ def test_links_and_pipes_are_answered_and_never_waited_for(tmp_path: Path, engin
 
 
 def test_nothing_is_written_through_links(tmp_path: Path, engine: WatchedEngine) -> None:  # noqa: F811
-    """Who may write into the folder cannot have the watcher write elsewhere."""
+    """A program that may write into the folder cannot make the watcher write elsewhere."""
     folder, mine = tmp_path / "in", tmp_path / "mine"
     folder.mkdir()
     mine.mkdir()
@@ -158,17 +158,17 @@ def test_nothing_is_written_through_links(tmp_path: Path, engine: WatchedEngine)
         run(folder)
 
 
-# -- not whole yet ------------------------------------------------------------------------------------
+# -- incomplete files ------------------------------------------------------------------------------------
 
 
 def sound(folder: Path, kind: str) -> bytes:
-    """A whole file: half of it looks whole to who only decodes it."""
+    """A complete file, half of which still decodes without an error."""
     noise = np.random.default_rng(2).normal(0, 0.1, (4 * RATE, 1))
     ending = "opus" if kind == "opus" else kind.partition(" ")[0]
     path = folder / f".whole.{ending}"
     soundfile.write(path, noise, RATE, "OPUS" if kind == "opus" else None, format="OGG" if kind == "opus" else None)
     data = path.read_bytes()
-    if kind == "mp3 without counts":  # its first frame, which tells them, is left out
+    if kind == "mp3 without counts":  # without its first frame, which has them
         data = data[data.index(b"\xff\xfb", 10) :]
     elif kind == "mp3 with a tag":
         data = b"ID3\x03\x00\x00\x00\x00\x10\x00" + bytes(2048) + data
@@ -186,7 +186,7 @@ def test_whole_files_are_reported_from_halves(tmp_path: Path, kind: str) -> None
     path.write_bytes(data)
     assert missing_end(path) == ""
     for share in (0.05, 0.3, 0.5, 0.77, 0.99):
-        path.write_bytes(data[: int(share * len(data)) | 5])  # an MP3 without counts is cut between two frames unseen
+        path.write_bytes(data[: int(share * len(data)) | 5])  # cuts between frames go undetected
         assert "cut short, or still being written" in missing_end(path)
 
 

@@ -1,4 +1,4 @@
-"""Orders in the watched folder: what they are written in, what they may not ask, and that the next is made."""
+"""Orders in the watched folder: their encodings, invalid orders, and that the next one is made."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_orders_beyond_use_are_refused_and_the_next_is_made(
 
 def test_part_that_is_too_long_is_refused_before_it_is_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     music(tmp_path / "long.wav", 1.0)
-    with (tmp_path / "long.wav").open("r+b") as file:  # 900 MB of nothing, of which the disk holds some kB
+    with (tmp_path / "long.wav").open("r+b") as file:  # a sparse file of 900 MB, some kB on the disk
         size = 900 * 2**20
         file.truncate(size)
         file.seek(4)
@@ -99,6 +99,7 @@ def test_a_fault_of_ours_costs_one_file_its_take_and_is_reported(
     engine: WatchedEngine,  # noqa: F811
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """An internal fault is reported beside its file; other files get their takes."""
     music(tmp_path / "a.wav")
     music(tmp_path / "b.wav")
     real = watch.fill
@@ -118,12 +119,12 @@ def test_stretch_to_hours_is_refused_before_it_is_made(tmp_path: Path) -> None:
     path = music(tmp_path / "riff.wav", 60.0, 8000)
     with pytest.raises(RegionTooLong, match="with silence up to its bar line"):
         place(TakeRegionRequest(path, "continue", 20.0, 0.0), 20.0, Signature(64, 1), RATE)
-    with pytest.raises(TakeError, match="key"):  # what could not be read back is not made
+    with pytest.raises(TakeError, match="key"):  # a take that could not be read back is not made
         recipe_of(TakeOrder(bpm=120.0, bars=1, key="F sharp harmonic minor"), lambda line: None, tmp_path)
 
 
 def test_orders_of_one_name_keep_their_own_errors(tmp_path: Path, engine: WatchedEngine) -> None:  # noqa: F811
-    """Two regions that a DAW calls the same: what became of one takes nothing from the other."""
+    """Two regions of one name in a DAW: their errors are separate."""
     (tmp_path / ".bad.wav").write_bytes(b"no sound in here")
     music(tmp_path / ".good.wav")
     orders = [

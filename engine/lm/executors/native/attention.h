@@ -1,7 +1,7 @@
 // One query over the keys and values of one head: float32, bfloat16, or 8 bits with a scale for each channel.
 //
-// 8-bit ones are read by integer products: the query as 15 bits in two bytes, the weights as 16 in two, so that the
-// error is that of the cache. Two passes: all scores, their softmax, then the values.
+// 8-bit ones are read with integer products: the query as 15 bits in two bytes, the weights as 16 bits in two, so that
+// the error is that of the cache. Two passes: all scores, their softmax, then the values.
 #pragma once
 
 #include <cmath>
@@ -13,7 +13,7 @@ namespace segue {
 constexpr int64_t MAX_WIDTH = 128;  // of a head; 64 with a cache of 8 bits
 constexpr int64_t TILE = 256;       // positions whose weights share a scale
 
-// Scores [count] of `query` (scaled already) with keys [count, width].
+// Scores [count] of `query` (already scaled) with keys [count, width].
 inline void scores_of(const float* keys, int64_t count, int64_t width, const float* query, float* scores) {
   for (int64_t at = 0; at < count; at += LANES) {
     const int64_t n = count - at < LANES ? count - at : LANES;
@@ -30,7 +30,7 @@ inline void scores_of(const float* keys, int64_t count, int64_t width, const flo
   }
 }
 
-// The same; in every 32 of the query the even ones come first.
+// The same; within every 32 numbers of the query the even ones come first.
 inline void scores_of(const uint16_t* keys, int64_t count, int64_t width, const float* query, float* scores) {
   const __m512i upper = _mm512_set1_epi32(int(0xffff0000));
   for (int64_t at = 0; at < count; at += LANES) {
@@ -52,7 +52,7 @@ inline void scores_of(const uint16_t* keys, int64_t count, int64_t width, const 
   }
 }
 
-// The same for 8-bit keys; their channels' scales are in the query already, and zeros behind its width.
+// The same for 8-bit keys; the query includes their channels' scales and has zeros after its width.
 inline void scores_of(const int8_t* keys, int64_t count, int64_t width, const float* query, float* scores) {
   const __mmask64 mask = first64(width);
   __m512 most = _mm512_setzero_ps();
@@ -86,7 +86,7 @@ inline void scores_of(const int8_t* keys, int64_t count, int64_t width, const fl
   }
 }
 
-// Scores to e^(score - largest), zeros behind `count` up to whole lanes; their sum.
+// Scores to e^(score - largest), zeros after `count` up to whole lanes; returns their sum.
 inline float to_weights(float* scores, int64_t count) {
   __m512 most = _mm512_set1_ps(-INFINITY), sum = _mm512_setzero_ps();
   for (int64_t i = 0; i < count; i += LANES)
@@ -101,7 +101,7 @@ inline float to_weights(float* scores, int64_t count) {
   return _mm512_reduce_add_ps(sum);
 }
 
-// seen [width up to whole lanes] = weights times values [count, width], each weight times `scale`.
+// seen [width up to whole lanes] = weights times values [count, width], each weight multiplied by `scale`.
 inline void sum_of(const float* values, int64_t count, int64_t width, const float* weights, float scale, float* seen) {
   for (int64_t i = 0; i < width; i += 64) {
     __m512 sum[4] = {};
@@ -151,7 +151,7 @@ inline void interleaved(const __m512i row[4], __m512i group[4]) {
   group[3] = _mm512_unpackhi_epi16(b, d);
 }
 
-// Weights of up to TILE positions as two bytes each, the largest 65535; what one is worth.
+// Weights of up to TILE positions as two bytes each, the largest 65535; returns the value of one unit.
 inline float to_bytes(const float* weights, int64_t count, uint8_t* high, uint8_t* low) {
   __m512 most = _mm512_setzero_ps();
   for (int64_t i = 0; i < count; i += LANES)
@@ -205,7 +205,7 @@ inline void sum_of(const int8_t* values, int64_t count, int64_t width, const flo
   __builtin_memcpy(seen, part, size_t(width) * sizeof(float));
 }
 
-// seen [width] = softmax(query keys) values. `query` has MAX_WIDTH numbers, zeros behind the width; `scores` has room
+// seen [width] = softmax(query keys) values. `query` has MAX_WIDTH numbers, zeros after the width; `scores` has room
 // for `count` up to whole lanes.
 template <class T>
 void attend(const T* keys, const T* values, int64_t count, int64_t width, const float* query, float* scores,

@@ -1,4 +1,4 @@
-// Memory that grows and starts where vectors like it.
+// Growing memory, aligned for vectors.
 #pragma once
 
 #include <cstdint>
@@ -6,7 +6,7 @@
 
 namespace segue {
 
-// Numbers that start at 64 bytes.
+// Numbers aligned to 64 bytes.
 template <class T>
 class Buffer {
  public:

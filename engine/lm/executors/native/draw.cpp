@@ -1,4 +1,4 @@
-// One token a codebook: guidance, softmax, the k best, the draw, as core/guidance.py and core/sampling.py have them.
+// One token a codebook: guidance, softmax, top-k, the draw, by the rules of core/guidance.py and core/sampling.py.
 // All on the calling thread, in a fixed order.
 #include "draw.h"
 
@@ -20,7 +20,7 @@ __m512 from_row(const Draw& how, const float* logits, int64_t row, int64_t at, _
   return _mm512_maskz_loadu_ps(mask, logits + row * how.codebooks * how.card + at);
 }
 
-// Null + coef * (conditional - null), with three rows the conditional one mixed with that of the wav alone.
+// Null + coef * (conditional - null); with three rows the conditional one is mixed with that of the wav alone.
 __m512 guided(const Draw& how, const float* logits, int64_t at, __mmask16 mask) {
   __m512 told = from_row(how, logits, 0, at, mask);
   if (how.rows == 1) return told;
@@ -32,7 +32,7 @@ __m512 guided(const Draw& how, const float* logits, int64_t at, __mmask16 mask) 
   return add(null, _mm512_mul_ps(_mm512_set1_ps(how.coef), _mm512_sub_ps(told, null)));
 }
 
-// Probabilities of a codebook into `p`; what is no number is not drawn.
+// Probabilities of a codebook into `p`; NaN is never drawn.
 void softmax(const Draw& how, const float* logits, int64_t book, float* p) {
   const __m512 temperature = _mm512_set1_ps(how.temperature);
   __m512 most = _mm512_set1_ps(-INFINITY), sum = _mm512_setzero_ps();
@@ -55,14 +55,14 @@ void softmax(const Draw& how, const float* logits, int64_t book, float* p) {
   for (int64_t i = 0; i < how.card; ++i) p[i] /= all > 0.0f ? all : 1.0f;
 }
 
-// Of numbers that are not negative, the larger ones have the higher bits.
+// For non-negative numbers, larger ones have larger bits.
 uint32_t bin_of(float number) {
   uint32_t code;
   std::memcpy(&code, &number, 4);
   return code >> 20;
 }
 
-// The k-th largest: found in a histogram, then among its neighbours, which go into `room`.
+// The k-th largest: found in a histogram, then among the numbers of its bin, which are copied to `room`.
 float kth_largest(const float* p, int64_t card, int64_t k, std::vector<float>& room) {
   if (k >= card) return 0.0f;
   int64_t counts[BINS] = {};
@@ -76,7 +76,7 @@ float kth_largest(const float* p, int64_t card, int64_t k, std::vector<float>& r
   return room[size_t(k - 1)];
 }
 
-// The entry that is the largest after each is divided by a number from an exponential distribution.
+// The entry that is largest after division by numbers from an exponential distribution.
 int64_t drawn(const float* p, int64_t card, float smallest, const float* uniform) {
   float sum = 0.0f, best = -1.0f;
   for (int64_t i = 0; i < card; ++i) sum += p[i] >= smallest ? p[i] : 0.0f;

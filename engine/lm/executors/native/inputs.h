@@ -1,4 +1,5 @@
-// A product's input as its matrix reads it: floats, floats put apart, or codes of 8 bits with a scale for each block.
+// A product's input in the form that its matrix reads: floats, separated floats, or codes of 8 bits with a scale for
+// each block.
 #pragma once
 
 #include "products.h"
@@ -7,7 +8,7 @@ namespace segue {
 
 inline int64_t padded(const Matrix& m) { return m.kind >= INT8 ? m.k : rounded_up(m.k, 64); }
 
-// Within every 32 numbers the even ones first, in place; `x` has room for whole groups.
+// Move the even ones of every 32 numbers to the front, in place; `x` has room for whole groups.
 inline void halves_apart(float* x, int64_t width) {
   const __m512i even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
   const __m512i odd = _mm512_add_epi32(even, _mm512_set1_epi32(1));
@@ -18,7 +19,7 @@ inline void halves_apart(float* x, int64_t width) {
   }
 }
 
-// A row to codes from -127 to 127, each block with the scale that its largest number asks for. Blocks divide by 16.
+// A row to codes from -127 to 127, each block scaled by its largest number. Blocks are multiples of 16.
 inline void to_codes(const float* x, int64_t width, int64_t block, int zero, int8_t* codes, float* scales,
                      int32_t* offsets) {
   for (int64_t b = 0; b < width / block; ++b, x += block, codes += block) {
@@ -37,7 +38,7 @@ inline void to_codes(const float* x, int64_t width, int64_t block, int zero, int
   }
 }
 
-// Rows of floats [rows, source_stride] made ready for `m`, LayerNorm first where there is one.
+// Prepare rows of floats [rows, source_stride] for `m`, after LayerNorm if there is one.
 inline void make_input(const Matrix& m, const float* source, int64_t source_stride, int64_t rows, const Norm* norm,
                        Input& in) {
   in.stride = padded(m);

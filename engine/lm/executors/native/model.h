@@ -1,4 +1,4 @@
-// What Python hands over, field by field as `engine.lm.executors.native.library` declares it. Nothing here is owned.
+// The structures that Python passes, field by field as in `engine.lm.executors.native.library`. Nothing here is owned.
 #pragma once
 
 #include <cstdint>
@@ -7,7 +7,7 @@ namespace segue {
 
 enum Kind : int64_t { FLOAT32 = 0, BFLOAT16 = 1, INT8 = 2, INT4 = 3 };
 
-// A weight [n, k]. Floats lie row by row; codes with their scales in tiles of 16 outputs, see products.h.
+// A weight [n, k]: floats row by row, or codes with their scales in tiles of 16 outputs, see products.h.
 struct Matrix {
   int64_t kind, n, k, block;
   const void* data;
@@ -31,8 +31,8 @@ struct Model {
   const Matrix* logits;  // [codebooks] of [card, dim]
 };
 
-// `rows` of a window's `all_rows`: its cache [layers, 2, all_rows, heads, capacity, dim / heads] and memory, from the
-// first of these rows on.
+// `rows` of a window's `all_rows`, with its cache [layers, 2, all_rows, heads, capacity, dim / heads] and memory from
+// the first of these rows on.
 struct State {
   int64_t rows, all_rows, capacity, memory, cache_kind, known_steps;
   void* cache;
@@ -42,7 +42,7 @@ struct State {
   const float* known;  // [rows, known_steps, dim]
 };
 
-// A window at the step that it is about to take, with so many positions in its cache.
+// A window's next step, and the number of positions in its cache.
 struct Turn {
   const State* state;
   int64_t step, length;

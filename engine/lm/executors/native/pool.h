@@ -1,8 +1,8 @@
 // A few threads that take one step together, phase by phase, and sleep between steps.
 //
-// A step's work is cut into numbered pieces, counted on from step to step. `next` is the piece to be taken, `done` how
-// many are finished; the pieces of a phase are taken once all before them are done. Nobody waits for a thread, only for
-// pieces: one that sleeps, or was put aside by the system, takes part again where the others are by then.
+// A step's work is divided into numbered pieces, counted on from step to step. `next` is the next piece to take,
+// `done` the number of finished ones; the pieces of a phase are taken once all earlier ones are done. No thread waits
+// for another thread, only for pieces: a thread that sleeps or was preempted continues where the others are.
 #pragma once
 
 #include <immintrin.h>
@@ -18,13 +18,13 @@
 namespace segue {
 
 struct Plan {
-  std::vector<uint64_t> ends;  // pieces up to the end of each phase
+  std::vector<uint64_t> ends;  // number of pieces up to the end of each phase
 };
 
 class Work {
  public:
   virtual ~Work() = default;
-  // Does a piece of a phase; `stamp` names phase and step, and is never used again.
+  // Does a piece of a phase; `stamp` identifies phase and step, and is used once.
   virtual void piece(int worker, int phase, uint64_t index, uint64_t stamp) = 0;
 };
 
@@ -35,7 +35,7 @@ class Pool {
       std::lock_guard<std::mutex> hold(lock_);
       stop_ = true;
     }
-    if (getpid() != owner_) {  // a forked process has no such threads
+    if (getpid() != owner_) {  // a forked process does not have the threads
       new std::vector<std::thread>(std::move(helpers_));
       return;
     }
@@ -43,7 +43,7 @@ class Pool {
     for (auto& helper : helpers_) helper.join();
   }
 
-  // Does all of `plan` on this thread and up to `threads` - 1 others. `plan` stays where it is for as long as the pool.
+  // Does all of `plan` on this thread and up to `threads` - 1 others. `plan` must live as long as the pool.
   void run(const Plan& plan, Work& work, int threads) {
     while (int(helpers_.size()) < threads - 1) add();
     Job job{};
@@ -86,7 +86,7 @@ class Pool {
 
   void walk(const Job& job, int worker) {
     const unsigned control = _mm_getcsr();
-    _mm_setcsr(control | 0x8040);  // tiny numbers are zeros, on every thread
+    _mm_setcsr(control | 0x8040);  // subnormal numbers are zeros, on every thread
     uint64_t start = job.base;
     for (size_t phase = 0; phase < job.plan->ends.size(); ++phase) {
       const uint64_t end = job.base + job.plan->ends[phase];

@@ -1,5 +1,5 @@
-// Which processors this library runs on, and of which sources it was made. Compiled for any x86-64, so that it can be
-// asked before anything else.
+// The processors on which this library runs, and the stamp of its sources. Compiled for any x86-64, so that it can be
+// called before anything else.
 
 extern "C" const char* segue_stamp() { return SEGUE_STAMP; }
 

@@ -1,6 +1,6 @@
-// Products of a few rows with a weight matrix, at the speed at which memory gives the matrix.
+// Products of a few rows with a weight matrix, at the speed of reading the matrix from memory.
 //
-// Floats are read where they lie, row by row. Codes lie as tiles.py lays them, in tiles of 16 outputs:
+// Floats are read in place, row by row. Codes have the layout of tiles.py, in tiles of 16 outputs:
 // for each block of inputs its lines (64 bytes: 16 outputs x 4 inputs; with 4 bits the low halves are four inputs, the
 // high halves the next four), then a line of 16 scales.
 #pragma once
@@ -10,7 +10,7 @@
 
 namespace segue {
 
-// What a product reads: rows of floats (for bfloat16 weights 16 even ones, then 16 odd ones), or of 8-bit codes with a
+// A product's input: rows of floats (for bfloat16 weights 16 even ones, then 16 odd ones), or of 8-bit codes with a
 // scale for each block.
 struct Input {
   float* x;          // [rows, stride]
@@ -44,7 +44,7 @@ void float_rows(const float* w, int64_t n, int64_t k, const float* x, int64_t st
   }
 }
 
-// `x` as `halves_apart` leaves it: a bfloat16 is the upper half of a float.
+// `x` in the order of `halves_apart`: a bfloat16 is the upper half of a float.
 template <int R>
 void half_rows(const uint16_t* w, int64_t n, int64_t k, const float* x, int64_t stride, float* y, int64_t y_stride) {
   const __m512i upper = _mm512_set1_epi32(int(0xffff0000));
@@ -124,7 +124,7 @@ void code_tiles(const uint8_t* w, int64_t tiles, int64_t blocks, int64_t block, 
   }
 }
 
-// y [rows, y_stride] = outputs `from` to `to` of a matrix, for R rows from `row` on. `from` divides by 16.
+// y [rows, y_stride] = outputs `from` to `to` of a matrix, for R rows from `row` on. `from` is a multiple of 16.
 template <int R>
 void some_rows(const Matrix& m, const Input& in, int64_t row, int64_t from, int64_t to, float* y, int64_t y_stride) {
   const float* x = in.x + row * in.stride;

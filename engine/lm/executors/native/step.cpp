@@ -1,10 +1,10 @@
-// One step of the language model for some windows: embeddings, layers with their caches, heads..
+// One step of the language model for several windows: embeddings, layers with their caches, heads.
 //
 //   x  --norm1--> qkv --cache--> attend --> out +x  --norm_cross--> query --> cross --> cross_out +x
 //      --norm2--> widen, GELU --> narrow +x                      ... out_norm --> logits
 //
-// Each of these is a phase, cut into pieces of a size that depends on the model alone: every number is made by one
-// thread in a fixed order, and each row by itself, so that neither threads nor other windows change a result.
+// Each of these is a phase, divided into pieces of a size that depends on the model alone: one thread computes each
+// number in a fixed order, and each row separately, so that neither threads nor other windows change a result.
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -23,7 +23,7 @@ namespace {
 
 constexpr int64_t PIECE_BYTES = 65536;  // of weights
 constexpr int64_t MAX_PIECE = 256;      // outputs
-constexpr int64_t LEAST_PIECES = 16;    // of a matrix, where it has as many tiles
+constexpr int64_t LEAST_PIECES = 16;    // of a matrix that has as many tiles
 
 enum Part { QKV, ATTEND, OUT, QUERY, CROSS, CROSS_OUT, WIDEN, NARROW, LOGITS };
 
@@ -50,16 +50,16 @@ int64_t piece_of(const Matrix& m) {
 
 int64_t pieces_of(const Matrix& m) { return (m.n + piece_of(m) - 1) / piece_of(m); }
 
-// What a thread has of its own.
+// A thread's own data.
 struct Worker {
   Buffer<float> x, scales, scores;
   Buffer<int8_t> codes;
   Buffer<int32_t> offsets;
   Input input{};
-  uint64_t stamp = ~uint64_t(0);  // of the phase whose input it has
+  uint64_t stamp = ~uint64_t(0);  // of the phase whose input it holds
 };
 
-// A row of all those that take the step: its window, and which row it is there.
+// A row of the step: its window, and its number there.
 struct Row {
   const Turn* turn;
   int64_t index;
@@ -77,7 +77,7 @@ class Step final : public Work {
     wide_.at_least(MAX_ROWS * std::max(3 * model.dim, model.ffn));
   }
 
-  // All windows have a memory or none has; together they have up to MAX_ROWS rows. Tokens [rows, codebooks], logits
+  // Either all windows have a memory or none; together they have up to MAX_ROWS rows. Tokens [rows, codebooks], logits
   // [rows, codebooks, card], window after window.
   void run(const Turn* turns, int64_t count, const int64_t* tokens, int threads, float* logits) {
     std::lock_guard<std::mutex> hold(lock_);
@@ -114,7 +114,7 @@ class Step final : public Work {
   }
 
  private:
-  // What becomes of a product y: kept, added to what is there, or kept after GELU.
+  // The use of a product y: stored, added, or stored after GELU.
   static __m512 store(__m512 y, __m512) { return y; }
   static __m512 plus(__m512 y, __m512 there) { return add(y, there); }
   static __m512 gelu(__m512 y, __m512) { return segue::gelu(y); }
@@ -122,7 +122,7 @@ class Step final : public Work {
   int64_t count() const { return int64_t(rows_.size()); }
   const State& state_of(int64_t row) const { return *rows_[size_t(row)].turn->state; }
 
-  // x = sum of the codebooks' embeddings + what is known of the step.
+  // x = sum of the codebooks' embeddings + the step's known inputs.
   void begin(const int64_t* tokens) {
     const int64_t dim = model_.dim, books = model_.codebooks;
     for (int64_t r = 0; r < count(); ++r) {
@@ -153,7 +153,7 @@ class Step final : public Work {
     }
   }
 
-  // The phases for so many rows, with or without a memory; kept once made.
+  // The phases for this many rows, with or without a memory; made once.
   const StepPlan& plan() {
     const bool cross = state_of(0).memory_keys != nullptr;
     auto& kept = plans_[{count(), cross}];
@@ -211,7 +211,7 @@ class Step final : public Work {
     attend_cached<float>(own, layer, unit);
   }
 
-  // One head of one row: its new key and value go into the cache, its query sees all there are.
+  // One head of one row: writes its new key and value into the cache, attends to all positions.
   template <class T>
   void attend_cached(Worker& own, int64_t layer, int64_t unit) {
     const int64_t width = model_.dim / model_.heads, head = unit % model_.heads, row = unit / model_.heads;
@@ -240,7 +240,7 @@ class Step final : public Work {
   static void keep(const float* from, int64_t width, const float*, float* to) {
     std::memcpy(to, from, size_t(width) * sizeof(float));
   }
-  static void keep(const float* from, int64_t width, const float*, uint16_t* to) {  // to the nearest, halves to even
+  static void keep(const float* from, int64_t width, const float*, uint16_t* to) {  // round to nearest, halves to even
     for (int64_t i = 0; i < width; ++i) {
       uint32_t code;
       std::memcpy(&code, from + i, 4);
@@ -278,10 +278,10 @@ class Step final : public Work {
   std::vector<std::unique_ptr<Worker>> workers_;
   std::map<std::pair<int64_t, bool>, std::unique_ptr<StepPlan>> plans_;
   const StepPlan* running_ = nullptr;
-  std::vector<Row> rows_;  // of the step that is being taken
+  std::vector<Row> rows_;  // of the present step
   float* made_ = nullptr;
   std::mutex lock_;
-  Pool pool_;  // last: its threads end before what they use
+  Pool pool_;  // last member: its threads end before the data that they use
 };
 
 }  // namespace

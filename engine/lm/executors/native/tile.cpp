@@ -1,4 +1,4 @@
-// Weights to codes of 8 or 4 bits in the tiles that products.h reads: the codes of `engine.ort.quantised.quantise`.
+// Weights to codes of 8 or 4 bits in the tiles of products.h; the codes equal those of `engine.ort.quantised.quantise`.
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -11,7 +11,7 @@ namespace {
 constexpr int64_t MAX_BLOCK = 128;
 constexpr float TINY = 1e-12f;  // as in engine.ort.quantised
 
-// A block's codes, a byte each, and its scale. In 4 bits the code 0 is the weight that reaches furthest.
+// A block's codes, a byte each, and its scale. In 4 bits the code 0 is the largest weight.
 float block_to_codes(const float* weights, int64_t block, int bits, uint8_t* codes) {
   __m512 least = _mm512_loadu_ps(weights), most = least;
   for (int64_t i = LANES; i < block; i += LANES) {
@@ -32,7 +32,7 @@ float block_to_codes(const float* weights, int64_t block, int bits, uint8_t* cod
   return scale;
 }
 
-// Codes of an output's block into its lane of the block's lines.
+// Write the codes of an output's block into its lane of the block's lines.
 void into_lines(const uint8_t* codes, int64_t block, int bits, uint32_t* lane) {
   for (int64_t i = 0; i < block; i += 32 / bits, lane += LANES) {
     uint32_t low, high = 0;

@@ -9,14 +9,14 @@ namespace segue {
 
 constexpr int LANES = 16;
 constexpr int MAX_ROWS = 16;
-constexpr int64_t AHEAD = 4096;  // bytes: a page, where the processor's own foresight ends
+constexpr int64_t AHEAD = 4096;  // bytes: a page, the limit of the processor's own prefetching
 
-// Has what lies behind `p` brought near before it is read: into the second cache, which is faster than into the first.
+// Prefetch memory after `p` into the second cache, which is faster than into the first.
 inline void ask(const void* p) { _mm_prefetch(static_cast<const char*>(p) + AHEAD, _MM_HINT_T1); }
 
 inline int64_t rounded_up(int64_t count, int64_t to) { return (count + to - 1) / to * to; }
 
-// The first `count` lanes, none for 0 and below, all from 16 on.
+// Mask of the first `count` lanes: none for 0 and below, all from 16 on.
 inline __mmask16 first(int64_t count) {
   return count >= LANES ? __mmask16(0xffff) : count <= 0 ? __mmask16(0) : __mmask16((1u << count) - 1u);
 }

@@ -1,4 +1,4 @@
-"""CUDA graphs of the step: what is replayed is what a plain call computes. Needs a CUDA device."""
+"""CUDA graphs of the step: a replay computes the same as a plain call. Needs a CUDA device."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_replayed_is_called(lm):
 
 
 def test_a_step_waits_for_nothing(lm):
-    """torch raises where an operation would make the host wait for the device."""
+    """torch raises if an operation makes the host wait for the device."""
     executor = DeviceExecutor(lm)
     lanes = lanes_of(executor)
     lanes.advance(10)

@@ -1,4 +1,4 @@
-"""The step as a GPU takes it, called on the CPU: tokens are those of each lane's own steps, whatever happens."""
+"""The GPU's step, called on the CPU: its tokens are those of each lane's separate steps."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def lm() -> LanguageModel:
 
 
 class Rehearsing(PlainRunner):
-    """As a graph is made: every shape is run a few times, while no lane is active, before it counts."""
+    """Like the capture of a graph: every shape is run a few times without an active lane before it is used."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -71,18 +71,18 @@ class Rehearsing(PlainRunner):
 
 @pytest.fixture
 def plain(lm) -> Executor:
-    """Who takes the steps of each lane by itself."""
+    """The executor that takes each lane's steps separately."""
     return choose(lm)
 
 
 @pytest.fixture
 def joint(lm) -> DeviceExecutor:
-    """Who takes the steps of all lanes together, on the same weights."""
+    """The executor that takes all lanes' steps together, on the same weights."""
     return DeviceExecutor(lm, Rehearsing())
 
 
 class RandomConditions:
-    """Conditions of any kinds, different at every place, whose frames may change."""
+    """Conditions of any kinds, different in every frame, whose frames may change."""
 
     def __init__(self, seed: int, rows: int = 2, kinds: str = "pmf", two_step: bool = False) -> None:
         generator = torch.Generator().manual_seed(seed)
@@ -101,7 +101,7 @@ class RandomConditions:
             return (whole,)
         parts = (whole.prefix, whole.memory, whole.frames)
         one, other = (Conditions(*(None if part is None else part[row : row + 1] for part in parts)) for row in (0, 1))
-        return one, replace(other, prefix=None)  # of other lengths, which is what two steps are for
+        return one, replace(other, prefix=None)  # of different lengths, the case for two passes
 
     def renew(self, conditions, offset, first):
         for row, own in enumerate(conditions):
@@ -141,13 +141,13 @@ def test_a_lane_has_the_tokens_of_its_own_steps(plain, joint, number, prepared):
     for index in (number, number + len(LANES)):
         alone, beside = (lane(one, index, prompt=3 * index, prepared=prepared) for one in (plain, joint))
         assert torch.equal(beside.advance(130), alone.advance(130))
-        assert beside.window.passes in joint.slots()  # it was really taken there
+        assert beside.window.passes in joint.slots()  # the device executor took it
     assert joint.buffers.sizes.rows <= 2 + (number % len(LANES) == 1)  # one window after the other
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_lanes_that_come_and_go_do_not_touch_each_other(plain, joint, seed):
-    """Any story of lanes that join, advance in any company, go back, change their mind and leave."""
+    """Any sequence of lanes that join, advance in any combination, rewind, change conditions and leave."""
     chance, lanes = random.Random(seed), LaneBatch()
     alone: dict[int, TokenStream] = {}
     for turn in range(24):
@@ -161,7 +161,7 @@ def test_lanes_that_come_and_go_do_not_touch_each_other(plain, joint, seed):
         n_frames = chance.randrange(1, 14)
         for name in some:
             target = alone[name].n_frames + n_frames
-            while lanes.streams[name].n_frames < target:  # a lane that reads its prompt may be left behind
+            while lanes.streams[name].n_frames < target:  # a lane that reads its prompt may fall behind
                 lanes.advance(target - lanes.streams[name].n_frames, some if chance.random() < 0.5 else [name])
         for name in alone:
             alone[name].advance(lanes.streams[name].n_frames - alone[name].n_frames)
@@ -227,7 +227,7 @@ def test_forks_snapshots_and_other_windows_beside(plain, joint):
 
 
 def test_logits_of_windows_together_are_those_alone(plain, joint):
-    """Values, up to float32 rounding; and what they are when other lanes stand in other rows."""
+    """Equal values, up to float32 rounding, also with other lanes in other rows."""
     streams = [[lane(one, number, prompt=number * 4) for number in range(6)] for one in (plain, joint)]
     for steps in range(12):
         windows = [[stream.open_window() for stream in each] for each in streams]
@@ -274,7 +274,7 @@ def test_rows_are_given_back_and_closed_up(joint):
     where = joint.buffers
     lanes.add(9, lane(joint, 3, None))
     lanes.advance(3)
-    assert joint.buffers is where  # nothing had to grow
+    assert joint.buffers is where  # no buffer had to grow
 
 
 def test_shapes_are_prepared_before_lanes_come_to_them(joint):
@@ -302,7 +302,7 @@ def test_one_lane_that_cannot_be_guided_fails_alone(joint):
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_half_precision_is_as_close_as_alone(lm, dtype):
-    """The same rounding as a window's own step, give or take the last bit of what is summed up otherwise."""
+    """The same rounding as in a window's separate step, up to the last bit of sums in another order."""
     half = copy.deepcopy(lm)
     for layer in half.layers:
         for module in (layer.self_attn, layer.cross_attention, layer.linear1, layer.linear2):
@@ -344,6 +344,7 @@ def test_where_graphs_cannot_be_had_steps_are_called_and_it_is_reported(lm, monk
 
 
 def test_a_model_in_training_is_used_as_it_is(lm):
+    """Steps use weights that changed after the executor was made."""
     trained = copy.deepcopy(lm)
     joint = DeviceExecutor(trained, Rehearsing())
     lane(joint, 0).advance(5)

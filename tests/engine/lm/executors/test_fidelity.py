@@ -1,4 +1,4 @@
-"""How far a precision is from float32: figures that can be worked out by hand, and models that differ."""
+"""Fidelity of a precision against float32: figures computed by hand, and models that differ."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Prompts in halves: what autocast computes, with the matrices turned into halves once."""
+"""Prompts in half precision: equal to autocast, with the matrices converted once."""
 
 from __future__ import annotations
 
@@ -71,7 +71,8 @@ def test_the_copies_are_made_once_and_follow_the_weights():
 
 
 def test_inputs_are_made_in_float32():
-    """Frame features and embeddings reach the first layer as they are; only what the layers multiply is halved."""
+    """Frame features and embeddings reach the first layer in float32; only the layers' products are in half
+    precision."""
     executor, seen = quantised(frame_features=3), []
     lm, frames = executor.lm, torch.randn(2, 12, 3, generator=seeded(4))
     for part in (lm.frame_proj, lm.layers[0].norm1):

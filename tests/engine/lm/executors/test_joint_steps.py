@@ -1,4 +1,4 @@
-"""Several windows' steps in one native call: to the last bit what each is alone, and who fails, fails alone."""
+"""Several windows' steps in one native call: bit for bit the same as alone; a failing window fails alone."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def tokens_of(seed: int, rows: int, steps: int) -> Tensor:
 
 
 def begun(executor: Executor, lane: int, memory: bool = True) -> LMState:
-    """A lane's window behind its prompt; the same one again for the same number."""
+    """A lane's window after its prompt; the same number gives the same window."""
     rows, prefilled, generator = ROWS[lane], PREFILLED[lane], torch.Generator().manual_seed(lane)
     conditions = Conditions(memory=torch.randn(rows, 3 + lane, DIM, generator=generator)) if memory else Conditions()
     state = executor.init_state(rows, 24 + STEPS + 7 * lane, conditions)
@@ -52,7 +52,7 @@ def ask(state: LMState, lane: int, step: int) -> PassStep:
 
 
 def alone_of(executor: Executor, state: LMState, lane: int, step: int) -> Tensor:
-    """Logits of the same step taken by itself."""
+    """Logits of the same step taken separately."""
     return executor.step(ask(state, lane, step).tokens, state)
 
 
@@ -111,7 +111,7 @@ def test_who_asks_for_what_is_not_there_fails_alone() -> None:
 
 
 def test_executors_side_by_side() -> None:
-    """Lanes of several models in one batch: each plays what it plays alone."""
+    """Lanes of several models in one batch: each makes the same music as alone."""
     lm = model(card=32)
     executors = [NativeExecutor(lm, 8), OnnxExecutor(lm, 8), NativeExecutor(lm), TorchExecutor(lm)]
     batch = LaneBatch()

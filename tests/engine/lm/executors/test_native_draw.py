@@ -1,4 +1,4 @@
-"""The native draw takes the same tokens as PyTorch's, and never one that is none."""
+"""The native draw gives the same tokens as PyTorch's, and never an invalid one."""
 
 from __future__ import annotations
 

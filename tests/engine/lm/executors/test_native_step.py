@@ -1,4 +1,4 @@
-"""The native step computes what the layers do: exactly with float weights, as closely as its codes with few bits."""
+"""The native step equals the layers: exactly with float weights, within quantisation error with 8 and 4 bits."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def tokens_of(rows: int, steps: int = STEPS, card: int = 37) -> Tensor:
 
 
 def streamed(executor: Executor, tokens: Tensor, given: Conditions) -> Tensor:
-    """Logits [R, K, S - P + 1, card] of the last prefilled step and all that are taken."""
+    """Logits [R, K, S - P + 1, card] of the last prefilled step and all later steps."""
     rows, _, steps = tokens.shape
     state = executor.init_state(rows, steps, given)
     logits = [executor.prefill(tokens[..., :PREFILLED], given, state)]
@@ -58,14 +58,14 @@ def streamed(executor: Executor, tokens: Tensor, given: Conditions) -> Tensor:
 
 
 def native(lm: LanguageModel, cache_dtype: torch.dtype | None = None) -> NativeExecutor:
-    """The one that is chosen for a model's own weights."""
+    """The executor that is chosen for a model's weights."""
     executor = select.choose(lm, cache_dtype=cache_dtype)
     assert isinstance(executor, NativeExecutor)
     return executor
 
 
 def off(made: Tensor, whole: Tensor) -> float:
-    """The largest difference over the spread."""
+    """The largest difference, relative to the spread."""
     return float((made - whole).abs().max() / whole.std())
 
 
@@ -100,7 +100,8 @@ def test_bfloat16_steps_are_as_near_as_halves_are(cross: bool) -> None:
 @pytest.mark.parametrize("cross", [True, False])
 @pytest.mark.parametrize("bits", [8, 4])
 def test_few_bits_are_as_near_as_on_onnx_runtime(bits: int, cross: bool) -> None:
-    """The same codes: the error is that of quantising, to a tenth, over more positions than weights share a scale."""
+    """The same codes: the error is that of quantisation, within a tenth, over more positions than weights share a
+    scale."""
     lm, given, tokens = model(128, 2, cross), conditions(128, 3, cross), tokens_of(3, 300)
     whole = lm(tokens, given)[:, :, PREFILLED - 1 :]
     errors = []
@@ -116,7 +117,7 @@ def test_few_bits_are_as_near_as_on_onnx_runtime(bits: int, cross: bool) -> None
 @pytest.mark.parametrize("cross", [True, False])
 @pytest.mark.parametrize("bits", [None, 8])
 def test_a_row_is_what_it_is_in_a_smaller_batch(bits: int | None, cross: bool) -> None:
-    """Pieces made together have their rows in one state, as many as were asked for."""
+    """Pieces made together have their rows in one state."""
     lm, given, tokens = model(64, 2, cross), conditions(64, 19, cross), tokens_of(19)
     executor = NativeExecutor(lm, bits)
     all_of_them = streamed(executor, tokens, given)
@@ -141,7 +142,7 @@ def test_the_same_bits_whatever_the_threads(bits: int | None) -> None:
 @pytest.mark.usefixtures("native")
 @pytest.mark.parametrize("bits", [None, 8])
 def test_windows_roll_and_forks_go_on_alike(bits: int | None) -> None:
-    """A stream over several windows, and a fork of it with the same dice, give the same tokens."""
+    """A stream over several windows and its fork with the same generator give the same tokens."""
     executor = NativeExecutor(model(64, 2, cross=False, card=32), bits)
     settings = StreamSettings(Sampling(True, 1.0, 20, 0.0), Guidance(3.0), WindowSize(24, 8))
     conditions = Conditions(prefix=torch.randn(2, 3, 64, generator=torch.Generator().manual_seed(3)))
@@ -236,7 +237,7 @@ def test_one_that_computes_otherwise_is_not_used(
 @pytest.mark.parametrize("scale", [1.0, 0.0, 1e-14, 1e6])
 def test_tiles_hold_the_codes(bits: int, rows: int, width: int, scale: float) -> None:
     weight = (scale * np.random.default_rng(0).standard_normal((rows, width))).astype(np.float32)
-    weight[1] = np.round(weight[1] * 2) / 2  # ties, and blocks that reach as far below as above
+    weight[1] = np.round(weight[1] * 2) / 2  # ties, and blocks symmetric about 0
     weight[2, ::2] = -weight[2, 1::2]
     paged_memory, block = PagedMemory(), block_of(width)
     made = tiled(weight, bits, paged_memory)

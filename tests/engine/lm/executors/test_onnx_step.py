@@ -1,4 +1,4 @@
-"""Steps on ONNX Runtime compute what the layers do: exactly with float32 weights, closely with 8-bit ones."""
+"""Steps on ONNX Runtime equal the layers: exactly with float32 weights, closely with 8-bit ones."""
 
 import sys
 from pathlib import Path
@@ -83,7 +83,7 @@ def test_states_do_not_disturb_each_other() -> None:
 
 
 def test_cache_scales_grow_to_fit_what_comes_first() -> None:
-    """A prefix may reach further than the music that calibration saw: nothing of it is cut off."""
+    """A prefix may exceed the range seen in calibration: nothing of it is clipped."""
     scales = torch.full((1, 2, 4, 1, 8), 1 / 127)
     state = LMState(torch.zeros(1, 2, ROWS, 4, 6, 8, dtype=torch.int8), None, scales=scales)
     keys, values = torch.randn(ROWS, 4, 3, 8), torch.randn(ROWS, 4, 3, 8) * 9.0
@@ -113,7 +113,7 @@ def test_quantised_weights_are_near(bits: int, block: int) -> None:
 @pytest.mark.parametrize("bits", [8, 4])
 @pytest.mark.parametrize("name", ["text", "melody", "stereo"])
 def test_a_checkpoint_in_few_bits(golden: Path, name: str, bits: int) -> None:
-    """The same conditions, the same prompt: logits stay near those of float32, step by step."""
+    """With the same conditions and prompt, logits stay near those of float32, step by step."""
     made = {}
     few = {8: torch.int8, 4: torch.int4}[bits]
     for dtype in (torch.float32, few):

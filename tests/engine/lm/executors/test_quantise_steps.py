@@ -1,4 +1,4 @@
-"""A checkpoint's model in few bits keeps one set of weights beside the codes: in halves where prompts are read so."""
+"""A quantised model keeps one set of weights beside the codes: in half precision if prompts are read in it."""
 
 from __future__ import annotations
 
@@ -87,6 +87,7 @@ def test_a_model_that_cannot_be_quantised_stays_as_it_is(monkeypatch: pytest.Mon
 
 
 def test_where_nobody_insists_it_plays_in_float32_and_says_so(golden: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With `or_float32` a model that cannot run in int8 runs in float32, with a note."""
     folder, t5 = golden / "audiocraft/text/ckpt", golden / "t5_tiny"
     model = load_model(folder, dtype=torch.int8, t5=t5, or_float32=True)
     assert (model.executor.precision, model.notes) == ("int8", ())

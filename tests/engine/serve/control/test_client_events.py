@@ -52,13 +52,13 @@ def rig() -> EventsRig:
 def test_each_event_of_a_lane_is_one_message(rig: EventsRig, host: RigHost, name: str) -> None:
     values, event = OF_LANES[name]
     getattr(rig.events, name)(host.lane, *values)
-    getattr(RecordedEvents(), name)(host.lane, *values)  # the tests' own keeps up with the protocol
+    getattr(RecordedEvents(), name)(host.lane, *values)  # the tests' recorder has this event too
     assert [(sent, values[0]) for sent, values, _ in rig.sent] == [(event, host.lane.number)]
     assert rig.sent[0][2] == (TELLER if name == "time_set" else None)
 
 
 def test_a_lane_that_plays_to_nobody_says_so(rig: EventsRig, host: RigHost) -> None:
-    host.reader.close()  # its host is gone
+    host.reader.close()  # its host has ended
     rig.events.state_changed(host.lane, "playing", 0.0, "")
     rig.events.state_changed(host.lane, "playing", 0.0, "goes on")
     assert [values[3] for _, values, _ in rig.sent] == [host.lane.listener(), "goes on"]

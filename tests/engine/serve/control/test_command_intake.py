@@ -118,6 +118,7 @@ def test_one_lane_that_is_reported_much_does_not_keep_another_waiting() -> None:
 
 
 def test_all_lanes_together_take_so_much() -> None:
+    """The common limit of all lanes; the newest value of each lane arrives in the end."""
     rig = IntakeRig()
     for step in range(2000):
         for lane in range(8):
@@ -130,6 +131,7 @@ def test_all_lanes_together_take_so_much() -> None:
 
 
 def test_what_is_overtaken_and_would_begin_something_is_answered_so() -> None:
+    """A replaced play gets an error; the newest one takes effect."""
     rig = IntakeRig()
     for number in range(int(LANE_AT_ONCE)):
         rig.put(number + 1, 0.0, f"parameter {number}")
@@ -143,6 +145,7 @@ def test_what_is_overtaken_and_would_begin_something_is_answered_so() -> None:
 
 
 def test_nothing_piles_up_where_nobody_works() -> None:
+    """While [generate] does not run, posted and held commands stay bounded."""
     rig = IntakeRig()
     for step in range(5000):
         rig.put(step + 1, float(step), lane=step % 8)

@@ -107,7 +107,7 @@ def test_the_hosts_tempo_is_the_regions_where_it_is_bars_of_it(host: RigHost, hu
 
 
 def test_detection_alone_stretches_by_no_simple_ratio(host: RigHost, monkeypatch):
-    """Swing at 128 that is detected as 96, of no whole beats."""
+    """Swing at 128 that is detected as 96, not whole beats."""
     hints = []
 
     def mistaken(mono, noted, bar, hurry, hint):

@@ -162,7 +162,7 @@ def test_tempo_change_makes_what_is_ahead_anew(host):
     host.settle()
     renderer = host.lane.controller.renderer
     assert renderer.placement.grid.tempo_bpm == 90.0
-    assert renderer.placement.end_samples == grid.sample_at(16)  # the asked bars, at the new tempo
+    assert renderer.placement.end_samples == grid.sample_at(16)  # the requested bars, at the new tempo
     assert host.generate_loop.model.conditioner.asked[-1][0].grid.bpm == 90.0
     assert np.isfinite(host.render(3 * RATE)).all()
 
@@ -248,7 +248,7 @@ def test_level_needs_no_new_tokens(host):
     host.lane.update(lambda s: s.with_value("level_db", -60.0))
     sound = host.render(RATE)
     assert np.isfinite(sound).all()
-    assert host.lane.controller.renderer.version == version  # nothing was made anew
+    assert host.lane.controller.renderer.version == version  # nothing was regenerated
     assert np.abs(sound[RATE // 5 :]).max() < 0.01 * np.abs(before).max()  # and heard at once
 
 
@@ -263,7 +263,7 @@ def test_a_loop_is_played_through_without_a_hole(host):
         assert host.reader.ahead_samples(host.transport.position_samples) >= 1.8 * RATE  # all of the lead
         sounds += host.render_looped(1)
     assert all(np.isfinite(sound).all() for sound in sounds)
-    assert host.lane.ring.plan.plan_revision == plan_revision  # nothing was made anew
+    assert host.lane.ring.plan.plan_revision == plan_revision  # nothing was regenerated
     same(np.concatenate(sounds), whole_sound(host, 450))  # one stream, though positions begin again
     assert host.reader.counters.stale_blocks == host.reader.counters.late_blocks == 0
 
@@ -334,11 +334,11 @@ def test_a_jump_keeps_the_place_in_the_bar(host):
     host.transport = Transport(True, 20 * RATE + 7000, host.transport.grid, seek_id=1)
     host.settle()
     renderer = host.lane.controller.renderer
-    assert renderer.placement.zero_samples % (2 * RATE) == 0  # whole bars further: what was on the beat still is
+    assert renderer.placement.zero_samples % (2 * RATE) == 0  # whole bars later: still on the beat
 
 
 def test_a_second_lane_changes_nothing_for_the_first(host):
-    """Same seed, same music, whatever begins and fails beside it."""
+    """Same seed, same music, whatever starts and fails beside it."""
     host.lane.update(lambda s: s.with_value("seed", 5))
     host.play(At(beats=0.0), bars=3)
     host.start()
@@ -367,7 +367,7 @@ def test_a_second_lane_changes_nothing_for_the_first(host):
 
 
 def _from_beat(host: RigHost, beats: float, n_samples: int) -> np.ndarray:
-    """The audio of a take placed on beat 4, 3 bars of it, for a host that stood at `beats` when it began."""
+    """Three bars of a take placed on beat 4, for a host that stood at `beats` when it began."""
     host.lane.update(lambda s: s.with_value("seed", 7))
     now = host.transport
     host.transport = Transport(False, now.grid.sample_at(beats), now.grid, None, now.seek_id + 1)

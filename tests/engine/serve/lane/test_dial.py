@@ -24,7 +24,7 @@ def busy(monkeypatch):
 
 
 def test_what_is_made_is_thrown_away_once_for_a_dial_that_is_turned(busy):
-    """Later values are drawn behind made music, of which there is no more than the margin."""
+    """Later values apply behind the made music, which is no longer than the margin."""
     before, frames = busy.lane.ring.plan.plan_revision, []
     begin = busy.clock.seconds
     for number in range(60):
@@ -70,7 +70,7 @@ def test_the_newest_value_of_a_dial_sounds_soon_at_any_rate(busy, per_second):
 
 
 def test_what_needs_a_new_window_waits_until_the_ring_is_filled_again(busy):
-    """A dial that the model is conditioned on: nothing is lost however often it is turned."""
+    """A dial that changes the conditioning: no gap, however often it is turned."""
     last = busy.dial("eval_q", 50, 4.0, lambda number: 1 + number % 6)
     busy.run(3.0)
     assert busy.missing == 0

@@ -1,7 +1,6 @@
 """How long a mute lasts for a host whose engine is too slow: the work takes time, the host plays on.
 
-A host that gets no blocks holds its last bar. Once it was mute there only as far as that bar had been: mutes of 4
-beats lasted 1.1 to 2.4.
+A host without blocks holds its last bar. Earlier, mutes of 4 beats lasted only 1.1 to 2.4 beats there.
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ def test_a_step_of_tempo_is_led_to_within_a_bar_and_made_anew_once(hosts, bpm):
     assert heard.worst(0.0, 2.0) < 0.01
     bar = 4 * 60 / bpm
     assert heard.worst(2.0 + bar, 6.0) < 0.1
-    assert heard.worst() < 100.0  # what it was off when the new tempo could first be heard
+    assert heard.worst() < 100.0  # its error when the new tempo could first be heard
     assert conditioned_beat_error(host.lane.controller.renderer) < 1e-5
 
 
@@ -66,7 +66,7 @@ def test_a_ramp_is_within_ten_milliseconds_and_not_made_anew_each_block(hosts):
 
 
 def test_a_wandering_clock_is_followed_silently(hosts):
-    """As a MIDI clock is followed: a new tempo every two seconds, 0.1 % from the one before."""
+    """Like a followed MIDI clock: a new tempo every two seconds, 0.1 % from the previous one."""
     host = hosts(*(TempoPoint(4 * k, 120 * (1 + 0.0005 * (-1) ** k)) for k in range(8)))
     heard = host.play_map(5.0)
     assert heard.holes == 0
@@ -117,9 +117,7 @@ def test_a_tempo_that_moves_in_a_loop_leaves_no_hole(hosts):
     host.play_map(5.0)
     assert host.heard.holes == 0
     assert host.heard.worst() < 10.0
-    assert (
-        host.lane.controller.renderer.output.loop[0] == 0
-    )  # where the host passed it, whatever its tempo says of it now
+    assert host.lane.controller.renderer.output.loop[0] == 0  # where the host passed it, whatever its present tempo
 
 
 def test_a_jump_lands_in_phase(hosts):
@@ -178,10 +176,10 @@ def region(beats: Fraction | float, bpm: float = 120.0, start: float = 0.0) -> R
     ("length", "start", "kept", "ahead"),
     [
         (16, 16, 16, 0),  # ends on the bar line that is played from
-        (16, 20, 16, 0),  # or on another one
+        (16, 20, 16, 0),  # or on another bar line
         (16.25, 16, 16, 0),  # a little too long: cut
         (15, 16, 15, 1),  # a beat short of it: made and discarded
-        (17.5, 20, 16, 0),  # half of a bar is over: cut is as near
+        (17.5, 20, 16, 0),  # half a bar too long: cutting is as near
         (16, 18.5, 14.5, 0),  # played from the middle of a bar
         (2, 3, 2, 1),
         (1.5, 4, 1.5, 2.5),  # too short to be cut
@@ -231,7 +229,7 @@ def test_given_music_of_another_tempo_is_reported_as_it_is(hosts):
 @pytest.mark.parametrize("lead_seconds", [0.2, 0.46, 1.1])
 @pytest.mark.parametrize("beats", [8, 7])
 def test_too_late_at_the_very_beginning_it_comes_in_again_on_the_beat(hosts, beats, lead_seconds):
-    """Less than a bar is made: music moved to a later bar line is in phase all the same."""
+    """Less than a bar is made: music moved to a later bar line is in phase nevertheless."""
     host = hosts(steady(), at=100.0)
     host.lane.update(lambda s: s.with_region(CONTINUE, region(beats)).with_value("lead_seconds", lead_seconds))
     host.play(At(beats=8.0))

@@ -13,7 +13,7 @@ from engine.serve.lane_settings import CONTINUE, ReferenceAudio
 
 @pytest.mark.parametrize("at", ["now", "beat", "bar"])
 def test_a_region_and_a_play_while_it_plays_leave_no_hole(monkeypatch, at):
-    """The music begins where it can be ready: once it came too late, and once it stayed silent."""
+    """The music begins where it can be ready; earlier it came too late, or not at all."""
     busy = BusyHost(monkeypatch, ratio=2.0, read_seconds=0.45)
     busy.begin()
     busy.run(4.0)
@@ -29,7 +29,7 @@ def test_a_region_and_a_play_while_it_plays_leave_no_hole(monkeypatch, at):
 
 
 def test_music_that_begins_too_late_comes_in_on_the_next_bar_and_plays_on(monkeypatch):
-    """It is not moved back to a position that the host has passed: once it stayed silent."""
+    """It is not moved back to a position that the host has passed, which once left the lane silent."""
     busy = BusyHost(monkeypatch, ratio=2.0, read_seconds=0.9)
     busy.begin()
     busy.run(4.0)
@@ -40,7 +40,7 @@ def test_music_that_begins_too_late_comes_in_on_the_next_bar_and_plays_on(monkey
     busy.run(6.0)
     assert len(busy.answers) == 2
     missing = busy.missing
-    assert 0 < missing < 4.5 * RATE  # a bar, and what it takes
+    assert 0 < missing < 4.5 * RATE  # a bar, and the time it takes
     busy.run(6.0)
     assert busy.missing == missing
     busy.close()

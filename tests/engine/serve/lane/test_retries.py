@@ -90,6 +90,7 @@ def test_music_that_went_on_for_long_has_all_its_tries_again(host: RigHost, monk
 
 
 def test_it_ends_where_it_was_to_end(host: RigHost) -> None:
+    """A retried stream keeps the end of its play."""
     begin(host, bars=4)
     set_prompt(host, "break")
     host.render(RATE // 4)

@@ -49,7 +49,7 @@ def test_each_window_gets_an_excerpt_that_the_seed_draws(lane: tuple[RigHost, Ex
     host, excerpts = lane
     sound = play(host, seed=4, excerpt_seconds=2.0)
     assert np.isfinite(sound).all()
-    assert len(excerpts) == 2  # windows, each its own
+    assert len(excerpts) == 2  # one for each window
     assert excerpts[0][0] != excerpts[1][0]
     assert all(0 <= start <= SECONDS - 2.0 and length == 2.0 for start, length in excerpts)
     assert host.lane.value("excerpt_start") == excerpts[-1][0]
@@ -85,6 +85,7 @@ def test_style_words_and_a_beginning_together(lane: tuple[RigHost, Excerpts], va
 
 
 def test_the_eval_q_is_used(lane: tuple[RigHost, Excerpts]) -> None:
+    """Another `eval_q` gives other music."""
     host, _ = lane
     renderer_codes = []
     for eval_q in (1, 6):

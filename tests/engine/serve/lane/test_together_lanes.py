@@ -1,4 +1,4 @@
-"""Lanes of a generate loop whose model takes all steps together, as on a GPU: the music is the same as elsewhere."""
+"""Lanes of a generate loop whose model takes all steps together, as on a GPU: the same music as separately."""
 
 from __future__ import annotations
 
@@ -46,12 +46,13 @@ def story(together: bool) -> tuple[list[np.ndarray], GenerateLoop]:
 
 
 def test_what_is_heard_is_the_same(monkeypatch):
+    """The audio of both lanes equals that of separate steps."""
     monkeypatch.setattr("engine.stream.window.PIECE_STEPS", 2)  # the second lane's beginning takes several turns
     (want, _), (got, generate_loop) = story(False), story(True)
     for one, other in zip(want, got, strict=True):
         np.testing.assert_array_equal(np.isnan(one), np.isnan(other))
         np.testing.assert_allclose(np.nan_to_num(other), np.nan_to_num(one), atol=1e-5)
-    assert np.isfinite(want[0]).mean() > 0.95  # both did play
+    assert np.isfinite(want[0]).mean() > 0.95  # both played
     assert np.isfinite(want[1]).sum() > RATE
     assert generate_loop.model.executor.buffers.sizes.rows == 4
 

@@ -37,11 +37,12 @@ def test_what_is_reported_now_is_wanted_at_once_and_settled_by_the_next_turn(hos
 
 
 def test_a_later_one_that_is_heard_while_one_now_is_on_its_way_loses_neither(host):
+    """A scheduled change that is heard while an immediate one is pending: both remain in force."""
     playing(host)
     host.lane.submit(command(2, lambda s: s.with_value("cfg", 1.0)))
     host.lane.controller.scheduler.change_settings(
         lambda s: s.with_value("cfg", 2.0).with_value("temperature", 0.5)
-    )  # heard before that has come
+    )  # heard before that beat
     assert (host.lane.settings.values["cfg"], host.lane.wanted.values["cfg"]) == (2.0, 1.0)
     assert host.lane.wanted.values["temperature"] == 0.5
     host.generate_loop.turn()
@@ -58,6 +59,7 @@ def test_a_play_knows_what_was_sent_right_before_it(host):
 
 
 def test_of_two_that_say_the_same_the_one_that_made_the_difference_is_reported(host):
+    """Of two equal commands only the one that changed something sends an event."""
     heard = playing(host)
     for id in (4, 5):
         host.lane.submit(command(id, lambda s: s.with_mute(True), about="mute"))

@@ -166,7 +166,7 @@ def test_a_change_of_tempo_and_prompt_after_the_take_over(host: RigHost) -> None
     begin(host)
     host.render(RATE)
     change(host, make_model(**OTHER))
-    host.render(RATE)  # right on the bar line: what is known before it was another model's
+    host.render(RATE)  # exactly on the bar line: the music before it was another model's
     host.lane.update(lambda s: s.with_prompt("new"))
     assert np.isfinite(host.render(RATE)).all()
     position = host.transport.position_samples
@@ -198,7 +198,7 @@ def test_behind_the_loops_end_the_next_pass_counts(host: RigHost) -> None:
     assert left.frame == 100  # the end of the second pass
     model = make_model(**OTHER)
     raised = prepare_handover(left, model)
-    host.render_looped(1)  # the host goes on meanwhile, into the next pass
+    host.render_looped(1)  # the host continues meanwhile, into the next pass
     assert fits(raised, host.lane.controller)
     assert settle(host, raised, model)
     sounds = host.render_looped(4)

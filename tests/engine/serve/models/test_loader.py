@@ -112,7 +112,7 @@ def wait(answer: LoadAnswer) -> LoadAnswer:
 
 
 def memory(monkeypatch: pytest.MonkeyPatch, needs: dict[str, float], total_mb: float, state: EngineState) -> None:
-    """A machine with `total_mb` of memory, of which the loaded model takes its part."""
+    """A machine with `total_mb` of memory, part of which the loaded model uses."""
     monkeypatch.setattr(models_memory, "need_mb", lambda name, size, t5=None: needs[name])
     monkeypatch.setattr(load, "need_mb", lambda name, size, t5=None: needs[name])
     taken = SimpleNamespace(mb=lambda: needs[state.hot.wanted.name] if state.hot else 0.0)
@@ -211,14 +211,14 @@ def test_later_requests_overtake_and_an_unload_ends_it_all(rig: LoaderRig) -> No
     assert inside.wait(60)
     never, last = rig.ask(Wanted("never")), rig.ask(Wanted("last"))
     for overtaken, by in ((slow, "never"), (never, "last")):
-        assert isinstance(wait(overtaken).fault, LoadOvertaken)  # at once, though the thread is still inside
+        assert isinstance(wait(overtaken).fault, LoadOvertaken)  # at once, though the thread is still loading
         assert f"{by} was asked for instead" in str(overtaken.fault)
     go_on.set()
     assert wait(last).values[0] == "last"
     assert wait(rig.ask(None)).values[0] > 0
     assert rig.state.name == EMPTY
     assert rig.host.generate_loop.model is None
-    assert wait(rig.ask(None)).fault is None  # twice does no harm
+    assert wait(rig.ask(None)).fault is None  # a second time has no effect
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ class RecordedCodec:
         if prompt_audio is None:
             return 0
         end = prompt_audio[0, 0, -2000:-1000]
-        # what came before ends on a frame: its last 2000 samples begin 560 samples into one
+        # the previous audio ends on a frame: its last 2000 samples begin 560 samples into one
         begins = torch.arange(560, len(self.recent_audio) - 2000, 640)
         unlike = torch.stack([(self.recent_audio[begin : begin + 1000] - end).abs().sum() for begin in begins.tolist()])
         assert float(unlike.min()) < 1e-3, "a decoder is told what the model made, as it made it"
@@ -81,7 +81,7 @@ def drifting(slow) -> Iterator[RigHost]:
 
 
 def begun(host: RigHost) -> RigHost:
-    host.play()  # it stands: the music begins on its first sample
+    host.play()  # the host stands: the music begins on its first sample
     host.settle()
     host.start()
     return host

@@ -86,6 +86,7 @@ def test_a_hop_of_any_length_gives_the_same_bits(codec, rate, kind):
 
 
 def test_a_preview_has_what_waits_for_its_piece(codec):
+    """A preview includes codes that wait for their piece to be complete."""
     codes, resampler = random_codes(40), StreamResampler(32_000, 32_000)
     cut, whole = CodecOutput(codec, resampler, 1), CodecOutput(codec, resampler, 1)
     cut.push(codes[:, :18])
@@ -113,7 +114,7 @@ def test_taken_up_again_with_the_same_codes_it_is_the_same_music(codec):
     assert again.end_samples == -(-30 * 640 * 441 // 320)
     second = again.push(codes[:, 30:])
     start = -(-30 * 640 * 441 // 320)
-    settled = 1500  # the decoder's own past is primed with 30 frames, not carried: it settles
+    settled = 1500  # the decoder's state is primed with 30 frames, not kept: it settles
     torch.testing.assert_close(second[settled:9000], first[start + settled : start + 9000], atol=2e-3, rtol=0)
     usual_step = (first[1:, 0] - first[:-1, 0]).abs().max()
     assert (second[0, 0] - first[start - 1, 0]).abs() <= usual_step

@@ -32,6 +32,7 @@ def test_prompt_is_brought_to_the_trained_level(rms: float, gain: float) -> None
 
 
 def test_models_that_do_not_care_get_it_as_it_is() -> None:
+    """Models without a training loudness get the audio prompt unchanged."""
     prompt = make_prompt(model(None), region(0.4))
     assert prompt is not None
     assert prompt.gain == 1.0

@@ -71,7 +71,7 @@ LOOP = (4.0, 12.0)  # bars 1 and 2
         ("bars 2", 9.0, 8, False, 7),
         ("bars 8", 9.0, 4, False, 3),  # the loop has none: its start
         ("now", 11.75, 4.25, False, 0.5),
-        ("bar 0", 9.0, 4, True, 3),  # before the loop: the host does not come there
+        ("bar 0", 9.0, 4, True, 3),  # before the loop: the host does not reach it
         (4.5, 9.0, 4.5, False, 3.5),
     ],
 )
@@ -84,7 +84,7 @@ def test_in_a_loop(word: float | str, here: float, beats: float, late: bool, ahe
 
 
 def test_a_place_in_the_pass_after_the_next() -> None:
-    loop = (0.0, 1.0)  # shorter than what is asked for
+    loop = (0.0, 1.0)  # shorter than the requested bars
     transport = at_beat(0.9, loop)
     due = due_at(At.read("beat"), transport, 2 * BEAT)
     assert ahead_samples(due, transport) == round(2.1 * BEAT)

@@ -1,4 +1,4 @@
-"""Tempo curves: inverse, rising, exact where straight, and led back without a jump."""
+"""Tempo curves: invertible, rising, exact on straight segments, corrected without a jump."""
 
 from __future__ import annotations
 
@@ -83,7 +83,8 @@ def test_a_small_difference_bends_little_and_none_is_none():
 
 
 def test_ten_hours_of_being_led_do_not_drift():
-    """A host that changes its tempo a little every twelve seconds, each change led to from where the stream is."""
+    """A host changes its tempo a little every twelve seconds; each change is reached smoothly from the stream's
+    position."""
     grid, position, beat = Grid(RATE, 128.0), 0, Fraction(0)
     for index in range(3_000):
         bpm = 128.0 * (1 + 0.003 * (-1) ** (index % 7))

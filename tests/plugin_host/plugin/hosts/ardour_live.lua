@@ -1,4 +1,4 @@
--- Ardour without a window: a track with the plugin, Generate on, the transport rolled while the test watches.
+-- Ardour without a window: a track with the plugin, Generate on; the transport rolls while the test observes.
 local folder, signal = os.getenv ("SEGUE_TEST_FOLDER"), os.getenv ("SEGUE_TEST_FOLDER") .. "/go"
 AudioEngine:set_backend ("None (Dummy)", "", "")
 local s = create_session (folder .. "/song", "song", 48000)
@@ -23,7 +23,7 @@ local function set (label, value)
 	end
 end
 
--- Wait for the test to say that a step is done.
+-- Wait until the test marks a step as done.
 local function until_step (number)
 	for _ = 1, 600 do
 		local file = io.open (signal .. number, "r")
@@ -32,14 +32,14 @@ local function until_step (number)
 	end
 end
 
-until_step (1) -- the engine has seen us
+until_step (1) -- the engine knows the plugin
 set ("Output", 1)
 set ("Generate", 1)
 set ("Capture bars", 1)
 set ("Capture", 1)
 until_step (2) -- it plays
 s:request_roll (ARDOUR.TransportRequestSource.TRS_UI)
-until_step (3) -- it was killed, and is back, and has what was captured
+until_step (3) -- it was killed, runs again, and has the capture
 s:request_stop (false, false, ARDOUR.TransportRequestSource.TRS_UI)
 ARDOUR.LuaAPI.usleep (500000)
 s:save_state ("")
@@ -49,7 +49,7 @@ ARDOUR.LuaAPI.usleep (500000)
 s:request_locate (480000, false, ARDOUR.LocateTransportDisposition.MustStop, ARDOUR.TransportRequestSource.TRS_UI)
 set ("Generate", 1)
 ARDOUR.LuaAPI.usleep (1000000)
-s:save_state ("") -- another take, what was captured is the same
+s:save_state ("") -- another take, the same capture
 s:request_locate (82000, false, ARDOUR.LocateTransportDisposition.MustStop, ARDOUR.TransportRequestSource.TRS_UI)
 set ("Generate", 0)
 ARDOUR.LuaAPI.usleep (500000)

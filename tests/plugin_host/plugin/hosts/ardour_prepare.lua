@@ -14,7 +14,7 @@ function factory () return function ()
 		end
 	end
 	local heard = Session:new_audio_track (2, 2, nil, 1, "Heard", ARDOUR.PresentationInfo.max_order, ARDOUR.TrackMode.Normal, true):front ()
-	heard:mute_control ():set_value (1, PBD.GroupControlDisposition.NoGroup) -- it only listens
+	heard:mute_control ():set_value (1, PBD.GroupControlDisposition.NoGroup) -- this track only records
 	for channel = 0, 1 do
 		heard:input ():audio (channel):connect (guitar:output ():audio (channel):name ())
 	end

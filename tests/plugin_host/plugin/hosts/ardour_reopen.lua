@@ -1,4 +1,4 @@
--- Ardour without a window opens a song, stands at each of the given samples in turn while the test looks, and saves it.
+-- Ardour without a window opens a song, locates to each given sample while the test observes, and saves the song.
 local folder = os.getenv ("SEGUE_TEST_FOLDER")
 local signal = folder .. "/reopened"
 AudioEngine:set_backend ("None (Dummy)", "", "")

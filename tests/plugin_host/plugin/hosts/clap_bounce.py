@@ -1,6 +1,6 @@
 """A musician's story in a CLAP host: clap_bounce.py PLUGIN OUT.npz.
 
-Two bars are played and captured, Segue goes on with four bars; they are rendered, rendered again, and begun live.
+Two bars are played and captured, Segue continues with four bars; they are rendered, rendered again, and played live.
 """
 
 import json
@@ -30,7 +30,7 @@ def guitar(n: int) -> np.ndarray:
 
 
 def stand(lane: Loaded, until, what: str) -> None:
-    """The host stands; the plugin has time to do something."""
+    """The host stands; the plugin has time to work."""
     silence, deadline = np.zeros((2, 512), np.float32), time.monotonic() + PATIENCE_SECONDS
     while not until():
         assert time.monotonic() < deadline, what
@@ -39,7 +39,7 @@ def stand(lane: Loaded, until, what: str) -> None:
 
 
 def render(lane: Loaded, source: np.ndarray, begin: int, end: int, live: bool = False) -> np.ndarray:
-    """As fast as it can, or by the clock."""
+    """As fast as possible, or in real time."""
     lane.position, parts = begin, []
     began = time.monotonic()
     while lane.position < end:
@@ -57,7 +57,7 @@ def main(path: str, out_path: str) -> None:
     silence = np.zeros((2, 64), np.float32)
     lane.run(silence, False, BPM, values=[(CAPTURE, 1.0), (CAPTURE_BARS, 2.0), (MODE, 2.0), (BARS, 4.0), (OUTPUT, 1.0)])
     stand(lane, lambda: lane.value(ENGINE) == 2, "not connected")
-    lane.mode(1)  # renders faster than the clock
+    lane.mode(1)  # renders faster than real time
     render(lane, source, 0, bar_start(2))
     stand(lane, lambda: lane.value(CAPTURED) > 0, "not captured")
     captured = lane.value(CAPTURED)
@@ -67,7 +67,7 @@ def main(path: str, out_path: str) -> None:
     stand(lane, lambda: lane.value(ENGINE) != 4, "does not end")
     second = render(lane, source, bar_start(1), bar_start(7))
     stand(lane, lambda: lane.value(ENGINE) != 4, "does not end")
-    lane.mode(0)  # by the clock
+    lane.mode(0)  # in real time
     late = lane.value(LATE)
     live = render(lane, source, bar_start(1), bar_start(4), live=True)
     np.savez(out_path, first=first, second=second, live=live)

@@ -1,9 +1,10 @@
-"""A CLAP host that does what its standard input says: clap_driven.py PLUGIN. One JSON line each way.
+"""A CLAP host controlled by its standard input: clap_driven.py PLUGIN. One JSON line each way.
 
 {"do": "open", "state": hex, "bpm": 120, "timeless": false}   a plugin, with a saved song or none; {}
 {"do": "run", "samples": n, "playing": true, "at": position, "set": {number: value}}     {"audio": hex of float32 [n]}
 {"do": "value", "number": n}   {"value": v}        {"do": "save"}   {"state": hex}        {"do": "close"}   {}
-{"do": "offline", "on": 1}     {}                  {"do": "turned"}   by the plugin itself: {"turned": {n: v}}
+{"do": "offline", "on": 1}     {}                  {"do": "turned"}   by of which the plugin notified us:
+{"turned": {n: v}}
 """
 
 import json
@@ -26,7 +27,7 @@ class DrivenPlugin:
         self.lane, self.bpm = Loaded(self.path), bpm
         self.lane.timeless = timeless
         if state:
-            self.run(512)  # some hosts run a plugin before they give it its song
+            self.run(512)  # some hosts run a plugin before they restore its song
             time.sleep(0.3)
             self.lane.load(bytes.fromhex(state))
         return {}

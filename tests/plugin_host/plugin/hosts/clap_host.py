@@ -1,5 +1,5 @@
 # ruff: noqa: E501
-"""A small CLAP host by ctypes: clap_host.py PLUGIN OUT.npy. It tells tempo, loop, recording and the render mode.
+"""A small CLAP host by ctypes: clap_host.py PLUGIN OUT.npy. It reports tempo, loop, recording and the render mode.
 
 Follows the public CLAP headers 1.1 (MIT): entry, factory, plugin, process, transport event, params, state, render.
 """
@@ -94,7 +94,7 @@ RenderExt = struct("RenderExt", ("hard", CFUNCTYPE(c_bool, c_void_p)), ("set", C
 
 
 class Loaded:
-    """One plugin instance in a host that does as little as a host may."""
+    """One plugin instance in a minimal host."""
 
     def __init__(self, path: str) -> None:
         self.library = ctypes.CDLL(path)
@@ -114,8 +114,8 @@ class Loaded:
         assert self.plugin.activate(self.pointer, RATE, 1, 8192)
         assert self.plugin.start(self.pointer)
         self.position, self.steady = 0, 0
-        self.timeless = False  # tells no time
-        self.turned = {}  # parameters that the plugin has turned itself, by number
+        self.timeless = False  # reports no time
+        self.turned = {}  # parameters that the plugin has set itself, by number
 
     def _given(self, event) -> bool:
         said = ctypes.cast(event, POINTER(ParamEvent)).contents
@@ -137,7 +137,7 @@ class Loaded:
         )  # fmt: skip
 
     def run(self, source, playing=False, bpm=128.25, loop=None, values=()):
-        """One block of `source` [channels, n]; `values` are (parameter, value) pairs. What came out."""
+        """Process one block of `source` [channels, n]; `values` are (parameter, value) pairs. Returns the output."""
         channels, n = source.shape
         result = np.zeros_like(source)
 
@@ -205,10 +205,10 @@ def main(path: str, out_path: str) -> None:
     rng = np.random.default_rng(5)
     source = rng.uniform(-0.25, 0.25, (2, 60 * RATE)).astype(np.float32)
     lane.run(source[:, :512])
-    sys.stdin.readline()  # the engine has seen us
+    sys.stdin.readline()  # the engine knows the plugin
     lane.mode(1)
     loop = (4.0, 8.0)  # one bar at 128.25
-    # Generate, Segue alone; Capture what passes on the loop.
+    # Generate, Segue alone; Capture of the loop.
     lane.run(source[:, :64], values=[(0, 1.0), (10, 1.0), (3, 1.0), (5, 0.0)], loop=loop)
     parts, fed = [], []
     wrap = round(8 * 60 * RATE / 128.25)
@@ -229,11 +229,11 @@ def main(path: str, out_path: str) -> None:
     again = Loaded(path)
     again.load(saved)
     again.run(source[:, :512])
-    sys.stdin.readline()  # the engine has seen us, and heard what was captured
+    sys.stdin.readline()  # the engine knows the plugin, and has the capture
     again.run(source[:, :512])
     sys.stdin.readline()
     again.mode(1)
-    while again.position < wrap:  # the loop's bar passes once more
+    while again.position < wrap:  # the loop's bar plays once more
         again.run(np.ascontiguousarray(source[:, 10 * RATE :][:, :4096]), True, loop=loop)
     time.sleep(0.2)
     again.close()

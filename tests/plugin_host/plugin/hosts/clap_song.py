@@ -1,6 +1,6 @@
-"""A song with a take of 4 bars from bar 12 on, saved, and opened at some bars: clap_song.py PLUGIN OUT.npz BAR...
+"""A song with a take of 4 bars from bar 12 on, saved, and opened at several bars: clap_song.py PLUGIN OUT.npz BAR...
 
-What is heard from bar 11 to 17 goes into OUT as `first`, and for each bar (halves too) what is heard from there on.
+OUT has the audio of bars 11 to 17 as `first`, and for each given bar (halves too) the audio from there on.
 """
 
 import json
@@ -23,7 +23,7 @@ def at(bar: float) -> int:
 def opened(path: str, state: bytes, position: int) -> Loaded:
     lane = Loaded(path)
     lane.load(state)
-    lane.mode(1)  # renders faster than the clock
+    lane.mode(1)  # renders faster than real time
     lane.position = position
     return lane
 
@@ -43,7 +43,7 @@ def main(path: str, out: str, bars: list[float]) -> None:
     lane = Loaded(path)
     lane.mode(1)
     tone = 0.2 * np.sin(np.arange(bar_start(2)) * np.array([[0.02], [0.021]])).astype(np.float32)
-    for role in (0, 2):  # a melody, and something to go on from
+    for role in (0, 2):  # a melody, and an audio prompt
         capture(lane, role, tone * (1.0 if role else 0.5))
     lane.position = at(FIRST + 0.5)
     lane.run(SILENCE[:, :64], False, 137.5, values=[(CAPTURE, 0.0), (GENERATE, 1.0)])
@@ -58,7 +58,7 @@ def main(path: str, out: str, bars: list[float]) -> None:
         if bar < 16:
             stand(lane, lambda lane=lane: lane.value(ENGINE) == PLAYING, "does not play")
         heard[f"{bar:g}"] = render(lane, SILENCE, at(max(bar, FIRST)), at(LAST))
-        state = lane.save()  # and on with that one
+        state = lane.save()  # continue with that one
         sizes.append(len(state))
         lane.close()
     lane = opened(path, state, 0)

@@ -1,4 +1,4 @@
-"""dawdreamer loads the VST3 and tells it the time: dawdreamer_host.py BUNDLE OUT.npy BPM."""
+"""dawdreamer loads the VST3 and reports time to it: dawdreamer_host.py BUNDLE OUT.npy BPM."""
 
 import json
 import sys
@@ -23,12 +23,12 @@ def number(name):
 plugin.set_parameter(number("Output"), 0.5)  # Segue alone
 engine.load_graph([(playback, []), (plugin, ["in"])])
 engine.render(0.1)
-sys.stdin.readline()  # the engine has seen us
+sys.stdin.readline()  # the engine knows the plugin
 plugin.set_parameter(number("Generate"), 1.0)
 plugin.set_parameter(number("Capture"), 1.0)
 plugin.set_parameter(number("Capture bars"), 2 / 32)
-engine.render(9.0)  # as fast as it can: a bounce
+engine.render(9.0)  # as fast as possible: a bounce
 np.save(out_path, engine.get_audio())
 print(json.dumps({"names": names, "source": source[0, :8].tolist()}))
 sys.stdout.flush()
-sys.stdin.readline()  # the capture was handed over
+sys.stdin.readline()  # the capture was sent

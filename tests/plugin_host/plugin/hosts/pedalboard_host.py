@@ -1,4 +1,4 @@
-"""pedalboard loads the VST3: pedalboard_host.py BUNDLE OUT.npy RATE CHANNELS. It tells a plugin no time."""
+"""pedalboard loads the VST3: pedalboard_host.py BUNDLE OUT.npy RATE CHANNELS. It reports no time to a plugin."""
 
 import json
 import random
@@ -15,7 +15,7 @@ plugin.own_tempo = 120.0
 plugin.output = "Segue"
 silence = np.zeros((channels, 8192), np.float32)
 plugin.process(silence[:, :64], rate, 8192, False)
-sys.stdin.readline()  # the engine has seen us
+sys.stdin.readline()  # the engine knows the plugin
 plugin.process(silence[:, :64], rate, 8192, False)
 plugin.generate = True
 rng, parts, samples = random.Random(3), [], 0
