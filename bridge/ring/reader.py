@@ -10,9 +10,9 @@ import numpy as np
 
 from bridge.errors import SharedMemoryError
 from bridge.ring import form as ring_form
-from bridge.ring.fader_block import Fader, read_fader
+from bridge.ring.fader_block import FADER_LOCK, Fader, read_fader
 from bridge.ring.fields import Words, i64, u32, u64
-from bridge.ring.form import Audio, PlaybackPlan, RingForm
+from bridge.ring.form import PLAN_LOCK, Audio, PlaybackPlan, RingForm
 from bridge.ring.layout import ENGINE_CLOSED
 from bridge.ring.shared_memory import Segment, pid_alive
 from bridge.ring.slots import Header, Slots
@@ -43,7 +43,7 @@ class RingCounters:
 
 
 class RingReader:
-    """Owner of the read side. `read`, `ahead_samples` and `publish` belong to one thread, the audio thread.
+    """Owner of the read side. `look`, `take`, `ahead_samples` and `publish` belong to one thread, the audio thread.
 
     A block is played at exactly its own position and timeline number, or not at all.
     """
@@ -87,14 +87,18 @@ class RingReader:
             raise
 
     def read(self, position_samples: int, out: Audio, timeline: int = 0) -> tuple[int, int]:
-        """Copy the audio for host samples [position, position + len(out)) into `out` [n, channels].
+        """`look`, then `take`: for readers that look at no plan themselves.  [audio]"""
+        self.look()
+        return self.take(position_samples, out, timeline)
+
+    def take(self, position_samples: int, out: Audio, timeline: int = 0) -> tuple[int, int]:
+        """Copy the audio for host samples [position, position + len(out)) into `out` [n, channels], by `plan`.
 
         Returns (begin, end): `out[begin:end]` is audio, the first stretch without a gap; the rest of `out` is
         unchanged. After a gap read again from `end`. Late, stale and broken blocks are dropped and counted; later
         blocks stay. Never waits.  [audio]
         """
         last = position_samples + len(out)
-        self._look_at_plan()
         written = self._written()
         begin, cursor, drops = -1, position_samples, 0
         number = self._next
@@ -156,7 +160,7 @@ class RingReader:
         return newest is not None and newest[1] == header[1] and newest[2] <= timeline
 
     def _written(self) -> int:
-        written = int(self._words.u64[_BLOCKS_WRITTEN])
+        written: int = self._words.u64[_BLOCKS_WRITTEN]
         self._words.fence()
         if 0 <= written - self._next <= self.form.capacity_blocks:
             return written
@@ -166,14 +170,15 @@ class RingReader:
         return written
 
     def _give_back(self, number: int) -> None:
-        if number != int(self._words.u64[_BLOCKS_READ]):
+        words = self._words
+        if number != words.u64[_BLOCKS_READ]:
             self._next = number
-            self._words.fence()
-            self._words.u64[_BLOCKS_READ] = number
+            words.fence()
+            words.u64[_BLOCKS_READ] = number
 
     def ahead_samples(self, position_samples: int) -> int:
         """How far the ring reaches beyond a position: its fill, 0 if it is empty.  [audio]"""
-        if self._next >= int(self._words.u64[_BLOCKS_WRITTEN]):
+        if self._next >= self._words.u64[_BLOCKS_WRITTEN]:
             return 0
         return min(max(self._words.i64[_WRITTEN_END] - position_samples, 0), self.form.capacity_samples)
 
@@ -183,22 +188,18 @@ class RingReader:
         begins = plan.sounding and plan.timeline == timeline and plan.start_samples > position_samples
         return self.ahead_samples(plan.start_samples if begins else position_samples)
 
-    def over(self, position_samples: int, timeline: int) -> bool:
-        """Whether the plan's end is at a position or before it.  [audio]"""
-        return self.planned and self.plan.timeline == timeline and position_samples >= self.plan.end_samples
-
     def lasts(self, position_samples: int, n_samples: int) -> bool:
         """Whether `n_samples` are ready from a position on, or all up to the plan's end.  [audio]"""
         return self.ahead_samples(position_samples) >= min(n_samples, self.plan.end_samples - position_samples)
 
     def look(self) -> PlaybackPlan:
-        """Read the engine's newest plan and fader; `read` looks at the plan too.  [audio]"""
-        self._look_at_plan()
-        self.fader, self._fader_sequence = read_fader(self._words, self.fader, self._fader_sequence)
+        """Read the engine's newest plan and fader, if it has written them: once a block.  [audio]"""
+        words = self._words
+        if PLAN_LOCK.changed(words, self._plan_sequence):
+            self.plan, self._plan_sequence = ring_form.read_plan(words, self.plan, self._plan_sequence)
+        if FADER_LOCK.changed(words, self._fader_sequence):
+            self.fader, self._fader_sequence = read_fader(words, self.fader, self._fader_sequence)
         return self.plan
-
-    def _look_at_plan(self) -> None:
-        self.plan, self._plan_sequence = ring_form.read_plan(self._words, self.plan, self._plan_sequence)
 
     @property
     def planned(self) -> bool:

@@ -46,8 +46,11 @@ class RecentMusic:
         n, length = len(out), len(self._tape)
         self._count += 1
         first = min(n, length - self._at)
-        self._tape[self._at : self._at + first] = out[:first]
-        self._tape[: n - first] = out[first:]
+        if first == n:
+            self._tape[self._at : self._at + n] = out
+        else:
+            self._tape[self._at :] = out[:first]
+            self._tape[: n - first] = out[first:]
         self._at = (self._at + n) % length
         self._grid, self._end_samples = grid, position_samples + n
         self._n_samples = min(self._n_samples + n, length)
@@ -55,6 +58,8 @@ class RecentMusic:
 
     def _follows(self, position_samples: int, grid: Grid) -> bool:
         known, passed = self._grid, position_samples - self._end_samples
+        if known is grid and not passed:
+            return True
         if known is None or (known.tempo_bpm, known.signature) != (grid.tempo_bpm, grid.signature):
             return False
         if not passed:
