@@ -37,8 +37,10 @@ from plugin_host.cli.options import (
     SoundDevice,
     SyncMode,
     TapNote,
+    Values,
     Weights,
     Who,
+    values_of,
 )  # fmt: skip
 from plugin_host.cli.plugin_commands import add_to as add_plugin
 from plugin_host.cli.take_commands import add_to as add_takes
@@ -152,6 +154,7 @@ def host(
     prompt: Prompt = "",
     preset: Annotated[str, typer.Option(help="A named set of values, see presets/README.md.")] = "",
     seed: Seed = -1,
+    values: Values = None,
     region: Region = None,
     region_bpm: RegionBpm = None,
     reference: Reference = Role.CONTINUE,
@@ -189,7 +192,7 @@ def host(
     secret = _secret(secret_file)
     wish = RegionRequest(reference.value, region, bpm, bars, rate, meter, region_bpm=region_bpm)
     means = Means(out is None, _sound_device(sound_device), offline, synced)
-    run_host(HostOptions(wish, means, prompt, preset, seed, {}, port, secret, out), Screen())
+    run_host(HostOptions(wish, means, prompt, preset, seed, values_of(values), port, secret, out), Screen())
 
 
 @app.command(short_help="Load another model into a running engine.")

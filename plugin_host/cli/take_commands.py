@@ -20,7 +20,9 @@ from plugin_host.cli.options import (
     Role,
     SecretFile,
     Seed,
+    Values,
     Weights,
+    values_of,
 )
 
 OUT = Path("segue-takes")
@@ -53,7 +55,6 @@ BitsWish = Annotated[Bits, typer.Option(help="16, 24 or 32 (float).")]
 Loop = Annotated[bool, typer.Option("--loop", help="Its end leads back to its beginning.")]
 Loud = Annotated[str, typer.Option(help="off, peak (-1 dB), or a loudness like -16 (LUFS).")]
 Preset = Annotated[str, typer.Option(help="A named set of values, see presets/README.md.")]
-Values = Annotated[list[str] | None, typer.Option("--set", help="A lane's parameter: --set temperature=1.2")]
 
 
 def meter_of(text: str) -> Any:
@@ -64,21 +65,6 @@ def meter_of(text: str) -> Any:
         return Signature(*(int(part) for part in text.split("/")))
     except (ValueError, TypeError) as error:
         raise typer.BadParameter(f"--signature {text}: {error}") from None
-
-
-def values_of(pairs: list[str] | None) -> dict[str, float]:
-    """Parameters like temperature=1.2, checked.  [main]"""
-    from bridge.control.parameters import check_parameter
-    from bridge.errors import SegueError
-
-    found = {}
-    for pair in pairs or []:
-        name, _, text = pair.partition("=")
-        try:
-            found[name] = check_parameter(name, float(text))
-        except (ValueError, SegueError) as error:
-            raise typer.BadParameter(f"--set {pair}: {error}") from None
-    return found
 
 
 def loudness_of(text: str) -> str:

@@ -82,7 +82,7 @@ class RecentMusic:
 
 
 def _whole_bars(audio: Audio, grid: Grid, end_samples: int, most_seconds: float) -> Passage | None:
-    """Cut both ends to bar lines; `audio` ends at host position `end_samples`."""
+    """Cut both ends to bar lines; `audio` ends at host position `end_samples`.  [main]"""
     last = grid.bar_at(end_samples)
     end = grid.bar_start(last)
     bars = 0
