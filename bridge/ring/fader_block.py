@@ -11,17 +11,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from bridge.ring.fields import SEQUENCE_TRIES, Words, f64, i64, u32
+from bridge.ring.fields import Words, f64, i64, u32
 from bridge.ring.layout import ENDLESS_SAMPLES, FADER_CHANGES, MAX_GAIN
+from bridge.ring.sequence_lock import SequenceLock
 
-_SEQUENCE, _SEEK_ID, _GAIN = u32("fader_sequence"), u32("fader_timeline"), f64("fader_gain")
+FADER_LOCK = SequenceLock("fader_sequence")
+_SEEK_ID, _GAIN = u32("fader_timeline"), f64("fader_gain")
 _POSITIONS = tuple(i64(f"fader_{number}_samples") for number in range(1, FADER_CHANGES + 1))
 _GAINS = tuple(f64(f"fader_{number}_gain") for number in range(1, FADER_CHANGES + 1))
 
 
 @dataclass(frozen=True, slots=True)
 class Fader:
-    """A lane's gain, and its next changes: (position, gain from there on), in order.
+    """A lane's gain, and its next changes: (position on `timeline`, gain from there on), in order.
 
     ValueError for a gain that is not 0..8, and for more than three changes.
     """
@@ -32,7 +34,7 @@ class Fader:
 
     def __post_init__(self) -> None:
         if len(self.changes) > FADER_CHANGES:
-            raise ValueError(f"a fader has up to {FADER_CHANGES} changes, got {len(self.changes)}")
+            raise ValueError(f"a fader tells up to {FADER_CHANGES} changes, got {len(self.changes)}")
         for gain in self._gains():
             if not 0.0 <= gain <= MAX_GAIN:
                 raise ValueError(f"a gain must be 0..{MAX_GAIN:.0f}, got {gain}")
@@ -42,7 +44,7 @@ class Fader:
         yield from (gain for _, gain in self.changes)
 
     def gain_at(self, position_samples: int) -> float:
-        """The gain at a position of its seek id.  [audio]"""
+        """The gain at a position of its timeline.  [audio]"""
         gain = self.gain
         for position, other in self.changes:
             if position <= position_samples:
@@ -59,17 +61,14 @@ class Fader:
 
 def write_fader(words: Words, fader: Fader) -> None:
     """Publish a fader under its sequence lock; only the engine does.  [generate]"""
-    sequence = words.u32[_SEQUENCE] | 1
-    words.u32[_SEQUENCE] = sequence
-    words.fence()
+    begun = FADER_LOCK.begin(words)
     words.u32[_SEEK_ID] = fader.seek_id & 0xFFFFFFFF
     words.f64[_GAIN] = fader.gain
     for number in range(FADER_CHANGES):
         known = number < len(fader.changes)
         position, gain = fader.changes[number] if known else (ENDLESS_SAMPLES, 1.0)
         words.i64[_POSITIONS[number]], words.f64[_GAINS[number]] = position, gain
-    words.fence()
-    words.u32[_SEQUENCE] = (sequence + 1) & 0xFFFFFFFF or 2
+    FADER_LOCK.end(words, begun)
 
 
 def read_fader(words: Words, known: Fader | None, known_sequence: int) -> tuple[Fader | None, int]:
@@ -77,19 +76,16 @@ def read_fader(words: Words, known: Fader | None, known_sequence: int) -> tuple[
 
     None if nothing was written yet.  [audio]
     """
-    for _ in range(SEQUENCE_TRIES):
-        before = words.u32[_SEQUENCE]
-        if before == known_sequence:
-            break
-        if before & 1:
-            continue
-        words.fence()
-        seek_id, gain = words.u32[_SEEK_ID], words.f64[_GAIN]
-        changes = tuple((words.i64[at], words.f64[of]) for at, of in zip(_POSITIONS, _GAINS, strict=True))
-        words.fence()
-        if words.u32[_SEQUENCE] == before:
-            try:
-                return Fader(gain, tuple(each for each in changes if each[0] != ENDLESS_SAMPLES), seek_id), before
-            except ValueError:
-                return known, before
-    return known, known_sequence
+    found = FADER_LOCK.read(words, known_sequence, _copy)
+    if found is None:
+        return known, known_sequence
+    (gain, changes, seek_id), sequence = found
+    try:
+        return Fader(gain, tuple(each for each in changes if each[0] != ENDLESS_SAMPLES), seek_id), sequence
+    except ValueError:
+        return known, sequence
+
+
+def _copy(words: Words) -> tuple[float, list[tuple[int, float]], int]:
+    changes = [(words.i64[at], words.f64[of]) for at, of in zip(_POSITIONS, _GAINS, strict=True)]
+    return words.f64[_GAIN], changes, words.u32[_SEEK_ID]

@@ -14,8 +14,6 @@ from bridge.ring import layout
 from bridge.ring.layout import OFFSETS
 from bridge.ring.shared_memory import Segment
 
-SEQUENCE_TRIES = 8
-
 
 class Words:
     """Typed views (`u32`, `u64`, `i64`, `f64`) on the words of a segment; index = byte offset / size.

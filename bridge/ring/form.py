@@ -14,14 +14,15 @@ from numpy.typing import NDArray
 
 from bridge.errors import SegmentForeign, SegmentMissing
 from bridge.ring import layout
-from bridge.ring.fields import SEQUENCE_TRIES, Words, i64, u32
+from bridge.ring.fields import Words, i64, u32
 from bridge.ring.layout import ENDLESS_SAMPLES, HEADER_BYTES, PLAN_SOUNDING
+from bridge.ring.sequence_lock import SequenceLock
 from bridge.ring.shared_memory import Segment
 
 Audio = NDArray[np.float32]
 
-_SEQUENCE, _PLAN_REVISION = u32("plan_sequence"), u32("plan_generation")
-_SEEK_ID, _FLAGS = u32("plan_timeline"), u32("plan_flags")
+PLAN_LOCK = SequenceLock("plan_sequence")
+_PLAN_REVISION, _SEEK_ID, _FLAGS = u32("plan_generation"), u32("plan_timeline"), u32("plan_flags")
 _FROM, _START, _END = i64("plan_from_samples"), i64("plan_start_samples"), i64("plan_end_samples")
 
 
@@ -61,10 +62,10 @@ def _within(name: str, value: int, low: int, high: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class PlaybackPlan:
-    """The engine's plan: sound is due in [start, end), of this plan revision from `from` on.
+    """The engine's plan: sound is due in [start, end) of a timeline, of this generation from `from` on.
 
-    Blocks of older revisions stay valid before `from_samples`, so that a change of prompt takes over in the middle of
-    the audio that is ready. Positions belong to `seek_id`; a host that has jumped since ignores them until the engine
+    Blocks of older generations stay valid before `from_samples`, so that a change of prompt takes over in the middle of
+    the audio that is ready. Positions belong to `timeline`; a host that has jumped since ignores them until the engine
     publishes a new plan.
     """
 
@@ -78,34 +79,25 @@ class PlaybackPlan:
 
 def write_plan(words: Words, plan: PlaybackPlan) -> None:
     """Publish a plan under its sequence lock; only the engine does.  [generate]"""
-    sequence = words.u32[_SEQUENCE] | 1
-    words.u32[_SEQUENCE] = sequence
-    words.fence()
+    begun = PLAN_LOCK.begin(words)
     words.u32[_PLAN_REVISION] = plan.plan_revision
     words.u32[_SEEK_ID] = plan.seek_id
     words.u32[_FLAGS] = PLAN_SOUNDING if plan.sounding else 0
     words.i64[_FROM] = plan.from_samples
     words.i64[_START] = plan.start_samples
     words.i64[_END] = plan.end_samples
-    words.fence()
-    words.u32[_SEQUENCE] = (sequence + 1) & 0xFFFFFFFF
+    PLAN_LOCK.end(words, begun)
 
 
 def read_plan(words: Words, known: PlaybackPlan, known_sequence: int) -> tuple[PlaybackPlan, int]:
     """The plan and its sequence; the known ones if nothing changed or it is being written.  [audio]"""
-    for _ in range(SEQUENCE_TRIES):
-        before = words.u32[_SEQUENCE]
-        if before == known_sequence:
-            break
-        if before & 1:
-            continue
-        words.fence()
-        flags, plan_revision, seek_id = words.u32[_FLAGS], words.u32[_PLAN_REVISION], words.u32[_SEEK_ID]
-        begin, start, end = words.i64[_FROM], words.i64[_START], words.i64[_END]
-        words.fence()
-        if words.u32[_SEQUENCE] == before:
-            return PlaybackPlan(plan_revision, bool(flags & PLAN_SOUNDING), begin, start, end, seek_id), before
-    return known, known_sequence
+    return PLAN_LOCK.read(words, known_sequence, _copy_plan) or (known, known_sequence)
+
+
+def _copy_plan(words: Words) -> PlaybackPlan:
+    flags, plan_revision, seek_id = words.u32[_FLAGS], words.u32[_PLAN_REVISION], words.u32[_SEEK_ID]
+    begin, start, end = words.i64[_FROM], words.i64[_START], words.i64[_END]
+    return PlaybackPlan(plan_revision, bool(flags & PLAN_SOUNDING), begin, start, end, seek_id)
 
 
 def publish_form(segment: Segment, words: Words, form: RingForm, engine_pid: int, now_ns: int) -> None:

@@ -10,9 +10,9 @@ import numpy as np
 
 from bridge.errors import SharedMemoryError
 from bridge.ring import form as ring_form
-from bridge.ring.fader_block import Fader, read_fader
+from bridge.ring.fader_block import FADER_LOCK, Fader, read_fader
 from bridge.ring.fields import Words, i64, u32, u64
-from bridge.ring.form import Audio, PlaybackPlan, RingForm
+from bridge.ring.form import PLAN_LOCK, Audio, PlaybackPlan, RingForm
 from bridge.ring.layout import ENGINE_CLOSED
 from bridge.ring.shared_memory import Segment, pid_alive
 from bridge.ring.slots import Header, Slots
@@ -34,7 +34,7 @@ _UNDERRUNS, _UNDERRUN_SAMPLES = u64("underruns"), u64("underrun_samples")
 
 @dataclass(slots=True)
 class RingCounters:
-    """Dropped blocks: late (position passed), stale (older plan revision), broken (invalid, NaN)."""
+    """Dropped blocks: late (position passed), stale (older generation), broken (invalid, NaN)."""
 
     blocks: int = 0
     late_blocks: int = 0
@@ -43,9 +43,9 @@ class RingCounters:
 
 
 class RingReader:
-    """Owner of the read side. `read`, `ahead_samples` and `publish` belong to one thread, the audio thread.
+    """Owner of the read side. `look`, `take`, `ahead_samples` and `publish` belong to one thread, the audio thread.
 
-    A block is played at exactly its own position and seek id, or not at all.
+    A block is played at exactly its own position and timeline number, or not at all.
     """
 
     def __init__(self, segment: Segment, words: Words, form: RingForm) -> None:
@@ -87,14 +87,18 @@ class RingReader:
             raise
 
     def read(self, position_samples: int, out: Audio, seek_id: int = 0) -> tuple[int, int]:
-        """Copy the audio for host samples [position, position + len(out)) into `out` [n, channels].
+        """`look`, then `take`: for readers that look at no plan themselves.  [audio]"""
+        self.look()
+        return self.take(position_samples, out, seek_id)
+
+    def take(self, position_samples: int, out: Audio, seek_id: int = 0) -> tuple[int, int]:
+        """Copy the audio for host samples [position, position + len(out)) into `out` [n, channels], by `plan`.
 
         Returns (begin, end): `out[begin:end]` is audio, the first stretch without a gap; the rest of `out` is
         unchanged. After a gap read again from `end`. Late, stale and broken blocks are dropped and counted; later
         blocks stay. Never waits.  [audio]
         """
         last = position_samples + len(out)
-        self._look_at_plan()
         written = self._written()
         begin, cursor, drops = -1, position_samples, 0
         number = self._next
@@ -131,13 +135,13 @@ class RingReader:
         return (begin - position_samples, cursor - position_samples) if begin >= 0 else (0, 0)
 
     def _usable(self, header: Header, seek_id: int) -> int:
-        """Samples of a block to use: 0 drops it, -1 leaves it for a later seek id."""
+        """Samples of a block to use: 0 drops it, -1 leaves it for a later timeline."""
         start, plan_revision, of_seek_id, n_samples = header
         plan = self.plan
         overtaken = plan_revision < plan.plan_revision and plan.seek_id == seek_id
         if of_seek_id > seek_id and not overtaken:
             return -1
-        if overtaken:  # a plan for this seek id replaces the music for later ones too
+        if overtaken:  # a plan for this timeline replaces the music for later ones too
             here = of_seek_id == seek_id
             n_samples = min(n_samples, max(plan.from_samples - start, 0)) if here else 0
         if of_seek_id < seek_id or n_samples == 0:
@@ -146,9 +150,9 @@ class RingReader:
         return n_samples
 
     def _out_of_order(self, header: Header | None, seek_id: int, written: int) -> bool:
-        """Whether a block for a later seek id can never be played: too far ahead, or present music follows it.
+        """Whether a block for a later timeline can never be played: too far ahead, or present music follows it.
 
-        An engine writes the seek ids of one plan revision in order.
+        An engine writes the timelines of one generation in order.
         """
         if header is None or header[2] - seek_id > MAX_SEEKS_AHEAD:
             return True
@@ -156,7 +160,7 @@ class RingReader:
         return newest is not None and newest[1] == header[1] and newest[2] <= seek_id
 
     def _written(self) -> int:
-        written = int(self._words.u64[_BLOCKS_WRITTEN])
+        written: int = self._words.u64[_BLOCKS_WRITTEN]
         self._words.fence()
         if 0 <= written - self._next <= self.form.capacity_blocks:
             return written
@@ -166,14 +170,15 @@ class RingReader:
         return written
 
     def _give_back(self, number: int) -> None:
-        if number != int(self._words.u64[_BLOCKS_READ]):
+        words = self._words
+        if number != words.u64[_BLOCKS_READ]:
             self._next = number
-            self._words.fence()
-            self._words.u64[_BLOCKS_READ] = number
+            words.fence()
+            words.u64[_BLOCKS_READ] = number
 
     def ahead_samples(self, position_samples: int) -> int:
         """How far the ring reaches beyond a position: its fill, 0 if it is empty.  [audio]"""
-        if self._next >= int(self._words.u64[_BLOCKS_WRITTEN]):
+        if self._next >= self._words.u64[_BLOCKS_WRITTEN]:
             return 0
         return min(max(self._words.i64[_WRITTEN_END] - position_samples, 0), self.form.capacity_samples)
 
@@ -183,22 +188,18 @@ class RingReader:
         begins = plan.sounding and plan.seek_id == seek_id and plan.start_samples > position_samples
         return self.ahead_samples(plan.start_samples if begins else position_samples)
 
-    def over(self, position_samples: int, seek_id: int) -> bool:
-        """Whether the plan's end is at a position or before it.  [audio]"""
-        return self.planned and self.plan.seek_id == seek_id and position_samples >= self.plan.end_samples
-
     def lasts(self, position_samples: int, n_samples: int) -> bool:
         """Whether `n_samples` are ready from a position on, or all up to the plan's end.  [audio]"""
         return self.ahead_samples(position_samples) >= min(n_samples, self.plan.end_samples - position_samples)
 
     def look(self) -> PlaybackPlan:
-        """Read the engine's newest plan and fader; `read` looks at the plan too.  [audio]"""
-        self._look_at_plan()
-        self.fader, self._fader_sequence = read_fader(self._words, self.fader, self._fader_sequence)
+        """Read the engine's newest plan and fader, if it has written them: once a block.  [audio]"""
+        words = self._words
+        if PLAN_LOCK.changed(words, self._plan_sequence):
+            self.plan, self._plan_sequence = ring_form.read_plan(words, self.plan, self._plan_sequence)
+        if FADER_LOCK.changed(words, self._fader_sequence):
+            self.fader, self._fader_sequence = read_fader(words, self.fader, self._fader_sequence)
         return self.plan
-
-    def _look_at_plan(self) -> None:
-        self.plan, self._plan_sequence = ring_form.read_plan(self._words, self.plan, self._plan_sequence)
 
     @property
     def planned(self) -> bool:
@@ -215,7 +216,7 @@ class RingReader:
     ) -> None:
         """Publish the host's position, sign of life and counters for the engine.
 
-        `seek_id` counts the host's jumps, see `Transport`.  [audio]
+        `timeline` numbers the host's timelines, see `Transport`.  [audio]
         """
         words, now_ns = self._words, time.monotonic_ns()
         write_transport(words, transport, seek_id, block_samples, now_ns)

@@ -1,21 +1,17 @@
-"""The transport block of a segment: the host's audio thread writes it, the engine reads it, neither waits.
-
-A sequence lock: the sequence is odd while the words are being written; a reader that sees it odd or changed
-discards what it read and tries again a few times.
-"""
+"""The transport block of a segment: the host's audio thread writes it, the engine reads it, neither waits."""
 
 from __future__ import annotations
 
 import math
-import time
 
-from bridge.ring.fields import SEQUENCE_TRIES, Words, f64, i64, u32, u64
+from bridge.ring.fields import Words, f64, i64, u32, u64
 from bridge.ring.layout import TRANSPORT_LOOPING, TRANSPORT_PLAYING
+from bridge.ring.sequence_lock import SequenceLock
 from bridge.time.transport import Grid, Transport
 from bridge.time.units import Signature, quick_beats
 
-_SEQUENCE, _FLAGS = u32("transport_sequence"), u32("transport_flags")
-_SEEK_ID, _BLOCK = u32("transport_timeline"), u32("host_block_samples")
+_LOCK, _NEVER = SequenceLock("transport_sequence", gives_way=True), 0
+_FLAGS, _SEEK_ID, _BLOCK = u32("transport_flags"), u32("transport_timeline"), u32("host_block_samples")
 _POSITION, _WRITTEN = i64("position_samples"), u64("transport_written_ns")
 _BPM, _BEATS = f64("tempo_bpm"), f64("position_beats")
 _ANCHOR_SAMPLES, _ANCHOR_BEATS = i64("anchor_samples"), f64("anchor_beats")
@@ -26,12 +22,10 @@ _ORIGIN, _LOOP_START, _LOOP_END = f64("bar_origin_beats"), f64("loop_start_beats
 def write_transport(words: Words, transport: Transport, seek_id: int, block_samples: int, now_ns: int) -> None:
     """Publish a snapshot for the block of `block_samples` that begins at its position.
 
-    `seek_id` is the number that counts; the snapshot's may be older.  [audio]
+    `timeline` is the number that counts; the snapshot's may be older.  [audio]
     """
     u32_, f64_ = words.u32, words.f64
-    sequence = u32_[_SEQUENCE] | 1
-    u32_[_SEQUENCE] = sequence
-    words.fence()
+    begun = _LOCK.begin(words)
     grid = transport.grid
     loop = transport.loop_beats
     u32_[_FLAGS] = (TRANSPORT_PLAYING if transport.playing else 0) | (TRANSPORT_LOOPING if loop else 0)
@@ -48,8 +42,7 @@ def write_transport(words: Words, transport: Transport, seek_id: int, block_samp
     u32_[_DENOMINATOR] = grid.signature.denominator
     f64_[_ORIGIN] = grid.bar_origin_beats
     f64_[_LOOP_START], f64_[_LOOP_END] = loop if loop else (0.0, 0.0)
-    words.fence()
-    u32_[_SEQUENCE] = (sequence + 1) & 0xFFFFFFFF or 2
+    _LOCK.end(words, begun)
 
 
 def read_transport(words: Words, sample_rate_hz: int) -> tuple[Transport, int] | None:
@@ -58,20 +51,8 @@ def read_transport(words: Words, sample_rate_hz: int) -> tuple[Transport, int] |
     None as well if the host was writing at each of a few tries, or if the words are invalid (a tempo that is no
     number, a signature out of range): the caller keeps its snapshot.  [any]
     """
-    for attempt in range(SEQUENCE_TRIES):
-        if attempt:
-            time.sleep(0)
-        before = words.u32[_SEQUENCE]
-        if before == 0:
-            return None
-        if before & 1:
-            continue
-        words.fence()
-        copied = _copy(words)
-        words.fence()
-        if words.u32[_SEQUENCE] == before:
-            return _checked(copied, sample_rate_hz)
-    return None
+    found = _LOCK.read(words, _NEVER, _copy)
+    return None if found is None else _checked(found[0], sample_rate_hz)
 
 
 _Copied = tuple[int, int, int, int, float, int, float, int, int, float, float, float]

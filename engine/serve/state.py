@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -48,30 +49,56 @@ class Hot:
         return " ".join(f"{note.removesuffix('.')}." for note in self.notes)
 
 
-@dataclass
-class EngineState:
-    """The engine's state; [main], [load] and [generate] change it, [control] answers with it."""
+@dataclass(frozen=True)
+class EngineStatus:
+    """The engine at one moment, as `status` answers it.  [any]"""
 
     name: str = LOADING
     text: str = ""
     device: str = ""
-    generate_loop: GenerateLoop | None = None
-    hot: Hot | None = None
+    hot: Hot | None = None  # the loaded model
 
-    def change(self, name: str, text: str) -> None:
-        """Set the state and the reason.  [any]"""
-        self.name, self.text = name, text
+
+class EngineState:
+    """The engine's status, replaced as a whole under a lock: whoever reads `now` meets no half of a change.  [any]
+
+    [main], [load] and [generate] change it, [control] and the others read it.
+    """
+
+    def __init__(self, name: str = LOADING, text: str = "", device: str = "") -> None:
+        self._lock = threading.Lock()
+        self._now = EngineStatus(name, text, device)
+        self._generate_loop: GenerateLoop | None = None
+
+    @property
+    def now(self) -> EngineStatus:
+        """The status of this moment; of two reads the second may be newer.  [any]"""
+        return self._now
+
+    @property
+    def generate_loop(self) -> GenerateLoop | None:
+        """The generate loop; None until `runs`, then always the same.  [any]"""
+        return self._generate_loop
+
+    def change(self, name: str, text: str) -> bool:
+        """Set state and reason; False for an engine that has failed: it stays so until it ends.  [any]"""
+        with self._lock:
+            if self._now.name == FAILED:
+                return False
+            self._now = replace(self._now, name=name, text=text)
+            return True
 
     def say(self, text: str) -> None:
-        """Set the text on what is going on.  [any]"""
-        self.text = text
+        """Set the text on what is going on, unless the engine has failed.  [any]"""
+        with self._lock:
+            if self._now.name != FAILED:
+                self._now = replace(self._now, text=text)
 
     def plays(self, hot: Hot | None) -> None:
         """Set the loaded model, None for none.  [load]"""
-        self.hot = hot
-        if hot is not None:
-            self.device = hot.device
+        with self._lock:
+            self._now = replace(self._now, hot=hot, device=self._now.device if hot is None else hot.device)
 
     def runs(self, generate_loop: GenerateLoop) -> None:
-        """Set the generate loop.  [generate]"""
-        self.generate_loop = generate_loop
+        """Set the generate loop, once.  [generate]"""
+        self._generate_loop = generate_loop

@@ -37,8 +37,10 @@ from plugin_host.cli.options import (
     SoundDevice,
     SyncMode,
     TapNote,
+    Values,
     Weights,
     Who,
+    values_of,
 )  # fmt: skip
 from plugin_host.cli.plugin_commands import add_to as add_plugin
 from plugin_host.cli.take_commands import add_to as add_takes
@@ -165,6 +167,7 @@ def host(
     prompt: Prompt = "",
     preset: Annotated[str, typer.Option(help="A named set of values, like night-bus; docs/osc.md lists all.")] = "",
     seed: Seed = -1,
+    values: Values = None,
     region: Region = None,
     region_bpm: RegionBpm = None,
     reference: Reference = Role.CONTINUE,
@@ -204,7 +207,7 @@ def host(
     secret = _secret(secret_file)
     request = RegionRequest(reference.value, region, bpm, bars, rate, meter, region_bpm=region_bpm)
     playback = PlaybackOptions(out is None, _sound_device(sound_device), offline, synced)
-    run_host(HostOptions(request, playback, prompt, preset, seed, {}, port, secret, out), Screen())
+    run_host(HostOptions(request, playback, prompt, preset, seed, values_of(values), port, secret, out), Screen())
 
 
 @app.command(short_help="Load another model into a running engine.")

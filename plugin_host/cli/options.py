@@ -52,6 +52,14 @@ RegionBpm = Annotated[
 Bars = Annotated[int, typer.Option(min=1, max=1000, help="How many bars Segue plays.")]
 Prompt = Annotated[str, typer.Option(help="A description of the music: 'warm lofi piano'.")]
 Seed = Annotated[int, typer.Option(min=-1, max=2**24 - 1, help="Same seed, same music; -1 draws one.")]
+Values = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="A lane's parameter, more than once: --set temperature=1.2 --set cfg=4",
+    ),
+]
 Region = Annotated[
     Path | None,
     typer.Option(help="Your music: a WAV, FLAC, AIFF, OGG or MP3 file; or a region of the package by name."),
@@ -83,3 +91,25 @@ SyncSeconds = Annotated[float, typer.Option(min=10, max=3600, help="With --sync:
 SyncOnly = Annotated[
     str, typer.Option(help="With --sync: only these of tempi,loops,changes,loop,stall,kill,control,dial,holes.")
 ]
+
+
+def values_of(pairs: list[str] | None) -> dict[str, float]:
+    """The values of `--set`, checked by the table of parameters; BadParameter says what is allowed.  [main]"""
+    from bridge.control.parameters import check_parameter, parameter
+    from bridge.errors import SegueError
+
+    found = {}
+    for pair in pairs or []:
+        name, equals, text = (part.strip() for part in pair.partition("="))
+        try:
+            if not equals:
+                raise ValueError("a name and a value are needed, as in temperature=1.2")
+            row = parameter(name)
+            try:
+                value = float(text)
+            except ValueError:
+                raise ValueError(f"{name} is a number, got {text!r}: {row.meaning}") from None
+            found[name] = check_parameter(name, value)
+        except (ValueError, SegueError) as error:
+            raise typer.BadParameter(f"--set {pair}: {error}") from None
+    return found

@@ -81,7 +81,7 @@ def prompt(
     print_line(f"the plugin at port {port} has it")
 
 
-@plugin.command("set", short_help="Set a parameter of a plugin.")
+@plugin.command("set", short_help="Set a parameter of a plugin.", context_settings={"ignore_unknown_options": True})
 @guarded
 def set_(
     name: Annotated[str, typer.Argument(help="A parameter, like level, capture_bars or own_tempo.")],
@@ -93,7 +93,7 @@ def set_(
     The DAW is notified if the plugin format supports it (CLAP, VST3; LV2 in few hosts).
 
     \b
-    segue plugin set level -- -6
+    segue plugin set level -6
     segue plugin set mode 2     # Continue: the third entry of Melody, Style, Continue
     """
     _, now, notified = _ask(port, PLUGIN_SET, name, value)

@@ -20,7 +20,9 @@ from plugin_host.cli.options import (
     Role,
     SecretFile,
     Seed,
+    Values,
     Weights,
+    values_of,
 )
 
 OUT = Path("segue-takes")
@@ -53,7 +55,6 @@ BitsOption = Annotated[Bits, typer.Option(help="Bits of a sample: 16, 24 or 32 (
 Loop = Annotated[bool, typer.Option("--loop", help="Make loops: the end leads back to the beginning.")]
 Loud = Annotated[str, typer.Option(help="Level: off (unchanged), peak (-1 dB), or a loudness like -16 (LUFS).")]
 Preset = Annotated[str, typer.Option(help="A named set of values, like night-bus; docs/osc.md lists all.")]
-Values = Annotated[list[str] | None, typer.Option("--set", help="A lane parameter, like temperature=1.2; repeatable.")]
 
 
 TAKE_EXAMPLES = """\b
@@ -70,21 +71,6 @@ def meter_of(text: str) -> Any:
         return Signature(*(int(part) for part in text.split("/")))
     except (ValueError, TypeError) as error:
         raise typer.BadParameter(f"--signature {text}: {error}") from None
-
-
-def values_of(pairs: list[str] | None) -> dict[str, float]:
-    """Parameters like temperature=1.2, checked.  [main]"""
-    from bridge.control.parameters import check_parameter
-    from bridge.errors import SegueError
-
-    found = {}
-    for pair in pairs or []:
-        name, _, text = pair.partition("=")
-        try:
-            found[name] = check_parameter(name, float(text))
-        except (ValueError, SegueError) as error:
-            raise typer.BadParameter(f"--set {pair}: {error}") from None
-    return found
 
 
 def loudness_of(text: str) -> str:

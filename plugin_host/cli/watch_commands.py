@@ -20,7 +20,9 @@ from plugin_host.cli.options import (
     Role,
     SecretFile,
     Seed,
+    Values,
     Weights,
+    values_of,
 )
 from plugin_host.console.screen import print_line
 
@@ -37,7 +39,7 @@ def watch(
     takes: shared.Takes = 1,
     seed: Seed = -1,
     preset: shared.Preset = "",
-    values: shared.Values = None,
+    values: Values = None,
     format: shared.Kind = shared.Format.WAV,
     bits: shared.BitsOption = shared.Bits.B24,
     rate: shared.Rate = 48_000,
@@ -67,7 +69,7 @@ def watch(
 
     usual = TakeOrder(
         region=TakeRegionRequest(Path(), reference.value, region_bpm), bpm=bpm, signature=shared.meter_of(signature),
-        bars=bars, takes=takes, prompt=prompt, preset=preset, seed=seed, values=shared.values_of(values), rate_hz=rate,
+        bars=bars, takes=takes, prompt=prompt, preset=preset, seed=seed, values=values_of(values), rate_hz=rate,
         bits=int(bits.value), kind=format.value, loop=loop, loudness=shared.loudness_of(loudness),
     )  # fmt: skip
     engine = shared.engine_of(port, secret_file, model, device, precision)

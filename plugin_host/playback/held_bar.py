@@ -99,15 +99,11 @@ class HeldBar:
             if not self.complete(phase, unit_samples, in_bar):
                 self.forget()
             return False
-        self.keep(out, phase)
+        self._heard_on = None
+        self.mend(out, phase)
         if not in_bar:  # other music precedes it in the store
             self.join(phase, len(out))
         return True
-
-    def keep(self, out: Audio, phase: int) -> None:
-        """Store the music that is heard at that phase.  [audio]"""
-        self._heard_on = None
-        self.mend(out, phase)
 
     def mend(self, out: Audio, phase: int) -> None:
         """Store the output at that phase: the joint where the music stopped.  [audio]"""

@@ -14,37 +14,41 @@ from bridge.ring.layout import ENDLESS_SAMPLES
 
 
 class HeldLevel:
-    """Gain of the held bar, which glides within `n_glide` samples; `follow` and `at` every block in order."""
+    """Gain of the held bar, which glides within `n_glide` samples; `follow` and `move_to` in the order of the blocks.
+
+    `gain` is the lane's at the position, `heard_gain` that of the newest music heard, and from `next_change` on it is
+    another. Positions of one seek_id only grow.
+    """
 
     def __init__(self, n_glide: int) -> None:
         self._line: Audio = np.arange(1, n_glide + 1, dtype=np.float32)[:, None] / np.float32(n_glide)
         self._glide: Audio = np.ones_like(self._line)  # gains of the running glide
         self._done = n_glide
         self._target = 1.0
-        self._fader: Fader | None = None
-        self._gain = self._heard_gain = 1.0
+        self._newest: Fader | None = None
+        self._fader: Fader | None = None  # the newest, if it is of this seek_id
+        self._seek_id = -1
+        self.gain = self.heard_gain = 1.0
+        self.next_change = ENDLESS_SAMPLES
 
     def follow(self, fader: Fader | None, seek_id: int) -> None:
         """Use the engine's newest fader; if it is None or of another seek id, the gain stays.  [audio]"""
+        if fader is self._newest and seek_id == self._seek_id:
+            return
+        self._newest, self._seek_id = fader, seek_id
         self._fader = fader if fader is not None and fader.seek_id == seek_id else None
+        self.next_change = ENDLESS_SAMPLES if self._fader is None else -ENDLESS_SAMPLES
 
-    def at(self, position_samples: int) -> int:
-        """Set the position; returns the samples until the lane's gain changes next.  [audio]"""
+    def move_to(self, position_samples: int) -> None:
+        """Set the position; only one at `next_change` or later makes a difference.  [audio]"""
         fader = self._fader
-        if fader is None:
-            return ENDLESS_SAMPLES
-        self._gain = fader.gain_at(position_samples)
-        return fader.next_change(position_samples) - position_samples
+        if fader is not None:
+            self.gain, self.next_change = fader.gain_at(position_samples), fader.next_change(position_samples)
 
     def store(self) -> None:
         """Store the gain with which the ring's music is heard at this position.  [audio]"""
-        if self._gain > 0:
-            self._heard_gain = self._gain
-
-    @property
-    def silent(self) -> bool:
-        """Whether the lane is mute at this position.  [audio]"""
-        return self._gain == 0.0
+        if self.gain > 0:
+            self.heard_gain = self.gain
 
     @property
     def whole(self) -> bool:
@@ -71,4 +75,4 @@ class HeldLevel:
             out[gliding:] *= np.float32(self._target)
 
     def _wanted(self) -> float:
-        return min(self._gain / self._heard_gain, 1.0)
+        return min(self.gain / self.heard_gain, 1.0)

@@ -19,6 +19,7 @@ from fractions import Fraction
 import numpy as np
 
 from bridge.ring.form import Audio
+from bridge.ring.layout import ENDLESS_SAMPLES
 from bridge.ring.reader import RingCounters, RingReader
 from bridge.time.transport import Grid, Transport
 from bridge.time.units import beats_to_samples, nearest, seconds_to_samples
@@ -105,14 +106,7 @@ class Processor:
             reader.look()
         self._level.follow(None if reader is None else reader.fader, self.seek_id)
         if transport.playing:
-            done = 0
-            while done < n_samples:
-                here = position + done
-                if not self._bar_start <= here < self._bar_end:
-                    self._find_bar(here)
-                whole = min(n_samples - done, self._bar_end - here, self._until_plan_end(here), self._level.at(here))
-                self._part(out[done : done + whole], here)
-                done += whole
+            self._play(out, position)
         else:
             self._rest(out)
         self.fill_samples = 0 if reader is None else reader.fill_samples(position + n_samples, self.seek_id)
@@ -166,25 +160,35 @@ class Processor:
             self._bar_start, self._bar_end = self._grid.bar_start(bar), self._grid.bar_start(bar + 1)
             self._held.measure(self._bar_end - self._bar_start)
 
-    def _until_plan_end(self, position: int) -> int:
-        """Samples until the plan's end, if it is ahead."""
-        reader = self._reader
-        if reader is None or reader.plan.seek_id != self.seek_id or reader.plan.end_samples <= position:
-            return FAR_SAMPLES
-        return reader.plan.end_samples - position
+    def _play(self, out: Audio, position: int) -> None:
+        """Fill a block of a host that plays, in parts: up to bar lines, the plan's end, changes of the gain."""
+        here, after, plan_end = position, position + len(out), ENDLESS_SAMPLES
+        reader, level = self._reader, self._level
+        if reader is not None:
+            if self._takeover.late(reader.plan, position) and self.state == BlockState.PLAYING:
+                self._fade.join()
+            if reader.plan.seek_id == self.seek_id:
+                plan_end = reader.plan.end_samples
+        while here < after:
+            if not self._bar_start <= here < self._bar_end:
+                self._find_bar(here)
+            if here >= level.next_change:
+                level.move_to(here)
+            over = here >= plan_end
+            end = min(after, self._bar_end, level.next_change, after if over else plan_end)
+            self._part(out if end - here == len(out) else out[here - position : end - position], here, over)
+            here = end
 
-    def _part(self, out: Audio, position: int) -> None:
-        """Fill a part of the block that lies in one bar and on one side of the plan's end."""
-        reader, begin, end = self._reader, 0, 0
+    def _part(self, out: Audio, position: int, over: bool) -> None:
+        """Fill a part of the block that lies in one bar and on one side of the plan's end: `over`, behind it."""
+        reader = self._reader
         while len(out):
-            if reader is not None:
-                begin, end = reader.read(position, out, self.seek_id)
-                if self._takeover.late(reader.plan, position) and self.state == BlockState.PLAYING:
-                    self._fade.join()
-                if reader.over(position, self.seek_id):
-                    begin = end = 0
-            if end == 0:
+            begin, end = (0, 0) if reader is None else reader.take(position, out, self.seek_id)
+            if end == 0 or over:
                 self._missing(out, position)
+                return
+            if end - begin == len(out):
+                self._real(out, position)
                 return
             if begin:
                 self._missing(out[:begin], position)
@@ -192,16 +196,15 @@ class Processor:
             out, position = out[end:], position + end
 
     def _due(self, position: int) -> bool:
-        """Whether sound is due here; before the engine has a plan for this seek id, whether there was sound."""
+        """Whether sound is due here; before the engine has a plan for this timeline, whether there was sound."""
         reader = self._reader
         if reader is None or not reader.planned or reader.plan.seek_id != self.seek_id:
             return self.state != BlockState.IDLE
         plan = reader.plan
         if self.state == BlockState.HOLDING and position < self.hold_until_samples:
             return True
-        if not plan.sounding or position >= plan.end_samples:
-            return False
-        return position >= plan.start_samples or self.state in SOUNDING  # sound continues up to a new start
+        begun = position >= plan.start_samples or self.state in SOUNDING  # sound continues up to a new start
+        return begun and plan.sounding and position < plan.end_samples
 
     def ready(self, n_samples: int, expecting: bool = False) -> bool:
         """Whether the next block is complete: for hosts that wait for the engine.
@@ -211,9 +214,8 @@ class Processor:
         reader = self._take_offered()
         if reader is None:
             return True
-        position = self._expected
-        reader.read(position, self._nothing, self.seek_id)  # free outdated blocks: the engine needs the space
-        plan = reader.look()
+        plan, position = reader.look(), self._expected
+        reader.take(position, self._nothing, self.seek_id)  # free outdated blocks: the engine needs the space
         if not reader.planned or plan.seek_id != self.seek_id:
             return self.state == BlockState.IDLE and not expecting
         end = min(position + n_samples, plan.end_samples)
@@ -224,8 +226,7 @@ class Processor:
     def _real(self, out: Audio, position: int) -> None:
         """`out` has ring audio: play it, or hold until a bar line."""
         if self.state == BlockState.IDLE:
-            exact = self._reader is not None and position == self._reader.plan.start_samples
-            if not exact:
+            if self._reader is None or position != self._reader.plan.start_samples:
                 self._fade.across()[:] = 0
             self.state = BlockState.PLAYING
         elif self.state != BlockState.PLAYING:
@@ -287,12 +288,12 @@ class Processor:
         """Mix in the fading audio, keep the newest samples, and store the music."""
         fading = self._fade.running
         self._fade.apply(out)
-        phase = position - self._bar_start
+        level, phase = self._level, position - self._bar_start
         if self.state == BlockState.PLAYING:
-            silent = self._level.silent
-            self._in_bar = self._held.store(out, phase, self._half_beat_samples, silent, self._in_bar)
-            self._level.store()
+            self._in_bar = self._held.store(out, phase, self._half_beat_samples, level.gain == 0.0, self._in_bar)
+            if level.gain != level.heard_gain:
+                level.store()
             if self._grid is not None:
                 self.recent.keep(out, position, self._grid)
-        elif fading and self._in_bar and self.state == BlockState.HOLDING and self._level.whole:
+        elif fading and self._in_bar and self.state == BlockState.HOLDING and level.whole:
             self._held.mend(out, phase)

@@ -48,8 +48,11 @@ class RecentMusic:
         n, length = len(out), len(self._samples)
         self._count += 1
         first = min(n, length - self._at)
-        self._samples[self._at : self._at + first] = out[:first]
-        self._samples[: n - first] = out[first:]
+        if first == n:
+            self._samples[self._at : self._at + n] = out
+        else:
+            self._samples[self._at :] = out[:first]
+            self._samples[: n - first] = out[first:]
         self._at = (self._at + n) % length
         self._grid, self._end_samples = grid, position_samples + n
         self._n_samples = min(self._n_samples + n, length)
@@ -57,6 +60,8 @@ class RecentMusic:
 
     def _follows(self, position_samples: int, grid: Grid) -> bool:
         known, passed = self._grid, position_samples - self._end_samples
+        if known is grid and not passed:
+            return True
         if known is None or (known.tempo_bpm, known.signature) != (grid.tempo_bpm, grid.signature):
             return False
         if not passed:
@@ -79,7 +84,7 @@ class RecentMusic:
 
 
 def _whole_bars(audio: Audio, grid: Grid, end_samples: int, most_seconds: float) -> Passage | None:
-    """Cut both ends to bar lines; `audio` ends at host position `end_samples`."""
+    """Cut both ends to bar lines; `audio` ends at host position `end_samples`.  [main]"""
     last = grid.bar_at(end_samples)
     end = grid.bar_start(last)
     bars = 0

@@ -170,3 +170,14 @@ def test_host_plays_with_a_running_engine_into_a_file(engine: Engine, folder: Pa
     assert rate == RATE
     assert len(audio) == 2 * 3 * RATE * 60 // 150
     wait_for(lambda: not engine.segments())
+
+
+def test_host_sends_parameters_of_the_lane(engine: Engine, folder: Path) -> None:
+    loudness = []
+    for values in ((), ("--set", "level_db=-60", "--set", "level_db=-40", "--set", "temperature=1")):
+        arguments = ("--out", "set.wav", "--bars", "1", "--offline", "--seed", "5", *values)
+        demo = Demo("host", "--port", str(engine.port), *arguments, cwd=folder)
+        assert demo.finish() == 0, demo.text
+        audio, _ = soundfile.read(folder / "set.wav")
+        loudness.append(np.sqrt(np.mean(audio**2)))
+    assert 0.009 < loudness[1] / loudness[0] < 0.02  # the limiter took some off the loud one

@@ -89,7 +89,7 @@ def server(tiny_model: list[str]) -> Iterator[Server]:
     for part in (made.endpoint, made.lane_handlers.regions, made._generate, made._pulse, made.loader.thread):
         part.start()
     made._begin()
-    wait_for(lambda: made.state.name == "ready", 60)
+    wait_for(lambda: made.state.now.name == "ready", 60)
     yield made
     made._stop()
 

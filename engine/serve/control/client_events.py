@@ -76,8 +76,7 @@ class ClientEvents:
 
     def engine_changed(self, state: str, text: str) -> None:
         """event/engine; a failed engine stays failed until it ends."""
-        if self._state.name != FAILED:
-            self._state.change(state, text)
+        if self._state.change(state, text):
             self._endpoint.notify(messages.EVENT_ENGINE, state, text[:TEXT_MAX])
 
     def start_failed(self, text: str) -> None:

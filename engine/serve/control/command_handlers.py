@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Hashable
+from fractions import Fraction
 from itertools import count
 from typing import TYPE_CHECKING
 
 from bridge.control import messages, presets
-from bridge.control.arguments import NOW
 from bridge.control.parameters import SEED, TOP_K, check_parameter, row_name
 from bridge.control.requests import LATER, Answer, Handler, Request
 from bridge.errors import OutOfRange
@@ -19,7 +19,7 @@ from bridge.system.clock import Clock
 from bridge.time.units import exact
 from engine.serve.control.command_intake import CommandIntake, IntakeItem, Later, Question
 from engine.serve.faults import wire_fault
-from engine.serve.lane.commands import Command
+from engine.serve.lane.command import Command
 from engine.serve.lane.lane import SEEDS, Lane
 from engine.serve.lane.meeting import Meeting
 from engine.serve.lane_settings import CONTINUE, LaneSettings, Update
@@ -69,17 +69,18 @@ class CommandHandlers:
 
     def _change(self, request: Request, about: str, update: Update, *values: object) -> Answer:
         """Change a lane's settings; the answer holds `values` and the due beat, for an immediate change at once."""
-        command, lane = self.command(request, update), self._lane_of(request.whole("lane"))
-        command.about = about
-        if command.at == NOW:
+        command, lane = self.command(request, update, about), self._lane_of(request.whole("lane"))
+        if command.immediate:
             self._generate_loop()
             return (*values, float(lane.place_now(lane.submit(command)).beats), 0)
         return self._ask(request, lambda controller: (*values, *controller.change(command)), about, command.at.wire())
 
-    def command(self, request: Request, update: Update | None = None) -> Command:
-        """A request's command; it takes effect with those that the same machine just sent with the same `at`.
-
-        [control]
+    def command(
+        self, request: Request, update: Update | None = None, about: str = "", past: bool = False,
+        undo: Update | None = None, length_beats: Fraction = Fraction(0),
+    ) -> Command:  # fmt: skip
+        """A request's command, see `Command`; it takes effect with those that the same machine just sent with the same
+        `at`.  [control]
         """
         now, key = self._clock.now_seconds(), (request.client.host, str(request.at().wire()))
         since, meeting = self._meetings.get(key, (0.0, Meeting()))
@@ -88,7 +89,10 @@ class CommandHandlers:
             recent = {k: each for k, each in self._meetings.items() if now - each[0] <= TOGETHER_SECONDS}
             self._meetings = {**recent, key: (since, meeting)}
         named = request.at(), request.id, request.message.address
-        return Command(*named, update, meeting=meeting, arrived_seconds=now)
+        return Command(
+            *named, update, about=about, past=past, undo=undo, length_beats=length_beats, meeting=meeting,
+            arrived_seconds=now,
+        )  # fmt: skip
 
     # -- the handlers ---------------------------------------------------------------------------------
 
@@ -101,7 +105,7 @@ class CommandHandlers:
         return self._change(request, name, lambda settings: settings.with_value(name, value), name, shown)
 
     def _check_card(self, name: str, value: float) -> None:
-        hot = self._state.hot
+        hot = self._state.now.hot
         if name == TOP_K.name and hot is not None and value > hot.model.lm.config.card:
             card = hot.model.lm.config.card
             raise OutOfRange(f"top_k is {value:.0f}, this model draws among {card} (0: all of them)")
@@ -134,10 +138,13 @@ class CommandHandlers:
         if not beats:
             return self._change(request, "mute", lambda settings: settings.with_mute(on))
         key = next(self._keys)  # its own, so that other mutes do not end it
-        command = self.command(request, lambda settings: settings.with_mute(on, key * on))
-        command.then = self.command(request, lambda settings: settings.with_mute(not on, key * on))
-        command.then.meeting, command.length_beats = None, beats
-        command.about, command.then.about = "mute", "mute's end"
+        command = self.command(
+            request,
+            lambda settings: settings.with_mute(on, key * on),
+            "mute",
+            undo=lambda settings: settings.with_mute(not on, key * on),
+            length_beats=beats,
+        )
         return self._ask(request, lambda controller: controller.change(command), "mute", command.at.wire())
 
     def reseed(self, request: Request) -> Answer:
@@ -158,8 +165,7 @@ class CommandHandlers:
         self._model()
         if CONTINUE in lane.wanted.regions:
             self._must_take(CONTINUE)
-        command = self.command(request)
-        command.past = request.whole("past") == 1
+        command = self.command(request, past=request.whole("past") == 1)
 
         def play(controller: LaneController) -> None:
             due = controller.play(

@@ -51,17 +51,17 @@ class EngineHandlers:
 
     def hot(self) -> Hot:
         """The loaded model; NotReady while there is none.  [control]"""
-        hot, state = self._state.hot, self._state
-        if hot is None or state.name != READY:
+        state = self._state.now
+        if state.hot is None or state.name != READY:
             how = f"; load one: `segue load NAME`, or {messages.MODEL_LOAD.address}" if state.name == EMPTY else ""
             raise NotReady(f"the engine is {state.name}: {state.text or 'ask again'}{how}")
-        return hot
+        return state.hot
 
     # -- the engine -----------------------------------------------------------------------------------
 
     def status(self, request: Request) -> Answer:
         """status.  [control]"""
-        state, options = self._state, self._options
+        state, options = self._state.now, self._options
         name = state.hot.wanted.name if state.hot else ""
         return state.name, name, state.device, len(self._lanes), options.lanes, state.text
 

@@ -17,9 +17,9 @@ from engine.serve.control.command_handlers import CommandHandlers
 from engine.serve.control.command_intake import Later
 from engine.serve.control.engine_handlers import EngineHandlers
 from engine.serve.control.open_lanes import OpenLanes
-from engine.serve.control.region_handlers import RegionHandlers, come
+from engine.serve.control.region_handlers import RegionHandlers
 from engine.serve.control.transport_handlers import TransportHandlers
-from engine.serve.lane.commands import Command
+from engine.serve.lane.command import Command
 from engine.serve.lane.events import LaneEvents
 from engine.serve.lane.lane import Lane
 from engine.serve.lane_settings import LaneSettings, ReferenceAudio
@@ -68,9 +68,10 @@ class LaneHandlers:
 
     def generate_loop(self) -> GenerateLoop:
         """The generate loop; NotReady before it runs.  [control]"""
-        if self._state.generate_loop is None or self._state.name not in (READY, EMPTY, LOADING):
-            raise NotReady(f"the engine is {self._state.name}: {self._state.text or 'ask again'}")
-        return self._state.generate_loop
+        generate_loop, state = self._state.generate_loop, self._state.now
+        if generate_loop is None or state.name not in (READY, EMPTY, LOADING):
+            raise NotReady(f"the engine is {state.name}: {state.text or 'ask again'}")
+        return generate_loop
 
     def model(self) -> LoadedModel:
         """The loaded model; NotReady while there is none.  [control]"""
@@ -81,7 +82,7 @@ class LaneHandlers:
 
         Without a model every role is accepted, for the one to come.  [control]
         """
-        hot = self._state.hot
+        hot = self._state.now.hot
         if hot is not None and role not in hot.model.takes:
             able = ", ".join(sorted(hot.model.takes))
             why = f". {hot.notes_text[:400]}" if hot.notes else ""
@@ -91,19 +92,18 @@ class LaneHandlers:
         """Give a lane a region; returns its due beat and whether that is late.  [regions]"""
         from engine.serve.timeline.placement import prepare
 
-        hot = self._state.hot
+        hot = self._state.now.hot
         if hot is not None:  # on this thread, where it delays nothing
             prepare(hot.model, LaneSettings().with_region(region.role, audio))
         role = region.role  # only the role, as commands outlive the region read
-        command.update = lambda settings: settings.with_region(role, audio)
+        ready = command.doing(lambda settings: settings.with_region(role, audio))
 
         def place() -> tuple[object, ...]:
             if lane.controller is None:
                 raise NoSuchLane(f"lane {lane.number} was closed")
-            meeting = command.meeting
-            come(command)
-            command.meeting = meeting  # it joins the others now
-            return lane.controller.change(command)
+            if ready.arrival is not None:
+                ready.arrival.come()
+            return lane.controller.change(ready)
 
         return self.generate_loop().ask(place)
 

@@ -27,8 +27,9 @@ from bridge.system.clock import Clock
 from bridge.time.units import CODEC_RATE_HZ, Signature
 from engine.serve.control.region_analysis import RegionAnalysis, check_bpm, cleaned, found_values
 from engine.serve.faults import wire_fault
-from engine.serve.lane.commands import Command
+from engine.serve.lane.command import Command
 from engine.serve.lane.lane import Lane
+from engine.serve.lane.meeting import Arrival
 from engine.serve.lane_settings import CONTINUE, ReferenceAudio
 from engine.system.freed_memory import trim
 
@@ -144,35 +145,31 @@ class RegionHandlers:
 
         return self._later(request.responder, work)
 
-    def _command(self, request: Request) -> Command:
-        named = request.at(), request.id, request.message.address
-        return Command(*named, arrived_seconds=self._clock.now_seconds())
-
     # -- the thread ---------------------------------------------------------------------------------------
 
     def _expected(self, request: Request) -> Command:
         """A region's command; scheduled commands sent with it wait until it is read."""
         command = self._command_of(request)
-        command.meeting = None if command.at == NOW else command.meeting
-        return command
+        return replace(command, arrival=Arrival(None if command.at == NOW else command.meeting))
 
     def _later(
         self, responder: Responder, job: Callable[[], tuple[object, ...]], command: Command | None = None
     ) -> Answer:
+        arrival = command.arrival if command is not None and command.arrival is not None else Arrival(None)
+
         def work() -> None:
             try:
                 responder.ok(*job())
             except Exception as fault:
                 responder.error(wire_fault(fault))
             finally:
-                come(command)  # if it failed before it had a due beat
+                arrival.come()  # if it failed before it had a due beat
 
         try:
-            if command is not None and command.meeting is not None:
-                command.meeting.expect(1)
+            arrival.expect()
             self._jobs.put_nowait(work)
         except queue.Full:
-            come(command)
+            arrival.come()
             raise Busy(f"{WAITING_MAX} regions wait to be read and there is room for no more") from None
         return LATER
 
@@ -224,14 +221,6 @@ class RegionHandlers:
     def close(self) -> None:
         """Stop after the region being read.  [main]"""
         self._jobs.put(None)
-
-
-def come(command: Command | None) -> None:
-    """Inform a command's group, once, that it is ready or will not come.  [any]"""
-    meeting = None if command is None else command.meeting
-    if command is not None and meeting is not None:
-        command.meeting = None
-        meeting.expect(-1)
 
 
 def _behind_the_music() -> None:

@@ -98,7 +98,7 @@ class Server:
 
     def _stop(self) -> int:
         """Inform clients, let the running hop end, free every ring."""
-        failed = self.state.name == FAILED
+        failed = self.state.now.name == FAILED
         exit_code = EXIT_MODEL if failed else EXIT_OK
         if not failed:
             self.events.engine_changed(STOPPING, "the engine ends")

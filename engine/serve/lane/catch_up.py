@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bridge.time.transport import Transport
-from engine.serve.lane.commands import Command
+from engine.serve.lane.command import Command
 from engine.serve.lane.timing import START_RATIO, LaneTiming
 from engine.serve.render.stream_renderer import StreamRenderer
 from engine.serve.timeline.samples import HostSample, StreamSample, position_of

@@ -1,150 +1,20 @@
-"""A lane's commands from arrival to sound.
-
-arrives ---> scheduled: waits for its beat ---> made: audible from a stream sample on ---> heard: event sent, settings
-                 ^-- a jump, a cut before it --|                                                          changed
-"""
+"""A lane's commands: those that wait for their beat, and those that are made and not heard yet."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
-from fractions import Fraction
 from statistics import median
 
-from bridge.control.arguments import NOW, At
 from bridge.errors import Busy
 from bridge.time.transport import Transport
-from engine.serve.lane.meeting import Meeting
-from engine.serve.lane_settings import LaneSettings, Update
-from engine.serve.timeline.due import Due, ahead_samples, due_at
-from engine.serve.timeline.phase_in import PhaseIn
+from engine.serve.lane.command import Command
+from engine.serve.lane_settings import LaneSettings
 from engine.serve.timeline.samples import StreamSample
 
-Begun = Callable[[float, int, int], object]  # start_beats, plan_revision, seed
-Failed = Callable[[Exception], object]
 LIST_MAX = 40  # commands listed by name
 TIMES_MAX = 64  # per kind of command
 WAITING_MAX = 64  # scheduled commands per lane
-
-
-@dataclass
-class PlayOrder:
-    """A play command with its start and end in beats.
-
-    Answered once: `begun` with its first block in the ring, or `failed`.
-    """
-
-    start_beats: Fraction
-    end_beats: Fraction | None
-    seed: int
-    ordered_seconds: float
-    begun: Begun
-    failed: Failed
-    answered: bool = False
-    needs_seconds: float = 0.0  # from its begin to its first block
-    beginning: PhaseIn = field(default_factory=PhaseIn)  # the audio prompt
-
-    def begin(self, plan_revision: int) -> None:
-        """Answer that it plays.  [generate]"""
-        if not self.answered:
-            self.answered = True
-            self.begun(float(self.start_beats), plan_revision, self.seed)
-
-    def fail(self, error: Exception) -> None:
-        """Answer that it failed, unless already answered.  [generate]"""
-        if not self.answered:
-            self.answered = True
-            self.failed(error)
-
-    def moved(self, start_beats: Fraction) -> None:
-        """Move the start; the length stays.  [generate]"""
-        if self.end_beats is not None:
-            self.end_beats += start_beats - self.start_beats
-        self.start_beats = start_beats
-
-
-@dataclass(eq=False)
-class Command:
-    """A command and its time: a change of settings (`update`), a play (`order`), or with neither a stop.
-
-    `stream_sample`: from which it is audible, None while it waits. `ahead`: samples from the host to its due beat at
-    the last turn; `fresh`: its due beat is newer than that. `slow`: it regenerates music. `about`: what it sets; a
-    newer immediate command with the same `about` that is heard no later replaces an older one. [generate]
-    """
-
-    at: At = NOW
-    id: int = 0
-    address: str = ""
-    update: Update | None = None
-    order: PlayOrder | None = None
-    arrived_seconds: float = field(kw_only=True)
-    due: Due = field(default_factory=lambda: Due(Fraction(0)))
-    stream_sample: StreamSample | None = None
-    ahead: int | None = None
-    fresh: bool = True
-    slow: bool = False
-    about: str = ""
-    then: Command | None = None  # ends what this one begins
-    length_beats: Fraction = Fraction(0)  # from this command to `then`
-    meeting: Meeting | None = None  # still to join
-    group: Meeting | None = None  # joined
-    past: bool = False  # a play that begins on its beat even if the host is past it
-
-    @property
-    def floats(self) -> bool:
-        """Whether it is immediate: no due beat, changes the settings at once, is heard as soon as possible."""
-        return self.update is not None and self.at == NOW and self.then is None
-
-    @property
-    def explicit(self) -> bool:
-        """Whether it names a beat or bar; else it means the next one, wherever the host jumps."""
-        return not self.at.word or self.at.bar is not None
-
-    @property
-    def kind(self) -> str:
-        """The kind in one word: prompt, region, play, ..."""
-        parts = self.address.strip("/").split("/")
-        word = parts[-1] if parts else ""
-        return "region" if parts[1:2] == ["region"] and word != "clear" else word or "change"
-
-    def aim(self, transport: Transport, margin_samples: int) -> Due:
-        """Set and return the due beat for a host at `transport`."""
-        if self.past and self.explicit:
-            due = Due(self.at.resolve(transport.grid, transport.position_samples))
-        else:
-            due = due_at(self.at, transport, margin_samples)
-            if self.meeting is not None:
-                due = self.meeting.join(due, transport, margin_samples)
-                self.group, self.meeting = self.meeting, None
-        self.go_to(Due(due.beats, due.late or self.due.late, due.seek_id), transport)
-        return self.due
-
-    def go_to(self, due: Due, transport: Transport) -> None:
-        """Take effect at `due`."""
-        self.due, self.ahead, self.fresh = due, ahead_samples(due, transport), True
-        if self.order is not None:
-            self.order.moved(due.beats)
-        if self.then is not None:
-            self._placement_end(self.then, transport)
-
-    def _placement_end(self, end: Command, transport: Transport) -> None:
-        """Place `end` `length_beats` after the beginning, counted through the host's loop."""
-        begin, after = (transport.grid.sample_at(self.due.beats + beats) for beats in (0, self.length_beats))
-        found = Due(self.due.beats + self.length_beats)
-        if self.ahead is not None:
-            wrapped = due_at(NOW, replace(transport, playing=True), self.ahead + after - begin)
-            found = found if transport.grid.sample_at(wrapped.beats) == after else wrapped
-        end.at, end.due = At(beats=float(found.beats)), found
-        end.ahead, end.fresh = ahead_samples(found, transport), True
-
-    def changed(self, settings: LaneSettings) -> LaneSettings:
-        """The settings with this change."""
-        return settings if self.update is None else self.update(settings)
-
-    def applied(self, settings: LaneSettings) -> LaneSettings:
-        """The lane's settings from its due beat on; they contain immediate changes already."""
-        return settings if self.floats else self.changed(settings)
 
 
 def newest(commands: list[Command]) -> list[Command]:
@@ -175,9 +45,13 @@ class Commands:
             raise Busy(f"{WAITING_MAX} commands wait for their beat and there is room for no more")
         self.waiting.append(command)
 
+    def changes(self) -> list[Command]:
+        """The made changes with a due beat, in order of their sound."""
+        return [each for each in self.made if each.scheduled]
+
     def settings(self, base: LaneSettings) -> LaneSettings:
         """The settings at the end of the made music; the same object while nothing changes."""
-        changes = [each for each in self.made if each.update is not None and not each.floats]
+        changes = self.changes()
         known = self._folded
         if known is not None and known[0] is base and known[1] == changes:
             return known[2]
@@ -190,15 +64,13 @@ class Commands:
     def make(self, commands: Iterable[Command], stream_sample: StreamSample) -> None:
         """Mark commands as made: audible from a stream sample on; those they replace are dropped."""
         commands = list(commands)
-        about = {each.about for each in commands if each.floats and each.about}
-        gone = [
-            each
-            for each in self.made
-            if each.floats and each.about in about and (each.stream_sample or 0) >= stream_sample
-        ]
-        self.made = [each for each in self.made if each not in gone]
+        about = {each.about for each in commands if each.immediate and each.about}
+        self.unlist(
+            each for each in list(self.made)
+            if each.immediate and each.about in about and (each.stream_sample or 0) >= stream_sample
+        )  # fmt: skip
         for command in commands:
-            command.stream_sample = stream_sample
+            command.sound_from(stream_sample)
             if command in self.waiting:
                 self.waiting.remove(command)
             self.made.append(command)
@@ -206,51 +78,54 @@ class Commands:
 
     def unmake(self, stream_sample: StreamSample) -> None:
         """The stream is regenerated from a stream sample on: later commands wait again."""
-        for command in [
-            each for each in self.made if each.stream_sample is not None and each.stream_sample > stream_sample
-        ]:
-            if command.floats:
-                command.stream_sample = stream_sample
-            elif command.update is not None:
-                self.made.remove(command)
-                command.stream_sample = None
-                self.waiting.append(command)
-        self.waiting.sort(key=lambda each: each.arrived_seconds)
+        later = [each for each in self.made if each.stream_sample is not None and each.stream_sample > stream_sample]
+        for command in later:
+            if command.immediate:
+                command.sound_from(stream_sample)
+        self._wait_again(each for each in later if each.scheduled)
         self.made.sort(key=lambda each: each.stream_sample or 0)
+
+    def _wait_again(self, commands: Iterable[Command]) -> None:
+        for command in commands:
+            self.made.remove(command)
+            command.sound_from(None)
+            self.waiting.append(command)
+        self.waiting.sort(key=lambda each: each.arrived_seconds)
+
+    def wait_last(self, command: Command) -> None:
+        """A made command waits again, behind the others."""
+        self.made.remove(command)
+        command.sound_from(None)
+        self.waiting.append(command)
+
+    def take(self, command: Command) -> Command:
+        """Remove and return a waiting command: it is carried out."""
+        self.waiting.remove(command)
+        return command
+
+    def unlist(self, commands: Iterable[Command]) -> None:
+        """Remove made commands: they are not heard."""
+        gone = list(commands)
+        self.made = [each for each in self.made if each not in gone]
 
     def jumped(self, transport: Transport, margin_samples: Callable[[Command, Transport], int]) -> None:
         """The host has jumped: explicit commands wait for their beat, others are due on the next one from here."""
-        for command in [each for each in self.made if each.update is not None and not each.floats]:
-            self.made.remove(command)
-            command.stream_sample = None
-            self.waiting.append(command)
-        self.waiting.sort(key=lambda each: each.arrived_seconds)
+        self._wait_again(self.changes())
         for command in self.waiting:
-            command.due = Due(command.due.beats, command.due.late)
-            if command.explicit:
-                command.ahead = ahead_samples(command.due, transport)
-            else:
-                command.aim(transport, margin_samples(command, transport))
+            command.jump(transport, margin_samples)
 
     def passed(self, advanced_samples: int, transport: Transport) -> list[Command]:
         """Waiting commands whose due beat the host has passed since the last turn."""
-        gone = []
-        for command in self.waiting:
-            ahead = ahead_samples(command.due, transport)
-            past = ahead is None if command.fresh else 0 < advanced_samples >= (command.ahead or 0)
-            gone += [command] if past and command.ahead is not None else []
-            command.ahead, command.fresh = command.ahead if command in gone else ahead, False
         for command in self.made:
-            past = command.ahead is not None and 0 < advanced_samples >= command.ahead
-            command.ahead = 0 if past else ahead_samples(command.due, transport)
-        return gone
+            command.pass_made(advanced_samples, transport)
+        return [each for each in self.waiting if each.pass_by(advanced_samples, transport)]
 
     def postpone(self, here: int, stream_written: int, base: LaneSettings) -> None:
         """In an underrun, plays and changes that regenerate music are not heard yet."""
         for command in self.made if stream_written <= here else []:
             silent = command.order is not None or (command.update is not None and not base.goes_on(command.update))
             if silent and command.stream_sample is not None and command.stream_sample <= here:
-                command.stream_sample = StreamSample(here + 1)
+                command.sound_from(StreamSample(here + 1))
 
     def heard(self, stream_sample: int) -> list[Command]:
         """Remove and return the commands that are heard by now."""
@@ -262,7 +137,12 @@ class Commands:
         """Shift stream samples: they are counted from another start."""
         for command in self.made:
             if command.stream_sample is not None:
-                command.stream_sample = StreamSample(command.stream_sample + samples)
+                command.sound_from(StreamSample(command.stream_sample + samples))
+
+    def sound_anew(self, stream_sample: StreamSample) -> None:
+        """The made commands are heard with the music from a stream sample on."""
+        for command in self.made:
+            command.sound_from(stream_sample)
 
     def take_back(self, commands: Iterable[Command], error: Exception) -> int:
         """Remove waiting commands; returns how many."""
@@ -276,7 +156,7 @@ class Commands:
     def listed(self) -> tuple[int, str]:
         """The number of commands not heard yet, and the first ones: 'id kind beat'."""
         ahead = sorted(self.waiting, key=lambda each: (each.ahead is None, each.ahead or 0))
-        scheduled = [each for each in self.made if each.update is not None and not each.floats] + ahead
+        scheduled = self.changes() + ahead
         names = [f"{each.id} {each.kind} {float(each.due.beats):.6g}" for each in scheduled[:LIST_MAX]]
         return len(scheduled), ", ".join(names)
 

@@ -20,7 +20,7 @@ from engine.model import LoadedModel
 from engine.serve.faults import Overtaken
 from engine.serve.lane.candidates import Candidates
 from engine.serve.lane.catch_up import begin_behind, catch_up
-from engine.serve.lane.commands import Begun, Command, Failed, PlayOrder
+from engine.serve.lane.command import Begun, Command, Failed, PlayOrder
 from engine.serve.lane.filling import ready_noted, take_noted
 from engine.serve.lane.findings import Findings
 from engine.serve.lane.fitting import loop_samples, placement_of
@@ -80,13 +80,13 @@ class LaneController:
         bars = self.lane.settings.get(BARS) if bars < 0 else bars
         command = command or Command(at, arrived_seconds=self._clock.now_seconds())
         end = bars * transport.signature.beats_per_bar if bars else None
-        command.order = PlayOrder(Fraction(0), end, self.lane.take_seed(), command.arrived_seconds, begun, failed)
+        order = PlayOrder(Fraction(0), end, self.lane.take_seed(), command.arrived_seconds, begun, failed)
+        command = command.playing(order)
         due = self.scheduler.add(command, transport)
         if self.renderer is None or self._state != PLAYING or (command.past and command.ahead is None):
-            self.scheduler.commands.waiting.remove(command)
-            self._begin_play(command, transport)
+            self._begin_play(self.scheduler.commands.take(command), transport)
         else:
-            command.order.begin(self._plan_revision + 1)  # its sound may be far off
+            order.begin(self._plan_revision + 1)  # its sound may be far off
         return due
 
     def stop(self, at: At, command: Command | None = None) -> float:
@@ -96,8 +96,7 @@ class LaneController:
         due = self.scheduler.add(command, transport)
         self.scheduler.take_back_behind(command, Overtaken(OVERTAKEN))
         if self.renderer is None or at == NOW:
-            self.scheduler.commands.waiting.remove(command)
-            self._end_play(command, transport)
+            self._end_play(self.scheduler.commands.take(command), transport)
         return float(due.beats)
 
     def cancel(self, which: int) -> int:
@@ -193,7 +192,7 @@ class LaneController:
                 raise NotReady("no model is loaded")
             self.adopt(self.model)
             settings = self.scheduler.settings_for(command, before, transport)
-            order.beginning = begin_after(settings.continued, order.start_beats, transport.grid)
+            order.continue_from(begin_after(settings.continued, order.start_beats, transport.grid))
             placement = self._placement_on(transport)
             renderer = StreamRenderer(
                 self.model, self.lane.ring, settings, placement, order.seed, order.beginning.region
@@ -225,7 +224,7 @@ class LaneController:
             self._drop(order)
             self._end(IDLE, renderer.placement.start_samples)
         elif end < renderer.placement.end_samples:
-            order.end_beats = renderer.placement.curve.beats_at(end)
+            order.end_at(renderer.placement.curve.beats_at(end))
             renderer.end_at(end, self._next_plan_revision())
             self.scheduler.commands.make([command], renderer.placement.stream_of(end))
 

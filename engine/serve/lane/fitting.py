@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bridge.time import units
 from bridge.time.transport import Transport
-from engine.serve.lane.commands import PlayOrder
+from engine.serve.lane.command import PlayOrder
 from engine.serve.render.stream_renderer import StreamRenderer
 from engine.serve.timeline.placement import ENDLESS, StreamPlacement
 from engine.serve.timeline.samples import HostSample, StreamSample

@@ -26,7 +26,8 @@ from bridge.control.parameters import EXCERPT_START, PARAMETERS, SEED, Depth
 from bridge.control.rows import LANE_STATES
 from bridge.ring.writer import RingWriter
 from bridge.system.clock import Clock
-from engine.serve.lane.commands import Command, newest
+from engine.serve.lane.command import Command
+from engine.serve.lane.commands import newest
 from engine.serve.lane_settings import LaneSettings, Update
 from engine.serve.timeline.due import Due, due_at
 from engine.serve.timeline.host_clock import HostClock

@@ -13,7 +13,8 @@ from bridge.ring.layout import FADER_CHANGES
 from bridge.ring.writer import RingWriter
 from bridge.system.clock import Clock
 from bridge.time.transport import Transport
-from engine.serve.lane.commands import Command, Commands
+from engine.serve.lane.command import Command
+from engine.serve.lane.commands import Commands
 from engine.serve.lane_settings import LaneSettings
 from engine.serve.render.stream_renderer import StreamRenderer
 from engine.serve.timeline.placement import FIRST

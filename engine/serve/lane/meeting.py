@@ -19,7 +19,7 @@ from bridge.time.transport import Transport
 from engine.serve.timeline.due import Due, ahead_samples
 
 if TYPE_CHECKING:
-    from engine.serve.lane.commands import Command
+    from engine.serve.lane.command import Command
     from engine.serve.lane.scheduler import CommandScheduler
 
 MEETING_SECONDS = 0.15  # within which commands sent together are handled
@@ -68,3 +68,22 @@ class Meeting:
             if command.due.beats == self.due.beats != earlier.due.beats:
                 other.move_to(earlier, self.due)
         self.members.append((ref(scheduler), ref(command)))
+
+
+class Arrival:
+    """One member that a meeting waits for, from `expect` until `come`; None for a command that meets nobody."""
+
+    def __init__(self, meeting: Meeting | None) -> None:
+        self._meeting, self._expected = meeting, False
+
+    def expect(self) -> None:
+        """The others wait for it.  [control]"""
+        if self._meeting is not None:
+            self._expected = True
+            self._meeting.expect(1)
+
+    def come(self) -> None:
+        """It is ready, or will not come; once.  [any]"""
+        if self._meeting is not None and self._expected:
+            self._expected = False
+            self._meeting.expect(-1)

@@ -19,7 +19,7 @@ from bridge.errors import SegueError
 from bridge.time.transport import Transport
 from engine.errors import EngineError
 from engine.serve.faults import wire_fault
-from engine.serve.lane.commands import Command, PlayOrder
+from engine.serve.lane.command import Command, PlayOrder
 from engine.serve.lane.lane import ENDED, FAILED, PREPARING, Lane
 from engine.serve.lane.scheduler import CommandScheduler
 from engine.serve.lane.timing import LaneTiming
@@ -90,7 +90,7 @@ class Retries:
         end, self._tried = order.end_beats, due.order
         margin_samples = int(timing.margin_seconds * transport.sample_rate_hz)
         command = _command(order, transport, margin_samples, self._tried_seconds)
-        order.end_beats = end  # the end stays: the silence is not made up for
+        order.end_at(end)  # the end stays: the silence is not made up for
         if end is not None and order.start_beats >= end:
             self._forget()
             self._end(ENDED, transport.grid.sample_at(end))

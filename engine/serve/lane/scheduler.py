@@ -20,13 +20,14 @@ from weakref import ref
 from bridge.control.arguments import NOW
 from bridge.time.transport import Transport
 from engine.serve.faults import Overtaken
-from engine.serve.lane.commands import Command, Commands, Times, newest
+from engine.serve.lane.command import Command
+from engine.serve.lane.commands import Commands, Times, newest
 from engine.serve.lane.lane import Lane
 from engine.serve.lane.levels import SOON_SECONDS, Levels, gain_points
 from engine.serve.lane.meeting import held
 from engine.serve.lane.renewal import Renewal
 from engine.serve.lane.timing import LaneTiming
-from engine.serve.lane_settings import Depth, LaneSettings, Update
+from engine.serve.lane_settings import LaneSettings, Update
 from engine.serve.render.stream_renderer import StreamRenderer
 from engine.serve.timeline.due import Due, advanced_samples, ahead_samples, due_at
 from engine.serve.timeline.phase_in import unheard_seconds
@@ -70,7 +71,7 @@ class CommandScheduler:
 
     def add(self, command: Command, transport: Transport) -> Due:
         """Add a change, a play or a stop; returns its due beat."""
-        if command.floats:
+        if command.immediate:
             depth = self._lane.submit(command)
             self.take_pending()
             return self._lane.place_now(depth)
@@ -86,8 +87,7 @@ class CommandScheduler:
         """Apply immediate commands to the settings; those that make a difference in the music are to be heard."""
         pending, settings = self._lane.take_pending(), self.base
         for command in pending:
-            before, settings = settings, command.changed(settings)
-            command.slow = before.depth(settings) > Depth.SOUND
+            before, settings = settings, command.enter(settings)
             if command.slow or before.gain != settings.gain:
                 self._fresh = newest([*self._fresh, command])
         if pending:
@@ -103,9 +103,8 @@ class CommandScheduler:
             ready = here + int(seconds * transport.sample_rate_hz * transport.playing)
             if command.update is None or command.stream_sample < ready:
                 return
-            self.commands.made.remove(command)
-            self.commands.waiting.append(command)
-            stream_sample, command.stream_sample = command.stream_sample, None
+            stream_sample = command.stream_sample
+            self.commands.wait_last(command)
             self._make_anew(renderer, transport, stream_sample)
         if command in self.commands.waiting:
             command.go_to(due, transport)
@@ -114,7 +113,8 @@ class CommandScheduler:
         """How far ahead of the host a command must come to be in time."""
         seconds = self._timing.quick_seconds if command.at != NOW else SOON_SECONDS
         if command.order is not None:
-            seconds = command.order.needs_seconds = self._begin_seconds(command, transport)
+            seconds = self._begin_seconds(command, transport)
+            command.order.need(seconds)
         elif self._is_slow(command):
             seconds = self._timing.margin_seconds
         return int(seconds * transport.sample_rate_hz)
@@ -153,13 +153,12 @@ class CommandScheduler:
         margin = self._timing.margin_seconds * transport.sample_rate_hz * transport.playing
         ready = transport.position_samples - renderer.placement.zero_samples + int(margin)
         gone = [
-            each for each in self.commands.made
-            if which in (0, each.id) and each.update is not None
-            and not each.floats and (each.stream_sample or 0) >= ready
+            each for each in self.commands.changes()
+            if which in (0, each.id) and (each.stream_sample or 0) >= ready
         ]  # fmt: skip
         if gone:
             stream_sample = StreamSample(min(each.stream_sample or 0 for each in gone))
-            self.commands.made = [each for each in self.commands.made if each not in gone]
+            self.commands.unlist(gone)
             self._make_anew(renderer, transport, stream_sample)
         return count + len(gone)
 
@@ -188,8 +187,7 @@ class CommandScheduler:
                 break
             command, stream_sample = found
             if command.update is None:
-                self.commands.waiting.remove(command)
-                (self._begin if command.order else self._end)(command, transport)
+                (self._begin if command.order else self._end)(self.commands.take(command), transport)
                 return anew
             anew |= self._take_up(renderer, transport, stream_sample)
         self._fresh = self._levels.follow(renderer, transport, self.base, self.commands, self._fresh)
@@ -211,8 +209,7 @@ class CommandScheduler:
         plays = [each for each in self.commands.waiting if each.order is not None and each.ahead is not None]
         if plays:
             first = min(plays, key=lambda each: each.ahead or 0)
-            self.commands.waiting.remove(first)
-            self._begin(first, transport)
+            self._begin(self.commands.take(first), transport)
 
     def _go_with(self, renderer: StreamRenderer | None, transport: Transport) -> None:
         before, self._before = self._before, transport
@@ -224,13 +221,12 @@ class CommandScheduler:
             return
         for command in self.commands.passed(advanced, transport):
             if command.update is not None and renderer is None:
-                self.commands.waiting.remove(command)
+                self.commands.take(command)
                 self.change_settings(command.update)
             elif renderer is not None and not held(command) and self.base.goes_on(command.update):  # as a held bar did
                 self.commands.make([command], renderer.placement.stream_of(position_of(transport)))
             elif command.update is None and command.order is None and not held(command):
-                self.commands.waiting.remove(command)
-                self._end(command, transport)
+                self._end(self.commands.take(command), transport)
             else:  # the music was not made in time: due on the next such beat
                 command.aim(transport, self.margin_samples(command, transport))
 
@@ -322,7 +318,7 @@ class CommandScheduler:
         self.take_pending()
         start = ahead_samples(play.due, transport) or 0
         for command in self.commands.waiting:
-            command.ahead = ahead_samples(command.due, transport)
+            command.look(transport)
         waiting = [each for each in self.commands.waiting if each.update is not None and each.ahead is not None]
         self._early = [each for each in waiting if each.ahead is not None and each.ahead <= start]
         settings = self.commands.settings(self.base)
@@ -343,8 +339,7 @@ class CommandScheduler:
     def wait_again(self, transport: Transport) -> None:
         """The stream failed and is retried: commands not heard wait for their beat, or for the new music."""
         self.commands.jumped(transport, self.margin_samples)
-        for command in self.commands.made:
-            command.stream_sample = FIRST
+        self.commands.sound_anew(FIRST)
 
     def handed_over(self) -> None:
         """Another model's renderer goes on with the current settings."""
@@ -358,7 +353,7 @@ class CommandScheduler:
         here = renderer.placement.stream_of(position_of(transport))
         self.commands.postpone(here, renderer.output.stream_written, self.base)
         for command in self.commands.heard(here):
-            if command.update is not None and not command.floats:
+            if command.scheduled and command.update is not None:
                 self.change_settings(command.update)
                 self._base_made = command.update(self._base_made)
             self._send_heard(command, renderer)
@@ -366,8 +361,7 @@ class CommandScheduler:
 
     def _send_heard(self, command: Command, renderer: StreamRenderer) -> None:
         stream_sample = StreamSample(command.stream_sample or 0)
-        named = command.update is not None and not command.floats
-        beats = float(command.due.beats) if named else renderer.output.beat_map.beats_at(stream_sample)
+        beats = float(command.due.beats) if command.scheduled else renderer.output.beat_map.beats_at(stream_sample)
         at_seconds = self._lane.clock.was_at_seconds(renderer.placement.host_of(stream_sample))
         seconds = max(0.0, at_seconds - command.arrived_seconds)
         if command.address:

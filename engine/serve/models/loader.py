@@ -104,7 +104,7 @@ class Loader:
             sys.setswitchinterval(before)
 
     def _load(self, job: Job, wanted: Wanted) -> None:
-        hot = self._state.hot
+        hot = self._state.now.hot
         if hot is not None and hot.wanted == wanted:
             self._answer(job, hot)
             return
@@ -122,7 +122,7 @@ class Loader:
         from engine.serve.models.change_over import change_over
 
         generate_loop = self.generate_loop()
-        if self._state.hot is None:
+        if self._state.now.hot is None:
             generate_loop.ask(lambda: generate_loop.use(loaded.model, loaded.change_seconds))
         else:
             self._events.model_changed("loading", loaded.wanted.name, "waits for its bar line")
@@ -137,7 +137,7 @@ class Loader:
         from engine.serve.models.device_choice import device_of
 
         device = device_of(wanted)
-        free_mb, hot = memory.free_mb(device, self._limit_mb), self._state.hot
+        free_mb, hot = memory.free_mb(device, self._limit_mb), self._state.now.hot
         if need_mb <= free_mb:
             return
         if hot is not None and need_mb <= free_mb + memory.need_mb(hot.wanted.name, hot.bytes_per_weight, self._t5):
@@ -155,7 +155,9 @@ class Loader:
     def _unload(self, job: Job) -> None:
         from engine.serve.lane.timing import resident_mb
 
-        name = self._state.hot.wanted.name if self._state.hot else ""
+        hot = self._state.now.hot
+        name = hot.wanted.name if hot is not None else ""
+        del hot  # no reference may stay
         if name:
             self._drop(EMPTY, "no model is loaded")
             self._events.model_changed("unloaded", name, "")
@@ -180,11 +182,11 @@ class Loader:
     def generate_loop(self) -> GenerateLoop:
         """The generate loop; NotReady until [generate] has made it.  [load]"""
         deadline = self.clock.now_seconds() + 120.0
-        while self._state.generate_loop is None and self.clock.now_seconds() < deadline and not self._closed:
+        while (found := self._state.generate_loop) is None:
+            if self.clock.now_seconds() >= deadline or self._closed:
+                raise NotReady("the engine did not start")
             self.clock.sleep(0.01)
-        if self._state.generate_loop is None:
-            raise NotReady("the engine did not start")
-        return self._state.generate_loop
+        return found
 
     # -- progress -----------------------------------------------------------------------------------------
 
@@ -201,7 +203,7 @@ class Loader:
         name = job.wanted.name if job.wanted else ""
         if self._closed:
             return
-        if self._state.hot is None:
+        if self._state.now.hot is None:
             self._events.engine_changed(EMPTY, str(error)[:400])
         else:
             self._say_state("")
@@ -213,7 +215,7 @@ class Loader:
             self._events.start_failed(str(error))
 
     def _say_state(self, text: str) -> None:
-        if self._state.hot is None and text:
+        if self._state.now.hot is None and text:
             self._events.engine_changed(LOADING, text)
         else:
             self._state.say(text)

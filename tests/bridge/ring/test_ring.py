@@ -602,3 +602,16 @@ def test_a_ring_that_was_closed_has_no_host() -> None:
     assert set(writer.host_counters().values()) == {0}
     assert writer.transport() is writer.transport_said() is None
     reader.close()
+
+
+def test_a_block_is_taken_by_the_plan_that_was_looked_at(pair: Pair) -> None:
+    """`take` follows the plan of the block's one `look`, whatever the engine publishes meanwhile; `read` looks."""
+    writer, reader = pair
+    writer.set_plan(PlaybackPlan(1, True, 0, 0))
+    writer.write(0, ramp(0, 48), 1)
+    assert reader.look().generation == 1
+    writer.set_plan(PlaybackPlan(2, True, 0, 0))
+    out = np.zeros((16, 2), np.float32)
+    assert reader.take(0, out) == (0, 16)
+    assert reader.read(16, out) == (0, 0), "the older generation counts no longer"
+    assert reader.counters.stale_blocks == 2

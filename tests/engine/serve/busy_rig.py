@@ -8,7 +8,7 @@ import numpy as np
 from lane_rig import BLOCK, RATE, HandClock, RecordedEvents, RigHost, make_model
 
 from bridge.control.arguments import At
-from engine.serve.lane.commands import Command
+from engine.serve.lane.command import Command
 from engine.serve.lane.generate_loop import GenerateLoop
 from engine.serve.models.handover import READY_FRAMES
 from engine.stream.window import Window

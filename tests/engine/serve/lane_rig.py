@@ -19,7 +19,7 @@ from engine.core.config import LMConfig
 from engine.lm import Conditions, LanguageModel
 from engine.lm.executors.select import choose
 from engine.model import LoadedModel
-from engine.serve.lane.commands import Command
+from engine.serve.lane.command import Command
 from engine.serve.lane.generate_loop import GenerateLoop
 from engine.serve.lane.lane import Lane
 

@@ -17,11 +17,12 @@ import typer
 from packaging.requirements import Requirement
 
 from bridge.control.messages import PRECISIONS
+from bridge.control.parameters import PARAMETERS
 from bridge.time.transport import Grid
 from engine.serve import options
 from plugin_host.bench import bench
 from plugin_host.cli import guard, main
-from plugin_host.cli.options import Weights
+from plugin_host.cli.options import Weights, values_of
 from plugin_host.console.screen import Screen
 from plugin_host.demo import demo
 from plugin_host.demo.picture import save_picture
@@ -153,6 +154,8 @@ def test_demo_hands_its_precision_to_its_engine(precision: str, monkeypatch: pyt
         ("host", "--signature", "7/9", "--bars", "1"),
         ("host", "--signature", "waltz", "--bars", "1"),
         ("host", "--out", "x.wav"),
+        ("host", "--set", "temprature=1.2"),
+        ("take", "--set", "temperature"),
         ("no-such-command",),
     ],
 )
@@ -162,6 +165,33 @@ def test_wrong_options_are_code_2(arguments: tuple[str, ...], tmp_path: Path) ->
     assert "Error" in done.stderr
     assert "Traceback" not in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("pair", "said"),
+    [
+        ("temperature", "a name and a value are needed, as in temperature=1.2"),
+        ("=1.2", "there is no parameter ''; there is bars, bend, "),
+        ("temprature=1.2", "there is no parameter 'temprature'; there is temperature"),
+        ("temperature=hot", "temperature is a number, got 'hot': randomness: 0 always the likeliest"),
+        ("temperature=", "temperature is a number, got '': randomness"),
+        ("temperature=9", "temperature is 9, must be 0 to 4"),
+        ("temperature=nan", "temperature is nan, must be 0 to 4"),
+        ("top_k=1.5", "top_k is 1.5, must be a whole number (0 to 4096)"),
+    ],
+)
+def test_a_parameter_that_cannot_be_says_what_can(pair: str, said: str) -> None:
+    with pytest.raises(typer.BadParameter) as refused:
+        values_of(["cfg=4", pair])
+    assert refused.value.message.startswith(f"--set {pair}: {said}")
+
+
+def test_parameters_are_those_of_the_table() -> None:
+    """Each by its name, and by that of the plugin's knob; the last of two of one name counts."""
+    for name, row in PARAMETERS.items():
+        assert values_of([f"{name}={row.default}"]) == {name: float(row.default)}
+    assert values_of(["creativity=0.5", "cfg = 4", "cfg=2"]) == {"creativity": 0.5, "cfg": 2.0}
+    assert values_of(None) == {}
 
 
 def write(path: Path, audio: np.ndarray, rate: int = 48_000) -> Path:

@@ -69,7 +69,7 @@ def test_an_engine_that_has_failed_stays_so(rig: EventsRig) -> None:
     rig.events.start_failed("no such model")
     assert rig.quit.is_set()
     rig.events.engine_changed(READY, "")
-    assert (rig.state.name, rig.state.text) == (FAILED, "no such model")
+    assert (rig.state.now.name, rig.state.now.text) == (FAILED, "no such model")
     assert [values for _, values, _ in rig.sent] == [(FAILED, "no such model")]
 
 

@@ -14,7 +14,7 @@ from lane_rig import BLOCK, RATE, RigHost
 from bridge.control.arguments import At
 from bridge.time.transport import Grid, Transport
 from bridge.time.units import Signature
-from engine.serve.lane.commands import Command
+from engine.serve.lane.command import Command
 from engine.serve.lane.meeting import Meeting
 from plugin_host.playback.processor import BlockState, Processor
 
@@ -22,8 +22,8 @@ ODD = Grid(RATE, 93.7, Signature(7, 8))
 ADDRESS = "/root/lane/"
 
 
-def command(host: RigHost, at: str | float, update, id: int = 1, kind: str = "prompt") -> Command:
-    return Command(At.read(at), id, ADDRESS + kind, update, arrived_seconds=host.clock.seconds)
+def command(host: RigHost, at: str | float, update, id: int = 1, kind: str = "prompt", **more) -> Command:
+    return Command(At.read(at), id, ADDRESS + kind, update, arrived_seconds=host.clock.seconds, **more)
 
 
 def give(host: RigHost, at: str | float, update, id: int = 1, kind: str = "prompt") -> tuple[float, int]:
@@ -326,8 +326,7 @@ def test_a_mute_lasts_as_long_as_it_says(host, at, begins):
     heard = host.events.heard
     playing(host)
     before = host.render(RATE)  # beat 1.56
-    mute = command(host, at, lambda s: s.with_mute(True), 5, "mute")
-    mute.then, mute.length_beats = command(host, at, lambda s: s.with_mute(False), 5, "mute"), Fraction(5, 2)
+    mute = mute_for(host, at, 2.5)
     assert host.lane.controller.change(mute) == (begins, 0)
     sound = np.concatenate([before, host.render(6 * RATE)])
     silent = np.flatnonzero(np.abs(sound).max(axis=1) == 0.0)
@@ -340,8 +339,7 @@ def test_a_mute_lasts_as_long_as_it_says(host, at, begins):
 
 def test_a_mute_that_is_longer_than_what_is_left_of_a_loop_ends_in_the_next_pass(host):
     playing(host, Grid(RATE, 120.0), loop=(0.0, 4.0))
-    mute = command(host, 3.0, lambda s: s.with_mute(True), 5, "mute")
-    mute.then, mute.length_beats = command(host, 3.0, lambda s: s.with_mute(False), 5, "mute"), Fraction(2)
+    mute = mute_for(host, 3.0, 2.0)
     host.lane.controller.change(mute)
     first, second = host.render_looped(2)
     beat = RATE // 2
@@ -361,8 +359,9 @@ def test_commands_sent_together_for_lanes_whose_margins_differ_land_together(hos
     host.render(RATE // 2 - 11_000)
     other.transport = host.transport
     other.publish()
-    first, second, alone = (command(host, "beat", lambda s: s.with_mute(True), 6, "mute") for _ in range(3))
-    first.meeting = second.meeting = meeting
+    first, second, alone = (
+        command(host, "beat", lambda s: s.with_mute(True), 6, "mute", meeting=each) for each in (meeting, meeting, None)
+    )
     begins = host.lane.controller.change(first)
     assert begins == (1.0, 0)
     other.transport = other.transport.advanced(7_000)  # 83 ms before the beat
@@ -412,9 +411,8 @@ def hold(host: RigHost, processor: Processor, n_samples: int) -> np.ndarray:
 
 
 def mute_for(host: RigHost, at: str | float, beats: float) -> Command:
-    mute = command(host, at, lambda s: s.with_mute(True), 5, "mute")
-    mute.then, mute.length_beats = command(host, at, lambda s: s.with_mute(False), 5, "mute"), Fraction(beats)
-    return mute
+    undo, length = (lambda s: s.with_mute(False)), Fraction(beats)
+    return command(host, at, lambda s: s.with_mute(True), 5, "mute", undo=undo, length_beats=length)
 
 
 def test_a_held_bar_obeys_mute_on_its_beats(host):

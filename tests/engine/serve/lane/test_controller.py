@@ -10,7 +10,7 @@ from lane_rig import NOW, RATE, RigHost
 from bridge.control.arguments import At
 from bridge.time.transport import Grid, Transport
 from engine.model import CONTINUE
-from engine.serve.lane.commands import Command
+from engine.serve.lane.command import Command
 from engine.serve.lane_settings import ReferenceAudio
 
 

@@ -12,7 +12,7 @@ import pytest
 from lane_rig import RigHost
 
 from bridge.control.arguments import NOW
-from engine.serve.lane.commands import Command
+from engine.serve.lane.command import Command
 from engine.serve.lane.lane import LaneHolder, LaneOrders, LaneView
 from engine.serve.lane_settings import LaneSettings, ReferenceAudio
 

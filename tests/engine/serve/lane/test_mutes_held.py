@@ -16,7 +16,7 @@ from lane_rig import BLOCK, RATE, RigHost
 from bridge.control.arguments import At
 from bridge.ring.reader import RingReader
 from bridge.time.transport import Grid, Transport
-from engine.serve.lane.commands import Command
+from engine.serve.lane.command import Command
 from plugin_host.playback.processor import Processor
 
 GRID = Grid(RATE, 240.0)
@@ -77,13 +77,9 @@ class SlowHost(RigHost):
         def act() -> None:
             now = self.clock.now_seconds()
             made = Command(
-                At.read(at), 5, "/segue/lane/mute", lambda s: s.with_mute(on, key), about="mute", arrived_seconds=now
-            )
-            if lasts:
-                made.then = Command(
-                    At.read(at), 5, "/segue/lane/mute", lambda s: s.with_mute(False, key), arrived_seconds=now
-                )
-                made.then.about, made.length_beats = "mute's end", Fraction(lasts)
+                At.read(at), 5, "/segue/lane/mute", lambda s: s.with_mute(on, key), about="mute", arrived_seconds=now,
+                undo=(lambda s: s.with_mute(False, key)) if lasts else None, length_beats=Fraction(lasts),
+            )  # fmt: skip
             answers.append(self.lane.controller.change(made))
 
         self.todo.append((beat, act))

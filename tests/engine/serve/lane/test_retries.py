@@ -8,7 +8,7 @@ from lane_rig import RATE, RigHost
 
 from bridge.control.arguments import At
 from engine.serve.lane import retries
-from engine.serve.lane.commands import Command
+from engine.serve.lane.command import Command
 from engine.serve.lane.retries import PAUSES_SECONDS
 from engine.stream.lanes import LaneBatch
 

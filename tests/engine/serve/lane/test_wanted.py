@@ -7,7 +7,7 @@ from lane_rig import RATE, RigHost
 
 from bridge.control.arguments import At
 from engine.serve.lane import lane
-from engine.serve.lane.commands import Command
+from engine.serve.lane.command import Command
 from engine.serve.lane_settings import Depth
 
 

@@ -58,7 +58,8 @@ class LoaderRig:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.host = RigHost(GenerateLoop(make_model(), Clock()))  # it has threads: a real clock
         self.events: list[tuple[str, str, str]] = []
-        self.state = EngineState(generate_loop=self.host.generate_loop)
+        self.state = EngineState()
+        self.state.runs(self.host.generate_loop)
         self.loader = Loader(self.state, 1, None, 0.0, self, Clock())
         self.make: Callable[[str], LoadedModel] = lambda name: make_model(name, 5, 24)
         self.options: dict[str, Any] = {}  # the arguments of the last load
@@ -66,8 +67,8 @@ class LoaderRig:
         monkeypatch.setattr(load, "warm_up", lambda model, progress: (30, 0.05, 9.0))
         first = self.host.generate_loop.model
         assert first is not None
-        self.state.hot = Hot(Wanted("first"), first, "cpu", "float32", 30, 0.05, 9.0)
-        self.state.name = READY
+        self.state.plays(Hot(Wanted("first"), first, "cpu", "float32", 30, 0.05, 9.0))
+        self.state.change(READY, "")
         self.host.publish()
         self.host.play()
         self._thread = threading.Thread(target=self.host.generate_loop.run)
@@ -82,7 +83,7 @@ class LoaderRig:
         self.events.append(event)
 
     def engine_changed(self, state: str, text: str) -> None:
-        self.state.name, self.state.text = state, text
+        self.state.change(state, text)
 
     def start_failed(self, text: str) -> None:
         raise AssertionError("nothing here loads the start model")
@@ -115,14 +116,14 @@ def memory(monkeypatch: pytest.MonkeyPatch, needs: dict[str, float], total_mb: f
     """A machine with `total_mb` of memory, part of which the loaded model uses."""
     monkeypatch.setattr(models_memory, "need_mb", lambda name, size, t5=None: needs[name])
     monkeypatch.setattr(load, "need_mb", lambda name, size, t5=None: needs[name])
-    taken = SimpleNamespace(mb=lambda: needs[state.hot.wanted.name] if state.hot else 0.0)
+    taken = SimpleNamespace(mb=lambda: needs[state.now.hot.wanted.name] if state.now.hot else 0.0)
     monkeypatch.setattr(models_memory, "free_mb", lambda device, limit=0.0: total_mb - taken.mb())
 
 
 def test_the_old_model_is_freed_when_another_has_taken_over(rig: LoaderRig) -> None:
     old = weakref.ref(rig.host.generate_loop.model.lm)
     assert wait(rig.ask(Wanted("second"))).values[0] == "second"
-    assert rig.state.hot.model is rig.host.generate_loop.model
+    assert rig.state.now.hot.model is rig.host.generate_loop.model
     gc.collect()
     assert old() is None
 
@@ -165,7 +166,7 @@ def test_where_both_do_not_fit_the_old_one_goes_first_and_says_so(
     assert any(state == "note" and "first goes first" in text for state, _, text in rig.events)
     assert ("unloaded", "first", "") in rig.events
     assert rig.host.lane.controller.renderer is None
-    assert rig.state.name == READY
+    assert rig.state.now.name == READY
 
 
 def test_what_does_not_fit_alone_is_refused_and_what_plays_stays(
@@ -175,9 +176,9 @@ def test_what_does_not_fit_alone_is_refused_and_what_plays_stays(
     fault = wait(rig.ask(Wanted("huge"))).fault
     assert isinstance(fault, ModelError)
     assert "5000 MB" in str(fault)
-    assert rig.state.hot.wanted.name == "first"
+    assert rig.state.now.hot.wanted.name == "first"
     assert rig.host.lane.controller.renderer is not None
-    assert rig.state.name == READY
+    assert rig.state.now.name == READY
 
 
 def test_a_refusal_for_memory_tells_of_the_users_limit(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -216,7 +217,7 @@ def test_later_requests_overtake_and_an_unload_ends_it_all(rig: LoaderRig) -> No
     go_on.set()
     assert wait(last).values[0] == "last"
     assert wait(rig.ask(None)).values[0] > 0
-    assert rig.state.name == EMPTY
+    assert rig.state.now.name == EMPTY
     assert rig.host.generate_loop.model is None
     assert wait(rig.ask(None)).fault is None  # a second time has no effect
 
@@ -238,7 +239,7 @@ def test_whatever_a_load_raises_is_answered(rig: LoaderRig, fault: Exception, sa
     answer = wait(rig.ask(Wanted("broken")))
     assert isinstance(answer.fault, ModelError)
     assert said in str(answer.fault)
-    assert rig.state.hot.wanted.name == "first"
+    assert rig.state.now.hot.wanted.name == "first"
     deadline = time.monotonic() + 30
     while ("failed", "broken", str(answer.fault)) not in rig.events and time.monotonic() < deadline:
         time.sleep(0.01)
@@ -258,13 +259,13 @@ def test_a_host_that_waits_for_a_model_reads_what_the_engine_writes(rig: LoaderR
     for cancelled in (False, True):
         answer = rig.ask(Wanted(f"another {cancelled}"))
         assert inside.wait(30)
-        assert (rig.state.name, is_loading(rig.state.text)) == (READY, True)
+        assert (rig.state.now.name, is_loading(rig.state.now.text)) == (READY, True)
         if cancelled:
             rig.loader.cancel()
         go_on.set()
         wait(answer)
         assert wait(rig.ask(Wanted("another False"))).fault is None, "the thread is through with the one before"
-        assert not is_loading(rig.state.text)
+        assert not is_loading(rig.state.now.text)
         inside.clear()
         go_on.clear()
 

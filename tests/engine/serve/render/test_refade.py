@@ -7,7 +7,7 @@ import pytest
 from lane_rig import NOW, RATE, RigHost
 
 from bridge.ring.form import PlaybackPlan
-from engine.serve.lane.commands import Command
+from engine.serve.lane.command import Command
 
 
 @pytest.mark.parametrize("loop_beats", [None, (0.0, 8.0)])
