@@ -346,3 +346,12 @@ def test_quick_bench_writes_what_it_shows(
     shown = capsys.readouterr().out
     assert [row["name"] for row in written["rows"]] == [row.name for row in rows]
     assert all(row.name in shown and row.value > 0 for row in rows)
+
+
+def test_a_plugin_takes_a_negative_value_as_it_is_typed() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    done = segue("plugin", "set", "level", "-6", "--port", str(port))
+    assert "No such option" not in done.stderr
+    assert f"{port}" in done.stderr, "nobody is at that port, which is all that is wrong"
