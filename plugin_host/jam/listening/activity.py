@@ -15,7 +15,7 @@ from plugin_host.jam.listening.gate import level_db
 from plugin_host.jam.state import SILENT_DB
 
 ONSET_RISE_DB = 4.0  # of the mean of all bands over two hops before
-_FALLEN_DB = 12.0  # below the player's own level, a sound rings out
+_FALLEN_DB = 9.0  # below the player's own level, a sound rings out
 _LEVEL_SECONDS = 6.0  # of which the player's own level is taken
 _APART_SECONDS = 0.06  # onsets are at least this far apart
 _N_BANDS, _LOWEST_HZ, _HIGHEST_HZ = 20, 60.0, 12_000.0
