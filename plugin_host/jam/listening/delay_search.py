@@ -16,6 +16,7 @@ from bridge.ring.form import Audio
 ENOUGH = 8.0  # votes: two clear stretches, or some more that are less so
 _FORGET = 0.85  # of what earlier stretches said, with each further stretch
 _NOISE, _CLEAR = 4.0, 10.0  # times the noise: what chance reaches, and what counts as a whole vote
+_DOUBT = 0.1  # what is left of the votes
 _FIRST_SHARE = 0.5  # of the strongest echo: an earlier one this strong is the direct path
 _FIRST_SECONDS = 0.01  # by which it may be earlier
 _WIDTH = 31  # bins over which the power of both sides is compared
@@ -56,6 +57,10 @@ class DelaySearch:
                 share = np.sqrt(np.minimum(_smooth(power) / (_smooth(np.square(np.abs(channel))) + 1e-20), 1.0))
                 clear = np.maximum(clear, self._clearness(audible * channel * np.conj(reference), share))
         self.votes = _FORGET * self.votes + np.clip(clear, _NOISE, _CLEAR) - _NOISE
+
+    def doubt(self) -> None:
+        """What was found no longer holds: nearly begin anew."""
+        self.votes *= _DOUBT
 
     def _clearness(self, cross: NDArray[np.complex128], weight: NDArray[np.float64]) -> NDArray[np.float64]:
         """How far each lag stands out of the noise; `weight` of each frequency's phase."""

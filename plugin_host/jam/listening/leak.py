@@ -66,7 +66,7 @@ class LeakCanceller:
         self._block = fast_length((TAP_HOPS + 1) * self.hop)
         self._search = DelaySearch(sample_rate_hz, self._stretch, self._longest)
         self._paths = [LeakPath(self._taps, channels, self._pre) for _ in range(channels)]
-        kept = self._longest + self._stretch + 2 * self._taps.size
+        kept = self._longest + 2 * self._stretch + 2 * self._taps.size
         self._captured, self._played, self._left = (History(kept, channels) for _ in range(3))
         self._window = np.hanning(self._taps.size + 1)[:-1]
         self._first: int | None = None  # lag of the filters' first tap
@@ -119,30 +119,37 @@ class LeakCanceller:
             return
         self._stretches_played += 1
         self._search.add(self._captured.span(start, end), reference)
-        self._place()
-        if self._first is None:
-            self._find(None)
-            return
-        played = np.stack([self._frames(self._played, start - self._first, n) for n in range(reference.shape[1])])
+        if self._place():
+            self._learn_stretch(start - self._stretch)
+        self._say(None if self._first is None else self._learn_stretch(start))
+
+    def _learn_stretch(self, start: int) -> Floats:
+        """Learn from the stretch that begins at `start`; the filters [channels, references, taps]."""
+        assert self._first is not None
+        channels = range(len(self._paths))
+        played = np.stack([self._frames(self._played, start - self._first, number) for number in channels])
         for channel, path in enumerate(self._paths):
             path.learn(self._frames(self._left, start, channel), played)
+        if any(path.lost for path in self._paths):
+            self._search.doubt()
         filters = np.stack([path.filter for path in self._paths])
         self._filters = np.fft.rfft(filters, self._block, axis=-1) if filters.any() else None
-        self._find(filters)
+        return filters
 
-    def _place(self) -> None:
-        """Put the filters where the search finds the direct path; begin anew where that has moved away from them."""
+    def _place(self) -> bool:
+        """Put the filters where the search finds the direct path, and begin anew there; whether they were moved."""
         lag = self._search.lag()
         if lag is None:
-            return
+            return False
         if self._first is not None:
             here = self._search.votes[self._first : self._first + 2 * self._pre].max()
             share = 1.0 if self._filters is None else _KEPT_SHARE
             if here >= share * self._search.votes[lag] or abs(lag - self._pre - self._first) < self._pre // 2:
-                return
+                return False
         self._first, self._filters = max(lag - self._pre, 0), None
         for path in self._paths:
             path.forget()
+        return True
 
     def _frames(self, stream: History, start: int, channel: int) -> Spectra:
         """Spectra [T, bins] of the frames that begin in a stretch, half a frame before their place."""
@@ -152,7 +159,7 @@ class LeakCanceller:
         frames = np.lib.stride_tricks.sliding_window_view(audio, size)[::half]
         return np.fft.rfft(frames * self._window, axis=-1)
 
-    def _find(self, filters: Floats | None) -> None:
+    def _say(self, filters: Floats | None) -> None:
         """Say what the headphone check has found."""
         if filters is not None and filters.any():
             assert self._first is not None

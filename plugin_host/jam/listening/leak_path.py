@@ -27,7 +27,7 @@ TRUSTED = 60.0  # log likelihood by which a filter explains the last stretches b
 _LASTING = 0.98  # what earlier stretches count, with each further one
 _FORGET = 0.7  # the same, of how well a filter explained them
 _AS_GOOD = 20.0  # log likelihood by which a simple filter may be worse than the best one
-_NEW_SHARE = 0.5  # of what the newest filter explains: lasting ones that explain less are of another path
+_NEW_SHARE = 0.85  # of what the newest filter explains: lasting ones that explain less are of another path
 _OVERLAP = 0.5  # frames overlap by half: each sample is counted twice
 _STEPS = 40  # of conjugate gradients; each solution starts from the one before
 _SPREAD = 9  # taps on either side over which a tap's size is averaged
@@ -47,6 +47,10 @@ class Evidence:
     def fading(self, share: float) -> Evidence:
         """The same evidence, counting `share` as much.  [any]"""
         return Evidence(share * self.power, share * self.cross)
+
+    def louder(self, ratio: float) -> Evidence:
+        """What would be found of a path that is `ratio` times as loud.  [any]"""
+        return Evidence(self.power, ratio * self.cross)
 
 
 class Taps:
@@ -117,6 +121,8 @@ class LeakPath:
         self._made = [np.zeros(shape) for _ in range(2 + 2 * len(RECENT) + 1)]
         self._scores = np.zeros(len(self._made))
         self._variance = self._room
+        self._chosen, self._ratio = 0, 0.0
+        self.lost = False  # the path is another one since the last stretch
 
     def learn(self, left: Spectra, played: Spectra) -> None:
         """Learn from a stretch: `left` [T, bins] is what `filter` left of it, `played` [R, T, bins]."""
@@ -126,14 +132,25 @@ class LeakPath:
         by_power = self._evidence(left, played, even * (even.size / float((even * player).sum())))
         gains = np.array([self._taps.gain(stretch, made) + self._taps.gain(by_power, made) for made in self._made])
         self._scores = _FORGET * self._scores + gains
-        if gains.max() > TRUSTED and gains[:2].max() < _NEW_SHARE * gains.max():  # moved: the microphone, a fader
+        self.lost = self._begin_anew(gains)
+        self._chosen = int(np.argmax(self._scores >= self._scores.max() - _AS_GOOD))
+        trusted = self._scores.max() > TRUSTED
+        self._make(stretch)
+        self.filter = self._made[self._chosen] if trusted else np.zeros_like(self.filter)
+
+    def _begin_anew(self, gains: Floats) -> bool:
+        """After a change of gain, scale what is known; after one of the path, forget it. Whether nothing is known."""
+        best, lasting = float(gains.max()), float(gains[:2].max())
+        lost = bool(self.filter.any()) and gains[self._chosen] < -TRUSTED
+        if self._lasting is not None and gains[-1] == best and best - lasting > TRUSTED:
+            self._lasting = self._lasting.louder(self._ratio)
+            self._recent = deque((each.louder(self._ratio) for each in self._recent), maxlen=self._recent.maxlen)
+            self._made[:-1] = [self._ratio * made for made in self._made[:-1]]
+        elif lost or (best - lasting > TRUSTED and lasting < _NEW_SHARE * best):
             self._recent.clear()
             self._lasting = None
             self._scores[:2] = np.minimum(self._scores[:2], 0.0)
-        chosen = int(np.argmax(self._scores >= self._scores.max() - _AS_GOOD))
-        trusted = self._scores.max() > TRUSTED
-        self._make(stretch, chosen)
-        self.filter = self._made[chosen] if trusted else np.zeros_like(self.filter)
+        return lost
 
     def _evidence(self, left: Spectra, played: Spectra, weight: Floats) -> Evidence:
         weighted = weight[None] * np.conj(played)
@@ -141,7 +158,7 @@ class LeakPath:
         there = (power * self._taps.spectra(self.filter)[None]).sum(axis=1)
         return Evidence(power, (weighted * left[None]).sum(axis=1) + there)
 
-    def _make(self, stretch: Evidence, chosen: int) -> None:
+    def _make(self, stretch: Evidence) -> None:
         """Make all filters anew, simple and lasting ones first; the last one is the chosen one, louder or softer."""
         self._recent.append(stretch)
         self._lasting = stretch if self._lasting is None else self._lasting.fading(_LASTING) + stretch
@@ -149,11 +166,12 @@ class LeakPath:
         for number, (total, prior) in enumerate((total, prior) for total in totals for prior in (0, 1)):
             variance = self._variance if prior else self._direct
             self._made[number] = self._taps.solved(total, variance, self._made[number])
-        model = self._made[chosen if chosen < len(self._made) - 1 else 1]
+        model = self._made[self._chosen if self._chosen < len(self._made) - 1 else 1]
         size = float((model * self._taps.applied(stretch, model)).sum())
         told = float((model * self._taps.told(stretch)).sum())
-        self._made[-1] = model * (told / size if size > 0 else 0.0)
-        self._learn_variance(self._made[chosen], self._lasting)
+        self._ratio = told / size if size > 0 else 0.0
+        self._made[-1] = self._ratio * model
+        self._learn_variance(self._made[self._chosen], self._lasting)
 
     def _learn_variance(self, found: Floats, total: Evidence) -> None:
         unsure = 1.0 / (self._taps.certainty(total) + 1.0 / self._variance)

@@ -1,4 +1,4 @@
-"""One level for the model, however the player's gain is set: loudness (ITU-R BS.1770), and one gain for a whole stretch.
+"""One level for the model, however the player's gain is set: loudness (ITU-R BS.1770), and one gain for a stretch.
 
 One gain, not a compressor: what was soft in the player's bars stays softer than what was loud. [any]
 """
