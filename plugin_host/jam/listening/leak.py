@@ -10,6 +10,7 @@ Without a leak no filter is applied, and the captured samples pass unchanged.
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,7 +66,7 @@ class LeakCanceller:
         self._taps = Taps(TAP_HOPS * self.hop, 2 * TAP_HOPS * self.hop)
         self._block = fast_length((TAP_HOPS + 1) * self.hop)
         self._search = DelaySearch(sample_rate_hz, self._stretch, self._longest)
-        self._paths = [LeakPath(self._taps, channels, self._pre) for _ in range(channels)]
+        self._paths = [LeakPath(self._taps, 1, self._pre)]
         kept = self._longest + 2 * self._stretch + 2 * self._taps.size
         self._captured, self._played, self._left = (History(kept, channels) for _ in range(3))
         self._window = np.hanning(self._taps.size + 1)[:-1]
@@ -76,8 +77,10 @@ class LeakCanceller:
 
     def clean(self, captured: Audio, played: Audio) -> Audio:
         """A hop of the player's own sound [hop, channels] from a hop of both; a new array."""
+        source = _mid_and_side(played)
+        self._widen(captured, source)
         self._captured.add(captured)
-        self._played.add(_mid_and_side(played))
+        self._played.add(source)
         out = captured.copy()
         leak = self._leak()
         if leak is not None:
@@ -86,6 +89,17 @@ class LeakCanceller:
         if self._captured.end % self._stretch == 0:
             self._learn()
         return out
+
+    def _widen(self, captured: Audio, source: Audio) -> None:
+        """One path is enough while both input channels are the same, one reference while Segue plays in the middle."""
+        if captured.shape[1] == 1:
+            return
+        if self._paths[0].references == 1 and source[:, 1].any():
+            self._paths = [LeakPath(self._taps, 2, self._pre) for _ in self._paths]
+            self._filters = None
+        if len(self._paths) == 1 and not np.array_equal(captured[:, 0], captured[:, 1]):
+            self._paths.append(copy.deepcopy(self._paths[0]))
+            self._filters = None if self._filters is None else np.repeat(self._filters, 2, axis=0)
 
     def _leak(self) -> Audio | None:
         first, filters = self._first or 0, self._filters
@@ -105,7 +119,7 @@ class LeakCanceller:
         if filters is None:
             return None
         size, end = self._block, self._played.end - first
-        source = self._played.span(end - size, end)
+        source = self._played.span(end - size, end)[:, : filters.shape[1]]
         if not source.any():
             return None
         there = np.einsum("crf,fr->cf", filters, np.fft.rfft(source.astype(np.float64), axis=0))
@@ -114,11 +128,11 @@ class LeakCanceller:
     def _learn(self) -> None:
         end = self._captured.end
         start = end - self._stretch
-        reference = self._played.span(start - self._longest, end)
+        reference = self._played.span(start - self._longest, end)[:, : self._paths[0].references]
         if _rms(reference[self._longest :]) < SILENT:
             return
         self._stretches_played += 1
-        self._search.add(self._captured.span(start, end), reference)
+        self._search.add(self._captured.span(start, end)[:, : len(self._paths)], reference)
         if self._place():
             self._learn_stretch(start - self._stretch)
         self._say(None if self._first is None else self._learn_stretch(start))
@@ -126,8 +140,8 @@ class LeakCanceller:
     def _learn_stretch(self, start: int) -> Floats:
         """Learn from the stretch that begins at `start`; the filters [channels, references, taps]."""
         assert self._first is not None
-        channels = range(len(self._paths))
-        played = np.stack([self._frames(self._played, start - self._first, number) for number in channels])
+        references = range(self._paths[0].references)
+        played = np.stack([self._frames(self._played, start - self._first, number) for number in references])
         for channel, path in enumerate(self._paths):
             path.learn(self._frames(self._left, start, channel), played)
         if any(path.lost for path in self._paths):
@@ -172,11 +186,11 @@ class LeakCanceller:
     def _leak_power(self, filters: Floats) -> float:
         """Power of the leak of the loudest channel, as a share of what is played."""
         end = self._played.end
-        source = self._played.span(end - self._stretch, end).astype(np.float64)
+        source = self._played.span(end - self._stretch, end)[:, : filters.shape[1]].astype(np.float64)
         size = 2 * self._stretch
         there = np.einsum("crf,fr->cf", np.fft.rfft(filters, size, axis=-1), np.fft.rfft(source, size, axis=0))
         power = np.square(np.fft.irfft(there, size, axis=1)).sum(axis=1).max()
-        return float(power / np.square(source).sum()) + 1e-12
+        return float(power / max(np.square(source).sum(axis=0).max(), 1e-12)) + 1e-12
 
 
 def _mid_and_side(played: Audio) -> Audio:

@@ -29,7 +29,7 @@ _FORGET = 0.7  # the same, of how well a filter explained them
 _AS_GOOD = 20.0  # log likelihood by which a simple filter may be worse than the best one
 _NEW_SHARE = 0.85  # of what the newest filter explains: lasting ones that explain less are of another path
 _OVERLAP = 0.5  # frames overlap by half: each sample is counted twice
-_STEPS = 40  # of conjugate gradients; each solution starts from the one before
+_STEPS = 30  # of conjugate gradients; each solution starts from the one before
 _SPREAD = 9  # taps on either side over which a tap's size is averaged
 _FLOOR = 1e-5  # of the largest tap's variance
 
@@ -90,7 +90,7 @@ class Taps:
         x = start / root
         rest = root * (self.told(evidence) - self.applied(evidence, root * x)) - x
         along, size = rest, float((rest * rest).sum())
-        least = 1e-8 * float(np.square(root * self.told(evidence)).sum())
+        least = 1e-7 * float(np.square(root * self.told(evidence)).sum())
         for _ in range(_STEPS):
             if size <= least:
                 break
@@ -106,7 +106,7 @@ class LeakPath:
     """Estimates the filter from `references` played signals to one captured channel.  [main]"""
 
     def __init__(self, taps: Taps, references: int, pre: int) -> None:
-        self._taps, self._references = taps, references
+        self._taps, self.references = taps, references
         away = np.abs(np.arange(taps.taps) - pre)
         self._direct = np.tile(0.2 * np.exp(-away / 4.0) + 1e-12, (references, 1))
         self._room = np.tile(0.05 * np.exp(-away / 6.0) + 1e-5 * np.exp(-away / 300.0), (references, 1))
@@ -114,7 +114,7 @@ class LeakPath:
 
     def forget(self) -> None:
         """Start again, with a filter of nothing."""
-        shape = (self._references, self._taps.taps)
+        shape = (self.references, self._taps.taps)
         self.filter: Floats = np.zeros(shape)
         self._lasting: Evidence | None = None
         self._recent: deque[Evidence] = deque(maxlen=max(RECENT))
@@ -134,7 +134,7 @@ class LeakPath:
         self._scores = _FORGET * self._scores + gains
         self.lost = self._begin_anew(gains)
         self._chosen = int(np.argmax(self._scores >= self._scores.max() - _AS_GOOD))
-        trusted = self._scores.max() > TRUSTED
+        trusted = self._scores.max() > (0.0 if self.filter.any() and not self.lost else TRUSTED)
         self._make(stretch)
         self.filter = self._made[self._chosen] if trusted else np.zeros_like(self.filter)
 
