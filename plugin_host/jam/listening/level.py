@@ -6,6 +6,7 @@ One gain, not a compressor: what was soft in the player's bars stays softer than
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,7 +59,7 @@ def levelled(audio: Audio, sample_rate_hz: int, target_lufs: float = TARGET_LUFS
     return Levelled(np.asarray(audio * np.float32(10 ** (gain_db / 20)), np.float32), gain_db)
 
 
-def _k_weight(freqs: NDArray[np.float64]) -> NDArray[np.float64]:
+def _k_weight(freqs: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
     """Power response of both filters."""
     z = np.exp(-2j * np.pi * np.minimum(freqs, 0.49 * _FILTER_HZ) / _FILTER_HZ)
     power = np.ones(len(freqs))
