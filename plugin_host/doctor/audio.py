@@ -17,7 +17,7 @@ def examine_audio(
     from plugin_host.jam.listening.loop_device import measure
     from plugin_host.jam.listening.round_trip import LoopTest
 
-    say(f"playing bursts of noise for {LoopTest(rate_hz).seconds:.0f} s: loudspeaker and microphone, or a cable")
+    say(f"the test takes {LoopTest(rate_hz).seconds:.0f} s: bursts of noise, by loudspeaker and microphone or a cable")
     device, found = measure(source, sink, rate_hz)
     findings = [Finding(GOOD, "device", f"{device}, {rate_hz} Hz")]
     findings.append(Finding(GOOD if found.usable else NOTE, "round trip", found.text, found.advice))
