@@ -35,7 +35,8 @@ ORDER = {
         "__main__", "api", "bench", "train",
     ),
     "plugin_host": (
-        "console", "playback", "client", "host", "plugin", "sync", "run", "doctor", "bench", "demo", "takes", "cli",
+        "console", "playback", "client", "host", "plugin", "sync", "run", "jam", "doctor", "bench", "demo", "takes",
+        "cli",
     ),
 }  # fmt: skip
 BESIDE = {  # what packages import beside the standard library and their own kind; docs/index.md says it

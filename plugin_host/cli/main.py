@@ -16,7 +16,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from plugin_host.cli.bench_command import add_to as add_bench
-from plugin_host.cli.guard import EXIT_FAULT, guarded
+from plugin_host.cli.guard import EXIT_FAULT, EXIT_SOUND_CARD, guarded
 from plugin_host.cli.options import (
     EPILOG,
     Bars,
@@ -246,16 +246,35 @@ def unload(port: EnginePort = 9600, secret_file: SecretFile = None) -> None:
 @guarded
 def doctor(
     port: Annotated[int, typer.Option(min=1, max=65535, help="UDP port to check.")] = 9600,
+    audio: Annotated[bool, typer.Option("--audio", help="Measure the sound card's round trip instead.")] = False,
+    source: Annotated[
+        str, typer.Option("--in", help="With --audio: the input, by name or number; jack:CLIENT for JACK.")
+    ] = "",
+    sound_device: SoundDevice = "",
+    rate: Annotated[int, typer.Option(min=8000, max=192_000, help="With --audio: sample rate in Hz.")] = 48_000,
 ) -> None:
-    """List what this computer has, and what to install if something is missing. Exit code 0 if `segue demo` can run."""
-    from plugin_host.doctor.doctor import BAD, examine
+    """List what this computer has, and what to install if something is missing. Exit code 0 if `segue demo` can run.
 
-    bad = 0
-    for finding in examine(port):
-        print_line(f"  {finding.mark}  {finding.what:<14} {finding.text}")
-        if finding.advice:
-            print_line(f"      {'':<14} -> {finding.advice}")
-        bad += finding.mark == BAD
+    --audio plays a test signal and finds it in the input: the round trip is stored, and `segue jam` makes up for it.
+    Exit code 5 if nothing came back.
+    """
+    from plugin_host.doctor.doctor import BAD, GOOD, Finding, examine
+
+    def show(findings: list[Finding]) -> None:
+        for finding in findings:
+            print_line(f"  {finding.mark}  {finding.what:<14} {finding.text}")
+            if finding.advice:
+                print_line(f"      {'':<14} -> {finding.advice}")
+
+    if audio:
+        from plugin_host.doctor.audio import examine_audio
+
+        found = examine_audio(_sound_device(source), _sound_device(sound_device), rate, print_line)
+        show(found)
+        raise typer.Exit(0 if found[-1].mark == GOOD else EXIT_SOUND_CARD)
+    findings = examine(port)
+    show(findings)
+    bad = sum(finding.mark == BAD for finding in findings)
     print_line("")
     print_line("segue demo cannot run yet: see the lines marked !!" if bad else "segue demo can run.")
     raise typer.Exit(EXIT_FAULT if bad else 0)
