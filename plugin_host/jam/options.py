@@ -1,0 +1,46 @@
+"""The options of a jam."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bridge.time.units import Signature
+from plugin_host.jam.state import Mode
+from plugin_host.sync.sync import SyncWish
+from plugin_host.takes.engines import EngineWish
+
+JAM_PORT = 9640  # of the verbs
+DEFAULT_BPM = 120.0
+GENERATION_SECONDS = 0.5  # offline, where it is not measured
+
+
+@dataclass(frozen=True)
+class JamOptions:
+    """Options of `segue jam`. `source`: a device, a file as the player, or None for the default device.
+
+    `bars` None takes the mode's own number, `bpm` None 120 or the first loop's; `total_bars` 0 ends with the file, or
+    never. `generation_seconds` None measures.
+    """
+
+    mode: Mode = "trade"
+    source: str | Path | None = None
+    out: Path = Path("segue-jam")
+    bars: int | None = None
+    bpm: float | None = None
+    signature: Signature = Signature(4, 4)  # noqa: RUF009 - frozen
+    sync: SyncWish = field(default_factory=SyncWish)
+    prompts: tuple[str, ...] = ()
+    preset: str = ""
+    lanes: int = 1
+    count_in_beats: int = 4
+    total_bars: int = 0
+    offline: bool = False
+    keep: bool = False
+    reference: str = "melody"
+    sound_device: str | int | None = None
+    rate_hz: int = 48_000
+    seed: int = -1
+    control_port: int = JAM_PORT
+    generation_seconds: float | None = None
+    engine: EngineWish = field(default_factory=EngineWish)
