@@ -4,9 +4,9 @@
     64     captured    the plugin; `capture_state` last
     4096   payload     capacity_samples x channels float32, interleaved
 
-The plugin (or a jam, see `put_capture`) makes the segment (name `segue-<its pid>-<number>`), fills it, and names it in `region/capture`. The
-engine copies a complete capture and does not keep the segment. `python -m bridge.region.capture c` prints
-bridge/region/segue_capture.h, `md` the tables of docs/capture.md.
+The plugin makes the segment (name `segue-<its pid>-<number>`), fills it, and names it in `region/capture`; a jam does
+the same with `put_capture`. The engine copies a complete capture and does not keep the segment.
+`python -m bridge.region.capture c` prints bridge/region/segue_capture.h, `md` the tables of docs/capture.md.
 """
 
 from __future__ import annotations

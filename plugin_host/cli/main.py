@@ -17,6 +17,7 @@ import typer
 
 from plugin_host.cli.bench_command import add_to as add_bench
 from plugin_host.cli.guard import EXIT_FAULT, guarded
+from plugin_host.cli.jam_command import add_to as add_jam
 from plugin_host.cli.options import (
     EPILOG,
     Bars,
@@ -249,6 +250,7 @@ def version() -> None:
     tell(f"segue {installed()}")
 
 
+add_jam(app)
 add_takes(app)
 add_watch(app)
 add_plugin(app)

@@ -21,6 +21,7 @@ from plugin_host.jam.tape import STANDING, Tape
 from plugin_host.playback.processor import Processor
 
 FADE_SECONDS = 0.005
+NEVER = 1 << 60
 MOST_SAMPLES = 4096  # of a block that is rendered at once
 CLICK_SECONDS = 0.03
 CLICK_HZ = (1000.0, 1500.0)  # a beat, the first of a bar
@@ -68,7 +69,7 @@ class JamDeck:
         self.processors, self.timeline, self.tape = processors, timeline, tape
         processor = self.processor = processors[0]
         self.sample = 0
-        self.starts_at = count_in[-1] if count_in else 0
+        self.starts_at = count_in[-1] if count_in else NEVER  # the session sample where the timeline runs by itself
         self.ends_at: int | None = None  # the session sample behind the last one that is recorded
         self.repeats: tuple[Repeat, ...] = ()
         self._clicks = [_Click(at, bar) for at, bar in _click_bars(count_in[:-1], timeline)]

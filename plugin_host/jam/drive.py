@@ -44,7 +44,7 @@ class FilePlayer:
     def __init__(self, audio: Audio, starts_at: int) -> None:
         """`starts_at`: the session sample of the file's first one.  [main]"""
         self._audio, self._starts_at = audio, starts_at
-        self.n_samples = len(audio)
+        self.ends_at = starts_at + len(audio)  # the session sample behind its last one
 
     def block(self, sample: int, n: int) -> Audio:
         """The samples of a block.  [audio]"""

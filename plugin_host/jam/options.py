@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bridge.control.jam_rows import JAM_PORT
 from bridge.time.units import Signature
 from plugin_host.jam.state import Mode
 from plugin_host.sync.sync import SyncWish
 from plugin_host.takes.engines import EngineWish
 
-JAM_PORT = 9640  # of the verbs
 DEFAULT_BPM = 120.0
 GENERATION_SECONDS = 0.5  # offline, where it is not measured
 
@@ -20,11 +20,12 @@ class JamOptions:
     """Options of `segue jam`. `source`: a device, a file as the player, or None for the default device.
 
     `bars` None takes the mode's own number, `bpm` None 120 or the first loop's; `total_bars` 0 ends with the file, or
-    never. `generation_seconds` None measures.
+    never. `generation_seconds` and `round_trip_ms` None are measured. `midi_switch` is the port of a foot switch,
+    `switches` what its messages mean; `script` is the journal of a jam whose presses are repeated.
     """
 
     mode: Mode = "trade"
-    source: str | Path | None = None
+    source: str | int | Path | None = None
     out: Path = Path("segue-jam")
     bars: int | None = None
     bpm: float | None = None
@@ -43,4 +44,8 @@ class JamOptions:
     seed: int = -1
     control_port: int = JAM_PORT
     generation_seconds: float | None = None
+    round_trip_ms: float | None = None
+    midi_switch: str = ""
+    switches: str = ""
+    script: Path | None = None
     engine: EngineWish = field(default_factory=EngineWish)

@@ -57,7 +57,7 @@ class Stop:
 
 @dataclass(frozen=True)
 class Repeat:
-    """From `bar` on a stretch of music is repeated for `bars`, 0: until `Release`; `own`: Segue's, else the player's."""
+    """From `bar` on music is repeated for `bars`, with 0 until `Release`; `own`: Segue's, else the player's."""
 
     bar: int
     bars: int

@@ -122,6 +122,7 @@ class Plan:
         self.since_bar = bar
         self.changes: list[Change] = []
         self._before: tuple[Phase, int] = (self.phase, bar)
+        self._entered: Change | None = None
         self._follow(bar)
 
     def _follow(self, bar: int) -> None:
@@ -157,24 +158,26 @@ class Plan:
         return orders
 
     def _enter(self, change: Change) -> None:
-        self._before = (self.phase, self.since_bar)
+        self._before, self._entered = (self.phase, self.since_bar), change
         self.changes = [each for each in self.changes if each.press is not None]
         self.phase, self.since_bar = change.to, change.bar
         change.then()
         self._follow(change.bar)
 
-    def moved(self, bar: int, to_bar: int) -> None:
-        """The music ordered for a bar begins on a later one: so does its change.  [main]"""
+    def moved(self, bar: int, to_bar: int, ordered: bool = True) -> None:
+        """The music ordered for a bar begins on a later one, or is ordered again for that one: so does its change.
+
+        [main]
+        """
         for number, change in enumerate(self.changes):
             if change.bar == bar and change.ordered:
-                self.changes[number] = replace(change, bar=to_bar)
+                self.changes[number] = replace(change, bar=to_bar, ordered=ordered)
                 self.changes.sort(key=lambda each: each.bar)
                 return
-        if self.since_bar == bar:
-            to = self.phase
+        if self.since_bar == bar and self._entered is not None:  # it was entered already, and is not heard yet
             self.phase, self.since_bar = self._before
-            self.drop_automatic()
-            self.put(Change(to_bar, to, ordered=True))
+            self.changes = [each for each in self.changes if each.press is not None]
+            self.put(replace(self._entered, bar=to_bar, ordered=ordered))
 
     # -- presses --------------------------------------------------------------------------------------
 

@@ -1,6 +1,6 @@
 """From the audio thread to the session: what was captured and played, block by block; and the session's memory of it.
 
-    deck --put--> Tape --take--> session --keep--> Memory: input as it was played, and Segue's own, both by session sample
+    deck --put--> Tape --take--> session --keep--> Memory: the player's and Segue's, by session sample
 
 What the player plays at a sample is captured a round trip later: `Memory` moves the input back by it.
 """
@@ -78,20 +78,15 @@ class Memory:
         self._input: Audio = np.zeros((self._length, channels), np.float32)
         self._own: Audio = np.zeros((self._length, channels), np.float32)
         self.round_trip_samples = round_trip_samples
-        self.end = 0  # of Segue's own; the input ends a round trip earlier
-
-    @property
-    def input_end(self) -> int:
-        """The first session sample whose input is not known yet.  [main]"""
-        return self.end - self.round_trip_samples
+        self.end = 0  # of Segue's own
+        self.input_end = -round_trip_samples  # the first session sample whose input is not known yet
 
     def keep(self, heard: Audio, played: Audio) -> None:
-        """Add a block: the player's music as it was captured, and what was played meanwhile.  [main]"""
-        n = len(played)
-        at = np.arange(self.end, self.end + n) % self._length
-        self._own[at] = played
-        self._input[(at - self.round_trip_samples) % self._length] = heard
-        self.end += n
+        """Add what is newly known: the player's music, in the order it was captured, and Segue's.  [main]"""
+        self._own[np.arange(self.end, self.end + len(played)) % self._length] = played
+        self.end += len(played)
+        self._input[np.arange(self.input_end, self.input_end + len(heard)) % self._length] = heard
+        self.input_end += len(heard)
 
     def input(self, begin: int, end: int) -> Audio:
         """The player's music; zeros outside what is kept.  [main]"""
@@ -107,7 +102,7 @@ class Memory:
 
     def _read(self, store: Audio, begin: int, end: int, known: int) -> Audio:
         found = np.zeros((max(0, end - begin), store.shape[1]), np.float32)
-        first, last = max(begin, 0, self.end - self._length + self.round_trip_samples), min(end, known)
+        first, last = max(begin, 0, known - self._length), min(end, known)
         if first < last:
             found[first - begin : last - begin] = store[np.arange(first, last) % self._length]
         return found

@@ -39,9 +39,10 @@ class CarryingOn(JamMode):
                 plan.changes.remove(coming)
             elif not now.playing and self._was_heard and not plan.changes and not self.turn_held:
                 plan.put(Change(now.reachable(), "playing", self.answer))
-        elif plan.phase == "playing" and now.playing and not plan.pending and not self.turn_held:
-            if coming is None or coming.bar > now.reachable(0):
-                plan.put(Change(now.reachable(0), "listening", self.stop, quick=True))
+        elif plan.phase == "playing" and now.playing and not (plan.pending or self.turn_held):
+            at = now.reachable(0)
+            if coming is None or coming.bar > at:
+                plan.put(Change(at, "listening", self.stop, quick=True))
         return ()
 
     def press_hold(self, press: Press, bar: int, now: Moment, plan: Plan) -> Change | Said:

@@ -1,4 +1,4 @@
-"""Loop: a looper whose loop varies. The recorded bars come once as they were; each later pass is a variation of them."""
+"""Loop: a looper whose loop varies. The recorded bars come once as they were; each later pass is a variation."""
 
 from __future__ import annotations
 
