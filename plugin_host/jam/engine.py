@@ -9,8 +9,10 @@ from pathlib import Path
 
 from plugin_host.client.client import EngineClient
 from plugin_host.client.engine_process import EngineProcess, free_port
+from plugin_host.client.engine_wish import EngineWish
 from plugin_host.client.udp_connection import Event
-from plugin_host.takes.engines import CALL_SECONDS, EngineWish
+
+CALL_SECONDS = 10.0  # a busy machine may take so long to answer
 
 
 @dataclass(frozen=True)
@@ -34,9 +36,7 @@ def jam_engine(
         with client_at(wish.port) as client:
             yield JamEngine(client, lambda: None)
         return
-    process = EngineProcess(
-        free_port(), log, ["--model", wish.model, "--device", wish.device, "--precision", wish.precision]
-    )
+    process = EngineProcess(free_port(), log, wish.arguments)
     say(f"engine: starting, model {wish.model}, device {wish.device}")
     try:
         process.start()

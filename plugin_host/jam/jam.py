@@ -20,9 +20,9 @@ from typing import Any, Protocol
 from bridge.control import messages
 from bridge.time.transport import Grid
 from bridge.time.units import seconds_to_samples
+from plugin_host.client.engine_wish import described
 from plugin_host.client.lane_session import LaneSession, Setup
 from plugin_host.client.udp_connection import Event
-from plugin_host.demo.demo import described
 from plugin_host.host.timeline import Timeline
 from plugin_host.jam.deck import JamDeck
 from plugin_host.jam.drive import Drive, FilePlayer, OfflineDrive, PacedDrive, read_player

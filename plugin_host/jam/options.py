@@ -7,9 +7,9 @@ from pathlib import Path
 
 from bridge.control.jam_rows import JAM_PORT
 from bridge.time.units import Signature
+from plugin_host.client.engine_wish import EngineWish
 from plugin_host.jam.state import Mode
 from plugin_host.sync.sync import SyncWish
-from plugin_host.takes.engines import EngineWish
 
 DEFAULT_BPM = 120.0
 GENERATION_SECONDS = 0.5  # offline, where it is not measured
