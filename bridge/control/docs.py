@@ -12,6 +12,7 @@ from bridge.control.arguments import AT_HELP, Argument, At, Message
 from bridge.control.clients import TIMEOUT_SECONDS, WARNED_SECONDS
 from bridge.control.docs_text import INTRO, MAX, PD, SHELL, SUPERCOLLIDER
 from bridge.control.endpoint import AHEAD_SECONDS_MAX, ALL_FACTOR, MESSAGES_PER_SECOND
+from bridge.control.jam_rows import JAM_ANSWERS, JAM_OK, JAM_PORT, JAM_REQUESTS
 from bridge.control.packet import DATAGRAM_BYTES_MAX, DEPTH_MAX
 from bridge.control.parameters import KNOBS, PARAMETERS
 from bridge.control.plugin_rows import PLUGIN_PORT
@@ -41,6 +42,7 @@ def page() -> str:
         "## Answers and events\n",
         *(_message(row) for row in (*messages.ANSWERS, *messages.EVENTS)),
         *_plugin(),
+        *_jam(),
         _parameters(),
         _presets(),
         _errors(),
@@ -86,7 +88,7 @@ def _family(row: Message, known: Sequence[str]) -> str:
 
 def _message(row: Message) -> str:
     usage = " ".join((row.address, *(a.name if a.default is None else f"[{a.name}]" for a in row.arguments)))
-    request = row in (*messages.REQUESTS, *messages.PLUGIN_REQUESTS)
+    request = row in (*messages.REQUESTS, *messages.PLUGIN_REQUESTS, *JAM_REQUESTS)
     marks = [word for word, on in (("slow", row.slow), ("this machine only", row.local)) if on]
     lines = [f"### {row.address}\n", f"`{usage}{' values...' if row.rest else ''}`\n"]
     lines.append(row.meaning + (f" *({', '.join(marks)})*" if marks else "") + "\n")
@@ -102,12 +104,26 @@ def _answer(row: Message) -> str:
     if row.quiet:
         return "Answered only with an error.\n"
     values = " ".join(column.name for column in row.reply)
-    ok = messages.PLUGIN_OK.address if row in messages.PLUGIN_REQUESTS else f"{messages.OK.address} id"
-    head = f"Answer: `{ok} {row.address}{' ' + values if values else ''}`\n"
+    head = f"Answer: `{_ok(row)} {row.address}{' ' + values if values else ''}`\n"
     if not row.reply:
         return head
     cells = ([f"`{column.name}`", column.kind, column.unit, _said(column)] for column in row.reply)
     return head + "\n" + _table(("value", "type", "unit", "meaning"), cells)
+
+
+def _ok(row: Message) -> str:
+    if row in JAM_REQUESTS:
+        return JAM_OK.address
+    return messages.PLUGIN_OK.address if row in messages.PLUGIN_REQUESTS else f"{messages.OK.address} id"
+
+
+def _jam() -> list[str]:
+    head = (
+        f"## The jam\n\n`segue jam` takes these at a port of its own, {JAM_PORT} unless it is told another, from this "
+        "machine only. They have no id; the answer goes to the port that they came from, events to those who sent "
+        "`listen`. [jam.md](jam.md) tells more.\n"
+    )
+    return [head, *(_message(row) for row in (*JAM_REQUESTS, *JAM_ANSWERS))]
 
 
 def _plugin() -> list[str]:

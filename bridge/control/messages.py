@@ -152,8 +152,8 @@ LANE_OPEN = rows.request(
     rows.bounded("lane", "i", "which stream of music; -1: the first free one", -1, LANES_MAX - 1),
     rows.bounded("rate_hz", "i", "sample rate of the host", 8000, 192000, "Hz", 48000),
     rows.bounded("channels", "i", "channels that the host wants", 1, 2, default=2),
-    rows.bounded("waits", "i", "1: the host waits for the music, as for a take: lanes that play go first", 0, 1,
-                 default=0),
+    rows.bounded("waits", "i", "1: the host waits for its music, as for a take: lanes that play go first, and no "
+                 "command comes too late", 0, 1, default=0),
     reply=(
         rows.count("lane", "the lane that was opened"),
         rows.text("ring", "name of the shared-memory ring that its audio goes to"),

@@ -4,15 +4,18 @@
     64     captured    the plugin; `capture_state` last
     4096   payload     capacity_samples x channels float32, interleaved
 
-The plugin makes the segment (name `segue-<its pid>-<number>`), fills it, and names it in `region/capture`. The
-engine copies a complete capture and does not keep the segment. `python -m bridge.region.capture c` prints
-bridge/region/segue_capture.h, `md` the tables of docs/capture.md.
+The plugin makes the segment (name `segue-<its pid>-<number>`), fills it, and names it in `region/capture`; a jam does
+the same with `put_capture`. The engine copies a complete capture and does not keep the segment.
+`python -m bridge.region.capture c` prints bridge/region/segue_capture.h, `md` the tables of docs/capture.md.
 """
 
 from __future__ import annotations
 
 import math
+import os
+import struct
 import sys
+import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,7 +25,7 @@ from bridge.errors import RegionTransfer, SegmentForeign
 from bridge.region.region import Samples, check_form
 from bridge.ring import layout
 from bridge.ring.layout import make_section
-from bridge.ring.shared_memory import Segment
+from bridge.ring.shared_memory import Segment, segment_name
 
 MAGIC = int.from_bytes(b"SEGC", "little")
 VERSION = 1
@@ -107,6 +110,31 @@ def _read(segment: Segment) -> Captured:
     if _words(segment)["capture_number"] != words["capture_number"]:
         raise RegionTransfer(f"{segment.name} was recorded over while it was read")
     return Captured(audio, rate_hz, bpm, start_beats)
+
+
+def put_capture(number: int, captured: Captured) -> Segment:
+    """A segment that holds a complete capture; whoever made it closes and unlinks it once it was read.
+
+    Raises the errors of `check_form`, and SharedMemoryError if the system gives no memory.  [any]
+    """
+    n_samples, channels = captured.audio.shape
+    check_form(n_samples, channels, captured.rate_hz)
+    segment = Segment.create(segment_name(number), PAYLOAD_OFFSET + 4 * captured.audio.size)
+    values = {
+        "version": VERSION, "segment_bytes": segment.n_bytes, "sample_rate_hz": captured.rate_hz,
+        "channels": channels, "capacity_samples": n_samples, "payload_offset": PAYLOAD_OFFSET,
+        "host_pid": os.getpid(), "created_ns": time.monotonic_ns(), "capture_number": 1, "n_samples": n_samples,
+        "start_beats": captured.start_beats, "tempo_bpm": captured.bpm, "signature_numerator": 4,
+        "signature_denominator": 4, "capture_state": WHOLE, "magic": MAGIC,
+    }  # fmt: skip
+    for section in SECTIONS:
+        for field in section.fields:
+            if field.name in values:
+                at = section.start + field.offset
+                struct.pack_into(f"<{field.code}", segment.memory, at, values[field.name])
+    payload = np.ascontiguousarray(captured.audio, "<f4").tobytes()
+    segment.memory[PAYLOAD_OFFSET : PAYLOAD_OFFSET + len(payload)] = payload
+    return segment
 
 
 def _words(segment: Segment) -> dict[str, float]:

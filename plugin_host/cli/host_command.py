@@ -14,11 +14,11 @@ from bridge.control import messages
 from bridge.control.messages import DEFAULT_PORT
 from bridge.time.units import Signature
 from plugin_host.client.client import EngineClient
+from plugin_host.client.engine_request import described
 from plugin_host.client.lane_session import LaneSession, Setup
 from plugin_host.client.udp_connection import Event
 from plugin_host.console.output import ready_file, save_wav
 from plugin_host.console.screen import Screen
-from plugin_host.demo.demo import described
 from plugin_host.host.full_scale import within_full_scale
 from plugin_host.run import report
 from plugin_host.run.performance import Performance, PlaybackOptions

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from plugin_host.client.client import EngineClient
+from plugin_host.client.engine_request import described
 from plugin_host.console.screen import Screen
-from plugin_host.demo.demo import described
 
 
 def run_load(port: int, secret: str, name: str, device: str, precision: str) -> None:

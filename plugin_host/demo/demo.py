@@ -16,6 +16,7 @@ from pathlib import Path
 from bridge.errors import NoAnswer
 from plugin_host.client.client import EngineClient
 from plugin_host.client.engine_process import EngineProcess, free_port
+from plugin_host.client.engine_request import described
 from plugin_host.client.lane_session import LaneSession, Setup
 from plugin_host.console.output import ready_file, ready_folder, save_wav
 from plugin_host.console.screen import Screen
@@ -104,15 +105,6 @@ def _perform(
         return performance.run(session, attend_to(engine, screen.say)), performance
     finally:
         session.close()
-
-
-def described(client: EngineClient) -> list[str]:
-    """The abilities of the engine's model, and its notes.  [main]"""
-    model = client.model()
-    sides = "stereo" if model.channels == 2 else "mono"
-    device = client.status().device
-    lines = [f"model: {model.model}, {sides}, {model.precision} on {device}; follows {model.abilities}"]
-    return [*lines, f"note: {model.notes}"] if model.notes else lines
 
 
 def attend_to(engine: EngineProcess, say: Callable[[str], None]) -> Callable[[], None]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from bridge.control import messages
 from plugin_host.client.client import EngineClient
 from plugin_host.client.engine_process import EngineProcess, free_port
+from plugin_host.client.engine_request import EngineRequest as EngineRequest
 from plugin_host.client.udp_connection import Event
 from plugin_host.takes.errors import TakeFailed
 
@@ -20,17 +21,6 @@ HASHED_BYTES_MAX = 2**29
 KEY_SURE = 0.3  # from here on a detected key is used
 SILENT_SECONDS = 10.0  # a running engine that is silent for so long is gone
 CALL_SECONDS = 10.0  # a busy machine may take so long to answer
-
-
-@dataclass(frozen=True)
-class EngineRequest:
-    """`port` 0: a child engine with this model; otherwise the running engine on the port, with its model."""
-
-    port: int = 0
-    secret: str = ""
-    model: str = "embedded"
-    device: str = "auto"
-    precision: str = "auto"
 
 
 @dataclass(frozen=True)
@@ -58,8 +48,7 @@ def hot_engine(request: EngineRequest, say: Callable[[str], None]) -> Iterator[H
             yield _described(client, "", lambda: client.silent_seconds < SILENT_SECONDS and not client.restarts, keys)
         return
     with tempfile.TemporaryDirectory(prefix="segue-") as folder:
-        arguments = ["--model", request.model, "--device", request.device, "--precision", request.precision]
-        engine = EngineProcess(free_port(), Path(folder) / "engine.log", arguments)
+        engine = EngineProcess(free_port(), Path(folder) / "engine.log", request.arguments)
         say(f"engine: starting, model {request.model}, device {request.device}")
         try:
             engine.start()

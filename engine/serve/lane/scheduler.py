@@ -110,7 +110,9 @@ class CommandScheduler:
             command.go_to(due, transport)
 
     def margin_samples(self, command: Command, transport: Transport) -> int:
-        """How far ahead of the host a command must come to be in time."""
+        """How far ahead of the host a command must come to be in time; 0 for a host that waits for its music."""
+        if self._lane.waits:
+            return 0
         seconds = self._timing.quick_seconds if command.at != NOW else SOON_SECONDS
         if command.order is not None:
             seconds = self._begin_seconds(command, transport)

@@ -1,0 +1,181 @@
+"""Carries out the orders of a plan: hands music to the voice, lets bars go round on the deck, takes in what came of it.
+
+order --> what it listens to, from the memory --> voice.do, on a thread of its own --> result --> plan, pace
+      --> repeats and silences, on the deck
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+
+from bridge.region.capture import Captured
+from bridge.ring.form import Audio
+from plugin_host.jam.deck import JamDeck
+from plugin_host.jam.deck import Repeat as Lap
+from plugin_host.jam.orders import Accompany, Answer, Order, Release, Relisten, Repeat, Stop, Stretch, Vary
+from plugin_host.jam.pace import Pace
+from plugin_host.jam.plan import Moment, Plan
+from plugin_host.jam.tape import Memory
+from plugin_host.jam.voice import Heard, Result, Voice
+from plugin_host.jam.where import JamTime, Notes, beats_of
+
+FAR_SAMPLES = 1 << 60
+PLAYS = (Answer, Accompany, Vary)
+SILENCE: Audio = np.zeros((0, 1), np.float32)
+_Job = tuple[Order, Heard, float]
+
+
+class Desk:
+    """One jam's desk. `threaded`: orders are carried out on a thread, so that nothing waits for the engine."""
+
+    def __init__(
+        self, deck: JamDeck, memory: Memory, voice: Voice, pace: Pace, time: JamTime, notes: Notes, threaded: bool
+    ) -> None:
+        self._deck, self._memory, self._voice, self._pace = deck, memory, voice, pace
+        self._time, self._notes = time, notes
+        self._growing: list[_Growing] = []
+        self._sent: dict[Order, Fraction] = {}  # beats
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._results: queue.SimpleQueue[Result] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name="segue-jam-orders", daemon=True) if threaded else None
+        if self._thread is not None:
+            self._thread.start()
+
+    # -- orders -----------------------------------------------------------------------------------------
+
+    def carry_out(self, order: Order, now: Moment) -> None:
+        """Carry out an order, or hand it to the thread.  [main]"""
+        heard = self._heard(order)
+        stretch = order.loop if isinstance(order, Vary) else getattr(order, "heard", getattr(order, "music", None))
+        listens = {} if stretch is None else {"heard": beats_of(stretch)}
+        self._notes.note("order", now.beats, order=_name(order), bar=order.bar, **listens)
+        if isinstance(order, (Repeat, Release, Stop)):
+            self._lay(order)
+        if isinstance(order, (Repeat, Release)):
+            return
+        self._sent[order] = now.beats
+        job = (order, heard, float(self._time.per_bar))
+        if self._thread is not None:
+            self._jobs.put(job)
+        else:
+            self._results.put(self._voice.do(*job))
+
+    def _heard(self, order: Order) -> Heard:
+        """The music that an order listens to."""
+        if isinstance(order, Vary):
+            stretch, read = order.loop, self._memory.own if order.own else self._memory.input
+        elif isinstance(order, (Answer, Accompany, Relisten)):
+            stretch, read = order.heard, self._memory.both if isinstance(order, Answer) else self._memory.input
+        else:
+            return Heard()
+        begin, end = self._time.sample_of(stretch.begin), self._time.sample_of(stretch.end)
+        if end - begin < self._time.rate_hz // 2:
+            return Heard()
+        grid = self._time.grid
+        return Heard(Captured(read(begin, end), grid.sample_rate_hz, grid.tempo_bpm, float(stretch.begin)))
+
+    def _lay(self, order: Repeat | Release | Stop) -> None:
+        """Bars that go round, or silence, from a bar on; what was laid before ends there."""
+        start = self._time.grid.bar_start(order.bar)
+        laps = [replace(each, end=min(each.end, start)) for each in self._live()]
+        if isinstance(order, Stop):
+            laps.append(Lap(start, FAR_SAMPLES, SILENCE))
+        if isinstance(order, Repeat):
+            end = self._time.grid.bar_start(order.bar + order.bars) if order.bars else FAR_SAMPLES
+            laps.append(Lap(start, end, self._grown(order.music, order.own)))
+        self._deck.repeats = tuple(laps)
+
+    def _grown(self, music: Stretch, own: bool) -> Audio:
+        """The music of a stretch; what of it is still to be played is filled in as it is."""
+        begin, end = self._time.sample_of(music.begin), self._time.sample_of(music.end)
+        growing = _Growing(begin, np.zeros((end - begin, self._deck.processor.channels), np.float32), own)
+        self._growing.append(growing)
+        self.grow()
+        return growing.audio
+
+    def _live(self) -> Iterator[Lap]:
+        position = self._deck.timeline.now.position_samples
+        return (each for each in self._deck.repeats if each.end + self._time.rate_hz > position)
+
+    def grow(self) -> None:
+        """Fill in what has become known of the bars that go round.  [main]"""
+        for each in self._growing:
+            each.grow(self._memory)
+        self._growing = [each for each in self._growing if not each.whole]
+
+    def clear(self) -> None:
+        """Nothing goes round any more.  [main]"""
+        self._deck.repeats = ()
+
+    # -- results ----------------------------------------------------------------------------------------
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            self._results.put(self._voice.do(*job))
+
+    def take_results(self, plan: Plan) -> None:
+        """Tell the plan and the pace what came of the orders.  [main]"""
+        while not self._results.empty():
+            self._take(self._results.get(), plan)
+
+    def _take(self, result: Result, plan: Plan) -> None:
+        order, beats = result.order, self._time.beats
+        sent = self._sent.pop(order, beats)
+        took = {} if self._pace.fixed or result.seconds is None else {"seconds": round(result.seconds, 4)}
+        self._notes.note(
+            "result", sent, order=_name(order), asked=order.bar, bar=result.bar, fault=result.fault, **took
+        )
+        if result.fault:
+            self._notes.tell(f"the engine: {result.fault}", sent)
+            if isinstance(order, PLAYS):  # it is tried again
+                now = Moment(beats, self._time.grid, self._pace.lead_beats(self._time.grid))
+                plan.moved(order.bar, max(order.bar + 1, now.reachable()), ordered=False)
+            return
+        if result.seconds is not None and not isinstance(order, Stop):
+            self._pace.took(result.seconds)
+        if result.bar > order.bar:
+            allowed = (order.bar * self._time.per_bar - sent) * 60 / Fraction(self._time.grid.tempo_bpm)
+            self._pace.was_late(float(allowed))
+            self._notes.tell(f"late: at bar {result.bar + 1} instead of {order.bar + 1}", sent)
+            if isinstance(order, PLAYS):
+                plan.moved(order.bar, result.bar)
+        if isinstance(order, PLAYS):
+            start = self._time.grid.bar_start(result.bar)
+            self._deck.repeats = tuple(replace(each, end=min(each.end, start)) for each in self._live())
+
+    def close(self) -> None:
+        """End the thread, after the order that is being carried out.  [main]"""
+        if self._thread is not None:
+            self._jobs.put(None)
+            self._thread.join()
+
+
+class _Growing:
+    """Music that is copied out of the memory as it becomes known."""
+
+    def __init__(self, first: int, audio: Audio, own: bool) -> None:
+        self.audio = audio
+        self._first, self._own = first, own
+        self._known = 0
+
+    @property
+    def whole(self) -> bool:
+        return self._known >= len(self.audio)
+
+    def grow(self, memory: Memory) -> None:
+        known = memory.end if self._own else memory.input_end
+        until = min(known - self._first, len(self.audio))
+        if until > self._known:
+            read = memory.own if self._own else memory.input
+            self.audio[self._known : until] = read(self._first + self._known, self._first + until)
+            self._known = until
+
+
+def _name(order: Order) -> str:
+    return type(order).__name__.lower()

@@ -1,0 +1,48 @@
+"""What the session hears with: the player's music alone, and until when it was played. The seam to `listening`."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+
+from bridge.ring.form import Audio
+from plugin_host.jam.listening.player_input import PlayerInput
+
+
+class Ears(Protocol):
+    """Takes what was captured while something was played, block by block; `last_played` is a sample of the input."""
+
+    def push(self, captured: Audio, played: Audio) -> Audio:
+        """Add a block; returns what is newly known of the player's music.  [main]"""
+        ...
+
+    @property
+    def last_played(self) -> int | None:
+        """The sample until which the player last played; None for not yet.  [main]"""
+        ...
+
+    @property
+    def leak_text(self) -> str:
+        """What leaks, in a sentence; empty for nothing to say.  [main]"""
+        ...
+
+
+class PlayerEars(PlayerInput):
+    """`PlayerInput`, with what it has to say in words."""
+
+    @property
+    def leak_text(self) -> str:
+        """What leaks, in a sentence; empty while it is not known.  [main]"""
+        return "" if self.leak.state == "not known yet" else self.leak.text
+
+
+def make_ears(sample_rate_hz: int, channels: int, leaks: bool) -> Ears:
+    """The ears of a jam; `leaks`: Segue's own music may come back into the input.  [main]"""
+    return PlayerEars(sample_rate_hz, channels, cancel_leak=leaks)
+
+
+def level_db(audio: Audio) -> float:
+    """RMS in dBFS, -120 for silence.  [any]"""
+    power = float(np.mean(np.square(audio, dtype=np.float64))) if audio.size else 0.0
+    return max(-120.0, 10 * float(np.log10(max(power, 1e-12))))

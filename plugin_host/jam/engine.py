@@ -1,0 +1,49 @@
+"""The engine of a jam: a running one, or a child process that is started again if it dies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from plugin_host.client.client import EngineClient
+from plugin_host.client.engine_process import EngineProcess, free_port
+from plugin_host.client.engine_request import EngineRequest
+from plugin_host.client.udp_connection import Event
+
+CALL_SECONDS = 10.0  # a busy machine may take so long to answer
+
+
+@dataclass(frozen=True)
+class JamEngine:
+    """A connected engine; `attend` restarts a child that has died."""
+
+    client: EngineClient
+    attend: Callable[[], None]
+
+
+@contextmanager
+def jam_engine(
+    wish: EngineRequest, log: Path, say: Callable[[str], None], hear: Callable[[Event], None]
+) -> Iterator[JamEngine]:
+    """A context with the engine, hot; a child ends with it. Raises the engine's errors.  [main]"""
+
+    def client_at(port: int) -> EngineClient:
+        return EngineClient(port, name="segue jam", secret=wish.secret, on_event=hear, timeout_seconds=CALL_SECONDS)
+
+    if wish.port:
+        with client_at(wish.port) as client:
+            yield JamEngine(client, lambda: None)
+        return
+    process = EngineProcess(free_port(), log, wish.arguments)
+    say(f"engine: starting, model {wish.model}, device {wish.device}")
+    try:
+        process.start()
+        client = process.connect(lambda: client_at(process.port), say)
+        try:
+            yield JamEngine(client, lambda: process.revive(say))
+        finally:
+            client.close()
+    finally:
+        process.stop()

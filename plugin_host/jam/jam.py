@@ -1,0 +1,258 @@
+"""`segue jam`: joins engine, session, drive, hands and recording, and runs them to the last bar.
+
+player --drive--> deck --tape--> session <--presses-- keys, foot switch, OSC
+                   ^                |
+                   +---- engine <---+---> recording, screen
+"""
+
+from __future__ import annotations
+
+import secrets
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from bridge.control import messages
+from bridge.time.transport import Grid
+from bridge.time.units import seconds_to_samples
+from plugin_host.client.engine_request import described
+from plugin_host.client.lane_session import LaneSession, Setup
+from plugin_host.client.udp_connection import Event
+from plugin_host.host.timeline import Timeline
+from plugin_host.jam.deck import JamDeck
+from plugin_host.jam.drive import Drive, FilePlayer, OfflineDrive, PacedDrive, read_player
+from plugin_host.jam.ears import make_ears
+from plugin_host.jam.engine import JamEngine, jam_engine
+from plugin_host.jam.errors import JamError
+from plugin_host.jam.first_loop import FirstLoop
+from plugin_host.jam.live import open_live
+from plugin_host.jam.modes import make_mode
+from plugin_host.jam.options import DEFAULT_BPM, GENERATION_SECONDS, JamOptions
+from plugin_host.jam.pace import Pace
+from plugin_host.jam.recording.recorder import JamRecorder, Recorded
+from plugin_host.jam.script import read_script
+from plugin_host.jam.session import JamSession, Parts, count_in_samples
+from plugin_host.jam.state import JamState, Phase, Press, PressReply
+from plugin_host.jam.tape import Memory, Tape
+from plugin_host.jam.turns import TurnFiles
+from plugin_host.jam.voice import SEEDS, Voice
+from plugin_host.playback.processor import Processor
+from plugin_host.run.region_layout import CHANNELS
+from plugin_host.sync.sync import Sync
+
+LOOK_SECONDS = 0.005
+SHOW_SECONDS = 0.05
+
+
+class Face(Protocol):
+    """Where a jam shows itself; see `JamScreen`."""
+
+    def say(self, text: str) -> None:
+        """A line that stays.  [any]"""
+        ...
+
+    def show(self, state: JamState) -> None:
+        """The present state.  [any]"""
+        ...
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What a jam's host counted: samples that were missed, held or silent where music was due, late blocks."""
+
+    missed_samples: int
+    held_samples: int
+    muted_samples: int
+    late_blocks: int
+    xruns: int
+
+
+class Jam:
+    """One jam from its options; `run` plays it, `press` and `end` may be called meanwhile from any thread."""
+
+    def __init__(self, options: JamOptions, face: Face) -> None:
+        self.options, self.face = options, face
+        self.grid = Grid(options.rate_hz, options.bpm or DEFAULT_BPM, options.signature)
+        self.free = options.mode == "loop" and options.bpm is None and options.sync.idle
+        by_itself = options.sync.idle and not self.free
+        beats = 0 if options.offline else options.count_in_beats
+        clicks = count_in_samples(beats, self.grid) if by_itself else ()
+        self.processors = tuple(Processor(options.rate_hz, CHANNELS) for _ in range(options.lanes))
+        self.timeline = Timeline(self.grid)
+        self.deck = JamDeck(self.processors, self.timeline, Tape(options.rate_hz, CHANNELS), clicks)
+        self.seed = options.seed if options.seed >= 0 else secrets.randbelow(SEEDS)
+        self.session: JamSession | None = None
+        self._ending = threading.Event()
+        self._script = read_script(options.script) if options.script is not None else []
+        self._turns: TurnFiles | None = None
+        self.figures = Figures(0, 0, 0, 0, 0)
+
+    # -- from any thread --------------------------------------------------------------------------------
+
+    def press(self, press: Press, replied: Callable[[PressReply], None]) -> None:
+        """Take a press.  [any]"""
+        if self.session is not None:
+            self.session.press(press, replied)
+
+    def sample_at(self, seconds: float) -> int | None:
+        """The session sample at a second of the monotonic clock; None before the jam runs.  [any]"""
+        return None if self.session is None else self.session.time.sample_at(seconds)
+
+    def _say(self, text: str) -> None:
+        self.face.say(text)
+
+    def end(self) -> None:
+        """End the jam after the present block.  [any]"""
+        self._ending.set()
+
+    # -- the jam ----------------------------------------------------------------------------------------
+
+    def run(self, with_session: Callable[[JamSession, ExitStack], None] = lambda session, stack: None) -> Recorded:
+        """Play it to its end; raises a SegueError. `with_session` gets the session before it begins.  [main]"""
+        options, player = self.options, self._player()
+        with ExitStack() as stack:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="segue-")))
+            engine = stack.enter_context(jam_engine(options.engine, folder / "engine.log", self._say, self._hear))
+            for line in described(engine.client):
+                self.face.say(line)
+            recorder = JamRecorder(options.out, options.rate_hz, CHANNELS, self._say, waits=options.offline)
+            stack.callback(recorder.close)
+            stack.callback(lambda: self._turns.close() if self._turns is not None else None)
+            lanes = [self._lane(engine, number) for number in range(options.lanes)]
+            for lane in reversed(lanes):
+                stack.callback(lane.close)
+            self.session = self._session(lanes, recorder)
+            stack.callback(self.session.close)
+            for lane in lanes:
+                lane.open()
+            with_session(self.session, stack)
+            if options.offline:
+                self._play_offline(self.session, player)
+            else:
+                self._play(self.session, engine, player, lanes)
+        return recorder.close()
+
+    def _player(self) -> FilePlayer | None:
+        options = self.options
+        if not isinstance(options.source, Path):
+            if options.offline:
+                raise JamError("--offline needs a file as the player: --in FILE")
+            return None
+        starts = 0 if self.free or not options.sync.idle else self.deck.starts_at
+        return FilePlayer(read_player(options.source, options.rate_hz, CHANNELS), starts)
+
+    def _hear(self, event: Event) -> None:
+        said: dict[str, Any] = dict(event.values)
+        if event.message is messages.EVENT_LANE and said["state"] == "failed":
+            self.face.say(f"lane {said['lane']} has failed: {said['text']}")
+
+    def _lane(self, engine: JamEngine, number: int) -> LaneSession:
+        options, prompts = self.options, self.options.prompts
+        prompt = prompts[number % len(prompts)] if prompts else ""
+        setup = Setup(prompt, options.preset, self.seed, {}, waits=options.offline)
+        return LaneSession(engine.client, self.processors[number], setup, self._say)
+
+    def _session(self, lanes: list[LaneSession], recorder: JamRecorder) -> JamSession:
+        options, from_file = self.options, isinstance(self.options.source, Path)
+        fixed = options.generation_seconds
+        if fixed is None and options.offline:
+            fixed = GENERATION_SECONDS
+        round_trip = 0 if from_file else self._round_trip_samples()
+        pace = Pace(fixed, round_trip / options.rate_hz)
+        mode = make_mode(options.mode, options.bars, pace)
+        voice = Voice(lanes, self.seed, options.reference, measured=not options.offline)
+        memory = Memory(options.rate_hz, CHANNELS, round_trip)
+        ears = make_ears(options.rate_hz, CHANNELS, leaks=not from_file)
+        recorder.note("jam", 0, 0.0, mode=mode.name, bars=mode.bars, bpm=self.grid.tempo_bpm, seed=self.seed,
+                      beats_per_bar=float(options.signature.beats_per_bar), round_trip_samples=round_trip)  # fmt: skip
+        parts = Parts(self.deck, memory, ears, voice, recorder, pace, mode)
+        first = FirstLoop(options.rate_hz, options.signature, options.bars) if self.free else None
+        session = JamSession(parts, threaded=not options.offline, first_loop=first)
+        if options.keep:
+            self._turns = TurnFiles(options.out, options.rate_hz, self._say)
+            session.on_phase = self._phase_ended
+        return session
+
+    def _phase_ended(self, phase: Phase, bar: int, until: int) -> None:
+        if self._turns is not None and self.session is not None and phase in ("playing", "both", "held"):
+            session = self.session
+            begin, end = (session.time.sample_of(number * session.time.per_bar) for number in (bar, until))
+            self._turns.keep(session.parts.memory.own(begin, end), bar)
+
+    def _round_trip_samples(self) -> int:
+        ms = self.options.round_trip_ms or 0.0
+        return round(seconds_to_samples(ms / 1000, self.options.rate_hz))
+
+    def _end_sample(self, session: JamSession, player: FilePlayer | None) -> int | None:
+        """The session sample of the end: so many bars, or the bar line behind the file's last sample."""
+        bars = self.options.total_bars
+        if not bars:
+            return None if player is None else player.ends_at
+        return session.time.sample_of(bars * session.time.per_bar) if session.time.begun else None
+
+    def _over(self, session: JamSession, player: FilePlayer | None) -> bool:
+        end = self.deck.ends_at = self._end_sample(session, player)
+        return self._ending.is_set() or (end is not None and self.deck.sample >= end)
+
+    def _press_script(self, session: JamSession) -> None:
+        while self._script and (self._script[0].at_sample or 0) <= self.deck.sample:
+            session.press(self._script.pop(0), lambda reply: None)
+
+    def _play_offline(self, session: JamSession, player: FilePlayer | None) -> None:
+        assert player is not None
+
+        def step() -> None:
+            self._press_script(session)
+            session.step()
+            if session.notes.message:
+                self.face.show(session.state())
+
+        OfflineDrive(self.deck, player).run(step, lambda: self._over(session, player))
+        self._count(0)
+
+    def _play(
+        self, session: JamSession, engine: JamEngine, player: FilePlayer | None, lanes: list[LaneSession]
+    ) -> None:
+        drive, sync = self._drive(player), None
+        drive.start()
+        try:
+            if not self.options.sync.idle:
+                sync = Sync(self.timeline, self.options.sync, self._say, 0.0)
+                if not sync.start():
+                    self.timeline.play()
+            shown = 0.0
+            while not self._over(session, player) and drive.running:
+                self._press_script(session)
+                session.step()
+                engine.attend()
+                for lane in lanes:
+                    lane.look(self.timeline.now.grid, self.timeline.now.position_samples)
+                if time.monotonic() - shown >= SHOW_SECONDS:
+                    shown = time.monotonic()
+                    self.face.show(session.state())
+                time.sleep(LOOK_SECONDS)
+        finally:
+            if sync is not None:
+                sync.stop()
+            drive.stop()
+            session.step()
+            self._count(drive.flagged)
+
+    def _count(self, xruns: int) -> None:
+        counted = [each.counters for each in self.processors]
+        late = sum(each.drops.late_blocks for each in self.processors)
+        self.figures = Figures(
+            sum(each.missed_samples for each in counted), sum(each.held_samples for each in counted),
+            sum(each.muted_samples for each in counted), late, xruns,
+        )  # fmt: skip
+
+    def _drive(self, player: FilePlayer | None) -> Drive:
+        if player is not None:
+            return PacedDrive(self.deck, player)
+        source = None if isinstance(self.options.source, Path) else self.options.source
+        return open_live(self.deck, source, self.options.sound_device, self._say)

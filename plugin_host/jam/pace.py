@@ -1,0 +1,65 @@
+"""How long Segue takes from listening to sound, and what follows: how far ahead it must listen, and how often."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from fractions import Fraction
+
+from bridge.time.transport import Grid
+from bridge.time.units import beats_to_seconds, seconds_to_beats
+
+KEPT = 40  # measurements
+SHARE = 0.95  # of the measurements that must fit
+UNKNOWN_SECONDS = 0.7  # before the first
+SPARE_SECONDS = 0.15  # for the message, the ring and the next turn of the session
+LATE_FACTOR = 1.25  # after a late answer the time is taken to be so much longer than what was allowed
+
+
+class Pace:
+    """The generation time, measured, or fixed (offline: a jam must not depend on the machine).
+
+    `behind_seconds`: how long the player's music takes to be known, a round trip of the sound card.
+    """
+
+    def __init__(self, fixed_seconds: float | None = None, behind_seconds: float = 0.0) -> None:
+        self._fixed = fixed_seconds
+        self._behind = behind_seconds
+        self._seconds: deque[float] = deque(maxlen=KEPT)
+
+    def took(self, seconds: float) -> None:
+        """Add a measurement.  [main]"""
+        if self._fixed is None:
+            self._seconds.append(seconds)
+
+    def was_late(self, allowed_seconds: float) -> None:
+        """Music came later than its bar line; so much time was allowed.  [main]"""
+        self.took(LATE_FACTOR * allowed_seconds)
+
+    @property
+    def fixed(self) -> bool:
+        """Whether the time is not measured.  [any]"""
+        return self._fixed is not None
+
+    @property
+    def p95_seconds(self) -> float:
+        """The time that 95 % of the measurements stay within.  [any]"""
+        if self._fixed is not None:
+            return self._fixed
+        if not self._seconds:
+            return UNKNOWN_SECONDS
+        return sorted(self._seconds)[math.ceil(SHARE * len(self._seconds)) - 1]
+
+    @property
+    def needs_seconds(self) -> float:
+        """From the last sample that is listened to, to its music.  [any]"""
+        return self.p95_seconds + SPARE_SECONDS + self._behind
+
+    def lead_beats(self, grid: Grid) -> int:
+        """How many beats before a bar line Segue must listen to play there: 1 or more.  [any]"""
+        return max(1, math.ceil(seconds_to_beats(self.needs_seconds, grid.tempo_bpm)))
+
+    def listen_every_bars(self, bars: int, grid: Grid) -> int:
+        """The interval between listenings: the one wished for, longer on a machine that takes longer.  [any]"""
+        bar_seconds = beats_to_seconds(grid.signature.beats_per_bar, grid.tempo_bpm)
+        return max(bars, math.ceil(Fraction(self.needs_seconds) / bar_seconds))
