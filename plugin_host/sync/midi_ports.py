@@ -45,13 +45,21 @@ def _rtmidi() -> Any:
 def open_input(name: str, receive: Callable[[str, int, float], None]) -> Callable[[], None]:
     """Call `receive(kind, value, seconds)` for messages of a port; returns a function that closes it.  [main]"""
 
-    def received(message: Any, at_seconds: float | None = None) -> None:
-        seconds = time.monotonic() if at_seconds is None else at_seconds
+    def received(message: Any, seconds: float) -> None:
         if message.type in KINDS and not (message.type == "note_on" and message.velocity == 0):
             receive(message.type, getattr(message, "pos", getattr(message, "note", 0)), seconds)
 
+    return open_messages(name, received)
+
+
+def open_messages(name: str, received: Callable[[Any, float], None]) -> Callable[[], None]:
+    """Call `received(message, seconds)` with every mido message of a port; returns its closing function.  [main]"""
+
+    def timed(message: Any, at_seconds: float | None = None) -> None:
+        received(message, time.monotonic() if at_seconds is None else at_seconds)
+
     midi = backend()
-    return _opened(midi.open_input, midi.get_input_names, name, callback=received)[1]
+    return _opened(midi.open_input, midi.get_input_names, name, callback=timed)[1]
 
 
 def open_output(name: str) -> tuple[Callable[[str, int], None], Callable[[], None]]:
