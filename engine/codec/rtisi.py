@@ -25,18 +25,21 @@ SYNTHESIS = WINDOW / WINDOW_SUM
 SILENT_POWER = np.float32(1e-14)
 RANDOM_PHASE = np.exp(2j * np.pi * np.random.default_rng(5).random(N_BINS)).astype(np.complex64)
 
+ONE = np.float32(1.0)
+
 Array = NDArray[np.float32]
+Spectra = NDArray[np.complex64]
 
 
 @dataclass
 class PhaseState:
     """`committed` [1280 + 320] is the overlap-add so far, from the start of the next frame to commit; `pending` are the
-    magnitudes [641] that wait as look-ahead, with their phase estimate; the first `skip_samples` of output belong to
-    the prompt or to silence, and are dropped."""
+    magnitudes [641] that wait as look-ahead, `begun` is their frame [1280] as its phase estimate gives it; the first
+    `skip_samples` of output belong to the prompt or to silence, and are dropped."""
 
     committed: Array
     pending: Array | None = None
-    phase: NDArray[np.complex64] | None = None
+    begun: Array | None = None
     skip_samples: int = OVERLAP_SAMPLES
 
 
@@ -66,43 +69,57 @@ def init_phase(prompt: Array | None = None) -> PhaseState:
     return PhaseState(committed)
 
 
-def _spectra(signal: Array, count: int) -> NDArray[np.complex64]:
-    """Spectra [count, 641] of the first frames of `signal`, count 1 or 2."""
-    frames = np.empty((count, WINDOW_SAMPLES), np.float32)
-    for index in range(count):
-        at = index * HOP_SAMPLES
-        np.multiply(signal[at : at + WINDOW_SAMPLES], WINDOW, out=frames[index])
-    return np.fft.rfft(frames, axis=-1).astype(np.complex64, copy=False)
+def _units(signal: Array, count: int) -> Spectra:
+    """Phase factors [count, 641] of the first frames of `signal`, count 1 or 2.
+
+    In silence they are fixed random ones (equal ones would be a click).
+    """
+    spectra = np.fft.rfft(_strided(signal, count) * WINDOW).astype(np.complex64, copy=False)
+    power = spectra.real**2
+    power += spectra.imag**2
+    silent = power <= SILENT_POWER if power.min() <= SILENT_POWER else None
+    scale = power if silent is None else np.maximum(power, SILENT_POWER)
+    np.divide(ONE, np.sqrt(scale, out=scale), out=scale)
+    np.multiply(spectra, scale, out=spectra)
+    if silent is not None:
+        np.copyto(spectra, RANDOM_PHASE, where=silent)
+    return spectra
 
 
-def _unit(spectra: NDArray[np.complex64]) -> NDArray[np.complex64]:
-    """Phase factors of spectra; fixed random ones in silence (equal ones would be a click)."""
-    power = spectra.real**2 + spectra.imag**2
-    unit = spectra * (np.float32(1.0) / np.sqrt(np.maximum(power, SILENT_POWER)))
-    silent = power <= SILENT_POWER
-    if silent.any():
-        unit = np.where(silent, RANDOM_PHASE, unit)
-    return unit.astype(np.complex64, copy=False)
+def _strided(signal: Array, count: int) -> Array:
+    """The first frames [count, 1280] of `signal`, not copied."""
+    return np.ndarray((count, WINDOW_SAMPLES), np.float32, signal, strides=(4 * HOP_SAMPLES, 4))
+
+
+def _frames(mags: Array, phase: Spectra) -> Array:
+    """Frames [count, 1280] as they are added to the output."""
+    frames = np.fft.irfft(mags * phase).astype(np.float32, copy=False)
+    frames *= SYNTHESIS
+    return frames
 
 
 def _commit(state: PhaseState, mags: Array) -> Array:
-    """Fix the phase of the first of `mags` [1 or 2, 641]; returns the hop of audio [320] that is final."""
+    """Fix the phase of the first of `mags` [1 or 2, 641]; returns the hop of audio [320] that is final.
+
+    Each spectrum and each frame is computed once, since calls cost more than their arithmetic: the last frames are
+    both the settled one and the next one's beginning.
+    """
     count, base = len(mags), state.committed
-    phase = np.zeros((count, N_BINS), np.complex64)
-    phase[0] = state.phase if state.phase is not None else _unit(_spectra(base, 1))[0]
-    for iteration in range(ITERATIONS):
-        frames = np.fft.irfft(mags * phase, axis=-1).astype(np.float32, copy=False) * SYNTHESIS
+    first = state.begun if state.begun is not None else _frames(mags[:1], _units(base, 1))[0]
+    signal = base.copy()
+    signal[:WINDOW_SAMPLES] += first
+    frames = _frames(mags, _units(signal, count))
+    for _ in range(1, ITERATIONS):
         signal = base.copy()
         signal[:WINDOW_SAMPLES] += frames[0]
-        if count > 1 and iteration:
+        if count > 1:
             signal[HOP_SAMPLES:] += frames[1]
-        phase = _unit(_spectra(signal, count))
-    settled = np.fft.irfft(mags[0] * phase[0]).astype(np.float32, copy=False) * SYNTHESIS
-    committed = base.copy()
-    committed[:WINDOW_SAMPLES] += settled
-    state.committed = np.concatenate([committed[HOP_SAMPLES:], np.zeros(HOP_SAMPLES, np.float32)])
-    state.phase = phase[1] if count > 1 else None
-    return committed[:HOP_SAMPLES].copy()
+        frames = _frames(mags, _units(signal, count))
+    state.committed = np.zeros_like(base)
+    base[:WINDOW_SAMPLES] += frames[0]
+    state.committed[:-HOP_SAMPLES] = base[HOP_SAMPLES:]
+    state.begun = frames[1] if count > 1 else None
+    return base[:HOP_SAMPLES]
 
 
 def push(state: PhaseState, mags: Array, last: bool = False) -> Array:

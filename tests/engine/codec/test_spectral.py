@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from engine.codec import rtisi
 from engine.codec.onnx_spectral import OnnxSpectra
-from engine.codec.spectral import SpectralCodec
+from engine.codec.spectral import RUN_FRAMES, SpectralCodec
 from engine.codec.spectral_net import SpectralConfig, SpectralNet, from_log
 
 SMALL = SpectralConfig(latent=12, card=32, encoder_width=16, decoder_width=24, decoder_blocks=2)
@@ -48,6 +48,17 @@ def test_any_cut_equals_whole(codec: SpectralCodec, cuts: list[int]) -> None:
         pieces.append(audio)
         at = min(24, at + cut)
     audio, state = codec.decode_step(codes[..., at:], state, last=True)
+    assert torch.equal(torch.cat([*pieces, audio], dim=-1), codec.decode(codes))
+
+
+@pytest.mark.parametrize("n_frames", [RUN_FRAMES, RUN_FRAMES + 7])
+def test_long_codes_at_once_equal_few_at_a_time(codec: SpectralCodec, n_frames: int) -> None:
+    codes = torch.randint(0, 32, (1, 4, n_frames), generator=torch.Generator().manual_seed(n_frames))
+    state, pieces = codec.init_decoder(), []
+    for some in codes.split(5, dim=-1):
+        audio, state = codec.decode_step(some, state)
+        pieces.append(audio)
+    audio, state = codec.decode_step(codes[..., :0], state, last=True)
     assert torch.equal(torch.cat([*pieces, audio], dim=-1), codec.decode(codes))
 
 
