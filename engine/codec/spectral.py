@@ -21,6 +21,7 @@ TOGETHER = 4
 RUN_FRAMES = 32 * TOGETHER
 CONTEXT_FRAMES = 24
 ROUND_FROM = 0.7
+LEVEL = 1.122  # 1 dB: magnitudes are predicted like medians, below the mean power, and frames do not quite add up
 
 
 def spectra_of(audio: Tensor) -> Tensor:
@@ -127,7 +128,7 @@ class SpectralCodec:
         spectrum, state.past = self.spectra(latents, state.past)
         skipped = min(state.before_frames, TOGETHER)
         state.before_frames -= skipped
-        return from_log(spectrum[:, skipped:]).reshape(-1, self.net.config.n_bins).cpu().numpy()
+        return (from_log(spectrum[:, skipped:]) * LEVEL).reshape(-1, self.net.config.n_bins).cpu().numpy()
 
     def _last_magnitudes(self, state: SpectralDecoderState) -> NDArray[np.float32]:
         """Magnitudes [n, bins] of all waiting and look-ahead frames, as if the last one continued."""

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from engine.codec import rtisi
 from engine.codec.onnx_spectral import OnnxSpectra
-from engine.codec.spectral import RUN_FRAMES, SpectralCodec
+from engine.codec.spectral import LEVEL, RUN_FRAMES, SpectralCodec
 from engine.codec.spectral_net import SpectralConfig, SpectralNet, from_log
 
 SMALL = SpectralConfig(latent=12, card=32, encoder_width=16, decoder_width=24, decoder_blocks=2)
@@ -98,7 +98,7 @@ def test_every_frame_is_heard_ahead_of_itself(codec: SpectralCodec, n_frames: in
     with torch.no_grad():
         latents = codec.net.dequantise(codes)
         whole, _ = codec.net.spectra(torch.cat([latents, latents[:, -1:].expand(-1, ahead, -1)], dim=1))
-    wanted = from_log(whole[:, ahead:]).reshape(-1, codec.net.config.n_bins)[: 2 * n_frames]
+    wanted = (LEVEL * from_log(whole[:, ahead:])).reshape(-1, codec.net.config.n_bins)[: 2 * n_frames]
     assert audio.shape[-1] == 640 * n_frames
     np.testing.assert_allclose(np.concatenate(seen), wanted.numpy(), atol=1e-5)
 
