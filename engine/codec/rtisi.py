@@ -1,8 +1,8 @@
 """Streaming phase reconstruction: magnitudes in, audio out, one hop at a time.
 
 Each frame's phase is estimated from the output so far and one frame of look-ahead, by a few iterations of real-time
-iterative spectrogram inversion with look-ahead (Zhu, Beauregard and Wyse 2007). After a prompt, the phases continue
-those of its audio.
+iterative spectrogram inversion with look-ahead (Zhu, Beauregard and Wyse 2007), which start as `initial_phase` says.
+After a prompt, the phases continue those of its audio.
 
     frame j covers samples [320 (j + 1) - 1280, 320 (j + 1)): it ends where its hop ends
     audio of a hop is final once the three later frames that overlap it and one of look-ahead are in
@@ -11,32 +11,43 @@ those of its audio.
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-WINDOW_SAMPLES = 1280
-HOP_SAMPLES = 320
+from engine.codec.initial_phase import (
+    FIRST_NOISE_BIN,
+    HOP_SAMPLES,
+    N_BINS,
+    NOISE_FRAMES,
+    NOISE_PHASES,
+    WINDOW,
+    WINDOW_SAMPLES,
+    Array,
+    Frame,
+    Spectra,
+    frames_of,
+    noise_start,
+    with_pulses,
+)
+
 OVERLAP_SAMPLES = WINDOW_SAMPLES - HOP_SAMPLES
-N_BINS = WINDOW_SAMPLES // 2 + 1
 ITERATIONS = 3
-LOOKAHEAD_HOPS = 1
-WINDOW = np.hanning(WINDOW_SAMPLES + 1)[:-1].astype(np.float32)
 WINDOW_SUM = np.float32(1.5)  # sum of the squared window over its four overlapping copies
 SYNTHESIS = WINDOW / WINDOW_SUM
 SILENT_POWER = np.float32(1e-14)
 RANDOM_PHASE = np.exp(2j * np.pi * np.random.default_rng(5).random(N_BINS)).astype(np.complex64)
 
-Array = NDArray[np.float32]
+ONE = np.float32(1.0)
 
 
 @dataclass
 class PhaseState:
-    """`committed` [1280 + 320] is the overlap-add so far, from the start of the next frame to commit; `pending` are the
-    magnitudes [641] that wait as look-ahead, with their phase estimate; the first `skip_samples` of output belong to
-    the prompt or to silence, and are dropped."""
+    """`committed` [1280 + 320] is the overlap-add so far, from the start of the next frame to commit; `pending` is the
+    frame that waits as look-ahead, `begun` its samples [1280] as its phase estimate gives them, `noise_at` its place
+    in the noise; the first `skip_samples` of output belong to the prompt or to silence, and are dropped."""
 
     committed: Array
-    pending: Array | None = None
-    phase: NDArray[np.complex64] | None = None
+    pending: Frame | None = None
+    begun: Array | None = None
+    noise_at: int = 0
     skip_samples: int = OVERLAP_SAMPLES
 
 
@@ -66,43 +77,76 @@ def init_phase(prompt: Array | None = None) -> PhaseState:
     return PhaseState(committed)
 
 
-def _spectra(signal: Array, count: int) -> NDArray[np.complex64]:
-    """Spectra [count, 641] of the first frames of `signal`, count 1 or 2."""
-    frames = np.empty((count, WINDOW_SAMPLES), np.float32)
-    for index in range(count):
-        at = index * HOP_SAMPLES
-        np.multiply(signal[at : at + WINDOW_SAMPLES], WINDOW, out=frames[index])
-    return np.fft.rfft(frames, axis=-1).astype(np.complex64, copy=False)
+def _units(signal: Array, count: int) -> Spectra:
+    """Phase factors [count, 641] of the first frames of `signal`, count 1 or 2.
+
+    In silence they are fixed random ones (equal ones would be a click).
+    """
+    spectra = np.fft.rfft(_strided(signal, count) * WINDOW).astype(np.complex64, copy=False)
+    power = spectra.real**2
+    power += spectra.imag**2
+    silent = power <= SILENT_POWER if power.min() <= SILENT_POWER else None
+    scale = power if silent is None else np.maximum(power, SILENT_POWER)
+    np.divide(ONE, np.sqrt(scale, out=scale), out=scale)
+    np.multiply(spectra, scale, out=spectra)
+    if silent is not None:
+        np.copyto(spectra, RANDOM_PHASE, where=silent)
+    return spectra
 
 
-def _unit(spectra: NDArray[np.complex64]) -> NDArray[np.complex64]:
-    """Phase factors of spectra; fixed random ones in silence (equal ones would be a click)."""
-    power = spectra.real**2 + spectra.imag**2
-    unit = spectra * (np.float32(1.0) / np.sqrt(np.maximum(power, SILENT_POWER)))
-    silent = power <= SILENT_POWER
-    if silent.any():
-        unit = np.where(silent, RANDOM_PHASE, unit)
-    return unit.astype(np.complex64, copy=False)
+def _strided(signal: Array, count: int) -> Array:
+    """The first frames [count, 1280] of `signal`, not copied."""
+    return np.ndarray((count, WINDOW_SAMPLES), np.float32, signal, strides=(4 * HOP_SAMPLES, 4))
 
 
-def _commit(state: PhaseState, mags: Array) -> Array:
-    """Fix the phase of the first of `mags` [1 or 2, 641]; returns the hop of audio [320] that is final."""
-    count, base = len(mags), state.committed
-    phase = np.zeros((count, N_BINS), np.complex64)
-    phase[0] = state.phase if state.phase is not None else _unit(_spectra(base, 1))[0]
-    for iteration in range(ITERATIONS):
-        frames = np.fft.irfft(mags * phase, axis=-1).astype(np.float32, copy=False) * SYNTHESIS
+def _frames(mags: Array, phase: Spectra) -> Array:
+    """Frames [count, 1280] as they are added to the output."""
+    frames = np.fft.irfft(mags * phase).astype(np.float32, copy=False)
+    frames *= SYNTHESIS
+    return frames
+
+
+def _commit(state: PhaseState, later: Frame | None) -> Array:
+    """Fix the phase of the pending frame with a look at the later one; returns the hop of audio [320] that is final.
+
+    Each spectrum and each frame is computed once, since calls cost more than their arithmetic: the last frames are
+    both the settled one and the next one's beginning.
+    """
+    earlier, base = state.pending, state.committed
+    assert earlier is not None
+    mags = earlier.mags[None] if later is None else np.stack([earlier.mags, later.mags])
+    first = state.begun if state.begun is not None else _frames(mags[:1], _units(base, 1))[0]
+    signal = base.copy()
+    signal[:WINDOW_SAMPLES] += first
+    phase, done = _units(signal, len(mags)), 1
+    if later is not None:
+        state.noise_at = (state.noise_at + 1) % NOISE_FRAMES
+        np.copyto(phase[1, FIRST_NOISE_BIN:], NOISE_PHASES[state.noise_at], where=later.noise)
+        if later.sudden:
+            phase, done = _best(base, mags, with_pulses(phase, earlier, later)), 2
+    frames = _frames(mags, phase)
+    for _ in range(done, ITERATIONS):
         signal = base.copy()
         signal[:WINDOW_SAMPLES] += frames[0]
-        if count > 1 and iteration:
+        if later is not None:
             signal[HOP_SAMPLES:] += frames[1]
-        phase = _unit(_spectra(signal, count))
-    settled = np.fft.irfft(mags[0] * phase[0]).astype(np.float32, copy=False) * SYNTHESIS
-    committed = base.copy()
-    committed[:WINDOW_SAMPLES] += settled
-    state.committed = np.concatenate([committed[HOP_SAMPLES:], np.zeros(HOP_SAMPLES, np.float32)])
-    state.phase = phase[1] if count > 1 else None
-    return committed[:HOP_SAMPLES].copy()
+        frames = _frames(mags, _units(signal, len(mags)))
+    state.committed = np.zeros_like(base)
+    base[:WINDOW_SAMPLES] += frames[0]
+    state.committed[:-HOP_SAMPLES] = base[HOP_SAMPLES:]
+    state.begun = frames[1] if later is not None else None
+    return base[:HOP_SAMPLES]
+
+
+def _best(base: Array, mags: Array, tried: Spectra) -> Spectra:
+    """Of phases [m, 2, 641] those whose sound comes nearest to `mags` [2, 641], after one iteration: [2, 641]."""
+    frames = _frames(mags, tried)
+    signals = np.repeat(base[None], len(tried), axis=0)
+    signals[:, :WINDOW_SAMPLES] += frames[:, 0]
+    signals[:, HOP_SAMPLES:] += frames[:, 1]
+    spectra = np.fft.rfft(np.stack([signals[:, :WINDOW_SAMPLES], signals[:, HOP_SAMPLES:]], axis=1) * WINDOW)
+    error = np.square(np.abs(spectra) - mags).sum(axis=(1, 2))
+    return _units(signals[int(error.argmin())], 2)
 
 
 def push(state: PhaseState, mags: Array, last: bool = False) -> Array:
@@ -111,13 +155,15 @@ def push(state: PhaseState, mags: Array, last: bool = False) -> Array:
     Changes `state` in place; any cut of the frames gives the same audio.
     """
     hops = []
-    for mag in mags:
+    if state.pending is None and len(mags):
+        state.noise_at = noise_start(mags[0])
+    for frame in frames_of(mags, None if state.pending is None else state.pending.mags) if len(mags) else ():
         if state.pending is not None:
-            hops.append(_commit(state, np.stack([state.pending, mag])))
-        state.pending = mag
+            hops.append(_commit(state, frame))
+        state.pending = frame
     if last:
         if state.pending is not None:
-            hops.append(_commit(state, state.pending[None]))
+            hops.append(_commit(state, None))
             state.pending = None
         hops.append(state.committed[:OVERLAP_SAMPLES].copy())
     audio = np.concatenate(hops) if hops else np.zeros(0, np.float32)

@@ -18,8 +18,10 @@ from engine.codec.spectral_net import SpectralNet, from_log, to_log
 
 Spectra = Callable[[Tensor, list[Tensor] | None], tuple[Tensor, list[Tensor]]]
 TOGETHER = 4
+RUN_FRAMES = 32 * TOGETHER
 CONTEXT_FRAMES = 24
 ROUND_FROM = 0.7
+LEVEL = 1.122  # 1 dB: magnitudes are predicted like medians, below the mean power, and frames do not quite add up
 
 
 def spectra_of(audio: Tensor) -> Tensor:
@@ -40,6 +42,8 @@ def log_spectra(audio: Tensor, subframes: int = 2) -> Tensor:
 
 def round_off(audio: Tensor) -> Tensor:
     """Peaks above 0.7 are rounded off below 1, as in all of the codec's training data.  [any]"""
+    if not audio.numel() or float(audio.abs().max()) <= ROUND_FROM:
+        return audio
     room = 1.0 - ROUND_FROM
     over = (audio.abs() - ROUND_FROM).clamp(min=0.0)
     return torch.where(over > 0, audio.sign() * (ROUND_FROM + room * (over / room).tanh()), audio)
@@ -107,12 +111,14 @@ class SpectralCodec:
         Frames pass through the network in groups of four, counted from the stream's first, so that any cut gives the
         same bits: phase reconstruction would turn the smallest difference into another waveform.
         """
-        state.waiting = torch.cat([state.waiting, codes.cpu()], dim=-1)
+        known = torch.cat([state.waiting, codes.cpu()], dim=-1)
+        n_whole = known.shape[-1] - known.shape[-1] % TOGETHER
+        state.waiting = known[..., n_whole:]
         pieces = [torch.zeros(0)]
-        while state.waiting.shape[-1] >= TOGETHER:
-            mags = self._magnitudes(state, self._latents_of(state.waiting[..., :TOGETHER]))
-            state.waiting = state.waiting[..., TOGETHER:]
-            pieces.append(_audio_of(state, mags, False))
+        for some in known[..., :n_whole].split(RUN_FRAMES, dim=-1) if n_whole else ():
+            groups = self._latents_of(some).split(TOGETHER, dim=1)
+            mags = [self._magnitudes(state, group) for group in groups]  # first, while the weights are in the cache
+            pieces += [_audio_of(state, group, False) for group in mags]
         if last:
             pieces.append(_audio_of(state, self._last_magnitudes(state), True))
         return torch.cat(pieces)[None, None], state
@@ -122,7 +128,7 @@ class SpectralCodec:
         spectrum, state.past = self.spectra(latents, state.past)
         skipped = min(state.before_frames, TOGETHER)
         state.before_frames -= skipped
-        return from_log(spectrum[:, skipped:]).reshape(-1, self.net.config.n_bins).cpu().numpy()
+        return (from_log(spectrum[:, skipped:]) * LEVEL).reshape(-1, self.net.config.n_bins).cpu().numpy()
 
     def _last_magnitudes(self, state: SpectralDecoderState) -> NDArray[np.float32]:
         """Magnitudes [n, bins] of all waiting and look-ahead frames, as if the last one continued."""

@@ -141,8 +141,8 @@ class SpectralNet(nn.Module):
 
     def dequantise(self, codes: Tensor) -> Tensor:
         """Codes [B, K, T] to latents [B, T, latent].  [generate]"""
-        books = [book[codes[:, k]] for k, book in enumerate(self.codebooks)]
-        return torch.stack(books).sum(dim=0)
+        first = torch.arange(self.config.n_codebooks, device=codes.device)[:, None, None] * self.config.card
+        return F.embedding(codes.transpose(0, 1) + first, self.codebooks.flatten(0, 1)).sum(dim=0)
 
     def spectra(self, latents: Tensor, past: list[Tensor] | None = None) -> tuple[Tensor, list[Tensor]]:
         """Latents [B, T, latent] to log-magnitudes [B, T, spectrum], and the past for the next call.

@@ -26,6 +26,7 @@ from engine.train.evaluation.rows_codec import codec_rows
 from engine.train.evaluation.rows_following import beat_rows, melody_rows
 from engine.train.evaluation.rows_nearness import nearness_rows
 from engine.train.evaluation.rows_onward import onward_rows
+from engine.train.evaluation.rows_recorded import recorded_rows
 from engine.train.evaluation.rows_steady import steady_rows
 from engine.train.evaluation.rows_words import style_rows, text_rows
 from engine.train.evaluation.study import Study
@@ -33,6 +34,7 @@ from engine.train.evaluation.table import write
 
 ROWS: dict[str, tuple[Callable[[Study], None], tuple[str, ...]]] = {
     "codec": (codec_rows, ()),
+    "recorded": (recorded_rows, ()),
     "melody": (melody_rows, ("melody",)),
     "beat": (beat_rows, ("melody", "tempo", "genre")),
     "text": (text_rows, ("genre", "instrument")),

@@ -3,6 +3,8 @@
 All of it [main].
 """
 
+import itertools
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -15,6 +17,8 @@ from engine.train.metrics import Array, chroma_of
 
 HOP_SAMPLES = 320
 MEL_FLOOR = 1e-3
+THIRDS_HZ = (30.0, 243.0, 1973.0, 16000.0)  # of hearing, on a scale of octaves: bass, middle, treble
+ATTACK_SECONDS, ATTACKS_A_SECOND = 0.0025, 3
 
 
 def whole_hops(audio: Array) -> Array:
@@ -81,3 +85,50 @@ def most_repeats(codes: Tensor, shortest_frames: int = 25, longest_frames: int =
         if 1 + longest // period > found:
             found, length = 1 + longest // period, period
     return found, length
+
+
+def level_difference_db(wanted: Array, heard: Array, low_hz: float, high_hz: float) -> float:
+    """Energy of `heard` over that of `wanted` from `low_hz` up to `high_hz`, dB; 0 is the same."""
+    hz = np.arange(magnitudes(whole_hops(wanted)[:HOP_SAMPLES]).shape[1]) * (SAMPLE_RATE_HZ / 2 / 640)
+    inside = (hz >= low_hz) & (hz <= high_hz)
+    energy = [
+        float(np.square(magnitudes(whole_hops(one))[:, inside], dtype=np.float64).sum()) for one in (wanted, heard)
+    ]
+    return float(10.0 * np.log10((energy[1] + 1e-9) / (energy[0] + 1e-9)))
+
+
+def thirds_db(wanted: Array, heard: Array) -> list[float]:
+    """Level of bass, middle and treble against the wanted sound's, dB."""
+    return [level_difference_db(wanted, heard, *edges) for edges in itertools.pairwise(THIRDS_HZ)]
+
+
+def tonal_bass_share(audio: Array) -> float:
+    """Share of the energy from 30 to 300 Hz in the nine strongest of its 69 bins, over 256 ms: near 1 for tones."""
+    frames = np.lib.stride_tricks.sliding_window_view(audio, 8192)[::2048] * np.hanning(8192)
+    power = np.sort(np.square(np.abs(np.fft.rfft(frames)))[:, 8:77], axis=1)
+    return float(power[:, -9:].sum() / (power.sum() + 1e-12))
+
+
+def attacks_db(wanted: Array, heard: Array) -> float:
+    """Steepest rise in 2.5 ms of `heard` near the strongest attacks of `wanted` (three a second), mean, dB."""
+    rise, known = (np.diff(_short_levels_db(one)) for one in (heard, wanted))
+    steepest: list[float] = []
+    for _ in range(max(1, int(len(wanted) / SAMPLE_RATE_HZ * ATTACKS_A_SECOND))):
+        at = int(known.argmax())
+        known[max(0, at - 20) : at + 20] = -np.inf
+        steepest.append(float(rise[max(0, at - 8) : at + 9].max(initial=0.0)))
+    return float(np.mean(steepest))
+
+
+def _short_levels_db(audio: Array) -> Array:
+    """Levels in dB of each 2.5 ms, floor -70 dB."""
+    size = int(ATTACK_SECONDS * SAMPLE_RATE_HZ)
+    power = np.square(audio[: len(audio) // size * size].reshape(-1, size), dtype=np.float64).mean(axis=1)
+    return (10.0 * np.log10(power + 1e-7)).astype(np.float32)
+
+
+def mean_mfcc(audio: Array) -> Array:
+    """Mean cepstral coefficients 1 to 19 of the 80 mel bands [19]: timbre, whatever the level."""
+    levels = mel_levels(audio).mean(dim=0).numpy()
+    bands = (np.arange(len(levels)) + 0.5) / len(levels)
+    return np.asarray(np.cos(np.pi * np.arange(1, 20)[:, None] * bands) @ levels, np.float32)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from engine.codec import rtisi
 from engine.codec.onnx_spectral import OnnxSpectra
-from engine.codec.spectral import SpectralCodec
+from engine.codec.spectral import LEVEL, RUN_FRAMES, SpectralCodec
 from engine.codec.spectral_net import SpectralConfig, SpectralNet, from_log
 
 SMALL = SpectralConfig(latent=12, card=32, encoder_width=16, decoder_width=24, decoder_blocks=2)
@@ -51,6 +51,17 @@ def test_any_cut_equals_whole(codec: SpectralCodec, cuts: list[int]) -> None:
     assert torch.equal(torch.cat([*pieces, audio], dim=-1), codec.decode(codes))
 
 
+@pytest.mark.parametrize("n_frames", [RUN_FRAMES, RUN_FRAMES + 7])
+def test_long_codes_at_once_equal_few_at_a_time(codec: SpectralCodec, n_frames: int) -> None:
+    codes = torch.randint(0, 32, (1, 4, n_frames), generator=torch.Generator().manual_seed(n_frames))
+    state, pieces = codec.init_decoder(), []
+    for some in codes.split(5, dim=-1):
+        audio, state = codec.decode_step(some, state)
+        pieces.append(audio)
+    audio, state = codec.decode_step(codes[..., :0], state, last=True)
+    assert torch.equal(torch.cat([*pieces, audio], dim=-1), codec.decode(codes))
+
+
 @pytest.mark.parametrize("ahead", [0, 2])
 @pytest.mark.parametrize(("bits", "tolerance"), [(None, 1e-5), (8, 0.05)])
 def test_decoder_on_onnx_runtime_equals_the_network(bits: int | None, tolerance: float, ahead: int) -> None:
@@ -87,7 +98,7 @@ def test_every_frame_is_heard_ahead_of_itself(codec: SpectralCodec, n_frames: in
     with torch.no_grad():
         latents = codec.net.dequantise(codes)
         whole, _ = codec.net.spectra(torch.cat([latents, latents[:, -1:].expand(-1, ahead, -1)], dim=1))
-    wanted = from_log(whole[:, ahead:]).reshape(-1, codec.net.config.n_bins)[: 2 * n_frames]
+    wanted = (LEVEL * from_log(whole[:, ahead:])).reshape(-1, codec.net.config.n_bins)[: 2 * n_frames]
     assert audio.shape[-1] == 640 * n_frames
     np.testing.assert_allclose(np.concatenate(seen), wanted.numpy(), atol=1e-5)
 
