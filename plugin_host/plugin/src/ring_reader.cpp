@@ -1,6 +1,8 @@
 // The host's side of a ring: see ring_reader.hpp and docs/shared_memory.md. MIT.
 #include "ring_reader.hpp"
 
+#include "sequence_lock.hpp"
+
 #include <algorithm>
 #include <cstring>
 #include <unistd.h>
@@ -11,7 +13,6 @@ namespace {
 
 constexpr uint64_t heartbeat_limit_ns = 500000000u;
 constexpr int drops_max = 1024;
-constexpr int sequence_tries = 8;
 constexpr uint32_t seeks_ahead_max = 1024;
 constexpr float loudest_energy = 1e30f;
 constexpr double gain_max = 8.0;
@@ -197,19 +198,13 @@ int64_t RingReader::ahead(int64_t position) const {
 
 const Plan& RingReader::look() {
     const segue_plan& plan = header()->plan;
-    for (int attempt = 0; attempt < sequence_tries; ++attempt) {
-        const uint32_t before = acquired(plan.plan_sequence);
-        if (before == plan_sequence_) break;
-        if (before & 1) continue;
-        Plan found{relaxed(plan.plan_generation), (relaxed(plan.plan_flags) & 1) != 0, near(relaxed(plan.plan_from_samples)),
-                   near(relaxed(plan.plan_start_samples)), near(relaxed(plan.plan_end_samples)),
-                   relaxed(plan.plan_timeline)};
-        fence();
-        if (relaxed(plan.plan_sequence) != before) continue;
+    Plan found;
+    if (read_locked(plan.plan_sequence, plan_sequence_, [&] {
+            found = {relaxed(plan.plan_generation), (relaxed(plan.plan_flags) & 1) != 0,
+                     near(relaxed(plan.plan_from_samples)), near(relaxed(plan.plan_start_samples)),
+                     near(relaxed(plan.plan_end_samples)), relaxed(plan.plan_timeline)};
+        }))
         plan_ = found;
-        plan_sequence_ = before;
-        break;
-    }
     look_at_fader();
     return plan_;
 }
@@ -217,55 +212,46 @@ const Plan& RingReader::look() {
 // Invalid words are ignored.
 void RingReader::look_at_fader() {
     const segue_fader& fader = header()->fader;
-    for (int attempt = 0; attempt < sequence_tries; ++attempt) {
-        const uint32_t before = acquired(fader.fader_sequence);
-        if (before == fader_sequence_) break;
-        if (before & 1) continue;
-        const auto change = [](const int64_t& position, const double& gain) {
-            const int64_t at = relaxed(position);
-            return Fader::Change{at == SEGUE_ENDLESS ? at : near(at), relaxed(gain)};
-        };
-        Fader found{true, relaxed(fader.fader_gain),
-                    {change(fader.fader_1_samples, fader.fader_1_gain), change(fader.fader_2_samples, fader.fader_2_gain),
-                     change(fader.fader_3_samples, fader.fader_3_gain)},
-                    relaxed(fader.fader_timeline)};
-        fence();
-        if (relaxed(fader.fader_sequence) != before) continue;
-        bool sense = found.gain >= 0 && found.gain <= gain_max;
-        for (const Fader::Change& each : found.changes)
-            sense &= each.position == SEGUE_ENDLESS || (each.gain >= 0 && each.gain <= gain_max);
-        if (sense) fader_ = found;
-        fader_sequence_ = before;
-        break;
-    }
+    const auto change = [](const int64_t& position, const double& gain) {
+        const int64_t at = relaxed(position);
+        return Fader::Change{at == SEGUE_ENDLESS ? at : near(at), relaxed(gain)};
+    };
+    Fader found;
+    if (!read_locked(fader.fader_sequence, fader_sequence_, [&] {
+            found = {true, relaxed(fader.fader_gain),
+                     {change(fader.fader_1_samples, fader.fader_1_gain), change(fader.fader_2_samples, fader.fader_2_gain),
+                      change(fader.fader_3_samples, fader.fader_3_gain)},
+                     relaxed(fader.fader_timeline)};
+        }))
+        return;
+    bool sense = found.gain >= 0 && found.gain <= gain_max;
+    for (const Fader::Change& each : found.changes)
+        sense &= each.position == SEGUE_ENDLESS || (each.gain >= 0 && each.gain <= gain_max);
+    if (sense) fader_ = found;
 }
 
 void RingReader::publish(const Transport& transport, uint32_t seek_id, int block_samples, uint64_t underruns,
                          uint64_t missed_samples) {
     segue_transport& block = header()->transport;
     const uint64_t now_ns = monotonic_ns();
-    const uint32_t sequence = relaxed(block.transport_sequence) | 1;
-    put(block.transport_sequence, sequence);
-    fence();
     const Grid& grid = transport.grid;
-    put(block.transport_flags, (transport.playing ? 1u : 0u) | (transport.looping ? 2u : 0u) |
-                                   (transport.recording ? 4u : 0u));
-    put(block.transport_timeline, seek_id);
-    put(block.host_block_samples, block_samples);
-    put(block.position_samples, transport.position_samples);
-    put(block.transport_written_ns, now_ns);
-    put(block.tempo_bpm, grid.tempo_bpm);
-    put(block.position_beats, static_cast<double>(grid.beats_at(transport.position_samples)));
-    put(block.anchor_samples, grid.anchor_samples);
-    put(block.anchor_beats, grid.anchor_beats);
-    put(block.signature_numerator, grid.numerator);
-    put(block.signature_denominator, grid.denominator);
-    put(block.bar_origin_beats, grid.bar_origin_beats);
-    put(block.loop_start_beats, transport.looping ? transport.loop_start_beats : 0.0);
-    put(block.loop_end_beats, transport.looping ? transport.loop_end_beats : 0.0);
-    fence();
-    const uint32_t even = sequence + 1;
-    release(block.transport_sequence, even ? even : 2u);
+    write_locked(block.transport_sequence, [&] {
+        put(block.transport_flags, (transport.playing ? 1u : 0u) | (transport.looping ? 2u : 0u) |
+                                       (transport.recording ? 4u : 0u));
+        put(block.transport_timeline, seek_id);
+        put(block.host_block_samples, block_samples);
+        put(block.position_samples, transport.position_samples);
+        put(block.transport_written_ns, now_ns);
+        put(block.tempo_bpm, grid.tempo_bpm);
+        put(block.position_beats, static_cast<double>(grid.beats_at(transport.position_samples)));
+        put(block.anchor_samples, grid.anchor_samples);
+        put(block.anchor_beats, grid.anchor_beats);
+        put(block.signature_numerator, grid.numerator);
+        put(block.signature_denominator, grid.denominator);
+        put(block.bar_origin_beats, grid.bar_origin_beats);
+        put(block.loop_start_beats, transport.looping ? transport.loop_start_beats : 0.0);
+        put(block.loop_end_beats, transport.looping ? transport.loop_end_beats : 0.0);
+    });
     segue_reader& reader = header()->reader;
     put(reader.host_heartbeat_ns, now_ns);
     put(reader.underruns, underruns);
