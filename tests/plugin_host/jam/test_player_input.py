@@ -138,6 +138,15 @@ def test_without_a_leak_no_bit_changes() -> None:
     assert ear.leak.text == "no leak: headphones"
 
 
+@pytest.mark.parametrize(("who", "music"), [("melody_given", "melody_followed"), ("codec_house", "words_house")])
+def test_music_that_is_like_the_players_is_no_leak(who: str, music: str) -> None:
+    """The same melody at the same time, the same style: no sample of the player's is taken for Segue's."""
+    own = segue_music(who, 6, player("rock", 6))
+    heard, ear = cleaned(own, segue_music(music, 6, own))
+    assert np.array_equal(heard, own)
+    assert ear.leak.state == "none"
+
+
 def test_any_cut_gives_the_same_bits() -> None:
     own = player("lofi", 4)
     played = segue_music("onward", 4, own)
