@@ -30,5 +30,5 @@ def given_to_model(audio: Audio, sample_rate_hz: int, bpm: float, target_lufs: f
 
 def _fade(n: int) -> np.ndarray:
     """Down to nothing in the first half of the fade, silence in the second."""
-    down = np.cos(0.5 * np.pi * np.minimum(np.arange(n, dtype=np.float64) / max(n / 2, 1.0), 1.0))
-    return np.asarray(np.square(down), np.float32)
+    at = np.arange(n, dtype=np.float64) / max(n / 2, 1.0)
+    return np.where(at < 1.0, np.square(np.cos(0.5 * np.pi * at)), 0.0).astype(np.float32)
