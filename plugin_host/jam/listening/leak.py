@@ -73,7 +73,7 @@ class LeakCanceller:
         self._first: int | None = None  # lag of the filters' first tap
         self._filters: Spectra | None = None  # of the hops to come [channels, references, bins]
         self._before: tuple[int, Spectra | None] = (0, None)  # lag and filters of the hops before, if they just changed
-        self._stretches_played = 0
+        self._without = 0  # stretches since a leak was last taken out
 
     def clean(self, captured: Audio, played: Audio) -> Audio:
         """A hop of the player's own sound [hop, channels] from a hop of both; a new array."""
@@ -96,7 +96,7 @@ class LeakCanceller:
             return
         if self._paths[0].references == 1 and source[:, 1].any():
             self._paths = [LeakPath(self._taps, 2, self._pre) for _ in self._paths]
-            self._filters = None
+            self._first = self._filters = None
         if len(self._paths) == 1 and not np.array_equal(captured[:, 0], captured[:, 1]):
             self._paths.append(copy.deepcopy(self._paths[0]))
             self._filters = None if self._filters is None else np.repeat(self._filters, 2, axis=0)
@@ -131,7 +131,6 @@ class LeakCanceller:
         reference = self._played.span(start - self._longest, end)[:, : self._paths[0].references]
         if _rms(reference[self._longest :]) < SILENT:
             return
-        self._stretches_played += 1
         self._search.add(self._captured.span(start, end)[:, : len(self._paths)], reference)
         if self._place():
             self._learn_stretch(start - self._stretch)
@@ -162,7 +161,7 @@ class LeakCanceller:
                 return False
         self._first, self._filters = max(lag - self._pre, 0), None
         for path in self._paths:
-            path.forget()
+            path.forget(lag - self._first)
         return True
 
     def _frames(self, stream: History, start: int, channel: int) -> Spectra:
@@ -175,12 +174,14 @@ class LeakCanceller:
 
     def _say(self, filters: Floats | None) -> None:
         """Say what the headphone check has found."""
+        self._without += 1
         if filters is not None and filters.any():
             assert self._first is not None
+            self._without = 0
             strongest = np.square(filters).sum(axis=(0, 1)).argmax()
             level = 10 * np.log10(self._leak_power(filters))
             self.finding = LeakFinding("leak", 1000.0 * (self._first + int(strongest)) / self._rate, float(level))
-        elif self._stretches_played >= SURE_STRETCHES:
+        elif self._without >= SURE_STRETCHES:
             self.finding = LeakFinding("none")
 
     def _leak_power(self, filters: Floats) -> float:

@@ -105,22 +105,22 @@ class Taps:
 class LeakPath:
     """Estimates the filter from `references` played signals to one captured channel.  [main]"""
 
-    def __init__(self, taps: Taps, references: int, pre: int) -> None:
+    def __init__(self, taps: Taps, references: int, direct: int) -> None:
         self._taps, self.references = taps, references
-        away = np.abs(np.arange(taps.taps) - pre)
-        self._direct = np.tile(0.2 * np.exp(-away / 4.0) + 1e-12, (references, 1))
-        self._room = np.tile(0.05 * np.exp(-away / 6.0) + 1e-5 * np.exp(-away / 300.0), (references, 1))
-        self.forget()
+        self.forget(direct)
 
-    def forget(self) -> None:
-        """Start again, with a filter of nothing."""
+    def forget(self, direct: int) -> None:
+        """Start again, with a filter of nothing; the direct path is expected at tap `direct`."""
+        away = np.abs(np.arange(self._taps.taps) - direct)
+        room = 0.05 * np.exp(-away / 6.0) + 1e-5 * np.exp(-away / 300.0)
+        self._direct = np.tile(0.2 * np.exp(-away / 4.0) + 1e-12, (self.references, 1))
+        self._variance = np.tile(room, (self.references, 1))
         shape = (self.references, self._taps.taps)
         self.filter: Floats = np.zeros(shape)
         self._lasting: Evidence | None = None
         self._recent: deque[Evidence] = deque(maxlen=max(RECENT))
         self._made = [np.zeros(shape) for _ in range(2 + 2 * len(RECENT) + 1)]
         self._scores = np.zeros(len(self._made))
-        self._variance = self._room
         self._chosen, self._ratio = 0, 0.0
         self.lost = False  # the path is another one since the last stretch
 

@@ -71,8 +71,9 @@ def _cards(sounddevice: Any, source: str | int | None, sink: str | int | None) -
     try:
         return [sounddevice.query_devices(source, "input"), sounddevice.query_devices(sink, "output")]
     except (sounddevice.PortAudioError, ValueError) as error:
-        text = f"no sound card that captures and plays: {error}; `segue doctor` lists them, jack:CLIENT is JACK's"
-        raise SoundCardError(text) from None
+        raise SoundCardError(
+            f"no sound card that captures and plays: {error}; `segue doctor` lists them, jack:CLIENT is JACK's"
+        ) from None
 
 
 def _jack_name(device: str | int | None, kind: str) -> str | None:

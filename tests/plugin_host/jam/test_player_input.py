@@ -25,7 +25,7 @@ def cleaned(captured: Mono, played: Mono, block: int = 1024, gate: bool = False)
     return np.concatenate([*parts, ear.finish()])[:, 0], ear
 
 
-def suppressed(way: np.ndarray, who: str, music: str, seconds: int = 11, since: int = 6) -> tuple[float, PlayerInput]:
+def suppressed(way: np.ndarray, who: str, music: str, seconds: int = 10, since: int = 6) -> tuple[float, PlayerInput]:
     """Decibels by which the leak is suppressed from second `since` on, while both play."""
     own = player(who, seconds)
     played = segue_music(music, seconds, own)
@@ -36,7 +36,7 @@ def suppressed(way: np.ndarray, who: str, music: str, seconds: int = 11, since: 
     return decibels(leak[late], (heard - own)[late]), ear
 
 
-@pytest.mark.parametrize("delay_ms", [0.0, 30.0, 80.37, 200.0])
+@pytest.mark.parametrize("delay_ms", [0.0, 30.37, 200.0])
 def test_leak_is_suppressed_while_both_play(delay_ms: float) -> None:
     less_db, ear = suppressed(direct(delay_ms, -12.0), "rock", "words_house")
     assert less_db > 20.0
@@ -73,7 +73,13 @@ def test_a_moved_microphone_is_followed() -> None:
     played = segue_music("onward", 15, own)
     before, after = (through(direct(*way), played) for way in ((30.0, -12.0), (34.2, -14.0)))
     leak = np.where(np.arange(len(own)) < 6 * RATE, before, after)
-    heard, ear = cleaned(own + leak, played)
+    ear, parts, said = PlayerInput(RATE, 1, gate=False), [], []
+    for at in range(0, len(own), RATE // 4):
+        block = slice(at, at + RATE // 4)
+        parts.append(ear.push((own + leak)[block, None], played[block, None]))
+        said.append(ear.leak.state)
+    heard = np.concatenate([*parts, ear.finish()])[:, 0]
+    assert "none" not in said, "headphones are not found because a leak is being looked for"
     assert decibels(leak[11 * RATE :], (heard - own)[11 * RATE :]) > 25.0
     assert ear.leak.delay_ms == pytest.approx(34.2, abs=0.05)
 
@@ -136,6 +142,15 @@ def test_without_a_leak_no_bit_changes() -> None:
     heard, ear = cleaned(own, played)
     assert np.array_equal(heard, own)
     assert ear.leak.text == "no leak: headphones"
+
+
+@pytest.mark.parametrize(("who", "music"), [("melody_given", "melody_followed"), ("codec_house", "words_house")])
+def test_music_that_is_like_the_players_is_no_leak(who: str, music: str) -> None:
+    """The same melody at the same time, the same style: no sample of the player's is taken for Segue's."""
+    own = segue_music(who, 6, player("rock", 6))
+    heard, ear = cleaned(own, segue_music(music, 6, own))
+    assert np.array_equal(heard, own)
+    assert ear.leak.state == "none"
 
 
 def test_any_cut_gives_the_same_bits() -> None:
