@@ -151,6 +151,7 @@ class Desk:
 
     def close(self) -> None:
         """End the thread, after the order that is being carried out.  [main]"""
+        self._voice.close()
         if self._thread is not None:
             self._jobs.put(None)
             self._thread.join()

@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -30,6 +30,7 @@ from plugin_host.jam.ears import make_ears
 from plugin_host.jam.engine import JamEngine, jam_engine
 from plugin_host.jam.errors import JamError
 from plugin_host.jam.first_loop import FirstLoop
+from plugin_host.jam.listening.loop_device import known_round_trip
 from plugin_host.jam.live import open_live
 from plugin_host.jam.modes import make_mode
 from plugin_host.jam.options import DEFAULT_BPM, GENERATION_SECONDS, JamOptions
@@ -127,6 +128,7 @@ class Jam:
             for lane in reversed(lanes):
                 stack.callback(lane.close)
             self.session = self._session(lanes, recorder)
+            stack.callback(self._note_figures, self.session)
             stack.callback(self.session.close)
             for lane in lanes:
                 lane.open()
@@ -185,8 +187,15 @@ class Jam:
             self._turns.keep(session.parts.memory.own(begin, end), bar)
 
     def _round_trip_samples(self) -> int:
-        ms = self.options.round_trip_ms or 0.0
-        return round(seconds_to_samples(ms / 1000, self.options.rate_hz))
+        """As it was given, or measured by `segue doctor --audio`; else 0, and a line that says so."""
+        options = self.options
+        if options.round_trip_ms is not None:
+            return round(seconds_to_samples(options.round_trip_ms / 1000, options.rate_hz))
+        source = None if isinstance(options.source, Path) else options.source
+        known = known_round_trip(source, options.sound_device, options.rate_hz)
+        if known is None:
+            self._say("the round trip of this sound card is not measured: `segue doctor --audio` does it, once")
+        return known or 0
 
     def _end_sample(self, session: JamSession, player: FilePlayer | None) -> int | None:
         """The session sample of the end: so many bars, or the bar line behind the file's last sample."""
@@ -250,6 +259,9 @@ class Jam:
             sum(each.missed_samples for each in counted), sum(each.held_samples for each in counted),
             sum(each.muted_samples for each in counted), late, xruns,
         )  # fmt: skip
+
+    def _note_figures(self, session: JamSession) -> None:
+        session.notes.note("figures", session.time.beats, **asdict(self.figures))
 
     def _drive(self, player: FilePlayer | None) -> Drive:
         if player is not None:

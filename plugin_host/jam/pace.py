@@ -11,7 +11,7 @@ from bridge.time.units import beats_to_seconds, seconds_to_beats
 
 KEPT = 40  # measurements
 SHARE = 0.95  # of the measurements that must fit
-UNKNOWN_SECONDS = 0.7  # before the first
+UNKNOWN_SECONDS = 1.5  # before the first: late answers are worse than old ones
 SPARE_SECONDS = 0.15  # for the message, the ring and the next turn of the session
 LATE_FACTOR = 1.25  # after a late answer the time is taken to be so much longer than what was allowed
 

@@ -7,6 +7,7 @@ jam's: the same jam with the same seed is the same music.
 from __future__ import annotations
 
 import itertools
+import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +23,8 @@ CONTINUE, MELODY, STYLE = "continue", "melody", "style"
 SEED_STEP = 7919  # between the seeds of two plays
 SEEDS = 2**24
 FIRST_SEGMENT = 200_000  # number of the first capture: an engine numbers its lanes from 0
-READY_SECONDS = 0.02  # between two looks whether music is ready
+READY_SECONDS = 0.03  # between two looks whether music is ready
+GIVEN_UP_SECONDS = 8.0  # after which a change counts as slow, and is waited for no longer
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,7 @@ class Voice:
         self._plays = 0
         self._captures = itertools.count()
         self._has: set[str] = set()  # roles of the lanes' regions
+        self._ending = threading.Event()
         self._pool = ThreadPoolExecutor(len(self.sessions)) if len(self.sessions) > 1 else None
 
     def do(self, order: Order, heard: Heard, beats_per_bar: float) -> Result:
@@ -124,8 +127,20 @@ class Voice:
         if answer is None:
             return _Done(bar, False)
         beats = float(str(answer[5]))
-        waited = _until_ready(session, beats, before) if self._measured else 0.0
+        waited = self._until_ready(session, beats, before) if self._measured else 0.0
         return _Done(round(beats / beats_per_bar), waited_seconds=waited)
+
+    def _until_ready(self, session: LaneSession, beats: float, generation: int) -> float:
+        """Wait until the music behind a beat is made anew; returns the seconds before the engine came to that beat."""
+        began, reached = time.monotonic(), 0.0
+        while not self._ending.wait(READY_SECONDS):
+            status = session.client.lane_status(session.lane)
+            if not reached and status.written_beats >= beats:
+                reached = time.monotonic()
+            remade = status.generation != generation and status.written_beats > beats
+            if remade or status.state != "playing" or time.monotonic() - began > GIVEN_UP_SECONDS:
+                break
+        return reached - began if reached else 0.0
 
     def _hand(self, session: LaneSession, role: str, name: str, at: str) -> tuple[object, ...] | None:
         """Give a region; None for music that is too quiet, which is left out."""
@@ -135,20 +150,7 @@ class Voice:
             return None
 
     def close(self) -> None:
-        """End the threads of several lanes.  [main]"""
+        """End what waits for the engine. May be called twice.  [any]"""
+        self._ending.set()
         if self._pool is not None:
             self._pool.shutdown()
-
-
-def _until_ready(session: LaneSession, beats: float, generation: int) -> float:
-    """Wait until the music behind a beat is made anew; returns the seconds before the engine came to that beat."""
-    began = time.monotonic()
-    reached = None
-    while True:
-        status = session.client.lane_status(session.lane)
-        if reached is None and status.written_beats >= beats:
-            reached = time.monotonic()
-        remade = status.generation != generation and status.written_beats > beats
-        if remade or status.state != "playing":
-            return 0.0 if reached is None else reached - began
-        time.sleep(READY_SECONDS)
