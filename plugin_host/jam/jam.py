@@ -8,6 +8,7 @@ player --drive--> deck --tape--> session <--presses-- keys, foot switch, OSC
 from __future__ import annotations
 
 import secrets
+import sys
 import tempfile
 import threading
 import time
@@ -48,6 +49,7 @@ from plugin_host.sync.sync import Sync
 
 LOOK_SECONDS = 0.005
 SHOW_SECONDS = 0.05
+SWITCH_SECONDS = 0.0005  # between Python's threads, so that the audio thread waits for none
 
 
 class Face(Protocol):
@@ -227,6 +229,7 @@ class Jam:
     def _play(
         self, session: JamSession, engine: JamEngine, player: FilePlayer | None, lanes: list[LaneSession]
     ) -> None:
+        sys.setswitchinterval(SWITCH_SECONDS)
         drive, sync = self._drive(player), None
         drive.start()
         try:

@@ -20,6 +20,7 @@ from plugin_host.client.lane_session import LaneSession
 from plugin_host.jam.orders import Accompany, Answer, Order, Relisten, Stop, Vary
 
 CONTINUE, MELODY, STYLE = "continue", "melody", "style"
+BELOW_LU, LOUDNESS_RANGE = -3.0, (-36.0, -12.0)
 SEED_STEP = 7919  # between the seeds of two plays
 SEEDS = 2**24
 FIRST_SEGMENT = 200_000  # number of the first capture: an engine numbers its lanes from 0
@@ -40,9 +41,10 @@ class Result:
 
 @dataclass(frozen=True)
 class Heard:
-    """The music that an order listens to, None for none."""
+    """The music that an order listens to, None for none, and its loudness, None for silence."""
 
     region: Captured | None = None
+    loudness_lufs: float | None = None
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,8 @@ class Voice:
             if heard.region is not None:
                 segment = put_capture(FIRST_SEGMENT + next(self._captures) % 1000, heard.region)
             name = "" if segment is None else segment.name
+            if isinstance(order, Accompany) and heard.loudness_lufs is not None:
+                self._match(heard.loudness_lufs)
             act = lambda number: self._do(order, number, name, beats_per_bar)  # noqa: E731
             numbers = range(len(self.sessions))
             done = list(self._pool.map(act, numbers) if self._pool else map(act, numbers))
@@ -90,6 +94,12 @@ class Voice:
         self._note(order, done[0].heard)
         seconds = time.monotonic() - began - max(each.waited_seconds for each in done)
         return Result(order, max(each.bar for each in done), seconds, heard=done[0].heard)
+
+    def _match(self, loudness_lufs: float) -> None:
+        """An accompaniment a little softer than the player; without a region to go on from the engine knows no level."""
+        low, high = LOUDNESS_RANGE
+        for session in self.sessions:
+            session.set("loudness_lufs", round(min(max(loudness_lufs + BELOW_LU, low), high), 1))
 
     def _roles(self, order: Order) -> set[str]:
         return {CONTINUE} if isinstance(order, Answer) else {CONTINUE, MELODY} if isinstance(order, Vary) else {
