@@ -129,7 +129,7 @@ class Jam:
             lanes = [self._lane(engine, number) for number in range(options.lanes)]
             for lane in reversed(lanes):
                 stack.callback(lane.close)
-            self.session = self._session(lanes, recorder)
+            self.session = self._session(lanes, recorder, self._abilities(engine))
             stack.callback(self._note_figures, self.session)
             stack.callback(self.session.close)
             for lane in lanes:
@@ -161,7 +161,15 @@ class Jam:
         setup = Setup(prompt, options.preset, self.seed, {}, waits=options.offline)
         return LaneSession(engine.client, self.processors[number], setup, self._say)
 
-    def _session(self, lanes: list[LaneSession], recorder: JamRecorder) -> JamSession:
+    def _abilities(self, engine: JamEngine) -> frozenset[str]:
+        """What the model follows; a line if it cannot follow the player."""
+        model, wanted = engine.client.model(), self.options.reference
+        abilities = frozenset(model.abilities.split())
+        if self.options.mode == "accompany" and wanted not in abilities:
+            self._say(f"{model.model} follows no {wanted}: it plays beside you without hearing you")
+        return abilities
+
+    def _session(self, lanes: list[LaneSession], recorder: JamRecorder, abilities: frozenset[str]) -> JamSession:
         options, from_file = self.options, isinstance(self.options.source, Path)
         fixed = options.generation_seconds
         if fixed is None and options.offline:
@@ -169,7 +177,7 @@ class Jam:
         round_trip = 0 if from_file else self._round_trip_samples()
         pace = Pace(fixed, round_trip / options.rate_hz)
         mode = make_mode(options.mode, options.bars, pace)
-        voice = Voice(lanes, self.seed, options.reference, measured=not options.offline)
+        voice = Voice(lanes, self.seed, options.reference, abilities, measured=not options.offline)
         memory = Memory(options.rate_hz, CHANNELS, round_trip)
         ears = make_ears(options.rate_hz, CHANNELS, leaks=not from_file)
         recorder.note("jam", 0, 0.0, mode=mode.name, bars=mode.bars, bpm=self.grid.tempo_bpm, seed=self.seed,

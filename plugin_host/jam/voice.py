@@ -59,12 +59,20 @@ class _Done:
 class Voice:
     """Segue's part in a jam, one lane or several that play together, each with a seed of its own.
 
-    `measured`: wait until a change is ready, and tell how long it took; for real time. `do` waits for the engine: it is
-    called on one thread at a time.
+    `abilities` are those of the model; what it cannot follow is left out. `measured`: wait until a change is ready, and
+    tell how long it took; for real time. `do` waits for the engine: it is called on one thread at a time.
     """
 
-    def __init__(self, sessions: Sequence[LaneSession], seed: int, reference: str, measured: bool = False) -> None:
+    def __init__(
+        self,
+        sessions: Sequence[LaneSession],
+        seed: int,
+        reference: str,
+        abilities: frozenset[str],
+        measured: bool = False,
+    ) -> None:
         self.sessions = tuple(sessions)
+        self._abilities = abilities
         self._seed, self._reference, self._measured = seed, reference, measured
         self._plays = 0
         self._captures = itertools.count()
@@ -96,15 +104,14 @@ class Voice:
         return Result(order, max(each.bar for each in done), seconds, heard=done[0].heard)
 
     def _match(self, loudness_lufs: float) -> None:
-        """An accompaniment a little softer than the player; without a region to go on from the engine knows no level."""
+        """Make an accompaniment a little softer than the player: without an audio prompt the engine knows no level."""
         low, high = LOUDNESS_RANGE
         for session in self.sessions:
             session.set("loudness_lufs", round(min(max(loudness_lufs + BELOW_LU, low), high), 1))
 
     def _roles(self, order: Order) -> set[str]:
-        return {CONTINUE} if isinstance(order, Answer) else {CONTINUE, MELODY} if isinstance(order, Vary) else {
-            self._reference
-        }  # fmt: skip
+        roles = {CONTINUE} if isinstance(order, Answer) else {self._reference}
+        return ({CONTINUE, MELODY} if isinstance(order, Vary) else roles) & self._abilities
 
     def _note(self, order: Order, heard: bool) -> None:
         if isinstance(order, (Answer, Accompany, Vary)):
@@ -133,7 +140,8 @@ class Voice:
     def _follow(self, session: LaneSession, bar: int, name: str, beats_per_bar: float) -> _Done:
         """A new melody or style for the music that plays."""
         before = session.client.lane_status(session.lane).generation
-        answer = self._hand(session, self._reference, name, f"bar {bar}") if name else None
+        follows = name and self._reference in self._abilities
+        answer = self._hand(session, self._reference, name, f"bar {bar}") if follows else None
         if answer is None:
             return _Done(bar, False)
         beats = float(str(answer[5]))
