@@ -15,9 +15,12 @@ from fractions import Fraction
 import numpy as np
 
 from bridge.region.capture import Captured
+from bridge.region.region import SECONDS_MIN
 from bridge.ring.form import Audio
 from plugin_host.jam.deck import JamDeck
 from plugin_host.jam.deck import Repeat as Lap
+from plugin_host.jam.ears import given
+from plugin_host.jam.listening.level import loudness_lufs
 from plugin_host.jam.orders import Accompany, Answer, Order, Release, Relisten, Repeat, Stop, Stretch, Vary
 from plugin_host.jam.pace import Pace
 from plugin_host.jam.plan import Moment, Plan
@@ -43,6 +46,7 @@ class Desk:
         self._sent: dict[Order, Fraction] = {}  # beats
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._results: queue.SimpleQueue[Result] = queue.SimpleQueue()
+        self._missed_samples = 0  # up to the last listening
         self._thread = threading.Thread(target=self._work, name="segue-jam-orders", daemon=True) if threaded else None
         if self._thread is not None:
             self._thread.start()
@@ -59,6 +63,10 @@ class Desk:
             self._lay(order)
         if isinstance(order, (Repeat, Release)):
             return
+        if isinstance(order, Relisten):
+            missed = sum(each.counters.missed_samples for each in self._deck.processors)
+            self._pace.listened(missed > self._missed_samples)
+            self._missed_samples = missed
         self._sent[order] = now.beats
         job = (order, heard, float(self._time.per_bar))
         if self._thread is not None:
@@ -67,18 +75,20 @@ class Desk:
             self._results.put(self._voice.do(*job))
 
     def _heard(self, order: Order) -> Heard:
-        """The music that an order listens to."""
-        if isinstance(order, Vary):
-            stretch, read = order.loop, self._memory.own if order.own else self._memory.input
-        elif isinstance(order, (Answer, Accompany, Relisten)):
-            stretch, read = order.heard, self._memory.both if isinstance(order, Answer) else self._memory.input
-        else:
+        """The music that an order listens to, and how loud the player is."""
+        stretch = order.loop if isinstance(order, Vary) else getattr(order, "heard", None)
+        if stretch is None:
             return Heard()
         begin, end = self._time.sample_of(stretch.begin), self._time.sample_of(stretch.end)
-        if end - begin < self._time.rate_hz // 2:
+        grid, memory = self._time.grid, self._memory
+        if end - begin < grid.sample_rate_hz * SECONDS_MIN:
             return Heard()
-        grid = self._time.grid
-        return Heard(Captured(read(begin, end), grid.sample_rate_hz, grid.tempo_bpm, float(stretch.begin)))
+        own = isinstance(order, Vary) and order.own
+        audio = memory.own(begin, end) if own else memory.input(begin, end)
+        loudness = None if own else loudness_lufs(audio, grid.sample_rate_hz)
+        if isinstance(order, Answer):
+            audio = given(audio, grid.sample_rate_hz, grid.tempo_bpm) + memory.own(begin, end)
+        return Heard(Captured(audio, grid.sample_rate_hz, grid.tempo_bpm, float(stretch.begin)), loudness)
 
     def _lay(self, order: Repeat | Release | Stop) -> None:
         """Bars that go round, or silence, from a bar on; what was laid before ends there."""
@@ -151,6 +161,7 @@ class Desk:
 
     def close(self) -> None:
         """End the thread, after the order that is being carried out.  [main]"""
+        self._voice.close()
         if self._thread is not None:
             self._jobs.put(None)
             self._thread.join()

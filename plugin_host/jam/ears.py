@@ -7,6 +7,7 @@ from typing import Protocol
 import numpy as np
 
 from bridge.ring.form import Audio
+from plugin_host.jam.listening.handover import given_to_model
 from plugin_host.jam.listening.player_input import PlayerInput
 
 
@@ -40,6 +41,15 @@ class PlayerEars(PlayerInput):
 def make_ears(sample_rate_hz: int, channels: int, leaks: bool) -> Ears:
     """The ears of a jam; `leaks`: Segue's own music may come back into the input.  [main]"""
     return PlayerEars(sample_rate_hz, channels, cancel_leak=leaks)
+
+
+def given(heard: Audio, sample_rate_hz: int, bpm: float) -> Audio:
+    """What the model goes on from: the player's bars at their level, the end treated so that it does not just copy.
+
+    [any]
+    """
+    found = given_to_model(heard, sample_rate_hz, bpm)
+    return np.asarray(found.audio * np.float32(10 ** (-found.gain_db / 20)), np.float32)
 
 
 def level_db(audio: Audio) -> float:

@@ -8,12 +8,13 @@ player --drive--> deck --tape--> session <--presses-- keys, foot switch, OSC
 from __future__ import annotations
 
 import secrets
+import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -30,6 +31,7 @@ from plugin_host.jam.ears import make_ears
 from plugin_host.jam.engine import JamEngine, jam_engine
 from plugin_host.jam.errors import JamError
 from plugin_host.jam.first_loop import FirstLoop
+from plugin_host.jam.listening.loop_device import known_round_trip
 from plugin_host.jam.live import open_live
 from plugin_host.jam.modes import make_mode
 from plugin_host.jam.options import DEFAULT_BPM, GENERATION_SECONDS, JamOptions
@@ -47,6 +49,7 @@ from plugin_host.sync.sync import Sync
 
 LOOK_SECONDS = 0.005
 SHOW_SECONDS = 0.05
+SWITCH_SECONDS = 0.0005  # between Python's threads, so that the audio thread waits for none
 
 
 class Face(Protocol):
@@ -126,7 +129,8 @@ class Jam:
             lanes = [self._lane(engine, number) for number in range(options.lanes)]
             for lane in reversed(lanes):
                 stack.callback(lane.close)
-            self.session = self._session(lanes, recorder)
+            self.session = self._session(lanes, recorder, self._abilities(engine))
+            stack.callback(self._note_figures, self.session)
             stack.callback(self.session.close)
             for lane in lanes:
                 lane.open()
@@ -157,7 +161,15 @@ class Jam:
         setup = Setup(prompt, options.preset, self.seed, {}, waits=options.offline)
         return LaneSession(engine.client, self.processors[number], setup, self._say)
 
-    def _session(self, lanes: list[LaneSession], recorder: JamRecorder) -> JamSession:
+    def _abilities(self, engine: JamEngine) -> frozenset[str]:
+        """What the model follows; a line if it cannot follow the player."""
+        model, wanted = engine.client.model(), self.options.reference
+        abilities = frozenset(model.abilities.split())
+        if self.options.mode == "accompany" and wanted not in abilities:
+            self._say(f"{model.model} follows no {wanted}: it plays beside you without hearing you")
+        return abilities
+
+    def _session(self, lanes: list[LaneSession], recorder: JamRecorder, abilities: frozenset[str]) -> JamSession:
         options, from_file = self.options, isinstance(self.options.source, Path)
         fixed = options.generation_seconds
         if fixed is None and options.offline:
@@ -165,7 +177,7 @@ class Jam:
         round_trip = 0 if from_file else self._round_trip_samples()
         pace = Pace(fixed, round_trip / options.rate_hz)
         mode = make_mode(options.mode, options.bars, pace)
-        voice = Voice(lanes, self.seed, options.reference, measured=not options.offline)
+        voice = Voice(lanes, self.seed, options.reference, abilities, measured=not options.offline)
         memory = Memory(options.rate_hz, CHANNELS, round_trip)
         ears = make_ears(options.rate_hz, CHANNELS, leaks=not from_file)
         recorder.note("jam", 0, 0.0, mode=mode.name, bars=mode.bars, bpm=self.grid.tempo_bpm, seed=self.seed,
@@ -185,8 +197,15 @@ class Jam:
             self._turns.keep(session.parts.memory.own(begin, end), bar)
 
     def _round_trip_samples(self) -> int:
-        ms = self.options.round_trip_ms or 0.0
-        return round(seconds_to_samples(ms / 1000, self.options.rate_hz))
+        """As it was given, or measured by `segue doctor --audio`; else 0, and a line that says so."""
+        options = self.options
+        if options.round_trip_ms is not None:
+            return round(seconds_to_samples(options.round_trip_ms / 1000, options.rate_hz))
+        source = None if isinstance(options.source, Path) else options.source
+        known = known_round_trip(source, options.sound_device, options.rate_hz)
+        if known is None:
+            self._say("the round trip of this sound card is not measured: `segue doctor --audio` does it, once")
+        return known or 0
 
     def _end_sample(self, session: JamSession, player: FilePlayer | None) -> int | None:
         """The session sample of the end: so many bars, or the bar line behind the file's last sample."""
@@ -218,6 +237,7 @@ class Jam:
     def _play(
         self, session: JamSession, engine: JamEngine, player: FilePlayer | None, lanes: list[LaneSession]
     ) -> None:
+        sys.setswitchinterval(SWITCH_SECONDS)
         drive, sync = self._drive(player), None
         drive.start()
         try:
@@ -250,6 +270,9 @@ class Jam:
             sum(each.missed_samples for each in counted), sum(each.held_samples for each in counted),
             sum(each.muted_samples for each in counted), late, xruns,
         )  # fmt: skip
+
+    def _note_figures(self, session: JamSession) -> None:
+        session.notes.note("figures", session.time.beats, **asdict(self.figures))
 
     def _drive(self, player: FilePlayer | None) -> Drive:
         if player is not None:

@@ -11,9 +11,11 @@ from bridge.time.units import beats_to_seconds, seconds_to_beats
 
 KEPT = 40  # measurements
 SHARE = 0.95  # of the measurements that must fit
-UNKNOWN_SECONDS = 0.7  # before the first
+UNKNOWN_SECONDS = 1.5  # before the first: late answers are worse than old ones
 SPARE_SECONDS = 0.15  # for the message, the ring and the next turn of the session
 LATE_FACTOR = 1.25  # after a late answer the time is taken to be so much longer than what was allowed
+SLOWER_MOST = 3  # doublings of the interval between listenings
+GOOD_ENOUGH = 4  # listenings without a gap, until it is halved again
 
 
 class Pace:
@@ -26,6 +28,8 @@ class Pace:
         self._fixed = fixed_seconds
         self._behind = behind_seconds
         self._seconds: deque[float] = deque(maxlen=KEPT)
+        self._slower = 0  # how often the interval was doubled
+        self._good = 0  # listenings since then that left no gap
 
     def took(self, seconds: float) -> None:
         """Add a measurement.  [main]"""
@@ -35,6 +39,16 @@ class Pace:
     def was_late(self, allowed_seconds: float) -> None:
         """Music came later than its bar line; so much time was allowed.  [main]"""
         self.took(LATE_FACTOR * allowed_seconds)
+
+    def listened(self, fell_behind: bool) -> None:
+        """The music since the last listening was whole, or the engine fell behind and left gaps.  [main]"""
+        if self._fixed is not None:
+            return
+        self._good = 0 if fell_behind else self._good + 1
+        if fell_behind:
+            self._slower = min(self._slower + 1, SLOWER_MOST)
+        elif self._good >= GOOD_ENOUGH:
+            self._slower, self._good = max(0, self._slower - 1), 0
 
     @property
     def fixed(self) -> bool:
@@ -60,6 +74,9 @@ class Pace:
         return max(1, math.ceil(seconds_to_beats(self.needs_seconds, grid.tempo_bpm)))
 
     def listen_every_bars(self, bars: int, grid: Grid) -> int:
-        """The interval between listenings: the one wished for, longer on a machine that takes longer.  [any]"""
+        """The interval between listenings: the one wished for, longer on a machine that takes longer or falls behind.
+
+        [any]
+        """
         bar_seconds = beats_to_seconds(grid.signature.beats_per_bar, grid.tempo_bpm)
-        return max(bars, math.ceil(Fraction(self.needs_seconds) / bar_seconds))
+        return max(bars, math.ceil(Fraction(self.needs_seconds) / bar_seconds)) * 2**self._slower

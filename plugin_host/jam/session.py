@@ -157,7 +157,6 @@ class JamSession:
                 "press", at, beat, verb=press.verb, bars=press.bars, source=press.source, accepted=reply.accepted,
                 bar=reply.at_bar, text=reply.text,
             )  # fmt: skip
-            self.notes.message = reply.text
             self.on_reply(reply)
             replied(reply)
 

@@ -6,11 +6,9 @@ A long file takes seconds to read and convert; neither other answers nor the mus
 from __future__ import annotations
 
 import logging
-import os
 import queue
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -25,6 +23,7 @@ from bridge.region.region_file import read_region
 from bridge.region.transfer import Form, Transfers, format_numbers
 from bridge.system.clock import Clock
 from bridge.time.units import CODEC_RATE_HZ, Signature
+from engine.serve.control.background_analysis import BackgroundAnalysis
 from engine.serve.control.region_analysis import RegionAnalysis, check_bpm, cleaned, found_values
 from engine.serve.faults import wire_fault
 from engine.serve.lane.command import Command
@@ -32,12 +31,12 @@ from engine.serve.lane.lane import Lane
 from engine.serve.lane.meeting import Arrival
 from engine.serve.lane_settings import CONTINUE, ReferenceAudio
 from engine.system.freed_memory import trim
+from engine.system.priority import lower_priority
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 WAITING_MAX = 32
-NICE = 5  # below the music's priority; more would starve a region on a busy machine
 LONG_SECONDS = 60.0  # regions from this length on return their memory to the system
 AHEAD_SAMPLES = 128  # extrapolated behind an audio prompt: more than a seam needs
 _log = logging.getLogger("segue.engine")
@@ -61,11 +60,13 @@ class RegionHandlers:
         self._transfers = Transfers()
         self._jobs: queue.Queue[Callable[[], None] | None] = queue.Queue(WAITING_MAX)
         self._was_long = False
+        self._background = BackgroundAnalysis(clock)
         self._thread = threading.Thread(target=self._work, name="segue-regions", daemon=True)
 
     def start(self) -> None:
-        """Start the thread.  [main]"""
+        """Start the threads.  [main]"""
         self._thread.start()
+        self._background.start()
 
     def file(self, request: Request) -> Answer:
         """region/file.  [control]"""
@@ -194,8 +195,7 @@ class RegionHandlers:
         region = replace(region, audio=region.audio[:0].copy())  # it may be large, and is no longer needed
         del audio
         placed = self._put(lane, region, fitted, command)
-        with suppress(queue.Full):  # at the queue's end: nothing waits for it
-            self._jobs.put_nowait(lambda: self._analyse(lane, role, bpm, sound))
+        self._background.put(lane, role, lambda lane: self._analyse(lane, role, bpm, sound))
         return *understood, *placed
 
     def _analyse(self, lane: Lane, role: str, bpm: float, audio: Tensor) -> None:
@@ -207,7 +207,7 @@ class RegionHandlers:
             _log.exception("a region could not be analysed")
 
     def _work(self) -> None:
-        _behind_the_music()
+        lower_priority()
         while True:
             job = self._jobs.get()
             if job is None:
@@ -221,10 +221,4 @@ class RegionHandlers:
     def close(self) -> None:
         """Stop after the region being read.  [main]"""
         self._jobs.put(None)
-
-
-def _behind_the_music() -> None:
-    """Lower the priority of this thread, and of those its library starts, below the music's, if the system can."""
-    if hasattr(os, "setpriority"):
-        with suppress(OSError, AttributeError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
+        self._background.close()

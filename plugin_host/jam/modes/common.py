@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from fractions import Fraction
 
+from bridge.time.units import beats_to_seconds
 from plugin_host.jam.orders import Answer, Order, Release, Repeat, Stop, Stretch
 from plugin_host.jam.plan import Build, Change, Moment, Plan, Said, nothing
 from plugin_host.jam.state import Mode, Phase, Press
 
 SOUNDING: tuple[Phase, ...] = ("playing", "both", "held")
+UNHEARD_SECONDS = 1.0  # of music that the engine makes up before a bar line
 CONTEXT_BARS = 4  # of the music before the player's turn that an answer also goes on from
 
 
@@ -53,9 +55,17 @@ class JamMode:
         return (Answer(bar, self.bars, self.conversation(now, bar)),)
 
     def conversation(self, now: Moment, bar: int) -> Stretch:
-        """What was played lately, from a bar line on, up to now; never behind the bar's own line.  [main]"""
+        """What was played lately, from a bar line on, up to now.
+
+        Of a last bar that is at most half over, or too long to be made up unheard, nothing is taken: the music then
+        goes on from the bar line before it.  [main]
+        """
         end = min(now.beats, bar * now.per_bar)
         begin = max(0, bar - self.turn_bars - CONTEXT_BARS) * now.per_bar
+        over = end % now.per_bar
+        missing = beats_to_seconds((now.per_bar - over) % now.per_bar, now.grid.tempo_bpm)
+        if (over <= now.per_bar / 2 or missing > UNHEARD_SECONDS) and end - over > begin:
+            end -= over
         return Stretch(min(begin, end), end)
 
     @staticmethod
@@ -99,11 +109,10 @@ class JamMode:
         """The last bars go round until it is pressed again.  [main]"""
         if plan.phase == "held":
             return Change(bar, self.usual, _release, quick=True, text="on from here")
-        music = self._lately(now, plan)
-        if music is None or plan.phase not in SOUNDING:
+        if self._sounds_from is None or plan.phase not in SOUNDING:
             return Said("Segue does not play: there is nothing to hold")
-        end = max(bar, music[0] + 1)
-        first = max(music[0], end - self.turn_bars)
+        end = max(bar, self._sounds_from + 1)
+        first = max(self._sounds_from, end - self.turn_bars)
         return Change(end, "held", repeats(first, end, 0), quick=True, text="hold")
 
     def press_keep(self, press: Press, bar: int, now: Moment, plan: Plan) -> Change | Said:

@@ -1,0 +1,134 @@
+"""Jams with a real engine: the same twice, on their bar lines, and played by OSC."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+from engine_rig import Engine, wait_for
+from plugin_host.client.engine_wish import EngineWish
+
+from bridge.control.jam_rows import JAM_ERROR, JAM_OK, JAM_PRESS, JAM_ROOT, JAM_STATE
+from bridge.control.packet import encode, parse
+from plugin_host.client.engine_process import free_port
+from plugin_host.jam.options import JamOptions
+from plugin_host.jam.recording.journal import read_journal
+from plugin_host.jam.run import run_jam
+
+RATE, BAR = 48_000, 48_000  # a bar a second at 240 bpm
+FADE = 480  # behind the end of Segue's music
+
+
+@pytest.fixture
+def player(tmp_path: Path) -> Path:
+    """Six bars of a tone that begins anew on each beat."""
+    seconds = np.arange(6 * BAR) / RATE
+    tone = 0.3 * np.sin(2 * np.pi * 220 * seconds) * np.exp(-6 * (seconds % 0.25))
+    soundfile.write(tmp_path / "player.wav", tone.astype(np.float32), RATE, subtype="FLOAT")
+    return tmp_path / "player.wav"
+
+
+def wish(player: Path, out: Path, engine: Engine, **values: Any) -> JamOptions:
+    usual = {"bars": 1, "bpm": 240.0, "seed": 5, "offline": True, "generation_seconds": 0.1}
+    return JamOptions(source=player, out=out, engine=EngineWish(engine.port), **{**usual, **values})
+
+
+def lines(folder: Path, kind: str) -> list[dict[str, Any]]:
+    return [line for line in read_journal(folder / "session.jsonl") if line["kind"] == kind]
+
+
+def test_a_jam_from_a_file_is_the_same_twice_and_on_its_bar_lines(player: Path, engine: Engine, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        run_jam(wish(player, tmp_path / name, engine))
+    for file in ("input.wav", "segue.wav", "mix.wav", "session.jsonl"):
+        assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
+    music, _ = soundfile.read(tmp_path / "one" / "segue.wav", always_2d=True)
+    assert len(music) == 6 * BAR
+    for bar in range(6):
+        part = music[bar * BAR : (bar + 1) * BAR]
+        if bar % 2 == 0:
+            assert not part[FADE:].any(), "Segue plays in the player's bar"
+        else:
+            assert part[:100].any(), "the answer begins late"
+            assert part[-RATE // 10 :].any(), "the answer ends early"
+    heard, _ = soundfile.read(tmp_path / "one" / "input.wav", always_2d=True)
+    played, _ = soundfile.read(player, always_2d=True)
+    np.testing.assert_allclose(heard[:, :1], played, atol=1e-4)
+    figures = lines(tmp_path / "one", "figures")[0]
+    assert (figures["missed_samples"], figures["muted_samples"]) == (0, 0)
+
+
+def test_presses_are_repeated_from_a_journal_and_the_first_loop_sets_the_tempo(
+    player: Path, engine: Engine, tmp_path: Path
+) -> None:
+    journal = tmp_path / "presses.jsonl"
+    presses = ((12_000, "record"), (12_000 + 2 * BAR, "record"))
+    journal.write_text(
+        "".join(f'{{"sample": {at}, "beat": 0.0, "kind": "press", "verb": "{verb}"}}\n' for at, verb in presses)
+    )
+    folder = tmp_path / "loop"
+    run_jam(wish(player, folder, engine, mode="loop", bpm=None, bars=1, script=journal, total_bars=3))
+    assert lines(folder, "timeline")[0]["bpm"] == 120.0
+    assert [line["text"] for line in lines(folder, "press")][1] == "1 bar at 120.0 bpm"
+    heard, music = (soundfile.read(folder / f"{name}.wav", always_2d=True)[0] for name in ("input", "segue"))
+    loop = heard[12_000 : 12_000 + 2 * BAR]
+    begin = 12_000 + 2 * BAR
+    np.testing.assert_array_equal(music[begin + 1_000 : begin + 2 * BAR], loop[1_000:])
+    assert not music[:begin].any()
+    assert music[begin + 2 * BAR :].any()
+
+
+def test_a_jam_is_played_by_osc(player: Path, engine: Engine, tmp_path: Path) -> None:
+    port, ended = free_port(), threading.Event()
+    options = replace(
+        wish(player, tmp_path / "osc", engine, offline=False, bars=8), control_port=port, count_in_beats=0
+    )
+
+    def play() -> None:
+        run_jam(options)
+        ended.set()
+
+    thread = threading.Thread(target=play, daemon=True)
+    thread.start()
+    came: dict[str, list[Any]] = {}
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as wire:
+        wire.bind(("127.0.0.1", 0))
+        wire.settimeout(0.05)
+
+        def hear(send: bytes = b"") -> dict[str, list[Any]]:
+            if send:
+                wire.sendto(send, ("127.0.0.1", port))
+            until = time.monotonic() + 0.2
+            while time.monotonic() < until:
+                try:
+                    packet = parse(wire.recv(65535))[0]
+                    came.setdefault(packet.address, []).append(list(packet.values))
+                except (TimeoutError, ConnectionRefusedError):
+                    pass
+            return came
+
+        listen = encode(f"{JAM_ROOT}listen", [0, 20.0])
+        wait_for(lambda: JAM_STATE.address in hear(listen), 60)
+        wait_for(lambda: hear() and came[JAM_STATE.address][-1][4] >= 0)
+        hear(encode(f"{JAM_ROOT}take_over", []))
+        hear(encode(f"{JAM_ROOT}dance", []))
+        wait_for(lambda: hear() and came[JAM_STATE.address][-1][1] == "playing")
+        ended.wait(60)
+    thread.join(60)
+    address, accepted, bar, beat, text = next(each for each in came[JAM_OK.address] if len(each) == 5)
+    assert (address, accepted, beat) == (f"{JAM_ROOT}take_over", 1, 4.0 * bar)
+    assert text == f"Segue takes over, at bar {bar + 1}"
+    assert came[JAM_PRESS.address][0][:4] == ["take_over", "osc", 1, bar]
+    assert came[JAM_ERROR.address][0][1] == "unknown_address"
+    begins = lines(tmp_path / "osc", "phase")[-1]["bar"]  # later than promised only if the engine was
+    music, _ = soundfile.read(tmp_path / "osc" / "segue.wav", always_2d=True)
+    assert begins >= bar
+    assert not music[: begins * BAR].any()
+    assert music[begins * BAR :][:100].any()
