@@ -56,8 +56,8 @@ public:
     // A recording that was armed has had its turn, in the song as it was saved: it waits to be armed anew.  [session]
     void had_its_turn() { had_its_turn_.store(true); }
 
-    // One part of a block: `armed` as the parameter is, `again` to record pass after pass.  [audio]
-    void process(const float* const* in, int n, const Transport& transport, bool armed, bool again, int bars);
+    // One part of a block: `armed` as the parameter is.  [audio]
+    void process(const float* const* in, int n, const Transport& transport, bool armed, int bars);
     // Where waiting is right, before the part is recorded: ask for room, and whether it is there.  [audio]
     void look_ahead(const Transport& transport, bool armed, int bars);
     bool prepared();

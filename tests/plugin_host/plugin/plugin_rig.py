@@ -162,9 +162,11 @@ class Driven:
         assert line, self.process.stderr.read() if self.process.stderr else ""
         return dict(json.loads(line))
 
-    def run(self, samples: int = 512, playing: bool = False, at: int | None = None, **turned: float) -> np.ndarray:
+    def run(
+        self, samples: int = 512, playing: bool = False, at: int | None = None, counted: bool = False, **turned: float
+    ) -> np.ndarray:
         """Blocks of so many samples; parameters turned by name before them. What was heard, one channel."""
-        told = self.do("run", samples=samples, playing=playing, at=at, set=self.by_number(**turned))
+        told = self.do("run", samples=samples, playing=playing, at=at, counted=counted, set=self.by_number(**turned))
         return np.frombuffer(bytes.fromhex(told["audio"]), np.float32)
 
     def by_number(self, **turned: float) -> dict[int, float]:

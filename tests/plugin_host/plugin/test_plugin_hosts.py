@@ -67,7 +67,7 @@ def test_dawdreamer_bounces_and_hands_over_what_it_recorded(bundles: Path, engin
     captured = engine.wait(lambda line: "captured" in line)
     _say(host)
     told = finished(host)
-    names = ["Generate", "Mode", "Follow input", "Capture", "Bars", "Creativity", "Guidance", "Take", "Level"]
+    names = ["Generate", "Mode", "Jam", "Capture", "Bars", "Creativity", "Guidance", "Take", "Level"]
     assert set(names) <= set(told["names"])
     assert_all_there(np.load(out)[0], 0)  # faster than the clock, and complete from the first sample on
     place = engine.wait(lambda line: line.get("bpm") == 137.5)

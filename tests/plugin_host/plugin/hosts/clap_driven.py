@@ -2,6 +2,7 @@
 
 {"do": "open", "state": hex, "bpm": 120, "timeless": false}   a plugin, with a saved song or none; {}
 {"do": "run", "samples": n, "playing": true, "at": position, "set": {number: value}}     {"audio": hex of float32 [n]}
+    "input": a constant input, or "counted": true for one whose samples say where they lie
 {"do": "value", "number": n}   {"value": v}        {"do": "save"}   {"state": hex}        {"do": "close"}   {}
 {"do": "offline", "on": 1}     {}                  {"do": "told"}   parameters the plugin told us: {"told": {n: v}}
 """
@@ -14,6 +15,7 @@ import numpy as np
 from clap_host import Loaded
 
 BLOCK = 512
+PERIOD = 1 << 20  # of an input that says where each sample lies
 
 
 class Driven:
@@ -31,7 +33,7 @@ class Driven:
             self.lane.load(bytes.fromhex(state))
         return {}
 
-    def run(self, samples, playing=False, at=None, set=None, input=0.0):
+    def run(self, samples, playing=False, at=None, set=None, input=0.0, counted=False):
         if at is not None:
             self.lane.position = at
         values = [(int(number), value) for number, value in (set or {}).items()]
@@ -39,6 +41,8 @@ class Driven:
         while left:
             n = min(BLOCK, left)
             source = np.full((2, n), input, np.float32)
+            if counted:
+                source[:] = -((np.arange(n) + self.lane.position) % PERIOD + 1) / PERIOD / 2
             parts.append(self.lane.run(source, playing, self.bpm, values=values)[0])
             left, values = left - n, []
         return {"audio": np.concatenate(parts).tobytes().hex()}
