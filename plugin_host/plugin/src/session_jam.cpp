@@ -75,6 +75,7 @@ void Session::make_jam_memory() {
 // The jam begins, or the host has jumped or changed its tempo: the plan begins with the next bar.
 void Session::restart_jam(const Grid& grid, int64_t begin) {
     if (jam_->plan && playing_) link_.ask(address::lane_stop, {lane_, next_bar}, ask_seconds);
+    resuming_ = false;  // the bar of a lost engine is held no longer
     make_jam_memory();
     jam_->grid = grid;
     jam_->first_bar = grid.next_bar(begin);
@@ -93,7 +94,13 @@ void Session::end_jam() {
     playing_ = ended_ = generating_ = false;
     shared_.memory.store(nullptr);
     retire(nullptr, nullptr, std::move(jam_->memory));
-    to_deliver_ |= jam_->has;  // taken off; what the song holds is given again
+    for (int role = 0; role < n_roles; ++role) {
+        if (!(jam_->has & 1u << role)) continue;
+        if (saved().captured[role].text)
+            to_deliver_ |= 1u << role;  // the song's own again
+        else if (!lost_)
+            link_.ask(address::region_clear, {lane_, roles[role], next_bar}, ask_seconds);
+    }
     jam_.reset();
 }
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from tests.plugin_host.plugin.counting_engine import value_at
-from tests.plugin_host.plugin.plugin_rig import Counting, Driven
+from tests.plugin_host.plugin.plugin_rig import Counting, Driven, ask_plugin
 
 BAR = 96_000  # samples, at 120 in 4/4
 BEAT = BAR // 4
@@ -157,11 +157,33 @@ def test_generate_off_ends_it_and_on_begins_anew(host: Driven, engine: Counting)
     host.run(2 * BAR, playing=True, counted=True, generate=1, follow_input=TRADE, capture_bars=1, output=1)
     host.run(512, playing=True, generate=0)
     host.until(lambda: engine.messages("region/clear"))
-    assert engine.messages("region/clear")[-1] == ["0", "continue"]
+    assert engine.messages("region/clear")[-1] == ["0", "continue", "bar"]
     before = len(plays(engine))
     audio = host.run(3 * BAR, at=20 * BAR, playing=True, counted=True, generate=1)
     assert plays(engine)[before] == ["bar 21", "1"]
     assert is_segue(audio[BAR : 2 * BAR], 21 * BAR)
+
+
+def test_another_program_turns_it(host: Driven, engine: Counting) -> None:
+    port = int(host.value("port"))
+    assert ask_plugin(port, "set", "jam", TRADE)[:2] == ["ok", "follow_input"]
+    assert host.value("follow_input") == TRADE
+
+
+def test_a_lost_engine_is_played_with_again(host: Driven, engine: Counting) -> None:
+    """The new engine's first answer lies on a bar line too, and no bar of the old one is held in the player's turn."""
+    host.run(2 * BAR, playing=True, counted=True, generate=1, follow_input=TRADE, capture_bars=1, output=1)
+    engine.kill()
+    host.until(lambda: host.value("engine") == 0)
+    seen = len(engine.lines)
+    engine.start()
+    engine.wait(lambda line: line.get("message") == "lane/open", after=seen)
+    host.until(lambda: host.value("engine") == CONNECTED)
+    before = len(plays(engine))
+    audio = host.run(3 * BAR, at=30 * BAR, playing=True, counted=True)
+    assert plays(engine)[before] == ["bar 31", "1"]
+    assert is_segue(audio[BAR : 2 * BAR], 31 * BAR)
+    assert not audio[2 * BAR + FADE :].any()
 
 
 def test_a_jump_begins_with_the_next_bar(host: Driven, engine: Counting) -> None:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import ctypes
 import random
+import re
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 
 from bridge.time.transport import Grid
 from bridge.time.units import Signature
+from plugin_host.jam import state
 from plugin_host.jam.state import PHASES
+from plugin_host.plugin import build
 from tests.plugin_host.plugin.native_core import NativeJam, native_pace
 
 modes = pytest.importorskip("plugin_host.jam.modes")
@@ -73,6 +77,17 @@ def test_both_plans_give_the_same_orders(core: ctypes.CDLL, mode: str, signature
     assert kinds == {"accompany": {"Accompany", "Relisten"}, "trade": {"Answer"}, "continue": {"Answer", "Stop"},
                      "loop": {"Repeat", "Vary"}}[mode]  # fmt: skip
     assert len(phases) == 2
+
+
+def test_the_knobs_have_the_same_names() -> None:
+    header = (Path(build.__file__).parent / "src" / "params.hpp").read_text()
+    knobs = {
+        found[1]: found[2].lower().split("|")
+        for found in re.finditer(r'"(\w+)", "[^"]*", "",.*\n?.*?"(.*?\|.*?)"', header)
+    }
+    assert knobs["follow_input"] == ["off", *MODES]
+    assert set(MODES) == set(state.MODES)
+    assert knobs["jam_now"] == ["off", *PHASES]
 
 
 @pytest.mark.parametrize("seconds", [[], [0.1], [0.4] * 19 + [3.0], [0.4] * 100 + [9.0, 2.0], [0.05, 7.0]])
