@@ -98,8 +98,8 @@ int64_t segue_jam_change_bar(JamPlan* plan) { return plan->change_bar(); }
 
 // The orders of a beat: kind, bar, bars, begin and end of each in `out`, at most `room`; returns how many.
 int segue_jam_tick(JamPlan* plan, double beats, double beats_per_bar, int lead_beats, int every_bars, int playing,
-                   double* out, int room) {
-    const auto orders = plan->tick({beats, beats_per_bar, lead_beats, every_bars, playing != 0});
+                   double tempo_bpm, double* out, int room) {
+    const auto orders = plan->tick({beats, beats_per_bar, lead_beats, every_bars, playing != 0, tempo_bpm});
     for (size_t i = 0; i < orders.size() && static_cast<int>(i) < room; ++i) {
         const JamOrder& order = orders[i];
         const double values[] = {static_cast<double>(order.kind), static_cast<double>(order.bar),
@@ -109,10 +109,16 @@ int segue_jam_tick(JamPlan* plan, double beats, double beats_per_bar, int lead_b
     return static_cast<int>(orders.size());
 }
 
-// Lead in beats and interval in bars after these measurements, in seconds.
+// Lead in beats and interval in bars after these measurements, in seconds; after a negative one the engine fell behind,
+// after 0 it did not.
 void segue_jam_pace(const double* seconds, int count, double tempo_bpm, double beats_per_bar, int bars, int* out) {
     JamPace pace;
-    for (int i = 0; i < count; ++i) pace.took(seconds[i]);
+    for (int i = 0; i < count; ++i) {
+        if (seconds[i] > 0)
+            pace.took(seconds[i]);
+        else
+            pace.listened(seconds[i] < 0);
+    }
     out[0] = pace.lead_beats(tempo_bpm);
     out[1] = pace.every_bars(bars, beats_per_bar, tempo_bpm);
 }

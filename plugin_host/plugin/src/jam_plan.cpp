@@ -12,7 +12,9 @@ constexpr int quick_beats = 1;   // before a change that needs no new music of t
 constexpr int context_bars = 4;  // of the music before the player's turn that an answer also goes on from
 constexpr int window_bars = 4;   // listened to at least, once there are so many
 constexpr size_t kept_seconds = 40;
-constexpr double unknown_seconds = 0.7, spare_seconds = 0.15, share = 0.95;
+constexpr double unheard_seconds = 1.0;           // of music that the engine makes up before a bar line
+constexpr int slower_most = 3, good_enough = 4;  // doublings of the interval; listenings until it is halved again
+constexpr double unknown_seconds = 1.5, spare_seconds = 0.15, share = 0.95;
 
 }  // namespace
 
@@ -102,11 +104,8 @@ void JamPlan::listen_for_the_player(const JamMoment& now) {
 }
 
 void JamPlan::build(const Change& change, const JamMoment& now, std::vector<JamOrder>& orders) {
-    const int turn = mode_ == jam_continue && bars_ == 0 ? 4 : std::max(bars_, 1);
     if (change.build == answer) {
-        const double end = std::min(now.beats, now.bar_beats(change.bar));
-        const double begin = now.bar_beats(std::max<int64_t>(0, change.bar - turn - context_bars));
-        orders.push_back({JamOrder::answer, change.bar, bars_, std::min(begin, end), end});
+        orders.push_back(conversation(change.bar, now));
     } else if (change.build == accompany) {
         next_ = change.bar;
         orders.push_back(window(JamOrder::accompany, change.bar, now));
@@ -116,6 +115,18 @@ void JamPlan::build(const Change& change, const JamMoment& now, std::vector<JamO
         const JamOrder::Kind kind = plain_ ? JamOrder::repeat : JamOrder::vary;
         orders.push_back({kind, change.bar, bars_, now.bar_beats(loop_), now.bar_beats(loop_ + bars_)});
     }
+}
+
+// What was played lately, from a bar line on, up to now. Of a last bar that is at most half over, or too long to be made
+// up unheard, nothing is taken: the music then goes on from the bar line before it.
+JamOrder JamPlan::conversation(int64_t bar, const JamMoment& now) const {
+    const int turn = mode_ == jam_continue && bars_ == 0 ? 4 : std::max(bars_, 1);
+    double end = std::min(now.beats, now.bar_beats(bar));
+    const double begin = now.bar_beats(std::max<int64_t>(0, bar - turn - context_bars));
+    const double over = std::fmod(end, now.beats_per_bar);
+    const double missing = std::fmod(now.beats_per_bar - over, now.beats_per_bar) * 60 / now.tempo_bpm;
+    if ((over <= now.beats_per_bar / 2 || missing > unheard_seconds) && end - over > begin) end -= over;
+    return {JamOrder::answer, bar, bars_, std::min(begin, end), end};
 }
 
 // The last whole bars up to now, from the first one on; less than a bar at the very beginning.
@@ -140,6 +151,16 @@ void JamPace::took(double seconds) {
     if (seconds_.size() > kept_seconds) seconds_.pop_front();
 }
 
+void JamPace::listened(bool fell_behind) {
+    good_ = fell_behind ? 0 : good_ + 1;
+    if (fell_behind) {
+        slower_ = std::min(slower_ + 1, slower_most);
+    } else if (good_ >= good_enough) {
+        slower_ = std::max(0, slower_ - 1);
+        good_ = 0;
+    }
+}
+
 double JamPace::p95_seconds() const {
     if (seconds_.empty()) return unknown_seconds;
     std::vector<double> sorted(seconds_.begin(), seconds_.end());
@@ -153,7 +174,7 @@ int JamPace::lead_beats(double tempo_bpm) const {
 
 int JamPace::every_bars(int bars, double beats_per_bar, double tempo_bpm) const {
     const double bar_seconds = beats_per_bar * 60 / tempo_bpm;
-    return std::max(bars, static_cast<int>(std::ceil((p95_seconds() + spare_seconds) / bar_seconds)));
+    return std::max(bars, static_cast<int>(std::ceil((p95_seconds() + spare_seconds) / bar_seconds))) << slower_;
 }
 
 }  // namespace segue

@@ -29,6 +29,7 @@ struct JamMoment {
     double beats, beats_per_bar;
     int lead_beats = 1, every_bars = 1;
     bool playing = false;  // the player plays, or did within the last beat
+    double tempo_bpm = 120;
     // The first bar whose music can still be made; without a lead the next bar.
     int64_t reachable(int lead) const;
     double bar_beats(int64_t bar) const { return static_cast<double>(bar) * beats_per_bar; }
@@ -62,6 +63,7 @@ private:
     void listen(const JamMoment& now, std::vector<JamOrder>& orders);
     void listen_for_the_player(const JamMoment& now);
     void build(const Change& change, const JamMoment& now, std::vector<JamOrder>& orders);
+    JamOrder conversation(int64_t bar, const JamMoment& now) const;
     JamOrder window(JamOrder::Kind kind, int64_t bar, const JamMoment& now) const;
 
     const JamMode mode_;
@@ -80,12 +82,16 @@ class JamPace {
 public:
     void took(double seconds);
     void was_late(double allowed_seconds) { took(1.25 * allowed_seconds); }
+    // The music since the last listening was whole, or the engine fell behind and left gaps.
+    void listened(bool fell_behind);
     double p95_seconds() const;
     int lead_beats(double tempo_bpm) const;
     int every_bars(int bars, double beats_per_bar, double tempo_bpm) const;
 
 private:
     std::deque<double> seconds_;
+    int slower_ = 0;  // how often the interval was doubled
+    int good_ = 0;    // listenings since then that left no gap
 };
 
 }  // namespace segue

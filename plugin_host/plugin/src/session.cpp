@@ -171,7 +171,11 @@ void Session::open_lane(const std::string& ring) {
     why_.clear();
     generating_ = playing_ = sounding_ = false;  // all of it is said again
     in_force_ = 0;
-    if (jam_) jam_->plan.reset();
+    if (jam_) {
+        jam_->plan.reset();
+        jam_->anew = true;
+        jam_->has = 0;
+    }
     for (int role = 0; role < n_roles; ++role)
         if (saved().captured[role].text) to_deliver_ |= 1u << role;
     show(p_lane_now, lane_);

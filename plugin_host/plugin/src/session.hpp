@@ -105,8 +105,9 @@ private:
     void carry_out(const JamOrder& order, const JamMoment& now);
     int64_t answer(const JamOrder& order, const std::string& at);
     int64_t relisten(const JamOrder& order, const std::string& at);
+    void measure_relistening();
     std::unique_ptr<Capture> jam_capture(const JamOrder& order);
-    bool hand_over(int role, const Capture& capture, const std::string& at);
+    Answer hand_over(int role, const Capture& capture, const std::string& at);
     bool player_plays(int64_t end);
     JamMoment jam_moment();
     double jam_beats(int64_t bar, int beat) const;
@@ -162,7 +163,15 @@ private:
         int beat = 0;
         unsigned has = 0;  // bit of a role: the engine listens to music of the jam
         int64_t seed = -1, plays = 0;
+        float late = 0;     // how often the engine was, up to the last listening
+        bool anew = false;  // another engine: what was played before is over
         std::vector<float> loop;
+        // A new melody or style on its way: when it was given, when the engine came to its beat, the plan before it.
+        struct {
+            uint64_t given_ns = 0, reached_ns = 0, asked_ns = 0;
+            int64_t generation = 0;
+            double beats = 0;
+        } on_its_way;
     };
     std::unique_ptr<Jam> jam_;
     int role_ = -1;  // of the capture, once it was handed over

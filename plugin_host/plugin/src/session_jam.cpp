@@ -15,6 +15,8 @@ constexpr double shortest_seconds = 0.5;  // of music that is worth listening to
 constexpr int64_t seed_step = 7919, seeds = 16777216;
 constexpr int jam_capture_number = 900;  // of a hundred; lanes and the captures of songs have other numbers
 constexpr int spare_bars = 3;
+constexpr double look_seconds = 0.3;
+constexpr uint64_t look_ns = 30000000u, given_up_ns = 8000000000u;  // between two looks; a change counts as slow
 constexpr unsigned no_roles = 0;
 enum { melody = 0, style = 1, go_on = 2 };  // as `roles` counts
 
@@ -32,7 +34,7 @@ void Session::follow_jam() {
     Grid grid;
     int64_t begin = 0, end = 0;
     if (!jam_->memory->look(grid, begin, end)) return;
-    if (end > begin && (!jam_->plan || begin > jam_->start || !grid.same(jam_->grid))) restart_jam(grid, begin);
+    if (end > begin && (!jam_->plan || begin > jam_->start || !grid.same(jam_->grid))) restart_jam(grid, jam_->anew ? end : begin);
     while (jam_->plan && jam_sample(jam_->bar, jam_->beat) <= end) {
         const JamMoment now = jam_moment();
         for (const JamOrder& order : jam_->plan->tick(now)) carry_out(order, now);
@@ -41,6 +43,7 @@ void Session::follow_jam() {
             ++jam_->bar;
         }
     }
+    measure_relistening();
     shared_.jam_next = jam_->plan ? jam_sample(jam_->bar, jam_->beat) : INT64_MIN;
     shared_.jam_seen = end;
     show_jam(end);
@@ -82,6 +85,9 @@ void Session::restart_jam(const Grid& grid, int64_t begin) {
     jam_->start = grid.bar_start(jam_->first_bar);
     jam_->bar = jam_->beat = 0;
     jam_->loop.clear();
+    jam_->anew = false;
+    jam_->late = values_.get(p_underruns);
+    jam_->on_its_way = {};
     jam_->plan.emplace(static_cast<JamMode>(jam_->mode), jam_->bars_knob);
 }
 
@@ -116,6 +122,7 @@ JamMoment Session::jam_moment() {
     now.beats = static_cast<double>(jam_->bar) * now.beats_per_bar + jam_->beat;
     now.lead_beats = jam_->pace.lead_beats(jam_->grid.tempo_bpm);
     now.every_bars = jam_->pace.every_bars(jam_->plan->bars(), now.beats_per_bar, jam_->grid.tempo_bpm);
+    now.tempo_bpm = jam_->grid.tempo_bpm;
     now.playing = player_plays(jam_sample(jam_->bar, jam_->beat));
     return now;
 }
@@ -144,10 +151,15 @@ void Session::carry_out(const JamOrder& order, const JamMoment& now) {
         jam_->memory->repeat(from, until, from - jam_sample(0, 0) - jam_offset(order.begin));
         return;
     }
+    if (order.kind == JamOrder::relisten) {
+        const float late = values_.get(p_underruns);
+        jam_->pace.listened(late != jam_->late);
+        jam_->late = late;
+    }
     const double allowed = (now.bar_beats(order.bar) - now.beats) * 60 / jam_->grid.tempo_bpm;
     const int64_t bar = order.kind == JamOrder::relisten ? relisten(order, at) : answer(order, at);
     if (bar < 0) return;
-    jam_->pace.took(static_cast<double>(monotonic_ns() - began) / 1e9);
+    if (order.kind != JamOrder::relisten) jam_->pace.took(static_cast<double>(monotonic_ns() - began) / 1e9);
     if (bar <= order.bar) return;
     jam_->pace.was_late(allowed);
     if (order.kind != JamOrder::relisten) jam_->plan->moved(order.bar, bar);
@@ -167,7 +179,7 @@ int64_t Session::answer(const JamOrder& order, const std::string& at) {
     jam_->has = no_roles;
     if (const auto capture = jam_capture(order)) {
         for (int role = 0; role < n_roles; ++role)
-            if (wanted & 1u << role && hand_over(role, *capture, at)) jam_->has |= 1u << role;
+            if (wanted & 1u << role && hand_over(role, *capture, at).good()) jam_->has |= 1u << role;
     }
     gone &= ~jam_->has;
     for (int role = 0; role < n_roles; ++role)
@@ -192,9 +204,31 @@ int64_t Session::answer(const JamOrder& order, const std::string& at) {
 int64_t Session::relisten(const JamOrder& order, const std::string& at) {
     const auto capture = jam_capture(order);
     const int role = jam_reference() == 1u << style ? style : melody;
-    if (!capture || !hand_over(role, *capture, at)) return -1;
+    const uint64_t began = monotonic_ns();
+    const Answer before = link_.ask(address::lane_status, {lane_}, ask_seconds);
+    if (!capture || !before.good()) return -1;
+    const Answer given = hand_over(role, *capture, at);
+    if (!given.good()) return -1;
     jam_->has |= 1u << role;
-    return order.bar;
+    jam_->on_its_way = {began, 0, 0, before.values.whole(2), given.values.number(5)};
+    return jam_bar_of(given.values.number(5));
+}
+
+// How long it took until the music behind its beat was made anew, without the time until the engine came to that beat.
+void Session::measure_relistening() {
+    auto& way = jam_->on_its_way;
+    const uint64_t now = monotonic_ns();
+    if (!way.given_ns || now - way.asked_ns < look_ns) return;
+    way.asked_ns = now;
+    const Answer lane = link_.ask(address::lane_status, {lane_}, look_seconds);
+    if (!lane.good()) return;
+    const double written = lane.values.number(1);
+    if (!way.reached_ns && written >= way.beats) way.reached_ns = monotonic_ns();
+    const bool remade = lane.values.whole(2) != way.generation && written > way.beats;
+    if (!remade && lane.values.text(0) == lane_state::playing && now - way.given_ns < given_up_ns) return;
+    const uint64_t from = way.reached_ns ? way.reached_ns : way.given_ns;
+    jam_->pace.took(static_cast<double>(monotonic_ns() - from) / 1e9);
+    way = {};
 }
 
 int64_t Session::jam_bar_of(double beats) const {
@@ -239,12 +273,12 @@ std::unique_ptr<Capture> Session::jam_capture(const JamOrder& order) {
     return made;
 }
 
-// Whether the engine has it. Music that is too quiet is left out, and no fault.
-bool Session::hand_over(int role, const Capture& capture, const std::string& at) {
+// Music that is too quiet is left out, and no fault.
+Answer Session::hand_over(int role, const Capture& capture, const std::string& at) {
     const Answer answer = link_.ask(address::region_capture, {lane_, roles[role], capture.name(), at}, slow_seconds);
     const bool quiet = answer.code == error_code::region_silent || answer.code == error_code::region_too_short;
     if (!answer.good() && !quiet) refuse(answer);
-    return answer.good();
+    return answer;
 }
 
 void Session::show_jam(int64_t position) {

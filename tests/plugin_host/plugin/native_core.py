@@ -46,6 +46,7 @@ _SIGNATURES = {
         ctypes.c_int,
         ctypes.c_int,
         ctypes.c_int,
+        _F64,
         ctypes.POINTER(_F64),
         ctypes.c_int,
     ),
@@ -148,12 +149,12 @@ class NativeJam:
         self.pointer = library.segue_jam_new(mode, bars)
 
     def tick(
-        self, beats: float, per_bar: float, lead_beats: int, every_bars: int, playing: bool
+        self, beats: float, per_bar: float, lead_beats: int, every_bars: int, playing: bool, tempo_bpm: float
     ) -> list[tuple[str, int, int, float, float]]:
         """The orders of a beat: kind, bar, bars, and the beats that it listens to or repeats."""
         out = (_F64 * 50)()
         count = self._library.segue_jam_tick(
-            self.pointer, beats, per_bar, lead_beats, every_bars, int(playing), out, 10
+            self.pointer, beats, per_bar, lead_beats, every_bars, int(playing), tempo_bpm, out, 10
         )
         rows = [out[5 * n : 5 * n + 5] for n in range(count)]
         return [(self.KINDS[int(row[0])], int(row[1]), int(row[2]), row[3], row[4]) for row in rows]
@@ -178,7 +179,7 @@ class NativeJam:
 
 
 def native_pace(library: ctypes.CDLL, seconds: list[float], bpm: float, per_bar: float, bars: int) -> tuple[int, int]:
-    """Lead in beats and interval in bars after these measurements."""
+    """Lead in beats and interval in bars after these measurements; -1 for falling behind, 0 for a good listening."""
     out = (ctypes.c_int * 2)()
     library.segue_jam_pace((_F64 * len(seconds))(*seconds), len(seconds), bpm, per_bar, bars, out)
     return out[0], out[1]

@@ -21,7 +21,7 @@ ACCOMPANY, TRADE, CONTINUE, LOOP = 1, 2, 3, 4
 OFF, COUNT_IN, LISTENING, SEGUE, BOTH = range(5)
 MELODY, STYLE = 0, 1
 FADE = 240  # samples: 5 ms in which Segue's music dies away
-LEAD = 2  # beats, of a machine whose time is not known yet
+LEAD = 4  # beats, of a machine whose time is not known yet
 
 
 @pytest.fixture
@@ -64,30 +64,30 @@ def heard(position: int) -> float:
 
 
 def test_trade(host: Driven, engine: Counting) -> None:
-    """A bar of the player's, a bar of Segue's, on the bar line to the sample; each goes on from what both played."""
-    audio = host.run(8 * BAR, playing=True, counted=True, generate=1, follow_input=TRADE, capture_bars=1, output=1)
+    """Bars of the player's, then of Segue's, on the bar line to the sample; each goes on from what both played."""
+    audio = host.run(16 * BAR, playing=True, counted=True, generate=1, follow_input=TRADE, capture_bars=2, output=1)
     for bar, part in enumerate(bars(audio)):
-        assert is_segue(part, bar * BAR) if bar % 2 else not part[FADE:].any(), bar
-    assert plays(engine) == [[f"bar {bar}", "1"] for bar in (1, 3, 5, 7)]
+        assert is_segue(part, bar * BAR) if bar % 4 > 1 else not part[FADE:].any(), bar
+    assert plays(engine) == [[f"bar {bar}", "2"] for bar in (2, 6, 10, 14)]
     given = captured(engine)
     assert [line["role"] for line in given] == ["continue"] * 4
-    assert [line["start"] for line in given] == [0.0, 0.0, 0.0, 8.0]  # a turn and four bars before it
+    assert [line["start"] for line in given] == [0.0, 0.0, 16.0, 32.0]  # a turn and four bars before it
     first = given[0]
-    assert first["samples"] == BAR - LEAD * BEAT
+    assert first["samples"] == 2 * BAR - LEAD * BEAT
     assert first["captured"] == [pytest.approx(heard(n), abs=1e-7) for n in range(8)]
-    assert BAR - LEAD * BEAT <= given[1]["samples"] - 2 * BAR < BAR
-    assert engine.messages("region/capture")[0][3] == "bar 1"
+    assert 6 * BAR - LEAD * BEAT <= given[1]["samples"] < 6 * BAR
+    assert engine.messages("region/capture")[0][3] == "bar 2"
 
 
 def test_a_jam_begins_on_the_bar_line_wherever_the_host_stands(host: Driven, engine: Counting) -> None:
     start = 12 * BAR + 30_001
-    audio = host.run(3 * BAR, at=start, playing=True, counted=True, generate=1, follow_input=TRADE, capture_bars=1,
+    audio = host.run(5 * BAR, at=start, playing=True, counted=True, generate=1, follow_input=TRADE, capture_bars=2,
                      output=1)  # fmt: skip
-    turn = 14 * BAR - start  # it listens to bar 13
+    turn = 15 * BAR - start  # it listens to the bars 13 and 14
     assert not audio[:turn].any()
-    assert is_segue(audio[turn : turn + BAR], 14 * BAR)
-    assert not audio[turn + BAR + FADE :].any()
-    assert plays(engine)[0] == ["bar 14", "1"]
+    assert is_segue(audio[turn : turn + 2 * BAR], 15 * BAR)
+    assert not audio[turn + 2 * BAR + FADE :].any()
+    assert plays(engine)[0] == ["bar 15", "2"]
     assert captured(engine)[0]["start"] == 52.0
 
 
@@ -154,14 +154,14 @@ def test_what_it_shows(host: Driven) -> None:
 
 
 def test_generate_off_ends_it_and_on_begins_anew(host: Driven, engine: Counting) -> None:
-    host.run(2 * BAR, playing=True, counted=True, generate=1, follow_input=TRADE, capture_bars=1, output=1)
+    host.run(3 * BAR, playing=True, counted=True, generate=1, follow_input=TRADE, capture_bars=2, output=1)
     host.run(512, playing=True, generate=0)
     host.until(lambda: engine.messages("region/clear"))
     assert engine.messages("region/clear")[-1] == ["0", "continue", "bar"]
     before = len(plays(engine))
-    audio = host.run(3 * BAR, at=20 * BAR, playing=True, counted=True, generate=1)
-    assert plays(engine)[before] == ["bar 21", "1"]
-    assert is_segue(audio[BAR : 2 * BAR], 21 * BAR)
+    audio = host.run(4 * BAR, at=20 * BAR, playing=True, counted=True, generate=1)
+    assert plays(engine)[before] == ["bar 22", "2"]
+    assert is_segue(audio[2 * BAR :], 22 * BAR)
 
 
 def test_another_program_turns_it(host: Driven, engine: Counting) -> None:
@@ -198,6 +198,7 @@ def test_silence_is_no_music_to_go_on_from(host: Driven, engine: Counting) -> No
     """The engine refuses a silent region: Segue plays all the same, and nothing is shown as a fault."""
     engine.refuse("region/capture", "region_silent", "it is silent")
     host.until(lambda: engine.process.poll() is None)
-    audio = host.run(2 * BAR, playing=True, generate=1, follow_input=TRADE, capture_bars=1, output=1)
-    assert is_segue(audio[BAR:], BAR)
+    audio = host.run(4 * BAR, playing=True, generate=1, follow_input=TRADE, capture_bars=2, output=1)
+    assert is_segue(audio[2 * BAR :], 2 * BAR)
+    assert engine.messages("region/capture")
     host.until(lambda: host.value("engine") in (CONNECTED, PLAYING))

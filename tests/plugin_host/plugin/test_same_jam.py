@@ -50,7 +50,8 @@ def test_both_plans_give_the_same_orders(core: ctypes.CDLL, mode: str, signature
         bars, fixed = dice.choice((None, 1, 2, 3, 8)), FixedPace()
         python = plans.Plan(modes.make_mode(mode, bars, fixed))
         native = NativeJam(core, 1 + MODES.index(mode), bars or 0)
-        grid, per_bar = Grid(48_000, 120.0, signature), signature.beats_per_bar
+        grid = Grid(48_000, dice.choice((60.0, 93.7, 120.0, 240.0)), signature)
+        per_bar = signature.beats_per_bar
         playing, lead = False, 2
         for bar in range(40):
             beats = bar * per_bar
@@ -61,7 +62,8 @@ def test_both_plans_give_the_same_orders(core: ctypes.CDLL, mode: str, signature
                 now = plans.Moment(beats, grid, lead, playing)
                 orders = [as_row(order) for order in python.tick(now)]
                 wanted = [(kind, at, 0 if kind == "Vary" else count, begin, end) for kind, at, count, begin, end in
-                          native.tick(float(beats), float(per_bar), lead, max(python.mode.bars, fixed.every), playing)
+                          native.tick(float(beats), float(per_bar), lead, max(python.mode.bars, fixed.every), playing,
+                                      grid.tempo_bpm)
                           ]  # fmt: skip
                 assert wanted == orders, (seed, beats)
                 for kind, at, *_ in orders:
@@ -81,19 +83,32 @@ def test_both_plans_give_the_same_orders(core: ctypes.CDLL, mode: str, signature
 
 def test_the_knobs_have_the_same_names() -> None:
     header = (Path(build.__file__).parent / "src" / "params.hpp").read_text()
-    knobs = {
-        found[1]: found[2].lower().split("|")
-        for found in re.finditer(r'"(\w+)", "[^"]*", "",.*\n?.*?"(.*?\|.*?)"', header)
+    choices = {
+        row[0]: row[1].lower().split("|") for row in re.findall(r'{"(\w+)", "[^"]*", "", [^"]*"([^"]*)"', header)
     }
-    assert knobs["follow_input"] == ["off", *MODES]
+    assert choices["follow_input"] == ["off", *MODES]
     assert set(MODES) == set(state.MODES)
-    assert knobs["jam_now"] == ["off", *PHASES]
+    assert choices["jam_now"] == ["off", *PHASES]
 
 
-@pytest.mark.parametrize("seconds", [[], [0.1], [0.4] * 19 + [3.0], [0.4] * 100 + [9.0, 2.0], [0.05, 7.0]])
+@pytest.mark.parametrize(
+    "seconds",
+    [
+        [],
+        [0.1],
+        [0.4] * 19 + [3.0],
+        [0.4] * 100 + [9.0, 2.0],
+        [0.05, 7.0],
+        [0.4, -1, 0, 0, -1, -1, -1],
+        [-1, -1, *[0] * 5],
+    ],
+)
 @pytest.mark.parametrize("bpm", [60.0, 93.7, 200.0])
 def test_both_take_as_long(core: ctypes.CDLL, seconds: list[float], bpm: float) -> None:
     known, grid = pace.Pace(), Grid(48_000, bpm, Signature(7, 8))
     for each in seconds:
-        known.took(each)
+        if each > 0:
+            known.took(each)
+        else:
+            known.listened(each < 0)
     assert native_pace(core, seconds, bpm, 3.5, 2) == (known.lead_beats(grid), known.listen_every_bars(2, grid))
