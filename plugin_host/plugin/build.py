@@ -23,9 +23,10 @@ SOURCES = Path(__file__).parent / "src"
 BRIDGE = Path(__file__).parents[2] / "bridge"
 COMMON = (
     "segment", "ring_reader", "held_bar", "processor", "host_time", "osc", "link",
-    "capture", "saved_capture", "session", "session_send", "session_captures", "session_show", "lane_host",
+    "capture", "saved_capture", "jam_plan", "jam_memory", "session", "session_send", "session_captures", "session_jam",
+    "session_show", "lane_host",
 )  # fmt: skip
-TESTED = ("segment", "ring_reader", "held_bar", "processor", "count", "capi")
+TESTED = ("segment", "ring_reader", "held_bar", "processor", "jam_plan", "count", "capi")
 FLAGS = ("-std=c++17", "-fPIC", "-fvisibility=hidden", "-ffp-contract=off", "-Wall", "-Wextra", "-pthread")
 SECONDS_MAX = 300
 

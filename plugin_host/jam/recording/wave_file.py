@@ -19,9 +19,8 @@ from numpy.typing import NDArray
 
 from bridge.ring.form import Audio
 from bridge.system import whole_file
-from plugin_host.takes.wave import format_chunk
 
-BITS = 24
+PCM, BITS = 1, 24
 BYTES_PER_SAMPLE = BITS // 8
 HEADER_BYTES = 80
 RIFF_BYTES_MAX = 2**32 - 1  # what the sizes of a RIFF header can say
@@ -95,6 +94,11 @@ class WaveForm:
         """Bytes of one sample in all channels.  [any]"""
         return self.channels * BYTES_PER_SAMPLE
 
+    def chunk(self) -> bytes:
+        """The body of `fmt `: 24-bit PCM.  [any]"""
+        rate_hz, frame_bytes = self.sample_rate_hz, self.frame_bytes
+        return struct.pack("<HHIIHH", PCM, self.channels, rate_hz, rate_hz * frame_bytes, frame_bytes, BITS)
+
     def values(self) -> dict[str, int]:
         """For the journal.  [any]"""
         return {"sample_rate_hz": self.sample_rate_hz, "channels": self.channels}
@@ -111,7 +115,7 @@ def header(form: WaveForm, frames: int) -> bytes:
         (
             struct.pack("<4sI4s", *begin, b"WAVE"),
             struct.pack("<4sI", b"JUNK" if fits else b"ds64", len(sizes)) + sizes,
-            struct.pack("<4sI", b"fmt ", 16) + format_chunk(form.sample_rate_hz, form.channels, BITS),
+            struct.pack("<4sI", b"fmt ", 16) + form.chunk(),
             struct.pack("<4sI", b"data", data_bytes if fits else _UNKNOWN),
         )
     )

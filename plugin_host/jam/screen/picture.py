@@ -58,6 +58,7 @@ class Shape:
 def picture(state: JamState, log: Sequence[str], shape: Shape) -> list[Text]:
     """Rows of at most `columns - 1` characters, at most `rows`; the log's last lines fill what is left.  [any]"""
     wide = shape.columns >= 44
+    said = bool(log) and log[-1].endswith(state.message)  # an answer to a press is also the message
     rows = [  # how important, the row
         (1, _head(state, shape)),
         (7, Text()),
@@ -71,7 +72,7 @@ def picture(state: JamState, log: Sequence[str], shape: Shape) -> list[Text]:
         (6, _ring(state, shape)),
         (7, _model(state)),
         (3, _waits(state)),
-        (3, Text(f" {plain(state.message)}", "yellow")),
+        (3, Text("" if said else f" {plain(state.message)}", "yellow")),
         (10, Text()),
     ]
     keys = _keys(shape) if shape.keys and shape.rows > 8 else []

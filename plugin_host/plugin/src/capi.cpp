@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 #endif
 
+#include "jam_plan.hpp"
 #include "processor.hpp"
 
 using namespace segue;
@@ -86,5 +87,40 @@ void segue_lane_counters(Lane* lane, uint64_t* out) {
 int64_t segue_sample_at(Lane* lane, double beats) { return lane->transport.grid.sample_at(shortest(beats)); }
 int64_t segue_bar_at(Lane* lane, int64_t position) { return lane->transport.grid.bar_at(position); }
 int64_t segue_bar_start(Lane* lane, int64_t bar) { return lane->transport.grid.bar_start(bar); }
+
+// -- the plan of a jam --------------------------------------------------------------------------------
+
+JamPlan* segue_jam_new(int mode, int bars) { return new JamPlan(static_cast<JamMode>(mode), bars); }
+void segue_jam_free(JamPlan* plan) { delete plan; }
+void segue_jam_moved(JamPlan* plan, int64_t bar, int64_t to_bar) { plan->moved(bar, to_bar); }
+int segue_jam_phase(JamPlan* plan) { return plan->phase(); }
+int64_t segue_jam_change_bar(JamPlan* plan) { return plan->change_bar(); }
+
+// The orders of a beat: kind, bar, bars, begin and end of each in `out`, at most `room`; returns how many.
+int segue_jam_tick(JamPlan* plan, double beats, double beats_per_bar, int lead_beats, int every_bars, int playing,
+                   double tempo_bpm, double* out, int room) {
+    const auto orders = plan->tick({beats, beats_per_bar, lead_beats, every_bars, playing != 0, tempo_bpm});
+    for (size_t i = 0; i < orders.size() && static_cast<int>(i) < room; ++i) {
+        const JamOrder& order = orders[i];
+        const double values[] = {static_cast<double>(order.kind), static_cast<double>(order.bar),
+                                 static_cast<double>(order.bars), order.begin, order.end};
+        std::memcpy(out + 5 * i, values, sizeof values);
+    }
+    return static_cast<int>(orders.size());
+}
+
+// Lead in beats and interval in bars after these measurements, in seconds; after a negative one the engine fell behind,
+// after 0 it did not.
+void segue_jam_pace(const double* seconds, int count, double tempo_bpm, double beats_per_bar, int bars, int* out) {
+    JamPace pace;
+    for (int i = 0; i < count; ++i) {
+        if (seconds[i] > 0)
+            pace.took(seconds[i]);
+        else
+            pace.listened(seconds[i] < 0);
+    }
+    out[0] = pace.lead_beats(tempo_bpm);
+    out[1] = pace.every_bars(bars, beats_per_bar, tempo_bpm);
+}
 
 }  // extern "C"

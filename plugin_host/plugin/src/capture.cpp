@@ -75,12 +75,11 @@ void Recorder::arm(bool armed) {
     armed_ = armed;
 }
 
-void Recorder::process(const float* const* in, int n, const Transport& transport, bool armed, bool again, int bars) {
+void Recorder::process(const float* const* in, int n, const Transport& transport, bool armed, int bars) {
     arm(armed);
     Capture* capture = offered_.load();
     held_.store(capture);
     if (offered_.load() != capture) capture = nullptr;  // it was just withdrawn: next block
-    if (armed && done_ && again && capture && capture->state() == capture_empty) done_ = planned_ = false;
     const bool moved = transport.position_samples != expected_ || !transport.grid.same(grid_);
     if (!armed || done_ || !transport.playing) {
         stop(capture);

@@ -57,7 +57,7 @@ public:
     void had_its_turn() { had_its_turn_.store(true); }
 
     // Record a part of a block; `armed` is the parameter, `again` records repeatedly.  [audio]
-    void process(const float* const* in, int n, const Transport& transport, bool armed, bool again, int bars);
+    void process(const float* const* in, int n, const Transport& transport, bool armed, int bars);
     // For a host that may wait, before a part is recorded: requests room; returns whether it is there.  [audio]
     void look_ahead(const Transport& transport, bool armed, int bars);
     bool prepared();

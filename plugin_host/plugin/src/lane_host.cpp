@@ -91,8 +91,8 @@ void LaneHost::part(const float* const* in, float* const* out, int from, int n, 
     values_.set(p_underruns, static_cast<float>(processor_.counters.underruns % 16777216));
     const float* inputs[2];
     for (int c = 0; c < processor_.channels(); ++c) inputs[c] = in[c] + from;
-    const bool follow = values_.on(p_follow);
-    recorder_.process(inputs, n, transport, values_.on(p_capture) || follow, follow, values_.whole(p_capture_bars));
+    recorder_.process(inputs, n, transport, values_.on(p_capture), values_.whole(p_capture_bars));
+    remember(inputs, n, transport);
     mix(in, out, from, n);
 }
 
@@ -111,7 +111,29 @@ bool LaneHost::ready(int n, const Transport& transport) {
     if (!values_.on(p_generate)) return true;
     if (!shared_.handled_on || shared_.handled_offs != shared_.offs) return false;
     if (shared_.handled_seek_id != processor_.seek_id()) return false;
+    if (values_.whole(p_jam) != 0 && !jam_ready(transport)) return false;
     return !shared_.expecting || processor_.ready(n, transport.position_samples, true);
+}
+
+// A jam looks at every beat once it has passed; a host that renders faster than the clock waits for it.
+bool LaneHost::jam_ready(const Transport& transport) {
+    const JamMemory* memory = take_memory();
+    const bool seen = memory && shared_.jam_seen >= memory->end();
+    shared_.memory_held.store(nullptr);
+    return seen || (memory && shared_.jam_next > transport.position_samples);
+}
+
+// The jam's memory, which stays there until `memory_held` is emptied.
+JamMemory* LaneHost::take_memory() {
+    JamMemory* memory = shared_.memory.load();
+    shared_.memory_held.store(memory);
+    return shared_.memory.load() == memory ? memory : nullptr;  // it was just taken away: next block
+}
+
+void LaneHost::remember(const float* const* in, int n, const Transport& transport) {
+    JamMemory* memory = take_memory();
+    if (memory && transport.playing) memory->pass(transport, in, wet_.data(), n);
+    shared_.memory_held.store(nullptr);
 }
 
 // Only while the host renders faster than real time and may wait: meanwhile it stands at this position for the engine.
@@ -134,8 +156,7 @@ void LaneHost::wait_for_engine(int n, const Transport& transport) {
 }
 
 void LaneHost::prepare_to_record(const Transport& transport) {
-    const bool armed = values_.on(p_capture) || values_.on(p_follow);
-    recorder_.look_ahead(transport, armed, values_.whole(p_capture_bars));
+    recorder_.look_ahead(transport, values_.on(p_capture), values_.whole(p_capture_bars));
 }
 
 bool LaneHost::caught_up(int n, const Transport& transport, const Transport& standing) {

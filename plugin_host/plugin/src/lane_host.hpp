@@ -28,6 +28,9 @@ private:
     void wait_for_engine(int n, const Transport& transport);
     bool caught_up(int n, const Transport& transport, const Transport& standing);
     bool ready(int n, const Transport& transport);
+    bool jam_ready(const Transport& transport);
+    JamMemory* take_memory();
+    void remember(const float* const* in, int n, const Transport& transport);
     void mix(const float* const* in, float* const* out, int from, int n) const;
 
     Values& values_;

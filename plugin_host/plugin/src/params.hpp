@@ -7,13 +7,13 @@
 namespace segue {
 
 enum Parameter {
-    p_generate, p_mode, p_follow, p_capture, p_capture_bars, p_bars, p_creativity, p_guidance, p_take, p_level,
+    p_generate, p_mode, p_jam, p_capture, p_capture_bars, p_bars, p_creativity, p_guidance, p_take, p_level,
     p_output, p_preset, p_ahead, p_lane, p_clock, p_own_tempo,
     p_inputs,
     // Shown by the plugin.
     p_engine = p_inputs, p_lane_now, p_seed, p_captured_bars, p_heard_tempo, p_port, p_underruns,
     p_clear,  // set by the user again
-    p_references, p_creativity_now, p_guidance_now,  // shown
+    p_references, p_creativity_now, p_guidance_now, p_jam_now, p_jam_change,  // shown
     p_offline,  // LV2 only: the host's "free-wheeling" port
     p_count
 };
@@ -32,7 +32,8 @@ struct Row {
 inline constexpr Row rows[p_count] = {
     {"generate", "Generate", "", 0, 1, 0, 'b', nullptr, nullptr},
     {"mode", "Mode", "", 0, 2, 0, 'e', "Melody|Style|Continue", nullptr},
-    {"follow_input", "Follow input", "", 0, 1, 0, 'b', nullptr, nullptr},
+    // It was "Follow input", on or off: songs of before have 0 or 1.
+    {"follow_input", "Jam", "", 0, 4, 0, 'e', "Off|Accompany|Trade|Continue|Loop", nullptr},
     {"capture", "Capture", "", 0, 1, 0, 'b', nullptr, nullptr},
     {"capture_bars", "Capture bars", "", 0, 32, 0, 'i', nullptr, nullptr},
     {lane_parameter::bars.knob, "Bars", "", 0, 256, lane_parameter::bars.initial, 'i', nullptr,
@@ -67,6 +68,8 @@ inline constexpr Row rows[p_count] = {
      nullptr, true},
     {"creativity_now", "Creativity now", "", 0, 2, 0, 'f', nullptr, nullptr, true},
     {"guidance_now", "Guidance now", "", 0, 10, 0, 'f', nullptr, nullptr, true},
+    {"jam_now", "Jam now", "", 0, 6, 0, 'e', "Off|Count in|Listening|Playing|Both|Held|Stopped", nullptr, true},
+    {"jam_change", "Jam: beats to the next change", "", 0, 100000, 0, 'f', nullptr, nullptr, true},
     {"offline", "Offline", "", 0, 1, 0, 'b', nullptr, nullptr},
 };
 

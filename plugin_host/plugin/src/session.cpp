@@ -34,12 +34,14 @@ void Session::stop() {
     if (thread_.joinable()) thread_.join();
     processor_.offer(nullptr);
     recorder_.offer(nullptr);
+    shared_.memory.store(nullptr);
     if (reader_ && !lost_) {
         link_.tell(address::lane_close, {lane_});
         link_.tell(address::bye, {});
     }
     reader_.reset();
     capture_.reset();
+    jam_.reset();
     free_retired(true);
 }
 
@@ -79,6 +81,7 @@ void Session::turn() {
         follow_capture();
         follow_host();
         follow_generate();
+        follow_jam();
         settle();
         look();
     }
@@ -168,6 +171,11 @@ void Session::open_lane(const std::string& ring) {
     why_.clear();
     generating_ = playing_ = sounding_ = false;  // all settings are sent again
     in_force_ = 0;
+    if (jam_) {
+        jam_->plan.reset();
+        jam_->anew = true;
+        jam_->has = 0;
+    }
     for (int role = 0; role < n_roles; ++role)
         if (saved().captured[role].text) to_deliver_ |= 1u << role;
     show(p_lane_now, lane_);
@@ -189,15 +197,17 @@ void Session::lose() {
     }
 }
 
-void Session::retire(std::unique_ptr<RingReader> reader, std::unique_ptr<Capture> capture) {
-    retired_.push_back({std::move(reader), std::move(capture)});
+void Session::retire(std::unique_ptr<RingReader> reader, std::unique_ptr<Capture> capture,
+                     std::unique_ptr<JamMemory> memory) {
+    retired_.push_back({std::move(reader), std::move(capture), std::move(memory)});
 }
 
 void Session::free_retired(bool all) {
     for (size_t i = retired_.size(); i-- > 0;) {
         const Retired& old = retired_[i];
         const bool used = (old.reader && processor_.in_use(old.reader.get())) ||
-                          (old.capture && recorder_.in_use(old.capture.get()));
+                          (old.capture && recorder_.in_use(old.capture.get())) ||
+                          (old.memory && (shared_.memory == old.memory.get() || shared_.memory_held == old.memory.get()));
         if (all || !used) retired_.erase(retired_.begin() + static_cast<std::ptrdiff_t>(i));
     }
 }

@@ -14,6 +14,8 @@
 #include <vector>
 
 #include "capture.hpp"
+#include "jam_memory.hpp"
+#include "jam_plan.hpp"
 #include "saved_capture.hpp"
 #include "link.hpp"
 #include "params.hpp"
@@ -44,6 +46,9 @@ struct Shared {
     std::atomic<uint32_t> handled_seek_id{~0u};
     std::atomic<bool> expecting{false}, handled_on{false};  // handled_on: with Generate on
     std::atomic<int64_t> handled_offs{0};
+    // Of a jam: up to where it was looked at, and the next beat at which it will be; its memory, and what is in use.
+    std::atomic<int64_t> jam_seen{INT64_MIN}, jam_next{INT64_MIN};
+    std::atomic<JamMemory*> memory{nullptr}, memory_held{nullptr};
 };
 
 class Session {
@@ -67,7 +72,8 @@ private:
     void open_lane(const std::string& ring);
     bool lost();
     void lose();
-    void retire(std::unique_ptr<RingReader> reader, std::unique_ptr<Capture> capture);
+    void retire(std::unique_ptr<RingReader> reader, std::unique_ptr<Capture> capture,
+                std::unique_ptr<JamMemory> memory = nullptr);
     void free_retired(bool all);
     void prepare();
     void restore_captured(const std::string& key, const std::string& value);
@@ -90,6 +96,27 @@ private:
     void follow_clear();
     void clear_captured(unsigned mask);
     bool capture_waits() const { return capture_ && !delivered_ && capture_->state() == capture_whole; }
+    // Playing together: session_jam.cpp.
+    void follow_jam();
+    void begin_jam();
+    void make_jam_memory();
+    void restart_jam(const Grid& grid, int64_t begin);
+    void end_jam();
+    void carry_out(const JamOrder& order, const JamMoment& now);
+    int64_t answer(const JamOrder& order, const std::string& at);
+    int64_t relisten(const JamOrder& order, const std::string& at);
+    void measure_relistening();
+    std::unique_ptr<Capture> jam_capture(const JamOrder& order);
+    Answer hand_over(int role, const Capture& capture, const std::string& at);
+    bool player_plays(int64_t end);
+    JamMoment jam_moment();
+    double jam_beats(int64_t bar, int beat) const;
+    int64_t jam_sample(int64_t bar, int beat) const;
+    int64_t jam_offset(double beats) const;
+    int64_t jam_bar_of(double beats) const;
+    unsigned jam_reference() const;
+    int64_t jam_seed();
+    void show_jam(int64_t position);
     // Shown values and answers: session_show.cpp.
     int engine_state();
     void show_state();
@@ -118,12 +145,35 @@ private:
     std::atomic<bool> stopping_{false};
 
     std::unique_ptr<RingReader> reader_;
-    std::unique_ptr<Capture> capture_;  // the one to record into
+    std::unique_ptr<Capture> capture_;  // what is recorded to
     struct Retired {
         std::unique_ptr<RingReader> reader;
         std::unique_ptr<Capture> capture;
+        std::unique_ptr<JamMemory> memory;
     };
     std::vector<Retired> retired_;
+    struct Jam {
+        int mode = jam_off, bars_knob = 0;
+        std::unique_ptr<JamMemory> memory;
+        std::optional<JamPlan> plan;
+        JamPace pace;
+        Grid grid;
+        int64_t first_bar = 0, start = 0;  // the host's bar on which it began, and its sample
+        int64_t bar = 0;                   // of the next beat to be looked at, from there on
+        int beat = 0;
+        unsigned has = 0;  // bit of a role: the engine listens to music of the jam
+        int64_t seed = -1, plays = 0;
+        float late = 0;     // how often the engine was, up to the last listening
+        bool anew = false;  // another engine: what was played before is over
+        std::vector<float> loop;
+        // A new melody or style on its way: when it was given, when the engine came to its beat, the plan before it.
+        struct {
+            uint64_t given_ns = 0, reached_ns = 0, asked_ns = 0;
+            int64_t plan_revision = 0;
+            double beats = 0;
+        } on_its_way;
+    };
+    std::unique_ptr<Jam> jam_;
     int role_ = -1;  // of the capture, once it was sent
     int protocol_ = 0;  // of the engine
     int captures_ = 0, lane_ = -1, take_ = 0, preset_ = 0, port_ = 0;

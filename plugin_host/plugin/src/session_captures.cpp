@@ -90,11 +90,6 @@ void Session::hand_over_capture() {
     } else {
         refuse(answer);
     }
-    if (values_.on(p_follow)) {
-        capture_->clear();
-        delivered_ = false;
-        role_ = -1;
-    }
 }
 
 // From now on it is saved with the host's project.

@@ -143,7 +143,8 @@ void Session::other_said(const Message& message) {
 // Set a parameter by its name; notifies the host if possible, so that its window and its song have the value.
 void Session::turned_by_other(const Message& message) {
     for (int i = 0; i < p_offline; ++i) {
-        if (rows[i].shown || message.text(0) != rows[i].symbol) continue;
+        const bool named = message.text(0) == rows[i].symbol || (i == p_jam && message.text(0) == "jam");
+        if (rows[i].shown || !named) continue;
         values_.set(i, static_cast<float>(message.number(1)));
         const bool shown = turned_ && turned_(i, values_.get(i));
         reply_ok(message, {rows[i].symbol, static_cast<double>(values_.get(i)), shown ? 1 : 0});

@@ -67,7 +67,7 @@ def test_killed_at_any_moment_it_is_readable(tmp_path: Path) -> None:
             continue
         for name in WAVES:  # before any repair
             assert len(read(folder / name)) >= jam["recorded"]
-            assert missing_end(folder / name) == ""
+            assert missing_end(folder / name) == "" or not jam["recorded"]
         said = repair(folder)
         assert str(folder) in said
         assert check_played(folder) >= jam["recorded"]

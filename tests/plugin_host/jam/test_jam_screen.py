@@ -100,6 +100,11 @@ def test_time_to_the_next_change(beats: float, told: str) -> None:
     assert time_to_change(replace(STATE, beats_to_change=beats)) == told
 
 
+def test_an_answer_is_shown_once() -> None:
+    shown = "\n".join(texts(replace(STATE, message=LOG[-1])))
+    assert shown.count(LOG[-1]) == 1
+
+
 def test_other_scripts_and_control_characters_do_no_harm() -> None:
     state = replace(STATE, message="\x1b[2Jgone 東京 \u202e")
     row = next(row for row in texts(state, columns=30) if "gone" in row)

@@ -41,6 +41,7 @@ class CountingLane:
         self.last = Transport(False, 0, Grid(rate_hz))
         self.start_beats: float | None = None
         self.bars = 0
+        self.stop_beats: float | None = None
         self.plan_revision = 0
         self.seek_id = -1
         self.grid: Grid | None = None
@@ -58,9 +59,19 @@ class CountingLane:
         now = self.transport()
         margin = now.sample_rate_hz // 10 if now.playing else 0
         bar = now.grid.next_bar(now.position_samples + margin)
+        if isinstance(at, str) and at.startswith("bar "):
+            bar = max(bar, int(at.removeprefix("bar ")))
         self.start_beats = float(now.grid.bar_start_beats(bar)) if isinstance(at, str) else float(str(at))
-        self.bars, self.seek_id = bars, -1
+        self.bars, self.seek_id, self.stop_beats = bars, -1, None
         return self.start_beats
+
+    def stop(self, at: str) -> None:
+        """End on the line of "bar 7"; anything else: now."""
+        if not at.startswith("bar "):
+            self.start_beats = None
+            return
+        self.stop_beats = float(self.transport().grid.bar_start_beats(int(at.removeprefix("bar "))))
+        self.timeline = -1
 
     def fail(self) -> None:
         """Nothing is due, like the engine's plan after a failed play."""
@@ -75,6 +86,8 @@ class CountingLane:
         grid, per_bar = now.grid, float(now.grid.signature.beats_per_bar)
         start = grid.sample_at(self.start_beats)
         end = grid.sample_at(self.start_beats + self.bars * per_bar) if self.bars else ENDLESS_SAMPLES
+        if self.stop_beats is not None:
+            end = min(end, grid.sample_at(self.stop_beats))
         if (now.seek_id, grid) != (self.seek_id, self.grid):
             self.seek_id, self.grid, self.plan_revision = now.seek_id, grid, self.plan_revision + 1
             self.written = max(start, now.position_samples)
@@ -175,7 +188,7 @@ class CountingEngine:
             case "lane/play":
                 lane = self.lanes[values["lane"]]
                 at = values["at"]
-                start = lane.play(at.word if at.word not in ("", "now") else at.beats, max(values["bars"], 0))
+                start = lane.play(at.wire() if at.word not in ("", "now") else at.beats, max(values["bars"], 0))
                 lane.work()
                 return [start, lane.plan_revision, 4711]
             case "lane/status":
@@ -185,7 +198,7 @@ class CountingEngine:
             case "lane/get":
                 return [values["name"], self.lanes[values["lane"]].values.get(values["name"], 0.0)]
             case "lane/stop":
-                self.lanes[values["lane"]].start_beats = None
+                self.lanes[values["lane"]].stop(str(values["at"].wire()))
                 return [0.0]
             case "lane/close":
                 self.lanes.pop(values["lane"]).ring.close()

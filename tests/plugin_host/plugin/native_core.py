@@ -33,6 +33,32 @@ _SIGNATURES = {
     "segue_sample_at": (_I64, ctypes.c_void_p, _F64),
     "segue_bar_at": (_I64, ctypes.c_void_p, _I64),
     "segue_bar_start": (_I64, ctypes.c_void_p, _I64),
+    "segue_jam_new": (ctypes.c_void_p, ctypes.c_int, ctypes.c_int),
+    "segue_jam_free": (None, ctypes.c_void_p),
+    "segue_jam_moved": (None, ctypes.c_void_p, _I64, _I64),
+    "segue_jam_phase": (ctypes.c_int, ctypes.c_void_p),
+    "segue_jam_change_bar": (_I64, ctypes.c_void_p),
+    "segue_jam_tick": (
+        ctypes.c_int,
+        ctypes.c_void_p,
+        _F64,
+        _F64,
+        ctypes.c_int,
+        ctypes.c_int,
+        ctypes.c_int,
+        _F64,
+        ctypes.POINTER(_F64),
+        ctypes.c_int,
+    ),
+    "segue_jam_pace": (
+        None,
+        ctypes.POINTER(_F64),
+        ctypes.c_int,
+        _F64,
+        _F64,
+        ctypes.c_int,
+        ctypes.POINTER(ctypes.c_int),
+    ),
 }
 
 
@@ -111,6 +137,52 @@ class NativeLane:
     def close(self) -> None:
         """Free the processor and its ring."""
         self._library.segue_lane_free(self.pointer)
+
+
+class NativeJam:
+    """The C++ plan of a jam; `mode` as the Jam parameter counts."""
+
+    KINDS = ("Answer", "Accompany", "Relisten", "Vary", "Stop", "Repeat")
+
+    def __init__(self, library: ctypes.CDLL, mode: int, bars: int) -> None:
+        self._library = library
+        self.pointer = library.segue_jam_new(mode, bars)
+
+    def tick(
+        self, beats: float, per_bar: float, lead_beats: int, every_bars: int, playing: bool, tempo_bpm: float
+    ) -> list[tuple[str, int, int, float, float]]:
+        """The orders of a beat: kind, bar, bars, and the beats that it listens to or repeats."""
+        out = (_F64 * 50)()
+        count = self._library.segue_jam_tick(
+            self.pointer, beats, per_bar, lead_beats, every_bars, int(playing), tempo_bpm, out, 10
+        )
+        rows = [out[5 * n : 5 * n + 5] for n in range(count)]
+        return [(self.KINDS[int(row[0])], int(row[1]), int(row[2]), row[3], row[4]) for row in rows]
+
+    def moved(self, bar: int, to_bar: int) -> None:
+        """As Plan.moved."""
+        self._library.segue_jam_moved(self.pointer, bar, to_bar)
+
+    @property
+    def phase(self) -> int:
+        """1 is the first of PHASES."""
+        return int(self._library.segue_jam_phase(self.pointer))
+
+    @property
+    def change_bar(self) -> int:
+        """The bar of the next change of phase, -1 for none."""
+        return int(self._library.segue_jam_change_bar(self.pointer))
+
+    def close(self) -> None:
+        """Free it."""
+        self._library.segue_jam_free(self.pointer)
+
+
+def native_pace(library: ctypes.CDLL, seconds: list[float], bpm: float, per_bar: float, bars: int) -> tuple[int, int]:
+    """Lead in beats and interval in bars after these measurements; -1 for falling behind, 0 for a good listening."""
+    out = (ctypes.c_int * 2)()
+    library.segue_jam_pace((_F64 * len(seconds))(*seconds), len(seconds), bpm, per_bar, bars, out)
+    return out[0], out[1]
 
 
 def tool(name: str) -> str:

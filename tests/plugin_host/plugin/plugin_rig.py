@@ -162,10 +162,12 @@ class DrivenHost:
         assert line, self.process.stderr.read() if self.process.stderr else ""
         return dict(json.loads(line))
 
-    def run(self, samples: int = 512, playing: bool = False, at: int | None = None, **turned: float) -> np.ndarray:
+    def run(
+        self, samples: int = 512, playing: bool = False, at: int | None = None, counted: bool = False, **turned: float
+    ) -> np.ndarray:
         """Run blocks of this many samples, with parameters set by name before them; returns one channel of the
         output."""
-        answer = self.do("run", samples=samples, playing=playing, at=at, set=self.by_number(**turned))
+        answer = self.do("run", samples=samples, playing=playing, at=at, counted=counted, set=self.by_number(**turned))
         return np.frombuffer(bytes.fromhex(answer["audio"]), np.float32)
 
     def by_number(self, **turned: float) -> dict[int, float]:

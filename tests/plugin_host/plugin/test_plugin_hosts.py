@@ -69,7 +69,7 @@ def test_dawdreamer_bounces_and_hands_over_what_it_recorded(
     captured = engine.wait(lambda line: "captured" in line)
     _say(host)
     answer = finished(host)
-    names = ["Generate", "Mode", "Follow input", "Capture", "Bars", "Creativity", "Guidance", "Take", "Level"]
+    names = ["Generate", "Mode", "Jam", "Capture", "Bars", "Creativity", "Guidance", "Take", "Level"]
     assert set(names) <= set(answer["names"])
     assert_all_there(np.load(out)[0], 0)  # faster than real time, and complete from the first sample on
     place = engine.wait(lambda line: line.get("bpm") == 137.5)

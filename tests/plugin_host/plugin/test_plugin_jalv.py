@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bridge.time.transport import Grid
+from tests.plugin_host.plugin.counting_engine import value_at
 from tests.plugin_host.plugin.plugin_rig import CountingProcess, assert_all_there, environment
 
 RATE, PERIOD, BPM = 48_000, 1024, 140.0
@@ -97,18 +99,25 @@ def test_the_mono_plugin_loads(bundles: Path, server: str, engine: CountingProce
         jalv.wait(20)
 
 
-def test_jalv_plays_each_sample_at_its_place(
-    bundles: Path, server: str, engine: CountingProcess, tmp_path: Path
-) -> None:
-    shutil.copytree(bundles / "Segue.lv2", tmp_path / "lv2" / "Segue.lv2")
-    recorder = JackRecorder(server, 5)
-    known = environment(engine.port, LV2_PATH=str(tmp_path / "lv2"))
-    settings = ["-c", "generate=1", "-c", "output=1"]
-    with (tmp_path / "jalv.log").open("wb") as log:
-        command = ["jalv", "-n", "segue", "-x", *settings, "urn:segue:plugin"]
+def rolled(
+    server: str,
+    bundles: Path,
+    engine: CountingProcess,
+    folder: Path,
+    settings: dict[str, float],
+    seconds: int,
+    begun: str,
+) -> JackRecorder:
+    """jalv with these settings, recorded while the transport rolls; from when the engine has heard `begun` on."""
+    shutil.copytree(bundles / "Segue.lv2", folder / "lv2" / "Segue.lv2")
+    recorder = JackRecorder(server, seconds)
+    known = environment(engine.port, LV2_PATH=str(folder / "lv2"))
+    given = [word for name, value in settings.items() for word in ("-c", f"{name}={value:g}")]
+    with (folder / "jalv.log").open("wb") as log:
+        command = ["jalv", "-n", "segue", "-x", *given, "urn:segue:plugin"]
         jalv = subprocess.Popen(command, env=known, stdin=subprocess.PIPE, stdout=log, stderr=log)
     try:
-        engine.wait(lambda line: line.get("message") == "lane/play")
+        engine.wait(lambda line: line.get("message") == begun)
         out = next(port for port in recorder.client.get_ports(is_output=True, is_audio=True) if "segue" in port.name)
         recorder.client.connect(out, recorder.port)
         recorder.client.transport_start()
@@ -123,7 +132,31 @@ def test_jalv_plays_each_sample_at_its_place(
         jalv.wait(20)
         recorder.client.deactivate()
         recorder.client.close()
+    return recorder
+
+
+def test_jalv_plays_each_sample_at_its_place(bundles: Path, server: str, engine: CountingProcess, tmp_path: Path) -> None:
+    recorder = rolled(server, bundles, engine, tmp_path, {"generate": 1, "output": 1}, 5, "lane/play")
     heard = recorder.heard[: recorder.count]
     first = int(np.flatnonzero(heard)[0])
     number = round(float(heard[first]) * 2 * (1 << 20)) - 1  # its first sample's position
     assert_all_there(heard[first:], number, number)
+
+
+def test_a_jam_in_jalv(bundles: Path, server: str, engine: CountingProcess, tmp_path: Path) -> None:
+    """Trading bars in real time: each of Segue's lies on its bar line, to the sample, and nothing beside them."""
+    settings = {"generate": 1, "output": 1, "follow_input": 2, "capture_bars": 1}
+    recorder = rolled(server, bundles, engine, tmp_path, settings, 8, "lane/open")
+    heard = recorder.heard[: recorder.count]
+    first = int(np.flatnonzero(heard)[0])
+    begin = round(float(heard[first]) * 2 * (1 << 20)) - 1 - first  # the position of the recording's first sample
+    positions, grid = np.arange(begin, begin + len(heard)), Grid(RATE, BPM)
+    turns = [int(values[1].removeprefix("bar ")) for values in engine.messages("lane/play")]
+    assert turns == list(range(turns[0], turns[0] + 2 * len(turns), 2))
+    wanted, dying = np.zeros_like(heard), np.zeros(len(heard), bool)
+    for bar in turns:
+        sounds = (positions >= grid.bar_start(bar)) & (positions < grid.bar_start(bar + 1))
+        wanted[sounds] = value_at(positions[sounds])
+        dying |= (positions >= grid.bar_start(bar + 1)) & (positions < grid.bar_start(bar + 1) + 240)
+    np.testing.assert_array_equal(heard[~dying], wanted[~dying])
+    assert np.count_nonzero(wanted) > grid.bar_start(1)

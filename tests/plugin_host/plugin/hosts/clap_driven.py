@@ -2,6 +2,7 @@
 
 {"do": "open", "state": hex, "bpm": 120, "timeless": false}   a plugin, with a saved song or none; {}
 {"do": "run", "samples": n, "playing": true, "at": position, "set": {number: value}}     {"audio": hex of float32 [n]}
+    "input": a constant input, or "counted": true for one whose samples say where they lie
 {"do": "value", "number": n}   {"value": v}        {"do": "save"}   {"state": hex}        {"do": "close"}   {}
 {"do": "offline", "on": 1}     {}                  {"do": "turned"}   by of which the plugin notified us:
 {"turned": {n: v}}
@@ -15,6 +16,7 @@ import numpy as np
 from clap_host import Loaded
 
 BLOCK = 512
+PERIOD = 1 << 20  # of an input that says where each sample lies
 
 
 class DrivenPlugin:
@@ -32,7 +34,7 @@ class DrivenPlugin:
             self.lane.load(bytes.fromhex(state))
         return {}
 
-    def run(self, samples, playing=False, at=None, set=None, input=0.0):
+    def run(self, samples, playing=False, at=None, set=None, input=0.0, counted=False):
         if at is not None:
             self.lane.position = at
         values = [(int(number), value) for number, value in (set or {}).items()]
@@ -40,6 +42,8 @@ class DrivenPlugin:
         while left:
             n = min(BLOCK, left)
             source = np.full((2, n), input, np.float32)
+            if counted:
+                source[:] = -((np.arange(n) + self.lane.position) % PERIOD + 1) / PERIOD / 2
             parts.append(self.lane.run(source, playing, self.bpm, values=values)[0])
             left, values = left - n, []
         return {"audio": np.concatenate(parts).tobytes().hex()}

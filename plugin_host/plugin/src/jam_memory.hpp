@@ -1,0 +1,42 @@
+// What was played lately: the plugin's input and Segue's own output by host position, and repeats of it. MIT.
+#pragma once
+#include <atomic>
+#include <vector>
+
+#include "grid.hpp"
+#include "words.hpp"
+
+namespace segue {
+
+class JamMemory {
+public:
+    JamMemory(int64_t capacity, int channels);
+    int64_t capacity() const { return capacity_; }
+    int64_t end() const { return end_.load(std::memory_order_acquire); }
+
+    // One part of a block while the host plays: a repeat that is due goes into `own` (interleaved), then both are kept.
+    // A position that does not follow begins anew.  [audio]
+    void pass(const Transport& transport, const float* const* in, float* own, int n);
+
+    // The grid, and the positions that are known: [begin, end); false while the audio thread writes them.  [session]
+    bool look(Grid& grid, int64_t& begin, int64_t& end) const;
+    // Copy positions [begin, end) of the input, with `own` of both together, interleaved; false where they are no
+    // longer, or not yet, known.  [session]
+    bool read(int64_t begin, int64_t end, bool own, float* out) const;
+    // From a position on, up to another, the input of so many samples before sounds once more.  [session]
+    void repeat(int64_t from, int64_t until, int64_t back);
+
+private:
+    bool held(int64_t begin, int64_t end) const;
+    void sound(int64_t position, float* own, int n);
+
+    const int64_t capacity_;
+    const int channels_;
+    std::vector<float> in_, own_;
+    std::atomic<int64_t> begin_{0}, end_{0};
+    std::atomic<uint32_t> sequence_{0};  // odd while the grid is written
+    Grid grid_;
+    std::atomic<int64_t> repeat_from_{0}, repeat_until_{INT64_MIN}, repeat_back_{0};
+};
+
+}  // namespace segue

@@ -1,0 +1,114 @@
+"""The plugin's plan of a jam is the one of `segue jam`: on equal beats both give equal orders."""
+
+from __future__ import annotations
+
+import ctypes
+import random
+import re
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from bridge.time.transport import Grid
+from bridge.time.units import Signature
+from plugin_host.jam import state
+from plugin_host.jam.state import PHASES
+from plugin_host.plugin import build
+from tests.plugin_host.plugin.native_core import NativeJam, native_pace
+
+modes = pytest.importorskip("plugin_host.jam.modes")
+pace = pytest.importorskip("plugin_host.jam.pace")
+plans = pytest.importorskip("plugin_host.jam.plan")
+MODES = ("accompany", "trade", "continue", "loop")  # as the parameter counts, from 1
+
+
+class FixedPace(pace.Pace):
+    """The interval that a test says."""
+
+    every = 1
+
+    def listen_every_bars(self, bars: int, grid: Grid) -> int:
+        return max(bars, self.every)
+
+
+def as_row(order: object) -> tuple[str, int, int, float, float]:
+    """An order as NativeJam gives it."""
+    kind = type(order).__name__
+    heard = next((getattr(order, name) for name in ("heard", "loop", "music") if hasattr(order, name)), None)
+    begin, end = (float(heard.begin), float(heard.end)) if heard is not None else (0.0, 0.0)
+    return kind, order.bar, getattr(order, "bars", 0), begin, end  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("signature", [Signature(4, 4), Signature(3, 4), Signature(7, 8), Signature(3, 8)])
+@pytest.mark.parametrize("mode", MODES)
+def test_both_plans_give_the_same_orders(core: ctypes.CDLL, mode: str, signature: Signature) -> None:
+    """Players that stop and play by dice, machines of any speed, music that comes late."""
+    kinds, phases = set(), set()
+    for seed in range(30):
+        dice = random.Random(f"{mode} {signature} {seed}")
+        bars, fixed = dice.choice((None, 1, 2, 3, 8)), FixedPace()
+        python = plans.Plan(modes.make_mode(mode, bars, fixed))
+        native = NativeJam(core, 1 + MODES.index(mode), bars or 0)
+        grid = Grid(48_000, dice.choice((60.0, 93.7, 120.0, 240.0)), signature)
+        per_bar = signature.beats_per_bar
+        playing, lead = False, 2
+        for bar in range(40):
+            beats = bar * per_bar
+            while beats < (bar + 1) * per_bar:
+                playing = playing != (dice.random() < 0.12)
+                lead = dice.randint(1, 9) if dice.random() < 0.1 else lead
+                fixed.every = dice.randint(1, 4) if dice.random() < 0.1 else fixed.every
+                now = plans.Moment(beats, grid, lead, playing)
+                orders = [as_row(order) for order in python.tick(now)]
+                wanted = [(kind, at, 0 if kind == "Vary" else count, begin, end) for kind, at, count, begin, end in
+                          native.tick(float(beats), float(per_bar), lead, max(python.mode.bars, fixed.every), playing,
+                                      grid.tempo_bpm)
+                          ]  # fmt: skip
+                assert wanted == orders, (seed, beats)
+                for kind, at, *_ in orders:
+                    kinds.add(kind)
+                    if kind in ("Answer", "Accompany", "Vary") and dice.random() < 0.1:
+                        python.moved(at, at + 1)
+                        native.moved(at, at + 1)
+                change = python.next_change()
+                assert (PHASES[native.phase - 1], native.change_bar) == (python.phase, change.bar if change else -1)
+                phases.add(python.phase)
+                beats += Fraction(1)
+        native.close()
+    assert kinds == {"accompany": {"Accompany", "Relisten"}, "trade": {"Answer"}, "continue": {"Answer", "Stop"},
+                     "loop": {"Repeat", "Vary"}}[mode]  # fmt: skip
+    assert len(phases) == 2
+
+
+def test_the_knobs_have_the_same_names() -> None:
+    header = (Path(build.__file__).parent / "src" / "params.hpp").read_text()
+    choices = {
+        row[0]: row[1].lower().split("|") for row in re.findall(r'{"(\w+)", "[^"]*", "", [^"]*"([^"]*)"', header)
+    }
+    assert choices["follow_input"] == ["off", *MODES]
+    assert set(MODES) == set(state.MODES)
+    assert choices["jam_now"] == ["off", *PHASES]
+
+
+@pytest.mark.parametrize(
+    "seconds",
+    [
+        [],
+        [0.1],
+        [0.4] * 19 + [3.0],
+        [0.4] * 100 + [9.0, 2.0],
+        [0.05, 7.0],
+        [0.4, -1, 0, 0, -1, -1, -1],
+        [-1, -1, *[0] * 5],
+    ],
+)
+@pytest.mark.parametrize("bpm", [60.0, 93.7, 200.0])
+def test_both_take_as_long(core: ctypes.CDLL, seconds: list[float], bpm: float) -> None:
+    known, grid = pace.Pace(), Grid(48_000, bpm, Signature(7, 8))
+    for each in seconds:
+        if each > 0:
+            known.took(each)
+        else:
+            known.listened(each < 0)
+    assert native_pace(core, seconds, bpm, 3.5, 2) == (known.lead_beats(grid), known.listen_every_bars(2, grid))
