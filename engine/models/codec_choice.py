@@ -77,20 +77,20 @@ def _faster(codec: Encodec, memory: Path) -> Runtime:
     if sum(weight.numel() for weight in codec.parameters()) < WORTH_MEASURING:
         return plain
     key = _key(codec)
-    known = remembered.read(memory)
-    if known.get(key, {}).get("runtime") == plain.name:
+    known = remembered.read(memory).get(key, {}).get("runtime")
+    if known == plain.name:
         return plain
     try:
         onnx = opened(codec)
     except UnsupportedError as fault:
         _log.info("the codec runs in PyTorch: %s", fault)
         return plain
-    if known.get(key, {}).get("runtime") == onnx.name:
+    by_name: dict[str, Runtime] = {plain.name: plain, onnx.name: onnx}
+    if known == onnx.name:
         return onnx
     spent = measure(codec, [plain, onnx])
-    fastest: Runtime = plain if spent[plain.name] <= spent[onnx.name] else onnx
-    remembered.write(memory, known | {key: {"runtime": fastest.name, "ms_per_frame": spent}})
-    return fastest
+    found = {"runtime": min(by_name, key=lambda name: spent[name]), "ms_per_frame": spent}
+    return by_name[remembered.settle(memory, key, found, lambda other: other.get("runtime") in by_name)["runtime"]]
 
 
 def measure(codec: Encodec, runtimes: list[Runtime], budget_seconds: float = BUDGET_SECONDS) -> dict[str, float]:

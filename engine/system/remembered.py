@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +33,21 @@ def read(memory: Path) -> dict[str, Any]:
     return {key: value for key, value in known.items() if isinstance(value, dict)} if isinstance(known, dict) else {}
 
 
-def write(memory: Path, known: dict[str, Any]) -> None:
-    """Replace the measurements in a file; if the disk refuses, they are measured again.  [any]"""
+def settle(memory: Path, key: str, found: dict[str, Any], usable: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    """Store a measurement, and return the one that counts: what another process stored meanwhile, if it is `usable`.
+
+    So processes that measured at once, with other work beside them, choose alike: their audio has the same bits.
+    If the disk refuses, each measures again.  [any]
+    """
+    known = read(memory)
+    if usable(known.get(key, {})):
+        return dict(known[key])
+    _write(memory, known | {key: found})
+    return found
+
+
+def _write(memory: Path, known: dict[str, Any]) -> None:
+    """Replace the measurements in a file."""
     try:
         memory.parent.mkdir(parents=True, exist_ok=True)
         put(memory, (json.dumps(known, indent=1) + "\n").encode())

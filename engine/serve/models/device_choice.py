@@ -47,8 +47,8 @@ def load_on_faster(wanted: Wanted, threads: int, load_on: LoadOn, memory: Path |
     if wanted.device != AUTO or wanted.name != EMBEDDED or device == CPU:
         return load_on(device)
     path = memory or default_cache_dir() / "embedded_device.json"
-    key, known = _key(device, wanted, threads), remembered.read(path)
-    found = known.get(key, {}).get("device")
+    key = _key(device, wanted, threads)
+    found = remembered.read(path).get(key, {}).get("device")
     if found in (CPU, device):
         return load_on(found)
     on_cpu = load_on(CPU)
@@ -58,10 +58,11 @@ def load_on_faster(wanted: Wanted, threads: int, load_on: LoadOn, memory: Path |
         note = f"it plays on the processor: {device} cannot run it ({str(fault).splitlines()[0][:160]})"
         return replace(on_cpu, notes=(*on_cpu.notes, note))
     ratios = {hot.device: round(hot.realtime_ratio, 2) for hot in (on_cpu, on_gpu)}
-    faster = max(on_cpu, on_gpu, key=lambda hot: hot.realtime_ratio)
+    by_device = {hot.device: hot for hot in (on_cpu, on_gpu)}
+    faster = max(by_device, key=lambda name: by_device[name].realtime_ratio)
     say(f"measured: {', '.join(f'{ratio:g} times real time on {name}' for name, ratio in ratios.items())}")
-    remembered.write(path, known | {key: {"device": faster.device, "realtime_ratio": ratios}})
-    return faster
+    measured = {"device": faster, "realtime_ratio": ratios}
+    return by_device[remembered.settle(path, key, measured, lambda other: other.get("device") in by_device)["device"]]
 
 
 def _key(device: str, wanted: Wanted, threads: int) -> str:

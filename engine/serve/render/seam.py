@@ -92,8 +92,9 @@ class GlidingLevel:
             return audio if self.target == 1.0 else audio * self.target
         begin = self._glided
         self._glided += audio.shape[1]
-        along = (torch.arange(begin, self._glided + 1) / self._glide_samples).clamp(max=1.0)
-        gains = self._before + (self.target - self._before) * along
+        along = torch.arange(begin, self._glided + 1) / self._glide_samples
+        # behind the glide exactly the target: the same bits as in the next audio
+        gains = torch.where(along < 1.0, self._before + (self.target - self._before) * along, self.target)
         self.now = self.target if self._glided >= self._glide_samples else float(gains[-1])
         return audio * gains[:-1]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import itertools
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -169,6 +170,23 @@ def test_the_published_size_is_measured_once_and_remembered(tmp_path: Path, monk
     text = (tmp_path / "codec_runtime.json").read_text().replace(f'"{chosen}",', f'"{other}",')
     (tmp_path / "codec_runtime.json").write_text(text)
     assert choice.set_runtime(codec, "auto", tmp_path) == other
+
+
+def test_engines_that_measure_at_once_choose_alike(tmp_path: Path, monkeypatch):
+    """The runtimes' audio differs in its last bits: the first stored choice holds for every engine."""
+    codec = real_size()
+
+    def measured_meanwhile(faster: str) -> Callable[..., dict[str, float]]:
+        spent = {"torch": 1.0, "onnx": 1.0} | {faster: 0.5}
+        return lambda *args: spent
+
+    def measured_first(*args: object) -> dict[str, float]:
+        monkeypatch.setattr(choice, "measure", measured_meanwhile("onnx"))
+        assert choice.set_runtime(codec, "auto", tmp_path) == "onnx"  # another engine, while this one measures
+        return measured_meanwhile("torch")()
+
+    monkeypatch.setattr(choice, "measure", measured_first)
+    assert choice.set_runtime(codec, "auto", tmp_path) == "onnx"
 
 
 def test_a_damaged_memory_is_as_good_as_none(tmp_path: Path):
