@@ -36,7 +36,7 @@ def instruments_asked(names: Iterable[str], count: int) -> Tensor:
     """
     asked = set(names)
     if not asked or asked - set(INSTRUMENTS):
-        raise ValueError(f"instruments are {sorted(asked)}, must be one or more of {', '.join(INSTRUMENTS)}")
+        raise ValueError(f"instruments are {sorted(map(str, asked))}, must be one or more of {', '.join(INSTRUMENTS)}")
     return instrument_features(torch.tensor([float(name in asked) for name in INSTRUMENTS]).expand(count, -1))
 
 

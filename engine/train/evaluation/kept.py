@@ -10,7 +10,7 @@ All of it [main].
 import hashlib
 import json
 import multiprocessing
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -116,7 +116,9 @@ class HeldPieces:
         name = group if group in PART_GROUPS else ""
         if name not in self._found:
             plan = self.plan
-            self._found[name] = [*(held_parts(name, plan.pieces, plan.render_seconds) if name else pieces_of(plan))]
+            self._found[name] = [
+                *(held_parts(name, plan.count(name), plan.render_seconds) if name else pieces_of(plan))
+            ]
         return self._found[name]
 
 
@@ -182,7 +184,7 @@ def tasks(kept: AnswerCache, groups: tuple[str, ...]) -> list[tuple[str, list[in
     return [(g, batch) for g in groups for batch in batches(kept.missing(g), 1 if g == "long" else TOGETHER)]
 
 
-def make(kept: AnswerCache, group: str, batch: list[int], pieces: HeldPieces) -> None:
+def make(kept: AnswerCache, group: str, batch: list[int], pieces: Callable[[str], Sequence[Held]]) -> None:
     """Make and keep the answers of one batch.  [generate]"""
     some = [None if group == "long" else pieces(group)[index] for index in batch]
     for index, answer in zip(batch, play(kept.model, kept.plan, group, batch, some), strict=True):

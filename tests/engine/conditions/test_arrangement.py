@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from engine.api.musicgen import MusicGen
 from engine.conditions.arrangement import (
     INSTRUMENTS,
     SECTIONS,
@@ -35,6 +36,7 @@ from engine.conditions.frames import (
 )
 from engine.conditions.scale import has_tones, tonal_share
 from engine.core.guidance import Guidance
+from engine.errors import UnsupportedError
 from engine.model import ARRANGEMENT, Ask, FrameGrid, LoadedModel, OnGrid, Reference
 from engine.models import embedded_model
 
@@ -193,3 +195,46 @@ def test_retiming_moves_the_context_too(new: LoadedModel) -> None:
     assert torch.equal(frames[0, :50], before[0, :50])
     wanted = frames_of(new, dataclasses.replace(ask, grid=FrameGrid(90.0)), 0, 200)
     torch.testing.assert_close(frames[0, 50:], wanted[0, 50:])
+
+
+def test_the_python_interface_asks_for_parts(new: LoadedModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Ask] = []
+    heard = type(new.conditioner).__call__
+    monkeypatch.setattr(
+        type(new.conditioner), "__call__", lambda self, asks, *rest: asked.extend(asks) or heard(self, asks, *rest)
+    )
+    model = MusicGen(new, "embedded")
+    model.set_generation_params(
+        duration=0.2, bpm=120.0, instruments=["bass"], density=0.25, section="break", key="A minor"
+    )
+    audio = model.generate_with_references(["deep"], context_wavs=[tone(220.0)], seed=0)
+    assert isinstance(audio, Tensor)
+    assert audio.isfinite().all()
+    one = asked[0]
+    assert (one.instruments, one.density, one.section, one.key) == (("bass",), 0.25, "break", "A minor")
+    assert one.context is not None
+    assert one.context.on_grid == OnGrid(0.0, 8.0, 120.0)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "kind", "said"),
+    [({"instruments": "bass"}, TypeError, "instruments is 'bass', must be a list of names of instruments"),
+     ({"instruments": ["kazoo"]}, ValueError, "must be one or more of drums"),
+     ({"instruments": [None]}, ValueError, "must be one or more of drums"),
+     ({"density": 2}, ValueError, "density is 2, must be from 0"), ({"density": "much"}, TypeError, "must be a number"),
+     ({"section": "bridge"}, ValueError, "must be one of intro"), ({"section": 3}, TypeError, "must be a text"),
+     ({"key": "H"}, ValueError, "must be a tone and a mode"), ({"key": 5}, TypeError, "must be a text")],
+)  # fmt: skip
+def test_other_values_are_refused(
+    new: LoadedModel, old: LoadedModel, wrong: dict[str, object], kind: type[Exception], said: str
+) -> None:
+    with pytest.raises(kind, match=said):
+        MusicGen(new, "embedded").set_generation_params(**wrong)  # type: ignore[arg-type]
+
+
+def test_a_model_that_plays_no_parts_says_so(old: LoadedModel) -> None:
+    for asked in ({"instruments": ["bass"]}, {"density": 0.5}, {"section": "break"}, {"key": "C"}):
+        with pytest.raises(UnsupportedError, match=r"cannot follow .*; it can follow: continue, harmony, melody"):
+            MusicGen(old, "embedded").set_generation_params(**asked)  # type: ignore[arg-type]
+    with pytest.raises(UnsupportedError, match="cannot follow context"):
+        MusicGen(old, "embedded").generate_with_references([None], context_wavs=[tone(220.0)])
