@@ -30,7 +30,7 @@ PLAIN = {"keys": ("keys", "keyboard"), "lead": ("lead", "synth lead"), "pads": (
 
 
 def caption_facts(piece: Piece) -> dict[str, object]:
-    """What captions are made of, beyond the piece's plain facts."""
+    """The facts of a caption that the piece's plain facts lack."""
     stems = sorted({note.stem for note in piece.notes})
     return {"stems": stems, "instruments": {stem: PROGRAM_NAMES.get(p, "") for stem, p in piece.programs.items()}}
 

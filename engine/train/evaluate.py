@@ -1,4 +1,4 @@
-"""Measure what the embedded model can do, on held-out pieces, against controls: a table, JSON and pictures.
+"""Measures what the embedded model can do, on held-out pieces, against controls: a table, JSON and pictures.
 
     python -m engine.train.evaluate [--quick] [--processes 2] [--out evaluation/evaluation.json]
     python -m engine.train.evaluate --only codec seam --no-long

@@ -93,7 +93,7 @@ class Window:
 
 
 def load_piece(path: Path) -> TokenPiece:
-    """Read what `tokenise` or `part_set` wrote."""
+    """A piece from a file of `tokenise` or `part_set`."""
     with np.load(path) as stored:
         codes, facts = torch.from_numpy(stored["codes"]), json.loads(str(stored["facts"]))
         chroma, count = torch.from_numpy(stored["chroma"]), codes.shape[1]
@@ -126,7 +126,7 @@ class TrainingPieces:
         return [piece for each in self.sets for piece in each]
 
     def refresh(self) -> int:
-        """Load what is new; how many pieces there are."""
+        """Load new files; returns the number of pieces."""
         for folder, pieces in zip(self.folders, self.sets, strict=True):
             for path in sorted(folder.glob("*.npz")):
                 if path not in self.seen:
@@ -135,7 +135,7 @@ class TrainingPieces:
         return sum(map(len, self.sets))
 
     def draw(self, count: int, rng: random.Random) -> list[TokenPiece]:
-        """So many pieces, drawn by dice."""
+        """`count` pieces, drawn at random."""
         filled = [(pieces, share) for pieces, share in zip(self.sets, self.shares, strict=True) if pieces]
         sets = rng.choices([pieces for pieces, _ in filled], weights=[share for _, share in filled], k=count)
         return [rng.choice(pieces) for pieces in sets]

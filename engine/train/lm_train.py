@@ -1,4 +1,4 @@
-"""Train the embedded language model with its text and style encoders; one command, resumable.
+"""Trains the embedded language model with its text and style encoders; one command, resumable.
 
     python -m engine.train.lm_train --tokens TOKENS PARTS --shares 0.3 0.7 --codec codec.pt --out lm.pt --minutes 90
         [--start engine/models/embedded] [--threads 2] [--device auto]
@@ -44,7 +44,7 @@ SHORTER = {1: 0.4, 4: 0.2, 12: 0.4}  # how many parts a window is cut into, and 
 
 
 class TrainedModel(nn.Module):
-    """What is trained: the language model and the encoders of its conditions."""
+    """The trained modules: the language model and the encoders of its conditions."""
 
     def __init__(self, config: LMConfig, latent: int) -> None:
         super().__init__()
@@ -107,8 +107,8 @@ def rate_at(share: float, step: int, top: float) -> float:
 def batch_shape(size: int, n_frames: int, rng: random.Random) -> tuple[int, int]:
     """Rows and frames of a batch: long windows, or many short ones of about as many frames in all.
 
-    Late in a window the model knows the sound from what it has played; only beginnings teach it to listen to words
-    and to a style.  Their steps (frames and the delays' three) are a multiple of 16: matrix units like that.
+    Late in a window the model knows the sound from what it has played; only beginnings teach it to follow words
+    and a style.  Their steps (frames and the delays' three) are a multiple of 16: matrix units like that.
     """
     parts = rng.choices(tuple(SHORTER), weights=tuple(SHORTER.values()))[0]
     delays = EMBEDDED_S.n_codebooks - 1

@@ -111,7 +111,7 @@ CHAINS: dict[str, tuple[tuple[Effect, float], ...]] = {
 
 
 def process(rng: random.Random, audio: Audio, stem: str, bpm: float) -> Audio:
-    """A stem through the effects that its dice throw, at the level it had.  [any]"""
+    """A stem through the effects that its seed draws, at its old level.  [any]"""
     level = float(np.sqrt(np.mean(audio**2)))
     if level < 1e-6:
         return audio

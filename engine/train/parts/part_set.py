@@ -1,4 +1,4 @@
-"""Make training material in parts, resumable: pieces become stems, stems become views, views become tokens.
+"""Makes training material in parts, resumable: pieces become stems, stems become views, views become tokens.
 
     python -m engine.train.parts.part_set --codec codec.pt --out TOKENS [--first 0] [--pieces 2000] [--views 3]
 
@@ -109,7 +109,7 @@ def material(seed: int, seconds: float) -> Material:
 
 
 def facts_of(made: Material, view: View) -> dict[str, Any]:
-    """What captions and conditions need to know about a view."""
+    """The facts of a view for captions and conditions."""
     band = any(stem.word == "band" for stem in view.targets)
     return {**made.facts, "words": sorted({stem.word for stem in view.targets}), "labelled": not band,
             "instruments": sorted({stem.instrument for stem in view.targets}),
@@ -126,7 +126,7 @@ def silent_frames(audio: Audio) -> int:
 
 
 def melodies(made: Material, view: View, mix: Audio) -> list[Audio]:
-    """What a melody may be taken from: the lead, the harmony, the mix; other parts' where the view has no tones."""
+    """Sources of a melody: the lead, the harmony, the mix; those of other parts where the view has no tones."""
     own = [stem for stem in view.targets if stem.instrument != "drums"]
     tonal = own or [stem for stem in made.stems if stem.instrument != "drums"]
     lead = next((stem for stem in tonal if stem.name == "melody"), tonal[0] if tonal else None)

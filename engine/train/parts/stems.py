@@ -42,7 +42,7 @@ class Stem:
 
 
 def pitched(rng: random.Random, stem: str, notes: list[Note], bpm: float, program: int, n: int) -> tuple[Audio, bool]:
-    """A pitched stem's audio, and whether it was synthesised."""
+    """A pitched stem's audio, and whether it is synthesised."""
     share = SYNTHESISED[stem]
     if rng.random() < share:
         return play_patch(notes, bpm, draw_patch(rng, stem), n), True

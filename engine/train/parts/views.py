@@ -41,7 +41,7 @@ class View:
 
 
 def choose(rng: random.Random, stems: Sequence[Stem], bar_seconds: float) -> View:
-    """A view of a piece's stems, drawn by dice.  [any]"""
+    """A view of a piece's stems, drawn at random.  [any]"""
     kind = rng.choices(tuple(KINDS), weights=tuple(KINDS.values()))[0]
     order = rng.sample(list(stems), len(stems))
     drums = [stem for stem in stems if stem.instrument == "drums"]
@@ -60,7 +60,7 @@ def choose(rng: random.Random, stems: Sequence[Stem], bar_seconds: float) -> Vie
 
 
 def _heard(rng: random.Random, targets: Sequence[Stem], n_frames: int, bar_seconds: float) -> NDArray[np.bool_]:
-    """When each target plays: always, or in and out every few bars; somebody always plays."""
+    """When each target plays: always, or in and out every few bars; one of them always plays."""
     heard = np.ones((len(targets), n_frames), bool)
     if len(targets) < 2 or rng.random() > ENTRIES:
         return heard
